@@ -1,0 +1,97 @@
+/**
+ * @file
+ * Cap'n Proto for C: errors, limits and the few words every other header uses.
+ *
+ * Everything public is declared in one of the headers that <capos/capnp.h> includes. The library
+ * keeps no global state, starts no thread, never exits and never logs.
+ */
+#ifndef CAPOS_CAPNP_BASE_H
+#define CAPOS_CAPNP_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Marks a symbol of the shared library. */
+#define CAPNP_PUBLIC __attribute__((visibility("default")))
+/** The caller must look at the result. */
+#define CAPNP_MUST_USE __attribute__((warn_unused_result))
+/** Declares a local that owns: CAPNP_AUTO(capnp_vat_freep) capnp_vat *v = NULL; */
+#define CAPNP_AUTO(fn) __attribute__((cleanup(fn)))
+/** The argument positions of a printf-like function. */
+#define CAPNP_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+
+/**
+ * What can go wrong because of somebody else. Our own failures are negative errno values
+ * (-ENOMEM above all); capnp_strerror() knows both.
+ */
+enum capnp_err {
+        CAPNP_E_EXCEPTION = 0x101, /**< the call ended with an exception of the other side */
+        CAPNP_E_DISCONNECTED,      /**< the connection, or the vat behind it, is gone */
+        CAPNP_E_PROTOCOL,          /**< the peer broke the protocol; the connection is over */
+        CAPNP_E_POISON,            /**< a message's bytes are not a valid message */
+        CAPNP_E_LIMIT,             /**< a limit of ours was reached; try later, or with less */
+        CAPNP_E_CANCELED,          /**< the call was given up by its own caller */
+        CAPNP_E_SHORT,             /**< the input ends before the message does */
+        CAPNP_E_ADDRESS,           /**< an address that nothing can be made of */
+        CAPNP_E_SYNTAX,            /**< a text that does not follow its grammar or its schema */
+        CAPNP_E_UNKNOWN,           /**< a name or an id that the schema does not have */
+};
+
+/** The four kinds of exception that cross a wire (rpc.capnp, Exception.Type, same values). */
+enum capnp_kind {
+        CAPNP_FAILED,        /**< it went wrong and would again */
+        CAPNP_OVERLOADED,    /**< too much at the moment: try later */
+        CAPNP_DISCONNECTED,  /**< what was needed has gone: connect again */
+        CAPNP_UNIMPLEMENTED, /**< the object does not have this method */
+};
+
+/** An exception: its kind, and a reason for a person. The text is borrowed. */
+typedef struct {
+        enum capnp_kind kind; /**< which of the four */
+        const char *reason;   /**< NUL-terminated UTF-8, never NULL */
+} capnp_exception;
+
+/**
+ * What one peer may make us hold. A member of 0 takes the default named beside it; a NULL pointer
+ * to this struct takes all defaults.
+ */
+struct capnp_limits {
+        uint64_t message_bytes; /**< one message, all segments: 64 MiB */
+        uint64_t out_bytes;     /**< queued toward a peer that is not reading, before we stop
+                                     reading from it: 4 MiB */
+        uint64_t held_bytes;    /**< kept for the peer's unfinished calls and references: 4 MiB
+                                     beyond what a single message brings */
+        uint32_t answers;       /**< calls of the peer not yet finished: 65,536 */
+        uint32_t refs;          /**< references of the peer to our objects, and of ours to the
+                                     peer's, each: 65,536 */
+        uint32_t depth;         /**< nesting of pointers in one message: 64 */
+        uint32_t fds;           /**< file descriptors in one message: 0 */
+        uint32_t segments;      /**< segments of one message: 512 */
+        uint64_t traversal;     /**< words a reader may visit in one message: 8 × its size, and at
+                                     least 8 Mi words (64 MiB) */
+        uint64_t window_bytes;  /**< stream calls in flight per target before
+                                     capnp_question_stream() asks to wait: 64 KiB */
+};
+
+/** A text inside a message, or one to be put there. */
+typedef struct {
+        const char *p; /**< NUL-terminated when it comes from a reader; never NULL there */
+        uint32_t len;  /**< bytes, without the NUL */
+} capnp_text;
+
+/** Bytes inside a message, or bytes to be put there. */
+typedef struct {
+        const uint8_t *p; /**< may be NULL when len is 0 */
+        uint32_t len;     /**< bytes */
+} capnp_data;
+
+/**
+ * Says in words what a returned code means.
+ *
+ * @param r  0, a negative errno value or an enum capnp_err
+ * @return   a static text, never NULL; costs nothing
+ */
+CAPNP_PUBLIC const char *capnp_strerror(int r);
+
+#endif

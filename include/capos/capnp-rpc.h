@@ -1,0 +1,704 @@
+/**
+ * @file
+ * Cap'n Proto RPC, level 1: references, calls made, calls served, promises, membranes, and the
+ * core of a connection, which does no I/O.
+ *
+ * Nothing here calls back from inside an API call. Handlers, completion callbacks, cancel notices
+ * and destructors are events; capnp_rpc_step() runs them, one at a time, in the order they came
+ * about. A program with a socket does not call it: the vat does (capnp-vat.h).
+ *
+ * Getters borrow; setters copy or take a reference of their own.
+ */
+#ifndef CAPOS_CAPNP_RPC_H
+#define CAPOS_CAPNP_RPC_H
+
+#include "capnp-msg.h"
+
+/** A set of objects and connections that share one event queue: one per thread at most. */
+typedef struct capnp_vat capnp_vat;
+/** A call we make. */
+typedef struct capnp_question capnp_question;
+/** A call we serve. */
+typedef struct capnp_answer capnp_answer;
+/** The side of a promised reference that decides what it becomes. */
+typedef struct capnp_promise capnp_promise;
+/** A wall that every reference crossing it is wrapped by, in both directions. */
+typedef struct capnp_membrane capnp_membrane;
+/** One connection: the four tables and the promises between them. */
+typedef struct capnp_rpc capnp_rpc;
+
+/** Serves one method. Must end the answer with exactly one ending verb, now or later. */
+typedef int capnp_handler(void *self, capnp_answer *a);
+
+/** What generated code says about a method. */
+struct capnp_method {
+        const char *name;       /**< as in the schema */
+        uint16_t params_words;  /**< data words of its parameter struct */
+        uint16_t params_ptrs;   /**< pointers of its parameter struct */
+        uint16_t results_words; /**< data words of its result struct */
+        uint16_t results_ptrs;  /**< pointers of its result struct */
+        bool stream;            /**< declared `-> stream` */
+};
+
+struct capnp_interface;
+
+/** Where the handlers of one interface lie in an operations struct. */
+struct capnp_interface_part {
+        const struct capnp_interface *iface; /**< the interface itself, or one it extends */
+        uint32_t offset;                     /**< bytes from the struct's start to its first handler */
+};
+
+/** What generated code says about an interface. */
+struct capnp_interface {
+        uint64_t id;                              /**< its type id */
+        const char *name;                         /**< as in the schema */
+        const struct capnp_method *methods;       /**< by ordinal */
+        const struct capnp_interface_part *parts; /**< itself first, then all it extends */
+        uint16_t nmethods;                        /**< entries of methods */
+        uint16_t nparts;                          /**< entries of parts */
+};
+
+/* ---- references --------------------------------------------------------------------------- */
+
+/**
+ * Takes another reference.
+ *
+ * @param c  the capability, or NULL
+ * @return   c
+ */
+CAPNP_PUBLIC capnp_cap *capnp_cap_ref(capnp_cap *c);
+
+/**
+ * Drops a reference. When it was the last, the object's `gone` is queued, never run from here.
+ *
+ * @param c  the capability, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capnp_cap *capnp_cap_unref(capnp_cap *c);
+
+/**
+ * capnp_cap_unref() for CAPNP_AUTO.
+ *
+ * @param c  the variable; set to NULL
+ */
+static inline void capnp_cap_unrefp(capnp_cap **c)
+{
+        *c = capnp_cap_unref(*c);
+}
+
+/**
+ * Makes an object of ours that can be called. Generated code calls this as T_serve().
+ *
+ * @param v      the vat it lives in
+ * @param i      its interface
+ * @param ops    the operations struct: first a `void (*gone)(void *self)`, which runs once after the
+ *               last reference has gone (NULL: nothing to do), then the handlers; a NULL handler
+ *               answers `unimplemented`. Must outlive the object.
+ * @param self   handed to every handler
+ * @param ret_c  the first reference; the caller's
+ * @return       0; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_cap_new(capnp_vat *v, const struct capnp_interface *i, const void *ops,
+                               void *self, capnp_cap **ret_c) CAPNP_MUST_USE;
+
+/**
+ * Makes an object that answers every method of every interface with one handler, which asks
+ * capnp_answer_interface() and capnp_answer_method() what is wanted.
+ *
+ * @param v         the vat it lives in
+ * @param dispatch  the handler
+ * @param gone      runs once after the last reference has gone; may be NULL
+ * @param self      handed to both
+ * @param ret_c     the first reference; the caller's
+ * @return          0; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_cap_new_dispatch(capnp_vat *v, capnp_handler *dispatch,
+                                        void (*gone)(void *self), void *self,
+                                        capnp_cap **ret_c) CAPNP_MUST_USE;
+
+/**
+ * Makes a reference on which every call fails.
+ *
+ * @param v    the vat
+ * @param why  the exception every call gets; its reason is copied
+ * @return     a reference, the caller's; NULL when there is no memory
+ */
+CAPNP_PUBLIC capnp_cap *capnp_cap_new_broken(capnp_vat *v, capnp_exception why);
+
+/**
+ * The object behind a reference, when it is one of ours.
+ *
+ * @param c    the reference, or NULL
+ * @param ops  the operations struct (or dispatch function) the object was made with
+ * @return     its self; NULL when it is not ours, was made with others, or is still a promise
+ */
+CAPNP_PUBLIC void *capnp_cap_self_peek(const capnp_cap *c, const void *ops);
+
+/**
+ * Whether a reference is known to be broken, and why.
+ *
+ * @param c        the reference, or NULL
+ * @param ret_why  the exception, borrowed until c is dropped; may be NULL
+ * @return         true when every call on it will fail
+ */
+CAPNP_PUBLIC bool capnp_cap_is_broken(const capnp_cap *c, capnp_exception *ret_why);
+
+/**
+ * Attaches a file descriptor to an object of ours: it crosses Unix sockets with the reference.
+ *
+ * @param c   the object
+ * @param fd  taken; closed when the object goes
+ */
+CAPNP_PUBLIC void capnp_cap_set_fd(capnp_cap *c, int fd);
+
+/**
+ * The file descriptor that belongs to a reference.
+ *
+ * @param c  the reference, or NULL
+ * @return   borrowed; -1 when there is none
+ */
+CAPNP_PUBLIC int capnp_cap_fd_peek(const capnp_cap *c);
+
+/* ---- calls we make ------------------------------------------------------------------------ */
+
+/**
+ * Begins a call. The question keeps its first error, so nothing between this and the result needs
+ * a check.
+ *
+ * @param target  whom to call; NULL is the null capability, on which every call fails
+ * @param i       the interface
+ * @param method  the method's ordinal in it
+ * @return        the question, the caller's; NULL (which every function here accepts) is -ENOMEM
+ */
+CAPNP_PUBLIC capnp_question *capnp_question_new(capnp_cap *target, const struct capnp_interface *i,
+                                                uint16_t method);
+
+/**
+ * Begins a call from numbers alone.
+ *
+ * @param v          the vat, needed when target is NULL
+ * @param target     whom to call
+ * @param interface  the interface's type id
+ * @param method     the method's ordinal in it
+ * @return           as capnp_question_new()
+ */
+CAPNP_PUBLIC capnp_question *capnp_question_new_any(capnp_vat *v, capnp_cap *target,
+                                                    uint64_t interface, uint16_t method);
+
+/**
+ * The parameter struct to fill in, before the call is sent.
+ *
+ * @param q  the question, or NULL
+ * @return   the struct, sized by the schema; zeroed on error
+ */
+CAPNP_PUBLIC capnp_builder capnp_question_params(capnp_question *q);
+
+/**
+ * The slot the parameter struct goes into, for callers that have only a schema.
+ *
+ * @param q  the question, or NULL
+ * @return   the slot; zeroed on error
+ */
+CAPNP_PUBLIC capnp_abuilder capnp_question_params_any(capnp_question *q);
+
+/**
+ * Sends a call. Unsent questions that its target hangs on are sent first.
+ *
+ * @param q     the question, or NULL (then nothing happens at all)
+ * @param done  called exactly once, from the loop, with 0 or what capnp_question_wait() would
+ *              return, also when sending failed; may be NULL. It may free q.
+ * @param arg   handed to done
+ */
+CAPNP_PUBLIC void capnp_question_send(capnp_question *q,
+                                      void (*done)(capnp_question *q, int r, void *arg), void *arg);
+
+/**
+ * Sends a call if that has not been done, and runs the vat until it has returned.
+ *
+ * @param q  the question, or NULL
+ * @return   0; CAPNP_E_EXCEPTION: see capnp_question_exception(); CAPNP_E_DISCONNECTED: likewise;
+ *           CAPNP_E_LIMIT: the parameters broke a limit; -ENOMEM; -EDEADLK: called from a callback
+ */
+CAPNP_PUBLIC int capnp_question_wait(capnp_question *q) CAPNP_MUST_USE;
+
+/**
+ * Sends a stream call: it returns at once, and failures show in the next one or in any other call's
+ * result. Takes q.
+ *
+ * @param q      the question, or NULL
+ * @param ready  called from the loop once the window has room again; may be NULL
+ * @param arg    handed to ready
+ * @return       0; CAPNP_E_LIMIT: sent, but wait for ready before the next; CAPNP_E_EXCEPTION: an
+ *               earlier stream call on this target failed, nothing was sent; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_question_stream(capnp_question *q, void (*ready)(void *arg),
+                                       void *arg) CAPNP_MUST_USE;
+
+/**
+ * Whether a call has returned.
+ *
+ * @param q  the question, or NULL
+ * @return   true when the response or the exception is there
+ */
+CAPNP_PUBLIC bool capnp_question_is_done(const capnp_question *q);
+
+/**
+ * How a call ended.
+ *
+ * @param q  the question, or NULL
+ * @return   what capnp_question_wait() would return without waiting; -EAGAIN: not yet
+ */
+CAPNP_PUBLIC int capnp_question_result(const capnp_question *q) CAPNP_MUST_USE;
+
+/**
+ * The exception a call ended with.
+ *
+ * @param q  the question, or NULL
+ * @return   its kind and reason, borrowed until q is freed; "" when there is none
+ */
+CAPNP_PUBLIC capnp_exception capnp_question_exception(const capnp_question *q);
+
+/**
+ * The result struct.
+ *
+ * @param q  the question, or NULL
+ * @return   borrowed until q is freed; all defaults before the return and after an exception
+ */
+CAPNP_PUBLIC capnp_reader capnp_question_response(capnp_question *q);
+
+/**
+ * The slot the result struct is in, for callers that have only a schema.
+ *
+ * @param q  the question, or NULL
+ * @return   as capnp_question_response()
+ */
+CAPNP_PUBLIC capnp_any capnp_question_response_any(capnp_question *q);
+
+/**
+ * A reference in the results, by the pointers that lead to it. Before the return it is a promise, and
+ * calls on it are sent along at once (pipelining); after it, the object. E-order holds between both.
+ *
+ * @param q     the question, or NULL
+ * @param path  pointer indexes from the result struct down
+ * @param n     how many
+ * @return      borrowed until q is freed; NULL on error or when the result holds a null
+ */
+CAPNP_PUBLIC capnp_cap *capnp_question_cap_peek(capnp_question *q, const uint16_t *path, unsigned n);
+
+/**
+ * Sends a call whose result nobody wants. It is not canceled. Takes q.
+ *
+ * @param q  the question, or NULL
+ */
+CAPNP_PUBLIC void capnp_question_detach(capnp_question *q);
+
+/**
+ * Frees a question. Before its return that cancels the call, unless references from
+ * capnp_question_cap_peek() that somebody holds, or calls on them, still need it.
+ *
+ * @param q  the question, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capnp_question *capnp_question_free(capnp_question *q);
+
+/**
+ * capnp_question_free() for CAPNP_AUTO.
+ *
+ * @param q  the variable; set to NULL
+ */
+static inline void capnp_question_freep(capnp_question **q)
+{
+        *q = capnp_question_free(*q);
+}
+
+/* ---- calls we serve ----------------------------------------------------------------------- */
+
+/**
+ * The parameter struct.
+ *
+ * @param a  the answer
+ * @return   valid until the answer ends, also when it is kept
+ */
+CAPNP_PUBLIC capnp_reader capnp_answer_params(capnp_answer *a);
+
+/**
+ * The slot the parameter struct is in.
+ *
+ * @param a  the answer
+ * @return   as capnp_answer_params()
+ */
+CAPNP_PUBLIC capnp_any capnp_answer_params_any(capnp_answer *a);
+
+/**
+ * The result struct to fill in.
+ *
+ * @param a  the answer
+ * @return   the struct, sized by the schema; the same one when asked again
+ */
+CAPNP_PUBLIC capnp_builder capnp_answer_results(capnp_answer *a);
+
+/**
+ * The slot the result struct goes into.
+ *
+ * @param a  the answer
+ * @return   the slot
+ */
+CAPNP_PUBLIC capnp_abuilder capnp_answer_results_any(capnp_answer *a);
+
+/**
+ * The interface a call names.
+ *
+ * @param a  the answer
+ * @return   its type id
+ */
+CAPNP_PUBLIC uint64_t capnp_answer_interface(const capnp_answer *a);
+
+/**
+ * The method a call names.
+ *
+ * @param a  the answer
+ * @return   its ordinal
+ */
+CAPNP_PUBLIC uint16_t capnp_answer_method(const capnp_answer *a);
+
+/**
+ * The vat a call is served in.
+ *
+ * @param a  the answer
+ * @return   the vat
+ */
+CAPNP_PUBLIC capnp_vat *capnp_answer_vat(const capnp_answer *a);
+
+/**
+ * Asks whether the parameters read so far were sound. Decode, ask, then act.
+ *
+ * @param a  the answer
+ * @return   0; CAPNP_E_POISON or CAPNP_E_LIMIT: fail the call
+ */
+CAPNP_PUBLIC int capnp_answer_check(capnp_answer *a) CAPNP_MUST_USE;
+
+/**
+ * Ends an answer with its results. If the parameters read were poisoned and nobody asked, the
+ * caller gets an exception instead.
+ *
+ * @param a  the answer; taken
+ * @return   0; -ENOMEM: the caller got an exception. A handler returns this value.
+ */
+CAPNP_PUBLIC int capnp_answer_return(capnp_answer *a);
+
+/**
+ * Ends an answer with an exception.
+ *
+ * @param a    the answer; taken
+ * @param k    its kind
+ * @param fmt  its reason, a printf format; cut after 1 KiB
+ * @return     0. A handler returns this value.
+ */
+CAPNP_PUBLIC int capnp_answer_fail(capnp_answer *a, enum capnp_kind k, const char *fmt, ...)
+        CAPNP_PRINTF(3, 4);
+
+/**
+ * Ends an answer with whatever another call will return. Nothing passes through us when both ends
+ * are the same peer.
+ *
+ * @param a       the answer; taken
+ * @param unsent  a question that has not been sent; taken
+ * @return        0; -ENOMEM. A handler returns this value.
+ */
+CAPNP_PUBLIC int capnp_answer_tail(capnp_answer *a, capnp_question *unsent);
+
+/**
+ * Says that an answer will be ended later.
+ *
+ * @param a         the answer; it stays valid until it is ended
+ * @param canceled  called once, from the loop, when the caller has lost interest; the answer must
+ *                  still be ended. May be NULL.
+ * @param arg       handed to canceled
+ * @return          0. A handler returns this value.
+ */
+CAPNP_PUBLIC int capnp_answer_keep(capnp_answer *a, void (*canceled)(capnp_answer *a, void *arg),
+                                   void *arg);
+
+/* ---- promises ----------------------------------------------------------------------------- */
+
+/**
+ * Makes a reference that will become another one. Calls on it wait, in order.
+ *
+ * @param v      the vat
+ * @param ret_p  the deciding side; ended by resolve or break
+ * @param ret_c  the reference; the caller's
+ * @return       0; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_promise_new(capnp_vat *v, capnp_promise **ret_p,
+                                   capnp_cap **ret_c) CAPNP_MUST_USE;
+
+/**
+ * Decides a promise. Waiting calls go to the object now, before any later one.
+ *
+ * @param p   the promise; taken
+ * @param to  what it becomes; may be another promise, or NULL
+ */
+CAPNP_PUBLIC void capnp_promise_resolve(capnp_promise *p, capnp_cap *to);
+
+/**
+ * Decides a promise for the worse: waiting and later calls fail.
+ *
+ * @param p    the promise; taken
+ * @param why  the exception; its reason is copied
+ */
+CAPNP_PUBLIC void capnp_promise_break(capnp_promise *p, capnp_exception why);
+
+/* ---- membranes ---------------------------------------------------------------------------- */
+
+/**
+ * The policy of a membrane. Members run inside API calls and must neither block nor call into the
+ * library. A NULL member allows, or does nothing.
+ */
+struct capnp_membrane_ops {
+        /**
+         * Asked before a call crosses. inward: from the wrapped side's outside to its inside. bytes:
+         * size of the parameters. ret_why: set its kind and a static reason when refusing.
+         * 0: allowed; anything else: the call fails with *ret_why.
+         */
+        int (*pass)(void *self, bool inward, uint64_t iface, uint16_t method, uint64_t bytes,
+                    capnp_exception *ret_why);
+        /** Once per allowed pass, when that call has ended, with the same bytes. */
+        void (*end)(void *self, uint64_t bytes);
+        /**
+         * Asked for every reference that is about to cross as an argument or result (NULL: all may).
+         * inward: as in pass. is_inside: whether c belongs to the inside.
+         * 0: allowed; anything else: the call that carries it fails with *ret_why.
+         */
+        int (*transfer)(void *self, bool inward, capnp_cap *c, capnp_exception *ret_why);
+        /** What an exception's text becomes when it crosses outward; NULL: unchanged. out has 512. */
+        void (*reason)(void *self, capnp_exception why, char *out);
+        /** Once, when the membrane itself has gone. Queued: may do anything. */
+        void (*gone)(void *self);
+};
+
+/**
+ * Makes a membrane.
+ *
+ * @param v      the vat
+ * @param o      its policy; must outlive it
+ * @param self   handed to the policy
+ * @param ret_m  the membrane; the caller drops it with capnp_membrane_unref()
+ * @return       0; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_membrane_new(capnp_vat *v, const struct capnp_membrane_ops *o, void *self,
+                                    capnp_membrane **ret_m) CAPNP_MUST_USE;
+
+/**
+ * Drops the maker's reference. Wrapped references keep the membrane alive.
+ *
+ * @param m  the membrane, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capnp_membrane *capnp_membrane_unref(capnp_membrane *m);
+
+/**
+ * Wraps a reference of the inside for use outside. One that came from outside is unwrapped; the same
+ * inside always gives the same outside.
+ *
+ * @param m       the membrane
+ * @param inside  the reference, or NULL
+ * @return        a reference, the caller's; NULL for NULL, or when there is no memory
+ */
+CAPNP_PUBLIC capnp_cap *capnp_membrane_wrap(capnp_membrane *m, capnp_cap *inside);
+
+/**
+ * Cuts every reference through a membrane: open calls across it fail, later ones too.
+ *
+ * @param m    the membrane
+ * @param why  the exception; its reason is copied
+ */
+CAPNP_PUBLIC void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why);
+
+/* ---- the core of a connection: bytes in, bytes out ---------------------------------------- */
+
+/** How much a connection holds. */
+struct capnp_rpc_counts {
+        uint32_t questions;   /**< calls we made that are not finished */
+        uint32_t answers;     /**< calls of the peer that are not finished */
+        uint32_t exports;     /**< our objects that the peer holds */
+        uint32_t imports;     /**< the peer's objects that we hold */
+        uint32_t embargoes;   /**< promises waiting for their order to be safe */
+        uint64_t held_bytes;  /**< charged to the peer */
+        uint64_t out_bytes;   /**< queued toward the peer */
+        uint64_t calls_in;    /**< calls received, ever */
+        uint64_t calls_out;   /**< calls sent, ever */
+};
+
+/**
+ * Makes a vat without sockets: bytes are moved by capnp_rpc_feed() and capnp_rpc_out_peek(), and
+ * nothing waits. capnp_vat_new() makes one with sockets. Freed with capnp_vat_free().
+ *
+ * @param ret_v  the vat
+ * @return       0; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_vat_new_bare(capnp_vat **ret_v) CAPNP_MUST_USE;
+
+/**
+ * Ends every connection of a vat, runs the destructors that this causes, and frees it. References
+ * still held stay valid as broken ones.
+ *
+ * @param v  the vat, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capnp_vat *capnp_vat_free(capnp_vat *v);
+
+/**
+ * capnp_vat_free() for CAPNP_AUTO.
+ *
+ * @param v  the variable; set to NULL
+ */
+static inline void capnp_vat_freep(capnp_vat **v)
+{
+        *v = capnp_vat_free(*v);
+}
+
+/**
+ * Makes a connection's core.
+ *
+ * @param v          the vat
+ * @param l          limits, copied; NULL for the defaults
+ * @param bootstrap  what the peer gets when it asks for the bootstrap object; may be NULL
+ * @param ret_r      the core; freed by capnp_rpc_free()
+ * @return           0; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_rpc_new(capnp_vat *v, const struct capnp_limits *l, capnp_cap *bootstrap,
+                               capnp_rpc **ret_r) CAPNP_MUST_USE;
+
+/**
+ * Frees a core; closes it first if that has not been done.
+ *
+ * @param r  the core, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capnp_rpc *capnp_rpc_free(capnp_rpc *r);
+
+/**
+ * Asks for the peer's bootstrap object.
+ *
+ * @param r      the core
+ * @param ret_c  a promise of it, usable at once; the caller's
+ * @return       0; -ENOMEM. On a closed connection the reference is a broken one.
+ */
+CAPNP_PUBLIC int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c) CAPNP_MUST_USE;
+
+/**
+ * Takes bytes from the peer. Frames may be cut anywhere.
+ *
+ * @param r     the core
+ * @param b     the bytes
+ * @param len   how many; 0 means the peer has closed its side
+ * @param fds   descriptors that came with them; taken in any case; may be NULL when nfds is 0
+ * @param nfds  how many
+ * @return      0; CAPNP_E_PROTOCOL: the peer broke the protocol: an abort is queued, send it and
+ *              close; CAPNP_E_DISCONNECTED: the peer closed or aborted, or the core is closed
+ *              already; -ENOMEM: the connection is over
+ */
+CAPNP_PUBLIC int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds,
+                                unsigned nfds) CAPNP_MUST_USE;
+
+/**
+ * Runs one event: a handler, a completion, a cancel notice or a destructor. The only function that
+ * runs any code of the application.
+ *
+ * @param v  the vat
+ * @return   true when one was run; false when the queue is empty
+ */
+CAPNP_PUBLIC bool capnp_rpc_step(capnp_vat *v);
+
+/**
+ * Whether capnp_rpc_step() has something to do.
+ *
+ * @param v  the vat
+ * @return   true when events are queued
+ */
+CAPNP_PUBLIC bool capnp_rpc_pending(const capnp_vat *v);
+
+/**
+ * The bytes to send next.
+ *
+ * @param r         the core
+ * @param ret_v     filled in, at most max entries; borrowed until capnp_rpc_out_sent()
+ * @param max       entries at ret_v
+ * @param ret_fds   descriptors that go with the first byte (borrowed); may be NULL
+ * @param ret_nfds  how many; may be NULL
+ * @return          entries filled in; 0: nothing to send. Bytes that have descriptors, and bytes
+ *                  after them, are offered in separate calls.
+ */
+CAPNP_PUBLIC int capnp_rpc_out_peek(capnp_rpc *r, struct iovec *ret_v, unsigned max,
+                                    const int **ret_fds, unsigned *ret_nfds);
+
+/**
+ * Says how much of what was peeked has been sent.
+ *
+ * @param r      the core
+ * @param bytes  how many bytes; descriptors count as sent with the first
+ */
+CAPNP_PUBLIC void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes);
+
+/**
+ * Whether the peer should be read from: false only while more than the limit's out_bytes are
+ * queued toward it.
+ *
+ * @param r  the core
+ * @return   true to read on
+ */
+CAPNP_PUBLIC bool capnp_rpc_wants_input(const capnp_rpc *r);
+
+/**
+ * Ends a connection: open calls fail, references break, what the peer held is dropped. Queues an
+ * abort for the peer when why is not of kind disconnected. Once; later calls do nothing.
+ *
+ * @param r    the core
+ * @param why  what open calls fail with; its reason is copied
+ */
+CAPNP_PUBLIC void capnp_rpc_close(capnp_rpc *r, capnp_exception why);
+
+/**
+ * Whether a connection has ended, and why.
+ *
+ * @param r        the core
+ * @param ret_why  borrowed until r is freed; may be NULL
+ * @return         true when closed, by us or by the peer
+ */
+CAPNP_PUBLIC bool capnp_rpc_is_closed(const capnp_rpc *r, capnp_exception *ret_why);
+
+/**
+ * Counts what a connection holds.
+ *
+ * @param r      the core
+ * @param ret_n  filled in
+ */
+CAPNP_PUBLIC void capnp_rpc_count(const capnp_rpc *r, struct capnp_rpc_counts *ret_n);
+
+/**
+ * Sees every frame, for tracing. Called from inside feed and send; must not call into the library.
+ *
+ * @param r    the core
+ * @param fn   called with the frame as a message that can be read; NULL: no more tracing
+ * @param arg  handed to fn
+ */
+CAPNP_PUBLIC void capnp_rpc_set_trace(capnp_rpc *r, void (*fn)(void *arg, bool in, capnp_msg *m),
+                                      void *arg);
+
+/**
+ * Checks every invariant of the tables. For tests; walks all of them.
+ *
+ * @param r  the core
+ * @return   0; -EUCLEAN: a bug of ours, see capnp_rpc_dump()
+ */
+CAPNP_PUBLIC int capnp_rpc_check(const capnp_rpc *r) CAPNP_MUST_USE;
+
+/**
+ * Prints the tables for a person, a line an entry; a broken row is marked [ERROR].
+ *
+ * @param r   the core
+ * @param to  where to
+ */
+CAPNP_PUBLIC void capnp_rpc_dump(const capnp_rpc *r, FILE *to);
+
+#endif

@@ -1,0 +1,239 @@
+/**
+ * @file
+ * A vat with sockets: connections, listeners, timers, one loop.
+ *
+ * The loop embeds anywhere: poll capnp_vat_fd() for at most capnp_vat_timeout_ms(), then call
+ * capnp_vat_process(). capnp_question_wait() and capnp_vat_run() are that loop. A vat belongs to
+ * one thread.
+ *
+ * Addresses are `unix:/path`, `unix-abstract:name`, `HOST:PORT`, `[IPv6]:PORT`, or for a listener
+ * `*:PORT`; port 0 picks a free one.
+ */
+#ifndef CAPOS_CAPNP_VAT_H
+#define CAPOS_CAPNP_VAT_H
+
+#include "capnp-rpc.h"
+
+/** One connection of a vat. */
+typedef struct capnp_conn capnp_conn;
+/** A socket that connections come in by. */
+typedef struct capnp_listener capnp_listener;
+/** Something to be called once, later. */
+typedef struct capnp_timer capnp_timer;
+/** A descriptor of the program's own, watched by the loop. */
+typedef struct capnp_watch capnp_watch;
+
+/**
+ * Makes a vat with a loop.
+ *
+ * @param ret_v  the vat; freed by capnp_vat_free()
+ * @return       0; -ENOMEM; -EMFILE or another errno value of the kernel
+ */
+CAPNP_PUBLIC int capnp_vat_new(capnp_vat **ret_v) CAPNP_MUST_USE;
+
+/**
+ * Connects, and asks for the peer's bootstrap object. Name resolution blocks; connecting does not: a
+ * refused connection shows as a broken reference.
+ *
+ * @param v              the vat
+ * @param addr           where to
+ * @param l              limits, or NULL
+ * @param ret_bootstrap  a promise of the object, usable at once; the caller's. The connection lives
+ *                       as long as something uses it.
+ * @return               0; CAPNP_E_ADDRESS: no such address; a negative errno value
+ */
+CAPNP_PUBLIC int capnp_vat_connect(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                                   capnp_cap **ret_bootstrap) CAPNP_MUST_USE;
+
+/**
+ * Serves an object to whoever connects, until the vat is freed.
+ *
+ * @param v          the vat
+ * @param addr       where; a Unix socket file that nobody listens on is replaced
+ * @param l          limits of each connection, or NULL
+ * @param bootstrap  the object
+ * @return           0; CAPNP_E_ADDRESS; a negative errno value (-EADDRINUSE)
+ */
+CAPNP_PUBLIC int capnp_vat_listen(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                                  capnp_cap *bootstrap) CAPNP_MUST_USE;
+
+/**
+ * What a program that wants to decide about each connection hands to capnp_listener_new().
+ */
+struct capnp_listener_ops {
+        /** A connection came in: fd is taken. From the loop. */
+        void (*accept)(void *self, int fd);
+};
+
+/**
+ * Listens, and hands each connection's socket to the program.
+ *
+ * @param v      the vat
+ * @param addr   where
+ * @param o      its operations; must outlive the listener
+ * @param self   handed to them
+ * @param ret_l  the listener; freed by capnp_listener_free()
+ * @return       0; CAPNP_E_ADDRESS; a negative errno value
+ */
+CAPNP_PUBLIC int capnp_listener_new(capnp_vat *v, const char *addr,
+                                    const struct capnp_listener_ops *o, void *self,
+                                    capnp_listener **ret_l) CAPNP_MUST_USE;
+
+/**
+ * The address a listener really has (its port, when 0 was asked for).
+ *
+ * @param l  the listener
+ * @return   as text, borrowed until it is freed
+ */
+CAPNP_PUBLIC const char *capnp_listener_address(const capnp_listener *l);
+
+/**
+ * Stops listening. Connections stay.
+ *
+ * @param l  the listener, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capnp_listener *capnp_listener_free(capnp_listener *l);
+
+/**
+ * Speaks RPC on a socket that is connected already.
+ *
+ * @param v          the vat
+ * @param fd         taken, also on failure; made non-blocking
+ * @param l          limits, or NULL
+ * @param bootstrap  what the peer gets when it asks; may be NULL
+ * @param ret_c      the connection; the caller's; dropped by capnp_conn_unref(), which does not
+ *                   close it
+ * @return           0; -ENOMEM or another negative errno value
+ */
+CAPNP_PUBLIC int capnp_conn_new(capnp_vat *v, int fd, const struct capnp_limits *l,
+                                capnp_cap *bootstrap, capnp_conn **ret_c) CAPNP_MUST_USE;
+
+/**
+ * Drops the caller's hold. The connection goes on while either side uses it.
+ *
+ * @param c  the connection, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capnp_conn *capnp_conn_unref(capnp_conn *c);
+
+/**
+ * capnp_conn_unref() for CAPNP_AUTO.
+ *
+ * @param c  the variable; set to NULL
+ */
+static inline void capnp_conn_unrefp(capnp_conn **c)
+{
+        *c = capnp_conn_unref(*c);
+}
+
+/**
+ * The core of a connection: bootstrap, counts, close.
+ *
+ * @param c  the connection
+ * @return   borrowed; valid as long as c is held
+ */
+CAPNP_PUBLIC capnp_rpc *capnp_conn_rpc(capnp_conn *c);
+
+/**
+ * Asks to be told when a connection has ended.
+ *
+ * @param c       the connection
+ * @param closed  called once, from the loop, after its tables are empty; NULL: no more
+ * @param arg     handed to closed
+ */
+CAPNP_PUBLIC void capnp_conn_on_close(capnp_conn *c, void (*closed)(capnp_conn *c, void *arg),
+                                      void *arg);
+
+/**
+ * Ends a connection; what is queued is still sent, for at most a second.
+ *
+ * @param c    the connection
+ * @param why  what open calls fail with
+ */
+CAPNP_PUBLIC void capnp_conn_close(capnp_conn *c, capnp_exception why);
+
+/**
+ * The descriptor to poll for input.
+ *
+ * @param v  the vat
+ * @return   borrowed; -1 for a bare vat
+ */
+CAPNP_PUBLIC int capnp_vat_fd(const capnp_vat *v);
+
+/**
+ * How long to poll.
+ *
+ * @param v  the vat
+ * @return   milliseconds; 0: do not wait; -1: for ever
+ */
+CAPNP_PUBLIC int capnp_vat_timeout_ms(const capnp_vat *v);
+
+/**
+ * Does everything that can be done without waiting.
+ *
+ * @param v  the vat
+ * @return   0; a negative errno value: the loop itself is broken
+ */
+CAPNP_PUBLIC int capnp_vat_process(capnp_vat *v) CAPNP_MUST_USE;
+
+/**
+ * Polls and processes until capnp_vat_stop().
+ *
+ * @param v  the vat
+ * @return   0; a negative errno value
+ */
+CAPNP_PUBLIC int capnp_vat_run(capnp_vat *v) CAPNP_MUST_USE;
+
+/**
+ * Makes capnp_vat_run() return. May be called from any callback.
+ *
+ * @param v  the vat
+ */
+CAPNP_PUBLIC void capnp_vat_stop(capnp_vat *v);
+
+/**
+ * Calls a function once, later.
+ *
+ * @param v         the vat
+ * @param delay_ms  milliseconds from now, on the clock that goes on while the machine sleeps
+ * @param fn        the function; the timer is gone when it is called
+ * @param arg       handed to fn
+ * @param ret_t     the timer, for capnp_timer_free(); may be NULL
+ * @return          0; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_timer_new(capnp_vat *v, uint32_t delay_ms, void (*fn)(void *arg), void *arg,
+                                 capnp_timer **ret_t) CAPNP_MUST_USE;
+
+/**
+ * Stops a timer that has not fired.
+ *
+ * @param t  the timer, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capnp_timer *capnp_timer_free(capnp_timer *t);
+
+/**
+ * Watches a descriptor of the program's own.
+ *
+ * @param v       the vat
+ * @param fd      borrowed; must stay open until the watch is freed
+ * @param events  EPOLLIN, EPOLLOUT …
+ * @param fn      called from the loop with what happened
+ * @param arg     handed to fn
+ * @param ret_w   the watch; freed by capnp_watch_free(), also from fn
+ * @return        0; -ENOMEM; -EPERM: not a descriptor that can be polled
+ */
+CAPNP_PUBLIC int capnp_watch_new(capnp_vat *v, int fd, uint32_t events,
+                                 void (*fn)(void *arg, uint32_t events), void *arg,
+                                 capnp_watch **ret_w) CAPNP_MUST_USE;
+
+/**
+ * Stops watching.
+ *
+ * @param w  the watch, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capnp_watch *capnp_watch_free(capnp_watch *w);
+
+#endif

@@ -1,0 +1,72 @@
+/* What a message is made of, for msg and the layers above it in this library. */
+#ifndef CAPNP_MSG_INTERNAL_H
+#define CAPNP_MSG_INTERNAL_H
+
+#include <capos/capnp-msg.h>
+
+/*
+ * The first member of every capability, so that a message can hold references to objects that
+ * only a higher layer knows. Neither function runs foreign code.
+ */
+struct capnp_i_cap_class {
+        capnp_cap *(*ref)(capnp_cap *c);
+        capnp_cap *(*unref)(capnp_cap *c);
+};
+struct capnp_i_cap_head {
+        const struct capnp_i_cap_class *class;
+};
+
+struct capnp_i_segment {
+        uint64_t *base;
+        uint32_t words; /* in use; for a received message all of it */
+        uint32_t room;  /* allocated words; 0: the bytes are borrowed */
+};
+
+enum { CAPNP_I_SEGMENTS = 4, CAPNP_I_CAPS = 4 }; /* inline, before tables go to the heap */
+
+struct capnp_msg {
+        struct capnp_i_segment *segs;
+        uint32_t nsegs, room_segs;
+        capnp_cap **caps;
+        uint32_t ncaps, room_caps;
+        uint64_t budget; /* words a reader may still visit */
+        uint16_t depth;  /* nesting allowed from the root */
+        bool building;   /* made here: trusted, grows */
+        int error;       /* first of: CAPNP_E_POISON, CAPNP_E_LIMIT, -ENOMEM */
+        capnp_cap *broken; /* handed out (borrowed) for an index outside caps; may be NULL */
+        struct capnp_i_segment inline_segs[CAPNP_I_SEGMENTS];
+        capnp_cap *inline_caps[CAPNP_I_CAPS];
+};
+
+/* What a new message begins with: room in its first segment before the root pointer's target. */
+enum { CAPNP_I_FIRST_WORDS = 120 };
+
+/*
+ * A received frame as a message: the words (already in one block, after the segment table) are
+ * described by sizes[nsegs]. The caller allocated m and keeps words alive; deinit with
+ * capnp_i_msg_deinit(). 0 or -ENOMEM.
+ */
+int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const uint32_t *sizes, uint32_t nsegs,
+                              const struct capnp_limits *l) CAPNP_MUST_USE;
+/*
+ * An embedded message to build in. first[room] is the caller's memory for segment 0 (may be NULL:
+ * allocated on demand) and must outlive m; later segments come from the heap. Cannot fail.
+ * used: words at the front of segment 0 that the caller keeps for itself (zeroed by it).
+ */
+void capnp_i_msg_init_building(capnp_msg *m, uint64_t *first, uint32_t room, uint32_t used);
+/* Drops capabilities and own segments; m may be used again after another init. */
+void capnp_i_msg_deinit(capnp_msg *m);
+
+/* Zeroed words at the end of a segment of m (any; a new one when none has room). NULL: marked. */
+uint64_t *capnp_i_msg_alloc(capnp_msg *m, uint32_t words, uint32_t *ret_seg);
+/* Adds a capability (takes the reference, also on failure). ret: its index, or UINT32_MAX, marked. */
+uint32_t capnp_i_msg_add_cap(capnp_msg *m, capnp_cap *cap);
+/* Notes an error unless one is noted already. */
+void capnp_i_msg_mark(capnp_msg *m, int error);
+/* A slot at a word of segment 0 (an envelope's content pointer). */
+capnp_abuilder capnp_i_msg_slot(capnp_msg *m, uint32_t word);
+
+/* Fills every 0 of *l (NULL: all) with its default. */
+struct capnp_limits capnp_i_limits(const struct capnp_limits *l);
+
+#endif

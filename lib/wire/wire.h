@@ -1,0 +1,28 @@
+/* Framing: a stream of bytes cut into messages, and the segment table (encoding spec, streams). */
+#ifndef CAPNP_WIRE_H
+#define CAPNP_WIRE_H
+
+#include <capos/capnp-base.h>
+
+/* Hostile sizes are refused before memory is taken. */
+enum { CAPNP_I_MAX_SEGMENTS = 512 };
+
+/*
+ * Looks at the front of a stream. It says how long the first frame is as soon as its segment table
+ * is there.
+ * b[len]: the stream so far. max_segments, max_bytes: limits.
+ * ret_header: bytes of the segment table with padding. ret_total: bytes of the whole frame.
+ * 0; CAPNP_E_SHORT: the table is not complete (ret_header says how many bytes are needed to go on,
+ * ret_total is 0); CAPNP_E_LIMIT: too many segments or too large.
+ */
+int capnp_i_frame_size(const uint8_t *b, size_t len, uint32_t max_segments, uint64_t max_bytes,
+                       size_t *ret_header, uint64_t *ret_total) CAPNP_MUST_USE;
+
+/* Number of segments, and each one's words, from a complete table. sizes has room for nsegs. */
+uint32_t capnp_i_frame_segments(const uint8_t *b);
+void capnp_i_frame_sizes(const uint8_t *b, uint32_t nsegs, uint32_t *sizes);
+
+/* Writes a table for nsegs sizes; returns its bytes (multiple of 8). b may be NULL to measure. */
+size_t capnp_i_frame_table(uint8_t *b, const uint32_t *sizes, uint32_t nsegs);
+
+#endif
