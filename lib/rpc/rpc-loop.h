@@ -1,0 +1,33 @@
+/* Where the RPC core meets the layer that has sockets: what each may ask of the other. */
+#ifndef CAPNP_RPC_LOOP_H
+#define CAPNP_RPC_LOOP_H
+
+#include <capos/capnp-rpc.h>
+
+/*
+ * What a vat with sockets adds to a bare one. Both are called from API functions: turn only when no
+ * event is being run; it may wait.
+ */
+struct capnp_i_loop {
+        /* Waits for input if nothing is pending, then does one round. 0, or -errno: broken loop. */
+        int (*turn)(capnp_vat *v);
+        /* The vat is going: close and free sockets, timers and cores. Runs capnp_rpc_step(). */
+        void (*free)(capnp_vat *v);
+};
+
+/* Set once by capnp_vat_new(), right after capnp_vat_new_bare(). self: see capnp_i_vat_loop(). */
+void capnp_i_vat_set_loop(capnp_vat *v, const struct capnp_i_loop *loop, void *self);
+void *capnp_i_vat_loop(const capnp_vat *v);
+
+/*
+ * Who moves a core's bytes. Called from inside any API function, so members only take a note (put
+ * the connection on a list for the next round) and never call back into the core. May be called
+ * again and again.
+ */
+struct capnp_i_owner {
+        void (*dirty)(void *self); /* there is output, wants_input changed, or it has closed */
+        void (*idle)(void *self);  /* all four tables are empty: nobody uses the connection */
+};
+void capnp_i_rpc_set_owner(capnp_rpc *r, const struct capnp_i_owner *o, void *self);
+
+#endif
