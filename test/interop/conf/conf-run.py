@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""conf-run: starts a conformance server, runs a driver against it, ends the server.
+
+Why: both directions of the conformance tests (our server and a foreign driver, a foreign server and our
+driver) need the same: a server of their own on a Unix socket and another on a loopback port, never
+outliving the test. The drivers stay free of process handling, and work on a server started by hand.
+
+usage: conf-run.py [--unix-only | --tcp-only] [--with-pid] SERVER DRIVER [DRIVER-ARGUMENT...]
+
+The driver is called as `DRIVER ARGUMENT... [--pid PID] ADDRESS`, once per kind of address. Its output is
+passed on; the last line sums up: `N passed, N failed`. A server that dies on the way is a failure.
+"""
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+START_S = 10
+RUN_S = 900
+
+
+def free_port():
+    """A loopback port nobody listens on at this moment."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def connectable(address):
+    """True once something accepts connections at the address."""
+    try:
+        if address.startswith("unix:"):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(address[5:])
+        else:
+            host, port = address.rsplit(":", 1)
+            socket.create_connection((host, int(port)), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+def server_start(program, address):
+    """Starts the server and waits until it listens; None if it does not."""
+    server = subprocess.Popen([program, address], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL)
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and server.poll() is None:
+        if connectable(address):
+            return server
+        time.sleep(0.02)
+    server_stop(server)
+    return None
+
+
+def server_stop(server):
+    """Ends this one process, politely first."""
+    if server.poll() is None:
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(5)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def driver_run(command):
+    """Runs the driver, passing its output on; returns (passed, failed) of its last line."""
+    last = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        timer_end = time.monotonic() + RUN_S
+        for line in driver.stdout:
+            print(line, end="", flush=True)
+            last = line
+            if time.monotonic() > timer_end:
+                driver.kill()
+        code = driver.wait()
+    m = re.match(r"(\d+) passed, (\d+) failed", last)
+    if not m:
+        print(f"not ok driver - ended with code {code} and without a summary")
+        return 0, 1
+    return int(m.group(1)), int(m.group(2))
+
+
+def run_at(address, options):
+    """One server at one address and one run of the driver against it."""
+    server = server_start(options["server"], address)
+    if server is None:
+        print(f"not ok server - {options['server']} does not listen on {address}")
+        return 0, 1
+    pid = ["--pid", str(server.pid)] if options["with_pid"] else []
+    try:
+        passed, failed = driver_run(options["driver"] + pid + [address])
+        if server.poll() is not None:
+            print(f"not ok server - it ended on its own with code {server.returncode}")
+            failed += 1
+        return passed, failed
+    finally:
+        server_stop(server)
+
+
+def main(argv):
+    kinds = ["unix", "tcp"]
+    with_pid = False
+    while argv and argv[0].startswith("--"):
+        option = argv.pop(0)
+        if option == "--unix-only":
+            kinds = ["unix"]
+        elif option == "--tcp-only":
+            kinds = ["tcp"]
+        elif option == "--with-pid":
+            with_pid = True
+        else:
+            print(__doc__, file=sys.stderr)
+            return 2
+    if len(argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+
+    driver = argv[1:]
+    if driver[0].endswith(".py"):
+        driver.insert(0, sys.executable)
+    options = {"server": argv[0], "driver": driver, "with_pid": with_pid}
+    total = [0, 0]
+    with tempfile.TemporaryDirectory(prefix="conf-") as folder:
+        for kind in kinds:
+            address = (f"unix:{os.path.join(folder, 'socket')}" if kind == "unix"
+                       else f"127.0.0.1:{free_port()}")
+            print(f"# {kind}", flush=True)
+            passed, failed = run_at(address, options)
+            total[0] += passed
+            total[1] += failed
+    print(f"{total[0]} passed, {total[1]} failed")
+    return 0 if total[1] == 0 and total[0] > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
