@@ -60,7 +60,7 @@ TEST_T(hang, 1)
 
 TEST(fd_left)
 {
-        (void) !open("/dev/null", O_RDONLY | O_CLOEXEC);
+        (void)!open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 TEST(child_left)
@@ -121,7 +121,7 @@ TORTURE(torture_leak_always)
 {
         char *volatile a = malloc(10);
 
-        (void) a;
+        (void)a;
 }
 
 TORTURE(torture_crash)

@@ -29,15 +29,15 @@ static void replay_file(const char *path)
         }
 
         /* A block of exactly the input's size, so that a sanitizer sees the first byte read past it. */
-        data = malloc(st.st_size ? (size_t) st.st_size : 1);
-        if (!data || fread(data, 1, (size_t) st.st_size, f) != (size_t) st.st_size) {
+        data = malloc(st.st_size ? (size_t)st.st_size : 1);
+        if (!data || fread(data, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {
                 fprintf(stderr, "%s: cannot be read\n", path);
                 exit(1);
         }
         fclose(f);
 
         fprintf(stderr, "%s\n", path);
-        (void) LLVMFuzzerTestOneInput(data, (size_t) st.st_size);
+        (void)LLVMFuzzerTestOneInput(data, (size_t)st.st_size);
         free(data);
         ran++;
 }
@@ -60,7 +60,7 @@ static void replay(const char *path)
         while ((e = readdir(d))) {
                 if (e->d_name[0] == '.')
                         continue;
-                if (snprintf(name, sizeof(name), "%s/%s", path, e->d_name) < (int) sizeof(name))
+                if (snprintf(name, sizeof(name), "%s/%s", path, e->d_name) < (int)sizeof(name))
                         replay_file(name);
         }
         closedir(d);
@@ -71,10 +71,10 @@ int main(int argc, char **argv)
         int i;
 
         if (LLVMFuzzerInitialize)
-                (void) LLVMFuzzerInitialize(&argc, &argv);
+                (void)LLVMFuzzerInitialize(&argc, &argv);
 
         /* The empty input is in every corpus. */
-        (void) LLVMFuzzerTestOneInput((const uint8_t *) "", 0);
+        (void)LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
         for (i = 1; i < argc; i++)
                 replay(argv[i]);
 

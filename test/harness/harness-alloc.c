@@ -16,7 +16,7 @@
 #include "harness.h"
 
 #define TABLE_SIZE (1u << 17)
-#define GONE ((void *) -1)
+#define GONE       ((void *)-1)
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -104,7 +104,7 @@ static bool must_fail(void *caller)
 
 static size_t slot_of(const void *p)
 {
-        return ((uintptr_t) p >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 47;
+        return ((uintptr_t)p >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 47;
 }
 
 static void track(void *p, size_t size, void *caller)
@@ -123,7 +123,7 @@ static void track(void *p, size_t size, void *caller)
         for (i = slot_of(p); table[i].p && table[i].p != GONE; i = (i + 1) % TABLE_SIZE)
                 ;
         used += !table[i].p;
-        table[i] = (struct test_alloc_block) { .p = p, .caller = caller, .size = size };
+        table[i] = (struct test_alloc_block){.p = p, .caller = caller, .size = size};
         unlock();
 }
 

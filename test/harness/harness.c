@@ -72,11 +72,7 @@ void test_fail(const char *file, int line, const char *fmt, ...)
         va_end(ap);
 
         fflush(stdout);
-        fprintf(stderr,
-                "%s:%d: %s%s\n",
-                file,
-                line,
-                shared->reason,
+        fprintf(stderr, "%s:%d: %s%s\n", file, line, shared->reason,
                 body_pid && getpid() != body_pid ? " (in a child process of the test)" : "");
         end_child(EXIT_FAILED);
         __builtin_unreachable();
@@ -93,14 +89,8 @@ void test_check_eq(const char *file, int line, const char *what, int64_t a, int6
 {
         if (a == b)
                 return;
-        test_fail(file,
-                  line,
-                  "%s: %" PRId64 " (0x%" PRIx64 ") is not %" PRId64 " (0x%" PRIx64 ")",
-                  what,
-                  a,
-                  (uint64_t) a,
-                  b,
-                  (uint64_t) b);
+        test_fail(file, line, "%s: %" PRId64 " (0x%" PRIx64 ") is not %" PRId64 " (0x%" PRIx64 ")",
+                  what, a, (uint64_t)a, b, (uint64_t)b);
 }
 
 void test_check_str(const char *file, int line, const char *what, const char *a, const char *b)
@@ -109,16 +99,8 @@ void test_check_str(const char *file, int line, const char *what, const char *a,
                 return;
         if (!a && !b)
                 return;
-        test_fail(file,
-                  line,
-                  "%s:\n    found    %s%s%s\n    expected %s%s%s",
-                  what,
-                  a ? "\"" : "",
-                  a ? a : "NULL",
-                  a ? "\"" : "",
-                  b ? "\"" : "",
-                  b ? b : "NULL",
-                  b ? "\"" : "");
+        test_fail(file, line, "%s:\n    found    %s%s%s\n    expected %s%s%s", what, a ? "\"" : "",
+                  a ? a : "NULL", a ? "\"" : "", b ? "\"" : "", b ? b : "NULL", b ? "\"" : "");
 }
 
 static void hex(char *to, size_t to_size, const uint8_t *p, size_t len)
@@ -127,11 +109,11 @@ static void hex(char *to, size_t to_size, const uint8_t *p, size_t len)
 
         to[0] = '\0';
         for (i = 0; i < len && n + 4 < to_size; i++)
-                n += (size_t) snprintf(to + n, to_size - n, "%02x ", p[i]);
+                n += (size_t)snprintf(to + n, to_size - n, "%02x ", p[i]);
 }
 
-void test_check_mem(
-        const char *file, int line, const char *what, const void *a, const void *b, size_t len)
+void test_check_mem(const char *file, int line, const char *what, const void *a, const void *b,
+                    size_t len)
 {
         const uint8_t *pa = a, *pb = b;
         char ha[64], hb[64];
@@ -142,20 +124,13 @@ void test_check_mem(
         if (at == len)
                 return;
 
-        from = at & ~(size_t) 7;
+        from = at & ~(size_t)7;
         n = len - from < 16 ? len - from : 16;
         hex(ha, sizeof(ha), pa + from, n);
         hex(hb, sizeof(hb), pb + from, n);
-        test_fail(file,
-                  line,
-                  "%s: byte %zu of %zu differs\n    found    %zu: %s\n    expected %zu: %s",
-                  what,
-                  at,
-                  len,
-                  from,
-                  ha,
-                  from,
-                  hb);
+        test_fail(file, line,
+                  "%s: byte %zu of %zu differs\n    found    %zu: %s\n    expected %zu: %s", what,
+                  at, len, from, ha, from, hb);
 }
 
 void test_check_ok(const char *file, int line, const char *what, int r)
@@ -164,7 +139,7 @@ void test_check_ok(const char *file, int line, const char *what, int r)
                 return;
         if (r < 0)
                 test_fail(file, line, "%s: %d (%s)", what, r, strerror(-r));
-        test_fail(file, line, "%s: %d (0x%x)", what, r, (unsigned) r);
+        test_fail(file, line, "%s: %d (0x%x)", what, r, (unsigned)r);
 }
 
 /* ---- What a test must leave as it found it ---- */
@@ -211,7 +186,7 @@ static bool children_end(bool complain)
         long pid;
         FILE *f;
 
-        snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int) getpid());
+        snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
         f = fopen(path, "re");
         if (!f)
                 return true;
@@ -227,8 +202,8 @@ static bool children_end(bool complain)
                         fclose(comm);
                 if (complain)
                         fprintf(stderr, "process %ld (%s) was left running\n", pid, name);
-                kill((pid_t) pid, SIGKILL);
-                waitpid((pid_t) pid, NULL, 0);
+                kill((pid_t)pid, SIGKILL);
+                waitpid((pid_t)pid, NULL, 0);
                 good = false;
         }
         fclose(f);
@@ -270,11 +245,8 @@ static void print_place(FILE *to, void *address)
                 return;
         exe[len] = '\0';
 
-        snprintf(command,
-                 sizeof(command),
-                 "addr2line -s -p -f -i -e '%s' 0x%zx 2>/dev/null",
-                 exe,
-                 (size_t) ((char *) address - (char *) info.dli_fbase - 1));
+        snprintf(command, sizeof(command), "addr2line -s -p -f -i -e '%s' 0x%zx 2>/dev/null", exe,
+                 (size_t)((char *)address - (char *)info.dli_fbase - 1));
         p = popen(command, "re");
         if (!p)
                 return;
@@ -378,19 +350,19 @@ static unsigned timeout_ms(const struct test *t)
         const char *slow = getenv("CAPOS_TEST_SLOW");
         long factor = slow ? strtol(slow, NULL, 10) : 1;
 
-        return t->timeout_s * 1000u * (unsigned) (factor > 0 ? factor : 1);
+        return t->timeout_s * 1000u * (unsigned)(factor > 0 ? factor : 1);
 }
 
 /* Waits for the child; false when the deadline passed and it was killed. */
 static bool await(const struct test *t, pid_t pid, int *ret_status)
 {
-        struct pollfd p = { .events = POLLIN };
+        struct pollfd p = {.events = POLLIN};
         bool in_time;
         int r;
 
-        p.fd = (int) syscall(SYS_pidfd_open, pid, 0);
+        p.fd = (int)syscall(SYS_pidfd_open, pid, 0);
         do
-                r = poll(&p, 1, (int) timeout_ms(t));
+                r = poll(&p, 1, (int)timeout_ms(t));
         while (r < 0 && errno == EINTR);
         in_time = r > 0;
         if (p.fd >= 0)
@@ -403,7 +375,7 @@ static bool await(const struct test *t, pid_t pid, int *ret_status)
         while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
                 ;
         kill(-pid, SIGKILL);
-        (void) children_end(false);
+        (void)children_end(false);
         return in_time;
 }
 
@@ -442,7 +414,7 @@ static enum outcome run_once(const struct test *t, uint64_t fail_at)
         int out = -1, status = 0;
         pid_t pid;
 
-        *shared = (struct shared) { 0 };
+        *shared = (struct shared){0};
         if (no_fork)
                 return body(t, fail_at) == EXIT_INJECTED ? INJECTED : PASSED;
         if (!verbose)
@@ -495,7 +467,7 @@ static void report(const char *name, unsigned passed, unsigned failed)
 
         n = snprintf(line, sizeof(line), "%s %u %u\n", name, passed, failed);
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-        if (fd < 0 || write(fd, line, (size_t) n) != n) {
+        if (fd < 0 || write(fd, line, (size_t)n) != n) {
                 perror(path);
                 exit(2);
         }
@@ -550,11 +522,7 @@ int main(int argc, char **argv)
 
         runner_pid = getpid();
         prctl(PR_SET_CHILD_SUBREAPER, 1);
-        shared = mmap(NULL,
-                      sizeof(*shared),
-                      PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS,
-                      -1,
+        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
                       0);
         if (shared == MAP_FAILED) {
                 perror("mmap");

@@ -19,11 +19,8 @@ static int run_bad(const char *name)
         FILE *p;
 
         CHECK(getenv("CAPOS_BAD_TESTS"));
-        snprintf(command,
-                 sizeof(command),
-                 "CAPOS_TEST_COUNTS= exec '%s' %s 2>&1",
-                 getenv("CAPOS_BAD_TESTS"),
-                 name);
+        snprintf(command, sizeof(command), "CAPOS_TEST_COUNTS= exec '%s' %s 2>&1",
+                 getenv("CAPOS_BAD_TESTS"), name);
         p = popen(command, "re");
         CHECK(p);
         n = fread(output, 1, sizeof(output) - 1, p);
