@@ -4,6 +4,8 @@
 
 #include <capos/capnp-msg.h>
 
+#include "base-error.h"
+
 /*
  * The first member of every capability, so that a message can hold references to objects that
  * only a higher layer knows. Neither function runs foreign code.
@@ -19,7 +21,7 @@ struct capnp_i_cap_head {
 struct capnp_i_segment {
         uint64_t *base;
         uint32_t words; /* in use; for a received message all of it */
-        uint32_t room;  /* allocated words; 0: the bytes are borrowed */
+        uint32_t room;  /* words that may be in use: equal to words for received bytes */
 };
 
 enum { CAPNP_I_SEGMENTS = 4, CAPNP_I_CAPS = 4 }; /* inline, before tables go to the heap */
@@ -27,31 +29,38 @@ enum { CAPNP_I_SEGMENTS = 4, CAPNP_I_CAPS = 4 }; /* inline, before tables go to 
 struct capnp_msg {
         struct capnp_i_segment *segs;
         uint32_t nsegs, room_segs;
-        capnp_cap **caps;
+        uint32_t borrowed; /* this many segments, from the first on, are somebody else's memory */
+        capnp_cap **caps;  /* an entry is NULL when its pointer was cleared */
         uint32_t ncaps, room_caps;
-        uint64_t budget; /* words a reader may still visit */
-        uint16_t depth;  /* nesting allowed from the root */
-        bool building;   /* made here: trusted, grows */
-        int error;       /* first of: CAPNP_E_POISON, CAPNP_E_LIMIT, -ENOMEM */
+        uint64_t budget;   /* words a reader may still visit */
+        uint16_t depth;    /* nesting allowed from the root */
+        bool building;     /* made here: trusted, grows */
+        int error;         /* first of: CAPNP_E_POISON, CAPNP_E_LIMIT, -ENOMEM */
         capnp_cap *broken; /* handed out (borrowed) for an index outside caps; may be NULL */
         struct capnp_i_segment inline_segs[CAPNP_I_SEGMENTS];
         capnp_cap *inline_caps[CAPNP_I_CAPS];
 };
 
-/* What a new message begins with: room in its first segment before the root pointer's target. */
-enum { CAPNP_I_FIRST_WORDS = 120 };
+enum {
+        CAPNP_I_FIRST_WORDS = 120,         /* the first segment of capnp_msg_new() */
+        CAPNP_I_NEXT_WORDS = 1022,         /* the least size of a later one */
+        CAPNP_I_SLACK_WORDS = 1 << 20,     /* the most a later one has beyond what is needed now */
+        CAPNP_I_MAX_WORDS = (1 << 29) - 1, /* of a segment: what a far pointer can address */
+        CAPNP_I_MAX_DEPTH = 512,           /* no nesting limit is wider: it bounds our recursion */
+};
 
 /*
  * A received frame as a message: the words (already in one block, after the segment table) are
  * described by sizes[nsegs]. The caller allocated m and keeps words alive; deinit with
- * capnp_i_msg_deinit(). 0 or -ENOMEM.
+ * capnp_i_msg_deinit(), also after a failure. 0 or -ENOMEM.
  */
 int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const uint32_t *sizes, uint32_t nsegs,
                               const struct capnp_limits *l) CAPNP_MUST_USE;
 /*
  * An embedded message to build in. first[room] is the caller's memory for segment 0 (may be NULL:
  * allocated on demand) and must outlive m; later segments come from the heap. Cannot fail.
- * used: words at the front of segment 0 that the caller keeps for itself (zeroed by it).
+ * used: words at the front of segment 0 that the caller keeps for itself (zeroed by it). The rest
+ * need not be zeroed.
  */
 void capnp_i_msg_init_building(capnp_msg *m, uint64_t *first, uint32_t room, uint32_t used);
 /* Drops capabilities and own segments; m may be used again after another init. */
@@ -59,14 +68,15 @@ void capnp_i_msg_deinit(capnp_msg *m);
 
 /* Zeroed words at the end of a segment of m (any; a new one when none has room). NULL: marked. */
 uint64_t *capnp_i_msg_alloc(capnp_msg *m, uint32_t words, uint32_t *ret_seg);
+/* The same, not zeroed. */
+uint64_t *capnp_i_msg_grab(capnp_msg *m, uint64_t words, uint32_t *ret_seg);
 /* Adds a capability (takes the reference, also on failure). ret: its index, or UINT32_MAX, marked. */
 uint32_t capnp_i_msg_add_cap(capnp_msg *m, capnp_cap *cap);
+/* Gives one back; its index is not used again unless it was the last. */
+void capnp_i_msg_drop_cap(capnp_msg *m, uint32_t i);
 /* Notes an error unless one is noted already. */
 void capnp_i_msg_mark(capnp_msg *m, int error);
 /* A slot at a word of segment 0 (an envelope's content pointer). */
 capnp_abuilder capnp_i_msg_slot(capnp_msg *m, uint32_t word);
-
-/* Fills every 0 of *l (NULL: all) with its default. */
-struct capnp_limits capnp_i_limits(const struct capnp_limits *l);
 
 #endif

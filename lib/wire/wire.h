@@ -10,7 +10,8 @@ enum { CAPNP_I_MAX_SEGMENTS = 512 };
 /*
  * Looks at the front of a stream. It says how long the first frame is as soon as its segment table
  * is there.
- * b[len]: the stream so far. max_segments, max_bytes: limits.
+ * b[len]: the stream so far. max_segments, max_bytes: limits; max_bytes counts the segments, not
+ * the table.
  * ret_header: bytes of the segment table with padding. ret_total: bytes of the whole frame.
  * 0; CAPNP_E_SHORT: the table is not complete (ret_header says how many bytes are needed to go on,
  * ret_total is 0); CAPNP_E_LIMIT: too many segments or too large.
@@ -22,7 +23,13 @@ int capnp_i_frame_size(const uint8_t *b, size_t len, uint32_t max_segments, uint
 uint32_t capnp_i_frame_segments(const uint8_t *b);
 void capnp_i_frame_sizes(const uint8_t *b, uint32_t nsegs, uint32_t *sizes);
 
+/* Words of segment i, from a complete table of more than i segments. */
+uint32_t capnp_i_frame_words(const uint8_t *b, uint32_t i);
+
 /* Writes a table for nsegs sizes; returns its bytes (multiple of 8). b may be NULL to measure. */
 size_t capnp_i_frame_table(uint8_t *b, const uint32_t *sizes, uint32_t nsegs);
+/* The same in steps: the count and the padding, then each size. */
+void capnp_i_frame_begin(uint8_t *b, uint32_t nsegs);
+void capnp_i_frame_set(uint8_t *b, uint32_t i, uint32_t words);
 
 #endif
