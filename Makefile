@@ -32,10 +32,11 @@ fuzz: deps-fuzz $(BUILD_FUZZ)/build.ninja
 	@tool/fuzz $(BUILD_FUZZ)
 
 check: deps-check all
+	@tool/test/check-test.py
 	@tool/check $(BUILD)
 
 format: deps-check
-	@tool/check --format
+	@tool/check --format $(FILES)
 
 doc: deps-check
 	@doxygen doc/Doxyfile
@@ -50,8 +51,7 @@ clean:
 deps-%:
 	@tool/deps $*
 
-# The sanitized build is made by the other compiler, so that each change is seen by both. Release order matters not:
-# Meson reconfigures by itself when a meson.build changes.
+# The sanitized build is made by the other compiler, so that each change is seen by both.
 $(BUILD)/build.ninja: | deps-build
 	@CC=$${CC:-gcc} meson setup $(WERROR) $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@rm -f $(BUILD).log

@@ -1,6 +1,7 @@
 /*
- * A fuzzer's main() for builds without libFuzzer: runs the fuzz target once for every file named, and for every file
- * in every folder named. So `make test` keeps each input that ever failed as a regression test, with any compiler.
+ * A fuzzer's main() for builds without libFuzzer: runs the fuzz target once for every file named,
+ * and for every file in every folder named. So `make test` keeps each input that ever failed as a
+ * regression test, with any compiler.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -28,7 +29,8 @@ static void replay_file(const char *path)
                 exit(1);
         }
 
-        /* A block of exactly the input's size, so that a sanitizer sees the first byte read past it. */
+        /* A block of exactly the input's size, so that a sanitizer sees the first byte read past
+         * it. */
         data = malloc(st.st_size ? (size_t)st.st_size : 1);
         if (!data || fread(data, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {
                 fprintf(stderr, "%s: cannot be read\n", path);

@@ -1,10 +1,11 @@
 /*
  * malloc and its kin as the code under test sees them.
  *
- * The linker sends every call of the program and of the static libraries here (--wrap). Two things happen on the way:
- * the n-th call can be made to fail, and while a TORTURE body runs, each block is remembered until it is freed. Shared
- * libraries keep calling the real functions, so that neither libc nor a crypto library is made to fail: their blocks,
- * when our code frees them, are simply unknown here. This works the same under AddressSanitizer, which sits below.
+ * The linker sends every call of the program and of the static libraries here (--wrap). Two things
+ * happen on the way: the n-th call can be made to fail, and while a TORTURE body runs, each block
+ * is remembered until it is freed. Shared libraries keep calling the real functions, so that
+ * neither libc nor a crypto library is made to fail: their blocks, when our code frees them, are
+ * simply unknown here. This works the same under AddressSanitizer, which sits below.
  */
 #include "harness-alloc.h"
 

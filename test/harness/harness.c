@@ -1,11 +1,13 @@
 /*
  * The runner of the tests.
  *
- * The parent never runs test code: it forks a child for each TEST, waits for it with a deadline, and believes nothing
- * but the child's exit status. The child leads a process group and adopts what its own children leave behind, so that
- * whatever a test started can be found, reported and killed, also when the test itself was killed.
+ * The parent never runs test code: it forks a child for each TEST, waits for it with a deadline,
+ * and believes nothing but the child's exit status. The child leads a process group and adopts what
+ * its own children leave behind, so that whatever a test started can be found, reported and killed,
+ * also when the test itself was killed.
  *
- * A child's output goes to a memory file. It is shown when the test failed, with the reason as its last line.
+ * A child's output goes to a memory file. It is shown when the test failed, with the reason as its
+ * last line.
  */
 #include "harness.h"
 
@@ -211,8 +213,8 @@ static bool children_end(bool complain)
 }
 
 /*
- * What a killed daemon leaves is adopted by the test and dies soon after it: 500 ms are given for that, and the dead are
- * reaped without a word.
+ * What a killed daemon leaves is adopted by the test and dies soon after it: 500 ms are given for
+ * that, and the dead are reaped without a word.
  */
 static bool children_check(void)
 {
@@ -319,7 +321,8 @@ static void child(const struct test *t, uint64_t fail_at, int out)
         r = body(t, fail_at);
         fflush(NULL);
 
-        /* A TORTURE has counted its blocks itself; looking for leaks at exit would cost more than the run. */
+        /* A TORTURE has counted its blocks itself; looking for leaks at exit would cost more than
+         * the run. */
         if (t->torture)
                 _exit(r);
         exit(r);

@@ -1,8 +1,9 @@
 /*
  * The test runner. A test file is a list of TEST(name) { ... }; main() comes from here.
  *
- * Each TEST runs in a child of its own, with a deadline. After its body the child must hold no descriptor and no
- * running child process more than before. Output of a test is shown only when it fails.
+ * Each TEST runs in a child of its own, with a deadline. After its body the child must hold no
+ * descriptor and no running child process more than before. Output of a test is shown only when it
+ * fails.
  *
  *     test-x                     run all
  *     test-x name...             run these
@@ -51,15 +52,16 @@ struct test {
 #define TEST_T(name, seconds) TEST_ENTRY(name, seconds, false)
 
 /*
- * Runs its body again and again, each time in a new child: first with all memory there is, then with the first
- * allocation failing, the second, and so on, until a run ends without having met its failure. In each run the body may
- * see -ENOMEM; it may not crash, hang, or leak memory that it or the libraries under test allocated. The deadline is
- * for one run.
+ * Runs its body again and again, each time in a new child: first with all memory there is, then
+ * with the first allocation failing, the second, and so on, until a run ends without having met its
+ * failure. In each run the body may see -ENOMEM; it may not crash, hang, or leak memory that it or
+ * the libraries under test allocated. The deadline is for one run.
  */
 #define TORTURE(name)            TEST_ENTRY(name, 30, true)
 #define TORTURE_T(name, seconds) TEST_ENTRY(name, seconds, true)
 
-/* Leaves a TORTURE body (cleanups run) if r says that the injected failure was met; else r must be 0. */
+/* Leaves a TORTURE body (cleanups run) if r says that the injected failure was met; else r must be
+ * 0. */
 #define TORTURE_OK(r_)                                           \
         do {                                                     \
                 int test_r_ = (r_);                              \

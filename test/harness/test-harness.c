@@ -1,5 +1,6 @@
 /*
- * The runner tested by itself: runs bad-tests, in which each test is bad in one way, and reads what is said about it.
+ * The runner tested by itself: runs bad-tests, in which each test is bad in one way, and reads what
+ * is said about it.
  */
 #include "harness.h"
 

@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+"""Breaks each rule of tool/check once, in a project made for that, and demands exactly these faults."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CHECK = os.path.join(HERE, "..", "check")
+ROOT = os.path.join(HERE, "..", "..")
+UNFINISHED = "TO" + "DO"
+
+GOOD_C = r"""/* Everything that a reader of C could stumble over, and nothing wrong with it. */
+#include "base-list.h"
+
+#include <capos/capnp-good.h>
+#include <stdio.h>
+
+#define LOOP(i, n) for (int i = 0; i < (n); i++)
+#define OPEN_IF(x)                                                                      \
+        do {                                                                            \
+                if (x) {                                                                \
+        } while (0)
+
+struct __attribute__((packed)) ops {
+        int (*read)(void *self, int, int, int, int, int, int);
+        const char *text;
+};
+
+enum color { RED, GREEN = '}', BLUE = '"' };
+
+static const struct ops table[] = {
+        {.read = NULL, .text = "{ if (a && b) strcpy( // no comment"},
+        {NULL, "/* nor this"},
+};
+
+typedef int callback(void *arg);
+
+static int f(struct ops *o, int n) __attribute__((unused));
+
+/* Four deep, else-if chains do not count. */
+static int f(struct ops *o, int n)
+{
+        int i = 0, sum = 0;
+
+        do {
+                if (n == 1) {
+                        sum += o->read(o, 1, 2, 3, 4, 5, 6);
+                } else if (n == 2) {
+                        LOOP (j, n) {
+                                while (sum < j)
+                                        sum++;
+                        }
+                } else if (n == 3)
+                        sum--;
+                else
+                        sum = (struct {
+                                      int a;
+                              }){3}
+                                      .a;
+        } while (++i < n);
+
+again:
+        switch (n) {
+        case RED:
+        case GREEN:
+                goto again;
+        case BLUE ... 200:
+        default:
+                return sum;
+        }
+}
+
+static int states(enum color c)
+{
+        switch (c) {
+%s                return 1;
+        }
+        return 0;
+}
+
+#ifdef __linux__
+static int g(int a)
+{
+#else
+static int h(int a)
+{
+#endif
+        return a + (int)sizeof(table) + states(RED);
+}
+
+int main(void)
+{
+        return f(NULL, g(1));
+}
+""" % "".join(f"        case {n}:\n" for n in range(30))
+
+GOOD_H = """/** @file
+ * A good header. */
+#include <stdint.h>
+
+/** A number with a name. */
+typedef uint32_t capnp_number;
+
+/**
+ * Adds one.
+ *
+ * @param n  what to add to
+ * @return   the sum, 0 after the largest
+ */
+capnp_number capnp_number_next(capnp_number n);
+"""
+
+
+def body(*lines):
+    return "/* Bad in one way. */\n" + "\n".join(lines) + "\n"
+
+
+def function(*lines):
+    return body("int f(int a);", "", "int f(int a)", "{", *[" " * 8 + x if x else "" for x in lines], "}")
+
+
+def nested(depth):
+    lines = [" " * 8 * i + "if (a)" for i in range(depth)]
+    return function(*lines, " " * 8 * depth + "return 1;", "return 0;")
+
+
+def header(*lines):
+    return "/** @file\n * A bad header. */\n#include <stdint.h>\n\n" + "\n".join(lines) + "\n"
+
+
+DOC = ["/**", " * Adds one to a number.", " *", " * @param n  what to add to", " * @return   the sum", " */"]
+
+# path: (text, the faults that must be found: (line, pattern))
+CASES = {
+    "lib/msg/long-function.c": (function(*["a++;"] * 77, "return a;"), [(4, "f: 81 lines")]),
+    "lib/msg/fits.c": (function(*["a++;"] * 76, "return a;"), []),
+    "lib/msg/long-file.c": (body(*["extern int a;"] * 1000), [(1001, "1001 lines")]),
+    "lib/msg/nesting.c": (nested(5), [(4, "f: 5 levels")]),
+    "lib/msg/nesting4.c": (nested(4), []),
+    "lib/msg/params.c": (
+        body("int f(int a, int b, int c, int d, int (*e)(int, int), int g, int h)", "{", " " * 8 + "return a;", "}"),
+        [(2, "f: 7 parameters")],
+    ),
+    "lib/msg/mccabe.c": (
+        function("return a == 1 " + " ".join(f"||\n               a == {n}" for n in range(2, 22)) + ";"),
+        [(4, "f: 21 ways")],
+    ),
+    "lib/msg/mccabe-case.c": (
+        function("switch (a) {", *[f"case {n}:\n" + " " * 16 + "a++;" for n in range(20)], "}", "return a;"),
+        [(4, "f: 21 ways")],
+    ),
+    "lib/msg/wide.c": (body("/* " + "x" * 95 + " */"), [(2, "101 columns")]),
+    "lib/msg/tab.c": (body("/* a\ttab */"), [(2, "a tab")]),
+    "lib/msg/space.c": (body("/* a", " * b ", " */"), [(3, "space at the end")]),
+    "lib/msg/no-newline.c": (body("extern int a;")[:-1], [(2, "no newline")]),
+    "lib/msg/slashes.c": (body("// a comment"), [(2, "a // comment")]),
+    "lib/msg/no-essay.c": ("extern int a;\n", [(1, "opens with a comment")]),
+    "lib/msg/format.c": (body("extern  int a;"), [(2, "clang-format")]),
+    "lib/msg/bracket.c": (body("int f(int a)", "{", " " * 8 + "return (a;", "}"), [(5, "cannot be read")]),
+    "lib/msg/ifdef.c": (
+        body("int f(int a)", "{", "#ifdef X", " " * 8 + "a++;", "#endif", " " * 8 + "return a;", "}"),
+        [(4, "#ifdef inside a body")],
+    ),
+    "lib/msg/unfinished.c": (body(f"/* {UNFINISHED}: more */"), [(2, "unfinished")]),
+    "doc/machine.md": ("see /ro" + "ot/x\n", [(1, "path of one machine")]),
+    "lib/msg/clock.c": (function("return time(NULL);"), [(6, r"time\(\): lib/msg does no I/O")]),
+    "lib/io/io-clock.c": (function("return time(NULL);"), []),
+    "lib/io/io-exit.c": (function("exit(1);"), [(6, "neither exits nor prints")]),
+    "lib/io/io-print.c": (function('fprintf(stderr, "");', "return a;"), [(6, "stderr: a library")]),
+    "lib/io/io-thread.c": (function("return pthread_create(0, 0, 0, 0);"), [(6, "no threads")]),
+    "lib/io/test-io-print.c": (function('printf("");', "return a;"), []),
+    "lib/msg/member.c": (function("return a->time(1) + b.exit(2);"), []),
+    "lib/wire/wire-up.c": (body('#include "msg-list.h"'), [(2, "lib/wire does not stand on lib/msg")]),
+    "lib/wire/wire-down.c": (body('#include "base-list.h"'), []),
+    "lib/io/io-side.c": (body('#include "wire-frame.h"'), [(2, "lib/io does not stand on lib/wire")]),
+    "lib/msg/path.c": (body('#include "../base/base-list.h"'), [(2, "no way up")]),
+    "lib/msg/list.h": ("/* A header with no name of its own. */\n", [(1, "named msg-")]),
+    "lib/msg/msg-list.h": ("/* A list. */\n", []),
+    "lib/base/base-list.h": ("/* A list. */\n", []),
+    "lib/wire/wire-frame.h": ("/* A frame. */\n", []),
+    "lib/base/base-good.c": (GOOD_C, []),
+    "lib/msg/gen/generated.c": ("int  a;\t// no rules here\n", []),
+    "include/capos/capnp-good.h": (GOOD_H, []),
+    "include/capos/capnp-none.h": (header("uint32_t capnp_none(uint32_t n);"), [(5, "capnp_none.*not documented")]),
+    "include/capos/capnp-param.h": (
+        header(*DOC, "uint32_t capnp_param(uint32_t n, uint32_t more);"),
+        [(8, "not documented: parameter 'more'")],
+    ),
+    "include/capos/capnp-return.h": (
+        header(*DOC[:4], " */", "uint32_t capnp_return(uint32_t n);"),
+        [(8, "return type.*not documented")],
+    ),
+    "include/capos/capnp-stub.h": (
+        header("/** Next. */", "typedef int capnp_next;", "", *DOC[:3], " * @param n  n", *DOC[4:],
+               "uint32_t capnp_stub(uint32_t n);"),
+        [(5, "fewer than three"), (8, "@param n n: says nothing")],
+    ),
+    "include/capos/capnp-alone.h": (
+        header(*DOC, "size_t capnp_alone(uint32_t n);"),
+        [(11, "alone, gcc"), (11, "alone, clang")],
+    ),
+    "include/capos/capnp-inner.h": (
+        header('#include "msg-list.h"'),
+        [(5, "its like"), (5, "alone, gcc"), (5, "alone, clang")],
+    ),
+    "tool/limits": ("f 100\n", [(1, "there are none")]),
+}
+for call in ("strcpy", "strcat", "sprintf", "strtok", "gets", "atoi", "dup", "system"):
+    CASES[f"app/banned-{call}.c"] = (function(f"return {call}(a);"), [(6, rf"{call}\(\) is banned")])
+
+
+def write(root, path, text):
+    full = os.path.join(root, path)
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    with open(full, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+def faults(root):
+    only = ["text", "c"]
+    only += ["format"] if shutil.which("clang-format") else []
+    only += ["doc"] if shutil.which("doxygen") else []
+    only += ["headers"] if shutil.which("gcc") and shutil.which("clang") else []
+    command = [sys.executable, CHECK, "--root", root, "--only", ",".join(only)]
+    out = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = {}
+    for line in out.stdout.splitlines():
+        m = re.match(r"(.+?):(\d+): (.*)", line)
+        # Most cases care little for their format; two are there for it.
+        if m and ("clang-format" not in line or m.group(1).endswith(("/format.c", "-good.h"))):
+            found.setdefault(m.group(1), []).append((int(m.group(2)), m.group(3)))
+    if out.stderr:
+        print(out.stderr)
+    return out.returncode, found, only
+
+
+def is_possible(pattern, only):
+    if "clang-format" in pattern:
+        return "format" in only
+    if "alone" in pattern:
+        return "headers" in only
+    return "doc" in only or "not documented" not in pattern
+
+
+def judge(path, expected, found):
+    missing = [(n, p) for n, p in expected if not any(n == m and re.search(p, text) for m, text in found)]
+    extra = [(m, text) for m, text in found if not any(n == m and re.search(p, text) for n, p in expected)]
+    for n, p in missing:
+        print(f"not reported: {path}:{n}: {p}")
+    for m, text in extra:
+        print(f"reported for nothing: {path}:{m}: {text}")
+    return not missing and not extra
+
+
+def main():
+    with tempfile.TemporaryDirectory() as root:
+        for path, (text, _) in CASES.items():
+            write(root, path, text)
+        for path in ("meson.build", ".clang-format", "doc/Doxyfile"):
+            with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+                write(root, path, f.read())
+        code, found, only = faults(root)
+
+    passed = failed = 0
+    for path in sorted(set(CASES) | set(found)):
+        expected = [e for e in CASES.get(path, ("", []))[1] if is_possible(e[1], only)]
+        good = judge(path, expected, found.get(path, []))
+        passed += good
+        failed += not good
+    if code != 1:
+        print(f"exit code {code} in spite of faults")
+        failed += 1
+
+    print(f"check-test: {passed} passed, {failed} failed")
+    if os.environ.get("CAPOS_TEST_COUNTS"):
+        with open(os.environ["CAPOS_TEST_COUNTS"], "a", encoding="utf-8") as f:
+            f.write(f"check-test {passed} {failed}\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
