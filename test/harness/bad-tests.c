@@ -1,5 +1,7 @@
-/* Tests of which each is bad in the one way its name says; test-harness.c reads what the runner
- * says about them. */
+/*
+ * Tests of which each is bad in the one way its name says; test-harness.c reads what the runner
+ * says about them.
+ */
 #include "harness.h"
 
 #include <errno.h>

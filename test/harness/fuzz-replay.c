@@ -29,8 +29,7 @@ static void replay_file(const char *path)
                 exit(1);
         }
 
-        /* A block of exactly the input's size, so that a sanitizer sees the first byte read past
-         * it. */
+        /* A block of exactly the input's size, so that a read past its end is seen. */
         data = malloc(st.st_size ? (size_t)st.st_size : 1);
         if (!data || fread(data, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {
                 fprintf(stderr, "%s: cannot be read\n", path);

@@ -321,8 +321,7 @@ static void child(const struct test *t, uint64_t fail_at, int out)
         r = body(t, fail_at);
         fflush(NULL);
 
-        /* A TORTURE has counted its blocks itself; looking for leaks at exit would cost more than
-         * the run. */
+        /* A TORTURE has counted its blocks itself; to look for leaks would cost more than it. */
         if (t->torture)
                 _exit(r);
         exit(r);

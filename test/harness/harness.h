@@ -60,8 +60,7 @@ struct test {
 #define TORTURE(name)            TEST_ENTRY(name, 30, true)
 #define TORTURE_T(name, seconds) TEST_ENTRY(name, seconds, true)
 
-/* Leaves a TORTURE body (cleanups run) if r says that the injected failure was met; else r must be
- * 0. */
+/* Returns from a TORTURE body if r says that the injected failure was met; else r must be 0. */
 #define TORTURE_OK(r_)                                           \
         do {                                                     \
                 int test_r_ = (r_);                              \
