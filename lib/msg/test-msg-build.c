@@ -1,0 +1,300 @@
+/* Builders: arenas, segments, setters, clearing, and what comes out on a stream. */
+#include "test-msg.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Serializes and parses; the caller frees both. */
+static void *reparse(const capnp_msg *m, capnp_msg **ret_m)
+{
+        size_t n = capnp_msg_size(m);
+        void *b = malloc(n);
+
+        CHECK_OK(capnp_msg_write(m, b, n));
+        CHECK_OK(capnp_msg_parse(b, n, NULL, ret_m));
+        return b;
+}
+
+/* Words of a message that are not zero, all segments. */
+static uint64_t words_set(const capnp_msg *m)
+{
+        uint64_t n = 0;
+
+        for (uint32_t s = 0; s < m->nsegs; s++)
+                for (uint32_t i = 0; i < m->segs[s].words; i++)
+                        n += m->segs[s].base[i] != 0;
+
+        return n;
+}
+
+TEST(an_empty_message_is_a_null_root)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL, *again = NULL;
+        void *b;
+
+        CHECK_OK(capnp_msg_new(&m));
+        CHECK_EQ(capnp_any_what(capnp_msg_root(m)), CAPNP_WHAT_NULL);
+        CHECK_EQ(capnp_msg_size(m), 16);
+        b = reparse(m, &again);
+        CHECK_EQ(capnp_any_what(capnp_msg_root(again)), CAPNP_WHAT_NULL);
+        CHECK_EQ(capnp_msg_write(m, b, 15), CAPNP_E_LIMIT);
+        free(b);
+}
+
+TEST(setters_and_getters_of_every_width)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        capnp_builder b;
+        capnp_reader r;
+
+        CHECK_OK(capnp_msg_new(&m));
+        b = capnp_abuilder_init_struct(capnp_msg_build(m), 5, 0);
+        r = capnp_builder_reader(b);
+        capnp_builder_set_u8(b, 0, 200, 0);
+        capnp_builder_set_i8(b, 1, -3, 5);
+        capnp_builder_set_u16(b, 2, 60000, 1);
+        capnp_builder_set_i32(b, 4, -5, -6);
+        capnp_builder_set_i64(b, 8, INT64_MIN, 3);
+        capnp_builder_set_f32(b, 16, 1.5f, 2.5f);
+        capnp_builder_set_f64(b, 24, -2.25, 1e9);
+        capnp_builder_set_bool(b, 160, true, false);
+        capnp_builder_set_bool(b, 161, false, true);
+        capnp_builder_set_u64(b, 36, 1, 0);
+        capnp_builder_set_u8(b, 40, 1, 0);
+        CHECK_EQ(capnp_reader_u8(r, 0, 0), 200);
+        CHECK_EQ(capnp_reader_i8(r, 1, 5), -3);
+        CHECK_EQ(capnp_reader_u16(r, 2, 1), 60000);
+        CHECK_EQ(capnp_reader_i32(r, 4, -6), -5);
+        CHECK_EQ(capnp_reader_i64(r, 8, 3), INT64_MIN);
+        CHECK(capnp_reader_f32(r, 16, 2.5f) == 1.5f);
+        CHECK(capnp_reader_f64(r, 24, 1e9) == -2.25);
+        CHECK(capnp_reader_bool(r, 160, false) && !capnp_reader_bool(r, 161, true));
+        CHECK_EQ(capnp_reader_u64(r, 36, 0), 0);
+        CHECK_OK(capnp_msg_check(m));
+}
+
+TEST(a_tree_comes_back)
+{
+        for (uint32_t n = 1; n < 5000; n *= 3) {
+                CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL, *again = NULL;
+                uint32_t caps;
+                void *b;
+
+                CHECK_OK(capnp_msg_new(&m));
+                test_tree(capnp_msg_build(m), NULL, n);
+                CHECK_OK(capnp_msg_check(m));
+                b = reparse(m, &again);
+                CHECK(test_same(capnp_msg_root(m), capnp_msg_root(again)));
+                CHECK_EQ(capnp_any_words(capnp_msg_root(m), &caps),
+                         capnp_any_words(capnp_msg_root(again), NULL));
+                CHECK_EQ(caps, 0);
+                CHECK_OK(capnp_msg_check(again));
+                free(b);
+        }
+}
+
+TEST(objects_outside_the_first_segment)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        capnp_builder b;
+
+        CHECK_OK(capnp_msg_new(&m));
+        b = capnp_abuilder_init_struct(capnp_msg_build(m), 0, 2);
+        CHECK(capnp_abuilder_init_data(capnp_builder_any(b, 0), CAPNP_I_FIRST_WORDS * 8));
+        CHECK_EQ(m->nsegs, 2);
+        /* A small one still finds room beside its pointer. */
+        capnp_builder_set_text(b, 1, "near");
+        CHECK_EQ(m->nsegs, 2);
+        CHECK_EQ(*capnp_builder_any(b, 0).p & 7, 2);
+        CHECK_EQ(*capnp_builder_any(b, 1).p & 3, 1);
+        CHECK_EQ(capnp_any_data(capnp_abuilder_any(capnp_builder_any(b, 0)), (capnp_data){0}).len,
+                 CAPNP_I_FIRST_WORDS * 8);
+}
+
+TEST(the_first_segment_may_be_the_callers)
+{
+        uint64_t words[8];
+        capnp_abuilder a;
+        capnp_msg m;
+
+        /* The envelope is the caller's, with a content pointer in its second word. */
+        memset(words, 0xff, sizeof(words));
+        words[0] = words[1] = 0;
+        capnp_i_msg_init_building(&m, words, 8, 2);
+        a = capnp_i_msg_slot(&m, 1);
+        CHECK(!capnp_i_msg_slot(&m, 2).m);
+        (void)capnp_abuilder_init_struct(a, 2, 1);
+        CHECK_EQ(m.nsegs, 1);
+        CHECK_EQ(words[2] | words[3] | words[4], 0);
+        CHECK_EQ(words[5], UINT64_MAX);
+        (void)capnp_abuilder_init_list(a, CAPNP_SIZE_EIGHT, 4);
+        CHECK_EQ(m.nsegs, 2);
+        CHECK_OK(capnp_msg_check(&m));
+        capnp_i_msg_deinit(&m);
+
+        capnp_i_msg_init_building(&m, NULL, 0, 0);
+        CHECK(!capnp_i_msg_slot(&m, 0).m);
+        capnp_builder_set_text(capnp_abuilder_init_struct(capnp_msg_build(&m), 0, 1), 0, "x");
+        CHECK_EQ(m.nsegs, 1);
+        CHECK_OK(capnp_msg_check(&m));
+        capnp_i_msg_deinit(&m);
+}
+
+TEST(clearing_leaves_zeros)
+{
+        for (uint32_t n = 1; n < 5000; n *= 5) {
+                struct test_cap cap = test_cap_make();
+                CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+                capnp_abuilder a;
+
+                CHECK_OK(capnp_msg_new(&m));
+                a = capnp_msg_build(m);
+                test_tree(a, test_cap_of(&cap), n);
+                CHECK_EQ(cap.refs, 2);
+                capnp_abuilder_clear(a);
+                CHECK_EQ(words_set(m), 0);
+                CHECK_EQ(cap.refs, 1);
+                CHECK_EQ(m->ncaps, 0);
+                CHECK_OK(capnp_msg_check(m));
+
+                /* A new value wipes the old one too. */
+                test_tree(a, test_cap_of(&cap), n);
+                capnp_abuilder_set_text(a, (capnp_text){"x", 1});
+                CHECK_EQ(words_set(m), m->nsegs == 1 || (*a.p & 3) != 2 ? 2 : 3);
+                CHECK_EQ(cap.refs, 1);
+        }
+}
+
+TEST(a_text_may_be_made_from_the_one_it_replaces)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        capnp_abuilder a;
+        capnp_text t;
+
+        CHECK_OK(capnp_msg_new(&m));
+        a = capnp_msg_build(m);
+        capnp_abuilder_set_text(a, (capnp_text){"one two", 7});
+        t = capnp_any_text(capnp_msg_root(m), (capnp_text){0});
+        capnp_abuilder_set_text(a, (capnp_text){t.p + 4, 3});
+        CHECK_STR(capnp_any_text(capnp_msg_root(m), (capnp_text){0}).p, "two");
+        capnp_abuilder_set_text(a, (capnp_text){0});
+        CHECK_EQ(capnp_any_what(capnp_msg_root(m)), CAPNP_WHAT_NULL);
+}
+
+TEST(capabilities_belong_to_the_message)
+{
+        struct test_cap caps[9];
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        capnp_lbuilder l;
+
+        CHECK_OK(capnp_msg_new(&m));
+        l = capnp_abuilder_init_list(capnp_msg_build(m), CAPNP_SIZE_POINTER, 9);
+        for (uint32_t i = 0; i < 9; i++) {
+                caps[i] = test_cap_make();
+                capnp_abuilder_set_cap(capnp_lbuilder_any(l, i), test_cap_of(&caps[i]));
+        }
+
+        for (uint32_t i = 0; i < 9; i++) {
+                CHECK_EQ(caps[i].refs, 2);
+                CHECK(capnp_msg_cap_peek(m, i) == test_cap_of(&caps[i]));
+                CHECK(capnp_any_cap_peek(capnp_abuilder_any(capnp_lbuilder_any(l, i))) ==
+                      test_cap_of(&caps[i]));
+        }
+
+        capnp_abuilder_set_cap(capnp_lbuilder_any(l, 3), NULL);
+        CHECK_EQ(caps[3].refs, 1);
+        CHECK(!capnp_msg_cap_peek(m, 3));
+        CHECK(!capnp_msg_cap_peek(m, 9));
+        m = capnp_msg_free(m);
+        for (uint32_t i = 0; i < 9; i++)
+                CHECK_EQ(caps[i].refs, 1);
+}
+
+TEST(what_is_too_large_marks)
+{
+        static const enum capnp_size sizes[] = {CAPNP_SIZE_VOID, CAPNP_SIZE_EIGHT,
+                                                CAPNP_SIZE_COMPOSITE};
+
+        for (int i = 0; i < 5; i++) {
+                CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+                capnp_abuilder a;
+
+                CHECK_OK(capnp_msg_new(&m));
+                a = capnp_msg_build(m);
+                if (i < 3)
+                        CHECK(!capnp_abuilder_init_list(a, sizes[i], i < 2 ? 1u << 29 : 1).m);
+                else if (i == 3)
+                        CHECK(!capnp_abuilder_init_structs(a, 1 << 28, 1, 1).m);
+                else
+                        CHECK(!capnp_abuilder_init_data(a, 1u << 29));
+                CHECK_EQ(capnp_msg_check(m), CAPNP_E_LIMIT);
+                CHECK_EQ(capnp_any_what(capnp_msg_root(m)), CAPNP_WHAT_NULL);
+        }
+}
+
+TEST(zeroed_builders_do_nothing)
+{
+        capnp_builder b = {0};
+        capnp_lbuilder l = {0};
+        capnp_abuilder a = {0};
+
+        capnp_builder_set_u32(b, 0, 1, 0);
+        capnp_builder_set_bool(b, 0, true, false);
+        capnp_builder_set_text(b, 0, "x");
+        capnp_builder_copy(b, (capnp_reader){0});
+        capnp_lbuilder_set_u8(l, 0, 1);
+        capnp_lbuilder_set_bool(l, 0, true);
+        capnp_abuilder_clear(a);
+        capnp_abuilder_set_data(a, (capnp_data){(const uint8_t *)"x", 1});
+        capnp_abuilder_set_cap(a, NULL);
+        capnp_abuilder_set(a, (capnp_any){0});
+        capnp_abuilder_set_struct(a, (capnp_reader){0});
+        capnp_abuilder_set_list(a, (capnp_list){0});
+        CHECK(!capnp_abuilder_init_struct(a, 1, 1).m);
+        CHECK(!capnp_abuilder_struct(a, 1, 1, NULL).m);
+        CHECK(!capnp_abuilder_init_structs(a, 1, 1, 1).m);
+        CHECK(!capnp_abuilder_init_list(a, CAPNP_SIZE_BYTE, 1).m);
+        CHECK(!capnp_abuilder_list(a, CAPNP_SIZE_BYTE, 0, 0, NULL).m);
+        CHECK(!capnp_abuilder_init_data(a, 1));
+        CHECK(!capnp_builder_reader(b).d && !capnp_lbuilder_list(l).d && !capnp_abuilder_any(a).p);
+        CHECK(!capnp_builder_any(b, 0).m && !capnp_lbuilder_struct(l, 0).m);
+}
+
+/* After 64 levels a reader would stop, so the wipe may; it must not overflow the stack. */
+TEST(deep_trees_can_be_cleared)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        capnp_abuilder a;
+
+        CHECK_OK(capnp_msg_new(&m));
+        a = capnp_msg_build(m);
+        for (int i = 0; i < 1000000; i++)
+                a = capnp_builder_any(capnp_abuilder_init_struct(a, 0, 1), 0);
+        CHECK_EQ(capnp_any_words(capnp_msg_root(m), NULL), 64);
+        capnp_abuilder_clear(capnp_msg_build(m));
+        CHECK_EQ(capnp_any_what(capnp_msg_root(m)), CAPNP_WHAT_NULL);
+}
+
+TORTURE(building)
+{
+        struct test_cap cap = test_cap_make();
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+
+        TORTURE_OK(capnp_msg_new(&m));
+        test_tree(capnp_msg_build(m), test_cap_of(&cap), 700);
+        for (int i = 0; i < 6; i++)
+                test_tree(capnp_msg_build(m), test_cap_of(&cap), 300);
+        TORTURE_OK(capnp_msg_check(m));
+        m = capnp_msg_free(m);
+        CHECK_EQ(cap.refs, 1);
+}
+
+TORTURE(parsing)
+{
+        uint64_t frame[3 + 5] = {0};
+        uint32_t table[6] = {4, 1, 1, 1, 1, 1};
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+
+        memcpy(frame, table, sizeof(table));
+        TORTURE_OK(capnp_msg_parse(frame, sizeof(frame), NULL, &m));
+}
