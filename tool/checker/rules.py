@@ -136,7 +136,7 @@ def call_rules(f, source):
 def include_rules(f, source, project):
     """An include reaches the own layer and lower ones; a public header, public headers only."""
     public = f.path.startswith("include/")
-    if f.layer and f.name.endswith(".h") and not f.name.startswith(f.layer):
+    if f.layer and f.name.endswith(".h") and not f.name.startswith((f.layer, "test-")):
         yield 1, f"a header of lib/{f.layer} is named {f.layer}-….h"
     for d in source.directives:
         m = re.match(r'"([^"]+)"', d.rest) if d.name == "include" else None
