@@ -1,0 +1,70 @@
+/*
+ * Enums: the C enum, the name of a value, and lists of them.
+ *
+ * A value that the schema of the reader does not know is data like any other: it passes through as the number it is, so
+ * foo_name() may return NULL.
+ */
+#include "gen.h"
+
+#include <inttypes.h>
+
+static const char *constant(struct gen *g, struct node *n, uint32_t i)
+{
+        return name_join(g->mem, n->upper, name_upper(g->mem, name_constant(g->mem, n->members[i])));
+}
+
+void enum_gen_types(struct gen *g, struct node *n)
+{
+        out_f(&g->h, "\n");
+        out_doc(&g->h, "", node_doc(n));
+        gen_claim(g, mem_fmt(g->mem, "%s_ID", n->upper));
+        out_f(&g->h, "#define %s_ID UINT64_C(0x%016" PRIx64 ")\n", n->upper, n->id);
+        gen_claim_tag(g, n->name);
+        out_f(&g->h, "enum %s {\n", n->name);
+        for (uint32_t i = 0; i < n->nmembers; i++) {
+                const char *c = constant(g, n, i);
+
+                gen_claim(g, c);
+                out_doc(&g->h, "        ", node_member_doc(n, i));
+                out_f(&g->h, "        %s = %" PRIu32 ",\n", c, i);
+        }
+        if (!n->nmembers)
+                out_f(&g->h, "        %s_NONE_ = 0,\n", n->upper);
+        out_f(&g->h, "};\n");
+
+        gen_claim_type(g, mem_fmt(g->mem, "%s_list", n->name));
+        gen_claim_type(g, mem_fmt(g->mem, "%s_list_builder", n->name));
+        out_f(&g->h, "typedef struct { capnp_list l; } %s_list;\n", n->name);
+        out_f(&g->h, "typedef struct { capnp_lbuilder l; } %s_list_builder;\n", n->name);
+}
+
+/* One expression, so that the header holds no table. */
+static void name_function(struct gen *g, struct node *n)
+{
+        enumerant_list list = node_enum_enumerants(node_enum(n->r));
+        struct out cases = {0};
+
+        out_f(&cases, "switch ((unsigned)v) {");
+        for (uint32_t i = 0; i < n->nmembers; i++)
+                out_f(&cases, " case %s: return \"%s\";", constant(g, n, i), enumerant_name(enumerant_list_get(list, i)).p);
+        gen_fn(g, "const char *", mem_fmt(g->mem, "%s_name", n->name), mem_fmt(g->mem, "enum %s v", n->name),
+               "%s default: return NULL; }", cases.s);
+        out_deinit(&cases);
+}
+
+void enum_gen_functions(struct gen *g, struct node *n)
+{
+        const char *list = mem_fmt(g->mem, "%s_list l", n->name), *lb = mem_fmt(g->mem, "%s_list_builder l", n->name);
+        const char *type = mem_fmt(g->mem, "enum %s", n->name);
+
+        out_f(&g->h, "\n/* ---- %s ---- */\n\n", n->path);
+        name_function(g, n);
+        gen_fn(g, "uint32_t", mem_fmt(g->mem, "%s_list_len", n->name), list, "return l.l.len;");
+        gen_fn(g, type, mem_fmt(g->mem, "%s_list_get", n->name), mem_fmt(g->mem, "%s, uint32_t i", list),
+               "return (%s)capnp_list_u16(l.l, i);", type);
+        gen_fn(g, "uint32_t", mem_fmt(g->mem, "%s_list_builder_len", n->name), lb, "return l.l.len;");
+        gen_fn(g, "void", mem_fmt(g->mem, "%s_list_builder_set", n->name), mem_fmt(g->mem, "%s, uint32_t i, %s v", lb, type),
+               "capnp_lbuilder_set_u16(l.l, i, (uint16_t)v);");
+        gen_fn(g, mem_fmt(g->mem, "%s_list", n->name), mem_fmt(g->mem, "%s_list_as_reader", n->name), lb,
+               "return (%s_list){ capnp_lbuilder_list(l.l) };", n->name);
+}

@@ -1,0 +1,98 @@
+/* The generator of one schema file: two texts that grow, and the names taken in them. */
+#ifndef CAPNPC_GEN_H
+#define CAPNPC_GEN_H
+
+#include "flat.h"
+#include "names.h"
+#include "out.h"
+#include "types.h"
+
+struct gen {
+        struct request *q;
+        struct mem *mem;
+        struct node *file;
+        struct out h;       /* the header */
+        struct out c;       /* the tables */
+        struct names names; /* of the header */
+        const char *decl;   /* the declaration at work, for messages */
+};
+
+/* ---- what all generators do (gen.c) ------------------------------------------------------------------------------- */
+
+/* Takes an ordinary name, a tag (`enum foo`), a type name (both at once, for C++); reports one that is taken. */
+void gen_claim(struct gen *g, const char *name);
+void gen_claim_tag(struct gen *g, const char *name);
+void gen_claim_type(struct gen *g, const char *name);
+/* A static inline function in the header; the format is its body. */
+void gen_fn(struct gen *g, const char *ret, const char *name, const char *params, const char *fmt, ...)
+        CAPNP_PRINTF(5, 6);
+/* A constant array of words: declared in the header, defined in the tables. */
+void gen_words(struct gen *g, const char *name, struct flat words);
+/* Likewise, only in the tables. */
+void gen_static_words(struct gen *g, const char *name, struct flat words);
+/* Text of a C string literal. */
+const char *gen_literal(struct gen *g, const char *s, uint32_t len);
+/* "foo *" or "foo ", as it stands before a name. */
+const char *gen_spaced(struct gen *g, const char *type);
+
+/* ---- fields (field.c) --------------------------------------------------------------------------------------------- */
+
+/* A field of a struct or group. */
+struct field {
+        struct node *owner;
+        field_reader r;
+        const char *own;      /* x */
+        const char *getter;   /* foo_x */
+        const char *constant; /* FOO_X, in a union */
+        struct node *group;   /* of a group */
+        struct ctype t;       /* of a slot */
+        uint32_t offset;      /* in bits or bytes of the data section, or which pointer */
+        const char *dflt;     /* of a primitive: a literal; else the name of words, or NULL */
+        const char *doc;
+        bool in_union;
+};
+
+/* A function that changes a field: `ret foo_verb(foo_builder b, param) { body }`. */
+struct change {
+        const char *verb;  /* set_x, init_x, build_x */
+        const char *ret;   /* "void", "bar_builder" */
+        const char *param; /* "uint32_t n", or "" */
+        const char *arg;   /* "n", or "" */
+        const char *body;
+};
+enum { FIELD_CHANGES = 3 };
+
+/* Describes the i-th field. */
+struct field field_of(struct gen *g, struct node *s, uint32_t i);
+/* Its type as a getter returns it; NULL for Void, which has no getter. */
+const char *field_type(struct gen *g, const struct field *f);
+/* An expression for its value in `r.r`. */
+const char *field_value(struct gen *g, const struct field *f);
+/* Fills in the functions that change it, in `b.b`; how many. */
+unsigned field_changes(struct gen *g, const struct field *f, struct change *v);
+/* The parameter list: "foo_builder b" or "foo_builder b, uint32_t n". */
+const char *change_params(struct gen *g, const char *object, const struct change *c);
+/* The arguments: "b" or "b, n". */
+const char *change_args(struct gen *g, const char *object, const struct change *c);
+
+/* ---- declarations ------------------------------------------------------------------------------------------------- */
+
+/* Types first, for all of a file; then what includes bring; then functions. */
+void struct_gen_types(struct gen *g, struct node *n);
+void struct_gen_functions(struct gen *g, struct node *n);
+void enum_gen_types(struct gen *g, struct node *n);
+void enum_gen_functions(struct gen *g, struct node *n);
+void interface_gen_types(struct gen *g, struct node *n);
+void interface_gen_functions(struct gen *g, struct node *n);
+/* Conveniences whose names give way to all others; last in the header. */
+void interface_gen_shortcuts(struct gen *g, struct node *n);
+void const_gen(struct gen *g, struct node *n);
+/* The file's nodes as words, and the imports they lead to. */
+void schema_gen(struct gen *g, struct node *const *imports, uint32_t nimports);
+
+/* Generates both texts of a file. */
+void file_gen(struct gen *g, struct request *q, code_generator_request_requested_file_reader r);
+/* The name of the table of a file's schema: conf_capnp_schema. */
+const char *file_schema_name(struct mem *m, const struct node *file);
+
+#endif
