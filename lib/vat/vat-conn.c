@@ -1,0 +1,411 @@
+/*
+ * A connection: a socket, the core behind it, and how both end.
+ *
+ * The core tells from inside any API call that something has changed; all that is done then is to
+ * put the connection's task on the loop's list. The task, conn_settle(), runs at the end of the
+ * round and is the one place where state follows from what the core says: it sends, starts and
+ * stops reading, closes, tells, frees.
+ *
+ * The end. Whoever ends a connection (we, the peer, a lost socket), the core empties its tables at
+ * once. If the socket still works, what is queued is sent, an abort above all; then our side is
+ * shut, and the peer's input is read and thrown away until it ends its side as well: closing a TCP
+ * socket that has unread input resets it, and the peer could lose the abort. All of this together
+ * has one second. Then the socket is closed, the program is told, and the memory goes when the
+ * program has dropped its reference, too.
+ *
+ * A connection that nobody can use any more ends by itself: the program holds no reference to it,
+ * it has no bootstrap object that the peer might still ask for, and all four tables are empty.
+ */
+#include "vat-internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { END_WRITES = 64 };
+
+static void conn_settle(struct capos_io_task *t);
+static void conn_on_timer(struct capos_io_timer *t);
+static void conn_on_event(struct capos_io_watch *w, uint32_t events);
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static void conn_on_dirty(void *self)
+{
+        conn_note(self);
+}
+
+static void conn_on_idle(void *self)
+{
+        capnp_conn *c = self;
+
+        c->maybe_idle = true;
+        conn_note(c);
+}
+
+static const struct capnp_i_owner conn_owner = {.dirty = conn_on_dirty, .idle = conn_on_idle};
+
+int conn_make(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_cap *bootstrap,
+              capnp_conn **ret_c)
+{
+        capnp_conn *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+
+        r = capos_io_timer_init(&c->timer, &io->loop, conn_on_timer);
+        if (!r)
+                r = capnp_rpc_new(io->vat, l, bootstrap, &c->rpc);
+        if (r) {
+                capos_io_timer_deinit(&c->timer);
+                free(c);
+                return r;
+        }
+
+        c->io = io;
+        c->fd = fd;
+        c->number = ++io->last_number;
+        c->max_fds = l ? l->fds : 0;
+        if (c->max_fds > CAPOS_IO_FDS)
+                c->max_fds = CAPOS_IO_FDS;
+        capos_io_task_init(&c->settle, conn_settle);
+        capnp_i_list_init(&c->link);
+        capnp_i_list_append(&io->conns, &c->link);
+        capnp_i_rpc_set_owner(c->rpc, &conn_owner, c);
+        if (io->tracing)
+                trace_start(c);
+        *ret_c = c;
+        return 0;
+}
+
+static void conn_close_socket(capnp_conn *c)
+{
+        capos_io_watch_deinit(&c->watch);
+        if (c->fd >= 0)
+                (void)close(c->fd);
+        c->fd = -1;
+}
+
+/* Everything but the struct itself. */
+static void conn_deinit(capnp_conn *c)
+{
+        conn_close_socket(c);
+        connect_forget(c);
+        capos_io_timer_deinit(&c->timer);
+        capos_io_task_deinit(&c->settle);
+        capnp_i_list_remove(&c->link);
+        capnp_i_rpc_set_owner(c->rpc, NULL, NULL);
+        c->rpc = capnp_rpc_free(c->rpc);
+        c->io = NULL;
+}
+
+void conn_discard(capnp_conn *c)
+{
+        conn_deinit(c);
+        free(c);
+}
+
+void conn_note(capnp_conn *c)
+{
+        capos_io_task_add(&c->settle, &c->io->loop);
+}
+
+int conn_watch(capnp_conn *c, uint32_t events)
+{
+        return capos_io_watch_init(&c->watch, &c->io->loop, c->fd, events, conn_on_event);
+}
+
+/* ---- state -------------------------------------------------------------------------------- */
+
+static void conn_set_state(capnp_conn *c, enum conn_state to)
+{
+        static const uint8_t may[] = {
+                [CONN_CONNECTING] = 1 << CONN_OPEN | 1 << CONN_CLOSED,
+                [CONN_OPEN] = 1 << CONN_CLOSING | 1 << CONN_CLOSED,
+                [CONN_CLOSING] = 1 << CONN_LINGERING | 1 << CONN_CLOSED,
+                [CONN_LINGERING] = 1 << CONN_CLOSED,
+                [CONN_CLOSED] = 0,
+        };
+
+        assert(may[c->state] & 1 << to);
+        c->state = to;
+}
+
+void conn_set_open(capnp_conn *c)
+{
+        connect_forget(c);
+        conn_set_state(c, CONN_OPEN);
+        conn_note(c);
+}
+
+static void conn_set_closed(capnp_conn *c)
+{
+        conn_close_socket(c);
+        connect_forget(c);
+        capos_io_timer_stop(&c->timer);
+        if (c->state != CONN_CLOSED)
+                conn_set_state(c, CONN_CLOSED);
+        conn_note(c);
+}
+
+void conn_break(capnp_conn *c, const char *what, int error)
+{
+        char reason[256];
+
+        snprintf(reason, sizeof(reason), "%s: %s", what, capnp_strerror(error));
+        capnp_rpc_close(c->rpc, (capnp_exception){CAPNP_DISCONNECTED, reason});
+        conn_set_closed(c);
+}
+
+static void conn_set_closing(capnp_conn *c)
+{
+        if (c->state == CONN_CONNECTING) {
+                conn_set_closed(c);
+                return;
+        }
+        conn_set_state(c, CONN_CLOSING);
+        capos_io_timer_start(&c->timer, CLOSE_MS);
+}
+
+static bool conn_is_unused(capnp_conn *c)
+{
+        struct capnp_rpc_counts n;
+
+        if (!c->maybe_idle)
+                return false;
+
+        c->maybe_idle = false;
+        if (c->held || !c->ends_idle)
+                return false;
+
+        capnp_rpc_count(c->rpc, &n);
+        return n.questions + n.answers + n.exports + n.imports + n.embargoes == 0;
+}
+
+/* What is watched for follows from the state alone. */
+static uint32_t conn_events(const capnp_conn *c)
+{
+        switch (c->state) {
+        case CONN_CONNECTING:
+                return EPOLLOUT;
+        case CONN_OPEN:
+                return (capnp_rpc_wants_input(c->rpc) ? EPOLLIN : 0) | (c->blocked ? EPOLLOUT : 0);
+        case CONN_CLOSING:
+                return EPOLLOUT;
+        case CONN_LINGERING:
+                return EPOLLIN;
+        case CONN_CLOSED:
+                return 0;
+        }
+        return 0;
+}
+
+/* ---- the end of a round ------------------------------------------------------------------- */
+
+static void conn_send(capnp_conn *c)
+{
+        int r = stream_write(c);
+
+        if (!r)
+                return;
+        /* What the peer sent before it went may say why. */
+        if (c->state == CONN_OPEN)
+                stream_read(c);
+        if (c->state != CONN_CLOSED)
+                conn_break(c, "write", r);
+}
+
+static void conn_linger(capnp_conn *c)
+{
+        struct iovec v;
+
+        if (c->blocked || capnp_rpc_out_peek(c->rpc, &v, 1, NULL, NULL) > 0)
+                return;
+        if (c->peer_ended || shutdown(c->fd, SHUT_WR) < 0) {
+                conn_set_closed(c);
+                return;
+        }
+        conn_set_state(c, CONN_LINGERING);
+}
+
+/* The program may drop its reference when it is told. */
+static void conn_tell(capnp_conn *c)
+{
+        if (!c->closed || c->told)
+                return;
+
+        c->told = true;
+        c->closed(c, c->closed_arg);
+}
+
+static void conn_settle(struct capos_io_task *t)
+{
+        capnp_conn *c = CAPNP_I_OF(t, capnp_conn, settle);
+
+        if (c->state <= CONN_OPEN && conn_is_unused(c))
+                capnp_rpc_close(c->rpc, (capnp_exception){CAPNP_DISCONNECTED,
+                                                          "nobody uses the connection"});
+        if (c->state <= CONN_OPEN && capnp_rpc_is_closed(c->rpc, NULL))
+                conn_set_closing(c);
+        if (c->state == CONN_OPEN || c->state == CONN_CLOSING)
+                conn_send(c);
+        if (c->state == CONN_CLOSING)
+                conn_linger(c);
+        if (c->watch.loop && capos_io_watch_set(&c->watch, conn_events(c)))
+                conn_break(c, "epoll", -ENOMEM);
+        if (c->state != CONN_CLOSED)
+                return;
+
+        conn_tell(c);
+        if (!c->held)
+                conn_discard(c);
+}
+
+void conn_end(capnp_conn *c)
+{
+        bool sends = c->state == CONN_OPEN || c->state == CONN_CLOSING;
+
+        for (unsigned i = 0; sends && !c->blocked && i < END_WRITES; i++)
+                sends = stream_write(c) == 0;
+        conn_set_closed(c);
+        conn_tell(c);
+        conn_deinit(c);
+        if (!c->held)
+                free(c);
+}
+
+/* ---- events ------------------------------------------------------------------------------- */
+
+/* The peer has gone while its input was not wanted: writing says so. */
+static void conn_hang_up(capnp_conn *c)
+{
+        c->blocked = false;
+        conn_send(c);
+        if (c->state == CONN_OPEN && c->blocked)
+                conn_break(c, "write", -EPIPE);
+}
+
+static void conn_on_event(struct capos_io_watch *w, uint32_t events)
+{
+        capnp_conn *c = CAPNP_I_OF(w, capnp_conn, watch);
+
+        if (c->state == CONN_CONNECTING) {
+                connect_on_event(c, events);
+                return;
+        }
+        if (c->state == CONN_LINGERING) {
+                if (!stream_discard(c))
+                        conn_set_closed(c);
+                return;
+        }
+        if (events & (EPOLLOUT | EPOLLERR)) {
+                c->blocked = false;
+                conn_note(c);
+        }
+        if (c->state == CONN_OPEN && capnp_rpc_wants_input(c->rpc)) {
+                if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+                        stream_read(c);
+        } else if (events & (EPOLLHUP | EPOLLERR)) {
+                conn_hang_up(c);
+        }
+}
+
+static void conn_on_timer(struct capos_io_timer *t)
+{
+        capnp_conn *c = CAPNP_I_OF(t, capnp_conn, timer);
+
+        if (c->state == CONN_CONNECTING)
+                connect_on_timer(c);
+        else
+                conn_set_closed(c);
+}
+
+/* ---- the program's side ------------------------------------------------------------------- */
+
+int conn_adopt(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_cap *bootstrap,
+               capnp_conn **ret_c)
+{
+        struct capnp_limits own = l ? *l : (struct capnp_limits){0};
+        capnp_conn *c;
+        int r;
+
+        r = capos_io_socket_adopt(fd);
+        if (r)
+                return r;
+        if (!capos_io_socket_is_unix(fd))
+                own.fds = 0;
+
+        r = conn_make(io, fd, &own, bootstrap, &c);
+        if (r)
+                return r;
+
+        r = conn_watch(c, EPOLLIN);
+        if (r) {
+                c->fd = -1; /* is the caller's again */
+                conn_discard(c);
+                return r;
+        }
+
+        conn_set_open(c);
+        *ret_c = c;
+        return 0;
+}
+
+int capnp_conn_new(capnp_vat *v, int fd, const struct capnp_limits *l, capnp_cap *bootstrap,
+                   capnp_conn **ret_c)
+{
+        struct vat_io *io;
+        capnp_conn *c;
+        int r;
+
+        r = vat_io_get(v, &io);
+        if (!r)
+                r = conn_adopt(io, fd, l, bootstrap, &c);
+        if (r) {
+                (void)close(fd);
+                return r;
+        }
+
+        c->held = true;
+        c->ends_idle = !bootstrap;
+        *ret_c = c;
+        return 0;
+}
+
+capnp_conn *capnp_conn_unref(capnp_conn *c)
+{
+        if (!c)
+                return NULL;
+
+        c->held = false;
+        if (!c->io) {
+                free(c);
+                return NULL;
+        }
+        c->maybe_idle = true;
+        conn_note(c);
+        return NULL;
+}
+
+capnp_rpc *capnp_conn_rpc(capnp_conn *c)
+{
+        return c->rpc;
+}
+
+void capnp_conn_on_close(capnp_conn *c, void (*closed)(capnp_conn *c, void *arg), void *arg)
+{
+        c->closed = closed;
+        c->closed_arg = arg;
+        /* It may have ended before anybody asked. */
+        if (c->io)
+                conn_note(c);
+}
+
+void capnp_conn_close(capnp_conn *c, capnp_exception why)
+{
+        if (c->rpc)
+                capnp_rpc_close(c->rpc, why);
+}

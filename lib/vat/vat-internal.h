@@ -1,0 +1,119 @@
+/* What a vat with sockets is made of: its loop, its connections, its listeners. */
+#ifndef CAPNP_VAT_INTERNAL_H
+#define CAPNP_VAT_INTERNAL_H
+
+#include "io-loop.h"
+#include "io-socket.h"
+#include "io-stream.h"
+#include "rpc-loop.h"
+
+#include <capos/capnp-vat.h>
+
+enum {
+        READ_BYTES = 64 * 1024,         /* one read */
+        READ_ROUND_BYTES = 256 * 1024,  /* of one connection in one round */
+        WRITE_ROUND_BYTES = 512 * 1024, /* likewise */
+        WRITE_VECTORS = 64,
+        CLOSE_MS = 1000, /* a closed connection may take this long to send its last words */
+};
+
+/* The loop of a vat: what capnp_i_vat_loop() returns. */
+struct vat_io {
+        capnp_vat *vat;
+        struct capos_io_loop loop;
+        struct capnp_i_list conns, listeners, watches, timers;
+        uint8_t *in;         /* READ_BYTES, shared: the core copies what it keeps */
+        uint64_t read_bytes; /* in this round */
+        uint32_t last_number;
+        bool busy;    /* a round is running: none may start inside of it */
+        bool ending;  /* the vat is being freed: nothing new */
+        bool stop;    /* asked for by capnp_vat_stop() */
+        bool tracing; /* CAPNP_TRACE=1 */
+};
+
+/* The loop of a vat that can take something new. 0; -EOPNOTSUPP: a bare vat; -ESHUTDOWN: it ends.
+ */
+int vat_io_get(capnp_vat *v, struct vat_io **ret_io) CAPNP_MUST_USE;
+
+enum conn_state {
+        CONN_CONNECTING, /* no socket yet, or one that is not connected */
+        CONN_OPEN,
+        CONN_CLOSING,   /* the core has ended; what it has queued is being sent */
+        CONN_LINGERING, /* all is sent; waiting for the peer to end its side, too */
+        CONN_CLOSED,    /* no socket */
+};
+
+/* A connect() that has not succeeded yet. */
+struct conn_attempt {
+        struct capos_io_addresses addresses;
+        unsigned at;         /* the address being tried */
+        uint64_t give_up_ms; /* when a full Unix listener is no longer waited for */
+};
+
+struct capnp_conn {
+        struct vat_io *io; /* NULL: the vat has been freed */
+        struct capnp_i_list link;
+        struct capos_io_watch watch;
+        struct capos_io_task settle;
+        struct capos_io_timer timer; /* connecting: try again; closing: the end */
+        capnp_rpc *rpc;
+        struct conn_attempt *attempt;
+        int fd;
+        enum conn_state state;
+        uint32_t number;  /* for the trace */
+        uint32_t max_fds; /* that one read may bring; 0: read without a control buffer */
+        bool held;        /* the program has a reference */
+        bool ends_idle;   /* nobody can use it any more once its tables are empty */
+        bool maybe_idle;  /* look whether they are */
+        bool blocked;     /* the kernel takes no more output for now */
+        bool peer_ended;  /* the peer has closed its side */
+        bool told;        /* closed() has been called */
+        void (*closed)(capnp_conn *c, void *arg);
+        void *closed_arg;
+};
+
+/* Makes a connection in state CONNECTING, held by nobody. fd: -1 or a socket, taken on success. */
+int conn_make(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_cap *bootstrap,
+              capnp_conn **ret_c) CAPNP_MUST_USE;
+/* Makes one of a connected socket, in state OPEN. fd: taken on success. 0; -ENOTSOCK; -errno. */
+int conn_adopt(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_cap *bootstrap,
+               capnp_conn **ret_c) CAPNP_MUST_USE;
+/* Undoes conn_make(); closes the socket. */
+void conn_discard(capnp_conn *c);
+/* Puts the connection on the list of those to be looked at when the round ends. */
+void conn_note(capnp_conn *c);
+/* Begins to watch the socket of a connection. 0, or -errno. */
+int conn_watch(capnp_conn *c, uint32_t events) CAPNP_MUST_USE;
+/* The socket is connected: from now on bytes move. */
+void conn_set_open(capnp_conn *c);
+/* The socket is no longer of use: closes it and fails what is open. */
+void conn_break(capnp_conn *c, const char *what, int error);
+/* The vat is being freed: the last words are sent if the kernel takes them at once. */
+void conn_end(capnp_conn *c);
+
+/* vat-stream.c */
+void stream_read(capnp_conn *c);
+/* Sends what is queued until it is all gone or the kernel takes no more. 0; -errno: it never will.
+ */
+int stream_write(capnp_conn *c) CAPNP_MUST_USE;
+/* Throws away what the peer still sends. false: it has ended its side. */
+bool stream_discard(capnp_conn *c);
+
+/* vat-connect.c */
+void connect_on_event(capnp_conn *c, uint32_t events);
+void connect_on_timer(capnp_conn *c);
+void connect_forget(capnp_conn *c);
+
+/* vat-listen.c */
+void listener_end(capnp_listener *l);
+/* vat-watch.c */
+void watch_end(capnp_watch *w);
+void timer_end(capnp_timer *t);
+void vat_io_end_listeners(struct vat_io *io);
+void vat_io_end_watches(struct vat_io *io);
+
+/* vat-trace.c */
+bool trace_is_wanted(void);
+void trace_start(capnp_conn *c);
+
+#endif

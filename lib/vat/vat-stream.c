@@ -1,0 +1,114 @@
+/*
+ * Bytes between a socket and the core of a connection.
+ *
+ * Reading stops after a read that did not fill the buffer: trying again to see EAGAIN would cost a
+ * system call a message, and a level-triggered loop tells if there is more. It also stops as soon
+ * as the core wants no more input, which it does only while a peer that is not reading has too much
+ * queued, and after 256 KiB, so that one connection cannot starve the others.
+ *
+ * Writing is one sendmsg of up to 64 pieces; another only if the kernel took all of the last. After
+ * a short write the kernel is full, there is no need to ask: the loop tells when there is room.
+ *
+ * A peer that has closed may have said why before: when writing fails, what it sent is read first.
+ */
+#include "vat-internal.h"
+
+#include <errno.h>
+
+/* Bytes, 0 at the end, or -errno; with the descriptors that came along. */
+static ssize_t stream_receive(capnp_conn *c, int *fds, unsigned *ret_nfds)
+{
+        struct iovec v = {c->io->in, READ_BYTES};
+
+        *ret_nfds = 0;
+        if (c->max_fds == 0)
+                return capos_io_stream_read(c->fd, v.iov_base, v.iov_len);
+
+        return capos_io_stream_read_fds(c->fd, &v, 1, fds, c->max_fds, ret_nfds);
+}
+
+/* One read and its feed. 1: there may be more; 0: not now; -errno: the socket is of no more use. */
+static int stream_read_once(capnp_conn *c)
+{
+        int fds[CAPOS_IO_FDS], r;
+        unsigned nfds;
+        ssize_t n;
+
+        n = stream_receive(c, fds, &nfds);
+        if (n == -EAGAIN)
+                return 0;
+        if (n < 0)
+                return (int)n;
+
+        c->io->read_bytes += (uint64_t)n;
+        c->peer_ended = n == 0;
+        r = capnp_rpc_feed(c->rpc, c->io->in, (size_t)n, fds, nfds);
+        if (r < 0)
+                capnp_rpc_close(c->rpc, (capnp_exception){CAPNP_FAILED, capnp_strerror(r)});
+        if (r || n == 0) {
+                conn_note(c);
+                return 0;
+        }
+        return n == READ_BYTES;
+}
+
+void stream_read(capnp_conn *c)
+{
+        size_t left = READ_ROUND_BYTES;
+        int r = 1;
+
+        for (; r > 0 && left > 0 && capnp_rpc_wants_input(c->rpc); left -= READ_BYTES)
+                r = stream_read_once(c);
+        if (r < 0)
+                conn_break(c, "read", r);
+}
+
+/* Once: up to 64 pieces. 1: all taken, maybe there is more; 0: nothing left or no room; -errno. */
+static int stream_write_once(capnp_conn *c, size_t *ret_bytes)
+{
+        struct iovec v[WRITE_VECTORS];
+        const int *fds = NULL;
+        unsigned nfds = 0;
+        size_t total = 0;
+        ssize_t sent;
+        int n;
+
+        n = capnp_rpc_out_peek(c->rpc, v, WRITE_VECTORS, &fds, &nfds);
+        if (n <= 0)
+                return 0;
+
+        for (int i = 0; i < n; i++)
+                total += v[i].iov_len;
+        sent = capos_io_stream_write(c->fd, v, (unsigned)n, fds, nfds);
+        if (sent == -EAGAIN) {
+                c->blocked = true;
+                return 0;
+        }
+        if (sent < 0)
+                return (int)sent;
+
+        capnp_rpc_out_sent(c->rpc, (size_t)sent);
+        *ret_bytes += (size_t)sent;
+        c->blocked = (size_t)sent < total;
+        return !c->blocked;
+}
+
+int stream_write(capnp_conn *c)
+{
+        size_t bytes = 0;
+        int r = 1;
+
+        while (r > 0 && !c->blocked && bytes < WRITE_ROUND_BYTES)
+                r = stream_write_once(c, &bytes);
+        /* The turn of others; but this must not be the last that happens here. */
+        if (r > 0 && !c->blocked)
+                conn_note(c);
+        return r < 0 ? r : 0;
+}
+
+bool stream_discard(capnp_conn *c)
+{
+        ssize_t n = capos_io_stream_read(c->fd, c->io->in, READ_BYTES);
+
+        return n > 0 || n == -EAGAIN;
+}
