@@ -42,7 +42,8 @@ void capnp_i_msg_init_building(capnp_msg *m, uint64_t *first, uint32_t room, uin
 {
         msg_init(m);
         m->building = true;
-        if (!first)
+        /* A first segment must have room for the root pointer. */
+        if (!first || !room)
                 return;
 
         m->segs[0] = (struct capnp_i_segment){first, used, room};
