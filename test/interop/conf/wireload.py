@@ -1,0 +1,257 @@
+"""wireload: resource rows: what a peer that never finishes, releases or reads can make a server hold.
+
+Each row floods one connection while a second one is served; the server's resident memory (read from
+/proc, of the process named by --pid) may grow by at most 16 MB. A server may refuse the excess call by
+call, by an exception `overloaded`, or end the connection; it may pause reading only in the row whose
+replies are not read.
+"""
+import select
+import struct
+import time
+
+import wirelib as w
+from wireenv import Skip, case, check, served
+from wirelib import Cap, Failed, Struct, descriptor, split_frame, to_answer, u32, u64
+
+FLOOD = 24 << 20
+GROWTH_KB = 16 << 10
+FLOOD_S = 90
+STALL_S = 3
+
+
+def rss_kb(pid):
+    """Resident memory of a process in KB."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        for line in f:
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    raise Failed("the server's memory cannot be read; is it gone?")
+
+
+class Flood:
+    """One flooded connection, watched."""
+
+    def __init__(self, env):
+        if env.pid is None:
+            raise Skip("needs --pid")
+        for _ in range(3):
+            served(env.address)
+        self.env = env
+        self.before = rss_kb(env.pid)
+        self.peak = self.before
+        self.slowest = 0.0
+        self.next_look = 0.0
+        self.received = 0
+        self.ended = False
+        self.conn = env.connect()
+
+    def look(self, force=False):
+        """Samples the memory, and now and then asks for service on another connection."""
+        now = time.monotonic()
+        if now >= self.next_look or force:
+            self.next_look = now + 0.25
+            self.slowest = max(self.slowest, served(self.env.address))
+        self.peak = max(self.peak, rss_kb(self.env.pid))
+
+    def pump(self, data, read):
+        """Sends all, reading or not; stops early at the connection's end, or when nothing moves.
+
+        Returns the number of bytes sent."""
+        conn, view, moved = self.conn, memoryview(data), time.monotonic()
+        while view and not self.ended and time.monotonic() - moved < STALL_S:
+            readable, writable, _ = select.select([conn.sock] if read else [], [conn.sock], [], 0.1)
+            if readable:
+                self.take()
+                moved = time.monotonic()
+            if writable:
+                try:
+                    n = conn.sock.send(view[:1 << 18])
+                    view, moved = view[n:], time.monotonic()
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    self.ended = True
+            self.look()
+        return len(data) - len(view)
+
+    def take(self):
+        """Reads what is there and counts the frames in it."""
+        conn = self.conn
+        if not conn.fill():
+            self.ended = True
+        at = 0
+        while True:
+            got = split_frame(conn.buf, at)
+            if not got:
+                break
+            self.received += 1
+            self.last = got[0]
+            at = got[1]
+        del conn.buf[:at]
+
+    def drain(self, frames):
+        """Reads until so many frames came, or the end, or nothing moves."""
+        moved = time.monotonic()
+        while self.received < frames and not self.ended and time.monotonic() - moved < STALL_S:
+            if select.select([self.conn.sock], [], [], 0.1)[0]:
+                self.take()
+                moved = time.monotonic()
+            self.look()
+
+    def verdict(self, detail=""):
+        self.look(force=True)
+        grown = self.peak - self.before
+        self.env.detail = (f"grown by {grown} KB, {self.received} frames received, "
+                           f"{'ended' if self.ended else 'alive'}, "
+                           f"slowest other call {self.slowest * 1000:.0f} ms{detail}")
+        check(grown <= GROWTH_KB, self.env.detail)
+
+
+def conf_of(flood):
+    conn = flood.conn
+    conn.deadline = flood.env.deadline
+    return conn.bootstrap()
+
+
+def flooded(env, make, answers=True, boot=True):
+    """Floods with frames make(conf, i) until 24 MB are sent; each must be answered if `answers`."""
+    flood = Flood(env)
+    conf = conf_of(flood) if boot else 0
+    size = len(make(conf, 0))
+    count = FLOOD // size
+    sent = 0
+    for first in range(0, count, 4096):
+        part = b"".join(make(conf, i) for i in range(first, min(first + 4096, count)))
+        n = flood.pump(part, read=True)
+        sent += n // size
+        if n < len(part):
+            break
+    if sent < count and not flood.ended:
+        raise Failed(f"the server stopped reading after {sent} of {count} messages, "
+                     f"although its replies were read")
+    if answers:
+        flood.drain(count)
+        check(flood.ended or flood.received >= count,
+              f"{count} messages sent, {flood.received} answered")
+    flood.verdict()
+
+
+@case(seconds=FLOOD_S)
+def load_bootstraps_never_finished(env):
+    frame = bytearray(w.bootstrap(0))
+    at = bytes(w.bootstrap(0x77777777)).index(struct.pack("<I", 0x77777777))
+
+    def make(_, i):
+        struct.pack_into("<I", frame, at, i)
+        return bytes(frame)
+    flooded(env, make, boot=False)
+
+
+def numbered(env, build, **kwargs):
+    """Floods with one frame whose question id is counted up: build(conf, id) makes the frame."""
+    state = {}
+
+    def make(conf, i):
+        if not state:
+            frame = build(conf, 0x77777777)
+            state["at"] = frame.index(struct.pack("<I", 0x77777777))
+            state["frame"] = bytearray(frame)
+        struct.pack_into("<I", state["frame"], state["at"], i + 10)
+        return bytes(state["frame"])
+    flooded(env, make, **kwargs)
+
+
+@case(seconds=FLOOD_S)
+def load_make_counter_never_finished(env):
+    numbered(env, lambda conf, q: w.call(q, conf, "makeCounter", u64(1)))
+
+
+@case(seconds=FLOOD_S)
+def load_get_self_never_finished(env):
+    numbered(env, lambda conf, q: w.call(q, conf, "getSelf"))
+
+
+@case(seconds=FLOOD_S)
+def load_null_never_finished(env):
+    numbered(env, lambda conf, q: w.call(q, conf, "null"))
+
+
+@case(seconds=FLOOD_S)
+def load_hang_never_finished(env):
+    numbered(env, lambda conf, q: w.call(q, conf, "hang"), answers=False)
+
+
+@case(seconds=FLOOD_S)
+def load_large_parameters_of_hanging_calls(env):
+    numbered(env, lambda conf, q: w.call(q, conf, "hang", Struct(b"\1" * 60000)), answers=False)
+
+
+@case(seconds=FLOOD_S)
+def load_capabilities_never_released(env):
+    """Each call brings twenty capabilities of the driver's, which it keeps hanging on to."""
+    def make(conf, i):
+        return w.call(10 + i, conf, "hang", Struct(b"", [Cap(0)]),
+                      [descriptor(w.SENDER_HOSTED, 20 * i + k) for k in range(20)])
+    flooded(env, make, answers=False)
+
+
+@case(seconds=FLOOD_S)
+def load_calls_queued_on_a_promise(env):
+    """Calls on a promise of the server's that does not resolve in time."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    conn = flood.conn
+    conn.send(w.call(5, conf, "getPromiseCap", u32(600000)))
+    conn.recv_return(5)
+    size = len(w.call(10, to_answer(5, 0), w.INC, Struct(b"\1" * 20000), iface=w.COUNTER))
+    for i in range(FLOOD // size):
+        part = w.call(10 + i, to_answer(5, 0), w.INC, Struct(b"\1" * 20000), iface=w.COUNTER)
+        if flood.pump(part, read=True) < len(part):
+            break
+    flood.verdict()
+
+
+@case(seconds=FLOOD_S)
+def load_results_never_finished(env):
+    """Large results with a capability in them are kept for pipelining until they are finished."""
+    numbered(env, lambda conf, q: w.call(
+        q, conf, "echoPayload",
+        Struct(b"", [Struct(struct.pack("<I", 1), ["t" * 20000, Cap(0)])]),
+        [descriptor(w.SENDER_HOSTED, 3)]))
+
+
+@case(seconds=FLOOD_S)
+def load_replies_never_read(env):
+    flood = Flood(env)
+    conf = conf_of(flood)
+    block = Struct(b"", [b"e" * (64 << 10)])
+    size = len(w.call(10, conf, "echo", block))
+    count = FLOOD // size
+    data = b"".join(w.call(10 + i, conf, "echo", block) for i in range(count))
+    sent = flood.pump(data, read=False)
+    flood.verdict(f", {sent >> 20} MB sent before the server stopped reading")
+    if not flood.ended:     # now read: the server must go on, and answer what it took
+        rest = flood.pump(data[sent:], read=True)
+        flood.drain(count)
+        check(flood.ended or (sent + rest == len(data) and flood.received >= count),
+              f"after reading again: {sent + rest} of {len(data)} bytes taken, "
+              f"{flood.received} of {count} answered")
+
+
+@case(seconds=FLOOD_S)
+def load_small_replies_never_read(env):
+    flood = Flood(env)
+    conf = conf_of(flood)
+    pairs = b"".join(w.call(10 + i, conf, "null") + w.finish(10 + i) for i in range(FLOOD // 168))
+    sent = flood.pump(pairs, read=False)
+    flood.verdict(f", {sent >> 20} MB sent before the server stopped reading")
+
+
+@case(seconds=FLOOD_S)
+def load_unknown_messages_never_read(env):
+    """What is echoed as `unimplemented` also has to be queued."""
+    flood = Flood(env)
+    conf_of(flood)
+    frame = w.message(999, Struct(b"", [b"u" * 4096]))
+    sent = flood.pump(frame * (FLOOD // len(frame)), read=False)
+    flood.verdict(f", {sent >> 20} MB sent before the server stopped reading")
