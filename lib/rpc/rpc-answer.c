@@ -1,0 +1,164 @@
+/*
+ * The callee's face of a call. Exactly one ending verb (return, fail, tail) takes the answer, from
+ * the handler or later; until then its parameters stay readable, whatever the caller does.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+static struct call *answer_call(const capnp_answer *a)
+{
+        return (struct call *)(uintptr_t)a;
+}
+
+capnp_any capnp_answer_params_any(capnp_answer *a)
+{
+        struct call *c = answer_call(a);
+
+        return c->params ? c->params->content : (capnp_any){0};
+}
+
+capnp_reader capnp_answer_params(capnp_answer *a)
+{
+        return capnp_any_struct(capnp_answer_params_any(a), NULL);
+}
+
+capnp_abuilder capnp_answer_results_any(capnp_answer *a)
+{
+        struct call *c = answer_call(a);
+
+        if (c->done) /* revoked meanwhile: nobody will read it */
+                return (capnp_abuilder){0};
+
+        if (!c->results)
+                c->results = capnp_i_frame_new();
+        if (!c->results)
+                return (capnp_abuilder){0};
+
+        return capnp_i_msg_slot(&c->results->msg, CONTENT_WORD);
+}
+
+capnp_builder capnp_answer_results(capnp_answer *a)
+{
+        struct call *c = answer_call(a);
+
+        if (c->done)
+                return (capnp_builder){0};
+
+        if (!c->results_root.d && c->m)
+                c->results_root = capnp_abuilder_init_struct(
+                        capnp_answer_results_any(a), c->m->results_words, c->m->results_ptrs);
+        return c->results_root;
+}
+
+uint64_t capnp_answer_interface(const capnp_answer *a)
+{
+        return answer_call(a)->iface;
+}
+
+uint16_t capnp_answer_method(const capnp_answer *a)
+{
+        return answer_call(a)->method;
+}
+
+capnp_vat *capnp_answer_vat(const capnp_answer *a)
+{
+        return answer_call(a)->vat;
+}
+
+int capnp_answer_check(capnp_answer *a)
+{
+        struct call *c = answer_call(a);
+
+        c->asked = true;
+        return c->params ? capnp_msg_check(&c->params->msg) : 0;
+}
+
+int capnp_answer_return(capnp_answer *a)
+{
+        struct call *c = answer_call(a);
+        int r = 0;
+
+        c->ended = true;
+        if (c->done) {
+                capnp_i_call_return(c);
+                return 0;
+        }
+
+        if (!c->results_root.d && !c->results)
+                (void)capnp_answer_results(a);
+        if (!c->results || capnp_msg_check(&c->results->msg))
+                r = -ENOMEM;
+
+        if (r)
+                capnp_i_call_fail(c, CAPNP_OVERLOADED, "out of memory for the results");
+        else if (!c->asked && capnp_answer_check(a))
+                capnp_i_call_fail(c, CAPNP_FAILED, "the parameters are malformed");
+        else
+                capnp_i_call_return(c);
+
+        return r;
+}
+
+int capnp_answer_fail(capnp_answer *a, enum capnp_kind k, const char *fmt, ...)
+{
+        struct call *c = answer_call(a);
+        char text[1024];
+        va_list ap;
+
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof(text), fmt, ap);
+        va_end(ap);
+        c->ended = true;
+        capnp_i_call_fail(c, k, text);
+        return 0;
+}
+
+/* Whether both ends of a tail call are the same peer, so that the results need not come here. */
+static capnp_rpc *answer_tail_peer(struct call *c, struct call *q)
+{
+        capnp_cap *target = capnp_i_cap_final(q->target);
+
+        if (!c->peer || c->peer->closed || c->crossings || c->yourself || c->silent || c->parent)
+                return NULL;
+
+        return capnp_i_cap_is_on(target, c->peer) ? c->peer : NULL;
+}
+
+int capnp_answer_tail(capnp_answer *a, capnp_question *unsent)
+{
+        struct call *c = answer_call(a), *q = (struct call *)(void *)unsent;
+
+        c->ended = true;
+        if (!q) {
+                capnp_i_call_fail(c, CAPNP_OVERLOADED, "out of memory, or a null capability");
+                return -ENOMEM;
+        }
+
+        capnp_i_call_ref(c);
+        if (answer_tail_peer(c, q))
+                q->yourself = true;
+        capnp_question_send(unsent, NULL, NULL);
+        if (q->yourself && q->state == CALL_REMOTE && !c->finished)
+                capnp_i_send_take_from(c, q);
+        else
+                q->yourself = false;
+        capnp_i_call_follow(c, q);
+        capnp_question_free(unsent);
+        capnp_i_call_unref(c);
+        return 0;
+}
+
+int capnp_answer_keep(capnp_answer *a, void (*canceled)(capnp_answer *a, void *arg), void *arg)
+{
+        struct call *c = answer_call(a);
+
+        c->kept = true;
+        c->on_cancel = canceled;
+        c->cancel_arg = arg;
+        if (c->canceled)
+                capnp_i_call_due(c, DUE_CANCEL);
+        return 0;
+}

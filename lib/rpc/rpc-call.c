@@ -1,0 +1,592 @@
+/*
+ * Calls. One object is a call from its first parameter to its last trace, whoever makes it and
+ * whoever serves it; capnp_question and capnp_answer are its two faces.
+ *
+ *      caller's side                                   callee's side
+ *      a question of ours (on_done)        ┐           ┌ CALL_QUEUED  in the FIFO of a promise
+ *      a peer's question (peer, peer_id)   ├── call ───┤ CALL_HOSTED  an object of ours
+ *      another call (parent)               │           │ CALL_REMOTE  a peer (out, out_id)
+ *      references to its results (pipes)   ┘           └ CALL_TAILED  another call (tail)
+ *
+ * So a relay is nothing special: it is a call with a peer on either side. Question is matched to
+ * question and Finish to Finish because there is one object, and a payload that passes through is a
+ * pointer that moves.
+ *
+ * Two lives end apart. `done` says that the caller's side has its outcome; CALL_ENDED that nobody
+ * serves the call any more. They coincide in the ordinary case. A revoked call is done while its
+ * handler still runs; a canceled one has no callers left and is neither done nor ended until its
+ * handler ends it, because cancellation is a notice, never a destruction.
+ *
+ * `callers` counts who still wants the result. The last one to go cancels. Pipelined references are
+ * callers: what was sent along keeps alive what it hangs on.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void call_run(struct event *e);
+
+struct call *capnp_i_call_new(capnp_vat *v)
+{
+        struct call *c = calloc(1, sizeof(*c));
+
+        if (!c)
+                return NULL;
+
+        c->vat = capnp_i_vat_ref(v);
+        c->refs = 1;
+        c->callers = 1;
+        c->waiter.is_call = true;
+        capnp_i_event_init(&c->event, call_run);
+        capnp_i_list_init(&c->waiter.link);
+        capnp_i_list_init(&c->pipes);
+        return c;
+}
+
+struct call *capnp_i_call_ref(struct call *c)
+{
+        c->refs++;
+        return c;
+}
+
+static void call_free(struct call *c)
+{
+        capnp_vat *v = c->vat;
+
+        capnp_i_call_drop_params(c);
+        capnp_i_frame_unref(c->results);
+        capnp_i_wire_ids_clear(&c->param_ids);
+        capnp_i_wire_ids_clear(&c->result_ids);
+        capnp_cap_unref(c->flow_cap);
+        if (c->peer)
+                capnp_i_rpc_unref(c->peer);
+        if (c->out)
+                capnp_i_rpc_unref(c->out);
+        free(c->reason);
+        free(c);
+        capnp_i_vat_unref(v);
+}
+
+void capnp_i_call_unref(struct call *c)
+{
+        if (--c->refs == 0)
+                call_free(c);
+}
+
+void capnp_i_call_due(struct call *c, uint8_t what)
+{
+        if (c->vat->dead)
+                return;
+
+        if (!c->due)
+                capnp_i_call_ref(c);
+        c->due |= what;
+        capnp_i_event_queue(c->vat, &c->event);
+}
+
+void capnp_i_call_drop_params(struct call *c)
+{
+        capnp_cap *target = c->target;
+
+        c->params = capnp_i_frame_unref(c->params);
+        c->params_root = (capnp_builder){0};
+        c->target = NULL;
+        capnp_cap_unref(target);
+}
+
+void capnp_i_call_set_exception(struct call *c, enum capnp_kind kind, const char *reason)
+{
+        if (c->failed)
+                return;
+
+        c->failed = true;
+        c->kind = (uint8_t)kind;
+        c->result = kind == CAPNP_DISCONNECTED ? CAPNP_E_DISCONNECTED : CAPNP_E_EXCEPTION;
+        c->reason = strndup(reason, strnlen(reason, 1024));
+}
+
+capnp_exception capnp_i_call_exception(const struct call *c)
+{
+        if (!c->failed)
+                return (capnp_exception){CAPNP_FAILED, ""};
+
+        return (capnp_exception){c->kind, c->reason ? c->reason : "out of memory"};
+}
+
+/* ---- the result's references ---------------------------------------------------------------- */
+
+capnp_cap *capnp_i_call_result_cap(struct call *c, const uint16_t *path, uint16_t n)
+{
+        uint32_t i;
+
+        if (c->failed || !c->results)
+                return NULL;
+
+        i = capnp_i_frame_cap_index(c->results, path, n);
+        return i == NO_ID ? NULL : capnp_msg_cap_peek(&c->results->msg, i);
+}
+
+static struct promise *call_find_pipe(struct call *c, const uint16_t *path, uint16_t n)
+{
+        struct capnp_i_list *l;
+
+        for (l = c->pipes.next; l != &c->pipes; l = l->next) {
+                struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
+
+                if (p->npath == n && !memcmp(p->path, path, n * sizeof(*path)))
+                        return p;
+        }
+
+        return NULL;
+}
+
+static capnp_cap *call_new_pipe(struct call *c, const uint16_t *path, uint16_t n)
+{
+        struct promise *p = capnp_i_promise_make(c->vat);
+
+        if (!p)
+                return NULL;
+
+        p->path = malloc(n ? n * sizeof(*path) : 1);
+        if (!p->path) {
+                capnp_cap_unref(&p->cap);
+                return NULL;
+        }
+
+        memcpy(p->path, path, n * sizeof(*path));
+        p->npath = n;
+        p->source = capnp_i_call_ref(c);
+        c->callers++;
+        capnp_i_list_append(&c->pipes, &p->source_link);
+        return &p->cap;
+}
+
+capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
+{
+        struct promise *p;
+
+        if (c->done && c->failed)
+                return capnp_cap_new_broken(c->vat, capnp_i_call_exception(c));
+
+        if (c->done)
+                return capnp_cap_ref(capnp_i_call_result_cap(c, path, n));
+
+        if (c->tail)
+                return capnp_i_call_pipe_outer(c->tail, path, n);
+
+        p = call_find_pipe(c, path, n);
+        return p ? capnp_cap_ref(&p->cap) : call_new_pipe(c, path, n);
+}
+
+capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_t n)
+{
+        capnp_cap *cap = capnp_i_call_pipe(c, path, n);
+        struct crossing *x;
+
+        if (c->done) /* results have been unwrapped already */
+                return cap;
+
+        for (x = c->crossings; x; x = x->outer) {
+                capnp_cap *wrapped = capnp_i_membrane_cross(x->membrane, cap, !x->inward);
+
+                capnp_cap_unref(cap);
+                cap = wrapped;
+        }
+
+        return cap;
+}
+
+/*
+ * The references handed out early become what the results hold. One that has to be embargoed takes
+ * the result's place, so that whoever reads the result keeps the order as well.
+ */
+static void call_settle_pipes(struct call *c)
+{
+        struct capnp_i_list *l;
+
+        while ((l = c->pipes.next) != &c->pipes) {
+                struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
+                uint32_t i = c->failed || !c->results
+                                     ? NO_ID
+                                     : capnp_i_frame_cap_index(c->results, p->path, p->npath);
+
+                capnp_cap_ref(&p->cap);
+                if (c->failed)
+                        capnp_i_promise_settle_broken(p, c->kind, capnp_i_call_exception(c).reason);
+                else
+                        capnp_i_promise_settle(
+                                p, i == NO_ID ? NULL : capnp_msg_cap_peek(&c->results->msg, i));
+
+                if (p->state == PROMISE_EMBARGOED && i < c->results->msg.ncaps) {
+                        capnp_cap_unref(c->results->msg.caps[i]);
+                        c->results->msg.caps[i] = capnp_cap_ref(&p->cap);
+                }
+                capnp_cap_unref(&p->cap);
+        }
+}
+
+/* ---- outcome -------------------------------------------------------------------------------- */
+
+static void call_take_results(struct call *c, struct call *t)
+{
+        int r = 0;
+
+        if (t->failed) {
+                capnp_i_call_set_exception(c, t->kind, capnp_i_call_exception(t).reason);
+                return;
+        }
+
+        capnp_i_frame_unref(c->results);
+        c->results = NULL;
+        if (!t->results)
+                return;
+
+        /* Both might rewrite the capability table: each needs its own. */
+        c->results = c->crossings && t->yourself ? capnp_i_frame_copy(t->results, &r)
+                                                 : capnp_i_frame_ref(t->results);
+        if (r)
+                capnp_i_call_set_exception(c, CAPNP_FAILED, "the results are malformed");
+}
+
+/* A canceled parent has given up its place among our callers already. */
+static void call_hand_up(struct call *c, struct call *parent)
+{
+        bool dropped = parent->canceled;
+
+        parent->tail = NULL;
+        if (!parent->done)
+                call_take_results(parent, c);
+        capnp_i_call_return(parent);
+        if (!dropped)
+                capnp_i_call_drop_caller(c);
+}
+
+/* The caller's side learns the outcome. */
+static void call_complete(struct call *c)
+{
+        struct call *parent = c->parent;
+
+        capnp_i_call_ref(c);
+        c->callers++; /* settling may drop all others, and it is too late to cancel */
+        call_settle_pipes(c);
+        capnp_i_membrane_return(c);
+        c->done = true;
+        capnp_i_flow_returned(c);
+        c->parent = NULL;
+        if (c->peer)
+                capnp_i_send_return(c);
+        if (parent)
+                call_hand_up(c, parent);
+        if (c->on_done)
+                capnp_i_call_due(c, DUE_DONE);
+        c->callers--;
+        capnp_i_call_unref(c);
+}
+
+/* Nobody serves the call any more: what was kept for that goes. */
+static void call_end(struct call *c)
+{
+        bool was_served = c->state != CALL_NEW;
+        struct crossing *x;
+
+        if (c->state == CALL_ENDED)
+                return;
+
+        c->state = CALL_ENDED;
+        capnp_i_list_remove(&c->waiter.link);
+        while ((x = c->crossings)) {
+                c->crossings = x->outer;
+                capnp_i_list_remove(&x->link);
+                if (x->membrane->ops && x->membrane->ops->end)
+                        x->membrane->ops->end(x->membrane->self, x->bytes);
+                capnp_membrane_unref(x->membrane);
+                free(x);
+        }
+        capnp_i_call_drop_params(c);
+        if (was_served)
+                capnp_i_call_unref(c);
+}
+
+void capnp_i_call_return(struct call *c)
+{
+        capnp_i_call_ref(c);
+        if (!c->done)
+                call_complete(c);
+        call_end(c);
+        capnp_i_call_unref(c);
+}
+
+void capnp_i_call_fail(struct call *c, enum capnp_kind kind, const char *reason)
+{
+        if (!c->done)
+                capnp_i_call_set_exception(c, kind, reason);
+        capnp_i_call_return(c);
+}
+
+void capnp_i_call_fail_error(struct call *c, int r)
+{
+        bool known = c->failed;
+
+        capnp_i_call_ref(c);
+        capnp_i_call_set_exception(c, CAPNP_FAILED, capnp_strerror(r));
+        if (!known)
+                c->result = r;
+        capnp_i_call_return(c);
+        capnp_i_call_unref(c);
+}
+
+/* Tells whoever serves the call that nobody waits for it. */
+static void call_cancel(struct call *c)
+{
+        if (c->canceled)
+                return;
+
+        c->canceled = true;
+        switch ((enum call_state)c->state) {
+        case CALL_NEW:
+        case CALL_ENDED:
+                break;
+        case CALL_QUEUED:
+                capnp_i_call_fail(c, CAPNP_FAILED, "canceled");
+                break;
+        case CALL_HOSTED:
+                if (c->kept)
+                        capnp_i_call_due(c, DUE_CANCEL);
+                break;
+        case CALL_REMOTE:
+                if (!c->finish_sent && !c->out->closed) {
+                        c->finish_sent = true;
+                        capnp_i_send_finish(c->out, c->out_id, true);
+                        if (c->returned)
+                                capnp_i_table_question_drop(c->out, c->out_id);
+                }
+                if (c->returned)
+                        capnp_i_call_return(c);
+                break;
+        case CALL_TAILED:
+                if (c->tail)
+                        capnp_i_call_drop_caller(c->tail);
+                break;
+        }
+}
+
+void capnp_i_call_drop_caller(struct call *c)
+{
+        if (--c->callers > 0)
+                return;
+
+        capnp_i_call_ref(c);
+        if (!c->done || c->state != CALL_ENDED)
+                call_cancel(c);
+        capnp_i_call_unref(c);
+}
+
+void capnp_i_call_abandon(struct call *c, enum capnp_kind kind, const char *reason)
+{
+        capnp_i_call_ref(c);
+        if (!c->done) {
+                capnp_i_call_set_exception(c, kind, reason);
+                call_complete(c);
+        }
+        call_cancel(c);
+        capnp_i_call_unref(c);
+}
+
+/* ---- where a call goes ---------------------------------------------------------------------- */
+
+static void call_set_target(struct call *c, capnp_cap *target)
+{
+        capnp_cap *old = c->target;
+
+        c->target = capnp_cap_ref(target);
+        capnp_cap_unref(old);
+}
+
+static void call_queue(struct call *c, struct promise *p)
+{
+        c->state = CALL_QUEUED;
+        call_set_target(c, &p->cap);
+        capnp_i_list_append(&p->fifo, &c->waiter.link);
+}
+
+/* One step toward the object. The next target, or NULL when the call has arrived. */
+static capnp_cap *call_step(struct call *c, capnp_cap *target)
+{
+        struct promise *p;
+        struct wrap *w;
+
+        switch ((enum cap_kind)target->kind) {
+        case CAP_HOSTED:
+                c->state = CALL_HOSTED;
+                call_set_target(c, target);
+                capnp_i_call_due(c, DUE_RUN);
+                return NULL;
+        case CAP_BROKEN:
+                capnp_i_call_fail(c, capnp_i_cap_broken(target)->kind,
+                                  capnp_i_cap_broken(target)->reason);
+                return NULL;
+        case CAP_IMPORT:
+                capnp_i_send_call(capnp_i_cap_import(target)->wire.rpc, c, target);
+                return NULL;
+        case CAP_PROMISE:
+                p = capnp_i_cap_promise(target);
+                if (!capnp_i_promise_is_remote(p)) {
+                        call_queue(c, p);
+                        return NULL;
+                }
+                p->called = true;
+                capnp_i_send_call(p->wire.rpc ? p->wire.rpc : p->source->out, c, target);
+                return NULL;
+        case CAP_WRAP:
+                w = capnp_i_cap_wrap(target);
+                return capnp_i_membrane_pass(w, c) ? w->inner : NULL;
+        }
+
+        return NULL;
+}
+
+void capnp_i_call_deliver(struct call *c, capnp_cap *target)
+{
+        capnp_cap *held = capnp_cap_ref(target), *next;
+
+        if (c->state == CALL_NEW)
+                capnp_i_call_ref(c); /* the callee's, until call_end() */
+
+        c->state = CALL_QUEUED;
+        while (c->state == CALL_QUEUED && capnp_i_list_empty(&c->waiter.link)) {
+                next = capnp_i_cap_final(held);
+                if (!next) {
+                        capnp_i_call_fail(c, CAPNP_FAILED, "called a null capability");
+                        break;
+                }
+
+                if (c->vat->dead || ++c->hops > 64) {
+                        capnp_i_call_fail(c, CAPNP_DISCONNECTED, "the call leads nowhere");
+                        break;
+                }
+
+                next = capnp_cap_ref(call_step(c, next));
+                capnp_cap_unref(held);
+                held = next;
+                if (!next)
+                        break;
+        }
+
+        capnp_cap_unref(held);
+}
+
+void capnp_i_call_flush_pipes(struct call *c)
+{
+        struct capnp_i_list *l;
+
+        for (l = c->pipes.next; l != &c->pipes; l = l->next)
+                capnp_i_promise_flush_to_source(CAPNP_I_OF(l, struct promise, source_link));
+}
+
+void capnp_i_call_follow(struct call *c, struct call *t)
+{
+        struct capnp_i_list *l;
+
+        capnp_i_call_ref(c);
+        t->callers++;
+        while ((l = c->pipes.next) != &c->pipes) {
+                struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
+                capnp_cap *np = capnp_i_call_pipe_outer(t, p->path, p->npath);
+
+                capnp_cap_ref(&p->cap);
+                capnp_i_promise_settle(p, np);
+                capnp_cap_unref(np);
+                capnp_cap_unref(&p->cap);
+        }
+
+        c->state = CALL_TAILED;
+        c->tail = t;
+        capnp_i_call_drop_params(c);
+        if (c->canceled)
+                capnp_i_call_drop_caller(t);
+        if (t->done)
+                call_hand_up(t, c);
+        else
+                t->parent = c;
+        capnp_i_call_unref(c);
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static const struct capnp_interface_part *call_part(const struct hosted *h, uint64_t iface)
+{
+        uint16_t i;
+
+        for (i = 0; i < h->iface->nparts; i++)
+                if (h->iface->parts[i].iface->id == iface)
+                        return &h->iface->parts[i];
+
+        return NULL;
+}
+
+static void call_serve(struct call *c)
+{
+        struct hosted *h = capnp_i_cap_hosted(c->target);
+        const struct capnp_interface_part *part;
+        capnp_handler *fn = NULL;
+
+        c->started = true;
+        if (h->dispatch) {
+                (void)h->dispatch(h->self, (capnp_answer *)(void *)c);
+                return;
+        }
+
+        part = call_part(h, c->iface);
+        if (!part) {
+                capnp_i_call_fail(c, CAPNP_UNIMPLEMENTED,
+                                  "the object does not have this interface");
+                return;
+        }
+
+        if (c->method < part->iface->nmethods) {
+                c->m = &part->iface->methods[c->method];
+                memcpy(&fn, (const char *)h->ops + part->offset + c->method * sizeof(fn),
+                       sizeof(fn));
+        }
+
+        if (!fn) {
+                capnp_i_call_fail(c, CAPNP_UNIMPLEMENTED, "the object does not have this method");
+                return;
+        }
+
+        (void)fn(h->self, (capnp_answer *)(void *)c);
+}
+
+static void call_run_one(struct call *c, uint8_t what)
+{
+        if (what == DUE_RUN && c->state == CALL_HOSTED && !c->started) {
+                call_serve(c);
+        } else if (what == DUE_CANCEL && c->state == CALL_HOSTED && c->on_cancel) {
+                void (*fn)(capnp_answer *, void *) = c->on_cancel;
+
+                c->on_cancel = NULL;
+                fn((capnp_answer *)(void *)c, c->cancel_arg);
+        } else if (what == DUE_DONE && c->on_done) {
+                void (*fn)(capnp_question *, int, void *) = c->on_done;
+
+                c->on_done = NULL;
+                fn((capnp_question *)(void *)c, c->result, c->done_arg);
+        }
+}
+
+static void call_run(struct event *e)
+{
+        struct call *c = CAPNP_I_OF(e, struct call, event);
+        uint8_t what = (uint8_t)(c->due & -c->due);
+
+        /* The event's reference ends with its last reason to run. */
+        c->due = (uint8_t)(c->due & ~what);
+        if (c->due) {
+                capnp_i_call_ref(c);
+                capnp_i_event_queue(c->vat, &c->event);
+        }
+
+        call_run_one(c, what);
+        capnp_i_call_unref(c);
+}

@@ -1,0 +1,300 @@
+/*
+ * References: an object of ours, one over there, one that will be, one that is broken, one behind a
+ * membrane. Nobody outside asks which.
+ *
+ * Dropping the last reference runs no code of the application: an object's `gone` becomes an event.
+ * It also never recurses. What the last reference held (a chain of settled promises can be as long
+ * as a peer likes) goes on the vat's list of the doomed, which the outermost drop works off.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const struct capnp_i_cap_class cap_class = {capnp_cap_ref, capnp_cap_unref};
+
+void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind)
+{
+        c->class = &cap_class;
+        c->vat = capnp_i_vat_ref(v);
+        c->refs = 1;
+        c->kind = (uint8_t)kind;
+        c->fd = -1;
+        c->flow = NULL;
+        capnp_i_list_init(&c->doomed);
+}
+
+capnp_cap *capnp_cap_ref(capnp_cap *c)
+{
+        if (c)
+                c->refs++;
+
+        return c;
+}
+
+static void cap_memory_free(capnp_cap *c)
+{
+        capnp_vat *v = c->vat;
+
+        if (c->fd >= 0)
+                close(c->fd);
+        capnp_i_flow_free(c->flow);
+        free(c);
+        capnp_i_vat_unref(v);
+}
+
+static void hosted_gone(struct event *e)
+{
+        struct hosted *h = CAPNP_I_OF(e, struct hosted, event);
+
+        h->gone(h->self);
+        cap_memory_free(&h->cap);
+}
+
+static void hosted_free(struct hosted *h)
+{
+        if (!h->gone)
+                cap_memory_free(&h->cap);
+        else if (h->cap.vat->dead) /* no queue will ever run again: now or never */
+                hosted_gone(&h->event);
+        else
+                capnp_i_event_queue(h->cap.vat, &h->event);
+}
+
+static void promise_free(struct promise *p)
+{
+        struct call *source = p->source;
+
+        p->source = NULL;
+        capnp_i_list_remove(&p->source_link);
+        capnp_i_promise_drop_waiters(p);
+        if (p->embargo_rpc)
+                capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
+        capnp_i_table_import_drop(&p->wire);
+        capnp_cap_unref(p->to);
+        free(p->path);
+        cap_memory_free(&p->cap);
+        if (!source)
+                return;
+
+        capnp_i_call_drop_caller(source);
+        capnp_i_call_unref(source);
+}
+
+static void cap_free(capnp_cap *c)
+{
+        switch ((enum cap_kind)c->kind) {
+        case CAP_HOSTED:
+                hosted_free(capnp_i_cap_hosted(c));
+                break;
+        case CAP_IMPORT:
+                capnp_i_table_import_drop(&capnp_i_cap_import(c)->wire);
+                cap_memory_free(c);
+                break;
+        case CAP_PROMISE:
+                promise_free(capnp_i_cap_promise(c));
+                break;
+        case CAP_WRAP:
+                capnp_i_wrap_free(capnp_i_cap_wrap(c));
+                cap_memory_free(c);
+                break;
+        case CAP_BROKEN:
+                cap_memory_free(c);
+                break;
+        }
+}
+
+capnp_cap *capnp_cap_unref(capnp_cap *c)
+{
+        struct capnp_i_list *l;
+        capnp_vat *v;
+
+        if (!c || --c->refs > 0)
+                return NULL;
+
+        v = c->vat;
+        capnp_i_list_append(&v->doomed, &c->doomed);
+        if (v->dooming)
+                return NULL;
+
+        capnp_i_vat_ref(v);
+        v->dooming = true;
+        while ((l = capnp_i_list_pop(&v->doomed)))
+                cap_free(CAPNP_I_OF(l, capnp_cap, doomed));
+        v->dooming = false;
+        capnp_i_vat_unref(v);
+        return NULL;
+}
+
+struct hosted *capnp_i_cap_hosted(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct hosted, cap);
+}
+
+struct import *capnp_i_cap_import(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct import, cap);
+}
+
+struct promise *capnp_i_cap_promise(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct promise, cap);
+}
+
+struct broken *capnp_i_cap_broken(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct broken, cap);
+}
+
+struct wrap *capnp_i_cap_wrap(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct wrap, cap);
+}
+
+int capnp_cap_new(capnp_vat *v, const struct capnp_interface *i, const void *ops, void *self,
+                  capnp_cap **ret_c)
+{
+        struct hosted *h = calloc(1, sizeof(*h));
+
+        if (!h)
+                return -ENOMEM;
+
+        capnp_i_cap_init(&h->cap, v, CAP_HOSTED);
+        h->iface = i;
+        h->ops = ops;
+        memcpy(&h->gone, ops, sizeof(h->gone));
+        h->self = self;
+        capnp_i_event_init(&h->event, hosted_gone);
+        *ret_c = &h->cap;
+        return 0;
+}
+
+int capnp_cap_new_dispatch(capnp_vat *v, capnp_handler *dispatch, void (*gone)(void *self),
+                           void *self, capnp_cap **ret_c)
+{
+        struct hosted *h = calloc(1, sizeof(*h));
+
+        if (!h)
+                return -ENOMEM;
+
+        capnp_i_cap_init(&h->cap, v, CAP_HOSTED);
+        h->dispatch = dispatch;
+        h->gone = gone;
+        h->self = self;
+        capnp_i_event_init(&h->event, hosted_gone);
+        *ret_c = &h->cap;
+        return 0;
+}
+
+capnp_cap *capnp_cap_new_broken(capnp_vat *v, capnp_exception why)
+{
+        size_t len = strnlen(why.reason ? why.reason : "", 1023);
+        struct broken *b = malloc(sizeof(*b) + len + 1);
+
+        if (!b)
+                return NULL;
+
+        capnp_i_cap_init(&b->cap, v, CAP_BROKEN);
+        b->kind = why.kind;
+        memcpy(b->reason, why.reason ? why.reason : "", len);
+        b->reason[len] = '\0';
+        return &b->cap;
+}
+
+capnp_cap *capnp_i_cap_final(capnp_cap *c)
+{
+        capnp_cap *next;
+
+        for (;; c = next) {
+                if (!c)
+                        return NULL;
+
+                if (c->kind == CAP_PROMISE && capnp_i_cap_promise(c)->state == PROMISE_SETTLED)
+                        next = capnp_i_cap_promise(c)->to;
+                else if (c->kind == CAP_WRAP)
+                        next = capnp_i_wrap_final(capnp_i_cap_wrap(c));
+                else
+                        return c;
+
+                if (next == c)
+                        return c;
+        }
+}
+
+struct promise *capnp_i_cap_pending(capnp_cap *c)
+{
+        while (c && c->kind == CAP_WRAP)
+                c = capnp_i_cap_final(capnp_i_cap_wrap(c)->inner);
+
+        return c && c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
+}
+
+bool capnp_i_cap_is_on(capnp_cap *c, const capnp_rpc *r)
+{
+        struct promise *p;
+
+        if (!c)
+                return false;
+
+        if (c->kind == CAP_IMPORT)
+                return capnp_i_cap_import(c)->wire.rpc == r;
+
+        if (c->kind != CAP_PROMISE)
+                return false;
+
+        p = capnp_i_cap_promise(c);
+        if (!capnp_i_promise_is_remote(p))
+                return false;
+
+        return p->wire.rpc ? p->wire.rpc == r : p->source->out == r;
+}
+
+void *capnp_cap_self_peek(const capnp_cap *c, const void *ops)
+{
+        /* Following only reads, or remembers what it found: not a change a caller can see. */
+        capnp_cap *f = capnp_i_cap_final((capnp_cap *)(uintptr_t)c);
+        struct hosted *h;
+
+        if (!f || f->kind != CAP_HOSTED)
+                return NULL;
+
+        h = capnp_i_cap_hosted(f);
+        if (h->ops ? h->ops != ops : (uintptr_t)h->dispatch != (uintptr_t)ops)
+                return NULL;
+
+        return h->self;
+}
+
+bool capnp_cap_is_broken(const capnp_cap *c, capnp_exception *ret_why)
+{
+        capnp_cap *f = capnp_i_cap_final((capnp_cap *)(uintptr_t)c);
+        struct broken *b = NULL;
+
+        if (f && f->kind == CAP_BROKEN)
+                b = capnp_i_cap_broken(f);
+        else if (f && f->kind == CAP_IMPORT && capnp_i_cap_import(f)->wire.rpc->closed)
+                b = capnp_i_cap_import(f)->wire.rpc->why;
+        else if (f && f->kind == CAP_WRAP && capnp_i_cap_wrap(f)->membrane->revoked)
+                b = capnp_i_cap_wrap(f)->membrane->revoked;
+        if (!b)
+                return false;
+
+        if (ret_why)
+                *ret_why = (capnp_exception){b->kind, b->reason};
+        return true;
+}
+
+void capnp_cap_set_fd(capnp_cap *c, int fd)
+{
+        if (c->fd >= 0)
+                close(c->fd);
+        c->fd = fd;
+}
+
+int capnp_cap_fd_peek(const capnp_cap *c)
+{
+        capnp_cap *f = capnp_i_cap_final((capnp_cap *)(uintptr_t)c);
+
+        return f ? f->fd : -1;
+}

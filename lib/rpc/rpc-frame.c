@@ -1,0 +1,154 @@
+/*
+ * Frames: a message together with its memory, counted, because a result can have two readers.
+ *
+ * A frame we build keeps the first words of its segment for the RPC envelope. Parameters and
+ * results are thus built where they will be sent from; a local call reads the same words and never
+ * looks at the envelope. A frame we receive owns a copy of its bytes: a call that is kept for an
+ * hour must not pin a receive buffer.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "wire.h"
+
+static struct frame *frame_alloc(size_t words)
+{
+        struct frame *f = malloc(sizeof(*f) + words * 8);
+
+        if (!f)
+                return NULL;
+
+        f->refs = 1;
+        f->received = false;
+        f->bytes = (uint32_t)(sizeof(*f) + words * 8);
+        f->content = (capnp_any){0};
+        return f;
+}
+
+struct frame *capnp_i_frame_new(void)
+{
+        struct frame *f = frame_alloc(FRAME_WORDS);
+
+        if (!f)
+                return NULL;
+
+        memset(f->words, 0, ENVELOPE_WORDS * 8);
+        capnp_i_msg_init_building(&f->msg, f->words, FRAME_WORDS, ENVELOPE_WORDS);
+        f->content = capnp_abuilder_any(capnp_i_msg_slot(&f->msg, CONTENT_WORD));
+        return f;
+}
+
+struct frame *capnp_i_frame_new_plain(void)
+{
+        struct frame *f = frame_alloc(FRAME_WORDS);
+
+        if (f)
+                capnp_i_msg_init_building(&f->msg, f->words, FRAME_WORDS, 0);
+        return f;
+}
+
+struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct capnp_limits *l,
+                                         int *ret_r)
+{
+        uint32_t sizes[CAPNP_I_MAX_SEGMENTS], nsegs = capnp_i_frame_segments(b);
+        size_t header = capnp_i_frame_table(NULL, NULL, nsegs);
+        struct frame *f;
+
+        f = frame_alloc((len - header) / 8);
+        if (!f) {
+                *ret_r = -ENOMEM;
+                return NULL;
+        }
+
+        f->received = true;
+        capnp_i_frame_sizes(b, nsegs, sizes);
+        memcpy(f->words, (const uint8_t *)b + header, len - header);
+        *ret_r = capnp_i_msg_init_received(&f->msg, f->words, sizes, nsegs, l);
+        if (*ret_r) {
+                free(f);
+                return NULL;
+        }
+
+        return f;
+}
+
+struct frame *capnp_i_frame_ref(struct frame *f)
+{
+        f->refs++;
+        return f;
+}
+
+struct frame *capnp_i_frame_unref(struct frame *f)
+{
+        if (!f || --f->refs > 0)
+                return NULL;
+
+        capnp_i_msg_deinit(&f->msg);
+        free(f);
+        return NULL;
+}
+
+/*
+ * What is kept until Finish is kept for as long as a peer likes: a result of ten words should not
+ * hold the room of a message. Only the simple case is worth it; without memory nothing changes.
+ */
+struct frame *capnp_i_frame_shrink(struct frame *f)
+{
+        struct frame *g;
+        uint32_t i;
+
+        if (f->received || f->refs != 1 || f->msg.nsegs != 1 || f->msg.segs[0].base != f->words)
+                return f;
+
+        g = frame_alloc(f->msg.segs[0].words);
+        if (!g)
+                return f;
+
+        memcpy(g->words, f->words, (size_t)f->msg.segs[0].words * 8);
+        capnp_i_msg_init_building(&g->msg, g->words, f->msg.segs[0].words, f->msg.segs[0].words);
+        for (i = 0; i < f->msg.ncaps; i++)
+                (void)capnp_i_msg_add_cap(&g->msg, capnp_cap_ref(f->msg.caps[i]));
+
+        if (g->msg.error)
+                return capnp_i_frame_unref(g), f;
+
+        g->content = capnp_abuilder_any(capnp_i_msg_slot(&g->msg, CONTENT_WORD));
+        capnp_i_frame_unref(f);
+        return g;
+}
+
+struct frame *capnp_i_frame_copy(struct frame *f, int *ret_r)
+{
+        struct frame *g = capnp_i_frame_new();
+
+        *ret_r = -ENOMEM;
+        if (!g)
+                return NULL;
+
+        if (f)
+                capnp_abuilder_set(capnp_i_msg_slot(&g->msg, CONTENT_WORD), f->content);
+
+        *ret_r = f ? capnp_msg_check(&f->msg) : 0;
+        if (!*ret_r)
+                *ret_r = capnp_msg_check(&g->msg);
+        if (*ret_r)
+                return capnp_i_frame_unref(g);
+
+        return g;
+}
+
+uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n)
+{
+        capnp_any a = f->content;
+        uint16_t i;
+
+        for (i = 0; i < n; i++)
+                a = capnp_reader_any(capnp_any_struct(a, NULL), path[i]);
+
+        if (capnp_any_what(a) != CAPNP_WHAT_CAP)
+                return NO_ID;
+
+        return (uint32_t)(*a.p >> 32);
+}

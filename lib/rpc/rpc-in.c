@@ -1,0 +1,487 @@
+/*
+ * The messages we receive (rpc.capnp, Message), one function each.
+ *
+ * Every handler decodes and checks first, reserves, and then acts. What breaks the protocol ends
+ * the connection with an abort that says why; what merely asks for too much is refused and takes no
+ * entry in any table. A peer can therefore cause positive results only, and a negative one means
+ * that our own memory ran out in the middle, which ends the connection too.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "rpc-proto.h"
+
+enum { ECHO_BYTES = 64 * 1024 };
+
+static int in_no_memory(capnp_rpc *r)
+{
+        capnp_i_rpc_break(r, -ENOMEM, CAPNP_DISCONNECTED, "out of memory", true);
+        return -ENOMEM;
+}
+
+static capnp_reader in_body(capnp_reader m)
+{
+        return capnp_any_struct(capnp_reader_any(m, 0), NULL);
+}
+
+/* Reads a payload's capability table into its own message. As capnp_i_desc_read(). */
+static int in_payload(capnp_rpc *r, struct frame *f, capnp_reader payload)
+{
+        f->content = capnp_reader_any(payload, 0);
+        return capnp_i_desc_read(
+                r, capnp_any_list(capnp_reader_any(payload, 1), CAPNP_SIZE_COMPOSITE, NULL),
+                &f->msg);
+}
+
+static bool in_overloaded(const capnp_rpc *r)
+{
+        return r->answers.used >= r->limits.answers || r->held > r->limits.held_bytes;
+}
+
+/* A call or bootstrap of the peer's, in the table of answers. NULL: no memory. */
+static struct call *in_answer_new(capnp_rpc *r, uint32_t id, uint32_t bytes)
+{
+        struct call *c;
+
+        if (capnp_i_map_reserve(&r->answers))
+                return NULL;
+
+        c = capnp_i_call_new(r->vat);
+        if (!c)
+                return NULL;
+
+        c->peer = capnp_i_rpc_ref(r);
+        c->peer_id = id;
+        c->charge = sizeof(*c) + bytes;
+        r->held += c->charge;
+        capnp_i_map_put(&r->answers, id, c);
+        return c;
+}
+
+static int in_bootstrap(capnp_rpc *r, capnp_reader b)
+{
+        uint32_t id = capnp_reader_u32(b, ID_AT, 0);
+        struct call *c;
+
+        if (capnp_i_map_get(&r->answers, id))
+                return capnp_i_rpc_violation(r, "question id %u is in use", id);
+
+        if (in_overloaded(r)) {
+                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED, "too many calls at once");
+                return 0;
+        }
+
+        c = in_answer_new(r, id, 0);
+        if (!c)
+                return in_no_memory(r);
+
+        if (!r->bootstrap) {
+                capnp_i_call_fail(c, CAPNP_FAILED, "there is no bootstrap object here");
+                return 0;
+        }
+
+        c->results = capnp_i_frame_new();
+        if (!c->results)
+                return in_no_memory(r);
+
+        capnp_abuilder_set_cap(capnp_i_msg_slot(&c->results->msg, CONTENT_WORD), r->bootstrap);
+        capnp_i_call_return(c);
+        return 0;
+}
+
+/* 0: *ret_c is the target (NULL: a null capability). */
+static int in_target(capnp_rpc *r, capnp_reader t, capnp_cap **ret_c)
+{
+        struct export *e;
+
+        *ret_c = NULL;
+        switch (capnp_reader_u16(t, TARGET_TAG_AT, 0)) {
+        case TARGET_IMPORT:
+                e = capnp_i_table_export(r, capnp_reader_u32(t, ID_AT, 0));
+                if (!e)
+                        return capnp_i_rpc_violation(r,
+                                                     "a message to an object that is not exported");
+                *ret_c = capnp_cap_ref(e->cap);
+                return 0;
+        case TARGET_PROMISED:
+                if (capnp_i_desc_read_promised(r, capnp_any_struct(capnp_reader_any(t, 0), NULL),
+                                               ret_c))
+                        return in_no_memory(r);
+                return 0;
+        default:
+                return capnp_i_rpc_violation(r, "an unknown kind of message target");
+        }
+}
+
+static int in_call_accept(capnp_rpc *r, struct frame *f, capnp_reader b, capnp_cap *target)
+{
+        struct call *c = in_answer_new(r, capnp_reader_u32(b, ID_AT, 0), f->bytes);
+
+        if (!c)
+                return in_no_memory(r);
+
+        c->iface = capnp_reader_u64(b, CALL_INTERFACE_AT, 0);
+        c->method = capnp_reader_u16(b, CALL_METHOD_AT, 0);
+        c->unpiped = capnp_reader_bool(b, CALL_NO_PIPELINING_BIT, false);
+        c->silent = capnp_reader_bool(b, CALL_ONLY_PIPELINE_BIT, false);
+        c->yourself = capnp_reader_u16(b, CALL_TO_AT, 0) == CALL_TO_YOURSELF;
+        c->params = capnp_i_frame_ref(f);
+        capnp_i_call_deliver(c, target);
+        return 0;
+}
+
+static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b)
+{
+        uint32_t id = capnp_reader_u32(b, ID_AT, 0);
+        capnp_cap *target;
+        int k, loaded;
+
+        r->calls_in++;
+        if (capnp_i_map_get(&r->answers, id))
+                return capnp_i_rpc_violation(r, "question id %u is in use", id);
+
+        if (capnp_reader_u16(b, CALL_TO_AT, 0) > CALL_TO_YOURSELF) {
+                capnp_i_send_unimplemented(r, m); /* level 3 */
+                return 0;
+        }
+
+        k = in_target(r, capnp_any_struct(capnp_reader_any(b, CALL_TARGET_PTR), NULL), &target);
+        if (k)
+                return k;
+
+        loaded = in_payload(r, f, capnp_any_struct(capnp_reader_any(b, CALL_PARAMS_PTR), NULL));
+        if (loaded < 0)
+                k = in_no_memory(r);
+        else if (capnp_msg_check(&f->msg))
+                k = capnp_i_rpc_violation(r, "a Call is malformed");
+        else if (loaded || in_overloaded(r))
+                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED,
+                                     "too many calls or references at once");
+        else
+                k = in_call_accept(r, f, b, target);
+
+        capnp_cap_unref(target);
+        return k;
+}
+
+static void in_exception(struct call *c, capnp_reader e)
+{
+        uint16_t type = capnp_reader_u16(e, EXCEPTION_TYPE_AT, 0);
+
+        capnp_i_call_set_exception(
+                c, type > CAPNP_UNIMPLEMENTED ? CAPNP_FAILED : (enum capnp_kind)type,
+                capnp_reader_text(e, 0).p);
+}
+
+/* The results that we were asked to keep for this question (rpc.capnp, Return). */
+static int in_return_take(capnp_rpc *r, struct call *c, uint32_t other)
+{
+        struct call *t = capnp_i_map_get(&r->answers, other);
+        bool tell = !c->finish_sent;
+
+        if (!t || !t->yourself || t->taken)
+                return capnp_i_rpc_violation(r, "there are no results to take from question %u",
+                                             other);
+
+        t->taken = true;
+        capnp_i_call_ref(c);
+        c->finish_sent = true;
+        capnp_i_call_follow(c, t);
+        if (tell)
+                capnp_i_send_finish(r, c->out_id, true);
+        capnp_i_table_question_drop(r, c->out_id);
+        capnp_i_call_unref(c);
+        return 0;
+}
+
+/* Sets the outcome. 1: the question stays open; negative or CAPNP_E_PROTOCOL: the end. */
+static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, capnp_reader b)
+{
+        int k;
+
+        switch (capnp_reader_u16(b, RETURN_TAG_AT, 0)) {
+        case RETURN_RESULTS:
+                if (c->finish_sent) /* it said that the peer keeps the references */
+                        return 0;
+                k = in_payload(r, f, in_body(b));
+                if (k < 0)
+                        return in_no_memory(r);
+                if (capnp_msg_check(&f->msg))
+                        return capnp_i_rpc_violation(r, "a Return is malformed");
+                if (k)
+                        capnp_i_call_set_exception(c, CAPNP_OVERLOADED, "too many references");
+                else
+                        c->results = capnp_i_frame_ref(f);
+                return 0;
+        case RETURN_EXCEPTION:
+                in_exception(c, in_body(b));
+                return 0;
+        case RETURN_CANCELED:
+                capnp_i_call_set_exception(c, CAPNP_FAILED, "canceled");
+                return 0;
+        case RETURN_ELSEWHERE:
+                if (!c->yourself)
+                        return capnp_i_rpc_violation(r, "results were sent elsewhere unasked");
+                return !c->finish_sent;
+        default:
+                capnp_i_call_set_exception(c, CAPNP_UNIMPLEMENTED, "an unknown kind of Return");
+                return 0;
+        }
+}
+
+static void in_return_finish(capnp_rpc *r, struct call *c, bool no_finish)
+{
+        bool tell = !c->finish_sent && !no_finish;
+
+        capnp_i_call_ref(c);
+        c->finish_sent = true;
+        capnp_i_call_return(c); /* a Disembargo it causes must precede the Finish */
+        if (tell)
+                capnp_i_send_finish(r, c->out_id, false);
+        capnp_i_table_question_drop(r, c->out_id);
+        capnp_i_call_unref(c);
+}
+
+static int in_return(capnp_rpc *r, struct frame *f, capnp_reader b)
+{
+        struct call *c = capnp_i_table_question(r, capnp_reader_u32(b, ID_AT, 0));
+        int k;
+
+        if (!c || c->returned)
+                return capnp_i_rpc_violation(r, "a Return for no question");
+
+        if (capnp_reader_u16(b, RETURN_TAG_AT, 0) == RETURN_TAKE) {
+                c->returned = true;
+                return in_return_take(r, c, capnp_reader_u32(b, RETURN_TAKE_AT, 0));
+        }
+
+        k = in_return_outcome(r, f, c, b);
+        if (k < 0 || k == CAPNP_E_PROTOCOL)
+                return k;
+
+        c->returned = true;
+        if (capnp_reader_bool(b, RETURN_RELEASE_BIT, true))
+                capnp_i_wire_ids_release(r, &c->param_ids);
+        else
+                capnp_i_wire_ids_clear(&c->param_ids);
+        if (!k)
+                in_return_finish(r, c, capnp_reader_bool(b, RETURN_NO_FINISH_BIT, false));
+        return 0;
+}
+
+static int in_finish(capnp_rpc *r, capnp_reader b)
+{
+        struct call *c = capnp_i_map_get(&r->answers, capnp_reader_u32(b, ID_AT, 0));
+
+        if (!c || c->finished) /* its Return said that no Finish was needed */
+                return 0;
+
+        capnp_i_call_ref(c);
+        c->finished = true;
+        if (capnp_reader_bool(b, FINISH_RELEASE_BIT, true))
+                capnp_i_wire_ids_release(r, &c->result_ids);
+        else
+                capnp_i_wire_ids_clear(&c->result_ids);
+        capnp_i_call_drop_caller(c);
+        if (c->answered)
+                capnp_i_call_forget(c);
+        capnp_i_call_unref(c);
+        return 0;
+}
+
+static int in_resolve(capnp_rpc *r, capnp_reader b)
+{
+        capnp_cap *c = capnp_i_map_get(&r->imports, capnp_reader_u32(b, ID_AT, 0)), *to = NULL;
+        struct promise *p = c && c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
+        capnp_reader e = in_body(b);
+        int k;
+
+        if (c && !p)
+                return capnp_i_rpc_violation(r, "a Resolve for something that is no promise");
+
+        if (capnp_reader_u16(b, RESOLVE_TAG_AT, 0) == RESOLVE_EXCEPTION) {
+                uint16_t type = capnp_reader_u16(e, EXCEPTION_TYPE_AT, 0);
+
+                if (p && p->state == PROMISE_PENDING)
+                        capnp_i_promise_settle_broken(
+                                p, type > CAPNP_UNIMPLEMENTED ? CAPNP_FAILED : type,
+                                capnp_reader_text(e, 0).p);
+                return 0;
+        }
+
+        capnp_cap_ref(c);
+        k = capnp_i_desc_read_one(r, e, &to);
+        if (k < 0)
+                k = in_no_memory(r);
+        else if (k)
+                k = capnp_i_rpc_violation(r, "too many references");
+        else if (p)
+                capnp_i_promise_settle(p, to);
+        capnp_cap_unref(to);
+        capnp_cap_unref(c);
+        return k;
+}
+
+static int in_release(capnp_rpc *r, capnp_reader b)
+{
+        uint32_t id = capnp_reader_u32(b, ID_AT, 0);
+
+        if (!capnp_i_table_release(r, id, capnp_reader_u32(b, RELEASE_COUNT_AT, 0)))
+                return capnp_i_rpc_violation(r, "a Release of more than there is of export %u", id);
+
+        return 0;
+}
+
+/*
+ * Whether a Disembargo may ask about this target: a promise of ours that we have said leads back to
+ * the peer. For an export that is what its Resolve named, whatever has become of it since.
+ */
+static bool in_disembargo_allowed(capnp_rpc *r, capnp_reader t, capnp_cap *target,
+                                  uint32_t *ret_import)
+{
+        struct export *e;
+
+        *ret_import = 0;
+        if (capnp_reader_u16(t, TARGET_TAG_AT, 0) == TARGET_IMPORT) {
+                e = capnp_i_table_export(r, capnp_reader_u32(t, ID_AT, 0));
+                *ret_import = e->reflects_import;
+                return e->resolved && e->reflects;
+        }
+
+        target = capnp_i_cap_final(target);
+        return target && (capnp_i_cap_is_on(target, r) || capnp_i_cap_pending(target));
+}
+
+static int in_disembargo_sender(capnp_rpc *r, uint32_t id, capnp_reader t)
+{
+        struct disembargo *d;
+        capnp_cap *target;
+        uint32_t import;
+        int k = in_target(r, t, &target);
+
+        if (k)
+                return k;
+
+        if (!in_disembargo_allowed(r, t, target, &import)) {
+                capnp_cap_unref(target);
+                return capnp_i_rpc_violation(r,
+                                             "a Disembargo of something that does not lead back");
+        }
+
+        d = malloc(sizeof(*d));
+        if (d) {
+                *d = (struct disembargo){.rpc = capnp_i_rpc_ref(r), .id = id, .import = import};
+                capnp_i_list_init(&d->waiter.link);
+                capnp_i_disembargo_deliver(d, target);
+        }
+
+        capnp_cap_unref(target);
+        return d ? 0 : in_no_memory(r);
+}
+
+static int in_disembargo(capnp_rpc *r, capnp_reader m, capnp_reader b)
+{
+        uint32_t id = capnp_reader_u32(b, ID_AT, 0);
+        struct promise *p;
+
+        switch (capnp_reader_u16(b, DISEMBARGO_TAG_AT, 0)) {
+        case DISEMBARGO_SENDER:
+                return in_disembargo_sender(r, id, in_body(b));
+        case DISEMBARGO_RECEIVER:
+                if (!capnp_i_table_embargo_take(r, id, &p))
+                        return capnp_i_rpc_violation(r, "no embargo has the id %u", id);
+                if (p)
+                        capnp_i_promise_lift(p);
+                return 0;
+        default:
+                capnp_i_send_unimplemented(r, m); /* level 3 */
+                return 0;
+        }
+}
+
+/* Something of ours came back: act as if the peer had declined it (rpc.capnp, unimplemented). */
+static int in_unimplemented(capnp_rpc *r, capnp_reader m)
+{
+        capnp_reader b = in_body(m), d;
+        struct promise *p;
+        struct call *c;
+
+        switch (capnp_reader_u16(m, 0, 0)) {
+        case MESSAGE_CALL:
+        case MESSAGE_BOOTSTRAP:
+                c = capnp_i_table_question(r, capnp_reader_u32(b, ID_AT, 0));
+                if (!c || c->returned)
+                        return 0;
+                c->returned = true;
+                capnp_i_wire_ids_release(r, &c->param_ids);
+                capnp_i_call_set_exception(c, CAPNP_UNIMPLEMENTED,
+                                           "the peer does not implement this");
+                in_return_finish(r, c, true);
+                return 0;
+        case MESSAGE_RESOLVE:
+                d = in_body(b);
+                if (capnp_reader_u16(b, RESOLVE_TAG_AT, 0) == RESOLVE_CAP &&
+                    (capnp_reader_u16(d, DESC_TAG_AT, 0) == DESC_SENDER_HOSTED ||
+                     capnp_reader_u16(d, DESC_TAG_AT, 0) == DESC_SENDER_PROMISE))
+                        (void)capnp_i_table_release(r, capnp_reader_u32(d, DESC_ID_AT, 0), 1);
+                return 0;
+        case MESSAGE_DISEMBARGO:
+                if (capnp_i_table_embargo_take(r, capnp_reader_u32(b, ID_AT, 0), &p) && p)
+                        capnp_i_promise_lift(p);
+                return 0;
+        default:
+                return 0;
+        }
+}
+
+static int in_abort(capnp_rpc *r, capnp_reader e)
+{
+        char text[300];
+
+        snprintf(text, sizeof(text), "the peer aborted: %.256s", capnp_reader_text(e, 0).p);
+        capnp_i_rpc_break(r, CAPNP_E_DISCONNECTED, CAPNP_DISCONNECTED, text, false);
+        return CAPNP_E_DISCONNECTED;
+}
+
+static int in_unknown(capnp_rpc *r, struct frame *f, capnp_reader m)
+{
+        if (capnp_msg_size(&f->msg) > ECHO_BYTES)
+                return capnp_i_rpc_violation(r, "an unknown message is too large");
+
+        capnp_i_send_unimplemented(r, m);
+        return capnp_msg_check(&f->msg) ? capnp_i_rpc_violation(r, "a message is malformed") : 0;
+}
+
+int capnp_i_in_message(capnp_rpc *r, struct frame *f)
+{
+        capnp_reader m = capnp_any_struct(capnp_msg_root(&f->msg), NULL), b = in_body(m);
+        uint16_t tag = capnp_reader_u16(m, 0, 0);
+
+        if (capnp_msg_check(&f->msg))
+                return capnp_i_rpc_violation(r, "a message is malformed");
+
+        switch (tag) {
+        case MESSAGE_UNIMPLEMENTED:
+                return in_unimplemented(r, b);
+        case MESSAGE_ABORT:
+                return in_abort(r, b);
+        case MESSAGE_BOOTSTRAP:
+                return in_bootstrap(r, b);
+        case MESSAGE_CALL:
+                return in_call(r, f, m, b);
+        case MESSAGE_RETURN:
+                return in_return(r, f, b);
+        case MESSAGE_FINISH:
+                return in_finish(r, b);
+        case MESSAGE_RESOLVE:
+                return in_resolve(r, b);
+        case MESSAGE_RELEASE:
+                return in_release(r, b);
+        case MESSAGE_DISEMBARGO:
+                return in_disembargo(r, m, b);
+        default:
+                return in_unknown(r, f, m);
+        }
+}

@@ -1,0 +1,475 @@
+/* The objects of the RPC core and what its files ask of each other. See rpc-call.c for the plot. */
+#ifndef CAPNP_RPC_INTERNAL_H
+#define CAPNP_RPC_INTERNAL_H
+
+#include <capos/capnp-rpc.h>
+
+#include "base-list.h"
+#include "base-map.h"
+#include "msg-internal.h"
+#include "rpc-loop.h"
+
+/* ---- vat and events (rpc-vat.c) ----------------------------------------------------------- */
+
+/* Something to be run by capnp_rpc_step(): queueing it cannot fail. */
+struct event {
+        struct capnp_i_list link;
+        void (*run)(struct event *e);
+};
+
+struct capnp_vat {
+        struct capnp_i_list events;
+        struct capnp_i_list rpcs;   /* every connection's core */
+        struct capnp_i_list doomed; /* references at zero, waiting to be taken apart */
+        bool dooming, running, dead;
+        capnp_cap *bad_index; /* lent to messages: what an index outside the table reads as */
+        uint32_t refs;        /* the owner's, and one for each object that points here */
+        const struct capnp_i_loop *loop;
+        void *loop_self;
+};
+
+capnp_vat *capnp_i_vat_ref(capnp_vat *v);
+void capnp_i_vat_unref(capnp_vat *v);
+void capnp_i_event_init(struct event *e, void (*run)(struct event *e));
+bool capnp_i_event_queued(const struct event *e);
+void capnp_i_event_queue(capnp_vat *v, struct event *e);
+
+/* ---- frames: a message and its memory (rpc-frame.c) ---------------------------------------- */
+
+/*
+ * The envelope of a built message: the first words of segment 0 are kept for Message, Call or
+ * Return, MessageTarget and Payload, so that parameters and results are built in place and never
+ * copied to be sent.
+ */
+enum { ENVELOPE_WORDS = 13, CONTENT_WORD = 11, CAPTABLE_WORD = 12, FRAME_WORDS = 64 };
+
+struct frame {
+        capnp_msg msg;
+        uint32_t refs;
+        bool received;
+        uint32_t bytes;    /* memory behind it, for the ledger */
+        capnp_any content; /* where parameters or results begin */
+        uint64_t words[];
+};
+
+struct frame *capnp_i_frame_new(void);
+/* Without an envelope, for the messages that carry no payload. */
+struct frame *capnp_i_frame_new_plain(void);
+struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct capnp_limits *l,
+                                         int *ret_r);
+struct frame *capnp_i_frame_ref(struct frame *f);
+struct frame *capnp_i_frame_unref(struct frame *f);
+/* Gives back what a finished small message does not use. */
+struct frame *capnp_i_frame_shrink(struct frame *f);
+/* A copy with tables of its own. NULL: no memory, or *ret_r says what is wrong with the content. */
+struct frame *capnp_i_frame_copy(struct frame *f, int *ret_r);
+/* The index that the capability pointer at a path holds; NO_ID when there is none. */
+uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n);
+
+/* ---- references (rpc-cap.c) ----------------------------------------------------------------- */
+
+enum cap_kind { CAP_HOSTED, CAP_IMPORT, CAP_PROMISE, CAP_WRAP, CAP_BROKEN };
+
+struct flow; /* stream calls in flight, rpc-stream.c */
+
+struct capnp_cap {
+        const struct capnp_i_cap_class *class; /* first: what a message knows of us */
+        capnp_vat *vat;
+        uint32_t refs;
+        uint8_t kind;
+        int fd;
+        struct flow *flow;
+        struct capnp_i_list doomed;
+};
+
+struct hosted {
+        capnp_cap cap;
+        const struct capnp_interface *iface; /* NULL: dispatch */
+        const void *ops;
+        capnp_handler *dispatch;
+        void (*gone)(void *self);
+        void *self;
+        struct event event;
+};
+
+struct broken {
+        capnp_cap cap;
+        enum capnp_kind kind;
+        char reason[];
+};
+
+/* A reference that came over a connection: what Release has to give back. */
+struct wire {
+        capnp_rpc *rpc; /* NULL: not from a connection */
+        uint32_t id, refs;
+};
+
+struct import {
+        capnp_cap cap;
+        struct wire wire;
+};
+
+enum promise_state { PROMISE_PENDING, PROMISE_EMBARGOED, PROMISE_SETTLED };
+
+/* The only reference that changes, and it does so once. */
+struct promise {
+        capnp_cap cap;
+        uint8_t state;
+        bool called;                  /* calls went to the peer through it */
+        capnp_cap *to;                /* when embargoed or settled; may be NULL */
+        struct capnp_i_list fifo;     /* struct waiter: pending locally, or embargoed */
+        struct capnp_i_list watchers; /* struct export: Resolve is owed */
+        struct wire wire;             /* an import that is a promise */
+        struct call *source;          /* a result that is not there yet */
+        struct capnp_i_list source_link;
+        uint16_t *path;
+        uint16_t npath;
+        uint32_t embargo; /* its id, when embargoed */
+        capnp_rpc *embargo_rpc;
+};
+
+struct capnp_promise {
+        struct promise *p;
+};
+
+/* Something that waits in a promise's FIFO. */
+struct waiter {
+        struct capnp_i_list link;
+        bool is_call; /* else a struct disembargo */
+};
+
+struct disembargo {
+        struct waiter waiter;
+        capnp_rpc *rpc;
+        uint32_t id;
+        uint32_t import; /* where the promise led when Resolve was sent; what we answer if it broke
+                          */
+};
+
+void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind);
+struct hosted *capnp_i_cap_hosted(capnp_cap *c);
+struct import *capnp_i_cap_import(capnp_cap *c);
+struct promise *capnp_i_cap_promise(capnp_cap *c);
+struct broken *capnp_i_cap_broken(capnp_cap *c);
+/* What a reference is by now: follows settled promises, also through membranes. Borrowed. */
+capnp_cap *capnp_i_cap_final(capnp_cap *c);
+/* The promise that a final reference still waits for; NULL: it is settled. */
+struct promise *capnp_i_cap_pending(capnp_cap *c);
+/* Whether calls on a final reference go to that connection at once and in order. */
+bool capnp_i_cap_is_on(capnp_cap *c, const capnp_rpc *r);
+
+struct promise *capnp_i_promise_make(capnp_vat *v);
+/* What a promise turned out to be: may set an embargo first. Takes no reference. */
+void capnp_i_promise_settle(struct promise *p, capnp_cap *to);
+void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, const char *reason);
+/* The peer has confirmed that nothing is under way any more. */
+void capnp_i_promise_lift(struct promise *p);
+/* Lets calls that wait be sent on, now that the call they hang on has been. */
+void capnp_i_promise_flush_to_source(struct promise *p);
+bool capnp_i_promise_is_remote(const struct promise *p);
+/* Answers what waits in the FIFO of a promise that nobody holds any more. */
+void capnp_i_promise_drop_waiters(struct promise *p);
+
+/* ---- calls (rpc-call.c) --------------------------------------------------------------------- */
+
+enum call_state {
+        CALL_NEW,    /* being filled in */
+        CALL_QUEUED, /* in the FIFO of a promise */
+        CALL_HOSTED, /* an object of ours serves it, or will */
+        CALL_REMOTE, /* sent to a peer */
+        CALL_TAILED, /* another call will return for it */
+        CALL_ENDED,  /* nobody serves it any more */
+};
+
+/* A membrane that a call has crossed. */
+struct crossing {
+        struct capnp_i_list link; /* capnp_membrane.open */
+        struct crossing *outer;   /* crossed before this one */
+        struct call *call;
+        capnp_membrane *membrane;
+        bool inward;
+        uint64_t bytes;
+};
+
+/* A reference lent by capnp_question_cap_peek(). */
+struct peek {
+        struct peek *next;
+        capnp_cap *cap;
+        uint16_t npath;
+        uint16_t path[];
+};
+
+/* Export ids that went out with a payload. */
+struct wire_ids {
+        uint32_t *v;
+        uint32_t n;
+};
+
+struct call {
+        capnp_vat *vat;
+        struct event event;
+        struct waiter waiter;
+        struct capnp_i_list pipes; /* struct promise.source_link */
+        struct peek *peeks;
+        struct crossing *crossings; /* innermost first */
+        uint32_t refs;
+        uint32_t callers; /* who wants the result: handle, answer entry, pipelined references … */
+        uint64_t iface;
+        const struct capnp_method *m; /* NULL: unknown here */
+        capnp_cap *target;
+        struct frame *params, *results;
+        capnp_builder params_root, results_root;
+        uint16_t method;
+        uint8_t state, due, hops;
+        bool done : 1;        /* the caller's side has its outcome */
+        bool started : 1;     /* its handler has run */
+        bool ended : 1;       /* its handler has used an ending verb */
+        bool kept : 1;        /* its handler wants to be told of a cancellation */
+        bool canceled : 1;    /* no caller is left */
+        bool asked : 1;       /* its handler has checked the parameters */
+        bool stream : 1;      /* its bytes are in the window of target */
+        bool yourself : 1;    /* its results stay here, for a call that will take them */
+        bool silent : 1;      /* onlyPromisePipeline: no Return is wanted */
+        bool unpiped : 1;     /* noPromisePipelining */
+        bool finish_sent : 1; /* to the peer that serves it */
+        bool returned : 1;    /* by that peer */
+        bool answered : 1;    /* Return has been sent to the peer that asked */
+        bool finished : 1;    /* … and Finish received from it */
+        bool taken : 1;       /* another call has claimed its results */
+        bool failed : 1;      /* kind and reason hold an exception */
+        uint8_t kind;         /* enum capnp_kind of the exception */
+        int result;           /* 0, or CAPNP_E_… or -errno: what the caller is told */
+        char *reason;         /* of the exception; NULL: see result */
+        void (*on_done)(capnp_question *q, int r, void *arg);
+        void *done_arg;
+        void (*on_cancel)(capnp_answer *a, void *arg);
+        void *cancel_arg;
+        struct call *parent; /* takes our results */
+        struct call *tail;   /* whose results are ours */
+        capnp_rpc *peer;     /* that asked; NULL: we did */
+        uint32_t peer_id;
+        capnp_rpc *out; /* that serves it; NULL: we do */
+        uint32_t out_id;
+        struct wire_ids param_ids, result_ids;
+        uint64_t charge; /* in peer's ledger */
+        uint64_t window; /* in the flow of target */
+        capnp_cap *flow_cap;
+};
+
+/* Bits of call.due: which event is to be run. */
+enum { DUE_RUN = 1, DUE_CANCEL = 2, DUE_DONE = 4 };
+
+struct call *capnp_i_call_new(capnp_vat *v);
+struct call *capnp_i_call_ref(struct call *c);
+void capnp_i_call_unref(struct call *c);
+void capnp_i_call_due(struct call *c, uint8_t what);
+/* Sends a call to wherever its target leads. */
+void capnp_i_call_deliver(struct call *c, capnp_cap *target);
+/* The callee is done: results are in c->results, or an exception is set. */
+void capnp_i_call_return(struct call *c);
+void capnp_i_call_fail(struct call *c, enum capnp_kind kind, const char *reason);
+void capnp_i_call_fail_error(struct call *c, int r);
+void capnp_i_call_set_exception(struct call *c, enum capnp_kind kind, const char *reason);
+capnp_exception capnp_i_call_exception(const struct call *c);
+/* The caller gets an exception now; whoever serves the call is told that it is canceled. */
+void capnp_i_call_abandon(struct call *c, enum capnp_kind kind, const char *reason);
+/* One caller less; the last one cancels. */
+void capnp_i_call_drop_caller(struct call *c);
+/* A reference in the (future) results as the callee sees it / as the caller does. Owned. */
+capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n);
+capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_t n);
+/* The result's reference at a path, once returned. Borrowed. */
+capnp_cap *capnp_i_call_result_cap(struct call *c, const uint16_t *path, uint16_t n);
+/* c's results will be those of t. Takes a caller's place at t. */
+void capnp_i_call_follow(struct call *c, struct call *t);
+/* Removes a call of r's peer from the table of answers. */
+void capnp_i_call_forget(struct call *c);
+/* c has reached its peer: what hangs on it may follow. */
+void capnp_i_call_flush_pipes(struct call *c);
+/* Drops what only the callee needed. */
+void capnp_i_call_drop_params(struct call *c);
+
+/* ---- membranes (rpc-membrane.c) ------------------------------------------------------------- */
+
+struct capnp_membrane {
+        capnp_vat *vat;
+        uint32_t refs;
+        const struct capnp_membrane_ops *ops;
+        void *self;
+        struct capnp_i_list open; /* struct crossing */
+        struct capnp_i_map wraps[2];
+        struct broken *revoked; /* NULL: in force */
+        struct event event;
+};
+
+struct wrap {
+        capnp_cap cap;
+        capnp_membrane *membrane;
+        capnp_cap *inner;
+        bool inward;   /* calls on it go to the inside */
+        capnp_cap *to; /* inner's settled self, wrapped; owned */
+        bool settled;
+};
+
+struct wrap *capnp_i_cap_wrap(capnp_cap *c);
+/* c as the other side sees it. inward: for use inside. Owned; NULL for NULL or without memory. */
+capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward);
+/* Lets a call through w: false: it has been failed. */
+bool capnp_i_membrane_pass(struct wrap *w, struct call *c);
+/* Undoes the crossings of a returned call, from the inside out. */
+void capnp_i_membrane_return(struct call *c);
+void capnp_i_wrap_free(struct wrap *w);
+/* Follows inner. */
+capnp_cap *capnp_i_wrap_final(struct wrap *w);
+
+/* ---- streams (rpc-stream.c) ----------------------------------------------------------------- */
+
+void capnp_i_flow_returned(struct call *c);
+void capnp_i_flow_free(struct flow *f);
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+struct export
+{
+        capnp_cap *cap;
+        uint32_t id, refs;
+        bool promise;             /* was announced as one */
+        bool resolved;            /* Resolve has been sent */
+        bool reflects;            /* … and named something of the peer's */
+        uint32_t reflects_import; /* … this */
+        capnp_rpc *rpc;
+        struct capnp_i_list watch; /* promise.watchers */
+};
+
+/* A table whose ids we choose: an array with a list of its free slots. */
+struct slot {
+        void *p;
+        bool live;
+        uint32_t next_free;
+};
+
+struct slots {
+        struct slot *v;
+        uint32_t n, free, live; /* free: index of the first free slot, n when there is none */
+};
+
+enum { MAX_FDS = 16 };
+
+struct fds {
+        int v[MAX_FDS];
+        unsigned n;
+};
+
+/* Bytes on their way out. */
+struct out {
+        struct capnp_i_list link;
+        struct frame *frame; /* NULL: bytes[] */
+        uint32_t len, sent, room;
+        struct fds fds; /* ours to close */
+        uint8_t bytes[];
+};
+
+struct capnp_rpc {
+        capnp_vat *vat;
+        struct capnp_i_list link; /* vat.rpcs */
+        uint32_t refs;            /* the owner's, and one for each import */
+        struct capnp_limits limits;
+        capnp_cap *bootstrap;
+        const struct capnp_i_owner *owner;
+        void *owner_self;
+        struct broken *why; /* set when closed */
+        int closed; /* what feed returns: 0, CAPNP_E_PROTOCOL, CAPNP_E_DISCONNECTED, -errno */
+        struct event teardown; /* empties the tables of a closed connection */
+        /* tables */
+        struct slots questions;      /* struct call */
+        struct slots exports;        /* struct export */
+        struct slots embargoes;      /* struct promise, NULL: nobody waits any more */
+        struct capnp_i_map answers;  /* struct call */
+        struct capnp_i_map exported; /* capnp_cap -> struct export */
+        struct capnp_i_map imports;  /* capnp_cap: import or promise */
+        uint64_t held;
+        /* streams of bytes */
+        struct capnp_i_list outq;
+        uint64_t out_bytes;
+        uint8_t *in;
+        size_t in_len, in_room;
+        int fds_in[MAX_FDS];
+        unsigned nfds_in;
+        bool fds_ready; /* they belong to the message being read */
+        uint64_t calls_in, calls_out;
+        void (*trace)(void *arg, bool in, capnp_msg *m);
+        void *trace_arg;
+};
+
+#define NO_ID UINT32_MAX
+
+/* What an entry weighs in the ledger, with the object behind it; what an input buffer may keep. */
+enum { COST_EXPORT = 256, COST_IMPORT = 256, IN_KEEP = 65536 };
+
+capnp_rpc *capnp_i_rpc_ref(capnp_rpc *r);
+void capnp_i_rpc_unref(capnp_rpc *r);
+void capnp_i_rpc_dirty(capnp_rpc *r);
+void capnp_i_rpc_check_idle(capnp_rpc *r);
+/* The peer broke the protocol, or memory ran out in the middle: the connection ends. Returns r. */
+int capnp_i_rpc_violation(capnp_rpc *r, const char *fmt, ...) CAPNP_PRINTF(2, 3);
+/* Ends a connection: marks it, queues the abort (tell) and the teardown. Never re-enters. */
+void capnp_i_rpc_break(capnp_rpc *r, int code, enum capnp_kind kind, const char *reason, bool tell);
+
+/* rpc-table.c */
+int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id) CAPNP_MUST_USE;
+struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id);
+void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id);
+struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t id);
+/* The export of a final reference, made or counted up. NULL: no memory, or over the limit. */
+struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c);
+/* false: the peer gave back more than it had. */
+bool capnp_i_table_release(capnp_rpc *r, uint32_t id, uint32_t count);
+void capnp_i_table_export_watch(struct export *e);
+int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, uint32_t *ret_id);
+/* The peer has sent an embargo back. false: there is none with this id. */
+bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_p);
+/* The promise has gone; the id is free again only when the peer has sent it back. */
+void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id);
+/* One more reference to the peer's object. Owned; NULL: no memory or over the limit. */
+capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise);
+void capnp_i_table_import_drop(struct wire *w);
+void capnp_i_table_close(capnp_rpc *r);
+
+/* rpc-in.c: one received message */
+int capnp_i_in_message(capnp_rpc *r, struct frame *f);
+
+/* rpc-desc.c: capability tables of payloads */
+int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into);
+int capnp_i_desc_read_one(capnp_rpc *r, capnp_reader d, capnp_cap **ret_c);
+/* Writes the capability table of m, which is about to be sent; notes the exports made. */
+int capnp_i_desc_write(capnp_rpc *r, capnp_msg *m, struct wire_ids *ids, struct fds *fds);
+int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct wire_ids *ids);
+/* After the message itself: Resolve for what was broken from the start. */
+void capnp_i_desc_resolve_broken(capnp_rpc *r, const struct wire_ids *ids);
+void capnp_i_desc_write_target(capnp_cap *c, capnp_builder target);
+int capnp_i_desc_read_promised(capnp_rpc *r, capnp_reader promised, capnp_cap **ret_c);
+void capnp_i_wire_ids_release(capnp_rpc *r, struct wire_ids *ids);
+void capnp_i_wire_ids_clear(struct wire_ids *ids);
+
+/* rpc-send.c: one message to be sent. Errors break the connection. */
+void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target);
+void capnp_i_send_return(struct call *c);
+void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, enum capnp_kind kind, const char *reason);
+/* Answers c with: take the results of q, which you were asked to keep. */
+void capnp_i_send_take_from(struct call *c, const struct call *q);
+void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release);
+void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count);
+void capnp_i_send_resolve(struct export *e, capnp_cap *to);
+void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id);
+void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t import, uint32_t id);
+void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id);
+void capnp_i_send_unimplemented(capnp_rpc *r, capnp_reader message);
+void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason);
+void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target);
+
+/* rpc-out.c: the queue of bytes */
+int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds);
+void capnp_i_fds_close(struct fds *f);
+void capnp_i_out_clear(capnp_rpc *r);
+
+#endif

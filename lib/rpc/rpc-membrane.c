@@ -1,0 +1,272 @@
+/*
+ * Membranes: every reference that crosses one is wrapped, in both directions, and what comes home
+ * is unwrapped, so nothing gets past by being handed around.
+ *
+ * There are two sides. An inward wrapper is held outside and leads inside; an outward one is held
+ * inside and leads outside. Crossing is one function: a wrapper that leads back to where the
+ * reference is going is opened, anything else is put into one. The same reference always gets the
+ * same wrapper, so a peer sees one export for one object, however often it crosses.
+ *
+ * A call that crosses notes it (struct crossing). Its parameters are rewrapped on the way in, its
+ * results on the way out, and when the membrane is revoked the notes say which calls to fail.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int capnp_membrane_new(capnp_vat *v, const struct capnp_membrane_ops *o, void *self,
+                       capnp_membrane **ret_m)
+{
+        capnp_membrane *m = calloc(1, sizeof(*m));
+
+        if (!m)
+                return -ENOMEM;
+
+        m->vat = capnp_i_vat_ref(v);
+        m->refs = 1;
+        m->ops = o;
+        m->self = self;
+        capnp_i_list_init(&m->open);
+        *ret_m = m;
+        return 0;
+}
+
+static void membrane_memory_free(capnp_membrane *m)
+{
+        capnp_vat *v = m->vat;
+
+        capnp_i_map_deinit(&m->wraps[0]);
+        capnp_i_map_deinit(&m->wraps[1]);
+        if (m->revoked)
+                capnp_cap_unref(&m->revoked->cap);
+        free(m);
+        capnp_i_vat_unref(v);
+}
+
+static void membrane_gone(struct event *e)
+{
+        capnp_membrane *m = CAPNP_I_OF(e, capnp_membrane, event);
+
+        m->ops->gone(m->self);
+        membrane_memory_free(m);
+}
+
+capnp_membrane *capnp_membrane_unref(capnp_membrane *m)
+{
+        if (!m || --m->refs > 0)
+                return NULL;
+
+        capnp_i_event_init(&m->event, membrane_gone);
+        if (!m->ops || !m->ops->gone)
+                membrane_memory_free(m);
+        else if (m->vat->dead)
+                membrane_gone(&m->event);
+        else
+                capnp_i_event_queue(m->vat, &m->event);
+
+        return NULL;
+}
+
+void capnp_i_wrap_free(struct wrap *w)
+{
+        (void)capnp_i_map_take(&w->membrane->wraps[w->inward], (uintptr_t)w->inner);
+        capnp_cap_unref(w->inner);
+        capnp_cap_unref(w->to);
+        capnp_membrane_unref(w->membrane);
+}
+
+static capnp_cap *membrane_wrap_new(capnp_membrane *m, capnp_cap *inner, bool inward)
+{
+        struct wrap *w = capnp_i_map_get(&m->wraps[inward], (uintptr_t)inner);
+
+        if (w)
+                return capnp_cap_ref(&w->cap);
+
+        if (capnp_i_map_reserve(&m->wraps[inward]))
+                return NULL;
+
+        w = calloc(1, sizeof(*w));
+        if (!w)
+                return NULL;
+
+        capnp_i_cap_init(&w->cap, m->vat, CAP_WRAP);
+        w->membrane = m;
+        m->refs++;
+        w->inner = capnp_cap_ref(inner);
+        w->inward = inward;
+        capnp_i_map_put(&m->wraps[inward], (uintptr_t)inner, w);
+        return &w->cap;
+}
+
+capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward)
+{
+        c = capnp_i_cap_final(c);
+        if (!c)
+                return NULL;
+
+        if (c->kind == CAP_BROKEN)
+                return capnp_cap_ref(c);
+
+        /* Going in, something that leads in is opened: it is the inside's own. */
+        if (c->kind == CAP_WRAP && capnp_i_cap_wrap(c)->membrane == m &&
+            capnp_i_cap_wrap(c)->inward == inward)
+                return capnp_cap_ref(capnp_i_cap_wrap(c)->inner);
+
+        return membrane_wrap_new(m, c, !inward);
+}
+
+capnp_cap *capnp_membrane_wrap(capnp_membrane *m, capnp_cap *inside)
+{
+        return capnp_i_membrane_cross(m, inside, false);
+}
+
+/* Once the promise inside has settled, the wrapper stands for what it became, wrapped. */
+capnp_cap *capnp_i_wrap_final(struct wrap *w)
+{
+        capnp_cap *f;
+
+        if (w->settled)
+                return w->to;
+
+        f = capnp_i_cap_final(w->inner);
+        if (f == w->inner || capnp_i_cap_pending(f))
+                return &w->cap;
+
+        w->to = capnp_i_membrane_cross(w->membrane, f, !w->inward);
+        w->settled = w->to || !f;
+        return w->settled ? w->to : &w->cap;
+}
+
+/* ---- calls that cross ----------------------------------------------------------------------- */
+
+/* Replaces every reference of a payload by what the other side sees. */
+static int membrane_cross_caps(capnp_membrane *m, capnp_msg *msg, bool inward, capnp_exception *why)
+{
+        uint32_t i;
+
+        for (i = 0; i < msg->ncaps; i++) {
+                capnp_cap *c = msg->caps[i], *other;
+
+                if (!c)
+                        continue;
+
+                if (m->ops && m->ops->transfer && m->ops->transfer(m->self, inward, c, why))
+                        return -EPERM;
+
+                other = capnp_i_membrane_cross(m, c, inward);
+                if (!other && capnp_i_cap_final(c)) {
+                        *why = (capnp_exception){CAPNP_OVERLOADED, "out of memory"};
+                        return -ENOMEM;
+                }
+
+                msg->caps[i] = other;
+                capnp_cap_unref(c);
+        }
+
+        return 0;
+}
+
+/* Remembers that c is inside, or outside. -ENOMEM */
+static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
+{
+        struct crossing *x = malloc(sizeof(*x));
+
+        if (!x)
+                return -ENOMEM;
+
+        *x = (struct crossing){.outer = c->crossings,
+                               .call = c,
+                               .membrane = w->membrane,
+                               .inward = w->inward,
+                               .bytes = bytes};
+        w->membrane->refs++;
+        capnp_i_list_append(&w->membrane->open, &x->link);
+        c->crossings = x;
+        return 0;
+}
+
+bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
+{
+        capnp_membrane *m = w->membrane;
+        capnp_exception why = {CAPNP_FAILED, "not allowed"};
+        uint64_t bytes = c->params ? capnp_msg_size(&c->params->msg) : 0;
+
+        if (m->revoked) {
+                capnp_i_call_fail(c, m->revoked->kind, m->revoked->reason);
+                return false;
+        }
+
+        if (m->ops && m->ops->pass &&
+            m->ops->pass(m->self, w->inward, c->iface, c->method, bytes, &why)) {
+                capnp_i_call_fail(c, why.kind, why.reason);
+                return false;
+        }
+
+        if (membrane_note(w, c, bytes)) {
+                if (m->ops && m->ops->end)
+                        m->ops->end(m->self, bytes);
+                capnp_i_call_fail(c, CAPNP_OVERLOADED, "out of memory");
+                return false;
+        }
+
+        if (c->params && membrane_cross_caps(m, &c->params->msg, w->inward, &why)) {
+                capnp_i_call_fail(c, why.kind, why.reason);
+                return false;
+        }
+
+        return true;
+}
+
+static void membrane_return_one(struct crossing *x, struct call *c)
+{
+        capnp_membrane *m = x->membrane;
+        capnp_exception why = {CAPNP_FAILED, "not allowed"};
+        char text[512];
+
+        capnp_i_list_remove(&x->link);
+        if (!c->failed && c->results &&
+            membrane_cross_caps(m, &c->results->msg, !x->inward, &why)) {
+                c->results = capnp_i_frame_unref(c->results);
+                capnp_i_call_set_exception(c, why.kind, why.reason);
+                return;
+        }
+
+        if (!c->failed || m->revoked || !x->inward || !m->ops || !m->ops->reason)
+                return;
+
+        text[0] = '\0';
+        m->ops->reason(m->self, capnp_i_call_exception(c), text);
+        free(c->reason);
+        c->reason = strndup(text, sizeof(text));
+}
+
+void capnp_i_membrane_return(struct call *c)
+{
+        struct crossing *x;
+
+        for (x = c->crossings; x; x = x->outer)
+                membrane_return_one(x, c);
+}
+
+void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why)
+{
+        struct capnp_i_list *l;
+        capnp_cap *b;
+
+        if (m->revoked)
+                return;
+
+        b = capnp_cap_new_broken(m->vat, why);
+        if (!b)
+                b = capnp_cap_new_broken(m->vat, (capnp_exception){CAPNP_FAILED, ""});
+        if (!b)
+                return;
+
+        m->refs++;
+        m->revoked = capnp_i_cap_broken(b);
+        while ((l = capnp_i_list_pop(&m->open)))
+                capnp_i_call_abandon(CAPNP_I_OF(l, struct crossing, link)->call, why.kind,
+                                     m->revoked->reason);
+        capnp_membrane_unref(m);
+}

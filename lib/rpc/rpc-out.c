@@ -1,0 +1,194 @@
+/*
+ * The queue of bytes toward the peer.
+ *
+ * Small messages are copied one behind the other into blocks, so that whoever writes them needs one
+ * entry and one system call for a whole turn; a large message that nobody else needs is queued as
+ * it is. Messages with descriptors stand alone, because a descriptor belongs to the message it came
+ * with and the kernel only knows bytes.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "wire.h"
+
+enum { OUT_SMALL = 4096, OUT_BLOCK = 65536 - 256 };
+
+void capnp_i_fds_close(struct fds *f)
+{
+        while (f->n)
+                close(f->v[--f->n]);
+}
+
+static void out_free(struct out *o)
+{
+        capnp_i_list_remove(&o->link);
+        capnp_i_fds_close(&o->fds);
+        capnp_i_frame_unref(o->frame);
+        free(o);
+}
+
+static struct out *out_new(capnp_rpc *r, uint32_t room)
+{
+        struct out *o = malloc(sizeof(*o) + room);
+
+        if (!o)
+                return NULL;
+
+        *o = (struct out){.room = room};
+        capnp_i_list_append(&r->outq, &o->link);
+        return o;
+}
+
+/* Room for a whole message behind what is queued. */
+static struct out *out_block(capnp_rpc *r, uint32_t bytes)
+{
+        struct capnp_i_list *l = r->outq.prev;
+        struct out *o;
+        uint32_t room;
+
+        if (l != &r->outq) {
+                o = CAPNP_I_OF(l, struct out, link);
+                if (!o->frame && !o->fds.n && o->room - o->len >= bytes)
+                        return o;
+        }
+
+        room = r->out_bytes ? OUT_BLOCK : OUT_SMALL;
+        return out_new(r, bytes > room ? bytes : room);
+}
+
+/* Queues the frame itself; its segment table goes into the block's own bytes. */
+static int out_give(capnp_rpc *r, struct frame *f, uint32_t bytes)
+{
+        uint32_t sizes[CAPNP_I_MAX_SEGMENTS], i;
+        struct out *o;
+
+        for (i = 0; i < f->msg.nsegs; i++)
+                sizes[i] = f->msg.segs[i].words;
+
+        o = out_new(r, (uint32_t)capnp_i_frame_table(NULL, NULL, f->msg.nsegs));
+        if (!o)
+                return -ENOMEM;
+
+        capnp_i_frame_table(o->bytes, sizes, f->msg.nsegs);
+        o->frame = capnp_i_frame_ref(f);
+        o->len = bytes;
+        return 0;
+}
+
+static int out_copy(capnp_rpc *r, struct frame *f, uint32_t bytes, const struct fds *fds)
+{
+        struct out *o = fds ? out_new(r, bytes) : out_block(r, bytes);
+
+        if (!o)
+                return -ENOMEM;
+
+        if (capnp_msg_write(&f->msg, o->bytes + o->len, o->room - o->len))
+                return -EINVAL;
+
+        o->len += bytes;
+        if (fds)
+                o->fds = *fds;
+        return 0;
+}
+
+int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds)
+{
+        size_t bytes = capnp_msg_size(&f->msg);
+        int k;
+
+        if (bytes > UINT32_MAX / 2 || f->msg.nsegs > CAPNP_I_MAX_SEGMENTS)
+                return CAPNP_E_LIMIT;
+
+        if (fds && !fds->n)
+                fds = NULL;
+        if (give && !fds && bytes > OUT_SMALL)
+                k = out_give(r, f, (uint32_t)bytes);
+        else
+                k = out_copy(r, f, (uint32_t)bytes, fds);
+        if (k)
+                return k;
+
+        r->out_bytes += bytes;
+        if (r->trace)
+                r->trace(r->trace_arg, false, &f->msg);
+        capnp_i_rpc_dirty(r);
+        return 0;
+}
+
+void capnp_i_out_clear(capnp_rpc *r)
+{
+        while (!capnp_i_list_empty(&r->outq))
+                out_free(CAPNP_I_OF(r->outq.next, struct out, link));
+        r->out_bytes = 0;
+}
+
+/* The pieces of one block from `sent` on. */
+static unsigned out_pieces(struct out *o, struct iovec *v, unsigned max)
+{
+        uint32_t skip = o->sent, i;
+        unsigned n = 0;
+
+        if (!o->frame) {
+                v[0] = (struct iovec){o->bytes + skip, o->len - skip};
+                return 1;
+        }
+
+        for (i = 0; i <= o->frame->msg.nsegs && n < max; i++) {
+                struct capnp_i_segment *s = i ? &o->frame->msg.segs[i - 1] : NULL;
+                uint8_t *p = s ? (uint8_t *)s->base : o->bytes;
+                size_t len = s ? (size_t)s->words * 8 : o->room;
+
+                if (skip >= len) {
+                        skip -= (uint32_t)len;
+                        continue;
+                }
+
+                v[n++] = (struct iovec){p + skip, len - skip};
+                skip = 0;
+        }
+
+        return n;
+}
+
+int capnp_rpc_out_peek(capnp_rpc *r, struct iovec *ret_v, unsigned max, const int **ret_fds,
+                       unsigned *ret_nfds)
+{
+        struct capnp_i_list *l = r->outq.next;
+        struct out *first = l == &r->outq ? NULL : CAPNP_I_OF(l, struct out, link);
+        bool alone = first && first->fds.n;
+        unsigned n = 0;
+
+        if (ret_fds)
+                *ret_fds = alone ? first->fds.v : NULL;
+        if (ret_nfds)
+                *ret_nfds = alone ? first->fds.n : 0;
+
+        for (; l != &r->outq && n < max; l = l->next) {
+                struct out *o = CAPNP_I_OF(l, struct out, link);
+
+                if (o != first && (alone || o->fds.n))
+                        break;
+
+                n += out_pieces(o, ret_v + n, max - n);
+        }
+
+        return (int)n;
+}
+
+void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes)
+{
+        r->out_bytes -= bytes;
+        while (bytes) {
+                struct out *o = CAPNP_I_OF(r->outq.next, struct out, link);
+                size_t n = bytes < o->len - o->sent ? bytes : o->len - o->sent;
+
+                capnp_i_fds_close(&o->fds);
+                o->sent += (uint32_t)n;
+                bytes -= n;
+                if (o->sent == o->len)
+                        out_free(o);
+        }
+}

@@ -1,0 +1,265 @@
+/*
+ * Promises: the only references that change, and each does so once.
+ *
+ * Until then calls on one go one of two ways. A promise of ours, or the result of a call that is
+ * served here, keeps them in its FIFO. A promise of the peer's, or the result of a call that the
+ * peer serves, lets them through at once: that is pipelining, and the peer keeps the order.
+ *
+ * When a promise of the second kind turns out to be something that calls no longer reach by way of
+ * that peer, calls under way could be overtaken by new ones. Then, and only then, it is embargoed
+ * (rpc.capnp, Disembargo): a message chases the last of the old calls, the peer sends it back, and
+ * until it is here new calls wait in the FIFO. Null and broken references have no order to keep.
+ *
+ * Settled to R means R for ever.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct promise *capnp_i_promise_make(capnp_vat *v)
+{
+        struct promise *p = calloc(1, sizeof(*p));
+
+        if (!p)
+                return NULL;
+
+        capnp_i_cap_init(&p->cap, v, CAP_PROMISE);
+        capnp_i_list_init(&p->fifo);
+        capnp_i_list_init(&p->watchers);
+        capnp_i_list_init(&p->source_link);
+        return p;
+}
+
+bool capnp_i_promise_is_remote(const struct promise *p)
+{
+        if (p->state != PROMISE_PENDING)
+                return false;
+
+        return p->wire.rpc || (p->source && p->source->state == CALL_REMOTE);
+}
+
+static capnp_rpc *promise_rpc(const struct promise *p)
+{
+        return p->wire.rpc ? p->wire.rpc : p->source->out;
+}
+
+/*
+ * Whether `to` leads back to p. The edges that exist form no ring, so the walk ends; a chain longer
+ * than any honest one counts as a ring, because following it costs stack.
+ */
+static bool promise_in_ring(const struct promise *p, capnp_cap *to)
+{
+        unsigned steps = 0;
+
+        while (to) {
+                if (to == &p->cap || ++steps > 64)
+                        return true;
+
+                if (to->kind == CAP_WRAP)
+                        to = capnp_i_cap_wrap(to)->inner;
+                else if (to->kind == CAP_PROMISE)
+                        to = capnp_i_cap_promise(to)->to;
+                else
+                        return false;
+        }
+
+        return false;
+}
+
+static bool promise_needs_embargo(const struct promise *p, capnp_cap *to)
+{
+        if (!p->called || !capnp_i_promise_is_remote(p) || promise_rpc(p)->closed)
+                return false;
+
+        if (!to || to->kind == CAP_BROKEN)
+                return false;
+
+        return !capnp_i_cap_is_on(to, promise_rpc(p));
+}
+
+static void promise_detach(struct promise *p)
+{
+        struct call *source = p->source;
+
+        p->source = NULL;
+        capnp_i_list_remove(&p->source_link);
+        if (!source)
+                return;
+
+        capnp_i_call_drop_caller(source);
+        capnp_i_call_unref(source);
+}
+
+static void promise_flush(struct promise *p, capnp_cap *to)
+{
+        struct capnp_i_list waiting, *l;
+
+        capnp_i_list_init(&waiting);
+        capnp_i_list_splice(&waiting, &p->fifo);
+        while ((l = capnp_i_list_pop(&waiting))) {
+                struct waiter *w = CAPNP_I_OF(l, struct waiter, link);
+
+                if (w->is_call)
+                        capnp_i_call_deliver(CAPNP_I_OF(w, struct call, waiter), to);
+                else
+                        capnp_i_disembargo_deliver(CAPNP_I_OF(w, struct disembargo, waiter), to);
+        }
+}
+
+/* Tells the peers that hold this promise, or others that hang on it, what it has become. */
+static void promise_tell(struct promise *p)
+{
+        struct capnp_i_list watchers, *l;
+
+        capnp_i_list_init(&watchers);
+        capnp_i_list_splice(&watchers, &p->watchers);
+        while ((l = capnp_i_list_pop(&watchers))) {
+                struct export *e = CAPNP_I_OF(l, struct export, watch);
+
+                if (capnp_i_cap_pending(capnp_i_cap_final(e->cap)))
+                        capnp_i_table_export_watch(e);
+                else
+                        capnp_i_send_resolve(e, capnp_i_cap_final(e->cap));
+        }
+}
+
+static void promise_finish(struct promise *p, capnp_cap *to)
+{
+        capnp_cap_ref(&p->cap);
+        p->state = PROMISE_SETTLED;
+        p->embargo_rpc = NULL;
+        promise_detach(p);
+        promise_flush(p, to);
+        promise_tell(p);
+        capnp_cap_unref(&p->cap);
+}
+
+static void promise_embargo(struct promise *p)
+{
+        capnp_rpc *r = promise_rpc(p);
+        uint32_t id;
+
+        if (capnp_i_table_embargo_new(r, p, &id)) {
+                capnp_i_rpc_break(r, -ENOMEM, CAPNP_DISCONNECTED, "out of memory", true);
+                capnp_i_promise_settle_broken(p, CAPNP_DISCONNECTED, "out of memory");
+                return;
+        }
+
+        capnp_i_send_disembargo(r, p, id);
+        p->state = PROMISE_EMBARGOED;
+        p->embargo = id;
+        p->embargo_rpc = r;
+        promise_detach(p);
+}
+
+void capnp_i_promise_settle(struct promise *p, capnp_cap *to)
+{
+        struct promise *next;
+
+        if (p->state != PROMISE_PENDING)
+                return;
+
+        to = capnp_i_cap_final(to);
+        if (promise_in_ring(p, to)) {
+                capnp_i_promise_settle_broken(p, CAPNP_FAILED, "a promise was resolved to itself");
+                return;
+        }
+
+        p->to = capnp_cap_ref(to);
+        if (promise_needs_embargo(p, to)) {
+                promise_embargo(p);
+                return;
+        }
+
+        /* The calls sent through p are ahead of what will go through the promise it became. */
+        next = to && to->kind == CAP_PROMISE ? capnp_i_cap_promise(to) : NULL;
+        if (next && p->called && capnp_i_promise_is_remote(next))
+                next->called = true;
+        promise_finish(p, to);
+}
+
+void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, const char *reason)
+{
+        capnp_cap *b;
+
+        if (p->state == PROMISE_SETTLED)
+                return;
+
+        b = capnp_cap_new_broken(p->cap.vat, (capnp_exception){kind, reason});
+        capnp_cap_unref(p->to);
+        p->to = b; /* without memory: null, which fails every call as well */
+        promise_finish(p, b);
+}
+
+void capnp_i_promise_lift(struct promise *p)
+{
+        if (p->state == PROMISE_EMBARGOED)
+                promise_finish(p, p->to);
+}
+
+void capnp_i_promise_flush_to_source(struct promise *p)
+{
+        struct capnp_i_list waiting, *l;
+
+        capnp_i_list_init(&waiting);
+        capnp_i_list_splice(&waiting, &p->fifo);
+        while ((l = capnp_i_list_pop(&waiting))) {
+                struct waiter *w = CAPNP_I_OF(l, struct waiter, link);
+
+                if (w->is_call)
+                        capnp_i_call_deliver(CAPNP_I_OF(w, struct call, waiter), &p->cap);
+                else
+                        capnp_i_disembargo_deliver(CAPNP_I_OF(w, struct disembargo, waiter),
+                                                   &p->cap);
+        }
+}
+
+/* A call in the FIFO would have held us; what is left is a peer waiting for its Disembargo. */
+void capnp_i_promise_drop_waiters(struct promise *p)
+{
+        struct capnp_i_list *l;
+
+        while ((l = capnp_i_list_pop(&p->fifo)))
+                capnp_i_disembargo_deliver(
+                        CAPNP_I_OF(CAPNP_I_OF(l, struct waiter, link), struct disembargo, waiter),
+                        NULL);
+}
+
+int capnp_promise_new(capnp_vat *v, capnp_promise **ret_p, capnp_cap **ret_c)
+{
+        capnp_promise *h = malloc(sizeof(*h));
+
+        if (!h)
+                return -ENOMEM;
+
+        h->p = capnp_i_promise_make(v);
+        if (!h->p) {
+                free(h);
+                return -ENOMEM;
+        }
+
+        *ret_p = h;
+        *ret_c = capnp_cap_ref(&h->p->cap);
+        return 0;
+}
+
+void capnp_promise_resolve(capnp_promise *h, capnp_cap *to)
+{
+        if (!h)
+                return;
+
+        capnp_i_promise_settle(h->p, to);
+        capnp_cap_unref(&h->p->cap);
+        free(h);
+}
+
+void capnp_promise_break(capnp_promise *h, capnp_exception why)
+{
+        if (!h)
+                return;
+
+        capnp_i_promise_settle_broken(h->p, why.kind, why.reason);
+        capnp_cap_unref(&h->p->cap);
+        free(h);
+}

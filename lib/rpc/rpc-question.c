@@ -1,0 +1,290 @@
+/*
+ * The caller's face of a call. A question keeps its first error (no memory at all is the NULL
+ * question), so a program can begin five calls, fill them in and wait for the last, and check once.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct call *question_call(const capnp_question *q)
+{
+        return (struct call *)(uintptr_t)q;
+}
+
+static capnp_question *question_new(capnp_vat *v, capnp_cap *target)
+{
+        struct call *c = capnp_i_call_new(v);
+
+        if (!c)
+                return NULL;
+
+        c->params = capnp_i_frame_new();
+        if (!c->params) {
+                capnp_i_call_unref(c);
+                return NULL;
+        }
+
+        c->target = capnp_cap_ref(target);
+        return (capnp_question *)(void *)c;
+}
+
+capnp_question *capnp_question_new(capnp_cap *target, const struct capnp_interface *i,
+                                   uint16_t method)
+{
+        struct call *c;
+
+        if (!target)
+                return NULL;
+
+        c = question_call(question_new(target->vat, target));
+        if (!c)
+                return NULL;
+
+        c->iface = i->id;
+        c->method = method;
+        c->m = method < i->nmethods ? &i->methods[method] : NULL;
+        return (capnp_question *)(void *)c;
+}
+
+capnp_question *capnp_question_new_any(capnp_vat *v, capnp_cap *target, uint64_t interface,
+                                       uint16_t method)
+{
+        struct call *c = question_call(question_new(v, target));
+
+        if (!c)
+                return NULL;
+
+        c->iface = interface;
+        c->method = method;
+        return (capnp_question *)(void *)c;
+}
+
+capnp_abuilder capnp_question_params_any(capnp_question *q)
+{
+        struct call *c = question_call(q);
+
+        if (!c || c->state != CALL_NEW || !c->params)
+                return (capnp_abuilder){0};
+
+        return capnp_i_msg_slot(&c->params->msg, CONTENT_WORD);
+}
+
+capnp_builder capnp_question_params(capnp_question *q)
+{
+        struct call *c = question_call(q);
+
+        if (!c || c->state != CALL_NEW || !c->params || !c->m)
+                return (capnp_builder){0};
+
+        if (!c->params_root.d)
+                c->params_root = capnp_abuilder_init_struct(capnp_question_params_any(q),
+                                                            c->m->params_words, c->m->params_ptrs);
+        return c->params_root;
+}
+
+/* The unsent call that a reference is a result of; NULL: it hangs on nothing of ours. */
+static struct call *question_unsent(capnp_cap *c)
+{
+        struct promise *p = capnp_i_cap_pending(capnp_i_cap_final(c));
+
+        return p && p->source && p->source->state == CALL_NEW ? p->source : NULL;
+}
+
+/* The first unsent call that c hangs on, by its target or by a parameter. */
+static struct call *question_base(struct call *c)
+{
+        struct call *base = question_unsent(c->target);
+        uint32_t i;
+
+        for (i = 0; !base && c->params && i < c->params->msg.ncaps; i++)
+                base = question_unsent(c->params->msg.caps[i]);
+
+        return base != c ? base : NULL;
+}
+
+static void question_send_one(struct call *c)
+{
+        capnp_cap *target;
+        int r;
+
+        if (c->m && c->params && !c->params_root.d)
+                (void)capnp_question_params((capnp_question *)(void *)c);
+
+        c->unpiped = c->m && !c->m->results_ptrs && capnp_i_list_empty(&c->pipes);
+        r = capnp_msg_check(&c->params->msg);
+        if (r) {
+                capnp_i_call_ref(c); /* as delivering would */
+                c->state = CALL_QUEUED;
+                capnp_i_call_fail_error(c, r);
+                return;
+        }
+
+        target = capnp_cap_ref(c->target);
+        capnp_i_call_deliver(c, target);
+        capnp_cap_unref(target);
+}
+
+/* Sends everything unsent that c hangs on, the deepest first, then c. */
+static void question_send_all(struct call *c)
+{
+        struct call *deep, *base;
+
+        while (c->state == CALL_NEW && !c->done) {
+                for (deep = c; (base = question_base(deep)); deep = base)
+                        ;
+                question_send_one(deep);
+        }
+}
+
+void capnp_question_send(capnp_question *q, void (*done)(capnp_question *q, int r, void *arg),
+                         void *arg)
+{
+        struct call *c = question_call(q);
+
+        if (!c)
+                return;
+
+        c->on_done = done;
+        c->done_arg = arg;
+        if (c->state == CALL_NEW && !c->done)
+                question_send_all(c);
+        else if (c->done && done)
+                capnp_i_call_due(c, DUE_DONE);
+}
+
+int capnp_question_wait(capnp_question *q)
+{
+        struct call *c = question_call(q);
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+
+        if (c->vat->running)
+                return -EDEADLK;
+
+        question_send_all(c);
+        while (!c->done) {
+                if (capnp_rpc_step(c->vat))
+                        continue;
+
+                if (!c->vat->loop)
+                        return -EDEADLK;
+
+                r = c->vat->loop->turn(c->vat);
+                if (r)
+                        return r;
+        }
+
+        return c->result;
+}
+
+bool capnp_question_is_done(const capnp_question *q)
+{
+        return q && question_call(q)->done;
+}
+
+int capnp_question_result(const capnp_question *q)
+{
+        if (!q)
+                return -ENOMEM;
+
+        return question_call(q)->done ? question_call(q)->result : -EAGAIN;
+}
+
+capnp_exception capnp_question_exception(const capnp_question *q)
+{
+        if (!q)
+                return (capnp_exception){CAPNP_FAILED, "out of memory, or a null capability"};
+
+        return capnp_i_call_exception(question_call(q));
+}
+
+capnp_any capnp_question_response_any(capnp_question *q)
+{
+        struct call *c = question_call(q);
+
+        if (!c || !c->done || c->failed || !c->results)
+                return (capnp_any){0};
+
+        return c->results->content;
+}
+
+capnp_reader capnp_question_response(capnp_question *q)
+{
+        return capnp_any_struct(capnp_question_response_any(q), NULL);
+}
+
+static struct peek *question_find_peek(struct call *c, const uint16_t *path, uint16_t n)
+{
+        struct peek *k;
+
+        for (k = c->peeks; k; k = k->next)
+                if (k->npath == n && !memcmp(k->path, path, n * sizeof(*path)))
+                        return k;
+
+        return NULL;
+}
+
+capnp_cap *capnp_question_cap_peek(capnp_question *q, const uint16_t *path, unsigned n)
+{
+        struct call *c = question_call(q);
+        struct peek *k;
+
+        if (!c)
+                return NULL;
+
+        k = question_find_peek(c, path, (uint16_t)n);
+        if (k)
+                return k->cap;
+
+        if (c->done && !c->failed)
+                return capnp_i_call_result_cap(c, path, (uint16_t)n);
+
+        k = malloc(sizeof(*k) + n * sizeof(*path));
+        if (!k)
+                return NULL;
+
+        k->cap = capnp_i_call_pipe_outer(c, path, (uint16_t)n);
+        k->npath = (uint16_t)n;
+        memcpy(k->path, path, n * sizeof(*path));
+        k->next = c->peeks;
+        c->peeks = k;
+        return k->cap;
+}
+
+void capnp_question_detach(capnp_question *q)
+{
+        struct call *c = question_call(q);
+
+        if (!c)
+                return;
+
+        /* The callee's reference keeps it; nobody is left who could cancel. */
+        c->callers++;
+        capnp_question_send(q, NULL, NULL);
+        capnp_question_free(q);
+}
+
+capnp_question *capnp_question_free(capnp_question *q)
+{
+        struct call *c = question_call(q);
+        struct peek *k;
+
+        if (!c)
+                return NULL;
+
+        c->on_done = NULL;
+        while ((k = c->peeks)) {
+                c->peeks = k->next;
+                capnp_cap_unref(k->cap);
+                free(k);
+        }
+
+        if (c->state == CALL_NEW && !c->done)
+                capnp_i_call_fail(c, CAPNP_FAILED, "the call was never sent");
+        capnp_i_call_drop_caller(c);
+        capnp_i_call_unref(c);
+        return NULL;
+}

@@ -1,0 +1,357 @@
+/*
+ * The four tables of a connection, and the embargoes.
+ *
+ * Ids we choose (questions, exports, embargoes) index an array with a free list. Ids the peer
+ * chooses (answers, imports) are any u32 and live in a map: their number is bounded, not their
+ * value.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int slots_new(struct slots *s, void *p, uint32_t *ret_id)
+{
+        struct slot *v;
+        uint32_t n, i;
+
+        if (s->free == s->n) {
+                n = s->n ? s->n * 2 : 8;
+                v = realloc(s->v, n * sizeof(*v));
+                if (!v)
+                        return -ENOMEM;
+
+                for (i = s->n; i < n; i++)
+                        v[i] = (struct slot){.next_free = i + 1};
+                s->v = v;
+                s->n = n;
+        }
+
+        *ret_id = s->free;
+        s->free = s->v[*ret_id].next_free;
+        s->v[*ret_id] = (struct slot){.p = p, .live = true};
+        s->live++;
+        return 0;
+}
+
+static struct slot *slots_get(const struct slots *s, uint32_t id)
+{
+        return id < s->n && s->v[id].live ? &s->v[id] : NULL;
+}
+
+static void slots_drop(struct slots *s, uint32_t id)
+{
+        s->v[id] = (struct slot){.next_free = s->free};
+        s->free = id;
+        s->live--;
+}
+
+static void slots_deinit(struct slots *s)
+{
+        free(s->v);
+        *s = (struct slots){0};
+}
+
+/* ---- questions ------------------------------------------------------------------------------ */
+
+int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
+{
+        return slots_new(&r->questions, c, ret_id);
+}
+
+struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id)
+{
+        struct slot *s = slots_get(&r->questions, id);
+
+        return s ? s->p : NULL;
+}
+
+void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id)
+{
+        if (!slots_get(&r->questions, id))
+                return;
+
+        slots_drop(&r->questions, id);
+        capnp_i_rpc_check_idle(r);
+}
+
+/* ---- exports -------------------------------------------------------------------------------- */
+
+struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t id)
+{
+        struct slot *s = slots_get(&r->exports, id);
+
+        return s ? s->p : NULL;
+}
+
+static struct export *table_export_new(capnp_rpc *r, capnp_cap *c)
+{
+        bool broken = c->kind == CAP_BROKEN;
+        struct export *e;
+
+        if (r->exports.live >= r->limits.refs)
+                return NULL;
+
+        if (!broken && capnp_i_map_reserve(&r->exported))
+                return NULL;
+
+        e = calloc(1, sizeof(*e));
+        if (!e)
+                return NULL;
+
+        if (slots_new(&r->exports, e, &e->id)) {
+                free(e);
+                return NULL;
+        }
+
+        e->cap = capnp_cap_ref(c);
+        e->refs = 1;
+        e->rpc = r;
+        e->promise = broken || capnp_i_cap_pending(c);
+        capnp_i_list_init(&e->watch);
+        r->held += COST_EXPORT;
+        /* A broken one is resolved at once, and a resolved promise may not be sent again. */
+        if (!broken)
+                capnp_i_map_put(&r->exported, (uintptr_t)c, e);
+        if (capnp_i_cap_pending(c))
+                capnp_i_table_export_watch(e);
+        return e;
+}
+
+struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c)
+{
+        struct export *e = capnp_i_map_get(&r->exported, (uintptr_t)c);
+
+        if (!e || e->refs == UINT32_MAX)
+                return table_export_new(r, c);
+
+        e->refs++;
+        return e;
+}
+
+void capnp_i_table_export_watch(struct export *e)
+{
+        struct promise *p = capnp_i_cap_pending(capnp_i_cap_final(e->cap));
+
+        capnp_i_list_remove(&e->watch);
+        capnp_i_list_append(&p->watchers, &e->watch);
+}
+
+static void table_export_drop(capnp_rpc *r, struct export *e)
+{
+        if (capnp_i_map_get(&r->exported, (uintptr_t)e->cap) == e)
+                (void)capnp_i_map_take(&r->exported, (uintptr_t)e->cap);
+        capnp_i_list_remove(&e->watch);
+        slots_drop(&r->exports, e->id);
+        r->held -= COST_EXPORT;
+        capnp_cap_unref(e->cap);
+        free(e);
+        capnp_i_rpc_check_idle(r);
+}
+
+bool capnp_i_table_release(capnp_rpc *r, uint32_t id, uint32_t count)
+{
+        struct export *e = capnp_i_table_export(r, id);
+
+        if (!e || count > e->refs)
+                return false;
+
+        e->refs -= count;
+        if (!e->refs)
+                table_export_drop(r, e);
+        return true;
+}
+
+/* ---- imports -------------------------------------------------------------------------------- */
+
+static struct wire *table_wire(capnp_cap *c)
+{
+        return c->kind == CAP_IMPORT ? &capnp_i_cap_import(c)->wire : &capnp_i_cap_promise(c)->wire;
+}
+
+static capnp_cap *table_import_new(capnp_rpc *r, bool promise)
+{
+        struct import *i;
+        struct promise *p;
+
+        if (promise) {
+                p = capnp_i_promise_make(r->vat);
+                return p ? &p->cap : NULL;
+        }
+
+        i = calloc(1, sizeof(*i));
+        if (!i)
+                return NULL;
+
+        capnp_i_cap_init(&i->cap, r->vat, CAP_IMPORT);
+        return &i->cap;
+}
+
+capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
+{
+        capnp_cap *c = capnp_i_map_get(&r->imports, id);
+        struct wire *w;
+
+        if (c) {
+                w = table_wire(c);
+                if (w->refs == UINT32_MAX)
+                        return NULL;
+                w->refs++;
+                return capnp_cap_ref(c);
+        }
+
+        if (r->imports.used >= r->limits.refs || capnp_i_map_reserve(&r->imports))
+                return NULL;
+
+        c = table_import_new(r, promise);
+        if (!c)
+                return NULL;
+
+        w = table_wire(c);
+        *w = (struct wire){.rpc = capnp_i_rpc_ref(r), .id = id, .refs = 1};
+        capnp_i_map_put(&r->imports, id, c);
+        r->held += COST_IMPORT;
+        return c;
+}
+
+void capnp_i_table_import_drop(struct wire *w)
+{
+        capnp_rpc *r = w->rpc;
+
+        if (!r)
+                return;
+
+        w->rpc = NULL;
+        if (capnp_i_map_take(&r->imports, w->id))
+                r->held -= COST_IMPORT;
+        capnp_i_send_release(r, w->id, w->refs);
+        capnp_i_rpc_check_idle(r);
+        capnp_i_rpc_unref(r);
+}
+
+/* ---- embargoes ------------------------------------------------------------------------------ */
+
+int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, uint32_t *ret_id)
+{
+        return slots_new(&r->embargoes, p, ret_id);
+}
+
+bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_p)
+{
+        struct slot *s = slots_get(&r->embargoes, id);
+
+        if (!s)
+                return false;
+
+        *ret_p = s->p;
+        slots_drop(&r->embargoes, id);
+        return true;
+}
+
+void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id)
+{
+        struct slot *s = slots_get(&r->embargoes, id);
+
+        if (s)
+                s->p = NULL;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static void table_close_embargoes(capnp_rpc *r)
+{
+        uint32_t i;
+
+        for (i = 0; i < r->embargoes.n; i++) {
+                struct promise *p = r->embargoes.v[i].p;
+
+                r->embargoes.v[i].p = NULL;
+                if (!p)
+                        continue;
+
+                p->embargo_rpc = NULL;
+                capnp_i_promise_settle_broken(p, r->why->kind, r->why->reason);
+        }
+        slots_deinit(&r->embargoes);
+}
+
+static void table_close_questions(capnp_rpc *r)
+{
+        uint32_t i;
+
+        for (i = 0; i < r->questions.n; i++) {
+                struct call *c = r->questions.v[i].live ? r->questions.v[i].p : NULL;
+
+                if (!c)
+                        continue;
+
+                slots_drop(&r->questions, i);
+                c->finish_sent = c->returned = true;
+                capnp_i_call_fail(c, r->why->kind, r->why->reason);
+        }
+        slots_deinit(&r->questions);
+}
+
+static void table_close_answers(capnp_rpc *r)
+{
+        struct capnp_i_map answers = r->answers;
+        uint32_t pos = 0;
+        struct call *c;
+
+        r->answers = (struct capnp_i_map){0};
+        while ((c = capnp_i_map_next(&answers, &pos, NULL))) {
+                bool waiting = !c->finished;
+
+                c->finished = c->answered = true;
+                if (waiting)
+                        capnp_i_call_drop_caller(c);
+                capnp_i_call_unref(c);
+        }
+        capnp_i_map_deinit(&answers);
+}
+
+static void table_close_exports(capnp_rpc *r)
+{
+        uint32_t i;
+
+        for (i = 0; i < r->exports.n; i++)
+                if (r->exports.v[i].live)
+                        table_export_drop(r, r->exports.v[i].p);
+        slots_deinit(&r->exports);
+        capnp_i_map_deinit(&r->exported);
+}
+
+/* Breaking one import may free another: all are held until all have been told. */
+static void table_close_imports(capnp_rpc *r)
+{
+        struct capnp_i_map imports = r->imports;
+        uint32_t pos = 0;
+        capnp_cap *c;
+
+        r->imports = (struct capnp_i_map){0};
+        while ((c = capnp_i_map_next(&imports, &pos, NULL)))
+                capnp_cap_ref(c);
+
+        pos = 0;
+        while ((c = capnp_i_map_next(&imports, &pos, NULL))) {
+                if (c->kind == CAP_PROMISE && capnp_i_cap_promise(c)->state == PROMISE_PENDING)
+                        capnp_i_promise_settle_broken(capnp_i_cap_promise(c), r->why->kind,
+                                                      r->why->reason);
+                capnp_cap_unref(c);
+        }
+        capnp_i_map_deinit(&imports);
+}
+
+void capnp_i_table_close(capnp_rpc *r)
+{
+        capnp_cap *bootstrap = r->bootstrap;
+
+        r->bootstrap = NULL;
+        table_close_embargoes(r);
+        table_close_questions(r);
+        table_close_answers(r);
+        table_close_imports(r);
+        table_close_exports(r);
+        r->held = 0;
+        capnp_cap_unref(bootstrap);
+}

@@ -1,0 +1,128 @@
+/*
+ * The vat: one queue of events, and the only function that runs any of them.
+ *
+ * Application code runs from capnp_rpc_step() and from nowhere else, so no API call can re-enter
+ * its caller, and no destructor runs in the middle of anything. An event is a list node inside the
+ * object it is about; queueing it cannot fail. Order in the queue is order of cause, which is half
+ * of E-order: two calls on one object of ours are two events.
+ *
+ * The struct outlives capnp_vat_free() for as long as references point to it, so that dropping one
+ * late is harmless.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int capnp_vat_new_bare(capnp_vat **ret_v)
+{
+        capnp_vat *v = calloc(1, sizeof(*v));
+
+        if (!v)
+                return -ENOMEM;
+
+        v->refs = 1;
+        capnp_i_list_init(&v->events);
+        capnp_i_list_init(&v->rpcs);
+        capnp_i_list_init(&v->doomed);
+        v->bad_index = capnp_cap_new_broken(
+                v, (capnp_exception){CAPNP_FAILED, "the message has no such capability"});
+        if (!v->bad_index) {
+                free(v);
+                return -ENOMEM;
+        }
+
+        v->refs--; /* its own reference to the vat would keep both for ever */
+        *ret_v = v;
+        return 0;
+}
+
+capnp_vat *capnp_i_vat_ref(capnp_vat *v)
+{
+        v->refs++;
+        return v;
+}
+
+void capnp_i_vat_unref(capnp_vat *v)
+{
+        capnp_cap *bad = v->bad_index;
+
+        if (--v->refs > 0)
+                return;
+
+        v->bad_index = NULL;
+        free(capnp_i_cap_broken(bad));
+        free(v);
+}
+
+void capnp_i_vat_set_loop(capnp_vat *v, const struct capnp_i_loop *loop, void *self)
+{
+        v->loop = loop;
+        v->loop_self = self;
+}
+
+void *capnp_i_vat_loop(const capnp_vat *v)
+{
+        return v->loop_self;
+}
+
+capnp_vat *capnp_vat_free(capnp_vat *v)
+{
+        capnp_exception gone = {CAPNP_DISCONNECTED, "the vat is gone"};
+        struct capnp_i_list *l, *next;
+
+        if (!v)
+                return NULL;
+
+        if (v->loop)
+                v->loop->free(v);
+        v->loop = NULL;
+
+        for (l = v->rpcs.next; l != &v->rpcs; l = next) {
+                next = l->next;
+                capnp_rpc_close(CAPNP_I_OF(l, capnp_rpc, link), gone);
+        }
+
+        while (capnp_rpc_step(v))
+                ;
+
+        v->dead = true;
+        capnp_i_vat_unref(v);
+        return NULL;
+}
+
+void capnp_i_event_init(struct event *e, void (*run)(struct event *e))
+{
+        capnp_i_list_init(&e->link);
+        e->run = run;
+}
+
+bool capnp_i_event_queued(const struct event *e)
+{
+        return !capnp_i_list_empty(&e->link);
+}
+
+void capnp_i_event_queue(capnp_vat *v, struct event *e)
+{
+        if (!capnp_i_event_queued(e))
+                capnp_i_list_append(&v->events, &e->link);
+}
+
+bool capnp_rpc_step(capnp_vat *v)
+{
+        struct capnp_i_list *l = capnp_i_list_pop(&v->events);
+        bool outer = v->running;
+
+        if (!l)
+                return false;
+
+        v->running = true;
+        CAPNP_I_OF(l, struct event, link)->run(CAPNP_I_OF(l, struct event, link));
+        v->running = outer;
+        return true;
+}
+
+bool capnp_rpc_pending(const capnp_vat *v)
+{
+        return !capnp_i_list_empty(&v->events);
+}
