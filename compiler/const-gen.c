@@ -1,8 +1,8 @@
 /*
  * Constants.
  *
- * Numbers, enums and texts are macros, because a macro can be a case label, an array size and an initialiser. What has
- * to be read from words is a function that returns a view of them.
+ * Numbers, enums and texts are macros, because a macro can be a case label, an array size and an
+ * initialiser. What has to be read from words is a function that returns a view of them.
  */
 #include "gen.h"
 
@@ -13,11 +13,13 @@ static void pointer_constant(struct gen *g, const char *name, const struct ctype
 
         gen_words(g, words, flat_any(g->mem, value_slot(v)));
         if (t->which == TYPE_STRUCT) {
-                gen_fn(g, t->read, name, "void", "return (%s){ capnp_any_struct((capnp_any){0}, %s) };", t->read, words);
+                gen_fn(g, t->read, name, "void",
+                       "return (%s){ capnp_any_struct((capnp_any){0}, %s) };", t->read, words);
                 return;
         }
         if (t->which == TYPE_ANY_POINTER) {
-                gen_fn(g, "capnp_any", name, "void", "return (capnp_any){ NULL, %s, 0, 64 };", words);
+                gen_fn(g, "capnp_any", name, "void", "return (capnp_any){ NULL, %s, 0, 64 };",
+                       words);
                 return;
         }
 
@@ -53,18 +55,17 @@ void const_gen(struct gen *g, struct node *n)
                 macro(g, n->upper, gen_literal(g, value_text(v).p, value_text(v).len));
                 break;
         case TYPE_DATA:
-                gen_fn(g, "capnp_data", name, "void", "return (capnp_data){ (const uint8_t *)%s, %u };",
-                       gen_literal(g, (const char *)value_data(v).p, value_data(v).len), value_data(v).len);
+                gen_fn(g, "capnp_data", name, "void",
+                       "return (capnp_data){ (const uint8_t *)%s, %u };",
+                       gen_literal(g, (const char *)value_data(v).p, value_data(v).len),
+                       value_data(v).len);
                 break;
         case TYPE_LIST:
         case TYPE_STRUCT:
         case TYPE_ANY_POINTER:
                 pointer_constant(g, name, &t, v);
                 break;
-        case TYPE_ENUM:
-                macro(g, n->upper, mem_fmt(g->mem, "(%s)", value_literal(g->q, &t, v)));
-                break;
         default:
-                macro(g, n->upper, mem_fmt(g->mem, "((%s)%s)", t.read, value_literal(g->q, &t, v)));
+                macro(g, n->upper, mem_fmt(g->mem, "((%s)%s)", t.read, value_literal(g->mem, v)));
         }
 }

@@ -1,8 +1,8 @@
 /*
  * Enums: the C enum, the name of a value, and lists of them.
  *
- * A value that the schema of the reader does not know is data like any other: it passes through as the number it is, so
- * foo_name() may return NULL.
+ * A value that the schema of the reader does not know is data like any other: it passes through as
+ * the number it is, so foo_name() may return NULL.
  */
 #include "gen.h"
 
@@ -10,17 +10,20 @@
 
 static const char *constant(struct gen *g, struct node *n, uint32_t i)
 {
-        return name_join(g->mem, n->upper, name_upper(g->mem, name_constant(g->mem, n->members[i])));
+        return name_join(g->mem, n->upper,
+                         name_upper(g->mem, name_constant(g->mem, n->members[i])));
 }
 
 void enum_gen_types(struct gen *g, struct node *n)
 {
+        const char *tag = name_bare(g->mem, n->name);
+
         out_f(&g->h, "\n");
         out_doc(&g->h, "", node_doc(n));
         gen_claim(g, mem_fmt(g->mem, "%s_ID", n->upper));
         out_f(&g->h, "#define %s_ID UINT64_C(0x%016" PRIx64 ")\n", n->upper, n->id);
-        gen_claim_tag(g, n->name);
-        out_f(&g->h, "enum %s {\n", n->name);
+        gen_claim_tag(g, tag);
+        out_f(&g->h, "enum %s {\n", tag);
         for (uint32_t i = 0; i < n->nmembers; i++) {
                 const char *c = constant(g, n, i);
 
@@ -46,25 +49,31 @@ static void name_function(struct gen *g, struct node *n)
 
         out_f(&cases, "switch ((unsigned)v) {");
         for (uint32_t i = 0; i < n->nmembers; i++)
-                out_f(&cases, " case %s: return \"%s\";", constant(g, n, i), enumerant_name(enumerant_list_get(list, i)).p);
-        gen_fn(g, "const char *", mem_fmt(g->mem, "%s_name", n->name), mem_fmt(g->mem, "enum %s v", n->name),
+                out_f(&cases, " case %s: return \"%s\";", constant(g, n, i),
+                      enumerant_name(enumerant_list_get(list, i)).p);
+        gen_fn(g, "const char *", mem_fmt(g->mem, "%s_name", n->name),
+               mem_fmt(g->mem, "enum %s v", name_bare(g->mem, n->name)),
                "%s default: return NULL; }", cases.s);
         out_deinit(&cases);
 }
 
 void enum_gen_functions(struct gen *g, struct node *n)
 {
-        const char *list = mem_fmt(g->mem, "%s_list l", n->name), *lb = mem_fmt(g->mem, "%s_list_builder l", n->name);
-        const char *type = mem_fmt(g->mem, "enum %s", n->name);
+        const char *list = mem_fmt(g->mem, "%s_list l", n->name),
+                   *lb = mem_fmt(g->mem, "%s_list_builder l", n->name);
+        const char *type = mem_fmt(g->mem, "enum %s", name_bare(g->mem, n->name));
 
         out_f(&g->h, "\n/* ---- %s ---- */\n\n", n->path);
         name_function(g, n);
         gen_fn(g, "uint32_t", mem_fmt(g->mem, "%s_list_len", n->name), list, "return l.l.len;");
-        gen_fn(g, type, mem_fmt(g->mem, "%s_list_get", n->name), mem_fmt(g->mem, "%s, uint32_t i", list),
-               "return (%s)capnp_list_u16(l.l, i);", type);
-        gen_fn(g, "uint32_t", mem_fmt(g->mem, "%s_list_builder_len", n->name), lb, "return l.l.len;");
-        gen_fn(g, "void", mem_fmt(g->mem, "%s_list_builder_set", n->name), mem_fmt(g->mem, "%s, uint32_t i, %s v", lb, type),
+        gen_fn(g, type, mem_fmt(g->mem, "%s_list_get", n->name),
+               mem_fmt(g->mem, "%s, uint32_t i", list), "return (%s)capnp_list_u16(l.l, i);", type);
+        gen_fn(g, "uint32_t", mem_fmt(g->mem, "%s_list_builder_len", n->name), lb,
+               "return l.l.len;");
+        gen_fn(g, "void", mem_fmt(g->mem, "%s_list_builder_set", n->name),
+               mem_fmt(g->mem, "%s, uint32_t i, %s v", lb, type),
                "capnp_lbuilder_set_u16(l.l, i, (uint16_t)v);");
-        gen_fn(g, mem_fmt(g->mem, "%s_list", n->name), mem_fmt(g->mem, "%s_list_as_reader", n->name), lb,
+        gen_fn(g, mem_fmt(g->mem, "%s_list", n->name),
+               mem_fmt(g->mem, "%s_list_as_reader", n->name), lb,
                "return (%s_list){ capnp_lbuilder_list(l.l) };", n->name);
 }

@@ -1,17 +1,18 @@
 /*
  * Fields: where they lie, how they are read, how they are changed.
  *
- * The same three questions are asked by a struct for its own accessors and by a method for the shortcuts to its
- * parameters and results, so the answers are values (struct field, struct change) and not text on the way out.
+ * The same three questions are asked by a struct for its own accessors and by a method for the
+ * shortcuts to its parameters and results, so the answers are values (struct field, struct change)
+ * and not text on the way out.
  *
- * A member of a union may be read at any time: while it is not the active one it reads as its default. Changing it
- * makes it the active one.
+ * A member of a union may be read at any time: while it is not the active one it reads as its
+ * default. Changing it makes it the active one.
  */
 #include "gen.h"
 
 #include <inttypes.h>
 
-/* ---- describing --------------------------------------------------------------------------------------------------- */
+/* ---- describing ------------------------------------------------------------------------------ */
 
 /* The default of a pointer that is not text or data, as words; NULL when it is null. */
 static const char *default_words(struct gen *g, const struct field *f, value_reader v)
@@ -33,12 +34,12 @@ static void describe_slot(struct gen *g, struct field *f)
         f->offset = field_slot_offset(slot);
         if (f->t.bits > 8)
                 f->offset *= f->t.bits / 8;
-        f->dflt = f->t.bits ? value_literal(g->q, &f->t, v) : default_words(g, f, v);
+        f->dflt = f->t.bits ? value_literal(g->mem, v) : default_words(g, f, v);
 }
 
 struct field field_of(struct gen *g, struct node *s, uint32_t i)
 {
-        struct field f = { .owner = s };
+        struct field f = {.owner = s};
         struct mem *m = g->mem;
 
         f.r = field_list_get(node_struct_fields(node_struct(s->r)), i);
@@ -55,7 +56,7 @@ struct field field_of(struct gen *g, struct node *s, uint32_t i)
         return f;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 const char *field_type(struct gen *g, const struct field *f)
 {
@@ -72,7 +73,9 @@ static const char *text_value(struct gen *g, const struct field *f)
         if (!t.len)
                 return mem_fmt(g->mem, "capnp_reader_text(r.r, %" PRIu32 ")", f->offset);
 
-        return mem_fmt(g->mem, "capnp_any_text(capnp_reader_any(r.r, %" PRIu32 "), (capnp_text){ %s, %" PRIu32 " })",
+        return mem_fmt(g->mem,
+                       "capnp_any_text(capnp_reader_any(r.r, %" PRIu32
+                       "), (capnp_text){ %s, %" PRIu32 " })",
                        f->offset, gen_literal(g, t.p, t.len), t.len);
 }
 
@@ -82,17 +85,21 @@ static const char *data_value(struct gen *g, const struct field *f)
         const char *lit = "NULL";
 
         if (d.len)
-                lit = mem_fmt(g->mem, "(const uint8_t *)%s", gen_literal(g, (const char *)d.p, d.len));
+                lit = mem_fmt(g->mem, "(const uint8_t *)%s",
+                              gen_literal(g, (const char *)d.p, d.len));
 
-        return mem_fmt(g->mem, "capnp_any_data(capnp_reader_any(r.r, %" PRIu32 "), (capnp_data){ %s, %" PRIu32 " })",
+        return mem_fmt(g->mem,
+                       "capnp_any_data(capnp_reader_any(r.r, %" PRIu32
+                       "), (capnp_data){ %s, %" PRIu32 " })",
                        f->offset, lit, d.len);
 }
 
 static const char *list_value(struct gen *g, const struct field *f)
 {
         struct ctype e = ctype_element(g->q, &f->t);
-        const char *v = mem_fmt(g->mem, "capnp_any_list(capnp_reader_any(r.r, %" PRIu32 "), %s, %s)", f->offset, e.size,
-                                f->dflt ? f->dflt : "NULL");
+        const char *v =
+                mem_fmt(g->mem, "capnp_any_list(capnp_reader_any(r.r, %" PRIu32 "), %s, %s)",
+                        f->offset, e.size, f->dflt ? f->dflt : "NULL");
 
         return f->t.wrapped ? mem_fmt(g->mem, "(%s){ %s }", f->t.read, v) : v;
 }
@@ -113,22 +120,27 @@ const char *field_value(struct gen *g, const struct field *f)
         case TYPE_LIST:
                 return list_value(g, f);
         case TYPE_ENUM:
-                return mem_fmt(m, "(%s)capnp_reader_u16(r.r, %" PRIu32 ", %s)", f->t.read, at, f->dflt);
+                return mem_fmt(m, "(%s)capnp_reader_u16(r.r, %" PRIu32 ", %s)", f->t.read, at,
+                               f->dflt);
         case TYPE_STRUCT:
-                return mem_fmt(m, "(%s){ capnp_any_struct(capnp_reader_any(r.r, %" PRIu32 "), %s) }", f->t.read, at,
-                               f->dflt ? f->dflt : "NULL");
+                return mem_fmt(m,
+                               "(%s){ capnp_any_struct(capnp_reader_any(r.r, %" PRIu32 "), %s) }",
+                               f->t.read, at, f->dflt ? f->dflt : "NULL");
         case TYPE_INTERFACE:
-                return mem_fmt(m, "(%s){ capnp_any_cap_peek(capnp_reader_any(r.r, %" PRIu32 ")) }", f->t.read, at);
+                return mem_fmt(m, "(%s){ capnp_any_cap_peek(capnp_reader_any(r.r, %" PRIu32 ")) }",
+                               f->t.read, at);
         case TYPE_ANY_POINTER:
                 if (f->t.any == TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY)
-                        return mem_fmt(m, "capnp_any_cap_peek(capnp_reader_any(r.r, %" PRIu32 "))", at);
+                        return mem_fmt(m, "capnp_any_cap_peek(capnp_reader_any(r.r, %" PRIu32 "))",
+                                       at);
                 return mem_fmt(m, "capnp_reader_any(r.r, %" PRIu32 ")", at);
         default:
-                return mem_fmt(m, "capnp_reader_%s(r.r, %" PRIu32 ", %s)", f->t.access, at, f->dflt);
+                return mem_fmt(m, "capnp_reader_%s(r.r, %" PRIu32 ", %s)", f->t.access, at,
+                               f->dflt);
         }
 }
 
-/* ---- changing ----------------------------------------------------------------------------------------------------- */
+/* ---- changing -------------------------------------------------------------------------------- */
 
 /* The statement that makes a union member the active one, with a space behind; "" elsewhere. */
 static const char *activate(struct gen *g, const struct field *f)
@@ -150,34 +162,37 @@ static const char *activate_slot(struct gen *g, const struct field *f)
                 return "";
 
         return mem_fmt(g->mem,
-                       "if (%s_which(%s_as_reader(b)) != %s) { capnp_abuilder_clear(capnp_builder_any(b.b, %" PRIu32
-                       ")); %s} ",
+                       "if (%s_which(%s_as_reader(b)) != %s) "
+                       "{ capnp_abuilder_clear(capnp_builder_any(b.b, %" PRIu32 ")); %s} ",
                        s, s, f->constant, f->offset, activate(g, f));
 }
 
 static struct change change_of(struct gen *g, const struct field *f, const char *verb)
 {
-        return (struct change){ mem_fmt(g->mem, "%s_%s", verb, f->own), "void", "", "", "" };
+        return (struct change){mem_fmt(g->mem, "%s_%s", verb, f->own), "void", "", "", ""};
 }
 
 /* set_x(b, v) through a library function on the slot. */
-static struct change change_set(struct gen *g, const struct field *f, const char *fn, const char *value)
+static struct change change_set(struct gen *g, const struct field *f, const char *fn,
+                                const char *value)
 {
         struct change c = change_of(g, f, "set");
 
         c.param = mem_fmt(g->mem, "%sv", gen_spaced(g, f->t.read));
         c.arg = "v";
-        c.body = mem_fmt(g->mem, "%s%s(capnp_builder_any(b.b, %" PRIu32 "), %s);", activate(g, f), fn, f->offset, value);
+        c.body = mem_fmt(g->mem, "%s%s(capnp_builder_any(b.b, %" PRIu32 "), %s);", activate(g, f),
+                         fn, f->offset, value);
         return c;
 }
 
 /* init_x or build_x: returns what a library function on the slot makes. */
-static struct change change_make(struct gen *g, const struct field *f, const char *verb, const char *fn, const char *args)
+static struct change change_make(struct gen *g, const struct field *f, const char *verb,
+                                 const char *fn, const char *args)
 {
         bool init = verb[0] == 'i';
         struct change c = change_of(g, f, verb);
-        const char *v = mem_fmt(g->mem, "%s(capnp_builder_any(b.b, %" PRIu32 ")%s%s)", fn, f->offset,
-                                *args ? ", " : "", args);
+        const char *v = mem_fmt(g->mem, "%s(capnp_builder_any(b.b, %" PRIu32 ")%s%s)", fn,
+                                f->offset, *args ? ", " : "", args);
 
         c.ret = f->t.build;
         if (f->t.wrapped || f->t.which == TYPE_STRUCT)
@@ -186,7 +201,8 @@ static struct change change_make(struct gen *g, const struct field *f, const cha
         return c;
 }
 
-static struct change change_init_n(struct gen *g, const struct field *f, const char *fn, const char *args)
+static struct change change_init_n(struct gen *g, const struct field *f, const char *fn,
+                                   const char *args)
 {
         struct change c = change_make(g, f, "init", fn, args);
 
@@ -203,11 +219,14 @@ static unsigned list_changes(struct gen *g, const struct field *f, struct change
         const char *sizes = structs ? mem_fmt(g->mem, "%s_WORDS, %s_PTRS", upper, upper) : "0, 0";
 
         if (structs)
-                v[0] = change_init_n(g, f, "capnp_abuilder_init_structs", mem_fmt(g->mem, "n, %s", sizes));
+                v[0] = change_init_n(g, f, "capnp_abuilder_init_structs",
+                                     mem_fmt(g->mem, "n, %s", sizes));
         else
-                v[0] = change_init_n(g, f, "capnp_abuilder_init_list", mem_fmt(g->mem, "%s, n", e.size));
-        v[1] = change_make(g, f, "build", "capnp_abuilder_list",
-                           mem_fmt(g->mem, "%s, %s, %s", e.size, sizes, f->dflt ? f->dflt : "NULL"));
+                v[0] = change_init_n(g, f, "capnp_abuilder_init_list",
+                                     mem_fmt(g->mem, "%s, n", e.size));
+        v[1] = change_make(
+                g, f, "build", "capnp_abuilder_list",
+                mem_fmt(g->mem, "%s, %s, %s", e.size, sizes, f->dflt ? f->dflt : "NULL"));
         v[2] = change_set(g, f, "capnp_abuilder_set_list", f->t.wrapped ? "v.l" : "v");
         return 3;
 }
@@ -229,7 +248,8 @@ static unsigned text_changes(struct gen *g, const struct field *f, struct change
         v[0] = change_of(g, f, "set");
         v[0].param = "const char *s";
         v[0].arg = "s";
-        v[0].body = mem_fmt(g->mem, "%scapnp_builder_set_text(b.b, %" PRIu32 ", s);", activate(g, f), f->offset);
+        v[0].body = mem_fmt(g->mem, "%scapnp_builder_set_text(b.b, %" PRIu32 ", s);",
+                            activate(g, f), f->offset);
         v[1] = change_set(g, f, "capnp_abuilder_set_text", "v");
         v[1].verb = mem_fmt(g->mem, "%s_n", v[1].verb);
         return 2;
@@ -245,7 +265,8 @@ static unsigned any_changes(struct gen *g, const struct field *f, struct change 
         v[0] = change_set(g, f, "capnp_abuilder_set", "v");
         v[1] = change_of(g, f, "build");
         v[1].ret = "capnp_abuilder";
-        v[1].body = mem_fmt(g->mem, "%sreturn capnp_builder_any(b.b, %" PRIu32 ");", activate_slot(g, f), f->offset);
+        v[1].body = mem_fmt(g->mem, "%sreturn capnp_builder_any(b.b, %" PRIu32 ");",
+                            activate_slot(g, f), f->offset);
         return 2;
 }
 
@@ -256,8 +277,9 @@ static unsigned primitive_changes(struct gen *g, const struct field *f, struct c
         v[0] = change_of(g, f, "set");
         v[0].param = mem_fmt(g->mem, "%s v", f->t.read);
         v[0].arg = "v";
-        v[0].body = mem_fmt(g->mem, "%scapnp_builder_set_%s(b.b, %" PRIu32 ", %sv, %s);", activate(g, f), f->t.access,
-                            f->offset, is_enum ? "(uint16_t)" : "", is_enum ? strchr(f->dflt, ')') + 1 : f->dflt);
+        v[0].body = mem_fmt(g->mem, "%scapnp_builder_set_%s(b.b, %" PRIu32 ", %sv, %s);",
+                            activate(g, f), f->t.access, f->offset, is_enum ? "(uint16_t)" : "",
+                            f->dflt);
         return 1;
 }
 
@@ -267,12 +289,13 @@ static unsigned void_changes(struct gen *g, const struct field *f, struct change
                 return 0;
 
         v[0] = change_of(g, f, "set");
-        v[0].body = mem_fmt(g->mem, "capnp_builder_set_u16(b.b, %" PRIu32 ", %s, 0);",
-                            node_struct_discriminant_offset(node_struct(f->owner->r)) * 2, f->constant);
+        v[0].body =
+                mem_fmt(g->mem, "capnp_builder_set_u16(b.b, %" PRIu32 ", %s, 0);",
+                        node_struct_discriminant_offset(node_struct(f->owner->r)) * 2, f->constant);
         return 1;
 }
 
-/* ---- groups: no slot of their own --------------------------------------------------------------------------------- */
+/* ---- groups: no slot of their own ------------------------------------------------------------ */
 
 /* Statements that zero every field of a group. */
 static void zero_fields(struct gen *g, struct node *group, struct out *o)
@@ -288,9 +311,11 @@ static void zero_fields(struct gen *g, struct node *group, struct out *o)
                 if (f.group)
                         zero_fields(g, f.group, o);
                 else if (f.t.pointer)
-                        out_f(o, "capnp_abuilder_clear(capnp_builder_any(b.b, %" PRIu32 ")); ", f.offset);
+                        out_f(o, "capnp_abuilder_clear(capnp_builder_any(b.b, %" PRIu32 ")); ",
+                              f.offset);
                 else if (f.t.bits)
-                        out_f(o, "capnp_builder_set_%s(b.b, %" PRIu32 ", 0, 0); ", f.t.access, f.offset);
+                        out_f(o, "capnp_builder_set_%s(b.b, %" PRIu32 ", 0, 0); ", f.t.access,
+                              f.offset);
         }
 }
 
@@ -310,8 +335,9 @@ static unsigned group_changes(struct gen *g, const struct field *f, struct chang
         v[1].ret = v[0].ret;
         v[1].body = mem_fmt(g->mem, "return (%s){ b.b };", v[0].ret);
         if (f->in_union)
-                v[1].body = mem_fmt(g->mem, "if (%s_which(%s_as_reader(b)) != %s) return %s_init_%s(b); %s", s, s,
-                                    f->constant, s, f->own, v[1].body);
+                v[1].body = mem_fmt(g->mem,
+                                    "if (%s_which(%s_as_reader(b)) != %s) return %s_init_%s(b); %s",
+                                    s, s, f->constant, s, f->own, v[1].body);
         return 2;
 }
 

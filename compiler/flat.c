@@ -1,10 +1,11 @@
 /*
  * Constants as words.
  *
- * Generated code carries default values, constants and schema nodes as arrays of words that the library reads in
- * place. They are written in canonical form (encoding specification, canonicalization): preorder, one segment, zeros
- * at a section's end cut off. So the words depend on the value alone, never on how the schema compiler or the message
- * library laid it out, and a regenerated file does not change.
+ * Generated code carries default values, constants and schema nodes as arrays of words that the
+ * library reads in place. They are written in canonical form (encoding specification,
+ * canonicalization): preorder, one segment, zeros at a section's end cut off. So the words depend
+ * on the value alone, never on how the schema compiler or the message library laid it out, and a
+ * regenerated file does not change.
  */
 #include "flat.h"
 
@@ -16,7 +17,7 @@ struct flat_buf {
         uint32_t room;
 };
 
-enum { FLAT_STRUCT = 0, FLAT_LIST = 1, FLAT_MAX_WORDS = 1u << 28 };
+enum { FLAT_STRUCT = 0, FLAT_LIST = 1, FLAT_MAX_WORDS = 1u << 26 };
 
 /* Zeroed words at the end; the index of the first. */
 static uint32_t flat_take(struct flat_buf *f, uint64_t words)
@@ -70,7 +71,8 @@ static uint32_t pointer_count(capnp_reader r)
 
 static void flat_slot(struct flat_buf *f, uint32_t at, capnp_any a);
 
-static void flat_sections(struct flat_buf *f, uint32_t at, capnp_reader r, uint32_t words, uint32_t ptrs)
+static void flat_sections(struct flat_buf *f, uint32_t at, capnp_reader r, uint32_t words,
+                          uint32_t ptrs)
 {
         uint32_t bytes = words * 8 < r.bytes ? words * 8 : r.bytes;
 
@@ -159,7 +161,7 @@ static struct flat flat_end(struct mem *m, struct flat_buf *f)
 
         memcpy(w, f->w, (size_t)f->n * 8);
         free(f->w);
-        return (struct flat){ w, f->n };
+        return (struct flat){w, f->n};
 }
 
 struct flat flat_any(struct mem *m, capnp_any a)

@@ -1,10 +1,11 @@
 /*
  * What all generators do: claim names, write functions and words.
  *
- * Every name of a header passes through gen_claim(), so two declarations that arrive at one C name are reported to the
- * author of the schema and not found by a C compiler later. C++ puts tags and types in one space, C does not; a header
- * serves both, so a type takes its tag along. A function may share its name with a tag in both languages, and does:
- * `enum foo_which foo_which(foo_reader r)`.
+ * Every name of a header passes through gen_claim(), so two declarations that arrive at one C name
+ * are reported to the author of the schema and not found by a C compiler later. C++ puts tags and
+ * types in one space, C does not; a header serves both, so a type takes its tag along. A function
+ * may share its name with a tag in both languages, and does: `enum foo_which foo_which(foo_reader
+ * r)`.
  */
 #include "gen.h"
 
@@ -16,9 +17,10 @@ static void claim(struct gen *g, const char *key, const char *name)
         const char *other = names_claim(&g->names, g->mem, key, g->decl);
 
         if (other)
-                request_report(g->q, g->file, g->decl,
-                               "its C name %s is taken by %s; give one of them another with $C.name", name,
-                               *other ? other : "the file");
+                request_report(
+                        g->q, g->file, g->decl,
+                        "its C name %s is taken by %s; give one of them another with $C.name", name,
+                        *other ? other : "the file");
 }
 
 void gen_claim(struct gen *g, const char *name)
@@ -42,7 +44,8 @@ const char *gen_spaced(struct gen *g, const char *type)
         return mem_fmt(g->mem, "%s%s", type, type[strlen(type) - 1] == '*' ? "" : " ");
 }
 
-void gen_fn(struct gen *g, const char *ret, const char *name, const char *params, const char *fmt, ...)
+void gen_fn(struct gen *g, const char *ret, const char *name, const char *params, const char *fmt,
+            ...)
 {
         va_list args;
 

@@ -17,15 +17,16 @@ struct gen {
         const char *decl;   /* the declaration at work, for messages */
 };
 
-/* ---- what all generators do (gen.c) ------------------------------------------------------------------------------- */
+/* ---- what all generators do (gen.c) ---------------------------------------------------------- */
 
-/* Takes an ordinary name, a tag (`enum foo`), a type name (both at once, for C++); reports one that is taken. */
+/* Takes an ordinary name, a tag (`enum foo`), a type name (both at once, for C++); reports one that
+ * is taken. */
 void gen_claim(struct gen *g, const char *name);
 void gen_claim_tag(struct gen *g, const char *name);
 void gen_claim_type(struct gen *g, const char *name);
 /* A static inline function in the header; the format is its body. */
-void gen_fn(struct gen *g, const char *ret, const char *name, const char *params, const char *fmt, ...)
-        CAPNP_PRINTF(5, 6);
+void gen_fn(struct gen *g, const char *ret, const char *name, const char *params, const char *fmt,
+            ...) CAPNP_PRINTF(5, 6);
 /* A constant array of words: declared in the header, defined in the tables. */
 void gen_words(struct gen *g, const char *name, struct flat words);
 /* Likewise, only in the tables. */
@@ -35,7 +36,7 @@ const char *gen_literal(struct gen *g, const char *s, uint32_t len);
 /* "foo *" or "foo ", as it stands before a name. */
 const char *gen_spaced(struct gen *g, const char *type);
 
-/* ---- fields (field.c) --------------------------------------------------------------------------------------------- */
+/* ---- fields (field.c) ------------------------------------------------------------------------ */
 
 /* A field of a struct or group. */
 struct field {
@@ -75,7 +76,7 @@ const char *change_params(struct gen *g, const char *object, const struct change
 /* The arguments: "b" or "b, n". */
 const char *change_args(struct gen *g, const char *object, const struct change *c);
 
-/* ---- declarations ------------------------------------------------------------------------------------------------- */
+/* ---- declarations ---------------------------------------------------------------------------- */
 
 /* Types first, for all of a file; then what includes bring; then functions. */
 void struct_gen_types(struct gen *g, struct node *n);

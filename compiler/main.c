@@ -1,9 +1,10 @@
 /*
  * capnpc-c: the C generator behind `capnp compile -oc`.
  *
- * The schema compiler starts it in the output folder and writes one CodeGeneratorRequest to its standard input. For each
- * file X.capnp of the command line there will be X.capnp-c.h (types and one-line accessors) and X.capnp-c.c (tables).
- * Either all of them are written or none; what is wrong is said on standard error as `file: declaration: what to do`.
+ * The schema compiler starts it in the output folder and writes one CodeGeneratorRequest to its
+ * standard input. For each file X.capnp of the command line there will be X.capnp-c.h (types and
+ * one-line accessors) and X.capnp-c.c (tables). Either all of them are written or none; what is
+ * wrong is said on standard error as `file: declaration: what to do`.
  */
 #include "gen.h"
 
@@ -11,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { REQUEST_MAX_BYTES = 1 << 30 };
+/* Names are read again and again, but no honest request is read in whole more than 64 times. */
+enum { REQUEST_MAX_BYTES = 1 << 30, REQUEST_TRAVERSAL = 1 << 24 };
 
 static int complain(const char *what, int r)
 {
@@ -28,7 +30,9 @@ static int read_input(uint8_t **ret_b, size_t *ret_len)
 
         while (n > 0) {
                 if (len == room) {
-                        uint8_t *bigger = room < REQUEST_MAX_BYTES ? realloc(b, room ? 2 * room : 65536) : NULL;
+                        uint8_t *bigger = room < REQUEST_MAX_BYTES
+                                                  ? realloc(b, room ? 2 * room : 65536)
+                                                  : NULL;
 
                         if (!bigger) {
                                 free(b);
@@ -54,8 +58,10 @@ static int read_input(uint8_t **ret_b, size_t *ret_len)
         return 0;
 }
 
-/* Where the output of a requested file goes: below the current folder, whatever the request says. */
-static const char *output_path(struct request *q, code_generator_request_requested_file_reader r, const char *suffix)
+/* Where the output of a requested file goes: below the current folder, whatever the request says.
+ */
+static const char *output_path(struct request *q, code_generator_request_requested_file_reader r,
+                               const char *suffix)
 {
         const char *name = code_generator_request_requested_file_filename(r).p;
         const char *whole = mem_fmt(q->mem, "/%s/", name);
@@ -87,7 +93,8 @@ static int write_all(struct out **texts, const char **paths, uint32_t n)
 
 static int generate(struct request *q)
 {
-        code_generator_request_requested_file_list files = code_generator_request_requested_files(q->r);
+        code_generator_request_requested_file_list files =
+                code_generator_request_requested_files(q->r);
         uint32_t n = code_generator_request_requested_file_list_len(files);
         struct gen *gens = mem_alloc(q->mem, n * sizeof(*gens) + 1);
         struct out **texts = mem_alloc(q->mem, 2 * n * sizeof(*texts) + 1);
@@ -119,7 +126,7 @@ static int generate(struct request *q)
 
 int main(int argc, char **argv)
 {
-        const struct capnp_limits limits = { .message_bytes = REQUEST_MAX_BYTES, .traversal = UINT64_MAX / 2 };
+        struct capnp_limits limits = {.message_bytes = REQUEST_MAX_BYTES};
         struct request q = {0};
         struct mem mem = {0};
         capnp_msg *m = NULL;
@@ -129,8 +136,9 @@ int main(int argc, char **argv)
 
         q.no_doc = argc == 2 && !strcmp(argv[1], "--no-doc");
         if (argc > 1 && !q.no_doc) {
-                fprintf(stderr, "Run it as `capnp compile -oc:FOLDER FILE…`, or, to leave comments out,\n"
-                                "`capnp compile -o- FILE… | capnpc-c --no-doc`.\n");
+                fprintf(stderr,
+                        "Run it as `capnp compile -oc:FOLDER FILE…`, or, to leave comments out,\n"
+                        "`capnp compile -o- FILE… | capnpc-c --no-doc`.\n");
                 return 2;
         }
 
@@ -138,6 +146,7 @@ int main(int argc, char **argv)
         if (r)
                 return complain("reading the request", r);
 
+        limits.traversal = REQUEST_TRAVERSAL + 8 * (uint64_t)len;
         r = capnp_msg_parse(b, len, &limits, &m);
         if (r) {
                 free(b);

@@ -1,10 +1,10 @@
 /*
  * Memory that is given back all at once.
  *
- * Names, paths and tables of one run live exactly as long as the run, so nothing frees them one by one. Each piece is
- * a block of its own in a list: a name is some tens of bytes and a schema has some thousands of them, which is no
- * reason to pool. A compiler without memory has nothing better to do than to say so and stop, before it has written a
- * file.
+ * Names, paths and tables of one run live exactly as long as the run, so nothing frees them one by
+ * one. Each piece is a block of its own in a list: a name is some tens of bytes and a schema has
+ * some thousands of them, which is no reason to pool. A compiler without memory has nothing better
+ * to do than to say so and stop, before it has written a file.
  */
 #include "mem.h"
 

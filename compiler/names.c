@@ -1,10 +1,11 @@
 /*
  * From schema names to C names.
  *
- * C has one flat space of names where a schema has scopes, so a C name is the path of schema names in snake case. Two
- * things can go wrong. A schema name may spell a word that generated code or C itself needs at that place: the tables
- * below list those, and the name gets an underscore behind it. And two declarations may arrive at the same C name: every
- * name of a header is claimed here before it is written, and the second claim is reported to the author of the schema.
+ * C has one flat space of names where a schema has scopes, so a C name is the path of schema names
+ * in snake case. Two things can go wrong. A schema name may spell a word that generated code or C
+ * itself needs at that place: the tables below list those, and the name gets an underscore behind
+ * it. And two declarations may arrive at the same C name: every name of a header is claimed here
+ * before it is written, and the second claim is reported to the author of the schema.
  */
 #include "names.h"
 
@@ -71,36 +72,49 @@ bool name_is_valid(const char *name)
         return true;
 }
 
-/* ---- words with a meaning of their own ---------------------------------------------------------------------------- */
+/* ---- words with a meaning of their own ------------------------------------------------------- */
 
 static const char *const bare_words[] = {
         /* C */
-        "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
-        "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
-        "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "asm",
-        "typeof", "alignas", "alignof", "nullptr", "constexpr", "static_assert", "thread_local", "bool", "true",
-        "false", "typeof_unqual",
+        "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else",
+        "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register",
+        "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef",
+        "union", "unsigned", "void", "volatile", "while", "asm", "typeof", "alignas", "alignof",
+        "nullptr", "constexpr", "static_assert", "thread_local", "bool", "true", "false",
+        "typeof_unqual",
         /* C++ */
-        "and", "and_eq", "bitand", "bitor", "catch", "char8_t", "char16_t", "char32_t", "class", "compl", "concept",
-        "consteval", "constinit", "const_cast", "co_await", "co_return", "co_yield", "decltype", "delete",
-        "dynamic_cast", "explicit", "export", "final", "friend", "import", "module", "mutable", "namespace", "new",
-        "noexcept", "not", "not_eq", "operator", "or", "or_eq", "override", "private", "protected", "public",
-        "reinterpret_cast", "requires", "static_cast", "template", "this", "throw", "try", "typeid", "typename",
-        "using", "virtual", "wchar_t", "xor", "xor_eq",
+        "and", "and_eq", "bitand", "bitor", "catch", "char8_t", "char16_t", "char32_t", "class",
+        "compl", "concept", "consteval", "constinit", "const_cast", "co_await", "co_return",
+        "co_yield", "decltype", "delete", "dynamic_cast", "explicit", "export", "final", "friend",
+        "import", "module", "mutable", "namespace", "new", "noexcept", "not", "not_eq", "operator",
+        "or", "or_eq", "override", "private", "protected", "public", "reinterpret_cast", "requires",
+        "static_cast", "template", "this", "throw", "try", "typeid", "typename", "using", "virtual",
+        "wchar_t", "xor", "xor_eq",
         /* macros of compilers and of the C library */
-        "assert", "errno", "i386", "linux", "offsetof", "stderr", "stdin", "stdout", "unix", "EOF", "NULL", "BUFSIZ",
-        "SIZE_MAX", "FILENAME_MAX", "INFINITY", "NAN",
+        "assert", "errno", "i386", "linux", "offsetof", "stderr", "stdin", "stdout", "unix", "EOF",
+        "NULL", "BUFSIZ", "SIZE_MAX", "FILENAME_MAX", "INFINITY", "NAN",
         /* parameters of generated functions, and what an operations struct begins with */
-        "a", "b", "c", "i", "l", "m", "n", "q", "r", "s", "v", "t", "d", "gone", NULL
-};
-static const char *const member_words[] = {
-        "reader", "builder", "list", "list_builder", "root", "build", "as_reader", "which", "of_any", "init_any",
-        "list_get", "list_len", "list_builder_get", "list_builder_len", "list_as_reader", NULL
-};
-static const char *const nested_words[] = { "list", "reader", "builder", NULL };
-static const char *const constant_words[] = { "id", "words", "ptrs", NULL };
-static const char *const method_words[] = { "client", "interface", "ops", "serve", NULL };
-static const char *const result_words[] = { "params", "results", "get_params", "get_results", NULL };
+        "a", "b", "c", "i", "l", "m", "n", "q", "r", "s", "v", "t", "d", "gone", NULL};
+static const char *const member_words[] = {"reader",
+                                           "builder",
+                                           "list",
+                                           "list_builder",
+                                           "root",
+                                           "build",
+                                           "as_reader",
+                                           "which",
+                                           "of_any",
+                                           "init_any",
+                                           "list_get",
+                                           "list_len",
+                                           "list_builder_get",
+                                           "list_builder_len",
+                                           "list_as_reader",
+                                           NULL};
+static const char *const nested_words[] = {"list", "reader", "builder", NULL};
+static const char *const constant_words[] = {"id", "words", "ptrs", NULL};
+static const char *const method_words[] = {"client", "interface", "ops", "serve", NULL};
+static const char *const result_words[] = {"params", "results", "get_params", "get_results", NULL};
 
 static char *escape(struct mem *m, const char *name, const char *const *words)
 {
@@ -141,7 +155,7 @@ char *name_result(struct mem *m, const char *name)
         return escape(m, name, result_words);
 }
 
-/* ---- names that are taken ----------------------------------------------------------------------------------------- */
+/* ---- names that are taken -------------------------------------------------------------------- */
 
 static uint32_t hash(const char *s)
 {
@@ -164,7 +178,7 @@ static struct name_entry *names_find(const struct names *n, const char *name)
 
 static void names_grow(struct names *n)
 {
-        struct names bigger = { .n = n->n, .room = n->room ? 2 * n->room : 256 };
+        struct names bigger = {.n = n->n, .room = n->room ? 2 * n->room : 256};
 
         bigger.v = calloc(bigger.room, sizeof(*bigger.v));
         if (!bigger.v)

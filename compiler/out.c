@@ -1,9 +1,9 @@
 /*
  * A text that grows, and the file it becomes.
  *
- * Everything is generated in memory first. Only when all files of the run are known to be good are they written, each
- * beside its final name, and only when all are written do they get their names. So a failed run leaves neither half a
- * file nor a new header beside an old table.
+ * Everything is generated in memory first. Only when all files of the run are known to be good are
+ * they written, each beside its final name, and only when all are written do they get their names.
+ * So a failed run leaves neither half a file nor a new header beside an old table.
  */
 #include "out.h"
 
@@ -71,7 +71,8 @@ static void out_doc_line(struct out *o, const char *s, size_t n)
 {
         for (size_t i = 0; i < n; i++) {
                 out_bytes(o, s + i, 1);
-                if (i + 1 < n && ((s[i] == '*' && s[i + 1] == '/') || (s[i] == '/' && s[i + 1] == '*')))
+                if (i + 1 < n &&
+                    ((s[i] == '*' && s[i + 1] == '/') || (s[i] == '/' && s[i + 1] == '*')))
                         out_bytes(o, " ", 1);
         }
 }
@@ -117,7 +118,7 @@ void out_literal(struct out *o, const char *s, size_t n)
         out_bytes(o, "\"", 1);
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int make_folders(const char *path)
 {

@@ -24,8 +24,9 @@ void out_doc(struct out *o, const char *indent, const char *text);
 void out_literal(struct out *o, const char *s, size_t n);
 
 /*
- * Writes the text to a file below the current folder, making the folders on the way: first under a temporary name
- * beside it. out_commit() gives it its own name, out_discard() removes it. 0 or -errno.
+ * Writes the text to a file below the current folder, making the folders on the way: first under a
+ * temporary name beside it. out_commit() gives it its own name, out_discard() removes it. 0 or
+ * -errno.
  */
 int out_write(const struct out *o, const char *path) CAPNP_MUST_USE;
 int out_commit(const char *path) CAPNP_MUST_USE;

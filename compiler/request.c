@@ -1,11 +1,12 @@
 /*
  * The request of the schema compiler: an index of its nodes, and their C names.
  *
- * Names are given top-down, from each file to what is nested in it, because a C name is a path and because an
- * annotation may rename any part of it. Two kinds of struct have no place in the tree of nested nodes and get their
- * names from whoever mentions them: groups (from the field) and the parameter and result structs that a method declares
- * in passing (method_in and method_out; params and results are the words for what a call carries). Nodes of imported
- * files get names too: they are mentioned by type.
+ * Names are given top-down, from each file to what is nested in it, because a C name is a path and
+ * because an annotation may rename any part of it. Two kinds of struct have no place in the tree of
+ * nested nodes and get their names from whoever mentions them: groups (from the field) and the
+ * parameter and result structs that a method declares in passing (method_in and method_out; params
+ * and results are the words for what a call carries). Nodes of imported files get names too: they
+ * are mentioned by type.
  */
 #include "request.h"
 
@@ -16,14 +17,15 @@
 
 /* Annotations of schema/c.capnp. */
 #define PREFIX_ID UINT64_C(0x9d9ea4be48b14332)
-#define NAME_ID UINT64_C(0xc432da0404a4b6ab)
+#define NAME_ID   UINT64_C(0xc432da0404a4b6ab)
 
 const char *node_file_name(const struct node *file)
 {
         return file ? node_display_name(file->r).p : "?";
 }
 
-void request_report(struct request *q, const struct node *file, const char *decl, const char *fmt, ...)
+void request_report(struct request *q, const struct node *file, const char *decl, const char *fmt,
+                    ...)
 {
         va_list args;
 
@@ -46,7 +48,7 @@ static int compare_nodes(const void *a, const void *b)
 
 struct node *request_find(const struct request *q, uint64_t id)
 {
-        struct node key = { .id = id };
+        struct node key = {.id = id};
 
         return bsearch(&key, q->nodes, q->n, sizeof(key), compare_nodes);
 }
@@ -59,10 +61,11 @@ const char *node_doc(const struct node *n)
 const char *node_member_doc(const struct node *n, uint32_t i)
 {
         return node_source_info_member_doc_comment(
-                node_source_info_member_list_get(node_source_info_members(n->info), i)).p;
+                       node_source_info_member_list_get(node_source_info_members(n->info), i))
+                .p;
 }
 
-/* ---- names -------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* A name while it is being given: where, and what the schema and annotations say. */
 struct naming {
@@ -90,8 +93,10 @@ static const char *own_name(const struct naming *w, const char *name, annotation
         const char *given = annotation_text(list, NAME_ID);
 
         if (given && !name_is_valid(given))
-                request_report(w->q, w->file, w->path,
-                               "\"%s\" cannot be part of a C name; $C.name takes letters, digits and _", given);
+                request_report(
+                        w->q, w->file, w->path,
+                        "\"%s\" cannot be part of a C name; $C.name takes letters, digits and _",
+                        given);
 
         return name_snake(w->q->mem, given ? given : name);
 }
@@ -120,7 +125,9 @@ static void name_fields(struct naming *w, struct node *n)
                         group = request_find(w->q, field_group_type_id(field_group(f)));
                 if (group && !group->name)
                         name_node(w, group,
-                                  name_join(w->q->mem, n->name, name_member(w->q->mem, n->members[i])), path);
+                                  name_join(w->q->mem, n->name,
+                                            name_member(w->q->mem, n->members[i])),
+                                  path);
         }
 }
 
@@ -138,7 +145,8 @@ static void name_enumerants(struct naming *w, struct node *n)
         }
 }
 
-/* A struct that a method declares in passing has no scope of its own (schema.capnp, Method.paramStructType). */
+/* A struct that a method declares in passing has no scope of its own (schema.capnp,
+ * Method.paramStructType). */
 static void name_implicit(struct naming *w, uint64_t id, const char *name, const char *path)
 {
         struct node *n = request_find(w->q, id);
@@ -223,23 +231,26 @@ static void name_node(struct naming *w, struct node *n, const char *name, const 
 static void name_file(struct request *q, struct node *n)
 {
         const char *prefix = annotation_text(node_annotations(n->r), PREFIX_ID);
-        struct naming w = { .q = q, .file = n, .path = "" };
+        struct naming w = {.q = q, .file = n, .path = ""};
 
         n->last = n;
         if (prefix && !name_is_valid(prefix))
-                request_report(q, n, "", "\"%s\" cannot begin a C name; $C.prefix takes letters, digits and _", prefix);
+                request_report(
+                        q, n, "",
+                        "\"%s\" cannot begin a C name; $C.prefix takes letters, digits and _",
+                        prefix);
 
         name_node(&w, n, prefix ? prefix : "", "");
 }
 
-/* ---- the index ---------------------------------------------------------------------------------------------------- */
+/* ---- the index ------------------------------------------------------------------------------- */
 
 void request_init(struct request *q, struct mem *mem, code_generator_request_reader r)
 {
         node_list nodes = code_generator_request_nodes(r);
         node_source_info_list infos = code_generator_request_source_info(r);
 
-        *q = (struct request){ .mem = mem, .r = r, .n = node_list_len(nodes), .no_doc = q->no_doc };
+        *q = (struct request){.mem = mem, .r = r, .n = node_list_len(nodes), .no_doc = q->no_doc};
         q->nodes = mem_alloc(mem, q->n * sizeof(*q->nodes) + 1);
         for (uint32_t i = 0; i < q->n; i++) {
                 q->nodes[i].r = node_list_get(nodes, i);

@@ -15,14 +15,14 @@ struct node {
         node_reader r;
         node_source_info_reader info; /* empty when there is none */
         struct node *file;            /* the file it is declared in, itself for a file */
-        struct node *next;            /* in its file: parents first, then in the order of the schema */
-        struct node *last;            /* of a file: where to append */
-        const char *name;             /* C name, snake case, with the file's prefix: remote_auth_method */
-        const char *upper;            /* the same in upper case */
-        const char *path;             /* as an author of the schema would say it: RemoteAuth.Method */
-        const char **members;         /* of fields, enumerants, methods: the last part of their C names */
+        struct node *next;    /* in its file: parents first, then in the order of the schema */
+        struct node *last;    /* of a file: where to append */
+        const char *name;     /* C name, snake case, with the file's prefix: remote_auth_method */
+        const char *upper;    /* the same in upper case */
+        const char *path;     /* as an author of the schema would say it: RemoteAuth.Method */
+        const char **members; /* of fields, enumerants, methods: the last part of their C names */
         uint32_t nmembers;
-        bool implicit;                /* a parameter or result struct that a method declares in passing */
+        bool implicit; /* a parameter or result struct that a method declares in passing */
 };
 
 struct request {
@@ -34,13 +34,14 @@ struct request {
         bool failed; /* something was reported */
 };
 
-/* Reads the nodes and names them. Set no_doc before; the rest need not be. Problems are reported; see failed. */
+/* Reads the nodes and names them. Set no_doc before; the rest need not be. Problems are reported;
+ * see failed. */
 void request_init(struct request *q, struct mem *mem, code_generator_request_reader r);
 /* The node with an id, or NULL. */
 struct node *request_find(const struct request *q, uint64_t id);
 /* Tells the author of a schema, on stderr, as `file: declaration: text`. The run will fail. */
-void request_report(struct request *q, const struct node *file, const char *decl, const char *fmt, ...)
-        CAPNP_PRINTF(4, 5);
+void request_report(struct request *q, const struct node *file, const char *decl, const char *fmt,
+                    ...) CAPNP_PRINTF(4, 5);
 
 /* The doc comment of a node, or of its i-th member; "" when there is none. */
 const char *node_doc(const struct node *n);

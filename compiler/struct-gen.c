@@ -1,9 +1,10 @@
 /*
  * Structs and groups.
  *
- * A struct becomes two views, foo_reader and foo_builder, two lists of them, its sizes, and one-line accessors. A group
- * is a view of the same bytes with accessors of its own, so it has no list, no sizes and no root. A struct that a method
- * declares in passing cannot be a list's element either.
+ * A struct becomes two views, foo_reader and foo_builder, two lists of them, its sizes, and
+ * one-line accessors. A group is a view of the same bytes with accessors of its own, so it has no
+ * list, no sizes and no root. A struct that a method declares in passing cannot be a list's element
+ * either.
  */
 #include "gen.h"
 
@@ -15,7 +16,7 @@ static bool stands_alone(const struct node *n)
         return !node_struct_is_group(node_struct(n->r)) && !n->implicit;
 }
 
-/* ---- types -------------------------------------------------------------------------------------------------------- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 static void view_type(struct gen *g, const char *member, const char *base, const char *suffix)
 {
@@ -38,7 +39,8 @@ static void which_type(struct gen *g, struct node *n)
                         continue;
 
                 gen_claim(g, f.constant);
-                out_f(&g->h, "        %s = %" PRIu16 ",\n", f.constant, field_discriminant_value(f.r));
+                out_f(&g->h, "        %s = %" PRIu16 ",\n", f.constant,
+                      field_discriminant_value(f.r));
         }
         out_f(&g->h, "};\n");
 }
@@ -58,14 +60,14 @@ void struct_gen_types(struct gen *g, struct node *n)
                 gen_claim(g, mem_fmt(g->mem, "%s_WORDS", n->upper));
                 gen_claim(g, mem_fmt(g->mem, "%s_PTRS", n->upper));
                 out_f(&g->h, "#define %s_ID UINT64_C(0x%016" PRIx64 ")\n", n->upper, n->id);
-                out_f(&g->h, "enum { %s_WORDS = %u, %s_PTRS = %u };\n", n->upper, node_words(n), n->upper,
-                      node_ptrs(n));
+                out_f(&g->h, "enum { %s_WORDS = %u, %s_PTRS = %u };\n", n->upper, node_words(n),
+                      n->upper, node_ptrs(n));
         }
         if (node_struct_discriminant_count(node_struct(n->r)))
                 which_type(g, n);
 }
 
-/* ---- functions of the whole struct -------------------------------------------------------------------------------- */
+/* ---- functions of the whole struct ----------------------------------------------------------- */
 
 static const char *name(struct gen *g, struct node *n, const char *rest)
 {
@@ -76,27 +78,33 @@ static void root_functions(struct gen *g, struct node *n)
 {
         const char *reader = name(g, n, "reader"), *builder = name(g, n, "builder"), *up = n->upper;
 
-        gen_fn(g, reader, name(g, n, "root"), "capnp_msg *m", "return (%s){ capnp_any_struct(capnp_msg_root(m), NULL) };",
-               reader);
+        gen_fn(g, reader, name(g, n, "root"), "capnp_msg *m",
+               "return (%s){ capnp_any_struct(capnp_msg_root(m), NULL) };", reader);
         gen_fn(g, builder, name(g, n, "build"), "capnp_msg *m",
-               "return (%s){ capnp_abuilder_init_struct(capnp_msg_build(m), %s_WORDS, %s_PTRS) };", builder, up, up);
-        gen_fn(g, reader, name(g, n, "of_any"), "capnp_any a", "return (%s){ capnp_any_struct(a, NULL) };", reader);
+               "return (%s){ capnp_abuilder_init_struct(capnp_msg_build(m), %s_WORDS, %s_PTRS) };",
+               builder, up, up);
+        gen_fn(g, reader, name(g, n, "of_any"), "capnp_any a",
+               "return (%s){ capnp_any_struct(a, NULL) };", reader);
         gen_fn(g, builder, name(g, n, "init_any"), "capnp_abuilder a",
                "return (%s){ capnp_abuilder_init_struct(a, %s_WORDS, %s_PTRS) };", builder, up, up);
 }
 
 static void list_functions(struct gen *g, struct node *n)
 {
-        const char *reader = name(g, n, "reader"), *builder = name(g, n, "builder"), *list = name(g, n, "list");
-        const char *params = mem_fmt(g->mem, "%s_list l", n->name), *bparams = mem_fmt(g->mem, "%s_list_builder l", n->name);
+        const char *reader = name(g, n, "reader"), *builder = name(g, n, "builder"),
+                   *list = name(g, n, "list");
+        const char *params = mem_fmt(g->mem, "%s_list l", n->name),
+                   *bparams = mem_fmt(g->mem, "%s_list_builder l", n->name);
 
         gen_fn(g, "uint32_t", name(g, n, "list_len"), params, "return l.l.len;");
         gen_fn(g, reader, name(g, n, "list_get"), mem_fmt(g->mem, "%s, uint32_t i", params),
                "return (%s){ capnp_list_struct(l.l, i) };", reader);
         gen_fn(g, "uint32_t", name(g, n, "list_builder_len"), bparams, "return l.l.len;");
-        gen_fn(g, builder, name(g, n, "list_builder_get"), mem_fmt(g->mem, "%s, uint32_t i", bparams),
+        gen_fn(g, builder, name(g, n, "list_builder_get"),
+               mem_fmt(g->mem, "%s, uint32_t i", bparams),
                "return (%s){ capnp_lbuilder_struct(l.l, i) };", builder);
-        gen_fn(g, list, name(g, n, "list_as_reader"), bparams, "return (%s){ capnp_lbuilder_list(l.l) };", list);
+        gen_fn(g, list, name(g, n, "list_as_reader"), bparams,
+               "return (%s){ capnp_lbuilder_list(l.l) };", list);
 }
 
 static void which_function(struct gen *g, struct node *n)
@@ -104,11 +112,12 @@ static void which_function(struct gen *g, struct node *n)
         uint32_t at = node_struct_discriminant_offset(node_struct(n->r)) * 2;
 
         if (node_struct_discriminant_count(node_struct(n->r)))
-                gen_fn(g, mem_fmt(g->mem, "enum %s_which", n->name), name(g, n, "which"), name(g, n, "reader r"),
+                gen_fn(g, mem_fmt(g->mem, "enum %s_which", n->name), name(g, n, "which"),
+                       name(g, n, "reader r"),
                        "return (enum %s_which)capnp_reader_u16(r.r, %" PRIu32 ", 0);", n->name, at);
 }
 
-/* ---- functions of a field ----------------------------------------------------------------------------------------- */
+/* ---- functions of a field -------------------------------------------------------------------- */
 
 static void default_constant(struct gen *g, const struct field *f)
 {
@@ -122,42 +131,51 @@ static void getter(struct gen *g, const struct field *f)
         const char *s = f->owner->name, *params = mem_fmt(g->mem, "%s_reader r", s), *guard = "";
 
         if (f->in_union)
-                guard = mem_fmt(g->mem, "if (%s_which(r) != %s) r.r = (capnp_reader){0}; ", s, f->constant);
+                guard = mem_fmt(g->mem, "if (%s_which(r) != %s) r.r = (capnp_reader){0}; ", s,
+                                f->constant);
         if (field_type(g, f))
-                gen_fn(g, field_type(g, f), f->getter, params, "%sreturn %s;", guard, field_value(g, f));
+                gen_fn(g, field_type(g, f), f->getter, params, "%sreturn %s;", guard,
+                       field_value(g, f));
         if (f->t.pointer && !f->group)
                 gen_fn(g, "bool", mem_fmt(g->mem, "%s_has_%s", s, f->own), params,
-                       "%sreturn capnp_any_what(capnp_reader_any(r.r, %" PRIu32 ")) != CAPNP_WHAT_NULL;", guard,
-                       f->offset);
+                       "%sreturn capnp_any_what(capnp_reader_any(r.r, %" PRIu32
+                       ")) != CAPNP_WHAT_NULL;",
+                       guard, f->offset);
 }
 
 /* Elements of a list that has no type of its own: getters and setters by the field's name. */
 static void element_getter(struct gen *g, const struct field *f, const struct ctype *e)
 {
-        const char *at = mem_fmt(g->mem, "%s_at", f->getter), *params = "capnp_list l, uint32_t i", *fmt;
+        const char *at = mem_fmt(g->mem, "%s_at", f->getter), *params = "capnp_list l, uint32_t i",
+                   *fmt;
         struct ctype inner;
 
         switch (e->which) {
         case TYPE_VOID:
                 return;
         case TYPE_TEXT:
-                gen_fn(g, e->read, at, params, "return capnp_any_text(capnp_list_any(l, i), (capnp_text){ NULL, 0 });");
+                gen_fn(g, e->read, at, params,
+                       "return capnp_any_text(capnp_list_any(l, i), (capnp_text){ NULL, 0 });");
                 return;
         case TYPE_DATA:
-                gen_fn(g, e->read, at, params, "return capnp_any_data(capnp_list_any(l, i), (capnp_data){ NULL, 0 });");
+                gen_fn(g, e->read, at, params,
+                       "return capnp_any_data(capnp_list_any(l, i), (capnp_data){ NULL, 0 });");
                 return;
         case TYPE_INTERFACE:
-                gen_fn(g, e->read, at, params, "return (%s){ capnp_any_cap_peek(capnp_list_any(l, i)) };", e->read);
+                gen_fn(g, e->read, at, params,
+                       "return (%s){ capnp_any_cap_peek(capnp_list_any(l, i)) };", e->read);
                 return;
         case TYPE_ANY_POINTER:
-                fmt = e->any == TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY ? "capnp_any_cap_peek(capnp_list_any(l, i))"
-                                                                          : "capnp_list_any(l, i)";
+                fmt = e->any == TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY
+                              ? "capnp_any_cap_peek(capnp_list_any(l, i))"
+                              : "capnp_list_any(l, i)";
                 gen_fn(g, e->read, at, params, "return %s;", fmt);
                 return;
         case TYPE_LIST:
                 inner = ctype_element(g->q, e);
-                gen_fn(g, e->read, at, params, e->wrapped ? "return (%s){ capnp_any_list(capnp_list_any(l, i), %s, NULL) };"
-                                                          : "return %.0scapnp_any_list(capnp_list_any(l, i), %s, NULL);",
+                gen_fn(g, e->read, at, params,
+                       e->wrapped ? "return (%s){ capnp_any_list(capnp_list_any(l, i), %s, NULL) };"
+                                  : "return %.0scapnp_any_list(capnp_list_any(l, i), %s, NULL);",
                        e->read, inner.size);
                 return;
         default:
@@ -171,10 +189,11 @@ static void nested_list_setter(struct gen *g, const struct field *f, const struc
         const char *upper = inner.node && inner.node->upper ? inner.node->upper : "", *v;
 
         if (inner.which == TYPE_STRUCT)
-                v = mem_fmt(g->mem, "capnp_abuilder_init_structs(capnp_lbuilder_any(l, i), n, %s_WORDS, %s_PTRS)", upper,
-                            upper);
+                v = mem_fmt(g->mem, "capnp_abuilder_init_structs(%s, n, %s_WORDS, %s_PTRS)",
+                            "capnp_lbuilder_any(l, i)", upper, upper);
         else
-                v = mem_fmt(g->mem, "capnp_abuilder_init_list(capnp_lbuilder_any(l, i), %s, n)", inner.size);
+                v = mem_fmt(g->mem, "capnp_abuilder_init_list(capnp_lbuilder_any(l, i), %s, n)",
+                            inner.size);
         if (e->wrapped)
                 v = mem_fmt(g->mem, "(%s){ %s }", e->build, v);
         gen_fn(g, e->build, mem_fmt(g->mem, "%s_init_%s_at", f->owner->name, f->own),
@@ -184,7 +203,8 @@ static void nested_list_setter(struct gen *g, const struct field *f, const struc
 static void element_setter(struct gen *g, const struct field *f, const struct ctype *e)
 {
         const char *set = mem_fmt(g->mem, "%s_set_%s_at", f->owner->name, f->own);
-        const char *params = mem_fmt(g->mem, "capnp_lbuilder l, uint32_t i, %sv", gen_spaced(g, e->read));
+        const char *params =
+                mem_fmt(g->mem, "capnp_lbuilder l, uint32_t i, %sv", gen_spaced(g, e->read));
         const char *slot = "capnp_lbuilder_any(l, i)";
 
         switch (e->which) {
@@ -192,7 +212,9 @@ static void element_setter(struct gen *g, const struct field *f, const struct ct
                 return;
         case TYPE_TEXT:
                 gen_fn(g, "void", set, "capnp_lbuilder l, uint32_t i, const char *s",
-                       "capnp_abuilder_set_text(%s, (capnp_text){ s, s ? (uint32_t)strlen(s) : 0 });", slot);
+                       "capnp_abuilder_set_text(%s, "
+                       "(capnp_text){ s, s ? (uint32_t)strlen(s) : 0 });",
+                       slot);
                 return;
         case TYPE_DATA:
                 gen_fn(g, "void", set, params, "capnp_abuilder_set_data(%s, v);", slot);
@@ -204,7 +226,8 @@ static void element_setter(struct gen *g, const struct field *f, const struct ct
                 if (e->any == TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY)
                         gen_fn(g, "void", set, params, "capnp_abuilder_set_cap(%s, v);", slot);
                 else
-                        gen_fn(g, "capnp_abuilder", mem_fmt(g->mem, "%s_build_%s_at", f->owner->name, f->own),
+                        gen_fn(g, "capnp_abuilder",
+                               mem_fmt(g->mem, "%s_build_%s_at", f->owner->name, f->own),
                                "capnp_lbuilder l, uint32_t i", "return %s;", slot);
                 return;
         case TYPE_LIST:
@@ -222,8 +245,8 @@ static void changes(struct gen *g, const struct field *f)
         const char *object = mem_fmt(g->mem, "%s_builder b", f->owner->name);
 
         for (unsigned i = 0; i < n; i++)
-                gen_fn(g, v[i].ret, mem_fmt(g->mem, "%s_%s", f->owner->name, v[i].verb), change_params(g, object, &v[i]),
-                       "%s", v[i].body);
+                gen_fn(g, v[i].ret, mem_fmt(g->mem, "%s_%s", f->owner->name, v[i].verb),
+                       change_params(g, object, &v[i]), "%s", v[i].body);
 }
 
 static void field_functions(struct gen *g, const struct field *f)

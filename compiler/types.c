@@ -1,36 +1,53 @@
 /*
  * What a schema type is in C.
  *
- * Primitives are C's own. Everything of a declared type is a struct of one member around the library's view, so that
- * the C compiler keeps a foo_reader and a bar_reader apart at no cost. Type parameters are AnyPointer: C has no
- * generics, and brands say nothing about bytes.
+ * Primitives are C's own. Everything of a declared type is a struct of one member around the
+ * library's view, so that the C compiler keeps a foo_reader and a bar_reader apart at no cost. Type
+ * parameters are AnyPointer: C has no generics, and brands say nothing about bytes.
  */
 #include "types.h"
+
+#include "names.h"
 
 #include <inttypes.h>
 #include <math.h>
 
 /* By enum type_which. */
 static const struct ctype simple_types[] = {
-        [TYPE_VOID] = { .read = "void", .size = "CAPNP_SIZE_VOID" },
-        [TYPE_BOOL] = { .read = "bool", .access = "bool", .size = "CAPNP_SIZE_BIT", .bits = 1 },
-        [TYPE_INT8] = { .read = "int8_t", .access = "i8", .size = "CAPNP_SIZE_BYTE", .bits = 8 },
-        [TYPE_INT16] = { .read = "int16_t", .access = "i16", .size = "CAPNP_SIZE_TWO", .bits = 16 },
-        [TYPE_INT32] = { .read = "int32_t", .access = "i32", .size = "CAPNP_SIZE_FOUR", .bits = 32 },
-        [TYPE_INT64] = { .read = "int64_t", .access = "i64", .size = "CAPNP_SIZE_EIGHT", .bits = 64 },
-        [TYPE_UINT8] = { .read = "uint8_t", .access = "u8", .size = "CAPNP_SIZE_BYTE", .bits = 8 },
-        [TYPE_UINT16] = { .read = "uint16_t", .access = "u16", .size = "CAPNP_SIZE_TWO", .bits = 16 },
-        [TYPE_UINT32] = { .read = "uint32_t", .access = "u32", .size = "CAPNP_SIZE_FOUR", .bits = 32 },
-        [TYPE_UINT64] = { .read = "uint64_t", .access = "u64", .size = "CAPNP_SIZE_EIGHT", .bits = 64 },
-        [TYPE_FLOAT32] = { .read = "float", .access = "f32", .size = "CAPNP_SIZE_FOUR", .bits = 32 },
-        [TYPE_FLOAT64] = { .read = "double", .access = "f64", .size = "CAPNP_SIZE_EIGHT", .bits = 64 },
-        [TYPE_TEXT] = { .read = "capnp_text", .size = "CAPNP_SIZE_POINTER", .pointer = true },
-        [TYPE_DATA] = { .read = "capnp_data", .build = "uint8_t *", .size = "CAPNP_SIZE_POINTER", .pointer = true },
-        [TYPE_LIST] = { .read = "capnp_list", .build = "capnp_lbuilder", .size = "CAPNP_SIZE_POINTER", .pointer = true },
-        [TYPE_ENUM] = { .access = "u16", .size = "CAPNP_SIZE_TWO", .bits = 16 },
-        [TYPE_STRUCT] = { .size = "CAPNP_SIZE_COMPOSITE", .pointer = true },
-        [TYPE_INTERFACE] = { .size = "CAPNP_SIZE_POINTER", .pointer = true },
-        [TYPE_ANY_POINTER] = { .read = "capnp_any", .size = "CAPNP_SIZE_POINTER", .pointer = true },
+        [TYPE_VOID] = {.read = "void", .size = "CAPNP_SIZE_VOID"},
+        [TYPE_BOOL] = {.read = "bool", .access = "bool", .size = "CAPNP_SIZE_BIT", .bits = 1},
+        [TYPE_INT8] = {.read = "int8_t", .access = "i8", .size = "CAPNP_SIZE_BYTE", .bits = 8},
+        [TYPE_INT16] = {.read = "int16_t", .access = "i16", .size = "CAPNP_SIZE_TWO", .bits = 16},
+        [TYPE_INT32] = {.read = "int32_t", .access = "i32", .size = "CAPNP_SIZE_FOUR", .bits = 32},
+        [TYPE_INT64] = {.read = "int64_t", .access = "i64", .size = "CAPNP_SIZE_EIGHT", .bits = 64},
+        [TYPE_UINT8] = {.read = "uint8_t", .access = "u8", .size = "CAPNP_SIZE_BYTE", .bits = 8},
+        [TYPE_UINT16] = {.read = "uint16_t", .access = "u16", .size = "CAPNP_SIZE_TWO", .bits = 16},
+        [TYPE_UINT32] = {.read = "uint32_t",
+                         .access = "u32",
+                         .size = "CAPNP_SIZE_FOUR",
+                         .bits = 32},
+        [TYPE_UINT64] = {.read = "uint64_t",
+                         .access = "u64",
+                         .size = "CAPNP_SIZE_EIGHT",
+                         .bits = 64},
+        [TYPE_FLOAT32] = {.read = "float", .access = "f32", .size = "CAPNP_SIZE_FOUR", .bits = 32},
+        [TYPE_FLOAT64] = {.read = "double",
+                          .access = "f64",
+                          .size = "CAPNP_SIZE_EIGHT",
+                          .bits = 64},
+        [TYPE_TEXT] = {.read = "capnp_text", .size = "CAPNP_SIZE_POINTER", .pointer = true},
+        [TYPE_DATA] = {.read = "capnp_data",
+                       .build = "uint8_t *",
+                       .size = "CAPNP_SIZE_POINTER",
+                       .pointer = true},
+        [TYPE_LIST] = {.read = "capnp_list",
+                       .build = "capnp_lbuilder",
+                       .size = "CAPNP_SIZE_POINTER",
+                       .pointer = true},
+        [TYPE_ENUM] = {.access = "u16", .size = "CAPNP_SIZE_TWO", .bits = 16},
+        [TYPE_STRUCT] = {.size = "CAPNP_SIZE_COMPOSITE", .pointer = true},
+        [TYPE_INTERFACE] = {.size = "CAPNP_SIZE_POINTER", .pointer = true},
+        [TYPE_ANY_POINTER] = {.read = "capnp_any", .size = "CAPNP_SIZE_POINTER", .pointer = true},
 };
 
 static const char *node_name(const struct node *n)
@@ -67,7 +84,7 @@ static void describe_any(type_reader t, struct ctype *c)
 struct ctype ctype_of(const struct request *q, type_reader t)
 {
         enum type_which which = type_which(t);
-        struct ctype c = { .read = "void", .size = "CAPNP_SIZE_VOID" };
+        struct ctype c = {.read = "void", .size = "CAPNP_SIZE_VOID"};
 
         if ((size_t)which < sizeof(simple_types) / sizeof(simple_types[0]))
                 c = simple_types[which];
@@ -79,7 +96,7 @@ struct ctype ctype_of(const struct request *q, type_reader t)
                 break;
         case TYPE_ENUM:
                 c.node = request_find(q, type_enum_type_id(type_enum(t)));
-                c.read = mem_fmt(q->mem, "enum %s", node_name(c.node));
+                c.read = mem_fmt(q->mem, "enum %s", name_bare(q->mem, node_name(c.node)));
                 break;
         case TYPE_STRUCT:
                 c.node = request_find(q, type_struct_type_id(type_struct(t)));
@@ -123,7 +140,7 @@ uint16_t node_ptrs(const struct node *n)
         return n ? node_struct_pointer_count(node_struct(n->r)) : 0;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static const char *float_literal(struct mem *m, double v, const char *suffix)
 {
@@ -150,15 +167,8 @@ static const char *signed_literal(struct mem *m, int64_t v, bool wide)
         return mem_fmt(m, "%" PRId64, v);
 }
 
-static const char *enum_literal(const struct request *q, const struct ctype *t, uint16_t v)
+const char *value_literal(struct mem *m, value_reader v)
 {
-        return mem_fmt(q->mem, "(%s)%u", t->read, v);
-}
-
-const char *value_literal(const struct request *q, const struct ctype *t, value_reader v)
-{
-        struct mem *m = q->mem;
-
         switch (value_which(v)) {
         case VALUE_BOOL:
                 return value_bool(v) ? "true" : "false";
@@ -183,7 +193,7 @@ const char *value_literal(const struct request *q, const struct ctype *t, value_
         case VALUE_FLOAT64:
                 return float_literal(m, value_float64(v), "");
         case VALUE_ENUM:
-                return enum_literal(q, t, value_enum(v));
+                return mem_fmt(m, "%u", value_enum(v));
         default:
                 return "0";
         }

@@ -15,7 +15,8 @@ struct ctype {
         uint32_t bits;      /* in a data section; 0 for pointers and void */
         bool pointer;       /* lives in the pointer section */
         bool wrapped;       /* a list with a struct of its own around capnp_list */
-        struct node *node;  /* of an enum, struct or interface; of a list: its element's; may be NULL */
+        struct node
+                *node; /* of an enum, struct or interface; of a list: its element's; may be NULL */
         type_reader element; /* of a list */
 };
 
@@ -29,8 +30,8 @@ struct node *ctype_needs(const struct request *q, type_reader t);
 uint16_t node_words(const struct node *n);
 uint16_t node_ptrs(const struct node *n);
 
-/* A C expression for a primitive value of a type. */
-const char *value_literal(const struct request *q, const struct ctype *t, value_reader v);
+/* A C expression for a primitive value; of an enum, its number. */
+const char *value_literal(struct mem *m, value_reader v);
 /* The slot of a pointer value other than text and data. */
 capnp_any value_slot(value_reader v);
 

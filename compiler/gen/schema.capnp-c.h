@@ -362,7 +362,7 @@ static inline void node_struct_set_data_word_count(node_struct_builder b, uint16
 static inline uint16_t node_struct_pointer_count(node_struct_reader r) { return capnp_reader_u16(r.r, 24, 0); }
 static inline void node_struct_set_pointer_count(node_struct_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 24, v, 0); }
 
-static inline enum element_size node_struct_preferred_list_encoding(node_struct_reader r) { return (enum element_size)capnp_reader_u16(r.r, 26, (enum element_size)0); }
+static inline enum element_size node_struct_preferred_list_encoding(node_struct_reader r) { return (enum element_size)capnp_reader_u16(r.r, 26, 0); }
 static inline void node_struct_set_preferred_list_encoding(node_struct_builder b, enum element_size v) { capnp_builder_set_u16(b.b, 26, (uint16_t)v, 0); }
 
 static inline bool node_struct_is_group(node_struct_reader r) { return capnp_reader_bool(r.r, 224, false); }

@@ -2,9 +2,10 @@
  * @file
  * Schemas inside a program: what generated code says about the declarations of a schema file.
  *
- * Generated code ends each header with one struct capnp_schema_file (conf.capnp: conf_capnp_schema).
- * It is constant data; nothing registers it anywhere. The dynamic layer takes a file, and follows
- * its imports, when a program wants to read or print messages by their schema at run time.
+ * Generated code ends each header with one struct capnp_schema_file (conf.capnp:
+ * conf_capnp_schema). It is constant data; nothing registers it anywhere. The dynamic layer takes a
+ * file, and follows its imports, when a program wants to read or print messages by their schema at
+ * run time.
  */
 #ifndef CAPOS_CAPNP_SCHEMA_H
 #define CAPOS_CAPNP_SCHEMA_H
@@ -20,17 +21,20 @@ struct capnp_schema_node {
 
 /** A schema file: its declarations, and the files its types come from. */
 struct capnp_schema_file {
-        uint64_t id;                                    /**< the file's id */
-        const char *name;                               /**< as given to the schema compiler */
-        const struct capnp_schema_node *nodes;          /**< the file itself first; then parents before
-                                                             what is nested in them; groups, and the
-                                                             structs of method parameters and results,
-                                                             included */
-        const struct capnp_schema_file *const *imports; /**< files whose types are used; may be NULL
-                                                             when nimports is 0 */
-        uint32_t nnodes;                                /**< entries of nodes */
-        uint32_t nimports;                              /**< entries of imports. Files may import each
-                                                             other: mind the circle. */
+        uint64_t id;      /**< the file's id */
+        const char *name; /**< as given to the schema compiler */
+        /**
+         * The file itself first; then parents before what is nested in them. Groups, and the
+         * structs of method parameters and results, are included.
+         */
+        const struct capnp_schema_node *nodes;
+        /**
+         * Files whose types are used; may be NULL when nimports is 0. Files may import each other:
+         * mind the circle.
+         */
+        const struct capnp_schema_file *const *imports;
+        uint32_t nnodes;   /**< entries of nodes */
+        uint32_t nimports; /**< entries of imports */
 };
 
 #endif

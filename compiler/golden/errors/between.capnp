@@ -1,0 +1,2 @@
+@0xf8282553c89f75ad;
+using Alias = import "far.capnp".Far;

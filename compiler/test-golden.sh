@@ -1,0 +1,81 @@
+#!/bin/sh
+# Regenerates what is checked in and compares: test-golden.sh CAPNP CAPNPC_C SOURCE_ROOT [--update]
+#
+#   golden/X.capnp        with golden/X.capnp-c.{h,c}: the output, to the byte
+#   golden/errors/X.capnp with X.expected: what is said; the run fails and leaves no file
+#   gen/schema.capnp-c.*  what the compiler reads its input with
+#
+# --update writes the outputs instead, for a person to read the difference before it is committed.
+set -u
+capnp=$1 plugin=$2 root=$3 update=${4:-}
+here=$root/compiler
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+passed=0 failed=0
+
+verdict() { # verdict WHAT STATUS
+        if [ "$2" -eq 0 ]; then
+                passed=$((passed + 1))
+        else
+                failed=$((failed + 1))
+                echo "FAILED: $1"
+        fi
+}
+
+compare() { # compare FOLDER FILE: the output FILE with the one checked in below FOLDER
+        if [ "$update" = --update ]; then
+                cp "$out/$2" "$1/${2##*/}"
+        fi
+        diff -u "$1/${2##*/}" "$out/$2"
+        verdict "${2##*/}" $?
+}
+
+"$here/generate.sh" "$capnp" "$plugin" "$root/schema" "$out" "$here"/golden/*.capnp
+verdict 'generating the goldens' $?
+for f in "$here"/golden/*.capnp; do
+        compare "$here/golden" "${f##*/}-c.h"
+        compare "$here/golden" "${f##*/}-c.c"
+done
+
+for f in "$here"/golden/errors/*.expected; do
+        rm -rf "$out/e"
+        mkdir "$out/e"
+        f=${f%.expected}
+        if "$here/generate.sh" "$capnp" "$plugin" "$root/schema" "$out/e" "$f.capnp" 2>"$out/said"; then
+                verdict "${f##*/} succeeds" 1
+        fi
+        grep -v 'plugin failed' "$out/said" | diff -u "$f.expected" -
+        verdict "${f##*/} says" $?
+        [ -z "$(ls -A "$out/e")" ]
+        verdict "${f##*/} leaves no file" $?
+done
+
+# One wrong file of several: none is written.
+rm -rf "$out/e"
+mkdir "$out/e"
+"$here/generate.sh" "$capnp" "$plugin" "$root/schema" "$out/e" "$here/golden/anys.capnp" \
+        "$here/golden/errors/collision.capnp" 2>/dev/null
+[ -z "$(ls -A "$out/e")" ]
+verdict 'one wrong file of two' $?
+
+# Input that is no request.
+for bytes in '' '\0\0\0\0\377\377\377\177' 'no request at all, but some bytes!'; do
+        # shellcheck disable=SC2059
+        (cd "$out/e" && printf "$bytes" | "$plugin" 2>/dev/null)
+        [ $? -eq 1 ]
+        verdict "input '$bytes'" $?
+done
+
+# The schema of schemas as this release of the reference has it; another release adds to it.
+schema=$(dirname "$(dirname "$capnp")")/include
+if [ "$("$capnp" --version)" = "Cap'n Proto version 0.9.2" ]; then
+        "$capnp" compile -o- --src-prefix="$schema" "$schema/capnp/schema.capnp" |
+                (cd "$out" && "$plugin" --no-doc)
+        verdict 'generating schema.capnp' $?
+        compare "$here/gen" capnp/schema.capnp-c.h
+        compare "$here/gen" capnp/schema.capnp-c.c
+fi
+
+[ -z "${CAPOS_TEST_COUNTS:-}" ] || echo "test-golden $passed $failed" >>"$CAPOS_TEST_COUNTS"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
