@@ -243,7 +243,14 @@ CAPNP_PUBLIC int capnp_unpack(const void *in, size_t len, void *out, size_t room
  * @param i  which pointer; one that the struct does not have reads as null
  * @return   the slot
  */
-CAPNP_PUBLIC capnp_any capnp_reader_any(capnp_reader r, uint16_t i);
+static inline capnp_any capnp_reader_any(capnp_reader r, uint16_t i)
+{
+        if (i >= r.ptrs)
+                return (capnp_any){0};
+
+        return (capnp_any){r.m, (const uint64_t *)(const void *)(r.d + r.bytes) + i, r.seg,
+                           r.depth};
+}
 
 /**
  * What a slot holds, without following it further than its landing pads.
@@ -265,7 +272,8 @@ CAPNP_PUBLIC capnp_reader capnp_any_struct(capnp_any a, const uint64_t *dflt);
 /**
  * The list a slot points to, with elements of at least the expected size (upgrade rules of the
  * encoding specification: a list of structs may stand where a primitive or pointer list is
- * expected and the other way round, bits excepted).
+ * expected and the other way round, bits excepted). Any list can be read as one of
+ * CAPNP_SIZE_VOID: so code without a schema finds what is there, in the list's size.
  *
  * @param a     the slot
  * @param size  what the schema says
@@ -346,8 +354,9 @@ static inline capnp_any capnp_list_any(capnp_list l, uint32_t i)
         if (i >= l.len || !l.ptrs)
                 return (capnp_any){0};
 
-        return (capnp_any){l.m, (const uint64_t *)(const void *)(l.d + (uint64_t)i * l.step / 8 + l.bytes),
-                           l.seg, l.depth};
+        return (capnp_any){
+                l.m, (const uint64_t *)(const void *)(l.d + (uint64_t)i * l.step / 8 + l.bytes),
+                l.seg, l.depth};
 }
 
 /* ---- reading: data ------------------------------------------------------------------------ */
@@ -355,7 +364,7 @@ static inline capnp_any capnp_list_any(capnp_list l, uint32_t i)
 /** @cond internal: one checked load for every width */
 static inline bool capnp_i_fits(uint32_t bytes, uint32_t off, uint32_t size)
 {
-        return off < bytes && size <= bytes - off;
+        return (uint64_t)off + size <= bytes;
 }
 
 #define CAPNP_I_READ(name, type, bits)                                                            \
@@ -572,7 +581,7 @@ CAPNP_PUBLIC capnp_lbuilder capnp_abuilder_list(capnp_abuilder a, enum capnp_siz
                                                 const uint64_t *dflt);
 
 /**
- * Puts a copy of a text into a slot; a NUL is added.
+ * Puts a copy of a text into a slot; a NUL is added. The text may be in the same message.
  *
  * @param a  the slot
  * @param t  the text; p NULL empties the slot

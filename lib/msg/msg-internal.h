@@ -70,7 +70,8 @@ void capnp_i_msg_deinit(capnp_msg *m);
 uint64_t *capnp_i_msg_alloc(capnp_msg *m, uint32_t words, uint32_t *ret_seg);
 /* The same, not zeroed. */
 uint64_t *capnp_i_msg_grab(capnp_msg *m, uint64_t words, uint32_t *ret_seg);
-/* Adds a capability (takes the reference, also on failure). ret: its index, or UINT32_MAX, marked. */
+/* Adds a capability (takes the reference, also on failure). ret: its index, or UINT32_MAX, marked.
+ */
 uint32_t capnp_i_msg_add_cap(capnp_msg *m, capnp_cap *cap);
 /* Gives one back; its index is not used again unless it was the last. */
 void capnp_i_msg_drop_cap(capnp_msg *m, uint32_t i);

@@ -18,6 +18,10 @@ enum { PTR_STRUCT, PTR_LIST, PTR_FAR, PTR_OTHER };
 /* A pointer to a struct of no words: offset -1, so that it differs from a null pointer. */
 #define PTR_EMPTY UINT64_C(0xfffffffc)
 
+/* The kind and element size of a text or data. */
+#define PTR_BYTES_MASK (UINT64_C(7) << 32 | 3)
+#define PTR_BYTES      ((uint64_t)CAPNP_SIZE_BYTE << 32 | PTR_LIST)
+
 /* ---- bits --------------------------------------------------------------------------------- */
 
 /* Words are loaded and stored so, because nobody knows as what the caller declared its bytes. */

@@ -45,15 +45,6 @@ static inline bool any_may_enter(capnp_any a)
         return a.depth || capnp_i_ptr_refuse(a.m, CAPNP_E_LIMIT);
 }
 
-capnp_any capnp_reader_any(capnp_reader r, uint16_t i)
-{
-        if (i >= r.ptrs)
-                return (capnp_any){0};
-
-        return (capnp_any){r.m, (const uint64_t *)(const void *)(r.d + r.bytes) + i, r.seg,
-                           r.depth};
-}
-
 enum capnp_what capnp_any_what(capnp_any a)
 {
         static const uint8_t whats[4] = {CAPNP_WHAT_STRUCT, CAPNP_WHAT_LIST, CAPNP_WHAT_BAD,
@@ -194,16 +185,14 @@ capnp_list capnp_any_list(capnp_any a, enum capnp_size size, const uint64_t *dfl
 /* A list of bytes; NULL: marked. */
 static inline const uint8_t *any_bytes(capnp_any a, const struct ptr_target *t, uint32_t *ret_len)
 {
-        uint64_t half = PTR_LIST | (uint64_t)CAPNP_SIZE_BYTE << 32;
-
-        if (!any_expect(a, (t->w & (UINT64_C(7) << 32 | 3)) == half))
+        if (!any_expect(a, (t->w & PTR_BYTES_MASK) == PTR_BYTES))
                 return NULL;
 
         *ret_len = ptr_count(t->w);
         return (const uint8_t *)ptr_claim(a.m, t, ((uint64_t)*ret_len + 7) / 8);
 }
 
-capnp_text capnp_any_text(capnp_any a, capnp_text dflt)
+__attribute__((noinline)) static capnp_text text_slow(capnp_any a, capnp_text dflt)
 {
         struct ptr_target t;
         const uint8_t *p;
@@ -220,6 +209,34 @@ capnp_text capnp_any_text(capnp_any a, capnp_text dflt)
         if (!p || !any_expect(a, n > 0 && p[n - 1] == 0))
                 return (capnp_text){"", 0};
 
+        return (capnp_text){(const char *)p, n - 1};
+}
+
+/* The slow way's checks for a near pointer; whatever fails one is done again there. */
+capnp_text capnp_any_text(capnp_any a, capnp_text dflt)
+{
+        const struct capnp_i_segment *s;
+        const uint8_t *p;
+        uint64_t w, at, words;
+        uint32_t n;
+
+        if (!a.m || !a.p)
+                return text_slow(a, dflt);
+
+        w = ptr_load(a.p);
+        s = &a.m->segs[a.seg];
+        n = ptr_count(w);
+        at = (uint64_t)(ptr_at(s->base, a.p) + 1 + ptr_offset(w));
+        words = ((uint64_t)n + 7) / 8;
+        if ((w & PTR_BYTES_MASK) != PTR_BYTES || !n || at > s->words || words > s->words - at ||
+            words > a.m->budget)
+                return text_slow(a, dflt);
+
+        p = (const uint8_t *)(s->base + at);
+        if (p[n - 1])
+                return text_slow(a, dflt);
+
+        a.m->budget -= words;
         return (capnp_text){(const char *)p, n - 1};
 }
 

@@ -8,52 +8,18 @@
  * zero bytes, as the reference does, so that both write the same bytes.
  *
  * Both directions go forward once over the input and write only what was checked to fit. A NULL
- * output measures: the same code counts and does not write.
+ * output measures: the same code counts and does not write. What is here handles everything; most
+ * words never come here where wire-pack-x86.c is built in.
  */
+#include "wire-pack.h"
+
 #include <capos/capnp-msg.h>
-
-enum { PACK_WORD = 8, PACK_RUN = 255, PACK_MOST = 10 }; /* tag, eight bytes, count */
-
-#define PACK_LOW UINT64_C(0x0101010101010101)
-
-static uint64_t pack_load(const uint8_t *p)
-{
-        uint64_t w;
-
-        memcpy(&w, p, sizeof(w));
-        return w;
-}
 
 /* Bit i: byte i of the word is not zero. */
 static unsigned pack_tag(uint64_t w)
 {
-        uint64_t low7 = PACK_LOW * 0x7f;
-        uint64_t set = ((((w & low7) + low7) | w) >> 7) & PACK_LOW;
-
         /* The multiplication moves bit 8i to bit 56 + i; no two products meet below that. */
-        return (unsigned)((set * UINT64_C(0x0102040810204080)) >> 56);
-}
-
-static bool pack_is_plain(uint64_t w)
-{
-        return __builtin_popcount(pack_tag(w)) >= 7;
-}
-
-/* How many zero words, or words without two zero bytes, begin at in[0..end); at most 255. */
-static size_t pack_run(const uint8_t *in, const uint8_t *end, bool plain)
-{
-        size_t left = (size_t)(end - in) / PACK_WORD;
-        size_t max = left < PACK_RUN ? left : PACK_RUN, n = 0;
-
-        while (n < max) {
-                uint64_t w = pack_load(in + n * PACK_WORD);
-
-                if (plain ? !pack_is_plain(w) : w != 0)
-                        break;
-                n++;
-        }
-
-        return n;
+        return (unsigned)((pack_set(w) * UINT64_C(0x0102040810204080)) >> 56);
 }
 
 /* The tag and the bytes of one word, without a count. b has room for PACK_MOST. */
@@ -70,36 +36,61 @@ static size_t pack_word(uint8_t *b, uint64_t w, unsigned tag)
         return n;
 }
 
+/* One word with the run behind it. o NULL: measures. 0; CAPNP_E_LIMIT. */
+static int pack_step(const uint8_t **p, const uint8_t *end, uint8_t *o, size_t room,
+                     size_t *ret_len)
+{
+        uint64_t w = pack_load(*p);
+        unsigned tag = pack_tag(w);
+        uint8_t b[PACK_MOST];
+        size_t n = pack_word(b, w, tag), run = 0, plain = 0;
+
+        *p += PACK_WORD;
+        if (tag == 0)
+                run = pack_zeros(*p, end);
+        if (tag == 0xff)
+                run = pack_plains(*p, end);
+        if (tag == 0 || tag == 0xff)
+                b[n++] = (uint8_t)run;
+        if (tag == 0xff)
+                plain = run * PACK_WORD;
+
+        if (o && n + plain > room)
+                return CAPNP_E_LIMIT;
+
+        if (o)
+                memcpy(o, b, n);
+        if (o && plain)
+                memcpy(o + n, *p, plain);
+        *p += run * PACK_WORD;
+        *ret_len = n + plain;
+        return 0;
+}
+
 int capnp_pack(const void *in, size_t len, void *out, size_t room, size_t *ret_len)
 {
         const uint8_t *p = in, *end = len ? p + len : p;
-        uint8_t *o = out, spill[PACK_MOST];
-        size_t used = 0;
+        uint8_t *o = out;
+        size_t used = 0, n;
+        int r;
 
         if (len % PACK_WORD)
                 return CAPNP_E_POISON;
 
-        while (p < end) {
-                uint64_t w = pack_load(p);
-                unsigned tag = pack_tag(w);
-                bool direct = o && room - used >= PACK_MOST;
-                uint8_t *b = direct ? o + used : spill;
-                size_t n = pack_word(b, w, tag), run = 0, plain = 0;
+        if (o && len && room) {
+                struct pack_cursor c = {p, end, o, o + room};
 
-                p += PACK_WORD;
-                if (tag == 0 || tag == 0xff) {
-                        run = pack_run(p, end, tag == 0xff);
-                        b[n++] = (uint8_t)run;
-                        plain = tag ? run * PACK_WORD : 0;
-                }
-                if (o && (n > room - used || plain > room - used - n))
-                        return CAPNP_E_LIMIT;
-                if (o && !direct)
-                        memcpy(o + used, spill, n);
-                if (o && plain)
-                        memcpy(o + used + n, p, plain);
-                used += n + plain;
-                p += run * PACK_WORD;
+                capnp_i_pack_fast(&c);
+                p = c.in;
+                used = (size_t)(c.out - o);
+        }
+
+        while (p < end) {
+                r = pack_step(&p, end, o ? o + used : NULL, room - used, &n);
+                if (r)
+                        return r;
+
+                used += n;
         }
 
         *ret_len = used;
@@ -121,6 +112,14 @@ static uint64_t unpack_word(const uint8_t *in, unsigned tag)
         return w;
 }
 
+/* Set bits of a tag. */
+static size_t unpack_count(unsigned tag)
+{
+        static const uint8_t count[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
+
+        return count[tag & 15] + (size_t)count[tag >> 4];
+}
+
 /*
  * One tag with its bytes: *p moves on, w is its word. 0xff and 0x00 also have *run more words.
  * 0; CAPNP_E_SHORT.
@@ -130,7 +129,7 @@ static int unpack_tag(const uint8_t **p, const uint8_t *end, uint64_t *ret_w, si
         uint8_t spill[8] = {0};
         const uint8_t *bytes = *p + 1;
         unsigned tag = **p;
-        size_t left = (size_t)(end - bytes), n = (size_t)__builtin_popcount(tag);
+        size_t left = (size_t)(end - bytes), n = unpack_count(tag);
         bool counted = tag == 0 || tag == 0xff;
 
         if (n + counted > left)
@@ -153,6 +152,14 @@ int capnp_unpack(const void *in, size_t len, void *out, size_t room, size_t *ret
         const uint8_t *p = in, *end = len ? p + len : p;
         uint8_t *o = out;
         size_t used = 0;
+
+        if (o && len && room) {
+                struct pack_cursor c = {p, end, o, o + room};
+
+                capnp_i_unpack_fast(&c);
+                p = c.in;
+                used = (size_t)(c.out - o);
+        }
 
         while (p < end) {
                 bool plain = *p == 0xff;
