@@ -134,14 +134,14 @@ static struct promise *call_find_pipe(struct call *c, const uint16_t *path, uint
         for (l = c->pipes.next; l != &c->pipes; l = l->next) {
                 struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
 
-                if (p->npath == n && !memcmp(p->path, path, n * sizeof(*path)))
+                if (p->npath == n && (!n || !memcmp(p->path, path, n * sizeof(*path))))
                         return p;
         }
 
         return NULL;
 }
 
-static capnp_cap *call_new_pipe(struct call *c, const uint16_t *path, uint16_t n)
+capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t n)
 {
         struct promise *p = capnp_i_promise_make(c->vat);
 
@@ -154,7 +154,8 @@ static capnp_cap *call_new_pipe(struct call *c, const uint16_t *path, uint16_t n
                 return NULL;
         }
 
-        memcpy(p->path, path, n * sizeof(*path));
+        if (n)
+                memcpy(p->path, path, n * sizeof(*path));
         p->npath = n;
         p->source = capnp_i_call_ref(c);
         c->callers++;
@@ -176,7 +177,7 @@ capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
                 return capnp_i_call_pipe_outer(c->tail, path, n);
 
         p = call_find_pipe(c, path, n);
-        return p ? capnp_cap_ref(&p->cap) : call_new_pipe(c, path, n);
+        return p ? capnp_cap_ref(&p->cap) : capnp_i_call_new_pipe(c, path, n);
 }
 
 capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_t n)

@@ -278,6 +278,8 @@ void capnp_i_call_drop_caller(struct call *c);
 /* A reference in the (future) results as the callee sees it / as the caller does. Owned. */
 capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n);
 capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_t n);
+/* A new inner one, although there may be one for the path. */
+capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t n);
 /* The result's reference at a path, once returned. Borrowed. */
 capnp_cap *capnp_i_call_result_cap(struct call *c, const uint16_t *path, uint16_t n);
 /* c's results will be those of t. Takes a caller's place at t. */

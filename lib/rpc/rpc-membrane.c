@@ -186,6 +186,30 @@ static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
         return 0;
 }
 
+/*
+ * References to results that were handed out before the call got here are on the outer side of the
+ * wall. What they will be from now on is a reference of the inner side, wrapped.
+ */
+static void membrane_cross_pipes(struct wrap *w, struct call *c)
+{
+        struct capnp_i_list outer, *l;
+
+        capnp_i_list_init(&outer);
+        capnp_i_list_splice(&outer, &c->pipes);
+        while ((l = outer.next) != &outer) {
+                struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
+                capnp_cap *inner = capnp_i_call_new_pipe(c, p->path, p->npath);
+                capnp_cap *wrapped = capnp_i_membrane_cross(w->membrane, inner, !w->inward);
+
+                if (wrapped)
+                        capnp_i_promise_settle(p, wrapped);
+                else
+                        capnp_i_promise_settle_broken(p, CAPNP_OVERLOADED, "out of memory");
+                capnp_cap_unref(wrapped);
+                capnp_cap_unref(inner);
+        }
+}
+
 bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
 {
         capnp_membrane *m = w->membrane;
@@ -215,6 +239,7 @@ bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
                 return false;
         }
 
+        membrane_cross_pipes(w, c);
         return true;
 }
 

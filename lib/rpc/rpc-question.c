@@ -221,7 +221,7 @@ static struct peek *question_find_peek(struct call *c, const uint16_t *path, uin
         struct peek *k;
 
         for (k = c->peeks; k; k = k->next)
-                if (k->npath == n && !memcmp(k->path, path, n * sizeof(*path)))
+                if (k->npath == n && (!n || !memcmp(k->path, path, n * sizeof(*path))))
                         return k;
 
         return NULL;
@@ -248,7 +248,8 @@ capnp_cap *capnp_question_cap_peek(capnp_question *q, const uint16_t *path, unsi
 
         k->cap = capnp_i_call_pipe_outer(c, path, (uint16_t)n);
         k->npath = (uint16_t)n;
-        memcpy(k->path, path, n * sizeof(*path));
+        if (n)
+                memcpy(k->path, path, n * sizeof(*path));
         k->next = c->peeks;
         c->peeks = k;
         return k->cap;

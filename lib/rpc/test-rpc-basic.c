@@ -1,0 +1,439 @@
+/*
+ * The core between two vats: calls, pipelining, promises and their order, tail calls, cancellation,
+ * membranes, and that nothing is left in any table afterwards.
+ */
+#include "test-rpc-rig.h"
+
+enum { ADD_ONE, MAKE, ECHO, HANG, FAIL, LATER, TAIL, CALL_IT, SILENT };
+
+struct host {
+        capnp_vat *vat;
+        capnp_answer *kept;
+        capnp_promise *promise;
+        unsigned canceled, made, gone, served;
+        uint64_t log[256];
+};
+
+static int host_serve(void *self, capnp_answer *a);
+
+static void host_gone(void *self)
+{
+        ((struct host *)self)->gone++;
+}
+
+static void host_canceled(capnp_answer *a, void *arg)
+{
+        struct host *h = arg;
+
+        h->canceled++;
+        h->kept = NULL;
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+static int host_make(struct host *h, capnp_answer *a)
+{
+        capnp_cap *c = NULL;
+        int r = capnp_cap_new_dispatch(h->vat, host_serve, host_gone, h, &c);
+
+        if (r)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+
+        h->made++;
+        r = reply(a, 0, c);
+        capnp_cap_unref(c);
+        return r;
+}
+
+static int host_later(struct host *h, capnp_answer *a)
+{
+        capnp_cap *c = NULL;
+        int r = capnp_promise_new(h->vat, &h->promise, &c);
+
+        if (r)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+
+        r = reply(a, 0, c);
+        capnp_cap_unref(c);
+        return r;
+}
+
+static int host_serve(void *self, capnp_answer *a)
+{
+        struct host *h = self;
+        capnp_question *q;
+
+        if (h->served < 256)
+                h->log[h->served] = asked_word(a);
+        h->served++;
+        switch (capnp_answer_method(a)) {
+        case ADD_ONE:
+                return reply(a, asked_word(a) + 1, NULL);
+        case MAKE:
+                return host_make(h, a);
+        case ECHO:
+                return reply(a, 0, asked_cap(a));
+        case HANG:
+                h->kept = a;
+                return capnp_answer_keep(a, host_canceled, h);
+        case FAIL:
+                return capnp_answer_fail(a, (enum capnp_kind)asked_word(a), "reason %d", 7);
+        case LATER:
+                return host_later(h, a);
+        case TAIL:
+                q = ask(h->vat, asked_cap(a), (uint16_t)asked_word(a), 41, NULL);
+                return capnp_answer_tail(a, q);
+        default:
+                return capnp_answer_fail(a, CAPNP_UNIMPLEMENTED, "no such method");
+        }
+}
+
+static struct rig g;
+static struct host ha, hb; /* what vat a and vat b serve with */
+static capnp_cap *root;    /* b's bootstrap object, as a has it */
+
+static int start(void)
+{
+        int r;
+
+        ha = hb = (struct host){0};
+        root = NULL;
+        r = rig_open(&g, host_serve, &hb);
+        ha.vat = g.a.vat;
+        hb.vat = g.b.vat;
+        if (!r)
+                r = capnp_rpc_bootstrap(g.a.rpc, &root);
+        return r;
+}
+
+/* Everything dropped: nothing may be left but what a connection always has. */
+static void finish(void)
+{
+        root = capnp_cap_unref(root);
+        rig_run(&g);
+        rig_empty(g.a.rpc);
+        rig_empty(g.b.rpc);
+        CHECK_EQ(hb.made, hb.gone);
+        CHECK_EQ(ha.made, ha.gone);
+        rig_close(&g);
+}
+
+static int run(capnp_question *q)
+{
+        if (q && !capnp_question_is_done(q))
+                capnp_question_send(q, NULL, NULL);
+        rig_run(&g);
+        return capnp_question_result(q);
+}
+
+static uint64_t word(capnp_question *q)
+{
+        return capnp_reader_u64(capnp_question_response(q), 0, 0);
+}
+
+TEST(call_and_return)
+{
+        capnp_question *q;
+
+        CHECK_OK(start());
+        q = ask(g.a.vat, root, ADD_ONE, 41, NULL);
+        CHECK_OK(run(q));
+        CHECK_EQ(word(q), 42);
+        capnp_question_free(q);
+        finish();
+}
+
+TEST(pipeline_hundred_deep)
+{
+        capnp_question *q[100];
+        capnp_cap *at;
+        int i;
+
+        CHECK_OK(start());
+        at = root;
+        for (i = 0; i < 100; i++) {
+                q[i] = ask(g.a.vat, at, MAKE, (uint64_t)i, NULL);
+                at = result_cap(q[i]);
+        }
+        CHECK_OK(run(q[99]));
+        for (i = 0; i < 100; i++) {
+                CHECK_EQ(hb.log[i], (uint64_t)i);
+                capnp_question_free(q[i]);
+        }
+        finish();
+        CHECK_EQ(hb.gone, 100);
+}
+
+TEST(exceptions_keep_kind_and_reason)
+{
+        uint64_t k;
+
+        CHECK_OK(start());
+        for (k = 0; k < 4; k++) {
+                capnp_question *q = ask(g.a.vat, root, FAIL, k, NULL);
+                capnp_question *p = ask(g.a.vat, result_cap(q), ADD_ONE, 0, NULL);
+
+                CHECK(run(p) > 0);
+                CHECK_EQ(capnp_question_exception(q).kind, k);
+                CHECK_STR(capnp_question_exception(q).reason, "reason 7");
+                CHECK_STR(capnp_question_exception(p).reason, "reason 7");
+                capnp_question_free(q);
+                capnp_question_free(p);
+        }
+        finish();
+}
+
+TEST(own_object_comes_home)
+{
+        capnp_cap *mine = NULL;
+        capnp_question *q;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_cap_new_dispatch(g.a.vat, host_serve, host_gone, &ha, &mine));
+        ha.made++;
+        q = ask(g.a.vat, root, ECHO, 0, mine);
+        CHECK_OK(run(q));
+        CHECK_EQ((uintptr_t)capnp_cap_self_peek(result_cap(q), (void *)(uintptr_t)host_serve),
+                 (uintptr_t)&ha);
+        capnp_question_free(q);
+        capnp_cap_unref(mine);
+        finish();
+}
+
+/* Calls made on a promise that leads back here must arrive before calls made on what it became. */
+TEST(embargo_keeps_order)
+{
+        capnp_cap *mine = NULL, *echoed;
+        capnp_question *q, *c[20];
+        int i;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_cap_new_dispatch(g.a.vat, host_serve, host_gone, &ha, &mine));
+        ha.made++;
+        q = ask(g.a.vat, root, ECHO, 0, mine);
+        echoed = result_cap(q);
+        for (i = 0; i < 10; i++) {
+                c[i] = ask(g.a.vat, echoed, ADD_ONE, (uint64_t)i, NULL);
+                capnp_question_send(c[i], NULL, NULL);
+        }
+        while (!capnp_question_is_done(q)) {
+                while (capnp_rpc_step(g.a.vat) || capnp_rpc_step(g.b.vat))
+                        ;
+                if (!rig_move_one(g.a.rpc, g.b.rpc))
+                        CHECK(rig_move_one(g.b.rpc, g.a.rpc));
+        }
+        for (; i < 20; i++) {
+                c[i] = ask(g.a.vat, result_cap(q), ADD_ONE, (uint64_t)i, NULL);
+                capnp_question_send(c[i], NULL, NULL);
+        }
+        rig_run(&g);
+        CHECK_EQ(ha.served, 20);
+        for (i = 0; i < 20; i++) {
+                CHECK_EQ(ha.log[i], (uint64_t)i);
+                CHECK_EQ(word(c[i]), (uint64_t)i + 1);
+                capnp_question_free(c[i]);
+        }
+        capnp_question_free(q);
+        capnp_cap_unref(mine);
+        finish();
+}
+
+TEST(promise_resolves_later)
+{
+        capnp_question *q, *c[6];
+        capnp_cap *target = NULL;
+        int i;
+
+        CHECK_OK(start());
+        q = ask(g.a.vat, root, LATER, 0, NULL);
+        CHECK_OK(run(q));
+        for (i = 0; i < 3; i++) {
+                c[i] = ask(g.a.vat, result_cap(q), ADD_ONE, (uint64_t)i, NULL);
+                CHECK_EQ(run(c[i]), -EAGAIN);
+        }
+        CHECK_OK(capnp_cap_new_dispatch(g.b.vat, host_serve, host_gone, &hb, &target));
+        hb.made++;
+        capnp_promise_resolve(hb.promise, target);
+        capnp_cap_unref(target);
+        for (; i < 6; i++) {
+                c[i] = ask(g.a.vat, result_cap(q), ADD_ONE, (uint64_t)i, NULL);
+                capnp_question_send(c[i], NULL, NULL);
+        }
+        rig_run(&g);
+        for (i = 0; i < 6; i++) {
+                CHECK_EQ(hb.log[1 + i], (uint64_t)i);
+                CHECK_EQ(word(c[i]), (uint64_t)i + 1);
+                capnp_question_free(c[i]);
+        }
+        capnp_question_free(q);
+        finish();
+}
+
+TEST(promise_breaks)
+{
+        capnp_question *q, *c;
+
+        CHECK_OK(start());
+        q = ask(g.a.vat, root, LATER, 0, NULL);
+        c = ask(g.a.vat, result_cap(q), ADD_ONE, 1, NULL);
+        CHECK_EQ(run(c), -EAGAIN);
+        capnp_promise_break(hb.promise, (capnp_exception){CAPNP_OVERLOADED, "broken so"});
+        rig_run(&g);
+        CHECK_EQ(capnp_question_result(c), CAPNP_E_EXCEPTION);
+        CHECK_EQ(capnp_question_exception(c).kind, CAPNP_OVERLOADED);
+        CHECK_STR(capnp_question_exception(c).reason, "broken so");
+        capnp_question_free(c);
+        c = ask(g.a.vat, result_cap(q), ADD_ONE, 1, NULL);
+        CHECK_EQ(run(c), CAPNP_E_EXCEPTION);
+        CHECK_STR(capnp_question_exception(c).reason, "broken so");
+        capnp_question_free(c);
+        capnp_question_free(q);
+        finish();
+}
+
+TEST(tail_call_to_caller)
+{
+        capnp_cap *mine = NULL;
+        capnp_question *q, *p;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_cap_new_dispatch(g.a.vat, host_serve, host_gone, &ha, &mine));
+        ha.made++;
+        q = ask(g.a.vat, root, TAIL, ADD_ONE, mine);
+        CHECK_OK(run(q));
+        CHECK_EQ(word(q), 42);
+        capnp_question_free(q);
+        q = ask(g.a.vat, root, TAIL, MAKE, mine);
+        p = ask(g.a.vat, result_cap(q), ADD_ONE, 5, NULL);
+        CHECK_OK(run(p));
+        CHECK_EQ(word(p), 6);
+        capnp_question_free(p);
+        capnp_question_free(q);
+        capnp_cap_unref(mine);
+        finish();
+}
+
+TEST(tail_call_here)
+{
+        capnp_question *q, *p;
+
+        CHECK_OK(start());
+        q = ask(g.a.vat, root, MAKE, 0, NULL);
+        p = ask(g.a.vat, root, TAIL, ADD_ONE, result_cap(q));
+        CHECK_OK(run(p));
+        CHECK_EQ(word(p), 42);
+        capnp_question_free(q);
+        capnp_question_free(p);
+        finish();
+}
+
+TEST(cancel_reaches_the_handler)
+{
+        capnp_question *q;
+
+        CHECK_OK(start());
+        q = ask(g.a.vat, root, HANG, 0, NULL);
+        CHECK_EQ(run(q), -EAGAIN);
+        capnp_question_free(q);
+        rig_run(&g);
+        CHECK_EQ(hb.canceled, 1);
+        finish();
+}
+
+TEST(disconnect_fails_open_calls)
+{
+        capnp_question *q, *p;
+
+        CHECK_OK(start());
+        q = ask(g.a.vat, root, HANG, 0, NULL);
+        p = ask(g.a.vat, result_cap(q), ADD_ONE, 0, NULL);
+        CHECK_EQ(run(p), -EAGAIN);
+        capnp_rpc_close(g.b.rpc, (capnp_exception){CAPNP_FAILED, "enough"});
+        rig_run(&g);
+        CHECK_EQ(capnp_question_result(q), CAPNP_E_DISCONNECTED);
+        CHECK_EQ(capnp_question_result(p), CAPNP_E_DISCONNECTED);
+        CHECK_EQ(hb.canceled, 1);
+        CHECK(capnp_cap_is_broken(root, NULL));
+        capnp_question_free(q);
+        capnp_question_free(p);
+        finish();
+}
+
+static int refuse(void *self, bool inward, uint64_t iface, uint16_t method, uint64_t bytes,
+                  capnp_exception *why)
+{
+        (void)self, (void)inward, (void)iface, (void)bytes;
+        *why = (capnp_exception){CAPNP_OVERLOADED, "not this one"};
+        return method == FAIL;
+}
+
+static unsigned ends;
+
+static void count_end(void *self, uint64_t bytes)
+{
+        (void)self, (void)bytes;
+        ends++;
+}
+
+static const struct capnp_membrane_ops policy = {.pass = refuse, .end = count_end};
+
+TEST(membrane_passes_refuses_and_breaks)
+{
+        capnp_membrane *m = NULL;
+        capnp_cap *wrapped;
+        capnp_question *q, *p, *h;
+
+        ends = 0;
+        CHECK_OK(start());
+        CHECK_OK(capnp_membrane_new(g.a.vat, &policy, NULL, &m));
+        wrapped = capnp_membrane_wrap(m, root);
+        q = ask(g.a.vat, wrapped, MAKE, 0, NULL);
+        p = ask(g.a.vat, result_cap(q), ADD_ONE, 1, NULL);
+        CHECK_OK(run(p));
+        CHECK_EQ(word(p), 2);
+        CHECK_EQ(ends, 2);
+        capnp_question_free(p);
+        p = ask(g.a.vat, wrapped, FAIL, 0, NULL);
+        CHECK_EQ(run(p), CAPNP_E_EXCEPTION);
+        CHECK_STR(capnp_question_exception(p).reason, "not this one");
+        capnp_question_free(p);
+        h = ask(g.a.vat, result_cap(q), HANG, 0, NULL);
+        CHECK_EQ(run(h), -EAGAIN);
+        capnp_membrane_revoke(m, (capnp_exception){CAPNP_FAILED, "revoked"});
+        rig_run(&g);
+        CHECK_EQ(capnp_question_result(h), CAPNP_E_EXCEPTION);
+        CHECK_STR(capnp_question_exception(h).reason, "revoked");
+        CHECK_EQ(hb.canceled, 1);
+        CHECK_EQ(ends, 3);
+        p = ask(g.a.vat, result_cap(q), ADD_ONE, 1, NULL);
+        CHECK_EQ(run(p), CAPNP_E_EXCEPTION);
+        capnp_question_free(p);
+        capnp_question_free(h);
+        capnp_question_free(q);
+        capnp_cap_unref(wrapped);
+        capnp_membrane_unref(m);
+        finish();
+}
+
+TORTURE(memory_runs_out)
+{
+        capnp_question *q, *p;
+        capnp_cap *mine = NULL;
+        int r;
+
+        r = start();
+        if (!r)
+                r = capnp_cap_new_dispatch(g.a.vat, host_serve, NULL, &ha, &mine);
+        if (!r) {
+                q = ask(g.a.vat, root, TAIL, MAKE, mine);
+                p = ask(g.a.vat, result_cap(q), ECHO, 0, mine);
+                r = run(p);
+                capnp_question_free(p);
+                capnp_question_free(q);
+        }
+        capnp_cap_unref(mine);
+        capnp_cap_unref(root);
+        rig_close(&g);
+        if (r > 0)
+                r = -ENOMEM; /* some peer was short of it */
+        TORTURE_OK(r);
+}
