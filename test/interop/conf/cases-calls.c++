@@ -1,9 +1,10 @@
 /*
- * cases-calls: plain calls, results of every kind of pointer, inheritance, and the ways a call fails.
+ * cases-calls: plain calls, results of every kind of pointer, inheritance, and the ways a call
+ * fails.
  *
- * These are the semantics that need no capability of the client's own; the other two files build on
- * them. Failures of all four types must arrive with their type and reason, because that is all a client
- * in another language can tell apart.
+ * These are the semantics that need no capability of the client's own; the other two files build
+ * on them. Failures of all four types must arrive with their type and reason, because that is all
+ * a client in another language can tell apart.
  */
 #include "driver.h"
 
@@ -13,12 +14,14 @@ using capnp::AnyPointer;
 
 /* ---- values ---- */
 
-CASE(null) {
+CASE(null)
+{
         auto link = env.connect();
         null_call(env, link->conf);
 }
 
-CASE(add) {
+CASE(add)
+{
         auto link = env.connect();
         auto sum = [&](int32_t a, int32_t b) {
                 auto req = link->conf.addRequest();
@@ -32,7 +35,8 @@ CASE(add) {
         CHECK_EQ(sum(INT32_MIN, INT32_MIN), 2 * int64_t(INT32_MIN));
 }
 
-static void echo_size(conf::Env &env, Conf::Client conf, size_t size) {
+static void echo_size(conf::Env &env, Conf::Client conf, size_t size)
+{
         auto req = conf.echoRequest();
         auto x = req.initX(size);
         for (size_t i = 0; i < size; i++)
@@ -44,25 +48,30 @@ static void echo_size(conf::Env &env, Conf::Client conf, size_t size) {
                 CHECK(got[i] == kj::byte(i * 7 + i / 256));
 }
 
-CASE(echo_empty) {
+CASE(echo_empty)
+{
         echo_size(env, env.connect()->conf, 0);
 }
 
-CASE(echo_every_small_size) {
+CASE(echo_every_small_size)
+{
         auto link = env.connect();
         for (size_t size = 1; size < 70; size++)
                 echo_size(env, link->conf, size);
 }
 
-CASE(echo_100k) {
+CASE(echo_100k)
+{
         echo_size(env, env.connect()->conf, 100 * 1024);
 }
 
-CASE(echo_3m) {
+CASE(echo_3m)
+{
         echo_size(env, env.connect()->conf, 3 * 1024 * 1024);
 }
 
-CASE(echo_3m_four_at_once) {
+CASE(echo_3m_four_at_once)
+{
         auto link = env.connect();
         kj::Vector<kj::Promise<size_t>> all;
         for (int i = 0; i < 4; i++) {
@@ -79,7 +88,8 @@ CASE(echo_3m_four_at_once) {
 
 /* ---- the object itself, and the bootstrap ---- */
 
-CASE(get_self) {
+CASE(get_self)
+{
         auto link = env.connect();
         auto self = WAIT(link->conf.getSelfRequest().send()).getCap();
         null_call(env, self);
@@ -87,30 +97,36 @@ CASE(get_self) {
         CHECK_EQ(live(env, self), live(env, link->conf));
 }
 
-CASE(bootstrap_twice) {
+CASE(bootstrap_twice)
+{
         auto link = env.connect();
         auto first = link->client.bootstrap().castAs<Conf>();
         auto second = link->client.bootstrap().castAs<Conf>();
         null_call(env, first);
         null_call(env, second);
-        { auto drop = kj::mv(first); }
+        {
+                auto drop = kj::mv(first);
+        }
         null_call(env, second);
         null_call(env, link->conf);
 }
 
-CASE(bootstrap_100_times) {
+CASE(bootstrap_100_times)
+{
         auto link = env.connect();
         for (int i = 0; i < 100; i++)
                 null_call(env, link->client.bootstrap().castAs<Conf>());
 }
 
-CASE(bootstrap_pipelined) {
+CASE(bootstrap_pipelined)
+{
         auto link = env.connect();
         auto boot = link->client.bootstrap().castAs<Conf>();
         null_call(env, boot.getSelfRequest().send().getCap());
 }
 
-CASE(bootstrap_is_shared_by_connections) {
+CASE(bootstrap_is_shared_by_connections)
+{
         auto a = env.connect();
         auto b = env.connect();
         auto before = live(env, b->conf);
@@ -120,7 +136,8 @@ CASE(bootstrap_is_shared_by_connections) {
 
 /* ---- inheritance ---- */
 
-CASE(derived_own_and_inherited_methods) {
+CASE(derived_own_and_inherited_methods)
+{
         auto link = env.connect();
         auto req = link->conf.getDerivedRequest();
         req.setName("derived");
@@ -132,7 +149,8 @@ CASE(derived_own_and_inherited_methods) {
         CHECK_EQ(get(env, d), 5u);
 }
 
-CASE(derived_as_counter_and_back) {
+CASE(derived_as_counter_and_back)
+{
         auto link = env.connect();
         auto req = link->conf.getDerivedRequest();
         req.setName("x");
@@ -143,7 +161,8 @@ CASE(derived_as_counter_and_back) {
         CHECK_EQ(get(env, again), 3u);
 }
 
-CASE(derived_pipelined) {
+CASE(derived_pipelined)
+{
         auto link = env.connect();
         auto req = link->conf.getDerivedRequest();
         req.setName("pipe");
@@ -154,7 +173,8 @@ CASE(derived_pipelined) {
         CHECK_EQ(WAIT(value), 9u);
 }
 
-CASE(derived_method_on_a_plain_counter) {
+CASE(derived_method_on_a_plain_counter)
+{
         auto link = env.connect();
         auto c = make_counter(env, link->conf, 0).castAs<Derived>();
         auto e = CAUGHT(c.nameRequest().send());
@@ -164,12 +184,14 @@ CASE(derived_method_on_a_plain_counter) {
 
 /* ---- any pointer, and a struct with a capability ---- */
 
-CASE(echo_any_null) {
+CASE(echo_any_null)
+{
         auto link = env.connect();
         CHECK(WAIT(link->conf.echoAnyRequest().send()).getP().isNull());
 }
 
-CASE(echo_any_text) {
+CASE(echo_any_text)
+{
         auto link = env.connect();
         auto req = link->conf.echoAnyRequest();
         req.getP().setAs<capnp::Text>("h\xc3\xa9llo");
@@ -177,7 +199,8 @@ CASE(echo_any_text) {
         CHECK_EQ(kj::str(back.getP().getAs<capnp::Text>()), kj::str("h\xc3\xa9llo"));
 }
 
-CASE(echo_any_struct) {
+CASE(echo_any_struct)
+{
         auto link = env.connect();
         auto req = link->conf.echoAnyRequest();
         auto p = req.getP().initAs<Payload>();
@@ -189,7 +212,8 @@ CASE(echo_any_struct) {
         CHECK(!back.getP().getAs<Payload>().hasCap());
 }
 
-CASE(echo_any_struct_with_capability) {
+CASE(echo_any_struct_with_capability)
+{
         auto link = env.connect();
         auto req = link->conf.echoAnyRequest();
         req.getP().initAs<Payload>().setCap(make_counter(env, link->conf, 40));
@@ -197,7 +221,8 @@ CASE(echo_any_struct_with_capability) {
         CHECK_EQ(inc(env, back.getP().getAs<Payload>().getCap(), 2), 42u);
 }
 
-CASE(echo_any_lists) {
+CASE(echo_any_lists)
+{
         auto link = env.connect();
         auto bits = link->conf.echoAnyRequest();
         auto b = bits.getP().initAs<capnp::List<bool>>(19);
@@ -217,7 +242,8 @@ CASE(echo_any_lists) {
         CHECK_EQ(kj::str(got[1][0]), kj::str("deep"));
 }
 
-CASE(echo_any_struct_list) {
+CASE(echo_any_struct_list)
+{
         auto link = env.connect();
         auto req = link->conf.echoAnyRequest();
         auto list = req.getP().initAs<capnp::List<Payload>>(50);
@@ -235,7 +261,8 @@ CASE(echo_any_struct_list) {
         CHECK_EQ(get(env, got[49].getCap()), 7u);
 }
 
-CASE(echo_any_capability) {
+CASE(echo_any_capability)
+{
         auto link = env.connect();
         auto req = link->conf.echoAnyRequest();
         req.getP().setAs<Counter>(make_counter(env, link->conf, 10));
@@ -243,7 +270,8 @@ CASE(echo_any_capability) {
         CHECK_EQ(inc(env, back.getP().getAs<Counter>(), 1), 11u);
 }
 
-CASE(echo_any_the_bootstrap_itself) {
+CASE(echo_any_the_bootstrap_itself)
+{
         auto link = env.connect();
         auto req = link->conf.echoAnyRequest();
         req.getP().setAs<Conf>(link->conf);
@@ -251,7 +279,8 @@ CASE(echo_any_the_bootstrap_itself) {
         null_call(env, WAIT(back).getP().getAs<Conf>());
 }
 
-CASE(echo_any_large_lists) {
+CASE(echo_any_large_lists)
+{
         auto link = env.connect();
         auto req = link->conf.echoAnyRequest();
         auto n = req.getP().initAs<capnp::List<uint64_t>>(200000);
@@ -271,7 +300,8 @@ CASE(echo_any_large_lists) {
                  kj::str("text 19999"));
 }
 
-CASE(echo_any_deep_but_legal) {
+CASE(echo_any_deep_but_legal)
+{
         using Pointers = capnp::List<AnyPointer>;
         auto link = env.connect();
         auto req = link->conf.echoAnyRequest();
@@ -286,13 +316,15 @@ CASE(echo_any_deep_but_legal) {
         CHECK_EQ(kj::str(got.getAs<capnp::Text>()), kj::str("bottom"));
 }
 
-CASE(echo_payload_null) {
+CASE(echo_payload_null)
+{
         auto link = env.connect();
         auto back = WAIT(link->conf.echoPayloadRequest().send());
         CHECK(!back.hasP() || (back.getP().getN() == 0 && !back.getP().hasCap()));
 }
 
-CASE(echo_payload_with_server_capability) {
+CASE(echo_payload_with_server_capability)
+{
         auto link = env.connect();
         auto req = link->conf.echoPayloadRequest();
         req.initP().setN(5);
@@ -304,7 +336,8 @@ CASE(echo_payload_with_server_capability) {
         CHECK_EQ(inc(env, back.getP().getCap(), 1), 21u);
 }
 
-CASE(echo_payload_pipelined_through_its_struct) {
+CASE(echo_payload_pipelined_through_its_struct)
+{
         auto link = env.connect();
         auto req = link->conf.echoPayloadRequest();
         req.initP().setCap(make_counter(env, link->conf, 30));
@@ -312,7 +345,8 @@ CASE(echo_payload_pipelined_through_its_struct) {
         CHECK_EQ(WAIT(value), 33u);
 }
 
-CASE(is_null) {
+CASE(is_null)
+{
         auto link = env.connect();
         CHECK(WAIT(link->conf.isNullRequest().send()).getNull());
         auto req = link->conf.isNullRequest();
@@ -328,36 +362,42 @@ CASE(is_null) {
 /* ---- failures ---- */
 
 static kj::Exception fail_with(conf::Env &env, Conf::Client conf, uint16_t type,
-                               kj::StringPtr reason) {
+                               kj::StringPtr reason)
+{
         auto req = conf.failRequest();
         req.setType(type);
         req.setReason(reason);
         return CAUGHT(req.send());
 }
 
-CASE(fail_failed) {
+CASE(fail_failed)
+{
         auto e = fail_with(env, env.connect()->conf, 0, "first reason");
         CHECK_EXCEPTION(e, FAILED, "first reason");
 }
 
-CASE(fail_overloaded) {
+CASE(fail_overloaded)
+{
         auto e = fail_with(env, env.connect()->conf, 1, "too much");
         CHECK_EXCEPTION(e, OVERLOADED, "too much");
 }
 
-CASE(fail_disconnected) {
+CASE(fail_disconnected)
+{
         auto link = env.connect();
         auto e = fail_with(env, link->conf, 2, "gone away");
         CHECK_EXCEPTION(e, DISCONNECTED, "gone away");
         null_call(env, link->conf); /* only the exception says so */
 }
 
-CASE(fail_unimplemented) {
+CASE(fail_unimplemented)
+{
         auto e = fail_with(env, env.connect()->conf, 3, "not here");
         CHECK_EXCEPTION(e, UNIMPLEMENTED, "not here");
 }
 
-CASE(fail_reasons_of_every_length) {
+CASE(fail_reasons_of_every_length)
+{
         auto link = env.connect();
         fail_with(env, link->conf, 0, "");
         for (size_t n : {1, 7, 8, 9, 255, 4000}) {
@@ -370,28 +410,32 @@ CASE(fail_reasons_of_every_length) {
         CHECK_EXCEPTION(e, FAILED, "gr\xc3\xbc\xc3\x9f dich \xe2\x98\x83");
 }
 
-CASE(fail_many_times_and_go_on) {
+CASE(fail_many_times_and_go_on)
+{
         auto link = env.connect();
         for (uint16_t i = 0; i < 200; i++)
                 fail_with(env, link->conf, i % 4, "again");
         null_call(env, link->conf);
 }
 
-CASE(unimplemented_method) {
+CASE(unimplemented_method)
+{
         auto link = env.connect();
         auto e = CAUGHT(link->conf.typelessRequest(capnp::typeId<Conf>(), 999, nullptr).send());
         CHECK_EXCEPTION(e, UNIMPLEMENTED, "");
         null_call(env, link->conf);
 }
 
-CASE(unimplemented_interface) {
+CASE(unimplemented_interface)
+{
         auto link = env.connect();
         auto e = CAUGHT(link->conf.castAs<Callback>().callRequest().send());
         CHECK_EXCEPTION(e, UNIMPLEMENTED, "");
         null_call(env, link->conf);
 }
 
-CASE(unknown_interface_id) {
+CASE(unknown_interface_id)
+{
         auto link = env.connect();
         for (uint64_t id : {uint64_t(0), uint64_t(0xdeadbeefdeadbeef), ~uint64_t(0)}) {
                 auto e = CAUGHT(link->conf.typelessRequest(id, 0, nullptr).send());
@@ -400,7 +444,8 @@ CASE(unknown_interface_id) {
         null_call(env, link->conf);
 }
 
-CASE(unimplemented_releases_its_parameters) {
+CASE(unimplemented_releases_its_parameters)
+{
         conf::Watch watch;
         auto link = env.connect();
         {
@@ -412,7 +457,8 @@ CASE(unimplemented_releases_its_parameters) {
         EVENTUALLY(watch.gone, 1);
 }
 
-CASE(call_on_null_result) {
+CASE(call_on_null_result)
+{
         auto link = env.connect();
         drop_held(env, link->conf);
         auto pipelined = link->conf.getHeldRequest().send().getCap();
@@ -422,7 +468,8 @@ CASE(call_on_null_result) {
         null_call(env, link->conf);
 }
 
-CASE(pipeline_on_a_failed_base) {
+CASE(pipeline_on_a_failed_base)
+{
         conf::CalleeWatch watch;
         watch.fail = true;
         auto link = env.connect();
@@ -434,7 +481,8 @@ CASE(pipeline_on_a_failed_base) {
         CHECK_EXCEPTION(CAUGHT(base), FAILED, "callee fails");
 }
 
-CASE(pipeline_on_an_unimplemented_base) {
+CASE(pipeline_on_an_unimplemented_base)
+{
         auto link = env.connect();
         auto base = link->conf.castAs<Callee>().fooRequest().send();
         auto value = conf::inc_later(base.getSelf(), 1);
@@ -443,7 +491,8 @@ CASE(pipeline_on_an_unimplemented_base) {
         null_call(env, link->conf);
 }
 
-CASE(pipeline_on_a_failed_base_three_deep) {
+CASE(pipeline_on_a_failed_base_three_deep)
+{
         auto link = env.connect();
         auto base = link->conf.castAs<Callee>().fooRequest().send();
         auto req = link->conf.echoCapRequest();

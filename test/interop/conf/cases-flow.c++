@@ -1,9 +1,9 @@
 /*
- * cases-flow: time and load: cancellation, connections that end with calls open, streaming, calls that
- * overlap, and thousands in flight.
+ * cases-flow: time and load: cancellation, connections that end with calls open, streaming, calls
+ * that overlap, and thousands in flight.
  *
- * What a cancelled or abandoned call leaves behind is asked through a second connection, since that is
- * where a server's leak hurts.
+ * What a cancelled or abandoned call leaves behind is asked through a second connection, since
+ * that is where a server's leak hurts.
  */
 #include "driver.h"
 
@@ -11,7 +11,8 @@
 
 /* ---- cancellation ---- */
 
-CASE(cancel_of_a_hanging_call) {
+CASE(cancel_of_a_hanging_call)
+{
         auto link = env.connect();
         auto before = cancelled(env, link->conf);
         {
@@ -22,7 +23,8 @@ CASE(cancel_of_a_hanging_call) {
         EVENTUALLY(cancelled(env, link->conf), before + 1);
 }
 
-CASE(cancel_of_100_hanging_calls) {
+CASE(cancel_of_100_hanging_calls)
+{
         auto link = env.connect();
         auto before = cancelled(env, link->conf);
         {
@@ -34,7 +36,8 @@ CASE(cancel_of_100_hanging_calls) {
         EVENTUALLY(cancelled(env, link->conf), before + 100);
 }
 
-CASE(cancel_leaves_the_other_calls_alone) {
+CASE(cancel_leaves_the_other_calls_alone)
+{
         auto link = env.connect();
         auto before = cancelled(env, link->conf);
         auto keep = link->conf.hangRequest().send();
@@ -52,7 +55,8 @@ CASE(cancel_leaves_the_other_calls_alone) {
         CHECK_EQ(cancelled(env, link->conf), before + 1);
 }
 
-CASE(cancel_of_a_delayed_call) {
+CASE(cancel_of_a_delayed_call)
+{
         auto link = env.connect();
         for (int i = 0; i < 50; i++) {
                 auto req = link->conf.delayedAddRequest();
@@ -63,7 +67,8 @@ CASE(cancel_of_a_delayed_call) {
         null_call(env, link->conf);
 }
 
-CASE(cancel_races_with_the_return) {
+CASE(cancel_races_with_the_return)
+{
         auto link = env.connect();
         auto before = live(env, link->conf);
         for (int i = 0; i < 300; i++) {
@@ -77,7 +82,8 @@ CASE(cancel_races_with_the_return) {
         EVENTUALLY(live(env, link->conf), before);
 }
 
-CASE(cancel_of_the_base_of_a_pipelined_call) {
+CASE(cancel_of_the_base_of_a_pipelined_call)
+{
         auto link = env.connect();
         conf::Watch watch;
         auto own = env.connect();
@@ -94,7 +100,8 @@ CASE(cancel_of_the_base_of_a_pipelined_call) {
 
 /* ---- the end of a connection ---- */
 
-CASE(disconnect_with_a_call_open) {
+CASE(disconnect_with_a_call_open)
+{
         auto watcher = env.connect();
         auto before = cancelled(env, watcher->conf);
         auto link = env.connect();
@@ -105,7 +112,8 @@ CASE(disconnect_with_a_call_open) {
         CHECK_EXCEPTION(CAUGHT(call), DISCONNECTED, "");
 }
 
-CASE(disconnect_with_50_calls_open) {
+CASE(disconnect_with_50_calls_open)
+{
         auto watcher = env.connect();
         auto before = cancelled(env, watcher->conf);
         auto link = env.connect();
@@ -117,7 +125,8 @@ CASE(disconnect_with_50_calls_open) {
         EVENTUALLY(cancelled(env, watcher->conf), before + 50);
 }
 
-CASE(disconnect_after_shutting_down_one_half) {
+CASE(disconnect_after_shutting_down_one_half)
+{
         auto watcher = env.connect();
         auto before = cancelled(env, watcher->conf);
         auto link = env.connect();
@@ -127,7 +136,8 @@ CASE(disconnect_after_shutting_down_one_half) {
         EVENTUALLY(cancelled(env, watcher->conf), before + 1);
 }
 
-CASE(disconnect_while_the_server_calls_back) {
+CASE(disconnect_while_the_server_calls_back)
+{
         auto watcher = env.connect();
         auto link = env.connect();
         uint32_t seen = 0;
@@ -144,7 +154,8 @@ CASE(disconnect_while_the_server_calls_back) {
         null_call(env, watcher->conf);
 }
 
-CASE(disconnect_while_a_large_answer_is_on_its_way) {
+CASE(disconnect_while_a_large_answer_is_on_its_way)
+{
         auto watcher = env.connect();
         for (int i = 0; i < 5; i++) {
                 auto link = env.connect();
@@ -157,14 +168,16 @@ CASE(disconnect_while_a_large_answer_is_on_its_way) {
         }
 }
 
-CASE(connect_100_times) {
+CASE(connect_100_times)
+{
         for (int i = 0; i < 100; i++) {
                 auto link = env.connect();
                 null_call(env, link->conf);
         }
 }
 
-CASE(connect_50_at_once) {
+CASE(connect_50_at_once)
+{
         kj::Vector<kj::Own<conf::Link>> links;
         for (int i = 0; i < 50; i++)
                 links.add(env.connect());
@@ -174,7 +187,8 @@ CASE(connect_50_at_once) {
                 CHECK_EQ(get(env, make_counter(env, link->conf, 5)), 5u);
 }
 
-CASE(connect_and_say_nothing) {
+CASE(connect_and_say_nothing)
+{
         kj::Vector<kj::Own<conf::Link>> idle;
         for (int i = 0; i < 10; i++)
                 idle.add(env.connect());
@@ -183,7 +197,8 @@ CASE(connect_and_say_nothing) {
 
 /* ---- streaming ---- */
 
-static kj::Promise<void> write_chunk(Conf::Client conf, size_t size, kj::byte first) {
+static kj::Promise<void> write_chunk(Conf::Client conf, size_t size, kj::byte first)
+{
         auto req = conf.writeRequest();
         auto chunk = req.initChunk(size);
         if (size > 0)
@@ -196,12 +211,14 @@ struct Streamed {
         uint32_t calls;
 };
 
-static Streamed finish_stream(conf::Env &env, Conf::Client conf) {
+static Streamed finish_stream(conf::Env &env, Conf::Client conf)
+{
         auto r = WAIT(conf.finishStreamRequest().send());
         return Streamed{r.getBytes(), r.getCalls()};
 }
 
-CASE(stream_write_and_finish) {
+CASE(stream_write_and_finish)
+{
         auto link = env.connect();
         auto conf = fresh(env, link->conf);
         WAIT(write_chunk(conf, 100, 1));
@@ -212,7 +229,8 @@ CASE(stream_write_and_finish) {
         CHECK_EQ(s.calls, 3u);
 }
 
-CASE(stream_on_the_bootstrap) {
+CASE(stream_on_the_bootstrap)
+{
         auto link = env.connect();
         finish_stream(env, link->conf);
         auto before = finish_stream(env, link->conf);
@@ -223,14 +241,16 @@ CASE(stream_on_the_bootstrap) {
         CHECK_EQ(s.calls - before.calls, 10u);
 }
 
-CASE(stream_of_nothing) {
+CASE(stream_of_nothing)
+{
         auto link = env.connect();
         auto s = finish_stream(env, fresh(env, link->conf));
         CHECK_EQ(s.bytes, 0u);
         CHECK_EQ(s.calls, 0u);
 }
 
-CASE(stream_1665_writes_in_flight) {
+CASE(stream_1665_writes_in_flight)
+{
         auto link = env.connect();
         auto conf = fresh(env, link->conf);
         kj::Vector<kj::Promise<void>> all;
@@ -242,7 +262,8 @@ CASE(stream_1665_writes_in_flight) {
         CHECK_EQ(s.calls, 1665u);
 }
 
-CASE(stream_8_mb_in_64_kb_chunks) {
+CASE(stream_8_mb_in_64_kb_chunks)
+{
         auto link = env.connect();
         auto conf = fresh(env, link->conf);
         for (int i = 0; i < 128; i++)
@@ -252,7 +273,8 @@ CASE(stream_8_mb_in_64_kb_chunks) {
         CHECK_EQ(s.calls, 128u);
 }
 
-CASE(stream_pipelined_on_fresh) {
+CASE(stream_pipelined_on_fresh)
+{
         auto link = env.connect();
         Conf::Client conf = link->conf.freshRequest().send().getC();
         for (int i = 0; i < 20; i++)
@@ -262,7 +284,8 @@ CASE(stream_pipelined_on_fresh) {
         CHECK_EQ(s.calls, 20u);
 }
 
-CASE(stream_of_two_connections) {
+CASE(stream_of_two_connections)
+{
         auto a = env.connect();
         auto b = env.connect();
         auto one = fresh(env, a->conf);
@@ -276,7 +299,8 @@ CASE(stream_of_two_connections) {
 }
 
 /* True if the failure of a poison chunk is seen by one of many later writes or by the end. */
-static bool poison_is_seen(conf::Env &env, Conf::Client conf) {
+static bool poison_is_seen(conf::Env &env, Conf::Client conf)
+{
         kj::Maybe<kj::Exception> seen;
         WAIT(write_chunk(conf, 10, 1));
         auto poison = write_chunk(conf, 10, 0xff);
@@ -294,12 +318,14 @@ static bool poison_is_seen(conf::Env &env, Conf::Client conf) {
         return false;
 }
 
-CASE(stream_poison_is_seen) {
+CASE(stream_poison_is_seen)
+{
         auto link = env.connect();
         CHECK(poison_is_seen(env, fresh(env, link->conf)));
 }
 
-CASE(stream_poison_leaves_other_objects_alone) {
+CASE(stream_poison_leaves_other_objects_alone)
+{
         auto link = env.connect();
         auto bad = fresh(env, link->conf);
         auto good = fresh(env, link->conf);
@@ -310,7 +336,8 @@ CASE(stream_poison_leaves_other_objects_alone) {
         null_call(env, link->conf);
 }
 
-CASE(fresh_is_independent) {
+CASE(fresh_is_independent)
+{
         auto link = env.connect();
         auto one = fresh(env, link->conf);
         auto two = fresh(env, link->conf);
@@ -325,7 +352,8 @@ CASE(fresh_is_independent) {
 
 /* ---- overlap and load ---- */
 
-static kj::Promise<int64_t> delayed_add(Conf::Client conf, int32_t a, int32_t b, uint32_t ms) {
+static kj::Promise<int64_t> delayed_add(Conf::Client conf, int32_t a, int32_t b, uint32_t ms)
+{
         auto req = conf.delayedAddRequest();
         req.setA(a);
         req.setB(b);
@@ -333,14 +361,16 @@ static kj::Promise<int64_t> delayed_add(Conf::Client conf, int32_t a, int32_t b,
         return req.send().then([](auto &&r) { return r.getSum(); });
 }
 
-CASE(delayed_add_takes_its_time) {
+CASE(delayed_add_takes_its_time)
+{
         auto link = env.connect();
         auto start = kj::systemCoarseMonotonicClock().now();
         CHECK_EQ(WAIT(delayed_add(link->conf, -5, 2, 200)), -3);
         CHECK(kj::systemCoarseMonotonicClock().now() - start > 180 * kj::MILLISECONDS);
 }
 
-CASE(delayed_adds_overlap) {
+CASE(delayed_adds_overlap)
+{
         auto link = env.connect();
         auto start = kj::systemCoarseMonotonicClock().now();
         auto one = delayed_add(link->conf, 1, 2, 800);
@@ -349,7 +379,8 @@ CASE(delayed_adds_overlap) {
         CHECK(kj::systemCoarseMonotonicClock().now() - start < 1400 * kj::MILLISECONDS);
 }
 
-CASE(delayed_add_does_not_hold_up_others) {
+CASE(delayed_add_does_not_hold_up_others)
+{
         auto link = env.connect();
         auto slow = delayed_add(link->conf, 1, 2, 1000);
         auto start = kj::systemCoarseMonotonicClock().now();
@@ -358,7 +389,8 @@ CASE(delayed_add_does_not_hold_up_others) {
         CHECK_EQ(WAIT(slow), 3);
 }
 
-CASE(answers_come_in_any_order) {
+CASE(answers_come_in_any_order)
+{
         auto link = env.connect();
         kj::Vector<kj::Promise<int64_t>> all;
         for (int i = 0; i < 100; i++)
@@ -368,7 +400,8 @@ CASE(answers_come_in_any_order) {
                 CHECK_EQ(sums[size_t(i)], i + 1);
 }
 
-CASE(null_5000_in_flight) {
+CASE(null_5000_in_flight)
+{
         auto link = env.connect();
         kj::Vector<kj::Promise<void>> all;
         for (int i = 0; i < 5000; i++)
@@ -376,7 +409,8 @@ CASE(null_5000_in_flight) {
         WAIT(kj::joinPromises(all.releaseAsArray()));
 }
 
-CASE(delayed_5000_in_flight) {
+CASE(delayed_5000_in_flight)
+{
         auto link = env.connect();
         kj::Vector<kj::Promise<int64_t>> all;
         for (int i = 0; i < 5000; i++)
@@ -386,7 +420,8 @@ CASE(delayed_5000_in_flight) {
                 CHECK_EQ(sums[size_t(i)], 2 * i);
 }
 
-CASE(echo_1665_in_flight) {
+CASE(echo_1665_in_flight)
+{
         auto link = env.connect();
         kj::Vector<kj::Promise<size_t>> all;
         for (int i = 0; i < 1665; i++) {
@@ -400,7 +435,8 @@ CASE(echo_1665_in_flight) {
                 CHECK_EQ(ok, size_t(1));
 }
 
-CASE(counters_5000_and_gone) {
+CASE(counters_5000_and_gone)
+{
         auto link = env.connect();
         auto before = live(env, link->conf);
         {
@@ -413,7 +449,8 @@ CASE(counters_5000_and_gone) {
         EVENTUALLY(live(env, link->conf), before);
 }
 
-CASE(two_connections_do_not_mix) {
+CASE(two_connections_do_not_mix)
+{
         auto a = env.connect();
         auto b = env.connect();
         kj::Vector<kj::Promise<int64_t>> all;

@@ -2,14 +2,15 @@
  * conf-driver: runs every semantic of test/peers/conf.capnp against whatever server listens at an
  * address, with the Cap'n Proto C++ library as the client.
  *
- * Why: what "our server speaks Cap'n Proto" means is decided by a client that nobody here wrote. The
- * driver knows nothing about the server but its address and the comments in conf.capnp.
+ * Why: what "our server speaks Cap'n Proto" means is decided by a client that nobody here wrote.
+ * The driver knows nothing about the server but its address and the comments in conf.capnp.
  *
  * Usage: conf-driver [--reference] [--list] [--only TEXT] unix:/path | HOST:PORT
  *
- * Each case runs in a child process with a deadline of ten seconds, so a hang or a crash is one failed
- * case and not the end of the run. Output: `ok NAME`, `not ok NAME - why`, `skip NAME - why`, and
- * `N passed, N failed` as the last line. --reference skips what the 0.9.2 reference cannot satisfy.
+ * Each case runs in a child process with a deadline of ten seconds, so a hang or a crash is one
+ * failed case and not the end of the run. Output: `ok NAME`, `not ok NAME - why`, `skip NAME -
+ * why`, and `N passed, N failed` as the last line. --reference skips what the 0.9.2 reference
+ * cannot satisfy.
  */
 #include "driver.h"
 
@@ -22,24 +23,29 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace conf {
+namespace conf
+{
 
-std::vector<Case> &cases() {
+std::vector<Case> &cases()
+{
         static std::vector<Case> all;
         return all;
 }
 
-kj::Own<Link> Env::connect() {
+kj::Own<Link> Env::connect()
+{
         auto addr = io.provider->getNetwork().parseAddress(address).wait(scope());
         return kj::heap<Link>(addr->connect().wait(scope()));
 }
 
-void Env::step(int line, const char *text) {
+void Env::step(int line, const char *text)
+{
         snprintf(report.step, sizeof report.step, "line %d: %s", line, text);
 }
 
 void check_exception(int line, const kj::Exception &e, kj::Exception::Type type,
-                     kj::StringPtr reason) {
+                     kj::StringPtr reason)
+{
         if (e.getType() != type)
                 throw Failed{kj::str("line ", line, ": exception of type ", e.getType(),
                                      ", expected ", type, ": ", e.getDescription())};
@@ -48,75 +54,95 @@ void check_exception(int line, const kj::Exception &e, kj::Exception::Type type,
                                      "' does not contain '", reason, "'")};
 }
 
-uint64_t inc(Env &env, Counter::Client c, uint64_t by) {
+uint64_t inc(Env &env, Counter::Client c, uint64_t by)
+{
         return WAIT(inc_later(c, by));
 }
 
-kj::Promise<uint64_t> inc_later(Counter::Client c, uint64_t by) {
+kj::Promise<uint64_t> inc_later(Counter::Client c, uint64_t by)
+{
         auto req = c.incRequest();
         req.setBy(by);
         return req.send().then([](auto &&r) { return r.getValue(); });
 }
 
-uint64_t get(Env &env, Counter::Client c) {
+uint64_t get(Env &env, Counter::Client c)
+{
         return WAIT(c.getRequest().send()).getValue();
 }
 
-Counter::Client make_counter(Env &env, Conf::Client conf, uint64_t start) {
+Counter::Client make_counter(Env &env, Conf::Client conf, uint64_t start)
+{
         auto req = conf.makeCounterRequest();
         req.setStart(start);
         return WAIT(req.send()).getC();
 }
 
-uint32_t live(Env &env, Conf::Client conf) {
+uint32_t live(Env &env, Conf::Client conf)
+{
         return WAIT(conf.liveCountersRequest().send()).getN();
 }
 
-uint32_t cancelled(Env &env, Conf::Client conf) {
+uint32_t cancelled(Env &env, Conf::Client conf)
+{
         return WAIT(conf.cancelCountRequest().send()).getN();
 }
 
-void null_call(Env &env, Conf::Client conf) {
+void null_call(Env &env, Conf::Client conf)
+{
         WAIT(conf.nullRequest().send());
 }
 
-Conf::Client fresh(Env &env, Conf::Client conf) {
+Conf::Client fresh(Env &env, Conf::Client conf)
+{
         return WAIT(conf.freshRequest().send()).getC();
 }
 
-void hold(Env &env, Conf::Client conf, Counter::Client c) {
+void hold(Env &env, Conf::Client conf, Counter::Client c)
+{
         auto req = conf.holdRequest();
         req.setCap(c);
         WAIT(req.send());
 }
 
-Counter::Client held(Env &env, Conf::Client conf) {
+Counter::Client held(Env &env, Conf::Client conf)
+{
         return WAIT(conf.getHeldRequest().send()).getCap();
 }
 
-void drop_held(Env &env, Conf::Client conf) {
+Counter::Client promise_cap(Env &env, Conf::Client conf, uint32_t delay_ms)
+{
+        auto req = conf.getPromiseCapRequest();
+        req.setDelayMs(delay_ms);
+        return WAIT(req.send()).getC();
+}
+
+void drop_held(Env &env, Conf::Client conf)
+{
         WAIT(conf.dropHeldRequest().send());
 }
 
-kj::Promise<void> LocalCounter::inc(IncContext c) {
+kj::Promise<void> LocalCounter::inc(IncContext c)
+{
         watch.order.push_back(c.getParams().getBy());
         watch.value += c.getParams().getBy();
         c.getResults().setValue(watch.value);
         return kj::READY_NOW;
 }
 
-kj::Promise<void> LocalCounter::get(GetContext c) {
+kj::Promise<void> LocalCounter::get(GetContext c)
+{
         c.getResults().setValue(watch.value);
         return kj::READY_NOW;
 }
 
-kj::Promise<void> LocalCallback::call(CallContext c) {
-        return func(c.getParams().getI()).then([c](uint64_t v) mutable {
-                c.getResults().setV(v);
-        });
+kj::Promise<void> LocalCallback::call(CallContext c)
+{
+        return func(c.getParams().getI()).then([c](uint64_t v) mutable { c.getResults().setV(v); });
 }
 
-kj::Promise<void> LocalCallee::foo(FooContext c) {
+kj::Promise<void> LocalCallee::foo(FooContext c)
+{
         watch.calls++;
         KJ_REQUIRE(!watch.fail, "callee fails");
         if (watch.hang) {
@@ -130,7 +156,8 @@ kj::Promise<void> LocalCallee::foo(FooContext c) {
         return kj::READY_NOW;
 }
 
-void check_order(int line, const Watch &watch, size_t count) {
+void check_order(int line, const Watch &watch, size_t count)
+{
         if (watch.order.size() != count)
                 throw Failed{kj::str("line ", line, ": ", watch.order.size(),
                                      " calls arrived, expected ", count)};
@@ -143,12 +170,14 @@ void check_order(int line, const Watch &watch, size_t count) {
 
 } // namespace conf
 
-namespace {
+namespace
+{
 
 constexpr int DEADLINE_MS = 10000;
 
 /* The child's part: run the case, leave the reason of a failure in the report. */
-int case_child(const conf::Case &c, const char *address, conf::Report &report) {
+int case_child(const conf::Case &c, const char *address, conf::Report &report)
+{
         const char *why = nullptr;
         kj::String text;
         KJ_IF_MAYBE(e, kj::runCatchingExceptions([&]() {
@@ -171,7 +200,8 @@ int case_child(const conf::Case &c, const char *address, conf::Report &report) {
 }
 
 /* Waits for the end of a child, but not beyond the deadline; then it is killed. */
-bool child_wait(pid_t pid, int pipe_fd, int *ret_status) {
+bool child_wait(pid_t pid, int pipe_fd, int *ret_status)
+{
         struct pollfd p = {pipe_fd, POLLIN, 0};
         bool ended = poll(&p, 1, DEADLINE_MS) > 0;
         if (!ended)
@@ -181,7 +211,8 @@ bool child_wait(pid_t pid, int pipe_fd, int *ret_status) {
 }
 
 /* Runs one case in a child; true if it passed. */
-bool case_run(const conf::Case &c, const char *name, const char *address, conf::Report &report) {
+bool case_run(const conf::Case &c, const char *name, const char *address, conf::Report &report)
+{
         int fds[2];
         int status = 0;
         memset(&report, 0, sizeof report);
@@ -200,8 +231,8 @@ bool case_run(const conf::Case &c, const char *name, const char *address, conf::
         close(fds[0]);
 
         if (!ended)
-                printf("not ok %s - no end within %d s, waiting at %s\n", name,
-                       DEADLINE_MS / 1000, report.step);
+                printf("not ok %s - no end within %d s, waiting at %s\n", name, DEADLINE_MS / 1000,
+                       report.step);
         else if (WIFSIGNALED(status))
                 printf("not ok %s - the client died of signal %d at %s\n", name, WTERMSIG(status),
                        report.step);
@@ -219,7 +250,8 @@ struct Options {
         const char *address = nullptr;
 };
 
-bool options_parse(Options &o, int argc, char **argv) {
+bool options_parse(Options &o, int argc, char **argv)
+{
         for (int i = 1; i < argc; i++) {
                 if (strcmp(argv[i], "--reference") == 0)
                         o.reference = true;

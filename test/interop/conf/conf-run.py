@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
 """conf-run: starts a conformance server, runs a driver against it, ends the server.
 
-Why: both directions of the conformance tests (our server and a foreign driver, a foreign server and our
-driver) need the same: a server of their own on a Unix socket and another on a loopback port, never
-outliving the test. The drivers stay free of process handling, and work on a server started by hand.
+Why: both directions of the conformance tests (our server and a foreign driver, a foreign server
+and our driver) need the same: a server of their own on a Unix socket and another on a loopback
+port, never outliving the test. The drivers stay free of process handling, and work on a server
+started by hand.
 
-usage: conf-run.py [--unix-only | --tcp-only] [--with-pid] SERVER DRIVER [DRIVER-ARGUMENT...]
+usage: conf-run.py [--unix-only | --tcp-only] [--with-pid] [--each] [--name NAME]
+                   SERVER DRIVER [DRIVER-ARGUMENT...]
 
-The driver is called as `DRIVER ARGUMENT... [--pid PID] ADDRESS`, once per kind of address. Its output is
-passed on; the last line sums up: `N passed, N failed`. A server that dies on the way is a failure.
+The driver is called as `DRIVER ARGUMENT... [--pid PID] ADDRESS`, once per kind of address. Its
+output is passed on; the last line sums up: `N passed, N failed`. A server that dies on the way
+is a failure. With --name NAME the two numbers are also appended, under that name, to the file that
+CAPOS_TEST_COUNTS names. --each gives every case that the driver lists a server of its own, which
+the resource rows need: memory that one row has made a server keep would hide the next one's growth.
 """
 import os
 import re
@@ -17,10 +22,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 START_S = 10
 RUN_S = 900
+SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
 
 
 def free_port():
@@ -68,33 +75,35 @@ def server_stop(server):
             server.wait()
 
 
-def driver_run(command):
+def driver_run(command, quiet=False):
     """Runs the driver, passing its output on; returns (passed, failed) of its last line."""
     last = ""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
-        timer_end = time.monotonic() + RUN_S
+        bound = threading.Timer(RUN_S, driver.kill)
+        bound.start()
         for line in driver.stdout:
-            print(line, end="", flush=True)
             last = line
-            if time.monotonic() > timer_end:
-                driver.kill()
+            if not (quiet and SUMMARY.match(line)):
+                print(line, end="", flush=True)
         code = driver.wait()
-    m = re.match(r"(\d+) passed, (\d+) failed", last)
+        bound.cancel()
+    m = SUMMARY.match(last)
     if not m:
         print(f"not ok driver - ended with code {code} and without a summary")
         return 0, 1
     return int(m.group(1)), int(m.group(2))
 
 
-def run_at(address, options):
+def run_at(address, options, only=None):
     """One server at one address and one run of the driver against it."""
     server = server_start(options["server"], address)
     if server is None:
         print(f"not ok server - {options['server']} does not listen on {address}")
         return 0, 1
     pid = ["--pid", str(server.pid)] if options["with_pid"] else []
+    pick = ["--only", only] if only else []
     try:
-        passed, failed = driver_run(options["driver"] + pid + [address])
+        passed, failed = driver_run(options["driver"] + pid + pick + [address], bool(only))
         if server.poll() is not None:
             print(f"not ok server - it ended on its own with code {server.returncode}")
             failed += 1
@@ -103,17 +112,41 @@ def run_at(address, options):
         server_stop(server)
 
 
+def address_of(kind, folder, serial):
+    """A new address of a kind."""
+    if kind == "unix":
+        return f"unix:{os.path.join(folder, f'socket{serial}')}"
+    return f"127.0.0.1:{free_port()}"
+
+
+def run_kind(kind, folder, options):
+    """All runs on one kind of address; returns (passed, failed)."""
+    only = [None]
+    if options["each"]:
+        listing = subprocess.run(options["driver"] + ["--list"], stdout=subprocess.PIPE, text=True,
+                                 timeout=60, check=True)
+        only = listing.stdout.split()
+    total = [0, 0]
+    for serial, name in enumerate(only):
+        passed, failed = run_at(address_of(kind, folder, serial), options, name)
+        total[0] += passed
+        total[1] += failed
+    return total
+
+
 def main(argv):
     kinds = ["unix", "tcp"]
-    with_pid = False
+    options = {"with_pid": False, "each": False, "name": None}
     while argv and argv[0].startswith("--"):
         option = argv.pop(0)
         if option == "--unix-only":
             kinds = ["unix"]
         elif option == "--tcp-only":
             kinds = ["tcp"]
-        elif option == "--with-pid":
-            with_pid = True
+        elif option in ("--with-pid", "--each"):
+            options[option[2:].replace("-", "_")] = True
+        elif option == "--name" and argv:
+            options["name"] = argv.pop(0)
         else:
             print(__doc__, file=sys.stderr)
             return 2
@@ -124,16 +157,18 @@ def main(argv):
     driver = argv[1:]
     if driver[0].endswith(".py"):
         driver.insert(0, sys.executable)
-    options = {"server": argv[0], "driver": driver, "with_pid": with_pid}
+    options.update(server=argv[0], driver=driver)
     total = [0, 0]
     with tempfile.TemporaryDirectory(prefix="conf-") as folder:
         for kind in kinds:
-            address = (f"unix:{os.path.join(folder, 'socket')}" if kind == "unix"
-                       else f"127.0.0.1:{free_port()}")
             print(f"# {kind}", flush=True)
-            passed, failed = run_at(address, options)
+            passed, failed = run_kind(kind, folder, options)
             total[0] += passed
             total[1] += failed
+    counts = os.environ.get("CAPOS_TEST_COUNTS")
+    if counts and options["name"]:
+        with open(counts, "a", encoding="utf-8") as f:
+            f.write(f"{options['name']} {total[0]} {total[1]}\n")
     print(f"{total[0]} passed, {total[1]} failed")
     return 0 if total[1] == 0 and total[0] > 0 else 1
 

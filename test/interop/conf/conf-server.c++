@@ -1,16 +1,16 @@
 /*
  * conf-server: the reference server for test/peers/conf.capnp, on the Cap'n Proto C++ library.
  *
- * Why: a conformance test that only ever meets our own code proves that our code agrees with itself.
- * This server shares no line with the project; it is the far end for our client, and it is also what
- * the two drivers in this directory are checked against, so that a driver's expectation is known to be
- * one that the reference satisfies.
+ * Why: a conformance test that only ever meets our own code proves that our code agrees with
+ * itself. This server shares no line with the project; it is the far end for our client, and it
+ * is also what the two drivers in this directory are checked against, so that a driver's
+ * expectation is known to be one that the reference satisfies.
  *
  * Usage: conf-server unix:/path | HOST:PORT      (prints `ready` once it listens)
  *
  * Every connection gets the same Conf object, so a counter made on one connection is counted on
- * another, and a capability held for one is found by the other. fresh() makes an object with a state
- * of its own. finishStream() reports and starts again at zero.
+ * another, and a capability held for one is found by the other. fresh() makes an object with a
+ * state of its own. finishStream() reports and starts again at zero.
  */
 #include <capnp/capability.h>
 #include <capnp/rpc-twoparty.h>
@@ -21,11 +21,14 @@
 
 #include "conf.capnp.h"
 
-namespace {
+namespace
+{
 
 /* What one Conf object and everything made by it share. */
 struct State final : public kj::Refcounted {
-        explicit State(kj::Timer &timer) : timer(timer) {}
+        explicit State(kj::Timer &timer) : timer(timer)
+        {
+        }
 
         kj::Timer &timer;
         uint32_t live = 0;
@@ -35,109 +38,138 @@ struct State final : public kj::Refcounted {
         kj::Maybe<Counter::Client> held;
 };
 
-class CounterImpl final : public Counter::Server {
-public:
-        explicit CounterImpl(uint64_t start) : value(start) {}
-        CounterImpl(uint64_t start, kj::Own<State> owner) : value(start), state(kj::mv(owner)) {
+class CounterImpl final : public Counter::Server
+{
+      public:
+        explicit CounterImpl(uint64_t start) : value(start)
+        {
+        }
+        CounterImpl(uint64_t start, kj::Own<State> owner) : value(start), state(kj::mv(owner))
+        {
                 state->live++;
         }
-        ~CounterImpl() noexcept(false) {
+        ~CounterImpl() noexcept(false)
+        {
                 if (state.get() != nullptr)
                         state->live--;
         }
 
-protected:
-        kj::Promise<void> inc(IncContext c) override {
+      protected:
+        kj::Promise<void> inc(IncContext c) override
+        {
                 value += c.getParams().getBy();
                 c.getResults().setValue(value);
                 return kj::READY_NOW;
         }
-        kj::Promise<void> get(GetContext c) override {
+        kj::Promise<void> get(GetContext c) override
+        {
                 c.getResults().setValue(value);
                 return kj::READY_NOW;
         }
 
-private:
+      private:
         uint64_t value;
         kj::Own<State> state;
 };
 
-class DerivedImpl final : public Derived::Server {
-public:
-        explicit DerivedImpl(kj::StringPtr name) : text(kj::str(name)) {}
+class DerivedImpl final : public Derived::Server
+{
+      public:
+        explicit DerivedImpl(kj::StringPtr name) : text(kj::str(name))
+        {
+        }
 
-protected:
-        kj::Promise<void> inc(IncContext c) override {
+      protected:
+        kj::Promise<void> inc(IncContext c) override
+        {
                 value += c.getParams().getBy();
                 c.getResults().setValue(value);
                 return kj::READY_NOW;
         }
-        kj::Promise<void> get(GetContext c) override {
+        kj::Promise<void> get(GetContext c) override
+        {
                 c.getResults().setValue(value);
                 return kj::READY_NOW;
         }
-        kj::Promise<void> name(NameContext c) override {
+        kj::Promise<void> name(NameContext c) override
+        {
                 c.getResults().setName(text);
                 return kj::READY_NOW;
         }
 
-private:
+      private:
         kj::String text;
         uint64_t value = 0;
 };
 
 /* Lives as long as a hanging call: its end is the call's cancellation. */
 struct HangGuard {
-        explicit HangGuard(kj::Own<State> s) : state(kj::mv(s)) {}
+        explicit HangGuard(kj::Own<State> s) : state(kj::mv(s))
+        {
+        }
         HangGuard(HangGuard &&) = default;
-        ~HangGuard() {
+        ~HangGuard()
+        {
                 if (state.get() != nullptr)
                         state->cancelled++;
         }
         kj::Own<State> state;
 };
 
-class ConfImpl final : public Conf::Server {
-public:
-        explicit ConfImpl(kj::Own<State> state) : state(kj::mv(state)) {}
+class ConfImpl final : public Conf::Server
+{
+      public:
+        explicit ConfImpl(kj::Own<State> state) : state(kj::mv(state))
+        {
+        }
 
-protected:
-        kj::Promise<void> null(NullContext) override { return kj::READY_NOW; }
+      protected:
+        kj::Promise<void> null(NullContext) override
+        {
+                return kj::READY_NOW;
+        }
 
-        kj::Promise<void> add(AddContext c) override {
+        kj::Promise<void> add(AddContext c) override
+        {
                 auto p = c.getParams();
                 c.getResults().setSum(int64_t(p.getA()) + p.getB());
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> echo(EchoContext c) override {
+        kj::Promise<void> echo(EchoContext c) override
+        {
                 c.getResults().setX(c.getParams().getX());
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> getSelf(GetSelfContext c) override {
+        kj::Promise<void> getSelf(GetSelfContext c) override
+        {
                 c.getResults().setCap(thisCap());
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> makeCounter(MakeCounterContext c) override {
+        kj::Promise<void> makeCounter(MakeCounterContext c) override
+        {
                 auto start = c.getParams().getStart();
                 c.getResults().setC(kj::heap<CounterImpl>(start, kj::addRef(*state)));
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> liveCounters(LiveCountersContext c) override {
+        kj::Promise<void> liveCounters(LiveCountersContext c) override
+        {
                 c.getResults().setN(state->live);
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> echoCap(EchoCapContext c) override {
+        kj::Promise<void> echoCap(EchoCapContext c) override
+        {
                 if (c.getParams().hasCap())
                         c.getResults().setCap(c.getParams().getCap());
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> echoCapLater(EchoCapLaterContext c) override {
+        kj::Promise<void> echoCapLater(EchoCapLaterContext c) override
+        {
                 c.allowCancellation();
                 auto delay = c.getParams().getDelayMs() * kj::MILLISECONDS;
                 return state->timer.afterDelay(delay).then([c]() mutable {
@@ -146,7 +178,8 @@ protected:
                 });
         }
 
-        kj::Promise<void> callBack(CallBackContext c) override {
+        kj::Promise<void> callBack(CallBackContext c) override
+        {
                 auto cb = c.getParams().getCb();
                 auto sum = kj::heap<uint64_t>(0);
                 uint64_t *total = sum.get();
@@ -162,70 +195,79 @@ protected:
                         .attach(kj::mv(sum));
         }
 
-        kj::Promise<void> hold(HoldContext c) override {
+        kj::Promise<void> hold(HoldContext c) override
+        {
                 state->held = nullptr;
                 if (c.getParams().hasCap())
                         state->held = c.getParams().getCap();
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> getHeld(GetHeldContext c) override {
+        kj::Promise<void> getHeld(GetHeldContext c) override
+        {
                 KJ_IF_MAYBE(cap, state->held)
                         c.getResults().setCap(*cap);
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> dropHeld(DropHeldContext) override {
+        kj::Promise<void> dropHeld(DropHeldContext) override
+        {
                 state->held = nullptr;
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> getPromiseCap(GetPromiseCapContext c) override {
+        kj::Promise<void> getPromiseCap(GetPromiseCapContext c) override
+        {
                 auto delay = c.getParams().getDelayMs() * kj::MILLISECONDS;
-                c.getResults().setC(state->timer.afterDelay(delay).then([]() -> Counter::Client {
-                        return kj::heap<CounterImpl>(100);
-                }));
+                c.getResults().setC(state->timer.afterDelay(delay).then(
+                        []() -> Counter::Client { return kj::heap<CounterImpl>(100); }));
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> getBrokenPromise(GetBrokenPromiseContext c) override {
+        kj::Promise<void> getBrokenPromise(GetBrokenPromiseContext c) override
+        {
                 auto p = c.getParams();
                 auto delay = p.getDelayMs() * kj::MILLISECONDS;
                 c.getResults().setC(state->timer.afterDelay(delay).then(
                         [why = kj::str(p.getReason())]() mutable -> Counter::Client {
-                                kj::throwFatalException(kj::Exception(
-                                        kj::Exception::Type::FAILED, __FILE__, __LINE__,
-                                        kj::mv(why)));
+                                kj::throwFatalException(kj::Exception(kj::Exception::Type::FAILED,
+                                                                      __FILE__, __LINE__,
+                                                                      kj::mv(why)));
                                 KJ_UNREACHABLE;
                         }));
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> tail(TailContext c) override {
+        kj::Promise<void> tail(TailContext c) override
+        {
                 auto req = c.getParams().getCallee().fooRequest();
                 req.setI(c.getParams().getI());
                 c.allowCancellation();
                 return c.tailCall(kj::mv(req));
         }
 
-        kj::Promise<void> fail(FailContext c) override {
+        kj::Promise<void> fail(FailContext c) override
+        {
                 auto p = c.getParams();
                 auto type = p.getType() <= 3 ? kj::Exception::Type(p.getType())
                                              : kj::Exception::Type::FAILED;
                 return kj::Exception(type, __FILE__, __LINE__, kj::str(p.getReason()));
         }
 
-        kj::Promise<void> hang(HangContext c) override {
+        kj::Promise<void> hang(HangContext c) override
+        {
                 c.allowCancellation();
                 return kj::Promise<void>(kj::NEVER_DONE).attach(HangGuard(kj::addRef(*state)));
         }
 
-        kj::Promise<void> cancelCount(CancelCountContext c) override {
+        kj::Promise<void> cancelCount(CancelCountContext c) override
+        {
                 c.getResults().setN(state->cancelled);
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> write(WriteContext c) override {
+        kj::Promise<void> write(WriteContext c) override
+        {
                 auto chunk = c.getParams().getChunk();
                 KJ_REQUIRE(chunk.size() == 0 || chunk[0] != 0xff, "poison");
                 state->stream_bytes += chunk.size();
@@ -233,7 +275,8 @@ protected:
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> finishStream(FinishStreamContext c) override {
+        kj::Promise<void> finishStream(FinishStreamContext c) override
+        {
                 auto r = c.getResults();
                 r.setBytes(state->stream_bytes);
                 r.setCalls(state->stream_calls);
@@ -242,7 +285,8 @@ protected:
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> delayedAdd(DelayedAddContext c) override {
+        kj::Promise<void> delayedAdd(DelayedAddContext c) override
+        {
                 c.allowCancellation();
                 auto delay = c.getParams().getDelayMs() * kj::MILLISECONDS;
                 return state->timer.afterDelay(delay).then([c]() mutable {
@@ -251,7 +295,8 @@ protected:
                 });
         }
 
-        kj::Promise<void> sumAll(SumAllContext c) override {
+        kj::Promise<void> sumAll(SumAllContext c) override
+        {
                 auto caps = c.getParams().getCaps();
                 auto sum = kj::heap<uint64_t>(0);
                 uint64_t *total = sum.get();
@@ -267,33 +312,38 @@ protected:
                         .attach(kj::mv(sum));
         }
 
-        kj::Promise<void> getDerived(GetDerivedContext c) override {
+        kj::Promise<void> getDerived(GetDerivedContext c) override
+        {
                 c.getResults().setD(kj::heap<DerivedImpl>(c.getParams().getName()));
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> echoAny(EchoAnyContext c) override {
+        kj::Promise<void> echoAny(EchoAnyContext c) override
+        {
                 c.getResults().getP().set(c.getParams().getP());
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> echoPayload(EchoPayloadContext c) override {
+        kj::Promise<void> echoPayload(EchoPayloadContext c) override
+        {
                 if (c.getParams().hasP())
                         c.getResults().setP(c.getParams().getP());
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> isNull(IsNullContext c) override {
+        kj::Promise<void> isNull(IsNullContext c) override
+        {
                 c.getResults().setNull(!c.getParams().hasCap());
                 return kj::READY_NOW;
         }
 
-        kj::Promise<void> fresh(FreshContext c) override {
+        kj::Promise<void> fresh(FreshContext c) override
+        {
                 c.getResults().setC(kj::heap<ConfImpl>(kj::refcounted<State>(state->timer)));
                 return kj::READY_NOW;
         }
 
-private:
+      private:
         kj::Own<State> state;
 };
 

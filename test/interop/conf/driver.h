@@ -1,10 +1,10 @@
 /*
- * driver.h: what the files of conf-driver share: the table of cases, the connection a case makes, the
- * objects a case serves itself, and the checks.
+ * driver.h: what the files of conf-driver share: the table of cases, the connection a case makes,
+ * the objects a case serves itself, and the checks.
  *
- * A case runs in a process of its own (see conf-driver.c++), so it may block, leak or crash without
- * touching the next one. It says what went wrong by throwing Failed; what it waits for at this moment
- * is kept in memory shared with the parent, so that a hang can be named, too.
+ * A case runs in a process of its own (see conf-driver.c++), so it may block, leak or crash
+ * without touching the next one. It says what went wrong by throwing Failed; what it waits for at
+ * this moment is kept in memory shared with the parent, so that a hang can be named, too.
  */
 #pragma once
 
@@ -19,7 +19,8 @@
 
 #include "conf.capnp.h"
 
-namespace conf {
+namespace conf
+{
 
 /* A check that did not hold, with the reason for the report. */
 struct Failed {
@@ -35,7 +36,9 @@ struct Report {
 /* One connection to the server and its bootstrap capability. */
 struct Link {
         Link(kj::Own<kj::AsyncIoStream> s)
-            : stream(kj::mv(s)), client(*stream), conf(client.bootstrap().castAs<Conf>()) {}
+            : stream(kj::mv(s)), client(*stream), conf(client.bootstrap().castAs<Conf>())
+        {
+        }
 
         kj::Own<kj::AsyncIoStream> stream;
         capnp::TwoPartyClient client;
@@ -43,30 +46,42 @@ struct Link {
 };
 
 /* What a case is given. */
-class Env {
-public:
+class Env
+{
+      public:
         Env(const char *address, Report &report)
-            : io(kj::setupAsyncIo()), address(address), report(report) {}
+            : io(kj::setupAsyncIo()), address(address), report(report)
+        {
+        }
 
         /* A new connection. To end it with calls open, reset the returned pointer. */
         kj::Own<Link> connect();
 
-        kj::WaitScope &scope() { return io.waitScope; }
-        kj::Timer &timer() { return io.provider->getTimer(); }
+        kj::WaitScope &scope()
+        {
+                return io.waitScope;
+        }
+        kj::Timer &timer()
+        {
+                return io.provider->getTimer();
+        }
 
         /* Runs the event loop for a while. */
-        void sleep(unsigned ms) { timer().afterDelay(ms * kj::MILLISECONDS).wait(scope()); }
+        void sleep(unsigned ms)
+        {
+                timer().afterDelay(ms * kj::MILLISECONDS).wait(scope());
+        }
 
         /* Notes what is being waited for, for the report of a hang. */
         void step(int line, const char *text);
 
-private:
+      private:
         kj::AsyncIoContext io;
         const char *address;
         Report &report;
 };
 
-/* A named case; `reference_skip` says why the 0.9.2 reference server cannot satisfy it, or is null. */
+/* A named case; `reference_skip` says why the 0.9.2 reference cannot satisfy it, or is null. */
 struct Case {
         const char *name;
         void (*run)(Env &);
@@ -76,46 +91,47 @@ struct Case {
 std::vector<Case> &cases();
 
 struct Registration {
-        Registration(const char *name, void (*run)(Env &), const char *skip = nullptr) {
+        Registration(const char *name, void (*run)(Env &), const char *skip = nullptr)
+        {
                 cases().push_back(Case{name, run, skip});
         }
 };
 
-#define CASE(id)                                                                                   \
-        static void case_##id(conf::Env &env);                                                     \
-        static conf::Registration reg_##id(#id, case_##id);                                        \
+#define CASE(id)                                            \
+        static void case_##id(conf::Env &env);              \
+        static conf::Registration reg_##id(#id, case_##id); \
         static void case_##id([[maybe_unused]] conf::Env &env)
 
-#define CASE_SKIP_REFERENCE(id, why)                                                               \
-        static void case_##id(conf::Env &env);                                                     \
-        static conf::Registration reg_##id(#id, case_##id, why);                                   \
+#define CASE_SKIP_REFERENCE(id, why)                             \
+        static void case_##id(conf::Env &env);                   \
+        static conf::Registration reg_##id(#id, case_##id, why); \
         static void case_##id([[maybe_unused]] conf::Env &env)
 
 /* Waits for a promise, having noted its text. */
 #define WAIT(promise) (env.step(__LINE__, #promise), (promise).wait(env.scope()))
 
-#define CHECK(condition)                                                                           \
-        do {                                                                                       \
-                if (!(condition))                                                                  \
-                        throw conf::Failed{kj::str("line ", __LINE__, ": ", #condition)};          \
+#define CHECK(condition)                                                                  \
+        do {                                                                              \
+                if (!(condition))                                                         \
+                        throw conf::Failed{kj::str("line ", __LINE__, ": ", #condition)}; \
         } while (0)
 
-#define CHECK_EQ(left, right)                                                                      \
-        do {                                                                                       \
-                auto got_ = (left);                                                                \
-                auto want_ = (right);                                                              \
-                if (!(got_ == want_))                                                              \
-                        throw conf::Failed{kj::str("line ", __LINE__, ": ", #left, " is ", got_,   \
-                                                   ", expected ", want_)};                         \
+#define CHECK_EQ(left, right)                                                                    \
+        do {                                                                                     \
+                auto got_ = (left);                                                              \
+                auto want_ = (right);                                                            \
+                if (!(got_ == want_))                                                            \
+                        throw conf::Failed{kj::str("line ", __LINE__, ": ", #left, " is ", got_, \
+                                                   ", expected ", want_)};                       \
         } while (0)
 
 /* Waits for a promise that must fail; yields the exception. */
-#define CAUGHT(promise)                                                                            \
-        (env.step(__LINE__, #promise), conf::caught(__LINE__, #promise, [&]() {                    \
-                 (void)(promise).wait(env.scope());                                                \
-         }))
+#define CAUGHT(promise)                \
+        (env.step(__LINE__, #promise), \
+         conf::caught(__LINE__, #promise, [&]() { (void)(promise).wait(env.scope()); }))
 
-template <typename Func> kj::Exception caught(int line, const char *text, Func &&func) {
+template <typename Func> kj::Exception caught(int line, const char *text, Func &&func)
+{
         KJ_IF_MAYBE(e, kj::runCatchingExceptions(func))
                 return kj::mv(*e);
         throw Failed{kj::str("line ", line, ": ", text, " should have failed")};
@@ -124,12 +140,13 @@ template <typename Func> kj::Exception caught(int line, const char *text, Func &
 /* The exception must have this type and carry this text in its reason. */
 void check_exception(int line, const kj::Exception &e, kj::Exception::Type type,
                      kj::StringPtr reason);
-#define CHECK_EXCEPTION(e, type, reason)                                                           \
+#define CHECK_EXCEPTION(e, type, reason) \
         conf::check_exception(__LINE__, e, kj::Exception::Type::type, reason)
 
 /* Asks until the answer is the expected one, for at most five seconds. */
 template <typename Func>
-void eventually(Env &env, int line, const char *text, uint64_t want, Func &&ask) {
+void eventually(Env &env, int line, const char *text, uint64_t want, Func &&ask)
+{
         uint64_t got = 0;
         for (int i = 0; i < 250; i++) {
                 env.step(line, text);
@@ -140,7 +157,7 @@ void eventually(Env &env, int line, const char *text, uint64_t want, Func &&ask)
         }
         throw Failed{kj::str("line ", line, ": ", text, " stays ", got, ", expected ", want)};
 }
-#define EVENTUALLY(expression, want)                                                               \
+#define EVENTUALLY(expression, want) \
         conf::eventually(env, __LINE__, #expression, want, [&]() -> uint64_t { return expression; })
 
 /* ---- short forms of calls that many cases make ---- */
@@ -155,6 +172,7 @@ void null_call(Env &env, Conf::Client conf);
 Conf::Client fresh(Env &env, Conf::Client conf);
 void hold(Env &env, Conf::Client conf, Counter::Client c);
 Counter::Client held(Env &env, Conf::Client conf);
+Counter::Client promise_cap(Env &env, Conf::Client conf, uint32_t delay_ms);
 void drop_held(Env &env, Conf::Client conf);
 
 /* ---- objects that a case serves ---- */
@@ -166,27 +184,36 @@ struct Watch {
         bool gone = false; /* the object was destroyed */
 };
 
-class LocalCounter final : public Counter::Server {
-public:
-        explicit LocalCounter(Watch &watch) : watch(watch) {}
-        ~LocalCounter() noexcept(false) { watch.gone = true; }
+class LocalCounter final : public Counter::Server
+{
+      public:
+        explicit LocalCounter(Watch &watch) : watch(watch)
+        {
+        }
+        ~LocalCounter() noexcept(false)
+        {
+                watch.gone = true;
+        }
 
         kj::Promise<void> inc(IncContext c) override;
         kj::Promise<void> get(GetContext c) override;
 
-private:
+      private:
         Watch &watch;
 };
 
 /* Calls a function for every call(i). */
-class LocalCallback final : public Callback::Server {
-public:
+class LocalCallback final : public Callback::Server
+{
+      public:
         using Func = kj::Function<kj::Promise<uint64_t>(uint32_t)>;
-        explicit LocalCallback(Func func) : func(kj::mv(func)) {}
+        explicit LocalCallback(Func func) : func(kj::mv(func))
+        {
+        }
 
         kj::Promise<void> call(CallContext c) override;
 
-private:
+      private:
         Func func;
 };
 
@@ -199,13 +226,16 @@ struct CalleeWatch {
         Watch counter;
 };
 
-class LocalCallee final : public Callee::Server {
-public:
-        explicit LocalCallee(CalleeWatch &watch) : watch(watch) {}
+class LocalCallee final : public Callee::Server
+{
+      public:
+        explicit LocalCallee(CalleeWatch &watch) : watch(watch)
+        {
+        }
 
         kj::Promise<void> foo(FooContext c) override;
 
-private:
+      private:
         CalleeWatch &watch;
 };
 

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """wire-driver: runs raw-wire cases against whatever Conf server listens at an address.
 
-Why: a library's client only sends what a library sends. This driver speaks the wire itself, so it can
-send what is legal but rare, what is illegal, and far too much of what is legal; it shares no line with
-any implementation (see wirelib.py). After each case a fresh connection must still be served.
+Why: a library's client only sends what a library sends. This driver speaks the wire itself, so
+it can send what is legal but rare, what is illegal, and far too much of what is legal; it shares
+no line with any implementation (see wirelib.py). After each case a fresh connection must still
+be served.
 
 usage: wire-driver.py [--reference] [--strict] [--pid PID] [--only TEXT] [--list] ADDRESS
 
-ADDRESS is unix:/path or HOST:PORT. --pid names the server's process: then the resource rows run, too.
---reference skips what the 0.9.2 reference server cannot satisfy, the resource rows among them; with
---strict nothing is skipped. Output: `ok NAME`, `not ok NAME - why`, `skip NAME - why`, and the last line
-is `N passed, N failed`.
+ADDRESS is unix:/path or HOST:PORT. --pid names the server's process: then the resource rows run,
+too. --reference skips what the 0.9.2 reference server cannot satisfy, the resource rows among
+them; with --strict nothing is skipped. Output: `ok NAME`, `not ok NAME - why`, `skip NAME -
+why`, and the last line is `N passed, N failed`.
 """
 import argparse
 import sys
@@ -42,7 +43,8 @@ def case_run(case, args):
     except (Failed, OSError) as e:
         verdict, text = "not ok", str(e) or type(e).__name__
     except Exception:   # pylint: disable=broad-except
-        verdict, text = "not ok", "the driver failed: " + traceback.format_exc(limit=-2).replace("\n", " | ")
+        trace = traceback.format_exc(limit=-2).replace("\n", " | ")
+        verdict, text = "not ok", f"the driver failed: {trace}"
     finally:
         if env is not None:
             env.close()

@@ -1,7 +1,7 @@
 """wirebytes: hostile and merely unusual bytes: segment tables, pointers, sizes, pieces and garbage.
 
-A message that is well formed but cut, packed or spread differently must work; one that is not may end
-its own connection and nothing else.
+A message that is well formed but cut, packed or spread differently must work; one that is not
+may end its own connection and nothing else.
 """
 import random
 import struct
@@ -388,8 +388,8 @@ def content_by_a_wild_far_pointer(env):
 
 @case()
 def content_by_a_proper_far_pointer(env):
-    reaction_ = echo_any(env, lambda to: far_ptr(1, 0), rest=[word(list_ptr(0, 2, 8)) + b"12345678"])
-    check_eq("the reaction", reaction_, "alive")
+    rest = [word(list_ptr(0, 2, 8)) + b"12345678"]
+    check_eq("the reaction", echo_any(env, lambda to: far_ptr(1, 0), rest=rest), "alive")
 
 
 @case()

@@ -7,7 +7,8 @@ import time
 
 import wirelib as w
 from wireenv import ANY, ENDS, case, check, check_eq, closed, eventually, expect
-from wirelib import Cap, Failed, Ptrs, Struct, descriptor, finish, ret, ret_results, to_answer, u32, u64
+from wirelib import (Cap, Failed, Ptrs, Struct, descriptor, finish, ret, ret_results, to_answer,
+                     u32, u64)
 
 CALLBACK = 0xFC33B3342A0144CB
 
@@ -81,7 +82,8 @@ def no_promise_pipelining(env):
     conn.send(w.call(5, conf, "makeCounter", u64(9), flags=w.NO_PIPELINING))
     r = conn.recv_return(5)
     target = r.caps()[r.results().ptr(0).index][1]
-    check_eq("the value", conn.ask(target, w.INC, u64(1), iface=w.COUNTER).results().uint(0, 64), 10)
+    r = conn.ask(target, w.INC, u64(1), iface=w.COUNTER)
+    check_eq("the value", r.results().uint(0, 64), 10)
     expect(conn, ["alive"])
 
 
@@ -174,7 +176,8 @@ def release_counts_add_up(env):
     before = conn.number(conf, "liveCounters")
     counter = ids_of(conn, conf)
     for _ in range(9):
-        r = conn.ask(conf, "echoCap", Struct(b"", [Cap(0)]), [descriptor(w.RECEIVER_HOSTED, counter)])
+        r = conn.ask(conf, "echoCap", Struct(b"", [Cap(0)]),
+                     [descriptor(w.RECEIVER_HOSTED, counter)])
         kind, again = r.caps()[r.results().ptr(0).index]
         check_eq("the descriptor", (kind, again), (w.SENDER_HOSTED, counter))
         conn.send(finish(r.answer_id, release=False))
@@ -724,7 +727,7 @@ def resolve_to_itself(env):
         expect(conn, ANY)
 
 
-@case(reference_skip=CYCLE)
+@case()
 def resolve_to_each_other(env):
     conn, conf = held_promise(env)
     conn.send(w.call(4, conf, "echoCap", Struct(b"", [Cap(0)]), [descriptor(w.SENDER_PROMISE, 9)]),

@@ -1,8 +1,10 @@
-"""wireenv: what the case files of the raw-wire driver share: the registry, the environment, reactions.
+"""wireenv: what the case files of the raw-wire driver share: the registry, the environment,
+reactions.
 
-A hostile message may be answered in more than one legal way. A case therefore says which *reactions* it
-accepts: `alive` (the connection goes on, whatever was answered), `abort` (an Abort, then the end) or
-`closed` (the end). No reaction at all, that is a hang, is never accepted.
+A hostile message may be answered in more than one legal way. A case therefore says which
+*reactions* it accepts: `alive` (the connection goes on, whatever was answered), `abort` (an
+Abort, then the end) or `closed` (the end). No reaction at all, that is a hang, is never
+accepted.
 """
 import time
 
@@ -30,7 +32,7 @@ CASES = []
 
 
 def case(reference_skip=None, seconds=CASE_S):
-    """Registers a function as a case named after it; reference_skip: why 0.9.2 cannot satisfy it."""
+    """Registers a function as a case of its name; reference_skip: why 0.9.2 cannot satisfy it."""
     def register(run):
         CASES.append(Case(run.__name__.replace("_", "-"), run, seconds, reference_skip))
         return run

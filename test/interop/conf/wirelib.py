@@ -1,9 +1,10 @@
 """wirelib: Cap'n Proto messages by hand, for the raw-wire driver.
 
-Why: a library only sends what a library would send. The cases of wire-driver need messages that none
-produces, so this file builds them from nothing but the encoding and rpc.capnp: an encoder (values to
-one segment), a decoder (any number of segments, far pointers included), makers for each RPC message, and
-a connection that never waits beyond its deadline. Python's standard library only.
+Why: a library only sends what a library would send. The cases of wire-driver need messages that
+none produces, so this file builds them from nothing but the encoding and rpc.capnp: an encoder
+(values to one segment), a decoder (any number of segments, far pointers included), makers for
+each RPC message, and a connection that never waits beyond its deadline. Python's standard
+library only.
 
 Offsets are those of rpc.capnp's structs; bits with a default of true are stored inverted.
 """
@@ -15,10 +16,10 @@ import time
 CONF = 0x9942D523B69FEA59
 COUNTER = 0xE3290970B08F0A66
 
-METHODS = ["null", "add", "echo", "getSelf", "makeCounter", "liveCounters", "echoCap", "echoCapLater",
-           "callBack", "hold", "getHeld", "dropHeld", "getPromiseCap", "getBrokenPromise", "tail",
-           "fail", "hang", "cancelCount", "write", "finishStream", "delayedAdd", "sumAll",
-           "getDerived", "echoAny", "echoPayload", "isNull", "fresh"]
+METHODS = ["null", "add", "echo", "getSelf", "makeCounter", "liveCounters", "echoCap",
+           "echoCapLater", "callBack", "hold", "getHeld", "dropHeld", "getPromiseCap",
+           "getBrokenPromise", "tail", "fail", "hang", "cancelCount", "write", "finishStream",
+           "delayedAdd", "sumAll", "getDerived", "echoAny", "echoPayload", "isNull", "fresh"]
 M = {name: i for i, name in enumerate(METHODS)}
 INC, GET = 0, 1
 
@@ -245,7 +246,8 @@ def resolve_list(segs, seg, base, word):
     if size == 7:
         tag = word_at(segs, seg, base)
         dw, pw = tag >> 32 & 0xFFFF, tag >> 48
-        return [View(segs, seg, base + 1 + i * (dw + pw), dw, pw) for i in range(tag >> 2 & 0x3FFFFFFF)]
+        return [View(segs, seg, base + 1 + i * (dw + pw), dw, pw)
+                for i in range(tag >> 2 & 0x3FFFFFFF)]
     if size == 6:
         return [resolve(segs, seg, base + i) for i in range(count)]
     nbytes = (count * [0, 1, 8, 16, 32, 64][size] + 7) // 8
@@ -302,9 +304,9 @@ class Message:
             e = self.body.ptr(0)
         if e is None:
             return None
-        reason = e.ptr(0) or b""
+        reason = (e.ptr(0) or b"")[:-1].decode(errors="replace")
         kind = e.uint(32, 16)
-        return EXCEPTION_TYPES[kind] if kind < 4 else str(kind), reason[:-1].decode(errors="replace")
+        return EXCEPTION_TYPES[kind] if kind < 4 else str(kind), reason
 
     # of Call
     @property
@@ -328,7 +330,8 @@ class Message:
 
     def describe(self):
         names = {v: k for k, v in globals().items() if k in (
-            "UNIMPLEMENTED", "ABORT", "CALL", "RETURN", "FINISH", "RESOLVE", "RELEASE", "DISEMBARGO")}
+            "UNIMPLEMENTED", "ABORT", "CALL", "RETURN", "FINISH", "RESOLVE", "RELEASE",
+            "DISEMBARGO")}
         text = names.get(self.tag, f"message {self.tag}").lower()
         if self.tag == RETURN:
             text += f" of {self.answer_id} kind {self.kind}"
@@ -372,7 +375,7 @@ def to_answer(question_id, *fields):
 
 
 def promised(question_id, *fields):
-    """A PromisedAnswer whose transform gets the given pointer fields; (tag, field) as an exotic op."""
+    """A PromisedAnswer whose transform gets the fields given; (tag, field) is an exotic op."""
     ops = [f if isinstance(f, tuple) else (1, f) for f in fields]
     table = Structs([Struct(struct.pack("<HH4x", tag, f)) for tag, f in ops]) if ops else None
     return Struct(struct.pack("<I", question_id), [table])
@@ -401,7 +404,7 @@ def call_body(question_id, target, method, params=None, caps=(), iface=CONF, fla
 
 
 def call(*args, **kwargs):
-    """A Call: question id, target (export id or Struct), method (name or number), params, caps, ..."""
+    """A Call: question id, target (export id or Struct), method (name or number), params, ..."""
     return message(CALL, call_body(*args, **kwargs))
 
 
@@ -519,7 +522,7 @@ class Conn:
                 raise Closed()
 
     def recv_until(self, want):
-        """The first message that `want` accepts; others are kept in self.others. An abort is an end."""
+        """The first message that `want` accepts; others go to self.others. Fails on an abort."""
         while True:
             m = self.recv()
             if want(m):

@@ -1,9 +1,10 @@
-"""wireload: resource rows: what a peer that never finishes, releases or reads can make a server hold.
+"""wireload: resource rows: what a peer that never finishes, releases or reads can make a server
+hold.
 
-Each row floods one connection while a second one is served; the server's resident memory (read from
-/proc, of the process named by --pid) may grow by at most 16 MB. A server may refuse the excess call by
-call, by an exception `overloaded`, or end the connection; it may pause reading only in the row whose
-replies are not read.
+Each row floods one connection while a second one is served; the server's resident memory (read
+from /proc, of the process named by --pid) may grow by at most 16 MB. A server may refuse the
+excess call by call, by an exception `overloaded`, or end the connection; it may pause reading
+only in the row whose replies are not read.
 """
 import select
 import struct
@@ -11,7 +12,7 @@ import time
 
 import wirelib as w
 from wireenv import Skip, case, check, served
-from wirelib import Cap, Failed, Struct, descriptor, split_frame, to_answer, u32, u64
+from wirelib import Cap, Closed, Failed, Struct, descriptor, split_frame, to_answer, u32, u64
 
 FLOOD = 24 << 20
 GROWTH_KB = 16 << 10
@@ -98,6 +99,15 @@ class Flood:
                 moved = time.monotonic()
             self.look()
 
+    def one_more(self, conf):
+        """One more call on the flooded connection: refused or answered, but not left alone."""
+        if not self.ended:
+            try:
+                self.conn.send(w.call(0x7FFFFFF0, conf, "null"))
+                self.conn.recv_return(0x7FFFFFF0)
+            except Closed:
+                self.ended = True
+
     def verdict(self, detail=""):
         self.look(force=True)
         grown = self.peak - self.before
@@ -133,6 +143,8 @@ def flooded(env, make, answers=True, boot=True):
         flood.drain(count)
         check(flood.ended or flood.received >= count,
               f"{count} messages sent, {flood.received} answered")
+    else:
+        flood.one_more(conf)
     flood.verdict()
 
 
@@ -208,6 +220,7 @@ def load_calls_queued_on_a_promise(env):
         part = w.call(10 + i, to_answer(5, 0), w.INC, Struct(b"\1" * 20000), iface=w.COUNTER)
         if flood.pump(part, read=True) < len(part):
             break
+    flood.one_more(conf)
     flood.verdict()
 
 
