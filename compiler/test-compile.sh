@@ -6,6 +6,10 @@
 set -u
 capnp=$1 plugin=$2 root=$3
 here=$root/compiler
+case $plugin in
+/*) ;;
+*) plugin=$PWD/$plugin ;;
+esac
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 passed=0 failed=0

@@ -9,6 +9,10 @@
 set -u
 capnp=$1 plugin=$2 root=$3 update=${4:-}
 here=$root/compiler
+case $plugin in
+/*) ;;
+*) plugin=$PWD/$plugin ;;
+esac
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 passed=0 failed=0

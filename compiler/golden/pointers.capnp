@@ -17,7 +17,7 @@ struct Pointers {
 
 struct Empty {}
 
-struct Defaults {
+struct PointerDefaults {
   text @0 :Text = "say \"hi\"??/\n\ttoo";
   data @1 :Data = 0x"00 ff 22 5c 3f 3f 41";
   leaf @2 :Leaf = (n = 5, name = "five");

@@ -33,12 +33,12 @@ typedef struct { capnp_lbuilder l; } empty_list_builder;
 #define EMPTY_ID UINT64_C(0x902b3f3fe369cdb0)
 enum { EMPTY_WORDS = 0, EMPTY_PTRS = 0 };
 
-typedef struct { capnp_reader r; } defaults_reader;
-typedef struct { capnp_builder b; } defaults_builder;
-typedef struct { capnp_list l; } defaults_list;
-typedef struct { capnp_lbuilder l; } defaults_list_builder;
-#define DEFAULTS_ID UINT64_C(0x841cd652b74e7bf2)
-enum { DEFAULTS_WORDS = 0, DEFAULTS_PTRS = 8 };
+typedef struct { capnp_reader r; } pointer_defaults_reader;
+typedef struct { capnp_builder b; } pointer_defaults_builder;
+typedef struct { capnp_list l; } pointer_defaults_list;
+typedef struct { capnp_lbuilder l; } pointer_defaults_list_builder;
+#define POINTER_DEFAULTS_ID UINT64_C(0xfa8aaa4afc53a396)
+enum { POINTER_DEFAULTS_WORDS = 0, POINTER_DEFAULTS_PTRS = 8 };
 
 /* ---- Leaf ---- */
 
@@ -123,78 +123,78 @@ static inline uint32_t empty_list_builder_len(empty_list_builder l) { return l.l
 static inline empty_builder empty_list_builder_get(empty_list_builder l, uint32_t i) { return (empty_builder){ capnp_lbuilder_struct(l.l, i) }; }
 static inline empty_list empty_list_as_reader(empty_list_builder l) { return (empty_list){ capnp_lbuilder_list(l.l) }; }
 
-/* ---- Defaults ---- */
+/* ---- PointerDefaults ---- */
 
-static inline defaults_reader defaults_as_reader(defaults_builder b) { return (defaults_reader){ capnp_builder_reader(b.b) }; }
-static inline defaults_reader defaults_root(capnp_msg *m) { return (defaults_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline defaults_builder defaults_build(capnp_msg *m) { return (defaults_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), DEFAULTS_WORDS, DEFAULTS_PTRS) }; }
-static inline defaults_reader defaults_of_any(capnp_any a) { return (defaults_reader){ capnp_any_struct(a, NULL) }; }
-static inline defaults_builder defaults_init_any(capnp_abuilder a) { return (defaults_builder){ capnp_abuilder_init_struct(a, DEFAULTS_WORDS, DEFAULTS_PTRS) }; }
-static inline uint32_t defaults_list_len(defaults_list l) { return l.l.len; }
-static inline defaults_reader defaults_list_get(defaults_list l, uint32_t i) { return (defaults_reader){ capnp_list_struct(l.l, i) }; }
-static inline uint32_t defaults_list_builder_len(defaults_list_builder l) { return l.l.len; }
-static inline defaults_builder defaults_list_builder_get(defaults_list_builder l, uint32_t i) { return (defaults_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline defaults_list defaults_list_as_reader(defaults_list_builder l) { return (defaults_list){ capnp_lbuilder_list(l.l) }; }
+static inline pointer_defaults_reader pointer_defaults_as_reader(pointer_defaults_builder b) { return (pointer_defaults_reader){ capnp_builder_reader(b.b) }; }
+static inline pointer_defaults_reader pointer_defaults_root(capnp_msg *m) { return (pointer_defaults_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
+static inline pointer_defaults_builder pointer_defaults_build(capnp_msg *m) { return (pointer_defaults_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), POINTER_DEFAULTS_WORDS, POINTER_DEFAULTS_PTRS) }; }
+static inline pointer_defaults_reader pointer_defaults_of_any(capnp_any a) { return (pointer_defaults_reader){ capnp_any_struct(a, NULL) }; }
+static inline pointer_defaults_builder pointer_defaults_init_any(capnp_abuilder a) { return (pointer_defaults_builder){ capnp_abuilder_init_struct(a, POINTER_DEFAULTS_WORDS, POINTER_DEFAULTS_PTRS) }; }
+static inline uint32_t pointer_defaults_list_len(pointer_defaults_list l) { return l.l.len; }
+static inline pointer_defaults_reader pointer_defaults_list_get(pointer_defaults_list l, uint32_t i) { return (pointer_defaults_reader){ capnp_list_struct(l.l, i) }; }
+static inline uint32_t pointer_defaults_list_builder_len(pointer_defaults_list_builder l) { return l.l.len; }
+static inline pointer_defaults_builder pointer_defaults_list_builder_get(pointer_defaults_list_builder l, uint32_t i) { return (pointer_defaults_builder){ capnp_lbuilder_struct(l.l, i) }; }
+static inline pointer_defaults_list pointer_defaults_list_as_reader(pointer_defaults_list_builder l) { return (pointer_defaults_list){ capnp_lbuilder_list(l.l) }; }
 
-static inline capnp_text defaults_text(defaults_reader r) { return capnp_any_text(capnp_reader_any(r.r, 0), (capnp_text){ "say \"hi\"?\077/\n\011too", 16 }); }
-static inline bool defaults_has_text(defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void defaults_set_text(defaults_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void defaults_set_text_n(defaults_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline capnp_text pointer_defaults_text(pointer_defaults_reader r) { return capnp_any_text(capnp_reader_any(r.r, 0), (capnp_text){ "say \"hi\"?\077/\n\011too", 16 }); }
+static inline bool pointer_defaults_has_text(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void pointer_defaults_set_text(pointer_defaults_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
+static inline void pointer_defaults_set_text_n(pointer_defaults_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline capnp_data defaults_data(defaults_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), (capnp_data){ (const uint8_t *)"\000\377\"\\?\077A", 7 }); }
-static inline bool defaults_has_data(defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline void defaults_set_data(defaults_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 1), v); }
-static inline uint8_t *defaults_init_data(defaults_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 1), n); }
+static inline capnp_data pointer_defaults_data(pointer_defaults_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), (capnp_data){ (const uint8_t *)"\000\377\"\\?\077A", 7 }); }
+static inline bool pointer_defaults_has_data(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
+static inline void pointer_defaults_set_data(pointer_defaults_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 1), v); }
+static inline uint8_t *pointer_defaults_init_data(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 1), n); }
 
-extern const uint64_t defaults_leaf_default[4];
-static inline leaf_reader defaults_leaf(defaults_reader r) { return (leaf_reader){ capnp_any_struct(capnp_reader_any(r.r, 2), defaults_leaf_default) }; }
-static inline bool defaults_has_leaf(defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline leaf_builder defaults_init_leaf(defaults_builder b) { return (leaf_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS) }; }
-static inline leaf_builder defaults_build_leaf(defaults_builder b) { return (leaf_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS, defaults_leaf_default) }; }
-static inline void defaults_set_leaf(defaults_builder b, leaf_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
+extern const uint64_t pointer_defaults_leaf_default[4];
+static inline leaf_reader pointer_defaults_leaf(pointer_defaults_reader r) { return (leaf_reader){ capnp_any_struct(capnp_reader_any(r.r, 2), pointer_defaults_leaf_default) }; }
+static inline bool pointer_defaults_has_leaf(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
+static inline leaf_builder pointer_defaults_init_leaf(pointer_defaults_builder b) { return (leaf_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS) }; }
+static inline leaf_builder pointer_defaults_build_leaf(pointer_defaults_builder b) { return (leaf_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS, pointer_defaults_leaf_default) }; }
+static inline void pointer_defaults_set_leaf(pointer_defaults_builder b, leaf_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
 
-extern const uint64_t defaults_leaves_default[10];
-static inline leaf_list defaults_leaves(defaults_reader r) { return (leaf_list){ capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, defaults_leaves_default) }; }
-static inline bool defaults_has_leaves(defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline leaf_list_builder defaults_init_leaves(defaults_builder b, uint32_t n) { return (leaf_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, LEAF_WORDS, LEAF_PTRS) }; }
-static inline leaf_list_builder defaults_build_leaves(defaults_builder b) { return (leaf_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, LEAF_WORDS, LEAF_PTRS, defaults_leaves_default) }; }
-static inline void defaults_set_leaves(defaults_builder b, leaf_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
+extern const uint64_t pointer_defaults_leaves_default[10];
+static inline leaf_list pointer_defaults_leaves(pointer_defaults_reader r) { return (leaf_list){ capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, pointer_defaults_leaves_default) }; }
+static inline bool pointer_defaults_has_leaves(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
+static inline leaf_list_builder pointer_defaults_init_leaves(pointer_defaults_builder b, uint32_t n) { return (leaf_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, LEAF_WORDS, LEAF_PTRS) }; }
+static inline leaf_list_builder pointer_defaults_build_leaves(pointer_defaults_builder b) { return (leaf_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, LEAF_WORDS, LEAF_PTRS, pointer_defaults_leaves_default) }; }
+static inline void pointer_defaults_set_leaves(pointer_defaults_builder b, leaf_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
 
-extern const uint64_t defaults_numbers_default[2];
-static inline capnp_list defaults_numbers(defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_TWO, defaults_numbers_default); }
-static inline bool defaults_has_numbers(defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder defaults_init_numbers(defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_TWO, n); }
-static inline capnp_lbuilder defaults_build_numbers(defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_TWO, 0, 0, defaults_numbers_default); }
-static inline void defaults_set_numbers(defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 4), v); }
-static inline uint16_t defaults_numbers_at(capnp_list l, uint32_t i) { return capnp_list_u16(l, i); }
-static inline void defaults_set_numbers_at(capnp_lbuilder l, uint32_t i, uint16_t v) { capnp_lbuilder_set_u16(l, i, v); }
+extern const uint64_t pointer_defaults_numbers_default[2];
+static inline capnp_list pointer_defaults_numbers(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_TWO, pointer_defaults_numbers_default); }
+static inline bool pointer_defaults_has_numbers(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline capnp_lbuilder pointer_defaults_init_numbers(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_TWO, n); }
+static inline capnp_lbuilder pointer_defaults_build_numbers(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_TWO, 0, 0, pointer_defaults_numbers_default); }
+static inline void pointer_defaults_set_numbers(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 4), v); }
+static inline uint16_t pointer_defaults_numbers_at(capnp_list l, uint32_t i) { return capnp_list_u16(l, i); }
+static inline void pointer_defaults_set_numbers_at(capnp_lbuilder l, uint32_t i, uint16_t v) { capnp_lbuilder_set_u16(l, i, v); }
 
-extern const uint64_t defaults_bits_default[2];
-static inline capnp_list defaults_bits(defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 5), CAPNP_SIZE_BIT, defaults_bits_default); }
-static inline bool defaults_has_bits(defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 5)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder defaults_init_bits(defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_BIT, n); }
-static inline capnp_lbuilder defaults_build_bits(defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_BIT, 0, 0, defaults_bits_default); }
-static inline void defaults_set_bits(defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 5), v); }
-static inline bool defaults_bits_at(capnp_list l, uint32_t i) { return capnp_list_bool(l, i); }
-static inline void defaults_set_bits_at(capnp_lbuilder l, uint32_t i, bool v) { capnp_lbuilder_set_bool(l, i, v); }
+extern const uint64_t pointer_defaults_bits_default[2];
+static inline capnp_list pointer_defaults_bits(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 5), CAPNP_SIZE_BIT, pointer_defaults_bits_default); }
+static inline bool pointer_defaults_has_bits(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 5)) != CAPNP_WHAT_NULL; }
+static inline capnp_lbuilder pointer_defaults_init_bits(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_BIT, n); }
+static inline capnp_lbuilder pointer_defaults_build_bits(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_BIT, 0, 0, pointer_defaults_bits_default); }
+static inline void pointer_defaults_set_bits(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 5), v); }
+static inline bool pointer_defaults_bits_at(capnp_list l, uint32_t i) { return capnp_list_bool(l, i); }
+static inline void pointer_defaults_set_bits_at(capnp_lbuilder l, uint32_t i, bool v) { capnp_lbuilder_set_bool(l, i, v); }
 
-extern const uint64_t defaults_words_default[7];
-static inline capnp_list defaults_words(defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 6), CAPNP_SIZE_POINTER, defaults_words_default); }
-static inline bool defaults_has_words(defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 6)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder defaults_init_words(defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder defaults_build_words(defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_POINTER, 0, 0, defaults_words_default); }
-static inline void defaults_set_words(defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 6), v); }
-static inline capnp_text defaults_words_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), (capnp_text){ NULL, 0 }); }
-static inline void defaults_set_words_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), (capnp_text){ s, s ? (uint32_t)strlen(s) : 0 }); }
+extern const uint64_t pointer_defaults_words_default[7];
+static inline capnp_list pointer_defaults_words(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 6), CAPNP_SIZE_POINTER, pointer_defaults_words_default); }
+static inline bool pointer_defaults_has_words(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 6)) != CAPNP_WHAT_NULL; }
+static inline capnp_lbuilder pointer_defaults_init_words(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder pointer_defaults_build_words(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_POINTER, 0, 0, pointer_defaults_words_default); }
+static inline void pointer_defaults_set_words(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 6), v); }
+static inline capnp_text pointer_defaults_words_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), (capnp_text){ NULL, 0 }); }
+static inline void pointer_defaults_set_words_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), (capnp_text){ s, s ? (uint32_t)strlen(s) : 0 }); }
 
-extern const uint64_t defaults_grid_default[6];
-static inline capnp_list defaults_grid(defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 7), CAPNP_SIZE_POINTER, defaults_grid_default); }
-static inline bool defaults_has_grid(defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 7)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder defaults_init_grid(defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 7), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder defaults_build_grid(defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 7), CAPNP_SIZE_POINTER, 0, 0, defaults_grid_default); }
-static inline void defaults_set_grid(defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 7), v); }
-static inline capnp_list defaults_grid_at(capnp_list l, uint32_t i) { return capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_BYTE, NULL); }
-static inline capnp_lbuilder defaults_init_grid_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return capnp_abuilder_init_list(capnp_lbuilder_any(l, i), CAPNP_SIZE_BYTE, n); }
+extern const uint64_t pointer_defaults_grid_default[6];
+static inline capnp_list pointer_defaults_grid(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 7), CAPNP_SIZE_POINTER, pointer_defaults_grid_default); }
+static inline bool pointer_defaults_has_grid(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 7)) != CAPNP_WHAT_NULL; }
+static inline capnp_lbuilder pointer_defaults_init_grid(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 7), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder pointer_defaults_build_grid(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 7), CAPNP_SIZE_POINTER, 0, 0, pointer_defaults_grid_default); }
+static inline void pointer_defaults_set_grid(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 7), v); }
+static inline capnp_list pointer_defaults_grid_at(capnp_list l, uint32_t i) { return capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_BYTE, NULL); }
+static inline capnp_lbuilder pointer_defaults_init_grid_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return capnp_abuilder_init_list(capnp_lbuilder_any(l, i), CAPNP_SIZE_BYTE, n); }
 
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file pointers_capnp_schema;

@@ -16,7 +16,7 @@ struct Primitives {
   nothing @11 :Void;
 }
 
-struct Defaults {
+struct PrimitiveDefaults {
   bool @0 :Bool = true;
   int8 @1 :Int8 = -128;
   int16 @2 :Int16 = -32768;

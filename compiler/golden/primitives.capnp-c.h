@@ -19,21 +19,21 @@ typedef struct { capnp_lbuilder l; } primitives_list_builder;
 #define PRIMITIVES_ID UINT64_C(0x98a252243d24bd8c)
 enum { PRIMITIVES_WORDS = 6, PRIMITIVES_PTRS = 0 };
 
-typedef struct { capnp_reader r; } defaults_reader;
-typedef struct { capnp_builder b; } defaults_builder;
-typedef struct { capnp_list l; } defaults_list;
-typedef struct { capnp_lbuilder l; } defaults_list_builder;
-#define DEFAULTS_ID UINT64_C(0xfceaa092d91c4f71)
-enum { DEFAULTS_WORDS = 9, DEFAULTS_PTRS = 0 };
+typedef struct { capnp_reader r; } primitive_defaults_reader;
+typedef struct { capnp_builder b; } primitive_defaults_builder;
+typedef struct { capnp_list l; } primitive_defaults_list;
+typedef struct { capnp_lbuilder l; } primitive_defaults_list_builder;
+#define PRIMITIVE_DEFAULTS_ID UINT64_C(0xfad0d895701d4a73)
+enum { PRIMITIVE_DEFAULTS_WORDS = 9, PRIMITIVE_DEFAULTS_PTRS = 0 };
 
-#define DEFAULTS_COLOR_ID UINT64_C(0xa6c4f2a4019f1847)
-enum defaults_color {
-        DEFAULTS_COLOR_RED = 0,
-        DEFAULTS_COLOR_GREEN = 1,
-        DEFAULTS_COLOR_BLUE = 2,
+#define PRIMITIVE_DEFAULTS_COLOR_ID UINT64_C(0x99872fb682dae3fb)
+enum primitive_defaults_color {
+        PRIMITIVE_DEFAULTS_COLOR_RED = 0,
+        PRIMITIVE_DEFAULTS_COLOR_GREEN = 1,
+        PRIMITIVE_DEFAULTS_COLOR_BLUE = 2,
 };
-typedef struct { capnp_list l; } defaults_color_list;
-typedef struct { capnp_lbuilder l; } defaults_color_list_builder;
+typedef struct { capnp_list l; } primitive_defaults_color_list;
+typedef struct { capnp_lbuilder l; } primitive_defaults_color_list_builder;
 
 /* ---- Primitives ---- */
 
@@ -82,75 +82,75 @@ static inline double primitives_float64(primitives_reader r) { return capnp_read
 static inline void primitives_set_float64(primitives_builder b, double v) { capnp_builder_set_f64(b.b, 40, v, 0.0); }
 
 
-/* ---- Defaults ---- */
+/* ---- PrimitiveDefaults ---- */
 
-static inline defaults_reader defaults_as_reader(defaults_builder b) { return (defaults_reader){ capnp_builder_reader(b.b) }; }
-static inline defaults_reader defaults_root(capnp_msg *m) { return (defaults_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline defaults_builder defaults_build(capnp_msg *m) { return (defaults_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), DEFAULTS_WORDS, DEFAULTS_PTRS) }; }
-static inline defaults_reader defaults_of_any(capnp_any a) { return (defaults_reader){ capnp_any_struct(a, NULL) }; }
-static inline defaults_builder defaults_init_any(capnp_abuilder a) { return (defaults_builder){ capnp_abuilder_init_struct(a, DEFAULTS_WORDS, DEFAULTS_PTRS) }; }
-static inline uint32_t defaults_list_len(defaults_list l) { return l.l.len; }
-static inline defaults_reader defaults_list_get(defaults_list l, uint32_t i) { return (defaults_reader){ capnp_list_struct(l.l, i) }; }
-static inline uint32_t defaults_list_builder_len(defaults_list_builder l) { return l.l.len; }
-static inline defaults_builder defaults_list_builder_get(defaults_list_builder l, uint32_t i) { return (defaults_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline defaults_list defaults_list_as_reader(defaults_list_builder l) { return (defaults_list){ capnp_lbuilder_list(l.l) }; }
+static inline primitive_defaults_reader primitive_defaults_as_reader(primitive_defaults_builder b) { return (primitive_defaults_reader){ capnp_builder_reader(b.b) }; }
+static inline primitive_defaults_reader primitive_defaults_root(capnp_msg *m) { return (primitive_defaults_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
+static inline primitive_defaults_builder primitive_defaults_build(capnp_msg *m) { return (primitive_defaults_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), PRIMITIVE_DEFAULTS_WORDS, PRIMITIVE_DEFAULTS_PTRS) }; }
+static inline primitive_defaults_reader primitive_defaults_of_any(capnp_any a) { return (primitive_defaults_reader){ capnp_any_struct(a, NULL) }; }
+static inline primitive_defaults_builder primitive_defaults_init_any(capnp_abuilder a) { return (primitive_defaults_builder){ capnp_abuilder_init_struct(a, PRIMITIVE_DEFAULTS_WORDS, PRIMITIVE_DEFAULTS_PTRS) }; }
+static inline uint32_t primitive_defaults_list_len(primitive_defaults_list l) { return l.l.len; }
+static inline primitive_defaults_reader primitive_defaults_list_get(primitive_defaults_list l, uint32_t i) { return (primitive_defaults_reader){ capnp_list_struct(l.l, i) }; }
+static inline uint32_t primitive_defaults_list_builder_len(primitive_defaults_list_builder l) { return l.l.len; }
+static inline primitive_defaults_builder primitive_defaults_list_builder_get(primitive_defaults_list_builder l, uint32_t i) { return (primitive_defaults_builder){ capnp_lbuilder_struct(l.l, i) }; }
+static inline primitive_defaults_list primitive_defaults_list_as_reader(primitive_defaults_list_builder l) { return (primitive_defaults_list){ capnp_lbuilder_list(l.l) }; }
 
-static inline bool defaults_bool(defaults_reader r) { return capnp_reader_bool(r.r, 0, true); }
-static inline void defaults_set_bool(defaults_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, true); }
+static inline bool primitive_defaults_bool(primitive_defaults_reader r) { return capnp_reader_bool(r.r, 0, true); }
+static inline void primitive_defaults_set_bool(primitive_defaults_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, true); }
 
-static inline int8_t defaults_int8(defaults_reader r) { return capnp_reader_i8(r.r, 1, -128); }
-static inline void defaults_set_int8(defaults_builder b, int8_t v) { capnp_builder_set_i8(b.b, 1, v, -128); }
+static inline int8_t primitive_defaults_int8(primitive_defaults_reader r) { return capnp_reader_i8(r.r, 1, -128); }
+static inline void primitive_defaults_set_int8(primitive_defaults_builder b, int8_t v) { capnp_builder_set_i8(b.b, 1, v, -128); }
 
-static inline int16_t defaults_int16(defaults_reader r) { return capnp_reader_i16(r.r, 2, -32768); }
-static inline void defaults_set_int16(defaults_builder b, int16_t v) { capnp_builder_set_i16(b.b, 2, v, -32768); }
+static inline int16_t primitive_defaults_int16(primitive_defaults_reader r) { return capnp_reader_i16(r.r, 2, -32768); }
+static inline void primitive_defaults_set_int16(primitive_defaults_builder b, int16_t v) { capnp_builder_set_i16(b.b, 2, v, -32768); }
 
-static inline int32_t defaults_int32(defaults_reader r) { return capnp_reader_i32(r.r, 4, (-2147483647 - 1)); }
-static inline void defaults_set_int32(defaults_builder b, int32_t v) { capnp_builder_set_i32(b.b, 4, v, (-2147483647 - 1)); }
+static inline int32_t primitive_defaults_int32(primitive_defaults_reader r) { return capnp_reader_i32(r.r, 4, (-2147483647 - 1)); }
+static inline void primitive_defaults_set_int32(primitive_defaults_builder b, int32_t v) { capnp_builder_set_i32(b.b, 4, v, (-2147483647 - 1)); }
 
-static inline int64_t defaults_int64(defaults_reader r) { return capnp_reader_i64(r.r, 8, (INT64_C(-9223372036854775807) - 1)); }
-static inline void defaults_set_int64(defaults_builder b, int64_t v) { capnp_builder_set_i64(b.b, 8, v, (INT64_C(-9223372036854775807) - 1)); }
+static inline int64_t primitive_defaults_int64(primitive_defaults_reader r) { return capnp_reader_i64(r.r, 8, (INT64_C(-9223372036854775807) - 1)); }
+static inline void primitive_defaults_set_int64(primitive_defaults_builder b, int64_t v) { capnp_builder_set_i64(b.b, 8, v, (INT64_C(-9223372036854775807) - 1)); }
 
-static inline uint8_t defaults_uint8(defaults_reader r) { return capnp_reader_u8(r.r, 16, 255); }
-static inline void defaults_set_uint8(defaults_builder b, uint8_t v) { capnp_builder_set_u8(b.b, 16, v, 255); }
+static inline uint8_t primitive_defaults_uint8(primitive_defaults_reader r) { return capnp_reader_u8(r.r, 16, 255); }
+static inline void primitive_defaults_set_uint8(primitive_defaults_builder b, uint8_t v) { capnp_builder_set_u8(b.b, 16, v, 255); }
 
-static inline uint16_t defaults_uint16(defaults_reader r) { return capnp_reader_u16(r.r, 18, 65535); }
-static inline void defaults_set_uint16(defaults_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 18, v, 65535); }
+static inline uint16_t primitive_defaults_uint16(primitive_defaults_reader r) { return capnp_reader_u16(r.r, 18, 65535); }
+static inline void primitive_defaults_set_uint16(primitive_defaults_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 18, v, 65535); }
 
-static inline uint32_t defaults_uint32(defaults_reader r) { return capnp_reader_u32(r.r, 20, 4294967295u); }
-static inline void defaults_set_uint32(defaults_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 20, v, 4294967295u); }
+static inline uint32_t primitive_defaults_uint32(primitive_defaults_reader r) { return capnp_reader_u32(r.r, 20, 4294967295u); }
+static inline void primitive_defaults_set_uint32(primitive_defaults_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 20, v, 4294967295u); }
 
-static inline uint64_t defaults_uint64(defaults_reader r) { return capnp_reader_u64(r.r, 24, UINT64_C(18446744073709551615)); }
-static inline void defaults_set_uint64(defaults_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 24, v, UINT64_C(18446744073709551615)); }
+static inline uint64_t primitive_defaults_uint64(primitive_defaults_reader r) { return capnp_reader_u64(r.r, 24, UINT64_C(18446744073709551615)); }
+static inline void primitive_defaults_set_uint64(primitive_defaults_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 24, v, UINT64_C(18446744073709551615)); }
 
-static inline float defaults_float32(defaults_reader r) { return capnp_reader_f32(r.r, 32, -0.100000001f); }
-static inline void defaults_set_float32(defaults_builder b, float v) { capnp_builder_set_f32(b.b, 32, v, -0.100000001f); }
+static inline float primitive_defaults_float32(primitive_defaults_reader r) { return capnp_reader_f32(r.r, 32, -0.100000001f); }
+static inline void primitive_defaults_set_float32(primitive_defaults_builder b, float v) { capnp_builder_set_f32(b.b, 32, v, -0.100000001f); }
 
-static inline double defaults_float64(defaults_reader r) { return capnp_reader_f64(r.r, 40, 1.5000000000000001e+300); }
-static inline void defaults_set_float64(defaults_builder b, double v) { capnp_builder_set_f64(b.b, 40, v, 1.5000000000000001e+300); }
+static inline double primitive_defaults_float64(primitive_defaults_reader r) { return capnp_reader_f64(r.r, 40, 1.5000000000000001e+300); }
+static inline void primitive_defaults_set_float64(primitive_defaults_builder b, double v) { capnp_builder_set_f64(b.b, 40, v, 1.5000000000000001e+300); }
 
-static inline float defaults_infinite(defaults_reader r) { return capnp_reader_f32(r.r, 36, __builtin_inff()); }
-static inline void defaults_set_infinite(defaults_builder b, float v) { capnp_builder_set_f32(b.b, 36, v, __builtin_inff()); }
+static inline float primitive_defaults_infinite(primitive_defaults_reader r) { return capnp_reader_f32(r.r, 36, __builtin_inff()); }
+static inline void primitive_defaults_set_infinite(primitive_defaults_builder b, float v) { capnp_builder_set_f32(b.b, 36, v, __builtin_inff()); }
 
-static inline double defaults_below(defaults_reader r) { return capnp_reader_f64(r.r, 48, -__builtin_inf()); }
-static inline void defaults_set_below(defaults_builder b, double v) { capnp_builder_set_f64(b.b, 48, v, -__builtin_inf()); }
+static inline double primitive_defaults_below(primitive_defaults_reader r) { return capnp_reader_f64(r.r, 48, -__builtin_inf()); }
+static inline void primitive_defaults_set_below(primitive_defaults_builder b, double v) { capnp_builder_set_f64(b.b, 48, v, -__builtin_inf()); }
 
-static inline float defaults_unknown(defaults_reader r) { return capnp_reader_f32(r.r, 56, __builtin_nanf("")); }
-static inline void defaults_set_unknown(defaults_builder b, float v) { capnp_builder_set_f32(b.b, 56, v, __builtin_nanf("")); }
+static inline float primitive_defaults_unknown(primitive_defaults_reader r) { return capnp_reader_f32(r.r, 56, __builtin_nanf("")); }
+static inline void primitive_defaults_set_unknown(primitive_defaults_builder b, float v) { capnp_builder_set_f32(b.b, 56, v, __builtin_nanf("")); }
 
-static inline enum defaults_color defaults_color(defaults_reader r) { return (enum defaults_color)capnp_reader_u16(r.r, 60, 2); }
-static inline void defaults_set_color(defaults_builder b, enum defaults_color v) { capnp_builder_set_u16(b.b, 60, (uint16_t)v, 2); }
+static inline enum primitive_defaults_color primitive_defaults_color(primitive_defaults_reader r) { return (enum primitive_defaults_color)capnp_reader_u16(r.r, 60, 2); }
+static inline void primitive_defaults_set_color(primitive_defaults_builder b, enum primitive_defaults_color v) { capnp_builder_set_u16(b.b, 60, (uint16_t)v, 2); }
 
-static inline double defaults_whole(defaults_reader r) { return capnp_reader_f64(r.r, 64, 3.0); }
-static inline void defaults_set_whole(defaults_builder b, double v) { capnp_builder_set_f64(b.b, 64, v, 3.0); }
+static inline double primitive_defaults_whole(primitive_defaults_reader r) { return capnp_reader_f64(r.r, 64, 3.0); }
+static inline void primitive_defaults_set_whole(primitive_defaults_builder b, double v) { capnp_builder_set_f64(b.b, 64, v, 3.0); }
 
-/* ---- Defaults.Color ---- */
+/* ---- PrimitiveDefaults.Color ---- */
 
-static inline const char *defaults_color_name(enum defaults_color v) { switch ((unsigned)v) { case DEFAULTS_COLOR_RED: return "red"; case DEFAULTS_COLOR_GREEN: return "green"; case DEFAULTS_COLOR_BLUE: return "blue"; default: return NULL; } }
-static inline uint32_t defaults_color_list_len(defaults_color_list l) { return l.l.len; }
-static inline enum defaults_color defaults_color_list_get(defaults_color_list l, uint32_t i) { return (enum defaults_color)capnp_list_u16(l.l, i); }
-static inline uint32_t defaults_color_list_builder_len(defaults_color_list_builder l) { return l.l.len; }
-static inline void defaults_color_list_builder_set(defaults_color_list_builder l, uint32_t i, enum defaults_color v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline defaults_color_list defaults_color_list_as_reader(defaults_color_list_builder l) { return (defaults_color_list){ capnp_lbuilder_list(l.l) }; }
+static inline const char *primitive_defaults_color_name(enum primitive_defaults_color v) { switch ((unsigned)v) { case PRIMITIVE_DEFAULTS_COLOR_RED: return "red"; case PRIMITIVE_DEFAULTS_COLOR_GREEN: return "green"; case PRIMITIVE_DEFAULTS_COLOR_BLUE: return "blue"; default: return NULL; } }
+static inline uint32_t primitive_defaults_color_list_len(primitive_defaults_color_list l) { return l.l.len; }
+static inline enum primitive_defaults_color primitive_defaults_color_list_get(primitive_defaults_color_list l, uint32_t i) { return (enum primitive_defaults_color)capnp_list_u16(l.l, i); }
+static inline uint32_t primitive_defaults_color_list_builder_len(primitive_defaults_color_list_builder l) { return l.l.len; }
+static inline void primitive_defaults_color_list_builder_set(primitive_defaults_color_list_builder l, uint32_t i, enum primitive_defaults_color v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
+static inline primitive_defaults_color_list primitive_defaults_color_list_as_reader(primitive_defaults_color_list_builder l) { return (primitive_defaults_color_list){ capnp_lbuilder_list(l.l) }; }
 
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file primitives_capnp_schema;
