@@ -1,0 +1,57 @@
+@0x9b6d27f3e8c0a514;
+# Local administration, over a socket in the state directory that only the instance's own user can
+# open. `capos account`, `capos session` and `capos audit` are this interface and nothing else.
+
+struct Account {
+  name @0 :Text;
+  profiles @1 :List(Text);
+  # In order of preference: the first is taken when none is asked for.
+
+  hasPassword @2 :Bool;
+  keys @3 :List(Text);
+  # Fingerprints, `SHA256:…`, with the comment behind a space.
+}
+
+struct LiveSession {
+  id @0 :Text;
+  account @1 :Text;
+  profile @2 :Text;
+  kind @3 :Text;
+  source @4 :Text;
+  startedAtMs @5 :UInt64;
+  expiresAtMs @6 :UInt64;
+  grants @7 :List(Text);
+  # Names of the granted capabilities that have not been revoked.
+}
+
+interface Admin {
+  accountAdd @0 (name :Text, profiles :List(Text), password :Data) -> ();
+  # Makes an account: 1 to 32 of a-z, 0-9, dot, dash and underscore. An empty password: none yet.
+  # Errors: failed (exists, bad name, unknown profile, password shorter than 8 bytes).
+
+  accountRemove @1 (name :Text) -> ();
+  # Ends its sessions too.
+
+  accountList @2 () -> (accounts :List(Account));
+
+  keyAdd @3 (name :Text, key :Text) -> (fingerprint :Text);
+  # key: a line as in authorized_keys, without options.
+
+  keyRemove @4 (name :Text, fingerprint :Text) -> ();
+  # Ends the sessions it made.
+
+  passwd @5 (name :Text, password :Data) -> ();
+  # An empty password removes it. Ends the sessions the old one made.
+
+  sessionList @6 () -> (sessions :List(LiveSession));
+
+  sessionRevoke @7 (id :Text, cap :Text) -> ();
+  # Ends a session, or with a cap takes that capability from it. Returns when it has happened.
+
+  status @8 () -> (sessions :UInt32, workers :UInt32, descriptors :UInt32, version :Text,
+      address :Text);
+  # What the session manager holds: for people, and for tests that count what is left.
+
+  auditPath @9 () -> (path :Text);
+  # Where the audit log is.
+}

@@ -1,0 +1,82 @@
+@0xf2c81d6e07b4a953;
+# Worker and session manager. One socket per connection event; the session manager is the server. It
+# takes every worker for hijacked: messages of one segment and at most 64 KiB, no capabilities and no
+# descriptors from this side, and each call only in the states it is legal in.
+
+using Rs = import "remote_session.capnp";
+using Us = import "user_session.capnp";
+
+struct BundleEntry {
+  # A capability the session was granted.
+
+  name @0 :Text;
+  interfaceId @1 :UInt64;
+  services @2 :Bool;
+  # Transfer policy: false `session`, true `services`.
+
+  title @3 :Text;
+  summary @4 :Text;
+  leaseExpiresAtMs @5 :UInt64;
+  local @6 :Bool;
+  # Served by the worker itself (`session`): there is no socket to open.
+}
+
+struct Bound {
+  # A session, bound to this worker.
+
+  info @0 :Us.SessionInfo;
+  bundle @1 :List(BundleEntry);
+}
+
+struct Notice {
+  # Something the worker must act upon at once.
+
+  union {
+    ended @0 :Text;
+    # The session is over; the text goes after `denied.stale-session`.
+
+    revoked @1 :Text;
+    # This capability is gone.
+
+    renewed @2 :Bound;
+    # The leases are longer.
+  }
+}
+
+interface GrantEnd {
+  # Carries a socket: the worker's end of a connection to a service, attached as a file descriptor.
+}
+
+interface Admission {
+  methods @0 () -> (methods :List(Rs.RemoteAuthMethod));
+  # Legal before and after binding.
+
+  start @1 (request :Rs.RemoteAuthStart, renewal :Bool) -> (flow :UInt32);
+  # Begins a flow. renewal: only after binding, for the session's own account.
+
+  next @2 (flow :UInt32, response :Data)
+      -> (step :Rs.RemoteAuthStep, done :Bool, bound :Bound);
+  # One step. done with a bound: the proof was good and the worker is bound (or the lease renewed).
+
+  cancel @3 (flow :UInt32) -> ();
+
+  enter @4 (kind :Rs.RemoteAuthKind, requestedProfile :Text, source :Us.LoginSourceMetadata)
+      -> (bound :Bound);
+  # Guest and anonymous.
+
+  open @5 (name :Text, interfaceId :UInt64) -> (end :GrantEnd);
+  # A connection to the service behind a grant. Checks name, interface, lease and policy again.
+
+  schema @6 (interfaceId :UInt64) -> (schema :Data);
+
+  renew @7 (proof :Data, durationMs :UInt64) -> (bound :Bound);
+
+  logout @8 () -> ();
+
+  watch @9 () -> (notice :Notice);
+  # Returns when there is something to act upon. Asking again acknowledges it; a worker that does not
+  # within a second is killed.
+
+  report @10 (event :Text, detail :Text) -> ();
+  # For the audit log, marked `worker-reported`: a transfer denied, a quota exceeded.
+}

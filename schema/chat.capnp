@@ -1,0 +1,69 @@
+@0xc6d3b92f5a1e7048;
+# Chat: channels with members, history and live delivery. Every session sees the same channels; who a
+# member is, it sees only as a label that this service made up for it.
+
+struct ChatEvent {
+  # Something that happened in a channel.
+
+  channel @0 :Text;
+  sequence @1 :UInt64;
+  # Grows by one with every event of the channel. History and live delivery share it, so a gap shows.
+
+  atMs @2 :UInt64;
+  # Milliseconds since 1970, by the service's clock.
+
+  label @3 :Text;
+  # Whose doing it was: a name of this service's own, the same for a session as long as it lasts.
+
+  history @4 :Bool;
+  # True in what join returns, false in what a listener is told.
+
+  union {
+    said @5 :Text;
+    # A message.
+
+    joined @6 :Void;
+    left @7 :Void;
+  }
+}
+
+struct ChatChannel {
+  name @0 :Text;
+  members @1 :UInt32;
+}
+
+interface ChatListener {
+  # The client's side: what it is told.
+
+  event @0 (event :ChatEvent) -> ();
+  # One event. The next one is sent when this has returned; a listener that lags by more than the
+  # service keeps for it loses the oldest, and sees it by the gap in `sequence`.
+}
+
+interface ChatMembership {
+  # A place in a channel. Dropping it leaves.
+
+  send @0 (text :Text) -> (sequence :UInt64);
+  # Says something: at most 4 KiB of UTF-8, at most 20 messages in 10 seconds.
+  # Errors: overloaded (too fast), failed (empty, too long, not UTF-8). Since 0.1.
+
+  members @1 () -> (labels :List(Text));
+  # Who is here. Since 0.1.
+
+  leave @2 () -> ();
+  # Leaves now. Since 0.1.
+}
+
+interface Chat {
+  # Grants: to join channels and talk there. Nothing else.
+
+  join @0 (channel :Text, listener :ChatListener)
+      -> (membership :ChatMembership, label :Text, history :List(ChatEvent));
+  # Joins a channel, making it when it is not there: `#` and 1 to 32 of a-z, 0-9, dash and underscore.
+  # history has at most the last 50 events. listener may be null: then nothing is delivered.
+  # A session may be in 16 channels. Errors: overloaded (too many channels), failed (bad name).
+  # Since 0.1.
+
+  channels @1 () -> (channels :List(ChatChannel));
+  # What there is. Since 0.1.
+}

@@ -1,0 +1,283 @@
+@0xe3a94d0c6b7f1285;
+# Remote sessions: how any Cap'n Proto client logs in to an instance and holds, from then on, exactly
+# the live, typed capabilities that policy grants.
+#
+# The bootstrap object of a connection is a RemoteSessionGateway. One connection carries one session.
+#
+# What is refused is an RPC exception of type `failed` whose text begins with a stable code,
+# `denied.` and the kebab-case name of a RemoteDenial (`denied.unknown-name`). What exceeds a quota is
+# `overloaded`, and its text begins with `over-quota.`. A service can forge neither: what it throws
+# arrives as `service: …`.
+
+using Us = import "user_session.capnp";
+
+enum RemoteDenial {
+  # Why something was refused. The code on the wire is `denied.` and the name with dashes.
+
+  none @0;
+  # It was not.
+
+  unknownName @1;
+  # The bundle has no capability of this name. What policy hides looks the same.
+
+  wrongInterface @2;
+  # The capability exists and has another interface than the caller expects.
+
+  profile @3;
+  # The requested profile does not exist for this principal, or is not open to this method.
+
+  staleSession @4;
+  # The session has ended: logout, expiry, revocation. The text says which.
+
+  revokedLease @5;
+  # This capability was taken from the session by an administrator.
+
+  methodDisabled @6;
+  # The instance does not offer this method of authentication.
+
+  credentials @7;
+  # The proof does not convince. Unknown account and wrong secret look the same.
+
+  alreadyBound @8;
+  # This connection has a session already.
+
+  transfer @9;
+  # The capability may not be passed on to where the call would have taken it.
+
+  flow @10;
+  # The authentication flow is over: finished, canceled or too late.
+
+  backoff @11;
+  # Too many failures: try again later. The text says after how many seconds.
+}
+
+enum RemoteAuthKind {
+  password @0;
+  publicKey @1;
+  oidcDeviceCode @2;
+  oidcAuthorizationCodePkce @3;
+  passkey @4;
+  mtlsClientCert @5;
+  guest @6;
+  anonymous @7;
+  serviceCredential @8;
+}
+
+enum RemoteAuthState {
+  # Whether a method can be used, truthfully.
+
+  enabled @0;
+  # It can.
+
+  disabled @1;
+  # It can't; RemoteAuthMethod.reason says why. Starting it is `denied.method-disabled`.
+}
+
+struct RemoteAuthMethod {
+  kind @0 :RemoteAuthKind;
+
+  label @1 :Text;
+  # For a person.
+
+  profileHints @2 :List(Text);
+  # Profiles that can be asked for by this method.
+
+  interactive @3 :Bool;
+  # Whether a person takes part.
+
+  state @4 :RemoteAuthState;
+  # Since 0.1, an addition to the original contract.
+
+  reason @5 :Text;
+  # Why it is disabled. Empty when it is enabled.
+}
+
+struct RemoteAuthStart {
+  kind @0 :RemoteAuthKind;
+
+  selector @1 :Us.LoginSelector;
+  # Whose session this will be.
+
+  requestedProfile @2 :Text;
+  # Empty: the account's first profile.
+
+  clientNonce @3 :Data;
+  # At most 64 bytes, part of the proof transcript (doc/protocol/admission.md). May be empty.
+
+  source @4 :Us.LoginSourceMetadata;
+  # The client's claims about itself.
+}
+
+struct RemoteAuthStep {
+  # What a flow wants next.
+
+  prompt @0 :Text;
+  # For a person.
+
+  redaction @1 :Bool;
+  # The response is a secret: do not echo it.
+
+  url @2 :Text;
+  # To be opened in a browser, where the method has one.
+
+  userCode @3 :Text;
+  # To be typed there.
+
+  challenge @4 :Data;
+  # For publicKey: the single-use nonce that goes into the proof transcript.
+
+  expiresAtMs @5 :UInt64;
+  # When the flow gives up. Milliseconds since 1970.
+}
+
+interface RemoteSessionGateway {
+  # What a connection starts with. Holding it grants nothing but the right to try to log in.
+
+  authMethods @0 () -> (methods :List(RemoteAuthMethod));
+  # Every kind of RemoteAuthKind, each with its state. Cost: one call. Since 0.1.
+
+  start @1 (request :RemoteAuthStart) -> (flow :RemoteAuthFlow);
+  # Begins to authenticate. At most four flows of a connection are open at once; the first proof wins.
+  # Errors: denied.method-disabled, denied.already-bound, over-quota.flows. Since 0.1.
+
+  guest @2 (requestedProfile :Text, source :Us.LoginSourceMetadata) -> (session :RemoteSession);
+  # A session without an account, under the profile policy has set aside for guests.
+  # Errors: denied.method-disabled, denied.profile, denied.already-bound. Since 0.1.
+
+  anonymous @3 (requestedProfile :Text, source :Us.LoginSourceMetadata)
+      -> (session :RemoteSession);
+  # A session of nobody in particular, likewise. An empty requestedProfile takes the default.
+  # Errors: denied.method-disabled, denied.profile, denied.already-bound. Since 0.1.
+}
+
+interface RemoteAuthFlow {
+  # One attempt to authenticate. Dropping it cancels it.
+
+  next @0 (response :Data) -> (step :RemoteAuthStep, done :Bool, session :RemoteSession);
+  # Answers the previous step and gets the next. An empty first response asks what is wanted; the
+  # answer may also be given at once.
+  #   password:  the response is the password's UTF-8 bytes, and the session comes back.
+  #   publicKey: the first response is empty, and step.challenge is the nonce; the second is an SSHSIG
+  #              blob (namespace `login@capos`) over the proof transcript, and the session comes back.
+  # A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,
+  # denied.backoff, denied.already-bound. Since 0.1.
+
+  cancel @1 () -> ();
+  # Ends the attempt. Later calls are denied.flow. Since 0.1.
+}
+
+struct RemoteCapEntry {
+  # A line of a CapSet.
+
+  name @0 :Text;
+  # For RemoteCapSet.get. A convenience, not authority.
+
+  interfaceId @1 :UInt64;
+  # The type id of its interface.
+
+  transferPolicy @2 :Text;
+  # `session`: may not be passed to a service. `services`: may be passed to other services of this
+  # session; calls on it still run in this session and end with it.
+
+  leaseExpiresAtMs @3 :UInt64;
+  # When it will be taken back. Milliseconds since 1970.
+
+  title @4 :Text;
+  # For a person. Since 0.1, an addition to the original contract.
+
+  summary @5 :Text;
+  # One sentence for a person. Since 0.1.
+}
+
+interface RemoteSession {
+  # The session. It lives as long as its connection, not as long as this reference.
+
+  info @0 () -> (info :Us.SessionInfo);
+  # Errors: denied.stale-session. Since 0.1.
+
+  capSet @1 () -> (caps :RemoteCapSet);
+  # The granted bundle. Errors: denied.stale-session. Since 0.1.
+
+  renew @2 (proof :Data, requestedDurationMs :UInt64) -> (session :RemoteSession);
+  # Fresh proof for a longer lease: the password, or an SSHSIG blob over the proof transcript with
+  # SessionInfo.renewChallenge as its nonce. Never widens the profile; policy caps the duration. This
+  # reference ends, the one that comes back replaces it; every other reference stays valid.
+  # Errors: denied.credentials, denied.stale-session. Since 0.1.
+
+  logout @3 () -> ();
+  # Ends the session. Every reference that came from it is dead when this returns, and every open call
+  # fails with denied.stale-session. Since 0.1.
+
+  reauthenticate @4 (request :RemoteAuthStart) -> (flow :RemoteAuthFlow);
+  # Renewal by a method that takes several steps. The flow's session replaces this reference.
+  # Since 0.1, an addition to the original contract.
+
+  offerUi @5 (host :RemoteUiHost) -> ();
+  # Reserved for UI composition; `unimplemented` until then.
+}
+
+interface RemoteCapSet {
+  # The bundle: what this session was granted, by name.
+
+  list @0 () -> (entries :List(RemoteCapEntry));
+  # Errors: denied.stale-session. Since 0.1.
+
+  get @1 (name :Text, expectedInterfaceId :UInt64) -> (cap :Capability);
+  # A live reference. Pipelining through `cap` works in every language, because it is declared as a
+  # capability. Errors: denied.unknown-name, denied.wrong-interface, denied.revoked-lease,
+  # denied.stale-session. Since 0.1.
+
+  schema @2 (interfaceId :UInt64) -> (schema :Data);
+  # The schema of an interface that is in the bundle, and of all it mentions: a serialized message
+  # whose root is schema.capnp's CodeGeneratorRequest with its nodes.
+  # Errors: denied.unknown-name, denied.stale-session. Since 0.1.
+}
+
+# ---- UI composition (reserved: types only) -------------------------------------------------------
+
+enum UiPatchKind {
+  openSurface @0;
+  closeSurface @1;
+  updateModel @2;
+  setLayoutHint @3;
+  setThemeHint @4;
+  addCommand @5;
+  removeCommand @6;
+}
+
+struct UiSurfaceSpec {
+  surfaceId @0 :Data;
+  title @1 :Text;
+  kind @2 :Text;
+  safetyClass @3 :Text;
+  modelSchema @4 :UInt64;
+}
+
+struct UiPatch {
+  kind @0 :UiPatchKind;
+  surfaceId @1 :Data;
+  payload @2 :Data;
+  expiresAtMs @3 :UInt64;
+}
+
+struct UiEvent {
+  surfaceId @0 :Data;
+  command @1 :Text;
+  payload @2 :Data;
+  userInitiated @3 :Bool;
+}
+
+interface RemoteUiHost {
+  # A host's offer to let services shape part of its window. Reserved.
+
+  open @0 (spec :UiSurfaceSpec) -> (surface :RemoteUiSurface);
+  theme @1 (scope :Text, hints :Data) -> ();
+}
+
+interface RemoteUiSurface {
+  # One pane. Reserved.
+
+  apply @0 (patch :UiPatch) -> ();
+  poll @1 (maxEvents :UInt16) -> (events :List(UiEvent));
+  close @2 () -> ();
+}

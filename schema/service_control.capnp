@@ -1,0 +1,43 @@
+@0xa7e05b3c914fd862;
+# How the session manager talks to a service: over the socket that the service is started with. The
+# service is the server, and this is its bootstrap object. One schema, one small program, one manifest
+# entry make a service; in C, daemon/kit does all of this.
+
+struct CallerContext {
+  # Who is calling, as far as a service may know.
+
+  reference @0 :Data;
+  # 16 bytes: an opaque name of the caller, made for this service alone. The same session has an
+  # unrelated one at every other service.
+
+  epoch @1 :UInt64;
+  # Grows when the instance is started anew; a reference means nothing in another epoch.
+
+  kind @2 :Kind;
+
+  enum Kind {
+    session @0;
+    # A remote session.
+
+    service @1;
+    # Another service of the instance.
+  }
+
+  pseudonym @3 :Data;
+  # 16 bytes that stay the same for one account across sessions and differ between services. Only with
+  # a matching disclosure grant in the manifest; empty otherwise.
+}
+
+interface ServiceEnd {
+  # Carries a socket: the service's end of a new connection, attached as a file descriptor.
+}
+
+interface ServiceControl {
+  open @0 (context :CallerContext, facet :Text, end :ServiceEnd) -> ();
+  # Serve a caller on the attached socket: its bootstrap object is the facet's. The caller is gone when
+  # the socket is.
+
+  describe @1 () -> (schema :Data);
+  # The schema of what the service offers: a serialized message whose root is schema.capnp's
+  # CodeGeneratorRequest with its nodes.
+}

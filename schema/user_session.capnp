@@ -1,0 +1,88 @@
+@0xb8f1c0d27a5e4391;
+# Who a session is, as far as its holder may know. The capability `session` of every bundle is a
+# UserSession; it is served by the session's own worker, so asking costs no other process anything.
+
+struct LoginSelector {
+  # Which account is meant.
+
+  account @0 :Text;
+  # The account's name on this instance. Empty where the method itself says who it is.
+}
+
+struct LoginSourceMetadata {
+  # What a client says about itself. It is recorded as a claim, next to what the gateway has seen, and
+  # decides nothing.
+
+  client @0 :Text;
+  # Name and version of the program.
+
+  host @1 :Text;
+  # Name of the machine it says it runs on.
+
+  note @2 :Text;
+  # Anything a person would like to find in the audit log later. At most 128 bytes are kept.
+}
+
+struct SessionQuota {
+  # The session's bounds (requirement R35). Whatever exceeds one fails by itself, as `overloaded`.
+
+  references @0 :UInt32;
+  # References the session may hold, each way.
+
+  calls @1 :UInt32;
+  # Calls in flight.
+
+  queuedBytes @2 :UInt64;
+  # Bytes queued toward a service, and toward the client.
+
+  messageBytes @3 :UInt64;
+  # Size of one message.
+
+  callsPerSecond @4 :UInt32;
+  # Rate from which calls are paced. 0: not paced.
+}
+
+struct SessionInfo {
+  # A session, for its holder. Nothing in it opens anything: to know a session is not to have it.
+
+  id @0 :Text;
+  # A name for administrators to talk about the session by. Not a credential.
+
+  account @1 :Text;
+  # The account; empty for anonymous and guest sessions.
+
+  profile @2 :Text;
+  # The profile that decided what the session was granted.
+
+  kind @3 :Text;
+  # How the session was authenticated: the name of a RemoteAuthKind.
+
+  startedAtMs @4 :UInt64;
+  # Milliseconds since 1970.
+
+  expiresAtMs @5 :UInt64;
+  # When the lease ends if it is not renewed. Milliseconds since 1970.
+
+  renewChallenge @6 :Data;
+  # What a proof for RemoteSession.renew must be made over. Good for one renewal; a new SessionInfo
+  # has a new one. Empty when the session can't be renewed this way.
+
+  quota @7 :SessionQuota;
+  # What the session may use.
+
+  transport @8 :Text;
+  # `plain` or `tls`.
+
+  source @9 :Text;
+  # The address the connection came from, as the gateway saw it.
+
+  serverKeyHash @10 :Data;
+  # Hash of the instance's key; part of every proof. Empty without TLS.
+}
+
+interface UserSession {
+  # The session, to itself. Grants nothing.
+
+  info @0 () -> (info :SessionInfo);
+  # What RemoteSession.info says. Cost: one call. Since 0.1.
+}
