@@ -115,6 +115,40 @@ TEST(connect_waits_for_a_full_unix_listener)
         close(l);
 }
 
+/* ---- names with several addresses ---------------------------------------------------------- */
+
+static void meet_by_name(const char *listen, const char *const *connect)
+{
+        static const struct capnp_listener_ops ops = {.accept = on_drain};
+        CAPNP_AUTO(capnp_vat_freep) capnp_vat *v = NULL;
+        capnp_listener *l;
+        const char *port;
+
+        CHECK_OK(capnp_vat_new(&v));
+        CHECK_OK(capnp_listener_new(v, listen, &ops, NULL, &l));
+        port = strrchr(capnp_listener_address(l), ':');
+        for (; *connect; connect++) {
+                CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+                CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;
+                char addr[64];
+
+                snprintf(addr, sizeof(addr), "%s%s", *connect, port);
+                CHECK_OK(capnp_vat_connect(v, addr, NULL, &c));
+                q = ask(v, c, ECHO, "x", 1);
+                /* It was accepted, and hung up on. */
+                CHECK_EQ(capnp_question_wait(q), CAPNP_E_DISCONNECTED);
+                CHECK(!strstr(capnp_question_exception(q).reason, "connect to"));
+        }
+        capnp_listener_free(l);
+}
+
+TEST(every_address_of_a_name_is_served_and_tried)
+{
+        meet_by_name("*:0", (const char *const[]){"127.0.0.1", NULL});
+        meet_by_name("127.0.0.1:0", (const char *const[]){"127.0.0.1", "localhost", NULL});
+        meet_by_name("localhost:0", (const char *const[]){"localhost", "127.0.0.1", NULL});
+}
+
 /* ---- ends --------------------------------------------------------------------------------- */
 
 struct ends {
@@ -276,6 +310,24 @@ TEST(not_a_socket_is_refused_and_closed)
         CHECK(!c);
         close(p[1]);
         capnp_vat_free(v);
+}
+
+TEST(what_was_sent_before_the_vat_is_freed_arrives)
+{
+        capnp_vat *client;
+        capnp_cap *c;
+        struct site s;
+
+        site_init(&s);
+        CHECK_OK(capnp_vat_new(&client));
+        CHECK_OK(capnp_vat_listen(s.vat, own_address(), NULL, s.root));
+        CHECK_OK(capnp_vat_connect(client, own_address(), NULL, &c));
+        capnp_question_detach(ask(client, c, ECHO, "x", 1));
+        capnp_cap_unref(c);
+        capnp_vat_free(client);
+        run_for_ms(s.vat, 20);
+        CHECK_EQ(s.calls, 1);
+        site_deinit(&s);
 }
 
 /* ---- peers of bytes ----------------------------------------------------------------------- */
@@ -503,8 +555,6 @@ TEST(listener_rests_when_descriptors_run_out)
         for (unsigned i = 0; i < 50; i++) {
                 struct pollfd p = {.fd = capnp_vat_fd(v), .events = POLLIN};
 
-                none = limit;
-                /* poll() itself wants room in the table for what it polls. */
                 rounds += poll(&p, 1, 1) > 0;
                 CHECK_OK(capnp_vat_process(v));
         }

@@ -34,7 +34,7 @@ static void conn_on_event(struct capos_io_watch *w, uint32_t events);
 
 static void conn_on_dirty(void *self)
 {
-        conn_note(self);
+        capnp_i_conn_note(self);
 }
 
 static void conn_on_idle(void *self)
@@ -42,13 +42,13 @@ static void conn_on_idle(void *self)
         capnp_conn *c = self;
 
         c->maybe_idle = true;
-        conn_note(c);
+        capnp_i_conn_note(c);
 }
 
 static const struct capnp_i_owner conn_owner = {.dirty = conn_on_dirty, .idle = conn_on_idle};
 
-int conn_make(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_cap *bootstrap,
-              capnp_conn **ret_c)
+int capnp_i_conn_make(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_cap *bootstrap,
+                      capnp_conn **ret_c)
 {
         capnp_conn *c = calloc(1, sizeof(*c));
         int r;
@@ -76,7 +76,7 @@ int conn_make(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_cap
         capnp_i_list_append(&io->conns, &c->link);
         capnp_i_rpc_set_owner(c->rpc, &conn_owner, c);
         if (io->tracing)
-                trace_start(c);
+                capnp_i_trace_start(c);
         *ret_c = c;
         return 0;
 }
@@ -93,7 +93,7 @@ static void conn_close_socket(capnp_conn *c)
 static void conn_deinit(capnp_conn *c)
 {
         conn_close_socket(c);
-        connect_forget(c);
+        capnp_i_connect_forget(c);
         capos_io_timer_deinit(&c->timer);
         capos_io_task_deinit(&c->settle);
         capnp_i_list_remove(&c->link);
@@ -102,18 +102,18 @@ static void conn_deinit(capnp_conn *c)
         c->io = NULL;
 }
 
-void conn_discard(capnp_conn *c)
+void capnp_i_conn_discard(capnp_conn *c)
 {
         conn_deinit(c);
         free(c);
 }
 
-void conn_note(capnp_conn *c)
+void capnp_i_conn_note(capnp_conn *c)
 {
         capos_io_task_add(&c->settle, &c->io->loop);
 }
 
-int conn_watch(capnp_conn *c, uint32_t events)
+int capnp_i_conn_watch(capnp_conn *c, uint32_t events)
 {
         return capos_io_watch_init(&c->watch, &c->io->loop, c->fd, events, conn_on_event);
 }
@@ -134,24 +134,24 @@ static void conn_set_state(capnp_conn *c, enum conn_state to)
         c->state = to;
 }
 
-void conn_set_open(capnp_conn *c)
+void capnp_i_conn_set_open(capnp_conn *c)
 {
-        connect_forget(c);
+        capnp_i_connect_forget(c);
         conn_set_state(c, CONN_OPEN);
-        conn_note(c);
+        capnp_i_conn_note(c);
 }
 
 static void conn_set_closed(capnp_conn *c)
 {
         conn_close_socket(c);
-        connect_forget(c);
+        capnp_i_connect_forget(c);
         capos_io_timer_stop(&c->timer);
         if (c->state != CONN_CLOSED)
                 conn_set_state(c, CONN_CLOSED);
-        conn_note(c);
+        capnp_i_conn_note(c);
 }
 
-void conn_break(capnp_conn *c, const char *what, int error)
+void capnp_i_conn_break(capnp_conn *c, const char *what, int error)
 {
         char reason[256];
 
@@ -207,15 +207,15 @@ static uint32_t conn_events(const capnp_conn *c)
 
 static void conn_send(capnp_conn *c)
 {
-        int r = stream_write(c);
+        int r = capnp_i_stream_write(c);
 
         if (!r)
                 return;
         /* What the peer sent before it went may say why. */
         if (c->state == CONN_OPEN)
-                stream_read(c);
+                capnp_i_stream_read(c);
         if (c->state != CONN_CLOSED)
-                conn_break(c, "write", r);
+                capnp_i_conn_break(c, "write", r);
 }
 
 static void conn_linger(capnp_conn *c)
@@ -255,21 +255,21 @@ static void conn_settle(struct capos_io_task *t)
         if (c->state == CONN_CLOSING)
                 conn_linger(c);
         if (c->watch.loop && capos_io_watch_set(&c->watch, conn_events(c)))
-                conn_break(c, "epoll", -ENOMEM);
+                capnp_i_conn_break(c, "epoll", -ENOMEM);
         if (c->state != CONN_CLOSED)
                 return;
 
         conn_tell(c);
         if (!c->held)
-                conn_discard(c);
+                capnp_i_conn_discard(c);
 }
 
-void conn_end(capnp_conn *c)
+void capnp_i_conn_end(capnp_conn *c)
 {
         bool sends = c->state == CONN_OPEN || c->state == CONN_CLOSING;
 
         for (unsigned i = 0; sends && !c->blocked && i < END_WRITES; i++)
-                sends = stream_write(c) == 0;
+                sends = capnp_i_stream_write(c) == 0;
         conn_set_closed(c);
         conn_tell(c);
         conn_deinit(c);
@@ -285,7 +285,7 @@ static void conn_hang_up(capnp_conn *c)
         c->blocked = false;
         conn_send(c);
         if (c->state == CONN_OPEN && c->blocked)
-                conn_break(c, "write", -EPIPE);
+                capnp_i_conn_break(c, "write", -EPIPE);
 }
 
 static void conn_on_event(struct capos_io_watch *w, uint32_t events)
@@ -293,21 +293,21 @@ static void conn_on_event(struct capos_io_watch *w, uint32_t events)
         capnp_conn *c = CAPNP_I_OF(w, capnp_conn, watch);
 
         if (c->state == CONN_CONNECTING) {
-                connect_on_event(c, events);
+                capnp_i_connect_on_event(c, events);
                 return;
         }
         if (c->state == CONN_LINGERING) {
-                if (!stream_discard(c))
+                if (!capnp_i_stream_discard(c))
                         conn_set_closed(c);
                 return;
         }
         if (events & (EPOLLOUT | EPOLLERR)) {
                 c->blocked = false;
-                conn_note(c);
+                capnp_i_conn_note(c);
         }
         if (c->state == CONN_OPEN && capnp_rpc_wants_input(c->rpc)) {
                 if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-                        stream_read(c);
+                        capnp_i_stream_read(c);
         } else if (events & (EPOLLHUP | EPOLLERR)) {
                 conn_hang_up(c);
         }
@@ -318,15 +318,15 @@ static void conn_on_timer(struct capos_io_timer *t)
         capnp_conn *c = CAPNP_I_OF(t, capnp_conn, timer);
 
         if (c->state == CONN_CONNECTING)
-                connect_on_timer(c);
+                capnp_i_connect_on_timer(c);
         else
                 conn_set_closed(c);
 }
 
 /* ---- the program's side ------------------------------------------------------------------- */
 
-int conn_adopt(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_cap *bootstrap,
-               capnp_conn **ret_c)
+int capnp_i_conn_adopt(struct vat_io *io, int fd, const struct capnp_limits *l,
+                       capnp_cap *bootstrap, capnp_conn **ret_c)
 {
         struct capnp_limits own = l ? *l : (struct capnp_limits){0};
         capnp_conn *c;
@@ -338,18 +338,18 @@ int conn_adopt(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_ca
         if (!capos_io_socket_is_unix(fd))
                 own.fds = 0;
 
-        r = conn_make(io, fd, &own, bootstrap, &c);
+        r = capnp_i_conn_make(io, fd, &own, bootstrap, &c);
         if (r)
                 return r;
 
-        r = conn_watch(c, EPOLLIN);
+        r = capnp_i_conn_watch(c, EPOLLIN);
         if (r) {
                 c->fd = -1; /* is the caller's again */
-                conn_discard(c);
+                capnp_i_conn_discard(c);
                 return r;
         }
 
-        conn_set_open(c);
+        capnp_i_conn_set_open(c);
         *ret_c = c;
         return 0;
 }
@@ -361,9 +361,9 @@ int capnp_conn_new(capnp_vat *v, int fd, const struct capnp_limits *l, capnp_cap
         capnp_conn *c;
         int r;
 
-        r = vat_io_get(v, &io);
+        r = capnp_i_vat_io(v, &io);
         if (!r)
-                r = conn_adopt(io, fd, l, bootstrap, &c);
+                r = capnp_i_conn_adopt(io, fd, l, bootstrap, &c);
         if (r) {
                 (void)close(fd);
                 return r;
@@ -386,7 +386,7 @@ capnp_conn *capnp_conn_unref(capnp_conn *c)
                 return NULL;
         }
         c->maybe_idle = true;
-        conn_note(c);
+        capnp_i_conn_note(c);
         return NULL;
 }
 
@@ -401,7 +401,7 @@ void capnp_conn_on_close(capnp_conn *c, void (*closed)(capnp_conn *c, void *arg)
         c->closed_arg = arg;
         /* It may have ended before anybody asked. */
         if (c->io)
-                conn_note(c);
+                capnp_i_conn_note(c);
 }
 
 void capnp_conn_close(capnp_conn *c, capnp_exception why)

@@ -17,7 +17,7 @@
 
 enum { BUSY_RETRY_MS = 20, BUSY_GIVE_UP_MS = 10 * 1000 };
 
-void connect_forget(capnp_conn *c)
+void capnp_i_connect_forget(capnp_conn *c)
 {
         free(c->attempt);
         c->attempt = NULL;
@@ -54,11 +54,11 @@ static int connect_try(capnp_conn *c, const struct capos_io_address *a)
                 return r;
 
         if (r == CAPOS_IO_E_AGAIN)
-                return conn_watch(c, EPOLLOUT);
+                return capnp_i_conn_watch(c, EPOLLOUT);
 
-        r = conn_watch(c, EPOLLIN);
+        r = capnp_i_conn_watch(c, EPOLLIN);
         if (!r)
-                conn_set_open(c);
+                capnp_i_conn_set_open(c);
         return r;
 }
 
@@ -87,16 +87,16 @@ static void connect_fail(capnp_conn *c, int r)
 
         capos_io_address_format(&as->a[as->n - 1], text);
         snprintf(what, sizeof(what), "connect to %s", text);
-        conn_break(c, what, r);
+        capnp_i_conn_break(c, what, r);
 }
 
-void connect_on_event(capnp_conn *c, uint32_t events)
+void capnp_i_connect_on_event(capnp_conn *c, uint32_t events)
 {
         int r = capos_io_socket_error(c->fd);
 
         (void)events;
         if (!r) {
-                conn_set_open(c);
+                capnp_i_conn_set_open(c);
                 return;
         }
 
@@ -108,7 +108,7 @@ void connect_on_event(capnp_conn *c, uint32_t events)
                 connect_fail(c, r);
 }
 
-void connect_on_timer(capnp_conn *c)
+void capnp_i_connect_on_timer(capnp_conn *c)
 {
         int r = connect_go_on(c, 0);
 
@@ -142,7 +142,7 @@ int capnp_vat_connect(capnp_vat *v, const char *addr, const struct capnp_limits 
         capnp_conn *c;
         int r;
 
-        r = vat_io_get(v, &io);
+        r = capnp_i_vat_io(v, &io);
         if (!r)
                 r = capos_io_address_parse(addr, false, &as);
         if (r)
@@ -150,7 +150,7 @@ int capnp_vat_connect(capnp_vat *v, const char *addr, const struct capnp_limits 
         if (as.a[0].u.any.sa_family != AF_UNIX)
                 own.fds = 0;
 
-        r = conn_make(io, -1, &own, NULL, &c);
+        r = capnp_i_conn_make(io, -1, &own, NULL, &c);
         if (r)
                 return r;
 
@@ -159,6 +159,6 @@ int capnp_vat_connect(capnp_vat *v, const char *addr, const struct capnp_limits 
         if (!r)
                 r = capnp_rpc_bootstrap(c->rpc, ret_bootstrap);
         if (r)
-                conn_discard(c);
+                capnp_i_conn_discard(c);
         return r;
 }

@@ -33,7 +33,7 @@ struct vat_io {
 
 /* The loop of a vat that can take something new. 0; -EOPNOTSUPP: a bare vat; -ESHUTDOWN: it ends.
  */
-int vat_io_get(capnp_vat *v, struct vat_io **ret_io) CAPNP_MUST_USE;
+int capnp_i_vat_io(capnp_vat *v, struct vat_io **ret_io) CAPNP_MUST_USE;
 
 enum conn_state {
         CONN_CONNECTING, /* no socket yet, or one that is not connected */
@@ -73,47 +73,43 @@ struct capnp_conn {
 };
 
 /* Makes a connection in state CONNECTING, held by nobody. fd: -1 or a socket, taken on success. */
-int conn_make(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_cap *bootstrap,
-              capnp_conn **ret_c) CAPNP_MUST_USE;
+int capnp_i_conn_make(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_cap *bootstrap,
+                      capnp_conn **ret_c) CAPNP_MUST_USE;
 /* Makes one of a connected socket, in state OPEN. fd: taken on success. 0; -ENOTSOCK; -errno. */
-int conn_adopt(struct vat_io *io, int fd, const struct capnp_limits *l, capnp_cap *bootstrap,
-               capnp_conn **ret_c) CAPNP_MUST_USE;
-/* Undoes conn_make(); closes the socket. */
-void conn_discard(capnp_conn *c);
+int capnp_i_conn_adopt(struct vat_io *io, int fd, const struct capnp_limits *l,
+                       capnp_cap *bootstrap, capnp_conn **ret_c) CAPNP_MUST_USE;
+/* Undoes capnp_i_conn_make(); closes the socket. */
+void capnp_i_conn_discard(capnp_conn *c);
 /* Puts the connection on the list of those to be looked at when the round ends. */
-void conn_note(capnp_conn *c);
+void capnp_i_conn_note(capnp_conn *c);
 /* Begins to watch the socket of a connection. 0, or -errno. */
-int conn_watch(capnp_conn *c, uint32_t events) CAPNP_MUST_USE;
+int capnp_i_conn_watch(capnp_conn *c, uint32_t events) CAPNP_MUST_USE;
 /* The socket is connected: from now on bytes move. */
-void conn_set_open(capnp_conn *c);
+void capnp_i_conn_set_open(capnp_conn *c);
 /* The socket is no longer of use: closes it and fails what is open. */
-void conn_break(capnp_conn *c, const char *what, int error);
+void capnp_i_conn_break(capnp_conn *c, const char *what, int error);
 /* The vat is being freed: the last words are sent if the kernel takes them at once. */
-void conn_end(capnp_conn *c);
+void capnp_i_conn_end(capnp_conn *c);
 
 /* vat-stream.c */
-void stream_read(capnp_conn *c);
+void capnp_i_stream_read(capnp_conn *c);
 /* Sends what is queued until it is all gone or the kernel takes no more. 0; -errno: it never will.
  */
-int stream_write(capnp_conn *c) CAPNP_MUST_USE;
+int capnp_i_stream_write(capnp_conn *c) CAPNP_MUST_USE;
 /* Throws away what the peer still sends. false: it has ended its side. */
-bool stream_discard(capnp_conn *c);
+bool capnp_i_stream_discard(capnp_conn *c);
 
 /* vat-connect.c */
-void connect_on_event(capnp_conn *c, uint32_t events);
-void connect_on_timer(capnp_conn *c);
-void connect_forget(capnp_conn *c);
+void capnp_i_connect_on_event(capnp_conn *c, uint32_t events);
+void capnp_i_connect_on_timer(capnp_conn *c);
+void capnp_i_connect_forget(capnp_conn *c);
 
-/* vat-listen.c */
-void listener_end(capnp_listener *l);
-/* vat-watch.c */
-void watch_end(capnp_watch *w);
-void timer_end(capnp_timer *t);
-void vat_io_end_listeners(struct vat_io *io);
-void vat_io_end_watches(struct vat_io *io);
+/* vat-listen.c, vat-watch.c: ends all of a vat */
+void capnp_i_listeners_end(struct vat_io *io);
+void capnp_i_watches_end(struct vat_io *io);
 
 /* vat-trace.c */
-bool trace_is_wanted(void);
-void trace_start(capnp_conn *c);
+bool capnp_i_trace_is_wanted(void);
+void capnp_i_trace_start(capnp_conn *c);
 
 #endif

@@ -107,7 +107,7 @@ static void listener_on_event(struct capos_io_watch *w, uint32_t events)
                 listener_pause(l);
 }
 
-void listener_end(capnp_listener *l)
+static void listener_end(capnp_listener *l)
 {
         for (unsigned i = 0; i < l->n; i++)
                 socket_end(&l->sockets[i]);
@@ -124,7 +124,7 @@ void listener_end(capnp_listener *l)
                 free(l);
 }
 
-void vat_io_end_listeners(struct vat_io *io)
+void capnp_i_listeners_end(struct vat_io *io)
 {
         while (!capnp_i_list_empty(&io->listeners))
                 listener_end(CAPNP_I_OF(io->listeners.next, capnp_listener, link));
@@ -194,7 +194,7 @@ static int listener_make(capnp_vat *v, const char *addr, const struct capnp_list
         capnp_listener *l;
         int r;
 
-        r = vat_io_get(v, &io);
+        r = capnp_i_vat_io(v, &io);
         if (!r)
                 r = capos_io_address_parse(addr, true, &as);
         if (r)
@@ -259,7 +259,7 @@ static void serve_accept(void *self, int fd)
         capnp_conn *c;
 
         /* Without memory this connection is lost and the next one may not be. */
-        if (conn_adopt(l->io, fd, &l->limits, l->bootstrap, &c))
+        if (capnp_i_conn_adopt(l->io, fd, &l->limits, l->bootstrap, &c))
                 (void)close(fd);
 }
 

@@ -70,15 +70,15 @@ static void vat_io_free(capnp_vat *v)
 
         io->ending = true;
         io->busy = true;
-        vat_io_end_listeners(io);
-        vat_io_end_watches(io);
+        capnp_i_listeners_end(io);
+        capnp_i_watches_end(io);
         for (l = io->conns.next; l != &io->conns; l = l->next)
                 capnp_rpc_close(CAPNP_I_OF(l, capnp_conn, link)->rpc,
                                 (capnp_exception){CAPNP_DISCONNECTED, "the vat is gone"});
         while (steps-- > 0 && capnp_rpc_step(v))
                 ;
         while (!capnp_i_list_empty(&io->conns))
-                conn_end(CAPNP_I_OF(io->conns.next, capnp_conn, link));
+                capnp_i_conn_end(CAPNP_I_OF(io->conns.next, capnp_conn, link));
 
         capnp_i_vat_set_loop(v, NULL, NULL);
         capos_io_loop_deinit(&io->loop);
@@ -111,7 +111,7 @@ int capnp_vat_new(capnp_vat **ret_v)
         }
 
         io->vat = v;
-        io->tracing = trace_is_wanted();
+        io->tracing = capnp_i_trace_is_wanted();
         capnp_i_list_init(&io->conns);
         capnp_i_list_init(&io->listeners);
         capnp_i_list_init(&io->watches);
@@ -122,7 +122,7 @@ int capnp_vat_new(capnp_vat **ret_v)
         return 0;
 }
 
-int vat_io_get(capnp_vat *v, struct vat_io **ret_io)
+int capnp_i_vat_io(capnp_vat *v, struct vat_io **ret_io)
 {
         struct vat_io *io = capnp_i_vat_loop(v);
 
@@ -169,7 +169,7 @@ int capnp_vat_run(capnp_vat *v)
         struct vat_io *io;
         int r;
 
-        r = vat_io_get(v, &io);
+        r = capnp_i_vat_io(v, &io);
         while (!r && !io->stop)
                 r = vat_io_round(io, true);
         if (!r)

@@ -46,13 +46,13 @@ static int stream_read_once(capnp_conn *c)
         if (r < 0)
                 capnp_rpc_close(c->rpc, (capnp_exception){CAPNP_FAILED, capnp_strerror(r)});
         if (r || n == 0) {
-                conn_note(c);
+                capnp_i_conn_note(c);
                 return 0;
         }
         return n == READ_BYTES;
 }
 
-void stream_read(capnp_conn *c)
+void capnp_i_stream_read(capnp_conn *c)
 {
         size_t left = READ_ROUND_BYTES;
         int r = 1;
@@ -60,7 +60,7 @@ void stream_read(capnp_conn *c)
         for (; r > 0 && left > 0 && capnp_rpc_wants_input(c->rpc); left -= READ_BYTES)
                 r = stream_read_once(c);
         if (r < 0)
-                conn_break(c, "read", r);
+                capnp_i_conn_break(c, "read", r);
 }
 
 /* Once: up to 64 pieces. 1: all taken, maybe there is more; 0: nothing left or no room; -errno. */
@@ -93,7 +93,7 @@ static int stream_write_once(capnp_conn *c, size_t *ret_bytes)
         return !c->blocked;
 }
 
-int stream_write(capnp_conn *c)
+int capnp_i_stream_write(capnp_conn *c)
 {
         size_t bytes = 0;
         int r = 1;
@@ -102,11 +102,11 @@ int stream_write(capnp_conn *c)
                 r = stream_write_once(c, &bytes);
         /* The turn of others; but this must not be the last that happens here. */
         if (r > 0 && !c->blocked)
-                conn_note(c);
+                capnp_i_conn_note(c);
         return r < 0 ? r : 0;
 }
 
-bool stream_discard(capnp_conn *c)
+bool capnp_i_stream_discard(capnp_conn *c)
 {
         ssize_t n = capos_io_stream_read(c->fd, c->io->in, READ_BYTES);
 

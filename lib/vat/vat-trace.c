@@ -218,14 +218,14 @@ static void trace_message(void *arg, bool in, capnp_msg *m)
                 return;
 }
 
-bool trace_is_wanted(void)
+bool capnp_i_trace_is_wanted(void)
 {
         const char *s = secure_getenv("CAPNP_TRACE");
 
         return s && !strcmp(s, "1");
 }
 
-void trace_start(capnp_conn *c)
+void capnp_i_trace_start(capnp_conn *c)
 {
         capnp_rpc_set_trace(c->rpc, trace_message, c);
 }

@@ -28,7 +28,7 @@ struct capnp_watch {
         void *arg;
 };
 
-void timer_end(capnp_timer *t)
+static void timer_end(capnp_timer *t)
 {
         capos_io_timer_deinit(&t->timer);
         capnp_i_list_remove(&t->link);
@@ -51,7 +51,7 @@ int capnp_timer_new(capnp_vat *v, uint32_t delay_ms, void (*fn)(void *arg), void
         capnp_timer *t;
         int r;
 
-        r = vat_io_get(v, &io);
+        r = capnp_i_vat_io(v, &io);
         if (r)
                 return r;
 
@@ -89,7 +89,7 @@ static void watch_on_event(struct capos_io_watch *io_watch, uint32_t events)
         w->fn(w->arg, events);
 }
 
-void watch_end(capnp_watch *w)
+static void watch_end(capnp_watch *w)
 {
         capos_io_watch_deinit(&w->watch);
         capnp_i_list_remove(&w->link);
@@ -102,7 +102,7 @@ int capnp_watch_new(capnp_vat *v, int fd, uint32_t events, void (*fn)(void *arg,
         capnp_watch *w;
         int r;
 
-        r = vat_io_get(v, &io);
+        r = capnp_i_vat_io(v, &io);
         if (r)
                 return r;
 
@@ -133,7 +133,7 @@ capnp_watch *capnp_watch_free(capnp_watch *w)
         return NULL;
 }
 
-void vat_io_end_watches(struct vat_io *io)
+void capnp_i_watches_end(struct vat_io *io)
 {
         while (!capnp_i_list_empty(&io->watches))
                 watch_end(CAPNP_I_OF(io->watches.next, capnp_watch, link));
