@@ -1,0 +1,68 @@
+/*
+ * The packets of the links between processes (doc/design/instance.md). A packet is exactly one of
+ * these structs; whoever receives one checks its size by ==.
+ */
+#ifndef CAPOS_DAEMON_PACKETS_H
+#define CAPOS_DAEMON_PACKETS_H
+
+#include <stdint.h>
+
+enum packet_type {
+        PACKET_READY = 1,
+        PACKET_GATEWAY,
+        PACKET_SERVICE,
+        PACKET_PROVER,
+        PACKET_PROVE,
+        PACKET_WORKERS,
+        PACKET_KILL,
+        PACKET_SESSIOND,
+        PACKET_WORKER_READY,
+        PACKET_WORKER_GONE,
+        PACKET_WORKER_LIVE,
+        PACKET_WORKER_USED,
+        PACKET_WORKER_BOUND,
+        PACKET_EVENT,
+        PACKET_ADMISSION,
+        PACKET_BOUND,
+        PACKET_HANDOFF,
+        PACKET_FORK,
+        PACKET_FORKED,
+        PACKET_CONTROL,
+};
+
+enum packet_transport { TRANSPORT_PLAIN = 0, TRANSPORT_TLS = 1 };
+
+/* Every link speaks this one struct; members a packet does not use are zero. */
+struct packet {
+        uint32_t type;    /* enum packet_type */
+        uint32_t worker;  /* caposd's number for a worker process */
+        uint64_t event;   /* the gateway's number for a connection: unique while the instance runs */
+        uint32_t index;   /* SERVICE: place in the manifest; PROVE, PROVER: request; WORKERS: count */
+        uint32_t transport; /* enum packet_transport */
+        int32_t pid;      /* FORKED */
+        uint32_t bound;   /* WORKER_LIVE */
+        char address[64]; /* the peer's, as text, NUL-terminated: 127.0.0.1:4711, [::1]:4711 */
+};
+
+/* A proof to check. The strings follow each other in bytes, in the order of their lengths. */
+enum proof_kind {
+        PROOF_HASH = 1, /* password -> verifier */
+        PROOF_PASSWORD, /* verifier, password */
+        PROOF_DUMMY,    /* password: as PROOF_PASSWORD, for an account that is not there; refused */
+        PROOF_SIGNATURE, /* public key blob, SSHSIG blob, transcript */
+};
+
+enum { PROOF_BYTES = 48 * 1024, VERIFIER_BYTES = 256 };
+
+struct proof_request {
+        uint32_t kind; /* enum proof_kind */
+        uint32_t len[3];
+        uint8_t bytes[PROOF_BYTES];
+};
+
+struct proof_verdict {
+        uint32_t good;                 /* 1: convinced */
+        char verifier[VERIFIER_BYTES]; /* PROOF_HASH */
+};
+
+#endif
