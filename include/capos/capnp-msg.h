@@ -236,6 +236,21 @@ CAPNP_PUBLIC int capnp_unpack(const void *in, size_t len, void *out, size_t room
 
 /* ---- reading: pointers -------------------------------------------------------------------- */
 
+/** @cond internal: the parts of a slot one by one, because arguments are fastest in registers */
+CAPNP_PUBLIC capnp_text capnp_i_text(capnp_msg *m, const uint64_t *p, uint32_t seg,
+                                     capnp_text dflt);
+CAPNP_PUBLIC capnp_data capnp_i_data(capnp_msg *m, const uint64_t *p, uint32_t seg,
+                                     capnp_data dflt);
+CAPNP_PUBLIC capnp_reader capnp_i_struct(capnp_msg *m, const uint64_t *p, uint32_t seg,
+                                         uint16_t depth, const uint64_t *dflt);
+CAPNP_PUBLIC capnp_list capnp_i_list(capnp_msg *m, const uint64_t *p, uint32_t seg, uint16_t depth,
+                                     enum capnp_size size, const uint64_t *dflt);
+CAPNP_PUBLIC capnp_builder capnp_i_init_struct(capnp_msg *m, uint64_t *p, uint32_t seg,
+                                               uint16_t words, uint16_t ptrs);
+CAPNP_PUBLIC void capnp_i_set_bytes(capnp_msg *m, uint64_t *p, uint32_t seg, const void *from,
+                                    uint64_t len, uint64_t n);
+/** @endcond */
+
 /**
  * A pointer slot of a struct.
  *
@@ -267,7 +282,10 @@ CAPNP_PUBLIC enum capnp_what capnp_any_what(capnp_any a);
  * @param dflt  a constant message (root pointer first) for a null pointer, or NULL for all defaults
  * @return      the struct; all defaults when the slot is null or bad
  */
-CAPNP_PUBLIC capnp_reader capnp_any_struct(capnp_any a, const uint64_t *dflt);
+static inline capnp_reader capnp_any_struct(capnp_any a, const uint64_t *dflt)
+{
+        return capnp_i_struct(a.m, a.p, a.seg, a.depth, dflt);
+}
 
 /**
  * The list a slot points to, with elements of at least the expected size (upgrade rules of the
@@ -280,7 +298,10 @@ CAPNP_PUBLIC capnp_reader capnp_any_struct(capnp_any a, const uint64_t *dflt);
  * @param dflt  a constant message for a null pointer, or NULL for the empty list
  * @return      the list; empty when the slot is null or bad
  */
-CAPNP_PUBLIC capnp_list capnp_any_list(capnp_any a, enum capnp_size size, const uint64_t *dflt);
+static inline capnp_list capnp_any_list(capnp_any a, enum capnp_size size, const uint64_t *dflt)
+{
+        return capnp_i_list(a.m, a.p, a.seg, a.depth, size, dflt);
+}
 
 /**
  * The list a slot points to, whatever its elements are.
@@ -297,7 +318,10 @@ CAPNP_PUBLIC capnp_list capnp_any_list_any(capnp_any a);
  * @param dflt  for a null pointer; a zeroed one means the empty text
  * @return      borrowed from the message, NUL-terminated; "" when bad
  */
-CAPNP_PUBLIC capnp_text capnp_any_text(capnp_any a, capnp_text dflt);
+static inline capnp_text capnp_any_text(capnp_any a, capnp_text dflt)
+{
+        return capnp_i_text(a.m, a.p, a.seg, dflt);
+}
 
 /**
  * The bytes a slot points to.
@@ -306,7 +330,10 @@ CAPNP_PUBLIC capnp_text capnp_any_text(capnp_any a, capnp_text dflt);
  * @param dflt  for a null pointer; a zeroed one means no bytes
  * @return      borrowed from the message; empty when bad
  */
-CAPNP_PUBLIC capnp_data capnp_any_data(capnp_any a, capnp_data dflt);
+static inline capnp_data capnp_any_data(capnp_any a, capnp_data dflt)
+{
+        return capnp_i_data(a.m, a.p, a.seg, dflt);
+}
 
 /**
  * The capability a slot holds.
@@ -338,8 +365,7 @@ static inline capnp_reader capnp_list_struct(capnp_list l, uint32_t i)
         if (i >= l.len)
                 return (capnp_reader){0};
 
-        return (capnp_reader){l.m,     l.d + (uint64_t)i * l.step / 8, l.seg, l.bytes, l.ptrs,
-                              l.depth};
+        return (capnp_reader){l.m, l.d + (uint64_t)i * l.step / 8, l.seg, l.bytes, l.ptrs, l.depth};
 }
 
 /**
@@ -367,24 +393,24 @@ static inline bool capnp_i_fits(uint32_t bytes, uint32_t off, uint32_t size)
         return (uint64_t)off + size <= bytes;
 }
 
-#define CAPNP_I_READ(name, type, bits)                                                            \
-        static inline type capnp_reader_##name(capnp_reader r, uint32_t off, type dflt)           \
-        {                                                                                         \
-                bits v = 0, x = 0;                                                                \
-                memcpy(&x, &dflt, sizeof(x));                                                     \
-                if (capnp_i_fits(r.bytes, off, sizeof(v)))                                        \
-                        memcpy(&v, r.d + off, sizeof(v));                                         \
-                v = (bits)(v ^ x);                                                                \
-                type t;                                                                           \
-                memcpy(&t, &v, sizeof(t));                                                        \
-                return t;                                                                         \
-        }                                                                                         \
-        static inline type capnp_list_##name(capnp_list l, uint32_t i)                            \
-        {                                                                                         \
-                type t = 0;                                                                       \
-                if (i < l.len && l.bytes >= sizeof(t))                                            \
-                        memcpy(&t, l.d + (uint64_t)i * l.step / 8, sizeof(t));                    \
-                return t;                                                                         \
+#define CAPNP_I_READ(name, type, bits)                                                  \
+        static inline type capnp_reader_##name(capnp_reader r, uint32_t off, type dflt) \
+        {                                                                               \
+                bits v = 0, x = 0;                                                      \
+                memcpy(&x, &dflt, sizeof(x));                                           \
+                if (capnp_i_fits(r.bytes, off, sizeof(v)))                              \
+                        memcpy(&v, r.d + off, sizeof(v));                               \
+                v = (bits)(v ^ x);                                                      \
+                type t;                                                                 \
+                memcpy(&t, &v, sizeof(t));                                              \
+                return t;                                                               \
+        }                                                                               \
+        static inline type capnp_list_##name(capnp_list l, uint32_t i)                  \
+        {                                                                               \
+                type t = 0;                                                             \
+                if (i < l.len && l.bytes >= sizeof(t))                                  \
+                        memcpy(&t, l.d + (uint64_t)i * l.step / 8, sizeof(t));          \
+                return t;                                                               \
         }
 CAPNP_I_READ(u8, uint8_t, uint8_t)
 CAPNP_I_READ(u16, uint16_t, uint16_t)
@@ -528,8 +554,11 @@ CAPNP_PUBLIC void capnp_abuilder_clear(capnp_abuilder a);
  * @param ptrs   its pointers
  * @return       the struct; zeroed when there is no memory (the message is marked)
  */
-CAPNP_PUBLIC capnp_builder capnp_abuilder_init_struct(capnp_abuilder a, uint16_t words,
-                                                      uint16_t ptrs);
+static inline capnp_builder capnp_abuilder_init_struct(capnp_abuilder a, uint16_t words,
+                                                       uint16_t ptrs)
+{
+        return capnp_i_init_struct(a.m, a.p, a.seg, words, ptrs);
+}
 
 /**
  * The struct a slot holds, grown when it is smaller than asked for, made when there is none.
@@ -586,7 +615,11 @@ CAPNP_PUBLIC capnp_lbuilder capnp_abuilder_list(capnp_abuilder a, enum capnp_siz
  * @param a  the slot
  * @param t  the text; p NULL empties the slot
  */
-CAPNP_PUBLIC void capnp_abuilder_set_text(capnp_abuilder a, capnp_text t);
+static inline void capnp_abuilder_set_text(capnp_abuilder a, capnp_text t)
+{
+        /* The NUL is part of the list. */
+        capnp_i_set_bytes(a.m, a.p, a.seg, t.p, t.len, (uint64_t)t.len + 1);
+}
 
 /**
  * Puts a copy of bytes into a slot.
@@ -594,7 +627,10 @@ CAPNP_PUBLIC void capnp_abuilder_set_text(capnp_abuilder a, capnp_text t);
  * @param a  the slot
  * @param d  the bytes; p NULL empties the slot
  */
-CAPNP_PUBLIC void capnp_abuilder_set_data(capnp_abuilder a, capnp_data d);
+static inline void capnp_abuilder_set_data(capnp_abuilder a, capnp_data d)
+{
+        capnp_i_set_bytes(a.m, a.p, a.seg, d.p, d.len, d.len);
+}
 
 /**
  * Puts zeroed bytes into a slot, to be filled in.
@@ -648,21 +684,21 @@ CAPNP_PUBLIC void capnp_builder_copy(capnp_builder b, capnp_reader src);
 /* ---- building: data ----------------------------------------------------------------------- */
 
 /** @cond internal: one checked store for every width */
-#define CAPNP_I_WRITE(name, type, bits)                                                           \
-        static inline void capnp_builder_set_##name(capnp_builder b, uint32_t off, type v,        \
-                                                    type dflt)                                    \
-        {                                                                                         \
-                bits x, y;                                                                        \
-                memcpy(&x, &v, sizeof(x));                                                        \
-                memcpy(&y, &dflt, sizeof(y));                                                     \
-                x = (bits)(x ^ y);                                                                \
-                if (capnp_i_fits(b.bytes, off, sizeof(x)))                                        \
-                        memcpy(b.d + off, &x, sizeof(x));                                         \
-        }                                                                                         \
-        static inline void capnp_lbuilder_set_##name(capnp_lbuilder l, uint32_t i, type v)        \
-        {                                                                                         \
-                if (i < l.len && l.bytes >= sizeof(v))                                            \
-                        memcpy(l.d + (uint64_t)i * l.step / 8, &v, sizeof(v));                    \
+#define CAPNP_I_WRITE(name, type, bits)                                                    \
+        static inline void capnp_builder_set_##name(capnp_builder b, uint32_t off, type v, \
+                                                    type dflt)                             \
+        {                                                                                  \
+                bits x, y;                                                                 \
+                memcpy(&x, &v, sizeof(x));                                                 \
+                memcpy(&y, &dflt, sizeof(y));                                              \
+                x = (bits)(x ^ y);                                                         \
+                if (capnp_i_fits(b.bytes, off, sizeof(x)))                                 \
+                        memcpy(b.d + off, &x, sizeof(x));                                  \
+        }                                                                                  \
+        static inline void capnp_lbuilder_set_##name(capnp_lbuilder l, uint32_t i, type v) \
+        {                                                                                  \
+                if (i < l.len && l.bytes >= sizeof(v))                                     \
+                        memcpy(l.d + (uint64_t)i * l.step / 8, &v, sizeof(v));             \
         }
 CAPNP_I_WRITE(u8, uint8_t, uint8_t)
 CAPNP_I_WRITE(u16, uint16_t, uint16_t)

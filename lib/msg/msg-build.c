@@ -49,8 +49,10 @@ capnp_any capnp_abuilder_any(capnp_abuilder a)
 
 /* ---- structs and lists -------------------------------------------------------------------- */
 
-capnp_builder capnp_abuilder_init_struct(capnp_abuilder a, uint16_t words, uint16_t ptrs)
+capnp_builder capnp_i_init_struct(capnp_msg *m, uint64_t *slot, uint32_t seg, uint16_t words,
+                                  uint16_t ptrs)
 {
+        capnp_abuilder a = {m, slot, seg};
         uint32_t n = (uint32_t)words + ptrs;
         struct ptr_place o;
 
@@ -173,41 +175,31 @@ __attribute__((noinline)) static void bytes_set(capnp_abuilder a, const void *fr
  * with nothing after the copy, because texts are what most messages are made of. n: bytes of the
  * list, of which len are given.
  */
-static inline void bytes_set_fast(capnp_abuilder a, const void *from, uint64_t len, uint64_t n)
+void capnp_i_set_bytes(capnp_msg *m, uint64_t *slot, uint32_t seg, const void *from, uint64_t len,
+                       uint64_t n)
 {
         struct capnp_i_segment *s;
         uint64_t words = (n + 7) / 8, at;
         uint64_t *p;
 
-        if (!a.m || !from || !n || n >= PTR_LIST_END || ptr_load(a.p)) {
-                bytes_set(a, from, len, n);
+        if (!m || !from || !n || n >= PTR_LIST_END || ptr_load(slot)) {
+                bytes_set((capnp_abuilder){m, slot, seg}, from, len, n);
                 return;
         }
 
-        s = &a.m->segs[a.seg];
+        s = &m->segs[seg];
         at = s->words;
         if (words > s->room - at) {
-                bytes_set(a, from, len, n);
+                bytes_set((capnp_abuilder){m, slot, seg}, from, len, n);
                 return;
         }
 
         p = s->base + at;
         s->words = (uint32_t)(at + words);
-        ptr_store(a.p, ptr_aim(ptr_to_list(CAPNP_SIZE_BYTE, (uint32_t)n),
-                               (int64_t)at - ptr_at(s->base, a.p) - 1));
+        ptr_store(slot, ptr_aim(ptr_to_list(CAPNP_SIZE_BYTE, (uint32_t)n),
+                                (int64_t)at - ptr_at(s->base, slot) - 1));
         p[words - 1] = 0;
         memcpy(p, from, len);
-}
-
-void capnp_abuilder_set_text(capnp_abuilder a, capnp_text t)
-{
-        /* The NUL is part of the list. */
-        bytes_set_fast(a, t.p, t.len, (uint64_t)t.len + 1);
-}
-
-void capnp_abuilder_set_data(capnp_abuilder a, capnp_data d)
-{
-        bytes_set_fast(a, d.p, d.len, d.len);
 }
 
 uint8_t *capnp_abuilder_init_data(capnp_abuilder a, uint32_t len)

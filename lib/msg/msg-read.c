@@ -69,8 +69,10 @@ enum capnp_what capnp_any_what(capnp_any a)
         return r;
 }
 
-capnp_reader capnp_any_struct(capnp_any a, const uint64_t *dflt)
+capnp_reader capnp_i_struct(capnp_msg *m, const uint64_t *slot, uint32_t seg, uint16_t depth,
+                            const uint64_t *dflt)
 {
+        capnp_any a = {m, slot, seg, depth};
         struct ptr_target t;
         const uint64_t *p;
         uint32_t words, ptrs;
@@ -160,8 +162,10 @@ static bool list_fits(const capnp_list *l, enum capnp_size size)
         }
 }
 
-capnp_list capnp_any_list(capnp_any a, enum capnp_size size, const uint64_t *dflt)
+capnp_list capnp_i_list(capnp_msg *m, const uint64_t *slot, uint32_t seg, uint16_t depth,
+                        enum capnp_size size, const uint64_t *dflt)
 {
+        capnp_any a = {m, slot, seg, depth};
         struct ptr_target t;
         capnp_list l;
 
@@ -213,35 +217,36 @@ __attribute__((noinline)) static capnp_text text_slow(capnp_any a, capnp_text df
 }
 
 /* The slow way's checks for a near pointer; whatever fails one is done again there. */
-capnp_text capnp_any_text(capnp_any a, capnp_text dflt)
+capnp_text capnp_i_text(capnp_msg *m, const uint64_t *slot, uint32_t seg, capnp_text dflt)
 {
         const struct capnp_i_segment *s;
         const uint8_t *p;
         uint64_t w, at, words;
         uint32_t n;
 
-        if (!a.m || !a.p)
-                return text_slow(a, dflt);
+        if (!m || !slot)
+                return text_slow((capnp_any){m, slot, seg, 0}, dflt);
 
-        w = ptr_load(a.p);
-        s = &a.m->segs[a.seg];
+        w = ptr_load(slot);
+        s = &m->segs[seg];
         n = ptr_count(w);
-        at = (uint64_t)(ptr_at(s->base, a.p) + 1 + ptr_offset(w));
+        at = (uint64_t)(ptr_at(s->base, slot) + 1 + ptr_offset(w));
         words = ((uint64_t)n + 7) / 8;
         if ((w & PTR_BYTES_MASK) != PTR_BYTES || !n || at > s->words || words > s->words - at ||
-            words > a.m->budget)
-                return text_slow(a, dflt);
+            words > m->budget)
+                return text_slow((capnp_any){m, slot, seg, 0}, dflt);
 
         p = (const uint8_t *)(s->base + at);
         if (p[n - 1])
-                return text_slow(a, dflt);
+                return text_slow((capnp_any){m, slot, seg, 0}, dflt);
 
-        a.m->budget -= words;
+        m->budget -= words;
         return (capnp_text){(const char *)p, n - 1};
 }
 
-capnp_data capnp_any_data(capnp_any a, capnp_data dflt)
+capnp_data capnp_i_data(capnp_msg *m, const uint64_t *slot, uint32_t seg, capnp_data dflt)
 {
+        capnp_any a = {m, slot, seg, 0};
         struct ptr_target t;
         const uint8_t *p;
         uint32_t n;
