@@ -60,14 +60,15 @@ struct capnp_limits {
         uint64_t message_bytes; /**< one message, all segments: 64 MiB */
         uint64_t out_bytes;     /**< queued toward a peer that is not reading, before we stop
                                      reading from it: 4 MiB */
-        uint64_t held_bytes;    /**< kept for the peer's unfinished calls and references: 4 MiB
+        uint64_t held_bytes;    /**< kept for the peer's unfinished calls and references: 6 MiB
                                      beyond what a single message brings */
         uint32_t answers;       /**< calls of the peer not yet finished: 65,536 */
         uint32_t refs;          /**< references of the peer to our objects, and of ours to the
                                      peer's, each: 65,536 */
         uint32_t depth;         /**< nesting of pointers in one message: 64 */
         uint32_t fds;           /**< file descriptors in one message: 0 */
-        uint32_t segments;      /**< segments of one message: 512 */
+        uint32_t segments;      /**< segments of one message: 511, as many as the
+                                     C++ implementation takes */
         uint64_t traversal;     /**< words a reader may visit in one message: 8 × its size, and at
                                      least 8 Mi words (64 MiB) */
         uint64_t window_bytes;  /**< stream calls in flight per target before

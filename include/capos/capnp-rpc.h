@@ -391,7 +391,7 @@ CAPNP_PUBLIC int capnp_answer_return(capnp_answer *a);
  *
  * @param a    the answer; taken
  * @param k    its kind
- * @param fmt  its reason, a printf format; cut after 1 KiB
+ * @param fmt  its reason, a printf format; cut after 4 KiB
  * @return     0. A handler returns this value.
  */
 CAPNP_PUBLIC int capnp_answer_fail(capnp_answer *a, enum capnp_kind k, const char *fmt, ...)

@@ -44,11 +44,11 @@ struct capnp_limits capnp_i_limits(const struct capnp_limits *l)
 
         r.message_bytes = r.message_bytes ? r.message_bytes : UINT64_C(64) << 20;
         r.out_bytes = r.out_bytes ? r.out_bytes : UINT64_C(4) << 20;
-        r.held_bytes = r.held_bytes ? r.held_bytes : UINT64_C(4) << 20;
+        r.held_bytes = r.held_bytes ? r.held_bytes : UINT64_C(6) << 20;
         r.answers = r.answers ? r.answers : 65536;
         r.refs = r.refs ? r.refs : 65536;
         r.depth = r.depth ? r.depth : 64;
-        r.segments = r.segments ? r.segments : 512;
+        r.segments = r.segments ? r.segments : 511;
         r.window_bytes = r.window_bytes ? r.window_bytes : UINT64_C(64) << 10;
         return r;
 }

@@ -105,7 +105,7 @@ int capnp_answer_return(capnp_answer *a)
 int capnp_answer_fail(capnp_answer *a, enum capnp_kind k, const char *fmt, ...)
 {
         struct call *c = answer_call(a);
-        char text[1024];
+        char text[REASON_BYTES];
         va_list ap;
 
         va_start(ap, fmt);

@@ -103,7 +103,7 @@ void capnp_i_call_set_exception(struct call *c, enum capnp_kind kind, const char
         c->failed = true;
         c->kind = (uint8_t)kind;
         c->result = kind == CAPNP_DISCONNECTED ? CAPNP_E_DISCONNECTED : CAPNP_E_EXCEPTION;
-        c->reason = strndup(reason, strnlen(reason, 1024));
+        c->reason = strndup(reason, strnlen(reason, REASON_BYTES - 1));
 }
 
 capnp_exception capnp_i_call_exception(const struct call *c)

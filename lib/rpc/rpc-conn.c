@@ -46,6 +46,8 @@ int capnp_rpc_new(capnp_vat *v, const struct capnp_limits *l, capnp_cap *bootstr
         r->vat = capnp_i_vat_ref(v);
         r->refs = 1;
         r->limits = capnp_i_limits(l);
+        if (r->limits.segments > CAPNP_I_MAX_SEGMENTS)
+                r->limits.segments = CAPNP_I_MAX_SEGMENTS;
         r->bootstrap = capnp_cap_ref(bootstrap);
         capnp_i_list_init(&r->outq);
         capnp_i_list_init(&r->link);

@@ -405,6 +405,9 @@ struct capnp_rpc {
 
 #define NO_ID UINT32_MAX
 
+/* The longest reason of a call's exception, with its NUL. */
+enum { REASON_BYTES = 4097 };
+
 /* What an entry weighs in the ledger, with the object behind it; what an input buffer may keep. */
 enum { COST_EXPORT = 256, COST_IMPORT = 256, IN_KEEP = 65536 };
 

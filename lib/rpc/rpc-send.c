@@ -458,6 +458,8 @@ void capnp_i_send_return(struct call *c)
                 send_return_tag(r, c->peer_id, RETURN_ELSEWHERE, false);
         } else if (c->failed) {
                 c->answered = true;
+                c->charge += strlen(capnp_i_call_exception(c).reason);
+                r->held += strlen(capnp_i_call_exception(c).reason);
                 send_return_exception(r, c->peer_id, capnp_i_call_exception(c), false);
         } else {
                 return_results(r, c);

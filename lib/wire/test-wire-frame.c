@@ -54,7 +54,7 @@ TEST(hostile_tables_are_refused_early)
                 size_t len;
         } rows[] = {
                 {{UINT32_MAX, 0, 0, 0}, 4}, /* 2^32 segments, said in four bytes */
-                {{512, 0, 0, 0}, 4},
+                {{511, 0, 0, 0}, 4},
                 {{0, (8 << 20) + 1, 0, 0}, 8},
                 {{0, UINT32_MAX, 0, 0}, 8},
                 {{1, UINT32_MAX, UINT32_MAX, 0}, 16},

@@ -5,7 +5,7 @@
 #include <capos/capnp-base.h>
 
 /* Hostile sizes are refused before memory is taken. */
-enum { CAPNP_I_MAX_SEGMENTS = 512 };
+enum { CAPNP_I_MAX_SEGMENTS = 511 };
 
 /*
  * Looks at the front of a stream. It says how long the first frame is as soon as its segment table
