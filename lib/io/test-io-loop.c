@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 struct pair {
@@ -222,6 +224,24 @@ TEST(timer_ends_itself_and_another_due_one)
         CHECK_EQ(order, 1);
         CHECK_EQ(l.timers.reserved, 0);
         CHECK_EQ(capos_io_loop_timeout_ms(&l), -1);
+        capos_io_loop_deinit(&l);
+}
+
+static void on_alarm(int s)
+{
+        (void)s;
+}
+
+TEST(signal_interrupts_the_sleep_and_nothing_else)
+{
+        struct sigaction a = {.sa_handler = on_alarm};
+        struct itimerval soon = {.it_value.tv_usec = 20 * 1000};
+        struct capos_io_loop l;
+
+        CHECK_OK(capos_io_loop_init(&l));
+        CHECK_OK(sigaction(SIGALRM, &a, NULL));
+        CHECK_OK(setitimer(ITIMER_REAL, &soon, NULL));
+        CHECK_OK(capos_io_loop_turn(&l, -1));
         capos_io_loop_deinit(&l);
 }
 

@@ -365,6 +365,14 @@ static void raw_deinit(struct raw *w)
         site_deinit(&w->site);
 }
 
+static void on_raw_accept(void *self, int fd)
+{
+        struct raw *w = self;
+
+        CHECK_OK(capnp_conn_new(w->site.vat, fd, NULL, w->site.root, &w->conn));
+        capnp_conn_on_close(w->conn, on_raw_closed, &w->closed);
+}
+
 TEST(garbage_is_answered_by_an_abort_and_the_end)
 {
         struct raw w;
@@ -382,6 +390,37 @@ TEST(garbage_is_answered_by_an_abort_and_the_end)
         close(w.fd);
         w.fd = -1;
         run_until(w.site.vat, &w.closed);
+        raw_deinit(&w);
+}
+
+/* Closing a TCP socket that has unread input resets it, and resets overtake what was sent. */
+TEST(abort_arrives_over_tcp_in_spite_of_unread_input)
+{
+        static const struct capnp_listener_ops ops = {.accept = on_raw_accept};
+        struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        static char b[600 * 1024];
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct raw w = {.fd = fd};
+        capnp_listener *l;
+        ssize_t sent = 0, n = 1;
+
+        site_init(&w.site);
+        CHECK_OK(capnp_listener_new(w.site.vat, "127.0.0.1:0", &ops, &w, &l));
+        in.sin_port = htons((uint16_t)strtoul(capnp_listener_address(l) + 10, NULL, 10));
+        CHECK_OK(connect(fd, (struct sockaddr *)&in, sizeof(in)));
+        CHECK_OK(fcntl(fd, F_SETFL, O_NONBLOCK));
+        memset(b, 0xff, sizeof(b));
+        while (n > 0 && sent < (ssize_t)sizeof(b)) {
+                n = send(fd, b + sent, sizeof(b) - (size_t)sent, MSG_NOSIGNAL);
+                sent += n > 0 ? n : 0;
+        }
+        run_for_ms(w.site.vat, 30);
+        CHECK(read(fd, b, sizeof(b)) > 16);
+        CHECK_EQ(read(fd, b, sizeof(b)), 0);
+        close(fd);
+        w.fd = -1;
+        run_until(w.site.vat, &w.closed);
+        capnp_listener_free(l);
         raw_deinit(&w);
 }
 
