@@ -107,10 +107,46 @@ static uint64_t copy_cap(capnp_abuilder to, capnp_any from)
         return i == UINT32_MAX ? 0 : PTR_OTHER | (uint64_t)i << 32;
 }
 
+/* Is it a near pointer to a list of nothing but bits? */
+static bool copy_is_flat(uint64_t w)
+{
+        return ptr_kind(w) == PTR_LIST && ptr_size(w) != CAPNP_SIZE_VOID &&
+               ptr_size(w) < CAPNP_SIZE_POINTER;
+}
+
+/* Such a list, w, without a view of it: texts and data are most of what there is to copy. */
+static uint64_t copy_flat(capnp_abuilder to, capnp_any from, uint64_t w)
+{
+        uint64_t n = ((uint64_t)ptr_count(w) * ptr_element_bits(ptr_size(w)) + 63) / 64;
+        struct ptr_target t;
+        struct ptr_place o;
+        const uint64_t *p;
+
+        if (!from.depth) {
+                (void)capnp_i_ptr_refuse(from.m, CAPNP_E_LIMIT);
+                return 0;
+        }
+
+        p = ptr_follow(from.m, from.seg, from.p, w, &t) ? ptr_claim(from.m, &t, n) : NULL;
+        if (!p)
+                return 0;
+
+        o = ptr_place(to, n, ptr_to_list(ptr_size(w), ptr_count(w)));
+        if (!o.p)
+                return 0;
+
+        memcpy(o.p, p, n * sizeof(*o.p));
+        return o.slot;
+}
+
 static uint64_t copy_any(capnp_abuilder to, capnp_any from)
 {
+        uint64_t w = from.p ? ptr_load(from.p) : 0;
         capnp_reader r;
         capnp_list l;
+
+        if (copy_is_flat(w))
+                return copy_flat(to, from, w);
 
         switch (capnp_any_what(from)) {
         case CAPNP_WHAT_STRUCT:

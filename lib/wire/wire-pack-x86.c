@@ -67,68 +67,81 @@ __attribute__((target("ssse3"))) static inline uint64_t pack_apart(uint64_t w, u
         return pack_shuffle(w, pack_scatter[tag & 15] | (uint64_t)high << 32);
 }
 
+/* The cursor is kept in locals: a store of bytes could change anything else, for all C knows. */
 __attribute__((target("ssse3"))) static void pack_words(struct pack_cursor *c)
 {
-        while (c->in_end - c->in >= PACK_WORD && c->out_end - c->out >= PACK_MOST) {
-                uint64_t w = pack_load(c->in);
+        const uint8_t *in = c->in, *end = c->in_end;
+        uint8_t *out = c->out, *out_end = c->out_end;
+
+        while (end - in >= PACK_WORD && out_end - out >= PACK_MOST) {
+                uint64_t w = pack_load(in);
                 unsigned tag = pack_tag(w);
                 size_t run;
 
-                c->out[0] = (uint8_t)tag;
+                out[0] = (uint8_t)tag;
                 if (tag == 0) {
-                        run = pack_zeros(c->in + PACK_WORD, c->in_end);
-                        c->out[1] = (uint8_t)run;
-                        c->out += 2;
-                        c->in += PACK_WORD * (run + 1);
+                        run = pack_zeros(in + PACK_WORD, end);
+                        out[1] = (uint8_t)run;
+                        out += 2;
+                        in += PACK_WORD * (run + 1);
                 } else if (tag == 0xff) {
-                        run = pack_plains(c->in + PACK_WORD, c->in_end);
-                        if ((size_t)(c->out_end - c->out) < PACK_MOST + run * PACK_WORD)
+                        run = pack_plains(in + PACK_WORD, end);
+                        if ((size_t)(out_end - out) < PACK_MOST + run * PACK_WORD)
                                 break;
-                        pack_store(c->out + 1, w);
-                        c->out[9] = (uint8_t)run;
+                        pack_store(out + 1, w);
+                        out[9] = (uint8_t)run;
                         if (run)
-                                memcpy(c->out + PACK_MOST, c->in + PACK_WORD, run * PACK_WORD);
-                        c->out += PACK_MOST + run * PACK_WORD;
-                        c->in += PACK_WORD * (run + 1);
+                                memcpy(out + PACK_MOST, in + PACK_WORD, run * PACK_WORD);
+                        out += PACK_MOST + run * PACK_WORD;
+                        in += PACK_WORD * (run + 1);
                 } else {
-                        pack_store(c->out + 1, pack_together(w, tag));
-                        c->out += 1 + pack_bits(tag);
-                        c->in += PACK_WORD;
+                        pack_store(out + 1, pack_together(w, tag));
+                        out += 1 + pack_bits(tag);
+                        in += PACK_WORD;
                 }
         }
+
+        c->in = in;
+        c->out = out;
 }
 
 __attribute__((target("ssse3"))) static void unpack_words(struct pack_cursor *c)
 {
-        while (c->in_end - c->in >= PACK_MOST && c->out_end - c->out >= PACK_WORD) {
-                uint64_t w = pack_load(c->in + 1);
-                size_t bytes, room = (size_t)(c->out_end - c->out) - PACK_WORD;
-                unsigned tag = c->in[0];
+        const uint8_t *in = c->in, *end = c->in_end;
+        uint8_t *out = c->out, *out_end = c->out_end;
+
+        while (end - in >= PACK_MOST && out_end - out >= PACK_WORD) {
+                uint64_t w = pack_load(in + 1);
+                size_t bytes, room = (size_t)(out_end - out) - PACK_WORD;
+                unsigned tag = in[0];
 
                 if (tag == 0) {
-                        bytes = c->in[1] * (size_t)PACK_WORD;
+                        bytes = in[1] * (size_t)PACK_WORD;
                         if (bytes > room)
                                 break;
-                        pack_store(c->out, 0);
+                        pack_store(out, 0);
                         if (bytes)
-                                memset(c->out + PACK_WORD, 0, bytes);
-                        c->in += 2;
-                        c->out += PACK_WORD + bytes;
+                                memset(out + PACK_WORD, 0, bytes);
+                        in += 2;
+                        out += PACK_WORD + bytes;
                 } else if (tag == 0xff) {
-                        bytes = c->in[9] * (size_t)PACK_WORD;
-                        if (bytes > room || bytes > (size_t)(c->in_end - c->in) - PACK_MOST)
+                        bytes = in[9] * (size_t)PACK_WORD;
+                        if (bytes > room || bytes > (size_t)(end - in) - PACK_MOST)
                                 break;
-                        pack_store(c->out, w);
+                        pack_store(out, w);
                         if (bytes)
-                                memcpy(c->out + PACK_WORD, c->in + PACK_MOST, bytes);
-                        c->in += PACK_MOST + bytes;
-                        c->out += PACK_WORD + bytes;
+                                memcpy(out + PACK_WORD, in + PACK_MOST, bytes);
+                        in += PACK_MOST + bytes;
+                        out += PACK_WORD + bytes;
                 } else {
-                        pack_store(c->out, pack_apart(w, tag));
-                        c->in += 1 + pack_bits(tag);
-                        c->out += PACK_WORD;
+                        pack_store(out, pack_apart(w, tag));
+                        in += 1 + pack_bits(tag);
+                        out += PACK_WORD;
                 }
         }
+
+        c->in = in;
+        c->out = out;
 }
 
 void capnp_i_pack_fast(struct pack_cursor *c)
