@@ -465,9 +465,10 @@ struct capnp_membrane_ops {
         /** Once per allowed pass, when that call has ended, with the same bytes. */
         void (*end)(void *self, uint64_t bytes);
         /**
-         * Asked for every reference that is about to cross as an argument or result (NULL: all may).
-         * inward: as in pass. is_inside: whether c belongs to the inside.
-         * 0: allowed; anything else: the call that carries it fails with *ret_why.
+         * Asked for every reference that is about to cross as an argument or result, as the side
+         * it comes from sees it, and again for what a promise that has crossed turns out to be.
+         * inward: as in pass. 0: allowed; anything else: the call that carries it fails with
+         * *ret_why, or the promise breaks with it.
          */
         int (*transfer)(void *self, bool inward, capnp_cap *c, capnp_exception *ret_why);
         /** What an exception's text becomes when it crosses outward; NULL: unchanged. out has 512. */
@@ -513,6 +514,14 @@ CAPNP_PUBLIC capnp_cap *capnp_membrane_wrap(capnp_membrane *m, capnp_cap *inside
  * @param why  the exception; its reason is copied
  */
 CAPNP_PUBLIC void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why);
+
+/**
+ * The membrane that a reference leads into.
+ *
+ * @param c  the reference, or NULL
+ * @return   borrowed; NULL when calls on c do not enter a membrane first
+ */
+CAPNP_PUBLIC capnp_membrane *capnp_cap_membrane_peek(const capnp_cap *c);
 
 /* ---- the core of a connection: bytes in, bytes out ---------------------------------------- */
 
@@ -674,6 +683,23 @@ CAPNP_PUBLIC bool capnp_rpc_is_closed(const capnp_rpc *r, capnp_exception *ret_w
  * @param ret_n  filled in
  */
 CAPNP_PUBLIC void capnp_rpc_count(const capnp_rpc *r, struct capnp_rpc_counts *ret_n);
+
+/**
+ * Changes a connection's limits. What is there already stays.
+ *
+ * @param r  the core
+ * @param l  the new limits, copied; NULL for the defaults
+ */
+CAPNP_PUBLIC void capnp_rpc_set_limits(capnp_rpc *r, const struct capnp_limits *l);
+
+/**
+ * Whether a reference leads to an object of the peer's on this very connection.
+ *
+ * @param r  the core
+ * @param c  the reference, or NULL
+ * @return   true when calls on c go out on r and nowhere else
+ */
+CAPNP_PUBLIC bool capnp_rpc_owns(const capnp_rpc *r, const capnp_cap *c);
 
 /**
  * Sees every frame, for tracing. Called from inside feed and send; must not call into the library.

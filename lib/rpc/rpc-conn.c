@@ -400,6 +400,17 @@ void capnp_rpc_count(const capnp_rpc *r, struct capnp_rpc_counts *ret_n)
         };
 }
 
+void capnp_rpc_set_limits(capnp_rpc *r, const struct capnp_limits *l)
+{
+        r->limits = capnp_i_limits(l);
+        capnp_i_rpc_dirty(r); /* it may want input again */
+}
+
+bool capnp_rpc_owns(const capnp_rpc *r, const capnp_cap *c)
+{
+        return capnp_i_cap_is_on(capnp_i_cap_final((capnp_cap *)(uintptr_t)c), r);
+}
+
 void capnp_rpc_set_trace(capnp_rpc *r, void (*fn)(void *arg, bool in, capnp_msg *m), void *arg)
 {
         r->trace = fn;

@@ -69,7 +69,8 @@ static int in_bootstrap(capnp_rpc *r, capnp_reader b)
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
         if (in_overloaded(r)) {
-                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED, "too many calls at once");
+                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED,
+                                     "over-quota.calls: too many calls at once");
                 return 0;
         }
 
@@ -158,7 +159,8 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
                 k = capnp_i_rpc_violation(r, "a Call is malformed");
         else if (loaded || in_overloaded(r))
                 capnp_i_send_refusal(r, id, CAPNP_OVERLOADED,
-                                     "too many calls or references at once");
+                                     loaded ? "over-quota.references: too many references at once"
+                                            : "over-quota.calls: too many calls at once");
         else
                 k = in_call_accept(r, f, b, target);
 
@@ -211,7 +213,8 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, capn
                 if (capnp_msg_check(&f->msg))
                         return capnp_i_rpc_violation(r, "a Return is malformed");
                 if (k)
-                        capnp_i_call_set_exception(c, CAPNP_OVERLOADED, "too many references");
+                        capnp_i_call_set_exception(c, CAPNP_OVERLOADED,
+                                                   "over-quota.references: too many references");
                 else
                         c->results = capnp_i_frame_ref(f);
                 return 0;
@@ -316,7 +319,7 @@ static int in_resolve(capnp_rpc *r, capnp_reader b)
         if (k < 0)
                 k = in_no_memory(r);
         else if (k)
-                k = capnp_i_rpc_violation(r, "too many references");
+                k = capnp_i_rpc_violation(r, "over-quota.references: too many references");
         else if (p)
                 capnp_i_promise_settle(p, to);
         capnp_cap_unref(to);

@@ -121,9 +121,25 @@ capnp_cap *capnp_membrane_wrap(capnp_membrane *m, capnp_cap *inside)
         return capnp_i_membrane_cross(m, inside, false);
 }
 
+capnp_membrane *capnp_cap_membrane_peek(const capnp_cap *c)
+{
+        capnp_cap *f = capnp_i_cap_final((capnp_cap *)(uintptr_t)c);
+
+        if (!f || f->kind != CAP_WRAP || !capnp_i_cap_wrap(f)->inward)
+                return NULL;
+
+        return capnp_i_cap_wrap(f)->membrane;
+}
+
+static bool membrane_refuses(capnp_membrane *m, bool inward, capnp_cap *c, capnp_exception *why)
+{
+        return m->ops && m->ops->transfer && m->ops->transfer(m->self, inward, c, why);
+}
+
 /* Once the promise inside has settled, the wrapper stands for what it became, wrapped. */
 capnp_cap *capnp_i_wrap_final(struct wrap *w)
 {
+        capnp_exception why = {CAPNP_FAILED, "not allowed"};
         capnp_cap *f;
 
         if (w->settled)
@@ -133,7 +149,11 @@ capnp_cap *capnp_i_wrap_final(struct wrap *w)
         if (f == w->inner || capnp_i_cap_pending(f))
                 return &w->cap;
 
-        w->to = capnp_i_membrane_cross(w->membrane, f, !w->inward);
+        /* A promise may cross because nobody knows yet what it will be: now it is known. */
+        if (f && membrane_refuses(w->membrane, !w->inward, f, &why))
+                w->to = capnp_cap_new_broken(w->cap.vat, why);
+        else
+                w->to = capnp_i_membrane_cross(w->membrane, f, !w->inward);
         w->settled = w->to || !f;
         return w->settled ? w->to : &w->cap;
 }
@@ -151,7 +171,7 @@ static int membrane_cross_caps(capnp_membrane *m, capnp_msg *msg, bool inward, c
                 if (!c)
                         continue;
 
-                if (m->ops && m->ops->transfer && m->ops->transfer(m->self, inward, c, why))
+                if (membrane_refuses(m, inward, c, why))
                         return -EPERM;
 
                 other = capnp_i_membrane_cross(m, c, inward);
@@ -210,6 +230,14 @@ static void membrane_cross_pipes(struct wrap *w, struct call *c)
         }
 }
 
+static bool membrane_stop(capnp_membrane *m, struct call *c, uint64_t bytes, capnp_exception why)
+{
+        if (m->ops && m->ops->end)
+                m->ops->end(m->self, bytes);
+        capnp_i_call_fail(c, why.kind, why.reason);
+        return false;
+}
+
 bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
 {
         capnp_membrane *m = w->membrane;
@@ -227,17 +255,13 @@ bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
                 return false;
         }
 
-        if (membrane_note(w, c, bytes)) {
-                if (m->ops && m->ops->end)
-                        m->ops->end(m->self, bytes);
-                capnp_i_call_fail(c, CAPNP_OVERLOADED, "out of memory");
-                return false;
-        }
+        /* Noted last: what fails before is our own refusal, not an exception of the other side. */
+        if (c->params && membrane_cross_caps(m, &c->params->msg, w->inward, &why))
+                return membrane_stop(m, c, bytes, why);
 
-        if (c->params && membrane_cross_caps(m, &c->params->msg, w->inward, &why)) {
-                capnp_i_call_fail(c, why.kind, why.reason);
-                return false;
-        }
+        if (membrane_note(w, c, bytes))
+                return membrane_stop(m, c, bytes,
+                                     (capnp_exception){CAPNP_OVERLOADED, "out of memory"});
 
         membrane_cross_pipes(w, c);
         return true;
