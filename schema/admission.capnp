@@ -5,6 +5,7 @@
 
 using Rs = import "remote_session.capnp";
 using Us = import "user_session.capnp";
+using C = import "c.capnp";
 
 struct BundleEntry {
   # A capability the session was granted.
@@ -48,7 +49,7 @@ interface GrantEnd {
 }
 
 interface Admission {
-  methods @0 () -> (methods :List(Rs.RemoteAuthMethod));
+  methods @0 () -> (methods :List(Rs.RemoteAuthMethod)) $C.name("authMethods");
   # Legal before and after binding.
 
   start @1 (request :Rs.RemoteAuthStart, renewal :Bool) -> (flow :UInt32);
