@@ -96,7 +96,8 @@ def segments_511(env):
     conn, conf = env.open()
     conn.send(w.frame(call_segment(5, conf), *[word(0)] * 510))
     if expect(conn, ANY) == "alive":
-        check(any(m.tag == w.RETURN and m.answer_id == 5 for m in conn.others), "no Return")
+        if not any(m.tag == w.RETURN and m.answer_id == 5 for m in conn.others):
+            conn.recv_return(5)     # it may come after that of the probe
 
 
 @case()
