@@ -35,10 +35,10 @@ void enum_gen_types(struct gen *g, struct node *n)
                 out_f(&g->h, "        %s_NONE_ = 0,\n", n->upper);
         out_f(&g->h, "};\n");
 
-        gen_claim_type(g, mem_fmt(g->mem, "%s_list", n->name));
-        gen_claim_type(g, mem_fmt(g->mem, "%s_list_builder", n->name));
-        out_f(&g->h, "typedef struct { capnp_list l; } %s_list;\n", n->name);
-        out_f(&g->h, "typedef struct { capnp_lbuilder l; } %s_list_builder;\n", n->name);
+        gen_claim_type(g, n->list);
+        gen_claim_type(g, mem_fmt(g->mem, "%s_builder", n->list));
+        out_f(&g->h, "typedef struct { capnp_list l; } %s;\n", n->list);
+        out_f(&g->h, "typedef struct { capnp_lbuilder l; } %s_builder;\n", n->list);
 }
 
 /* One expression, so that the header holds no table. */
@@ -57,23 +57,26 @@ static void name_function(struct gen *g, struct node *n)
         out_deinit(&cases);
 }
 
+static const char *list_part(struct gen *g, struct node *n, const char *rest)
+{
+        return mem_fmt(g->mem, "%s_%s", n->list, rest);
+}
+
 void enum_gen_functions(struct gen *g, struct node *n)
 {
-        const char *list = mem_fmt(g->mem, "%s_list l", n->name),
-                   *lb = mem_fmt(g->mem, "%s_list_builder l", n->name);
+        const char *params = mem_fmt(g->mem, "%s l", n->list),
+                   *bparams = list_part(g, n, "builder l");
         const char *type = mem_fmt(g->mem, "enum %s", name_bare(g->mem, n->name));
 
         out_f(&g->h, "\n/* ---- %s ---- */\n\n", n->path);
         name_function(g, n);
-        gen_fn(g, "uint32_t", mem_fmt(g->mem, "%s_list_len", n->name), list, "return l.l.len;");
-        gen_fn(g, type, mem_fmt(g->mem, "%s_list_get", n->name),
-               mem_fmt(g->mem, "%s, uint32_t i", list), "return (%s)capnp_list_u16(l.l, i);", type);
-        gen_fn(g, "uint32_t", mem_fmt(g->mem, "%s_list_builder_len", n->name), lb,
-               "return l.l.len;");
-        gen_fn(g, "void", mem_fmt(g->mem, "%s_list_builder_set", n->name),
-               mem_fmt(g->mem, "%s, uint32_t i, %s v", lb, type),
+        gen_fn(g, "uint32_t", list_part(g, n, "len"), params, "return l.l.len;");
+        gen_fn(g, type, list_part(g, n, "get"), mem_fmt(g->mem, "%s, uint32_t i", params),
+               "return (%s)capnp_list_u16(l.l, i);", type);
+        gen_fn(g, "uint32_t", list_part(g, n, "builder_len"), bparams, "return l.l.len;");
+        gen_fn(g, "void", list_part(g, n, "builder_set"),
+               mem_fmt(g->mem, "%s, uint32_t i, %s v", bparams, type),
                "capnp_lbuilder_set_u16(l.l, i, (uint16_t)v);");
-        gen_fn(g, mem_fmt(g->mem, "%s_list", n->name),
-               mem_fmt(g->mem, "%s_list_as_reader", n->name), lb,
-               "return (%s_list){ capnp_lbuilder_list(l.l) };", n->name);
+        gen_fn(g, n->list, list_part(g, n, "as_reader"), bparams,
+               "return (%s){ capnp_lbuilder_list(l.l) };", n->list);
 }

@@ -84,6 +84,8 @@ void struct_gen_functions(struct gen *g, struct node *n);
 void enum_gen_types(struct gen *g, struct node *n);
 void enum_gen_functions(struct gen *g, struct node *n);
 void interface_gen_types(struct gen *g, struct node *n);
+/* The operations struct, unless it contains one of another file: then it is among the functions. */
+void interface_gen_ops(struct gen *g, struct node *n);
 void interface_gen_functions(struct gen *g, struct node *n);
 /* Conveniences whose names give way to all others; last in the header. */
 void interface_gen_shortcuts(struct gen *g, struct node *n);

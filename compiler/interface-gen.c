@@ -64,7 +64,6 @@ void interface_gen_types(struct gen *g, struct node *n)
         out_doc(&g->h, "", node_doc(n));
         out_f(&g->h, "typedef struct { capnp_cap *c; } %s;\n", client);
         out_f(&g->h, "#define %s_ID UINT64_C(0x%016" PRIx64 ")\n", n->upper, n->id);
-        out_f(&g->h, "struct %s;\n", ops);
 }
 
 /* ---- the operations struct ------------------------------------------------------------------- */
@@ -114,6 +113,25 @@ static void ops_struct(struct gen *g, struct node *n)
                       super->name, op_name(g, super->name));
         }
         out_f(&g->h, "};\n");
+}
+
+/* Whether all that an interface extends is in this file. */
+static bool extends_here(struct gen *g, struct node *n)
+{
+        for (uint32_t i = 0; i < super_count(n); i++) {
+                struct node *super = super_of(g, n, i);
+
+                if (super && (super->file != g->file || !extends_here(g, super)))
+                        return false;
+        }
+
+        return true;
+}
+
+void interface_gen_ops(struct gen *g, struct node *n)
+{
+        if (extends_here(g, n))
+                ops_struct(g, n);
 }
 
 /* ---- client functions ------------------------------------------------------------------------ */
@@ -333,7 +351,7 @@ void interface_gen_functions(struct gen *g, struct node *n)
         g->decl = n->path;
         gen_claim(g, interface);
         out_f(&g->h, "\nextern const struct capnp_interface %s;\n", interface);
-        gen_fn(g, "int", mem_fmt(g->mem, "%s_serve", n->name),
+        gen_fn(g, "CAPNP_MUST_USE int", mem_fmt(g->mem, "%s_serve", n->name),
                mem_fmt(g->mem,
                        "capnp_vat *v, const struct %s_ops *ops, void *self, capnp_cap **ret_c",
                        n->name),

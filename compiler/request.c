@@ -177,6 +177,27 @@ static void name_methods(struct naming *w, struct node *n)
         }
 }
 
+/*
+ * The name of a list of these, which gives way to a declaration beside it: there is many a struct
+ * Item next to a struct ItemList. Asked is the parent and not the index, which has only what the
+ * request needs of an imported file.
+ */
+static const char *list_name(struct naming *w, struct node *parent, const struct node *n,
+                             const char *own)
+{
+        node_nested_node_list list = node_nested_nodes(parent->r);
+        const char *taken = mem_fmt(w->q->mem, "%s_list", own);
+
+        for (uint32_t i = 0; i < node_nested_node_list_len(list); i++) {
+                const char *name = node_nested_node_name(node_nested_node_list_get(list, i)).p;
+
+                if (!strcmp(name_snake(w->q->mem, name), taken))
+                        return mem_fmt(w->q->mem, "%s_list_", n->name);
+        }
+
+        return mem_fmt(w->q->mem, "%s_list", n->name);
+}
+
 static void name_nested_nodes(struct naming *w, struct node *n)
 {
         node_nested_node_list list = node_nested_nodes(n->r);
@@ -195,6 +216,7 @@ static void name_nested_nodes(struct naming *w, struct node *n)
                         own = name_nested(w->q->mem, own);
                 name_node(w, child, name_join(w->q->mem, n->name, own),
                           child_path(w, n->path, node_nested_node_name(r).p));
+                child->list = list_name(w, n, child, own);
         }
 }
 

@@ -18,6 +18,7 @@ struct node {
         struct node *next;    /* in its file: parents first, then in the order of the schema */
         struct node *last;    /* of a file: where to append */
         const char *name;     /* C name, snake case, with the file's prefix: remote_auth_method */
+        const char *list;     /* of a list of these: remote_auth_method_list */
         const char *upper;    /* the same in upper case */
         const char *path;     /* as an author of the schema would say it: RemoteAuth.Method */
         const char **members; /* of fields, enumerants, methods: the last part of their C names */

@@ -16,14 +16,17 @@ static bool stands_alone(const struct node *n)
         return !node_struct_is_group(node_struct(n->r)) && !n->implicit;
 }
 
+static const char *name(struct gen *g, struct node *n, const char *rest)
+{
+        return mem_fmt(g->mem, "%s_%s", n->name, rest);
+}
+
 /* ---- types ----------------------------------------------------------------------------------- */
 
-static void view_type(struct gen *g, const char *member, const char *base, const char *suffix)
+static void view_type(struct gen *g, const char *member, const char *type)
 {
-        const char *name = mem_fmt(g->mem, "%s_%s", base, suffix);
-
-        gen_claim_type(g, name);
-        out_f(&g->h, "typedef struct { capnp_%s; } %s;\n", member, name);
+        gen_claim_type(g, type);
+        out_f(&g->h, "typedef struct { capnp_%s; } %s;\n", member, type);
 }
 
 static void which_type(struct gen *g, struct node *n)
@@ -49,11 +52,11 @@ void struct_gen_types(struct gen *g, struct node *n)
 {
         out_f(&g->h, "\n");
         out_doc(&g->h, "", node_doc(n));
-        view_type(g, "reader r", n->name, "reader");
-        view_type(g, "builder b", n->name, "builder");
+        view_type(g, "reader r", name(g, n, "reader"));
+        view_type(g, "builder b", name(g, n, "builder"));
         if (stands_alone(n)) {
-                view_type(g, "list l", n->name, "list");
-                view_type(g, "lbuilder l", n->name, "list_builder");
+                view_type(g, "list l", n->list);
+                view_type(g, "lbuilder l", mem_fmt(g->mem, "%s_builder", n->list));
         }
         if (!node_struct_is_group(node_struct(n->r))) {
                 gen_claim(g, mem_fmt(g->mem, "%s_ID", n->upper));
@@ -68,11 +71,6 @@ void struct_gen_types(struct gen *g, struct node *n)
 }
 
 /* ---- functions of the whole struct ----------------------------------------------------------- */
-
-static const char *name(struct gen *g, struct node *n, const char *rest)
-{
-        return mem_fmt(g->mem, "%s_%s", n->name, rest);
-}
 
 static void root_functions(struct gen *g, struct node *n)
 {
@@ -89,22 +87,26 @@ static void root_functions(struct gen *g, struct node *n)
                "return (%s){ capnp_abuilder_init_struct(a, %s_WORDS, %s_PTRS) };", builder, up, up);
 }
 
+static const char *list_part(struct gen *g, struct node *n, const char *rest)
+{
+        return mem_fmt(g->mem, "%s_%s", n->list, rest);
+}
+
 static void list_functions(struct gen *g, struct node *n)
 {
-        const char *reader = name(g, n, "reader"), *builder = name(g, n, "builder"),
-                   *list = name(g, n, "list");
-        const char *params = mem_fmt(g->mem, "%s_list l", n->name),
-                   *bparams = mem_fmt(g->mem, "%s_list_builder l", n->name);
+        const char *reader = name(g, n, "reader"), *builder = name(g, n, "builder");
+        const char *params = mem_fmt(g->mem, "%s l", n->list);
+        const char *bparams = list_part(g, n, "builder l");
 
-        gen_fn(g, "uint32_t", name(g, n, "list_len"), params, "return l.l.len;");
-        gen_fn(g, reader, name(g, n, "list_get"), mem_fmt(g->mem, "%s, uint32_t i", params),
+        gen_fn(g, "uint32_t", list_part(g, n, "len"), params, "return l.l.len;");
+        gen_fn(g, reader, list_part(g, n, "get"), mem_fmt(g->mem, "%s, uint32_t i", params),
                "return (%s){ capnp_list_struct(l.l, i) };", reader);
-        gen_fn(g, "uint32_t", name(g, n, "list_builder_len"), bparams, "return l.l.len;");
-        gen_fn(g, builder, name(g, n, "list_builder_get"),
+        gen_fn(g, "uint32_t", list_part(g, n, "builder_len"), bparams, "return l.l.len;");
+        gen_fn(g, builder, list_part(g, n, "builder_get"),
                mem_fmt(g->mem, "%s, uint32_t i", bparams),
                "return (%s){ capnp_lbuilder_struct(l.l, i) };", builder);
-        gen_fn(g, list, name(g, n, "list_as_reader"), bparams,
-               "return (%s){ capnp_lbuilder_list(l.l) };", list);
+        gen_fn(g, n->list, list_part(g, n, "as_reader"), bparams,
+               "return (%s){ capnp_lbuilder_list(l.l) };", n->list);
 }
 
 static void which_function(struct gen *g, struct node *n)

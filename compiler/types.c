@@ -66,8 +66,8 @@ static void describe_list(const struct request *q, type_reader t, struct ctype *
         if (!c->wrapped)
                 return;
 
-        c->read = mem_fmt(q->mem, "%s_list", node_name(e.node));
-        c->build = mem_fmt(q->mem, "%s_list_builder", node_name(e.node));
+        c->read = e.node && e.node->list ? e.node->list : "unknown";
+        c->build = mem_fmt(q->mem, "%s_builder", c->read);
 }
 
 static void describe_any(type_reader t, struct ctype *c)

@@ -1186,6 +1186,8 @@ static inline void code_generator_request_requested_file_import_set_name_n(code_
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file schema_capnp_schema;
 
+#define CAPNPC_A93FC509624C72D9_STRUCTS
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,19 +3,6 @@
 
 #include <stddef.h>
 
-static const struct capnp_method bank_teller_methods[] = {
-        { "pay", 1, 0, 1, 0, false },
-        { "close", 0, 0, 0, 0, false },
-};
-
-static const struct capnp_interface_part bank_teller_parts[] = {
-        { &bank_teller_interface, offsetof(struct bank_teller_ops, pay) },
-};
-
-const struct capnp_interface bank_teller_interface = {
-        BANK_TELLER_ID, "Teller", bank_teller_methods, bank_teller_parts, 2, 1,
-};
-
 static const uint64_t schema_node_0[31] = {
         UINT64_C(0x0003000200000000), UINT64_C(0xad24ddb470eec848), UINT64_C(0x000000000000000c), UINT64_C(0x0000009200000009),
         UINT64_C(0x0000004700000011), UINT64_C(0x0000001f00000049), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f),
@@ -163,4 +150,17 @@ static const struct capnp_schema_node schema_nodes[] = {
 
 const struct capnp_schema_file bank_annotations_capnp_schema = {
         UINT64_C(0xad24ddb470eec848), "annotations.capnp", schema_nodes, NULL, 12, 0,
+};
+
+static const struct capnp_method bank_teller_methods[] = {
+        { "pay", 1, 0, 1, 0, false },
+        { "close", 0, 0, 0, 0, false },
+};
+
+static const struct capnp_interface_part bank_teller_parts[] = {
+        { &bank_teller_interface, offsetof(struct bank_teller_ops, pay) },
+};
+
+const struct capnp_interface bank_teller_interface = {
+        BANK_TELLER_ID, "Teller", bank_teller_methods, bank_teller_parts, 2, 1,
 };

@@ -46,7 +46,6 @@ enum { BANK_SHORT_INNER_WORDS = 1, BANK_SHORT_INNER_PTRS = 0 };
 
 typedef struct { capnp_cap *c; } bank_teller_client;
 #define BANK_TELLER_ID UINT64_C(0xe5dcc6d87cb276d2)
-struct bank_teller_ops;
 
 typedef struct { capnp_reader r; } bank_teller_pay_in_reader;
 typedef struct { capnp_builder b; } bank_teller_pay_in_builder;
@@ -67,6 +66,13 @@ typedef struct { capnp_reader r; } bank_teller_shut_out_reader;
 typedef struct { capnp_builder b; } bank_teller_shut_out_builder;
 #define BANK_TELLER_SHUT_OUT_ID UINT64_C(0xed46c4f48e3bfc07)
 enum { BANK_TELLER_SHUT_OUT_WORDS = 0, BANK_TELLER_SHUT_OUT_PTRS = 0 };
+
+/** Serves Teller: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct bank_teller_ops {
+        void (*gone)(void *self);
+        capnp_handler *pay;
+        capnp_handler *shut;
+};
 
 /* ---- Account ---- */
 
@@ -171,17 +177,15 @@ static inline bank_teller_shut_out_reader bank_teller_shut_out_as_reader(bank_te
 
 #define BANK_MOST ((uint32_t)3u)
 
+/** The declarations of this file, to be read at run time. */
+extern const struct capnp_schema_file bank_annotations_capnp_schema;
+
+#define CAPNPC_AD24DDB470EEC848_STRUCTS
+
 /* ---- Teller ---- */
 
-/** Serves Teller: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct bank_teller_ops {
-        void (*gone)(void *self);
-        capnp_handler *pay;
-        capnp_handler *shut;
-};
-
 extern const struct capnp_interface bank_teller_interface;
-static inline int bank_teller_serve(capnp_vat *v, const struct bank_teller_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &bank_teller_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int bank_teller_serve(capnp_vat *v, const struct bank_teller_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &bank_teller_interface, ops, self, ret_c); }
 
 static inline capnp_question *bank_teller_pay(bank_teller_client c) { return capnp_question_new(c.c, &bank_teller_interface, 0); }
 static inline bank_teller_pay_in_builder bank_teller_pay_params(capnp_question *q) { return (bank_teller_pay_in_builder){ capnp_question_params(q) }; }
@@ -198,9 +202,6 @@ static inline bank_teller_shut_in_builder bank_teller_shut_params(capnp_question
 static inline bank_teller_shut_out_reader bank_teller_shut_results(capnp_question *q) { return (bank_teller_shut_out_reader){ capnp_question_response(q) }; }
 static inline bank_teller_shut_in_reader bank_teller_shut_get_params(capnp_answer *a) { return (bank_teller_shut_in_reader){ capnp_answer_params(a) }; }
 static inline bank_teller_shut_out_builder bank_teller_shut_get_results(capnp_answer *a) { return (bank_teller_shut_out_builder){ capnp_answer_results(a) }; }
-
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file bank_annotations_capnp_schema;
 
 #ifdef __cplusplus
 }

@@ -68,6 +68,8 @@ static inline void anys_set_two(anys_builder b, capnp_cap *v) { capnp_builder_se
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file anys_capnp_schema;
 
+#define CAPNPC_C27EDA683E9229B1_STRUCTS
+
 #ifdef __cplusplus
 }
 #endif

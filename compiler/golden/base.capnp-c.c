@@ -3,18 +3,6 @@
 
 #include <stddef.h>
 
-static const struct capnp_method account_methods[] = {
-        { "balance", 0, 0, 2, 0, false },
-};
-
-static const struct capnp_interface_part account_parts[] = {
-        { &account_interface, offsetof(struct account_ops, balance) },
-};
-
-const struct capnp_interface account_interface = {
-        ACCOUNT_ID, "Account", account_methods, account_parts, 1, 1,
-};
-
 static const uint64_t schema_node_0[21] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xf902dd8553887dcf), UINT64_C(0x0000000000000005), UINT64_C(0x0000005a00000005),
         UINT64_C(0x0000004700000009), UINT64_C(0x7061632e65736162), UINT64_C(0x000000000000706e), UINT64_C(0x0001000100000010),
@@ -77,4 +65,16 @@ static const struct capnp_schema_node schema_nodes[] = {
 
 const struct capnp_schema_file base_capnp_schema = {
         UINT64_C(0xf902dd8553887dcf), "base.capnp", schema_nodes, NULL, 6, 0,
+};
+
+static const struct capnp_method account_methods[] = {
+        { "balance", 0, 0, 2, 0, false },
+};
+
+static const struct capnp_interface_part account_parts[] = {
+        { &account_interface, offsetof(struct account_ops, balance) },
+};
+
+const struct capnp_interface account_interface = {
+        ACCOUNT_ID, "Account", account_methods, account_parts, 1, 1,
 };

@@ -29,12 +29,17 @@ typedef struct { capnp_lbuilder l; } currency_list_builder;
 
 typedef struct { capnp_cap *c; } account_client;
 #define ACCOUNT_ID UINT64_C(0xc0c7211601375f23)
-struct account_ops;
 
 typedef struct { capnp_reader r; } account_balance_in_reader;
 typedef struct { capnp_builder b; } account_balance_in_builder;
 #define ACCOUNT_BALANCE_IN_ID UINT64_C(0xb9f61deb8fbefd00)
 enum { ACCOUNT_BALANCE_IN_WORDS = 0, ACCOUNT_BALANCE_IN_PTRS = 0 };
+
+/** Serves Account: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct account_ops {
+        void (*gone)(void *self);
+        capnp_handler *balance;
+};
 
 /* ---- Money ---- */
 
@@ -68,16 +73,15 @@ static inline currency_list currency_list_as_reader(currency_list_builder l) { r
 
 static inline account_balance_in_reader account_balance_in_as_reader(account_balance_in_builder b) { return (account_balance_in_reader){ capnp_builder_reader(b.b) }; }
 
+/** The declarations of this file, to be read at run time. */
+extern const struct capnp_schema_file base_capnp_schema;
+
+#define CAPNPC_F902DD8553887DCF_STRUCTS
+
 /* ---- Account ---- */
 
-/** Serves Account: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct account_ops {
-        void (*gone)(void *self);
-        capnp_handler *balance;
-};
-
 extern const struct capnp_interface account_interface;
-static inline int account_serve(capnp_vat *v, const struct account_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &account_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int account_serve(capnp_vat *v, const struct account_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &account_interface, ops, self, ret_c); }
 
 static inline capnp_question *account_balance(account_client c) { return capnp_question_new(c.c, &account_interface, 0); }
 static inline account_balance_in_builder account_balance_params(capnp_question *q) { return (account_balance_in_builder){ capnp_question_params(q) }; }
@@ -88,9 +92,6 @@ static inline account_balance_in_reader account_balance_get_params(capnp_answer 
 static inline money_builder account_balance_get_results(capnp_answer *a) { return (money_builder){ capnp_answer_results(a) }; }
 static inline void account_balance_results_set_cents(capnp_answer *a, int64_t v) { money_set_cents(account_balance_get_results(a), v); }
 static inline void account_balance_results_set_currency(capnp_answer *a, enum currency v) { money_set_currency(account_balance_get_results(a), v); }
-
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file base_capnp_schema;
 
 #ifdef __cplusplus
 }

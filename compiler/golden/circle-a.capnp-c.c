@@ -3,23 +3,12 @@
 
 #include <stddef.h>
 
-static const struct capnp_method coop_methods[] = {
-        { "lay", 0, 0, 0, 1, false },
-};
-
-static const struct capnp_interface_part coop_parts[] = {
-        { &coop_interface, offsetof(struct coop_ops, lay) },
-};
-
-const struct capnp_interface coop_interface = {
-        COOP_ID, "Coop", coop_methods, coop_parts, 1, 1,
-};
-
-static const uint64_t schema_node_0[14] = {
+static const uint64_t schema_node_0[17] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xb7bd3299c022b0fe), UINT64_C(0x0000000000000009), UINT64_C(0x0000007a00000005),
-        UINT64_C(0x0000002700000009), UINT64_C(0x612d656c63726963), UINT64_C(0x0000706e7061632e), UINT64_C(0x0001000100000008),
-        UINT64_C(0x8570a41472bb1e12), UINT64_C(0x0000002200000009), UINT64_C(0xa21d28b0f581dcfe), UINT64_C(0x0000002a00000005),
-        UINT64_C(0x00000000006e6548), UINT64_C(0x00000000706f6f43),
+        UINT64_C(0x0000003700000009), UINT64_C(0x612d656c63726963), UINT64_C(0x0000706e7061632e), UINT64_C(0x000100010000000c),
+        UINT64_C(0x8570a41472bb1e12), UINT64_C(0x0000002200000011), UINT64_C(0xa21d28b0f581dcfe), UINT64_C(0x0000002a0000000d),
+        UINT64_C(0xdccc78a992476475), UINT64_C(0x0000002a00000009), UINT64_C(0x00000000006e6548), UINT64_C(0x00000000706f6f43),
+        UINT64_C(0x000000006d726146),
 };
 
 static const uint64_t schema_node_1[36] = {
@@ -34,14 +23,16 @@ static const uint64_t schema_node_1[36] = {
         UINT64_C(0x00000000706f6f63), UINT64_C(0x0000000000000011), UINT64_C(0xa21d28b0f581dcfe), UINT64_C(0x0000000000000011),
 };
 
-static const uint64_t schema_node_2[25] = {
+static const uint64_t schema_node_2[35] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xa21d28b0f581dcfe), UINT64_C(0x000000030000000f), UINT64_C(0xb7bd3299c022b0fe),
-        UINT64_C(0x000000a200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000004700000015),
-        UINT64_C(0x000000070000003d), UINT64_C(0x612d656c63726963), UINT64_C(0x433a706e7061632e), UINT64_C(0x0000000000706f6f),
-        UINT64_C(0x0000000000000000), UINT64_C(0x0005000300000004), UINT64_C(0x0000000000000000), UINT64_C(0x81221073fdfdae24),
-        UINT64_C(0xecc558ec89299186), UINT64_C(0x0000002200000011), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
-        UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000005), UINT64_C(0x000000000079616c), UINT64_C(0x0000000000000000),
-        UINT64_C(0x0000000000000000),
+        UINT64_C(0x000000a200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000008700000015),
+        UINT64_C(0x0000000700000065), UINT64_C(0x612d656c63726963), UINT64_C(0x433a706e7061632e), UINT64_C(0x0000000000706f6f),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0005000300000008), UINT64_C(0x0000000000000000), UINT64_C(0x81221073fdfdae24),
+        UINT64_C(0xecc558ec89299186), UINT64_C(0x0000002200000031), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000025), UINT64_C(0x0000000000000001), UINT64_C(0xbf414397ea453187),
+        UINT64_C(0x8570a41472bb1e12), UINT64_C(0x0000003200000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000000000), UINT64_C(0x000000070000000d), UINT64_C(0x000000000079616c), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000006863746168), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
 };
 
 static const uint64_t schema_node_3[10] = {
@@ -59,12 +50,20 @@ static const uint64_t schema_node_4[24] = {
         UINT64_C(0x0000000000676765), UINT64_C(0x0000000000000010), UINT64_C(0xbf414397ea453187), UINT64_C(0x0000000000000010),
 };
 
+static const uint64_t schema_node_5[16] = {
+        UINT64_C(0x0005000300000000), UINT64_C(0xdccc78a992476475), UINT64_C(0x000000030000000f), UINT64_C(0xb7bd3299c022b0fe),
+        UINT64_C(0x000000a200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000015),
+        UINT64_C(0x0000000f00000015), UINT64_C(0x612d656c63726963), UINT64_C(0x463a706e7061632e), UINT64_C(0x00000000006d7261),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000004), UINT64_C(0xf2656d4fbc0e4cfb),
+};
+
 static const struct capnp_schema_node schema_nodes[] = {
         { UINT64_C(0xb7bd3299c022b0fe), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
         { UINT64_C(0x8570a41472bb1e12), schema_node_1, sizeof(schema_node_1) / 8 }, /* Hen */
         { UINT64_C(0xa21d28b0f581dcfe), schema_node_2, sizeof(schema_node_2) / 8 }, /* Coop */
         { UINT64_C(0x81221073fdfdae24), schema_node_3, sizeof(schema_node_3) / 8 }, /* Coop.lay */
         { UINT64_C(0xecc558ec89299186), schema_node_4, sizeof(schema_node_4) / 8 }, /* Coop.lay */
+        { UINT64_C(0xdccc78a992476475), schema_node_5, sizeof(schema_node_5) / 8 }, /* Farm */
 };
 
 static const struct capnp_schema_file *const schema_imports[] = {
@@ -72,5 +71,27 @@ static const struct capnp_schema_file *const schema_imports[] = {
 };
 
 const struct capnp_schema_file circle_a_capnp_schema = {
-        UINT64_C(0xb7bd3299c022b0fe), "circle-a.capnp", schema_nodes, schema_imports, 5, 1,
+        UINT64_C(0xb7bd3299c022b0fe), "circle-a.capnp", schema_nodes, schema_imports, 6, 1,
+};
+
+static const struct capnp_method coop_methods[] = {
+        { "lay", 0, 0, 0, 1, false },
+        { "hatch", 0, 1, 0, 2, false },
+};
+
+static const struct capnp_interface_part coop_parts[] = {
+        { &coop_interface, offsetof(struct coop_ops, lay) },
+};
+
+const struct capnp_interface coop_interface = {
+        COOP_ID, "Coop", coop_methods, coop_parts, 2, 1,
+};
+
+static const struct capnp_interface_part farm_parts[] = {
+        { &farm_interface, offsetof(struct farm_ops, gone) },
+        { &nest_interface, offsetof(struct farm_ops, nest.take) },
+};
+
+const struct capnp_interface farm_interface = {
+        FARM_ID, "Farm", NULL, farm_parts, 0, 2,
 };

@@ -21,7 +21,6 @@ enum { HEN_WORDS = 0, HEN_PTRS = 2 };
 
 typedef struct { capnp_cap *c; } coop_client;
 #define COOP_ID UINT64_C(0xa21d28b0f581dcfe)
-struct coop_ops;
 
 typedef struct { capnp_reader r; } coop_lay_in_reader;
 typedef struct { capnp_builder b; } coop_lay_in_builder;
@@ -33,10 +32,22 @@ typedef struct { capnp_builder b; } coop_lay_out_builder;
 #define COOP_LAY_OUT_ID UINT64_C(0xecc558ec89299186)
 enum { COOP_LAY_OUT_WORDS = 0, COOP_LAY_OUT_PTRS = 1 };
 
+typedef struct { capnp_cap *c; } farm_client;
+#define FARM_ID UINT64_C(0xdccc78a992476475)
+
+/** Serves Coop: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct coop_ops {
+        void (*gone)(void *self);
+        capnp_handler *lay;
+        capnp_handler *hatch;
+};
+
 #ifdef __cplusplus
 }
 #endif
+
 #include "circle-b.capnp-c.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -54,11 +65,11 @@ static inline uint32_t hen_list_builder_len(hen_list_builder l) { return l.l.len
 static inline hen_builder hen_list_builder_get(hen_list_builder l, uint32_t i) { return (hen_builder){ capnp_lbuilder_struct(l.l, i) }; }
 static inline hen_list hen_list_as_reader(hen_list_builder l) { return (hen_list){ capnp_lbuilder_list(l.l) }; }
 
-static inline egg_list hen_eggs(hen_reader r) { return (egg_list){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline egg_list_ hen_eggs(hen_reader r) { return (egg_list_){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
 static inline bool hen_has_eggs(hen_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline egg_list_builder hen_init_eggs(hen_builder b, uint32_t n) { return (egg_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, EGG_WORDS, EGG_PTRS) }; }
-static inline egg_list_builder hen_build_eggs(hen_builder b) { return (egg_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS, EGG_PTRS, NULL) }; }
-static inline void hen_set_eggs(hen_builder b, egg_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline egg_list__builder hen_init_eggs(hen_builder b, uint32_t n) { return (egg_list__builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, EGG_WORDS, EGG_PTRS) }; }
+static inline egg_list__builder hen_build_eggs(hen_builder b) { return (egg_list__builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS, EGG_PTRS, NULL) }; }
+static inline void hen_set_eggs(hen_builder b, egg_list_ v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
 static inline coop_client hen_coop(hen_reader r) { return (coop_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 1)) }; }
 static inline bool hen_has_coop(hen_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
@@ -78,16 +89,32 @@ static inline egg_builder coop_lay_out_init_egg(coop_lay_out_builder b) { return
 static inline egg_builder coop_lay_out_build_egg(coop_lay_out_builder b) { return (egg_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), EGG_WORDS, EGG_PTRS, NULL) }; }
 static inline void coop_lay_out_set_egg(coop_lay_out_builder b, egg_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
+/** The declarations of this file, to be read at run time. */
+extern const struct capnp_schema_file circle_a_capnp_schema;
+
+#define CAPNPC_B7BD3299C022B0FE_STRUCTS
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+
+/* Methods wait for the structs of all imports: files may import each other. */
+#if !defined(CAPNPC_B7BD3299C022B0FE_METHODS) && \
+        defined(CAPNPC_A112859BFB429C57_STRUCTS)
+#define CAPNPC_B7BD3299C022B0FE_METHODS
+
+#include "circle-b.capnp-c.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- Coop ---- */
 
-/** Serves Coop: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct coop_ops {
-        void (*gone)(void *self);
-        capnp_handler *lay;
-};
-
 extern const struct capnp_interface coop_interface;
-static inline int coop_serve(capnp_vat *v, const struct coop_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &coop_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int coop_serve(capnp_vat *v, const struct coop_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &coop_interface, ops, self, ret_c); }
 
 static inline capnp_question *coop_lay(coop_client c) { return capnp_question_new(c.c, &coop_interface, 0); }
 static inline coop_lay_in_builder coop_lay_params(capnp_question *q) { return (coop_lay_in_builder){ capnp_question_params(q) }; }
@@ -100,8 +127,36 @@ static inline egg_builder coop_lay_results_init_egg(capnp_answer *a) { return co
 static inline egg_builder coop_lay_results_build_egg(capnp_answer *a) { return coop_lay_out_build_egg(coop_lay_get_results(a)); }
 static inline void coop_lay_results_set_egg(capnp_answer *a, egg_reader v) { coop_lay_out_set_egg(coop_lay_get_results(a), v); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file circle_a_capnp_schema;
+static inline capnp_question *coop_hatch(coop_client c) { return capnp_question_new(c.c, &coop_interface, 1); }
+static inline egg_builder coop_hatch_params(capnp_question *q) { return (egg_builder){ capnp_question_params(q) }; }
+static inline hen_builder coop_hatch_init_hen(capnp_question *q) { return egg_init_hen(coop_hatch_params(q)); }
+static inline hen_builder coop_hatch_build_hen(capnp_question *q) { return egg_build_hen(coop_hatch_params(q)); }
+static inline void coop_hatch_set_hen(capnp_question *q, hen_reader v) { egg_set_hen(coop_hatch_params(q), v); }
+static inline hen_reader coop_hatch_results(capnp_question *q) { return (hen_reader){ capnp_question_response(q) }; }
+static inline egg_list_ coop_hatch_eggs(capnp_question *q) { return hen_eggs(coop_hatch_results(q)); }
+static inline bool coop_hatch_has_eggs(capnp_question *q) { return hen_has_eggs(coop_hatch_results(q)); }
+static inline coop_client coop_hatch_coop(capnp_question *q) { const uint16_t path[] = { 1 }; return (coop_client){ capnp_question_cap_peek(q, path, 1) }; }
+static inline bool coop_hatch_has_coop(capnp_question *q) { return hen_has_coop(coop_hatch_results(q)); }
+static inline egg_reader coop_hatch_get_params(capnp_answer *a) { return (egg_reader){ capnp_answer_params(a) }; }
+static inline hen_reader coop_hatch_param_hen(capnp_answer *a) { return egg_hen(coop_hatch_get_params(a)); }
+static inline bool coop_hatch_param_has_hen(capnp_answer *a) { return egg_has_hen(coop_hatch_get_params(a)); }
+static inline hen_builder coop_hatch_get_results(capnp_answer *a) { return (hen_builder){ capnp_answer_results(a) }; }
+static inline egg_list__builder coop_hatch_results_init_eggs(capnp_answer *a, uint32_t n) { return hen_init_eggs(coop_hatch_get_results(a), n); }
+static inline egg_list__builder coop_hatch_results_build_eggs(capnp_answer *a) { return hen_build_eggs(coop_hatch_get_results(a)); }
+static inline void coop_hatch_results_set_eggs(capnp_answer *a, egg_list_ v) { hen_set_eggs(coop_hatch_get_results(a), v); }
+static inline void coop_hatch_results_set_coop(capnp_answer *a, coop_client v) { hen_set_coop(coop_hatch_get_results(a), v); }
+
+/* ---- Farm ---- */
+
+/** Serves Farm: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct farm_ops {
+        void (*gone)(void *self);
+        struct nest_ops nest; /* its `gone` is not called */
+};
+
+extern const struct capnp_interface farm_interface;
+static inline CAPNP_MUST_USE int farm_serve(capnp_vat *v, const struct farm_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &farm_interface, ops, self, ret_c); }
+static inline nest_client farm_as_nest(farm_client c) { return (nest_client){ c.c }; }
 
 #ifdef __cplusplus
 }

@@ -116,6 +116,8 @@ static inline pair_reader pair_origin(void) { return (pair_reader){ capnp_any_st
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file consts_capnp_schema;
 
+#define CAPNPC_C9F0B22989837BDD_STRUCTS
+
 #ifdef __cplusplus
 }
 #endif

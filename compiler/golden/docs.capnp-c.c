@@ -3,18 +3,6 @@
 
 #include <stddef.h>
 
-static const struct capnp_method service_methods[] = {
-        { "call", 1, 0, 1, 0, false },
-};
-
-static const struct capnp_interface_part service_parts[] = {
-        { &service_interface, offsetof(struct service_ops, call) },
-};
-
-const struct capnp_interface service_interface = {
-        SERVICE_ID, "Service", service_methods, service_parts, 1, 1,
-};
-
 static const uint64_t schema_node_0[21] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xd7820d8a22d8e180), UINT64_C(0x0000000000000005), UINT64_C(0x0000005a00000005),
         UINT64_C(0x0000004700000009), UINT64_C(0x7061632e73636f64), UINT64_C(0x000000000000706e), UINT64_C(0x0001000100000010),
@@ -104,4 +92,16 @@ static const struct capnp_schema_node schema_nodes[] = {
 
 const struct capnp_schema_file docs_capnp_schema = {
         UINT64_C(0xd7820d8a22d8e180), "docs.capnp", schema_nodes, NULL, 8, 0,
+};
+
+static const struct capnp_method service_methods[] = {
+        { "call", 1, 0, 1, 0, false },
+};
+
+static const struct capnp_interface_part service_parts[] = {
+        { &service_interface, offsetof(struct service_ops, call) },
+};
+
+const struct capnp_interface service_interface = {
+        SERVICE_ID, "Service", service_methods, service_parts, 1, 1,
 };

@@ -52,7 +52,6 @@ typedef struct { capnp_lbuilder l; } kind_list_builder;
  */
 typedef struct { capnp_cap *c; } service_client;
 #define SERVICE_ID UINT64_C(0xe33c59a269b42730)
-struct service_ops;
 
 typedef struct { capnp_reader r; } service_call_in_reader;
 typedef struct { capnp_builder b; } service_call_in_builder;
@@ -63,6 +62,15 @@ typedef struct { capnp_reader r; } service_call_out_reader;
 typedef struct { capnp_builder b; } service_call_out_builder;
 #define SERVICE_CALL_OUT_ID UINT64_C(0xede88b182e3084f5)
 enum { SERVICE_CALL_OUT_WORDS = 1, SERVICE_CALL_OUT_PTRS = 0 };
+
+/** Serves Service: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct service_ops {
+        void (*gone)(void *self);
+        /**
+         * Calls.
+         */
+        capnp_handler *call;
+};
 
 /* ---- Documented ---- */
 
@@ -143,19 +151,15 @@ static inline void service_call_out_set_m(service_call_out_builder b, uint32_t v
  */
 #define ANSWER ((uint8_t)42)
 
+/** The declarations of this file, to be read at run time. */
+extern const struct capnp_schema_file docs_capnp_schema;
+
+#define CAPNPC_D7820D8A22D8E180_STRUCTS
+
 /* ---- Service ---- */
 
-/** Serves Service: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct service_ops {
-        void (*gone)(void *self);
-        /**
-         * Calls.
-         */
-        capnp_handler *call;
-};
-
 extern const struct capnp_interface service_interface;
-static inline int service_serve(capnp_vat *v, const struct service_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &service_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int service_serve(capnp_vat *v, const struct service_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &service_interface, ops, self, ret_c); }
 
 /**
  * Calls.
@@ -169,9 +173,6 @@ static inline service_call_in_reader service_call_get_params(capnp_answer *a) { 
 static inline uint32_t service_call_param_n(capnp_answer *a) { return service_call_in_n(service_call_get_params(a)); }
 static inline service_call_out_builder service_call_get_results(capnp_answer *a) { return (service_call_out_builder){ capnp_answer_results(a) }; }
 static inline void service_call_results_set_m(capnp_answer *a, uint32_t v) { service_call_out_set_m(service_call_get_results(a), v); }
-
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file docs_capnp_schema;
 
 #ifdef __cplusplus
 }

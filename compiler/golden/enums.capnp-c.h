@@ -93,6 +93,8 @@ static inline alarm_kind_list alarm_kind_list_as_reader(alarm_kind_list_builder 
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file enums_capnp_schema;
 
+#define CAPNPC_BF4ACFE6D85B0DB3_STRUCTS
+
 #ifdef __cplusplus
 }
 #endif

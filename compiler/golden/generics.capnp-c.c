@@ -3,29 +3,6 @@
 
 #include <stddef.h>
 
-static const struct capnp_method cell_methods[] = {
-        { "get", 0, 0, 0, 1, false },
-        { "set", 0, 1, 0, 0, false },
-        { "swap", 0, 1, 1, 1, false },
-};
-
-static const struct capnp_interface_part cell_parts[] = {
-        { &cell_interface, offsetof(struct cell_ops, get) },
-};
-
-const struct capnp_interface cell_interface = {
-        CELL_ID, "Cell", cell_methods, cell_parts, 3, 1,
-};
-
-static const struct capnp_interface_part text_cell_parts[] = {
-        { &text_cell_interface, offsetof(struct text_cell_ops, gone) },
-        { &cell_interface, offsetof(struct text_cell_ops, cell.get) },
-};
-
-const struct capnp_interface text_cell_interface = {
-        TEXT_CELL_ID, "TextCell", NULL, text_cell_parts, 0, 2,
-};
-
 static const uint64_t schema_node_0[24] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xce028495ccbf2577), UINT64_C(0x0000000000000009), UINT64_C(0x0000007a00000005),
         UINT64_C(0x0000005700000009), UINT64_C(0x73636972656e6567), UINT64_C(0x0000706e7061632e), UINT64_C(0x0001000100000014),
@@ -198,4 +175,27 @@ static const struct capnp_schema_node schema_nodes[] = {
 
 const struct capnp_schema_file generics_capnp_schema = {
         UINT64_C(0xce028495ccbf2577), "generics.capnp", schema_nodes, NULL, 12, 0,
+};
+
+static const struct capnp_method cell_methods[] = {
+        { "get", 0, 0, 0, 1, false },
+        { "set", 0, 1, 0, 0, false },
+        { "swap", 0, 1, 1, 1, false },
+};
+
+static const struct capnp_interface_part cell_parts[] = {
+        { &cell_interface, offsetof(struct cell_ops, get) },
+};
+
+const struct capnp_interface cell_interface = {
+        CELL_ID, "Cell", cell_methods, cell_parts, 3, 1,
+};
+
+static const struct capnp_interface_part text_cell_parts[] = {
+        { &text_cell_interface, offsetof(struct text_cell_ops, gone) },
+        { &cell_interface, offsetof(struct text_cell_ops, cell.get) },
+};
+
+const struct capnp_interface text_cell_interface = {
+        TEXT_CELL_ID, "TextCell", NULL, text_cell_parts, 0, 2,
 };

@@ -46,7 +46,6 @@ enum maybe_which {
 
 typedef struct { capnp_cap *c; } cell_client;
 #define CELL_ID UINT64_C(0xc63a6cb5fbb70135)
-struct cell_ops;
 
 typedef struct { capnp_reader r; } cell_get_in_reader;
 typedef struct { capnp_builder b; } cell_get_in_builder;
@@ -75,7 +74,20 @@ enum { CELL_SWAP_IN_WORDS = 0, CELL_SWAP_IN_PTRS = 1 };
 
 typedef struct { capnp_cap *c; } text_cell_client;
 #define TEXT_CELL_ID UINT64_C(0x8c7412863f0a4179)
-struct text_cell_ops;
+
+/** Serves Cell: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct cell_ops {
+        void (*gone)(void *self);
+        capnp_handler *get;
+        capnp_handler *set;
+        capnp_handler *swap;
+};
+
+/** Serves TextCell: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct text_cell_ops {
+        void (*gone)(void *self);
+        struct cell_ops cell; /* its `gone` is not called */
+};
 
 /* ---- Map ---- */
 
@@ -212,18 +224,15 @@ static inline bool cell_swap_in_has_with(cell_swap_in_reader r) { return capnp_a
 static inline void cell_swap_in_set_with(cell_swap_in_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
 static inline capnp_abuilder cell_swap_in_build_with(cell_swap_in_builder b) { return capnp_builder_any(b.b, 0); }
 
+/** The declarations of this file, to be read at run time. */
+extern const struct capnp_schema_file generics_capnp_schema;
+
+#define CAPNPC_CE028495CCBF2577_STRUCTS
+
 /* ---- Cell ---- */
 
-/** Serves Cell: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct cell_ops {
-        void (*gone)(void *self);
-        capnp_handler *get;
-        capnp_handler *set;
-        capnp_handler *swap;
-};
-
 extern const struct capnp_interface cell_interface;
-static inline int cell_serve(capnp_vat *v, const struct cell_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &cell_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int cell_serve(capnp_vat *v, const struct cell_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &cell_interface, ops, self, ret_c); }
 
 static inline capnp_question *cell_get(cell_client c) { return capnp_question_new(c.c, &cell_interface, 0); }
 static inline cell_get_in_builder cell_get_params(capnp_question *q) { return (cell_get_in_builder){ capnp_question_params(q) }; }
@@ -262,20 +271,11 @@ static inline capnp_abuilder cell_swap_results_build_some(capnp_answer *a) { ret
 
 /* ---- TextCell ---- */
 
-/** Serves TextCell: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct text_cell_ops {
-        void (*gone)(void *self);
-        struct cell_ops cell; /* its `gone` is not called */
-};
-
 extern const struct capnp_interface text_cell_interface;
-static inline int text_cell_serve(capnp_vat *v, const struct text_cell_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &text_cell_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int text_cell_serve(capnp_vat *v, const struct text_cell_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &text_cell_interface, ops, self, ret_c); }
 static inline capnp_cap *cell_get_value_cap(capnp_question *q) { const uint16_t path[] = { 0 }; return capnp_question_cap_peek(q, path, 1); }
 static inline capnp_cap *cell_swap_some_cap(capnp_question *q) { const uint16_t path[] = { 0 }; return capnp_question_cap_peek(q, path, 1); }
 static inline cell_client text_cell_as_cell(text_cell_client c) { return (cell_client){ c.c }; }
-
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file generics_capnp_schema;
 
 #ifdef __cplusplus
 }

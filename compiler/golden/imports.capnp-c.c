@@ -3,19 +3,6 @@
 
 #include <stddef.h>
 
-static const struct capnp_method savings_methods[] = {
-        { "deposit", 2, 0, 0, 1, false },
-};
-
-static const struct capnp_interface_part savings_parts[] = {
-        { &savings_interface, offsetof(struct savings_ops, deposit) },
-        { &account_interface, offsetof(struct savings_ops, account.balance) },
-};
-
-const struct capnp_interface savings_interface = {
-        SAVINGS_ID, "Savings", savings_methods, savings_parts, 1, 2,
-};
-
 static const uint64_t schema_node_0[22] = {
         UINT64_C(0x0003000200000000), UINT64_C(0x86c90bd00005b016), UINT64_C(0x0000000000000008), UINT64_C(0x0000007200000009),
         UINT64_C(0x000000270000000d), UINT64_C(0x0000001f00000025), UINT64_C(0x2e7374726f706d69), UINT64_C(0x000000706e706163),
@@ -76,4 +63,17 @@ static const struct capnp_schema_file *const schema_imports[] = {
 
 const struct capnp_schema_file imports_capnp_schema = {
         UINT64_C(0x86c90bd00005b016), "imports.capnp", schema_nodes, schema_imports, 4, 1,
+};
+
+static const struct capnp_method savings_methods[] = {
+        { "deposit", 2, 0, 0, 1, false },
+};
+
+static const struct capnp_interface_part savings_parts[] = {
+        { &savings_interface, offsetof(struct savings_ops, deposit) },
+        { &account_interface, offsetof(struct savings_ops, account.balance) },
+};
+
+const struct capnp_interface savings_interface = {
+        SAVINGS_ID, "Savings", savings_methods, savings_parts, 1, 2,
 };

@@ -21,7 +21,6 @@ enum { INVOICE_WORDS = 1, INVOICE_PTRS = 3 };
 
 typedef struct { capnp_cap *c; } savings_client;
 #define SAVINGS_ID UINT64_C(0xb5d1a8820d0f83c0)
-struct savings_ops;
 
 typedef struct { capnp_reader r; } savings_deposit_out_reader;
 typedef struct { capnp_builder b; } savings_deposit_out_builder;
@@ -31,7 +30,9 @@ enum { SAVINGS_DEPOSIT_OUT_WORDS = 0, SAVINGS_DEPOSIT_OUT_PTRS = 1 };
 #ifdef __cplusplus
 }
 #endif
+
 #include "base.capnp-c.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -76,6 +77,28 @@ static inline account_client savings_deposit_out_account(savings_deposit_out_rea
 static inline bool savings_deposit_out_has_account(savings_deposit_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void savings_deposit_out_set_account(savings_deposit_out_builder b, account_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
+/** The declarations of this file, to be read at run time. */
+extern const struct capnp_schema_file imports_capnp_schema;
+
+#define CAPNPC_86C90BD00005B016_STRUCTS
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+
+/* Methods wait for the structs of all imports: files may import each other. */
+#if !defined(CAPNPC_86C90BD00005B016_METHODS) && \
+        defined(CAPNPC_F902DD8553887DCF_STRUCTS)
+#define CAPNPC_86C90BD00005B016_METHODS
+
+#include "base.capnp-c.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- Savings ---- */
 
 /** Serves Savings: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
@@ -86,7 +109,7 @@ struct savings_ops {
 };
 
 extern const struct capnp_interface savings_interface;
-static inline int savings_serve(capnp_vat *v, const struct savings_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &savings_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int savings_serve(capnp_vat *v, const struct savings_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &savings_interface, ops, self, ret_c); }
 
 static inline capnp_question *savings_deposit(savings_client c) { return capnp_question_new(c.c, &savings_interface, 0); }
 static inline money_builder savings_deposit_params(capnp_question *q) { return (money_builder){ capnp_question_params(q) }; }
@@ -101,9 +124,6 @@ static inline enum currency savings_deposit_param_currency(capnp_answer *a) { re
 static inline savings_deposit_out_builder savings_deposit_get_results(capnp_answer *a) { return (savings_deposit_out_builder){ capnp_answer_results(a) }; }
 static inline void savings_deposit_results_set_account(capnp_answer *a, account_client v) { savings_deposit_out_set_account(savings_deposit_get_results(a), v); }
 static inline account_client savings_as_account(savings_client c) { return (account_client){ c.c }; }
-
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file imports_capnp_schema;
 
 #ifdef __cplusplus
 }

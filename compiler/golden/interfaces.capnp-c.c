@@ -3,85 +3,6 @@
 
 #include <stddef.h>
 
-static const struct capnp_method node_methods[] = {
-        { "name", 0, 0, 0, 1, false },
-};
-
-static const struct capnp_interface_part node_parts[] = {
-        { &node_interface, offsetof(struct node_ops, name) },
-};
-
-const struct capnp_interface node_interface = {
-        NODE_ID, "Node", node_methods, node_parts, 1, 1,
-};
-
-static const struct capnp_method folder_methods[] = {
-        { "list", 1, 1, 1, 1, false },
-        { "open", 0, 1, 0, 2, false },
-        { "gone", 0, 0, 0, 0, false },
-        { "default", 0, 1, 0, 1, false },
-};
-
-static const struct capnp_interface_part folder_parts[] = {
-        { &folder_interface, offsetof(struct folder_ops, list) },
-        { &node_interface, offsetof(struct folder_ops, node.name) },
-};
-
-const struct capnp_interface folder_interface = {
-        FOLDER_ID, "Folder", folder_methods, folder_parts, 4, 2,
-};
-
-static const struct capnp_method file_methods[] = {
-        { "write", 0, 1, 0, 0, true },
-        { "size", 0, 0, 2, 0, false },
-        { "put", 2, 0, 0, 3, false },
-};
-
-static const struct capnp_interface_part file_parts[] = {
-        { &file_interface, offsetof(struct file_ops, write) },
-        { &node_interface, offsetof(struct file_ops, node.name) },
-};
-
-const struct capnp_interface file_interface = {
-        FILE_ID, "File", file_methods, file_parts, 3, 2,
-};
-
-static const struct capnp_method disk_methods[] = {
-        { "format", 0, 1, 0, 3, false },
-};
-
-static const struct capnp_interface_part disk_parts[] = {
-        { &disk_interface, offsetof(struct disk_ops, format) },
-        { &folder_interface, offsetof(struct disk_ops, folder.list) },
-        { &node_interface, offsetof(struct disk_ops, folder.node.name) },
-        { &file_interface, offsetof(struct disk_ops, file.write) },
-};
-
-const struct capnp_interface disk_interface = {
-        DISK_ID, "Disk", disk_methods, disk_parts, 1, 4,
-};
-
-static const struct capnp_interface_part empty_parts[] = {
-        { &empty_interface, offsetof(struct empty_ops, gone) },
-};
-
-const struct capnp_interface empty_interface = {
-        EMPTY_ID, "Empty", NULL, empty_parts, 0, 1,
-};
-
-static const struct capnp_interface_part only_parts[] = {
-        { &only_interface, offsetof(struct only_ops, gone) },
-        { &empty_interface, offsetof(struct only_ops, empty.gone) },
-        { &disk_interface, offsetof(struct only_ops, disk.format) },
-        { &folder_interface, offsetof(struct only_ops, disk.folder.list) },
-        { &node_interface, offsetof(struct only_ops, disk.folder.node.name) },
-        { &file_interface, offsetof(struct only_ops, disk.file.write) },
-};
-
-const struct capnp_interface only_interface = {
-        ONLY_ID, "Only", NULL, only_parts, 0, 6,
-};
-
 static const uint64_t schema_node_0[33] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xfae93f14e72005e8), UINT64_C(0x000000000000000b), UINT64_C(0x0000008a00000005),
         UINT64_C(0x000000870000000d), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x0000000000000000),
@@ -373,4 +294,83 @@ static const struct capnp_schema_node schema_nodes[] = {
 
 const struct capnp_schema_file interfaces_capnp_schema = {
         UINT64_C(0xfae93f14e72005e8), "interfaces.capnp", schema_nodes, NULL, 25, 0,
+};
+
+static const struct capnp_method node_methods[] = {
+        { "name", 0, 0, 0, 1, false },
+};
+
+static const struct capnp_interface_part node_parts[] = {
+        { &node_interface, offsetof(struct node_ops, name) },
+};
+
+const struct capnp_interface node_interface = {
+        NODE_ID, "Node", node_methods, node_parts, 1, 1,
+};
+
+static const struct capnp_method folder_methods[] = {
+        { "list", 1, 1, 1, 1, false },
+        { "open", 0, 1, 0, 2, false },
+        { "gone", 0, 0, 0, 0, false },
+        { "default", 0, 1, 0, 1, false },
+};
+
+static const struct capnp_interface_part folder_parts[] = {
+        { &folder_interface, offsetof(struct folder_ops, list) },
+        { &node_interface, offsetof(struct folder_ops, node.name) },
+};
+
+const struct capnp_interface folder_interface = {
+        FOLDER_ID, "Folder", folder_methods, folder_parts, 4, 2,
+};
+
+static const struct capnp_method file_methods[] = {
+        { "write", 0, 1, 0, 0, true },
+        { "size", 0, 0, 2, 0, false },
+        { "put", 2, 0, 0, 3, false },
+};
+
+static const struct capnp_interface_part file_parts[] = {
+        { &file_interface, offsetof(struct file_ops, write) },
+        { &node_interface, offsetof(struct file_ops, node.name) },
+};
+
+const struct capnp_interface file_interface = {
+        FILE_ID, "File", file_methods, file_parts, 3, 2,
+};
+
+static const struct capnp_method disk_methods[] = {
+        { "format", 0, 1, 0, 3, false },
+};
+
+static const struct capnp_interface_part disk_parts[] = {
+        { &disk_interface, offsetof(struct disk_ops, format) },
+        { &folder_interface, offsetof(struct disk_ops, folder.list) },
+        { &node_interface, offsetof(struct disk_ops, folder.node.name) },
+        { &file_interface, offsetof(struct disk_ops, file.write) },
+};
+
+const struct capnp_interface disk_interface = {
+        DISK_ID, "Disk", disk_methods, disk_parts, 1, 4,
+};
+
+static const struct capnp_interface_part empty_parts[] = {
+        { &empty_interface, offsetof(struct empty_ops, gone) },
+};
+
+const struct capnp_interface empty_interface = {
+        EMPTY_ID, "Empty", NULL, empty_parts, 0, 1,
+};
+
+static const struct capnp_interface_part only_parts[] = {
+        { &only_interface, offsetof(struct only_ops, gone) },
+        { &empty_interface, offsetof(struct only_ops, empty.gone) },
+        { &disk_interface, offsetof(struct only_ops, disk.format) },
+        { &folder_interface, offsetof(struct only_ops, disk.folder.list) },
+        { &node_interface, offsetof(struct only_ops, disk.folder.node.name) },
+        { &file_interface, offsetof(struct only_ops, disk.file.write) },
+};
+
+const struct capnp_interface only_interface = {
+        ONLY_ID, "Only", NULL, only_parts, 0, 6,
 };

@@ -14,7 +14,6 @@ extern "C" {
 
 typedef struct { capnp_cap *c; } node_client;
 #define NODE_ID UINT64_C(0xef8455bbd975b3e2)
-struct node_ops;
 
 typedef struct { capnp_reader r; } node_name_in_reader;
 typedef struct { capnp_builder b; } node_name_in_builder;
@@ -28,7 +27,6 @@ enum { NODE_NAME_OUT_WORDS = 0, NODE_NAME_OUT_PTRS = 1 };
 
 typedef struct { capnp_cap *c; } folder_client;
 #define FOLDER_ID UINT64_C(0xca500468e6454e2f)
-struct folder_ops;
 
 typedef struct { capnp_reader r; } folder_list_in_reader;
 typedef struct { capnp_builder b; } folder_list_in_builder;
@@ -79,7 +77,6 @@ enum { FOLDER_ENTRY_WORDS = 0, FOLDER_ENTRY_PTRS = 2 };
 
 typedef struct { capnp_cap *c; } file_client;
 #define FILE_ID UINT64_C(0xb17d8f427245f398)
-struct file_ops;
 
 typedef struct { capnp_reader r; } file_write_in_reader;
 typedef struct { capnp_builder b; } file_write_in_builder;
@@ -93,7 +90,6 @@ enum { FILE_SIZE_IN_WORDS = 0, FILE_SIZE_IN_PTRS = 0 };
 
 typedef struct { capnp_cap *c; } disk_client;
 #define DISK_ID UINT64_C(0xda2aa0da4e98942d)
-struct disk_ops;
 
 typedef struct { capnp_reader r; } disk_format_in_reader;
 typedef struct { capnp_builder b; } disk_format_in_builder;
@@ -107,11 +103,9 @@ enum { DISK_FORMAT_OUT_WORDS = 0, DISK_FORMAT_OUT_PTRS = 3 };
 
 typedef struct { capnp_cap *c; } empty_client;
 #define EMPTY_ID UINT64_C(0xa7cca823bacbcf0c)
-struct empty_ops;
 
 typedef struct { capnp_cap *c; } only_client;
 #define ONLY_ID UINT64_C(0xb8889dae83f48c9c)
-struct only_ops;
 
 typedef struct { capnp_reader r; } size_reader;
 typedef struct { capnp_builder b; } size_builder;
@@ -133,6 +127,54 @@ typedef struct { capnp_list l; } info_list;
 typedef struct { capnp_lbuilder l; } info_list_builder;
 #define INFO_ID UINT64_C(0xcd2405a9f386bdd7)
 enum { INFO_WORDS = 0, INFO_PTRS = 3 };
+
+/** Serves Node: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct node_ops {
+        void (*gone)(void *self);
+        /**
+         * What it is called.
+         */
+        capnp_handler *name;
+};
+
+/** Serves Folder: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct folder_ops {
+        void (*gone)(void *self);
+        capnp_handler *list;
+        capnp_handler *open;
+        capnp_handler *gone_;
+        capnp_handler *default_;
+        struct node_ops node; /* its `gone` is not called */
+};
+
+/** Serves File: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct file_ops {
+        void (*gone)(void *self);
+        capnp_handler *write;
+        capnp_handler *size;
+        capnp_handler *put;
+        struct node_ops node; /* its `gone` is not called */
+};
+
+/** Serves Disk: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct disk_ops {
+        void (*gone)(void *self);
+        capnp_handler *format;
+        struct folder_ops folder; /* its `gone` is not called */
+        struct file_ops file; /* its `gone` is not called */
+};
+
+/** Serves Empty: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct empty_ops {
+        void (*gone)(void *self);
+};
+
+/** Serves Only: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct only_ops {
+        void (*gone)(void *self);
+        struct empty_ops empty; /* its `gone` is not called */
+        struct disk_ops disk; /* its `gone` is not called */
+};
 
 /* ---- Node.name ---- */
 
@@ -340,19 +382,15 @@ static inline folder_client info_parent(info_reader r) { return (folder_client){
 static inline bool info_has_parent(info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
 static inline void info_set_parent(info_builder b, folder_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 2), v.c); }
 
+/** The declarations of this file, to be read at run time. */
+extern const struct capnp_schema_file interfaces_capnp_schema;
+
+#define CAPNPC_FAE93F14E72005E8_STRUCTS
+
 /* ---- Node ---- */
 
-/** Serves Node: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct node_ops {
-        void (*gone)(void *self);
-        /**
-         * What it is called.
-         */
-        capnp_handler *name;
-};
-
 extern const struct capnp_interface node_interface;
-static inline int node_serve(capnp_vat *v, const struct node_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &node_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int node_serve(capnp_vat *v, const struct node_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &node_interface, ops, self, ret_c); }
 
 /**
  * What it is called.
@@ -369,18 +407,8 @@ static inline void node_name_results_set_name_n(capnp_answer *a, capnp_text v) {
 
 /* ---- Folder ---- */
 
-/** Serves Folder: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct folder_ops {
-        void (*gone)(void *self);
-        capnp_handler *list;
-        capnp_handler *open;
-        capnp_handler *gone_;
-        capnp_handler *default_;
-        struct node_ops node; /* its `gone` is not called */
-};
-
 extern const struct capnp_interface folder_interface;
-static inline int folder_serve(capnp_vat *v, const struct folder_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &folder_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int folder_serve(capnp_vat *v, const struct folder_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &folder_interface, ops, self, ret_c); }
 
 static inline capnp_question *folder_list(folder_client c) { return capnp_question_new(c.c, &folder_interface, 0); }
 static inline folder_list_in_builder folder_list_params(capnp_question *q) { return (folder_list_in_builder){ capnp_question_params(q) }; }
@@ -441,17 +469,8 @@ static inline void folder_default_results_set_results_n(capnp_answer *a, capnp_t
 
 /* ---- File ---- */
 
-/** Serves File: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct file_ops {
-        void (*gone)(void *self);
-        capnp_handler *write;
-        capnp_handler *size;
-        capnp_handler *put;
-        struct node_ops node; /* its `gone` is not called */
-};
-
 extern const struct capnp_interface file_interface;
-static inline int file_serve(capnp_vat *v, const struct file_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &file_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int file_serve(capnp_vat *v, const struct file_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &file_interface, ops, self, ret_c); }
 
 static inline capnp_question *file_write(file_client c) { return capnp_question_new(c.c, &file_interface, 0); }
 static inline file_write_in_builder file_write_params(capnp_question *q) { return (file_write_in_builder){ capnp_question_params(q) }; }
@@ -496,16 +515,8 @@ static inline void file_put_results_set_parent(capnp_answer *a, folder_client v)
 
 /* ---- Disk ---- */
 
-/** Serves Disk: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct disk_ops {
-        void (*gone)(void *self);
-        capnp_handler *format;
-        struct folder_ops folder; /* its `gone` is not called */
-        struct file_ops file; /* its `gone` is not called */
-};
-
 extern const struct capnp_interface disk_interface;
-static inline int disk_serve(capnp_vat *v, const struct disk_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &disk_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int disk_serve(capnp_vat *v, const struct disk_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &disk_interface, ops, self, ret_c); }
 
 static inline capnp_question *disk_format(disk_client c) { return capnp_question_new(c.c, &disk_interface, 0); }
 static inline disk_format_in_builder disk_format_params(capnp_question *q) { return (disk_format_in_builder){ capnp_question_params(q) }; }
@@ -530,25 +541,13 @@ static inline capnp_abuilder disk_format_results_build_any(capnp_answer *a) { re
 
 /* ---- Empty ---- */
 
-/** Serves Empty: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct empty_ops {
-        void (*gone)(void *self);
-};
-
 extern const struct capnp_interface empty_interface;
-static inline int empty_serve(capnp_vat *v, const struct empty_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &empty_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int empty_serve(capnp_vat *v, const struct empty_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &empty_interface, ops, self, ret_c); }
 
 /* ---- Only ---- */
 
-/** Serves Only: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct only_ops {
-        void (*gone)(void *self);
-        struct empty_ops empty; /* its `gone` is not called */
-        struct disk_ops disk; /* its `gone` is not called */
-};
-
 extern const struct capnp_interface only_interface;
-static inline int only_serve(capnp_vat *v, const struct only_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &only_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int only_serve(capnp_vat *v, const struct only_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &only_interface, ops, self, ret_c); }
 static inline node_client folder_as_node(folder_client c) { return (node_client){ c.c }; }
 static inline node_client folder_open_info_owner(capnp_question *q) { const uint16_t path[] = { 1, 0 }; return (node_client){ capnp_question_cap_peek(q, path, 2) }; }
 static inline folder_client folder_open_info_parent(capnp_question *q) { const uint16_t path[] = { 1, 2 }; return (folder_client){ capnp_question_cap_peek(q, path, 2) }; }
@@ -563,9 +562,6 @@ static inline disk_client only_as_disk(only_client c) { return (disk_client){ c.
 static inline folder_client only_as_folder(only_client c) { return (folder_client){ c.c }; }
 static inline node_client only_as_node(only_client c) { return (node_client){ c.c }; }
 static inline file_client only_as_file(only_client c) { return (file_client){ c.c }; }
-
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file interfaces_capnp_schema;
 
 #ifdef __cplusplus
 }

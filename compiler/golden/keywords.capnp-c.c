@@ -7,33 +7,6 @@ const uint64_t short__words[2] = {
         UINT64_C(0x0000000a00000001), UINT64_C(0x0000000000000001),
 };
 
-static const struct capnp_method operator_methods[] = {
-        { "delete", 1, 1, 1, 1, false },
-        { "new", 0, 0, 2, 4, false },
-        { "unix", 0, 0, 0, 0, false },
-};
-
-static const struct capnp_interface_part operator_parts[] = {
-        { &operator_interface, offsetof(struct operator_ops, delete_) },
-};
-
-const struct capnp_interface operator_interface = {
-        OPERATOR_ID, "Operator", operator_methods, operator_parts, 3, 1,
-};
-
-static const struct capnp_method union_methods[] = {
-        { "struct", 0, 0, 0, 0, false },
-};
-
-static const struct capnp_interface_part union_parts[] = {
-        { &union_interface, offsetof(struct union_ops, struct_) },
-        { &operator_interface, offsetof(struct union_ops, operator_.delete_) },
-};
-
-const struct capnp_interface union_interface = {
-        UNION_ID, "Union", union_methods, union_parts, 1, 2,
-};
-
 static const uint64_t schema_node_0[30] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xe56df67a67352d2c), UINT64_C(0x0000000000000009), UINT64_C(0x0000007a00000005),
         UINT64_C(0x0000007700000009), UINT64_C(0x7364726f7779656b), UINT64_C(0x0000706e7061632e), UINT64_C(0x000100010000001c),
@@ -227,4 +200,31 @@ static const struct capnp_schema_node schema_nodes[] = {
 
 const struct capnp_schema_file keywords_capnp_schema = {
         UINT64_C(0xe56df67a67352d2c), "keywords.capnp", schema_nodes, NULL, 17, 0,
+};
+
+static const struct capnp_method operator_methods[] = {
+        { "delete", 1, 1, 1, 1, false },
+        { "new", 0, 0, 2, 4, false },
+        { "unix", 0, 0, 0, 0, false },
+};
+
+static const struct capnp_interface_part operator_parts[] = {
+        { &operator_interface, offsetof(struct operator_ops, delete_) },
+};
+
+const struct capnp_interface operator_interface = {
+        OPERATOR_ID, "Operator", operator_methods, operator_parts, 3, 1,
+};
+
+static const struct capnp_method union_methods[] = {
+        { "struct", 0, 0, 0, 0, false },
+};
+
+static const struct capnp_interface_part union_parts[] = {
+        { &union_interface, offsetof(struct union_ops, struct_) },
+        { &operator_interface, offsetof(struct union_ops, operator_.delete_) },
+};
+
+const struct capnp_interface union_interface = {
+        UNION_ID, "Union", union_methods, union_parts, 1, 2,
 };

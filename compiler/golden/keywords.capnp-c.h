@@ -46,7 +46,6 @@ typedef struct { capnp_lbuilder l; } enum_list_builder;
 
 typedef struct { capnp_cap *c; } operator_client;
 #define OPERATOR_ID UINT64_C(0xbc1c932aef010f7e)
-struct operator_ops;
 
 typedef struct { capnp_reader r; } operator_delete_in_reader;
 typedef struct { capnp_builder b; } operator_delete_in_builder;
@@ -75,7 +74,6 @@ enum { OPERATOR_UNIX_OUT_WORDS = 0, OPERATOR_UNIX_OUT_PTRS = 0 };
 
 typedef struct { capnp_cap *c; } union_client;
 #define UNION_ID UINT64_C(0x8f2615dd7bd2dad8)
-struct union_ops;
 
 typedef struct { capnp_reader r; } union_struct_in_reader;
 typedef struct { capnp_builder b; } union_struct_in_builder;
@@ -86,6 +84,21 @@ typedef struct { capnp_reader r; } union_struct_out_reader;
 typedef struct { capnp_builder b; } union_struct_out_builder;
 #define UNION_STRUCT_OUT_ID UINT64_C(0x87b1e24fd4c333a3)
 enum { UNION_STRUCT_OUT_WORDS = 0, UNION_STRUCT_OUT_PTRS = 0 };
+
+/** Serves Operator: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct operator_ops {
+        void (*gone)(void *self);
+        capnp_handler *delete_;
+        capnp_handler *new_;
+        capnp_handler *unix_;
+};
+
+/** Serves Union: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct union_ops {
+        void (*gone)(void *self);
+        capnp_handler *struct_;
+        struct operator_ops operator_; /* its `gone` is not called */
+};
 
 /* ---- Int ---- */
 
@@ -215,18 +228,15 @@ static inline capnp_list short_(void) { return capnp_any_list((capnp_any){0}, CA
 
 #define NULL_ ((uint8_t)2)
 
+/** The declarations of this file, to be read at run time. */
+extern const struct capnp_schema_file keywords_capnp_schema;
+
+#define CAPNPC_E56DF67A67352D2C_STRUCTS
+
 /* ---- Operator ---- */
 
-/** Serves Operator: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct operator_ops {
-        void (*gone)(void *self);
-        capnp_handler *delete_;
-        capnp_handler *new_;
-        capnp_handler *unix_;
-};
-
 extern const struct capnp_interface operator_interface;
-static inline int operator_serve(capnp_vat *v, const struct operator_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &operator_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int operator_serve(capnp_vat *v, const struct operator_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &operator_interface, ops, self, ret_c); }
 
 static inline capnp_question *operator_delete(operator_client c) { return capnp_question_new(c.c, &operator_interface, 0); }
 static inline operator_delete_in_builder operator_delete_params(capnp_question *q) { return (operator_delete_in_builder){ capnp_question_params(q) }; }
@@ -279,15 +289,8 @@ static inline operator_unix_out_builder operator_unix_get_results(capnp_answer *
 
 /* ---- Union ---- */
 
-/** Serves Union: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct union_ops {
-        void (*gone)(void *self);
-        capnp_handler *struct_;
-        struct operator_ops operator_; /* its `gone` is not called */
-};
-
 extern const struct capnp_interface union_interface;
-static inline int union_serve(capnp_vat *v, const struct union_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &union_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int union_serve(capnp_vat *v, const struct union_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &union_interface, ops, self, ret_c); }
 
 static inline capnp_question *union_struct(union_client c) { return capnp_question_new(c.c, &union_interface, 0); }
 static inline union_struct_in_builder union_struct_params(capnp_question *q) { return (union_struct_in_builder){ capnp_question_params(q) }; }
@@ -295,9 +298,6 @@ static inline union_struct_out_reader union_struct_results(capnp_question *q) { 
 static inline union_struct_in_reader union_struct_get_params(capnp_answer *a) { return (union_struct_in_reader){ capnp_answer_params(a) }; }
 static inline union_struct_out_builder union_struct_get_results(capnp_answer *a) { return (union_struct_out_builder){ capnp_answer_results(a) }; }
 static inline operator_client union_as_operator(union_client c) { return (operator_client){ c.c }; }
-
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file keywords_capnp_schema;
 
 #ifdef __cplusplus
 }

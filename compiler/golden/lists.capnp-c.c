@@ -3,14 +3,6 @@
 
 #include <stddef.h>
 
-static const struct capnp_interface_part lists_thing_parts[] = {
-        { &lists_thing_interface, offsetof(struct lists_thing_ops, gone) },
-};
-
-const struct capnp_interface lists_thing_interface = {
-        LISTS_THING_ID, "Lists.Thing", NULL, lists_thing_parts, 0, 1,
-};
-
 static const uint64_t schema_node_0[11] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xbf254a56fbc8cc23), UINT64_C(0x0000000000000006), UINT64_C(0x0000006200000005),
         UINT64_C(0x0000001700000009), UINT64_C(0x61632e737473696c), UINT64_C(0x0000000000706e70), UINT64_C(0x0001000100000004),
@@ -132,4 +124,12 @@ static const struct capnp_schema_node schema_nodes[] = {
 
 const struct capnp_schema_file lists_capnp_schema = {
         UINT64_C(0xbf254a56fbc8cc23), "lists.capnp", schema_nodes, NULL, 5, 0,
+};
+
+static const struct capnp_interface_part lists_thing_parts[] = {
+        { &lists_thing_interface, offsetof(struct lists_thing_ops, gone) },
+};
+
+const struct capnp_interface lists_thing_interface = {
+        LISTS_THING_ID, "Lists.Thing", NULL, lists_thing_parts, 0, 1,
 };

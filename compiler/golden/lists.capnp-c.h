@@ -37,7 +37,11 @@ enum { LISTS_POINT_WORDS = 1, LISTS_POINT_PTRS = 1 };
 
 typedef struct { capnp_cap *c; } lists_thing_client;
 #define LISTS_THING_ID UINT64_C(0x8b2c2f26b304be8e)
-struct lists_thing_ops;
+
+/** Serves Lists.Thing: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct lists_thing_ops {
+        void (*gone)(void *self);
+};
 
 /* ---- Lists ---- */
 
@@ -255,18 +259,15 @@ static inline bool lists_point_has_label(lists_point_reader r) { return capnp_an
 static inline void lists_point_set_label(lists_point_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void lists_point_set_label_n(lists_point_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-/* ---- Lists.Thing ---- */
-
-/** Serves Lists.Thing: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct lists_thing_ops {
-        void (*gone)(void *self);
-};
-
-extern const struct capnp_interface lists_thing_interface;
-static inline int lists_thing_serve(capnp_vat *v, const struct lists_thing_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &lists_thing_interface, ops, self, ret_c); }
-
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file lists_capnp_schema;
+
+#define CAPNPC_BF254A56FBC8CC23_STRUCTS
+
+/* ---- Lists.Thing ---- */
+
+extern const struct capnp_interface lists_thing_interface;
+static inline CAPNP_MUST_USE int lists_thing_serve(capnp_vat *v, const struct lists_thing_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &lists_thing_interface, ops, self, ret_c); }
 
 #ifdef __cplusplus
 }

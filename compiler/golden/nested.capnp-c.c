@@ -3,18 +3,6 @@
 
 #include <stddef.h>
 
-static const struct capnp_method outer_service_methods[] = {
-        { "call", 1, 0, 1, 1, false },
-};
-
-static const struct capnp_interface_part outer_service_parts[] = {
-        { &outer_service_interface, offsetof(struct outer_service_ops, call) },
-};
-
-const struct capnp_interface outer_service_interface = {
-        OUTER_SERVICE_ID, "Outer.Service", outer_service_methods, outer_service_parts, 1, 1,
-};
-
 static const uint64_t schema_node_0[14] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xf78e2a0120242bff), UINT64_C(0x0000000000000007), UINT64_C(0x0000006a00000005),
         UINT64_C(0x0000002700000009), UINT64_C(0x632e64657473656e), UINT64_C(0x00000000706e7061), UINT64_C(0x0001000100000008),
@@ -136,4 +124,16 @@ static const struct capnp_schema_node schema_nodes[] = {
 
 const struct capnp_schema_file nested_capnp_schema = {
         UINT64_C(0xf78e2a0120242bff), "nested.capnp", schema_nodes, NULL, 8, 0,
+};
+
+static const struct capnp_method outer_service_methods[] = {
+        { "call", 1, 0, 1, 1, false },
+};
+
+static const struct capnp_interface_part outer_service_parts[] = {
+        { &outer_service_interface, offsetof(struct outer_service_ops, call) },
+};
+
+const struct capnp_interface outer_service_interface = {
+        OUTER_SERVICE_ID, "Outer.Service", outer_service_methods, outer_service_parts, 1, 1,
 };

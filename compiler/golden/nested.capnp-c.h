@@ -43,7 +43,6 @@ typedef struct { capnp_lbuilder l; } outer_inner_deep_kind_list_builder;
 
 typedef struct { capnp_cap *c; } outer_service_client;
 #define OUTER_SERVICE_ID UINT64_C(0xe20d8a07bdab180f)
-struct outer_service_ops;
 
 typedef struct { capnp_reader r; } outer_service_request_reader;
 typedef struct { capnp_builder b; } outer_service_request_builder;
@@ -61,6 +60,12 @@ enum { LIST2_WORDS = 1, LIST2_PTRS = 1 };
 enum list2_which {
         LIST2_WORDS_ = 0,
         LIST2_PTRS_ = 1,
+};
+
+/** Serves Outer.Service: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct outer_service_ops {
+        void (*gone)(void *self);
+        capnp_handler *call;
 };
 
 /* ---- Outer ---- */
@@ -212,16 +217,15 @@ static inline void list2_set_words(list2_builder b) { capnp_builder_set_u16(b.b,
 static inline int8_t list2_ptrs(list2_reader r) { if (list2_which(r) != LIST2_PTRS_) r.r = (capnp_reader){0}; return capnp_reader_i8(r.r, 5, 0); }
 static inline void list2_set_ptrs(list2_builder b, int8_t v) { capnp_builder_set_u16(b.b, 6, LIST2_PTRS_, 0); capnp_builder_set_i8(b.b, 5, v, 0); }
 
+/** The declarations of this file, to be read at run time. */
+extern const struct capnp_schema_file nested_capnp_schema;
+
+#define CAPNPC_F78E2A0120242BFF_STRUCTS
+
 /* ---- Outer.Service ---- */
 
-/** Serves Outer.Service: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
-struct outer_service_ops {
-        void (*gone)(void *self);
-        capnp_handler *call;
-};
-
 extern const struct capnp_interface outer_service_interface;
-static inline int outer_service_serve(capnp_vat *v, const struct outer_service_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &outer_service_interface, ops, self, ret_c); }
+static inline CAPNP_MUST_USE int outer_service_serve(capnp_vat *v, const struct outer_service_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &outer_service_interface, ops, self, ret_c); }
 
 static inline capnp_question *outer_service_call(outer_service_client c) { return capnp_question_new(c.c, &outer_service_interface, 0); }
 static inline outer_service_request_builder outer_service_call_params(capnp_question *q) { return (outer_service_request_builder){ capnp_question_params(q) }; }
@@ -237,9 +241,6 @@ static inline void outer_service_call_results_set_value(capnp_answer *a, uint8_t
 static inline outer_inner_deep_list_builder outer_service_call_results_init_deep(capnp_answer *a, uint32_t n) { return outer_inner_init_deep(outer_service_call_get_results(a), n); }
 static inline outer_inner_deep_list_builder outer_service_call_results_build_deep(capnp_answer *a) { return outer_inner_build_deep(outer_service_call_get_results(a)); }
 static inline void outer_service_call_results_set_deep(capnp_answer *a, outer_inner_deep_list v) { outer_inner_set_deep(outer_service_call_get_results(a), v); }
-
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file nested_capnp_schema;
 
 #ifdef __cplusplus
 }

@@ -199,6 +199,8 @@ static inline capnp_lbuilder pointer_defaults_init_grid_at(capnp_lbuilder l, uin
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file pointers_capnp_schema;
 
+#define CAPNPC_E001C72231F689AB_STRUCTS
+
 #ifdef __cplusplus
 }
 #endif

@@ -155,6 +155,8 @@ static inline primitive_defaults_color_list primitive_defaults_color_list_as_rea
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file primitives_capnp_schema;
 
+#define CAPNPC_9A6C86287C71C6B5_STRUCTS
+
 #ifdef __cplusplus
 }
 #endif

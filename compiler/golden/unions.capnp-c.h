@@ -259,6 +259,8 @@ static inline void employee_employment_self_what_set_art(employee_employment_sel
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file unions_capnp_schema;
 
+#define CAPNPC_8E146BF0B13A6678_STRUCTS
+
 #ifdef __cplusplus
 }
 #endif
