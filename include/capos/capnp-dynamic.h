@@ -1,0 +1,424 @@
+/**
+ * @file
+ * Cap'n Proto by schema at run time: any message as JSON or as Cap'n Proto text and back, and any
+ * method called by its name.
+ *
+ * A registry (capnp_schema) holds declarations. They come from generated code, which embeds them,
+ * or from a peer, whose bytes are believed nothing. Everything else takes the registry and the type
+ * id of a struct.
+ *
+ * How values look in JSON: 64-bit integers as strings; floats as numbers, and "NaN", "Infinity",
+ * "-Infinity"; Data as a string in base64; enums by name (a number when the schema has no name for
+ * it); of a union the active member alone; Void as null; null pointers left out (in lists: null); a
+ * reference as {"$cap": n}; an AnyPointer as {"$any": "…"}, the base64 of a serialized message with
+ * that root. Parsing takes all of this, 64-bit integers also as numbers.
+ *
+ * The Cap'n Proto text form is what `capnp encode` reads and `capnp decode` writes.
+ */
+#ifndef CAPOS_CAPNP_DYNAMIC_H
+#define CAPOS_CAPNP_DYNAMIC_H
+
+#include "capnp-msg.h"
+#include "capnp-rpc.h"
+#include "capnp-schema.h"
+
+/** Declarations, found by id or by name. */
+typedef struct capnp_schema capnp_schema;
+/** One declaration in a registry; valid until the registry is freed. */
+typedef struct capnp_decl capnp_decl;
+
+/** What a declaration declares (schema.capnp, Node, same values). */
+enum capnp_decl_kind {
+        CAPNP_DECL_FILE,       /**< a file of declarations */
+        CAPNP_DECL_STRUCT,     /**< a struct, a group, or the parameters or results of a method */
+        CAPNP_DECL_ENUM,       /**< an enum */
+        CAPNP_DECL_INTERFACE,  /**< an interface */
+        CAPNP_DECL_CONST,      /**< a constant */
+        CAPNP_DECL_ANNOTATION, /**< an annotation */
+};
+
+/** Bytes that grow up to a maximum. Always followed by a NUL that is not counted. */
+struct capnp_buf {
+        char *p;     /**< the bytes; NULL while there are none; aligned for a message */
+        size_t len;  /**< how many */
+        size_t room; /**< bytes at p */
+        size_t max;  /**< what len may become */
+};
+
+/** A field of a struct, or of a group. */
+struct capnp_field_info {
+        const char *name;  /**< as in the schema */
+        uint64_t type;     /**< id of the struct, group, enum or interface in its type; 0: none */
+        bool is_group;     /**< its members lie in the struct that it is in */
+        bool in_union;     /**< a member of the struct's unnamed union */
+        uint16_t value;    /**< of the union's discriminant when it is the active member */
+        uint8_t lists;     /**< how many List( ) are around the type */
+        uint8_t base_type; /**< the innermost type (schema.capnp, Type, which) */
+};
+
+/** A method of an interface. */
+struct capnp_method_info {
+        const char *name;   /**< as in the schema */
+        uint64_t interface; /**< the interface that declares it: what a call names */
+        uint16_t ordinal;   /**< its number there */
+        bool stream;        /**< declared `-> stream` */
+        uint64_t params;    /**< type id of its parameter struct */
+        uint64_t results;   /**< type id of its result struct */
+};
+
+/** Where a text is wrong, and why. */
+struct capnp_fault {
+        uint32_t line;   /**< from 1; 0: there is no fault, or it has no place in a text */
+        uint32_t column; /**< from 1, in characters */
+        char path[256];  /**< the field: `services[0].name`; "" at the top */
+        char what[256];  /**< for a person: `expected a text` */
+};
+
+/** How references appear in texts, and what a text may cost. Zeroed, or NULL: the defaults. */
+struct capnp_dynamic_opts {
+        /**
+         * Printing: the number a reference is shown by. interface: what the schema says it is, 0
+         * when it says nothing. Anything but 0 ends the printing with that code. NULL: references
+         * are numbered from 0 as they appear.
+         */
+        int (*number)(void *arg, capnp_cap *c, uint64_t interface, uint32_t *ret_n);
+        /** Parsing: the reference with a number, borrowed; NULL: there is none. */
+        capnp_cap *(*find)(void *arg, uint32_t n);
+        void *arg;           /**< handed to both */
+        bool pretty;         /**< printing: over several lines */
+        uint32_t depth;      /**< nesting of what is printed or parsed: 64, and never more */
+        uint32_t text_bytes; /**< the longest text that is parsed: 16 MiB */
+};
+
+/* ---- buffers ------------------------------------------------------------------------------ */
+
+/**
+ * Makes an empty buffer. It allocates nothing yet.
+ *
+ * @param b          the buffer
+ * @param max_bytes  what it may grow to
+ */
+CAPNP_PUBLIC void capnp_buf_init(struct capnp_buf *b, size_t max_bytes);
+
+/**
+ * Frees what a buffer holds; it is empty then and can be used again. Also a CAPNP_AUTO function.
+ *
+ * @param b  the buffer, initialised or zeroed
+ */
+CAPNP_PUBLIC void capnp_buf_deinit(struct capnp_buf *b);
+
+/* ---- the registry ------------------------------------------------------------------------- */
+
+/**
+ * Makes an empty registry.
+ *
+ * @param ret_s  the registry; the caller frees it with capnp_schema_free()
+ * @return       0; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_schema_new(capnp_schema **ret_s) CAPNP_MUST_USE;
+
+/**
+ * Frees a registry and its declarations.
+ *
+ * @param s  the registry, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capnp_schema *capnp_schema_free(capnp_schema *s);
+
+/**
+ * capnp_schema_free() for CAPNP_AUTO.
+ *
+ * @param s  the variable; set to NULL
+ */
+static inline void capnp_schema_freep(capnp_schema **s)
+{
+        *s = capnp_schema_free(*s);
+}
+
+/**
+ * Adds the declarations of generated code: a file's, and those of all files it imports. What is
+ * there already stays as it is.
+ *
+ * @param s  the registry
+ * @param f  the file (conf.capnp: &conf_capnp_schema); its constants must outlive the registry
+ * @return   0; CAPNP_E_POISON: the constants are not what a generator writes; -ENOMEM. On an error
+ *           nothing was added.
+ */
+CAPNP_PUBLIC int capnp_schema_add_file(capnp_schema *s,
+                                       const struct capnp_schema_file *f) CAPNP_MUST_USE;
+
+/**
+ * Adds the declarations of a serialized CodeGeneratorRequest (schema.capnp), which may come from a
+ * peer: what is not a possible declaration is refused. Declarations that are there already stay as
+ * they are, so a peer cannot redefine them.
+ *
+ * @param s    the registry
+ * @param b    the message in stream framing, 8-byte aligned; copied
+ * @param len  its bytes
+ * @param l    limits for the message, or NULL for the defaults
+ * @return     0; CAPNP_E_SHORT, CAPNP_E_LIMIT, CAPNP_E_POISON: as capnp_msg_parse(), and
+ *             CAPNP_E_POISON for impossible declarations; -ENOMEM. On an error nothing was added.
+ */
+CAPNP_PUBLIC int capnp_schema_add_request(capnp_schema *s, const void *b, size_t len,
+                                          const struct capnp_limits *l) CAPNP_MUST_USE;
+
+/**
+ * Writes a declaration and all it stands on (types of fields, parameters and results, extended
+ * interfaces, the files they are in) as a serialized CodeGeneratorRequest.
+ *
+ * @param s   the registry
+ * @param id  the declaration, usually an interface
+ * @param to  where the bytes are appended
+ * @return    0; CAPNP_E_UNKNOWN: no such declaration; CAPNP_E_LIMIT: larger than to may become;
+ *            -ENOMEM. On an error nothing was appended.
+ */
+CAPNP_PUBLIC int capnp_schema_dump(const capnp_schema *s, uint64_t id,
+                                   struct capnp_buf *to) CAPNP_MUST_USE;
+
+/**
+ * The declaration with an id.
+ *
+ * @param s   the registry
+ * @param id  the type id
+ * @return    the declaration; NULL: there is none
+ */
+CAPNP_PUBLIC const capnp_decl *capnp_schema_find(const capnp_schema *s, uint64_t id);
+
+/**
+ * The declaration with a name: `chat.capnp:Chat.Member` as it displays itself, the part after the
+ * colon, or the last part alone.
+ *
+ * @param s     the registry
+ * @param name  the name
+ * @return      the declaration that has it in the fullest form; NULL: there is none, or several
+ *              have it in the same form
+ */
+CAPNP_PUBLIC const capnp_decl *capnp_schema_find_name(const capnp_schema *s, const char *name);
+
+/**
+ * Walks the declarations, ordered by id.
+ *
+ * @param s  the registry
+ * @param i  from 0
+ * @return   the declaration; NULL past the last
+ */
+CAPNP_PUBLIC const capnp_decl *capnp_schema_at(const capnp_schema *s, uint32_t i);
+
+/* ---- declarations ------------------------------------------------------------------------- */
+
+/**
+ * The id of a declaration.
+ *
+ * @param d  the declaration
+ * @return   its type id
+ */
+CAPNP_PUBLIC uint64_t capnp_decl_id(const capnp_decl *d);
+
+/**
+ * The kind of a declaration.
+ *
+ * @param d  the declaration
+ * @return   one of enum capnp_decl_kind
+ */
+CAPNP_PUBLIC enum capnp_decl_kind capnp_decl_kind(const capnp_decl *d);
+
+/**
+ * The name a declaration displays: `chat.capnp:Chat.Member`.
+ *
+ * @param d  the declaration
+ * @return   valid UTF-8, borrowed from the registry
+ */
+CAPNP_PUBLIC const char *capnp_decl_name(const capnp_decl *d);
+
+/**
+ * The last part of a declaration's name: `Member`.
+ *
+ * @param d  the declaration
+ * @return   borrowed from the registry
+ */
+CAPNP_PUBLIC const char *capnp_decl_short_name(const capnp_decl *d);
+
+/**
+ * The number of fields of a struct, enumerants of an enum, own methods of an interface.
+ *
+ * @param d  the declaration
+ * @return   how many; 0 for others
+ */
+CAPNP_PUBLIC uint32_t capnp_decl_count(const capnp_decl *d);
+
+/**
+ * A field of a struct.
+ *
+ * @param d      the struct
+ * @param i      from 0, in the order of the schema's ordinals
+ * @param ret_f  filled in
+ * @return       0; CAPNP_E_UNKNOWN: no such field, or not a struct
+ */
+CAPNP_PUBLIC int capnp_decl_field(const capnp_decl *d, uint32_t i,
+                                  struct capnp_field_info *ret_f) CAPNP_MUST_USE;
+
+/**
+ * The name of an enumerant.
+ *
+ * @param d  the enum
+ * @param v  its value
+ * @return   borrowed from the registry; NULL: the schema has no name for it, or d is no enum
+ */
+CAPNP_PUBLIC const char *capnp_decl_enumerant(const capnp_decl *d, uint16_t v);
+
+/**
+ * Walks the methods of an interface: its own first, then those of the interfaces it extends.
+ *
+ * @param s          the registry
+ * @param interface  the interface's type id
+ * @param i          from 0
+ * @param ret_m      filled in
+ * @return           0; CAPNP_E_UNKNOWN: past the last, or no such interface
+ */
+CAPNP_PUBLIC int capnp_schema_method(const capnp_schema *s, uint64_t interface, uint32_t i,
+                                     struct capnp_method_info *ret_m) CAPNP_MUST_USE;
+
+/**
+ * The method with a name.
+ *
+ * @param s          the registry
+ * @param interface  the interface's type id, inherited methods count; 0: whichever interface in the
+ *                   registry has the only method of that name
+ * @param name       the method's name
+ * @param ret_m      filled in
+ * @return           0; CAPNP_E_UNKNOWN: there is none, or (without an interface) several
+ */
+CAPNP_PUBLIC int capnp_schema_find_method(const capnp_schema *s, uint64_t interface,
+                                          const char *name,
+                                          struct capnp_method_info *ret_m) CAPNP_MUST_USE;
+
+/**
+ * Writes how a method is called: `join(channel :Text) -> (membership :ChatMembership)`.
+ *
+ * @param s   the registry
+ * @param m   the method
+ * @param to  where the text is appended
+ * @return    0; CAPNP_E_LIMIT: larger than to may become; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_schema_usage(const capnp_schema *s, const struct capnp_method_info *m,
+                                    struct capnp_buf *to) CAPNP_MUST_USE;
+
+/* ---- JSON and text ------------------------------------------------------------------------ */
+
+/**
+ * Prints a struct as JSON, without a newline at the end.
+ *
+ * @param s     the registry
+ * @param type  the struct's type id
+ * @param r     the struct
+ * @param o     options, or NULL
+ * @param to    where the text is appended; what was appended before an error is cut off again
+ * @return      0; CAPNP_E_UNKNOWN: the registry lacks the type, or one that is used in it;
+ *              CAPNP_E_LIMIT: larger than to may become, or nested too deeply; CAPNP_E_POISON: the
+ *              message is bad; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_json_print(const capnp_schema *s, uint64_t type, capnp_reader r,
+                                  const struct capnp_dynamic_opts *o,
+                                  struct capnp_buf *to) CAPNP_MUST_USE;
+
+/**
+ * Prints a struct in Cap'n Proto text form, as `capnp decode` does (`--short`, unless pretty),
+ * without a newline at the end. References and AnyPointers cannot be read back.
+ *
+ * @param s     the registry
+ * @param type  the struct's type id
+ * @param r     the struct
+ * @param o     options, or NULL
+ * @param to    where the text is appended; what was appended before an error is cut off again
+ * @return      as capnp_json_print()
+ */
+CAPNP_PUBLIC int capnp_text_print(const capnp_schema *s, uint64_t type, capnp_reader r,
+                                  const struct capnp_dynamic_opts *o,
+                                  struct capnp_buf *to) CAPNP_MUST_USE;
+
+/**
+ * Reads JSON into a new struct. Strict: one object, UTF-8, no duplicate key, no number out of
+ * range, no field that the schema does not have.
+ *
+ * @param s      the registry
+ * @param type   the struct's type id
+ * @param text   the text; needs no NUL
+ * @param o      options, or NULL
+ * @param to     the slot for the struct; after an error its content means nothing
+ * @param ret_f  what is wrong with the text, when it is the text; may be NULL
+ * @return       0; CAPNP_E_SYNTAX: the text is wrong; CAPNP_E_UNKNOWN: a field, enumerant, type or
+ *               reference that does not exist; CAPNP_E_LIMIT: too large or nested too deeply;
+ *               -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_json_parse(const capnp_schema *s, uint64_t type, capnp_text text,
+                                  const struct capnp_dynamic_opts *o, capnp_abuilder to,
+                                  struct capnp_fault *ret_f) CAPNP_MUST_USE;
+
+/**
+ * Reads Cap'n Proto text into a new struct: `(name = "x", list = [1, 2])`, with # comments.
+ *
+ * @param s      the registry
+ * @param type   the struct's type id
+ * @param text   the text; needs no NUL
+ * @param o      options, or NULL; references have no text form
+ * @param to     the slot for the struct; after an error its content means nothing
+ * @param ret_f  what is wrong with the text, when it is the text; may be NULL
+ * @return       as capnp_json_parse()
+ */
+CAPNP_PUBLIC int capnp_text_parse(const capnp_schema *s, uint64_t type, capnp_text text,
+                                  const struct capnp_dynamic_opts *o, capnp_abuilder to,
+                                  struct capnp_fault *ret_f) CAPNP_MUST_USE;
+
+/**
+ * Says a fault in one line: `file:3:12: services[0].name: expected a text`.
+ *
+ * @param f     the fault
+ * @param file  the name to begin with; NULL: begins with the line
+ * @param to    where the line is appended, without a newline
+ * @return      0; CAPNP_E_LIMIT; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_fault_print(const struct capnp_fault *f, const char *file,
+                                   struct capnp_buf *to) CAPNP_MUST_USE;
+
+/* ---- calls -------------------------------------------------------------------------------- */
+
+/** Whom to call, and what. */
+struct capnp_dynamic_method {
+        capnp_vat *vat;                /**< the vat */
+        capnp_cap *target;             /**< the object; borrowed */
+        struct capnp_method_info info; /**< from capnp_schema_find_method() */
+};
+
+/**
+ * Begins a call whose parameters are given as JSON. The question is sent as any other, by
+ * capnp_question_wait() or one of its sisters; its response is printed by
+ * capnp_dynamic_results().
+ *
+ * @param s       the registry
+ * @param m       whom to call
+ * @param params  a JSON object; p NULL or an empty text stands for {}
+ * @param o       options, or NULL
+ * @param ret_q   the question, not yet sent; the caller's
+ * @param ret_f   what is wrong with params; may be NULL
+ * @return        as capnp_json_parse()
+ */
+CAPNP_PUBLIC int capnp_dynamic_call(const capnp_schema *s, const struct capnp_dynamic_method *m,
+                                    capnp_text params, const struct capnp_dynamic_opts *o,
+                                    capnp_question **ret_q,
+                                    struct capnp_fault *ret_f) CAPNP_MUST_USE;
+
+/**
+ * Prints the results of a call as JSON.
+ *
+ * @param s   the registry
+ * @param m   what was called
+ * @param q   the question; it has returned
+ * @param o   options, or NULL; number is told the interface that the schema gives each reference
+ * @param to  where the text is appended
+ * @return    as capnp_json_print(); or what capnp_question_result() returns when that is not 0
+ */
+CAPNP_PUBLIC int capnp_dynamic_results(const capnp_schema *s, const struct capnp_method_info *m,
+                                       capnp_question *q, const struct capnp_dynamic_opts *o,
+                                       struct capnp_buf *to) CAPNP_MUST_USE;
+
+#endif
