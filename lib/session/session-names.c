@@ -1,0 +1,117 @@
+/*
+ * Names as tables: what a number is called is written down once, and read in both directions.
+ *
+ * A text that comes over a wire may have passed other vats, and some implementations put
+ * "remote exception: " before what they relay, each hop once. It is skipped here, so that a code
+ * means the same however far it has come.
+ */
+#include "session-names.h"
+
+#include <string.h>
+
+static const char *const denials[] = {
+        [CAPOS_DENIED_NONE] = "none",
+        [CAPOS_DENIED_UNKNOWN_NAME] = "denied.unknown-name",
+        [CAPOS_DENIED_WRONG_INTERFACE] = "denied.wrong-interface",
+        [CAPOS_DENIED_PROFILE] = "denied.profile",
+        [CAPOS_DENIED_STALE_SESSION] = "denied.stale-session",
+        [CAPOS_DENIED_REVOKED_LEASE] = "denied.revoked-lease",
+        [CAPOS_DENIED_METHOD_DISABLED] = "denied.method-disabled",
+        [CAPOS_DENIED_CREDENTIALS] = "denied.credentials",
+        [CAPOS_DENIED_ALREADY_BOUND] = "denied.already-bound",
+        [CAPOS_DENIED_TRANSFER] = "denied.transfer",
+        [CAPOS_DENIED_FLOW] = "denied.flow",
+        [CAPOS_DENIED_BACKOFF] = "denied.backoff",
+};
+
+static const struct {
+        const char *name, *label;
+} kinds[CAPOS_AUTH_KINDS] = {
+        [CAPOS_AUTH_PASSWORD] = {"password", "Password"},
+        [CAPOS_AUTH_PUBLIC_KEY] = {"publicKey", "Public key"},
+        [CAPOS_AUTH_OIDC_DEVICE_CODE] = {"oidcDeviceCode", "OpenID Connect, device code"},
+        [CAPOS_AUTH_OIDC_PKCE] = {"oidcAuthorizationCodePkce", "OpenID Connect, browser"},
+        [CAPOS_AUTH_PASSKEY] = {"passkey", "Passkey"},
+        [CAPOS_AUTH_MTLS] = {"mtlsClientCert", "Client certificate"},
+        [CAPOS_AUTH_GUEST] = {"guest", "Guest"},
+        [CAPOS_AUTH_ANONYMOUS] = {"anonymous", "Anonymous"},
+        [CAPOS_AUTH_SERVICE] = {"serviceCredential", "Service credential"},
+};
+
+enum { DENIALS = sizeof(denials) / sizeof(denials[0]) };
+
+const char *capos_denial_code(enum capos_denial d)
+{
+        return (unsigned)d < DENIALS ? denials[d] : denials[CAPOS_DENIED_NONE];
+}
+
+static const char *text_skip_hops(const char *text)
+{
+        static const char hop[] = "remote exception: ";
+
+        while (!strncmp(text, hop, sizeof(hop) - 1))
+                text += sizeof(hop) - 1;
+
+        return text;
+}
+
+/* The first word: letters, digits, dots and dashes. */
+static size_t text_code_len(const char *text)
+{
+        return strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-");
+}
+
+enum capos_denial capos_denial_of_text(const char *text)
+{
+        size_t len;
+
+        text = text_skip_hops(text);
+        len = text_code_len(text);
+        for (unsigned i = 1; i < DENIALS; i++)
+                if (strlen(denials[i]) == len && !memcmp(denials[i], text, len))
+                        return (enum capos_denial)i;
+
+        return CAPOS_DENIED_NONE;
+}
+
+const char *capos_denial_detail_peek(const char *text)
+{
+        text = text_skip_hops(text);
+        text += text_code_len(text);
+        return text + strspn(text, ": ");
+}
+
+const char *capos_quota_of_text_peek(const char *text, size_t *ret_len)
+{
+        static const char prefix[] = "over-quota.";
+
+        text = text_skip_hops(text);
+        if (strncmp(text, prefix, sizeof(prefix) - 1) != 0)
+                return NULL;
+
+        text += sizeof(prefix) - 1;
+        *ret_len = text_code_len(text);
+        return text;
+}
+
+const char *capos_auth_name(unsigned kind)
+{
+        return kind < CAPOS_AUTH_KINDS ? kinds[kind].name : "unknown";
+}
+
+const char *capos_auth_label(unsigned kind)
+{
+        return kind < CAPOS_AUTH_KINDS ? kinds[kind].label : "Unknown";
+}
+
+int capos_auth_of_name(const char *name, enum capos_auth *ret_kind)
+{
+        for (unsigned i = 0; i < CAPOS_AUTH_KINDS; i++) {
+                if (!strcmp(kinds[i].name, name)) {
+                        *ret_kind = (enum capos_auth)i;
+                        return 0;
+                }
+        }
+
+        return CAPNP_E_UNKNOWN;
+}
