@@ -177,25 +177,35 @@ static void name_methods(struct naming *w, struct node *n)
         }
 }
 
-/*
- * The name of a list of these, which gives way to a declaration beside it: there is many a struct
- * Item next to a struct ItemList. Asked is the parent and not the index, which has only what the
- * request needs of an imported file.
- */
-static const char *list_name(struct naming *w, struct node *parent, const struct node *n,
-                             const char *own)
+/* Whether something else beside or around a declaration goes by a name. */
+static bool is_used(struct naming *w, const struct node *parent, const char *name)
 {
         node_nested_node_list list = node_nested_nodes(parent->r);
-        const char *taken = mem_fmt(w->q->mem, "%s_list", own);
 
         for (uint32_t i = 0; i < node_nested_node_list_len(list); i++) {
-                const char *name = node_nested_node_name(node_nested_node_list_get(list, i)).p;
+                const char *other = node_nested_node_name(node_nested_node_list_get(list, i)).p;
 
-                if (!strcmp(name_snake(w->q->mem, name), taken))
-                        return mem_fmt(w->q->mem, "%s_list_", n->name);
+                if (!strcmp(name_snake(w->q->mem, other), name))
+                        return true;
         }
+        for (uint32_t i = 0; i < parent->nmembers; i++)
+                if (!strcmp(parent->members[i], name))
+                        return true;
 
-        return mem_fmt(w->q->mem, "%s_list", n->name);
+        return false;
+}
+
+/*
+ * The name of a list of these, which gives way: there is many a struct Item next to a struct
+ * ItemList, or in a struct with a field itemList. Asked is the parent and not the index, which of
+ * an imported file has only what the request needs.
+ */
+static const char *list_name(struct naming *w, const struct node *parent, const struct node *n,
+                             const char *own)
+{
+        bool used = is_used(w, parent, mem_fmt(w->q->mem, "%s_list", own));
+
+        return mem_fmt(w->q->mem, "%s_list%s", n->name, used ? "_" : "");
 }
 
 static void name_nested_nodes(struct naming *w, struct node *n)

@@ -18,6 +18,11 @@ interface File extends(Node) {
   write @0 (chunk :Data) -> stream;
   size @1 () -> Size;
   put @2 Size -> Info;
+  save @3 SaveParams -> SaveResults;
+  # Structs called after their method: their setters are called as the shortcuts would be.
+
+  struct SaveParams { name @0 :Text; }
+  struct SaveResults { ok @0 :Bool; copy @1 :File; }
 }
 
 interface Disk extends(Folder, File) {

@@ -88,6 +88,20 @@ typedef struct { capnp_builder b; } file_size_in_builder;
 #define FILE_SIZE_IN_ID UINT64_C(0x904ce5518b533570)
 enum { FILE_SIZE_IN_WORDS = 0, FILE_SIZE_IN_PTRS = 0 };
 
+typedef struct { capnp_reader r; } file_save_params_reader;
+typedef struct { capnp_builder b; } file_save_params_builder;
+typedef struct { capnp_list l; } file_save_params_list;
+typedef struct { capnp_lbuilder l; } file_save_params_list_builder;
+#define FILE_SAVE_PARAMS_ID UINT64_C(0xdb7442145df19b60)
+enum { FILE_SAVE_PARAMS_WORDS = 0, FILE_SAVE_PARAMS_PTRS = 1 };
+
+typedef struct { capnp_reader r; } file_save_results_reader;
+typedef struct { capnp_builder b; } file_save_results_builder;
+typedef struct { capnp_list l; } file_save_results_list;
+typedef struct { capnp_lbuilder l; } file_save_results_list_builder;
+#define FILE_SAVE_RESULTS_ID UINT64_C(0x856e81f1941f92ed)
+enum { FILE_SAVE_RESULTS_WORDS = 1, FILE_SAVE_RESULTS_PTRS = 1 };
+
 typedef struct { capnp_cap *c; } disk_client;
 #define DISK_ID UINT64_C(0xda2aa0da4e98942d)
 
@@ -153,6 +167,10 @@ struct file_ops {
         capnp_handler *write;
         capnp_handler *size;
         capnp_handler *put;
+        /**
+         * Structs called after their method: their setters are called as the shortcuts would be.
+         */
+        capnp_handler *save;
         struct node_ops node; /* its `gone` is not called */
 };
 
@@ -297,6 +315,44 @@ static inline uint8_t *file_write_in_init_chunk(file_write_in_builder b, uint32_
 /* ---- File.size ---- */
 
 static inline file_size_in_reader file_size_in_as_reader(file_size_in_builder b) { return (file_size_in_reader){ capnp_builder_reader(b.b) }; }
+
+/* ---- File.SaveParams ---- */
+
+static inline file_save_params_reader file_save_params_as_reader(file_save_params_builder b) { return (file_save_params_reader){ capnp_builder_reader(b.b) }; }
+static inline file_save_params_reader file_save_params_root(capnp_msg *m) { return (file_save_params_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
+static inline file_save_params_builder file_save_params_build(capnp_msg *m) { return (file_save_params_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), FILE_SAVE_PARAMS_WORDS, FILE_SAVE_PARAMS_PTRS) }; }
+static inline file_save_params_reader file_save_params_of_any(capnp_any a) { return (file_save_params_reader){ capnp_any_struct(a, NULL) }; }
+static inline file_save_params_builder file_save_params_init_any(capnp_abuilder a) { return (file_save_params_builder){ capnp_abuilder_init_struct(a, FILE_SAVE_PARAMS_WORDS, FILE_SAVE_PARAMS_PTRS) }; }
+static inline uint32_t file_save_params_list_len(file_save_params_list l) { return l.l.len; }
+static inline file_save_params_reader file_save_params_list_get(file_save_params_list l, uint32_t i) { return (file_save_params_reader){ capnp_list_struct(l.l, i) }; }
+static inline uint32_t file_save_params_list_builder_len(file_save_params_list_builder l) { return l.l.len; }
+static inline file_save_params_builder file_save_params_list_builder_get(file_save_params_list_builder l, uint32_t i) { return (file_save_params_builder){ capnp_lbuilder_struct(l.l, i) }; }
+static inline file_save_params_list file_save_params_list_as_reader(file_save_params_list_builder l) { return (file_save_params_list){ capnp_lbuilder_list(l.l) }; }
+
+static inline capnp_text file_save_params_name(file_save_params_reader r) { return capnp_reader_text(r.r, 0); }
+static inline bool file_save_params_has_name(file_save_params_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void file_save_params_set_name(file_save_params_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
+static inline void file_save_params_set_name_n(file_save_params_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+
+/* ---- File.SaveResults ---- */
+
+static inline file_save_results_reader file_save_results_as_reader(file_save_results_builder b) { return (file_save_results_reader){ capnp_builder_reader(b.b) }; }
+static inline file_save_results_reader file_save_results_root(capnp_msg *m) { return (file_save_results_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
+static inline file_save_results_builder file_save_results_build(capnp_msg *m) { return (file_save_results_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), FILE_SAVE_RESULTS_WORDS, FILE_SAVE_RESULTS_PTRS) }; }
+static inline file_save_results_reader file_save_results_of_any(capnp_any a) { return (file_save_results_reader){ capnp_any_struct(a, NULL) }; }
+static inline file_save_results_builder file_save_results_init_any(capnp_abuilder a) { return (file_save_results_builder){ capnp_abuilder_init_struct(a, FILE_SAVE_RESULTS_WORDS, FILE_SAVE_RESULTS_PTRS) }; }
+static inline uint32_t file_save_results_list_len(file_save_results_list l) { return l.l.len; }
+static inline file_save_results_reader file_save_results_list_get(file_save_results_list l, uint32_t i) { return (file_save_results_reader){ capnp_list_struct(l.l, i) }; }
+static inline uint32_t file_save_results_list_builder_len(file_save_results_list_builder l) { return l.l.len; }
+static inline file_save_results_builder file_save_results_list_builder_get(file_save_results_list_builder l, uint32_t i) { return (file_save_results_builder){ capnp_lbuilder_struct(l.l, i) }; }
+static inline file_save_results_list file_save_results_list_as_reader(file_save_results_list_builder l) { return (file_save_results_list){ capnp_lbuilder_list(l.l) }; }
+
+static inline bool file_save_results_ok(file_save_results_reader r) { return capnp_reader_bool(r.r, 0, false); }
+static inline void file_save_results_set_ok(file_save_results_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, false); }
+
+static inline file_client file_save_results_copy(file_save_results_reader r) { return (file_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline bool file_save_results_has_copy(file_save_results_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void file_save_results_set_copy(file_save_results_builder b, file_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- Disk.format ---- */
 
@@ -512,6 +568,22 @@ static inline size_builder file_put_results_init_size(capnp_answer *a) { return 
 static inline size_builder file_put_results_build_size(capnp_answer *a) { return info_build_size(file_put_get_results(a)); }
 static inline void file_put_results_set_size(capnp_answer *a, size_reader v) { info_set_size(file_put_get_results(a), v); }
 static inline void file_put_results_set_parent(capnp_answer *a, folder_client v) { info_set_parent(file_put_get_results(a), v); }
+
+/**
+ * Structs called after their method: their setters are called as the shortcuts would be.
+ */
+static inline capnp_question *file_save(file_client c) { return capnp_question_new(c.c, &file_interface, 3); }
+static inline file_save_params_builder file_save_params(capnp_question *q) { return (file_save_params_builder){ capnp_question_params(q) }; }
+static inline void file_save_set_name(capnp_question *q, const char *s) { file_save_params_set_name(file_save_params(q), s); }
+static inline void file_save_set_name_n(capnp_question *q, capnp_text v) { file_save_params_set_name_n(file_save_params(q), v); }
+static inline file_save_results_reader file_save_results(capnp_question *q) { return (file_save_results_reader){ capnp_question_response(q) }; }
+static inline bool file_save_ok(capnp_question *q) { return file_save_results_ok(file_save_results(q)); }
+static inline file_client file_save_copy(capnp_question *q) { const uint16_t path[] = { 0 }; return (file_client){ capnp_question_cap_peek(q, path, 1) }; }
+static inline bool file_save_has_copy(capnp_question *q) { return file_save_results_has_copy(file_save_results(q)); }
+static inline file_save_params_reader file_save_get_params(capnp_answer *a) { return (file_save_params_reader){ capnp_answer_params(a) }; }
+static inline capnp_text file_save_param_name(capnp_answer *a) { return file_save_params_name(file_save_get_params(a)); }
+static inline bool file_save_param_has_name(capnp_answer *a) { return file_save_params_has_name(file_save_get_params(a)); }
+static inline file_save_results_builder file_save_get_results(capnp_answer *a) { return (file_save_results_builder){ capnp_answer_results(a) }; }
 
 /* ---- Disk ---- */
 

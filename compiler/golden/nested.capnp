@@ -37,3 +37,10 @@ struct List2 {
     ptrs @7 :Int8;
   }
 }
+
+struct Box {
+  itemList @0 :List(Item);
+  kindList @1 :List(Kind);
+  struct Item { x @0 :Int8; }
+  enum Kind { a @0; }
+}

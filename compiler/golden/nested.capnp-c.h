@@ -62,6 +62,27 @@ enum list2_which {
         LIST2_PTRS_ = 1,
 };
 
+typedef struct { capnp_reader r; } box_reader;
+typedef struct { capnp_builder b; } box_builder;
+typedef struct { capnp_list l; } box_list;
+typedef struct { capnp_lbuilder l; } box_list_builder;
+#define BOX_ID UINT64_C(0x95b29ed55770c63b)
+enum { BOX_WORDS = 0, BOX_PTRS = 2 };
+
+typedef struct { capnp_reader r; } box_item_reader;
+typedef struct { capnp_builder b; } box_item_builder;
+typedef struct { capnp_list l; } box_item_list_;
+typedef struct { capnp_lbuilder l; } box_item_list__builder;
+#define BOX_ITEM_ID UINT64_C(0xadde6ed54df0832e)
+enum { BOX_ITEM_WORDS = 1, BOX_ITEM_PTRS = 0 };
+
+#define BOX_KIND_ID UINT64_C(0xa08c8c9c813e9c91)
+enum box_kind {
+        BOX_KIND_A = 0,
+};
+typedef struct { capnp_list l; } box_kind_list_;
+typedef struct { capnp_lbuilder l; } box_kind_list__builder;
+
 /** Serves Outer.Service: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct outer_service_ops {
         void (*gone)(void *self);
@@ -216,6 +237,56 @@ static inline void list2_set_words(list2_builder b) { capnp_builder_set_u16(b.b,
 
 static inline int8_t list2_ptrs(list2_reader r) { if (list2_which(r) != LIST2_PTRS_) r.r = (capnp_reader){0}; return capnp_reader_i8(r.r, 5, 0); }
 static inline void list2_set_ptrs(list2_builder b, int8_t v) { capnp_builder_set_u16(b.b, 6, LIST2_PTRS_, 0); capnp_builder_set_i8(b.b, 5, v, 0); }
+
+/* ---- Box ---- */
+
+static inline box_reader box_as_reader(box_builder b) { return (box_reader){ capnp_builder_reader(b.b) }; }
+static inline box_reader box_root(capnp_msg *m) { return (box_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
+static inline box_builder box_build(capnp_msg *m) { return (box_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), BOX_WORDS, BOX_PTRS) }; }
+static inline box_reader box_of_any(capnp_any a) { return (box_reader){ capnp_any_struct(a, NULL) }; }
+static inline box_builder box_init_any(capnp_abuilder a) { return (box_builder){ capnp_abuilder_init_struct(a, BOX_WORDS, BOX_PTRS) }; }
+static inline uint32_t box_list_len(box_list l) { return l.l.len; }
+static inline box_reader box_list_get(box_list l, uint32_t i) { return (box_reader){ capnp_list_struct(l.l, i) }; }
+static inline uint32_t box_list_builder_len(box_list_builder l) { return l.l.len; }
+static inline box_builder box_list_builder_get(box_list_builder l, uint32_t i) { return (box_builder){ capnp_lbuilder_struct(l.l, i) }; }
+static inline box_list box_list_as_reader(box_list_builder l) { return (box_list){ capnp_lbuilder_list(l.l) }; }
+
+static inline box_item_list_ box_item_list(box_reader r) { return (box_item_list_){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline bool box_has_item_list(box_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline box_item_list__builder box_init_item_list(box_builder b, uint32_t n) { return (box_item_list__builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, BOX_ITEM_WORDS, BOX_ITEM_PTRS) }; }
+static inline box_item_list__builder box_build_item_list(box_builder b) { return (box_item_list__builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, BOX_ITEM_WORDS, BOX_ITEM_PTRS, NULL) }; }
+static inline void box_set_item_list(box_builder b, box_item_list_ v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+
+static inline box_kind_list_ box_kind_list(box_reader r) { return (box_kind_list_){ capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_TWO, NULL) }; }
+static inline bool box_has_kind_list(box_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
+static inline box_kind_list__builder box_init_kind_list(box_builder b, uint32_t n) { return (box_kind_list__builder){ capnp_abuilder_init_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, n) }; }
+static inline box_kind_list__builder box_build_kind_list(box_builder b) { return (box_kind_list__builder){ capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, 0, 0, NULL) }; }
+static inline void box_set_kind_list(box_builder b, box_kind_list_ v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+
+/* ---- Box.Item ---- */
+
+static inline box_item_reader box_item_as_reader(box_item_builder b) { return (box_item_reader){ capnp_builder_reader(b.b) }; }
+static inline box_item_reader box_item_root(capnp_msg *m) { return (box_item_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
+static inline box_item_builder box_item_build(capnp_msg *m) { return (box_item_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), BOX_ITEM_WORDS, BOX_ITEM_PTRS) }; }
+static inline box_item_reader box_item_of_any(capnp_any a) { return (box_item_reader){ capnp_any_struct(a, NULL) }; }
+static inline box_item_builder box_item_init_any(capnp_abuilder a) { return (box_item_builder){ capnp_abuilder_init_struct(a, BOX_ITEM_WORDS, BOX_ITEM_PTRS) }; }
+static inline uint32_t box_item_list__len(box_item_list_ l) { return l.l.len; }
+static inline box_item_reader box_item_list__get(box_item_list_ l, uint32_t i) { return (box_item_reader){ capnp_list_struct(l.l, i) }; }
+static inline uint32_t box_item_list__builder_len(box_item_list__builder l) { return l.l.len; }
+static inline box_item_builder box_item_list__builder_get(box_item_list__builder l, uint32_t i) { return (box_item_builder){ capnp_lbuilder_struct(l.l, i) }; }
+static inline box_item_list_ box_item_list__as_reader(box_item_list__builder l) { return (box_item_list_){ capnp_lbuilder_list(l.l) }; }
+
+static inline int8_t box_item_x(box_item_reader r) { return capnp_reader_i8(r.r, 0, 0); }
+static inline void box_item_set_x(box_item_builder b, int8_t v) { capnp_builder_set_i8(b.b, 0, v, 0); }
+
+/* ---- Box.Kind ---- */
+
+static inline const char *box_kind_name(enum box_kind v) { switch ((unsigned)v) { case BOX_KIND_A: return "a"; default: return NULL; } }
+static inline uint32_t box_kind_list__len(box_kind_list_ l) { return l.l.len; }
+static inline enum box_kind box_kind_list__get(box_kind_list_ l, uint32_t i) { return (enum box_kind)capnp_list_u16(l.l, i); }
+static inline uint32_t box_kind_list__builder_len(box_kind_list__builder l) { return l.l.len; }
+static inline void box_kind_list__builder_set(box_kind_list__builder l, uint32_t i, enum box_kind v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
+static inline box_kind_list_ box_kind_list__as_reader(box_kind_list__builder l) { return (box_kind_list_){ capnp_lbuilder_list(l.l) }; }
 
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file nested_capnp_schema;
