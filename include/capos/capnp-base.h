@@ -58,8 +58,8 @@ typedef struct {
  */
 struct capnp_limits {
         uint64_t message_bytes; /**< one message, all segments: 64 MiB */
-        uint64_t out_bytes;     /**< queued toward a peer that is not reading, before we stop
-                                     reading from it: 4 MiB */
+        uint64_t out_bytes;     /**< results queued toward a peer that is not reading, before we
+                                     stop reading from it: 4 MiB */
         uint64_t held_bytes;    /**< kept for the peer's unfinished calls and references: 6 MiB
                                      beyond what a single message brings */
         uint32_t answers;       /**< calls of the peer not yet finished: 65,536 */

@@ -650,8 +650,8 @@ CAPNP_PUBLIC int capnp_rpc_out_peek(capnp_rpc *r, struct iovec *ret_v, unsigned 
 CAPNP_PUBLIC void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes);
 
 /**
- * Whether the peer should be read from: false only while more than the limit's out_bytes are
- * queued toward it.
+ * Whether the peer should be read from: false only while more than the limit's out_bytes that it
+ * has asked for (results, not calls of ours) are queued toward it.
  *
  * @param r  the core
  * @return   true to read on

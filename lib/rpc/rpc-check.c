@@ -87,7 +87,7 @@ static bool check_ledger(const capnp_rpc *r)
 static bool check_out(const capnp_rpc *r)
 {
         const struct capnp_i_list *l;
-        uint64_t bytes = 0;
+        uint64_t bytes = 0, replies = 0;
 
         for (l = r->outq.next; l != &r->outq; l = l->next) {
                 const struct out *o = CAPNP_I_OF(l, const struct out, link);
@@ -95,9 +95,10 @@ static bool check_out(const capnp_rpc *r)
                 if (o->sent > o->len)
                         return false;
                 bytes += o->len - o->sent;
+                replies += o->replies;
         }
 
-        return bytes == r->out_bytes;
+        return bytes == r->out_bytes && replies == r->out_replies;
 }
 
 int capnp_rpc_check(const capnp_rpc *r)

@@ -349,7 +349,7 @@ int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsi
 
 bool capnp_rpc_wants_input(const capnp_rpc *r)
 {
-        return !r->closed && r->out_bytes <= r->limits.out_bytes;
+        return !r->closed && r->out_replies <= r->limits.out_bytes;
 }
 
 /* ---- asking --------------------------------------------------------------------------------- */

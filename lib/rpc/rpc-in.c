@@ -70,7 +70,7 @@ static int in_bootstrap(capnp_rpc *r, capnp_reader b)
 
         if (in_overloaded(r)) {
                 capnp_i_send_refusal(r, id, CAPNP_OVERLOADED,
-                                     "over-quota.calls: too many calls at once");
+                                     "over-quota.calls too many calls at once");
                 return 0;
         }
 
@@ -159,8 +159,8 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
                 k = capnp_i_rpc_violation(r, "a Call is malformed");
         else if (loaded || in_overloaded(r))
                 capnp_i_send_refusal(r, id, CAPNP_OVERLOADED,
-                                     loaded ? "over-quota.references: too many references at once"
-                                            : "over-quota.calls: too many calls at once");
+                                     loaded ? "over-quota.references too many references at once"
+                                            : "over-quota.calls too many calls at once");
         else
                 k = in_call_accept(r, f, b, target);
 
@@ -214,7 +214,7 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, capn
                         return capnp_i_rpc_violation(r, "a Return is malformed");
                 if (k)
                         capnp_i_call_set_exception(c, CAPNP_OVERLOADED,
-                                                   "over-quota.references: too many references");
+                                                   "over-quota.references too many references");
                 else
                         c->results = capnp_i_frame_ref(f);
                 return 0;
@@ -319,7 +319,7 @@ static int in_resolve(capnp_rpc *r, capnp_reader b)
         if (k < 0)
                 k = in_no_memory(r);
         else if (k)
-                k = capnp_i_rpc_violation(r, "over-quota.references: too many references");
+                k = capnp_i_rpc_violation(r, "over-quota.references too many references");
         else if (p)
                 capnp_i_promise_settle(p, to);
         capnp_cap_unref(to);

@@ -367,6 +367,7 @@ struct out {
         struct capnp_i_list link;
         struct frame *frame; /* NULL: bytes[] */
         uint32_t len, sent, room;
+        uint32_t replies; /* bytes of it that the peer asked for */
         struct fds fds; /* ours to close */
         uint8_t bytes[];
 };
@@ -392,7 +393,7 @@ struct capnp_rpc {
         uint64_t held;
         /* streams of bytes */
         struct capnp_i_list outq;
-        uint64_t out_bytes;
+        uint64_t out_bytes, out_replies; /* queued; of these, what the peer asked for */
         uint8_t *in;
         size_t in_len, in_room;
         int fds_in[MAX_FDS];

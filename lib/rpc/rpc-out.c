@@ -5,6 +5,10 @@
  * entry and one system call for a whole turn; a large message that nobody else needs is queued as
  * it is. Messages with descriptors stand alone, because a descriptor belongs to the message it came
  * with and the kernel only knows bytes.
+ *
+ * What the peer has asked for is counted apart: only that much of the queue is a reason to stop
+ * reading from it. If our own calls were one, two vats with much to say to each other would both
+ * stop, and neither would ever read again.
  */
 #include "rpc-internal.h"
 
@@ -12,6 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "rpc-proto.h"
 #include "wire.h"
 
 enum { OUT_SMALL = 4096, OUT_BLOCK = 65536 - 256 };
@@ -22,8 +27,9 @@ void capnp_i_fds_close(struct fds *f)
                 close(f->v[--f->n]);
 }
 
-static void out_free(struct out *o)
+static void out_free(capnp_rpc *r, struct out *o)
 {
+        r->out_replies -= o->replies;
         capnp_i_list_remove(&o->link);
         capnp_i_fds_close(&o->fds);
         capnp_i_frame_unref(o->frame);
@@ -94,6 +100,14 @@ static int out_copy(capnp_rpc *r, struct frame *f, uint32_t bytes, const struct 
         return 0;
 }
 
+/* Every message of ours begins with its Message struct behind the root pointer. */
+static bool out_is_reply(const struct frame *f)
+{
+        uint16_t tag = (uint16_t)f->words[1];
+
+        return tag == MESSAGE_RETURN || tag == MESSAGE_DISEMBARGO || tag == MESSAGE_UNIMPLEMENTED;
+}
+
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds)
 {
         size_t bytes = capnp_msg_size(&f->msg);
@@ -112,6 +126,10 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
                 return k;
 
         r->out_bytes += bytes;
+        if (out_is_reply(f)) {
+                r->out_replies += bytes;
+                CAPNP_I_OF(r->outq.prev, struct out, link)->replies += (uint32_t)bytes;
+        }
         if (r->trace)
                 r->trace(r->trace_arg, false, &f->msg);
         capnp_i_rpc_dirty(r);
@@ -121,7 +139,7 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
 void capnp_i_out_clear(capnp_rpc *r)
 {
         while (!capnp_i_list_empty(&r->outq))
-                out_free(CAPNP_I_OF(r->outq.next, struct out, link));
+                out_free(r, CAPNP_I_OF(r->outq.next, struct out, link));
         r->out_bytes = 0;
 }
 
@@ -189,6 +207,6 @@ void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes)
                 o->sent += (uint32_t)n;
                 bytes -= n;
                 if (o->sent == o->len)
-                        out_free(o);
+                        out_free(r, o);
         }
 }

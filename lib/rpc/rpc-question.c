@@ -236,8 +236,8 @@ capnp_cap *capnp_question_cap_peek(capnp_question *q, const uint16_t *path, unsi
                 return NULL;
 
         k = question_find_peek(c, path, (uint16_t)n);
-        if (k)
-                return k->cap;
+        if (k) /* what was lent before the return may have become null with it */
+                return c->done && !capnp_i_cap_final(k->cap) ? NULL : k->cap;
 
         if (c->done && !c->failed)
                 return capnp_i_call_result_cap(c, path, (uint16_t)n);
