@@ -1,0 +1,288 @@
+/*
+ * Grants: the capabilities of the bundle, each behind a membrane of its own.
+ *
+ * The session manager decides each `get` anew and hands over a socket to the service when none is
+ * open. What the service offers there is wrapped, and so is everything that ever crosses: a call is
+ * charged to the session's quota, a reference that may not go to this service is refused, an
+ * exception of the service's is marked as the service's. Cutting the membrane is how a capability
+ * is revoked and how a session ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker.h"
+
+/* ---- the policy ----------------------------------------------------------------------------- */
+
+static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, uint64_t bytes,
+                      capnp_exception *why)
+{
+        struct worker *w = ((struct grant *)self)->w;
+
+        (void)inward, (void)iface, (void)method;
+        if (w->calls >= w->max_calls) {
+                *why = (capnp_exception){CAPNP_OVERLOADED,
+                                         "over-quota.calls too many calls at once"};
+                return -EDQUOT;
+        }
+
+        if (w->bytes && bytes > w->max_bytes - w->bytes) {
+                *why = (capnp_exception){CAPNP_OVERLOADED,
+                                         "over-quota.bytes too many bytes in flight"};
+                return -EDQUOT;
+        }
+
+        w->calls++;
+        w->bytes += bytes;
+        return 0;
+}
+
+static void grant_pass_end(void *self, uint64_t bytes)
+{
+        struct worker *w = ((struct grant *)self)->w;
+
+        w->calls--;
+        w->bytes -= bytes;
+}
+
+static void grant_report(struct worker *w, const char *event, const char *detail)
+{
+        capnp_question *q;
+
+        if (w->state != WORKER_BOUND)
+                return;
+
+        q = admission_report((admission_client){w->admission});
+        admission_report_set_event(q, event);
+        admission_report_set_detail(q, detail);
+        capnp_question_detach(q);
+}
+
+/*
+ * Outward everything may go: the membrane wraps it. Inward the client's own objects may, and what
+ * another grant gave the session if its policy says `services`; the session's own objects may not.
+ */
+static int grant_transfer(void *self, bool inward, capnp_cap *c, capnp_exception *why)
+{
+        struct grant *g = self, *other = NULL;
+        capnp_membrane *m = capnp_cap_membrane_peek(c);
+        struct capnp_i_list *l;
+
+        if (!inward || (m && m == g->membrane))
+                return 0;
+
+        for (l = g->w->grants.next; m && l != &g->w->grants; l = l->next)
+                if (CAPNP_I_OF(l, struct grant, link)->membrane == m)
+                        other = CAPNP_I_OF(l, struct grant, link);
+
+        if (other ? other->services : !gateway_owns(c) && !session_owns(c))
+                return 0;
+
+        grant_report(g->w, "denied.transfer", g->name);
+        *why = (capnp_exception){CAPNP_FAILED,
+                                 "denied.transfer this capability may not be passed to a service"};
+        return -EPERM;
+}
+
+/* A service cannot forge a denial: its words always come behind its name. */
+static void grant_reason(void *self, capnp_exception why, char *out)
+{
+        static const char head[] = "service: ";
+        size_t n = sizeof(head) - 1, i;
+
+        (void)self;
+        memcpy(out, head, n);
+        for (i = 0; why.reason[i] && n < 511; i++) {
+                unsigned char ch = (unsigned char)why.reason[i];
+
+                out[n++] = ch < 0x20 || ch == 0x7f ? '?' : (char)ch;
+        }
+        out[n] = '\0';
+}
+
+static const struct capnp_membrane_ops grant_policy = {
+        .pass = grant_pass,
+        .end = grant_pass_end,
+        .transfer = grant_transfer,
+        .reason = grant_reason,
+};
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static struct grant *grant_find(struct worker *w, const char *name)
+{
+        struct capnp_i_list *l;
+
+        for (l = w->grants.next; l != &w->grants; l = l->next)
+                if (!strcmp(CAPNP_I_OF(l, struct grant, link)->name, name))
+                        return CAPNP_I_OF(l, struct grant, link);
+
+        return NULL;
+}
+
+static bundle_entry_reader grant_entry(const struct worker *w, const char *name)
+{
+        bundle_entry_list in = bound_bundle(worker_bound(w));
+        uint32_t i;
+
+        for (i = 0; i < bundle_entry_list_len(in); i++)
+                if (!strcmp(bundle_entry_name(bundle_entry_list_get(in, i)).p, name))
+                        return bundle_entry_list_get(in, i);
+
+        return (bundle_entry_reader){0};
+}
+
+static struct grant *grant_new(struct worker *w, const char *name)
+{
+        size_t len = strlen(name);
+        struct grant *g = calloc(1, sizeof(*g) + len + 1);
+
+        if (!g)
+                return NULL;
+
+        memcpy(g->name, name, len);
+        g->w = w;
+        g->services = bundle_entry_services(grant_entry(w, name));
+        if (capnp_membrane_new(w->vat, &grant_policy, g, &g->membrane)) {
+                free(g);
+                return NULL;
+        }
+
+        capnp_i_list_init(&g->link);
+        capnp_i_list_append(&w->grants, &g->link);
+        return g;
+}
+
+static void grant_closed(capnp_conn *c, void *arg)
+{
+        struct grant *g = arg;
+
+        if (g->conn != c)
+                return;
+
+        g->cap = capnp_cap_unref(g->cap);
+        g->conn = capnp_conn_unref(g->conn);
+}
+
+/* Speaks to the service at the other end of a fresh socket. Takes fd. */
+static int grant_connect(struct grant *g, int fd)
+{
+        struct capnp_limits l = {
+                .message_bytes = session_quota_message_bytes(
+                        session_info_quota(bound_info(worker_bound(g->w)))),
+                .out_bytes = g->w->max_bytes,
+        };
+        capnp_cap *root = NULL;
+        int r;
+
+        g->cap = capnp_cap_unref(g->cap);
+        g->conn = capnp_conn_unref(g->conn);
+        r = capnp_conn_new(g->w->vat, fd, &l, NULL, &g->conn);
+        if (r)
+                return r;
+
+        capnp_conn_on_close(g->conn, grant_closed, g);
+        r = capnp_rpc_bootstrap(capnp_conn_rpc(g->conn), &root);
+        if (r)
+                return r;
+
+        g->cap = capnp_membrane_wrap(g->membrane, root);
+        capnp_cap_unref(root);
+        return g->cap ? 0 : -ENOMEM;
+}
+
+static void get_return(struct pending *p, capnp_cap *c)
+{
+        remote_cap_set_get_results_set_cap(p->a, c);
+        (void)capnp_answer_return(p->a);
+}
+
+static void get_local(struct pending *p)
+{
+        capnp_cap *c = NULL;
+
+        if (user_session_new(p->w, &c)) {
+                (void)capnp_answer_fail(p->a, CAPNP_OVERLOADED, "out of memory");
+                return;
+        }
+
+        get_return(p, c);
+        capnp_cap_unref(c);
+}
+
+static void get_done(struct pending *p)
+{
+        struct worker *w = p->w;
+        int fd = capnp_cap_fd_peek(admission_open_end(p->q).c);
+        struct grant *g;
+
+        if (bundle_entry_local(grant_entry(w, p->name))) {
+                get_local(p);
+                return;
+        }
+
+        g = grant_find(w, p->name);
+        if (!g)
+                g = grant_new(w, p->name);
+        if (fd >= 0)
+                fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (!g || (fd >= 0 && grant_connect(g, fd)) || !g->cap)
+                (void)capnp_answer_fail(p->a, CAPNP_DISCONNECTED, "the service can not be reached");
+        else
+                get_return(p, g->cap);
+}
+
+int grant_get(struct worker *w, capnp_answer *a)
+{
+        capnp_text name = remote_cap_set_get_param_name(a);
+        struct pending *p;
+        capnp_question *q = admission_open((admission_client){w->admission});
+        int r;
+
+        admission_open_set_name_n(q, name);
+        admission_open_set_interface_id(q, remote_cap_set_get_param_expected_interface_id(a));
+        r = pending_send(w, a, q, get_done, &p);
+        if (p)
+                snprintf(p->name, sizeof(p->name), "%s", name.p);
+        return r;
+}
+
+/* ---- taking away ---------------------------------------------------------------------------- */
+
+static void grant_cut(struct grant *g, const char *reason)
+{
+        capnp_conn *conn = g->conn;
+
+        g->conn = NULL;
+        g->cap = capnp_cap_unref(g->cap);
+        capnp_membrane_revoke(g->membrane, (capnp_exception){CAPNP_FAILED, reason});
+        if (!conn)
+                return;
+
+        capnp_conn_on_close(conn, NULL, NULL);
+        capnp_conn_close(conn, (capnp_exception){CAPNP_DISCONNECTED, "revoked"});
+        capnp_conn_unref(conn);
+}
+
+void grant_revoke(struct worker *w, const char *name)
+{
+        struct grant *g = grant_find(w, name);
+
+        if (!g)
+                return;
+
+        grant_cut(g, "denied.revoked-lease an administrator has revoked this capability");
+        g->revoked = true;
+}
+
+/* The structs stay: calls across the cut membranes still end one by one and count down. */
+void grant_end_all(struct worker *w)
+{
+        struct capnp_i_list *l;
+
+        for (l = w->grants.next; l != &w->grants; l = l->next)
+                grant_cut(CAPNP_I_OF(l, struct grant, link), w->ended);
+}

@@ -1,0 +1,267 @@
+/*
+ * The session's own objects: RemoteSession, RemoteCapSet and UserSession. They live in the worker,
+ * ask the session manager where something has to be decided, and say `denied.stale-session` from
+ * the moment the session is over.
+ *
+ * Renewal replaces the RemoteSession reference and nothing else. Each one knows its generation;
+ * only the newest works.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "worker.h"
+
+struct session_ref {
+        struct worker *w;
+        uint32_t generation;
+};
+
+static admission_client ask(struct worker *w)
+{
+        return (admission_client){w->admission};
+}
+
+static bool worker_stale(struct worker *w, capnp_answer *a)
+{
+        if (w->state == WORKER_BOUND)
+                return false;
+
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "%s", w->ended);
+        return true;
+}
+
+static bool session_stale(struct session_ref *s, capnp_answer *a)
+{
+        if (worker_stale(s->w, a))
+                return true;
+
+        if (s->generation == s->w->generation)
+                return false;
+
+        (void)capnp_answer_fail(a, CAPNP_FAILED,
+                                "denied.stale-session the session was renewed: use the reference "
+                                "that came back");
+        return true;
+}
+
+static void session_gone(void *self)
+{
+        free(self);
+}
+
+/* ---- UserSession ---------------------------------------------------------------------------- */
+
+static int user_session_info_serve(void *self, capnp_answer *a)
+{
+        struct worker *w = self;
+
+        if (worker_stale(w, a))
+                return 0;
+
+        user_session_info_results_set_info(a, bound_info(worker_bound(w)));
+        return capnp_answer_return(a);
+}
+
+static const struct user_session_ops user_session_ops = {.info = user_session_info_serve};
+
+int user_session_new(struct worker *w, capnp_cap **ret_c)
+{
+        return user_session_serve(w->vat, &user_session_ops, w, ret_c);
+}
+
+/* ---- RemoteCapSet --------------------------------------------------------------------------- */
+
+static int cap_set_list(void *self, capnp_answer *a)
+{
+        struct worker *w = self;
+        remote_cap_entry_list_builder out;
+        bundle_entry_list in;
+        uint32_t i, n;
+
+        if (worker_stale(w, a))
+                return 0;
+
+        in = bound_bundle(worker_bound(w));
+        n = bundle_entry_list_len(in);
+        out = remote_cap_set_list_results_init_entries(a, n);
+        for (i = 0; i < n; i++) {
+                bundle_entry_reader e = bundle_entry_list_get(in, i);
+                remote_cap_entry_builder b = remote_cap_entry_list_builder_get(out, i);
+
+                remote_cap_entry_set_name_n(b, bundle_entry_name(e));
+                remote_cap_entry_set_interface_id(b, bundle_entry_interface_id(e));
+                remote_cap_entry_set_transfer_policy(b, bundle_entry_services(e) ? "services"
+                                                                                 : "session");
+                remote_cap_entry_set_lease_expires_at_ms(b, bundle_entry_lease_expires_at_ms(e));
+                remote_cap_entry_set_title_n(b, bundle_entry_title(e));
+                remote_cap_entry_set_summary_n(b, bundle_entry_summary(e));
+        }
+
+        return capnp_answer_return(a);
+}
+
+static int cap_set_get(void *self, capnp_answer *a)
+{
+        return worker_stale(self, a) ? 0 : grant_get(self, a);
+}
+
+static void schema_done(struct pending *p)
+{
+        remote_cap_set_schema_results_set_schema(p->a, admission_schema_schema(p->q));
+        (void)capnp_answer_return(p->a);
+}
+
+static int cap_set_schema(void *self, capnp_answer *a)
+{
+        struct worker *w = self;
+        capnp_question *q;
+
+        if (worker_stale(w, a))
+                return 0;
+
+        q = admission_schema(ask(w));
+        admission_schema_set_interface_id(q, remote_cap_set_schema_param_interface_id(a));
+        return pending_send(w, a, q, schema_done, NULL);
+}
+
+static const struct remote_cap_set_ops cap_set_ops = {
+        .list = cap_set_list,
+        .get = cap_set_get,
+        .schema = cap_set_schema,
+};
+
+/* ---- RemoteSession -------------------------------------------------------------------------- */
+
+static int session_info_serve(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+
+        if (session_stale(s, a))
+                return 0;
+
+        remote_session_info_results_set_info(a, bound_info(worker_bound(s->w)));
+        return capnp_answer_return(a);
+}
+
+static int session_cap_set(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+        capnp_cap *c = NULL;
+
+        if (session_stale(s, a))
+                return 0;
+
+        if (remote_cap_set_serve(s->w->vat, &cap_set_ops, s->w, &c))
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "out of memory");
+
+        remote_session_cap_set_results_set_caps(a, (remote_cap_set_client){c});
+        capnp_cap_unref(c);
+        return capnp_answer_return(a);
+}
+
+static void renew_done(struct pending *p)
+{
+        capnp_cap *c = NULL;
+
+        if (worker_bind(p->w, admission_renew_bound(p->q)) || session_new(p->w, &c)) {
+                (void)capnp_answer_fail(p->a, CAPNP_OVERLOADED, "out of memory");
+                return;
+        }
+
+        remote_session_renew_results_set_session(p->a, (remote_session_client){c});
+        capnp_cap_unref(c);
+        (void)capnp_answer_return(p->a);
+}
+
+static int session_renew(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+        capnp_question *q;
+
+        if (session_stale(s, a))
+                return 0;
+
+        q = admission_renew(ask(s->w));
+        admission_renew_set_proof(q, remote_session_renew_param_proof(a));
+        admission_renew_set_duration_ms(q, remote_session_renew_param_requested_duration_ms(a));
+        return pending_send(s->w, a, q, renew_done, NULL);
+}
+
+/* The Return goes first: what follows fails everything else. */
+static void logout_done(struct pending *p)
+{
+        (void)capnp_answer_return(p->a);
+        p->a = NULL;
+        worker_end(p->w, "the session was logged out");
+}
+
+static int session_logout(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+
+        if (session_stale(s, a))
+                return 0;
+
+        return pending_send(s->w, a, admission_logout(ask(s->w)), logout_done, NULL);
+}
+
+static void reauthenticate_done(struct pending *p)
+{
+        capnp_cap *c = NULL;
+        uint32_t *number;
+
+        if (flow_new(p->w, &number, true, &c)) {
+                (void)capnp_answer_fail(p->a, CAPNP_OVERLOADED, "out of memory");
+                return;
+        }
+
+        *number = admission_start_flow(p->q);
+        remote_session_reauthenticate_results_set_flow(p->a, (remote_auth_flow_client){c});
+        capnp_cap_unref(c);
+        (void)capnp_answer_return(p->a);
+}
+
+static int session_reauthenticate(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+        capnp_question *q;
+
+        if (session_stale(s, a))
+                return 0;
+
+        q = admission_start(ask(s->w));
+        admission_start_set_request(q, remote_session_reauthenticate_param_request(a));
+        admission_start_set_renewal(q, true);
+        return pending_send(s->w, a, q, reauthenticate_done, NULL);
+}
+
+static const struct remote_session_ops session_ops = {
+        .gone = session_gone,
+        .info = session_info_serve,
+        .cap_set = session_cap_set,
+        .renew = session_renew,
+        .logout = session_logout,
+        .reauthenticate = session_reauthenticate,
+};
+
+int session_new(struct worker *w, capnp_cap **ret_c)
+{
+        struct session_ref *s = malloc(sizeof(*s));
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+
+        s->w = w;
+        s->generation = w->generation;
+        r = remote_session_serve(w->vat, &session_ops, s, ret_c);
+        if (r)
+                free(s);
+        return r;
+}
+
+bool session_owns(const capnp_cap *c)
+{
+        return capnp_cap_self_peek(c, &session_ops) || capnp_cap_self_peek(c, &cap_set_ops) ||
+               capnp_cap_self_peek(c, &user_session_ops);
+}

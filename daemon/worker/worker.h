@@ -1,0 +1,103 @@
+/*
+ * One connection, from its first byte to its last. See worker-serve.c for the plot.
+ */
+#ifndef CAPOS_WORKER_H
+#define CAPOS_WORKER_H
+
+#include <capos/capnp.h>
+
+#include "admission.capnp-c.h"
+#include "base-list.h"
+
+enum worker_state {
+        WORKER_FRESH, /* nobody has logged in: no authority at all */
+        WORKER_BOUND, /* a session, for good */
+        WORKER_ENDED, /* it is over: holds nothing, says why to whoever asks */
+};
+
+struct worker {
+        capnp_vat *vat;
+        capnp_conn *client;   /* the peer */
+        capnp_conn *sessiond; /* the session manager */
+        capnp_cap *admission; /* … and what it lets us ask */
+        enum worker_state state;
+        char ended[256];             /* what every call fails with once it is over */
+        capnp_msg *bound;            /* the session as sessiond described it */
+        uint32_t generation;         /* which RemoteSession reference is the current one */
+        struct capnp_i_list pending; /* struct pending */
+        struct capnp_i_list grants;  /* struct grant */
+        uint32_t calls, max_calls;   /* in flight across membranes */
+        uint64_t bytes, max_bytes;
+        capnp_timer *linger;
+};
+
+/* A capability of the bundle that has been asked for. */
+struct grant {
+        struct capnp_i_list link; /* worker.grants */
+        struct worker *w;
+        bool services; /* may be passed to other services of the session */
+        bool revoked;
+        capnp_membrane *membrane;
+        capnp_conn *conn; /* to the service; NULL: not open */
+        capnp_cap *cap;   /* the service's object, wrapped */
+        char name[];
+};
+
+/* A call of the client's that waits for the session manager. */
+struct pending {
+        struct capnp_i_list link;
+        struct worker *w;
+        capnp_answer *a;
+        capnp_question *q;
+        void (*done)(struct pending *p); /* ends p->a */
+        bool canceled;
+        bool renewal;
+        uint32_t *flow; /* where a started flow's number goes */
+        uint64_t interface;
+        char name[64];
+};
+
+/* ---- worker-serve.c */
+
+/* Serves one client until it has gone. Takes both sockets. The process's exit code. */
+int worker_serve(int client_fd, int sessiond_fd);
+/* The session is over: everything that came from it is dead when this returns. */
+void worker_end(struct worker *w, const char *reason);
+/* Takes over what sessiond says the session is. 0 or -ENOMEM. */
+int worker_bind(struct worker *w, bound_reader b) CAPNP_MUST_USE;
+bound_reader worker_bound(const struct worker *w);
+
+/* ---- worker-pending.c */
+
+/*
+ * Keeps a until q has returned: then done ends it, or it fails as q did. Takes both. What a handler
+ * returns. ret_p (may be NULL): for what done needs to know; NULL there: it has failed already.
+ */
+int pending_send(struct worker *w, capnp_answer *a, capnp_question *q,
+                 void (*done)(struct pending *p), struct pending **ret_p);
+/* Fails everything that waits. */
+void pending_fail_all(struct worker *w, const char *reason);
+
+/* ---- worker-gateway.c */
+
+int gateway_new(struct worker *w, capnp_cap **ret_c) CAPNP_MUST_USE;
+int flow_new(struct worker *w, uint32_t **ret_number, bool renewal,
+             capnp_cap **ret_c) CAPNP_MUST_USE;
+/* Whether a reference is one of the worker's own objects: those never go to a service. */
+bool gateway_owns(const capnp_cap *c);
+
+/* ---- worker-session.c */
+
+int session_new(struct worker *w, capnp_cap **ret_c) CAPNP_MUST_USE;
+bool session_owns(const capnp_cap *c);
+int user_session_new(struct worker *w, capnp_cap **ret_c) CAPNP_MUST_USE;
+
+/* ---- worker-grant.c */
+
+/* Answers RemoteCapSet.get. */
+int grant_get(struct worker *w, capnp_answer *a);
+void grant_revoke(struct worker *w, const char *name);
+/* Cuts and frees all of them. */
+void grant_end_all(struct worker *w);
+
+#endif
