@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Marks a symbol of the shared library. */
 #define CAPNP_PUBLIC __attribute__((visibility("default")))
 /** The caller must look at the result. */
@@ -94,5 +98,9 @@ typedef struct {
  * @return   a static text, never NULL; costs nothing
  */
 CAPNP_PUBLIC const char *capnp_strerror(int r);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

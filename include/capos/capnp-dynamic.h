@@ -22,6 +22,10 @@
 #include "capnp-rpc.h"
 #include "capnp-schema.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Declarations, found by id or by name. */
 typedef struct capnp_schema capnp_schema;
 /** One declaration in a registry; valid until the registry is freed. */
@@ -420,5 +424,9 @@ CAPNP_PUBLIC int capnp_dynamic_call(const capnp_schema *s, const struct capnp_dy
 CAPNP_PUBLIC int capnp_dynamic_results(const capnp_schema *s, const struct capnp_method_info *m,
                                        capnp_question *q, const struct capnp_dynamic_opts *o,
                                        struct capnp_buf *to) CAPNP_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

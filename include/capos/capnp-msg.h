@@ -23,6 +23,10 @@
 #error "a little-endian machine is required"
 #endif
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** A message: its segments, its capabilities, what a reader may still visit, its first error. */
 typedef struct capnp_msg capnp_msg;
 /** A reference to an object, here or elsewhere (see capnp-rpc.h). NULL is the null capability. */
@@ -761,5 +765,9 @@ static inline void capnp_builder_set_text(capnp_builder b, uint16_t i, const cha
         capnp_abuilder_set_text(capnp_builder_any(b, i),
                                 (capnp_text){s, s ? (uint32_t)strlen(s) : 0});
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 
 #include "capnp-msg.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** A set of objects and connections that share one event queue: one per thread at most. */
 typedef struct capnp_vat capnp_vat;
 /** A call we make. */
@@ -726,5 +730,9 @@ CAPNP_PUBLIC int capnp_rpc_check(const capnp_rpc *r) CAPNP_MUST_USE;
  * @param to  where to
  */
 CAPNP_PUBLIC void capnp_rpc_dump(const capnp_rpc *r, FILE *to);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -12,6 +12,10 @@
 
 #include "capnp-base.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** A declaration: a schema.capnp Node. */
 struct capnp_schema_node {
         uint64_t id;           /**< its type id, the same as Node.id */
@@ -36,5 +40,9 @@ struct capnp_schema_file {
         uint32_t nnodes;   /**< entries of nodes */
         uint32_t nimports; /**< entries of imports */
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 
 #include "capnp-rpc.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** One connection of a vat. */
 typedef struct capnp_conn capnp_conn;
 /** A socket that connections come in by. */
@@ -235,5 +239,9 @@ CAPNP_PUBLIC int capnp_watch_new(capnp_vat *v, int fd, uint32_t events,
  * @return   NULL
  */
 CAPNP_PUBLIC capnp_watch *capnp_watch_free(capnp_watch *w);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
