@@ -289,7 +289,7 @@ static void methods_table(struct gen *g, struct node *n)
         if (!n->nmembers)
                 return;
 
-        out_f(&g->c, "\nstatic const struct capnp_method %s_methods[] = {\n", n->name);
+        out_f(&g->c, "\nstatic const struct capnp_method capnp_i_%s_methods[] = {\n", n->name);
         for (uint32_t i = 0; i < n->nmembers; i++) {
                 struct method m = method_of(g, n, i);
 
@@ -331,15 +331,17 @@ static void interface_table(struct gen *g, struct node *n)
         uint32_t rows;
 
         methods_table(g, n);
-        out_f(&g->c, "\nstatic const struct capnp_interface_part %s_parts[] = {\n", n->name);
+        out_f(&g->c, "\nstatic const struct capnp_interface_part capnp_i_%s_parts[] = {\n",
+              n->name);
         rows = parts_rows(g, n, n, "", &done);
         names_deinit(&done);
         out_f(&g->c, "};\n");
 
         out_f(&g->c, "\nconst struct capnp_interface %s_interface = {\n", n->name);
-        out_f(&g->c, "        %s_ID, \"%s\", %s%s, %s_parts, %" PRIu32 ", %" PRIu32 ",\n};\n",
-              n->upper, n->path, n->nmembers ? n->name : "NULL", n->nmembers ? "_methods" : "",
-              n->name, n->nmembers, rows);
+        out_f(&g->c, "        %s_ID, \"%s\", %s, capnp_i_%s_parts, %" PRIu32 ", %" PRIu32 ",\n};\n",
+              n->upper, n->path,
+              n->nmembers ? mem_fmt(g->mem, "capnp_i_%s_methods", n->name) : "NULL", n->name,
+              n->nmembers, rows);
 }
 
 void interface_gen_functions(struct gen *g, struct node *n)

@@ -5,7 +5,6 @@
 
 using Rs = import "remote_session.capnp";
 using Us = import "user_session.capnp";
-using C = import "c.capnp";
 
 struct BundleEntry {
   # A capability the session was granted.
@@ -49,7 +48,7 @@ interface GrantEnd {
 }
 
 interface Admission {
-  methods @0 () -> (methods :List(Rs.RemoteAuthMethod)) $C.name("authMethods");
+  methods @0 () -> (methods :List(Rs.RemoteAuthMethod));
   # Legal before and after binding.
 
   start @1 (request :Rs.RemoteAuthStart, renewal :Bool) -> (flow :UInt32);

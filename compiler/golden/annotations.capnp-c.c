@@ -152,15 +152,15 @@ const struct capnp_schema_file bank_annotations_capnp_schema = {
         UINT64_C(0xad24ddb470eec848), "annotations.capnp", schema_nodes, NULL, 12, 0,
 };
 
-static const struct capnp_method bank_teller_methods[] = {
+static const struct capnp_method capnp_i_bank_teller_methods[] = {
         { "pay", 1, 0, 1, 0, false },
         { "close", 0, 0, 0, 0, false },
 };
 
-static const struct capnp_interface_part bank_teller_parts[] = {
+static const struct capnp_interface_part capnp_i_bank_teller_parts[] = {
         { &bank_teller_interface, offsetof(struct bank_teller_ops, pay) },
 };
 
 const struct capnp_interface bank_teller_interface = {
-        BANK_TELLER_ID, "Teller", bank_teller_methods, bank_teller_parts, 2, 1,
+        BANK_TELLER_ID, "Teller", capnp_i_bank_teller_methods, capnp_i_bank_teller_parts, 2, 1,
 };

@@ -67,14 +67,14 @@ const struct capnp_schema_file base_capnp_schema = {
         UINT64_C(0xf902dd8553887dcf), "base.capnp", schema_nodes, NULL, 6, 0,
 };
 
-static const struct capnp_method account_methods[] = {
+static const struct capnp_method capnp_i_account_methods[] = {
         { "balance", 0, 0, 2, 0, false },
 };
 
-static const struct capnp_interface_part account_parts[] = {
+static const struct capnp_interface_part capnp_i_account_parts[] = {
         { &account_interface, offsetof(struct account_ops, balance) },
 };
 
 const struct capnp_interface account_interface = {
-        ACCOUNT_ID, "Account", account_methods, account_parts, 1, 1,
+        ACCOUNT_ID, "Account", capnp_i_account_methods, capnp_i_account_parts, 1, 1,
 };

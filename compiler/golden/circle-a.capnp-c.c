@@ -74,24 +74,24 @@ const struct capnp_schema_file circle_a_capnp_schema = {
         UINT64_C(0xb7bd3299c022b0fe), "circle-a.capnp", schema_nodes, schema_imports, 6, 1,
 };
 
-static const struct capnp_method coop_methods[] = {
+static const struct capnp_method capnp_i_coop_methods[] = {
         { "lay", 0, 0, 0, 1, false },
         { "hatch", 0, 1, 0, 2, false },
 };
 
-static const struct capnp_interface_part coop_parts[] = {
+static const struct capnp_interface_part capnp_i_coop_parts[] = {
         { &coop_interface, offsetof(struct coop_ops, lay) },
 };
 
 const struct capnp_interface coop_interface = {
-        COOP_ID, "Coop", coop_methods, coop_parts, 2, 1,
+        COOP_ID, "Coop", capnp_i_coop_methods, capnp_i_coop_parts, 2, 1,
 };
 
-static const struct capnp_interface_part farm_parts[] = {
+static const struct capnp_interface_part capnp_i_farm_parts[] = {
         { &farm_interface, offsetof(struct farm_ops, gone) },
         { &nest_interface, offsetof(struct farm_ops, nest.take) },
 };
 
 const struct capnp_interface farm_interface = {
-        FARM_ID, "Farm", NULL, farm_parts, 0, 2,
+        FARM_ID, "Farm", NULL, capnp_i_farm_parts, 0, 2,
 };

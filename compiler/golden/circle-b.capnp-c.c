@@ -80,15 +80,15 @@ const struct capnp_schema_file circle_b_capnp_schema = {
         UINT64_C(0xa112859bfb429c57), "circle-b.capnp", schema_nodes, schema_imports, 6, 1,
 };
 
-static const struct capnp_method nest_methods[] = {
+static const struct capnp_method capnp_i_nest_methods[] = {
         { "take", 0, 2, 0, 1, false },
         { "give", 0, 1, 0, 1, false },
 };
 
-static const struct capnp_interface_part nest_parts[] = {
+static const struct capnp_interface_part capnp_i_nest_parts[] = {
         { &nest_interface, offsetof(struct nest_ops, take) },
 };
 
 const struct capnp_interface nest_interface = {
-        NEST_ID, "Nest", nest_methods, nest_parts, 2, 1,
+        NEST_ID, "Nest", capnp_i_nest_methods, capnp_i_nest_parts, 2, 1,
 };

@@ -94,14 +94,14 @@ const struct capnp_schema_file docs_capnp_schema = {
         UINT64_C(0xd7820d8a22d8e180), "docs.capnp", schema_nodes, NULL, 8, 0,
 };
 
-static const struct capnp_method service_methods[] = {
+static const struct capnp_method capnp_i_service_methods[] = {
         { "call", 1, 0, 1, 0, false },
 };
 
-static const struct capnp_interface_part service_parts[] = {
+static const struct capnp_interface_part capnp_i_service_parts[] = {
         { &service_interface, offsetof(struct service_ops, call) },
 };
 
 const struct capnp_interface service_interface = {
-        SERVICE_ID, "Service", service_methods, service_parts, 1, 1,
+        SERVICE_ID, "Service", capnp_i_service_methods, capnp_i_service_parts, 1, 1,
 };

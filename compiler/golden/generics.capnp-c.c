@@ -177,25 +177,25 @@ const struct capnp_schema_file generics_capnp_schema = {
         UINT64_C(0xce028495ccbf2577), "generics.capnp", schema_nodes, NULL, 12, 0,
 };
 
-static const struct capnp_method cell_methods[] = {
+static const struct capnp_method capnp_i_cell_methods[] = {
         { "get", 0, 0, 0, 1, false },
         { "set", 0, 1, 0, 0, false },
         { "swap", 0, 1, 1, 1, false },
 };
 
-static const struct capnp_interface_part cell_parts[] = {
+static const struct capnp_interface_part capnp_i_cell_parts[] = {
         { &cell_interface, offsetof(struct cell_ops, get) },
 };
 
 const struct capnp_interface cell_interface = {
-        CELL_ID, "Cell", cell_methods, cell_parts, 3, 1,
+        CELL_ID, "Cell", capnp_i_cell_methods, capnp_i_cell_parts, 3, 1,
 };
 
-static const struct capnp_interface_part text_cell_parts[] = {
+static const struct capnp_interface_part capnp_i_text_cell_parts[] = {
         { &text_cell_interface, offsetof(struct text_cell_ops, gone) },
         { &cell_interface, offsetof(struct text_cell_ops, cell.get) },
 };
 
 const struct capnp_interface text_cell_interface = {
-        TEXT_CELL_ID, "TextCell", NULL, text_cell_parts, 0, 2,
+        TEXT_CELL_ID, "TextCell", NULL, capnp_i_text_cell_parts, 0, 2,
 };

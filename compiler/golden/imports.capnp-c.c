@@ -65,15 +65,15 @@ const struct capnp_schema_file imports_capnp_schema = {
         UINT64_C(0x86c90bd00005b016), "imports.capnp", schema_nodes, schema_imports, 4, 1,
 };
 
-static const struct capnp_method savings_methods[] = {
+static const struct capnp_method capnp_i_savings_methods[] = {
         { "deposit", 2, 0, 0, 1, false },
 };
 
-static const struct capnp_interface_part savings_parts[] = {
+static const struct capnp_interface_part capnp_i_savings_parts[] = {
         { &savings_interface, offsetof(struct savings_ops, deposit) },
         { &account_interface, offsetof(struct savings_ops, account.balance) },
 };
 
 const struct capnp_interface savings_interface = {
-        SAVINGS_ID, "Savings", savings_methods, savings_parts, 1, 2,
+        SAVINGS_ID, "Savings", capnp_i_savings_methods, capnp_i_savings_parts, 1, 2,
 };

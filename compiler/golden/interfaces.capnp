@@ -34,3 +34,6 @@ interface Only extends(Empty, Disk) {}
 
 struct Size { bytes @0 :UInt64; unit :union { plain @1 :Void; block @2 :UInt32; } }
 struct Info { owner @0 :Node; size @1 :Size; parent @2 :Folder; }
+
+interface Tables { methods @0 () -> (); parts @1 () -> (); interface @2 () -> (); }
+# Named as the tables behind an interface are.

@@ -3,16 +3,16 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[33] = {
+static const uint64_t schema_node_0[36] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xfae93f14e72005e8), UINT64_C(0x000000000000000b), UINT64_C(0x0000008a00000005),
-        UINT64_C(0x000000870000000d), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x0000000000000000),
-        UINT64_C(0x0001000100000020), UINT64_C(0xef8455bbd975b3e2), UINT64_C(0x0000002a00000039), UINT64_C(0xca500468e6454e2f),
-        UINT64_C(0x0000003a00000035), UINT64_C(0xb17d8f427245f398), UINT64_C(0x0000002a00000031), UINT64_C(0xda2aa0da4e98942d),
-        UINT64_C(0x0000002a0000002d), UINT64_C(0xa7cca823bacbcf0c), UINT64_C(0x0000003200000029), UINT64_C(0xb8889dae83f48c9c),
-        UINT64_C(0x0000002a00000025), UINT64_C(0xb1f2f2a4f732998d), UINT64_C(0x0000002a00000021), UINT64_C(0xcd2405a9f386bdd7),
-        UINT64_C(0x0000002a0000001d), UINT64_C(0x0000000065646f4e), UINT64_C(0x00007265646c6f46), UINT64_C(0x00000000656c6946),
-        UINT64_C(0x000000006b736944), UINT64_C(0x0000007974706d45), UINT64_C(0x00000000796c6e4f), UINT64_C(0x00000000657a6953),
-        UINT64_C(0x000000006f666e49),
+        UINT64_C(0x000000970000000d), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0001000100000024), UINT64_C(0xef8455bbd975b3e2), UINT64_C(0x0000002a00000041), UINT64_C(0xca500468e6454e2f),
+        UINT64_C(0x0000003a0000003d), UINT64_C(0xb17d8f427245f398), UINT64_C(0x0000002a00000039), UINT64_C(0xda2aa0da4e98942d),
+        UINT64_C(0x0000002a00000035), UINT64_C(0xa7cca823bacbcf0c), UINT64_C(0x0000003200000031), UINT64_C(0xb8889dae83f48c9c),
+        UINT64_C(0x0000002a0000002d), UINT64_C(0xb1f2f2a4f732998d), UINT64_C(0x0000002a00000029), UINT64_C(0xcd2405a9f386bdd7),
+        UINT64_C(0x0000002a00000025), UINT64_C(0xb08e5af45f84dc96), UINT64_C(0x0000003a00000021), UINT64_C(0x0000000065646f4e),
+        UINT64_C(0x00007265646c6f46), UINT64_C(0x00000000656c6946), UINT64_C(0x000000006b736944), UINT64_C(0x0000007974706d45),
+        UINT64_C(0x00000000796c6e4f), UINT64_C(0x00000000657a6953), UINT64_C(0x000000006f666e49), UINT64_C(0x000073656c626154),
 };
 
 static const uint64_t schema_node_1[25] = {
@@ -290,6 +290,57 @@ static const uint64_t schema_node_26[44] = {
         UINT64_C(0x0000746e65726170), UINT64_C(0x0000000000000011), UINT64_C(0xca500468e6454e2f), UINT64_C(0x0000000000000011),
 };
 
+static const uint64_t schema_node_27[46] = {
+        UINT64_C(0x0005000300000000), UINT64_C(0xb08e5af45f84dc96), UINT64_C(0x0000000300000011), UINT64_C(0xfae93f14e72005e8),
+        UINT64_C(0x000000c200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x000000c700000015),
+        UINT64_C(0x0000000700000091), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x0073656c6261543a),
+        UINT64_C(0x0000000000000000), UINT64_C(0x000500030000000c), UINT64_C(0x0000000000000000), UINT64_C(0xcf06396c1fd4eb4e),
+        UINT64_C(0xb95f65f56ca4efc0), UINT64_C(0x0000004200000051), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000045), UINT64_C(0x0000000000000001), UINT64_C(0xa9322bab9e985eaf),
+        UINT64_C(0x8337b5f2afc7a5c1), UINT64_C(0x0000003200000039), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000000000), UINT64_C(0x000000070000002d), UINT64_C(0x0000000000000002), UINT64_C(0xda706801d6a0f783),
+        UINT64_C(0xee2437a6a5ea391c), UINT64_C(0x0000005200000021), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000019), UINT64_C(0x0073646f6874656d), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000007374726170), UINT64_C(0x0000000000000000), UINT64_C(0x6361667265746e69), UINT64_C(0x0000000000000065),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
+};
+
+static const uint64_t schema_node_28[11] = {
+        UINT64_C(0x0001000400000000), UINT64_C(0xcf06396c1fd4eb4e), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000070000), UINT64_C(0x0000013a00000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
+        UINT64_C(0x2e73656c6261543a), UINT64_C(0x2473646f6874656d), UINT64_C(0x0000736d61726150),
+};
+
+static const uint64_t schema_node_29[11] = {
+        UINT64_C(0x0001000400000000), UINT64_C(0xb95f65f56ca4efc0), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000070000), UINT64_C(0x0000014200000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
+        UINT64_C(0x2e73656c6261543a), UINT64_C(0x2473646f6874656d), UINT64_C(0x0073746c75736552),
+};
+
+static const uint64_t schema_node_30[11] = {
+        UINT64_C(0x0001000400000000), UINT64_C(0xa9322bab9e985eaf), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000070000), UINT64_C(0x0000012a00000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
+        UINT64_C(0x2e73656c6261543a), UINT64_C(0x6150247374726170), UINT64_C(0x00000000736d6172),
+};
+
+static const uint64_t schema_node_31[11] = {
+        UINT64_C(0x0001000400000000), UINT64_C(0x8337b5f2afc7a5c1), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000070000), UINT64_C(0x0000013200000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
+        UINT64_C(0x2e73656c6261543a), UINT64_C(0x6552247374726170), UINT64_C(0x00000073746c7573),
+};
+
+static const uint64_t schema_node_32[12] = {
+        UINT64_C(0x0001000400000000), UINT64_C(0xda706801d6a0f783), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000070000), UINT64_C(0x0000014a00000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
+        UINT64_C(0x2e73656c6261543a), UINT64_C(0x6361667265746e69), UINT64_C(0x736d617261502465), UINT64_C(0x0000000000000000),
+};
+
+static const uint64_t schema_node_33[12] = {
+        UINT64_C(0x0001000400000000), UINT64_C(0xee2437a6a5ea391c), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000070000), UINT64_C(0x0000015200000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
+        UINT64_C(0x2e73656c6261543a), UINT64_C(0x6361667265746e69), UINT64_C(0x746c757365522465), UINT64_C(0x0000000000000073),
+};
+
 static const struct capnp_schema_node schema_nodes[] = {
         { UINT64_C(0xfae93f14e72005e8), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
         { UINT64_C(0xef8455bbd975b3e2), schema_node_1, sizeof(schema_node_1) / 8 }, /* Node */
@@ -318,61 +369,68 @@ static const struct capnp_schema_node schema_nodes[] = {
         { UINT64_C(0xb1f2f2a4f732998d), schema_node_24, sizeof(schema_node_24) / 8 }, /* Size */
         { UINT64_C(0xd3035463fbbd9f82), schema_node_25, sizeof(schema_node_25) / 8 }, /* Size.unit */
         { UINT64_C(0xcd2405a9f386bdd7), schema_node_26, sizeof(schema_node_26) / 8 }, /* Info */
+        { UINT64_C(0xb08e5af45f84dc96), schema_node_27, sizeof(schema_node_27) / 8 }, /* Tables */
+        { UINT64_C(0xcf06396c1fd4eb4e), schema_node_28, sizeof(schema_node_28) / 8 }, /* Tables.methods */
+        { UINT64_C(0xb95f65f56ca4efc0), schema_node_29, sizeof(schema_node_29) / 8 }, /* Tables.methods */
+        { UINT64_C(0xa9322bab9e985eaf), schema_node_30, sizeof(schema_node_30) / 8 }, /* Tables.parts */
+        { UINT64_C(0x8337b5f2afc7a5c1), schema_node_31, sizeof(schema_node_31) / 8 }, /* Tables.parts */
+        { UINT64_C(0xda706801d6a0f783), schema_node_32, sizeof(schema_node_32) / 8 }, /* Tables.interface */
+        { UINT64_C(0xee2437a6a5ea391c), schema_node_33, sizeof(schema_node_33) / 8 }, /* Tables.interface */
 };
 
 const struct capnp_schema_file interfaces_capnp_schema = {
-        UINT64_C(0xfae93f14e72005e8), "interfaces.capnp", schema_nodes, NULL, 27, 0,
+        UINT64_C(0xfae93f14e72005e8), "interfaces.capnp", schema_nodes, NULL, 34, 0,
 };
 
-static const struct capnp_method node_methods[] = {
+static const struct capnp_method capnp_i_node_methods[] = {
         { "name", 0, 0, 0, 1, false },
 };
 
-static const struct capnp_interface_part node_parts[] = {
+static const struct capnp_interface_part capnp_i_node_parts[] = {
         { &node_interface, offsetof(struct node_ops, name) },
 };
 
 const struct capnp_interface node_interface = {
-        NODE_ID, "Node", node_methods, node_parts, 1, 1,
+        NODE_ID, "Node", capnp_i_node_methods, capnp_i_node_parts, 1, 1,
 };
 
-static const struct capnp_method folder_methods[] = {
+static const struct capnp_method capnp_i_folder_methods[] = {
         { "list", 1, 1, 1, 1, false },
         { "open", 0, 1, 0, 2, false },
         { "gone", 0, 0, 0, 0, false },
         { "default", 0, 1, 0, 1, false },
 };
 
-static const struct capnp_interface_part folder_parts[] = {
+static const struct capnp_interface_part capnp_i_folder_parts[] = {
         { &folder_interface, offsetof(struct folder_ops, list) },
         { &node_interface, offsetof(struct folder_ops, node.name) },
 };
 
 const struct capnp_interface folder_interface = {
-        FOLDER_ID, "Folder", folder_methods, folder_parts, 4, 2,
+        FOLDER_ID, "Folder", capnp_i_folder_methods, capnp_i_folder_parts, 4, 2,
 };
 
-static const struct capnp_method file_methods[] = {
+static const struct capnp_method capnp_i_file_methods[] = {
         { "write", 0, 1, 0, 0, true },
         { "size", 0, 0, 2, 0, false },
         { "put", 2, 0, 0, 3, false },
         { "save", 0, 1, 1, 1, false },
 };
 
-static const struct capnp_interface_part file_parts[] = {
+static const struct capnp_interface_part capnp_i_file_parts[] = {
         { &file_interface, offsetof(struct file_ops, write) },
         { &node_interface, offsetof(struct file_ops, node.name) },
 };
 
 const struct capnp_interface file_interface = {
-        FILE_ID, "File", file_methods, file_parts, 4, 2,
+        FILE_ID, "File", capnp_i_file_methods, capnp_i_file_parts, 4, 2,
 };
 
-static const struct capnp_method disk_methods[] = {
+static const struct capnp_method capnp_i_disk_methods[] = {
         { "format", 0, 1, 0, 3, false },
 };
 
-static const struct capnp_interface_part disk_parts[] = {
+static const struct capnp_interface_part capnp_i_disk_parts[] = {
         { &disk_interface, offsetof(struct disk_ops, format) },
         { &folder_interface, offsetof(struct disk_ops, folder.list) },
         { &node_interface, offsetof(struct disk_ops, folder.node.name) },
@@ -380,18 +438,18 @@ static const struct capnp_interface_part disk_parts[] = {
 };
 
 const struct capnp_interface disk_interface = {
-        DISK_ID, "Disk", disk_methods, disk_parts, 1, 4,
+        DISK_ID, "Disk", capnp_i_disk_methods, capnp_i_disk_parts, 1, 4,
 };
 
-static const struct capnp_interface_part empty_parts[] = {
+static const struct capnp_interface_part capnp_i_empty_parts[] = {
         { &empty_interface, offsetof(struct empty_ops, gone) },
 };
 
 const struct capnp_interface empty_interface = {
-        EMPTY_ID, "Empty", NULL, empty_parts, 0, 1,
+        EMPTY_ID, "Empty", NULL, capnp_i_empty_parts, 0, 1,
 };
 
-static const struct capnp_interface_part only_parts[] = {
+static const struct capnp_interface_part capnp_i_only_parts[] = {
         { &only_interface, offsetof(struct only_ops, gone) },
         { &empty_interface, offsetof(struct only_ops, empty.gone) },
         { &disk_interface, offsetof(struct only_ops, disk.format) },
@@ -401,5 +459,19 @@ static const struct capnp_interface_part only_parts[] = {
 };
 
 const struct capnp_interface only_interface = {
-        ONLY_ID, "Only", NULL, only_parts, 0, 6,
+        ONLY_ID, "Only", NULL, capnp_i_only_parts, 0, 6,
+};
+
+static const struct capnp_method capnp_i_tables_methods[] = {
+        { "methods", 0, 0, 0, 0, false },
+        { "parts", 0, 0, 0, 0, false },
+        { "interface", 0, 0, 0, 0, false },
+};
+
+static const struct capnp_interface_part capnp_i_tables_parts[] = {
+        { &tables_interface, offsetof(struct tables_ops, methods) },
+};
+
+const struct capnp_interface tables_interface = {
+        TABLES_ID, "Tables", capnp_i_tables_methods, capnp_i_tables_parts, 3, 1,
 };

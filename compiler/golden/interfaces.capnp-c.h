@@ -142,6 +142,42 @@ typedef struct { capnp_lbuilder l; } info_list_builder;
 #define INFO_ID UINT64_C(0xcd2405a9f386bdd7)
 enum { INFO_WORDS = 0, INFO_PTRS = 3 };
 
+/**
+ * Named as the tables behind an interface are.
+ */
+typedef struct { capnp_cap *c; } tables_client;
+#define TABLES_ID UINT64_C(0xb08e5af45f84dc96)
+
+typedef struct { capnp_reader r; } tables_methods_in_reader;
+typedef struct { capnp_builder b; } tables_methods_in_builder;
+#define TABLES_METHODS_IN_ID UINT64_C(0xcf06396c1fd4eb4e)
+enum { TABLES_METHODS_IN_WORDS = 0, TABLES_METHODS_IN_PTRS = 0 };
+
+typedef struct { capnp_reader r; } tables_methods_out_reader;
+typedef struct { capnp_builder b; } tables_methods_out_builder;
+#define TABLES_METHODS_OUT_ID UINT64_C(0xb95f65f56ca4efc0)
+enum { TABLES_METHODS_OUT_WORDS = 0, TABLES_METHODS_OUT_PTRS = 0 };
+
+typedef struct { capnp_reader r; } tables_parts_in_reader;
+typedef struct { capnp_builder b; } tables_parts_in_builder;
+#define TABLES_PARTS_IN_ID UINT64_C(0xa9322bab9e985eaf)
+enum { TABLES_PARTS_IN_WORDS = 0, TABLES_PARTS_IN_PTRS = 0 };
+
+typedef struct { capnp_reader r; } tables_parts_out_reader;
+typedef struct { capnp_builder b; } tables_parts_out_builder;
+#define TABLES_PARTS_OUT_ID UINT64_C(0x8337b5f2afc7a5c1)
+enum { TABLES_PARTS_OUT_WORDS = 0, TABLES_PARTS_OUT_PTRS = 0 };
+
+typedef struct { capnp_reader r; } tables_interface__in_reader;
+typedef struct { capnp_builder b; } tables_interface__in_builder;
+#define TABLES_INTERFACE__IN_ID UINT64_C(0xda706801d6a0f783)
+enum { TABLES_INTERFACE__IN_WORDS = 0, TABLES_INTERFACE__IN_PTRS = 0 };
+
+typedef struct { capnp_reader r; } tables_interface__out_reader;
+typedef struct { capnp_builder b; } tables_interface__out_builder;
+#define TABLES_INTERFACE__OUT_ID UINT64_C(0xee2437a6a5ea391c)
+enum { TABLES_INTERFACE__OUT_WORDS = 0, TABLES_INTERFACE__OUT_PTRS = 0 };
+
 /** Serves Node: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct node_ops {
         void (*gone)(void *self);
@@ -192,6 +228,14 @@ struct only_ops {
         void (*gone)(void *self);
         struct empty_ops empty; /* its `gone` is not called */
         struct disk_ops disk; /* its `gone` is not called */
+};
+
+/** Serves Tables: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
+struct tables_ops {
+        void (*gone)(void *self);
+        capnp_handler *methods;
+        capnp_handler *parts;
+        capnp_handler *interface;
 };
 
 /* ---- Node.name ---- */
@@ -438,6 +482,30 @@ static inline folder_client info_parent(info_reader r) { return (folder_client){
 static inline bool info_has_parent(info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
 static inline void info_set_parent(info_builder b, folder_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 2), v.c); }
 
+/* ---- Tables.methods ---- */
+
+static inline tables_methods_in_reader tables_methods_in_as_reader(tables_methods_in_builder b) { return (tables_methods_in_reader){ capnp_builder_reader(b.b) }; }
+
+/* ---- Tables.methods ---- */
+
+static inline tables_methods_out_reader tables_methods_out_as_reader(tables_methods_out_builder b) { return (tables_methods_out_reader){ capnp_builder_reader(b.b) }; }
+
+/* ---- Tables.parts ---- */
+
+static inline tables_parts_in_reader tables_parts_in_as_reader(tables_parts_in_builder b) { return (tables_parts_in_reader){ capnp_builder_reader(b.b) }; }
+
+/* ---- Tables.parts ---- */
+
+static inline tables_parts_out_reader tables_parts_out_as_reader(tables_parts_out_builder b) { return (tables_parts_out_reader){ capnp_builder_reader(b.b) }; }
+
+/* ---- Tables.interface ---- */
+
+static inline tables_interface__in_reader tables_interface__in_as_reader(tables_interface__in_builder b) { return (tables_interface__in_reader){ capnp_builder_reader(b.b) }; }
+
+/* ---- Tables.interface ---- */
+
+static inline tables_interface__out_reader tables_interface__out_as_reader(tables_interface__out_builder b) { return (tables_interface__out_reader){ capnp_builder_reader(b.b) }; }
+
 /** The declarations of this file, to be read at run time. */
 extern const struct capnp_schema_file interfaces_capnp_schema;
 
@@ -620,6 +688,29 @@ static inline CAPNP_MUST_USE int empty_serve(capnp_vat *v, const struct empty_op
 
 extern const struct capnp_interface only_interface;
 static inline CAPNP_MUST_USE int only_serve(capnp_vat *v, const struct only_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &only_interface, ops, self, ret_c); }
+
+/* ---- Tables ---- */
+
+extern const struct capnp_interface tables_interface;
+static inline CAPNP_MUST_USE int tables_serve(capnp_vat *v, const struct tables_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &tables_interface, ops, self, ret_c); }
+
+static inline capnp_question *tables_methods(tables_client c) { return capnp_question_new(c.c, &tables_interface, 0); }
+static inline tables_methods_in_builder tables_methods_params(capnp_question *q) { return (tables_methods_in_builder){ capnp_question_params(q) }; }
+static inline tables_methods_out_reader tables_methods_results(capnp_question *q) { return (tables_methods_out_reader){ capnp_question_response(q) }; }
+static inline tables_methods_in_reader tables_methods_get_params(capnp_answer *a) { return (tables_methods_in_reader){ capnp_answer_params(a) }; }
+static inline tables_methods_out_builder tables_methods_get_results(capnp_answer *a) { return (tables_methods_out_builder){ capnp_answer_results(a) }; }
+
+static inline capnp_question *tables_parts(tables_client c) { return capnp_question_new(c.c, &tables_interface, 1); }
+static inline tables_parts_in_builder tables_parts_params(capnp_question *q) { return (tables_parts_in_builder){ capnp_question_params(q) }; }
+static inline tables_parts_out_reader tables_parts_results(capnp_question *q) { return (tables_parts_out_reader){ capnp_question_response(q) }; }
+static inline tables_parts_in_reader tables_parts_get_params(capnp_answer *a) { return (tables_parts_in_reader){ capnp_answer_params(a) }; }
+static inline tables_parts_out_builder tables_parts_get_results(capnp_answer *a) { return (tables_parts_out_builder){ capnp_answer_results(a) }; }
+
+static inline capnp_question *tables_interface_(tables_client c) { return capnp_question_new(c.c, &tables_interface, 2); }
+static inline tables_interface__in_builder tables_interface__params(capnp_question *q) { return (tables_interface__in_builder){ capnp_question_params(q) }; }
+static inline tables_interface__out_reader tables_interface__results(capnp_question *q) { return (tables_interface__out_reader){ capnp_question_response(q) }; }
+static inline tables_interface__in_reader tables_interface__get_params(capnp_answer *a) { return (tables_interface__in_reader){ capnp_answer_params(a) }; }
+static inline tables_interface__out_builder tables_interface__get_results(capnp_answer *a) { return (tables_interface__out_builder){ capnp_answer_results(a) }; }
 static inline node_client folder_as_node(folder_client c) { return (node_client){ c.c }; }
 static inline node_client folder_open_info_owner(capnp_question *q) { const uint16_t path[] = { 1, 0 }; return (node_client){ capnp_question_cap_peek(q, path, 2) }; }
 static inline folder_client folder_open_info_parent(capnp_question *q) { const uint16_t path[] = { 1, 2 }; return (folder_client){ capnp_question_cap_peek(q, path, 2) }; }

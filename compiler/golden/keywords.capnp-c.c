@@ -202,29 +202,29 @@ const struct capnp_schema_file keywords_capnp_schema = {
         UINT64_C(0xe56df67a67352d2c), "keywords.capnp", schema_nodes, NULL, 17, 0,
 };
 
-static const struct capnp_method operator_methods[] = {
+static const struct capnp_method capnp_i_operator_methods[] = {
         { "delete", 1, 1, 1, 1, false },
         { "new", 0, 0, 2, 4, false },
         { "unix", 0, 0, 0, 0, false },
 };
 
-static const struct capnp_interface_part operator_parts[] = {
+static const struct capnp_interface_part capnp_i_operator_parts[] = {
         { &operator_interface, offsetof(struct operator_ops, delete_) },
 };
 
 const struct capnp_interface operator_interface = {
-        OPERATOR_ID, "Operator", operator_methods, operator_parts, 3, 1,
+        OPERATOR_ID, "Operator", capnp_i_operator_methods, capnp_i_operator_parts, 3, 1,
 };
 
-static const struct capnp_method union_methods[] = {
+static const struct capnp_method capnp_i_union_methods[] = {
         { "struct", 0, 0, 0, 0, false },
 };
 
-static const struct capnp_interface_part union_parts[] = {
+static const struct capnp_interface_part capnp_i_union_parts[] = {
         { &union_interface, offsetof(struct union_ops, struct_) },
         { &operator_interface, offsetof(struct union_ops, operator_.delete_) },
 };
 
 const struct capnp_interface union_interface = {
-        UNION_ID, "Union", union_methods, union_parts, 1, 2,
+        UNION_ID, "Union", capnp_i_union_methods, capnp_i_union_parts, 1, 2,
 };

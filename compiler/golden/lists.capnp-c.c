@@ -126,10 +126,10 @@ const struct capnp_schema_file lists_capnp_schema = {
         UINT64_C(0xbf254a56fbc8cc23), "lists.capnp", schema_nodes, NULL, 5, 0,
 };
 
-static const struct capnp_interface_part lists_thing_parts[] = {
+static const struct capnp_interface_part capnp_i_lists_thing_parts[] = {
         { &lists_thing_interface, offsetof(struct lists_thing_ops, gone) },
 };
 
 const struct capnp_interface lists_thing_interface = {
-        LISTS_THING_ID, "Lists.Thing", NULL, lists_thing_parts, 0, 1,
+        LISTS_THING_ID, "Lists.Thing", NULL, capnp_i_lists_thing_parts, 0, 1,
 };

@@ -161,14 +161,14 @@ const struct capnp_schema_file nested_capnp_schema = {
         UINT64_C(0xf78e2a0120242bff), "nested.capnp", schema_nodes, NULL, 11, 0,
 };
 
-static const struct capnp_method outer_service_methods[] = {
+static const struct capnp_method capnp_i_outer_service_methods[] = {
         { "call", 1, 0, 1, 1, false },
 };
 
-static const struct capnp_interface_part outer_service_parts[] = {
+static const struct capnp_interface_part capnp_i_outer_service_parts[] = {
         { &outer_service_interface, offsetof(struct outer_service_ops, call) },
 };
 
 const struct capnp_interface outer_service_interface = {
-        OUTER_SERVICE_ID, "Outer.Service", outer_service_methods, outer_service_parts, 1, 1,
+        OUTER_SERVICE_ID, "Outer.Service", capnp_i_outer_service_methods, capnp_i_outer_service_parts, 1, 1,
 };
