@@ -490,6 +490,7 @@ void capnp_i_call_follow(struct call *c, struct call *t)
         struct capnp_i_list *l;
 
         capnp_i_call_ref(c);
+        c->callers++; /* settling may drop all others, before it is known whom to tell */
         t->callers++;
         while ((l = c->pipes.next) != &c->pipes) {
                 struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
@@ -510,6 +511,7 @@ void capnp_i_call_follow(struct call *c, struct call *t)
                 call_hand_up(t, c);
         else
                 t->parent = c;
+        capnp_i_call_drop_caller(c);
         capnp_i_call_unref(c);
 }
 

@@ -225,7 +225,7 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, capn
                 capnp_i_call_set_exception(c, CAPNP_FAILED, "canceled");
                 return 0;
         case RETURN_ELSEWHERE:
-                if (!c->yourself)
+                if (!c->yourself || c->peer)
                         return capnp_i_rpc_violation(r, "results were sent elsewhere unasked");
                 return !c->finish_sent;
         default:

@@ -232,6 +232,8 @@ static struct frame *envelope_frame(struct frame *f, int *ret_r)
 
 static void call_envelope(struct call *c, struct frame *f, capnp_cap *target)
 {
+        /* A peer that wants us to keep the results says nothing about who gives them to us. */
+        bool keep = c->yourself && !c->peer;
         capnp_builder t = {&f->msg, (uint8_t *)&f->words[9], 0, 8, 1};
         uint64_t *w = f->words;
 
@@ -239,7 +241,7 @@ static void call_envelope(struct call *c, struct frame *f, capnp_cap *target)
         w[1] = MESSAGE_CALL;
         w[2] = envelope_struct(0, 3, 3);
         w[3] = (uint64_t)c->out_id | (uint64_t)c->method << 32 |
-               (uint64_t)(c->yourself ? CALL_TO_YOURSELF : CALL_TO_CALLER) << 48;
+               (uint64_t)(keep ? CALL_TO_YOURSELF : CALL_TO_CALLER) << 48;
         w[4] = c->iface;
         w[5] = c->unpiped ? 1u << (CALL_NO_PIPELINING_BIT - 128) : 0;
         w[6] = envelope_struct(2, 1, 1);

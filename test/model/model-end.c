@@ -1,0 +1,178 @@
+/*
+ * The end of a world: everything that goes on is ended, all bytes are delivered, and then nothing
+ * may remain.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+
+enum { MOST_ROUNDS = 10000 };
+
+static bool drain_round(struct world *w)
+{
+        bool moved = false;
+
+        for (uint32_t i = 0; i < w->nvats; i++)
+                for (uint32_t k = 0; k < w->nvats; k++)
+                        if (i != k && wire_deliver(w, i, k, 0))
+                                moved = true;
+        for (uint32_t i = 0; i < w->nvats; i++)
+                while (w->vat[i].v && capnp_rpc_step(w->vat[i].v))
+                        moved = true;
+
+        return moved;
+}
+
+static void drain_rest(struct world *w)
+{
+        unsigned rounds = 0;
+
+        while (drain_round(w))
+                if (++rounds > MOST_ROUNDS)
+                        model_fail(w, "messages go round and round");
+        world_check(w);
+}
+
+/* Ends answers and promises until there are none, because ending some brings others. */
+static void drain_settle(struct world *w)
+{
+        capnp_exception why = {CAPNP_FAILED, "broken at the end"};
+
+        drain_rest(w);
+        while (w->kept.n || w->promises.n) {
+                while (w->kept.n)
+                        serve_end(w, w->kept.v[w->kept.n - 1], NULL);
+                while (w->promises.n) {
+                        struct promise *p = w->promises.v[--w->promises.n];
+
+                        p->node->kind = NODE_BROKEN;
+                        capnp_promise_break(p->p, why);
+                        free(p);
+                }
+                drain_rest(w);
+        }
+}
+
+/* Frees what was never sent, the last made first: they hang on each other. */
+static void drain_unsent(struct world *w)
+{
+        for (size_t i = w->refs.n; i-- > 0;) {
+                struct ref *r = w->refs.v[i];
+
+                if (r->unsent)
+                        ref_drop(w, r);
+        }
+        for (size_t i = w->calls.n; i-- > 0;) {
+                struct call *c = w->calls.v[i];
+
+                if (c->q && !c->awaited)
+                        call_free(c);
+        }
+}
+
+/* Whether each call had its outcome. */
+static void drain_calls(struct world *w)
+{
+        for (size_t i = 0; i < w->calls.n; i++) {
+                struct call *c = w->calls.v[i];
+
+                if (c->q && !c->done)
+                        model_fail(w, "call %u is never done", c->serial);
+                if (!c->sent || c->arrived || c->done || call_unwanted(c) || call_may_fail(c))
+                        continue;
+                model_fail(w, "call %u never arrived", c->serial);
+        }
+}
+
+static void drain_drop(struct world *w)
+{
+        while (w->questions.n)
+                call_free(w->questions.v[0]);
+        while (w->refs.n)
+                ref_drop(w, w->refs.v[0]);
+        for (size_t i = 0; i < w->membranes.n; i++) {
+                struct membrane *m = w->membranes.v[i];
+
+                m->dropped = true;
+                m->m = capnp_membrane_unref(m->m);
+        }
+        drain_rest(w);
+}
+
+static void drain_counts(struct world *w, uint32_t a, uint32_t b)
+{
+        struct capnp_rpc_counts n;
+
+        if (a == b || !w->vat[a].to[b])
+                return;
+
+        capnp_rpc_count(w->vat[a].to[b], &n);
+        if (n.questions || n.answers || n.exports || n.imports || n.embargoes || n.held_bytes ||
+            n.out_bytes) {
+                capnp_rpc_dump(w->vat[a].to[b], stderr);
+                model_fail(w,
+                           "vat %u toward %u still has %u questions, %u answers, %u exports, "
+                           "%u imports, %u embargoes, %u bytes held, %u to send",
+                           a, b, n.questions, n.answers, n.exports, n.imports, n.embargoes,
+                           (unsigned)n.held_bytes, (unsigned)n.out_bytes);
+        }
+}
+
+static void drain_objects(struct world *w)
+{
+        for (size_t i = 0; i < w->objects.n; i++) {
+                struct object *o = w->objects.v[i];
+
+                if (o != w->vat[o->vat].root && !o->gone)
+                        model_fail(w, "object %u of vat %u has not gone", o->id, o->vat);
+        }
+        for (size_t i = 0; i < w->membranes.n; i++) {
+                struct membrane *m = w->membranes.v[i];
+
+                if (!m->gone)
+                        model_fail(w, "membrane %u of vat %u has not gone", m->id, m->vat);
+        }
+}
+
+void world_drain(struct world *w)
+{
+        w->act = NULL;
+        w->draining = true;
+        drain_settle(w);
+        drain_unsent(w);
+        drain_settle(w);
+        drain_calls(w);
+        drain_drop(w);
+        for (uint32_t i = 0; i < w->nvats; i++)
+                for (uint32_t k = 0; k < w->nvats; k++)
+                        drain_counts(w, i, k);
+        drain_objects(w);
+}
+
+void world_crash(struct world *w)
+{
+        struct list late;
+
+        w->act = NULL;
+        w->draining = true;
+        w->loose = true;
+        for (uint32_t i = 0; i < w->nvats; i++)
+                for (uint32_t k = 0; k < i; k++)
+                        wire_disconnect(w, i, k);
+        drain_settle(w);
+        drain_unsent(w);
+        drain_settle(w);
+        drain_calls(w);
+
+        late = w->refs;
+        w->refs = (struct list){0};
+        drain_drop(w);
+        for (uint32_t i = 0; i < w->nvats; i++) {
+                w->vat[i].root_cap = capnp_cap_unref(w->vat[i].root_cap);
+                w->vat[i].v = capnp_vat_free(w->vat[i].v);
+        }
+        w->refs = late;
+        while (w->refs.n)
+                ref_drop(w, w->refs.v[0]);
+}

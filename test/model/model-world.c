@@ -1,0 +1,289 @@
+/*
+ * What the model knows, and the questions it can answer about it.
+ *
+ * Nodes and calls are kept until the world ends: a call that was given up may still arrive, and
+ * must be recognized. Only what somebody holds (references, questions, promises, answers) leaves
+ * its list.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+
+void (*model_on_fail)(struct world *w, int line);
+
+void model_fail_at(struct world *w, int line, const char *fmt, ...)
+{
+        va_list ap;
+
+        fprintf(stderr, "model: act %u", w->act ? w->act->n : 0);
+        if (w->act) {
+                fputc(' ', stderr);
+                model_print_act(w->act, stderr);
+        }
+        fputs(": ", stderr);
+        va_start(ap, fmt);
+        vfprintf(stderr, fmt, ap);
+        va_end(ap);
+        fputc('\n', stderr);
+        if (model_on_fail)
+                model_on_fail(w, line);
+        abort();
+}
+
+/* ---- lists ---------------------------------------------------------------------------------- */
+
+void list_add(struct list *l, void *p)
+{
+        if (l->n == l->room) {
+                l->room = l->room ? 2 * l->room : 16;
+                l->v = realloc(l->v, l->room * sizeof(*l->v));
+                if (!l->v)
+                        abort();
+        }
+        l->v[l->n++] = p;
+}
+
+void list_drop(struct list *l, void *p)
+{
+        for (size_t i = 0; i < l->n; i++) {
+                if (l->v[i] != p)
+                        continue;
+                l->v[i] = l->v[--l->n];
+                return;
+        }
+}
+
+/* All things in lists begin like this. */
+struct thing {
+        uint32_t id, vat;
+};
+
+void *list_find(const struct list *l, uint32_t id)
+{
+        for (size_t i = 0; i < l->n; i++)
+                if (((struct thing *)l->v[i])->id == id)
+                        return l->v[i];
+
+        return NULL;
+}
+
+void *list_of_vat(const struct list *l, uint32_t vat, size_t i, size_t *ret_n)
+{
+        void *found = NULL;
+        size_t n = 0;
+
+        for (size_t k = 0; k < l->n; k++) {
+                struct thing *t = l->v[k];
+
+                if (t->vat != vat)
+                        continue;
+                if (n++ == i)
+                        found = t;
+        }
+        if (ret_n)
+                *ret_n = n;
+
+        return found;
+}
+
+void *model_alloc(struct world *w, size_t size)
+{
+        void *p = calloc(1, size);
+
+        if (!p)
+                abort();
+        list_add(&w->blocks, p);
+        return p;
+}
+
+uint32_t model_id(struct world *w)
+{
+        uint32_t n = w->act ? w->act->n : 0;
+
+        model_check(w, w->given < MODEL_STEP);
+        return MODEL_FIRST_ID + n * MODEL_STEP + w->given++;
+}
+
+/* ---- nodes ---------------------------------------------------------------------------------- */
+
+struct node *node_new(struct world *w, enum node_kind k)
+{
+        struct node *n = model_alloc(w, sizeof(*n));
+
+        n->kind = k;
+        return n;
+}
+
+struct chain *chain_new(struct world *w)
+{
+        return model_alloc(w, sizeof(struct chain));
+}
+
+struct node *node_end(struct node *n)
+{
+        while (n->kind == NODE_FORWARD) {
+                /* Halve the way, so that long forwarding does not cost twice. */
+                if (n->to->kind == NODE_FORWARD)
+                        n->to = n->to->to;
+                n = n->to;
+        }
+
+        return n;
+}
+
+bool node_waits(struct node *n, struct node *for_node)
+{
+        struct node *end = node_end(n), *wanted = node_end(for_node);
+
+        for (;;) {
+                struct call *c = end->call;
+
+                if (end->kind != NODE_PENDING)
+                        return false;
+                if (end == wanted || (c && c == wanted->call))
+                        return true;
+                /* A promise, or a call whose handler is free to end it, waits for nobody. */
+                if (!c || c->arrived || !c->target)
+                        return false;
+                end = node_end(c->target);
+        }
+}
+
+void node_decide(struct node *n, struct node *to)
+{
+        if (!to) {
+                n->kind = NODE_NULL;
+                return;
+        }
+
+        to = node_end(to);
+        n->kind = to == n ? NODE_BROKEN : NODE_FORWARD;
+        n->to = to;
+}
+
+/* ---- things --------------------------------------------------------------------------------- */
+
+struct object *object_new(struct world *w, uint32_t vat, capnp_cap **ret_c)
+{
+        struct object *o = model_alloc(w, sizeof(*o));
+        int r;
+
+        *o = (struct object){.id = (uint32_t)w->objects.n, .vat = vat, .w = w};
+        o->node = node_new(w, NODE_OBJECT);
+        o->node->obj = o;
+        list_add(&w->objects, o);
+        r = capnp_cap_new_dispatch(w->vat[vat].v, serve_dispatch, serve_gone, o, ret_c);
+        model_check(w, r == 0);
+        return o;
+}
+
+struct ref *ref_new(struct world *w, uint32_t vat, capnp_cap *c, struct node *n, struct chain *h)
+{
+        struct ref *r = calloc(1, sizeof(*r));
+
+        if (!r)
+                abort();
+        *r = (struct ref){.id = model_id(w), .vat = vat, .cap = c, .node = n, .chain = h};
+        if (!h)
+                r->chain = chain_new(w);
+        list_add(&w->refs, r);
+        return r;
+}
+
+void ref_drop(struct world *w, struct ref *r)
+{
+        list_drop(&w->refs, r);
+        capnp_cap_unref(r->cap);
+        free(r);
+}
+
+struct call *call_new(struct world *w, uint32_t vat, struct node *target, struct chain *chain)
+{
+        struct call *c = model_alloc(w, sizeof(*c));
+
+        c->id = model_id(w);
+        c->vat = vat;
+        c->w = w;
+        c->serial = (uint32_t)w->calls.n;
+        c->target = target;
+        c->chain = chain;
+        for (unsigned i = 0; i < MODEL_SLOTS; i++) {
+                c->slots[i] = node_new(w, NODE_PENDING);
+                c->slots[i]->call = c;
+                c->slots[i]->first = chain_new(w);
+        }
+        list_add(&w->calls, c);
+        return c;
+}
+
+/* ---- the world ------------------------------------------------------------------------------ */
+
+struct world *world_new(uint32_t nvats)
+{
+        struct world *w = calloc(1, sizeof(*w));
+
+        if (!w)
+                abort();
+        w->nvats = nvats;
+        w->check_each = 1;
+        for (uint32_t i = 0; i < nvats; i++) {
+                if (capnp_vat_new_bare(&w->vat[i].v))
+                        abort();
+                w->vat[i].root = object_new(w, i, &w->vat[i].root_cap);
+        }
+        for (uint32_t i = 0; i < nvats; i++)
+                for (uint32_t k = 0; k < i; k++)
+                        wire_connect(w, i, k);
+
+        return w;
+}
+
+static void world_list_free(struct list *l, bool all)
+{
+        for (size_t i = 0; all && i < l->n; i++)
+                free(l->v[i]);
+        free(l->v);
+        *l = (struct list){0};
+}
+
+struct world *world_free(struct world *w)
+{
+        for (uint32_t i = 0; i < w->nvats; i++) {
+                for (uint32_t k = 0; k < i; k++)
+                        wire_disconnect(w, i, k);
+                capnp_cap_unref(w->vat[i].root_cap);
+        }
+        for (uint32_t i = 0; i < w->nvats; i++) {
+                w->vat[i].v = capnp_vat_free(w->vat[i].v);
+                if (!w->vat[i].root->gone)
+                        model_fail(w, "the bootstrap object of vat %u has not gone", i);
+        }
+
+        world_list_free(&w->refs, true);
+        world_list_free(&w->promises, true);
+        world_list_free(&w->kept, true);
+        world_list_free(&w->questions, false);
+        world_list_free(&w->membranes, false);
+        world_list_free(&w->objects, false);
+        world_list_free(&w->calls, false);
+        world_list_free(&w->blocks, true);
+        free(w);
+        return NULL;
+}
+
+void world_check(struct world *w)
+{
+        for (uint32_t i = 0; i < w->nvats; i++) {
+                for (uint32_t k = 0; k < w->nvats; k++) {
+                        if (i == k || !w->vat[i].to[k])
+                                continue;
+                        if (capnp_rpc_check(w->vat[i].to[k]) == 0)
+                                continue;
+                        capnp_rpc_dump(w->vat[i].to[k], stderr);
+                        model_fail(w, "the tables of vat %u toward %u are wrong", i, k);
+                }
+        }
+}

@@ -1,0 +1,48 @@
+/*
+ * Lists of acts that once made the RPC core or the model fail, as the model printed them.
+ */
+#include "harness.h"
+#include "model.h"
+
+/* The peer that keeps the results for us passes the call on to a third one. */
+TEST(tail_call_on_a_promise_that_came_with_the_call)
+{
+        static const struct model_act ACTS[] = {
+                {1, ACT_BOOTSTRAP, 1, 2, 0, {0, 0, 0}}, {2, ACT_BOOTSTRAP, 1, 0, 0, {0, 0, 0}},
+                {3, ACT_CALL, 1, 96, 0, {80, 0, 0}},    {4, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {5, ACT_STEP, 0, 0, 770, {0, 0, 0}},    {6, ACT_END, 0, 145, 3, {1, 0, 0}},
+        };
+
+        model_replay(3, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* The last reference to the results goes while the call is told to take them from another one. */
+TEST(canceled_while_it_begins_to_follow)
+{
+        static const struct model_act ACTS[] = {
+                {213, ACT_OBJECT, 2, 0, 0, {0, 0, 0}},
+                {228, ACT_CALL, 2, 3472, 0, {3472, 0, 0}},
+                {264, ACT_STEP, 2, 0, 787, {0, 0, 0}},
+                {277, ACT_BOOTSTRAP, 2, 1, 0, {0, 0, 0}},
+                {278, ACT_PROMISE, 2, 0, 0, {0, 0, 0}},
+                {551, ACT_CALL, 2, 4513, 0, {0, 0, 4288}},
+                {552, ACT_DELIVER, 2, 1, 0, {0, 0, 0}},
+                {685, ACT_OBJECT, 2, 0, 0, {0, 0, 0}},
+                {1036, ACT_PEEK, 2, 8880, 0, {0, 0, 0}},
+                {1638, ACT_FREE, 2, 8880, 0, {0, 0, 0}},
+                {2423, ACT_BOOTSTRAP, 2, 3, 0, {0, 0, 0}},
+                {2476, ACT_DELIVER, 2, 3, 0, {0, 0, 0}},
+                {2493, ACT_COPY, 2, 38832, 0, {0, 0, 0}},
+                {2496, ACT_STEP, 2, 0, 0, {0, 0, 0}},
+                {2584, ACT_CALL, 2, 11024, 0, {39952, 0, 0}},
+                {2598, ACT_DELIVER, 3, 2, 0, {0, 0, 0}},
+                {2610, ACT_STEP, 2, 0, 1298, {0, 0, 0}},
+                {2741, ACT_RESOLVE, 2, 4512, 0, {41824, 0, 0}},
+                {2744, ACT_BOOTSTRAP, 1, 0, 0, {0, 0, 0}},
+                {2747, ACT_DELIVER, 2, 3, 0, {0, 0, 0}},
+                {2764, ACT_STEP, 3, 0, 35, {3, 0, 0}},
+                {2768, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+        };
+
+        model_replay(4, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}

@@ -1,0 +1,48 @@
+/*
+ * The RPC core against the model, with fixed seeds: short runs, the tables checked after each act.
+ */
+#include "harness.h"
+#include "model.h"
+
+static void play(uint32_t vats, uint64_t seed, int mode)
+{
+        struct model_run run = {vats, seed, 6000, 0, 1, 10, mode};
+
+        CHECK(model_run(&run) == 0);
+}
+
+TEST(two_vats)
+{
+        play(2, 1, MODE_PLAIN);
+}
+
+TEST(three_vats)
+{
+        play(3, 2, MODE_PLAIN);
+        play(3, 3, MODE_PLAIN);
+}
+
+TEST(four_vats)
+{
+        play(4, 4, MODE_PLAIN);
+}
+
+TEST(membranes)
+{
+        play(3, 5, MODE_MEMBRANES);
+}
+
+TEST(membranes_that_are_revoked)
+{
+        play(3, 6, MODE_MEMBRANES | MODE_REVOKE);
+}
+
+TEST(connections_that_are_closed)
+{
+        play(3, 7, MODE_CLOSE);
+}
+
+TEST(everything_at_once)
+{
+        play(3, 8, MODE_MEMBRANES | MODE_REVOKE | MODE_CLOSE);
+}
