@@ -114,6 +114,21 @@ CAPNP_PUBLIC int capnp_conn_new(capnp_vat *v, int fd, const struct capnp_limits 
                                 capnp_cap *bootstrap, capnp_conn **ret_c) CAPNP_MUST_USE;
 
 /**
+ * Connects, for programs that want to hold the connection itself: to be told when it ends, to close
+ * it, to offer the peer an object. Otherwise as capnp_vat_connect(): a refused connection shows as
+ * one that has ended.
+ *
+ * @param v          the vat
+ * @param addr       where to
+ * @param l          limits, or NULL
+ * @param bootstrap  what the peer gets when it asks; may be NULL
+ * @param ret_c      the connection; the caller's, as that of capnp_conn_new()
+ * @return           0; CAPNP_E_ADDRESS: no such address; a negative errno value
+ */
+CAPNP_PUBLIC int capnp_conn_connect(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                                    capnp_cap *bootstrap, capnp_conn **ret_c) CAPNP_MUST_USE;
+
+/**
  * Drops the caller's hold. The connection goes on while either side uses it.
  *
  * @param c  the connection, or NULL

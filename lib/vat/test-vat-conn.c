@@ -275,6 +275,33 @@ TEST(connection_is_told_of_its_end_even_late)
         ends_deinit(&e);
 }
 
+TEST(connection_made_by_connecting_tells_its_end)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *root = NULL;
+        capnp_listener *l;
+        struct ends e;
+        static const struct capnp_listener_ops ops = {.accept = on_drain};
+
+        memset(&e, 0, sizeof(e));
+        site_init(&e.site);
+        CHECK_OK(capnp_listener_new(e.site.vat, own_address(), &ops, NULL, &l));
+        CHECK_OK(capnp_conn_connect(e.site.vat, own_address(), NULL, NULL, &e.near));
+        capnp_conn_on_close(e.near, on_near_closed, &e);
+        CHECK(!e.near_closed);
+        run_until(e.site.vat, &e.near_closed);
+        capnp_listener_free(l);
+        capnp_conn_unref(e.near);
+
+        /* Refused: told in the same way. */
+        e.near_closed = false;
+        CHECK_OK(capnp_conn_connect(e.site.vat, own_address(), NULL, NULL, &e.near));
+        capnp_conn_on_close(e.near, on_near_closed, &e);
+        run_until(e.site.vat, &e.near_closed);
+        CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(e.near), &root));
+        CHECK(capnp_cap_is_broken(root, NULL));
+        ends_deinit(&e);
+}
+
 TEST(vat_freed_first_ends_everything)
 {
         capnp_listener *l;

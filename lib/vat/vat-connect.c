@@ -133,8 +133,9 @@ static int connect_begin(capnp_conn *c, const struct capos_io_addresses *as)
         return 0;
 }
 
-int capnp_vat_connect(capnp_vat *v, const char *addr, const struct capnp_limits *l,
-                      capnp_cap **ret_bootstrap)
+/* A connection that is under way. On success the caller decides who holds it. */
+static int connect_new(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                       capnp_cap *bootstrap, capnp_conn **ret_c)
 {
         struct capnp_limits own = l ? *l : (struct capnp_limits){0};
         struct capos_io_addresses as;
@@ -150,15 +151,45 @@ int capnp_vat_connect(capnp_vat *v, const char *addr, const struct capnp_limits 
         if (as.a[0].u.any.sa_family != AF_UNIX)
                 own.fds = 0;
 
-        r = capnp_i_conn_make(io, -1, &own, NULL, &c);
+        r = capnp_i_conn_make(io, -1, &own, bootstrap, &c);
         if (r)
                 return r;
 
-        c->ends_idle = true;
+        c->ends_idle = !bootstrap;
         r = connect_begin(c, &as);
-        if (!r)
-                r = capnp_rpc_bootstrap(c->rpc, ret_bootstrap);
+        if (r) {
+                capnp_i_conn_discard(c);
+                return r;
+        }
+        *ret_c = c;
+        return 0;
+}
+
+int capnp_vat_connect(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                      capnp_cap **ret_bootstrap)
+{
+        capnp_conn *c;
+        int r;
+
+        r = connect_new(v, addr, l, NULL, &c);
+        if (r)
+                return r;
+
+        r = capnp_rpc_bootstrap(c->rpc, ret_bootstrap);
         if (r)
                 capnp_i_conn_discard(c);
         return r;
+}
+
+int capnp_conn_connect(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                       capnp_cap *bootstrap, capnp_conn **ret_c)
+{
+        int r;
+
+        r = connect_new(v, addr, l, bootstrap, ret_c);
+        if (r)
+                return r;
+
+        (*ret_c)->held = true;
+        return 0;
 }
