@@ -1,0 +1,62 @@
+/* The audit log: one JSON line a record, chained by hashes (doc/protocol/audit.md). */
+#ifndef CAPOS_SESSION_AUDIT_H
+#define CAPOS_SESSION_AUDIT_H
+
+#include <capos/capnp-base.h>
+
+enum {
+        CAPOS_AUDIT_HASH_BYTES = 32,
+        CAPOS_AUDIT_TEXT_BYTES = 128,       /* of a member; what is longer is cut */
+        CAPOS_AUDIT_LINE_BYTES = 12 * 1024, /* room that every line fits in */
+};
+
+/* Something that happened. A member that is NULL, or an event of 0, is left out. */
+struct capos_audit_record {
+        uint64_t time_ms;      /* since 1970 */
+        const char *what;      /* attempt, grant, open, …: doc/protocol/audit.md has the list */
+        const char *outcome;   /* "ok", or the code of a denial */
+        uint64_t event;        /* the gateway's number for the connection */
+        const char *source;    /* the peer's address, as the gateway saw it */
+        const char *transport; /* plain, tls */
+        const char *binding;   /* how a proof was bound to the channel: none, tls-exporter */
+        const char *account;
+        const char *profile;
+        const char *kind;       /* of authentication */
+        const char *session;    /* its id */
+        const char *capability; /* its name */
+        const char *detail;
+        const char *claim;    /* what the client said about itself */
+        const char *reporter; /* "worker": reported by a worker, so only as good as that */
+};
+
+/* Where a log stands: the hash of its last line, and how many lines there are. Zeroed: none. */
+struct capos_audit_chain {
+        uint8_t hash[CAPOS_AUDIT_HASH_BYTES];
+        uint64_t records;
+};
+
+/* Makes the next line, newline included, and moves the chain on. Returns its length. */
+size_t capos_audit_line(struct capos_audit_chain *c, const struct capos_audit_record *r,
+                        char out[CAPOS_AUDIT_LINE_BYTES]);
+
+enum capos_audit_fault {
+        CAPOS_AUDIT_GOOD,
+        CAPOS_AUDIT_TORN,  /* the last line has no end: the writer was interrupted */
+        CAPOS_AUDIT_FORM,  /* a line is not one of ours */
+        CAPOS_AUDIT_CHAIN, /* a line does not follow from those before it */
+};
+
+struct capos_audit_verdict {
+        enum capos_audit_fault fault;
+        uint64_t line;                  /* where the fault is; 1 is the first */
+        uint64_t good_bytes;            /* of all lines before it */
+        uint64_t bytes;                 /* of the file */
+        struct capos_audit_chain chain; /* after the last good line */
+};
+
+/* Verifies a whole log. 0: see *ret for what was found; -errno: it cannot be read. */
+int capos_audit_verify(int fd, struct capos_audit_verdict *ret) CAPNP_MUST_USE;
+/* In words: "line 7 does not follow from those before it". */
+const char *capos_audit_fault_text(enum capos_audit_fault f);
+
+#endif
