@@ -191,6 +191,7 @@ static int in_return_take(capnp_rpc *r, struct call *c, uint32_t other)
         capnp_i_call_ref(c);
         c->finish_sent = true;
         capnp_i_call_follow(c, t);
+        capnp_i_send_taken(t);
         if (tell)
                 capnp_i_send_finish(r, c->out_id, true);
         capnp_i_table_question_drop(r, c->out_id);
@@ -247,6 +248,15 @@ static void in_return_finish(capnp_rpc *r, struct call *c, bool no_finish)
         capnp_i_call_unref(c);
 }
 
+/* A Return may give back the references among the parameters. */
+static void in_return_params(capnp_rpc *r, struct call *c, capnp_reader b)
+{
+        if (capnp_reader_bool(b, RETURN_RELEASE_BIT, true))
+                capnp_i_wire_ids_release(r, &c->param_ids);
+        else
+                capnp_i_wire_ids_clear(&c->param_ids);
+}
+
 static int in_return(capnp_rpc *r, struct frame *f, capnp_reader b)
 {
         struct call *c = capnp_i_table_question(r, capnp_reader_u32(b, ID_AT, 0));
@@ -257,6 +267,7 @@ static int in_return(capnp_rpc *r, struct frame *f, capnp_reader b)
 
         if (capnp_reader_u16(b, RETURN_TAG_AT, 0) == RETURN_TAKE) {
                 c->returned = true;
+                in_return_params(r, c, b);
                 return in_return_take(r, c, capnp_reader_u32(b, RETURN_TAKE_AT, 0));
         }
 
@@ -265,10 +276,7 @@ static int in_return(capnp_rpc *r, struct frame *f, capnp_reader b)
                 return k;
 
         c->returned = true;
-        if (capnp_reader_bool(b, RETURN_RELEASE_BIT, true))
-                capnp_i_wire_ids_release(r, &c->param_ids);
-        else
-                capnp_i_wire_ids_clear(&c->param_ids);
+        in_return_params(r, c, b);
         if (!k)
                 in_return_finish(r, c, capnp_reader_bool(b, RETURN_NO_FINISH_BIT, false));
         return 0;

@@ -463,6 +463,8 @@ void capnp_i_send_return(struct call *c);
 void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, enum capnp_kind kind, const char *reason);
 /* Answers c with: take the results of q, which you were asked to keep. */
 void capnp_i_send_take_from(struct call *c, const struct call *q);
+/* Tells the peer that t's results have been claimed by another question of ours. */
+void capnp_i_send_taken(struct call *t);
 void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release);
 void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count);
 void capnp_i_send_resolve(struct export *e, capnp_cap *to);

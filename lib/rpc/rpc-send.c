@@ -363,6 +363,16 @@ void capnp_i_send_take_from(struct call *c, const struct call *q)
         c->answered = true;
 }
 
+/* The peer need not wait for t any more: only then does it pass on that nobody wants it. */
+void capnp_i_send_taken(struct call *t)
+{
+        if (t->answered || t->finished)
+                return;
+
+        t->answered = true;
+        send_return_tag(t->peer, t->peer_id, RETURN_ELSEWHERE, false);
+}
+
 static void return_envelope(struct call *c, struct frame *f, bool no_finish)
 {
         uint64_t *w = f->words;
