@@ -124,6 +124,9 @@ static capnp_rpc *answer_tail_peer(struct call *c, struct call *q)
         if (!c->peer || c->peer->closed || c->crossings || c->yourself || c->silent || c->parent)
                 return NULL;
 
+        if (c->finished) /* nobody would take the results */
+                return NULL;
+
         return capnp_i_cap_is_on(target, c->peer) ? c->peer : NULL;
 }
 
@@ -141,7 +144,7 @@ int capnp_answer_tail(capnp_answer *a, capnp_question *unsent)
         if (answer_tail_peer(c, q))
                 q->yourself = true;
         capnp_question_send(unsent, NULL, NULL);
-        if (q->yourself && q->state == CALL_REMOTE && !c->finished)
+        if (q->yourself && q->state == CALL_REMOTE)
                 capnp_i_send_take_from(c, q);
         else
                 q->yourself = false;

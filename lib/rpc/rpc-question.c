@@ -230,17 +230,21 @@ static struct peek *question_find_peek(struct call *c, const uint16_t *path, uin
 capnp_cap *capnp_question_cap_peek(capnp_question *q, const uint16_t *path, unsigned n)
 {
         struct call *c = question_call(q);
+        capnp_cap *returned;
         struct peek *k;
 
         if (!c)
                 return NULL;
 
         k = question_find_peek(c, path, (uint16_t)n);
-        if (k) /* what was lent before the return may have become null with it */
-                return c->done && !capnp_i_cap_final(k->cap) ? NULL : k->cap;
+        if (c->done && !c->failed) {
+                /* What was lent before keeps the order, unless it has become null. */
+                returned = capnp_i_call_result_cap(c, path, (uint16_t)n);
+                return returned && k ? k->cap : returned;
+        }
 
-        if (c->done && !c->failed)
-                return capnp_i_call_result_cap(c, path, (uint16_t)n);
+        if (k)
+                return k->cap;
 
         k = malloc(sizeof(*k) + n * sizeof(*path));
         if (!k)

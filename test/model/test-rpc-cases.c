@@ -46,3 +46,41 @@ TEST(canceled_while_it_begins_to_follow)
 
         model_replay(4, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* Its result is null, and the reference lent before still waits for an embargo. */
+TEST(null_result_peeked_under_an_embargo)
+{
+        static const struct model_act ACTS[] = {
+                {80, ACT_BOOTSTRAP, 2, 1, 0, {0, 0, 0}},
+                {93, ACT_PROMISE, 2, 1312, 0, {0, 0, 0}},
+                {97, ACT_BROKEN, 1, 0, 0, {0, 0, 0}},
+                {100, ACT_CALL, 2, 1344, 0, {0, 0, 0}},
+                {106, ACT_CALL, 1, 1616, 0, {0, 0, 0}},
+                {114, ACT_CALL, 1, 0, 0, {0, 0, 0}},
+                {129, ACT_CALL, 2, 1553, 0, {0, 0, 0}},
+                {134, ACT_PEEK, 2, 2128, 0, {0, 0, 0}},
+                {226, ACT_RESOLVE, 2, 1552, 0, {1344, 0, 0}},
+                {256, ACT_CALL, 2, 2208, 0, {0, 0, 0}},
+                {259, ACT_BOOTSTRAP, 1, 2, 0, {0, 0, 0}},
+                {316, ACT_DELIVER, 2, 1, 0, {0, 0, 0}},
+                {328, ACT_STEP, 1, 0, 0, {0, 0, 0}},
+                {339, ACT_STEP, 1, 0, 0, {0, 0, 0}},
+                {354, ACT_STEP, 1, 0, 0, {0, 0, 0}},
+                {361, ACT_STEP, 1, 0, 291, {4208, 0, 0}},
+        };
+
+        model_replay(3, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* The call was canceled before it was passed on: nobody takes the results, so nobody keeps them. */
+TEST(tail_call_of_a_canceled_call)
+{
+        static const struct model_act ACTS[] = {
+                {1, ACT_OBJECT, 1, 0, 0, {0, 0, 0}},  {2, ACT_BOOTSTRAP, 1, 0, 0, {0, 0, 0}},
+                {3, ACT_CALL, 1, 96, 0, {80, 0, 0}},  {4, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {5, ACT_STEP, 0, 0, 770, {0, 0, 0}},  {6, ACT_FREE, 1, 112, 0, {0, 0, 0}},
+                {7, ACT_DELIVER, 1, 0, 0, {0, 0, 0}}, {8, ACT_END, 0, 145, 3, {1, 0, 0}},
+        };
+
+        model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
