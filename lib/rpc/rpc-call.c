@@ -356,7 +356,7 @@ static void call_cancel(struct call *c)
                         capnp_i_call_due(c, DUE_CANCEL);
                 break;
         case CALL_REMOTE:
-                if (!c->finish_sent && !c->out->closed) {
+                if (!c->finish_sent) { /* on a closed connection, out of the table all the same */
                         c->finish_sent = true;
                         capnp_i_send_finish(c->out, c->out_id, true);
                         if (c->returned)

@@ -84,3 +84,26 @@ TEST(tail_call_of_a_canceled_call)
 
         model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* A question that has returned is canceled after its connection was closed, before the teardown. */
+TEST(canceled_between_close_and_teardown)
+{
+        static const struct model_act ACTS[] = {
+                {2, ACT_PROMISE, 1, 0, 0, {0, 0, 0}},    {15, ACT_CALL, 1, 97, 0, {0, 0, 0}},
+                {23, ACT_CALL, 1, 97, 0, {0, 0, 0}},     {24, ACT_CALL, 1, 97, 0, {0, 0, 0}},
+                {25, ACT_RESOLVE, 1, 96, 0, {0, 0, 0}},  {27, ACT_PROMISE, 0, 0, 0, {0, 0, 0}},
+                {32, ACT_CALL, 1, 97, 0, {0, 0, 0}},     {33, ACT_BOOTSTRAP, 0, 1, 0, {0, 0, 0}},
+                {36, ACT_STEP, 1, 0, 0, {0, 0, 0}},      {48, ACT_CALL, 0, 592, 0, {0, 0, 0}},
+                {51, ACT_CALL, 0, 592, 0, {0, 0, 0}},    {52, ACT_BOOTSTRAP, 0, 1, 0, {0, 0, 0}},
+                {59, ACT_CALL, 0, 896, 0, {497, 0, 0}},  {63, ACT_BOOTSTRAP, 0, 1, 0, {0, 0, 0}},
+                {68, ACT_CALL, 1, 0, 0, {0, 0, 0}},      {173, ACT_PEEK, 0, 1008, 0, {0, 0, 0}},
+                {198, ACT_STEP, 1, 0, 0, {0, 0, 0}},     {209, ACT_CALL, 0, 1072, 0, {2832, 0, 0}},
+                {216, ACT_DELIVER, 0, 1, 0, {0, 0, 0}},  {222, ACT_STEP, 1, 0, 0, {0, 0, 0}},
+                {269, ACT_STEP, 1, 0, 0, {0, 0, 0}},     {293, ACT_STEP, 1, 0, 0, {0, 0, 0}},
+                {332, ACT_STEP, 1, 0, 0, {0, 0, 0}},     {502, ACT_STEP, 1, 0, 0, {0, 0, 0}},
+                {523, ACT_STEP, 1, 0, 1027, {1, 0, 0}},  {1923, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {1980, ACT_DELIVER, 0, 1, 0, {0, 0, 0}},
+        };
+
+        model_replay(3, true, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
