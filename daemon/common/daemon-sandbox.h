@@ -1,0 +1,42 @@
+/* What a process of the instance may still do: no more than its role needs. */
+#ifndef CAPOS_DAEMON_SANDBOX_H
+#define CAPOS_DAEMON_SANDBOX_H
+
+#include <capos/capnp-base.h>
+
+#include <sys/types.h>
+
+enum daemon_role {
+        ROLE_GATEWAY,
+        ROLE_ZYGOTE,
+        ROLE_WORKER,
+        ROLE_SESSIOND,
+        ROLE_PROVER,
+        ROLE_SERVICE,
+};
+
+/*
+ * Gives up everything a role does not need, for good: no new privileges, resource limits, not
+ * dumpable, killed when the parent dies, and a list of system calls beyond which the process is
+ * killed. Called when descriptors and libraries are in place. 0, or -errno: then the process must
+ * end.
+ */
+int daemon_sandbox(enum daemon_role role) CAPNP_MUST_USE;
+/* Has this process killed when its parent dies. parent: who that is. 0; -ESRCH: it has; -errno. */
+int daemon_sandbox_parent(pid_t parent) CAPNP_MUST_USE;
+/* Lowers the number of descriptors there may be; before daemon_sandbox(), which sets the role's
+ * number otherwise. 0, or -errno. */
+int daemon_sandbox_fds(unsigned max) CAPNP_MUST_USE;
+
+/*
+ * Whether these descriptors are open, and no others (above 1024, others are closed). Works inside
+ * the sandbox of every role.
+ * 0; -EBADF: one is missing; -EEXIST: there is one more, whose number is in ret_fd; -errno.
+ */
+int daemon_check_fds(const int *allowed, unsigned n, int *ret_fd) CAPNP_MUST_USE;
+
+/* Whether this build writes reports on its own errors, for which every process keeps its standard
+ * error, and the worker too. */
+bool daemon_sandbox_reports(void);
+
+#endif
