@@ -1,0 +1,66 @@
+/*
+ * capos-worker: started by caposd as a zygote. Reads the manifest only to know how many services a
+ * session can be connected to at most, and forgets it.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon-link.h"
+#include "daemon-log.h"
+#include "daemon-manifest.h"
+#include "daemon-sandbox.h"
+#include "worker-zygote.h"
+
+enum {
+        FDS_OWN = 16, /* standard error, sockets, epoll, timer, and those that are on their way */
+};
+
+/* The longest bundle. */
+static unsigned grants_max(manifest_reader m)
+{
+        profile_list profiles = manifest_profiles(m);
+        unsigned max = 0;
+
+        for (uint32_t i = 0; i < profile_list_len(profiles); i++) {
+                uint32_t n = grant_list_len(profile_bundle(profile_list_get(profiles, i)));
+
+                max = n > max ? n : max;
+        }
+        return max;
+}
+
+static int zygote_init(struct zygote *z)
+{
+        CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
+        const int allowed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, LINK_FD};
+        int other = -1, r;
+
+        *z = (struct zygote){.link = LINK_FD, .parent = getppid()};
+        r = daemon_manifest_take(&m, MANIFEST_FD);
+        if (r)
+                return r;
+
+        z->fds = FDS_OWN + 2 * grants_max(manifest_root(m.msg));
+        r = daemon_check_fds(allowed, 4, &other);
+        if (r)
+                daemon_log(LOG_ERR, "descriptor %d should not be as it is", other);
+        return r;
+}
+
+int main(void)
+{
+        struct zygote z;
+        int r;
+
+        r = zygote_init(&z);
+        if (!r)
+                r = daemon_sandbox(ROLE_ZYGOTE);
+        if (!r)
+                r = zygote_run(&z);
+        if (r) {
+                daemon_log(LOG_ERR, "%s", capnp_strerror(r));
+                return 1;
+        }
+        return 0;
+}
