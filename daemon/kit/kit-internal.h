@@ -1,0 +1,30 @@
+/* The parts of the kit, to each other. */
+#ifndef CAPOS_KIT_INTERNAL_H
+#define CAPOS_KIT_INTERNAL_H
+
+#include "base-list.h"
+#include "kit.h"
+
+struct kit_control;
+
+/* A service that runs. */
+struct kit {
+        const struct kit_service *service;
+        void *self;
+        capnp_vat *vat;
+        struct kit_control *control; /* NULL: no session manager */
+        struct capnp_i_list sockets; /* struct kit_socket, kit-control.c */
+        uint32_t nsockets, max_sockets;
+        struct capnp_limits limits;
+        uint8_t *schema; /* what describe() returns; NULL: nobody has asked */
+        size_t schema_len;
+        int failed; /* -errno: why the loop was stopped; 0: orderly */
+};
+
+/* Serves ServiceControl on a socket, which is taken. What came over an older one is void. 0; -errno
+ */
+int kit_control_begin(struct kit *k, int fd) CAPNP_MUST_USE;
+/* Ends it, and every caller with it. */
+void kit_control_end(struct kit *k);
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * A service, from its first line to its last: descriptors, signals, confinement, the loop.
+ *
+ * A service is started with descriptor 3, its link to caposd, with 5, its state directory, when the
+ * manifest gives it one, and with the manifest's arguments. Over the link comes a control
+ * connection for every session manager there is in its life, and when the link ends, so does the
+ * instance. SIGTERM is an orderly end, too; SIGINT is for whoever runs the instance, and ignored
+ * here.
+ *
+ * Before a line of the service's own code runs, the process is confined: it can read, write and
+ * keep files where it was given a directory, and neither connect nor start anything (ROLE_SERVICE
+ * in daemon-sandbox.c).
+ */
+#include "kit-internal.h"
+
+#include "daemon-log.h"
+#include "daemon-packets.h"
+#include "daemon-sandbox.h"
+#include "io-child.h"
+#include "io-packet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LINK_FD = 3, STATE_FD = 5 };
+
+static void kit_complain(const struct kit_service *s, const char *what, int r)
+{
+        daemon_log(LOG_ERR, "%s: %s: %s", s->name, what, capnp_strerror(r));
+}
+
+/* ---- what it starts with ------------------------------------------------------------------- */
+
+static bool link_is_there(void)
+{
+        int type = 0;
+        socklen_t len = sizeof(type);
+
+        return getsockopt(LINK_FD, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+               type == SOCK_SEQPACKET && capos_io_socket_adopt(LINK_FD) == 0;
+}
+
+/* -1: there is none. */
+static int state_directory(void)
+{
+        struct stat st;
+
+        if (fstat(STATE_FD, &st) < 0 || !S_ISDIR(st.st_mode))
+                return -1;
+        if (fcntl(STATE_FD, F_SETFD, FD_CLOEXEC) < 0)
+                return -1;
+
+        return STATE_FD;
+}
+
+/* Nothing may have come along by mistake: whatever is open here, every caller's bugs can reach. */
+static int descriptors_check(int state_fd)
+{
+        const int allowed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, LINK_FD, STATE_FD};
+        int fd;
+
+        return daemon_check_fds(allowed, state_fd < 0 ? 4 : 5, &fd);
+}
+
+static int signals_open(int *ret_fd)
+{
+        static const int signals[] = {SIGTERM};
+        struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+        if (sigaction(SIGINT, &ignore, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0)
+                return -errno;
+
+        return capos_io_signal_open(signals, 1, ret_fd);
+}
+
+/* ---- the link ----------------------------------------------------------------------------- */
+
+static void kit_stop(struct kit *k, int r)
+{
+        k->failed = r;
+        capnp_vat_stop(k->vat);
+}
+
+/* One packet. 0; CAPOS_IO_E_AGAIN: there is none; CAPOS_IO_E_CLOSED: the instance ends; -errno. */
+static int link_receive(struct kit *k)
+{
+        struct packet p;
+        int r, fd;
+
+        r = capos_io_packet_recv(LINK_FD, &p, sizeof(p), &fd, 1);
+        if (r == CAPOS_IO_E_SIZE)
+                return -EPROTO;
+        if (r)
+                return r;
+
+        if (p.type != PACKET_CONTROL) {
+                (void)close(fd);
+                return -EPROTO;
+        }
+        return kit_control_begin(k, fd);
+}
+
+static void link_on_event(void *arg, uint32_t events)
+{
+        struct kit *k = arg;
+        int r;
+
+        (void)events;
+        do
+                r = link_receive(k);
+        while (r == 0);
+        if (r == CAPOS_IO_E_AGAIN)
+                return;
+
+        kit_stop(k, r == CAPOS_IO_E_CLOSED ? 0 : r);
+}
+
+static int link_say_ready(void)
+{
+        struct packet p = {.type = PACKET_READY};
+        int r = capos_io_packet_send(LINK_FD, &p, sizeof(p), NULL, 0);
+
+        /* Nobody there: reading says so, too, and that is an orderly end. */
+        return r < 0 ? r : 0;
+}
+
+static void signal_on_event(void *arg, uint32_t events)
+{
+        (void)events;
+        kit_stop(arg, 0);
+}
+
+/* ---- the loop ----------------------------------------------------------------------------- */
+
+static int kit_loop(struct kit *k, int signal_fd)
+{
+        capnp_watch *link = NULL, *term = NULL;
+        int r;
+
+        r = capnp_watch_new(k->vat, LINK_FD, EPOLLIN, link_on_event, k, &link);
+        if (!r)
+                r = capnp_watch_new(k->vat, signal_fd, EPOLLIN, signal_on_event, k, &term);
+        if (!r)
+                r = link_say_ready();
+        if (!r)
+                r = capnp_vat_run(k->vat);
+        capnp_watch_free(link);
+        capnp_watch_free(term);
+        return r ? r : k->failed;
+}
+
+/* The process's exit code. */
+static int kit_serve(struct kit *k, const struct kit_start *start, int signal_fd)
+{
+        const struct kit_service *s = k->service;
+        int r;
+
+        r = s->start ? s->start(start, &k->self) : 0;
+        if (r == -EINVAL)
+                return 2;
+        if (r) {
+                kit_complain(s, "start", r);
+                return 1;
+        }
+
+        r = kit_loop(k, signal_fd);
+        if (r)
+                kit_complain(s, "link", r);
+        kit_control_end(k);
+        if (s->stop)
+                s->stop(k->self);
+        k->vat = capnp_vat_free(k->vat);
+        if (s->free)
+                s->free(k->self);
+        return r != 0;
+}
+
+static int kit_init(struct kit *k, const struct kit_service *s, int *ret_signal_fd)
+{
+        int r;
+
+        *k = (struct kit){.service = s, .limits = kit_limits(&s->limits)};
+        k->max_sockets = s->max_callers ? s->max_callers : KIT_CALLERS;
+        capnp_i_list_init(&k->sockets);
+        r = daemon_sandbox(ROLE_SERVICE);
+        if (!r)
+                r = signals_open(ret_signal_fd);
+        if (r)
+                return r;
+
+        r = capnp_vat_new(&k->vat);
+        if (r)
+                (void)close(*ret_signal_fd);
+        return r;
+}
+
+int kit_run(const struct kit_service *s, int argc, char **argv)
+{
+        struct kit_start start = {.argc = argc, .argv = argv};
+        struct kit k;
+        int r, signal_fd;
+
+        if (!link_is_there()) {
+                fprintf(stderr,
+                        "%s: is started by an instance (capos up): descriptor 3 is no link"
+                        " to one\n",
+                        s->name);
+                return 2;
+        }
+
+        start.state_fd = state_directory();
+        r = descriptors_check(start.state_fd);
+        if (!r)
+                r = kit_init(&k, s, &signal_fd);
+        if (r) {
+                kit_complain(s, "start", r);
+                return 1;
+        }
+
+        start.vat = k.vat;
+        r = kit_serve(&k, &start, signal_fd);
+        k.vat = capnp_vat_free(k.vat);
+        free(k.schema);
+        (void)close(signal_fd);
+        return r;
+}

@@ -1,0 +1,111 @@
+/**
+ * @file
+ * What a service is made of besides its own methods: everything between being started by an
+ * instance and serving a caller. doc/service-authors.md shows a whole service.
+ *
+ * A service is one process with one loop that serves many callers. Each caller comes with a socket
+ * of its own; when that is gone, the caller is. The session manager decides who gets one, so a
+ * service never asks who somebody is: it is told a reference that means something to it alone, and
+ * nothing in a request says more.
+ */
+#ifndef CAPOS_KIT_H
+#define CAPOS_KIT_H
+
+#include <capos/capnp-schema.h>
+#include <capos/capnp-vat.h>
+
+enum {
+        KIT_REFERENCE_BYTES = 16, /**< of a caller's reference, and of its pseudonym */
+        KIT_CALLERS = 4096,       /**< at once, unless the service says otherwise */
+};
+
+/** What calls (service_control.capnp, CallerContext.Kind, same values). */
+enum kit_kind {
+        KIT_SESSION, /**< a remote session */
+        KIT_SERVICE, /**< another service of the instance */
+};
+
+/** A caller: one socket. Stays at its address until it has been closed. */
+struct kit_caller {
+        uint8_t reference[KIT_REFERENCE_BYTES]; /**< whose; two sockets of one session share it */
+        uint64_t epoch;                         /**< a reference means nothing in another one */
+        enum kit_kind kind;                     /**< what it is */
+        bool has_pseudonym;                     /**< whether the next member means anything */
+        uint8_t pseudonym[KIT_REFERENCE_BYTES]; /**< the same whenever this account comes */
+        void *data;                             /**< the service's own; NULL at first */
+};
+
+/** What a service starts with. */
+struct kit_start {
+        capnp_vat *vat; /**< its loop */
+        int state_fd;   /**< its state directory, borrowed, close-on-exec; -1: it has none */
+        int argc;       /**< entries of argv */
+        char **argv;    /**< the program's name, then the manifest's arguments */
+};
+
+/** A service. All members are called from the loop, may not block, and may be NULL but for open. */
+struct kit_service {
+        /** Beginning of what it says on stderr: `capos-chat`. */
+        const char *name;
+        /** What describe() tells of: the file of its interface (chat.capnp: &chat_capnp_schema). */
+        const struct capnp_schema_file *schema;
+        /**
+         * Once, before anything else. Prints what is wrong with the arguments itself. 0, with
+         * *ret_self to be handed to the other members; -EINVAL: the arguments; another -errno.
+         */
+        int (*start)(const struct kit_start *s, void **ret_self);
+        /**
+         * A caller has come. facet: which face of the service it was granted, "" for the ordinary
+         * one; valid during the call. 0, with *ret_bootstrap what it gets, a reference that is
+         * taken; CAPNP_E_UNKNOWN: there is no such facet; CAPNP_E_LIMIT: too many; -errno. After
+         * anything but 0 the caller has not come, and closed is not called.
+         */
+        int (*open)(void *self, struct kit_caller *caller, const char *facet,
+                    capnp_cap **ret_bootstrap);
+        /** A caller has gone, once. Objects that it holds may live a little longer. */
+        void (*closed)(void *self, struct kit_caller *caller);
+        /** Once, at the end, after every caller was closed: save, stop timers. */
+        void (*stop)(void *self);
+        /** Once, last of all: every object's `gone` has run, the loop is no more. */
+        void (*free)(void *self);
+        /**
+         * What one caller may make the process hold. 0 takes the kit's default: messages of 1 MiB,
+         * 2,048 calls and 1,024 references, 1 MiB queued out, 2 MiB held; no descriptors.
+         */
+        struct capnp_limits limits;
+        /** Callers at once; 0: KIT_CALLERS. */
+        uint32_t max_callers;
+};
+
+/**
+ * Runs a service until the instance ends: what a service's main() returns.
+ *
+ * @param s     the service
+ * @param argc  as main() got it
+ * @param argv  likewise
+ * @return      the process's exit code: 0 after an orderly end; 1: something failed, said on
+ *              stderr; 2: wrong arguments, or not started by an instance
+ */
+int kit_run(const struct kit_service *s, int argc, char **argv);
+
+/**
+ * Gives every caller's own limits their defaults.
+ *
+ * @param l  the service's; a member of 0 takes the kit's default
+ * @return   all of them
+ */
+struct capnp_limits kit_limits(const struct capnp_limits *l);
+
+/**
+ * Writes a schema file, and all it stands on, as describe() returns it: a serialized
+ * CodeGeneratorRequest.
+ *
+ * @param f        the file, as generated; NULL: a request that declares nothing
+ * @param ret_b    the bytes, 8-byte aligned; the caller's, for free()
+ * @param ret_len  how many
+ * @return         0; CAPNP_E_LIMIT: more than 256 files; -ENOMEM
+ */
+int kit_schema_new(const struct capnp_schema_file *f, uint8_t **ret_b,
+                   size_t *ret_len) CAPNP_MUST_USE;
+
+#endif
