@@ -89,6 +89,12 @@ void capnp_i_call_drop_params(struct call *c)
 {
         capnp_cap *target = c->target;
 
+        if (c->charge_params && !c->peer->closed) {
+                c->peer->held -= c->charge_params;
+                c->charge -= c->charge_params;
+                c->charge_params = 0;
+        }
+
         c->params = capnp_i_frame_unref(c->params);
         c->params_root = (capnp_builder){0};
         c->target = NULL;

@@ -90,6 +90,17 @@ struct frame *capnp_i_frame_unref(struct frame *f)
         return NULL;
 }
 
+size_t capnp_i_frame_bytes(const struct frame *f)
+{
+        size_t bytes = f->bytes;
+        uint32_t i;
+
+        for (i = f->msg.borrowed; i < f->msg.nsegs; i++)
+                bytes += (size_t)f->msg.segs[i].room * 8;
+
+        return bytes;
+}
+
 /*
  * What is kept until Finish is kept for as long as a peer likes: a result of ten words should not
  * hold the room of a message. Only the simple case is worth it; without memory nothing changes.

@@ -54,6 +54,7 @@ static struct call *in_answer_new(capnp_rpc *r, uint32_t id, uint32_t bytes)
 
         c->peer = capnp_i_rpc_ref(r);
         c->peer_id = id;
+        c->charge_params = bytes;
         c->charge = sizeof(*c) + bytes;
         r->held += c->charge;
         capnp_i_map_put(&r->answers, id, c);
@@ -69,8 +70,7 @@ static int in_bootstrap(capnp_rpc *r, capnp_reader b)
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
         if (in_overloaded(r)) {
-                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED,
-                                     "over-quota.calls too many calls at once");
+                capnp_i_send_refusal(r, id, "over-quota.calls too many calls at once", true);
                 return 0;
         }
 
@@ -152,15 +152,21 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
         if (k)
                 return k;
 
+        /* Nothing is taken up that would have to be given back reference by reference. */
+        if (in_overloaded(r)) {
+                capnp_i_send_refusal(r, id, "over-quota.calls too many calls at once", true);
+                capnp_cap_unref(target);
+                return 0;
+        }
+
         loaded = in_payload(r, f, capnp_any_struct(capnp_reader_any(b, CALL_PARAMS_PTR), NULL));
         if (loaded < 0)
                 k = in_no_memory(r);
         else if (capnp_msg_check(&f->msg))
                 k = capnp_i_rpc_violation(r, "a Call is malformed");
-        else if (loaded || in_overloaded(r))
-                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED,
-                                     loaded ? "over-quota.references too many references at once"
-                                            : "over-quota.calls too many calls at once");
+        else if (loaded)
+                capnp_i_send_refusal(r, id, "over-quota.references too many references at once",
+                                     false);
         else
                 k = in_call_accept(r, f, b, target);
 

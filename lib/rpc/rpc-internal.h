@@ -47,7 +47,7 @@ struct frame {
         capnp_msg msg;
         uint32_t refs;
         bool received;
-        uint32_t bytes;    /* memory behind it, for the ledger */
+        uint32_t bytes;    /* of this block */
         capnp_any content; /* where parameters or results begin */
         uint64_t words[];
 };
@@ -59,6 +59,8 @@ struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct
                                          int *ret_r);
 struct frame *capnp_i_frame_ref(struct frame *f);
 struct frame *capnp_i_frame_unref(struct frame *f);
+/* All the memory behind it, for the ledger. */
+size_t capnp_i_frame_bytes(const struct frame *f);
 /* Gives back what a finished small message does not use. */
 struct frame *capnp_i_frame_shrink(struct frame *f);
 /* A copy with tables of its own. NULL: no memory, or *ret_r says what is wrong with the content. */
@@ -251,7 +253,8 @@ struct call {
         capnp_rpc *out; /* that serves it; NULL: we do */
         uint32_t out_id;
         struct wire_ids param_ids, result_ids;
-        uint64_t charge; /* in peer's ledger */
+        uint64_t charge;        /* in peer's ledger */
+        uint32_t charge_params; /* … as long as the parameters are here */
         uint64_t window; /* in the flow of target */
         capnp_cap *flow_cap;
 };
@@ -460,7 +463,8 @@ void capnp_i_wire_ids_clear(struct wire_ids *ids);
 /* rpc-send.c: one message to be sent. Errors break the connection. */
 void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target);
 void capnp_i_send_return(struct call *c);
-void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, enum capnp_kind kind, const char *reason);
+/* An exception of kind overloaded. release: none of the parameters' references were taken up. */
+void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool release);
 /* Answers c with: take the results of q, which you were asked to keep. */
 void capnp_i_send_take_from(struct call *c, const struct call *q);
 /* Tells the peer that t's results have been claimed by another question of ours. */

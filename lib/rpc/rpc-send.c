@@ -347,9 +347,16 @@ static void send_return_exception(capnp_rpc *r, uint32_t id, capnp_exception why
         message_send(r, f);
 }
 
-void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, enum capnp_kind kind, const char *reason)
+void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool release)
 {
-        send_return_exception(r, id, (capnp_exception){kind, reason}, true);
+        capnp_builder b;
+        struct frame *f = return_new(id, RETURN_EXCEPTION, true, &b);
+
+        if (f) {
+                capnp_builder_set_bool(b, RETURN_RELEASE_BIT, release, true);
+                message_set_exception(capnp_builder_any(b, 0), CAPNP_OVERLOADED, reason);
+        }
+        message_send(r, f);
 }
 
 void capnp_i_send_take_from(struct call *c, const struct call *q)
@@ -424,8 +431,8 @@ static void return_retain(capnp_rpc *r, struct call *c)
 
         c->results_root = (capnp_builder){0};
         c->results = capnp_i_frame_shrink(c->results);
-        c->charge += c->results->bytes;
-        r->held += c->results->bytes;
+        c->charge += capnp_i_frame_bytes(c->results);
+        r->held += capnp_i_frame_bytes(c->results);
         capnp_i_desc_resolve_broken(r, &c->result_ids);
 }
 
@@ -487,7 +494,7 @@ void capnp_i_call_forget(struct call *c)
 
         (void)capnp_i_map_take(&r->answers, c->peer_id);
         r->held -= c->charge;
-        c->charge = 0;
+        c->charge = c->charge_params = 0;
         if (!c->finished) {
                 c->finished = true;
                 c->callers--; /* it is done: nothing to cancel */
