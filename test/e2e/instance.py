@@ -1,0 +1,267 @@
+"""instance: starts a real instance for a test, looks at its processes, and ends it.
+
+Why: every test of the whole needs the same: a state directory of its own, an instance on a free
+loopback port, the line that says where it listens, an account made over the admin socket, and the
+certainty that nothing is left. Processes are found as the descendants of the one that was started,
+and ended by their numbers.
+
+The manifest of the tests is built here, so that a test says only what is special about it.
+"""
+import os
+import re
+import select
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+
+import sessionlib as s
+
+START_S = 30
+STOP_S = 20
+ENDPOINT = re.compile(r"remote CapSet: tcp (\S+) (\d+)")
+REPORT = re.compile(r"(AddressSanitizer|LeakSanitizer|MemorySanitizer|runtime error:)")
+USER, SECRET = "alice", "correct horse battery"
+
+
+def build_folder():
+    return os.environ.get("CAPOS_BUILDDIR") or os.path.join(s.TOP, "build")
+
+
+# ---- manifests ---------------------------------------------------------------------------------
+
+def quoted(value):
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def service(name, program, iface, arguments=()):
+    """A service of a manifest, as text."""
+    return (f"(name = {quoted(name)}, program = {quoted(program)}, "
+            f"arguments = [{', '.join(map(quoted, arguments))}], interfaceId = {iface}, "
+            f"title = {quoted(name)}, summary = \"For tests.\")")
+
+
+def profile(name, grants, lease_ms=600000, **quota):
+    """A profile of a manifest; a grant is a name or (name, transfer)."""
+    pairs = [g if isinstance(g, tuple) else (g, "session") for g in grants]
+    bundle = ", ".join(f"(name = {quoted(n)}, transfer = {t})" for n, t in pairs)
+    limits = ", ".join(f"{k} = {v}" for k, v in quota.items())
+    return (f"(name = {quoted(name)}, leaseMs = {lease_ms}, bundle = [{bundle}], "
+            f"quota = ({limits}))")
+
+
+def manifest(guest=False, profiles=(), services=(), password=True, limits=""):
+    """The text of a manifest: the ordinary services and profiles, and what a test adds."""
+    all_services = [service("system_info", "capos-system-info", s.SYSTEM_INFO),
+                    service("chat", "capos-chat", s.CHAT)] + list(services)
+    ordinary = [profile("anonymous", ["session", "system_info"]),
+                profile("guest", ["session", "system_info"]),
+                profile("operator", ["session", "system_info", "chat"])]
+    comma = ",\n    "
+    return (f"( motd = \"Hello from the test.\",\n"
+            f"  services = [{comma.join(all_services)}],\n"
+            f"  profiles = [{comma.join(ordinary + list(profiles))}],\n"
+            f"  authentication = (password = {str(password).lower()},\n"
+            f"    guest = (enabled = {str(guest).lower()}, profile = \"guest\"),\n"
+            f"    anonymous = (enabled = true, profile = \"anonymous\")),\n"
+            f"  limits = ({limits}) )\n")
+
+
+# ---- processes ---------------------------------------------------------------------------------
+
+def read_proc(pid, name):
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as f:
+            return f.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def children(pid):
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    return [int(c) for t in tasks for c in read_proc(pid, f"task/{t}/children").split()]
+
+
+def state(pid):
+    """The letter of /proc/PID/stat; empty when there is no such process."""
+    return read_proc(pid, "stat").rpartition(") ")[2][:1]
+
+
+def descriptors(pid):
+    """How many descriptors a process has open; None if we may not look."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return None
+
+
+def until(condition, what, seconds=10):
+    """Asks until the answer is true; what it was if that never comes."""
+    end = time.monotonic() + seconds
+    while True:
+        got = condition()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise s.Failed(f"{what} never came: {got!r}")
+        time.sleep(0.02)
+
+
+class Instance:
+    """A running instance. Use with `with`."""
+
+    def __init__(self, manifest_text=None, user=True):
+        self.folder = tempfile.TemporaryDirectory(prefix="capos-e2e-")
+        self.state = os.path.join(self.folder.name, "state")
+        self.log = os.path.join(self.folder.name, "log")
+        self.arguments = ["--state", self.state, "--listen", "127.0.0.1:0"]
+        if manifest_text is not None:
+            path = os.path.join(self.folder.name, "manifest")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(manifest_text)
+            self.arguments += ["--manifest", path]
+        self.user = user
+        self.process = self.address = None
+        self.services = {}
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def start(self):
+        program = os.path.join(build_folder(), "bin", "capos")
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([program, "up"] + self.arguments, stderr=log,
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.address = self.endpoint()
+        if self.user:
+            self.add_user()
+
+    def endpoint(self):
+        """Waits for the line that says where it listens."""
+        got, end = b"", time.monotonic() + START_S
+        while time.monotonic() < end:
+            if select.select([self.process.stdout], [], [], 0.1)[0]:
+                part = os.read(self.process.stdout.fileno(), 4096)
+                got += part
+                found = ENDPOINT.search(got.decode(errors="replace"))
+                if found:
+                    return f"{found.group(1)}:{found.group(2)}"
+                if not part:
+                    break
+        raise s.Failed(f"the instance does not start: {got!r} {self.log_text()[-2000:]}")
+
+    def add_user(self, name=USER, profiles=("operator",), password=SECRET):
+        admin = self.admin()
+        admin.account_add(name, profiles, password)
+        admin.close()
+
+    def admin(self):
+        for folder, _, files in os.walk(self.state):
+            for name in files:
+                path = os.path.join(folder, name)
+                if stat.S_ISSOCK(os.lstat(path).st_mode):
+                    return s.Admin(path)
+        raise s.Failed("there is no admin socket in the state directory")
+
+    def connect(self):
+        return s.Peer(self.address)
+
+    def login(self, name=USER, password=SECRET, wanted=None):
+        """(peer, session, CapSet) of a fresh login."""
+        peer = self.connect()
+        session = peer.password(name, password, wanted)
+        return peer, session, s.cap_set(session)
+
+    def log_text(self):
+        with open(self.log, "rb") as f:
+            return f.read().decode(errors="replace")
+
+    # ---- looking
+
+    def tree(self):
+        """All processes but zombies: {pid: name}."""
+        found, left = {}, [self.process.pid]
+        while left:
+            pid = left.pop()
+            if state(pid) in ("", "Z"):
+                continue
+            words = read_proc(pid, "cmdline").split("\0")
+            found[pid] = os.path.basename(words[0]) if words[0] else read_proc(pid, "comm").strip()
+            left += children(pid)
+        return found
+
+    def pids(self, part):
+        """The processes whose name has this in it."""
+        return sorted(p for p, name in self.tree().items() if part in name)
+
+    def daemons(self):
+        """The processes that stay: all but workers (and the zygote, which is one of them)."""
+        return {p: n for p, n in self.tree().items() if "worker" not in n and "prover" not in n}
+
+    # ---- ending
+
+    def stop(self):
+        """Ends it politely; what went wrong, or an empty list."""
+        wrong = []
+        if self.process is None:
+            return wrong
+        all_pids = list(self.tree())
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                wrong.append("it does not end when asked to")
+        else:
+            wrong.append(f"it ended by itself with {self.process.returncode}")
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        try:
+            until(lambda: all(state(p) in ("", "Z") for p in all_pids), "the end of all processes")
+        except s.Failed:
+            wrong.append(f"left running: {[p for p in all_pids if state(p) not in ('', 'Z')]}")
+            for p in all_pids:
+                if state(p) not in ("", "Z"):
+                    os.kill(p, signal.SIGKILL)
+        if REPORT.search(self.log_text()):
+            wrong.append("a sanitizer has reported: " + self.log_text()[-3000:])
+        self.process = None
+        return wrong
+
+    def __exit__(self, kind, value, trace):
+        wrong = self.stop()
+        self.folder.cleanup()
+        if wrong and kind is None:
+            raise s.Failed("; ".join(wrong))
+
+
+# ---- running named cases -----------------------------------------------------------------------
+
+def run_cases(name, cases):
+    """Runs [(name, function)], prints a line each and the sum; the exit code."""
+    passed = failed = 0
+    for title, function in cases:
+        try:
+            function()
+        except (s.Failed, s.Closed, s.Refused, OSError, AssertionError) as e:
+            failed += 1
+            print(f"not ok {title} - {type(e).__name__} {e}", flush=True)
+        else:
+            passed += 1
+            print(f"ok {title}", flush=True)
+    counts = os.environ.get("CAPOS_TEST_COUNTS")
+    if counts:
+        with open(counts, "a", encoding="utf-8") as f:
+            f.write(f"{name} {passed} {failed}\n")
+    print(f"{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
