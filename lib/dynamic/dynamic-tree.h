@@ -1,0 +1,84 @@
+/*
+ * A text, parsed but not yet understood: the same tree for JSON and for Cap'n Proto text. Its nodes
+ * refer to the text by position; nothing is copied.
+ */
+#ifndef CAPNP_DYNAMIC_TREE_H
+#define CAPNP_DYNAMIC_TREE_H
+
+#include "dynamic-schema.h"
+
+enum tree_kind {
+        TREE_OBJECT, /* { } or ( ): members, each with a key */
+        TREE_LIST,   /* [ ] */
+        TREE_STRING, /* with its quotes; in Cap'n Proto text perhaps several pieces */
+        TREE_BYTES,  /* 0x"…" */
+        TREE_NUMBER, /* a number that its language allows */
+        TREE_WORD,   /* true, null, void, the name of an enumerant */
+};
+
+enum { TREE_NONE = UINT32_MAX };
+
+struct tree_node {
+        enum tree_kind kind;
+        uint32_t at, len;         /* in the text */
+        uint32_t key_at, key_len; /* of a member: without quotes */
+        uint32_t next;            /* in the object or list; TREE_NONE */
+        uint32_t first;           /* of an object or list; TREE_NONE */
+        uint32_t n;               /* items of an object or list */
+};
+
+/* The way to the value at hand, for messages. */
+struct tree_path {
+        const struct tree_path *up;
+        const char *name; /* of a member; NULL: an item of a list */
+        uint32_t len;     /* of name */
+        uint32_t i;       /* of an item */
+};
+
+struct tree {
+        const char *p;
+        uint32_t len;
+        bool is_json;
+        struct tree_node *nodes;
+        uint32_t n, room;
+        uint32_t at; /* where the parser is */
+        uint32_t depth;
+        struct capnp_fault *fault; /* may be NULL */
+};
+
+/* Parses a text: nodes[0] is its value. 0, CAPNP_E_SYNTAX, CAPNP_E_LIMIT (told in the fault), or
+ * -ENOMEM. Deinit in any case. */
+int tree_read(struct tree *t, capnp_text text, bool is_json, const struct capnp_dynamic_opts *o,
+              struct capnp_fault *fault) CAPNP_MUST_USE;
+void tree_deinit(struct tree *t);
+
+/* Notes what is wrong at a position; r. */
+int tree_fail(struct tree *t, int r, uint32_t at, const struct tree_path *path, const char *fmt,
+              ...) CAPNP_PRINTF(5, 6);
+
+/* What the two languages have for the parser (dynamic-json-read.c, dynamic-text-read.c). They start
+ * at t->at, which is behind blanks, and move it. */
+int tree_json_value(struct tree *t, const struct tree_path *path, uint32_t depth,
+                    uint32_t *ret_node) CAPNP_MUST_USE;
+int tree_text_value(struct tree *t, const struct tree_path *path, uint32_t depth,
+                    uint32_t *ret_node) CAPNP_MUST_USE;
+void tree_json_skip(struct tree *t);
+void tree_text_skip(struct tree *t);
+
+/* A new node, which is not in any list yet. */
+int tree_add(struct tree *t, struct tree_node node, uint32_t *ret_node) CAPNP_MUST_USE;
+/* The byte at a position; 0 at the end. */
+static inline char tree_at(const struct tree *t, uint32_t at)
+{
+        return at < t->len ? t->p[at] : 0;
+}
+/* Appends an item to an object or list. last: the item before it, TREE_NONE at first. */
+void tree_append(struct tree *t, uint32_t parent, uint32_t *last, uint32_t item);
+
+/* Writes what a string means, at most its len bytes; how many. The string has been checked. */
+uint32_t tree_json_unescape(const char *p, uint32_t len, char *out);
+uint32_t tree_text_unescape(const char *p, uint32_t len, char *out);
+/* Bytes of a 0x"…" literal. */
+uint32_t tree_text_bytes(const char *p, uint32_t len, char *out);
+
+#endif
