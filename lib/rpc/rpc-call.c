@@ -204,6 +204,12 @@ capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_
         return cap;
 }
 
+/* Whether the peer that serves c has said that this result is something of ours. */
+static bool call_result_is_ours(const struct call *c, uint32_t i)
+{
+        return c->state == CALL_REMOTE && capnp_i_desc_result_is_ours(c->results, i);
+}
+
 /*
  * The references handed out early become what the results hold. One that has to be embargoed takes
  * the result's place, so that whoever reads the result keeps the order as well.
@@ -221,9 +227,11 @@ static void call_settle_pipes(struct call *c)
                 capnp_cap_ref(&p->cap);
                 if (c->failed)
                         capnp_i_promise_settle_broken(p, c->kind, capnp_i_call_exception(c).reason);
+                else if (i == NO_ID)
+                        capnp_i_promise_settle(p, NULL);
                 else
-                        capnp_i_promise_settle(
-                                p, i == NO_ID ? NULL : capnp_msg_cap_peek(&c->results->msg, i));
+                        capnp_i_promise_settle_named(p, capnp_msg_cap_peek(&c->results->msg, i),
+                                                     call_result_is_ours(c, i));
 
                 if (p->state == PROMISE_EMBARGOED && i < c->results->msg.ncaps) {
                         capnp_cap_unref(c->results->msg.caps[i]);

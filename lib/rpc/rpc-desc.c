@@ -96,6 +96,26 @@ int capnp_i_desc_read_one(capnp_rpc *r, capnp_reader d, capnp_cap **ret_c)
         }
 }
 
+bool capnp_i_desc_is_ours(capnp_reader d)
+{
+        uint16_t tag = capnp_reader_u16(d, DESC_TAG_AT, 0);
+
+        return tag == DESC_RECEIVER_HOSTED || tag == DESC_RECEIVER_ANSWER;
+}
+
+bool capnp_i_desc_result_is_ours(struct frame *f, uint32_t i)
+{
+        capnp_reader r = capnp_any_struct(capnp_msg_root(&f->msg), NULL);
+
+        if (!f->received)
+                return false;
+
+        r = capnp_any_struct(capnp_reader_any(r, 0), NULL); /* Return */
+        r = capnp_any_struct(capnp_reader_any(r, 0), NULL); /* Payload */
+        return capnp_i_desc_is_ours(capnp_list_struct(
+                capnp_any_list(capnp_reader_any(r, 1), CAPNP_SIZE_COMPOSITE, NULL), i));
+}
+
 static void desc_take_fd(capnp_rpc *r, capnp_reader d, capnp_cap *c)
 {
         unsigned i = capnp_reader_u8(d, DESC_FD_AT, DESC_NO_FD);

@@ -335,7 +335,7 @@ static int in_resolve(capnp_rpc *r, capnp_reader b)
         else if (k)
                 k = capnp_i_rpc_violation(r, "over-quota.references too many references");
         else if (p)
-                capnp_i_promise_settle(p, to);
+                capnp_i_promise_settle_named(p, to, capnp_i_desc_is_ours(e));
         capnp_cap_unref(to);
         capnp_cap_unref(c);
         return k;
@@ -353,12 +353,13 @@ static int in_release(capnp_rpc *r, capnp_reader b)
 
 /*
  * Whether a Disembargo may ask about this target: a promise of ours that we have said leads back to
- * the peer. For an export that is what its Resolve named, whatever has become of it since.
+ * the peer. That is what its Resolve or Return named, whatever has become of it since.
  */
 static bool in_disembargo_allowed(capnp_rpc *r, capnp_reader t, capnp_cap *target,
                                   uint32_t *ret_import)
 {
         struct export *e;
+        struct call *c;
 
         *ret_import = 0;
         if (capnp_reader_u16(t, TARGET_TAG_AT, 0) == TARGET_IMPORT) {
@@ -366,6 +367,12 @@ static bool in_disembargo_allowed(capnp_rpc *r, capnp_reader t, capnp_cap *targe
                 *ret_import = e->reflects_import;
                 return e->resolved && e->reflects;
         }
+
+        c = capnp_i_map_get(
+                &r->answers,
+                capnp_reader_u32(capnp_any_struct(capnp_reader_any(t, 0), NULL), ID_AT, 0));
+        if (c && c->reflects)
+                return true;
 
         target = capnp_i_cap_final(target);
         return target && (capnp_i_cap_is_on(target, r) || capnp_i_cap_pending(target));

@@ -163,6 +163,8 @@ bool capnp_i_cap_is_on(capnp_cap *c, const capnp_rpc *r);
 struct promise *capnp_i_promise_make(capnp_vat *v);
 /* What a promise turned out to be: may set an embargo first. Takes no reference. */
 void capnp_i_promise_settle(struct promise *p, capnp_cap *to);
+/* ours: its peer has said that it is something on our side, whatever that is by now. */
+void capnp_i_promise_settle_named(struct promise *p, capnp_cap *to, bool ours);
 void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, const char *reason);
 /* The peer has confirmed that nothing is under way any more. */
 void capnp_i_promise_lift(struct promise *p);
@@ -238,6 +240,7 @@ struct call {
         bool answered : 1;    /* Return has been sent to the peer that asked */
         bool finished : 1;    /* … and Finish received from it */
         bool taken : 1;       /* another call has claimed its results */
+        bool reflects : 1;    /* Return has named something of the peer's */
         bool failed : 1;      /* kind and reason hold an exception */
         uint8_t kind;         /* enum capnp_kind of the exception */
         int result;           /* 0, or CAPNP_E_… or -errno: what the caller is told */
@@ -450,6 +453,9 @@ int capnp_i_in_message(capnp_rpc *r, struct frame *f);
 /* rpc-desc.c: capability tables of payloads */
 int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into);
 int capnp_i_desc_read_one(capnp_rpc *r, capnp_reader d, capnp_cap **ret_c);
+/* Whether a descriptor names something of its receiver's; the same for entry i of a Return. */
+bool capnp_i_desc_is_ours(capnp_reader d);
+bool capnp_i_desc_result_is_ours(struct frame *f, uint32_t i);
 /* Writes the capability table of m, which is about to be sent; notes the exports made. */
 int capnp_i_desc_write(capnp_rpc *r, capnp_msg *m, struct wire_ids *ids, struct fds *fds);
 int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct wire_ids *ids);

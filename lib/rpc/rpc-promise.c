@@ -9,6 +9,8 @@
  * that peer, calls under way could be overtaken by new ones. Then, and only then, it is embargoed
  * (rpc.capnp, Disembargo): a message chases the last of the old calls, the peer sends it back, and
  * until it is here new calls wait in the FIFO. Null and broken references have no order to keep.
+ * Something of ours that has meanwhile become something of that very peer is such a case: the old
+ * calls go there, back to us, and there once more.
  *
  * Settled to R means R for ever.
  */
@@ -67,7 +69,7 @@ static bool promise_in_ring(const struct promise *p, capnp_cap *to)
         return false;
 }
 
-static bool promise_needs_embargo(const struct promise *p, capnp_cap *to)
+static bool promise_needs_embargo(const struct promise *p, capnp_cap *to, bool ours)
 {
         if (!p->called || !capnp_i_promise_is_remote(p) || promise_rpc(p)->closed)
                 return false;
@@ -75,7 +77,7 @@ static bool promise_needs_embargo(const struct promise *p, capnp_cap *to)
         if (!to || to->kind == CAP_BROKEN)
                 return false;
 
-        return !capnp_i_cap_is_on(to, promise_rpc(p));
+        return ours || !capnp_i_cap_is_on(to, promise_rpc(p));
 }
 
 static void promise_detach(struct promise *p)
@@ -155,6 +157,11 @@ static void promise_embargo(struct promise *p)
 
 void capnp_i_promise_settle(struct promise *p, capnp_cap *to)
 {
+        capnp_i_promise_settle_named(p, to, false);
+}
+
+void capnp_i_promise_settle_named(struct promise *p, capnp_cap *to, bool ours)
+{
         struct promise *next;
 
         if (p->state != PROMISE_PENDING)
@@ -167,7 +174,7 @@ void capnp_i_promise_settle(struct promise *p, capnp_cap *to)
         }
 
         p->to = capnp_cap_ref(to);
-        if (promise_needs_embargo(p, to)) {
+        if (promise_needs_embargo(p, to, ours)) {
                 promise_embargo(p);
                 return;
         }

@@ -406,6 +406,7 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
 
         *ret_caps = f->msg.ncaps > 0;
         k = capnp_i_desc_write(r, &f->msg, &c->result_ids, &fds);
+        c->reflects = c->result_ids.n < f->msg.ncaps; /* or there is a null: no harm in that */
         if (k) {
                 capnp_i_frame_unref(f);
                 return k;

@@ -69,8 +69,14 @@ static void act_copy(struct world *w, const struct model_act *act)
 {
         struct ref *r = act_ref(w, act, act->who);
 
-        if (r)
-                ref_new(w, r->vat, capnp_cap_ref(r->cap), r->node, r->chain)->unsent = r->unsent;
+        struct ref *copy;
+
+        if (!r)
+                return;
+
+        copy = ref_new(w, r->vat, capnp_cap_ref(r->cap), r->node, r->chain);
+        copy->unsent = r->unsent;
+        copy->own = r->own;
 }
 
 static void act_drop(struct world *w, const struct model_act *act)
@@ -93,7 +99,7 @@ static void act_promise(struct world *w, const struct model_act *act)
         p->node = node_new(w, NODE_PENDING);
         model_check(w, capnp_promise_new(w->vat[act->vat].v, &p->p, &cap) == 0);
         list_add(&w->promises, p);
-        ref_new(w, act->vat, cap, p->node, NULL);
+        ref_new(w, act->vat, cap, p->node, NULL)->own = true;
 }
 
 static struct promise *act_take_promise(struct world *w, const struct model_act *act)
@@ -115,9 +121,9 @@ static void act_resolve(struct world *w, const struct model_act *act)
         if (act->with[0] && (!to || to->unsent))
                 return;
 
-        /* Waiting for itself is allowed only where one vat can see it: its own reference. */
+        /* Waiting for itself is allowed only where one vat can see it. */
         p = list_find(&w->promises, act->who);
-        if (p && to && to->node != p->node && node_waits(to->node, p->node))
+        if (p && to && !(to->own && to->node == p->node) && node_waits(to->node, p->node))
                 return;
 
         p = act_take_promise(w, act);

@@ -103,6 +103,7 @@ struct ref {
         struct node *node;
         struct chain *chain;
         struct call *unsent; /* the question it hangs on, while that may not have been sent */
+        bool own;            /* what capnp_promise_new() gave, or a copy */
 };
 
 enum call_end { END_NOT_YET, END_RETURN, END_FAIL, END_TAIL };

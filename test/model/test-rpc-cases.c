@@ -107,3 +107,18 @@ TEST(canceled_between_close_and_teardown)
 
         model_replay(3, true, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* The result is named as a promise of ours, which by then is an object of the very peer. */
+TEST(results_that_reflect_and_come_back)
+{
+        static const struct model_act ACTS[] = {
+                {38, ACT_PROMISE, 1, 0, 0, {0, 0, 0}},  {58, ACT_BOOTSTRAP, 1, 3, 0, {0, 0, 0}},
+                {67, ACT_CALL, 1, 992, 0, {0, 0, 0}},   {70, ACT_CALL, 1, 992, 0, {0, 673, 0}},
+                {92, ACT_DELIVER, 1, 3, 0, {0, 0, 0}},  {119, ACT_STEP, 3, 0, 0, {0, 0, 0}},
+                {122, ACT_STEP, 3, 0, 0, {0, 0, 2}},    {173, ACT_RESOLVE, 1, 672, 0, {992, 0, 0}},
+                {188, ACT_PEEK, 1, 1184, 2, {0, 0, 0}}, {311, ACT_CALL, 1, 3072, 0, {0, 0, 0}},
+                {576, ACT_DELIVER, 3, 1, 0, {0, 0, 0}}, {602, ACT_CALL, 1, 3072, 0, {0, 0, 0}},
+        };
+
+        model_replay(4, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
