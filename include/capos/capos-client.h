@@ -1,0 +1,463 @@
+/**
+ * @file
+ * capOS remote sessions for host programs: connect, log in, look at what was granted, use it, log
+ * out. Nothing here knows about a user interface; a command, a window and a bridge all stand on it.
+ *
+ * A capos_client is one connection and its session. Operations take time: each is begun by its
+ * function and tells its end to a callback, from the vat's loop; capos_client_wait() instead runs
+ * that loop until the end. One operation at a time. A capability that was got is an ordinary
+ * reference (capnp-rpc.h) and lives beside all that.
+ *
+ * What goes wrong is a code and a struct capos_error, which tells denials and quotas apart.
+ *
+ *     r = capos_client_new(vat, "localhost:2327", NULL, &c);
+ *     l = (struct capos_login){.kind = CAPOS_AUTH_ANONYMOUS};
+ *     r = capos_client_wait(c, capos_client_login(c, &l, NULL, NULL));
+ *     info = capos_client_get(c, "system_info", SYSTEM_INFO_ID);
+ */
+#ifndef CAPOS_CLIENT_H
+#define CAPOS_CLIENT_H
+
+#include "capnp-dynamic.h"
+#include "capnp-vat.h"
+#include "capos-names.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What can go wrong beyond enum capnp_err; capos_strerror() knows both. */
+enum capos_err {
+        CAPOS_E_DENIED = 0x201, /**< the instance refused: capos_error.denial says why */
+        CAPOS_E_QUOTA,          /**< a bound of the session or the instance: capos_error.quota */
+        CAPOS_E_KEY,            /**< a key file that nothing can be made of */
+        CAPOS_E_KEY_LOCKED,     /**< a key file that is protected by a passphrase */
+        CAPOS_E_AGENT,          /**< no ssh-agent, or it does not have the key or refused */
+        CAPOS_E_METHOD,         /**< the instance asks for a step that this library can't take */
+};
+
+/** What went wrong, in full. */
+struct capos_error {
+        int code;                 /**< 0, a negative errno value, enum capnp_err or capos_err */
+        enum capnp_kind kind;     /**< of the exception, when it came as one */
+        enum capos_denial denial; /**< when code is CAPOS_E_DENIED */
+        char quota[32];           /**< when code is CAPOS_E_QUOTA: its name, "flows" */
+        char text[512];           /**< for a person: UTF-8, may come from a peer; "" never */
+};
+
+/** One connection to an instance, and the session on it. */
+typedef struct capos_client capos_client;
+/** A private key: from a file, or in an ssh-agent, which then does the signing. */
+typedef struct capos_key capos_key;
+
+/** Told when an operation has ended: r is 0, or the code that capos_client_error_peek() explains.
+ */
+typedef void capos_done(capos_client *c, int r, void *arg);
+
+/** A way to log in, as the instance describes it. */
+struct capos_method {
+        enum capos_auth kind; /**< which */
+        bool enabled;         /**< whether it can be used */
+        bool interactive;     /**< whether a person takes part */
+        const char *label;    /**< for a person */
+        const char *reason;   /**< why it is disabled; "" when it is not */
+};
+
+/** How to log in. Everything is borrowed until the login has ended. */
+struct capos_login {
+        enum capos_auth kind; /**< PASSWORD, PUBLIC_KEY, GUEST or ANONYMOUS */
+        const char *account;  /**< whose session; NULL for the last two kinds */
+        const char *profile;  /**< what to ask for; NULL: the account's first */
+        capnp_data password;  /**< for PASSWORD: UTF-8; the library keeps no copy of its own */
+        const capos_key *key; /**< for PUBLIC_KEY */
+        const char *client;   /**< the program, for the audit log: a claim; NULL: "libcapos" */
+        const char *host;     /**< its machine, likewise; NULL: not told */
+        const char *note;     /**< anything else, likewise; NULL: nothing */
+};
+
+/** A session, for its holder (user_session.capnp, SessionInfo). Borrowed from the client. */
+struct capos_session_info {
+        const char *id;             /**< for administrators; not a credential */
+        const char *account;        /**< "" for anonymous and guest sessions */
+        const char *profile;        /**< what decided the bundle */
+        const char *kind;           /**< how it was authenticated: "publicKey" */
+        const char *transport;      /**< "plain" or "tls" */
+        const char *source;         /**< where the instance saw the connection come from */
+        uint64_t started_at_ms;     /**< since 1970 */
+        uint64_t expires_at_ms;     /**< since 1970 */
+        capnp_data renew_challenge; /**< empty: cannot be renewed */
+        uint32_t references;        /**< quota: references, each way */
+        uint32_t calls;             /**< quota: calls in flight */
+        uint64_t queued_bytes;      /**< quota: toward a service, and toward us */
+        uint64_t message_bytes;     /**< quota: one message */
+        uint32_t calls_per_second;  /**< rate from which calls are paced; 0: not paced */
+};
+
+/** A capability of the bundle (remote_session.capnp, RemoteCapEntry). Borrowed from the client. */
+struct capos_cap_entry {
+        const char *name;          /**< for capos_client_get() */
+        uint64_t interface;        /**< the type id of its interface */
+        const char *transfer;      /**< "session" or "services" */
+        uint64_t lease_expires_ms; /**< since 1970 */
+        const char *title;         /**< for a person */
+        const char *summary;       /**< one sentence for a person */
+};
+
+/* ---- errors ------------------------------------------------------------------------------- */
+
+/**
+ * Says in words what a returned code means.
+ *
+ * @param r  0, a negative errno value, an enum capnp_err or an enum capos_err
+ * @return   a static text, never NULL
+ */
+CAPNP_PUBLIC const char *capos_strerror(int r);
+
+/**
+ * Tells apart how a call went: denials and quotas have codes of their own.
+ *
+ * @param r      what the call returned with
+ * @param why    its exception, when r is CAPNP_E_EXCEPTION or CAPNP_E_DISCONNECTED
+ * @param ret_e  filled in, also on success; may be NULL
+ * @return       r, or CAPOS_E_DENIED or CAPOS_E_QUOTA in its place
+ */
+CAPNP_PUBLIC int capos_error_of(int r, capnp_exception why, struct capos_error *ret_e);
+
+/**
+ * Tells apart how a question ended, whatever it was asked of.
+ *
+ * @param q      the question, or NULL
+ * @param ret_e  filled in, also on success; may be NULL
+ * @return       as capos_error_of() with what capnp_question_result() returns
+ */
+CAPNP_PUBLIC int capos_error_of_question(const capnp_question *q, struct capos_error *ret_e);
+
+/* ---- keys --------------------------------------------------------------------------------- */
+
+/**
+ * Reads a private key as ssh-keygen writes it: Ed25519, ECDSA on the three NIST curves, RSA,
+ * without a passphrase. (PEM files of older versions of these kinds as well.)
+ *
+ * @param path   the file
+ * @param ret_k  the key; freed by capos_key_free(), which wipes it
+ * @param ret_e  what is wrong, with what to do about it; may be NULL
+ * @return       0; CAPOS_E_KEY_LOCKED: it needs a passphrase; use an ssh-agent; CAPOS_E_KEY: not a
+ *               key we know; -ENOENT, -EACCES: from opening it; -ENOMEM
+ */
+CAPNP_PUBLIC int capos_key_load(const char *path, capos_key **ret_k,
+                                struct capos_error *ret_e) CAPNP_MUST_USE;
+
+/**
+ * Finds a key in an ssh-agent. Blocks while the agent answers, 10 seconds at most.
+ *
+ * @param socket  the agent's socket; NULL: what SSH_AUTH_SOCK says
+ * @param i       which of its keys that we can use, from 0
+ * @param ret_k   the key; freed by capos_key_free()
+ * @param ret_e   what is wrong; may be NULL
+ * @return        0; CAPNP_E_UNKNOWN: it has no more of them; CAPOS_E_AGENT: no agent, or not one
+ *                that makes sense; -ENOMEM
+ */
+CAPNP_PUBLIC int capos_key_of_agent(const char *socket, uint32_t i, capos_key **ret_k,
+                                    struct capos_error *ret_e) CAPNP_MUST_USE;
+
+/**
+ * Finds the key in an ssh-agent whose public half is in a file. Blocks as capos_key_of_agent().
+ *
+ * @param socket  the agent's socket; NULL: what SSH_AUTH_SOCK says
+ * @param path    the file of the public key, one line
+ * @param ret_k   the key; freed by capos_key_free()
+ * @param ret_e   what is wrong; may be NULL
+ * @return        0; CAPNP_E_UNKNOWN: the agent does not have it; CAPOS_E_KEY: not a public key;
+ *                CAPOS_E_AGENT; -ENOENT, -EACCES: from opening the file; -ENOMEM
+ */
+CAPNP_PUBLIC int capos_key_of_agent_file(const char *socket, const char *path, capos_key **ret_k,
+                                         struct capos_error *ret_e) CAPNP_MUST_USE;
+
+/**
+ * The public half of a key.
+ *
+ * @param k  the key
+ * @return   in SSH's binary form; borrowed
+ */
+CAPNP_PUBLIC capnp_data capos_key_public_peek(const capos_key *k);
+
+/**
+ * The fingerprint of a key, as ssh-keygen -l prints it.
+ *
+ * @param k  the key
+ * @return   "SHA256:…", borrowed
+ */
+CAPNP_PUBLIC const char *capos_key_fingerprint_peek(const capos_key *k);
+
+/**
+ * Signs for a purpose (OpenSSH's PROTOCOL.sshsig, hash sha512). A key in an agent blocks while the
+ * agent signs, which may include asking its user; a minute at most.
+ *
+ * @param k        the key
+ * @param purpose  the namespace
+ * @param what     what is signed
+ * @param to       where the binary blob is appended
+ * @param ret_e    what is wrong; may be NULL
+ * @return         0; CAPOS_E_AGENT: it did not sign; CAPNP_E_LIMIT: larger than to may become;
+ *                 CAPOS_E_KEY: the key cannot sign; -ENOMEM
+ */
+CAPNP_PUBLIC int capos_key_sign(const capos_key *k, const char *purpose, capnp_data what,
+                                struct capnp_buf *to, struct capos_error *ret_e) CAPNP_MUST_USE;
+
+/**
+ * Wipes and frees a key.
+ *
+ * @param k  the key, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capos_key *capos_key_free(capos_key *k);
+
+/**
+ * capos_key_free() for CAPNP_AUTO.
+ *
+ * @param k  the variable; set to NULL
+ */
+static inline void capos_key_freep(capos_key **k)
+{
+        *k = capos_key_free(*k);
+}
+
+/* ---- connections and operations ----------------------------------------------------------- */
+
+/**
+ * Connects to an instance. A refused connection shows in the first operation, and to who has asked
+ * for the end.
+ *
+ * @param v      the vat; must outlive the client
+ * @param addr   where to: as for capnp_vat_connect()
+ * @param l      limits, or NULL
+ * @param ret_c  the client; freed by capos_client_free()
+ * @return       0; CAPNP_E_ADDRESS: no such address; -ENOMEM or another errno value
+ */
+CAPNP_PUBLIC int capos_client_new(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                                  capos_client **ret_c) CAPNP_MUST_USE;
+
+/**
+ * Makes a client of a session that somebody else has logged in to and hands over.
+ *
+ * @param v        the vat; must outlive the client
+ * @param session  a RemoteSession, possibly still a promise; the client takes its own reference
+ * @param ret_c    the client; freed by capos_client_free()
+ * @return         0; -ENOMEM
+ */
+CAPNP_PUBLIC int capos_client_new_of_session(capnp_vat *v, capnp_cap *session,
+                                             capos_client **ret_c) CAPNP_MUST_USE;
+
+/**
+ * Drops the session and closes the connection; an operation that runs is canceled, its callback is
+ * not called. May be called from any callback.
+ *
+ * @param c  the client, or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capos_client *capos_client_free(capos_client *c);
+
+/**
+ * capos_client_free() for CAPNP_AUTO.
+ *
+ * @param c  the variable; set to NULL
+ */
+static inline void capos_client_freep(capos_client **c)
+{
+        *c = capos_client_free(*c);
+}
+
+/**
+ * Asks to be told when the connection has ended, whoever ended it. A client of somebody else's
+ * session has none and is not told.
+ *
+ * @param c      the client
+ * @param ended  called once, from the loop, with why; NULL: no more
+ * @param arg    handed to ended
+ */
+CAPNP_PUBLIC void capos_client_on_end(capos_client *c,
+                                      void (*ended)(capos_client *c, const struct capos_error *why,
+                                                    void *arg),
+                                      void *arg);
+
+/**
+ * How the last operation ended.
+ *
+ * @param c  the client
+ * @return   borrowed until the next operation begins
+ */
+CAPNP_PUBLIC const struct capos_error *capos_client_error_peek(const capos_client *c);
+
+/**
+ * Runs the vat until an operation has ended: the blocking style is
+ * `r = capos_client_wait(c, capos_client_login(c, &l, NULL, NULL));`.
+ *
+ * @param c      the client
+ * @param begun  what the function that began the operation has returned
+ * @return       begun, when that is not 0; else how it ended: 0, or the code that
+ *               capos_client_error_peek() explains; -EDEADLK: called from a callback
+ */
+CAPNP_PUBLIC int capos_client_wait(capos_client *c, int begun) CAPNP_MUST_USE;
+
+/**
+ * Begins to ask what ways to log in there are; capos_client_method() has them afterwards.
+ *
+ * @param c     the client
+ * @param done  told the end, unless this returns an error; may be NULL
+ * @param arg   handed to done
+ * @return      0: it has begun; -EBUSY: another operation is running; -ENOMEM. So for all
+ * operations.
+ */
+CAPNP_PUBLIC int capos_client_fetch_methods(capos_client *c, capos_done *done,
+                                            void *arg) CAPNP_MUST_USE;
+
+/**
+ * A way to log in.
+ *
+ * @param c      the client
+ * @param i      from 0
+ * @param ret_m  filled in; borrowed until the next capos_client_fetch_methods()
+ * @return       true; false past the last, or before they were asked for
+ */
+CAPNP_PUBLIC bool capos_client_method(const capos_client *c, uint32_t i,
+                                      struct capos_method *ret_m);
+
+/**
+ * Begins to log in. On success the session's info and bundle have been fetched as well. A key in an
+ * agent blocks as in capos_key_sign().
+ *
+ * @param c     the client
+ * @param l     how
+ * @param done  told the end; may be NULL
+ * @param arg   handed to done
+ * @return      0; -EBUSY, -ENOMEM: it has not begun; CAPOS_E_METHOD: not by this kind
+ */
+CAPNP_PUBLIC int capos_client_login(capos_client *c, const struct capos_login *l, capos_done *done,
+                                    void *arg) CAPNP_MUST_USE;
+
+/**
+ * Begins to ask what the session is and what it was granted; capos_client_info() and
+ * capos_client_entry() have it afterwards.
+ *
+ * @param c     the client
+ * @param done  told the end; may be NULL
+ * @param arg   handed to done
+ * @return      0; -EBUSY, -ENOTCONN (not logged in), -ENOMEM: it has not begun
+ */
+CAPNP_PUBLIC int capos_client_fetch(capos_client *c, capos_done *done, void *arg) CAPNP_MUST_USE;
+
+/**
+ * What the session is.
+ *
+ * @param c      the client
+ * @param ret_i  filled in; borrowed until the next operation that asks
+ * @return       true; false before it was asked for
+ */
+CAPNP_PUBLIC bool capos_client_info(const capos_client *c, struct capos_session_info *ret_i);
+
+/**
+ * A capability of the bundle.
+ *
+ * @param c      the client
+ * @param i      from 0
+ * @param ret_e  filled in; borrowed until the next operation that asks
+ * @return       true; false past the last, or before it was asked for
+ */
+CAPNP_PUBLIC bool capos_client_entry(const capos_client *c, uint32_t i,
+                                     struct capos_cap_entry *ret_e);
+
+/**
+ * The capability of the bundle that has a name.
+ *
+ * @param c      the client
+ * @param name   the name
+ * @param ret_e  filled in; borrowed until the next operation that asks
+ * @return       true; false when there is none, or before they were asked for
+ */
+CAPNP_PUBLIC bool capos_client_find(const capos_client *c, const char *name,
+                                    struct capos_cap_entry *ret_e);
+
+/**
+ * Takes a capability out of the bundle. Costs no waiting: what comes back is a promise that calls
+ * can be made on at once; a denial shows in those calls.
+ *
+ * @param c          the client; logged in
+ * @param name       its name
+ * @param interface  the type id of the interface that is expected of it: CHAT_ID
+ * @return           the reference, the caller's; NULL when there is no memory
+ */
+CAPNP_PUBLIC capnp_cap *capos_client_get(capos_client *c, const char *name, uint64_t interface);
+
+/**
+ * The session itself, a RemoteSession.
+ *
+ * @param c  the client
+ * @return   borrowed until the next renewal; NULL before the login
+ */
+CAPNP_PUBLIC capnp_cap *capos_client_session_peek(const capos_client *c);
+
+/**
+ * Begins to load the schema of an interface in the bundle, and of all it mentions, into the
+ * client's registry. One that is there already is not asked for again.
+ *
+ * @param c          the client
+ * @param interface  its type id
+ * @param done       told the end; may be NULL
+ * @param arg        handed to done
+ * @return      0; -EBUSY, -ENOTCONN (not logged in), -ENOMEM: it has not begun
+ */
+CAPNP_PUBLIC int capos_client_fetch_schema(capos_client *c, uint64_t interface, capos_done *done,
+                                           void *arg) CAPNP_MUST_USE;
+
+/**
+ * The registry of all schemas that were fetched.
+ *
+ * @param c  the client
+ * @return   borrowed until the client is freed
+ */
+CAPNP_PUBLIC const capnp_schema *capos_client_schema_peek(const capos_client *c);
+
+/**
+ * Begins to renew the session with a fresh proof, a password or a key. Its info is fetched again.
+ *
+ * @param c            the client; logged in, and its info asked for
+ * @param l            the proof: kind, and password or key; the rest is the session's
+ * @param duration_ms  how long from now; 0: what the profile gives
+ * @param done         told the end; may be NULL
+ * @param arg          handed to done
+ * @return      0; -EBUSY, -ENOMEM: it has not begun; or as
+ *              capos_client_renewal_proof()
+ */
+CAPNP_PUBLIC int capos_client_renew(capos_client *c, const struct capos_login *l,
+                                    uint64_t duration_ms, capos_done *done,
+                                    void *arg) CAPNP_MUST_USE;
+
+/**
+ * Makes a proof for RemoteSession.renew, for who calls that himself.
+ *
+ * @param c      the client; its info asked for
+ * @param l      kind, and password or key
+ * @param to     where the proof is appended; wipe it afterwards
+ * @param ret_e  what is wrong; may be NULL
+ * @return       0; CAPOS_E_METHOD: not by this kind, or the session cannot be renewed; or as
+ *               capos_key_sign()
+ */
+CAPNP_PUBLIC int capos_client_renewal_proof(const capos_client *c, const struct capos_login *l,
+                                            struct capnp_buf *to,
+                                            struct capos_error *ret_e) CAPNP_MUST_USE;
+
+/**
+ * Begins to log out. Every reference that came from the session is dead afterwards.
+ *
+ * @param c     the client; logged in
+ * @param done  told the end; may be NULL
+ * @param arg   handed to done
+ * @return      0; -EBUSY, -ENOTCONN (not logged in), -ENOMEM: it has not begun
+ */
+CAPNP_PUBLIC int capos_client_logout(capos_client *c, capos_done *done, void *arg) CAPNP_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

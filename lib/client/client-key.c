@@ -1,0 +1,294 @@
+/*
+ * Private keys: from a file of ssh-keygen's, or in an agent; and SSHSIG blobs made with them.
+ *
+ * Files protected by a passphrase are not opened here. An agent does that better: it asks once, and
+ * the key never comes near a program that talks to the network.
+ *
+ * What is read of a file is wiped before this returns; the key itself is OpenSSL's, which wipes the
+ * private numbers when it is freed.
+ */
+#include "client-key.h"
+
+#include "client-error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+        const char *name, *curve, *signature;
+} types[KEY_TYPES] = {
+        [KEY_ED25519] = {"ssh-ed25519", NULL, "ssh-ed25519"},
+        [KEY_ECDSA_256] = {"ecdsa-sha2-nistp256", "nistp256", "ecdsa-sha2-nistp256"},
+        [KEY_ECDSA_384] = {"ecdsa-sha2-nistp384", "nistp384", "ecdsa-sha2-nistp384"},
+        [KEY_ECDSA_521] = {"ecdsa-sha2-nistp521", "nistp521", "ecdsa-sha2-nistp521"},
+        [KEY_RSA] = {"ssh-rsa", NULL, "rsa-sha2-512"},
+};
+
+const char *key_type_name(enum key_type t)
+{
+        return types[t].name;
+}
+
+const char *key_type_curve(enum key_type t)
+{
+        return types[t].curve;
+}
+
+const char *key_type_signature(enum key_type t)
+{
+        return types[t].signature;
+}
+
+int key_type_of_public(capnp_data public, enum key_type *ret_t)
+{
+        struct client_in i = {.p = public.p, .len = public.len};
+        capnp_data name = client_in_string(&i);
+
+        for (unsigned t = 0; t < KEY_TYPES; t++) {
+                if (client_data_is(name, types[t].name)) {
+                        *ret_t = (enum key_type)t;
+                        return 0;
+                }
+        }
+        return CAPNP_E_UNKNOWN;
+}
+
+static int key_set_fingerprint(capos_key *k)
+{
+        uint8_t hash[32], text[48];
+
+        if (!EVP_Digest(k->public, k->public_len, hash, NULL, EVP_sha256(), NULL))
+                return -ENOMEM;
+
+        (void)EVP_EncodeBlock(text, hash, sizeof(hash));
+        /* 32 bytes are 43 characters and one of padding, which ssh-keygen leaves out. */
+        (void)snprintf(k->fingerprint, sizeof(k->fingerprint), "SHA256:%.43s", (char *)text);
+        return 0;
+}
+
+int key_set_public(capos_key *k, capnp_data public)
+{
+        int r = key_type_of_public(public, &k->type);
+
+        if (r)
+                return r;
+        if (public.len > sizeof(k->public))
+                return CAPNP_E_LIMIT;
+
+        memcpy(k->public, public.p, public.len);
+        k->public_len = public.len;
+        return key_set_fingerprint(k);
+}
+
+capos_key *capos_key_free(capos_key *k)
+{
+        if (!k)
+                return NULL;
+
+        EVP_PKEY_free(k->pkey);
+        free(k->agent);
+        free(k);
+        return NULL;
+}
+
+capnp_data capos_key_public_peek(const capos_key *k)
+{
+        return (capnp_data){k->public, k->public_len};
+}
+
+const char *capos_key_fingerprint_peek(const capos_key *k)
+{
+        return k->fingerprint;
+}
+
+/* ---- files -------------------------------------------------------------------------------- */
+
+int key_read_file(const char *path, char *p, size_t room, size_t *ret_len)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        size_t len = 0;
+        ssize_t n = 1;
+        int r = 0;
+
+        if (fd < 0)
+                return -errno;
+
+        while (len < room && n > 0) {
+                n = read(fd, p + len, room - len);
+                if (n < 0)
+                        r = -errno;
+                else
+                        len += (size_t)n;
+        }
+        (void)close(fd);
+        if (r)
+                return r;
+
+        *ret_len = len;
+        return len == room ? CAPNP_E_LIMIT : 0;
+}
+
+/* The base64 between the two lines of an OpenSSH file. */
+static int key_of_armour(const char *text, size_t len, EVP_PKEY **ret_k)
+{
+        static const char begin[] = "-----BEGIN OPENSSH PRIVATE KEY-----";
+        static const char end[] = "-----END OPENSSH PRIVATE KEY-----";
+        uint8_t body[KEY_FILE_BYTES];
+        struct client_out o = {.p = body, .room = sizeof(body)};
+        const char *from = (const char *)memmem(text, len, begin, sizeof(begin) - 1), *to;
+        int r = CAPOS_E_KEY;
+
+        if (!from)
+                return CAPNP_E_UNKNOWN;
+
+        from += sizeof(begin) - 1;
+        to = (const char *)memmem(from, len - (size_t)(from - text), end, sizeof(end) - 1);
+        if (to && !client_base64(from, (size_t)(to - from), &o))
+                r = key_of_openssh((capnp_data){body, (uint32_t)o.len}, ret_k);
+        explicit_bzero(body, sizeof(body));
+        return r;
+}
+
+/* OpenSSL asks for a passphrase: there is none, but now we know. */
+static int key_on_passphrase(char *buf, int size, int rwflag, void *arg)
+{
+        (void)buf;
+        (void)size;
+        (void)rwflag;
+        *(bool *)arg = true;
+        return -1;
+}
+
+static int key_of_pem(const char *text, size_t len, EVP_PKEY **ret_k)
+{
+        bool locked = false;
+        BIO *b = BIO_new_mem_buf(text, (int)len);
+
+        if (!b)
+                return -ENOMEM;
+
+        *ret_k = PEM_read_bio_PrivateKey(b, NULL, key_on_passphrase, &locked);
+        BIO_free(b);
+        if (*ret_k)
+                return 0;
+        return locked ? CAPOS_E_KEY_LOCKED : CAPOS_E_KEY;
+}
+
+static int key_parse(const char *text, size_t len, capos_key *k)
+{
+        uint8_t public[KEY_PUBLIC_BYTES];
+        struct client_out o = {.p = public, .room = sizeof(public)};
+        int r;
+
+        r = key_of_armour(text, len, &k->pkey);
+        if (r == CAPNP_E_UNKNOWN)
+                r = key_of_pem(text, len, &k->pkey);
+        if (!r)
+                r = key_public_of_pkey(k->pkey, &o);
+        if (!r)
+                r = key_set_public(k, (capnp_data){public, (uint32_t)o.len});
+        return r > 0 && r != CAPOS_E_KEY_LOCKED ? CAPOS_E_KEY : r;
+}
+
+static int key_explain(int r, const char *path, struct capos_error *ret_e)
+{
+        if (r == CAPOS_E_KEY_LOCKED)
+                return client_fail(ret_e, r,
+                                   "%s is protected by a passphrase: add it to an ssh-agent "
+                                   "(ssh-add %s), or remove the passphrase (ssh-keygen -p -f %s)",
+                                   path, path, path);
+        if (r == CAPOS_E_KEY)
+                return client_fail(ret_e, r,
+                                   "%s is not a private key of a known kind (ssh-ed25519, "
+                                   "ecdsa-sha2-nistp*, ssh-rsa)",
+                                   path);
+        return client_fail(ret_e, r, "%s: %s", path, capos_strerror(r));
+}
+
+int capos_key_load(const char *path, capos_key **ret_k, struct capos_error *ret_e)
+{
+        CAPNP_AUTO(capos_key_freep) capos_key *k = calloc(1, sizeof(*k));
+        char *text = malloc(KEY_FILE_BYTES);
+        size_t len;
+        int r = -ENOMEM;
+
+        if (k && text) {
+                r = key_read_file(path, text, KEY_FILE_BYTES, &len);
+                if (!r)
+                        r = key_parse(text, len, k);
+                if (r == CAPNP_E_LIMIT)
+                        r = CAPOS_E_KEY;
+        }
+        if (text)
+                explicit_bzero(text, KEY_FILE_BYTES);
+        free(text);
+        if (r)
+                return key_explain(r, path, ret_e);
+
+        *ret_k = k;
+        k = NULL;
+        return 0;
+}
+
+/* ---- SSHSIG ------------------------------------------------------------------------------- */
+
+static const char sshsig_hash[] = "sha512";
+
+/* What is really signed (PROTOCOL.sshsig, "Signed Data"). */
+static int sshsig_write_data(const char *purpose, capnp_data what, struct client_out *o)
+{
+        uint8_t hash[64];
+
+        if (!EVP_Digest(what.p, what.len, hash, NULL, EVP_sha512(), NULL))
+                return -ENOMEM;
+
+        client_out_raw(o, "SSHSIG", 6);
+        client_out_text(o, purpose);
+        client_out_text(o, "");
+        client_out_text(o, sshsig_hash);
+        client_out_string(o, hash, sizeof(hash));
+        return o->full ? CAPNP_E_LIMIT : 0;
+}
+
+static void sshsig_write_blob(const capos_key *k, const char *purpose, const struct client_out *sig,
+                              struct client_out *o)
+{
+        client_out_raw(o, "SSHSIG", 6);
+        client_out_u32(o, 1);
+        client_out_string(o, k->public, k->public_len);
+        client_out_text(o, purpose);
+        client_out_text(o, "");
+        client_out_text(o, sshsig_hash);
+        client_out_string(o, sig->p, sig->len);
+}
+
+int capos_key_sign(const capos_key *k, const char *purpose, capnp_data what, struct capnp_buf *to,
+                   struct capos_error *ret_e)
+{
+        uint8_t data[512], sig[KEY_SIGNATURE_BYTES], blob[KEY_PUBLIC_BYTES + KEY_SIGNATURE_BYTES];
+        struct client_out d = {.p = data, .room = sizeof(data)};
+        struct client_out s = {.p = sig, .room = sizeof(sig)};
+        struct client_out b = {.p = blob, .room = sizeof(blob)};
+        int r;
+
+        r = sshsig_write_data(purpose, what, &d);
+        if (r)
+                return client_fail(ret_e, r, "%s", capos_strerror(r));
+
+        what = (capnp_data){data, (uint32_t)d.len};
+        r = k->pkey ? key_sign_pkey(k, what, &s) : key_sign_agent(k, what, &s, ret_e);
+        if (r == CAPOS_E_AGENT)
+                return r;
+        if (r)
+                return client_fail(ret_e, r, "signing: %s", capos_strerror(r));
+
+        sshsig_write_blob(k, purpose, &s, &b);
+        r = s.full || b.full ? CAPNP_E_LIMIT : client_buf_append(to, blob, b.len);
+        return r ? client_fail(ret_e, r, "signing: %s", capos_strerror(r)) : 0;
+}

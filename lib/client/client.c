@@ -1,0 +1,458 @@
+/*
+ * A connection and its session, and the engine under every operation.
+ *
+ * An operation is a list of questions that are sent together. Because a promised capability can be
+ * called at once, logging in, asking what the session is and listing its bundle are one round trip
+ * where the method of authentication allows it. When all questions have returned the operation's
+ * step looks at them in order: the first one that failed is what went wrong, the others failed as
+ * its consequence.
+ *
+ * Answers are kept as they came. The accessors read from them, and what they return is borrowed
+ * until the same thing is asked again.
+ */
+#include "client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the operation ------------------------------------------------------------------------ */
+
+int client_begin(capos_client *c, capos_done *done, void *arg)
+{
+        if (c->op.running)
+                return -EBUSY;
+
+        c->op = (struct client_op){.running = true, .done = done, .arg = arg};
+        memset(&c->error, 0, sizeof(c->error));
+        return 0;
+}
+
+int client_begin_bound(capos_client *c, capos_done *done, void *arg)
+{
+        return c->session ? client_begin(c, done, arg) : -ENOTCONN;
+}
+
+static void op_clear(struct client_op *op)
+{
+        for (unsigned i = 0; i < op->n; i++)
+                capnp_question_free(op->q[i]);
+        op->n = 0;
+        op->open = 0;
+        op->soon = capnp_timer_free(op->soon);
+}
+
+void client_end(capos_client *c)
+{
+        struct client_op op = c->op;
+
+        op_clear(&c->op);
+        c->op.running = false;
+        c->as = NULL;
+        if (op.done)
+                op.done(c, c->error.code, op.arg);
+}
+
+void client_end_with(capos_client *c, int r)
+{
+        (void)capos_error_of(r, (capnp_exception){CAPNP_FAILED, ""}, &c->error);
+        client_end(c);
+}
+
+static void op_on_done(capnp_question *q, int r, void *arg)
+{
+        capos_client *c = arg;
+
+        (void)q;
+        (void)r;
+        if (--c->op.open == 0)
+                c->op.step(c);
+}
+
+void client_ask(capos_client *c, capnp_question *q)
+{
+        c->op.q[c->op.n++] = q;
+}
+
+int client_go(capos_client *c, void (*step)(capos_client *c))
+{
+        struct client_op *op = &c->op;
+
+        for (unsigned i = 0; i < op->n; i++) {
+                if (!op->q[i]) {
+                        op_clear(op);
+                        op->running = false;
+                        return -ENOMEM;
+                }
+        }
+        op->step = step;
+        op->open = op->n;
+        for (unsigned i = 0; i < op->n; i++)
+                capnp_question_send(op->q[i], op_on_done, c);
+        return 0;
+}
+
+void client_go_on(capos_client *c, void (*step)(capos_client *c))
+{
+        int r = client_go(c, step);
+
+        if (r) {
+                c->op.running = true;
+                client_end_with(c, r);
+        }
+}
+
+int client_outcome(capos_client *c, unsigned n)
+{
+        int r = 0;
+
+        for (unsigned i = 0; i < n && !r; i++)
+                r = capos_error_of_question(c->op.q[i], &c->error);
+        return r;
+}
+
+void client_keep(capos_client *c, unsigned i, capnp_question **slot)
+{
+        capnp_question_free(*slot);
+        *slot = c->op.q[i];
+        c->op.q[i] = NULL;
+}
+
+int capos_client_wait(capos_client *c, int begun)
+{
+        struct pollfd p = {.fd = capnp_vat_fd(c->vat), .events = POLLIN};
+        int r;
+
+        if (begun && c->error.code != begun)
+                (void)capos_error_of(begun, (capnp_exception){CAPNP_FAILED, ""}, &c->error);
+        if (begun)
+                return begun;
+
+        while (c->op.running) {
+                if (poll(&p, 1, capnp_vat_timeout_ms(c->vat)) < 0 && errno != EINTR)
+                        return -errno;
+                r = capnp_vat_process(c->vat);
+                if (r)
+                        return r;
+        }
+        return c->error.code;
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static void client_on_close(capnp_conn *conn, void *arg)
+{
+        capnp_exception why = {CAPNP_DISCONNECTED, ""};
+        struct capos_error e;
+        capos_client *c = arg;
+
+        (void)capnp_rpc_is_closed(capnp_conn_rpc(conn), &why);
+        (void)capos_error_of(CAPNP_E_DISCONNECTED, why, &e);
+        if (c->ended)
+                c->ended(c, &e, c->ended_arg);
+}
+
+static int client_make(capnp_vat *v, capos_client **ret_c)
+{
+        capos_client *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+
+        c->vat = v;
+        r = capnp_schema_new(&c->schema);
+        if (r) {
+                free(c);
+                return r;
+        }
+        *ret_c = c;
+        return 0;
+}
+
+int capos_client_new(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                     capos_client **ret_c)
+{
+        CAPNP_AUTO(capos_client_freep) capos_client *c = NULL;
+        int r;
+
+        r = client_make(v, &c);
+        if (!r)
+                r = capnp_conn_connect(v, addr, l, NULL, &c->conn);
+        if (!r)
+                r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->gateway);
+        if (r)
+                return r;
+
+        *ret_c = c;
+        c = NULL;
+        return 0;
+}
+
+int capos_client_new_of_session(capnp_vat *v, capnp_cap *session, capos_client **ret_c)
+{
+        CAPNP_AUTO(capos_client_freep) capos_client *c = NULL;
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        int r;
+
+        r = client_make(v, &c);
+        if (r)
+                return r;
+
+        c->session = capnp_cap_ref(session);
+        q = remote_session_cap_set((remote_session_client){session});
+        c->caps = capnp_cap_ref(remote_session_cap_set_caps(q).c);
+        capnp_question_send(q, NULL, NULL);
+        if (!c->caps)
+                return -ENOMEM;
+
+        *ret_c = c;
+        c = NULL;
+        return 0;
+}
+
+capos_client *capos_client_free(capos_client *c)
+{
+        if (!c)
+                return NULL;
+
+        op_clear(&c->op);
+        capnp_question_free(c->methods);
+        capnp_question_free(c->info);
+        capnp_question_free(c->list);
+        capnp_cap_unref(c->caps);
+        capnp_cap_unref(c->session);
+        capnp_cap_unref(c->gateway);
+        if (c->conn) {
+                capnp_conn_on_close(c->conn, NULL, NULL);
+                capnp_conn_close(c->conn, (capnp_exception){CAPNP_DISCONNECTED, "done"});
+                capnp_conn_unref(c->conn);
+        }
+        capnp_schema_free(c->schema);
+        free(c);
+        return NULL;
+}
+
+void capos_client_on_end(capos_client *c,
+                         void (*ended)(capos_client *c, const struct capos_error *why, void *arg),
+                         void *arg)
+{
+        c->ended = ended;
+        c->ended_arg = arg;
+        if (c->conn)
+                capnp_conn_on_close(c->conn, ended ? client_on_close : NULL, c);
+}
+
+const struct capos_error *capos_client_error_peek(const capos_client *c)
+{
+        return &c->error;
+}
+
+/* ---- ways to log in ----------------------------------------------------------------------- */
+
+static void methods_step(capos_client *c)
+{
+        if (!client_outcome(c, 1))
+                client_keep(c, 0, &c->methods);
+        client_end(c);
+}
+
+int capos_client_fetch_methods(capos_client *c, capos_done *done, void *arg)
+{
+        int r = client_begin(c, done, arg);
+
+        if (r)
+                return r;
+
+        client_ask(c, remote_session_gateway_auth_methods(
+                              (remote_session_gateway_client){c->gateway}));
+        return client_go(c, methods_step);
+}
+
+bool capos_client_method(const capos_client *c, uint32_t i, struct capos_method *ret_m)
+{
+        remote_auth_method_list l;
+        remote_auth_method_reader m;
+
+        if (!c->methods)
+                return false;
+
+        l = remote_session_gateway_auth_methods_methods(c->methods);
+        if (i >= remote_auth_method_list_len(l))
+                return false;
+
+        m = remote_auth_method_list_get(l, i);
+        *ret_m = (struct capos_method){
+                .kind = (enum capos_auth)remote_auth_method_kind(m),
+                .enabled = remote_auth_method_state(m) == REMOTE_AUTH_STATE_ENABLED,
+                .interactive = remote_auth_method_interactive(m),
+                .label = remote_auth_method_label(m).p,
+                .reason = remote_auth_method_reason(m).p,
+        };
+        return true;
+}
+
+/* ---- the session -------------------------------------------------------------------------- */
+
+static void fetch_step(capos_client *c)
+{
+        if (!client_outcome(c, 2)) {
+                client_keep(c, 0, &c->info);
+                client_keep(c, 1, &c->list);
+        }
+        client_end(c);
+}
+
+int capos_client_fetch(capos_client *c, capos_done *done, void *arg)
+{
+        int r = client_begin_bound(c, done, arg);
+
+        if (r)
+                return r;
+
+        client_ask(c, remote_session_info((remote_session_client){c->session}));
+        client_ask(c, remote_cap_set_list((remote_cap_set_client){c->caps}));
+        return client_go(c, fetch_step);
+}
+
+bool capos_client_info(const capos_client *c, struct capos_session_info *ret_i)
+{
+        session_info_reader i;
+        session_quota_reader q;
+
+        if (!c->info)
+                return false;
+
+        i = remote_session_info_info(c->info);
+        q = session_info_quota(i);
+        *ret_i = (struct capos_session_info){
+                .id = session_info_id(i).p,
+                .account = session_info_account(i).p,
+                .profile = session_info_profile(i).p,
+                .kind = session_info_kind(i).p,
+                .transport = session_info_transport(i).p,
+                .source = session_info_source(i).p,
+                .started_at_ms = session_info_started_at_ms(i),
+                .expires_at_ms = session_info_expires_at_ms(i),
+                .renew_challenge = session_info_renew_challenge(i),
+                .references = session_quota_references(q),
+                .calls = session_quota_calls(q),
+                .queued_bytes = session_quota_queued_bytes(q),
+                .message_bytes = session_quota_message_bytes(q),
+                .calls_per_second = session_quota_calls_per_second(q),
+        };
+        return true;
+}
+
+bool capos_client_entry(const capos_client *c, uint32_t i, struct capos_cap_entry *ret_e)
+{
+        remote_cap_entry_list l;
+        remote_cap_entry_reader e;
+
+        if (!c->list)
+                return false;
+
+        l = remote_cap_set_list_entries(c->list);
+        if (i >= remote_cap_entry_list_len(l))
+                return false;
+
+        e = remote_cap_entry_list_get(l, i);
+        *ret_e = (struct capos_cap_entry){
+                .name = remote_cap_entry_name(e).p,
+                .interface = remote_cap_entry_interface_id(e),
+                .transfer = remote_cap_entry_transfer_policy(e).p,
+                .lease_expires_ms = remote_cap_entry_lease_expires_at_ms(e),
+                .title = remote_cap_entry_title(e).p,
+                .summary = remote_cap_entry_summary(e).p,
+        };
+        return true;
+}
+
+bool capos_client_find(const capos_client *c, const char *name, struct capos_cap_entry *ret_e)
+{
+        for (uint32_t i = 0; capos_client_entry(c, i, ret_e); i++)
+                if (!strcmp(ret_e->name, name))
+                        return true;
+
+        return false;
+}
+
+capnp_cap *capos_client_get(capos_client *c, const char *name, uint64_t interface)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        capnp_cap *cap;
+
+        q = remote_cap_set_get((remote_cap_set_client){c->caps});
+        remote_cap_set_get_set_name(q, name);
+        remote_cap_set_get_set_expected_interface_id(q, interface);
+        cap = capnp_cap_ref(remote_cap_set_get_cap(q));
+        capnp_question_send(q, NULL, NULL);
+        return cap;
+}
+
+capnp_cap *capos_client_session_peek(const capos_client *c)
+{
+        return c->session;
+}
+
+static void logout_step(capos_client *c)
+{
+        (void)client_outcome(c, 1);
+        client_end(c);
+}
+
+int capos_client_logout(capos_client *c, capos_done *done, void *arg)
+{
+        int r = client_begin_bound(c, done, arg);
+
+        if (r)
+                return r;
+
+        client_ask(c, remote_session_logout((remote_session_client){c->session}));
+        return client_go(c, logout_step);
+}
+
+/* ---- schemas ------------------------------------------------------------------------------ */
+
+static void schema_step(capos_client *c)
+{
+        capnp_data d;
+
+        if (client_outcome(c, 1)) {
+                client_end(c);
+                return;
+        }
+        d = remote_cap_set_schema_schema(c->op.q[0]);
+        client_end_with(c, capnp_schema_add_request(c->schema, d.p, d.len, NULL));
+}
+
+static void schema_is_there(void *arg)
+{
+        capos_client *c = arg;
+
+        c->op.soon = NULL;
+        client_end(c);
+}
+
+int capos_client_fetch_schema(capos_client *c, uint64_t interface, capos_done *done, void *arg)
+{
+        int r = client_begin_bound(c, done, arg);
+
+        if (r)
+                return r;
+
+        if (capnp_schema_find(c->schema, interface)) {
+                r = capnp_timer_new(c->vat, 0, schema_is_there, c, &c->op.soon);
+                c->op.running = !r;
+                return r;
+        }
+        client_ask(c, remote_cap_set_schema((remote_cap_set_client){c->caps}));
+        remote_cap_set_schema_set_interface_id(c->op.q[0], interface);
+        return client_go(c, schema_step);
+}
+
+const capnp_schema *capos_client_schema_peek(const capos_client *c)
+{
+        return c->schema;
+}

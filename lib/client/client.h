@@ -1,0 +1,62 @@
+/* A client inside: the connection, what was fetched, and the operation that runs. */
+#ifndef CAPOS_CLIENT_INTERNAL_H
+#define CAPOS_CLIENT_INTERNAL_H
+
+#include "client-error.h"
+#include "gen/remote_session.capnp-c.h"
+
+#include <capos/capos-client.h>
+
+enum { OP_QUESTIONS = 5 };
+
+/*
+ * The running operation: a set of questions, sent together; when all have returned, `step` looks at
+ * them and either asks more or ends the operation.
+ */
+struct client_op {
+        bool running;
+        capos_done *done;
+        void *arg;
+        void (*step)(capos_client *c);
+        capnp_question *q[OP_QUESTIONS];
+        unsigned n, open;
+        capnp_timer *soon;
+};
+
+struct capos_client {
+        capnp_vat *vat;
+        capnp_conn *conn;             /* NULL: somebody else's session */
+        capnp_cap *gateway;           /* likewise */
+        capnp_cap *session, *caps;    /* NULL: not logged in */
+        capnp_schema *schema;         /* all that was fetched */
+        capnp_question *methods;      /* the answers that the accessors read */
+        capnp_question *info, *list;  /* likewise */
+        const struct capos_login *as; /* while a login runs */
+        uint8_t nonce[32];            /* ours, of the login that runs */
+        struct client_op op;
+        struct capos_error error;
+        void (*ended)(capos_client *c, const struct capos_error *why, void *arg);
+        void *ended_arg;
+};
+
+/* Begins an operation. 0; -EBUSY. */
+int client_begin(capos_client *c, capos_done *done, void *arg) CAPNP_MUST_USE;
+/* The same for what needs a session: -ENOTCONN without one. */
+int client_begin_bound(capos_client *c, capos_done *done, void *arg) CAPNP_MUST_USE;
+/* Adds a question to the running operation; taken. NULL: the operation will end with -ENOMEM. */
+void client_ask(capos_client *c, capnp_question *q);
+/* Goes to wait for what was asked; then step is called. 0; -ENOMEM: the operation is over. */
+int client_go(capos_client *c, void (*step)(capos_client *c)) CAPNP_MUST_USE;
+/* The same from inside a step: a failure ends the operation. */
+void client_go_on(capos_client *c, void (*step)(capos_client *c));
+/* In a step: 0 when all questions up to and with the first n have succeeded; else the first
+ * failure, which is in c->error. */
+int client_outcome(capos_client *c, unsigned n);
+/* Ends the operation; c->error says how. The last thing to do: c may be gone afterwards. */
+void client_end(capos_client *c);
+/* Ends it with an error of our own. */
+void client_end_with(capos_client *c, int r);
+/* Takes question i of the operation over into a slot. */
+void client_keep(capos_client *c, unsigned i, capnp_question **slot);
+
+#endif
