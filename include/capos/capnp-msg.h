@@ -148,6 +148,15 @@ CAPNP_PUBLIC int capnp_msg_parse(const void *b, size_t len, const struct capnp_l
 CAPNP_PUBLIC capnp_msg *capnp_msg_free(capnp_msg *m);
 
 /**
+ * Empties a message to build the next one in it: for a program that builds many. Its largest block
+ * of memory is kept, so that the next message of that size takes none and lies in one segment.
+ * Every view into it ends here, capabilities are dropped and a mark is forgotten.
+ *
+ * @param m  a message made by capnp_msg_new(); nothing happens to another
+ */
+CAPNP_PUBLIC void capnp_msg_clear(capnp_msg *m);
+
+/**
  * capnp_msg_free() for CAPNP_AUTO.
  *
  * @param m  the variable; set to NULL

@@ -115,6 +115,30 @@ void capnp_i_msg_deinit(capnp_msg *m)
         msg_init(m);
 }
 
+void capnp_msg_clear(capnp_msg *m)
+{
+        struct capnp_i_segment keep = {0};
+        uint32_t kept = 0;
+
+        if (!m->building)
+                return;
+
+        for (uint32_t i = m->ncaps; i-- > 0;)
+                capnp_i_msg_drop_cap(m, i);
+        for (uint32_t i = 0; i < m->nsegs; i++)
+                if (m->segs[i].room > keep.room)
+                        keep = m->segs[kept = i];
+        for (uint32_t i = m->borrowed; i < m->nsegs; i++)
+                if (i != kept)
+                        free(m->segs[i].base);
+
+        m->ncaps = 0;
+        m->error = 0;
+        m->borrowed = kept < m->borrowed && m->nsegs ? 1 : 0;
+        m->nsegs = m->nsegs ? 1 : 0;
+        m->segs[0] = (struct capnp_i_segment){keep.base, 0, keep.room};
+}
+
 int capnp_msg_new(capnp_msg **ret_m)
 {
         capnp_msg *m;

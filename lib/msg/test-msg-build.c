@@ -184,6 +184,31 @@ TEST(a_text_may_be_made_from_the_one_it_replaces)
         CHECK_EQ(capnp_any_what(capnp_msg_root(m)), CAPNP_WHAT_NULL);
 }
 
+TEST(a_cleared_message_is_built_in_again)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        uint64_t *block;
+        capnp_builder b;
+
+        CHECK_OK(capnp_msg_new(&m));
+        capnp_msg_clear(m); /* nothing in it yet */
+        for (int i = 0; i < 3; i++) {
+                b = capnp_abuilder_init_struct(capnp_msg_build(m), 1, 1);
+                CHECK(b.d);
+                CHECK_EQ(capnp_reader_u64(capnp_builder_reader(b), 0, 0), 0);
+                capnp_builder_set_u64(b, 0, UINT64_MAX, 0);
+                CHECK(capnp_abuilder_init_data(capnp_builder_any(b, 0), 5000));
+                CHECK_OK(capnp_msg_check(m));
+                CHECK_EQ(m->nsegs, i ? 1 : 2);
+                block = m->segs[m->nsegs - 1].base;
+                capnp_i_msg_mark(m, CAPNP_E_LIMIT);
+                capnp_msg_clear(m);
+                CHECK_OK(capnp_msg_check(m));
+                CHECK_EQ(capnp_any_what(capnp_msg_root(m)), CAPNP_WHAT_NULL);
+                CHECK(m->segs[0].base == block);
+        }
+}
+
 TEST(capabilities_belong_to_the_message)
 {
         struct test_cap caps[9];
