@@ -1,0 +1,223 @@
+/*
+ * The parent of every process of an instance.
+ *
+ * It opens what others are handed: the state directory and its lock, the admin socket, the
+ * listener, the manifest. It starts and watches them, makes them acquainted, and says on standard
+ * output where the instance is when everyone is ready. It reads no byte of a client; all it hears
+ * are packets of a fixed size from its own children.
+ *
+ * Ending is one thing, whether it was asked for or something went wrong: nothing is started any
+ * more, every link is closed, which each process takes as its call to end, and who is still there
+ * after a second and a half is killed. The session manager's end cuts the workers off, which tell
+ * their clients and go.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "caposd.h"
+#include "daemon-log.h"
+
+enum { ORDERLY_MS = 1500, FORCED_MS = 500 };
+
+/* ---- the endpoint line ---------------------------------------------------------------------- */
+
+static bool caposd_is_ready(const struct caposd *c)
+{
+        if (!c->sessiond.ready || !c->gateway.ready || !c->workers.offered)
+                return false;
+        for (uint32_t i = 0; i < c->nservices; i++)
+                if (!c->services[i].program.ready)
+                        return false;
+        return true;
+}
+
+void caposd_check_up(struct caposd *c)
+{
+        if (c->up || c->ending || !caposd_is_ready(c))
+                return;
+
+        c->up = true;
+        if (printf("remote CapSet: tcp %s %u\n", c->place.host, c->place.port) < 0 ||
+            fflush(stdout))
+                daemon_log(LOG_WARNING, "nobody reads the endpoint line");
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static bool caposd_is_over(const struct caposd *c)
+{
+        if (!c->ending || c->sessiond.running || c->gateway.running || c->zygote.running)
+                return false;
+        for (uint32_t i = 0; i < c->nservices; i++)
+                if (c->services[i].program.running)
+                        return false;
+        return workers_none(c) && provers_none(c);
+}
+
+void caposd_end(struct caposd *c, int exit_code)
+{
+        if (c->ending)
+                return;
+
+        c->ending = true;
+        c->exit_code = exit_code;
+        program_end(&c->gateway);
+        program_end(&c->zygote);
+        for (uint32_t i = 0; i < c->nservices; i++)
+                program_end(&c->services[i].program);
+        program_end(&c->sessiond);
+        provers_kill_all(c);
+        workers_end(c);
+        capos_io_timer_start(&c->deadline, ORDERLY_MS);
+}
+
+static void caposd_force(struct program *p)
+{
+        if (!p->running)
+                return;
+
+        daemon_log(LOG_WARNING, "%s does not end: killed", p->name);
+        program_renew(p); /* nothing is started any more: this only kills */
+}
+
+static void caposd_late(struct capos_io_timer *t)
+{
+        struct caposd *c = CAPNP_I_OF(t, struct caposd, deadline);
+
+        caposd_force(&c->gateway);
+        caposd_force(&c->zygote);
+        for (uint32_t i = 0; i < c->nservices; i++)
+                caposd_force(&c->services[i].program);
+        caposd_force(&c->sessiond);
+        workers_kill_all(c);
+        provers_kill_all(c);
+        capos_io_timer_start(t, FORCED_MS);
+}
+
+/* ---- signals -------------------------------------------------------------------------------- */
+
+static void caposd_recheck(struct caposd *c)
+{
+        CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
+
+        if (manifest_load(&m, c->options.manifest))
+                daemon_log(LOG_ERR, "the manifest is wrong: the instance goes on with the old one");
+        else
+                daemon_log(LOG_NOTICE, "the manifest is good; it counts from the next start on");
+}
+
+static void caposd_signal(struct capos_io_watch *w, uint32_t events)
+{
+        struct caposd *c = CAPNP_I_OF(w, struct caposd, signals);
+        int signal = 0;
+
+        (void)events;
+        while (capos_io_signal_read(w->fd, &signal) == 0) {
+                switch (signal) {
+                case SIGCHLD:
+                        workers_reap(c);
+                        break;
+                case SIGHUP:
+                        caposd_recheck(c);
+                        break;
+                default:
+                        caposd_end(c, 0);
+                        break;
+                }
+        }
+}
+
+static int caposd_init_signals(struct caposd *c)
+{
+        static const int signals[] = {SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+        const struct sigaction ignore = {.sa_handler = SIG_IGN};
+        int r;
+
+        if (sigaction(SIGPIPE, &ignore, NULL) < 0)
+                return -errno;
+
+        r = capos_io_signal_open(signals, 4, &c->signal_fd);
+        return r ? r
+                 : capos_io_watch_init(&c->signals, &c->loop, c->signal_fd, EPOLLIN, caposd_signal);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static int caposd_init_parts(struct caposd *c)
+{
+        int r;
+
+        r = capos_io_timer_init(&c->deadline, &c->loop, caposd_late);
+        if (!r)
+                r = caposd_init_signals(c);
+        if (!r)
+                r = daemon_manifest_give(&c->manifest, &c->manifest_fd);
+        if (!r)
+                r = core_init(c);
+        if (!r)
+                r = provers_init(c);
+        if (!r)
+                r = workers_init(c);
+        return r;
+}
+
+int caposd_init(struct caposd *c, const struct options *o, struct daemon_manifest *m)
+{
+        int r;
+
+        *c = (struct caposd){.options = *o, .manifest_fd = -1, .signal_fd = -1};
+        r = place_open(&c->place, o);
+        if (r)
+                return r;
+
+        r = capos_io_loop_init(&c->loop);
+        if (r) {
+                place_close(&c->place);
+                return r;
+        }
+
+        c->manifest = *m;
+        r = caposd_init_parts(c);
+        if (r) {
+                daemon_log(LOG_ERR, "cannot start: %s", capnp_strerror(r));
+                c->manifest = (struct daemon_manifest){0};
+                caposd_deinit(c);
+        }
+        return r;
+}
+
+int caposd_run(struct caposd *c)
+{
+        int r = 0;
+
+        program_start(&c->zygote);
+        program_start(&c->sessiond);
+        for (uint32_t i = 0; i < c->nservices; i++)
+                program_start(&c->services[i].program);
+        program_start(&c->gateway);
+
+        while (!r && !caposd_is_over(c))
+                r = capos_io_loop_turn(&c->loop, -1);
+        if (r)
+                daemon_log(LOG_ERR, "%s", capnp_strerror(r));
+        return r ? 1 : c->exit_code;
+}
+
+void caposd_deinit(struct caposd *c)
+{
+        workers_deinit(c);
+        provers_deinit(c);
+        core_deinit(c);
+        capos_io_watch_deinit(&c->signals);
+        capos_io_timer_deinit(&c->deadline);
+        if (c->signal_fd >= 0)
+                (void)close(c->signal_fd);
+        if (c->manifest_fd >= 0)
+                (void)close(c->manifest_fd);
+        capos_io_loop_deinit(&c->loop);
+        place_close(&c->place);
+        daemon_manifest_deinit(&c->manifest);
+}

@@ -1,0 +1,229 @@
+/*
+ * What a manifest may say beyond what its schema allows.
+ *
+ * Every fault is reported, with the path of the field it is in, and the checking goes on: somebody
+ * who writes a manifest wants to know all of them. Names are checked strictly because they travel:
+ * into directories, logs, the audit log and the mouths of clients.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "caposd.h"
+
+enum { NAME_BYTES = 64, LIST_MAX = 256, IDLE_MAX = 64, PATH_BYTES = 160 };
+
+static const char SESSION[] = "session"; /* the one capability that is no service */
+
+struct check {
+        manifest_reader m;
+        void (*complain)(void *arg, const char *path, const char *what);
+        void *arg;
+        unsigned faults;
+};
+
+static void check_fault(struct check *c, const char *path, const char *what)
+{
+        c->faults++;
+        c->complain(c->arg, path, what);
+}
+
+/* Faults in a field of a member of a list. */
+static void check_fault_in(struct check *c, const char *member, const char *field, const char *what)
+{
+        char path[PATH_BYTES];
+
+        snprintf(path, sizeof(path), "%s.%s", member, field);
+        check_fault(c, path, what);
+}
+
+static bool text_is(capnp_text t, const char *s)
+{
+        return t.len == strlen(s) && !memcmp(t.p, s, t.len);
+}
+
+static bool text_equal(capnp_text a, capnp_text b)
+{
+        return a.len == b.len && !memcmp(a.p, b.p, a.len);
+}
+
+static bool name_is_good(capnp_text t)
+{
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+
+        return t.len > 0 && t.len <= NAME_BYTES && strlen(t.p) == t.len &&
+               strspn(t.p, letters) == t.len && t.p[0] >= 'a' && t.p[0] <= 'z';
+}
+
+static const char BAD_NAME[] = "a name has 1 to 64 of a-z, 0-9, _ and -, a letter first";
+
+/* ---- services ------------------------------------------------------------------------------- */
+
+static bool service_exists(manifest_reader m, capnp_text name)
+{
+        service_list l = manifest_services(m);
+
+        for (uint32_t i = 0; i < service_list_len(l); i++)
+                if (text_equal(service_name(service_list_get(l, i)), name))
+                        return true;
+        return false;
+}
+
+static bool program_is_good(capnp_text t)
+{
+        if (!t.len || strlen(t.p) != t.len || t.p[0] == '.')
+                return false;
+
+        return t.p[0] == '/' || !strchr(t.p, '/');
+}
+
+static void check_service_name(struct check *c, const char *member, uint32_t i)
+{
+        service_list l = manifest_services(c->m);
+        capnp_text name = service_name(service_list_get(l, i));
+
+        if (!name_is_good(name))
+                check_fault_in(c, member, "name", BAD_NAME);
+        if (text_is(name, SESSION))
+                check_fault_in(c, member, "name", "`session` is not a service");
+        for (uint32_t k = 0; k < i; k++) {
+                if (!text_equal(name, service_name(service_list_get(l, k))))
+                        continue;
+                check_fault_in(c, member, "name", "another service has this name");
+                return;
+        }
+}
+
+static void check_service(struct check *c, uint32_t i)
+{
+        service_reader s = service_list_get(manifest_services(c->m), i);
+        char member[PATH_BYTES / 2];
+
+        snprintf(member, sizeof(member), "services[%u]", i);
+        check_service_name(c, member, i);
+        if (!program_is_good(service_program(s)))
+                check_fault_in(c, member, "program",
+                               "must be an absolute path, or a name without a slash");
+        if (!(service_interface_id(s) >> 63))
+                check_fault_in(c, member, "interfaceId",
+                               "no id of an interface: those have their highest bit set");
+        for (uint32_t k = 0; k < disclosure_list_len(service_disclosure(s)); k++)
+                if (!disclosure_name(disclosure_list_get(service_disclosure(s), k)))
+                        check_fault_in(c, member, "disclosure", "unknown");
+}
+
+/* ---- profiles ------------------------------------------------------------------------------- */
+
+static void check_grant(struct check *c, const char *profile, grant_list bundle, uint32_t i)
+{
+        grant_reader g = grant_list_get(bundle, i);
+        capnp_text name = grant_name(g);
+        char member[PATH_BYTES / 2 + 32];
+
+        snprintf(member, sizeof(member), "%s.bundle[%u]", profile, i);
+        if (!text_is(name, SESSION) && !service_exists(c->m, name))
+                check_fault_in(c, member, "name", "there is no service of this name");
+        if (!transfer_name(grant_transfer(g)))
+                check_fault_in(c, member, "transfer", "unknown");
+        for (uint32_t k = 0; k < i; k++) {
+                if (!text_equal(name, grant_name(grant_list_get(bundle, k))))
+                        continue;
+                check_fault_in(c, member, "name", "granted twice");
+                return;
+        }
+}
+
+static void check_quota(struct check *c, const char *member, quota_reader q)
+{
+        if (!quota_references(q))
+                check_fault_in(c, member, "quota.references", "must not be 0");
+        if (!quota_calls(q))
+                check_fault_in(c, member, "quota.calls", "must not be 0");
+        if (!quota_queued_bytes(q))
+                check_fault_in(c, member, "quota.queuedBytes", "must not be 0");
+        if (!quota_message_bytes(q))
+                check_fault_in(c, member, "quota.messageBytes", "must not be 0");
+        if (!quota_sessions_per_account(q))
+                check_fault_in(c, member, "quota.sessionsPerAccount", "must not be 0");
+}
+
+static void check_profile(struct check *c, uint32_t i)
+{
+        profile_list l = manifest_profiles(c->m);
+        profile_reader p = profile_list_get(l, i);
+        grant_list bundle = profile_bundle(p);
+        char member[PATH_BYTES / 2];
+
+        snprintf(member, sizeof(member), "profiles[%u]", i);
+        if (!name_is_good(profile_name(p)))
+                check_fault_in(c, member, "name", BAD_NAME);
+        for (uint32_t k = 0; k < i; k++)
+                if (text_equal(profile_name(p), profile_name(profile_list_get(l, k)))) {
+                        check_fault_in(c, member, "name", "another profile has this name");
+                        break;
+                }
+        if (!profile_lease_ms(p))
+                check_fault_in(c, member, "leaseMs", "must not be 0");
+        if (profile_lease_ms(p) > profile_max_lease_ms(p))
+                check_fault_in(c, member, "maxLeaseMs", "must not be less than leaseMs");
+        if (grant_list_len(bundle) > LIST_MAX)
+                check_fault_in(c, member, "bundle", "too long: at most 256");
+        check_quota(c, member, profile_quota(p));
+        for (uint32_t k = 0; k < grant_list_len(bundle) && k < LIST_MAX; k++)
+                check_grant(c, member, bundle, k);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+static void check_entry(struct check *c, const char *member, entry_reader e)
+{
+        profile_list l = manifest_profiles(c->m);
+        capnp_text name = entry_profile(e);
+
+        if (!entry_enabled(e) && !name.len)
+                return;
+
+        for (uint32_t i = 0; i < profile_list_len(l); i++)
+                if (text_equal(profile_name(profile_list_get(l, i)), name))
+                        return;
+        check_fault_in(c, member, "profile", "there is no profile of this name");
+}
+
+static void check_limits(struct check *c, limits_reader l)
+{
+        if (!limits_connections(l))
+                check_fault(c, "limits.connections", "must not be 0");
+        if (!limits_unauthenticated(l))
+                check_fault(c, "limits.unauthenticated", "must not be 0");
+        if (limits_connections(l) > 4096)
+                check_fault(c, "limits.connections", "too many: at most 4096");
+        if (limits_unauthenticated(l) > limits_connections(l))
+                check_fault(c, "limits.unauthenticated", "must not be more than connections");
+        if (!limits_admission_ms(l))
+                check_fault(c, "limits.admissionMs", "must not be 0");
+        if (!limits_idle_workers(l) || limits_idle_workers(l) > IDLE_MAX)
+                check_fault(c, "limits.idleWorkers", "must be 1 to 64");
+}
+
+unsigned manifest_check(manifest_reader m,
+                        void (*complain)(void *arg, const char *path, const char *what), void *arg)
+{
+        struct check c = {.m = m, .complain = complain, .arg = arg};
+        authentication_reader a = manifest_authentication(m);
+        uint32_t services = service_list_len(manifest_services(m));
+        uint32_t profiles = profile_list_len(manifest_profiles(m));
+
+        if (services > LIST_MAX)
+                check_fault(&c, "services", "too many: at most 256");
+        if (profiles > LIST_MAX)
+                check_fault(&c, "profiles", "too many: at most 256");
+        for (uint32_t i = 0; i < services && i < LIST_MAX; i++)
+                check_service(&c, i);
+        for (uint32_t i = 0; i < profiles && i < LIST_MAX; i++)
+                check_profile(&c, i);
+        check_entry(&c, "authentication.guest", authentication_guest(a));
+        check_entry(&c, "authentication.anonymous", authentication_anonymous(a));
+        if (manifest_confinement(m) != CONFINEMENT_BASIC)
+                check_fault(&c, "confinement", "this version has only `basic`");
+        check_limits(&c, manifest_limits(m));
+        return c.faults;
+}

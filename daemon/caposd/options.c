@@ -1,0 +1,59 @@
+/*
+ * The arguments.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+#include "caposd.h"
+
+static const char USAGE[] =
+        "usage: capos-caposd [--state DIR] [--listen ADDRESS:PORT] [--manifest FILE] [--check]\n"
+        "\n"
+        "  --state DIR            where accounts and the like are kept; the default is\n"
+        "                         $XDG_STATE_HOME/capos or ~/.local/state/capos, and\n"
+        "                         /var/lib/capos for root\n"
+        "  --listen ADDRESS:PORT  127.0.0.1:2327 or, when that is taken, a free port; port 0\n"
+        "                         is always a free one\n"
+        "  --manifest FILE        what the instance consists of; the default is built in\n"
+        "  --check                only check the manifest\n";
+
+static const struct option LONG[] = {
+        {"state", required_argument, NULL, 's'},    {"listen", required_argument, NULL, 'l'},
+        {"manifest", required_argument, NULL, 'm'}, {"check", no_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+};
+
+int options_parse(struct options *o, int argc, char **argv)
+{
+        int c;
+
+        *o = (struct options){0};
+        while ((c = getopt_long(argc, argv, "", LONG, NULL)) >= 0) {
+                switch (c) {
+                case 's':
+                        o->state = optarg;
+                        break;
+                case 'l':
+                        o->listen = optarg;
+                        break;
+                case 'm':
+                        o->manifest = optarg;
+                        break;
+                case 'c':
+                        o->check = true;
+                        break;
+                case 'h':
+                        fputs(USAGE, stdout);
+                        return OPTIONS_HELP;
+                default:
+                        fputs(USAGE, stderr);
+                        return -EINVAL;
+                }
+        }
+        if (optind < argc) {
+                fputs(USAGE, stderr);
+                return -EINVAL;
+        }
+        return 0;
+}

@@ -1,0 +1,261 @@
+/*
+ * Where an instance is: a directory of its own, and an address.
+ *
+ * The directory belongs to one instance at a time, by a lock that the kernel gives up for us
+ * however we end. Nobody else may look into it: it is made with mode 0700, and one that others may
+ * enter is refused, for the admin socket in it gives away everything.
+ *
+ * A listener that others can reach needs TLS, and there is none yet: only loopback is accepted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "caposd.h"
+#include "daemon-log.h"
+
+static const char DEFAULT_LISTEN[] = "127.0.0.1:2327";
+static const char ADMIN[] = "admin.sock";
+
+/* ---- the directory -------------------------------------------------------------------------- */
+
+static int state_path(const struct options *o, char *path, size_t size)
+{
+        const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+        int n;
+
+        if (o->state)
+                n = snprintf(path, size, "%s", o->state);
+        else if (geteuid() == 0)
+                n = snprintf(path, size, "/var/lib/capos");
+        else if (xdg && xdg[0] == '/')
+                n = snprintf(path, size, "%s/capos", xdg);
+        else if (home && home[0] == '/')
+                n = snprintf(path, size, "%s/.local/state/capos", home);
+        else
+                return -ENOENT;
+        return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
+}
+
+/* Makes a directory and those above it. */
+static int directory_make(char *path)
+{
+        for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = '\0';
+                if (mkdir(path, 0700) < 0 && errno != EEXIST && errno != EISDIR && errno != EROFS) {
+                        *slash = '/';
+                        return -errno;
+                }
+                *slash = '/';
+        }
+        return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int directory_open(struct place *p)
+{
+        struct stat st;
+
+        p->dir = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (p->dir < 0 || fstat(p->dir, &st) < 0)
+                return -errno;
+        if (st.st_uid != geteuid() || (st.st_mode & 077)) {
+                daemon_log(LOG_ERR, "%s: others may enter it; it must be yours, and of mode 0700",
+                           p->path);
+                return -EPERM;
+        }
+        return 0;
+}
+
+static int directory_lock(struct place *p)
+{
+        p->lock = openat(p->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (p->lock < 0)
+                return -errno;
+        if (flock(p->lock, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? -EBUSY : -errno;
+
+        return 0;
+}
+
+/* The path without what a relative one stands on: it will be told to others. */
+static int directory_resolve(struct place *p)
+{
+        char *real = realpath(p->path, NULL);
+        int n;
+
+        if (!real)
+                return -errno;
+
+        n = snprintf(p->path, sizeof(p->path), "%s", real);
+        free(real);
+        return n > 0 && (size_t)n < sizeof(p->path) ? 0 : -ENAMETOOLONG;
+}
+
+static int place_open_directory(struct place *p, const struct options *o)
+{
+        int r;
+
+        r = state_path(o, p->path, sizeof(p->path));
+        if (!r)
+                r = directory_make(p->path);
+        if (!r)
+                r = directory_resolve(p);
+        if (!r)
+                r = directory_open(p);
+        if (!r)
+                r = directory_lock(p);
+        if (r == -EBUSY)
+                daemon_log(LOG_ERR, "%s: another instance is using it", p->path);
+        else if (r)
+                daemon_log(LOG_ERR, "state directory %s: %s", p->path, capnp_strerror(r));
+        return r;
+}
+
+static int place_open_admin(struct place *p)
+{
+        struct capos_io_address a = {.len = sizeof(a.u.un), .u.un.sun_family = AF_UNIX};
+        int n, r;
+
+        n = snprintf(a.u.un.sun_path, sizeof(a.u.un.sun_path), "%s/%s", p->path, ADMIN);
+        r = n > 0 && (size_t)n < sizeof(a.u.un.sun_path) ? 0 : -ENAMETOOLONG;
+        if (!r)
+                r = capos_io_socket_listen(&a, SOCK_STREAM, 0600, &p->admin);
+        if (r)
+                daemon_log(LOG_ERR, "%s/%s: %s", p->path, ADMIN, capnp_strerror(r));
+        return r;
+}
+
+int place_service(const struct place *p, const char *name, int *ret_fd)
+{
+        int all, fd;
+
+        if (mkdirat(p->dir, "services", 0700) < 0 && errno != EEXIST)
+                return -errno;
+
+        all = openat(p->dir, "services", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (all < 0)
+                return -errno;
+
+        fd = mkdirat(all, name, 0700) < 0 && errno != EEXIST ? -1 : 0;
+        if (!fd)
+                fd = openat(all, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                fd = -errno;
+        (void)close(all);
+        if (fd < 0)
+                return fd;
+
+        *ret_fd = fd;
+        return 0;
+}
+
+/* ---- the listener --------------------------------------------------------------------------- */
+
+static bool address_is_loopback(const struct capos_io_address *a)
+{
+        if (a->u.any.sa_family == AF_INET)
+                return ntohl(a->u.in.sin_addr.s_addr) >> 24 == 127;
+
+        return a->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->u.in6.sin6_addr);
+}
+
+static int listener_address(const char *text, struct capos_io_address *ret_a)
+{
+        struct capos_io_addresses all;
+        int r;
+
+        r = capos_io_address_parse(text, true, &all);
+        if (r || all.a[0].u.any.sa_family == AF_UNIX) {
+                daemon_log(LOG_ERR, "--listen %s: this must be ADDRESS:PORT", text);
+                return -EINVAL;
+        }
+        for (unsigned i = 0; i < all.n; i++)
+                if (!address_is_loopback(&all.a[i])) {
+                        daemon_log(LOG_ERR,
+                                   "--listen %s: others can reach this address, and there is no "
+                                   "TLS yet; use a loopback address and a tunnel",
+                                   text);
+                        return -EPERM;
+                }
+
+        *ret_a = all.a[0];
+        return 0;
+}
+
+/* `127.0.0.1:2327` and `[::1]:2327` without what is behind the address. */
+static void listener_host(struct place *p, const struct capos_io_address *a)
+{
+        char text[CAPOS_IO_ADDRESS_TEXT], *host = text, *colon;
+
+        capos_io_address_format(a, text);
+        colon = strrchr(text, ':');
+        if (colon)
+                *colon = '\0';
+        if (*host == '[') {
+                host++;
+                host[strcspn(host, "]")] = '\0';
+        }
+        snprintf(p->host, sizeof(p->host), "%.*s", (int)sizeof(p->host) - 1, host);
+        p->port = capos_io_address_port(a);
+}
+
+static int place_open_listener(struct place *p, const struct options *o)
+{
+        const char *text = o->listen ? o->listen : DEFAULT_LISTEN;
+        struct capos_io_address a;
+        int r;
+
+        r = listener_address(text, &a);
+        if (r)
+                return r;
+
+        r = capos_io_socket_listen(&a, SOCK_STREAM, 0, &p->listener);
+        if (r == -EADDRINUSE && !o->listen) {
+                daemon_log(LOG_NOTICE, "%s is taken: using a free port", text);
+                capos_io_address_set_port(&a, 0);
+                r = capos_io_socket_listen(&a, SOCK_STREAM, 0, &p->listener);
+        }
+        if (!r)
+                r = capos_io_socket_address(p->listener, &a);
+        if (r) {
+                daemon_log(LOG_ERR, "--listen %s: %s", text, capnp_strerror(r));
+                return r;
+        }
+
+        listener_host(p, &a);
+        return 0;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+int place_open(struct place *p, const struct options *o)
+{
+        int r;
+
+        *p = (struct place){.dir = -1, .lock = -1, .admin = -1, .listener = -1};
+        r = place_open_directory(p, o);
+        if (!r)
+                r = place_open_listener(p, o);
+        if (!r)
+                r = place_open_admin(p);
+        if (!r)
+                daemon_log(LOG_INFO, "admin socket %s/%s", p->path, ADMIN);
+        return r;
+}
+
+void place_close(struct place *p)
+{
+        const int fds[] = {p->listener, p->admin, p->lock, p->dir};
+
+        if (p->admin >= 0)
+                (void)unlinkat(p->dir, ADMIN, 0);
+        for (unsigned i = 0; i < 4; i++)
+                if (fds[i] >= 0)
+                        (void)close(fds[i]);
+        *p = (struct place){.dir = -1, .lock = -1, .admin = -1, .listener = -1};
+}

@@ -1,0 +1,311 @@
+/*
+ * A process that has to be there: started, watched, and started again.
+ *
+ * How soon again depends on when. While the instance starts, at once: whoever fails ten times then
+ * makes the start fail, and the log says who it was and how it ended. Later it is never given up;
+ * the delay doubles from a tenth of a second to ten, and is short again after ten good seconds.
+ *
+ * The link and the process end together. What a process has sent before its death is handled before
+ * the death is; one whose link has gone but which stays gets a second.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "caposd.h"
+#include "daemon-log.h"
+
+enum {
+        DELAY_MS = 100,
+        DELAY_MAX_MS = 10 * 1000,
+        STABLE_MS = 10 * 1000,
+        DEATHS_MAX = 10, /* within STABLE_MS, while the instance starts */
+        LINGER_MS = 1000,
+};
+
+/* ---- finding it ----------------------------------------------------------------------------- */
+
+static char *path_in(const char *dir, size_t len, const char *file)
+{
+        char *path = NULL;
+
+        if (asprintf(&path, "%.*s/%s", (int)len, dir, file) < 0)
+                return NULL;
+        if (access(path, X_OK) < 0) {
+                free(path);
+                return NULL;
+        }
+        return path;
+}
+
+/* A bare name lies beside us, or where CAPOS_LIBEXEC says. */
+char *program_find(const char *file)
+{
+        const char *libexec = secure_getenv("CAPOS_LIBEXEC");
+        char self[PATH_MAX], *path = NULL;
+        ssize_t n;
+
+        if (file[0] == '/')
+                return strdup(file);
+        if (libexec)
+                path = path_in(libexec, strlen(libexec), file);
+        if (path)
+                return path;
+
+        n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        if (n <= 0)
+                return NULL;
+
+        self[n] = '\0';
+        return path_in(self, (size_t)(strrchr(self, '/') - self), file);
+}
+
+static void program_time(struct capos_io_timer *t);
+
+int program_init(struct program *p, struct caposd *c, const char *name, const char *file,
+                 const struct program_ops *ops)
+{
+        int r;
+
+        r = capos_io_timer_init(&p->timer, &c->loop, program_time);
+        if (r)
+                return r;
+
+        p->c = c;
+        p->name = name;
+        p->ops = ops;
+        p->child.pidfd = -1;
+        p->path = program_find(file);
+        if (!p->path) {
+                daemon_log(LOG_ERR, "%s: there is no program %s beside capos-caposd", name, file);
+                return -ENOENT;
+        }
+        return 0;
+}
+
+void program_deinit(struct program *p)
+{
+        daemon_link_deinit(&p->link);
+        capos_io_child_deinit(&p->child);
+        capos_io_timer_deinit(&p->timer);
+        free(p->path);
+        free(p->argv);
+        p->path = NULL;
+        p->argv = NULL;
+}
+
+/* ---- its end -------------------------------------------------------------------------------- */
+
+static void program_describe(int code, int status, char *text, size_t size)
+{
+        if (code == CLD_EXITED && status < 0)
+                snprintf(text, size, "ended");
+        else if (code == CLD_EXITED)
+                snprintf(text, size, "ended with exit code %d", status);
+        else
+                snprintf(text, size, "was killed by signal %d (%s)%s", status, strsignal(status),
+                         status == SIGSYS ? ": it tried what its confinement forbids" : "");
+}
+
+/* How long to wait before the next start. */
+static uint64_t program_delay(struct program *p)
+{
+        uint64_t delay_ms;
+
+        if (!p->c->up || capos_io_now_ms() - p->started_ms >= STABLE_MS || !p->delay_ms)
+                p->delay_ms = DELAY_MS;
+        delay_ms = p->delay_ms;
+        p->delay_ms = delay_ms * 2 < DELAY_MAX_MS ? delay_ms * 2 : DELAY_MAX_MS;
+        return delay_ms;
+}
+
+/* Whether it has died so often that starting the instance makes no sense. */
+static bool program_is_hopeless(struct program *p)
+{
+        uint64_t now = capos_io_now_ms();
+
+        if (p->c->up)
+                return false;
+        if (!p->deaths || now - p->first_death_ms > STABLE_MS) {
+                p->deaths = 0;
+                p->first_death_ms = now;
+        }
+        return ++p->deaths >= DEATHS_MAX;
+}
+
+static void program_died(struct program *p, const char *how)
+{
+        struct caposd *c = p->c;
+
+        if (c->ending)
+                return;
+
+        if (program_is_hopeless(p)) {
+                daemon_log(LOG_ERR, "%s %s, for the tenth time: giving up", p->name, how);
+                caposd_end(c, 1);
+                return;
+        }
+
+        daemon_log(LOG_WARNING, "%s %s: starting it again", p->name, how);
+        capos_io_timer_start(&p->timer, program_delay(p));
+}
+
+static void program_ended(struct capos_io_child *child, int code, int status)
+{
+        struct program *p = CAPNP_I_OF(child, struct program, child);
+        bool wanted = p->wanted_dead;
+        char how[128];
+
+        if (daemon_link_is_open(&p->link))
+                daemon_link_drain(&p->link);
+        daemon_link_deinit(&p->link);
+        capos_io_timer_stop(&p->timer);
+        p->running = p->ready = p->wanted_dead = false;
+        p->ops->ended(p);
+        if (wanted && !p->c->ending) {
+                program_start(p);
+        } else {
+                program_describe(code, status, how, sizeof(how));
+                program_died(p, how);
+        }
+}
+
+/* ---- its link ------------------------------------------------------------------------------- */
+
+static void program_got(struct daemon_link *l, const struct packet *packet, const int *fds)
+{
+        struct program *p = CAPNP_I_OF(l, struct program, link);
+
+        (void)fds;
+        if (packet->type == PACKET_READY) {
+                p->ready = true;
+                caposd_check_up(p->c);
+                return;
+        }
+        p->ops->got(p, packet);
+}
+
+static void program_closed(struct daemon_link *l)
+{
+        struct program *p = CAPNP_I_OF(l, struct program, link);
+
+        if (p->running)
+                capos_io_timer_start(&p->timer, LINGER_MS);
+}
+
+static const struct daemon_link_ops LINK_OPS = {program_got, program_closed};
+
+/* ---- its start ------------------------------------------------------------------------------ */
+
+static int program_spawn(struct program *p, int link, int *ret_pidfd)
+{
+        struct daemon_spawn s = {.path = p->path, .argv = p->argv, .fds = {{link, LINK_FD}}};
+        const char *bare[] = {p->name, NULL};
+        unsigned given;
+        int r;
+
+        if (!s.argv)
+                s.argv = bare;
+        s.nfds = 1;
+        r = p->ops->prepare(p, &s);
+        given = s.nfds;
+        if (!r)
+                r = daemon_spawn(&s, &p->pid, ret_pidfd);
+        for (unsigned i = 1; i < given; i++)
+                (void)close(s.fds[i].fd);
+        return r;
+}
+
+/* It runs, but there is no memory to watch it. */
+static void program_abandon(struct program *p, int pidfd)
+{
+        daemon_link_deinit(&p->link);
+        (void)kill(p->pid, SIGKILL);
+        (void)waitpid(p->pid, NULL, 0);
+        (void)close(pidfd);
+}
+
+static int program_launch(struct program *p)
+{
+        int pair[2], pidfd = -1, r;
+
+        r = capos_io_packet_pair(pair);
+        if (r)
+                return r;
+
+        r = program_spawn(p, pair[1], &pidfd);
+        (void)close(pair[1]);
+        if (r) {
+                (void)close(pair[0]);
+                return r;
+        }
+
+        r = daemon_link_init(&p->link, &p->c->loop, pair[0], false, &LINK_OPS);
+        if (r)
+                (void)close(pair[0]);
+        else
+                r = capos_io_child_init(&p->child, &p->c->loop, pidfd, program_ended);
+        if (r)
+                program_abandon(p, pidfd);
+        return r;
+}
+
+void program_start(struct program *p)
+{
+        char how[128];
+        int r;
+
+        if (p->running || p->c->ending)
+                return;
+
+        r = program_launch(p);
+        if (r) {
+                snprintf(how, sizeof(how), "cannot be started (%s): %s", p->path,
+                         capnp_strerror(r));
+                program_died(p, how);
+                return;
+        }
+
+        p->running = true;
+        p->started_ms = capos_io_now_ms();
+        p->ops->started(p);
+}
+
+static void program_kill(struct program *p)
+{
+        int r = capos_io_child_kill(&p->child, SIGKILL);
+
+        if (r && r != -ESRCH)
+                daemon_log(LOG_ERR, "%s cannot be killed: %s", p->name, capnp_strerror(r));
+}
+
+/* The delay is over: of a start, or of a patience. */
+static void program_time(struct capos_io_timer *t)
+{
+        struct program *p = CAPNP_I_OF(t, struct program, timer);
+
+        if (p->running)
+                program_kill(p);
+        else
+                program_start(p);
+}
+
+void program_renew(struct program *p)
+{
+        if (!p->running)
+                return;
+
+        p->wanted_dead = true;
+        program_kill(p);
+}
+
+void program_end(struct program *p)
+{
+        capos_io_timer_stop(&p->timer);
+        daemon_link_deinit(&p->link);
+}
