@@ -1,0 +1,67 @@
+/* Who is here: callers as this service knows them, under labels of its own. */
+#ifndef CAPOS_CHAT_PERSON_H
+#define CAPOS_CHAT_PERSON_H
+
+#include "base-list.h"
+
+#include <capos/capnp-base.h>
+
+enum {
+        CHAT_REFERENCE_BYTES = 16,
+        CHAT_LABEL_BYTES = 32, /* with its NUL */
+        CHAT_PEOPLE = 8192,    /* at once, and those who have just left */
+        CHAT_RATE_MS = 10000,  /* rates are so many in this time … */
+        CHAT_SAYS = 20,        /* … messages */
+        CHAT_JOINS = 64,       /* … joins */
+};
+
+/* What a direct caller deals with. */
+enum chat_err {
+        CHAT_E_NAME = 1, /* no name for a channel */
+        CHAT_E_FULL,     /* as many as there may be: channels, members, people */
+        CHAT_E_PLACES,   /* this person is in as many channels as one may be */
+        CHAT_E_FAST,     /* more than the rate allows */
+        CHAT_E_EMPTY,    /* nothing is said */
+        CHAT_E_LONG,     /* too much is said */
+        CHAT_E_TEXT,     /* what is said is not clean text */
+        CHAT_E_LEFT,     /* not a member any more */
+};
+
+/* When the last so many things happened: never more than max within CHAT_RATE_MS. */
+struct chat_rate {
+        uint64_t at_ms[CHAT_JOINS];
+        uint32_t n; /* ever */
+};
+
+/* One session, by however many sockets. */
+struct chat_person {
+        struct capnp_i_list link; /* chat_people.all */
+        uint8_t reference[CHAT_REFERENCE_BYTES];
+        uint64_t epoch;
+        char label[CHAT_LABEL_BYTES];
+        uint32_t sockets; /* 0: has left, and is kept so that leaving does not reset a rate */
+        uint32_t places;  /* memberships */
+        uint64_t mark;    /* for whoever walks members and wants each person once */
+        struct chat_rate says, joins;
+};
+
+struct chat_people {
+        struct capnp_i_list all;
+        uint32_t n;
+};
+
+/* Whether one more is within the rate of max (at most CHAT_JOINS); if so, it counts. */
+bool chat_rate_take(struct chat_rate *r, uint32_t max, uint64_t now_ms);
+
+void chat_people_init(struct chat_people *p);
+void chat_people_deinit(struct chat_people *p);
+/*
+ * A socket of the caller with this reference has come: the same person as that of its other
+ * sockets, else a new one, whose label nobody else has. 0; CHAT_E_FULL; -ENOMEM.
+ */
+int chat_people_enter(struct chat_people *p, const uint8_t *reference, uint64_t epoch,
+                      uint64_t now_ms, struct chat_person **ret_person) CAPNP_MUST_USE;
+/* A socket has gone. The person may be gone, too. */
+void chat_people_leave(struct chat_people *p, struct chat_person *person, uint64_t now_ms);
+
+#endif
