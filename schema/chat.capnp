@@ -44,8 +44,9 @@ interface ChatMembership {
   # A place in a channel. Dropping it leaves.
 
   send @0 (text :Text) -> (sequence :UInt64);
-  # Says something: at most 4 KiB of UTF-8, at most 20 messages in 10 seconds.
-  # Errors: overloaded (too fast), failed (empty, too long, not UTF-8). Since 0.1.
+  # Says something: at most 4 KiB of UTF-8 without control characters other than newline and tab, at
+  # most 20 messages in 10 seconds. Errors: overloaded (too fast), failed (empty, too long, not such a
+  # text). Since 0.1.
 
   members @1 () -> (labels :List(Text));
   # Who is here. Since 0.1.
@@ -60,10 +61,12 @@ interface Chat {
   join @0 (channel :Text, listener :ChatListener)
       -> (membership :ChatMembership, label :Text, history :List(ChatEvent));
   # Joins a channel, making it when it is not there: `#` and 1 to 32 of a-z, 0-9, dash and underscore.
-  # history has at most the last 50 events. listener may be null: then nothing is delivered.
-  # A session may be in 16 channels. Errors: overloaded (too many channels), failed (bad name).
-  # Since 0.1.
+  # history has at most the last 50 events. listener may be null: then nothing is delivered; one that
+  # fails a call is called no more. Joining a channel twice gives two places there, under one label.
+  # A session has at most 16 places and joins at most 64 times in 10 seconds.
+  # Errors: overloaded (too many channels, places or members; too fast), failed (bad name). Since 0.1.
 
   channels @1 () -> (channels :List(ChatChannel));
-  # What there is. Since 0.1.
+  # What there is: at most 256. A channel whose last member has left is there for another hour when
+  # something was said in it. Since 0.1.
 }
