@@ -14,12 +14,15 @@ import signal
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 
 import sessionlib as s
 
 START_S = 30
 STOP_S = 20
+RUN_S = 300
+SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
 ENDPOINT = re.compile(r"remote CapSet: tcp (\S+) (\d+)")
 REPORT = re.compile(r"(AddressSanitizer|LeakSanitizer|MemorySanitizer|runtime error:)")
 USER, SECRET = "alice", "correct horse battery"
@@ -51,9 +54,11 @@ def profile(name, grants, lease_ms=600000, **quota):
             f"quota = ({limits}))")
 
 
-def manifest(guest=False, profiles=(), services=(), password=True, limits=""):
+def manifest(guest=False, profiles=(), services=(), password=True, anonymous="anonymous",
+             limits=""):
     """The text of a manifest: the ordinary services and profiles, and what a test adds."""
-    all_services = [service("system_info", "capos-system-info", s.SYSTEM_INFO),
+    all_services = [service("system_info", "capos-system-info", s.SYSTEM_INFO,
+                            ["--motd", "Hello from the test."]),
                     service("chat", "capos-chat", s.CHAT)] + list(services)
     ordinary = [profile("anonymous", ["session", "system_info"]),
                 profile("guest", ["session", "system_info"]),
@@ -64,7 +69,7 @@ def manifest(guest=False, profiles=(), services=(), password=True, limits=""):
             f"  profiles = [{comma.join(ordinary + list(profiles))}],\n"
             f"  authentication = (password = {str(password).lower()},\n"
             f"    guest = (enabled = {str(guest).lower()}, profile = \"guest\"),\n"
-            f"    anonymous = (enabled = true, profile = \"anonymous\")),\n"
+            f"    anonymous = (enabled = true, profile = {quoted(anonymous)}, maxSessions = 512)),\n"
             f"  limits = ({limits}) )\n")
 
 
@@ -247,6 +252,34 @@ class Instance:
 
 # ---- running named cases -----------------------------------------------------------------------
 
+def run_client(command):
+    """Runs the client, passing its output on; (passed, failed) of its last line."""
+    last = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+        bound = threading.Timer(RUN_S, client.kill)
+        bound.start()
+        for line in client.stdout:
+            last = line
+            if not SUMMARY.match(line):
+                print(line, end="", flush=True)
+        code = client.wait()
+        bound.cancel()
+    m = SUMMARY.match(last)
+    if not m:
+        print(f"not ok client - ended with code {code} and without a summary")
+        return 0, 1
+    return int(m.group(1)), int(m.group(2))
+
+
+def count(name, passed, failed):
+    """Says how it went, to people and to tool/test-summary."""
+    counts = os.environ.get("CAPOS_TEST_COUNTS")
+    if counts:
+        with open(counts, "a", encoding="utf-8") as f:
+            f.write(f"{name} {passed} {failed}\n")
+    print(f"{passed} passed, {failed} failed")
+
+
 def run_cases(name, cases):
     """Runs [(name, function)], prints a line each and the sum; the exit code."""
     passed = failed = 0
@@ -259,9 +292,5 @@ def run_cases(name, cases):
         else:
             passed += 1
             print(f"ok {title}", flush=True)
-    counts = os.environ.get("CAPOS_TEST_COUNTS")
-    if counts:
-        with open(counts, "a", encoding="utf-8") as f:
-            f.write(f"{name} {passed} {failed}\n")
-    print(f"{passed} passed, {failed} failed")
+    count(name, passed, failed)
     return 0 if passed and not failed else 1

@@ -100,8 +100,8 @@ CASE(get_self)
 CASE(bootstrap_twice)
 {
         auto link = env.connect();
-        auto first = link->client.bootstrap().castAs<Conf>();
-        auto second = link->client.bootstrap().castAs<Conf>();
+        auto first = link->entrance->conf();
+        auto second = link->entrance->conf();
         null_call(env, first);
         null_call(env, second);
         {
@@ -115,13 +115,13 @@ CASE(bootstrap_100_times)
 {
         auto link = env.connect();
         for (int i = 0; i < 100; i++)
-                null_call(env, link->client.bootstrap().castAs<Conf>());
+                null_call(env, link->entrance->conf());
 }
 
 CASE(bootstrap_pipelined)
 {
         auto link = env.connect();
-        auto boot = link->client.bootstrap().castAs<Conf>();
+        auto boot = link->entrance->conf();
         null_call(env, boot.getSelfRequest().send().getCap());
 }
 

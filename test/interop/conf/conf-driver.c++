@@ -35,7 +35,13 @@ std::vector<Case> &cases()
 kj::Own<Link> Env::connect()
 {
         auto addr = io.provider->getNetwork().parseAddress(address).wait(scope());
-        return kj::heap<Link>(addr->connect().wait(scope()));
+        return kj::heap<Link>(addr->connect().wait(scope()), *this);
+}
+
+kj::Own<Wire> Env::connect_only()
+{
+        auto addr = io.provider->getNetwork().parseAddress(address).wait(scope());
+        return kj::heap<Wire>(addr->connect().wait(scope()));
 }
 
 void Env::step(int line, const char *text)

@@ -33,15 +33,40 @@ struct Report {
         char why[512];
 };
 
-/* One connection to the server and its bootstrap capability. */
-struct Link {
-        Link(kj::Own<kj::AsyncIoStream> s)
-            : stream(kj::mv(s)), client(*stream), conf(client.bootstrap().castAs<Conf>())
+class Env;
+class Entrance;
+
+/* Of direct.c++ or of session.c++, whichever the driver is linked with. */
+kj::Own<Entrance> entrance_new(Env &env, capnp::TwoPartyClient &client);
+
+/* How Conf is come by on a connection: its bootstrap object, or what a session there is granted. */
+class Entrance
+{
+      public:
+        virtual ~Entrance() noexcept(false) = default;
+
+        /* Asks for it, every time anew. */
+        virtual Conf::Client conf() = 0;
+};
+
+/* One connection to the server. */
+struct Wire {
+        explicit Wire(kj::Own<kj::AsyncIoStream> s) : stream(kj::mv(s)), client(*stream)
         {
         }
 
         kj::Own<kj::AsyncIoStream> stream;
         capnp::TwoPartyClient client;
+};
+
+/* One connection to the server and what it offers. */
+struct Link : Wire {
+        Link(kj::Own<kj::AsyncIoStream> s, Env &env)
+            : Wire(kj::mv(s)), entrance(entrance_new(env, client)), conf(entrance->conf())
+        {
+        }
+
+        kj::Own<Entrance> entrance;
         Conf::Client conf;
 };
 
@@ -56,6 +81,9 @@ class Env
 
         /* A new connection. To end it with calls open, reset the returned pointer. */
         kj::Own<Link> connect();
+
+        /* The same without asking for anything. */
+        kj::Own<Wire> connect_only();
 
         kj::WaitScope &scope()
         {

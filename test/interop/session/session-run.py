@@ -14,7 +14,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "e2e"))
@@ -22,28 +21,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "e2e"))
 import instance  # noqa: E402
 import sessionlib as s  # noqa: E402
 
-RUN_S = 120
 REQUESTS = 5    # Bootstrap, anonymous, capSet, get, motd
-SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
-
-
-def client_run(command):
-    """Runs the client, passing its output on; (passed, failed) of its last line."""
-    last = ""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
-        bound = threading.Timer(RUN_S, client.kill)
-        bound.start()
-        for line in client.stdout:
-            last = line
-            if not SUMMARY.match(line):
-                print(line, end="", flush=True)
-        code = client.wait()
-        bound.cancel()
-    m = SUMMARY.match(last)
-    if not m:
-        print(f"not ok client - ended with code {code} and without a summary")
-        return 0, 1
-    return int(m.group(1)), int(m.group(2))
 
 
 def behind_proxy(command, run):
@@ -52,7 +30,7 @@ def behind_proxy(command, run):
                               str(REQUESTS)], stdout=subprocess.PIPE, text=True)
     try:
         address = proxy.stdout.readline().split()[-1]
-        passed, failed = client_run(command + ["--hold", address])
+        passed, failed = instance.run_client(command + ["--hold", address])
     finally:
         proxy.send_signal(signal.SIGTERM)
         said = proxy.communicate()[0].split("\n")
@@ -83,11 +61,7 @@ def main(argv):
             passed, failed = 0, 1
         total[0] += passed
         total[1] += failed
-    counts = os.environ.get("CAPOS_TEST_COUNTS")
-    if counts:
-        with open(counts, "a", encoding="utf-8") as f:
-            f.write(f"{name} {total[0]} {total[1]}\n")
-    print(f"{total[0]} passed, {total[1]} failed")
+    instance.count(name, *total)
     return 0 if total[1] == 0 and total[0] > 0 else 1
 
 
