@@ -451,6 +451,7 @@ static capnp_cap *call_step(struct call *c, capnp_cap *target)
                         return NULL;
                 }
                 p->called = true;
+                call_set_target(c, target); /* a relayed call may be all that holds p */
                 capnp_i_send_call(p->wire.rpc ? p->wire.rpc : p->source->out, c, target);
                 return NULL;
         case CAP_WRAP:

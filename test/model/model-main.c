@@ -39,7 +39,7 @@ int main(int argc, char **argv)
                         run.epoch = (uint32_t)n;
                         break;
                 case 'm':
-                        run.mode = (int)(n & MODE_BITS);
+                        run.mode = atoi(optarg);
                         break;
                 case 'c':
                         run.check_each = (uint32_t)n;

@@ -60,7 +60,6 @@ void model_replay(uint32_t vats, bool crash, const struct model_act *acts, size_
 {
         struct world *w = world_new(vats);
 
-        w->spoken = getenv("MODEL_VERBOSE");
         for (size_t i = 0; i < n; i++)
                 model_play(w, &acts[i]);
         if (crash)

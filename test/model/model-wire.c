@@ -18,6 +18,13 @@ void wire_connect(struct world *w, uint32_t a, uint32_t b)
         if (capnp_rpc_new(x->v, NULL, x->root_cap, &x->to[b]) ||
             capnp_rpc_new(y->v, NULL, y->root_cap, &y->to[a]))
                 abort();
+        if (!w->spoken)
+                return;
+
+        x->line[b] = (struct trace_line){a, b};
+        y->line[a] = (struct trace_line){b, a};
+        capnp_rpc_set_trace(x->to[b], model_trace, &x->line[b]);
+        capnp_rpc_set_trace(y->to[a], model_trace, &y->line[a]);
 }
 
 static void pipe_clear(struct pipe *p)

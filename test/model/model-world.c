@@ -229,6 +229,7 @@ struct world *world_new(uint32_t nvats)
                 abort();
         w->nvats = nvats;
         w->check_each = 1;
+        w->spoken = getenv("MODEL_VERBOSE");
         for (uint32_t i = 0; i < nvats; i++) {
                 if (capnp_vat_new_bare(&w->vat[i].v))
                         abort();

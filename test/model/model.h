@@ -167,12 +167,17 @@ struct pipe {
         bool ended;   /* the receiver has been told that there will be no more */
 };
 
+struct trace_line {
+        uint32_t vat, peer;
+};
+
 struct vat {
         capnp_vat *v;
         struct object *root;
         capnp_cap *root_cap;
         capnp_rpc *to[MODEL_VATS];
         struct pipe out[MODEL_VATS];
+        struct trace_line line[MODEL_VATS];
 };
 
 struct world {
@@ -240,6 +245,11 @@ void wire_connect(struct world *w, uint32_t a, uint32_t b);
 void wire_disconnect(struct world *w, uint32_t a, uint32_t b);
 /* how as in ACT_DELIVER; whether anything was moved. */
 bool wire_deliver(struct world *w, uint32_t from, uint32_t to, uint32_t how);
+
+/* ---- model-trace.c -------------------------------------------------------------------------- */
+
+/* For capnp_rpc_set_trace(); arg: struct trace_line. */
+void model_trace(void *arg, bool in, capnp_msg *m);
 
 /* ---- model-serve.c -------------------------------------------------------------------------- */
 

@@ -122,3 +122,44 @@ TEST(results_that_reflect_and_come_back)
 
         model_replay(4, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* A relayed call is all that used a result, which then turns out to be ours. */
+TEST(relayed_call_is_not_overtaken)
+{
+        static const struct model_act ACTS[] = {
+                {56, ACT_PROMISE, 2, 0, 0, {0, 0, 0}},
+                {70, ACT_BOOTSTRAP, 2, 1, 0, {0, 0, 0}},
+                {100, ACT_OBJECT, 2, 0, 0, {0, 0, 0}},
+                {102, ACT_CALL, 2, 1184, 0, {0, 0, 0}},
+                {136, ACT_DELIVER, 2, 1, 0, {0, 0, 0}},
+                {141, ACT_PEEK, 2, 1696, 1, {0, 0, 0}},
+                {153, ACT_STEP, 1, 0, 530, {0, 0, 0}},
+                {180, ACT_PEEK, 2, 1696, 0, {0, 0, 0}},
+                {273, ACT_BOOTSTRAP, 1, 2, 0, {0, 0, 0}},
+                {288, ACT_COPY, 2, 1184, 0, {0, 0, 0}},
+                {289, ACT_COPY, 2, 2944, 0, {0, 0, 0}},
+                {290, ACT_CALL, 2, 1664, 0, {0, 0, 4672}},
+                {325, ACT_STEP, 2, 0, 1043, {0, 0, 0}},
+                {337, ACT_CALL, 2, 1184, 0, {0, 0, 0}},
+                {339, ACT_END, 1, 2512, 0, {0, 4432, 0}},
+                {525, ACT_CALL, 2, 4688, 0, {0, 0, 0}},
+                {530, ACT_CALL, 2, 2320, 0, {0, 0, 0}},
+                {579, ACT_RESOLVE, 2, 960, 0, {5264, 0, 0}},
+                {619, ACT_PEEK, 2, 8544, 0, {0, 0, 0}},
+                {671, ACT_DELIVER, 2, 1, 1, {0, 0, 0}},
+                {694, ACT_DELIVER, 2, 1, 224, {0, 0, 0}},
+                {700, ACT_STEP, 2, 0, 0, {0, 0, 0}},
+                {745, ACT_CALL, 2, 9968, 0, {0, 0, 0}},
+                {746, ACT_STEP, 1, 0, 0, {0, 0, 0}},
+                {890, ACT_DELIVER, 2, 1, 1, {0, 0, 0}},
+                {893, ACT_DELIVER, 1, 2, 0, {0, 0, 0}},
+                {894, ACT_STEP, 2, 0, 0, {0, 0, 0}},
+                {898, ACT_STEP, 2, 0, 0, {0, 0, 0}},
+                {907, ACT_STEP, 2, 0, 0, {0, 0, 0}},
+                {922, ACT_STEP, 2, 0, 2, {0, 0, 0}},
+                {1129, ACT_END, 2, 14816, 0, {961, 0, 0}},
+                {1177, ACT_CALL, 2, 9968, 0, {0, 0, 0}},
+        };
+
+        model_replay(4, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
