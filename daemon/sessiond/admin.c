@@ -1,0 +1,556 @@
+/*
+ * The admin socket.
+ *
+ * It lies in the state folder, which only the instance's user can enter; who connects is checked
+ * all the same. There is one object for all of them, because there is one authority: to be that
+ * user. Passwords and keys that come in here are still given to a prover, which is the only place
+ * where either is looked into.
+ */
+#include "admin.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "admin.capnp-c.h"
+#include "admit.h"
+#include "daemon-log.h"
+#include "flow.h"
+#include "io-socket.h"
+#include "session.h"
+#include "sessiond.h"
+
+enum { PASSWORD_LEAST = 8, PASSWORD_MOST = 1024, ADMIN_ANSWERS = 64 };
+
+/* A change that waits for a prover. */
+struct change {
+        struct sessiond *s;
+        capnp_answer *a;
+        int (*apply)(struct change *c, const struct proof_verdict *v);
+        char name[STORE_NAME_BYTES + 1];
+        char profiles[STORE_PROFILES][65];
+        unsigned nprofiles;
+        struct store_key key;
+};
+
+static void admin_audit(struct sessiond *s, const char *what, const char *account,
+                        const char *detail)
+{
+        audit_add(&s->audit, (struct capos_audit_record){.what = what,
+                                                         .outcome = "ok",
+                                                         .source = "local",
+                                                         .account = account,
+                                                         .detail = detail});
+}
+
+static void change_free(struct change *c)
+{
+        free(c->key.blob);
+        sodium_memzero(c, sizeof(*c));
+        free(c);
+}
+
+static int admin_fail(capnp_answer *a, int r)
+{
+        switch (r) {
+        case STORE_E_EXISTS:
+                return capnp_answer_fail(a, CAPNP_FAILED, "it exists already");
+        case STORE_E_NONE:
+                return capnp_answer_fail(a, CAPNP_FAILED, "there is none such");
+        case STORE_E_FULL:
+                return capnp_answer_fail(a, CAPNP_FAILED, "there are too many");
+        case CAPNP_E_LIMIT:
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.proofs: try again");
+        default:
+                return capnp_answer_fail(a, CAPNP_FAILED, "it failed: %s", capnp_strerror(r));
+        }
+}
+
+static void change_on_verdict(void *arg, const struct proof_verdict *v)
+{
+        struct change *c = arg;
+        int r;
+
+        if (!v) {
+                (void)capnp_answer_fail(c->a, CAPNP_OVERLOADED, "the prover failed: try again");
+                change_free(c);
+                return;
+        }
+
+        r = c->apply(c, v);
+        if (r)
+                (void)admin_fail(c->a, r);
+        else
+                (void)audit_return(&c->s->audit, c->a);
+        change_free(c);
+}
+
+/* Takes c and its answer. */
+static int change_start(struct change *c, enum proof_kind kind, capnp_data part)
+{
+        capnp_data parts[3] = {part};
+        int r = prover_start(&c->s->prover, kind, parts, change_on_verdict, c, NULL);
+        capnp_answer *a = c->a;
+
+        if (!r)
+                return capnp_answer_keep(a, NULL, NULL);
+
+        change_free(c);
+        return admin_fail(a, r);
+}
+
+/* Reads the account's name. NULL: it is none, or there is no memory; then a is taken. */
+static struct change *change_new(struct sessiond *s, capnp_answer *a, capnp_text name)
+{
+        struct change *c;
+
+        if (capnp_answer_check(a) || !store_name_ok(name.p, name.len)) {
+                (void)capnp_answer_fail(a, CAPNP_FAILED, "a name is 1 to %d of a-z 0-9 . - _",
+                                        STORE_NAME_BYTES);
+                return NULL;
+        }
+
+        c = calloc(1, sizeof(*c));
+        if (!c) {
+                (void)capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+                return NULL;
+        }
+
+        c->s = s;
+        c->a = a;
+        snprintf(c->name, sizeof(c->name), "%s", name.p);
+        return c;
+}
+
+/* Ends a change that needs no prover. */
+static int change_now(struct change *c)
+{
+        const struct proof_verdict none = {0};
+
+        change_on_verdict(c, &none);
+        return 0;
+}
+
+static int change_fail(struct change *c, const char *why)
+{
+        capnp_answer *a = c->a;
+
+        change_free(c);
+        return capnp_answer_fail(a, CAPNP_FAILED, "%s", why);
+}
+
+static bool password_ok(capnp_data p)
+{
+        return !p.len || (p.len >= PASSWORD_LEAST && p.len <= PASSWORD_MOST);
+}
+
+/* ---- accounts ------------------------------------------------------------------------------- */
+
+static int apply_add(struct change *c, const struct proof_verdict *v)
+{
+        const char *profiles[STORE_PROFILES];
+        int r;
+
+        for (unsigned i = 0; i < c->nprofiles; i++)
+                profiles[i] = c->profiles[i];
+        r = store_add(&c->s->store, c->name, profiles, c->nprofiles, v->verifier);
+        if (!r)
+                admin_audit(c->s, "account-add", c->name, NULL);
+        return r;
+}
+
+/* What is wrong with the profiles asked for; NULL: nothing. */
+static const char *change_profiles(struct change *c, capnp_list list)
+{
+        if (!list.len || list.len > STORE_PROFILES)
+                return "an account has 1 to 16 profiles";
+
+        for (uint32_t i = 0; i < list.len; i++) {
+                capnp_text t = capnp_any_text(capnp_list_any(list, i), (capnp_text){0});
+                const struct policy_profile *p = policy_profile(&c->s->policy, t.p);
+
+                if (!p || !p->accounts || t.len >= sizeof(c->profiles[0]))
+                        return "no such profile, or not one for accounts";
+                snprintf(c->profiles[c->nprofiles++], sizeof(c->profiles[0]), "%s", t.p);
+        }
+        return NULL;
+}
+
+static int admin_on_account_add(void *self, capnp_answer *a)
+{
+        capnp_data password = admin_account_add_param_password(a);
+        capnp_list profiles = admin_account_add_param_profiles(a);
+        struct change *c = change_new(self, a, admin_account_add_param_name(a));
+        const char *wrong;
+
+        if (!c)
+                return 0;
+
+        wrong = change_profiles(c, profiles);
+        if (!wrong && !password_ok(password))
+                wrong = "a password has 8 to 1024 bytes";
+        if (wrong)
+                return change_fail(c, wrong);
+
+        c->apply = apply_add;
+        return password.len ? change_start(c, PROOF_HASH, password) : change_now(c);
+}
+
+static int apply_remove(struct change *c, const struct proof_verdict *v)
+{
+        int r = store_remove(&c->s->store, c->name);
+
+        (void)v;
+        if (r)
+                return r;
+
+        admin_audit(c->s, "account-remove", c->name, NULL);
+        flows_spoil(c->s, c->name);
+        sessions_end(c->s, c->name, NULL);
+        return 0;
+}
+
+static int admin_on_account_remove(void *self, capnp_answer *a)
+{
+        struct change *c = change_new(self, a, admin_account_remove_param_name(a));
+
+        if (!c)
+                return 0;
+
+        c->apply = apply_remove;
+        return change_now(c);
+}
+
+struct listing {
+        account_list_builder to;
+        uint32_t at;
+};
+
+static void listing_add(void *arg, const struct store_account *acc)
+{
+        struct listing *l = arg;
+        account_builder b = account_list_builder_get(l->to, l->at++);
+        capnp_lbuilder list;
+        char text[256];
+
+        account_set_name(b, acc->name);
+        account_set_has_password(b, acc->verifier[0] != 0);
+        list = account_init_profiles(b, acc->nprofiles);
+        for (unsigned i = 0; i < acc->nprofiles; i++)
+                account_set_profiles_at(list, i, acc->profiles[i]);
+        list = account_init_keys(b, acc->nkeys);
+        for (unsigned i = 0; i < acc->nkeys; i++) {
+                snprintf(text, sizeof(text), "%s%s%s", acc->keys[i].fingerprint,
+                         acc->keys[i].comment[0] ? " " : "", acc->keys[i].comment);
+                account_set_keys_at(list, i, text);
+        }
+}
+
+static int admin_on_account_list(void *self, capnp_answer *a)
+{
+        struct sessiond *s = self;
+        struct listing l = {0};
+        int r;
+
+        l.to = admin_account_list_results_init_accounts(a, store_count(&s->store));
+        r = store_each(&s->store, listing_add, &l);
+        return r ? admin_fail(a, r) : capnp_answer_return(a);
+}
+
+static int apply_passwd(struct change *c, const struct proof_verdict *v)
+{
+        int r = store_set_verifier(&c->s->store, c->name, v->verifier);
+
+        if (r)
+                return r;
+
+        admin_audit(c->s, "password", c->name, v->verifier[0] ? "set" : "removed");
+        flows_spoil(c->s, c->name);
+        sessions_end(c->s, c->name, "password");
+        return 0;
+}
+
+static int admin_on_passwd(void *self, capnp_answer *a)
+{
+        capnp_data password = admin_passwd_param_password(a);
+        struct change *c = change_new(self, a, admin_passwd_param_name(a));
+
+        if (!c)
+                return 0;
+        if (!password_ok(password))
+                return change_fail(c, "a password has 8 to 1024 bytes");
+
+        c->apply = apply_passwd;
+        return password.len ? change_start(c, PROOF_HASH, password) : change_now(c);
+}
+
+/* ---- keys ----------------------------------------------------------------------------------- */
+
+static void key_fingerprint(struct store_key *k)
+{
+        uint8_t hash[crypto_hash_sha256_BYTES];
+        char text[sodium_base64_ENCODED_LEN(sizeof(hash), sodium_base64_VARIANT_ORIGINAL)];
+
+        crypto_hash_sha256(hash, k->blob, k->len);
+        sodium_bin2base64(text, sizeof(text), hash, sizeof(hash),
+                          sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+        snprintf(k->fingerprint, sizeof(k->fingerprint), "SHA256:%s", text);
+}
+
+/* A comment is for people: what does not print becomes a question mark. */
+static void key_comment(struct store_key *k, const char *p)
+{
+        size_t n = 0;
+
+        for (; *p && *p != '\n' && *p != '\r' && n < sizeof(k->comment) - 1; p++)
+                k->comment[n++] = *p >= ' ' && *p < 0x7f ? *p : '?';
+        k->comment[n] = 0;
+}
+
+/* `type base64 [comment]`. What is wrong with it; NULL: nothing. */
+static const char *key_read(struct store_key *k, const char *line)
+{
+        static const char bad[] = "a key is a line: its type, its base64, a comment";
+        size_t type = strcspn(line, " \t"), len;
+        const char *b64 = line + type + strspn(line + type, " \t");
+        const char *end;
+
+        if (!type || !*b64)
+                return bad;
+
+        k->blob = malloc(STORE_KEY_BYTES);
+        if (!k->blob)
+                return "no memory";
+        if (sodium_base642bin(k->blob, STORE_KEY_BYTES, b64, strcspn(b64, " \t\r\n"), NULL, &len,
+                              &end, sodium_base64_VARIANT_ORIGINAL))
+                return bad;
+        if (len < 4 + type || memcmp(k->blob + 4, line, type) != 0)
+                return "the key is not of the type it says";
+
+        k->len = (uint32_t)len;
+        key_fingerprint(k);
+        key_comment(k, end + strspn(end, " \t"));
+        return NULL;
+}
+
+static int apply_key(struct change *c, const struct proof_verdict *v)
+{
+        int r;
+
+        if (v->good != 1)
+                return CAPNP_E_SYNTAX;
+
+        r = store_add_key(&c->s->store, c->name, &c->key);
+        if (r)
+                return r;
+
+        admin_audit(c->s, "key-add", c->name, c->key.fingerprint);
+        admin_key_add_results_set_fingerprint(c->a, c->key.fingerprint);
+        return 0;
+}
+
+static int admin_on_key_add(void *self, capnp_answer *a)
+{
+        const char *line = admin_key_add_param_key(a).p;
+        struct change *c = change_new(self, a, admin_key_add_param_name(a));
+        const char *wrong;
+
+        if (!c)
+                return 0;
+
+        wrong = key_read(&c->key, line);
+        if (wrong)
+                return change_fail(c, wrong);
+
+        c->apply = apply_key;
+        return change_start(c, PROOF_KEY, (capnp_data){c->key.blob, c->key.len});
+}
+
+static int apply_key_remove(struct change *c, const struct proof_verdict *v)
+{
+        int r = store_remove_key(&c->s->store, c->name, c->key.fingerprint);
+
+        (void)v;
+        if (r)
+                return r;
+
+        admin_audit(c->s, "key-remove", c->name, c->key.fingerprint);
+        flows_spoil(c->s, c->name);
+        sessions_end(c->s, c->name, c->key.fingerprint);
+        return 0;
+}
+
+static int admin_on_key_remove(void *self, capnp_answer *a)
+{
+        const char *fingerprint = admin_key_remove_param_fingerprint(a).p;
+        struct change *c = change_new(self, a, admin_key_remove_param_name(a));
+
+        if (!c)
+                return 0;
+
+        snprintf(c->key.fingerprint, sizeof(c->key.fingerprint), "%s", fingerprint);
+        c->apply = apply_key_remove;
+        return change_now(c);
+}
+
+/* ---- sessions ------------------------------------------------------------------------------- */
+
+static void live_fill(const struct session *e, live_session_builder b)
+{
+        capnp_lbuilder list;
+        unsigned n = 0, at = 0;
+
+        live_session_set_id(b, e->id);
+        live_session_set_account(b, e->account);
+        live_session_set_profile(b, e->profile->name);
+        live_session_set_kind(b, capos_auth_name(e->kind));
+        live_session_set_source(b, e->admission->address);
+        live_session_set_started_at_ms(b, e->started_ms);
+        live_session_set_expires_at_ms(b, e->expires_ms);
+        for (unsigned i = 0; i < e->ngrants; i++)
+                n += !e->grants[i].revoked;
+        list = live_session_init_grants(b, n);
+        for (unsigned i = 0; i < e->ngrants; i++)
+                if (!e->grants[i].revoked)
+                        live_session_set_grants_at(list, at++, e->grants[i].policy->name);
+}
+
+static int admin_on_session_list(void *self, capnp_answer *a)
+{
+        struct sessiond *s = self;
+        live_session_list_builder to = admin_session_list_results_init_sessions(a, s->nsessions);
+        uint32_t at = 0;
+
+        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next)
+                live_fill(CAPNP_I_OF(l, struct session, link),
+                          live_session_list_builder_get(to, at++));
+        return capnp_answer_return(a);
+}
+
+static int admin_on_session_revoke(void *self, capnp_answer *a)
+{
+        struct sessiond *s = self;
+        struct session *e = sessions_find(s, admin_session_revoke_param_id(a).p);
+        const char *cap = admin_session_revoke_param_cap(a).p;
+
+        if (capnp_answer_check(a) || !e)
+                return capnp_answer_fail(a, CAPNP_FAILED, "there is no such session");
+        if (!*cap)
+                session_end(e, "revocation", "revoked");
+        else if (session_revoke(e, cap))
+                return capnp_answer_fail(a, CAPNP_FAILED, "the session has no such capability");
+
+        return audit_return(&s->audit, a);
+}
+
+static uint32_t admin_descriptors(const struct sessiond *s)
+{
+        uint32_t n = 0;
+
+        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
+                const struct session *e = CAPNP_I_OF(l, struct session, link);
+
+                for (unsigned i = 0; i < e->ngrants; i++)
+                        n += e->grants[i].dup >= 0;
+        }
+        return n;
+}
+
+static int admin_on_status(void *self, capnp_answer *a)
+{
+        struct sessiond *s = self;
+
+        admin_status_results_set_sessions(a, s->nsessions);
+        admin_status_results_set_workers(a, s->workers);
+        admin_status_results_set_descriptors(a, admin_descriptors(s));
+        admin_status_results_set_version(a, CAPOS_VERSION);
+        admin_status_results_set_address(a, s->address);
+        return capnp_answer_return(a);
+}
+
+static int admin_on_audit_path(void *self, capnp_answer *a)
+{
+        struct sessiond *s = self;
+
+        admin_audit_path_results_set_path(a, s->admin.path);
+        return capnp_answer_return(a);
+}
+
+static const struct admin_ops admin_operations = {
+        .account_add = admin_on_account_add,
+        .account_remove = admin_on_account_remove,
+        .account_list = admin_on_account_list,
+        .key_add = admin_on_key_add,
+        .key_remove = admin_on_key_remove,
+        .passwd = admin_on_passwd,
+        .session_list = admin_on_session_list,
+        .session_revoke = admin_on_session_revoke,
+        .status = admin_on_status,
+        .audit_path = admin_on_audit_path,
+};
+
+/* ---- the listener --------------------------------------------------------------------------- */
+
+/* Takes fd. */
+static void admin_serve_on(struct admin *a, int fd)
+{
+        const struct capnp_limits limits = {.message_bytes = 1024 * 1024, .answers = ADMIN_ANSWERS};
+        struct ucred peer;
+        socklen_t len = sizeof(peer);
+        capnp_conn *c;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
+            (peer.uid != geteuid() && peer.uid != 0)) {
+                daemon_log(LOG_WARNING, "the admin socket: refused a stranger");
+                close(fd);
+                return;
+        }
+        if (!capnp_conn_new(a->s->vat, fd, &limits, a->root, &c))
+                capnp_conn_unref(c);
+}
+
+static void admin_on_event(void *arg, uint32_t events)
+{
+        struct admin *a = arg;
+        int fd;
+
+        (void)events;
+        if (!capos_io_socket_accept(a->fd, &fd))
+                admin_serve_on(a, fd);
+}
+
+int admin_init(struct sessiond *s, int fd)
+{
+        struct admin *a = &s->admin;
+        size_t len;
+        int r;
+
+        *a = (struct admin){.s = s, .fd = fd};
+        if (!getcwd(a->path, sizeof(a->path) - sizeof(AUDIT_FILE) - 1))
+                return -errno;
+        len = strlen(a->path);
+        snprintf(a->path + len, sizeof(a->path) - len, "/%s", AUDIT_FILE);
+
+        r = capos_io_socket_adopt(fd);
+        if (!r)
+                r = admin_serve(s->vat, &admin_operations, s, &a->root);
+        if (!r)
+                r = capnp_watch_new(s->vat, fd, EPOLLIN, admin_on_event, a, &a->watch);
+        return r;
+}
+
+void admin_deinit(struct admin *a)
+{
+        if (!a->s)
+                return;
+
+        a->watch = capnp_watch_free(a->watch);
+        a->root = capnp_cap_unref(a->root);
+        close(a->fd);
+        a->s = NULL;
+}

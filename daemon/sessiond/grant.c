@@ -1,0 +1,117 @@
+/*
+ * Grants, and how one is taken back without asking anybody.
+ *
+ * The socket between worker and service is made here. The worker's end and the service's end are
+ * given away, and a duplicate of the service's end is kept. (A duplicate of the worker's end would
+ * hide a dead worker from the service.) To revoke: shutdown() on the duplicate ends both
+ * directions for everybody; then what the worker had queued is read and discarded through the
+ * duplicate, so that the service cannot read it any more either. Neither process is asked.
+ */
+#include "grant.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "services.h"
+#include "session.h"
+#include "sessiond.h"
+
+void grant_init(struct grant *g, struct session *e, const struct policy_grant *p)
+{
+        *g = (struct grant){.session = e, .policy = p, .dup = -1};
+        capnp_i_list_init(&g->of_service);
+}
+
+static void grant_drain(int fd)
+{
+        char bytes[16 * 1024];
+        ssize_t n;
+
+        (void)shutdown(fd, SHUT_RDWR);
+        /* Without a control buffer: descriptors in what is discarded are closed by the kernel. */
+        do
+                n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        while (n > 0 || (n < 0 && errno == EINTR));
+}
+
+/* Lets go of a socket whose worker has closed it: the service may read what is left. */
+static void grant_drop(struct grant *g)
+{
+        g->opening = capnp_question_free(g->opening);
+        g->watch = capnp_watch_free(g->watch);
+        capnp_i_list_remove(&g->of_service);
+        if (g->dup >= 0)
+                close(g->dup);
+        g->dup = -1;
+}
+
+void grant_close(struct grant *g)
+{
+        if (g->dup >= 0)
+                grant_drain(g->dup);
+        grant_drop(g);
+}
+
+static void grant_on_hang_up(void *arg, uint32_t events)
+{
+        struct grant *g = arg;
+
+        if (events & (EPOLLHUP | EPOLLERR))
+                grant_drop(g);
+}
+
+/* The worker may have closed its end without our having been told yet. */
+static bool grant_is_open(struct grant *g)
+{
+        struct pollfd p = {.fd = g->dup, .events = POLLRDHUP};
+
+        if (g->dup < 0)
+                return false;
+        if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR)) {
+                grant_drop(g);
+                return false;
+        }
+        return true;
+}
+
+static struct service *grant_service(struct grant *g)
+{
+        struct sessiond *s = g->session->s;
+
+        return &s->services[g->policy->service - s->policy.services];
+}
+
+int grant_open(struct grant *g, int *ret_fd)
+{
+        struct service *v = grant_service(g);
+        int ends[2], r;
+
+        if (grant_is_open(g))
+                return CAPNP_E_LIMIT;
+        if (!v->control)
+                return CAPNP_E_DISCONNECTED;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
+                return -errno;
+
+        g->dup = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
+        r = g->dup < 0 ? -errno : 0;
+        if (!r)
+                r = capnp_watch_new(v->s->vat, g->dup, 0, grant_on_hang_up, g, &g->watch);
+        if (r)
+                close(ends[1]);
+        else
+                r = service_open(v, g, ends[1]);
+        if (r) {
+                grant_close(g);
+                close(ends[0]);
+                return r;
+        }
+
+        capnp_i_list_append(&v->grants, &g->of_service);
+        *ret_fd = ends[0];
+        return 0;
+}

@@ -1,0 +1,36 @@
+/*
+ * capos-sessiond: accounts, sessions, broker and audit log of an instance. Started by caposd with
+ * the descriptors that doc/design/instance.md names; it opens nothing but files in its state
+ * folder.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon-log.h"
+#include "sessiond.h"
+
+int main(int argc, char **argv)
+{
+        static struct sessiond s;
+        int r;
+
+        (void)argv;
+        if (argc > 1) {
+                fputs("capos-sessiond is started by caposd, without arguments\n", stderr);
+                return 2;
+        }
+        if (sodium_init() < 0)
+                return 1;
+
+        signal(SIGPIPE, SIG_IGN);
+        r = sessiond_init(&s);
+        if (!r)
+                r = sessiond_run(&s);
+        if (r)
+                daemon_log(LOG_ERR, "cannot go on: %s", capnp_strerror(r));
+        sessiond_deinit(&s);
+        return r ? 1 : 0;
+}

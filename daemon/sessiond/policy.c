@@ -1,0 +1,210 @@
+/*
+ * The manifest as plain structs.
+ *
+ * It is read once: a message has a budget for being read, and this process lives long. Texts are
+ * borrowed from the message, which stays. caposd has checked the manifest before; what contradicts
+ * itself here all the same ends the start, because a grant of nothing would be a lie in a bundle.
+ */
+#include "policy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon-log.h"
+#include "manifest.capnp-c.h"
+
+enum { MANIFEST_BYTES = 4 * 1024 * 1024 };
+
+static const struct policy_service *policy_service(const struct policy *p, const char *name)
+{
+        for (unsigned i = 0; i < p->nservices; i++)
+                if (!strcmp(p->services[i].name, name))
+                        return &p->services[i];
+
+        return NULL;
+}
+
+const struct policy_profile *policy_profile(const struct policy *p, const char *name)
+{
+        for (unsigned i = 0; i < p->nprofiles; i++)
+                if (!strcmp(p->profiles[i].name, name))
+                        return &p->profiles[i];
+
+        return NULL;
+}
+
+static int policy_services(struct policy *p, service_list list)
+{
+        unsigned n = service_list_len(list);
+
+        if (n > POLICY_SERVICES)
+                return CAPNP_E_POISON;
+
+        p->services = calloc(n + 1, sizeof(*p->services));
+        if (!p->services)
+                return -ENOMEM;
+
+        for (unsigned i = 0; i < n; i++) {
+                service_reader r = service_list_get(list, i);
+                struct policy_service *s = &p->services[p->nservices++];
+                disclosure_list d = service_disclosure(r);
+
+                s->name = service_name(r).p;
+                s->title = service_title(r).p;
+                s->summary = service_summary(r).p;
+                s->interface_id = service_interface_id(r);
+                for (unsigned k = 0; k < disclosure_list_len(d); k++)
+                        if (disclosure_list_get(d, k) == DISCLOSURE_PSEUDONYM)
+                                s->pseudonym = true;
+        }
+        return 0;
+}
+
+static int policy_grants(struct policy *p, struct policy_profile *f, grant_list list)
+{
+        unsigned n = grant_list_len(list);
+
+        if (n > POLICY_GRANTS)
+                return CAPNP_E_POISON;
+
+        f->grants = calloc(n + 1, sizeof(*f->grants));
+        if (!f->grants)
+                return -ENOMEM;
+
+        for (unsigned i = 0; i < n; i++) {
+                grant_reader r = grant_list_get(list, i);
+                struct policy_grant *g = &f->grants[f->ngrants++];
+
+                g->name = grant_name(r).p;
+                g->facet = grant_facet(r).p;
+                g->services = grant_transfer(r) == TRANSFER_SERVICES;
+                g->service = policy_service(p, g->name);
+                if (!g->service && strcmp(g->name, "session") != 0) {
+                        daemon_log(LOG_ERR, "profile %s grants %s, which is no service",
+                                   daemon_log_text(f->name, strlen(f->name)).s,
+                                   daemon_log_text(g->name, strlen(g->name)).s);
+                        return CAPNP_E_POISON;
+                }
+        }
+        return 0;
+}
+
+static struct policy_quota policy_quota(quota_reader q)
+{
+        return (struct policy_quota){
+                .references = quota_references(q),
+                .calls = quota_calls(q),
+                .calls_per_second = quota_calls_per_second(q),
+                .sessions_per_account = quota_sessions_per_account(q),
+                .queued_bytes = quota_queued_bytes(q),
+                .message_bytes = quota_message_bytes(q),
+        };
+}
+
+static int policy_profiles(struct policy *p, profile_list list)
+{
+        unsigned n = profile_list_len(list);
+        int r = 0;
+
+        if (n > POLICY_PROFILES)
+                return CAPNP_E_POISON;
+
+        p->profiles = calloc(n + 1, sizeof(*p->profiles));
+        if (!p->profiles)
+                return -ENOMEM;
+
+        for (unsigned i = 0; i < n && !r; i++) {
+                profile_reader f = profile_list_get(list, i);
+                struct policy_profile *to = &p->profiles[p->nprofiles++];
+
+                to->name = profile_name(f).p;
+                to->lease_ms = profile_lease_ms(f);
+                to->max_lease_ms = profile_max_lease_ms(f);
+                to->accounts = profile_accounts(f);
+                to->quota = policy_quota(profile_quota(f));
+                r = policy_grants(p, to, profile_bundle(f));
+        }
+        return r;
+}
+
+static int policy_entry(struct policy *p, entry_reader r, struct policy_entry *e)
+{
+        const char *name = entry_profile(r).p;
+
+        if (!entry_enabled(r))
+                return 0;
+
+        e->profile = policy_profile(p, name);
+        e->max_sessions = entry_max_sessions(r);
+        if (e->profile)
+                return 0;
+
+        daemon_log(LOG_ERR, "no profile %s", daemon_log_text(name, strlen(name)).s);
+        return CAPNP_E_POISON;
+}
+
+static int policy_fill(struct policy *p, manifest_reader m)
+{
+        authentication_reader a = manifest_authentication(m);
+        int r;
+
+        p->password = authentication_password(a);
+        p->public_key = authentication_public_key(a);
+        p->admission_ms = limits_admission_ms(manifest_limits(m));
+        r = policy_services(p, manifest_services(m));
+        if (!r)
+                r = policy_profiles(p, manifest_profiles(m));
+        if (!r)
+                r = policy_entry(p, authentication_guest(a), &p->guest);
+        if (!r)
+                r = policy_entry(p, authentication_anonymous(a), &p->anonymous);
+        return r ? r : capnp_msg_check(p->msg);
+}
+
+static int policy_load(struct policy *p, int fd)
+{
+        struct stat st;
+        size_t size;
+
+        if (fstat(fd, &st))
+                return -errno;
+
+        size = (size_t)st.st_size;
+        if (!size || size > MANIFEST_BYTES)
+                return CAPNP_E_POISON;
+
+        p->bytes = malloc(size);
+        if (!p->bytes)
+                return -ENOMEM;
+        if (pread(fd, p->bytes, size, 0) != (ssize_t)size)
+                return -EIO;
+
+        return capnp_msg_parse(p->bytes, size, NULL, &p->msg);
+}
+
+int policy_init(struct policy *p, int fd)
+{
+        int r;
+
+        *p = (struct policy){0};
+        r = policy_load(p, fd);
+        if (!r)
+                r = policy_fill(p, manifest_root(p->msg));
+        if (r)
+                policy_deinit(p);
+        return r;
+}
+
+void policy_deinit(struct policy *p)
+{
+        for (unsigned i = 0; i < p->nprofiles; i++)
+                free(p->profiles[i].grants);
+        free(p->profiles);
+        free(p->services);
+        p->msg = capnp_msg_free(p->msg);
+        free(p->bytes);
+        *p = (struct policy){0};
+}

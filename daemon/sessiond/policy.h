@@ -1,0 +1,64 @@
+/* What the manifest says about services, profiles and ways in, as this process uses it. */
+#ifndef SESSIOND_POLICY_H
+#define SESSIOND_POLICY_H
+
+#include <capos/capnp.h>
+
+enum {
+        POLICY_SERVICES = 256,
+        POLICY_PROFILES = 256,
+        POLICY_GRANTS = 64, /* of one profile */
+};
+
+struct policy_service {
+        const char *name, *title, *summary;
+        uint64_t interface_id;
+        bool pseudonym; /* may know its callers again */
+};
+
+struct policy_grant {
+        const char *name, *facet;
+        const struct policy_service *service; /* NULL: `session`, served by the worker */
+        bool services;                        /* may be passed on to other services */
+};
+
+struct policy_quota {
+        uint32_t references, calls, calls_per_second, sessions_per_account;
+        uint64_t queued_bytes, message_bytes;
+};
+
+struct policy_profile {
+        const char *name;
+        struct policy_grant *grants;
+        unsigned ngrants;
+        uint64_t lease_ms, max_lease_ms;
+        struct policy_quota quota;
+        bool accounts; /* may be given to accounts */
+};
+
+/* A way in without an account. */
+struct policy_entry {
+        const struct policy_profile *profile; /* NULL: closed */
+        uint32_t max_sessions;
+};
+
+struct policy {
+        capnp_msg *msg; /* all texts lie in it */
+        void *bytes;
+        struct policy_service *services;
+        struct policy_profile *profiles;
+        unsigned nservices, nprofiles;
+        bool password, public_key;
+        struct policy_entry guest, anonymous;
+        uint64_t admission_ms;
+};
+
+/* Reads a serialized Manifest. 0; CAPNP_E_POISON: it is none, or contradicts itself, and the log
+ * says where; -errno. */
+int policy_init(struct policy *p, int fd) CAPNP_MUST_USE;
+void policy_deinit(struct policy *p);
+
+/* NULL when there is none. */
+const struct policy_profile *policy_profile(const struct policy *p, const char *name);
+
+#endif

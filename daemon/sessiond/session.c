@@ -1,0 +1,300 @@
+/*
+ * Sessions, and the broker: what a principal, a profile and a way of proving come to.
+ *
+ * A session is made from a profile, never from what the client asked for beyond naming one. It
+ * ends in one place, session_end(), whatever the cause: the grants' sockets are shut and drained
+ * first, then the worker is told, so nothing depends on the worker.
+ *
+ * Its lease is a timer on the clock that counts the machine's sleep. The times shown to people are
+ * wall time and decide nothing.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admit.h"
+#include "clock.h"
+#include "daemon-log.h"
+#include "services.h"
+#include "sessiond.h"
+
+static void session_on_expiry(void *arg);
+
+void session_audit(const struct session *e, const char *what, const char *outcome,
+                   const char *capability, const char *detail)
+{
+        struct capos_audit_record r = admission_record(e->admission, what, outcome);
+
+        r.account = e->account[0] ? e->account : NULL;
+        r.profile = e->profile->name;
+        r.kind = capos_auth_name(e->kind);
+        r.session = e->id;
+        r.capability = capability;
+        r.detail = detail;
+        audit_add(&e->s->audit, r);
+}
+
+/* ---- the broker ----------------------------------------------------------------------------- */
+
+static bool session_counts(const struct session *e, const struct session_who *who)
+{
+        if (who->account[0])
+                return !strcmp(e->account, who->account);
+
+        return !e->account[0] && e->kind == who->kind;
+}
+
+static uint32_t session_most(struct sessiond *s, const struct session_who *who)
+{
+        if (who->account[0])
+                return who->profile->quota.sessions_per_account;
+
+        return who->kind == CAPOS_AUTH_GUEST ? s->policy.guest.max_sessions
+                                             : s->policy.anonymous.max_sessions;
+}
+
+static bool session_fits(struct sessiond *s, const struct session_who *who)
+{
+        uint32_t n = 0;
+
+        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next)
+                n += session_counts(CAPNP_I_OF(l, struct session, link), who);
+
+        return n < session_most(s, who);
+}
+
+static int session_grants(struct session *e)
+{
+        e->grants = calloc(e->profile->ngrants + 1, sizeof(*e->grants));
+        if (!e->grants)
+                return -ENOMEM;
+
+        for (unsigned i = 0; i < e->profile->ngrants; i++)
+                grant_init(&e->grants[e->ngrants++], e, &e->profile->grants[i]);
+        return 0;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static int session_lease(struct session *e, uint64_t ms)
+{
+        capnp_timer *t;
+        int r;
+
+        if (ms > e->profile->max_lease_ms)
+                ms = e->profile->max_lease_ms;
+        r = capnp_timer_new(e->s->vat, ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms,
+                            session_on_expiry, e, &t);
+        if (r)
+                return r;
+
+        capnp_timer_free(e->expiry);
+        e->expiry = t;
+        e->expires_ms = clock_wall_ms() + ms;
+        return 0;
+}
+
+static void session_free(struct session *e)
+{
+        for (unsigned i = 0; i < e->ngrants; i++)
+                grant_close(&e->grants[i]);
+        free(e->grants);
+        capnp_timer_free(e->expiry);
+        sodium_memzero(e, sizeof(*e));
+        free(e);
+}
+
+static void session_name(struct session *e, const struct session_who *who)
+{
+        uint8_t id[SESSION_ID_BYTES];
+
+        randombytes_buf(id, sizeof(id));
+        sodium_bin2hex(e->id, sizeof(e->id), id, sizeof(id));
+        snprintf(e->account, sizeof(e->account), "%s", who->account);
+        snprintf(e->credential, sizeof(e->credential), "%s", who->credential);
+        e->kind = who->kind;
+        e->profile = who->profile;
+        e->started_ms = clock_wall_ms();
+        if (who->account[0])
+                randombytes_buf(e->challenge, sizeof(e->challenge));
+}
+
+int session_new(struct admission *ad, const struct session_who *who, struct session **ret)
+{
+        struct session *e;
+        int r;
+
+        if (!session_fits(ad->s, who))
+                return CAPNP_E_LIMIT;
+
+        e = calloc(1, sizeof(*e));
+        if (!e)
+                return -ENOMEM;
+
+        e->s = ad->s;
+        e->admission = ad;
+        session_name(e, who);
+        capnp_i_list_init(&e->link);
+        r = session_grants(e);
+        if (!r)
+                r = session_lease(e, e->profile->lease_ms);
+        if (r) {
+                session_free(e);
+                return r;
+        }
+
+        capnp_i_list_append(&e->s->sessions, &e->link);
+        e->s->nsessions++;
+        session_audit(e, "grant", "ok", NULL, e->credential);
+        daemon_log(LOG_INFO, "session %.8s of %s begins, profile %s", e->id,
+                   e->account[0] ? e->account : capos_auth_name(e->kind), e->profile->name);
+        *ret = e;
+        return 0;
+}
+
+void session_end(struct session *e, const char *what, const char *reason)
+{
+        struct admission *ad = e->admission;
+
+        for (unsigned i = 0; i < e->ngrants; i++)
+                grant_close(&e->grants[i]);
+        session_audit(e, what, "ok", NULL, reason);
+        daemon_log(LOG_INFO, "session %.8s ends: %s", e->id, reason);
+        capnp_i_list_remove(&e->link);
+        e->s->nsessions--;
+        ad->session = NULL;
+        session_free(e);
+        admission_ended(ad, reason);
+}
+
+static void session_on_expiry(void *arg)
+{
+        struct session *e = arg;
+
+        e->expiry = NULL;
+        session_end(e, "expiry", "expired");
+}
+
+int session_revoke(struct session *e, const char *name)
+{
+        struct grant *g = session_grant(e, name);
+
+        if (!g)
+                return CAPNP_E_UNKNOWN;
+        if (g->revoked)
+                return 0;
+
+        g->revoked = true;
+        g->notice = true;
+        grant_close(g);
+        session_audit(e, "revocation", "ok", name, NULL);
+        admission_notify(e->admission);
+        return 0;
+}
+
+int session_renew(struct session *e, uint64_t duration_ms)
+{
+        int r = session_lease(e, duration_ms ? duration_ms : e->profile->lease_ms);
+
+        if (r)
+                return r;
+
+        randombytes_buf(e->challenge, sizeof(e->challenge));
+        session_audit(e, "renewal", "ok", NULL, NULL);
+        return 0;
+}
+
+struct grant *session_grant(struct session *e, const char *name)
+{
+        for (unsigned i = 0; i < e->ngrants; i++)
+                if (!strcmp(e->grants[i].policy->name, name))
+                        return &e->grants[i];
+
+        return NULL;
+}
+
+/* ---- for its holder ------------------------------------------------------------------------- */
+
+static void session_fill_quota(const struct policy_quota *q, session_quota_builder b)
+{
+        session_quota_set_references(b, q->references);
+        session_quota_set_calls(b, q->calls);
+        session_quota_set_queued_bytes(b, q->queued_bytes);
+        session_quota_set_message_bytes(b, q->message_bytes);
+        session_quota_set_calls_per_second(b, q->calls_per_second);
+}
+
+static void session_fill_info(const struct session *e, session_info_builder b)
+{
+        session_info_set_id(b, e->id);
+        session_info_set_account(b, e->account);
+        session_info_set_profile(b, e->profile->name);
+        session_info_set_kind(b, capos_auth_name(e->kind));
+        session_info_set_started_at_ms(b, e->started_ms);
+        session_info_set_expires_at_ms(b, e->expires_ms);
+        session_info_set_transport(b, admission_transport(e->admission));
+        session_info_set_source(b, e->admission->address);
+        session_fill_quota(&e->profile->quota, session_info_init_quota(b));
+        if (e->account[0])
+                session_info_set_renew_challenge(b,
+                                                 (capnp_data){e->challenge, sizeof(e->challenge)});
+}
+
+static void session_fill_entry(const struct grant *g, bundle_entry_builder b)
+{
+        const struct policy_service *v = g->policy->service;
+
+        bundle_entry_set_name(b, g->policy->name);
+        bundle_entry_set_interface_id(b, v ? v->interface_id : USER_SESSION_ID);
+        bundle_entry_set_services(b, g->policy->services);
+        bundle_entry_set_title(b, v ? v->title : "Session");
+        bundle_entry_set_summary(b, v ? v->summary : "Who this session is, and until when.");
+        bundle_entry_set_lease_expires_at_ms(b, g->session->expires_ms);
+        bundle_entry_set_local(b, !v);
+}
+
+void session_fill(const struct session *e, bound_builder b)
+{
+        bundle_entry_list_builder list;
+        unsigned n = 0, at = 0;
+
+        for (unsigned i = 0; i < e->ngrants; i++)
+                n += !e->grants[i].revoked;
+        session_fill_info(e, bound_init_info(b));
+        list = bound_init_bundle(b, n);
+        for (unsigned i = 0; i < e->ngrants; i++)
+                if (!e->grants[i].revoked)
+                        session_fill_entry(&e->grants[i],
+                                           bundle_entry_list_builder_get(list, at++));
+}
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
+void sessions_end(struct sessiond *s, const char *account, const char *credential)
+{
+        struct capnp_i_list *l = s->sessions.next;
+
+        while (l != &s->sessions) {
+                struct session *e = CAPNP_I_OF(l, struct session, link);
+
+                l = l->next;
+                if (!strcmp(e->account, account) &&
+                    (!credential || !strcmp(e->credential, credential)))
+                        session_end(e, "revocation", "revoked");
+        }
+}
+
+struct session *sessions_find(struct sessiond *s, const char *id)
+{
+        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
+                struct session *e = CAPNP_I_OF(l, struct session, link);
+
+                if (!strcmp(e->id, id))
+                        return e;
+        }
+        return NULL;
+}

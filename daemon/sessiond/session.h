@@ -1,0 +1,70 @@
+/* A session: who, what was granted, until when; bound to one connection, once. */
+#ifndef SESSIOND_SESSION_H
+#define SESSIOND_SESSION_H
+
+#include "base-list.h"
+#include "grant.h"
+#include "policy.h"
+#include "session-names.h"
+#include "session-proof.h"
+#include "store.h"
+
+#include "admission.capnp-c.h"
+
+struct admission;
+struct sessiond;
+
+enum { SESSION_ID_BYTES = 16 };
+
+struct session {
+        struct sessiond *s;
+        struct capnp_i_list link;
+        struct admission *admission;
+        const struct policy_profile *profile;
+        char id[2 * SESSION_ID_BYTES + 1];
+        char account[STORE_NAME_BYTES + 1];       /* "": guest or anonymous */
+        char credential[STORE_FINGERPRINT_BYTES]; /* what made it: "password", a fingerprint */
+        enum capos_auth kind;
+        uint8_t challenge[CAPOS_PROOF_NONCE_BYTES]; /* for renewing; zero when it can't be */
+        uint64_t started_ms, expires_ms;            /* wall time */
+        capnp_timer *expiry;
+        struct grant *grants;
+        unsigned ngrants;
+};
+
+/* Who a session is for: what a proof has established. */
+struct session_who {
+        const char *account; /* "": nobody */
+        const char *credential;
+        enum capos_auth kind;
+        const struct policy_profile *profile;
+};
+
+/*
+ * Makes a session and binds it to the connection. 0; CAPNP_E_LIMIT: the account, or the way in, has
+ * as many as it may; -ENOMEM.
+ */
+int session_new(struct admission *ad, const struct session_who *who,
+                struct session **ret) CAPNP_MUST_USE;
+/* Ends it for good: closes every grant, records why, tells the worker (unless it asked). Frees it.
+ * what: for the audit log (logout, expiry, revocation, disconnect). reason: for the client. */
+void session_end(struct session *e, const char *what, const char *reason);
+/* Takes one capability away. 0; CAPNP_E_UNKNOWN: it has none of this name. */
+int session_revoke(struct session *e, const char *name) CAPNP_MUST_USE;
+/* Sets the lease to end duration_ms from now (0: what the profile says), within the profile's
+ * bounds, and a new challenge. 0 or -ENOMEM. */
+int session_renew(struct session *e, uint64_t duration_ms) CAPNP_MUST_USE;
+
+/* NULL when there is none. */
+struct grant *session_grant(struct session *e, const char *name);
+void session_fill(const struct session *e, bound_builder b);
+/* Adds a record of something that concerns this session. capability, detail: may be NULL. */
+void session_audit(const struct session *e, const char *what, const char *outcome,
+                   const char *capability, const char *detail);
+
+/* Ends the sessions of an account, or only those that a credential made (NULL: all). */
+void sessions_end(struct sessiond *s, const char *account, const char *credential);
+/* Finds a session by its id. NULL: there is none. */
+struct session *sessions_find(struct sessiond *s, const char *id);
+
+#endif

@@ -1,0 +1,202 @@
+/*
+ * The session manager as a whole: what comes over its two links, its start and its end.
+ *
+ * It owns no socket anybody can connect to from outside and never has: caposd hands it everything.
+ * What it hands on are descriptors, to the gateway and to services and workers, never the other
+ * way. When the link to caposd breaks, the instance is over, and so is this process.
+ */
+#include "sessiond.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admit.h"
+#include "daemon-log.h"
+#include "daemon-sandbox.h"
+#include "session.h"
+#include "vat-internal.h"
+
+/* ---- links ---------------------------------------------------------------------------------- */
+
+static void sessiond_stop(struct sessiond *s, int r)
+{
+        s->failed = r;
+        capnp_vat_stop(s->vat);
+}
+
+static void gate_got(struct daemon_link *l, const struct packet *p, const int *fds)
+{
+        struct sessiond *s = CAPNP_I_OF(l, struct sessiond, gate);
+        int r;
+
+        (void)fds;
+        if (p->type != PACKET_EVENT)
+                return;
+
+        r = admission_new(s, p);
+        if (r)
+                daemon_log(LOG_ERR, "event %llu cannot be admitted: %s",
+                           (unsigned long long)p->event, capnp_strerror(r));
+}
+
+/* caposd starts another one; sessions go on. */
+static void gate_closed(struct daemon_link *l)
+{
+        (void)l;
+        daemon_log(LOG_WARNING, "the gateway has gone");
+}
+
+static const struct daemon_link_ops gate_ops = {.got = gate_got, .closed = gate_closed};
+
+static void sessiond_new_gateway(struct sessiond *s, const struct packet *p, int fd)
+{
+        int r;
+
+        if (p->address[0])
+                memcpy(s->address, p->address, sizeof(s->address));
+        daemon_link_deinit(&s->gate);
+        r = daemon_link_init(&s->gate, &((struct vat_io *)capnp_i_vat_loop(s->vat))->loop, fd,
+                             false, &gate_ops);
+        if (r) {
+                close(fd);
+                sessiond_stop(s, r);
+        }
+}
+
+static void up_got(struct daemon_link *l, const struct packet *p, const int *fds)
+{
+        struct sessiond *s = CAPNP_I_OF(l, struct sessiond, up);
+
+        switch (p->type) {
+        case PACKET_GATEWAY:
+                sessiond_new_gateway(s, p, fds[0]);
+                break;
+        case PACKET_SERVICE:
+                service_start(s, p->index, fds[0]);
+                break;
+        case PACKET_PROVER:
+                prover_arrived(&s->prover, p->index, fds[0]);
+                break;
+        case PACKET_WORKERS:
+                s->workers = p->index;
+                break;
+        default:
+                for (unsigned i = 0; i < packet_fds(p->type); i++)
+                        close(fds[i]);
+        }
+}
+
+static void up_closed(struct daemon_link *l)
+{
+        sessiond_stop(CAPNP_I_OF(l, struct sessiond, up), 0);
+}
+
+static const struct daemon_link_ops up_ops = {.got = up_got, .closed = up_closed};
+
+void link_send_up(struct sessiond *s, const struct packet *p)
+{
+        daemon_link_send(&s->up, p, NULL);
+}
+
+void link_send_gate(struct sessiond *s, const struct packet *p, const int *fds)
+{
+        daemon_link_send(&s->gate, p, fds);
+}
+
+void link_kill(struct sessiond *s, uint64_t event)
+{
+        link_send_up(s, &(struct packet){.type = PACKET_KILL, .event = event});
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+/* A key that nobody has: a public ed25519 key made of random bytes. */
+static void sessiond_make_dummy(struct sessiond *s)
+{
+        static const uint8_t head[] = "\0\0\0\013ssh-ed25519\0\0\0\040";
+        enum { HEAD = sizeof(head) - 1 };
+
+        memcpy(s->dummy_key, head, HEAD);
+        randombytes_buf(s->dummy_key + HEAD, 32);
+        s->dummy_len = HEAD + 32;
+}
+
+static int sessiond_init_state(struct sessiond *s)
+{
+        int r;
+
+        if (fchdir(FD_STATE))
+                return -errno;
+
+        r = store_init(&s->store);
+        if (!r)
+                r = audit_init(&s->audit, s->vat, FD_STATE);
+        return r;
+}
+
+int sessiond_init(struct sessiond *s)
+{
+        int r;
+
+        memset(s, 0, sizeof(*s));
+        s->audit.fd = -1;
+        capnp_i_list_init(&s->admissions);
+        capnp_i_list_init(&s->sessions);
+        randombytes_buf(s->boot_secret, sizeof(s->boot_secret));
+        sessiond_make_dummy(s);
+        throttle_init(&s->throttle);
+
+        r = capnp_vat_new(&s->vat);
+        if (r)
+                return r;
+
+        prover_init(&s->prover, s);
+        r = policy_init(&s->policy, FD_MANIFEST);
+        if (!r)
+                r = services_init(s);
+        if (!r)
+                r = sessiond_init_state(s);
+        if (!r)
+                r = admin_init(s, FD_ADMIN);
+        if (!r)
+                r = daemon_link_init(&s->up, &((struct vat_io *)capnp_i_vat_loop(s->vat))->loop,
+                                     LINK_FD, true, &up_ops);
+        return r;
+}
+
+int sessiond_run(struct sessiond *s)
+{
+        int r;
+
+        audit_add(&s->audit, (struct capos_audit_record){
+                                     .what = "start", .outcome = "ok", .detail = CAPOS_VERSION});
+        r = daemon_sandbox(ROLE_SESSIOND);
+        if (r)
+                return r;
+
+        link_send_up(s, &(struct packet){.type = PACKET_READY});
+        r = capnp_vat_run(s->vat);
+        return r ? r : s->failed;
+}
+
+void sessiond_deinit(struct sessiond *s)
+{
+        if (!s->vat)
+                return;
+
+        if (s->audit.fd >= 0)
+                admissions_end(s);
+        prover_deinit(&s->prover);
+        services_deinit(s);
+        admin_deinit(&s->admin);
+        daemon_link_deinit(&s->up);
+        daemon_link_deinit(&s->gate);
+        if (s->audit.fd >= 0)
+                audit_deinit(&s->audit);
+        s->vat = capnp_vat_free(s->vat);
+        store_deinit(&s->store);
+        policy_deinit(&s->policy);
+        sodium_memzero(s, sizeof(*s));
+}

@@ -1,0 +1,51 @@
+/* The session manager: everything it holds. */
+#ifndef SESSIOND_SESSIOND_H
+#define SESSIOND_SESSIOND_H
+
+#include <capos/capnp.h>
+
+#include "admin.h"
+#include "audit.h"
+#include "base-list.h"
+#include "daemon-link.h"
+#include "policy.h"
+#include "prove.h"
+#include "services.h"
+#include "store.h"
+#include "throttle.h"
+
+enum { FD_ADMIN = 4, FD_STATE = 5, FD_MANIFEST = 6 };
+
+struct sessiond {
+        capnp_vat *vat;
+        struct daemon_link up;   /* to caposd */
+        struct daemon_link gate; /* to the gateway */
+        struct policy policy;
+        struct store store;
+        struct audit audit;
+        struct prover prover;
+        struct throttle throttle;
+        struct service *services; /* as many as the policy has, in its order */
+        struct admin admin;
+        struct capnp_i_list admissions, sessions;
+        uint8_t boot_secret[32]; /* what references of callers are made with */
+        uint8_t dummy_key[64];   /* a public key blob that nobody can sign with */
+        uint32_t dummy_len;
+        uint32_t workers, nsessions;
+        char address[64]; /* that the gateway listens on, when caposd says so */
+        int failed;       /* why the loop was stopped; 0: it was not */
+};
+
+/* Takes over the descriptors of doc/design/instance.md. 0, or what policy_init() says, or -errno.
+ */
+int sessiond_init(struct sessiond *s) CAPNP_MUST_USE;
+/* Says READY and serves until caposd has gone. 0, or -errno. */
+int sessiond_run(struct sessiond *s) CAPNP_MUST_USE;
+void sessiond_deinit(struct sessiond *s);
+
+/* Packets out; what they mean is in daemon-packets.h. */
+void link_send_up(struct sessiond *s, const struct packet *p);
+void link_send_gate(struct sessiond *s, const struct packet *p, const int *fds);
+void link_kill(struct sessiond *s, uint64_t event);
+
+#endif

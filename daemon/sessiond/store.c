@@ -1,0 +1,413 @@
+/*
+ * Accounts on disk.
+ *
+ * One connection, one process, every change a transaction that is on disk when the function
+ * returns (WAL, synchronous=FULL). The schema version is SQLite's user_version: an older one is
+ * brought forward step by step, a newer one refused, because an older program cannot know what it
+ * would overlook. The instance's secret and its epoch lie beside the accounts: they are as old as
+ * the folder is.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "daemon-log.h"
+
+static const char *const steps[STORE_VERSION] = {
+        "CREATE TABLE instance (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL,"
+        " epoch INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE account (name TEXT PRIMARY KEY, verifier TEXT NOT NULL) STRICT;"
+        "CREATE TABLE profile (account TEXT NOT NULL REFERENCES account ON DELETE CASCADE,"
+        " place INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (account, place)) STRICT;"
+        "CREATE TABLE key (account TEXT NOT NULL REFERENCES account ON DELETE CASCADE,"
+        " fingerprint TEXT NOT NULL, blob BLOB NOT NULL, comment TEXT NOT NULL,"
+        " PRIMARY KEY (account, fingerprint)) STRICT;",
+};
+
+static int store_errno(struct store *s, const char *what)
+{
+        daemon_log(LOG_ERR, "the account store: %s: %s", what, sqlite3_errmsg(s->db));
+        return sqlite3_errcode(s->db) == SQLITE_NOMEM ? -ENOMEM : -EIO;
+}
+
+static int store_exec(struct store *s, const char *sql)
+{
+        return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_errno(s, sql);
+}
+
+static void statement_end(sqlite3_stmt **q)
+{
+        sqlite3_finalize(*q);
+}
+
+#define AUTO_STATEMENT CAPNP_AUTO(statement_end) sqlite3_stmt
+
+/* Binds up to three texts; NULL ends them. */
+static int store_prepare(struct store *s, const char *sql, const char *const texts[3],
+                         sqlite3_stmt **ret)
+{
+        if (sqlite3_prepare_v2(s->db, sql, -1, ret, NULL) != SQLITE_OK)
+                return store_errno(s, "prepare");
+        for (int i = 0; i < 3 && texts[i]; i++)
+                if (sqlite3_bind_text(*ret, i + 1, texts[i], -1, SQLITE_STATIC) != SQLITE_OK)
+                        return store_errno(s, "bind");
+
+        return 0;
+}
+
+#define TEXTS(...) ((const char *const[3]){__VA_ARGS__})
+
+/* Runs a statement that returns no rows. 0; STORE_E_EXISTS; -errno. */
+static int store_step(struct store *s, sqlite3_stmt *q)
+{
+        int r = sqlite3_step(q);
+
+        if (r == SQLITE_DONE)
+                return 0;
+        if (r == SQLITE_CONSTRAINT)
+                return STORE_E_EXISTS;
+
+        return store_errno(s, "step");
+}
+
+/* A change of one row. 0; STORE_E_NONE; -errno. */
+static int store_change(struct store *s, const char *sql, const char *const texts[3])
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s, sql, texts, &q);
+
+        if (!r)
+                r = store_step(s, q);
+        if (!r && !sqlite3_changes(s->db))
+                r = STORE_E_NONE;
+        return r;
+}
+
+static int store_number(struct store *s, const char *sql, int64_t *ret)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s, sql, TEXTS(NULL), &q);
+
+        if (r)
+                return r;
+        if (sqlite3_step(q) != SQLITE_ROW)
+                return store_errno(s, sql);
+
+        *ret = sqlite3_column_int64(q, 0);
+        return 0;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static int store_migrate_step(struct store *s, int64_t from)
+{
+        char pragma[64];
+        int r = store_exec(s, "BEGIN IMMEDIATE");
+
+        snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d", (int)from + 1);
+        if (!r)
+                r = store_exec(s, steps[from]);
+        if (!r)
+                r = store_exec(s, pragma);
+        if (!r)
+                r = store_exec(s, "COMMIT");
+        return r;
+}
+
+static int store_migrate(struct store *s)
+{
+        int64_t version = 0;
+        int r = store_number(s, "PRAGMA user_version", &version);
+
+        if (!r && version > STORE_VERSION) {
+                daemon_log(LOG_ERR, "the account store has version %d, this program knows %d",
+                           (int)version, STORE_VERSION);
+                return -EPROTO;
+        }
+
+        for (; !r && version < STORE_VERSION; version++)
+                r = store_migrate_step(s, version);
+        return r;
+}
+
+static int store_make_instance(struct store *s)
+{
+        AUTO_STATEMENT *q = NULL;
+        uint8_t secret[STORE_SECRET_BYTES];
+        int r;
+
+        randombytes_buf(secret, sizeof(secret));
+        r = store_prepare(s, "INSERT OR IGNORE INTO instance VALUES (1, ?, 0)", TEXTS(NULL), &q);
+        if (!r && sqlite3_bind_blob(q, 1, secret, sizeof(secret), SQLITE_TRANSIENT) != SQLITE_OK)
+                r = store_errno(s, "bind");
+        if (!r)
+                r = store_step(s, q);
+        sodium_memzero(secret, sizeof(secret));
+        return r;
+}
+
+static int store_read_instance(struct store *s)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s, "SELECT secret, epoch FROM instance", TEXTS(NULL), &q);
+
+        if (r)
+                return r;
+        if (sqlite3_step(q) != SQLITE_ROW || sqlite3_column_bytes(q, 0) != (int)sizeof(s->secret))
+                return store_errno(s, "instance");
+
+        memcpy(s->secret, sqlite3_column_blob(q, 0), sizeof(s->secret));
+        s->epoch = (uint64_t)sqlite3_column_int64(q, 1);
+        return 0;
+}
+
+static int store_set_up(struct store *s)
+{
+        int r = store_exec(s, "PRAGMA foreign_keys = ON");
+
+        if (!r)
+                r = store_exec(s, "PRAGMA secure_delete = ON");
+        if (!r)
+                r = store_exec(s, "PRAGMA temp_store = MEMORY");
+        if (!r)
+                r = store_exec(s, "PRAGMA journal_mode = WAL");
+        if (!r)
+                r = store_exec(s, "PRAGMA synchronous = FULL");
+        if (!r)
+                r = store_migrate(s);
+        if (!r)
+                r = store_make_instance(s);
+        if (!r)
+                r = store_exec(s, "UPDATE instance SET epoch = epoch + 1");
+        if (!r)
+                r = store_read_instance(s);
+        return r;
+}
+
+int store_init(struct store *s)
+{
+        int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW;
+        int r;
+
+        *s = (struct store){0};
+        (void)umask(077);
+        if (sqlite3_open_v2(STORE_FILE, &s->db, flags, NULL) != SQLITE_OK)
+                r = s->db ? store_errno(s, "open") : -ENOMEM;
+        else
+                r = store_set_up(s);
+        if (r)
+                store_deinit(s);
+        return r;
+}
+
+void store_deinit(struct store *s)
+{
+        sqlite3_close_v2(s->db);
+        sodium_memzero(s, sizeof(*s));
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+bool store_name_ok(const char *name, size_t len)
+{
+        return len >= 1 && len <= STORE_NAME_BYTES &&
+               strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-_") == len;
+}
+
+static int account_read_profiles(struct store *s, struct store_account *a)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s, "SELECT name FROM profile WHERE account = ? ORDER BY place",
+                              TEXTS(a->name), &q);
+
+        while (!r && a->nprofiles < STORE_PROFILES && sqlite3_step(q) == SQLITE_ROW) {
+                char *to = a->profiles[a->nprofiles++];
+
+                snprintf(to, sizeof(a->profiles[0]), "%s", (const char *)sqlite3_column_text(q, 0));
+        }
+        return r;
+}
+
+static int account_read_key(struct store_account *a, sqlite3_stmt *q)
+{
+        struct store_key *k = &a->keys[a->nkeys];
+        int len = sqlite3_column_bytes(q, 1);
+
+        k->blob = malloc((size_t)len + 1);
+        if (!k->blob)
+                return -ENOMEM;
+
+        if (len)
+                memcpy(k->blob, sqlite3_column_blob(q, 1), (size_t)len);
+        k->len = (uint32_t)len;
+        snprintf(k->fingerprint, sizeof(k->fingerprint), "%s",
+                 (const char *)sqlite3_column_text(q, 0));
+        snprintf(k->comment, sizeof(k->comment), "%s", (const char *)sqlite3_column_text(q, 2));
+        a->nkeys++;
+        return 0;
+}
+
+static int account_read_keys(struct store *s, struct store_account *a)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s,
+                              "SELECT fingerprint, blob, comment FROM key WHERE account = ?"
+                              " ORDER BY rowid",
+                              TEXTS(a->name), &q);
+
+        while (!r && a->nkeys < STORE_KEYS && sqlite3_step(q) == SQLITE_ROW)
+                r = account_read_key(a, q);
+        return r;
+}
+
+static int account_read(struct store *s, sqlite3_stmt *q, struct store_account *a)
+{
+        int r;
+
+        *a = (struct store_account){0};
+        snprintf(a->name, sizeof(a->name), "%s", (const char *)sqlite3_column_text(q, 0));
+        snprintf(a->verifier, sizeof(a->verifier), "%s", (const char *)sqlite3_column_text(q, 1));
+        r = account_read_profiles(s, a);
+        if (!r)
+                r = account_read_keys(s, a);
+        if (r)
+                store_account_deinit(a);
+        return r;
+}
+
+int store_load(struct store *s, const char *name, struct store_account *ret)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s, "SELECT name, verifier FROM account WHERE name = ?", TEXTS(name),
+                              &q);
+
+        if (r)
+                return r;
+        r = sqlite3_step(q);
+        if (r == SQLITE_DONE)
+                return STORE_E_NONE;
+        if (r != SQLITE_ROW)
+                return store_errno(s, "account");
+
+        return account_read(s, q, ret);
+}
+
+void store_account_deinit(struct store_account *a)
+{
+        for (unsigned i = 0; i < a->nkeys; i++)
+                free(a->keys[i].blob);
+        sodium_memzero(a, sizeof(*a));
+}
+
+int store_each(struct store *s, void (*fn)(void *arg, const struct store_account *a), void *arg)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s, "SELECT name, verifier FROM account ORDER BY name", TEXTS(NULL),
+                              &q);
+
+        while (!r && sqlite3_step(q) == SQLITE_ROW) {
+                struct store_account a;
+
+                r = account_read(s, q, &a);
+                if (r)
+                        break;
+                fn(arg, &a);
+                store_account_deinit(&a);
+        }
+        return r;
+}
+
+uint32_t store_count(struct store *s)
+{
+        int64_t n = 0;
+
+        if (store_number(s, "SELECT count(*) FROM account", &n))
+                return 0;
+
+        return (uint32_t)n;
+}
+
+/* ---- changing ------------------------------------------------------------------------------- */
+
+static int store_add_profile(struct store *s, const char *name, unsigned place, const char *profile)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s, "INSERT INTO profile (account, name, place) VALUES (?, ?, ?)",
+                              TEXTS(name, profile), &q);
+
+        if (!r && sqlite3_bind_int(q, 3, (int)place) != SQLITE_OK)
+                r = store_errno(s, "bind");
+        if (!r)
+                r = store_step(s, q);
+        return r;
+}
+
+/* Ends a transaction as its outcome says. */
+static int store_end(struct store *s, int r)
+{
+        if (!r)
+                r = store_exec(s, "COMMIT");
+        if (r)
+                (void)store_exec(s, "ROLLBACK");
+        return r;
+}
+
+int store_add(struct store *s, const char *name, const char *const *profiles, unsigned n,
+              const char *verifier)
+{
+        int r = store_exec(s, "BEGIN IMMEDIATE");
+
+        if (r)
+                return r;
+
+        r = store_change(s, "INSERT INTO account VALUES (?, ?)", TEXTS(name, verifier));
+        for (unsigned i = 0; i < n && !r; i++)
+                r = store_add_profile(s, name, i, profiles[i]);
+        return store_end(s, r);
+}
+
+int store_remove(struct store *s, const char *name)
+{
+        return store_change(s, "DELETE FROM account WHERE name = ?", TEXTS(name));
+}
+
+int store_set_verifier(struct store *s, const char *name, const char *verifier)
+{
+        return store_change(s, "UPDATE account SET verifier = ?2 WHERE name = ?1",
+                            TEXTS(name, verifier));
+}
+
+int store_remove_key(struct store *s, const char *name, const char *fingerprint)
+{
+        return store_change(s, "DELETE FROM key WHERE account = ? AND fingerprint = ?",
+                            TEXTS(name, fingerprint));
+}
+
+int store_add_key(struct store *s, const char *name, const struct store_key *k)
+{
+        AUTO_STATEMENT *q = NULL;
+        struct store_account a;
+        int r = store_load(s, name, &a);
+        bool full;
+
+        if (r)
+                return r;
+        full = a.nkeys >= STORE_KEYS;
+        store_account_deinit(&a);
+        if (full)
+                return STORE_E_FULL;
+
+        r = store_prepare(s,
+                          "INSERT INTO key (account, fingerprint, comment, blob)"
+                          " VALUES (?, ?, ?, ?)",
+                          TEXTS(name, k->fingerprint, k->comment), &q);
+        if (!r && sqlite3_bind_blob(q, 4, k->blob, (int)k->len, SQLITE_STATIC) != SQLITE_OK)
+                r = store_errno(s, "bind");
+        if (!r)
+                r = store_step(s, q);
+        return r;
+}

@@ -1,0 +1,73 @@
+/* The account store: SQLite in the state folder. Nobody but this process opens it. */
+#ifndef SESSIOND_STORE_H
+#define SESSIOND_STORE_H
+
+#include <capos/capnp-base.h>
+
+#include <sodium.h>
+#include <sqlite3.h>
+
+enum {
+        STORE_VERSION = 1,
+        STORE_NAME_BYTES = 32,      /* of an account */
+        STORE_PROFILES = 16,        /* of an account */
+        STORE_KEYS = 32,            /* likewise */
+        STORE_KEY_BYTES = 4 * 1024, /* of a public key blob */
+        STORE_SECRET_BYTES = 32,
+        STORE_FINGERPRINT_BYTES = 64,
+};
+
+#define STORE_FILE "accounts.db"
+
+struct store {
+        sqlite3 *db;
+        uint64_t epoch;                     /* counts the starts on this folder */
+        uint8_t secret[STORE_SECRET_BYTES]; /* of the instance */
+};
+
+struct store_key {
+        uint8_t *blob;
+        uint32_t len;
+        char fingerprint[STORE_FINGERPRINT_BYTES];
+        char comment[128];
+};
+
+/* A copy of what is stored; to be deinitialised, which wipes it. */
+struct store_account {
+        char name[STORE_NAME_BYTES + 1];
+        char verifier[crypto_pwhash_STRBYTES]; /* "": no password */
+        char profiles[STORE_PROFILES][65];
+        struct store_key keys[STORE_KEYS];
+        unsigned nprofiles, nkeys;
+};
+
+/* What can go wrong because of the caller. */
+enum store_err { STORE_E_EXISTS = 1, STORE_E_NONE, STORE_E_FULL };
+
+/* Opens or makes the store in the current folder, brings it to this version and counts the epoch.
+ * 0; -EPROTO: it was written by a newer version; -errno. */
+int store_init(struct store *s) CAPNP_MUST_USE;
+void store_deinit(struct store *s);
+
+/* Whether a text can be an account's name. */
+bool store_name_ok(const char *name, size_t len);
+
+/* 0; STORE_E_NONE; -errno. */
+int store_load(struct store *s, const char *name, struct store_account *ret) CAPNP_MUST_USE;
+void store_account_deinit(struct store_account *a);
+/* Calls fn for every account. 0, or -errno. */
+int store_each(struct store *s, void (*fn)(void *arg, const struct store_account *a),
+               void *arg) CAPNP_MUST_USE;
+uint32_t store_count(struct store *s);
+
+/* verifier may be "". 0; STORE_E_EXISTS; -errno. */
+int store_add(struct store *s, const char *name, const char *const *profiles, unsigned n,
+              const char *verifier) CAPNP_MUST_USE;
+/* 0; STORE_E_NONE; -errno: all three. */
+int store_remove(struct store *s, const char *name) CAPNP_MUST_USE;
+int store_set_verifier(struct store *s, const char *name, const char *verifier) CAPNP_MUST_USE;
+int store_remove_key(struct store *s, const char *name, const char *fingerprint) CAPNP_MUST_USE;
+/* 0; STORE_E_EXISTS; STORE_E_NONE: no such account; STORE_E_FULL; -errno. */
+int store_add_key(struct store *s, const char *name, const struct store_key *k) CAPNP_MUST_USE;
+
+#endif
