@@ -27,8 +27,8 @@ What was tested of Cap'n Proto RPC, case by case, between our library and the C+
 Made by `test/interop/conf/conf-table.py BUILD`, from a run over Unix sockets and TCP; `make test` runs the same cases.
 
 Columns are client to server, `C` is ours. A mark is `ok` when the case passed on both kinds of socket, `fails` when it
-did not, and `-` when that client has no such case (its API can not express it, or it is about its API) or the C++ server
-cannot satisfy it.
+did not, and `-` when that client has no such case (its API can not express it, or it is about its API) or the C++
+server cannot satisfy it.
 
 The interfaces are in `test/peers/conf.capnp`; what a case does is in `test/conf-cases-*.c` for our client and in
 `test/interop/conf/cases-*.c++` for the C++ one, under the same name.
