@@ -93,13 +93,8 @@ static const int CALLS_ACCEPT[] = {SCMP_SYS(accept4), SCMP_SYS(getpeername), -1}
 static const int CALLS_PAIR[] = {SCMP_SYS(socketpair), -1};
 
 static const int CALLS_FORK[] = {
-        SCMP_SYS(clone3),
-        SCMP_SYS(getppid),
-        SCMP_SYS(prctl),
-        SCMP_SYS(prlimit64),
-        SCMP_SYS(seccomp),
-        SCMP_SYS(setrlimit),
-        -1,
+        SCMP_SYS(clone3),    SCMP_SYS(dup3),    SCMP_SYS(getppid),   SCMP_SYS(prctl),
+        SCMP_SYS(prlimit64), SCMP_SYS(seccomp), SCMP_SYS(setrlimit), -1,
 };
 
 static const int CALLS_FILES[] = {
