@@ -1,0 +1,455 @@
+/*
+ * caposd, gateway and zygote as real processes, with stand-ins for session manager and services:
+ * start, end, deaths, and what is left of them.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon-sandbox.h"
+#include "harness.h"
+#include "test-instance.h"
+
+static uint64_t now_ms(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- start and end -------------------------------------------------------------------------- */
+
+TEST_T(starts_and_ends, 60)
+{
+        static const int ends[] = {SIGTERM, SIGINT};
+        struct instance i;
+        struct stat st;
+        char path[160];
+        uint64_t begun;
+
+        instance_init(&i);
+        snprintf(path, sizeof(path), "%s/admin.sock", i.state);
+        for (unsigned k = 0; k < 2; k++) {
+                instance_start(&i);
+                CHECK_EQ(instance_census(&i).children, CHILDREN);
+                CHECK(stat(i.state, &st) == 0);
+                CHECK_EQ(st.st_mode & 0777, 0700);
+                CHECK(stat(path, &st) == 0);
+                CHECK_EQ(st.st_mode & 0777, 0600);
+
+                begun = now_ms();
+                CHECK(kill(i.pid, ends[k]) == 0);
+                CHECK_EQ(instance_wait(&i), 0);
+                CHECK(now_ms() - begun < 4000);
+                CHECK(stat(path, &st) < 0 && errno == ENOENT);
+        }
+        instance_deinit(&i);
+}
+
+/* What fails before anything is started: an exit code and a line. */
+static void refused(struct instance *i, const char *argument, int code, const char *line)
+{
+        instance_spawn(i, argument);
+        CHECK_EQ(instance_wait(i), code);
+        instance_await_log(i, line);
+}
+
+TEST(a_listener_that_others_reach_is_refused)
+{
+        struct instance i;
+
+        instance_init(&i);
+        i.listen = "0.0.0.0:0";
+        refused(&i, NULL, 1, "others can reach this address");
+        i.listen = "*:0";
+        refused(&i, NULL, 1, "others can reach this address");
+        i.listen = "unix:/tmp/x";
+        refused(&i, NULL, 1, "must be ADDRESS:PORT");
+        i.listen = "127.0.0.1";
+        refused(&i, NULL, 1, "must be ADDRESS:PORT");
+        instance_deinit(&i);
+}
+
+/* Listens on a port, 0: any; the port it is. */
+static int port_take(uint16_t *port)
+{
+        struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(*port)};
+        socklen_t len = sizeof(a);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        CHECK(fd >= 0);
+        a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (bind(fd, (struct sockaddr *)(void *)&a, len) == 0)
+                CHECK(listen(fd, 1) == 0);
+        CHECK(getsockname(fd, (struct sockaddr *)(void *)&a, &len) == 0);
+        *port = ntohs(a.sin_port);
+        return fd;
+}
+
+TEST(a_taken_port_is_an_error_unless_it_is_the_default)
+{
+        struct instance i;
+        uint16_t port = 0;
+        char listen[64];
+        int fd;
+
+        instance_init(&i);
+        fd = port_take(&port);
+        snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
+        i.listen = listen;
+        refused(&i, NULL, 1, "Address already in use");
+        close(fd);
+
+        /* If somebody else has it, so much the better. */
+        port = 2327;
+        fd = port_take(&port);
+        i.listen = "";
+        instance_start(&i);
+        CHECK(i.port != 2327 && i.port != 0);
+        CHECK(instance_logged(&i, "127.0.0.1:2327 is taken"));
+        close(fd);
+        instance_deinit(&i);
+}
+
+TEST(a_state_directory_belongs_to_one)
+{
+        struct instance i, other;
+
+        instance_init(&i);
+        instance_init(&other);
+        instance_start(&i);
+        memcpy(other.state, i.state, sizeof(other.state));
+        refused(&other, NULL, 1, "another instance is using it");
+        CHECK(instance_child(&i, "capos-gateway") != 0);
+        CHECK_EQ(instance_ask(&i, 'e'), 0); /* its admin socket is still there */
+        instance_deinit(&i);
+
+        instance_init(&i);
+        memcpy(other.state, i.state, sizeof(other.state));
+        CHECK(mkdir(i.state, 0755) == 0);
+        CHECK(chmod(i.state, 0755) == 0);
+        refused(&other, NULL, 1, "others may enter it");
+        instance_deinit(&other);
+        instance_deinit(&i);
+}
+
+TEST(wrong_arguments_are_told)
+{
+        struct instance i;
+
+        instance_init(&i);
+        refused(&i, "--what", 2, "usage: capos-caposd");
+        refused(&i, "what", 2, "usage: capos-caposd");
+        instance_deinit(&i);
+}
+
+static const char WITH_SERVICE[] =
+        "(services = [(name = \"x\", program = \"%s\", arguments = [\"%s\"],"
+        " interfaceId = 0x9af912bd1eaaead7)])";
+
+TEST_T(a_service_that_cannot_live_ends_the_start, 60)
+{
+        struct instance i;
+        char text[256];
+
+        instance_init(&i);
+        snprintf(text, sizeof(text), WITH_SERVICE, "capos-dies", "dies");
+        instance_manifest(&i, text);
+        refused(&i, NULL, 1, "x ended with exit code 4, for the tenth time: giving up");
+        snprintf(text, sizeof(text), WITH_SERVICE, "capos-nowhere", "");
+        instance_manifest(&i, text);
+        refused(&i, NULL, 1, "x: there is no program capos-nowhere");
+        instance_deinit(&i);
+}
+
+TEST(sighup_only_checks)
+{
+        struct instance i;
+
+        instance_init(&i);
+        instance_manifest(&i, "()");
+        instance_start(&i);
+        CHECK(kill(i.pid, SIGHUP) == 0);
+        instance_await_log(&i, "the manifest is good");
+        instance_manifest(&i, "(motto = \"x\")");
+        CHECK(kill(i.pid, SIGHUP) == 0);
+        instance_await_log(&i, "goes on with the old one");
+        CHECK(instance_logged(&i, "motto"));
+        instance_deinit(&i);
+}
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+TEST(a_connection_gets_a_worker_and_loses_it)
+{
+        struct census before;
+        struct instance i;
+        int fd;
+
+        instance_init(&i);
+        instance_start(&i);
+        before = instance_census(&i);
+        fd = instance_connect(&i);
+        instance_await(&i, 'w', 1);
+        CHECK_EQ(instance_ask(&i, 'e'), 1);
+        close(fd);
+        instance_await(&i, 'w', 0);
+        instance_await_census(&i, &before);
+        instance_deinit(&i);
+}
+
+TEST(the_session_manager_has_a_worker_killed)
+{
+        struct instance i;
+        int fd;
+
+        instance_init(&i);
+        instance_start(&i);
+        fd = instance_connect(&i);
+        instance_await(&i, 'w', 1);
+        instance_ask(&i, 'k');
+        client_await_end(fd);
+        instance_await(&i, 'w', 0);
+        CHECK(!instance_logged(&i, "was killed"));
+        close(fd);
+        instance_deinit(&i);
+}
+
+TEST(a_proof_gets_a_process)
+{
+        struct census before;
+        struct instance i;
+
+        instance_init(&i);
+        instance_start(&i);
+        before = instance_census(&i);
+        CHECK_EQ(instance_ask(&i, 'p'), 1);
+        instance_await_census(&i, &before);
+        instance_deinit(&i);
+}
+
+TEST(the_oldest_without_a_session_makes_room)
+{
+        struct instance i;
+        int fds[4];
+
+        instance_init(&i);
+        instance_manifest(&i, "(limits = (unauthenticated = 2, connections = 3))");
+        instance_start(&i);
+        fds[0] = instance_connect(&i);
+        instance_await(&i, 'w', 1);
+        instance_ask(&i, 'b'); /* this one has a session */
+        for (unsigned k = 1; k < 4; k++) {
+                fds[k] = instance_connect(&i);
+                instance_await(&i, 'e', k + 1);
+        }
+        client_await_end(fds[1]);
+        instance_await(&i, 'w', 3);
+        for (unsigned k = 0; k < 4; k++)
+                close(fds[k]);
+        instance_await(&i, 'w', 0);
+        instance_deinit(&i);
+}
+
+TEST_T(the_zygote_is_replaced_in_time, 120)
+{
+        struct instance i;
+        pid_t zygote;
+
+        instance_init(&i);
+        instance_start(&i);
+        zygote = instance_child(&i, "capos-worker");
+        for (unsigned k = 0; k < 70; k++) {
+                int fd = instance_connect(&i);
+
+                instance_await(&i, 'w', 1);
+                close(fd);
+                instance_await(&i, 'w', 0);
+        }
+        CHECK(instance_child(&i, "capos-worker") != zygote);
+        CHECK_EQ(instance_ask(&i, 'e'), 70);
+        instance_deinit(&i);
+}
+
+/* ---- confinement ---------------------------------------------------------------------------- */
+
+static void confined(pid_t pid, unsigned fds)
+{
+        CHECK_EQ(process_status(pid, "NoNewPrivs"), 1);
+        CHECK_EQ(process_status(pid, "Seccomp"), 2);
+        CHECK_EQ(process_fds(pid), fds + (daemon_sandbox_reports() ? 1 : 0));
+}
+
+TEST(a_worker_has_two_sockets_and_nothing_else)
+{
+        pid_t before[2], after[3], used = 0;
+        struct instance i;
+        int fd;
+
+        instance_init(&i);
+        instance_start(&i);
+        CHECK_EQ(instance_workers(&i, before, 2), 2);
+        confined(before[0], 1); /* idle: the hand-off socket */
+        confined(before[1], 1);
+        CHECK_EQ(process_status(instance_child(&i, "capos-gateway"), "Seccomp"), 2);
+        CHECK_EQ(process_status(instance_child(&i, "capos-worker"), "Seccomp"), 2);
+
+        fd = instance_connect(&i);
+        instance_await(&i, 'w', 1);
+        while (instance_workers(&i, after, 3) != 3)
+                pause_ms(10);
+        for (unsigned k = 0; k < 2; k++)
+                if (process_fds(before[k]) > 1u + daemon_sandbox_reports())
+                        used = before[k];
+        CHECK(used != 0);
+        confined(used, 4); /* two sockets, epoll, timer */
+        close(fd);
+        instance_deinit(&i);
+}
+
+/* ---- deaths --------------------------------------------------------------------------------- */
+
+/* Kills a process and waits until all is as it was, with another one in its place. */
+static void killed(struct instance *i, const char *name)
+{
+        struct census before = instance_census(i);
+        pid_t pid = instance_child(i, name);
+        int fd;
+
+        CHECK(pid > 0);
+        CHECK(kill(pid, SIGKILL) == 0);
+        instance_await_child(i, name, pid);
+        instance_await_census(i, &before);
+        fd = instance_connect(i);
+        instance_await(i, 'w', 1);
+        close(fd);
+        instance_await(i, 'w', 0);
+}
+
+TEST_T(whoever_dies_is_started_again, 120)
+{
+        static const char *const names[] = {"capos-gateway", "capos-worker", "capos-chat",
+                                            "capos-gateway", "capos-system-info"};
+        struct instance i;
+
+        instance_init(&i);
+        instance_start(&i);
+        for (unsigned k = 0; k < 5; k++)
+                killed(&i, names[k]);
+        CHECK_EQ(instance_ask(&i, 's'), 4); /* two at the start, one for each service's death */
+        instance_deinit(&i);
+}
+
+TEST_T(an_idle_worker_that_dies_is_replaced, 60)
+{
+        struct census before;
+        struct instance i;
+        pid_t pids[2], zygote;
+
+        instance_init(&i);
+        instance_start(&i);
+        before = instance_census(&i);
+        zygote = instance_child(&i, "capos-worker");
+        CHECK_EQ(instance_workers(&i, pids, 2), 2);
+        CHECK(kill(pids[0], SIGKILL) == 0);
+        instance_await_child(&i, "capos-worker", zygote); /* a crash: another layout */
+        instance_await_census(&i, &before);
+        instance_deinit(&i);
+}
+
+TEST_T(sessions_outlive_the_gateway, 60)
+{
+        struct instance i;
+        pid_t gateway;
+        int first, second;
+
+        instance_init(&i);
+        instance_start(&i);
+        first = instance_connect(&i);
+        instance_await(&i, 'w', 1);
+        gateway = instance_child(&i, "capos-gateway");
+        CHECK(kill(gateway, SIGKILL) == 0);
+        instance_await_child(&i, "capos-gateway", gateway);
+        CHECK_EQ(instance_ask(&i, 'w'), 1);
+        second = instance_connect(&i);
+        instance_await(&i, 'w', 2);
+        instance_ask(&i, 'b');
+        close(first);
+        instance_await(&i, 'w', 1);
+        close(second);
+        instance_await(&i, 'w', 0);
+        instance_deinit(&i);
+}
+
+TEST_T(no_session_outlives_the_session_manager, 60)
+{
+        struct census before;
+        struct instance i;
+        pid_t sessiond;
+        int fd;
+
+        instance_init(&i);
+        instance_start(&i);
+        before = instance_census(&i);
+        fd = instance_connect(&i);
+        instance_await(&i, 'w', 1);
+        sessiond = instance_child(&i, "capos-sessiond");
+        CHECK(kill(sessiond, SIGKILL) == 0);
+        client_await_end(fd);
+        close(fd);
+        instance_await_child(&i, "capos-sessiond", sessiond);
+        instance_await_census(&i, &before);
+        fd = instance_connect(&i);
+        instance_await(&i, 'w', 1);
+        close(fd);
+        instance_await(&i, 'w', 0);
+        instance_deinit(&i);
+}
+
+TEST_T(a_connection_waits_for_a_session_manager, 60)
+{
+        struct instance i;
+        pid_t sessiond;
+        int fd;
+
+        instance_init(&i);
+        instance_start(&i);
+        sessiond = instance_child(&i, "capos-sessiond");
+        CHECK(kill(sessiond, SIGKILL) == 0);
+        fd = instance_connect(&i);
+        instance_await_child(&i, "capos-sessiond", sessiond);
+        instance_await(&i, 'w', 1);
+        close(fd);
+        instance_await(&i, 'w', 0);
+        instance_deinit(&i);
+}
+
+TEST_T(nobody_outlives_caposd, 60)
+{
+        static const char *const names[] = {"capos-gateway", "capos-worker", "capos-chat",
+                                            "capos-sessiond"};
+        struct instance i;
+        pid_t pids[6];
+
+        instance_init(&i);
+        instance_start(&i);
+        for (unsigned k = 0; k < 4; k++)
+                pids[k] = instance_child(&i, names[k]);
+        CHECK_EQ(instance_workers(&i, pids + 4, 2), 2);
+        CHECK(kill(i.pid, SIGKILL) == 0);
+        CHECK_EQ(instance_wait(&i), -SIGKILL);
+        for (unsigned k = 0; k < 6; k++)
+                for (unsigned t = 0; process_status(pids[k], "VmSize") >= 0; t++) {
+                        CHECK(t < 500);
+                        pause_ms(10);
+                }
+        instance_deinit(&i);
+}
