@@ -34,14 +34,14 @@ enum packet_transport { TRANSPORT_PLAIN = 0, TRANSPORT_TLS = 1 };
 
 /* Every link speaks this one struct; members a packet does not use are zero. */
 struct packet {
-        uint32_t type;    /* enum packet_type */
-        uint32_t worker;  /* caposd's number for a worker process */
-        uint64_t event;   /* the gateway's number for a connection: unique while the instance runs */
-        uint32_t index;   /* SERVICE: place in the manifest; PROVE, PROVER: request; WORKERS: count */
+        uint32_t type;   /* enum packet_type */
+        uint32_t worker; /* caposd's number for a worker process */
+        uint64_t event;  /* the gateway's number for a connection: unique while the instance runs */
+        uint32_t index; /* SERVICE: place in the manifest; PROVE, PROVER: request; WORKERS: count */
         uint32_t transport; /* enum packet_transport */
-        int32_t pid;      /* FORKED */
-        uint32_t bound;   /* WORKER_LIVE */
-        char address[64]; /* the peer's, as text, NUL-terminated: 127.0.0.1:4711, [::1]:4711 */
+        int32_t pid;        /* FORKED */
+        uint32_t bound;     /* WORKER_LIVE */
+        char address[64];   /* the peer's, as text, NUL-terminated: 127.0.0.1:4711, [::1]:4711 */
 };
 
 /* A proof to check. The strings follow each other in bytes, in the order of their lengths. */
@@ -50,7 +50,7 @@ enum proof_kind {
         PROOF_PASSWORD, /* verifier, password */
         PROOF_DUMMY,    /* password: as PROOF_PASSWORD, for an account that is not there; refused */
         PROOF_SIGNATURE, /* public key blob, SSHSIG blob, transcript */
-        PROOF_KEY, /* public key blob: convinced when it is one that can log in */
+        PROOF_KEY,       /* public key blob: convinced when it is one that can log in */
 };
 
 enum { PROOF_BYTES = 48 * 1024, VERIFIER_BYTES = 256 };
