@@ -38,7 +38,7 @@ static void grant_drain(int fd)
         while (n > 0 || (n < 0 && errno == EINTR));
 }
 
-/* Lets go of a socket whose worker has closed it: the service may read what is left. */
+/* Lets go of a socket. */
 static void grant_drop(struct grant *g)
 {
         g->opening = capnp_question_free(g->opening);
@@ -56,12 +56,18 @@ void grant_close(struct grant *g)
         grant_drop(g);
 }
 
+/* The worker has closed its side: the service may read what is left, and has nobody to answer. Said
+ * to both, because our duplicate would hide the one's end from the other. */
+static void grant_hang_up(struct grant *g)
+{
+        (void)shutdown(g->dup, SHUT_WR);
+        grant_drop(g);
+}
+
 static void grant_on_hang_up(void *arg, uint32_t events)
 {
-        struct grant *g = arg;
-
-        if (events & (EPOLLHUP | EPOLLERR))
-                grant_drop(g);
+        if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+                grant_hang_up(arg);
 }
 
 /* The worker may have closed its end without our having been told yet. */
@@ -71,8 +77,8 @@ static bool grant_is_open(struct grant *g)
 
         if (g->dup < 0)
                 return false;
-        if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR)) {
-                grant_drop(g);
+        if (poll(&p, 1, 0) > 0 && p.revents & (POLLRDHUP | POLLHUP | POLLERR)) {
+                grant_hang_up(g);
                 return false;
         }
         return true;
@@ -100,7 +106,7 @@ int grant_open(struct grant *g, int *ret_fd)
         g->dup = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
         r = g->dup < 0 ? -errno : 0;
         if (!r)
-                r = capnp_watch_new(v->s->vat, g->dup, 0, grant_on_hang_up, g, &g->watch);
+                r = capnp_watch_new(v->s->vat, g->dup, EPOLLRDHUP, grant_on_hang_up, g, &g->watch);
         if (r)
                 close(ends[1]);
         else

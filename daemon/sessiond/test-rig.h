@@ -1,0 +1,127 @@
+/*
+ * A session manager under test: the real program, with the test in the place of caposd, the
+ * gateway, a service and the workers. Provers are the real ones, too.
+ */
+#ifndef SESSIOND_TEST_RIG_H
+#define SESSIOND_TEST_RIG_H
+
+#include "harness.h"
+
+#include "admin.capnp-c.h"
+#include "admission.capnp-c.h"
+#include "daemon-packets.h"
+
+#include <capos/capnp.h>
+
+#include <sys/types.h>
+
+#define ECHO_ID  UINT64_C(0xec40ec40ec40ec40)
+#define RIG_HOME "127.0.0.1:4711"
+#define RIG_AWAY "192.0.2.7:4711"
+
+enum { RIG_EVENTS = 32, RIG_PROVERS = 256 };
+enum { ECHO_ADD_ONE, ECHO_HANG };
+
+struct rig_options {
+        uint64_t lease_ms, max_lease_ms, admission_ms;
+        bool no_password, no_entry, pseudonym;
+        const char *dir; /* a folder that exists already, to start again in */
+};
+
+/* A socket to the service. */
+struct rig_caller {
+        struct rig *g;
+        capnp_conn *conn;
+        capnp_cap *root;
+        bool open;
+        char facet[32];
+        uint8_t reference[16], pseudonym[16];
+        uint32_t reference_len, pseudonym_len;
+        uint64_t epoch;
+};
+
+struct rig {
+        capnp_vat *vat;
+        char dir[64];
+        pid_t pid;
+        int up, gate, admission; /* admission: the socket of the last event; -1: none */
+        capnp_watch *up_watch, *gate_watch;
+        bool ready;
+        capnp_cap *admin;
+        uint64_t last_event;
+        uint64_t killed[RIG_EVENTS], bound[RIG_EVENTS];
+        unsigned nkilled, nbound;
+        pid_t provers[RIG_PROVERS];
+        unsigned nprovers;
+        bool hold_provers; /* PROVE is not answered */
+        struct packet held[RIG_PROVERS];
+        unsigned nheld;
+
+        /* the service */
+        capnp_conn *control;
+        capnp_cap *control_root;
+        struct rig_caller callers[RIG_EVENTS];
+        unsigned ncallers, calls, hung, opened, described;
+        bool refuse_open;
+        capnp_answer *hanging;
+        unsigned hang_canceled;
+};
+
+struct rig_worker {
+        struct rig *g;
+        uint64_t event;
+        capnp_conn *conn;
+        admission_client ask;
+        bool closed;
+};
+
+/* Starts a session manager and waits until it is ready. */
+void rig_start(struct rig *g, const struct rig_options *o);
+/* The same, but it is expected to refuse. Returns its exit code. */
+int rig_start_fails(struct rig *g, const struct rig_options *o);
+/* Ends everything, by its link or by SIGKILL; the folder stays. */
+void rig_stop(struct rig *g, bool kill);
+void rig_remove(const char *dir);
+
+void rig_start_service(struct rig *g);
+void rig_stop_service(struct rig *g);
+
+/* Lets things happen until *flag, for 10 s at most; fails the test then. */
+void rig_until(struct rig *g, const bool *flag);
+void rig_until_count(struct rig *g, const unsigned *n, unsigned least);
+/* Lets things happen for a while. */
+void rig_pause(struct rig *g, unsigned ms);
+
+/* A connection comes in. */
+void rig_worker(struct rig *g, const char *address, struct rig_worker *w);
+void rig_worker_end(struct rig_worker *w);
+/* The socket alone, for those who write bytes by hand. */
+int rig_worker_fd(struct rig *g, const char *address, uint64_t *ret_event);
+
+/* Asks for an anonymous session; checks that it came. Returns the question: free it. */
+capnp_question *rig_enter(struct rig_worker *w);
+/* Opens `echo` and returns the service's object; *ret_c is its connection. */
+capnp_cap *rig_open(struct rig_worker *w, capnp_conn **ret_c);
+/* Calls ECHO_ADD_ONE. 0 or what the call ended with. */
+int rig_echo(struct rig *g, capnp_cap *echo, uint64_t n);
+capnp_question *rig_call(struct rig *g, capnp_cap *echo, uint16_t method, uint64_t n);
+
+/* Waits for a question and checks that it was refused with this beginning of a text. Takes q. */
+void rig_refused(capnp_question *q, const char *text);
+/* Waits for a question that must succeed. Returns it. */
+capnp_question *rig_good(capnp_question *q);
+
+/* Admin. */
+void rig_account(struct rig *g, const char *name, const char *password);
+admin_client rig_admin(struct rig *g);
+/* Flow: start and one response. Takes nothing; returns the question of next, not waited for. */
+capnp_question *rig_password(struct rig_worker *w, const char *account, const char *profile,
+                             const char *password);
+
+/* The content of a file in the folder, NUL-terminated; to be freed. */
+char *rig_file(struct rig *g, const char *name, size_t *ret_len);
+/* How often a text is in the audit log. */
+unsigned rig_audited(struct rig *g, const char *text);
+void rig_status(struct rig *g, unsigned *ret_sessions, unsigned *ret_descriptors);
+
+#endif

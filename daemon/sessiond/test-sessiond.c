@@ -1,0 +1,331 @@
+/*
+ * Sessions: how they begin without an account, what they can open, and every way they end. The real
+ * program, driven over its real sockets.
+ */
+#include "test-rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void empty(struct rig *g)
+{
+        unsigned sessions, descriptors;
+
+        rig_status(g, &sessions, &descriptors);
+        CHECK_EQ(sessions, 0);
+        CHECK_EQ(descriptors, 0);
+}
+
+TEST(methods_say_the_truth)
+{
+        struct rig_worker w;
+        struct rig g;
+        remote_auth_method_list l;
+        capnp_question *q;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        q = rig_good(admission_methods(w.ask));
+        l = admission_methods_methods(q);
+        CHECK_EQ(remote_auth_method_list_len(l), 9);
+        for (uint32_t i = 0; i < 9; i++) {
+                remote_auth_method_reader m = remote_auth_method_list_get(l, i);
+                bool on = i == REMOTE_AUTH_KIND_PASSWORD || i == REMOTE_AUTH_KIND_PUBLIC_KEY ||
+                          i == REMOTE_AUTH_KIND_GUEST || i == REMOTE_AUTH_KIND_ANONYMOUS;
+
+                CHECK_EQ(remote_auth_method_kind(m), i);
+                CHECK_EQ(remote_auth_method_state(m) == REMOTE_AUTH_STATE_ENABLED, on);
+                CHECK_EQ(remote_auth_method_reason(m).len == 0, on);
+                CHECK(remote_auth_method_label(m).len);
+        }
+        capnp_question_free(q);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST(anonymous_opens_calls_and_logs_out)
+{
+        capnp_conn *c;
+        capnp_cap *echo;
+        capnp_question *q;
+        struct rig_worker w;
+        struct rig g;
+        bound_reader b;
+        bundle_entry_reader e;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        q = rig_enter(&w);
+        b = admission_enter_bound(q);
+        CHECK_EQ(bundle_entry_list_len(bound_bundle(b)), 2);
+        e = bundle_entry_list_get(bound_bundle(b), 0);
+        CHECK_STR(bundle_entry_name(e).p, "session");
+        CHECK(bundle_entry_local(e));
+        e = bundle_entry_list_get(bound_bundle(b), 1);
+        CHECK_STR(bundle_entry_name(e).p, "echo");
+        CHECK_EQ(bundle_entry_interface_id(e), ECHO_ID);
+        CHECK(bundle_entry_services(e) && !bundle_entry_local(e));
+        CHECK_STR(session_info_kind(bound_info(b)).p, "anonymous");
+        CHECK_STR(session_info_profile(bound_info(b)).p, "visitor");
+        CHECK_STR(session_info_source(bound_info(b)).p, RIG_HOME);
+        CHECK_EQ(session_info_renew_challenge(bound_info(b)).len, 0);
+        capnp_question_free(q);
+        rig_until_count(&g, &g.nbound, 1);
+        CHECK_EQ(g.bound[0], w.event);
+
+        echo = rig_open(&w, &c);
+        CHECK_OK(rig_echo(&g, echo, 41));
+        CHECK_STR(g.callers[0].facet, "visitor");
+        CHECK_EQ(g.callers[0].epoch, 1);
+        CHECK_EQ(g.callers[0].pseudonym_len, 0);
+
+        capnp_question_free(rig_good(admission_logout(w.ask)));
+        CHECK(rig_echo(&g, echo, 1) == CAPNP_E_DISCONNECTED);
+        empty(&g);
+        rig_refused(admission_logout(w.ask), "denied.stale-session: logout");
+        capnp_cap_unref(echo);
+        capnp_conn_unref(c);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        CHECK_EQ(g.nkilled, 0);
+        rig_remove(g.dir);
+}
+
+TEST(a_connection_is_bound_once)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        q = admission_enter(w.ask);
+        admission_enter_set_kind(q, REMOTE_AUTH_KIND_GUEST);
+        rig_refused(q, "denied.already-bound");
+        q = admission_start(w.ask);
+        rig_refused(q, "denied.already-bound");
+        rig_worker_end(&w);
+        empty(&g);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST(policy_of_those_without_account)
+{
+        struct rig_worker w[4];
+        struct rig g;
+        capnp_question *q;
+
+        rig_start(&g, NULL);
+        for (unsigned i = 0; i < 4; i++)
+                rig_worker(&g, RIG_HOME, &w[i]);
+        q = admission_enter(w[0].ask);
+        admission_enter_set_kind(q, REMOTE_AUTH_KIND_ANONYMOUS);
+        admission_enter_set_requested_profile(q, "operator");
+        rig_refused(q, "denied.profile");
+        q = admission_enter(w[0].ask);
+        admission_enter_set_kind(q, REMOTE_AUTH_KIND_PASSWORD);
+        rig_refused(q, "denied.method-disabled");
+
+        capnp_question_free(rig_enter(&w[0]));
+        capnp_question_free(rig_enter(&w[1]));
+        q = admission_enter(w[2].ask);
+        admission_enter_set_kind(q, REMOTE_AUTH_KIND_ANONYMOUS);
+        rig_refused(q, "over-quota.sessions");
+        q = admission_enter(w[3].ask);
+        admission_enter_set_kind(q, REMOTE_AUTH_KIND_GUEST);
+        admission_enter_set_requested_profile(q, "visitor");
+        capnp_question_free(rig_good(q));
+        for (unsigned i = 0; i < 4; i++)
+                rig_worker_end(&w[i]);
+        empty(&g);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST(disabled_entries_are_denied)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+
+        rig_start(&g, &(struct rig_options){.no_entry = true, .no_password = true});
+        rig_worker(&g, RIG_HOME, &w);
+        q = admission_enter(w.ask);
+        admission_enter_set_kind(q, REMOTE_AUTH_KIND_ANONYMOUS);
+        rig_refused(q, "denied.method-disabled");
+        rig_refused(admission_start(w.ask), "denied.method-disabled: password");
+        CHECK_EQ(rig_audited(&g, "\"outcome\":\"denied.method-disabled\""), 2);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST(open_checks_name_interface_and_the_other_end)
+{
+        capnp_conn *c;
+        capnp_cap *echo;
+        capnp_question *q;
+        struct rig_worker w;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        q = admission_open(w.ask);
+        admission_open_set_name(q, "vault");
+        rig_refused(q, "denied.unknown-name");
+        q = admission_open(w.ask);
+        admission_open_set_name(q, "session");
+        rig_refused(q, "denied.unknown-name");
+        q = admission_open(w.ask);
+        admission_open_set_name(q, "echo");
+        admission_open_set_interface_id(q, 7);
+        rig_refused(q, "denied.wrong-interface");
+
+        echo = rig_open(&w, &c);
+        q = admission_open(w.ask);
+        admission_open_set_name(q, "echo");
+        admission_open_set_interface_id(q, ECHO_ID);
+        rig_refused(q, "it is open already");
+        capnp_cap_unref(echo);
+        capnp_conn_close(c, (capnp_exception){CAPNP_DISCONNECTED, "done"});
+        capnp_conn_unref(c);
+        rig_pause(&g, 50);
+        echo = rig_open(&w, &c);
+        CHECK_OK(rig_echo(&g, echo, 1));
+        CHECK_EQ(g.opened, 2);
+        CHECK_MEM(g.callers[0].reference, g.callers[1].reference, 16);
+        capnp_cap_unref(echo);
+        capnp_conn_unref(c);
+        rig_worker_end(&w);
+        empty(&g);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST(a_lease_ends)
+{
+        capnp_conn *c;
+        capnp_cap *echo;
+        capnp_question *q, *open;
+        struct rig_worker w;
+        struct rig g;
+
+        rig_start(&g, &(struct rig_options){.lease_ms = 200});
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        echo = rig_open(&w, &c);
+        open = rig_call(&g, echo, ECHO_HANG, 0);
+        capnp_question_send(open, NULL, NULL);
+        q = rig_good(admission_watch(w.ask));
+        CHECK_EQ(notice_which(admission_watch_notice(q)), NOTICE_ENDED);
+        CHECK_STR(notice_ended(admission_watch_notice(q)).p, "expired");
+        capnp_question_free(q);
+        q = admission_watch(w.ask);
+        capnp_question_send(q, NULL, NULL);
+        CHECK(capnp_question_wait(open) == CAPNP_E_DISCONNECTED);
+        capnp_question_free(open);
+        rig_refused(admission_logout(w.ask), "denied.stale-session: expired");
+        rig_pause(&g, 1300);
+        CHECK_EQ(g.nkilled, 0);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"expiry\""), 1);
+        empty(&g);
+        capnp_question_free(q);
+        capnp_cap_unref(echo);
+        capnp_conn_unref(c);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST(who_does_not_log_in_is_dropped)
+{
+        struct rig_worker w;
+        struct rig g;
+
+        rig_start(&g, &(struct rig_options){.admission_ms = 150});
+        rig_worker(&g, RIG_HOME, &w);
+        rig_until(&g, &w.closed);
+        rig_until_count(&g, &g.nkilled, 1);
+        CHECK_EQ(g.killed[0], w.event);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST(a_service_that_goes_takes_its_sockets_along)
+{
+        capnp_conn *c;
+        capnp_cap *echo;
+        capnp_question *q;
+        struct rig_worker w;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        echo = rig_open(&w, &c);
+        CHECK_OK(rig_echo(&g, echo, 1));
+        rig_stop_service(&g);
+        CHECK(rig_echo(&g, echo, 1) == CAPNP_E_DISCONNECTED);
+        capnp_cap_unref(echo);
+        capnp_conn_unref(c);
+        rig_pause(&g, 50);
+        q = admission_open(w.ask);
+        admission_open_set_name(q, "echo");
+        admission_open_set_interface_id(q, ECHO_ID);
+        rig_refused(q, "the service is not running");
+
+        rig_start_service(&g);
+        rig_pause(&g, 50);
+        echo = rig_open(&w, &c);
+        CHECK_OK(rig_echo(&g, echo, 1));
+        capnp_cap_unref(echo);
+        capnp_conn_unref(c);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST(schemas_come_from_those_who_serve)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+        uint64_t words[1024];
+        capnp_msg *m;
+        capnp_data d;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        for (unsigned i = 0; i < 2; i++) {
+                q = admission_schema(w.ask);
+                admission_schema_set_interface_id(q, ECHO_ID);
+                CHECK_EQ(admission_schema_schema(rig_good(q)).len, 8);
+                capnp_question_free(q);
+        }
+        CHECK_EQ(g.described, 1);
+        q = admission_schema(w.ask);
+        admission_schema_set_interface_id(q, USER_SESSION_ID);
+        d = admission_schema_schema(rig_good(q));
+        CHECK(d.len > 64 && d.len <= sizeof(words));
+        memcpy(words, d.p, d.len);
+        CHECK_OK(capnp_msg_parse(words, d.len, NULL, &m));
+        CHECK_EQ(capnp_any_list(capnp_reader_any(capnp_any_struct(capnp_msg_root(m), NULL), 0),
+                                CAPNP_SIZE_COMPOSITE, NULL)
+                         .len,
+                 user_session_capnp_schema.nnodes);
+        CHECK_OK(capnp_msg_check(m));
+        capnp_msg_free(m);
+        capnp_question_free(q);
+        q = admission_schema(w.ask);
+        admission_schema_set_interface_id(q, 1);
+        rig_refused(q, "denied.unknown-name");
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
