@@ -303,7 +303,7 @@ int tree_json_value(struct tree *t, const struct tree_path *path, uint32_t depth
         enum tree_kind kind = json_kind(tree_at(t, t->at));
         int r;
 
-        if (!depth)
+        if (!depth && (kind == TREE_OBJECT || kind == TREE_LIST))
                 return tree_fail(t, CAPNP_E_LIMIT, t->at, path, "nested too deeply");
 
         r = tree_add(t, (struct tree_node){.kind = kind, .at = t->at}, ret_node);

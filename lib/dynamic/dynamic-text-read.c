@@ -263,10 +263,11 @@ static int text_more(struct tree *t, const struct tree_path *path, char close, b
 static int text_key(struct tree *t, struct tree_path *path, uint32_t *ret_at)
 {
         *ret_at = t->at;
+        if (!is_letter(tree_at(t, t->at)))
+                return text_fail(t, path->up, "expected a field name");
+
         while (is_letter(tree_at(t, t->at)) || is_digit(tree_at(t, t->at)))
                 t->at++;
-        if (t->at == *ret_at || is_digit(t->p[*ret_at]))
-                return text_fail(t, path->up, "expected a field name");
 
         path->name = t->p + *ret_at;
         path->len = t->at - *ret_at;
@@ -357,7 +358,7 @@ int tree_text_value(struct tree *t, const struct tree_path *path, uint32_t depth
         enum tree_kind kind = text_kind(t);
         int r;
 
-        if (!depth)
+        if (!depth && (kind == TREE_OBJECT || kind == TREE_LIST))
                 return tree_fail(t, CAPNP_E_LIMIT, t->at, path, "nested too deeply");
 
         r = tree_add(t, (struct tree_node){.kind = kind, .at = t->at}, ret_node);
