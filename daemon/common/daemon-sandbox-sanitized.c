@@ -17,6 +17,7 @@ static const int CALLS[] = {
         SCMP_SYS(clone3),
         SCMP_SYS(fstat),
         SCMP_SYS(getcwd),
+        SCMP_SYS(getdents),
         SCMP_SYS(getdents64),
         SCMP_SYS(getpid),
         SCMP_SYS(getppid),
