@@ -170,6 +170,22 @@ __attribute__((noinline)) static void bytes_set(capnp_abuilder a, const void *fr
         ptr_replace(a, o.slot);
 }
 
+/* Most texts are short; two moves that overlap cost less than a call. */
+static inline void bytes_copy(uint8_t *to, const uint8_t *from, uint64_t len)
+{
+        uint64_t head[2], tail[2];
+
+        if (len < 16 || len > 32) {
+                memcpy(to, from, len);
+                return;
+        }
+
+        memcpy(head, from, 16);
+        memcpy(tail, from + len - 16, 16);
+        memcpy(to, head, 16);
+        memcpy(to + len - 16, tail, 16);
+}
+
 /*
  * The way nearly every text takes: into an empty slot, with room in its segment. In full here,
  * with nothing after the copy, because texts are what most messages are made of. n: bytes of the
@@ -199,7 +215,7 @@ void capnp_i_set_bytes(capnp_msg *m, uint64_t *slot, uint32_t seg, const void *f
         ptr_store(slot, ptr_aim(ptr_to_list(CAPNP_SIZE_BYTE, (uint32_t)n),
                                 (int64_t)at - ptr_at(s->base, slot) - 1));
         p[words - 1] = 0;
-        memcpy(p, from, len);
+        bytes_copy((uint8_t *)p, from, len);
 }
 
 uint8_t *capnp_abuilder_init_data(capnp_abuilder a, uint32_t len)
