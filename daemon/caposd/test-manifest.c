@@ -1,0 +1,152 @@
+/*
+ * Manifests: the built-in one, and one wrong thing at a time, which must be named with its place.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "caposd.h"
+#include "chat.capnp-c.h"
+#include "harness.h"
+#include "system_info.capnp-c.h"
+
+/* Loads a text; what it says on standard error is put into said. */
+static int text_load(const char *text, char *said, size_t size)
+{
+        struct daemon_manifest m = {0};
+        char path[] = "/tmp/capos-manifest-XXXXXX";
+        int fd = mkstemp(path), log, old, r;
+        ssize_t n;
+
+        CHECK(fd >= 0);
+        CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+        close(fd);
+        log = memfd_create("log", MFD_CLOEXEC);
+        old = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+        CHECK(log >= 0 && old >= 0);
+        CHECK(dup2(log, STDERR_FILENO) == STDERR_FILENO);
+        r = manifest_load(&m, path);
+        CHECK(dup2(old, STDERR_FILENO) == STDERR_FILENO);
+        n = pread(log, said, size - 1, 0);
+        CHECK(n >= 0);
+        said[n] = '\0';
+        close(log);
+        close(old);
+        unlink(path);
+        daemon_manifest_deinit(&m);
+        return r;
+}
+
+TEST(the_built_in_manifest_is_what_it_should_be)
+{
+        struct daemon_manifest m = {0};
+        manifest_reader root;
+        service_list services;
+        authentication_reader a;
+
+        CHECK_OK(manifest_load(&m, NULL));
+        root = manifest_root(m.msg);
+        services = manifest_services(root);
+        CHECK_EQ(service_list_len(services), 2);
+        CHECK_STR(service_name(service_list_get(services, 0)).p, "system_info");
+        CHECK_EQ(service_interface_id(service_list_get(services, 0)), SYSTEM_INFO_ID);
+        CHECK_STR(service_name(service_list_get(services, 1)).p, "chat");
+        CHECK_EQ(service_interface_id(service_list_get(services, 1)), CHAT_ID);
+
+        a = manifest_authentication(root);
+        CHECK(authentication_password(a) && authentication_public_key(a));
+        CHECK(!entry_enabled(authentication_guest(a)));
+        CHECK(entry_enabled(authentication_anonymous(a)));
+        CHECK_EQ(profile_list_len(manifest_profiles(root)), 2);
+        CHECK_EQ(profile_lease_ms(profile_list_get(manifest_profiles(root), 0)), 300000);
+        CHECK(!profile_accounts(profile_list_get(manifest_profiles(root), 0)));
+        daemon_manifest_deinit(&m);
+}
+
+#define SERVICE(more_) "(name = \"a\", program = \"p\", interfaceId = 0x8000000000000001" more_ ")"
+
+static const struct {
+        const char *text, *said;
+} FAULTS[] = {
+        /* what the schema does not know, with line and path */
+        {"(\n  motto = \"x\"\n)", ":2:"},
+        {"(\n  motto = \"x\"\n)", "motto"},
+        {"(services = [" SERVICE("") ", (name = \"b\", colour = 3)])", "services[1]"},
+        {"(motd = 3)", "motd"},
+        {"(confinement = loose)", "confinement"},
+        {"(limits = (connections = -1))", "limits.connections"},
+        {"(limits = (connections = 5000000000))", "limits.connections"},
+        {"(motd = \"x\"", ":1:"},
+        {"", ":1:"},
+        /* what it knows, and makes no sense */
+        {"(services = [" SERVICE("") ", " SERVICE("") "])", "services[1].name: another service"},
+        {"(services = [(name = \"A b\", program = \"p\", interfaceId = 0x8000000000000001)])",
+         "services[0].name: a name has"},
+        {"(services = [(name = \"session\", program = \"p\", interfaceId = 0x8000000000000001)])",
+         "services[0].name: `session`"},
+        {"(services = [(name = \"a\", program = \"../p\", interfaceId = 0x8000000000000001)])",
+         "services[0].program"},
+        {"(services = [(name = \"a\", interfaceId = 0x8000000000000001)])", "services[0].program"},
+        {"(services = [(name = \"a\", program = \"p\", interfaceId = 7)])",
+         "services[0].interfaceId"},
+        {"(profiles = [(name = \"p\"), (name = \"p\")])", "profiles[1].name: another profile"},
+        {"(profiles = [(name = \"\")])", "profiles[0].name: a name has"},
+        {"(profiles = [(name = \"p\", bundle = [(name = \"session\"), (name = \"chat\")])])",
+         "profiles[0].bundle[1].name: there is no service"},
+        {"(profiles = [(name = \"p\", bundle = [(name = \"session\"), (name = \"session\")])])",
+         "profiles[0].bundle[1].name: granted twice"},
+        {"(profiles = [(name = \"p\", leaseMs = 0)])", "profiles[0].leaseMs"},
+        {"(profiles = [(name = \"p\", leaseMs = 10, maxLeaseMs = 9)])", "profiles[0].maxLeaseMs"},
+        {"(profiles = [(name = \"p\", quota = (calls = 0))])", "profiles[0].quota.calls"},
+        {"(authentication = (guest = (enabled = true, profile = \"g\")))",
+         "authentication.guest.profile: there is no profile"},
+        {"(authentication = (anonymous = (enabled = true)))", "authentication.anonymous.profile"},
+        {"(authentication = (guest = (profile = \"g\")))", "authentication.guest.profile"},
+        {"(confinement = full)", "confinement: this version"},
+        {"(limits = (idleWorkers = 0))", "limits.idleWorkers"},
+        {"(limits = (connections = 2, unauthenticated = 3))", "limits.unauthenticated"},
+};
+
+TEST(what_is_wrong_is_named_with_its_place)
+{
+        char said[4096];
+
+        for (unsigned i = 0; i < sizeof(FAULTS) / sizeof(*FAULTS); i++) {
+                CHECK_EQ(text_load(FAULTS[i].text, said, sizeof(said)), -EINVAL);
+                CHECK(strstr(said, "/tmp/capos-manifest-") != NULL);
+                if (!strstr(said, FAULTS[i].said))
+                        test_fail(__FILE__, __LINE__, "%s: expected %s, said %s", FAULTS[i].text,
+                                  FAULTS[i].said, said);
+        }
+}
+
+TEST(all_that_is_wrong_is_named)
+{
+        char said[4096];
+
+        CHECK_EQ(text_load("(services = [(name = \"\"), (name = \"x\")])", said, sizeof(said)),
+                 -EINVAL);
+        CHECK(strstr(said, "services[0].name") && strstr(said, "services[0].program") &&
+              strstr(said, "services[1].interfaceId"));
+}
+
+TEST(an_empty_manifest_is_a_manifest)
+{
+        char said[4096];
+
+        CHECK_OK(text_load("()", said, sizeof(said)));
+        CHECK_STR(said, "");
+        CHECK_OK(text_load("# nothing\n(\n)\n", said, sizeof(said)));
+}
+
+TEST(a_manifest_that_cannot_be_read_is_told)
+{
+        struct daemon_manifest m = {0};
+
+        CHECK_EQ(manifest_load(&m, "/nowhere/manifest"), -ENOENT);
+        CHECK_EQ(manifest_load(&m, "/tmp"), -EISDIR);
+}
