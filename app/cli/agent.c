@@ -1,0 +1,333 @@
+/*
+ * The agent: a process that `capos login` leaves behind, which holds the connection and hands the
+ * session to the user's later commands over a Unix socket, as RPC. It is a fork of the login, so
+ * nothing about the session ever passes an argument, an environment, a file or an exec.
+ *
+ * Each caller has a connection of its own; what it held there is dropped when it ends. Callers get
+ * the session itself: their calls are relayed like any others between two connections.
+ *
+ * The agent ends with the session. A lost connection says so by itself. That a session has expired
+ * or was revoked only shows in a call, so the agent asks for its info now and then, when the lease
+ * ends, and when a caller has left. The first refusal is the end.
+ */
+#include "agent.h"
+
+#include "agent.capnp-c.h"
+#include "runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { LOOK_MS = 5000, LEASE_SLACK_MS = 100 };
+
+struct agent {
+        const struct agent_seed *seed;
+        capnp_cap *root;
+        capnp_watch *watch, *signal;
+        int signal_fd;
+        capnp_timer *timer;
+        capnp_answer *renewal; /* the call that waits for the renewal */
+        struct capos_login proof;
+        uint8_t *proof_bytes;
+        uint32_t proof_len;
+};
+
+/* ---- looking after the session ------------------------------------------------------------ */
+
+static void agent_look(struct agent *g, uint32_t after_ms);
+
+static void agent_on_fetched(capos_client *c, int r, void *arg)
+{
+        struct agent *g = arg;
+        struct capos_session_info i;
+        uint64_t now_ms = cli_now_ms();
+        uint32_t next_ms = LOOK_MS;
+
+        if (r && r != CAPOS_E_QUOTA) {
+                capnp_vat_stop(g->seed->vat);
+                return;
+        }
+        if (capos_client_info(c, &i) && i.expires_at_ms > now_ms &&
+            i.expires_at_ms - now_ms < LOOK_MS)
+                next_ms = (uint32_t)(i.expires_at_ms - now_ms) + LEASE_SLACK_MS;
+        agent_look(g, next_ms);
+}
+
+static void agent_on_timer(void *arg)
+{
+        struct agent *g = arg;
+        int r = 0;
+
+        g->timer = NULL;
+        r = capos_client_fetch(g->seed->client, agent_on_fetched, g);
+        if (r == -EBUSY)
+                agent_look(g, LOOK_MS);
+        else if (r)
+                capnp_vat_stop(g->seed->vat);
+}
+
+static void agent_look(struct agent *g, uint32_t after_ms)
+{
+        capnp_timer_free(g->timer);
+        g->timer = NULL;
+        if (capnp_timer_new(g->seed->vat, after_ms, agent_on_timer, g, &g->timer))
+                capnp_vat_stop(g->seed->vat);
+}
+
+static void agent_on_end(capos_client *c, const struct capos_error *why, void *arg)
+{
+        struct agent *g = arg;
+
+        (void)c;
+        (void)why;
+        capnp_vat_stop(g->seed->vat);
+}
+
+/* ---- what callers may ask ----------------------------------------------------------------- */
+
+static int agent_info(void *self, capnp_answer *a)
+{
+        struct agent *g = self;
+        struct capos_session_info i = {.account = "", .profile = "", .kind = ""};
+        agent_info_builder b = session_agent_info_results_init_info(a);
+
+        (void)capos_client_info(g->seed->client, &i);
+        agent_info_set_alias(b, g->seed->alias);
+        agent_info_set_address(b, g->seed->address);
+        agent_info_set_account(b, i.account);
+        agent_info_set_profile(b, i.profile);
+        agent_info_set_kind(b, i.kind);
+        agent_info_set_expires_at_ms(b, i.expires_at_ms);
+        agent_info_set_pid(b, (uint32_t)getpid());
+        return capnp_answer_return(a);
+}
+
+static int agent_session(void *self, capnp_answer *a)
+{
+        struct agent *g = self;
+
+        session_agent_session_results_set_session(
+                a, (remote_session_client){capos_client_session_peek(g->seed->client)});
+        return capnp_answer_return(a);
+}
+
+static enum capnp_kind error_kind(const struct capos_error *e)
+{
+        return e->code < 0 ? CAPNP_FAILED : e->kind;
+}
+
+static void agent_drop_proof(struct agent *g)
+{
+        if (g->proof_bytes)
+                explicit_bzero(g->proof_bytes, g->proof_len);
+        free(g->proof_bytes);
+        g->proof_bytes = NULL;
+}
+
+static void agent_on_renewed(capos_client *c, int r, void *arg)
+{
+        struct agent *g = arg;
+        capnp_answer *a = g->renewal;
+        const struct capos_error *e = capos_client_error_peek(c);
+
+        g->renewal = NULL;
+        agent_drop_proof(g);
+        if (r)
+                (void)capnp_answer_fail(a, error_kind(e), "%s", e->text);
+        else
+                (void)capnp_answer_return(a);
+        agent_look(g, 0);
+}
+
+static int agent_renew(void *self, capnp_answer *a)
+{
+        struct agent *g = self;
+        capnp_data proof = session_agent_renew_param_proof(a);
+        uint64_t duration_ms = session_agent_renew_param_requested_duration_ms(a);
+        int r;
+
+        if (capnp_answer_check(a))
+                return capnp_answer_fail(a, CAPNP_FAILED, "bad parameters");
+        if (g->renewal)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "a renewal is under way");
+
+        g->proof_bytes = malloc(proof.len + 1);
+        if (!g->proof_bytes)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+        if (proof.len)
+                memcpy(g->proof_bytes, proof.p, proof.len);
+        g->proof_len = proof.len;
+        /* Of this kind the library sends the bytes as they are. */
+        g->proof = (struct capos_login){.kind = CAPOS_AUTH_PASSWORD,
+                                        .password = {g->proof_bytes, proof.len}};
+        r = capos_client_renew(g->seed->client, &g->proof, duration_ms, agent_on_renewed, g);
+        if (r) {
+                agent_drop_proof(g);
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "%s", capos_strerror(r));
+        }
+        g->renewal = a;
+        return capnp_answer_keep(a, NULL, NULL);
+}
+
+static void agent_on_logged_out(capnp_question *q, int r, void *arg)
+{
+        capnp_answer *a = arg;
+        capnp_vat *v = capnp_answer_vat(a);
+        capnp_exception why = capnp_question_exception(q);
+
+        if (r)
+                (void)capnp_answer_fail(a, why.kind, "%s", why.reason);
+        else
+                (void)capnp_answer_return(a);
+        capnp_question_free(q);
+        /* What is queued is still sent while the vat is freed. */
+        capnp_vat_stop(v);
+}
+
+static int agent_logout(void *self, capnp_answer *a)
+{
+        struct agent *g = self;
+        capnp_question *q = remote_session_logout(
+                (remote_session_client){capos_client_session_peek(g->seed->client)});
+
+        if (!q)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+        capnp_question_send(q, agent_on_logged_out, a);
+        return capnp_answer_keep(a, NULL, NULL);
+}
+
+static const struct session_agent_ops agent_ops = {
+        .info = agent_info,
+        .session = agent_session,
+        .renew = agent_renew,
+        .logout = agent_logout,
+};
+
+/* ---- callers ------------------------------------------------------------------------------ */
+
+static void agent_on_caller_gone(capnp_conn *conn, void *arg)
+{
+        struct agent *g = arg;
+
+        capnp_conn_unref(conn);
+        if (!g->renewal)
+                agent_look(g, 0);
+}
+
+static void agent_on_caller(void *arg, uint32_t events)
+{
+        struct agent *g = arg;
+        capnp_conn *conn;
+        int fd = accept4(g->seed->listener, NULL, NULL, SOCK_CLOEXEC);
+
+        (void)events;
+        if (fd < 0)
+                return;
+        if (!runtime_peer_is_us(fd)) {
+                (void)close(fd);
+                return;
+        }
+        if (capnp_conn_new(g->seed->vat, fd, NULL, g->root, &conn))
+                return;
+        capnp_conn_on_close(conn, agent_on_caller_gone, g);
+}
+
+/* ---- the process -------------------------------------------------------------------------- */
+
+static void agent_on_signal(void *arg, uint32_t events)
+{
+        struct agent *g = arg;
+
+        (void)events;
+        capnp_vat_stop(g->seed->vat);
+}
+
+/* SIGTERM ends the agent as everything else does. */
+static int agent_watch_signal(struct agent *g)
+{
+        sigset_t set;
+
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGTERM);
+        (void)sigprocmask(SIG_BLOCK, &set, NULL);
+        g->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (g->signal_fd < 0)
+                return -errno;
+        return capnp_watch_new(g->seed->vat, g->signal_fd, EPOLLIN, agent_on_signal, g, &g->signal);
+}
+
+/* Nothing of the terminal, of the caller's pipes or of the folder it was started in stays in use.
+ */
+static void agent_detach(void)
+{
+        struct rlimit none = {0};
+        int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        (void)setsid();
+        (void)!chdir("/");
+        (void)prctl(PR_SET_DUMPABLE, 0);
+        (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        (void)setrlimit(RLIMIT_CORE, &none);
+        for (int i = 0; fd >= 0 && i < 3; i++)
+                (void)dup2(fd, i);
+        if (fd > 2)
+                (void)close(fd);
+}
+
+static int agent_serve(const struct agent_seed *s)
+{
+        struct agent g = {.seed = s};
+        int r;
+
+        r = session_agent_serve(s->vat, &agent_ops, &g, &g.root);
+        if (!r)
+                r = capnp_watch_new(s->vat, s->listener, EPOLLIN, agent_on_caller, &g, &g.watch);
+        if (!r)
+                r = agent_watch_signal(&g);
+        if (r)
+                return r;
+
+        capos_client_on_end(s->client, agent_on_end, &g);
+        agent_look(&g, LOOK_MS);
+        r = capnp_vat_run(s->vat);
+        /* First nobody can begin anew; then those who wait are told by the end of their connection.
+         */
+        (void)unlink(s->path);
+        capnp_watch_free(g.watch);
+        capnp_watch_free(g.signal);
+        (void)close(g.signal_fd);
+        capnp_timer_free(g.timer);
+        capos_client_free(s->client);
+        if (g.renewal)
+                (void)capnp_answer_fail(g.renewal, CAPNP_DISCONNECTED, "the agent ends");
+        agent_drop_proof(&g);
+        capnp_cap_unref(g.root);
+        (void)capnp_vat_free(s->vat);
+        return r;
+}
+
+int agent_start(const struct agent_seed *s, pid_t *ret_pid)
+{
+        pid_t pid;
+
+        (void)fflush(stdout);
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid) {
+                *ret_pid = pid;
+                return 0;
+        }
+        agent_detach();
+        _exit(agent_serve(s) ? EXIT_FAILED : EXIT_OK);
+}

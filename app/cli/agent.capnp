@@ -1,0 +1,39 @@
+@0xf41a7c05d9e2b683;
+# Between `capos` and the agent that keeps a login: a socket of the user's own.
+
+using Rs = import "/remote_session.capnp";
+
+struct AgentInfo {
+  alias @0 :Text;
+  # What the session is called here: the name of the socket.
+
+  address @1 :Text;
+  # The instance, as it was given to `capos login`.
+
+  account @2 :Text;
+  profile @3 :Text;
+  kind @4 :Text;
+  # As in SessionInfo, at the last time the agent looked.
+
+  expiresAtMs @5 :UInt64;
+  # Milliseconds since 1970.
+
+  pid @6 :UInt32;
+  # The agent's process.
+}
+
+interface SessionAgent {
+  # The bootstrap object of the socket. Whoever can connect to it has the session: the socket is in a
+  # folder that only its user can enter, and others are turned away by what the kernel says they are.
+
+  info @0 () -> (info :AgentInfo);
+
+  session @1 () -> (session :Rs.RemoteSession);
+  # The session itself. What a caller gets through it is dropped when the caller goes.
+
+  renew @2 (proof :Data, requestedDurationMs :UInt64) -> ();
+  # RemoteSession.renew with this proof; the agent keeps the reference that comes back.
+
+  logout @3 () -> ();
+  # RemoteSession.logout; the agent ends when this has returned.
+}

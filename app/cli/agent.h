@@ -1,0 +1,22 @@
+/* The process that keeps a login. */
+#ifndef CAPOS_CLI_AGENT_H
+#define CAPOS_CLI_AGENT_H
+
+#include "cli.h"
+
+/* What the agent is made of; put together by `capos login`. */
+struct agent_seed {
+        capnp_vat *vat;
+        capos_client *client; /* logged in */
+        int listener;         /* listening already */
+        const char *path;     /* the listener's */
+        const char *alias, *address;
+};
+
+/*
+ * Forks. In the parent: 0 and the agent's process id, or -errno; the parent must then end by
+ * cli_leave(), because it shares the connection with its child. The child does not return.
+ */
+int agent_start(const struct agent_seed *s, pid_t *ret_pid) CAPNP_MUST_USE;
+
+#endif

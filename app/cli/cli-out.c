@@ -1,0 +1,253 @@
+/*
+ * Everything that is printed. Results go to standard output; with --json they are one object a
+ * line, errors included. Without it, errors go to standard error.
+ *
+ * Texts that come from an instance or from other people are not trusted with the terminal: control
+ * characters, and the Unicode ones that reorder or hide text, are shown instead of sent.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- text of others ----------------------------------------------------------------------- */
+
+/* The character at s: its bytes, 0 when it is none. */
+static unsigned utf8_read(const unsigned char *s, uint32_t *ret_c)
+{
+        static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+        unsigned n = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : 4;
+        uint32_t c = n == 1 ? s[0] : s[0] & (0xffu >> (n + 1));
+
+        if (n == 4 && s[0] >> 3 != 30)
+                return 0;
+        for (unsigned i = 1; i < n; i++) {
+                if (s[i] >> 6 != 2)
+                        return 0;
+                c = c << 6 | (s[i] & 0x3f);
+        }
+        if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+                return 0;
+        *ret_c = c;
+        return n;
+}
+
+/* Whether a character only shows itself. */
+static bool char_is_harmless(uint32_t c)
+{
+        if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+                return false;
+        if (c >= 0x200b && c <= 0x200f)
+                return false;
+        if (c >= 0x2028 && c <= 0x202e)
+                return false;
+        return !(c >= 0x2066 && c <= 0x2069) && c != 0xfeff;
+}
+
+void cli_escape(const char *s, char *to, size_t room)
+{
+        const unsigned char *p = (const unsigned char *)s;
+        size_t len = 0;
+        unsigned n;
+        uint32_t c;
+
+        while (*p && len + 5 < room) {
+                n = utf8_read(p, &c);
+                if (n && char_is_harmless(c)) {
+                        memcpy(to + len, p, n);
+                        len += n;
+                        p += n;
+                        continue;
+                }
+                /* A character that is not harmless is spelled byte by byte. */
+                (void)snprintf(to + len, room - len, "\\x%02x", *p++);
+                len += 4;
+        }
+        to[len] = 0;
+}
+
+void cli_print_safe(const char *s)
+{
+        char piece[1024];
+        size_t len;
+
+        while (*s) {
+                len = strlen(s);
+                if (len > 200) {
+                        len = 200;
+                        while (len > 190 && ((unsigned char)s[len] & 0xc0) == 0x80)
+                                len--;
+                }
+                char part[201];
+
+                memcpy(part, s, len);
+                part[len] = 0;
+                cli_escape(part, piece, sizeof(piece));
+                (void)fputs(piece, stdout);
+                s += len;
+        }
+}
+
+/* ---- JSON --------------------------------------------------------------------------------- */
+
+json_t *cli_json_text(const char *s)
+{
+        char safe[4096];
+        json_t *t = json_string(s);
+
+        if (t)
+                return t;
+
+        cli_escape(s, safe, sizeof(safe));
+        return json_string(safe);
+}
+
+int cli_print_json(const struct cli *c, json_t *o)
+{
+        int r;
+
+        (void)c;
+        if (!o) {
+                (void)fputs("capos: out of memory\n", stderr);
+                return EXIT_FAILED;
+        }
+        r = json_dumpf(o, stdout, JSON_COMPACT);
+        json_decref(o);
+        (void)putchar('\n');
+        return r || fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+}
+
+/* ---- errors ------------------------------------------------------------------------------- */
+
+int cli_fail(const struct cli *c, int exit, const char *code, const char *fmt, ...)
+{
+        char text[1024], safe[1600];
+        va_list ap;
+
+        va_start(ap, fmt);
+        (void)vsnprintf(text, sizeof(text), fmt, ap);
+        va_end(ap);
+        cli_escape(text, safe, sizeof(safe));
+        if (c->json)
+                (void)cli_print_json(
+                        c, json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", safe));
+        else
+                (void)fprintf(stderr, "capos: %s\n", safe);
+        return exit;
+}
+
+/* What each denial means for who reads it, and what to do. */
+static const char *denial_words(enum capos_denial d)
+{
+        static const char *const words[] = {
+                [CAPOS_DENIED_UNKNOWN_NAME] =
+                        "the session has no such capability (`capos caps` lists what it has)",
+                [CAPOS_DENIED_WRONG_INTERFACE] = "the capability has another interface",
+                [CAPOS_DENIED_PROFILE] = "the profile does not exist or is not open to you",
+                [CAPOS_DENIED_STALE_SESSION] = "the session has ended: log in again",
+                [CAPOS_DENIED_REVOKED_LEASE] = "an administrator has taken this capability back",
+                [CAPOS_DENIED_METHOD_DISABLED] =
+                        "the instance does not offer this way to log in (see `capos methods`)",
+                [CAPOS_DENIED_CREDENTIALS] = "the account or the proof is not right",
+                [CAPOS_DENIED_ALREADY_BOUND] = "this connection has a session already",
+                [CAPOS_DENIED_TRANSFER] = "the capability may not be passed on to there",
+                [CAPOS_DENIED_FLOW] = "the attempt to log in took too long: try again",
+                [CAPOS_DENIED_BACKOFF] = "too many failures",
+        };
+
+        return (unsigned)d < sizeof(words) / sizeof(words[0]) && words[d] ? words[d] : "refused";
+}
+
+static int fail_denied(const struct cli *c, const struct capos_error *e, const char *doing)
+{
+        const char *detail = capos_denial_detail_peek(e->text);
+
+        return cli_fail(c, EXIT_DENIED, capos_denial_code(e->denial), "%s: %s%s%s%s", doing,
+                        denial_words(e->denial), *detail ? " (" : "", detail, *detail ? ")" : "");
+}
+
+static const char *kind_code(enum capnp_kind k)
+{
+        static const char *const codes[] = {"failed", "overloaded", "disconnected",
+                                            "unimplemented"};
+
+        return (unsigned)k < 4 ? codes[k] : "failed";
+}
+
+int cli_fail_error(const struct cli *c, const struct capos_error *e, const char *doing)
+{
+        char code[64];
+
+        if (!doing)
+                doing = c->command->name;
+        if (e->code == CAPOS_E_DENIED)
+                return fail_denied(c, e, doing);
+        if (e->code == CAPOS_E_QUOTA) {
+                (void)snprintf(code, sizeof(code), "over-quota.%s", e->quota);
+                return cli_fail(c, EXIT_FAILED, code, "%s: over the quota of %s: %s", doing,
+                                e->quota, e->text);
+        }
+        if (e->code == CAPNP_E_DISCONNECTED && e->kind == CAPNP_DISCONNECTED)
+                return cli_fail(c, EXIT_NO_CONNECTION, "disconnected", "%s: %s", doing, e->text);
+        if (e->code == CAPNP_E_EXCEPTION)
+                return cli_fail(c, EXIT_FAILED, kind_code(e->kind), "%s: %s", doing, e->text);
+        if (e->code == CAPNP_E_ADDRESS)
+                return cli_fail(c, EXIT_NO_CONNECTION, "cannot-connect", "%s: no such address",
+                                doing);
+        return cli_fail(c, EXIT_FAILED, "failed", "%s: %s", doing, e->text);
+}
+
+int cli_fail_code(const struct cli *c, int r, const char *doing)
+{
+        struct capos_error e;
+
+        (void)capos_error_of(r, (capnp_exception){CAPNP_FAILED, ""}, &e);
+        return cli_fail_error(c, &e, doing);
+}
+
+int cli_fail_question(const struct cli *c, const capnp_question *q, const char *doing)
+{
+        struct capos_error e;
+
+        (void)capos_error_of_question(q, &e);
+        return cli_fail_error(c, &e, doing);
+}
+
+/* ---- times -------------------------------------------------------------------------------- */
+
+uint64_t cli_now_ms(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_REALTIME, &t);
+        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void cli_format_time(uint64_t at_ms, char *to, size_t room)
+{
+        time_t t = (time_t)(at_ms / 1000);
+        struct tm tm;
+
+        if (!at_ms || !localtime_r(&t, &tm) || !strftime(to, room, "%Y-%m-%d %H:%M:%S", &tm))
+                (void)snprintf(to, room, "-");
+}
+
+void cli_format_until(uint64_t at_ms, char *to, size_t room)
+{
+        uint64_t now_ms = cli_now_ms(), s = at_ms > now_ms ? (at_ms - now_ms) / 1000 : 0;
+
+        if (!at_ms)
+                (void)snprintf(to, room, "no end");
+        else if (at_ms <= now_ms)
+                (void)snprintf(to, room, "over");
+        else if (s < 120)
+                (void)snprintf(to, room, "in %" PRIu64 " s", s);
+        else if (s < 7200)
+                (void)snprintf(to, room, "in %" PRIu64 " min", s / 60);
+        else
+                (void)snprintf(to, room, "in %" PRIu64 " h", s / 3600);
+}

@@ -1,0 +1,129 @@
+/*
+ * Passwords from people. They are read from the terminal itself, not from standard input, so that a
+ * pipe does not get in the way, and with the echo off; the terminal is put back also when a signal
+ * ends the program. Standard input is read only where it was asked for.
+ *
+ * A password is never an argument: other users see arguments.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* For the signal handler: the terminal, and how it was. */
+static struct {
+        volatile sig_atomic_t fd;
+        struct termios was;
+} hidden = {.fd = -1};
+
+static void hidden_restore(void)
+{
+        if (hidden.fd >= 0)
+                (void)tcsetattr(hidden.fd, TCSAFLUSH, &hidden.was);
+        hidden.fd = -1;
+}
+
+static void hidden_on_signal(int signal)
+{
+        hidden_restore();
+        (void)raise(signal); /* SA_RESETHAND: now it ends us */
+}
+
+static void hidden_begin(int fd)
+{
+        static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+        struct sigaction sa = {.sa_handler = hidden_on_signal, .sa_flags = SA_RESETHAND};
+        struct termios t;
+
+        if (tcgetattr(fd, &hidden.was) < 0)
+                return;
+
+        hidden.fd = fd;
+        for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+                (void)sigaction(signals[i], &sa, NULL);
+        t = hidden.was;
+        t.c_lflag &= ~(tcflag_t)ECHO;
+        (void)tcsetattr(fd, TCSAFLUSH, &t);
+}
+
+/* One line without its end. false: there is none, or it is too long. */
+static bool line_read(int fd, char *to, size_t room)
+{
+        size_t len = 0;
+        ssize_t n;
+
+        while (len < room) {
+                n = read(fd, to + len, 1);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0 && !len)
+                        return false;
+                if (n <= 0 || to[len] == '\n') {
+                        to[len] = 0;
+                        if (len && to[len - 1] == '\r')
+                                to[len - 1] = 0;
+                        return true;
+                }
+                len++;
+        }
+        return false;
+}
+
+static bool terminal_read(int fd, const char *prompt, char *to, size_t room)
+{
+        char safe[256];
+        bool ok;
+
+        cli_escape(prompt, safe, sizeof(safe));
+        (void)dprintf(fd, "%s: ", safe);
+        hidden_begin(fd);
+        ok = line_read(fd, to, room);
+        hidden_restore();
+        (void)dprintf(fd, "\n");
+        return ok;
+}
+
+static int terminal_compare(const struct cli *c, int fd, const char *first)
+{
+        char again[1040];
+        bool same;
+
+        if (!terminal_read(fd, "The same again", again, sizeof(again)))
+                return cli_fail(c, EXIT_FAILED, "failed", "no password was typed");
+
+        same = !strcmp(first, again);
+        explicit_bzero(again, sizeof(again));
+        if (!same)
+                return cli_fail(c, EXIT_FAILED, "failed", "the passwords differ: nothing was done");
+        return EXIT_OK;
+}
+
+int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool twice, char *to,
+                      size_t room)
+{
+        int fd, r = EXIT_OK;
+
+        if (from_stdin) {
+                if (!line_read(STDIN_FILENO, to, room))
+                        return cli_fail(c, EXIT_FAILED, "failed",
+                                        "there is no password on standard input");
+                return EXIT_OK;
+        }
+
+        fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return cli_fail(c, EXIT_FAILED, "failed",
+                                "no terminal to ask for a password: use --password-stdin");
+
+        if (!terminal_read(fd, prompt, to, room))
+                r = cli_fail(c, EXIT_FAILED, "failed", "no password was typed");
+        if (!r && twice)
+                r = terminal_compare(c, fd, to);
+        (void)close(fd);
+        return r;
+}

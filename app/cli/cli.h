@@ -1,0 +1,140 @@
+/* What all commands of `capos` share: what was asked for, how it is answered. */
+#ifndef CAPOS_CLI_H
+#define CAPOS_CLI_H
+
+#include <capos/capos-client.h>
+
+#include <jansson.h>
+
+/* The exit codes; documented in capos(1). */
+enum cli_exit {
+        EXIT_OK = 0,
+        EXIT_FAILED = 1,
+        EXIT_USAGE = 2,
+        EXIT_DENIED = 3,
+        EXIT_NO_CONNECTION = 4,
+};
+
+/* One option of a command, or of all. */
+struct cli_option {
+        const char *name; /* without dashes; NULL ends the list */
+        char letter;      /* -n; 0: none */
+        const char *arg;  /* the word for its argument: "FILE"; NULL: takes none */
+        const char *help;
+        size_t offset; /* of a bool or a const char * in struct cli */
+};
+
+enum { CLI_WORDS = 64 };
+
+/* One invocation. */
+struct cli {
+        /* What all commands take. */
+        bool json, help;
+        const char *session, *runtime;
+        /* What some of them take. */
+        bool password_stdin, password, anonymous, guest, lng, follow;
+        const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration;
+        const char *profiles[CLI_WORDS];
+        unsigned nprofiles;
+        /* The words that are no options. */
+        const char *words[CLI_WORDS];
+        unsigned nwords;
+        const struct cli_command *command;
+        /* The connection to the agent, or to the instance. */
+        capnp_vat *vat;
+        capnp_conn *conn;
+        capnp_cap *remote; /* its bootstrap object */
+        capos_client *client;
+};
+
+struct cli_command {
+        const char *name;  /* "account add" */
+        const char *args;  /* "NAME [--profile P]…", after the name */
+        const char *brief; /* one line */
+        const char *help;  /* paragraphs and examples */
+        int (*run)(struct cli *c);
+        const struct cli_option *options; /* NULL: none of its own */
+        unsigned min_words, max_words;
+        bool hidden;
+};
+
+extern const struct cli_command cli_commands[]; /* ends with a NULL name */
+extern const struct cli_option cli_common_options[];
+
+/* ---- cli-options.c */
+
+/* Reads the command line. 0; EXIT_USAGE: said why. */
+int cli_parse(struct cli *c, int argc, char **argv) CAPNP_MUST_USE;
+/* The help of a command; NULL: of all. */
+void cli_print_help(const struct cli_command *command);
+
+/* ---- cli-out.c */
+
+/* Says what went wrong, and returns exit. code: for programs. */
+int cli_fail(const struct cli *c, int exit, const char *code, const char *fmt, ...)
+        CAPNP_PRINTF(4, 5);
+/* Likewise for what the library says; doing: what was tried, may be NULL. */
+int cli_fail_error(const struct cli *c, const struct capos_error *e, const char *doing);
+int cli_fail_code(const struct cli *c, int r, const char *doing);
+int cli_fail_question(const struct cli *c, const capnp_question *q, const char *doing);
+/* Prints an object in one line, and drops it. NULL: out of memory. */
+int cli_print_json(const struct cli *c, json_t *o);
+/* A text as JSON; bytes that are not UTF-8 are replaced. */
+json_t *cli_json_text(const char *s);
+/* Prints text of somebody else's: what would steer a terminal is shown as \xNN. */
+void cli_print_safe(const char *s);
+/* The same into a buffer, cut to fit. */
+void cli_escape(const char *s, char *to, size_t room);
+/* A time for a person, local; and how long until then: "in 4 min". */
+void cli_format_time(uint64_t at_ms, char *to, size_t room);
+void cli_format_until(uint64_t at_ms, char *to, size_t room);
+uint64_t cli_now_ms(void);
+
+/* ---- cli-secret.c */
+
+/*
+ * Reads a password: from standard input (one line) when from_stdin, else from the terminal without
+ * echo; twice and compared when twice. To be wiped by the caller, all room bytes. An exit code.
+ */
+int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool twice, char *to,
+                      size_t room) CAPNP_MUST_USE;
+
+/* ---- cli-agent.c (client side) */
+
+/* Connects to the agent that --session names, or to the only one; c->client has its session then.
+ * An exit code. */
+int cli_open_session(struct cli *c) CAPNP_MUST_USE;
+/* … and asks what the session is and has. */
+int cli_open_and_fetch(struct cli *c) CAPNP_MUST_USE;
+void cli_close(struct cli *c);
+
+/* ---- the commands */
+
+int cmd_up(struct cli *c);
+int cmd_account_add(struct cli *c);
+int cmd_account_remove(struct cli *c);
+int cmd_account_list(struct cli *c);
+int cmd_account_passwd(struct cli *c);
+int cmd_account_key_add(struct cli *c);
+int cmd_account_key_remove(struct cli *c);
+int cmd_session_list(struct cli *c);
+int cmd_session_revoke(struct cli *c);
+int cmd_status(struct cli *c);
+int cmd_audit_verify(struct cli *c);
+int cmd_audit_tail(struct cli *c);
+int cmd_methods(struct cli *c);
+int cmd_login(struct cli *c);
+int cmd_whoami(struct cli *c);
+int cmd_caps(struct cli *c);
+int cmd_describe(struct cli *c);
+int cmd_call(struct cli *c);
+int cmd_chat_join(struct cli *c);
+int cmd_renew(struct cli *c);
+int cmd_logout(struct cli *c);
+int cmd_sessions(struct cli *c);
+int cmd_doctor(struct cli *c);
+int cmd_version(struct cli *c);
+int cmd_help(struct cli *c);
+int cmd_complete(struct cli *c);
+
+#endif

@@ -1,0 +1,314 @@
+/*
+ * `capos chat join`: lines from standard input are said, events are printed; both at once, until
+ * the input ends or the connection does.
+ *
+ * Works with pipes as with a terminal. Input is read by hand, because stdio cannot be asked
+ * whether it holds half a line. Nothing more is read while a message is on its way, so what is
+ * piped in goes out in order, and no faster than the service takes it; when it asks for patience,
+ * the message is sent again a little later.
+ */
+#include "chat.capnp-c.h"
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { LINE_BYTES = 4096, AGAIN_MS = 600 };
+
+struct chat {
+        struct cli *c;
+        capnp_cap *membership;
+        capnp_question *sending;
+        capnp_watch *input;
+        capnp_timer *again;
+        char line[LINE_BYTES + 1]; /* what was read and not yet said */
+        size_t len;
+        bool ended;                /* the input has */
+        bool cut;                  /* the rest of a line that was too long is skipped */
+        char said[LINE_BYTES + 1]; /* what is on its way */
+        int result;
+        struct capos_error why;
+};
+
+static void chat_input_more(struct chat *h);
+
+static void chat_stop(struct chat *h)
+{
+        capnp_vat_stop(h->c->vat);
+}
+
+/* ---- what others say ---------------------------------------------------------------------- */
+
+static json_t *event_json(chat_event_reader e)
+{
+        static const char *const kinds[] = {"said", "joined", "left"};
+        unsigned which = (unsigned)chat_event_which(e);
+        json_t *o = json_pack(
+                "{s:s,s:o,s:I,s:I,s:o,s:b}", "event", which < 3 ? kinds[which] : "unknown",
+                "channel", cli_json_text(chat_event_channel(e).p), "sequence",
+                (json_int_t)chat_event_sequence(e), "atMs", (json_int_t)chat_event_at_ms(e),
+                "label", cli_json_text(chat_event_label(e).p), "history", chat_event_history(e));
+
+        if (o && chat_event_which(e) == CHAT_EVENT_SAID)
+                (void)json_object_set_new(o, "text", cli_json_text(chat_event_said(e).p));
+        return o;
+}
+
+static void event_print(const struct cli *c, chat_event_reader e)
+{
+        char at[64];
+
+        if (c->json) {
+                (void)cli_print_json(c, event_json(e));
+                return;
+        }
+        cli_format_time(chat_event_at_ms(e), at, sizeof(at));
+        printf("%s ", strlen(at) > 11 ? at + 11 : at);
+        switch (chat_event_which(e)) {
+        case CHAT_EVENT_SAID:
+                printf("<");
+                cli_print_safe(chat_event_label(e).p);
+                printf("> ");
+                cli_print_safe(chat_event_said(e).p);
+                break;
+        case CHAT_EVENT_JOINED:
+        case CHAT_EVENT_LEFT:
+                printf("* ");
+                cli_print_safe(chat_event_label(e).p);
+                printf(chat_event_which(e) == CHAT_EVENT_JOINED ? " has joined" : " has left");
+                break;
+        }
+        printf("\n");
+        (void)fflush(stdout);
+}
+
+static int chat_on_event(void *self, capnp_answer *a)
+{
+        struct chat *h = self;
+
+        event_print(h->c, chat_listener_event_param_event(a));
+        return capnp_answer_return(a);
+}
+
+static const struct chat_listener_ops listener_ops = {.event = chat_on_event};
+
+/* ---- what we say -------------------------------------------------------------------------- */
+
+static void chat_send(struct chat *h);
+
+static void chat_on_again(void *arg)
+{
+        struct chat *h = arg;
+
+        h->again = NULL;
+        chat_send(h);
+}
+
+static void chat_on_sent(capnp_question *q, int r, void *arg)
+{
+        struct chat *h = arg;
+
+        h->sending = NULL;
+        r = capos_error_of_question(q, &h->why);
+        capnp_question_free(q);
+        if (r == CAPNP_E_EXCEPTION && h->why.kind == CAPNP_OVERLOADED &&
+            !capnp_timer_new(h->c->vat, AGAIN_MS, chat_on_again, h, &h->again))
+                return;
+        if (r == CAPNP_E_EXCEPTION && h->why.kind == CAPNP_FAILED) {
+                (void)cli_fail_error(h->c, &h->why, "not said");
+                r = 0;
+        }
+        if (!r) {
+                chat_input_more(h);
+                return;
+        }
+        h->result = r;
+        chat_stop(h);
+}
+
+static void chat_send(struct chat *h)
+{
+        capnp_question *q = chat_membership_send((chat_membership_client){h->membership});
+
+        chat_membership_send_set_text(q, h->said);
+        h->sending = q;
+        capnp_question_send(q, chat_on_sent, h);
+}
+
+/* Takes the first line out of what was read. */
+static bool chat_take_line(struct chat *h)
+{
+        char *end = memchr(h->line, '\n', h->len);
+        size_t len = end ? (size_t)(end - h->line) : h->len, whole = end ? len + 1 : len;
+        bool was_cut = h->cut;
+
+        if (!end && !h->ended && h->len < LINE_BYTES)
+                return false;
+        if (!whole)
+                return false;
+
+        memcpy(h->said, h->line, len);
+        h->said[len && h->said[len - 1] == '\r' ? len - 1 : len] = 0;
+        memmove(h->line, h->line + whole, h->len - whole);
+        h->len -= whole;
+        h->cut = !end && !h->ended;
+        if (was_cut)
+                h->said[0] = 0;
+        return true;
+}
+
+static void chat_read(struct chat *h)
+{
+        ssize_t n = read(STDIN_FILENO, h->line + h->len, LINE_BYTES - h->len);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n <= 0)
+                h->ended = true;
+        else
+                h->len += (size_t)n;
+}
+
+static void chat_on_input(void *arg, uint32_t events)
+{
+        struct chat *h = arg;
+
+        (void)events;
+        h->input = capnp_watch_free(h->input);
+        chat_read(h);
+        chat_input_more(h);
+}
+
+static void chat_on_file(void *arg)
+{
+        struct chat *h = arg;
+
+        h->again = NULL;
+        chat_read(h);
+        chat_input_more(h);
+}
+
+/* Waits for input. A file has no readiness to wait for: it is all there. */
+static void chat_want_input(struct chat *h)
+{
+        int r = capnp_watch_new(h->c->vat, STDIN_FILENO, EPOLLIN, chat_on_input, h, &h->input);
+
+        if (r == -EPERM)
+                r = capnp_timer_new(h->c->vat, 0, chat_on_file, h, &h->again);
+        if (!r)
+                return;
+        h->result = capos_error_of(r, (capnp_exception){CAPNP_FAILED, ""}, &h->why);
+        chat_stop(h);
+}
+
+/* Goes on: says what was read, or reads on, or is through. Nothing is on its way. */
+static void chat_input_more(struct chat *h)
+{
+        while (chat_take_line(h)) {
+                if (h->said[0]) {
+                        chat_send(h);
+                        return;
+                }
+        }
+        if (h->ended)
+                chat_stop(h);
+        else
+                chat_want_input(h);
+}
+
+/* ---- joining ------------------------------------------------------------------------------ */
+
+static int room_join(struct chat *h, capnp_cap *chat, capnp_cap *listener)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        chat_event_list history;
+
+        q = chat_join((chat_client){chat});
+        chat_join_set_channel(q, h->c->words[0]);
+        chat_join_set_listener(q, (chat_listener_client){listener});
+        if (capnp_question_wait(q))
+                return cli_fail_question(h->c, q, h->c->words[0]);
+
+        h->membership = capnp_cap_ref(chat_join_membership(q).c);
+        if (h->c->json)
+                (void)cli_print_json(h->c, json_pack("{s:s,s:s,s:o}", "event", "you", "channel",
+                                                     h->c->words[0], "label",
+                                                     cli_json_text(chat_join_label(q).p)));
+        history = chat_join_history(q);
+        for (uint32_t i = 0; i < chat_event_list_len(history); i++)
+                event_print(h->c, chat_event_list_get(history, i));
+        if (!h->c->json) {
+                printf("* you are ");
+                cli_print_safe(chat_join_label(q).p);
+                printf(" in ");
+                cli_print_safe(h->c->words[0]);
+                printf("\n");
+        }
+        (void)fflush(stdout);
+        return EXIT_OK;
+}
+
+static void chat_on_closed(capnp_conn *conn, void *arg)
+{
+        struct chat *h = arg;
+
+        (void)conn;
+        h->result = capos_error_of(CAPNP_E_DISCONNECTED,
+                                   (capnp_exception){CAPNP_DISCONNECTED, "the session has ended"},
+                                   &h->why);
+        chat_stop(h);
+}
+
+static void chat_leave(struct chat *h)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+
+        if (!h->result) {
+                q = chat_membership_leave((chat_membership_client){h->membership});
+                (void)!capnp_question_wait(q);
+        }
+        capnp_conn_on_close(h->c->conn, NULL, NULL);
+        capnp_question_free(h->sending);
+        capnp_timer_free(h->again);
+        capnp_watch_free(h->input);
+        capnp_cap_unref(h->membership);
+}
+
+int cmd_chat_join(struct cli *c)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *chat = NULL;
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *listener = NULL;
+        struct chat *h;
+        int r = cli_open_session(c);
+
+        if (r)
+                return r;
+        h = calloc(1, sizeof(*h));
+        if (!h)
+                return cli_fail_code(c, -ENOMEM, NULL);
+
+        h->c = c;
+        chat = capos_client_get(c->client, "chat", CHAT_ID);
+        if (chat_listener_serve(c->vat, &listener_ops, h, &listener))
+                r = cli_fail_code(c, -ENOMEM, NULL);
+        if (!r)
+                r = room_join(h, chat, listener);
+        if (!r) {
+                capnp_conn_on_close(c->conn, chat_on_closed, h);
+                chat_input_more(h);
+                r = capnp_vat_run(c->vat);
+                r = r ? cli_fail_code(c, r, NULL) : EXIT_OK;
+                chat_leave(h);
+                if (h->result)
+                        r = cli_fail_error(c, &h->why, NULL);
+        }
+        listener = capnp_cap_unref(listener);
+        /* The listener's last call may still be queued: h is freed when the program ends. */
+        return r;
+}

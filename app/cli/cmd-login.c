@@ -1,0 +1,413 @@
+/*
+ * `capos login`: authenticate, then leave an agent behind that keeps the session.
+ *
+ * With neither a password nor a key asked for, keys are tried first, at most two (each wrong proof
+ * counts against the account), then a password is asked for on the terminal. A refusal that is over
+ * in a moment is waited for.
+ *
+ * This process may hold a password and becomes the agent by forking, so from the start it cannot be
+ * dumped or traced, and memory is overwritten when it is freed.
+ */
+#include "agent.h"
+#include "runtime.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { PASSWORD_ROOM = 1040, PASSWORD_BYTES = 1024, KEY_TRIES = 2, WAIT_SECONDS = 3 };
+
+/* What is logged in to, and how far that has come. */
+struct login {
+        struct cli *c;
+        char account[128], address[256], alias[RUNTIME_PATH], socket[RUNTIME_PATH];
+        char password[PASSWORD_ROOM];
+        struct capos_login how;
+        struct capos_error error; /* of the last attempt */
+        unsigned attempts;
+};
+
+/* ---- who and where ------------------------------------------------------------------------ */
+
+static bool login_needs_account(const struct cli *c)
+{
+        return !c->anonymous && !c->guest;
+}
+
+/* NAME@HOST:PORT, or HOST:PORT alone. */
+static int login_split(struct login *l)
+{
+        const char *word = l->c->words[0], *at = strrchr(word, '@');
+        const char *address = at ? at + 1 : word;
+        size_t len = at ? (size_t)(at - word) : 0;
+        bool has_port =
+                strncmp(address, "unix", 4) == 0 || strrchr(address, ':') > strrchr(address, ']');
+
+        if (login_needs_account(l->c) != (len > 0))
+                return cli_fail(l->c, EXIT_USAGE, "usage",
+                                len ? "%s: an anonymous or guest login has no name: capos login "
+                                      "HOST:PORT --anonymous"
+                                    : "%s: whose session? capos login NAME@HOST:PORT, or "
+                                      "HOST:PORT with --anonymous or --guest",
+                                word);
+        if (len >= sizeof(l->account) || strlen(address) + 8 > sizeof(l->address) || !*address)
+                return cli_fail(l->c, EXIT_USAGE, "usage", "%s: not an address", word);
+
+        memcpy(l->account, word, len);
+        if (strchr(address, ':') && has_port)
+                (void)snprintf(l->address, sizeof(l->address), "%s", address);
+        else
+                (void)snprintf(l->address, sizeof(l->address), "%s:2327", address);
+        return EXIT_OK;
+}
+
+/* The name of the login here, and its socket; nobody may listen there. */
+static int login_name(struct login *l)
+{
+        const char *who = l->c->anonymous ? "anonymous" : l->c->guest ? "guest" : l->account;
+        int fd, r;
+
+        if (l->c->alias)
+                (void)snprintf(l->alias, sizeof(l->alias), "%s", l->c->alias);
+        else
+                (void)snprintf(l->alias, sizeof(l->alias), "%.32s@%.60s", who, l->address);
+        for (char *p = l->alias; !l->c->alias && *p; p++)
+                if (*p == '/')
+                        *p = '_';
+
+        r = runtime_socket(l->c, l->alias, true, l->socket, sizeof(l->socket));
+        if (r)
+                return r;
+        r = runtime_connect(l->socket, &fd);
+        if (r == -ENOENT || r == -ECONNREFUSED)
+                return EXIT_OK;
+        if (r)
+                return cli_fail_code(l->c, r, l->socket);
+        (void)close(fd);
+        return cli_fail(l->c, EXIT_FAILED, "already-logged-in",
+                        "you are logged in as %s already: `capos logout --session %s` first, or "
+                        "choose another name by --as",
+                        l->alias, l->alias);
+}
+
+/* ---- attempts ----------------------------------------------------------------------------- */
+
+/* "denied.backoff: try again in 2 seconds" */
+static unsigned backoff_seconds(const struct capos_error *e)
+{
+        unsigned s = 0;
+
+        if (e->denial != CAPOS_DENIED_BACKOFF ||
+            sscanf(capos_denial_detail_peek(e->text), "try again in %u seconds", &s) != 1)
+                return 0;
+        return s;
+}
+
+/* A connection of its own for each: a failed one may be closed by the instance. */
+static int login_try_once(struct login *l)
+{
+        struct cli *c = l->c;
+        int r;
+
+        c->client = capos_client_free(c->client);
+        r = capos_client_new(c->vat, l->address, NULL, &c->client);
+        if (r)
+                return capos_error_of(r, (capnp_exception){CAPNP_FAILED, ""}, &l->error);
+
+        r = capos_client_wait(c->client, capos_client_login(c->client, &l->how, NULL, NULL));
+        l->error = *capos_client_error_peek(c->client);
+        return r;
+}
+
+static int login_try(struct login *l)
+{
+        unsigned s;
+        int r = login_try_once(l);
+
+        s = r ? backoff_seconds(&l->error) : 0;
+        l->attempts++;
+        if (!s || s > WAIT_SECONDS)
+                return r;
+        (void)sleep(s);
+        return login_try_once(l);
+}
+
+static int login_try_key(struct login *l, capos_key *key)
+{
+        int r;
+
+        l->how.kind = CAPOS_AUTH_PUBLIC_KEY;
+        l->how.key = key;
+        r = login_try(l);
+        l->how.key = NULL;
+        return r;
+}
+
+static int login_try_password(struct login *l)
+{
+        char prompt[512];
+        int r;
+
+        (void)snprintf(prompt, sizeof(prompt), "Password of %s at %s", l->account, l->address);
+        r = cli_read_password(l->c, prompt, l->c->password_stdin, false, l->password,
+                              PASSWORD_BYTES + 1);
+        if (r)
+                return r;
+
+        l->how.kind = CAPOS_AUTH_PASSWORD;
+        l->how.password = (capnp_data){(const uint8_t *)l->password, (uint32_t)strlen(l->password)};
+        r = login_try(l);
+        explicit_bzero(l->password, sizeof(l->password));
+        return r ? cli_fail_error(l->c, &l->error, "login") : EXIT_OK;
+}
+
+/* --identity: this key and nothing else. The agent's, when it has it. */
+static int login_try_identity(struct login *l)
+{
+        CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
+        char public[512];
+        struct capos_error e;
+        size_t len = strlen(l->c->identity);
+        int r;
+
+        (void)snprintf(public, sizeof(public), "%s%s", l->c->identity,
+                       len > 4 && !strcmp(l->c->identity + len - 4, ".pub") ? "" : ".pub");
+        r = capos_key_of_agent_file(NULL, public, &key, NULL);
+        if (r)
+                r = capos_key_load(l->c->identity, &key, &e);
+        if (r)
+                return cli_fail(l->c, EXIT_FAILED, "key", "%s", e.text);
+
+        r = login_try_key(l, key);
+        return r ? cli_fail_error(l->c, &l->error, "login") : EXIT_OK;
+}
+
+/* The next key to try: the agent's, then the files that ssh itself would try. */
+static bool next_key(unsigned *i, capos_key **ret_k)
+{
+        static const char *const files[] = {"id_ed25519", "id_ecdsa", "id_rsa"};
+        const char *home = secure_getenv("HOME");
+        char path[512];
+
+        if (*i < 100 && !capos_key_of_agent(NULL, *i, ret_k, NULL)) {
+                ++*i;
+                return true;
+        }
+        for (*i = *i < 100 ? 100 : *i; home && *i < 103;) {
+                (void)snprintf(path, sizeof(path), "%s/.ssh/%s", home, files[*i - 100]);
+                ++*i;
+                if (!capos_key_load(path, ret_k, NULL))
+                        return true;
+        }
+        return false;
+}
+
+/* 0: logged in. Else l->error, when there was any key at all. */
+static int login_try_keys(struct login *l)
+{
+        char tried[KEY_TRIES][64] = {{0}};
+        unsigned i = 0, n = 0;
+        capos_key *key;
+        int r = CAPOS_E_METHOD;
+
+        while (n < KEY_TRIES && next_key(&i, &key)) {
+                bool again = n && !strcmp(tried[0], capos_key_fingerprint_peek(key));
+
+                if (!again) {
+                        (void)snprintf(tried[n++], sizeof(tried[0]), "%s",
+                                       capos_key_fingerprint_peek(key));
+                        r = login_try_key(l, key);
+                }
+                capos_key_free(key);
+                if (!r || (r != CAPOS_E_DENIED && r != CAPOS_E_AGENT && r != CAPOS_E_METHOD))
+                        break;
+        }
+        return r;
+}
+
+static int login_try_default(struct login *l)
+{
+        int r = login_try_keys(l);
+
+        if (!r)
+                return EXIT_OK;
+        if (r == CAPOS_E_DENIED && l->error.denial == CAPOS_DENIED_PROFILE)
+                return cli_fail_error(l->c, &l->error, "login");
+        if (l->attempts && r != CAPOS_E_DENIED && r != CAPOS_E_AGENT)
+                return cli_fail_error(l->c, &l->error, "login");
+        return login_try_password(l);
+}
+
+static int login_authenticate(struct login *l)
+{
+        struct cli *c = l->c;
+
+        l->how.account = l->account;
+        l->how.profile = c->profile;
+        l->how.client = "capos";
+        if (c->anonymous || c->guest) {
+                l->how.kind = c->guest ? CAPOS_AUTH_GUEST : CAPOS_AUTH_ANONYMOUS;
+                return login_try(l) ? cli_fail_error(c, &l->error, "login") : EXIT_OK;
+        }
+        if (c->identity)
+                return login_try_identity(l);
+        if (c->password || c->password_stdin)
+                return login_try_password(l);
+        return login_try_default(l);
+}
+
+/* ---- what is left behind ------------------------------------------------------------------ */
+
+static int login_listen(const struct login *l, int *ret_fd)
+{
+        struct sockaddr_un un = {.sun_family = AF_UNIX};
+        mode_t mask;
+        int r = 0;
+
+        memcpy(un.sun_path, l->socket, strlen(l->socket));
+        *ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (*ret_fd < 0)
+                return -errno;
+
+        mask = umask(0177);
+        if (bind(*ret_fd, (struct sockaddr *)&un, sizeof(un)) < 0 || listen(*ret_fd, 64) < 0)
+                r = -errno;
+        (void)umask(mask);
+        return r;
+}
+
+static int login_report(const struct login *l, pid_t pid)
+{
+        struct capos_session_info i;
+        struct capos_cap_entry e;
+        char until[64];
+        uint32_t n = 0;
+
+        (void)capos_client_info(l->c->client, &i);
+        while (capos_client_entry(l->c->client, n, &e))
+                n++;
+        if (l->c->json)
+                return cli_print_json(l->c, json_pack("{s:s,s:s,s:o,s:o,s:o,s:I,s:i,s:i}", "alias",
+                                                      l->alias, "address", l->address, "account",
+                                                      cli_json_text(i.account), "profile",
+                                                      cli_json_text(i.profile), "kind",
+                                                      cli_json_text(i.kind), "expiresAtMs",
+                                                      (json_int_t)i.expires_at_ms, "capabilities",
+                                                      (int)n, "agent", (int)pid));
+
+        cli_format_until(i.expires_at_ms, until, sizeof(until));
+        printf("Logged in as ");
+        cli_print_safe(*i.account ? i.account : i.kind);
+        printf(" (profile ");
+        cli_print_safe(i.profile);
+        printf("), %u capabilities, ends %s. This login is called %s.\n", n, until, l->alias);
+        return EXIT_OK;
+}
+
+static int login_leave_agent(struct login *l)
+{
+        struct agent_seed s = {.vat = l->c->vat,
+                               .client = l->c->client,
+                               .path = l->socket,
+                               .alias = l->alias,
+                               .address = l->address};
+        pid_t pid;
+        int r;
+
+        r = login_listen(l, &s.listener);
+        if (!r)
+                r = agent_start(&s, &pid);
+        if (r)
+                return cli_fail_code(l->c, r, l->socket);
+
+        r = login_report(l, pid);
+        /* Ended here, without freeing: the connection is the agent's now. */
+        (void)fflush(stdout);
+        _exit(r);
+}
+
+static void login_protect(void)
+{
+        struct rlimit none = {0};
+
+        (void)prctl(PR_SET_DUMPABLE, 0);
+        (void)setrlimit(RLIMIT_CORE, &none);
+        (void)mallopt(M_PERTURB, 0x5a);
+}
+
+int cmd_login(struct cli *c)
+{
+        struct login l = {.c = c};
+        int r;
+
+        login_protect();
+        if (c->anonymous + c->guest + (c->password || c->password_stdin) + (c->identity != NULL) >
+            1)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "choose one of --anonymous, --guest, --password, --identity");
+        r = login_split(&l);
+        if (!r)
+                r = login_name(&l);
+        if (!r && capnp_vat_new(&c->vat))
+                r = cli_fail_code(c, -ENOMEM, "login");
+        if (!r)
+                r = login_authenticate(&l);
+        return r ? r : login_leave_agent(&l);
+}
+
+/* ---- ways to log in ----------------------------------------------------------------------- */
+
+static json_t *methods_json(capos_client *client)
+{
+        json_t *all = json_array();
+        struct capos_method m;
+
+        for (uint32_t i = 0; capos_client_method(client, i, &m); i++)
+                (void)json_array_append_new(
+                        all, json_pack("{s:s,s:b,s:b,s:o,s:o}", "kind", capos_auth_name(m.kind),
+                                       "enabled", m.enabled, "interactive", m.interactive, "label",
+                                       cli_json_text(m.label), "reason", cli_json_text(m.reason)));
+        return json_pack("{s:o}", "methods", all);
+}
+
+static void methods_print(capos_client *client)
+{
+        struct capos_method m;
+
+        for (uint32_t i = 0; capos_client_method(client, i, &m); i++) {
+                printf("%-26s %-9s", capos_auth_name(m.kind), m.enabled ? "enabled" : "disabled");
+                if (!m.enabled && *m.reason)
+                        cli_print_safe(m.reason);
+                printf("\n");
+        }
+}
+
+int cmd_methods(struct cli *c)
+{
+        char address[300];
+        int r;
+
+        (void)snprintf(address, sizeof(address), "%s%s", c->words[0],
+                       strchr(c->words[0], ':') ? "" : ":2327");
+        r = capnp_vat_new(&c->vat);
+        if (!r)
+                r = capos_client_new(c->vat, address, NULL, &c->client);
+        if (r)
+                return cli_fail_code(c, r, address);
+
+        r = capos_client_wait(c->client, capos_client_fetch_methods(c->client, NULL, NULL));
+        if (r)
+                return cli_fail_error(c, capos_client_error_peek(c->client), address);
+        if (c->json)
+                return cli_print_json(c, methods_json(c->client));
+        methods_print(c->client);
+        return EXIT_OK;
+}

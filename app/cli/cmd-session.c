@@ -1,0 +1,329 @@
+/* Commands about the session that is: what it is, what it has, renewing and ending it. */
+#include "agent.capnp-c.h"
+#include "runtime.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- whoami ------------------------------------------------------------------------------- */
+
+static json_t *info_json(const struct capos_session_info *i)
+{
+        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:b,s:{s:I,s:I,s:I,s:I,s:I}}", "id",
+                         cli_json_text(i->id), "account", cli_json_text(i->account), "profile",
+                         cli_json_text(i->profile), "kind", cli_json_text(i->kind), "transport",
+                         cli_json_text(i->transport), "source", cli_json_text(i->source),
+                         "startedAtMs", (json_int_t)i->started_at_ms, "expiresAtMs",
+                         (json_int_t)i->expires_at_ms, "renewable", i->renew_challenge.len > 0,
+                         "quota", "references", (json_int_t)i->references, "calls",
+                         (json_int_t)i->calls, "queuedBytes", (json_int_t)i->queued_bytes,
+                         "messageBytes", (json_int_t)i->message_bytes, "callsPerSecond",
+                         (json_int_t)i->calls_per_second);
+}
+
+static void line_print(const char *name, const char *value)
+{
+        printf("%-10s ", name);
+        cli_print_safe(value);
+        printf("\n");
+}
+
+static void info_print(const struct capos_session_info *i)
+{
+        char at[64], until[64], both[160];
+
+        line_print("account", *i->account ? i->account : "(none)");
+        line_print("profile", i->profile);
+        line_print("by", i->kind);
+        line_print("session", i->id);
+        line_print("from", i->source);
+        line_print("transport", i->transport);
+        cli_format_time(i->started_at_ms, at, sizeof(at));
+        line_print("since", at);
+        cli_format_time(i->expires_at_ms, at, sizeof(at));
+        cli_format_until(i->expires_at_ms, until, sizeof(until));
+        (void)snprintf(both, sizeof(both), "%s (%s)", at, until);
+        line_print("ends", both);
+        line_print("renewable", i->renew_challenge.len ? "yes, by `capos renew`" : "no");
+}
+
+int cmd_whoami(struct cli *c)
+{
+        struct capos_session_info i;
+        int r = cli_open_and_fetch(c);
+
+        if (r)
+                return r;
+
+        (void)capos_client_info(c->client, &i);
+        if (c->json)
+                return cli_print_json(c, info_json(&i));
+        info_print(&i);
+        return EXIT_OK;
+}
+
+/* ---- caps --------------------------------------------------------------------------------- */
+
+static json_t *entry_json(const struct capos_cap_entry *e)
+{
+        char id[24];
+
+        (void)snprintf(id, sizeof(id), "0x%016" PRIx64, e->interface);
+        return json_pack("{s:o,s:s,s:o,s:I,s:o,s:o}", "name", cli_json_text(e->name), "interfaceId",
+                         id, "transferPolicy", cli_json_text(e->transfer), "leaseExpiresAtMs",
+                         (json_int_t)e->lease_expires_ms, "title", cli_json_text(e->title),
+                         "summary", cli_json_text(e->summary));
+}
+
+static void entry_print_long(const struct capos_cap_entry *e)
+{
+        char id[24], until[64];
+
+        cli_print_safe(e->name);
+        printf("\n");
+        (void)snprintf(id, sizeof(id), "0x%016" PRIx64, e->interface);
+        cli_format_until(e->lease_expires_ms, until, sizeof(until));
+        printf("  interface  %s\n  lease ends %s\n  transfer   ", id, until);
+        cli_print_safe(e->transfer);
+        printf("\n  ");
+        cli_print_safe(e->title);
+        printf(": ");
+        cli_print_safe(e->summary);
+        printf("\n");
+}
+
+static void entry_print(const struct capos_cap_entry *e)
+{
+        char name[256];
+
+        cli_escape(e->name, name, sizeof(name));
+        printf("%-20s ", name);
+        cli_print_safe(*e->summary ? e->summary : e->title);
+        printf("\n");
+}
+
+int cmd_caps(struct cli *c)
+{
+        json_t *all = c->json ? json_array() : NULL;
+        struct capos_cap_entry e;
+        int r = cli_open_and_fetch(c);
+
+        for (uint32_t i = 0; !r && capos_client_entry(c->client, i, &e); i++) {
+                if (c->json)
+                        (void)json_array_append_new(all, entry_json(&e));
+                else if (c->lng)
+                        entry_print_long(&e);
+                else
+                        entry_print(&e);
+        }
+        if (r || !c->json) {
+                json_decref(all);
+                return r;
+        }
+        return cli_print_json(c, json_pack("{s:o}", "capabilities", all));
+}
+
+/* ---- logout ------------------------------------------------------------------------------- */
+
+int cmd_logout(struct cli *c)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        int r = cli_open_session(c);
+
+        if (r)
+                return r;
+
+        q = session_agent_logout((session_agent_client){c->remote});
+        r = capnp_question_wait(q);
+        /* A session that is gone already is what was wanted. */
+        if (r && r != CAPNP_E_DISCONNECTED && r != CAPNP_E_EXCEPTION)
+                return cli_fail_question(c, q, "logout");
+        if (c->json)
+                return cli_print_json(c, json_pack("{s:b}", "loggedOut", 1));
+        printf("Logged out.\n");
+        return EXIT_OK;
+}
+
+/* ---- renew -------------------------------------------------------------------------------- */
+
+/* "90s", "10m", "2h", "500ms"; a number alone is seconds. */
+static bool duration_parse(const char *s, uint64_t *ret_ms)
+{
+        static const struct {
+                const char *unit;
+                uint64_t ms;
+        } units[] = {{"", 1000},     {"s", 1000},    {"ms", 1},      {"m", 60000},
+                     {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
+        char *end;
+        unsigned long long v;
+
+        errno = 0;
+        v = strtoull(s, &end, 10);
+        for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+                if (end == s || errno || *s == '-' || strcmp(end, units[i].unit) != 0 ||
+                    v > UINT64_MAX / 2 / units[i].ms)
+                        continue;
+                *ret_ms = v * units[i].ms;
+                return true;
+        }
+        return false;
+}
+
+static int renew_key(struct cli *c, capos_key **ret_k)
+{
+        struct capos_error e = {0};
+        char path[512];
+        const char *home = secure_getenv("HOME");
+
+        if (c->identity) {
+                (void)snprintf(path, sizeof(path), "%s.pub", c->identity);
+                if (!capos_key_of_agent_file(NULL, path, ret_k, NULL) ||
+                    !capos_key_load(c->identity, ret_k, &e))
+                        return EXIT_OK;
+                return cli_fail(c, EXIT_FAILED, "key", "%s", e.text);
+        }
+        if (!capos_key_of_agent(NULL, 0, ret_k, NULL))
+                return EXIT_OK;
+        (void)snprintf(path, sizeof(path), "%s/.ssh/id_ed25519", home ? home : "");
+        if (!capos_key_load(path, ret_k, &e))
+                return EXIT_OK;
+        return cli_fail(c, EXIT_USAGE, "usage", "by which key? capos renew --identity FILE");
+}
+
+static int renew_prove(struct cli *c, bool by_key, struct capnp_buf *proof)
+{
+        CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
+        char password[1040] = {0}, prompt[256];
+        struct capos_login how = {.kind = CAPOS_AUTH_PUBLIC_KEY};
+        struct capos_session_info i;
+        struct capos_error e;
+        int r;
+
+        (void)capos_client_info(c->client, &i);
+        (void)snprintf(prompt, sizeof(prompt), "Password of %.100s", i.account);
+        r = by_key ? renew_key(c, &key)
+                   : cli_read_password(c, prompt, c->password_stdin, false, password, 1025);
+        if (r)
+                return r;
+
+        how.key = key;
+        if (!by_key)
+                how = (struct capos_login){
+                        .kind = CAPOS_AUTH_PASSWORD,
+                        .password = {(const uint8_t *)password, (uint32_t)strlen(password)}};
+        r = capos_client_renewal_proof(c->client, &how, proof, &e);
+        explicit_bzero(password, sizeof(password));
+        return r ? cli_fail_error(c, &e, "renew") : EXIT_OK;
+}
+
+int cmd_renew(struct cli *c)
+{
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf proof = {0};
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        struct capos_session_info i;
+        uint64_t duration_ms = 0;
+        bool by_key;
+        int r;
+
+        if (c->duration && !duration_parse(c->duration, &duration_ms))
+                return cli_fail(c, EXIT_USAGE, "usage", "%s: a duration is like 90s, 10m or 2h",
+                                c->duration);
+        r = cli_open_and_fetch(c);
+        if (r)
+                return r;
+
+        (void)capos_client_info(c->client, &i);
+        if (!i.renew_challenge.len)
+                return cli_fail(c, EXIT_FAILED, "not-renewable",
+                                "this session cannot be renewed: log in again");
+        by_key =
+                c->identity || (!strcmp(i.kind, "publicKey") && !c->password && !c->password_stdin);
+        capnp_buf_init(&proof, 16 * 1024);
+        r = renew_prove(c, by_key, &proof);
+        if (r)
+                return r;
+
+        q = session_agent_renew((session_agent_client){c->remote});
+        session_agent_renew_set_proof(q,
+                                      (capnp_data){(const uint8_t *)proof.p, (uint32_t)proof.len});
+        session_agent_renew_set_requested_duration_ms(q, duration_ms);
+        explicit_bzero(proof.p, proof.len);
+        if (capnp_question_wait(q))
+                return cli_fail_question(c, q, "renew");
+        cli_close(c);
+        return cmd_whoami(c);
+}
+
+/* ---- sessions ----------------------------------------------------------------------------- */
+
+static json_t *agent_json(agent_info_reader i)
+{
+        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:I,s:i}", "alias",
+                         cli_json_text(agent_info_alias(i).p), "address",
+                         cli_json_text(agent_info_address(i).p), "account",
+                         cli_json_text(agent_info_account(i).p), "profile",
+                         cli_json_text(agent_info_profile(i).p), "kind",
+                         cli_json_text(agent_info_kind(i).p), "expiresAtMs",
+                         (json_int_t)agent_info_expires_at_ms(i), "agent", (int)agent_info_pid(i));
+}
+
+static void agent_print(agent_info_reader i)
+{
+        char alias[128], until[64];
+
+        cli_escape(agent_info_alias(i).p, alias, sizeof(alias));
+        cli_format_until(agent_info_expires_at_ms(i), until, sizeof(until));
+        printf("%-32s ", alias);
+        cli_print_safe(agent_info_profile(i).p);
+        printf(" at ");
+        cli_print_safe(agent_info_address(i).p);
+        printf(", ends %s\n", until);
+}
+
+/* One login; a socket without a living agent is passed over. */
+static void sessions_add(struct cli *c, const char *alias, json_t *all)
+{
+        CAPNP_AUTO(capnp_vat_freep) capnp_vat *vat = NULL;
+        CAPNP_AUTO(capnp_conn_unrefp) capnp_conn *conn = NULL;
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *root = NULL;
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        char path[RUNTIME_PATH];
+        int fd;
+
+        if (runtime_socket(c, alias, false, path, sizeof(path)) || runtime_connect(path, &fd))
+                return;
+        if (capnp_vat_new(&vat)) {
+                (void)close(fd);
+                return;
+        }
+        if (capnp_conn_new(vat, fd, NULL, NULL, &conn) ||
+            capnp_rpc_bootstrap(capnp_conn_rpc(conn), &root))
+                return;
+
+        q = session_agent_info((session_agent_client){root});
+        if (capnp_question_wait(q))
+                return;
+        if (c->json)
+                (void)json_array_append_new(all, agent_json(session_agent_info_info(q)));
+        else
+                agent_print(session_agent_info_info(q));
+}
+
+int cmd_sessions(struct cli *c)
+{
+        struct runtime_aliases names;
+        json_t *all;
+        int r = runtime_list(c, &names);
+
+        if (r)
+                return r;
+
+        all = c->json ? json_array() : NULL;
+        for (unsigned i = 0; i < names.n; i++)
+                sessions_add(c, names.name[i], all);
+        return c->json ? cli_print_json(c, json_pack("{s:o}", "sessions", all)) : EXIT_OK;
+}

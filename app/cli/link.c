@@ -1,0 +1,114 @@
+/*
+ * The way from a command to its session: find the agent, connect, and hold the session as if it had
+ * been logged in to here. What this process gets through it is dropped by the agent when it ends.
+ */
+#include "agent.capnp-c.h"
+#include "runtime.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int link_connect(struct cli *c, const char *path)
+{
+        int fd, r;
+
+        r = runtime_connect(path, &fd);
+        if (r)
+                return r;
+        r = capnp_vat_new(&c->vat);
+        if (r)
+                return r;
+        r = capnp_conn_new(c->vat, fd, NULL, NULL, &c->conn);
+        return r ? r : capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->remote);
+}
+
+static int link_none(const struct cli *c, const char *alias)
+{
+        if (alias)
+                return cli_fail(c, EXIT_NO_CONNECTION, "no-session",
+                                "there is no login called %s: `capos sessions` lists them, "
+                                "`capos login NAME@HOST:PORT --as %s` makes it",
+                                alias, alias);
+        return cli_fail(c, EXIT_NO_CONNECTION, "no-session",
+                        "you are not logged in: capos login NAME@HOST:PORT");
+}
+
+/* The only login whose agent lives. An exit code. */
+static int link_only(struct cli *c, char *alias, size_t room)
+{
+        struct runtime_aliases all;
+        char path[RUNTIME_PATH];
+        unsigned alive = 0;
+        int fd, r;
+
+        r = runtime_list(c, &all);
+        if (r)
+                return r;
+
+        for (unsigned i = 0; i < all.n; i++) {
+                r = runtime_socket(c, all.name[i], false, path, sizeof(path));
+                if (r)
+                        return r;
+                if (runtime_connect(path, &fd))
+                        continue;
+                (void)close(fd);
+                if (!alive++)
+                        (void)snprintf(alias, room, "%s", all.name[i]);
+        }
+        if (!alive)
+                return link_none(c, NULL);
+        if (alive > 1)
+                return cli_fail(c, EXIT_USAGE, "which-session",
+                                "there are %u logins: choose one by --session ALIAS or "
+                                "$CAPOS_SESSION (`capos sessions` lists them)",
+                                alive);
+        return EXIT_OK;
+}
+
+int cli_open_session(struct cli *c)
+{
+        char alias[RUNTIME_PATH], path[RUNTIME_PATH];
+        const char *named = c->session ? c->session : secure_getenv("CAPOS_SESSION");
+        capnp_question *q;
+        int r;
+
+        (void)snprintf(alias, sizeof(alias), "%s", named ? named : "");
+        r = *alias ? EXIT_OK : link_only(c, alias, sizeof(alias));
+        if (!r)
+                r = runtime_socket(c, alias, false, path, sizeof(path));
+        if (r)
+                return r;
+
+        r = link_connect(c, path);
+        if (r == -ENOENT || r == -ECONNREFUSED)
+                return link_none(c, alias);
+        if (r)
+                return cli_fail_code(c, r, path);
+
+        q = session_agent_session((session_agent_client){c->remote});
+        r = capos_client_new_of_session(c->vat, session_agent_session_session(q).c, &c->client);
+        capnp_question_free(q);
+        return r ? cli_fail_code(c, r, path) : EXIT_OK;
+}
+
+int cli_open_and_fetch(struct cli *c)
+{
+        int r = cli_open_session(c);
+
+        if (r)
+                return r;
+
+        r = capos_client_wait(c->client, capos_client_fetch(c->client, NULL, NULL));
+        return r ? cli_fail_error(c, capos_client_error_peek(c->client), NULL) : EXIT_OK;
+}
+
+void cli_close(struct cli *c)
+{
+        c->client = capos_client_free(c->client);
+        c->remote = capnp_cap_unref(c->remote);
+        c->conn = capnp_conn_unref(c->conn);
+        c->vat = capnp_vat_free(c->vat);
+}

@@ -1,0 +1,210 @@
+/*
+ * capos: everything a person does with an instance, as commands. This file is the list of them.
+ *
+ * Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 denied by the instance, 4 no
+ * connection to an instance or no login.
+ */
+#include "cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+static const struct cli_option up_options[] = {
+        {"state", 0, "DIR", "where accounts and the audit log are kept",
+         offsetof(struct cli, state)},
+        {"listen", 0, "ADDR:PORT", "where clients connect; port 0 picks one (default: port 2327)",
+         offsetof(struct cli, listen)},
+        {"manifest", 0, "FILE", "what the instance consists of (default: built in)",
+         offsetof(struct cli, manifest)},
+        {0},
+};
+
+#define STATE_OPTION                                                                          \
+        {                                                                                     \
+                "state", 0, "DIR", "the instance's state folder", offsetof(struct cli, state) \
+        }
+
+static const struct cli_option state_options[] = {STATE_OPTION, {0}};
+
+static const struct cli_option account_add_options[] = {
+        STATE_OPTION,
+        {"profile", 0, "P",
+         "a profile the account may have; may be repeated, the first is taken "
+         "when none is asked for",
+         offsetof(struct cli, profile)},
+        {"password-stdin", 0, NULL, "read the password from standard input, one line",
+         offsetof(struct cli, password_stdin)},
+        {"password", 0, NULL, "ask for a password (twice)", offsetof(struct cli, password)},
+        {0},
+};
+
+static const struct cli_option passwd_options[] = {
+        STATE_OPTION,
+        {"password-stdin", 0, NULL, "read the password from standard input, one line",
+         offsetof(struct cli, password_stdin)},
+        {0},
+};
+
+static const struct cli_option login_options[] = {
+        {"profile", 0, "P", "the profile to ask for (default: the account's first)",
+         offsetof(struct cli, profile)},
+        {"identity", 'i', "FILE", "log in by this private key, which an ssh-agent may hold",
+         offsetof(struct cli, identity)},
+        {"password", 0, NULL, "log in by password, asked for on the terminal",
+         offsetof(struct cli, password)},
+        {"password-stdin", 0, NULL, "log in by password, one line of standard input",
+         offsetof(struct cli, password_stdin)},
+        {"anonymous", 0, NULL, "log in as nobody in particular", offsetof(struct cli, anonymous)},
+        {"guest", 0, NULL, "log in as a guest", offsetof(struct cli, guest)},
+        {"as", 0, "ALIAS", "what to call this login (default: NAME@HOST:PORT)",
+         offsetof(struct cli, alias)},
+        {0},
+};
+
+static const struct cli_option caps_options[] = {
+        {"long", 'l', NULL, "interface, lease and transfer policy as well",
+         offsetof(struct cli, lng)},
+        {0},
+};
+
+static const struct cli_option renew_options[] = {
+        {"duration", 0, "TIME", "how long from now: 90s, 10m, 2h (default: the profile's)",
+         offsetof(struct cli, duration)},
+        {"identity", 'i', "FILE", "prove it by this private key", offsetof(struct cli, identity)},
+        {"password", 0, NULL, "prove it by password, asked for on the terminal",
+         offsetof(struct cli, password)},
+        {"password-stdin", 0, NULL, "prove it by password, one line of standard input",
+         offsetof(struct cli, password_stdin)},
+        {0},
+};
+
+static const struct cli_option tail_options[] = {
+        STATE_OPTION,
+        {"lines", 'n', "N", "how many records (default: 10)", offsetof(struct cli, lines)},
+        {"follow", 'f', NULL, "go on with what is added", offsetof(struct cli, follow)},
+        {0},
+};
+
+const struct cli_command cli_commands[] = {
+        {"up", "[--state DIR] [--listen ADDR:PORT] [--manifest FILE]",
+         "Start an instance, in the foreground",
+         "Prints `remote CapSet: tcp ADDR PORT` when it is ready. Ctrl-C ends it.\n\n"
+         "Examples:\n"
+         "  capos up\n"
+         "  capos up --state ~/capos --listen 127.0.0.1:0\n",
+         cmd_up, up_options, 0, 0, false},
+        {"account add", "NAME [--profile P]... [--password | --password-stdin]",
+         "Make an account on the instance of this machine",
+         "Asks for a password, twice, unless standard input is no terminal. An account can also do\n"
+         "without one and log in by keys.\n\n"
+         "Examples:\n"
+         "  capos account add alice --profile operator\n"
+         "  pass show capos/alice | capos account add alice --password-stdin\n",
+         cmd_account_add, account_add_options, 1, 1, false},
+        {"account remove", "NAME", "Remove an account and end its sessions", NULL,
+         cmd_account_remove, state_options, 1, 1, false},
+        {"account list", "", "List the accounts", NULL, cmd_account_list, state_options, 0, 0,
+         false},
+        {"account key add", "NAME FILE", "Let an account log in by a public key",
+         "Example:\n  capos account key add alice ~/.ssh/id_ed25519.pub\n", cmd_account_key_add,
+         state_options, 2, 2, false},
+        {"account key remove", "NAME FINGERPRINT",
+         "Take a key from an account, and end the sessions it made",
+         "`capos account list` has the fingerprints.\n", cmd_account_key_remove, state_options, 2,
+         2, false},
+        {"account passwd", "NAME [--password-stdin]",
+         "Set an account's password, and end the sessions the old one made",
+         "An empty password removes it.\n", cmd_account_passwd, passwd_options, 1, 1, false},
+        {"login", "NAME@HOST:PORT [--identity FILE | --password | --password-stdin]",
+         "Log in to an instance",
+         "Also: capos login HOST:PORT --anonymous, or --guest. Without an option tries the keys of\n"
+         "the ssh-agent and of ~/.ssh (two at most), then asks for a password. The login goes on in\n"
+         "the background until `capos logout`, or until the session ends.\n\n"
+         "Examples:\n"
+         "  capos login alice@localhost:2327\n"
+         "  capos login alice@example.org --profile operator --as work\n"
+         "  capos login localhost:2327 --anonymous\n",
+         cmd_login, login_options, 1, 1, false},
+        {"logout", "", "End a session", NULL, cmd_logout, NULL, 0, 0, false},
+        {"renew", "[--duration TIME]", "Renew a session by a fresh proof",
+         "Example:\n  capos renew --duration 2h\n", cmd_renew, renew_options, 0, 0, false},
+        {"sessions", "", "List your logins on this machine", NULL, cmd_sessions, NULL, 0, 0, false},
+        {"methods", "HOST:PORT", "List the ways to log in to an instance", NULL, cmd_methods, NULL,
+         1, 1, false},
+        {"whoami", "", "Show what the session is", NULL, cmd_whoami, NULL, 0, 0, false},
+        {"caps", "[--long]", "List the capabilities of the session", NULL, cmd_caps, caps_options,
+         0, 0, false},
+        {"describe", "CAP [METHOD]", "Show the methods of a capability",
+         "Example:\n  capos describe chat\n", cmd_describe, NULL, 1, 2, false},
+        {"call", "CAP METHOD [JSON | FIELD=VALUE...]", "Call a method of a capability",
+         "Parameters are one JSON object, or words FIELD=VALUE; a.b=VALUE sets a field inside a\n"
+         "struct. Results are printed as JSON.\n\n"
+         "Examples:\n"
+         "  capos call system_info motd\n"
+         "  capos call chat join '{\"channel\": \"#lobby\"}'\n"
+         "  capos call chat join channel='#lobby'\n",
+         cmd_call, NULL, 2, CLI_WORDS, false},
+        {"chat join", "CHANNEL", "Talk in a channel",
+         "Lines from standard input are said; what others say is printed. Ends with the input.\n\n"
+         "Examples:\n"
+         "  capos chat join '#lobby'\n"
+         "  echo hello | capos chat join '#lobby'\n",
+         cmd_chat_join, NULL, 1, 1, false},
+        {"session list", "", "List the sessions of the instance of this machine", NULL,
+         cmd_session_list, state_options, 0, 0, false},
+        {"session revoke", "ID [CAP]", "End a session, or take one capability from it", NULL,
+         cmd_session_revoke, state_options, 1, 2, false},
+        {"status", "", "Show what the instance of this machine holds", NULL, cmd_status,
+         state_options, 0, 0, false},
+        {"audit verify", "[FILE]", "Check that an audit log is complete and unchanged",
+         "Without FILE: the log of the instance whose state folder is meant.\n", cmd_audit_verify,
+         state_options, 0, 1, false},
+        {"audit tail", "[FILE] [-n N] [-f]", "Show the latest records of an audit log", NULL,
+         cmd_audit_tail, tail_options, 0, 1, false},
+        {"doctor", "", "Show what this machine can confine, and versions", NULL, cmd_doctor, NULL,
+         0, 0, false},
+        {"version", "", "Show the version", NULL, cmd_version, NULL, 0, 0, false},
+        {"help", "[COMMAND...]", "Show help", NULL, cmd_help, NULL, 0, 3, false},
+        {"__complete", "", "Complete a command line", NULL, cmd_complete, NULL, 0, CLI_WORDS, true},
+        {0},
+};
+
+int cmd_help(struct cli *c)
+{
+        char name[128] = "";
+        size_t len = 0;
+
+        for (unsigned i = 0; i < c->nwords && len < sizeof(name); i++)
+                len += (size_t)snprintf(name + len, sizeof(name) - len, "%s%s", i ? " " : "",
+                                        c->words[i]);
+        for (const struct cli_command *k = cli_commands; len && k->name; k++) {
+                if (!strcmp(k->name, name)) {
+                        cli_print_help(k);
+                        return EXIT_OK;
+                }
+        }
+        if (len)
+                return cli_fail(c, EXIT_USAGE, "usage", "%s: no such command (see `capos help`)",
+                                name);
+        cli_print_help(NULL);
+        return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+        struct sigaction ignore = {.sa_handler = SIG_IGN};
+        struct cli c = {0};
+        int r;
+
+        (void)sigaction(SIGPIPE, &ignore, NULL);
+        r = cli_parse(&c, argc, argv);
+        if (r)
+                return r;
+        if (c.help || !c.command) {
+                cli_print_help(c.command);
+                return c.help ? EXIT_OK : EXIT_USAGE;
+        }
+        r = c.command->run(&c);
+        cli_close(&c);
+        return r;
+}

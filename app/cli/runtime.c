@@ -1,0 +1,152 @@
+/*
+ * The folder with the sockets of agents: $XDG_RUNTIME_DIR/capos, one socket a login, named by its
+ * alias.
+ *
+ * Whoever can connect to such a socket has the session. So the folder must belong to this user and
+ * be closed to all others, or nothing is done; it is never looked for anywhere else, least of all
+ * in /tmp. And since a folder can be set up wrongly, both ends also ask the kernel whose process
+ * the other one is.
+ */
+#include "runtime.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static const char suffix[] = ".sock";
+
+static int folder_check(const struct cli *c, const char *path)
+{
+        struct stat st;
+
+        if (lstat(path, &st) < 0)
+                return cli_fail(c, EXIT_FAILED, "runtime-dir", "%s: %s", path, strerror(errno));
+        if (!S_ISDIR(st.st_mode))
+                return cli_fail(c, EXIT_FAILED, "runtime-dir", "%s is not a folder", path);
+        if (st.st_uid != geteuid())
+                return cli_fail(c, EXIT_FAILED, "runtime-dir",
+                                "%s belongs to another user: sessions are not kept there", path);
+        if (st.st_mode & 077)
+                return cli_fail(c, EXIT_FAILED, "runtime-dir",
+                                "%s is open to other users (mode %03o): chmod 700 %s", path,
+                                st.st_mode & 0777, path);
+        return EXIT_OK;
+}
+
+int runtime_folder(const struct cli *c, bool create, char *to, size_t room)
+{
+        const char *base = secure_getenv("XDG_RUNTIME_DIR");
+        int n;
+
+        if (c->runtime)
+                n = snprintf(to, room, "%s", c->runtime);
+        else if (base && *base == '/')
+                n = snprintf(to, room, "%s/capos", base);
+        else
+                return cli_fail(
+                        c, EXIT_FAILED, "runtime-dir",
+                        "XDG_RUNTIME_DIR is not set, so there is no safe place for sessions: "
+                        "set it to a folder of mode 700 that is yours, or use --runtime");
+        if (n < 0 || (size_t)n >= room)
+                return cli_fail(c, EXIT_FAILED, "runtime-dir",
+                                "the runtime folder's path is too long");
+        if (create && mkdir(to, 0700) < 0 && errno != EEXIST)
+                return cli_fail(c, EXIT_FAILED, "runtime-dir", "%s: %s", to, strerror(errno));
+        if (!create && access(to, F_OK) < 0)
+                return EXIT_OK;
+        return folder_check(c, to);
+}
+
+int runtime_socket(const struct cli *c, const char *alias, bool create, char *to, size_t room)
+{
+        char folder[RUNTIME_PATH];
+        int n, r = runtime_folder(c, create, folder, sizeof(folder));
+
+        if (r)
+                return r;
+        if (!*alias || *alias == '.' || strchr(alias, '/') || strlen(alias) > 64)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "%s: an alias has 1 to 64 characters, no slash, no dot in front",
+                                alias);
+
+        n = snprintf(to, room, "%s/%s%s", folder, alias, suffix);
+        if (n < 0 || (size_t)n >= room || (size_t)n >= RUNTIME_PATH)
+                return cli_fail(c, EXIT_FAILED, "runtime-dir",
+                                "%s/%s: too long for a socket: choose a short name by --as", folder,
+                                alias);
+        return EXIT_OK;
+}
+
+static int alias_compare(const void *a, const void *b)
+{
+        return strcmp(a, b);
+}
+
+int runtime_list(const struct cli *c, struct runtime_aliases *ret)
+{
+        char folder[RUNTIME_PATH];
+        struct dirent *e;
+        DIR *d;
+        int r;
+
+        ret->n = 0;
+        r = runtime_folder(c, false, folder, sizeof(folder));
+        if (r)
+                return r;
+
+        d = opendir(folder);
+        while (d && (e = readdir(d)) && ret->n < RUNTIME_ALIASES) {
+                size_t len = strlen(e->d_name), end = sizeof(suffix) - 1;
+
+                if (len <= end || len - end >= RUNTIME_PATH || e->d_name[0] == '.' ||
+                    strcmp(e->d_name + len - end, suffix) != 0)
+                        continue;
+                memcpy(ret->name[ret->n], e->d_name, len - end);
+                ret->name[ret->n++][len - end] = 0;
+        }
+        if (d)
+                (void)closedir(d);
+        qsort(ret->name, ret->n, sizeof(ret->name[0]), alias_compare);
+        return EXIT_OK;
+}
+
+bool runtime_peer_is_us(int fd)
+{
+        struct ucred u;
+        socklen_t len = sizeof(u);
+
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &len) == 0 && u.uid == geteuid();
+}
+
+int runtime_connect(const char *path, int *ret_fd)
+{
+        struct sockaddr_un un = {.sun_family = AF_UNIX};
+        int fd, r = 0;
+
+        if (strlen(path) >= sizeof(un.sun_path))
+                return -ENAMETOOLONG;
+
+        memcpy(un.sun_path, path, strlen(path));
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        if (connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0)
+                r = -errno;
+        else if (!runtime_peer_is_us(fd))
+                r = -EPERM;
+        if (!r) {
+                *ret_fd = fd;
+                return 0;
+        }
+        (void)close(fd);
+        /* Its agent was killed: nobody will ever answer there. */
+        if (r == -ECONNREFUSED)
+                (void)unlink(path);
+        return r;
+}

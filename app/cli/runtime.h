@@ -1,0 +1,29 @@
+/* Where the sockets of agents are, and which there are. */
+#ifndef CAPOS_CLI_RUNTIME_H
+#define CAPOS_CLI_RUNTIME_H
+
+#include "cli.h"
+
+enum {
+        RUNTIME_PATH = 108,  /* of a socket: what the kernel takes */
+        RUNTIME_ALIASES = 64 /* logins that are looked at */
+};
+
+/* The folder, checked; made when create. An exit code. */
+int runtime_folder(const struct cli *c, bool create, char *to, size_t room) CAPNP_MUST_USE;
+/* The socket of an alias. An exit code. */
+int runtime_socket(const struct cli *c, const char *alias, bool create, char *to,
+                   size_t room) CAPNP_MUST_USE;
+/* The aliases there are sockets of, sorted; alive or not. */
+struct runtime_aliases {
+        char name[RUNTIME_ALIASES][RUNTIME_PATH];
+        unsigned n;
+};
+int runtime_list(const struct cli *c, struct runtime_aliases *ret) CAPNP_MUST_USE;
+/* Connects to a socket whose owner is this user. 0 and the descriptor; -errno (-EPERM: somebody
+ * else's). A socket that nobody listens on is removed. */
+int runtime_connect(const char *path, int *ret_fd) CAPNP_MUST_USE;
+/* Whether the other end of a socket is a process of this user's. */
+bool runtime_peer_is_us(int fd);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * The instance on this machine is found by its state folder. Its admin socket lies in there; who
+ * may open it is decided by the folder, and by the instance asking the kernel who we are.
+ */
+#include "state.h"
+
+#include "runtime.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int state_folder(const struct cli *c, char *to, size_t room)
+{
+        const char *xdg = secure_getenv("XDG_STATE_HOME"), *home = secure_getenv("HOME");
+        int n;
+
+        if (c->state)
+                n = snprintf(to, room, "%s", c->state);
+        else if (geteuid() == 0)
+                n = snprintf(to, room, "/var/lib/capos");
+        else if (xdg && xdg[0] == '/')
+                n = snprintf(to, room, "%s/capos", xdg);
+        else if (home && home[0] == '/')
+                n = snprintf(to, room, "%s/.local/state/capos", home);
+        else
+                return cli_fail(c, EXIT_USAGE, "usage", "which instance? --state DIR");
+        if (n < 0 || (size_t)n >= room)
+                return cli_fail(c, EXIT_FAILED, "failed", "the state folder's path is too long");
+        return EXIT_OK;
+}
+
+int state_open_admin(struct cli *c)
+{
+        char folder[RUNTIME_PATH - 16], path[RUNTIME_PATH];
+        int fd, r = state_folder(c, folder, sizeof(folder));
+
+        if (r)
+                return r;
+
+        (void)snprintf(path, sizeof(path), "%s/admin.sock", folder);
+        r = runtime_connect(path, &fd);
+        if (r == -ENOENT || r == -ECONNREFUSED)
+                return cli_fail(c, EXIT_NO_CONNECTION, "cannot-connect",
+                                "no instance runs on %s: start it by `capos up`, or name another "
+                                "folder by --state",
+                                folder);
+        if (r == -EACCES || r == -EPERM)
+                return cli_fail(c, EXIT_DENIED, "not-yours", "%s: the instance is another user's",
+                                path);
+        if (!r)
+                r = capnp_vat_new(&c->vat);
+        if (!r)
+                r = capnp_conn_new(c->vat, fd, NULL, NULL, &c->conn);
+        if (!r)
+                r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->remote);
+        return r ? cli_fail_code(c, r, path) : EXIT_OK;
+}

@@ -1,0 +1,12 @@
+/* The state folder of the instance on this machine, and its admin socket. */
+#ifndef CAPOS_CLI_STATE_H
+#define CAPOS_CLI_STATE_H
+
+#include "cli.h"
+
+/* The folder: --state, or where an instance of this user keeps it. An exit code. */
+int state_folder(const struct cli *c, char *to, size_t room) CAPNP_MUST_USE;
+/* Connects to the running instance; c->remote is its Admin then. An exit code. */
+int state_open_admin(struct cli *c) CAPNP_MUST_USE;
+
+#endif
