@@ -9,9 +9,11 @@
  *
  * How values look in JSON: 64-bit integers as strings; floats as numbers, and "NaN", "Infinity",
  * "-Infinity"; Data as a string in base64; enums by name (a number when the schema has no name for
- * it); of a union the active member alone; Void as null; null pointers left out (in lists: null); a
- * reference as {"$cap": n}; an AnyPointer as {"$any": "…"}, the base64 of a serialized message with
- * that root. Parsing takes all of this, 64-bit integers also as numbers.
+ * it); of a union the active member alone; Void as null; fields that are null pointers are left
+ * out, in a list they are the empty value; a reference as {"$cap": n}, or null; an AnyPointer as
+ * {"$any": "…"}, the base64 of a serialized message with that root, as a reference, or null. What
+ * is not UTF-8 in a text becomes U+FFFD. Parsing takes all of this, and 64-bit integers also as
+ * numbers, enums also as numbers, null for any pointer.
  *
  * The Cap'n Proto text form is what `capnp encode` reads and `capnp decode` writes.
  */
