@@ -29,7 +29,7 @@ static const char *program(const char *name, char path[512])
 {
         const char *root = getenv("CAPOS_BUILDDIR");
 
-        snprintf(path, 512, "%s/daemon/%s/capos-%s", root ? root : ".", name, name);
+        snprintf(path, 512, "%s/bin/capos-%s", root ? root : ".", name);
         return path;
 }
 
