@@ -50,10 +50,22 @@ struct call *capnp_i_call_ref(struct call *c)
         return c;
 }
 
+static void call_drop_early(struct call *c)
+{
+        struct peek *k;
+
+        while ((k = c->early)) {
+                c->early = k->next;
+                capnp_cap_unref(k->cap);
+                free(k);
+        }
+}
+
 static void call_free(struct call *c)
 {
         capnp_vat *v = c->vat;
 
+        call_drop_early(c);
         capnp_i_call_drop_params(c);
         capnp_i_frame_unref(c->results);
         capnp_i_wire_ids_clear(&c->param_ids);
@@ -169,15 +181,54 @@ capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t 
         return &p->cap;
 }
 
+/*
+ * What a result was before the peer said to take it from another call. While calls made on it are
+ * under way it stands before what the other call gives.
+ */
+static capnp_cap *call_find_early(struct call *c, const uint16_t *path, uint16_t n)
+{
+        struct peek *k;
+
+        for (k = c->early; k; k = k->next)
+                if (k->npath == n && (!n || !memcmp(k->path, path, n * sizeof(*path))) &&
+                    capnp_i_cap_promise(k->cap)->state == PROMISE_EMBARGOED)
+                        return k->cap;
+
+        return NULL;
+}
+
+static void call_keep_early(struct call *c, struct promise *p)
+{
+        struct peek *k = malloc(sizeof(*k) + p->npath * sizeof(*p->path));
+
+        if (!k) {
+                capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
+                capnp_i_promise_settle_broken(p, CAPNP_OVERLOADED, "out of memory");
+                return;
+        }
+
+        k->cap = capnp_cap_ref(&p->cap);
+        k->npath = p->npath;
+        if (p->npath)
+                memcpy(k->path, p->path, p->npath * sizeof(*p->path));
+        k->next = c->early;
+        c->early = k;
+}
+
 capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
 {
         struct promise *p;
+        capnp_cap *early;
 
         if (c->done && c->failed)
                 return capnp_cap_new_broken(c->vat, capnp_i_call_exception(c));
 
         if (c->done)
                 return capnp_cap_ref(capnp_i_call_result_cap(c, path, n));
+
+        early = call_find_early(c, path, n);
+        if (early)
+                return capnp_cap_ref(early);
 
         if (c->tail)
                 return capnp_i_call_pipe_outer(c->tail, path, n);
@@ -258,10 +309,26 @@ static void call_take_results(struct call *c, struct call *t)
                 return;
 
         /* Both might rewrite the capability table: each needs its own. */
-        c->results = c->crossings && t->yourself ? capnp_i_frame_copy(t->results, &r)
-                                                 : capnp_i_frame_ref(t->results);
+        c->results = (c->crossings || c->early) && t->yourself ? capnp_i_frame_copy(t->results, &r)
+                                                               : capnp_i_frame_ref(t->results);
         if (r)
                 capnp_i_call_set_exception(c, CAPNP_FAILED, "the results are malformed");
+}
+
+/* Whoever reads the results keeps the order as well. */
+static void call_put_early(struct call *c)
+{
+        struct peek *k;
+
+        for (k = c->early; k && c->results && !c->failed; k = k->next) {
+                uint32_t i = capnp_i_frame_cap_index(c->results, k->path, k->npath);
+
+                if (i >= c->results->msg.ncaps ||
+                    capnp_i_cap_promise(k->cap)->state != PROMISE_EMBARGOED)
+                        continue;
+                capnp_cap_unref(c->results->msg.caps[i]);
+                c->results->msg.caps[i] = capnp_cap_ref(k->cap);
+        }
 }
 
 /* A canceled parent has given up its place among our callers already. */
@@ -270,8 +337,10 @@ static void call_hand_up(struct call *c, struct call *parent)
         bool dropped = parent->canceled;
 
         parent->tail = NULL;
-        if (!parent->done)
+        if (!parent->done) {
                 call_take_results(parent, c);
+                call_put_early(parent);
+        }
         capnp_i_call_return(parent);
         if (!dropped)
                 capnp_i_call_drop_caller(c);
@@ -358,6 +427,7 @@ static void call_cancel(struct call *c)
                 return;
 
         c->canceled = true;
+        call_drop_early(c);
         switch ((enum call_state)c->state) {
         case CALL_NEW:
         case CALL_ENDED:
@@ -502,6 +572,7 @@ void capnp_i_call_flush_pipes(struct call *c)
 
 void capnp_i_call_follow(struct call *c, struct call *t)
 {
+        bool ours = c->state == CALL_REMOTE; /* the peer has said so: takeFromOtherQuestion */
         struct capnp_i_list *l;
 
         capnp_i_call_ref(c);
@@ -512,7 +583,9 @@ void capnp_i_call_follow(struct call *c, struct call *t)
                 capnp_cap *np = capnp_i_call_pipe_outer(t, p->path, p->npath);
 
                 capnp_cap_ref(&p->cap);
-                capnp_i_promise_settle(p, np);
+                capnp_i_promise_settle_named(p, np, ours);
+                if (p->state == PROMISE_EMBARGOED)
+                        call_keep_early(c, p);
                 capnp_cap_unref(np);
                 capnp_cap_unref(&p->cap);
         }

@@ -215,6 +215,7 @@ struct call {
         struct waiter waiter;
         struct capnp_i_list pipes; /* struct promise.source_link */
         struct peek *peeks;
+        struct peek *early; /* results that were lent before the call was tailed, embargoed */
         struct crossing *crossings; /* innermost first */
         uint32_t refs;
         uint32_t callers; /* who wants the result: handle, answer entry, pipelined references … */

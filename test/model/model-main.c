@@ -39,7 +39,7 @@ int main(int argc, char **argv)
                         run.epoch = (uint32_t)n;
                         break;
                 case 'm':
-                        run.mode = atoi(optarg);
+                        run.mode = *optarg == '-' ? -1 : (int)(n & MODE_BITS);
                         break;
                 case 'c':
                         run.check_each = (uint32_t)n;

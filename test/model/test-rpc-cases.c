@@ -163,3 +163,18 @@ TEST(relayed_call_is_not_overtaken)
 
         model_replay(4, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* Results are taken from a call of the peer's, which returned something of that very peer. */
+TEST(results_taken_from_a_call_keep_the_order)
+{
+        static const struct model_act ACTS[] = {
+                {1, ACT_BOOTSTRAP, 1, 0, 0, {0, 0, 0}}, {2, ACT_OBJECT, 1, 0, 0, {0, 0, 0}},
+                {3, ACT_CALL, 1, 80, 0, {0, 96, 0}},    {4, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {5, ACT_STEP, 0, 0, 3, {2, 0, 0}},      {6, ACT_PEEK, 1, 112, 2, {0, 0, 0}},
+                {7, ACT_CALL, 1, 160, 0, {0, 0, 0}},    {8, ACT_DELIVER, 0, 1, 1, {0, 0, 0}},
+                {9, ACT_DELIVER, 0, 1, 1, {0, 0, 0}},   {10, ACT_STEP, 1, 0, 0, {0, 0, 80}},
+                {11, ACT_DELIVER, 0, 1, 0, {0, 0, 0}},  {12, ACT_CALL, 1, 160, 0, {0, 0, 0}},
+        };
+
+        model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
