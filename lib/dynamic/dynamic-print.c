@@ -8,9 +8,12 @@
  *
  * The recursion is print_value → print_struct or print_list → print_value; both count the level
  * against the limit. What is printed is bounded by the buffer, so a list that claims many elements
- * ends there.
+ * ends there. Looking at a field that is then not printed costs time but no room, so that is
+ * counted: an empty struct of a foreign schema may have 65,535 null pointers.
  */
 #include "dynamic-print.h"
+
+enum { PRINT_LOOKS_MAX = 1 << 26 };
 
 /* ---- layout ------------------------------------------------------------------------------- */
 
@@ -162,6 +165,11 @@ static void print_struct(struct dynamic_printer *p, const capnp_decl *d, capnp_r
         if (!print_enter(p))
                 return;
 
+        if (d->n > p->looks)
+                dynamic_out_fail(&p->out, CAPNP_E_LIMIT);
+        else
+                p->looks -= d->n;
+
         dynamic_out_char(&p->out, p->syntax->open);
         start = p->out.b->len;
         for (uint32_t i = 0; i < d->n && !p->out.error; i++) {
@@ -255,7 +263,11 @@ int dynamic_print(const struct dynamic_syntax *syntax, const capnp_schema *s, ui
                   capnp_reader r, const struct capnp_dynamic_opts *o, struct capnp_buf *to)
 {
         static const struct capnp_dynamic_opts none;
-        struct dynamic_printer p = {.out = {.b = to}, .syntax = syntax, .s = s, .o = o ? o : &none};
+        struct dynamic_printer p = {.out = {.b = to},
+                                    .syntax = syntax,
+                                    .s = s,
+                                    .o = o ? o : &none,
+                                    .looks = PRINT_LOOKS_MAX};
         const capnp_decl *d = dynamic_struct(s, type);
         size_t start = to->len;
 

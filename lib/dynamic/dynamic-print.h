@@ -33,6 +33,7 @@ struct dynamic_printer {
         uint32_t level; /* structs and lists we are in */
         uint32_t depth; /* the most of them */
         uint32_t next;  /* number of the next reference, when the caller gives none */
+        uint32_t looks; /* at fields, that may still be taken */
 };
 
 /* A whole struct, as capnp_json_print() says. */

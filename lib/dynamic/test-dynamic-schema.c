@@ -4,6 +4,7 @@
  */
 #include "test-dynamic.h"
 
+#include "dynamic-buf.h"
 #include "dynamic-schema.h"
 
 /* ---- finding ------------------------------------------------------------------------------ */
@@ -454,6 +455,40 @@ TEST(printing_ends_where_a_schema_lies)
                                           capnp_msg_build(m), NULL),
                          CAPNP_E_UNKNOWN);
         }
+}
+
+/* A struct of nothing but null pointers, very often: little to print, much to look at. */
+TEST(looking_ends_at_the_limit)
+{
+        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf out = {.max = 1 << 26};
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf request = {.max = 1 << 24};
+        struct dynamic_out o = {.b = &request};
+        struct sample a = sample_new(1);
+        field_list_builder fields = node_struct_init_fields(a.s, 20000);
+        size_t size;
+        capnp_builder top;
+
+        for (uint32_t i = 0; i < 20000; i++) {
+                field_builder f = field_list_builder_get(fields, i);
+                type_builder t = field_slot_init_type(field_init_slot(f));
+                char name[16];
+
+                (void)snprintf(name, sizeof(name), "f%u", i);
+                field_set_name(f, name);
+                t = i ? t : type_list__init_element_type(type_init_list_(t));
+                type_struct_set_type_id(type_init_struct(t), 0x800);
+        }
+        CHECK_OK(capnp_schema_new(&s));
+        size = capnp_msg_size(a.m);
+        CHECK_OK(capnp_msg_write(a.m, dynamic_out_grow(&o, size), size));
+        a.m = capnp_msg_free(a.m);
+        CHECK_OK(capnp_schema_add_request(s, request.p, request.len, NULL));
+        CHECK_OK(capnp_msg_new(&m));
+        top = capnp_abuilder_init_struct(capnp_msg_build(m), 1, 1);
+        (void)capnp_abuilder_init_structs(capnp_builder_any(top, 0), 100000, 0, 0);
+        CHECK_EQ(capnp_json_print(s, 0x800, root_of(m), NULL, &out), CAPNP_E_LIMIT);
 }
 
 TORTURE(registry_without_memory)
