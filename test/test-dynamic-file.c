@@ -1,0 +1,68 @@
+/*
+ * The dynamic layer on generated code: files with their imports, a circle of imports, and the
+ * manifest in Cap'n Proto text, read through the generated accessors.
+ */
+#include <capos/capnp-dynamic.h>
+
+#include "harness.h"
+#include "manifest.capnp-c.h"
+#include "remote_session.capnp-c.h"
+#include "user_session.capnp-c.h"
+
+TEST(imports_come_along)
+{
+        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b = {.max = 1 << 20};
+        struct capnp_method_info m;
+        const capnp_decl *d;
+
+        CHECK_OK(capnp_schema_new(&s));
+        CHECK_OK(capnp_schema_add_file(s, &remote_session_capnp_schema));
+        CHECK(capnp_schema_find(s, user_session_capnp_schema.id));
+        CHECK_OK(capnp_schema_add_file(s, &user_session_capnp_schema));
+        d = capnp_schema_find_name(s, "RemoteCapSet");
+        CHECK(d);
+        CHECK_OK(capnp_schema_find_method(s, capnp_decl_id(d), "get", &m));
+        CHECK_OK(capnp_schema_dump(s, capnp_decl_id(d), &b));
+        CHECK(b.len > 1000);
+}
+
+TEST(circles_of_imports_end)
+{
+        static const struct capnp_schema_file *circle[2];
+        struct capnp_schema_file one = user_session_capnp_schema, two = manifest_capnp_schema;
+        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
+
+        one.imports = two.imports = circle;
+        one.nimports = two.nimports = 2;
+        circle[0] = &one;
+        circle[1] = &two;
+        CHECK_OK(capnp_schema_new(&s));
+        CHECK_OK(capnp_schema_add_file(s, &one));
+        CHECK(capnp_schema_find(s, manifest_capnp_schema.id));
+}
+
+TEST(manifest_is_read)
+{
+        static const char text[] = "# An instance.\n"
+                                   "(motd = \"hi\", confinement = full,\n"
+                                   " services = [(name = \"chat\", interfaceId = 0xff)])";
+        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        struct capnp_fault f;
+        manifest_reader r;
+
+        CHECK_OK(capnp_schema_new(&s));
+        CHECK_OK(capnp_schema_add_file(s, &manifest_capnp_schema));
+        CHECK_OK(capnp_msg_new(&m));
+        CHECK_OK(capnp_text_parse(s, MANIFEST_ID, (capnp_text){text, sizeof(text) - 1}, NULL,
+                                  capnp_msg_build(m), &f));
+        r = manifest_root(m);
+        CHECK_STR(manifest_motd(r).p, "hi");
+        CHECK_EQ(manifest_confinement(r), CONFINEMENT_FULL);
+        CHECK_EQ(service_interface_id(service_list_get(manifest_services(r), 0)), 0xff);
+        CHECK_EQ(capnp_text_parse(s, MANIFEST_ID, (capnp_text){"(motdd = \"\")", 12}, NULL,
+                                  capnp_msg_build(m), &f),
+                 CAPNP_E_UNKNOWN);
+        CHECK_STR(f.what, "Manifest has no `motdd`; did you mean `motd`?");
+}
