@@ -399,6 +399,11 @@ static int control_open(void *self, capnp_answer *a)
 
         if (g->refuse_open)
                 return capnp_answer_fail(a, CAPNP_FAILED, "not today");
+        if (g->hold_sockets) {
+                g->held_socket = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+                g->opened++;
+                return capnp_answer_return(a);
+        }
         CHECK(fd >= 0 && g->ncallers < RIG_EVENTS);
         g->ncallers++;
         *c = (struct rig_caller){.g = g, .open = true, .epoch = caller_context_epoch(ctx)};
@@ -516,6 +521,15 @@ void rig_worker_end(struct rig_worker *w)
         w->conn = capnp_conn_unref(w->conn);
 }
 
+void rig_kill(struct rig *g, struct rig_worker *w)
+{
+        kill(g->pid, SIGKILL);
+        rig_until(g, &w->closed);
+        w->ask.c = capnp_cap_unref(w->ask.c);
+        w->conn = capnp_conn_unref(w->conn);
+        rig_stop(g, true);
+}
+
 capnp_question *rig_good(capnp_question *q)
 {
         int r = capnp_question_wait(q);
@@ -546,15 +560,21 @@ capnp_question *rig_enter(struct rig_worker *w)
         return rig_good(q);
 }
 
-capnp_cap *rig_open(struct rig_worker *w, capnp_conn **ret_c)
+capnp_question *rig_ask_open(struct rig_worker *w)
 {
         capnp_question *q = admission_open(w->ask);
-        capnp_cap *root;
-        int fd;
 
         admission_open_set_name(q, "echo");
         admission_open_set_interface_id(q, ECHO_ID);
-        q = rig_good(q);
+        return q;
+}
+
+capnp_cap *rig_open(struct rig_worker *w, capnp_conn **ret_c)
+{
+        capnp_question *q = rig_good(rig_ask_open(w));
+        capnp_cap *root;
+        int fd;
+
         fd = fcntl(capnp_cap_fd_peek(admission_open_end(q).c), F_DUPFD_CLOEXEC, 3);
         CHECK(fd >= 0);
         capnp_question_free(q);

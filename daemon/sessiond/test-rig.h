@@ -63,6 +63,8 @@ struct rig {
         struct rig_caller callers[RIG_EVENTS];
         unsigned ncallers, calls, hung, opened, described;
         bool refuse_open;
+        bool hold_sockets; /* the service takes a socket and does nothing with it */
+        int held_socket;
         capnp_answer *hanging;
         unsigned hang_canceled;
 };
@@ -82,6 +84,9 @@ int rig_start_fails(struct rig *g, const struct rig_options *o);
 /* Ends everything, by its link or by SIGKILL; the folder stays. */
 void rig_stop(struct rig *g, bool kill);
 void rig_remove(const char *dir);
+struct rig_worker;
+/* SIGKILL for the session manager, with a worker connected; ends the rest, too. */
+void rig_kill(struct rig *g, struct rig_worker *w);
 
 void rig_start_service(struct rig *g);
 void rig_stop_service(struct rig *g);
@@ -102,6 +107,8 @@ int rig_worker_fd(struct rig *g, const char *address, uint64_t *ret_event);
 capnp_question *rig_enter(struct rig_worker *w);
 /* Opens `echo` and returns the service's object; *ret_c is its connection. */
 capnp_cap *rig_open(struct rig_worker *w, capnp_conn **ret_c);
+/* Asks to open `echo`, no more. */
+capnp_question *rig_ask_open(struct rig_worker *w);
 /* Calls ECHO_ADD_ONE. 0 or what the call ended with. */
 int rig_echo(struct rig *g, capnp_cap *echo, uint64_t n);
 capnp_question *rig_call(struct rig *g, capnp_cap *echo, uint16_t method, uint64_t n);

@@ -1,0 +1,489 @@
+/*
+ * Local administration, revocation of what is in use, workers that do not cooperate or attack, and
+ * what a killed session manager leaves on disk.
+ */
+#include "test-rig.h"
+
+#include "session-audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECRET "correct horse battery"
+
+static void empty(struct rig *g)
+{
+        unsigned sessions, descriptors;
+
+        rig_status(g, &sessions, &descriptors);
+        CHECK_EQ(sessions, 0);
+        CHECK_EQ(descriptors, 0);
+}
+
+/* The id of the only session. */
+static void only_session(struct rig *g, char id[64])
+{
+        capnp_question *q = rig_good(admin_session_list(rig_admin(g)));
+        live_session_list l = admin_session_list_sessions(q);
+
+        CHECK_EQ(live_session_list_len(l), 1);
+        snprintf(id, 64, "%s", live_session_id(live_session_list_get(l, 0)).p);
+        capnp_question_free(q);
+}
+
+static capnp_question *take_back(struct rig *g, const char *id, const char *cap)
+{
+        capnp_question *q = admin_session_revoke(rig_admin(g));
+
+        admin_session_revoke_set_id(q, id);
+        admin_session_revoke_set_cap(q, cap);
+        return q;
+}
+
+static capnp_question *passwd(struct rig *g, const char *name, const char *password)
+{
+        capnp_question *q = admin_passwd(rig_admin(g));
+
+        admin_passwd_set_name(q, name);
+        admin_passwd_set_password(
+                q, (capnp_data){(const uint8_t *)password, (uint32_t)strlen(password)});
+        return q;
+}
+
+TEST_T(accounts_are_made_and_removed, 90)
+{
+        struct rig g;
+        capnp_question *q;
+        capnp_lbuilder l;
+        account_list accounts;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        rig_account(&g, "bob", "");
+        q = admin_account_add(rig_admin(&g));
+        admin_account_add_set_name(q, "carol");
+        rig_refused(q, "an account has 1 to 16 profiles");
+        q = admin_account_add(rig_admin(&g));
+        l = admin_account_add_init_profiles(q, 1);
+        admin_account_add_set_name(q, "carol");
+        admin_account_add_in_set_profiles_at(l, 0, "visitor");
+        rig_refused(q, "no such profile, or not one for accounts");
+        rig_refused(passwd(&g, "alice", "short"), "a password has");
+        rig_refused(passwd(&g, "nobody", SECRET), "there is none such");
+        capnp_question_free(rig_good(passwd(&g, "bob", SECRET)));
+        capnp_question_free(rig_good(passwd(&g, "alice", "")));
+
+        q = rig_good(admin_account_list(rig_admin(&g)));
+        accounts = admin_account_list_accounts(q);
+        CHECK_EQ(account_list_len(accounts), 2);
+        CHECK(!account_has_password(account_list_get(accounts, 0)));
+        CHECK(account_has_password(account_list_get(accounts, 1)));
+        CHECK_EQ(account_profiles(account_list_get(accounts, 1)).len, 2);
+        capnp_question_free(q);
+        q = admin_account_remove(rig_admin(&g));
+        admin_account_remove_set_name(q, "bob");
+        capnp_question_free(rig_good(q));
+        q = rig_good(admin_audit_path(rig_admin(&g)));
+        CHECK(strstr(admin_audit_path_path(q).p, "/audit.log"));
+        capnp_question_free(q);
+        CHECK_EQ(rig_audited(&g, SECRET), 0);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST_T(a_changed_password_ends_what_the_old_one_made, 90)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_good(rig_password(&w, "alice", "", SECRET)));
+        capnp_question_free(rig_good(passwd(&g, "alice", "an other secret")));
+        empty(&g);
+        q = rig_good(admission_watch(w.ask));
+        CHECK_STR(notice_ended(admission_watch_notice(q)).p, "revoked");
+        capnp_question_free(q);
+        rig_worker_end(&w);
+        rig_worker(&g, RIG_HOME, &w);
+        rig_refused(rig_password(&w, "alice", "", SECRET), "denied.credentials");
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST(a_revoked_session_ends_with_calls_in_flight)
+{
+        capnp_conn *c;
+        capnp_cap *echo;
+        capnp_question *q, *open, *ack;
+        struct rig_worker w;
+        struct rig g;
+        char id[64];
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        q = admission_watch(w.ask);
+        capnp_question_send(q, NULL, NULL);
+        echo = rig_open(&w, &c);
+        open = rig_call(&g, echo, ECHO_HANG, 0);
+        capnp_question_send(open, NULL, NULL);
+        rig_until_count(&g, &g.hung, 1);
+        only_session(&g, id);
+        rig_refused(take_back(&g, "nonsense", ""), "there is no such session");
+        capnp_question_free(rig_good(take_back(&g, id, "")));
+        CHECK(capnp_question_wait(open) == CAPNP_E_DISCONNECTED);
+        rig_until_count(&g, &g.hang_canceled, 1);
+        CHECK_STR(notice_ended(admission_watch_notice(rig_good(q))).p, "revoked");
+        ack = admission_watch(w.ask);
+        capnp_question_send(ack, NULL, NULL);
+        rig_refused(admission_open(w.ask), "denied.stale-session: revoked");
+        empty(&g);
+        capnp_question_free(q);
+        capnp_question_free(ack);
+        capnp_question_free(open);
+        capnp_cap_unref(echo);
+        capnp_conn_unref(c);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        CHECK_EQ(g.nkilled, 0);
+        rig_remove(g.dir);
+}
+
+TEST(a_revoked_capability_takes_queued_calls_along)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+        char id[64], bytes[64];
+        int fd;
+
+        rig_start(&g, NULL);
+        g.hold_sockets = true; /* the service does not read */
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        q = admission_open(w.ask);
+        admission_open_set_name(q, "echo");
+        admission_open_set_interface_id(q, ECHO_ID);
+        fd = fcntl(capnp_cap_fd_peek(admission_open_end(rig_good(q)).c), F_DUPFD_CLOEXEC, 3);
+        capnp_question_free(q);
+        rig_until_count(&g, &g.opened, 1);
+        CHECK_EQ(write(fd, "queued calls", 12), 12);
+
+        only_session(&g, id);
+        rig_refused(take_back(&g, id, "vault"), "the session has no such capability");
+        capnp_question_free(rig_good(take_back(&g, id, "echo")));
+        CHECK_EQ(read(g.held_socket, bytes, sizeof(bytes)), 0);
+        CHECK(write(fd, "late calls", 10) < 0 && errno == EPIPE);
+        q = admission_watch(w.ask);
+        CHECK_EQ(notice_which(admission_watch_notice(rig_good(q))), NOTICE_REVOKED);
+        CHECK_STR(notice_revoked(admission_watch_notice(q)).p, "echo");
+        capnp_question_free(q);
+        q = admission_watch(w.ask);
+        capnp_question_send(q, NULL, NULL);
+        rig_refused(rig_ask_open(&w), "denied.revoked-lease");
+        close(fd);
+        close(g.held_socket);
+        capnp_question_free(q);
+        rig_worker_end(&w);
+        empty(&g);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+static void ends_killed(struct rig *g, struct rig_worker *w)
+{
+        rig_until_count(g, &g->nkilled, 1);
+        CHECK_EQ(g->killed[0], w->event);
+        rig_until(g, &w->closed);
+        empty(g);
+        rig_worker_end(w);
+        rig_stop(g, false);
+        rig_remove(g->dir);
+}
+
+TEST(who_does_not_acknowledge_is_killed)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+        char id[64];
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        q = admission_watch(w.ask);
+        capnp_question_send(q, NULL, NULL);
+        only_session(&g, id);
+        capnp_question_free(rig_good(take_back(&g, id, "echo")));
+        CHECK_EQ(notice_which(admission_watch_notice(rig_good(q))), NOTICE_REVOKED);
+        capnp_question_free(q);
+        CHECK_EQ(g.nkilled, 0);
+        ends_killed(&g, &w);
+}
+
+TEST(who_never_watches_is_killed)
+{
+        struct rig_worker w;
+        struct rig g;
+        char id[64];
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        only_session(&g, id);
+        capnp_question_free(rig_good(take_back(&g, id, "")));
+        ends_killed(&g, &w);
+}
+
+/* ---- hijacked workers ----------------------------------------------------------------------- */
+
+TEST(illegal_calls_are_refused_recorded_and_few)
+{
+        struct rig_worker w;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        for (unsigned i = 0; i < 4; i++) {
+                rig_refused(admission_open(w.ask), "open is illegal now");
+                rig_refused(admission_logout(w.ask), "logout is illegal now");
+                rig_refused(admission_renew(w.ask), "renew is illegal now");
+                if (i < 3)
+                        rig_refused(admission_schema(w.ask), "schema is illegal now");
+        }
+        CHECK_EQ(rig_audited(&g, "\"what\":\"illegal\""), 15);
+        capnp_question_detach(admission_report(w.ask));
+        ends_killed(&g, &w);
+}
+
+TEST(a_capability_in_a_message_ends_it)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_cap *bad;
+        capnp_question *q;
+        capnp_builder b;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        CHECK_OK(capnp_cap_new_dispatch(g.vat, (capnp_handler *)NULL, NULL, NULL, &bad));
+        q = capnp_question_new(w.ask.c, &admission_interface, 4);
+        b = capnp_abuilder_init_struct(capnp_question_params_any(q), 1, 3);
+        capnp_builder_set_u16(b, 0, REMOTE_AUTH_KIND_ANONYMOUS, 0);
+        capnp_abuilder_set_cap(capnp_builder_any(b, 2), bad);
+        CHECK(capnp_question_wait(q) != 0);
+        capnp_question_free(q);
+        capnp_cap_unref(bad);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"grant\""), 0);
+        ends_killed(&g, &w);
+}
+
+TEST(a_large_message_ends_it)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+        char *text = calloc(1, 80001);
+
+        CHECK(text);
+        memset(text, 'x', 80000);
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        q = admission_report(w.ask);
+        admission_report_set_detail(q, text);
+        CHECK(capnp_question_wait(q) != 0);
+        capnp_question_free(q);
+        free(text);
+        ends_killed(&g, &w);
+}
+
+/* What a worker may send is whole in one segment, also when it is large. */
+TEST(a_message_of_some_size_is_taken)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+        char *text = calloc(1, 40001);
+
+        CHECK(text);
+        memset(text, 'x', 40000);
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        q = admission_report(w.ask);
+        admission_report_set_event(q, "transfer \"denied\"\n");
+        admission_report_set_detail(q, text);
+        capnp_question_free(rig_good(q));
+        CHECK_EQ(rig_audited(&g, "\"reporter\":\"worker\""), 1);
+        CHECK_EQ(rig_audited(&g, "transfer \\u0022denied\\u0022\\u000a"), 1);
+        free(text);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST(descriptors_are_not_taken)
+{
+        struct rig g;
+        uint64_t event;
+        char byte = 0, control[CMSG_SPACE(sizeof(int))] = {0};
+        struct iovec v = {&byte, 1};
+        struct msghdr m = {.msg_iov = &v,
+                           .msg_iovlen = 1,
+                           .msg_control = control,
+                           .msg_controllen = sizeof(control)};
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        int fd, ends[2];
+
+        rig_start(&g, NULL);
+        fd = rig_worker_fd(&g, RIG_HOME, &event);
+        CHECK(!pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &ends[1], sizeof(int));
+        CHECK_EQ(sendmsg(fd, &m, 0), 1);
+        close(ends[1]);
+        rig_pause(&g, 100);
+        CHECK_EQ(read(ends[0], &byte, 1), 0);
+        close(ends[0]);
+        close(fd);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* ---- what is on disk ------------------------------------------------------------------------ */
+
+static struct capos_audit_verdict verify(struct rig *g)
+{
+        struct capos_audit_verdict v;
+        char path[128];
+        int fd;
+
+        snprintf(path, sizeof(path), "%s/audit.log", g->dir);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        CHECK(fd >= 0);
+        CHECK_OK(capos_audit_verify(fd, &v));
+        close(fd);
+        return v;
+}
+
+TEST_T(a_kill_leaves_a_chain_that_goes_on, 90)
+{
+        struct rig_worker w;
+        struct rig g;
+        struct rig_options again = {.pseudonym = true};
+        char dir[64], path[128];
+        uint8_t pseudonym[16], reference[16];
+        capnp_conn *c;
+        struct stat st;
+
+        rig_start(&g, &again);
+        snprintf(dir, sizeof(dir), "%s", g.dir);
+        again.dir = dir;
+        rig_account(&g, "alice", SECRET);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_good(rig_password(&w, "alice", "", SECRET)));
+        capnp_cap_unref(rig_open(&w, &c));
+        CHECK_EQ(g.callers[0].pseudonym_len, 16);
+        memcpy(pseudonym, g.callers[0].pseudonym, 16);
+        memcpy(reference, g.callers[0].reference, 16);
+        CHECK(memcmp(pseudonym, reference, 16) != 0);
+        capnp_conn_unref(c);
+        rig_stop_service(&g);
+        rig_kill(&g, &w);
+        CHECK_EQ(verify(&g).fault, CAPOS_AUDIT_GOOD);
+
+        /* A record that was being written. */
+        snprintf(path, sizeof(path), "%s/audit.log", dir);
+        CHECK(!stat(path, &st) && !truncate(path, st.st_size - 7));
+        CHECK_EQ(verify(&g).fault, CAPOS_AUDIT_TORN);
+        rig_start(&g, &again);
+        CHECK_EQ(verify(&g).fault, CAPOS_AUDIT_GOOD);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"recovered\""), 1);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_good(rig_password(&w, "alice", "", SECRET)));
+        capnp_cap_unref(rig_open(&w, &c));
+        CHECK_EQ(g.callers[0].epoch, 2);
+        CHECK_MEM(g.callers[0].pseudonym, pseudonym, 16);
+        CHECK(memcmp(g.callers[0].reference, reference, 16) != 0);
+        capnp_conn_unref(c);
+        CHECK(rig_audited(&g, "\"what\":\"disclosure\"") >= 1);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(dir);
+}
+
+TEST(files_are_private)
+{
+        static const char *const names[] = {"accounts.db", "accounts.db-wal", "audit.log"};
+        struct rig g;
+        struct stat st;
+        char path[128];
+
+        rig_start(&g, NULL);
+        for (unsigned i = 0; i < 3; i++) {
+                snprintf(path, sizeof(path), "%s/%s", g.dir, names[i]);
+                CHECK(!stat(path, &st));
+                CHECK_EQ(st.st_mode & 0777, 0600);
+        }
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST(a_newer_store_is_refused)
+{
+        struct rig g;
+        struct rig_options again = {0};
+        char dir[64], path[128];
+        sqlite3 *db;
+
+        rig_start(&g, &again);
+        snprintf(dir, sizeof(dir), "%s", g.dir);
+        again.dir = dir;
+        rig_stop(&g, false);
+        snprintf(path, sizeof(path), "%s/accounts.db", dir);
+        CHECK_EQ(sqlite3_open(path, &db), SQLITE_OK);
+        CHECK_EQ(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(db);
+        CHECK_EQ(rig_start_fails(&g, &again), 1);
+        rig_remove(dir);
+}
+
+TEST(a_log_that_was_tampered_with_is_set_aside)
+{
+        struct rig g;
+        struct rig_options again = {0};
+        char dir[64], path[128];
+        char *log;
+        int fd;
+
+        rig_start(&g, &again);
+        snprintf(dir, sizeof(dir), "%s", g.dir);
+        again.dir = dir;
+        rig_stop(&g, false);
+        snprintf(path, sizeof(path), "%s/audit.log", dir);
+        fd = open(path, O_RDWR | O_CLOEXEC);
+        CHECK(fd >= 0 && pwrite(fd, "X", 1, 60) == 1);
+        close(fd);
+        rig_start(&g, &again);
+        CHECK_EQ(verify(&g).fault, CAPOS_AUDIT_GOOD);
+        CHECK_EQ(rig_audited(&g, "broken-chain"), 1);
+        log = rig_file(&g, "log", NULL);
+        CHECK(strstr(log, "the audit log: line 1"));
+        free(log);
+        rig_stop(&g, false);
+        rig_remove(dir);
+}

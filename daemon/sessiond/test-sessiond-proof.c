@@ -1,0 +1,522 @@
+/*
+ * Proofs: passwords and backing off, signatures by real ssh-keygen keys of every type, renewal, and
+ * that no secret is left in any file.
+ */
+#include "test-rig.h"
+
+#include "session-proof.h"
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SECRET  "correct horse battery"
+#define PLANTED "plant3d-s3cret-in-a-wrong-password"
+
+static capnp_question *login(struct rig *g, struct rig_worker *w, const char *address,
+                             const char *account, const char *password)
+{
+        rig_worker(g, address, w);
+        return rig_password(w, account, "", password);
+}
+
+TEST_T(passwords_open_and_one_answer_refuses, 90)
+{
+        static const char *const bad[][2] = {{"alice", PLANTED},
+                                             {"nobody", SECRET},
+                                             {"keyless", SECRET},
+                                             {"NOT A NAME", SECRET}};
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+        session_info_reader i;
+        char *log;
+
+        CHECK(sodium_init() >= 0);
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        rig_account(&g, "keyless", "");
+        q = login(&g, &w, RIG_HOME, "alice", SECRET);
+        i = bound_info(admission_next_bound(rig_good(q)));
+        CHECK(admission_next_done(q));
+        CHECK_STR(session_info_account(i).p, "alice");
+        CHECK_STR(session_info_profile(i).p, "operator");
+        CHECK_STR(session_info_kind(i).p, "password");
+        CHECK_EQ(session_info_renew_challenge(i).len, 32);
+        capnp_question_free(q);
+        rig_worker_end(&w);
+
+        for (unsigned k = 0; k < 4; k++) {
+                q = login(&g, &w, RIG_HOME, bad[k][0], bad[k][1]);
+                rig_refused(q, "denied.credentials");
+                rig_worker_end(&w);
+        }
+        rig_worker(&g, RIG_HOME, &w);
+        q = rig_password(&w, "alice", "visitor", SECRET);
+        rig_refused(q, "denied.profile");
+        q = rig_password(&w, "alice", "second", SECRET);
+        i = bound_info(admission_next_bound(rig_good(q)));
+        CHECK_STR(session_info_profile(i).p, "second");
+        capnp_question_free(q);
+        rig_worker_end(&w);
+
+        CHECK_EQ(rig_audited(&g, "\"outcome\":\"denied.credentials\""), 4);
+        CHECK_EQ(rig_audited(&g, SECRET) + rig_audited(&g, PLANTED), 0);
+        log = rig_file(&g, "log", NULL);
+        CHECK(!strstr(log, SECRET) && !strstr(log, PLANTED));
+        free(log);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST_T(an_empty_answer_asks_for_the_prompt, 60)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q, *n;
+        remote_auth_step_reader s;
+        uint32_t flow;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        rig_worker(&g, RIG_HOME, &w);
+        q = admission_start(w.ask);
+        login_selector_set_account(remote_auth_start_init_selector(admission_start_init_request(q)),
+                                   "alice");
+        flow = admission_start_flow(rig_good(q));
+        capnp_question_free(q);
+        n = admission_next(w.ask);
+        admission_next_set_flow(n, flow);
+        s = admission_next_step(rig_good(n));
+        CHECK(!admission_next_done(n) && remote_auth_step_redaction(s));
+        CHECK(remote_auth_step_prompt(s).len && remote_auth_step_expires_at_ms(s));
+        capnp_question_free(n);
+        n = admission_next(w.ask);
+        admission_next_set_flow(n, flow);
+        admission_next_set_response(n, (capnp_data){(const uint8_t *)SECRET, sizeof(SECRET) - 1});
+        CHECK(admission_next_done(rig_good(n)));
+        capnp_question_free(n);
+        n = admission_next(w.ask);
+        admission_next_set_flow(n, flow);
+        rig_refused(n, "denied.flow");
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST_T(failures_make_wait_but_not_others, 90)
+{
+        struct rig_worker w;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        for (unsigned i = 0; i < 4; i++) {
+                rig_refused(login(&g, &w, RIG_AWAY, "alice", PLANTED), "denied.credentials");
+                rig_worker_end(&w);
+                if (i >= 2)
+                        rig_pause(&g, 1100);
+        }
+        rig_refused(login(&g, &w, RIG_AWAY, "alice", SECRET),
+                    "denied.backoff: try again in 1 seconds");
+        rig_worker_end(&w);
+        /* Her own machine waits for a second at most. */
+        capnp_question_free(rig_good(login(&g, &w, RIG_HOME, "alice", SECRET)));
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST_T(flows_are_few_and_can_be_canceled, 60)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+        uint32_t flow = 0;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        for (unsigned i = 0; i < 4; i++) {
+                q = admission_start(w.ask);
+                flow = admission_start_flow(rig_good(q));
+                capnp_question_free(q);
+        }
+        rig_refused(admission_start(w.ask), "over-quota.flows");
+        q = admission_cancel(w.ask);
+        admission_cancel_set_flow(q, flow);
+        capnp_question_free(rig_good(q));
+        q = admission_next(w.ask);
+        admission_next_set_flow(q, flow);
+        rig_refused(q, "denied.flow");
+        capnp_question_free(rig_good(admission_start(w.ask)));
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST_T(a_full_queue_says_try_later, 60)
+{
+        struct rig_worker w[40];
+        struct rig g;
+        capnp_question *q[40];
+        unsigned busy = 0;
+
+        rig_start(&g, NULL);
+        g.hold_provers = true;
+        for (unsigned i = 0; i < 40; i++) {
+                char account[16];
+
+                snprintf(account, sizeof(account), "user%u", i);
+                q[i] = login(&g, &w[i], RIG_HOME, account, PLANTED);
+                capnp_question_send(q[i], NULL, NULL);
+        }
+        rig_pause(&g, 300);
+        CHECK_EQ(g.nheld, 2);
+        for (unsigned i = 0; i < 40; i++) {
+                if (capnp_question_is_done(q[i])) {
+                        rig_refused(q[i], "over-quota.proofs");
+                        busy++;
+                } else {
+                        capnp_question_free(q[i]);
+                }
+        }
+        CHECK_EQ(busy, 40 - 32 - 2);
+        for (unsigned i = 0; i < 40; i++)
+                rig_worker_end(&w[i]);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* ---- keys ----------------------------------------------------------------------------------- */
+
+static int run(const char *const *argv)
+{
+        pid_t pid = fork();
+        int status;
+
+        if (!pid) {
+                int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+                if (dup3(null, 0, 0) < 0 || dup3(null, 1, 0) < 0 || dup3(null, 2, 0) < 0)
+                        _exit(90);
+                execvp(argv[0], (char *const *)argv);
+                _exit(91);
+        }
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int keygen(struct rig *g, const char *name, const char *type, const char *bits)
+{
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/%s", g->dir, name);
+        return run((const char *[]){"ssh-keygen", "-q", "-t", type, "-b", bits, "-N", "", "-C",
+                                    "a comment", "-f", path, NULL});
+}
+
+static capnp_question *key_add(struct rig *g, const char *account, const char *name)
+{
+        char file[64];
+        capnp_question *q = admin_key_add(rig_admin(g));
+        char *line;
+
+        snprintf(file, sizeof(file), "%s.pub", name);
+        line = rig_file(g, file, NULL);
+        admin_key_add_set_name(q, account);
+        admin_key_add_set_key(q, line);
+        free(line);
+        return q;
+}
+
+/* ssh-keygen's armour taken off. */
+static size_t unarmour(const char *text, uint8_t out[4096])
+{
+        const char *begin = strstr(text, "-----BEGIN SSH SIGNATURE-----\n");
+        const char *end = strstr(text, "-----END");
+        size_t len;
+
+        CHECK(begin && end);
+        begin += strlen("-----BEGIN SSH SIGNATURE-----\n");
+        CHECK(!sodium_base642bin(out, 4096, begin, (size_t)(end - begin), "\n", &len, NULL,
+                                 sodium_base64_VARIANT_ORIGINAL));
+        return len;
+}
+
+static size_t sign(struct rig *g, const char *name, const char *space, const char *hash,
+                   const struct capos_proof *p, uint8_t out[4096])
+{
+        uint8_t transcript[CAPOS_PROOF_BYTES];
+        char key[128], file[128], option[32];
+        size_t len, n;
+        char *text;
+        int fd;
+
+        CHECK_OK(capos_proof_write(p, transcript, sizeof(transcript), &len));
+        snprintf(key, sizeof(key), "%s/%s", g->dir, name);
+        snprintf(file, sizeof(file), "%s/transcript", g->dir);
+        snprintf(option, sizeof(option), "hashalg=%s", hash);
+        fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        CHECK(fd >= 0 && write(fd, transcript, len) == (ssize_t)len);
+        close(fd);
+        snprintf(file, sizeof(file), "%s/transcript.sig", g->dir);
+        unlink(file);
+        snprintf(file, sizeof(file), "%s/transcript", g->dir);
+        CHECK_EQ(run((const char *[]){"ssh-keygen", "-Y", "sign", "-f", key, "-n", space, "-O",
+                                      option, file, NULL}),
+                 0);
+        text = rig_file(g, "transcript.sig", NULL);
+        n = unarmour(text, out);
+        free(text);
+        return n;
+}
+
+static const uint8_t client_nonce[] = "the client's nonce";
+
+/* Starts a public key flow and gets its challenge. */
+static uint32_t challenge(struct rig_worker *w, const char *account, uint8_t nonce[32])
+{
+        capnp_question *q = admission_start(w->ask);
+        remote_auth_start_builder b = admission_start_init_request(q);
+        uint32_t flow;
+        capnp_data d;
+
+        remote_auth_start_set_kind(b, REMOTE_AUTH_KIND_PUBLIC_KEY);
+        login_selector_set_account(remote_auth_start_init_selector(b), account);
+        remote_auth_start_set_client_nonce(b, (capnp_data){client_nonce, sizeof(client_nonce) - 1});
+        flow = admission_start_flow(rig_good(q));
+        capnp_question_free(q);
+        q = admission_next(w->ask);
+        admission_next_set_flow(q, flow);
+        d = remote_auth_step_challenge(admission_next_step(rig_good(q)));
+        CHECK_EQ(d.len, 32);
+        memcpy(nonce, d.p, 32);
+        capnp_question_free(q);
+        return flow;
+}
+
+static struct capos_proof proof(const char *account, const uint8_t nonce[32])
+{
+        return (struct capos_proof){
+                .transport = "plain",
+                .nonce = {nonce, 32},
+                .client_nonce = {client_nonce, sizeof(client_nonce) - 1},
+                .account = {account, (uint32_t)strlen(account)},
+        };
+}
+
+static capnp_question *answer(struct rig_worker *w, uint32_t flow, const uint8_t *sig, size_t len)
+{
+        capnp_question *q = admission_next(w->ask);
+
+        admission_next_set_flow(q, flow);
+        admission_next_set_response(q, (capnp_data){sig, (uint32_t)len});
+        return q;
+}
+
+static void key_logs_in(struct rig *g, const char *name, const char *hash)
+{
+        struct rig_worker w;
+        uint8_t nonce[32], sig[4096];
+        struct capos_proof p = proof("bob", nonce);
+        uint32_t flow;
+        size_t len;
+        capnp_question *q;
+
+        rig_worker(g, RIG_HOME, &w);
+        flow = challenge(&w, "bob", nonce);
+        len = sign(g, name, CAPOS_PROOF_NAMESPACE, hash, &p, sig);
+        q = rig_good(answer(&w, flow, sig, len));
+        CHECK_STR(session_info_kind(bound_info(admission_next_bound(q))).p, "publicKey");
+        capnp_question_free(q);
+        rig_worker_end(&w);
+
+        /* The same signature again, on a connection of its own, is nothing. */
+        rig_worker(g, RIG_HOME, &w);
+        flow = challenge(&w, "bob", nonce);
+        rig_refused(answer(&w, flow, sig, len), "denied.credentials");
+        rig_worker_end(&w);
+}
+
+TEST_T(keys_of_every_type_log_in, 200)
+{
+        static const struct {
+                const char *name, *type, *bits, *hash;
+        } keys[] = {
+                {"k0", "ed25519", "256", "sha512"}, {"k1", "ecdsa", "256", "sha256"},
+                {"k2", "ecdsa", "384", "sha512"},   {"k3", "ecdsa", "521", "sha512"},
+                {"k4", "rsa", "2048", "sha256"},    {"k5", "rsa", "3072", "sha512"},
+        };
+        struct rig g;
+        capnp_question *q;
+
+        CHECK(sodium_init() >= 0);
+        rig_start(&g, NULL);
+        rig_account(&g, "bob", "");
+        for (unsigned i = 0; i < 6; i++) {
+                CHECK_EQ(keygen(&g, keys[i].name, keys[i].type, keys[i].bits), 0);
+                q = rig_good(key_add(&g, "bob", keys[i].name));
+                CHECK(!strncmp(admin_key_add_fingerprint(q).p, "SHA256:", 7));
+                capnp_question_free(q);
+        }
+        rig_refused(key_add(&g, "bob", "k0"), "it exists already");
+        for (unsigned i = 0; i < 6; i++)
+                key_logs_in(&g, keys[i].name, keys[i].hash);
+        q = rig_good(admin_account_list(rig_admin(&g)));
+        CHECK_EQ(account_keys(account_list_get(admin_account_list_accounts(q), 0)).len, 6);
+        capnp_question_free(q);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST_T(keys_that_are_refused, 90)
+{
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "bob", "");
+        CHECK_EQ(keygen(&g, "weak", "rsa", "1024"), 0);
+        rig_refused(key_add(&g, "bob", "weak"), "it failed");
+        CHECK_EQ(keygen(&g, "dsa", "dsa", "1024"), 0);
+        rig_refused(key_add(&g, "bob", "dsa"), "it failed");
+        CHECK_EQ(keygen(&g, "good", "ed25519", "256"), 0);
+        rig_refused(key_add(&g, "carol", "good"), "there is none such");
+        rig_refused(key_add(&g, "Carol!", "good"), "a name is");
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* Every field of the transcript, the namespace and the key itself count. */
+TEST_T(signatures_over_anything_else_are_refused, 120)
+{
+        struct rig_worker w;
+        uint8_t nonce[32], sig[4096];
+        struct rig g;
+
+        CHECK(sodium_init() >= 0);
+        rig_start(&g, NULL);
+        rig_account(&g, "bob", "");
+        rig_account(&g, "eve", "");
+        CHECK_EQ(keygen(&g, "k", "ed25519", "256"), 0);
+        CHECK_EQ(keygen(&g, "e", "ed25519", "256"), 0);
+        capnp_question_free(rig_good(key_add(&g, "bob", "k")));
+        capnp_question_free(rig_good(key_add(&g, "eve", "e")));
+        for (unsigned i = 0; i < 8; i++) {
+                struct capos_proof p = proof("bob", nonce);
+                char address[32];
+                uint32_t flow;
+                size_t len;
+
+                /* From somewhere else each time, and slowly: nobody backs off here. */
+                snprintf(address, sizeof(address), "192.0.2.%u:1", i + 1);
+                if (i > 2)
+                        rig_pause(&g, 1100);
+                rig_worker(&g, address, &w);
+                flow = challenge(&w, "bob", nonce);
+                p.transport = i == 0 ? "tls" : p.transport;
+                p.account = i == 1 ? (capnp_text){"eve", 3} : p.account;
+                p.profile = i == 2 ? (capnp_text){"operator", 8} : p.profile;
+                p.client_nonce.len -= i == 3;
+                p.server_key_hash = i == 4 ? (capnp_data){nonce, 32} : p.server_key_hash;
+                p.channel_binding = i == 5 ? (capnp_data){nonce, 32} : p.channel_binding;
+                len = sign(&g, i == 6 ? "e" : "k", i == 7 ? "file" : CAPOS_PROOF_NAMESPACE,
+                           "sha512", &p, sig);
+                rig_refused(answer(&w, flow, sig, len), "denied.credentials");
+                rig_worker_end(&w);
+        }
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* ---- renewal -------------------------------------------------------------------------------- */
+
+static capnp_question *renew(struct rig_worker *w, const void *p, size_t len, uint64_t ms)
+{
+        capnp_question *q = admission_renew(w->ask);
+
+        admission_renew_set_proof(q, (capnp_data){p, (uint32_t)len});
+        admission_renew_set_duration_ms(q, ms);
+        return q;
+}
+
+TEST_T(renewal_needs_fresh_proof_and_is_capped, 120)
+{
+        struct rig_worker w;
+        struct rig g;
+        uint8_t first[32], sig[4096];
+        struct capos_proof p;
+        session_info_reader i;
+        uint64_t before, after;
+        capnp_question *q;
+        size_t len;
+
+        CHECK(sodium_init() >= 0);
+        rig_start(&g, &(struct rig_options){.lease_ms = 60000, .max_lease_ms = 120000});
+        rig_account(&g, "bob", SECRET);
+        CHECK_EQ(keygen(&g, "k", "ed25519", "256"), 0);
+        capnp_question_free(rig_good(key_add(&g, "bob", "k")));
+        q = login(&g, &w, RIG_HOME, "bob", SECRET);
+        i = bound_info(admission_next_bound(rig_good(q)));
+        before = session_info_expires_at_ms(i);
+        memcpy(first, session_info_renew_challenge(i).p, 32);
+        capnp_question_free(q);
+
+        rig_refused(renew(&w, PLANTED, strlen(PLANTED), 0), "denied.credentials");
+        q = rig_good(renew(&w, SECRET, strlen(SECRET), 1000000000));
+        i = bound_info(admission_renew_bound(q));
+        after = session_info_expires_at_ms(i);
+        CHECK(after > before + 50000 && after < before + 120000);
+        CHECK(memcmp(session_info_renew_challenge(i).p, first, 32) != 0);
+        memcpy(first, session_info_renew_challenge(i).p, 32);
+        capnp_question_free(q);
+
+        p = proof("bob", first);
+        p.client_nonce = (capnp_data){0};
+        p.profile = (capnp_text){"operator", 8};
+        len = sign(&g, "k", CAPOS_PROOF_NAMESPACE, "sha512", &p, sig);
+        q = rig_good(renew(&w, sig, len, 30000));
+        CHECK(session_info_expires_at_ms(bound_info(admission_renew_bound(q))) < after);
+        capnp_question_free(q);
+        rig_refused(renew(&w, sig, len, 30000), "denied.credentials");
+        CHECK_EQ(rig_audited(&g, "\"what\":\"renewal\""), 2);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+TEST_T(renewal_by_a_flow_is_for_the_own_account, 90)
+{
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+        uint32_t flow;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "bob", SECRET);
+        rig_account(&g, "eve", SECRET);
+        capnp_question_free(rig_good(login(&g, &w, RIG_HOME, "bob", SECRET)));
+        q = admission_start(w.ask);
+        login_selector_set_account(remote_auth_start_init_selector(admission_start_init_request(q)),
+                                   "eve");
+        admission_start_set_renewal(q, true);
+        rig_refused(q, "denied.credentials");
+        q = admission_start(w.ask);
+        (void)admission_start_init_request(q);
+        admission_start_set_renewal(q, true);
+        flow = admission_start_flow(rig_good(q));
+        capnp_question_free(q);
+        q = rig_good(answer(&w, flow, (const uint8_t *)SECRET, strlen(SECRET)));
+        CHECK(admission_next_done(q) && admission_next_has_bound(q));
+        capnp_question_free(q);
+        rig_worker_end(&w);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        rig_refused(renew(&w, SECRET, strlen(SECRET), 0), "denied.method-disabled");
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
