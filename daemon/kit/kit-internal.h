@@ -3,7 +3,7 @@
 #define CAPOS_KIT_INTERNAL_H
 
 #include "base-list.h"
-#include "kit.h"
+#include <capos/kit.h>
 
 struct kit_control;
 

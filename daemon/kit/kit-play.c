@@ -32,7 +32,8 @@ void play_spawn(struct play *p, const char *const *argv, int state_fd)
         CHECK_OK(capnp_vat_new(&p->vat));
         CHECK_OK(capos_io_packet_pair(link));
         p->link = link[0];
-        snprintf(path, sizeof(path), "%s/bin/%s", build ? build : ".", argv[0]);
+        snprintf(path, sizeof(path), "%s/%s%s", build ? build : ".",
+                 strchr(argv[0], '/') ? "" : "bin/", argv[0]);
         s.path = path;
         s.fds[s.nfds].fd = link[1];
         s.fds[s.nfds++].at = 3;

@@ -16,7 +16,7 @@
 #define CAPOS_KIT_PLAY_H
 
 #include "harness.h"
-#include "kit.h"
+#include <capos/kit.h>
 
 #include <sys/types.h>
 
@@ -37,7 +37,8 @@ struct play_caller {
         bool closed;       /* the service has hung up */
 };
 
-/* Starts build/bin/argv[0], waits until it is ready, and connects as a session manager. */
+/* Starts build/bin/argv[0] (with a slash in it: build/argv[0]), waits until it is ready, and
+ * connects as a session manager. */
 void play_start(struct play *p, const char *const *argv);
 /* The same in two steps. state_fd: its state directory, borrowed; -1: it gets none. */
 void play_spawn(struct play *p, const char *const *argv, int state_fd);

@@ -5,7 +5,7 @@
  * it.
  */
 #include "gen/schema.capnp-c.h"
-#include "kit.h"
+#include <capos/kit.h>
 
 #include <errno.h>
 #include <stdlib.h>

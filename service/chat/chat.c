@@ -6,7 +6,7 @@
  */
 #include "chat-serve.h"
 #include "chat.capnp-c.h"
-#include "kit.h"
+#include <capos/kit.h>
 
 #include <errno.h>
 #include <stdio.h>

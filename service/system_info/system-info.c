@@ -5,7 +5,7 @@
  *
  * It keeps nothing about its callers: all of them share one object.
  */
-#include "kit.h"
+#include <capos/kit.h>
 
 #include "system_info.capnp-c.h"
 
