@@ -50,9 +50,15 @@ void capnp_i_vat_unref(capnp_vat *v)
         if (--v->refs > 0)
                 return;
 
+        if (!bad) {
+                free(v);
+                return;
+        }
+
+        /* The reference that was not counted above: somebody may hold that capability still. */
         v->bad_index = NULL;
-        free(capnp_i_cap_broken(bad));
-        free(v);
+        v->refs++;
+        capnp_cap_unref(bad);
 }
 
 void capnp_i_vat_set_loop(capnp_vat *v, const struct capnp_i_loop *loop, void *self)

@@ -6,7 +6,7 @@
 
 static void play(uint32_t vats, uint64_t seed, int mode)
 {
-        struct model_run run = {vats, seed, 6000, 0, 1, 10, mode};
+        struct model_run run = {vats, seed, 60000, 0, 1, 10, mode};
 
         CHECK(model_run(&run) == 0);
 }
