@@ -1,6 +1,6 @@
 @0xf2c81d6e07b4a953;
 # Worker and session manager. One socket per connection event; the session manager is the server. It
-# takes every worker for hijacked: messages of one segment and at most 64 KiB, no capabilities and no
+# takes every worker for hijacked: messages of at most 8 segments and 64 KiB, no capabilities and no
 # descriptors from this side, and each call only in the states it is legal in.
 
 using Rs = import "remote_session.capnp";
@@ -65,7 +65,8 @@ interface Admission {
   # Guest and anonymous.
 
   open @5 (name :Text, interfaceId :UInt64) -> (end :GrantEnd);
-  # A connection to the service behind a grant. Checks name, interface, lease and policy again.
+  # A connection to the service behind a grant. Checks name, interface, lease and policy again. end is
+  # null when there is nothing to hand over: the worker serves it itself, or has its socket already.
 
   schema @6 (interfaceId :UInt64) -> (schema :Data);
 

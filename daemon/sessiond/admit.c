@@ -2,7 +2,7 @@
  * Admission: what one worker may ask, and when.
  *
  * A worker reads whatever a client sends, so it is taken for hijacked. Its connection takes
- * messages of one segment and 64 KiB and no descriptors; a capability in any message ends it. Each
+ * messages of few segments and 64 KiB and no descriptors; a capability in any message ends it. Each
  * call is legal in some states only, by one table; an illegal one is refused and recorded, and a
  * few of them end the worker. What it reports is recorded as the worker's word.
  *
@@ -27,7 +27,7 @@
 #include "sessiond.h"
 #include "vat-internal.h"
 
-enum { RPC_CALL = 2, RPC_RETURN = 3, RPC_RESOLVE = 5, MESSAGE_BYTES = 64 * 1024 };
+enum { RPC_CALL = 2, RPC_RETURN = 3, RPC_RESOLVE = 5, MESSAGE_BYTES = 64 * 1024, SEGMENTS = 8 };
 
 enum { ANY = ADMISSION_FRESH | ADMISSION_BOUND | ADMISSION_ENDED };
 
@@ -102,11 +102,16 @@ static void admission_audit(struct admission *ad, const char *what, const char *
 /* The worker must go: it has broken the rules, or does not answer. */
 static void admission_kill(struct admission *ad, const char *why)
 {
+        if (ad->killed)
+                return;
+
         daemon_log(LOG_WARNING, "the worker of event %llu is killed: %s",
                    (unsigned long long)ad->event, why);
         admission_audit(ad, "kill", why, NULL);
         ad->killed = true;
         link_kill(ad->s, ad->event);
+        if (ad->session)
+                session_end(ad->session, "disconnect", "the worker was killed");
         capnp_conn_close(ad->conn, (capnp_exception){CAPNP_FAILED, why});
 }
 
@@ -126,7 +131,7 @@ static bool admission_refuses(struct admission *ad, capnp_answer *a)
 {
         uint16_t method = capnp_answer_method(a);
 
-        if (ad->hostile || ad->closed) {
+        if (ad->hostile || ad->killed || ad->closed) {
                 (void)capnp_answer_fail(a, CAPNP_FAILED, "no capabilities are accepted here");
                 if (!ad->closed)
                         admission_kill(ad, "a capability in a message");
@@ -219,7 +224,7 @@ static void admission_deliver(struct admission *ad)
 
 void admission_notify(struct admission *ad)
 {
-        if (ad->closed)
+        if (ad->closed || ad->killed)
                 return;
         if (ad->watcher)
                 admission_deliver(ad);
@@ -287,7 +292,7 @@ void admission_ended(struct admission *ad, const char *reason)
 {
         ad->state = ADMISSION_ENDED;
         snprintf(ad->ended_reason, sizeof(ad->ended_reason), "%s", reason);
-        if (ad->closed)
+        if (ad->closed || ad->killed)
                 return;
 
         flows_end(ad);
@@ -462,13 +467,16 @@ static int open_deny(struct admission *ad, capnp_answer *a, const char *name, en
 static int open_fail(struct admission *ad, capnp_answer *a, const char *name, int r)
 {
         admission_audit(ad, "open", capnp_strerror(r), name);
-        if (r == CAPNP_E_LIMIT)
-                return audit_fail(&ad->s->audit, a, CAPNP_FAILED, "it is open already");
         if (r == CAPNP_E_DISCONNECTED)
                 return audit_fail(&ad->s->audit, a, CAPNP_DISCONNECTED,
                                   "the service is not running");
 
         return audit_fail(&ad->s->audit, a, CAPNP_OVERLOADED, "no socket can be made");
+}
+
+static uint64_t grant_interface(const struct grant *g)
+{
+        return g->policy->service ? g->policy->service->interface_id : USER_SESSION_ID;
 }
 
 static int admission_open_call(void *self, capnp_answer *a)
@@ -485,19 +493,20 @@ static int admission_open_call(void *self, capnp_answer *a)
                 return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
 
         g = session_grant(ad->session, name);
-        if (!g || !g->policy->service)
+        if (!g)
                 return open_deny(ad, a, name, CAPOS_DENIED_UNKNOWN_NAME);
         if (g->revoked)
                 return open_deny(ad, a, name, CAPOS_DENIED_REVOKED_LEASE);
-        if (g->policy->service->interface_id != id)
+        if (grant_interface(g) != id)
                 return open_deny(ad, a, name, CAPOS_DENIED_WRONG_INTERFACE);
 
-        r = grant_open(g, &fd);
-        if (r)
+        /* Nothing to hand over: the worker serves it itself, or has its socket already. */
+        r = g->policy->service ? grant_open(g, &fd) : CAPNP_E_LIMIT;
+        if (r && r != CAPNP_E_LIMIT)
                 return open_fail(ad, a, name, r);
 
         session_audit(ad->session, "open", "ok", name, NULL);
-        return open_return(ad, a, fd);
+        return r ? audit_return(&ad->s->audit, a) : open_return(ad, a, fd);
 }
 
 static int admission_schema_call(void *self, capnp_answer *a)
@@ -505,6 +514,7 @@ static int admission_schema_call(void *self, capnp_answer *a)
         struct admission *ad = self;
         uint64_t id = admission_schema_param_interface_id(a);
         struct session *e = ad->session;
+        bool revoked = false;
 
         if (admission_refuses(ad, a))
                 return 0;
@@ -512,13 +522,17 @@ static int admission_schema_call(void *self, capnp_answer *a)
         for (unsigned i = 0; i < e->ngrants; i++) {
                 const struct policy_service *v = e->grants[i].policy->service;
 
-                if (e->grants[i].revoked || (v ? v->interface_id : USER_SESSION_ID) != id)
+                if (grant_interface(&e->grants[i]) != id)
+                        continue;
+                revoked |= e->grants[i].revoked;
+                if (e->grants[i].revoked)
                         continue;
                 if (!v)
                         return service_describe_session(ad->s, a);
                 return service_describe(&ad->s->services[v - ad->s->policy.services], a);
         }
-        return admission_deny(ad, a, CAPOS_DENIED_UNKNOWN_NAME, NULL);
+        return admission_deny(
+                ad, a, revoked ? CAPOS_DENIED_REVOKED_LEASE : CAPOS_DENIED_UNKNOWN_NAME, NULL);
 }
 
 static int admission_logout_call(void *self, capnp_answer *a)
@@ -582,13 +596,14 @@ static void admission_close(struct admission *ad, const char *reason)
 
 static void admission_on_close(capnp_conn *c, void *arg)
 {
+        static const char peer_closed[] = "the peer closed the connection";
         struct admission *ad = arg;
         capnp_exception why = {CAPNP_DISCONNECTED, ""};
 
-        /* Closed for a reason of its own making: it may still be alive. */
+        /* A worker that goes closes its socket. One that is cut off may be alive. */
         if (!ad->killed && capnp_rpc_is_closed(capnp_conn_rpc(c), &why) &&
-            why.kind != CAPNP_DISCONNECTED) {
-                admission_audit(ad, "illegal", "protocol", NULL);
+            strncmp(why.reason, peer_closed, sizeof(peer_closed) - 1) != 0) {
+                admission_audit(ad, "illegal", why.reason, NULL);
                 link_kill(ad->s, ad->event);
         }
         admission_close(ad, "the connection is gone");
@@ -635,7 +650,7 @@ static int admission_serve_on(struct admission *ad, int fd)
 {
         const struct capnp_limits limits = {
                 .message_bytes = MESSAGE_BYTES,
-                .segments = 1,
+                .segments = SEGMENTS,
                 .answers = 64,
                 .refs = 128,
                 .held_bytes = (uint64_t)4 * MESSAGE_BYTES,
