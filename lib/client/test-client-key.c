@@ -221,7 +221,8 @@ TEST(agent_that_does_not_help)
 
         place_start_agent(&p);
         CHECK_EQ(capos_key_of_agent(NULL, 0, &k, &e), CAPNP_E_UNKNOWN);
-        run("ssh-keygen -q -t ed25519 -N '' -f k; ssh-keygen -q -t rsa -N '' -f other; ssh-add -q k");
+        run("ssh-keygen -q -t ed25519 -N '' -f k; ssh-keygen -q -t rsa -N '' -f other;"
+            "ssh-add -q k");
         CHECK_EQ(capos_key_of_agent_file(NULL, "other.pub", &k, &e), CAPNP_E_UNKNOWN);
         CHECK_EQ(capos_key_of_agent_file(NULL, "k", &k, &e), CAPOS_E_KEY);
         CHECK_EQ(capos_key_of_agent_file(NULL, "none", &k, &e), -ENOENT);
