@@ -184,7 +184,7 @@ TEST(a_revoked_capability_takes_queued_calls_along)
         rig_refused(take_back(&g, id, "vault"), "the session has no such capability");
         capnp_question_free(rig_good(take_back(&g, id, "echo")));
         CHECK_EQ(read(g.held_socket, bytes, sizeof(bytes)), 0);
-        CHECK(write(fd, "late calls", 10) < 0 && errno == EPIPE);
+        CHECK(send(fd, "late calls", 10, MSG_NOSIGNAL) < 0 && errno == EPIPE);
         q = admission_watch(w.ask);
         CHECK_EQ(notice_which(admission_watch_notice(rig_good(q))), NOTICE_REVOKED);
         CHECK_STR(notice_revoked(admission_watch_notice(q)).p, "echo");
@@ -278,7 +278,7 @@ TEST(a_capability_in_a_message_ends_it)
         rig_start(&g, NULL);
         rig_worker(&g, RIG_HOME, &w);
         CHECK_OK(capnp_cap_new_dispatch(g.vat, (capnp_handler *)NULL, NULL, NULL, &bad));
-        q = capnp_question_new(w.ask.c, &admission_interface, 4);
+        q = capnp_question_new_any(g.vat, w.ask.c, ADMISSION_ID, 4);
         b = capnp_abuilder_init_struct(capnp_question_params_any(q), 1, 3);
         capnp_builder_set_u16(b, 0, REMOTE_AUTH_KIND_ANONYMOUS, 0);
         capnp_abuilder_set_cap(capnp_builder_any(b, 2), bad);
@@ -309,7 +309,6 @@ TEST(a_large_message_ends_it)
         ends_killed(&g, &w);
 }
 
-/* What a worker may send is whole in one segment, also when it is large. */
 TEST(a_message_of_some_size_is_taken)
 {
         struct rig_worker w;
