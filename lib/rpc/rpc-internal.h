@@ -259,7 +259,7 @@ struct call {
         struct wire_ids param_ids, result_ids;
         uint64_t charge;        /* in peer's ledger */
         uint32_t charge_params; /* … as long as the parameters are here */
-        uint64_t window; /* in the flow of target */
+        uint64_t window;        /* in the flow of target */
         capnp_cap *flow_cap;
 };
 
@@ -325,6 +325,8 @@ struct wrap *capnp_i_cap_wrap(capnp_cap *c);
 capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward);
 /* Lets a call through w: false: it has been failed. */
 bool capnp_i_membrane_pass(struct wrap *w, struct call *c);
+/* Whether a call that has crossed toward a promise may go to what that has become. */
+bool capnp_i_membrane_allows(struct call *c, capnp_cap *to, capnp_exception *ret_why);
 /* Undoes the crossings of a returned call, from the inside out. */
 void capnp_i_membrane_return(struct call *c);
 void capnp_i_wrap_free(struct wrap *w);
@@ -375,7 +377,7 @@ struct out {
         struct frame *frame; /* NULL: bytes[] */
         uint32_t len, sent, room;
         uint32_t replies; /* bytes of it that the peer asked for */
-        struct fds fds; /* ours to close */
+        struct fds fds;   /* ours to close */
         uint8_t bytes[];
 };
 

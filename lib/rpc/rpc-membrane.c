@@ -158,6 +158,28 @@ capnp_cap *capnp_i_wrap_final(struct wrap *w)
         return w->settled ? w->to : &w->cap;
 }
 
+/*
+ * A call that crossed toward a promise waits where the promise is decided, beyond the wrappers that
+ * would have asked. So they are asked now: each crossing, from the inside out, about the reference
+ * as it would have come through.
+ */
+bool capnp_i_membrane_allows(struct call *c, capnp_cap *to, capnp_exception *ret_why)
+{
+        capnp_cap *seen = capnp_cap_ref(capnp_i_cap_final(to)), *outer;
+        bool allowed = true;
+        struct crossing *x;
+
+        for (x = c->crossings; x && allowed && seen; x = x->outer) {
+                allowed = !membrane_refuses(x->membrane, !x->inward, seen, ret_why);
+                outer = capnp_i_membrane_cross(x->membrane, seen, !x->inward);
+                capnp_cap_unref(seen);
+                seen = outer;
+        }
+
+        capnp_cap_unref(seen);
+        return allowed;
+}
+
 /* ---- calls that cross ----------------------------------------------------------------------- */
 
 /* Replaces every reference of a payload by what the other side sees. */

@@ -93,6 +93,16 @@ static void promise_detach(struct promise *p)
         capnp_i_call_unref(source);
 }
 
+static void promise_send_on(struct call *c, capnp_cap *to)
+{
+        capnp_exception why = {CAPNP_FAILED, "not allowed"};
+
+        if (capnp_i_membrane_allows(c, to, &why))
+                capnp_i_call_deliver(c, to);
+        else
+                capnp_i_call_fail(c, why.kind, why.reason);
+}
+
 static void promise_flush(struct promise *p, capnp_cap *to)
 {
         struct capnp_i_list waiting, *l;
@@ -103,7 +113,7 @@ static void promise_flush(struct promise *p, capnp_cap *to)
                 struct waiter *w = CAPNP_I_OF(l, struct waiter, link);
 
                 if (w->is_call)
-                        capnp_i_call_deliver(CAPNP_I_OF(w, struct call, waiter), to);
+                        promise_send_on(CAPNP_I_OF(w, struct call, waiter), to);
                 else
                         capnp_i_disembargo_deliver(CAPNP_I_OF(w, struct disembargo, waiter), to);
         }

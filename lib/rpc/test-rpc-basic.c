@@ -414,6 +414,45 @@ TEST(membrane_passes_refuses_and_breaks)
         finish();
 }
 
+static int refuse_inward(void *self, bool inward, capnp_cap *c, capnp_exception *why)
+{
+        *why = (capnp_exception){CAPNP_FAILED, "may not pass"};
+        return inward && capnp_cap_self_peek(c, (void *)(uintptr_t)host_serve) == self;
+}
+
+static const struct capnp_membrane_ops guard = {.transfer = refuse_inward};
+
+/* What a promise becomes may not pass: then no call that waited for it may either. */
+TEST(membrane_asks_again_for_calls_that_waited)
+{
+        capnp_cap *promised = NULL, *mine = NULL, *wrapped;
+        capnp_promise *decide = NULL;
+        capnp_membrane *m = NULL;
+        capnp_question *q, *p;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_membrane_new(g.a.vat, &guard, &ha, &m));
+        CHECK_OK(capnp_promise_new(g.a.vat, &decide, &promised));
+        CHECK_OK(capnp_cap_new_dispatch(g.a.vat, host_serve, host_gone, &ha, &mine));
+        ha.made++;
+        wrapped = capnp_membrane_wrap(m, root);
+        q = ask(g.a.vat, wrapped, TAIL, ADD_ONE, promised); /* b calls what it is given */
+        CHECK_EQ(run(q), -EAGAIN);
+        capnp_promise_resolve(decide, mine);
+        p = ask(g.a.vat, promised, ADD_ONE, 1, NULL);
+        CHECK_OK(run(p));
+        CHECK_EQ(capnp_question_result(q), CAPNP_E_EXCEPTION);
+        CHECK_STR(capnp_question_exception(q).reason, "may not pass");
+        CHECK_EQ(ha.served, 1);
+        capnp_question_free(q);
+        capnp_question_free(p);
+        capnp_cap_unref(wrapped);
+        capnp_cap_unref(promised);
+        capnp_cap_unref(mine);
+        capnp_membrane_unref(m);
+        finish();
+}
+
 TORTURE(memory_runs_out)
 {
         capnp_question *q, *p;
