@@ -14,6 +14,7 @@
 
 int main(int argc, char **argv)
 {
+        const struct sigaction ignore = {.sa_handler = SIG_IGN};
         static struct sessiond s;
         int r;
 
@@ -25,7 +26,9 @@ int main(int argc, char **argv)
         if (sodium_init() < 0)
                 return 1;
 
-        signal(SIGPIPE, SIG_IGN);
+        if (sigaction(SIGPIPE, &ignore, NULL))
+                return 1;
+
         r = sessiond_init(&s);
         if (!r)
                 r = sessiond_run(&s);

@@ -37,8 +37,8 @@ static void vector_line(struct vector *v, const char *line)
                         snprintf(v->text[i], sizeof(v->text[i]), "%s", line + strlen(texts[i]));
         for (unsigned i = 0; i < 5; i++)
                 if (!strncmp(line, datas[i], strlen(datas[i])))
-                        v->len[i] =
-                                hex_read(line + strlen(datas[i]), v->data[i], sizeof(v->data[i]));
+                        v->len[i] += hex_read(line + strlen(datas[i]), v->data[i] + v->len[i],
+                                              sizeof(v->data[i]) - v->len[i]);
         v->ends = !strcmp(line, "```");
 }
 
