@@ -20,16 +20,25 @@
 #include "caposd.h"
 #include "daemon-log.h"
 
-enum { ORDERLY_MS = 1500, FORCED_MS = 500 };
+enum {
+        ORDERLY_MS = 1500,
+        FORCED_MS = 500,
+        SILENT_MS = 1000, /* a service that lives this long is ready, whether it says so or not */
+};
 
 /* ---- the endpoint line ---------------------------------------------------------------------- */
+
+static bool service_is_ready(const struct program *p)
+{
+        return p->ready || (p->running && capos_io_now_ms() - p->started_ms >= SILENT_MS);
+}
 
 static bool caposd_is_ready(const struct caposd *c)
 {
         if (!c->sessiond.ready || !c->gateway.ready || !c->workers.offered)
                 return false;
         for (uint32_t i = 0; i < c->nservices; i++)
-                if (!c->services[i].program.ready)
+                if (!service_is_ready(&c->services[i].program))
                         return false;
         return true;
 }
@@ -43,6 +52,15 @@ void caposd_check_up(struct caposd *c)
         if (printf("remote CapSet: tcp %s %u\n", c->place.host, c->place.port) < 0 ||
             fflush(stdout))
                 daemon_log(LOG_WARNING, "nobody reads the endpoint line");
+}
+
+static void caposd_look_again(struct capos_io_timer *t)
+{
+        struct caposd *c = CAPNP_I_OF(t, struct caposd, look_again);
+
+        caposd_check_up(c);
+        if (!c->up && !c->ending)
+                capos_io_timer_start(t, SILENT_MS / 4);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -152,6 +170,8 @@ static int caposd_init_parts(struct caposd *c)
 
         r = capos_io_timer_init(&c->deadline, &c->loop, caposd_late);
         if (!r)
+                r = capos_io_timer_init(&c->look_again, &c->loop, caposd_look_again);
+        if (!r)
                 r = caposd_init_signals(c);
         if (!r)
                 r = daemon_manifest_give(&c->manifest, &c->manifest_fd);
@@ -198,6 +218,7 @@ int caposd_run(struct caposd *c)
         for (uint32_t i = 0; i < c->nservices; i++)
                 program_start(&c->services[i].program);
         program_start(&c->gateway);
+        capos_io_timer_start(&c->look_again, SILENT_MS);
 
         while (!r && !caposd_is_over(c))
                 r = capos_io_loop_turn(&c->loop, -1);
@@ -212,6 +233,7 @@ void caposd_deinit(struct caposd *c)
         provers_deinit(c);
         core_deinit(c);
         capos_io_watch_deinit(&c->signals);
+        capos_io_timer_deinit(&c->look_again);
         capos_io_timer_deinit(&c->deadline);
         if (c->signal_fd >= 0)
                 (void)close(c->signal_fd);

@@ -194,7 +194,8 @@ struct caposd {
         int manifest_fd;
         int signal_fd;
         struct capos_io_watch signals;
-        struct capos_io_timer deadline; /* of ending */
+        struct capos_io_timer deadline;   /* of ending */
+        struct capos_io_timer look_again; /* at services that never say that they are ready */
         struct program sessiond, gateway, zygote;
         struct service *services;
         uint32_t nservices;

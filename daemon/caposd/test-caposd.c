@@ -170,6 +170,18 @@ TEST_T(a_service_that_cannot_live_ends_the_start, 60)
         instance_deinit(&i);
 }
 
+TEST(a_service_need_not_say_that_it_is_ready)
+{
+        struct instance i;
+        char text[256];
+
+        instance_init(&i);
+        snprintf(text, sizeof(text), WITH_SERVICE, "capos-chat", "silent");
+        instance_manifest(&i, text);
+        instance_start(&i);
+        instance_deinit(&i);
+}
+
 TEST(sighup_only_checks)
 {
         struct instance i;

@@ -10,7 +10,8 @@
  *   a  the address of the last one         p  PROVE: 1 when a prover's socket has come
  *   s  service sockets that have come      x  ends without a word
  *
- * As service it says that it is ready and counts what comes: with the argument `dies` it does not.
+ * As service it says that it is ready; with the argument `silent` it does not, and with `dies` it
+ * ends at once.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -194,7 +195,8 @@ int main(int argc, char **argv)
         if (r)
                 return 1;
 
-        daemon_link_send(&s.caposd, &ready, NULL);
+        if (argc < 2 || strcmp(argv[1], "silent") != 0)
+                daemon_link_send(&s.caposd, &ready, NULL);
         while (!r)
                 r = capos_io_loop_turn(&s.loop, -1);
         return 1;

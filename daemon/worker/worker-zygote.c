@@ -18,8 +18,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -126,10 +124,8 @@ static void worker_live(const struct zygote *z, int handoff)
         if (e)
                 _exit(e);
 
-        r = worker_serve(fds[0], fds[1]) ? WORKER_EXIT_FAILED : WORKER_EXIT_OK;
-        if (daemon_sandbox_reports())
-                exit(r);
-        _exit(r);
+        r = worker_serve(fds[0], fds[1]);
+        _exit(r ? WORKER_EXIT_FAILED : WORKER_EXIT_OK);
 }
 
 /* ---- the zygote ----------------------------------------------------------------------------- */
