@@ -318,8 +318,13 @@ static int agent_serve(const struct agent_seed *s)
 
 int agent_start(const struct agent_seed *s, pid_t *ret_pid)
 {
+        static const int signals[] = {SIGHUP, SIGINT, SIGQUIT};
+        struct sigaction ignore = {.sa_handler = SIG_IGN};
         pid_t pid;
 
+        /* The terminal may go, and say so, before the child has left it. */
+        for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+                (void)sigaction(signals[i], &ignore, NULL);
         (void)fflush(stdout);
         pid = fork();
         if (pid < 0)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,7 +60,9 @@ static bool line_read(int fd, char *to, size_t room)
 
         while (len < room) {
                 n = read(fd, to + len, 1);
-                if (n < 0 && errno == EINTR)
+                if (n < 0 && errno == EAGAIN)
+                        (void)poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
+                if (n < 0 && (errno == EINTR || errno == EAGAIN))
                         continue;
                 if (n <= 0 && !len)
                         return false;

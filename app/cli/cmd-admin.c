@@ -51,6 +51,8 @@ int cmd_account_add(struct cli *c)
         if (r)
                 return r;
 
+        if (!c->nprofiles)
+                c->profiles[c->nprofiles++] = "operator";
         q = admin_account_add(admin_of(c));
         admin_account_add_set_name(q, c->words[0]);
         (void)admin_account_add_init_profiles(q, c->nprofiles);

@@ -82,7 +82,6 @@ static void record_print_member(json_t *o, const char *name, const char *before)
 static void record_print(const struct cli *c, const char *line)
 {
         json_t *o = json_loads(line, 0, NULL);
-        char at[64];
 
         if (c->json || !json_is_object(o)) {
                 cli_print_safe(line);
@@ -90,8 +89,7 @@ static void record_print(const struct cli *c, const char *line)
                 json_decref(o);
                 return;
         }
-        cli_format_time((uint64_t)json_integer_value(json_object_get(o, "time")), at, sizeof(at));
-        printf("%s ", at);
+        record_print_member(o, "time", "");
         record_print_member(o, "what", " ");
         record_print_member(o, "outcome", " ");
         record_print_member(o, "account", " account=");

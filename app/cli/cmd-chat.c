@@ -25,6 +25,7 @@ struct chat {
         struct cli *c;
         capnp_cap *membership;
         capnp_question *sending;
+        capnp_answer *early; /* an event that came before we were told that we are in */
         capnp_watch *input;
         capnp_timer *again;
         char line[LINE_BYTES + 1]; /* what was read and not yet said */
@@ -88,12 +89,37 @@ static void event_print(const struct cli *c, chat_event_reader e)
         (void)fflush(stdout);
 }
 
+static void chat_on_event_canceled(capnp_answer *a, void *arg)
+{
+        struct chat *h = arg;
+
+        h->early = NULL;
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+/* The first event may be faster than the history it belongs behind: then it waits, and with it all
+ * others, because the next one is sent when this one has returned. */
 static int chat_on_event(void *self, capnp_answer *a)
 {
         struct chat *h = self;
 
+        if (!h->membership && !h->early) {
+                h->early = a;
+                return capnp_answer_keep(a, chat_on_event_canceled, h);
+        }
         event_print(h->c, chat_listener_event_param_event(a));
         return capnp_answer_return(a);
+}
+
+static void chat_print_early(struct chat *h)
+{
+        capnp_answer *a = h->early;
+
+        h->early = NULL;
+        if (!a)
+                return;
+        event_print(h->c, chat_listener_event_param_event(a));
+        (void)capnp_answer_return(a);
 }
 
 static const struct chat_listener_ops listener_ops = {.event = chat_on_event};
@@ -232,8 +258,11 @@ static int room_join(struct chat *h, capnp_cap *chat, capnp_cap *listener)
         q = chat_join((chat_client){chat});
         chat_join_set_channel(q, h->c->words[0]);
         chat_join_set_listener(q, (chat_listener_client){listener});
-        if (capnp_question_wait(q))
+        if (capnp_question_wait(q)) {
+                if (h->early)
+                        (void)capnp_answer_fail(h->early, CAPNP_FAILED, "not joined");
                 return cli_fail_question(h->c, q, h->c->words[0]);
+        }
 
         h->membership = capnp_cap_ref(chat_join_membership(q).c);
         if (h->c->json)
@@ -250,6 +279,7 @@ static int room_join(struct chat *h, capnp_cap *chat, capnp_cap *listener)
                 cli_print_safe(h->c->words[0]);
                 printf("\n");
         }
+        chat_print_early(h);
         (void)fflush(stdout);
         return EXIT_OK;
 }

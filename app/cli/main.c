@@ -29,8 +29,7 @@ static const struct cli_option state_options[] = {STATE_OPTION, {0}};
 static const struct cli_option account_add_options[] = {
         STATE_OPTION,
         {"profile", 0, "P",
-         "a profile the account may have; may be repeated, the first is taken "
-         "when none is asked for",
+         "a profile the account may have, repeatable; the first is its default (default: operator)",
          offsetof(struct cli, profile)},
         {"password-stdin", 0, NULL, "read the password from standard input, one line",
          offsetof(struct cli, password_stdin)},
@@ -95,8 +94,8 @@ const struct cli_command cli_commands[] = {
          cmd_up, up_options, 0, 0, false},
         {"account add", "NAME [--profile P]... [--password | --password-stdin]",
          "Make an account on the instance of this machine",
-         "Asks for a password, twice, unless standard input is no terminal. An account can also do\n"
-         "without one and log in by keys.\n\n"
+         "Asks for a password, twice, unless standard input is no terminal. An account can\n"
+         "also do without one and log in by keys.\n\n"
          "Examples:\n"
          "  capos account add alice --profile operator\n"
          "  pass show capos/alice | capos account add alice --password-stdin\n",
@@ -117,9 +116,9 @@ const struct cli_command cli_commands[] = {
          "An empty password removes it.\n", cmd_account_passwd, passwd_options, 1, 1, false},
         {"login", "NAME@HOST:PORT [--identity FILE | --password | --password-stdin]",
          "Log in to an instance",
-         "Also: capos login HOST:PORT --anonymous, or --guest. Without an option tries the keys of\n"
-         "the ssh-agent and of ~/.ssh (two at most), then asks for a password. The login goes on in\n"
-         "the background until `capos logout`, or until the session ends.\n\n"
+         "Also: capos login HOST:PORT --anonymous, or --guest. Without an option tries the keys\n"
+         "of the ssh-agent and of ~/.ssh (two at most), then asks for a password. The login goes\n"
+         "on in the background until `capos logout`, or until the session ends.\n\n"
          "Examples:\n"
          "  capos login alice@localhost:2327\n"
          "  capos login alice@example.org --profile operator --as work\n"

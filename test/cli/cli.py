@@ -1,0 +1,753 @@
+"""cli: the command `capos`, as a person and as a script use it.
+
+    cli.py --name NAME BIN [--gateway PROGRAM] [CASE...]
+
+BIN is the folder with the programs. With --gateway the cases that need nothing but a gateway run
+against that program (test/cli/gateway-server.c); without, all run against an instance that `capos up`
+starts. Everything is in a folder of the test's own; no process is left.
+"""
+import argparse
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+PASSWORD = "correct horse"
+CASES = []
+
+
+def case(needs_instance=False):
+    def add(f):
+        CASES.append((f.__name__, f, needs_instance))
+        return f
+    return add
+
+
+class Failed(Exception):
+    pass
+
+
+def equal(found, expected, what=""):
+    if found != expected:
+        raise Failed(f"{what}: found {found!r}, expected {expected!r}")
+
+
+def holds(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+class Result:
+    def __init__(self, done):
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def __repr__(self):
+        return f"({self.code}, out {self.out!r}, err {self.err!r})"
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+class Rig:
+    """A folder, a gateway or an instance, and everything that a case starts."""
+
+    def __init__(self, binaries, gateway, lease_ms=60000, manifest=None):
+        self.dir = tempfile.mkdtemp(prefix="capos-cli-")
+        self.capos = os.path.join(binaries, "capos")
+        self.agents = []
+        self.state = os.path.join(self.dir, "state")
+        os.mkdir(self.path("run"), 0o700)
+        os.makedirs(self.path("home/.ssh"), 0o700)
+        self.env = {"PATH": os.environ["PATH"], "HOME": self.path("home"), "LC_ALL": "C.UTF-8",
+                    "XDG_RUNTIME_DIR": self.path("run")}
+        for name in os.environ:
+            if name.endswith("SAN_OPTIONS"):
+                self.env[name] = os.environ[name]
+        self.log = open(self.path("log"), "w+")
+        if gateway:
+            command = [gateway, str(lease_ms)]
+        else:
+            command = [self.capos, "up", "--state", self.state, "--listen", "127.0.0.1:0"]
+            if manifest:
+                command += ["--manifest", manifest]
+        self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=self.log, env=self.env)
+        line = self.read_line(self.server.stdout, 30)
+        found = re.fullmatch(r"remote CapSet: tcp (\S+) (\d+)\n", line)
+        holds(found, f"the endpoint line is {line!r}: {self.read('log')}")
+        self.address = f"{found.group(1)}:{found.group(2)}"
+        if not gateway:
+            self.ok("account", "add", "alice", "--profile", "operator", "--password-stdin",
+                    "--state", self.state, stdin=PASSWORD + "\n")
+
+    @staticmethod
+    def read_line(stream, seconds):
+        ready, _, _ = select.select([stream], [], [], seconds)
+        return stream.readline().decode() if ready else "(nothing)"
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def run(self, *args, stdin="", env=None):
+        done = subprocess.run([self.capos, *args], input=stdin, capture_output=True, text=True,
+                              env=env or self.env, timeout=60, check=False, cwd=self.dir)
+        return Result(done)
+
+    def ok(self, *args, **more):
+        r = self.run(*args, **more)
+        holds(r.code == 0, f"{args}: {r}")
+        return r
+
+    def fails(self, code, *args, **more):
+        r = self.run(*args, **more)
+        holds(r.code == code, f"{args}: {r}, expected exit code {code}")
+        return r
+
+    def error(self, code, name, *args, **more):
+        """The error that a command prints with --json."""
+        r = self.fails(code, *args, "--json", **more)
+        equal(r.json["error"]["code"], name, str(args))
+        return r.json["error"]["message"]
+
+    def login(self, alias, *more):
+        r = self.ok("login", f"alice@{self.address}", "--password-stdin", "--as", alias, "--json",
+                    *more, stdin=PASSWORD + "\n").json
+        self.agents.append(r["agent"])
+        return r
+
+    def anonymous(self, alias="anon"):
+        r = self.ok("login", self.address, "--anonymous", "--as", alias, "--json").json
+        self.agents.append(r["agent"])
+        return r
+
+    def until(self, f, what, seconds=15):
+        end = time.monotonic() + seconds
+        while not f():
+            holds(time.monotonic() < end, what)
+            time.sleep(0.02)
+
+    def close(self):
+        for pid in self.agents:
+            if agent_lives(pid):
+                os.kill(pid, signal.SIGKILL)
+        if self.server.poll() is None:
+            self.server.stdin.close()
+            self.server.send_signal(signal.SIGTERM)
+            try:
+                self.server.wait(10)
+            except subprocess.TimeoutExpired:
+                self.server.kill()
+                self.server.wait()
+        self.server.stdout.close()
+        self.log.close()
+        shutil.rmtree(self.dir)
+
+
+def agent_lives(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            state = f.read().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def typed(command, env, answers):
+    """Runs a command on a terminal of its own; each answer is typed when its prompt has come."""
+    pid, fd = pty.fork()
+    if not pid:
+        os.execve(command[0], command, env)
+    shown = b""
+    for prompt, answer in answers + [(None, None)]:
+        end = time.monotonic() + 30
+        while prompt is None or prompt.encode() not in shown.rsplit(b"\n", 1)[-1]:
+            holds(time.monotonic() < end, f"no prompt {prompt!r} in {shown!r}")
+            if not select.select([fd], [], [], 0.2)[0]:
+                continue
+            try:
+                more = os.read(fd, 4096)
+            except OSError:
+                more = b""
+            if not more:
+                break
+            shown += more
+        if prompt is None:
+            break
+        time.sleep(0.05)
+        os.write(fd, answer.encode() + b"\n")
+        shown += b"\n"
+    _, status = os.waitpid(pid, 0)
+    os.close(fd)
+    return os.waitstatus_to_exitcode(status), shown.decode()
+
+
+# ---- the life of a login -----------------------------------------------------------------------
+
+
+@case()
+def login_call_logout(g):
+    r = g.login("work")
+    equal((r["account"], r["kind"], r["alias"]), ("alice", "password", "work"))
+    holds(agent_lives(r["agent"]), "the agent is gone")
+    equal(g.ok("whoami", "--json").json["account"], "alice")
+    holds("operator" in g.ok("whoami").out, "no profile")
+    names = [c["name"] for c in g.ok("caps", "--json").json["capabilities"]]
+    holds({"session", "system_info", "chat"} <= set(names), names)
+    motd = g.ok("call", "system_info", "motd", "--json").json
+    holds(motd["text"].lower().startswith("welcome"), motd)
+    holds("elcome" in g.ok("call", "system_info", "motd").out, "no message")
+    equal(g.ok("logout", "--json").json, {"loggedOut": True})
+    g.until(lambda: not agent_lives(r["agent"]), "the agent lives on")
+    equal(os.listdir(g.path("run/capos")), [])
+    equal(g.error(4, "no-session", "whoami")[:7], "you are")
+    holds("capos login" in g.fails(4, "whoami").err, "does not say what to do")
+
+
+@case()
+def two_logins_at_once(g):
+    a, b = g.login("one"), g.anonymous("two")
+    equal([s["alias"] for s in g.ok("sessions", "--json").json["sessions"]], ["one", "two"])
+    equal(g.ok("whoami", "--json", "--session", "one").json["account"], "alice")
+    equal(g.ok("whoami", "--json", "-s", "two").json["account"], "")
+    equal(g.ok("whoami", "--json", env={**g.env, "CAPOS_SESSION": "two"}).json["kind"],
+          "anonymous")
+    holds("--session" in g.error(2, "which-session", "whoami"), "does not say what to do")
+    g.error(1, "already-logged-in", "login", g.address, "--anonymous", "--as", "one")
+    g.ok("logout", "--session", "one")
+    equal(g.ok("whoami", "--json").json["kind"], "anonymous")
+    g.until(lambda: not agent_lives(a["agent"]), "the agent lives on")
+    holds(agent_lives(b["agent"]), "the wrong agent ended")
+    g.error(4, "no-session", "whoami", "--session", "one")
+    holds("two" in g.ok("sessions").out, "not listed")
+
+
+@case()
+def default_alias_names_who_and_where(g):
+    r = g.ok("login", f"alice@{g.address}", "--password-stdin", "--json", stdin=PASSWORD).json
+    g.agents.append(r["agent"])
+    equal(r["alias"], f"alice@{g.address}")
+    g.ok("logout", "-s", r["alias"])
+
+
+@case()
+def killed_agent_leaves_nothing(g):
+    r = g.login("work")
+    os.kill(r["agent"], signal.SIGKILL)
+    g.until(lambda: not agent_lives(r["agent"]), "not dead")
+    equal(g.ok("sessions", "--json").json, {"sessions": []})
+    equal(os.listdir(g.path("run/capos")), [])
+    g.error(4, "no-session", "caps")
+    r = g.login("work")
+    os.kill(r["agent"], signal.SIGKILL)
+    g.until(lambda: not agent_lives(r["agent"]), "not dead")
+    g.login("work")
+    g.ok("logout")
+
+
+@case()
+def terminated_agent_cleans_up(g):
+    r = g.login("work")
+    os.kill(r["agent"], signal.SIGTERM)
+    g.until(lambda: not agent_lives(r["agent"]), "not dead")
+    equal(os.listdir(g.path("run/capos")), [])
+
+
+@case()
+def end_of_the_server_ends_the_agent(g):
+    r = g.login("work")
+    g.server.send_signal(signal.SIGKILL)
+    g.until(lambda: not agent_lives(r["agent"]), "the agent lives on")
+    g.error(4, "no-session", "whoami")
+
+
+@case()
+def agent_is_closed_to_others(g):
+    r = g.login("work")
+    socket = g.path("run/capos/work.sock")
+    equal(stat.S_IMODE(os.stat(g.path("run/capos")).st_mode), 0o700)
+    equal(stat.S_IMODE(os.stat(socket).st_mode), 0o600)
+    status = open(f"/proc/{r['agent']}/status", encoding="ascii").read()
+    holds("NoNewPrivs:\t1" in status, "may gain privileges")
+    limits = open(f"/proc/{r['agent']}/limits", encoding="ascii").read()
+    holds(re.search(r"Max core file size +0 +0", limits), "may dump core")
+    # What is not dumpable belongs to root, whoever runs it.
+    equal(os.stat(f"/proc/{r['agent']}/mem").st_uid, 0)
+    equal(sorted(os.readlink(f"/proc/{r['agent']}/fd/{i}") for i in range(3)), ["/dev/null"] * 3)
+    equal(os.readlink(f"/proc/{r['agent']}/cwd"), "/")
+    if os.getuid() == 0:
+        probe = ("import os,socket,sys; os.setuid(65534); s=socket.socket(socket.AF_UNIX);\n"
+                 "try: s.connect(sys.argv[1]); s.settimeout(5); s.send(b'x'*8); print(s.recv(8))\n"
+                 "except OSError as e: print('refused')")
+        os.chmod(g.dir, 0o755)
+        os.chmod(g.path("run"), 0o755)
+        out = subprocess.run([sys.executable, "-c", probe, socket], capture_output=True, text=True,
+                             check=True).stdout
+        equal(out, "refused\n")
+        # And even when the folder is set up wrongly.
+        os.chmod(g.path("run/capos"), 0o777)
+        os.chmod(socket, 0o777)
+        out = subprocess.run([sys.executable, "-c", probe, socket], capture_output=True, text=True,
+                             check=True).stdout
+        holds(out in ("b''\n", "refused\n"), out)
+        os.chmod(g.path("run/capos"), 0o700)
+    g.ok("logout")
+
+
+@case()
+def open_runtime_folder_is_refused(g):
+    os.mkdir(g.path("run/capos"))
+    os.chmod(g.path("run/capos"), 0o750)
+    says = g.error(1, "runtime-dir", "login", g.address, "--anonymous")
+    holds("chmod 700" in says, says)
+    os.rmdir(g.path("run/capos"))
+    os.symlink("/tmp", g.path("run/capos"))
+    g.error(1, "runtime-dir", "login", g.address, "--anonymous")
+    env = {k: v for k, v in g.env.items() if k != "XDG_RUNTIME_DIR"}
+    says = g.error(1, "runtime-dir", "login", g.address, "--anonymous", env=env)
+    holds("XDG_RUNTIME_DIR" in says, says)
+    r = g.ok("login", g.address, "--anonymous", "--runtime", g.path("own"), "--json", env=env).json
+    g.agents.append(r["agent"])
+    g.ok("logout", "--runtime", g.path("own"), env=env)
+
+
+# ---- ways to log in, and not to ----------------------------------------------------------------
+
+
+@case()
+def refused_logins(g):
+    one = f"alice@{g.address}"
+    g.error(3, "denied.credentials", "login", one, "--password-stdin", stdin="wrong")
+    g.error(3, "denied.method-disabled", "login", g.address, "--guest")
+    g.error(1, "failed", "login", one, "--password-stdin", stdin="")
+    g.error(4, "disconnected", "login", "127.0.0.1:1", "--anonymous")
+    g.error(4, "cannot-connect", "login", "no.such.host.invalid:1", "--anonymous")
+    g.error(2, "usage", "login", one, "--anonymous")
+    g.error(2, "usage", "login", g.address, "--password-stdin")
+    g.error(2, "usage", "login", g.address, "--anonymous", "--guest")
+    g.error(2, "usage", "login", g.address, "--anonymous", "--as", "a/b")
+    g.error(1, "key", "login", one, "--identity", g.path("nothing"))
+    equal(g.ok("sessions", "--json").json, {"sessions": []})
+
+
+@case()
+def methods_are_listed(g):
+    states = {m["kind"]: m["enabled"] for m in g.ok("methods", g.address, "--json").json["methods"]}
+    equal(len(states), 9)
+    holds(states["password"] and states["anonymous"] and not states["guest"], states)
+    holds("disabled" in g.ok("methods", g.address).out, "no state")
+
+
+@case()
+def password_is_in_no_argument(g):
+    secret = "planted-secret-5417"
+    fifo = g.path("fifo")
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(fifo, os.O_WRONLY)
+    p = subprocess.Popen([g.capos, "login", f"alice@{g.address}", "--password-stdin"],
+                         stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=g.env)
+    time.sleep(0.3)
+    os.write(writer, secret.encode() + b"\n")
+    os.close(writer)
+    os.close(reader)
+    while p.poll() is None:
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    holds(secret.encode() not in f.read(), f"the password is an argument of {pid}")
+            except OSError:
+                pass
+    out, err = p.communicate()
+    holds(secret.encode() not in out + err, "the password was printed")
+    equal(p.returncode, 3)
+
+
+@case()
+def password_is_asked_for_without_echo(g):
+    command = [g.capos, "login", f"alice@{g.address}", "--password", "--as", "work"]
+    code, shown = typed(command, g.env, [("Password of alice", PASSWORD)])
+    equal(code, 0, shown)
+    holds(PASSWORD not in shown, "the password was shown")
+    g.agents.append(g.ok("sessions", "--json").json["sessions"][0]["agent"])
+    g.ok("logout")
+    # Without any option, too, when there is no key.
+    command = [g.capos, "login", f"alice@{g.address}", "--as", "again"]
+    code, shown = typed(command, g.env, [("Password of alice", PASSWORD)])
+    equal(code, 0, shown)
+    g.agents.append(g.ok("sessions", "--json").json["sessions"][0]["agent"])
+    g.ok("logout")
+
+
+def keygen(g, name, *options):
+    subprocess.run(["ssh-keygen", "-q", "-N", "", "-C", "a key", "-f", g.path(name), *options],
+                   check=True)
+
+
+@case(needs_instance=True)
+def keys_log_in(g):
+    for name, options in (("ed", ["-t", "ed25519"]), ("ec", ["-t", "ecdsa"]),
+                          ("rsa", ["-t", "rsa", "-b", "2048"])):
+        keygen(g, name, *options)
+        g.error(3, "denied.credentials", "login", f"alice@{g.address}", "--identity", g.path(name))
+        print_ = g.ok("account", "key", "add", "alice", g.path(name + ".pub"), "--state", g.state,
+                      "--json").json["fingerprint"]
+        time.sleep(1.1)
+        r = g.ok("login", f"alice@{g.address}", "-i", g.path(name), "--as", name, "--json").json
+        g.agents.append(r["agent"])
+        equal(r["kind"], "publicKey")
+        before = g.ok("whoami", "--json").json["expiresAtMs"]
+        g.ok("renew", "--identity", g.path(name), "--duration", "5m")
+        holds(g.ok("whoami", "--json").json["expiresAtMs"] < before, "not renewed for 5 minutes")
+        g.ok("account", "key", "remove", "alice", print_, "--state", g.state)
+        g.until(lambda: not agent_lives(r["agent"]), "its key is gone, and the login goes on")
+        time.sleep(1.1)
+
+
+@case(needs_instance=True)
+def keys_of_an_agent_are_tried(g):
+    socket = g.path("ssh-agent")
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
+    env = {**g.env, "SSH_AUTH_SOCK": socket}
+    try:
+        g.until(lambda: os.path.exists(socket), "no ssh-agent")
+        keygen(g, "k", "-t", "ed25519")
+        subprocess.run(["ssh-add", "-q", g.path("k")], env=env, check=True)
+        g.ok("account", "key", "add", "alice", g.path("k.pub"), "--state", g.state)
+        os.unlink(g.path("k"))
+        for how in ([], ["--identity", g.path("k")]):
+            r = g.ok("login", f"alice@{g.address}", "--json", *how, env=env).json
+            g.agents.append(r["agent"])
+            equal(r["kind"], "publicKey")
+            g.ok("renew", "--duration", "1h", env=env)
+            g.ok("logout")
+    finally:
+        agent.terminate()
+        agent.wait()
+
+
+@case()
+def locked_key_says_what_to_do(g):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", g.path("k")],
+                   check=True)
+    says = g.error(1, "key", "login", f"alice@{g.address}", "--identity", g.path("k"))
+    holds("ssh-add" in says and "ssh-keygen -p" in says, says)
+
+
+# ---- using what there is -----------------------------------------------------------------------
+
+
+@case()
+def calls_by_name(g):
+    g.login("work")
+    equal(g.ok("call", "system_info", "motd", "{}", "--json").json,
+          g.ok("call", "system_info", "motd", "--json").json)
+    holds(int(g.ok("call", "system_info", "uptime", "--json").json["seconds"]) >= 0, "no uptime")
+    g.error(3, "denied.unknown-name", "call", "nothing", "motd")
+    says = g.error(2, "unknown-method", "call", "system_info", "nothing")
+    holds("motd" in says and "uptime" in says, says)
+    g.error(2, "unknown-field", "call", "system_info", "motd", "x=1")
+    g.error(2, "usage", "call", "system_info", "motd", "word")
+    g.error(2, "parameters", "call", "system_info", "motd", "{\"x\": 1}")
+    g.error(2, "parameters", "call", "system_info", "motd", "{")
+    r = g.ok("call", "chat", "join", "channel=#lobby", "--json").json
+    holds("$cap" in r["membership"] and r["label"], r)
+    equal(sorted(g.ok("call", "chat", "join", '{"channel": "#lobby"}', "--json").json)[-1],
+          "membership")
+    g.error(1, "failed", "call", "chat", "join", "channel=lobby")
+    g.ok("logout")
+
+
+@case()
+def described(g):
+    g.anonymous()
+    d = g.ok("describe", "system_info", "--json").json
+    equal(d["interface"], "system_info.capnp:SystemInfo")
+    equal([m["name"] for m in d["methods"]], ["motd", "version", "uptime"])
+    holds("motd() -> (text :Text)" in g.ok("describe", "system_info").out, "no usage")
+    equal(len(g.ok("describe", "system_info", "uptime", "--json").json["methods"]), 1)
+    g.error(3, "denied.unknown-name", "describe", "nothing")
+    g.error(2, "unknown-method", "describe", "system_info", "nothing")
+    g.ok("logout")
+
+
+@case()
+def what_others_say_is_not_sent_to_the_terminal(g):
+    g.login("work")
+    for command in (["whoami"], ["caps"], ["caps", "--long"], ["call", "system_info", "motd"],
+                    ["describe", "chat"]):
+        out = g.ok(*command).out
+        holds(all(c == "\n" or (" " <= c and c != "\x7f") for c in out), repr(out))
+    g.ok("logout")
+
+
+@case()
+def chat_both_ways(g):
+    g.login("one")
+    g.login("two")
+
+    def join(alias, *more):
+        p = subprocess.Popen([g.capos, "chat", "join", "#lobby", "--json", "-s", alias, *more],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=g.env,
+                             bufsize=0)
+        while json.loads(g.read_line(p.stdout, 10))["event"] != "you":
+            pass
+        return p
+
+    def hear(p, text):
+        while True:
+            e = json.loads(g.read_line(p.stdout, 10))
+            if e["event"] == "said" and e["text"] == text:
+                return e
+
+    a, b = join("one"), join("two")
+    a.stdin.write(b"hello\n")
+    said = hear(b, "hello")
+    equal(hear(a, "hello")["label"], said["label"])
+    b.stdin.write("grüße\nhalf a line".encode())
+    b.stdin.close()
+    hear(a, "grüße")
+    hear(a, "half a line")
+    equal(b.wait(10), 0)
+    b.stdout.close()
+    # The end of the session is the end of the conversation.
+    g.ok("logout", "-s", "one")
+    equal(a.wait(10), 4)
+    a.stdin.close()
+    a.stdout.close()
+    with open(g.path("lines"), "w", encoding="ascii") as f:
+        f.write("from a file\r\n\nand more\n")
+    with open(g.path("lines"), encoding="ascii") as f:
+        r = subprocess.run([g.capos, "chat", "join", "#lobby"], stdin=f, capture_output=True,
+                           env=g.env, timeout=20, check=False)
+    equal(r.returncode, 0, r.stderr)
+    holds(b"from a file\n" in r.stdout and b"and more\n" in r.stdout, r.stdout)
+    g.ok("logout")
+
+
+@case()
+def renewal_by_password(g):
+    g.login("work")
+    before = g.ok("whoami", "--json").json["expiresAtMs"]
+    g.error(3, "denied.credentials", "renew", "--password-stdin", "--duration", "1h", stdin="no")
+    time.sleep(1.1)
+    r = g.ok("renew", "--password-stdin", "--duration", "10m", "--json", stdin=PASSWORD).json
+    holds(r["expiresAtMs"] != before, "not renewed")
+    holds(abs(r["expiresAtMs"] / 1000 - time.time() - 600) < 30, "not for ten minutes")
+    g.ok("call", "system_info", "motd")
+    for wrong in ("-5", "soon", "5 parsecs", ""):
+        g.error(2, "usage", "renew", "--duration", wrong, "--password-stdin")
+    g.ok("logout")
+    g.anonymous()
+    g.error(1, "not-renewable", "renew", "--password-stdin")
+    g.ok("logout")
+
+
+@case()
+def expiry_ends_the_agent(g):
+    r = g.login("work")
+    g.ok("renew", "--password-stdin", "--duration", "2s", stdin=PASSWORD)
+    g.ok("call", "system_info", "motd")
+    g.until(lambda: not agent_lives(r["agent"]), "the agent lives on", 10)
+    equal(os.listdir(g.path("run/capos")), [])
+    g.error(4, "no-session", "call", "system_info", "motd")
+
+
+# ---- the instance of this machine --------------------------------------------------------------
+
+
+@case(needs_instance=True)
+def accounts(g):
+    s = ("--state", g.state)
+    g.error(1, "failed", "account", "add", "alice", "--password-stdin", *s, stdin=PASSWORD)
+    g.error(1, "failed", "account", "add", "No Such Name", *s)
+    g.error(1, "failed", "account", "add", "carol", "--profile", "nothing", *s)
+    g.error(1, "failed", "account", "add", "carol", "--password-stdin", *s, stdin="short")
+    g.ok("account", "add", "bob", "--profile", "operator", *s)
+    names = {a["name"]: a for a in g.ok("account", "list", "--json", *s).json["accounts"]}
+    equal((names["alice"]["hasPassword"], names["bob"]["hasPassword"]), (True, False))
+    equal(names["bob"]["profiles"], ["operator"])
+    g.ok("account", "passwd", "bob", "--password-stdin", *s, stdin="another horse\n")
+    r = g.ok("login", f"bob@{g.address}", "--password-stdin", "--json", stdin="another horse").json
+    g.agents.append(r["agent"])
+    g.ok("account", "remove", "bob", *s)
+    g.until(lambda: not agent_lives(r["agent"]), "the account is gone, and its login goes on")
+    g.error(1, "failed", "account", "remove", "bob", *s)
+    g.error(1, "failed", "account", "key", "add", "alice", "/etc/passwd", *s)
+    keygen(g, "k", "-t", "ed25519")
+    g.error(2, "usage", "account", "key", "add", "alice", g.path("k"), *s)
+    g.error(4, "cannot-connect", "account", "list", "--state", g.path("elsewhere"))
+    holds("bob" not in g.ok("account", "list", *s).out, "still there")
+
+
+@case(needs_instance=True)
+def account_password_is_typed_twice(g):
+    command = [g.capos, "account", "add", "dave", "--password", "--state", g.state]
+    code, shown = typed(command, g.env, [("Password for dave", "one horse here"),
+                                         ("The same again", "another horse")])
+    equal(code, 1, shown)
+    holds("differ" in shown, shown)
+    code, shown = typed(command, g.env, [("Password for dave", "one horse here"),
+                                         ("The same again", "one horse here")])
+    equal(code, 0, shown)
+    holds("one horse" not in shown, "the password was shown")
+    r = g.ok("login", f"dave@{g.address}", "--password-stdin", "--json", stdin="one horse here")
+    g.agents.append(r.json["agent"])
+    g.ok("logout")
+
+
+@case(needs_instance=True)
+def sessions_are_revoked(g):
+    s = ("--state", g.state)
+    r = g.login("work")
+    me = g.ok("whoami", "--json").json["id"]
+    live = g.ok("session", "list", "--json", *s).json["sessions"]
+    equal([(x["id"], x["account"]) for x in live], [(me, "alice")])
+    holds(me in g.ok("session", "list", *s).out, "not listed")
+    g.ok("session", "revoke", me, "system_info", *s)
+    g.error(3, "denied.revoked-lease", "call", "system_info", "motd")
+    g.ok("call", "chat", "channels")
+    equal(g.ok("status", "--json", *s).json["sessions"], 1)
+    g.ok("session", "revoke", me, *s)
+    g.until(lambda: not agent_lives(r["agent"]), "revoked, and the agent lives on")
+    equal(g.ok("session", "list", "--json", *s).json, {"sessions": []})
+    g.error(1, "failed", "session", "revoke", me, *s)
+    holds("sessions 0" in g.ok("status", *s).out, "not counted")
+
+
+@case(needs_instance=True)
+def audit_log(g):
+    s = ("--state", g.state)
+    g.login("work")
+    g.fails(3, "login", f"alice@{g.address}", "--password-stdin", "--as", "x", stdin="planted-secret")
+    g.ok("logout")
+    v = g.ok("audit", "verify", "--json", *s).json
+    holds(v["records"] > 3 and len(v["hash"]) == 64, v)
+    log = v["file"]
+    whole = open(log, encoding="utf-8").read()
+    holds("planted-secret" not in whole and PASSWORD not in whole, "a password is in the log")
+    tail = g.ok("audit", "tail", "-n", "2", "--json", *s).out.splitlines()
+    equal(tail, whole.splitlines()[-2:])
+    equal(len(g.ok("audit", "tail", "-n", "3", *s).out.splitlines()), 3)
+    p = subprocess.Popen([g.capos, "audit", "tail", "-n", "0", "-f", *s], stdout=subprocess.PIPE,
+                         env=g.env, bufsize=0)
+    time.sleep(0.3)
+    g.anonymous()
+    holds("anonymous" in g.read_line(p.stdout, 10), "does not follow")
+    p.kill()
+    p.wait()
+    p.stdout.close()
+    g.ok("logout")
+    lines = whole.splitlines(keepends=True)
+    copy = g.path("copy")
+    for changed in (lines[:2] + lines[3:], [lines[0].replace("start", "begin")] + lines[1:],
+                    lines + ["x\n"], lines[:-1] + [lines[-1][:-5]]):
+        with open(copy, "w", encoding="utf-8") as f:
+            f.writelines(changed)
+        g.error(1, "audit", "audit", "verify", copy)
+    g.error(1, "failed", "audit", "verify", g.path("nothing"))
+
+
+# ---- the command line --------------------------------------------------------------------------
+
+
+@case()
+def usage(g):
+    for wrong in (["nothing"], ["whoami", "--nothing"], ["whoami", "word"], ["call", "x"],
+                  ["login"], ["login", "--as"], ["whoami", "--json=1"], ["account"],
+                  ["account", "key"], ["audit", "tail", "-n", "many"], ["help", "nothing"]):
+        g.error(2, "usage", *wrong)
+    equal(g.fails(2).out[:6], "usage:")
+    holds("no such command" in g.fails(2, "nothing").err, "unclear")
+    text = g.ok("--help").out
+    for command in ("up", "account add", "login", "call", "chat join", "audit verify"):
+        holds(f"\n  {command} " in text, f"no {command} in the help")
+        words = command.split()
+        help_ = g.ok(*words, "--help").out
+        equal(help_, g.ok("help", *words).out)
+        equal(help_[:13 + len(command)], f"usage: capos {command}")
+    holds(g.ok("version", "--json").json["version"] in g.ok("version").out, "versions differ")
+    equal(g.ok("--json", "version").json, g.ok("version", "--json").json)
+    d = g.ok("doctor", "--json").json
+    holds(d["basic"] and "seccomp" in d["kernel"], d)
+    holds("seccomp" in g.ok("doctor").out, "no findings")
+
+
+@case()
+def completion(g):
+    g.login("work")
+
+    def complete(*words):
+        return g.ok("__complete", "--", *words).out.split()
+
+    holds({"up", "login", "account", "call"} <= set(complete("")), "commands")
+    equal(complete("lo"), ["login", "logout"])
+    equal(complete("account", ""), ["add", "remove", "list", "key", "passwd"])
+    equal(complete("account", "key", "r"), ["remove"])
+    equal(complete("login", "--pass"), ["--password", "--password-stdin"])
+    equal(complete("whoami", "--session", ""), ["work"])
+    holds({"system_info", "chat"} <= set(complete("call", "")), "capabilities")
+    equal(complete("call", "--session", "work", "system_info", ""), ["motd", "version", "uptime"])
+    equal(complete("call", "system_info", "m"), ["motd"])
+    equal(complete("describe", "sys"), ["system_info"])
+    equal(complete("call", "nothing", ""), [])
+    g.ok("logout")
+    equal(complete("call", ""), [])
+    script = os.path.join(os.environ["CAPOS_SRCDIR"], "pkg", "completion", "capos")
+    shell = (f". {script}; COMP_WORDS=(capos account key r); COMP_CWORD=3; _capos; "
+             'echo "${COMPREPLY[@]}"')
+    out = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True,
+                         env={**g.env, "PATH": os.path.dirname(g.capos) + ":" + g.env["PATH"]})
+    equal((out.stdout, out.stderr), ("remove\n", ""))
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--name", default="cli")
+    p.add_argument("--gateway")
+    p.add_argument("binaries")
+    p.add_argument("cases", nargs="*")
+    a = p.parse_args()
+    os.environ.setdefault("CAPOS_SRCDIR", os.path.dirname(os.path.dirname(os.path.dirname(
+        os.path.abspath(__file__)))))
+    passed, failed = 0, []
+    for name, run, needs_instance in CASES:
+        if (a.cases and name not in a.cases) or (needs_instance and a.gateway):
+            continue
+        rig = None
+        try:
+            rig = Rig(os.path.abspath(a.binaries), a.gateway)
+            run(rig)
+            passed += 1
+        except Exception:  # pylint: disable=broad-except
+            failed.append(name)
+            print(f"not ok {name}")
+            traceback.print_exc(file=sys.stdout)
+            if rig:
+                print(rig.read("log")[-2000:])
+        finally:
+            if rig:
+                rig.close()
+    print(f"{a.name}: {passed} passed, {len(failed)} failed")
+    counts = os.environ.get("CAPOS_TEST_COUNTS")
+    if counts:
+        with open(counts, "a", encoding="ascii") as f:
+            f.write(f"{a.name} {passed} {len(failed)}\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
