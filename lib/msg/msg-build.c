@@ -10,6 +10,14 @@
  */
 #include "msg-pointer.h"
 
+#include <stddef.h>
+
+/* capnp_i_builder() knows where what is. */
+_Static_assert(sizeof(capnp_builder) == 32 && offsetof(capnp_builder, d) == 8 &&
+                       offsetof(capnp_builder, seg) == 16 && offsetof(capnp_builder, bytes) == 20 &&
+                       offsetof(capnp_builder, ptrs) == 24,
+               "two pairs of words");
+
 static void words_zero(uint64_t *p, uint64_t n)
 {
         memset(p, 0, n * sizeof(*p));
@@ -70,7 +78,7 @@ capnp_builder capnp_i_init_struct(capnp_msg *m, uint64_t *slot, uint32_t seg, ui
 
         words_zero(o.p, n);
         ptr_replace(a, o.slot);
-        return (capnp_builder){a.m, (uint8_t *)o.p, o.seg, words * 8u, ptrs};
+        return capnp_i_builder(a.m, (uint8_t *)o.p, o.seg, words * 8u, ptrs);
 }
 
 capnp_lbuilder capnp_abuilder_init_list(capnp_abuilder a, enum capnp_size size, uint32_t len)
@@ -152,9 +160,10 @@ static struct ptr_place bytes_place(capnp_abuilder a, uint64_t n)
 }
 
 /* A slot that is full, a segment that is, or nothing to put there. */
-__attribute__((noinline)) static void bytes_set(capnp_abuilder a, const void *from, uint64_t len,
-                                                uint64_t n)
+__attribute__((noinline)) static void bytes_set(capnp_msg *m, uint64_t *slot, uint32_t seg,
+                                                const void *from, uint64_t len, uint64_t n)
 {
+        capnp_abuilder a = {m, slot, seg};
         struct ptr_place o;
 
         if (!a.m || !from) {
@@ -199,14 +208,14 @@ void capnp_i_set_bytes(capnp_msg *m, uint64_t *slot, uint32_t seg, const void *f
         uint64_t *p;
 
         if (!m || !from || !n || n >= PTR_LIST_END || ptr_load(slot)) {
-                bytes_set((capnp_abuilder){m, slot, seg}, from, len, n);
+                bytes_set(m, slot, seg, from, len, n);
                 return;
         }
 
         s = &m->segs[seg];
         at = s->words;
         if (words > s->room - at) {
-                bytes_set((capnp_abuilder){m, slot, seg}, from, len, n);
+                bytes_set(m, slot, seg, from, len, n);
                 return;
         }
 

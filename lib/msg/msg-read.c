@@ -19,6 +19,14 @@
  */
 #include "msg-pointer.h"
 
+#include <stddef.h>
+
+/* capnp_i_reader() knows where what is. */
+_Static_assert(sizeof(capnp_reader) == 32 && offsetof(capnp_reader, d) == 8 &&
+                       offsetof(capnp_reader, seg) == 16 && offsetof(capnp_reader, bytes) == 20 &&
+                       offsetof(capnp_reader, ptrs) == 24 && offsetof(capnp_reader, depth) == 26,
+               "two pairs of words");
+
 enum { ANY_CONSTANT_DEPTH = 64 };
 
 /* Where a slot leads, or its default; false: null, or marked. */
@@ -87,8 +95,8 @@ capnp_reader capnp_i_struct(capnp_msg *m, const uint64_t *slot, uint32_t seg, ui
         if (!p)
                 return (capnp_reader){0};
 
-        return (capnp_reader){a.m,       (const uint8_t *)p, t.seg,
-                              words * 8, (uint16_t)ptrs,     (uint16_t)(a.depth - 1)};
+        return capnp_i_reader(a.m, (const uint8_t *)p, t.seg, words * 8, (uint16_t)ptrs,
+                              (uint16_t)(a.depth - 1));
 }
 
 /* ---- lists -------------------------------------------------------------------------------- */
