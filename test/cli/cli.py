@@ -714,6 +714,19 @@ def completion(g):
     equal((out.stdout, out.stderr), ("remove\n", ""))
 
 
+@case()
+def manual_is_complete(g):
+    page = os.path.join(os.environ["CAPOS_SRCDIR"], "pkg", "man", "capos.1")
+    with open(page, encoding="utf-8") as f:
+        text = re.sub(r"\\f.", "", f.read()).replace("\\-", "-")
+    commands = re.findall(r"^  (\S.*?)  ", g.ok("--help").out.split("Options of all")[0], re.M)
+    holds(len(commands) > 20, commands)
+    for command in commands:
+        holds(re.search(rf"^\.B {command}\b", text, re.M), f"no {command} in the manual")
+        for option in re.findall(r"--[a-z-]+", g.ok(*command.split(), "--help").out):
+            holds(option in text, f"no {option} in the manual")
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--name", default="cli")
