@@ -99,6 +99,24 @@ static capnp_cap *membrane_wrap_new(capnp_membrane *m, capnp_cap *inner, bool in
         return &w->cap;
 }
 
+/*
+ * A broken reference carries an exception, and that crosses like one that a call fails with: what
+ * comes from the inside is the inside's word.
+ */
+static capnp_cap *membrane_cross_broken(capnp_membrane *m, capnp_cap *c, bool inward)
+{
+        struct broken *b = capnp_i_cap_broken(c);
+        char text[512] = "";
+
+        if (inward || !m->ops || !m->ops->reason)
+                return capnp_cap_ref(c);
+        if (m->revoked)
+                return capnp_cap_ref(&m->revoked->cap);
+
+        m->ops->reason(m->self, (capnp_exception){b->kind, b->reason}, text);
+        return capnp_cap_new_broken(m->vat, (capnp_exception){b->kind, text});
+}
+
 capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward)
 {
         c = capnp_i_cap_final(c);
@@ -106,7 +124,7 @@ capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward)
                 return NULL;
 
         if (c->kind == CAP_BROKEN)
-                return capnp_cap_ref(c);
+                return membrane_cross_broken(m, c, inward);
 
         /* Going in, something that leads in is opened: it is the inside's own. */
         if (c->kind == CAP_WRAP && capnp_i_cap_wrap(c)->membrane == m &&
@@ -136,6 +154,15 @@ static bool membrane_refuses(capnp_membrane *m, bool inward, capnp_cap *c, capnp
         return m->ops && m->ops->transfer && m->ops->transfer(m->self, inward, c, why);
 }
 
+/* What a wrapper's promise became. Broken is broken, but why is for a revocation to say. */
+static capnp_cap *wrap_settled(struct wrap *w)
+{
+        if (w->to && w->to->kind == CAP_BROKEN && w->inward && w->membrane->revoked)
+                return &w->membrane->revoked->cap;
+
+        return w->to;
+}
+
 /* Once the promise inside has settled, the wrapper stands for what it became, wrapped. */
 capnp_cap *capnp_i_wrap_final(struct wrap *w)
 {
@@ -143,7 +170,7 @@ capnp_cap *capnp_i_wrap_final(struct wrap *w)
         capnp_cap *f;
 
         if (w->settled)
-                return w->to;
+                return wrap_settled(w);
 
         f = capnp_i_cap_final(w->inner);
         if (f == w->inner || capnp_i_cap_pending(f))
@@ -155,7 +182,7 @@ capnp_cap *capnp_i_wrap_final(struct wrap *w)
         else
                 w->to = capnp_i_membrane_cross(w->membrane, f, !w->inward);
         w->settled = w->to || !f;
-        return w->settled ? w->to : &w->cap;
+        return w->settled ? wrap_settled(w) : &w->cap;
 }
 
 /*

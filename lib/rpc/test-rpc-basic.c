@@ -453,6 +453,50 @@ TEST(membrane_asks_again_for_calls_that_waited)
         finish();
 }
 
+static void say_whose(void *self, capnp_exception why, char *out)
+{
+        (void)self;
+        snprintf(out, 512, "inside: %s", why.reason);
+}
+
+static const struct capnp_membrane_ops mark = {.reason = say_whose};
+
+static void check_reason(capnp_cap *c, const char *reason)
+{
+        capnp_question *q = ask(g.a.vat, c, ADD_ONE, 1, NULL);
+
+        CHECK_EQ(run(q), CAPNP_E_EXCEPTION);
+        CHECK_STR(capnp_question_exception(q).reason, reason);
+        capnp_question_free(q);
+}
+
+/* An exception crosses in a broken promise as it does in a failed call. */
+TEST(membrane_marks_what_a_promise_breaks_with)
+{
+        capnp_membrane *m = NULL;
+        capnp_cap *wrapped;
+        capnp_question *q, *c;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_membrane_new(g.a.vat, &mark, NULL, &m));
+        wrapped = capnp_membrane_wrap(m, root);
+        q = ask(g.a.vat, wrapped, LATER, 0, NULL);
+        c = ask(g.a.vat, result_cap(q), ADD_ONE, 1, NULL);
+        CHECK_EQ(run(c), -EAGAIN);
+        capnp_promise_break(hb.promise, (capnp_exception){CAPNP_FAILED, "denied"});
+        rig_run(&g);
+        CHECK_STR(capnp_question_exception(c).reason, "inside: denied");
+        check_reason(result_cap(q), "inside: denied");
+        capnp_membrane_revoke(m, (capnp_exception){CAPNP_FAILED, "revoked"});
+        check_reason(result_cap(q), "revoked");
+        check_reason(wrapped, "revoked");
+        capnp_question_free(c);
+        capnp_question_free(q);
+        capnp_cap_unref(wrapped);
+        capnp_membrane_unref(m);
+        finish();
+}
+
 TORTURE(memory_runs_out)
 {
         capnp_question *q, *p;
