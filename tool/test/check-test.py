@@ -213,6 +213,16 @@ for call in ("strcpy", "strcat", "sprintf", "strtok", "gets", "atoi", "dup", "sy
     CASES[f"app/banned-{call}.c"] = (function(f"return {call}(a);"), [(6, rf"{call}\(\) is banned")])
 
 
+# What a library shows: its own names, and of the internal ones those that a public header declares.
+OBJECT_H = "#define CAPNP_PUBLIC\nCAPNP_PUBLIC int *capnp_i_declared(int a,\n        int b);\n"
+OBJECT_C = """int capnp_good(void) { return 1; }
+int capnp_i_declared(void) { return 2; }
+int capnp_i_hidden(void) { return 3; }
+int foreign(void) { return 4; }
+"""
+OBJECT_FAULTS = ["libcapos-rpc.so:1: shows capnp_i_hidden", "libcapos-rpc.so:1: shows foreign"]
+
+
 def write(root, path, text):
     full = os.path.join(root, path)
     os.makedirs(os.path.dirname(full), exist_ok=True)
@@ -256,6 +266,23 @@ def judge(path, expected, found):
     return not missing and not extra
 
 
+def objects_judged():
+    with tempfile.TemporaryDirectory() as root:
+        build = os.path.join(root, "build")
+        write(root, "include/capos/capnp-good.h", OBJECT_H)
+        write(root, "build/build.ninja", "")
+        write(root, "build/x.c", OBJECT_C)
+        command = ["gcc", "-shared", "-fPIC", "-o", f"{build}/libcapos-rpc.so", f"{build}/x.c"]
+        subprocess.run(command, check=True)
+        command = [sys.executable, CHECK, "--root", root, "--only", "objects", build]
+        out = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = out.stdout.splitlines()[:-1]
+    if found != OBJECT_FAULTS or out.returncode != 1:
+        print(f"what the libraries show: {found}, expected {OBJECT_FAULTS}")
+        return False
+    return True
+
+
 def main():
     with tempfile.TemporaryDirectory() as root:
         for path, (text, _) in CASES.items():
@@ -269,6 +296,10 @@ def main():
     for path in sorted(set(CASES) | set(found)):
         expected = [e for e in CASES.get(path, ("", []))[1] if is_possible(e[1], only)]
         good = judge(path, expected, found.get(path, []))
+        passed += good
+        failed += not good
+    if shutil.which("gcc") and shutil.which("nm"):
+        good = objects_judged()
         passed += good
         failed += not good
     if code != 1:
