@@ -49,7 +49,7 @@ struct capnp_interface;
 /** Where the handlers of one interface lie in an operations struct. */
 struct capnp_interface_part {
         const struct capnp_interface *iface; /**< the interface itself, or one it extends */
-        uint32_t offset;                     /**< bytes from the struct's start to its first handler */
+        uint32_t offset;                     /**< bytes from the ops' start to its first handler */
 };
 
 /** What generated code says about an interface. */
@@ -95,8 +95,8 @@ static inline void capnp_cap_unrefp(capnp_cap **c)
  *
  * @param v      the vat it lives in
  * @param i      its interface
- * @param ops    the operations struct: first a `void (*gone)(void *self)`, which runs once after the
- *               last reference has gone (NULL: nothing to do), then the handlers; a NULL handler
+ * @param ops    the operations struct: first a `void (*gone)(void *self)`, which runs once after
+ *               the last reference has gone (NULL: nothing to do), then the handlers; a NULL one
  *               answers `unimplemented`. Must outlive the object.
  * @param self   handed to every handler
  * @param ret_c  the first reference; the caller's
@@ -279,15 +279,17 @@ CAPNP_PUBLIC capnp_reader capnp_question_response(capnp_question *q);
 CAPNP_PUBLIC capnp_any capnp_question_response_any(capnp_question *q);
 
 /**
- * A reference in the results, by the pointers that lead to it. Before the return it is a promise, and
- * calls on it are sent along at once (pipelining); after it, the object. E-order holds between both.
+ * A reference in the results, by the pointers that lead to it. Before the return it is a promise,
+ * and calls on it are sent along at once (pipelining); after it, the object. E-order holds between
+ * both.
  *
  * @param q     the question, or NULL
  * @param path  pointer indexes from the result struct down
  * @param n     how many
  * @return      borrowed until q is freed; NULL on error or when the result holds a null
  */
-CAPNP_PUBLIC capnp_cap *capnp_question_cap_peek(capnp_question *q, const uint16_t *path, unsigned n);
+CAPNP_PUBLIC capnp_cap *capnp_question_cap_peek(capnp_question *q, const uint16_t *path,
+                                                unsigned n);
 
 /**
  * Sends a call whose result nobody wants. It is not canceled. Takes q.
@@ -460,8 +462,8 @@ CAPNP_PUBLIC void capnp_promise_break(capnp_promise *p, capnp_exception why);
  */
 struct capnp_membrane_ops {
         /**
-         * Asked before a call crosses. inward: from the wrapped side's outside to its inside. bytes:
-         * size of the parameters. ret_why: set its kind and a static reason when refusing.
+         * Asked before a call crosses. inward: from the wrapped side's outside to its inside.
+         * bytes: size of the parameters. ret_why: set its kind and a static reason when refusing.
          * 0: allowed; anything else: the call fails with *ret_why.
          */
         int (*pass)(void *self, bool inward, uint64_t iface, uint16_t method, uint64_t bytes,
@@ -475,7 +477,7 @@ struct capnp_membrane_ops {
          * *ret_why, or the promise breaks with it.
          */
         int (*transfer)(void *self, bool inward, capnp_cap *c, capnp_exception *ret_why);
-        /** What an exception's text becomes when it crosses outward; NULL: unchanged. out has 512. */
+        /** What an exception's text becomes going outward; NULL: unchanged. out has 512. */
         void (*reason)(void *self, capnp_exception why, char *out);
         /** Once, when the membrane itself has gone. Queued: may do anything. */
         void (*gone)(void *self);
@@ -502,8 +504,8 @@ CAPNP_PUBLIC int capnp_membrane_new(capnp_vat *v, const struct capnp_membrane_op
 CAPNP_PUBLIC capnp_membrane *capnp_membrane_unref(capnp_membrane *m);
 
 /**
- * Wraps a reference of the inside for use outside. One that came from outside is unwrapped; the same
- * inside always gives the same outside.
+ * Wraps a reference of the inside for use outside. One that came from outside is unwrapped; the
+ * same inside always gives the same outside.
  *
  * @param m       the membrane
  * @param inside  the reference, or NULL
@@ -531,15 +533,15 @@ CAPNP_PUBLIC capnp_membrane *capnp_cap_membrane_peek(const capnp_cap *c);
 
 /** How much a connection holds. */
 struct capnp_rpc_counts {
-        uint32_t questions;   /**< calls we made that are not finished */
-        uint32_t answers;     /**< calls of the peer that are not finished */
-        uint32_t exports;     /**< our objects that the peer holds */
-        uint32_t imports;     /**< the peer's objects that we hold */
-        uint32_t embargoes;   /**< promises waiting for their order to be safe */
-        uint64_t held_bytes;  /**< charged to the peer */
-        uint64_t out_bytes;   /**< queued toward the peer */
-        uint64_t calls_in;    /**< calls received, ever */
-        uint64_t calls_out;   /**< calls sent, ever */
+        uint32_t questions;  /**< calls we made that are not finished */
+        uint32_t answers;    /**< calls of the peer that are not finished */
+        uint32_t exports;    /**< our objects that the peer holds */
+        uint32_t imports;    /**< the peer's objects that we hold */
+        uint32_t embargoes;  /**< promises waiting for their order to be safe */
+        uint64_t held_bytes; /**< charged to the peer */
+        uint64_t out_bytes;  /**< queued toward the peer */
+        uint64_t calls_in;   /**< calls received, ever */
+        uint64_t calls_out;  /**< calls sent, ever */
 };
 
 /**

@@ -36,8 +36,8 @@ typedef struct capnp_watch capnp_watch;
 CAPNP_PUBLIC int capnp_vat_new(capnp_vat **ret_v) CAPNP_MUST_USE;
 
 /**
- * Connects, and asks for the peer's bootstrap object. Name resolution blocks; connecting does not: a
- * refused connection shows as a broken reference.
+ * Connects, and asks for the peer's bootstrap object. Name resolution blocks; connecting does not:
+ * a refused connection shows as a broken reference.
  *
  * @param v              the vat
  * @param addr           where to

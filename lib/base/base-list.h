@@ -13,8 +13,7 @@ struct capnp_i_list {
 };
 
 /* The object that a link is a member of. */
-#define CAPNP_I_OF(link, type, member)                                                            \
-        ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define CAPNP_I_OF(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 static inline void capnp_i_list_init(struct capnp_i_list *l)
 {
