@@ -82,11 +82,11 @@ void caposd_end(struct caposd *c, int exit_code)
 
         c->ending = true;
         c->exit_code = exit_code;
+        program_end(&c->sessiond); /* first: to end all sessions, before it misses anybody */
         program_end(&c->gateway);
         program_end(&c->zygote);
         for (uint32_t i = 0; i < c->nservices; i++)
                 program_end(&c->services[i].program);
-        program_end(&c->sessiond);
         provers_kill_all(c);
         workers_end(c);
         capos_io_timer_start(&c->deadline, ORDERLY_MS);

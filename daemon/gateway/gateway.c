@@ -25,15 +25,29 @@
 #include "daemon-log.h"
 #include "gateway.h"
 
-enum { PAUSE_MS = 100, USER_TIMEOUT_MS = 90 * 1000, ACCEPTS = 64 };
+enum { PAUSE_MS = 100, LOG_MS = 1000, USER_TIMEOUT_MS = 90 * 1000, ACCEPTS = 64 };
 
 /* ---- a connection --------------------------------------------------------------------------- */
+
+/* Once a second: whoever floods us must not flood the log, too. */
+static void gateway_log_drop(struct gateway *g, const struct conn *c)
+{
+        uint64_t now = capos_io_now_ms();
+
+        g->dropped++;
+        if (g->dropped > 1 && now - g->logged_ms < LOG_MS)
+                return;
+
+        daemon_log(LOG_WARNING, "too many connections: dropped %s (%u so far)", c->address,
+                   g->dropped);
+        g->logged_ms = now;
+}
 
 static void gateway_drop(struct gateway *g, struct conn *c)
 {
         struct packet p = {.type = PACKET_KILL, .worker = c->worker, .event = c->event};
 
-        daemon_log(LOG_WARNING, "too many connections: dropped %s", c->address);
+        gateway_log_drop(g, c);
         if (c->state != CONN_WAITING)
                 daemon_link_send(&g->caposd, &p, NULL);
         conns_remove(&g->conns, c);

@@ -56,6 +56,8 @@ struct gateway {
         struct conns conns;
         struct capnp_i_list idle; /* longest first */
         uint64_t last_event;
+        uint64_t logged_ms; /* when a drop was last logged */
+        uint32_t dropped;
         bool done; /* caposd has gone */
 };
 
