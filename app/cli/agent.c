@@ -40,6 +40,7 @@ struct agent {
         struct capos_login proof;
         uint8_t *proof_bytes;
         uint32_t proof_len;
+        bool wipe; /* a proof has been in this memory */
 };
 
 /* ---- looking after the session ------------------------------------------------------------ */
@@ -66,9 +67,12 @@ static void agent_on_fetched(capos_client *c, int r, void *arg)
 static void agent_on_timer(void *arg)
 {
         struct agent *g = arg;
-        int r = 0;
+        int r;
 
         g->timer = NULL;
+        if (g->wipe)
+                cli_wipe_heap();
+        g->wipe = false;
         r = capos_client_fetch(g->seed->client, agent_on_fetched, g);
         if (r == -EBUSY)
                 agent_look(g, LOOK_MS);
@@ -142,6 +146,7 @@ static void agent_on_renewed(capos_client *c, int r, void *arg)
 
         g->renewal = NULL;
         agent_drop_proof(g);
+        g->wipe = true;
         if (r)
                 (void)capnp_answer_fail(a, error_kind(e), "%s", e->text);
         else

@@ -9,10 +9,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -129,4 +133,35 @@ int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool t
                 r = terminal_compare(c, fd, to);
         (void)close(fd);
         return r;
+}
+
+/* ---- what is left of it in memory ---------------------------------------------------------- */
+
+void cli_protect(void)
+{
+        struct rlimit none = {0};
+
+        (void)prctl(PR_SET_DUMPABLE, 0);
+        (void)setrlimit(RLIMIT_CORE, &none);
+        (void)mallopt(M_PERTURB, 0x5a);
+}
+
+/*
+ * M_PERTURB overwrites what is freed, but not what the allocator's per-thread cache takes back: up
+ * to seven pieces of each small size. All of them are taken out here once, and wiped.
+ */
+void cli_wipe_heap(void)
+{
+        enum { PIECES = 8, LARGEST = 1040, STEP = 16 };
+        void *p[PIECES];
+
+        for (size_t size = STEP; size <= LARGEST; size += STEP) {
+                for (unsigned i = 0; i < PIECES; i++) {
+                        p[i] = malloc(size);
+                        if (p[i])
+                                explicit_bzero(p[i], malloc_usable_size(p[i]));
+                }
+                for (unsigned i = 0; i < PIECES; i++)
+                        free(p[i]);
+        }
 }

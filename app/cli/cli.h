@@ -99,7 +99,12 @@ uint64_t cli_now_ms(void);
 int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool twice, char *to,
                       size_t room) CAPNP_MUST_USE;
 
-/* ---- cli-agent.c (client side) */
+/* For processes that will hold a secret: no dump, no tracer, and memory overwritten when freed. */
+void cli_protect(void);
+/* Overwrites what the allocator keeps of freed memory. */
+void cli_wipe_heap(void);
+
+/* ---- link.c */
 
 /* Connects to the agent that --session names, or to the only one; c->client has its session then.
  * An exit code. */

@@ -43,6 +43,7 @@ int cmd_account_add(struct cli *c)
         capnp_question *q;
         int r;
 
+        cli_protect();
         r = state_open_admin(c);
         (void)snprintf(prompt, sizeof(prompt), "Password for %.100s (empty: none)", c->words[0]);
         if (!r && ask)
@@ -148,8 +149,10 @@ int cmd_account_passwd(struct cli *c)
 {
         char password[PASSWORD_ROOM] = {0}, prompt[160];
         capnp_question *q;
-        int r = state_open_admin(c);
+        int r;
 
+        cli_protect();
+        r = state_open_admin(c);
         (void)snprintf(prompt, sizeof(prompt), "New password of %.100s (empty: none)", c->words[0]);
         if (!r)
                 r = cli_read_password(c, prompt, c->password_stdin, true, password,

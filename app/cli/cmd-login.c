@@ -12,12 +12,9 @@
 #include "runtime.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -322,6 +319,7 @@ static int login_leave_agent(struct login *l)
         pid_t pid;
         int r;
 
+        cli_wipe_heap();
         r = login_listen(l, &s.listener);
         if (!r)
                 r = agent_start(&s, &pid);
@@ -334,21 +332,12 @@ static int login_leave_agent(struct login *l)
         _exit(r);
 }
 
-static void login_protect(void)
-{
-        struct rlimit none = {0};
-
-        (void)prctl(PR_SET_DUMPABLE, 0);
-        (void)setrlimit(RLIMIT_CORE, &none);
-        (void)mallopt(M_PERTURB, 0x5a);
-}
-
 int cmd_login(struct cli *c)
 {
         struct login l = {.c = c};
         int r;
 
-        login_protect();
+        cli_protect();
         if (c->anonymous + c->guest + (c->password || c->password_stdin) + (c->identity != NULL) >
             1)
                 return cli_fail(c, EXIT_USAGE, "usage",

@@ -229,6 +229,7 @@ int cmd_renew(struct cli *c)
         bool by_key;
         int r;
 
+        cli_protect();
         if (c->duration && !duration_parse(c->duration, &duration_ms))
                 return cli_fail(c, EXIT_USAGE, "usage", "%s: a duration is like 90s, 10m or 2h",
                                 c->duration);

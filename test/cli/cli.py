@@ -376,6 +376,34 @@ def password_is_in_no_argument(g):
     equal(p.returncode, 3)
 
 
+def in_memory(pid, secret):
+    """How often something is in a process's memory; None when that can't be seen."""
+    found = 0
+    try:
+        with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
+                open(f"/proc/{pid}/mem", "rb") as mem:
+            for line in maps:
+                m = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
+                if m:
+                    mem.seek(int(m.group(1), 16))
+                    found += mem.read(int(m.group(2), 16) - mem.tell()).count(secret.encode())
+    except OSError:
+        return None
+    return found
+
+
+@case()
+def no_password_stays_in_the_agent(g):
+    if any("address" in v or "abort_on_error" in v for k, v in g.env.items() if "ASAN" in k):
+        return
+    r = g.login("work")
+    holds(not in_memory(r["agent"], PASSWORD), "the password is in the agent after the login")
+    g.ok("renew", "--password-stdin", stdin=PASSWORD)
+    time.sleep(0.3)
+    holds(not in_memory(r["agent"], PASSWORD), "the password is in the agent after a renewal")
+    g.ok("logout")
+
+
 @case()
 def password_is_asked_for_without_echo(g):
     command = [g.capos, "login", f"alice@{g.address}", "--password", "--as", "work"]

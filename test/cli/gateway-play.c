@@ -370,12 +370,14 @@ static int session_renew(void *self, capnp_answer *a)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
         struct part *x = self;
+        uint64_t duration_ms;
 
         if (session_is_stale(x, a))
                 return 0;
         if (!proof_is_good(x->k->p, remote_session_renew_param_proof(a)))
                 return deny(a, "credentials");
-        x->k->expires_ms = now_ms() + remote_session_renew_param_requested_duration_ms(a);
+        duration_ms = remote_session_renew_param_requested_duration_ms(a);
+        x->k->expires_ms = now_ms() + (duration_ms ? duration_ms : x->k->p->lease_ms);
         if (session_give(x->k, &cap))
                 return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
         remote_session_renew_results_set_session(a, (remote_session_client){cap});
