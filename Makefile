@@ -15,7 +15,8 @@ export BUILD BUILD_ASAN BUILD_FUZZ JOBS FUZZ_SECONDS SUITE T V
 all: deps-build $(BUILD)/build.ninja
 	@ninja -C $(BUILD) -j$(JOBS)
 
-run: all
+run: deps-build $(BUILD)/build.ninja
+	@ninja -C $(BUILD) -j$(JOBS) programs
 	@tool/run $(ARGS)
 
 test: deps-test $(BUILD)/build.ninja $(BUILD_ASAN)/build.ninja
@@ -24,7 +25,7 @@ test: deps-test $(BUILD)/build.ninja $(BUILD_ASAN)/build.ninja
 test-peers: deps-test deps-peers $(BUILD)/build.ninja
 	@tool/test-run --peers $(BUILD)
 
-bench: all
+bench: deps-test all
 	@meson test -C $(BUILD) --benchmark --verbose $(T)
 
 fuzz: deps-fuzz $(BUILD_FUZZ)/build.ninja
