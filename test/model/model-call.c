@@ -148,8 +148,8 @@ static void call_done(capnp_question *q, int r, void *arg)
                 outcome_returned(c, last);
         else
                 outcome_failed(c, last, r);
-        /* Nobody else decides the results of what never arrived. */
-        for (unsigned i = 0; r && !c->arrived && i < MODEL_SLOTS; i++)
+        /* Nobody else decides the results of what never arrived; over a cut it may yet arrive. */
+        for (unsigned i = 0; r && !c->arrived && !c->w->loose && i < MODEL_SLOTS; i++)
                 c->slots[i]->kind = NODE_BROKEN;
         if (c->free_in_done)
                 call_free(c);
