@@ -87,11 +87,14 @@ static int grant_transfer(void *self, bool inward, capnp_cap *c, capnp_exception
         return -EPERM;
 }
 
-/* A service cannot forge a denial: its words always come behind its name. */
+/*
+ * A service cannot forge a denial: its words always come behind its name. Once is enough, also for
+ * what came through two grants.
+ */
 static void grant_reason(void *self, capnp_exception why, char *out)
 {
         static const char head[] = "service: ";
-        size_t n = sizeof(head) - 1, i;
+        size_t n = strncmp(why.reason, head, sizeof(head) - 1) ? sizeof(head) - 1 : 0, i;
 
         (void)self;
         memcpy(out, head, n);

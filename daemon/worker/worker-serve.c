@@ -40,6 +40,7 @@ static struct capnp_limits worker_limits(const struct worker *w)
 
         return (struct capnp_limits){.message_bytes = session_quota_message_bytes(q),
                                      .out_bytes = session_quota_queued_bytes(q),
+                                     .held_bytes = session_quota_queued_bytes(q),
                                      .answers = session_quota_calls(q),
                                      .refs = session_quota_references(q),
                                      .segments = 64};
@@ -77,15 +78,20 @@ static void worker_done(void *arg)
         capnp_vat_stop(((struct worker *)arg)->vat);
 }
 
+void worker_cut(struct worker *w, const char *reason)
+{
+        snprintf(w->ended, sizeof(w->ended), "denied.stale-session %s", reason);
+        pending_fail_all(w, w->ended);
+        grant_end_all(w);
+}
+
 void worker_end(struct worker *w, const char *reason)
 {
         if (w->state == WORKER_ENDED)
                 return;
 
         w->state = WORKER_ENDED;
-        snprintf(w->ended, sizeof(w->ended), "denied.stale-session %s", reason);
-        pending_fail_all(w, w->ended);
-        grant_end_all(w);
+        worker_cut(w, reason);
         w->admission = capnp_cap_unref(w->admission);
         capnp_conn_on_close(w->sessiond, NULL, NULL);
         capnp_conn_close(w->sessiond, (capnp_exception){CAPNP_DISCONNECTED, "over"});

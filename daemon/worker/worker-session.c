@@ -187,12 +187,14 @@ static int session_renew(void *self, capnp_answer *a)
         return pending_send(s->w, a, q, renew_done, NULL);
 }
 
+static const char logged_out[] = "the session was logged out";
+
 /* The Return goes first: what follows fails everything else. */
 static void logout_done(struct pending *p)
 {
         (void)capnp_answer_return(p->a);
         p->a = NULL;
-        worker_end(p->w, "the session was logged out");
+        worker_end(p->w, logged_out);
 }
 
 static int session_logout(void *self, capnp_answer *a)
@@ -202,6 +204,8 @@ static int session_logout(void *self, capnp_answer *a)
         if (session_stale(s, a))
                 return 0;
 
+        /* Before the session manager ends the sockets, which would look like services that died. */
+        worker_cut(s->w, logged_out);
         return pending_send(s->w, a, admission_logout(ask(s->w)), logout_done, NULL);
 }
 

@@ -61,6 +61,8 @@ struct pending {
 
 /* Serves one client until it has gone. Takes both sockets. The process's exit code. */
 int worker_serve(int client_fd, int sessiond_fd);
+/* Fails all open calls with that reason, and lets go of all grants. */
+void worker_cut(struct worker *w, const char *reason);
 /* The session is over: everything that came from it is dead when this returns. */
 void worker_end(struct worker *w, const char *reason);
 /* Takes over what sessiond says the session is. 0 or -ENOMEM. */
