@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -148,8 +147,7 @@ static void instance_show_log(const struct instance *i)
                 close(fd);
 }
 
-/* Everyone is up; what is still on its way between them arrives. */
-static void instance_settle(const struct instance *i)
+void instance_settle(const struct instance *i)
 {
         struct census now = {0}, last;
 
@@ -403,8 +401,6 @@ unsigned process_fds(pid_t pid)
 
         snprintf(path, sizeof(path), "/proc/%d/fd", pid);
         d = opendir(path);
-        if (!d && errno == EACCES)
-                test_skip("descriptors of a process that is not dumpable are root's to see");
         for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
                 n += e->d_name[0] != '.';
         if (d)

@@ -40,6 +40,8 @@ void instance_manifest(struct instance *i, const char *text);
 void instance_spawn(struct instance *i, const char *argument);
 /* Starts it and waits for the endpoint line. */
 void instance_start(struct instance *i);
+/* Waits until what is on its way between the processes has arrived. */
+void instance_settle(const struct instance *i);
 /* Waits for its end: the exit code, or minus the signal. */
 int instance_wait(struct instance *i);
 /* Whether its log has this text by now. */
@@ -66,6 +68,7 @@ pid_t instance_await_child(const struct instance *i, const char *name, pid_t old
 struct census instance_census(const struct instance *i);
 /* Waits until the census is this one again. */
 void instance_await_census(const struct instance *i, const struct census *c);
+/* 0: not ours to see; of a process that is not dumpable only root may. */
 unsigned process_fds(pid_t pid);
 /* Reads a number behind a name in /proc/PID/status; -1: it is not there. */
 long process_status(pid_t pid, const char *name);
