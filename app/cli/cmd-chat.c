@@ -122,7 +122,8 @@ static void chat_print_early(struct chat *h)
         (void)capnp_answer_return(a);
 }
 
-static const struct chat_listener_ops listener_ops = {.event = chat_on_event};
+/* The listener owns the struct: its last call may come after everything else. */
+static const struct chat_listener_ops listener_ops = {.gone = free, .event = chat_on_event};
 
 /* ---- what we say -------------------------------------------------------------------------- */
 
@@ -325,10 +326,11 @@ int cmd_chat_join(struct cli *c)
 
         h->c = c;
         chat = capos_client_get(c->client, "chat", CHAT_ID);
-        if (chat_listener_serve(c->vat, &listener_ops, h, &listener))
-                r = cli_fail_code(c, -ENOMEM, NULL);
-        if (!r)
-                r = room_join(h, chat, listener);
+        if (chat_listener_serve(c->vat, &listener_ops, h, &listener)) {
+                free(h);
+                return cli_fail_code(c, -ENOMEM, NULL);
+        }
+        r = room_join(h, chat, listener);
         if (!r) {
                 capnp_conn_on_close(c->conn, chat_on_closed, h);
                 chat_input_more(h);
@@ -338,7 +340,5 @@ int cmd_chat_join(struct cli *c)
                 if (h->result)
                         r = cli_fail_error(c, &h->why, NULL);
         }
-        listener = capnp_cap_unref(listener);
-        /* The listener's last call may still be queued: h is freed when the program ends. */
         return r;
 }

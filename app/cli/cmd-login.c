@@ -39,14 +39,21 @@ static bool login_needs_account(const struct cli *c)
         return !c->anonymous && !c->guest;
 }
 
+/* HOST:PORT, where the port may be left out. */
+static void address_complete(const char *word, char *to, size_t room)
+{
+        const char *colon = strrchr(word, ':'), *bracket = strrchr(word, ']');
+        bool whole = colon && (!bracket || colon > bracket);
+
+        (void)snprintf(to, room, "%s%s", word, whole ? "" : ":2327");
+}
+
 /* NAME@HOST:PORT, or HOST:PORT alone. */
 static int login_split(struct login *l)
 {
         const char *word = l->c->words[0], *at = strrchr(word, '@');
         const char *address = at ? at + 1 : word;
         size_t len = at ? (size_t)(at - word) : 0;
-        bool has_port =
-                strncmp(address, "unix", 4) == 0 || strrchr(address, ':') > strrchr(address, ']');
 
         if (login_needs_account(l->c) != (len > 0))
                 return cli_fail(l->c, EXIT_USAGE, "usage",
@@ -59,10 +66,7 @@ static int login_split(struct login *l)
                 return cli_fail(l->c, EXIT_USAGE, "usage", "%s: not an address", word);
 
         memcpy(l->account, word, len);
-        if (strchr(address, ':') && has_port)
-                (void)snprintf(l->address, sizeof(l->address), "%s", address);
-        else
-                (void)snprintf(l->address, sizeof(l->address), "%s:2327", address);
+        address_complete(address, l->address, sizeof(l->address));
         return EXIT_OK;
 }
 
@@ -384,8 +388,7 @@ int cmd_methods(struct cli *c)
         char address[300];
         int r;
 
-        (void)snprintf(address, sizeof(address), "%s%s", c->words[0],
-                       strchr(c->words[0], ':') ? "" : ":2327");
+        address_complete(c->words[0], address, sizeof(address));
         r = capnp_vat_new(&c->vat);
         if (!r)
                 r = capos_client_new(c->vat, address, NULL, &c->client);

@@ -384,9 +384,13 @@ def in_memory(pid, secret):
                 open(f"/proc/{pid}/mem", "rb") as mem:
             for line in maps:
                 m = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
-                if m:
-                    mem.seek(int(m.group(1), 16))
-                    found += mem.read(int(m.group(2), 16) - mem.tell()).count(secret.encode())
+                if not m:
+                    continue
+                size = int(m.group(2), 16) - int(m.group(1), 16)
+                if size > 1 << 30:
+                    return None     # a sanitizer, which keeps what is freed
+                mem.seek(int(m.group(1), 16))
+                found += mem.read(size).count(secret.encode())
     except OSError:
         return None
     return found
@@ -394,8 +398,6 @@ def in_memory(pid, secret):
 
 @case()
 def no_password_stays_in_the_agent(g):
-    if any("address" in v or "abort_on_error" in v for k, v in g.env.items() if "ASAN" in k):
-        return
     r = g.login("work")
     holds(not in_memory(r["agent"], PASSWORD), "the password is in the agent after the login")
     g.ok("renew", "--password-stdin", stdin=PASSWORD)
