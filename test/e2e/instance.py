@@ -142,9 +142,9 @@ class Instance:
         return self
 
     def start(self):
-        program = os.path.join(build_folder(), "bin", "capos")
+        program = [os.path.join(build_folder(), "bin", "capos-caposd")]
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([program, "up"] + self.arguments, stderr=log,
+            self.process = subprocess.Popen(program + self.arguments, stderr=log,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.address = self.endpoint()
         if self.user:

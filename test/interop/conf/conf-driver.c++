@@ -5,7 +5,7 @@
  * Why: what "our server speaks Cap'n Proto" means is decided by a client that nobody here wrote.
  * The driver knows nothing about the server but its address and the comments in conf.capnp.
  *
- * Usage: conf-driver [--reference] [--list] [--only TEXT] unix:/path | HOST:PORT
+ * Usage: conf-driver [--reference] [--list] [--only TEXT] [--except NAME] unix:/path | HOST:PORT
  *
  * Each case runs in a child process with a deadline of ten seconds, so a hang or a crash is one
  * failed case and not the end of the run. Output: `ok NAME`, `not ok NAME - why`, `skip NAME -
@@ -14,6 +14,7 @@
  */
 #include "driver.h"
 
+#include <algorithm>
 #include <kj/encoding.h>
 #include <poll.h>
 #include <signal.h>
@@ -253,6 +254,7 @@ struct Options {
         bool reference = false;
         bool list = false;
         const char *only = nullptr;
+        std::vector<std::string> except;
         const char *address = nullptr;
 };
 
@@ -265,6 +267,8 @@ bool options_parse(Options &o, int argc, char **argv)
                         o.list = true;
                 else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
                         o.only = argv[++i];
+                else if (strcmp(argv[i], "--except") == 0 && i + 1 < argc)
+                        o.except.push_back(argv[++i]);
                 else if (strcmp(argv[i], "--pid") == 0 && i + 1 < argc)
                         i++; /* for the other driver, which the same runner starts */
                 else if (argv[i][0] == '-' || o.address != nullptr)
@@ -281,7 +285,8 @@ int main(int argc, char **argv)
 {
         Options o;
         if (!options_parse(o, argc, argv)) {
-                fprintf(stderr, "usage: %s [--reference] [--list] [--only TEXT] ADDRESS\n",
+                fprintf(stderr,
+                        "usage: %s [--reference] [--list] [--only TEXT] [--except NAME] ADDRESS\n",
                         argv[0]);
                 return 2;
         }
@@ -297,6 +302,8 @@ int main(int argc, char **argv)
                 for (char &ch : name)
                         ch = ch == '_' ? '-' : ch;
                 if (o.only != nullptr && name.find(o.only) == std::string::npos)
+                        continue;
+                if (std::find(o.except.begin(), o.except.end(), name) != o.except.end())
                         continue;
                 if (o.list)
                         printf("%s\n", name.c_str());

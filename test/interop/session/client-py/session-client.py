@@ -10,6 +10,7 @@ The schema is looked for beside this file's repository, or in SESSION_SCHEMA.
 """
 import argparse
 import asyncio
+import gc
 import os
 import sys
 
@@ -294,6 +295,8 @@ async def run(o):
 
 
 def main():
+    # Cycles of exceptions and frames hold references; collected in any order they end the program.
+    gc.disable()
     parser = argparse.ArgumentParser(description="A client of an instance, in Python.")
     parser.add_argument("address")
     parser.add_argument("--user")

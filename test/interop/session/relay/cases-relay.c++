@@ -295,13 +295,34 @@ CASE(relay_promise_of_what_stays_in_the_session_is_refused_elsewhere)
 CASE(relay_answer_not_yet_there_is_refused_elsewhere)
 {
         Two t(env);
-        auto make = granted(t.caps, "conf3").makeCounterRequest();
+        auto three = granted(t.caps, "conf3");
+        auto make = three.makeCounterRequest();
         auto hold = t.one.holdRequest();
 
-        /* The reference is the pipelined result of a call that has not returned. */
+        /*
+         * The reference is the pipelined result of a call that has not returned, so nobody knows
+         * yet what it will be. It may be taken, but it comes to nothing.
+         */
+        make.setStart(5);
         hold.setCap(make.send().getC());
-        auto e = CAUGHT(hold.send());
+        kj::runCatchingExceptions([&]() { WAIT(hold.send()); });
+        conf::null_call(env, three);
+        auto sum = t.one.sumAllRequest();
+        sum.initCaps(1).set(0, conf::held(env, t.one));
+        auto e = CAUGHT(sum.send());
         CHECK_EXCEPTION(e, FAILED, "denied.transfer");
+}
+
+CASE(relay_reasons_are_cut_and_printable)
+{
+        Two t(env);
+        auto fail = t.one.failRequest();
+
+        fail.setReason(kj::str("a\nb\x1b[2J", kj::repeat('x', 4000)));
+        auto e = CAUGHT(fail.send());
+        std::string got = e.getDescription().cStr();
+        CHECK(got.size() <= 512 + sizeof "remote exception: ");
+        CHECK(got.find("service: a?b?[2J") != std::string::npos);
 }
 
 CASE(relay_logout_fails_open_calls_and_reaches_the_service)

@@ -165,6 +165,9 @@ int main()
                 fprintf(stderr, "conf-service: started by nobody\n");
                 return 2;
         }
+        struct packet ready = {};
+        ready.type = PACKET_READY;
+        (void)!send(LINK_FD, &ready, sizeof ready, MSG_NOSIGNAL);
         for (;;) {
                 int fd = link_receive();
                 if (fd == -1)
