@@ -29,7 +29,7 @@ static void call_run(struct event *e);
 
 struct call *capnp_i_call_new(capnp_vat *v)
 {
-        struct call *c = calloc(1, sizeof(*c));
+        struct call *c = capnp_i_recycle_new(&v->calls, sizeof(*c));
 
         if (!c)
                 return NULL;
@@ -76,7 +76,7 @@ static void call_free(struct call *c)
         if (c->out)
                 capnp_i_rpc_unref(c->out);
         free(c->reason);
-        free(c);
+        capnp_i_recycle_free(&v->calls, c);
         capnp_i_vat_unref(v);
 }
 

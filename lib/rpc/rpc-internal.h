@@ -9,6 +9,19 @@
 #include "msg-internal.h"
 #include "rpc-loop.h"
 
+/* ---- blocks used again (rpc-recycle.c) ------------------------------------------------------ */
+
+/* Blocks of one size that are not in use. Zeroed: empty. */
+struct recycle {
+        struct recycled *first;
+        uint32_t n;
+};
+
+/* A zeroed block; NULL: no memory. All blocks of one struct recycle have the same size. */
+void *capnp_i_recycle_new(struct recycle *r, size_t bytes);
+void capnp_i_recycle_free(struct recycle *r, void *block);
+void capnp_i_recycle_clear(struct recycle *r);
+
 /* ---- vat and events (rpc-vat.c) ----------------------------------------------------------- */
 
 /* Something to be run by capnp_rpc_step(): queueing it cannot fail. */
@@ -24,6 +37,7 @@ struct capnp_vat {
         bool dooming, running, dead;
         capnp_cap *bad_index; /* lent to messages: what an index outside the table reads as */
         uint32_t refs;        /* the owner's, and one for each object that points here */
+        struct recycle calls; /* struct call */
         const struct capnp_i_loop *loop;
         void *loop_self;
 };

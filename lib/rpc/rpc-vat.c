@@ -51,6 +51,7 @@ void capnp_i_vat_unref(capnp_vat *v)
                 return;
 
         if (!bad) {
+                capnp_i_recycle_clear(&v->calls);
                 free(v);
                 return;
         }

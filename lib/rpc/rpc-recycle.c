@@ -1,0 +1,56 @@
+/*
+ * Blocks used again: some that were given back are kept for whoever asks next.
+ *
+ * A vat with many calls in flight makes and ends them in batches, which is what a general allocator
+ * is slowest at: a tenth of all instructions of a call went there. What is kept is bounded, and
+ * belongs to one vat, so there is nothing to lock and nothing outlives it.
+ *
+ * rpc-recycle-sanitized.c takes this file's place in builds that watch memory: there a block that
+ * was given back must not be used again.
+ */
+#include "rpc-internal.h"
+
+#include <stdlib.h>
+
+enum { RECYCLE_MAX = 64 };
+
+struct recycled {
+        struct recycled *next;
+};
+
+void *capnp_i_recycle_new(struct recycle *r, size_t bytes)
+{
+        struct recycled *b = r->first;
+
+        if (!b)
+                return calloc(1, bytes);
+
+        r->first = b->next;
+        r->n--;
+        return memset(b, 0, bytes);
+}
+
+void capnp_i_recycle_free(struct recycle *r, void *block)
+{
+        struct recycled *b = block;
+
+        if (r->n >= RECYCLE_MAX) {
+                free(b);
+                return;
+        }
+
+        b->next = r->first;
+        r->first = b;
+        r->n++;
+}
+
+void capnp_i_recycle_clear(struct recycle *r)
+{
+        struct recycled *b;
+
+        while ((b = r->first)) {
+                r->first = b->next;
+                free(b);
+        }
+        r->n = 0;
+}
