@@ -562,12 +562,26 @@ void capnp_i_call_deliver(struct call *c, capnp_cap *target)
         capnp_cap_unref(held);
 }
 
+/*
+ * A call that waited may fail at once, and with it go the last references to any of the pipes. So
+ * each is taken from the front and put at the end: whatever goes, the list is whole.
+ */
 void capnp_i_call_flush_pipes(struct call *c)
 {
         struct capnp_i_list *l;
+        size_t n = 0;
 
         for (l = c->pipes.next; l != &c->pipes; l = l->next)
-                capnp_i_promise_flush_to_source(CAPNP_I_OF(l, struct promise, source_link));
+                n++;
+        while (n-- && !capnp_i_list_empty(&c->pipes)) {
+                struct promise *p = CAPNP_I_OF(c->pipes.next, struct promise, source_link);
+
+                capnp_i_list_remove(&p->source_link);
+                capnp_i_list_append(&c->pipes, &p->source_link);
+                capnp_cap_ref(&p->cap);
+                capnp_i_promise_flush_to_source(p);
+                capnp_cap_unref(&p->cap);
+        }
 }
 
 void capnp_i_call_follow(struct call *c, struct call *t)
