@@ -41,17 +41,23 @@ static int serve_return(struct world *w, struct call *c, capnp_answer *a,
                         const struct model_act *act)
 {
         capnp_builder b = payload_init(capnp_answer_results_any(a), c->serial);
+        struct pick p[MODEL_SLOTS];
+
+        /*
+         * What waits for this very call to end would wait for ever, or be a ring over several vats:
+         * so all are looked at before any is decided.
+         */
+        for (unsigned i = 0; i < MODEL_SLOTS; i++) {
+                p[i] = pick_find(w, c, a, act ? act->with[i] : WITH_NULL);
+                if (p[i].node && node_waits(p[i].node, c->slots[i]))
+                        p[i] = (struct pick){0};
+        }
 
         c->end = END_RETURN;
         for (unsigned i = 0; i < MODEL_SLOTS; i++) {
-                struct pick p = pick_find(w, c, a, act ? act->with[i] : WITH_NULL);
-
-                /* What waits for this very call to end would wait for ever. */
-                if (p.node && node_waits(p.node, c->slots[i]))
-                        p = (struct pick){0};
-                payload_put(b, i, p.cap);
-                node_decide(c->slots[i], p.node);
-                if (!p.cap)
+                payload_put(b, i, p[i].cap);
+                node_decide(c->slots[i], p[i].node);
+                if (!p[i].cap)
                         c->nulls |= 1u << i;
         }
 
