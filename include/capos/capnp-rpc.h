@@ -226,8 +226,8 @@ CAPNP_PUBLIC void capnp_question_send(capnp_question *q,
 CAPNP_PUBLIC int capnp_question_wait(capnp_question *q) CAPNP_MUST_USE;
 
 /**
- * Sends a stream call: it returns at once, and failures show in the next one or in any other call's
- * result. Takes q.
+ * Sends a stream call: it returns at once, and a failure shows in the next stream call on the same
+ * reference. Takes q.
  *
  * @param q      the question, or NULL
  * @param ready  called from the loop once the window has room again; may be NULL
