@@ -12,7 +12,10 @@ Each must end in an abort, a close, or (once the client has said all and shut it
 end. The daemons must be the same processes afterwards, a fresh login must work, nothing may be
 left, and a sanitizer, where the build has one, must have said nothing.
 
-usage: hostile.py [--count N] [--seed N] [--only NUMBER]
+usage: hostile.py [--count N] [--seed N] [--only NUMBER] | --talks FILE
+
+--talks writes the good conversations to a file, for test-worker-hostile.c, which damages them in its
+own way: for each its number of messages, and for each message its length and its bytes.
 """
 import argparse
 import random
@@ -29,6 +32,7 @@ from sessionlib import Closed, Failed, Refused, Struct, w
 
 END_S = 15
 QUIET_S = 0.15
+STEP_S = 0.003
 LANES = 8
 WORDS = [0, 1, 2, 3, 7, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x1FFFFFFF,
          1 << 32, 3 | 5 << 32, 0xFFFFFFFFFFFFFFFF, 0xFFFFFFFC, 0x0001000100000000,
@@ -101,6 +105,15 @@ def talk_password():
             call(8, 7, [0], s.FLOW, 0, Struct(b"", [None])),
             call(9, 7, [0], s.FLOW, 1),
             w.finish(1), w.finish(2), w.finish(7)]
+
+
+def write_talks(path):
+    talks = [talk_anonymous(), talk_wide(), talk_password()]
+    with open(path, "wb") as f:
+        for frames in talks:
+            f.write(struct.pack("<I", len(frames)))
+            for frame in frames:
+                f.write(struct.pack("<I", len(frame)) + frame)
 
 
 def resegmented(frame, rng):
@@ -185,13 +198,13 @@ DAMAGE = [flip, flip, word, word, number, number, segments, resegment, order, cu
 
 
 def conversation(seed, serial):
-    """The bytes of a damaged conversation, by its number."""
+    """The messages of a damaged conversation, by its number."""
     rng = random.Random(seed * 1000003 + serial)
     talks = (talk_password,) if serial % 16 == 0 else (talk_anonymous, talk_wide)
     frames = rng.choice(talks)()
     for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
         rng.choice(DAMAGE)(frames, rng)
-    return b"".join(bytes(f) for f in frames)
+    return [bytes(f) for f in frames]
 
 
 # ---- one conversation --------------------------------------------------------------------------
@@ -222,13 +235,16 @@ def outcome(got):
         last, at = w.Message(found[0]).tag, found[1]
 
 
-def converse(address, data):
-    """Plays a conversation to its end: abort, end or close."""
+def converse(address, frames, slowly):
+    """Plays a conversation to its end: abort, end or close. Slowly: what is good gets far."""
     end = time.monotonic() + END_S
     host, port = address.rsplit(":", 1)
     with socket.create_connection((host, int(port)), END_S) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            sock.sendall(data)
+            for f in frames if slowly else [b"".join(frames)]:
+                sock.sendall(f)
+                time.sleep(STEP_S if slowly else 0)
         except OSError:
             return "close"
         got, ended = listen(sock, end)
@@ -257,7 +273,7 @@ class Lanes:
                     return
                 serial = self.numbers.pop()
             try:
-                what = converse(self.address, conversation(self.seed, serial))
+                what = converse(self.address, conversation(self.seed, serial), serial % 2)
                 with self.lock:
                     self.seen[what] = self.seen.get(what, 0) + 1
             except (Failed, OSError) as e:
@@ -337,7 +353,11 @@ def main():
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int)
+    parser.add_argument("--talks")
     o = parser.parse_args()
+    if o.talks:
+        write_talks(o.talks)
+        return 0
     numbers = range(o.count) if o.only is None else [o.only]
     wide = instance.profile("wide", ["session", ("system_info", "services"), ("chat", "services")])
     text = instance.manifest(profiles=[wide], anonymous="wide")
