@@ -58,6 +58,7 @@ static int gateway_bound(struct pending *p, bound_reader b, capnp_cap **ret_c)
 
         if (p->canceled && !p->renewal) {
                 (void)capnp_answer_fail(p->a, CAPNP_FAILED, "canceled");
+                p->a = NULL; /* the end of the session fails what is still open */
                 capnp_question_detach(admission_logout(ask(w)));
                 worker_end(w, "the login was given up");
                 return -1;

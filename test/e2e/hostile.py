@@ -107,8 +107,18 @@ def talk_password():
             w.finish(1), w.finish(2), w.finish(7)]
 
 
+def talk_canceled():
+    """Logins that are given up before they are answered."""
+    return [w.bootstrap(0),
+            call(1, 0, [], s.GATEWAY, 3, Struct(b"", [None, None])),
+            w.finish(1),
+            call(2, 0, [], s.GATEWAY, 1, s.auth_start(s.PASSWORD, "mutant")),
+            call(3, 2, [0], s.FLOW, 0, Struct(b"", [instance.SECRET.encode()])),
+            w.finish(3), w.finish(2)]
+
+
 def write_talks(path):
-    talks = [talk_anonymous(), talk_wide(), talk_password()]
+    talks = [talk_anonymous(), talk_wide(), talk_password(), talk_canceled()]
     with open(path, "wb") as f:
         for frames in talks:
             f.write(struct.pack("<I", len(frames)))
@@ -200,7 +210,7 @@ DAMAGE = [flip, flip, word, word, number, number, segments, resegment, order, cu
 def conversation(seed, serial):
     """The messages of a damaged conversation, by its number."""
     rng = random.Random(seed * 1000003 + serial)
-    talks = (talk_password,) if serial % 16 == 0 else (talk_anonymous, talk_wide)
+    talks = (talk_password,) if serial % 16 == 0 else (talk_anonymous, talk_wide, talk_canceled)
     frames = rng.choice(talks)()
     for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
         rng.choice(DAMAGE)(frames, rng)
