@@ -59,16 +59,21 @@ class Client:
             else:
                 raise Failed("a reference still works")
 
-    def is_cut(self):
-        """The connection has ended."""
+    def ends(self):
+        """Calls, and says whether that showed the end of the connection."""
         try:
             self.peer.more_time()
             self.session.call(0)
         except (Closed, OSError):
-            return
+            return True
         except Refused as e:
             raise Failed(f"expected the end of the connection, got {e}") from e
-        raise Failed("the connection still works")
+        return False
+
+    def is_cut(self):
+        """The connection ends. A call may still get through before the kernel has ended those
+        who depend on a process that was killed."""
+        until(self.ends, "the end of the connection")
 
     def leave(self):
         self.peer.close()
