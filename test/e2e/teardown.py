@@ -71,9 +71,21 @@ class Client:
         return False
 
     def is_cut(self):
-        """The connection ends. A call may still get through before the kernel has ended those
-        who depend on a process that was killed."""
-        until(self.ends, "the end of the connection")
+        """The connection ends, and nothing but its end is seen: no refusal, no silence."""
+        def ended():
+            try:
+                self.session.call(0)
+            except (Closed, OSError):
+                return True
+            except Failed as e:
+                if isinstance(e, s.Hang) or "abort" not in str(e):
+                    raise
+            except Refused as e:
+                if e.kind != "disconnected":
+                    raise Failed(f"expected the end of the connection, got {e}") from e
+            return False
+
+        until(ended, "the end of the connection")
 
     def leave(self):
         self.peer.close()
