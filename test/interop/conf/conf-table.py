@@ -43,11 +43,36 @@ its memory is watched: it may grow by 16 MB at most.
 """
 
 
+RELAY = """
+## Through the instance
+
+The C++ client and a C++ service with our worker between them: the client logs in to an instance (anonymous, over TCP) on
+every connection and asks for the capability `conf`; the service is started by the instance and speaks
+`schema/service_control.capnp`. The same cases as above, and `relay-` ones for what only a session has: two services at
+once, denials, the end of a session. Not among them is `fail-reasons-of-every-length`: what a service says is cut at
+512 bytes on purpose.
+"""
+
+
 def marks(server, driver, options):
     """{case: mark} of one pair, in the driver's order."""
     command = [sys.executable, os.path.join(HERE, "conf-run.py")] + options
-    out = subprocess.run(command + [server] + driver, capture_output=True, text=True,
-                         check=False).stdout
+    return marks_of(command + [server] + driver, driver)
+
+
+def relay_marks(build):
+    """The same through an instance, which relay-run.py starts."""
+    folder = f"{build}/test/interop/session"
+    driver = [f"{folder}/session-conf-driver"]
+    run = os.path.join(HERE, "..", "session", "relay", "relay-run.py")
+    os.environ["CAPOS_BUILDDIR"] = os.path.abspath(build)
+    return marks_of([sys.executable, run, "--name", "relay", f"{folder}/conf-service"] + driver,
+                    driver)
+
+
+def marks_of(command, driver):
+    """{case: mark} of what a run prints."""
+    out = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     found = {}
     for line in out.splitlines():
         m = LINE.match(line)
@@ -87,6 +112,8 @@ def main(build):
     found.update(marks(server, [wire, "--only", "load-"], ["--with-pid", "--each"]))
     print(WIRE)
     print("\n".join(table(["our server"], [found])))
+    print(RELAY)
+    print("\n".join(table(["C++ through us to C++"], [relay_marks(build)])))
     return 0
 
 
