@@ -32,7 +32,7 @@ CASE(counters_are_independent)
 CASE(release_reaches_zero)
 {
         conf_client conf = env_connect(e);
-        uint32_t before = live(e, conf);
+        uint32_t before = live_settled(e, conf);
         counter_client all[20];
         int i;
 
@@ -50,7 +50,7 @@ CASE(release_reaches_zero)
 CASE(release_by_disconnect)
 {
         conf_client watcher = env_connect(e);
-        uint32_t before = live(e, watcher);
+        uint32_t before = live_settled(e, watcher);
         struct link l = link_open(e);
 
         make_counter(e, l.conf, 0);
@@ -63,7 +63,7 @@ CASE(release_by_disconnect)
 CASE(release_of_the_last_reference_ends_the_connection)
 {
         conf_client watcher = env_connect(e), conf = env_connect(e);
-        uint32_t before = live(e, watcher);
+        uint32_t before = live_settled(e, watcher);
         counter_client c = make_counter(e, conf, 3);
 
         env_drop_cap(e, conf.c);
@@ -76,7 +76,7 @@ CASE(release_of_the_last_reference_ends_the_connection)
 CASE(release_of_an_unread_result)
 {
         conf_client conf = env_connect(e);
-        uint32_t before = live(e, conf);
+        uint32_t before = live_settled(e, conf);
 
         env_drop(e, OK(conf_make_counter(conf)));
         EVENTUALLY(live(e, conf), before);
@@ -85,7 +85,7 @@ CASE(release_of_an_unread_result)
 CASE(release_of_an_abandoned_call)
 {
         conf_client conf = env_connect(e);
-        uint32_t before = live(e, conf);
+        uint32_t before = live_settled(e, conf);
         int i;
 
         for (i = 0; i < 50; i++)
@@ -97,7 +97,7 @@ CASE(release_of_an_abandoned_call)
 CASE(release_after_many_copies_of_one_reference)
 {
         conf_client conf = env_connect(e);
-        uint32_t before = live(e, conf);
+        uint32_t before = live_settled(e, conf);
         counter_client c = make_counter(e, conf, 3);
         struct batch b = {0};
         size_t i;

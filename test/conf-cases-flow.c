@@ -72,7 +72,7 @@ CASE(cancel_of_a_delayed_call)
 CASE(cancel_races_with_the_return)
 {
         conf_client conf = env_connect(e);
-        uint32_t before = live(e, conf);
+        uint32_t before = live_settled(e, conf);
         int i;
 
         for (i = 0; i < 300; i++) {
@@ -523,7 +523,7 @@ CASE(echo_1665_in_flight)
 CASE(counters_5000_and_gone)
 {
         conf_client conf = env_connect(e);
-        uint32_t before = live(e, conf);
+        uint32_t before = live_settled(e, conf);
         struct batch b = {0};
         size_t i;
 

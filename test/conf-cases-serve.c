@@ -253,7 +253,7 @@ CASE(hold_and_get_held)
 CASE(hold_keeps_a_counter_alive)
 {
         conf_client conf = env_connect(e);
-        uint32_t before = live(e, conf);
+        uint32_t before = live_settled(e, conf);
         counter_client c = make_counter(e, conf, 8), back;
 
         hold(e, conf, c);
@@ -384,7 +384,7 @@ static const struct counter_ops node_ops = {.gone = node_gone, .inc = node_inc};
 CASE(graph_with_a_cycle_is_freed)
 {
         conf_client conf = env_connect(e);
-        uint32_t before = live(e, conf);
+        uint32_t before = live_settled(e, conf);
         counter_client inner = make_counter(e, conf, 60), back;
         static struct node n;
         capnp_cap *own = NULL;
@@ -562,7 +562,7 @@ CASE(sum_all)
 CASE(sum_all_of_500)
 {
         conf_client conf = env_connect(e);
-        uint32_t before = live(e, conf), i;
+        uint32_t before = live_settled(e, conf), i;
         capnp_question *q = KEEP(conf_sum_all(conf));
         capnp_lbuilder caps = conf_sum_all_init_caps(q, 500);
         struct batch b = {0};

@@ -327,6 +327,17 @@ uint32_t live(struct env *e, conf_client conf)
         return n;
 }
 
+uint32_t live_settled(struct env *e, conf_client conf)
+{
+        uint32_t n = live(e, conf);
+
+        for (int i = 0; i < 100 && n; i++) {
+                env_sleep(e, 20);
+                n = live(e, conf);
+        }
+        return n;
+}
+
 uint32_t canceled(struct env *e, conf_client conf)
 {
         return conf_cancel_count_n(OK(conf_cancel_count(conf)));

@@ -162,6 +162,8 @@ capnp_question *inc_question(counter_client c, uint64_t by);
 capnp_question *make_counter_question(conf_client conf, uint64_t start);
 counter_client make_counter(struct env *e, conf_client conf, uint64_t start);
 uint32_t live(struct env *e, conf_client conf);
+/* Before a case makes any: gives a server time to let go of those of the case before. */
+uint32_t live_settled(struct env *e, conf_client conf);
 uint32_t canceled(struct env *e, conf_client conf);
 /* Returns 0, so that EVENTUALLY can use it. */
 uint32_t null_call(struct env *e, conf_client conf);

@@ -129,7 +129,7 @@ CASE(bootstrap_is_shared_by_connections)
 {
         auto a = env.connect();
         auto b = env.connect();
-        auto before = live(env, b->conf);
+        auto before = live_settled(env, b->conf);
         auto c = make_counter(env, a->conf, 0);
         CHECK_EQ(live(env, b->conf), before + 1);
 }

@@ -36,7 +36,7 @@ CASE(counters_are_independent)
 CASE(release_reaches_zero)
 {
         auto link = env.connect();
-        auto before = live(env, link->conf);
+        auto before = live_settled(env, link->conf);
         {
                 kj::Vector<Counter::Client> all;
                 for (int i = 0; i < 20; i++)
@@ -51,7 +51,7 @@ CASE(release_reaches_zero)
 CASE(release_by_disconnect)
 {
         auto watcher = env.connect();
-        auto before = live(env, watcher->conf);
+        auto before = live_settled(env, watcher->conf);
         auto link = env.connect();
         {
                 auto a = make_counter(env, link->conf, 0);
@@ -65,7 +65,7 @@ CASE(release_by_disconnect)
 CASE(release_of_an_unread_result)
 {
         auto link = env.connect();
-        auto before = live(env, link->conf);
+        auto before = live_settled(env, link->conf);
         WAIT(link->conf.makeCounterRequest().send());
         EVENTUALLY(live(env, link->conf), before);
 }
@@ -73,7 +73,7 @@ CASE(release_of_an_unread_result)
 CASE(release_of_an_abandoned_call)
 {
         auto link = env.connect();
-        auto before = live(env, link->conf);
+        auto before = live_settled(env, link->conf);
         for (int i = 0; i < 50; i++) {
                 auto gone = link->conf.makeCounterRequest().send();
         }
@@ -84,7 +84,7 @@ CASE(release_of_an_abandoned_call)
 CASE(release_after_many_copies_of_one_reference)
 {
         auto link = env.connect();
-        auto before = live(env, link->conf);
+        auto before = live_settled(env, link->conf);
         {
                 auto c = make_counter(env, link->conf, 3);
                 kj::Vector<Counter::Client> copies;

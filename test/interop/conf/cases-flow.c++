@@ -70,7 +70,7 @@ CASE(cancel_of_a_delayed_call)
 CASE(cancel_races_with_the_return)
 {
         auto link = env.connect();
-        auto before = live(env, link->conf);
+        auto before = live_settled(env, link->conf);
         for (int i = 0; i < 300; i++) {
                 auto call = link->conf.makeCounterRequest().send();
                 auto pipelined = conf::inc_later(call.getC(), 1);
@@ -438,7 +438,7 @@ CASE(echo_1665_in_flight)
 CASE(counters_5000_and_gone)
 {
         auto link = env.connect();
-        auto before = live(env, link->conf);
+        auto before = live_settled(env, link->conf);
         {
                 kj::Vector<Counter::Client> all;
                 for (int i = 0; i < 5000; i++)

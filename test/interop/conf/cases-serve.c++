@@ -130,7 +130,7 @@ CASE(hold_and_get_held)
 CASE(hold_keeps_a_counter_alive)
 {
         auto link = env.connect();
-        auto before = live(env, link->conf);
+        auto before = live_settled(env, link->conf);
         hold(env, link->conf, make_counter(env, link->conf, 8));
         null_call(env, link->conf);
         CHECK_EQ(live(env, link->conf), before + 1);
@@ -246,7 +246,7 @@ CASE(graph_with_a_cycle_is_freed)
         };
         bool gone = false;
         auto link = env.connect();
-        auto before = live(env, link->conf);
+        auto before = live_settled(env, link->conf);
         hold(env, link->conf, kj::heap<Node>(make_counter(env, link->conf, 60), gone));
         CHECK_EQ(live(env, link->conf), before + 1);
         CHECK_EQ(inc(env, held(env, link->conf), 1), 61u);
@@ -413,7 +413,7 @@ CASE(sum_all)
 CASE(sum_all_of_500)
 {
         auto link = env.connect();
-        auto before = live(env, link->conf);
+        auto before = live_settled(env, link->conf);
         {
                 auto req = link->conf.sumAllRequest();
                 auto caps = req.initCaps(500);

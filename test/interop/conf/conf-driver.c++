@@ -90,6 +90,17 @@ uint32_t live(Env &env, Conf::Client conf)
         return WAIT(conf.liveCountersRequest().send()).getN();
 }
 
+uint32_t live_settled(Env &env, Conf::Client conf)
+{
+        auto n = live(env, conf);
+
+        for (int i = 0; i < 100 && n; i++) {
+                env.sleep(20);
+                n = live(env, conf);
+        }
+        return n;
+}
+
 uint32_t cancelled(Env &env, Conf::Client conf)
 {
         return WAIT(conf.cancelCountRequest().send()).getN();

@@ -195,6 +195,8 @@ uint64_t get(Env &env, Counter::Client c);
 kj::Promise<uint64_t> inc_later(Counter::Client c, uint64_t by);
 Counter::Client make_counter(Env &env, Conf::Client conf, uint64_t start);
 uint32_t live(Env &env, Conf::Client conf);
+/* Before a case makes any: gives a server time to let go of those of the case before. */
+uint32_t live_settled(Env &env, Conf::Client conf);
 uint32_t cancelled(Env &env, Conf::Client conf);
 void null_call(Env &env, Conf::Client conf);
 Conf::Client fresh(Env &env, Conf::Client conf);
