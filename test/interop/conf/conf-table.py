@@ -46,8 +46,8 @@ its memory is watched: it may grow by 16 MB at most.
 RELAY = """
 ## Through the instance
 
-The C++ client and a C++ service with our worker between them: the client logs in to an instance (anonymous, over TCP) on
-every connection and asks for the capability `conf`; the service is started by the instance and speaks
+The C++ client and a C++ service with our worker between them: the client logs in to an instance (anonymous, over TCP)
+on every connection and asks for the capability `conf`; the service is started by the instance and speaks
 `schema/service_control.capnp`. The same cases as above, and `relay-` ones for what only a session has: two services at
 once, denials, the end of a session. Not among them is `fail-reasons-of-every-length`: what a service says is cut at
 512 bytes on purpose.
