@@ -226,8 +226,11 @@ void admission_notify(struct admission *ad)
 {
         if (ad->closed || ad->killed)
                 return;
-        if (ad->watcher)
+        if (ad->watcher) {
                 admission_deliver(ad);
+                /* On its way before a service's socket ends, or open calls would say only that. */
+                (void)!capnp_i_stream_write(ad->conn);
+        }
         admission_expect_ack(ad);
 }
 

@@ -2,8 +2,9 @@
  * Sessions, and the broker: what a principal, a profile and a way of proving come to.
  *
  * A session is made from a profile, never from what the client asked for beyond naming one. It
- * ends in one place, session_end(), whatever the cause: the grants' sockets are shut and drained
- * first, then the worker is told, so nothing depends on the worker.
+ * ends in one place, session_end(), whatever the cause: the worker is sent word, so that it can say
+ * why, and in the same breath the grants' sockets are shut and drained. Nothing depends on the
+ * worker.
  *
  * Its lease is a timer on the clock that counts the machine's sleep. The times shown to people are
  * wall time and decide nothing.
@@ -160,15 +161,15 @@ void session_end(struct session *e, const char *what, const char *reason)
 {
         struct admission *ad = e->admission;
 
+        ad->session = NULL;
+        admission_ended(ad, reason);
         for (unsigned i = 0; i < e->ngrants; i++)
                 grant_close(&e->grants[i]);
         session_audit(e, what, "ok", NULL, reason);
         daemon_log(LOG_INFO, "session %.8s ends: %s", e->id, reason);
         capnp_i_list_remove(&e->link);
         e->s->nsessions--;
-        ad->session = NULL;
         session_free(e);
-        admission_ended(ad, reason);
 }
 
 static void session_on_expiry(void *arg)
@@ -190,9 +191,9 @@ int session_revoke(struct session *e, const char *name)
 
         g->revoked = true;
         g->notice = true;
+        admission_notify(e->admission);
         grant_close(g);
         session_audit(e, "revocation", "ok", name, NULL);
-        admission_notify(e->admission);
         return 0;
 }
 

@@ -23,7 +23,7 @@ from sessionlib import Failed, Refused, Struct
 
 SEEN = set()
 CONF = s.type_id("conf", "Conf", root="test/peers")
-FAIL = 15
+FAIL, HANG = 15, 16
 
 
 def refused(code, call, kind="failed"):
@@ -339,6 +339,18 @@ class Table:
                 else:
                     raise Failed("it didn't fail")
 
+    def revoked_while_a_call_is_open(self):
+        """The open call learns why it ends: not that some connection was lost."""
+        for cap, code in (("conf", "denied.revoked-lease"), (None, "denied.stale-session")):
+            session, caps = self.bundle("forger")
+            conf = s.get(caps, "conf", CONF)
+            hanging = conf.send(HANG)
+            conf.call(0)
+            admin = self.run.admin()
+            admin.revoke(self.id_of(session), cap)
+            admin.close()
+            refused(code, lambda p=conf.peer, q=hanging: p.wait(q))
+
     def forged_at_length(self):
         conf = s.get(self.bundle("forger")[1], "conf", CONF)
         try:
@@ -383,7 +395,8 @@ class Table:
             raise Failed(f"not met: {known - seen}; not in the schema: {seen - known}")
 
     def rows(self):
-        forged = [self.forged, self.forged_at_length] if self.forger else []
+        forged = [self.forged, self.forged_at_length,
+                  self.revoked_while_a_call_is_open] if self.forger else []
         return [self.unknown_name, self.hidden_name_looks_unknown, self.wrong_interface,
                 self.profile_of_an_account, self.profile_of_others,
                 self.profile_after_a_wrong_password, self.method_disabled, self.credentials,
