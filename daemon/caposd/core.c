@@ -45,8 +45,9 @@ static void core_introduction_failed(struct program *p, int r)
 
 static void core_meet_gateway(struct caposd *c)
 {
-        const struct packet to_sessiond = {.type = PACKET_GATEWAY};
+        struct packet to_sessiond = {.type = PACKET_GATEWAY};
         const struct packet to_gateway = {.type = PACKET_SESSIOND};
+        bool v6 = strchr(c->place.host, ':');
         int pair[2], r;
 
         if (!c->sessiond.running || !c->gateway.running)
@@ -57,6 +58,9 @@ static void core_meet_gateway(struct caposd *c)
                 core_introduction_failed(&c->gateway, r);
                 return;
         }
+        /* Where clients connect, for `capos status`. */
+        snprintf(to_sessiond.address, sizeof(to_sessiond.address), v6 ? "[%.50s]:%u" : "%.50s:%u",
+                 c->place.host, c->place.port);
         daemon_link_send(&c->sessiond.link, &to_sessiond, &pair[0]);
         daemon_link_send(&c->gateway.link, &to_gateway, &pair[1]);
 }

@@ -651,7 +651,9 @@ def sessions_are_revoked(g):
     g.ok("session", "revoke", me, "system_info", *s)
     g.error(3, "denied.revoked-lease", "call", "system_info", "motd")
     g.ok("call", "chat", "channels")
-    equal(g.ok("status", "--json", *s).json["sessions"], 1)
+    status = g.ok("status", "--json", *s).json
+    equal(status["sessions"], 1)
+    holds(status["address"].startswith("127.0.0.1:"), "does not say where it listens")
     g.ok("session", "revoke", me, *s)
     g.until(lambda: not agent_lives(r["agent"]), "revoked, and the agent lives on")
     equal(g.ok("session", "list", "--json", *s).json, {"sessions": []})
