@@ -28,6 +28,9 @@ test-peers: deps-test deps-peers $(BUILD)/build.ninja
 bench: deps-test all
 	@meson test -C $(BUILD) --benchmark --verbose $(T)
 
+instructions: deps-instructions all
+	@bench/instructions $(BUILD)
+
 fuzz: deps-fuzz $(BUILD_FUZZ)/build.ninja
 	@ninja -C $(BUILD_FUZZ) -j$(JOBS)
 	@tool/fuzz $(BUILD_FUZZ)
@@ -67,4 +70,4 @@ $(BUILD_FUZZ)/build.ninja: | deps-fuzz
 		$(BUILD_FUZZ) >$(BUILD_FUZZ).log 2>&1 || { cat $(BUILD_FUZZ).log; exit 1; }
 	@rm -f $(BUILD_FUZZ).log
 
-.PHONY: all run test test-peers bench fuzz check format doc install clean
+.PHONY: all run test test-peers bench instructions fuzz check format doc install clean
