@@ -48,6 +48,10 @@ doc: deps-check
 install: all
 	@meson configure $(BUILD) --prefix $(PREFIX)
 	@meson install -C $(BUILD)
+	@tool/installed $(BUILD)
+
+uninstall:
+	@ninja -C $(BUILD) uninstall
 
 clean:
 	rm -rf $(BUILD) $(BUILD_ASAN) $(BUILD_FUZZ) doc/api
@@ -70,4 +74,4 @@ $(BUILD_FUZZ)/build.ninja: | deps-fuzz
 		$(BUILD_FUZZ) >$(BUILD_FUZZ).log 2>&1 || { cat $(BUILD_FUZZ).log; exit 1; }
 	@rm -f $(BUILD_FUZZ).log
 
-.PHONY: all run test test-peers bench instructions fuzz check format doc install clean
+.PHONY: all run test test-peers bench instructions fuzz check format doc install uninstall clean

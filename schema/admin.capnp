@@ -2,6 +2,16 @@
 # Local administration, over a socket in the state directory that only the instance's own user can
 # open. `capos account`, `capos session` and `capos audit` are this interface and nothing else.
 
+using Cxx = import "cxx.capnp";
+using Go = import "go.capnp";
+using Java = import "java.capnp";
+
+$Cxx.namespace("capos");
+$Go.package("admin");
+$Go.import("capos/admin");
+$Java.package("capos");
+$Java.outerClassname("AdminSchema");
+
 struct Account {
   name @0 :Text;
   profiles @1 :List(Text);

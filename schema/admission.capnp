@@ -3,8 +3,17 @@
 # takes every worker for hijacked: messages of at most 8 segments and 64 KiB, no capabilities and no
 # descriptors from this side, and each call only in the states it is legal in.
 
+using Cxx = import "cxx.capnp";
+using Go = import "go.capnp";
+using Java = import "java.capnp";
 using Rs = import "remote_session.capnp";
 using Us = import "user_session.capnp";
+
+$Cxx.namespace("capos");
+$Go.package("admission");
+$Go.import("capos/admission");
+$Java.package("capos");
+$Java.outerClassname("AdmissionSchema");
 
 struct BundleEntry {
   # A capability the session was granted.

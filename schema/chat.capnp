@@ -2,6 +2,16 @@
 # Chat: channels with members, history and live delivery. Every session sees the same channels; who a
 # member is, it sees only as a label that this service made up for it.
 
+using Cxx = import "cxx.capnp";
+using Go = import "go.capnp";
+using Java = import "java.capnp";
+
+$Cxx.namespace("capos");
+$Go.package("chat");
+$Go.import("capos/chat");
+$Java.package("capos");
+$Java.outerClassname("ChatSchema");
+
 struct ChatEvent {
   # Something that happened in a channel.
 

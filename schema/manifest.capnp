@@ -3,6 +3,16 @@
 # refused with its name and place. All quantities have defaults; an empty manifest `()` is valid and
 # serves nobody.
 
+using Cxx = import "cxx.capnp";
+using Go = import "go.capnp";
+using Java = import "java.capnp";
+
+$Cxx.namespace("capos");
+$Go.package("manifest");
+$Go.import("capos/manifest");
+$Java.package("capos");
+$Java.outerClassname("ManifestSchema");
+
 struct Quota {
   references @0 :UInt32 = 1024;
   calls @1 :UInt32 = 2048;

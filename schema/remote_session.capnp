@@ -9,7 +9,16 @@
 # `overloaded`, and its text begins with `over-quota.`. A service can forge neither: what it throws
 # arrives as `service: …`.
 
+using Cxx = import "cxx.capnp";
+using Go = import "go.capnp";
+using Java = import "java.capnp";
 using Us = import "user_session.capnp";
+
+$Cxx.namespace("capos");
+$Go.package("remotesession");
+$Go.import("capos/remotesession");
+$Java.package("capos");
+$Java.outerClassname("RemoteSessionSchema");
 
 enum RemoteDenial {
   # Why something was refused. The code on the wire is `denied.` and the name with dashes.

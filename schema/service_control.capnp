@@ -3,6 +3,16 @@
 # service is the server, and this is its bootstrap object. One schema, one small program, one manifest
 # entry make a service; in C, daemon/kit does all of this.
 
+using Cxx = import "cxx.capnp";
+using Go = import "go.capnp";
+using Java = import "java.capnp";
+
+$Cxx.namespace("capos");
+$Go.package("servicecontrol");
+$Go.import("capos/servicecontrol");
+$Java.package("capos");
+$Java.outerClassname("ServiceControlSchema");
+
 struct CallerContext {
   # Who is calling, as far as a service may know.
 

@@ -1,6 +1,16 @@
 @0xfa76108ce9a3bdcf;
 # What anybody may know about the instance.
 
+using Cxx = import "cxx.capnp";
+using Go = import "go.capnp";
+using Java = import "java.capnp";
+
+$Cxx.namespace("capos");
+$Go.package("systeminfo");
+$Go.import("capos/systeminfo");
+$Java.package("capos");
+$Java.outerClassname("SystemInfoSchema");
+
 interface SystemInfo {
   # Reads three facts. Grants nothing else, costs nothing but the calls.
 

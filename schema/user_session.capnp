@@ -2,6 +2,16 @@
 # Who a session is, as far as its holder may know. The capability `session` of every bundle is a
 # UserSession; it is served by the session's own worker, so asking costs no other process anything.
 
+using Cxx = import "cxx.capnp";
+using Go = import "go.capnp";
+using Java = import "java.capnp";
+
+$Cxx.namespace("capos");
+$Go.package("usersession");
+$Go.import("capos/usersession");
+$Java.package("capos");
+$Java.outerClassname("UserSessionSchema");
+
 struct LoginSelector {
   # Which account is meant.
 

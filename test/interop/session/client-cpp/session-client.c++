@@ -27,6 +27,8 @@
 #include "system_info.capnp.h"
 #include "user_session.capnp.h"
 
+using namespace capos;
+
 namespace
 {
 

@@ -8,6 +8,8 @@
 #include "driver.h"
 #include "session.h"
 
+using namespace capos;
+
 namespace
 {
 

@@ -32,6 +32,8 @@ extern "C" {
 #include "daemon-packets.h"
 }
 
+using namespace capos;
+
 namespace
 {
 

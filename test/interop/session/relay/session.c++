@@ -5,6 +5,8 @@
 #include "session.h"
 #include "driver.h"
 
+using namespace capos;
+
 namespace
 {
 

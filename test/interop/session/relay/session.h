@@ -10,9 +10,9 @@ namespace conf
 {
 
 /* The bundle of a new anonymous session on this connection. */
-RemoteCapSet::Client log_in(Env &env, capnp::TwoPartyClient &client);
+capos::RemoteCapSet::Client log_in(Env &env, capnp::TwoPartyClient &client);
 
 /* A Conf of the bundle, asked for by name; calls may be made on it at once. */
-Conf::Client granted(RemoteCapSet::Client caps, const char *name);
+Conf::Client granted(capos::RemoteCapSet::Client caps, const char *name);
 
 } // namespace conf

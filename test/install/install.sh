@@ -1,0 +1,55 @@
+#!/bin/bash
+# What `make install` leaves is enough for somebody who has nothing else of this tree, and `make uninstall` takes all
+# of it away again: install.sh BUILD SOURCE
+#
+# Installs below a folder (DESTDIR), makes C of the installed schemas by the installed generator, compiles the README's
+# client against the installed headers and libraries, and starts the installed command.
+set -euo pipefail
+
+build=$1
+source=$2
+top=$(mktemp -d)
+log=$build/meson-logs/install-log.txt
+# The log says what an uninstall removes; one that somebody's real installation has written stays.
+[ ! -e "$log" ] || cp -p "$log" "$top/log"
+trap '[ ! -e "$top/log" ] || cp -p "$top/log" "$log"; rm -rf "$top"' EXIT
+
+fail() {
+        echo "install: $*" >&2
+        exit 1
+}
+
+prefix=$(meson introspect "$build" --buildoptions | python3 -c '
+import json, sys
+print({o["name"]: o["value"] for o in json.load(sys.stdin)}["prefix"])')
+DESTDIR=$top/root meson install -C "$build" --no-rebuild >/dev/null
+root=$top/root
+at=$root$prefix
+
+for file in bin/capos bin/capnpc-c share/capos/default.manifest share/man/man1/capos.1 \
+        include/capos/capnp.h include/capos/kit.h libexec/capos/capos-caposd \
+        include/capos/{remote_session,user_session,system_info,chat,service_control,manifest,c,cxx,go,java}.capnp; do
+        [ -f "$at/$file" ] || fail "$file is not installed"
+done
+
+pkg=$(dirname "$(find "$root" -name capos-rpc.pc)")
+export PKG_CONFIG_PATH=$pkg PKG_CONFIG_SYSROOT_DIR=$root
+schemas=$(pkg-config --variable=schemadir capos-rpc)
+case $schemas in
+"$root"*) ;;
+*) schemas=$root$schemas ;;
+esac
+
+mkdir "$top/client"
+cd "$top/client"
+PATH=$at/bin:$PATH capnp compile -oc:. --src-prefix="$schemas" \
+        "$schemas"/{remote_session,user_session,system_info}.capnp
+# shellcheck disable=SC2046
+cc -I. -o session "$source/example/session.c" ./*.capnp-c.c $(pkg-config --cflags --libs capos-rpc)
+LD_LIBRARY_PATH=$(dirname "$pkg") ./session unix:"$top/nobody" 2>said && fail "a client without an instance succeeds"
+grep -q . said || fail "a client without an instance says nothing"
+"$at/bin/capos" version >/dev/null || fail "the installed command does not start"
+
+DESTDIR=$root ninja -C "$build" uninstall >/dev/null
+left=$(find "$top" -path "$root/*" \( -type f -o -type l \))
+[ -z "$left" ] || fail "an uninstall leaves $left"
