@@ -658,6 +658,8 @@ static int admission_serve_on(struct admission *ad, int fd)
                 .refs = 128,
                 .held_bytes = (uint64_t)4 * MESSAGE_BYTES,
                 .fds = 1,
+                /* What comes in is read without a control buffer. */
+                .fds_out_only = true,
         };
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *root = NULL;
         int r = admission_serve(ad->s->vat, &admission_operations, ad, &root);
@@ -672,8 +674,6 @@ static int admission_serve_on(struct admission *ad, int fd)
         if (r)
                 return r;
 
-        /* Descriptors go out only: what comes in is read without a control buffer. */
-        ad->conn->max_fds = 0;
         capnp_rpc_set_trace(capnp_conn_rpc(ad->conn), admission_on_frame, ad);
         capnp_conn_on_close(ad->conn, admission_on_close, ad);
         admission_set_deadline(ad, ad->s->policy.admission_ms);

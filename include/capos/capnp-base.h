@@ -70,13 +70,14 @@ struct capnp_limits {
         uint32_t refs;          /**< references of the peer to our objects, and of ours to the
                                      peer's, each: 65,536 */
         uint32_t depth;         /**< nesting of pointers in one message: 64 */
-        uint32_t fds;           /**< file descriptors in one message: 0 */
+        uint32_t fds;           /**< file descriptors in one message, at most 16: 0 */
         uint32_t segments;      /**< segments of one message: 511, as many as the
                                      C++ implementation takes */
         uint64_t traversal;     /**< words a reader may visit in one message: 8 × its size, and at
                                      least 8 Mi words (64 MiB) */
         uint64_t window_bytes;  /**< stream calls in flight per target before
                                      capnp_question_stream() asks to wait: 64 KiB */
+        bool fds_out_only;      /**< fds is for what is sent; what comes is never taken: false */
 };
 
 /** A text inside a message, or one to be put there. */

@@ -70,7 +70,7 @@ CAPNP_PUBLIC const char *capos_denial_detail_peek(const char *text);
 
 /**
  * Finds the quota in the text of an exception of type `overloaded`: "flows" for
- * "over-quota.flows …".
+ * "over-quota.flows: …".
  *
  * @param text     the exception's text
  * @param ret_len  bytes of the quota's name; unset when there is none

@@ -124,6 +124,12 @@ void capnp_i_call_set_exception(struct call *c, enum capnp_kind kind, const char
         c->reason = strndup(reason, strnlen(reason, REASON_BYTES - 1));
 }
 
+void capnp_i_call_refuse(struct call *c, const char *reason)
+{
+        c->refused = !c->failed;
+        capnp_i_call_set_exception(c, CAPNP_OVERLOADED, reason);
+}
+
 capnp_exception capnp_i_call_exception(const struct call *c)
 {
         if (!c->failed)
@@ -300,6 +306,7 @@ static void call_take_results(struct call *c, struct call *t)
 
         if (t->failed) {
                 capnp_i_call_set_exception(c, t->kind, capnp_i_call_exception(t).reason);
+                c->refused = t->refused;
                 return;
         }
 

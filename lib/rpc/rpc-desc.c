@@ -116,17 +116,19 @@ bool capnp_i_desc_result_is_ours(struct frame *f, uint32_t i)
                 capnp_any_list(capnp_reader_any(r, 1), CAPNP_SIZE_COMPOSITE, NULL), i));
 }
 
+/* A descriptor is given away once: whoever names it first has it. */
 static void desc_take_fd(capnp_rpc *r, capnp_reader d, capnp_cap *c)
 {
         unsigned i = capnp_reader_u8(d, DESC_FD_AT, DESC_NO_FD);
 
-        if (!r->fds_ready || i >= r->nfds_in || !c || r->fds_in[i] < 0 || c->fd >= 0)
+        if (i >= r->fds_now.n || !c || c->fd >= 0)
                 return;
 
         if (c->kind != CAP_IMPORT && c->kind != CAP_PROMISE)
                 return;
 
-        c->fd = fcntl(r->fds_in[i], F_DUPFD_CLOEXEC, 3);
+        c->fd = r->fds_now.v[i];
+        r->fds_now.v[i] = -1;
 }
 
 int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into)
@@ -217,6 +219,7 @@ void capnp_i_desc_write_target(capnp_cap *c, capnp_builder target)
         capnp_builder_set_u32(target, ID_AT, p ? p->wire.id : capnp_i_cap_import(c)->wire.id, 0);
 }
 
+/* 0; -EDQUOT: the peer has as many references as it may; -ENOMEM. */
 int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct wire_ids *ids)
 {
         struct promise *p;
@@ -242,7 +245,7 @@ int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct w
 
         e = capnp_i_table_export_cap(r, c);
         if (!e)
-                return r->exports.live >= r->limits.refs ? CAPNP_E_LIMIT : -ENOMEM;
+                return r->exports.live >= r->limits.refs ? -EDQUOT : -ENOMEM;
 
         capnp_builder_set_u16(d, DESC_TAG_AT, e->promise ? DESC_SENDER_PROMISE : DESC_SENDER_HOSTED,
                               0);
@@ -254,11 +257,12 @@ int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct w
         return -ENOMEM;
 }
 
+/* For what we export: to give the peer a descriptor for what is its own would be waste. */
 static void desc_write_fd(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct fds *fds)
 {
         int fd = capnp_cap_fd_peek(c);
 
-        if (fd < 0 || !r->limits.fds || fds->n >= MAX_FDS || fds->n >= r->limits.fds)
+        if (fd < 0 || fds->n >= r->limits.fds)
                 return;
 
         fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -273,7 +277,7 @@ static void desc_write_fd(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct fd
 int capnp_i_desc_write(capnp_rpc *r, capnp_msg *m, struct wire_ids *ids, struct fds *fds)
 {
         capnp_lbuilder table;
-        uint32_t i;
+        uint32_t i, exported;
         int k = 0;
 
         if (!m->ncaps)
@@ -281,8 +285,9 @@ int capnp_i_desc_write(capnp_rpc *r, capnp_msg *m, struct wire_ids *ids, struct 
 
         table = capnp_abuilder_init_structs(capnp_i_msg_slot(m, CAPTABLE_WORD), m->ncaps, 1, 1);
         for (i = 0; !k && i < m->ncaps; i++) {
+                exported = ids->n;
                 k = capnp_i_desc_write_one(r, m->caps[i], capnp_lbuilder_struct(table, i), ids);
-                if (!k)
+                if (!k && ids->n > exported)
                         desc_write_fd(r, m->caps[i], capnp_lbuilder_struct(table, i), fds);
         }
 

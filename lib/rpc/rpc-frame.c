@@ -8,6 +8,7 @@
  */
 #include "rpc-internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -56,6 +57,7 @@ struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct
         size_t header = capnp_i_frame_table(NULL, NULL, nsegs);
         struct frame *f;
 
+        assert(nsegs <= CAPNP_I_MAX_SEGMENTS);
         f = frame_alloc((len - header) / 8);
         if (!f) {
                 *ret_r = -ENOMEM;

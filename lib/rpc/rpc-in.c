@@ -70,7 +70,7 @@ static int in_bootstrap(capnp_rpc *r, capnp_reader b)
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
         if (in_overloaded(r)) {
-                capnp_i_send_refusal(r, id, "over-quota.calls too many calls at once", true);
+                capnp_i_send_refusal(r, id, "over-quota.calls: too many calls at once", true);
                 return 0;
         }
 
@@ -154,7 +154,7 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
 
         /* Nothing is taken up that would have to be given back reference by reference. */
         if (in_overloaded(r)) {
-                capnp_i_send_refusal(r, id, "over-quota.calls too many calls at once", true);
+                capnp_i_send_refusal(r, id, "over-quota.calls: too many calls at once", true);
                 capnp_cap_unref(target);
                 return 0;
         }
@@ -165,7 +165,7 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
         else if (capnp_msg_check(&f->msg))
                 k = capnp_i_rpc_violation(r, "a Call is malformed");
         else if (loaded)
-                capnp_i_send_refusal(r, id, "over-quota.references too many references at once",
+                capnp_i_send_refusal(r, id, "over-quota.references: too many references at once",
                                      false);
         else
                 k = in_call_accept(r, f, b, target);
@@ -220,8 +220,7 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, capn
                 if (capnp_msg_check(&f->msg))
                         return capnp_i_rpc_violation(r, "a Return is malformed");
                 if (k)
-                        capnp_i_call_set_exception(c, CAPNP_OVERLOADED,
-                                                   "over-quota.references too many references");
+                        capnp_i_call_refuse(c, "over-quota.references: too many references");
                 else
                         c->results = capnp_i_frame_ref(f);
                 return 0;
@@ -241,7 +240,8 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, capn
         }
 }
 
-static void in_return_finish(capnp_rpc *r, struct call *c, bool no_finish)
+/* release: the peer keeps no reference for results that we have not taken up. */
+static void in_return_finish(capnp_rpc *r, struct call *c, bool no_finish, bool release)
 {
         bool tell = !c->finish_sent && !no_finish;
 
@@ -249,7 +249,7 @@ static void in_return_finish(capnp_rpc *r, struct call *c, bool no_finish)
         c->finish_sent = true;
         capnp_i_call_return(c); /* a Disembargo it causes must precede the Finish */
         if (tell)
-                capnp_i_send_finish(r, c->out_id, false);
+                capnp_i_send_finish(r, c->out_id, release);
         capnp_i_table_question_drop(r, c->out_id);
         capnp_i_call_unref(c);
 }
@@ -284,9 +284,46 @@ static int in_return(capnp_rpc *r, struct frame *f, capnp_reader b)
         c->returned = true;
         in_return_params(r, c, b);
         if (!k)
-                in_return_finish(r, c, capnp_reader_bool(b, RETURN_NO_FINISH_BIT, false));
+                in_return_finish(r, c, capnp_reader_bool(b, RETURN_NO_FINISH_BIT, false), false);
         return 0;
 }
+
+/* ---- what is too long to be kept ------------------------------------------------------------ */
+
+static int in_long_call(capnp_rpc *r, uint32_t id)
+{
+        r->calls_in++;
+        if (capnp_i_map_get(&r->answers, id))
+                return capnp_i_rpc_violation(r, "question id %u is in use", id);
+
+        capnp_i_send_refusal(r, id, "over-quota.bytes: the call is too long", true);
+        return 0;
+}
+
+static int in_long_return(capnp_rpc *r, uint64_t word)
+{
+        struct call *c = capnp_i_table_question(r, (uint32_t)word);
+
+        if (!c || c->returned)
+                return capnp_i_rpc_violation(r, "a Return for no question");
+
+        c->returned = true;
+        if (word >> RETURN_RELEASE_BIT & 1) /* the default is true, and stored as 0 */
+                capnp_i_wire_ids_clear(&c->param_ids);
+        else
+                capnp_i_wire_ids_release(r, &c->param_ids);
+        if (!c->done)
+                capnp_i_call_refuse(c, "over-quota.bytes: the results are too long");
+        in_return_finish(r, c, word >> RETURN_NO_FINISH_BIT & 1, true);
+        return 0;
+}
+
+int capnp_i_in_long_message(capnp_rpc *r, uint16_t tag, uint64_t word)
+{
+        return tag == MESSAGE_CALL ? in_long_call(r, (uint32_t)word) : in_long_return(r, word);
+}
+
+/* ---- what ends calls and changes references ------------------------------------------------- */
 
 static int in_finish(capnp_rpc *r, capnp_reader b)
 {
@@ -333,7 +370,7 @@ static int in_resolve(capnp_rpc *r, capnp_reader b)
         if (k < 0)
                 k = in_no_memory(r);
         else if (k)
-                k = capnp_i_rpc_violation(r, "over-quota.references too many references");
+                k = capnp_i_rpc_violation(r, "over-quota.references: too many references");
         else if (p)
                 capnp_i_promise_settle_named(p, to, capnp_i_desc_is_ours(e));
         capnp_cap_unref(to);
@@ -442,7 +479,7 @@ static int in_unimplemented(capnp_rpc *r, capnp_reader m)
                 capnp_i_wire_ids_release(r, &c->param_ids);
                 capnp_i_call_set_exception(c, CAPNP_UNIMPLEMENTED,
                                            "the peer does not implement this");
-                in_return_finish(r, c, true);
+                in_return_finish(r, c, true, false);
                 return 0;
         case MESSAGE_RESOLVE:
                 d = in_body(b);

@@ -257,6 +257,7 @@ struct call {
         bool taken : 1;       /* another call has claimed its results */
         bool reflects : 1;    /* Return has named something of the peer's */
         bool failed : 1;      /* kind and reason hold an exception */
+        bool refused : 1;     /* … which is this vat's own word, nobody else's */
         uint8_t kind;         /* enum capnp_kind of the exception */
         int result;           /* 0, or CAPNP_E_… or -errno: what the caller is told */
         char *reason;         /* of the exception; NULL: see result */
@@ -291,6 +292,8 @@ void capnp_i_call_return(struct call *c);
 void capnp_i_call_fail(struct call *c, enum capnp_kind kind, const char *reason);
 void capnp_i_call_fail_error(struct call *c, int r);
 void capnp_i_call_set_exception(struct call *c, enum capnp_kind kind, const char *reason);
+/* Of kind overloaded, and our own refusal: no membrane rewrites it. reason: "over-quota.…: …". */
+void capnp_i_call_refuse(struct call *c, const char *reason);
 capnp_exception capnp_i_call_exception(const struct call *c);
 /* The caller gets an exception now; whoever serves the call is told that it is canceled. */
 void capnp_i_call_abandon(struct call *c, enum capnp_kind kind, const char *reason);
@@ -395,6 +398,20 @@ struct out {
         uint8_t bytes[];
 };
 
+/* What a message that is too long is about, looked for while it goes by (rpc-skip.c). */
+struct skip {
+        uint64_t total, at;      /* bytes of the frame, and how many have gone by; 0: none */
+        size_t keep;             /* bytes of its front that stay in capnp_rpc.in */
+        uint64_t lowest;         /* what lies between keep and this has gone by */
+        uint32_t seg, off;       /* the word to be looked at next */
+        uint32_t to_seg, to_off; /* where a double far pointer leads */
+        uint8_t what, hop;       /* which pointer is followed, and how far it has been */
+        uint16_t tag;            /* of the message */
+        bool found;
+        uint8_t have; /* bytes of the word that are here */
+        uint8_t word[8];
+};
+
 struct capnp_rpc {
         capnp_vat *vat;
         struct capnp_i_list link; /* vat.rpcs */
@@ -419,9 +436,10 @@ struct capnp_rpc {
         uint64_t out_bytes, out_replies; /* queued; of these, what the peer asked for */
         uint8_t *in;
         size_t in_len, in_room;
-        int fds_in[MAX_FDS];
-        unsigned nfds_in;
-        bool fds_ready; /* they belong to the message being read */
+        struct skip skip;    /* a message that is too long, on its way past us */
+        struct fds fds_open; /* came with the message that is not complete yet */
+        struct fds fds_now;  /* … with the one that is being acted on; a taken one is -1 */
+        bool no_fds;         /* the transport carries none, whatever the limits say */
         uint64_t calls_in, calls_out;
         void (*trace)(void *arg, bool in, capnp_msg *m);
         void *trace_arg;
@@ -466,6 +484,16 @@ void capnp_i_table_close(capnp_rpc *r);
 
 /* rpc-in.c: one received message */
 int capnp_i_in_message(capnp_rpc *r, struct frame *f);
+/* One that is not kept, because it is too long: the first word of its Call or Return. */
+int capnp_i_in_long_message(capnp_rpc *r, uint16_t tag, uint64_t word);
+
+/*
+ * rpc-skip.c: a message that is too long. r->in holds its segment table and maybe more, and has
+ * room for its first `keep` bytes. 0, or as capnp_rpc_feed().
+ */
+int capnp_i_skip_begin(capnp_rpc *r, uint64_t total, size_t keep) CAPNP_MUST_USE;
+/* Takes what follows; *ret_used: bytes that were the message's. r->skip.total is 0 at its end. */
+int capnp_i_skip_feed(capnp_rpc *r, const uint8_t *b, size_t len, size_t *ret_used) CAPNP_MUST_USE;
 
 /* rpc-desc.c: capability tables of payloads */
 int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into);

@@ -30,4 +30,9 @@ struct capnp_i_owner {
 };
 void capnp_i_rpc_set_owner(capnp_rpc *r, const struct capnp_i_owner *o, void *self);
 
+/* The transport carries no descriptors, whatever the limits say, now and later. */
+void capnp_i_rpc_forbid_fds(capnp_rpc *r);
+/* How many descriptors one read may bring; 0: read without a control buffer. */
+unsigned capnp_i_rpc_fds_in(const capnp_rpc *r);
+
 #endif

@@ -330,7 +330,7 @@ static void membrane_return_one(struct crossing *x, struct call *c)
                 return;
         }
 
-        if (!c->failed || m->revoked || !x->inward || !m->ops || !m->ops->reason)
+        if (!c->failed || c->refused || m->revoked || !x->inward || !m->ops || !m->ops->reason)
                 return;
 
         text[0] = '\0';

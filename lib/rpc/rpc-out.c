@@ -24,7 +24,8 @@ enum { OUT_SMALL = 4096, OUT_BLOCK = 65536 - 256 };
 void capnp_i_fds_close(struct fds *f)
 {
         while (f->n)
-                close(f->v[--f->n]);
+                if (f->v[--f->n] >= 0)
+                        close(f->v[f->n]);
 }
 
 static void out_free(capnp_rpc *r, struct out *o)

@@ -145,7 +145,7 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
                                    &ids)) {
                         capnp_builder_set_u16(b, RESOLVE_TAG_AT, RESOLVE_EXCEPTION, 0);
                         message_set_exception(capnp_builder_any(b, 0), CAPNP_OVERLOADED,
-                                              "too many references");
+                                              "over-quota.references: too many references");
                 }
         }
 
@@ -218,6 +218,21 @@ void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target)
 static uint64_t envelope_struct(uint32_t offset, uint64_t words, uint64_t ptrs)
 {
         return (uint64_t)offset << 2 | words << 32 | ptrs << 48;
+}
+
+/* Why a payload can not be sent. */
+static const char *send_why(int k)
+{
+        switch (k) {
+        case CAPNP_E_LIMIT:
+                return "over-quota.bytes: the message is too long";
+        case -EDQUOT:
+                return "over-quota.references: too many references";
+        case -ENOMEM:
+                return "out of memory";
+        default:
+                return "the results can not be sent";
+        }
 }
 
 /* A frame of ours that can be sent: what was received, or is shared, is copied. */
@@ -295,9 +310,7 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
         k = send_call_frame(r, c, target);
         if (k) {
                 if (k < 0 || k == CAPNP_E_LIMIT)
-                        capnp_i_call_set_exception(c, CAPNP_OVERLOADED,
-                                                   k < 0 ? "out of memory"
-                                                         : "the parameters are too large");
+                        capnp_i_call_refuse(c, send_why(k));
                 capnp_i_call_fail_error(c, k);
                 return;
         }
@@ -444,9 +457,8 @@ static void return_results(capnp_rpc *r, struct call *c)
 
         c->answered = true;
         if (k) {
-                send_return_exception(
-                        r, c->peer_id,
-                        (capnp_exception){CAPNP_OVERLOADED, "the results can not be sent"}, true);
+                send_return_exception(r, c->peer_id,
+                                      (capnp_exception){CAPNP_OVERLOADED, send_why(k)}, true);
                 capnp_i_call_forget(c);
         } else if (caps) {
                 return_retain(r, c);

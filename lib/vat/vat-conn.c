@@ -68,9 +68,6 @@ int capnp_i_conn_make(struct vat_io *io, int fd, const struct capnp_limits *l, c
         c->io = io;
         c->fd = fd;
         c->number = ++io->last_number;
-        c->max_fds = l ? l->fds : 0;
-        if (c->max_fds > CAPOS_IO_FDS)
-                c->max_fds = CAPOS_IO_FDS;
         capos_io_task_init(&c->settle, conn_settle);
         capnp_i_list_init(&c->link);
         capnp_i_list_append(&io->conns, &c->link);
@@ -328,19 +325,18 @@ static void conn_on_timer(struct capos_io_timer *t)
 int capnp_i_conn_adopt(struct vat_io *io, int fd, const struct capnp_limits *l,
                        capnp_cap *bootstrap, capnp_conn **ret_c)
 {
-        struct capnp_limits own = l ? *l : (struct capnp_limits){0};
         capnp_conn *c;
         int r;
 
         r = capos_io_socket_adopt(fd);
         if (r)
                 return r;
-        if (!capos_io_socket_is_unix(fd))
-                own.fds = 0;
 
-        r = capnp_i_conn_make(io, fd, &own, bootstrap, &c);
+        r = capnp_i_conn_make(io, fd, l, bootstrap, &c);
         if (r)
                 return r;
+        if (!capos_io_socket_is_unix(fd))
+                capnp_i_rpc_forbid_fds(c->rpc);
 
         r = capnp_i_conn_watch(c, EPOLLIN);
         if (r) {

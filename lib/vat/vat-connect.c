@@ -137,7 +137,6 @@ static int connect_begin(capnp_conn *c, const struct capos_io_addresses *as)
 static int connect_new(capnp_vat *v, const char *addr, const struct capnp_limits *l,
                        capnp_cap *bootstrap, capnp_conn **ret_c)
 {
-        struct capnp_limits own = l ? *l : (struct capnp_limits){0};
         struct capos_io_addresses as;
         struct vat_io *io;
         capnp_conn *c;
@@ -148,13 +147,13 @@ static int connect_new(capnp_vat *v, const char *addr, const struct capnp_limits
                 r = capos_io_address_parse(addr, false, &as);
         if (r)
                 return r;
-        if (as.a[0].u.any.sa_family != AF_UNIX)
-                own.fds = 0;
 
-        r = capnp_i_conn_make(io, -1, &own, bootstrap, &c);
+        r = capnp_i_conn_make(io, -1, l, bootstrap, &c);
         if (r)
                 return r;
 
+        if (as.a[0].u.any.sa_family != AF_UNIX)
+                capnp_i_rpc_forbid_fds(c->rpc);
         c->ends_idle = !bootstrap;
         r = connect_begin(c, &as);
         if (r) {

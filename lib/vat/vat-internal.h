@@ -60,14 +60,13 @@ struct capnp_conn {
         struct conn_attempt *attempt;
         int fd;
         enum conn_state state;
-        uint32_t number;  /* for the trace */
-        uint32_t max_fds; /* that one read may bring; 0: read without a control buffer */
-        bool held;        /* the program has a reference */
-        bool ends_idle;   /* nobody can use it any more once its tables are empty */
-        bool maybe_idle;  /* look whether they are */
-        bool blocked;     /* the kernel takes no more output for now */
-        bool peer_ended;  /* the peer has closed its side */
-        bool told;        /* closed() has been called */
+        uint32_t number; /* for the trace */
+        bool held;       /* the program has a reference */
+        bool ends_idle;  /* nobody can use it any more once its tables are empty */
+        bool maybe_idle; /* look whether they are */
+        bool blocked;    /* the kernel takes no more output for now */
+        bool peer_ended; /* the peer has closed its side */
+        bool told;       /* closed() has been called */
         void (*closed)(capnp_conn *c, void *arg);
         void *closed_arg;
 };

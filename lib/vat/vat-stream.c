@@ -19,12 +19,13 @@
 static ssize_t stream_receive(capnp_conn *c, int *fds, unsigned *ret_nfds)
 {
         struct iovec v = {c->io->in, READ_BYTES};
+        unsigned max = capnp_i_rpc_fds_in(c->rpc);
 
         *ret_nfds = 0;
-        if (c->max_fds == 0)
+        if (max == 0)
                 return capos_io_stream_read(c->fd, v.iov_base, v.iov_len);
 
-        return capos_io_stream_read_fds(c->fd, &v, 1, fds, c->max_fds, ret_nfds);
+        return capos_io_stream_read_fds(c->fd, &v, 1, fds, max, ret_nfds);
 }
 
 /* One read and its feed. 1: there may be more; 0: not now; -errno: the socket is of no more use. */

@@ -1,0 +1,263 @@
+/*
+ * Bytes in: a stream cut into messages, and which descriptors belong to which of them.
+ *
+ * Frames may be cut anywhere on their way in; the buffer for an incomplete one grows with what has
+ * come, not with what was announced. Of one that is too long only the front is kept (rpc-skip.c).
+ *
+ * The kernel hands out descriptors with the first byte of the message they were sent with, and ends
+ * the read there. So those that one feed brings belong to the message that is incomplete when its
+ * bytes are used up, or else to the last one in it, and they are bound to that message at once: a
+ * message of many reads keeps its own while those that follow get theirs.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "wire.h"
+
+/* What is kept of a message that is too long, its segment table among it. */
+enum { HEAD_KEEP = 16 * 1024 };
+
+/* What is left of the bytes of one feed, and the descriptors nobody has got yet. */
+struct input {
+        const uint8_t *b;
+        size_t len;
+        const int *fds;
+        unsigned nfds;
+};
+
+/* What is known of the frame at the front of the stream. */
+struct measure {
+        size_t header;  /* bytes of its segment table, as far as that is known */
+        uint64_t total; /* bytes of all of it; 0: the table is not complete */
+        bool is_long;   /* more than the limits allow */
+};
+
+/* ---- descriptors ---------------------------------------------------------------------------- */
+
+static void feed_close_fds(struct input *in)
+{
+        while (in->nfds)
+                close(in->fds[--in->nfds]);
+}
+
+/* Gives a message what has come with it. More than a message may have is closed. */
+static void feed_bind_fds(capnp_rpc *r, struct input *in)
+{
+        struct fds *f = &r->fds_open;
+        unsigned i;
+
+        for (i = 0; i < in->nfds; i++) {
+                if (f->n < capnp_i_rpc_fds_in(r))
+                        f->v[f->n++] = in->fds[i];
+                else
+                        close(in->fds[i]);
+        }
+        in->nfds = 0;
+}
+
+/* ---- frames --------------------------------------------------------------------------------- */
+
+static int feed_no_memory(capnp_rpc *r)
+{
+        capnp_i_rpc_break(r, -ENOMEM, CAPNP_DISCONNECTED, "out of memory", true);
+        return -ENOMEM;
+}
+
+/* A message is complete, and what it brought is bound to it. */
+static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
+{
+        struct frame *f;
+        int k;
+
+        f = capnp_i_frame_new_received(b, len, &r->limits, &k);
+        if (!f)
+                return k == -ENOMEM ? feed_no_memory(r)
+                                    : capnp_i_rpc_violation(r, "a message is malformed");
+
+        if (r->trace)
+                r->trace(r->trace_arg, true, &f->msg);
+        f->msg.broken = r->vat->bad_index;
+        r->fds_now = r->fds_open;
+        r->fds_open.n = 0;
+        k = capnp_i_in_message(r, f);
+        capnp_i_fds_close(&r->fds_now);
+        capnp_i_frame_unref(f);
+        return k ? k : r->closed;
+}
+
+/* Whatever the limits, a table larger than any implementation's is no message. */
+static int feed_measure(capnp_rpc *r, const uint8_t *b, size_t len, struct measure *ret_m)
+{
+        int k = capnp_i_frame_size(b, len, CAPNP_I_MAX_SEGMENTS, UINT64_MAX, &ret_m->header,
+                                   &ret_m->total);
+
+        if (k == CAPNP_E_LIMIT)
+                return capnp_i_rpc_violation(r, "a message has too many segments");
+
+        ret_m->is_long = !k && (capnp_i_frame_segments(b) > r->limits.segments ||
+                                ret_m->total - ret_m->header > r->limits.message_bytes);
+        return 0;
+}
+
+static int feed_room(capnp_rpc *r, size_t need, uint64_t most)
+{
+        size_t room = r->in_room ? r->in_room : 4096;
+        uint8_t *in;
+
+        if (need <= r->in_room)
+                return 0;
+
+        while (room < need)
+                room *= 2;
+        if (room > 4096 && room > most && most >= need)
+                room = (size_t)most;
+
+        in = realloc(r->in, room);
+        if (!in)
+                return feed_no_memory(r);
+
+        r->in = in;
+        r->in_room = room;
+        return 0;
+}
+
+static void feed_empty(capnp_rpc *r)
+{
+        r->in_len = 0;
+        if (r->in_room <= IN_KEEP)
+                return;
+
+        free(r->in);
+        r->in = NULL;
+        r->in_room = 0;
+}
+
+/* The incomplete frame is complete. */
+static int feed_complete(capnp_rpc *r, struct input *in)
+{
+        int k;
+
+        if (!in->len)
+                feed_bind_fds(r, in);
+        k = feed_frame(r, r->in, r->in_len);
+        feed_empty(r);
+        return k;
+}
+
+/* Takes the next bytes of an incomplete frame, until there are so many. */
+static int feed_store(capnp_rpc *r, struct input *in, uint64_t want)
+{
+        size_t n = want > r->in_len ? (size_t)(want - r->in_len) : 0;
+        int k;
+
+        n = n < in->len ? n : in->len;
+        k = feed_room(r, r->in_len + n, want);
+        if (k)
+                return k;
+
+        memcpy(r->in + r->in_len, in->b, n);
+        r->in_len += n;
+        in->b += n;
+        in->len -= n;
+        return 0;
+}
+
+/* Its segment table says that it is too long, be it because the limits have become smaller. */
+static int feed_skip_begin(capnp_rpc *r, const struct measure *m)
+{
+        size_t keep = m->total < HEAD_KEEP ? (size_t)m->total : HEAD_KEEP;
+        int k = feed_room(r, keep, keep);
+
+        return k ? k : capnp_i_skip_begin(r, m->total, keep);
+}
+
+/* Goes on with an incomplete frame. */
+static int feed_fill(capnp_rpc *r, struct input *in)
+{
+        struct measure m;
+        int k = feed_measure(r, r->in, r->in_len, &m);
+
+        if (k)
+                return k;
+
+        if (m.is_long)
+                return feed_skip_begin(r, &m);
+
+        k = feed_store(r, in, m.total ? m.total : m.header);
+        return !k && m.total && r->in_len == m.total ? feed_complete(r, in) : k;
+}
+
+/* The next message is all here and small enough: it is read from where it lies. */
+static int feed_whole(capnp_rpc *r, struct input *in, const struct measure *m)
+{
+        const uint8_t *b = in->b;
+
+        in->b += m->total;
+        in->len -= (size_t)m->total;
+        if (!in->len)
+                feed_bind_fds(r, in);
+        return feed_frame(r, b, (size_t)m->total);
+}
+
+static int feed_skip(capnp_rpc *r, struct input *in)
+{
+        size_t used = 0;
+        int k = capnp_i_skip_feed(r, in->b, in->len, &used);
+
+        in->b += used;
+        in->len -= used;
+        if (k || r->skip.total)
+                return k;
+
+        if (!in->len)
+                feed_bind_fds(r, in);
+        capnp_i_fds_close(&r->fds_open);
+        feed_empty(r);
+        return 0;
+}
+
+static int feed_next(capnp_rpc *r, struct input *in)
+{
+        struct measure m;
+        int k;
+
+        if (r->skip.total)
+                return feed_skip(r, in);
+
+        if (r->in_len)
+                return feed_fill(r, in);
+
+        k = feed_measure(r, in->b, in->len, &m);
+        if (k)
+                return k;
+
+        return m.total && !m.is_long && m.total <= in->len ? feed_whole(r, in, &m)
+                                                           : feed_fill(r, in);
+}
+
+int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsigned nfds)
+{
+        struct input in = {b, len, fds, nfds};
+        int k = r->closed;
+
+        if (!k && !len) {
+                capnp_i_rpc_break(r, CAPNP_E_DISCONNECTED, CAPNP_DISCONNECTED,
+                                  r->in_len || r->skip.total
+                                          ? "the peer closed the connection inside a message"
+                                          : "the peer closed the connection",
+                                  false);
+                k = r->closed;
+        }
+
+        capnp_i_rpc_ref(r);
+        while (!k && in.len)
+                k = feed_next(r, &in);
+        if (!k)
+                feed_bind_fds(r, &in);
+        feed_close_fds(&in);
+        capnp_i_rpc_unref(r);
+        return k;
+}
