@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 
 #include "caposd.h"
+#include "daemon-log.h"
+#include "daemon-powers.h"
 
 static int instance_run(const struct options *o, struct daemon_manifest *m)
 {
@@ -20,6 +22,8 @@ static int instance_run(const struct options *o, struct daemon_manifest *m)
                 return 1;
 
         *m = (struct daemon_manifest){0};
+        if (daemon_powers_drop(POWERS_FIND_PROGRAMS))
+                daemon_log(LOG_WARNING, "the superuser's powers cannot be given up");
         code = caposd_run(&c);
         caposd_deinit(&c);
         return code;

@@ -12,14 +12,19 @@ enum daemon_role {
         ROLE_WORKER,
         ROLE_SESSIOND,
         ROLE_PROVER,
-        ROLE_SERVICE,
+        ROLE_SERVICE, /* without a folder of its own */
+        ROLE_KEEPER,  /* a service with one */
 };
 
+/* Where sessiond and a keeper have their folder, the only one whose files they can open. */
+enum { DAEMON_STATE_FD = 5 };
+
 /*
- * Gives up everything a role does not need, for good: no new privileges, resource limits, not
- * dumpable, killed when the parent dies, and a list of system calls beyond which the process is
- * killed. Called when descriptors and libraries are in place. 0, or -errno: then the process must
- * end.
+ * Gives up everything a role does not need, for good: no new privileges, no capability, resource
+ * limits, not dumpable, killed when the parent dies, no file but in its folder (where the kernel
+ * has Landlock), and a list of system calls and arguments beyond which the process is killed.
+ * Called when descriptors and libraries are in place, and after the last fork. 0, or -errno: then
+ * the process must end.
  */
 int daemon_sandbox(enum daemon_role role) CAPNP_MUST_USE;
 /* Has this process killed when its parent dies. parent: who that is. 0; -ESRCH: it has; -errno. */

@@ -27,7 +27,7 @@ enum { ENTERED = 40, REFUSED = 41 };
 
 static int deed_open(void)
 {
-        return open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0;
+        return openat(DAEMON_STATE_FD, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) < 0;
 }
 
 static int deed_socket(void)
@@ -110,6 +110,14 @@ static int deed_work(void)
         return close(epoll) || close(timer);
 }
 
+/* What a role that keeps files finds at its number. */
+static int folder_give(void)
+{
+        int fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 ? -1 : dup3(fd, DAEMON_STATE_FD, O_CLOEXEC);
+}
+
 /* Enters a role and does it. What wait() says. */
 static int child_status(enum daemon_role role, int (*deed)(void))
 {
@@ -118,7 +126,7 @@ static int child_status(enum daemon_role role, int (*deed)(void))
 
         CHECK(pid >= 0);
         if (pid == 0) {
-                if (daemon_sandbox(role))
+                if (folder_give() < 0 || daemon_sandbox(role))
                         _exit(ENTERED);
                 _exit(deed() ? REFUSED : 0);
         }
@@ -145,13 +153,13 @@ static void allowed(enum daemon_role role, int (*deed)(void))
 
 TEST(everyone_may_work)
 {
-        for (enum daemon_role r = ROLE_GATEWAY; r <= ROLE_SERVICE; r++)
+        for (enum daemon_role r = ROLE_GATEWAY; r <= ROLE_KEEPER; r++)
                 allowed(r, deed_work);
 }
 
 TEST(nobody_may_run_connect_or_look_into_others)
 {
-        for (enum daemon_role r = ROLE_GATEWAY; r <= ROLE_SERVICE; r++) {
+        for (enum daemon_role r = ROLE_GATEWAY; r <= ROLE_KEEPER; r++) {
                 killed_by(r, deed_socket);
                 killed_by(r, deed_connect);
                 killed_by(r, deed_exec);
@@ -175,7 +183,7 @@ TEST(a_worker_may_do_least)
 TEST(files_are_for_those_who_keep_something)
 {
         allowed(ROLE_SESSIOND, deed_open);
-        allowed(ROLE_SERVICE, deed_open);
+        allowed(ROLE_KEEPER, deed_open);
         allowed(ROLE_SESSIOND, deed_pair);
         killed_by(ROLE_SERVICE, deed_pair);
         if (daemon_sandbox_reports())
@@ -183,6 +191,7 @@ TEST(files_are_for_those_who_keep_something)
 
         killed_by(ROLE_GATEWAY, deed_open);
         killed_by(ROLE_PROVER, deed_open);
+        CHECK_EQ(WEXITSTATUS(child_status(ROLE_SERVICE, deed_open)), REFUSED);
         killed_by(ROLE_SESSIOND, deed_fork);
         killed_by(ROLE_SERVICE, deed_fork);
         killed_by(ROLE_PROVER, deed_fork);
@@ -209,7 +218,7 @@ static int deed_look(void)
 
 TEST(memory_and_descriptors_are_limited)
 {
-        for (enum daemon_role r = ROLE_GATEWAY; r <= ROLE_SERVICE; r++)
+        for (enum daemon_role r = ROLE_GATEWAY; r <= ROLE_KEEPER; r++)
                 allowed(r, deed_look);
         if (daemon_sandbox_reports())
                 test_skip("a build with sanitizers needs more memory than anyone has");

@@ -7,9 +7,9 @@
  * instance. SIGTERM is an orderly end, too; SIGINT is for whoever runs the instance, and ignored
  * here.
  *
- * Before a line of the service's own code runs, the process is confined: it can read, write and
- * keep files where it was given a directory, and neither connect nor start anything (ROLE_SERVICE
- * in daemon-sandbox.c).
+ * Before a line of the service's own code runs, the process is confined: it can neither connect nor
+ * start anything, and files it can keep only where it was given a directory (ROLE_SERVICE and
+ * ROLE_KEEPER in daemon-filter.c).
  */
 #include "kit-internal.h"
 
@@ -29,7 +29,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINK_FD = 3, STATE_FD = 5 };
+enum { LINK_FD = 3, STATE_FD = DAEMON_STATE_FD };
 
 static void kit_complain(const struct kit_service *s, const char *what, int r)
 {
@@ -182,14 +182,14 @@ static int kit_serve(struct kit *k, const struct kit_start *start, int signal_fd
         return r != 0;
 }
 
-static int kit_init(struct kit *k, const struct kit_service *s, int *ret_signal_fd)
+static int kit_init(struct kit *k, const struct kit_service *s, bool keeps, int *ret_signal_fd)
 {
         int r;
 
         *k = (struct kit){.service = s, .limits = kit_limits(&s->limits)};
         k->max_sockets = s->max_callers ? s->max_callers : KIT_CALLERS;
         capnp_i_list_init(&k->sockets);
-        r = daemon_sandbox(ROLE_SERVICE);
+        r = daemon_sandbox(keeps ? ROLE_KEEPER : ROLE_SERVICE);
         if (!r)
                 r = signals_open(ret_signal_fd);
         if (r)
@@ -218,7 +218,7 @@ int kit_run(const struct kit_service *s, int argc, char **argv)
         start.state_fd = state_directory();
         r = descriptors_check(start.state_fd);
         if (!r)
-                r = kit_init(&k, s, &signal_fd);
+                r = kit_init(&k, s, start.state_fd >= 0, &signal_fd);
         if (r) {
                 kit_complain(s, "start", r);
                 return 1;

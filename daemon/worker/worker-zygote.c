@@ -2,9 +2,10 @@
  * Making workers.
  *
  * A worker is a copy of this process, which has loaded its libraries, entered half of the sandbox
- * and holds no secret. clone3 with CLONE_PARENT makes the copy a child of caposd's: we learn its
- * number, pass it on and are done with it. There is no fallback to fork(): a worker that caposd
- * cannot wait for is worse than none.
+ * and holds no secret. clone() with CLONE_PARENT makes the copy a child of caposd's: we learn its
+ * number, pass it on and are done with it. Not clone3(): its flags lie behind a pointer, where the
+ * filter of this process cannot look. There is no fallback to fork(): a worker that caposd cannot
+ * wait for is worse than none.
  *
  * The copy drops everything but its hand-off socket, then enters the sandbox of a worker, and only
  * then waits, maybe for hours, for a connection. So the time between a connection and its first
@@ -16,8 +17,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -133,8 +134,7 @@ static void worker_live(const struct zygote *z, int handoff)
 /* As fork(), and the child is a sibling. The number, or -errno. */
 static pid_t zygote_clone(void)
 {
-        struct clone_args a = {.flags = CLONE_PARENT};
-        long pid = syscall(SYS_clone3, &a, sizeof(a));
+        long pid = syscall(SYS_clone, CLONE_PARENT, NULL, NULL, NULL, NULL);
 
         return pid < 0 ? -errno : (pid_t)pid;
 }
