@@ -130,6 +130,7 @@ class Instance:
                 f.write(manifest_text)
             self.arguments += ["--manifest", path]
         self.user = user
+        self.env = None
         self.process = self.address = None
         self.services = {}
 
@@ -144,7 +145,7 @@ class Instance:
     def start(self):
         program = [os.path.join(build_folder(), "bin", "capos-caposd")]
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(program + self.arguments, stderr=log,
+            self.process = subprocess.Popen(program + self.arguments, stderr=log, env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.address = self.endpoint()
         if self.user:
