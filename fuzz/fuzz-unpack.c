@@ -42,7 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
 
         words = malloc(len + 1);
-        check(words && len % 8 == 0);
+        check(words && len % 8 == 0 && len <= size * 1024);
+        check(capnp_unpack(data, size, NULL, len, &n) == 0 && n == len);
+        check(len <= 8 || capnp_unpack(data, size, NULL, len - 8, &n) == CAPNP_E_LIMIT);
         check(capnp_unpack(data, size, words, len, &n) == 0 && n == len);
         check_again(words, len);
         if (len)

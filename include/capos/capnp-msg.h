@@ -8,6 +8,13 @@
  * once, at the end, with capnp_msg_check(). A null pointer, an unknown enum value and a capability
  * index out of range are ordinary data, not marks.
  *
+ * A view of what is null or bad is empty, but still names its message (member m): whoever is handed
+ * a view can ask capnp_msg_check(view.m). What is copied out of a marked message marks the message
+ * it is copied into.
+ *
+ * Limits (nesting, traversal) hold for received messages. What a program builds itself may be
+ * nested as deeply as it likes: reading, copying and clearing it need no C stack for that.
+ *
  * Most programs never call these functions: the generated accessors do.
  */
 #ifndef CAPOS_CAPNP_MSG_H
@@ -57,37 +64,37 @@ enum capnp_what {
 };
 
 /**
- * A struct being read. A zeroed one reads as all defaults. With m NULL and d set, the bytes are a
- * constant of generated code and trusted.
+ * A struct being read. One without bytes and pointers reads as all defaults. With m NULL and d set,
+ * the bytes are a constant of generated code and trusted.
  */
 typedef struct {
-        capnp_msg *m;     /**< where it lives; NULL for a constant */
+        capnp_msg *m;     /**< where it lives, also when it is empty; NULL for a constant */
         const uint8_t *d; /**< its data section; the pointers follow it */
         uint32_t seg;     /**< the segment of d */
         uint32_t bytes;   /**< size of the data section */
         uint16_t ptrs;    /**< number of pointers */
-        uint16_t depth;   /**< how much deeper a reader may go */
+        uint16_t depth;   /**< how much deeper a reader of a received message may go */
 } capnp_reader;
 
 /** A list being read. A zeroed one is empty. */
 typedef struct {
-        capnp_msg *m;     /**< where it lives; NULL for a constant */
+        capnp_msg *m;     /**< where it lives, also when it is empty; NULL for a constant */
         const uint8_t *d; /**< its first element */
         uint32_t seg;     /**< the segment of d */
         uint32_t len;     /**< elements */
         uint32_t step;    /**< bits from one element to the next */
         uint32_t bytes;   /**< data bytes of an element seen as a struct */
         uint16_t ptrs;    /**< pointers of an element seen as a struct */
-        uint16_t depth;   /**< how much deeper a reader may go */
+        uint16_t depth;   /**< how much deeper a reader of a received message may go */
         uint8_t size;     /**< enum capnp_size, as encoded */
 } capnp_list;
 
 /** A pointer slot being read: an AnyPointer. A zeroed one is null. */
 typedef struct {
-        capnp_msg *m;      /**< where it lives; NULL for a constant */
+        capnp_msg *m;      /**< where it lives, also without a slot; NULL for a constant */
         const uint64_t *p; /**< the slot; NULL reads as a null pointer */
         uint32_t seg;      /**< the segment of p */
-        uint16_t depth;    /**< how much deeper a reader may go */
+        uint16_t depth;    /**< how much deeper a reader of a received message may go */
 } capnp_any;
 
 /** A struct being built. Setters on a zeroed one do nothing. */
@@ -137,10 +144,26 @@ CAPNP_PUBLIC int capnp_msg_new(capnp_msg **ret_m) CAPNP_MUST_USE;
  * @param l      limits, or NULL for the defaults
  * @param ret_m  the message; the caller frees it with capnp_msg_free()
  * @return       0; CAPNP_E_SHORT: the input ends inside the message; CAPNP_E_LIMIT: too many
- *               segments or too large; CAPNP_E_POISON: misaligned or impossible table; -ENOMEM
+ *               segments or too large; -EINVAL: b is not aligned, which is the caller's fault;
+ *               -ENOMEM
  */
 CAPNP_PUBLIC int capnp_msg_parse(const void *b, size_t len, const struct capnp_limits *l,
                                  capnp_msg **ret_m) CAPNP_MUST_USE;
+
+/**
+ * Says how long the message at the front of a stream is: the next one begins behind it. Only its
+ * segment table is read, and nothing is allocated.
+ *
+ * @param b        the bytes, of any alignment; may be NULL when len is 0
+ * @param len      how many there are so far
+ * @param l        limits, or NULL for the defaults
+ * @param ret_len  the message's bytes, more than len when its end has not come yet; after
+ *                 CAPNP_E_SHORT how many bytes must be there to say more
+ * @return         0; CAPNP_E_SHORT: the input ends inside the segment table; CAPNP_E_LIMIT: too
+ *                 many segments or too large
+ */
+CAPNP_PUBLIC int capnp_msg_measure(const void *b, size_t len, const struct capnp_limits *l,
+                                   size_t *ret_len) CAPNP_MUST_USE;
 
 /**
  * Frees a message and drops the capabilities in it. Every view into it ends here.
@@ -174,7 +197,8 @@ static inline void capnp_msg_freep(capnp_msg **m)
  *
  * @param m  the message
  * @return   0; CAPNP_E_POISON: the bytes are wrong (out of bounds, wrong type, a text without NUL);
- *           CAPNP_E_LIMIT: nesting or traversal limit; -ENOMEM: a setter found no memory
+ *           CAPNP_E_LIMIT: nesting or traversal limit, or a value too large for a message;
+ *           -ENOMEM: a setter found no memory. Also the mark of a message that was copied from.
  */
 CAPNP_PUBLIC int capnp_msg_check(const capnp_msg *m) CAPNP_MUST_USE;
 
@@ -195,10 +219,11 @@ CAPNP_PUBLIC capnp_any capnp_msg_root(capnp_msg *m);
 CAPNP_PUBLIC capnp_abuilder capnp_msg_build(capnp_msg *m);
 
 /**
- * The size of the message on a stream: segment table and segments.
+ * The size of the message on a stream: segment table and segments. Of a received message that is
+ * what capnp_msg_parse() has consumed.
  *
  * @param m  the message
- * @return   bytes, a multiple of 8
+ * @return   bytes, a multiple of 8; an empty message to build in counts its null root pointer
  */
 CAPNP_PUBLIC size_t capnp_msg_size(const capnp_msg *m);
 
@@ -237,15 +262,17 @@ CAPNP_PUBLIC int capnp_pack(const void *in, size_t len, void *out, size_t room,
                             size_t *ret_len) CAPNP_MUST_USE;
 
 /**
- * Unpacks words. Foreign bytes are expected: every count is checked.
+ * Unpacks words. Foreign bytes are expected: every count is checked. The unpacked form can be 1,024
+ * times as long as the packed one, so whoever measures foreign bytes to allocate room for them
+ * gives a bound.
  *
  * @param in       packed bytes
  * @param len      how many
  * @param out      where to, or NULL to measure only
- * @param room     bytes at out
+ * @param room     bytes at out; when measuring, the most bytes that are accepted, 0 for any number
  * @param ret_len  bytes of the unpacked form
- * @return         0; CAPNP_E_SHORT: the input ends inside a word or a run; CAPNP_E_LIMIT: room is
- *                 too small
+ * @return         0; CAPNP_E_SHORT: the input ends inside a word or a run; CAPNP_E_LIMIT: it has
+ *                 more than room bytes
  */
 CAPNP_PUBLIC int capnp_unpack(const void *in, size_t len, void *out, size_t room,
                               size_t *ret_len) CAPNP_MUST_USE;
@@ -307,7 +334,7 @@ CAPNP_PUBLIC void capnp_i_set_bytes(capnp_msg *m, uint64_t *p, uint32_t seg, con
 static inline capnp_any capnp_reader_any(capnp_reader r, uint16_t i)
 {
         if (i >= r.ptrs)
-                return (capnp_any){0};
+                return (capnp_any){r.m, NULL, 0, 0};
 
         return (capnp_any){r.m, (const uint64_t *)(const void *)(r.d + r.bytes) + i, r.seg,
                            r.depth};
@@ -336,8 +363,8 @@ static inline capnp_reader capnp_any_struct(capnp_any a, const uint64_t *dflt)
 /**
  * The list a slot points to, with elements of at least the expected size (upgrade rules of the
  * encoding specification: a list of structs may stand where a primitive or pointer list is
- * expected and the other way round, bits excepted). Any list can be read as one of
- * CAPNP_SIZE_VOID: so code without a schema finds what is there, in the list's size.
+ * expected and the other way round; a list of booleans is only that). Any list can be read as one
+ * of CAPNP_SIZE_VOID: so code without a schema finds what is there, in the list's size.
  *
  * @param a     the slot
  * @param size  what the schema says
@@ -395,7 +422,7 @@ CAPNP_PUBLIC capnp_cap *capnp_any_cap_peek(capnp_any a);
  *
  * @param a         the slot
  * @param ret_caps  how many capability pointers there are; may be NULL
- * @return          words, landing pads not counted
+ * @return          words, landing pads not counted; UINT64_MAX: no memory to go on
  */
 CAPNP_PUBLIC uint64_t capnp_any_words(capnp_any a, uint32_t *ret_caps);
 
@@ -409,7 +436,7 @@ CAPNP_PUBLIC uint64_t capnp_any_words(capnp_any a, uint32_t *ret_caps);
 static inline capnp_reader capnp_list_struct(capnp_list l, uint32_t i)
 {
         if (i >= l.len)
-                return (capnp_reader){0};
+                return capnp_i_reader(l.m, NULL, 0, 0, 0, 0);
 
         return capnp_i_reader(l.m, l.d + (uint64_t)i * l.step / 8, l.seg, l.bytes, l.ptrs, l.depth);
 }
@@ -424,7 +451,7 @@ static inline capnp_reader capnp_list_struct(capnp_list l, uint32_t i)
 static inline capnp_any capnp_list_any(capnp_list l, uint32_t i)
 {
         if (i >= l.len || !l.ptrs)
-                return (capnp_any){0};
+                return (capnp_any){l.m, NULL, 0, 0};
 
         return (capnp_any){
                 l.m, (const uint64_t *)(const void *)(l.d + (uint64_t)i * l.step / 8 + l.bytes),
@@ -586,7 +613,8 @@ static inline capnp_abuilder capnp_lbuilder_any(capnp_lbuilder l, uint32_t i)
 }
 
 /**
- * Empties a slot: it becomes a null pointer. What it pointed to is zeroed, not reused.
+ * Empties a slot: it becomes a null pointer. What it pointed to is zeroed, with all that is below
+ * it, however deep, and not reused; so is what any setter replaces.
  *
  * @param a  the slot
  */
@@ -656,7 +684,21 @@ CAPNP_PUBLIC capnp_lbuilder capnp_abuilder_list(capnp_abuilder a, enum capnp_siz
                                                 const uint64_t *dflt);
 
 /**
- * Puts a copy of a text into a slot; a NUL is added. The text may be in the same message.
+ * A C string as a text. One that is too long for any message stays so: nothing is cut.
+ *
+ * @param s  NUL-terminated, or NULL for no text
+ * @return   the text, borrowed from s
+ */
+static inline capnp_text capnp_text_of(const char *s)
+{
+        size_t n = s ? strlen(s) : 0;
+
+        return (capnp_text){s, n < UINT32_MAX ? (uint32_t)n : UINT32_MAX};
+}
+
+/**
+ * Puts a copy of a text into a slot; a NUL is added. The text may be in the same message. 2^29 - 2
+ * bytes are the most that fit; a longer text marks the message (CAPNP_E_LIMIT).
  *
  * @param a  the slot
  * @param t  the text; p NULL empties the slot
@@ -696,7 +738,9 @@ CAPNP_PUBLIC uint8_t *capnp_abuilder_init_data(capnp_abuilder a, uint32_t len);
 CAPNP_PUBLIC void capnp_abuilder_set_cap(capnp_abuilder a, capnp_cap *cap);
 
 /**
- * Puts a deep copy of what another slot holds into a slot; capabilities come along.
+ * Puts a deep copy of what another slot holds into a slot; capabilities come along. When src's
+ * message is marked afterwards, because of what was copied or of something else, the target is
+ * marked, too.
  *
  * @param a    the slot
  * @param src  any slot, of this message or another
@@ -704,23 +748,25 @@ CAPNP_PUBLIC void capnp_abuilder_set_cap(capnp_abuilder a, capnp_cap *cap);
 CAPNP_PUBLIC void capnp_abuilder_set(capnp_abuilder a, capnp_any src);
 
 /**
- * Puts a deep copy of a struct into a slot.
+ * Puts a deep copy of a struct into a slot. A mark of its message is copied, too.
  *
  * @param a    the slot
- * @param src  the struct
+ * @param src  the struct; an empty one becomes a struct of no fields
  */
 CAPNP_PUBLIC void capnp_abuilder_set_struct(capnp_abuilder a, capnp_reader src);
 
 /**
- * Puts a deep copy of a list into a slot.
+ * Puts a deep copy of a list into a slot. A mark of its message is copied, too.
  *
  * @param a    the slot
- * @param src  the list
+ * @param src  the list; one without a place (null, or bad) empties the slot
  */
 CAPNP_PUBLIC void capnp_abuilder_set_list(capnp_abuilder a, capnp_list src);
 
 /**
- * Copies one struct over another, in place; what does not fit the target is left out.
+ * Copies one struct over another, in place; what does not fit the target is left out. The source
+ * may be below the target or above it: all is copied before anything is replaced. A mark of its
+ * message is copied, too.
  *
  * @param b    the target
  * @param src  the source
@@ -804,8 +850,7 @@ static inline void capnp_lbuilder_set_bool(capnp_lbuilder l, uint32_t i, bool v)
  */
 static inline void capnp_builder_set_text(capnp_builder b, uint16_t i, const char *s)
 {
-        capnp_abuilder_set_text(capnp_builder_any(b, i),
-                                (capnp_text){s, s ? (uint32_t)strlen(s) : 0});
+        capnp_abuilder_set_text(capnp_builder_any(b, i), capnp_text_of(s));
 }
 
 #ifdef __cplusplus

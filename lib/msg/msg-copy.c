@@ -3,40 +3,53 @@
  *
  * The source may be anything: a received message, hostile; a constant; a message being built, the
  * target included. It is read by the functions of msg-read.c alone, so bounds, nesting limit and
- * budget hold here as they do for any reader, and recursion is as deep as the source's nesting
- * limit at most. What is wrong marks the source and is copied as null; the target is marked only
- * when there is no memory.
+ * budget hold here as they do for any reader. What is wrong marks the source and is copied as null.
  *
- * An object is copied with the sizes it has, also those no schema of ours knows, and its pointer is
- * stored when it is complete. So a slot may be set from what it holds, or from something that
- * contains it.
+ * A mark travels with the copy: whatever is copied out of a marked message marks its target, since
+ * nobody could tell there which part of it is missing. So who relays bytes asks the target alone.
+ *
+ * An object is copied with the sizes it has, also those no schema of ours knows, and the pointer to
+ * all of it is stored when it is complete. So a slot may be set from what it holds, or from
+ * something that contains it. What an object points to is copied after it, by a walk that does not
+ * recurse (msg-walk.h); until then its pointers are null.
  */
-#include "msg-pointer.h"
+#include "msg-walk.h"
 
-static uint64_t copy_any(capnp_abuilder to, capnp_any from);
+#include <errno.h>
+#include <stdlib.h>
 
-static void copy_slots(capnp_abuilder to, capnp_any from, uint32_t n)
+struct copy {
+        capnp_msg *to;
+        struct walk walk;
+};
+
+static void copy_push(struct copy *c, struct walk_row row)
 {
-        for (uint32_t i = 0; i < n; i++, to.p++, from.p++)
-                ptr_store(to.p, ptr_load(from.p) ? copy_any(to, from) : 0);
+        if (!capnp_i_walk_push(&c->walk, row))
+                capnp_i_msg_mark(c->to, -ENOMEM);
 }
 
-/* A struct's data and pointers, to a place of the same size in words. */
-static void copy_fields(capnp_abuilder to, capnp_reader from, uint32_t words)
+/* Data and pointers of a struct, to a place of the same size in words. */
+static void copy_fields(struct copy *c, uint64_t *to, uint32_t seg, capnp_reader from,
+                        uint32_t words)
 {
-        const void *ptrs = from.d + from.bytes;
+        const uint64_t *ptrs = (const void *)(from.d + from.bytes);
 
         /* Elements of a list of primitives have less than a word of data. */
         if (words)
-                to.p[words - 1] = 0;
+                to[words - 1] = 0;
         if (from.bytes)
-                memcpy(to.p, from.d, from.bytes);
-        to.p += words;
-        copy_slots(to, (capnp_any){from.m, ptrs, from.seg, from.depth}, from.ptrs);
+                memcpy(to, from.d, from.bytes);
+        if (!from.ptrs)
+                return;
+
+        memset(to + words, 0, from.ptrs * sizeof(*to));
+        copy_push(c, (struct walk_row){ptrs, to + words, from.seg, seg, from.ptrs, 0, from.ptrs, 0,
+                                       from.depth});
 }
 
 /* Each of these returns the pointer for slot `to`; 0: no memory, marked. */
-static uint64_t copy_struct(capnp_abuilder to, capnp_reader from)
+static uint64_t copy_struct(struct copy *c, capnp_abuilder to, capnp_reader from)
 {
         uint32_t words = (from.bytes + 7) / 8;
         struct ptr_place o;
@@ -48,49 +61,62 @@ static uint64_t copy_struct(capnp_abuilder to, capnp_reader from)
         if (!o.p)
                 return 0;
 
-        copy_fields((capnp_abuilder){to.m, o.p, o.seg}, from, words);
+        copy_fields(c, o.p, o.seg, from, words);
         return o.slot;
 }
 
-static uint64_t copy_structs(capnp_abuilder to, capnp_list from)
+/* Structs behind a tag: all of them at once, then their pointers taken out for the walk. */
+static uint64_t copy_structs(struct copy *c, capnp_abuilder to, capnp_list from)
 {
         uint32_t data = from.bytes / 8, step = data + from.ptrs;
         uint64_t n = (uint64_t)from.len * step;
         struct ptr_place o;
+        uint64_t *p;
 
         o = ptr_place(to, n + 1, ptr_to_list(CAPNP_SIZE_COMPOSITE, (uint32_t)n));
         if (!o.p)
                 return 0;
 
         ptr_store(o.p, ptr_to_struct((uint16_t)data, from.ptrs) | (uint64_t)from.len << 2);
-        for (uint32_t i = 0; step && i < from.len; i++) {
-                capnp_abuilder at = {to.m, o.p + 1 + (uint64_t)i * step, o.seg};
+        if (!n)
+                return o.slot;
 
-                copy_fields(at, capnp_list_struct(from, i), data);
-        }
+        memcpy(o.p + 1, from.d, n * sizeof(*o.p));
+        if (!from.ptrs)
+                return o.slot;
 
+        p = o.p + 1 + data;
+        for (uint32_t i = 0; i < from.len; i++)
+                memset(p + (uint64_t)i * step, 0, from.ptrs * sizeof(*p));
+        copy_push(c, (struct walk_row){(const uint64_t *)(const void *)from.d + data, p, from.seg,
+                                       o.seg, from.ptrs, from.len - 1, from.ptrs, (uint16_t)data,
+                                       from.depth});
         return o.slot;
 }
 
-static uint64_t copy_list(capnp_abuilder to, capnp_list from)
+static uint64_t copy_list(struct copy *c, capnp_abuilder to, capnp_list from)
 {
         uint64_t n = ptr_list_words(&from);
         struct ptr_place o;
 
         if (from.size == CAPNP_SIZE_COMPOSITE)
-                return copy_structs(to, from);
+                return copy_structs(c, to, from);
 
         o = ptr_place(to, n, ptr_to_list((enum capnp_size)from.size, from.len));
         if (!o.p)
                 return 0;
 
-        if (from.size == CAPNP_SIZE_POINTER)
-                copy_slots((capnp_abuilder){to.m, o.p, o.seg},
-                           (capnp_any){from.m, (const void *)from.d, from.seg, from.depth},
-                           from.len);
-        else if (n)
-                memcpy(o.p, from.d, n * sizeof(*o.p));
+        if (!n)
+                return o.slot;
 
+        if (from.size != CAPNP_SIZE_POINTER) {
+                memcpy(o.p, from.d, n * sizeof(*o.p));
+                return o.slot;
+        }
+
+        memset(o.p, 0, n * sizeof(*o.p));
+        copy_push(c, (struct walk_row){(const void *)from.d, o.p, from.seg, o.seg, from.len, 0, 0,
+                                       0, from.depth});
         return o.slot;
 }
 
@@ -107,31 +133,36 @@ static uint64_t copy_cap(capnp_abuilder to, capnp_any from)
         return i == UINT32_MAX ? 0 : PTR_OTHER | (uint64_t)i << 32;
 }
 
-/* Is it a near pointer to a list of nothing but bits? */
-static bool copy_is_flat(uint64_t w)
+/*
+ * Is w at slot a, near or far, a pointer to bytes? Texts and data are most of what there is to copy
+ * and need no view; and as for those who read them, the nesting limit does not count them.
+ */
+static bool any_is_bytes(capnp_any a, uint64_t w, struct ptr_target *ret_t)
 {
-        return ptr_kind(w) == PTR_LIST && ptr_size(w) != CAPNP_SIZE_VOID &&
-               ptr_size(w) < CAPNP_SIZE_POINTER;
+        uint64_t budget;
+
+        if (ptr_kind(w) != PTR_FAR || !a.m)
+                return (w & PTR_BYTES_MASK) == PTR_BYTES && ptr_follow(a.m, a.seg, a.p, w, ret_t);
+
+        budget = a.m->budget;
+        if (capnp_i_ptr_far(a.m, w, ret_t) && (ret_t->w & PTR_BYTES_MASK) == PTR_BYTES)
+                return true;
+
+        /* Whoever goes on from here pays for the landing pads then. */
+        a.m->budget = budget;
+        return false;
 }
 
-/* Such a list, w, without a view of it: texts and data are most of what there is to copy. */
-static uint64_t copy_flat(capnp_abuilder to, capnp_any from, uint64_t w)
+static uint64_t copy_bytes(capnp_abuilder to, capnp_msg *from, const struct ptr_target *t)
 {
-        uint64_t n = ((uint64_t)ptr_count(w) * ptr_element_bits(ptr_size(w)) + 63) / 64;
-        struct ptr_target t;
+        uint64_t n = ((uint64_t)ptr_count(t->w) + 7) / 8;
+        const uint64_t *p = ptr_claim(from, t, n);
         struct ptr_place o;
-        const uint64_t *p;
 
-        if (!from.depth) {
-                (void)capnp_i_ptr_refuse(from.m, CAPNP_E_LIMIT);
-                return 0;
-        }
-
-        p = ptr_follow(from.m, from.seg, from.p, w, &t) ? ptr_claim(from.m, &t, n) : NULL;
         if (!p)
                 return 0;
 
-        o = ptr_place(to, n, ptr_to_list(ptr_size(w), ptr_count(w)));
+        o = ptr_place(to, n, ptr_to_list(CAPNP_SIZE_BYTE, ptr_count(t->w)));
         if (!o.p)
                 return 0;
 
@@ -139,22 +170,24 @@ static uint64_t copy_flat(capnp_abuilder to, capnp_any from, uint64_t w)
         return o.slot;
 }
 
-static uint64_t copy_any(capnp_abuilder to, capnp_any from)
+/* What a slot leads to; what is below it is left to the walk. */
+static uint64_t copy_object(struct copy *c, capnp_abuilder to, capnp_any from)
 {
         uint64_t w = from.p ? ptr_load(from.p) : 0;
+        struct ptr_target t;
         capnp_reader r;
         capnp_list l;
 
-        if (copy_is_flat(w))
-                return copy_flat(to, from, w);
+        if (any_is_bytes(from, w, &t))
+                return copy_bytes(to, from.m, &t);
 
         switch (capnp_any_what(from)) {
         case CAPNP_WHAT_STRUCT:
                 r = capnp_any_struct(from, NULL);
-                return r.d ? copy_struct(to, r) : 0;
+                return r.d ? copy_struct(c, to, r) : 0;
         case CAPNP_WHAT_LIST:
                 l = capnp_any_list(from, CAPNP_SIZE_VOID, NULL);
-                return l.d ? copy_list(to, l) : 0;
+                return l.d ? copy_list(c, to, l) : 0;
         case CAPNP_WHAT_CAP:
                 return copy_cap(to, from);
         case CAPNP_WHAT_NULL:
@@ -165,101 +198,179 @@ static uint64_t copy_any(capnp_abuilder to, capnp_any from)
         return 0;
 }
 
+static void copy_init(struct copy *c, capnp_msg *to)
+{
+        c->to = to;
+        walk_init(&c->walk);
+}
+
+/* All that is below what has been copied from a message; then the mark. */
+static void copy_end(struct copy *c, capnp_msg *from)
+{
+        struct walk_row s;
+
+        while (capnp_i_walk_next(&c->walk, &s))
+                ptr_store(s.to, copy_object(c, (capnp_abuilder){c->to, s.to, s.to_seg},
+                                            (capnp_any){from, s.from, s.seg, s.depth}));
+        capnp_i_walk_deinit(&c->walk);
+        if (from && from->error)
+                capnp_i_msg_mark(c->to, from->error);
+}
+
+/* The pointer for slot `to`. */
+static uint64_t copy_any(capnp_abuilder to, capnp_any from)
+{
+        struct copy c;
+        uint64_t w;
+
+        copy_init(&c, to.m);
+        w = copy_object(&c, to, from);
+        copy_end(&c, from.m);
+        return w;
+}
+
 /* ---- setters ------------------------------------------------------------------------------ */
 
 void capnp_abuilder_set(capnp_abuilder a, capnp_any src)
 {
-        if (a.m && src.p != a.p)
+        if (a.m && (src.p != a.p || !a.p))
                 ptr_replace(a, copy_any(a, src));
 }
 
 void capnp_abuilder_set_struct(capnp_abuilder a, capnp_reader src)
 {
-        if (a.m)
-                ptr_replace(a, copy_struct(a, src));
+        struct copy c;
+        uint64_t w;
+
+        if (!a.m)
+                return;
+
+        copy_init(&c, a.m);
+        w = copy_struct(&c, a, src);
+        copy_end(&c, src.m);
+        ptr_replace(a, w);
 }
 
 void capnp_abuilder_set_list(capnp_abuilder a, capnp_list src)
 {
-        if (a.m)
-                ptr_replace(a, src.d ? copy_list(a, src) : 0);
+        struct copy c;
+        uint64_t w;
+
+        if (!a.m)
+                return;
+
+        copy_init(&c, a.m);
+        w = src.d ? copy_list(&c, a, src) : 0;
+        copy_end(&c, src.m);
+        ptr_replace(a, w);
 }
 
+/* The source may be below the target or above it: all is copied before anything is replaced. */
 void capnp_builder_copy(capnp_builder b, capnp_reader src)
 {
         uint32_t n = b.bytes < src.bytes ? b.bytes : src.bytes;
+        uint64_t few[16], *words = few;
 
         if (!b.m || b.d == src.d)
                 return;
 
+        if (b.ptrs > sizeof(few) / sizeof(few[0])) {
+                words = malloc(b.ptrs * sizeof(*words));
+                if (!words) {
+                        capnp_i_msg_mark(b.m, -ENOMEM);
+                        return;
+                }
+        }
+
+        for (uint16_t i = 0; i < b.ptrs; i++)
+                words[i] = copy_any(capnp_builder_any(b, i), capnp_reader_any(src, i));
         if (n)
                 memmove(b.d, src.d, n);
         if (b.bytes > n)
                 memset(b.d + n, 0, b.bytes - n);
         for (uint16_t i = 0; i < b.ptrs; i++)
-                capnp_abuilder_set(capnp_builder_any(b, i), capnp_reader_any(src, i));
+                ptr_replace(capnp_builder_any(b, i), words[i]);
+        if (words != few)
+                free(words);
+        if (src.m && src.m->error)
+                capnp_i_msg_mark(b.m, src.m->error);
 }
 
 /* ---- sizes -------------------------------------------------------------------------------- */
 
-static uint64_t words_any(capnp_any a, uint32_t *caps);
+struct size {
+        uint64_t words;
+        uint32_t caps;
+        bool broke; /* no memory to go on */
+        struct walk walk;
+};
 
-static uint64_t words_slots(capnp_any a, uint32_t n, uint32_t *caps)
+static void size_push(struct size *s, struct walk_row row)
 {
-        uint64_t words = 0;
-
-        for (uint32_t i = 0; i < n; i++, a.p++)
-                words += ptr_load(a.p) ? words_any(a, caps) : 0;
-
-        return words;
+        s->broke |= !capnp_i_walk_push(&s->walk, row);
 }
 
-static uint64_t words_struct(capnp_reader r, uint32_t *caps)
+static void size_struct(struct size *s, capnp_reader r)
 {
-        uint64_t words = r.bytes / 8 + r.ptrs;
-
+        s->words += r.bytes / 8 + r.ptrs;
         if (r.ptrs)
-                words += words_slots(capnp_reader_any(r, 0), r.ptrs, caps);
-
-        return words;
+                size_push(s, (struct walk_row){(const void *)(r.d + r.bytes), NULL, r.seg, 0,
+                                               r.ptrs, 0, r.ptrs, 0, r.depth});
 }
 
-static uint64_t words_list(capnp_list l, uint32_t *caps)
+static void size_list(struct size *s, capnp_list l)
 {
-        uint64_t words = ptr_list_words(&l);
+        uint64_t n = ptr_list_words(&l);
 
-        if (l.ptrs)
-                for (uint32_t i = 0; i < l.len; i++)
-                        words += words_slots(capnp_list_any(l, i), l.ptrs, caps);
-
-        return words;
+        s->words += n;
+        if (l.ptrs && l.len)
+                size_push(s,
+                          (struct walk_row){(const void *)(l.d + l.bytes), NULL, l.seg, 0, l.ptrs,
+                                            l.len - 1, l.ptrs, (uint16_t)(l.bytes / 8), l.depth});
 }
 
-static uint64_t words_any(capnp_any a, uint32_t *caps)
+static void size_any(struct size *s, capnp_any a)
 {
+        uint64_t w = a.p ? ptr_load(a.p) : 0, n;
+        struct ptr_target t;
+
+        if (any_is_bytes(a, w, &t)) {
+                n = ((uint64_t)ptr_count(t.w) + 7) / 8;
+                s->words += ptr_claim(a.m, &t, n) ? n : 0;
+                return;
+        }
+
         switch (capnp_any_what(a)) {
         case CAPNP_WHAT_STRUCT:
-                return words_struct(capnp_any_struct(a, NULL), caps);
+                size_struct(s, capnp_any_struct(a, NULL));
+                break;
         case CAPNP_WHAT_LIST:
-                return words_list(capnp_any_list(a, CAPNP_SIZE_VOID, NULL), caps);
+                size_list(s, capnp_any_list(a, CAPNP_SIZE_VOID, NULL));
+                break;
         case CAPNP_WHAT_CAP:
-                ++*caps;
-                return 0;
+                s->caps++;
+                break;
         case CAPNP_WHAT_NULL:
         case CAPNP_WHAT_BAD:
                 break;
         }
-
-        return 0;
 }
 
 uint64_t capnp_any_words(capnp_any a, uint32_t *ret_caps)
 {
-        uint32_t caps = 0;
-        uint64_t words = words_any(a, &caps);
+        struct walk_row at;
+        struct size s;
 
+        s.words = 0;
+        s.caps = 0;
+        s.broke = false;
+        walk_init(&s.walk);
+        size_any(&s, a);
+        while (capnp_i_walk_next(&s.walk, &at))
+                size_any(&s, (capnp_any){a.m, at.from, at.seg, at.depth});
+        capnp_i_walk_deinit(&s.walk);
         if (ret_caps)
-                *ret_caps = caps;
+                *ret_caps = s.caps;
 
-        return words;
+        return s.broke ? UINT64_MAX : s.words;
 }

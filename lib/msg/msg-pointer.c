@@ -11,10 +11,10 @@
  * that says what is there and whose offset means nothing. We make the second kind only when an
  * object stays where it is and its segment is full.
  *
- * Wiping bounds its recursion by the nesting limit. A program can build deeper than that, but no
- * reader could follow it; what is below stays in the message as bytes nobody points to.
+ * Wiping goes as deep as the message does, by a walk that does not recurse (msg-walk.h). Should it
+ * find no memory to go on, the message is marked, and so is never sent.
  */
-#include "msg-pointer.h"
+#include "msg-walk.h"
 
 #include <errno.h>
 
@@ -105,18 +105,13 @@ void capnp_i_ptr_wipe_pads(capnp_msg *m, uint64_t w)
                 memset(p, 0, words * sizeof(*p));
 }
 
-static void ptr_wipe_slots(capnp_msg *m, uint32_t seg, const uint64_t *p, uint32_t n,
-                           unsigned depth)
+static void wipe_push(capnp_msg *m, struct walk *w, struct walk_row row)
 {
-        for (uint32_t i = 0; i < n; i++) {
-                uint64_t w = ptr_load(p + i);
-
-                if (w)
-                        capnp_i_ptr_wipe(m, seg, p + i, w, depth);
-        }
+        if (!capnp_i_walk_push(w, row))
+                capnp_i_msg_mark(m, -ENOMEM);
 }
 
-static void ptr_wipe_struct(capnp_msg *m, const struct ptr_target *t, unsigned depth)
+static void wipe_struct(capnp_msg *m, struct walk *w, const struct ptr_target *t)
 {
         uint32_t words = ptr_data(t->w), ptrs = ptr_ptrs(t->w);
         uint64_t *p = ptr_own(m, t->seg, t->at, words + ptrs);
@@ -124,26 +119,35 @@ static void ptr_wipe_struct(capnp_msg *m, const struct ptr_target *t, unsigned d
         if (!p)
                 return;
 
-        if (depth)
-                ptr_wipe_slots(m, t->seg, p + words, ptrs, depth - 1);
-        memset(p, 0, (words + ptrs) * sizeof(*p));
+        memset(p, 0, words * sizeof(*p));
+        wipe_push(m, w, (struct walk_row){.from = p + words, .seg = t->seg, .left = ptrs});
 }
 
-/* The elements behind a composite list's tag. p[words]: what follows the tag. */
-static void ptr_wipe_elements(capnp_msg *m, uint32_t seg, const uint64_t *p, uint64_t words,
-                              unsigned depth)
+/* Structs behind a tag: p[words] follows it. Their data now, their pointers later. */
+static void wipe_structs(capnp_msg *m, struct walk *w, uint32_t seg, uint64_t *p, uint64_t words)
 {
         uint64_t tag = ptr_load(p);
         uint32_t data = ptr_data(tag), ptrs = ptr_ptrs(tag), step = data + ptrs;
+        uint32_t n = ptr_tag_count(tag);
 
-        if (!ptrs || (uint64_t)ptr_tag_count(tag) * step > words)
+        ptr_store(p++, 0);
+        if (!n || !ptrs || (uint64_t)n * step > words) {
+                memset(p, 0, words * sizeof(*p));
                 return;
+        }
 
-        for (uint32_t i = 0; i < ptr_tag_count(tag); i++)
-                ptr_wipe_slots(m, seg, p + 1 + (uint64_t)i * step + data, ptrs, depth);
+        for (uint32_t i = 0; i < n; i++)
+                memset(p + (uint64_t)i * step, 0, data * sizeof(*p));
+        wipe_push(m, w,
+                  (struct walk_row){.from = p + data,
+                                    .seg = seg,
+                                    .left = ptrs,
+                                    .elements = n - 1,
+                                    .ptrs = (uint16_t)ptrs,
+                                    .gap = (uint16_t)data});
 }
 
-static void ptr_wipe_list(capnp_msg *m, const struct ptr_target *t, unsigned depth)
+static void wipe_list(capnp_msg *m, struct walk *w, const struct ptr_target *t)
 {
         enum capnp_size size = ptr_size(t->w);
         bool composite = size == CAPNP_SIZE_COMPOSITE;
@@ -154,14 +158,17 @@ static void ptr_wipe_list(capnp_msg *m, const struct ptr_target *t, unsigned dep
         if (!p)
                 return;
 
-        if (depth && composite)
-                ptr_wipe_elements(m, t->seg, p, n, depth - 1);
-        if (depth && size == CAPNP_SIZE_POINTER)
-                ptr_wipe_slots(m, t->seg, p, (uint32_t)n, depth - 1);
-        memset(p, 0, words * sizeof(*p));
+        if (composite)
+                wipe_structs(m, w, t->seg, p, n);
+        else if (size == CAPNP_SIZE_POINTER)
+                wipe_push(m, w, (struct walk_row){.from = p, .seg = t->seg, .left = (uint32_t)n});
+        else
+                memset(p, 0, words * sizeof(*p));
 }
 
-void capnp_i_ptr_wipe(capnp_msg *m, uint32_t seg, const uint64_t *p, uint64_t w, unsigned depth)
+/* One object; its pointers go to the walk. */
+static void wipe_object(capnp_msg *m, struct walk *walk, uint32_t seg, const uint64_t *p,
+                        uint64_t w)
 {
         struct ptr_target t;
 
@@ -174,10 +181,28 @@ void capnp_i_ptr_wipe(capnp_msg *m, uint32_t seg, const uint64_t *p, uint64_t w,
                 return;
 
         if (ptr_kind(t.w) == PTR_STRUCT)
-                ptr_wipe_struct(m, &t, depth);
+                wipe_struct(m, walk, &t);
         else if (ptr_kind(t.w) == PTR_LIST)
-                ptr_wipe_list(m, &t, depth);
+                wipe_list(m, walk, &t);
         capnp_i_ptr_wipe_pads(m, w);
+}
+
+void capnp_i_ptr_wipe(capnp_msg *m, uint32_t seg, const uint64_t *p, uint64_t w)
+{
+        struct walk walk;
+        struct walk_row s;
+
+        walk_init(&walk);
+        wipe_object(m, &walk, seg, p, w);
+        while (capnp_i_walk_next(&walk, &s)) {
+                uint64_t *slot = m->segs[s.seg].base + ptr_at(m->segs[s.seg].base, s.from);
+
+                w = ptr_load(slot);
+                ptr_store(slot, 0);
+                wipe_object(m, &walk, s.seg, slot, w);
+        }
+
+        capnp_i_walk_deinit(&walk);
 }
 
 /* ---- moving ------------------------------------------------------------------------------- */

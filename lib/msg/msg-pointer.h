@@ -232,9 +232,9 @@ static inline struct ptr_place ptr_place(capnp_abuilder a, uint64_t words, uint6
 
 /*
  * Zeroes what the pointer w at slot p leads to, with everything below and the landing pads, and
- * gives capabilities back. depth: how much deeper to go.
+ * gives capabilities back.
  */
-void capnp_i_ptr_wipe(capnp_msg *m, uint32_t seg, const uint64_t *p, uint64_t w, unsigned depth);
+void capnp_i_ptr_wipe(capnp_msg *m, uint32_t seg, const uint64_t *p, uint64_t w);
 /* Zeroes the landing pads of w, if it has any. */
 void capnp_i_ptr_wipe_pads(capnp_msg *m, uint64_t w);
 /* Lets slot to point where slot from points; from keeps its word, which is no longer valid. */
@@ -247,7 +247,7 @@ static inline void ptr_replace(capnp_abuilder a, uint64_t w)
 
         ptr_store(a.p, w);
         if (old)
-                capnp_i_ptr_wipe(a.m, a.seg, a.p, old, a.m->depth);
+                capnp_i_ptr_wipe(a.m, a.seg, a.p, old);
 }
 
 /* Words of a list's content, its tag included. */

@@ -3,7 +3,8 @@
  *
  * Each function follows one pointer: decode it, step over landing pads, check kind, nesting,
  * bounds and budget, and hand out a view whose accessors need no further check than their own
- * index. What is wrong marks the message and reads as the default.
+ * index. What is wrong marks the message and reads as the default; the view of it is empty, but
+ * still names its message, so that whoever is handed the view can ask for the mark.
  *
  * The budget is charged with the words of an object each time a pointer to it is followed, so that
  * many pointers to one object cost what they claim to be. Elements without bits would be free, and
@@ -14,7 +15,8 @@
  *
  * A list may be read as a list of something else if every element begins with what is expected
  * (encoding specification, "lists"; the rules of evolution in the language reference): wider
- * elements as narrower ones, structs as their first field, anything but bits as structs. Asked for
+ * elements as narrower ones, structs as their first field, anything as structs; but bits are only
+ * bits, as for the reference. Asked for
  * CAPNP_SIZE_VOID, any list fits: so code that knows no schema reads what is there.
  */
 #include "msg-pointer.h"
@@ -48,9 +50,15 @@ static inline bool any_expect(capnp_any a, bool holds)
         return holds || capnp_i_ptr_refuse(a.m, CAPNP_E_POISON);
 }
 
+/* The limit is for what others sent; in what we made, counting down begins again. */
+__attribute__((noinline)) static bool any_may_go_on(capnp_any a)
+{
+        return !a.m || a.m->building || capnp_i_ptr_refuse(a.m, CAPNP_E_LIMIT);
+}
+
 static inline bool any_may_enter(capnp_any a)
 {
-        return a.depth || capnp_i_ptr_refuse(a.m, CAPNP_E_LIMIT);
+        return a.depth || any_may_go_on(a);
 }
 
 enum capnp_what capnp_any_what(capnp_any a)
@@ -87,13 +95,13 @@ capnp_reader capnp_i_struct(capnp_msg *m, const uint64_t *slot, uint32_t seg, ui
 
         if (!any_open(&a, dflt, &t) || !any_expect(a, ptr_kind(t.w) == PTR_STRUCT) ||
             !any_may_enter(a))
-                return (capnp_reader){0};
+                return (capnp_reader){.m = m};
 
         words = ptr_data(t.w);
         ptrs = ptr_ptrs(t.w);
         p = ptr_claim(a.m, &t, words + ptrs);
         if (!p)
-                return (capnp_reader){0};
+                return (capnp_reader){.m = m};
 
         return capnp_i_reader(a.m, (const uint8_t *)p, t.seg, words * 8, (uint16_t)ptrs,
                               (uint16_t)(a.depth - 1));
@@ -159,8 +167,7 @@ static bool list_fits(const capnp_list *l, enum capnp_size size)
         case CAPNP_SIZE_VOID:
                 return true;
         case CAPNP_SIZE_BIT:
-                /* Structs never stand for bits, nor bits for structs. */
-                return l->size == CAPNP_SIZE_BIT || (l->size != CAPNP_SIZE_COMPOSITE && l->bytes);
+                return l->size == CAPNP_SIZE_BIT;
         case CAPNP_SIZE_POINTER:
                 return l->ptrs > 0;
         case CAPNP_SIZE_COMPOSITE:
@@ -179,7 +186,7 @@ capnp_list capnp_i_list(capnp_msg *m, const uint64_t *slot, uint32_t seg, uint16
 
         if (!any_open(&a, dflt, &t) || !any_expect(a, ptr_kind(t.w) == PTR_LIST) ||
             !any_may_enter(a))
-                return (capnp_list){0};
+                return (capnp_list){.m = m};
 
         if (ptr_size(t.w) == CAPNP_SIZE_COMPOSITE)
                 l = list_composite(a, &t);
@@ -187,7 +194,7 @@ capnp_list capnp_i_list(capnp_msg *m, const uint64_t *slot, uint32_t seg, uint16
                 l = list_simple(a, &t);
 
         if (!l.d || !any_expect(a, list_fits(&l, size)))
-                return (capnp_list){0};
+                return (capnp_list){.m = m};
 
         return l;
 }

@@ -163,7 +163,7 @@ int capnp_msg_parse(const void *b, size_t len, const struct capnp_limits *limits
         int r;
 
         if ((uintptr_t)b % sizeof(uint64_t))
-                return CAPNP_E_POISON;
+                return -EINVAL;
 
         r = capnp_i_frame_size(table, len, l.segments, l.message_bytes, &header, &total);
         if (r)
@@ -185,6 +185,20 @@ int capnp_msg_parse(const void *b, size_t len, const struct capnp_limits *limits
         *ret_m = m;
         m = NULL;
         return 0;
+}
+
+int capnp_msg_measure(const void *b, size_t len, const struct capnp_limits *limits, size_t *ret_len)
+{
+        struct capnp_limits l = capnp_i_limits(limits);
+        uint64_t total;
+        size_t header;
+        int r = capnp_i_frame_size(b, len, l.segments, l.message_bytes, &header, &total);
+
+        if (r == CAPNP_E_SHORT)
+                *ret_len = header;
+        if (!r)
+                *ret_len = (size_t)total;
+        return r;
 }
 
 capnp_msg *capnp_msg_free(capnp_msg *m)
@@ -316,10 +330,10 @@ capnp_abuilder capnp_msg_build(capnp_msg *m)
 
 /* ---- on a stream -------------------------------------------------------------------------- */
 
-/* A message without words is sent as one null root pointer: a reader expects that word. */
+/* A message of ours without words is sent as one null root pointer: a reader expects that word. */
 static bool msg_is_empty(const capnp_msg *m)
 {
-        return !m->nsegs || (m->nsegs == 1 && !m->segs[0].words);
+        return !m->nsegs || (m->building && m->nsegs == 1 && !m->segs[0].words);
 }
 
 size_t capnp_msg_size(const capnp_msg *m)

@@ -2,6 +2,10 @@
 #include "test-msg.h"
 
 #include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <errno.h>
 #include <stdlib.h>
 
 /* Serializes and parses; the caller frees both. */
@@ -288,19 +292,148 @@ TEST(zeroed_builders_do_nothing)
         CHECK(!capnp_builder_any(b, 0).m && !capnp_lbuilder_struct(l, 0).m);
 }
 
-/* After 64 levels a reader would stop, so the wipe may; it must not overflow the stack. */
-TEST(deep_trees_can_be_cleared)
+/* Structs one in the other, and the last one's slot; data and branches around them if wanted. */
+static capnp_abuilder chain_build(capnp_msg *m, uint32_t levels, bool branches)
+{
+        capnp_abuilder a = capnp_msg_build(m);
+
+        for (uint32_t i = 0; i < levels; i++) {
+                capnp_builder b = capnp_abuilder_init_struct(a, branches, branches ? 3 : 1);
+
+                capnp_builder_set_u64(b, 0, i, 0);
+                capnp_builder_set_text(b, 1, "on the way");
+                a = capnp_builder_any(b, 0);
+        }
+
+        return a;
+}
+
+static bool msg_holds(capnp_msg *m, const char *text)
+{
+        size_t n = strlen(text);
+
+        for (uint32_t s = 0; s < m->nsegs; s++)
+                for (size_t i = 0; i + n <= m->segs[s].words * sizeof(uint64_t); i++)
+                        if (!memcmp((const char *)m->segs[s].base + i, text, n))
+                                return true;
+
+        return false;
+}
+
+static bool msg_is_zero(const capnp_msg *m)
+{
+        for (uint32_t s = 0; s < m->nsegs; s++)
+                for (uint32_t i = 0; i < m->segs[s].words; i++)
+                        if (m->segs[s].base[i])
+                                return false;
+
+        return true;
+}
+
+/* No limit is for what we build: it is read, measured, copied and wiped to its end. */
+TEST(our_own_messages_have_no_depth)
+{
+        static const uint32_t levels[] = {10, 63, 64, 65, 66, 130, 700, 66000, 1000000};
+
+        for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+                for (int branches = 0; branches < 2; branches++) {
+                        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL, *copy = NULL;
+                        uint32_t found = 0;
+                        capnp_any a;
+
+                        CHECK_OK(capnp_msg_new(&m));
+                        CHECK_OK(capnp_msg_new(&copy));
+                        capnp_abuilder_set_text(chain_build(m, levels[i], branches),
+                                                capnp_text_of("a secret"));
+                        for (a = capnp_msg_root(m); capnp_any_what(a) == CAPNP_WHAT_STRUCT; found++)
+                                a = capnp_reader_any(capnp_any_struct(a, NULL), 0);
+                        CHECK_EQ(found, levels[i]);
+                        CHECK_STR(capnp_any_text(a, (capnp_text){0}).p, "a secret");
+                        capnp_abuilder_set(capnp_msg_build(copy), capnp_msg_root(m));
+                        CHECK_EQ(capnp_any_words(capnp_msg_root(copy), NULL),
+                                 levels[i] * (branches ? 6 : 1) + 2);
+                        CHECK(msg_holds(copy, "a secret"));
+                        CHECK_OK(capnp_msg_check(m));
+                        CHECK_OK(capnp_msg_check(copy));
+                        capnp_abuilder_clear(capnp_msg_build(m));
+                        CHECK(msg_is_zero(m));
+                        /* Replacing is clearing. */
+                        capnp_abuilder_set_text(capnp_msg_build(copy), capnp_text_of("x"));
+                        CHECK(!msg_holds(copy, "a secret"));
+                        CHECK_OK(capnp_msg_check(m));
+                }
+}
+
+TEST(lists_are_wiped_however_deep)
 {
         CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
         capnp_abuilder a;
+        capnp_lbuilder l;
 
         CHECK_OK(capnp_msg_new(&m));
         a = capnp_msg_build(m);
-        for (int i = 0; i < 1000000; i++)
-                a = capnp_builder_any(capnp_abuilder_init_struct(a, 0, 1), 0);
-        CHECK_EQ(capnp_any_words(capnp_msg_root(m), NULL), 64);
+        for (int i = 0; i < 300; i++) {
+                l = capnp_abuilder_init_list(a, CAPNP_SIZE_POINTER, 3);
+                capnp_abuilder_set_text(capnp_lbuilder_any(l, 0), capnp_text_of("a secret"));
+                a = capnp_lbuilder_any(l, 1);
+                l = capnp_abuilder_init_structs(capnp_lbuilder_any(l, 2), 3, 1, 2);
+                for (uint32_t k = 0; k < 3; k++) {
+                        capnp_lbuilder_set_u64(l, k, UINT64_MAX);
+                        capnp_builder_set_text(capnp_lbuilder_struct(l, k), 1, "a secret");
+                }
+                (void)capnp_abuilder_init_structs(capnp_builder_any(capnp_lbuilder_struct(l, 2), 0),
+                                                  5, 0, 0);
+        }
         capnp_abuilder_clear(capnp_msg_build(m));
-        CHECK_EQ(capnp_any_what(capnp_msg_root(m)), CAPNP_WHAT_NULL);
+        CHECK(msg_is_zero(m));
+        CHECK_OK(capnp_msg_check(m));
+}
+
+TEST(a_received_message_without_words_says_its_size)
+{
+        static const uint64_t stream[] = {0, UINT64_C(1) << 32, 0};
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        uint64_t out = 7;
+        size_t n;
+
+        CHECK_OK(capnp_msg_parse(stream, sizeof(stream), NULL, &m));
+        CHECK_EQ(capnp_msg_size(m), 8);
+        CHECK_OK(capnp_msg_write(m, &out, sizeof(out)));
+        CHECK_EQ(out, 0);
+        CHECK_OK(capnp_msg_measure(stream, sizeof(stream), NULL, &n));
+        CHECK_EQ(n, 8);
+        CHECK_OK(capnp_msg_measure((const uint8_t *)stream + 8, 8, NULL, &n));
+        CHECK_EQ(n, 16);
+        CHECK_EQ(capnp_msg_measure((const uint8_t *)stream + 8, 7, NULL, &n), CAPNP_E_SHORT);
+        CHECK_EQ(n, 8);
+        CHECK_EQ(capnp_msg_measure("\xff\xff\0\0", 4, NULL, &n), CAPNP_E_LIMIT);
+        CHECK_EQ(capnp_msg_parse((const uint8_t *)stream + 4, 16, NULL, &m), -EINVAL);
+}
+
+/* One block of bytes, mapped again and again, is a text of more than 4 GiB. */
+TEST_T(a_text_beyond_4_gib_is_not_cut, 300)
+{
+        size_t block = (size_t)1 << 21, total = ((size_t)1 << 32) + 2 * block;
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        int fd = memfd_create("text", MFD_CLOEXEC);
+        char *p, *at;
+
+        CHECK(fd >= 0);
+        CHECK_OK(ftruncate(fd, (off_t)block));
+        at = mmap(NULL, block, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        CHECK(at != MAP_FAILED);
+        memset(at, 'x', block);
+        CHECK_OK(munmap(at, block));
+        p = mmap(NULL, total, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        CHECK(p != MAP_FAILED);
+        for (size_t i = 0; i + block < total; i += block)
+                CHECK(mmap(p + i, block, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == p + i);
+        (void)close(fd);
+
+        CHECK_OK(capnp_msg_new(&m));
+        capnp_builder_set_text(capnp_abuilder_init_struct(capnp_msg_build(m), 0, 1), 0, p);
+        CHECK_EQ(capnp_msg_check(m), CAPNP_E_LIMIT);
+        CHECK_OK(munmap(p, total));
 }
 
 TORTURE(building)
@@ -315,6 +448,33 @@ TORTURE(building)
         TORTURE_OK(capnp_msg_check(m));
         m = capnp_msg_free(m);
         CHECK_EQ(cap.refs, 1);
+}
+
+/* A wipe that finds no memory leaves a message that cannot be sent; it branches at every level. */
+TORTURE(clearing_deep)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL, *copy = NULL;
+        capnp_abuilder a;
+
+        TORTURE_OK(capnp_msg_new(&m));
+        TORTURE_OK(capnp_msg_new(&copy));
+        a = capnp_msg_build(m);
+        for (uint32_t i = 0; i < 300 && a.m; i++) {
+                capnp_builder b = capnp_abuilder_init_struct(a, 1, 2);
+
+                capnp_builder_set_text(b, 1, "later");
+                a = capnp_builder_any(b, 0);
+        }
+        TORTURE_OK(capnp_msg_check(m));
+        capnp_abuilder_set(capnp_msg_build(copy), capnp_msg_root(m));
+        TORTURE_OK(capnp_msg_check(copy));
+        capnp_builder_copy(capnp_abuilder_init_struct(capnp_msg_build(copy), 0, 40),
+                           capnp_any_struct(capnp_msg_root(m), NULL));
+        TORTURE_OK(capnp_msg_check(copy));
+        TORTURE_OK(capnp_any_words(capnp_msg_root(m), NULL) == UINT64_MAX ? -ENOMEM : 0);
+        capnp_abuilder_clear(capnp_msg_build(m));
+        TORTURE_OK(capnp_msg_check(m));
+        CHECK(msg_is_zero(m));
 }
 
 TORTURE(parsing)

@@ -106,6 +106,21 @@ TEST(hostile_packed_bytes)
         }
 }
 
+/* Two bytes stand for 256 words: who measures may say how much is too much. */
+TEST(measuring_has_a_bound)
+{
+        uint8_t in[200];
+        size_t n;
+
+        for (size_t i = 0; i < sizeof(in); i += 2)
+                memcpy(in + i, "\0\xff", 2);
+        CHECK_OK(capnp_unpack(in, sizeof(in), NULL, 0, &n));
+        CHECK_EQ(n, sizeof(in) * 1024);
+        CHECK_OK(capnp_unpack(in, sizeof(in), NULL, n, &n));
+        CHECK_EQ(capnp_unpack(in, sizeof(in), NULL, n - 1, &n), CAPNP_E_LIMIT);
+        CHECK_EQ(capnp_unpack(in, sizeof(in), NULL, 8, &n), CAPNP_E_LIMIT);
+}
+
 TEST(half_words_are_not_packed)
 {
         size_t n;

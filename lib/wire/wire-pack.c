@@ -172,7 +172,7 @@ int capnp_unpack(const void *in, size_t len, void *out, size_t room, size_t *ret
                         return r;
 
                 bytes = run * PACK_WORD;
-                if (o && bytes + PACK_WORD > room - used)
+                if ((o || room) && bytes + PACK_WORD > room - used)
                         return CAPNP_E_LIMIT;
 
                 if (o) {
