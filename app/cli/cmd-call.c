@@ -158,6 +158,11 @@ static int results_print(struct cli *c, const struct capnp_method_info *m, capnp
 
         capnp_buf_init(&out, TEXT_BYTES);
         r = capnp_dynamic_results(capos_client_schema_peek(c->client), m, q, &o, &out);
+        if (r == CAPNP_E_POISON)
+                return cli_fail(c, EXIT_FAILED, "malformed",
+                                "%s: the answer is malformed: the service sent bytes that are no "
+                                "message of its schema",
+                                m->name);
         if (r)
                 return cli_fail_code(c, r, "results");
 

@@ -217,7 +217,9 @@ CAPNP_PUBLIC void capnp_question_send(capnp_question *q,
                                       void (*done)(capnp_question *q, int r, void *arg), void *arg);
 
 /**
- * Sends a call if that has not been done, and runs the vat until it has returned.
+ * Sends a call if that has not been done, and runs the vat until it has returned. That it has
+ * returned says nothing about its response: bytes are checked while they are read, and
+ * capnp_question_check() says afterwards what the reading met.
  *
  * @param q  the question, or NULL
  * @return   0; CAPNP_E_EXCEPTION: see capnp_question_exception(); CAPNP_E_DISCONNECTED: likewise;
@@ -247,12 +249,24 @@ CAPNP_PUBLIC int capnp_question_stream(capnp_question *q, void (*ready)(void *ar
 CAPNP_PUBLIC bool capnp_question_is_done(const capnp_question *q);
 
 /**
- * How a call ended.
+ * How a call ended. As for capnp_question_wait(), 0 says that there is a response, not that it is
+ * sound.
  *
  * @param q  the question, or NULL
  * @return   what capnp_question_wait() would return without waiting; -EAGAIN: not yet
  */
 CAPNP_PUBLIC int capnp_question_result(const capnp_question *q) CAPNP_MUST_USE;
+
+/**
+ * Asks whether the response was sound, as far as it has been read. A malformed one reads as
+ * defaults: read, ask, then believe. It costs nothing.
+ *
+ * @param q  the question, or NULL
+ * @return   0; CAPNP_E_POISON: the response is malformed; CAPNP_E_LIMIT: it is nested too deeply,
+ *           or reading it costs more than its size allows; or what capnp_question_result() returns
+ *           when that is not 0
+ */
+CAPNP_PUBLIC int capnp_question_check(const capnp_question *q) CAPNP_MUST_USE;
 
 /**
  * The exception a call ended with.
@@ -384,8 +398,8 @@ CAPNP_PUBLIC capnp_vat *capnp_answer_vat(const capnp_answer *a);
 CAPNP_PUBLIC int capnp_answer_check(capnp_answer *a) CAPNP_MUST_USE;
 
 /**
- * Ends an answer with its results. If the parameters read were poisoned and nobody asked, the
- * caller gets an exception instead.
+ * Ends an answer with its results. If the parameters read were poisoned and nobody asked, or if the
+ * results were copied from a poisoned message, the caller gets an exception instead.
  *
  * @param a  the answer; taken
  * @return   0; -ENOMEM: the caller got an exception. A handler returns this value.

@@ -128,7 +128,7 @@ CAPNP_PUBLIC int capos_error_of(int r, capnp_exception why, struct capos_error *
  *
  * @param q      the question, or NULL
  * @param ret_e  filled in, also on success; may be NULL
- * @return       as capos_error_of() with what capnp_question_result() returns
+ * @return       as capos_error_of() with what capnp_question_check() returns
  */
 CAPNP_PUBLIC int capos_error_of_question(const capnp_question *q, struct capos_error *ret_e);
 

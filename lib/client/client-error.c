@@ -81,7 +81,7 @@ int capos_error_of(int r, capnp_exception why, struct capos_error *ret_e)
 
 int capos_error_of_question(const capnp_question *q, struct capos_error *ret_e)
 {
-        return capos_error_of(capnp_question_result(q), capnp_question_exception(q), ret_e);
+        return capos_error_of(capnp_question_check(q), capnp_question_exception(q), ret_e);
 }
 
 int client_fail(struct capos_error *e, int code, const char *fmt, ...)

@@ -107,8 +107,12 @@ int client_outcome(capos_client *c, unsigned n)
 {
         int r = 0;
 
-        for (unsigned i = 0; i < n && !r; i++)
+        for (unsigned i = 0; i < n && !r; i++) {
+                /* All of it is looked at: what is bad is told now, and not read as defaults later.
+                 */
+                (void)capnp_any_words(capnp_question_response_any(c->op.q[i]), NULL);
                 r = capos_error_of_question(c->op.q[i], &c->error);
+        }
         return r;
 }
 

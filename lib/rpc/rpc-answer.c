@@ -89,17 +89,21 @@ int capnp_answer_return(capnp_answer *a)
 
         if (!c->results_root.d && !c->results)
                 (void)capnp_answer_results(a);
-        if (!c->results || capnp_msg_check(&c->results->msg))
-                r = -ENOMEM;
+        r = c->results ? capnp_msg_check(&c->results->msg) : -ENOMEM;
+        if (r == CAPNP_E_POISON || (!r && !c->asked && capnp_answer_check(a))) {
+                capnp_i_call_fail(c, CAPNP_FAILED,
+                                  r ? "the results are copied from a malformed message"
+                                    : "the parameters are malformed");
+                return 0;
+        }
 
-        if (r)
+        if (r) {
                 capnp_i_call_fail(c, CAPNP_OVERLOADED, "out of memory for the results");
-        else if (!c->asked && capnp_answer_check(a))
-                capnp_i_call_fail(c, CAPNP_FAILED, "the parameters are malformed");
-        else
-                capnp_i_call_return(c);
+                return -ENOMEM;
+        }
 
-        return r;
+        capnp_i_call_return(c);
+        return 0;
 }
 
 int capnp_answer_fail(capnp_answer *a, enum capnp_kind k, const char *fmt, ...)

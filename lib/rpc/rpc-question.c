@@ -216,6 +216,17 @@ capnp_reader capnp_question_response(capnp_question *q)
         return capnp_any_struct(capnp_question_response_any(q), NULL);
 }
 
+int capnp_question_check(const capnp_question *q)
+{
+        const struct call *c = question_call(q);
+        int r = capnp_question_result(q);
+
+        if (r || !c->results)
+                return r;
+
+        return capnp_msg_check(&c->results->msg);
+}
+
 static struct peek *question_find_peek(struct call *c, const uint16_t *path, uint16_t n)
 {
         struct peek *k;

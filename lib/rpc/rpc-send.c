@@ -230,6 +230,8 @@ static const char *send_why(int k)
                 return "over-quota.references: too many references";
         case -ENOMEM:
                 return "out of memory";
+        case CAPNP_E_POISON:
+                return "the message is malformed";
         default:
                 return "the results can not be sent";
         }
@@ -457,8 +459,10 @@ static void return_results(capnp_rpc *r, struct call *c)
 
         c->answered = true;
         if (k) {
-                send_return_exception(r, c->peer_id,
-                                      (capnp_exception){CAPNP_OVERLOADED, send_why(k)}, true);
+                capnp_exception why = {k == CAPNP_E_POISON ? CAPNP_FAILED : CAPNP_OVERLOADED,
+                                       send_why(k)};
+
+                send_return_exception(r, c->peer_id, why, true);
                 capnp_i_call_forget(c);
         } else if (caps) {
                 return_retain(r, c);

@@ -61,9 +61,10 @@ class Result:
 class Rig:
     """A folder, a gateway or an instance, and everything that a case starts."""
 
-    def __init__(self, binaries, gateway, lease_ms=60000, manifest=None):
+    def __init__(self, binaries, gateway, lease_ms=60000, manifest=None, more=()):
         self.dir = tempfile.mkdtemp(prefix="capos-cli-")
         self.capos = os.path.join(binaries, "capos")
+        self.gateway = gateway
         self.agents = []
         self.state = os.path.join(self.dir, "state")
         os.mkdir(self.path("run"), 0o700)
@@ -75,7 +76,7 @@ class Rig:
                 self.env[name] = os.environ[name]
         self.log = open(self.path("log"), "w+")
         if gateway:
-            command = [gateway, str(lease_ms)]
+            command = [gateway, str(lease_ms), *more]
         else:
             command = [self.capos, "up", "--state", self.state, "--listen", "127.0.0.1:0"]
             if manifest:
@@ -500,6 +501,26 @@ def calls_by_name(g):
           "membership")
     g.error(1, "failed", "call", "chat", "join", "channel=lobby")
     g.ok("logout")
+
+
+@case()
+def malformed_answers_are_told(g):
+    if not g.gateway:
+        return
+    # Out of bounds; a far pointer into nowhere; a list where a struct must be, which no relay sees.
+    for word in "0000000100000fa0", "4d00000002", "200000001":
+        other = Rig(os.path.dirname(g.capos), g.gateway, more=(word,))
+        try:
+            other.anonymous()
+            # The agent, which relays, has looked at it first.
+            code = "malformed" if word == "200000001" else "failed"
+            says = other.error(1, code, "call", "system_info", "uptime")
+            holds("malformed" in says, says)
+            equal(other.fails(1, "call", "system_info", "uptime").out, "")
+            other.ok("call", "system_info", "motd")
+            other.ok("logout")
+        finally:
+            other.close()
 
 
 @case()

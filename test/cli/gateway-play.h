@@ -18,6 +18,7 @@ struct play {
         capnp_vat *vat;
         capnp_listener *listener;
         capnp_schema *schema;
+        uint64_t malformed; /* the pointer to the results of `uptime`; 0: good ones */
         uint32_t lease_ms;
         unsigned connections; /* open now */
         unsigned references;  /* of system_info objects, held by clients */

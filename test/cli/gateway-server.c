@@ -1,6 +1,7 @@
 /*
- * gateway-server [LEASE_MS]: the gateway to test clients against, as a program. Prints the line
- * that an instance prints, and ends with its standard input.
+ * gateway-server [LEASE_MS [WORD]]: the gateway to test clients against, as a program. Prints the
+ * line that an instance prints, and ends with its standard input. WORD: instead of a pointer to the
+ * results of `uptime`.
  */
 #include "gateway-play.h"
 
@@ -31,6 +32,8 @@ int main(int argc, char **argv)
 
         if (argc > 1)
                 p.lease_ms = (uint32_t)strtoul(argv[1], NULL, 10);
+        if (argc > 2)
+                p.malformed = strtoull(argv[2], NULL, 16);
         p.motd = "welcome \x1b[2J to the play";
         printf("remote CapSet: tcp 127.0.0.1 %s\n",
                strrchr(capnp_listener_address(p.listener), ':') + 1);
