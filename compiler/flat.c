@@ -9,6 +9,7 @@
  */
 #include "flat.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct flat_buf {

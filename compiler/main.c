@@ -9,6 +9,7 @@
 #include "gen.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 

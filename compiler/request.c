@@ -13,6 +13,7 @@
 #include "names.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Annotations of schema/c.capnp. */

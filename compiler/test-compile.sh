@@ -31,6 +31,22 @@ verdict 'generating' $?
 
 c_flags='-std=c11 -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wwrite-strings -Wundef -Werror'
 cd "$out" || exit 1
+
+# The public headers: without a warning in both languages, and without the names of stdio.
+cat >public.c <<'END'
+#include <capos/capnp.h>
+#if defined(EOF) || defined(BUFSIZ)
+#error "a public header includes <stdio.h>"
+#endif
+extern int used;
+END
+for cc in 'gcc -std=c11' 'clang -std=c11' 'g++ -x c++ -std=c++17' 'clang++ -x c++ -std=c++17'; do
+        command -v "${cc%% *}" >/dev/null || continue
+        # shellcheck disable=SC2086
+        $cc -Wall -Wextra -Wpedantic -Wshadow -Werror -fsyntax-only -I"$root/include" public.c
+        verdict "$cc of the public headers" $?
+done
+
 for f in *-c.c capnp/*-c.c; do
         echo "#include \"${f%.c}.h\"" >once.c++
         for cc in gcc clang; do

@@ -2,6 +2,7 @@
  * The RPC core against its model (test/model): the bytes choose the acts. The first two say how
  * many vats there are and what may happen in their world.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "model.h"

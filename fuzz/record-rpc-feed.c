@@ -4,8 +4,10 @@
  *
  *     record-rpc-feed <seed> <calls> <file>
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "feed-target.h"
 

@@ -10,6 +10,7 @@
 #define CONF_DRIVER_H
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,6 +6,7 @@
  * Sockets, connections and programs stay out of reach here, too.
  */
 #include <seccomp.h>
+#include <sys/uio.h>
 
 #include "daemon-sandbox-build.h"
 

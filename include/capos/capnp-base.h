@@ -25,6 +25,19 @@ extern "C" {
 /** The argument positions of a printf-like function. */
 #define CAPNP_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
+#ifdef __cplusplus
+/** A value of a struct type, its members in order: C++ has no compound literals. */
+#define CAPNP_NEW(type, ...) (type{__VA_ARGS__})
+/** A zeroed value of a struct type. */
+#define CAPNP_ZERO(type) (type{})
+/** Behind an enum's name: its values are 16 bits. Else C++ lets no unknown value be held in it. */
+#define CAPNP_ENUM_U16 : uint16_t
+#else
+#define CAPNP_NEW(type, ...) ((type){__VA_ARGS__})
+#define CAPNP_ZERO(type)     ((type){0})
+#define CAPNP_ENUM_U16
+#endif
+
 /**
  * What can go wrong because of somebody else. Our own failures are negative errno values
  * (-ENOMEM above all); capnp_strerror() knows both.

@@ -31,6 +31,11 @@ typedef struct capnp_membrane capnp_membrane;
 /** One connection: the four tables and the promises between them. */
 typedef struct capnp_rpc capnp_rpc;
 
+/* <sys/uio.h>; and FILE as the C libraries of Linux have it. Generated code includes this header,
+ * so <stdio.h> and its hundreds of names are left to whoever needs them. */
+struct iovec;
+struct _IO_FILE;
+
 /** Serves one method. Must end the answer with exactly one ending verb, now or later. */
 typedef int capnp_handler(void *self, capnp_answer *a);
 
@@ -743,9 +748,9 @@ CAPNP_PUBLIC int capnp_rpc_check(const capnp_rpc *r) CAPNP_MUST_USE;
  * Prints the tables for a person, a line an entry; a broken row is marked [ERROR].
  *
  * @param r   the core
- * @param to  where to
+ * @param to  where to: a FILE of <stdio.h>
  */
-CAPNP_PUBLIC void capnp_rpc_dump(const capnp_rpc *r, FILE *to);
+CAPNP_PUBLIC void capnp_rpc_dump(const capnp_rpc *r, struct _IO_FILE *to);
 
 #ifdef __cplusplus
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 void capnp_buf_init(struct capnp_buf *b, size_t max_bytes)

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { TREE_TEXT_MAX = 16 << 20, TREE_NODES_MAX = 1 << 20 };

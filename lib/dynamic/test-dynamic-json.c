@@ -4,6 +4,7 @@
 #include "test-dynamic.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "dynamic-buf.h"
 

@@ -7,6 +7,8 @@
 #include "dynamic-buf.h"
 #include "dynamic-schema.h"
 
+#include <stdio.h>
+
 /* ---- finding ------------------------------------------------------------------------------ */
 
 TEST(declarations_are_found_by_id_and_name)

@@ -5,6 +5,8 @@
  */
 #include "test-dynamic.h"
 
+#include <stdio.h>
+
 /* Texts that both take. */
 static const char *const good[] = {
         "()",

@@ -7,6 +7,7 @@
 #include "rpc-internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static bool check_slots(const struct slots *s)
 {

@@ -9,6 +9,7 @@
 #include "rpc-internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "rpc-proto.h"

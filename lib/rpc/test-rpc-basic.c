@@ -4,6 +4,8 @@
  */
 #include "test-rpc-rig.h"
 
+#include <stdio.h>
+
 enum { ADD_ONE, MAKE, ECHO, HANG, FAIL, LATER, TAIL, CALL_IT, SILENT };
 
 struct host {

@@ -5,6 +5,7 @@
 #include "test-rpc-rig.h"
 
 #include <stdlib.h>
+#include <sys/uio.h>
 
 /* ---- frames by hand ------------------------------------------------------------------------- */
 

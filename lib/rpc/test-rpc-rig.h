@@ -8,6 +8,8 @@
 #include <capos/capnp-rpc.h>
 
 #include <errno.h>
+#include <stdio.h>
+#include <sys/uio.h>
 
 #include "harness.h"
 #include "rpc-internal.h"

@@ -2,6 +2,7 @@
 #include "test-vat.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/un.h>
 

@@ -1,6 +1,7 @@
 /* The loop of a vat without any connection: timers, watches, stopping, waiting in vain. */
 #include "test-vat.h"
 
+#include <stdio.h>
 #include <sys/epoll.h>
 
 struct beat {

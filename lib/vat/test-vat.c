@@ -1,6 +1,8 @@
 /* Calls over real sockets: both styles, both families, large, cut, slow, and in a foreign loop. */
 #include "test-vat.h"
 
+#include <stdio.h>
+
 static void serve_and_call(const char *addr)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;

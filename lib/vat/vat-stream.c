@@ -14,6 +14,7 @@
 #include "vat-internal.h"
 
 #include <errno.h>
+#include <sys/uio.h>
 
 /* Bytes, 0 at the end, or -errno; with the descriptors that came along. */
 static ssize_t stream_receive(capnp_conn *c, int *fds, unsigned *ret_nfds)

@@ -1,6 +1,7 @@
 /*
  * Playing one act, and printing one as C.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,6 +2,7 @@
  * The end of a world: everything that goes on is ended, all bytes are delivered, and then nothing
  * may remain.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -8,6 +8,7 @@
  * seconds to make a failure small (60). Ends with 1 when something was wrong.
  */
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "model.h"
