@@ -22,9 +22,7 @@
 
 #include "capnp-base.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "a little-endian machine is required"
@@ -334,10 +332,10 @@ CAPNP_PUBLIC void capnp_i_set_bytes(capnp_msg *m, uint64_t *p, uint32_t seg, con
 static inline capnp_any capnp_reader_any(capnp_reader r, uint16_t i)
 {
         if (i >= r.ptrs)
-                return (capnp_any){r.m, NULL, 0, 0};
+                return CAPNP_NEW(capnp_any, r.m, NULL, 0, 0);
 
-        return (capnp_any){r.m, (const uint64_t *)(const void *)(r.d + r.bytes) + i, r.seg,
-                           r.depth};
+        return CAPNP_NEW(capnp_any, r.m, (const uint64_t *)(const void *)(r.d + r.bytes) + i, r.seg,
+                         r.depth);
 }
 
 /**
@@ -451,11 +449,11 @@ static inline capnp_reader capnp_list_struct(capnp_list l, uint32_t i)
 static inline capnp_any capnp_list_any(capnp_list l, uint32_t i)
 {
         if (i >= l.len || !l.ptrs)
-                return (capnp_any){l.m, NULL, 0, 0};
+                return CAPNP_NEW(capnp_any, l.m, NULL, 0, 0);
 
-        return (capnp_any){
-                l.m, (const uint64_t *)(const void *)(l.d + (uint64_t)i * l.step / 8 + l.bytes),
-                l.seg, l.depth};
+        return CAPNP_NEW(capnp_any, l.m,
+                         (const uint64_t *)(const void *)(l.d + (uint64_t)i * l.step / 8 + l.bytes),
+                         l.seg, l.depth);
 }
 
 /* ---- reading: data ------------------------------------------------------------------------ */
@@ -537,7 +535,7 @@ static inline bool capnp_list_bool(capnp_list l, uint32_t i)
  */
 static inline capnp_text capnp_reader_text(capnp_reader r, uint16_t i)
 {
-        return capnp_any_text(capnp_reader_any(r, i), (capnp_text){0});
+        return capnp_any_text(capnp_reader_any(r, i), CAPNP_ZERO(capnp_text));
 }
 
 /* ---- building: pointers ------------------------------------------------------------------- */
@@ -576,9 +574,9 @@ CAPNP_PUBLIC capnp_any capnp_abuilder_any(capnp_abuilder a);
 static inline capnp_abuilder capnp_builder_any(capnp_builder b, uint16_t i)
 {
         if (i >= b.ptrs)
-                return (capnp_abuilder){0};
+                return CAPNP_ZERO(capnp_abuilder);
 
-        return (capnp_abuilder){b.m, (uint64_t *)(void *)(b.d + b.bytes) + i, b.seg};
+        return CAPNP_NEW(capnp_abuilder, b.m, (uint64_t *)(void *)(b.d + b.bytes) + i, b.seg);
 }
 
 /**
@@ -591,7 +589,7 @@ static inline capnp_abuilder capnp_builder_any(capnp_builder b, uint16_t i)
 static inline capnp_builder capnp_lbuilder_struct(capnp_lbuilder l, uint32_t i)
 {
         if (i >= l.len)
-                return (capnp_builder){0};
+                return CAPNP_ZERO(capnp_builder);
 
         return capnp_i_builder(l.m, l.d + (uint64_t)i * l.step / 8, l.seg, l.bytes, l.ptrs);
 }
@@ -606,10 +604,10 @@ static inline capnp_builder capnp_lbuilder_struct(capnp_lbuilder l, uint32_t i)
 static inline capnp_abuilder capnp_lbuilder_any(capnp_lbuilder l, uint32_t i)
 {
         if (i >= l.len || !l.ptrs)
-                return (capnp_abuilder){0};
+                return CAPNP_ZERO(capnp_abuilder);
 
-        return (capnp_abuilder){l.m, (uint64_t *)(void *)(l.d + (uint64_t)i * l.step / 8 + l.bytes),
-                                l.seg};
+        return CAPNP_NEW(capnp_abuilder, l.m,
+                         (uint64_t *)(void *)(l.d + (uint64_t)i * l.step / 8 + l.bytes), l.seg);
 }
 
 /**
@@ -693,7 +691,7 @@ static inline capnp_text capnp_text_of(const char *s)
 {
         size_t n = s ? strlen(s) : 0;
 
-        return (capnp_text){s, n < UINT32_MAX ? (uint32_t)n : UINT32_MAX};
+        return CAPNP_NEW(capnp_text, s, n < UINT32_MAX ? (uint32_t)n : UINT32_MAX);
 }
 
 /**
