@@ -40,7 +40,7 @@ struct call *capnp_i_call_new(capnp_vat *v)
         c->waiter.is_call = true;
         capnp_i_event_init(&c->event, call_run);
         capnp_i_list_init(&c->waiter.link);
-        capnp_i_list_init(&c->pipes);
+        capnp_i_pipes_init(&c->pipes);
         return c;
 }
 
@@ -52,13 +52,20 @@ struct call *capnp_i_call_ref(struct call *c)
 
 static void call_drop_early(struct call *c)
 {
-        struct peek *k;
+        struct pipes *early = c->early;
+        struct capnp_i_list *l;
 
-        while ((k = c->early)) {
-                c->early = k->next;
-                capnp_cap_unref(k->cap);
-                free(k);
+        if (!early)
+                return;
+
+        c->early = NULL;
+        while ((l = early->list.next) != &early->list) {
+                struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
+
+                capnp_i_pipes_remove(p);
+                capnp_cap_unref(&p->cap);
         }
+        free(early);
 }
 
 static void call_free(struct call *c)
@@ -71,6 +78,8 @@ static void call_free(struct call *c)
         capnp_i_wire_ids_clear(&c->param_ids);
         capnp_i_wire_ids_clear(&c->result_ids);
         capnp_cap_unref(c->flow_cap);
+        capnp_cap_unref(c->broken);
+        capnp_i_uncharge(&c->charge);
         if (c->peer)
                 capnp_i_rpc_unref(c->peer);
         if (c->out)
@@ -101,12 +110,7 @@ void capnp_i_call_drop_params(struct call *c)
 {
         capnp_cap *target = c->target;
 
-        if (c->charge_params && !c->peer->closed) {
-                c->peer->held -= c->charge_params;
-                c->charge -= c->charge_params;
-                c->charge_params = 0;
-        }
-
+        capnp_i_uncharge(&c->params_charge);
         c->params = capnp_i_frame_unref(c->params);
         c->params_root = (capnp_builder){0};
         c->target = NULL;
@@ -151,39 +155,45 @@ capnp_cap *capnp_i_call_result_cap(struct call *c, const uint16_t *path, uint16_
         return i == NO_ID ? NULL : capnp_msg_cap_peek(&c->results->msg, i);
 }
 
-static struct promise *call_find_pipe(struct call *c, const uint16_t *path, uint16_t n)
+/* Whose peer wanted c: what is made for its results is kept for that one. NULL: our own program. */
+static capnp_rpc *call_payer(const struct call *c)
 {
-        struct capnp_i_list *l;
+        while (!c->peer && c->parent)
+                c = c->parent;
 
-        for (l = c->pipes.next; l != &c->pipes; l = l->next) {
-                struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
+        return c->peer;
+}
 
-                if (p->npath == n && (!n || !memcmp(p->path, path, n * sizeof(*path))))
-                        return p;
-        }
+/* What every result of a failed call is. Borrowed; NULL: no memory. */
+static capnp_cap *call_broken(struct call *c)
+{
+        if (!c->broken)
+                c->broken = capnp_cap_new_broken(c->vat, capnp_i_call_exception(c));
 
-        return NULL;
+        return c->broken;
 }
 
 capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t n)
 {
         struct promise *p = capnp_i_promise_make(c->vat);
+        capnp_rpc *payer = call_payer(c);
 
         if (!p)
                 return NULL;
 
         p->path = malloc(n ? n * sizeof(*path) : 1);
-        if (!p->path) {
+        if (p->path && n)
+                memcpy(p->path, path, n * sizeof(*path));
+        p->npath = n;
+        if (!p->path || capnp_i_pipes_add(&c->pipes, p)) {
                 capnp_cap_unref(&p->cap);
                 return NULL;
         }
 
-        if (n)
-                memcpy(p->path, path, n * sizeof(*path));
-        p->npath = n;
+        if (payer)
+                capnp_i_charge(&p->charge, payer, COST_PIPE + n * sizeof(*path));
         p->source = capnp_i_call_ref(c);
         c->callers++;
-        capnp_i_list_append(&c->pipes, &p->source_link);
         return &p->cap;
 }
 
@@ -193,32 +203,32 @@ capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t 
  */
 static capnp_cap *call_find_early(struct call *c, const uint16_t *path, uint16_t n)
 {
-        struct peek *k;
+        struct promise *p = c->early ? capnp_i_pipes_find(c->early, path, n) : NULL;
 
-        for (k = c->early; k; k = k->next)
-                if (k->npath == n && (!n || !memcmp(k->path, path, n * sizeof(*path))) &&
-                    capnp_i_cap_promise(k->cap)->state == PROMISE_EMBARGOED)
-                        return k->cap;
-
-        return NULL;
+        return p ? &p->cap : NULL;
 }
 
+static struct pipes *call_early(struct call *c)
+{
+        if (!c->early) {
+                c->early = malloc(sizeof(*c->early));
+                if (c->early)
+                        capnp_i_pipes_init(c->early);
+        }
+
+        return c->early;
+}
+
+/* It leaves again when its embargo is lifted: promise_detach(). */
 static void call_keep_early(struct call *c, struct promise *p)
 {
-        struct peek *k = malloc(sizeof(*k) + p->npath * sizeof(*p->path));
-
-        if (!k) {
+        if (!call_early(c) || capnp_i_pipes_add(c->early, p)) {
                 capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
                 capnp_i_promise_settle_broken(p, CAPNP_OVERLOADED, "out of memory");
                 return;
         }
 
-        k->cap = capnp_cap_ref(&p->cap);
-        k->npath = p->npath;
-        if (p->npath)
-                memcpy(k->path, p->path, p->npath * sizeof(*p->path));
-        k->next = c->early;
-        c->early = k;
+        capnp_cap_ref(&p->cap);
 }
 
 capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
@@ -227,7 +237,7 @@ capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
         capnp_cap *early;
 
         if (c->done && c->failed)
-                return capnp_cap_new_broken(c->vat, capnp_i_call_exception(c));
+                return capnp_cap_ref(call_broken(c));
 
         if (c->done)
                 return capnp_cap_ref(capnp_i_call_result_cap(c, path, n));
@@ -239,7 +249,7 @@ capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
         if (c->tail)
                 return capnp_i_call_pipe_outer(c->tail, path, n);
 
-        p = call_find_pipe(c, path, n);
+        p = capnp_i_pipes_find(&c->pipes, path, n);
         return p ? capnp_cap_ref(&p->cap) : capnp_i_call_new_pipe(c, path, n);
 }
 
@@ -275,15 +285,16 @@ static void call_settle_pipes(struct call *c)
 {
         struct capnp_i_list *l;
 
-        while ((l = c->pipes.next) != &c->pipes) {
+        while ((l = c->pipes.list.next) != &c->pipes.list) {
                 struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
                 uint32_t i = c->failed || !c->results
                                      ? NO_ID
                                      : capnp_i_frame_cap_index(c->results, p->path, p->npath);
 
+                c->vat->steps++;
                 capnp_cap_ref(&p->cap);
                 if (c->failed)
-                        capnp_i_promise_settle_broken(p, c->kind, capnp_i_call_exception(c).reason);
+                        capnp_i_promise_settle(p, call_broken(c));
                 else if (i == NO_ID)
                         capnp_i_promise_settle(p, NULL);
                 else
@@ -325,16 +336,20 @@ static void call_take_results(struct call *c, struct call *t)
 /* Whoever reads the results keeps the order as well. */
 static void call_put_early(struct call *c)
 {
-        struct peek *k;
+        struct capnp_i_list *l;
 
-        for (k = c->early; k && c->results && !c->failed; k = k->next) {
-                uint32_t i = capnp_i_frame_cap_index(c->results, k->path, k->npath);
+        if (!c->early || !c->results || c->failed)
+                return;
 
-                if (i >= c->results->msg.ncaps ||
-                    capnp_i_cap_promise(k->cap)->state != PROMISE_EMBARGOED)
+        for (l = c->early->list.next; l != &c->early->list; l = l->next) {
+                struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
+                uint32_t i = capnp_i_frame_cap_index(c->results, p->path, p->npath);
+
+                c->vat->steps++;
+                if (i >= c->results->msg.ncaps)
                         continue;
                 capnp_cap_unref(c->results->msg.caps[i]);
-                c->results->msg.caps[i] = capnp_cap_ref(k->cap);
+                c->results->msg.caps[i] = capnp_cap_ref(&p->cap);
         }
 }
 
@@ -575,16 +590,14 @@ void capnp_i_call_deliver(struct call *c, capnp_cap *target)
  */
 void capnp_i_call_flush_pipes(struct call *c)
 {
-        struct capnp_i_list *l;
-        size_t n = 0;
+        uint32_t n = c->pipes.n;
 
-        for (l = c->pipes.next; l != &c->pipes; l = l->next)
-                n++;
-        while (n-- && !capnp_i_list_empty(&c->pipes)) {
-                struct promise *p = CAPNP_I_OF(c->pipes.next, struct promise, source_link);
+        while (n-- && !capnp_i_list_empty(&c->pipes.list)) {
+                struct promise *p = CAPNP_I_OF(c->pipes.list.next, struct promise, source_link);
 
+                c->vat->steps++;
                 capnp_i_list_remove(&p->source_link);
-                capnp_i_list_append(&c->pipes, &p->source_link);
+                capnp_i_list_append(&c->pipes.list, &p->source_link);
                 capnp_cap_ref(&p->cap);
                 capnp_i_promise_flush_to_source(p);
                 capnp_cap_unref(&p->cap);
@@ -599,10 +612,11 @@ void capnp_i_call_follow(struct call *c, struct call *t)
         capnp_i_call_ref(c);
         c->callers++; /* settling may drop all others, before it is known whom to tell */
         t->callers++;
-        while ((l = c->pipes.next) != &c->pipes) {
+        while ((l = c->pipes.list.next) != &c->pipes.list) {
                 struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
                 capnp_cap *np = capnp_i_call_pipe_outer(t, p->path, p->npath);
 
+                c->vat->steps++;
                 capnp_cap_ref(&p->cap);
                 capnp_i_promise_settle_named(p, np, ours);
                 if (p->state == PROMISE_EMBARGOED)

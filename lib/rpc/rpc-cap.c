@@ -67,12 +67,13 @@ static void promise_free(struct promise *p)
         struct call *source = p->source;
 
         p->source = NULL;
-        capnp_i_list_remove(&p->source_link);
+        capnp_i_pipes_remove(p);
         capnp_i_promise_drop_waiters(p);
         if (p->embargo_rpc)
                 capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
         capnp_i_table_import_drop(&p->wire);
         capnp_cap_unref(p->to);
+        capnp_i_uncharge(&p->charge);
         free(p->path);
         cap_memory_free(&p->cap);
         if (!source)

@@ -72,17 +72,21 @@ static bool check_embargo(const capnp_rpc *r, uint32_t id)
         return !p || (p->state == PROMISE_EMBARGOED && p->embargo == id && p->embargo_rpc == r);
 }
 
+/* What has an entry in a table is in the ledger; so is what the tables do not lead to. */
 static bool check_ledger(const capnp_rpc *r)
 {
         uint64_t held =
                 (uint64_t)r->exports.live * COST_EXPORT + (uint64_t)r->imports.used * COST_IMPORT;
-        uint32_t pos = 0;
+        uint32_t pos = 0, n = r->exports.live + r->imports.used;
         struct call *c;
 
-        while ((c = capnp_i_map_next(&r->answers, &pos, NULL)))
-                held += c->charge;
+        while ((c = capnp_i_map_next(&r->answers, &pos, NULL))) {
+                held += c->charge.bytes + c->params_charge.bytes;
+                n++;
+        }
 
-        return held == r->held;
+        return held <= r->held && n <= r->charges && r->held_calls <= r->held &&
+               !r->charges == !r->held;
 }
 
 static bool check_out(const capnp_rpc *r)

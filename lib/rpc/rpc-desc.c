@@ -47,6 +47,10 @@ int capnp_i_desc_read_promised(capnp_rpc *r, capnp_reader promised, capnp_cap **
                         return desc_broken(r, "an unknown operation in a path", ret_c);
         }
 
+        /* Within a message, too: it may name as many paths as it has room for. */
+        if (capnp_i_ledger_is_full(r))
+                return CAPNP_E_LIMIT;
+
         *ret_c = capnp_i_call_pipe_outer(c, path, n);
         return 0;
 }

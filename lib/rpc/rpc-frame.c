@@ -97,6 +97,11 @@ size_t capnp_i_frame_bytes(const struct frame *f)
         size_t bytes = f->bytes;
         uint32_t i;
 
+        if (f->msg.room_segs > CAPNP_I_SEGMENTS)
+                bytes += f->msg.room_segs * sizeof(*f->msg.segs);
+        if (f->msg.room_caps > CAPNP_I_CAPS)
+                bytes += f->msg.room_caps * sizeof(*f->msg.caps);
+
         for (i = f->msg.borrowed; i < f->msg.nsegs; i++)
                 bytes += (size_t)f->msg.segs[i].room * 8;
 
@@ -152,16 +157,19 @@ struct frame *capnp_i_frame_copy(struct frame *f, int *ret_r)
         return g;
 }
 
+/* Our own walks leave the reader's budget as it is: a path is no longer than whoever gave it. */
 uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n)
 {
+        uint64_t budget = f->msg.budget;
         capnp_any a = f->content;
+        bool is_cap;
         uint16_t i;
 
+        f->msg.budget = UINT64_MAX;
         for (i = 0; i < n; i++)
                 a = capnp_reader_any(capnp_any_struct(a, NULL), path[i]);
 
-        if (capnp_any_what(a) != CAPNP_WHAT_CAP)
-                return NO_ID;
-
-        return (uint32_t)(*a.p >> 32);
+        is_cap = capnp_any_what(a) == CAPNP_WHAT_CAP;
+        f->msg.budget = budget;
+        return is_cap ? (uint32_t)(*a.p >> 32) : NO_ID;
 }

@@ -36,13 +36,26 @@ static int in_payload(capnp_rpc *r, struct frame *f, capnp_reader payload)
                 &f->msg);
 }
 
-static bool in_overloaded(const capnp_rpc *r)
+/* More references than a peer may have in all. */
+static bool in_payload_is_wide(const capnp_rpc *r, capnp_reader payload)
 {
-        return r->answers.used >= r->limits.answers || r->held > r->limits.held_bytes;
+        return capnp_any_list(capnp_reader_any(payload, 1), CAPNP_SIZE_COMPOSITE, NULL).len >
+               r->limits.refs;
+}
+
+/* Why the peer may not ask for more; NULL: it may. */
+static const char *in_quota(const capnp_rpc *r)
+{
+        if (r->answers.used >= r->limits.answers)
+                return "over-quota.calls: too many calls at once";
+        if (capnp_i_ledger_is_full(r))
+                return "over-quota.bytes: calls and references keep too many bytes";
+
+        return NULL;
 }
 
 /* A call or bootstrap of the peer's, in the table of answers. NULL: no memory. */
-static struct call *in_answer_new(capnp_rpc *r, uint32_t id, uint32_t bytes)
+static struct call *in_answer_new(capnp_rpc *r, uint32_t id)
 {
         struct call *c;
 
@@ -55,9 +68,7 @@ static struct call *in_answer_new(capnp_rpc *r, uint32_t id, uint32_t bytes)
 
         c->peer = capnp_i_rpc_ref(r);
         c->peer_id = id;
-        c->charge_params = bytes;
-        c->charge = sizeof(*c) + bytes;
-        r->held += c->charge;
+        capnp_i_charge(&c->charge, r, sizeof(*c));
         capnp_i_map_put(&r->answers, id, c);
         return c;
 }
@@ -65,17 +76,18 @@ static struct call *in_answer_new(capnp_rpc *r, uint32_t id, uint32_t bytes)
 static int in_bootstrap(capnp_rpc *r, capnp_reader b)
 {
         uint32_t id = capnp_reader_u32(b, ID_AT, 0);
+        const char *quota = in_quota(r);
         struct call *c;
 
         if (capnp_i_map_get(&r->answers, id))
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
-        if (in_overloaded(r)) {
-                capnp_i_send_refusal(r, id, "over-quota.calls: too many calls at once", true);
+        if (quota) {
+                capnp_i_send_refusal(r, id, quota, true);
                 return 0;
         }
 
-        c = in_answer_new(r, id, 0);
+        c = in_answer_new(r, id);
         if (!c)
                 return in_no_memory(r);
 
@@ -97,6 +109,7 @@ static int in_bootstrap(capnp_rpc *r, capnp_reader b)
 static int in_target(capnp_rpc *r, capnp_reader t, capnp_cap **ret_c)
 {
         struct export *e;
+        int k;
 
         *ret_c = NULL;
         switch (capnp_reader_u16(t, TARGET_TAG_AT, 0)) {
@@ -108,22 +121,37 @@ static int in_target(capnp_rpc *r, capnp_reader t, capnp_cap **ret_c)
                 *ret_c = capnp_cap_ref(e->cap);
                 return 0;
         case TARGET_PROMISED:
-                if (capnp_i_desc_read_promised(r, capnp_any_struct(capnp_reader_any(t, 0), NULL),
-                                               ret_c))
-                        return in_no_memory(r);
-                return 0;
+                k = capnp_i_desc_read_promised(r, capnp_any_struct(capnp_reader_any(t, 0), NULL),
+                                               ret_c);
+                if (k == CAPNP_E_LIMIT)
+                        return capnp_i_rpc_violation(r, "over-quota.references: too many results");
+                return k ? in_no_memory(r) : 0;
         default:
                 return capnp_i_rpc_violation(r, "an unknown kind of message target");
         }
 }
 
+/* What the parameters keep, beside imports and results, which are charged by themselves. */
+static uint64_t in_params_cost(const struct frame *f)
+{
+        uint64_t bytes = capnp_i_frame_bytes(f);
+        uint32_t i;
+
+        for (i = 0; i < f->msg.ncaps; i++)
+                if (f->msg.caps[i] && f->msg.caps[i]->kind == CAP_BROKEN)
+                        bytes += COST_BROKEN;
+
+        return bytes;
+}
+
 static int in_call_accept(capnp_rpc *r, struct frame *f, capnp_reader b, capnp_cap *target)
 {
-        struct call *c = in_answer_new(r, capnp_reader_u32(b, ID_AT, 0), f->bytes);
+        struct call *c = in_answer_new(r, capnp_reader_u32(b, ID_AT, 0));
 
         if (!c)
                 return in_no_memory(r);
 
+        capnp_i_charge_call(&c->params_charge, r, in_params_cost(f));
         c->iface = capnp_reader_u64(b, CALL_INTERFACE_AT, 0);
         c->method = capnp_reader_u16(b, CALL_METHOD_AT, 0);
         c->unpiped = capnp_reader_bool(b, CALL_NO_PIPELINING_BIT, false);
@@ -137,6 +165,8 @@ static int in_call_accept(capnp_rpc *r, struct frame *f, capnp_reader b, capnp_c
 static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b)
 {
         uint32_t id = capnp_reader_u32(b, ID_AT, 0);
+        capnp_reader params = capnp_any_struct(capnp_reader_any(b, CALL_PARAMS_PTR), NULL);
+        const char *quota = in_quota(r);
         capnp_cap *target;
         int k, loaded;
 
@@ -149,18 +179,19 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
                 return 0;
         }
 
+        /* Refused first: nothing is looked up or taken up that would have to be given back. */
+        if (!quota && in_payload_is_wide(r, params))
+                quota = "over-quota.references: too many references in one message";
+        if (quota) {
+                capnp_i_send_refusal(r, id, quota, true);
+                return 0;
+        }
+
         k = in_target(r, capnp_any_struct(capnp_reader_any(b, CALL_TARGET_PTR), NULL), &target);
         if (k)
                 return k;
 
-        /* Nothing is taken up that would have to be given back reference by reference. */
-        if (in_overloaded(r)) {
-                capnp_i_send_refusal(r, id, "over-quota.calls: too many calls at once", true);
-                capnp_cap_unref(target);
-                return 0;
-        }
-
-        loaded = in_payload(r, f, capnp_any_struct(capnp_reader_any(b, CALL_PARAMS_PTR), NULL));
+        loaded = in_payload(r, f, params);
         if (loaded < 0)
                 k = in_no_memory(r);
         else if (capnp_msg_check(&f->msg))
@@ -264,6 +295,25 @@ static void in_return_params(capnp_rpc *r, struct call *c, capnp_reader b)
                 capnp_i_wire_ids_clear(&c->param_ids);
 }
 
+/* Nothing of a Return is taken up but its first word. */
+static int in_return_refuse(capnp_rpc *r, uint64_t word, const char *reason)
+{
+        struct call *c = capnp_i_table_question(r, (uint32_t)word);
+
+        if (!c || c->returned)
+                return capnp_i_rpc_violation(r, "a Return for no question");
+
+        c->returned = true;
+        if (word >> RETURN_RELEASE_BIT & 1) /* the default is true, and stored as 0 */
+                capnp_i_wire_ids_clear(&c->param_ids);
+        else
+                capnp_i_wire_ids_release(r, &c->param_ids);
+        if (!c->done)
+                capnp_i_call_refuse(c, reason);
+        in_return_finish(r, c, word >> RETURN_NO_FINISH_BIT & 1, true);
+        return 0;
+}
+
 static int in_return(capnp_rpc *r, struct frame *f, capnp_reader b)
 {
         struct call *c = capnp_i_table_question(r, capnp_reader_u32(b, ID_AT, 0));
@@ -277,6 +327,11 @@ static int in_return(capnp_rpc *r, struct frame *f, capnp_reader b)
                 in_return_params(r, c, b);
                 return in_return_take(r, c, capnp_reader_u32(b, RETURN_TAKE_AT, 0));
         }
+
+        if (capnp_reader_u16(b, RETURN_TAG_AT, 0) == RETURN_RESULTS &&
+            in_payload_is_wide(r, in_body(b)))
+                return in_return_refuse(r, capnp_reader_u64(b, ID_AT, 0),
+                                        "over-quota.references: too many in the results");
 
         k = in_return_outcome(r, f, c, b);
         if (k < 0 || k == CAPNP_E_PROTOCOL)
@@ -301,27 +356,11 @@ static int in_long_call(capnp_rpc *r, uint32_t id)
         return 0;
 }
 
-static int in_long_return(capnp_rpc *r, uint64_t word)
-{
-        struct call *c = capnp_i_table_question(r, (uint32_t)word);
-
-        if (!c || c->returned)
-                return capnp_i_rpc_violation(r, "a Return for no question");
-
-        c->returned = true;
-        if (word >> RETURN_RELEASE_BIT & 1) /* the default is true, and stored as 0 */
-                capnp_i_wire_ids_clear(&c->param_ids);
-        else
-                capnp_i_wire_ids_release(r, &c->param_ids);
-        if (!c->done)
-                capnp_i_call_refuse(c, "over-quota.bytes: the results are too long");
-        in_return_finish(r, c, word >> RETURN_NO_FINISH_BIT & 1, true);
-        return 0;
-}
-
 int capnp_i_in_long_message(capnp_rpc *r, uint16_t tag, uint64_t word)
 {
-        return tag == MESSAGE_CALL ? in_long_call(r, (uint32_t)word) : in_long_return(r, word);
+        return tag == MESSAGE_CALL
+                       ? in_long_call(r, (uint32_t)word)
+                       : in_return_refuse(r, word, "over-quota.bytes: the results are too long");
 }
 
 /* ---- what ends calls and changes references ------------------------------------------------- */
@@ -412,6 +451,9 @@ static bool in_disembargo_allowed(capnp_rpc *r, capnp_reader t, capnp_cap *targe
         if (c && c->reflects)
                 return true;
 
+        if (c && !c->answered) /* nothing has been said about it yet */
+                return false;
+
         target = capnp_i_cap_final(target);
         return target && (capnp_i_cap_is_on(target, r) || capnp_i_cap_pending(target));
 }
@@ -432,13 +474,15 @@ static int in_disembargo_sender(capnp_rpc *r, uint32_t id, capnp_reader t)
                                              "a Disembargo of something that does not lead back");
         }
 
-        d = malloc(sizeof(*d));
-        if (d) {
-                *d = (struct disembargo){.rpc = capnp_i_rpc_ref(r), .id = id, .import = import};
-                capnp_i_list_init(&d->waiter.link);
-                capnp_i_disembargo_deliver(d, target);
+        /* None of them is a call that could be refused. An honest peer has one for a reference. */
+        if (r->disembargos >= r->limits.refs) {
+                capnp_cap_unref(target);
+                return capnp_i_rpc_violation(r, "over-quota.references: too many Disembargos wait");
         }
 
+        d = capnp_i_disembargo_new(r, id, import);
+        if (d)
+                capnp_i_disembargo_deliver(d, target);
         capnp_cap_unref(target);
         return d ? 0 : in_no_memory(r);
 }

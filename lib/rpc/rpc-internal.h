@@ -37,6 +37,7 @@ struct capnp_vat {
         bool dooming, running, dead;
         capnp_cap *bad_index; /* lent to messages: what an index outside the table reads as */
         uint32_t refs;        /* the owner's, and one for each object that points here */
+        uint64_t steps;       /* along lists that a peer can lengthen: for tests */
         struct recycle calls; /* struct call */
         const struct capnp_i_loop *loop;
         void *loop_self;
@@ -82,6 +83,23 @@ struct frame *capnp_i_frame_copy(struct frame *f, int *ret_r);
 /* The index that the capability pointer at a path holds; NO_ID when there is none. */
 uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n);
 
+/* ---- the ledger (rpc-ledger.c) -------------------------------------------------------------- */
+
+/* What a peer makes us keep; embedded in the thing that is kept. Zeroed: nothing. */
+struct charge {
+        capnp_rpc *rpc; /* whose peer's; counted */
+        uint64_t bytes;
+        bool call; /* for the parameters of a call that has not been answered */
+};
+
+/* So many bytes, or so many more, for the thing g is in. */
+void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes);
+void capnp_i_charge_call(struct charge *g, capnp_rpc *r, uint64_t bytes);
+/* The thing is gone. Also right when nothing was charged. */
+void capnp_i_uncharge(struct charge *g);
+/* The peer may not make us keep more. */
+bool capnp_i_ledger_is_full(const capnp_rpc *r);
+
 /* ---- references (rpc-cap.c) ----------------------------------------------------------------- */
 
 enum cap_kind { CAP_HOSTED, CAP_IMPORT, CAP_PROMISE, CAP_WRAP, CAP_BROKEN };
@@ -118,6 +136,7 @@ struct broken {
 struct wire {
         capnp_rpc *rpc; /* NULL: not from a connection */
         uint32_t id, refs;
+        struct charge charge;
 };
 
 struct import {
@@ -138,9 +157,12 @@ struct promise {
         struct wire wire;             /* an import that is a promise */
         struct call *source;          /* a result that is not there yet */
         struct capnp_i_list source_link;
+        struct pipes *in;     /* the set that source_link is in */
+        struct promise *same; /* another one there, with the same hash */
         uint16_t *path;
         uint16_t npath;
-        uint32_t embargo; /* its id, when embargoed */
+        struct charge charge; /* for being a result that a peer has named */
+        uint32_t embargo;     /* its id, when embargoed */
         capnp_rpc *embargo_rpc;
 };
 
@@ -160,7 +182,24 @@ struct disembargo {
         uint32_t id;
         uint32_t import; /* where the promise led when Resolve was sent; what we answer if it broke
                           */
+        struct charge charge;
 };
+
+/* References to results of one call, by path (rpc-pipe.c). */
+struct pipes {
+        struct capnp_i_list list; /* struct promise.source_link */
+        struct capnp_i_map index; /* hash of the path -> struct promise; empty while they are few */
+        uint32_t n;
+};
+
+void capnp_i_pipes_init(struct pipes *s);
+struct promise *capnp_i_pipes_find(struct pipes *s, const uint16_t *path, uint16_t n);
+/* p has its path, and is in no set. 0 or -ENOMEM. */
+int capnp_i_pipes_add(struct pipes *s, struct promise *p) CAPNP_MUST_USE;
+/* Also right for one that is in none. */
+void capnp_i_pipes_remove(struct promise *p);
+/* Moves all to a list, which does not know where they are. */
+void capnp_i_pipes_take_all(struct pipes *s, struct capnp_i_list *to);
 
 void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind);
 struct hosted *capnp_i_cap_hosted(capnp_cap *c);
@@ -227,9 +266,10 @@ struct call {
         capnp_vat *vat;
         struct event event;
         struct waiter waiter;
-        struct capnp_i_list pipes; /* struct promise.source_link */
+        struct pipes pipes;
         struct peek *peeks;
-        struct peek *early; /* results that were lent before the call was tailed, embargoed */
+        struct pipes *early; /* lent before the call was tailed, embargoed; a reference to each */
+        capnp_cap *broken;   /* what every result of a failed call is; made when it is needed */
         struct crossing *crossings; /* innermost first */
         uint32_t refs;
         uint32_t callers; /* who wants the result: handle, answer entry, pipelined references … */
@@ -272,9 +312,9 @@ struct call {
         capnp_rpc *out; /* that serves it; NULL: we do */
         uint32_t out_id;
         struct wire_ids param_ids, result_ids;
-        uint64_t charge;        /* in peer's ledger */
-        uint32_t charge_params; /* … as long as the parameters are here */
-        uint64_t window;        /* in the flow of target */
+        struct charge charge;        /* for the answer, and for results that are kept */
+        struct charge params_charge; /* as long as the parameters are here */
+        uint64_t window;             /* in the flow of target */
         capnp_cap *flow_cap;
 };
 
@@ -367,6 +407,7 @@ struct export
         uint32_t reflects_import; /* … this */
         capnp_rpc *rpc;
         struct capnp_i_list watch; /* promise.watchers */
+        struct charge charge;
 };
 
 /* A table whose ids we choose: an array with a list of its free slots. */
@@ -415,7 +456,7 @@ struct skip {
 struct capnp_rpc {
         capnp_vat *vat;
         struct capnp_i_list link; /* vat.rpcs */
-        uint32_t refs;            /* the owner's, and one for each import */
+        uint32_t refs;            /* the owner's, and one for each import and charge */
         struct capnp_limits limits;
         capnp_cap *bootstrap;
         const struct capnp_i_owner *owner;
@@ -430,7 +471,9 @@ struct capnp_rpc {
         struct capnp_i_map answers;  /* struct call */
         struct capnp_i_map exported; /* capnp_cap -> struct export */
         struct capnp_i_map imports;  /* capnp_cap: import or promise */
-        uint64_t held;
+        uint64_t held, held_calls;   /* bytes in the ledger; of these, for struct charge.call */
+        uint32_t charges;            /* things in it */
+        uint32_t disembargos;        /* of the peer's, waiting */
         /* streams of bytes */
         struct capnp_i_list outq;
         uint64_t out_bytes, out_replies; /* queued; of these, what the peer asked for */
@@ -451,7 +494,7 @@ struct capnp_rpc {
 enum { REASON_BYTES = 4097 };
 
 /* What an entry weighs in the ledger, with the object behind it; what an input buffer may keep. */
-enum { COST_EXPORT = 256, COST_IMPORT = 256, IN_KEEP = 65536 };
+enum { COST_EXPORT = 256, COST_IMPORT = 256, COST_PIPE = 320, COST_BROKEN = 128, IN_KEEP = 65536 };
 
 capnp_rpc *capnp_i_rpc_ref(capnp_rpc *r);
 void capnp_i_rpc_unref(capnp_rpc *r);
@@ -528,6 +571,8 @@ void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t imp
 void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id);
 void capnp_i_send_unimplemented(capnp_rpc *r, capnp_reader message);
 void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason);
+/* NULL: no memory. */
+struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, uint32_t import);
 void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target);
 
 /* rpc-out.c: the queue of bytes */

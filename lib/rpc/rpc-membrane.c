@@ -264,7 +264,7 @@ static void membrane_cross_pipes(struct wrap *w, struct call *c)
         struct capnp_i_list outer, *l;
 
         capnp_i_list_init(&outer);
-        capnp_i_list_splice(&outer, &c->pipes);
+        capnp_i_pipes_take_all(&c->pipes, &outer);
         while ((l = outer.next) != &outer) {
                 struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
                 capnp_cap *inner = capnp_i_call_new_pipe(c, p->path, p->npath);
@@ -335,6 +335,7 @@ static void membrane_return_one(struct crossing *x, struct call *c)
 
         text[0] = '\0';
         m->ops->reason(m->self, capnp_i_call_exception(c), text);
+        c->broken = capnp_cap_unref(c->broken); /* it had the old text */
         free(c->reason);
         c->reason = strndup(text, sizeof(text));
 }

@@ -82,10 +82,13 @@ static bool promise_needs_embargo(const struct promise *p, capnp_cap *to, bool o
 
 static void promise_detach(struct promise *p)
 {
+        bool early = p->in && !p->source; /* struct call.early */
         struct call *source = p->source;
 
         p->source = NULL;
-        capnp_i_list_remove(&p->source_link);
+        capnp_i_pipes_remove(p);
+        if (early)
+                capnp_cap_unref(&p->cap);
         if (!source)
                 return;
 

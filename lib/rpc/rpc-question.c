@@ -111,7 +111,7 @@ static void question_send_one(struct call *c)
         if (c->m && c->params && !c->params_root.d)
                 (void)capnp_question_params((capnp_question *)(void *)c);
 
-        c->unpiped = c->m && !c->m->results_ptrs && capnp_i_list_empty(&c->pipes);
+        c->unpiped = c->m && !c->m->results_ptrs && capnp_i_list_empty(&c->pipes.list);
         r = capnp_msg_check(&c->params->msg);
         if (r) {
                 capnp_i_call_ref(c); /* as delivering would */

@@ -192,6 +192,28 @@ void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t imp
         message_send(r, f);
 }
 
+struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, uint32_t import)
+{
+        struct disembargo *d = malloc(sizeof(*d));
+
+        if (!d)
+                return NULL;
+
+        *d = (struct disembargo){.rpc = capnp_i_rpc_ref(r), .id = id, .import = import};
+        capnp_i_list_init(&d->waiter.link);
+        capnp_i_charge(&d->charge, r, sizeof(*d));
+        r->disembargos++;
+        return d;
+}
+
+static void disembargo_free(struct disembargo *d)
+{
+        d->rpc->disembargos--;
+        capnp_i_uncharge(&d->charge);
+        capnp_i_rpc_unref(d->rpc);
+        free(d);
+}
+
 /*
  * A Disembargo follows the calls before it from queue to queue, and is answered where they leave
  * for the peer it came from (rpc.capnp, Disembargo).
@@ -209,8 +231,7 @@ void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target)
 
         capnp_i_send_disembargo_reply(d->rpc, capnp_i_cap_is_on(target, d->rpc) ? target : NULL,
                                       d->import, d->id);
-        capnp_i_rpc_unref(d->rpc);
-        free(d);
+        disembargo_free(d);
 }
 
 /* ---- Call ----------------------------------------------------------------------------------- */
@@ -439,16 +460,26 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
         return k;
 }
 
-/* What stays until Finish stays for as long as the peer likes: keep it small, and charge it. */
-static void return_retain(capnp_rpc *r, struct call *c)
+/* What stays until Finish stays for as long as the peer likes: it is charged. */
+static void return_keep(capnp_rpc *r, struct call *c)
 {
-        if (!c->results)
-                return;
+        uint64_t bytes = c->result_ids.n * sizeof(*c->result_ids.v);
 
+        c->answered = true;
+        if (c->results)
+                bytes += capnp_i_frame_bytes(c->results);
+        if (c->reason)
+                bytes += strlen(c->reason);
+        capnp_i_charge(&c->charge, r, bytes);
+}
+
+/* What has been sent is kept small: a result of ten words does not need the room of a message. */
+static void return_keep_sent(capnp_rpc *r, struct call *c)
+{
         c->results_root = (capnp_builder){0};
-        c->results = capnp_i_frame_shrink(c->results);
-        c->charge += capnp_i_frame_bytes(c->results);
-        r->held += capnp_i_frame_bytes(c->results);
+        if (c->results)
+                c->results = capnp_i_frame_shrink(c->results);
+        return_keep(r, c);
         capnp_i_desc_resolve_broken(r, &c->result_ids);
 }
 
@@ -465,7 +496,7 @@ static void return_results(capnp_rpc *r, struct call *c)
                 send_return_exception(r, c->peer_id, why, true);
                 capnp_i_call_forget(c);
         } else if (caps) {
-                return_retain(r, c);
+                return_keep_sent(r, c);
         } else {
                 capnp_i_call_forget(c);
         }
@@ -484,18 +515,15 @@ void capnp_i_send_return(struct call *c)
                         send_return_tag(r, c->peer_id, RETURN_CANCELED, true);
                 c->answered = true;
                 capnp_i_call_forget(c);
-        } else if (c->answered) {
-                return; /* passed on: see capnp_answer_tail() */
+        } else if (c->answered) { /* passed on: see capnp_answer_tail() */
+                return_keep(r, c);
         } else if (c->silent) {
-                c->answered = true;
-                return_retain(r, c);
+                return_keep_sent(r, c);
         } else if (c->yourself) {
-                c->answered = true;
+                return_keep(r, c);
                 send_return_tag(r, c->peer_id, RETURN_ELSEWHERE, false);
         } else if (c->failed) {
-                c->answered = true;
-                c->charge += strlen(capnp_i_call_exception(c).reason);
-                r->held += strlen(capnp_i_call_exception(c).reason);
+                return_keep(r, c);
                 send_return_exception(r, c->peer_id, capnp_i_call_exception(c), false);
         } else {
                 return_results(r, c);
@@ -510,8 +538,6 @@ void capnp_i_call_forget(struct call *c)
                 return;
 
         (void)capnp_i_map_take(&r->answers, c->peer_id);
-        r->held -= c->charge;
-        c->charge = c->charge_params = 0;
         if (!c->finished) {
                 c->finished = true;
                 c->callers--; /* it is done: nothing to cancel */

@@ -109,7 +109,7 @@ static struct export *table_export_new(capnp_rpc *r, capnp_cap *c)
         e->rpc = r;
         e->promise = broken || capnp_i_cap_pending(c);
         capnp_i_list_init(&e->watch);
-        r->held += COST_EXPORT;
+        capnp_i_charge(&e->charge, r, COST_EXPORT);
         /* A broken one is resolved at once, and a resolved promise may not be sent again. */
         if (!broken)
                 capnp_i_map_put(&r->exported, (uintptr_t)c, e);
@@ -143,7 +143,7 @@ static void table_export_drop(capnp_rpc *r, struct export *e)
                 (void)capnp_i_map_take(&r->exported, (uintptr_t)e->cap);
         capnp_i_list_remove(&e->watch);
         slots_drop(&r->exports, e->id);
-        r->held -= COST_EXPORT;
+        capnp_i_uncharge(&e->charge);
         capnp_cap_unref(e->cap);
         free(e);
         capnp_i_rpc_check_idle(r);
@@ -210,7 +210,7 @@ capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
         w = table_wire(c);
         *w = (struct wire){.rpc = capnp_i_rpc_ref(r), .id = id, .refs = 1};
         capnp_i_map_put(&r->imports, id, c);
-        r->held += COST_IMPORT;
+        capnp_i_charge(&w->charge, r, COST_IMPORT);
         return c;
 }
 
@@ -222,8 +222,8 @@ void capnp_i_table_import_drop(struct wire *w)
                 return;
 
         w->rpc = NULL;
-        if (capnp_i_map_take(&r->imports, w->id))
-                r->held -= COST_IMPORT;
+        (void)capnp_i_map_take(&r->imports, w->id);
+        capnp_i_uncharge(&w->charge);
         capnp_i_send_release(r, w->id, w->refs);
         capnp_i_rpc_check_idle(r);
         capnp_i_rpc_unref(r);
@@ -352,6 +352,5 @@ void capnp_i_table_close(capnp_rpc *r)
         table_close_answers(r);
         table_close_imports(r);
         table_close_exports(r);
-        r->held = 0;
         capnp_cap_unref(bootstrap);
 }

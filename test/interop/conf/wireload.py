@@ -268,3 +268,123 @@ def load_unknown_messages_never_read(env):
     frame = w.message(999, Struct(b"", [b"u" * 4096]))
     sent = flood.pump(frame * (FLOOD // len(frame)), read=False)
     flood.verdict(f", {sent >> 20} MB sent before the server stopped reading")
+
+
+@case(seconds=FLOOD_S)
+def load_results_kept_for_the_caller(env):
+    """sendResultsTo.yourself: results that stay until somebody takes them, or the call is finished."""
+    numbered(env, lambda conf, q: w.call(q, conf, "echo", Struct(b"", [b"k" * (1 << 20)]),
+                                         send_to=w.YOURSELF), answers=False)
+
+
+@case(seconds=FLOOD_S)
+def load_reasons_kept_for_the_caller(env):
+    numbered(env, lambda conf, q: w.call(q, conf, "fail", Struct(struct.pack("<H", 0), ["y" * 4000]),
+                                         send_to=w.YOURSELF), answers=False)
+
+
+@case(seconds=FLOOD_S)
+def load_reasons_never_finished(env):
+    numbered(env, lambda conf, q: w.call(q, conf, "fail",
+                                         Struct(struct.pack("<H", 0), ["y" * 4000])))
+
+
+@case(seconds=FLOOD_S)
+def load_results_named_by_path(env):
+    """Calls that name thousands of results of one call each, no path twice."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    conn = flood.conn
+    conn.send(w.call(5, conf, "hang"))
+    for i in range(FLOOD >> 21):
+        caps = [descriptor(w.RECEIVER_ANSWER, 0, w.promised(5, k & 0xff, k >> 8 | i << 8))
+                for k in range(32768)]
+        part = w.call(10 + i, conf, "hang", None, caps)
+        if flood.pump(part, read=True) < len(part):
+            break
+    flood.one_more(conf)
+    flood.verdict()
+
+
+@case(seconds=FLOOD_S)
+def load_results_named_by_one_path(env):
+    """Descriptors that share a PromisedAnswer: sixteen bytes each name a result."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    conn = flood.conn
+    conn.send(w.call(5, conf, "hang"))
+    for i in range(FLOOD >> 19):
+        part = w.call(10 + i, conf, "hang", None, [descriptor(w.RECEIVER_ANSWER, 0,
+                                                              w.promised(5, 3))] * 4096)
+        if flood.pump(part, read=True) < len(part):
+            break
+    flood.one_more(conf)
+    flood.verdict()
+
+
+@case(seconds=FLOOD_S)
+def load_results_of_a_failed_call(env):
+    """Each result of a call that failed with a long text has that text."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    flood.conn.send(w.call(5, conf, "fail", Struct(struct.pack("<H", 0), ["y" * 4000])))
+    flood.conn.recv_return(5)
+    for i in range(FLOOD >> 19):
+        part = w.call(10 + i, conf, "hang", None, [descriptor(w.RECEIVER_ANSWER, 0,
+                                                              w.promised(5, k)) for k in range(4096)])
+        if flood.pump(part, read=True) < len(part):
+            break
+    flood.one_more(conf)
+    flood.verdict()
+
+
+@case(seconds=FLOOD_S)
+def load_descriptors_that_lead_nowhere(env):
+    """Eight bytes each, for which a server may make a broken reference."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    for i in range(FLOOD >> 18):
+        part = w.call(10 + i, conf, "hang", None,
+                      [Struct(struct.pack("<HHI", w.RECEIVER_HOSTED, 0, 999999))] * 32768)
+        if flood.pump(part, read=True) < len(part):
+            break
+    flood.one_more(conf)
+    flood.verdict()
+
+
+def disembargoes(env, flood, frame):
+    """Floods with one Disembargo; the server may end the connection, or go on serving it."""
+    block = frame * (FLOOD // 24 // len(frame))
+    for _ in range(24):
+        if flood.pump(block, read=True) < len(block):
+            break
+    flood.ended = flood.ended or "ended" in ends(flood.conn)
+    flood.verdict()
+
+
+def ends(conn):
+    """`ended` when the server has aborted or closed, else `alive`."""
+    try:
+        conn.send(w.bootstrap(0x7FFFFFF1))
+        conn.recv_return(0x7FFFFFF1)
+    except (Closed, Failed):
+        return "ended"
+    return "alive"
+
+
+@case(seconds=FLOOD_S)
+def load_disembargoes_of_a_pending_answer(env):
+    flood = Flood(env)
+    conf = conf_of(flood)
+    flood.conn.send(w.call(1, conf, "hang"), w.call(2, to_answer(1, 0), "null"))
+    disembargoes(env, flood, w.disembargo(to_answer(1, 0), 0, 5))
+
+
+@case(seconds=FLOOD_S)
+def load_disembargoes_of_a_promise_that_waits(env):
+    """The answer has returned, and what it names is still to be decided."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    flood.conn.send(w.call(1, conf, "getPromiseCap", u32(600000)))
+    flood.conn.recv_return(1)
+    disembargoes(env, flood, w.disembargo(to_answer(1, 0), 0, 5))

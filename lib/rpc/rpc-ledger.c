@@ -1,0 +1,58 @@
+/*
+ * The ledger: what a peer makes us keep, in bytes.
+ *
+ * Every object that a peer can cause has a struct charge in it, which is charged when the object is
+ * made or grows and given back when it is freed. There is no other way in or out, so that a thing
+ * that is kept can not be forgotten, nor one that has gone be paid for ever.
+ *
+ * doc/design/limits.md says what happens when there is too much in it.
+ */
+#include "rpc-internal.h"
+
+#include <assert.h>
+
+static void charge_add(struct charge *g, capnp_rpc *r, uint64_t bytes, bool call)
+{
+        assert(!g->rpc || (g->rpc == r && g->call == call));
+        if (!g->rpc)
+                r->charges++;
+        if (!g->rpc)
+                g->rpc = capnp_i_rpc_ref(r);
+        g->call = call;
+        g->bytes += bytes;
+        r->held += bytes;
+        if (call)
+                r->held_calls += bytes;
+}
+
+void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes)
+{
+        charge_add(g, r, bytes, false);
+}
+
+void capnp_i_charge_call(struct charge *g, capnp_rpc *r, uint64_t bytes)
+{
+        charge_add(g, r, bytes, true);
+}
+
+void capnp_i_uncharge(struct charge *g)
+{
+        capnp_rpc *r = g->rpc;
+        uint64_t bytes = g->bytes;
+
+        if (!r)
+                return;
+
+        assert(r->held >= bytes && (!g->call || r->held_calls >= bytes));
+        r->held -= bytes;
+        if (g->call)
+                r->held_calls -= bytes;
+        r->charges--;
+        *g = (struct charge){0};
+        capnp_i_rpc_unref(r);
+}
+
+bool capnp_i_ledger_is_full(const capnp_rpc *r)
+{
+        return r->held > r->limits.held_bytes;
+}

@@ -1,0 +1,154 @@
+/*
+ * What a message costs does not grow with what came before it. Work along lists that a peer can
+ * lengthen is counted in steps by the vat (struct capnp_vat.steps); time is never looked at.
+ */
+#include "test-rpc-rig.h"
+
+#include <stdio.h>
+
+static int keep_all(void *self, capnp_answer *a)
+{
+        (void)self;
+        return capnp_answer_keep(a, NULL, NULL);
+}
+
+/* As rig_run(), without looking at the tables each time. */
+static void run(struct rig *g)
+{
+        bool more = true;
+
+        while (more) {
+                more = false;
+                while (capnp_rpc_step(g->a.vat) || capnp_rpc_step(g->b.vat))
+                        more = true;
+                more |= rig_move_one(g->a.rpc, g->b.rpc);
+                more |= rig_move_one(g->b.rpc, g->a.rpc);
+        }
+}
+
+static void path_of(uint32_t i, uint16_t path[2])
+{
+        path[0] = (uint16_t)(i & 0xff);
+        path[1] = (uint16_t)(i >> 8);
+}
+
+/* n calls, each on a result of one unanswered call by a path of its own. Steps of both vats. */
+static uint64_t steps_of_calls(uint32_t n, bool descriptors)
+{
+        const struct capnp_limits wide = {.held_bytes = UINT64_C(1) << 32};
+        capnp_cap *root = NULL;
+        capnp_question *base, *q;
+        uint64_t steps;
+        struct rig g;
+
+        CHECK_OK(rig_open(&g, keep_all, NULL));
+        capnp_rpc_set_limits(g.b.rpc, &wide);
+        CHECK_OK(capnp_rpc_bootstrap(g.a.rpc, &root));
+        base = ask(g.a.vat, root, 0, 0, NULL);
+        capnp_question_send(base, NULL, NULL);
+        for (uint32_t i = 0; i < n; i++) {
+                CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;
+                uint16_t path[2];
+
+                path_of(i, path);
+                c = capnp_i_call_pipe_outer((struct call *)(void *)base, path, 2);
+                q = descriptors ? ask(g.a.vat, root, 1, i, c) : ask(g.a.vat, c, 1, i, NULL);
+                capnp_question_detach(q);
+        }
+        run(&g);
+        capnp_question_free(base);
+        capnp_cap_unref(root);
+        steps = g.a.vat->steps + g.b.vat->steps;
+        rig_close(&g);
+        return steps;
+}
+
+TEST_T(calls_on_many_results_cost_alike, 120)
+{
+        for (int descriptors = 0; descriptors < 2; descriptors++) {
+                uint64_t few = steps_of_calls(500, descriptors);
+                uint64_t many = steps_of_calls(8000, descriptors);
+
+                printf("%s: %llu steps for 500, %llu for 8000\n",
+                       descriptors ? "as parameters" : "as targets", (unsigned long long)few,
+                       (unsigned long long)many);
+                CHECK(many <= 16 * few + 1000);
+                CHECK(many <= 8000 * 16);
+        }
+}
+
+/* A call over the limit is refused before anybody looks for its target: not even a step. */
+TEST(refused_calls_are_not_looked_at)
+{
+        const struct capnp_limits narrow = {.answers = 1};
+        capnp_cap *root = NULL;
+        capnp_question *base, *q[100];
+        struct capnp_rpc_counts n;
+        uint64_t steps;
+        struct rig g;
+
+        CHECK_OK(rig_open(&g, keep_all, NULL));
+        CHECK_OK(capnp_rpc_bootstrap(g.a.rpc, &root));
+        run(&g);
+        capnp_rpc_set_limits(g.b.rpc, &narrow);
+        base = ask(g.a.vat, root, 0, 0, NULL);
+        capnp_question_send(base, NULL, NULL);
+        run(&g);
+        capnp_rpc_count(g.b.rpc, &n);
+        steps = g.b.vat->steps;
+        for (uint32_t i = 0; i < 100; i++) {
+                CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;
+                uint16_t path[2];
+
+                path_of(i, path);
+                c = capnp_i_call_pipe_outer((struct call *)(void *)base, path, 2);
+                q[i] = ask(g.a.vat, c, 1, i, NULL);
+                capnp_question_send(q[i], NULL, NULL);
+        }
+        run(&g);
+        CHECK_EQ(g.b.vat->steps, steps);
+        for (uint32_t i = 0; i < 100; i++) {
+                struct capnp_rpc_counts now;
+
+                CHECK_EQ(capnp_question_exception(q[i]).kind, CAPNP_OVERLOADED);
+                CHECK_STR(capnp_question_exception(q[i]).reason,
+                          "over-quota.calls: too many calls at once");
+                capnp_question_free(q[i]);
+                capnp_rpc_count(g.b.rpc, &now);
+                CHECK_EQ(now.held_bytes, n.held_bytes);
+        }
+        capnp_question_free(base);
+        capnp_cap_unref(root);
+        rig_close(&g);
+}
+
+static int give_self(void *self, capnp_answer *a)
+{
+        return reply(a, 4711, *(capnp_cap **)self);
+}
+
+/* A program may ask for a reference in a response as often as it likes. */
+TEST(looking_for_a_reference_uses_no_budget)
+{
+        const struct capnp_limits narrow = {.traversal = 200};
+        capnp_cap *root = NULL, *mine = NULL;
+        capnp_question *q;
+        struct rig g;
+
+        CHECK_OK(rig_open(&g, give_self, &mine));
+        CHECK_OK(capnp_cap_new_dispatch(g.b.vat, keep_all, NULL, NULL, &mine));
+        capnp_rpc_set_limits(g.a.rpc, &narrow);
+        CHECK_OK(capnp_rpc_bootstrap(g.a.rpc, &root));
+        q = ask(g.a.vat, root, 0, 0, NULL);
+        capnp_question_send(q, NULL, NULL);
+        run(&g);
+        for (unsigned i = 0; i < 1000; i++)
+                CHECK(result_cap(q));
+        CHECK_EQ(capnp_reader_u64(capnp_question_response(q), 0, 0), 4711);
+        CHECK_EQ(capnp_question_result(q), 0);
+        capnp_question_free(q);
+        capnp_cap_unref(root);
+        capnp_cap_unref(mine);
+        run(&g);
+        rig_close(&g);
+}
