@@ -14,17 +14,33 @@ $Java.package("capos");
 $Java.outerClassname("ManifestSchema");
 
 struct Quota {
+  # What a session may use at once. A call beyond it is refused as `overloaded`; the session goes on.
+
   references @0 :UInt32 = 1024;
+  # References that the client holds, and references of its own that it has passed on, each.
+
   calls @1 :UInt32 = 2048;
+  # Calls that have not returned.
+
   queuedBytes @2 :UInt64 = 8388608;
+  # Bytes of calls and results under way, in each direction.
+
   messageBytes @3 :UInt64 = 8388608;
+  # Bytes of one message.
+
   callsPerSecond @4 :UInt32 = 0;
+  # Must be 0: this version does not hold a rate.
+
   sessionsPerAccount @5 :UInt32 = 16;
+  # Sessions of one account with this profile.
 }
 
 enum Transfer {
   session @0;
+  # Stays between the client and the service.
+
   services @1;
+  # May be passed to other services of the same session, as an argument of a call.
 }
 
 struct Grant {
@@ -37,11 +53,18 @@ struct Grant {
   # Which face of the service; services define their own. Empty: the ordinary one.
 
   transfer @2 :Transfer = session;
+  # Whether the client may pass it on.
 }
 
 struct Profile {
+  # A bundle of capabilities, for how long, and how much of everything.
+
   name @0 :Text;
+  # What `capos account add --profile` and clients call it.
+
   bundle @1 :List(Grant);
+  # The capabilities. Who is in a profile without a service cannot see that it is there.
+
   leaseMs @2 :UInt64 = 28800000;
   # How long a session lasts without renewal. Eight hours.
 
@@ -49,25 +72,38 @@ struct Profile {
   # What renewal may ask for at most. A day.
 
   quota @4 :Quota;
+  # What its sessions may use.
+
   accounts @5 :Bool = true;
   # Whether accounts may be given this profile (guest and anonymous need not be among them).
 }
 
 enum Disclosure {
   pseudonym @0;
+  # A name of 16 bytes for each account, the same at every login, unrelated to that at other services.
 }
 
 struct Service {
   # A process that serves one interface.
 
   name @0 :Text;
+  # What bundles and clients call it.
+
   program @1 :Text;
   # Path, or a bare name that is looked up beside the daemons.
 
   arguments @2 :List(Text);
+  # What the program is started with.
+
   interfaceId @3 :UInt64;
+  # The interface that it serves: the number at the interface in its schema. Checked at start.
+
   title @4 :Text;
+  # For people, in lists: two or three words.
+
   summary @5 :Text;
+  # For people: a sentence.
+
   disclosure @6 :List(Disclosure);
   # What the service may learn about its callers.
 
@@ -79,15 +115,29 @@ struct Entry {
   # How people without an account get in.
 
   enabled @0 :Bool = false;
+  # Whether it is open at all.
+
   profile @1 :Text;
+  # The profile that all who come in this way have.
+
   maxSessions @2 :UInt32 = 64;
+  # Sessions at once that came in this way.
 }
 
 struct Authentication {
+  # The ways in. Accounts are made by `capos account add`, not here.
+
   password @0 :Bool = true;
+  # By an account's password.
+
   publicKey @1 :Bool = true;
+  # By an SSH key of the account.
+
   guest @2 :Entry;
+  # Without an account, as a guest.
+
   anonymous @3 :Entry;
+  # Without an account, as nobody in particular.
 }
 
 enum Confinement {
@@ -114,9 +164,20 @@ struct Limits {
 
 struct Manifest {
   motd @0 :Text = "Welcome to capOS.";
+  # The message of the day, which `system_info` tells. At most 16 KiB.
+
   services @1 :List(Service);
+  # The processes that do the work.
+
   profiles @2 :List(Profile);
+  # Who may use which of them.
+
   authentication @3 :Authentication;
+  # How people get in.
+
   confinement @4 :Confinement = basic;
+  # How strictly every process is confined. This version has `basic`.
+
   limits @5 :Limits;
+  # Of the instance as a whole.
 }

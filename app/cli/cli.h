@@ -116,6 +116,9 @@ void cli_close(struct cli *c);
 /* ---- the commands */
 
 int cmd_up(struct cli *c);
+int cmd_manifest_show(struct cli *c);
+int cmd_manifest_check(struct cli *c);
+int cmd_manifest_explain(struct cli *c);
 int cmd_account_add(struct cli *c);
 int cmd_account_remove(struct cli *c);
 int cmd_account_list(struct cli *c);

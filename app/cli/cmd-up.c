@@ -1,6 +1,7 @@
 /*
  * `capos up`: the instance in the foreground, which is capos-caposd in this process's place. It is
- * looked for beside this program, as it is built, and where it is installed.
+ * looked for beside this program, as it is built, and where it is installed. `capos manifest` is
+ * answered by the same program, for it is the one that reads manifests.
  */
 #include "cli.h"
 
@@ -9,13 +10,28 @@
 #include <string.h>
 #include <unistd.h>
 
-int cmd_up(struct cli *c)
+/* Becomes capos-caposd. Returns only when that fails. */
+static int caposd_exec(struct cli *c, const char *const *argv)
 {
         static const char *const places[] = {"capos-caposd", "../libexec/capos/capos-caposd",
                                              "../lib/capos/capos-caposd"};
-        const char *argv[8] = {"capos-caposd"};
         char self[2048], path[2200];
         ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+        self[len > 0 ? len : 0] = 0;
+        if (strrchr(self, '/'))
+                strrchr(self, '/')[1] = 0;
+        for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+                (void)snprintf(path, sizeof(path), "%s%s", self, places[i]);
+                (void)execv(path, (char **)(uintptr_t)argv);
+        }
+        return cli_fail(c, EXIT_FAILED, "failed", "capos-caposd: %s (looked beside %scapos)",
+                        strerror(errno), self);
+}
+
+int cmd_up(struct cli *c)
+{
+        const char *argv[8] = {"capos-caposd"};
         int n = 1;
 
         if (c->state) {
@@ -30,13 +46,33 @@ int cmd_up(struct cli *c)
                 argv[n++] = "--manifest";
                 argv[n++] = c->manifest;
         }
-        self[len > 0 ? len : 0] = 0;
-        if (strrchr(self, '/'))
-                strrchr(self, '/')[1] = 0;
-        for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-                (void)snprintf(path, sizeof(path), "%s%s", self, places[i]);
-                (void)execv(path, (char *const *)argv);
+        return caposd_exec(c, argv);
+}
+
+int cmd_manifest_show(struct cli *c)
+{
+        return caposd_exec(c, (const char *[]){"capos-caposd", "--show", NULL});
+}
+
+int cmd_manifest_check(struct cli *c)
+{
+        const char *argv[] = {"capos-caposd", "--check", c->nwords ? "--manifest" : NULL,
+                              c->nwords ? c->words[0] : NULL, NULL};
+
+        return caposd_exec(c, argv);
+}
+
+int cmd_manifest_explain(struct cli *c)
+{
+        const char *what = c->nwords ? c->words[0] : "";
+        char field[256];
+
+        if (!c->nwords || strchr(what, '/') || access(what, F_OK) == 0) {
+                const char *argv[] = {"capos-caposd", "--explain", *what ? "--manifest" : NULL,
+                                      *what ? what : NULL, NULL};
+
+                return caposd_exec(c, argv);
         }
-        return cli_fail(c, EXIT_FAILED, "failed", "capos-caposd: %s (looked beside %scapos)",
-                        strerror(errno), self);
+        (void)snprintf(field, sizeof(field), "--explain=%s", what);
+        return caposd_exec(c, (const char *[]){"capos-caposd", field, NULL});
 }

@@ -92,6 +92,20 @@ const struct cli_command cli_commands[] = {
          "  capos up\n"
          "  capos up --state ~/capos --listen 127.0.0.1:0\n",
          cmd_up, up_options, 0, 0, false},
+        {"manifest show", "", "Print the manifest that is built in, to start your own from",
+         "Example:\n  capos manifest show > my.manifest\n", cmd_manifest_show, NULL, 0, 0, false},
+        {"manifest check", "[FILE]", "Start what a manifest names, and say whether it is right",
+         "Starts every service once, in a folder of its own, and asks it for its interface and\n"
+         "for the facets that bundles name. Without FILE: the built-in manifest. Exit code 0:\n"
+         "good.\n\n"
+         "Example:\n  capos manifest check my.manifest\n",
+         cmd_manifest_check, NULL, 0, 1, false},
+        {"manifest explain", "[FIELD | FILE]", "Say what a field means, or what a manifest grants",
+         "Without either: what the built-in manifest grants.\n\n"
+         "Examples:\n"
+         "  capos manifest explain profiles.leaseMs\n"
+         "  capos manifest explain my.manifest\n",
+         cmd_manifest_explain, NULL, 0, 1, false},
         {"account add", "NAME [--profile P]... [--password | --password-stdin]",
          "Make an account on the instance of this machine",
          "Asks for a password, twice, unless standard input is no terminal. An account can\n"

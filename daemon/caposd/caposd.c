@@ -28,9 +28,12 @@ enum {
 
 /* ---- the endpoint line ---------------------------------------------------------------------- */
 
-static bool service_is_ready(const struct program *p)
+static bool service_is_ready(const struct service *s)
 {
-        return p->ready || (p->running && capos_io_now_ms() - p->started_ms >= SILENT_MS);
+        const struct program *p = &s->program;
+        bool silent = p->running && capos_io_now_ms() - p->started_ms >= SILENT_MS;
+
+        return s->checked && (p->ready || silent);
 }
 
 static bool caposd_is_ready(const struct caposd *c)
@@ -38,7 +41,7 @@ static bool caposd_is_ready(const struct caposd *c)
         if (!c->sessiond.ready || !c->gateway.ready || !c->workers.offered)
                 return false;
         for (uint32_t i = 0; i < c->nservices; i++)
-                if (!service_is_ready(&c->services[i].program))
+                if (!service_is_ready(&c->services[i]))
                         return false;
         return true;
 }
@@ -49,6 +52,10 @@ void caposd_check_up(struct caposd *c)
                 return;
 
         c->up = true;
+        if (c->options.check) {
+                caposd_end(c, 0);
+                return;
+        }
         if (printf("remote CapSet: tcp %s %u\n", c->place.host, c->place.port) < 0 ||
             fflush(stdout))
                 daemon_log(LOG_WARNING, "nobody reads the endpoint line");

@@ -19,7 +19,9 @@ struct options {
         const char *state;    /* NULL: the default */
         const char *listen;   /* NULL: the default, or a free port */
         const char *manifest; /* NULL: the built-in one */
-        bool check;           /* only check the manifest */
+        bool check;           /* start, look, and end again */
+        bool show;            /* print the built-in manifest */
+        const char *explain;  /* a field to explain, empty for the manifest as a whole; or NULL */
 };
 
 enum { EXIT_USAGE = 2, OPTIONS_HELP = 1 };
@@ -27,7 +29,18 @@ enum { EXIT_USAGE = 2, OPTIONS_HELP = 1 };
 /* 0; OPTIONS_HELP: help was asked for and given; -EINVAL: wrong, and said so. */
 int options_parse(struct options *o, int argc, char **argv) CAPNP_MUST_USE;
 
+/* ---- manifest-explain.c --------------------------------------------------------------------- */
+
+/* Prints what a field is: `profiles.leaseMs`; empty: all there are. 0; -EINVAL: there is none, and
+ * said so. */
+int manifest_explain_field(const char *path) CAPNP_MUST_USE;
+/* Prints what a manifest grants to whom. */
+void manifest_explain(manifest_reader m);
+
 /* ---- manifest-load.c, manifest-check.c ------------------------------------------------------ */
+
+/* The text of the built-in manifest. */
+extern const char manifest_built_in_text[];
 
 /* Reads and checks a manifest; path NULL: the built-in one. What is wrong goes to the log, a line
  * each. 0; -EINVAL: it is wrong; -errno: it cannot be read. */
@@ -92,6 +105,10 @@ char *program_find(const char *file);
 int program_init(struct program *p, struct caposd *c, const char *name, const char *file,
                  const struct program_ops *ops) CAPNP_MUST_USE;
 void program_deinit(struct program *p);
+/* Whether the program of every service of a manifest is there and can be executed. complain: told
+ * once for each fault. The number of faults. */
+unsigned programs_check(manifest_reader m,
+                        void (*complain)(void *arg, const char *path, const char *what), void *arg);
 /* Starts it; tries again later when that fails. */
 void program_start(struct program *p);
 /* Kills it, and starts it anew without a delay. */
@@ -105,6 +122,7 @@ struct service {
         struct program program;
         uint32_t index; /* in the manifest */
         bool state;
+        bool checked; /* the session manager has looked at it */
 };
 
 int core_init(struct caposd *c) CAPNP_MUST_USE;
@@ -199,6 +217,7 @@ struct caposd {
         struct program sessiond, gateway, zygote;
         struct service *services;
         uint32_t nservices;
+        char *motd; /* CAPOS_MOTD=..., for the environment of services */
         struct workers workers;
         struct provers provers;
         bool up;     /* the endpoint line has been printed */

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,49 @@ static void core_meet_service(struct caposd *c, struct service *s)
         }
         daemon_link_send(&c->sessiond.link, &to_sessiond, &pair[0]);
         daemon_link_send(&s->program.link, &to_service, &pair[1]);
+        if (!c->up)
+                daemon_link_send(&c->sessiond.link,
+                                 &(struct packet){.type = PACKET_CHECK, .index = s->index}, NULL);
+}
+
+/* ---- what the session manager has found ----------------------------------------------------- */
+
+/* Says where in the manifest it is, and what. */
+static void core_complain(const struct caposd *c, const struct packet *p)
+{
+        service_reader s =
+                service_list_get(manifest_services(manifest_root(c->manifest.msg)), p->index);
+        profile_reader profile =
+                profile_list_get(manifest_profiles(manifest_root(c->manifest.msg)), p->profile);
+        grant_reader grant = grant_list_get(profile_bundle(profile), p->grant);
+        const char *file = c->options.manifest ? c->options.manifest : "built-in manifest";
+
+        if (p->check == CHECK_SILENT)
+                daemon_log(LOG_WARNING,
+                           "%s: services[%u]: %s does not answer: its interface and facets are not "
+                           "checked",
+                           file, p->index, service_name(s).p);
+        if (p->check == CHECK_INTERFACE)
+                daemon_log(LOG_ERR, "%s: services[%u].interfaceId: %s does not serve 0x%016" PRIx64,
+                           file, p->index, service_program(s).p, service_interface_id(s));
+        if (p->check == CHECK_FACET)
+                daemon_log(LOG_ERR, "%s: profiles[%u].bundle[%u].facet: %s refuses `%s`: %s", file,
+                           p->profile, p->grant, service_name(s).p, grant_facet(grant).p,
+                           p->address);
+}
+
+static void core_checked(struct caposd *c, const struct packet *p)
+{
+        if (p->index >= c->nservices || c->up)
+                return;
+
+        c->services[p->index].checked = true;
+        core_complain(c, p);
+        if (p->check == CHECK_INTERFACE || p->check == CHECK_FACET ||
+            (p->check == CHECK_SILENT && c->options.check))
+                caposd_end(c, 1);
+        else
+                caposd_check_up(c);
 }
 
 /* ---- the session manager -------------------------------------------------------------------- */
@@ -111,6 +155,8 @@ static void sessiond_got(struct program *p, const struct packet *packet)
                 provers_start(p->c, packet->index);
         else if (packet->type == PACKET_KILL)
                 workers_kill_event(p->c, packet->event);
+        else if (packet->type == PACKET_CHECKED)
+                core_checked(p->c, packet);
 }
 
 static void sessiond_ended(struct program *p)
@@ -159,6 +205,7 @@ static int service_prepare(struct program *p, struct daemon_spawn *s)
         struct service *service = CAPNP_I_OF(p, struct service, program);
         int fd, r;
 
+        s->env = p->c->motd;
         if (!service->state)
                 return 0;
 
@@ -232,6 +279,11 @@ int core_init(struct caposd *c)
                 return -ENOMEM;
 
         c->nservices = n;
+        if (asprintf(&c->motd, "CAPOS_MOTD=%s", manifest_motd(manifest_root(c->manifest.msg)).p) <
+            0) {
+                c->motd = NULL;
+                return -ENOMEM;
+        }
         r = program_init(&c->sessiond, c, "capos-sessiond", "capos-sessiond", &SESSIOND_OPS);
         if (!r)
                 r = program_init(&c->gateway, c, "capos-gateway", "capos-gateway", &GATEWAY_OPS);
@@ -246,6 +298,8 @@ void core_deinit(struct caposd *c)
         program_deinit(&c->sessiond);
         for (uint32_t i = 0; i < c->nservices; i++)
                 program_deinit(&c->services[i].program);
+        free(c->motd);
+        c->motd = NULL;
         free(c->services);
         c->services = NULL;
         c->nservices = 0;

@@ -5,7 +5,10 @@
  * 2 wrong arguments.
  */
 #include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -29,22 +32,73 @@ static int instance_run(const struct options *o, struct daemon_manifest *m)
         return code;
 }
 
+/* ---- looking at a manifest ------------------------------------------------------------------ */
+
+static int tree_remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+        (void)st;
+        (void)kind;
+        (void)at;
+        (void)remove(path);
+        return 0;
+}
+
+static uint32_t manifest_count(const struct daemon_manifest *m)
+{
+        return service_list_len(manifest_services(manifest_root(m->msg)));
+}
+
+/* Starts all of it in a directory of its own, at a port that nobody knows, and ends when it is up.
+ */
+static int manifest_try(struct options *o, struct daemon_manifest *m)
+{
+        char dir[] = "/tmp/capos-check-XXXXXX";
+        uint32_t services = manifest_count(m);
+        int code;
+
+        if (!mkdtemp(dir)) {
+                daemon_log(LOG_ERR, "%s: %s", dir, strerror(errno));
+                return 1;
+        }
+        o->state = dir;
+        o->listen = "127.0.0.1:0";
+        code = instance_run(o, m);
+        (void)nftw(dir, tree_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        if (!code)
+                printf("%s is good: %u services have started, and are what it says\n",
+                       o->manifest ? o->manifest : "the built-in manifest", services);
+        return code;
+}
+
+static void manifest_complain(void *arg, const char *path, const char *what)
+{
+        daemon_log(LOG_ERR, "%s: %s: %s", (const char *)arg, path, what);
+}
+
 int main(int argc, char **argv)
 {
         CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
         struct options o;
+        const char *name;
         int r;
 
         r = options_parse(&o, argc, argv);
         if (r)
                 return r == OPTIONS_HELP ? 0 : EXIT_USAGE;
+        if (o.show)
+                return fputs(manifest_built_in_text, stdout) < 0 || fflush(stdout) ? 1 : 0;
+        if (o.explain && o.explain[0])
+                return manifest_explain_field(o.explain) || fflush(stdout) ? 1 : 0;
 
+        name = o.manifest ? o.manifest : "built-in manifest";
         (void)umask(077);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || manifest_load(&m, o.manifest))
                 return 1;
-        if (o.check) {
-                puts("the manifest is good");
-                return 0;
+        if (o.explain) {
+                manifest_explain(manifest_root(m.msg));
+                return fflush(stdout) ? 1 : 0;
         }
-        return instance_run(&o, &m);
+        if (programs_check(manifest_root(m.msg), manifest_complain, (void *)(uintptr_t)name))
+                return 1;
+        return o.check ? manifest_try(&o, &m) : instance_run(&o, &m);
 }

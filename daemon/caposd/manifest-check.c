@@ -10,7 +10,7 @@
 
 #include "caposd.h"
 
-enum { NAME_BYTES = 64, LIST_MAX = 256, IDLE_MAX = 64, PATH_BYTES = 160 };
+enum { NAME_BYTES = 64, LIST_MAX = 256, IDLE_MAX = 64, PATH_BYTES = 160, MOTD_BYTES = 16384 };
 
 static const char SESSION[] = "session"; /* the one capability that is no service */
 
@@ -142,6 +142,9 @@ static void check_quota(struct check *c, const char *member, quota_reader q)
                 check_fault_in(c, member, "quota.queuedBytes", "must not be 0");
         if (!quota_message_bytes(q))
                 check_fault_in(c, member, "quota.messageBytes", "must not be 0");
+        if (quota_calls_per_second(q))
+                check_fault_in(c, member, "quota.callsPerSecond",
+                               "this version does not hold a rate; leave it out");
         if (!quota_sessions_per_account(q))
                 check_fault_in(c, member, "quota.sessionsPerAccount", "must not be 0");
 }
@@ -212,6 +215,8 @@ unsigned manifest_check(manifest_reader m,
         uint32_t services = service_list_len(manifest_services(m));
         uint32_t profiles = profile_list_len(manifest_profiles(m));
 
+        if (manifest_motd(m).len > MOTD_BYTES || strlen(manifest_motd(m).p) != manifest_motd(m).len)
+                check_fault(&c, "motd", "must have at most 16384 bytes, none of them 0");
         if (services > LIST_MAX)
                 check_fault(&c, "services", "too many: at most 256");
         if (profiles > LIST_MAX)

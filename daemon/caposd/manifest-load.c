@@ -21,6 +21,10 @@ static _Alignas(8) const uint8_t BUILT_IN[] = {
 #include "default-manifest.inc"
 };
 
+const char manifest_built_in_text[] = {
+#include "default-manifest-text.inc"
+        , 0};
+
 /* ---- text ----------------------------------------------------------------------------------- */
 
 static int text_read_all(int fd, char **ret_text, size_t *ret_len)

@@ -8,7 +8,8 @@
 #include "caposd.h"
 
 static const char USAGE[] =
-        "usage: capos-caposd [--state DIR] [--listen ADDRESS:PORT] [--manifest FILE] [--check]\n"
+        "usage: capos-caposd [--state DIR] [--listen ADDRESS:PORT] [--manifest FILE]\n"
+        "                    [--check | --explain [FIELD] | --show]\n"
         "\n"
         "  --state DIR            where accounts and the like are kept; the default is\n"
         "                         $XDG_STATE_HOME/capos or ~/.local/state/capos, and\n"
@@ -16,11 +17,15 @@ static const char USAGE[] =
         "  --listen ADDRESS:PORT  127.0.0.1:2327 or, when that is taken, a free port; port 0\n"
         "                         is always a free one\n"
         "  --manifest FILE        what the instance consists of; the default is built in\n"
-        "  --check                only check the manifest\n";
+        "  --check                start everything once, look whether it is what the manifest\n"
+        "                         says, and end; in a state directory of its own\n"
+        "  --explain[=FIELD]      say what a field means, or the manifest grants\n"
+        "  --show                 print the built-in manifest\n";
 
 static const struct option LONG[] = {
         {"state", required_argument, NULL, 's'},    {"listen", required_argument, NULL, 'l'},
         {"manifest", required_argument, NULL, 'm'}, {"check", no_argument, NULL, 'c'},
+        {"explain", optional_argument, NULL, 'e'},  {"show", no_argument, NULL, 'p'},
         {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
 };
 
@@ -42,6 +47,12 @@ int options_parse(struct options *o, int argc, char **argv)
                         break;
                 case 'c':
                         o->check = true;
+                        break;
+                case 'e':
+                        o->explain = optarg ? optarg : "";
+                        break;
+                case 'p':
+                        o->show = true;
                         break;
                 case 'h':
                         fputs(USAGE, stdout);

@@ -243,7 +243,7 @@ int place_open(struct place *p, const struct options *o)
                 r = place_open_listener(p, o);
         if (!r)
                 r = place_open_admin(p);
-        if (!r)
+        if (!r && !o->check)
                 daemon_log(LOG_INFO, "admin socket %s/%s", p->path, ADMIN);
         return r;
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,6 +64,36 @@ char *program_find(const char *file)
 
         self[n] = '\0';
         return path_in(self, (size_t)(strrchr(self, '/') - self), file);
+}
+
+unsigned programs_check(manifest_reader m,
+                        void (*complain)(void *arg, const char *path, const char *what), void *arg)
+{
+        service_list l = manifest_services(m);
+        char where[64], what[PATH_MAX + 128];
+        unsigned faults = 0;
+
+        for (uint32_t i = 0; i < service_list_len(l); i++) {
+                const char *file = service_program(service_list_get(l, i)).p;
+                char *path = program_find(file);
+                struct stat st;
+
+                what[0] = '\0';
+                if (!path)
+                        snprintf(what, sizeof(what), "there is no program %s beside capos-caposd",
+                                 file);
+                else if (stat(path, &st) < 0 || access(path, X_OK) < 0)
+                        snprintf(what, sizeof(what), "%s: %s", path, strerror(errno));
+                else if (!S_ISREG(st.st_mode))
+                        snprintf(what, sizeof(what), "%s is not a program", path);
+                free(path);
+                if (!what[0])
+                        continue;
+                faults++;
+                snprintf(where, sizeof(where), "services[%u].program", i);
+                complain(arg, where, what);
+        }
+        return faults;
 }
 
 static void program_time(struct capos_io_timer *t);
@@ -138,12 +169,20 @@ static bool program_is_hopeless(struct program *p)
         return ++p->deaths >= DEATHS_MAX;
 }
 
-static void program_died(struct program *p, const char *how)
+/* usage: it says that its arguments are wrong, which no second start changes. */
+static void program_died(struct program *p, const char *how, bool usage)
 {
         struct caposd *c = p->c;
 
         if (c->ending)
                 return;
+
+        if (usage && !c->up) {
+                daemon_log(LOG_ERR, "%s %s: it does not take its arguments: giving up", p->name,
+                           how);
+                caposd_end(c, 1);
+                return;
+        }
 
         if (program_is_hopeless(p)) {
                 daemon_log(LOG_ERR, "%s %s, for the tenth time: giving up", p->name, how);
@@ -171,7 +210,7 @@ static void program_ended(struct capos_io_child *child, int code, int status)
                 program_start(p);
         } else {
                 program_describe(code, status, how, sizeof(how));
-                program_died(p, how);
+                program_died(p, how, code == CLD_EXITED && status == EXIT_USAGE);
         }
 }
 
@@ -267,7 +306,7 @@ void program_start(struct program *p)
         if (r) {
                 snprintf(how, sizeof(how), "cannot be started (%s): %s", p->path,
                          capnp_strerror(r));
-                program_died(p, how);
+                program_died(p, how, false);
                 return;
         }
 

@@ -166,7 +166,7 @@ TEST_T(a_service_that_cannot_live_ends_the_start, 60)
         refused(&i, NULL, 1, "x ended with exit code 4, for the tenth time: giving up");
         snprintf(text, sizeof(text), WITH_SERVICE, "capos-nowhere", "");
         instance_manifest(&i, text);
-        refused(&i, NULL, 1, "x: there is no program capos-nowhere");
+        refused(&i, NULL, 1, "services[0].program: there is no program capos-nowhere");
         instance_deinit(&i);
 }
 

@@ -114,6 +114,10 @@ static void caposd_got(struct daemon_link *l, const struct packet *p, const int 
         case PACKET_PROVER:
                 stand_in_answer(s, p->index == 7);
                 break;
+        case PACKET_CHECK:
+                daemon_link_send(&s->caposd,
+                                 &(struct packet){.type = PACKET_CHECKED, .index = p->index}, NULL);
+                break;
         default:
                 break;
         }

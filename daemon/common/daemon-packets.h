@@ -28,6 +28,16 @@ enum packet_type {
         PACKET_FORK,
         PACKET_FORKED,
         PACKET_CONTROL,
+        PACKET_CHECK,
+        PACKET_CHECKED,
+};
+
+/* What the session manager has found when it looked at a service. */
+enum packet_check {
+        CHECK_GOOD,
+        CHECK_SILENT,    /* it does not answer */
+        CHECK_INTERFACE, /* it does not serve the interface that the manifest says */
+        CHECK_FACET,     /* it refuses a facet that a bundle names */
 };
 
 enum packet_transport { TRANSPORT_PLAIN = 0, TRANSPORT_TLS = 1 };
@@ -41,6 +51,10 @@ struct packet {
         uint32_t transport; /* enum packet_transport */
         int32_t pid;        /* FORKED */
         uint32_t bound;     /* WORKER_LIVE */
+        uint32_t check;     /* CHECKED: enum packet_check */
+        uint32_t profile;   /* CHECKED: for CHECK_FACET, whose bundle it is in */
+        uint32_t grant;     /* CHECKED: and where in it */
+        uint32_t zero;      /* for the alignment */
         char address[64];   /* the peer's, as text, NUL-terminated: 127.0.0.1:4711, [::1]:4711 */
 };
 

@@ -126,7 +126,7 @@ static int spawn_outcome(int fd)
 
 static pid_t spawn_fork(const struct daemon_spawn *s, int report)
 {
-        char *env[NENVIRONMENT + 1], *e;
+        char *env[NENVIRONMENT + 2], *e;
         pid_t pid, parent = getpid();
         unsigned n = 0;
         int r;
@@ -136,6 +136,8 @@ static pid_t spawn_fork(const struct daemon_spawn *s, int report)
                 if (e)
                         env[n++] = e;
         }
+        if (s->env)
+                env[n++] = (char *)(uintptr_t)s->env;
         env[n] = NULL;
 
         pid = fork();

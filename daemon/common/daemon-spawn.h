@@ -11,6 +11,7 @@ enum { SPAWN_FDS = 8 };
 struct daemon_spawn {
         const char *path;
         const char *const *argv; /* argv[0] included, NULL at the end */
+        const char *env;         /* NAME=value for its environment, or NULL */
         struct {
                 int fd; /* borrowed */
                 int at; /* its number in the program, 3 .. 15, each once */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "admit.h"
+#include "check.h"
 #include "daemon-log.h"
 #include "daemon-sandbox.h"
 #include "session.h"
@@ -75,6 +76,9 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
                 break;
         case PACKET_SERVICE:
                 service_start(s, p->index, fds[0]);
+                break;
+        case PACKET_CHECK:
+                check_start(s, p->index);
                 break;
         case PACKET_PROVER:
                 prover_arrived(&s->prover, p->index, fds[0]);
@@ -153,6 +157,7 @@ int sessiond_init(struct sessiond *s)
                 return r;
 
         prover_init(&s->prover, s);
+        capnp_i_list_init(&s->checks);
         r = policy_init(&s->policy, FD_MANIFEST);
         if (!r)
                 r = services_init(s);
@@ -189,6 +194,7 @@ void sessiond_deinit(struct sessiond *s)
         if (s->audit.fd >= 0)
                 admissions_end(s);
         prover_deinit(&s->prover);
+        checks_deinit(s);
         services_deinit(s);
         admin_deinit(&s->admin);
         daemon_link_deinit(&s->up);

@@ -25,7 +25,8 @@ struct sessiond {
         struct audit audit;
         struct prover prover;
         struct throttle throttle;
-        struct service *services; /* as many as the policy has, in its order */
+        struct service *services;   /* as many as the policy has, in its order */
+        struct capnp_i_list checks; /* of services, under way */
         struct admin admin;
         struct capnp_i_list admissions, sessions;
         uint8_t boot_secret[32]; /* what references of callers are made with */

@@ -1,7 +1,8 @@
 /*
  * capos-system-info: what anybody may know about the instance.
  *
- * Usage, in the manifest: (program = "capos-system-info", arguments = ["--motd", "Welcome."])
+ * The message is the manifest's `motd`, which caposd puts into the environment of every service
+ * (CAPOS_MOTD); `arguments = ["--motd", "Welcome."]` in the manifest entry takes its place.
  *
  * It keeps nothing about its callers: all of them share one object.
  */
@@ -62,7 +63,9 @@ static const struct system_info_ops info_ops = {
 
 static int info_arguments(struct info *i, const struct kit_start *s)
 {
-        i->motd = "";
+        const char *motd = getenv("CAPOS_MOTD");
+
+        i->motd = motd ? motd : "";
         if (s->argc == 1)
                 return 0;
         if (s->argc != 3 || strcmp(s->argv[1], "--motd") != 0) {

@@ -26,7 +26,7 @@ DESTDIR=$top/root meson install -C "$build" --no-rebuild >/dev/null
 root=$top/root
 at=$root$prefix
 
-for file in bin/capos bin/capnpc-c share/capos/default.manifest share/man/man1/capos.1 \
+for file in bin/capos bin/capnpc-c share/capos/default.manifest share/man/man1/capos.1 share/man/man5/capos-manifest.5 \
         include/capos/capnp.h include/capos/kit.h libexec/capos/capos-caposd \
         include/capos/{remote_session,user_session,system_info,chat,service_control,manifest,c,cxx,go,java}.capnp; do
         [ -f "$at/$file" ] || fail "$file is not installed"

@@ -1,0 +1,203 @@
+/*
+ * What a manifest means, in words: of a field, by the schema's own comments (manifest-fields.py),
+ * or of a manifest as a whole, by what it grants to whom.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "caposd.h"
+
+/* ---- fields --------------------------------------------------------------------------------- */
+
+struct row {
+        const char *in;      /* the declaration */
+        const char *field;   /* or enumerant; empty: the declaration itself */
+        const char *type;    /* of the declaration: struct or enum */
+        const char *initial; /* its default; empty: none */
+        const char *text;
+};
+
+static const struct row ROWS[] = {
+#include "manifest-fields.inc"
+};
+
+enum { NROWS = sizeof(ROWS) / sizeof(*ROWS) };
+
+static const struct row *row_find(const char *in, size_t in_len, const char *field, size_t len)
+{
+        for (unsigned i = 0; i < NROWS; i++)
+                if (strlen(ROWS[i].in) == in_len && !memcmp(ROWS[i].in, in, in_len) &&
+                    strlen(ROWS[i].field) == len && !memcmp(ROWS[i].field, field, len))
+                        return &ROWS[i];
+        return NULL;
+}
+
+/* The name in a type: `Grant` of `List(Grant)`. */
+static const char *type_name(const char *type, size_t *ret_len)
+{
+        const char *open = strchr(type, '(');
+
+        if (open)
+                type = open + 1;
+        *ret_len = strcspn(type, ")");
+        return type;
+}
+
+static void members_print(const char *in, size_t len)
+{
+        for (unsigned i = 0; i < NROWS; i++) {
+                const struct row *row = &ROWS[i];
+
+                if (strlen(row->in) != len || memcmp(row->in, in, len) || !row->field[0])
+                        continue;
+                printf("\n  %s%s%s%s%s\n", row->field, row->type[0] ? " :" : "", row->type,
+                       row->initial[0] ? " = " : "", row->initial);
+                if (row->text[0])
+                        printf("      %s\n", row->text);
+        }
+}
+
+static int path_wrong(const char *path, size_t known, const char *in, size_t in_len)
+{
+        fprintf(stderr, "a manifest has no field %s; ", path);
+        if (known)
+                fprintf(stderr, "%.*s has:", (int)known, path);
+        else
+                fprintf(stderr, "it has:");
+        for (unsigned i = 0; i < NROWS; i++)
+                if (strlen(ROWS[i].in) == in_len && !memcmp(ROWS[i].in, in, in_len) &&
+                    ROWS[i].field[0])
+                        fprintf(stderr, " %s", ROWS[i].field);
+        fputs("\n", stderr);
+        return -EINVAL;
+}
+
+int manifest_explain_field(const char *path)
+{
+        const char *in = "Manifest", *at = path;
+        size_t in_len = strlen(in);
+        const struct row *row = NULL;
+
+        while (*at) {
+                size_t len = strcspn(at, ".[");
+
+                row = row_find(in, in_len, at, len);
+                if (!len || !row || !row->type[0])
+                        return path_wrong(path, at > path ? (size_t)(at - path - 1) : 0, in,
+                                          in_len);
+                in = type_name(row->type, &in_len);
+                at += len;
+                at += strspn(at, "[0123456789]"); /* as faults write them: services[1].name */
+                at += *at == '.';
+        }
+        if (row)
+                printf("%s :%s%s%s\n", path, row->type, row->initial[0] ? " = " : "", row->initial);
+        if (row && row->text[0])
+                printf("  %s\n", row->text);
+        row = row_find(in, in_len, "", 0);
+        if (row && row->text[0])
+                printf("\n%s: %s\n", row->in, row->text);
+        members_print(in, in_len);
+        return 0;
+}
+
+/* ---- a manifest ----------------------------------------------------------------------------- */
+
+/* 90000 as `1 min 30 s`: its two largest units. */
+static void time_print(const char *before, uint64_t ms)
+{
+        static const struct {
+                const char *name;
+                uint64_t ms;
+        } units[] = {{"d", 86400000}, {"h", 3600000}, {"min", 60000}, {"s", 1000}, {"ms", 1}};
+        unsigned printed = 0;
+
+        fputs(before, stdout);
+        for (unsigned i = 0; i < sizeof(units) / sizeof(*units) && printed < 2; i++) {
+                if (ms < units[i].ms)
+                        continue;
+                printf("%s%" PRIu64 " %s", printed++ ? " " : "", ms / units[i].ms, units[i].name);
+                ms %= units[i].ms;
+        }
+}
+
+static void entry_print(const char *name, entry_reader e)
+{
+        if (!entry_enabled(e))
+                printf("  %-10s closed\n", name);
+        else
+                printf("  %-10s open, with profile %s, to %u at once\n", name, entry_profile(e).p,
+                       entry_max_sessions(e));
+}
+
+static service_reader service_named(manifest_reader m, capnp_text name)
+{
+        service_list l = manifest_services(m);
+
+        for (uint32_t i = 0; i < service_list_len(l); i++)
+                if (!strcmp(service_name(service_list_get(l, i)).p, name.p))
+                        return service_list_get(l, i);
+        return (service_reader){0};
+}
+
+static void grant_print(manifest_reader m, grant_reader g)
+{
+        service_reader s = service_named(m, grant_name(g));
+
+        printf("    %-14s %s", grant_name(g).p,
+               strcmp(grant_name(g).p, "session") ? service_title(s).p : "Who the session is");
+        if (grant_facet(g).len)
+                printf(", as `%s`", grant_facet(g).p);
+        if (grant_transfer(g) == TRANSFER_SERVICES)
+                printf("; may be passed to other services");
+        puts("");
+}
+
+static void profile_print(manifest_reader m, profile_reader p)
+{
+        quota_reader q = profile_quota(p);
+
+        printf("  %s%s\n", profile_name(p).p, profile_accounts(p) ? "" : ", not for accounts");
+        time_print("    for ", profile_lease_ms(p));
+        time_print(", renewable up to ", profile_max_lease_ms(p));
+        printf("; at once %u calls, %u references, %" PRIu64 " KiB", quota_calls(q),
+               quota_references(q), quota_queued_bytes(q) / 1024);
+        if (profile_accounts(p))
+                printf(", %u sessions an account", quota_sessions_per_account(q));
+        puts("");
+        for (uint32_t i = 0; i < grant_list_len(profile_bundle(p)); i++)
+                grant_print(m, grant_list_get(profile_bundle(p), i));
+}
+
+static void services_print(manifest_reader m)
+{
+        service_list l = manifest_services(m);
+
+        for (uint32_t i = 0; i < service_list_len(l); i++) {
+                service_reader s = service_list_get(l, i);
+
+                printf("  %-14s %s, interface 0x%016" PRIx64 "%s%s\n", service_name(s).p,
+                       service_program(s).p, service_interface_id(s),
+                       service_state(s) ? ", keeps files" : "",
+                       disclosure_list_len(service_disclosure(s)) ? ", knows accounts again" : "");
+        }
+}
+
+void manifest_explain(manifest_reader m)
+{
+        authentication_reader a = manifest_authentication(m);
+        profile_list l = manifest_profiles(m);
+
+        printf("Message of the day: %s\n\nWays in\n", manifest_motd(m).p);
+        printf("  %-10s %s\n", "password", authentication_password(a) ? "open" : "closed");
+        printf("  %-10s %s\n", "key", authentication_public_key(a) ? "open" : "closed");
+        entry_print("guest", authentication_guest(a));
+        entry_print("anonymous", authentication_anonymous(a));
+        puts("\nProfiles");
+        for (uint32_t i = 0; i < profile_list_len(l); i++)
+                profile_print(m, profile_list_get(l, i));
+        puts("\nServices");
+        services_print(m);
+}

@@ -1,0 +1,229 @@
+/*
+ * Is it true what the manifest says of a service?
+ *
+ * The service is asked what it is (describe), and is opened once for each facet that a bundle
+ * names, by a caller that nobody is and who hangs up at once. What contradicts the manifest is an
+ * error of whoever wrote it, which he should hear of when the instance starts and not from his
+ * users; a service that does not answer contradicts nothing.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon-log.h"
+#include "daemon-packets.h"
+#include "service_control.capnp-c.h"
+#include "sessiond.h"
+
+enum { CHECK_MS = 10 * 1000, NOBODY_BYTES = 16 };
+
+struct check {
+        struct capnp_i_list link; /* sessiond.checks */
+        struct sessiond *s;
+        const struct policy_service *policy;
+        uint32_t index;
+        capnp_cap *control;
+        capnp_question *asking;
+        capnp_timer *deadline;
+        unsigned profile, grant; /* whose facet is asked for */
+};
+
+static const struct service_end_ops end_ops = {0};
+
+static void check_free(struct check *k)
+{
+        capnp_i_list_remove(&k->link);
+        k->asking = capnp_question_free(k->asking);
+        k->control = capnp_cap_unref(k->control);
+        k->deadline = capnp_timer_free(k->deadline);
+        free(k);
+}
+
+/* Tells caposd. Takes k. */
+static void check_end(struct check *k, enum packet_check found, const char *reason)
+{
+        struct packet p = {.type = PACKET_CHECKED,
+                           .index = k->index,
+                           .check = found,
+                           .profile = k->profile,
+                           .grant = k->grant};
+        struct daemon_log_text text = daemon_log_text(reason, strlen(reason));
+
+        memcpy(p.address, text.s, strnlen(text.s, sizeof(p.address) - 1));
+        link_send_up(k->s, &p);
+        check_free(k);
+}
+
+static void check_on_deadline(void *arg)
+{
+        struct check *k = arg;
+
+        k->deadline = NULL;
+        check_end(k, CHECK_SILENT, "");
+}
+
+/* ---- facets --------------------------------------------------------------------------------- */
+
+static const struct policy_grant *check_grant(const struct check *k, unsigned p, unsigned g)
+{
+        return &k->s->policy.profiles[p].grants[g];
+}
+
+/* Whether a grant before this one has asked for the same. */
+static bool check_is_known(const struct check *k)
+{
+        const char *facet = check_grant(k, k->profile, k->grant)->facet;
+
+        for (unsigned p = 0; p <= k->profile; p++) {
+                unsigned n = p < k->profile ? k->s->policy.profiles[p].ngrants : k->grant;
+
+                for (unsigned g = 0; g < n; g++)
+                        if (check_grant(k, p, g)->service == k->policy &&
+                            !strcmp(check_grant(k, p, g)->facet, facet))
+                                return true;
+        }
+        return false;
+}
+
+/* Goes on to the next grant of this service, from the present one on. Whether there is one. */
+static bool check_find(struct check *k)
+{
+        for (; k->profile < k->s->policy.nprofiles; k->profile++, k->grant = 0)
+                for (; k->grant < k->s->policy.profiles[k->profile].ngrants; k->grant++)
+                        if (check_grant(k, k->profile, k->grant)->service == k->policy &&
+                            !check_is_known(k))
+                                return true;
+        return false;
+}
+
+static void check_next(struct check *k);
+
+static void check_on_opened(capnp_question *q, int r, void *arg)
+{
+        struct check *k = arg;
+
+        if (r == CAPNP_E_EXCEPTION && capnp_question_exception(q).kind != CAPNP_DISCONNECTED) {
+                check_end(k, CHECK_FACET, capnp_question_exception(q).reason);
+        } else if (r) {
+                check_end(k, CHECK_SILENT, "");
+        } else {
+                k->grant++;
+                check_next(k);
+        }
+}
+
+/* Opens it for nobody, at a socket whose other end is closed already. */
+static int check_open(struct check *k)
+{
+        static const uint8_t nobody[NOBODY_BYTES];
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *end = NULL;
+        caller_context_builder who;
+        int ends[2], r;
+
+        r = service_end_serve(k->s->vat, &end_ops, NULL, &end);
+        if (r)
+                return r;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
+                return -errno;
+
+        close(ends[0]);
+        capnp_cap_set_fd(end, ends[1]);
+        k->asking = service_control_open((service_control_client){k->control});
+        if (!k->asking)
+                return -ENOMEM;
+
+        who = service_control_open_init_context(k->asking);
+        caller_context_set_reference(who, (capnp_data){nobody, sizeof(nobody)});
+        caller_context_set_epoch(who, k->s->store.epoch);
+        service_control_open_set_facet(k->asking, check_grant(k, k->profile, k->grant)->facet);
+        service_control_open_set_end(k->asking, (service_end_client){end});
+        capnp_question_send(k->asking, check_on_opened, k);
+        return 0;
+}
+
+static void check_next(struct check *k)
+{
+        k->asking = capnp_question_free(k->asking);
+        if (!check_find(k))
+                check_end(k, CHECK_GOOD, "");
+        else if (check_open(k))
+                check_end(k, CHECK_SILENT, "");
+}
+
+/* ---- the interface -------------------------------------------------------------------------- */
+
+/*
+ * Whether a schema has a node. schema.capnp: the nodes are the first pointer of a
+ * CodeGeneratorRequest, and a Node begins with its id. Bytes that are no schema have none.
+ */
+static bool schema_has(capnp_data bytes, uint64_t id)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        uint64_t *words = malloc(bytes.len + 8);
+        bool found = false;
+        capnp_list nodes;
+
+        if (!words)
+                return true; /* our own shortage is nobody's fault */
+
+        memcpy(words, bytes.p, bytes.len);
+        if (!capnp_msg_parse(words, bytes.len, NULL, &m)) {
+                capnp_reader root = capnp_any_struct(capnp_msg_root(m), NULL);
+
+                nodes = capnp_any_list(capnp_reader_any(root, 0), CAPNP_SIZE_COMPOSITE, NULL);
+                for (uint32_t i = 0; i < nodes.len && !found; i++)
+                        found = capnp_reader_u64(capnp_list_struct(nodes, i), 0, 0) == id;
+        }
+        m = capnp_msg_free(m);
+        free(words);
+        return found;
+}
+
+static void check_on_described(capnp_question *q, int r, void *arg)
+{
+        struct check *k = arg;
+        capnp_data schema = service_control_describe_schema(q);
+
+        if (r &&
+            (r != CAPNP_E_EXCEPTION || capnp_question_exception(q).kind != CAPNP_UNIMPLEMENTED)) {
+                check_end(k, CHECK_SILENT, "");
+        } else if (!r && schema.len && !schema_has(schema, k->policy->interface_id)) {
+                check_end(k, CHECK_INTERFACE, "");
+        } else {
+                check_next(k);
+        }
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+void check_start(struct sessiond *s, uint32_t index)
+{
+        struct check *k;
+
+        if (index >= s->policy.nservices || !s->services[index].control)
+                return; /* it has gone again: it will be announced anew, and asked for anew */
+
+        k = calloc(1, sizeof(*k));
+        if (!k)
+                return;
+
+        *k = (struct check){.s = s, .policy = &s->policy.services[index], .index = index};
+        capnp_i_list_append(&s->checks, &k->link);
+        k->control = capnp_cap_ref(s->services[index].control);
+        k->asking = service_control_describe((service_control_client){k->control});
+        if (!k->asking || capnp_timer_new(s->vat, CHECK_MS, check_on_deadline, k, &k->deadline)) {
+                check_end(k, CHECK_SILENT, "");
+                return;
+        }
+        capnp_question_send(k->asking, check_on_described, k);
+}
+
+void checks_deinit(struct sessiond *s)
+{
+        while (!capnp_i_list_empty(&s->checks))
+                check_free(CAPNP_I_OF(s->checks.next, struct check, link));
+}

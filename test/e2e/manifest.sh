@@ -1,0 +1,78 @@
+#!/bin/bash
+# From the built-in manifest to one's own: shown, changed, checked, explained, started. Each mistake is told with its
+# place, by the check and by a start alike: manifest.sh BUILD
+set -u
+capos=$1/bin/capos
+top=$(mktemp -d)
+trap 'rm -rf "$top"' EXIT
+cd "$top" || exit 1
+passed=0 failed=0
+
+# row NAME CODE PATTERN COMMAND...: the exit code, and what is said on either output.
+row() {
+        local name=$1 code=$2 pattern=$3 said r
+        shift 3
+        said=$(timeout 60 "$@" 2>&1 </dev/null)
+        r=$?
+        if [ $r = "$code" ] && grep -qE -- "$pattern" <<<"$said"; then
+                passed=$((passed + 1))
+        else
+                failed=$((failed + 1))
+                printf '%s: exit code %s, wanted %s and /%s/:\n%s\n' "$name" $r "$code" "$pattern" "$said"
+        fi
+}
+
+change() { sed -e "$1" good >"$2"; }
+
+"$capos" manifest show >good || failed=$((failed + 1))
+change "s/Welcome to capOS\./Mind the step./" motd.m
+change 's/0xc9c49edc60427cb2/0x9af912bd1eaaead7/' interface
+change 's/(name = "chat")/(name = "chat", facet = "readr")/' facet
+change 's/"capos-chat"/"capos-chatt"/' missing
+change "s|\"capos-chat\"|\"$top/good\"|" not-executable
+change "s|\"capos-chat\"|\"$top\"|" folder
+change 's/program = "capos-system-info",/& arguments = ["--colour"],/' arguments
+change 's/calls = 16,/& callsPerSecond = 9,/' rate
+change 's/maxLeaseMs/maxLeesMs/' spelling
+
+row shown-is-good 0 'good is good: 2 services' "$capos" manifest check good
+row built-in-is-good 0 'built-in manifest is good' "$capos" manifest check
+row motd-is-good 0 "motd.m is good" "$capos" manifest check motd.m
+row spelling 1 '^.*spelling:[0-9]+:[0-9]+:.*maxLeaseMs' "$capos" manifest check spelling
+row no-file 1 'nothing: No such file' "$capos" manifest check nothing
+row rate 1 'rate: profiles\[0\]\.quota\.callsPerSecond: .*leave it out' "$capos" manifest check rate
+for verb in 'manifest check' 'up --listen 127.0.0.1:0 --state state --manifest'; do
+        # shellcheck disable=SC2086
+        set -- "$capos" $verb
+        row interface 1 'interface: services.1..interfaceId: capos-chat does not serve 0x9af912bd1ea' "$@" interface
+        row facet 1 'facet: profiles\[1\]\.bundle\[2\]\.facet: chat refuses `readr`' "$@" facet
+        row missing 1 'missing: services\[1\]\.program: there is no program capos-chatt' "$@" missing
+        row not-executable 1 'services\[1\]\.program: .*/good: Permission denied' "$@" not-executable
+        row folder 1 'services\[1\]\.program: .* is not a program' "$@" folder
+        row arguments 1 'system_info .*does not take its arguments' "$@" arguments
+done
+
+row explain-field 0 'profiles\.leaseMs :UInt64 = 28800000' "$capos" manifest explain profiles.leaseMs
+row explain-text 0 'message of the day' "$capos" manifest explain motd
+row explain-place 0 'services\[1\]\.interfaceId :UInt64' "$capos" manifest explain 'services[1].interfaceId'
+row explain-unknown 1 'no field profiles\.leese; profiles has: name bundle' "$capos" manifest explain profiles.leese
+
+row explain-file 0 'Message of the day: Mind the step\.' "$capos" manifest explain motd.m
+row explain-grants 0 'anonymous +open, with profile anonymous' "$capos" manifest explain
+
+# The message that the file says is the one that people read.
+export XDG_RUNTIME_DIR=$top/run
+mkdir -m 700 run
+coproc instance { exec "$capos" up --listen 127.0.0.1:0 --state state --manifest motd.m 2>log; }
+pid=$instance_PID
+read -r -t 60 line <&"${instance[0]}"
+address=$(awk '{ print $(NF - 1) ":" $NF }' <<<"$line")
+row login 0 'Logged in' "$capos" login "$address" --anonymous
+row motd 0 'Mind the step\.' "$capos" call system_info motd
+row logout 0 . "$capos" logout
+kill -TERM "$pid"
+wait "$pid"
+
+[ -z "${CAPOS_TEST_COUNTS:-}" ] || echo "e2e-manifest $passed $failed" >>"$CAPOS_TEST_COUNTS"
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
