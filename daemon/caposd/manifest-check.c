@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "caposd.h"
+#include "daemon-text.h"
 
 enum { NAME_BYTES = 64, LIST_MAX = 256, IDLE_MAX = 64, PATH_BYTES = 160, MOTD_BYTES = 16384 };
 
@@ -34,11 +35,6 @@ static void check_fault_in(struct check *c, const char *member, const char *fiel
 
         snprintf(path, sizeof(path), "%s.%s", member, field);
         check_fault(c, path, what);
-}
-
-static bool text_is(capnp_text t, const char *s)
-{
-        return t.len == strlen(s) && !memcmp(t.p, s, t.len);
 }
 
 static bool text_equal(capnp_text a, capnp_text b)

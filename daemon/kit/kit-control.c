@@ -16,6 +16,7 @@
  */
 #include "kit-internal.h"
 
+#include "daemon-text.h"
 #include "service_control.capnp-c.h"
 
 #include <errno.h>
@@ -199,6 +200,8 @@ static int control_open(void *self, capnp_answer *a)
                 return capnp_answer_fail(a, CAPNP_DISCONNECTED, "the connection has been replaced");
         if (!caller_read(service_control_open_param_context(a), &caller) || capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "not a caller");
+        if (!text_is_plain(facet))
+                return control_fail(a, CAPNP_E_UNKNOWN);
         if (c->k->nsockets >= c->k->max_sockets)
                 return control_fail(a, CAPNP_E_LIMIT);
 

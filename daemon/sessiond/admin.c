@@ -20,6 +20,7 @@
 #include "admin.capnp-c.h"
 #include "admit.h"
 #include "daemon-log.h"
+#include "daemon-text.h"
 #include "flow.h"
 #include "io-socket.h"
 #include "session.h"
@@ -117,7 +118,7 @@ static struct change *change_new(struct sessiond *s, capnp_answer *a, capnp_text
 
         c = calloc(1, sizeof(*c));
         if (!c) {
-                (void)capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+                (void)answer_no_memory(a);
                 return NULL;
         }
 
@@ -172,7 +173,7 @@ static const char *change_profiles(struct change *c, capnp_list list)
 
         for (uint32_t i = 0; i < list.len; i++) {
                 capnp_text t = capnp_any_text(capnp_list_any(list, i), (capnp_text){0});
-                const struct policy_profile *p = policy_profile(&c->s->policy, t.p);
+                const struct policy_profile *p = policy_profile(&c->s->policy, t);
 
                 if (!p || !p->accounts || t.len >= sizeof(c->profiles[0]))
                         return "no such profile, or not one for accounts";
@@ -356,14 +357,14 @@ static int apply_key(struct change *c, const struct proof_verdict *v)
 
 static int admin_on_key_add(void *self, capnp_answer *a)
 {
-        const char *line = admin_key_add_param_key(a).p;
+        capnp_text line = admin_key_add_param_key(a);
         struct change *c = change_new(self, a, admin_key_add_param_name(a));
         const char *wrong;
 
         if (!c)
                 return 0;
 
-        wrong = key_read(&c->key, line);
+        wrong = text_is_plain(line) ? key_read(&c->key, line.p) : "a key is a line of text";
         if (wrong)
                 return change_fail(c, wrong);
 
@@ -387,13 +388,18 @@ static int apply_key_remove(struct change *c, const struct proof_verdict *v)
 
 static int admin_on_key_remove(void *self, capnp_answer *a)
 {
-        const char *fingerprint = admin_key_remove_param_fingerprint(a).p;
+        capnp_text fingerprint = admin_key_remove_param_fingerprint(a);
         struct change *c = change_new(self, a, admin_key_remove_param_name(a));
 
         if (!c)
                 return 0;
 
-        snprintf(c->key.fingerprint, sizeof(c->key.fingerprint), "%s", fingerprint);
+        if (!text_is_plain(fingerprint) || fingerprint.len >= sizeof(c->key.fingerprint)) {
+                change_free(c);
+                return admin_fail(a, STORE_E_NONE);
+        }
+
+        snprintf(c->key.fingerprint, sizeof(c->key.fingerprint), "%s", fingerprint.p);
         c->apply = apply_key_remove;
         return change_now(c);
 }
@@ -435,12 +441,12 @@ static int admin_on_session_list(void *self, capnp_answer *a)
 static int admin_on_session_revoke(void *self, capnp_answer *a)
 {
         struct sessiond *s = self;
-        struct session *e = sessions_find(s, admin_session_revoke_param_id(a).p);
-        const char *cap = admin_session_revoke_param_cap(a).p;
+        struct session *e = sessions_find(s, admin_session_revoke_param_id(a));
+        capnp_text cap = admin_session_revoke_param_cap(a);
 
         if (capnp_answer_check(a) || !e)
                 return capnp_answer_fail(a, CAPNP_FAILED, "there is no such session");
-        if (!*cap)
+        if (!cap.len)
                 session_end(e, "revocation", "revoked");
         else if (session_revoke(e, cap))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the session has no such capability");

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "daemon-log.h"
+#include "daemon-text.h"
 #include "services.h"
 #include "session.h"
 #include "sessiond.h"
@@ -50,6 +52,13 @@ static const struct {
         {"report", ADMISSION_BOUND | ADMISSION_ENDED},
 };
 
+enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
+
+/* One row a method: a handler of a new one is a new member here, which makes this fail. */
+_Static_assert(sizeof(struct admission_ops) ==
+                       offsetof(struct admission_ops, methods) + CALLS * sizeof(void (*)(void)),
+               "the table has a row for each method of schema/admission.capnp");
+
 /* ---- records and refusals ------------------------------------------------------------------- */
 
 const char *admission_transport(const struct admission *ad)
@@ -72,11 +81,24 @@ struct capos_audit_record admission_record(const struct admission *ad, const cha
 
 int admission_deny(struct admission *ad, capnp_answer *a, enum capos_denial d, const char *detail)
 {
-        if (detail && *detail)
-                return audit_fail(&ad->s->audit, a, CAPNP_FAILED, "%s: %s", capos_denial_code(d),
-                                  detail);
+        char text[CAPOS_REFUSAL_BYTES];
 
-        return audit_fail(&ad->s->audit, a, CAPNP_FAILED, "%s", capos_denial_code(d));
+        return audit_fail(&ad->s->audit, a, CAPNP_FAILED, "%s",
+                          capos_i_refusal(text, capos_denial_code(d), detail));
+}
+
+int admission_over_quota(struct admission *ad, capnp_answer *a, const char *quota,
+                         const char *detail)
+{
+        char text[CAPOS_REFUSAL_BYTES];
+
+        return audit_fail(&ad->s->audit, a, CAPNP_OVERLOADED, "%s",
+                          capos_i_refusal(text, quota, detail));
+}
+
+int answer_no_memory(capnp_answer *a)
+{
+        return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.memory: try again later");
 }
 
 void admission_claim(struct admission *ad, login_source_metadata_reader r)
@@ -137,6 +159,8 @@ static bool admission_refuses(struct admission *ad, capnp_answer *a)
                         admission_kill(ad, "a capability in a message");
                 return true;
         }
+        if (method >= CALLS)
+                return admission_refuses_illegal(ad, a, "a method that is not there");
         if (calls[method].states & ad->state)
                 return false;
         if (ad->state != ADMISSION_ENDED)
@@ -415,7 +439,7 @@ static int admission_enter_call(void *self, capnp_answer *a)
         unsigned kind = admission_enter_param_kind(a);
         const struct policy *p = &ad->s->policy;
         const struct policy_entry *e = kind == CAPOS_AUTH_GUEST ? &p->guest : &p->anonymous;
-        const char *wanted = admission_enter_param_requested_profile(a).p;
+        capnp_text wanted = admission_enter_param_requested_profile(a);
         struct session_who who = {.account = "", .credential = "", .profile = e->profile};
         struct session *session;
 
@@ -428,14 +452,13 @@ static int admission_enter_call(void *self, capnp_answer *a)
                 return enter_deny(ad, a, kind, CAPOS_DENIED_ALREADY_BOUND);
         if ((kind != CAPOS_AUTH_GUEST && kind != CAPOS_AUTH_ANONYMOUS) || !e->profile)
                 return enter_deny(ad, a, kind, CAPOS_DENIED_METHOD_DISABLED);
-        if (*wanted && strcmp(wanted, e->profile->name) != 0)
+        if (wanted.len && !text_is(wanted, e->profile->name))
                 return enter_deny(ad, a, kind, CAPOS_DENIED_PROFILE);
 
         who.kind = (enum capos_auth)kind;
         if (session_new(ad, &who, &session)) {
                 enter_audit(ad, kind, "over-quota.sessions");
-                return audit_fail(&ad->s->audit, a, CAPNP_OVERLOADED,
-                                  "over-quota.sessions: try again later");
+                return admission_over_quota(ad, a, "over-quota.sessions", "try again later");
         }
 
         enter_audit(ad, kind, "ok");
@@ -453,7 +476,7 @@ static int open_return(struct admission *ad, capnp_answer *a, int fd)
 
         if (grant_end_serve(ad->s->vat, &end_ops, NULL, &end)) {
                 close(fd);
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+                return answer_no_memory(a);
         }
 
         capnp_cap_set_fd(end, fd);
@@ -474,7 +497,7 @@ static int open_fail(struct admission *ad, capnp_answer *a, const char *name, in
                 return audit_fail(&ad->s->audit, a, CAPNP_DISCONNECTED,
                                   "the service is not running");
 
-        return audit_fail(&ad->s->audit, a, CAPNP_OVERLOADED, "no socket can be made");
+        return admission_over_quota(ad, a, "over-quota.sockets", "try again later");
 }
 
 static uint64_t grant_interface(const struct grant *g)
@@ -485,7 +508,8 @@ static uint64_t grant_interface(const struct grant *g)
 static int admission_open_call(void *self, capnp_answer *a)
 {
         struct admission *ad = self;
-        const char *name = admission_open_param_name(a).p;
+        capnp_text wanted = admission_open_param_name(a);
+        const char *name = wanted.p; /* for the log; what counts is compared whole */
         uint64_t id = admission_open_param_interface_id(a);
         struct grant *g;
         int fd, r;
@@ -495,7 +519,7 @@ static int admission_open_call(void *self, capnp_answer *a)
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
 
-        g = session_grant(ad->session, name);
+        g = session_grant(ad->session, wanted);
         if (!g)
                 return open_deny(ad, a, name, CAPOS_DENIED_UNKNOWN_NAME);
         if (g->revoked)
@@ -557,7 +581,7 @@ static int admission_report_call(void *self, capnp_answer *a)
         if (admission_refuses(ad, a))
                 return 0;
         if (ad->reports++ >= ADMISSION_REPORTS)
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.reports");
+                return admission_over_quota(ad, a, "over-quota.reports", NULL);
 
         r.outcome = admission_report_param_event(a).p;
         r.detail = admission_report_param_detail(a).p;
@@ -603,11 +627,13 @@ static void admission_on_close(capnp_conn *c, void *arg)
         struct admission *ad = arg;
         capnp_exception why = {CAPNP_DISCONNECTED, ""};
 
-        /* A worker that goes closes its socket. One that is cut off may be alive. */
-        if (!ad->killed && capnp_rpc_is_closed(capnp_conn_rpc(c), &why) &&
-            strncmp(why.reason, peer_closed, sizeof(peer_closed) - 1) != 0) {
-                admission_audit(ad, "illegal", why.reason, NULL);
-                link_kill(ad->s, ad->event);
+        if (!ad->killed && capnp_rpc_is_closed(capnp_conn_rpc(c), &why)) {
+                /* It broke the rules. One that was reset or cut short did not: clients do that. */
+                if (why.kind != CAPNP_DISCONNECTED)
+                        admission_audit(ad, "illegal", why.reason, NULL);
+                /* A worker that goes closes its socket. One that is cut off may be alive. */
+                if (strcmp(why.reason, peer_closed) != 0)
+                        link_kill(ad->s, ad->event);
         }
         admission_close(ad, "the connection is gone");
         admission_free(ad);

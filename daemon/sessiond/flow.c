@@ -18,6 +18,7 @@
 #include "admit.h"
 #include "clock.h"
 #include "daemon-log.h"
+#include "daemon-text.h"
 #include "prove.h"
 #include "session.h"
 #include "sessiond.h"
@@ -105,7 +106,7 @@ static int flow_refuse_busy(struct flow *f, capnp_answer *a, const char *quota)
 
         flow_audit(f, quota);
         flow_end(f);
-        return audit_fail(&ad->s->audit, a, CAPNP_OVERLOADED, "%s: try again later", quota);
+        return admission_over_quota(ad, a, quota, "try again later");
 }
 
 static struct flow *flow_find(struct admission *ad, uint32_t number)
@@ -129,14 +130,15 @@ static void flow_set_account(struct flow *f, capnp_text name)
 {
         size_t len = name.len < sizeof(f->claimed) - 1 ? name.len : sizeof(f->claimed) - 1;
 
-        memcpy(f->claimed, name.p, len);
+        for (size_t i = 0; i < len; i++)
+                f->claimed[i] = name.p[i] ? name.p[i] : '?';
         f->claimed[len] = 0;
         if (store_name_ok(f->claimed, len))
                 memcpy(f->account, f->claimed, len + 1);
 }
 
-/* 0, or the denial: what is asked for cannot be. */
-static enum capos_denial flow_fill(struct flow *f, remote_auth_start_reader q)
+/* 0, or the denial: what is asked for cannot be, and *ret_why may say more. */
+static enum capos_denial flow_fill(struct flow *f, remote_auth_start_reader q, const char **ret_why)
 {
         capnp_text account = login_selector_account(remote_auth_start_selector(q));
         capnp_text profile = remote_auth_start_requested_profile(q);
@@ -146,10 +148,12 @@ static enum capos_denial flow_fill(struct flow *f, remote_auth_start_reader q)
         flow_set_account(f, account);
         if (f->renewal && !account.len)
                 flow_set_account(f, (capnp_text){e->account, (uint32_t)strlen(e->account)});
-        if (profile.len >= sizeof(f->profile))
+        if (profile.len >= sizeof(f->profile) || !text_is_plain(profile))
                 return CAPOS_DENIED_PROFILE;
-        if (nonce.len > sizeof(f->client_nonce))
-                return CAPOS_DENIED_CREDENTIALS;
+        if (nonce.len > sizeof(f->client_nonce)) {
+                *ret_why = "clientNonce has 64 bytes at most";
+                return CAPOS_DENIED_FLOW;
+        }
 
         snprintf(f->profile, sizeof(f->profile), "%s", profile.p);
         if (nonce.len)
@@ -165,10 +169,11 @@ static enum capos_denial flow_fill(struct flow *f, remote_auth_start_reader q)
 
 static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader q)
 {
-        enum capos_denial d = flow_fill(f, q);
+        const char *why = NULL;
+        enum capos_denial d = flow_fill(f, q, &why);
 
         if (d)
-                return flow_deny(f, a, d, NULL);
+                return flow_deny(f, a, d, why);
         if (!flow_kind_enabled(f->ad->s, f->kind))
                 return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
 
@@ -198,8 +203,7 @@ int flow_start(struct admission *ad, capnp_answer *a)
                 if (ad->flows[i].state == FLOW_FREE)
                         f = &ad->flows[i];
         if (!f)
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.flows: %d at once",
-                                         ADMISSION_FLOWS);
+                return admission_over_quota(ad, a, "over-quota.flows", "too many at once");
 
         f->ad = ad;
         f->renewal = renewal;
@@ -374,7 +378,7 @@ int flow_renew(struct admission *ad, capnp_answer *a)
                 return admission_deny(ad, a, CAPOS_DENIED_METHOD_DISABLED,
                                       "this session cannot be renewed");
         if (f->state != FLOW_FREE)
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.flows: one renewal");
+                return admission_over_quota(ad, a, "over-quota.flows", "one renewal at once");
 
         f->ad = ad;
         f->renewal = f->direct = true;
@@ -405,7 +409,9 @@ static const struct policy_profile *flow_profile(struct flow *f)
 
         for (unsigned i = 0; i < acc.nprofiles && !p; i++)
                 if (!f->profile[0] || !strcmp(acc.profiles[i], f->profile))
-                        p = policy_profile(&f->ad->s->policy, acc.profiles[i]);
+                        p = policy_profile(
+                                &f->ad->s->policy,
+                                (capnp_text){acc.profiles[i], (uint32_t)strlen(acc.profiles[i])});
         store_account_deinit(&acc);
         return p && p->accounts ? p : NULL;
 }

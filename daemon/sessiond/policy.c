@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon-log.h"
+#include "daemon-text.h"
 #include "manifest.capnp-c.h"
 
 enum { MANIFEST_BYTES = 4 * 1024 * 1024 };
@@ -27,10 +28,10 @@ static const struct policy_service *policy_service(const struct policy *p, const
         return NULL;
 }
 
-const struct policy_profile *policy_profile(const struct policy *p, const char *name)
+const struct policy_profile *policy_profile(const struct policy *p, capnp_text name)
 {
         for (unsigned i = 0; i < p->nprofiles; i++)
-                if (!strcmp(p->profiles[i].name, name))
+                if (text_is(name, p->profiles[i].name))
                         return &p->profiles[i];
 
         return NULL;
@@ -132,7 +133,7 @@ static int policy_profiles(struct policy *p, profile_list list)
 
 static int policy_entry(struct policy *p, entry_reader r, struct policy_entry *e)
 {
-        const char *name = entry_profile(r).p;
+        capnp_text name = entry_profile(r);
 
         if (!entry_enabled(r))
                 return 0;
@@ -142,7 +143,7 @@ static int policy_entry(struct policy *p, entry_reader r, struct policy_entry *e
         if (e->profile)
                 return 0;
 
-        daemon_log(LOG_ERR, "no profile %s", daemon_log_text(name, strlen(name)).s);
+        daemon_log(LOG_ERR, "no profile %s", daemon_log_text(name.p, name.len).s);
         return CAPNP_E_POISON;
 }
 

@@ -59,6 +59,6 @@ int policy_init(struct policy *p, int fd) CAPNP_MUST_USE;
 void policy_deinit(struct policy *p);
 
 /* NULL when there is none. */
-const struct policy_profile *policy_profile(const struct policy *p, const char *name);
+const struct policy_profile *policy_profile(const struct policy *p, capnp_text name);
 
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "admission.capnp-c.h"
+#include "admit.h"
 #include "daemon-log.h"
 #include "grant.h"
 #include "service_control.capnp-c.h"
@@ -227,13 +228,13 @@ int service_describe(struct service *v, capnp_answer *a)
 
         d = calloc(1, sizeof(*d));
         if (!d)
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+                return answer_no_memory(a);
 
         *d = (struct describing){.v = v, .a = a};
         d->q = service_control_describe((service_control_client){v->control});
         if (!d->q) {
                 free(d);
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+                return answer_no_memory(a);
         }
 
         capnp_question_send(d->q, service_on_described, d);
@@ -251,7 +252,7 @@ int service_describe_session(struct sessiond *s, capnp_answer *a)
 
         (void)s;
         if (capnp_msg_new(&m))
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+                return answer_no_memory(a);
 
         /* schema.capnp: CodeGeneratorRequest has no data and four pointers, nodes the first of
          * them; Node has five words and six pointers. */
@@ -266,7 +267,7 @@ int service_describe_session(struct sessiond *s, capnp_answer *a)
         len = capnp_msg_size(m);
         p = admission_schema_results_init_schema(a, (uint32_t)len);
         if (capnp_msg_check(m) || !p || capnp_msg_write(m, p, len))
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+                return answer_no_memory(a);
 
         return capnp_answer_return(a);
 }

@@ -20,6 +20,7 @@
 #include "admit.h"
 #include "clock.h"
 #include "daemon-log.h"
+#include "daemon-text.h"
 #include "services.h"
 #include "sessiond.h"
 
@@ -180,7 +181,7 @@ static void session_on_expiry(void *arg)
         session_end(e, "expiry", "expired");
 }
 
-int session_revoke(struct session *e, const char *name)
+int session_revoke(struct session *e, capnp_text name)
 {
         struct grant *g = session_grant(e, name);
 
@@ -193,7 +194,7 @@ int session_revoke(struct session *e, const char *name)
         g->notice = true;
         admission_notify(e->admission);
         grant_close(g);
-        session_audit(e, "revocation", "ok", name, NULL);
+        session_audit(e, "revocation", "ok", g->policy->name, NULL);
         return 0;
 }
 
@@ -209,10 +210,10 @@ int session_renew(struct session *e, uint64_t duration_ms)
         return 0;
 }
 
-struct grant *session_grant(struct session *e, const char *name)
+struct grant *session_grant(struct session *e, capnp_text name)
 {
         for (unsigned i = 0; i < e->ngrants; i++)
-                if (!strcmp(e->grants[i].policy->name, name))
+                if (text_is(name, e->grants[i].policy->name))
                         return &e->grants[i];
 
         return NULL;
@@ -289,12 +290,12 @@ void sessions_end(struct sessiond *s, const char *account, const char *credentia
         }
 }
 
-struct session *sessions_find(struct sessiond *s, const char *id)
+struct session *sessions_find(struct sessiond *s, capnp_text id)
 {
         for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
                 struct session *e = CAPNP_I_OF(l, struct session, link);
 
-                if (!strcmp(e->id, id))
+                if (text_is(id, e->id))
                         return e;
         }
         return NULL;

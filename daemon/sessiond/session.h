@@ -50,13 +50,13 @@ int session_new(struct admission *ad, const struct session_who *who,
  * what: for the audit log (logout, expiry, revocation, disconnect). reason: for the client. */
 void session_end(struct session *e, const char *what, const char *reason);
 /* Takes one capability away. 0; CAPNP_E_UNKNOWN: it has none of this name. */
-int session_revoke(struct session *e, const char *name) CAPNP_MUST_USE;
+int session_revoke(struct session *e, capnp_text name) CAPNP_MUST_USE;
 /* Sets the lease to end duration_ms from now (0: what the profile says), within the profile's
  * bounds, and a new challenge. 0 or -ENOMEM. */
 int session_renew(struct session *e, uint64_t duration_ms) CAPNP_MUST_USE;
 
 /* NULL when there is none. */
-struct grant *session_grant(struct session *e, const char *name);
+struct grant *session_grant(struct session *e, capnp_text name);
 void session_fill(const struct session *e, bound_builder b);
 /* Adds a record of something that concerns this session. capability, detail: may be NULL. */
 void session_audit(const struct session *e, const char *what, const char *outcome,
@@ -65,6 +65,6 @@ void session_audit(const struct session *e, const char *what, const char *outcom
 /* Ends the sessions of an account, or only those that a credential made (NULL: all). */
 void sessions_end(struct sessiond *s, const char *account, const char *credential);
 /* Finds a session by its id. NULL: there is none. */
-struct session *sessions_find(struct sessiond *s, const char *id);
+struct session *sessions_find(struct sessiond *s, capnp_text id);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,7 +290,7 @@ TEST(a_capability_in_a_message_ends_it)
         ends_killed(&g, &w);
 }
 
-TEST(a_large_message_ends_it)
+TEST(a_large_message_fails_alone)
 {
         struct rig_worker w;
         struct rig g;
@@ -303,10 +304,34 @@ TEST(a_large_message_ends_it)
         capnp_question_free(rig_enter(&w));
         q = admission_report(w.ask);
         admission_report_set_detail(q, text);
-        CHECK(capnp_question_wait(q) != 0);
-        capnp_question_free(q);
+        rig_refused(q, "over-quota.bytes: ");
         free(text);
-        ends_killed(&g, &w);
+        capnp_question_free(rig_good(admission_methods(w.ask)));
+        CHECK_EQ(rig_audited(&g, "\"what\":\"illegal\""), 0);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* What a client that resets its connection looks like from here. */
+TEST(a_reset_is_no_crime)
+{
+        /* Bootstrap, question 0. */
+        static const uint64_t bootstrap[] = {
+                5ull << 32, 1ull << 48 | 1ull << 32, 8, 1ull << 48 | 1ull << 32, 0, 0};
+        struct rig g;
+        uint64_t event;
+        struct pollfd p;
+
+        rig_start(&g, NULL);
+        p = (struct pollfd){.fd = rig_worker_fd(&g, RIG_HOME, &event), .events = POLLIN};
+        CHECK_EQ(write(p.fd, bootstrap, sizeof(bootstrap)), sizeof(bootstrap));
+        CHECK_EQ(poll(&p, 1, 10000), 1);
+        close(p.fd); /* with the answer unread */
+        rig_until_count(&g, &g.nkilled, 1);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"illegal\""), 0);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
 }
 
 TEST(a_message_of_some_size_is_taken)

@@ -112,6 +112,67 @@ TEST(a_connection_is_bound_once)
         rig_remove(g.dir);
 }
 
+static capnp_text whole(const char *p, uint32_t len)
+{
+        return (capnp_text){p, len};
+}
+
+/* A text with a NUL inside is another text than the one before the NUL. */
+TEST(texts_are_compared_whole)
+{
+        static const char name[] = "echo\0x", profile[] = "visitor\0x", second[] = "second\0x";
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+        remote_auth_start_builder b;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        q = admission_enter(w.ask);
+        admission_enter_set_kind(q, REMOTE_AUTH_KIND_ANONYMOUS);
+        admission_enter_set_requested_profile_n(q, whole(profile, sizeof(profile) - 1));
+        rig_refused(q, "denied.profile");
+        q = admission_start(w.ask);
+        b = admission_start_init_request(q);
+        login_selector_set_account(remote_auth_start_init_selector(b), "alice");
+        remote_auth_start_set_requested_profile_n(b, whole(second, sizeof(second) - 1));
+        rig_refused(q, "denied.profile");
+
+        capnp_question_free(rig_enter(&w));
+        q = admission_open(w.ask);
+        admission_open_set_name_n(q, whole(name, sizeof(name) - 1));
+        admission_open_set_interface_id(q, ECHO_ID);
+        rig_refused(q, "denied.unknown-name");
+        CHECK_EQ(g.opened, 0);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* One that is too long is not a proof that failed. */
+TEST(a_client_nonce_has_its_own_refusal)
+{
+        static const uint8_t nonce[65] = {1};
+        struct rig_worker w;
+        struct rig g;
+        capnp_question *q;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        for (uint32_t len = 64; len <= 65; len++) {
+                q = admission_start(w.ask);
+                remote_auth_start_set_client_nonce(admission_start_init_request(q),
+                                                   (capnp_data){nonce, len});
+                if (len > 64)
+                        rig_refused(q, "denied.flow: clientNonce has 64 bytes at most");
+                else
+                        capnp_question_free(rig_good(q));
+        }
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 TEST(policy_of_those_without_account)
 {
         struct rig_worker w[4];

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon-text.h"
 #include "worker.h"
 
 /* ---- the policy ----------------------------------------------------------------------------- */
@@ -24,14 +25,16 @@ static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
 
         (void)inward, (void)iface, (void)method;
         if (w->calls >= w->max_calls) {
-                *why = (capnp_exception){CAPNP_OVERLOADED,
-                                         "over-quota.calls too many calls at once"};
+                *why = (capnp_exception){
+                        CAPNP_OVERLOADED,
+                        capos_i_refusal(w->refusal, "over-quota.calls", "too many calls at once")};
                 return -EDQUOT;
         }
 
         if (w->bytes && bytes > w->max_bytes - w->bytes) {
                 *why = (capnp_exception){CAPNP_OVERLOADED,
-                                         "over-quota.bytes too many bytes in flight"};
+                                         capos_i_refusal(w->refusal, "over-quota.bytes",
+                                                         "too many bytes in flight")};
                 return -EDQUOT;
         }
 
@@ -83,7 +86,9 @@ static int grant_transfer(void *self, bool inward, capnp_cap *c, capnp_exception
 
         grant_report(g->w, "denied.transfer", g->name);
         *why = (capnp_exception){CAPNP_FAILED,
-                                 "denied.transfer this capability may not be passed to a service"};
+                                 capos_i_refusal(g->w->refusal,
+                                                 capos_denial_code(CAPOS_DENIED_TRANSFER),
+                                                 "this capability may not be passed to a service")};
         return -EPERM;
 }
 
@@ -115,12 +120,12 @@ static const struct capnp_membrane_ops grant_policy = {
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-static struct grant *grant_find(struct worker *w, const char *name)
+static struct grant *grant_find(struct worker *w, capnp_text name)
 {
         struct capnp_i_list *l;
 
         for (l = w->grants.next; l != &w->grants; l = l->next)
-                if (!strcmp(CAPNP_I_OF(l, struct grant, link)->name, name))
+                if (text_is(name, CAPNP_I_OF(l, struct grant, link)->name))
                         return CAPNP_I_OF(l, struct grant, link);
 
         return NULL;
@@ -132,7 +137,7 @@ static bundle_entry_reader grant_entry(const struct worker *w, const char *name)
         uint32_t i;
 
         for (i = 0; i < bundle_entry_list_len(in); i++)
-                if (!strcmp(bundle_entry_name(bundle_entry_list_get(in, i)).p, name))
+                if (text_is(bundle_entry_name(bundle_entry_list_get(in, i)), name))
                         return bundle_entry_list_get(in, i);
 
         return (bundle_entry_reader){0};
@@ -208,7 +213,7 @@ static void get_local(struct pending *p)
         capnp_cap *c = NULL;
 
         if (user_session_new(p->w, &c)) {
-                (void)capnp_answer_fail(p->a, CAPNP_OVERLOADED, "out of memory");
+                (void)answer_no_memory(p->a);
                 return;
         }
 
@@ -227,7 +232,7 @@ static void get_done(struct pending *p)
                 return;
         }
 
-        g = grant_find(w, p->name);
+        g = grant_find(w, (capnp_text){p->name, (uint32_t)strlen(p->name)});
         if (!g)
                 g = grant_new(w, p->name);
         if (fd >= 0)
@@ -245,11 +250,14 @@ int grant_get(struct worker *w, capnp_answer *a)
         capnp_question *q = admission_open((admission_client){w->admission});
         int r;
 
+        /* No name is so long: what is cut off changes nothing about the refusal. */
+        if (name.len > 2 * NAME_BYTES)
+                name = (capnp_text){name.p, 2 * NAME_BYTES};
         admission_open_set_name_n(q, name);
         admission_open_set_interface_id(q, remote_cap_set_get_param_expected_interface_id(a));
         r = pending_send(w, a, q, get_done, &p);
         if (p)
-                snprintf(p->name, sizeof(p->name), "%s", name.p);
+                snprintf(p->name, sizeof(p->name), "%.*s", (int)name.len, name.p);
         return r;
 }
 
@@ -270,14 +278,15 @@ static void grant_cut(struct grant *g, const char *reason)
         capnp_conn_unref(conn);
 }
 
-void grant_revoke(struct worker *w, const char *name)
+void grant_revoke(struct worker *w, capnp_text name)
 {
         struct grant *g = grant_find(w, name);
 
         if (!g)
                 return;
 
-        grant_cut(g, "denied.revoked-lease an administrator has revoked this capability");
+        grant_cut(g, capos_i_refusal(w->refusal, capos_denial_code(CAPOS_DENIED_REVOKED_LEASE),
+                                     "an administrator has revoked this capability"));
         g->revoked = true;
 }
 

@@ -43,6 +43,14 @@ static void pending_returned(capnp_question *q, int r, void *arg)
         pending_free(p);
 }
 
+/* The border: what the client may send is longer than what goes to the session manager. */
+static bool pending_is_long(capnp_question *q)
+{
+        capnp_msg *m = capnp_question_params(q).m;
+
+        return m && capnp_msg_size(m) > ADMISSION_BYTES - ADMISSION_ENVELOPE;
+}
+
 int pending_send(struct worker *w, capnp_answer *a, capnp_question *q,
                  void (*done)(struct pending *p), struct pending **ret_p)
 {
@@ -55,7 +63,15 @@ int pending_send(struct worker *w, capnp_answer *a, capnp_question *q,
                 capnp_question_free(q);
                 if (ret_p)
                         *ret_p = NULL;
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "out of memory");
+                return answer_no_memory(a);
+        }
+        if (pending_is_long(q)) {
+                free(p);
+                capnp_question_free(q);
+                if (ret_p)
+                        *ret_p = NULL;
+                return capnp_answer_fail(a, CAPNP_OVERLOADED,
+                                         "over-quota.bytes: too long for the session manager");
         }
 
         p->w = w;

@@ -12,7 +12,6 @@
  * has passed. When the session manager is gone, or the client is, the process is done.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +72,11 @@ int worker_bind(struct worker *w, bound_reader b)
         return 0;
 }
 
+int answer_no_memory(capnp_answer *a)
+{
+        return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.memory: try again later");
+}
+
 static void worker_done(void *arg)
 {
         capnp_vat_stop(((struct worker *)arg)->vat);
@@ -80,7 +84,7 @@ static void worker_done(void *arg)
 
 void worker_cut(struct worker *w, const char *reason)
 {
-        snprintf(w->ended, sizeof(w->ended), "denied.stale-session %s", reason);
+        capos_i_refusal(w->ended, capos_denial_code(CAPOS_DENIED_STALE_SESSION), reason);
         pending_fail_all(w, w->ended);
         grant_end_all(w);
 }
@@ -111,7 +115,7 @@ static void worker_notice(struct worker *w, notice_reader n)
                 worker_end(w, notice_ended(n).p);
                 return;
         case NOTICE_REVOKED:
-                grant_revoke(w, notice_revoked(n).p);
+                grant_revoke(w, notice_revoked(n));
                 break;
         case NOTICE_RENEWED:
                 if (worker_bind(w, notice_renewed(n)))
@@ -194,7 +198,8 @@ static void worker_deinit(struct worker *w)
         if (w->sessiond)
                 capnp_conn_on_close(w->sessiond, NULL, NULL);
         w->state = WORKER_ENDED;
-        snprintf(w->ended, sizeof(w->ended), "denied.stale-session the connection is closing");
+        capos_i_refusal(w->ended, capos_denial_code(CAPOS_DENIED_STALE_SESSION),
+                        "the connection is closing");
         grant_end_all(w);
         capnp_cap_unref(w->admission);
         capnp_conn_unref(w->client);

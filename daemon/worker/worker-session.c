@@ -38,9 +38,11 @@ static bool session_stale(struct session_ref *s, capnp_answer *a)
         if (s->generation == s->w->generation)
                 return false;
 
-        (void)capnp_answer_fail(a, CAPNP_FAILED,
-                                "denied.stale-session the session was renewed: use the reference "
-                                "that came back");
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "%s",
+                                capos_i_refusal(s->w->refusal,
+                                                capos_denial_code(CAPOS_DENIED_STALE_SESSION),
+                                                "the session was renewed: use the reference that "
+                                                "came back"));
         return true;
 }
 
@@ -152,7 +154,7 @@ static int session_cap_set(void *self, capnp_answer *a)
                 return 0;
 
         if (remote_cap_set_serve(s->w->vat, &cap_set_ops, s->w, &c))
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "out of memory");
+                return answer_no_memory(a);
 
         remote_session_cap_set_results_set_caps(a, (remote_cap_set_client){c});
         capnp_cap_unref(c);
@@ -164,7 +166,7 @@ static void renew_done(struct pending *p)
         capnp_cap *c = NULL;
 
         if (worker_bind(p->w, admission_renew_bound(p->q)) || session_new(p->w, &c)) {
-                (void)capnp_answer_fail(p->a, CAPNP_OVERLOADED, "out of memory");
+                (void)answer_no_memory(p->a);
                 return;
         }
 
@@ -215,7 +217,7 @@ static void reauthenticate_done(struct pending *p)
         uint32_t *number;
 
         if (flow_new(p->w, &number, true, &c)) {
-                (void)capnp_answer_fail(p->a, CAPNP_OVERLOADED, "out of memory");
+                (void)answer_no_memory(p->a);
                 return;
         }
 

@@ -8,6 +8,13 @@
 
 #include "admission.capnp-c.h"
 #include "base-list.h"
+#include "session-names.h"
+
+enum {
+        NAME_BYTES = 64,             /* of a capability: the manifest takes no longer ones */
+        ADMISSION_BYTES = 64 * 1024, /* the session manager takes no longer messages … */
+        ADMISSION_ENVELOPE = 1024,   /* … with what is around the parameters */
+};
 
 enum worker_state {
         WORKER_FRESH, /* nobody has logged in: no authority at all */
@@ -21,12 +28,13 @@ struct worker {
         capnp_conn *sessiond; /* the session manager */
         capnp_cap *admission; /* … and what it lets us ask */
         enum worker_state state;
-        char ended[256];             /* what every call fails with once it is over */
-        capnp_msg *bound;            /* the session as sessiond described it */
-        uint32_t generation;         /* which RemoteSession reference is the current one */
-        struct capnp_i_list pending; /* struct pending */
-        struct capnp_i_list grants;  /* struct grant */
-        uint32_t calls, max_calls;   /* in flight across membranes */
+        char ended[CAPOS_REFUSAL_BYTES];   /* what every call fails with once it is over */
+        char refusal[CAPOS_REFUSAL_BYTES]; /* the text of one, while it is passed on */
+        capnp_msg *bound;                  /* the session as sessiond described it */
+        uint32_t generation;               /* which RemoteSession reference is the current one */
+        struct capnp_i_list pending;       /* struct pending */
+        struct capnp_i_list grants;        /* struct grant */
+        uint32_t calls, max_calls;         /* in flight across membranes */
         uint64_t bytes, max_bytes;
         capnp_timer *linger;
 };
@@ -54,13 +62,15 @@ struct pending {
         bool renewal;
         uint32_t *flow; /* where a started flow's number goes */
         uint64_t interface;
-        char name[64];
+        char name[NAME_BYTES + 1];
 };
 
 /* ---- worker-serve.c */
 
 /* Serves one client until it has gone. Takes both sockets. The process's exit code. */
 int worker_serve(int client_fd, int sessiond_fd);
+/* Ends an answer because there is no memory. What a handler returns. */
+int answer_no_memory(capnp_answer *a);
 /* Fails all open calls with that reason, and lets go of all grants. */
 void worker_cut(struct worker *w, const char *reason);
 /* The session is over: everything that came from it is dead when this returns. */
@@ -98,7 +108,7 @@ int user_session_new(struct worker *w, capnp_cap **ret_c) CAPNP_MUST_USE;
 
 /* Answers RemoteCapSet.get. */
 int grant_get(struct worker *w, capnp_answer *a);
-void grant_revoke(struct worker *w, const char *name);
+void grant_revoke(struct worker *w, capnp_text name);
 /* Cuts and frees all of them. */
 void grant_end_all(struct worker *w);
 

@@ -7,6 +7,7 @@
  */
 #include "session-names.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const denials[] = {
@@ -92,6 +93,14 @@ const char *capos_quota_of_text_peek(const char *text, size_t *ret_len)
         text += sizeof(prefix) - 1;
         *ret_len = text_code_len(text);
         return text;
+}
+
+const char *capos_i_refusal(char out[CAPOS_REFUSAL_BYTES], const char *code, const char *detail)
+{
+        bool more = detail && *detail;
+
+        snprintf(out, CAPOS_REFUSAL_BYTES, "%s%s%s", code, more ? ": " : "", more ? detail : "");
+        return out;
 }
 
 const char *capos_auth_name(unsigned kind)

@@ -4,4 +4,13 @@
 
 #include <capos/capos-names.h>
 
+enum { CAPOS_REFUSAL_BYTES = 256 };
+
+/*
+ * Writes the text of a refusal as all of them are on the wire: its code, and for a person `: ` and
+ * more. code: capos_denial_code(), or "over-quota.…". detail: NULL or "": the code alone. What does
+ * not fit is cut off. Returns out.
+ */
+const char *capos_i_refusal(char out[CAPOS_REFUSAL_BYTES], const char *code, const char *detail);
+
 #endif
