@@ -40,7 +40,21 @@ enum packet_check {
         CHECK_FACET,     /* it refuses a facet that a bundle names */
 };
 
-enum packet_transport { TRANSPORT_PLAIN = 0, TRANSPORT_TLS = 1 };
+enum packet_transport { TRANSPORT_PLAIN = 0, TRANSPORT_TLS = 1, TRANSPORT_UNIX = 2 };
+
+/* What a source is: daemon-source.c. */
+enum source_kind {
+        SOURCE_NONE,    /* could not be told: all of these are one */
+        SOURCE_UID,     /* a user of this machine, and where on its loopback network */
+        SOURCE_ADDRESS, /* an IPv4 address, the first 64 bits of an IPv6 one */
+};
+
+/* A plain value without holes: it travels in packets. All zero, it is SOURCE_NONE. */
+struct source {
+        uint32_t kind; /* enum source_kind */
+        uint32_t uid;
+        uint8_t prefix[16]; /* as IPv6; zero: Unix socket, 127.0.0.1 or ::1 */
+};
 
 /* Every link speaks this one struct; members a packet does not use are zero. */
 struct packet {
@@ -48,14 +62,15 @@ struct packet {
         uint32_t worker; /* caposd's number for a worker process */
         uint64_t event;  /* the gateway's number for a connection: unique while the instance runs */
         uint32_t index; /* SERVICE: place in the manifest; PROVE, PROVER: request; WORKERS: count */
-        uint32_t transport; /* enum packet_transport */
-        int32_t pid;        /* FORKED */
-        uint32_t bound;     /* WORKER_LIVE */
-        uint32_t check;     /* CHECKED: enum packet_check */
-        uint32_t profile;   /* CHECKED: for CHECK_FACET, whose bundle it is in */
-        uint32_t grant;     /* CHECKED: and where in it */
-        uint32_t zero;      /* for the alignment */
-        char address[64];   /* the peer's, as text, NUL-terminated: 127.0.0.1:4711, [::1]:4711 */
+        uint32_t transport;   /* enum packet_transport */
+        int32_t pid;          /* FORKED */
+        uint32_t bound;       /* WORKER_LIVE */
+        uint32_t check;       /* CHECKED: enum packet_check */
+        uint32_t profile;     /* CHECKED: for CHECK_FACET, whose bundle it is in */
+        uint32_t grant;       /* CHECKED: and where in it */
+        uint32_t zero;        /* for the alignment */
+        char address[64];     /* the peer's, as text: 127.0.0.1:4711, [::1]:4711, unix:uid=1000 */
+        struct source source; /* whom the connection is counted under */
 };
 
 /* A proof to check. The strings follow each other in bytes, in the order of their lengths. */

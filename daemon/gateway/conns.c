@@ -45,14 +45,14 @@ static void source_key(const char *address, uint8_t key[16])
                 memcpy(key, &six, IN6_IS_ADDR_V4MAPPED(&six) ? 16 : 8);
 }
 
-static struct source *source_get(struct conns *t, const char *address)
+static struct origin *source_get(struct conns *t, const char *address)
 {
-        struct source *s;
+        struct origin *s;
         uint8_t key[16];
 
         source_key(address, key);
         for (struct capnp_i_list *l = t->sources.next; l != &t->sources; l = l->next) {
-                s = CAPNP_I_OF(l, struct source, link);
+                s = CAPNP_I_OF(l, struct origin, link);
                 if (!memcmp(s->key, key, sizeof(key)))
                         return s;
         }
@@ -67,7 +67,7 @@ static struct source *source_get(struct conns *t, const char *address)
         return s;
 }
 
-static void source_put(struct source *s)
+static void source_put(struct origin *s)
 {
         if (s->conns)
                 return;
@@ -101,8 +101,8 @@ int conns_add(struct conns *t, const char *address, struct conn **ret_c)
         if (!c)
                 return -ENOMEM;
 
-        c->source = source_get(t, address);
-        if (!c->source) {
+        c->origin = source_get(t, address);
+        if (!c->origin) {
                 free(c);
                 return -ENOMEM;
         }
@@ -110,9 +110,9 @@ int conns_add(struct conns *t, const char *address, struct conn **ret_c)
         c->client = c->admission = -1;
         strncpy(c->address, address, sizeof(c->address) - 1);
         capnp_i_list_append(&t->waiting, &c->link);
-        capnp_i_list_append(&c->source->fresh, &c->fresh);
-        c->source->conns++;
-        c->source->nfresh++;
+        capnp_i_list_append(&c->origin->fresh, &c->fresh);
+        c->origin->conns++;
+        c->origin->nfresh++;
         t->n++;
         t->nfresh++;
         *ret_c = c;
@@ -135,7 +135,7 @@ static void conn_settle(struct conns *t, struct conn *c)
                 return;
 
         capnp_i_list_remove(&c->fresh);
-        c->source->nfresh--;
+        c->origin->nfresh--;
         t->nfresh--;
 }
 
@@ -144,9 +144,9 @@ void conns_remove(struct conns *t, struct conn *c)
         conn_close(c);
         conn_settle(t, c);
         capnp_i_list_remove(&c->link);
-        c->source->conns--;
+        c->origin->conns--;
         t->n--;
-        source_put(c->source);
+        source_put(c->origin);
         free(c);
 }
 
@@ -186,13 +186,13 @@ struct conn *conns_find(struct conns *t, uint64_t event)
 
 struct conn *conns_excess(struct conns *t)
 {
-        struct source *most = NULL, *s;
+        struct origin *most = NULL, *s;
 
         if ((t->n <= t->max && t->nfresh <= t->max_fresh) || !t->nfresh)
                 return NULL;
 
         for (struct capnp_i_list *l = t->sources.next; l != &t->sources; l = l->next) {
-                s = CAPNP_I_OF(l, struct source, link);
+                s = CAPNP_I_OF(l, struct origin, link);
                 if (!most || s->nfresh > most->nfresh)
                         most = s;
         }

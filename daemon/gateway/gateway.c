@@ -55,7 +55,10 @@ static void gateway_drop(struct gateway *g, struct conn *c)
 
 static void gateway_announce(struct gateway *g, const struct conn *c)
 {
-        struct packet p = {.type = PACKET_EVENT, .event = c->event, .transport = TRANSPORT_PLAIN};
+        struct packet p = {.type = PACKET_EVENT,
+                           .event = c->event,
+                           .transport = TRANSPORT_PLAIN,
+                           .source = c->source};
 
         memcpy(p.address, c->address, sizeof(p.address));
         if (daemon_link_is_open(&g->sessiond))
@@ -122,7 +125,7 @@ static uint64_t gateway_event(struct gateway *g)
 }
 
 /* A peer as text, and a socket that notices when it is gone. */
-static int client_init(int fd, char address[static CAPOS_IO_ADDRESS_TEXT])
+static int client_init(int fd, char address[static CAPOS_IO_ADDRESS_TEXT], struct source *ret_s)
 {
         struct capos_io_address a = {.len = sizeof(a.u)};
         const unsigned timeout_ms = USER_TIMEOUT_MS;
@@ -133,6 +136,7 @@ static int client_init(int fd, char address[static CAPOS_IO_ADDRESS_TEXT])
                 return -errno;
 
         capos_io_address_format(&a, address);
+        *ret_s = source_of_address(&a);
         return 0;
 }
 
@@ -142,14 +146,16 @@ static void gateway_admit(struct gateway *g, int fd)
         char address[CAPOS_IO_ADDRESS_TEXT];
         struct conn *c = NULL, *excess;
         uint64_t event = gateway_event(g);
+        struct source source;
 
-        if (client_init(fd, address) || conns_add(&g->conns, address, &c)) {
+        if (client_init(fd, address, &source) || conns_add(&g->conns, address, &c)) {
                 (void)close(fd); /* it has gone already, or there is no memory for it */
                 return;
         }
 
         c->client = fd;
         c->event = event;
+        c->source = source;
         while ((excess = conns_excess(&g->conns)))
                 gateway_drop(g, excess);
         c = conns_find(&g->conns, event);

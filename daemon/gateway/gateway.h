@@ -6,9 +6,10 @@
 
 #include "base-list.h"
 #include "daemon-link.h"
+#include "daemon-source.h"
 
 /* Where connections come from: an address without its port, an IPv6 one by its first 64 bits. */
-struct source {
+struct origin {
         struct capnp_i_list link;  /* sources.list */
         struct capnp_i_list fresh; /* struct conn without a session, oldest first */
         uint8_t key[16];
@@ -24,7 +25,8 @@ enum conn_state {
 struct conn {
         struct capnp_i_list link;  /* conns.waiting or conns.handed */
         struct capnp_i_list fresh; /* source.fresh, unless bound */
-        struct source *source;
+        struct origin *origin;
+        struct source source;
         enum conn_state state;
         uint64_t event;
         uint32_t worker; /* once handed */
