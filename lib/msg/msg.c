@@ -64,10 +64,15 @@ static uint64_t msg_budget(uint64_t words, const struct capnp_limits *l)
 
 /* sizes: nsegs 32-bit values, as in a segment table, of any alignment. */
 static int msg_init_received(capnp_msg *m, uint64_t *words, const uint8_t *sizes, uint32_t nsegs,
-                             const struct capnp_limits *limits)
+                             const struct capnp_limits *l)
 {
-        struct capnp_limits l = capnp_i_limits(limits);
+        struct capnp_limits own;
         uint64_t at = 0;
+
+        if (!l || !l->depth) {
+                own = capnp_i_limits(l);
+                l = &own;
+        }
 
         msg_init(m);
         if (nsegs > CAPNP_I_SEGMENTS) {
@@ -91,8 +96,8 @@ static int msg_init_received(capnp_msg *m, uint64_t *words, const uint8_t *sizes
 
         m->nsegs = nsegs;
         m->borrowed = nsegs;
-        m->budget = msg_budget(at, &l);
-        m->depth = (uint16_t)(l.depth < CAPNP_I_MAX_DEPTH ? l.depth : CAPNP_I_MAX_DEPTH);
+        m->budget = msg_budget(at, l);
+        m->depth = (uint16_t)(l->depth < CAPNP_I_MAX_DEPTH ? l->depth : CAPNP_I_MAX_DEPTH);
         return 0;
 }
 

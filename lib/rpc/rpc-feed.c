@@ -80,7 +80,8 @@ static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
         if (r->trace)
                 r->trace(r->trace_arg, true, &f->msg);
         f->msg.broken = r->vat->bad_index;
-        r->fds_now = r->fds_open;
+        if (r->fds_open.n)
+                r->fds_now = r->fds_open;
         r->fds_open.n = 0;
         k = capnp_i_in_message(r, f);
         capnp_i_fds_close(&r->fds_now);

@@ -27,20 +27,29 @@ static capnp_reader in_body(capnp_reader m)
         return capnp_any_struct(capnp_reader_any(m, 0), NULL);
 }
 
-/* Reads a payload's capability table into its own message. As capnp_i_desc_read(). */
-static int in_payload(capnp_rpc *r, struct frame *f, capnp_reader payload)
+/* A payload and its capability table. */
+struct payload {
+        capnp_reader body;
+        capnp_list table;
+};
+
+static struct payload in_payload_of(capnp_reader body)
 {
-        f->content = capnp_reader_any(payload, 0);
-        return capnp_i_desc_read(
-                r, capnp_any_list(capnp_reader_any(payload, 1), CAPNP_SIZE_COMPOSITE, NULL),
-                &f->msg);
+        return (struct payload){
+                body, capnp_any_list(capnp_reader_any(body, 1), CAPNP_SIZE_COMPOSITE, NULL)};
 }
 
 /* More references than a peer may have in all. */
-static bool in_payload_is_wide(const capnp_rpc *r, capnp_reader payload)
+static bool in_payload_is_wide(const capnp_rpc *r, const struct payload *p)
 {
-        return capnp_any_list(capnp_reader_any(payload, 1), CAPNP_SIZE_COMPOSITE, NULL).len >
-               r->limits.refs;
+        return p->table.len > r->limits.refs;
+}
+
+/* Reads a payload's capability table into its own message. As capnp_i_desc_read(). */
+static int in_payload(capnp_rpc *r, struct frame *f, const struct payload *p)
+{
+        f->content = capnp_reader_any(p->body, 0);
+        return capnp_i_desc_read(r, p->table, &f->msg);
 }
 
 /* Why the peer may not ask for more; NULL: it may. */
@@ -165,7 +174,8 @@ static int in_call_accept(capnp_rpc *r, struct frame *f, capnp_reader b, capnp_c
 static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b)
 {
         uint32_t id = capnp_reader_u32(b, ID_AT, 0);
-        capnp_reader params = capnp_any_struct(capnp_reader_any(b, CALL_PARAMS_PTR), NULL);
+        struct payload params =
+                in_payload_of(capnp_any_struct(capnp_reader_any(b, CALL_PARAMS_PTR), NULL));
         const char *quota = in_quota(r);
         capnp_cap *target;
         int k, loaded;
@@ -180,7 +190,7 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
         }
 
         /* Refused first: nothing is looked up or taken up that would have to be given back. */
-        if (!quota && in_payload_is_wide(r, params))
+        if (!quota && in_payload_is_wide(r, &params))
                 quota = "over-quota.references: too many references in one message";
         if (quota) {
                 capnp_i_send_refusal(r, id, quota, true);
@@ -191,7 +201,7 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
         if (k)
                 return k;
 
-        loaded = in_payload(r, f, params);
+        loaded = in_payload(r, f, &params);
         if (loaded < 0)
                 k = in_no_memory(r);
         else if (capnp_msg_check(&f->msg))
@@ -237,38 +247,50 @@ static int in_return_take(capnp_rpc *r, struct call *c, uint32_t other)
         return 0;
 }
 
-/* Sets the outcome. 1: the question stays open; negative or CAPNP_E_PROTOCOL: the end. */
+/* What in_return_outcome() says beside an error: Finish follows or not, and gives back what is not
+ * taken up or not. */
+enum outcome { OUTCOME_TAKEN, OUTCOME_LEFT, OUTCOME_OPEN };
+
+/* The results, or why they can not be taken. */
+static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, capnp_reader body)
+{
+        struct payload payload = in_payload_of(body);
+        bool wide = in_payload_is_wide(r, &payload);
+        int k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
+
+        if (k < 0)
+                return in_no_memory(r);
+
+        if (capnp_msg_check(&f->msg))
+                return capnp_i_rpc_violation(r, "a Return is malformed");
+
+        if (k)
+                capnp_i_call_refuse(c, "over-quota.references: too many references");
+        else
+                c->results = capnp_i_frame_ref(f);
+        return wide ? OUTCOME_LEFT : OUTCOME_TAKEN;
+}
+
+/* Sets the outcome. enum outcome; negative or CAPNP_E_PROTOCOL: the end. */
 static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, capnp_reader b)
 {
-        int k;
-
         switch (capnp_reader_u16(b, RETURN_TAG_AT, 0)) {
         case RETURN_RESULTS:
-                if (c->finish_sent) /* it said that the peer keeps the references */
-                        return 0;
-                k = in_payload(r, f, in_body(b));
-                if (k < 0)
-                        return in_no_memory(r);
-                if (capnp_msg_check(&f->msg))
-                        return capnp_i_rpc_violation(r, "a Return is malformed");
-                if (k)
-                        capnp_i_call_refuse(c, "over-quota.references: too many references");
-                else
-                        c->results = capnp_i_frame_ref(f);
-                return 0;
+                /* A Finish that has been sent said that the peer keeps the references. */
+                return c->finish_sent ? OUTCOME_TAKEN : in_return_results(r, f, c, in_body(b));
         case RETURN_EXCEPTION:
                 in_exception(c, in_body(b));
-                return 0;
+                return OUTCOME_TAKEN;
         case RETURN_CANCELED:
                 capnp_i_call_set_exception(c, CAPNP_FAILED, "canceled");
-                return 0;
+                return OUTCOME_TAKEN;
         case RETURN_ELSEWHERE:
                 if (!c->yourself || c->peer)
                         return capnp_i_rpc_violation(r, "results were sent elsewhere unasked");
-                return !c->finish_sent;
+                return c->finish_sent ? OUTCOME_TAKEN : OUTCOME_OPEN;
         default:
                 capnp_i_call_set_exception(c, CAPNP_UNIMPLEMENTED, "an unknown kind of Return");
-                return 0;
+                return OUTCOME_TAKEN;
         }
 }
 
@@ -295,25 +317,6 @@ static void in_return_params(capnp_rpc *r, struct call *c, capnp_reader b)
                 capnp_i_wire_ids_clear(&c->param_ids);
 }
 
-/* Nothing of a Return is taken up but its first word. */
-static int in_return_refuse(capnp_rpc *r, uint64_t word, const char *reason)
-{
-        struct call *c = capnp_i_table_question(r, (uint32_t)word);
-
-        if (!c || c->returned)
-                return capnp_i_rpc_violation(r, "a Return for no question");
-
-        c->returned = true;
-        if (word >> RETURN_RELEASE_BIT & 1) /* the default is true, and stored as 0 */
-                capnp_i_wire_ids_clear(&c->param_ids);
-        else
-                capnp_i_wire_ids_release(r, &c->param_ids);
-        if (!c->done)
-                capnp_i_call_refuse(c, reason);
-        in_return_finish(r, c, word >> RETURN_NO_FINISH_BIT & 1, true);
-        return 0;
-}
-
 static int in_return(capnp_rpc *r, struct frame *f, capnp_reader b)
 {
         struct call *c = capnp_i_table_question(r, capnp_reader_u32(b, ID_AT, 0));
@@ -328,19 +331,15 @@ static int in_return(capnp_rpc *r, struct frame *f, capnp_reader b)
                 return in_return_take(r, c, capnp_reader_u32(b, RETURN_TAKE_AT, 0));
         }
 
-        if (capnp_reader_u16(b, RETURN_TAG_AT, 0) == RETURN_RESULTS &&
-            in_payload_is_wide(r, in_body(b)))
-                return in_return_refuse(r, capnp_reader_u64(b, ID_AT, 0),
-                                        "over-quota.references: too many in the results");
-
         k = in_return_outcome(r, f, c, b);
         if (k < 0 || k == CAPNP_E_PROTOCOL)
                 return k;
 
         c->returned = true;
         in_return_params(r, c, b);
-        if (!k)
-                in_return_finish(r, c, capnp_reader_bool(b, RETURN_NO_FINISH_BIT, false), false);
+        if (k != OUTCOME_OPEN)
+                in_return_finish(r, c, capnp_reader_bool(b, RETURN_NO_FINISH_BIT, false),
+                                 k == OUTCOME_LEFT);
         return 0;
 }
 
@@ -356,11 +355,27 @@ static int in_long_call(capnp_rpc *r, uint32_t id)
         return 0;
 }
 
+static int in_long_return(capnp_rpc *r, uint64_t word)
+{
+        struct call *c = capnp_i_table_question(r, (uint32_t)word);
+
+        if (!c || c->returned)
+                return capnp_i_rpc_violation(r, "a Return for no question");
+
+        c->returned = true;
+        if (word >> RETURN_RELEASE_BIT & 1) /* the default is true, and stored as 0 */
+                capnp_i_wire_ids_clear(&c->param_ids);
+        else
+                capnp_i_wire_ids_release(r, &c->param_ids);
+        if (!c->done)
+                capnp_i_call_refuse(c, "over-quota.bytes: the results are too long");
+        in_return_finish(r, c, word >> RETURN_NO_FINISH_BIT & 1, true);
+        return 0;
+}
+
 int capnp_i_in_long_message(capnp_rpc *r, uint16_t tag, uint64_t word)
 {
-        return tag == MESSAGE_CALL
-                       ? in_long_call(r, (uint32_t)word)
-                       : in_return_refuse(r, word, "over-quota.bytes: the results are too long");
+        return tag == MESSAGE_CALL ? in_long_call(r, (uint32_t)word) : in_long_return(r, word);
 }
 
 /* ---- what ends calls and changes references ------------------------------------------------- */

@@ -102,6 +102,12 @@ static int out_copy(capnp_rpc *r, struct frame *f, uint32_t bytes, const struct 
         return 0;
 }
 
+/* Parameters or results may be too long; what has no payload is none too long to be sent. */
+static bool out_is_long(const capnp_rpc *r, const struct frame *f, size_t bytes)
+{
+        return f->content.p && bytes > r->limits.message_bytes;
+}
+
 /* Every message of ours begins with its Message struct behind the root pointer. */
 static bool out_is_reply(const struct frame *f)
 {
@@ -115,7 +121,8 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         size_t bytes = capnp_msg_size(&f->msg);
         int k;
 
-        if (bytes > UINT32_MAX / 2 || f->msg.nsegs > CAPNP_I_MAX_SEGMENTS)
+        if (bytes > UINT32_MAX / 2 || f->msg.nsegs > CAPNP_I_MAX_SEGMENTS ||
+            out_is_long(r, f, bytes))
                 return CAPNP_E_LIMIT;
 
         if (fds && !fds->n)

@@ -304,8 +304,6 @@ static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
         if (!k) {
                 call_envelope(c, f, target);
                 k = capnp_msg_check(&f->msg);
-                if (!k && capnp_msg_size(&f->msg) > r->limits.message_bytes)
-                        k = CAPNP_E_LIMIT;
                 if (!k)
                         k = capnp_i_out_frame(r, f, true, &fds);
                 if (k)
@@ -449,9 +447,7 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
         }
 
         return_envelope(c, f, !*ret_caps);
-        k = capnp_msg_size(&f->msg) > r->limits.message_bytes ? CAPNP_E_LIMIT : 0;
-        if (!k)
-                k = capnp_i_out_frame(r, f, !*ret_caps, &fds);
+        k = capnp_i_out_frame(r, f, !*ret_caps, &fds);
         if (k) {
                 capnp_i_wire_ids_release(r, &c->result_ids);
                 capnp_i_fds_close(&fds);
