@@ -19,6 +19,11 @@
  *
  * `callers` counts who still wants the result. The last one to go cancels. Pipelined references are
  * callers: what was sent along keeps alive what it hangs on.
+ *
+ * A call that is canceled while it waits in a FIFO is taken out of it, unless its Finish says that
+ * it must be delivered first (rpc.capnp, requireEarlyCancellationWorkaround): peers older than 1.0
+ * never say otherwise, and their programs drop what they have sent. Such a call waits on, is
+ * delivered in its turn, and only then is whoever serves it told.
  */
 #include "rpc-internal.h"
 
@@ -442,6 +447,31 @@ void capnp_i_call_fail_error(struct call *c, int r)
         capnp_i_call_unref(c);
 }
 
+static void call_cancel_remote(struct call *c)
+{
+        if (!c->finish_sent) { /* on a closed connection, out of the table all the same */
+                c->finish_sent = true;
+                capnp_i_send_finish(c->out, c->out_id, true, c->workaround);
+                if (c->returned)
+                        capnp_i_table_question_drop(c->out, c->out_id);
+        }
+
+        if (c->returned)
+                capnp_i_call_return(c);
+}
+
+/* The tail has lost its caller, and what that wanted of its end is wanted of the tail's. */
+static void call_cancel_tail(struct call *c)
+{
+        struct call *t = c->tail;
+
+        if (!t)
+                return;
+
+        t->workaround |= c->workaround;
+        capnp_i_call_drop_caller(t);
+}
+
 /* Tells whoever serves the call that nobody waits for it. */
 static void call_cancel(struct call *c)
 {
@@ -455,27 +485,27 @@ static void call_cancel(struct call *c)
         case CALL_ENDED:
                 break;
         case CALL_QUEUED:
-                capnp_i_call_fail(c, CAPNP_FAILED, "canceled");
+                if (!c->workaround)
+                        capnp_i_call_fail(c, CAPNP_FAILED, "canceled");
                 break;
         case CALL_HOSTED:
                 if (c->kept)
                         capnp_i_call_due(c, DUE_CANCEL);
                 break;
         case CALL_REMOTE:
-                if (!c->finish_sent) { /* on a closed connection, out of the table all the same */
-                        c->finish_sent = true;
-                        capnp_i_send_finish(c->out, c->out_id, true);
-                        if (c->returned)
-                                capnp_i_table_question_drop(c->out, c->out_id);
-                }
-                if (c->returned)
-                        capnp_i_call_return(c);
+                call_cancel_remote(c);
                 break;
         case CALL_TAILED:
-                if (c->tail)
-                        capnp_i_call_drop_caller(c->tail);
+                call_cancel_tail(c);
                 break;
         }
+}
+
+void capnp_i_call_give_up(struct call *c)
+{
+        c->workaround = false;
+        if (c->canceled && c->state == CALL_QUEUED)
+                capnp_i_call_fail(c, CAPNP_FAILED, "canceled");
 }
 
 void capnp_i_call_drop_caller(struct call *c)
@@ -497,6 +527,7 @@ void capnp_i_call_abandon(struct call *c, enum capnp_kind kind, const char *reas
                 call_complete(c);
         }
         call_cancel(c);
+        capnp_i_call_give_up(c);
         capnp_i_call_unref(c);
 }
 
@@ -517,6 +548,15 @@ static void call_queue(struct call *c, struct promise *p)
         capnp_i_list_append(&p->fifo, &c->waiter.link);
 }
 
+static void call_send(struct call *c, capnp_rpc *r, capnp_cap *target)
+{
+        capnp_i_call_ref(c);
+        capnp_i_send_call(r, c, target);
+        if (c->canceled && c->state == CALL_REMOTE) /* now that it has been delivered */
+                call_cancel_remote(c);
+        capnp_i_call_unref(c);
+}
+
 /* One step toward the object. The next target, or NULL when the call has arrived. */
 static capnp_cap *call_step(struct call *c, capnp_cap *target)
 {
@@ -534,7 +574,7 @@ static capnp_cap *call_step(struct call *c, capnp_cap *target)
                                   capnp_i_cap_broken(target)->reason);
                 return NULL;
         case CAP_IMPORT:
-                capnp_i_send_call(capnp_i_cap_import(target)->wire.rpc, c, target);
+                call_send(c, capnp_i_cap_import(target)->wire.rpc, target);
                 return NULL;
         case CAP_PROMISE:
                 p = capnp_i_cap_promise(target);
@@ -544,7 +584,7 @@ static capnp_cap *call_step(struct call *c, capnp_cap *target)
                 }
                 p->called = true;
                 call_set_target(c, target); /* a relayed call may be all that holds p */
-                capnp_i_send_call(p->wire.rpc ? p->wire.rpc : p->source->out, c, target);
+                call_send(c, p->wire.rpc ? p->wire.rpc : p->source->out, target);
                 return NULL;
         case CAP_WRAP:
                 w = capnp_i_cap_wrap(target);
@@ -629,7 +669,7 @@ void capnp_i_call_follow(struct call *c, struct call *t)
         c->tail = t;
         capnp_i_call_drop_params(c);
         if (c->canceled)
-                capnp_i_call_drop_caller(t);
+                call_cancel_tail(c);
         if (t->done)
                 call_hand_up(t, c);
         else

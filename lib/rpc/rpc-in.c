@@ -241,7 +241,7 @@ static int in_return_take(capnp_rpc *r, struct call *c, uint32_t other)
         capnp_i_call_follow(c, t);
         capnp_i_send_taken(t);
         if (tell)
-                capnp_i_send_finish(r, c->out_id, true);
+                capnp_i_send_finish(r, c->out_id, true, false);
         capnp_i_table_question_drop(r, c->out_id);
         capnp_i_call_unref(c);
         return 0;
@@ -303,7 +303,7 @@ static void in_return_finish(capnp_rpc *r, struct call *c, bool no_finish, bool 
         c->finish_sent = true;
         capnp_i_call_return(c); /* a Disembargo it causes must precede the Finish */
         if (tell)
-                capnp_i_send_finish(r, c->out_id, release);
+                capnp_i_send_finish(r, c->out_id, release, false);
         capnp_i_table_question_drop(r, c->out_id);
         capnp_i_call_unref(c);
 }
@@ -389,6 +389,7 @@ static int in_finish(capnp_rpc *r, capnp_reader b)
 
         capnp_i_call_ref(c);
         c->finished = true;
+        c->workaround = capnp_reader_bool(b, FINISH_WORKAROUND_BIT, true);
         if (capnp_reader_bool(b, FINISH_RELEASE_BIT, true))
                 capnp_i_wire_ids_release(r, &c->result_ids);
         else

@@ -294,6 +294,7 @@ struct call {
         bool returned : 1;    /* by that peer */
         bool answered : 1;    /* Return has been sent to the peer that asked */
         bool finished : 1;    /* … and Finish received from it */
+        bool workaround : 1;  /* … which wants the call delivered before it is canceled */
         bool taken : 1;       /* another call has claimed its results */
         bool reflects : 1;    /* Return has named something of the peer's */
         bool failed : 1;      /* kind and reason hold an exception */
@@ -337,6 +338,8 @@ void capnp_i_call_refuse(struct call *c, const char *reason);
 capnp_exception capnp_i_call_exception(const struct call *c);
 /* The caller gets an exception now; whoever serves the call is told that it is canceled. */
 void capnp_i_call_abandon(struct call *c, enum capnp_kind kind, const char *reason);
+/* Nobody can wait for c any more, nor want it delivered: its connection is gone. */
+void capnp_i_call_give_up(struct call *c);
 /* One caller less; the last one cancels. */
 void capnp_i_call_drop_caller(struct call *c);
 /* A reference in the (future) results as the callee sees it / as the caller does. Owned. */
@@ -563,7 +566,8 @@ void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool re
 void capnp_i_send_take_from(struct call *c, const struct call *q);
 /* Tells the peer that t's results have been claimed by another question of ours. */
 void capnp_i_send_taken(struct call *t);
-void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release);
+/* workaround: the call is to be delivered before it is canceled. */
+void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release, bool workaround);
 void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count);
 void capnp_i_send_resolve(struct export *e, capnp_cap *to);
 void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id);

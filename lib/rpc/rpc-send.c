@@ -60,7 +60,7 @@ void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id)
         message_send(r, f);
 }
 
-void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release)
+void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release, bool workaround)
 {
         capnp_builder b;
         struct frame *f;
@@ -72,7 +72,7 @@ void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release)
         if (f) {
                 capnp_builder_set_u32(b, ID_AT, id, 0);
                 capnp_builder_set_bool(b, FINISH_RELEASE_BIT, release, true);
-                capnp_builder_set_bool(b, FINISH_WORKAROUND_BIT, false, true);
+                capnp_builder_set_bool(b, FINISH_WORKAROUND_BIT, workaround, true);
         }
         message_send(r, f);
 }

@@ -305,6 +305,7 @@ static void table_close_answers(capnp_rpc *r)
                 c->finished = c->answered = true;
                 if (waiting)
                         capnp_i_call_drop_caller(c);
+                capnp_i_call_give_up(c);
                 capnp_i_call_unref(c);
         }
         capnp_i_map_deinit(&answers);

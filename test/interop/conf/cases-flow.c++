@@ -284,6 +284,26 @@ CASE(stream_pipelined_on_fresh)
         CHECK_EQ(s.calls, 20u);
 }
 
+/* What was sent is not taken back because nobody holds the stream any more. */
+CASE(stream_dropped_while_its_answer_waits)
+{
+        auto link = env.connect();
+        auto conf = fresh(env, link->conf);
+        {
+                auto later = link->conf.echoCapLaterRequest();
+                later.setCap(conf.castAs<Counter>());
+                later.setDelayMs(100);
+                auto promised = later.send().getCap().castAs<Conf>();
+                for (int i = 0; i < 5; i++)
+                        WAIT(write_chunk(promised, 10, 1));
+                for (int i = 0; i < 5; i++)
+                        auto dropped = promised.writeRequest().send();
+        }
+        env.sleep(300);
+        auto s = finish_stream(env, conf);
+        CHECK_EQ(s.calls, 10u);
+}
+
 CASE(stream_of_two_connections)
 {
         auto a = env.connect();
