@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <wchar.h>
 
 /* ---- text of others ----------------------------------------------------------------------- */
 
@@ -92,6 +93,22 @@ void cli_print_safe(const char *s)
         }
 }
 
+void cli_print_padded(const char *s, unsigned columns)
+{
+        char safe[512];
+        const unsigned char *p = (const unsigned char *)safe;
+        unsigned wide = 0, n;
+        uint32_t c;
+        int w;
+
+        cli_escape(s, safe, sizeof(safe));
+        for (; *p && (n = utf8_read(p, &c)); p += n) {
+                w = wcwidth((wchar_t)c);
+                wide += w < 0 ? 1 : (unsigned)w;
+        }
+        printf("%s%*s", safe, wide < columns ? (int)(columns - wide) : 0, "");
+}
+
 /* ---- JSON --------------------------------------------------------------------------------- */
 
 json_t *cli_json_text(const char *s)
@@ -110,7 +127,6 @@ int cli_print_json(const struct cli *c, json_t *o)
 {
         int r;
 
-        (void)c;
         if (!o) {
                 (void)fputs("capos: out of memory\n", stderr);
                 return EXIT_FAILED;
@@ -118,7 +134,27 @@ int cli_print_json(const struct cli *c, json_t *o)
         r = json_dumpf(o, stdout, JSON_COMPACT);
         json_decref(o);
         (void)putchar('\n');
-        return r || fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+        return cli_finish(c, r && !ferror(stdout) ? EXIT_FAILED : EXIT_OK);
+}
+
+/*
+ * Called by main at the very end; earlier by who wants to have its output seen, and then the error
+ * is said once, where it happened. A reader that has left (EPIPE) knows that itself.
+ */
+int cli_finish(const struct cli *c, int r)
+{
+        static bool said;
+
+        (void)c;
+        errno = 0;
+        if (!fflush(stdout) && !ferror(stdout))
+                return r;
+
+        if (!said && errno != EPIPE)
+                (void)fprintf(stderr, "capos: standard output: %s\n",
+                              errno ? strerror(errno) : "it could not be written");
+        said = true;
+        return r ? r : EXIT_FAILED;
 }
 
 /* ---- errors ------------------------------------------------------------------------------- */
@@ -236,18 +272,44 @@ void cli_format_time(uint64_t at_ms, char *to, size_t room)
                 (void)snprintf(to, room, "-");
 }
 
+/* "7 h 59 min": the two largest units, rounded to the smaller; a zero is left out. */
+static void format_span(uint64_t ms, char *to, size_t room)
+{
+        static const struct {
+                uint64_t least_s, unit_s, part_s;
+                const char *unit, *part;
+        } forms[] = {
+                {2 * 86400, 86400, 3600, "d", "h"},
+                {3600, 3600, 60, "h", "min"},
+                {600, 60, 60, "min", ""},
+                {120, 60, 1, "min", "s"},
+                {0, 1, 1, "s", ""},
+        };
+        uint64_t s = 0, least_s;
+        unsigned i = 0;
+
+        /* Rounding may make it long enough for the form before. */
+        for (; i < sizeof(forms) / sizeof(forms[0]); i++) {
+                s = (ms + forms[i].part_s * 500) / (forms[i].part_s * 1000) * forms[i].part_s;
+                least_s = forms[i].least_s;
+                if (s >= least_s)
+                        break;
+        }
+        if (s % forms[i].unit_s)
+                (void)snprintf(to, room, "in %" PRIu64 " %s %" PRIu64 " %s", s / forms[i].unit_s,
+                               forms[i].unit, s % forms[i].unit_s / forms[i].part_s, forms[i].part);
+        else
+                (void)snprintf(to, room, "in %" PRIu64 " %s", s / forms[i].unit_s, forms[i].unit);
+}
+
 void cli_format_until(uint64_t at_ms, char *to, size_t room)
 {
-        uint64_t now_ms = cli_now_ms(), s = at_ms > now_ms ? (at_ms - now_ms) / 1000 : 0;
+        uint64_t now_ms = cli_now_ms();
 
         if (!at_ms)
                 (void)snprintf(to, room, "no end");
         else if (at_ms <= now_ms)
                 (void)snprintf(to, room, "over");
-        else if (s < 120)
-                (void)snprintf(to, room, "in %" PRIu64 " s", s);
-        else if (s < 7200)
-                (void)snprintf(to, room, "in %" PRIu64 " min", s / 60);
         else
-                (void)snprintf(to, room, "in %" PRIu64 " h", s / 3600);
+                format_span(at_ms - now_ms, to, room);
 }

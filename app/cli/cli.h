@@ -28,9 +28,11 @@ enum { CLI_WORDS = 64 };
 
 /* One invocation. */
 struct cli {
+        const struct cli_command *commands; /* all there are; ends with a NULL name */
         /* What all commands take. */
-        bool json, help;
-        const char *session, *runtime;
+        bool json, help, version;
+        const char *session, *runtime, *timeout;
+        uint32_t timeout_ms; /* 0: not given */
         /* What some of them take. */
         bool password_stdin, password, anonymous, guest, lng, follow;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration;
@@ -40,6 +42,7 @@ struct cli {
         const char *words[CLI_WORDS];
         unsigned nwords;
         const struct cli_command *command;
+        char group[64]; /* "account": only the beginning of commands was given; else "" */
         /* The connection to the agent, or to the instance. */
         capnp_vat *vat;
         capnp_conn *conn;
@@ -58,15 +61,22 @@ struct cli_command {
         bool hidden;
 };
 
-extern const struct cli_command cli_commands[]; /* ends with a NULL name */
 extern const struct cli_option cli_common_options[];
 
 /* ---- cli-options.c */
 
 /* Reads the command line. 0; EXIT_USAGE: said why. */
 int cli_parse(struct cli *c, int argc, char **argv) CAPNP_MUST_USE;
-/* The help of a command; NULL: of all. */
-void cli_print_help(const struct cli_command *command);
+/* The help of a command; NULL: of a group; "": of all. */
+void cli_print_help(const struct cli *c, const struct cli_command *command, const char *group);
+/* The command with a name, "account add"; NULL. */
+const struct cli_command *cli_command_find(const struct cli *c, const char *name);
+/* Whether some command's name begins with these whole words. */
+bool cli_command_is_group(const struct cli *c, const char *name);
+/* Says that words are no command, and what was meant perhaps. EXIT_USAGE. */
+int cli_fail_command(const struct cli *c, const char *const *words, int n);
+/* "90s", "10m", "2h", "500ms"; a number alone is seconds. */
+bool cli_parse_duration(const char *s, uint64_t *ret_ms);
 
 /* ---- cli-out.c */
 
@@ -85,7 +95,11 @@ json_t *cli_json_text(const char *s);
 void cli_print_safe(const char *s);
 /* The same into a buffer, cut to fit. */
 void cli_escape(const char *s, char *to, size_t room);
-/* A time for a person, local; and how long until then: "in 4 min". */
+/* The same, with spaces up to a width in columns of a terminal. */
+void cli_print_padded(const char *s, unsigned columns);
+/* Says when standard output could not be written. r, or EXIT_FAILED in place of EXIT_OK. */
+int cli_finish(const struct cli *c, int r);
+/* A time for a person, local; and how long until then, in two units: "in 7 h 59 min". */
 void cli_format_time(uint64_t at_ms, char *to, size_t room);
 void cli_format_until(uint64_t at_ms, char *to, size_t room);
 uint64_t cli_now_ms(void);

@@ -107,10 +107,8 @@ static json_t *account_json(account_reader a)
 
 static void account_print(account_reader a)
 {
-        char name[64];
-
-        cli_escape(account_name(a).p, name, sizeof(name));
-        printf("%-16s ", name);
+        cli_print_padded(account_name(a).p, 16);
+        printf(" ");
         texts_print(account_profiles(a), account_profiles_at);
         printf("%s\n", account_has_password(a) ? " (password)" : "");
         for (uint32_t i = 0; i < account_keys(a).len; i++) {

@@ -125,7 +125,7 @@ static void tail_print(const struct cli *c, FILE *f, uint64_t skip)
         (void)fseeko(f, at, SEEK_SET);
         clearerr(f);
         free(line);
-        (void)fflush(stdout);
+        (void)cli_finish(c, EXIT_OK);
 }
 
 static uint64_t tail_count(FILE *f)

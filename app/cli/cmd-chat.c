@@ -86,7 +86,7 @@ static void event_print(const struct cli *c, chat_event_reader e)
                 break;
         }
         printf("\n");
-        (void)fflush(stdout);
+        (void)cli_finish(c, EXIT_OK);
 }
 
 static void chat_on_event_canceled(capnp_answer *a, void *arg)
@@ -281,7 +281,7 @@ static int room_join(struct chat *h, capnp_cap *chat, capnp_cap *listener)
                 printf("\n");
         }
         chat_print_early(h);
-        (void)fflush(stdout);
+        (void)cli_finish(h->c, EXIT_OK);
         return EXIT_OK;
 }
 

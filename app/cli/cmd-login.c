@@ -296,20 +296,22 @@ static int login_report(const struct login *l, pid_t pid)
         while (capos_client_entry(l->c->client, n, &e))
                 n++;
         if (l->c->json)
-                return cli_print_json(l->c, json_pack("{s:s,s:s,s:o,s:o,s:o,s:I,s:i,s:i}", "alias",
-                                                      l->alias, "address", l->address, "account",
-                                                      cli_json_text(i.account), "profile",
-                                                      cli_json_text(i.profile), "kind",
-                                                      cli_json_text(i.kind), "expiresAtMs",
-                                                      (json_int_t)i.expires_at_ms, "capabilities",
-                                                      (int)n, "agent", (int)pid));
+                return cli_print_json(
+                        l->c, json_pack("{s:o,s:s,s:o,s:o,s:o,s:I,s:i,s:i}", "alias",
+                                        cli_json_text(l->alias), "address", l->address, "account",
+                                        cli_json_text(i.account), "profile",
+                                        cli_json_text(i.profile), "kind", cli_json_text(i.kind),
+                                        "expiresAtMs", (json_int_t)i.expires_at_ms, "capabilities",
+                                        (int)n, "agent", (int)pid));
 
         cli_format_until(i.expires_at_ms, until, sizeof(until));
         printf("Logged in as ");
         cli_print_safe(*i.account ? i.account : i.kind);
         printf(" (profile ");
         cli_print_safe(i.profile);
-        printf("), %u capabilities, ends %s. This login is called %s.\n", n, until, l->alias);
+        printf("), %u capabilities, ends %s. This login is called ", n, until);
+        cli_print_safe(l->alias);
+        printf(".\n");
         return EXIT_OK;
 }
 
@@ -332,8 +334,7 @@ static int login_leave_agent(struct login *l)
 
         r = login_report(l, pid);
         /* Ended here, without freeing: the connection is the agent's now. */
-        (void)fflush(stdout);
-        _exit(r);
+        _exit(cli_finish(l->c, r));
 }
 
 int cmd_login(struct cli *c)

@@ -98,10 +98,8 @@ static void entry_print_long(const struct capos_cap_entry *e)
 
 static void entry_print(const struct capos_cap_entry *e)
 {
-        char name[256];
-
-        cli_escape(e->name, name, sizeof(name));
-        printf("%-20s ", name);
+        cli_print_padded(e->name, 20);
+        printf(" ");
         cli_print_safe(*e->summary ? e->summary : e->title);
         printf("\n");
 }
@@ -149,29 +147,6 @@ int cmd_logout(struct cli *c)
 }
 
 /* ---- renew -------------------------------------------------------------------------------- */
-
-/* "90s", "10m", "2h", "500ms"; a number alone is seconds. */
-static bool duration_parse(const char *s, uint64_t *ret_ms)
-{
-        static const struct {
-                const char *unit;
-                uint64_t ms;
-        } units[] = {{"", 1000},     {"s", 1000},    {"ms", 1},      {"m", 60000},
-                     {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
-        char *end;
-        unsigned long long v;
-
-        errno = 0;
-        v = strtoull(s, &end, 10);
-        for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-                if (end == s || errno || *s == '-' || strcmp(end, units[i].unit) != 0 ||
-                    v > UINT64_MAX / 2 / units[i].ms)
-                        continue;
-                *ret_ms = v * units[i].ms;
-                return true;
-        }
-        return false;
-}
 
 static int renew_key(struct cli *c, capos_key **ret_k)
 {
@@ -230,7 +205,7 @@ int cmd_renew(struct cli *c)
         int r;
 
         cli_protect();
-        if (c->duration && !duration_parse(c->duration, &duration_ms))
+        if (c->duration && !cli_parse_duration(c->duration, &duration_ms))
                 return cli_fail(c, EXIT_USAGE, "usage", "%s: a duration is like 90s, 10m or 2h",
                                 c->duration);
         r = cli_open_and_fetch(c);
@@ -274,11 +249,11 @@ static json_t *agent_json(agent_info_reader i)
 
 static void agent_print(agent_info_reader i)
 {
-        char alias[128], until[64];
+        char until[64];
 
-        cli_escape(agent_info_alias(i).p, alias, sizeof(alias));
         cli_format_until(agent_info_expires_at_ms(i), until, sizeof(until));
-        printf("%-32s ", alias);
+        cli_print_padded(agent_info_alias(i).p, 32);
+        printf(" ");
         cli_print_safe(agent_info_profile(i).p);
         printf(" at ");
         cli_print_safe(agent_info_address(i).p);

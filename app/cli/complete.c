@@ -34,8 +34,7 @@ static void offer_commands(struct cli *c, const char *so_far, const char *word)
         size_t len = strlen(so_far);
         char next[64], last[64] = "";
 
-        (void)c;
-        for (const struct cli_command *k = cli_commands; k->name; k++) {
+        for (const struct cli_command *k = c->commands; k->name; k++) {
                 const char *rest = k->name + len;
 
                 if (k->hidden || strncmp(k->name, so_far, len) != 0 || (len && *rest != ' '))
@@ -92,24 +91,6 @@ struct typed {
         unsigned n;
 };
 
-static const struct cli_command *command_named(const char *name)
-{
-        for (const struct cli_command *k = cli_commands; k->name; k++)
-                if (!strcmp(k->name, name))
-                        return k;
-        return NULL;
-}
-
-static bool name_begins_command(const char *name)
-{
-        size_t len = strlen(name);
-
-        for (const struct cli_command *k = cli_commands; k->name; k++)
-                if (!strncmp(k->name, name, len) && (!k->name[len] || k->name[len] == ' '))
-                        return true;
-        return false;
-}
-
 static bool option_takes_value(const struct typed *t, const char *word)
 {
         const struct cli_option *tables[] = {t->command ? t->command->options : NULL,
@@ -137,9 +118,9 @@ static void typed_add(struct cli *c, struct typed *t, const char *option, const 
                 return;
         }
         (void)snprintf(longer, sizeof(longer), "%.40s%s%.20s", t->name, *t->name ? " " : "", word);
-        if (!t->n && name_begins_command(longer)) {
+        if (!t->n && cli_command_is_group(c, longer)) {
                 (void)snprintf(t->name, sizeof(t->name), "%s", longer);
-                t->command = command_named(longer);
+                t->command = cli_command_find(c, longer);
                 return;
         }
         if (t->n < CLI_WORDS)

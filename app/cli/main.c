@@ -6,8 +6,12 @@
  */
 #include "cli.h"
 
+#include <fcntl.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static const struct cli_option up_options[] = {
         {"state", 0, "DIR", "where accounts and the audit log are kept",
@@ -84,7 +88,7 @@ static const struct cli_option tail_options[] = {
         {0},
 };
 
-const struct cli_command cli_commands[] = {
+static const struct cli_command commands[] = {
         {"up", "[--state DIR] [--listen ADDR:PORT] [--manifest FILE]",
          "Start an instance, in the foreground",
          "Prints `remote CapSet: tcp ADDR PORT` when it is ready. Ctrl-C ends it.\n\n"
@@ -185,39 +189,61 @@ const struct cli_command cli_commands[] = {
 int cmd_help(struct cli *c)
 {
         char name[128] = "";
+        const struct cli_command *k;
         size_t len = 0;
 
         for (unsigned i = 0; i < c->nwords && len < sizeof(name); i++)
                 len += (size_t)snprintf(name + len, sizeof(name) - len, "%s%s", i ? " " : "",
                                         c->words[i]);
-        for (const struct cli_command *k = cli_commands; len && k->name; k++) {
-                if (!strcmp(k->name, name)) {
-                        cli_print_help(k);
-                        return EXIT_OK;
-                }
-        }
-        if (len)
-                return cli_fail(c, EXIT_USAGE, "usage", "%s: no such command (see `capos help`)",
-                                name);
-        cli_print_help(NULL);
+        k = cli_command_find(c, name);
+        if (len && !k && !cli_command_is_group(c, name))
+                return cli_fail_command(c, c->words, (int)c->nwords);
+        cli_print_help(c, k, name);
         return EXIT_OK;
+}
+
+/* What answers without a command to run. An exit code. */
+static int main_help(struct cli *c)
+{
+        if (c->version && !c->help)
+                return cmd_version(c);
+        if (c->json && !c->help && *c->group)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "%s: which of its commands? (see `capos %s "
+                                "--help`)",
+                                c->group, c->group);
+        cli_print_help(c, c->command, c->group);
+        return c->help ? EXIT_OK : EXIT_USAGE;
+}
+
+/*
+ * Descriptors 0 to 2 are taken in any case, or a socket could get one of these numbers and the next
+ * message to a person would go to an instance. What takes the place of one that is closed can't be
+ * used in its direction, so using it is an error as before.
+ */
+static void main_take_standard(void)
+{
+        static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+        for (int fd = 0; fd < 3; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd] | O_NOCTTY) != fd)
+                        _exit(EXIT_FAILED);
 }
 
 int main(int argc, char **argv)
 {
         struct sigaction ignore = {.sa_handler = SIG_IGN};
-        struct cli c = {0};
+        struct cli c = {.commands = commands};
         int r;
 
+        main_take_standard();
+        (void)setlocale(LC_CTYPE, "C.UTF-8"); /* for how wide characters are */
         (void)sigaction(SIGPIPE, &ignore, NULL);
         r = cli_parse(&c, argc, argv);
-        if (r)
-                return r;
-        if (c.help || !c.command) {
-                cli_print_help(c.command);
-                return c.help ? EXIT_OK : EXIT_USAGE;
-        }
-        r = c.command->run(&c);
+        if (!r && (c.help || c.version || !c.command))
+                r = main_help(&c);
+        else if (!r)
+                r = c.command->run(&c);
         cli_close(&c);
-        return r;
+        return cli_finish(&c, r);
 }

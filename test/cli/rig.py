@@ -1,0 +1,192 @@
+"""rig: what the cases of the command stand on: a folder of their own, a gateway or an instance, and
+every process that they start.
+"""
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+PASSWORD = "correct horse"
+CASES = []
+
+
+def case(needs_instance=False):
+    def add(f):
+        CASES.append((f.__name__, f, needs_instance))
+        return f
+    return add
+
+
+class Failed(Exception):
+    pass
+
+
+def equal(found, expected, what=""):
+    if found != expected:
+        raise Failed(f"{what}: found {found!r}, expected {expected!r}")
+
+
+def holds(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+class Result:
+    def __init__(self, done):
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def __repr__(self):
+        return f"({self.code}, out {self.out!r}, err {self.err!r})"
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+class Rig:
+    """A folder, a gateway or an instance, and everything that a case starts."""
+
+    def __init__(self, binaries, gateway, lease_ms=60000, manifest=None, more=()):
+        self.dir = tempfile.mkdtemp(prefix="capos-cli-")
+        self.capos = os.path.join(binaries, "capos")
+        self.gateway = gateway
+        self.agents = []
+        self.state = os.path.join(self.dir, "state")
+        os.mkdir(self.path("run"), 0o700)
+        os.makedirs(self.path("home/.ssh"), 0o700)
+        self.env = {"PATH": os.environ["PATH"], "HOME": self.path("home"), "LC_ALL": "C.UTF-8",
+                    "XDG_RUNTIME_DIR": self.path("run")}
+        for name in os.environ:
+            if name.endswith("SAN_OPTIONS"):
+                self.env[name] = os.environ[name]
+        self.log = open(self.path("log"), "w+")
+        if gateway:
+            command = [gateway, str(lease_ms), *more]
+        else:
+            command = [self.capos, "up", "--state", self.state, "--listen", "127.0.0.1:0"]
+            if manifest:
+                command += ["--manifest", manifest]
+        self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=self.log, env=self.env)
+        line = self.read_line(self.server.stdout, 30)
+        found = re.fullmatch(r"remote CapSet: tcp (\S+) (\d+)\n", line)
+        holds(found, f"the endpoint line is {line!r}: {self.read('log')}")
+        self.address = f"{found.group(1)}:{found.group(2)}"
+        if not gateway:
+            self.ok("account", "add", "alice", "--profile", "operator", "--password-stdin",
+                    "--state", self.state, stdin=PASSWORD + "\n")
+
+    @staticmethod
+    def read_line(stream, seconds):
+        ready, _, _ = select.select([stream], [], [], seconds)
+        return stream.readline().decode() if ready else "(nothing)"
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def run(self, *args, stdin="", env=None):
+        done = subprocess.run([self.capos, *args], input=stdin, capture_output=True, text=True,
+                              env=env or self.env, timeout=60, check=False, cwd=self.dir)
+        return Result(done)
+
+    def ok(self, *args, **more):
+        r = self.run(*args, **more)
+        holds(r.code == 0, f"{args}: {r}")
+        return r
+
+    def fails(self, code, *args, **more):
+        r = self.run(*args, **more)
+        holds(r.code == code, f"{args}: {r}, expected exit code {code}")
+        return r
+
+    def error(self, code, name, *args, **more):
+        """The error that a command prints with --json."""
+        r = self.fails(code, *args, "--json", **more)
+        equal(r.json["error"]["code"], name, str(args))
+        return r.json["error"]["message"]
+
+    def login(self, alias, *more):
+        r = self.ok("login", f"alice@{self.address}", "--password-stdin", "--as", alias, "--json",
+                    *more, stdin=PASSWORD + "\n").json
+        self.agents.append(r["agent"])
+        return r
+
+    def anonymous(self, alias="anon"):
+        r = self.ok("login", self.address, "--anonymous", "--as", alias, "--json").json
+        self.agents.append(r["agent"])
+        return r
+
+    def until(self, f, what, seconds=15):
+        end = time.monotonic() + seconds
+        while not f():
+            holds(time.monotonic() < end, what)
+            time.sleep(0.02)
+
+    def close(self):
+        for pid in self.agents:
+            if agent_lives(pid):
+                os.kill(pid, signal.SIGKILL)
+        if self.server.poll() is None:
+            self.server.stdin.close()
+            self.server.send_signal(signal.SIGTERM)
+            try:
+                self.server.wait(10)
+            except subprocess.TimeoutExpired:
+                self.server.kill()
+                self.server.wait()
+        self.server.stdout.close()
+        self.log.close()
+        shutil.rmtree(self.dir)
+
+
+def agent_lives(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            state = f.read().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def typed(command, env, answers):
+    """Runs a command on a terminal of its own; each answer is typed when its prompt has come."""
+    pid, fd = pty.fork()
+    if not pid:
+        os.execve(command[0], command, env)
+    shown = b""
+    for prompt, answer in answers + [(None, None)]:
+        end = time.monotonic() + 30
+        while prompt is None or prompt.encode() not in shown.rsplit(b"\n", 1)[-1]:
+            holds(time.monotonic() < end, f"no prompt {prompt!r} in {shown!r}")
+            if not select.select([fd], [], [], 0.2)[0]:
+                continue
+            try:
+                more = os.read(fd, 4096)
+            except OSError:
+                more = b""
+            if not more:
+                break
+            shown += more
+        if prompt is None:
+            break
+        time.sleep(0.05)
+        os.write(fd, answer.encode() + b"\n")
+        shown += b"\n"
+    _, status = os.waitpid(pid, 0)
+    os.close(fd)
+    return os.waitstatus_to_exitcode(status), shown.decode()
+
+
+def keygen(g, name, *options):
+    subprocess.run(["ssh-keygen", "-q", "-N", "", "-C", "a key", "-f", g.path(name), *options],
+                   check=True)
