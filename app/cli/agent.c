@@ -15,6 +15,7 @@
 #include "agent.capnp-c.h"
 #include "runtime.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -271,9 +272,9 @@ static int agent_watch_signal(struct agent *g)
         return capnp_watch_new(g->seed->vat, g->signal_fd, EPOLLIN, agent_on_signal, g, &g->signal);
 }
 
-/* Nothing of the terminal, of the caller's pipes or of the folder it was started in stays in use.
- */
-static void agent_detach(void)
+/* Nothing of the terminal, of the caller's pipes and locks, or of the folder it was started in
+ * stays in use. */
+static void agent_detach(const struct agent_seed *s)
 {
         struct rlimit none = {0};
         int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -287,6 +288,30 @@ static void agent_detach(void)
                 (void)dup2(fd, i);
         if (fd > 2)
                 (void)close(fd);
+        for (unsigned i = 0; i < s->ninherited; i++)
+                (void)close(s->inherited[i]);
+}
+
+int agent_note_inherited(struct agent_seed *s)
+{
+        DIR *d = opendir("/proc/self/fd");
+        struct dirent *e;
+        int *more, fd;
+
+        if (!d)
+                return -errno;
+        while ((e = readdir(d))) {
+                fd = (int)strtol(e->d_name, NULL, 10);
+                if (fd <= STDERR_FILENO || fd == dirfd(d))
+                        continue;
+                more = reallocarray(s->inherited, s->ninherited + 1, sizeof(*more));
+                if (!more)
+                        break;
+                s->inherited = more;
+                s->inherited[s->ninherited++] = fd;
+        }
+        (void)closedir(d);
+        return e ? -ENOMEM : 0;
 }
 
 static int agent_serve(const struct agent_seed *s)
@@ -294,7 +319,10 @@ static int agent_serve(const struct agent_seed *s)
         struct agent g = {.seed = s};
         int r;
 
-        r = session_agent_serve(s->vat, &agent_ops, &g, &g.root);
+        /* Once more, by the process that answers: callers ask the kernel which one that is. */
+        r = listen(s->listener, AGENT_QUEUE) < 0 ? -errno : 0;
+        if (!r)
+                r = session_agent_serve(s->vat, &agent_ops, &g, &g.root);
         if (!r)
                 r = capnp_watch_new(s->vat, s->listener, EPOLLIN, agent_on_caller, &g, &g.watch);
         if (!r)
@@ -338,6 +366,6 @@ int agent_start(const struct agent_seed *s, pid_t *ret_pid)
                 *ret_pid = pid;
                 return 0;
         }
-        agent_detach();
+        agent_detach(s);
         _exit(agent_serve(s) ? EXIT_FAILED : EXIT_OK);
 }

@@ -11,7 +11,14 @@ struct agent_seed {
         int listener;         /* listening already */
         const char *path;     /* the listener's */
         const char *alias, *address;
+        int *inherited; /* descriptors that are the caller's, and will not be the agent's */
+        unsigned ninherited;
 };
+
+enum { AGENT_QUEUE = 64 }; /* callers that have not been accepted */
+
+/* Notes which descriptors are open; to be called before any is opened here. 0; -errno. */
+int agent_note_inherited(struct agent_seed *s) CAPNP_MUST_USE;
 
 /*
  * Forks. In the parent: 0 and the agent's process id, or -errno; the parent must then end by

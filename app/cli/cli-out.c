@@ -206,6 +206,22 @@ static int fail_denied(const struct cli *c, const struct capos_error *e, const c
                         denial_words(e->denial), *detail ? " (" : "", detail, *detail ? ")" : "");
 }
 
+int cli_fail_late(const struct cli *c, const char *doing)
+{
+        int pid = (int)c->peer_pid;
+
+        if (!doing)
+                doing = c->command->name;
+        if (!c->peer)
+                return cli_fail(c, EXIT_NO_CONNECTION, "timeout", "%s: no answer in time", doing);
+        if (cli_peer_is_stopped(c))
+                return cli_fail(c, EXIT_NO_CONNECTION, "timeout",
+                                "%s: %s (process %d) is stopped: `kill -CONT %d` lets it go on",
+                                doing, c->peer, pid, pid);
+        return cli_fail(c, EXIT_NO_CONNECTION, "timeout", "%s: %s (process %d) does not answer",
+                        doing, c->peer, pid);
+}
+
 static const char *kind_code(enum capnp_kind k)
 {
         static const char *const codes[] = {"failed", "overloaded", "disconnected",
@@ -222,12 +238,16 @@ int cli_fail_error(const struct cli *c, const struct capos_error *e, const char 
                 doing = c->command->name;
         if (e->code == CAPOS_E_DENIED)
                 return fail_denied(c, e, doing);
+        if (e->code == -ETIMEDOUT && c->peer)
+                return cli_fail_late(c, doing);
+        if (e->code == -ETIMEDOUT)
+                return cli_fail(c, EXIT_NO_CONNECTION, "timeout", "%s: %s", doing, e->text);
         if (e->code == CAPOS_E_QUOTA) {
                 (void)snprintf(code, sizeof(code), "over-quota.%s", e->quota);
                 return cli_fail(c, EXIT_FAILED, code, "%s: over the quota of %s: %s", doing,
                                 e->quota, e->text);
         }
-        if (e->code == CAPNP_E_DISCONNECTED && e->kind == CAPNP_DISCONNECTED)
+        if (e->code == CAPNP_E_DISCONNECTED || e->code == CAPNP_E_PROTOCOL)
                 return cli_fail(c, EXIT_NO_CONNECTION, "disconnected", "%s: %s", doing, e->text);
         if (e->code == CAPNP_E_EXCEPTION)
                 return cli_fail(c, EXIT_FAILED, kind_code(e->kind), "%s: %s", doing, e->text);
@@ -249,6 +269,8 @@ int cli_fail_question(const struct cli *c, const capnp_question *q, const char *
 {
         struct capos_error e;
 
+        if (c->late)
+                return cli_fail_late(c, doing);
         (void)capos_error_of_question(q, &e);
         return cli_fail_error(c, &e, doing);
 }

@@ -5,6 +5,7 @@
 #include <capos/capos-client.h>
 
 #include <jansson.h>
+#include <sys/types.h>
 
 /* The exit codes; documented in capos(1). */
 enum cli_exit {
@@ -48,6 +49,9 @@ struct cli {
         capnp_conn *conn;
         capnp_cap *remote; /* its bootstrap object */
         capos_client *client;
+        const char *peer; /* who that is, for who waits: "the agent of this login"; NULL: nobody */
+        pid_t peer_pid;   /* 0: not known */
+        bool late;        /* a wait was given up */
 };
 
 struct cli_command {
@@ -87,6 +91,8 @@ int cli_fail(const struct cli *c, int exit, const char *code, const char *fmt, .
 int cli_fail_error(const struct cli *c, const struct capos_error *e, const char *doing);
 int cli_fail_code(const struct cli *c, int r, const char *doing);
 int cli_fail_question(const struct cli *c, const capnp_question *q, const char *doing);
+/* Likewise, when there was no answer in time; exit code 4. */
+int cli_fail_late(const struct cli *c, const char *doing);
 /* Prints an object in one line, and drops it. NULL: out of memory. */
 int cli_print_json(const struct cli *c, json_t *o);
 /* A text as JSON; bytes that are not UTF-8 are replaced. */
@@ -118,13 +124,28 @@ void cli_protect(void);
 /* Overwrites what the allocator keeps of freed memory. */
 void cli_wipe_heap(void);
 
+/* ---- cli-wait.c */
+
+enum { CLI_ANSWER_MS = 15 * 1000, CLI_LOGIN_MS = 60 * 1000 };
+
+/* How long to wait, --timeout or this. */
+uint32_t cli_timeout(const struct cli *c, uint32_t default_ms);
+/* capnp_question_wait(), at most that long; 0: as long as it takes, unless --timeout was given. A
+ * wait that was given up closes c->conn, and cli_fail_question() says who did not answer. */
+int cli_wait(struct cli *c, capnp_question *q, uint32_t default_ms) CAPNP_MUST_USE;
+/* Whether c->peer is a process that was stopped (SIGSTOP). */
+bool cli_peer_is_stopped(const struct cli *c);
+
 /* ---- link.c */
 
 /* Connects to the agent that --session names, or to the only one; c->client has its session then.
  * An exit code. */
 int cli_open_session(struct cli *c) CAPNP_MUST_USE;
+/* Connects to the agent of an alias; c->remote is it then. 0; -errno. */
+int cli_open_agent(struct cli *c, const char *alias) CAPNP_MUST_USE;
 /* … and asks what the session is and has. */
 int cli_open_and_fetch(struct cli *c) CAPNP_MUST_USE;
+/* Lets go of the connection; another can be opened. */
 void cli_close(struct cli *c);
 
 /* ---- the commands */

@@ -23,7 +23,7 @@ static int admin_do(struct cli *c, capnp_question *q, const char *done)
 {
         int r = EXIT_OK;
 
-        if (capnp_question_wait(q))
+        if (cli_wait(c, q, CLI_LOGIN_MS))
                 r = cli_fail_question(c, q, NULL);
         capnp_question_free(q);
         if (r)
@@ -129,7 +129,7 @@ int cmd_account_list(struct cli *c)
                 return r;
 
         q = admin_account_list(admin_of(c));
-        if (capnp_question_wait(q))
+        if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, NULL);
 
         l = admin_account_list_accounts(q);
@@ -204,7 +204,7 @@ int cmd_account_key_add(struct cli *c)
         q = admin_key_add(admin_of(c));
         admin_key_add_set_name(q, c->words[0]);
         admin_key_add_set_key(q, line);
-        if (capnp_question_wait(q))
+        if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, NULL);
 
         print = admin_key_add_fingerprint(q).p;
@@ -273,7 +273,7 @@ int cmd_session_list(struct cli *c)
                 return r;
 
         q = admin_session_list(admin_of(c));
-        if (capnp_question_wait(q))
+        if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, NULL);
 
         l = admin_session_list_sessions(q);
@@ -312,7 +312,7 @@ int cmd_status(struct cli *c)
                 return r;
 
         q = admin_status(admin_of(c));
-        if (capnp_question_wait(q))
+        if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, NULL);
         if (c->json)
                 return cli_print_json(c,

@@ -212,7 +212,7 @@ int cmd_call(struct cli *c)
                 return fault_fail(c, r, &f);
 
         (void)snprintf(doing, sizeof(doing), "%s.%s", e.name, m.name);
-        if (capnp_question_wait(q))
+        if (cli_wait(c, q, 0))
                 return cli_fail_question(c, q, doing);
         return results_print(c, &m, q);
 }

@@ -259,7 +259,7 @@ static int room_join(struct chat *h, capnp_cap *chat, capnp_cap *listener)
         q = chat_join((chat_client){chat});
         chat_join_set_channel(q, h->c->words[0]);
         chat_join_set_listener(q, (chat_listener_client){listener});
-        if (capnp_question_wait(q)) {
+        if (cli_wait(h->c, q, CLI_ANSWER_MS)) {
                 if (h->early)
                         (void)capnp_answer_fail(h->early, CAPNP_FAILED, "not joined");
                 return cli_fail_question(h->c, q, h->c->words[0]);
@@ -302,7 +302,7 @@ static void chat_leave(struct chat *h)
 
         if (!h->result) {
                 q = chat_membership_leave((chat_membership_client){h->membership});
-                (void)!capnp_question_wait(q);
+                (void)!cli_wait(h->c, q, CLI_ANSWER_MS);
         }
         capnp_conn_on_close(h->c->conn, NULL, NULL);
         capnp_question_free(h->sending);

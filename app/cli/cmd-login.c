@@ -9,6 +9,7 @@
  * dumped or traced, and memory is overwritten when it is freed.
  */
 #include "agent.h"
+#include "greet.h"
 #include "runtime.h"
 
 #include <errno.h>
@@ -25,11 +26,13 @@ enum { PASSWORD_ROOM = 1040, PASSWORD_BYTES = 1024, KEY_TRIES = 2, WAIT_SECONDS 
 /* What is logged in to, and how far that has come. */
 struct login {
         struct cli *c;
-        char account[128], address[256], alias[RUNTIME_PATH], socket[RUNTIME_PATH];
+        char account[128], address[GREET_ADDRESS], alias[RUNTIME_PATH], socket[RUNTIME_PATH];
         char password[PASSWORD_ROOM];
         struct capos_login how;
         struct capos_error error; /* of the last attempt */
         unsigned attempts;
+        bool greeted; /* the connection has not been used for an attempt */
+        struct agent_seed seed;
 };
 
 /* ---- who and where ------------------------------------------------------------------------ */
@@ -39,15 +42,6 @@ static bool login_needs_account(const struct cli *c)
         return !c->anonymous && !c->guest;
 }
 
-/* HOST:PORT, where the port may be left out. */
-static void address_complete(const char *word, char *to, size_t room)
-{
-        const char *colon = strrchr(word, ':'), *bracket = strrchr(word, ']');
-        bool whole = colon && (!bracket || colon > bracket);
-
-        (void)snprintf(to, room, "%s%s", word, whole ? "" : ":2327");
-}
-
 /* NAME@HOST:PORT, or HOST:PORT alone. */
 static int login_split(struct login *l)
 {
@@ -55,6 +49,10 @@ static int login_split(struct login *l)
         const char *address = at ? at + 1 : word;
         size_t len = at ? (size_t)(at - word) : 0;
 
+        if (strstr(word, "://"))
+                return cli_fail(l->c, EXIT_USAGE, "usage",
+                                "%s: an address is no URL: capos login %s", word,
+                                strstr(word, "://") + 3);
         if (login_needs_account(l->c) != (len > 0))
                 return cli_fail(l->c, EXIT_USAGE, "usage",
                                 len ? "%s: an anonymous or guest login has no name: capos login "
@@ -62,11 +60,11 @@ static int login_split(struct login *l)
                                     : "%s: whose session? capos login NAME@HOST:PORT, or "
                                       "HOST:PORT with --anonymous or --guest",
                                 word);
-        if (len >= sizeof(l->account) || strlen(address) + 8 > sizeof(l->address) || !*address)
+        if (len >= sizeof(l->account) || !*address ||
+            !greet_address(address, l->address, sizeof(l->address)))
                 return cli_fail(l->c, EXIT_USAGE, "usage", "%s: not an address", word);
 
         memcpy(l->account, word, len);
-        address_complete(address, l->address, sizeof(l->address));
         return EXIT_OK;
 }
 
@@ -74,6 +72,7 @@ static int login_split(struct login *l)
 static int login_name(struct login *l)
 {
         const char *who = l->c->anonymous ? "anonymous" : l->c->guest ? "guest" : l->account;
+        pid_t pid;
         int fd, r;
 
         if (l->c->alias)
@@ -87,7 +86,7 @@ static int login_name(struct login *l)
         r = runtime_socket(l->c, l->alias, true, l->socket, sizeof(l->socket));
         if (r)
                 return r;
-        r = runtime_connect(l->socket, &fd);
+        r = runtime_connect(l->socket, RUNTIME_AGENT, &fd, &pid);
         if (r == -ENOENT || r == -ECONNREFUSED)
                 return EXIT_OK;
         if (r)
@@ -116,13 +115,17 @@ static unsigned backoff_seconds(const struct capos_error *e)
 static int login_try_once(struct login *l)
 {
         struct cli *c = l->c;
-        int r;
+        int r = 0;
 
-        c->client = capos_client_free(c->client);
-        r = capos_client_new(c->vat, l->address, NULL, &c->client);
+        if (!l->greeted) {
+                c->client = capos_client_free(c->client);
+                r = capos_client_new(c->vat, l->address, NULL, &c->client);
+        }
+        l->greeted = false;
         if (r)
                 return capos_error_of(r, (capnp_exception){CAPNP_FAILED, ""}, &l->error);
 
+        capos_client_set_timeout(c->client, cli_timeout(c, CLI_LOGIN_MS));
         r = capos_client_wait(c->client, capos_client_login(c->client, &l->how, NULL, NULL));
         l->error = *capos_client_error_peek(c->client);
         return r;
@@ -279,7 +282,8 @@ static int login_listen(const struct login *l, int *ret_fd)
                 return -errno;
 
         mask = umask(0177);
-        if (bind(*ret_fd, (struct sockaddr *)&un, sizeof(un)) < 0 || listen(*ret_fd, 64) < 0)
+        if (bind(*ret_fd, (struct sockaddr *)&un, sizeof(un)) < 0 ||
+            listen(*ret_fd, AGENT_QUEUE) < 0)
                 r = -errno;
         (void)umask(mask);
         return r;
@@ -317,18 +321,19 @@ static int login_report(const struct login *l, pid_t pid)
 
 static int login_leave_agent(struct login *l)
 {
-        struct agent_seed s = {.vat = l->c->vat,
-                               .client = l->c->client,
-                               .path = l->socket,
-                               .alias = l->alias,
-                               .address = l->address};
+        struct agent_seed *s = &l->seed;
         pid_t pid;
         int r;
 
+        s->vat = l->c->vat;
+        s->client = l->c->client;
+        s->path = l->socket;
+        s->alias = l->alias;
+        s->address = l->address;
         cli_wipe_heap();
-        r = login_listen(l, &s.listener);
+        r = login_listen(l, &s->listener);
         if (!r)
-                r = agent_start(&s, &pid);
+                r = agent_start(s, &pid);
         if (r)
                 return cli_fail_code(l->c, r, l->socket);
 
@@ -340,8 +345,10 @@ static int login_leave_agent(struct login *l)
 int cmd_login(struct cli *c)
 {
         struct login l = {.c = c};
-        int r;
+        int r = agent_note_inherited(&l.seed);
 
+        if (r)
+                return cli_fail_code(c, r, "/proc/self/fd");
         cli_protect();
         if (c->anonymous + c->guest + (c->password || c->password_stdin) + (c->identity != NULL) >
             1)
@@ -350,57 +357,10 @@ int cmd_login(struct cli *c)
         r = login_split(&l);
         if (!r)
                 r = login_name(&l);
-        if (!r && capnp_vat_new(&c->vat))
-                r = cli_fail_code(c, -ENOMEM, "login");
+        if (!r)
+                r = greet(c, l.address);
+        l.greeted = !r;
         if (!r)
                 r = login_authenticate(&l);
         return r ? r : login_leave_agent(&l);
-}
-
-/* ---- ways to log in ----------------------------------------------------------------------- */
-
-static json_t *methods_json(capos_client *client)
-{
-        json_t *all = json_array();
-        struct capos_method m;
-
-        for (uint32_t i = 0; capos_client_method(client, i, &m); i++)
-                (void)json_array_append_new(
-                        all, json_pack("{s:s,s:b,s:b,s:o,s:o}", "kind", capos_auth_name(m.kind),
-                                       "enabled", m.enabled, "interactive", m.interactive, "label",
-                                       cli_json_text(m.label), "reason", cli_json_text(m.reason)));
-        return json_pack("{s:o}", "methods", all);
-}
-
-static void methods_print(capos_client *client)
-{
-        struct capos_method m;
-
-        for (uint32_t i = 0; capos_client_method(client, i, &m); i++) {
-                printf("%-26s %-9s", capos_auth_name(m.kind), m.enabled ? "enabled" : "disabled");
-                if (!m.enabled && *m.reason)
-                        cli_print_safe(m.reason);
-                printf("\n");
-        }
-}
-
-int cmd_methods(struct cli *c)
-{
-        char address[300];
-        int r;
-
-        address_complete(c->words[0], address, sizeof(address));
-        r = capnp_vat_new(&c->vat);
-        if (!r)
-                r = capos_client_new(c->vat, address, NULL, &c->client);
-        if (r)
-                return cli_fail_code(c, r, address);
-
-        r = capos_client_wait(c->client, capos_client_fetch_methods(c->client, NULL, NULL));
-        if (r)
-                return cli_fail_error(c, capos_client_error_peek(c->client), address);
-        if (c->json)
-                return cli_print_json(c, methods_json(c->client));
-        methods_print(c->client);
-        return EXIT_OK;
 }

@@ -136,9 +136,9 @@ int cmd_logout(struct cli *c)
                 return r;
 
         q = session_agent_logout((session_agent_client){c->remote});
-        r = capnp_question_wait(q);
+        r = cli_wait(c, q, CLI_ANSWER_MS);
         /* A session that is gone already is what was wanted. */
-        if (r && r != CAPNP_E_DISCONNECTED && r != CAPNP_E_EXCEPTION)
+        if (c->late || (r && r != CAPNP_E_DISCONNECTED && r != CAPNP_E_EXCEPTION))
                 return cli_fail_question(c, q, "logout");
         if (c->json)
                 return cli_print_json(c, json_pack("{s:b}", "loggedOut", 1));
@@ -228,7 +228,7 @@ int cmd_renew(struct cli *c)
                                       (capnp_data){(const uint8_t *)proof.p, (uint32_t)proof.len});
         session_agent_renew_set_requested_duration_ms(q, duration_ms);
         explicit_bzero(proof.p, proof.len);
-        if (capnp_question_wait(q))
+        if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, "renew");
         cli_close(c);
         return cmd_whoami(c);
@@ -260,30 +260,37 @@ static void agent_print(agent_info_reader i)
         printf(", ends %s\n", until);
 }
 
+/* A login whose agent does not answer: it is there, and what it is cannot be known. */
+static void agent_add_stuck(const struct cli *c, const char *alias, json_t *all)
+{
+        if (c->json) {
+                (void)json_array_append_new(all, json_pack("{s:o,s:i,s:b}", "alias",
+                                                           cli_json_text(alias), "agent",
+                                                           (int)c->peer_pid, "stuck", 1));
+                return;
+        }
+        cli_print_padded(alias, 32);
+        printf(" its agent (process %d) %s\n", (int)c->peer_pid,
+               cli_peer_is_stopped(c) ? "is stopped" : "does not answer");
+}
+
 /* One login; a socket without a living agent is passed over. */
 static void sessions_add(struct cli *c, const char *alias, json_t *all)
 {
-        CAPNP_AUTO(capnp_vat_freep) capnp_vat *vat = NULL;
-        CAPNP_AUTO(capnp_conn_unrefp) capnp_conn *conn = NULL;
-        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *root = NULL;
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        char path[RUNTIME_PATH];
-        int fd;
+        int r = cli_open_agent(c, alias);
 
-        if (runtime_socket(c, alias, false, path, sizeof(path)) || runtime_connect(path, &fd))
+        if (r && r != -EAGAIN)
                 return;
-        if (capnp_vat_new(&vat)) {
-                (void)close(fd);
-                return;
+        if (!r) {
+                q = session_agent_info((session_agent_client){c->remote});
+                r = cli_wait(c, q, CLI_ANSWER_MS);
         }
-        if (capnp_conn_new(vat, fd, NULL, NULL, &conn) ||
-            capnp_rpc_bootstrap(capnp_conn_rpc(conn), &root))
+        if (r && !c->late && r != -EAGAIN)
                 return;
-
-        q = session_agent_info((session_agent_client){root});
-        if (capnp_question_wait(q))
-                return;
-        if (c->json)
+        if (r)
+                agent_add_stuck(c, alias, all);
+        else if (c->json)
                 (void)json_array_append_new(all, agent_json(session_agent_info_info(q)));
         else
                 agent_print(session_agent_info_info(q));
@@ -299,7 +306,9 @@ int cmd_sessions(struct cli *c)
                 return r;
 
         all = c->json ? json_array() : NULL;
-        for (unsigned i = 0; i < names.n; i++)
+        for (unsigned i = 0; i < names.n; i++) {
                 sessions_add(c, names.name[i], all);
+                cli_close(c);
+        }
         return c->json ? cli_print_json(c, json_pack("{s:o}", "sessions", all)) : EXIT_OK;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,12 +32,15 @@ static int caposd_exec(struct cli *c, const char *const *argv)
 
 int cmd_up(struct cli *c)
 {
-        const char *argv[8] = {"capos-caposd"};
+        const char *argv[8] = {"capos-caposd"}, *state = secure_getenv("CAPOS_STATE");
         int n = 1;
 
-        if (c->state) {
+        if (c->json)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "up prints no JSON: `capos status --json` says where it listens");
+        if (c->state || (state && *state)) {
                 argv[n++] = "--state";
-                argv[n++] = c->state;
+                argv[n++] = c->state ? c->state : state;
         }
         if (c->listen) {
                 argv[n++] = "--listen";

@@ -15,7 +15,7 @@ static int link_connect(struct cli *c, const char *path)
 {
         int fd, r;
 
-        r = runtime_connect(path, &fd);
+        r = runtime_connect(path, RUNTIME_AGENT, &fd, &c->peer_pid);
         if (r)
                 return r;
         r = capnp_vat_new(&c->vat);
@@ -23,6 +23,15 @@ static int link_connect(struct cli *c, const char *path)
                 return r;
         r = capnp_conn_new(c->vat, fd, NULL, NULL, &c->conn);
         return r ? r : capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->remote);
+}
+
+int cli_open_agent(struct cli *c, const char *alias)
+{
+        char path[RUNTIME_PATH];
+
+        c->peer = "the agent of this login";
+        return runtime_socket(c, alias, false, path, sizeof(path)) ? -EINVAL
+                                                                   : link_connect(c, path);
 }
 
 static int link_none(const struct cli *c, const char *alias)
@@ -42,6 +51,7 @@ static int link_only(struct cli *c, char *alias, size_t room)
         struct runtime_aliases all;
         char path[RUNTIME_PATH];
         unsigned alive = 0;
+        pid_t pid;
         int fd, r;
 
         r = runtime_list(c, &all);
@@ -52,9 +62,11 @@ static int link_only(struct cli *c, char *alias, size_t room)
                 r = runtime_socket(c, all.name[i], false, path, sizeof(path));
                 if (r)
                         return r;
-                if (runtime_connect(path, &fd))
+                r = runtime_connect(path, RUNTIME_AGENT, &fd, &pid);
+                if (r && r != -EAGAIN) /* it lives, and is stuck */
                         continue;
-                (void)close(fd);
+                if (!r)
+                        (void)close(fd);
                 if (!alive++)
                         (void)snprintf(alias, room, "%s", all.name[i]);
         }
@@ -85,13 +97,19 @@ int cli_open_session(struct cli *c)
         r = link_connect(c, path);
         if (r == -ENOENT || r == -ECONNREFUSED)
                 return link_none(c, alias);
+        c->peer = "the agent of this login";
+        if (r == -EAGAIN)
+                return cli_fail_late(c, NULL);
         if (r)
                 return cli_fail_code(c, r, path);
 
         q = session_agent_session((session_agent_client){c->remote});
         r = capos_client_new_of_session(c->vat, session_agent_session_session(q).c, &c->client);
         capnp_question_free(q);
-        return r ? cli_fail_code(c, r, path) : EXIT_OK;
+        if (r)
+                return cli_fail_code(c, r, path);
+        capos_client_set_timeout(c->client, cli_timeout(c, CLI_ANSWER_MS));
+        return EXIT_OK;
 }
 
 int cli_open_and_fetch(struct cli *c)
@@ -111,4 +129,6 @@ void cli_close(struct cli *c)
         c->remote = capnp_cap_unref(c->remote);
         c->conn = capnp_conn_unref(c->conn);
         c->vat = capnp_vat_free(c->vat);
+        c->late = false;
+        c->peer = NULL;
 }

@@ -23,9 +23,10 @@ static const struct cli_option up_options[] = {
         {0},
 };
 
-#define STATE_OPTION                                                                          \
-        {                                                                                     \
-                "state", 0, "DIR", "the instance's state folder", offsetof(struct cli, state) \
+#define STATE_OPTION                                                                      \
+        {                                                                                 \
+                "state", 0, "DIR", "the instance's state folder (default: $CAPOS_STATE)", \
+                        offsetof(struct cli, state)                                       \
         }
 
 static const struct cli_option state_options[] = {STATE_OPTION, {0}};

@@ -6,6 +6,9 @@
  * be closed to all others, or nothing is done; it is never looked for anywhere else, least of all
  * in /tmp. And since a folder can be set up wrongly, both ends also ask the kernel whose process
  * the other one is.
+ *
+ * The admin socket of an instance is connected to here as well. It is another kind of trust: not
+ * who acts for us, but whom we administer.
  */
 #include "runtime.h"
 
@@ -116,37 +119,70 @@ int runtime_list(const struct cli *c, struct runtime_aliases *ret)
         return EXIT_OK;
 }
 
+static bool peer_read(int fd, struct ucred *ret_u)
+{
+        socklen_t len = sizeof(*ret_u);
+
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_u, &len) == 0;
+}
+
 bool runtime_peer_is_us(int fd)
 {
         struct ucred u;
-        socklen_t len = sizeof(u);
 
-        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &len) == 0 && u.uid == geteuid();
+        return peer_read(fd, &u) && u.uid == geteuid();
 }
 
-int runtime_connect(const char *path, int *ret_fd)
+/* Whether a user owns the folder that a socket is in. */
+static bool folder_is_of(const char *path, uid_t uid)
+{
+        char folder[RUNTIME_PATH];
+        const char *end = strrchr(path, '/');
+        struct stat st;
+
+        (void)snprintf(folder, sizeof(folder), "%.*s", end ? (int)(end - path) + 1 : 1,
+                       end ? path : ".");
+        return stat(folder, &st) == 0 && st.st_uid == uid;
+}
+
+static bool peer_is_right(int fd, const char *path, enum runtime_trust trust, pid_t *ret_pid)
+{
+        struct ucred u;
+
+        if (!peer_read(fd, &u))
+                return false;
+        *ret_pid = u.pid;
+        if (u.uid == geteuid())
+                return true;
+        return trust == RUNTIME_INSTANCE && geteuid() == 0 && folder_is_of(path, u.uid);
+}
+
+int runtime_connect(const char *path, enum runtime_trust trust, int *ret_fd, pid_t *ret_pid)
 {
         struct sockaddr_un un = {.sun_family = AF_UNIX};
+        pid_t pid = 0;
         int fd, r = 0;
 
         if (strlen(path) >= sizeof(un.sun_path))
                 return -ENAMETOOLONG;
 
         memcpy(un.sun_path, path, strlen(path));
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        /* Not blocking: where nobody accepts, the queue may be full, and connecting would wait. */
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
         if (connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0)
                 r = -errno;
-        else if (!runtime_peer_is_us(fd))
+        else if (!peer_is_right(fd, path, trust, &pid))
                 r = -EPERM;
         if (!r) {
                 *ret_fd = fd;
+                *ret_pid = pid;
                 return 0;
         }
         (void)close(fd);
         /* Its agent was killed: nobody will ever answer there. */
-        if (r == -ECONNREFUSED)
+        if (r == -ECONNREFUSED && trust == RUNTIME_AGENT)
                 (void)unlink(path);
         return r;
 }

@@ -20,9 +20,19 @@ struct runtime_aliases {
         unsigned n;
 };
 int runtime_list(const struct cli *c, struct runtime_aliases *ret) CAPNP_MUST_USE;
-/* Connects to a socket whose owner is this user. 0 and the descriptor; -errno (-EPERM: somebody
- * else's). A socket that nobody listens on is removed. */
-int runtime_connect(const char *path, int *ret_fd) CAPNP_MUST_USE;
+/*
+ * Connects to a socket. Who may be there depends on what it is for:
+ *
+ * RUNTIME_AGENT: this user's own agent, nobody else's, whoever we are: it will act as us. One that
+ * nobody listens on any more is removed.
+ * RUNTIME_INSTANCE: an instance of this user's; for root also one that another user runs, when that
+ * user owns the folder the socket is in: it is administered, and told nothing that is not for it.
+ *
+ * 0, the descriptor, and the process that listens; -errno (-EPERM: somebody else's).
+ */
+enum runtime_trust { RUNTIME_AGENT, RUNTIME_INSTANCE };
+int runtime_connect(const char *path, enum runtime_trust trust, int *ret_fd,
+                    pid_t *ret_pid) CAPNP_MUST_USE;
 /* Whether the other end of a socket is a process of this user's. */
 bool runtime_peer_is_us(int fd);
 

@@ -15,10 +15,11 @@
 int state_folder(const struct cli *c, char *to, size_t room)
 {
         const char *xdg = secure_getenv("XDG_STATE_HOME"), *home = secure_getenv("HOME");
+        const char *own = secure_getenv("CAPOS_STATE");
         int n;
 
-        if (c->state)
-                n = snprintf(to, room, "%s", c->state);
+        if (c->state || (own && *own))
+                n = snprintf(to, room, "%s", c->state ? c->state : own);
         else if (geteuid() == 0)
                 n = snprintf(to, room, "/var/lib/capos");
         else if (xdg && xdg[0] == '/')
@@ -26,7 +27,9 @@ int state_folder(const struct cli *c, char *to, size_t room)
         else if (home && home[0] == '/')
                 n = snprintf(to, room, "%s/.local/state/capos", home);
         else
-                return cli_fail(c, EXIT_USAGE, "usage", "which instance? --state DIR");
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "which instance? HOME and XDG_STATE_HOME are not set: --state DIR, "
+                                "or $CAPOS_STATE");
         if (n < 0 || (size_t)n >= room)
                 return cli_fail(c, EXIT_FAILED, "failed", "the state folder's path is too long");
         return EXIT_OK;
@@ -41,7 +44,7 @@ int state_open_admin(struct cli *c)
                 return r;
 
         (void)snprintf(path, sizeof(path), "%s/admin.sock", folder);
-        r = runtime_connect(path, &fd);
+        r = runtime_connect(path, RUNTIME_INSTANCE, &fd, &c->peer_pid);
         if (r == -ENOENT || r == -ECONNREFUSED)
                 return cli_fail(c, EXIT_NO_CONNECTION, "cannot-connect",
                                 "no instance runs on %s: start it by `capos up`, or name another "
@@ -50,6 +53,9 @@ int state_open_admin(struct cli *c)
         if (r == -EACCES || r == -EPERM)
                 return cli_fail(c, EXIT_DENIED, "not-yours", "%s: the instance is another user's",
                                 path);
+        c->peer = "the instance";
+        if (r == -EAGAIN)
+                return cli_fail_late(c, NULL);
         if (!r)
                 r = capnp_vat_new(&c->vat);
         if (!r)

@@ -628,9 +628,9 @@ CAPNP_PUBLIC int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c) CAPNP_MUST
  * @param len   how many; 0 means the peer has closed its side
  * @param fds   descriptors that came with them; taken in any case; may be NULL when nfds is 0
  * @param nfds  how many
- * @return      0; CAPNP_E_PROTOCOL: the peer broke the protocol: an abort is queued, send it and
- *              close; CAPNP_E_DISCONNECTED: the peer closed or aborted, or the core is closed
- *              already; -ENOMEM: the connection is over
+ * @return      0; CAPNP_E_PROTOCOL: the peer broke the protocol, now or before: an abort is queued,
+ *              send it and close; CAPNP_E_DISCONNECTED: the peer closed or aborted, or the core is
+ * closed already; -ENOMEM: the connection is over
  */
 CAPNP_PUBLIC int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds,
                                 unsigned nfds) CAPNP_MUST_USE;

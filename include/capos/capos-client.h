@@ -36,7 +36,10 @@ enum capos_err {
         CAPOS_E_METHOD,         /**< the instance asks for a step that this library can't take */
 };
 
-/** What went wrong, in full. */
+/**
+ * What went wrong, in full. CAPNP_E_PROTOCOL: the connection is over because the other side does
+ * not speak Cap'n Proto RPC, or not rightly.
+ */
 struct capos_error {
         int code;                 /**< 0, a negative errno value, enum capnp_err or capos_err */
         enum capnp_kind kind;     /**< of the exception, when it came as one */
@@ -279,6 +282,16 @@ CAPNP_PUBLIC void capos_client_on_end(capos_client *c,
                                       void (*ended)(capos_client *c, const struct capos_error *why,
                                                     void *arg),
                                       void *arg);
+
+/**
+ * Bounds how long an operation may take. One that takes longer is canceled and ends with
+ * -ETIMEDOUT; the connection stays, and what a login had begun at the instance may still happen
+ * there. Without this there is no bound.
+ *
+ * @param c           the client
+ * @param timeout_ms  for each operation that begins from now on; 0: no bound
+ */
+CAPNP_PUBLIC void capos_client_set_timeout(capos_client *c, uint32_t timeout_ms);
 
 /**
  * How the last operation ended.

@@ -187,6 +187,11 @@ static void key_step(capos_client *c)
                 client_end(c);
                 return;
         }
+        /* An ssh-agent may have asked its user. */
+        if (client_restart_deadline(c)) {
+                client_end_with(c, -ENOMEM);
+                return;
+        }
         flow_ask(c, remote_session_gateway_start_flow(start),
                  (capnp_data){(const uint8_t *)blob.p, (uint32_t)blob.len});
         client_go_on(c, flow_step);
@@ -197,7 +202,7 @@ static int login_key(capos_client *c, const struct capos_login *l)
         capnp_question *start;
 
         if (getrandom(c->nonce, sizeof(c->nonce), 0) != (ssize_t)sizeof(c->nonce)) {
-                c->op.running = false;
+                client_cancel(c);
                 return -errno;
         }
         start = login_start(c, l);
@@ -222,7 +227,7 @@ int capos_client_login(capos_client *c, const struct capos_login *l, capos_done 
                 return login_password(c, l);
         if (l->kind == CAPOS_AUTH_PUBLIC_KEY && l->account && l->key)
                 return login_key(c, l);
-        c->op.running = false;
+        client_cancel(c);
         return CAPOS_E_METHOD;
 }
 
@@ -278,7 +283,7 @@ int capos_client_renew(capos_client *c, const struct capos_login *l, uint64_t du
         capnp_buf_init(&proof, PROOF_ROOM);
         r = capos_client_renewal_proof(c, l, &proof, &c->error);
         if (r) {
-                c->op.running = false;
+                client_cancel(c);
                 return r;
         }
         q = remote_session_renew((remote_session_client){c->session});

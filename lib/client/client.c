@@ -19,21 +19,6 @@
 
 /* ---- the operation ------------------------------------------------------------------------ */
 
-int client_begin(capos_client *c, capos_done *done, void *arg)
-{
-        if (c->op.running)
-                return -EBUSY;
-
-        c->op = (struct client_op){.running = true, .done = done, .arg = arg};
-        memset(&c->error, 0, sizeof(c->error));
-        return 0;
-}
-
-int client_begin_bound(capos_client *c, capos_done *done, void *arg)
-{
-        return c->session ? client_begin(c, done, arg) : -ENOTCONN;
-}
-
 static void op_clear(struct client_op *op)
 {
         for (unsigned i = 0; i < op->n; i++)
@@ -41,6 +26,48 @@ static void op_clear(struct client_op *op)
         op->n = 0;
         op->open = 0;
         op->soon = capnp_timer_free(op->soon);
+        op->deadline = capnp_timer_free(op->deadline);
+}
+
+/* Nobody waits any longer: what was asked is canceled, and that is how the operation ends. */
+static void op_on_deadline(void *arg)
+{
+        capos_client *c = arg;
+
+        c->op.deadline = NULL;
+        (void)client_fail(&c->error, -ETIMEDOUT, "no answer within %u seconds",
+                          (c->timeout_ms + 999) / 1000);
+        client_end(c);
+}
+
+int client_restart_deadline(capos_client *c)
+{
+        c->op.deadline = capnp_timer_free(c->op.deadline);
+        if (!c->timeout_ms)
+                return 0;
+        return capnp_timer_new(c->vat, c->timeout_ms, op_on_deadline, c, &c->op.deadline);
+}
+
+int client_begin(capos_client *c, capos_done *done, void *arg)
+{
+        if (c->op.running)
+                return -EBUSY;
+
+        c->op = (struct client_op){.running = true, .done = done, .arg = arg};
+        memset(&c->error, 0, sizeof(c->error));
+        c->op.running = !client_restart_deadline(c);
+        return c->op.running ? 0 : -ENOMEM;
+}
+
+void client_cancel(capos_client *c)
+{
+        op_clear(&c->op);
+        c->op.running = false;
+}
+
+int client_begin_bound(capos_client *c, capos_done *done, void *arg)
+{
+        return c->session ? client_begin(c, done, arg) : -ENOTCONN;
 }
 
 void client_end(capos_client *c)
@@ -81,8 +108,7 @@ int client_go(capos_client *c, void (*step)(capos_client *c))
 
         for (unsigned i = 0; i < op->n; i++) {
                 if (!op->q[i]) {
-                        op_clear(op);
-                        op->running = false;
+                        client_cancel(c);
                         return -ENOMEM;
                 }
         }
@@ -103,6 +129,16 @@ void client_go_on(capos_client *c, void (*step)(capos_client *c))
         }
 }
 
+/* Whether the connection is over because of what the peer sent: no Cap'n Proto RPC. */
+static bool client_was_misled(const capos_client *c)
+{
+        capnp_rpc *rpc = c->conn ? capnp_conn_rpc(c->conn) : NULL;
+
+        /* A core that is closed says how, and takes nothing any more. */
+        return rpc && capnp_rpc_is_closed(rpc, NULL) &&
+               capnp_rpc_feed(rpc, NULL, 0, NULL, 0) == CAPNP_E_PROTOCOL;
+}
+
 int client_outcome(capos_client *c, unsigned n)
 {
         int r = 0;
@@ -113,6 +149,8 @@ int client_outcome(capos_client *c, unsigned n)
                 (void)capnp_any_words(capnp_question_response_any(c->op.q[i]), NULL);
                 r = capos_error_of_question(c->op.q[i], &c->error);
         }
+        if (r == CAPNP_E_DISCONNECTED && client_was_misled(c))
+                r = c->error.code = CAPNP_E_PROTOCOL;
         return r;
 }
 
@@ -246,6 +284,11 @@ void capos_client_on_end(capos_client *c,
         c->ended_arg = arg;
         if (c->conn)
                 capnp_conn_on_close(c->conn, ended ? client_on_close : NULL, c);
+}
+
+void capos_client_set_timeout(capos_client *c, uint32_t timeout_ms)
+{
+        c->timeout_ms = timeout_ms;
 }
 
 const struct capos_error *capos_client_error_peek(const capos_client *c)
@@ -448,7 +491,8 @@ int capos_client_fetch_schema(capos_client *c, uint64_t interface, capos_done *d
 
         if (capnp_schema_find(c->schema, interface)) {
                 r = capnp_timer_new(c->vat, 0, schema_is_there, c, &c->op.soon);
-                c->op.running = !r;
+                if (r)
+                        client_cancel(c);
                 return r;
         }
         client_ask(c, remote_cap_set_schema((remote_cap_set_client){c->caps}));

@@ -21,6 +21,7 @@ struct client_op {
         capnp_question *q[OP_QUESTIONS];
         unsigned n, open;
         capnp_timer *soon;
+        capnp_timer *deadline; /* runs for the whole operation; NULL: it may take any time */
 };
 
 struct capos_client {
@@ -32,6 +33,7 @@ struct capos_client {
         capnp_question *methods;      /* the answers that the accessors read */
         capnp_question *info, *list;  /* likewise */
         const struct capos_login *as; /* while a login runs */
+        uint32_t timeout_ms;          /* of an operation; 0: none */
         uint8_t nonce[32];            /* ours, of the login that runs */
         struct client_op op;
         struct capos_error error;
@@ -52,6 +54,12 @@ void client_go_on(capos_client *c, void (*step)(capos_client *c));
 /* In a step: 0 when all questions up to and with the first n have succeeded; else the first
  * failure, which is in c->error. */
 int client_outcome(capos_client *c, unsigned n);
+/* Lets the time of the running operation begin anew: after this side has taken its time. 0;
+ * -ENOMEM.
+ */
+int client_restart_deadline(capos_client *c) CAPNP_MUST_USE;
+/* Ends an operation that has not begun after all; nobody is told. */
+void client_cancel(capos_client *c);
 /* Ends the operation; c->error says how. The last thing to do: c may be gone afterwards. */
 void client_end(capos_client *c);
 /* Ends it with an error of our own. */

@@ -1,11 +1,16 @@
 """Cases of the command as a person meets it: mistyped words, full disks, answers that do not come,
 times. cli.py runs them.
 """
+import json
 import os
 import re
+import select
+import signal
+import socket
 import subprocess
+import threading
 
-from rig import case, equal, holds
+from rig import PASSWORD, agent_lives, case, equal, holds
 
 
 def to_full(g, *args):
@@ -98,3 +103,206 @@ def times_have_two_units(g):
             out = g.ok(command).out
             holds(re.search(wanted + r"\b", out), f"{duration}: {out}")
     g.ok("logout")
+
+
+# ---- answers that do not come, or come from something else --------------------------------------
+
+
+class Other:
+    """A listener that is no instance: says something, does something with what it hears."""
+
+    def __init__(self, says=b"", hears=lambda s, b: None, closes=False):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.says, self.hears, self.closes = says, hears, closes
+        self.over = False
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while not self.over:
+            s, _ = self.listener.accept()
+            with s:
+                if self.over:
+                    return
+                s.sendall(self.says)
+                if self.closes:
+                    continue
+                try:
+                    while heard := s.recv(4096):
+                        self.hears(s, heard)
+                except OSError:
+                    pass
+
+    def close(self):
+        self.over = True
+        socket.create_connection(self.listener.getsockname()).close()
+        self.thread.join()
+        self.listener.close()
+
+
+def hear_http(s, _):
+    s.sendall(b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: 0\r\n\r\n")
+    s.shutdown(socket.SHUT_WR)
+
+
+@case()
+def what_is_no_instance_is_called_so(g):
+    others = {"ssh": Other(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"),
+              "http": Other(hears=hear_http),
+              "noise": Other(bytes(range(7, 256)) * 40),
+              "smtp": Other(b"220 mail.example ESMTP\r\n"), "echo": Other(hears=socket.socket.send)}
+    for name, other in others.items():
+        for args in (["methods", other.address], ["login", other.address, "--anonymous"],
+                     ["login", f"alice@{other.address}", "--password-stdin"]):
+            says = g.error(4, "not-capos", *args, "--timeout", "20", stdin="never sent")
+            holds("this is not a capOS instance" in says and "capos status" in says,
+                  f"{name}: {says}")
+        other.close()
+    gone = Other(closes=True)
+    says = g.error(4, "disconnected", "methods", gone.address)
+    gone.close()
+    g.error(4, "disconnected", "methods", gone.address)
+
+
+@case()
+def silence_has_an_end(g):
+    mute = Other()
+    for args in (["methods", mute.address], ["login", mute.address, "--anonymous"]):
+        says = g.error(4, "timeout", *args, "--timeout", "300ms")
+        holds("no answer" in says and "capOS instance" in says, says)
+    mute.close()
+    for wrong in ("soon", "0", "-1", "5 parsecs", ""):
+        g.error(2, "usage", "methods", mute.address, "--timeout", wrong)
+
+
+@case()
+def a_stopped_agent_is_named(g):
+    r = g.login("work")
+    os.kill(r["agent"], signal.SIGSTOP)
+    try:
+        for args in (["whoami"], ["caps"], ["call", "system_info", "motd"], ["logout"],
+                     ["describe", "chat"], ["chat", "join", "#lobby"]):
+            says = g.error(4, "timeout", *args, "--timeout", "300ms")
+            holds("agent of this login" in says and f"kill -CONT {r['agent']}" in says,
+                  f"{args}: {says}")
+        out = g.ok("sessions", "--timeout", "300ms").out
+        holds("work" in out and "is stopped" in out and str(r["agent"]) in out, out)
+        listed = g.ok("sessions", "--timeout", "300ms", "--json").json["sessions"]
+        equal([(s["alias"], s["agent"], s["stuck"]) for s in listed], [("work", r["agent"], True)])
+    finally:
+        os.kill(r["agent"], signal.SIGCONT)
+    # What was asked of it is done now, the logout too.
+    g.until(lambda: not agent_lives(r["agent"]), "the logout was lost")
+
+
+@case(needs_instance=True)
+def a_stopped_instance_ends_a_wait(g):
+    g.ok("status", "--state", g.state)
+    children = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(g.server.pid)],
+                              capture_output=True, text=True, check=True).stdout
+    pid = int(re.search(r"(\d+) capos-sessiond", children).group(1))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        says = g.error(4, "timeout", "status", "--state", g.state, "--timeout", "300ms")
+        holds("the instance" in says and "does not answer" in says, says)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    g.ok("status", "--state", g.state)
+
+
+@case()
+def a_call_without_end_has_one_when_asked(g):
+    """What takes any time is a server that sleeps: an instance whose parent does would not."""
+    if os.path.exists(g.state):
+        return
+    g.login("work")
+    g.server.send_signal(signal.SIGSTOP)
+    try:
+        says = g.error(4, "timeout", "whoami", "--timeout", "300ms")
+        holds("does not answer" in says, says)
+    finally:
+        g.server.send_signal(signal.SIGCONT)
+    g.ok("whoami")
+    g.ok("logout")
+
+
+# ---- what an agent has, and whom a command trusts -----------------------------------------------
+
+
+@case()
+def the_agent_inherits_nothing(g):
+    reader, writer = os.pipe()
+    lock = g.path("lock")
+    script = (f'exec 9>"{lock}"; flock 9; exec 200</dev/null; '
+              f'"{g.capos}" login {g.address} --anonymous --as work --json')
+    r = subprocess.run(["bash", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       pass_fds=(writer,), env=g.env, timeout=60, check=True)
+    os.close(writer)
+    agent = json.loads(r.stdout)["agent"]
+    g.agents.append(agent)
+    # The lock is free, and the pipe has come to its end.
+    subprocess.run(["flock", "-n", lock, "true"], check=True)
+    holds(select.select([reader], [], [], 20)[0], "somebody holds the pipe")
+    equal(os.read(reader, 1), b"")
+    os.close(reader)
+    if os.getuid() == 0:
+        for fd in os.listdir(f"/proc/{agent}/fd"):
+            what = os.readlink(f"/proc/{agent}/fd/{fd}")
+            holds(what == "/dev/null" or what.startswith(("socket:", "anon_inode:")), what)
+    g.ok("logout")
+
+
+@case(needs_instance=True)
+def root_administers_an_instance_of_another_user(g):
+    if os.getuid() != 0:
+        return
+    nobody = 65534
+    home = g.path("theirs")
+    os.mkdir(home, 0o700)
+    os.chown(home, nobody, nobody)
+    os.chmod(g.dir, 0o711)
+    os.mkdir(g.path("alien"), 0o700)
+    server = subprocess.Popen([g.capos, "up", "--state", home, "--listen", "127.0.0.1:0"],
+                              stdout=subprocess.PIPE, stderr=g.log, stdin=subprocess.DEVNULL,
+                              env={**g.env, "XDG_RUNTIME_DIR": ""}, user=nobody, group=nobody,
+                              extra_groups=[])
+    try:
+        line = g.read_line(server.stdout, 30)
+        holds("remote CapSet" in line, line)
+        equal(g.ok("status", "--state", home, "--json").json["sessions"], 0)
+        g.ok("account", "add", "carol", "--password-stdin", "--state", home, stdin=PASSWORD)
+        equal(g.ok("account", "list", "--json", "--state", home).json["accounts"][0]["name"],
+              "carol")
+        # In a folder of ours it is somebody else's socket, whatever it says.
+        os.symlink(home + "/admin.sock", g.path("alien/admin.sock"))
+        g.error(3, "not-yours", "status", "--state", g.path("alien"))
+        # And it never is an agent.
+        os.mkdir(g.path("run/capos"), 0o700)
+        os.symlink(home + "/admin.sock", g.path("run/capos/work.sock"))
+        holds(g.fails(1, "whoami", "--session", "work"), "an agent of another user")
+        holds(os.path.exists(home + "/admin.sock"), "the socket was removed")
+    finally:
+        server.terminate()
+        server.wait()
+        server.stdout.close()
+
+
+@case()
+def the_state_folder_has_an_environment(g):
+    env = {**g.env, "CAPOS_STATE": g.path("nowhere")}
+    holds(g.path("nowhere") in g.error(4, "cannot-connect", "status", env=env), "not used")
+    bare = {k: v for k, v in g.env.items() if k != "HOME"}
+    if os.getuid() != 0:
+        holds("HOME" in g.error(2, "usage", "status", env=bare), "not explained")
+
+
+@case()
+def names_are_shown_harmless(g):
+    r = g.ok("login", g.address, "--anonymous", "--as", "a\nb\x1b[31m")
+    holds("a\\x0ab\\x1b[31m" in r.out and "\x1b" not in r.out, r.out)
+    g.agents.append(g.ok("sessions", "--json").json["sessions"][0]["agent"])
+    g.ok("logout")
+    for url in (f"ssh://alice@{g.address}", f"https://{g.address}"):
+        says = g.error(2, "usage", "login", url)
+        holds("URL" in says, says)

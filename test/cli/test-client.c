@@ -11,10 +11,13 @@
 
 #include <capos/capos-client.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -100,6 +103,49 @@ TEST(methods_are_listed)
         CHECK_STR(m.reason, "not here");
         CHECK(capos_client_method(g.c, CAPOS_AUTH_ANONYMOUS, &m) && m.enabled);
         CHECK(!capos_client_method(g.c, CAPOS_AUTH_KINDS, &m));
+        rig_deinit(&g);
+}
+
+/* A listener that nobody accepts from: the kernel connects, and then nothing comes. */
+TEST(silence_ends_an_operation_and_not_the_client)
+{
+        struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t len = sizeof(in);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        char address[64];
+        struct rig g = {0};
+
+        CHECK_OK(bind(fd, (struct sockaddr *)&in, len));
+        CHECK_OK(listen(fd, 1));
+        CHECK_OK(getsockname(fd, (struct sockaddr *)&in, &len));
+        snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(in.sin_port));
+        CHECK_OK(capnp_vat_new(&g.vat));
+        CHECK_OK(capos_client_new(g.vat, address, NULL, &g.c));
+        capos_client_set_timeout(g.c, 50);
+        for (int i = 0; i < 2; i++) {
+                CHECK_EQ(capos_client_wait(g.c, capos_client_fetch_methods(g.c, NULL, NULL)),
+                         -ETIMEDOUT);
+                CHECK_EQ(capos_client_error_peek(g.c)->code, -ETIMEDOUT);
+                CHECK_STR(capos_client_error_peek(g.c)->text, "no answer within 1 seconds");
+        }
+        CHECK_EQ(rig_login(&g, CAPOS_AUTH_ANONYMOUS, NULL, NULL), -ETIMEDOUT);
+        CHECK_EQ(rig_login(&g, CAPOS_AUTH_PASSWORD, "alice", "x"), -ETIMEDOUT);
+        capos_client_free(g.c);
+        capnp_vat_free(g.vat);
+        close(fd);
+}
+
+/* A bound that is not reached is of no effect, and ends with its operation. */
+TEST(answers_in_time_are_answers)
+{
+        struct rig g;
+
+        rig_init(&g);
+        capos_client_set_timeout(g.c, 60000);
+        CHECK_OK(capos_client_wait(g.c, capos_client_fetch_methods(g.c, NULL, NULL)));
+        CHECK_OK(rig_login(&g, CAPOS_AUTH_ANONYMOUS, NULL, NULL));
+        CHECK_EQ(capos_client_fetch_schema(g.c, SYSTEM_INFO_ID, NULL, NULL), 0);
+        CHECK_EQ(capos_client_fetch(g.c, NULL, NULL), -EBUSY);
         rig_deinit(&g);
 }
 

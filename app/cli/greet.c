@@ -1,0 +1,119 @@
+/*
+ * The first words with an instance: its ways to log in. They are asked for before anything else,
+ * because an address is typed by a person and may lead anywhere: to an sshd, to a web server, to
+ * something that never says a word. Whoever answers this question is an instance; who does not is
+ * given no password, and the person is told what was found there instead.
+ */
+#include "greet.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char CHECK[] =
+        "check host and port: `capos status` on its machine says where it listens";
+
+bool greet_address(const char *word, char *to, size_t room)
+{
+        const char *colon = strrchr(word, ':'), *bracket = strrchr(word, ']');
+        bool whole = colon && (!bracket || colon > bracket);
+        int n = snprintf(to, room, "%s%s", word, whole ? "" : ":2327");
+
+        return n > 0 && (size_t)n < room;
+}
+
+static int greet_fail_other(const struct cli *c, const char *address, const char *what)
+{
+        return cli_fail(c, EXIT_NO_CONNECTION, "not-capos",
+                        "%s: this is not a capOS instance: %s (%s)", address, what, CHECK);
+}
+
+/* No Cap'n Proto RPC, or a server of another program's that has no such method. One that hangs up
+ * without an answer may be anything. */
+static int greet_fail(const struct cli *c, const char *address, const struct capos_error *e)
+{
+        char what[700];
+
+        if (e->code == -ETIMEDOUT)
+                return cli_fail(c, EXIT_NO_CONNECTION, "timeout",
+                                "%s: %s: is there a capOS instance, and can it be reached from "
+                                "here? (%s)",
+                                address, e->text, CHECK);
+        if (e->code == CAPNP_E_PROTOCOL) {
+                (void)snprintf(what, sizeof(what), "it does not speak Cap'n Proto RPC: %s",
+                               e->text);
+                return greet_fail_other(c, address, what);
+        }
+        if (e->code == CAPNP_E_EXCEPTION && e->kind == CAPNP_UNIMPLEMENTED)
+                return greet_fail_other(c, address, "it is a Cap'n Proto server of another kind");
+        if (e->code == CAPNP_E_EXCEPTION || e->code == CAPNP_E_POISON)
+                return greet_fail_other(c, address, e->text);
+        if (e->code == CAPNP_E_DISCONNECTED && strstr(e->text, "closed"))
+                return cli_fail(c, EXIT_NO_CONNECTION, "disconnected",
+                                "%s: %s before it had answered: is this a capOS instance? (%s)",
+                                address, e->text, CHECK);
+        return cli_fail_error(c, e, address);
+}
+
+int greet(struct cli *c, const char *address)
+{
+        struct capos_method m;
+        int r;
+
+        r = c->vat ? 0 : capnp_vat_new(&c->vat);
+        if (!r)
+                r = capos_client_new(c->vat, address, NULL, &c->client);
+        if (r)
+                return cli_fail_code(c, r, address);
+
+        capos_client_set_timeout(c->client, cli_timeout(c, CLI_ANSWER_MS));
+        r = capos_client_wait(c->client, capos_client_fetch_methods(c->client, NULL, NULL));
+        if (r)
+                return greet_fail(c, address, capos_client_error_peek(c->client));
+        if (!capos_client_method(c->client, 0, &m))
+                return greet_fail_other(c, address, "it names no way to log in");
+        return EXIT_OK;
+}
+
+/* ---- capos methods ------------------------------------------------------------------------ */
+
+static json_t *methods_json(capos_client *client)
+{
+        json_t *all = json_array();
+        struct capos_method m;
+
+        for (uint32_t i = 0; capos_client_method(client, i, &m); i++)
+                (void)json_array_append_new(
+                        all, json_pack("{s:s,s:b,s:b,s:o,s:o}", "kind", capos_auth_name(m.kind),
+                                       "enabled", m.enabled, "interactive", m.interactive, "label",
+                                       cli_json_text(m.label), "reason", cli_json_text(m.reason)));
+        return json_pack("{s:o}", "methods", all);
+}
+
+static void methods_print(capos_client *client)
+{
+        struct capos_method m;
+
+        for (uint32_t i = 0; capos_client_method(client, i, &m); i++) {
+                printf("%-26s %-9s", capos_auth_name(m.kind), m.enabled ? "enabled" : "disabled");
+                if (!m.enabled && *m.reason)
+                        cli_print_safe(m.reason);
+                printf("\n");
+        }
+}
+
+int cmd_methods(struct cli *c)
+{
+        char address[GREET_ADDRESS];
+        int r;
+
+        if (!greet_address(c->words[0], address, sizeof(address)))
+                return cli_fail(c, EXIT_USAGE, "usage", "%s: not an address", c->words[0]);
+        r = greet(c, address);
+        if (r)
+                return r;
+        if (c->json)
+                return cli_print_json(c, methods_json(c->client));
+        methods_print(c->client);
+        return EXIT_OK;
+}
