@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "caposd.h"
 #include "daemon-log.h"
@@ -99,6 +100,10 @@ int main(int argc, char **argv)
                 return fflush(stdout) ? 1 : 0;
         }
         if (programs_check(manifest_root(m.msg), manifest_complain, (void *)(uintptr_t)name))
+                return 1;
+
+        /* What the caller had open (locks, pipes) is his: an instance lives long. */
+        if (close_range(3, ~0u, 0) < 0)
                 return 1;
         return o.check ? manifest_try(&o, &m) : instance_run(&o, &m);
 }

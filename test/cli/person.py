@@ -254,6 +254,22 @@ def the_agent_inherits_nothing(g):
 
 
 @case(needs_instance=True)
+def an_instance_inherits_nothing(g):
+    lock = g.path("lock")
+    script = (f'exec 9>"{lock}"; flock 9; '
+              f'exec "{g.capos}" up --state "{g.path("second")}" --listen 127.0.0.1:0')
+    p = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, stderr=g.log, env=g.env,
+                         stdin=subprocess.DEVNULL)
+    try:
+        holds("remote CapSet" in g.read_line(p.stdout, 30), "it does not start")
+        subprocess.run(["flock", "-n", lock, "true"], check=True)
+    finally:
+        p.terminate()
+        p.wait()
+        p.stdout.close()
+
+
+@case(needs_instance=True)
 def root_administers_an_instance_of_another_user(g):
     if os.getuid() != 0:
         return
