@@ -79,7 +79,8 @@ enum proof_kind {
         PROOF_PASSWORD, /* verifier, password */
         PROOF_DUMMY,    /* password: as PROOF_PASSWORD, for an account that is not there; refused */
         PROOF_SIGNATURE, /* public key blob, SSHSIG blob, transcript */
-        PROOF_KEY,       /* public key blob: convinced when it is one that can log in */
+        PROOF_NOBODY, /* as PROOF_SIGNATURE, by whatever key it names; refused. No first string */
+        PROOF_KEY,    /* public key blob: convinced when it is one that can log in */
 };
 
 enum { PROOF_BYTES = 48 * 1024, VERIFIER_BYTES = 256 };

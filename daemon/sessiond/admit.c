@@ -137,6 +137,12 @@ static void admission_kill(struct admission *ad, const char *why)
         capnp_conn_close(ad->conn, (capnp_exception){CAPNP_FAILED, why});
 }
 
+void admission_refused(struct admission *ad)
+{
+        if (ad->state == ADMISSION_FRESH && ++ad->refusals == ADMISSION_REFUSALS)
+                admission_kill(ad, "too many refused attempts");
+}
+
 static bool admission_refuses_illegal(struct admission *ad, capnp_answer *a, const char *name)
 {
         daemon_log(LOG_WARNING, "event %llu: an illegal call of %s", (unsigned long long)ad->event,
@@ -672,6 +678,19 @@ static void admission_set_address(struct admission *ad, const struct packet *p)
         colon = strrchr(ad->source, ':');
         if (colon)
                 *colon = 0;
+        ad->shared = !strncmp(ad->source, "127.", 4) || !strcmp(ad->source, "[::1]") ||
+                     !*ad->source || !strncmp(ad->source, "unix", 4);
+        snprintf(ad->party, sizeof(ad->party), "%s", ad->shared ? "here" : ad->source);
+}
+
+struct turns_path admission_path(const struct admission *ad)
+{
+        struct turns_path p = {0};
+
+        snprintf(p.key[0], TURNS_KEY, "%s", ad->party);
+        snprintf(p.key[1], TURNS_KEY, "%s", ad->source);
+        snprintf(p.key[2], TURNS_KEY, "%llu", (unsigned long long)ad->event);
+        return p;
 }
 
 /* Serves Admission on our end of a socket, which is taken. */

@@ -6,6 +6,7 @@
 #include "flow.h"
 #include "session-audit.h"
 #include "session-names.h"
+#include "turns.h"
 
 #include <capos/capnp.h>
 
@@ -19,6 +20,7 @@ enum {
         ADMISSION_LINGER_MS = 90000, /* for a worker to go after its session has */
         ADMISSION_ILLEGAL = 16,      /* calls that are illegal, before the worker is killed */
         ADMISSION_REPORTS = 1000,    /* records a worker may cause */
+        ADMISSION_REFUSALS = 100,    /* attempts refused before there is a session, likewise */
 };
 
 /* A set of these is where a call is legal. */
@@ -30,7 +32,9 @@ struct admission {
         capnp_conn *conn;
         uint64_t event;
         char address[64]; /* the peer's, as the gateway saw it */
-        char source[64];  /* the same without its port */
+        /* Whom it is counted under; a party has one or many sources. */
+        char source[TURNS_KEY], party[TURNS_KEY];
+        bool shared; /* the source is the machine itself: not to be blamed as a whole */
         bool tls;
         enum admission_state state;
         struct session *session;
@@ -43,7 +47,7 @@ struct admission {
         capnp_answer *watcher; /* waits for a notice */
         bool ended_notice;     /* the worker has not been told of the end */
         char ended_reason[64];
-        unsigned illegal, reports;
+        unsigned illegal, reports, refusals;
         bool hostile; /* it has sent what it may not */
         bool killed, closed, gone;
 };
@@ -58,9 +62,13 @@ void admissions_end(struct sessiond *s);
 void admission_bind(struct admission *ad, struct session *e);
 /* The session has ended; the worker is told, unless it asked for it. */
 void admission_ended(struct admission *ad, const char *reason);
+/* An attempt to log in was refused: too many of them, and the connection has to go. */
+void admission_refused(struct admission *ad);
 /* There is something to tell the worker. */
 void admission_notify(struct admission *ad);
 
+/* Whose turn it is counted as. */
+struct turns_path admission_path(const struct admission *ad);
 /* "plain" or "tls". */
 const char *admission_transport(const struct admission *ad);
 /* A record with all that is known of the connection filled in. */

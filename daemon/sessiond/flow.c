@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "admit.h"
@@ -26,7 +27,20 @@
 
 enum { PASSWORD_BYTES = 1024, SIGNATURE_BYTES = 16 * 1024, SSHSIG_KEY_AT = 14 };
 
-static void flow_on_verdict(void *arg, const struct proof_verdict *v);
+/*
+ * A proof under way. It outlives the flow that began it: what a proof turns out to be counts
+ * against its source, whether or not somebody stays to hear it.
+ */
+struct attempt {
+        struct sessiond *s;
+        struct flow *f; /* NULL: given up */
+        struct prove_job *job;
+        char account[129], source[TURNS_KEY];
+        enum throttle_kind kind;
+        bool shared;
+};
+
+static void flow_on_verdict(struct flow *f, enum prove_end end, const struct proof_verdict *v);
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
@@ -35,10 +49,10 @@ static void flow_end(struct flow *f)
 {
         struct admission *ad = f->ad;
 
-        if (f->state == FLOW_PROVING)
-                throttle_end(&ad->s->throttle, f->claimed, ad->source, THROTTLE_NEITHER,
-                             clock_boot_ms());
-        prover_forget(f->job);
+        if (f->attempt) {
+                f->attempt->f = NULL;
+                prover_give_up(f->attempt->job);
+        }
         sodium_memzero(f, sizeof(*f));
         f->ad = ad;
 }
@@ -97,7 +111,9 @@ static int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const
 
         flow_audit(f, capos_denial_code(d));
         flow_end(f);
-        return admission_deny(ad, a, d, detail);
+        (void)admission_deny(ad, a, d, detail);
+        admission_refused(ad);
+        return 0;
 }
 
 static int flow_refuse_busy(struct flow *f, capnp_answer *a, const char *quota)
@@ -106,7 +122,9 @@ static int flow_refuse_busy(struct flow *f, capnp_answer *a, const char *quota)
 
         flow_audit(f, quota);
         flow_end(f);
-        return admission_over_quota(ad, a, quota, "try again later");
+        (void)admission_over_quota(ad, a, quota, "try again later");
+        admission_refused(ad);
+        return 0;
 }
 
 static struct flow *flow_find(struct admission *ad, uint32_t number)
@@ -213,18 +231,84 @@ int flow_start(struct admission *ad, capnp_answer *a)
 
 /* ---- proving -------------------------------------------------------------------------------- */
 
-static int flow_prove_password(struct flow *f, const struct store_account *acc, capnp_data proof)
+static struct throttle_who attempt_who(const struct attempt *t)
 {
-        struct prover *p = &f->ad->s->prover;
-        capnp_data parts[3] = {{(const uint8_t *)acc->verifier, (uint32_t)strlen(acc->verifier)},
-                               proof};
-        capnp_data dummy[3] = {proof};
+        return (struct throttle_who){t->kind, t->account, t->source, t->shared};
+}
+
+static void attempt_on_end(void *arg, enum prove_end end, const struct proof_verdict *v)
+{
+        struct attempt *t = arg;
+        struct throttle *count = &t->s->throttle;
+        struct throttle_who who = attempt_who(t);
+        struct flow *f = t->f;
+
+        if (end == PROVE_VERDICT && (f || v->good != 1))
+                throttle_verdict(count, &who, v->good == 1, clock_boot_ms());
+        if (end == PROVE_UNTRIED)
+                throttle_wasted(count, &who, clock_boot_ms());
+        sodium_memzero(t, sizeof(*t));
+        free(t);
+        if (!f)
+                return;
+
+        f->attempt = NULL;
+        flow_on_verdict(f, end, v);
+}
+
+static struct attempt *attempt_new(struct flow *f)
+{
+        struct attempt *t = calloc(1, sizeof(*t));
+
+        if (!t)
+                return NULL;
+
+        t->s = f->ad->s;
+        t->f = f;
+        t->kind = f->kind == CAPOS_AUTH_PASSWORD ? THROTTLE_PASSWORD : THROTTLE_KEY;
+        t->shared = f->ad->shared;
+        snprintf(t->account, sizeof(t->account), "%s", f->claimed);
+        snprintf(t->source, sizeof(t->source), "%s", f->ad->source);
+        return t;
+}
+
+/* Takes t in any case. 0; CAPNP_E_LIMIT; -ENOMEM. */
+static int attempt_start(struct attempt *t, enum proof_kind kind, capnp_data a, capnp_data b,
+                         capnp_data c)
+{
+        const struct prove_what w = {.kind = kind,
+                                     .parts = {a, b, c},
+                                     .path = admission_path(t->f->ad),
+                                     .done = attempt_on_end,
+                                     .arg = t};
+        const struct throttle_who who = attempt_who(t);
+        struct flow *f = t->f;
+        int r = prover_start(&t->s->prover, &w, &t->job);
+
+        if (!r) {
+                f->attempt = t;
+                return 0;
+        }
+
+        if (r == CAPNP_E_LIMIT)
+                throttle_wasted(&t->s->throttle, &who, clock_boot_ms());
+        free(t);
+        return r;
+}
+
+static int flow_prove_password(struct flow *f, struct attempt *t, const struct store_account *acc,
+                               capnp_data proof)
+{
+        const capnp_data none = {0};
 
         snprintf(f->credential, sizeof(f->credential), "password");
         if (!acc->verifier[0])
-                return prover_start(p, PROOF_DUMMY, dummy, flow_on_verdict, f, &f->job);
+                return attempt_start(t, PROOF_DUMMY, proof, none, none);
 
-        return prover_start(p, PROOF_PASSWORD, parts, flow_on_verdict, f, &f->job);
+        return attempt_start(
+                t, PROOF_PASSWORD,
+                (capnp_data){(const uint8_t *)acc->verifier, (uint32_t)strlen(acc->verifier)},
+                proof, none);
 }
 
 /*
@@ -243,9 +327,9 @@ static const struct store_key *flow_key(const struct store_account *acc, capnp_d
         return NULL;
 }
 
-static int flow_prove_signature(struct flow *f, const struct store_account *acc, capnp_data sig)
+static int flow_prove_signature(struct flow *f, struct attempt *t, const struct store_account *acc,
+                                capnp_data sig)
 {
-        struct sessiond *s = f->ad->s;
         const struct store_key *k = flow_key(acc, sig);
         const struct capos_proof proof = {
                 .transport = admission_transport(f->ad),
@@ -255,17 +339,17 @@ static int flow_prove_signature(struct flow *f, const struct store_account *acc,
                 .profile = {f->profile, (uint32_t)strlen(f->profile)},
         };
         uint8_t transcript[CAPOS_PROOF_BYTES];
-        capnp_data parts[3];
         size_t len;
 
-        if (capos_proof_write(&proof, transcript, sizeof(transcript), &len))
+        if (capos_proof_write(&proof, transcript, sizeof(transcript), &len)) {
+                free(t);
                 return -EINVAL;
+        }
 
         snprintf(f->credential, sizeof(f->credential), "%s", k ? k->fingerprint : "unknown key");
-        parts[0] = k ? (capnp_data){k->blob, k->len} : (capnp_data){s->dummy_key, s->dummy_len};
-        parts[1] = sig;
-        parts[2] = (capnp_data){transcript, (uint32_t)len};
-        return prover_start(&s->prover, PROOF_SIGNATURE, parts, flow_on_verdict, f, &f->job);
+        return attempt_start(t, k ? PROOF_SIGNATURE : PROOF_NOBODY,
+                             k ? (capnp_data){k->blob, k->len} : (capnp_data){0}, sig,
+                             (capnp_data){transcript, (uint32_t)len});
 }
 
 static int flow_backoff(struct flow *f, capnp_answer *a, uint32_t seconds)
@@ -284,31 +368,50 @@ static void flow_on_cancel(capnp_answer *a, void *arg)
         flow_abandon(f);
 }
 
+/* Hands the proof over. 0; CAPNP_E_LIMIT; -errno. */
+static int flow_try(struct flow *f, capnp_data proof)
+{
+        struct attempt *t = attempt_new(f);
+        struct store_account acc = {0};
+        int r;
+
+        if (!t)
+                return -ENOMEM;
+
+        r = f->account[0] ? store_load(&f->ad->s->store, f->account, &acc) : STORE_E_NONE;
+        if (r < 0) {
+                free(t);
+                return r;
+        }
+
+        r = f->kind == CAPOS_AUTH_PASSWORD ? flow_prove_password(f, t, &acc, proof)
+                                           : flow_prove_signature(f, t, &acc, proof);
+        store_account_deinit(&acc);
+        return r;
+}
+
 static int flow_prove(struct flow *f, capnp_answer *a, capnp_data proof)
 {
         struct sessiond *s = f->ad->s;
         bool password = f->kind == CAPOS_AUTH_PASSWORD;
-        struct store_account acc = {0};
+        const struct throttle_who who = {password ? THROTTLE_PASSWORD : THROTTLE_KEY, f->claimed,
+                                         f->ad->source, f->ad->shared};
         uint32_t wait;
         int r;
 
         if (proof.len > (password ? PASSWORD_BYTES : SIGNATURE_BYTES))
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
 
-        wait = throttle_begin(&s->throttle, f->claimed, f->ad->source, clock_boot_ms());
+        wait = throttle_wait(&s->throttle, &who, clock_boot_ms());
         if (wait)
                 return flow_backoff(f, a, wait);
 
-        f->state = FLOW_PROVING;
-        r = f->account[0] ? store_load(&s->store, f->account, &acc) : STORE_E_NONE;
-        if (r < 0)
-                return flow_refuse_busy(f, a, "over-quota.proofs");
-
-        r = password ? flow_prove_password(f, &acc, proof) : flow_prove_signature(f, &acc, proof);
-        store_account_deinit(&acc);
+        r = flow_try(f, proof);
         if (r)
-                return flow_refuse_busy(f, a, "over-quota.proofs");
+                return flow_refuse_busy(
+                        f, a, r == CAPNP_E_LIMIT ? "over-quota.proofs" : "over-quota.memory");
 
+        f->state = FLOW_PROVING;
         f->answer = a;
         return capnp_answer_keep(a, flow_on_cancel, f);
 }
@@ -466,26 +569,18 @@ static void flow_login(struct flow *f, capnp_answer *a)
         (void)audit_return(&ad->s->audit, a);
 }
 
-static void flow_on_verdict(void *arg, const struct proof_verdict *v)
+static void flow_on_verdict(struct flow *f, enum prove_end end, const struct proof_verdict *v)
 {
-        struct flow *f = arg;
         struct admission *ad = f->ad;
         capnp_answer *a = f->answer;
-        bool good = v && v->good == 1 && !f->stale;
 
-        f->job = NULL;
         f->answer = NULL;
-        f->state = FLOW_CHALLENGED; /* nothing is pending in the throttle any more */
-        throttle_end(&ad->s->throttle, f->claimed, ad->source,
-                     !v     ? THROTTLE_NEITHER
-                     : good ? THROTTLE_GOOD
-                            : THROTTLE_BAD,
-                     clock_boot_ms());
-        if (!v) {
+        f->state = FLOW_CHALLENGED; /* nothing is under way any more */
+        if (end != PROVE_VERDICT) {
                 (void)flow_refuse_busy(f, a, "over-quota.proofs");
                 return;
         }
-        if (!good) {
+        if (v->good != 1 || f->stale) {
                 (void)flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
                 return;
         }

@@ -11,7 +11,7 @@
 #include <capos/capnp.h>
 
 struct admission;
-struct prove_job;
+struct attempt;
 struct sessiond;
 
 enum { FLOW_STEPS = 4 };
@@ -35,8 +35,8 @@ struct flow {
         uint32_t client_nonce_len;
         uint8_t nonce[CAPOS_PROOF_NONCE_BYTES];
         uint64_t duration_ms;
-        struct prove_job *job;
-        capnp_answer *answer; /* kept while a prover works */
+        struct attempt *attempt; /* while its proof waits or is checked */
+        capnp_answer *answer;    /* kept as long */
 };
 
 /* The three calls of Admission; each takes a. Legality has been checked. */

@@ -1,12 +1,15 @@
 /*
- * The queue in front of the provers.
+ * The queues in front of the provers.
  *
  * A prover is a process for one proof: asked for at caposd, fed one struct, heard once, gone. Two
- * run at once, because each takes 64 MiB and a processor for a tenth of a second; a bounded number
- * waits. What a job holds are secrets, so its memory is wiped when it ends, however it ends.
+ * run at once for passwords, because each takes 64 MiB and a processor for a tenth of a second, and
+ * two for keys, whose queue is another one: what guesses passwords must not make a key wait. Whose
+ * turn it is goes round among parties, sources and connections (turns.c), and what may wait of each
+ * is bounded.
  *
- * A job whose owner has gone is run to its end all the same: the processor time is spent anyway,
- * and how long the queue is must not depend on who hangs up.
+ * What a job holds are secrets, so its memory is wiped when it ends, however it ends. A job whose
+ * owner has gone keeps its place until its turn comes: asking costs a turn, whether or not one
+ * stays to hear the answer. Then it is not tried, and nobody else has waited for it.
  */
 #include "prove.h"
 
@@ -22,25 +25,28 @@
 #include "sessiond.h"
 
 struct prove_job {
-        struct capnp_i_list link;
+        struct turns_job turn;    /* while it waits */
+        struct capnp_i_list link; /* while it runs: lane's running */
         struct prover *p;
-        struct proof_request *request; /* NULL once it was sent */
+        enum prove_lane lane;
+        bool given_up;
         capnp_watch *watch;
         capnp_timer *timer;
         prove_done *done;
         void *arg;
-        uint32_t number; /* 0: waits for its turn */
+        uint32_t number; /* of its request; 0: waits for its turn */
         int fd;
+        enum proof_kind kind;
+        uint32_t len[3], bytes_len;
+        uint8_t *bytes; /* the parts, one behind the other; NULL once they were sent */
 };
-
-static void prover_turn(struct prover *p);
 
 static void job_wipe(struct prove_job *j)
 {
-        if (j->request)
-                sodium_memzero(j->request, sizeof(*j->request));
-        free(j->request);
-        j->request = NULL;
+        if (j->bytes)
+                sodium_memzero(j->bytes, j->bytes_len);
+        free(j->bytes);
+        j->bytes = NULL;
 }
 
 static void job_free(struct prove_job *j)
@@ -54,19 +60,29 @@ static void job_free(struct prove_job *j)
         free(j);
 }
 
-static void job_end(struct prove_job *j, const struct proof_verdict *v)
+/* Frees it, and tells whoever has asked. */
+static void job_tell(struct prove_job *j, enum prove_end end, const struct proof_verdict *v)
 {
-        struct prover *p = j->p;
         prove_done *done = j->done;
         void *arg = j->arg;
 
-        p->nrunning--;
         job_free(j);
+        done(arg, end, v);
+}
+
+static void prover_turn(struct prover *p, enum prove_lane lane);
+
+/* A job that ran has ended. */
+static void job_end(struct prove_job *j, const struct proof_verdict *v)
+{
+        struct prover *p = j->p;
+        enum prove_lane lane = j->lane;
+
+        p->lanes[lane].nrunning--;
         if (!v)
                 daemon_log(LOG_WARNING, "a prover gave no verdict");
-        if (done)
-                done(arg, v);
-        prover_turn(p);
+        job_tell(j, v ? PROVE_VERDICT : PROVE_FAILED, v);
+        prover_turn(p, lane);
 }
 
 static void job_on_timer(void *arg)
@@ -96,10 +112,8 @@ static void job_run(struct prove_job *j)
 {
         struct prover *p = j->p;
 
-        capnp_i_list_remove(&j->link);
-        capnp_i_list_append(&p->running, &j->link);
-        p->nwaiting--;
-        p->nrunning++;
+        capnp_i_list_append(&p->lanes[j->lane].running, &j->link);
+        p->lanes[j->lane].nrunning++;
         j->number = ++p->last_request;
         if (!j->number)
                 j->number = ++p->last_request;
@@ -108,76 +122,131 @@ static void job_run(struct prove_job *j)
         link_send_up(p->s, &(struct packet){.type = PACKET_PROVE, .index = j->number});
 }
 
-static void prover_turn(struct prover *p)
+static void prover_turn(struct prover *p, enum prove_lane lane)
 {
-        while (p->nrunning < PROVE_AT_ONCE && !capnp_i_list_empty(&p->waiting))
-                job_run(CAPNP_I_OF(p->waiting.next, struct prove_job, link));
+        struct turns_job *t;
+
+        while (p->lanes[lane].nrunning < PROVE_AT_ONCE &&
+               (t = turns_take(&p->lanes[lane].waiting))) {
+                struct prove_job *j = CAPNP_I_OF(t, struct prove_job, turn);
+
+                if (j->given_up)
+                        job_tell(j, PROVE_UNTRIED, NULL);
+                else
+                        job_run(j);
+        }
 }
 
-static bool request_fill(struct proof_request *q, enum proof_kind kind, const capnp_data parts[3])
-{
-        size_t at = 0;
+/* ---- asking --------------------------------------------------------------------------------- */
 
-        q->kind = kind;
+static enum prove_lane kind_lane(enum proof_kind k)
+{
+        switch (k) {
+        case PROOF_SIGNATURE:
+        case PROOF_NOBODY:
+        case PROOF_KEY:
+                return LANE_KEY;
+        case PROOF_HASH:
+        case PROOF_PASSWORD:
+        case PROOF_DUMMY:
+                break;
+        }
+        return LANE_PASSWORD;
+}
+
+/* 0; CAPNP_E_LIMIT; -ENOMEM. */
+static int job_fill(struct prove_job *j, const capnp_data parts[3])
+{
+        uint32_t at = 0;
+
         for (unsigned i = 0; i < 3; i++) {
-                if (parts[i].len > PROOF_BYTES - at)
-                        return false;
+                if (parts[i].len > PROOF_BYTES - j->bytes_len)
+                        return CAPNP_E_LIMIT;
+                j->len[i] = parts[i].len;
+                j->bytes_len += parts[i].len;
+        }
+
+        j->bytes = malloc(j->bytes_len + 1);
+        if (!j->bytes)
+                return -ENOMEM;
+
+        for (unsigned i = 0; i < 3; i++) {
                 if (parts[i].len)
-                        memcpy(q->bytes + at, parts[i].p, parts[i].len);
-                q->len[i] = parts[i].len;
+                        memcpy(j->bytes + at, parts[i].p, parts[i].len);
                 at += parts[i].len;
         }
-        return true;
+        return 0;
 }
 
-int prover_start(struct prover *p, enum proof_kind kind, const capnp_data parts[3],
-                 prove_done *done, void *arg, struct prove_job **ret_job)
+int prover_start(struct prover *p, const struct prove_what *w, struct prove_job **ret_job)
 {
-        struct prove_job *j;
+        struct prove_job *j = calloc(1, sizeof(*j));
+        struct turns_job *out = NULL;
+        int r;
 
-        if (p->nwaiting >= PROVE_WAITING)
-                return CAPNP_E_LIMIT;
-
-        j = calloc(1, sizeof(*j));
         if (!j)
                 return -ENOMEM;
 
-        *j = (struct prove_job){.p = p, .done = done, .arg = arg, .fd = -1};
+        *j = (struct prove_job){.p = p,
+                                .lane = kind_lane(w->kind),
+                                .kind = w->kind,
+                                .done = w->done,
+                                .arg = w->arg,
+                                .fd = -1};
         capnp_i_list_init(&j->link);
-        j->request = calloc(1, sizeof(*j->request));
-        if (!j->request || !request_fill(j->request, kind, parts)) {
-                int r = j->request ? CAPNP_E_LIMIT : -ENOMEM;
-
+        r = job_fill(j, w->parts);
+        if (!r)
+                r = turns_add(&p->lanes[j->lane].waiting, &w->path, &j->turn, &out);
+        if (out)
+                job_tell(CAPNP_I_OF(out, struct prove_job, turn), PROVE_UNTRIED, NULL);
+        if (r) {
                 job_free(j);
                 return r;
         }
 
-        capnp_i_list_append(&p->waiting, &j->link);
-        p->nwaiting++;
         if (ret_job)
                 *ret_job = j;
-        prover_turn(p);
+        prover_turn(p, j->lane);
         return 0;
 }
 
-struct prove_job *prover_forget(struct prove_job *j)
+void prover_give_up(struct prove_job *j)
 {
-        if (j) {
-                j->done = NULL;
-                j->arg = NULL;
+        j->given_up = true;
+        if (!j->number)
+                job_wipe(j);
+}
+
+/* ---- the prover ----------------------------------------------------------------------------- */
+
+static struct prove_job *prover_job(struct prover *p, uint32_t number)
+{
+        for (unsigned i = 0; i < LANES; i++) {
+                struct capnp_i_list *all = &p->lanes[i].running;
+
+                for (struct capnp_i_list *l = all->next; l != all; l = l->next) {
+                        struct prove_job *j = CAPNP_I_OF(l, struct prove_job, link);
+
+                        if (j->number == number && j->fd < 0)
+                                return j;
+                }
         }
         return NULL;
 }
 
-static struct prove_job *prover_job(struct prover *p, uint32_t number)
+/* Gives the prover at the other end what it is for. */
+static int job_send(struct prove_job *j)
 {
-        for (struct capnp_i_list *l = p->running.next; l != &p->running; l = l->next) {
-                struct prove_job *j = CAPNP_I_OF(l, struct prove_job, link);
+        static struct proof_request q;
+        int r;
 
-                if (j->number == number && j->fd < 0)
-                        return j;
-        }
-        return NULL;
+        q.kind = j->kind;
+        memcpy(q.len, j->len, sizeof(q.len));
+        memcpy(q.bytes, j->bytes, j->bytes_len);
+        r = capos_io_packet_send(j->fd, &q, sizeof(q), NULL, 0);
+        sodium_memzero(&q, sizeof(q));
+        job_wipe(j);
+        return r;
 }
 
 void prover_arrived(struct prover *p, uint32_t request, int fd)
@@ -191,28 +260,41 @@ void prover_arrived(struct prover *p, uint32_t request, int fd)
         }
 
         j->fd = fd;
-        r = capos_io_packet_send(fd, j->request, sizeof(*j->request), NULL, 0);
-        job_wipe(j);
+        r = job_send(j);
         if (!r)
                 r = capnp_watch_new(p->s->vat, fd, EPOLLIN, job_on_verdict, j, &j->watch);
         if (r)
                 job_end(j, NULL);
 }
 
+/* ---- life ----------------------------------------------------------------------------------- */
+
 void prover_init(struct prover *p, struct sessiond *s)
 {
         *p = (struct prover){.s = s};
-        capnp_i_list_init(&p->waiting);
-        capnp_i_list_init(&p->running);
+        for (unsigned i = 0; i < LANES; i++) {
+                turns_init(&p->lanes[i].waiting,
+                           (struct turns_bounds){PROVE_WAITING, PROVE_OF_PARTY, PROVE_OF_SOURCE,
+                                                 PROVE_OF_CONNECTION});
+                capnp_i_list_init(&p->lanes[i].running);
+        }
 }
 
 void prover_deinit(struct prover *p)
 {
         if (!p->s)
                 return;
-        while (!capnp_i_list_empty(&p->waiting))
-                job_free(CAPNP_I_OF(p->waiting.next, struct prove_job, link));
-        while (!capnp_i_list_empty(&p->running))
-                job_free(CAPNP_I_OF(p->running.next, struct prove_job, link));
+
+        for (unsigned i = 0; i < LANES; i++) {
+                struct capnp_i_list *running = &p->lanes[i].running;
+                struct turns_job *t;
+
+                while ((t = turns_take(&p->lanes[i].waiting)))
+                        job_tell(CAPNP_I_OF(t, struct prove_job, turn), PROVE_UNTRIED, NULL);
+                while (!capnp_i_list_empty(running))
+                        job_tell(CAPNP_I_OF(running->next, struct prove_job, link), PROVE_FAILED,
+                                 NULL);
+                turns_deinit(&p->lanes[i].waiting);
+        }
         p->s = NULL;
 }

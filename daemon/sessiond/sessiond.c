@@ -116,17 +116,6 @@ void link_kill(struct sessiond *s, uint64_t event)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-/* A key that nobody has: a public ed25519 key made of random bytes. */
-static void sessiond_make_dummy(struct sessiond *s)
-{
-        static const uint8_t head[] = "\0\0\0\013ssh-ed25519\0\0\0\040";
-        enum { HEAD = sizeof(head) - 1 };
-
-        memcpy(s->dummy_key, head, HEAD);
-        randombytes_buf(s->dummy_key + HEAD, 32);
-        s->dummy_len = HEAD + 32;
-}
-
 static int sessiond_init_state(struct sessiond *s)
 {
         int r;
@@ -149,7 +138,6 @@ int sessiond_init(struct sessiond *s)
         capnp_i_list_init(&s->admissions);
         capnp_i_list_init(&s->sessions);
         randombytes_buf(s->boot_secret, sizeof(s->boot_secret));
-        sessiond_make_dummy(s);
         throttle_init(&s->throttle);
 
         r = capnp_vat_new(&s->vat);

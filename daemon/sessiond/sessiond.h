@@ -30,8 +30,6 @@ struct sessiond {
         struct admin admin;
         struct capnp_i_list admissions, sessions;
         uint8_t boot_secret[32]; /* what references of callers are made with */
-        uint8_t dummy_key[64];   /* a public key blob that nobody can sign with */
-        uint32_t dummy_len;
         uint32_t workers, nsessions;
         char address[64]; /* that the gateway listens on, when caposd says so */
         int failed;       /* why the loop was stopped; 0: it was not */

@@ -136,6 +136,14 @@ static void rig_prove(struct rig *g, const struct packet *p)
         close(ends[1]);
 }
 
+void rig_release_provers(struct rig *g)
+{
+        g->hold_provers = false;
+        for (unsigned i = 0; i < g->nheld; i++)
+                rig_prove(g, &g->held[i]);
+        g->nheld = 0;
+}
+
 static void rig_on_up(void *arg, uint32_t events)
 {
         struct rig *g = arg;

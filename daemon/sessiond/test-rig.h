@@ -91,6 +91,9 @@ void rig_kill(struct rig *g, struct rig_worker *w);
 void rig_start_service(struct rig *g);
 void rig_stop_service(struct rig *g);
 
+/* Answers what was held, and holds no more. */
+void rig_release_provers(struct rig *g);
+
 /* Lets things happen until *flag, for 10 s at most; fails the test then. */
 void rig_until(struct rig *g, const bool *flag);
 void rig_until_count(struct rig *g, const unsigned *n, unsigned least);

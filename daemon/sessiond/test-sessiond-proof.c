@@ -16,6 +16,7 @@
 
 #define SECRET  "correct horse battery"
 #define PLANTED "plant3d-s3cret-in-a-wrong-password"
+#define LONG    "more-than-the-sixty-four-bytes-that-the-name-of-a-profile-could-ever-have"
 
 static capnp_question *login(struct rig *g, struct rig_worker *w, const char *address,
                              const char *account, const char *password)
@@ -158,35 +159,124 @@ TEST_T(flows_are_few_and_can_be_canceled, 60)
         rig_remove(g.dir);
 }
 
-TEST_T(a_full_queue_says_try_later, 60)
+enum { CROWD = 40 };
+
+/* Asks for a proof of nobody's from each of a crowd of connections; whether there was room. */
+static unsigned crowd(struct rig *g, struct rig_worker *w, capnp_question **q, bool away)
 {
-        struct rig_worker w[40];
-        struct rig g;
-        capnp_question *q[40];
         unsigned busy = 0;
+
+        for (unsigned i = 0; i < CROWD; i++) {
+                char account[16], address[32];
+
+                snprintf(account, sizeof(account), "user%u", i);
+                snprintf(address, sizeof(address), "127.0.%u.1:1", away ? i + 1 : 0);
+                q[i] = login(g, &w[i], address, account, PLANTED);
+                capnp_question_send(q[i], NULL, NULL);
+        }
+        rig_pause(g, 300);
+        for (unsigned i = 0; i < CROWD; i++) {
+                if (!capnp_question_is_done(q[i]))
+                        continue;
+                rig_refused(q[i], "over-quota.proofs");
+                q[i] = NULL;
+                busy++;
+        }
+        return busy;
+}
+
+static void crowd_goes(struct rig_worker *w, capnp_question **q)
+{
+        for (unsigned i = 0; i < CROWD; i++) {
+                capnp_question_free(q[i]);
+                rig_worker_end(&w[i]);
+        }
+}
+
+TEST_T(a_source_has_a_share_of_the_queue, 60)
+{
+        struct rig_worker w[CROWD];
+        struct rig g;
+        capnp_question *q[CROWD];
 
         rig_start(&g, NULL);
         g.hold_provers = true;
-        for (unsigned i = 0; i < 40; i++) {
-                char account[16];
-
-                snprintf(account, sizeof(account), "user%u", i);
-                q[i] = login(&g, &w[i], RIG_HOME, account, PLANTED);
-                capnp_question_send(q[i], NULL, NULL);
-        }
-        rig_pause(&g, 300);
+        CHECK_EQ(crowd(&g, w, q, false), CROWD - 16 - 2);
         CHECK_EQ(g.nheld, 2);
-        for (unsigned i = 0; i < 40; i++) {
-                if (capnp_question_is_done(q[i])) {
-                        rig_refused(q[i], "over-quota.proofs");
-                        busy++;
-                } else {
-                        capnp_question_free(q[i]);
-                }
+        crowd_goes(w, q);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* Many proofs of a stranger wait: one of a good client is next. */
+TEST_T(a_flood_waits_for_itself, 90)
+{
+        struct rig_worker w[CROWD], good;
+        struct rig g;
+        capnp_question *q[CROWD], *mine;
+        unsigned answered;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        answered = g.nprovers;
+        g.hold_provers = true;
+        (void)crowd(&g, w, q, false);
+        CHECK_EQ(g.nheld, 2);
+        mine = login(&g, &good, RIG_AWAY, "alice", SECRET);
+        capnp_question_send(mine, NULL, NULL);
+        rig_pause(&g, 100);
+        rig_release_provers(&g);
+        capnp_question_free(rig_good(mine));
+        CHECK(g.nprovers < answered + 15); /* of 19 */
+        rig_worker_end(&good);
+        crowd_goes(w, q);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* Who hangs up keeps his place, is not tried, and holds nobody up. */
+TEST_T(what_was_given_up_is_not_tried, 60)
+{
+        struct rig_worker w[CROWD], good;
+        struct rig g;
+        capnp_question *q[CROWD];
+        unsigned before;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        before = g.nprovers;
+        g.hold_provers = true;
+        (void)crowd(&g, w, q, true);
+        crowd_goes(w, q);
+        rig_pause(&g, 100);
+        rig_release_provers(&g);
+        capnp_question_free(rig_good(login(&g, &good, RIG_AWAY, "alice", SECRET)));
+        CHECK_EQ(g.nprovers, before + 3);
+        rig_worker_end(&good);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* A connection that only ever asks for what it cannot have does not do so for ever. */
+TEST_T(refused_attempts_are_few, 60)
+{
+        struct rig_worker w;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_worker(&g, RIG_HOME, &w);
+        for (unsigned i = 0; i < 100; i++) {
+                capnp_question *q = admission_start(w.ask);
+
+                remote_auth_start_set_requested_profile(admission_start_init_request(q), LONG);
+                if (i < 99)
+                        rig_refused(q, "denied.profile");
+                else
+                        capnp_question_detach(q);
         }
-        CHECK_EQ(busy, 40 - 32 - 2);
-        for (unsigned i = 0; i < 40; i++)
-                rig_worker_end(&w[i]);
+        rig_until_count(&g, &g.nkilled, 1);
+        rig_until(&g, &w.closed);
+        rig_worker_end(&w);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }

@@ -2,12 +2,15 @@
  * Backing off.
  *
  * Three counts: of an account from a source, of an account, of a source. The first is the one that
- * grows, so whoever guesses waits, and the owner elsewhere does not: strangers can make the owner
- * wait one second. Loopback is no source of its own: all users of the machine share it.
+ * grows, so whoever guesses waits, and the owner elsewhere does not. Strangers can make the owner
+ * wait for one second, and then not again before the account has been open for four: who has been
+ * told to wait and does, gets in, however many fail meanwhile. Passwords and keys are counted
+ * apart; only passwords have the count of an account, because nobody guesses a signature.
  *
- * The table is of a fixed size. Its keys are keyed hashes, so nobody can aim at a row; a full set
- * gives up the row that was used longest ago. An attacker with very many addresses can so forget
- * his own failures, but not sooner than he could have waited.
+ * The table is of a fixed size. Its keys are keyed hashes, so nobody can aim at a row. A row is
+ * made by the verdict of a prover and by nothing else, so making one has a price; and what it
+ * pushes out of a full set has never more failures than it has itself, so names that nobody has
+ * cannot push out what was counted of real ones.
  */
 #include "throttle.h"
 
@@ -25,48 +28,69 @@ void throttle_init(struct throttle *t)
         randombytes_buf(t->secret, sizeof(t->secret));
 }
 
-bool throttle_is_loopback(const char *source)
-{
-        return !strncmp(source, "127.", 4) || !strcmp(source, "[::1]") || !*source ||
-               !strncmp(source, "unix", 4);
-}
-
-static uint64_t throttle_key(const struct throttle *t, enum what what, const char *a, const char *b)
+static uint64_t throttle_key(const struct throttle *t, enum what what, const struct throttle_who *w)
 {
         char text[256];
         uint64_t key;
-        int n = snprintf(text, sizeof(text), "%c%.64s\n%.64s", what, a, b);
+        int n = snprintf(text, sizeof(text), "%c%c%.64s\n%.80s", what,
+                         what == WHAT_SOURCE ? '-' : w->kind, what == WHAT_SOURCE ? "" : w->account,
+                         what == WHAT_ACCOUNT ? "" : w->source);
 
         crypto_shorthash((unsigned char *)&key, (const unsigned char *)text, (unsigned long long)n,
                          t->secret);
         return key ? key : 1;
 }
 
-static void row_age(struct throttle_row *r, uint64_t now_ms)
+static bool row_is_old(const struct throttle_row *r, uint64_t now_ms)
 {
-        if (r->failures && now_ms - r->last_ms > THROTTLE_FORGET_MS)
-                r->failures = 0;
+        return now_ms - r->last_ms > THROTTLE_FORGET_MS;
 }
 
-/* The row of a key; with make the oldest of its set gives way. NULL: there is none. */
-static struct throttle_row *throttle_row(struct throttle *t, uint64_t key, bool make,
-                                         uint64_t now_ms)
+static struct throttle_row *throttle_set(struct throttle *t, uint64_t key)
 {
-        struct throttle_row *set = t->rows[key % THROTTLE_SETS], *oldest = set;
+        return t->rows[key % THROTTLE_SETS];
+}
+
+/* The row of a key that still counts; NULL: there is none. */
+static struct throttle_row *throttle_find(struct throttle *t, uint64_t key, uint64_t now_ms)
+{
+        struct throttle_row *set = throttle_set(t, key);
+
+        for (unsigned i = 0; i < THROTTLE_WAYS; i++)
+                if (set[i].key == key)
+                        return row_is_old(&set[i], now_ms) ? NULL : &set[i];
+
+        return NULL;
+}
+
+/* Whether a gives way before b: what is free or forgotten, then who has failed least, longest ago.
+ */
+static bool row_is_less(const struct throttle_row *a, const struct throttle_row *b, uint64_t now_ms)
+{
+        uint32_t fa = !a->key || row_is_old(a, now_ms) ? 0 : a->failures;
+        uint32_t fb = !b->key || row_is_old(b, now_ms) ? 0 : b->failures;
+
+        return fa != fb ? fa < fb : a->last_ms < b->last_ms;
+}
+
+/* A row for a first failure. NULL: all others of the set have more. */
+static struct throttle_row *throttle_make(struct throttle *t, uint64_t key, uint64_t now_ms)
+{
+        struct throttle_row *set = throttle_set(t, key), *least = NULL;
 
         for (unsigned i = 0; i < THROTTLE_WAYS; i++) {
-                if (set[i].key == key) {
-                        row_age(&set[i], now_ms);
-                        return &set[i];
+                if (set[i].key == key) { /* forgotten, but there */
+                        least = &set[i];
+                        break;
                 }
-                if (set[i].last_ms < oldest->last_ms)
-                        oldest = &set[i];
+                if (!least || row_is_less(&set[i], least, now_ms))
+                        least = &set[i];
         }
-        if (!make)
+        if (least->key && least->key != key && !row_is_old(least, now_ms) && least->failures > 1)
                 return NULL;
 
-        *oldest = (struct throttle_row){.key = key, .last_ms = now_ms};
-        return oldest;
+        *least = (struct throttle_row){.key = key, .last_ms = now_ms};
+        return least;
 }
 
 static uint32_t row_wait(const struct throttle_row *r, uint64_t now_ms)
@@ -82,67 +106,90 @@ static uint32_t most(uint32_t a, uint32_t b)
         return a > b ? a : b;
 }
 
-uint32_t throttle_begin(struct throttle *t, const char *account, const char *source,
-                        uint64_t now_ms)
+uint32_t throttle_wait(struct throttle *t, const struct throttle_who *w, uint64_t now_ms)
 {
-        uint64_t pair_key = throttle_key(t, WHAT_PAIR, account, source);
-        struct throttle_row *pair = throttle_row(t, pair_key, false, now_ms);
-        uint32_t wait = row_wait(pair, now_ms);
+        uint32_t wait = row_wait(throttle_find(t, throttle_key(t, WHAT_PAIR, w), now_ms), now_ms);
 
-        wait = most(wait, row_wait(throttle_row(t, throttle_key(t, WHAT_ACCOUNT, account, ""),
-                                                false, now_ms),
-                                   now_ms));
-        if (!throttle_is_loopback(source))
-                wait = most(wait, row_wait(throttle_row(t, throttle_key(t, WHAT_SOURCE, source, ""),
-                                                        false, now_ms),
-                                           now_ms));
-        if (!wait && pair && pair->pending >= THROTTLE_PENDING)
-                wait = 1;
-        if (wait)
-                return wait;
-
-        pair = throttle_row(t, pair_key, true, now_ms);
-        pair->pending++;
-        pair->last_ms = now_ms;
-        return 0;
+        if (w->kind == THROTTLE_PASSWORD)
+                wait = most(wait,
+                            row_wait(throttle_find(t, throttle_key(t, WHAT_ACCOUNT, w), now_ms),
+                                     now_ms));
+        if (!w->exempt)
+                wait = most(wait,
+                            row_wait(throttle_find(t, throttle_key(t, WHAT_SOURCE, w), now_ms),
+                                     now_ms));
+        return wait;
 }
 
-static void row_fail(struct throttle_row *r, uint32_t free_failures, uint32_t most_s,
-                     uint64_t now_ms)
+/* ---- counting ------------------------------------------------------------------------------- */
+
+/* One more failure; from the free_failures-th on each doubles the wait. */
+static void row_fail(struct throttle_row *r, uint32_t free_failures, uint64_t now_ms)
 {
         uint32_t over, wait_s;
 
-        r->failures++;
+        if (r->failures < UINT32_MAX)
+                r->failures++;
         r->last_ms = now_ms;
         if (r->failures < free_failures)
                 return;
 
         over = r->failures - free_failures;
-        wait_s = over < 16 ? 1u << over : most_s;
-        if (wait_s > most_s)
-                wait_s = most_s;
+        wait_s = over < 16 ? 1u << over : THROTTLE_MOST_S;
+        if (wait_s > THROTTLE_MOST_S)
+                wait_s = THROTTLE_MOST_S;
         r->until_ms = now_ms + (uint64_t)wait_s * 1000;
 }
 
-void throttle_end(struct throttle *t, const char *account, const char *source,
-                  enum throttle_outcome outcome, uint64_t now_ms)
+/* The count of an account: closed for a second, and then open for four. */
+static void row_fail_account(struct throttle_row *r, uint64_t now_ms)
 {
-        struct throttle_row *pair =
-                throttle_row(t, throttle_key(t, WHAT_PAIR, account, source), true, now_ms);
+        if (r->failures < UINT32_MAX)
+                r->failures++;
+        r->last_ms = now_ms;
+        if (r->failures >= THROTTLE_FREE && now_ms >= r->until_ms + THROTTLE_OPEN_MS)
+                r->until_ms = now_ms + THROTTLE_CLOSED_MS;
+}
 
-        if (pair->pending)
-                pair->pending--;
-        if (outcome == THROTTLE_GOOD) {
-                pair->failures = 0;
-                pair->until_ms = 0;
+static struct throttle_row *throttle_row(struct throttle *t, enum what what,
+                                         const struct throttle_who *w, uint64_t now_ms)
+{
+        uint64_t key = throttle_key(t, what, w);
+        struct throttle_row *r = throttle_find(t, key, now_ms);
+
+        return r ? r : throttle_make(t, key, now_ms);
+}
+
+void throttle_verdict(struct throttle *t, const struct throttle_who *w, bool good, uint64_t now_ms)
+{
+        struct throttle_row *r;
+
+        if (good) {
+                r = throttle_find(t, throttle_key(t, WHAT_PAIR, w), now_ms);
+                if (r)
+                        *r = (struct throttle_row){0};
+                return;
         }
-        if (outcome != THROTTLE_BAD)
+
+        r = throttle_row(t, WHAT_PAIR, w, now_ms);
+        if (r)
+                row_fail(r, w->kind == THROTTLE_KEY ? THROTTLE_KEY_FREE : THROTTLE_FREE, now_ms);
+        r = w->kind == THROTTLE_PASSWORD ? throttle_row(t, WHAT_ACCOUNT, w, now_ms) : NULL;
+        if (r)
+                row_fail_account(r, now_ms);
+        r = w->exempt ? NULL : throttle_row(t, WHAT_SOURCE, w, now_ms);
+        if (r)
+                row_fail(r, THROTTLE_SOURCE_FREE, now_ms);
+}
+
+void throttle_wasted(struct throttle *t, const struct throttle_who *w, uint64_t now_ms)
+{
+        struct throttle_row *r;
+
+        if (w->exempt)
                 return;
 
-        row_fail(pair, THROTTLE_FREE, THROTTLE_MOST_S, now_ms);
-        row_fail(throttle_row(t, throttle_key(t, WHAT_ACCOUNT, account, ""), true, now_ms),
-                 THROTTLE_FREE, 1, now_ms);
-        if (!throttle_is_loopback(source))
-                row_fail(throttle_row(t, throttle_key(t, WHAT_SOURCE, source, ""), true, now_ms),
-                         THROTTLE_SOURCE_FREE, THROTTLE_MOST_S, now_ms);
+        r = throttle_find(t, throttle_key(t, WHAT_SOURCE, w), now_ms);
+        if (r)
+                row_fail(r, THROTTLE_SOURCE_FREE, now_ms);
 }

@@ -8,19 +8,30 @@
 enum {
         THROTTLE_SETS = 512,
         THROTTLE_WAYS = 8,
-        THROTTLE_FREE = 3,         /* failures of an account from a source before it waits */
+        THROTTLE_FREE = 3,         /* passwords of an account from a source, before it waits */
+        THROTTLE_KEY_FREE = 20,    /* signatures, likewise: nobody guesses one */
         THROTTLE_SOURCE_FREE = 20, /* of a source, whatever the accounts */
         THROTTLE_MOST_S = 60,
         THROTTLE_FORGET_MS = 600000,
-        THROTTLE_PENDING = 16, /* attempts of an account from a source at once */
+        THROTTLE_CLOSED_MS = 1000, /* what strangers can make an account wait … */
+        THROTTLE_OPEN_MS = 4000,   /* … and how long it is open then, whatever they do */
 };
 
-enum throttle_outcome { THROTTLE_BAD, THROTTLE_GOOD, THROTTLE_NEITHER };
+/* What is proved. A failure of one kind never delays the other. */
+enum throttle_kind { THROTTLE_PASSWORD = 'p', THROTTLE_KEY = 'k' };
+
+/* Who tries what. Both texts are borrowed. */
+struct throttle_who {
+        enum throttle_kind kind;
+        const char *account;
+        const char *source; /* NULL-terminated text that is equal for equal sources */
+        bool exempt;        /* the source alone is not counted: many users share it */
+};
 
 struct throttle_row {
         uint64_t key; /* 0: free */
         uint64_t last_ms, until_ms;
-        uint32_t failures, pending;
+        uint32_t failures;
 };
 
 struct throttle {
@@ -30,13 +41,11 @@ struct throttle {
 
 void throttle_init(struct throttle *t);
 
-/* Asks before an attempt. 0: go on, and say later how it ended; else: seconds to wait. */
-uint32_t throttle_begin(struct throttle *t, const char *account, const char *source,
-                        uint64_t now_ms);
-/* Says how an attempt ended that throttle_begin() let go on. */
-void throttle_end(struct throttle *t, const char *account, const char *source,
-                  enum throttle_outcome outcome, uint64_t now_ms);
-/* Whether an address (without its port) is the machine's own. */
-bool throttle_is_loopback(const char *source);
+/* Asks before an attempt, which changes nothing. 0: go on; else: seconds to wait. */
+uint32_t throttle_wait(struct throttle *t, const struct throttle_who *w, uint64_t now_ms);
+/* A proof was checked. */
+void throttle_verdict(struct throttle *t, const struct throttle_who *w, bool good, uint64_t now_ms);
+/* An attempt was refused for want of room, or given up before it was checked: costs its source. */
+void throttle_wasted(struct throttle *t, const struct throttle_who *w, uint64_t now_ms);
 
 #endif
