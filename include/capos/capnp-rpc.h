@@ -233,17 +233,59 @@ CAPNP_PUBLIC void capnp_question_send(capnp_question *q,
 CAPNP_PUBLIC int capnp_question_wait(capnp_question *q) CAPNP_MUST_USE;
 
 /**
- * Sends a stream call: it returns at once, and a failure shows in the next stream call on the same
- * reference. Takes q.
+ * Sends a stream call: it returns at once. Any number of writers may use one reference. Calls of
+ * other kinds that are made on that reference afterwards are sent when all stream calls before them
+ * have returned, and stream calls behind those wait with them.
+ *
+ * The first stream call that fails decides for its reference: everything that is made on it later,
+ * or waits, fails with the same exception, also calls of other kinds. It is never forgotten; see
+ * capnp_cap_stream_check(). Other references to the same object go on. Takes q.
  *
  * @param q      the question, or NULL
- * @param ready  called from the loop once the window has room again; may be NULL
+ * @param ready  called once from the loop, when the window has room again or a stream call has
+ *               failed; may be NULL. Not called when 0 is returned. It can be taken back with
+ *               capnp_cap_stream_forget(), and must be before arg goes.
  * @param arg    handed to ready
  * @return       0; CAPNP_E_LIMIT: sent, but wait for ready before the next; CAPNP_E_EXCEPTION: an
- *               earlier stream call on this target failed, nothing was sent; -ENOMEM
+ *               earlier stream call on this reference failed, or it is null: nothing was sent;
+ *               -ENOMEM: nothing was sent
  */
 CAPNP_PUBLIC int capnp_question_stream(capnp_question *q, void (*ready)(void *arg),
                                        void *arg) CAPNP_MUST_USE;
+
+/**
+ * Whether a stream call on a reference has failed, as far as is known by now. Costs nothing.
+ *
+ * @param c        the reference the stream calls were made on, or NULL
+ * @param ret_why  the exception of the first that failed, borrowed until c is dropped; may be NULL
+ * @return         0: none; CAPNP_E_EXCEPTION or CAPNP_E_DISCONNECTED: *ret_why
+ */
+CAPNP_PUBLIC int capnp_cap_stream_check(const capnp_cap *c,
+                                        capnp_exception *ret_why) CAPNP_MUST_USE;
+
+/**
+ * Asks to be told when every stream call made on a reference has returned; then
+ * capnp_cap_stream_check() has the last word. A plain call, sent last, serves the same end.
+ *
+ * @param c     the reference the stream calls were made on, or NULL
+ * @param done  called once from the loop, unless taken back with capnp_cap_stream_forget(); may be
+ *              NULL
+ * @param arg   handed to done
+ * @return      what capnp_cap_stream_check() returns: there is nothing to wait for, and done is
+ *              not called; CAPNP_E_LIMIT: wait for done; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_cap_stream_finish(capnp_cap *c, void (*done)(void *arg),
+                                         void *arg) CAPNP_MUST_USE;
+
+/**
+ * Takes back what was handed to capnp_question_stream() or capnp_cap_stream_finish(): it will not
+ * be called any more. Costs a look at each that waits.
+ *
+ * @param c    the reference they were made on, or NULL
+ * @param fn   the callback
+ * @param arg  its argument; entries with another one stay
+ */
+CAPNP_PUBLIC void capnp_cap_stream_forget(capnp_cap *c, void (*fn)(void *arg), void *arg);
 
 /**
  * Whether a call has returned.
@@ -401,6 +443,17 @@ CAPNP_PUBLIC capnp_vat *capnp_answer_vat(const capnp_answer *a);
  * @return   0; CAPNP_E_POISON or CAPNP_E_LIMIT: fail the call
  */
 CAPNP_PUBLIC int capnp_answer_check(capnp_answer *a) CAPNP_MUST_USE;
+
+/**
+ * Says that a call is a stream call, for objects made with capnp_cap_new_dispatch(); of others the
+ * schema says so. Until it ends, further calls of the same peer on the same object wait; if it ends
+ * with an exception, they and all later ones fail with the same, until the peer has let go of the
+ * object. Calls of other peers are not touched.
+ *
+ * @param a  the answer, from its handler, before it is ended
+ * @return   0; -ENOMEM: fail the call
+ */
+CAPNP_PUBLIC int capnp_answer_stream(capnp_answer *a) CAPNP_MUST_USE;
 
 /**
  * Ends an answer with its results. If the parameters read were poisoned and nobody asked, or if the

@@ -35,8 +35,10 @@ capnp_abuilder capnp_answer_results_any(capnp_answer *a)
 
         if (!c->results)
                 c->results = capnp_i_frame_new();
-        if (!c->results)
+        if (!c->results) {
+                c->unfilled = true;
                 return (capnp_abuilder){0};
+        }
 
         return capnp_i_msg_slot(&c->results->msg, CONTENT_WORD);
 }
@@ -77,6 +79,17 @@ int capnp_answer_check(capnp_answer *a)
         return c->params ? capnp_msg_check(&c->params->msg) : 0;
 }
 
+int capnp_answer_stream(capnp_answer *a)
+{
+        struct call *c = answer_call(a);
+
+        /* Revoked, or passed on by now: nobody is behind it who could be overtaken. */
+        if (c->state != CALL_HOSTED || (c->m && c->m->stream))
+                return 0;
+
+        return capnp_i_gate_shut(c, capnp_i_cap_hosted(c->target));
+}
+
 int capnp_answer_return(capnp_answer *a)
 {
         struct call *c = answer_call(a);
@@ -88,9 +101,12 @@ int capnp_answer_return(capnp_answer *a)
                 return 0;
         }
 
-        if (!c->results_root.d && !c->results)
+        /* Nothing was filled in: a struct of defaults, or, where no schema is known, null. */
+        if (!c->results && c->m)
                 (void)capnp_answer_results(a);
-        r = c->results ? capnp_msg_check(&c->results->msg) : -ENOMEM;
+        if (!c->results)
+                c->results = capnp_i_frame_new();
+        r = c->results && !c->unfilled ? capnp_msg_check(&c->results->msg) : -ENOMEM;
         if (r == CAPNP_E_POISON || (!r && !c->asked && capnp_answer_check(a))) {
                 capnp_i_call_fail(c, CAPNP_FAILED,
                                   r ? "the results are copied from a malformed message"
@@ -98,9 +114,14 @@ int capnp_answer_return(capnp_answer *a)
                 return 0;
         }
 
+        if (r > 0) {
+                capnp_i_call_fail(c, CAPNP_OVERLOADED, "the results are too large");
+                return 0;
+        }
+
         if (r) {
                 capnp_i_call_fail(c, CAPNP_OVERLOADED, "out of memory for the results");
-                return -ENOMEM;
+                return r;
         }
 
         capnp_i_call_return(c);
@@ -135,6 +156,18 @@ static capnp_rpc *answer_tail_peer(struct call *c, struct call *q)
         return capnp_i_cap_is_on(target, c->peer) ? c->peer : NULL;
 }
 
+/* Whether a stream call on `to`, behind which a call on it would wait, waits for c to end. */
+static bool answer_is_awaited(const struct call *c, const capnp_cap *to)
+{
+        if (!to || !to->flow)
+                return false;
+
+        while (c && c->flow_cap != to)
+                c = c->parent;
+
+        return c;
+}
+
 int capnp_answer_tail(capnp_answer *a, capnp_question *unsent)
 {
         struct call *c = answer_call(a), *q = (struct call *)(void *)unsent;
@@ -146,6 +179,7 @@ int capnp_answer_tail(capnp_answer *a, capnp_question *unsent)
         }
 
         capnp_i_call_ref(c);
+        q->ahead = answer_is_awaited(c, q->target);
         if (answer_tail_peer(c, q))
                 q->yourself = true;
         capnp_question_send(unsent, NULL, NULL);

@@ -414,6 +414,8 @@ static void call_end(struct call *c)
                 capnp_membrane_unref(x->membrane);
                 free(x);
         }
+        if (c->gate)
+                capnp_i_gate_leave(c);
         capnp_i_call_drop_params(c);
         if (was_served)
                 capnp_i_call_unref(c);
@@ -445,6 +447,11 @@ void capnp_i_call_fail_error(struct call *c, int r)
                 c->result = r;
         capnp_i_call_return(c);
         capnp_i_call_unref(c);
+}
+
+static bool call_waits_at_gate(const struct call *c)
+{
+        return c->state == CALL_HOSTED && c->gate && !c->started;
 }
 
 static void call_cancel_remote(struct call *c)
@@ -491,6 +498,8 @@ static void call_cancel(struct call *c)
         case CALL_HOSTED:
                 if (c->kept)
                         capnp_i_call_due(c, DUE_CANCEL);
+                else if (call_waits_at_gate(c) && !c->workaround)
+                        capnp_i_call_fail(c, CAPNP_FAILED, "canceled");
                 break;
         case CALL_REMOTE:
                 call_cancel_remote(c);
@@ -504,7 +513,7 @@ static void call_cancel(struct call *c)
 void capnp_i_call_give_up(struct call *c)
 {
         c->workaround = false;
-        if (c->canceled && c->state == CALL_QUEUED)
+        if (c->canceled && (c->state == CALL_QUEUED || call_waits_at_gate(c)))
                 capnp_i_call_fail(c, CAPNP_FAILED, "canceled");
 }
 
@@ -697,6 +706,9 @@ static void call_serve(struct call *c)
         const struct capnp_interface_part *part;
         capnp_handler *fn = NULL;
 
+        if (!capnp_i_gate_admits(c, h))
+                return;
+
         c->started = true;
         if (h->dispatch) {
                 (void)h->dispatch(h->self, (capnp_answer *)(void *)c);
@@ -721,13 +733,17 @@ static void call_serve(struct call *c)
                 return;
         }
 
-        (void)fn(h->self, (capnp_answer *)(void *)c);
+        if (c->m->stream && capnp_i_gate_shut(c, h))
+                capnp_i_call_fail(c, CAPNP_OVERLOADED, "out of memory");
+        else
+                (void)fn(h->self, (capnp_answer *)(void *)c);
 }
 
 static void call_run_one(struct call *c, uint8_t what)
 {
         if (what == DUE_RUN && c->state == CALL_HOSTED && !c->started) {
                 call_serve(c);
+                capnp_i_gate_ran(c);
         } else if (what == DUE_CANCEL && c->state == CALL_HOSTED && c->on_cancel) {
                 void (*fn)(capnp_answer *, void *) = c->on_cancel;
 

@@ -54,6 +54,7 @@ static void hosted_gone(struct event *e)
 
 static void hosted_free(struct hosted *h)
 {
+        capnp_i_gates_free(h);
         if (!h->gone)
                 cap_memory_free(&h->cap);
         else if (h->cap.vat->dead) /* no queue will ever run again: now or never */
@@ -167,6 +168,7 @@ int capnp_cap_new(capnp_vat *v, const struct capnp_interface *i, const void *ops
         memcpy(&h->gone, ops, sizeof(h->gone));
         h->self = self;
         capnp_i_event_init(&h->event, hosted_gone);
+        capnp_i_list_init(&h->gates);
         *ret_c = &h->cap;
         return 0;
 }
@@ -184,6 +186,7 @@ int capnp_cap_new_dispatch(capnp_vat *v, capnp_handler *dispatch, void (*gone)(v
         h->gone = gone;
         h->self = self;
         capnp_i_event_init(&h->event, hosted_gone);
+        capnp_i_list_init(&h->gates);
         *ret_c = &h->cap;
         return 0;
 }

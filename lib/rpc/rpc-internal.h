@@ -124,6 +124,7 @@ struct hosted {
         void (*gone)(void *self);
         void *self;
         struct event event;
+        struct capnp_i_list gates; /* struct gate: of those whose stream calls it serves */
 };
 
 struct broken {
@@ -287,6 +288,9 @@ struct call {
         bool canceled : 1;    /* no caller is left */
         bool asked : 1;       /* its handler has checked the parameters */
         bool stream : 1;      /* its bytes are in the window of target */
+        bool flowing : 1;     /* … and it has been sent */
+        bool ahead : 1;       /* a stream call before it waits for it: it does not wait itself */
+        bool unfilled : 1;    /* there was no memory for its results when they were asked for */
         bool yourself : 1;    /* its results stay here, for a call that will take them */
         bool silent : 1;      /* onlyPromisePipeline: no Return is wanted */
         bool unpiped : 1;     /* noPromisePipelining */
@@ -317,6 +321,7 @@ struct call {
         struct charge params_charge; /* as long as the parameters are here */
         uint64_t window;             /* in the flow of target */
         capnp_cap *flow_cap;
+        struct gate *gate; /* where it waits for its turn, or makes others wait */
 };
 
 /* Bits of call.due: which event is to be run. */
@@ -393,10 +398,27 @@ void capnp_i_wrap_free(struct wrap *w);
 /* Follows inner. */
 capnp_cap *capnp_i_wrap_final(struct wrap *w);
 
-/* ---- streams (rpc-stream.c) ----------------------------------------------------------------- */
+/* ---- streams, as who writes sees them (rpc-stream.c) ----------------------------------------- */
 
+/* Whether c, which is about to be sent, waits behind a stream call, or fails behind one. */
+bool capnp_i_flow_takes(struct call *c);
 void capnp_i_flow_returned(struct call *c);
 void capnp_i_flow_free(struct flow *f);
+
+/* ---- … and as who serves does (rpc-gate.c) --------------------------------------------------- */
+
+/* Whether c may be served now; if not, it waits or has failed. */
+bool capnp_i_gate_admits(struct call *c, struct hosted *h);
+/* c is a stream call and being served: what comes behind it waits. 0 or -ENOMEM. */
+int capnp_i_gate_shut(struct call *c, struct hosted *h) CAPNP_MUST_USE;
+/* The handler of c has run, or there is nothing to run any more. */
+void capnp_i_gate_ran(struct call *c);
+/* c, which has a gate, has ended. */
+void capnp_i_gate_leave(struct call *c);
+/* r's peer has let go of c, and with it of what failed there. */
+void capnp_i_gate_forget(capnp_rpc *r, capnp_cap *c);
+void capnp_i_gates_close(capnp_rpc *r);
+void capnp_i_gates_free(struct hosted *h);
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
@@ -474,6 +496,7 @@ struct capnp_rpc {
         struct capnp_i_map answers;  /* struct call */
         struct capnp_i_map exported; /* capnp_cap -> struct export */
         struct capnp_i_map imports;  /* capnp_cap: import or promise */
+        struct capnp_i_map gates;    /* struct hosted -> struct gate */
         uint64_t held, held_calls;   /* bytes in the ledger; of these, for struct charge.call */
         uint32_t charges;            /* things in it */
         uint32_t disembargos;        /* of the peer's, waiting */

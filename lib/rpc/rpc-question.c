@@ -120,6 +120,9 @@ static void question_send_one(struct call *c)
                 return;
         }
 
+        if (capnp_i_flow_takes(c))
+                return;
+
         target = capnp_cap_ref(c->target);
         capnp_i_call_deliver(c, target);
         capnp_cap_unref(target);

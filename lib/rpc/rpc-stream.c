@@ -1,9 +1,14 @@
 /*
- * Streams: calls that return nothing but the permission to send more.
+ * Streams, seen by who writes: calls that return nothing but the permission to send more.
  *
- * The window is a number of bytes in flight per target. A call that does not fit is sent all the
- * same and its caller told to wait, so the window is overrun by one call at most. A failure is kept
- * and told to the next one who writes to the same reference; calls of other kinds are not touched.
+ * The window is a number of bytes in flight per reference. A call that does not fit is sent all the
+ * same and its caller told to wait, so the window is overrun by one call per writer at most. Every
+ * writer that waits is called back, in the order in which they came.
+ *
+ * What is not a stream call waits behind the stream calls before it, and what comes behind that
+ * waits with it: so a last, plain call says whether everything has arrived. A failure is kept for
+ * the reference, whoever asks and however often: all that waits, and all that comes, fails with the
+ * exception of the first stream call that failed. Other references to the same object go on.
  */
 #include "rpc-internal.h"
 
@@ -14,26 +19,33 @@ struct flow {
         struct event event;
         capnp_cap *cap; /* whose we are; it owns us */
         uint64_t in_flight, window;
-        bool failed, waiting;
-        enum capnp_kind kind;
-        void (*ready)(void *arg);
+        uint32_t sent;               /* stream calls that have been sent and have not returned */
+        uint32_t unended;            /* … and those that are held */
+        bool failed;                 /* for ever */
+        capnp_cap *broken;           /* … with this; NULL: there was no memory to say with what */
+        struct capnp_i_list held;    /* struct call.waiter: they wait for what has been sent */
+        struct capnp_i_list writers; /* struct writer, the first to wait first */
+};
+
+/* Somebody who waits for room, or for the end of everything. */
+struct writer {
+        struct capnp_i_list link;
+        bool end;
+        void (*fn)(void *arg);
         void *arg;
 };
 
 enum { WINDOW_BYTES = 64 * 1024 };
 
-static void flow_ready(struct event *e)
+static capnp_exception flow_exception(const struct flow *f)
 {
-        struct flow *f = CAPNP_I_OF(e, struct flow, event);
-        void (*ready)(void *arg) = f->ready;
-        capnp_cap *cap = f->cap;
-        void *arg = f->arg;
+        capnp_exception why = {CAPNP_OVERLOADED, "out of memory"};
 
-        f->ready = NULL;
-        if (ready)
-                ready(arg);
-        capnp_cap_unref(cap);
+        (void)capnp_cap_is_broken(f->broken, &why);
+        return why;
 }
+
+static void flow_run(struct event *e);
 
 static struct flow *flow_of(capnp_cap *c)
 {
@@ -46,7 +58,9 @@ static struct flow *flow_of(capnp_cap *c)
         if (!f)
                 return NULL;
 
-        capnp_i_event_init(&f->event, flow_ready);
+        capnp_i_event_init(&f->event, flow_run);
+        capnp_i_list_init(&f->held);
+        capnp_i_list_init(&f->writers);
         f->cap = c;
         f->window = WINDOW_BYTES;
         if (c->kind == CAP_IMPORT)
@@ -57,8 +71,131 @@ static struct flow *flow_of(capnp_cap *c)
 
 void capnp_i_flow_free(struct flow *f)
 {
+        struct capnp_i_list *l;
+
+        if (!f)
+                return;
+
+        while ((l = capnp_i_list_pop(&f->writers)))
+                free(CAPNP_I_OF(l, struct writer, link));
+        capnp_cap_unref(f->broken);
         free(f);
 }
+
+/* The event holds the reference, and with it the flow. */
+static void flow_wake(struct flow *f)
+{
+        if (capnp_i_event_queued(&f->event))
+                return;
+
+        capnp_cap_ref(f->cap);
+        capnp_i_event_queue(f->cap->vat, &f->event);
+}
+
+/* The first writer whose wait is over. */
+static struct writer *flow_ready(struct flow *f)
+{
+        struct capnp_i_list *l;
+
+        for (l = f->writers.next; l != &f->writers; l = l->next) {
+                struct writer *w = CAPNP_I_OF(l, struct writer, link);
+
+                if (w->end ? !f->unended : f->failed || f->in_flight < f->window)
+                        return w;
+        }
+
+        return NULL;
+}
+
+/* ---- what is held --------------------------------------------------------------------------- */
+
+static void flow_hold(struct flow *f, struct call *c)
+{
+        capnp_i_call_ref(c); /* as delivering would */
+        c->state = CALL_QUEUED;
+        capnp_i_list_append(&f->held, &c->waiter.link);
+}
+
+static bool flow_may_send(const struct flow *f, const struct call *c)
+{
+        return f->failed || c->stream || !f->sent;
+}
+
+static void flow_send(struct flow *f, struct call *c)
+{
+        capnp_exception why = flow_exception(f);
+        capnp_cap *target;
+
+        if (f->failed) {
+                capnp_i_call_fail(c, why.kind, why.reason);
+                return;
+        }
+
+        if (c->stream) {
+                c->flowing = true;
+                f->sent++;
+        }
+        target = capnp_cap_ref(c->target);
+        capnp_i_call_deliver(c, target);
+        capnp_cap_unref(target);
+}
+
+static void flow_release(struct flow *f)
+{
+        while (!capnp_i_list_empty(&f->held)) {
+                struct waiter *w = CAPNP_I_OF(f->held.next, struct waiter, link);
+                struct call *c = CAPNP_I_OF(w, struct call, waiter);
+
+                if (!flow_may_send(f, c))
+                        return;
+
+                capnp_i_list_remove(&w->link);
+                flow_send(f, c);
+        }
+}
+
+bool capnp_i_flow_takes(struct call *c)
+{
+        struct flow *f = c->target ? c->target->flow : NULL;
+
+        if (!f || c->ahead)
+                return false;
+
+        if (f->failed || !capnp_i_list_empty(&f->held) || !flow_may_send(f, c)) {
+                flow_hold(f, c);
+                if (f->failed) /* said by the event, like all that comes of a call */
+                        flow_wake(f);
+                return true;
+        }
+
+        if (c->stream) {
+                c->flowing = true;
+                f->sent++;
+        }
+        return false;
+}
+
+static void flow_run(struct event *e)
+{
+        struct flow *f = CAPNP_I_OF(e, struct flow, event);
+        capnp_cap *cap = f->cap;
+        struct writer *w;
+
+        flow_release(f);
+        w = flow_ready(f);
+        if (w) {
+                struct writer now = *w;
+
+                capnp_i_list_remove(&w->link);
+                free(w);
+                if (flow_ready(f))
+                        flow_wake(f);
+                now.fn(now.arg);
+        }
+        capnp_cap_unref(cap);
+}
+
+/* ---- what has ended ------------------------------------------------------------------------- */
 
 void capnp_i_flow_returned(struct call *c)
 {
@@ -71,49 +208,112 @@ void capnp_i_flow_returned(struct call *c)
         f = cap->flow;
         c->flow_cap = NULL;
         f->in_flight -= c->window;
+        f->unended--;
+        if (c->flowing)
+                f->sent--;
         if (c->failed && !f->failed) {
                 f->failed = true;
-                f->kind = c->kind;
+                f->broken = capnp_cap_new_broken(cap->vat, capnp_i_call_exception(c));
         }
 
-        if (f->ready && f->in_flight < f->window && !capnp_i_event_queued(&f->event)) {
-                capnp_cap_ref(cap);
-                capnp_i_event_queue(cap->vat, &f->event);
-        }
-
+        if ((!capnp_i_list_empty(&f->held) && (f->failed || !f->sent)) || flow_ready(f))
+                flow_wake(f);
         capnp_cap_unref(cap);
+}
+
+/* ---- for the program ------------------------------------------------------------------------ */
+
+static int flow_wait(struct flow *f, bool end, void (*fn)(void *arg), void *arg)
+{
+        struct writer *w;
+
+        if (!fn)
+                return 0;
+
+        w = malloc(sizeof(*w));
+        if (!w)
+                return -ENOMEM;
+
+        *w = (struct writer){.end = end, .fn = fn, .arg = arg};
+        capnp_i_list_append(&f->writers, &w->link);
+        return 0;
 }
 
 int capnp_question_stream(capnp_question *q, void (*ready)(void *arg), void *arg)
 {
         struct call *c = (struct call *)(void *)q;
-        capnp_cap *target;
         struct flow *f;
+        bool full;
         int r = 0;
 
         if (!c)
                 return -ENOMEM;
 
-        target = c->target;
-        f = target ? flow_of(target) : NULL;
-        if (!f || f->failed) {
-                r = !target || f ? CAPNP_E_EXCEPTION : -ENOMEM;
-                if (f)
-                        f->failed = false; /* told once */
+        f = c->target ? flow_of(c->target) : NULL;
+        if (!c->target || (f && f->failed))
+                r = CAPNP_E_EXCEPTION;
+        else if (!f)
+                r = -ENOMEM;
+        if (r) {
                 capnp_question_free(q);
                 return r;
         }
 
-        c->stream = true;
         c->window = c->params ? capnp_msg_size(&c->params->msg) : 0;
-        c->flow_cap = capnp_cap_ref(target);
-        f->in_flight += c->window;
-        if (f->in_flight >= f->window) {
-                f->ready = ready;
-                f->arg = arg;
-                r = CAPNP_E_LIMIT;
+        full = f->in_flight + c->window >= f->window;
+        if (full && flow_wait(f, false, ready, arg)) {
+                capnp_question_free(q);
+                return -ENOMEM;
         }
 
+        c->stream = true;
+        c->flow_cap = capnp_cap_ref(c->target);
+        f->in_flight += c->window;
+        f->unended++;
         capnp_question_detach(q);
-        return r;
+        return full ? CAPNP_E_LIMIT : 0;
+}
+
+int capnp_cap_stream_check(const capnp_cap *c, capnp_exception *ret_why)
+{
+        const struct flow *f = c ? c->flow : NULL;
+        capnp_exception why;
+
+        if (!f || !f->failed)
+                return 0;
+
+        why = flow_exception(f);
+        if (ret_why)
+                *ret_why = why;
+        return why.kind == CAPNP_DISCONNECTED ? CAPNP_E_DISCONNECTED : CAPNP_E_EXCEPTION;
+}
+
+int capnp_cap_stream_finish(capnp_cap *c, void (*done)(void *arg), void *arg)
+{
+        struct flow *f = c ? c->flow : NULL;
+
+        if (!f || !f->unended)
+                return capnp_cap_stream_check(c, NULL);
+
+        return flow_wait(f, true, done, arg) ? -ENOMEM : CAPNP_E_LIMIT;
+}
+
+void capnp_cap_stream_forget(capnp_cap *c, void (*fn)(void *arg), void *arg)
+{
+        struct flow *f = c ? c->flow : NULL;
+        struct capnp_i_list *l, *next;
+
+        if (!f)
+                return;
+
+        for (l = f->writers.next; l != &f->writers; l = next) {
+                struct writer *w = CAPNP_I_OF(l, struct writer, link);
+
+                next = l->next;
+                if (w->fn != fn || w->arg != arg)
+                        continue;
+
+                capnp_i_list_remove(l);
+                free(w);
+        }
 }

@@ -143,6 +143,7 @@ static void table_export_drop(capnp_rpc *r, struct export *e)
                 (void)capnp_i_map_take(&r->exported, (uintptr_t)e->cap);
         capnp_i_list_remove(&e->watch);
         slots_drop(&r->exports, e->id);
+        capnp_i_gate_forget(r, e->cap);
         capnp_i_uncharge(&e->charge);
         capnp_cap_unref(e->cap);
         free(e);
@@ -353,5 +354,6 @@ void capnp_i_table_close(capnp_rpc *r)
         table_close_answers(r);
         table_close_imports(r);
         table_close_exports(r);
+        capnp_i_gates_close(r);
         capnp_cap_unref(bootstrap);
 }

@@ -64,9 +64,27 @@ bool call_unwanted(const struct call *c)
         return c->freed && !c->done;
 }
 
+/* Whether a stream call made on the same reference before c may have failed. */
+static bool call_stream_failed(const struct call *c)
+{
+        for (const struct call *s = c->behind; s; s = s->behind) {
+                const struct call *last = s;
+
+                while (last->tail)
+                        last = last->tail;
+                if (last->end == END_FAIL || (last->end != END_RETURN && call_may_fail(last)))
+                        return true;
+        }
+
+        return false;
+}
+
 bool call_may_fail(const struct call *c)
 {
         struct node *end = node_end(c->target);
+
+        if (call_stream_failed(c))
+                return true;
 
         if (c->w->loose || (c->w->membraned && c->method == METHOD_REFUSED))
                 return true;
@@ -157,6 +175,18 @@ static void call_done(capnp_question *q, int r, void *arg)
 
 /* ---- acts ----------------------------------------------------------------------------------- */
 
+struct call *call_last_stream(struct world *w, uint32_t vat, const void *cap)
+{
+        for (size_t i = w->calls.n; cap && i-- > 0;) {
+                struct call *s = w->calls.v[i];
+
+                if (s->stream && s->vat == vat && s->cap == cap)
+                        return s;
+        }
+
+        return NULL;
+}
+
 void call_mark_sent(struct call *c)
 {
         struct world *w = c->w;
@@ -168,6 +198,7 @@ void call_mark_sent(struct call *c)
                 call_mark_sent(c->unsent);
         c->sent = true;
         c->seq = ++c->chain->sent;
+        c->behind = call_last_stream(w, c->vat, c->cap);
         for (size_t i = 0; i < w->refs.n; i++) {
                 struct ref *r = w->refs.v[i];
 
@@ -198,9 +229,10 @@ static void call_stream(struct call *c)
         c->stream = true;
         r = capnp_question_stream(c->q, NULL, NULL);
         c->q = NULL;
-        if (r == CAPNP_E_EXCEPTION) /* an earlier one failed: this one was not sent */
+        if (r == CAPNP_E_EXCEPTION) { /* an earlier one failed: this one was not sent */
+                model_check(c->w, !c->cap || call_stream_failed(c));
                 c->sent = false;
-        else
+        } else
                 model_check(c->w, r == 0 || r == CAPNP_E_LIMIT);
 }
 
@@ -218,6 +250,20 @@ static void call_args(struct world *w, struct call *c, const struct model_act *a
         }
 }
 
+bool call_stream_goes_on(const struct call *s)
+{
+        for (; s; s = s->behind) {
+                const struct call *last = s;
+
+                while (last->tail)
+                        last = last->tail;
+                if (last->end == END_NOT_YET)
+                        return true;
+        }
+
+        return false;
+}
+
 void act_call(struct world *w, const struct model_act *act)
 {
         struct ref *target = act->who ? list_find(&w->refs, act->who) : NULL;
@@ -230,6 +276,7 @@ void act_call(struct world *w, const struct model_act *act)
                      target ? target->chain : chain_new(w));
         c->unsent = target ? target->unsent : NULL;
         c->method = act->how >> 8 & 15;
+        c->cap = target ? target->cap : NULL;
         c->q = capnp_question_new_any(w->vat[act->vat].v, target ? target->cap : NULL,
                                       MODEL_INTERFACE, c->method);
         model_check(w, c->q);

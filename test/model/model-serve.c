@@ -107,12 +107,15 @@ static int serve_tail(struct world *w, struct call *c, capnp_answer *a, const st
         capnp_builder b;
         struct call *t;
 
-        if (!target.there || (target.node && node_waits(target.node, c->slots[0])))
+        /* Behind a stream call that may be waiting for this very one it would wait for ever. */
+        if (!target.there || (target.node && node_waits(target.node, c->slots[0])) ||
+            call_stream_goes_on(call_last_stream(w, c->server, target.cap)))
                 return serve_return(w, c, a, NULL);
 
         t = call_new(w, c->server, target.node, target.chain ? target.chain : chain_new(w));
         if (!t->target)
                 t->target = node_new(w, NODE_NULL);
+        t->cap = target.cap;
         q = capnp_question_new_any(w->vat[c->server].v, target.cap, MODEL_INTERFACE, 0);
         b = payload_init(capnp_question_params_any(q), t->serial);
         for (unsigned i = 0; i < 2; i++) {

@@ -149,6 +149,9 @@ bool node_waits(struct node *n, struct node *for_node)
                 /* A promise, or a call whose handler is free to end it, waits for nobody. */
                 if (!c || c->arrived || !c->target)
                         return false;
+                /* What it is behind may be waiting for anything. */
+                if (call_stream_goes_on(c->behind))
+                        return true;
                 end = node_end(c->target);
         }
 }

@@ -130,6 +130,8 @@ struct call {
         unsigned nulls;       /* of END_RETURN: bit set of slots returned as null */
         struct call *tail;    /* of END_TAIL */
         struct call *tail_of; /* the call that ended with this one */
+        const void *cap;      /* what it was made on, to be compared only */
+        struct call *behind;  /* the last stream call sent on that before */
 };
 
 struct kept {
@@ -272,6 +274,10 @@ void call_mark_sent(struct call *c);
 bool call_unwanted(const struct call *c);
 /* Whether it may fail without having arrived. */
 bool call_may_fail(const struct call *c);
+/* The last stream call that a vat has made on a reference, or NULL. */
+struct call *call_last_stream(struct world *w, uint32_t vat, const void *cap);
+/* Whether s, or a stream call before it on the same reference, goes on: what is behind waits. */
+bool call_stream_goes_on(const struct call *s);
 void act_call(struct world *w, const struct model_act *act);
 void act_send(struct world *w, const struct model_act *act);
 void act_peek(struct world *w, const struct model_act *act);

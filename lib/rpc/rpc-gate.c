@@ -1,0 +1,222 @@
+/*
+ * Streams, seen by who serves: a call behind a stream call waits until that has ended.
+ *
+ * A method declared `-> stream` is served one call at a time, so that a handler may keep one and
+ * rely on order. What comes behind it on the same reference waits, also what is not a stream call;
+ * and when it fails, everything behind it fails with the same exception, because a writer that does
+ * not look at each result must not believe that what it sent has arrived.
+ *
+ * A reference is told by who calls: one peer's calls on one object are one gate, those of our own
+ * program another. So one writer's failure is not the next one's. It lasts until the peer lets go
+ * of the object.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct gate {
+        struct hosted *object;
+        capnp_rpc *peer;             /* NULL: our own program */
+        struct capnp_i_list link;    /* hosted.gates */
+        struct call *busy;           /* the stream call that is being served */
+        struct call *next;           /* what has been let through and has not run yet */
+        struct capnp_i_list waiting; /* struct call.waiter */
+        bool failed;                 /* and so does what comes */
+        capnp_cap *broken;           /* … with this; NULL: there was no memory for it */
+        struct charge charge;
+};
+
+static struct gate *gate_find(const struct call *c, struct hosted *h)
+{
+        struct gate *first;
+
+        if (c->peer)
+                return capnp_i_map_get(&c->peer->gates, (uintptr_t)h);
+
+        if (capnp_i_list_empty(&h->gates))
+                return NULL;
+
+        first = CAPNP_I_OF(h->gates.next, struct gate, link); /* ours, if there is one */
+        return first->peer ? NULL : first;
+}
+
+static struct gate *gate_new(struct call *c, struct hosted *h)
+{
+        struct gate *g;
+
+        if (c->peer && capnp_i_map_reserve(&c->peer->gates))
+                return NULL;
+
+        g = calloc(1, sizeof(*g));
+        if (!g)
+                return NULL;
+
+        g->object = h;
+        capnp_i_list_init(&g->link);
+        capnp_i_list_init(&g->waiting);
+        if (c->peer) {
+                g->peer = c->peer;
+                capnp_i_map_put(&g->peer->gates, (uintptr_t)h, g);
+                capnp_i_charge(&g->charge, g->peer, sizeof(*g));
+                capnp_i_list_append(&h->gates, &g->link);
+        } else {
+                capnp_i_list_append(h->gates.next, &g->link);
+        }
+        return g;
+}
+
+static void gate_free(struct gate *g)
+{
+        capnp_i_list_remove(&g->link);
+        if (g->peer)
+                (void)capnp_i_map_take(&g->peer->gates, (uintptr_t)g->object);
+        capnp_i_uncharge(&g->charge);
+        capnp_cap_unref(g->broken);
+        free(g);
+}
+
+static bool gate_is_idle(const struct gate *g)
+{
+        return !g->busy && !g->next && capnp_i_list_empty(&g->waiting);
+}
+
+/* Lets the next one through, or goes. */
+static void gate_advance(struct gate *g)
+{
+        struct capnp_i_list *l;
+
+        while (!g->busy && !g->next && (l = capnp_i_list_pop(&g->waiting))) {
+                struct call *c =
+                        CAPNP_I_OF(CAPNP_I_OF(l, struct waiter, link), struct call, waiter);
+
+                if (c->vat->dead) { /* no event will ever run again */
+                        c->gate = NULL;
+                        capnp_i_call_fail(c, CAPNP_DISCONNECTED, "the vat is gone");
+                } else {
+                        g->next = c;
+                        capnp_i_call_due(c, DUE_RUN);
+                }
+        }
+
+        if (gate_is_idle(g) && (!g->failed || (g->peer && g->peer->closed)))
+                gate_free(g);
+}
+
+/* Whether c is what the call being served has been passed on as. */
+static bool gate_waits_for(const struct gate *g, const struct call *c)
+{
+        while (c && c != g->busy)
+                c = c->parent;
+
+        return c;
+}
+
+bool capnp_i_gate_admits(struct call *c, struct hosted *h)
+{
+        struct gate *g = c->gate ? c->gate : gate_find(c, h);
+        capnp_exception why = {CAPNP_OVERLOADED, "out of memory"};
+
+        if (!g || gate_waits_for(g, c))
+                return true;
+
+        if (g->next != c && !gate_is_idle(g)) {
+                c->gate = g;
+                capnp_i_list_append(&g->waiting, &c->waiter.link);
+                return false;
+        }
+
+        if (!g->failed) {
+                c->gate = g; /* until it has run, or, when it is a stream call, ended */
+                g->next = c;
+                return true;
+        }
+
+        (void)capnp_cap_is_broken(g->broken, &why);
+        capnp_i_call_fail(c, why.kind, why.reason);
+        return false;
+}
+
+int capnp_i_gate_shut(struct call *c, struct hosted *h)
+{
+        struct gate *g = c->gate;
+
+        if (!g)
+                g = gate_find(c, h);
+        if (g && g->busy) /* c goes on for that call, and what is behind waits already */
+                return 0;
+
+        if (!g)
+                g = gate_new(c, h);
+        if (!g)
+                return -ENOMEM;
+
+        c->gate = g;
+        g->next = NULL;
+        g->busy = c;
+        return 0;
+}
+
+void capnp_i_gate_ran(struct call *c)
+{
+        struct gate *g = c->gate;
+
+        if (!g || g->next != c)
+                return;
+
+        c->gate = NULL;
+        g->next = NULL;
+        gate_advance(g);
+}
+
+void capnp_i_gate_leave(struct call *c)
+{
+        struct gate *g = c->gate;
+
+        c->gate = NULL;
+        if (g->busy == c && c->ended && c->failed && !c->canceled) {
+                g->failed = true;
+                g->broken = capnp_cap_new_broken(c->vat, capnp_i_call_exception(c));
+        }
+        if (g->busy == c)
+                g->busy = NULL;
+        if (g->next == c)
+                g->next = NULL;
+        gate_advance(g);
+}
+
+/* ---- forgetting what has failed ------------------------------------------------------------- */
+
+void capnp_i_gate_forget(capnp_rpc *r, capnp_cap *c)
+{
+        struct gate *g;
+
+        while (c && c->kind == CAP_WRAP)
+                c = capnp_i_cap_wrap(c)->inner;
+        if (!c || c->kind != CAP_HOSTED || !r->gates.used)
+                return;
+
+        g = capnp_i_map_get(&r->gates, (uintptr_t)capnp_i_cap_hosted(c));
+        if (g && gate_is_idle(g))
+                gate_free(g);
+}
+
+void capnp_i_gates_close(capnp_rpc *r)
+{
+        struct capnp_i_map gates = r->gates;
+        uint32_t pos = 0;
+        struct gate *g;
+
+        /* What is busy goes when its calls have ended: nothing comes to it any more. */
+        r->gates = (struct capnp_i_map){0};
+        while ((g = capnp_i_map_next(&gates, &pos, NULL)))
+                if (gate_is_idle(g))
+                        gate_free(g);
+        capnp_i_map_deinit(&gates);
+}
+
+void capnp_i_gates_free(struct hosted *h)
+{
+        while (!capnp_i_list_empty(&h->gates))
+                gate_free(CAPNP_I_OF(h->gates.next, struct gate, link));
+}
