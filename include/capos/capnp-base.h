@@ -74,11 +74,14 @@ typedef struct {
  * to this struct takes all defaults.
  */
 struct capnp_limits {
-        uint64_t message_bytes; /**< one message, all segments: 64 MiB */
+        uint64_t message_bytes; /**< one message, all segments, either way; a longer one fails its
+                                     call with `over-quota.bytes: …`: 64 MiB */
         uint64_t out_bytes;     /**< results queued toward a peer that is not reading, before we
                                      stop reading from it: 4 MiB */
         uint64_t held_bytes;    /**< kept for the peer's unfinished calls and references: 6 MiB
-                                     beyond what a single message brings */
+                                     beyond what a single message brings. When unanswered calls are
+                                     too many bytes, reading stops for a while; otherwise calls are
+                                     refused with `over-quota.bytes: …` */
         uint32_t answers;       /**< calls of the peer not yet finished: 65,536 */
         uint32_t refs;          /**< references of the peer to our objects, and of ours to the
                                      peer's, each: 65,536 */

@@ -674,12 +674,14 @@ CAPNP_PUBLIC capnp_rpc *capnp_rpc_free(capnp_rpc *r);
 CAPNP_PUBLIC int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c) CAPNP_MUST_USE;
 
 /**
- * Takes bytes from the peer. Frames may be cut anywhere.
+ * Takes bytes from the peer. Frames may be cut anywhere. A Call or Return that is longer than the
+ * limits allow is thrown away, and its call fails; the connection goes on.
  *
  * @param r     the core
  * @param b     the bytes
  * @param len   how many; 0 means the peer has closed its side
- * @param fds   descriptors that came with them; taken in any case; may be NULL when nfds is 0
+ * @param fds   descriptors that came with them, which are those of the message that is incomplete
+ *              at their end, or else of the last one; taken in any case; may be NULL when nfds is 0
  * @param nfds  how many
  * @return      0; CAPNP_E_PROTOCOL: the peer broke the protocol, now or before: an abort is queued,
  *              send it and close; CAPNP_E_DISCONNECTED: the peer closed or aborted, or the core is
@@ -728,8 +730,10 @@ CAPNP_PUBLIC int capnp_rpc_out_peek(capnp_rpc *r, struct iovec *ret_v, unsigned 
 CAPNP_PUBLIC void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes);
 
 /**
- * Whether the peer should be read from: false only while more than the limit's out_bytes that it
- * has asked for (results, not calls of ours) are queued toward it.
+ * Whether the peer should be read from. False only while nothing that the peer could send is waited
+ * for (no question of ours is open, no promise of its unresolved) and there is too much of what it
+ * has asked for: results queued toward it beyond the limit's out_bytes, or parameters of calls not
+ * yet answered beyond its held_bytes. What is fed all the same is refused when it is too much.
  *
  * @param r  the core
  * @return   true to read on

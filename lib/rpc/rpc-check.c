@@ -92,7 +92,7 @@ static bool check_ledger(const capnp_rpc *r)
 static bool check_out(const capnp_rpc *r)
 {
         const struct capnp_i_list *l;
-        uint64_t bytes = 0, replies = 0;
+        uint64_t bytes = 0, replies = 0, notes = 0;
 
         for (l = r->outq.next; l != &r->outq; l = l->next) {
                 const struct out *o = CAPNP_I_OF(l, const struct out, link);
@@ -101,9 +101,10 @@ static bool check_out(const capnp_rpc *r)
                         return false;
                 bytes += o->len - o->sent;
                 replies += o->replies;
+                notes += o->notes;
         }
 
-        return bytes == r->out_bytes && replies == r->out_replies;
+        return bytes == r->out_bytes && replies == r->out_replies && notes == r->out_notes;
 }
 
 int capnp_rpc_check(const capnp_rpc *r)

@@ -184,9 +184,51 @@ bool capnp_rpc_is_closed(const capnp_rpc *r, capnp_exception *ret_why)
         return r->closed != 0;
 }
 
+/* ---- when to stop reading (doc/design/limits.md) -------------------------------------------- */
+
+/* Nothing that the peer could send is waited for: there is no call of ours, and no promise of its.
+ */
+static bool rpc_waits_for_nothing(const capnp_rpc *r)
+{
+        return !r->questions.live && !r->awaited && !r->embargoes.live;
+}
+
+static bool rpc_has_too_much(const capnp_rpc *r)
+{
+        return r->held_calls > r->limits.held_bytes || r->out_notes > r->limits.out_bytes;
+}
+
+bool capnp_i_rpc_is_paused(const capnp_rpc *r)
+{
+        return rpc_has_too_much(r) && !r->impatient && rpc_waits_for_nothing(r);
+}
+
+uint64_t capnp_i_rpc_progress(const capnp_rpc *r)
+{
+        return r->progress;
+}
+
+void capnp_i_rpc_read_on(capnp_rpc *r)
+{
+        r->impatient = true;
+        capnp_i_rpc_dirty(r);
+}
+
+void capnp_i_rpc_eased(capnp_rpc *r)
+{
+        if (rpc_has_too_much(r))
+                return;
+
+        r->impatient = false;
+        capnp_i_rpc_dirty(r);
+}
+
 bool capnp_rpc_wants_input(const capnp_rpc *r)
 {
-        return !r->closed && r->out_replies <= r->limits.out_bytes;
+        if (r->closed || capnp_i_rpc_is_paused(r))
+                return false;
+
+        return r->out_replies <= r->limits.out_bytes || !rpc_waits_for_nothing(r);
 }
 
 /* ---- asking --------------------------------------------------------------------------------- */

@@ -23,6 +23,7 @@ static struct frame *frame_alloc(size_t words)
 
         f->refs = 1;
         f->received = false;
+        f->refusal = false;
         f->bytes = (uint32_t)(sizeof(*f) + words * 8);
         f->content = (capnp_any){0};
         return f;

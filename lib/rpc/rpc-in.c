@@ -14,7 +14,8 @@
 
 #include "rpc-proto.h"
 
-enum { ECHO_BYTES = 64 * 1024 };
+/* The largest unknown message that is sent back; results queued before calls are refused. */
+enum { ECHO_BYTES = 64 * 1024, OUT_SLACK = 1 << 20 };
 
 static int in_no_memory(capnp_rpc *r)
 {
@@ -59,6 +60,8 @@ static const char *in_quota(const capnp_rpc *r)
                 return "over-quota.calls: too many calls at once";
         if (capnp_i_ledger_is_full(r))
                 return "over-quota.bytes: calls and references keep too many bytes";
+        if (r->out_replies > r->limits.out_bytes + OUT_SLACK && capnp_rpc_wants_input(r))
+                return "over-quota.bytes: too many results wait to be read";
 
         return NULL;
 }

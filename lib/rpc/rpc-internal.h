@@ -62,6 +62,7 @@ struct frame {
         capnp_msg msg;
         uint32_t refs;
         bool received;
+        bool refusal;      /* a Return that took no entry in the table of answers */
         uint32_t bytes;    /* of this block */
         capnp_any content; /* where parameters or results begin */
         uint64_t words[];
@@ -137,6 +138,7 @@ struct broken {
 struct wire {
         capnp_rpc *rpc; /* NULL: not from a connection */
         uint32_t id, refs;
+        bool awaited; /* a promise that the peer has not resolved */
         struct charge charge;
 };
 
@@ -459,7 +461,8 @@ struct out {
         struct capnp_i_list link;
         struct frame *frame; /* NULL: bytes[] */
         uint32_t len, sent, room;
-        uint32_t replies; /* bytes of it that the peer asked for */
+        uint32_t replies; /* bytes of it that are Returns */
+        uint32_t notes;   /* … that are neither Returns nor our own calls */
         struct fds fds;   /* ours to close */
         uint8_t bytes[];
 };
@@ -500,9 +503,12 @@ struct capnp_rpc {
         uint64_t held, held_calls;   /* bytes in the ledger; of these, for struct charge.call */
         uint32_t charges;            /* things in it */
         uint32_t disembargos;        /* of the peer's, waiting */
+        uint32_t awaited;            /* promises that the peer has not resolved */
+        bool impatient;              /* input was not wanted for long, and nothing moved: read on */
+        uint64_t progress;           /* changes when something moves */
         /* streams of bytes */
         struct capnp_i_list outq;
-        uint64_t out_bytes, out_replies; /* queued; of these, what the peer asked for */
+        uint64_t out_bytes, out_replies, out_notes; /* queued; of these, as in struct out */
         uint8_t *in;
         size_t in_len, in_room;
         struct skip skip;    /* a message that is too long, on its way past us */
@@ -528,6 +534,8 @@ void capnp_i_rpc_dirty(capnp_rpc *r);
 void capnp_i_rpc_check_idle(capnp_rpc *r);
 /* The peer broke the protocol, or memory ran out in the middle: the connection ends. Returns r. */
 int capnp_i_rpc_violation(capnp_rpc *r, const char *fmt, ...) CAPNP_PRINTF(2, 3);
+/* Something that was a reason to stop reading has become less. */
+void capnp_i_rpc_eased(capnp_rpc *r);
 /* Ends a connection: marks it, queues the abort (tell) and the teardown. Never re-enters. */
 void capnp_i_rpc_break(capnp_rpc *r, int code, enum capnp_kind kind, const char *reason, bool tell);
 
@@ -549,6 +557,8 @@ void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id);
 /* One more reference to the peer's object. Owned; NULL: no memory or over the limit. */
 capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise);
 void capnp_i_table_import_drop(struct wire *w);
+/* An import that is a promise has been resolved, or nobody waits for that any more. */
+void capnp_i_table_import_decided(struct wire *w);
 void capnp_i_table_close(capnp_rpc *r);
 
 /* rpc-in.c: one received message */

@@ -11,6 +11,9 @@
 
 #include <assert.h>
 
+/* What the smallest calls weigh that fit into one read of the vat's. */
+enum { ONE_READ = 1 << 20 };
+
 static void charge_add(struct charge *g, capnp_rpc *r, uint64_t bytes, bool call)
 {
         assert(!g->rpc || (g->rpc == r && g->call == call));
@@ -45,14 +48,24 @@ void capnp_i_uncharge(struct charge *g)
 
         assert(r->held >= bytes && (!g->call || r->held_calls >= bytes));
         r->held -= bytes;
-        if (g->call)
-                r->held_calls -= bytes;
         r->charges--;
+        if (g->call) {
+                r->held_calls -= bytes;
+                r->progress++;
+                if (r->held_calls + bytes > r->limits.held_bytes)
+                        capnp_i_rpc_eased(r);
+        }
         *g = (struct charge){0};
         capnp_i_rpc_unref(r);
 }
 
+/* What one read had brought when reading stopped is taken all the same. */
 bool capnp_i_ledger_is_full(const capnp_rpc *r)
 {
-        return r->held > r->limits.held_bytes;
+        uint64_t most = r->limits.held_bytes;
+
+        if (r->held <= most)
+                return false;
+
+        return !capnp_i_rpc_is_paused(r) || r->held - most > (most < ONE_READ ? most : ONE_READ);
 }

@@ -30,6 +30,15 @@ struct capnp_i_owner {
 };
 void capnp_i_rpc_set_owner(capnp_rpc *r, const struct capnp_i_owner *o, void *self);
 
+/*
+ * Whether input is not wanted for a reason that must not last: the peer may have sent what would
+ * end it. Whoever reads looks again after a second in which capnp_i_rpc_progress() has not changed,
+ * and then calls capnp_i_rpc_read_on(): from then on what is too much is refused.
+ */
+bool capnp_i_rpc_is_paused(const capnp_rpc *r);
+uint64_t capnp_i_rpc_progress(const capnp_rpc *r);
+void capnp_i_rpc_read_on(capnp_rpc *r);
+
 /* The transport carries no descriptors, whatever the limits say, now and later. */
 void capnp_i_rpc_forbid_fds(capnp_rpc *r);
 /* How many descriptors one read may bring; 0: read without a control buffer. */

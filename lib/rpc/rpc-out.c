@@ -6,9 +6,9 @@
  * it is. Messages with descriptors stand alone, because a descriptor belongs to the message it came
  * with and the kernel only knows bytes.
  *
- * What the peer has asked for is counted apart: only that much of the queue is a reason to stop
- * reading from it. If our own calls were one, two vats with much to say to each other would both
- * stop, and neither would ever read again.
+ * Returns are counted apart, and so is what is neither a Return nor a call of ours: both can be a
+ * reason to stop reading (doc/design/limits.md). If our own calls were one, two vats with much to
+ * say to each other would both stop, and neither would ever read again.
  */
 #include "rpc-internal.h"
 
@@ -31,11 +31,16 @@ void capnp_i_fds_close(struct fds *f)
 
 static void out_free(capnp_rpc *r, struct out *o)
 {
+        bool eased = o->notes && r->out_notes > r->limits.out_bytes;
+
         r->out_replies -= o->replies;
+        r->out_notes -= o->notes;
         capnp_i_list_remove(&o->link);
         capnp_i_fds_close(&o->fds);
         capnp_i_frame_unref(o->frame);
         free(o);
+        if (eased)
+                capnp_i_rpc_eased(r);
 }
 
 static struct out *out_new(capnp_rpc *r, uint32_t room)
@@ -108,12 +113,31 @@ static bool out_is_long(const capnp_rpc *r, const struct frame *f, size_t bytes)
         return f->content.p && bytes > r->limits.message_bytes;
 }
 
-/* Every message of ours begins with its Message struct behind the root pointer. */
-static bool out_is_reply(const struct frame *f)
+/*
+ * Counts a message. Every one of ours begins with its Message struct behind the root pointer. What
+ * is neither a Return nor our own initiative is a consequence of what the peer sent; there is no
+ * bound to it but this one.
+ */
+static void out_count(capnp_rpc *r, const struct frame *f, uint32_t bytes)
 {
+        struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
         uint16_t tag = (uint16_t)f->words[1];
 
-        return tag == MESSAGE_RETURN || tag == MESSAGE_DISEMBARGO || tag == MESSAGE_UNIMPLEMENTED;
+        r->out_bytes += bytes;
+        if (tag == MESSAGE_CALL || tag == MESSAGE_BOOTSTRAP || tag == MESSAGE_ABORT)
+                return;
+
+        if (tag == MESSAGE_RETURN && !f->refusal) {
+                r->out_replies += bytes;
+                o->replies += bytes;
+                return;
+        }
+
+        r->out_notes += bytes;
+        o->notes += bytes;
+        if (r->out_notes > r->limits.out_bytes + r->limits.out_bytes / 2)
+                capnp_i_rpc_break(r, CAPNP_E_DISCONNECTED, CAPNP_OVERLOADED,
+                                  "over-quota.bytes: the peer sends and does not read", false);
 }
 
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds)
@@ -134,11 +158,7 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         if (k)
                 return k;
 
-        r->out_bytes += bytes;
-        if (out_is_reply(f)) {
-                r->out_replies += bytes;
-                CAPNP_I_OF(r->outq.prev, struct out, link)->replies += (uint32_t)bytes;
-        }
+        out_count(r, f, (uint32_t)bytes);
         if (r->trace)
                 r->trace(r->trace_arg, false, &f->msg);
         capnp_i_rpc_dirty(r);
@@ -208,6 +228,7 @@ int capnp_rpc_out_peek(capnp_rpc *r, struct iovec *ret_v, unsigned max, const in
 void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes)
 {
         r->out_bytes -= bytes;
+        r->progress++;
         while (bytes) {
                 struct out *o = CAPNP_I_OF(r->outq.next, struct out, link);
                 size_t n = bytes < o->len - o->sent ? bytes : o->len - o->sent;

@@ -180,6 +180,7 @@ void capnp_i_promise_settle_named(struct promise *p, capnp_cap *to, bool ours)
         if (p->state != PROMISE_PENDING)
                 return;
 
+        capnp_i_table_import_decided(&p->wire);
         to = capnp_i_cap_final(to);
         if (promise_in_ring(p, to)) {
                 capnp_i_promise_settle_broken(p, CAPNP_FAILED, "a promise was resolved to itself");
@@ -206,6 +207,7 @@ void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, cons
         if (p->state == PROMISE_SETTLED)
                 return;
 
+        capnp_i_table_import_decided(&p->wire);
         b = capnp_cap_new_broken(p->cap.vat, (capnp_exception){kind, reason});
         capnp_cap_unref(p->to);
         p->to = b; /* without memory: null, which fails every call as well */

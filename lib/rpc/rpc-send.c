@@ -387,6 +387,7 @@ void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool re
         struct frame *f = return_new(id, RETURN_EXCEPTION, true, &b);
 
         if (f) {
+                f->refusal = true;
                 capnp_builder_set_bool(b, RETURN_RELEASE_BIT, release, true);
                 message_set_exception(capnp_builder_any(b, 0), CAPNP_OVERLOADED, reason);
         }

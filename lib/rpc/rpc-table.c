@@ -209,10 +209,18 @@ capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
                 return NULL;
 
         w = table_wire(c);
-        *w = (struct wire){.rpc = capnp_i_rpc_ref(r), .id = id, .refs = 1};
+        *w = (struct wire){.rpc = capnp_i_rpc_ref(r), .id = id, .refs = 1, .awaited = promise};
+        r->awaited += promise;
         capnp_i_map_put(&r->imports, id, c);
         capnp_i_charge(&w->charge, r, COST_IMPORT);
         return c;
+}
+
+void capnp_i_table_import_decided(struct wire *w)
+{
+        if (w->awaited)
+                w->rpc->awaited--;
+        w->awaited = false;
 }
 
 void capnp_i_table_import_drop(struct wire *w)
@@ -222,6 +230,7 @@ void capnp_i_table_import_drop(struct wire *w)
         if (!r)
                 return;
 
+        capnp_i_table_import_decided(w);
         w->rpc = NULL;
         (void)capnp_i_map_take(&r->imports, w->id);
         capnp_i_uncharge(&w->charge);

@@ -229,6 +229,28 @@ static void conn_linger(capnp_conn *c)
         conn_set_state(c, CONN_LINGERING);
 }
 
+/* A pause that nothing but time would end is ended by time. */
+static void conn_pause(capnp_conn *c)
+{
+        bool paused = c->state == CONN_OPEN && capnp_i_rpc_is_paused(c->rpc);
+
+        if (paused && !c->paused) {
+                c->progress = capnp_i_rpc_progress(c->rpc);
+                capos_io_timer_start(&c->timer, READ_PAUSE_MS);
+        } else if (!paused && c->paused && c->state == CONN_OPEN) {
+                capos_io_timer_stop(&c->timer);
+        }
+        c->paused = paused;
+}
+
+static void conn_pause_over(capnp_conn *c)
+{
+        c->paused = false;
+        if (capnp_i_rpc_progress(c->rpc) == c->progress)
+                capnp_i_rpc_read_on(c->rpc);
+        capnp_i_conn_note(c);
+}
+
 /* The program may drop its reference when it is told. */
 static void conn_tell(capnp_conn *c)
 {
@@ -252,6 +274,7 @@ static void conn_settle(struct capos_io_task *t)
                 conn_send(c);
         if (c->state == CONN_CLOSING)
                 conn_linger(c);
+        conn_pause(c);
         if (c->watch.loop && capos_io_watch_set(&c->watch, conn_events(c)))
                 capnp_i_conn_break(c, "epoll", -ENOMEM);
         if (c->state != CONN_CLOSED)
@@ -317,6 +340,8 @@ static void conn_on_timer(struct capos_io_timer *t)
 
         if (c->state == CONN_CONNECTING)
                 capnp_i_connect_on_timer(c);
+        else if (c->state == CONN_OPEN)
+                conn_pause_over(c);
         else
                 conn_set_closed(c);
 }

@@ -14,7 +14,8 @@ enum {
         READ_ROUND_BYTES = 256 * 1024,  /* of one connection in one round */
         WRITE_ROUND_BYTES = 512 * 1024, /* likewise */
         WRITE_VECTORS = 64,
-        CLOSE_MS = 1000, /* a closed connection may take this long to send its last words */
+        READ_PAUSE_MS = 1000, /* a peer is not read from for so long, unless something moves */
+        CLOSE_MS = 1000,      /* a closed connection may take this long to send its last words */
 };
 
 /* The loop of a vat: what capnp_i_vat_loop() returns. */
@@ -55,18 +56,20 @@ struct capnp_conn {
         struct capnp_i_list link;
         struct capos_io_watch watch;
         struct capos_io_task settle;
-        struct capos_io_timer timer; /* connecting: try again; closing: the end */
+        struct capos_io_timer timer; /* connecting: try again; open: read on; closing: the end */
         capnp_rpc *rpc;
         struct conn_attempt *attempt;
         int fd;
         enum conn_state state;
-        uint32_t number; /* for the trace */
-        bool held;       /* the program has a reference */
-        bool ends_idle;  /* nobody can use it any more once its tables are empty */
-        bool maybe_idle; /* look whether they are */
-        bool blocked;    /* the kernel takes no more output for now */
-        bool peer_ended; /* the peer has closed its side */
-        bool told;       /* closed() has been called */
+        uint64_t progress; /* of the core, when input was last found not to be wanted */
+        uint32_t number;   /* for the trace */
+        bool paused;       /* the timer runs, so that this ends */
+        bool held;         /* the program has a reference */
+        bool ends_idle;    /* nobody can use it any more once its tables are empty */
+        bool maybe_idle;   /* look whether they are */
+        bool blocked;      /* the kernel takes no more output for now */
+        bool peer_ended;   /* the peer has closed its side */
+        bool told;         /* closed() has been called */
         void (*closed)(capnp_conn *c, void *arg);
         void *closed_arg;
 };

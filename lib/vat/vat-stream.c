@@ -63,6 +63,8 @@ void capnp_i_stream_read(capnp_conn *c)
                 r = stream_read_once(c);
         if (r < 0)
                 capnp_i_conn_break(c, "read", r);
+        else if (!capnp_rpc_wants_input(c->rpc))
+                capnp_i_conn_note(c);
 }
 
 /* Once: up to 64 pieces. 1: all taken, maybe there is more; 0: nothing left or no room; -errno. */

@@ -388,3 +388,20 @@ def load_disembargoes_of_a_promise_that_waits(env):
     flood.conn.send(w.call(1, conf, "getPromiseCap", u32(600000)))
     flood.conn.recv_return(1)
     disembargoes(env, flood, w.disembargo(to_answer(1, 0), 0, 5))
+
+
+@case(seconds=FLOOD_S)
+def load_releases_never_read(env):
+    """References over the limit, given back one by one to a peer that does not read."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    sent = 0
+    for i in range(FLOOD >> 18):
+        part = w.call(10 + i, conf, "null", Struct(b"", [None]),
+                      [Struct(struct.pack("<HHI", w.SENDER_HOSTED, 0, 32768 * i + k))
+                       for k in range(32768)]) + w.finish(10 + i)
+        n = flood.pump(part, read=False)
+        sent += n
+        if n < len(part):
+            break
+    flood.verdict(f", {sent >> 20} MB sent")
