@@ -11,22 +11,25 @@
 static const char *constant(struct gen *g, struct node *n, uint32_t i)
 {
         return name_join(g->mem, n->upper,
-                         name_upper(g->mem, name_constant(g->mem, n->members[i])));
+                         name_upper(g->mem, name_constant(g->mem, n->members[i].name)));
 }
 
 void enum_gen_types(struct gen *g, struct node *n)
 {
         const char *tag = name_bare(g->mem, n->name);
 
+        gen_at(g, n);
         out_f(&g->h, "\n");
         out_doc(&g->h, "", node_doc(n));
         gen_claim(g, mem_fmt(g->mem, "%s_ID", n->upper));
         out_f(&g->h, "#define %s_ID UINT64_C(0x%016" PRIx64 ")\n", n->upper, n->id);
         gen_claim_tag(g, tag);
-        out_f(&g->h, "enum %s {\n", tag);
+        out_f(&g->h, "enum %s CAPNP_ENUM_U16 {\n", tag);
         for (uint32_t i = 0; i < n->nmembers; i++) {
                 const char *c = constant(g, n, i);
 
+                gen_at_member(g, n, i);
+                g->unit.decl = mem_fmt(g->mem, "%s.%s", n->path, n->members[i].said);
                 gen_claim(g, c);
                 out_doc(&g->h, "        ", node_member_doc(n, i));
                 out_f(&g->h, "        %s = %" PRIu32 ",\n", c, i);
@@ -34,11 +37,15 @@ void enum_gen_types(struct gen *g, struct node *n)
         if (!n->nmembers)
                 out_f(&g->h, "        %s_NONE_ = 0,\n", n->upper);
         out_f(&g->h, "};\n");
+        out_f(&g->h, "typedef enum %s %s;\n", tag, node_alias(g->q, n, "enum"));
 
+        gen_at_list(g, n);
         gen_claim_type(g, n->list);
         gen_claim_type(g, mem_fmt(g->mem, "%s_builder", n->list));
-        out_f(&g->h, "typedef struct { capnp_list l; } %s;\n", n->list);
-        out_f(&g->h, "typedef struct { capnp_lbuilder l; } %s_builder;\n", n->list);
+        out_f(&g->h, "typedef struct { capnp_list l; } %s, %s;\n", n->list,
+              node_alias(g->q, n, "list"));
+        out_f(&g->h, "typedef struct { capnp_lbuilder l; } %s_builder, %s;\n", n->list,
+              node_alias(g->q, n, "list_builder"));
 }
 
 /* One expression, so that the header holds no table. */
@@ -68,8 +75,10 @@ void enum_gen_functions(struct gen *g, struct node *n)
                    *bparams = list_part(g, n, "builder l");
         const char *type = mem_fmt(g->mem, "enum %s", name_bare(g->mem, n->name));
 
+        gen_at(g, n);
         out_f(&g->h, "\n/* ---- %s ---- */\n\n", n->path);
         name_function(g, n);
+        gen_at_list(g, n);
         gen_fn(g, "uint32_t", list_part(g, n, "len"), params, "return l.l.len;");
         gen_fn(g, type, list_part(g, n, "get"), mem_fmt(g->mem, "%s, uint32_t i", params),
                "return (%s)capnp_list_u16(l.l, i);", type);
@@ -78,5 +87,5 @@ void enum_gen_functions(struct gen *g, struct node *n)
                mem_fmt(g->mem, "%s, uint32_t i, %s v", bparams, type),
                "capnp_lbuilder_set_u16(l.l, i, (uint16_t)v);");
         gen_fn(g, n->list, list_part(g, n, "as_reader"), bparams,
-               "return (%s){ capnp_lbuilder_list(l.l) };", n->list);
+               "return CAPNP_NEW(%s, capnp_lbuilder_list(l.l));", n->list);
 }

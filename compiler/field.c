@@ -14,15 +14,34 @@
 
 /* ---- describing ------------------------------------------------------------------------------ */
 
-/* The default of a pointer that is not text or data, as words; NULL when it is null. */
+/* Names of words that are not typed by a person are made of ids: they are the same in every file,
+ * and no other's. */
+static const char *words_name(struct gen *g, const struct field *f)
+{
+        return mem_fmt(g->mem, "capnp_default_%016" PRIx64 "_%" PRIu32, f->owner->id, f->i);
+}
+
+/* Text and data as one. */
+static capnp_text value_bytes(value_reader v)
+{
+        capnp_data d = value_data(v);
+
+        return d.len ? (capnp_text){(const char *)d.p, d.len} : value_text(v);
+}
+
+/* The default of a pointer: bytes of a text or data, words of others; NULL when it is null. */
 static const char *default_words(struct gen *g, const struct field *f, value_reader v)
 {
+        capnp_text bytes = value_bytes(v);
+
+        if (f->t.which == TYPE_TEXT || f->t.which == TYPE_DATA)
+                return bytes.len ? gen_bytes(g, words_name(g, f), bytes.p, bytes.len) : NULL;
         if (f->t.which != TYPE_LIST && f->t.which != TYPE_STRUCT)
                 return NULL;
         if (capnp_any_what(value_slot(v)) == CAPNP_WHAT_NULL)
                 return NULL;
 
-        return mem_fmt(g->mem, "%s_default", f->getter);
+        return words_name(g, f);
 }
 
 static void describe_slot(struct gen *g, struct field *f)
@@ -37,31 +56,85 @@ static void describe_slot(struct gen *g, struct field *f)
         f->dflt = f->t.bits ? value_literal(g->mem, v) : default_words(g, f, v);
 }
 
+/* Of another file, a number: the header has it, but maybe not under this name. */
+static const char *discriminant(struct gen *g, const struct field *f)
+{
+        if (f->owner->file == g->file)
+                return name_join(
+                        g->mem, f->owner->upper,
+                        name_upper(g->mem, name_constant(g->mem, f->owner->members[f->i].name)));
+
+        return mem_fmt(g->mem, "%" PRIu16, field_discriminant_value(f->r));
+}
+
+const char *field_own(const struct gen *g, const struct node *s, uint32_t i)
+{
+        return s->file == g->file ? s->members[i].name : s->members[i].plain;
+}
+
 struct field field_of(struct gen *g, struct node *s, uint32_t i)
 {
-        struct field f = {.owner = s};
+        struct field f = {.owner = s, .i = i};
         struct mem *m = g->mem;
 
         f.r = field_list_get(node_struct_fields(node_struct(s->r)), i);
-        f.own = name_member(m, s->members[i]);
+        f.own = name_member(m, field_own(g, s, i));
         f.getter = name_join(m, s->name, f.own);
-        f.constant = name_join(m, s->upper, name_upper(m, name_constant(m, s->members[i])));
+        f.constant = discriminant(g, &f);
         f.in_union = field_discriminant_value(f.r) != 0xffff;
         f.doc = node_member_doc(s, i);
-        if (field_which(f.r) == FIELD_GROUP)
-                f.group = request_find(g->q, field_group_type_id(field_group(f.r)));
-        else
+        f.group = request_group(g->q, s, i);
+        if (!f.group)
                 describe_slot(g, &f);
 
         return f;
 }
 
+void field_default(struct gen *g, const struct field *f)
+{
+        struct flat words;
+        value_reader v;
+
+        if (f->group || !f->t.pointer || !f->dflt)
+                return;
+
+        v = field_slot_default_value(field_slot(f->r));
+        if (f->t.which == TYPE_TEXT || f->t.which == TYPE_DATA)
+                words = gen_bytes_words(g, value_bytes(v).p, value_bytes(v).len);
+        else
+                words = flat_any(g->mem, value_slot(v));
+        if (!words.n)
+                return;
+
+        if (f->owner->file == g->file)
+                gen_words(g, words_name(g, f), words);
+        else
+                out_f(&g->h, "extern const uint64_t %s[%" PRIu32 "];\n", words_name(g, f), words.n);
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
+
+/* The C type of a group. */
+static const char *group_type(struct gen *g, const struct field *f, const char *what)
+{
+        const char *type = node_type(g->q, f->group, what);
+
+        return type ? type : mem_fmt(g->mem, "capnp_%s", what);
+}
+
+/* A view of the struct as one of its groups. */
+static const char *group_view(struct gen *g, const struct field *f, const char *what,
+                              const char *expr)
+{
+        const char *type = node_type(g->q, f->group, what);
+
+        return type ? mem_fmt(g->mem, "CAPNP_NEW(%s, %s)", type, expr) : expr;
+}
 
 const char *field_type(struct gen *g, const struct field *f)
 {
         if (f->group)
-                return mem_fmt(g->mem, "%s_reader", f->group->name);
+                return group_type(g, f, "reader");
 
         return f->t.which == TYPE_VOID ? NULL : f->t.read;
 }
@@ -75,22 +148,18 @@ static const char *text_value(struct gen *g, const struct field *f)
 
         return mem_fmt(g->mem,
                        "capnp_any_text(capnp_reader_any(r.r, %" PRIu32
-                       "), (capnp_text){ %s, %" PRIu32 " })",
-                       f->offset, gen_literal(g, t.p, t.len), t.len);
+                       "), CAPNP_NEW(capnp_text, %s, %" PRIu32 "))",
+                       f->offset, f->dflt, t.len);
 }
 
 static const char *data_value(struct gen *g, const struct field *f)
 {
         capnp_data d = value_data(field_slot_default_value(field_slot(f->r)));
-        const char *lit = "NULL";
-
-        if (d.len)
-                lit = mem_fmt(g->mem, "(const uint8_t *)%s",
-                              gen_literal(g, (const char *)d.p, d.len));
+        const char *lit = d.len ? mem_fmt(g->mem, "(const uint8_t *)%s", f->dflt) : "NULL";
 
         return mem_fmt(g->mem,
                        "capnp_any_data(capnp_reader_any(r.r, %" PRIu32
-                       "), (capnp_data){ %s, %" PRIu32 " })",
+                       "), CAPNP_NEW(capnp_data, %s, %" PRIu32 "))",
                        f->offset, lit, d.len);
 }
 
@@ -101,16 +170,18 @@ static const char *list_value(struct gen *g, const struct field *f)
                 mem_fmt(g->mem, "capnp_any_list(capnp_reader_any(r.r, %" PRIu32 "), %s, %s)",
                         f->offset, e.size, f->dflt ? f->dflt : "NULL");
 
-        return f->t.wrapped ? mem_fmt(g->mem, "(%s){ %s }", f->t.read, v) : v;
+        return f->t.wrapped ? ctype_wrap(g->mem, &f->t, f->t.read, v) : v;
 }
 
-const char *field_value(struct gen *g, const struct field *f)
+/* An expression for the value of a field in `r.r`. */
+static const char *field_value(struct gen *g, const struct field *f)
 {
         struct mem *m = g->mem;
         uint32_t at = f->offset;
+        const char *v;
 
         if (f->group)
-                return mem_fmt(m, "(%s_reader){ r.r }", f->group->name);
+                return group_view(g, f, "reader", "r.r");
 
         switch (f->t.which) {
         case TYPE_TEXT:
@@ -123,12 +194,12 @@ const char *field_value(struct gen *g, const struct field *f)
                 return mem_fmt(m, "(%s)capnp_reader_u16(r.r, %" PRIu32 ", %s)", f->t.read, at,
                                f->dflt);
         case TYPE_STRUCT:
-                return mem_fmt(m,
-                               "(%s){ capnp_any_struct(capnp_reader_any(r.r, %" PRIu32 "), %s) }",
-                               f->t.read, at, f->dflt ? f->dflt : "NULL");
+                v = mem_fmt(m, "capnp_any_struct(capnp_reader_any(r.r, %" PRIu32 "), %s)", at,
+                            f->dflt ? f->dflt : "NULL");
+                return ctype_wrap(m, &f->t, f->t.read, v);
         case TYPE_INTERFACE:
-                return mem_fmt(m, "(%s){ capnp_any_cap_peek(capnp_reader_any(r.r, %" PRIu32 ")) }",
-                               f->t.read, at);
+                v = mem_fmt(m, "capnp_any_cap_peek(capnp_reader_any(r.r, %" PRIu32 "))", at);
+                return ctype_wrap(m, &f->t, f->t.read, v);
         case TYPE_ANY_POINTER:
                 if (f->t.any == TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY)
                         return mem_fmt(m, "capnp_any_cap_peek(capnp_reader_any(r.r, %" PRIu32 "))",
@@ -140,31 +211,65 @@ const char *field_value(struct gen *g, const struct field *f)
         }
 }
 
+/* Where the discriminant of the field's union lies. */
+static uint64_t union_at(const struct node *owner)
+{
+        return (uint64_t)node_struct_discriminant_offset(node_struct(owner->r)) * 2;
+}
+
+/* A statement that makes `r.r` read as defaults while another member is active; "" elsewhere. */
+static const char *guard(struct gen *g, const struct field *f)
+{
+        if (!f->in_union)
+                return "";
+
+        return mem_fmt(g->mem,
+                       "if (capnp_reader_u16(r.r, %" PRIu64
+                       ", 0) != %s) r.r = CAPNP_ZERO(capnp_reader); ",
+                       union_at(f->owner), f->constant);
+}
+
+const char *field_get(struct gen *g, const struct field *f)
+{
+        return mem_fmt(g->mem, "%sreturn %s;", guard(g, f), field_value(g, f));
+}
+
+const char *field_has(struct gen *g, const struct field *f)
+{
+        return mem_fmt(g->mem,
+                       "%sreturn capnp_any_what(capnp_reader_any(r.r, %" PRIu32
+                       ")) != CAPNP_WHAT_NULL;",
+                       guard(g, f), f->offset);
+}
+
 /* ---- changing -------------------------------------------------------------------------------- */
 
 /* The statement that makes a union member the active one, with a space behind; "" elsewhere. */
 static const char *activate(struct gen *g, const struct field *f)
 {
-        uint32_t at = node_struct_discriminant_offset(node_struct(f->owner->r)) * 2;
-
         if (!f->in_union)
                 return "";
 
-        return mem_fmt(g->mem, "capnp_builder_set_u16(b.b, %" PRIu32 ", %s, 0); ", at, f->constant);
+        return mem_fmt(g->mem, "capnp_builder_set_u16(b.b, %" PRIu64 ", %s, 0); ",
+                       union_at(f->owner), f->constant);
+}
+
+/* Whether another member is the active one. */
+static const char *inactive(struct gen *g, const struct field *f)
+{
+        return mem_fmt(g->mem, "capnp_reader_u16(capnp_builder_reader(b.b), %" PRIu64 ", 0) != %s",
+                       union_at(f->owner), f->constant);
 }
 
 /* Likewise, and what another member left in the slot goes. */
 static const char *activate_slot(struct gen *g, const struct field *f)
 {
-        const char *s = f->owner->name;
-
         if (!f->in_union)
                 return "";
 
         return mem_fmt(g->mem,
-                       "if (%s_which(%s_as_reader(b)) != %s) "
-                       "{ capnp_abuilder_clear(capnp_builder_any(b.b, %" PRIu32 ")); %s} ",
-                       s, s, f->constant, f->offset, activate(g, f));
+                       "if (%s) { capnp_abuilder_clear(capnp_builder_any(b.b, %" PRIu32 ")); %s} ",
+                       inactive(g, f), f->offset, activate(g, f));
 }
 
 static struct change change_of(struct gen *g, const struct field *f, const char *verb)
@@ -196,7 +301,7 @@ static struct change change_make(struct gen *g, const struct field *f, const cha
 
         c.ret = f->t.build;
         if (f->t.wrapped || f->t.which == TYPE_STRUCT)
-                v = mem_fmt(g->mem, "(%s){ %s }", f->t.build, v);
+                v = ctype_wrap(g->mem, &f->t, f->t.build, v);
         c.body = mem_fmt(g->mem, "%sreturn %s;", init ? activate(g, f) : activate_slot(g, f), v);
         return c;
 }
@@ -215,8 +320,7 @@ static unsigned list_changes(struct gen *g, const struct field *f, struct change
 {
         struct ctype e = ctype_element(g->q, &f->t);
         bool structs = e.which == TYPE_STRUCT;
-        const char *upper = e.node && e.node->upper ? e.node->upper : "";
-        const char *sizes = structs ? mem_fmt(g->mem, "%s_WORDS, %s_PTRS", upper, upper) : "0, 0";
+        const char *sizes = structs ? node_sizes(g->q, e.node) : "0, 0";
 
         if (structs)
                 v[0] = change_init_n(g, f, "capnp_abuilder_init_structs",
@@ -233,13 +337,12 @@ static unsigned list_changes(struct gen *g, const struct field *f, struct change
 
 static unsigned struct_changes(struct gen *g, const struct field *f, struct change *v)
 {
-        const char *upper = f->t.node && f->t.node->upper ? f->t.node->upper : "";
-        const char *sizes = mem_fmt(g->mem, "%s_WORDS, %s_PTRS", upper, upper);
+        const char *sizes = node_sizes(g->q, f->t.node);
 
         v[0] = change_make(g, f, "init", "capnp_abuilder_init_struct", sizes);
         v[1] = change_make(g, f, "build", "capnp_abuilder_struct",
                            mem_fmt(g->mem, "%s, %s", sizes, f->dflt ? f->dflt : "NULL"));
-        v[2] = change_set(g, f, "capnp_abuilder_set_struct", "v.r");
+        v[2] = change_set(g, f, "capnp_abuilder_set_struct", ctype_unwrap(g->mem, &f->t, "v", "r"));
         return 3;
 }
 
@@ -289,9 +392,8 @@ static unsigned void_changes(struct gen *g, const struct field *f, struct change
                 return 0;
 
         v[0] = change_of(g, f, "set");
-        v[0].body =
-                mem_fmt(g->mem, "capnp_builder_set_u16(b.b, %" PRIu32 ", %s, 0);",
-                        node_struct_discriminant_offset(node_struct(f->owner->r)) * 2, f->constant);
+        v[0].body = mem_fmt(g->mem, "capnp_builder_set_u16(b.b, %" PRIu64 ", %s, 0);",
+                            union_at(f->owner), f->constant);
         return 1;
 }
 
@@ -300,10 +402,8 @@ static unsigned void_changes(struct gen *g, const struct field *f, struct change
 /* Statements that zero every field of a group. */
 static void zero_fields(struct gen *g, struct node *group, struct out *o)
 {
-        uint32_t at = node_struct_discriminant_offset(node_struct(group->r)) * 2;
-
         if (node_struct_discriminant_count(node_struct(group->r)))
-                out_f(o, "capnp_builder_set_u16(b.b, %" PRIu32 ", 0, 0); ", at);
+                out_f(o, "capnp_builder_set_u16(b.b, %" PRIu64 ", 0, 0); ", union_at(group));
 
         for (uint32_t i = 0; i < group->nmembers; i++) {
                 struct field f = field_of(g, group, i);
@@ -321,23 +421,22 @@ static void zero_fields(struct gen *g, struct node *group, struct out *o)
 
 static unsigned group_changes(struct gen *g, const struct field *f, struct change *v)
 {
-        const char *s = f->owner->name;
+        const char *begin, *end = mem_fmt(g->mem, "return %s;", group_view(g, f, "builder", "b.b"));
         struct out zeros = {0};
 
         out_f(&zeros, "%s", "");
         zero_fields(g, f->group, &zeros);
-        v[0] = change_of(g, f, "init");
-        v[0].ret = mem_fmt(g->mem, "%s_builder", f->group->name);
-        v[0].body = mem_fmt(g->mem, "%s%sreturn (%s){ b.b };", zeros.s, activate(g, f), v[0].ret);
+        begin = mem_fmt(g->mem, "%s%s", zeros.s, activate(g, f));
         out_deinit(&zeros);
 
+        v[0] = change_of(g, f, "init");
+        v[0].ret = group_type(g, f, "builder");
+        v[0].body = mem_fmt(g->mem, "%s%s", begin, end);
         v[1] = change_of(g, f, "build");
         v[1].ret = v[0].ret;
-        v[1].body = mem_fmt(g->mem, "return (%s){ b.b };", v[0].ret);
+        v[1].body = end;
         if (f->in_union)
-                v[1].body = mem_fmt(g->mem,
-                                    "if (%s_which(%s_as_reader(b)) != %s) return %s_init_%s(b); %s",
-                                    s, s, f->constant, s, f->own, v[1].body);
+                v[1].body = mem_fmt(g->mem, "if (%s) { %s} %s", inactive(g, f), begin, end);
         return 2;
 }
 
@@ -360,7 +459,8 @@ unsigned field_changes(struct gen *g, const struct field *f, struct change *v)
         case TYPE_STRUCT:
                 return struct_changes(g, f, v);
         case TYPE_INTERFACE:
-                v[0] = change_set(g, f, "capnp_abuilder_set_cap", "v.c");
+                v[0] = change_set(g, f, "capnp_abuilder_set_cap",
+                                  ctype_unwrap(g->mem, &f->t, "v", "c"));
                 return 1;
         case TYPE_ANY_POINTER:
                 return any_changes(g, f, v);

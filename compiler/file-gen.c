@@ -5,10 +5,18 @@
  * nobody else's, then includes what it imports, and only then come the functions. Included are the
  * files whose types are mentioned, not all that are imported: annotations of other languages cost
  * nothing.
+ *
+ * Two files may have a declaration of one name each. When this file is one of the two, its own
+ * gives way; when both are imported, the header of the second is left out, and its types are the
+ * library's plain views here.
  */
 #include "gen.h"
 
 #include <inttypes.h>
+
+/* Times that a header is written until nothing clashes: each time, what clashed has another name.
+ */
+enum { TIMES_MAX = 64 };
 
 /* ---- what to include ------------------------------------------------------------------------- */
 
@@ -71,7 +79,150 @@ static void need_of_node(struct gen *g, struct includes *inc, struct node *n)
         }
 }
 
-/* The name under which this file imports another one. */
+/* The files that the headers of some bring, these included. */
+static void close_includes(struct gen *g, struct includes *inc)
+{
+        for (uint32_t i = 0; i < inc->n; i++)
+                for (struct node *n = inc->v[i]; n; n = n->next)
+                        need_of_node(g, inc, n);
+}
+
+/* ---- names of other files -------------------------------------------------------------------- */
+
+/* What stands for a declaration among the names of this header: types and the rest apart. */
+static const char *stem_key(struct gen *g, const struct node *file, const char *name)
+{
+        bool type = *name >= 'A' && *name <= 'Z';
+
+        return mem_fmt(g->mem, "%s %s", type ? "type" : "value",
+                       name_join(g->mem, file->name, name_snake(g->mem, name)));
+}
+
+static struct includes closure_of(struct gen *g, struct node *file)
+{
+        struct includes all = {mem_alloc(g->mem, g->q->n * sizeof(struct node *) + 1), 1};
+
+        all.v[0] = file;
+        close_includes(g, &all);
+        return all;
+}
+
+static bool stands_in(struct gen *g, const struct node *file, const char *key)
+{
+        node_nested_node_list list = node_nested_nodes(file->r);
+
+        for (uint32_t i = 0; i < node_nested_node_list_len(list); i++) {
+                const char *name = node_nested_node_name(node_nested_node_list_get(list, i)).p;
+
+                if (!strcmp(stem_key(g, file, name), key))
+                        return true;
+        }
+
+        return false;
+}
+
+/* Whether a declaration of a file has another name there, because the file includes one that has
+ * this name as well. */
+static bool gave_way(struct gen *g, const struct includes *all, const char *key)
+{
+        for (uint32_t i = 1; i < all->n; i++)
+                if (all->v[i] != g->file && stands_in(g, all->v[i], key))
+                        return true;
+
+        return false;
+}
+
+/* Takes the names of what stands in another file; the name of one that a third file has, or NULL.
+ * Only looks when `look`. */
+static const char *take_stems(struct gen *g, struct taken *stems, struct node *file, bool look)
+{
+        node_nested_node_list list = node_nested_nodes(file->r);
+        struct includes all = closure_of(g, file);
+
+        for (uint32_t i = 0; file != g->file && i < node_nested_node_list_len(list); i++) {
+                const char *name = node_nested_node_name(node_nested_node_list_get(list, i)).p;
+                const char *key = stem_key(g, file, name);
+                struct unit unit = {.kind = UNIT_TAKEN, .n = file, .decl = node_file_name(file)};
+                const struct unit *other = taken_find(stems, key);
+
+                if (gave_way(g, &all, key))
+                        continue;
+                if (look && other && other->n != file)
+                        return name;
+                if (!look)
+                        (void)taken_claim(stems, g->mem, key, unit);
+        }
+
+        return NULL;
+}
+
+/* Decides which headers are included: all that are needed, unless names would clash. */
+static void see_files(struct gen *g, const struct includes *inc, struct taken *stems)
+{
+        for (uint32_t i = 0; i < g->q->n; i++)
+                g->q->nodes[i].sight = SIGHT_NONE;
+        g->file->sight = SIGHT_OWN;
+
+        for (uint32_t i = 0; i < inc->n; i++) {
+                struct includes all = closure_of(g, inc->v[i]);
+                const char *clash = NULL;
+
+                for (uint32_t k = 0; k < all.n && !clash; k++)
+                        clash = take_stems(g, stems, all.v[k], true);
+                if (clash) {
+                        request_note(g->file, "",
+                                     "%s has a %s as another imported file has: its header is left "
+                                     "out, and its types are plain views; a map can give the names "
+                                     "of one of them a prefix",
+                                     node_file_name(inc->v[i]), clash);
+                        continue;
+                }
+
+                inc->v[i]->sight = SIGHT_INCLUDED;
+                for (uint32_t k = 0; k < all.n; k++)
+                        (void)take_stems(g, stems, all.v[k], false);
+        }
+}
+
+/* A declaration of this file that an included one has as well: it gets another name. */
+static void claim_stem(struct gen *g, const struct taken *stems, struct node *n)
+{
+        bool type = node_which(n->r) != NODE_CONST;
+        const char *key = mem_fmt(g->mem, "%s %s", type ? "type" : "value", n->name);
+        const struct unit *other = taken_find(stems, key);
+        struct unit file;
+
+        if (!other || node_which(n->r) == NODE_ANNOTATION || n->owner || n->implicit)
+                return;
+
+        file = *other;
+        (void)taken_claim(&g->taken, g->mem, key, file);
+        gen_at(g, n);
+        gen_claim_key(g, key, n->name);
+}
+
+/* ---- includes -------------------------------------------------------------------------------- */
+
+/* The way from a file to another: below its folder or below one that both lie in; else from where
+ * all paths begin. */
+static const char *path_between(struct mem *m, const char *from, const char *to)
+{
+        size_t same = 0;
+        const char *up = "";
+
+        for (size_t i = 0; from[i] && from[i] == to[i]; i++)
+                if (from[i] == '/')
+                        same = i + 1;
+        if (!same)
+                return to;
+
+        for (const char *p = from + same; *p; p++)
+                if (*p == '/')
+                        up = mem_fmt(m, "%s../", up);
+        return mem_fmt(m, "%s%s", up, to + same);
+}
+
+/* The name under which this file imports another one, or the way to it when another file does. */
 static const char *import_name(struct gen *g, code_generator_request_requested_file_reader r,
                                const struct node *file)
 {
@@ -81,26 +232,21 @@ static const char *import_name(struct gen *g, code_generator_request_requested_f
         for (uint32_t i = 0; i < code_generator_request_requested_file_import_list_len(list); i++) {
                 code_generator_request_requested_file_import_reader im =
                         code_generator_request_requested_file_import_list_get(list, i);
+                const char *name = code_generator_request_requested_file_import_name(im).p;
 
                 if (code_generator_request_requested_file_import_id(im) == file->id)
-                        return code_generator_request_requested_file_import_name(im).p;
+                        return name[0] == '/' ? name + 1 : name;
         }
 
-        request_report(g->q, g->file, "",
-                       "it uses types of %s, which it reaches only through another file: import it",
-                       node_file_name(file));
-        return NULL;
+        return path_between(g->mem, node_file_name(g->file), node_file_name(file));
 }
 
 static void write_includes(struct gen *g, code_generator_request_requested_file_reader r,
                            const struct includes *inc)
 {
-        for (uint32_t i = 0; i < inc->n; i++) {
-                const char *name = import_name(g, r, inc->v[i]);
-
-                if (name)
-                        out_f(&g->h, "#include \"%s-c.h\"\n", name[0] == '/' ? name + 1 : name);
-        }
+        for (uint32_t i = 0; i < inc->n; i++)
+                if (inc->v[i]->sight == SIGHT_INCLUDED)
+                        out_f(&g->h, "#include \"%s-c.h\"\n", import_name(g, r, inc->v[i]));
 }
 
 /* ---- the two texts --------------------------------------------------------------------------- */
@@ -118,7 +264,6 @@ static void end_c(struct gen *g)
 static void all_types(struct gen *g)
 {
         for (struct node *n = g->file->next; n; n = n->next) {
-                g->decl = n->path;
                 if (node_which(n->r) == NODE_STRUCT)
                         struct_gen_types(g, n);
                 else if (node_which(n->r) == NODE_ENUM)
@@ -134,7 +279,6 @@ static void all_types(struct gen *g)
 static void all_functions(struct gen *g)
 {
         for (struct node *n = g->file->next; n; n = n->next) {
-                g->decl = n->path;
                 if (node_which(n->r) == NODE_STRUCT)
                         struct_gen_functions(g, n);
                 else if (node_which(n->r) == NODE_ENUM)
@@ -150,11 +294,9 @@ static void all_interfaces(struct gen *g)
         for (struct node *n = g->file->next; n; n = n->next)
                 if (node_which(n->r) == NODE_INTERFACE)
                         interface_gen_functions(g, n);
-        for (struct node *n = g->file->next; n; n = n->next) {
-                g->decl = n->path;
+        for (struct node *n = g->file->next; n; n = n->next)
                 if (node_which(n->r) == NODE_INTERFACE)
                         interface_gen_shortcuts(g, n);
-        }
 }
 
 static bool has_interface(const struct node *file)
@@ -193,18 +335,46 @@ static void begin_interfaces(struct gen *g, code_generator_request_requested_fil
               "/* Methods wait for the structs of all imports: files may import each other. */\n");
         out_f(&g->h, "#if !defined(CAPNPC_%016" PRIX64 "_METHODS)", g->file->id);
         for (uint32_t i = 0; i < inc->n; i++)
-                out_f(&g->h, " && \\\n        defined(CAPNPC_%016" PRIX64 "_STRUCTS)",
-                      inc->v[i]->id);
+                if (inc->v[i]->sight == SIGHT_INCLUDED)
+                        out_f(&g->h, " && \\\n        defined(CAPNPC_%016" PRIX64 "_STRUCTS)",
+                              inc->v[i]->id);
         out_f(&g->h, "\n#define CAPNPC_%016" PRIX64 "_METHODS\n\n", g->file->id);
         write_includes(g, r, inc);
         begin_c(g);
 }
 
+/* Writes both texts once. */
+static void write_file(struct gen *g, code_generator_request_requested_file_reader r,
+                       const struct includes *inc, const struct taken *stems)
+{
+        gen_begin(g);
+        for (struct node *n = g->file->next; n; n = n->next)
+                claim_stem(g, stems, n);
+
+        begin(g, code_generator_request_requested_file_filename(r).p);
+        all_types(g);
+        if (inc->n) {
+                end_c(g);
+                write_includes(g, r, inc);
+                begin_c(g);
+        }
+        all_functions(g);
+        schema_gen(g, inc->v, inc->n);
+        out_f(&g->h, "\n#define CAPNPC_%016" PRIX64 "_STRUCTS\n", g->file->id);
+        if (inc->n && has_interface(g->file))
+                begin_interfaces(g, r, inc);
+        all_interfaces(g);
+        end_c(g);
+        out_f(&g->h, "#endif\n");
+}
+
 void file_gen(struct gen *g, struct request *q, code_generator_request_requested_file_reader r)
 {
         struct includes inc = {.v = mem_alloc(q->mem, q->n * sizeof(struct node *) + 1)};
+        struct taken stems = {0};
+        unsigned quiet = 0;
 
-        *g = (struct gen){.q = q, .mem = q->mem, .decl = ""};
+        *g = (struct gen){.q = q, .mem = q->mem};
         g->file = request_find(q, code_generator_request_requested_file_id(r));
         if (!g->file || g->file->file != g->file) {
                 request_report(q, NULL, "", "the request names a file that it does not describe");
@@ -213,21 +383,18 @@ void file_gen(struct gen *g, struct request *q, code_generator_request_requested
 
         for (struct node *n = g->file; n; n = n->next)
                 need_of_node(g, &inc, n);
+        see_files(g, &inc, &stems);
 
-        begin(g, code_generator_request_requested_file_filename(r).p);
-        all_types(g);
-        if (inc.n) {
-                end_c(g);
-                write_includes(g, r, &inc);
-                begin_c(g);
+        /* Until it is twice the same: shortcuts look at what was there the time before. */
+        for (unsigned i = 0; quiet < 2 && i < TIMES_MAX; i++) {
+                request_name_file(q, g->file);
+                write_file(g, r, &inc, &stems);
+                quiet = gen_settle(g) ? 0 : quiet + 1;
         }
-        all_functions(g);
-        schema_gen(g, inc.v, inc.n);
-        out_f(&g->h, "\n#define CAPNPC_%016" PRIX64 "_STRUCTS\n", g->file->id);
-        if (inc.n && has_interface(g->file))
-                begin_interfaces(g, r, &inc);
-        all_interfaces(g);
-        end_c(g);
-        out_f(&g->h, "#endif\n");
-        names_deinit(&g->names);
+
+        if (quiet < 2)
+                request_report(q, g->file, "", "too many of its names are alike");
+        else
+                gen_tell(g);
+        taken_deinit(&stems);
 }

@@ -5,32 +5,67 @@
 #include "flat.h"
 #include "names.h"
 #include "out.h"
+#include "taken.h"
 #include "types.h"
 
 struct gen {
         struct request *q;
         struct mem *mem;
         struct node *file;
-        struct out h;       /* the header */
-        struct out c;       /* the tables */
-        struct names names; /* of the header */
-        const char *decl;   /* the declaration at work, for messages */
+        struct out h;        /* the header */
+        struct out c;        /* the tables */
+        struct unit unit;    /* at work */
+        struct taken taken;  /* names of the header */
+        struct taken before; /* of the header as it was written the time before */
+        struct clash *clashes;
+        uint32_t nclashes;
+        uint32_t clashes_room;
+        struct note *notes; /* shortcuts that gave way, newest first */
 };
 
 /* ---- what all generators do (gen.c) ---------------------------------------------------------- */
 
-/* Takes an ordinary name, a tag (`enum foo`), a type name (both at once, for C++); reports one that
- * is taken. */
+/* What follows is for a declaration, for its i-th member, for lists of it. */
+void gen_at(struct gen *g, struct node *n);
+void gen_at_member(struct gen *g, struct node *n, uint32_t i);
+void gen_at_list(struct gen *g, struct node *n);
+
+/* Takes an ordinary name, a tag (`enum foo`), a type name (both at once, for C++). */
 void gen_claim(struct gen *g, const char *name);
 void gen_claim_tag(struct gen *g, const char *name);
 void gen_claim_type(struct gen *g, const char *name);
+/* Takes a key that stands for all names of a declaration; a message says the name. */
+void gen_claim_key(struct gen *g, const char *key, const char *name);
+/* Whether somebody has a name: in this header so far, or when it was written before. */
+bool gen_has(const struct gen *g, const char *name);
+/* Begins to write the header anew; ends it. Whether names clashed: then they have other forms. */
+void gen_begin(struct gen *g);
+bool gen_settle(struct gen *g);
+/* Tells what has another name than expected, after the last time. */
+void gen_tell(struct gen *g);
+void gen_deinit(struct gen *g);
+
 /* A static inline function in the header; the format is its body. */
 void gen_fn(struct gen *g, const char *ret, const char *name, const char *params, const char *fmt,
             ...) CAPNP_PRINTF(5, 6);
-/* A constant array of words: declared in the header, defined in the tables. */
+/* A shortcut, base_rest: its name gives way to all others. */
+struct shortcut {
+        const char *ret;
+        const char *base;
+        const char *rest;
+        const char *params;
+};
+void gen_short(struct gen *g, const struct shortcut *s, const char *fmt, ...) CAPNP_PRINTF(3, 4);
+/* A constant array of words: declared in the header, defined in the tables. Its name is made of ids
+ * and is not claimed. */
 void gen_words(struct gen *g, const char *name, struct flat words);
 /* Likewise, only in the tables. */
 void gen_static_words(struct gen *g, const char *name, struct flat words);
+/* Bytes as an expression of type const char *, NUL-terminated: a C string literal, or, when there
+ * are too many for one, words of this name. */
+const char *gen_bytes(struct gen *g, const char *name, const char *s, uint32_t len);
+/* Those words; none when a literal does. */
+struct flat gen_bytes_words(struct gen *g, const char *s, uint32_t len);
 /* Text of a C string literal. */
 const char *gen_literal(struct gen *g, const char *s, uint32_t len);
 /* "foo *" or "foo ", as it stands before a name. */
@@ -42,6 +77,7 @@ const char *gen_spaced(struct gen *g, const char *type);
 struct field {
         struct node *owner;
         field_reader r;
+        uint32_t i;           /* which */
         const char *own;      /* x */
         const char *getter;   /* foo_x */
         const char *constant; /* FOO_X, in a union */
@@ -53,7 +89,8 @@ struct field {
         bool in_union;
 };
 
-/* A function that changes a field: `ret foo_verb(foo_builder b, param) { body }`. */
+/* A function that changes a field: `ret foo_verb(foo_builder b, param) { body }`. The body needs of
+ * b only that it has a member b. */
 struct change {
         const char *verb;  /* set_x, init_x, build_x */
         const char *ret;   /* "void", "bar_builder" */
@@ -63,12 +100,19 @@ struct change {
 };
 enum { FIELD_CHANGES = 3 };
 
+/* The last part of the name of the i-th field; of another file's struct, what it would be if
+ * nothing clashed there. */
+const char *field_own(const struct gen *g, const struct node *s, uint32_t i);
 /* Describes the i-th field. */
 struct field field_of(struct gen *g, struct node *s, uint32_t i);
 /* Its type as a getter returns it; NULL for Void, which has no getter. */
 const char *field_type(struct gen *g, const struct field *f);
-/* An expression for its value in `r.r`. */
-const char *field_value(struct gen *g, const struct field *f);
+/* Statements that return its value in `r.r`; whether its pointer is not null. They set `r.r` to
+ * zeros when another member of a union is active. */
+const char *field_get(struct gen *g, const struct field *f);
+const char *field_has(struct gen *g, const struct field *f);
+/* Where the default of a pointer is, when it has one. */
+void field_default(struct gen *g, const struct field *f);
 /* Fills in the functions that change it, in `b.b`; how many. */
 unsigned field_changes(struct gen *g, const struct field *f, struct change *v);
 /* The parameter list: "foo_builder b" or "foo_builder b, uint32_t n". */
@@ -95,7 +139,5 @@ void schema_gen(struct gen *g, struct node *const *imports, uint32_t nimports);
 
 /* Generates both texts of a file. */
 void file_gen(struct gen *g, struct request *q, code_generator_request_requested_file_reader r);
-/* The name of the table of a file's schema: conf_capnp_schema. */
-const char *file_schema_name(struct mem *m, const struct node *file);
 
 #endif

@@ -26,28 +26,60 @@ struct method {
         bool stream;
 };
 
+/* The struct with an id, when the request describes it. */
+static struct node *struct_of(struct gen *g, uint64_t id)
+{
+        struct node *n = request_find(g->q, id);
+
+        return n && n->name && node_which(n->r) == NODE_STRUCT ? n : NULL;
+}
+
 static struct method method_of(struct gen *g, struct node *n, uint32_t i)
 {
         struct method m = {.iface = n, .ordinal = i};
 
         m.r = method_list_get(node_interface_methods(node_interface(n->r)), i);
-        m.name = name_join(g->mem, n->name, name_method(g->mem, n->members[i]));
+        m.name = name_join(g->mem, n->name, name_method(g->mem, n->members[i].name));
         m.stream = method_result_struct_type(m.r) == STREAM_RESULT_ID;
-        m.params = request_find(g->q, method_param_struct_type(m.r));
+        m.params = struct_of(g, method_param_struct_type(m.r));
         if (!m.stream)
-                m.results = request_find(g->q, method_result_struct_type(m.r));
+                m.results = struct_of(g, method_result_struct_type(m.r));
         return m;
 }
 
 static struct node *super_of(struct gen *g, struct node *n, uint32_t i)
 {
-        return request_find(g->q, superclass_id(superclass_list_get(
-                                          node_interface_superclasses(node_interface(n->r)), i)));
+        uint64_t id = superclass_id(
+                superclass_list_get(node_interface_superclasses(node_interface(n->r)), i));
+        struct node *super = request_find(g->q, id);
+
+        return super && super->name && node_which(super->r) == NODE_INTERFACE ? super : NULL;
 }
 
 static uint32_t super_count(struct node *n)
 {
         return superclass_list_len(node_interface_superclasses(node_interface(n->r)));
+}
+
+/* The table of an interface: the same name in every file. */
+static const char *table_name(struct gen *g, const struct node *n)
+{
+        return mem_fmt(g->mem, "capnp_interface_%016" PRIx64, n->id);
+}
+
+/* The C type of a view of parameters or results; the library's own where the header sees none. */
+static const char *view_type(struct gen *g, const struct node *n, const char *what)
+{
+        const char *type = node_type(g->q, n, what);
+
+        return type ? type : mem_fmt(g->mem, "capnp_%s", what);
+}
+
+static const char *view_of(struct gen *g, const struct node *n, const char *what, const char *expr)
+{
+        const char *type = node_type(g->q, n, what);
+
+        return type ? mem_fmt(g->mem, "CAPNP_NEW(%s, %s)", type, expr) : expr;
 }
 
 /* ---- types ----------------------------------------------------------------------------------- */
@@ -57,32 +89,84 @@ void interface_gen_types(struct gen *g, struct node *n)
         const char *client = mem_fmt(g->mem, "%s_client", n->name),
                    *ops = mem_fmt(g->mem, "%s_ops", n->name);
 
+        gen_at(g, n);
         gen_claim_type(g, client);
         gen_claim_tag(g, ops);
         gen_claim(g, mem_fmt(g->mem, "%s_ID", n->upper));
         out_f(&g->h, "\n");
         out_doc(&g->h, "", node_doc(n));
-        out_f(&g->h, "typedef struct { capnp_cap *c; } %s;\n", client);
+        out_f(&g->h, "typedef struct { capnp_cap *c; } %s, %s;\n", client,
+              node_alias(g->q, n, "client"));
         out_f(&g->h, "#define %s_ID UINT64_C(0x%016" PRIx64 ")\n", n->upper, n->id);
 }
 
 /* ---- the operations struct ------------------------------------------------------------------- */
 
-/* The name of a member of the operations struct: of a method, or of what the interface extends. */
-static const char *op_name(struct gen *g, const char *name)
+/* The names of its members, methods first, then what the interface extends. They depend on the
+ * interface alone, so that another file can say them. */
+static const char **op_names(struct gen *g, struct node *n)
 {
-        return name_bare(g->mem, name);
+        uint32_t count = n->nmembers + super_count(n);
+        const char **v = mem_alloc(g->mem, (count + 1) * sizeof(*v));
+        struct taken done = {0};
+
+        for (uint32_t i = 0; i < count; i++) {
+                struct node *super = i < n->nmembers ? NULL : super_of(g, n, i - n->nmembers);
+                const char *name = i < n->nmembers ? n->members[i].plain
+                                   : super         ? super->plain
+                                                   : "";
+                struct unit unit = {.n = n};
+
+                v[i] = name_bare(g->mem, name);
+                for (unsigned k = 1; taken_claim(&done, g->mem, v[i], unit); k++)
+                        v[i] = k > 1 ? mem_fmt(g->mem, "%s_%u", name, k)
+                                     : mem_fmt(g->mem, "%s_", name);
+        }
+
+        taken_deinit(&done);
+        return v;
+}
+
+/* Members of an operations struct, at a depth of `indent` spaces: a bound on circles, too. */
+static void op_members(struct gen *g, struct node *n, unsigned indent)
+{
+        const char **names = op_names(g, n);
+        const char *space = mem_fmt(g->mem, "%*s", (int)indent, "");
+
+        out_f(&g->h, "%svoid (*gone)(void *self);\n", space);
+        for (uint32_t i = 0; i < n->nmembers; i++) {
+                if (n->file == g->file)
+                        out_doc(&g->h, space, node_member_doc(n, i));
+                out_f(&g->h, "%scapnp_handler *%s;\n", space, names[i]);
+        }
+
+        for (uint32_t i = 0; i < super_count(n); i++) {
+                struct node *super = super_of(g, n, i);
+                const char *type = node_type(g->q, super, "ops"), *name = names[n->nmembers + i];
+
+                if (super && super->file == g->file)
+                        out_f(&g->h, "%sstruct %s %s; /* its `gone` is not called */\n", space,
+                              type, name);
+                else if (type)
+                        out_f(&g->h, "%s%s %s; /* its `gone` is not called */\n", space, type,
+                              name);
+                else if (super && indent < 8 * 32) {
+                        out_f(&g->h, "%sstruct {\n", space);
+                        op_members(g, super, indent + 8);
+                        out_f(&g->h, "%s} %s; /* its `gone` is not called */\n", space, name);
+                }
+        }
 }
 
 static void ops_struct(struct gen *g, struct node *n)
 {
         const char *key = mem_fmt(g->mem, "ops of %s", n->name);
+        struct unit unit = {.n = n};
 
         /* An interface of this file that another one extends is written before it. */
-        if (names_has(&g->names, key))
+        if (taken_claim(&g->taken, g->mem, key, unit))
                 return;
 
-        names_claim(&g->names, g->mem, key, n->path);
         for (uint32_t i = 0; i < super_count(n); i++) {
                 struct node *super = super_of(g, n, i);
 
@@ -90,38 +174,24 @@ static void ops_struct(struct gen *g, struct node *n)
                         ops_struct(g, super);
         }
 
-        g->decl = n->path;
+        gen_at(g, n);
         out_f(&g->h,
               "\n/** Serves %s: see capnp_cap_new(). A NULL handler answers `unimplemented`. */\n",
               n->path);
-        out_f(&g->h, "struct %s_ops {\n        void (*gone)(void *self);\n", n->name);
-        for (uint32_t i = 0; i < n->nmembers; i++) {
-                const char *op = op_name(g, n->members[i]);
-
-                gen_claim(g, mem_fmt(g->mem, "%s_ops.%s", n->name, op));
-                out_doc(&g->h, "        ", node_member_doc(n, i));
-                out_f(&g->h, "        capnp_handler *%s;\n", op);
-        }
-        for (uint32_t i = 0; i < super_count(n); i++) {
-                struct node *super = super_of(g, n, i);
-
-                if (!super || !super->name)
-                        continue;
-
-                gen_claim(g, mem_fmt(g->mem, "%s_ops.%s", n->name, op_name(g, super->name)));
-                out_f(&g->h, "        struct %s_ops %s; /* its `gone` is not called */\n",
-                      super->name, op_name(g, super->name));
-        }
+        out_f(&g->h, "struct %s_ops {\n", n->name);
+        op_members(g, n, 8);
         out_f(&g->h, "};\n");
+        out_f(&g->h, "typedef struct %s_ops %s;\n", n->name, node_alias(g->q, n, "ops"));
 }
 
-/* Whether all that an interface extends is in this file. */
-static bool extends_here(struct gen *g, struct node *n)
+/* Whether all that an interface extends is in this file; not so in a circle, which is no schema. */
+static bool extends_here(struct gen *g, struct node *n, unsigned depth)
 {
         for (uint32_t i = 0; i < super_count(n); i++) {
                 struct node *super = super_of(g, n, i);
 
-                if (super && (super->file != g->file || !extends_here(g, super)))
+                if (super &&
+                    (!depth || super->file != g->file || !extends_here(g, super, depth - 1)))
                         return false;
         }
 
@@ -130,7 +200,7 @@ static bool extends_here(struct gen *g, struct node *n)
 
 void interface_gen_ops(struct gen *g, struct node *n)
 {
-        if (extends_here(g, n))
+        if (extends_here(g, n, 16))
                 ops_struct(g, n);
 }
 
@@ -141,6 +211,28 @@ static const char *part(struct gen *g, const struct method *m, const char *rest)
         return mem_fmt(g->mem, "%s_%s", m->name, rest);
 }
 
+/* A change of a field of parameters or results: through the struct's own function when it is of
+ * this file, else as that function would do it. */
+static void change_short(struct gen *g, const struct shortcut *s, const struct node *of,
+                         const struct change *c, const char *view)
+{
+        if (of->file == g->file)
+                gen_short(g, s, "%s%s_%s(%s);", strcmp(c->ret, "void") ? "return " : "", of->name,
+                          c->verb, change_args(g, view_of(g, of, "builder", view), c));
+        else
+                gen_short(g, s, "struct { capnp_builder b; } b = { %s }; %s", view, c->body);
+}
+
+/* Likewise what reads a field. */
+static void read_short(struct gen *g, const struct shortcut *s, const struct field *f,
+                       const char *function, const char *body, const char *view)
+{
+        if (f->owner->file == g->file)
+                gen_short(g, s, "return %s(%s);", function, view_of(g, f->owner, "reader", view));
+        else
+                gen_short(g, s, "struct { capnp_reader r; } r = { %s }; %s", view, body);
+}
+
 static void param_changes(struct gen *g, const struct method *m)
 {
         for (uint32_t i = 0; m->params && i < m->params->nmembers; i++) {
@@ -149,28 +241,32 @@ static void param_changes(struct gen *g, const struct method *m)
                 unsigned n = field_changes(g, &f, v);
 
                 out_doc(&g->h, "", f.doc);
-                for (unsigned k = 0; k < n; k++)
-                        gen_fn(g, v[k].ret, part(g, m, v[k].verb),
-                               change_params(g, "capnp_question *q", &v[k]), "%s%s_%s(%s);",
-                               strcmp(v[k].ret, "void") ? "return " : "", m->params->name,
-                               v[k].verb,
-                               change_args(g, mem_fmt(g->mem, "%s_params(q)", m->name), &v[k]));
+                if (f.owner->file != g->file)
+                        field_default(g, &f);
+                for (unsigned k = 0; k < n; k++) {
+                        struct shortcut s = {v[k].ret, m->name, v[k].verb,
+                                             change_params(g, "capnp_question *q", &v[k])};
+
+                        change_short(g, &s, m->params, &v[k], "capnp_question_params(q)");
+                }
         }
 }
 
 /* A capability behind pointers of the results: a promise before the return, the object after. */
-static void cap_getter(struct gen *g, const char *name, const struct ctype *t, const uint32_t *path,
-                       uint32_t n)
+static void cap_getter(struct gen *g, const char *base, const char *rest, const struct ctype *t,
+                       const uint32_t *path, uint32_t n)
 {
+        struct shortcut s = {"capnp_cap *", base, rest, "capnp_question *q"};
         const char *p = "", *v;
 
         for (uint32_t i = 0; i < n; i++)
                 p = mem_fmt(g->mem, "%s%s%" PRIu32, p, i ? ", " : "", path[i]);
         v = mem_fmt(g->mem, "capnp_question_cap_peek(q, path, %" PRIu32 ")", n);
-        if (t->which == TYPE_INTERFACE)
-                v = mem_fmt(g->mem, "(%s){ %s }", t->read, v);
-        gen_fn(g, t->which == TYPE_INTERFACE ? t->read : "capnp_cap *", name, "capnp_question *q",
-               "const uint16_t path[] = { %s }; return %s;", p, v);
+        if (t->which == TYPE_INTERFACE) {
+                s.ret = t->read;
+                v = ctype_wrap(g->mem, t, t->read, v);
+        }
+        gen_short(g, &s, "const uint16_t path[] = { %s }; return %s;", p, v);
 }
 
 static bool is_cap(const struct ctype *t)
@@ -183,19 +279,25 @@ static void result_getters(struct gen *g, const struct method *m)
 {
         for (uint32_t i = 0; m->results && i < m->results->nmembers; i++) {
                 struct field f = field_of(g, m->results, i);
-                const char *name = part(g, m, name_result(g->mem, m->results->members[i]));
+                const char *own = field_own(g, m->results, i);
+                struct shortcut s = {NULL, m->name, name_result(g->mem, own), "capnp_question *q"};
+                const char *view = "capnp_question_response(q)";
 
                 out_doc(&g->h, "", f.doc);
+                if (f.owner->file != g->file)
+                        field_default(g, &f);
+                s.ret = field_type(g, &f);
                 if (!f.group && is_cap(&f.t))
-                        cap_getter(g, name, &f.t, &f.offset, 1);
-                else if (field_type(g, &f))
-                        gen_fn(g, field_type(g, &f), name, "capnp_question *q",
-                               "return %s(%s_results(q));", f.getter, m->name);
-                if (!f.group && f.t.pointer)
-                        gen_fn(g, "bool",
-                               mem_fmt(g->mem, "%s_has_%s", m->name, m->results->members[i]),
-                               "capnp_question *q", "return %s_has_%s(%s_results(q));",
-                               m->results->name, f.own, m->name);
+                        cap_getter(g, s.base, s.rest, &f.t, &f.offset, 1);
+                else if (s.ret)
+                        read_short(g, &s, &f, f.getter, field_get(g, &f), view);
+                if (f.group || !f.t.pointer)
+                        continue;
+
+                s.ret = "bool";
+                s.rest = mem_fmt(g->mem, "has_%s", own);
+                read_short(g, &s, &f, mem_fmt(g->mem, "%s_has_%s", m->results->name, f.own),
+                           field_has(g, &f), view);
         }
 }
 
@@ -205,17 +307,17 @@ static void client_functions(struct gen *g, const struct method *m)
 
         out_doc(&g->h, "", node_member_doc(m->iface, m->ordinal));
         gen_fn(g, "capnp_question *", m->name, client,
-               "return capnp_question_new(c.c, &%s_interface, %" PRIu32 ");", m->iface->name,
+               "return capnp_question_new(c.c, &%s, %" PRIu32 ");", table_name(g, m->iface),
                m->ordinal);
         if (m->params)
-                gen_fn(g, mem_fmt(g->mem, "%s_builder", m->params->name), part(g, m, "params"),
-                       "capnp_question *q", "return (%s_builder){ capnp_question_params(q) };",
-                       m->params->name);
+                gen_fn(g, view_type(g, m->params, "builder"), part(g, m, "params"),
+                       "capnp_question *q", "return %s;",
+                       view_of(g, m->params, "builder", "capnp_question_params(q)"));
         param_changes(g, m);
         if (m->results)
-                gen_fn(g, mem_fmt(g->mem, "%s_reader", m->results->name), part(g, m, "results"),
-                       "capnp_question *q", "return (%s_reader){ capnp_question_response(q) };",
-                       m->results->name);
+                gen_fn(g, view_type(g, m->results, "reader"), part(g, m, "results"),
+                       "capnp_question *q", "return %s;",
+                       view_of(g, m->results, "reader", "capnp_question_response(q)"));
         result_getters(g, m);
 }
 
@@ -225,16 +327,19 @@ static void param_getters(struct gen *g, const struct method *m)
 {
         for (uint32_t i = 0; m->params && i < m->params->nmembers; i++) {
                 struct field f = field_of(g, m->params, i);
-                const char *own = m->params->members[i];
+                const char *own = field_own(g, m->params, i), *view = "capnp_answer_params(a)";
+                struct shortcut s = {field_type(g, &f), m->name, mem_fmt(g->mem, "param_%s", own),
+                                     "capnp_answer *a"};
 
-                if (field_type(g, &f))
-                        gen_fn(g, field_type(g, &f), mem_fmt(g->mem, "%s_param_%s", m->name, own),
-                               "capnp_answer *a", "return %s(%s_get_params(a));", f.getter,
-                               m->name);
-                if (!f.group && f.t.pointer)
-                        gen_fn(g, "bool", mem_fmt(g->mem, "%s_param_has_%s", m->name, own),
-                               "capnp_answer *a", "return %s_has_%s(%s_get_params(a));",
-                               m->params->name, f.own, m->name);
+                if (s.ret)
+                        read_short(g, &s, &f, f.getter, field_get(g, &f), view);
+                if (f.group || !f.t.pointer)
+                        continue;
+
+                s.ret = "bool";
+                s.rest = mem_fmt(g->mem, "param_has_%s", own);
+                read_short(g, &s, &f, mem_fmt(g->mem, "%s_has_%s", m->params->name, f.own),
+                           field_has(g, &f), view);
         }
 }
 
@@ -244,7 +349,7 @@ static void param_getters(struct gen *g, const struct method *m)
  */
 static bool gives_way(struct gen *g, const struct method *m, const char *name)
 {
-        return !m->results->implicit && names_has(&g->names, name);
+        return !m->results->implicit && gen_has(g, name);
 }
 
 static void result_changes(struct gen *g, const struct method *m)
@@ -255,15 +360,12 @@ static void result_changes(struct gen *g, const struct method *m)
                 unsigned n = field_changes(g, &f, v);
 
                 for (unsigned k = 0; k < n; k++) {
-                        const char *name = mem_fmt(g->mem, "%s_results_%s", m->name, v[k].verb);
+                        const char *rest = mem_fmt(g->mem, "results_%s", v[k].verb);
+                        struct shortcut s = {v[k].ret, m->name, rest,
+                                             change_params(g, "capnp_answer *a", &v[k])};
 
-                        if (!gives_way(g, m, name))
-                                gen_fn(g, v[k].ret, name,
-                                       change_params(g, "capnp_answer *a", &v[k]), "%s%s_%s(%s);",
-                                       strcmp(v[k].ret, "void") ? "return " : "", m->results->name,
-                                       v[k].verb,
-                                       change_args(g, mem_fmt(g->mem, "%s_get_results(a)", m->name),
-                                                   &v[k]));
+                        if (!gives_way(g, m, part(g, m, rest)))
+                                change_short(g, &s, m->results, &v[k], "capnp_answer_results(a)");
                 }
         }
 }
@@ -271,14 +373,14 @@ static void result_changes(struct gen *g, const struct method *m)
 static void server_functions(struct gen *g, const struct method *m)
 {
         if (m->params)
-                gen_fn(g, mem_fmt(g->mem, "%s_reader", m->params->name), part(g, m, "get_params"),
-                       "capnp_answer *a", "return (%s_reader){ capnp_answer_params(a) };",
-                       m->params->name);
+                gen_fn(g, view_type(g, m->params, "reader"), part(g, m, "get_params"),
+                       "capnp_answer *a", "return %s;",
+                       view_of(g, m->params, "reader", "capnp_answer_params(a)"));
         param_getters(g, m);
         if (m->results)
-                gen_fn(g, mem_fmt(g->mem, "%s_builder", m->results->name),
-                       part(g, m, "get_results"), "capnp_answer *a",
-                       "return (%s_builder){ capnp_answer_results(a) };", m->results->name);
+                gen_fn(g, view_type(g, m->results, "builder"), part(g, m, "get_results"),
+                       "capnp_answer *a", "return %s;",
+                       view_of(g, m->results, "builder", "capnp_answer_results(a)"));
         result_changes(g, m);
 }
 
@@ -303,41 +405,58 @@ static void methods_table(struct gen *g, struct node *n)
 /* One row for an interface and each that it extends, the way to it being `via`. Rows written so far
  * are in `done`. */
 static uint32_t parts_rows(struct gen *g, struct node *n, struct node *top, const char *via,
-                           struct names *done)
+                           struct taken *done)
 {
-        const char *first = n->nmembers ? op_name(g, n->members[0]) : "gone";
+        const char **names = op_names(g, n);
+        struct unit unit = {.n = n};
         uint32_t rows = 1;
 
-        if (names_claim(done, g->mem, n->name, ""))
+        if (taken_claim(done, g->mem, table_name(g, n), unit))
                 return 0;
 
-        out_f(&g->c, "        { &%s_interface, offsetof(struct %s_ops, %s%s) },\n", n->name,
-              top->name, via, first);
+        out_f(&g->c, "        { &%s, offsetof(struct %s_ops, %s%s) },\n", table_name(g, n),
+              top->name, via, n->nmembers ? names[0] : "gone");
         for (uint32_t i = 0; i < super_count(n); i++) {
                 struct node *super = super_of(g, n, i);
 
-                if (super && super->name)
+                if (super)
                         rows += parts_rows(g, super, top,
-                                           mem_fmt(g->mem, "%s%s.", via, op_name(g, super->name)),
+                                           mem_fmt(g->mem, "%s%s.", via, names[n->nmembers + i]),
                                            done);
         }
 
         return rows;
 }
 
+/* Tables of interfaces whose header is not included. */
+static void unseen_tables(struct gen *g, struct node *n, unsigned depth)
+{
+        for (uint32_t i = 0; depth && i < super_count(n); i++) {
+                struct node *super = super_of(g, n, i);
+
+                if (!super)
+                        continue;
+                if (!node_type(g->q, super, "client"))
+                        out_f(&g->c, "extern const struct capnp_interface %s;\n",
+                              table_name(g, super));
+                unseen_tables(g, super, depth - 1);
+        }
+}
+
 static void interface_table(struct gen *g, struct node *n)
 {
-        struct names done = {0};
+        struct taken done = {0};
         uint32_t rows;
 
         methods_table(g, n);
+        unseen_tables(g, n, 8);
         out_f(&g->c, "\nstatic const struct capnp_interface_part capnp_i_%s_parts[] = {\n",
               n->name);
         rows = parts_rows(g, n, n, "", &done);
-        names_deinit(&done);
+        taken_deinit(&done);
         out_f(&g->c, "};\n");
 
-        out_f(&g->c, "\nconst struct capnp_interface %s_interface = {\n", n->name);
+        out_f(&g->c, "\nCAPNP_SHARED const struct capnp_interface %s = {\n", table_name(g, n));
         out_f(&g->c, "        %s_ID, \"%s\", %s, capnp_i_%s_parts, %" PRIu32 ", %" PRIu32 ",\n};\n",
               n->upper, n->path,
               n->nmembers ? mem_fmt(g->mem, "capnp_i_%s_methods", n->name) : "NULL", n->name,
@@ -346,23 +465,25 @@ static void interface_table(struct gen *g, struct node *n)
 
 void interface_gen_functions(struct gen *g, struct node *n)
 {
-        const char *interface = mem_fmt(g->mem, "%s_interface", n->name);
+        const char *table = table_name(g, n), *interface = mem_fmt(g->mem, "%s_interface", n->name);
 
         out_f(&g->h, "\n/* ---- %s ---- */\n", n->path);
         ops_struct(g, n);
-        g->decl = n->path;
+        gen_at(g, n);
         gen_claim(g, interface);
-        out_f(&g->h, "\nextern const struct capnp_interface %s;\n", interface);
+        out_f(&g->h, "\nextern const struct capnp_interface %s;\n", table);
+        out_f(&g->h, "#define %s %s\n", interface, table);
         gen_fn(g, "CAPNP_MUST_USE int", mem_fmt(g->mem, "%s_serve", n->name),
                mem_fmt(g->mem,
                        "capnp_vat *v, const struct %s_ops *ops, void *self, capnp_cap **ret_c",
                        n->name),
-               "return capnp_cap_new(v, &%s, ops, self, ret_c);", interface);
+               "return capnp_cap_new(v, &%s, ops, self, ret_c);", table);
 
         for (uint32_t i = 0; i < n->nmembers; i++) {
                 struct method m = method_of(g, n, i);
 
-                g->decl = mem_fmt(g->mem, "%s.%s", n->path, method_name(m.r).p);
+                gen_at_member(g, n, i);
+                g->unit.decl = mem_fmt(g->mem, "%s.%s", n->path, method_name(m.r).p);
                 out_f(&g->h, "\n");
                 client_functions(g, &m);
                 server_functions(g, &m);
@@ -381,50 +502,53 @@ static void nested_caps(struct gen *g, const struct method *m, const struct fiel
         for (uint32_t i = 0; s && i < s->nmembers; i++) {
                 struct field f = field_of(g, s, i);
                 uint32_t path[] = {outer->offset, f.offset};
-                const char *name = mem_fmt(g->mem, "%s_%s_%s", m->name, outer->own, s->members[i]);
+                const char *rest = mem_fmt(g->mem, "%s_%s", outer->own, field_own(g, s, i));
 
-                if (!f.group && is_cap(&f.t) && !names_has(&g->names, name))
-                        cap_getter(g, name, &f.t, path, 2);
+                if (!f.group && is_cap(&f.t) && !gen_has(g, part(g, m, rest)))
+                        cap_getter(g, m->name, rest, &f.t, path, 2);
         }
 }
 
 /* An AnyPointer in the results may be a capability, and be wanted before the return. */
 static void any_cap(struct gen *g, const struct method *m, const struct field *f)
 {
-        const char *name = mem_fmt(g->mem, "%s_%s_cap", m->name, f->own);
+        const char *rest = mem_fmt(g->mem, "%s_cap", f->own);
 
-        if (!names_has(&g->names, name))
-                cap_getter(g, name, &f->t, &f->offset, 1);
+        if (!gen_has(g, part(g, m, rest)))
+                cap_getter(g, m->name, rest, &f->t, &f->offset, 1);
 }
 
 /* A client is a client of all that its interface extends. */
-static void upcasts(struct gen *g, struct node *n, struct node *top, struct names *done)
+static void upcasts(struct gen *g, struct node *n, struct node *top, struct taken *done)
 {
         for (uint32_t i = 0; i < super_count(n); i++) {
                 struct node *super = super_of(g, n, i);
-                const char *name;
+                const char *type = node_type(g->q, super, "client");
+                struct unit unit = {.n = n};
+                struct shortcut s = {type, top->name, NULL,
+                                     mem_fmt(g->mem, "%s_client c", top->name)};
 
-                if (!super || !super->name || names_claim(done, g->mem, super->name, ""))
+                if (!super || taken_claim(done, g->mem, table_name(g, super), unit))
                         continue;
 
-                name = mem_fmt(g->mem, "%s_as_%s", top->name, super->name);
-                if (!names_has(&g->names, name))
-                        gen_fn(g, mem_fmt(g->mem, "%s_client", super->name), name,
-                               mem_fmt(g->mem, "%s_client c", top->name),
-                               "return (%s_client){ c.c };", super->name);
+                s.rest = mem_fmt(g->mem, "as_%s", super->plain);
+                if (type && !gen_has(g, name_join(g->mem, s.base, s.rest)))
+                        gen_short(g, &s, "return CAPNP_NEW(%s, c.c);", type);
                 upcasts(g, super, top, done);
         }
 }
 
 void interface_gen_shortcuts(struct gen *g, struct node *n)
 {
-        struct names done = {0};
+        struct taken done = {0};
 
+        gen_at(g, n);
         upcasts(g, n, n, &done);
-        names_deinit(&done);
+        taken_deinit(&done);
         for (uint32_t i = 0; i < n->nmembers; i++) {
                 struct method m = method_of(g, n, i);
 
+                gen_at_member(g, n, i);
                 for (uint32_t k = 0; m.results && k < m.results->nmembers; k++) {
                         struct field f = field_of(g, m.results, k);
 

@@ -5,16 +5,43 @@
  * standard input. For each file X.capnp of the command line there will be X.capnp-c.h (types and
  * one-line accessors) and X.capnp-c.c (tables). Either all of them are written or none; what is
  * wrong is said on standard error as `file: declaration: what to do`.
+ *
+ * The schema compiler passes no options on. So what they say can be said by the environment, too,
+ * and the request can be piped: capnp compile -o- FILE... | capnpc-c OPTIONS FOLDER.
  */
 #include "gen.h"
 
+#include "names.h"
+
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Names are read again and again, but no honest request is read in whole more than 64 times. */
-enum { REQUEST_MAX_BYTES = 1 << 30, REQUEST_TRAVERSAL = 1 << 24 };
+/* Names are read again and again, but no honest request is read in whole more than 1,024 times. */
+enum { REQUEST_MAX_BYTES = 1 << 30, REQUEST_TRAVERSAL = 1 << 24, REQUEST_TIMES = 1024 };
+
+static const char usage[] =
+        "usage: capnp compile -oc:FOLDER FILE...\n"
+        "       capnp compile -o- FILE... | capnpc-c [OPTION...] [FOLDER]\n"
+        "\n"
+        "Writes FILE-c.h and FILE-c.c of every FILE into FOLDER (default: the current one).\n"
+        "\n"
+        "  --names MAP      names for C from outside of the schemas; lines of MAP are\n"
+        "                   prefix FILE NAME, and name FILE:DECLARATION NAME, where a file or a\n"
+        "                   declaration may be its id (or CAPNPC_C_NAMES=MAP)\n"
+        "  --prefix PREFIX  begins every name of every file (or CAPNPC_C_PREFIX=PREFIX)\n"
+        "  --no-doc         leaves comments out\n"
+        "  --help           this\n";
+
+struct options {
+        const char *names;
+        const char *prefix;
+        const char *folder;
+        bool no_doc;
+        bool help;
+};
 
 static int complain(const char *what, int r)
 {
@@ -115,52 +142,110 @@ static int generate(struct request *q)
 
         if (!q->failed)
                 r = write_all(texts, paths, 2 * n);
-        for (uint32_t i = 0; i < n; i++) {
-                out_deinit(&gens[i].h);
-                out_deinit(&gens[i].c);
-        }
+        for (uint32_t i = 0; i < n; i++)
+                gen_deinit(&gens[i]);
 
         if (r)
                 return complain("writing the output", r);
         return q->failed ? 1 : 0;
 }
 
-int main(int argc, char **argv)
+/* 0, or what the program ends with. */
+static int read_options(struct options *o, int argc, char **argv)
 {
-        struct capnp_limits limits = {.message_bytes = REQUEST_MAX_BYTES};
-        struct request q = {0};
-        struct mem mem = {0};
-        capnp_msg *m = NULL;
-        uint8_t *b = NULL;
-        size_t len = 0;
-        int r;
+        static const struct option known[] = {{"names", required_argument, NULL, 'n'},
+                                              {"prefix", required_argument, NULL, 'p'},
+                                              {"no-doc", no_argument, NULL, 'd'},
+                                              {"help", no_argument, NULL, 'h'},
+                                              {NULL, 0, NULL, 0}};
+        int c;
 
-        q.no_doc = argc == 2 && !strcmp(argv[1], "--no-doc");
-        if (argc > 1 && !q.no_doc) {
-                fprintf(stderr,
-                        "Run it as `capnp compile -oc:FOLDER FILE…`, or, to leave comments out,\n"
-                        "`capnp compile -o- FILE… | capnpc-c --no-doc`.\n");
+        *o = (struct options){.names = getenv("CAPNPC_C_NAMES"),
+                              .prefix = getenv("CAPNPC_C_PREFIX")};
+        while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+                if (c == 'n')
+                        o->names = optarg;
+                else if (c == 'p')
+                        o->prefix = optarg;
+                else if (c == 'd')
+                        o->no_doc = true;
+                else if (c == 'h')
+                        o->help = true;
+                else
+                        return 2;
+        }
+
+        if (optind < argc)
+                o->folder = argv[optind++];
+        if (optind < argc) {
+                fputs(usage, stderr);
                 return 2;
         }
+        if (o->prefix && !*o->prefix)
+                o->prefix = NULL;
+        if (o->prefix && !name_is_valid(o->prefix)) {
+                fprintf(stderr, "capnpc-c: --prefix %s: a C name takes letters, digits and _\n",
+                        o->prefix);
+                return 2;
+        }
+        return 0;
+}
+
+/* The map, and where the output goes: in this order, because the map's path is the caller's. */
+static bool apply_options(struct request *q, struct mem *mem, const struct options *o)
+{
+        q->no_doc = o->no_doc;
+        q->map.prefix = o->prefix;
+        if (o->names && *o->names && !map_read(&q->map, mem, o->names))
+                return false;
+        if (o->folder && chdir(o->folder) < 0) {
+                fprintf(stderr, "capnpc-c: %s: %s\n", o->folder, strerror(errno));
+                return false;
+        }
+
+        return true;
+}
+
+/* Compiles the request in some bytes. What the program ends with. */
+static int compile(struct request *q, struct mem *mem, const uint8_t *b, size_t len)
+{
+        struct capnp_limits limits = {.message_bytes = REQUEST_MAX_BYTES};
+        capnp_msg *m = NULL;
+        int r;
+
+        limits.traversal = REQUEST_TRAVERSAL + REQUEST_TIMES * ((uint64_t)len / 8);
+        r = capnp_msg_parse(b, len, &limits, &m);
+        if (r)
+                return complain("the request", r);
+
+        request_init(q, mem, code_generator_request_root(m));
+        r = generate(q);
+        if (!r && capnp_msg_check(m))
+                r = complain("the request", capnp_msg_check(m));
+        capnp_msg_free(m);
+        return r;
+}
+
+int main(int argc, char **argv)
+{
+        struct options o;
+        struct request q = {0};
+        struct mem mem = {0};
+        uint8_t *b = NULL;
+        size_t len = 0;
+        int r = read_options(&o, argc, argv);
+
+        if (r)
+                return r;
+        if (o.help)
+                return fputs(usage, stdout) < 0 || fflush(stdout) ? 1 : 0;
 
         r = read_input(&b, &len);
         if (r)
                 return complain("reading the request", r);
 
-        limits.traversal = REQUEST_TRAVERSAL + 8 * (uint64_t)len;
-        r = capnp_msg_parse(b, len, &limits, &m);
-        if (r) {
-                free(b);
-                return complain("the request", r);
-        }
-
-        request_init(&q, &mem, code_generator_request_root(m));
-        r = generate(&q);
-        if (!r && capnp_msg_check(m))
-                r = complain("the request", capnp_msg_check(m));
-
+        r = apply_options(&q, &mem, &o) ? compile(&q, &mem, b, len) : 1;
         mem_deinit(&mem);
-        capnp_msg_free(m);
         free(b);
         return r;
 }

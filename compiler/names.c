@@ -4,18 +4,11 @@
  * C has one flat space of names where a schema has scopes, so a C name is the path of schema names
  * in snake case. Two things can go wrong. A schema name may spell a word that generated code or C
  * itself needs at that place: the tables below list those, and the name gets an underscore behind
- * it. And two declarations may arrive at the same C name: every name of a header is claimed here
- * before it is written, and the second claim is reported to the author of the schema.
+ * it. And two finished names may be the same: that is seen, and settled, in taken.c.
  */
 #include "names.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-struct name_entry {
-        const char *name;
-        const char *decl;
-};
 
 static bool is_upper(char c)
 {
@@ -153,67 +146,4 @@ char *name_method(struct mem *m, const char *name)
 char *name_result(struct mem *m, const char *name)
 {
         return escape(m, name, result_words);
-}
-
-/* ---- names that are taken -------------------------------------------------------------------- */
-
-static uint32_t hash(const char *s)
-{
-        uint32_t h = 2166136261u;
-
-        for (; *s; s++)
-                h = (h ^ (unsigned char)*s) * 16777619u;
-        return h;
-}
-
-/* The entry with this name, or the free one where it belongs. */
-static struct name_entry *names_find(const struct names *n, const char *name)
-{
-        uint32_t i = hash(name);
-
-        while (n->v[i & (n->room - 1)].name && strcmp(n->v[i & (n->room - 1)].name, name) != 0)
-                i++;
-        return &n->v[i & (n->room - 1)];
-}
-
-static void names_grow(struct names *n)
-{
-        struct names bigger = {.n = n->n, .room = n->room ? 2 * n->room : 256};
-
-        bigger.v = calloc(bigger.room, sizeof(*bigger.v));
-        if (!bigger.v)
-                abort();
-        for (uint32_t i = 0; i < n->room; i++)
-                if (n->v[i].name)
-                        *names_find(&bigger, n->v[i].name) = n->v[i];
-        free(n->v);
-        *n = bigger;
-}
-
-const char *names_claim(struct names *n, struct mem *m, const char *name, const char *decl)
-{
-        struct name_entry *e;
-
-        if (2 * n->n >= n->room)
-                names_grow(n);
-
-        e = names_find(n, name);
-        if (e->name)
-                return e->decl;
-
-        e->name = mem_fmt(m, "%s", name);
-        e->decl = decl;
-        n->n++;
-        return NULL;
-}
-
-bool names_has(const struct names *n, const char *name)
-{
-        return n->room && names_find(n, name)->name;
-}
-
-void names_deinit(struct names *n)
-{
-        free(n->v);
-        *n = (struct names){0};
 }

@@ -1,4 +1,4 @@
-/* From schema names to C names, and the list of the ones that are taken. */
+/* From schema names to C names. */
 #ifndef CAPNPC_NAMES_H
 #define CAPNPC_NAMES_H
 
@@ -25,17 +25,5 @@ char *name_nested(struct mem *m, const char *name);
 char *name_constant(struct mem *m, const char *name);
 char *name_method(struct mem *m, const char *name);
 char *name_result(struct mem *m, const char *name);
-
-/* Which declaration took which name. Zero it to begin. */
-struct names {
-        struct name_entry *v;
-        uint32_t n;
-        uint32_t room; /* a power of two */
-};
-
-/* Takes a name for a declaration. NULL, or the declaration that has it already. */
-const char *names_claim(struct names *n, struct mem *m, const char *name, const char *decl);
-bool names_has(const struct names *n, const char *name);
-void names_deinit(struct names *n);
 
 #endif

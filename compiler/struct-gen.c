@@ -23,10 +23,32 @@ static const char *name(struct gen *g, struct node *n, const char *rest)
 
 /* ---- types ----------------------------------------------------------------------------------- */
 
-static void view_type(struct gen *g, const char *member, const char *type)
+/* A view, by its name and by the one that other files use. */
+static void view_type(struct gen *g, const struct node *n, const char *member, const char *type,
+                      const char *what)
 {
         gen_claim_type(g, type);
-        out_f(&g->h, "typedef struct { capnp_%s; } %s;\n", member, type);
+        if (n->implicit)
+                out_f(&g->h, "typedef struct { capnp_%s; } %s;\n", member, type);
+        else
+                out_f(&g->h, "typedef struct { capnp_%s; } %s, %s;\n", member, type,
+                      node_alias(g->q, n, what));
+}
+
+static void sizes(struct gen *g, struct node *n)
+{
+        const char *up = n->upper, *hint = name_upper(g->mem, n->hint);
+        unsigned words = node_words(n), ptrs = node_ptrs(n);
+
+        gen_claim(g, mem_fmt(g->mem, "%s_ID", up));
+        gen_claim(g, mem_fmt(g->mem, "%s_WORDS", up));
+        gen_claim(g, mem_fmt(g->mem, "%s_PTRS", up));
+        out_f(&g->h, "#define %s_ID UINT64_C(0x%016" PRIx64 ")\n", up, n->id);
+        out_f(&g->h, "enum { %s_WORDS = %u, %s_PTRS = %u };\n", up, words, up, ptrs);
+        if (!n->implicit)
+                out_f(&g->h,
+                      "enum { %s_WORDS_%016" PRIx64 " = %u, %s_PTRS_%016" PRIx64 " = %u };\n", hint,
+                      n->id, words, hint, n->id, ptrs);
 }
 
 static void which_type(struct gen *g, struct node *n)
@@ -34,13 +56,14 @@ static void which_type(struct gen *g, struct node *n)
         const char *tag = mem_fmt(g->mem, "%s_which", n->name);
 
         gen_claim_tag(g, tag);
-        out_f(&g->h, "enum %s {\n", tag);
+        out_f(&g->h, "enum %s CAPNP_ENUM_U16 {\n", tag);
         for (uint32_t i = 0; i < n->nmembers; i++) {
                 struct field f = field_of(g, n, i);
 
                 if (!f.in_union)
                         continue;
 
+                gen_at_member(g, n, i);
                 gen_claim(g, f.constant);
                 out_f(&g->h, "        %s = %" PRIu16 ",\n", f.constant,
                       field_discriminant_value(f.r));
@@ -50,24 +73,21 @@ static void which_type(struct gen *g, struct node *n)
 
 void struct_gen_types(struct gen *g, struct node *n)
 {
+        gen_at(g, n);
         out_f(&g->h, "\n");
         out_doc(&g->h, "", node_doc(n));
-        view_type(g, "reader r", name(g, n, "reader"));
-        view_type(g, "builder b", name(g, n, "builder"));
-        if (stands_alone(n)) {
-                view_type(g, "list l", n->list);
-                view_type(g, "lbuilder l", mem_fmt(g->mem, "%s_builder", n->list));
-        }
-        if (!node_struct_is_group(node_struct(n->r))) {
-                gen_claim(g, mem_fmt(g->mem, "%s_ID", n->upper));
-                gen_claim(g, mem_fmt(g->mem, "%s_WORDS", n->upper));
-                gen_claim(g, mem_fmt(g->mem, "%s_PTRS", n->upper));
-                out_f(&g->h, "#define %s_ID UINT64_C(0x%016" PRIx64 ")\n", n->upper, n->id);
-                out_f(&g->h, "enum { %s_WORDS = %u, %s_PTRS = %u };\n", n->upper, node_words(n),
-                      n->upper, node_ptrs(n));
-        }
+        view_type(g, n, "reader r", name(g, n, "reader"), "reader");
+        view_type(g, n, "builder b", name(g, n, "builder"), "builder");
+        if (!node_struct_is_group(node_struct(n->r)))
+                sizes(g, n);
         if (node_struct_discriminant_count(node_struct(n->r)))
                 which_type(g, n);
+        if (!stands_alone(n))
+                return;
+
+        gen_at_list(g, n);
+        view_type(g, n, "list l", n->list, "list");
+        view_type(g, n, "lbuilder l", mem_fmt(g->mem, "%s_builder", n->list), "list_builder");
 }
 
 /* ---- functions of the whole struct ----------------------------------------------------------- */
@@ -77,14 +97,16 @@ static void root_functions(struct gen *g, struct node *n)
         const char *reader = name(g, n, "reader"), *builder = name(g, n, "builder"), *up = n->upper;
 
         gen_fn(g, reader, name(g, n, "root"), "capnp_msg *m",
-               "return (%s){ capnp_any_struct(capnp_msg_root(m), NULL) };", reader);
+               "return CAPNP_NEW(%s, capnp_any_struct(capnp_msg_root(m), NULL));", reader);
         gen_fn(g, builder, name(g, n, "build"), "capnp_msg *m",
-               "return (%s){ capnp_abuilder_init_struct(capnp_msg_build(m), %s_WORDS, %s_PTRS) };",
+               "return CAPNP_NEW(%s, "
+               "capnp_abuilder_init_struct(capnp_msg_build(m), %s_WORDS, %s_PTRS));",
                builder, up, up);
         gen_fn(g, reader, name(g, n, "of_any"), "capnp_any a",
-               "return (%s){ capnp_any_struct(a, NULL) };", reader);
+               "return CAPNP_NEW(%s, capnp_any_struct(a, NULL));", reader);
         gen_fn(g, builder, name(g, n, "init_any"), "capnp_abuilder a",
-               "return (%s){ capnp_abuilder_init_struct(a, %s_WORDS, %s_PTRS) };", builder, up, up);
+               "return CAPNP_NEW(%s, capnp_abuilder_init_struct(a, %s_WORDS, %s_PTRS));", builder,
+               up, up);
 }
 
 static const char *list_part(struct gen *g, struct node *n, const char *rest)
@@ -100,49 +122,36 @@ static void list_functions(struct gen *g, struct node *n)
 
         gen_fn(g, "uint32_t", list_part(g, n, "len"), params, "return l.l.len;");
         gen_fn(g, reader, list_part(g, n, "get"), mem_fmt(g->mem, "%s, uint32_t i", params),
-               "return (%s){ capnp_list_struct(l.l, i) };", reader);
+               "return CAPNP_NEW(%s, capnp_list_struct(l.l, i));", reader);
         gen_fn(g, "uint32_t", list_part(g, n, "builder_len"), bparams, "return l.l.len;");
         gen_fn(g, builder, list_part(g, n, "builder_get"),
                mem_fmt(g->mem, "%s, uint32_t i", bparams),
-               "return (%s){ capnp_lbuilder_struct(l.l, i) };", builder);
+               "return CAPNP_NEW(%s, capnp_lbuilder_struct(l.l, i));", builder);
         gen_fn(g, n->list, list_part(g, n, "as_reader"), bparams,
-               "return (%s){ capnp_lbuilder_list(l.l) };", n->list);
+               "return CAPNP_NEW(%s, capnp_lbuilder_list(l.l));", n->list);
 }
 
 static void which_function(struct gen *g, struct node *n)
 {
-        uint32_t at = node_struct_discriminant_offset(node_struct(n->r)) * 2;
+        uint64_t at = (uint64_t)node_struct_discriminant_offset(node_struct(n->r)) * 2;
 
         if (node_struct_discriminant_count(node_struct(n->r)))
                 gen_fn(g, mem_fmt(g->mem, "enum %s_which", n->name), name(g, n, "which"),
                        name(g, n, "reader r"),
-                       "return (enum %s_which)capnp_reader_u16(r.r, %" PRIu32 ", 0);", n->name, at);
+                       "return (enum %s_which)capnp_reader_u16(r.r, %" PRIu64 ", 0);", n->name, at);
 }
 
 /* ---- functions of a field -------------------------------------------------------------------- */
 
-static void default_constant(struct gen *g, const struct field *f)
-{
-        if (f->t.pointer && f->dflt)
-                gen_words(g, f->dflt,
-                          flat_any(g->mem, value_slot(field_slot_default_value(field_slot(f->r)))));
-}
-
 static void getter(struct gen *g, const struct field *f)
 {
-        const char *s = f->owner->name, *params = mem_fmt(g->mem, "%s_reader r", s), *guard = "";
+        const char *s = f->owner->name, *params = mem_fmt(g->mem, "%s_reader r", s);
 
-        if (f->in_union)
-                guard = mem_fmt(g->mem, "if (%s_which(r) != %s) r.r = (capnp_reader){0}; ", s,
-                                f->constant);
         if (field_type(g, f))
-                gen_fn(g, field_type(g, f), f->getter, params, "%sreturn %s;", guard,
-                       field_value(g, f));
+                gen_fn(g, field_type(g, f), f->getter, params, "%s", field_get(g, f));
         if (f->t.pointer && !f->group)
-                gen_fn(g, "bool", mem_fmt(g->mem, "%s_has_%s", s, f->own), params,
-                       "%sreturn capnp_any_what(capnp_reader_any(r.r, %" PRIu32
-                       ")) != CAPNP_WHAT_NULL;",
-                       guard, f->offset);
+                gen_fn(g, "bool", mem_fmt(g->mem, "%s_has_%s", s, f->own), params, "%s",
+                       field_has(g, f));
 }
 
 /* Elements of a list that has no type of its own: getters and setters by the field's name. */
@@ -157,15 +166,18 @@ static void element_getter(struct gen *g, const struct field *f, const struct ct
                 return;
         case TYPE_TEXT:
                 gen_fn(g, e->read, at, params,
-                       "return capnp_any_text(capnp_list_any(l, i), (capnp_text){ NULL, 0 });");
+                       "return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text));");
                 return;
         case TYPE_DATA:
                 gen_fn(g, e->read, at, params,
-                       "return capnp_any_data(capnp_list_any(l, i), (capnp_data){ NULL, 0 });");
+                       "return capnp_any_data(capnp_list_any(l, i), CAPNP_ZERO(capnp_data));");
                 return;
         case TYPE_INTERFACE:
-                gen_fn(g, e->read, at, params,
-                       "return (%s){ capnp_any_cap_peek(capnp_list_any(l, i)) };", e->read);
+                gen_fn(g, e->read, at, params, "return %s;",
+                       ctype_wrap(g->mem, e, e->read, "capnp_any_cap_peek(capnp_list_any(l, i))"));
+                return;
+        case TYPE_STRUCT:
+                gen_fn(g, e->read, at, params, "return capnp_list_struct(l, i);");
                 return;
         case TYPE_ANY_POINTER:
                 fmt = e->any == TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY
@@ -175,10 +187,9 @@ static void element_getter(struct gen *g, const struct field *f, const struct ct
                 return;
         case TYPE_LIST:
                 inner = ctype_element(g->q, e);
-                gen_fn(g, e->read, at, params,
-                       e->wrapped ? "return (%s){ capnp_any_list(capnp_list_any(l, i), %s, NULL) };"
-                                  : "return %.0scapnp_any_list(capnp_list_any(l, i), %s, NULL);",
-                       e->read, inner.size);
+                fmt = mem_fmt(g->mem, "capnp_any_list(capnp_list_any(l, i), %s, NULL)", inner.size);
+                gen_fn(g, e->read, at, params, "return %s;",
+                       e->wrapped ? ctype_wrap(g->mem, e, e->read, fmt) : fmt);
                 return;
         default:
                 gen_fn(g, e->read, at, params, "return capnp_list_%s(l, i);", e->access);
@@ -188,16 +199,16 @@ static void element_getter(struct gen *g, const struct field *f, const struct ct
 static void nested_list_setter(struct gen *g, const struct field *f, const struct ctype *e)
 {
         struct ctype inner = ctype_element(g->q, e);
-        const char *upper = inner.node && inner.node->upper ? inner.node->upper : "", *v;
+        const char *v;
 
         if (inner.which == TYPE_STRUCT)
-                v = mem_fmt(g->mem, "capnp_abuilder_init_structs(%s, n, %s_WORDS, %s_PTRS)",
-                            "capnp_lbuilder_any(l, i)", upper, upper);
+                v = mem_fmt(g->mem, "capnp_abuilder_init_structs(%s, n, %s)",
+                            "capnp_lbuilder_any(l, i)", node_sizes(g->q, inner.node));
         else
                 v = mem_fmt(g->mem, "capnp_abuilder_init_list(capnp_lbuilder_any(l, i), %s, n)",
                             inner.size);
         if (e->wrapped)
-                v = mem_fmt(g->mem, "(%s){ %s }", e->build, v);
+                v = ctype_wrap(g->mem, e, e->build, v);
         gen_fn(g, e->build, mem_fmt(g->mem, "%s_init_%s_at", f->owner->name, f->own),
                "capnp_lbuilder l, uint32_t i, uint32_t n", "return %s;", v);
 }
@@ -215,14 +226,19 @@ static void element_setter(struct gen *g, const struct field *f, const struct ct
         case TYPE_TEXT:
                 gen_fn(g, "void", set, "capnp_lbuilder l, uint32_t i, const char *s",
                        "capnp_abuilder_set_text(%s, "
-                       "(capnp_text){ s, s ? (uint32_t)strlen(s) : 0 });",
+                       "CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0));",
                        slot);
                 return;
         case TYPE_DATA:
                 gen_fn(g, "void", set, params, "capnp_abuilder_set_data(%s, v);", slot);
                 return;
         case TYPE_INTERFACE:
-                gen_fn(g, "void", set, params, "capnp_abuilder_set_cap(%s, v.c);", slot);
+                gen_fn(g, "void", set, params, "capnp_abuilder_set_cap(%s, %s);", slot,
+                       ctype_unwrap(g->mem, e, "v", "c"));
+                return;
+        case TYPE_STRUCT:
+                gen_fn(g, e->build, mem_fmt(g->mem, "%s_build_%s_at", f->owner->name, f->own),
+                       "capnp_lbuilder l, uint32_t i", "return capnp_lbuilder_struct(l, i);");
                 return;
         case TYPE_ANY_POINTER:
                 if (e->any == TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY)
@@ -255,10 +271,11 @@ static void field_functions(struct gen *g, const struct field *f)
 {
         struct ctype e;
 
-        g->decl = mem_fmt(g->mem, "%s.%s", f->owner->path, field_name(f->r).p);
+        gen_at_member(g, f->owner, f->i);
+        g->unit.decl = mem_fmt(g->mem, "%s.%s", f->owner->path, field_name(f->r).p);
         out_f(&g->h, "\n");
         out_doc(&g->h, "", f->doc);
-        default_constant(g, f);
+        field_default(g, f);
         getter(g, f);
         changes(g, f);
         if (f->group || f->t.which != TYPE_LIST || f->t.wrapped)
@@ -273,12 +290,14 @@ void struct_gen_functions(struct gen *g, struct node *n)
 {
         const char *reader = name(g, n, "reader");
 
+        gen_at(g, n);
         out_f(&g->h, "\n/* ---- %s ---- */\n\n", n->path);
         gen_fn(g, reader, name(g, n, "as_reader"), name(g, n, "builder b"),
-               "return (%s){ capnp_builder_reader(b.b) };", reader);
+               "return CAPNP_NEW(%s, capnp_builder_reader(b.b));", reader);
         which_function(g, n);
         if (stands_alone(n)) {
                 root_functions(g, n);
+                gen_at_list(g, n);
                 list_functions(g, n);
         }
 

@@ -3,6 +3,7 @@
 #
 #   golden/X.capnp        with golden/X.capnp-c.{h,c}: the output, to the byte
 #   golden/errors/X.capnp with X.expected: what is said; the run fails and leaves no file
+#   golden/notes/X.capnp  with X.expected: what is said, word by word; the run succeeds
 #   gen/schema.capnp-c.*  what the compiler reads its input with
 #
 # --update writes the outputs instead, for a person to read the difference before it is committed.
@@ -54,11 +55,20 @@ for f in "$here"/golden/errors/*.expected; do
         verdict "${f##*/} leaves no file" $?
 done
 
+for f in "$here"/golden/notes/*.capnp; do
+        f=${f%.capnp}
+        "$here/generate.sh" "$capnp" "$plugin" "$root/schema" "$out" "$f.capnp" 2>"$out/said"
+        verdict "${f##*/} succeeds" $?
+        [ "$update" != --update ] || cp "$out/said" "$f.expected"
+        diff -u "$f.expected" "$out/said"
+        verdict "${f##*/} says" $?
+done
+
 # One wrong file of several: none is written.
 rm -rf "$out/e"
 mkdir "$out/e"
 "$here/generate.sh" "$capnp" "$plugin" "$root/schema" "$out/e" "$here/golden/anys.capnp" \
-        "$here/golden/errors/collision.capnp" 2>/dev/null
+        "$here/golden/errors/bad-name.capnp" 2>/dev/null
 [ -z "$(ls -A "$out/e")" ]
 verdict 'one wrong file of two' $?
 

@@ -4,6 +4,11 @@
  * Primitives are C's own. Everything of a declared type is a struct of one member around the
  * library's view, so that the C compiler keeps a foo_reader and a bar_reader apart at no cost. Type
  * parameters are AnyPointer: C has no generics, and brands say nothing about bytes.
+ *
+ * What a declaration of another file is called is that file's affair: it may have been compiled
+ * with another map, and what clashes there is not known here. So each type has a second name, made
+ * of its id, and other files use that. Where a header cannot be included, because its names are
+ * those of another, its types are the library's plain views.
  */
 #include "types.h"
 
@@ -50,24 +55,87 @@ static const struct ctype simple_types[] = {
         [TYPE_ANY_POINTER] = {.read = "capnp_any", .size = "CAPNP_SIZE_POINTER", .pointer = true},
 };
 
-static const char *node_name(const struct node *n)
+const char *node_alias(const struct request *q, const struct node *n, const char *what)
 {
-        return n && n->name ? n->name : "unknown";
+        return mem_fmt(q->mem, "%s_%s_%016" PRIx64, n->hint ? n->hint : "t", what, n->id);
+}
+
+const char *node_type(const struct request *q, const struct node *n, const char *what)
+{
+        if (!n || !n->name || !n->file || n->file->sight == SIGHT_NONE || n->file == n)
+                return NULL;
+        if (n->file->sight == SIGHT_INCLUDED)
+                return n->implicit ? NULL : node_alias(q, n, what);
+        if (!strcmp(what, "list"))
+                return n->list;
+        if (!strcmp(what, "list_builder"))
+                return mem_fmt(q->mem, "%s_builder", n->list);
+
+        return mem_fmt(q->mem, "%s_%s", n->name, what);
+}
+
+const char *node_sizes(const struct request *q, const struct node *n)
+{
+        enum sight sight = n && n->file ? n->file->sight : SIGHT_NONE;
+        const char *hint;
+
+        if (sight == SIGHT_OWN)
+                return mem_fmt(q->mem, "%s_WORDS, %s_PTRS", n->upper, n->upper);
+        if (sight == SIGHT_NONE || !n->hint)
+                return mem_fmt(q->mem, "%u, %u", node_words(n), node_ptrs(n));
+
+        hint = name_upper(q->mem, n->hint);
+        return mem_fmt(q->mem, "%s_WORDS_%016" PRIx64 ", %s_PTRS_%016" PRIx64, hint, n->id, hint,
+                       n->id);
+}
+
+const char *ctype_wrap(struct mem *m, const struct ctype *c, const char *type, const char *expr)
+{
+        return c->raw ? expr : mem_fmt(m, "CAPNP_NEW(%s, %s)", type, expr);
+}
+
+const char *ctype_unwrap(struct mem *m, const struct ctype *c, const char *v, const char *member)
+{
+        return c->raw ? v : mem_fmt(m, "%s.%s", v, member);
 }
 
 static void describe_list(const struct request *q, type_reader t, struct ctype *c)
 {
+        const char *list;
         struct ctype e;
 
         c->element = type_list__element_type(type_list_(t));
         e = ctype_of(q, c->element);
         c->node = e.node;
-        c->wrapped = e.which == TYPE_STRUCT || e.which == TYPE_ENUM;
+        if (e.which != TYPE_STRUCT && e.which != TYPE_ENUM)
+                return;
+
+        list = node_type(q, e.node, "list");
+        c->wrapped = list && !e.raw;
         if (!c->wrapped)
                 return;
 
-        c->read = e.node && e.node->list ? e.node->list : "unknown";
-        c->build = mem_fmt(q->mem, "%s_builder", c->read);
+        c->read = list;
+        c->build = node_type(q, e.node, "list_builder");
+}
+
+/* A type of a declaration; the library's view where the header does not see it. */
+static void describe_node(const struct request *q, struct ctype *c, uint64_t id, uint16_t which)
+{
+        struct node *n = request_find(q, id);
+
+        c->node = n && node_which(n->r) == which ? n : NULL;
+        c->raw = !node_type(q, c->node, "reader");
+}
+
+static void describe_enum(const struct request *q, struct ctype *c)
+{
+        if (c->raw)
+                c->read = "uint16_t";
+        else if (c->node->file->sight == SIGHT_OWN)
+                c->read = mem_fmt(q->mem, "enum %s", name_bare(q->mem, c->node->name));
+        else
+                c->read = node_alias(q, c->node, "enum");
 }
 
 static void describe_any(type_reader t, struct ctype *c)
@@ -95,17 +163,17 @@ struct ctype ctype_of(const struct request *q, type_reader t)
                 describe_list(q, t, &c);
                 break;
         case TYPE_ENUM:
-                c.node = request_find(q, type_enum_type_id(type_enum(t)));
-                c.read = mem_fmt(q->mem, "enum %s", name_bare(q->mem, node_name(c.node)));
+                describe_node(q, &c, type_enum_type_id(type_enum(t)), NODE_ENUM);
+                describe_enum(q, &c);
                 break;
         case TYPE_STRUCT:
-                c.node = request_find(q, type_struct_type_id(type_struct(t)));
-                c.read = mem_fmt(q->mem, "%s_reader", node_name(c.node));
-                c.build = mem_fmt(q->mem, "%s_builder", node_name(c.node));
+                describe_node(q, &c, type_struct_type_id(type_struct(t)), NODE_STRUCT);
+                c.read = c.raw ? "capnp_reader" : node_type(q, c.node, "reader");
+                c.build = c.raw ? "capnp_builder" : node_type(q, c.node, "builder");
                 break;
         case TYPE_INTERFACE:
-                c.node = request_find(q, type_interface_type_id(type_interface(t)));
-                c.read = mem_fmt(q->mem, "%s_client", node_name(c.node));
+                describe_node(q, &c, type_interface_type_id(type_interface(t)), NODE_INTERFACE);
+                c.read = c.raw ? "capnp_cap *" : node_type(q, c.node, "client");
                 break;
         case TYPE_ANY_POINTER:
                 describe_any(t, &c);

@@ -15,6 +15,7 @@ struct ctype {
         uint32_t bits;      /* in a data section; 0 for pointers and void */
         bool pointer;       /* lives in the pointer section */
         bool wrapped;       /* a list with a struct of its own around capnp_list */
+        bool raw; /* of a declared type that the header does not see: the library's view */
         struct node
                 *node; /* of an enum, struct or interface; of a list: its element's; may be NULL */
         type_reader element; /* of a list */
@@ -24,6 +25,17 @@ struct ctype {
 struct ctype ctype_of(const struct request *q, type_reader t);
 /* Of a list: its element. */
 struct ctype ctype_element(const struct request *q, const struct ctype *list);
+/* An expression of the library's view as one of a type, `read` or `build` of c. */
+const char *ctype_wrap(struct mem *m, const struct ctype *c, const char *type, const char *expr);
+/* The library's view in a value of the type: "v.r", or "v" alone. */
+const char *ctype_unwrap(struct mem *m, const struct ctype *c, const char *v, const char *member);
+/* "FOO_WORDS, FOO_PTRS" of a struct. */
+const char *node_sizes(const struct request *q, const struct node *n);
+/* The C type of a declaration: "reader", "builder", "client", "ops", "list", "list_builder"; NULL
+ * when the header does not see it. Of another file by hint and id, whatever it is called there. */
+const char *node_type(const struct request *q, const struct node *n, const char *what);
+/* The second name of a type, by which other files know it. */
+const char *node_alias(const struct request *q, const struct node *n, const char *what);
 /* The node a type needs the header of: of the innermost element of a list. NULL when none. */
 struct node *ctype_needs(const struct request *q, type_reader t);
 /* Section sizes of a struct. */

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[61] = {
+static const uint64_t capnp_i_node_0[61] = {
         UINT64_C(0x0003000200000000), UINT64_C(0xa93fc509624c72d9), UINT64_C(0x000000000000000d), UINT64_C(0x0000009a00000009),
         UINT64_C(0x000000c700000011), UINT64_C(0x0000001f000000bd), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568),
         UINT64_C(0x000000000000706e), UINT64_C(0x0001000100000030), UINT64_C(0xe682ab4cf923a417), UINT64_C(0x0000002a00000059),
@@ -22,7 +22,7 @@ static const uint64_t schema_node_0[61] = {
         UINT64_C(0x000000616d656863),
 };
 
-static const uint64_t schema_node_1[173] = {
+static const uint64_t capnp_i_node_1[173] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xe682ab4cf923a417), UINT64_C(0x0005000100000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x0006000000070006), UINT64_C(0x0000000000000006), UINT64_C(0x000000c20000000d), UINT64_C(0x0000003700000015),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000031700000041), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568),
@@ -69,7 +69,7 @@ static const uint64_t schema_node_1[173] = {
         UINT64_C(0x0000000000000001),
 };
 
-static const uint64_t schema_node_2[89] = {
+static const uint64_t capnp_i_node_2[89] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x9ea0b19b37fb4435), UINT64_C(0x0005000100000018), UINT64_C(0xe682ab4cf923a417),
         UINT64_C(0x0000000100070006), UINT64_C(0x000000fa0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000015700000011), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e65646f4e3a706e),
@@ -95,7 +95,7 @@ static const uint64_t schema_node_2[89] = {
         UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_3[27] = {
+static const uint64_t capnp_i_node_3[27] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xb54ab3364333f598), UINT64_C(0x0005000100000018), UINT64_C(0xe682ab4cf923a417),
         UINT64_C(0x0000000100070006), UINT64_C(0x000000ea0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e65646f4e3a706e),
@@ -105,7 +105,7 @@ static const uint64_t schema_node_3[27] = {
         UINT64_C(0x0000000000000010), UINT64_C(0x978a7cebdc549a4d), UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_4[40] = {
+static const uint64_t capnp_i_node_4[40] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xe82753cff0c2218f), UINT64_C(0x0005000100000018), UINT64_C(0xe682ab4cf923a417),
         UINT64_C(0x0000000100070006), UINT64_C(0x000001120000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e65646f4e3a706e),
@@ -118,7 +118,7 @@ static const uint64_t schema_node_4[40] = {
         UINT64_C(0x0000000200000000), UINT64_C(0x0000000000000010), UINT64_C(0xa9962a9ed0a4d7f8), UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_5[34] = {
+static const uint64_t capnp_i_node_5[34] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xb18aa5ac7a0d9420), UINT64_C(0x0005000100000018), UINT64_C(0xe682ab4cf923a417),
         UINT64_C(0x0000000100070006), UINT64_C(0x000000f20000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000011), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e65646f4e3a706e),
@@ -130,7 +130,7 @@ static const uint64_t schema_node_5[34] = {
         UINT64_C(0xce23dcd2d7b00c9b), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_6[148] = {
+static const uint64_t capnp_i_node_6[148] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xec1619d4400a0290), UINT64_C(0x0005000100000018), UINT64_C(0xe682ab4cf923a417),
         UINT64_C(0x0000000100070006), UINT64_C(0x0000011a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000027700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e65646f4e3a706e),
@@ -170,7 +170,7 @@ static const uint64_t schema_node_6[148] = {
         UINT64_C(0x6f697461746f6e6e), UINT64_C(0x000000000000006e), UINT64_C(0x0000000000000001), UINT64_C(0x0000000000000001),
 };
 
-static const uint64_t schema_node_7[25] = {
+static const uint64_t capnp_i_node_7[25] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xb9521bccf10fa3b1), UINT64_C(0x0000000100000018), UINT64_C(0xe682ab4cf923a417),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001120000000d), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000019), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e65646f4e3a706e),
@@ -180,7 +180,7 @@ static const uint64_t schema_node_7[25] = {
         UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_8[34] = {
+static const uint64_t capnp_i_node_8[34] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xdebf55bbfa0fc242), UINT64_C(0x0001000100000018), UINT64_C(0xe682ab4cf923a417),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000011a0000000d), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000019), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e65646f4e3a706e),
@@ -192,7 +192,7 @@ static const uint64_t schema_node_8[34] = {
         UINT64_C(0x0000000000000009), UINT64_C(0x0000000000000009),
 };
 
-static const uint64_t schema_node_9[50] = {
+static const uint64_t capnp_i_node_9[50] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xf38e1de3041357ae), UINT64_C(0x0001000100000018), UINT64_C(0xe682ab4cf923a417),
         UINT64_C(0x0000000000070002), UINT64_C(0x0000011a0000000d), UINT64_C(0x000000170000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000009700000025), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e65646f4e3a706e),
@@ -208,7 +208,7 @@ static const uint64_t schema_node_9[50] = {
         UINT64_C(0xc2ba9038898e1fa2), UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_10[27] = {
+static const uint64_t capnp_i_node_10[27] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xc2ba9038898e1fa2), UINT64_C(0x0000000100000023), UINT64_C(0xf38e1de3041357ae),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001520000000d), UINT64_C(0x0000000700000021), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000370000001d), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e65646f4e3a706e),
@@ -218,7 +218,7 @@ static const uint64_t schema_node_10[27] = {
         UINT64_C(0x000000000000746e), UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_11[91] = {
+static const uint64_t capnp_i_node_11[91] = {
         UINT64_C(0x0004000500000000), UINT64_C(0x9aad50a41f4af45f), UINT64_C(0x0003000100000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x0002000000070004), UINT64_C(0x0000000000000004), UINT64_C(0x000000ca0000000d), UINT64_C(0x0000001700000019),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000018f00000025), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568),
@@ -244,7 +244,7 @@ static const uint64_t schema_node_11[91] = {
         UINT64_C(0x00000000746f6c73), UINT64_C(0x00000070756f7267), UINT64_C(0x006c616e6964726f),
 };
 
-static const uint64_t schema_node_12[55] = {
+static const uint64_t capnp_i_node_12[55] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xc42305476bb4746f), UINT64_C(0x0003000100000019), UINT64_C(0x9aad50a41f4af45f),
         UINT64_C(0x0000000100070004), UINT64_C(0x000000f20000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000c700000011), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x646c6569463a706e),
@@ -261,7 +261,7 @@ static const uint64_t schema_node_12[55] = {
         UINT64_C(0x000000000000746c), UINT64_C(0x0000000000000001), UINT64_C(0x0000000000000001),
 };
 
-static const uint64_t schema_node_13[23] = {
+static const uint64_t capnp_i_node_13[23] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xcafccddb68db1d11), UINT64_C(0x0003000100000019), UINT64_C(0x9aad50a41f4af45f),
         UINT64_C(0x0000000100070004), UINT64_C(0x000000fa0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x646c6569463a706e),
@@ -270,7 +270,7 @@ static const uint64_t schema_node_13[23] = {
         UINT64_C(0x0000644965707974), UINT64_C(0x0000000000000009), UINT64_C(0x0000000000000009),
 };
 
-static const uint64_t schema_node_14[34] = {
+static const uint64_t capnp_i_node_14[34] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xbb90d5c287870be6), UINT64_C(0x0003000100000019), UINT64_C(0x9aad50a41f4af45f),
         UINT64_C(0x0002000100070004), UINT64_C(0x0000000000000005), UINT64_C(0x0000010a0000000d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000006700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568),
@@ -282,7 +282,7 @@ static const uint64_t schema_node_14[34] = {
         UINT64_C(0x0000000000000007), UINT64_C(0x0000000000000007),
 };
 
-static const uint64_t schema_node_15[17] = {
+static const uint64_t capnp_i_node_15[17] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x97b14cbe7cfec712), UINT64_C(0x0000000400000019), UINT64_C(0x9aad50a41f4af45f),
         UINT64_C(0x0000014200000011), UINT64_C(0x0000000700000021), UINT64_C(0x0000000000000000), UINT64_C(0x000000010000001c),
         UINT64_C(0x000000010000001c), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x646c6569463a706e),
@@ -290,7 +290,7 @@ static const uint64_t schema_node_15[17] = {
         UINT64_C(0x00000000ffff0007),
 };
 
-static const uint64_t schema_node_16[47] = {
+static const uint64_t capnp_i_node_16[47] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x978a7cebdc549a4d), UINT64_C(0x0001000100000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x0000000000070002), UINT64_C(0x000000ea0000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000009700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x656d756e453a706e),
@@ -305,7 +305,7 @@ static const uint64_t schema_node_16[47] = {
         UINT64_C(0x0000000000000010), UINT64_C(0xf1c8950dab257542), UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_17[34] = {
+static const uint64_t capnp_i_node_17[34] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xa9962a9ed0a4d7f8), UINT64_C(0x0001000100000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x0000000000070001), UINT64_C(0x000000f20000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x72657075533a706e),
@@ -317,7 +317,7 @@ static const uint64_t schema_node_17[34] = {
         UINT64_C(0x903455f06065422b), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_18[104] = {
+static const uint64_t capnp_i_node_18[104] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x9500cce23b334d80), UINT64_C(0x0003000100000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x0000000000070005), UINT64_C(0x000000d20000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000018700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x6f6874654d3a706e),
@@ -346,7 +346,7 @@ static const uint64_t schema_node_18[104] = {
         UINT64_C(0x0000000200000000), UINT64_C(0x0000000000000010), UINT64_C(0xb9521bccf10fa3b1), UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_19[168] = {
+static const uint64_t capnp_i_node_19[168] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xd07378ede1f9cc60), UINT64_C(0x0003000100000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x0013000000070001), UINT64_C(0x000000c20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000042f00000011), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x00657079543a706e),
@@ -391,7 +391,7 @@ static const uint64_t schema_node_19[168] = {
         UINT64_C(0x6361667265746e69), UINT64_C(0x0000000000000065), UINT64_C(0x746e696f50796e61), UINT64_C(0x0000000000007265),
 };
 
-static const uint64_t schema_node_20[25] = {
+static const uint64_t capnp_i_node_20[25] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x87e739250a60ea97), UINT64_C(0x0003000100000018), UINT64_C(0xd07378ede1f9cc60),
         UINT64_C(0x0000000100070001), UINT64_C(0x000000ea0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e657079543a706e),
@@ -401,7 +401,7 @@ static const uint64_t schema_node_20[25] = {
         UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_21[33] = {
+static const uint64_t capnp_i_node_21[33] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x9e0e78711a7f87a9), UINT64_C(0x0003000100000018), UINT64_C(0xd07378ede1f9cc60),
         UINT64_C(0x0000000100070001), UINT64_C(0x000000ea0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000011), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e657079543a706e),
@@ -413,7 +413,7 @@ static const uint64_t schema_node_21[33] = {
         UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_22[33] = {
+static const uint64_t capnp_i_node_22[33] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xac3a6f60ef4cc6d3), UINT64_C(0x0003000100000018), UINT64_C(0xd07378ede1f9cc60),
         UINT64_C(0x0000000100070001), UINT64_C(0x000000fa0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000011), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e657079543a706e),
@@ -425,7 +425,7 @@ static const uint64_t schema_node_22[33] = {
         UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_23[34] = {
+static const uint64_t capnp_i_node_23[34] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xed8bca69f7fb0cbf), UINT64_C(0x0003000100000018), UINT64_C(0xd07378ede1f9cc60),
         UINT64_C(0x0000000100070001), UINT64_C(0x000001120000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e657079543a706e),
@@ -437,7 +437,7 @@ static const uint64_t schema_node_23[34] = {
         UINT64_C(0x903455f06065422b), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_24[35] = {
+static const uint64_t capnp_i_node_24[35] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xc2573fe8a23e49f1), UINT64_C(0x0003000100000018), UINT64_C(0xd07378ede1f9cc60),
         UINT64_C(0x0003000100070001), UINT64_C(0x0000000000000004), UINT64_C(0x0000011a0000000d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000006700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568),
@@ -449,7 +449,7 @@ static const uint64_t schema_node_24[35] = {
         UINT64_C(0x746963696c706d69), UINT64_C(0x6150646f6874654d), UINT64_C(0x00726574656d6172),
 };
 
-static const uint64_t schema_node_25[47] = {
+static const uint64_t capnp_i_node_25[47] = {
         UINT64_C(0x0004000500000000), UINT64_C(0x8e3b5f79fe593656), UINT64_C(0x0003000100000023), UINT64_C(0xc2573fe8a23e49f1),
         UINT64_C(0x0004000100070001), UINT64_C(0x0000000000000005), UINT64_C(0x0000018a0000000d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x000000c70000001d), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568),
@@ -464,7 +464,7 @@ static const uint64_t schema_node_25[47] = {
         UINT64_C(0x000000007473696c), UINT64_C(0x696c696261706163), UINT64_C(0x0000000000007974),
 };
 
-static const uint64_t schema_node_26[35] = {
+static const uint64_t capnp_i_node_26[35] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x9dd1f724f4614a85), UINT64_C(0x0003000100000023), UINT64_C(0xc2573fe8a23e49f1),
         UINT64_C(0x0000000100070001), UINT64_C(0x0000016a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000019), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e657079543a706e),
@@ -476,7 +476,7 @@ static const uint64_t schema_node_26[35] = {
         UINT64_C(0x00007865646e4972), UINT64_C(0x0000000000000007), UINT64_C(0x0000000000000007),
 };
 
-static const uint64_t schema_node_27[28] = {
+static const uint64_t capnp_i_node_27[28] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xbaefc9120c56e274), UINT64_C(0x0003000100000023), UINT64_C(0xc2573fe8a23e49f1),
         UINT64_C(0x0000000100070001), UINT64_C(0x000001da0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000021), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x2e657079543a706e),
@@ -486,7 +486,7 @@ static const uint64_t schema_node_27[28] = {
         UINT64_C(0x6574656d61726170), UINT64_C(0x00007865646e4972), UINT64_C(0x0000000000000007), UINT64_C(0x0000000000000007),
 };
 
-static const uint64_t schema_node_28[33] = {
+static const uint64_t capnp_i_node_28[33] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x903455f06065422b), UINT64_C(0x0000000100000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x0000000000070001), UINT64_C(0x000000ca0000000d), UINT64_C(0x0000002700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000370000002d), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x646e6172423a706e),
@@ -498,7 +498,7 @@ static const uint64_t schema_node_28[33] = {
         UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_29[44] = {
+static const uint64_t capnp_i_node_29[44] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xabd73485a9636bc9), UINT64_C(0x0002000100000019), UINT64_C(0x903455f06065422b),
         UINT64_C(0x0002000000070001), UINT64_C(0x0000000000000004), UINT64_C(0x000000fa0000000d), UINT64_C(0x0000000700000019),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000009700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568),
@@ -512,7 +512,7 @@ static const uint64_t schema_node_29[44] = {
         UINT64_C(0x0000000000000010), UINT64_C(0xc863cd16969ee7fc), UINT64_C(0x000000000000000e), UINT64_C(0x0074697265686e69),
 };
 
-static const uint64_t schema_node_30[33] = {
+static const uint64_t capnp_i_node_30[33] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xc863cd16969ee7fc), UINT64_C(0x0001000100000019), UINT64_C(0x903455f06065422b),
         UINT64_C(0x0002000000070001), UINT64_C(0x0000010a0000000d), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000019), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x646e6172423a706e),
@@ -524,7 +524,7 @@ static const uint64_t schema_node_30[33] = {
         UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_31[184] = {
+static const uint64_t capnp_i_node_31[184] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xce23dcd2d7b00c9b), UINT64_C(0x0002000100000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x0013000000070001), UINT64_C(0x000000ca0000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000039700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x65756c61563a706e),
@@ -573,7 +573,7 @@ static const uint64_t schema_node_31[184] = {
         UINT64_C(0x746e696f50796e61), UINT64_C(0x0000000000007265), UINT64_C(0x0000000000000012), UINT64_C(0x0000000000000012),
 };
 
-static const uint64_t schema_node_32[44] = {
+static const uint64_t capnp_i_node_32[44] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xf1c8950dab257542), UINT64_C(0x0001000100000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x0000000000070002), UINT64_C(0x000000f20000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000009700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x746f6e6e413a706e),
@@ -587,7 +587,7 @@ static const uint64_t schema_node_32[44] = {
         UINT64_C(0x000000646e617262), UINT64_C(0x0000000000000010), UINT64_C(0x903455f06065422b), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_33[42] = {
+static const uint64_t capnp_i_node_33[42] = {
         UINT64_C(0x0004000300000000), UINT64_C(0xd1958f7dba521926), UINT64_C(0x0000000200000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x000000fa0000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000008700000015),
         UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x656d656c453a706e), UINT64_C(0x0000657a6953746e),
@@ -601,7 +601,7 @@ static const uint64_t schema_node_33[42] = {
         UINT64_C(0x6f43656e696c6e69), UINT64_C(0x00657469736f706d),
 };
 
-static const uint64_t schema_node_34[42] = {
+static const uint64_t capnp_i_node_34[42] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xd85d305b7d839963), UINT64_C(0x0001000100000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x0000000000070000), UINT64_C(0x000001020000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000009700000015), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x706e7061433a706e),
@@ -615,7 +615,7 @@ static const uint64_t schema_node_34[42] = {
         UINT64_C(0x0000000000000006), UINT64_C(0x0000000000000006),
 };
 
-static const uint64_t schema_node_35[69] = {
+static const uint64_t capnp_i_node_35[69] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xbfc546f6210ad7ce), UINT64_C(0x0000000100000013), UINT64_C(0xa93fc509624c72d9),
         UINT64_C(0x0000000000070004), UINT64_C(0x000001420000000d), UINT64_C(0x000000170000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000c700000029), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x4765646f433a706e),
@@ -636,7 +636,7 @@ static const uint64_t schema_node_35[69] = {
         UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_36[52] = {
+static const uint64_t capnp_i_node_36[52] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xcfea0eb02e810062), UINT64_C(0x0001000100000028), UINT64_C(0xbfc546f6210ad7ce),
         UINT64_C(0x0000000000070002), UINT64_C(0x000001b20000000d), UINT64_C(0x0000001700000025), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000970000002d), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x4765646f433a706e),
@@ -652,7 +652,7 @@ static const uint64_t schema_node_36[52] = {
         UINT64_C(0x0000000200000000), UINT64_C(0x0000000000000010), UINT64_C(0xae504193122357e5), UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_37[37] = {
+static const uint64_t capnp_i_node_37[37] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xae504193122357e5), UINT64_C(0x0001000100000036), UINT64_C(0xcfea0eb02e810062),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001ea0000000d), UINT64_C(0x0000000700000029), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000025), UINT64_C(0x63732f706e706163), UINT64_C(0x7061632e616d6568), UINT64_C(0x4765646f433a706e),
@@ -665,47 +665,47 @@ static const uint64_t schema_node_37[37] = {
         UINT64_C(0x000000000000000c),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xa93fc509624c72d9), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xe682ab4cf923a417), schema_node_1, sizeof(schema_node_1) / 8 }, /* Node */
-        { UINT64_C(0x9ea0b19b37fb4435), schema_node_2, sizeof(schema_node_2) / 8 }, /* Node.struct */
-        { UINT64_C(0xb54ab3364333f598), schema_node_3, sizeof(schema_node_3) / 8 }, /* Node.enum */
-        { UINT64_C(0xe82753cff0c2218f), schema_node_4, sizeof(schema_node_4) / 8 }, /* Node.interface */
-        { UINT64_C(0xb18aa5ac7a0d9420), schema_node_5, sizeof(schema_node_5) / 8 }, /* Node.const */
-        { UINT64_C(0xec1619d4400a0290), schema_node_6, sizeof(schema_node_6) / 8 }, /* Node.annotation */
-        { UINT64_C(0xb9521bccf10fa3b1), schema_node_7, sizeof(schema_node_7) / 8 }, /* Node.Parameter */
-        { UINT64_C(0xdebf55bbfa0fc242), schema_node_8, sizeof(schema_node_8) / 8 }, /* Node.NestedNode */
-        { UINT64_C(0xf38e1de3041357ae), schema_node_9, sizeof(schema_node_9) / 8 }, /* Node.SourceInfo */
-        { UINT64_C(0xc2ba9038898e1fa2), schema_node_10, sizeof(schema_node_10) / 8 }, /* Node.SourceInfo.Member */
-        { UINT64_C(0x9aad50a41f4af45f), schema_node_11, sizeof(schema_node_11) / 8 }, /* Field */
-        { UINT64_C(0xc42305476bb4746f), schema_node_12, sizeof(schema_node_12) / 8 }, /* Field.slot */
-        { UINT64_C(0xcafccddb68db1d11), schema_node_13, sizeof(schema_node_13) / 8 }, /* Field.group */
-        { UINT64_C(0xbb90d5c287870be6), schema_node_14, sizeof(schema_node_14) / 8 }, /* Field.ordinal */
-        { UINT64_C(0x97b14cbe7cfec712), schema_node_15, sizeof(schema_node_15) / 8 }, /* Field.noDiscriminant */
-        { UINT64_C(0x978a7cebdc549a4d), schema_node_16, sizeof(schema_node_16) / 8 }, /* Enumerant */
-        { UINT64_C(0xa9962a9ed0a4d7f8), schema_node_17, sizeof(schema_node_17) / 8 }, /* Superclass */
-        { UINT64_C(0x9500cce23b334d80), schema_node_18, sizeof(schema_node_18) / 8 }, /* Method */
-        { UINT64_C(0xd07378ede1f9cc60), schema_node_19, sizeof(schema_node_19) / 8 }, /* Type */
-        { UINT64_C(0x87e739250a60ea97), schema_node_20, sizeof(schema_node_20) / 8 }, /* Type.list */
-        { UINT64_C(0x9e0e78711a7f87a9), schema_node_21, sizeof(schema_node_21) / 8 }, /* Type.enum */
-        { UINT64_C(0xac3a6f60ef4cc6d3), schema_node_22, sizeof(schema_node_22) / 8 }, /* Type.struct */
-        { UINT64_C(0xed8bca69f7fb0cbf), schema_node_23, sizeof(schema_node_23) / 8 }, /* Type.interface */
-        { UINT64_C(0xc2573fe8a23e49f1), schema_node_24, sizeof(schema_node_24) / 8 }, /* Type.anyPointer */
-        { UINT64_C(0x8e3b5f79fe593656), schema_node_25, sizeof(schema_node_25) / 8 }, /* Type.anyPointer.unconstrained */
-        { UINT64_C(0x9dd1f724f4614a85), schema_node_26, sizeof(schema_node_26) / 8 }, /* Type.anyPointer.parameter */
-        { UINT64_C(0xbaefc9120c56e274), schema_node_27, sizeof(schema_node_27) / 8 }, /* Type.anyPointer.implicitMethodParameter */
-        { UINT64_C(0x903455f06065422b), schema_node_28, sizeof(schema_node_28) / 8 }, /* Brand */
-        { UINT64_C(0xabd73485a9636bc9), schema_node_29, sizeof(schema_node_29) / 8 }, /* Brand.Scope */
-        { UINT64_C(0xc863cd16969ee7fc), schema_node_30, sizeof(schema_node_30) / 8 }, /* Brand.Binding */
-        { UINT64_C(0xce23dcd2d7b00c9b), schema_node_31, sizeof(schema_node_31) / 8 }, /* Value */
-        { UINT64_C(0xf1c8950dab257542), schema_node_32, sizeof(schema_node_32) / 8 }, /* Annotation */
-        { UINT64_C(0xd1958f7dba521926), schema_node_33, sizeof(schema_node_33) / 8 }, /* ElementSize */
-        { UINT64_C(0xd85d305b7d839963), schema_node_34, sizeof(schema_node_34) / 8 }, /* CapnpVersion */
-        { UINT64_C(0xbfc546f6210ad7ce), schema_node_35, sizeof(schema_node_35) / 8 }, /* CodeGeneratorRequest */
-        { UINT64_C(0xcfea0eb02e810062), schema_node_36, sizeof(schema_node_36) / 8 }, /* CodeGeneratorRequest.RequestedFile */
-        { UINT64_C(0xae504193122357e5), schema_node_37, sizeof(schema_node_37) / 8 }, /* CodeGeneratorRequest.RequestedFile.Import */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xa93fc509624c72d9), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xe682ab4cf923a417), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Node */
+        { UINT64_C(0x9ea0b19b37fb4435), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Node.struct */
+        { UINT64_C(0xb54ab3364333f598), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Node.enum */
+        { UINT64_C(0xe82753cff0c2218f), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Node.interface */
+        { UINT64_C(0xb18aa5ac7a0d9420), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* Node.const */
+        { UINT64_C(0xec1619d4400a0290), capnp_i_node_6, sizeof(capnp_i_node_6) / 8 }, /* Node.annotation */
+        { UINT64_C(0xb9521bccf10fa3b1), capnp_i_node_7, sizeof(capnp_i_node_7) / 8 }, /* Node.Parameter */
+        { UINT64_C(0xdebf55bbfa0fc242), capnp_i_node_8, sizeof(capnp_i_node_8) / 8 }, /* Node.NestedNode */
+        { UINT64_C(0xf38e1de3041357ae), capnp_i_node_9, sizeof(capnp_i_node_9) / 8 }, /* Node.SourceInfo */
+        { UINT64_C(0xc2ba9038898e1fa2), capnp_i_node_10, sizeof(capnp_i_node_10) / 8 }, /* Node.SourceInfo.Member */
+        { UINT64_C(0x9aad50a41f4af45f), capnp_i_node_11, sizeof(capnp_i_node_11) / 8 }, /* Field */
+        { UINT64_C(0xc42305476bb4746f), capnp_i_node_12, sizeof(capnp_i_node_12) / 8 }, /* Field.slot */
+        { UINT64_C(0xcafccddb68db1d11), capnp_i_node_13, sizeof(capnp_i_node_13) / 8 }, /* Field.group */
+        { UINT64_C(0xbb90d5c287870be6), capnp_i_node_14, sizeof(capnp_i_node_14) / 8 }, /* Field.ordinal */
+        { UINT64_C(0x97b14cbe7cfec712), capnp_i_node_15, sizeof(capnp_i_node_15) / 8 }, /* Field.noDiscriminant */
+        { UINT64_C(0x978a7cebdc549a4d), capnp_i_node_16, sizeof(capnp_i_node_16) / 8 }, /* Enumerant */
+        { UINT64_C(0xa9962a9ed0a4d7f8), capnp_i_node_17, sizeof(capnp_i_node_17) / 8 }, /* Superclass */
+        { UINT64_C(0x9500cce23b334d80), capnp_i_node_18, sizeof(capnp_i_node_18) / 8 }, /* Method */
+        { UINT64_C(0xd07378ede1f9cc60), capnp_i_node_19, sizeof(capnp_i_node_19) / 8 }, /* Type */
+        { UINT64_C(0x87e739250a60ea97), capnp_i_node_20, sizeof(capnp_i_node_20) / 8 }, /* Type.list */
+        { UINT64_C(0x9e0e78711a7f87a9), capnp_i_node_21, sizeof(capnp_i_node_21) / 8 }, /* Type.enum */
+        { UINT64_C(0xac3a6f60ef4cc6d3), capnp_i_node_22, sizeof(capnp_i_node_22) / 8 }, /* Type.struct */
+        { UINT64_C(0xed8bca69f7fb0cbf), capnp_i_node_23, sizeof(capnp_i_node_23) / 8 }, /* Type.interface */
+        { UINT64_C(0xc2573fe8a23e49f1), capnp_i_node_24, sizeof(capnp_i_node_24) / 8 }, /* Type.anyPointer */
+        { UINT64_C(0x8e3b5f79fe593656), capnp_i_node_25, sizeof(capnp_i_node_25) / 8 }, /* Type.anyPointer.unconstrained */
+        { UINT64_C(0x9dd1f724f4614a85), capnp_i_node_26, sizeof(capnp_i_node_26) / 8 }, /* Type.anyPointer.parameter */
+        { UINT64_C(0xbaefc9120c56e274), capnp_i_node_27, sizeof(capnp_i_node_27) / 8 }, /* Type.anyPointer.implicitMethodParameter */
+        { UINT64_C(0x903455f06065422b), capnp_i_node_28, sizeof(capnp_i_node_28) / 8 }, /* Brand */
+        { UINT64_C(0xabd73485a9636bc9), capnp_i_node_29, sizeof(capnp_i_node_29) / 8 }, /* Brand.Scope */
+        { UINT64_C(0xc863cd16969ee7fc), capnp_i_node_30, sizeof(capnp_i_node_30) / 8 }, /* Brand.Binding */
+        { UINT64_C(0xce23dcd2d7b00c9b), capnp_i_node_31, sizeof(capnp_i_node_31) / 8 }, /* Value */
+        { UINT64_C(0xf1c8950dab257542), capnp_i_node_32, sizeof(capnp_i_node_32) / 8 }, /* Annotation */
+        { UINT64_C(0xd1958f7dba521926), capnp_i_node_33, sizeof(capnp_i_node_33) / 8 }, /* ElementSize */
+        { UINT64_C(0xd85d305b7d839963), capnp_i_node_34, sizeof(capnp_i_node_34) / 8 }, /* CapnpVersion */
+        { UINT64_C(0xbfc546f6210ad7ce), capnp_i_node_35, sizeof(capnp_i_node_35) / 8 }, /* CodeGeneratorRequest */
+        { UINT64_C(0xcfea0eb02e810062), capnp_i_node_36, sizeof(capnp_i_node_36) / 8 }, /* CodeGeneratorRequest.RequestedFile */
+        { UINT64_C(0xae504193122357e5), capnp_i_node_37, sizeof(capnp_i_node_37) / 8 }, /* CodeGeneratorRequest.RequestedFile.Import */
 };
 
-const struct capnp_schema_file schema_capnp_schema = {
-        UINT64_C(0xa93fc509624c72d9), "capnp/schema.capnp", schema_nodes, NULL, 38, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_a93fc509624c72d9 = {
+        UINT64_C(0xa93fc509624c72d9), "capnp/schema.capnp", capnp_i_nodes, NULL, 38, 0,
 };

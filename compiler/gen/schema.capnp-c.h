@@ -9,13 +9,12 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } node_reader;
-typedef struct { capnp_builder b; } node_builder;
-typedef struct { capnp_list l; } node_list;
-typedef struct { capnp_lbuilder l; } node_list_builder;
+typedef struct { capnp_reader r; } node_reader, node_reader_e682ab4cf923a417;
+typedef struct { capnp_builder b; } node_builder, node_builder_e682ab4cf923a417;
 #define NODE_ID UINT64_C(0xe682ab4cf923a417)
 enum { NODE_WORDS = 5, NODE_PTRS = 6 };
-enum node_which {
+enum { NODE_WORDS_e682ab4cf923a417 = 5, NODE_PTRS_e682ab4cf923a417 = 6 };
+enum node_which CAPNP_ENUM_U16 {
         NODE_FILE = 0,
         NODE_STRUCT = 1,
         NODE_ENUM = 2,
@@ -23,102 +22,111 @@ enum node_which {
         NODE_CONST = 4,
         NODE_ANNOTATION = 5,
 };
+typedef struct { capnp_list l; } node_list, node_list_e682ab4cf923a417;
+typedef struct { capnp_lbuilder l; } node_list_builder, node_list_builder_e682ab4cf923a417;
 
-typedef struct { capnp_reader r; } node_struct_reader;
-typedef struct { capnp_builder b; } node_struct_builder;
+typedef struct { capnp_reader r; } node_struct_reader, struct_reader_9ea0b19b37fb4435;
+typedef struct { capnp_builder b; } node_struct_builder, struct_builder_9ea0b19b37fb4435;
 
-typedef struct { capnp_reader r; } node_enum_reader;
-typedef struct { capnp_builder b; } node_enum_builder;
+typedef struct { capnp_reader r; } node_enum_reader, enum_reader_b54ab3364333f598;
+typedef struct { capnp_builder b; } node_enum_builder, enum_builder_b54ab3364333f598;
 
-typedef struct { capnp_reader r; } node_interface_reader;
-typedef struct { capnp_builder b; } node_interface_builder;
+typedef struct { capnp_reader r; } node_interface_reader, interface_reader_e82753cff0c2218f;
+typedef struct { capnp_builder b; } node_interface_builder, interface_builder_e82753cff0c2218f;
 
-typedef struct { capnp_reader r; } node_const_reader;
-typedef struct { capnp_builder b; } node_const_builder;
+typedef struct { capnp_reader r; } node_const_reader, const_reader_b18aa5ac7a0d9420;
+typedef struct { capnp_builder b; } node_const_builder, const_builder_b18aa5ac7a0d9420;
 
-typedef struct { capnp_reader r; } node_annotation_reader;
-typedef struct { capnp_builder b; } node_annotation_builder;
+typedef struct { capnp_reader r; } node_annotation_reader, annotation_reader_ec1619d4400a0290;
+typedef struct { capnp_builder b; } node_annotation_builder, annotation_builder_ec1619d4400a0290;
 
-typedef struct { capnp_reader r; } node_parameter_reader;
-typedef struct { capnp_builder b; } node_parameter_builder;
-typedef struct { capnp_list l; } node_parameter_list;
-typedef struct { capnp_lbuilder l; } node_parameter_list_builder;
+typedef struct { capnp_reader r; } node_parameter_reader, parameter_reader_b9521bccf10fa3b1;
+typedef struct { capnp_builder b; } node_parameter_builder, parameter_builder_b9521bccf10fa3b1;
 #define NODE_PARAMETER_ID UINT64_C(0xb9521bccf10fa3b1)
 enum { NODE_PARAMETER_WORDS = 0, NODE_PARAMETER_PTRS = 1 };
+enum { PARAMETER_WORDS_b9521bccf10fa3b1 = 0, PARAMETER_PTRS_b9521bccf10fa3b1 = 1 };
+typedef struct { capnp_list l; } node_parameter_list, parameter_list_b9521bccf10fa3b1;
+typedef struct { capnp_lbuilder l; } node_parameter_list_builder, parameter_list_builder_b9521bccf10fa3b1;
 
-typedef struct { capnp_reader r; } node_nested_node_reader;
-typedef struct { capnp_builder b; } node_nested_node_builder;
-typedef struct { capnp_list l; } node_nested_node_list;
-typedef struct { capnp_lbuilder l; } node_nested_node_list_builder;
+typedef struct { capnp_reader r; } node_nested_node_reader, nested_node_reader_debf55bbfa0fc242;
+typedef struct { capnp_builder b; } node_nested_node_builder, nested_node_builder_debf55bbfa0fc242;
 #define NODE_NESTED_NODE_ID UINT64_C(0xdebf55bbfa0fc242)
 enum { NODE_NESTED_NODE_WORDS = 1, NODE_NESTED_NODE_PTRS = 1 };
+enum { NESTED_NODE_WORDS_debf55bbfa0fc242 = 1, NESTED_NODE_PTRS_debf55bbfa0fc242 = 1 };
+typedef struct { capnp_list l; } node_nested_node_list, nested_node_list_debf55bbfa0fc242;
+typedef struct { capnp_lbuilder l; } node_nested_node_list_builder, nested_node_list_builder_debf55bbfa0fc242;
 
-typedef struct { capnp_reader r; } node_source_info_reader;
-typedef struct { capnp_builder b; } node_source_info_builder;
-typedef struct { capnp_list l; } node_source_info_list;
-typedef struct { capnp_lbuilder l; } node_source_info_list_builder;
+typedef struct { capnp_reader r; } node_source_info_reader, source_info_reader_f38e1de3041357ae;
+typedef struct { capnp_builder b; } node_source_info_builder, source_info_builder_f38e1de3041357ae;
 #define NODE_SOURCE_INFO_ID UINT64_C(0xf38e1de3041357ae)
 enum { NODE_SOURCE_INFO_WORDS = 1, NODE_SOURCE_INFO_PTRS = 2 };
+enum { SOURCE_INFO_WORDS_f38e1de3041357ae = 1, SOURCE_INFO_PTRS_f38e1de3041357ae = 2 };
+typedef struct { capnp_list l; } node_source_info_list, source_info_list_f38e1de3041357ae;
+typedef struct { capnp_lbuilder l; } node_source_info_list_builder, source_info_list_builder_f38e1de3041357ae;
 
-typedef struct { capnp_reader r; } node_source_info_member_reader;
-typedef struct { capnp_builder b; } node_source_info_member_builder;
-typedef struct { capnp_list l; } node_source_info_member_list;
-typedef struct { capnp_lbuilder l; } node_source_info_member_list_builder;
+typedef struct { capnp_reader r; } node_source_info_member_reader, member_reader_c2ba9038898e1fa2;
+typedef struct { capnp_builder b; } node_source_info_member_builder, member_builder_c2ba9038898e1fa2;
 #define NODE_SOURCE_INFO_MEMBER_ID UINT64_C(0xc2ba9038898e1fa2)
 enum { NODE_SOURCE_INFO_MEMBER_WORDS = 0, NODE_SOURCE_INFO_MEMBER_PTRS = 1 };
+enum { MEMBER_WORDS_c2ba9038898e1fa2 = 0, MEMBER_PTRS_c2ba9038898e1fa2 = 1 };
+typedef struct { capnp_list l; } node_source_info_member_list, member_list_c2ba9038898e1fa2;
+typedef struct { capnp_lbuilder l; } node_source_info_member_list_builder, member_list_builder_c2ba9038898e1fa2;
 
-typedef struct { capnp_reader r; } field_reader;
-typedef struct { capnp_builder b; } field_builder;
-typedef struct { capnp_list l; } field_list;
-typedef struct { capnp_lbuilder l; } field_list_builder;
+typedef struct { capnp_reader r; } field_reader, field_reader_9aad50a41f4af45f;
+typedef struct { capnp_builder b; } field_builder, field_builder_9aad50a41f4af45f;
 #define FIELD_ID UINT64_C(0x9aad50a41f4af45f)
 enum { FIELD_WORDS = 3, FIELD_PTRS = 4 };
-enum field_which {
+enum { FIELD_WORDS_9aad50a41f4af45f = 3, FIELD_PTRS_9aad50a41f4af45f = 4 };
+enum field_which CAPNP_ENUM_U16 {
         FIELD_SLOT = 0,
         FIELD_GROUP = 1,
 };
+typedef struct { capnp_list l; } field_list, field_list_9aad50a41f4af45f;
+typedef struct { capnp_lbuilder l; } field_list_builder, field_list_builder_9aad50a41f4af45f;
 
-typedef struct { capnp_reader r; } field_slot_reader;
-typedef struct { capnp_builder b; } field_slot_builder;
+typedef struct { capnp_reader r; } field_slot_reader, slot_reader_c42305476bb4746f;
+typedef struct { capnp_builder b; } field_slot_builder, slot_builder_c42305476bb4746f;
 
-typedef struct { capnp_reader r; } field_group_reader;
-typedef struct { capnp_builder b; } field_group_builder;
+typedef struct { capnp_reader r; } field_group_reader, group_reader_cafccddb68db1d11;
+typedef struct { capnp_builder b; } field_group_builder, group_builder_cafccddb68db1d11;
 
-typedef struct { capnp_reader r; } field_ordinal_reader;
-typedef struct { capnp_builder b; } field_ordinal_builder;
-enum field_ordinal_which {
+typedef struct { capnp_reader r; } field_ordinal_reader, ordinal_reader_bb90d5c287870be6;
+typedef struct { capnp_builder b; } field_ordinal_builder, ordinal_builder_bb90d5c287870be6;
+enum field_ordinal_which CAPNP_ENUM_U16 {
         FIELD_ORDINAL_IMPLICIT = 0,
         FIELD_ORDINAL_EXPLICIT = 1,
 };
 
-typedef struct { capnp_reader r; } enumerant_reader;
-typedef struct { capnp_builder b; } enumerant_builder;
-typedef struct { capnp_list l; } enumerant_list;
-typedef struct { capnp_lbuilder l; } enumerant_list_builder;
+typedef struct { capnp_reader r; } enumerant_reader, enumerant_reader_978a7cebdc549a4d;
+typedef struct { capnp_builder b; } enumerant_builder, enumerant_builder_978a7cebdc549a4d;
 #define ENUMERANT_ID UINT64_C(0x978a7cebdc549a4d)
 enum { ENUMERANT_WORDS = 1, ENUMERANT_PTRS = 2 };
+enum { ENUMERANT_WORDS_978a7cebdc549a4d = 1, ENUMERANT_PTRS_978a7cebdc549a4d = 2 };
+typedef struct { capnp_list l; } enumerant_list, enumerant_list_978a7cebdc549a4d;
+typedef struct { capnp_lbuilder l; } enumerant_list_builder, enumerant_list_builder_978a7cebdc549a4d;
 
-typedef struct { capnp_reader r; } superclass_reader;
-typedef struct { capnp_builder b; } superclass_builder;
-typedef struct { capnp_list l; } superclass_list;
-typedef struct { capnp_lbuilder l; } superclass_list_builder;
+typedef struct { capnp_reader r; } superclass_reader, superclass_reader_a9962a9ed0a4d7f8;
+typedef struct { capnp_builder b; } superclass_builder, superclass_builder_a9962a9ed0a4d7f8;
 #define SUPERCLASS_ID UINT64_C(0xa9962a9ed0a4d7f8)
 enum { SUPERCLASS_WORDS = 1, SUPERCLASS_PTRS = 1 };
+enum { SUPERCLASS_WORDS_a9962a9ed0a4d7f8 = 1, SUPERCLASS_PTRS_a9962a9ed0a4d7f8 = 1 };
+typedef struct { capnp_list l; } superclass_list, superclass_list_a9962a9ed0a4d7f8;
+typedef struct { capnp_lbuilder l; } superclass_list_builder, superclass_list_builder_a9962a9ed0a4d7f8;
 
-typedef struct { capnp_reader r; } method_reader;
-typedef struct { capnp_builder b; } method_builder;
-typedef struct { capnp_list l; } method_list;
-typedef struct { capnp_lbuilder l; } method_list_builder;
+typedef struct { capnp_reader r; } method_reader, method_reader_9500cce23b334d80;
+typedef struct { capnp_builder b; } method_builder, method_builder_9500cce23b334d80;
 #define METHOD_ID UINT64_C(0x9500cce23b334d80)
 enum { METHOD_WORDS = 3, METHOD_PTRS = 5 };
+enum { METHOD_WORDS_9500cce23b334d80 = 3, METHOD_PTRS_9500cce23b334d80 = 5 };
+typedef struct { capnp_list l; } method_list, method_list_9500cce23b334d80;
+typedef struct { capnp_lbuilder l; } method_list_builder, method_list_builder_9500cce23b334d80;
 
-typedef struct { capnp_reader r; } type_reader;
-typedef struct { capnp_builder b; } type_builder;
-typedef struct { capnp_list l; } type_list;
-typedef struct { capnp_lbuilder l; } type_list_builder;
+typedef struct { capnp_reader r; } type_reader, type_reader_d07378ede1f9cc60;
+typedef struct { capnp_builder b; } type_builder, type_builder_d07378ede1f9cc60;
 #define TYPE_ID UINT64_C(0xd07378ede1f9cc60)
 enum { TYPE_WORDS = 3, TYPE_PTRS = 1 };
-enum type_which {
+enum { TYPE_WORDS_d07378ede1f9cc60 = 3, TYPE_PTRS_d07378ede1f9cc60 = 1 };
+enum type_which CAPNP_ENUM_U16 {
         TYPE_VOID = 0,
         TYPE_BOOL = 1,
         TYPE_INT8 = 2,
@@ -139,78 +147,82 @@ enum type_which {
         TYPE_INTERFACE = 17,
         TYPE_ANY_POINTER = 18,
 };
+typedef struct { capnp_list l; } type_list, type_list_d07378ede1f9cc60;
+typedef struct { capnp_lbuilder l; } type_list_builder, type_list_builder_d07378ede1f9cc60;
 
-typedef struct { capnp_reader r; } type_list__reader;
-typedef struct { capnp_builder b; } type_list__builder;
+typedef struct { capnp_reader r; } type_list__reader, list_reader_87e739250a60ea97;
+typedef struct { capnp_builder b; } type_list__builder, list_builder_87e739250a60ea97;
 
-typedef struct { capnp_reader r; } type_enum_reader;
-typedef struct { capnp_builder b; } type_enum_builder;
+typedef struct { capnp_reader r; } type_enum_reader, enum_reader_9e0e78711a7f87a9;
+typedef struct { capnp_builder b; } type_enum_builder, enum_builder_9e0e78711a7f87a9;
 
-typedef struct { capnp_reader r; } type_struct_reader;
-typedef struct { capnp_builder b; } type_struct_builder;
+typedef struct { capnp_reader r; } type_struct_reader, struct_reader_ac3a6f60ef4cc6d3;
+typedef struct { capnp_builder b; } type_struct_builder, struct_builder_ac3a6f60ef4cc6d3;
 
-typedef struct { capnp_reader r; } type_interface_reader;
-typedef struct { capnp_builder b; } type_interface_builder;
+typedef struct { capnp_reader r; } type_interface_reader, interface_reader_ed8bca69f7fb0cbf;
+typedef struct { capnp_builder b; } type_interface_builder, interface_builder_ed8bca69f7fb0cbf;
 
-typedef struct { capnp_reader r; } type_any_pointer_reader;
-typedef struct { capnp_builder b; } type_any_pointer_builder;
-enum type_any_pointer_which {
+typedef struct { capnp_reader r; } type_any_pointer_reader, any_pointer_reader_c2573fe8a23e49f1;
+typedef struct { capnp_builder b; } type_any_pointer_builder, any_pointer_builder_c2573fe8a23e49f1;
+enum type_any_pointer_which CAPNP_ENUM_U16 {
         TYPE_ANY_POINTER_UNCONSTRAINED = 0,
         TYPE_ANY_POINTER_PARAMETER = 1,
         TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER = 2,
 };
 
-typedef struct { capnp_reader r; } type_any_pointer_unconstrained_reader;
-typedef struct { capnp_builder b; } type_any_pointer_unconstrained_builder;
-enum type_any_pointer_unconstrained_which {
+typedef struct { capnp_reader r; } type_any_pointer_unconstrained_reader, unconstrained_reader_8e3b5f79fe593656;
+typedef struct { capnp_builder b; } type_any_pointer_unconstrained_builder, unconstrained_builder_8e3b5f79fe593656;
+enum type_any_pointer_unconstrained_which CAPNP_ENUM_U16 {
         TYPE_ANY_POINTER_UNCONSTRAINED_ANY_KIND = 0,
         TYPE_ANY_POINTER_UNCONSTRAINED_STRUCT = 1,
         TYPE_ANY_POINTER_UNCONSTRAINED_LIST = 2,
         TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY = 3,
 };
 
-typedef struct { capnp_reader r; } type_any_pointer_parameter_reader;
-typedef struct { capnp_builder b; } type_any_pointer_parameter_builder;
+typedef struct { capnp_reader r; } type_any_pointer_parameter_reader, parameter_reader_9dd1f724f4614a85;
+typedef struct { capnp_builder b; } type_any_pointer_parameter_builder, parameter_builder_9dd1f724f4614a85;
 
-typedef struct { capnp_reader r; } type_any_pointer_implicit_method_parameter_reader;
-typedef struct { capnp_builder b; } type_any_pointer_implicit_method_parameter_builder;
+typedef struct { capnp_reader r; } type_any_pointer_implicit_method_parameter_reader, implicit_method_parameter_reader_baefc9120c56e274;
+typedef struct { capnp_builder b; } type_any_pointer_implicit_method_parameter_builder, implicit_method_parameter_builder_baefc9120c56e274;
 
-typedef struct { capnp_reader r; } brand_reader;
-typedef struct { capnp_builder b; } brand_builder;
-typedef struct { capnp_list l; } brand_list;
-typedef struct { capnp_lbuilder l; } brand_list_builder;
+typedef struct { capnp_reader r; } brand_reader, brand_reader_903455f06065422b;
+typedef struct { capnp_builder b; } brand_builder, brand_builder_903455f06065422b;
 #define BRAND_ID UINT64_C(0x903455f06065422b)
 enum { BRAND_WORDS = 0, BRAND_PTRS = 1 };
+enum { BRAND_WORDS_903455f06065422b = 0, BRAND_PTRS_903455f06065422b = 1 };
+typedef struct { capnp_list l; } brand_list, brand_list_903455f06065422b;
+typedef struct { capnp_lbuilder l; } brand_list_builder, brand_list_builder_903455f06065422b;
 
-typedef struct { capnp_reader r; } brand_scope_reader;
-typedef struct { capnp_builder b; } brand_scope_builder;
-typedef struct { capnp_list l; } brand_scope_list;
-typedef struct { capnp_lbuilder l; } brand_scope_list_builder;
+typedef struct { capnp_reader r; } brand_scope_reader, scope_reader_abd73485a9636bc9;
+typedef struct { capnp_builder b; } brand_scope_builder, scope_builder_abd73485a9636bc9;
 #define BRAND_SCOPE_ID UINT64_C(0xabd73485a9636bc9)
 enum { BRAND_SCOPE_WORDS = 2, BRAND_SCOPE_PTRS = 1 };
-enum brand_scope_which {
+enum { SCOPE_WORDS_abd73485a9636bc9 = 2, SCOPE_PTRS_abd73485a9636bc9 = 1 };
+enum brand_scope_which CAPNP_ENUM_U16 {
         BRAND_SCOPE_BIND = 0,
         BRAND_SCOPE_INHERIT = 1,
 };
+typedef struct { capnp_list l; } brand_scope_list, scope_list_abd73485a9636bc9;
+typedef struct { capnp_lbuilder l; } brand_scope_list_builder, scope_list_builder_abd73485a9636bc9;
 
-typedef struct { capnp_reader r; } brand_binding_reader;
-typedef struct { capnp_builder b; } brand_binding_builder;
-typedef struct { capnp_list l; } brand_binding_list;
-typedef struct { capnp_lbuilder l; } brand_binding_list_builder;
+typedef struct { capnp_reader r; } brand_binding_reader, binding_reader_c863cd16969ee7fc;
+typedef struct { capnp_builder b; } brand_binding_builder, binding_builder_c863cd16969ee7fc;
 #define BRAND_BINDING_ID UINT64_C(0xc863cd16969ee7fc)
 enum { BRAND_BINDING_WORDS = 1, BRAND_BINDING_PTRS = 1 };
-enum brand_binding_which {
+enum { BINDING_WORDS_c863cd16969ee7fc = 1, BINDING_PTRS_c863cd16969ee7fc = 1 };
+enum brand_binding_which CAPNP_ENUM_U16 {
         BRAND_BINDING_UNBOUND = 0,
         BRAND_BINDING_TYPE = 1,
 };
+typedef struct { capnp_list l; } brand_binding_list, binding_list_c863cd16969ee7fc;
+typedef struct { capnp_lbuilder l; } brand_binding_list_builder, binding_list_builder_c863cd16969ee7fc;
 
-typedef struct { capnp_reader r; } value_reader;
-typedef struct { capnp_builder b; } value_builder;
-typedef struct { capnp_list l; } value_list;
-typedef struct { capnp_lbuilder l; } value_list_builder;
+typedef struct { capnp_reader r; } value_reader, value_reader_ce23dcd2d7b00c9b;
+typedef struct { capnp_builder b; } value_builder, value_builder_ce23dcd2d7b00c9b;
 #define VALUE_ID UINT64_C(0xce23dcd2d7b00c9b)
 enum { VALUE_WORDS = 2, VALUE_PTRS = 1 };
-enum value_which {
+enum { VALUE_WORDS_ce23dcd2d7b00c9b = 2, VALUE_PTRS_ce23dcd2d7b00c9b = 1 };
+enum value_which CAPNP_ENUM_U16 {
         VALUE_VOID = 0,
         VALUE_BOOL = 1,
         VALUE_INT8 = 2,
@@ -231,16 +243,19 @@ enum value_which {
         VALUE_INTERFACE = 17,
         VALUE_ANY_POINTER = 18,
 };
+typedef struct { capnp_list l; } value_list, value_list_ce23dcd2d7b00c9b;
+typedef struct { capnp_lbuilder l; } value_list_builder, value_list_builder_ce23dcd2d7b00c9b;
 
-typedef struct { capnp_reader r; } annotation_reader;
-typedef struct { capnp_builder b; } annotation_builder;
-typedef struct { capnp_list l; } annotation_list;
-typedef struct { capnp_lbuilder l; } annotation_list_builder;
+typedef struct { capnp_reader r; } annotation_reader, annotation_reader_f1c8950dab257542;
+typedef struct { capnp_builder b; } annotation_builder, annotation_builder_f1c8950dab257542;
 #define ANNOTATION_ID UINT64_C(0xf1c8950dab257542)
 enum { ANNOTATION_WORDS = 1, ANNOTATION_PTRS = 2 };
+enum { ANNOTATION_WORDS_f1c8950dab257542 = 1, ANNOTATION_PTRS_f1c8950dab257542 = 2 };
+typedef struct { capnp_list l; } annotation_list, annotation_list_f1c8950dab257542;
+typedef struct { capnp_lbuilder l; } annotation_list_builder, annotation_list_builder_f1c8950dab257542;
 
 #define ELEMENT_SIZE_ID UINT64_C(0xd1958f7dba521926)
-enum element_size {
+enum element_size CAPNP_ENUM_U16 {
         ELEMENT_SIZE_EMPTY = 0,
         ELEMENT_SIZE_BIT = 1,
         ELEMENT_SIZE_BYTE = 2,
@@ -250,50 +265,55 @@ enum element_size {
         ELEMENT_SIZE_POINTER = 6,
         ELEMENT_SIZE_INLINE_COMPOSITE = 7,
 };
-typedef struct { capnp_list l; } element_size_list;
-typedef struct { capnp_lbuilder l; } element_size_list_builder;
+typedef enum element_size element_size_enum_d1958f7dba521926;
+typedef struct { capnp_list l; } element_size_list, element_size_list_d1958f7dba521926;
+typedef struct { capnp_lbuilder l; } element_size_list_builder, element_size_list_builder_d1958f7dba521926;
 
-typedef struct { capnp_reader r; } capnp_version_reader;
-typedef struct { capnp_builder b; } capnp_version_builder;
-typedef struct { capnp_list l; } capnp_version_list;
-typedef struct { capnp_lbuilder l; } capnp_version_list_builder;
+typedef struct { capnp_reader r; } capnp_version_reader, capnp_version_reader_d85d305b7d839963;
+typedef struct { capnp_builder b; } capnp_version_builder, capnp_version_builder_d85d305b7d839963;
 #define CAPNP_VERSION_ID UINT64_C(0xd85d305b7d839963)
 enum { CAPNP_VERSION_WORDS = 1, CAPNP_VERSION_PTRS = 0 };
+enum { CAPNP_VERSION_WORDS_d85d305b7d839963 = 1, CAPNP_VERSION_PTRS_d85d305b7d839963 = 0 };
+typedef struct { capnp_list l; } capnp_version_list, capnp_version_list_d85d305b7d839963;
+typedef struct { capnp_lbuilder l; } capnp_version_list_builder, capnp_version_list_builder_d85d305b7d839963;
 
-typedef struct { capnp_reader r; } code_generator_request_reader;
-typedef struct { capnp_builder b; } code_generator_request_builder;
-typedef struct { capnp_list l; } code_generator_request_list;
-typedef struct { capnp_lbuilder l; } code_generator_request_list_builder;
+typedef struct { capnp_reader r; } code_generator_request_reader, code_generator_request_reader_bfc546f6210ad7ce;
+typedef struct { capnp_builder b; } code_generator_request_builder, code_generator_request_builder_bfc546f6210ad7ce;
 #define CODE_GENERATOR_REQUEST_ID UINT64_C(0xbfc546f6210ad7ce)
 enum { CODE_GENERATOR_REQUEST_WORDS = 0, CODE_GENERATOR_REQUEST_PTRS = 4 };
+enum { CODE_GENERATOR_REQUEST_WORDS_bfc546f6210ad7ce = 0, CODE_GENERATOR_REQUEST_PTRS_bfc546f6210ad7ce = 4 };
+typedef struct { capnp_list l; } code_generator_request_list, code_generator_request_list_bfc546f6210ad7ce;
+typedef struct { capnp_lbuilder l; } code_generator_request_list_builder, code_generator_request_list_builder_bfc546f6210ad7ce;
 
-typedef struct { capnp_reader r; } code_generator_request_requested_file_reader;
-typedef struct { capnp_builder b; } code_generator_request_requested_file_builder;
-typedef struct { capnp_list l; } code_generator_request_requested_file_list;
-typedef struct { capnp_lbuilder l; } code_generator_request_requested_file_list_builder;
+typedef struct { capnp_reader r; } code_generator_request_requested_file_reader, requested_file_reader_cfea0eb02e810062;
+typedef struct { capnp_builder b; } code_generator_request_requested_file_builder, requested_file_builder_cfea0eb02e810062;
 #define CODE_GENERATOR_REQUEST_REQUESTED_FILE_ID UINT64_C(0xcfea0eb02e810062)
 enum { CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS = 1, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS = 2 };
+enum { REQUESTED_FILE_WORDS_cfea0eb02e810062 = 1, REQUESTED_FILE_PTRS_cfea0eb02e810062 = 2 };
+typedef struct { capnp_list l; } code_generator_request_requested_file_list, requested_file_list_cfea0eb02e810062;
+typedef struct { capnp_lbuilder l; } code_generator_request_requested_file_list_builder, requested_file_list_builder_cfea0eb02e810062;
 
-typedef struct { capnp_reader r; } code_generator_request_requested_file_import_reader;
-typedef struct { capnp_builder b; } code_generator_request_requested_file_import_builder;
-typedef struct { capnp_list l; } code_generator_request_requested_file_import_list;
-typedef struct { capnp_lbuilder l; } code_generator_request_requested_file_import_list_builder;
+typedef struct { capnp_reader r; } code_generator_request_requested_file_import_reader, import_reader_ae504193122357e5;
+typedef struct { capnp_builder b; } code_generator_request_requested_file_import_builder, import_builder_ae504193122357e5;
 #define CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_ID UINT64_C(0xae504193122357e5)
 enum { CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS = 1, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS = 1 };
+enum { IMPORT_WORDS_ae504193122357e5 = 1, IMPORT_PTRS_ae504193122357e5 = 1 };
+typedef struct { capnp_list l; } code_generator_request_requested_file_import_list, import_list_ae504193122357e5;
+typedef struct { capnp_lbuilder l; } code_generator_request_requested_file_import_list_builder, import_list_builder_ae504193122357e5;
 
 /* ---- Node ---- */
 
-static inline node_reader node_as_reader(node_builder b) { return (node_reader){ capnp_builder_reader(b.b) }; }
+static inline node_reader node_as_reader(node_builder b) { return CAPNP_NEW(node_reader, capnp_builder_reader(b.b)); }
 static inline enum node_which node_which(node_reader r) { return (enum node_which)capnp_reader_u16(r.r, 12, 0); }
-static inline node_reader node_root(capnp_msg *m) { return (node_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline node_builder node_build(capnp_msg *m) { return (node_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), NODE_WORDS, NODE_PTRS) }; }
-static inline node_reader node_of_any(capnp_any a) { return (node_reader){ capnp_any_struct(a, NULL) }; }
-static inline node_builder node_init_any(capnp_abuilder a) { return (node_builder){ capnp_abuilder_init_struct(a, NODE_WORDS, NODE_PTRS) }; }
+static inline node_reader node_root(capnp_msg *m) { return CAPNP_NEW(node_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline node_builder node_build(capnp_msg *m) { return CAPNP_NEW(node_builder, capnp_abuilder_init_struct(capnp_msg_build(m), NODE_WORDS, NODE_PTRS)); }
+static inline node_reader node_of_any(capnp_any a) { return CAPNP_NEW(node_reader, capnp_any_struct(a, NULL)); }
+static inline node_builder node_init_any(capnp_abuilder a) { return CAPNP_NEW(node_builder, capnp_abuilder_init_struct(a, NODE_WORDS, NODE_PTRS)); }
 static inline uint32_t node_list_len(node_list l) { return l.l.len; }
-static inline node_reader node_list_get(node_list l, uint32_t i) { return (node_reader){ capnp_list_struct(l.l, i) }; }
+static inline node_reader node_list_get(node_list l, uint32_t i) { return CAPNP_NEW(node_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t node_list_builder_len(node_list_builder l) { return l.l.len; }
-static inline node_builder node_list_builder_get(node_list_builder l, uint32_t i) { return (node_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline node_list node_list_as_reader(node_list_builder l) { return (node_list){ capnp_lbuilder_list(l.l) }; }
+static inline node_builder node_list_builder_get(node_list_builder l, uint32_t i) { return CAPNP_NEW(node_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline node_list node_list_as_reader(node_list_builder l) { return CAPNP_NEW(node_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint64_t node_id(node_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void node_set_id(node_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
@@ -309,44 +329,44 @@ static inline void node_set_display_name_prefix_length(node_builder b, uint32_t 
 static inline uint64_t node_scope_id(node_reader r) { return capnp_reader_u64(r.r, 16, UINT64_C(0)); }
 static inline void node_set_scope_id(node_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
 
-static inline node_nested_node_list node_nested_nodes(node_reader r) { return (node_nested_node_list){ capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline node_nested_node_list node_nested_nodes(node_reader r) { return CAPNP_NEW(node_nested_node_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_has_nested_nodes(node_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline node_nested_node_list_builder node_init_nested_nodes(node_builder b, uint32_t n) { return (node_nested_node_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS) }; }
-static inline node_nested_node_list_builder node_build_nested_nodes(node_builder b) { return (node_nested_node_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS, NULL) }; }
+static inline node_nested_node_list_builder node_init_nested_nodes(node_builder b, uint32_t n) { return CAPNP_NEW(node_nested_node_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS)); }
+static inline node_nested_node_list_builder node_build_nested_nodes(node_builder b) { return CAPNP_NEW(node_nested_node_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS, NULL)); }
 static inline void node_set_nested_nodes(node_builder b, node_nested_node_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
 
-static inline annotation_list node_annotations(node_reader r) { return (annotation_list){ capnp_any_list(capnp_reader_any(r.r, 2), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline annotation_list node_annotations(node_reader r) { return CAPNP_NEW(annotation_list, capnp_any_list(capnp_reader_any(r.r, 2), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_has_annotations(node_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline annotation_list_builder node_init_annotations(node_builder b, uint32_t n) { return (annotation_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 2), n, ANNOTATION_WORDS, ANNOTATION_PTRS) }; }
-static inline annotation_list_builder node_build_annotations(node_builder b) { return (annotation_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL) }; }
+static inline annotation_list_builder node_init_annotations(node_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 2), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
+static inline annotation_list_builder node_build_annotations(node_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
 static inline void node_set_annotations(node_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 2), v.l); }
 
 static inline void node_set_file(node_builder b) { capnp_builder_set_u16(b.b, 12, NODE_FILE, 0); }
 
-static inline node_struct_reader node_struct(node_reader r) { if (node_which(r) != NODE_STRUCT) r.r = (capnp_reader){0}; return (node_struct_reader){ r.r }; }
-static inline node_struct_builder node_init_struct(node_builder b) { capnp_builder_set_u16(b.b, 14, 0, 0); capnp_builder_set_u16(b.b, 24, 0, 0); capnp_builder_set_u16(b.b, 26, 0, 0); capnp_builder_set_bool(b.b, 224, 0, 0); capnp_builder_set_u16(b.b, 30, 0, 0); capnp_builder_set_u32(b.b, 32, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_STRUCT, 0); return (node_struct_builder){ b.b }; }
-static inline node_struct_builder node_build_struct(node_builder b) { if (node_which(node_as_reader(b)) != NODE_STRUCT) return node_init_struct(b); return (node_struct_builder){ b.b }; }
+static inline node_struct_reader node_struct(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_STRUCT) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(node_struct_reader, r.r); }
+static inline node_struct_builder node_init_struct(node_builder b) { capnp_builder_set_u16(b.b, 14, 0, 0); capnp_builder_set_u16(b.b, 24, 0, 0); capnp_builder_set_u16(b.b, 26, 0, 0); capnp_builder_set_bool(b.b, 224, 0, 0); capnp_builder_set_u16(b.b, 30, 0, 0); capnp_builder_set_u32(b.b, 32, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_STRUCT, 0); return CAPNP_NEW(node_struct_builder, b.b); }
+static inline node_struct_builder node_build_struct(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_STRUCT) { capnp_builder_set_u16(b.b, 14, 0, 0); capnp_builder_set_u16(b.b, 24, 0, 0); capnp_builder_set_u16(b.b, 26, 0, 0); capnp_builder_set_bool(b.b, 224, 0, 0); capnp_builder_set_u16(b.b, 30, 0, 0); capnp_builder_set_u32(b.b, 32, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_STRUCT, 0); } return CAPNP_NEW(node_struct_builder, b.b); }
 
-static inline node_enum_reader node_enum(node_reader r) { if (node_which(r) != NODE_ENUM) r.r = (capnp_reader){0}; return (node_enum_reader){ r.r }; }
-static inline node_enum_builder node_init_enum(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_ENUM, 0); return (node_enum_builder){ b.b }; }
-static inline node_enum_builder node_build_enum(node_builder b) { if (node_which(node_as_reader(b)) != NODE_ENUM) return node_init_enum(b); return (node_enum_builder){ b.b }; }
+static inline node_enum_reader node_enum(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_ENUM) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(node_enum_reader, r.r); }
+static inline node_enum_builder node_init_enum(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_ENUM, 0); return CAPNP_NEW(node_enum_builder, b.b); }
+static inline node_enum_builder node_build_enum(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_ENUM) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_ENUM, 0); } return CAPNP_NEW(node_enum_builder, b.b); }
 
-static inline node_interface_reader node_interface(node_reader r) { if (node_which(r) != NODE_INTERFACE) r.r = (capnp_reader){0}; return (node_interface_reader){ r.r }; }
-static inline node_interface_builder node_init_interface(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_INTERFACE, 0); return (node_interface_builder){ b.b }; }
-static inline node_interface_builder node_build_interface(node_builder b) { if (node_which(node_as_reader(b)) != NODE_INTERFACE) return node_init_interface(b); return (node_interface_builder){ b.b }; }
+static inline node_interface_reader node_interface(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_INTERFACE) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(node_interface_reader, r.r); }
+static inline node_interface_builder node_init_interface(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_INTERFACE, 0); return CAPNP_NEW(node_interface_builder, b.b); }
+static inline node_interface_builder node_build_interface(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_INTERFACE) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_INTERFACE, 0); } return CAPNP_NEW(node_interface_builder, b.b); }
 
-static inline node_const_reader node_const(node_reader r) { if (node_which(r) != NODE_CONST) r.r = (capnp_reader){0}; return (node_const_reader){ r.r }; }
-static inline node_const_builder node_init_const(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_CONST, 0); return (node_const_builder){ b.b }; }
-static inline node_const_builder node_build_const(node_builder b) { if (node_which(node_as_reader(b)) != NODE_CONST) return node_init_const(b); return (node_const_builder){ b.b }; }
+static inline node_const_reader node_const(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_CONST) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(node_const_reader, r.r); }
+static inline node_const_builder node_init_const(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_CONST, 0); return CAPNP_NEW(node_const_builder, b.b); }
+static inline node_const_builder node_build_const(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_CONST) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_CONST, 0); } return CAPNP_NEW(node_const_builder, b.b); }
 
-static inline node_annotation_reader node_annotation(node_reader r) { if (node_which(r) != NODE_ANNOTATION) r.r = (capnp_reader){0}; return (node_annotation_reader){ r.r }; }
-static inline node_annotation_builder node_init_annotation(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 112, 0, 0); capnp_builder_set_bool(b.b, 113, 0, 0); capnp_builder_set_bool(b.b, 114, 0, 0); capnp_builder_set_bool(b.b, 115, 0, 0); capnp_builder_set_bool(b.b, 116, 0, 0); capnp_builder_set_bool(b.b, 117, 0, 0); capnp_builder_set_bool(b.b, 118, 0, 0); capnp_builder_set_bool(b.b, 119, 0, 0); capnp_builder_set_bool(b.b, 120, 0, 0); capnp_builder_set_bool(b.b, 121, 0, 0); capnp_builder_set_bool(b.b, 122, 0, 0); capnp_builder_set_bool(b.b, 123, 0, 0); capnp_builder_set_u16(b.b, 12, NODE_ANNOTATION, 0); return (node_annotation_builder){ b.b }; }
-static inline node_annotation_builder node_build_annotation(node_builder b) { if (node_which(node_as_reader(b)) != NODE_ANNOTATION) return node_init_annotation(b); return (node_annotation_builder){ b.b }; }
+static inline node_annotation_reader node_annotation(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_ANNOTATION) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(node_annotation_reader, r.r); }
+static inline node_annotation_builder node_init_annotation(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 112, 0, 0); capnp_builder_set_bool(b.b, 113, 0, 0); capnp_builder_set_bool(b.b, 114, 0, 0); capnp_builder_set_bool(b.b, 115, 0, 0); capnp_builder_set_bool(b.b, 116, 0, 0); capnp_builder_set_bool(b.b, 117, 0, 0); capnp_builder_set_bool(b.b, 118, 0, 0); capnp_builder_set_bool(b.b, 119, 0, 0); capnp_builder_set_bool(b.b, 120, 0, 0); capnp_builder_set_bool(b.b, 121, 0, 0); capnp_builder_set_bool(b.b, 122, 0, 0); capnp_builder_set_bool(b.b, 123, 0, 0); capnp_builder_set_u16(b.b, 12, NODE_ANNOTATION, 0); return CAPNP_NEW(node_annotation_builder, b.b); }
+static inline node_annotation_builder node_build_annotation(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_ANNOTATION) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 112, 0, 0); capnp_builder_set_bool(b.b, 113, 0, 0); capnp_builder_set_bool(b.b, 114, 0, 0); capnp_builder_set_bool(b.b, 115, 0, 0); capnp_builder_set_bool(b.b, 116, 0, 0); capnp_builder_set_bool(b.b, 117, 0, 0); capnp_builder_set_bool(b.b, 118, 0, 0); capnp_builder_set_bool(b.b, 119, 0, 0); capnp_builder_set_bool(b.b, 120, 0, 0); capnp_builder_set_bool(b.b, 121, 0, 0); capnp_builder_set_bool(b.b, 122, 0, 0); capnp_builder_set_bool(b.b, 123, 0, 0); capnp_builder_set_u16(b.b, 12, NODE_ANNOTATION, 0); } return CAPNP_NEW(node_annotation_builder, b.b); }
 
-static inline node_parameter_list node_parameters(node_reader r) { return (node_parameter_list){ capnp_any_list(capnp_reader_any(r.r, 5), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline node_parameter_list node_parameters(node_reader r) { return CAPNP_NEW(node_parameter_list, capnp_any_list(capnp_reader_any(r.r, 5), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_has_parameters(node_reader r) { return capnp_any_what(capnp_reader_any(r.r, 5)) != CAPNP_WHAT_NULL; }
-static inline node_parameter_list_builder node_init_parameters(node_builder b, uint32_t n) { return (node_parameter_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 5), n, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS) }; }
-static inline node_parameter_list_builder node_build_parameters(node_builder b) { return (node_parameter_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_COMPOSITE, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS, NULL) }; }
+static inline node_parameter_list_builder node_init_parameters(node_builder b, uint32_t n) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 5), n, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS)); }
+static inline node_parameter_list_builder node_build_parameters(node_builder b) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_COMPOSITE, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS, NULL)); }
 static inline void node_set_parameters(node_builder b, node_parameter_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 5), v.l); }
 
 static inline bool node_is_generic(node_reader r) { return capnp_reader_bool(r.r, 288, false); }
@@ -354,7 +374,7 @@ static inline void node_set_is_generic(node_builder b, bool v) { capnp_builder_s
 
 /* ---- Node.struct ---- */
 
-static inline node_struct_reader node_struct_as_reader(node_struct_builder b) { return (node_struct_reader){ capnp_builder_reader(b.b) }; }
+static inline node_struct_reader node_struct_as_reader(node_struct_builder b) { return CAPNP_NEW(node_struct_reader, capnp_builder_reader(b.b)); }
 
 static inline uint16_t node_struct_data_word_count(node_struct_reader r) { return capnp_reader_u16(r.r, 14, 0); }
 static inline void node_struct_set_data_word_count(node_struct_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 14, v, 0); }
@@ -374,62 +394,62 @@ static inline void node_struct_set_discriminant_count(node_struct_builder b, uin
 static inline uint32_t node_struct_discriminant_offset(node_struct_reader r) { return capnp_reader_u32(r.r, 32, 0u); }
 static inline void node_struct_set_discriminant_offset(node_struct_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 32, v, 0u); }
 
-static inline field_list node_struct_fields(node_struct_reader r) { return (field_list){ capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline field_list node_struct_fields(node_struct_reader r) { return CAPNP_NEW(field_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_struct_has_fields(node_struct_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline field_list_builder node_struct_init_fields(node_struct_builder b, uint32_t n) { return (field_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, FIELD_WORDS, FIELD_PTRS) }; }
-static inline field_list_builder node_struct_build_fields(node_struct_builder b) { return (field_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, FIELD_WORDS, FIELD_PTRS, NULL) }; }
+static inline field_list_builder node_struct_init_fields(node_struct_builder b, uint32_t n) { return CAPNP_NEW(field_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, FIELD_WORDS, FIELD_PTRS)); }
+static inline field_list_builder node_struct_build_fields(node_struct_builder b) { return CAPNP_NEW(field_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, FIELD_WORDS, FIELD_PTRS, NULL)); }
 static inline void node_struct_set_fields(node_struct_builder b, field_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
 
 /* ---- Node.enum ---- */
 
-static inline node_enum_reader node_enum_as_reader(node_enum_builder b) { return (node_enum_reader){ capnp_builder_reader(b.b) }; }
+static inline node_enum_reader node_enum_as_reader(node_enum_builder b) { return CAPNP_NEW(node_enum_reader, capnp_builder_reader(b.b)); }
 
-static inline enumerant_list node_enum_enumerants(node_enum_reader r) { return (enumerant_list){ capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline enumerant_list node_enum_enumerants(node_enum_reader r) { return CAPNP_NEW(enumerant_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_enum_has_enumerants(node_enum_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline enumerant_list_builder node_enum_init_enumerants(node_enum_builder b, uint32_t n) { return (enumerant_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, ENUMERANT_WORDS, ENUMERANT_PTRS) }; }
-static inline enumerant_list_builder node_enum_build_enumerants(node_enum_builder b) { return (enumerant_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, ENUMERANT_WORDS, ENUMERANT_PTRS, NULL) }; }
+static inline enumerant_list_builder node_enum_init_enumerants(node_enum_builder b, uint32_t n) { return CAPNP_NEW(enumerant_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, ENUMERANT_WORDS, ENUMERANT_PTRS)); }
+static inline enumerant_list_builder node_enum_build_enumerants(node_enum_builder b) { return CAPNP_NEW(enumerant_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, ENUMERANT_WORDS, ENUMERANT_PTRS, NULL)); }
 static inline void node_enum_set_enumerants(node_enum_builder b, enumerant_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
 
 /* ---- Node.interface ---- */
 
-static inline node_interface_reader node_interface_as_reader(node_interface_builder b) { return (node_interface_reader){ capnp_builder_reader(b.b) }; }
+static inline node_interface_reader node_interface_as_reader(node_interface_builder b) { return CAPNP_NEW(node_interface_reader, capnp_builder_reader(b.b)); }
 
-static inline method_list node_interface_methods(node_interface_reader r) { return (method_list){ capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline method_list node_interface_methods(node_interface_reader r) { return CAPNP_NEW(method_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_interface_has_methods(node_interface_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline method_list_builder node_interface_init_methods(node_interface_builder b, uint32_t n) { return (method_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, METHOD_WORDS, METHOD_PTRS) }; }
-static inline method_list_builder node_interface_build_methods(node_interface_builder b) { return (method_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, METHOD_WORDS, METHOD_PTRS, NULL) }; }
+static inline method_list_builder node_interface_init_methods(node_interface_builder b, uint32_t n) { return CAPNP_NEW(method_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, METHOD_WORDS, METHOD_PTRS)); }
+static inline method_list_builder node_interface_build_methods(node_interface_builder b) { return CAPNP_NEW(method_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, METHOD_WORDS, METHOD_PTRS, NULL)); }
 static inline void node_interface_set_methods(node_interface_builder b, method_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
 
-static inline superclass_list node_interface_superclasses(node_interface_reader r) { return (superclass_list){ capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline superclass_list node_interface_superclasses(node_interface_reader r) { return CAPNP_NEW(superclass_list, capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_interface_has_superclasses(node_interface_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline superclass_list_builder node_interface_init_superclasses(node_interface_builder b, uint32_t n) { return (superclass_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 4), n, SUPERCLASS_WORDS, SUPERCLASS_PTRS) }; }
-static inline superclass_list_builder node_interface_build_superclasses(node_interface_builder b) { return (superclass_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_COMPOSITE, SUPERCLASS_WORDS, SUPERCLASS_PTRS, NULL) }; }
+static inline superclass_list_builder node_interface_init_superclasses(node_interface_builder b, uint32_t n) { return CAPNP_NEW(superclass_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 4), n, SUPERCLASS_WORDS, SUPERCLASS_PTRS)); }
+static inline superclass_list_builder node_interface_build_superclasses(node_interface_builder b) { return CAPNP_NEW(superclass_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_COMPOSITE, SUPERCLASS_WORDS, SUPERCLASS_PTRS, NULL)); }
 static inline void node_interface_set_superclasses(node_interface_builder b, superclass_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 4), v.l); }
 
 /* ---- Node.const ---- */
 
-static inline node_const_reader node_const_as_reader(node_const_builder b) { return (node_const_reader){ capnp_builder_reader(b.b) }; }
+static inline node_const_reader node_const_as_reader(node_const_builder b) { return CAPNP_NEW(node_const_reader, capnp_builder_reader(b.b)); }
 
-static inline type_reader node_const_type(node_const_reader r) { return (type_reader){ capnp_any_struct(capnp_reader_any(r.r, 3), NULL) }; }
+static inline type_reader node_const_type(node_const_reader r) { return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 3), NULL)); }
 static inline bool node_const_has_type(node_const_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline type_builder node_const_init_type(node_const_builder b) { return (type_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS) }; }
-static inline type_builder node_const_build_type(node_const_builder b) { return (type_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS, NULL) }; }
+static inline type_builder node_const_init_type(node_const_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS)); }
+static inline type_builder node_const_build_type(node_const_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS, NULL)); }
 static inline void node_const_set_type(node_const_builder b, type_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
 
-static inline value_reader node_const_value(node_const_reader r) { return (value_reader){ capnp_any_struct(capnp_reader_any(r.r, 4), NULL) }; }
+static inline value_reader node_const_value(node_const_reader r) { return CAPNP_NEW(value_reader, capnp_any_struct(capnp_reader_any(r.r, 4), NULL)); }
 static inline bool node_const_has_value(node_const_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline value_builder node_const_init_value(node_const_builder b) { return (value_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 4), VALUE_WORDS, VALUE_PTRS) }; }
-static inline value_builder node_const_build_value(node_const_builder b) { return (value_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 4), VALUE_WORDS, VALUE_PTRS, NULL) }; }
+static inline value_builder node_const_init_value(node_const_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 4), VALUE_WORDS, VALUE_PTRS)); }
+static inline value_builder node_const_build_value(node_const_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 4), VALUE_WORDS, VALUE_PTRS, NULL)); }
 static inline void node_const_set_value(node_const_builder b, value_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 4), v.r); }
 
 /* ---- Node.annotation ---- */
 
-static inline node_annotation_reader node_annotation_as_reader(node_annotation_builder b) { return (node_annotation_reader){ capnp_builder_reader(b.b) }; }
+static inline node_annotation_reader node_annotation_as_reader(node_annotation_builder b) { return CAPNP_NEW(node_annotation_reader, capnp_builder_reader(b.b)); }
 
-static inline type_reader node_annotation_type(node_annotation_reader r) { return (type_reader){ capnp_any_struct(capnp_reader_any(r.r, 3), NULL) }; }
+static inline type_reader node_annotation_type(node_annotation_reader r) { return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 3), NULL)); }
 static inline bool node_annotation_has_type(node_annotation_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline type_builder node_annotation_init_type(node_annotation_builder b) { return (type_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS) }; }
-static inline type_builder node_annotation_build_type(node_annotation_builder b) { return (type_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS, NULL) }; }
+static inline type_builder node_annotation_init_type(node_annotation_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS)); }
+static inline type_builder node_annotation_build_type(node_annotation_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS, NULL)); }
 static inline void node_annotation_set_type(node_annotation_builder b, type_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
 
 static inline bool node_annotation_targets_file(node_annotation_reader r) { return capnp_reader_bool(r.r, 112, false); }
@@ -470,16 +490,16 @@ static inline void node_annotation_set_targets_annotation(node_annotation_builde
 
 /* ---- Node.Parameter ---- */
 
-static inline node_parameter_reader node_parameter_as_reader(node_parameter_builder b) { return (node_parameter_reader){ capnp_builder_reader(b.b) }; }
-static inline node_parameter_reader node_parameter_root(capnp_msg *m) { return (node_parameter_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline node_parameter_builder node_parameter_build(capnp_msg *m) { return (node_parameter_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS) }; }
-static inline node_parameter_reader node_parameter_of_any(capnp_any a) { return (node_parameter_reader){ capnp_any_struct(a, NULL) }; }
-static inline node_parameter_builder node_parameter_init_any(capnp_abuilder a) { return (node_parameter_builder){ capnp_abuilder_init_struct(a, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS) }; }
+static inline node_parameter_reader node_parameter_as_reader(node_parameter_builder b) { return CAPNP_NEW(node_parameter_reader, capnp_builder_reader(b.b)); }
+static inline node_parameter_reader node_parameter_root(capnp_msg *m) { return CAPNP_NEW(node_parameter_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline node_parameter_builder node_parameter_build(capnp_msg *m) { return CAPNP_NEW(node_parameter_builder, capnp_abuilder_init_struct(capnp_msg_build(m), NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS)); }
+static inline node_parameter_reader node_parameter_of_any(capnp_any a) { return CAPNP_NEW(node_parameter_reader, capnp_any_struct(a, NULL)); }
+static inline node_parameter_builder node_parameter_init_any(capnp_abuilder a) { return CAPNP_NEW(node_parameter_builder, capnp_abuilder_init_struct(a, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS)); }
 static inline uint32_t node_parameter_list_len(node_parameter_list l) { return l.l.len; }
-static inline node_parameter_reader node_parameter_list_get(node_parameter_list l, uint32_t i) { return (node_parameter_reader){ capnp_list_struct(l.l, i) }; }
+static inline node_parameter_reader node_parameter_list_get(node_parameter_list l, uint32_t i) { return CAPNP_NEW(node_parameter_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t node_parameter_list_builder_len(node_parameter_list_builder l) { return l.l.len; }
-static inline node_parameter_builder node_parameter_list_builder_get(node_parameter_list_builder l, uint32_t i) { return (node_parameter_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline node_parameter_list node_parameter_list_as_reader(node_parameter_list_builder l) { return (node_parameter_list){ capnp_lbuilder_list(l.l) }; }
+static inline node_parameter_builder node_parameter_list_builder_get(node_parameter_list_builder l, uint32_t i) { return CAPNP_NEW(node_parameter_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline node_parameter_list node_parameter_list_as_reader(node_parameter_list_builder l) { return CAPNP_NEW(node_parameter_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_text node_parameter_name(node_parameter_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool node_parameter_has_name(node_parameter_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -488,16 +508,16 @@ static inline void node_parameter_set_name_n(node_parameter_builder b, capnp_tex
 
 /* ---- Node.NestedNode ---- */
 
-static inline node_nested_node_reader node_nested_node_as_reader(node_nested_node_builder b) { return (node_nested_node_reader){ capnp_builder_reader(b.b) }; }
-static inline node_nested_node_reader node_nested_node_root(capnp_msg *m) { return (node_nested_node_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline node_nested_node_builder node_nested_node_build(capnp_msg *m) { return (node_nested_node_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS) }; }
-static inline node_nested_node_reader node_nested_node_of_any(capnp_any a) { return (node_nested_node_reader){ capnp_any_struct(a, NULL) }; }
-static inline node_nested_node_builder node_nested_node_init_any(capnp_abuilder a) { return (node_nested_node_builder){ capnp_abuilder_init_struct(a, NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS) }; }
+static inline node_nested_node_reader node_nested_node_as_reader(node_nested_node_builder b) { return CAPNP_NEW(node_nested_node_reader, capnp_builder_reader(b.b)); }
+static inline node_nested_node_reader node_nested_node_root(capnp_msg *m) { return CAPNP_NEW(node_nested_node_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline node_nested_node_builder node_nested_node_build(capnp_msg *m) { return CAPNP_NEW(node_nested_node_builder, capnp_abuilder_init_struct(capnp_msg_build(m), NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS)); }
+static inline node_nested_node_reader node_nested_node_of_any(capnp_any a) { return CAPNP_NEW(node_nested_node_reader, capnp_any_struct(a, NULL)); }
+static inline node_nested_node_builder node_nested_node_init_any(capnp_abuilder a) { return CAPNP_NEW(node_nested_node_builder, capnp_abuilder_init_struct(a, NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS)); }
 static inline uint32_t node_nested_node_list_len(node_nested_node_list l) { return l.l.len; }
-static inline node_nested_node_reader node_nested_node_list_get(node_nested_node_list l, uint32_t i) { return (node_nested_node_reader){ capnp_list_struct(l.l, i) }; }
+static inline node_nested_node_reader node_nested_node_list_get(node_nested_node_list l, uint32_t i) { return CAPNP_NEW(node_nested_node_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t node_nested_node_list_builder_len(node_nested_node_list_builder l) { return l.l.len; }
-static inline node_nested_node_builder node_nested_node_list_builder_get(node_nested_node_list_builder l, uint32_t i) { return (node_nested_node_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline node_nested_node_list node_nested_node_list_as_reader(node_nested_node_list_builder l) { return (node_nested_node_list){ capnp_lbuilder_list(l.l) }; }
+static inline node_nested_node_builder node_nested_node_list_builder_get(node_nested_node_list_builder l, uint32_t i) { return CAPNP_NEW(node_nested_node_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline node_nested_node_list node_nested_node_list_as_reader(node_nested_node_list_builder l) { return CAPNP_NEW(node_nested_node_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_text node_nested_node_name(node_nested_node_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool node_nested_node_has_name(node_nested_node_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -509,16 +529,16 @@ static inline void node_nested_node_set_id(node_nested_node_builder b, uint64_t 
 
 /* ---- Node.SourceInfo ---- */
 
-static inline node_source_info_reader node_source_info_as_reader(node_source_info_builder b) { return (node_source_info_reader){ capnp_builder_reader(b.b) }; }
-static inline node_source_info_reader node_source_info_root(capnp_msg *m) { return (node_source_info_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline node_source_info_builder node_source_info_build(capnp_msg *m) { return (node_source_info_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS) }; }
-static inline node_source_info_reader node_source_info_of_any(capnp_any a) { return (node_source_info_reader){ capnp_any_struct(a, NULL) }; }
-static inline node_source_info_builder node_source_info_init_any(capnp_abuilder a) { return (node_source_info_builder){ capnp_abuilder_init_struct(a, NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS) }; }
+static inline node_source_info_reader node_source_info_as_reader(node_source_info_builder b) { return CAPNP_NEW(node_source_info_reader, capnp_builder_reader(b.b)); }
+static inline node_source_info_reader node_source_info_root(capnp_msg *m) { return CAPNP_NEW(node_source_info_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline node_source_info_builder node_source_info_build(capnp_msg *m) { return CAPNP_NEW(node_source_info_builder, capnp_abuilder_init_struct(capnp_msg_build(m), NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS)); }
+static inline node_source_info_reader node_source_info_of_any(capnp_any a) { return CAPNP_NEW(node_source_info_reader, capnp_any_struct(a, NULL)); }
+static inline node_source_info_builder node_source_info_init_any(capnp_abuilder a) { return CAPNP_NEW(node_source_info_builder, capnp_abuilder_init_struct(a, NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS)); }
 static inline uint32_t node_source_info_list_len(node_source_info_list l) { return l.l.len; }
-static inline node_source_info_reader node_source_info_list_get(node_source_info_list l, uint32_t i) { return (node_source_info_reader){ capnp_list_struct(l.l, i) }; }
+static inline node_source_info_reader node_source_info_list_get(node_source_info_list l, uint32_t i) { return CAPNP_NEW(node_source_info_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t node_source_info_list_builder_len(node_source_info_list_builder l) { return l.l.len; }
-static inline node_source_info_builder node_source_info_list_builder_get(node_source_info_list_builder l, uint32_t i) { return (node_source_info_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline node_source_info_list node_source_info_list_as_reader(node_source_info_list_builder l) { return (node_source_info_list){ capnp_lbuilder_list(l.l) }; }
+static inline node_source_info_builder node_source_info_list_builder_get(node_source_info_list_builder l, uint32_t i) { return CAPNP_NEW(node_source_info_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline node_source_info_list node_source_info_list_as_reader(node_source_info_list_builder l) { return CAPNP_NEW(node_source_info_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint64_t node_source_info_id(node_source_info_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void node_source_info_set_id(node_source_info_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
@@ -528,24 +548,24 @@ static inline bool node_source_info_has_doc_comment(node_source_info_reader r) {
 static inline void node_source_info_set_doc_comment(node_source_info_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void node_source_info_set_doc_comment_n(node_source_info_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline node_source_info_member_list node_source_info_members(node_source_info_reader r) { return (node_source_info_member_list){ capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline node_source_info_member_list node_source_info_members(node_source_info_reader r) { return CAPNP_NEW(node_source_info_member_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_source_info_has_members(node_source_info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline node_source_info_member_list_builder node_source_info_init_members(node_source_info_builder b, uint32_t n) { return (node_source_info_member_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS) }; }
-static inline node_source_info_member_list_builder node_source_info_build_members(node_source_info_builder b) { return (node_source_info_member_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS, NULL) }; }
+static inline node_source_info_member_list_builder node_source_info_init_members(node_source_info_builder b, uint32_t n) { return CAPNP_NEW(node_source_info_member_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS)); }
+static inline node_source_info_member_list_builder node_source_info_build_members(node_source_info_builder b) { return CAPNP_NEW(node_source_info_member_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS, NULL)); }
 static inline void node_source_info_set_members(node_source_info_builder b, node_source_info_member_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
 
 /* ---- Node.SourceInfo.Member ---- */
 
-static inline node_source_info_member_reader node_source_info_member_as_reader(node_source_info_member_builder b) { return (node_source_info_member_reader){ capnp_builder_reader(b.b) }; }
-static inline node_source_info_member_reader node_source_info_member_root(capnp_msg *m) { return (node_source_info_member_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline node_source_info_member_builder node_source_info_member_build(capnp_msg *m) { return (node_source_info_member_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS) }; }
-static inline node_source_info_member_reader node_source_info_member_of_any(capnp_any a) { return (node_source_info_member_reader){ capnp_any_struct(a, NULL) }; }
-static inline node_source_info_member_builder node_source_info_member_init_any(capnp_abuilder a) { return (node_source_info_member_builder){ capnp_abuilder_init_struct(a, NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS) }; }
+static inline node_source_info_member_reader node_source_info_member_as_reader(node_source_info_member_builder b) { return CAPNP_NEW(node_source_info_member_reader, capnp_builder_reader(b.b)); }
+static inline node_source_info_member_reader node_source_info_member_root(capnp_msg *m) { return CAPNP_NEW(node_source_info_member_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline node_source_info_member_builder node_source_info_member_build(capnp_msg *m) { return CAPNP_NEW(node_source_info_member_builder, capnp_abuilder_init_struct(capnp_msg_build(m), NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS)); }
+static inline node_source_info_member_reader node_source_info_member_of_any(capnp_any a) { return CAPNP_NEW(node_source_info_member_reader, capnp_any_struct(a, NULL)); }
+static inline node_source_info_member_builder node_source_info_member_init_any(capnp_abuilder a) { return CAPNP_NEW(node_source_info_member_builder, capnp_abuilder_init_struct(a, NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS)); }
 static inline uint32_t node_source_info_member_list_len(node_source_info_member_list l) { return l.l.len; }
-static inline node_source_info_member_reader node_source_info_member_list_get(node_source_info_member_list l, uint32_t i) { return (node_source_info_member_reader){ capnp_list_struct(l.l, i) }; }
+static inline node_source_info_member_reader node_source_info_member_list_get(node_source_info_member_list l, uint32_t i) { return CAPNP_NEW(node_source_info_member_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t node_source_info_member_list_builder_len(node_source_info_member_list_builder l) { return l.l.len; }
-static inline node_source_info_member_builder node_source_info_member_list_builder_get(node_source_info_member_list_builder l, uint32_t i) { return (node_source_info_member_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline node_source_info_member_list node_source_info_member_list_as_reader(node_source_info_member_list_builder l) { return (node_source_info_member_list){ capnp_lbuilder_list(l.l) }; }
+static inline node_source_info_member_builder node_source_info_member_list_builder_get(node_source_info_member_list_builder l, uint32_t i) { return CAPNP_NEW(node_source_info_member_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline node_source_info_member_list node_source_info_member_list_as_reader(node_source_info_member_list_builder l) { return CAPNP_NEW(node_source_info_member_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_text node_source_info_member_doc_comment(node_source_info_member_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool node_source_info_member_has_doc_comment(node_source_info_member_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -554,17 +574,17 @@ static inline void node_source_info_member_set_doc_comment_n(node_source_info_me
 
 /* ---- Field ---- */
 
-static inline field_reader field_as_reader(field_builder b) { return (field_reader){ capnp_builder_reader(b.b) }; }
+static inline field_reader field_as_reader(field_builder b) { return CAPNP_NEW(field_reader, capnp_builder_reader(b.b)); }
 static inline enum field_which field_which(field_reader r) { return (enum field_which)capnp_reader_u16(r.r, 8, 0); }
-static inline field_reader field_root(capnp_msg *m) { return (field_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline field_builder field_build(capnp_msg *m) { return (field_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), FIELD_WORDS, FIELD_PTRS) }; }
-static inline field_reader field_of_any(capnp_any a) { return (field_reader){ capnp_any_struct(a, NULL) }; }
-static inline field_builder field_init_any(capnp_abuilder a) { return (field_builder){ capnp_abuilder_init_struct(a, FIELD_WORDS, FIELD_PTRS) }; }
+static inline field_reader field_root(capnp_msg *m) { return CAPNP_NEW(field_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline field_builder field_build(capnp_msg *m) { return CAPNP_NEW(field_builder, capnp_abuilder_init_struct(capnp_msg_build(m), FIELD_WORDS, FIELD_PTRS)); }
+static inline field_reader field_of_any(capnp_any a) { return CAPNP_NEW(field_reader, capnp_any_struct(a, NULL)); }
+static inline field_builder field_init_any(capnp_abuilder a) { return CAPNP_NEW(field_builder, capnp_abuilder_init_struct(a, FIELD_WORDS, FIELD_PTRS)); }
 static inline uint32_t field_list_len(field_list l) { return l.l.len; }
-static inline field_reader field_list_get(field_list l, uint32_t i) { return (field_reader){ capnp_list_struct(l.l, i) }; }
+static inline field_reader field_list_get(field_list l, uint32_t i) { return CAPNP_NEW(field_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t field_list_builder_len(field_list_builder l) { return l.l.len; }
-static inline field_builder field_list_builder_get(field_list_builder l, uint32_t i) { return (field_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline field_list field_list_as_reader(field_list_builder l) { return (field_list){ capnp_lbuilder_list(l.l) }; }
+static inline field_builder field_list_builder_get(field_list_builder l, uint32_t i) { return CAPNP_NEW(field_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline field_list field_list_as_reader(field_list_builder l) { return CAPNP_NEW(field_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_text field_name(field_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool field_has_name(field_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -574,44 +594,44 @@ static inline void field_set_name_n(field_builder b, capnp_text v) { capnp_abuil
 static inline uint16_t field_code_order(field_reader r) { return capnp_reader_u16(r.r, 0, 0); }
 static inline void field_set_code_order(field_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, v, 0); }
 
-static inline annotation_list field_annotations(field_reader r) { return (annotation_list){ capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline annotation_list field_annotations(field_reader r) { return CAPNP_NEW(annotation_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool field_has_annotations(field_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline annotation_list_builder field_init_annotations(field_builder b, uint32_t n) { return (annotation_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS) }; }
-static inline annotation_list_builder field_build_annotations(field_builder b) { return (annotation_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL) }; }
+static inline annotation_list_builder field_init_annotations(field_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
+static inline annotation_list_builder field_build_annotations(field_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
 static inline void field_set_annotations(field_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
 
 static inline uint16_t field_discriminant_value(field_reader r) { return capnp_reader_u16(r.r, 2, 65535); }
 static inline void field_set_discriminant_value(field_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 2, v, 65535); }
 
-static inline field_slot_reader field_slot(field_reader r) { if (field_which(r) != FIELD_SLOT) r.r = (capnp_reader){0}; return (field_slot_reader){ r.r }; }
-static inline field_slot_builder field_init_slot(field_builder b) { capnp_builder_set_u32(b.b, 4, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 2)); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 128, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_SLOT, 0); return (field_slot_builder){ b.b }; }
-static inline field_slot_builder field_build_slot(field_builder b) { if (field_which(field_as_reader(b)) != FIELD_SLOT) return field_init_slot(b); return (field_slot_builder){ b.b }; }
+static inline field_slot_reader field_slot(field_reader r) { if (capnp_reader_u16(r.r, 8, 0) != FIELD_SLOT) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(field_slot_reader, r.r); }
+static inline field_slot_builder field_init_slot(field_builder b) { capnp_builder_set_u32(b.b, 4, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 2)); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 128, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_SLOT, 0); return CAPNP_NEW(field_slot_builder, b.b); }
+static inline field_slot_builder field_build_slot(field_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != FIELD_SLOT) { capnp_builder_set_u32(b.b, 4, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 2)); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 128, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_SLOT, 0); } return CAPNP_NEW(field_slot_builder, b.b); }
 
-static inline field_group_reader field_group(field_reader r) { if (field_which(r) != FIELD_GROUP) r.r = (capnp_reader){0}; return (field_group_reader){ r.r }; }
-static inline field_group_builder field_init_group(field_builder b) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_GROUP, 0); return (field_group_builder){ b.b }; }
-static inline field_group_builder field_build_group(field_builder b) { if (field_which(field_as_reader(b)) != FIELD_GROUP) return field_init_group(b); return (field_group_builder){ b.b }; }
+static inline field_group_reader field_group(field_reader r) { if (capnp_reader_u16(r.r, 8, 0) != FIELD_GROUP) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(field_group_reader, r.r); }
+static inline field_group_builder field_init_group(field_builder b) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_GROUP, 0); return CAPNP_NEW(field_group_builder, b.b); }
+static inline field_group_builder field_build_group(field_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != FIELD_GROUP) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_GROUP, 0); } return CAPNP_NEW(field_group_builder, b.b); }
 
-static inline field_ordinal_reader field_ordinal(field_reader r) { return (field_ordinal_reader){ r.r }; }
-static inline field_ordinal_builder field_init_ordinal(field_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 12, 0, 0); return (field_ordinal_builder){ b.b }; }
-static inline field_ordinal_builder field_build_ordinal(field_builder b) { return (field_ordinal_builder){ b.b }; }
+static inline field_ordinal_reader field_ordinal(field_reader r) { return CAPNP_NEW(field_ordinal_reader, r.r); }
+static inline field_ordinal_builder field_init_ordinal(field_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 12, 0, 0); return CAPNP_NEW(field_ordinal_builder, b.b); }
+static inline field_ordinal_builder field_build_ordinal(field_builder b) { return CAPNP_NEW(field_ordinal_builder, b.b); }
 
 /* ---- Field.slot ---- */
 
-static inline field_slot_reader field_slot_as_reader(field_slot_builder b) { return (field_slot_reader){ capnp_builder_reader(b.b) }; }
+static inline field_slot_reader field_slot_as_reader(field_slot_builder b) { return CAPNP_NEW(field_slot_reader, capnp_builder_reader(b.b)); }
 
 static inline uint32_t field_slot_offset(field_slot_reader r) { return capnp_reader_u32(r.r, 4, 0u); }
 static inline void field_slot_set_offset(field_slot_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 4, v, 0u); }
 
-static inline type_reader field_slot_type(field_slot_reader r) { return (type_reader){ capnp_any_struct(capnp_reader_any(r.r, 2), NULL) }; }
+static inline type_reader field_slot_type(field_slot_reader r) { return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 2), NULL)); }
 static inline bool field_slot_has_type(field_slot_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline type_builder field_slot_init_type(field_slot_builder b) { return (type_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), TYPE_WORDS, TYPE_PTRS) }; }
-static inline type_builder field_slot_build_type(field_slot_builder b) { return (type_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 2), TYPE_WORDS, TYPE_PTRS, NULL) }; }
+static inline type_builder field_slot_init_type(field_slot_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), TYPE_WORDS, TYPE_PTRS)); }
+static inline type_builder field_slot_build_type(field_slot_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 2), TYPE_WORDS, TYPE_PTRS, NULL)); }
 static inline void field_slot_set_type(field_slot_builder b, type_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
 
-static inline value_reader field_slot_default_value(field_slot_reader r) { return (value_reader){ capnp_any_struct(capnp_reader_any(r.r, 3), NULL) }; }
+static inline value_reader field_slot_default_value(field_slot_reader r) { return CAPNP_NEW(value_reader, capnp_any_struct(capnp_reader_any(r.r, 3), NULL)); }
 static inline bool field_slot_has_default_value(field_slot_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline value_builder field_slot_init_default_value(field_slot_builder b) { return (value_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), VALUE_WORDS, VALUE_PTRS) }; }
-static inline value_builder field_slot_build_default_value(field_slot_builder b) { return (value_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 3), VALUE_WORDS, VALUE_PTRS, NULL) }; }
+static inline value_builder field_slot_init_default_value(field_slot_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), VALUE_WORDS, VALUE_PTRS)); }
+static inline value_builder field_slot_build_default_value(field_slot_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 3), VALUE_WORDS, VALUE_PTRS, NULL)); }
 static inline void field_slot_set_default_value(field_slot_builder b, value_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
 
 static inline bool field_slot_had_explicit_default(field_slot_reader r) { return capnp_reader_bool(r.r, 128, false); }
@@ -619,35 +639,35 @@ static inline void field_slot_set_had_explicit_default(field_slot_builder b, boo
 
 /* ---- Field.group ---- */
 
-static inline field_group_reader field_group_as_reader(field_group_builder b) { return (field_group_reader){ capnp_builder_reader(b.b) }; }
+static inline field_group_reader field_group_as_reader(field_group_builder b) { return CAPNP_NEW(field_group_reader, capnp_builder_reader(b.b)); }
 
 static inline uint64_t field_group_type_id(field_group_reader r) { return capnp_reader_u64(r.r, 16, UINT64_C(0)); }
 static inline void field_group_set_type_id(field_group_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
 
 /* ---- Field.ordinal ---- */
 
-static inline field_ordinal_reader field_ordinal_as_reader(field_ordinal_builder b) { return (field_ordinal_reader){ capnp_builder_reader(b.b) }; }
+static inline field_ordinal_reader field_ordinal_as_reader(field_ordinal_builder b) { return CAPNP_NEW(field_ordinal_reader, capnp_builder_reader(b.b)); }
 static inline enum field_ordinal_which field_ordinal_which(field_ordinal_reader r) { return (enum field_ordinal_which)capnp_reader_u16(r.r, 10, 0); }
 
 static inline void field_ordinal_set_implicit(field_ordinal_builder b) { capnp_builder_set_u16(b.b, 10, FIELD_ORDINAL_IMPLICIT, 0); }
 
-static inline uint16_t field_ordinal_explicit(field_ordinal_reader r) { if (field_ordinal_which(r) != FIELD_ORDINAL_EXPLICIT) r.r = (capnp_reader){0}; return capnp_reader_u16(r.r, 12, 0); }
+static inline uint16_t field_ordinal_explicit(field_ordinal_reader r) { if (capnp_reader_u16(r.r, 10, 0) != FIELD_ORDINAL_EXPLICIT) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u16(r.r, 12, 0); }
 static inline void field_ordinal_set_explicit(field_ordinal_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 10, FIELD_ORDINAL_EXPLICIT, 0); capnp_builder_set_u16(b.b, 12, v, 0); }
 
 #define FIELD_NO_DISCRIMINANT ((uint16_t)65535)
 
 /* ---- Enumerant ---- */
 
-static inline enumerant_reader enumerant_as_reader(enumerant_builder b) { return (enumerant_reader){ capnp_builder_reader(b.b) }; }
-static inline enumerant_reader enumerant_root(capnp_msg *m) { return (enumerant_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline enumerant_builder enumerant_build(capnp_msg *m) { return (enumerant_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), ENUMERANT_WORDS, ENUMERANT_PTRS) }; }
-static inline enumerant_reader enumerant_of_any(capnp_any a) { return (enumerant_reader){ capnp_any_struct(a, NULL) }; }
-static inline enumerant_builder enumerant_init_any(capnp_abuilder a) { return (enumerant_builder){ capnp_abuilder_init_struct(a, ENUMERANT_WORDS, ENUMERANT_PTRS) }; }
+static inline enumerant_reader enumerant_as_reader(enumerant_builder b) { return CAPNP_NEW(enumerant_reader, capnp_builder_reader(b.b)); }
+static inline enumerant_reader enumerant_root(capnp_msg *m) { return CAPNP_NEW(enumerant_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline enumerant_builder enumerant_build(capnp_msg *m) { return CAPNP_NEW(enumerant_builder, capnp_abuilder_init_struct(capnp_msg_build(m), ENUMERANT_WORDS, ENUMERANT_PTRS)); }
+static inline enumerant_reader enumerant_of_any(capnp_any a) { return CAPNP_NEW(enumerant_reader, capnp_any_struct(a, NULL)); }
+static inline enumerant_builder enumerant_init_any(capnp_abuilder a) { return CAPNP_NEW(enumerant_builder, capnp_abuilder_init_struct(a, ENUMERANT_WORDS, ENUMERANT_PTRS)); }
 static inline uint32_t enumerant_list_len(enumerant_list l) { return l.l.len; }
-static inline enumerant_reader enumerant_list_get(enumerant_list l, uint32_t i) { return (enumerant_reader){ capnp_list_struct(l.l, i) }; }
+static inline enumerant_reader enumerant_list_get(enumerant_list l, uint32_t i) { return CAPNP_NEW(enumerant_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t enumerant_list_builder_len(enumerant_list_builder l) { return l.l.len; }
-static inline enumerant_builder enumerant_list_builder_get(enumerant_list_builder l, uint32_t i) { return (enumerant_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline enumerant_list enumerant_list_as_reader(enumerant_list_builder l) { return (enumerant_list){ capnp_lbuilder_list(l.l) }; }
+static inline enumerant_builder enumerant_list_builder_get(enumerant_list_builder l, uint32_t i) { return CAPNP_NEW(enumerant_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline enumerant_list enumerant_list_as_reader(enumerant_list_builder l) { return CAPNP_NEW(enumerant_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_text enumerant_name(enumerant_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool enumerant_has_name(enumerant_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -657,46 +677,46 @@ static inline void enumerant_set_name_n(enumerant_builder b, capnp_text v) { cap
 static inline uint16_t enumerant_code_order(enumerant_reader r) { return capnp_reader_u16(r.r, 0, 0); }
 static inline void enumerant_set_code_order(enumerant_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, v, 0); }
 
-static inline annotation_list enumerant_annotations(enumerant_reader r) { return (annotation_list){ capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline annotation_list enumerant_annotations(enumerant_reader r) { return CAPNP_NEW(annotation_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool enumerant_has_annotations(enumerant_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline annotation_list_builder enumerant_init_annotations(enumerant_builder b, uint32_t n) { return (annotation_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS) }; }
-static inline annotation_list_builder enumerant_build_annotations(enumerant_builder b) { return (annotation_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL) }; }
+static inline annotation_list_builder enumerant_init_annotations(enumerant_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
+static inline annotation_list_builder enumerant_build_annotations(enumerant_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
 static inline void enumerant_set_annotations(enumerant_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
 
 /* ---- Superclass ---- */
 
-static inline superclass_reader superclass_as_reader(superclass_builder b) { return (superclass_reader){ capnp_builder_reader(b.b) }; }
-static inline superclass_reader superclass_root(capnp_msg *m) { return (superclass_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline superclass_builder superclass_build(capnp_msg *m) { return (superclass_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), SUPERCLASS_WORDS, SUPERCLASS_PTRS) }; }
-static inline superclass_reader superclass_of_any(capnp_any a) { return (superclass_reader){ capnp_any_struct(a, NULL) }; }
-static inline superclass_builder superclass_init_any(capnp_abuilder a) { return (superclass_builder){ capnp_abuilder_init_struct(a, SUPERCLASS_WORDS, SUPERCLASS_PTRS) }; }
+static inline superclass_reader superclass_as_reader(superclass_builder b) { return CAPNP_NEW(superclass_reader, capnp_builder_reader(b.b)); }
+static inline superclass_reader superclass_root(capnp_msg *m) { return CAPNP_NEW(superclass_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline superclass_builder superclass_build(capnp_msg *m) { return CAPNP_NEW(superclass_builder, capnp_abuilder_init_struct(capnp_msg_build(m), SUPERCLASS_WORDS, SUPERCLASS_PTRS)); }
+static inline superclass_reader superclass_of_any(capnp_any a) { return CAPNP_NEW(superclass_reader, capnp_any_struct(a, NULL)); }
+static inline superclass_builder superclass_init_any(capnp_abuilder a) { return CAPNP_NEW(superclass_builder, capnp_abuilder_init_struct(a, SUPERCLASS_WORDS, SUPERCLASS_PTRS)); }
 static inline uint32_t superclass_list_len(superclass_list l) { return l.l.len; }
-static inline superclass_reader superclass_list_get(superclass_list l, uint32_t i) { return (superclass_reader){ capnp_list_struct(l.l, i) }; }
+static inline superclass_reader superclass_list_get(superclass_list l, uint32_t i) { return CAPNP_NEW(superclass_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t superclass_list_builder_len(superclass_list_builder l) { return l.l.len; }
-static inline superclass_builder superclass_list_builder_get(superclass_list_builder l, uint32_t i) { return (superclass_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline superclass_list superclass_list_as_reader(superclass_list_builder l) { return (superclass_list){ capnp_lbuilder_list(l.l) }; }
+static inline superclass_builder superclass_list_builder_get(superclass_list_builder l, uint32_t i) { return CAPNP_NEW(superclass_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline superclass_list superclass_list_as_reader(superclass_list_builder l) { return CAPNP_NEW(superclass_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint64_t superclass_id(superclass_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void superclass_set_id(superclass_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
 
-static inline brand_reader superclass_brand(superclass_reader r) { return (brand_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline brand_reader superclass_brand(superclass_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool superclass_has_brand(superclass_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_builder superclass_init_brand(superclass_builder b) { return (brand_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS) }; }
-static inline brand_builder superclass_build_brand(superclass_builder b) { return (brand_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL) }; }
+static inline brand_builder superclass_init_brand(superclass_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder superclass_build_brand(superclass_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
 static inline void superclass_set_brand(superclass_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- Method ---- */
 
-static inline method_reader method_as_reader(method_builder b) { return (method_reader){ capnp_builder_reader(b.b) }; }
-static inline method_reader method_root(capnp_msg *m) { return (method_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline method_builder method_build(capnp_msg *m) { return (method_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), METHOD_WORDS, METHOD_PTRS) }; }
-static inline method_reader method_of_any(capnp_any a) { return (method_reader){ capnp_any_struct(a, NULL) }; }
-static inline method_builder method_init_any(capnp_abuilder a) { return (method_builder){ capnp_abuilder_init_struct(a, METHOD_WORDS, METHOD_PTRS) }; }
+static inline method_reader method_as_reader(method_builder b) { return CAPNP_NEW(method_reader, capnp_builder_reader(b.b)); }
+static inline method_reader method_root(capnp_msg *m) { return CAPNP_NEW(method_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline method_builder method_build(capnp_msg *m) { return CAPNP_NEW(method_builder, capnp_abuilder_init_struct(capnp_msg_build(m), METHOD_WORDS, METHOD_PTRS)); }
+static inline method_reader method_of_any(capnp_any a) { return CAPNP_NEW(method_reader, capnp_any_struct(a, NULL)); }
+static inline method_builder method_init_any(capnp_abuilder a) { return CAPNP_NEW(method_builder, capnp_abuilder_init_struct(a, METHOD_WORDS, METHOD_PTRS)); }
 static inline uint32_t method_list_len(method_list l) { return l.l.len; }
-static inline method_reader method_list_get(method_list l, uint32_t i) { return (method_reader){ capnp_list_struct(l.l, i) }; }
+static inline method_reader method_list_get(method_list l, uint32_t i) { return CAPNP_NEW(method_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t method_list_builder_len(method_list_builder l) { return l.l.len; }
-static inline method_builder method_list_builder_get(method_list_builder l, uint32_t i) { return (method_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline method_list method_list_as_reader(method_list_builder l) { return (method_list){ capnp_lbuilder_list(l.l) }; }
+static inline method_builder method_list_builder_get(method_list_builder l, uint32_t i) { return CAPNP_NEW(method_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline method_list method_list_as_reader(method_list_builder l) { return CAPNP_NEW(method_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_text method_name(method_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool method_has_name(method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -712,43 +732,43 @@ static inline void method_set_param_struct_type(method_builder b, uint64_t v) { 
 static inline uint64_t method_result_struct_type(method_reader r) { return capnp_reader_u64(r.r, 16, UINT64_C(0)); }
 static inline void method_set_result_struct_type(method_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
 
-static inline annotation_list method_annotations(method_reader r) { return (annotation_list){ capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline annotation_list method_annotations(method_reader r) { return CAPNP_NEW(annotation_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool method_has_annotations(method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline annotation_list_builder method_init_annotations(method_builder b, uint32_t n) { return (annotation_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS) }; }
-static inline annotation_list_builder method_build_annotations(method_builder b) { return (annotation_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL) }; }
+static inline annotation_list_builder method_init_annotations(method_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
+static inline annotation_list_builder method_build_annotations(method_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
 static inline void method_set_annotations(method_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
 
-static inline brand_reader method_param_brand(method_reader r) { return (brand_reader){ capnp_any_struct(capnp_reader_any(r.r, 2), NULL) }; }
+static inline brand_reader method_param_brand(method_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 2), NULL)); }
 static inline bool method_has_param_brand(method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline brand_builder method_init_param_brand(method_builder b) { return (brand_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), BRAND_WORDS, BRAND_PTRS) }; }
-static inline brand_builder method_build_param_brand(method_builder b) { return (brand_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 2), BRAND_WORDS, BRAND_PTRS, NULL) }; }
+static inline brand_builder method_init_param_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder method_build_param_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 2), BRAND_WORDS, BRAND_PTRS, NULL)); }
 static inline void method_set_param_brand(method_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
 
-static inline brand_reader method_result_brand(method_reader r) { return (brand_reader){ capnp_any_struct(capnp_reader_any(r.r, 3), NULL) }; }
+static inline brand_reader method_result_brand(method_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 3), NULL)); }
 static inline bool method_has_result_brand(method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline brand_builder method_init_result_brand(method_builder b) { return (brand_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), BRAND_WORDS, BRAND_PTRS) }; }
-static inline brand_builder method_build_result_brand(method_builder b) { return (brand_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 3), BRAND_WORDS, BRAND_PTRS, NULL) }; }
+static inline brand_builder method_init_result_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder method_build_result_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 3), BRAND_WORDS, BRAND_PTRS, NULL)); }
 static inline void method_set_result_brand(method_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
 
-static inline node_parameter_list method_implicit_parameters(method_reader r) { return (node_parameter_list){ capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline node_parameter_list method_implicit_parameters(method_reader r) { return CAPNP_NEW(node_parameter_list, capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool method_has_implicit_parameters(method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline node_parameter_list_builder method_init_implicit_parameters(method_builder b, uint32_t n) { return (node_parameter_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 4), n, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS) }; }
-static inline node_parameter_list_builder method_build_implicit_parameters(method_builder b) { return (node_parameter_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_COMPOSITE, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS, NULL) }; }
+static inline node_parameter_list_builder method_init_implicit_parameters(method_builder b, uint32_t n) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 4), n, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS)); }
+static inline node_parameter_list_builder method_build_implicit_parameters(method_builder b) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_COMPOSITE, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS, NULL)); }
 static inline void method_set_implicit_parameters(method_builder b, node_parameter_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 4), v.l); }
 
 /* ---- Type ---- */
 
-static inline type_reader type_as_reader(type_builder b) { return (type_reader){ capnp_builder_reader(b.b) }; }
+static inline type_reader type_as_reader(type_builder b) { return CAPNP_NEW(type_reader, capnp_builder_reader(b.b)); }
 static inline enum type_which type_which(type_reader r) { return (enum type_which)capnp_reader_u16(r.r, 0, 0); }
-static inline type_reader type_root(capnp_msg *m) { return (type_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline type_builder type_build(capnp_msg *m) { return (type_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), TYPE_WORDS, TYPE_PTRS) }; }
-static inline type_reader type_of_any(capnp_any a) { return (type_reader){ capnp_any_struct(a, NULL) }; }
-static inline type_builder type_init_any(capnp_abuilder a) { return (type_builder){ capnp_abuilder_init_struct(a, TYPE_WORDS, TYPE_PTRS) }; }
+static inline type_reader type_root(capnp_msg *m) { return CAPNP_NEW(type_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline type_builder type_build(capnp_msg *m) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_msg_build(m), TYPE_WORDS, TYPE_PTRS)); }
+static inline type_reader type_of_any(capnp_any a) { return CAPNP_NEW(type_reader, capnp_any_struct(a, NULL)); }
+static inline type_builder type_init_any(capnp_abuilder a) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(a, TYPE_WORDS, TYPE_PTRS)); }
 static inline uint32_t type_list_len(type_list l) { return l.l.len; }
-static inline type_reader type_list_get(type_list l, uint32_t i) { return (type_reader){ capnp_list_struct(l.l, i) }; }
+static inline type_reader type_list_get(type_list l, uint32_t i) { return CAPNP_NEW(type_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t type_list_builder_len(type_list_builder l) { return l.l.len; }
-static inline type_builder type_list_builder_get(type_list_builder l, uint32_t i) { return (type_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline type_list type_list_as_reader(type_list_builder l) { return (type_list){ capnp_lbuilder_list(l.l) }; }
+static inline type_builder type_list_builder_get(type_list_builder l, uint32_t i) { return CAPNP_NEW(type_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline type_list type_list_as_reader(type_list_builder l) { return CAPNP_NEW(type_list, capnp_lbuilder_list(l.l)); }
 
 static inline void type_set_void(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_VOID, 0); }
 
@@ -778,95 +798,95 @@ static inline void type_set_text(type_builder b) { capnp_builder_set_u16(b.b, 0,
 
 static inline void type_set_data(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_DATA, 0); }
 
-static inline type_list__reader type_list_(type_reader r) { if (type_which(r) != TYPE_LIST) r.r = (capnp_reader){0}; return (type_list__reader){ r.r }; }
-static inline type_list__builder type_init_list_(type_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_LIST, 0); return (type_list__builder){ b.b }; }
-static inline type_list__builder type_build_list_(type_builder b) { if (type_which(type_as_reader(b)) != TYPE_LIST) return type_init_list_(b); return (type_list__builder){ b.b }; }
+static inline type_list__reader type_list_(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_LIST) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_list__reader, r.r); }
+static inline type_list__builder type_init_list_(type_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_LIST, 0); return CAPNP_NEW(type_list__builder, b.b); }
+static inline type_list__builder type_build_list_(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_LIST) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_LIST, 0); } return CAPNP_NEW(type_list__builder, b.b); }
 
-static inline type_enum_reader type_enum(type_reader r) { if (type_which(r) != TYPE_ENUM) r.r = (capnp_reader){0}; return (type_enum_reader){ r.r }; }
-static inline type_enum_builder type_init_enum(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_ENUM, 0); return (type_enum_builder){ b.b }; }
-static inline type_enum_builder type_build_enum(type_builder b) { if (type_which(type_as_reader(b)) != TYPE_ENUM) return type_init_enum(b); return (type_enum_builder){ b.b }; }
+static inline type_enum_reader type_enum(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_ENUM) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_enum_reader, r.r); }
+static inline type_enum_builder type_init_enum(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_ENUM, 0); return CAPNP_NEW(type_enum_builder, b.b); }
+static inline type_enum_builder type_build_enum(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_ENUM) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_ENUM, 0); } return CAPNP_NEW(type_enum_builder, b.b); }
 
-static inline type_struct_reader type_struct(type_reader r) { if (type_which(r) != TYPE_STRUCT) r.r = (capnp_reader){0}; return (type_struct_reader){ r.r }; }
-static inline type_struct_builder type_init_struct(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_STRUCT, 0); return (type_struct_builder){ b.b }; }
-static inline type_struct_builder type_build_struct(type_builder b) { if (type_which(type_as_reader(b)) != TYPE_STRUCT) return type_init_struct(b); return (type_struct_builder){ b.b }; }
+static inline type_struct_reader type_struct(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_STRUCT) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_struct_reader, r.r); }
+static inline type_struct_builder type_init_struct(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_STRUCT, 0); return CAPNP_NEW(type_struct_builder, b.b); }
+static inline type_struct_builder type_build_struct(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_STRUCT) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_STRUCT, 0); } return CAPNP_NEW(type_struct_builder, b.b); }
 
-static inline type_interface_reader type_interface(type_reader r) { if (type_which(r) != TYPE_INTERFACE) r.r = (capnp_reader){0}; return (type_interface_reader){ r.r }; }
-static inline type_interface_builder type_init_interface(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_INTERFACE, 0); return (type_interface_builder){ b.b }; }
-static inline type_interface_builder type_build_interface(type_builder b) { if (type_which(type_as_reader(b)) != TYPE_INTERFACE) return type_init_interface(b); return (type_interface_builder){ b.b }; }
+static inline type_interface_reader type_interface(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_INTERFACE) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_interface_reader, r.r); }
+static inline type_interface_builder type_init_interface(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_INTERFACE, 0); return CAPNP_NEW(type_interface_builder, b.b); }
+static inline type_interface_builder type_build_interface(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_INTERFACE) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_INTERFACE, 0); } return CAPNP_NEW(type_interface_builder, b.b); }
 
-static inline type_any_pointer_reader type_any_pointer(type_reader r) { if (type_which(r) != TYPE_ANY_POINTER) r.r = (capnp_reader){0}; return (type_any_pointer_reader){ r.r }; }
-static inline type_any_pointer_builder type_init_any_pointer(type_builder b) { capnp_builder_set_u16(b.b, 8, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 0, TYPE_ANY_POINTER, 0); return (type_any_pointer_builder){ b.b }; }
-static inline type_any_pointer_builder type_build_any_pointer(type_builder b) { if (type_which(type_as_reader(b)) != TYPE_ANY_POINTER) return type_init_any_pointer(b); return (type_any_pointer_builder){ b.b }; }
+static inline type_any_pointer_reader type_any_pointer(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_ANY_POINTER) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_any_pointer_reader, r.r); }
+static inline type_any_pointer_builder type_init_any_pointer(type_builder b) { capnp_builder_set_u16(b.b, 8, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 0, TYPE_ANY_POINTER, 0); return CAPNP_NEW(type_any_pointer_builder, b.b); }
+static inline type_any_pointer_builder type_build_any_pointer(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_ANY_POINTER) { capnp_builder_set_u16(b.b, 8, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 0, TYPE_ANY_POINTER, 0); } return CAPNP_NEW(type_any_pointer_builder, b.b); }
 
 /* ---- Type.list ---- */
 
-static inline type_list__reader type_list__as_reader(type_list__builder b) { return (type_list__reader){ capnp_builder_reader(b.b) }; }
+static inline type_list__reader type_list__as_reader(type_list__builder b) { return CAPNP_NEW(type_list__reader, capnp_builder_reader(b.b)); }
 
-static inline type_reader type_list__element_type(type_list__reader r) { return (type_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline type_reader type_list__element_type(type_list__reader r) { return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool type_list__has_element_type(type_list__reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline type_builder type_list__init_element_type(type_list__builder b) { return (type_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS) }; }
-static inline type_builder type_list__build_element_type(type_list__builder b) { return (type_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS, NULL) }; }
+static inline type_builder type_list__init_element_type(type_list__builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS)); }
+static inline type_builder type_list__build_element_type(type_list__builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS, NULL)); }
 static inline void type_list__set_element_type(type_list__builder b, type_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- Type.enum ---- */
 
-static inline type_enum_reader type_enum_as_reader(type_enum_builder b) { return (type_enum_reader){ capnp_builder_reader(b.b) }; }
+static inline type_enum_reader type_enum_as_reader(type_enum_builder b) { return CAPNP_NEW(type_enum_reader, capnp_builder_reader(b.b)); }
 
 static inline uint64_t type_enum_type_id(type_enum_reader r) { return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
 static inline void type_enum_set_type_id(type_enum_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
 
-static inline brand_reader type_enum_brand(type_enum_reader r) { return (brand_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline brand_reader type_enum_brand(type_enum_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool type_enum_has_brand(type_enum_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_builder type_enum_init_brand(type_enum_builder b) { return (brand_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS) }; }
-static inline brand_builder type_enum_build_brand(type_enum_builder b) { return (brand_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL) }; }
+static inline brand_builder type_enum_init_brand(type_enum_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder type_enum_build_brand(type_enum_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
 static inline void type_enum_set_brand(type_enum_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- Type.struct ---- */
 
-static inline type_struct_reader type_struct_as_reader(type_struct_builder b) { return (type_struct_reader){ capnp_builder_reader(b.b) }; }
+static inline type_struct_reader type_struct_as_reader(type_struct_builder b) { return CAPNP_NEW(type_struct_reader, capnp_builder_reader(b.b)); }
 
 static inline uint64_t type_struct_type_id(type_struct_reader r) { return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
 static inline void type_struct_set_type_id(type_struct_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
 
-static inline brand_reader type_struct_brand(type_struct_reader r) { return (brand_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline brand_reader type_struct_brand(type_struct_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool type_struct_has_brand(type_struct_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_builder type_struct_init_brand(type_struct_builder b) { return (brand_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS) }; }
-static inline brand_builder type_struct_build_brand(type_struct_builder b) { return (brand_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL) }; }
+static inline brand_builder type_struct_init_brand(type_struct_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder type_struct_build_brand(type_struct_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
 static inline void type_struct_set_brand(type_struct_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- Type.interface ---- */
 
-static inline type_interface_reader type_interface_as_reader(type_interface_builder b) { return (type_interface_reader){ capnp_builder_reader(b.b) }; }
+static inline type_interface_reader type_interface_as_reader(type_interface_builder b) { return CAPNP_NEW(type_interface_reader, capnp_builder_reader(b.b)); }
 
 static inline uint64_t type_interface_type_id(type_interface_reader r) { return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
 static inline void type_interface_set_type_id(type_interface_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
 
-static inline brand_reader type_interface_brand(type_interface_reader r) { return (brand_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline brand_reader type_interface_brand(type_interface_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool type_interface_has_brand(type_interface_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_builder type_interface_init_brand(type_interface_builder b) { return (brand_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS) }; }
-static inline brand_builder type_interface_build_brand(type_interface_builder b) { return (brand_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL) }; }
+static inline brand_builder type_interface_init_brand(type_interface_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder type_interface_build_brand(type_interface_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
 static inline void type_interface_set_brand(type_interface_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- Type.anyPointer ---- */
 
-static inline type_any_pointer_reader type_any_pointer_as_reader(type_any_pointer_builder b) { return (type_any_pointer_reader){ capnp_builder_reader(b.b) }; }
+static inline type_any_pointer_reader type_any_pointer_as_reader(type_any_pointer_builder b) { return CAPNP_NEW(type_any_pointer_reader, capnp_builder_reader(b.b)); }
 static inline enum type_any_pointer_which type_any_pointer_which(type_any_pointer_reader r) { return (enum type_any_pointer_which)capnp_reader_u16(r.r, 8, 0); }
 
-static inline type_any_pointer_unconstrained_reader type_any_pointer_unconstrained(type_any_pointer_reader r) { if (type_any_pointer_which(r) != TYPE_ANY_POINTER_UNCONSTRAINED) r.r = (capnp_reader){0}; return (type_any_pointer_unconstrained_reader){ r.r }; }
-static inline type_any_pointer_unconstrained_builder type_any_pointer_init_unconstrained(type_any_pointer_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_UNCONSTRAINED, 0); return (type_any_pointer_unconstrained_builder){ b.b }; }
-static inline type_any_pointer_unconstrained_builder type_any_pointer_build_unconstrained(type_any_pointer_builder b) { if (type_any_pointer_which(type_any_pointer_as_reader(b)) != TYPE_ANY_POINTER_UNCONSTRAINED) return type_any_pointer_init_unconstrained(b); return (type_any_pointer_unconstrained_builder){ b.b }; }
+static inline type_any_pointer_unconstrained_reader type_any_pointer_unconstrained(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_UNCONSTRAINED) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_any_pointer_unconstrained_reader, r.r); }
+static inline type_any_pointer_unconstrained_builder type_any_pointer_init_unconstrained(type_any_pointer_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_UNCONSTRAINED, 0); return CAPNP_NEW(type_any_pointer_unconstrained_builder, b.b); }
+static inline type_any_pointer_unconstrained_builder type_any_pointer_build_unconstrained(type_any_pointer_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != TYPE_ANY_POINTER_UNCONSTRAINED) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_UNCONSTRAINED, 0); } return CAPNP_NEW(type_any_pointer_unconstrained_builder, b.b); }
 
-static inline type_any_pointer_parameter_reader type_any_pointer_parameter(type_any_pointer_reader r) { if (type_any_pointer_which(r) != TYPE_ANY_POINTER_PARAMETER) r.r = (capnp_reader){0}; return (type_any_pointer_parameter_reader){ r.r }; }
-static inline type_any_pointer_parameter_builder type_any_pointer_init_parameter(type_any_pointer_builder b) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_PARAMETER, 0); return (type_any_pointer_parameter_builder){ b.b }; }
-static inline type_any_pointer_parameter_builder type_any_pointer_build_parameter(type_any_pointer_builder b) { if (type_any_pointer_which(type_any_pointer_as_reader(b)) != TYPE_ANY_POINTER_PARAMETER) return type_any_pointer_init_parameter(b); return (type_any_pointer_parameter_builder){ b.b }; }
+static inline type_any_pointer_parameter_reader type_any_pointer_parameter(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_PARAMETER) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_any_pointer_parameter_reader, r.r); }
+static inline type_any_pointer_parameter_builder type_any_pointer_init_parameter(type_any_pointer_builder b) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_PARAMETER, 0); return CAPNP_NEW(type_any_pointer_parameter_builder, b.b); }
+static inline type_any_pointer_parameter_builder type_any_pointer_build_parameter(type_any_pointer_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != TYPE_ANY_POINTER_PARAMETER) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_PARAMETER, 0); } return CAPNP_NEW(type_any_pointer_parameter_builder, b.b); }
 
-static inline type_any_pointer_implicit_method_parameter_reader type_any_pointer_implicit_method_parameter(type_any_pointer_reader r) { if (type_any_pointer_which(r) != TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) r.r = (capnp_reader){0}; return (type_any_pointer_implicit_method_parameter_reader){ r.r }; }
-static inline type_any_pointer_implicit_method_parameter_builder type_any_pointer_init_implicit_method_parameter(type_any_pointer_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER, 0); return (type_any_pointer_implicit_method_parameter_builder){ b.b }; }
-static inline type_any_pointer_implicit_method_parameter_builder type_any_pointer_build_implicit_method_parameter(type_any_pointer_builder b) { if (type_any_pointer_which(type_any_pointer_as_reader(b)) != TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) return type_any_pointer_init_implicit_method_parameter(b); return (type_any_pointer_implicit_method_parameter_builder){ b.b }; }
+static inline type_any_pointer_implicit_method_parameter_reader type_any_pointer_implicit_method_parameter(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_any_pointer_implicit_method_parameter_reader, r.r); }
+static inline type_any_pointer_implicit_method_parameter_builder type_any_pointer_init_implicit_method_parameter(type_any_pointer_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER, 0); return CAPNP_NEW(type_any_pointer_implicit_method_parameter_builder, b.b); }
+static inline type_any_pointer_implicit_method_parameter_builder type_any_pointer_build_implicit_method_parameter(type_any_pointer_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER, 0); } return CAPNP_NEW(type_any_pointer_implicit_method_parameter_builder, b.b); }
 
 /* ---- Type.anyPointer.unconstrained ---- */
 
-static inline type_any_pointer_unconstrained_reader type_any_pointer_unconstrained_as_reader(type_any_pointer_unconstrained_builder b) { return (type_any_pointer_unconstrained_reader){ capnp_builder_reader(b.b) }; }
+static inline type_any_pointer_unconstrained_reader type_any_pointer_unconstrained_as_reader(type_any_pointer_unconstrained_builder b) { return CAPNP_NEW(type_any_pointer_unconstrained_reader, capnp_builder_reader(b.b)); }
 static inline enum type_any_pointer_unconstrained_which type_any_pointer_unconstrained_which(type_any_pointer_unconstrained_reader r) { return (enum type_any_pointer_unconstrained_which)capnp_reader_u16(r.r, 10, 0); }
 
 static inline void type_any_pointer_unconstrained_set_any_kind(type_any_pointer_unconstrained_builder b) { capnp_builder_set_u16(b.b, 10, TYPE_ANY_POINTER_UNCONSTRAINED_ANY_KIND, 0); }
@@ -879,7 +899,7 @@ static inline void type_any_pointer_unconstrained_set_capability(type_any_pointe
 
 /* ---- Type.anyPointer.parameter ---- */
 
-static inline type_any_pointer_parameter_reader type_any_pointer_parameter_as_reader(type_any_pointer_parameter_builder b) { return (type_any_pointer_parameter_reader){ capnp_builder_reader(b.b) }; }
+static inline type_any_pointer_parameter_reader type_any_pointer_parameter_as_reader(type_any_pointer_parameter_builder b) { return CAPNP_NEW(type_any_pointer_parameter_reader, capnp_builder_reader(b.b)); }
 
 static inline uint64_t type_any_pointer_parameter_scope_id(type_any_pointer_parameter_reader r) { return capnp_reader_u64(r.r, 16, UINT64_C(0)); }
 static inline void type_any_pointer_parameter_set_scope_id(type_any_pointer_parameter_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
@@ -889,182 +909,182 @@ static inline void type_any_pointer_parameter_set_parameter_index(type_any_point
 
 /* ---- Type.anyPointer.implicitMethodParameter ---- */
 
-static inline type_any_pointer_implicit_method_parameter_reader type_any_pointer_implicit_method_parameter_as_reader(type_any_pointer_implicit_method_parameter_builder b) { return (type_any_pointer_implicit_method_parameter_reader){ capnp_builder_reader(b.b) }; }
+static inline type_any_pointer_implicit_method_parameter_reader type_any_pointer_implicit_method_parameter_as_reader(type_any_pointer_implicit_method_parameter_builder b) { return CAPNP_NEW(type_any_pointer_implicit_method_parameter_reader, capnp_builder_reader(b.b)); }
 
 static inline uint16_t type_any_pointer_implicit_method_parameter_parameter_index(type_any_pointer_implicit_method_parameter_reader r) { return capnp_reader_u16(r.r, 10, 0); }
 static inline void type_any_pointer_implicit_method_parameter_set_parameter_index(type_any_pointer_implicit_method_parameter_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 10, v, 0); }
 
 /* ---- Brand ---- */
 
-static inline brand_reader brand_as_reader(brand_builder b) { return (brand_reader){ capnp_builder_reader(b.b) }; }
-static inline brand_reader brand_root(capnp_msg *m) { return (brand_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline brand_builder brand_build(capnp_msg *m) { return (brand_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), BRAND_WORDS, BRAND_PTRS) }; }
-static inline brand_reader brand_of_any(capnp_any a) { return (brand_reader){ capnp_any_struct(a, NULL) }; }
-static inline brand_builder brand_init_any(capnp_abuilder a) { return (brand_builder){ capnp_abuilder_init_struct(a, BRAND_WORDS, BRAND_PTRS) }; }
+static inline brand_reader brand_as_reader(brand_builder b) { return CAPNP_NEW(brand_reader, capnp_builder_reader(b.b)); }
+static inline brand_reader brand_root(capnp_msg *m) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline brand_builder brand_build(capnp_msg *m) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_msg_build(m), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_reader brand_of_any(capnp_any a) { return CAPNP_NEW(brand_reader, capnp_any_struct(a, NULL)); }
+static inline brand_builder brand_init_any(capnp_abuilder a) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(a, BRAND_WORDS, BRAND_PTRS)); }
 static inline uint32_t brand_list_len(brand_list l) { return l.l.len; }
-static inline brand_reader brand_list_get(brand_list l, uint32_t i) { return (brand_reader){ capnp_list_struct(l.l, i) }; }
+static inline brand_reader brand_list_get(brand_list l, uint32_t i) { return CAPNP_NEW(brand_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t brand_list_builder_len(brand_list_builder l) { return l.l.len; }
-static inline brand_builder brand_list_builder_get(brand_list_builder l, uint32_t i) { return (brand_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline brand_list brand_list_as_reader(brand_list_builder l) { return (brand_list){ capnp_lbuilder_list(l.l) }; }
+static inline brand_builder brand_list_builder_get(brand_list_builder l, uint32_t i) { return CAPNP_NEW(brand_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline brand_list brand_list_as_reader(brand_list_builder l) { return CAPNP_NEW(brand_list, capnp_lbuilder_list(l.l)); }
 
-static inline brand_scope_list brand_scopes(brand_reader r) { return (brand_scope_list){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline brand_scope_list brand_scopes(brand_reader r) { return CAPNP_NEW(brand_scope_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool brand_has_scopes(brand_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_scope_list_builder brand_init_scopes(brand_builder b, uint32_t n) { return (brand_scope_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS) }; }
-static inline brand_scope_list_builder brand_build_scopes(brand_builder b) { return (brand_scope_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS, NULL) }; }
+static inline brand_scope_list_builder brand_init_scopes(brand_builder b, uint32_t n) { return CAPNP_NEW(brand_scope_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS)); }
+static inline brand_scope_list_builder brand_build_scopes(brand_builder b) { return CAPNP_NEW(brand_scope_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS, NULL)); }
 static inline void brand_set_scopes(brand_builder b, brand_scope_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
 /* ---- Brand.Scope ---- */
 
-static inline brand_scope_reader brand_scope_as_reader(brand_scope_builder b) { return (brand_scope_reader){ capnp_builder_reader(b.b) }; }
+static inline brand_scope_reader brand_scope_as_reader(brand_scope_builder b) { return CAPNP_NEW(brand_scope_reader, capnp_builder_reader(b.b)); }
 static inline enum brand_scope_which brand_scope_which(brand_scope_reader r) { return (enum brand_scope_which)capnp_reader_u16(r.r, 8, 0); }
-static inline brand_scope_reader brand_scope_root(capnp_msg *m) { return (brand_scope_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline brand_scope_builder brand_scope_build(capnp_msg *m) { return (brand_scope_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS) }; }
-static inline brand_scope_reader brand_scope_of_any(capnp_any a) { return (brand_scope_reader){ capnp_any_struct(a, NULL) }; }
-static inline brand_scope_builder brand_scope_init_any(capnp_abuilder a) { return (brand_scope_builder){ capnp_abuilder_init_struct(a, BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS) }; }
+static inline brand_scope_reader brand_scope_root(capnp_msg *m) { return CAPNP_NEW(brand_scope_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline brand_scope_builder brand_scope_build(capnp_msg *m) { return CAPNP_NEW(brand_scope_builder, capnp_abuilder_init_struct(capnp_msg_build(m), BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS)); }
+static inline brand_scope_reader brand_scope_of_any(capnp_any a) { return CAPNP_NEW(brand_scope_reader, capnp_any_struct(a, NULL)); }
+static inline brand_scope_builder brand_scope_init_any(capnp_abuilder a) { return CAPNP_NEW(brand_scope_builder, capnp_abuilder_init_struct(a, BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS)); }
 static inline uint32_t brand_scope_list_len(brand_scope_list l) { return l.l.len; }
-static inline brand_scope_reader brand_scope_list_get(brand_scope_list l, uint32_t i) { return (brand_scope_reader){ capnp_list_struct(l.l, i) }; }
+static inline brand_scope_reader brand_scope_list_get(brand_scope_list l, uint32_t i) { return CAPNP_NEW(brand_scope_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t brand_scope_list_builder_len(brand_scope_list_builder l) { return l.l.len; }
-static inline brand_scope_builder brand_scope_list_builder_get(brand_scope_list_builder l, uint32_t i) { return (brand_scope_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline brand_scope_list brand_scope_list_as_reader(brand_scope_list_builder l) { return (brand_scope_list){ capnp_lbuilder_list(l.l) }; }
+static inline brand_scope_builder brand_scope_list_builder_get(brand_scope_list_builder l, uint32_t i) { return CAPNP_NEW(brand_scope_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline brand_scope_list brand_scope_list_as_reader(brand_scope_list_builder l) { return CAPNP_NEW(brand_scope_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint64_t brand_scope_scope_id(brand_scope_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void brand_scope_set_scope_id(brand_scope_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
 
-static inline brand_binding_list brand_scope_bind(brand_scope_reader r) { if (brand_scope_which(r) != BRAND_SCOPE_BIND) r.r = (capnp_reader){0}; return (brand_binding_list){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
-static inline bool brand_scope_has_bind(brand_scope_reader r) { if (brand_scope_which(r) != BRAND_SCOPE_BIND) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_binding_list_builder brand_scope_init_bind(brand_scope_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_BIND, 0); return (brand_binding_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS) }; }
-static inline brand_binding_list_builder brand_scope_build_bind(brand_scope_builder b) { if (brand_scope_which(brand_scope_as_reader(b)) != BRAND_SCOPE_BIND) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_BIND, 0); } return (brand_binding_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS, NULL) }; }
+static inline brand_binding_list brand_scope_bind(brand_scope_reader r) { if (capnp_reader_u16(r.r, 8, 0) != BRAND_SCOPE_BIND) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(brand_binding_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
+static inline bool brand_scope_has_bind(brand_scope_reader r) { if (capnp_reader_u16(r.r, 8, 0) != BRAND_SCOPE_BIND) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline brand_binding_list_builder brand_scope_init_bind(brand_scope_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_BIND, 0); return CAPNP_NEW(brand_binding_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS)); }
+static inline brand_binding_list_builder brand_scope_build_bind(brand_scope_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != BRAND_SCOPE_BIND) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_BIND, 0); } return CAPNP_NEW(brand_binding_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS, NULL)); }
 static inline void brand_scope_set_bind(brand_scope_builder b, brand_binding_list v) { capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_BIND, 0); capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
 static inline void brand_scope_set_inherit(brand_scope_builder b) { capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_INHERIT, 0); }
 
 /* ---- Brand.Binding ---- */
 
-static inline brand_binding_reader brand_binding_as_reader(brand_binding_builder b) { return (brand_binding_reader){ capnp_builder_reader(b.b) }; }
+static inline brand_binding_reader brand_binding_as_reader(brand_binding_builder b) { return CAPNP_NEW(brand_binding_reader, capnp_builder_reader(b.b)); }
 static inline enum brand_binding_which brand_binding_which(brand_binding_reader r) { return (enum brand_binding_which)capnp_reader_u16(r.r, 0, 0); }
-static inline brand_binding_reader brand_binding_root(capnp_msg *m) { return (brand_binding_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline brand_binding_builder brand_binding_build(capnp_msg *m) { return (brand_binding_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), BRAND_BINDING_WORDS, BRAND_BINDING_PTRS) }; }
-static inline brand_binding_reader brand_binding_of_any(capnp_any a) { return (brand_binding_reader){ capnp_any_struct(a, NULL) }; }
-static inline brand_binding_builder brand_binding_init_any(capnp_abuilder a) { return (brand_binding_builder){ capnp_abuilder_init_struct(a, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS) }; }
+static inline brand_binding_reader brand_binding_root(capnp_msg *m) { return CAPNP_NEW(brand_binding_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline brand_binding_builder brand_binding_build(capnp_msg *m) { return CAPNP_NEW(brand_binding_builder, capnp_abuilder_init_struct(capnp_msg_build(m), BRAND_BINDING_WORDS, BRAND_BINDING_PTRS)); }
+static inline brand_binding_reader brand_binding_of_any(capnp_any a) { return CAPNP_NEW(brand_binding_reader, capnp_any_struct(a, NULL)); }
+static inline brand_binding_builder brand_binding_init_any(capnp_abuilder a) { return CAPNP_NEW(brand_binding_builder, capnp_abuilder_init_struct(a, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS)); }
 static inline uint32_t brand_binding_list_len(brand_binding_list l) { return l.l.len; }
-static inline brand_binding_reader brand_binding_list_get(brand_binding_list l, uint32_t i) { return (brand_binding_reader){ capnp_list_struct(l.l, i) }; }
+static inline brand_binding_reader brand_binding_list_get(brand_binding_list l, uint32_t i) { return CAPNP_NEW(brand_binding_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t brand_binding_list_builder_len(brand_binding_list_builder l) { return l.l.len; }
-static inline brand_binding_builder brand_binding_list_builder_get(brand_binding_list_builder l, uint32_t i) { return (brand_binding_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline brand_binding_list brand_binding_list_as_reader(brand_binding_list_builder l) { return (brand_binding_list){ capnp_lbuilder_list(l.l) }; }
+static inline brand_binding_builder brand_binding_list_builder_get(brand_binding_list_builder l, uint32_t i) { return CAPNP_NEW(brand_binding_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline brand_binding_list brand_binding_list_as_reader(brand_binding_list_builder l) { return CAPNP_NEW(brand_binding_list, capnp_lbuilder_list(l.l)); }
 
 static inline void brand_binding_set_unbound(brand_binding_builder b) { capnp_builder_set_u16(b.b, 0, BRAND_BINDING_UNBOUND, 0); }
 
-static inline type_reader brand_binding_type(brand_binding_reader r) { if (brand_binding_which(r) != BRAND_BINDING_TYPE) r.r = (capnp_reader){0}; return (type_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
-static inline bool brand_binding_has_type(brand_binding_reader r) { if (brand_binding_which(r) != BRAND_BINDING_TYPE) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline type_builder brand_binding_init_type(brand_binding_builder b) { capnp_builder_set_u16(b.b, 0, BRAND_BINDING_TYPE, 0); return (type_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS) }; }
-static inline type_builder brand_binding_build_type(brand_binding_builder b) { if (brand_binding_which(brand_binding_as_reader(b)) != BRAND_BINDING_TYPE) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, BRAND_BINDING_TYPE, 0); } return (type_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS, NULL) }; }
+static inline type_reader brand_binding_type(brand_binding_reader r) { if (capnp_reader_u16(r.r, 0, 0) != BRAND_BINDING_TYPE) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
+static inline bool brand_binding_has_type(brand_binding_reader r) { if (capnp_reader_u16(r.r, 0, 0) != BRAND_BINDING_TYPE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline type_builder brand_binding_init_type(brand_binding_builder b) { capnp_builder_set_u16(b.b, 0, BRAND_BINDING_TYPE, 0); return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS)); }
+static inline type_builder brand_binding_build_type(brand_binding_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != BRAND_BINDING_TYPE) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, BRAND_BINDING_TYPE, 0); } return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS, NULL)); }
 static inline void brand_binding_set_type(brand_binding_builder b, type_reader v) { capnp_builder_set_u16(b.b, 0, BRAND_BINDING_TYPE, 0); capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- Value ---- */
 
-static inline value_reader value_as_reader(value_builder b) { return (value_reader){ capnp_builder_reader(b.b) }; }
+static inline value_reader value_as_reader(value_builder b) { return CAPNP_NEW(value_reader, capnp_builder_reader(b.b)); }
 static inline enum value_which value_which(value_reader r) { return (enum value_which)capnp_reader_u16(r.r, 0, 0); }
-static inline value_reader value_root(capnp_msg *m) { return (value_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline value_builder value_build(capnp_msg *m) { return (value_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), VALUE_WORDS, VALUE_PTRS) }; }
-static inline value_reader value_of_any(capnp_any a) { return (value_reader){ capnp_any_struct(a, NULL) }; }
-static inline value_builder value_init_any(capnp_abuilder a) { return (value_builder){ capnp_abuilder_init_struct(a, VALUE_WORDS, VALUE_PTRS) }; }
+static inline value_reader value_root(capnp_msg *m) { return CAPNP_NEW(value_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline value_builder value_build(capnp_msg *m) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(capnp_msg_build(m), VALUE_WORDS, VALUE_PTRS)); }
+static inline value_reader value_of_any(capnp_any a) { return CAPNP_NEW(value_reader, capnp_any_struct(a, NULL)); }
+static inline value_builder value_init_any(capnp_abuilder a) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(a, VALUE_WORDS, VALUE_PTRS)); }
 static inline uint32_t value_list_len(value_list l) { return l.l.len; }
-static inline value_reader value_list_get(value_list l, uint32_t i) { return (value_reader){ capnp_list_struct(l.l, i) }; }
+static inline value_reader value_list_get(value_list l, uint32_t i) { return CAPNP_NEW(value_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t value_list_builder_len(value_list_builder l) { return l.l.len; }
-static inline value_builder value_list_builder_get(value_list_builder l, uint32_t i) { return (value_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline value_list value_list_as_reader(value_list_builder l) { return (value_list){ capnp_lbuilder_list(l.l) }; }
+static inline value_builder value_list_builder_get(value_list_builder l, uint32_t i) { return CAPNP_NEW(value_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline value_list value_list_as_reader(value_list_builder l) { return CAPNP_NEW(value_list, capnp_lbuilder_list(l.l)); }
 
 static inline void value_set_void(value_builder b) { capnp_builder_set_u16(b.b, 0, VALUE_VOID, 0); }
 
-static inline bool value_bool(value_reader r) { if (value_which(r) != VALUE_BOOL) r.r = (capnp_reader){0}; return capnp_reader_bool(r.r, 16, false); }
+static inline bool value_bool(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_BOOL) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_bool(r.r, 16, false); }
 static inline void value_set_bool(value_builder b, bool v) { capnp_builder_set_u16(b.b, 0, VALUE_BOOL, 0); capnp_builder_set_bool(b.b, 16, v, false); }
 
-static inline int8_t value_int8(value_reader r) { if (value_which(r) != VALUE_INT8) r.r = (capnp_reader){0}; return capnp_reader_i8(r.r, 2, 0); }
+static inline int8_t value_int8(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT8) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_i8(r.r, 2, 0); }
 static inline void value_set_int8(value_builder b, int8_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT8, 0); capnp_builder_set_i8(b.b, 2, v, 0); }
 
-static inline int16_t value_int16(value_reader r) { if (value_which(r) != VALUE_INT16) r.r = (capnp_reader){0}; return capnp_reader_i16(r.r, 2, 0); }
+static inline int16_t value_int16(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT16) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_i16(r.r, 2, 0); }
 static inline void value_set_int16(value_builder b, int16_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT16, 0); capnp_builder_set_i16(b.b, 2, v, 0); }
 
-static inline int32_t value_int32(value_reader r) { if (value_which(r) != VALUE_INT32) r.r = (capnp_reader){0}; return capnp_reader_i32(r.r, 4, 0); }
+static inline int32_t value_int32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT32) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_i32(r.r, 4, 0); }
 static inline void value_set_int32(value_builder b, int32_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT32, 0); capnp_builder_set_i32(b.b, 4, v, 0); }
 
-static inline int64_t value_int64(value_reader r) { if (value_which(r) != VALUE_INT64) r.r = (capnp_reader){0}; return capnp_reader_i64(r.r, 8, INT64_C(0)); }
+static inline int64_t value_int64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT64) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_i64(r.r, 8, INT64_C(0)); }
 static inline void value_set_int64(value_builder b, int64_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT64, 0); capnp_builder_set_i64(b.b, 8, v, INT64_C(0)); }
 
-static inline uint8_t value_uint8(value_reader r) { if (value_which(r) != VALUE_UINT8) r.r = (capnp_reader){0}; return capnp_reader_u8(r.r, 2, 0); }
+static inline uint8_t value_uint8(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT8) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u8(r.r, 2, 0); }
 static inline void value_set_uint8(value_builder b, uint8_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT8, 0); capnp_builder_set_u8(b.b, 2, v, 0); }
 
-static inline uint16_t value_uint16(value_reader r) { if (value_which(r) != VALUE_UINT16) r.r = (capnp_reader){0}; return capnp_reader_u16(r.r, 2, 0); }
+static inline uint16_t value_uint16(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT16) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u16(r.r, 2, 0); }
 static inline void value_set_uint16(value_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT16, 0); capnp_builder_set_u16(b.b, 2, v, 0); }
 
-static inline uint32_t value_uint32(value_reader r) { if (value_which(r) != VALUE_UINT32) r.r = (capnp_reader){0}; return capnp_reader_u32(r.r, 4, 0u); }
+static inline uint32_t value_uint32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT32) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u32(r.r, 4, 0u); }
 static inline void value_set_uint32(value_builder b, uint32_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT32, 0); capnp_builder_set_u32(b.b, 4, v, 0u); }
 
-static inline uint64_t value_uint64(value_reader r) { if (value_which(r) != VALUE_UINT64) r.r = (capnp_reader){0}; return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
+static inline uint64_t value_uint64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT64) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
 static inline void value_set_uint64(value_builder b, uint64_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT64, 0); capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
 
-static inline float value_float32(value_reader r) { if (value_which(r) != VALUE_FLOAT32) r.r = (capnp_reader){0}; return capnp_reader_f32(r.r, 4, 0.0f); }
+static inline float value_float32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_FLOAT32) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_f32(r.r, 4, 0.0f); }
 static inline void value_set_float32(value_builder b, float v) { capnp_builder_set_u16(b.b, 0, VALUE_FLOAT32, 0); capnp_builder_set_f32(b.b, 4, v, 0.0f); }
 
-static inline double value_float64(value_reader r) { if (value_which(r) != VALUE_FLOAT64) r.r = (capnp_reader){0}; return capnp_reader_f64(r.r, 8, 0.0); }
+static inline double value_float64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_FLOAT64) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_f64(r.r, 8, 0.0); }
 static inline void value_set_float64(value_builder b, double v) { capnp_builder_set_u16(b.b, 0, VALUE_FLOAT64, 0); capnp_builder_set_f64(b.b, 8, v, 0.0); }
 
-static inline capnp_text value_text(value_reader r) { if (value_which(r) != VALUE_TEXT) r.r = (capnp_reader){0}; return capnp_reader_text(r.r, 0); }
-static inline bool value_has_text(value_reader r) { if (value_which(r) != VALUE_TEXT) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_text value_text(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_TEXT) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_text(r.r, 0); }
+static inline bool value_has_text(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_TEXT) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void value_set_text(value_builder b, const char *s) { capnp_builder_set_u16(b.b, 0, VALUE_TEXT, 0); capnp_builder_set_text(b.b, 0, s); }
 static inline void value_set_text_n(value_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 0, VALUE_TEXT, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline capnp_data value_data(value_reader r) { if (value_which(r) != VALUE_DATA) r.r = (capnp_reader){0}; return capnp_any_data(capnp_reader_any(r.r, 0), (capnp_data){ NULL, 0 }); }
-static inline bool value_has_data(value_reader r) { if (value_which(r) != VALUE_DATA) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_data value_data(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_DATA) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
+static inline bool value_has_data(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_DATA) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void value_set_data(value_builder b, capnp_data v) { capnp_builder_set_u16(b.b, 0, VALUE_DATA, 0); capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
 static inline uint8_t *value_init_data(value_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 0, VALUE_DATA, 0); return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
 
-static inline capnp_any value_list_(value_reader r) { if (value_which(r) != VALUE_LIST) r.r = (capnp_reader){0}; return capnp_reader_any(r.r, 0); }
-static inline bool value_has_list_(value_reader r) { if (value_which(r) != VALUE_LIST) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_any value_list_(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_LIST) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_any(r.r, 0); }
+static inline bool value_has_list_(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_LIST) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void value_set_list_(value_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, VALUE_LIST, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder value_build_list_(value_builder b) { if (value_which(value_as_reader(b)) != VALUE_LIST) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_LIST, 0); } return capnp_builder_any(b.b, 0); }
+static inline capnp_abuilder value_build_list_(value_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != VALUE_LIST) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_LIST, 0); } return capnp_builder_any(b.b, 0); }
 
-static inline uint16_t value_enum(value_reader r) { if (value_which(r) != VALUE_ENUM) r.r = (capnp_reader){0}; return capnp_reader_u16(r.r, 2, 0); }
+static inline uint16_t value_enum(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ENUM) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u16(r.r, 2, 0); }
 static inline void value_set_enum(value_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, VALUE_ENUM, 0); capnp_builder_set_u16(b.b, 2, v, 0); }
 
-static inline capnp_any value_struct(value_reader r) { if (value_which(r) != VALUE_STRUCT) r.r = (capnp_reader){0}; return capnp_reader_any(r.r, 0); }
-static inline bool value_has_struct(value_reader r) { if (value_which(r) != VALUE_STRUCT) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_any value_struct(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_STRUCT) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_any(r.r, 0); }
+static inline bool value_has_struct(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_STRUCT) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void value_set_struct(value_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, VALUE_STRUCT, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder value_build_struct(value_builder b) { if (value_which(value_as_reader(b)) != VALUE_STRUCT) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_STRUCT, 0); } return capnp_builder_any(b.b, 0); }
+static inline capnp_abuilder value_build_struct(value_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != VALUE_STRUCT) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_STRUCT, 0); } return capnp_builder_any(b.b, 0); }
 
 static inline void value_set_interface(value_builder b) { capnp_builder_set_u16(b.b, 0, VALUE_INTERFACE, 0); }
 
-static inline capnp_any value_any_pointer(value_reader r) { if (value_which(r) != VALUE_ANY_POINTER) r.r = (capnp_reader){0}; return capnp_reader_any(r.r, 0); }
-static inline bool value_has_any_pointer(value_reader r) { if (value_which(r) != VALUE_ANY_POINTER) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_any value_any_pointer(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ANY_POINTER) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_any(r.r, 0); }
+static inline bool value_has_any_pointer(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ANY_POINTER) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void value_set_any_pointer(value_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, VALUE_ANY_POINTER, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder value_build_any_pointer(value_builder b) { if (value_which(value_as_reader(b)) != VALUE_ANY_POINTER) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_ANY_POINTER, 0); } return capnp_builder_any(b.b, 0); }
+static inline capnp_abuilder value_build_any_pointer(value_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != VALUE_ANY_POINTER) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_ANY_POINTER, 0); } return capnp_builder_any(b.b, 0); }
 
 /* ---- Annotation ---- */
 
-static inline annotation_reader annotation_as_reader(annotation_builder b) { return (annotation_reader){ capnp_builder_reader(b.b) }; }
-static inline annotation_reader annotation_root(capnp_msg *m) { return (annotation_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline annotation_builder annotation_build(capnp_msg *m) { return (annotation_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), ANNOTATION_WORDS, ANNOTATION_PTRS) }; }
-static inline annotation_reader annotation_of_any(capnp_any a) { return (annotation_reader){ capnp_any_struct(a, NULL) }; }
-static inline annotation_builder annotation_init_any(capnp_abuilder a) { return (annotation_builder){ capnp_abuilder_init_struct(a, ANNOTATION_WORDS, ANNOTATION_PTRS) }; }
+static inline annotation_reader annotation_as_reader(annotation_builder b) { return CAPNP_NEW(annotation_reader, capnp_builder_reader(b.b)); }
+static inline annotation_reader annotation_root(capnp_msg *m) { return CAPNP_NEW(annotation_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline annotation_builder annotation_build(capnp_msg *m) { return CAPNP_NEW(annotation_builder, capnp_abuilder_init_struct(capnp_msg_build(m), ANNOTATION_WORDS, ANNOTATION_PTRS)); }
+static inline annotation_reader annotation_of_any(capnp_any a) { return CAPNP_NEW(annotation_reader, capnp_any_struct(a, NULL)); }
+static inline annotation_builder annotation_init_any(capnp_abuilder a) { return CAPNP_NEW(annotation_builder, capnp_abuilder_init_struct(a, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
 static inline uint32_t annotation_list_len(annotation_list l) { return l.l.len; }
-static inline annotation_reader annotation_list_get(annotation_list l, uint32_t i) { return (annotation_reader){ capnp_list_struct(l.l, i) }; }
+static inline annotation_reader annotation_list_get(annotation_list l, uint32_t i) { return CAPNP_NEW(annotation_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t annotation_list_builder_len(annotation_list_builder l) { return l.l.len; }
-static inline annotation_builder annotation_list_builder_get(annotation_list_builder l, uint32_t i) { return (annotation_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline annotation_list annotation_list_as_reader(annotation_list_builder l) { return (annotation_list){ capnp_lbuilder_list(l.l) }; }
+static inline annotation_builder annotation_list_builder_get(annotation_list_builder l, uint32_t i) { return CAPNP_NEW(annotation_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline annotation_list annotation_list_as_reader(annotation_list_builder l) { return CAPNP_NEW(annotation_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint64_t annotation_id(annotation_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void annotation_set_id(annotation_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
 
-static inline value_reader annotation_value(annotation_reader r) { return (value_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline value_reader annotation_value(annotation_reader r) { return CAPNP_NEW(value_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool annotation_has_value(annotation_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline value_builder annotation_init_value(annotation_builder b) { return (value_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), VALUE_WORDS, VALUE_PTRS) }; }
-static inline value_builder annotation_build_value(annotation_builder b) { return (value_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), VALUE_WORDS, VALUE_PTRS, NULL) }; }
+static inline value_builder annotation_init_value(annotation_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), VALUE_WORDS, VALUE_PTRS)); }
+static inline value_builder annotation_build_value(annotation_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), VALUE_WORDS, VALUE_PTRS, NULL)); }
 static inline void annotation_set_value(annotation_builder b, value_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
-static inline brand_reader annotation_brand(annotation_reader r) { return (brand_reader){ capnp_any_struct(capnp_reader_any(r.r, 1), NULL) }; }
+static inline brand_reader annotation_brand(annotation_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool annotation_has_brand(annotation_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline brand_builder annotation_init_brand(annotation_builder b) { return (brand_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), BRAND_WORDS, BRAND_PTRS) }; }
-static inline brand_builder annotation_build_brand(annotation_builder b) { return (brand_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 1), BRAND_WORDS, BRAND_PTRS, NULL) }; }
+static inline brand_builder annotation_init_brand(annotation_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder annotation_build_brand(annotation_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), BRAND_WORDS, BRAND_PTRS, NULL)); }
 static inline void annotation_set_brand(annotation_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
 
 /* ---- ElementSize ---- */
@@ -1074,20 +1094,20 @@ static inline uint32_t element_size_list_len(element_size_list l) { return l.l.l
 static inline enum element_size element_size_list_get(element_size_list l, uint32_t i) { return (enum element_size)capnp_list_u16(l.l, i); }
 static inline uint32_t element_size_list_builder_len(element_size_list_builder l) { return l.l.len; }
 static inline void element_size_list_builder_set(element_size_list_builder l, uint32_t i, enum element_size v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline element_size_list element_size_list_as_reader(element_size_list_builder l) { return (element_size_list){ capnp_lbuilder_list(l.l) }; }
+static inline element_size_list element_size_list_as_reader(element_size_list_builder l) { return CAPNP_NEW(element_size_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- CapnpVersion ---- */
 
-static inline capnp_version_reader capnp_version_as_reader(capnp_version_builder b) { return (capnp_version_reader){ capnp_builder_reader(b.b) }; }
-static inline capnp_version_reader capnp_version_root(capnp_msg *m) { return (capnp_version_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline capnp_version_builder capnp_version_build(capnp_msg *m) { return (capnp_version_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS) }; }
-static inline capnp_version_reader capnp_version_of_any(capnp_any a) { return (capnp_version_reader){ capnp_any_struct(a, NULL) }; }
-static inline capnp_version_builder capnp_version_init_any(capnp_abuilder a) { return (capnp_version_builder){ capnp_abuilder_init_struct(a, CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS) }; }
+static inline capnp_version_reader capnp_version_as_reader(capnp_version_builder b) { return CAPNP_NEW(capnp_version_reader, capnp_builder_reader(b.b)); }
+static inline capnp_version_reader capnp_version_root(capnp_msg *m) { return CAPNP_NEW(capnp_version_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline capnp_version_builder capnp_version_build(capnp_msg *m) { return CAPNP_NEW(capnp_version_builder, capnp_abuilder_init_struct(capnp_msg_build(m), CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS)); }
+static inline capnp_version_reader capnp_version_of_any(capnp_any a) { return CAPNP_NEW(capnp_version_reader, capnp_any_struct(a, NULL)); }
+static inline capnp_version_builder capnp_version_init_any(capnp_abuilder a) { return CAPNP_NEW(capnp_version_builder, capnp_abuilder_init_struct(a, CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS)); }
 static inline uint32_t capnp_version_list_len(capnp_version_list l) { return l.l.len; }
-static inline capnp_version_reader capnp_version_list_get(capnp_version_list l, uint32_t i) { return (capnp_version_reader){ capnp_list_struct(l.l, i) }; }
+static inline capnp_version_reader capnp_version_list_get(capnp_version_list l, uint32_t i) { return CAPNP_NEW(capnp_version_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t capnp_version_list_builder_len(capnp_version_list_builder l) { return l.l.len; }
-static inline capnp_version_builder capnp_version_list_builder_get(capnp_version_list_builder l, uint32_t i) { return (capnp_version_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline capnp_version_list capnp_version_list_as_reader(capnp_version_list_builder l) { return (capnp_version_list){ capnp_lbuilder_list(l.l) }; }
+static inline capnp_version_builder capnp_version_list_builder_get(capnp_version_list_builder l, uint32_t i) { return CAPNP_NEW(capnp_version_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline capnp_version_list capnp_version_list_as_reader(capnp_version_list_builder l) { return CAPNP_NEW(capnp_version_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint16_t capnp_version_major(capnp_version_reader r) { return capnp_reader_u16(r.r, 0, 0); }
 static inline void capnp_version_set_major(capnp_version_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, v, 0); }
@@ -1100,53 +1120,53 @@ static inline void capnp_version_set_micro(capnp_version_builder b, uint8_t v) {
 
 /* ---- CodeGeneratorRequest ---- */
 
-static inline code_generator_request_reader code_generator_request_as_reader(code_generator_request_builder b) { return (code_generator_request_reader){ capnp_builder_reader(b.b) }; }
-static inline code_generator_request_reader code_generator_request_root(capnp_msg *m) { return (code_generator_request_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline code_generator_request_builder code_generator_request_build(capnp_msg *m) { return (code_generator_request_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), CODE_GENERATOR_REQUEST_WORDS, CODE_GENERATOR_REQUEST_PTRS) }; }
-static inline code_generator_request_reader code_generator_request_of_any(capnp_any a) { return (code_generator_request_reader){ capnp_any_struct(a, NULL) }; }
-static inline code_generator_request_builder code_generator_request_init_any(capnp_abuilder a) { return (code_generator_request_builder){ capnp_abuilder_init_struct(a, CODE_GENERATOR_REQUEST_WORDS, CODE_GENERATOR_REQUEST_PTRS) }; }
+static inline code_generator_request_reader code_generator_request_as_reader(code_generator_request_builder b) { return CAPNP_NEW(code_generator_request_reader, capnp_builder_reader(b.b)); }
+static inline code_generator_request_reader code_generator_request_root(capnp_msg *m) { return CAPNP_NEW(code_generator_request_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline code_generator_request_builder code_generator_request_build(capnp_msg *m) { return CAPNP_NEW(code_generator_request_builder, capnp_abuilder_init_struct(capnp_msg_build(m), CODE_GENERATOR_REQUEST_WORDS, CODE_GENERATOR_REQUEST_PTRS)); }
+static inline code_generator_request_reader code_generator_request_of_any(capnp_any a) { return CAPNP_NEW(code_generator_request_reader, capnp_any_struct(a, NULL)); }
+static inline code_generator_request_builder code_generator_request_init_any(capnp_abuilder a) { return CAPNP_NEW(code_generator_request_builder, capnp_abuilder_init_struct(a, CODE_GENERATOR_REQUEST_WORDS, CODE_GENERATOR_REQUEST_PTRS)); }
 static inline uint32_t code_generator_request_list_len(code_generator_request_list l) { return l.l.len; }
-static inline code_generator_request_reader code_generator_request_list_get(code_generator_request_list l, uint32_t i) { return (code_generator_request_reader){ capnp_list_struct(l.l, i) }; }
+static inline code_generator_request_reader code_generator_request_list_get(code_generator_request_list l, uint32_t i) { return CAPNP_NEW(code_generator_request_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t code_generator_request_list_builder_len(code_generator_request_list_builder l) { return l.l.len; }
-static inline code_generator_request_builder code_generator_request_list_builder_get(code_generator_request_list_builder l, uint32_t i) { return (code_generator_request_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline code_generator_request_list code_generator_request_list_as_reader(code_generator_request_list_builder l) { return (code_generator_request_list){ capnp_lbuilder_list(l.l) }; }
+static inline code_generator_request_builder code_generator_request_list_builder_get(code_generator_request_list_builder l, uint32_t i) { return CAPNP_NEW(code_generator_request_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline code_generator_request_list code_generator_request_list_as_reader(code_generator_request_list_builder l) { return CAPNP_NEW(code_generator_request_list, capnp_lbuilder_list(l.l)); }
 
-static inline node_list code_generator_request_nodes(code_generator_request_reader r) { return (node_list){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline node_list code_generator_request_nodes(code_generator_request_reader r) { return CAPNP_NEW(node_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool code_generator_request_has_nodes(code_generator_request_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline node_list_builder code_generator_request_init_nodes(code_generator_request_builder b, uint32_t n) { return (node_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, NODE_WORDS, NODE_PTRS) }; }
-static inline node_list_builder code_generator_request_build_nodes(code_generator_request_builder b) { return (node_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, NODE_WORDS, NODE_PTRS, NULL) }; }
+static inline node_list_builder code_generator_request_init_nodes(code_generator_request_builder b, uint32_t n) { return CAPNP_NEW(node_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, NODE_WORDS, NODE_PTRS)); }
+static inline node_list_builder code_generator_request_build_nodes(code_generator_request_builder b) { return CAPNP_NEW(node_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, NODE_WORDS, NODE_PTRS, NULL)); }
 static inline void code_generator_request_set_nodes(code_generator_request_builder b, node_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
-static inline code_generator_request_requested_file_list code_generator_request_requested_files(code_generator_request_reader r) { return (code_generator_request_requested_file_list){ capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline code_generator_request_requested_file_list code_generator_request_requested_files(code_generator_request_reader r) { return CAPNP_NEW(code_generator_request_requested_file_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool code_generator_request_has_requested_files(code_generator_request_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline code_generator_request_requested_file_list_builder code_generator_request_init_requested_files(code_generator_request_builder b, uint32_t n) { return (code_generator_request_requested_file_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS) }; }
-static inline code_generator_request_requested_file_list_builder code_generator_request_build_requested_files(code_generator_request_builder b) { return (code_generator_request_requested_file_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS, NULL) }; }
+static inline code_generator_request_requested_file_list_builder code_generator_request_init_requested_files(code_generator_request_builder b, uint32_t n) { return CAPNP_NEW(code_generator_request_requested_file_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS)); }
+static inline code_generator_request_requested_file_list_builder code_generator_request_build_requested_files(code_generator_request_builder b) { return CAPNP_NEW(code_generator_request_requested_file_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS, NULL)); }
 static inline void code_generator_request_set_requested_files(code_generator_request_builder b, code_generator_request_requested_file_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
 
-static inline capnp_version_reader code_generator_request_capnp_version(code_generator_request_reader r) { return (capnp_version_reader){ capnp_any_struct(capnp_reader_any(r.r, 2), NULL) }; }
+static inline capnp_version_reader code_generator_request_capnp_version(code_generator_request_reader r) { return CAPNP_NEW(capnp_version_reader, capnp_any_struct(capnp_reader_any(r.r, 2), NULL)); }
 static inline bool code_generator_request_has_capnp_version(code_generator_request_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline capnp_version_builder code_generator_request_init_capnp_version(code_generator_request_builder b) { return (capnp_version_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS) }; }
-static inline capnp_version_builder code_generator_request_build_capnp_version(code_generator_request_builder b) { return (capnp_version_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 2), CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS, NULL) }; }
+static inline capnp_version_builder code_generator_request_init_capnp_version(code_generator_request_builder b) { return CAPNP_NEW(capnp_version_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS)); }
+static inline capnp_version_builder code_generator_request_build_capnp_version(code_generator_request_builder b) { return CAPNP_NEW(capnp_version_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 2), CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS, NULL)); }
 static inline void code_generator_request_set_capnp_version(code_generator_request_builder b, capnp_version_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
 
-static inline node_source_info_list code_generator_request_source_info(code_generator_request_reader r) { return (node_source_info_list){ capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline node_source_info_list code_generator_request_source_info(code_generator_request_reader r) { return CAPNP_NEW(node_source_info_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool code_generator_request_has_source_info(code_generator_request_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline node_source_info_list_builder code_generator_request_init_source_info(code_generator_request_builder b, uint32_t n) { return (node_source_info_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS) }; }
-static inline node_source_info_list_builder code_generator_request_build_source_info(code_generator_request_builder b) { return (node_source_info_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS, NULL) }; }
+static inline node_source_info_list_builder code_generator_request_init_source_info(code_generator_request_builder b, uint32_t n) { return CAPNP_NEW(node_source_info_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS)); }
+static inline node_source_info_list_builder code_generator_request_build_source_info(code_generator_request_builder b) { return CAPNP_NEW(node_source_info_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS, NULL)); }
 static inline void code_generator_request_set_source_info(code_generator_request_builder b, node_source_info_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
 
 /* ---- CodeGeneratorRequest.RequestedFile ---- */
 
-static inline code_generator_request_requested_file_reader code_generator_request_requested_file_as_reader(code_generator_request_requested_file_builder b) { return (code_generator_request_requested_file_reader){ capnp_builder_reader(b.b) }; }
-static inline code_generator_request_requested_file_reader code_generator_request_requested_file_root(capnp_msg *m) { return (code_generator_request_requested_file_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline code_generator_request_requested_file_builder code_generator_request_requested_file_build(capnp_msg *m) { return (code_generator_request_requested_file_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS) }; }
-static inline code_generator_request_requested_file_reader code_generator_request_requested_file_of_any(capnp_any a) { return (code_generator_request_requested_file_reader){ capnp_any_struct(a, NULL) }; }
-static inline code_generator_request_requested_file_builder code_generator_request_requested_file_init_any(capnp_abuilder a) { return (code_generator_request_requested_file_builder){ capnp_abuilder_init_struct(a, CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS) }; }
+static inline code_generator_request_requested_file_reader code_generator_request_requested_file_as_reader(code_generator_request_requested_file_builder b) { return CAPNP_NEW(code_generator_request_requested_file_reader, capnp_builder_reader(b.b)); }
+static inline code_generator_request_requested_file_reader code_generator_request_requested_file_root(capnp_msg *m) { return CAPNP_NEW(code_generator_request_requested_file_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline code_generator_request_requested_file_builder code_generator_request_requested_file_build(capnp_msg *m) { return CAPNP_NEW(code_generator_request_requested_file_builder, capnp_abuilder_init_struct(capnp_msg_build(m), CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS)); }
+static inline code_generator_request_requested_file_reader code_generator_request_requested_file_of_any(capnp_any a) { return CAPNP_NEW(code_generator_request_requested_file_reader, capnp_any_struct(a, NULL)); }
+static inline code_generator_request_requested_file_builder code_generator_request_requested_file_init_any(capnp_abuilder a) { return CAPNP_NEW(code_generator_request_requested_file_builder, capnp_abuilder_init_struct(a, CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS)); }
 static inline uint32_t code_generator_request_requested_file_list_len(code_generator_request_requested_file_list l) { return l.l.len; }
-static inline code_generator_request_requested_file_reader code_generator_request_requested_file_list_get(code_generator_request_requested_file_list l, uint32_t i) { return (code_generator_request_requested_file_reader){ capnp_list_struct(l.l, i) }; }
+static inline code_generator_request_requested_file_reader code_generator_request_requested_file_list_get(code_generator_request_requested_file_list l, uint32_t i) { return CAPNP_NEW(code_generator_request_requested_file_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t code_generator_request_requested_file_list_builder_len(code_generator_request_requested_file_list_builder l) { return l.l.len; }
-static inline code_generator_request_requested_file_builder code_generator_request_requested_file_list_builder_get(code_generator_request_requested_file_list_builder l, uint32_t i) { return (code_generator_request_requested_file_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline code_generator_request_requested_file_list code_generator_request_requested_file_list_as_reader(code_generator_request_requested_file_list_builder l) { return (code_generator_request_requested_file_list){ capnp_lbuilder_list(l.l) }; }
+static inline code_generator_request_requested_file_builder code_generator_request_requested_file_list_builder_get(code_generator_request_requested_file_list_builder l, uint32_t i) { return CAPNP_NEW(code_generator_request_requested_file_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline code_generator_request_requested_file_list code_generator_request_requested_file_list_as_reader(code_generator_request_requested_file_list_builder l) { return CAPNP_NEW(code_generator_request_requested_file_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint64_t code_generator_request_requested_file_id(code_generator_request_requested_file_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void code_generator_request_requested_file_set_id(code_generator_request_requested_file_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
@@ -1156,24 +1176,24 @@ static inline bool code_generator_request_requested_file_has_filename(code_gener
 static inline void code_generator_request_requested_file_set_filename(code_generator_request_requested_file_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void code_generator_request_requested_file_set_filename_n(code_generator_request_requested_file_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline code_generator_request_requested_file_import_list code_generator_request_requested_file_imports(code_generator_request_requested_file_reader r) { return (code_generator_request_requested_file_import_list){ capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline code_generator_request_requested_file_import_list code_generator_request_requested_file_imports(code_generator_request_requested_file_reader r) { return CAPNP_NEW(code_generator_request_requested_file_import_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool code_generator_request_requested_file_has_imports(code_generator_request_requested_file_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline code_generator_request_requested_file_import_list_builder code_generator_request_requested_file_init_imports(code_generator_request_requested_file_builder b, uint32_t n) { return (code_generator_request_requested_file_import_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS) }; }
-static inline code_generator_request_requested_file_import_list_builder code_generator_request_requested_file_build_imports(code_generator_request_requested_file_builder b) { return (code_generator_request_requested_file_import_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS, NULL) }; }
+static inline code_generator_request_requested_file_import_list_builder code_generator_request_requested_file_init_imports(code_generator_request_requested_file_builder b, uint32_t n) { return CAPNP_NEW(code_generator_request_requested_file_import_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS)); }
+static inline code_generator_request_requested_file_import_list_builder code_generator_request_requested_file_build_imports(code_generator_request_requested_file_builder b) { return CAPNP_NEW(code_generator_request_requested_file_import_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS, NULL)); }
 static inline void code_generator_request_requested_file_set_imports(code_generator_request_requested_file_builder b, code_generator_request_requested_file_import_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
 
 /* ---- CodeGeneratorRequest.RequestedFile.Import ---- */
 
-static inline code_generator_request_requested_file_import_reader code_generator_request_requested_file_import_as_reader(code_generator_request_requested_file_import_builder b) { return (code_generator_request_requested_file_import_reader){ capnp_builder_reader(b.b) }; }
-static inline code_generator_request_requested_file_import_reader code_generator_request_requested_file_import_root(capnp_msg *m) { return (code_generator_request_requested_file_import_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline code_generator_request_requested_file_import_builder code_generator_request_requested_file_import_build(capnp_msg *m) { return (code_generator_request_requested_file_import_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS) }; }
-static inline code_generator_request_requested_file_import_reader code_generator_request_requested_file_import_of_any(capnp_any a) { return (code_generator_request_requested_file_import_reader){ capnp_any_struct(a, NULL) }; }
-static inline code_generator_request_requested_file_import_builder code_generator_request_requested_file_import_init_any(capnp_abuilder a) { return (code_generator_request_requested_file_import_builder){ capnp_abuilder_init_struct(a, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS) }; }
+static inline code_generator_request_requested_file_import_reader code_generator_request_requested_file_import_as_reader(code_generator_request_requested_file_import_builder b) { return CAPNP_NEW(code_generator_request_requested_file_import_reader, capnp_builder_reader(b.b)); }
+static inline code_generator_request_requested_file_import_reader code_generator_request_requested_file_import_root(capnp_msg *m) { return CAPNP_NEW(code_generator_request_requested_file_import_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline code_generator_request_requested_file_import_builder code_generator_request_requested_file_import_build(capnp_msg *m) { return CAPNP_NEW(code_generator_request_requested_file_import_builder, capnp_abuilder_init_struct(capnp_msg_build(m), CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS)); }
+static inline code_generator_request_requested_file_import_reader code_generator_request_requested_file_import_of_any(capnp_any a) { return CAPNP_NEW(code_generator_request_requested_file_import_reader, capnp_any_struct(a, NULL)); }
+static inline code_generator_request_requested_file_import_builder code_generator_request_requested_file_import_init_any(capnp_abuilder a) { return CAPNP_NEW(code_generator_request_requested_file_import_builder, capnp_abuilder_init_struct(a, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS)); }
 static inline uint32_t code_generator_request_requested_file_import_list_len(code_generator_request_requested_file_import_list l) { return l.l.len; }
-static inline code_generator_request_requested_file_import_reader code_generator_request_requested_file_import_list_get(code_generator_request_requested_file_import_list l, uint32_t i) { return (code_generator_request_requested_file_import_reader){ capnp_list_struct(l.l, i) }; }
+static inline code_generator_request_requested_file_import_reader code_generator_request_requested_file_import_list_get(code_generator_request_requested_file_import_list l, uint32_t i) { return CAPNP_NEW(code_generator_request_requested_file_import_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t code_generator_request_requested_file_import_list_builder_len(code_generator_request_requested_file_import_list_builder l) { return l.l.len; }
-static inline code_generator_request_requested_file_import_builder code_generator_request_requested_file_import_list_builder_get(code_generator_request_requested_file_import_list_builder l, uint32_t i) { return (code_generator_request_requested_file_import_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline code_generator_request_requested_file_import_list code_generator_request_requested_file_import_list_as_reader(code_generator_request_requested_file_import_list_builder l) { return (code_generator_request_requested_file_import_list){ capnp_lbuilder_list(l.l) }; }
+static inline code_generator_request_requested_file_import_builder code_generator_request_requested_file_import_list_builder_get(code_generator_request_requested_file_import_list_builder l, uint32_t i) { return CAPNP_NEW(code_generator_request_requested_file_import_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline code_generator_request_requested_file_import_list code_generator_request_requested_file_import_list_as_reader(code_generator_request_requested_file_import_list_builder l) { return CAPNP_NEW(code_generator_request_requested_file_import_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint64_t code_generator_request_requested_file_import_id(code_generator_request_requested_file_import_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void code_generator_request_requested_file_import_set_id(code_generator_request_requested_file_import_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
@@ -1183,8 +1203,14 @@ static inline bool code_generator_request_requested_file_import_has_name(code_ge
 static inline void code_generator_request_requested_file_import_set_name(code_generator_request_requested_file_import_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void code_generator_request_requested_file_import_set_name_n(code_generator_request_requested_file_import_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file schema_capnp_schema;
+/** The declarations of this file, to be read at run time: schema_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_a93fc509624c72d9;
+#ifndef schema_capnp_schema
+#define schema_capnp_schema capnp_schema_a93fc509624c72d9
+#else /* files of one name: each goes by its id */
+#undef schema_capnp_schema
+#define schema_capnp_schema schema_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_A93FC509624C72D9_STRUCTS
 

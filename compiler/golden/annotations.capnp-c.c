@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[31] = {
+static const uint64_t capnp_i_node_0[31] = {
         UINT64_C(0x0003000200000000), UINT64_C(0xad24ddb470eec848), UINT64_C(0x000000000000000c), UINT64_C(0x0000009200000009),
         UINT64_C(0x0000004700000011), UINT64_C(0x0000001f00000049), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f),
         UINT64_C(0x0000000000000070), UINT64_C(0x0001000100000010), UINT64_C(0xc3e52322698a07fc), UINT64_C(0x0000004200000019),
@@ -14,7 +14,7 @@ static const uint64_t schema_node_0[31] = {
         UINT64_C(0x000000000000000c), UINT64_C(0x0000002a00000001), UINT64_C(0x000000006b6e6162),
 };
 
-static const uint64_t schema_node_1[73] = {
+static const uint64_t capnp_i_node_1[73] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xc3e52322698a07fc), UINT64_C(0x0001000100000012), UINT64_C(0xad24ddb470eec848),
         UINT64_C(0x0000000000070001), UINT64_C(0x000000d20000000d), UINT64_C(0x0000001700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000e700000021), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f), UINT64_C(0x6e756f6363413a70),
@@ -36,7 +36,7 @@ static const uint64_t schema_node_1[73] = {
         UINT64_C(0x00007265646c6f68),
 };
 
-static const uint64_t schema_node_2[23] = {
+static const uint64_t capnp_i_node_2[23] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xeeb1d878d011f4de), UINT64_C(0x000100010000001a), UINT64_C(0xc3e52322698a07fc),
         UINT64_C(0x0000000100070001), UINT64_C(0x000001020000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f), UINT64_C(0x6e756f6363413a70),
@@ -45,7 +45,7 @@ static const uint64_t schema_node_2[23] = {
         UINT64_C(0x00000000656d616e), UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_3[29] = {
+static const uint64_t capnp_i_node_3[29] = {
         UINT64_C(0x0004000300000000), UINT64_C(0xbdd8129e577e7f43), UINT64_C(0x000000020000001a), UINT64_C(0xc3e52322698a07fc),
         UINT64_C(0x000000fa0000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000003700000015),
         UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f), UINT64_C(0x6e756f6363413a70), UINT64_C(0x0000646e694b2e74),
@@ -56,7 +56,7 @@ static const uint64_t schema_node_3[29] = {
         UINT64_C(0x0073676e69766173),
 };
 
-static const uint64_t schema_node_4[36] = {
+static const uint64_t capnp_i_node_4[36] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xed669171901c330e), UINT64_C(0x0000000100000012), UINT64_C(0xad24ddb470eec848),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001420000000d), UINT64_C(0x000000170000001d), UINT64_C(0x0000001f00000029),
         UINT64_C(0x0000003700000041), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f), UINT64_C(0x6f4c797265563a70),
@@ -68,7 +68,7 @@ static const uint64_t schema_node_4[36] = {
         UINT64_C(0x00000072656e6e69), UINT64_C(0x0000000000000010), UINT64_C(0x9189d4473f746568), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_5[26] = {
+static const uint64_t capnp_i_node_5[26] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x9189d4473f746568), UINT64_C(0x0001000100000028), UINT64_C(0xed669171901c330e),
         UINT64_C(0x0000000000070000), UINT64_C(0x000001720000000d), UINT64_C(0x0000000700000021), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000370000001d), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f), UINT64_C(0x6f4c797265563a70),
@@ -78,7 +78,7 @@ static const uint64_t schema_node_5[26] = {
         UINT64_C(0x0000000000000001), UINT64_C(0x0000000000000001),
 };
 
-static const uint64_t schema_node_6[43] = {
+static const uint64_t capnp_i_node_6[43] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xe5dcc6d87cb276d2), UINT64_C(0x0000000300000012), UINT64_C(0xad24ddb470eec848),
         UINT64_C(0x000000ca00000011), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000), UINT64_C(0x0000008700000019),
         UINT64_C(0x0000000700000085), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f), UINT64_C(0x72656c6c65543a70),
@@ -92,7 +92,7 @@ static const uint64_t schema_node_6[43] = {
         UINT64_C(0x0000000074756873), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_7[31] = {
+static const uint64_t capnp_i_node_7[31] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xb40dda67ec55e4e7), UINT64_C(0x0001000100000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x000001220000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000015), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f), UINT64_C(0x72656c6c65543a70),
@@ -103,7 +103,7 @@ static const uint64_t schema_node_7[31] = {
         UINT64_C(0x00000073746e6563), UINT64_C(0x0000000000000009), UINT64_C(0x0000000000000009),
 };
 
-static const uint64_t schema_node_8[24] = {
+static const uint64_t capnp_i_node_8[24] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xd9d5897f754c7b8c), UINT64_C(0x0001000100000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000012a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000015), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f), UINT64_C(0x72656c6c65543a70),
@@ -112,19 +112,19 @@ static const uint64_t schema_node_8[24] = {
         UINT64_C(0x0000000100000008), UINT64_C(0x0000000000006b6f), UINT64_C(0x0000000000000001), UINT64_C(0x0000000000000001),
 };
 
-static const uint64_t schema_node_9[11] = {
+static const uint64_t capnp_i_node_9[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0x86adfd54781defc4), UINT64_C(0x0000000100000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000013200000001), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f),
         UINT64_C(0x72656c6c65543a70), UINT64_C(0x502465736f6c632e), UINT64_C(0x000000736d617261),
 };
 
-static const uint64_t schema_node_10[11] = {
+static const uint64_t capnp_i_node_10[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xed46c4f48e3bfc07), UINT64_C(0x0000000100000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000013a00000001), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f),
         UINT64_C(0x72656c6c65543a70), UINT64_C(0x522465736f6c632e), UINT64_C(0x000073746c757365),
 };
 
-static const uint64_t schema_node_11[22] = {
+static const uint64_t capnp_i_node_11[22] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x859dad925ca1295f), UINT64_C(0x0000000400000012), UINT64_C(0xad24ddb470eec848),
         UINT64_C(0x000000b200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000001f00000019), UINT64_C(0x0000000100000030),
         UINT64_C(0x0000000100000030), UINT64_C(0x697461746f6e6e61), UINT64_C(0x6e7061632e736e6f), UINT64_C(0x00000078616d3a70),
@@ -133,23 +133,23 @@ static const uint64_t schema_node_11[22] = {
         UINT64_C(0x0000000000000008), UINT64_C(0x0000000300000008),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xad24ddb470eec848), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xc3e52322698a07fc), schema_node_1, sizeof(schema_node_1) / 8 }, /* Account */
-        { UINT64_C(0xeeb1d878d011f4de), schema_node_2, sizeof(schema_node_2) / 8 }, /* Account.owner */
-        { UINT64_C(0xbdd8129e577e7f43), schema_node_3, sizeof(schema_node_3) / 8 }, /* Account.Kind */
-        { UINT64_C(0xed669171901c330e), schema_node_4, sizeof(schema_node_4) / 8 }, /* VeryLongNameOfAStruct */
-        { UINT64_C(0x9189d4473f746568), schema_node_5, sizeof(schema_node_5) / 8 }, /* VeryLongNameOfAStruct.Inner */
-        { UINT64_C(0xe5dcc6d87cb276d2), schema_node_6, sizeof(schema_node_6) / 8 }, /* Teller */
-        { UINT64_C(0xb40dda67ec55e4e7), schema_node_7, sizeof(schema_node_7) / 8 }, /* Teller.pay */
-        { UINT64_C(0xd9d5897f754c7b8c), schema_node_8, sizeof(schema_node_8) / 8 }, /* Teller.pay */
-        { UINT64_C(0x86adfd54781defc4), schema_node_9, sizeof(schema_node_9) / 8 }, /* Teller.close */
-        { UINT64_C(0xed46c4f48e3bfc07), schema_node_10, sizeof(schema_node_10) / 8 }, /* Teller.close */
-        { UINT64_C(0x859dad925ca1295f), schema_node_11, sizeof(schema_node_11) / 8 }, /* max */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xad24ddb470eec848), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xc3e52322698a07fc), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Account */
+        { UINT64_C(0xeeb1d878d011f4de), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Account.owner */
+        { UINT64_C(0xbdd8129e577e7f43), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Account.Kind */
+        { UINT64_C(0xed669171901c330e), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* VeryLongNameOfAStruct */
+        { UINT64_C(0x9189d4473f746568), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* VeryLongNameOfAStruct.Inner */
+        { UINT64_C(0xe5dcc6d87cb276d2), capnp_i_node_6, sizeof(capnp_i_node_6) / 8 }, /* Teller */
+        { UINT64_C(0xb40dda67ec55e4e7), capnp_i_node_7, sizeof(capnp_i_node_7) / 8 }, /* Teller.pay */
+        { UINT64_C(0xd9d5897f754c7b8c), capnp_i_node_8, sizeof(capnp_i_node_8) / 8 }, /* Teller.pay */
+        { UINT64_C(0x86adfd54781defc4), capnp_i_node_9, sizeof(capnp_i_node_9) / 8 }, /* Teller.close */
+        { UINT64_C(0xed46c4f48e3bfc07), capnp_i_node_10, sizeof(capnp_i_node_10) / 8 }, /* Teller.close */
+        { UINT64_C(0x859dad925ca1295f), capnp_i_node_11, sizeof(capnp_i_node_11) / 8 }, /* max */
 };
 
-const struct capnp_schema_file bank_annotations_capnp_schema = {
-        UINT64_C(0xad24ddb470eec848), "annotations.capnp", schema_nodes, NULL, 12, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_ad24ddb470eec848 = {
+        UINT64_C(0xad24ddb470eec848), "annotations.capnp", capnp_i_nodes, NULL, 12, 0,
 };
 
 static const struct capnp_method capnp_i_bank_teller_methods[] = {
@@ -158,9 +158,9 @@ static const struct capnp_method capnp_i_bank_teller_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_bank_teller_parts[] = {
-        { &bank_teller_interface, offsetof(struct bank_teller_ops, pay) },
+        { &capnp_interface_e5dcc6d87cb276d2, offsetof(struct bank_teller_ops, pay) },
 };
 
-const struct capnp_interface bank_teller_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_e5dcc6d87cb276d2 = {
         BANK_TELLER_ID, "Teller", capnp_i_bank_teller_methods, capnp_i_bank_teller_parts, 2, 1,
 };

@@ -12,39 +12,43 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } bank_account_reader;
-typedef struct { capnp_builder b; } bank_account_builder;
-typedef struct { capnp_list l; } bank_account_list;
-typedef struct { capnp_lbuilder l; } bank_account_list_builder;
+typedef struct { capnp_reader r; } bank_account_reader, account_reader_c3e52322698a07fc;
+typedef struct { capnp_builder b; } bank_account_builder, account_builder_c3e52322698a07fc;
 #define BANK_ACCOUNT_ID UINT64_C(0xc3e52322698a07fc)
 enum { BANK_ACCOUNT_WORDS = 1, BANK_ACCOUNT_PTRS = 1 };
+enum { ACCOUNT_WORDS_c3e52322698a07fc = 1, ACCOUNT_PTRS_c3e52322698a07fc = 1 };
+typedef struct { capnp_list l; } bank_account_list, account_list_c3e52322698a07fc;
+typedef struct { capnp_lbuilder l; } bank_account_list_builder, account_list_builder_c3e52322698a07fc;
 
-typedef struct { capnp_reader r; } bank_account_holder_reader;
-typedef struct { capnp_builder b; } bank_account_holder_builder;
+typedef struct { capnp_reader r; } bank_account_holder_reader, holder_reader_eeb1d878d011f4de;
+typedef struct { capnp_builder b; } bank_account_holder_builder, holder_builder_eeb1d878d011f4de;
 
 #define BANK_ACCOUNT_KIND_ID UINT64_C(0xbdd8129e577e7f43)
-enum bank_account_kind {
+enum bank_account_kind CAPNP_ENUM_U16 {
         BANK_ACCOUNT_KIND_PLAIN = 0,
         BANK_ACCOUNT_KIND_SAVINGS = 1,
 };
-typedef struct { capnp_list l; } bank_account_kind_list;
-typedef struct { capnp_lbuilder l; } bank_account_kind_list_builder;
+typedef enum bank_account_kind kind_enum_bdd8129e577e7f43;
+typedef struct { capnp_list l; } bank_account_kind_list, kind_list_bdd8129e577e7f43;
+typedef struct { capnp_lbuilder l; } bank_account_kind_list_builder, kind_list_builder_bdd8129e577e7f43;
 
-typedef struct { capnp_reader r; } bank_short_reader;
-typedef struct { capnp_builder b; } bank_short_builder;
-typedef struct { capnp_list l; } bank_short_list;
-typedef struct { capnp_lbuilder l; } bank_short_list_builder;
+typedef struct { capnp_reader r; } bank_short_reader, short_reader_ed669171901c330e;
+typedef struct { capnp_builder b; } bank_short_builder, short_builder_ed669171901c330e;
 #define BANK_SHORT_ID UINT64_C(0xed669171901c330e)
 enum { BANK_SHORT_WORDS = 0, BANK_SHORT_PTRS = 1 };
+enum { SHORT_WORDS_ed669171901c330e = 0, SHORT_PTRS_ed669171901c330e = 1 };
+typedef struct { capnp_list l; } bank_short_list, short_list_ed669171901c330e;
+typedef struct { capnp_lbuilder l; } bank_short_list_builder, short_list_builder_ed669171901c330e;
 
-typedef struct { capnp_reader r; } bank_short_inner_reader;
-typedef struct { capnp_builder b; } bank_short_inner_builder;
-typedef struct { capnp_list l; } bank_short_inner_list;
-typedef struct { capnp_lbuilder l; } bank_short_inner_list_builder;
+typedef struct { capnp_reader r; } bank_short_inner_reader, inner_reader_9189d4473f746568;
+typedef struct { capnp_builder b; } bank_short_inner_builder, inner_builder_9189d4473f746568;
 #define BANK_SHORT_INNER_ID UINT64_C(0x9189d4473f746568)
 enum { BANK_SHORT_INNER_WORDS = 1, BANK_SHORT_INNER_PTRS = 0 };
+enum { INNER_WORDS_9189d4473f746568 = 1, INNER_PTRS_9189d4473f746568 = 0 };
+typedef struct { capnp_list l; } bank_short_inner_list, inner_list_9189d4473f746568;
+typedef struct { capnp_lbuilder l; } bank_short_inner_list_builder, inner_list_builder_9189d4473f746568;
 
-typedef struct { capnp_cap *c; } bank_teller_client;
+typedef struct { capnp_cap *c; } bank_teller_client, teller_client_e5dcc6d87cb276d2;
 #define BANK_TELLER_ID UINT64_C(0xe5dcc6d87cb276d2)
 
 typedef struct { capnp_reader r; } bank_teller_pay_in_reader;
@@ -73,19 +77,20 @@ struct bank_teller_ops {
         capnp_handler *pay;
         capnp_handler *shut;
 };
+typedef struct bank_teller_ops teller_ops_e5dcc6d87cb276d2;
 
 /* ---- Account ---- */
 
-static inline bank_account_reader bank_account_as_reader(bank_account_builder b) { return (bank_account_reader){ capnp_builder_reader(b.b) }; }
-static inline bank_account_reader bank_account_root(capnp_msg *m) { return (bank_account_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline bank_account_builder bank_account_build(capnp_msg *m) { return (bank_account_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), BANK_ACCOUNT_WORDS, BANK_ACCOUNT_PTRS) }; }
-static inline bank_account_reader bank_account_of_any(capnp_any a) { return (bank_account_reader){ capnp_any_struct(a, NULL) }; }
-static inline bank_account_builder bank_account_init_any(capnp_abuilder a) { return (bank_account_builder){ capnp_abuilder_init_struct(a, BANK_ACCOUNT_WORDS, BANK_ACCOUNT_PTRS) }; }
+static inline bank_account_reader bank_account_as_reader(bank_account_builder b) { return CAPNP_NEW(bank_account_reader, capnp_builder_reader(b.b)); }
+static inline bank_account_reader bank_account_root(capnp_msg *m) { return CAPNP_NEW(bank_account_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline bank_account_builder bank_account_build(capnp_msg *m) { return CAPNP_NEW(bank_account_builder, capnp_abuilder_init_struct(capnp_msg_build(m), BANK_ACCOUNT_WORDS, BANK_ACCOUNT_PTRS)); }
+static inline bank_account_reader bank_account_of_any(capnp_any a) { return CAPNP_NEW(bank_account_reader, capnp_any_struct(a, NULL)); }
+static inline bank_account_builder bank_account_init_any(capnp_abuilder a) { return CAPNP_NEW(bank_account_builder, capnp_abuilder_init_struct(a, BANK_ACCOUNT_WORDS, BANK_ACCOUNT_PTRS)); }
 static inline uint32_t bank_account_list_len(bank_account_list l) { return l.l.len; }
-static inline bank_account_reader bank_account_list_get(bank_account_list l, uint32_t i) { return (bank_account_reader){ capnp_list_struct(l.l, i) }; }
+static inline bank_account_reader bank_account_list_get(bank_account_list l, uint32_t i) { return CAPNP_NEW(bank_account_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t bank_account_list_builder_len(bank_account_list_builder l) { return l.l.len; }
-static inline bank_account_builder bank_account_list_builder_get(bank_account_list_builder l, uint32_t i) { return (bank_account_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline bank_account_list bank_account_list_as_reader(bank_account_list_builder l) { return (bank_account_list){ capnp_lbuilder_list(l.l) }; }
+static inline bank_account_builder bank_account_list_builder_get(bank_account_list_builder l, uint32_t i) { return CAPNP_NEW(bank_account_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline bank_account_list bank_account_list_as_reader(bank_account_list_builder l) { return CAPNP_NEW(bank_account_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint32_t bank_account_number(bank_account_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
 static inline void bank_account_set_number(bank_account_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
@@ -96,13 +101,13 @@ static inline void bank_account_set_number_is_set(bank_account_builder b, bool v
 static inline enum bank_account_kind bank_account_kind(bank_account_reader r) { return (enum bank_account_kind)capnp_reader_u16(r.r, 6, 0); }
 static inline void bank_account_set_kind(bank_account_builder b, enum bank_account_kind v) { capnp_builder_set_u16(b.b, 6, (uint16_t)v, 0); }
 
-static inline bank_account_holder_reader bank_account_holder(bank_account_reader r) { return (bank_account_holder_reader){ r.r }; }
-static inline bank_account_holder_builder bank_account_init_holder(bank_account_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); return (bank_account_holder_builder){ b.b }; }
-static inline bank_account_holder_builder bank_account_build_holder(bank_account_builder b) { return (bank_account_holder_builder){ b.b }; }
+static inline bank_account_holder_reader bank_account_holder(bank_account_reader r) { return CAPNP_NEW(bank_account_holder_reader, r.r); }
+static inline bank_account_holder_builder bank_account_init_holder(bank_account_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); return CAPNP_NEW(bank_account_holder_builder, b.b); }
+static inline bank_account_holder_builder bank_account_build_holder(bank_account_builder b) { return CAPNP_NEW(bank_account_holder_builder, b.b); }
 
 /* ---- Account.owner ---- */
 
-static inline bank_account_holder_reader bank_account_holder_as_reader(bank_account_holder_builder b) { return (bank_account_holder_reader){ capnp_builder_reader(b.b) }; }
+static inline bank_account_holder_reader bank_account_holder_as_reader(bank_account_holder_builder b) { return CAPNP_NEW(bank_account_holder_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_text bank_account_holder_name(bank_account_holder_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool bank_account_holder_has_name(bank_account_holder_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -116,92 +121,99 @@ static inline uint32_t bank_account_kind_list_len(bank_account_kind_list l) { re
 static inline enum bank_account_kind bank_account_kind_list_get(bank_account_kind_list l, uint32_t i) { return (enum bank_account_kind)capnp_list_u16(l.l, i); }
 static inline uint32_t bank_account_kind_list_builder_len(bank_account_kind_list_builder l) { return l.l.len; }
 static inline void bank_account_kind_list_builder_set(bank_account_kind_list_builder l, uint32_t i, enum bank_account_kind v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline bank_account_kind_list bank_account_kind_list_as_reader(bank_account_kind_list_builder l) { return (bank_account_kind_list){ capnp_lbuilder_list(l.l) }; }
+static inline bank_account_kind_list bank_account_kind_list_as_reader(bank_account_kind_list_builder l) { return CAPNP_NEW(bank_account_kind_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- VeryLongNameOfAStruct ---- */
 
-static inline bank_short_reader bank_short_as_reader(bank_short_builder b) { return (bank_short_reader){ capnp_builder_reader(b.b) }; }
-static inline bank_short_reader bank_short_root(capnp_msg *m) { return (bank_short_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline bank_short_builder bank_short_build(capnp_msg *m) { return (bank_short_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), BANK_SHORT_WORDS, BANK_SHORT_PTRS) }; }
-static inline bank_short_reader bank_short_of_any(capnp_any a) { return (bank_short_reader){ capnp_any_struct(a, NULL) }; }
-static inline bank_short_builder bank_short_init_any(capnp_abuilder a) { return (bank_short_builder){ capnp_abuilder_init_struct(a, BANK_SHORT_WORDS, BANK_SHORT_PTRS) }; }
+static inline bank_short_reader bank_short_as_reader(bank_short_builder b) { return CAPNP_NEW(bank_short_reader, capnp_builder_reader(b.b)); }
+static inline bank_short_reader bank_short_root(capnp_msg *m) { return CAPNP_NEW(bank_short_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline bank_short_builder bank_short_build(capnp_msg *m) { return CAPNP_NEW(bank_short_builder, capnp_abuilder_init_struct(capnp_msg_build(m), BANK_SHORT_WORDS, BANK_SHORT_PTRS)); }
+static inline bank_short_reader bank_short_of_any(capnp_any a) { return CAPNP_NEW(bank_short_reader, capnp_any_struct(a, NULL)); }
+static inline bank_short_builder bank_short_init_any(capnp_abuilder a) { return CAPNP_NEW(bank_short_builder, capnp_abuilder_init_struct(a, BANK_SHORT_WORDS, BANK_SHORT_PTRS)); }
 static inline uint32_t bank_short_list_len(bank_short_list l) { return l.l.len; }
-static inline bank_short_reader bank_short_list_get(bank_short_list l, uint32_t i) { return (bank_short_reader){ capnp_list_struct(l.l, i) }; }
+static inline bank_short_reader bank_short_list_get(bank_short_list l, uint32_t i) { return CAPNP_NEW(bank_short_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t bank_short_list_builder_len(bank_short_list_builder l) { return l.l.len; }
-static inline bank_short_builder bank_short_list_builder_get(bank_short_list_builder l, uint32_t i) { return (bank_short_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline bank_short_list bank_short_list_as_reader(bank_short_list_builder l) { return (bank_short_list){ capnp_lbuilder_list(l.l) }; }
+static inline bank_short_builder bank_short_list_builder_get(bank_short_list_builder l, uint32_t i) { return CAPNP_NEW(bank_short_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline bank_short_list bank_short_list_as_reader(bank_short_list_builder l) { return CAPNP_NEW(bank_short_list, capnp_lbuilder_list(l.l)); }
 
-static inline bank_short_inner_reader bank_short_inner(bank_short_reader r) { return (bank_short_inner_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline bank_short_inner_reader bank_short_inner(bank_short_reader r) { return CAPNP_NEW(bank_short_inner_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool bank_short_has_inner(bank_short_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline bank_short_inner_builder bank_short_init_inner(bank_short_builder b) { return (bank_short_inner_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS) }; }
-static inline bank_short_inner_builder bank_short_build_inner(bank_short_builder b) { return (bank_short_inner_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS, NULL) }; }
+static inline bank_short_inner_builder bank_short_init_inner(bank_short_builder b) { return CAPNP_NEW(bank_short_inner_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS)); }
+static inline bank_short_inner_builder bank_short_build_inner(bank_short_builder b) { return CAPNP_NEW(bank_short_inner_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS, NULL)); }
 static inline void bank_short_set_inner(bank_short_builder b, bank_short_inner_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- VeryLongNameOfAStruct.Inner ---- */
 
-static inline bank_short_inner_reader bank_short_inner_as_reader(bank_short_inner_builder b) { return (bank_short_inner_reader){ capnp_builder_reader(b.b) }; }
-static inline bank_short_inner_reader bank_short_inner_root(capnp_msg *m) { return (bank_short_inner_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline bank_short_inner_builder bank_short_inner_build(capnp_msg *m) { return (bank_short_inner_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS) }; }
-static inline bank_short_inner_reader bank_short_inner_of_any(capnp_any a) { return (bank_short_inner_reader){ capnp_any_struct(a, NULL) }; }
-static inline bank_short_inner_builder bank_short_inner_init_any(capnp_abuilder a) { return (bank_short_inner_builder){ capnp_abuilder_init_struct(a, BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS) }; }
+static inline bank_short_inner_reader bank_short_inner_as_reader(bank_short_inner_builder b) { return CAPNP_NEW(bank_short_inner_reader, capnp_builder_reader(b.b)); }
+static inline bank_short_inner_reader bank_short_inner_root(capnp_msg *m) { return CAPNP_NEW(bank_short_inner_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline bank_short_inner_builder bank_short_inner_build(capnp_msg *m) { return CAPNP_NEW(bank_short_inner_builder, capnp_abuilder_init_struct(capnp_msg_build(m), BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS)); }
+static inline bank_short_inner_reader bank_short_inner_of_any(capnp_any a) { return CAPNP_NEW(bank_short_inner_reader, capnp_any_struct(a, NULL)); }
+static inline bank_short_inner_builder bank_short_inner_init_any(capnp_abuilder a) { return CAPNP_NEW(bank_short_inner_builder, capnp_abuilder_init_struct(a, BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS)); }
 static inline uint32_t bank_short_inner_list_len(bank_short_inner_list l) { return l.l.len; }
-static inline bank_short_inner_reader bank_short_inner_list_get(bank_short_inner_list l, uint32_t i) { return (bank_short_inner_reader){ capnp_list_struct(l.l, i) }; }
+static inline bank_short_inner_reader bank_short_inner_list_get(bank_short_inner_list l, uint32_t i) { return CAPNP_NEW(bank_short_inner_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t bank_short_inner_list_builder_len(bank_short_inner_list_builder l) { return l.l.len; }
-static inline bank_short_inner_builder bank_short_inner_list_builder_get(bank_short_inner_list_builder l, uint32_t i) { return (bank_short_inner_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline bank_short_inner_list bank_short_inner_list_as_reader(bank_short_inner_list_builder l) { return (bank_short_inner_list){ capnp_lbuilder_list(l.l) }; }
+static inline bank_short_inner_builder bank_short_inner_list_builder_get(bank_short_inner_list_builder l, uint32_t i) { return CAPNP_NEW(bank_short_inner_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline bank_short_inner_list bank_short_inner_list_as_reader(bank_short_inner_list_builder l) { return CAPNP_NEW(bank_short_inner_list, capnp_lbuilder_list(l.l)); }
 
 static inline bool bank_short_inner_x(bank_short_inner_reader r) { return capnp_reader_bool(r.r, 0, false); }
 static inline void bank_short_inner_set_x(bank_short_inner_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, false); }
 
 /* ---- Teller.pay ---- */
 
-static inline bank_teller_pay_in_reader bank_teller_pay_in_as_reader(bank_teller_pay_in_builder b) { return (bank_teller_pay_in_reader){ capnp_builder_reader(b.b) }; }
+static inline bank_teller_pay_in_reader bank_teller_pay_in_as_reader(bank_teller_pay_in_builder b) { return CAPNP_NEW(bank_teller_pay_in_reader, capnp_builder_reader(b.b)); }
 
 static inline uint64_t bank_teller_pay_in_cents(bank_teller_pay_in_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void bank_teller_pay_in_set_cents(bank_teller_pay_in_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
 
 /* ---- Teller.pay ---- */
 
-static inline bank_teller_pay_out_reader bank_teller_pay_out_as_reader(bank_teller_pay_out_builder b) { return (bank_teller_pay_out_reader){ capnp_builder_reader(b.b) }; }
+static inline bank_teller_pay_out_reader bank_teller_pay_out_as_reader(bank_teller_pay_out_builder b) { return CAPNP_NEW(bank_teller_pay_out_reader, capnp_builder_reader(b.b)); }
 
 static inline bool bank_teller_pay_out_ok(bank_teller_pay_out_reader r) { return capnp_reader_bool(r.r, 0, false); }
 static inline void bank_teller_pay_out_set_ok(bank_teller_pay_out_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, false); }
 
 /* ---- Teller.close ---- */
 
-static inline bank_teller_shut_in_reader bank_teller_shut_in_as_reader(bank_teller_shut_in_builder b) { return (bank_teller_shut_in_reader){ capnp_builder_reader(b.b) }; }
+static inline bank_teller_shut_in_reader bank_teller_shut_in_as_reader(bank_teller_shut_in_builder b) { return CAPNP_NEW(bank_teller_shut_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Teller.close ---- */
 
-static inline bank_teller_shut_out_reader bank_teller_shut_out_as_reader(bank_teller_shut_out_builder b) { return (bank_teller_shut_out_reader){ capnp_builder_reader(b.b) }; }
+static inline bank_teller_shut_out_reader bank_teller_shut_out_as_reader(bank_teller_shut_out_builder b) { return CAPNP_NEW(bank_teller_shut_out_reader, capnp_builder_reader(b.b)); }
 
 #define BANK_MOST ((uint32_t)3u)
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file bank_annotations_capnp_schema;
+/** The declarations of this file, to be read at run time: bank_annotations_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_ad24ddb470eec848;
+#ifndef bank_annotations_capnp_schema
+#define bank_annotations_capnp_schema capnp_schema_ad24ddb470eec848
+#else /* files of one name: each goes by its id */
+#undef bank_annotations_capnp_schema
+#define bank_annotations_capnp_schema bank_annotations_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_AD24DDB470EEC848_STRUCTS
 
 /* ---- Teller ---- */
 
-extern const struct capnp_interface bank_teller_interface;
-static inline CAPNP_MUST_USE int bank_teller_serve(capnp_vat *v, const struct bank_teller_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &bank_teller_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_e5dcc6d87cb276d2;
+#define bank_teller_interface capnp_interface_e5dcc6d87cb276d2
+static inline CAPNP_MUST_USE int bank_teller_serve(capnp_vat *v, const struct bank_teller_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_e5dcc6d87cb276d2, ops, self, ret_c); }
 
-static inline capnp_question *bank_teller_pay(bank_teller_client c) { return capnp_question_new(c.c, &bank_teller_interface, 0); }
-static inline bank_teller_pay_in_builder bank_teller_pay_params(capnp_question *q) { return (bank_teller_pay_in_builder){ capnp_question_params(q) }; }
-static inline void bank_teller_pay_set_cents(capnp_question *q, uint64_t v) { bank_teller_pay_in_set_cents(bank_teller_pay_params(q), v); }
-static inline bank_teller_pay_out_reader bank_teller_pay_results(capnp_question *q) { return (bank_teller_pay_out_reader){ capnp_question_response(q) }; }
-static inline bool bank_teller_pay_ok(capnp_question *q) { return bank_teller_pay_out_ok(bank_teller_pay_results(q)); }
-static inline bank_teller_pay_in_reader bank_teller_pay_get_params(capnp_answer *a) { return (bank_teller_pay_in_reader){ capnp_answer_params(a) }; }
-static inline uint64_t bank_teller_pay_param_cents(capnp_answer *a) { return bank_teller_pay_in_cents(bank_teller_pay_get_params(a)); }
-static inline bank_teller_pay_out_builder bank_teller_pay_get_results(capnp_answer *a) { return (bank_teller_pay_out_builder){ capnp_answer_results(a) }; }
-static inline void bank_teller_pay_results_set_ok(capnp_answer *a, bool v) { bank_teller_pay_out_set_ok(bank_teller_pay_get_results(a), v); }
+static inline capnp_question *bank_teller_pay(bank_teller_client c) { return capnp_question_new(c.c, &capnp_interface_e5dcc6d87cb276d2, 0); }
+static inline bank_teller_pay_in_builder bank_teller_pay_params(capnp_question *q) { return CAPNP_NEW(bank_teller_pay_in_builder, capnp_question_params(q)); }
+static inline void bank_teller_pay_set_cents(capnp_question *q, uint64_t v) { bank_teller_pay_in_set_cents(CAPNP_NEW(bank_teller_pay_in_builder, capnp_question_params(q)), v); }
+static inline bank_teller_pay_out_reader bank_teller_pay_results(capnp_question *q) { return CAPNP_NEW(bank_teller_pay_out_reader, capnp_question_response(q)); }
+static inline bool bank_teller_pay_ok(capnp_question *q) { return bank_teller_pay_out_ok(CAPNP_NEW(bank_teller_pay_out_reader, capnp_question_response(q))); }
+static inline bank_teller_pay_in_reader bank_teller_pay_get_params(capnp_answer *a) { return CAPNP_NEW(bank_teller_pay_in_reader, capnp_answer_params(a)); }
+static inline uint64_t bank_teller_pay_param_cents(capnp_answer *a) { return bank_teller_pay_in_cents(CAPNP_NEW(bank_teller_pay_in_reader, capnp_answer_params(a))); }
+static inline bank_teller_pay_out_builder bank_teller_pay_get_results(capnp_answer *a) { return CAPNP_NEW(bank_teller_pay_out_builder, capnp_answer_results(a)); }
+static inline void bank_teller_pay_results_set_ok(capnp_answer *a, bool v) { bank_teller_pay_out_set_ok(CAPNP_NEW(bank_teller_pay_out_builder, capnp_answer_results(a)), v); }
 
-static inline capnp_question *bank_teller_shut(bank_teller_client c) { return capnp_question_new(c.c, &bank_teller_interface, 1); }
-static inline bank_teller_shut_in_builder bank_teller_shut_params(capnp_question *q) { return (bank_teller_shut_in_builder){ capnp_question_params(q) }; }
-static inline bank_teller_shut_out_reader bank_teller_shut_results(capnp_question *q) { return (bank_teller_shut_out_reader){ capnp_question_response(q) }; }
-static inline bank_teller_shut_in_reader bank_teller_shut_get_params(capnp_answer *a) { return (bank_teller_shut_in_reader){ capnp_answer_params(a) }; }
-static inline bank_teller_shut_out_builder bank_teller_shut_get_results(capnp_answer *a) { return (bank_teller_shut_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *bank_teller_shut(bank_teller_client c) { return capnp_question_new(c.c, &capnp_interface_e5dcc6d87cb276d2, 1); }
+static inline bank_teller_shut_in_builder bank_teller_shut_params(capnp_question *q) { return CAPNP_NEW(bank_teller_shut_in_builder, capnp_question_params(q)); }
+static inline bank_teller_shut_out_reader bank_teller_shut_results(capnp_question *q) { return CAPNP_NEW(bank_teller_shut_out_reader, capnp_question_response(q)); }
+static inline bank_teller_shut_in_reader bank_teller_shut_get_params(capnp_answer *a) { return CAPNP_NEW(bank_teller_shut_in_reader, capnp_answer_params(a)); }
+static inline bank_teller_shut_out_builder bank_teller_shut_get_results(capnp_answer *a) { return CAPNP_NEW(bank_teller_shut_out_builder, capnp_answer_results(a)); }
 
 #ifdef __cplusplus
 }

@@ -3,13 +3,13 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[11] = {
+static const uint64_t capnp_i_node_0[11] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xc27eda683e9229b1), UINT64_C(0x0000000000000005), UINT64_C(0x0000005a00000005),
         UINT64_C(0x0000001700000009), UINT64_C(0x7061632e73796e61), UINT64_C(0x000000000000706e), UINT64_C(0x0001000100000004),
         UINT64_C(0xbf8d9b8c12cb33ac), UINT64_C(0x0000002a00000001), UINT64_C(0x0000000073796e41),
 };
 
-static const uint64_t schema_node_1[72] = {
+static const uint64_t capnp_i_node_1[72] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xbf8d9b8c12cb33ac), UINT64_C(0x000100010000000b), UINT64_C(0xc27eda683e9229b1),
         UINT64_C(0x0002000000070005), UINT64_C(0x000000820000000d), UINT64_C(0x0000000700000011), UINT64_C(0x0000000000000000),
         UINT64_C(0x000001270000000d), UINT64_C(0x7061632e73796e61), UINT64_C(0x0073796e413a706e), UINT64_C(0x0000000000000000),
@@ -30,11 +30,11 @@ static const uint64_t schema_node_1[72] = {
         UINT64_C(0x00000000006f7774), UINT64_C(0x0000000000000012), UINT64_C(0x0000000000030000), UINT64_C(0x0000000000000012),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xc27eda683e9229b1), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xbf8d9b8c12cb33ac), schema_node_1, sizeof(schema_node_1) / 8 }, /* Anys */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xc27eda683e9229b1), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xbf8d9b8c12cb33ac), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Anys */
 };
 
-const struct capnp_schema_file anys_capnp_schema = {
-        UINT64_C(0xc27eda683e9229b1), "anys.capnp", schema_nodes, NULL, 2, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_c27eda683e9229b1 = {
+        UINT64_C(0xc27eda683e9229b1), "anys.capnp", capnp_i_nodes, NULL, 2, 0,
 };

@@ -12,30 +12,31 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } anys_reader;
-typedef struct { capnp_builder b; } anys_builder;
-typedef struct { capnp_list l; } anys_list;
-typedef struct { capnp_lbuilder l; } anys_list_builder;
+typedef struct { capnp_reader r; } anys_reader, anys_reader_bf8d9b8c12cb33ac;
+typedef struct { capnp_builder b; } anys_builder, anys_builder_bf8d9b8c12cb33ac;
 #define ANYS_ID UINT64_C(0xbf8d9b8c12cb33ac)
 enum { ANYS_WORDS = 1, ANYS_PTRS = 5 };
-enum anys_which {
+enum { ANYS_WORDS_bf8d9b8c12cb33ac = 1, ANYS_PTRS_bf8d9b8c12cb33ac = 5 };
+enum anys_which CAPNP_ENUM_U16 {
         ANYS_ONE = 0,
         ANYS_TWO = 1,
 };
+typedef struct { capnp_list l; } anys_list, anys_list_bf8d9b8c12cb33ac;
+typedef struct { capnp_lbuilder l; } anys_list_builder, anys_list_builder_bf8d9b8c12cb33ac;
 
 /* ---- Anys ---- */
 
-static inline anys_reader anys_as_reader(anys_builder b) { return (anys_reader){ capnp_builder_reader(b.b) }; }
+static inline anys_reader anys_as_reader(anys_builder b) { return CAPNP_NEW(anys_reader, capnp_builder_reader(b.b)); }
 static inline enum anys_which anys_which(anys_reader r) { return (enum anys_which)capnp_reader_u16(r.r, 0, 0); }
-static inline anys_reader anys_root(capnp_msg *m) { return (anys_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline anys_builder anys_build(capnp_msg *m) { return (anys_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), ANYS_WORDS, ANYS_PTRS) }; }
-static inline anys_reader anys_of_any(capnp_any a) { return (anys_reader){ capnp_any_struct(a, NULL) }; }
-static inline anys_builder anys_init_any(capnp_abuilder a) { return (anys_builder){ capnp_abuilder_init_struct(a, ANYS_WORDS, ANYS_PTRS) }; }
+static inline anys_reader anys_root(capnp_msg *m) { return CAPNP_NEW(anys_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline anys_builder anys_build(capnp_msg *m) { return CAPNP_NEW(anys_builder, capnp_abuilder_init_struct(capnp_msg_build(m), ANYS_WORDS, ANYS_PTRS)); }
+static inline anys_reader anys_of_any(capnp_any a) { return CAPNP_NEW(anys_reader, capnp_any_struct(a, NULL)); }
+static inline anys_builder anys_init_any(capnp_abuilder a) { return CAPNP_NEW(anys_builder, capnp_abuilder_init_struct(a, ANYS_WORDS, ANYS_PTRS)); }
 static inline uint32_t anys_list_len(anys_list l) { return l.l.len; }
-static inline anys_reader anys_list_get(anys_list l, uint32_t i) { return (anys_reader){ capnp_list_struct(l.l, i) }; }
+static inline anys_reader anys_list_get(anys_list l, uint32_t i) { return CAPNP_NEW(anys_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t anys_list_builder_len(anys_list_builder l) { return l.l.len; }
-static inline anys_builder anys_list_builder_get(anys_list_builder l, uint32_t i) { return (anys_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline anys_list anys_list_as_reader(anys_list_builder l) { return (anys_list){ capnp_lbuilder_list(l.l) }; }
+static inline anys_builder anys_list_builder_get(anys_list_builder l, uint32_t i) { return CAPNP_NEW(anys_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline anys_list anys_list_as_reader(anys_list_builder l) { return CAPNP_NEW(anys_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_any anys_any(anys_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool anys_has_any(anys_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -56,17 +57,23 @@ static inline capnp_cap *anys_cap(anys_reader r) { return capnp_any_cap_peek(cap
 static inline bool anys_has_cap(anys_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
 static inline void anys_set_cap(anys_builder b, capnp_cap *v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 3), v); }
 
-static inline capnp_any anys_one(anys_reader r) { if (anys_which(r) != ANYS_ONE) r.r = (capnp_reader){0}; return capnp_reader_any(r.r, 4); }
-static inline bool anys_has_one(anys_reader r) { if (anys_which(r) != ANYS_ONE) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline capnp_any anys_one(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_ONE) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_any(r.r, 4); }
+static inline bool anys_has_one(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_ONE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
 static inline void anys_set_one(anys_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, ANYS_ONE, 0); capnp_abuilder_set(capnp_builder_any(b.b, 4), v); }
-static inline capnp_abuilder anys_build_one(anys_builder b) { if (anys_which(anys_as_reader(b)) != ANYS_ONE) { capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 0, ANYS_ONE, 0); } return capnp_builder_any(b.b, 4); }
+static inline capnp_abuilder anys_build_one(anys_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != ANYS_ONE) { capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 0, ANYS_ONE, 0); } return capnp_builder_any(b.b, 4); }
 
-static inline capnp_cap *anys_two(anys_reader r) { if (anys_which(r) != ANYS_TWO) r.r = (capnp_reader){0}; return capnp_any_cap_peek(capnp_reader_any(r.r, 4)); }
-static inline bool anys_has_two(anys_reader r) { if (anys_which(r) != ANYS_TWO) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline capnp_cap *anys_two(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_TWO) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_cap_peek(capnp_reader_any(r.r, 4)); }
+static inline bool anys_has_two(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_TWO) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
 static inline void anys_set_two(anys_builder b, capnp_cap *v) { capnp_builder_set_u16(b.b, 0, ANYS_TWO, 0); capnp_abuilder_set_cap(capnp_builder_any(b.b, 4), v); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file anys_capnp_schema;
+/** The declarations of this file, to be read at run time: anys_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_c27eda683e9229b1;
+#ifndef anys_capnp_schema
+#define anys_capnp_schema capnp_schema_c27eda683e9229b1
+#else /* files of one name: each goes by its id */
+#undef anys_capnp_schema
+#define anys_capnp_schema anys_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_C27EDA683E9229B1_STRUCTS
 

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[21] = {
+static const uint64_t capnp_i_node_0[21] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xf902dd8553887dcf), UINT64_C(0x0000000000000005), UINT64_C(0x0000005a00000005),
         UINT64_C(0x0000004700000009), UINT64_C(0x7061632e65736162), UINT64_C(0x000000000000706e), UINT64_C(0x0001000100000010),
         UINT64_C(0xb5d19d504b5fa219), UINT64_C(0x0000003200000019), UINT64_C(0xf9b1859285394075), UINT64_C(0x0000004a00000015),
@@ -12,7 +12,7 @@ static const uint64_t schema_node_0[21] = {
         UINT64_C(0x000064656b72616d),
 };
 
-static const uint64_t schema_node_1[34] = {
+static const uint64_t capnp_i_node_1[34] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xb5d19d504b5fa219), UINT64_C(0x000200010000000b), UINT64_C(0xf902dd8553887dcf),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000008a0000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000011), UINT64_C(0x7061632e65736162), UINT64_C(0x79656e6f4d3a706e), UINT64_C(0x0000000000000000),
@@ -24,7 +24,7 @@ static const uint64_t schema_node_1[34] = {
         UINT64_C(0xf9b1859285394075), UINT64_C(0x000000000000000f),
 };
 
-static const uint64_t schema_node_2[19] = {
+static const uint64_t capnp_i_node_2[19] = {
         UINT64_C(0x0004000300000000), UINT64_C(0xf9b1859285394075), UINT64_C(0x000000020000000b), UINT64_C(0xf902dd8553887dcf),
         UINT64_C(0x000000a20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000), UINT64_C(0x0000002700000011),
         UINT64_C(0x7061632e65736162), UINT64_C(0x65727275433a706e), UINT64_C(0x000000000079636e), UINT64_C(0x0000000000000000),
@@ -32,7 +32,7 @@ static const uint64_t schema_node_2[19] = {
         UINT64_C(0x0000002200000005), UINT64_C(0x0000000000666863), UINT64_C(0x0000000000727565),
 };
 
-static const uint64_t schema_node_3[25] = {
+static const uint64_t capnp_i_node_3[25] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xc0c7211601375f23), UINT64_C(0x000000030000000b), UINT64_C(0xf902dd8553887dcf),
         UINT64_C(0x0000009a00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000004700000015),
         UINT64_C(0x000000070000003d), UINT64_C(0x7061632e65736162), UINT64_C(0x756f6363413a706e), UINT64_C(0x000000000000746e),
@@ -42,29 +42,29 @@ static const uint64_t schema_node_3[25] = {
         UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_4[11] = {
+static const uint64_t capnp_i_node_4[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xb9f61deb8fbefd00), UINT64_C(0x0000000100000013), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000011200000001), UINT64_C(0x7061632e65736162), UINT64_C(0x756f6363413a706e),
         UINT64_C(0x6e616c61622e746e), UINT64_C(0x6d61726150246563), UINT64_C(0x0000000000000073),
 };
 
-static const uint64_t schema_node_5[12] = {
+static const uint64_t capnp_i_node_5[12] = {
         UINT64_C(0x0004000300000000), UINT64_C(0xf78d7065b945f754), UINT64_C(0x0fff00050000000b), UINT64_C(0xf902dd8553887dcf),
         UINT64_C(0x000000920000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000), UINT64_C(0x00000000fffffffc),
         UINT64_C(0x7061632e65736162), UINT64_C(0x656b72616d3a706e), UINT64_C(0x0000000000000064), UINT64_C(0x0000000000000000),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xf902dd8553887dcf), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xb5d19d504b5fa219), schema_node_1, sizeof(schema_node_1) / 8 }, /* Money */
-        { UINT64_C(0xf9b1859285394075), schema_node_2, sizeof(schema_node_2) / 8 }, /* Currency */
-        { UINT64_C(0xc0c7211601375f23), schema_node_3, sizeof(schema_node_3) / 8 }, /* Account */
-        { UINT64_C(0xb9f61deb8fbefd00), schema_node_4, sizeof(schema_node_4) / 8 }, /* Account.balance */
-        { UINT64_C(0xf78d7065b945f754), schema_node_5, sizeof(schema_node_5) / 8 }, /* marked */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xf902dd8553887dcf), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xb5d19d504b5fa219), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Money */
+        { UINT64_C(0xf9b1859285394075), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Currency */
+        { UINT64_C(0xc0c7211601375f23), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Account */
+        { UINT64_C(0xb9f61deb8fbefd00), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Account.balance */
+        { UINT64_C(0xf78d7065b945f754), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* marked */
 };
 
-const struct capnp_schema_file base_capnp_schema = {
-        UINT64_C(0xf902dd8553887dcf), "base.capnp", schema_nodes, NULL, 6, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_f902dd8553887dcf = {
+        UINT64_C(0xf902dd8553887dcf), "base.capnp", capnp_i_nodes, NULL, 6, 0,
 };
 
 static const struct capnp_method capnp_i_account_methods[] = {
@@ -72,9 +72,9 @@ static const struct capnp_method capnp_i_account_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_account_parts[] = {
-        { &account_interface, offsetof(struct account_ops, balance) },
+        { &capnp_interface_c0c7211601375f23, offsetof(struct account_ops, balance) },
 };
 
-const struct capnp_interface account_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_c0c7211601375f23 = {
         ACCOUNT_ID, "Account", capnp_i_account_methods, capnp_i_account_parts, 1, 1,
 };

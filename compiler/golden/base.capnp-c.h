@@ -12,22 +12,24 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } money_reader;
-typedef struct { capnp_builder b; } money_builder;
-typedef struct { capnp_list l; } money_list;
-typedef struct { capnp_lbuilder l; } money_list_builder;
+typedef struct { capnp_reader r; } money_reader, money_reader_b5d19d504b5fa219;
+typedef struct { capnp_builder b; } money_builder, money_builder_b5d19d504b5fa219;
 #define MONEY_ID UINT64_C(0xb5d19d504b5fa219)
 enum { MONEY_WORDS = 2, MONEY_PTRS = 0 };
+enum { MONEY_WORDS_b5d19d504b5fa219 = 2, MONEY_PTRS_b5d19d504b5fa219 = 0 };
+typedef struct { capnp_list l; } money_list, money_list_b5d19d504b5fa219;
+typedef struct { capnp_lbuilder l; } money_list_builder, money_list_builder_b5d19d504b5fa219;
 
 #define CURRENCY_ID UINT64_C(0xf9b1859285394075)
-enum currency {
+enum currency CAPNP_ENUM_U16 {
         CURRENCY_CHF = 0,
         CURRENCY_EUR = 1,
 };
-typedef struct { capnp_list l; } currency_list;
-typedef struct { capnp_lbuilder l; } currency_list_builder;
+typedef enum currency currency_enum_f9b1859285394075;
+typedef struct { capnp_list l; } currency_list, currency_list_f9b1859285394075;
+typedef struct { capnp_lbuilder l; } currency_list_builder, currency_list_builder_f9b1859285394075;
 
-typedef struct { capnp_cap *c; } account_client;
+typedef struct { capnp_cap *c; } account_client, account_client_c0c7211601375f23;
 #define ACCOUNT_ID UINT64_C(0xc0c7211601375f23)
 
 typedef struct { capnp_reader r; } account_balance_in_reader;
@@ -40,19 +42,20 @@ struct account_ops {
         void (*gone)(void *self);
         capnp_handler *balance;
 };
+typedef struct account_ops account_ops_c0c7211601375f23;
 
 /* ---- Money ---- */
 
-static inline money_reader money_as_reader(money_builder b) { return (money_reader){ capnp_builder_reader(b.b) }; }
-static inline money_reader money_root(capnp_msg *m) { return (money_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline money_builder money_build(capnp_msg *m) { return (money_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), MONEY_WORDS, MONEY_PTRS) }; }
-static inline money_reader money_of_any(capnp_any a) { return (money_reader){ capnp_any_struct(a, NULL) }; }
-static inline money_builder money_init_any(capnp_abuilder a) { return (money_builder){ capnp_abuilder_init_struct(a, MONEY_WORDS, MONEY_PTRS) }; }
+static inline money_reader money_as_reader(money_builder b) { return CAPNP_NEW(money_reader, capnp_builder_reader(b.b)); }
+static inline money_reader money_root(capnp_msg *m) { return CAPNP_NEW(money_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline money_builder money_build(capnp_msg *m) { return CAPNP_NEW(money_builder, capnp_abuilder_init_struct(capnp_msg_build(m), MONEY_WORDS, MONEY_PTRS)); }
+static inline money_reader money_of_any(capnp_any a) { return CAPNP_NEW(money_reader, capnp_any_struct(a, NULL)); }
+static inline money_builder money_init_any(capnp_abuilder a) { return CAPNP_NEW(money_builder, capnp_abuilder_init_struct(a, MONEY_WORDS, MONEY_PTRS)); }
 static inline uint32_t money_list_len(money_list l) { return l.l.len; }
-static inline money_reader money_list_get(money_list l, uint32_t i) { return (money_reader){ capnp_list_struct(l.l, i) }; }
+static inline money_reader money_list_get(money_list l, uint32_t i) { return CAPNP_NEW(money_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t money_list_builder_len(money_list_builder l) { return l.l.len; }
-static inline money_builder money_list_builder_get(money_list_builder l, uint32_t i) { return (money_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline money_list money_list_as_reader(money_list_builder l) { return (money_list){ capnp_lbuilder_list(l.l) }; }
+static inline money_builder money_list_builder_get(money_list_builder l, uint32_t i) { return CAPNP_NEW(money_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline money_list money_list_as_reader(money_list_builder l) { return CAPNP_NEW(money_list, capnp_lbuilder_list(l.l)); }
 
 static inline int64_t money_cents(money_reader r) { return capnp_reader_i64(r.r, 0, INT64_C(0)); }
 static inline void money_set_cents(money_builder b, int64_t v) { capnp_builder_set_i64(b.b, 0, v, INT64_C(0)); }
@@ -67,31 +70,38 @@ static inline uint32_t currency_list_len(currency_list l) { return l.l.len; }
 static inline enum currency currency_list_get(currency_list l, uint32_t i) { return (enum currency)capnp_list_u16(l.l, i); }
 static inline uint32_t currency_list_builder_len(currency_list_builder l) { return l.l.len; }
 static inline void currency_list_builder_set(currency_list_builder l, uint32_t i, enum currency v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline currency_list currency_list_as_reader(currency_list_builder l) { return (currency_list){ capnp_lbuilder_list(l.l) }; }
+static inline currency_list currency_list_as_reader(currency_list_builder l) { return CAPNP_NEW(currency_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- Account.balance ---- */
 
-static inline account_balance_in_reader account_balance_in_as_reader(account_balance_in_builder b) { return (account_balance_in_reader){ capnp_builder_reader(b.b) }; }
+static inline account_balance_in_reader account_balance_in_as_reader(account_balance_in_builder b) { return CAPNP_NEW(account_balance_in_reader, capnp_builder_reader(b.b)); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file base_capnp_schema;
+/** The declarations of this file, to be read at run time: base_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_f902dd8553887dcf;
+#ifndef base_capnp_schema
+#define base_capnp_schema capnp_schema_f902dd8553887dcf
+#else /* files of one name: each goes by its id */
+#undef base_capnp_schema
+#define base_capnp_schema base_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_F902DD8553887DCF_STRUCTS
 
 /* ---- Account ---- */
 
-extern const struct capnp_interface account_interface;
-static inline CAPNP_MUST_USE int account_serve(capnp_vat *v, const struct account_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &account_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_c0c7211601375f23;
+#define account_interface capnp_interface_c0c7211601375f23
+static inline CAPNP_MUST_USE int account_serve(capnp_vat *v, const struct account_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_c0c7211601375f23, ops, self, ret_c); }
 
-static inline capnp_question *account_balance(account_client c) { return capnp_question_new(c.c, &account_interface, 0); }
-static inline account_balance_in_builder account_balance_params(capnp_question *q) { return (account_balance_in_builder){ capnp_question_params(q) }; }
-static inline money_reader account_balance_results(capnp_question *q) { return (money_reader){ capnp_question_response(q) }; }
-static inline int64_t account_balance_cents(capnp_question *q) { return money_cents(account_balance_results(q)); }
-static inline enum currency account_balance_currency(capnp_question *q) { return money_currency(account_balance_results(q)); }
-static inline account_balance_in_reader account_balance_get_params(capnp_answer *a) { return (account_balance_in_reader){ capnp_answer_params(a) }; }
-static inline money_builder account_balance_get_results(capnp_answer *a) { return (money_builder){ capnp_answer_results(a) }; }
-static inline void account_balance_results_set_cents(capnp_answer *a, int64_t v) { money_set_cents(account_balance_get_results(a), v); }
-static inline void account_balance_results_set_currency(capnp_answer *a, enum currency v) { money_set_currency(account_balance_get_results(a), v); }
+static inline capnp_question *account_balance(account_client c) { return capnp_question_new(c.c, &capnp_interface_c0c7211601375f23, 0); }
+static inline account_balance_in_builder account_balance_params(capnp_question *q) { return CAPNP_NEW(account_balance_in_builder, capnp_question_params(q)); }
+static inline money_reader account_balance_results(capnp_question *q) { return CAPNP_NEW(money_reader, capnp_question_response(q)); }
+static inline int64_t account_balance_cents(capnp_question *q) { return money_cents(CAPNP_NEW(money_reader, capnp_question_response(q))); }
+static inline enum currency account_balance_currency(capnp_question *q) { return money_currency(CAPNP_NEW(money_reader, capnp_question_response(q))); }
+static inline account_balance_in_reader account_balance_get_params(capnp_answer *a) { return CAPNP_NEW(account_balance_in_reader, capnp_answer_params(a)); }
+static inline money_builder account_balance_get_results(capnp_answer *a) { return CAPNP_NEW(money_builder, capnp_answer_results(a)); }
+static inline void account_balance_results_set_cents(capnp_answer *a, int64_t v) { money_set_cents(CAPNP_NEW(money_builder, capnp_answer_results(a)), v); }
+static inline void account_balance_results_set_currency(capnp_answer *a, enum currency v) { money_set_currency(CAPNP_NEW(money_builder, capnp_answer_results(a)), v); }
 
 #ifdef __cplusplus
 }

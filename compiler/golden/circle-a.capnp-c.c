@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[17] = {
+static const uint64_t capnp_i_node_0[17] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xb7bd3299c022b0fe), UINT64_C(0x0000000000000009), UINT64_C(0x0000007a00000005),
         UINT64_C(0x0000003700000009), UINT64_C(0x612d656c63726963), UINT64_C(0x0000706e7061632e), UINT64_C(0x000100010000000c),
         UINT64_C(0x8570a41472bb1e12), UINT64_C(0x0000002200000011), UINT64_C(0xa21d28b0f581dcfe), UINT64_C(0x0000002a0000000d),
@@ -11,7 +11,7 @@ static const uint64_t schema_node_0[17] = {
         UINT64_C(0x000000006d726146),
 };
 
-static const uint64_t schema_node_1[36] = {
+static const uint64_t capnp_i_node_1[36] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x8570a41472bb1e12), UINT64_C(0x000000010000000f), UINT64_C(0xb7bd3299c022b0fe),
         UINT64_C(0x0000000000070002), UINT64_C(0x0000009a0000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000011), UINT64_C(0x612d656c63726963), UINT64_C(0x483a706e7061632e), UINT64_C(0x0000000000006e65),
@@ -23,7 +23,7 @@ static const uint64_t schema_node_1[36] = {
         UINT64_C(0x00000000706f6f63), UINT64_C(0x0000000000000011), UINT64_C(0xa21d28b0f581dcfe), UINT64_C(0x0000000000000011),
 };
 
-static const uint64_t schema_node_2[35] = {
+static const uint64_t capnp_i_node_2[35] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xa21d28b0f581dcfe), UINT64_C(0x000000030000000f), UINT64_C(0xb7bd3299c022b0fe),
         UINT64_C(0x000000a200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000008700000015),
         UINT64_C(0x0000000700000065), UINT64_C(0x612d656c63726963), UINT64_C(0x433a706e7061632e), UINT64_C(0x0000000000706f6f),
@@ -35,13 +35,13 @@ static const uint64_t schema_node_2[35] = {
         UINT64_C(0x0000006863746168), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_3[10] = {
+static const uint64_t capnp_i_node_3[10] = {
         UINT64_C(0x0001000400000000), UINT64_C(0x81221073fdfdae24), UINT64_C(0x0000000100000014), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x000000fa00000001), UINT64_C(0x612d656c63726963), UINT64_C(0x433a706e7061632e),
         UINT64_C(0x2479616c2e706f6f), UINT64_C(0x0000736d61726150),
 };
 
-static const uint64_t schema_node_4[24] = {
+static const uint64_t capnp_i_node_4[24] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xecc558ec89299186), UINT64_C(0x0000000100000014), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001020000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x612d656c63726963), UINT64_C(0x433a706e7061632e), UINT64_C(0x2479616c2e706f6f),
@@ -50,28 +50,28 @@ static const uint64_t schema_node_4[24] = {
         UINT64_C(0x0000000000676765), UINT64_C(0x0000000000000010), UINT64_C(0xbf414397ea453187), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_5[16] = {
+static const uint64_t capnp_i_node_5[16] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xdccc78a992476475), UINT64_C(0x000000030000000f), UINT64_C(0xb7bd3299c022b0fe),
         UINT64_C(0x000000a200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000015),
         UINT64_C(0x0000000f00000015), UINT64_C(0x612d656c63726963), UINT64_C(0x463a706e7061632e), UINT64_C(0x00000000006d7261),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000004), UINT64_C(0xf2656d4fbc0e4cfb),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xb7bd3299c022b0fe), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0x8570a41472bb1e12), schema_node_1, sizeof(schema_node_1) / 8 }, /* Hen */
-        { UINT64_C(0xa21d28b0f581dcfe), schema_node_2, sizeof(schema_node_2) / 8 }, /* Coop */
-        { UINT64_C(0x81221073fdfdae24), schema_node_3, sizeof(schema_node_3) / 8 }, /* Coop.lay */
-        { UINT64_C(0xecc558ec89299186), schema_node_4, sizeof(schema_node_4) / 8 }, /* Coop.lay */
-        { UINT64_C(0xdccc78a992476475), schema_node_5, sizeof(schema_node_5) / 8 }, /* Farm */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xb7bd3299c022b0fe), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0x8570a41472bb1e12), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Hen */
+        { UINT64_C(0xa21d28b0f581dcfe), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Coop */
+        { UINT64_C(0x81221073fdfdae24), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Coop.lay */
+        { UINT64_C(0xecc558ec89299186), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Coop.lay */
+        { UINT64_C(0xdccc78a992476475), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* Farm */
 };
 
-static const struct capnp_schema_file *const schema_imports[] = {
-        &circle_b_capnp_schema,
+static const struct capnp_schema_file *const capnp_i_imports[] = {
+        &capnp_schema_a112859bfb429c57,
 };
 
-const struct capnp_schema_file circle_a_capnp_schema = {
-        UINT64_C(0xb7bd3299c022b0fe), "circle-a.capnp", schema_nodes, schema_imports, 6, 1,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_b7bd3299c022b0fe = {
+        UINT64_C(0xb7bd3299c022b0fe), "circle-a.capnp", capnp_i_nodes, capnp_i_imports, 6, 1,
 };
 
 static const struct capnp_method capnp_i_coop_methods[] = {
@@ -80,18 +80,18 @@ static const struct capnp_method capnp_i_coop_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_coop_parts[] = {
-        { &coop_interface, offsetof(struct coop_ops, lay) },
+        { &capnp_interface_a21d28b0f581dcfe, offsetof(struct coop_ops, lay) },
 };
 
-const struct capnp_interface coop_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_a21d28b0f581dcfe = {
         COOP_ID, "Coop", capnp_i_coop_methods, capnp_i_coop_parts, 2, 1,
 };
 
 static const struct capnp_interface_part capnp_i_farm_parts[] = {
-        { &farm_interface, offsetof(struct farm_ops, gone) },
-        { &nest_interface, offsetof(struct farm_ops, nest.take) },
+        { &capnp_interface_dccc78a992476475, offsetof(struct farm_ops, gone) },
+        { &capnp_interface_f2656d4fbc0e4cfb, offsetof(struct farm_ops, nest.take) },
 };
 
-const struct capnp_interface farm_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_dccc78a992476475 = {
         FARM_ID, "Farm", NULL, capnp_i_farm_parts, 0, 2,
 };

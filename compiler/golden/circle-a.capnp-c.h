@@ -12,14 +12,15 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } hen_reader;
-typedef struct { capnp_builder b; } hen_builder;
-typedef struct { capnp_list l; } hen_list;
-typedef struct { capnp_lbuilder l; } hen_list_builder;
+typedef struct { capnp_reader r; } hen_reader, hen_reader_8570a41472bb1e12;
+typedef struct { capnp_builder b; } hen_builder, hen_builder_8570a41472bb1e12;
 #define HEN_ID UINT64_C(0x8570a41472bb1e12)
 enum { HEN_WORDS = 0, HEN_PTRS = 2 };
+enum { HEN_WORDS_8570a41472bb1e12 = 0, HEN_PTRS_8570a41472bb1e12 = 2 };
+typedef struct { capnp_list l; } hen_list, hen_list_8570a41472bb1e12;
+typedef struct { capnp_lbuilder l; } hen_list_builder, hen_list_builder_8570a41472bb1e12;
 
-typedef struct { capnp_cap *c; } coop_client;
+typedef struct { capnp_cap *c; } coop_client, coop_client_a21d28b0f581dcfe;
 #define COOP_ID UINT64_C(0xa21d28b0f581dcfe)
 
 typedef struct { capnp_reader r; } coop_lay_in_reader;
@@ -32,7 +33,7 @@ typedef struct { capnp_builder b; } coop_lay_out_builder;
 #define COOP_LAY_OUT_ID UINT64_C(0xecc558ec89299186)
 enum { COOP_LAY_OUT_WORDS = 0, COOP_LAY_OUT_PTRS = 1 };
 
-typedef struct { capnp_cap *c; } farm_client;
+typedef struct { capnp_cap *c; } farm_client, farm_client_dccc78a992476475;
 #define FARM_ID UINT64_C(0xdccc78a992476475)
 
 /** Serves Coop: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
@@ -41,6 +42,7 @@ struct coop_ops {
         capnp_handler *lay;
         capnp_handler *hatch;
 };
+typedef struct coop_ops coop_ops_a21d28b0f581dcfe;
 
 #ifdef __cplusplus
 }
@@ -54,43 +56,49 @@ extern "C" {
 
 /* ---- Hen ---- */
 
-static inline hen_reader hen_as_reader(hen_builder b) { return (hen_reader){ capnp_builder_reader(b.b) }; }
-static inline hen_reader hen_root(capnp_msg *m) { return (hen_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline hen_builder hen_build(capnp_msg *m) { return (hen_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), HEN_WORDS, HEN_PTRS) }; }
-static inline hen_reader hen_of_any(capnp_any a) { return (hen_reader){ capnp_any_struct(a, NULL) }; }
-static inline hen_builder hen_init_any(capnp_abuilder a) { return (hen_builder){ capnp_abuilder_init_struct(a, HEN_WORDS, HEN_PTRS) }; }
+static inline hen_reader hen_as_reader(hen_builder b) { return CAPNP_NEW(hen_reader, capnp_builder_reader(b.b)); }
+static inline hen_reader hen_root(capnp_msg *m) { return CAPNP_NEW(hen_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline hen_builder hen_build(capnp_msg *m) { return CAPNP_NEW(hen_builder, capnp_abuilder_init_struct(capnp_msg_build(m), HEN_WORDS, HEN_PTRS)); }
+static inline hen_reader hen_of_any(capnp_any a) { return CAPNP_NEW(hen_reader, capnp_any_struct(a, NULL)); }
+static inline hen_builder hen_init_any(capnp_abuilder a) { return CAPNP_NEW(hen_builder, capnp_abuilder_init_struct(a, HEN_WORDS, HEN_PTRS)); }
 static inline uint32_t hen_list_len(hen_list l) { return l.l.len; }
-static inline hen_reader hen_list_get(hen_list l, uint32_t i) { return (hen_reader){ capnp_list_struct(l.l, i) }; }
+static inline hen_reader hen_list_get(hen_list l, uint32_t i) { return CAPNP_NEW(hen_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t hen_list_builder_len(hen_list_builder l) { return l.l.len; }
-static inline hen_builder hen_list_builder_get(hen_list_builder l, uint32_t i) { return (hen_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline hen_list hen_list_as_reader(hen_list_builder l) { return (hen_list){ capnp_lbuilder_list(l.l) }; }
+static inline hen_builder hen_list_builder_get(hen_list_builder l, uint32_t i) { return CAPNP_NEW(hen_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline hen_list hen_list_as_reader(hen_list_builder l) { return CAPNP_NEW(hen_list, capnp_lbuilder_list(l.l)); }
 
-static inline egg_list_ hen_eggs(hen_reader r) { return (egg_list_){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline egg_list_bf414397ea453187 hen_eggs(hen_reader r) { return CAPNP_NEW(egg_list_bf414397ea453187, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool hen_has_eggs(hen_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline egg_list__builder hen_init_eggs(hen_builder b, uint32_t n) { return (egg_list__builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, EGG_WORDS, EGG_PTRS) }; }
-static inline egg_list__builder hen_build_eggs(hen_builder b) { return (egg_list__builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS, EGG_PTRS, NULL) }; }
-static inline void hen_set_eggs(hen_builder b, egg_list_ v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline egg_list_builder_bf414397ea453187 hen_init_eggs(hen_builder b, uint32_t n) { return CAPNP_NEW(egg_list_builder_bf414397ea453187, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187)); }
+static inline egg_list_builder_bf414397ea453187 hen_build_eggs(hen_builder b) { return CAPNP_NEW(egg_list_builder_bf414397ea453187, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187, NULL)); }
+static inline void hen_set_eggs(hen_builder b, egg_list_bf414397ea453187 v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
-static inline coop_client hen_coop(hen_reader r) { return (coop_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 1)) }; }
+static inline coop_client hen_coop(hen_reader r) { return CAPNP_NEW(coop_client, capnp_any_cap_peek(capnp_reader_any(r.r, 1))); }
 static inline bool hen_has_coop(hen_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
 static inline void hen_set_coop(hen_builder b, coop_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 1), v.c); }
 
 /* ---- Coop.lay ---- */
 
-static inline coop_lay_in_reader coop_lay_in_as_reader(coop_lay_in_builder b) { return (coop_lay_in_reader){ capnp_builder_reader(b.b) }; }
+static inline coop_lay_in_reader coop_lay_in_as_reader(coop_lay_in_builder b) { return CAPNP_NEW(coop_lay_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Coop.lay ---- */
 
-static inline coop_lay_out_reader coop_lay_out_as_reader(coop_lay_out_builder b) { return (coop_lay_out_reader){ capnp_builder_reader(b.b) }; }
+static inline coop_lay_out_reader coop_lay_out_as_reader(coop_lay_out_builder b) { return CAPNP_NEW(coop_lay_out_reader, capnp_builder_reader(b.b)); }
 
-static inline egg_reader coop_lay_out_egg(coop_lay_out_reader r) { return (egg_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline egg_reader_bf414397ea453187 coop_lay_out_egg(coop_lay_out_reader r) { return CAPNP_NEW(egg_reader_bf414397ea453187, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool coop_lay_out_has_egg(coop_lay_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline egg_builder coop_lay_out_init_egg(coop_lay_out_builder b) { return (egg_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), EGG_WORDS, EGG_PTRS) }; }
-static inline egg_builder coop_lay_out_build_egg(coop_lay_out_builder b) { return (egg_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), EGG_WORDS, EGG_PTRS, NULL) }; }
-static inline void coop_lay_out_set_egg(coop_lay_out_builder b, egg_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline egg_builder_bf414397ea453187 coop_lay_out_init_egg(coop_lay_out_builder b) { return CAPNP_NEW(egg_builder_bf414397ea453187, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187)); }
+static inline egg_builder_bf414397ea453187 coop_lay_out_build_egg(coop_lay_out_builder b) { return CAPNP_NEW(egg_builder_bf414397ea453187, capnp_abuilder_struct(capnp_builder_any(b.b, 0), EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187, NULL)); }
+static inline void coop_lay_out_set_egg(coop_lay_out_builder b, egg_reader_bf414397ea453187 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file circle_a_capnp_schema;
+/** The declarations of this file, to be read at run time: circle_a_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_b7bd3299c022b0fe;
+#ifndef circle_a_capnp_schema
+#define circle_a_capnp_schema capnp_schema_b7bd3299c022b0fe
+#else /* files of one name: each goes by its id */
+#undef circle_a_capnp_schema
+#define circle_a_capnp_schema circle_a_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_B7BD3299C022B0FE_STRUCTS
 
@@ -113,50 +121,53 @@ extern "C" {
 
 /* ---- Coop ---- */
 
-extern const struct capnp_interface coop_interface;
-static inline CAPNP_MUST_USE int coop_serve(capnp_vat *v, const struct coop_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &coop_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_a21d28b0f581dcfe;
+#define coop_interface capnp_interface_a21d28b0f581dcfe
+static inline CAPNP_MUST_USE int coop_serve(capnp_vat *v, const struct coop_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_a21d28b0f581dcfe, ops, self, ret_c); }
 
-static inline capnp_question *coop_lay(coop_client c) { return capnp_question_new(c.c, &coop_interface, 0); }
-static inline coop_lay_in_builder coop_lay_params(capnp_question *q) { return (coop_lay_in_builder){ capnp_question_params(q) }; }
-static inline coop_lay_out_reader coop_lay_results(capnp_question *q) { return (coop_lay_out_reader){ capnp_question_response(q) }; }
-static inline egg_reader coop_lay_egg(capnp_question *q) { return coop_lay_out_egg(coop_lay_results(q)); }
-static inline bool coop_lay_has_egg(capnp_question *q) { return coop_lay_out_has_egg(coop_lay_results(q)); }
-static inline coop_lay_in_reader coop_lay_get_params(capnp_answer *a) { return (coop_lay_in_reader){ capnp_answer_params(a) }; }
-static inline coop_lay_out_builder coop_lay_get_results(capnp_answer *a) { return (coop_lay_out_builder){ capnp_answer_results(a) }; }
-static inline egg_builder coop_lay_results_init_egg(capnp_answer *a) { return coop_lay_out_init_egg(coop_lay_get_results(a)); }
-static inline egg_builder coop_lay_results_build_egg(capnp_answer *a) { return coop_lay_out_build_egg(coop_lay_get_results(a)); }
-static inline void coop_lay_results_set_egg(capnp_answer *a, egg_reader v) { coop_lay_out_set_egg(coop_lay_get_results(a), v); }
+static inline capnp_question *coop_lay(coop_client c) { return capnp_question_new(c.c, &capnp_interface_a21d28b0f581dcfe, 0); }
+static inline coop_lay_in_builder coop_lay_params(capnp_question *q) { return CAPNP_NEW(coop_lay_in_builder, capnp_question_params(q)); }
+static inline coop_lay_out_reader coop_lay_results(capnp_question *q) { return CAPNP_NEW(coop_lay_out_reader, capnp_question_response(q)); }
+static inline egg_reader_bf414397ea453187 coop_lay_egg(capnp_question *q) { return coop_lay_out_egg(CAPNP_NEW(coop_lay_out_reader, capnp_question_response(q))); }
+static inline bool coop_lay_has_egg(capnp_question *q) { return coop_lay_out_has_egg(CAPNP_NEW(coop_lay_out_reader, capnp_question_response(q))); }
+static inline coop_lay_in_reader coop_lay_get_params(capnp_answer *a) { return CAPNP_NEW(coop_lay_in_reader, capnp_answer_params(a)); }
+static inline coop_lay_out_builder coop_lay_get_results(capnp_answer *a) { return CAPNP_NEW(coop_lay_out_builder, capnp_answer_results(a)); }
+static inline egg_builder_bf414397ea453187 coop_lay_results_init_egg(capnp_answer *a) { return coop_lay_out_init_egg(CAPNP_NEW(coop_lay_out_builder, capnp_answer_results(a))); }
+static inline egg_builder_bf414397ea453187 coop_lay_results_build_egg(capnp_answer *a) { return coop_lay_out_build_egg(CAPNP_NEW(coop_lay_out_builder, capnp_answer_results(a))); }
+static inline void coop_lay_results_set_egg(capnp_answer *a, egg_reader_bf414397ea453187 v) { coop_lay_out_set_egg(CAPNP_NEW(coop_lay_out_builder, capnp_answer_results(a)), v); }
 
-static inline capnp_question *coop_hatch(coop_client c) { return capnp_question_new(c.c, &coop_interface, 1); }
-static inline egg_builder coop_hatch_params(capnp_question *q) { return (egg_builder){ capnp_question_params(q) }; }
-static inline hen_builder coop_hatch_init_hen(capnp_question *q) { return egg_init_hen(coop_hatch_params(q)); }
-static inline hen_builder coop_hatch_build_hen(capnp_question *q) { return egg_build_hen(coop_hatch_params(q)); }
-static inline void coop_hatch_set_hen(capnp_question *q, hen_reader v) { egg_set_hen(coop_hatch_params(q), v); }
-static inline hen_reader coop_hatch_results(capnp_question *q) { return (hen_reader){ capnp_question_response(q) }; }
-static inline egg_list_ coop_hatch_eggs(capnp_question *q) { return hen_eggs(coop_hatch_results(q)); }
-static inline bool coop_hatch_has_eggs(capnp_question *q) { return hen_has_eggs(coop_hatch_results(q)); }
-static inline coop_client coop_hatch_coop(capnp_question *q) { const uint16_t path[] = { 1 }; return (coop_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool coop_hatch_has_coop(capnp_question *q) { return hen_has_coop(coop_hatch_results(q)); }
-static inline egg_reader coop_hatch_get_params(capnp_answer *a) { return (egg_reader){ capnp_answer_params(a) }; }
-static inline hen_reader coop_hatch_param_hen(capnp_answer *a) { return egg_hen(coop_hatch_get_params(a)); }
-static inline bool coop_hatch_param_has_hen(capnp_answer *a) { return egg_has_hen(coop_hatch_get_params(a)); }
-static inline hen_builder coop_hatch_get_results(capnp_answer *a) { return (hen_builder){ capnp_answer_results(a) }; }
-static inline egg_list__builder coop_hatch_results_init_eggs(capnp_answer *a, uint32_t n) { return hen_init_eggs(coop_hatch_get_results(a), n); }
-static inline egg_list__builder coop_hatch_results_build_eggs(capnp_answer *a) { return hen_build_eggs(coop_hatch_get_results(a)); }
-static inline void coop_hatch_results_set_eggs(capnp_answer *a, egg_list_ v) { hen_set_eggs(coop_hatch_get_results(a), v); }
-static inline void coop_hatch_results_set_coop(capnp_answer *a, coop_client v) { hen_set_coop(coop_hatch_get_results(a), v); }
+static inline capnp_question *coop_hatch(coop_client c) { return capnp_question_new(c.c, &capnp_interface_a21d28b0f581dcfe, 1); }
+static inline egg_builder_bf414397ea453187 coop_hatch_params(capnp_question *q) { return CAPNP_NEW(egg_builder_bf414397ea453187, capnp_question_params(q)); }
+static inline hen_builder coop_hatch_init_hen(capnp_question *q) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(hen_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), HEN_WORDS, HEN_PTRS)); }
+static inline hen_builder coop_hatch_build_hen(capnp_question *q) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(hen_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), HEN_WORDS, HEN_PTRS, NULL)); }
+static inline void coop_hatch_set_hen(capnp_question *q, hen_reader v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline hen_reader coop_hatch_results(capnp_question *q) { return CAPNP_NEW(hen_reader, capnp_question_response(q)); }
+static inline egg_list_bf414397ea453187 coop_hatch_eggs(capnp_question *q) { return hen_eggs(CAPNP_NEW(hen_reader, capnp_question_response(q))); }
+static inline bool coop_hatch_has_eggs(capnp_question *q) { return hen_has_eggs(CAPNP_NEW(hen_reader, capnp_question_response(q))); }
+static inline coop_client coop_hatch_coop(capnp_question *q) { const uint16_t path[] = { 1 }; return CAPNP_NEW(coop_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool coop_hatch_has_coop(capnp_question *q) { return hen_has_coop(CAPNP_NEW(hen_reader, capnp_question_response(q))); }
+static inline egg_reader_bf414397ea453187 coop_hatch_get_params(capnp_answer *a) { return CAPNP_NEW(egg_reader_bf414397ea453187, capnp_answer_params(a)); }
+static inline hen_reader coop_hatch_param_hen(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return CAPNP_NEW(hen_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
+static inline bool coop_hatch_param_has_hen(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline hen_builder coop_hatch_get_results(capnp_answer *a) { return CAPNP_NEW(hen_builder, capnp_answer_results(a)); }
+static inline egg_list_builder_bf414397ea453187 coop_hatch_results_init_eggs(capnp_answer *a, uint32_t n) { return hen_init_eggs(CAPNP_NEW(hen_builder, capnp_answer_results(a)), n); }
+static inline egg_list_builder_bf414397ea453187 coop_hatch_results_build_eggs(capnp_answer *a) { return hen_build_eggs(CAPNP_NEW(hen_builder, capnp_answer_results(a))); }
+static inline void coop_hatch_results_set_eggs(capnp_answer *a, egg_list_bf414397ea453187 v) { hen_set_eggs(CAPNP_NEW(hen_builder, capnp_answer_results(a)), v); }
+static inline void coop_hatch_results_set_coop(capnp_answer *a, coop_client v) { hen_set_coop(CAPNP_NEW(hen_builder, capnp_answer_results(a)), v); }
 
 /* ---- Farm ---- */
 
 /** Serves Farm: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct farm_ops {
         void (*gone)(void *self);
-        struct nest_ops nest; /* its `gone` is not called */
+        nest_ops_f2656d4fbc0e4cfb nest; /* its `gone` is not called */
 };
+typedef struct farm_ops farm_ops_dccc78a992476475;
 
-extern const struct capnp_interface farm_interface;
-static inline CAPNP_MUST_USE int farm_serve(capnp_vat *v, const struct farm_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &farm_interface, ops, self, ret_c); }
-static inline nest_client farm_as_nest(farm_client c) { return (nest_client){ c.c }; }
+extern const struct capnp_interface capnp_interface_dccc78a992476475;
+#define farm_interface capnp_interface_dccc78a992476475
+static inline CAPNP_MUST_USE int farm_serve(capnp_vat *v, const struct farm_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_dccc78a992476475, ops, self, ret_c); }
+static inline nest_client_f2656d4fbc0e4cfb farm_as_nest(farm_client c) { return CAPNP_NEW(nest_client_f2656d4fbc0e4cfb, c.c); }
 
 #ifdef __cplusplus
 }

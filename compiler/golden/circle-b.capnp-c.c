@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[17] = {
+static const uint64_t capnp_i_node_0[17] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xa112859bfb429c57), UINT64_C(0x0000000000000009), UINT64_C(0x0000007a00000005),
         UINT64_C(0x0000003700000009), UINT64_C(0x622d656c63726963), UINT64_C(0x0000706e7061632e), UINT64_C(0x000100010000000c),
         UINT64_C(0xbf414397ea453187), UINT64_C(0x0000002200000011), UINT64_C(0xc96fb5ed4806ad46), UINT64_C(0x000000420000000d),
@@ -11,7 +11,7 @@ static const uint64_t schema_node_0[17] = {
         UINT64_C(0x000000007473654e),
 };
 
-static const uint64_t schema_node_1[24] = {
+static const uint64_t capnp_i_node_1[24] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xbf414397ea453187), UINT64_C(0x000000010000000f), UINT64_C(0xa112859bfb429c57),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000009a0000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x622d656c63726963), UINT64_C(0x453a706e7061632e), UINT64_C(0x0000000000006767),
@@ -20,7 +20,7 @@ static const uint64_t schema_node_1[24] = {
         UINT64_C(0x00000000006e6568), UINT64_C(0x0000000000000010), UINT64_C(0x8570a41472bb1e12), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_2[36] = {
+static const uint64_t capnp_i_node_2[36] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xc96fb5ed4806ad46), UINT64_C(0x000000010000000f), UINT64_C(0xa112859bfb429c57),
         UINT64_C(0x0000000000070002), UINT64_C(0x000000ba0000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000011), UINT64_C(0x622d656c63726963), UINT64_C(0x453a706e7061632e), UINT64_C(0x00007473694c6767),
@@ -32,7 +32,7 @@ static const uint64_t schema_node_2[36] = {
         UINT64_C(0x000000007478656e), UINT64_C(0x0000000000000010), UINT64_C(0xc96fb5ed4806ad46), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_3[35] = {
+static const uint64_t capnp_i_node_3[35] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xf2656d4fbc0e4cfb), UINT64_C(0x000000030000000f), UINT64_C(0xa112859bfb429c57),
         UINT64_C(0x000000a200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000008700000015),
         UINT64_C(0x0000000700000065), UINT64_C(0x622d656c63726963), UINT64_C(0x4e3a706e7061632e), UINT64_C(0x0000000000747365),
@@ -44,7 +44,7 @@ static const uint64_t schema_node_3[35] = {
         UINT64_C(0x0000000065766967), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_4[24] = {
+static const uint64_t capnp_i_node_4[24] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xeb8d665476880828), UINT64_C(0x0000000100000014), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001020000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x622d656c63726963), UINT64_C(0x4e3a706e7061632e), UINT64_C(0x657669672e747365),
@@ -53,7 +53,7 @@ static const uint64_t schema_node_4[24] = {
         UINT64_C(0x000000006d6f7266), UINT64_C(0x0000000000000011), UINT64_C(0xa21d28b0f581dcfe), UINT64_C(0x0000000000000011),
 };
 
-static const uint64_t schema_node_5[25] = {
+static const uint64_t capnp_i_node_5[25] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x859fd644ba3a9036), UINT64_C(0x0000000100000014), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000010a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000015), UINT64_C(0x622d656c63726963), UINT64_C(0x4e3a706e7061632e), UINT64_C(0x657669672e747365),
@@ -63,21 +63,21 @@ static const uint64_t schema_node_5[25] = {
         UINT64_C(0x0000000000000010),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xa112859bfb429c57), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xbf414397ea453187), schema_node_1, sizeof(schema_node_1) / 8 }, /* Egg */
-        { UINT64_C(0xc96fb5ed4806ad46), schema_node_2, sizeof(schema_node_2) / 8 }, /* EggList */
-        { UINT64_C(0xf2656d4fbc0e4cfb), schema_node_3, sizeof(schema_node_3) / 8 }, /* Nest */
-        { UINT64_C(0xeb8d665476880828), schema_node_4, sizeof(schema_node_4) / 8 }, /* Nest.give */
-        { UINT64_C(0x859fd644ba3a9036), schema_node_5, sizeof(schema_node_5) / 8 }, /* Nest.give */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xa112859bfb429c57), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xbf414397ea453187), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Egg */
+        { UINT64_C(0xc96fb5ed4806ad46), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* EggList */
+        { UINT64_C(0xf2656d4fbc0e4cfb), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Nest */
+        { UINT64_C(0xeb8d665476880828), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Nest.give */
+        { UINT64_C(0x859fd644ba3a9036), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* Nest.give */
 };
 
-static const struct capnp_schema_file *const schema_imports[] = {
-        &circle_a_capnp_schema,
+static const struct capnp_schema_file *const capnp_i_imports[] = {
+        &capnp_schema_b7bd3299c022b0fe,
 };
 
-const struct capnp_schema_file circle_b_capnp_schema = {
-        UINT64_C(0xa112859bfb429c57), "circle-b.capnp", schema_nodes, schema_imports, 6, 1,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_a112859bfb429c57 = {
+        UINT64_C(0xa112859bfb429c57), "circle-b.capnp", capnp_i_nodes, capnp_i_imports, 6, 1,
 };
 
 static const struct capnp_method capnp_i_nest_methods[] = {
@@ -86,9 +86,9 @@ static const struct capnp_method capnp_i_nest_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_nest_parts[] = {
-        { &nest_interface, offsetof(struct nest_ops, take) },
+        { &capnp_interface_f2656d4fbc0e4cfb, offsetof(struct nest_ops, take) },
 };
 
-const struct capnp_interface nest_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_f2656d4fbc0e4cfb = {
         NEST_ID, "Nest", capnp_i_nest_methods, capnp_i_nest_parts, 2, 1,
 };

@@ -12,24 +12,26 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } egg_reader;
-typedef struct { capnp_builder b; } egg_builder;
-typedef struct { capnp_list l; } egg_list_;
-typedef struct { capnp_lbuilder l; } egg_list__builder;
+typedef struct { capnp_reader r; } egg_reader, egg_reader_bf414397ea453187;
+typedef struct { capnp_builder b; } egg_builder, egg_builder_bf414397ea453187;
 #define EGG_ID UINT64_C(0xbf414397ea453187)
 enum { EGG_WORDS = 0, EGG_PTRS = 1 };
+enum { EGG_WORDS_bf414397ea453187 = 0, EGG_PTRS_bf414397ea453187 = 1 };
+typedef struct { capnp_list l; } egg_list_, egg_list_bf414397ea453187;
+typedef struct { capnp_lbuilder l; } egg_list__builder, egg_list_builder_bf414397ea453187;
 
 /**
  * A struct with the name that a list of another would have.
  */
-typedef struct { capnp_reader r; } egg_list_reader;
-typedef struct { capnp_builder b; } egg_list_builder;
-typedef struct { capnp_list l; } egg_list_list;
-typedef struct { capnp_lbuilder l; } egg_list_list_builder;
+typedef struct { capnp_reader r; } egg_list_reader, egg_list_reader_c96fb5ed4806ad46;
+typedef struct { capnp_builder b; } egg_list_builder, egg_list_builder_c96fb5ed4806ad46;
 #define EGG_LIST_ID UINT64_C(0xc96fb5ed4806ad46)
 enum { EGG_LIST_WORDS = 0, EGG_LIST_PTRS = 2 };
+enum { EGG_LIST_WORDS_c96fb5ed4806ad46 = 0, EGG_LIST_PTRS_c96fb5ed4806ad46 = 2 };
+typedef struct { capnp_list l; } egg_list_list, egg_list_list_c96fb5ed4806ad46;
+typedef struct { capnp_lbuilder l; } egg_list_list_builder, egg_list_list_builder_c96fb5ed4806ad46;
 
-typedef struct { capnp_cap *c; } nest_client;
+typedef struct { capnp_cap *c; } nest_client, nest_client_f2656d4fbc0e4cfb;
 #define NEST_ID UINT64_C(0xf2656d4fbc0e4cfb)
 
 typedef struct { capnp_reader r; } nest_give_in_reader;
@@ -48,6 +50,7 @@ struct nest_ops {
         capnp_handler *take;
         capnp_handler *give;
 };
+typedef struct nest_ops nest_ops_f2656d4fbc0e4cfb;
 
 #ifdef __cplusplus
 }
@@ -61,68 +64,74 @@ extern "C" {
 
 /* ---- Egg ---- */
 
-static inline egg_reader egg_as_reader(egg_builder b) { return (egg_reader){ capnp_builder_reader(b.b) }; }
-static inline egg_reader egg_root(capnp_msg *m) { return (egg_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline egg_builder egg_build(capnp_msg *m) { return (egg_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), EGG_WORDS, EGG_PTRS) }; }
-static inline egg_reader egg_of_any(capnp_any a) { return (egg_reader){ capnp_any_struct(a, NULL) }; }
-static inline egg_builder egg_init_any(capnp_abuilder a) { return (egg_builder){ capnp_abuilder_init_struct(a, EGG_WORDS, EGG_PTRS) }; }
+static inline egg_reader egg_as_reader(egg_builder b) { return CAPNP_NEW(egg_reader, capnp_builder_reader(b.b)); }
+static inline egg_reader egg_root(capnp_msg *m) { return CAPNP_NEW(egg_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline egg_builder egg_build(capnp_msg *m) { return CAPNP_NEW(egg_builder, capnp_abuilder_init_struct(capnp_msg_build(m), EGG_WORDS, EGG_PTRS)); }
+static inline egg_reader egg_of_any(capnp_any a) { return CAPNP_NEW(egg_reader, capnp_any_struct(a, NULL)); }
+static inline egg_builder egg_init_any(capnp_abuilder a) { return CAPNP_NEW(egg_builder, capnp_abuilder_init_struct(a, EGG_WORDS, EGG_PTRS)); }
 static inline uint32_t egg_list__len(egg_list_ l) { return l.l.len; }
-static inline egg_reader egg_list__get(egg_list_ l, uint32_t i) { return (egg_reader){ capnp_list_struct(l.l, i) }; }
+static inline egg_reader egg_list__get(egg_list_ l, uint32_t i) { return CAPNP_NEW(egg_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t egg_list__builder_len(egg_list__builder l) { return l.l.len; }
-static inline egg_builder egg_list__builder_get(egg_list__builder l, uint32_t i) { return (egg_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline egg_list_ egg_list__as_reader(egg_list__builder l) { return (egg_list_){ capnp_lbuilder_list(l.l) }; }
+static inline egg_builder egg_list__builder_get(egg_list__builder l, uint32_t i) { return CAPNP_NEW(egg_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline egg_list_ egg_list__as_reader(egg_list__builder l) { return CAPNP_NEW(egg_list_, capnp_lbuilder_list(l.l)); }
 
-static inline hen_reader egg_hen(egg_reader r) { return (hen_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline hen_reader_8570a41472bb1e12 egg_hen(egg_reader r) { return CAPNP_NEW(hen_reader_8570a41472bb1e12, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool egg_has_hen(egg_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline hen_builder egg_init_hen(egg_builder b) { return (hen_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), HEN_WORDS, HEN_PTRS) }; }
-static inline hen_builder egg_build_hen(egg_builder b) { return (hen_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), HEN_WORDS, HEN_PTRS, NULL) }; }
-static inline void egg_set_hen(egg_builder b, hen_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline hen_builder_8570a41472bb1e12 egg_init_hen(egg_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12)); }
+static inline hen_builder_8570a41472bb1e12 egg_build_hen(egg_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_struct(capnp_builder_any(b.b, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12, NULL)); }
+static inline void egg_set_hen(egg_builder b, hen_reader_8570a41472bb1e12 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- EggList ---- */
 
-static inline egg_list_reader egg_list_as_reader(egg_list_builder b) { return (egg_list_reader){ capnp_builder_reader(b.b) }; }
-static inline egg_list_reader egg_list_root(capnp_msg *m) { return (egg_list_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline egg_list_builder egg_list_build(capnp_msg *m) { return (egg_list_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), EGG_LIST_WORDS, EGG_LIST_PTRS) }; }
-static inline egg_list_reader egg_list_of_any(capnp_any a) { return (egg_list_reader){ capnp_any_struct(a, NULL) }; }
-static inline egg_list_builder egg_list_init_any(capnp_abuilder a) { return (egg_list_builder){ capnp_abuilder_init_struct(a, EGG_LIST_WORDS, EGG_LIST_PTRS) }; }
+static inline egg_list_reader egg_list_as_reader(egg_list_builder b) { return CAPNP_NEW(egg_list_reader, capnp_builder_reader(b.b)); }
+static inline egg_list_reader egg_list_root(capnp_msg *m) { return CAPNP_NEW(egg_list_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline egg_list_builder egg_list_build(capnp_msg *m) { return CAPNP_NEW(egg_list_builder, capnp_abuilder_init_struct(capnp_msg_build(m), EGG_LIST_WORDS, EGG_LIST_PTRS)); }
+static inline egg_list_reader egg_list_of_any(capnp_any a) { return CAPNP_NEW(egg_list_reader, capnp_any_struct(a, NULL)); }
+static inline egg_list_builder egg_list_init_any(capnp_abuilder a) { return CAPNP_NEW(egg_list_builder, capnp_abuilder_init_struct(a, EGG_LIST_WORDS, EGG_LIST_PTRS)); }
 static inline uint32_t egg_list_list_len(egg_list_list l) { return l.l.len; }
-static inline egg_list_reader egg_list_list_get(egg_list_list l, uint32_t i) { return (egg_list_reader){ capnp_list_struct(l.l, i) }; }
+static inline egg_list_reader egg_list_list_get(egg_list_list l, uint32_t i) { return CAPNP_NEW(egg_list_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t egg_list_list_builder_len(egg_list_list_builder l) { return l.l.len; }
-static inline egg_list_builder egg_list_list_builder_get(egg_list_list_builder l, uint32_t i) { return (egg_list_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline egg_list_list egg_list_list_as_reader(egg_list_list_builder l) { return (egg_list_list){ capnp_lbuilder_list(l.l) }; }
+static inline egg_list_builder egg_list_list_builder_get(egg_list_list_builder l, uint32_t i) { return CAPNP_NEW(egg_list_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline egg_list_list egg_list_list_as_reader(egg_list_list_builder l) { return CAPNP_NEW(egg_list_list, capnp_lbuilder_list(l.l)); }
 
-static inline egg_list_ egg_list_eggs(egg_list_reader r) { return (egg_list_){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline egg_list_ egg_list_eggs(egg_list_reader r) { return CAPNP_NEW(egg_list_, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool egg_list_has_eggs(egg_list_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline egg_list__builder egg_list_init_eggs(egg_list_builder b, uint32_t n) { return (egg_list__builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, EGG_WORDS, EGG_PTRS) }; }
-static inline egg_list__builder egg_list_build_eggs(egg_list_builder b) { return (egg_list__builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS, EGG_PTRS, NULL) }; }
+static inline egg_list__builder egg_list_init_eggs(egg_list_builder b, uint32_t n) { return CAPNP_NEW(egg_list__builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, EGG_WORDS, EGG_PTRS)); }
+static inline egg_list__builder egg_list_build_eggs(egg_list_builder b) { return CAPNP_NEW(egg_list__builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS, EGG_PTRS, NULL)); }
 static inline void egg_list_set_eggs(egg_list_builder b, egg_list_ v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
-static inline egg_list_reader egg_list_next(egg_list_reader r) { return (egg_list_reader){ capnp_any_struct(capnp_reader_any(r.r, 1), NULL) }; }
+static inline egg_list_reader egg_list_next(egg_list_reader r) { return CAPNP_NEW(egg_list_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool egg_list_has_next(egg_list_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline egg_list_builder egg_list_init_next(egg_list_builder b) { return (egg_list_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), EGG_LIST_WORDS, EGG_LIST_PTRS) }; }
-static inline egg_list_builder egg_list_build_next(egg_list_builder b) { return (egg_list_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 1), EGG_LIST_WORDS, EGG_LIST_PTRS, NULL) }; }
+static inline egg_list_builder egg_list_init_next(egg_list_builder b) { return CAPNP_NEW(egg_list_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), EGG_LIST_WORDS, EGG_LIST_PTRS)); }
+static inline egg_list_builder egg_list_build_next(egg_list_builder b) { return CAPNP_NEW(egg_list_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), EGG_LIST_WORDS, EGG_LIST_PTRS, NULL)); }
 static inline void egg_list_set_next(egg_list_builder b, egg_list_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
 
 /* ---- Nest.give ---- */
 
-static inline nest_give_in_reader nest_give_in_as_reader(nest_give_in_builder b) { return (nest_give_in_reader){ capnp_builder_reader(b.b) }; }
+static inline nest_give_in_reader nest_give_in_as_reader(nest_give_in_builder b) { return CAPNP_NEW(nest_give_in_reader, capnp_builder_reader(b.b)); }
 
-static inline coop_client nest_give_in_from(nest_give_in_reader r) { return (coop_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline coop_client_a21d28b0f581dcfe nest_give_in_from(nest_give_in_reader r) { return CAPNP_NEW(coop_client_a21d28b0f581dcfe, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool nest_give_in_has_from(nest_give_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void nest_give_in_set_from(nest_give_in_builder b, coop_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
+static inline void nest_give_in_set_from(nest_give_in_builder b, coop_client_a21d28b0f581dcfe v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- Nest.give ---- */
 
-static inline nest_give_out_reader nest_give_out_as_reader(nest_give_out_builder b) { return (nest_give_out_reader){ capnp_builder_reader(b.b) }; }
+static inline nest_give_out_reader nest_give_out_as_reader(nest_give_out_builder b) { return CAPNP_NEW(nest_give_out_reader, capnp_builder_reader(b.b)); }
 
-static inline hen_reader nest_give_out_hen(nest_give_out_reader r) { return (hen_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline hen_reader_8570a41472bb1e12 nest_give_out_hen(nest_give_out_reader r) { return CAPNP_NEW(hen_reader_8570a41472bb1e12, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool nest_give_out_has_hen(nest_give_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline hen_builder nest_give_out_init_hen(nest_give_out_builder b) { return (hen_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), HEN_WORDS, HEN_PTRS) }; }
-static inline hen_builder nest_give_out_build_hen(nest_give_out_builder b) { return (hen_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), HEN_WORDS, HEN_PTRS, NULL) }; }
-static inline void nest_give_out_set_hen(nest_give_out_builder b, hen_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline hen_builder_8570a41472bb1e12 nest_give_out_init_hen(nest_give_out_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12)); }
+static inline hen_builder_8570a41472bb1e12 nest_give_out_build_hen(nest_give_out_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_struct(capnp_builder_any(b.b, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12, NULL)); }
+static inline void nest_give_out_set_hen(nest_give_out_builder b, hen_reader_8570a41472bb1e12 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file circle_b_capnp_schema;
+/** The declarations of this file, to be read at run time: circle_b_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_a112859bfb429c57;
+#ifndef circle_b_capnp_schema
+#define circle_b_capnp_schema capnp_schema_a112859bfb429c57
+#else /* files of one name: each goes by its id */
+#undef circle_b_capnp_schema
+#define circle_b_capnp_schema circle_b_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_A112859BFB429C57_STRUCTS
 
@@ -145,43 +154,44 @@ extern "C" {
 
 /* ---- Nest ---- */
 
-extern const struct capnp_interface nest_interface;
-static inline CAPNP_MUST_USE int nest_serve(capnp_vat *v, const struct nest_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &nest_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_f2656d4fbc0e4cfb;
+#define nest_interface capnp_interface_f2656d4fbc0e4cfb
+static inline CAPNP_MUST_USE int nest_serve(capnp_vat *v, const struct nest_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_f2656d4fbc0e4cfb, ops, self, ret_c); }
 
-static inline capnp_question *nest_take(nest_client c) { return capnp_question_new(c.c, &nest_interface, 0); }
-static inline hen_builder nest_take_params(capnp_question *q) { return (hen_builder){ capnp_question_params(q) }; }
-static inline egg_list__builder nest_take_init_eggs(capnp_question *q, uint32_t n) { return hen_init_eggs(nest_take_params(q), n); }
-static inline egg_list__builder nest_take_build_eggs(capnp_question *q) { return hen_build_eggs(nest_take_params(q)); }
-static inline void nest_take_set_eggs(capnp_question *q, egg_list_ v) { hen_set_eggs(nest_take_params(q), v); }
-static inline void nest_take_set_coop(capnp_question *q, coop_client v) { hen_set_coop(nest_take_params(q), v); }
-static inline egg_reader nest_take_results(capnp_question *q) { return (egg_reader){ capnp_question_response(q) }; }
-static inline hen_reader nest_take_hen(capnp_question *q) { return egg_hen(nest_take_results(q)); }
-static inline bool nest_take_has_hen(capnp_question *q) { return egg_has_hen(nest_take_results(q)); }
-static inline hen_reader nest_take_get_params(capnp_answer *a) { return (hen_reader){ capnp_answer_params(a) }; }
-static inline egg_list_ nest_take_param_eggs(capnp_answer *a) { return hen_eggs(nest_take_get_params(a)); }
-static inline bool nest_take_param_has_eggs(capnp_answer *a) { return hen_has_eggs(nest_take_get_params(a)); }
-static inline coop_client nest_take_param_coop(capnp_answer *a) { return hen_coop(nest_take_get_params(a)); }
-static inline bool nest_take_param_has_coop(capnp_answer *a) { return hen_has_coop(nest_take_get_params(a)); }
-static inline egg_builder nest_take_get_results(capnp_answer *a) { return (egg_builder){ capnp_answer_results(a) }; }
-static inline hen_builder nest_take_results_init_hen(capnp_answer *a) { return egg_init_hen(nest_take_get_results(a)); }
-static inline hen_builder nest_take_results_build_hen(capnp_answer *a) { return egg_build_hen(nest_take_get_results(a)); }
-static inline void nest_take_results_set_hen(capnp_answer *a, hen_reader v) { egg_set_hen(nest_take_get_results(a), v); }
+static inline capnp_question *nest_take(nest_client c) { return capnp_question_new(c.c, &capnp_interface_f2656d4fbc0e4cfb, 0); }
+static inline hen_builder_8570a41472bb1e12 nest_take_params(capnp_question *q) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_question_params(q)); }
+static inline egg_list__builder nest_take_init_eggs(capnp_question *q, uint32_t n) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(egg_list__builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, EGG_WORDS, EGG_PTRS)); }
+static inline egg_list__builder nest_take_build_eggs(capnp_question *q) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(egg_list__builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS, EGG_PTRS, NULL)); }
+static inline void nest_take_set_eggs(capnp_question *q, egg_list_ v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline void nest_take_set_coop(capnp_question *q, coop_client_a21d28b0f581dcfe v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_abuilder_set_cap(capnp_builder_any(b.b, 1), v.c); }
+static inline egg_reader nest_take_results(capnp_question *q) { return CAPNP_NEW(egg_reader, capnp_question_response(q)); }
+static inline hen_reader_8570a41472bb1e12 nest_take_hen(capnp_question *q) { return egg_hen(CAPNP_NEW(egg_reader, capnp_question_response(q))); }
+static inline bool nest_take_has_hen(capnp_question *q) { return egg_has_hen(CAPNP_NEW(egg_reader, capnp_question_response(q))); }
+static inline hen_reader_8570a41472bb1e12 nest_take_get_params(capnp_answer *a) { return CAPNP_NEW(hen_reader_8570a41472bb1e12, capnp_answer_params(a)); }
+static inline egg_list_ nest_take_param_eggs(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return CAPNP_NEW(egg_list_, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
+static inline bool nest_take_param_has_eggs(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline coop_client_a21d28b0f581dcfe nest_take_param_coop(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return CAPNP_NEW(coop_client_a21d28b0f581dcfe, capnp_any_cap_peek(capnp_reader_any(r.r, 1))); }
+static inline bool nest_take_param_has_coop(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
+static inline egg_builder nest_take_get_results(capnp_answer *a) { return CAPNP_NEW(egg_builder, capnp_answer_results(a)); }
+static inline hen_builder_8570a41472bb1e12 nest_take_results_init_hen(capnp_answer *a) { return egg_init_hen(CAPNP_NEW(egg_builder, capnp_answer_results(a))); }
+static inline hen_builder_8570a41472bb1e12 nest_take_results_build_hen(capnp_answer *a) { return egg_build_hen(CAPNP_NEW(egg_builder, capnp_answer_results(a))); }
+static inline void nest_take_results_set_hen(capnp_answer *a, hen_reader_8570a41472bb1e12 v) { egg_set_hen(CAPNP_NEW(egg_builder, capnp_answer_results(a)), v); }
 
-static inline capnp_question *nest_give(nest_client c) { return capnp_question_new(c.c, &nest_interface, 1); }
-static inline nest_give_in_builder nest_give_params(capnp_question *q) { return (nest_give_in_builder){ capnp_question_params(q) }; }
-static inline void nest_give_set_from(capnp_question *q, coop_client v) { nest_give_in_set_from(nest_give_params(q), v); }
-static inline nest_give_out_reader nest_give_results(capnp_question *q) { return (nest_give_out_reader){ capnp_question_response(q) }; }
-static inline hen_reader nest_give_hen(capnp_question *q) { return nest_give_out_hen(nest_give_results(q)); }
-static inline bool nest_give_has_hen(capnp_question *q) { return nest_give_out_has_hen(nest_give_results(q)); }
-static inline nest_give_in_reader nest_give_get_params(capnp_answer *a) { return (nest_give_in_reader){ capnp_answer_params(a) }; }
-static inline coop_client nest_give_param_from(capnp_answer *a) { return nest_give_in_from(nest_give_get_params(a)); }
-static inline bool nest_give_param_has_from(capnp_answer *a) { return nest_give_in_has_from(nest_give_get_params(a)); }
-static inline nest_give_out_builder nest_give_get_results(capnp_answer *a) { return (nest_give_out_builder){ capnp_answer_results(a) }; }
-static inline hen_builder nest_give_results_init_hen(capnp_answer *a) { return nest_give_out_init_hen(nest_give_get_results(a)); }
-static inline hen_builder nest_give_results_build_hen(capnp_answer *a) { return nest_give_out_build_hen(nest_give_get_results(a)); }
-static inline void nest_give_results_set_hen(capnp_answer *a, hen_reader v) { nest_give_out_set_hen(nest_give_get_results(a), v); }
-static inline coop_client nest_take_hen_coop(capnp_question *q) { const uint16_t path[] = { 0, 1 }; return (coop_client){ capnp_question_cap_peek(q, path, 2) }; }
-static inline coop_client nest_give_hen_coop(capnp_question *q) { const uint16_t path[] = { 0, 1 }; return (coop_client){ capnp_question_cap_peek(q, path, 2) }; }
+static inline capnp_question *nest_give(nest_client c) { return capnp_question_new(c.c, &capnp_interface_f2656d4fbc0e4cfb, 1); }
+static inline nest_give_in_builder nest_give_params(capnp_question *q) { return CAPNP_NEW(nest_give_in_builder, capnp_question_params(q)); }
+static inline void nest_give_set_from(capnp_question *q, coop_client_a21d28b0f581dcfe v) { nest_give_in_set_from(CAPNP_NEW(nest_give_in_builder, capnp_question_params(q)), v); }
+static inline nest_give_out_reader nest_give_results(capnp_question *q) { return CAPNP_NEW(nest_give_out_reader, capnp_question_response(q)); }
+static inline hen_reader_8570a41472bb1e12 nest_give_hen(capnp_question *q) { return nest_give_out_hen(CAPNP_NEW(nest_give_out_reader, capnp_question_response(q))); }
+static inline bool nest_give_has_hen(capnp_question *q) { return nest_give_out_has_hen(CAPNP_NEW(nest_give_out_reader, capnp_question_response(q))); }
+static inline nest_give_in_reader nest_give_get_params(capnp_answer *a) { return CAPNP_NEW(nest_give_in_reader, capnp_answer_params(a)); }
+static inline coop_client_a21d28b0f581dcfe nest_give_param_from(capnp_answer *a) { return nest_give_in_from(CAPNP_NEW(nest_give_in_reader, capnp_answer_params(a))); }
+static inline bool nest_give_param_has_from(capnp_answer *a) { return nest_give_in_has_from(CAPNP_NEW(nest_give_in_reader, capnp_answer_params(a))); }
+static inline nest_give_out_builder nest_give_get_results(capnp_answer *a) { return CAPNP_NEW(nest_give_out_builder, capnp_answer_results(a)); }
+static inline hen_builder_8570a41472bb1e12 nest_give_results_init_hen(capnp_answer *a) { return nest_give_out_init_hen(CAPNP_NEW(nest_give_out_builder, capnp_answer_results(a))); }
+static inline hen_builder_8570a41472bb1e12 nest_give_results_build_hen(capnp_answer *a) { return nest_give_out_build_hen(CAPNP_NEW(nest_give_out_builder, capnp_answer_results(a))); }
+static inline void nest_give_results_set_hen(capnp_answer *a, hen_reader_8570a41472bb1e12 v) { nest_give_out_set_hen(CAPNP_NEW(nest_give_out_builder, capnp_answer_results(a)), v); }
+static inline coop_client_a21d28b0f581dcfe nest_take_hen_coop(capnp_question *q) { const uint16_t path[] = { 0, 1 }; return CAPNP_NEW(coop_client_a21d28b0f581dcfe, capnp_question_cap_peek(q, path, 2)); }
+static inline coop_client_a21d28b0f581dcfe nest_give_hen_coop(capnp_question *q) { const uint16_t path[] = { 0, 1 }; return CAPNP_NEW(coop_client_a21d28b0f581dcfe, capnp_question_cap_peek(q, path, 2)); }
 
 #ifdef __cplusplus
 }

@@ -3,38 +3,38 @@
 
 #include <stddef.h>
 
-const uint64_t numbers_words[2] = {
+CAPNP_SHARED const uint64_t capnp_const_8b26549acdb35f83[2] = {
         UINT64_C(0x0000001b00000001), UINT64_C(0x00000003fffe0001),
 };
 
-const uint64_t names_words[5] = {
+CAPNP_SHARED const uint64_t capnp_const_f113b9b7a8312adb[5] = {
         UINT64_C(0x0000001600000001), UINT64_C(0x0000001200000005), UINT64_C(0x0000001200000005), UINT64_C(0x0000000000000061),
         UINT64_C(0x0000000000000062),
 };
 
-const uint64_t pairs_words[8] = {
+CAPNP_SHARED const uint64_t capnp_const_ae881924310a7ffc[8] = {
         UINT64_C(0x0000002700000001), UINT64_C(0x0001000100000008), UINT64_C(0x0000000000000001), UINT64_C(0x0000002200000009),
         UINT64_C(0x0000000000000002), UINT64_C(0x0000002200000005), UINT64_C(0x0000000000656e6f), UINT64_C(0x00000000006f7774),
 };
 
-const uint64_t pair_words[4] = {
+CAPNP_SHARED const uint64_t capnp_const_e8d6fab698feeebc[4] = {
         UINT64_C(0x0001000100000000), UINT64_C(0x000000010000002a), UINT64_C(0x0000001200000001), UINT64_C(0x000000000000006b),
 };
 
-const uint64_t shades_words[2] = {
+CAPNP_SHARED const uint64_t capnp_const_bb9ca5fa49fd169e[2] = {
         UINT64_C(0x0000001300000001), UINT64_C(0x0000000000010000),
 };
 
-const uint64_t table_words[5] = {
+CAPNP_SHARED const uint64_t capnp_const_90f2e562a895ddb1[5] = {
         UINT64_C(0x0000001600000001), UINT64_C(0x0000001200000005), UINT64_C(0x0000000a00000005), UINT64_C(0x0000000000000201),
         UINT64_C(0x0000000000000003),
 };
 
-const uint64_t pair_origin_words[3] = {
+CAPNP_SHARED const uint64_t capnp_const_cb077549dcbe7a40[3] = {
         UINT64_C(0x0001000000000000), UINT64_C(0x0000003a00000001), UINT64_C(0x00006e696769726f),
 };
 
-static const uint64_t schema_node_0[72] = {
+static const uint64_t capnp_i_node_0[72] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xc9f0b22989837bdd), UINT64_C(0x0000000000000007), UINT64_C(0x0000006a00000005),
         UINT64_C(0x0000015700000009), UINT64_C(0x632e7374736e6f63), UINT64_C(0x00000000706e7061), UINT64_C(0x0001000100000054),
         UINT64_C(0xc28bb5cb15f52069), UINT64_C(0x00000022000000a1), UINT64_C(0xb83575521cbfb1cf), UINT64_C(0x0000004a0000009d),
@@ -55,77 +55,77 @@ static const uint64_t schema_node_0[72] = {
         UINT64_C(0x0000736564616873), UINT64_C(0x000000656c626174), UINT64_C(0x000000726f6c6f43), UINT64_C(0x0000000072696150),
 };
 
-static const uint64_t schema_node_1[15] = {
+static const uint64_t capnp_i_node_1[15] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xc28bb5cb15f52069), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000008a00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0000000100000014), UINT64_C(0x632e7374736e6f63), UINT64_C(0x7365793a706e7061), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000001), UINT64_C(0x0000000000010001),
 };
 
-static const uint64_t schema_node_2[15] = {
+static const uint64_t capnp_i_node_2[15] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xb83575521cbfb1cf), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x000000b200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0000000100000014), UINT64_C(0x632e7374736e6f63), UINT64_C(0x616d733a706e7061), UINT64_C(0x0000007473656c6c),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000002), UINT64_C(0x0000000000800002),
 };
 
-static const uint64_t schema_node_3[15] = {
+static const uint64_t capnp_i_node_3[15] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x9124661a7b015d2a), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009a00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0000000100000014), UINT64_C(0x632e7374736e6f63), UINT64_C(0x61656c3a706e7061), UINT64_C(0x0000000000007473),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000004), UINT64_C(0x8000000000000004),
 };
 
-static const uint64_t schema_node_4[16] = {
+static const uint64_t capnp_i_node_4[16] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xed05fa0142a9b002), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x000000aa00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0000000200000014), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6565643a706e7061), UINT64_C(0x0000000074736570),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000005), UINT64_C(0x0000000000000005), UINT64_C(0x8000000000000000),
 };
 
-static const uint64_t schema_node_5[16] = {
+static const uint64_t capnp_i_node_5[16] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xd707a0a2ea70d7dc), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0000000200000014), UINT64_C(0x632e7374736e6f63), UINT64_C(0x736f6d3a706e7061), UINT64_C(0x0000000000000074),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000009), UINT64_C(0x0000000000000009), UINT64_C(0xffffffffffffffff),
 };
 
-static const uint64_t schema_node_6[15] = {
+static const uint64_t capnp_i_node_6[15] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x82a0f1be37b6b67a), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009a00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0000000100000014), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6d696c3a706e7061), UINT64_C(0x0000000000007469),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000008), UINT64_C(0xffffffff00000008),
 };
 
-static const uint64_t schema_node_7[15] = {
+static const uint64_t capnp_i_node_7[15] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xfce7cf745d31a26c), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0000000100000014), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6c61683a706e7061), UINT64_C(0x0000000000000066),
         UINT64_C(0x0000000000000000), UINT64_C(0x000000000000000a), UINT64_C(0x3f0000000000000a),
 };
 
-static const uint64_t schema_node_8[15] = {
+static const uint64_t capnp_i_node_8[15] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xbf4d24b401935280), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000008200000011), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000010),
         UINT64_C(0x0000000200000010), UINT64_C(0x632e7374736e6f63), UINT64_C(0x0069703a706e7061), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000000000000b), UINT64_C(0x000000000000000b), UINT64_C(0x400921fb54442d18),
 };
 
-static const uint64_t schema_node_9[16] = {
+static const uint64_t capnp_i_node_9[16] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xf816cf82f68d0101), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x000000aa00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0000000200000014), UINT64_C(0x632e7374736e6f63), UINT64_C(0x646e653a706e7061), UINT64_C(0x000000007373656c),
         UINT64_C(0x0000000000000000), UINT64_C(0x000000000000000b), UINT64_C(0x000000000000000b), UINT64_C(0x7ff0000000000000),
 };
 
-static const uint64_t schema_node_10[13] = {
+static const uint64_t capnp_i_node_10[13] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xdf3e5469ba27a172), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x000000aa00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x00000000fffffffc),
         UINT64_C(0x00000000fffffffc), UINT64_C(0x632e7374736e6f63), UINT64_C(0x746f6e3a706e7061), UINT64_C(0x00000000676e6968),
         UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_11[18] = {
+static const uint64_t capnp_i_node_11[18] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xa92125edc2d5bbf3), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009a00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0001000100000014), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6c65683a706e7061), UINT64_C(0x0000000000006f6c),
@@ -133,7 +133,7 @@ static const uint64_t schema_node_11[18] = {
         UINT64_C(0x4322206f6c6c6568), UINT64_C(0x0000000000000a22),
 };
 
-static const uint64_t schema_node_12[17] = {
+static const uint64_t capnp_i_node_12[17] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x9cdeeafebbb8a360), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009a00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0001000100000014), UINT64_C(0x632e7374736e6f63), UINT64_C(0x7479623a706e7061), UINT64_C(0x0000000000007365),
@@ -141,7 +141,7 @@ static const uint64_t schema_node_12[17] = {
         UINT64_C(0x00000000efbeadde),
 };
 
-static const uint64_t schema_node_13[19] = {
+static const uint64_t capnp_i_node_13[19] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x8b26549acdb35f83), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x000000aa00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0001000100000014),
         UINT64_C(0x000100010000001c), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6d756e3a706e7061), UINT64_C(0x0000000073726562),
@@ -149,7 +149,7 @@ static const uint64_t schema_node_13[19] = {
         UINT64_C(0x000000000000000e), UINT64_C(0x0000001b00000001), UINT64_C(0x00000003fffe0001),
 };
 
-static const uint64_t schema_node_14[22] = {
+static const uint64_t capnp_i_node_14[22] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xf113b9b7a8312adb), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009a00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0001000100000014),
         UINT64_C(0x000100010000001c), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6d616e3a706e7061), UINT64_C(0x0000000000007365),
@@ -158,7 +158,7 @@ static const uint64_t schema_node_14[22] = {
         UINT64_C(0x0000000000000061), UINT64_C(0x0000000000000062),
 };
 
-static const uint64_t schema_node_15[26] = {
+static const uint64_t capnp_i_node_15[26] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xae881924310a7ffc), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009a00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0001000100000014),
         UINT64_C(0x0001000100000020), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6961703a706e7061), UINT64_C(0x0000000000007372),
@@ -168,7 +168,7 @@ static const uint64_t schema_node_15[26] = {
         UINT64_C(0x0000000000656e6f), UINT64_C(0x00000000006f7774),
 };
 
-static const uint64_t schema_node_16[20] = {
+static const uint64_t capnp_i_node_16[20] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xe8d6fab698feeebc), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000200000014),
         UINT64_C(0x0001000100000018), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6961703a706e7061), UINT64_C(0x0000000000000072),
@@ -176,14 +176,14 @@ static const uint64_t schema_node_16[20] = {
         UINT64_C(0x0001000100000000), UINT64_C(0x000000010000002a), UINT64_C(0x0000001200000001), UINT64_C(0x000000000000006b),
 };
 
-static const uint64_t schema_node_17[16] = {
+static const uint64_t capnp_i_node_17[16] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xc73e5c827fdf5a8e), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009a00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000200000014),
         UINT64_C(0x0000000100000018), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6168733a706e7061), UINT64_C(0x0000000000006564),
         UINT64_C(0x0000000000000000), UINT64_C(0x000000000000000f), UINT64_C(0x9dcd8cd55f0c84c9), UINT64_C(0x000000000001000f),
 };
 
-static const uint64_t schema_node_18[20] = {
+static const uint64_t capnp_i_node_18[20] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xbb9ca5fa49fd169e), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x000000a200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0001000100000014),
         UINT64_C(0x0001000100000020), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6168733a706e7061), UINT64_C(0x0000000000736564),
@@ -191,7 +191,7 @@ static const uint64_t schema_node_18[20] = {
         UINT64_C(0x9dcd8cd55f0c84c9), UINT64_C(0x000000000000000e), UINT64_C(0x0000001300000001), UINT64_C(0x0000000000010000),
 };
 
-static const uint64_t schema_node_19[24] = {
+static const uint64_t capnp_i_node_19[24] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x90f2e562a895ddb1), UINT64_C(0x000000040000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009a00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0001000100000014),
         UINT64_C(0x0001000100000024), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6261743a706e7061), UINT64_C(0x000000000000656c),
@@ -200,7 +200,7 @@ static const uint64_t schema_node_19[24] = {
         UINT64_C(0x0000001200000005), UINT64_C(0x0000000a00000005), UINT64_C(0x0000000000000201), UINT64_C(0x0000000000000003),
 };
 
-static const uint64_t schema_node_20[19] = {
+static const uint64_t capnp_i_node_20[19] = {
         UINT64_C(0x0004000300000000), UINT64_C(0x9dcd8cd55f0c84c9), UINT64_C(0x000000020000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000009a0000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000), UINT64_C(0x0000002700000011),
         UINT64_C(0x632e7374736e6f63), UINT64_C(0x6c6f433a706e7061), UINT64_C(0x000000000000726f), UINT64_C(0x0000000000000000),
@@ -208,7 +208,7 @@ static const uint64_t schema_node_20[19] = {
         UINT64_C(0x0000002a00000005), UINT64_C(0x0000000000646572), UINT64_C(0x0000000065756c62),
 };
 
-static const uint64_t schema_node_21[65] = {
+static const uint64_t capnp_i_node_21[65] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x9cc3fa0a47f58598), UINT64_C(0x000100010000000d), UINT64_C(0xc9f0b22989837bdd),
         UINT64_C(0x0000000000070002), UINT64_C(0x000000920000000d), UINT64_C(0x0000002700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000e70000002d), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6961503a706e7061), UINT64_C(0x0000000000000072),
@@ -228,14 +228,14 @@ static const uint64_t schema_node_21[65] = {
         UINT64_C(0x0000000000000a22),
 };
 
-static const uint64_t schema_node_22[16] = {
+static const uint64_t capnp_i_node_22[16] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x8a2db34b6cfc09c8), UINT64_C(0x0000000400000012), UINT64_C(0x9cc3fa0a47f58598),
         UINT64_C(0x000000e200000011), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000018),
         UINT64_C(0x0000000100000018), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6961503a706e7061), UINT64_C(0x6e654c78616d2e72),
         UINT64_C(0x0000000000687467), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000007), UINT64_C(0x0000000000400007),
 };
 
-static const uint64_t schema_node_23[20] = {
+static const uint64_t capnp_i_node_23[20] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xcb077549dcbe7a40), UINT64_C(0x0000000400000012), UINT64_C(0x9cc3fa0a47f58598),
         UINT64_C(0x000000ca00000011), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000200000018),
         UINT64_C(0x000100010000001c), UINT64_C(0x632e7374736e6f63), UINT64_C(0x6961503a706e7061), UINT64_C(0x6e696769726f2e72),
@@ -243,33 +243,33 @@ static const uint64_t schema_node_23[20] = {
         UINT64_C(0x0000000000000010), UINT64_C(0x0001000000000000), UINT64_C(0x0000003a00000001), UINT64_C(0x00006e696769726f),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xc9f0b22989837bdd), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xc28bb5cb15f52069), schema_node_1, sizeof(schema_node_1) / 8 }, /* yes */
-        { UINT64_C(0xb83575521cbfb1cf), schema_node_2, sizeof(schema_node_2) / 8 }, /* smallest */
-        { UINT64_C(0x9124661a7b015d2a), schema_node_3, sizeof(schema_node_3) / 8 }, /* least */
-        { UINT64_C(0xed05fa0142a9b002), schema_node_4, sizeof(schema_node_4) / 8 }, /* deepest */
-        { UINT64_C(0xd707a0a2ea70d7dc), schema_node_5, sizeof(schema_node_5) / 8 }, /* most */
-        { UINT64_C(0x82a0f1be37b6b67a), schema_node_6, sizeof(schema_node_6) / 8 }, /* limit */
-        { UINT64_C(0xfce7cf745d31a26c), schema_node_7, sizeof(schema_node_7) / 8 }, /* half */
-        { UINT64_C(0xbf4d24b401935280), schema_node_8, sizeof(schema_node_8) / 8 }, /* pi */
-        { UINT64_C(0xf816cf82f68d0101), schema_node_9, sizeof(schema_node_9) / 8 }, /* endless */
-        { UINT64_C(0xdf3e5469ba27a172), schema_node_10, sizeof(schema_node_10) / 8 }, /* nothing */
-        { UINT64_C(0xa92125edc2d5bbf3), schema_node_11, sizeof(schema_node_11) / 8 }, /* hello */
-        { UINT64_C(0x9cdeeafebbb8a360), schema_node_12, sizeof(schema_node_12) / 8 }, /* bytes */
-        { UINT64_C(0x8b26549acdb35f83), schema_node_13, sizeof(schema_node_13) / 8 }, /* numbers */
-        { UINT64_C(0xf113b9b7a8312adb), schema_node_14, sizeof(schema_node_14) / 8 }, /* names */
-        { UINT64_C(0xae881924310a7ffc), schema_node_15, sizeof(schema_node_15) / 8 }, /* pairs */
-        { UINT64_C(0xe8d6fab698feeebc), schema_node_16, sizeof(schema_node_16) / 8 }, /* pair */
-        { UINT64_C(0xc73e5c827fdf5a8e), schema_node_17, sizeof(schema_node_17) / 8 }, /* shade */
-        { UINT64_C(0xbb9ca5fa49fd169e), schema_node_18, sizeof(schema_node_18) / 8 }, /* shades */
-        { UINT64_C(0x90f2e562a895ddb1), schema_node_19, sizeof(schema_node_19) / 8 }, /* table */
-        { UINT64_C(0x9dcd8cd55f0c84c9), schema_node_20, sizeof(schema_node_20) / 8 }, /* Color */
-        { UINT64_C(0x9cc3fa0a47f58598), schema_node_21, sizeof(schema_node_21) / 8 }, /* Pair */
-        { UINT64_C(0x8a2db34b6cfc09c8), schema_node_22, sizeof(schema_node_22) / 8 }, /* Pair.maxLength */
-        { UINT64_C(0xcb077549dcbe7a40), schema_node_23, sizeof(schema_node_23) / 8 }, /* Pair.origin */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xc9f0b22989837bdd), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xc28bb5cb15f52069), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* yes */
+        { UINT64_C(0xb83575521cbfb1cf), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* smallest */
+        { UINT64_C(0x9124661a7b015d2a), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* least */
+        { UINT64_C(0xed05fa0142a9b002), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* deepest */
+        { UINT64_C(0xd707a0a2ea70d7dc), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* most */
+        { UINT64_C(0x82a0f1be37b6b67a), capnp_i_node_6, sizeof(capnp_i_node_6) / 8 }, /* limit */
+        { UINT64_C(0xfce7cf745d31a26c), capnp_i_node_7, sizeof(capnp_i_node_7) / 8 }, /* half */
+        { UINT64_C(0xbf4d24b401935280), capnp_i_node_8, sizeof(capnp_i_node_8) / 8 }, /* pi */
+        { UINT64_C(0xf816cf82f68d0101), capnp_i_node_9, sizeof(capnp_i_node_9) / 8 }, /* endless */
+        { UINT64_C(0xdf3e5469ba27a172), capnp_i_node_10, sizeof(capnp_i_node_10) / 8 }, /* nothing */
+        { UINT64_C(0xa92125edc2d5bbf3), capnp_i_node_11, sizeof(capnp_i_node_11) / 8 }, /* hello */
+        { UINT64_C(0x9cdeeafebbb8a360), capnp_i_node_12, sizeof(capnp_i_node_12) / 8 }, /* bytes */
+        { UINT64_C(0x8b26549acdb35f83), capnp_i_node_13, sizeof(capnp_i_node_13) / 8 }, /* numbers */
+        { UINT64_C(0xf113b9b7a8312adb), capnp_i_node_14, sizeof(capnp_i_node_14) / 8 }, /* names */
+        { UINT64_C(0xae881924310a7ffc), capnp_i_node_15, sizeof(capnp_i_node_15) / 8 }, /* pairs */
+        { UINT64_C(0xe8d6fab698feeebc), capnp_i_node_16, sizeof(capnp_i_node_16) / 8 }, /* pair */
+        { UINT64_C(0xc73e5c827fdf5a8e), capnp_i_node_17, sizeof(capnp_i_node_17) / 8 }, /* shade */
+        { UINT64_C(0xbb9ca5fa49fd169e), capnp_i_node_18, sizeof(capnp_i_node_18) / 8 }, /* shades */
+        { UINT64_C(0x90f2e562a895ddb1), capnp_i_node_19, sizeof(capnp_i_node_19) / 8 }, /* table */
+        { UINT64_C(0x9dcd8cd55f0c84c9), capnp_i_node_20, sizeof(capnp_i_node_20) / 8 }, /* Color */
+        { UINT64_C(0x9cc3fa0a47f58598), capnp_i_node_21, sizeof(capnp_i_node_21) / 8 }, /* Pair */
+        { UINT64_C(0x8a2db34b6cfc09c8), capnp_i_node_22, sizeof(capnp_i_node_22) / 8 }, /* Pair.maxLength */
+        { UINT64_C(0xcb077549dcbe7a40), capnp_i_node_23, sizeof(capnp_i_node_23) / 8 }, /* Pair.origin */
 };
 
-const struct capnp_schema_file consts_capnp_schema = {
-        UINT64_C(0xc9f0b22989837bdd), "consts.capnp", schema_nodes, NULL, 24, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_c9f0b22989837bdd = {
+        UINT64_C(0xc9f0b22989837bdd), "consts.capnp", capnp_i_nodes, NULL, 24, 0,
 };

@@ -13,19 +13,21 @@ extern "C" {
 #endif
 
 #define COLOR_ID UINT64_C(0x9dcd8cd55f0c84c9)
-enum color {
+enum color CAPNP_ENUM_U16 {
         COLOR_RED = 0,
         COLOR_BLUE = 1,
 };
-typedef struct { capnp_list l; } color_list;
-typedef struct { capnp_lbuilder l; } color_list_builder;
+typedef enum color color_enum_9dcd8cd55f0c84c9;
+typedef struct { capnp_list l; } color_list, color_list_9dcd8cd55f0c84c9;
+typedef struct { capnp_lbuilder l; } color_list_builder, color_list_builder_9dcd8cd55f0c84c9;
 
-typedef struct { capnp_reader r; } pair_reader;
-typedef struct { capnp_builder b; } pair_builder;
-typedef struct { capnp_list l; } pair_list;
-typedef struct { capnp_lbuilder l; } pair_list_builder;
+typedef struct { capnp_reader r; } pair_reader, pair_reader_9cc3fa0a47f58598;
+typedef struct { capnp_builder b; } pair_builder, pair_builder_9cc3fa0a47f58598;
 #define PAIR_ID UINT64_C(0x9cc3fa0a47f58598)
 enum { PAIR_WORDS = 1, PAIR_PTRS = 2 };
+enum { PAIR_WORDS_9cc3fa0a47f58598 = 1, PAIR_PTRS_9cc3fa0a47f58598 = 2 };
+typedef struct { capnp_list l; } pair_list, pair_list_9cc3fa0a47f58598;
+typedef struct { capnp_lbuilder l; } pair_list_builder, pair_list_builder_9cc3fa0a47f58598;
 
 #define YES ((bool)true)
 
@@ -48,27 +50,27 @@ enum { PAIR_WORDS = 1, PAIR_PTRS = 2 };
 
 #define HELLO "hello \"C\"\n"
 
-static inline capnp_data bytes(void) { return (capnp_data){ (const uint8_t *)"\336\255\276\357\000", 5 }; }
+static inline capnp_data bytes(void) { return CAPNP_NEW(capnp_data, (const uint8_t *)"\336\255\276\357\000", 5); }
 
-extern const uint64_t numbers_words[2];
-static inline capnp_list numbers(void) { return capnp_any_list((capnp_any){0}, CAPNP_SIZE_TWO, numbers_words); }
+extern const uint64_t capnp_const_8b26549acdb35f83[2];
+static inline capnp_list numbers(void) { return capnp_any_list(CAPNP_ZERO(capnp_any), CAPNP_SIZE_TWO, capnp_const_8b26549acdb35f83); }
 
-extern const uint64_t names_words[5];
-static inline capnp_list names(void) { return capnp_any_list((capnp_any){0}, CAPNP_SIZE_POINTER, names_words); }
+extern const uint64_t capnp_const_f113b9b7a8312adb[5];
+static inline capnp_list names(void) { return capnp_any_list(CAPNP_ZERO(capnp_any), CAPNP_SIZE_POINTER, capnp_const_f113b9b7a8312adb); }
 
-extern const uint64_t pairs_words[8];
-static inline pair_list pairs(void) { return (pair_list){ capnp_any_list((capnp_any){0}, CAPNP_SIZE_COMPOSITE, pairs_words) }; }
+extern const uint64_t capnp_const_ae881924310a7ffc[8];
+static inline pair_list pairs(void) { return CAPNP_NEW(pair_list, capnp_any_list(CAPNP_ZERO(capnp_any), CAPNP_SIZE_COMPOSITE, capnp_const_ae881924310a7ffc)); }
 
-extern const uint64_t pair_words[4];
-static inline pair_reader pair(void) { return (pair_reader){ capnp_any_struct((capnp_any){0}, pair_words) }; }
+extern const uint64_t capnp_const_e8d6fab698feeebc[4];
+static inline pair_reader pair(void) { return CAPNP_NEW(pair_reader, capnp_any_struct(CAPNP_ZERO(capnp_any), capnp_const_e8d6fab698feeebc)); }
 
 #define SHADE ((enum color)1)
 
-extern const uint64_t shades_words[2];
-static inline color_list shades(void) { return (color_list){ capnp_any_list((capnp_any){0}, CAPNP_SIZE_TWO, shades_words) }; }
+extern const uint64_t capnp_const_bb9ca5fa49fd169e[2];
+static inline color_list shades(void) { return CAPNP_NEW(color_list, capnp_any_list(CAPNP_ZERO(capnp_any), CAPNP_SIZE_TWO, capnp_const_bb9ca5fa49fd169e)); }
 
-extern const uint64_t table_words[5];
-static inline capnp_list table(void) { return capnp_any_list((capnp_any){0}, CAPNP_SIZE_POINTER, table_words); }
+extern const uint64_t capnp_const_90f2e562a895ddb1[5];
+static inline capnp_list table(void) { return capnp_any_list(CAPNP_ZERO(capnp_any), CAPNP_SIZE_POINTER, capnp_const_90f2e562a895ddb1); }
 
 /* ---- Color ---- */
 
@@ -77,20 +79,20 @@ static inline uint32_t color_list_len(color_list l) { return l.l.len; }
 static inline enum color color_list_get(color_list l, uint32_t i) { return (enum color)capnp_list_u16(l.l, i); }
 static inline uint32_t color_list_builder_len(color_list_builder l) { return l.l.len; }
 static inline void color_list_builder_set(color_list_builder l, uint32_t i, enum color v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline color_list color_list_as_reader(color_list_builder l) { return (color_list){ capnp_lbuilder_list(l.l) }; }
+static inline color_list color_list_as_reader(color_list_builder l) { return CAPNP_NEW(color_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- Pair ---- */
 
-static inline pair_reader pair_as_reader(pair_builder b) { return (pair_reader){ capnp_builder_reader(b.b) }; }
-static inline pair_reader pair_root(capnp_msg *m) { return (pair_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline pair_builder pair_build(capnp_msg *m) { return (pair_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), PAIR_WORDS, PAIR_PTRS) }; }
-static inline pair_reader pair_of_any(capnp_any a) { return (pair_reader){ capnp_any_struct(a, NULL) }; }
-static inline pair_builder pair_init_any(capnp_abuilder a) { return (pair_builder){ capnp_abuilder_init_struct(a, PAIR_WORDS, PAIR_PTRS) }; }
+static inline pair_reader pair_as_reader(pair_builder b) { return CAPNP_NEW(pair_reader, capnp_builder_reader(b.b)); }
+static inline pair_reader pair_root(capnp_msg *m) { return CAPNP_NEW(pair_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline pair_builder pair_build(capnp_msg *m) { return CAPNP_NEW(pair_builder, capnp_abuilder_init_struct(capnp_msg_build(m), PAIR_WORDS, PAIR_PTRS)); }
+static inline pair_reader pair_of_any(capnp_any a) { return CAPNP_NEW(pair_reader, capnp_any_struct(a, NULL)); }
+static inline pair_builder pair_init_any(capnp_abuilder a) { return CAPNP_NEW(pair_builder, capnp_abuilder_init_struct(a, PAIR_WORDS, PAIR_PTRS)); }
 static inline uint32_t pair_list_len(pair_list l) { return l.l.len; }
-static inline pair_reader pair_list_get(pair_list l, uint32_t i) { return (pair_reader){ capnp_list_struct(l.l, i) }; }
+static inline pair_reader pair_list_get(pair_list l, uint32_t i) { return CAPNP_NEW(pair_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t pair_list_builder_len(pair_list_builder l) { return l.l.len; }
-static inline pair_builder pair_list_builder_get(pair_list_builder l, uint32_t i) { return (pair_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline pair_list pair_list_as_reader(pair_list_builder l) { return (pair_list){ capnp_lbuilder_list(l.l) }; }
+static inline pair_builder pair_list_builder_get(pair_list_builder l, uint32_t i) { return CAPNP_NEW(pair_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline pair_list pair_list_as_reader(pair_list_builder l) { return CAPNP_NEW(pair_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_text pair_key(pair_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool pair_has_key(pair_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -103,18 +105,24 @@ static inline void pair_set_value(pair_builder b, uint32_t v) { capnp_builder_se
 static inline enum color pair_color(pair_reader r) { return (enum color)capnp_reader_u16(r.r, 4, 0); }
 static inline void pair_set_color(pair_builder b, enum color v) { capnp_builder_set_u16(b.b, 4, (uint16_t)v, 0); }
 
-static inline capnp_text pair_pair_of(pair_reader r) { return capnp_any_text(capnp_reader_any(r.r, 1), (capnp_text){ "hello \"C\"\n", 10 }); }
+static inline capnp_text pair_pair_of(pair_reader r) { return capnp_any_text(capnp_reader_any(r.r, 1), CAPNP_NEW(capnp_text, "hello \"C\"\n", 10)); }
 static inline bool pair_has_pair_of(pair_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
 static inline void pair_set_pair_of(pair_builder b, const char *s) { capnp_builder_set_text(b.b, 1, s); }
 static inline void pair_set_pair_of_n(pair_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 1), v); }
 
 #define PAIR_MAX_LENGTH ((uint16_t)64)
 
-extern const uint64_t pair_origin_words[3];
-static inline pair_reader pair_origin(void) { return (pair_reader){ capnp_any_struct((capnp_any){0}, pair_origin_words) }; }
+extern const uint64_t capnp_const_cb077549dcbe7a40[3];
+static inline pair_reader pair_origin(void) { return CAPNP_NEW(pair_reader, capnp_any_struct(CAPNP_ZERO(capnp_any), capnp_const_cb077549dcbe7a40)); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file consts_capnp_schema;
+/** The declarations of this file, to be read at run time: consts_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_c9f0b22989837bdd;
+#ifndef consts_capnp_schema
+#define consts_capnp_schema capnp_schema_c9f0b22989837bdd
+#else /* files of one name: each goes by its id */
+#undef consts_capnp_schema
+#define consts_capnp_schema consts_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_C9F0B22989837BDD_STRUCTS
 

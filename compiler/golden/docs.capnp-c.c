@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[21] = {
+static const uint64_t capnp_i_node_0[21] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xd7820d8a22d8e180), UINT64_C(0x0000000000000005), UINT64_C(0x0000005a00000005),
         UINT64_C(0x0000004700000009), UINT64_C(0x7061632e73636f64), UINT64_C(0x000000000000706e), UINT64_C(0x0001000100000010),
         UINT64_C(0xe0fdb79efcbfb7d7), UINT64_C(0x0000005a00000019), UINT64_C(0xc8bf45fd737c2626), UINT64_C(0x0000002a00000019),
@@ -12,7 +12,7 @@ static const uint64_t schema_node_0[21] = {
         UINT64_C(0x0000726577736e61),
 };
 
-static const uint64_t schema_node_1[51] = {
+static const uint64_t capnp_i_node_1[51] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xe0fdb79efcbfb7d7), UINT64_C(0x000100010000000b), UINT64_C(0xd7820d8a22d8e180),
         UINT64_C(0x0002000000070001), UINT64_C(0x0000000000000001), UINT64_C(0x000000b20000000d), UINT64_C(0x0000000700000015),
         UINT64_C(0x0000000000000000), UINT64_C(0x000000e700000011), UINT64_C(0x7061632e73636f64), UINT64_C(0x6d75636f443a706e),
@@ -28,7 +28,7 @@ static const uint64_t schema_node_1[51] = {
         UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c), UINT64_C(0x0000006563616c70),
 };
 
-static const uint64_t schema_node_2[23] = {
+static const uint64_t capnp_i_node_2[23] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x921b4aae3baa7091), UINT64_C(0x0001000100000016), UINT64_C(0xe0fdb79efcbfb7d7),
         UINT64_C(0x0000000100070001), UINT64_C(0x000000e20000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x7061632e73636f64), UINT64_C(0x6d75636f443a706e), UINT64_C(0x6c702e6465746e65),
@@ -37,14 +37,14 @@ static const uint64_t schema_node_2[23] = {
         UINT64_C(0x0000000000000078), UINT64_C(0x0000000000000004), UINT64_C(0x0000000000000004),
 };
 
-static const uint64_t schema_node_3[14] = {
+static const uint64_t capnp_i_node_3[14] = {
         UINT64_C(0x0004000300000000), UINT64_C(0xc8bf45fd737c2626), UINT64_C(0x000000020000000b), UINT64_C(0xd7820d8a22d8e180),
         UINT64_C(0x000000820000000d), UINT64_C(0x0000000700000011), UINT64_C(0x0000000000000000), UINT64_C(0x0000000f0000000d),
         UINT64_C(0x7061632e73636f64), UINT64_C(0x00646e694b3a706e), UINT64_C(0x0000000000000000), UINT64_C(0x0001000000000004),
         UINT64_C(0x0000002200000001), UINT64_C(0x0000000000656e6f),
 };
 
-static const uint64_t schema_node_4[25] = {
+static const uint64_t capnp_i_node_4[25] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xe33c59a269b42730), UINT64_C(0x000000030000000b), UINT64_C(0xd7820d8a22d8e180),
         UINT64_C(0x0000009a00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000004700000015),
         UINT64_C(0x000000070000003d), UINT64_C(0x7061632e73636f64), UINT64_C(0x69767265533a706e), UINT64_C(0x0000000000006563),
@@ -54,7 +54,7 @@ static const uint64_t schema_node_4[25] = {
         UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_5[23] = {
+static const uint64_t capnp_i_node_5[23] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xb1d85de3449351e7), UINT64_C(0x0001000100000013), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x000000fa0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x7061632e73636f64), UINT64_C(0x69767265533a706e), UINT64_C(0x246c6c61632e6563),
@@ -63,7 +63,7 @@ static const uint64_t schema_node_5[23] = {
         UINT64_C(0x000000000000006e), UINT64_C(0x0000000000000008), UINT64_C(0x0000000000000008),
 };
 
-static const uint64_t schema_node_6[23] = {
+static const uint64_t capnp_i_node_6[23] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xede88b182e3084f5), UINT64_C(0x0001000100000013), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x000001020000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x7061632e73636f64), UINT64_C(0x69767265533a706e), UINT64_C(0x246c6c61632e6563),
@@ -72,26 +72,26 @@ static const uint64_t schema_node_6[23] = {
         UINT64_C(0x000000000000006d), UINT64_C(0x0000000000000008), UINT64_C(0x0000000000000008),
 };
 
-static const uint64_t schema_node_7[15] = {
+static const uint64_t capnp_i_node_7[15] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xa59159eb25122c6f), UINT64_C(0x000000040000000b), UINT64_C(0xd7820d8a22d8e180),
         UINT64_C(0x0000009200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0000000100000014), UINT64_C(0x7061632e73636f64), UINT64_C(0x6577736e613a706e), UINT64_C(0x0000000000000072),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000006), UINT64_C(0x00000000002a0006),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xd7820d8a22d8e180), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xe0fdb79efcbfb7d7), schema_node_1, sizeof(schema_node_1) / 8 }, /* Documented */
-        { UINT64_C(0x921b4aae3baa7091), schema_node_2, sizeof(schema_node_2) / 8 }, /* Documented.place */
-        { UINT64_C(0xc8bf45fd737c2626), schema_node_3, sizeof(schema_node_3) / 8 }, /* Kind */
-        { UINT64_C(0xe33c59a269b42730), schema_node_4, sizeof(schema_node_4) / 8 }, /* Service */
-        { UINT64_C(0xb1d85de3449351e7), schema_node_5, sizeof(schema_node_5) / 8 }, /* Service.call */
-        { UINT64_C(0xede88b182e3084f5), schema_node_6, sizeof(schema_node_6) / 8 }, /* Service.call */
-        { UINT64_C(0xa59159eb25122c6f), schema_node_7, sizeof(schema_node_7) / 8 }, /* answer */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xd7820d8a22d8e180), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xe0fdb79efcbfb7d7), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Documented */
+        { UINT64_C(0x921b4aae3baa7091), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Documented.place */
+        { UINT64_C(0xc8bf45fd737c2626), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Kind */
+        { UINT64_C(0xe33c59a269b42730), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Service */
+        { UINT64_C(0xb1d85de3449351e7), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* Service.call */
+        { UINT64_C(0xede88b182e3084f5), capnp_i_node_6, sizeof(capnp_i_node_6) / 8 }, /* Service.call */
+        { UINT64_C(0xa59159eb25122c6f), capnp_i_node_7, sizeof(capnp_i_node_7) / 8 }, /* answer */
 };
 
-const struct capnp_schema_file docs_capnp_schema = {
-        UINT64_C(0xd7820d8a22d8e180), "docs.capnp", schema_nodes, NULL, 8, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_d7820d8a22d8e180 = {
+        UINT64_C(0xd7820d8a22d8e180), "docs.capnp", capnp_i_nodes, NULL, 8, 0,
 };
 
 static const struct capnp_method capnp_i_service_methods[] = {
@@ -99,9 +99,9 @@ static const struct capnp_method capnp_i_service_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_service_parts[] = {
-        { &service_interface, offsetof(struct service_ops, call) },
+        { &capnp_interface_e33c59a269b42730, offsetof(struct service_ops, call) },
 };
 
-const struct capnp_interface service_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_e33c59a269b42730 = {
         SERVICE_ID, "Service", capnp_i_service_methods, capnp_i_service_parts, 1, 1,
 };

@@ -17,40 +17,42 @@ extern "C" {
  *
  * With two paragraphs, a * / and a / * in it.
  */
-typedef struct { capnp_reader r; } documented_reader;
-typedef struct { capnp_builder b; } documented_builder;
-typedef struct { capnp_list l; } documented_list;
-typedef struct { capnp_lbuilder l; } documented_list_builder;
+typedef struct { capnp_reader r; } documented_reader, documented_reader_e0fdb79efcbfb7d7;
+typedef struct { capnp_builder b; } documented_builder, documented_builder_e0fdb79efcbfb7d7;
 #define DOCUMENTED_ID UINT64_C(0xe0fdb79efcbfb7d7)
 enum { DOCUMENTED_WORDS = 1, DOCUMENTED_PTRS = 1 };
-enum documented_which {
+enum { DOCUMENTED_WORDS_e0fdb79efcbfb7d7 = 1, DOCUMENTED_PTRS_e0fdb79efcbfb7d7 = 1 };
+enum documented_which CAPNP_ENUM_U16 {
         DOCUMENTED_FIRST = 0,
         DOCUMENTED_SECOND = 1,
 };
+typedef struct { capnp_list l; } documented_list, documented_list_e0fdb79efcbfb7d7;
+typedef struct { capnp_lbuilder l; } documented_list_builder, documented_list_builder_e0fdb79efcbfb7d7;
 
 /**
  * Of the group.
  */
-typedef struct { capnp_reader r; } documented_place_reader;
-typedef struct { capnp_builder b; } documented_place_builder;
+typedef struct { capnp_reader r; } documented_place_reader, place_reader_921b4aae3baa7091;
+typedef struct { capnp_builder b; } documented_place_builder, place_builder_921b4aae3baa7091;
 
 /**
  * What kinds there are.
  */
 #define KIND_ID UINT64_C(0xc8bf45fd737c2626)
-enum kind {
+enum kind CAPNP_ENUM_U16 {
         /**
          * The one.
          */
         KIND_ONE = 0,
 };
-typedef struct { capnp_list l; } kind_list;
-typedef struct { capnp_lbuilder l; } kind_list_builder;
+typedef enum kind kind_enum_c8bf45fd737c2626;
+typedef struct { capnp_list l; } kind_list, kind_list_c8bf45fd737c2626;
+typedef struct { capnp_lbuilder l; } kind_list_builder, kind_list_builder_c8bf45fd737c2626;
 
 /**
  * Serves.
  */
-typedef struct { capnp_cap *c; } service_client;
+typedef struct { capnp_cap *c; } service_client, service_client_e33c59a269b42730;
 #define SERVICE_ID UINT64_C(0xe33c59a269b42730)
 
 typedef struct { capnp_reader r; } service_call_in_reader;
@@ -71,20 +73,21 @@ struct service_ops {
          */
         capnp_handler *call;
 };
+typedef struct service_ops service_ops_e33c59a269b42730;
 
 /* ---- Documented ---- */
 
-static inline documented_reader documented_as_reader(documented_builder b) { return (documented_reader){ capnp_builder_reader(b.b) }; }
+static inline documented_reader documented_as_reader(documented_builder b) { return CAPNP_NEW(documented_reader, capnp_builder_reader(b.b)); }
 static inline enum documented_which documented_which(documented_reader r) { return (enum documented_which)capnp_reader_u16(r.r, 2, 0); }
-static inline documented_reader documented_root(capnp_msg *m) { return (documented_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline documented_builder documented_build(capnp_msg *m) { return (documented_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), DOCUMENTED_WORDS, DOCUMENTED_PTRS) }; }
-static inline documented_reader documented_of_any(capnp_any a) { return (documented_reader){ capnp_any_struct(a, NULL) }; }
-static inline documented_builder documented_init_any(capnp_abuilder a) { return (documented_builder){ capnp_abuilder_init_struct(a, DOCUMENTED_WORDS, DOCUMENTED_PTRS) }; }
+static inline documented_reader documented_root(capnp_msg *m) { return CAPNP_NEW(documented_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline documented_builder documented_build(capnp_msg *m) { return CAPNP_NEW(documented_builder, capnp_abuilder_init_struct(capnp_msg_build(m), DOCUMENTED_WORDS, DOCUMENTED_PTRS)); }
+static inline documented_reader documented_of_any(capnp_any a) { return CAPNP_NEW(documented_reader, capnp_any_struct(a, NULL)); }
+static inline documented_builder documented_init_any(capnp_abuilder a) { return CAPNP_NEW(documented_builder, capnp_abuilder_init_struct(a, DOCUMENTED_WORDS, DOCUMENTED_PTRS)); }
 static inline uint32_t documented_list_len(documented_list l) { return l.l.len; }
-static inline documented_reader documented_list_get(documented_list l, uint32_t i) { return (documented_reader){ capnp_list_struct(l.l, i) }; }
+static inline documented_reader documented_list_get(documented_list l, uint32_t i) { return CAPNP_NEW(documented_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t documented_list_builder_len(documented_list_builder l) { return l.l.len; }
-static inline documented_builder documented_list_builder_get(documented_list_builder l, uint32_t i) { return (documented_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline documented_list documented_list_as_reader(documented_list_builder l) { return (documented_list){ capnp_lbuilder_list(l.l) }; }
+static inline documented_builder documented_list_builder_get(documented_list_builder l, uint32_t i) { return CAPNP_NEW(documented_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline documented_list documented_list_as_reader(documented_list_builder l) { return CAPNP_NEW(documented_list, capnp_lbuilder_list(l.l)); }
 
 /**
  * One line.
@@ -101,21 +104,21 @@ static inline void documented_set_first(documented_builder b) { capnp_builder_se
  * The second,
  * in two lines.
  */
-static inline capnp_text documented_second(documented_reader r) { if (documented_which(r) != DOCUMENTED_SECOND) r.r = (capnp_reader){0}; return capnp_reader_text(r.r, 0); }
-static inline bool documented_has_second(documented_reader r) { if (documented_which(r) != DOCUMENTED_SECOND) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_text documented_second(documented_reader r) { if (capnp_reader_u16(r.r, 2, 0) != DOCUMENTED_SECOND) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_text(r.r, 0); }
+static inline bool documented_has_second(documented_reader r) { if (capnp_reader_u16(r.r, 2, 0) != DOCUMENTED_SECOND) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void documented_set_second(documented_builder b, const char *s) { capnp_builder_set_u16(b.b, 2, DOCUMENTED_SECOND, 0); capnp_builder_set_text(b.b, 0, s); }
 static inline void documented_set_second_n(documented_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 2, DOCUMENTED_SECOND, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
 /**
  * Of the group.
  */
-static inline documented_place_reader documented_place(documented_reader r) { return (documented_place_reader){ r.r }; }
-static inline documented_place_builder documented_init_place(documented_builder b) { capnp_builder_set_i32(b.b, 4, 0, 0); return (documented_place_builder){ b.b }; }
-static inline documented_place_builder documented_build_place(documented_builder b) { return (documented_place_builder){ b.b }; }
+static inline documented_place_reader documented_place(documented_reader r) { return CAPNP_NEW(documented_place_reader, r.r); }
+static inline documented_place_builder documented_init_place(documented_builder b) { capnp_builder_set_i32(b.b, 4, 0, 0); return CAPNP_NEW(documented_place_builder, b.b); }
+static inline documented_place_builder documented_build_place(documented_builder b) { return CAPNP_NEW(documented_place_builder, b.b); }
 
 /* ---- Documented.place ---- */
 
-static inline documented_place_reader documented_place_as_reader(documented_place_builder b) { return (documented_place_reader){ capnp_builder_reader(b.b) }; }
+static inline documented_place_reader documented_place_as_reader(documented_place_builder b) { return CAPNP_NEW(documented_place_reader, capnp_builder_reader(b.b)); }
 
 /**
  * Of x.
@@ -130,18 +133,18 @@ static inline uint32_t kind_list_len(kind_list l) { return l.l.len; }
 static inline enum kind kind_list_get(kind_list l, uint32_t i) { return (enum kind)capnp_list_u16(l.l, i); }
 static inline uint32_t kind_list_builder_len(kind_list_builder l) { return l.l.len; }
 static inline void kind_list_builder_set(kind_list_builder l, uint32_t i, enum kind v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline kind_list kind_list_as_reader(kind_list_builder l) { return (kind_list){ capnp_lbuilder_list(l.l) }; }
+static inline kind_list kind_list_as_reader(kind_list_builder l) { return CAPNP_NEW(kind_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- Service.call ---- */
 
-static inline service_call_in_reader service_call_in_as_reader(service_call_in_builder b) { return (service_call_in_reader){ capnp_builder_reader(b.b) }; }
+static inline service_call_in_reader service_call_in_as_reader(service_call_in_builder b) { return CAPNP_NEW(service_call_in_reader, capnp_builder_reader(b.b)); }
 
 static inline uint32_t service_call_in_n(service_call_in_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
 static inline void service_call_in_set_n(service_call_in_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
 
 /* ---- Service.call ---- */
 
-static inline service_call_out_reader service_call_out_as_reader(service_call_out_builder b) { return (service_call_out_reader){ capnp_builder_reader(b.b) }; }
+static inline service_call_out_reader service_call_out_as_reader(service_call_out_builder b) { return CAPNP_NEW(service_call_out_reader, capnp_builder_reader(b.b)); }
 
 static inline uint32_t service_call_out_m(service_call_out_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
 static inline void service_call_out_set_m(service_call_out_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
@@ -151,28 +154,35 @@ static inline void service_call_out_set_m(service_call_out_builder b, uint32_t v
  */
 #define ANSWER ((uint8_t)42)
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file docs_capnp_schema;
+/** The declarations of this file, to be read at run time: docs_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_d7820d8a22d8e180;
+#ifndef docs_capnp_schema
+#define docs_capnp_schema capnp_schema_d7820d8a22d8e180
+#else /* files of one name: each goes by its id */
+#undef docs_capnp_schema
+#define docs_capnp_schema docs_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_D7820D8A22D8E180_STRUCTS
 
 /* ---- Service ---- */
 
-extern const struct capnp_interface service_interface;
-static inline CAPNP_MUST_USE int service_serve(capnp_vat *v, const struct service_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &service_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_e33c59a269b42730;
+#define service_interface capnp_interface_e33c59a269b42730
+static inline CAPNP_MUST_USE int service_serve(capnp_vat *v, const struct service_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_e33c59a269b42730, ops, self, ret_c); }
 
 /**
  * Calls.
  */
-static inline capnp_question *service_call(service_client c) { return capnp_question_new(c.c, &service_interface, 0); }
-static inline service_call_in_builder service_call_params(capnp_question *q) { return (service_call_in_builder){ capnp_question_params(q) }; }
-static inline void service_call_set_n(capnp_question *q, uint32_t v) { service_call_in_set_n(service_call_params(q), v); }
-static inline service_call_out_reader service_call_results(capnp_question *q) { return (service_call_out_reader){ capnp_question_response(q) }; }
-static inline uint32_t service_call_m(capnp_question *q) { return service_call_out_m(service_call_results(q)); }
-static inline service_call_in_reader service_call_get_params(capnp_answer *a) { return (service_call_in_reader){ capnp_answer_params(a) }; }
-static inline uint32_t service_call_param_n(capnp_answer *a) { return service_call_in_n(service_call_get_params(a)); }
-static inline service_call_out_builder service_call_get_results(capnp_answer *a) { return (service_call_out_builder){ capnp_answer_results(a) }; }
-static inline void service_call_results_set_m(capnp_answer *a, uint32_t v) { service_call_out_set_m(service_call_get_results(a), v); }
+static inline capnp_question *service_call(service_client c) { return capnp_question_new(c.c, &capnp_interface_e33c59a269b42730, 0); }
+static inline service_call_in_builder service_call_params(capnp_question *q) { return CAPNP_NEW(service_call_in_builder, capnp_question_params(q)); }
+static inline void service_call_set_n(capnp_question *q, uint32_t v) { service_call_in_set_n(CAPNP_NEW(service_call_in_builder, capnp_question_params(q)), v); }
+static inline service_call_out_reader service_call_results(capnp_question *q) { return CAPNP_NEW(service_call_out_reader, capnp_question_response(q)); }
+static inline uint32_t service_call_m(capnp_question *q) { return service_call_out_m(CAPNP_NEW(service_call_out_reader, capnp_question_response(q))); }
+static inline service_call_in_reader service_call_get_params(capnp_answer *a) { return CAPNP_NEW(service_call_in_reader, capnp_answer_params(a)); }
+static inline uint32_t service_call_param_n(capnp_answer *a) { return service_call_in_n(CAPNP_NEW(service_call_in_reader, capnp_answer_params(a))); }
+static inline service_call_out_builder service_call_get_results(capnp_answer *a) { return CAPNP_NEW(service_call_out_builder, capnp_answer_results(a)); }
+static inline void service_call_results_set_m(capnp_answer *a, uint32_t v) { service_call_out_set_m(CAPNP_NEW(service_call_out_builder, capnp_answer_results(a)), v); }
 
 #ifdef __cplusplus
 }

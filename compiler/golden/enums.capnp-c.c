@@ -3,18 +3,18 @@
 
 #include <stddef.h>
 
-const uint64_t alarm_history_default[2] = {
+CAPNP_SHARED const uint64_t capnp_default_b61e8e3060ffc643_3[2] = {
         UINT64_C(0x0000001300000001), UINT64_C(0x0000000000010000),
 };
 
-static const uint64_t schema_node_0[14] = {
+static const uint64_t capnp_i_node_0[14] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xbf4acfe6d85b0db3), UINT64_C(0x0000000000000006), UINT64_C(0x0000006200000005),
         UINT64_C(0x0000002700000009), UINT64_C(0x61632e736d756e65), UINT64_C(0x0000000000706e70), UINT64_C(0x0001000100000008),
         UINT64_C(0xc6c6065b3a8fbbe6), UINT64_C(0x0000003200000009), UINT64_C(0xb61e8e3060ffc643), UINT64_C(0x0000003200000005),
         UINT64_C(0x0000006c6576654c), UINT64_C(0x0000006d72616c41),
 };
 
-static const uint64_t schema_node_1[23] = {
+static const uint64_t capnp_i_node_1[23] = {
         UINT64_C(0x0004000300000000), UINT64_C(0xc6c6065b3a8fbbe6), UINT64_C(0x000000020000000c), UINT64_C(0xbf4acfe6d85b0db3),
         UINT64_C(0x000000920000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000), UINT64_C(0x0000003700000011),
         UINT64_C(0x61632e736d756e65), UINT64_C(0x6576654c3a706e70), UINT64_C(0x000000000000006c), UINT64_C(0x0000000000000000),
@@ -23,7 +23,7 @@ static const uint64_t schema_node_1[23] = {
         UINT64_C(0x0000656c6464696d), UINT64_C(0x6867694879726576), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_2[67] = {
+static const uint64_t capnp_i_node_2[67] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xb61e8e3060ffc643), UINT64_C(0x000100010000000c), UINT64_C(0xbf4acfe6d85b0db3),
         UINT64_C(0x0000000000070002), UINT64_C(0x000000920000000d), UINT64_C(0x0000001700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000e70000001d), UINT64_C(0x61632e736d756e65), UINT64_C(0x72616c413a706e70), UINT64_C(0x000000000000006d),
@@ -43,7 +43,7 @@ static const uint64_t schema_node_2[67] = {
         UINT64_C(0x000000000000000e), UINT64_C(0x0000001300000001), UINT64_C(0x0000000000010000),
 };
 
-static const uint64_t schema_node_3[22] = {
+static const uint64_t capnp_i_node_3[22] = {
         UINT64_C(0x0004000300000000), UINT64_C(0x9711c5b7a64cbc4b), UINT64_C(0x0000000200000012), UINT64_C(0xb61e8e3060ffc643),
         UINT64_C(0x000000ba0000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000), UINT64_C(0x0000003700000011),
         UINT64_C(0x61632e736d756e65), UINT64_C(0x72616c413a706e70), UINT64_C(0x0000646e694b2e6d), UINT64_C(0x0000000000000000),
@@ -52,13 +52,13 @@ static const uint64_t schema_node_3[22] = {
         UINT64_C(0x0000007265746177), UINT64_C(0x0000000000006469),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xbf4acfe6d85b0db3), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xc6c6065b3a8fbbe6), schema_node_1, sizeof(schema_node_1) / 8 }, /* Level */
-        { UINT64_C(0xb61e8e3060ffc643), schema_node_2, sizeof(schema_node_2) / 8 }, /* Alarm */
-        { UINT64_C(0x9711c5b7a64cbc4b), schema_node_3, sizeof(schema_node_3) / 8 }, /* Alarm.Kind */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xbf4acfe6d85b0db3), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xc6c6065b3a8fbbe6), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Level */
+        { UINT64_C(0xb61e8e3060ffc643), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Alarm */
+        { UINT64_C(0x9711c5b7a64cbc4b), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Alarm.Kind */
 };
 
-const struct capnp_schema_file enums_capnp_schema = {
-        UINT64_C(0xbf4acfe6d85b0db3), "enums.capnp", schema_nodes, NULL, 4, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_bf4acfe6d85b0db3 = {
+        UINT64_C(0xbf4acfe6d85b0db3), "enums.capnp", capnp_i_nodes, NULL, 4, 0,
 };

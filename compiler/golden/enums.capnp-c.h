@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 #define LEVEL_ID UINT64_C(0xc6c6065b3a8fbbe6)
-enum level {
+enum level CAPNP_ENUM_U16 {
         /**
          * Nothing happens.
          */
@@ -21,24 +21,27 @@ enum level {
         LEVEL_MIDDLE = 1,
         LEVEL_VERY_HIGH = 2,
 };
-typedef struct { capnp_list l; } level_list;
-typedef struct { capnp_lbuilder l; } level_list_builder;
+typedef enum level level_enum_c6c6065b3a8fbbe6;
+typedef struct { capnp_list l; } level_list, level_list_c6c6065b3a8fbbe6;
+typedef struct { capnp_lbuilder l; } level_list_builder, level_list_builder_c6c6065b3a8fbbe6;
 
-typedef struct { capnp_reader r; } alarm_reader;
-typedef struct { capnp_builder b; } alarm_builder;
-typedef struct { capnp_list l; } alarm_list;
-typedef struct { capnp_lbuilder l; } alarm_list_builder;
+typedef struct { capnp_reader r; } alarm_reader, alarm_reader_b61e8e3060ffc643;
+typedef struct { capnp_builder b; } alarm_builder, alarm_builder_b61e8e3060ffc643;
 #define ALARM_ID UINT64_C(0xb61e8e3060ffc643)
 enum { ALARM_WORDS = 1, ALARM_PTRS = 2 };
+enum { ALARM_WORDS_b61e8e3060ffc643 = 1, ALARM_PTRS_b61e8e3060ffc643 = 2 };
+typedef struct { capnp_list l; } alarm_list, alarm_list_b61e8e3060ffc643;
+typedef struct { capnp_lbuilder l; } alarm_list_builder, alarm_list_builder_b61e8e3060ffc643;
 
 #define ALARM_KIND_ID UINT64_C(0x9711c5b7a64cbc4b)
-enum alarm_kind {
+enum alarm_kind CAPNP_ENUM_U16 {
         ALARM_KIND_FIRE = 0,
         ALARM_KIND_WATER = 1,
         ALARM_KIND_ID_ = 2,
 };
-typedef struct { capnp_list l; } alarm_kind_list;
-typedef struct { capnp_lbuilder l; } alarm_kind_list_builder;
+typedef enum alarm_kind kind_enum_9711c5b7a64cbc4b;
+typedef struct { capnp_list l; } alarm_kind_list, kind_list_9711c5b7a64cbc4b;
+typedef struct { capnp_lbuilder l; } alarm_kind_list_builder, kind_list_builder_9711c5b7a64cbc4b;
 
 /* ---- Level ---- */
 
@@ -47,20 +50,20 @@ static inline uint32_t level_list_len(level_list l) { return l.l.len; }
 static inline enum level level_list_get(level_list l, uint32_t i) { return (enum level)capnp_list_u16(l.l, i); }
 static inline uint32_t level_list_builder_len(level_list_builder l) { return l.l.len; }
 static inline void level_list_builder_set(level_list_builder l, uint32_t i, enum level v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline level_list level_list_as_reader(level_list_builder l) { return (level_list){ capnp_lbuilder_list(l.l) }; }
+static inline level_list level_list_as_reader(level_list_builder l) { return CAPNP_NEW(level_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- Alarm ---- */
 
-static inline alarm_reader alarm_as_reader(alarm_builder b) { return (alarm_reader){ capnp_builder_reader(b.b) }; }
-static inline alarm_reader alarm_root(capnp_msg *m) { return (alarm_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline alarm_builder alarm_build(capnp_msg *m) { return (alarm_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), ALARM_WORDS, ALARM_PTRS) }; }
-static inline alarm_reader alarm_of_any(capnp_any a) { return (alarm_reader){ capnp_any_struct(a, NULL) }; }
-static inline alarm_builder alarm_init_any(capnp_abuilder a) { return (alarm_builder){ capnp_abuilder_init_struct(a, ALARM_WORDS, ALARM_PTRS) }; }
+static inline alarm_reader alarm_as_reader(alarm_builder b) { return CAPNP_NEW(alarm_reader, capnp_builder_reader(b.b)); }
+static inline alarm_reader alarm_root(capnp_msg *m) { return CAPNP_NEW(alarm_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline alarm_builder alarm_build(capnp_msg *m) { return CAPNP_NEW(alarm_builder, capnp_abuilder_init_struct(capnp_msg_build(m), ALARM_WORDS, ALARM_PTRS)); }
+static inline alarm_reader alarm_of_any(capnp_any a) { return CAPNP_NEW(alarm_reader, capnp_any_struct(a, NULL)); }
+static inline alarm_builder alarm_init_any(capnp_abuilder a) { return CAPNP_NEW(alarm_builder, capnp_abuilder_init_struct(a, ALARM_WORDS, ALARM_PTRS)); }
 static inline uint32_t alarm_list_len(alarm_list l) { return l.l.len; }
-static inline alarm_reader alarm_list_get(alarm_list l, uint32_t i) { return (alarm_reader){ capnp_list_struct(l.l, i) }; }
+static inline alarm_reader alarm_list_get(alarm_list l, uint32_t i) { return CAPNP_NEW(alarm_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t alarm_list_builder_len(alarm_list_builder l) { return l.l.len; }
-static inline alarm_builder alarm_list_builder_get(alarm_list_builder l, uint32_t i) { return (alarm_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline alarm_list alarm_list_as_reader(alarm_list_builder l) { return (alarm_list){ capnp_lbuilder_list(l.l) }; }
+static inline alarm_builder alarm_list_builder_get(alarm_list_builder l, uint32_t i) { return CAPNP_NEW(alarm_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline alarm_list alarm_list_as_reader(alarm_list_builder l) { return CAPNP_NEW(alarm_list, capnp_lbuilder_list(l.l)); }
 
 static inline enum level alarm_level(alarm_reader r) { return (enum level)capnp_reader_u16(r.r, 0, 1); }
 static inline void alarm_set_level(alarm_builder b, enum level v) { capnp_builder_set_u16(b.b, 0, (uint16_t)v, 1); }
@@ -68,17 +71,17 @@ static inline void alarm_set_level(alarm_builder b, enum level v) { capnp_builde
 static inline enum alarm_kind alarm_kind(alarm_reader r) { return (enum alarm_kind)capnp_reader_u16(r.r, 2, 0); }
 static inline void alarm_set_kind(alarm_builder b, enum alarm_kind v) { capnp_builder_set_u16(b.b, 2, (uint16_t)v, 0); }
 
-static inline level_list alarm_seen(alarm_reader r) { return (level_list){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_TWO, NULL) }; }
+static inline level_list alarm_seen(alarm_reader r) { return CAPNP_NEW(level_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_TWO, NULL)); }
 static inline bool alarm_has_seen(alarm_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline level_list_builder alarm_init_seen(alarm_builder b, uint32_t n) { return (level_list_builder){ capnp_abuilder_init_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_TWO, n) }; }
-static inline level_list_builder alarm_build_seen(alarm_builder b) { return (level_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_TWO, 0, 0, NULL) }; }
+static inline level_list_builder alarm_init_seen(alarm_builder b, uint32_t n) { return CAPNP_NEW(level_list_builder, capnp_abuilder_init_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_TWO, n)); }
+static inline level_list_builder alarm_build_seen(alarm_builder b) { return CAPNP_NEW(level_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_TWO, 0, 0, NULL)); }
 static inline void alarm_set_seen(alarm_builder b, level_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
-extern const uint64_t alarm_history_default[2];
-static inline alarm_kind_list alarm_history(alarm_reader r) { return (alarm_kind_list){ capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_TWO, alarm_history_default) }; }
+extern const uint64_t capnp_default_b61e8e3060ffc643_3[2];
+static inline alarm_kind_list alarm_history(alarm_reader r) { return CAPNP_NEW(alarm_kind_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_TWO, capnp_default_b61e8e3060ffc643_3)); }
 static inline bool alarm_has_history(alarm_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline alarm_kind_list_builder alarm_init_history(alarm_builder b, uint32_t n) { return (alarm_kind_list_builder){ capnp_abuilder_init_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, n) }; }
-static inline alarm_kind_list_builder alarm_build_history(alarm_builder b) { return (alarm_kind_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, 0, 0, alarm_history_default) }; }
+static inline alarm_kind_list_builder alarm_init_history(alarm_builder b, uint32_t n) { return CAPNP_NEW(alarm_kind_list_builder, capnp_abuilder_init_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, n)); }
+static inline alarm_kind_list_builder alarm_build_history(alarm_builder b) { return CAPNP_NEW(alarm_kind_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, 0, 0, capnp_default_b61e8e3060ffc643_3)); }
 static inline void alarm_set_history(alarm_builder b, alarm_kind_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
 
 /* ---- Alarm.Kind ---- */
@@ -88,10 +91,16 @@ static inline uint32_t alarm_kind_list_len(alarm_kind_list l) { return l.l.len; 
 static inline enum alarm_kind alarm_kind_list_get(alarm_kind_list l, uint32_t i) { return (enum alarm_kind)capnp_list_u16(l.l, i); }
 static inline uint32_t alarm_kind_list_builder_len(alarm_kind_list_builder l) { return l.l.len; }
 static inline void alarm_kind_list_builder_set(alarm_kind_list_builder l, uint32_t i, enum alarm_kind v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline alarm_kind_list alarm_kind_list_as_reader(alarm_kind_list_builder l) { return (alarm_kind_list){ capnp_lbuilder_list(l.l) }; }
+static inline alarm_kind_list alarm_kind_list_as_reader(alarm_kind_list_builder l) { return CAPNP_NEW(alarm_kind_list, capnp_lbuilder_list(l.l)); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file enums_capnp_schema;
+/** The declarations of this file, to be read at run time: enums_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_bf4acfe6d85b0db3;
+#ifndef enums_capnp_schema
+#define enums_capnp_schema capnp_schema_bf4acfe6d85b0db3
+#else /* files of one name: each goes by its id */
+#undef enums_capnp_schema
+#define enums_capnp_schema enums_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_BF4ACFE6D85B0DB3_STRUCTS
 

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[24] = {
+static const uint64_t capnp_i_node_0[24] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xce028495ccbf2577), UINT64_C(0x0000000000000009), UINT64_C(0x0000007a00000005),
         UINT64_C(0x0000005700000009), UINT64_C(0x73636972656e6567), UINT64_C(0x0000706e7061632e), UINT64_C(0x0001000100000014),
         UINT64_C(0x889b8a43ac7a5af8), UINT64_C(0x0000002200000021), UINT64_C(0xf9140572202fa2b8), UINT64_C(0x0000002a0000001d),
@@ -12,7 +12,7 @@ static const uint64_t schema_node_0[24] = {
         UINT64_C(0x000000656279614d), UINT64_C(0x000000006c6c6543), UINT64_C(0x6c6c654374786554), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_1[42] = {
+static const uint64_t capnp_i_node_1[42] = {
         UINT64_C(0x0006000500000000), UINT64_C(0x889b8a43ac7a5af8), UINT64_C(0x000000010000000f), UINT64_C(0xce028495ccbf2577),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000000100000000), UINT64_C(0x0000009a00000015), UINT64_C(0x000000170000001d),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000003700000025), UINT64_C(0x0000000000000000), UINT64_C(0x0000001700000065),
@@ -26,7 +26,7 @@ static const uint64_t schema_node_1[42] = {
         UINT64_C(0x000000000079654b), UINT64_C(0x00000065756c6156),
 };
 
-static const uint64_t schema_node_2[38] = {
+static const uint64_t capnp_i_node_2[38] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xc60151fa71cab5e3), UINT64_C(0x0000000100000013), UINT64_C(0x889b8a43ac7a5af8),
         UINT64_C(0x0000000000070002), UINT64_C(0x0000000100000000), UINT64_C(0x000000ca0000000d), UINT64_C(0x0000000700000019),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000006700000015), UINT64_C(0x73636972656e6567), UINT64_C(0x4d3a706e7061632e),
@@ -39,7 +39,7 @@ static const uint64_t schema_node_2[38] = {
         UINT64_C(0x889b8a43ac7a5af8), UINT64_C(0x0000000000000012),
 };
 
-static const uint64_t schema_node_3[104] = {
+static const uint64_t capnp_i_node_3[104] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xf9140572202fa2b8), UINT64_C(0x000000010000000f), UINT64_C(0xce028495ccbf2577),
         UINT64_C(0x0000000000070004), UINT64_C(0x000000a20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000c700000011), UINT64_C(0x73636972656e6567), UINT64_C(0x553a706e7061632e), UINT64_C(0x0000000000736573),
@@ -68,7 +68,7 @@ static const uint64_t schema_node_3[104] = {
         UINT64_C(0x0000000200000000), UINT64_C(0x0000000000000010), UINT64_C(0xf9140572202fa2b8), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_4[38] = {
+static const uint64_t capnp_i_node_4[38] = {
         UINT64_C(0x0006000500000000), UINT64_C(0xf818e68c2b1b4156), UINT64_C(0x000100010000000f), UINT64_C(0xce028495ccbf2577),
         UINT64_C(0x0002000000070001), UINT64_C(0x0000000100000000), UINT64_C(0x000000aa00000015), UINT64_C(0x000000070000001d),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000006700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000f0000005d),
@@ -81,7 +81,7 @@ static const uint64_t schema_node_4[38] = {
         UINT64_C(0x0000001200000001), UINT64_C(0x0000000000000054),
 };
 
-static const uint64_t schema_node_5[82] = {
+static const uint64_t capnp_i_node_5[82] = {
         UINT64_C(0x0006000500000000), UINT64_C(0xc63a6cb5fbb70135), UINT64_C(0x000000030000000f), UINT64_C(0xce028495ccbf2577),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000000), UINT64_C(0x000000a200000015), UINT64_C(0x000000070000001d),
         UINT64_C(0x0000000000000000), UINT64_C(0x000000c700000019), UINT64_C(0x000000070000010d), UINT64_C(0x0000000f0000010d),
@@ -105,13 +105,13 @@ static const uint64_t schema_node_5[82] = {
         UINT64_C(0x0000001200000001), UINT64_C(0x0000000000000054),
 };
 
-static const uint64_t schema_node_6[11] = {
+static const uint64_t capnp_i_node_6[11] = {
         UINT64_C(0x0001000500000000), UINT64_C(0x92e54959b56b6d77), UINT64_C(0x0000000100000014), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000000100000000), UINT64_C(0x000000fa00000001), UINT64_C(0x73636972656e6567),
         UINT64_C(0x433a706e7061632e), UINT64_C(0x247465672e6c6c65), UINT64_C(0x0000736d61726150),
 };
 
-static const uint64_t schema_node_7[26] = {
+static const uint64_t capnp_i_node_7[26] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xdb0b2aaad0c7dbf9), UINT64_C(0x0000000100000014), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000000100000000), UINT64_C(0x000001020000000d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000003700000011), UINT64_C(0x73636972656e6567), UINT64_C(0x433a706e7061632e),
@@ -121,7 +121,7 @@ static const uint64_t schema_node_7[26] = {
         UINT64_C(0xc63a6cb5fbb70135), UINT64_C(0x0000000000000012),
 };
 
-static const uint64_t schema_node_8[26] = {
+static const uint64_t capnp_i_node_8[26] = {
         UINT64_C(0x0004000500000000), UINT64_C(0x9f7e1a972ea9ef35), UINT64_C(0x0000000100000014), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000000100000000), UINT64_C(0x000000fa0000000d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000003700000011), UINT64_C(0x73636972656e6567), UINT64_C(0x433a706e7061632e),
@@ -131,13 +131,13 @@ static const uint64_t schema_node_8[26] = {
         UINT64_C(0xc63a6cb5fbb70135), UINT64_C(0x0000000000000012),
 };
 
-static const uint64_t schema_node_9[11] = {
+static const uint64_t capnp_i_node_9[11] = {
         UINT64_C(0x0001000500000000), UINT64_C(0xa3ac0f6c2adaef7f), UINT64_C(0x0000000100000014), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000000100000000), UINT64_C(0x0000010200000001), UINT64_C(0x73636972656e6567),
         UINT64_C(0x433a706e7061632e), UINT64_C(0x247465732e6c6c65), UINT64_C(0x0073746c75736552),
 };
 
-static const uint64_t schema_node_10[31] = {
+static const uint64_t capnp_i_node_10[31] = {
         UINT64_C(0x0006000500000000), UINT64_C(0xeba0ac653af53d5e), UINT64_C(0x0000000100000014), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000000100000000), UINT64_C(0x0000010200000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000003700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000f00000041),
@@ -148,7 +148,7 @@ static const uint64_t schema_node_10[31] = {
         UINT64_C(0x0001000000000004), UINT64_C(0x0000001200000001), UINT64_C(0x0000000000000055),
 };
 
-static const uint64_t schema_node_11[25] = {
+static const uint64_t capnp_i_node_11[25] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x8c7412863f0a4179), UINT64_C(0x000000030000000f), UINT64_C(0xce028495ccbf2577),
         UINT64_C(0x000000c200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000015),
         UINT64_C(0x0000001700000015), UINT64_C(0x73636972656e6567), UINT64_C(0x543a706e7061632e), UINT64_C(0x006c6c6543747865),
@@ -158,23 +158,23 @@ static const uint64_t schema_node_11[25] = {
         UINT64_C(0x000000000000000c),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xce028495ccbf2577), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0x889b8a43ac7a5af8), schema_node_1, sizeof(schema_node_1) / 8 }, /* Map */
-        { UINT64_C(0xc60151fa71cab5e3), schema_node_2, sizeof(schema_node_2) / 8 }, /* Map.Entry */
-        { UINT64_C(0xf9140572202fa2b8), schema_node_3, sizeof(schema_node_3) / 8 }, /* Uses */
-        { UINT64_C(0xf818e68c2b1b4156), schema_node_4, sizeof(schema_node_4) / 8 }, /* Maybe */
-        { UINT64_C(0xc63a6cb5fbb70135), schema_node_5, sizeof(schema_node_5) / 8 }, /* Cell */
-        { UINT64_C(0x92e54959b56b6d77), schema_node_6, sizeof(schema_node_6) / 8 }, /* Cell.get */
-        { UINT64_C(0xdb0b2aaad0c7dbf9), schema_node_7, sizeof(schema_node_7) / 8 }, /* Cell.get */
-        { UINT64_C(0x9f7e1a972ea9ef35), schema_node_8, sizeof(schema_node_8) / 8 }, /* Cell.set */
-        { UINT64_C(0xa3ac0f6c2adaef7f), schema_node_9, sizeof(schema_node_9) / 8 }, /* Cell.set */
-        { UINT64_C(0xeba0ac653af53d5e), schema_node_10, sizeof(schema_node_10) / 8 }, /* Cell.swap */
-        { UINT64_C(0x8c7412863f0a4179), schema_node_11, sizeof(schema_node_11) / 8 }, /* TextCell */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xce028495ccbf2577), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0x889b8a43ac7a5af8), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Map */
+        { UINT64_C(0xc60151fa71cab5e3), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Map.Entry */
+        { UINT64_C(0xf9140572202fa2b8), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Uses */
+        { UINT64_C(0xf818e68c2b1b4156), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Maybe */
+        { UINT64_C(0xc63a6cb5fbb70135), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* Cell */
+        { UINT64_C(0x92e54959b56b6d77), capnp_i_node_6, sizeof(capnp_i_node_6) / 8 }, /* Cell.get */
+        { UINT64_C(0xdb0b2aaad0c7dbf9), capnp_i_node_7, sizeof(capnp_i_node_7) / 8 }, /* Cell.get */
+        { UINT64_C(0x9f7e1a972ea9ef35), capnp_i_node_8, sizeof(capnp_i_node_8) / 8 }, /* Cell.set */
+        { UINT64_C(0xa3ac0f6c2adaef7f), capnp_i_node_9, sizeof(capnp_i_node_9) / 8 }, /* Cell.set */
+        { UINT64_C(0xeba0ac653af53d5e), capnp_i_node_10, sizeof(capnp_i_node_10) / 8 }, /* Cell.swap */
+        { UINT64_C(0x8c7412863f0a4179), capnp_i_node_11, sizeof(capnp_i_node_11) / 8 }, /* TextCell */
 };
 
-const struct capnp_schema_file generics_capnp_schema = {
-        UINT64_C(0xce028495ccbf2577), "generics.capnp", schema_nodes, NULL, 12, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_ce028495ccbf2577 = {
+        UINT64_C(0xce028495ccbf2577), "generics.capnp", capnp_i_nodes, NULL, 12, 0,
 };
 
 static const struct capnp_method capnp_i_cell_methods[] = {
@@ -184,18 +184,18 @@ static const struct capnp_method capnp_i_cell_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_cell_parts[] = {
-        { &cell_interface, offsetof(struct cell_ops, get) },
+        { &capnp_interface_c63a6cb5fbb70135, offsetof(struct cell_ops, get) },
 };
 
-const struct capnp_interface cell_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_c63a6cb5fbb70135 = {
         CELL_ID, "Cell", capnp_i_cell_methods, capnp_i_cell_parts, 3, 1,
 };
 
 static const struct capnp_interface_part capnp_i_text_cell_parts[] = {
-        { &text_cell_interface, offsetof(struct text_cell_ops, gone) },
-        { &cell_interface, offsetof(struct text_cell_ops, cell.get) },
+        { &capnp_interface_8c7412863f0a4179, offsetof(struct text_cell_ops, gone) },
+        { &capnp_interface_c63a6cb5fbb70135, offsetof(struct text_cell_ops, cell.get) },
 };
 
-const struct capnp_interface text_cell_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_8c7412863f0a4179 = {
         TEXT_CELL_ID, "TextCell", NULL, capnp_i_text_cell_parts, 0, 2,
 };

@@ -12,39 +12,43 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } map_reader;
-typedef struct { capnp_builder b; } map_builder;
-typedef struct { capnp_list l; } map_list;
-typedef struct { capnp_lbuilder l; } map_list_builder;
+typedef struct { capnp_reader r; } map_reader, map_reader_889b8a43ac7a5af8;
+typedef struct { capnp_builder b; } map_builder, map_builder_889b8a43ac7a5af8;
 #define MAP_ID UINT64_C(0x889b8a43ac7a5af8)
 enum { MAP_WORDS = 0, MAP_PTRS = 1 };
+enum { MAP_WORDS_889b8a43ac7a5af8 = 0, MAP_PTRS_889b8a43ac7a5af8 = 1 };
+typedef struct { capnp_list l; } map_list, map_list_889b8a43ac7a5af8;
+typedef struct { capnp_lbuilder l; } map_list_builder, map_list_builder_889b8a43ac7a5af8;
 
-typedef struct { capnp_reader r; } map_entry_reader;
-typedef struct { capnp_builder b; } map_entry_builder;
-typedef struct { capnp_list l; } map_entry_list;
-typedef struct { capnp_lbuilder l; } map_entry_list_builder;
+typedef struct { capnp_reader r; } map_entry_reader, entry_reader_c60151fa71cab5e3;
+typedef struct { capnp_builder b; } map_entry_builder, entry_builder_c60151fa71cab5e3;
 #define MAP_ENTRY_ID UINT64_C(0xc60151fa71cab5e3)
 enum { MAP_ENTRY_WORDS = 0, MAP_ENTRY_PTRS = 2 };
+enum { ENTRY_WORDS_c60151fa71cab5e3 = 0, ENTRY_PTRS_c60151fa71cab5e3 = 2 };
+typedef struct { capnp_list l; } map_entry_list, entry_list_c60151fa71cab5e3;
+typedef struct { capnp_lbuilder l; } map_entry_list_builder, entry_list_builder_c60151fa71cab5e3;
 
-typedef struct { capnp_reader r; } uses_reader;
-typedef struct { capnp_builder b; } uses_builder;
-typedef struct { capnp_list l; } uses_list;
-typedef struct { capnp_lbuilder l; } uses_list_builder;
+typedef struct { capnp_reader r; } uses_reader, uses_reader_f9140572202fa2b8;
+typedef struct { capnp_builder b; } uses_builder, uses_builder_f9140572202fa2b8;
 #define USES_ID UINT64_C(0xf9140572202fa2b8)
 enum { USES_WORDS = 0, USES_PTRS = 4 };
+enum { USES_WORDS_f9140572202fa2b8 = 0, USES_PTRS_f9140572202fa2b8 = 4 };
+typedef struct { capnp_list l; } uses_list, uses_list_f9140572202fa2b8;
+typedef struct { capnp_lbuilder l; } uses_list_builder, uses_list_builder_f9140572202fa2b8;
 
-typedef struct { capnp_reader r; } maybe_reader;
-typedef struct { capnp_builder b; } maybe_builder;
-typedef struct { capnp_list l; } maybe_list;
-typedef struct { capnp_lbuilder l; } maybe_list_builder;
+typedef struct { capnp_reader r; } maybe_reader, maybe_reader_f818e68c2b1b4156;
+typedef struct { capnp_builder b; } maybe_builder, maybe_builder_f818e68c2b1b4156;
 #define MAYBE_ID UINT64_C(0xf818e68c2b1b4156)
 enum { MAYBE_WORDS = 1, MAYBE_PTRS = 1 };
-enum maybe_which {
+enum { MAYBE_WORDS_f818e68c2b1b4156 = 1, MAYBE_PTRS_f818e68c2b1b4156 = 1 };
+enum maybe_which CAPNP_ENUM_U16 {
         MAYBE_NONE = 0,
         MAYBE_SOME = 1,
 };
+typedef struct { capnp_list l; } maybe_list, maybe_list_f818e68c2b1b4156;
+typedef struct { capnp_lbuilder l; } maybe_list_builder, maybe_list_builder_f818e68c2b1b4156;
 
-typedef struct { capnp_cap *c; } cell_client;
+typedef struct { capnp_cap *c; } cell_client, cell_client_c63a6cb5fbb70135;
 #define CELL_ID UINT64_C(0xc63a6cb5fbb70135)
 
 typedef struct { capnp_reader r; } cell_get_in_reader;
@@ -72,7 +76,7 @@ typedef struct { capnp_builder b; } cell_swap_in_builder;
 #define CELL_SWAP_IN_ID UINT64_C(0xeba0ac653af53d5e)
 enum { CELL_SWAP_IN_WORDS = 0, CELL_SWAP_IN_PTRS = 1 };
 
-typedef struct { capnp_cap *c; } text_cell_client;
+typedef struct { capnp_cap *c; } text_cell_client, text_cell_client_8c7412863f0a4179;
 #define TEXT_CELL_ID UINT64_C(0x8c7412863f0a4179)
 
 /** Serves Cell: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
@@ -82,44 +86,46 @@ struct cell_ops {
         capnp_handler *set;
         capnp_handler *swap;
 };
+typedef struct cell_ops cell_ops_c63a6cb5fbb70135;
 
 /** Serves TextCell: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct text_cell_ops {
         void (*gone)(void *self);
         struct cell_ops cell; /* its `gone` is not called */
 };
+typedef struct text_cell_ops text_cell_ops_8c7412863f0a4179;
 
 /* ---- Map ---- */
 
-static inline map_reader map_as_reader(map_builder b) { return (map_reader){ capnp_builder_reader(b.b) }; }
-static inline map_reader map_root(capnp_msg *m) { return (map_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline map_builder map_build(capnp_msg *m) { return (map_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), MAP_WORDS, MAP_PTRS) }; }
-static inline map_reader map_of_any(capnp_any a) { return (map_reader){ capnp_any_struct(a, NULL) }; }
-static inline map_builder map_init_any(capnp_abuilder a) { return (map_builder){ capnp_abuilder_init_struct(a, MAP_WORDS, MAP_PTRS) }; }
+static inline map_reader map_as_reader(map_builder b) { return CAPNP_NEW(map_reader, capnp_builder_reader(b.b)); }
+static inline map_reader map_root(capnp_msg *m) { return CAPNP_NEW(map_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline map_builder map_build(capnp_msg *m) { return CAPNP_NEW(map_builder, capnp_abuilder_init_struct(capnp_msg_build(m), MAP_WORDS, MAP_PTRS)); }
+static inline map_reader map_of_any(capnp_any a) { return CAPNP_NEW(map_reader, capnp_any_struct(a, NULL)); }
+static inline map_builder map_init_any(capnp_abuilder a) { return CAPNP_NEW(map_builder, capnp_abuilder_init_struct(a, MAP_WORDS, MAP_PTRS)); }
 static inline uint32_t map_list_len(map_list l) { return l.l.len; }
-static inline map_reader map_list_get(map_list l, uint32_t i) { return (map_reader){ capnp_list_struct(l.l, i) }; }
+static inline map_reader map_list_get(map_list l, uint32_t i) { return CAPNP_NEW(map_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t map_list_builder_len(map_list_builder l) { return l.l.len; }
-static inline map_builder map_list_builder_get(map_list_builder l, uint32_t i) { return (map_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline map_list map_list_as_reader(map_list_builder l) { return (map_list){ capnp_lbuilder_list(l.l) }; }
+static inline map_builder map_list_builder_get(map_list_builder l, uint32_t i) { return CAPNP_NEW(map_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline map_list map_list_as_reader(map_list_builder l) { return CAPNP_NEW(map_list, capnp_lbuilder_list(l.l)); }
 
-static inline map_entry_list map_entries(map_reader r) { return (map_entry_list){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline map_entry_list map_entries(map_reader r) { return CAPNP_NEW(map_entry_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool map_has_entries(map_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline map_entry_list_builder map_init_entries(map_builder b, uint32_t n) { return (map_entry_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, MAP_ENTRY_WORDS, MAP_ENTRY_PTRS) }; }
-static inline map_entry_list_builder map_build_entries(map_builder b) { return (map_entry_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, MAP_ENTRY_WORDS, MAP_ENTRY_PTRS, NULL) }; }
+static inline map_entry_list_builder map_init_entries(map_builder b, uint32_t n) { return CAPNP_NEW(map_entry_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, MAP_ENTRY_WORDS, MAP_ENTRY_PTRS)); }
+static inline map_entry_list_builder map_build_entries(map_builder b) { return CAPNP_NEW(map_entry_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, MAP_ENTRY_WORDS, MAP_ENTRY_PTRS, NULL)); }
 static inline void map_set_entries(map_builder b, map_entry_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
 /* ---- Map.Entry ---- */
 
-static inline map_entry_reader map_entry_as_reader(map_entry_builder b) { return (map_entry_reader){ capnp_builder_reader(b.b) }; }
-static inline map_entry_reader map_entry_root(capnp_msg *m) { return (map_entry_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline map_entry_builder map_entry_build(capnp_msg *m) { return (map_entry_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), MAP_ENTRY_WORDS, MAP_ENTRY_PTRS) }; }
-static inline map_entry_reader map_entry_of_any(capnp_any a) { return (map_entry_reader){ capnp_any_struct(a, NULL) }; }
-static inline map_entry_builder map_entry_init_any(capnp_abuilder a) { return (map_entry_builder){ capnp_abuilder_init_struct(a, MAP_ENTRY_WORDS, MAP_ENTRY_PTRS) }; }
+static inline map_entry_reader map_entry_as_reader(map_entry_builder b) { return CAPNP_NEW(map_entry_reader, capnp_builder_reader(b.b)); }
+static inline map_entry_reader map_entry_root(capnp_msg *m) { return CAPNP_NEW(map_entry_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline map_entry_builder map_entry_build(capnp_msg *m) { return CAPNP_NEW(map_entry_builder, capnp_abuilder_init_struct(capnp_msg_build(m), MAP_ENTRY_WORDS, MAP_ENTRY_PTRS)); }
+static inline map_entry_reader map_entry_of_any(capnp_any a) { return CAPNP_NEW(map_entry_reader, capnp_any_struct(a, NULL)); }
+static inline map_entry_builder map_entry_init_any(capnp_abuilder a) { return CAPNP_NEW(map_entry_builder, capnp_abuilder_init_struct(a, MAP_ENTRY_WORDS, MAP_ENTRY_PTRS)); }
 static inline uint32_t map_entry_list_len(map_entry_list l) { return l.l.len; }
-static inline map_entry_reader map_entry_list_get(map_entry_list l, uint32_t i) { return (map_entry_reader){ capnp_list_struct(l.l, i) }; }
+static inline map_entry_reader map_entry_list_get(map_entry_list l, uint32_t i) { return CAPNP_NEW(map_entry_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t map_entry_list_builder_len(map_entry_list_builder l) { return l.l.len; }
-static inline map_entry_builder map_entry_list_builder_get(map_entry_list_builder l, uint32_t i) { return (map_entry_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline map_entry_list map_entry_list_as_reader(map_entry_list_builder l) { return (map_entry_list){ capnp_lbuilder_list(l.l) }; }
+static inline map_entry_builder map_entry_list_builder_get(map_entry_list_builder l, uint32_t i) { return CAPNP_NEW(map_entry_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline map_entry_list map_entry_list_as_reader(map_entry_list_builder l) { return CAPNP_NEW(map_entry_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_any map_entry_key(map_entry_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool map_entry_has_key(map_entry_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -133,69 +139,69 @@ static inline capnp_abuilder map_entry_build_value(map_entry_builder b) { return
 
 /* ---- Uses ---- */
 
-static inline uses_reader uses_as_reader(uses_builder b) { return (uses_reader){ capnp_builder_reader(b.b) }; }
-static inline uses_reader uses_root(capnp_msg *m) { return (uses_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline uses_builder uses_build(capnp_msg *m) { return (uses_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), USES_WORDS, USES_PTRS) }; }
-static inline uses_reader uses_of_any(capnp_any a) { return (uses_reader){ capnp_any_struct(a, NULL) }; }
-static inline uses_builder uses_init_any(capnp_abuilder a) { return (uses_builder){ capnp_abuilder_init_struct(a, USES_WORDS, USES_PTRS) }; }
+static inline uses_reader uses_as_reader(uses_builder b) { return CAPNP_NEW(uses_reader, capnp_builder_reader(b.b)); }
+static inline uses_reader uses_root(capnp_msg *m) { return CAPNP_NEW(uses_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline uses_builder uses_build(capnp_msg *m) { return CAPNP_NEW(uses_builder, capnp_abuilder_init_struct(capnp_msg_build(m), USES_WORDS, USES_PTRS)); }
+static inline uses_reader uses_of_any(capnp_any a) { return CAPNP_NEW(uses_reader, capnp_any_struct(a, NULL)); }
+static inline uses_builder uses_init_any(capnp_abuilder a) { return CAPNP_NEW(uses_builder, capnp_abuilder_init_struct(a, USES_WORDS, USES_PTRS)); }
 static inline uint32_t uses_list_len(uses_list l) { return l.l.len; }
-static inline uses_reader uses_list_get(uses_list l, uint32_t i) { return (uses_reader){ capnp_list_struct(l.l, i) }; }
+static inline uses_reader uses_list_get(uses_list l, uint32_t i) { return CAPNP_NEW(uses_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t uses_list_builder_len(uses_list_builder l) { return l.l.len; }
-static inline uses_builder uses_list_builder_get(uses_list_builder l, uint32_t i) { return (uses_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline uses_list uses_list_as_reader(uses_list_builder l) { return (uses_list){ capnp_lbuilder_list(l.l) }; }
+static inline uses_builder uses_list_builder_get(uses_list_builder l, uint32_t i) { return CAPNP_NEW(uses_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline uses_list uses_list_as_reader(uses_list_builder l) { return CAPNP_NEW(uses_list, capnp_lbuilder_list(l.l)); }
 
-static inline map_reader uses_texts(uses_reader r) { return (map_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline map_reader uses_texts(uses_reader r) { return CAPNP_NEW(map_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool uses_has_texts(uses_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline map_builder uses_init_texts(uses_builder b) { return (map_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), MAP_WORDS, MAP_PTRS) }; }
-static inline map_builder uses_build_texts(uses_builder b) { return (map_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), MAP_WORDS, MAP_PTRS, NULL) }; }
+static inline map_builder uses_init_texts(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), MAP_WORDS, MAP_PTRS)); }
+static inline map_builder uses_build_texts(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), MAP_WORDS, MAP_PTRS, NULL)); }
 static inline void uses_set_texts(uses_builder b, map_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
-static inline map_reader uses_nested(uses_reader r) { return (map_reader){ capnp_any_struct(capnp_reader_any(r.r, 1), NULL) }; }
+static inline map_reader uses_nested(uses_reader r) { return CAPNP_NEW(map_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool uses_has_nested(uses_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline map_builder uses_init_nested(uses_builder b) { return (map_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), MAP_WORDS, MAP_PTRS) }; }
-static inline map_builder uses_build_nested(uses_builder b) { return (map_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 1), MAP_WORDS, MAP_PTRS, NULL) }; }
+static inline map_builder uses_init_nested(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), MAP_WORDS, MAP_PTRS)); }
+static inline map_builder uses_build_nested(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), MAP_WORDS, MAP_PTRS, NULL)); }
 static inline void uses_set_nested(uses_builder b, map_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
 
-static inline map_list uses_list_(uses_reader r) { return (map_list){ capnp_any_list(capnp_reader_any(r.r, 2), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline map_list uses_list_(uses_reader r) { return CAPNP_NEW(map_list, capnp_any_list(capnp_reader_any(r.r, 2), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool uses_has_list_(uses_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline map_list_builder uses_init_list_(uses_builder b, uint32_t n) { return (map_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 2), n, MAP_WORDS, MAP_PTRS) }; }
-static inline map_list_builder uses_build_list_(uses_builder b) { return (map_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_COMPOSITE, MAP_WORDS, MAP_PTRS, NULL) }; }
+static inline map_list_builder uses_init_list_(uses_builder b, uint32_t n) { return CAPNP_NEW(map_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 2), n, MAP_WORDS, MAP_PTRS)); }
+static inline map_list_builder uses_build_list_(uses_builder b) { return CAPNP_NEW(map_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_COMPOSITE, MAP_WORDS, MAP_PTRS, NULL)); }
 static inline void uses_set_list_(uses_builder b, map_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 2), v.l); }
 
-static inline maybe_reader uses_maybe(uses_reader r) { return (maybe_reader){ capnp_any_struct(capnp_reader_any(r.r, 3), NULL) }; }
+static inline maybe_reader uses_maybe(uses_reader r) { return CAPNP_NEW(maybe_reader, capnp_any_struct(capnp_reader_any(r.r, 3), NULL)); }
 static inline bool uses_has_maybe(uses_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline maybe_builder uses_init_maybe(uses_builder b) { return (maybe_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), MAYBE_WORDS, MAYBE_PTRS) }; }
-static inline maybe_builder uses_build_maybe(uses_builder b) { return (maybe_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 3), MAYBE_WORDS, MAYBE_PTRS, NULL) }; }
+static inline maybe_builder uses_init_maybe(uses_builder b) { return CAPNP_NEW(maybe_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), MAYBE_WORDS, MAYBE_PTRS)); }
+static inline maybe_builder uses_build_maybe(uses_builder b) { return CAPNP_NEW(maybe_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 3), MAYBE_WORDS, MAYBE_PTRS, NULL)); }
 static inline void uses_set_maybe(uses_builder b, maybe_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
 
 /* ---- Maybe ---- */
 
-static inline maybe_reader maybe_as_reader(maybe_builder b) { return (maybe_reader){ capnp_builder_reader(b.b) }; }
+static inline maybe_reader maybe_as_reader(maybe_builder b) { return CAPNP_NEW(maybe_reader, capnp_builder_reader(b.b)); }
 static inline enum maybe_which maybe_which(maybe_reader r) { return (enum maybe_which)capnp_reader_u16(r.r, 0, 0); }
-static inline maybe_reader maybe_root(capnp_msg *m) { return (maybe_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline maybe_builder maybe_build(capnp_msg *m) { return (maybe_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), MAYBE_WORDS, MAYBE_PTRS) }; }
-static inline maybe_reader maybe_of_any(capnp_any a) { return (maybe_reader){ capnp_any_struct(a, NULL) }; }
-static inline maybe_builder maybe_init_any(capnp_abuilder a) { return (maybe_builder){ capnp_abuilder_init_struct(a, MAYBE_WORDS, MAYBE_PTRS) }; }
+static inline maybe_reader maybe_root(capnp_msg *m) { return CAPNP_NEW(maybe_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline maybe_builder maybe_build(capnp_msg *m) { return CAPNP_NEW(maybe_builder, capnp_abuilder_init_struct(capnp_msg_build(m), MAYBE_WORDS, MAYBE_PTRS)); }
+static inline maybe_reader maybe_of_any(capnp_any a) { return CAPNP_NEW(maybe_reader, capnp_any_struct(a, NULL)); }
+static inline maybe_builder maybe_init_any(capnp_abuilder a) { return CAPNP_NEW(maybe_builder, capnp_abuilder_init_struct(a, MAYBE_WORDS, MAYBE_PTRS)); }
 static inline uint32_t maybe_list_len(maybe_list l) { return l.l.len; }
-static inline maybe_reader maybe_list_get(maybe_list l, uint32_t i) { return (maybe_reader){ capnp_list_struct(l.l, i) }; }
+static inline maybe_reader maybe_list_get(maybe_list l, uint32_t i) { return CAPNP_NEW(maybe_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t maybe_list_builder_len(maybe_list_builder l) { return l.l.len; }
-static inline maybe_builder maybe_list_builder_get(maybe_list_builder l, uint32_t i) { return (maybe_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline maybe_list maybe_list_as_reader(maybe_list_builder l) { return (maybe_list){ capnp_lbuilder_list(l.l) }; }
+static inline maybe_builder maybe_list_builder_get(maybe_list_builder l, uint32_t i) { return CAPNP_NEW(maybe_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline maybe_list maybe_list_as_reader(maybe_list_builder l) { return CAPNP_NEW(maybe_list, capnp_lbuilder_list(l.l)); }
 
 static inline void maybe_set_none(maybe_builder b) { capnp_builder_set_u16(b.b, 0, MAYBE_NONE, 0); }
 
-static inline capnp_any maybe_some(maybe_reader r) { if (maybe_which(r) != MAYBE_SOME) r.r = (capnp_reader){0}; return capnp_reader_any(r.r, 0); }
-static inline bool maybe_has_some(maybe_reader r) { if (maybe_which(r) != MAYBE_SOME) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_any maybe_some(maybe_reader r) { if (capnp_reader_u16(r.r, 0, 0) != MAYBE_SOME) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_any(r.r, 0); }
+static inline bool maybe_has_some(maybe_reader r) { if (capnp_reader_u16(r.r, 0, 0) != MAYBE_SOME) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void maybe_set_some(maybe_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, MAYBE_SOME, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder maybe_build_some(maybe_builder b) { if (maybe_which(maybe_as_reader(b)) != MAYBE_SOME) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, MAYBE_SOME, 0); } return capnp_builder_any(b.b, 0); }
+static inline capnp_abuilder maybe_build_some(maybe_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != MAYBE_SOME) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, MAYBE_SOME, 0); } return capnp_builder_any(b.b, 0); }
 
 /* ---- Cell.get ---- */
 
-static inline cell_get_in_reader cell_get_in_as_reader(cell_get_in_builder b) { return (cell_get_in_reader){ capnp_builder_reader(b.b) }; }
+static inline cell_get_in_reader cell_get_in_as_reader(cell_get_in_builder b) { return CAPNP_NEW(cell_get_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Cell.get ---- */
 
-static inline cell_get_out_reader cell_get_out_as_reader(cell_get_out_builder b) { return (cell_get_out_reader){ capnp_builder_reader(b.b) }; }
+static inline cell_get_out_reader cell_get_out_as_reader(cell_get_out_builder b) { return CAPNP_NEW(cell_get_out_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_any cell_get_out_value(cell_get_out_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool cell_get_out_has_value(cell_get_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -204,7 +210,7 @@ static inline capnp_abuilder cell_get_out_build_value(cell_get_out_builder b) { 
 
 /* ---- Cell.set ---- */
 
-static inline cell_set_in_reader cell_set_in_as_reader(cell_set_in_builder b) { return (cell_set_in_reader){ capnp_builder_reader(b.b) }; }
+static inline cell_set_in_reader cell_set_in_as_reader(cell_set_in_builder b) { return CAPNP_NEW(cell_set_in_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_any cell_set_in_value(cell_set_in_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool cell_set_in_has_value(cell_set_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -213,69 +219,77 @@ static inline capnp_abuilder cell_set_in_build_value(cell_set_in_builder b) { re
 
 /* ---- Cell.set ---- */
 
-static inline cell_set_out_reader cell_set_out_as_reader(cell_set_out_builder b) { return (cell_set_out_reader){ capnp_builder_reader(b.b) }; }
+static inline cell_set_out_reader cell_set_out_as_reader(cell_set_out_builder b) { return CAPNP_NEW(cell_set_out_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Cell.swap ---- */
 
-static inline cell_swap_in_reader cell_swap_in_as_reader(cell_swap_in_builder b) { return (cell_swap_in_reader){ capnp_builder_reader(b.b) }; }
+static inline cell_swap_in_reader cell_swap_in_as_reader(cell_swap_in_builder b) { return CAPNP_NEW(cell_swap_in_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_any cell_swap_in_with(cell_swap_in_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool cell_swap_in_has_with(cell_swap_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void cell_swap_in_set_with(cell_swap_in_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
 static inline capnp_abuilder cell_swap_in_build_with(cell_swap_in_builder b) { return capnp_builder_any(b.b, 0); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file generics_capnp_schema;
+/** The declarations of this file, to be read at run time: generics_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_ce028495ccbf2577;
+#ifndef generics_capnp_schema
+#define generics_capnp_schema capnp_schema_ce028495ccbf2577
+#else /* files of one name: each goes by its id */
+#undef generics_capnp_schema
+#define generics_capnp_schema generics_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_CE028495CCBF2577_STRUCTS
 
 /* ---- Cell ---- */
 
-extern const struct capnp_interface cell_interface;
-static inline CAPNP_MUST_USE int cell_serve(capnp_vat *v, const struct cell_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &cell_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_c63a6cb5fbb70135;
+#define cell_interface capnp_interface_c63a6cb5fbb70135
+static inline CAPNP_MUST_USE int cell_serve(capnp_vat *v, const struct cell_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_c63a6cb5fbb70135, ops, self, ret_c); }
 
-static inline capnp_question *cell_get(cell_client c) { return capnp_question_new(c.c, &cell_interface, 0); }
-static inline cell_get_in_builder cell_get_params(capnp_question *q) { return (cell_get_in_builder){ capnp_question_params(q) }; }
-static inline cell_get_out_reader cell_get_results(capnp_question *q) { return (cell_get_out_reader){ capnp_question_response(q) }; }
-static inline capnp_any cell_get_value(capnp_question *q) { return cell_get_out_value(cell_get_results(q)); }
-static inline bool cell_get_has_value(capnp_question *q) { return cell_get_out_has_value(cell_get_results(q)); }
-static inline cell_get_in_reader cell_get_get_params(capnp_answer *a) { return (cell_get_in_reader){ capnp_answer_params(a) }; }
-static inline cell_get_out_builder cell_get_get_results(capnp_answer *a) { return (cell_get_out_builder){ capnp_answer_results(a) }; }
-static inline void cell_get_results_set_value(capnp_answer *a, capnp_any v) { cell_get_out_set_value(cell_get_get_results(a), v); }
-static inline capnp_abuilder cell_get_results_build_value(capnp_answer *a) { return cell_get_out_build_value(cell_get_get_results(a)); }
+static inline capnp_question *cell_get(cell_client c) { return capnp_question_new(c.c, &capnp_interface_c63a6cb5fbb70135, 0); }
+static inline cell_get_in_builder cell_get_params(capnp_question *q) { return CAPNP_NEW(cell_get_in_builder, capnp_question_params(q)); }
+static inline cell_get_out_reader cell_get_results(capnp_question *q) { return CAPNP_NEW(cell_get_out_reader, capnp_question_response(q)); }
+static inline capnp_any cell_get_value(capnp_question *q) { return cell_get_out_value(CAPNP_NEW(cell_get_out_reader, capnp_question_response(q))); }
+static inline bool cell_get_has_value(capnp_question *q) { return cell_get_out_has_value(CAPNP_NEW(cell_get_out_reader, capnp_question_response(q))); }
+static inline cell_get_in_reader cell_get_get_params(capnp_answer *a) { return CAPNP_NEW(cell_get_in_reader, capnp_answer_params(a)); }
+static inline cell_get_out_builder cell_get_get_results(capnp_answer *a) { return CAPNP_NEW(cell_get_out_builder, capnp_answer_results(a)); }
+static inline void cell_get_results_set_value(capnp_answer *a, capnp_any v) { cell_get_out_set_value(CAPNP_NEW(cell_get_out_builder, capnp_answer_results(a)), v); }
+static inline capnp_abuilder cell_get_results_build_value(capnp_answer *a) { return cell_get_out_build_value(CAPNP_NEW(cell_get_out_builder, capnp_answer_results(a))); }
 
-static inline capnp_question *cell_set(cell_client c) { return capnp_question_new(c.c, &cell_interface, 1); }
-static inline cell_set_in_builder cell_set_params(capnp_question *q) { return (cell_set_in_builder){ capnp_question_params(q) }; }
-static inline void cell_set_set_value(capnp_question *q, capnp_any v) { cell_set_in_set_value(cell_set_params(q), v); }
-static inline capnp_abuilder cell_set_build_value(capnp_question *q) { return cell_set_in_build_value(cell_set_params(q)); }
-static inline cell_set_out_reader cell_set_results(capnp_question *q) { return (cell_set_out_reader){ capnp_question_response(q) }; }
-static inline cell_set_in_reader cell_set_get_params(capnp_answer *a) { return (cell_set_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_any cell_set_param_value(capnp_answer *a) { return cell_set_in_value(cell_set_get_params(a)); }
-static inline bool cell_set_param_has_value(capnp_answer *a) { return cell_set_in_has_value(cell_set_get_params(a)); }
-static inline cell_set_out_builder cell_set_get_results(capnp_answer *a) { return (cell_set_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *cell_set(cell_client c) { return capnp_question_new(c.c, &capnp_interface_c63a6cb5fbb70135, 1); }
+static inline cell_set_in_builder cell_set_params(capnp_question *q) { return CAPNP_NEW(cell_set_in_builder, capnp_question_params(q)); }
+static inline void cell_set_set_value(capnp_question *q, capnp_any v) { cell_set_in_set_value(CAPNP_NEW(cell_set_in_builder, capnp_question_params(q)), v); }
+static inline capnp_abuilder cell_set_build_value(capnp_question *q) { return cell_set_in_build_value(CAPNP_NEW(cell_set_in_builder, capnp_question_params(q))); }
+static inline cell_set_out_reader cell_set_results(capnp_question *q) { return CAPNP_NEW(cell_set_out_reader, capnp_question_response(q)); }
+static inline cell_set_in_reader cell_set_get_params(capnp_answer *a) { return CAPNP_NEW(cell_set_in_reader, capnp_answer_params(a)); }
+static inline capnp_any cell_set_param_value(capnp_answer *a) { return cell_set_in_value(CAPNP_NEW(cell_set_in_reader, capnp_answer_params(a))); }
+static inline bool cell_set_param_has_value(capnp_answer *a) { return cell_set_in_has_value(CAPNP_NEW(cell_set_in_reader, capnp_answer_params(a))); }
+static inline cell_set_out_builder cell_set_get_results(capnp_answer *a) { return CAPNP_NEW(cell_set_out_builder, capnp_answer_results(a)); }
 
-static inline capnp_question *cell_swap(cell_client c) { return capnp_question_new(c.c, &cell_interface, 2); }
-static inline cell_swap_in_builder cell_swap_params(capnp_question *q) { return (cell_swap_in_builder){ capnp_question_params(q) }; }
-static inline void cell_swap_set_with(capnp_question *q, capnp_any v) { cell_swap_in_set_with(cell_swap_params(q), v); }
-static inline capnp_abuilder cell_swap_build_with(capnp_question *q) { return cell_swap_in_build_with(cell_swap_params(q)); }
-static inline maybe_reader cell_swap_results(capnp_question *q) { return (maybe_reader){ capnp_question_response(q) }; }
-static inline capnp_any cell_swap_some(capnp_question *q) { return maybe_some(cell_swap_results(q)); }
-static inline bool cell_swap_has_some(capnp_question *q) { return maybe_has_some(cell_swap_results(q)); }
-static inline cell_swap_in_reader cell_swap_get_params(capnp_answer *a) { return (cell_swap_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_any cell_swap_param_with(capnp_answer *a) { return cell_swap_in_with(cell_swap_get_params(a)); }
-static inline bool cell_swap_param_has_with(capnp_answer *a) { return cell_swap_in_has_with(cell_swap_get_params(a)); }
-static inline maybe_builder cell_swap_get_results(capnp_answer *a) { return (maybe_builder){ capnp_answer_results(a) }; }
-static inline void cell_swap_results_set_none(capnp_answer *a) { maybe_set_none(cell_swap_get_results(a)); }
-static inline void cell_swap_results_set_some(capnp_answer *a, capnp_any v) { maybe_set_some(cell_swap_get_results(a), v); }
-static inline capnp_abuilder cell_swap_results_build_some(capnp_answer *a) { return maybe_build_some(cell_swap_get_results(a)); }
+static inline capnp_question *cell_swap(cell_client c) { return capnp_question_new(c.c, &capnp_interface_c63a6cb5fbb70135, 2); }
+static inline cell_swap_in_builder cell_swap_params(capnp_question *q) { return CAPNP_NEW(cell_swap_in_builder, capnp_question_params(q)); }
+static inline void cell_swap_set_with(capnp_question *q, capnp_any v) { cell_swap_in_set_with(CAPNP_NEW(cell_swap_in_builder, capnp_question_params(q)), v); }
+static inline capnp_abuilder cell_swap_build_with(capnp_question *q) { return cell_swap_in_build_with(CAPNP_NEW(cell_swap_in_builder, capnp_question_params(q))); }
+static inline maybe_reader cell_swap_results(capnp_question *q) { return CAPNP_NEW(maybe_reader, capnp_question_response(q)); }
+static inline capnp_any cell_swap_some(capnp_question *q) { return maybe_some(CAPNP_NEW(maybe_reader, capnp_question_response(q))); }
+static inline bool cell_swap_has_some(capnp_question *q) { return maybe_has_some(CAPNP_NEW(maybe_reader, capnp_question_response(q))); }
+static inline cell_swap_in_reader cell_swap_get_params(capnp_answer *a) { return CAPNP_NEW(cell_swap_in_reader, capnp_answer_params(a)); }
+static inline capnp_any cell_swap_param_with(capnp_answer *a) { return cell_swap_in_with(CAPNP_NEW(cell_swap_in_reader, capnp_answer_params(a))); }
+static inline bool cell_swap_param_has_with(capnp_answer *a) { return cell_swap_in_has_with(CAPNP_NEW(cell_swap_in_reader, capnp_answer_params(a))); }
+static inline maybe_builder cell_swap_get_results(capnp_answer *a) { return CAPNP_NEW(maybe_builder, capnp_answer_results(a)); }
+static inline void cell_swap_results_set_none(capnp_answer *a) { maybe_set_none(CAPNP_NEW(maybe_builder, capnp_answer_results(a))); }
+static inline void cell_swap_results_set_some(capnp_answer *a, capnp_any v) { maybe_set_some(CAPNP_NEW(maybe_builder, capnp_answer_results(a)), v); }
+static inline capnp_abuilder cell_swap_results_build_some(capnp_answer *a) { return maybe_build_some(CAPNP_NEW(maybe_builder, capnp_answer_results(a))); }
 
 /* ---- TextCell ---- */
 
-extern const struct capnp_interface text_cell_interface;
-static inline CAPNP_MUST_USE int text_cell_serve(capnp_vat *v, const struct text_cell_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &text_cell_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_8c7412863f0a4179;
+#define text_cell_interface capnp_interface_8c7412863f0a4179
+static inline CAPNP_MUST_USE int text_cell_serve(capnp_vat *v, const struct text_cell_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_8c7412863f0a4179, ops, self, ret_c); }
 static inline capnp_cap *cell_get_value_cap(capnp_question *q) { const uint16_t path[] = { 0 }; return capnp_question_cap_peek(q, path, 1); }
 static inline capnp_cap *cell_swap_some_cap(capnp_question *q) { const uint16_t path[] = { 0 }; return capnp_question_cap_peek(q, path, 1); }
-static inline cell_client text_cell_as_cell(text_cell_client c) { return (cell_client){ c.c }; }
+static inline cell_client text_cell_as_cell(text_cell_client c) { return CAPNP_NEW(cell_client, c.c); }
 
 #ifdef __cplusplus
 }

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[22] = {
+static const uint64_t capnp_i_node_0[22] = {
         UINT64_C(0x0003000200000000), UINT64_C(0x86c90bd00005b016), UINT64_C(0x0000000000000008), UINT64_C(0x0000007200000009),
         UINT64_C(0x000000270000000d), UINT64_C(0x0000001f00000025), UINT64_C(0x2e7374726f706d69), UINT64_C(0x000000706e706163),
         UINT64_C(0x0001000100000008), UINT64_C(0xdde85c79d7c26df9), UINT64_C(0x0000004200000009), UINT64_C(0xb5d1a8820d0f83c0),
@@ -12,7 +12,7 @@ static const uint64_t schema_node_0[22] = {
         UINT64_C(0x0000003a00000001), UINT64_C(0x00006e65646c6f67),
 };
 
-static const uint64_t schema_node_1[60] = {
+static const uint64_t capnp_i_node_1[60] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xdde85c79d7c26df9), UINT64_C(0x000100010000000e), UINT64_C(0x86c90bd00005b016),
         UINT64_C(0x0000000000070003), UINT64_C(0x000000b20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000e700000011), UINT64_C(0x2e7374726f706d69), UINT64_C(0x6e493a706e706163), UINT64_C(0x0000006563696f76),
@@ -30,7 +30,7 @@ static const uint64_t schema_node_1[60] = {
         UINT64_C(0x0000000000006e69), UINT64_C(0x000000000000000f), UINT64_C(0xf9b1859285394075), UINT64_C(0x000000000001000f),
 };
 
-static const uint64_t schema_node_2[26] = {
+static const uint64_t capnp_i_node_2[26] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xb5d1a8820d0f83c0), UINT64_C(0x000000030000000e), UINT64_C(0x86c90bd00005b016),
         UINT64_C(0x000000b200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000004700000015),
         UINT64_C(0x0000000f0000003d), UINT64_C(0x2e7374726f706d69), UINT64_C(0x61533a706e706163), UINT64_C(0x00000073676e6976),
@@ -40,7 +40,7 @@ static const uint64_t schema_node_2[26] = {
         UINT64_C(0x0000000100000004), UINT64_C(0xc0c7211601375f23),
 };
 
-static const uint64_t schema_node_3[25] = {
+static const uint64_t capnp_i_node_3[25] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xc4493f3a332485cb), UINT64_C(0x0000000100000016), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001320000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000015), UINT64_C(0x2e7374726f706d69), UINT64_C(0x61533a706e706163), UINT64_C(0x65642e73676e6976),
@@ -50,19 +50,19 @@ static const uint64_t schema_node_3[25] = {
         UINT64_C(0x0000000000000011),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0x86c90bd00005b016), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xdde85c79d7c26df9), schema_node_1, sizeof(schema_node_1) / 8 }, /* Invoice */
-        { UINT64_C(0xb5d1a8820d0f83c0), schema_node_2, sizeof(schema_node_2) / 8 }, /* Savings */
-        { UINT64_C(0xc4493f3a332485cb), schema_node_3, sizeof(schema_node_3) / 8 }, /* Savings.deposit */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0x86c90bd00005b016), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xdde85c79d7c26df9), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Invoice */
+        { UINT64_C(0xb5d1a8820d0f83c0), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Savings */
+        { UINT64_C(0xc4493f3a332485cb), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Savings.deposit */
 };
 
-static const struct capnp_schema_file *const schema_imports[] = {
-        &base_capnp_schema,
+static const struct capnp_schema_file *const capnp_i_imports[] = {
+        &capnp_schema_f902dd8553887dcf,
 };
 
-const struct capnp_schema_file imports_capnp_schema = {
-        UINT64_C(0x86c90bd00005b016), "imports.capnp", schema_nodes, schema_imports, 4, 1,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_86c90bd00005b016 = {
+        UINT64_C(0x86c90bd00005b016), "imports.capnp", capnp_i_nodes, capnp_i_imports, 4, 1,
 };
 
 static const struct capnp_method capnp_i_savings_methods[] = {
@@ -70,10 +70,10 @@ static const struct capnp_method capnp_i_savings_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_savings_parts[] = {
-        { &savings_interface, offsetof(struct savings_ops, deposit) },
-        { &account_interface, offsetof(struct savings_ops, account.balance) },
+        { &capnp_interface_b5d1a8820d0f83c0, offsetof(struct savings_ops, deposit) },
+        { &capnp_interface_c0c7211601375f23, offsetof(struct savings_ops, account.balance) },
 };
 
-const struct capnp_interface savings_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_b5d1a8820d0f83c0 = {
         SAVINGS_ID, "Savings", capnp_i_savings_methods, capnp_i_savings_parts, 1, 2,
 };

@@ -12,14 +12,15 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } invoice_reader;
-typedef struct { capnp_builder b; } invoice_builder;
-typedef struct { capnp_list l; } invoice_list;
-typedef struct { capnp_lbuilder l; } invoice_list_builder;
+typedef struct { capnp_reader r; } invoice_reader, invoice_reader_dde85c79d7c26df9;
+typedef struct { capnp_builder b; } invoice_builder, invoice_builder_dde85c79d7c26df9;
 #define INVOICE_ID UINT64_C(0xdde85c79d7c26df9)
 enum { INVOICE_WORDS = 1, INVOICE_PTRS = 3 };
+enum { INVOICE_WORDS_dde85c79d7c26df9 = 1, INVOICE_PTRS_dde85c79d7c26df9 = 3 };
+typedef struct { capnp_list l; } invoice_list, invoice_list_dde85c79d7c26df9;
+typedef struct { capnp_lbuilder l; } invoice_list_builder, invoice_list_builder_dde85c79d7c26df9;
 
-typedef struct { capnp_cap *c; } savings_client;
+typedef struct { capnp_cap *c; } savings_client, savings_client_b5d1a8820d0f83c0;
 #define SAVINGS_ID UINT64_C(0xb5d1a8820d0f83c0)
 
 typedef struct { capnp_reader r; } savings_deposit_out_reader;
@@ -39,46 +40,52 @@ extern "C" {
 
 /* ---- Invoice ---- */
 
-static inline invoice_reader invoice_as_reader(invoice_builder b) { return (invoice_reader){ capnp_builder_reader(b.b) }; }
-static inline invoice_reader invoice_root(capnp_msg *m) { return (invoice_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline invoice_builder invoice_build(capnp_msg *m) { return (invoice_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), INVOICE_WORDS, INVOICE_PTRS) }; }
-static inline invoice_reader invoice_of_any(capnp_any a) { return (invoice_reader){ capnp_any_struct(a, NULL) }; }
-static inline invoice_builder invoice_init_any(capnp_abuilder a) { return (invoice_builder){ capnp_abuilder_init_struct(a, INVOICE_WORDS, INVOICE_PTRS) }; }
+static inline invoice_reader invoice_as_reader(invoice_builder b) { return CAPNP_NEW(invoice_reader, capnp_builder_reader(b.b)); }
+static inline invoice_reader invoice_root(capnp_msg *m) { return CAPNP_NEW(invoice_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline invoice_builder invoice_build(capnp_msg *m) { return CAPNP_NEW(invoice_builder, capnp_abuilder_init_struct(capnp_msg_build(m), INVOICE_WORDS, INVOICE_PTRS)); }
+static inline invoice_reader invoice_of_any(capnp_any a) { return CAPNP_NEW(invoice_reader, capnp_any_struct(a, NULL)); }
+static inline invoice_builder invoice_init_any(capnp_abuilder a) { return CAPNP_NEW(invoice_builder, capnp_abuilder_init_struct(a, INVOICE_WORDS, INVOICE_PTRS)); }
 static inline uint32_t invoice_list_len(invoice_list l) { return l.l.len; }
-static inline invoice_reader invoice_list_get(invoice_list l, uint32_t i) { return (invoice_reader){ capnp_list_struct(l.l, i) }; }
+static inline invoice_reader invoice_list_get(invoice_list l, uint32_t i) { return CAPNP_NEW(invoice_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t invoice_list_builder_len(invoice_list_builder l) { return l.l.len; }
-static inline invoice_builder invoice_list_builder_get(invoice_list_builder l, uint32_t i) { return (invoice_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline invoice_list invoice_list_as_reader(invoice_list_builder l) { return (invoice_list){ capnp_lbuilder_list(l.l) }; }
+static inline invoice_builder invoice_list_builder_get(invoice_list_builder l, uint32_t i) { return CAPNP_NEW(invoice_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline invoice_list invoice_list_as_reader(invoice_list_builder l) { return CAPNP_NEW(invoice_list, capnp_lbuilder_list(l.l)); }
 
-static inline money_reader invoice_total(invoice_reader r) { return (money_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline money_reader_b5d19d504b5fa219 invoice_total(invoice_reader r) { return CAPNP_NEW(money_reader_b5d19d504b5fa219, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool invoice_has_total(invoice_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline money_builder invoice_init_total(invoice_builder b) { return (money_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), MONEY_WORDS, MONEY_PTRS) }; }
-static inline money_builder invoice_build_total(invoice_builder b) { return (money_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), MONEY_WORDS, MONEY_PTRS, NULL) }; }
-static inline void invoice_set_total(invoice_builder b, money_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline money_builder_b5d19d504b5fa219 invoice_init_total(invoice_builder b) { return CAPNP_NEW(money_builder_b5d19d504b5fa219, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219)); }
+static inline money_builder_b5d19d504b5fa219 invoice_build_total(invoice_builder b) { return CAPNP_NEW(money_builder_b5d19d504b5fa219, capnp_abuilder_struct(capnp_builder_any(b.b, 0), MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219, NULL)); }
+static inline void invoice_set_total(invoice_builder b, money_reader_b5d19d504b5fa219 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
-static inline money_list invoice_items(invoice_reader r) { return (money_list){ capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline money_list_b5d19d504b5fa219 invoice_items(invoice_reader r) { return CAPNP_NEW(money_list_b5d19d504b5fa219, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool invoice_has_items(invoice_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline money_list_builder invoice_init_items(invoice_builder b, uint32_t n) { return (money_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, MONEY_WORDS, MONEY_PTRS) }; }
-static inline money_list_builder invoice_build_items(invoice_builder b) { return (money_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, MONEY_WORDS, MONEY_PTRS, NULL) }; }
-static inline void invoice_set_items(invoice_builder b, money_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+static inline money_list_builder_b5d19d504b5fa219 invoice_init_items(invoice_builder b, uint32_t n) { return CAPNP_NEW(money_list_builder_b5d19d504b5fa219, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219)); }
+static inline money_list_builder_b5d19d504b5fa219 invoice_build_items(invoice_builder b) { return CAPNP_NEW(money_list_builder_b5d19d504b5fa219, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219, NULL)); }
+static inline void invoice_set_items(invoice_builder b, money_list_b5d19d504b5fa219 v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
 
-static inline account_client invoice_pay(invoice_reader r) { return (account_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 2)) }; }
+static inline account_client_c0c7211601375f23 invoice_pay(invoice_reader r) { return CAPNP_NEW(account_client_c0c7211601375f23, capnp_any_cap_peek(capnp_reader_any(r.r, 2))); }
 static inline bool invoice_has_pay(invoice_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline void invoice_set_pay(invoice_builder b, account_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 2), v.c); }
+static inline void invoice_set_pay(invoice_builder b, account_client_c0c7211601375f23 v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 2), v.c); }
 
-static inline enum currency invoice_in(invoice_reader r) { return (enum currency)capnp_reader_u16(r.r, 0, 1); }
-static inline void invoice_set_in(invoice_builder b, enum currency v) { capnp_builder_set_u16(b.b, 0, (uint16_t)v, 1); }
+static inline currency_enum_f9b1859285394075 invoice_in(invoice_reader r) { return (currency_enum_f9b1859285394075)capnp_reader_u16(r.r, 0, 1); }
+static inline void invoice_set_in(invoice_builder b, currency_enum_f9b1859285394075 v) { capnp_builder_set_u16(b.b, 0, (uint16_t)v, 1); }
 
 /* ---- Savings.deposit ---- */
 
-static inline savings_deposit_out_reader savings_deposit_out_as_reader(savings_deposit_out_builder b) { return (savings_deposit_out_reader){ capnp_builder_reader(b.b) }; }
+static inline savings_deposit_out_reader savings_deposit_out_as_reader(savings_deposit_out_builder b) { return CAPNP_NEW(savings_deposit_out_reader, capnp_builder_reader(b.b)); }
 
-static inline account_client savings_deposit_out_account(savings_deposit_out_reader r) { return (account_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline account_client_c0c7211601375f23 savings_deposit_out_account(savings_deposit_out_reader r) { return CAPNP_NEW(account_client_c0c7211601375f23, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool savings_deposit_out_has_account(savings_deposit_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void savings_deposit_out_set_account(savings_deposit_out_builder b, account_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
+static inline void savings_deposit_out_set_account(savings_deposit_out_builder b, account_client_c0c7211601375f23 v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file imports_capnp_schema;
+/** The declarations of this file, to be read at run time: imports_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_86c90bd00005b016;
+#ifndef imports_capnp_schema
+#define imports_capnp_schema capnp_schema_86c90bd00005b016
+#else /* files of one name: each goes by its id */
+#undef imports_capnp_schema
+#define imports_capnp_schema imports_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_86C90BD00005B016_STRUCTS
 
@@ -105,25 +112,27 @@ extern "C" {
 struct savings_ops {
         void (*gone)(void *self);
         capnp_handler *deposit;
-        struct account_ops account; /* its `gone` is not called */
+        account_ops_c0c7211601375f23 account; /* its `gone` is not called */
 };
+typedef struct savings_ops savings_ops_b5d1a8820d0f83c0;
 
-extern const struct capnp_interface savings_interface;
-static inline CAPNP_MUST_USE int savings_serve(capnp_vat *v, const struct savings_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &savings_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_b5d1a8820d0f83c0;
+#define savings_interface capnp_interface_b5d1a8820d0f83c0
+static inline CAPNP_MUST_USE int savings_serve(capnp_vat *v, const struct savings_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_b5d1a8820d0f83c0, ops, self, ret_c); }
 
-static inline capnp_question *savings_deposit(savings_client c) { return capnp_question_new(c.c, &savings_interface, 0); }
-static inline money_builder savings_deposit_params(capnp_question *q) { return (money_builder){ capnp_question_params(q) }; }
-static inline void savings_deposit_set_cents(capnp_question *q, int64_t v) { money_set_cents(savings_deposit_params(q), v); }
-static inline void savings_deposit_set_currency(capnp_question *q, enum currency v) { money_set_currency(savings_deposit_params(q), v); }
-static inline savings_deposit_out_reader savings_deposit_results(capnp_question *q) { return (savings_deposit_out_reader){ capnp_question_response(q) }; }
-static inline account_client savings_deposit_account(capnp_question *q) { const uint16_t path[] = { 0 }; return (account_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool savings_deposit_has_account(capnp_question *q) { return savings_deposit_out_has_account(savings_deposit_results(q)); }
-static inline money_reader savings_deposit_get_params(capnp_answer *a) { return (money_reader){ capnp_answer_params(a) }; }
-static inline int64_t savings_deposit_param_cents(capnp_answer *a) { return money_cents(savings_deposit_get_params(a)); }
-static inline enum currency savings_deposit_param_currency(capnp_answer *a) { return money_currency(savings_deposit_get_params(a)); }
-static inline savings_deposit_out_builder savings_deposit_get_results(capnp_answer *a) { return (savings_deposit_out_builder){ capnp_answer_results(a) }; }
-static inline void savings_deposit_results_set_account(capnp_answer *a, account_client v) { savings_deposit_out_set_account(savings_deposit_get_results(a), v); }
-static inline account_client savings_as_account(savings_client c) { return (account_client){ c.c }; }
+static inline capnp_question *savings_deposit(savings_client c) { return capnp_question_new(c.c, &capnp_interface_b5d1a8820d0f83c0, 0); }
+static inline money_builder_b5d19d504b5fa219 savings_deposit_params(capnp_question *q) { return CAPNP_NEW(money_builder_b5d19d504b5fa219, capnp_question_params(q)); }
+static inline void savings_deposit_set_cents(capnp_question *q, int64_t v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_builder_set_i64(b.b, 0, v, INT64_C(0)); }
+static inline void savings_deposit_set_currency(capnp_question *q, currency_enum_f9b1859285394075 v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_builder_set_u16(b.b, 8, (uint16_t)v, 0); }
+static inline savings_deposit_out_reader savings_deposit_results(capnp_question *q) { return CAPNP_NEW(savings_deposit_out_reader, capnp_question_response(q)); }
+static inline account_client_c0c7211601375f23 savings_deposit_account(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(account_client_c0c7211601375f23, capnp_question_cap_peek(q, path, 1)); }
+static inline bool savings_deposit_has_account(capnp_question *q) { return savings_deposit_out_has_account(CAPNP_NEW(savings_deposit_out_reader, capnp_question_response(q))); }
+static inline money_reader_b5d19d504b5fa219 savings_deposit_get_params(capnp_answer *a) { return CAPNP_NEW(money_reader_b5d19d504b5fa219, capnp_answer_params(a)); }
+static inline int64_t savings_deposit_param_cents(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return capnp_reader_i64(r.r, 0, INT64_C(0)); }
+static inline currency_enum_f9b1859285394075 savings_deposit_param_currency(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return (currency_enum_f9b1859285394075)capnp_reader_u16(r.r, 8, 0); }
+static inline savings_deposit_out_builder savings_deposit_get_results(capnp_answer *a) { return CAPNP_NEW(savings_deposit_out_builder, capnp_answer_results(a)); }
+static inline void savings_deposit_results_set_account(capnp_answer *a, account_client_c0c7211601375f23 v) { savings_deposit_out_set_account(CAPNP_NEW(savings_deposit_out_builder, capnp_answer_results(a)), v); }
+static inline account_client_c0c7211601375f23 savings_as_account(savings_client c) { return CAPNP_NEW(account_client_c0c7211601375f23, c.c); }
 
 #ifdef __cplusplus
 }

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[36] = {
+static const uint64_t capnp_i_node_0[36] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xfae93f14e72005e8), UINT64_C(0x000000000000000b), UINT64_C(0x0000008a00000005),
         UINT64_C(0x000000970000000d), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x0000000000000000),
         UINT64_C(0x0001000100000024), UINT64_C(0xef8455bbd975b3e2), UINT64_C(0x0000002a00000041), UINT64_C(0xca500468e6454e2f),
@@ -15,7 +15,7 @@ static const uint64_t schema_node_0[36] = {
         UINT64_C(0x00000000796c6e4f), UINT64_C(0x00000000657a6953), UINT64_C(0x000000006f666e49), UINT64_C(0x000073656c626154),
 };
 
-static const uint64_t schema_node_1[25] = {
+static const uint64_t capnp_i_node_1[25] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xef8455bbd975b3e2), UINT64_C(0x0000000300000011), UINT64_C(0xfae93f14e72005e8),
         UINT64_C(0x000000b200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000004700000015),
         UINT64_C(0x000000070000003d), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x00000065646f4e3a),
@@ -25,13 +25,13 @@ static const uint64_t schema_node_1[25] = {
         UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_2[11] = {
+static const uint64_t capnp_i_node_2[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xf4266d14d98d58d0), UINT64_C(0x0000000100000016), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000011200000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
         UINT64_C(0x616e2e65646f4e3a), UINT64_C(0x6d6172615024656d), UINT64_C(0x0000000000000073),
 };
 
-static const uint64_t schema_node_3[24] = {
+static const uint64_t capnp_i_node_3[24] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xd227e6a5acb1dfc0), UINT64_C(0x0000000100000016), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000011a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000015), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x616e2e65646f4e3a),
@@ -40,7 +40,7 @@ static const uint64_t schema_node_3[24] = {
         UINT64_C(0x0000000100000008), UINT64_C(0x00000000656d616e), UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_4[59] = {
+static const uint64_t capnp_i_node_4[59] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xca500468e6454e2f), UINT64_C(0x0000000300000011), UINT64_C(0xfae93f14e72005e8),
         UINT64_C(0x000000c200000011), UINT64_C(0x0000001700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000010700000021),
         UINT64_C(0x0000000f000000c1), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x007265646c6f463a),
@@ -58,7 +58,7 @@ static const uint64_t schema_node_4[59] = {
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000004), UINT64_C(0xef8455bbd975b3e2),
 };
 
-static const uint64_t schema_node_5[33] = {
+static const uint64_t capnp_i_node_5[33] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xf49bc3b9ff5b813d), UINT64_C(0x0001000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001220000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000015), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x2e7265646c6f463a),
@@ -70,7 +70,7 @@ static const uint64_t schema_node_5[33] = {
         UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_6[36] = {
+static const uint64_t capnp_i_node_6[36] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xa8dfe41386b4af13), UINT64_C(0x0001000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000012a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000015), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x2e7265646c6f463a),
@@ -82,7 +82,7 @@ static const uint64_t schema_node_6[36] = {
         UINT64_C(0x000000000000000e), UINT64_C(0x0000000065726f6d), UINT64_C(0x0000000000000001), UINT64_C(0x0000000000000001),
 };
 
-static const uint64_t schema_node_7[24] = {
+static const uint64_t capnp_i_node_7[24] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xd3166a8f7b7b6c41), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001220000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000015), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x2e7265646c6f463a),
@@ -91,7 +91,7 @@ static const uint64_t schema_node_7[24] = {
         UINT64_C(0x0000000100000008), UINT64_C(0x00000000656d616e), UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_8[35] = {
+static const uint64_t capnp_i_node_8[35] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xcebb1fb37c8dcd60), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070002), UINT64_C(0x0000012a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000015), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x2e7265646c6f463a),
@@ -103,19 +103,19 @@ static const uint64_t schema_node_8[35] = {
         UINT64_C(0x0000000000000010), UINT64_C(0xcd2405a9f386bdd7), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_9[11] = {
+static const uint64_t capnp_i_node_9[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xc3310fa9e4960a42), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000012200000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
         UINT64_C(0x2e7265646c6f463a), UINT64_C(0x72615024656e6f67), UINT64_C(0x0000000000736d61),
 };
 
-static const uint64_t schema_node_10[11] = {
+static const uint64_t capnp_i_node_10[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xccd62554f326e167), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000012a00000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
         UINT64_C(0x2e7265646c6f463a), UINT64_C(0x73655224656e6f67), UINT64_C(0x0000000073746c75),
 };
 
-static const uint64_t schema_node_11[24] = {
+static const uint64_t capnp_i_node_11[24] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xc3b9c696a1578e81), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000013a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000015), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x2e7265646c6f463a),
@@ -124,7 +124,7 @@ static const uint64_t schema_node_11[24] = {
         UINT64_C(0x0000000100000008), UINT64_C(0x0000736d61726170), UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_12[24] = {
+static const uint64_t capnp_i_node_12[24] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xbc6132a0412e293f), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001420000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000015), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x2e7265646c6f463a),
@@ -133,7 +133,7 @@ static const uint64_t schema_node_12[24] = {
         UINT64_C(0x0000000100000008), UINT64_C(0x0073746c75736572), UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_13[34] = {
+static const uint64_t capnp_i_node_13[34] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xab4e806060ae3799), UINT64_C(0x0000000100000018), UINT64_C(0xca500468e6454e2f),
         UINT64_C(0x0000000000070002), UINT64_C(0x000000f20000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000015), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x2e7265646c6f463a),
@@ -145,7 +145,7 @@ static const uint64_t schema_node_13[34] = {
         UINT64_C(0xef8455bbd975b3e2), UINT64_C(0x0000000000000011),
 };
 
-static const uint64_t schema_node_14[64] = {
+static const uint64_t capnp_i_node_14[64] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xb17d8f427245f398), UINT64_C(0x0000000300000011), UINT64_C(0xfae93f14e72005e8),
         UINT64_C(0x000000b200000011), UINT64_C(0x0000002700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000010700000035),
         UINT64_C(0x0000000f000000d5), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x000000656c69463a),
@@ -164,7 +164,7 @@ static const uint64_t schema_node_14[64] = {
         UINT64_C(0x0000000065766173), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000004), UINT64_C(0xef8455bbd975b3e2),
 };
 
-static const uint64_t schema_node_15[24] = {
+static const uint64_t capnp_i_node_15[24] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xdc35bd5fac6b616b), UINT64_C(0x0000000100000016), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000011a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000015), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x72772e656c69463a),
@@ -173,13 +173,13 @@ static const uint64_t schema_node_15[24] = {
         UINT64_C(0x0000000100000008), UINT64_C(0x0000006b6e756863), UINT64_C(0x000000000000000d), UINT64_C(0x000000000000000d),
 };
 
-static const uint64_t schema_node_16[11] = {
+static const uint64_t capnp_i_node_16[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0x904ce5518b533570), UINT64_C(0x0000000100000016), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000011200000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
         UINT64_C(0x69732e656c69463a), UINT64_C(0x6d6172615024657a), UINT64_C(0x0000000000000073),
 };
 
-static const uint64_t schema_node_17[25] = {
+static const uint64_t capnp_i_node_17[25] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xdb7442145df19b60), UINT64_C(0x0000000100000016), UINT64_C(0xb17d8f427245f398),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000010a0000000d), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000019), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x61532e656c69463a),
@@ -189,7 +189,7 @@ static const uint64_t schema_node_17[25] = {
         UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_18[35] = {
+static const uint64_t capnp_i_node_18[35] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x856e81f1941f92ed), UINT64_C(0x0001000100000016), UINT64_C(0xb17d8f427245f398),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001120000000d), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000019), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x61532e656c69463a),
@@ -201,7 +201,7 @@ static const uint64_t schema_node_18[35] = {
         UINT64_C(0x0000000000000011), UINT64_C(0xb17d8f427245f398), UINT64_C(0x0000000000000011),
 };
 
-static const uint64_t schema_node_19[29] = {
+static const uint64_t capnp_i_node_19[29] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xda2aa0da4e98942d), UINT64_C(0x0000000300000011), UINT64_C(0xfae93f14e72005e8),
         UINT64_C(0x000000b200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000004700000015),
         UINT64_C(0x0000001700000045), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x0000006b7369443a),
@@ -212,7 +212,7 @@ static const uint64_t schema_node_19[29] = {
         UINT64_C(0xb17d8f427245f398),
 };
 
-static const uint64_t schema_node_20[32] = {
+static const uint64_t capnp_i_node_20[32] = {
         UINT64_C(0x0006000500000000), UINT64_C(0xe79207afae9a6989), UINT64_C(0x0000000100000016), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000000100000000), UINT64_C(0x0000012200000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x000000370000001d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000f00000045),
@@ -223,7 +223,7 @@ static const uint64_t schema_node_20[32] = {
         UINT64_C(0x0000000000000012), UINT64_C(0x0001000000000004), UINT64_C(0x0000001200000001), UINT64_C(0x0000000000000054),
 };
 
-static const uint64_t schema_node_21[51] = {
+static const uint64_t capnp_i_node_21[51] = {
         UINT64_C(0x0006000500000000), UINT64_C(0xde0fb41846287e5e), UINT64_C(0x0000000100000016), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070003), UINT64_C(0x0000000100000000), UINT64_C(0x0000012a00000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x000000970000001d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000f00000091),
@@ -239,14 +239,14 @@ static const uint64_t schema_node_21[51] = {
         UINT64_C(0x0001000000000004), UINT64_C(0x0000001200000001), UINT64_C(0x0000000000000054),
 };
 
-static const uint64_t schema_node_22[15] = {
+static const uint64_t capnp_i_node_22[15] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xa7cca823bacbcf0c), UINT64_C(0x0000000300000011), UINT64_C(0xfae93f14e72005e8),
         UINT64_C(0x000000ba00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000015),
         UINT64_C(0x0000000700000015), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x00007974706d453a),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_23[17] = {
+static const uint64_t capnp_i_node_23[17] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xb8889dae83f48c9c), UINT64_C(0x0000000300000011), UINT64_C(0xfae93f14e72005e8),
         UINT64_C(0x000000b200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000015),
         UINT64_C(0x0000001700000015), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x000000796c6e4f3a),
@@ -254,7 +254,7 @@ static const uint64_t schema_node_23[17] = {
         UINT64_C(0xda2aa0da4e98942d),
 };
 
-static const uint64_t schema_node_24[32] = {
+static const uint64_t capnp_i_node_24[32] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xb1f2f2a4f732998d), UINT64_C(0x0002000100000011), UINT64_C(0xfae93f14e72005e8),
         UINT64_C(0x0000000000070000), UINT64_C(0x000000b20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000007700000011), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x000000657a69533a),
@@ -265,7 +265,7 @@ static const uint64_t schema_node_24[32] = {
         UINT64_C(0x0000007365747962), UINT64_C(0x0000000000000009), UINT64_C(0x0000000000000009), UINT64_C(0x0000000074696e75),
 };
 
-static const uint64_t schema_node_25[31] = {
+static const uint64_t capnp_i_node_25[31] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xd3035463fbbd9f82), UINT64_C(0x0002000100000016), UINT64_C(0xb1f2f2a4f732998d),
         UINT64_C(0x0002000100070000), UINT64_C(0x0000000000000004), UINT64_C(0x000000da0000000d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000006700000011), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
@@ -276,7 +276,7 @@ static const uint64_t schema_node_25[31] = {
         UINT64_C(0x0000006b636f6c62), UINT64_C(0x0000000000000008), UINT64_C(0x0000000000000008),
 };
 
-static const uint64_t schema_node_26[44] = {
+static const uint64_t capnp_i_node_26[44] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xcd2405a9f386bdd7), UINT64_C(0x0000000100000011), UINT64_C(0xfae93f14e72005e8),
         UINT64_C(0x0000000000070003), UINT64_C(0x000000b20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000009700000011), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x0000006f666e493a),
@@ -290,7 +290,7 @@ static const uint64_t schema_node_26[44] = {
         UINT64_C(0x0000746e65726170), UINT64_C(0x0000000000000011), UINT64_C(0xca500468e6454e2f), UINT64_C(0x0000000000000011),
 };
 
-static const uint64_t schema_node_27[46] = {
+static const uint64_t capnp_i_node_27[46] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xb08e5af45f84dc96), UINT64_C(0x0000000300000011), UINT64_C(0xfae93f14e72005e8),
         UINT64_C(0x000000c200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x000000c700000015),
         UINT64_C(0x0000000700000091), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365), UINT64_C(0x0073656c6261543a),
@@ -305,81 +305,81 @@ static const uint64_t schema_node_27[46] = {
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_28[11] = {
+static const uint64_t capnp_i_node_28[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xcf06396c1fd4eb4e), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000013a00000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
         UINT64_C(0x2e73656c6261543a), UINT64_C(0x2473646f6874656d), UINT64_C(0x0000736d61726150),
 };
 
-static const uint64_t schema_node_29[11] = {
+static const uint64_t capnp_i_node_29[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xb95f65f56ca4efc0), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000014200000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
         UINT64_C(0x2e73656c6261543a), UINT64_C(0x2473646f6874656d), UINT64_C(0x0073746c75736552),
 };
 
-static const uint64_t schema_node_30[11] = {
+static const uint64_t capnp_i_node_30[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xa9322bab9e985eaf), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000012a00000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
         UINT64_C(0x2e73656c6261543a), UINT64_C(0x6150247374726170), UINT64_C(0x00000000736d6172),
 };
 
-static const uint64_t schema_node_31[11] = {
+static const uint64_t capnp_i_node_31[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0x8337b5f2afc7a5c1), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000013200000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
         UINT64_C(0x2e73656c6261543a), UINT64_C(0x6552247374726170), UINT64_C(0x00000073746c7573),
 };
 
-static const uint64_t schema_node_32[12] = {
+static const uint64_t capnp_i_node_32[12] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xda706801d6a0f783), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000014a00000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
         UINT64_C(0x2e73656c6261543a), UINT64_C(0x6361667265746e69), UINT64_C(0x736d617261502465), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_33[12] = {
+static const uint64_t capnp_i_node_33[12] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xee2437a6a5ea391c), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000015200000001), UINT64_C(0x6361667265746e69), UINT64_C(0x706e7061632e7365),
         UINT64_C(0x2e73656c6261543a), UINT64_C(0x6361667265746e69), UINT64_C(0x746c757365522465), UINT64_C(0x0000000000000073),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xfae93f14e72005e8), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xef8455bbd975b3e2), schema_node_1, sizeof(schema_node_1) / 8 }, /* Node */
-        { UINT64_C(0xf4266d14d98d58d0), schema_node_2, sizeof(schema_node_2) / 8 }, /* Node.name */
-        { UINT64_C(0xd227e6a5acb1dfc0), schema_node_3, sizeof(schema_node_3) / 8 }, /* Node.name */
-        { UINT64_C(0xca500468e6454e2f), schema_node_4, sizeof(schema_node_4) / 8 }, /* Folder */
-        { UINT64_C(0xf49bc3b9ff5b813d), schema_node_5, sizeof(schema_node_5) / 8 }, /* Folder.list */
-        { UINT64_C(0xa8dfe41386b4af13), schema_node_6, sizeof(schema_node_6) / 8 }, /* Folder.list */
-        { UINT64_C(0xd3166a8f7b7b6c41), schema_node_7, sizeof(schema_node_7) / 8 }, /* Folder.open */
-        { UINT64_C(0xcebb1fb37c8dcd60), schema_node_8, sizeof(schema_node_8) / 8 }, /* Folder.open */
-        { UINT64_C(0xc3310fa9e4960a42), schema_node_9, sizeof(schema_node_9) / 8 }, /* Folder.gone */
-        { UINT64_C(0xccd62554f326e167), schema_node_10, sizeof(schema_node_10) / 8 }, /* Folder.gone */
-        { UINT64_C(0xc3b9c696a1578e81), schema_node_11, sizeof(schema_node_11) / 8 }, /* Folder.default */
-        { UINT64_C(0xbc6132a0412e293f), schema_node_12, sizeof(schema_node_12) / 8 }, /* Folder.default */
-        { UINT64_C(0xab4e806060ae3799), schema_node_13, sizeof(schema_node_13) / 8 }, /* Folder.Entry */
-        { UINT64_C(0xb17d8f427245f398), schema_node_14, sizeof(schema_node_14) / 8 }, /* File */
-        { UINT64_C(0xdc35bd5fac6b616b), schema_node_15, sizeof(schema_node_15) / 8 }, /* File.write */
-        { UINT64_C(0x904ce5518b533570), schema_node_16, sizeof(schema_node_16) / 8 }, /* File.size */
-        { UINT64_C(0xdb7442145df19b60), schema_node_17, sizeof(schema_node_17) / 8 }, /* File.SaveParams */
-        { UINT64_C(0x856e81f1941f92ed), schema_node_18, sizeof(schema_node_18) / 8 }, /* File.SaveResults */
-        { UINT64_C(0xda2aa0da4e98942d), schema_node_19, sizeof(schema_node_19) / 8 }, /* Disk */
-        { UINT64_C(0xe79207afae9a6989), schema_node_20, sizeof(schema_node_20) / 8 }, /* Disk.format */
-        { UINT64_C(0xde0fb41846287e5e), schema_node_21, sizeof(schema_node_21) / 8 }, /* Disk.format */
-        { UINT64_C(0xa7cca823bacbcf0c), schema_node_22, sizeof(schema_node_22) / 8 }, /* Empty */
-        { UINT64_C(0xb8889dae83f48c9c), schema_node_23, sizeof(schema_node_23) / 8 }, /* Only */
-        { UINT64_C(0xb1f2f2a4f732998d), schema_node_24, sizeof(schema_node_24) / 8 }, /* Size */
-        { UINT64_C(0xd3035463fbbd9f82), schema_node_25, sizeof(schema_node_25) / 8 }, /* Size.unit */
-        { UINT64_C(0xcd2405a9f386bdd7), schema_node_26, sizeof(schema_node_26) / 8 }, /* Info */
-        { UINT64_C(0xb08e5af45f84dc96), schema_node_27, sizeof(schema_node_27) / 8 }, /* Tables */
-        { UINT64_C(0xcf06396c1fd4eb4e), schema_node_28, sizeof(schema_node_28) / 8 }, /* Tables.methods */
-        { UINT64_C(0xb95f65f56ca4efc0), schema_node_29, sizeof(schema_node_29) / 8 }, /* Tables.methods */
-        { UINT64_C(0xa9322bab9e985eaf), schema_node_30, sizeof(schema_node_30) / 8 }, /* Tables.parts */
-        { UINT64_C(0x8337b5f2afc7a5c1), schema_node_31, sizeof(schema_node_31) / 8 }, /* Tables.parts */
-        { UINT64_C(0xda706801d6a0f783), schema_node_32, sizeof(schema_node_32) / 8 }, /* Tables.interface */
-        { UINT64_C(0xee2437a6a5ea391c), schema_node_33, sizeof(schema_node_33) / 8 }, /* Tables.interface */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xfae93f14e72005e8), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xef8455bbd975b3e2), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Node */
+        { UINT64_C(0xf4266d14d98d58d0), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Node.name */
+        { UINT64_C(0xd227e6a5acb1dfc0), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Node.name */
+        { UINT64_C(0xca500468e6454e2f), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Folder */
+        { UINT64_C(0xf49bc3b9ff5b813d), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* Folder.list */
+        { UINT64_C(0xa8dfe41386b4af13), capnp_i_node_6, sizeof(capnp_i_node_6) / 8 }, /* Folder.list */
+        { UINT64_C(0xd3166a8f7b7b6c41), capnp_i_node_7, sizeof(capnp_i_node_7) / 8 }, /* Folder.open */
+        { UINT64_C(0xcebb1fb37c8dcd60), capnp_i_node_8, sizeof(capnp_i_node_8) / 8 }, /* Folder.open */
+        { UINT64_C(0xc3310fa9e4960a42), capnp_i_node_9, sizeof(capnp_i_node_9) / 8 }, /* Folder.gone */
+        { UINT64_C(0xccd62554f326e167), capnp_i_node_10, sizeof(capnp_i_node_10) / 8 }, /* Folder.gone */
+        { UINT64_C(0xc3b9c696a1578e81), capnp_i_node_11, sizeof(capnp_i_node_11) / 8 }, /* Folder.default */
+        { UINT64_C(0xbc6132a0412e293f), capnp_i_node_12, sizeof(capnp_i_node_12) / 8 }, /* Folder.default */
+        { UINT64_C(0xab4e806060ae3799), capnp_i_node_13, sizeof(capnp_i_node_13) / 8 }, /* Folder.Entry */
+        { UINT64_C(0xb17d8f427245f398), capnp_i_node_14, sizeof(capnp_i_node_14) / 8 }, /* File */
+        { UINT64_C(0xdc35bd5fac6b616b), capnp_i_node_15, sizeof(capnp_i_node_15) / 8 }, /* File.write */
+        { UINT64_C(0x904ce5518b533570), capnp_i_node_16, sizeof(capnp_i_node_16) / 8 }, /* File.size */
+        { UINT64_C(0xdb7442145df19b60), capnp_i_node_17, sizeof(capnp_i_node_17) / 8 }, /* File.SaveParams */
+        { UINT64_C(0x856e81f1941f92ed), capnp_i_node_18, sizeof(capnp_i_node_18) / 8 }, /* File.SaveResults */
+        { UINT64_C(0xda2aa0da4e98942d), capnp_i_node_19, sizeof(capnp_i_node_19) / 8 }, /* Disk */
+        { UINT64_C(0xe79207afae9a6989), capnp_i_node_20, sizeof(capnp_i_node_20) / 8 }, /* Disk.format */
+        { UINT64_C(0xde0fb41846287e5e), capnp_i_node_21, sizeof(capnp_i_node_21) / 8 }, /* Disk.format */
+        { UINT64_C(0xa7cca823bacbcf0c), capnp_i_node_22, sizeof(capnp_i_node_22) / 8 }, /* Empty */
+        { UINT64_C(0xb8889dae83f48c9c), capnp_i_node_23, sizeof(capnp_i_node_23) / 8 }, /* Only */
+        { UINT64_C(0xb1f2f2a4f732998d), capnp_i_node_24, sizeof(capnp_i_node_24) / 8 }, /* Size */
+        { UINT64_C(0xd3035463fbbd9f82), capnp_i_node_25, sizeof(capnp_i_node_25) / 8 }, /* Size.unit */
+        { UINT64_C(0xcd2405a9f386bdd7), capnp_i_node_26, sizeof(capnp_i_node_26) / 8 }, /* Info */
+        { UINT64_C(0xb08e5af45f84dc96), capnp_i_node_27, sizeof(capnp_i_node_27) / 8 }, /* Tables */
+        { UINT64_C(0xcf06396c1fd4eb4e), capnp_i_node_28, sizeof(capnp_i_node_28) / 8 }, /* Tables.methods */
+        { UINT64_C(0xb95f65f56ca4efc0), capnp_i_node_29, sizeof(capnp_i_node_29) / 8 }, /* Tables.methods */
+        { UINT64_C(0xa9322bab9e985eaf), capnp_i_node_30, sizeof(capnp_i_node_30) / 8 }, /* Tables.parts */
+        { UINT64_C(0x8337b5f2afc7a5c1), capnp_i_node_31, sizeof(capnp_i_node_31) / 8 }, /* Tables.parts */
+        { UINT64_C(0xda706801d6a0f783), capnp_i_node_32, sizeof(capnp_i_node_32) / 8 }, /* Tables.interface */
+        { UINT64_C(0xee2437a6a5ea391c), capnp_i_node_33, sizeof(capnp_i_node_33) / 8 }, /* Tables.interface */
 };
 
-const struct capnp_schema_file interfaces_capnp_schema = {
-        UINT64_C(0xfae93f14e72005e8), "interfaces.capnp", schema_nodes, NULL, 34, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_fae93f14e72005e8 = {
+        UINT64_C(0xfae93f14e72005e8), "interfaces.capnp", capnp_i_nodes, NULL, 34, 0,
 };
 
 static const struct capnp_method capnp_i_node_methods[] = {
@@ -387,10 +387,10 @@ static const struct capnp_method capnp_i_node_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_node_parts[] = {
-        { &node_interface, offsetof(struct node_ops, name) },
+        { &capnp_interface_ef8455bbd975b3e2, offsetof(struct node_ops, name) },
 };
 
-const struct capnp_interface node_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_ef8455bbd975b3e2 = {
         NODE_ID, "Node", capnp_i_node_methods, capnp_i_node_parts, 1, 1,
 };
 
@@ -402,11 +402,11 @@ static const struct capnp_method capnp_i_folder_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_folder_parts[] = {
-        { &folder_interface, offsetof(struct folder_ops, list) },
-        { &node_interface, offsetof(struct folder_ops, node.name) },
+        { &capnp_interface_ca500468e6454e2f, offsetof(struct folder_ops, list) },
+        { &capnp_interface_ef8455bbd975b3e2, offsetof(struct folder_ops, node.name) },
 };
 
-const struct capnp_interface folder_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_ca500468e6454e2f = {
         FOLDER_ID, "Folder", capnp_i_folder_methods, capnp_i_folder_parts, 4, 2,
 };
 
@@ -418,11 +418,11 @@ static const struct capnp_method capnp_i_file_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_file_parts[] = {
-        { &file_interface, offsetof(struct file_ops, write) },
-        { &node_interface, offsetof(struct file_ops, node.name) },
+        { &capnp_interface_b17d8f427245f398, offsetof(struct file_ops, write) },
+        { &capnp_interface_ef8455bbd975b3e2, offsetof(struct file_ops, node.name) },
 };
 
-const struct capnp_interface file_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_b17d8f427245f398 = {
         FILE_ID, "File", capnp_i_file_methods, capnp_i_file_parts, 4, 2,
 };
 
@@ -431,34 +431,34 @@ static const struct capnp_method capnp_i_disk_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_disk_parts[] = {
-        { &disk_interface, offsetof(struct disk_ops, format) },
-        { &folder_interface, offsetof(struct disk_ops, folder.list) },
-        { &node_interface, offsetof(struct disk_ops, folder.node.name) },
-        { &file_interface, offsetof(struct disk_ops, file.write) },
+        { &capnp_interface_da2aa0da4e98942d, offsetof(struct disk_ops, format) },
+        { &capnp_interface_ca500468e6454e2f, offsetof(struct disk_ops, folder.list) },
+        { &capnp_interface_ef8455bbd975b3e2, offsetof(struct disk_ops, folder.node.name) },
+        { &capnp_interface_b17d8f427245f398, offsetof(struct disk_ops, file.write) },
 };
 
-const struct capnp_interface disk_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_da2aa0da4e98942d = {
         DISK_ID, "Disk", capnp_i_disk_methods, capnp_i_disk_parts, 1, 4,
 };
 
 static const struct capnp_interface_part capnp_i_empty_parts[] = {
-        { &empty_interface, offsetof(struct empty_ops, gone) },
+        { &capnp_interface_a7cca823bacbcf0c, offsetof(struct empty_ops, gone) },
 };
 
-const struct capnp_interface empty_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_a7cca823bacbcf0c = {
         EMPTY_ID, "Empty", NULL, capnp_i_empty_parts, 0, 1,
 };
 
 static const struct capnp_interface_part capnp_i_only_parts[] = {
-        { &only_interface, offsetof(struct only_ops, gone) },
-        { &empty_interface, offsetof(struct only_ops, empty.gone) },
-        { &disk_interface, offsetof(struct only_ops, disk.format) },
-        { &folder_interface, offsetof(struct only_ops, disk.folder.list) },
-        { &node_interface, offsetof(struct only_ops, disk.folder.node.name) },
-        { &file_interface, offsetof(struct only_ops, disk.file.write) },
+        { &capnp_interface_b8889dae83f48c9c, offsetof(struct only_ops, gone) },
+        { &capnp_interface_a7cca823bacbcf0c, offsetof(struct only_ops, empty.gone) },
+        { &capnp_interface_da2aa0da4e98942d, offsetof(struct only_ops, disk.format) },
+        { &capnp_interface_ca500468e6454e2f, offsetof(struct only_ops, disk.folder.list) },
+        { &capnp_interface_ef8455bbd975b3e2, offsetof(struct only_ops, disk.folder.node.name) },
+        { &capnp_interface_b17d8f427245f398, offsetof(struct only_ops, disk.file.write) },
 };
 
-const struct capnp_interface only_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_b8889dae83f48c9c = {
         ONLY_ID, "Only", NULL, capnp_i_only_parts, 0, 6,
 };
 
@@ -469,9 +469,9 @@ static const struct capnp_method capnp_i_tables_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_tables_parts[] = {
-        { &tables_interface, offsetof(struct tables_ops, methods) },
+        { &capnp_interface_b08e5af45f84dc96, offsetof(struct tables_ops, methods) },
 };
 
-const struct capnp_interface tables_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_b08e5af45f84dc96 = {
         TABLES_ID, "Tables", capnp_i_tables_methods, capnp_i_tables_parts, 3, 1,
 };

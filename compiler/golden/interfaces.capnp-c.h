@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_cap *c; } node_client;
+typedef struct { capnp_cap *c; } node_client, node_client_ef8455bbd975b3e2;
 #define NODE_ID UINT64_C(0xef8455bbd975b3e2)
 
 typedef struct { capnp_reader r; } node_name_in_reader;
@@ -25,7 +25,7 @@ typedef struct { capnp_builder b; } node_name_out_builder;
 #define NODE_NAME_OUT_ID UINT64_C(0xd227e6a5acb1dfc0)
 enum { NODE_NAME_OUT_WORDS = 0, NODE_NAME_OUT_PTRS = 1 };
 
-typedef struct { capnp_cap *c; } folder_client;
+typedef struct { capnp_cap *c; } folder_client, folder_client_ca500468e6454e2f;
 #define FOLDER_ID UINT64_C(0xca500468e6454e2f)
 
 typedef struct { capnp_reader r; } folder_list_in_reader;
@@ -68,14 +68,15 @@ typedef struct { capnp_builder b; } folder_default_out_builder;
 #define FOLDER_DEFAULT_OUT_ID UINT64_C(0xbc6132a0412e293f)
 enum { FOLDER_DEFAULT_OUT_WORDS = 0, FOLDER_DEFAULT_OUT_PTRS = 1 };
 
-typedef struct { capnp_reader r; } folder_entry_reader;
-typedef struct { capnp_builder b; } folder_entry_builder;
-typedef struct { capnp_list l; } folder_entry_list;
-typedef struct { capnp_lbuilder l; } folder_entry_list_builder;
+typedef struct { capnp_reader r; } folder_entry_reader, entry_reader_ab4e806060ae3799;
+typedef struct { capnp_builder b; } folder_entry_builder, entry_builder_ab4e806060ae3799;
 #define FOLDER_ENTRY_ID UINT64_C(0xab4e806060ae3799)
 enum { FOLDER_ENTRY_WORDS = 0, FOLDER_ENTRY_PTRS = 2 };
+enum { ENTRY_WORDS_ab4e806060ae3799 = 0, ENTRY_PTRS_ab4e806060ae3799 = 2 };
+typedef struct { capnp_list l; } folder_entry_list, entry_list_ab4e806060ae3799;
+typedef struct { capnp_lbuilder l; } folder_entry_list_builder, entry_list_builder_ab4e806060ae3799;
 
-typedef struct { capnp_cap *c; } file_client;
+typedef struct { capnp_cap *c; } file_client, file_client_b17d8f427245f398;
 #define FILE_ID UINT64_C(0xb17d8f427245f398)
 
 typedef struct { capnp_reader r; } file_write_in_reader;
@@ -88,21 +89,23 @@ typedef struct { capnp_builder b; } file_size_in_builder;
 #define FILE_SIZE_IN_ID UINT64_C(0x904ce5518b533570)
 enum { FILE_SIZE_IN_WORDS = 0, FILE_SIZE_IN_PTRS = 0 };
 
-typedef struct { capnp_reader r; } file_save_params_reader;
-typedef struct { capnp_builder b; } file_save_params_builder;
-typedef struct { capnp_list l; } file_save_params_list;
-typedef struct { capnp_lbuilder l; } file_save_params_list_builder;
+typedef struct { capnp_reader r; } file_save_params_reader, save_params_reader_db7442145df19b60;
+typedef struct { capnp_builder b; } file_save_params_builder, save_params_builder_db7442145df19b60;
 #define FILE_SAVE_PARAMS_ID UINT64_C(0xdb7442145df19b60)
 enum { FILE_SAVE_PARAMS_WORDS = 0, FILE_SAVE_PARAMS_PTRS = 1 };
+enum { SAVE_PARAMS_WORDS_db7442145df19b60 = 0, SAVE_PARAMS_PTRS_db7442145df19b60 = 1 };
+typedef struct { capnp_list l; } file_save_params_list, save_params_list_db7442145df19b60;
+typedef struct { capnp_lbuilder l; } file_save_params_list_builder, save_params_list_builder_db7442145df19b60;
 
-typedef struct { capnp_reader r; } file_save_results_reader;
-typedef struct { capnp_builder b; } file_save_results_builder;
-typedef struct { capnp_list l; } file_save_results_list;
-typedef struct { capnp_lbuilder l; } file_save_results_list_builder;
+typedef struct { capnp_reader r; } file_save_results_reader, save_results_reader_856e81f1941f92ed;
+typedef struct { capnp_builder b; } file_save_results_builder, save_results_builder_856e81f1941f92ed;
 #define FILE_SAVE_RESULTS_ID UINT64_C(0x856e81f1941f92ed)
 enum { FILE_SAVE_RESULTS_WORDS = 1, FILE_SAVE_RESULTS_PTRS = 1 };
+enum { SAVE_RESULTS_WORDS_856e81f1941f92ed = 1, SAVE_RESULTS_PTRS_856e81f1941f92ed = 1 };
+typedef struct { capnp_list l; } file_save_results_list, save_results_list_856e81f1941f92ed;
+typedef struct { capnp_lbuilder l; } file_save_results_list_builder, save_results_list_builder_856e81f1941f92ed;
 
-typedef struct { capnp_cap *c; } disk_client;
+typedef struct { capnp_cap *c; } disk_client, disk_client_da2aa0da4e98942d;
 #define DISK_ID UINT64_C(0xda2aa0da4e98942d)
 
 typedef struct { capnp_reader r; } disk_format_in_reader;
@@ -115,37 +118,39 @@ typedef struct { capnp_builder b; } disk_format_out_builder;
 #define DISK_FORMAT_OUT_ID UINT64_C(0xde0fb41846287e5e)
 enum { DISK_FORMAT_OUT_WORDS = 0, DISK_FORMAT_OUT_PTRS = 3 };
 
-typedef struct { capnp_cap *c; } empty_client;
+typedef struct { capnp_cap *c; } empty_client, empty_client_a7cca823bacbcf0c;
 #define EMPTY_ID UINT64_C(0xa7cca823bacbcf0c)
 
-typedef struct { capnp_cap *c; } only_client;
+typedef struct { capnp_cap *c; } only_client, only_client_b8889dae83f48c9c;
 #define ONLY_ID UINT64_C(0xb8889dae83f48c9c)
 
-typedef struct { capnp_reader r; } size_reader;
-typedef struct { capnp_builder b; } size_builder;
-typedef struct { capnp_list l; } size_list;
-typedef struct { capnp_lbuilder l; } size_list_builder;
+typedef struct { capnp_reader r; } size_reader, size_reader_b1f2f2a4f732998d;
+typedef struct { capnp_builder b; } size_builder, size_builder_b1f2f2a4f732998d;
 #define SIZE_ID UINT64_C(0xb1f2f2a4f732998d)
 enum { SIZE_WORDS = 2, SIZE_PTRS = 0 };
+enum { SIZE_WORDS_b1f2f2a4f732998d = 2, SIZE_PTRS_b1f2f2a4f732998d = 0 };
+typedef struct { capnp_list l; } size_list, size_list_b1f2f2a4f732998d;
+typedef struct { capnp_lbuilder l; } size_list_builder, size_list_builder_b1f2f2a4f732998d;
 
-typedef struct { capnp_reader r; } size_unit_reader;
-typedef struct { capnp_builder b; } size_unit_builder;
-enum size_unit_which {
+typedef struct { capnp_reader r; } size_unit_reader, unit_reader_d3035463fbbd9f82;
+typedef struct { capnp_builder b; } size_unit_builder, unit_builder_d3035463fbbd9f82;
+enum size_unit_which CAPNP_ENUM_U16 {
         SIZE_UNIT_PLAIN = 0,
         SIZE_UNIT_BLOCK = 1,
 };
 
-typedef struct { capnp_reader r; } info_reader;
-typedef struct { capnp_builder b; } info_builder;
-typedef struct { capnp_list l; } info_list;
-typedef struct { capnp_lbuilder l; } info_list_builder;
+typedef struct { capnp_reader r; } info_reader, info_reader_cd2405a9f386bdd7;
+typedef struct { capnp_builder b; } info_builder, info_builder_cd2405a9f386bdd7;
 #define INFO_ID UINT64_C(0xcd2405a9f386bdd7)
 enum { INFO_WORDS = 0, INFO_PTRS = 3 };
+enum { INFO_WORDS_cd2405a9f386bdd7 = 0, INFO_PTRS_cd2405a9f386bdd7 = 3 };
+typedef struct { capnp_list l; } info_list, info_list_cd2405a9f386bdd7;
+typedef struct { capnp_lbuilder l; } info_list_builder, info_list_builder_cd2405a9f386bdd7;
 
 /**
  * Named as the tables behind an interface are.
  */
-typedef struct { capnp_cap *c; } tables_client;
+typedef struct { capnp_cap *c; } tables_client, tables_client_b08e5af45f84dc96;
 #define TABLES_ID UINT64_C(0xb08e5af45f84dc96)
 
 typedef struct { capnp_reader r; } tables_methods_in_reader;
@@ -186,6 +191,7 @@ struct node_ops {
          */
         capnp_handler *name;
 };
+typedef struct node_ops node_ops_ef8455bbd975b3e2;
 
 /** Serves Folder: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct folder_ops {
@@ -196,6 +202,7 @@ struct folder_ops {
         capnp_handler *default_;
         struct node_ops node; /* its `gone` is not called */
 };
+typedef struct folder_ops folder_ops_ca500468e6454e2f;
 
 /** Serves File: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct file_ops {
@@ -209,6 +216,7 @@ struct file_ops {
         capnp_handler *save;
         struct node_ops node; /* its `gone` is not called */
 };
+typedef struct file_ops file_ops_b17d8f427245f398;
 
 /** Serves Disk: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct disk_ops {
@@ -217,11 +225,13 @@ struct disk_ops {
         struct folder_ops folder; /* its `gone` is not called */
         struct file_ops file; /* its `gone` is not called */
 };
+typedef struct disk_ops disk_ops_da2aa0da4e98942d;
 
 /** Serves Empty: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct empty_ops {
         void (*gone)(void *self);
 };
+typedef struct empty_ops empty_ops_a7cca823bacbcf0c;
 
 /** Serves Only: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct only_ops {
@@ -229,6 +239,7 @@ struct only_ops {
         struct empty_ops empty; /* its `gone` is not called */
         struct disk_ops disk; /* its `gone` is not called */
 };
+typedef struct only_ops only_ops_b8889dae83f48c9c;
 
 /** Serves Tables: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct tables_ops {
@@ -237,14 +248,15 @@ struct tables_ops {
         capnp_handler *parts;
         capnp_handler *interface;
 };
+typedef struct tables_ops tables_ops_b08e5af45f84dc96;
 
 /* ---- Node.name ---- */
 
-static inline node_name_in_reader node_name_in_as_reader(node_name_in_builder b) { return (node_name_in_reader){ capnp_builder_reader(b.b) }; }
+static inline node_name_in_reader node_name_in_as_reader(node_name_in_builder b) { return CAPNP_NEW(node_name_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Node.name ---- */
 
-static inline node_name_out_reader node_name_out_as_reader(node_name_out_builder b) { return (node_name_out_reader){ capnp_builder_reader(b.b) }; }
+static inline node_name_out_reader node_name_out_as_reader(node_name_out_builder b) { return CAPNP_NEW(node_name_out_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_text node_name_out_name(node_name_out_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool node_name_out_has_name(node_name_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -253,7 +265,7 @@ static inline void node_name_out_set_name_n(node_name_out_builder b, capnp_text 
 
 /* ---- Folder.list ---- */
 
-static inline folder_list_in_reader folder_list_in_as_reader(folder_list_in_builder b) { return (folder_list_in_reader){ capnp_builder_reader(b.b) }; }
+static inline folder_list_in_reader folder_list_in_as_reader(folder_list_in_builder b) { return CAPNP_NEW(folder_list_in_reader, capnp_builder_reader(b.b)); }
 
 static inline uint32_t folder_list_in_first(folder_list_in_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
 static inline void folder_list_in_set_first(folder_list_in_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
@@ -265,12 +277,12 @@ static inline void folder_list_in_set_prefix_n(folder_list_in_builder b, capnp_t
 
 /* ---- Folder.list ---- */
 
-static inline folder_list_out_reader folder_list_out_as_reader(folder_list_out_builder b) { return (folder_list_out_reader){ capnp_builder_reader(b.b) }; }
+static inline folder_list_out_reader folder_list_out_as_reader(folder_list_out_builder b) { return CAPNP_NEW(folder_list_out_reader, capnp_builder_reader(b.b)); }
 
-static inline folder_entry_list folder_list_out_entries(folder_list_out_reader r) { return (folder_entry_list){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline folder_entry_list folder_list_out_entries(folder_list_out_reader r) { return CAPNP_NEW(folder_entry_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool folder_list_out_has_entries(folder_list_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline folder_entry_list_builder folder_list_out_init_entries(folder_list_out_builder b, uint32_t n) { return (folder_entry_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS) }; }
-static inline folder_entry_list_builder folder_list_out_build_entries(folder_list_out_builder b) { return (folder_entry_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS, NULL) }; }
+static inline folder_entry_list_builder folder_list_out_init_entries(folder_list_out_builder b, uint32_t n) { return CAPNP_NEW(folder_entry_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS)); }
+static inline folder_entry_list_builder folder_list_out_build_entries(folder_list_out_builder b) { return CAPNP_NEW(folder_entry_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS, NULL)); }
 static inline void folder_list_out_set_entries(folder_list_out_builder b, folder_entry_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
 static inline bool folder_list_out_more(folder_list_out_reader r) { return capnp_reader_bool(r.r, 0, false); }
@@ -278,7 +290,7 @@ static inline void folder_list_out_set_more(folder_list_out_builder b, bool v) {
 
 /* ---- Folder.open ---- */
 
-static inline folder_open_in_reader folder_open_in_as_reader(folder_open_in_builder b) { return (folder_open_in_reader){ capnp_builder_reader(b.b) }; }
+static inline folder_open_in_reader folder_open_in_as_reader(folder_open_in_builder b) { return CAPNP_NEW(folder_open_in_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_text folder_open_in_name(folder_open_in_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool folder_open_in_has_name(folder_open_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -287,29 +299,29 @@ static inline void folder_open_in_set_name_n(folder_open_in_builder b, capnp_tex
 
 /* ---- Folder.open ---- */
 
-static inline folder_open_out_reader folder_open_out_as_reader(folder_open_out_builder b) { return (folder_open_out_reader){ capnp_builder_reader(b.b) }; }
+static inline folder_open_out_reader folder_open_out_as_reader(folder_open_out_builder b) { return CAPNP_NEW(folder_open_out_reader, capnp_builder_reader(b.b)); }
 
-static inline node_client folder_open_out_node(folder_open_out_reader r) { return (node_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline node_client folder_open_out_node(folder_open_out_reader r) { return CAPNP_NEW(node_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool folder_open_out_has_node(folder_open_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void folder_open_out_set_node(folder_open_out_builder b, node_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
-static inline info_reader folder_open_out_info(folder_open_out_reader r) { return (info_reader){ capnp_any_struct(capnp_reader_any(r.r, 1), NULL) }; }
+static inline info_reader folder_open_out_info(folder_open_out_reader r) { return CAPNP_NEW(info_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool folder_open_out_has_info(folder_open_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline info_builder folder_open_out_init_info(folder_open_out_builder b) { return (info_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), INFO_WORDS, INFO_PTRS) }; }
-static inline info_builder folder_open_out_build_info(folder_open_out_builder b) { return (info_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 1), INFO_WORDS, INFO_PTRS, NULL) }; }
+static inline info_builder folder_open_out_init_info(folder_open_out_builder b) { return CAPNP_NEW(info_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), INFO_WORDS, INFO_PTRS)); }
+static inline info_builder folder_open_out_build_info(folder_open_out_builder b) { return CAPNP_NEW(info_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), INFO_WORDS, INFO_PTRS, NULL)); }
 static inline void folder_open_out_set_info(folder_open_out_builder b, info_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
 
 /* ---- Folder.gone ---- */
 
-static inline folder_gone_in_reader folder_gone_in_as_reader(folder_gone_in_builder b) { return (folder_gone_in_reader){ capnp_builder_reader(b.b) }; }
+static inline folder_gone_in_reader folder_gone_in_as_reader(folder_gone_in_builder b) { return CAPNP_NEW(folder_gone_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Folder.gone ---- */
 
-static inline folder_gone_out_reader folder_gone_out_as_reader(folder_gone_out_builder b) { return (folder_gone_out_reader){ capnp_builder_reader(b.b) }; }
+static inline folder_gone_out_reader folder_gone_out_as_reader(folder_gone_out_builder b) { return CAPNP_NEW(folder_gone_out_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Folder.default ---- */
 
-static inline folder_default_in_reader folder_default_in_as_reader(folder_default_in_builder b) { return (folder_default_in_reader){ capnp_builder_reader(b.b) }; }
+static inline folder_default_in_reader folder_default_in_as_reader(folder_default_in_builder b) { return CAPNP_NEW(folder_default_in_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_text folder_default_in_params(folder_default_in_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool folder_default_in_has_params(folder_default_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -318,7 +330,7 @@ static inline void folder_default_in_set_params_n(folder_default_in_builder b, c
 
 /* ---- Folder.default ---- */
 
-static inline folder_default_out_reader folder_default_out_as_reader(folder_default_out_builder b) { return (folder_default_out_reader){ capnp_builder_reader(b.b) }; }
+static inline folder_default_out_reader folder_default_out_as_reader(folder_default_out_builder b) { return CAPNP_NEW(folder_default_out_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_text folder_default_out_results(folder_default_out_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool folder_default_out_has_results(folder_default_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -327,51 +339,51 @@ static inline void folder_default_out_set_results_n(folder_default_out_builder b
 
 /* ---- Folder.Entry ---- */
 
-static inline folder_entry_reader folder_entry_as_reader(folder_entry_builder b) { return (folder_entry_reader){ capnp_builder_reader(b.b) }; }
-static inline folder_entry_reader folder_entry_root(capnp_msg *m) { return (folder_entry_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline folder_entry_builder folder_entry_build(capnp_msg *m) { return (folder_entry_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS) }; }
-static inline folder_entry_reader folder_entry_of_any(capnp_any a) { return (folder_entry_reader){ capnp_any_struct(a, NULL) }; }
-static inline folder_entry_builder folder_entry_init_any(capnp_abuilder a) { return (folder_entry_builder){ capnp_abuilder_init_struct(a, FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS) }; }
+static inline folder_entry_reader folder_entry_as_reader(folder_entry_builder b) { return CAPNP_NEW(folder_entry_reader, capnp_builder_reader(b.b)); }
+static inline folder_entry_reader folder_entry_root(capnp_msg *m) { return CAPNP_NEW(folder_entry_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline folder_entry_builder folder_entry_build(capnp_msg *m) { return CAPNP_NEW(folder_entry_builder, capnp_abuilder_init_struct(capnp_msg_build(m), FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS)); }
+static inline folder_entry_reader folder_entry_of_any(capnp_any a) { return CAPNP_NEW(folder_entry_reader, capnp_any_struct(a, NULL)); }
+static inline folder_entry_builder folder_entry_init_any(capnp_abuilder a) { return CAPNP_NEW(folder_entry_builder, capnp_abuilder_init_struct(a, FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS)); }
 static inline uint32_t folder_entry_list_len(folder_entry_list l) { return l.l.len; }
-static inline folder_entry_reader folder_entry_list_get(folder_entry_list l, uint32_t i) { return (folder_entry_reader){ capnp_list_struct(l.l, i) }; }
+static inline folder_entry_reader folder_entry_list_get(folder_entry_list l, uint32_t i) { return CAPNP_NEW(folder_entry_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t folder_entry_list_builder_len(folder_entry_list_builder l) { return l.l.len; }
-static inline folder_entry_builder folder_entry_list_builder_get(folder_entry_list_builder l, uint32_t i) { return (folder_entry_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline folder_entry_list folder_entry_list_as_reader(folder_entry_list_builder l) { return (folder_entry_list){ capnp_lbuilder_list(l.l) }; }
+static inline folder_entry_builder folder_entry_list_builder_get(folder_entry_list_builder l, uint32_t i) { return CAPNP_NEW(folder_entry_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline folder_entry_list folder_entry_list_as_reader(folder_entry_list_builder l) { return CAPNP_NEW(folder_entry_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_text folder_entry_name(folder_entry_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool folder_entry_has_name(folder_entry_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void folder_entry_set_name(folder_entry_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void folder_entry_set_name_n(folder_entry_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline node_client folder_entry_node(folder_entry_reader r) { return (node_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 1)) }; }
+static inline node_client folder_entry_node(folder_entry_reader r) { return CAPNP_NEW(node_client, capnp_any_cap_peek(capnp_reader_any(r.r, 1))); }
 static inline bool folder_entry_has_node(folder_entry_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
 static inline void folder_entry_set_node(folder_entry_builder b, node_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 1), v.c); }
 
 /* ---- File.write ---- */
 
-static inline file_write_in_reader file_write_in_as_reader(file_write_in_builder b) { return (file_write_in_reader){ capnp_builder_reader(b.b) }; }
+static inline file_write_in_reader file_write_in_as_reader(file_write_in_builder b) { return CAPNP_NEW(file_write_in_reader, capnp_builder_reader(b.b)); }
 
-static inline capnp_data file_write_in_chunk(file_write_in_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), (capnp_data){ NULL, 0 }); }
+static inline capnp_data file_write_in_chunk(file_write_in_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool file_write_in_has_chunk(file_write_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void file_write_in_set_chunk(file_write_in_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
 static inline uint8_t *file_write_in_init_chunk(file_write_in_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
 
 /* ---- File.size ---- */
 
-static inline file_size_in_reader file_size_in_as_reader(file_size_in_builder b) { return (file_size_in_reader){ capnp_builder_reader(b.b) }; }
+static inline file_size_in_reader file_size_in_as_reader(file_size_in_builder b) { return CAPNP_NEW(file_size_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- File.SaveParams ---- */
 
-static inline file_save_params_reader file_save_params_as_reader(file_save_params_builder b) { return (file_save_params_reader){ capnp_builder_reader(b.b) }; }
-static inline file_save_params_reader file_save_params_root(capnp_msg *m) { return (file_save_params_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline file_save_params_builder file_save_params_build(capnp_msg *m) { return (file_save_params_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), FILE_SAVE_PARAMS_WORDS, FILE_SAVE_PARAMS_PTRS) }; }
-static inline file_save_params_reader file_save_params_of_any(capnp_any a) { return (file_save_params_reader){ capnp_any_struct(a, NULL) }; }
-static inline file_save_params_builder file_save_params_init_any(capnp_abuilder a) { return (file_save_params_builder){ capnp_abuilder_init_struct(a, FILE_SAVE_PARAMS_WORDS, FILE_SAVE_PARAMS_PTRS) }; }
+static inline file_save_params_reader file_save_params_as_reader(file_save_params_builder b) { return CAPNP_NEW(file_save_params_reader, capnp_builder_reader(b.b)); }
+static inline file_save_params_reader file_save_params_root(capnp_msg *m) { return CAPNP_NEW(file_save_params_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline file_save_params_builder file_save_params_build(capnp_msg *m) { return CAPNP_NEW(file_save_params_builder, capnp_abuilder_init_struct(capnp_msg_build(m), FILE_SAVE_PARAMS_WORDS, FILE_SAVE_PARAMS_PTRS)); }
+static inline file_save_params_reader file_save_params_of_any(capnp_any a) { return CAPNP_NEW(file_save_params_reader, capnp_any_struct(a, NULL)); }
+static inline file_save_params_builder file_save_params_init_any(capnp_abuilder a) { return CAPNP_NEW(file_save_params_builder, capnp_abuilder_init_struct(a, FILE_SAVE_PARAMS_WORDS, FILE_SAVE_PARAMS_PTRS)); }
 static inline uint32_t file_save_params_list_len(file_save_params_list l) { return l.l.len; }
-static inline file_save_params_reader file_save_params_list_get(file_save_params_list l, uint32_t i) { return (file_save_params_reader){ capnp_list_struct(l.l, i) }; }
+static inline file_save_params_reader file_save_params_list_get(file_save_params_list l, uint32_t i) { return CAPNP_NEW(file_save_params_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t file_save_params_list_builder_len(file_save_params_list_builder l) { return l.l.len; }
-static inline file_save_params_builder file_save_params_list_builder_get(file_save_params_list_builder l, uint32_t i) { return (file_save_params_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline file_save_params_list file_save_params_list_as_reader(file_save_params_list_builder l) { return (file_save_params_list){ capnp_lbuilder_list(l.l) }; }
+static inline file_save_params_builder file_save_params_list_builder_get(file_save_params_list_builder l, uint32_t i) { return CAPNP_NEW(file_save_params_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline file_save_params_list file_save_params_list_as_reader(file_save_params_list_builder l) { return CAPNP_NEW(file_save_params_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_text file_save_params_name(file_save_params_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool file_save_params_has_name(file_save_params_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -380,27 +392,27 @@ static inline void file_save_params_set_name_n(file_save_params_builder b, capnp
 
 /* ---- File.SaveResults ---- */
 
-static inline file_save_results_reader file_save_results_as_reader(file_save_results_builder b) { return (file_save_results_reader){ capnp_builder_reader(b.b) }; }
-static inline file_save_results_reader file_save_results_root(capnp_msg *m) { return (file_save_results_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline file_save_results_builder file_save_results_build(capnp_msg *m) { return (file_save_results_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), FILE_SAVE_RESULTS_WORDS, FILE_SAVE_RESULTS_PTRS) }; }
-static inline file_save_results_reader file_save_results_of_any(capnp_any a) { return (file_save_results_reader){ capnp_any_struct(a, NULL) }; }
-static inline file_save_results_builder file_save_results_init_any(capnp_abuilder a) { return (file_save_results_builder){ capnp_abuilder_init_struct(a, FILE_SAVE_RESULTS_WORDS, FILE_SAVE_RESULTS_PTRS) }; }
+static inline file_save_results_reader file_save_results_as_reader(file_save_results_builder b) { return CAPNP_NEW(file_save_results_reader, capnp_builder_reader(b.b)); }
+static inline file_save_results_reader file_save_results_root(capnp_msg *m) { return CAPNP_NEW(file_save_results_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline file_save_results_builder file_save_results_build(capnp_msg *m) { return CAPNP_NEW(file_save_results_builder, capnp_abuilder_init_struct(capnp_msg_build(m), FILE_SAVE_RESULTS_WORDS, FILE_SAVE_RESULTS_PTRS)); }
+static inline file_save_results_reader file_save_results_of_any(capnp_any a) { return CAPNP_NEW(file_save_results_reader, capnp_any_struct(a, NULL)); }
+static inline file_save_results_builder file_save_results_init_any(capnp_abuilder a) { return CAPNP_NEW(file_save_results_builder, capnp_abuilder_init_struct(a, FILE_SAVE_RESULTS_WORDS, FILE_SAVE_RESULTS_PTRS)); }
 static inline uint32_t file_save_results_list_len(file_save_results_list l) { return l.l.len; }
-static inline file_save_results_reader file_save_results_list_get(file_save_results_list l, uint32_t i) { return (file_save_results_reader){ capnp_list_struct(l.l, i) }; }
+static inline file_save_results_reader file_save_results_list_get(file_save_results_list l, uint32_t i) { return CAPNP_NEW(file_save_results_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t file_save_results_list_builder_len(file_save_results_list_builder l) { return l.l.len; }
-static inline file_save_results_builder file_save_results_list_builder_get(file_save_results_list_builder l, uint32_t i) { return (file_save_results_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline file_save_results_list file_save_results_list_as_reader(file_save_results_list_builder l) { return (file_save_results_list){ capnp_lbuilder_list(l.l) }; }
+static inline file_save_results_builder file_save_results_list_builder_get(file_save_results_list_builder l, uint32_t i) { return CAPNP_NEW(file_save_results_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline file_save_results_list file_save_results_list_as_reader(file_save_results_list_builder l) { return CAPNP_NEW(file_save_results_list, capnp_lbuilder_list(l.l)); }
 
 static inline bool file_save_results_ok(file_save_results_reader r) { return capnp_reader_bool(r.r, 0, false); }
 static inline void file_save_results_set_ok(file_save_results_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, false); }
 
-static inline file_client file_save_results_copy(file_save_results_reader r) { return (file_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline file_client file_save_results_copy(file_save_results_reader r) { return CAPNP_NEW(file_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool file_save_results_has_copy(file_save_results_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void file_save_results_set_copy(file_save_results_builder b, file_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- Disk.format ---- */
 
-static inline disk_format_in_reader disk_format_in_as_reader(disk_format_in_builder b) { return (disk_format_in_reader){ capnp_builder_reader(b.b) }; }
+static inline disk_format_in_reader disk_format_in_as_reader(disk_format_in_builder b) { return CAPNP_NEW(disk_format_in_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_any disk_format_in_how(disk_format_in_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool disk_format_in_has_how(disk_format_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -409,7 +421,7 @@ static inline capnp_abuilder disk_format_in_build_how(disk_format_in_builder b) 
 
 /* ---- Disk.format ---- */
 
-static inline disk_format_out_reader disk_format_out_as_reader(disk_format_out_builder b) { return (disk_format_out_reader){ capnp_builder_reader(b.b) }; }
+static inline disk_format_out_reader disk_format_out_as_reader(disk_format_out_builder b) { return CAPNP_NEW(disk_format_out_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_any disk_format_out_old(disk_format_out_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool disk_format_out_has_old(disk_format_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -427,304 +439,317 @@ static inline capnp_abuilder disk_format_out_build_any(disk_format_out_builder b
 
 /* ---- Size ---- */
 
-static inline size_reader size_as_reader(size_builder b) { return (size_reader){ capnp_builder_reader(b.b) }; }
-static inline size_reader size_root(capnp_msg *m) { return (size_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline size_builder size_build(capnp_msg *m) { return (size_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), SIZE_WORDS, SIZE_PTRS) }; }
-static inline size_reader size_of_any(capnp_any a) { return (size_reader){ capnp_any_struct(a, NULL) }; }
-static inline size_builder size_init_any(capnp_abuilder a) { return (size_builder){ capnp_abuilder_init_struct(a, SIZE_WORDS, SIZE_PTRS) }; }
+static inline size_reader size_as_reader(size_builder b) { return CAPNP_NEW(size_reader, capnp_builder_reader(b.b)); }
+static inline size_reader size_root(capnp_msg *m) { return CAPNP_NEW(size_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline size_builder size_build(capnp_msg *m) { return CAPNP_NEW(size_builder, capnp_abuilder_init_struct(capnp_msg_build(m), SIZE_WORDS, SIZE_PTRS)); }
+static inline size_reader size_of_any(capnp_any a) { return CAPNP_NEW(size_reader, capnp_any_struct(a, NULL)); }
+static inline size_builder size_init_any(capnp_abuilder a) { return CAPNP_NEW(size_builder, capnp_abuilder_init_struct(a, SIZE_WORDS, SIZE_PTRS)); }
 static inline uint32_t size_list_len(size_list l) { return l.l.len; }
-static inline size_reader size_list_get(size_list l, uint32_t i) { return (size_reader){ capnp_list_struct(l.l, i) }; }
+static inline size_reader size_list_get(size_list l, uint32_t i) { return CAPNP_NEW(size_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t size_list_builder_len(size_list_builder l) { return l.l.len; }
-static inline size_builder size_list_builder_get(size_list_builder l, uint32_t i) { return (size_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline size_list size_list_as_reader(size_list_builder l) { return (size_list){ capnp_lbuilder_list(l.l) }; }
+static inline size_builder size_list_builder_get(size_list_builder l, uint32_t i) { return CAPNP_NEW(size_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline size_list size_list_as_reader(size_list_builder l) { return CAPNP_NEW(size_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint64_t size_bytes(size_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void size_set_bytes(size_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
 
-static inline size_unit_reader size_unit(size_reader r) { return (size_unit_reader){ r.r }; }
-static inline size_unit_builder size_init_unit(size_builder b) { capnp_builder_set_u16(b.b, 8, 0, 0); capnp_builder_set_u32(b.b, 12, 0, 0); return (size_unit_builder){ b.b }; }
-static inline size_unit_builder size_build_unit(size_builder b) { return (size_unit_builder){ b.b }; }
+static inline size_unit_reader size_unit(size_reader r) { return CAPNP_NEW(size_unit_reader, r.r); }
+static inline size_unit_builder size_init_unit(size_builder b) { capnp_builder_set_u16(b.b, 8, 0, 0); capnp_builder_set_u32(b.b, 12, 0, 0); return CAPNP_NEW(size_unit_builder, b.b); }
+static inline size_unit_builder size_build_unit(size_builder b) { return CAPNP_NEW(size_unit_builder, b.b); }
 
 /* ---- Size.unit ---- */
 
-static inline size_unit_reader size_unit_as_reader(size_unit_builder b) { return (size_unit_reader){ capnp_builder_reader(b.b) }; }
+static inline size_unit_reader size_unit_as_reader(size_unit_builder b) { return CAPNP_NEW(size_unit_reader, capnp_builder_reader(b.b)); }
 static inline enum size_unit_which size_unit_which(size_unit_reader r) { return (enum size_unit_which)capnp_reader_u16(r.r, 8, 0); }
 
 static inline void size_unit_set_plain(size_unit_builder b) { capnp_builder_set_u16(b.b, 8, SIZE_UNIT_PLAIN, 0); }
 
-static inline uint32_t size_unit_block(size_unit_reader r) { if (size_unit_which(r) != SIZE_UNIT_BLOCK) r.r = (capnp_reader){0}; return capnp_reader_u32(r.r, 12, 0u); }
+static inline uint32_t size_unit_block(size_unit_reader r) { if (capnp_reader_u16(r.r, 8, 0) != SIZE_UNIT_BLOCK) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u32(r.r, 12, 0u); }
 static inline void size_unit_set_block(size_unit_builder b, uint32_t v) { capnp_builder_set_u16(b.b, 8, SIZE_UNIT_BLOCK, 0); capnp_builder_set_u32(b.b, 12, v, 0u); }
 
 /* ---- Info ---- */
 
-static inline info_reader info_as_reader(info_builder b) { return (info_reader){ capnp_builder_reader(b.b) }; }
-static inline info_reader info_root(capnp_msg *m) { return (info_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline info_builder info_build(capnp_msg *m) { return (info_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), INFO_WORDS, INFO_PTRS) }; }
-static inline info_reader info_of_any(capnp_any a) { return (info_reader){ capnp_any_struct(a, NULL) }; }
-static inline info_builder info_init_any(capnp_abuilder a) { return (info_builder){ capnp_abuilder_init_struct(a, INFO_WORDS, INFO_PTRS) }; }
+static inline info_reader info_as_reader(info_builder b) { return CAPNP_NEW(info_reader, capnp_builder_reader(b.b)); }
+static inline info_reader info_root(capnp_msg *m) { return CAPNP_NEW(info_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline info_builder info_build(capnp_msg *m) { return CAPNP_NEW(info_builder, capnp_abuilder_init_struct(capnp_msg_build(m), INFO_WORDS, INFO_PTRS)); }
+static inline info_reader info_of_any(capnp_any a) { return CAPNP_NEW(info_reader, capnp_any_struct(a, NULL)); }
+static inline info_builder info_init_any(capnp_abuilder a) { return CAPNP_NEW(info_builder, capnp_abuilder_init_struct(a, INFO_WORDS, INFO_PTRS)); }
 static inline uint32_t info_list_len(info_list l) { return l.l.len; }
-static inline info_reader info_list_get(info_list l, uint32_t i) { return (info_reader){ capnp_list_struct(l.l, i) }; }
+static inline info_reader info_list_get(info_list l, uint32_t i) { return CAPNP_NEW(info_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t info_list_builder_len(info_list_builder l) { return l.l.len; }
-static inline info_builder info_list_builder_get(info_list_builder l, uint32_t i) { return (info_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline info_list info_list_as_reader(info_list_builder l) { return (info_list){ capnp_lbuilder_list(l.l) }; }
+static inline info_builder info_list_builder_get(info_list_builder l, uint32_t i) { return CAPNP_NEW(info_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline info_list info_list_as_reader(info_list_builder l) { return CAPNP_NEW(info_list, capnp_lbuilder_list(l.l)); }
 
-static inline node_client info_owner(info_reader r) { return (node_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline node_client info_owner(info_reader r) { return CAPNP_NEW(node_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool info_has_owner(info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void info_set_owner(info_builder b, node_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
-static inline size_reader info_size(info_reader r) { return (size_reader){ capnp_any_struct(capnp_reader_any(r.r, 1), NULL) }; }
+static inline size_reader info_size(info_reader r) { return CAPNP_NEW(size_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool info_has_size(info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline size_builder info_init_size(info_builder b) { return (size_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), SIZE_WORDS, SIZE_PTRS) }; }
-static inline size_builder info_build_size(info_builder b) { return (size_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 1), SIZE_WORDS, SIZE_PTRS, NULL) }; }
+static inline size_builder info_init_size(info_builder b) { return CAPNP_NEW(size_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), SIZE_WORDS, SIZE_PTRS)); }
+static inline size_builder info_build_size(info_builder b) { return CAPNP_NEW(size_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), SIZE_WORDS, SIZE_PTRS, NULL)); }
 static inline void info_set_size(info_builder b, size_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
 
-static inline folder_client info_parent(info_reader r) { return (folder_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 2)) }; }
+static inline folder_client info_parent(info_reader r) { return CAPNP_NEW(folder_client, capnp_any_cap_peek(capnp_reader_any(r.r, 2))); }
 static inline bool info_has_parent(info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
 static inline void info_set_parent(info_builder b, folder_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 2), v.c); }
 
 /* ---- Tables.methods ---- */
 
-static inline tables_methods_in_reader tables_methods_in_as_reader(tables_methods_in_builder b) { return (tables_methods_in_reader){ capnp_builder_reader(b.b) }; }
+static inline tables_methods_in_reader tables_methods_in_as_reader(tables_methods_in_builder b) { return CAPNP_NEW(tables_methods_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Tables.methods ---- */
 
-static inline tables_methods_out_reader tables_methods_out_as_reader(tables_methods_out_builder b) { return (tables_methods_out_reader){ capnp_builder_reader(b.b) }; }
+static inline tables_methods_out_reader tables_methods_out_as_reader(tables_methods_out_builder b) { return CAPNP_NEW(tables_methods_out_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Tables.parts ---- */
 
-static inline tables_parts_in_reader tables_parts_in_as_reader(tables_parts_in_builder b) { return (tables_parts_in_reader){ capnp_builder_reader(b.b) }; }
+static inline tables_parts_in_reader tables_parts_in_as_reader(tables_parts_in_builder b) { return CAPNP_NEW(tables_parts_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Tables.parts ---- */
 
-static inline tables_parts_out_reader tables_parts_out_as_reader(tables_parts_out_builder b) { return (tables_parts_out_reader){ capnp_builder_reader(b.b) }; }
+static inline tables_parts_out_reader tables_parts_out_as_reader(tables_parts_out_builder b) { return CAPNP_NEW(tables_parts_out_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Tables.interface ---- */
 
-static inline tables_interface__in_reader tables_interface__in_as_reader(tables_interface__in_builder b) { return (tables_interface__in_reader){ capnp_builder_reader(b.b) }; }
+static inline tables_interface__in_reader tables_interface__in_as_reader(tables_interface__in_builder b) { return CAPNP_NEW(tables_interface__in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Tables.interface ---- */
 
-static inline tables_interface__out_reader tables_interface__out_as_reader(tables_interface__out_builder b) { return (tables_interface__out_reader){ capnp_builder_reader(b.b) }; }
+static inline tables_interface__out_reader tables_interface__out_as_reader(tables_interface__out_builder b) { return CAPNP_NEW(tables_interface__out_reader, capnp_builder_reader(b.b)); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file interfaces_capnp_schema;
+/** The declarations of this file, to be read at run time: interfaces_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_fae93f14e72005e8;
+#ifndef interfaces_capnp_schema
+#define interfaces_capnp_schema capnp_schema_fae93f14e72005e8
+#else /* files of one name: each goes by its id */
+#undef interfaces_capnp_schema
+#define interfaces_capnp_schema interfaces_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_FAE93F14E72005E8_STRUCTS
 
 /* ---- Node ---- */
 
-extern const struct capnp_interface node_interface;
-static inline CAPNP_MUST_USE int node_serve(capnp_vat *v, const struct node_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &node_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_ef8455bbd975b3e2;
+#define node_interface capnp_interface_ef8455bbd975b3e2
+static inline CAPNP_MUST_USE int node_serve(capnp_vat *v, const struct node_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_ef8455bbd975b3e2, ops, self, ret_c); }
 
 /**
  * What it is called.
  */
-static inline capnp_question *node_name(node_client c) { return capnp_question_new(c.c, &node_interface, 0); }
-static inline node_name_in_builder node_name_params(capnp_question *q) { return (node_name_in_builder){ capnp_question_params(q) }; }
-static inline node_name_out_reader node_name_results(capnp_question *q) { return (node_name_out_reader){ capnp_question_response(q) }; }
-static inline capnp_text node_name_name(capnp_question *q) { return node_name_out_name(node_name_results(q)); }
-static inline bool node_name_has_name(capnp_question *q) { return node_name_out_has_name(node_name_results(q)); }
-static inline node_name_in_reader node_name_get_params(capnp_answer *a) { return (node_name_in_reader){ capnp_answer_params(a) }; }
-static inline node_name_out_builder node_name_get_results(capnp_answer *a) { return (node_name_out_builder){ capnp_answer_results(a) }; }
-static inline void node_name_results_set_name(capnp_answer *a, const char *s) { node_name_out_set_name(node_name_get_results(a), s); }
-static inline void node_name_results_set_name_n(capnp_answer *a, capnp_text v) { node_name_out_set_name_n(node_name_get_results(a), v); }
+static inline capnp_question *node_name(node_client c) { return capnp_question_new(c.c, &capnp_interface_ef8455bbd975b3e2, 0); }
+static inline node_name_in_builder node_name_params(capnp_question *q) { return CAPNP_NEW(node_name_in_builder, capnp_question_params(q)); }
+static inline node_name_out_reader node_name_results(capnp_question *q) { return CAPNP_NEW(node_name_out_reader, capnp_question_response(q)); }
+static inline capnp_text node_name_name(capnp_question *q) { return node_name_out_name(CAPNP_NEW(node_name_out_reader, capnp_question_response(q))); }
+static inline bool node_name_has_name(capnp_question *q) { return node_name_out_has_name(CAPNP_NEW(node_name_out_reader, capnp_question_response(q))); }
+static inline node_name_in_reader node_name_get_params(capnp_answer *a) { return CAPNP_NEW(node_name_in_reader, capnp_answer_params(a)); }
+static inline node_name_out_builder node_name_get_results(capnp_answer *a) { return CAPNP_NEW(node_name_out_builder, capnp_answer_results(a)); }
+static inline void node_name_results_set_name(capnp_answer *a, const char *s) { node_name_out_set_name(CAPNP_NEW(node_name_out_builder, capnp_answer_results(a)), s); }
+static inline void node_name_results_set_name_n(capnp_answer *a, capnp_text v) { node_name_out_set_name_n(CAPNP_NEW(node_name_out_builder, capnp_answer_results(a)), v); }
 
 /* ---- Folder ---- */
 
-extern const struct capnp_interface folder_interface;
-static inline CAPNP_MUST_USE int folder_serve(capnp_vat *v, const struct folder_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &folder_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_ca500468e6454e2f;
+#define folder_interface capnp_interface_ca500468e6454e2f
+static inline CAPNP_MUST_USE int folder_serve(capnp_vat *v, const struct folder_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_ca500468e6454e2f, ops, self, ret_c); }
 
-static inline capnp_question *folder_list(folder_client c) { return capnp_question_new(c.c, &folder_interface, 0); }
-static inline folder_list_in_builder folder_list_params(capnp_question *q) { return (folder_list_in_builder){ capnp_question_params(q) }; }
-static inline void folder_list_set_first(capnp_question *q, uint32_t v) { folder_list_in_set_first(folder_list_params(q), v); }
-static inline void folder_list_set_prefix(capnp_question *q, const char *s) { folder_list_in_set_prefix(folder_list_params(q), s); }
-static inline void folder_list_set_prefix_n(capnp_question *q, capnp_text v) { folder_list_in_set_prefix_n(folder_list_params(q), v); }
-static inline folder_list_out_reader folder_list_results(capnp_question *q) { return (folder_list_out_reader){ capnp_question_response(q) }; }
-static inline folder_entry_list folder_list_entries(capnp_question *q) { return folder_list_out_entries(folder_list_results(q)); }
-static inline bool folder_list_has_entries(capnp_question *q) { return folder_list_out_has_entries(folder_list_results(q)); }
-static inline bool folder_list_more(capnp_question *q) { return folder_list_out_more(folder_list_results(q)); }
-static inline folder_list_in_reader folder_list_get_params(capnp_answer *a) { return (folder_list_in_reader){ capnp_answer_params(a) }; }
-static inline uint32_t folder_list_param_first(capnp_answer *a) { return folder_list_in_first(folder_list_get_params(a)); }
-static inline capnp_text folder_list_param_prefix(capnp_answer *a) { return folder_list_in_prefix(folder_list_get_params(a)); }
-static inline bool folder_list_param_has_prefix(capnp_answer *a) { return folder_list_in_has_prefix(folder_list_get_params(a)); }
-static inline folder_list_out_builder folder_list_get_results(capnp_answer *a) { return (folder_list_out_builder){ capnp_answer_results(a) }; }
-static inline folder_entry_list_builder folder_list_results_init_entries(capnp_answer *a, uint32_t n) { return folder_list_out_init_entries(folder_list_get_results(a), n); }
-static inline folder_entry_list_builder folder_list_results_build_entries(capnp_answer *a) { return folder_list_out_build_entries(folder_list_get_results(a)); }
-static inline void folder_list_results_set_entries(capnp_answer *a, folder_entry_list v) { folder_list_out_set_entries(folder_list_get_results(a), v); }
-static inline void folder_list_results_set_more(capnp_answer *a, bool v) { folder_list_out_set_more(folder_list_get_results(a), v); }
+static inline capnp_question *folder_list(folder_client c) { return capnp_question_new(c.c, &capnp_interface_ca500468e6454e2f, 0); }
+static inline folder_list_in_builder folder_list_params(capnp_question *q) { return CAPNP_NEW(folder_list_in_builder, capnp_question_params(q)); }
+static inline void folder_list_set_first(capnp_question *q, uint32_t v) { folder_list_in_set_first(CAPNP_NEW(folder_list_in_builder, capnp_question_params(q)), v); }
+static inline void folder_list_set_prefix(capnp_question *q, const char *s) { folder_list_in_set_prefix(CAPNP_NEW(folder_list_in_builder, capnp_question_params(q)), s); }
+static inline void folder_list_set_prefix_n(capnp_question *q, capnp_text v) { folder_list_in_set_prefix_n(CAPNP_NEW(folder_list_in_builder, capnp_question_params(q)), v); }
+static inline folder_list_out_reader folder_list_results(capnp_question *q) { return CAPNP_NEW(folder_list_out_reader, capnp_question_response(q)); }
+static inline folder_entry_list folder_list_entries(capnp_question *q) { return folder_list_out_entries(CAPNP_NEW(folder_list_out_reader, capnp_question_response(q))); }
+static inline bool folder_list_has_entries(capnp_question *q) { return folder_list_out_has_entries(CAPNP_NEW(folder_list_out_reader, capnp_question_response(q))); }
+static inline bool folder_list_more(capnp_question *q) { return folder_list_out_more(CAPNP_NEW(folder_list_out_reader, capnp_question_response(q))); }
+static inline folder_list_in_reader folder_list_get_params(capnp_answer *a) { return CAPNP_NEW(folder_list_in_reader, capnp_answer_params(a)); }
+static inline uint32_t folder_list_param_first(capnp_answer *a) { return folder_list_in_first(CAPNP_NEW(folder_list_in_reader, capnp_answer_params(a))); }
+static inline capnp_text folder_list_param_prefix(capnp_answer *a) { return folder_list_in_prefix(CAPNP_NEW(folder_list_in_reader, capnp_answer_params(a))); }
+static inline bool folder_list_param_has_prefix(capnp_answer *a) { return folder_list_in_has_prefix(CAPNP_NEW(folder_list_in_reader, capnp_answer_params(a))); }
+static inline folder_list_out_builder folder_list_get_results(capnp_answer *a) { return CAPNP_NEW(folder_list_out_builder, capnp_answer_results(a)); }
+static inline folder_entry_list_builder folder_list_results_init_entries(capnp_answer *a, uint32_t n) { return folder_list_out_init_entries(CAPNP_NEW(folder_list_out_builder, capnp_answer_results(a)), n); }
+static inline folder_entry_list_builder folder_list_results_build_entries(capnp_answer *a) { return folder_list_out_build_entries(CAPNP_NEW(folder_list_out_builder, capnp_answer_results(a))); }
+static inline void folder_list_results_set_entries(capnp_answer *a, folder_entry_list v) { folder_list_out_set_entries(CAPNP_NEW(folder_list_out_builder, capnp_answer_results(a)), v); }
+static inline void folder_list_results_set_more(capnp_answer *a, bool v) { folder_list_out_set_more(CAPNP_NEW(folder_list_out_builder, capnp_answer_results(a)), v); }
 
-static inline capnp_question *folder_open(folder_client c) { return capnp_question_new(c.c, &folder_interface, 1); }
-static inline folder_open_in_builder folder_open_params(capnp_question *q) { return (folder_open_in_builder){ capnp_question_params(q) }; }
-static inline void folder_open_set_name(capnp_question *q, const char *s) { folder_open_in_set_name(folder_open_params(q), s); }
-static inline void folder_open_set_name_n(capnp_question *q, capnp_text v) { folder_open_in_set_name_n(folder_open_params(q), v); }
-static inline folder_open_out_reader folder_open_results(capnp_question *q) { return (folder_open_out_reader){ capnp_question_response(q) }; }
-static inline node_client folder_open_node(capnp_question *q) { const uint16_t path[] = { 0 }; return (node_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool folder_open_has_node(capnp_question *q) { return folder_open_out_has_node(folder_open_results(q)); }
-static inline info_reader folder_open_info(capnp_question *q) { return folder_open_out_info(folder_open_results(q)); }
-static inline bool folder_open_has_info(capnp_question *q) { return folder_open_out_has_info(folder_open_results(q)); }
-static inline folder_open_in_reader folder_open_get_params(capnp_answer *a) { return (folder_open_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_text folder_open_param_name(capnp_answer *a) { return folder_open_in_name(folder_open_get_params(a)); }
-static inline bool folder_open_param_has_name(capnp_answer *a) { return folder_open_in_has_name(folder_open_get_params(a)); }
-static inline folder_open_out_builder folder_open_get_results(capnp_answer *a) { return (folder_open_out_builder){ capnp_answer_results(a) }; }
-static inline void folder_open_results_set_node(capnp_answer *a, node_client v) { folder_open_out_set_node(folder_open_get_results(a), v); }
-static inline info_builder folder_open_results_init_info(capnp_answer *a) { return folder_open_out_init_info(folder_open_get_results(a)); }
-static inline info_builder folder_open_results_build_info(capnp_answer *a) { return folder_open_out_build_info(folder_open_get_results(a)); }
-static inline void folder_open_results_set_info(capnp_answer *a, info_reader v) { folder_open_out_set_info(folder_open_get_results(a), v); }
+static inline capnp_question *folder_open(folder_client c) { return capnp_question_new(c.c, &capnp_interface_ca500468e6454e2f, 1); }
+static inline folder_open_in_builder folder_open_params(capnp_question *q) { return CAPNP_NEW(folder_open_in_builder, capnp_question_params(q)); }
+static inline void folder_open_set_name(capnp_question *q, const char *s) { folder_open_in_set_name(CAPNP_NEW(folder_open_in_builder, capnp_question_params(q)), s); }
+static inline void folder_open_set_name_n(capnp_question *q, capnp_text v) { folder_open_in_set_name_n(CAPNP_NEW(folder_open_in_builder, capnp_question_params(q)), v); }
+static inline folder_open_out_reader folder_open_results(capnp_question *q) { return CAPNP_NEW(folder_open_out_reader, capnp_question_response(q)); }
+static inline node_client folder_open_node(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(node_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool folder_open_has_node(capnp_question *q) { return folder_open_out_has_node(CAPNP_NEW(folder_open_out_reader, capnp_question_response(q))); }
+static inline info_reader folder_open_info(capnp_question *q) { return folder_open_out_info(CAPNP_NEW(folder_open_out_reader, capnp_question_response(q))); }
+static inline bool folder_open_has_info(capnp_question *q) { return folder_open_out_has_info(CAPNP_NEW(folder_open_out_reader, capnp_question_response(q))); }
+static inline folder_open_in_reader folder_open_get_params(capnp_answer *a) { return CAPNP_NEW(folder_open_in_reader, capnp_answer_params(a)); }
+static inline capnp_text folder_open_param_name(capnp_answer *a) { return folder_open_in_name(CAPNP_NEW(folder_open_in_reader, capnp_answer_params(a))); }
+static inline bool folder_open_param_has_name(capnp_answer *a) { return folder_open_in_has_name(CAPNP_NEW(folder_open_in_reader, capnp_answer_params(a))); }
+static inline folder_open_out_builder folder_open_get_results(capnp_answer *a) { return CAPNP_NEW(folder_open_out_builder, capnp_answer_results(a)); }
+static inline void folder_open_results_set_node(capnp_answer *a, node_client v) { folder_open_out_set_node(CAPNP_NEW(folder_open_out_builder, capnp_answer_results(a)), v); }
+static inline info_builder folder_open_results_init_info(capnp_answer *a) { return folder_open_out_init_info(CAPNP_NEW(folder_open_out_builder, capnp_answer_results(a))); }
+static inline info_builder folder_open_results_build_info(capnp_answer *a) { return folder_open_out_build_info(CAPNP_NEW(folder_open_out_builder, capnp_answer_results(a))); }
+static inline void folder_open_results_set_info(capnp_answer *a, info_reader v) { folder_open_out_set_info(CAPNP_NEW(folder_open_out_builder, capnp_answer_results(a)), v); }
 
-static inline capnp_question *folder_gone(folder_client c) { return capnp_question_new(c.c, &folder_interface, 2); }
-static inline folder_gone_in_builder folder_gone_params(capnp_question *q) { return (folder_gone_in_builder){ capnp_question_params(q) }; }
-static inline folder_gone_out_reader folder_gone_results(capnp_question *q) { return (folder_gone_out_reader){ capnp_question_response(q) }; }
-static inline folder_gone_in_reader folder_gone_get_params(capnp_answer *a) { return (folder_gone_in_reader){ capnp_answer_params(a) }; }
-static inline folder_gone_out_builder folder_gone_get_results(capnp_answer *a) { return (folder_gone_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *folder_gone(folder_client c) { return capnp_question_new(c.c, &capnp_interface_ca500468e6454e2f, 2); }
+static inline folder_gone_in_builder folder_gone_params(capnp_question *q) { return CAPNP_NEW(folder_gone_in_builder, capnp_question_params(q)); }
+static inline folder_gone_out_reader folder_gone_results(capnp_question *q) { return CAPNP_NEW(folder_gone_out_reader, capnp_question_response(q)); }
+static inline folder_gone_in_reader folder_gone_get_params(capnp_answer *a) { return CAPNP_NEW(folder_gone_in_reader, capnp_answer_params(a)); }
+static inline folder_gone_out_builder folder_gone_get_results(capnp_answer *a) { return CAPNP_NEW(folder_gone_out_builder, capnp_answer_results(a)); }
 
-static inline capnp_question *folder_default(folder_client c) { return capnp_question_new(c.c, &folder_interface, 3); }
-static inline folder_default_in_builder folder_default_params(capnp_question *q) { return (folder_default_in_builder){ capnp_question_params(q) }; }
-static inline void folder_default_set_params(capnp_question *q, const char *s) { folder_default_in_set_params(folder_default_params(q), s); }
-static inline void folder_default_set_params_n(capnp_question *q, capnp_text v) { folder_default_in_set_params_n(folder_default_params(q), v); }
-static inline folder_default_out_reader folder_default_results(capnp_question *q) { return (folder_default_out_reader){ capnp_question_response(q) }; }
-static inline capnp_text folder_default_results_(capnp_question *q) { return folder_default_out_results(folder_default_results(q)); }
-static inline bool folder_default_has_results(capnp_question *q) { return folder_default_out_has_results(folder_default_results(q)); }
-static inline folder_default_in_reader folder_default_get_params(capnp_answer *a) { return (folder_default_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_text folder_default_param_params(capnp_answer *a) { return folder_default_in_params(folder_default_get_params(a)); }
-static inline bool folder_default_param_has_params(capnp_answer *a) { return folder_default_in_has_params(folder_default_get_params(a)); }
-static inline folder_default_out_builder folder_default_get_results(capnp_answer *a) { return (folder_default_out_builder){ capnp_answer_results(a) }; }
-static inline void folder_default_results_set_results(capnp_answer *a, const char *s) { folder_default_out_set_results(folder_default_get_results(a), s); }
-static inline void folder_default_results_set_results_n(capnp_answer *a, capnp_text v) { folder_default_out_set_results_n(folder_default_get_results(a), v); }
+static inline capnp_question *folder_default(folder_client c) { return capnp_question_new(c.c, &capnp_interface_ca500468e6454e2f, 3); }
+static inline folder_default_in_builder folder_default_params(capnp_question *q) { return CAPNP_NEW(folder_default_in_builder, capnp_question_params(q)); }
+static inline void folder_default_set_params(capnp_question *q, const char *s) { folder_default_in_set_params(CAPNP_NEW(folder_default_in_builder, capnp_question_params(q)), s); }
+static inline void folder_default_set_params_n(capnp_question *q, capnp_text v) { folder_default_in_set_params_n(CAPNP_NEW(folder_default_in_builder, capnp_question_params(q)), v); }
+static inline folder_default_out_reader folder_default_results(capnp_question *q) { return CAPNP_NEW(folder_default_out_reader, capnp_question_response(q)); }
+static inline capnp_text folder_default_results_(capnp_question *q) { return folder_default_out_results(CAPNP_NEW(folder_default_out_reader, capnp_question_response(q))); }
+static inline bool folder_default_has_results(capnp_question *q) { return folder_default_out_has_results(CAPNP_NEW(folder_default_out_reader, capnp_question_response(q))); }
+static inline folder_default_in_reader folder_default_get_params(capnp_answer *a) { return CAPNP_NEW(folder_default_in_reader, capnp_answer_params(a)); }
+static inline capnp_text folder_default_param_params(capnp_answer *a) { return folder_default_in_params(CAPNP_NEW(folder_default_in_reader, capnp_answer_params(a))); }
+static inline bool folder_default_param_has_params(capnp_answer *a) { return folder_default_in_has_params(CAPNP_NEW(folder_default_in_reader, capnp_answer_params(a))); }
+static inline folder_default_out_builder folder_default_get_results(capnp_answer *a) { return CAPNP_NEW(folder_default_out_builder, capnp_answer_results(a)); }
+static inline void folder_default_results_set_results(capnp_answer *a, const char *s) { folder_default_out_set_results(CAPNP_NEW(folder_default_out_builder, capnp_answer_results(a)), s); }
+static inline void folder_default_results_set_results_n(capnp_answer *a, capnp_text v) { folder_default_out_set_results_n(CAPNP_NEW(folder_default_out_builder, capnp_answer_results(a)), v); }
 
 /* ---- File ---- */
 
-extern const struct capnp_interface file_interface;
-static inline CAPNP_MUST_USE int file_serve(capnp_vat *v, const struct file_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &file_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_b17d8f427245f398;
+#define file_interface capnp_interface_b17d8f427245f398
+static inline CAPNP_MUST_USE int file_serve(capnp_vat *v, const struct file_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_b17d8f427245f398, ops, self, ret_c); }
 
-static inline capnp_question *file_write(file_client c) { return capnp_question_new(c.c, &file_interface, 0); }
-static inline file_write_in_builder file_write_params(capnp_question *q) { return (file_write_in_builder){ capnp_question_params(q) }; }
-static inline void file_write_set_chunk(capnp_question *q, capnp_data v) { file_write_in_set_chunk(file_write_params(q), v); }
-static inline uint8_t *file_write_init_chunk(capnp_question *q, uint32_t n) { return file_write_in_init_chunk(file_write_params(q), n); }
-static inline file_write_in_reader file_write_get_params(capnp_answer *a) { return (file_write_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_data file_write_param_chunk(capnp_answer *a) { return file_write_in_chunk(file_write_get_params(a)); }
-static inline bool file_write_param_has_chunk(capnp_answer *a) { return file_write_in_has_chunk(file_write_get_params(a)); }
+static inline capnp_question *file_write(file_client c) { return capnp_question_new(c.c, &capnp_interface_b17d8f427245f398, 0); }
+static inline file_write_in_builder file_write_params(capnp_question *q) { return CAPNP_NEW(file_write_in_builder, capnp_question_params(q)); }
+static inline void file_write_set_chunk(capnp_question *q, capnp_data v) { file_write_in_set_chunk(CAPNP_NEW(file_write_in_builder, capnp_question_params(q)), v); }
+static inline uint8_t *file_write_init_chunk(capnp_question *q, uint32_t n) { return file_write_in_init_chunk(CAPNP_NEW(file_write_in_builder, capnp_question_params(q)), n); }
+static inline file_write_in_reader file_write_get_params(capnp_answer *a) { return CAPNP_NEW(file_write_in_reader, capnp_answer_params(a)); }
+static inline capnp_data file_write_param_chunk(capnp_answer *a) { return file_write_in_chunk(CAPNP_NEW(file_write_in_reader, capnp_answer_params(a))); }
+static inline bool file_write_param_has_chunk(capnp_answer *a) { return file_write_in_has_chunk(CAPNP_NEW(file_write_in_reader, capnp_answer_params(a))); }
 
-static inline capnp_question *file_size(file_client c) { return capnp_question_new(c.c, &file_interface, 1); }
-static inline file_size_in_builder file_size_params(capnp_question *q) { return (file_size_in_builder){ capnp_question_params(q) }; }
-static inline size_reader file_size_results(capnp_question *q) { return (size_reader){ capnp_question_response(q) }; }
-static inline uint64_t file_size_bytes(capnp_question *q) { return size_bytes(file_size_results(q)); }
-static inline size_unit_reader file_size_unit(capnp_question *q) { return size_unit(file_size_results(q)); }
-static inline file_size_in_reader file_size_get_params(capnp_answer *a) { return (file_size_in_reader){ capnp_answer_params(a) }; }
-static inline size_builder file_size_get_results(capnp_answer *a) { return (size_builder){ capnp_answer_results(a) }; }
-static inline void file_size_results_set_bytes(capnp_answer *a, uint64_t v) { size_set_bytes(file_size_get_results(a), v); }
-static inline size_unit_builder file_size_results_init_unit(capnp_answer *a) { return size_init_unit(file_size_get_results(a)); }
-static inline size_unit_builder file_size_results_build_unit(capnp_answer *a) { return size_build_unit(file_size_get_results(a)); }
+static inline capnp_question *file_size(file_client c) { return capnp_question_new(c.c, &capnp_interface_b17d8f427245f398, 1); }
+static inline file_size_in_builder file_size_params(capnp_question *q) { return CAPNP_NEW(file_size_in_builder, capnp_question_params(q)); }
+static inline size_reader file_size_results(capnp_question *q) { return CAPNP_NEW(size_reader, capnp_question_response(q)); }
+static inline uint64_t file_size_bytes(capnp_question *q) { return size_bytes(CAPNP_NEW(size_reader, capnp_question_response(q))); }
+static inline size_unit_reader file_size_unit(capnp_question *q) { return size_unit(CAPNP_NEW(size_reader, capnp_question_response(q))); }
+static inline file_size_in_reader file_size_get_params(capnp_answer *a) { return CAPNP_NEW(file_size_in_reader, capnp_answer_params(a)); }
+static inline size_builder file_size_get_results(capnp_answer *a) { return CAPNP_NEW(size_builder, capnp_answer_results(a)); }
+static inline void file_size_results_set_bytes(capnp_answer *a, uint64_t v) { size_set_bytes(CAPNP_NEW(size_builder, capnp_answer_results(a)), v); }
+static inline size_unit_builder file_size_results_init_unit(capnp_answer *a) { return size_init_unit(CAPNP_NEW(size_builder, capnp_answer_results(a))); }
+static inline size_unit_builder file_size_results_build_unit(capnp_answer *a) { return size_build_unit(CAPNP_NEW(size_builder, capnp_answer_results(a))); }
 
-static inline capnp_question *file_put(file_client c) { return capnp_question_new(c.c, &file_interface, 2); }
-static inline size_builder file_put_params(capnp_question *q) { return (size_builder){ capnp_question_params(q) }; }
-static inline void file_put_set_bytes(capnp_question *q, uint64_t v) { size_set_bytes(file_put_params(q), v); }
-static inline size_unit_builder file_put_init_unit(capnp_question *q) { return size_init_unit(file_put_params(q)); }
-static inline size_unit_builder file_put_build_unit(capnp_question *q) { return size_build_unit(file_put_params(q)); }
-static inline info_reader file_put_results(capnp_question *q) { return (info_reader){ capnp_question_response(q) }; }
-static inline node_client file_put_owner(capnp_question *q) { const uint16_t path[] = { 0 }; return (node_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool file_put_has_owner(capnp_question *q) { return info_has_owner(file_put_results(q)); }
-static inline size_reader file_put_size(capnp_question *q) { return info_size(file_put_results(q)); }
-static inline bool file_put_has_size(capnp_question *q) { return info_has_size(file_put_results(q)); }
-static inline folder_client file_put_parent(capnp_question *q) { const uint16_t path[] = { 2 }; return (folder_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool file_put_has_parent(capnp_question *q) { return info_has_parent(file_put_results(q)); }
-static inline size_reader file_put_get_params(capnp_answer *a) { return (size_reader){ capnp_answer_params(a) }; }
-static inline uint64_t file_put_param_bytes(capnp_answer *a) { return size_bytes(file_put_get_params(a)); }
-static inline size_unit_reader file_put_param_unit(capnp_answer *a) { return size_unit(file_put_get_params(a)); }
-static inline info_builder file_put_get_results(capnp_answer *a) { return (info_builder){ capnp_answer_results(a) }; }
-static inline void file_put_results_set_owner(capnp_answer *a, node_client v) { info_set_owner(file_put_get_results(a), v); }
-static inline size_builder file_put_results_init_size(capnp_answer *a) { return info_init_size(file_put_get_results(a)); }
-static inline size_builder file_put_results_build_size(capnp_answer *a) { return info_build_size(file_put_get_results(a)); }
-static inline void file_put_results_set_size(capnp_answer *a, size_reader v) { info_set_size(file_put_get_results(a), v); }
-static inline void file_put_results_set_parent(capnp_answer *a, folder_client v) { info_set_parent(file_put_get_results(a), v); }
+static inline capnp_question *file_put(file_client c) { return capnp_question_new(c.c, &capnp_interface_b17d8f427245f398, 2); }
+static inline size_builder file_put_params(capnp_question *q) { return CAPNP_NEW(size_builder, capnp_question_params(q)); }
+static inline void file_put_set_bytes(capnp_question *q, uint64_t v) { size_set_bytes(CAPNP_NEW(size_builder, capnp_question_params(q)), v); }
+static inline size_unit_builder file_put_init_unit(capnp_question *q) { return size_init_unit(CAPNP_NEW(size_builder, capnp_question_params(q))); }
+static inline size_unit_builder file_put_build_unit(capnp_question *q) { return size_build_unit(CAPNP_NEW(size_builder, capnp_question_params(q))); }
+static inline info_reader file_put_results(capnp_question *q) { return CAPNP_NEW(info_reader, capnp_question_response(q)); }
+static inline node_client file_put_owner(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(node_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool file_put_has_owner(capnp_question *q) { return info_has_owner(CAPNP_NEW(info_reader, capnp_question_response(q))); }
+static inline size_reader file_put_size(capnp_question *q) { return info_size(CAPNP_NEW(info_reader, capnp_question_response(q))); }
+static inline bool file_put_has_size(capnp_question *q) { return info_has_size(CAPNP_NEW(info_reader, capnp_question_response(q))); }
+static inline folder_client file_put_parent(capnp_question *q) { const uint16_t path[] = { 2 }; return CAPNP_NEW(folder_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool file_put_has_parent(capnp_question *q) { return info_has_parent(CAPNP_NEW(info_reader, capnp_question_response(q))); }
+static inline size_reader file_put_get_params(capnp_answer *a) { return CAPNP_NEW(size_reader, capnp_answer_params(a)); }
+static inline uint64_t file_put_param_bytes(capnp_answer *a) { return size_bytes(CAPNP_NEW(size_reader, capnp_answer_params(a))); }
+static inline size_unit_reader file_put_param_unit(capnp_answer *a) { return size_unit(CAPNP_NEW(size_reader, capnp_answer_params(a))); }
+static inline info_builder file_put_get_results(capnp_answer *a) { return CAPNP_NEW(info_builder, capnp_answer_results(a)); }
+static inline void file_put_results_set_owner(capnp_answer *a, node_client v) { info_set_owner(CAPNP_NEW(info_builder, capnp_answer_results(a)), v); }
+static inline size_builder file_put_results_init_size(capnp_answer *a) { return info_init_size(CAPNP_NEW(info_builder, capnp_answer_results(a))); }
+static inline size_builder file_put_results_build_size(capnp_answer *a) { return info_build_size(CAPNP_NEW(info_builder, capnp_answer_results(a))); }
+static inline void file_put_results_set_size(capnp_answer *a, size_reader v) { info_set_size(CAPNP_NEW(info_builder, capnp_answer_results(a)), v); }
+static inline void file_put_results_set_parent(capnp_answer *a, folder_client v) { info_set_parent(CAPNP_NEW(info_builder, capnp_answer_results(a)), v); }
 
 /**
  * Structs called after their method: their setters are called as the shortcuts would be.
  */
-static inline capnp_question *file_save(file_client c) { return capnp_question_new(c.c, &file_interface, 3); }
-static inline file_save_params_builder file_save_params(capnp_question *q) { return (file_save_params_builder){ capnp_question_params(q) }; }
-static inline void file_save_set_name(capnp_question *q, const char *s) { file_save_params_set_name(file_save_params(q), s); }
-static inline void file_save_set_name_n(capnp_question *q, capnp_text v) { file_save_params_set_name_n(file_save_params(q), v); }
-static inline file_save_results_reader file_save_results(capnp_question *q) { return (file_save_results_reader){ capnp_question_response(q) }; }
-static inline bool file_save_ok(capnp_question *q) { return file_save_results_ok(file_save_results(q)); }
-static inline file_client file_save_copy(capnp_question *q) { const uint16_t path[] = { 0 }; return (file_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool file_save_has_copy(capnp_question *q) { return file_save_results_has_copy(file_save_results(q)); }
-static inline file_save_params_reader file_save_get_params(capnp_answer *a) { return (file_save_params_reader){ capnp_answer_params(a) }; }
-static inline capnp_text file_save_param_name(capnp_answer *a) { return file_save_params_name(file_save_get_params(a)); }
-static inline bool file_save_param_has_name(capnp_answer *a) { return file_save_params_has_name(file_save_get_params(a)); }
-static inline file_save_results_builder file_save_get_results(capnp_answer *a) { return (file_save_results_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *file_save(file_client c) { return capnp_question_new(c.c, &capnp_interface_b17d8f427245f398, 3); }
+static inline file_save_params_builder file_save_params(capnp_question *q) { return CAPNP_NEW(file_save_params_builder, capnp_question_params(q)); }
+static inline void file_save_set_name(capnp_question *q, const char *s) { file_save_params_set_name(CAPNP_NEW(file_save_params_builder, capnp_question_params(q)), s); }
+static inline void file_save_set_name_n(capnp_question *q, capnp_text v) { file_save_params_set_name_n(CAPNP_NEW(file_save_params_builder, capnp_question_params(q)), v); }
+static inline file_save_results_reader file_save_results(capnp_question *q) { return CAPNP_NEW(file_save_results_reader, capnp_question_response(q)); }
+static inline bool file_save_ok(capnp_question *q) { return file_save_results_ok(CAPNP_NEW(file_save_results_reader, capnp_question_response(q))); }
+static inline file_client file_save_copy(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(file_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool file_save_has_copy(capnp_question *q) { return file_save_results_has_copy(CAPNP_NEW(file_save_results_reader, capnp_question_response(q))); }
+static inline file_save_params_reader file_save_get_params(capnp_answer *a) { return CAPNP_NEW(file_save_params_reader, capnp_answer_params(a)); }
+static inline capnp_text file_save_param_name(capnp_answer *a) { return file_save_params_name(CAPNP_NEW(file_save_params_reader, capnp_answer_params(a))); }
+static inline bool file_save_param_has_name(capnp_answer *a) { return file_save_params_has_name(CAPNP_NEW(file_save_params_reader, capnp_answer_params(a))); }
+static inline file_save_results_builder file_save_get_results(capnp_answer *a) { return CAPNP_NEW(file_save_results_builder, capnp_answer_results(a)); }
 
 /* ---- Disk ---- */
 
-extern const struct capnp_interface disk_interface;
-static inline CAPNP_MUST_USE int disk_serve(capnp_vat *v, const struct disk_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &disk_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_da2aa0da4e98942d;
+#define disk_interface capnp_interface_da2aa0da4e98942d
+static inline CAPNP_MUST_USE int disk_serve(capnp_vat *v, const struct disk_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_da2aa0da4e98942d, ops, self, ret_c); }
 
-static inline capnp_question *disk_format(disk_client c) { return capnp_question_new(c.c, &disk_interface, 0); }
-static inline disk_format_in_builder disk_format_params(capnp_question *q) { return (disk_format_in_builder){ capnp_question_params(q) }; }
-static inline void disk_format_set_how(capnp_question *q, capnp_any v) { disk_format_in_set_how(disk_format_params(q), v); }
-static inline capnp_abuilder disk_format_build_how(capnp_question *q) { return disk_format_in_build_how(disk_format_params(q)); }
-static inline disk_format_out_reader disk_format_results(capnp_question *q) { return (disk_format_out_reader){ capnp_question_response(q) }; }
-static inline capnp_any disk_format_old(capnp_question *q) { return disk_format_out_old(disk_format_results(q)); }
-static inline bool disk_format_has_old(capnp_question *q) { return disk_format_out_has_old(disk_format_results(q)); }
+static inline capnp_question *disk_format(disk_client c) { return capnp_question_new(c.c, &capnp_interface_da2aa0da4e98942d, 0); }
+static inline disk_format_in_builder disk_format_params(capnp_question *q) { return CAPNP_NEW(disk_format_in_builder, capnp_question_params(q)); }
+static inline void disk_format_set_how(capnp_question *q, capnp_any v) { disk_format_in_set_how(CAPNP_NEW(disk_format_in_builder, capnp_question_params(q)), v); }
+static inline capnp_abuilder disk_format_build_how(capnp_question *q) { return disk_format_in_build_how(CAPNP_NEW(disk_format_in_builder, capnp_question_params(q))); }
+static inline disk_format_out_reader disk_format_results(capnp_question *q) { return CAPNP_NEW(disk_format_out_reader, capnp_question_response(q)); }
+static inline capnp_any disk_format_old(capnp_question *q) { return disk_format_out_old(CAPNP_NEW(disk_format_out_reader, capnp_question_response(q))); }
+static inline bool disk_format_has_old(capnp_question *q) { return disk_format_out_has_old(CAPNP_NEW(disk_format_out_reader, capnp_question_response(q))); }
 static inline capnp_cap *disk_format_cap(capnp_question *q) { const uint16_t path[] = { 1 }; return capnp_question_cap_peek(q, path, 1); }
-static inline bool disk_format_has_cap(capnp_question *q) { return disk_format_out_has_cap(disk_format_results(q)); }
-static inline capnp_any disk_format_any(capnp_question *q) { return disk_format_out_any(disk_format_results(q)); }
-static inline bool disk_format_has_any(capnp_question *q) { return disk_format_out_has_any(disk_format_results(q)); }
-static inline disk_format_in_reader disk_format_get_params(capnp_answer *a) { return (disk_format_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_any disk_format_param_how(capnp_answer *a) { return disk_format_in_how(disk_format_get_params(a)); }
-static inline bool disk_format_param_has_how(capnp_answer *a) { return disk_format_in_has_how(disk_format_get_params(a)); }
-static inline disk_format_out_builder disk_format_get_results(capnp_answer *a) { return (disk_format_out_builder){ capnp_answer_results(a) }; }
-static inline void disk_format_results_set_old(capnp_answer *a, capnp_any v) { disk_format_out_set_old(disk_format_get_results(a), v); }
-static inline capnp_abuilder disk_format_results_build_old(capnp_answer *a) { return disk_format_out_build_old(disk_format_get_results(a)); }
-static inline void disk_format_results_set_cap(capnp_answer *a, capnp_cap *v) { disk_format_out_set_cap(disk_format_get_results(a), v); }
-static inline void disk_format_results_set_any(capnp_answer *a, capnp_any v) { disk_format_out_set_any(disk_format_get_results(a), v); }
-static inline capnp_abuilder disk_format_results_build_any(capnp_answer *a) { return disk_format_out_build_any(disk_format_get_results(a)); }
+static inline bool disk_format_has_cap(capnp_question *q) { return disk_format_out_has_cap(CAPNP_NEW(disk_format_out_reader, capnp_question_response(q))); }
+static inline capnp_any disk_format_any(capnp_question *q) { return disk_format_out_any(CAPNP_NEW(disk_format_out_reader, capnp_question_response(q))); }
+static inline bool disk_format_has_any(capnp_question *q) { return disk_format_out_has_any(CAPNP_NEW(disk_format_out_reader, capnp_question_response(q))); }
+static inline disk_format_in_reader disk_format_get_params(capnp_answer *a) { return CAPNP_NEW(disk_format_in_reader, capnp_answer_params(a)); }
+static inline capnp_any disk_format_param_how(capnp_answer *a) { return disk_format_in_how(CAPNP_NEW(disk_format_in_reader, capnp_answer_params(a))); }
+static inline bool disk_format_param_has_how(capnp_answer *a) { return disk_format_in_has_how(CAPNP_NEW(disk_format_in_reader, capnp_answer_params(a))); }
+static inline disk_format_out_builder disk_format_get_results(capnp_answer *a) { return CAPNP_NEW(disk_format_out_builder, capnp_answer_results(a)); }
+static inline void disk_format_results_set_old(capnp_answer *a, capnp_any v) { disk_format_out_set_old(CAPNP_NEW(disk_format_out_builder, capnp_answer_results(a)), v); }
+static inline capnp_abuilder disk_format_results_build_old(capnp_answer *a) { return disk_format_out_build_old(CAPNP_NEW(disk_format_out_builder, capnp_answer_results(a))); }
+static inline void disk_format_results_set_cap(capnp_answer *a, capnp_cap *v) { disk_format_out_set_cap(CAPNP_NEW(disk_format_out_builder, capnp_answer_results(a)), v); }
+static inline void disk_format_results_set_any(capnp_answer *a, capnp_any v) { disk_format_out_set_any(CAPNP_NEW(disk_format_out_builder, capnp_answer_results(a)), v); }
+static inline capnp_abuilder disk_format_results_build_any(capnp_answer *a) { return disk_format_out_build_any(CAPNP_NEW(disk_format_out_builder, capnp_answer_results(a))); }
 
 /* ---- Empty ---- */
 
-extern const struct capnp_interface empty_interface;
-static inline CAPNP_MUST_USE int empty_serve(capnp_vat *v, const struct empty_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &empty_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_a7cca823bacbcf0c;
+#define empty_interface capnp_interface_a7cca823bacbcf0c
+static inline CAPNP_MUST_USE int empty_serve(capnp_vat *v, const struct empty_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_a7cca823bacbcf0c, ops, self, ret_c); }
 
 /* ---- Only ---- */
 
-extern const struct capnp_interface only_interface;
-static inline CAPNP_MUST_USE int only_serve(capnp_vat *v, const struct only_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &only_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_b8889dae83f48c9c;
+#define only_interface capnp_interface_b8889dae83f48c9c
+static inline CAPNP_MUST_USE int only_serve(capnp_vat *v, const struct only_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_b8889dae83f48c9c, ops, self, ret_c); }
 
 /* ---- Tables ---- */
 
-extern const struct capnp_interface tables_interface;
-static inline CAPNP_MUST_USE int tables_serve(capnp_vat *v, const struct tables_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &tables_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_b08e5af45f84dc96;
+#define tables_interface capnp_interface_b08e5af45f84dc96
+static inline CAPNP_MUST_USE int tables_serve(capnp_vat *v, const struct tables_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_b08e5af45f84dc96, ops, self, ret_c); }
 
-static inline capnp_question *tables_methods(tables_client c) { return capnp_question_new(c.c, &tables_interface, 0); }
-static inline tables_methods_in_builder tables_methods_params(capnp_question *q) { return (tables_methods_in_builder){ capnp_question_params(q) }; }
-static inline tables_methods_out_reader tables_methods_results(capnp_question *q) { return (tables_methods_out_reader){ capnp_question_response(q) }; }
-static inline tables_methods_in_reader tables_methods_get_params(capnp_answer *a) { return (tables_methods_in_reader){ capnp_answer_params(a) }; }
-static inline tables_methods_out_builder tables_methods_get_results(capnp_answer *a) { return (tables_methods_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *tables_methods(tables_client c) { return capnp_question_new(c.c, &capnp_interface_b08e5af45f84dc96, 0); }
+static inline tables_methods_in_builder tables_methods_params(capnp_question *q) { return CAPNP_NEW(tables_methods_in_builder, capnp_question_params(q)); }
+static inline tables_methods_out_reader tables_methods_results(capnp_question *q) { return CAPNP_NEW(tables_methods_out_reader, capnp_question_response(q)); }
+static inline tables_methods_in_reader tables_methods_get_params(capnp_answer *a) { return CAPNP_NEW(tables_methods_in_reader, capnp_answer_params(a)); }
+static inline tables_methods_out_builder tables_methods_get_results(capnp_answer *a) { return CAPNP_NEW(tables_methods_out_builder, capnp_answer_results(a)); }
 
-static inline capnp_question *tables_parts(tables_client c) { return capnp_question_new(c.c, &tables_interface, 1); }
-static inline tables_parts_in_builder tables_parts_params(capnp_question *q) { return (tables_parts_in_builder){ capnp_question_params(q) }; }
-static inline tables_parts_out_reader tables_parts_results(capnp_question *q) { return (tables_parts_out_reader){ capnp_question_response(q) }; }
-static inline tables_parts_in_reader tables_parts_get_params(capnp_answer *a) { return (tables_parts_in_reader){ capnp_answer_params(a) }; }
-static inline tables_parts_out_builder tables_parts_get_results(capnp_answer *a) { return (tables_parts_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *tables_parts(tables_client c) { return capnp_question_new(c.c, &capnp_interface_b08e5af45f84dc96, 1); }
+static inline tables_parts_in_builder tables_parts_params(capnp_question *q) { return CAPNP_NEW(tables_parts_in_builder, capnp_question_params(q)); }
+static inline tables_parts_out_reader tables_parts_results(capnp_question *q) { return CAPNP_NEW(tables_parts_out_reader, capnp_question_response(q)); }
+static inline tables_parts_in_reader tables_parts_get_params(capnp_answer *a) { return CAPNP_NEW(tables_parts_in_reader, capnp_answer_params(a)); }
+static inline tables_parts_out_builder tables_parts_get_results(capnp_answer *a) { return CAPNP_NEW(tables_parts_out_builder, capnp_answer_results(a)); }
 
-static inline capnp_question *tables_interface_(tables_client c) { return capnp_question_new(c.c, &tables_interface, 2); }
-static inline tables_interface__in_builder tables_interface__params(capnp_question *q) { return (tables_interface__in_builder){ capnp_question_params(q) }; }
-static inline tables_interface__out_reader tables_interface__results(capnp_question *q) { return (tables_interface__out_reader){ capnp_question_response(q) }; }
-static inline tables_interface__in_reader tables_interface__get_params(capnp_answer *a) { return (tables_interface__in_reader){ capnp_answer_params(a) }; }
-static inline tables_interface__out_builder tables_interface__get_results(capnp_answer *a) { return (tables_interface__out_builder){ capnp_answer_results(a) }; }
-static inline node_client folder_as_node(folder_client c) { return (node_client){ c.c }; }
-static inline node_client folder_open_info_owner(capnp_question *q) { const uint16_t path[] = { 1, 0 }; return (node_client){ capnp_question_cap_peek(q, path, 2) }; }
-static inline folder_client folder_open_info_parent(capnp_question *q) { const uint16_t path[] = { 1, 2 }; return (folder_client){ capnp_question_cap_peek(q, path, 2) }; }
-static inline node_client file_as_node(file_client c) { return (node_client){ c.c }; }
-static inline folder_client disk_as_folder(disk_client c) { return (folder_client){ c.c }; }
-static inline node_client disk_as_node(disk_client c) { return (node_client){ c.c }; }
-static inline file_client disk_as_file(disk_client c) { return (file_client){ c.c }; }
+static inline capnp_question *tables_interface_(tables_client c) { return capnp_question_new(c.c, &capnp_interface_b08e5af45f84dc96, 2); }
+static inline tables_interface__in_builder tables_interface__params(capnp_question *q) { return CAPNP_NEW(tables_interface__in_builder, capnp_question_params(q)); }
+static inline tables_interface__out_reader tables_interface__results(capnp_question *q) { return CAPNP_NEW(tables_interface__out_reader, capnp_question_response(q)); }
+static inline tables_interface__in_reader tables_interface__get_params(capnp_answer *a) { return CAPNP_NEW(tables_interface__in_reader, capnp_answer_params(a)); }
+static inline tables_interface__out_builder tables_interface__get_results(capnp_answer *a) { return CAPNP_NEW(tables_interface__out_builder, capnp_answer_results(a)); }
+static inline node_client folder_as_node(folder_client c) { return CAPNP_NEW(node_client, c.c); }
+static inline node_client folder_open_info_owner(capnp_question *q) { const uint16_t path[] = { 1, 0 }; return CAPNP_NEW(node_client, capnp_question_cap_peek(q, path, 2)); }
+static inline folder_client folder_open_info_parent(capnp_question *q) { const uint16_t path[] = { 1, 2 }; return CAPNP_NEW(folder_client, capnp_question_cap_peek(q, path, 2)); }
+static inline node_client file_as_node(file_client c) { return CAPNP_NEW(node_client, c.c); }
+static inline folder_client disk_as_folder(disk_client c) { return CAPNP_NEW(folder_client, c.c); }
+static inline node_client disk_as_node(disk_client c) { return CAPNP_NEW(node_client, c.c); }
+static inline file_client disk_as_file(disk_client c) { return CAPNP_NEW(file_client, c.c); }
 static inline capnp_cap *disk_format_old_cap(capnp_question *q) { const uint16_t path[] = { 0 }; return capnp_question_cap_peek(q, path, 1); }
 static inline capnp_cap *disk_format_any_cap(capnp_question *q) { const uint16_t path[] = { 2 }; return capnp_question_cap_peek(q, path, 1); }
-static inline empty_client only_as_empty(only_client c) { return (empty_client){ c.c }; }
-static inline disk_client only_as_disk(only_client c) { return (disk_client){ c.c }; }
-static inline folder_client only_as_folder(only_client c) { return (folder_client){ c.c }; }
-static inline node_client only_as_node(only_client c) { return (node_client){ c.c }; }
-static inline file_client only_as_file(only_client c) { return (file_client){ c.c }; }
+static inline empty_client only_as_empty(only_client c) { return CAPNP_NEW(empty_client, c.c); }
+static inline disk_client only_as_disk(only_client c) { return CAPNP_NEW(disk_client, c.c); }
+static inline folder_client only_as_folder(only_client c) { return CAPNP_NEW(folder_client, c.c); }
+static inline node_client only_as_node(only_client c) { return CAPNP_NEW(node_client, c.c); }
+static inline file_client only_as_file(only_client c) { return CAPNP_NEW(file_client, c.c); }
 
 #ifdef __cplusplus
 }

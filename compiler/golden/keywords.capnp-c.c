@@ -3,11 +3,11 @@
 
 #include <stddef.h>
 
-const uint64_t short__words[2] = {
+CAPNP_SHARED const uint64_t capnp_const_f92266e94c54b028[2] = {
         UINT64_C(0x0000000a00000001), UINT64_C(0x0000000000000001),
 };
 
-static const uint64_t schema_node_0[30] = {
+static const uint64_t capnp_i_node_0[30] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xe56df67a67352d2c), UINT64_C(0x0000000000000009), UINT64_C(0x0000007a00000005),
         UINT64_C(0x0000007700000009), UINT64_C(0x7364726f7779656b), UINT64_C(0x0000706e7061632e), UINT64_C(0x000100010000001c),
         UINT64_C(0xeef5c2aee5d6cbc2), UINT64_C(0x0000002200000031), UINT64_C(0xe311af3af542d4d8), UINT64_C(0x0000002a0000002d),
@@ -18,7 +18,7 @@ static const uint64_t schema_node_0[30] = {
         UINT64_C(0x00000074726f6873), UINT64_C(0x000000006c6c756e),
 };
 
-static const uint64_t schema_node_1[82] = {
+static const uint64_t capnp_i_node_1[82] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xeef5c2aee5d6cbc2), UINT64_C(0x000200010000000f), UINT64_C(0xe56df67a67352d2c),
         UINT64_C(0x0002000000070004), UINT64_C(0x0000000000000003), UINT64_C(0x0000009a0000000d), UINT64_C(0x0000000700000015),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000018f00000011), UINT64_C(0x7364726f7779656b), UINT64_C(0x493a706e7061632e),
@@ -42,7 +42,7 @@ static const uint64_t schema_node_1[82] = {
         UINT64_C(0x6574616c706d6574), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_2[33] = {
+static const uint64_t capnp_i_node_2[33] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xeac89aec5cc47600), UINT64_C(0x0002000100000013), UINT64_C(0xeef5c2aee5d6cbc2),
         UINT64_C(0x0000000100070004), UINT64_C(0x000000ba0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000670000000d), UINT64_C(0x7364726f7779656b), UINT64_C(0x493a706e7061632e), UINT64_C(0x000077656e2e746e),
@@ -54,7 +54,7 @@ static const uint64_t schema_node_2[33] = {
         UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_3[35] = {
+static const uint64_t capnp_i_node_3[35] = {
         UINT64_C(0x0004000500000000), UINT64_C(0x85447060796d8e32), UINT64_C(0x0002000100000013), UINT64_C(0xeef5c2aee5d6cbc2),
         UINT64_C(0x0002000100070004), UINT64_C(0x0000000000000005), UINT64_C(0x000000e20000000d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000006700000011), UINT64_C(0x7364726f7779656b), UINT64_C(0x493a706e7061632e),
@@ -66,7 +66,7 @@ static const uint64_t schema_node_3[35] = {
         UINT64_C(0x0000000000000065), UINT64_C(0x000000000000000d), UINT64_C(0x000000000000000d),
 };
 
-static const uint64_t schema_node_4[29] = {
+static const uint64_t capnp_i_node_4[29] = {
         UINT64_C(0x0004000300000000), UINT64_C(0xe311af3af542d4d8), UINT64_C(0x000000020000000f), UINT64_C(0xe56df67a67352d2c),
         UINT64_C(0x000000a20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000), UINT64_C(0x0000005700000011),
         UINT64_C(0x7364726f7779656b), UINT64_C(0x453a706e7061632e), UINT64_C(0x00000000006d756e), UINT64_C(0x0000000000000000),
@@ -77,7 +77,7 @@ static const uint64_t schema_node_4[29] = {
         UINT64_C(0x0000000065757274),
 };
 
-static const uint64_t schema_node_5[45] = {
+static const uint64_t capnp_i_node_5[45] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xbc1c932aef010f7e), UINT64_C(0x000000030000000f), UINT64_C(0xe56df67a67352d2c),
         UINT64_C(0x000000c200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x000000c700000015),
         UINT64_C(0x000000070000008d), UINT64_C(0x7364726f7779656b), UINT64_C(0x4f3a706e7061632e), UINT64_C(0x00726f7461726570),
@@ -92,7 +92,7 @@ static const uint64_t schema_node_5[45] = {
         UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_6[33] = {
+static const uint64_t capnp_i_node_6[33] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x82a467482596c8a6), UINT64_C(0x0001000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001320000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000015), UINT64_C(0x7364726f7779656b), UINT64_C(0x4f3a706e7061632e), UINT64_C(0x2e726f7461726570),
@@ -104,7 +104,7 @@ static const uint64_t schema_node_6[33] = {
         UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_7[34] = {
+static const uint64_t capnp_i_node_7[34] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xd7eb632924023cf4), UINT64_C(0x0001000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000013a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000015), UINT64_C(0x7364726f7779656b), UINT64_C(0x4f3a706e7061632e), UINT64_C(0x2e726f7461726570),
@@ -116,25 +116,25 @@ static const uint64_t schema_node_7[34] = {
         UINT64_C(0xbc1c932aef010f7e), UINT64_C(0x0000000000000011),
 };
 
-static const uint64_t schema_node_8[11] = {
+static const uint64_t capnp_i_node_8[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xdbee7e6dc94273ca), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000011a00000001), UINT64_C(0x7364726f7779656b), UINT64_C(0x4f3a706e7061632e),
         UINT64_C(0x2e726f7461726570), UINT64_C(0x617261502477656e), UINT64_C(0x000000000000736d),
 };
 
-static const uint64_t schema_node_9[11] = {
+static const uint64_t capnp_i_node_9[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xe5951de178da3b39), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000012200000001), UINT64_C(0x7364726f7779656b), UINT64_C(0x4f3a706e7061632e),
         UINT64_C(0x2e726f7461726570), UINT64_C(0x7261502478696e75), UINT64_C(0x0000000000736d61),
 };
 
-static const uint64_t schema_node_10[11] = {
+static const uint64_t capnp_i_node_10[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xb96319ac9344cada), UINT64_C(0x0000000100000018), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000012a00000001), UINT64_C(0x7364726f7779656b), UINT64_C(0x4f3a706e7061632e),
         UINT64_C(0x2e726f7461726570), UINT64_C(0x7365522478696e75), UINT64_C(0x0000000073746c75),
 };
 
-static const uint64_t schema_node_11[26] = {
+static const uint64_t capnp_i_node_11[26] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x8f2615dd7bd2dad8), UINT64_C(0x000000030000000f), UINT64_C(0xe56df67a67352d2c),
         UINT64_C(0x000000aa00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000004700000015),
         UINT64_C(0x0000000f0000003d), UINT64_C(0x7364726f7779656b), UINT64_C(0x553a706e7061632e), UINT64_C(0x000000006e6f696e),
@@ -144,26 +144,26 @@ static const uint64_t schema_node_11[26] = {
         UINT64_C(0x0000000100000004), UINT64_C(0xbc1c932aef010f7e),
 };
 
-static const uint64_t schema_node_12[11] = {
+static const uint64_t capnp_i_node_12[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xa8f727894ed2042e), UINT64_C(0x0000000100000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000011a00000001), UINT64_C(0x7364726f7779656b), UINT64_C(0x553a706e7061632e),
         UINT64_C(0x7274732e6e6f696e), UINT64_C(0x6172615024746375), UINT64_C(0x000000000000736d),
 };
 
-static const uint64_t schema_node_13[11] = {
+static const uint64_t capnp_i_node_13[11] = {
         UINT64_C(0x0001000400000000), UINT64_C(0x87b1e24fd4c333a3), UINT64_C(0x0000000100000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000012200000001), UINT64_C(0x7364726f7779656b), UINT64_C(0x553a706e7061632e),
         UINT64_C(0x7274732e6e6f696e), UINT64_C(0x7573655224746375), UINT64_C(0x000000000073746c),
 };
 
-static const uint64_t schema_node_14[15] = {
+static const uint64_t capnp_i_node_14[15] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xf684f4d16eeda71b), UINT64_C(0x000000040000000f), UINT64_C(0xe56df67a67352d2c),
         UINT64_C(0x000000a200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0000000100000014), UINT64_C(0x7364726f7779656b), UINT64_C(0x6c3a706e7061632e), UINT64_C(0x0000000000676e6f),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000006), UINT64_C(0x0000000000010006),
 };
 
-static const uint64_t schema_node_15[19] = {
+static const uint64_t capnp_i_node_15[19] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xf92266e94c54b028), UINT64_C(0x000000040000000f), UINT64_C(0xe56df67a67352d2c),
         UINT64_C(0x000000aa00000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0001000100000014),
         UINT64_C(0x000100010000001c), UINT64_C(0x7364726f7779656b), UINT64_C(0x733a706e7061632e), UINT64_C(0x0000000074726f68),
@@ -171,35 +171,35 @@ static const uint64_t schema_node_15[19] = {
         UINT64_C(0x000000000000000e), UINT64_C(0x0000000a00000001), UINT64_C(0x0000000000000001),
 };
 
-static const uint64_t schema_node_16[15] = {
+static const uint64_t capnp_i_node_16[15] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x865964acb872ca48), UINT64_C(0x000000040000000f), UINT64_C(0xe56df67a67352d2c),
         UINT64_C(0x000000a200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000014),
         UINT64_C(0x0000000100000014), UINT64_C(0x7364726f7779656b), UINT64_C(0x6e3a706e7061632e), UINT64_C(0x00000000006c6c75),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000006), UINT64_C(0x0000000000020006),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xe56df67a67352d2c), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xeef5c2aee5d6cbc2), schema_node_1, sizeof(schema_node_1) / 8 }, /* Int */
-        { UINT64_C(0xeac89aec5cc47600), schema_node_2, sizeof(schema_node_2) / 8 }, /* Int.new */
-        { UINT64_C(0x85447060796d8e32), schema_node_3, sizeof(schema_node_3) / 8 }, /* Int.template */
-        { UINT64_C(0xe311af3af542d4d8), schema_node_4, sizeof(schema_node_4) / 8 }, /* Enum */
-        { UINT64_C(0xbc1c932aef010f7e), schema_node_5, sizeof(schema_node_5) / 8 }, /* Operator */
-        { UINT64_C(0x82a467482596c8a6), schema_node_6, sizeof(schema_node_6) / 8 }, /* Operator.delete */
-        { UINT64_C(0xd7eb632924023cf4), schema_node_7, sizeof(schema_node_7) / 8 }, /* Operator.delete */
-        { UINT64_C(0xdbee7e6dc94273ca), schema_node_8, sizeof(schema_node_8) / 8 }, /* Operator.new */
-        { UINT64_C(0xe5951de178da3b39), schema_node_9, sizeof(schema_node_9) / 8 }, /* Operator.unix */
-        { UINT64_C(0xb96319ac9344cada), schema_node_10, sizeof(schema_node_10) / 8 }, /* Operator.unix */
-        { UINT64_C(0x8f2615dd7bd2dad8), schema_node_11, sizeof(schema_node_11) / 8 }, /* Union */
-        { UINT64_C(0xa8f727894ed2042e), schema_node_12, sizeof(schema_node_12) / 8 }, /* Union.struct */
-        { UINT64_C(0x87b1e24fd4c333a3), schema_node_13, sizeof(schema_node_13) / 8 }, /* Union.struct */
-        { UINT64_C(0xf684f4d16eeda71b), schema_node_14, sizeof(schema_node_14) / 8 }, /* long */
-        { UINT64_C(0xf92266e94c54b028), schema_node_15, sizeof(schema_node_15) / 8 }, /* short */
-        { UINT64_C(0x865964acb872ca48), schema_node_16, sizeof(schema_node_16) / 8 }, /* null */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xe56df67a67352d2c), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xeef5c2aee5d6cbc2), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Int */
+        { UINT64_C(0xeac89aec5cc47600), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Int.new */
+        { UINT64_C(0x85447060796d8e32), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Int.template */
+        { UINT64_C(0xe311af3af542d4d8), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Enum */
+        { UINT64_C(0xbc1c932aef010f7e), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* Operator */
+        { UINT64_C(0x82a467482596c8a6), capnp_i_node_6, sizeof(capnp_i_node_6) / 8 }, /* Operator.delete */
+        { UINT64_C(0xd7eb632924023cf4), capnp_i_node_7, sizeof(capnp_i_node_7) / 8 }, /* Operator.delete */
+        { UINT64_C(0xdbee7e6dc94273ca), capnp_i_node_8, sizeof(capnp_i_node_8) / 8 }, /* Operator.new */
+        { UINT64_C(0xe5951de178da3b39), capnp_i_node_9, sizeof(capnp_i_node_9) / 8 }, /* Operator.unix */
+        { UINT64_C(0xb96319ac9344cada), capnp_i_node_10, sizeof(capnp_i_node_10) / 8 }, /* Operator.unix */
+        { UINT64_C(0x8f2615dd7bd2dad8), capnp_i_node_11, sizeof(capnp_i_node_11) / 8 }, /* Union */
+        { UINT64_C(0xa8f727894ed2042e), capnp_i_node_12, sizeof(capnp_i_node_12) / 8 }, /* Union.struct */
+        { UINT64_C(0x87b1e24fd4c333a3), capnp_i_node_13, sizeof(capnp_i_node_13) / 8 }, /* Union.struct */
+        { UINT64_C(0xf684f4d16eeda71b), capnp_i_node_14, sizeof(capnp_i_node_14) / 8 }, /* long */
+        { UINT64_C(0xf92266e94c54b028), capnp_i_node_15, sizeof(capnp_i_node_15) / 8 }, /* short */
+        { UINT64_C(0x865964acb872ca48), capnp_i_node_16, sizeof(capnp_i_node_16) / 8 }, /* null */
 };
 
-const struct capnp_schema_file keywords_capnp_schema = {
-        UINT64_C(0xe56df67a67352d2c), "keywords.capnp", schema_nodes, NULL, 17, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_e56df67a67352d2c = {
+        UINT64_C(0xe56df67a67352d2c), "keywords.capnp", capnp_i_nodes, NULL, 17, 0,
 };
 
 static const struct capnp_method capnp_i_operator_methods[] = {
@@ -209,10 +209,10 @@ static const struct capnp_method capnp_i_operator_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_operator_parts[] = {
-        { &operator_interface, offsetof(struct operator_ops, delete_) },
+        { &capnp_interface_bc1c932aef010f7e, offsetof(struct operator_ops, delete_) },
 };
 
-const struct capnp_interface operator_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_bc1c932aef010f7e = {
         OPERATOR_ID, "Operator", capnp_i_operator_methods, capnp_i_operator_parts, 3, 1,
 };
 
@@ -221,10 +221,10 @@ static const struct capnp_method capnp_i_union_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_union_parts[] = {
-        { &union_interface, offsetof(struct union_ops, struct_) },
-        { &operator_interface, offsetof(struct union_ops, operator_.delete_) },
+        { &capnp_interface_8f2615dd7bd2dad8, offsetof(struct union_ops, struct_) },
+        { &capnp_interface_bc1c932aef010f7e, offsetof(struct union_ops, operator_.delete_) },
 };
 
-const struct capnp_interface union_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_8f2615dd7bd2dad8 = {
         UNION_ID, "Union", capnp_i_union_methods, capnp_i_union_parts, 1, 2,
 };

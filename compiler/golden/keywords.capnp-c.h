@@ -12,39 +12,41 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } int_reader;
-typedef struct { capnp_builder b; } int_builder;
-typedef struct { capnp_list l; } int_list;
-typedef struct { capnp_lbuilder l; } int_list_builder;
+typedef struct { capnp_reader r; } int_reader, int_reader_eef5c2aee5d6cbc2;
+typedef struct { capnp_builder b; } int_builder, int_builder_eef5c2aee5d6cbc2;
 #define INT_ID UINT64_C(0xeef5c2aee5d6cbc2)
 enum { INT_WORDS = 2, INT_PTRS = 4 };
-enum int_which {
+enum { INT_WORDS_eef5c2aee5d6cbc2 = 2, INT_PTRS_eef5c2aee5d6cbc2 = 4 };
+enum int_which CAPNP_ENUM_U16 {
         INT_SWITCH = 0,
         INT_CASE = 1,
 };
+typedef struct { capnp_list l; } int_list, int_list_eef5c2aee5d6cbc2;
+typedef struct { capnp_lbuilder l; } int_list_builder, int_list_builder_eef5c2aee5d6cbc2;
 
-typedef struct { capnp_reader r; } int_new_reader;
-typedef struct { capnp_builder b; } int_new_builder;
+typedef struct { capnp_reader r; } int_new_reader, new_reader_eac89aec5cc47600;
+typedef struct { capnp_builder b; } int_new_builder, new_builder_eac89aec5cc47600;
 
-typedef struct { capnp_reader r; } int_template_reader;
-typedef struct { capnp_builder b; } int_template_builder;
-enum int_template_which {
+typedef struct { capnp_reader r; } int_template_reader, template_reader_85447060796d8e32;
+typedef struct { capnp_builder b; } int_template_builder, template_builder_85447060796d8e32;
+enum int_template_which CAPNP_ENUM_U16 {
         INT_TEMPLATE_TYPENAME = 0,
         INT_TEMPLATE_NAMESPACE = 1,
 };
 
 #define ENUM_ID UINT64_C(0xe311af3af542d4d8)
-enum enum_ {
+enum enum_ CAPNP_ENUM_U16 {
         ENUM_AUTO = 0,
         ENUM_REGISTER = 1,
         ENUM_NULL = 2,
         ENUM_EOF = 3,
         ENUM_TRUE = 4,
 };
-typedef struct { capnp_list l; } enum_list;
-typedef struct { capnp_lbuilder l; } enum_list_builder;
+typedef enum enum_ enum_enum_e311af3af542d4d8;
+typedef struct { capnp_list l; } enum_list, enum_list_e311af3af542d4d8;
+typedef struct { capnp_lbuilder l; } enum_list_builder, enum_list_builder_e311af3af542d4d8;
 
-typedef struct { capnp_cap *c; } operator_client;
+typedef struct { capnp_cap *c; } operator_client, operator_client_bc1c932aef010f7e;
 #define OPERATOR_ID UINT64_C(0xbc1c932aef010f7e)
 
 typedef struct { capnp_reader r; } operator_delete_in_reader;
@@ -72,7 +74,7 @@ typedef struct { capnp_builder b; } operator_unix_out_builder;
 #define OPERATOR_UNIX_OUT_ID UINT64_C(0xb96319ac9344cada)
 enum { OPERATOR_UNIX_OUT_WORDS = 0, OPERATOR_UNIX_OUT_PTRS = 0 };
 
-typedef struct { capnp_cap *c; } union_client;
+typedef struct { capnp_cap *c; } union_client, union_client_8f2615dd7bd2dad8;
 #define UNION_ID UINT64_C(0x8f2615dd7bd2dad8)
 
 typedef struct { capnp_reader r; } union_struct_in_reader;
@@ -92,6 +94,7 @@ struct operator_ops {
         capnp_handler *new_;
         capnp_handler *unix_;
 };
+typedef struct operator_ops operator_ops_bc1c932aef010f7e;
 
 /** Serves Union: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct union_ops {
@@ -99,20 +102,21 @@ struct union_ops {
         capnp_handler *struct_;
         struct operator_ops operator_; /* its `gone` is not called */
 };
+typedef struct union_ops union_ops_8f2615dd7bd2dad8;
 
 /* ---- Int ---- */
 
-static inline int_reader int_as_reader(int_builder b) { return (int_reader){ capnp_builder_reader(b.b) }; }
+static inline int_reader int_as_reader(int_builder b) { return CAPNP_NEW(int_reader, capnp_builder_reader(b.b)); }
 static inline enum int_which int_which(int_reader r) { return (enum int_which)capnp_reader_u16(r.r, 6, 0); }
-static inline int_reader int_root(capnp_msg *m) { return (int_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline int_builder int_build(capnp_msg *m) { return (int_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), INT_WORDS, INT_PTRS) }; }
-static inline int_reader int_of_any(capnp_any a) { return (int_reader){ capnp_any_struct(a, NULL) }; }
-static inline int_builder int_init_any(capnp_abuilder a) { return (int_builder){ capnp_abuilder_init_struct(a, INT_WORDS, INT_PTRS) }; }
+static inline int_reader int_root(capnp_msg *m) { return CAPNP_NEW(int_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline int_builder int_build(capnp_msg *m) { return CAPNP_NEW(int_builder, capnp_abuilder_init_struct(capnp_msg_build(m), INT_WORDS, INT_PTRS)); }
+static inline int_reader int_of_any(capnp_any a) { return CAPNP_NEW(int_reader, capnp_any_struct(a, NULL)); }
+static inline int_builder int_init_any(capnp_abuilder a) { return CAPNP_NEW(int_builder, capnp_abuilder_init_struct(a, INT_WORDS, INT_PTRS)); }
 static inline uint32_t int_list_len(int_list l) { return l.l.len; }
-static inline int_reader int_list_get(int_list l, uint32_t i) { return (int_reader){ capnp_list_struct(l.l, i) }; }
+static inline int_reader int_list_get(int_list l, uint32_t i) { return CAPNP_NEW(int_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t int_list_builder_len(int_list_builder l) { return l.l.len; }
-static inline int_builder int_list_builder_get(int_list_builder l, uint32_t i) { return (int_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline int_list int_list_as_reader(int_list_builder l) { return (int_list){ capnp_lbuilder_list(l.l) }; }
+static inline int_builder int_list_builder_get(int_list_builder l, uint32_t i) { return CAPNP_NEW(int_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline int_list int_list_as_reader(int_list_builder l) { return CAPNP_NEW(int_list, capnp_lbuilder_list(l.l)); }
 
 static inline int32_t int_int(int_reader r) { return capnp_reader_i32(r.r, 0, 0); }
 static inline void int_set_int(int_builder b, int32_t v) { capnp_builder_set_i32(b.b, 0, v, 0); }
@@ -127,23 +131,23 @@ static inline void int_set_class(int_builder b, enum enum_ v) { capnp_builder_se
 
 static inline void int_set_switch(int_builder b) { capnp_builder_set_u16(b.b, 6, INT_SWITCH, 0); }
 
-static inline int_reader int_case(int_reader r) { if (int_which(r) != INT_CASE) r.r = (capnp_reader){0}; return (int_reader){ capnp_any_struct(capnp_reader_any(r.r, 1), NULL) }; }
-static inline bool int_has_case(int_reader r) { if (int_which(r) != INT_CASE) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline int_builder int_init_case(int_builder b) { capnp_builder_set_u16(b.b, 6, INT_CASE, 0); return (int_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), INT_WORDS, INT_PTRS) }; }
-static inline int_builder int_build_case(int_builder b) { if (int_which(int_as_reader(b)) != INT_CASE) { capnp_abuilder_clear(capnp_builder_any(b.b, 1)); capnp_builder_set_u16(b.b, 6, INT_CASE, 0); } return (int_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 1), INT_WORDS, INT_PTRS, NULL) }; }
+static inline int_reader int_case(int_reader r) { if (capnp_reader_u16(r.r, 6, 0) != INT_CASE) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(int_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
+static inline bool int_has_case(int_reader r) { if (capnp_reader_u16(r.r, 6, 0) != INT_CASE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
+static inline int_builder int_init_case(int_builder b) { capnp_builder_set_u16(b.b, 6, INT_CASE, 0); return CAPNP_NEW(int_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), INT_WORDS, INT_PTRS)); }
+static inline int_builder int_build_case(int_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 6, 0) != INT_CASE) { capnp_abuilder_clear(capnp_builder_any(b.b, 1)); capnp_builder_set_u16(b.b, 6, INT_CASE, 0); } return CAPNP_NEW(int_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), INT_WORDS, INT_PTRS, NULL)); }
 static inline void int_set_case(int_builder b, int_reader v) { capnp_builder_set_u16(b.b, 6, INT_CASE, 0); capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
 
-static inline int_new_reader int_new(int_reader r) { return (int_new_reader){ r.r }; }
-static inline int_new_builder int_init_new(int_builder b) { capnp_builder_set_bool(b.b, 64, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 2)); return (int_new_builder){ b.b }; }
-static inline int_new_builder int_build_new(int_builder b) { return (int_new_builder){ b.b }; }
+static inline int_new_reader int_new(int_reader r) { return CAPNP_NEW(int_new_reader, r.r); }
+static inline int_new_builder int_init_new(int_builder b) { capnp_builder_set_bool(b.b, 64, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 2)); return CAPNP_NEW(int_new_builder, b.b); }
+static inline int_new_builder int_build_new(int_builder b) { return CAPNP_NEW(int_new_builder, b.b); }
 
-static inline int_template_reader int_template(int_reader r) { return (int_template_reader){ r.r }; }
-static inline int_template_builder int_init_template(int_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u8(b.b, 9, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); return (int_template_builder){ b.b }; }
-static inline int_template_builder int_build_template(int_builder b) { return (int_template_builder){ b.b }; }
+static inline int_template_reader int_template(int_reader r) { return CAPNP_NEW(int_template_reader, r.r); }
+static inline int_template_builder int_init_template(int_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u8(b.b, 9, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); return CAPNP_NEW(int_template_builder, b.b); }
+static inline int_template_builder int_build_template(int_builder b) { return CAPNP_NEW(int_template_builder, b.b); }
 
 /* ---- Int.new ---- */
 
-static inline int_new_reader int_new_as_reader(int_new_builder b) { return (int_new_reader){ capnp_builder_reader(b.b) }; }
+static inline int_new_reader int_new_as_reader(int_new_builder b) { return CAPNP_NEW(int_new_reader, capnp_builder_reader(b.b)); }
 
 static inline bool int_new_delete(int_new_reader r) { return capnp_reader_bool(r.r, 64, false); }
 static inline void int_new_set_delete(int_new_builder b, bool v) { capnp_builder_set_bool(b.b, 64, v, false); }
@@ -153,19 +157,19 @@ static inline bool int_new_has_this(int_new_reader r) { return capnp_any_what(ca
 static inline capnp_lbuilder int_new_init_this(int_new_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_POINTER, n); }
 static inline capnp_lbuilder int_new_build_this(int_new_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void int_new_set_this(int_new_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 2), v); }
-static inline capnp_text int_new_this_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), (capnp_text){ NULL, 0 }); }
-static inline void int_new_set_this_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), (capnp_text){ s, s ? (uint32_t)strlen(s) : 0 }); }
+static inline capnp_text int_new_this_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
+static inline void int_new_set_this_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0)); }
 
 /* ---- Int.template ---- */
 
-static inline int_template_reader int_template_as_reader(int_template_builder b) { return (int_template_reader){ capnp_builder_reader(b.b) }; }
+static inline int_template_reader int_template_as_reader(int_template_builder b) { return CAPNP_NEW(int_template_reader, capnp_builder_reader(b.b)); }
 static inline enum int_template_which int_template_which(int_template_reader r) { return (enum int_template_which)capnp_reader_u16(r.r, 10, 0); }
 
-static inline uint8_t int_template_typename(int_template_reader r) { if (int_template_which(r) != INT_TEMPLATE_TYPENAME) r.r = (capnp_reader){0}; return capnp_reader_u8(r.r, 9, 0); }
+static inline uint8_t int_template_typename(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_TYPENAME) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u8(r.r, 9, 0); }
 static inline void int_template_set_typename(int_template_builder b, uint8_t v) { capnp_builder_set_u16(b.b, 10, INT_TEMPLATE_TYPENAME, 0); capnp_builder_set_u8(b.b, 9, v, 0); }
 
-static inline capnp_data int_template_namespace(int_template_reader r) { if (int_template_which(r) != INT_TEMPLATE_NAMESPACE) r.r = (capnp_reader){0}; return capnp_any_data(capnp_reader_any(r.r, 3), (capnp_data){ NULL, 0 }); }
-static inline bool int_template_has_namespace(int_template_reader r) { if (int_template_which(r) != INT_TEMPLATE_NAMESPACE) r.r = (capnp_reader){0}; return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
+static inline capnp_data int_template_namespace(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_NAMESPACE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_data(capnp_reader_any(r.r, 3), CAPNP_NEW(capnp_data, NULL, 0)); }
+static inline bool int_template_has_namespace(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_NAMESPACE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
 static inline void int_template_set_namespace(int_template_builder b, capnp_data v) { capnp_builder_set_u16(b.b, 10, INT_TEMPLATE_NAMESPACE, 0); capnp_abuilder_set_data(capnp_builder_any(b.b, 3), v); }
 static inline uint8_t *int_template_init_namespace(int_template_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 10, INT_TEMPLATE_NAMESPACE, 0); return capnp_abuilder_init_data(capnp_builder_any(b.b, 3), n); }
 
@@ -176,11 +180,11 @@ static inline uint32_t enum_list_len(enum_list l) { return l.l.len; }
 static inline enum enum_ enum_list_get(enum_list l, uint32_t i) { return (enum enum_)capnp_list_u16(l.l, i); }
 static inline uint32_t enum_list_builder_len(enum_list_builder l) { return l.l.len; }
 static inline void enum_list_builder_set(enum_list_builder l, uint32_t i, enum enum_ v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline enum_list enum_list_as_reader(enum_list_builder l) { return (enum_list){ capnp_lbuilder_list(l.l) }; }
+static inline enum_list enum_list_as_reader(enum_list_builder l) { return CAPNP_NEW(enum_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- Operator.delete ---- */
 
-static inline operator_delete_in_reader operator_delete_in_as_reader(operator_delete_in_builder b) { return (operator_delete_in_reader){ capnp_builder_reader(b.b) }; }
+static inline operator_delete_in_reader operator_delete_in_as_reader(operator_delete_in_builder b) { return CAPNP_NEW(operator_delete_in_reader, capnp_builder_reader(b.b)); }
 
 static inline int32_t operator_delete_in_int(operator_delete_in_reader r) { return capnp_reader_i32(r.r, 0, 0); }
 static inline void operator_delete_in_set_int(operator_delete_in_builder b, int32_t v) { capnp_builder_set_i32(b.b, 0, v, 0); }
@@ -192,112 +196,120 @@ static inline void operator_delete_in_set_return_n(operator_delete_in_builder b,
 
 /* ---- Operator.delete ---- */
 
-static inline operator_delete_out_reader operator_delete_out_as_reader(operator_delete_out_builder b) { return (operator_delete_out_reader){ capnp_builder_reader(b.b) }; }
+static inline operator_delete_out_reader operator_delete_out_as_reader(operator_delete_out_builder b) { return CAPNP_NEW(operator_delete_out_reader, capnp_builder_reader(b.b)); }
 
 static inline int32_t operator_delete_out_while(operator_delete_out_reader r) { return capnp_reader_i32(r.r, 0, 0); }
 static inline void operator_delete_out_set_while(operator_delete_out_builder b, int32_t v) { capnp_builder_set_i32(b.b, 0, v, 0); }
 
-static inline operator_client operator_delete_out_for(operator_delete_out_reader r) { return (operator_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline operator_client operator_delete_out_for(operator_delete_out_reader r) { return CAPNP_NEW(operator_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool operator_delete_out_has_for(operator_delete_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void operator_delete_out_set_for(operator_delete_out_builder b, operator_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- Operator.new ---- */
 
-static inline operator_new_in_reader operator_new_in_as_reader(operator_new_in_builder b) { return (operator_new_in_reader){ capnp_builder_reader(b.b) }; }
+static inline operator_new_in_reader operator_new_in_as_reader(operator_new_in_builder b) { return CAPNP_NEW(operator_new_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Operator.unix ---- */
 
-static inline operator_unix_in_reader operator_unix_in_as_reader(operator_unix_in_builder b) { return (operator_unix_in_reader){ capnp_builder_reader(b.b) }; }
+static inline operator_unix_in_reader operator_unix_in_as_reader(operator_unix_in_builder b) { return CAPNP_NEW(operator_unix_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Operator.unix ---- */
 
-static inline operator_unix_out_reader operator_unix_out_as_reader(operator_unix_out_builder b) { return (operator_unix_out_reader){ capnp_builder_reader(b.b) }; }
+static inline operator_unix_out_reader operator_unix_out_as_reader(operator_unix_out_builder b) { return CAPNP_NEW(operator_unix_out_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Union.struct ---- */
 
-static inline union_struct_in_reader union_struct_in_as_reader(union_struct_in_builder b) { return (union_struct_in_reader){ capnp_builder_reader(b.b) }; }
+static inline union_struct_in_reader union_struct_in_as_reader(union_struct_in_builder b) { return CAPNP_NEW(union_struct_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- Union.struct ---- */
 
-static inline union_struct_out_reader union_struct_out_as_reader(union_struct_out_builder b) { return (union_struct_out_reader){ capnp_builder_reader(b.b) }; }
+static inline union_struct_out_reader union_struct_out_as_reader(union_struct_out_builder b) { return CAPNP_NEW(union_struct_out_reader, capnp_builder_reader(b.b)); }
 
 #define LONG ((uint8_t)1)
 
-extern const uint64_t short__words[2];
-static inline capnp_list short_(void) { return capnp_any_list((capnp_any){0}, CAPNP_SIZE_BYTE, short__words); }
+extern const uint64_t capnp_const_f92266e94c54b028[2];
+static inline capnp_list short_(void) { return capnp_any_list(CAPNP_ZERO(capnp_any), CAPNP_SIZE_BYTE, capnp_const_f92266e94c54b028); }
 
 #define NULL_ ((uint8_t)2)
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file keywords_capnp_schema;
+/** The declarations of this file, to be read at run time: keywords_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_e56df67a67352d2c;
+#ifndef keywords_capnp_schema
+#define keywords_capnp_schema capnp_schema_e56df67a67352d2c
+#else /* files of one name: each goes by its id */
+#undef keywords_capnp_schema
+#define keywords_capnp_schema keywords_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_E56DF67A67352D2C_STRUCTS
 
 /* ---- Operator ---- */
 
-extern const struct capnp_interface operator_interface;
-static inline CAPNP_MUST_USE int operator_serve(capnp_vat *v, const struct operator_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &operator_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_bc1c932aef010f7e;
+#define operator_interface capnp_interface_bc1c932aef010f7e
+static inline CAPNP_MUST_USE int operator_serve(capnp_vat *v, const struct operator_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_bc1c932aef010f7e, ops, self, ret_c); }
 
-static inline capnp_question *operator_delete(operator_client c) { return capnp_question_new(c.c, &operator_interface, 0); }
-static inline operator_delete_in_builder operator_delete_params(capnp_question *q) { return (operator_delete_in_builder){ capnp_question_params(q) }; }
-static inline void operator_delete_set_int(capnp_question *q, int32_t v) { operator_delete_in_set_int(operator_delete_params(q), v); }
-static inline void operator_delete_set_return(capnp_question *q, const char *s) { operator_delete_in_set_return(operator_delete_params(q), s); }
-static inline void operator_delete_set_return_n(capnp_question *q, capnp_text v) { operator_delete_in_set_return_n(operator_delete_params(q), v); }
-static inline operator_delete_out_reader operator_delete_results(capnp_question *q) { return (operator_delete_out_reader){ capnp_question_response(q) }; }
-static inline int32_t operator_delete_while(capnp_question *q) { return operator_delete_out_while(operator_delete_results(q)); }
-static inline operator_client operator_delete_for(capnp_question *q) { const uint16_t path[] = { 0 }; return (operator_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool operator_delete_has_for(capnp_question *q) { return operator_delete_out_has_for(operator_delete_results(q)); }
-static inline operator_delete_in_reader operator_delete_get_params(capnp_answer *a) { return (operator_delete_in_reader){ capnp_answer_params(a) }; }
-static inline int32_t operator_delete_param_int(capnp_answer *a) { return operator_delete_in_int(operator_delete_get_params(a)); }
-static inline capnp_text operator_delete_param_return(capnp_answer *a) { return operator_delete_in_return(operator_delete_get_params(a)); }
-static inline bool operator_delete_param_has_return(capnp_answer *a) { return operator_delete_in_has_return(operator_delete_get_params(a)); }
-static inline operator_delete_out_builder operator_delete_get_results(capnp_answer *a) { return (operator_delete_out_builder){ capnp_answer_results(a) }; }
-static inline void operator_delete_results_set_while(capnp_answer *a, int32_t v) { operator_delete_out_set_while(operator_delete_get_results(a), v); }
-static inline void operator_delete_results_set_for(capnp_answer *a, operator_client v) { operator_delete_out_set_for(operator_delete_get_results(a), v); }
+static inline capnp_question *operator_delete(operator_client c) { return capnp_question_new(c.c, &capnp_interface_bc1c932aef010f7e, 0); }
+static inline operator_delete_in_builder operator_delete_params(capnp_question *q) { return CAPNP_NEW(operator_delete_in_builder, capnp_question_params(q)); }
+static inline void operator_delete_set_int(capnp_question *q, int32_t v) { operator_delete_in_set_int(CAPNP_NEW(operator_delete_in_builder, capnp_question_params(q)), v); }
+static inline void operator_delete_set_return(capnp_question *q, const char *s) { operator_delete_in_set_return(CAPNP_NEW(operator_delete_in_builder, capnp_question_params(q)), s); }
+static inline void operator_delete_set_return_n(capnp_question *q, capnp_text v) { operator_delete_in_set_return_n(CAPNP_NEW(operator_delete_in_builder, capnp_question_params(q)), v); }
+static inline operator_delete_out_reader operator_delete_results(capnp_question *q) { return CAPNP_NEW(operator_delete_out_reader, capnp_question_response(q)); }
+static inline int32_t operator_delete_while(capnp_question *q) { return operator_delete_out_while(CAPNP_NEW(operator_delete_out_reader, capnp_question_response(q))); }
+static inline operator_client operator_delete_for(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(operator_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool operator_delete_has_for(capnp_question *q) { return operator_delete_out_has_for(CAPNP_NEW(operator_delete_out_reader, capnp_question_response(q))); }
+static inline operator_delete_in_reader operator_delete_get_params(capnp_answer *a) { return CAPNP_NEW(operator_delete_in_reader, capnp_answer_params(a)); }
+static inline int32_t operator_delete_param_int(capnp_answer *a) { return operator_delete_in_int(CAPNP_NEW(operator_delete_in_reader, capnp_answer_params(a))); }
+static inline capnp_text operator_delete_param_return(capnp_answer *a) { return operator_delete_in_return(CAPNP_NEW(operator_delete_in_reader, capnp_answer_params(a))); }
+static inline bool operator_delete_param_has_return(capnp_answer *a) { return operator_delete_in_has_return(CAPNP_NEW(operator_delete_in_reader, capnp_answer_params(a))); }
+static inline operator_delete_out_builder operator_delete_get_results(capnp_answer *a) { return CAPNP_NEW(operator_delete_out_builder, capnp_answer_results(a)); }
+static inline void operator_delete_results_set_while(capnp_answer *a, int32_t v) { operator_delete_out_set_while(CAPNP_NEW(operator_delete_out_builder, capnp_answer_results(a)), v); }
+static inline void operator_delete_results_set_for(capnp_answer *a, operator_client v) { operator_delete_out_set_for(CAPNP_NEW(operator_delete_out_builder, capnp_answer_results(a)), v); }
 
-static inline capnp_question *operator_new(operator_client c) { return capnp_question_new(c.c, &operator_interface, 1); }
-static inline operator_new_in_builder operator_new_params(capnp_question *q) { return (operator_new_in_builder){ capnp_question_params(q) }; }
-static inline int_reader operator_new_results(capnp_question *q) { return (int_reader){ capnp_question_response(q) }; }
-static inline int32_t operator_new_int(capnp_question *q) { return int_int(operator_new_results(q)); }
-static inline capnp_text operator_new_default(capnp_question *q) { return int_default(operator_new_results(q)); }
-static inline bool operator_new_has_default(capnp_question *q) { return int_has_default(operator_new_results(q)); }
-static inline enum enum_ operator_new_class(capnp_question *q) { return int_class(operator_new_results(q)); }
-static inline int_reader operator_new_case(capnp_question *q) { return int_case(operator_new_results(q)); }
-static inline bool operator_new_has_case(capnp_question *q) { return int_has_case(operator_new_results(q)); }
-static inline int_new_reader operator_new_new(capnp_question *q) { return int_new(operator_new_results(q)); }
-static inline int_template_reader operator_new_template(capnp_question *q) { return int_template(operator_new_results(q)); }
-static inline operator_new_in_reader operator_new_get_params(capnp_answer *a) { return (operator_new_in_reader){ capnp_answer_params(a) }; }
-static inline int_builder operator_new_get_results(capnp_answer *a) { return (int_builder){ capnp_answer_results(a) }; }
-static inline void operator_new_results_set_int(capnp_answer *a, int32_t v) { int_set_int(operator_new_get_results(a), v); }
-static inline void operator_new_results_set_default(capnp_answer *a, const char *s) { int_set_default(operator_new_get_results(a), s); }
-static inline void operator_new_results_set_default_n(capnp_answer *a, capnp_text v) { int_set_default_n(operator_new_get_results(a), v); }
-static inline void operator_new_results_set_class(capnp_answer *a, enum enum_ v) { int_set_class(operator_new_get_results(a), v); }
-static inline void operator_new_results_set_switch(capnp_answer *a) { int_set_switch(operator_new_get_results(a)); }
-static inline int_builder operator_new_results_init_case(capnp_answer *a) { return int_init_case(operator_new_get_results(a)); }
-static inline int_builder operator_new_results_build_case(capnp_answer *a) { return int_build_case(operator_new_get_results(a)); }
-static inline void operator_new_results_set_case(capnp_answer *a, int_reader v) { int_set_case(operator_new_get_results(a), v); }
-static inline int_new_builder operator_new_results_init_new(capnp_answer *a) { return int_init_new(operator_new_get_results(a)); }
-static inline int_new_builder operator_new_results_build_new(capnp_answer *a) { return int_build_new(operator_new_get_results(a)); }
-static inline int_template_builder operator_new_results_init_template(capnp_answer *a) { return int_init_template(operator_new_get_results(a)); }
-static inline int_template_builder operator_new_results_build_template(capnp_answer *a) { return int_build_template(operator_new_get_results(a)); }
+static inline capnp_question *operator_new(operator_client c) { return capnp_question_new(c.c, &capnp_interface_bc1c932aef010f7e, 1); }
+static inline operator_new_in_builder operator_new_params(capnp_question *q) { return CAPNP_NEW(operator_new_in_builder, capnp_question_params(q)); }
+static inline int_reader operator_new_results(capnp_question *q) { return CAPNP_NEW(int_reader, capnp_question_response(q)); }
+static inline int32_t operator_new_int(capnp_question *q) { return int_int(CAPNP_NEW(int_reader, capnp_question_response(q))); }
+static inline capnp_text operator_new_default(capnp_question *q) { return int_default(CAPNP_NEW(int_reader, capnp_question_response(q))); }
+static inline bool operator_new_has_default(capnp_question *q) { return int_has_default(CAPNP_NEW(int_reader, capnp_question_response(q))); }
+static inline enum enum_ operator_new_class(capnp_question *q) { return int_class(CAPNP_NEW(int_reader, capnp_question_response(q))); }
+static inline int_reader operator_new_case(capnp_question *q) { return int_case(CAPNP_NEW(int_reader, capnp_question_response(q))); }
+static inline bool operator_new_has_case(capnp_question *q) { return int_has_case(CAPNP_NEW(int_reader, capnp_question_response(q))); }
+static inline int_new_reader operator_new_new(capnp_question *q) { return int_new(CAPNP_NEW(int_reader, capnp_question_response(q))); }
+static inline int_template_reader operator_new_template(capnp_question *q) { return int_template(CAPNP_NEW(int_reader, capnp_question_response(q))); }
+static inline operator_new_in_reader operator_new_get_params(capnp_answer *a) { return CAPNP_NEW(operator_new_in_reader, capnp_answer_params(a)); }
+static inline int_builder operator_new_get_results(capnp_answer *a) { return CAPNP_NEW(int_builder, capnp_answer_results(a)); }
+static inline void operator_new_results_set_int(capnp_answer *a, int32_t v) { int_set_int(CAPNP_NEW(int_builder, capnp_answer_results(a)), v); }
+static inline void operator_new_results_set_default(capnp_answer *a, const char *s) { int_set_default(CAPNP_NEW(int_builder, capnp_answer_results(a)), s); }
+static inline void operator_new_results_set_default_n(capnp_answer *a, capnp_text v) { int_set_default_n(CAPNP_NEW(int_builder, capnp_answer_results(a)), v); }
+static inline void operator_new_results_set_class(capnp_answer *a, enum enum_ v) { int_set_class(CAPNP_NEW(int_builder, capnp_answer_results(a)), v); }
+static inline void operator_new_results_set_switch(capnp_answer *a) { int_set_switch(CAPNP_NEW(int_builder, capnp_answer_results(a))); }
+static inline int_builder operator_new_results_init_case(capnp_answer *a) { return int_init_case(CAPNP_NEW(int_builder, capnp_answer_results(a))); }
+static inline int_builder operator_new_results_build_case(capnp_answer *a) { return int_build_case(CAPNP_NEW(int_builder, capnp_answer_results(a))); }
+static inline void operator_new_results_set_case(capnp_answer *a, int_reader v) { int_set_case(CAPNP_NEW(int_builder, capnp_answer_results(a)), v); }
+static inline int_new_builder operator_new_results_init_new(capnp_answer *a) { return int_init_new(CAPNP_NEW(int_builder, capnp_answer_results(a))); }
+static inline int_new_builder operator_new_results_build_new(capnp_answer *a) { return int_build_new(CAPNP_NEW(int_builder, capnp_answer_results(a))); }
+static inline int_template_builder operator_new_results_init_template(capnp_answer *a) { return int_init_template(CAPNP_NEW(int_builder, capnp_answer_results(a))); }
+static inline int_template_builder operator_new_results_build_template(capnp_answer *a) { return int_build_template(CAPNP_NEW(int_builder, capnp_answer_results(a))); }
 
-static inline capnp_question *operator_unix(operator_client c) { return capnp_question_new(c.c, &operator_interface, 2); }
-static inline operator_unix_in_builder operator_unix_params(capnp_question *q) { return (operator_unix_in_builder){ capnp_question_params(q) }; }
-static inline operator_unix_out_reader operator_unix_results(capnp_question *q) { return (operator_unix_out_reader){ capnp_question_response(q) }; }
-static inline operator_unix_in_reader operator_unix_get_params(capnp_answer *a) { return (operator_unix_in_reader){ capnp_answer_params(a) }; }
-static inline operator_unix_out_builder operator_unix_get_results(capnp_answer *a) { return (operator_unix_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *operator_unix(operator_client c) { return capnp_question_new(c.c, &capnp_interface_bc1c932aef010f7e, 2); }
+static inline operator_unix_in_builder operator_unix_params(capnp_question *q) { return CAPNP_NEW(operator_unix_in_builder, capnp_question_params(q)); }
+static inline operator_unix_out_reader operator_unix_results(capnp_question *q) { return CAPNP_NEW(operator_unix_out_reader, capnp_question_response(q)); }
+static inline operator_unix_in_reader operator_unix_get_params(capnp_answer *a) { return CAPNP_NEW(operator_unix_in_reader, capnp_answer_params(a)); }
+static inline operator_unix_out_builder operator_unix_get_results(capnp_answer *a) { return CAPNP_NEW(operator_unix_out_builder, capnp_answer_results(a)); }
 
 /* ---- Union ---- */
 
-extern const struct capnp_interface union_interface;
-static inline CAPNP_MUST_USE int union_serve(capnp_vat *v, const struct union_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &union_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_8f2615dd7bd2dad8;
+#define union_interface capnp_interface_8f2615dd7bd2dad8
+static inline CAPNP_MUST_USE int union_serve(capnp_vat *v, const struct union_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_8f2615dd7bd2dad8, ops, self, ret_c); }
 
-static inline capnp_question *union_struct(union_client c) { return capnp_question_new(c.c, &union_interface, 0); }
-static inline union_struct_in_builder union_struct_params(capnp_question *q) { return (union_struct_in_builder){ capnp_question_params(q) }; }
-static inline union_struct_out_reader union_struct_results(capnp_question *q) { return (union_struct_out_reader){ capnp_question_response(q) }; }
-static inline union_struct_in_reader union_struct_get_params(capnp_answer *a) { return (union_struct_in_reader){ capnp_answer_params(a) }; }
-static inline union_struct_out_builder union_struct_get_results(capnp_answer *a) { return (union_struct_out_builder){ capnp_answer_results(a) }; }
-static inline operator_client union_as_operator(union_client c) { return (operator_client){ c.c }; }
+static inline capnp_question *union_struct(union_client c) { return capnp_question_new(c.c, &capnp_interface_8f2615dd7bd2dad8, 0); }
+static inline union_struct_in_builder union_struct_params(capnp_question *q) { return CAPNP_NEW(union_struct_in_builder, capnp_question_params(q)); }
+static inline union_struct_out_reader union_struct_results(capnp_question *q) { return CAPNP_NEW(union_struct_out_reader, capnp_question_response(q)); }
+static inline union_struct_in_reader union_struct_get_params(capnp_answer *a) { return CAPNP_NEW(union_struct_in_reader, capnp_answer_params(a)); }
+static inline union_struct_out_builder union_struct_get_results(capnp_answer *a) { return CAPNP_NEW(union_struct_out_builder, capnp_answer_results(a)); }
+static inline operator_client union_as_operator(union_client c) { return CAPNP_NEW(operator_client, c.c); }
 
 #ifdef __cplusplus
 }

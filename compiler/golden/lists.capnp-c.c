@@ -3,13 +3,13 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[11] = {
+static const uint64_t capnp_i_node_0[11] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xbf254a56fbc8cc23), UINT64_C(0x0000000000000006), UINT64_C(0x0000006200000005),
         UINT64_C(0x0000001700000009), UINT64_C(0x61632e737473696c), UINT64_C(0x0000000000706e70), UINT64_C(0x0001000100000004),
         UINT64_C(0xd83235bb583fdf49), UINT64_C(0x0000003200000001), UINT64_C(0x000000737473694c),
 };
 
-static const uint64_t schema_node_1[287] = {
+static const uint64_t capnp_i_node_1[287] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xd83235bb583fdf49), UINT64_C(0x000000010000000c), UINT64_C(0xbf254a56fbc8cc23),
         UINT64_C(0x0000000000070016), UINT64_C(0x000000920000000d), UINT64_C(0x0000003700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000042700000035), UINT64_C(0x61632e737473696c), UINT64_C(0x7473694c3a706e70), UINT64_C(0x0000000000000073),
@@ -84,7 +84,7 @@ static const uint64_t schema_node_1[287] = {
         UINT64_C(0x0000000100000000), UINT64_C(0x000000000000000b), UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_2[22] = {
+static const uint64_t capnp_i_node_2[22] = {
         UINT64_C(0x0004000300000000), UINT64_C(0xe8e28afa19a1fc1d), UINT64_C(0x0000000200000012), UINT64_C(0xd83235bb583fdf49),
         UINT64_C(0x000000c20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000), UINT64_C(0x0000003700000011),
         UINT64_C(0x61632e737473696c), UINT64_C(0x7473694c3a706e70), UINT64_C(0x00726f6c6f432e73), UINT64_C(0x0000000000000000),
@@ -93,7 +93,7 @@ static const uint64_t schema_node_2[22] = {
         UINT64_C(0x0000006e65657267), UINT64_C(0x0000000065756c62),
 };
 
-static const uint64_t schema_node_3[41] = {
+static const uint64_t capnp_i_node_3[41] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xec720f0be99fab7c), UINT64_C(0x0001000100000012), UINT64_C(0xd83235bb583fdf49),
         UINT64_C(0x0000000000070001), UINT64_C(0x000000c20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000009700000011), UINT64_C(0x61632e737473696c), UINT64_C(0x7473694c3a706e70), UINT64_C(0x00746e696f502e73),
@@ -107,29 +107,29 @@ static const uint64_t schema_node_3[41] = {
         UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_4[15] = {
+static const uint64_t capnp_i_node_4[15] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x8b2c2f26b304be8e), UINT64_C(0x0000000300000012), UINT64_C(0xd83235bb583fdf49),
         UINT64_C(0x000000c200000011), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000015),
         UINT64_C(0x0000000700000015), UINT64_C(0x61632e737473696c), UINT64_C(0x7473694c3a706e70), UINT64_C(0x00676e6968542e73),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xbf254a56fbc8cc23), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xd83235bb583fdf49), schema_node_1, sizeof(schema_node_1) / 8 }, /* Lists */
-        { UINT64_C(0xe8e28afa19a1fc1d), schema_node_2, sizeof(schema_node_2) / 8 }, /* Lists.Color */
-        { UINT64_C(0xec720f0be99fab7c), schema_node_3, sizeof(schema_node_3) / 8 }, /* Lists.Point */
-        { UINT64_C(0x8b2c2f26b304be8e), schema_node_4, sizeof(schema_node_4) / 8 }, /* Lists.Thing */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xbf254a56fbc8cc23), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xd83235bb583fdf49), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Lists */
+        { UINT64_C(0xe8e28afa19a1fc1d), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Lists.Color */
+        { UINT64_C(0xec720f0be99fab7c), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Lists.Point */
+        { UINT64_C(0x8b2c2f26b304be8e), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Lists.Thing */
 };
 
-const struct capnp_schema_file lists_capnp_schema = {
-        UINT64_C(0xbf254a56fbc8cc23), "lists.capnp", schema_nodes, NULL, 5, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_bf254a56fbc8cc23 = {
+        UINT64_C(0xbf254a56fbc8cc23), "lists.capnp", capnp_i_nodes, NULL, 5, 0,
 };
 
 static const struct capnp_interface_part capnp_i_lists_thing_parts[] = {
-        { &lists_thing_interface, offsetof(struct lists_thing_ops, gone) },
+        { &capnp_interface_8b2c2f26b304be8e, offsetof(struct lists_thing_ops, gone) },
 };
 
-const struct capnp_interface lists_thing_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_8b2c2f26b304be8e = {
         LISTS_THING_ID, "Lists.Thing", NULL, capnp_i_lists_thing_parts, 0, 1,
 };

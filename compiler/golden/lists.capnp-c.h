@@ -12,49 +12,53 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } lists_reader;
-typedef struct { capnp_builder b; } lists_builder;
-typedef struct { capnp_list l; } lists_list;
-typedef struct { capnp_lbuilder l; } lists_list_builder;
+typedef struct { capnp_reader r; } lists_reader, lists_reader_d83235bb583fdf49;
+typedef struct { capnp_builder b; } lists_builder, lists_builder_d83235bb583fdf49;
 #define LISTS_ID UINT64_C(0xd83235bb583fdf49)
 enum { LISTS_WORDS = 0, LISTS_PTRS = 22 };
+enum { LISTS_WORDS_d83235bb583fdf49 = 0, LISTS_PTRS_d83235bb583fdf49 = 22 };
+typedef struct { capnp_list l; } lists_list, lists_list_d83235bb583fdf49;
+typedef struct { capnp_lbuilder l; } lists_list_builder, lists_list_builder_d83235bb583fdf49;
 
 #define LISTS_COLOR_ID UINT64_C(0xe8e28afa19a1fc1d)
-enum lists_color {
+enum lists_color CAPNP_ENUM_U16 {
         LISTS_COLOR_RED = 0,
         LISTS_COLOR_GREEN = 1,
         LISTS_COLOR_BLUE = 2,
 };
-typedef struct { capnp_list l; } lists_color_list;
-typedef struct { capnp_lbuilder l; } lists_color_list_builder;
+typedef enum lists_color color_enum_e8e28afa19a1fc1d;
+typedef struct { capnp_list l; } lists_color_list, color_list_e8e28afa19a1fc1d;
+typedef struct { capnp_lbuilder l; } lists_color_list_builder, color_list_builder_e8e28afa19a1fc1d;
 
-typedef struct { capnp_reader r; } lists_point_reader;
-typedef struct { capnp_builder b; } lists_point_builder;
-typedef struct { capnp_list l; } lists_point_list;
-typedef struct { capnp_lbuilder l; } lists_point_list_builder;
+typedef struct { capnp_reader r; } lists_point_reader, point_reader_ec720f0be99fab7c;
+typedef struct { capnp_builder b; } lists_point_builder, point_builder_ec720f0be99fab7c;
 #define LISTS_POINT_ID UINT64_C(0xec720f0be99fab7c)
 enum { LISTS_POINT_WORDS = 1, LISTS_POINT_PTRS = 1 };
+enum { POINT_WORDS_ec720f0be99fab7c = 1, POINT_PTRS_ec720f0be99fab7c = 1 };
+typedef struct { capnp_list l; } lists_point_list, point_list_ec720f0be99fab7c;
+typedef struct { capnp_lbuilder l; } lists_point_list_builder, point_list_builder_ec720f0be99fab7c;
 
-typedef struct { capnp_cap *c; } lists_thing_client;
+typedef struct { capnp_cap *c; } lists_thing_client, thing_client_8b2c2f26b304be8e;
 #define LISTS_THING_ID UINT64_C(0x8b2c2f26b304be8e)
 
 /** Serves Lists.Thing: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct lists_thing_ops {
         void (*gone)(void *self);
 };
+typedef struct lists_thing_ops thing_ops_8b2c2f26b304be8e;
 
 /* ---- Lists ---- */
 
-static inline lists_reader lists_as_reader(lists_builder b) { return (lists_reader){ capnp_builder_reader(b.b) }; }
-static inline lists_reader lists_root(capnp_msg *m) { return (lists_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline lists_builder lists_build(capnp_msg *m) { return (lists_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), LISTS_WORDS, LISTS_PTRS) }; }
-static inline lists_reader lists_of_any(capnp_any a) { return (lists_reader){ capnp_any_struct(a, NULL) }; }
-static inline lists_builder lists_init_any(capnp_abuilder a) { return (lists_builder){ capnp_abuilder_init_struct(a, LISTS_WORDS, LISTS_PTRS) }; }
+static inline lists_reader lists_as_reader(lists_builder b) { return CAPNP_NEW(lists_reader, capnp_builder_reader(b.b)); }
+static inline lists_reader lists_root(capnp_msg *m) { return CAPNP_NEW(lists_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline lists_builder lists_build(capnp_msg *m) { return CAPNP_NEW(lists_builder, capnp_abuilder_init_struct(capnp_msg_build(m), LISTS_WORDS, LISTS_PTRS)); }
+static inline lists_reader lists_of_any(capnp_any a) { return CAPNP_NEW(lists_reader, capnp_any_struct(a, NULL)); }
+static inline lists_builder lists_init_any(capnp_abuilder a) { return CAPNP_NEW(lists_builder, capnp_abuilder_init_struct(a, LISTS_WORDS, LISTS_PTRS)); }
 static inline uint32_t lists_list_len(lists_list l) { return l.l.len; }
-static inline lists_reader lists_list_get(lists_list l, uint32_t i) { return (lists_reader){ capnp_list_struct(l.l, i) }; }
+static inline lists_reader lists_list_get(lists_list l, uint32_t i) { return CAPNP_NEW(lists_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t lists_list_builder_len(lists_list_builder l) { return l.l.len; }
-static inline lists_builder lists_list_builder_get(lists_list_builder l, uint32_t i) { return (lists_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline lists_list lists_list_as_reader(lists_list_builder l) { return (lists_list){ capnp_lbuilder_list(l.l) }; }
+static inline lists_builder lists_list_builder_get(lists_list_builder l, uint32_t i) { return CAPNP_NEW(lists_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline lists_list lists_list_as_reader(lists_list_builder l) { return CAPNP_NEW(lists_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_list lists_voids(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_VOID, NULL); }
 static inline bool lists_has_voids(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -155,27 +159,27 @@ static inline bool lists_has_texts(lists_reader r) { return capnp_any_what(capnp
 static inline capnp_lbuilder lists_init_texts(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 12), CAPNP_SIZE_POINTER, n); }
 static inline capnp_lbuilder lists_build_texts(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 12), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void lists_set_texts(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 12), v); }
-static inline capnp_text lists_texts_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), (capnp_text){ NULL, 0 }); }
-static inline void lists_set_texts_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), (capnp_text){ s, s ? (uint32_t)strlen(s) : 0 }); }
+static inline capnp_text lists_texts_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
+static inline void lists_set_texts_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0)); }
 
 static inline capnp_list lists_datas(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 13), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_datas(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 13)) != CAPNP_WHAT_NULL; }
 static inline capnp_lbuilder lists_init_datas(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 13), CAPNP_SIZE_POINTER, n); }
 static inline capnp_lbuilder lists_build_datas(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 13), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void lists_set_datas(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 13), v); }
-static inline capnp_data lists_datas_at(capnp_list l, uint32_t i) { return capnp_any_data(capnp_list_any(l, i), (capnp_data){ NULL, 0 }); }
+static inline capnp_data lists_datas_at(capnp_list l, uint32_t i) { return capnp_any_data(capnp_list_any(l, i), CAPNP_ZERO(capnp_data)); }
 static inline void lists_set_datas_at(capnp_lbuilder l, uint32_t i, capnp_data v) { capnp_abuilder_set_data(capnp_lbuilder_any(l, i), v); }
 
-static inline lists_color_list lists_colors(lists_reader r) { return (lists_color_list){ capnp_any_list(capnp_reader_any(r.r, 14), CAPNP_SIZE_TWO, NULL) }; }
+static inline lists_color_list lists_colors(lists_reader r) { return CAPNP_NEW(lists_color_list, capnp_any_list(capnp_reader_any(r.r, 14), CAPNP_SIZE_TWO, NULL)); }
 static inline bool lists_has_colors(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 14)) != CAPNP_WHAT_NULL; }
-static inline lists_color_list_builder lists_init_colors(lists_builder b, uint32_t n) { return (lists_color_list_builder){ capnp_abuilder_init_list(capnp_builder_any(b.b, 14), CAPNP_SIZE_TWO, n) }; }
-static inline lists_color_list_builder lists_build_colors(lists_builder b) { return (lists_color_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 14), CAPNP_SIZE_TWO, 0, 0, NULL) }; }
+static inline lists_color_list_builder lists_init_colors(lists_builder b, uint32_t n) { return CAPNP_NEW(lists_color_list_builder, capnp_abuilder_init_list(capnp_builder_any(b.b, 14), CAPNP_SIZE_TWO, n)); }
+static inline lists_color_list_builder lists_build_colors(lists_builder b) { return CAPNP_NEW(lists_color_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 14), CAPNP_SIZE_TWO, 0, 0, NULL)); }
 static inline void lists_set_colors(lists_builder b, lists_color_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 14), v.l); }
 
-static inline lists_point_list lists_points(lists_reader r) { return (lists_point_list){ capnp_any_list(capnp_reader_any(r.r, 15), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline lists_point_list lists_points(lists_reader r) { return CAPNP_NEW(lists_point_list, capnp_any_list(capnp_reader_any(r.r, 15), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool lists_has_points(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 15)) != CAPNP_WHAT_NULL; }
-static inline lists_point_list_builder lists_init_points(lists_builder b, uint32_t n) { return (lists_point_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 15), n, LISTS_POINT_WORDS, LISTS_POINT_PTRS) }; }
-static inline lists_point_list_builder lists_build_points(lists_builder b) { return (lists_point_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 15), CAPNP_SIZE_COMPOSITE, LISTS_POINT_WORDS, LISTS_POINT_PTRS, NULL) }; }
+static inline lists_point_list_builder lists_init_points(lists_builder b, uint32_t n) { return CAPNP_NEW(lists_point_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 15), n, LISTS_POINT_WORDS, LISTS_POINT_PTRS)); }
+static inline lists_point_list_builder lists_build_points(lists_builder b) { return CAPNP_NEW(lists_point_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 15), CAPNP_SIZE_COMPOSITE, LISTS_POINT_WORDS, LISTS_POINT_PTRS, NULL)); }
 static inline void lists_set_points(lists_builder b, lists_point_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 15), v.l); }
 
 static inline capnp_list lists_caps(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 16), CAPNP_SIZE_POINTER, NULL); }
@@ -183,7 +187,7 @@ static inline bool lists_has_caps(lists_reader r) { return capnp_any_what(capnp_
 static inline capnp_lbuilder lists_init_caps(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 16), CAPNP_SIZE_POINTER, n); }
 static inline capnp_lbuilder lists_build_caps(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 16), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void lists_set_caps(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 16), v); }
-static inline lists_thing_client lists_caps_at(capnp_list l, uint32_t i) { return (lists_thing_client){ capnp_any_cap_peek(capnp_list_any(l, i)) }; }
+static inline lists_thing_client lists_caps_at(capnp_list l, uint32_t i) { return CAPNP_NEW(lists_thing_client, capnp_any_cap_peek(capnp_list_any(l, i))); }
 static inline void lists_set_caps_at(capnp_lbuilder l, uint32_t i, lists_thing_client v) { capnp_abuilder_set_cap(capnp_lbuilder_any(l, i), v.c); }
 
 static inline capnp_list lists_number_lists(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 17), CAPNP_SIZE_POINTER, NULL); }
@@ -207,16 +211,16 @@ static inline bool lists_has_color_lists(lists_reader r) { return capnp_any_what
 static inline capnp_lbuilder lists_init_color_lists(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 19), CAPNP_SIZE_POINTER, n); }
 static inline capnp_lbuilder lists_build_color_lists(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 19), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void lists_set_color_lists(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 19), v); }
-static inline lists_color_list lists_color_lists_at(capnp_list l, uint32_t i) { return (lists_color_list){ capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_TWO, NULL) }; }
-static inline lists_color_list_builder lists_init_color_lists_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return (lists_color_list_builder){ capnp_abuilder_init_list(capnp_lbuilder_any(l, i), CAPNP_SIZE_TWO, n) }; }
+static inline lists_color_list lists_color_lists_at(capnp_list l, uint32_t i) { return CAPNP_NEW(lists_color_list, capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_TWO, NULL)); }
+static inline lists_color_list_builder lists_init_color_lists_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return CAPNP_NEW(lists_color_list_builder, capnp_abuilder_init_list(capnp_lbuilder_any(l, i), CAPNP_SIZE_TWO, n)); }
 
 static inline capnp_list lists_point_lists(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 20), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_point_lists(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 20)) != CAPNP_WHAT_NULL; }
 static inline capnp_lbuilder lists_init_point_lists(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 20), CAPNP_SIZE_POINTER, n); }
 static inline capnp_lbuilder lists_build_point_lists(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 20), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void lists_set_point_lists(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 20), v); }
-static inline lists_point_list lists_point_lists_at(capnp_list l, uint32_t i) { return (lists_point_list){ capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_COMPOSITE, NULL) }; }
-static inline lists_point_list_builder lists_init_point_lists_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return (lists_point_list_builder){ capnp_abuilder_init_structs(capnp_lbuilder_any(l, i), n, LISTS_POINT_WORDS, LISTS_POINT_PTRS) }; }
+static inline lists_point_list lists_point_lists_at(capnp_list l, uint32_t i) { return CAPNP_NEW(lists_point_list, capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_COMPOSITE, NULL)); }
+static inline lists_point_list_builder lists_init_point_lists_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return CAPNP_NEW(lists_point_list_builder, capnp_abuilder_init_structs(capnp_lbuilder_any(l, i), n, LISTS_POINT_WORDS, LISTS_POINT_PTRS)); }
 
 static inline capnp_list lists_cubes(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 21), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_cubes(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 21)) != CAPNP_WHAT_NULL; }
@@ -233,20 +237,20 @@ static inline uint32_t lists_color_list_len(lists_color_list l) { return l.l.len
 static inline enum lists_color lists_color_list_get(lists_color_list l, uint32_t i) { return (enum lists_color)capnp_list_u16(l.l, i); }
 static inline uint32_t lists_color_list_builder_len(lists_color_list_builder l) { return l.l.len; }
 static inline void lists_color_list_builder_set(lists_color_list_builder l, uint32_t i, enum lists_color v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline lists_color_list lists_color_list_as_reader(lists_color_list_builder l) { return (lists_color_list){ capnp_lbuilder_list(l.l) }; }
+static inline lists_color_list lists_color_list_as_reader(lists_color_list_builder l) { return CAPNP_NEW(lists_color_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- Lists.Point ---- */
 
-static inline lists_point_reader lists_point_as_reader(lists_point_builder b) { return (lists_point_reader){ capnp_builder_reader(b.b) }; }
-static inline lists_point_reader lists_point_root(capnp_msg *m) { return (lists_point_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline lists_point_builder lists_point_build(capnp_msg *m) { return (lists_point_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), LISTS_POINT_WORDS, LISTS_POINT_PTRS) }; }
-static inline lists_point_reader lists_point_of_any(capnp_any a) { return (lists_point_reader){ capnp_any_struct(a, NULL) }; }
-static inline lists_point_builder lists_point_init_any(capnp_abuilder a) { return (lists_point_builder){ capnp_abuilder_init_struct(a, LISTS_POINT_WORDS, LISTS_POINT_PTRS) }; }
+static inline lists_point_reader lists_point_as_reader(lists_point_builder b) { return CAPNP_NEW(lists_point_reader, capnp_builder_reader(b.b)); }
+static inline lists_point_reader lists_point_root(capnp_msg *m) { return CAPNP_NEW(lists_point_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline lists_point_builder lists_point_build(capnp_msg *m) { return CAPNP_NEW(lists_point_builder, capnp_abuilder_init_struct(capnp_msg_build(m), LISTS_POINT_WORDS, LISTS_POINT_PTRS)); }
+static inline lists_point_reader lists_point_of_any(capnp_any a) { return CAPNP_NEW(lists_point_reader, capnp_any_struct(a, NULL)); }
+static inline lists_point_builder lists_point_init_any(capnp_abuilder a) { return CAPNP_NEW(lists_point_builder, capnp_abuilder_init_struct(a, LISTS_POINT_WORDS, LISTS_POINT_PTRS)); }
 static inline uint32_t lists_point_list_len(lists_point_list l) { return l.l.len; }
-static inline lists_point_reader lists_point_list_get(lists_point_list l, uint32_t i) { return (lists_point_reader){ capnp_list_struct(l.l, i) }; }
+static inline lists_point_reader lists_point_list_get(lists_point_list l, uint32_t i) { return CAPNP_NEW(lists_point_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t lists_point_list_builder_len(lists_point_list_builder l) { return l.l.len; }
-static inline lists_point_builder lists_point_list_builder_get(lists_point_list_builder l, uint32_t i) { return (lists_point_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline lists_point_list lists_point_list_as_reader(lists_point_list_builder l) { return (lists_point_list){ capnp_lbuilder_list(l.l) }; }
+static inline lists_point_builder lists_point_list_builder_get(lists_point_list_builder l, uint32_t i) { return CAPNP_NEW(lists_point_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline lists_point_list lists_point_list_as_reader(lists_point_list_builder l) { return CAPNP_NEW(lists_point_list, capnp_lbuilder_list(l.l)); }
 
 static inline int32_t lists_point_x(lists_point_reader r) { return capnp_reader_i32(r.r, 0, 0); }
 static inline void lists_point_set_x(lists_point_builder b, int32_t v) { capnp_builder_set_i32(b.b, 0, v, 0); }
@@ -259,15 +263,22 @@ static inline bool lists_point_has_label(lists_point_reader r) { return capnp_an
 static inline void lists_point_set_label(lists_point_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void lists_point_set_label_n(lists_point_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file lists_capnp_schema;
+/** The declarations of this file, to be read at run time: lists_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_bf254a56fbc8cc23;
+#ifndef lists_capnp_schema
+#define lists_capnp_schema capnp_schema_bf254a56fbc8cc23
+#else /* files of one name: each goes by its id */
+#undef lists_capnp_schema
+#define lists_capnp_schema lists_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_BF254A56FBC8CC23_STRUCTS
 
 /* ---- Lists.Thing ---- */
 
-extern const struct capnp_interface lists_thing_interface;
-static inline CAPNP_MUST_USE int lists_thing_serve(capnp_vat *v, const struct lists_thing_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &lists_thing_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_8b2c2f26b304be8e;
+#define lists_thing_interface capnp_interface_8b2c2f26b304be8e
+static inline CAPNP_MUST_USE int lists_thing_serve(capnp_vat *v, const struct lists_thing_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_8b2c2f26b304be8e, ops, self, ret_c); }
 
 #ifdef __cplusplus
 }

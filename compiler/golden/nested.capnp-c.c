@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[17] = {
+static const uint64_t capnp_i_node_0[17] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xf78e2a0120242bff), UINT64_C(0x0000000000000007), UINT64_C(0x0000006a00000005),
         UINT64_C(0x0000003700000009), UINT64_C(0x632e64657473656e), UINT64_C(0x00000000706e7061), UINT64_C(0x000100010000000c),
         UINT64_C(0xff60b5758096f2ac), UINT64_C(0x0000003200000011), UINT64_C(0xa65bca543a5e83ef), UINT64_C(0x000000320000000d),
@@ -11,7 +11,7 @@ static const uint64_t schema_node_0[17] = {
         UINT64_C(0x0000000000786f42),
 };
 
-static const uint64_t schema_node_1[68] = {
+static const uint64_t capnp_i_node_1[68] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xff60b5758096f2ac), UINT64_C(0x000100010000000d), UINT64_C(0xf78e2a0120242bff),
         UINT64_C(0x0000000000070004), UINT64_C(0x0000009a0000000d), UINT64_C(0x0000002700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000f700000029), UINT64_C(0x632e64657473656e), UINT64_C(0x74754f3a706e7061), UINT64_C(0x0000000000007265),
@@ -31,7 +31,7 @@ static const uint64_t schema_node_1[68] = {
         UINT64_C(0x000000000000000c), UINT64_C(0x0000000000000078), UINT64_C(0x0000000000000002), UINT64_C(0x0000000000000002),
 };
 
-static const uint64_t schema_node_2[39] = {
+static const uint64_t capnp_i_node_2[39] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xfd7a76101915d872), UINT64_C(0x0001000100000013), UINT64_C(0xff60b5758096f2ac),
         UINT64_C(0x0000000000070001), UINT64_C(0x000000ca0000000d), UINT64_C(0x0000001700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000021), UINT64_C(0x632e64657473656e), UINT64_C(0x74754f3a706e7061), UINT64_C(0x72656e6e492e7265),
@@ -44,7 +44,7 @@ static const uint64_t schema_node_2[39] = {
         UINT64_C(0x0000000000000010), UINT64_C(0x8f91953769e7d5fb), UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_3[38] = {
+static const uint64_t capnp_i_node_3[38] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x8f91953769e7d5fb), UINT64_C(0x0001000100000019), UINT64_C(0xfd7a76101915d872),
         UINT64_C(0x0000000000070001), UINT64_C(0x000000f20000000d), UINT64_C(0x0000001700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000021), UINT64_C(0x632e64657473656e), UINT64_C(0x74754f3a706e7061), UINT64_C(0x72656e6e492e7265),
@@ -57,7 +57,7 @@ static const uint64_t schema_node_3[38] = {
         UINT64_C(0xf6b497c9ee674fc6), UINT64_C(0x000000000000000f),
 };
 
-static const uint64_t schema_node_4[21] = {
+static const uint64_t capnp_i_node_4[21] = {
         UINT64_C(0x0004000300000000), UINT64_C(0xf6b497c9ee674fc6), UINT64_C(0x000000020000001e), UINT64_C(0x8f91953769e7d5fb),
         UINT64_C(0x0000011a0000000d), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000), UINT64_C(0x0000002700000019),
         UINT64_C(0x632e64657473656e), UINT64_C(0x74754f3a706e7061), UINT64_C(0x72656e6e492e7265), UINT64_C(0x694b2e706565442e),
@@ -66,7 +66,7 @@ static const uint64_t schema_node_4[21] = {
         UINT64_C(0x0000000000004362),
 };
 
-static const uint64_t schema_node_5[29] = {
+static const uint64_t capnp_i_node_5[29] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xe20d8a07bdab180f), UINT64_C(0x0000000300000013), UINT64_C(0xff60b5758096f2ac),
         UINT64_C(0x000000da00000011), UINT64_C(0x000000170000001d), UINT64_C(0x0000000000000000), UINT64_C(0x0000004700000025),
         UINT64_C(0x000000070000004d), UINT64_C(0x632e64657473656e), UINT64_C(0x74754f3a706e7061), UINT64_C(0x69767265532e7265),
@@ -77,7 +77,7 @@ static const uint64_t schema_node_5[29] = {
         UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_6[25] = {
+static const uint64_t capnp_i_node_6[25] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xd7e3c3915eb25a01), UINT64_C(0x000100010000001b), UINT64_C(0xe20d8a07bdab180f),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000011a0000000d), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000019), UINT64_C(0x632e64657473656e), UINT64_C(0x74754f3a706e7061), UINT64_C(0x69767265532e7265),
@@ -87,7 +87,7 @@ static const uint64_t schema_node_6[25] = {
         UINT64_C(0x0000000000000008),
 };
 
-static const uint64_t schema_node_7[87] = {
+static const uint64_t capnp_i_node_7[87] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xa65bca543a5e83ef), UINT64_C(0x000100010000000d), UINT64_C(0xf78e2a0120242bff),
         UINT64_C(0x0002000000070001), UINT64_C(0x0000000000000003), UINT64_C(0x0000009a0000000d), UINT64_C(0x0000000700000015),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000018700000011), UINT64_C(0x632e64657473656e), UINT64_C(0x73694c3a706e7061),
@@ -112,7 +112,7 @@ static const uint64_t schema_node_7[87] = {
         UINT64_C(0x0000000073727470), UINT64_C(0x0000000000000002), UINT64_C(0x0000000000000002),
 };
 
-static const uint64_t schema_node_8[46] = {
+static const uint64_t capnp_i_node_8[46] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x95b29ed55770c63b), UINT64_C(0x000000010000000d), UINT64_C(0xf78e2a0120242bff),
         UINT64_C(0x0000000000070002), UINT64_C(0x0000008a0000000d), UINT64_C(0x0000002700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000029), UINT64_C(0x632e64657473656e), UINT64_C(0x786f423a706e7061), UINT64_C(0x0000000000000000),
@@ -127,7 +127,7 @@ static const uint64_t schema_node_8[46] = {
         UINT64_C(0xa08c8c9c813e9c91), UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t schema_node_9[23] = {
+static const uint64_t capnp_i_node_9[23] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xadde6ed54df0832e), UINT64_C(0x0001000100000011), UINT64_C(0x95b29ed55770c63b),
         UINT64_C(0x0000000000070000), UINT64_C(0x000000b20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x632e64657473656e), UINT64_C(0x786f423a706e7061), UINT64_C(0x0000006d6574492e),
@@ -136,29 +136,29 @@ static const uint64_t schema_node_9[23] = {
         UINT64_C(0x0000000000000078), UINT64_C(0x0000000000000002), UINT64_C(0x0000000000000002),
 };
 
-static const uint64_t schema_node_10[15] = {
+static const uint64_t capnp_i_node_10[15] = {
         UINT64_C(0x0004000300000000), UINT64_C(0xa08c8c9c813e9c91), UINT64_C(0x0000000200000011), UINT64_C(0x95b29ed55770c63b),
         UINT64_C(0x000000b20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000), UINT64_C(0x0000000f00000011),
         UINT64_C(0x632e64657473656e), UINT64_C(0x786f423a706e7061), UINT64_C(0x000000646e694b2e), UINT64_C(0x0000000000000000),
         UINT64_C(0x0001000000000004), UINT64_C(0x0000001200000001), UINT64_C(0x0000000000000061),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xf78e2a0120242bff), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xff60b5758096f2ac), schema_node_1, sizeof(schema_node_1) / 8 }, /* Outer */
-        { UINT64_C(0xfd7a76101915d872), schema_node_2, sizeof(schema_node_2) / 8 }, /* Outer.Inner */
-        { UINT64_C(0x8f91953769e7d5fb), schema_node_3, sizeof(schema_node_3) / 8 }, /* Outer.Inner.Deep */
-        { UINT64_C(0xf6b497c9ee674fc6), schema_node_4, sizeof(schema_node_4) / 8 }, /* Outer.Inner.Deep.Kind */
-        { UINT64_C(0xe20d8a07bdab180f), schema_node_5, sizeof(schema_node_5) / 8 }, /* Outer.Service */
-        { UINT64_C(0xd7e3c3915eb25a01), schema_node_6, sizeof(schema_node_6) / 8 }, /* Outer.Service.Request */
-        { UINT64_C(0xa65bca543a5e83ef), schema_node_7, sizeof(schema_node_7) / 8 }, /* List2 */
-        { UINT64_C(0x95b29ed55770c63b), schema_node_8, sizeof(schema_node_8) / 8 }, /* Box */
-        { UINT64_C(0xadde6ed54df0832e), schema_node_9, sizeof(schema_node_9) / 8 }, /* Box.Item */
-        { UINT64_C(0xa08c8c9c813e9c91), schema_node_10, sizeof(schema_node_10) / 8 }, /* Box.Kind */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xf78e2a0120242bff), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xff60b5758096f2ac), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Outer */
+        { UINT64_C(0xfd7a76101915d872), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Outer.Inner */
+        { UINT64_C(0x8f91953769e7d5fb), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Outer.Inner.Deep */
+        { UINT64_C(0xf6b497c9ee674fc6), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Outer.Inner.Deep.Kind */
+        { UINT64_C(0xe20d8a07bdab180f), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* Outer.Service */
+        { UINT64_C(0xd7e3c3915eb25a01), capnp_i_node_6, sizeof(capnp_i_node_6) / 8 }, /* Outer.Service.Request */
+        { UINT64_C(0xa65bca543a5e83ef), capnp_i_node_7, sizeof(capnp_i_node_7) / 8 }, /* List2 */
+        { UINT64_C(0x95b29ed55770c63b), capnp_i_node_8, sizeof(capnp_i_node_8) / 8 }, /* Box */
+        { UINT64_C(0xadde6ed54df0832e), capnp_i_node_9, sizeof(capnp_i_node_9) / 8 }, /* Box.Item */
+        { UINT64_C(0xa08c8c9c813e9c91), capnp_i_node_10, sizeof(capnp_i_node_10) / 8 }, /* Box.Kind */
 };
 
-const struct capnp_schema_file nested_capnp_schema = {
-        UINT64_C(0xf78e2a0120242bff), "nested.capnp", schema_nodes, NULL, 11, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_f78e2a0120242bff = {
+        UINT64_C(0xf78e2a0120242bff), "nested.capnp", capnp_i_nodes, NULL, 11, 0,
 };
 
 static const struct capnp_method capnp_i_outer_service_methods[] = {
@@ -166,9 +166,9 @@ static const struct capnp_method capnp_i_outer_service_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_outer_service_parts[] = {
-        { &outer_service_interface, offsetof(struct outer_service_ops, call) },
+        { &capnp_interface_e20d8a07bdab180f, offsetof(struct outer_service_ops, call) },
 };
 
-const struct capnp_interface outer_service_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_e20d8a07bdab180f = {
         OUTER_SERVICE_ID, "Outer.Service", capnp_i_outer_service_methods, capnp_i_outer_service_parts, 1, 1,
 };

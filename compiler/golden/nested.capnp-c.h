@@ -12,106 +12,116 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } outer_reader;
-typedef struct { capnp_builder b; } outer_builder;
-typedef struct { capnp_list l; } outer_list;
-typedef struct { capnp_lbuilder l; } outer_list_builder;
+typedef struct { capnp_reader r; } outer_reader, outer_reader_ff60b5758096f2ac;
+typedef struct { capnp_builder b; } outer_builder, outer_builder_ff60b5758096f2ac;
 #define OUTER_ID UINT64_C(0xff60b5758096f2ac)
 enum { OUTER_WORDS = 1, OUTER_PTRS = 4 };
+enum { OUTER_WORDS_ff60b5758096f2ac = 1, OUTER_PTRS_ff60b5758096f2ac = 4 };
+typedef struct { capnp_list l; } outer_list, outer_list_ff60b5758096f2ac;
+typedef struct { capnp_lbuilder l; } outer_list_builder, outer_list_builder_ff60b5758096f2ac;
 
-typedef struct { capnp_reader r; } outer_inner_reader;
-typedef struct { capnp_builder b; } outer_inner_builder;
-typedef struct { capnp_list l; } outer_inner_list;
-typedef struct { capnp_lbuilder l; } outer_inner_list_builder;
+typedef struct { capnp_reader r; } outer_inner_reader, inner_reader_fd7a76101915d872;
+typedef struct { capnp_builder b; } outer_inner_builder, inner_builder_fd7a76101915d872;
 #define OUTER_INNER_ID UINT64_C(0xfd7a76101915d872)
 enum { OUTER_INNER_WORDS = 1, OUTER_INNER_PTRS = 1 };
+enum { INNER_WORDS_fd7a76101915d872 = 1, INNER_PTRS_fd7a76101915d872 = 1 };
+typedef struct { capnp_list l; } outer_inner_list, inner_list_fd7a76101915d872;
+typedef struct { capnp_lbuilder l; } outer_inner_list_builder, inner_list_builder_fd7a76101915d872;
 
-typedef struct { capnp_reader r; } outer_inner_deep_reader;
-typedef struct { capnp_builder b; } outer_inner_deep_builder;
-typedef struct { capnp_list l; } outer_inner_deep_list;
-typedef struct { capnp_lbuilder l; } outer_inner_deep_list_builder;
+typedef struct { capnp_reader r; } outer_inner_deep_reader, deep_reader_8f91953769e7d5fb;
+typedef struct { capnp_builder b; } outer_inner_deep_builder, deep_builder_8f91953769e7d5fb;
 #define OUTER_INNER_DEEP_ID UINT64_C(0x8f91953769e7d5fb)
 enum { OUTER_INNER_DEEP_WORDS = 1, OUTER_INNER_DEEP_PTRS = 1 };
+enum { DEEP_WORDS_8f91953769e7d5fb = 1, DEEP_PTRS_8f91953769e7d5fb = 1 };
+typedef struct { capnp_list l; } outer_inner_deep_list, deep_list_8f91953769e7d5fb;
+typedef struct { capnp_lbuilder l; } outer_inner_deep_list_builder, deep_list_builder_8f91953769e7d5fb;
 
 #define OUTER_INNER_DEEP_KIND_ID UINT64_C(0xf6b497c9ee674fc6)
-enum outer_inner_deep_kind {
+enum outer_inner_deep_kind CAPNP_ENUM_U16 {
         OUTER_INNER_DEEP_KIND_A = 0,
         OUTER_INNER_DEEP_KIND_B_C = 1,
 };
-typedef struct { capnp_list l; } outer_inner_deep_kind_list;
-typedef struct { capnp_lbuilder l; } outer_inner_deep_kind_list_builder;
+typedef enum outer_inner_deep_kind kind_enum_f6b497c9ee674fc6;
+typedef struct { capnp_list l; } outer_inner_deep_kind_list, kind_list_f6b497c9ee674fc6;
+typedef struct { capnp_lbuilder l; } outer_inner_deep_kind_list_builder, kind_list_builder_f6b497c9ee674fc6;
 
-typedef struct { capnp_cap *c; } outer_service_client;
+typedef struct { capnp_cap *c; } outer_service_client, service_client_e20d8a07bdab180f;
 #define OUTER_SERVICE_ID UINT64_C(0xe20d8a07bdab180f)
 
-typedef struct { capnp_reader r; } outer_service_request_reader;
-typedef struct { capnp_builder b; } outer_service_request_builder;
-typedef struct { capnp_list l; } outer_service_request_list;
-typedef struct { capnp_lbuilder l; } outer_service_request_list_builder;
+typedef struct { capnp_reader r; } outer_service_request_reader, request_reader_d7e3c3915eb25a01;
+typedef struct { capnp_builder b; } outer_service_request_builder, request_builder_d7e3c3915eb25a01;
 #define OUTER_SERVICE_REQUEST_ID UINT64_C(0xd7e3c3915eb25a01)
 enum { OUTER_SERVICE_REQUEST_WORDS = 1, OUTER_SERVICE_REQUEST_PTRS = 0 };
+enum { REQUEST_WORDS_d7e3c3915eb25a01 = 1, REQUEST_PTRS_d7e3c3915eb25a01 = 0 };
+typedef struct { capnp_list l; } outer_service_request_list, request_list_d7e3c3915eb25a01;
+typedef struct { capnp_lbuilder l; } outer_service_request_list_builder, request_list_builder_d7e3c3915eb25a01;
 
-typedef struct { capnp_reader r; } list2_reader;
-typedef struct { capnp_builder b; } list2_builder;
-typedef struct { capnp_list l; } list2_list;
-typedef struct { capnp_lbuilder l; } list2_list_builder;
+typedef struct { capnp_reader r; } list2_reader, list2_reader_a65bca543a5e83ef;
+typedef struct { capnp_builder b; } list2_builder, list2_builder_a65bca543a5e83ef;
 #define LIST2_ID UINT64_C(0xa65bca543a5e83ef)
 enum { LIST2_WORDS = 1, LIST2_PTRS = 1 };
-enum list2_which {
+enum { LIST2_WORDS_a65bca543a5e83ef = 1, LIST2_PTRS_a65bca543a5e83ef = 1 };
+enum list2_which CAPNP_ENUM_U16 {
         LIST2_WORDS_ = 0,
         LIST2_PTRS_ = 1,
 };
+typedef struct { capnp_list l; } list2_list, list2_list_a65bca543a5e83ef;
+typedef struct { capnp_lbuilder l; } list2_list_builder, list2_list_builder_a65bca543a5e83ef;
 
-typedef struct { capnp_reader r; } box_reader;
-typedef struct { capnp_builder b; } box_builder;
-typedef struct { capnp_list l; } box_list;
-typedef struct { capnp_lbuilder l; } box_list_builder;
+typedef struct { capnp_reader r; } box_reader, box_reader_95b29ed55770c63b;
+typedef struct { capnp_builder b; } box_builder, box_builder_95b29ed55770c63b;
 #define BOX_ID UINT64_C(0x95b29ed55770c63b)
 enum { BOX_WORDS = 0, BOX_PTRS = 2 };
+enum { BOX_WORDS_95b29ed55770c63b = 0, BOX_PTRS_95b29ed55770c63b = 2 };
+typedef struct { capnp_list l; } box_list, box_list_95b29ed55770c63b;
+typedef struct { capnp_lbuilder l; } box_list_builder, box_list_builder_95b29ed55770c63b;
 
-typedef struct { capnp_reader r; } box_item_reader;
-typedef struct { capnp_builder b; } box_item_builder;
-typedef struct { capnp_list l; } box_item_list_;
-typedef struct { capnp_lbuilder l; } box_item_list__builder;
+typedef struct { capnp_reader r; } box_item_reader, item_reader_adde6ed54df0832e;
+typedef struct { capnp_builder b; } box_item_builder, item_builder_adde6ed54df0832e;
 #define BOX_ITEM_ID UINT64_C(0xadde6ed54df0832e)
 enum { BOX_ITEM_WORDS = 1, BOX_ITEM_PTRS = 0 };
+enum { ITEM_WORDS_adde6ed54df0832e = 1, ITEM_PTRS_adde6ed54df0832e = 0 };
+typedef struct { capnp_list l; } box_item_list_, item_list_adde6ed54df0832e;
+typedef struct { capnp_lbuilder l; } box_item_list__builder, item_list_builder_adde6ed54df0832e;
 
 #define BOX_KIND_ID UINT64_C(0xa08c8c9c813e9c91)
-enum box_kind {
+enum box_kind CAPNP_ENUM_U16 {
         BOX_KIND_A = 0,
 };
-typedef struct { capnp_list l; } box_kind_list_;
-typedef struct { capnp_lbuilder l; } box_kind_list__builder;
+typedef enum box_kind kind_enum_a08c8c9c813e9c91;
+typedef struct { capnp_list l; } box_kind_list_, kind_list_a08c8c9c813e9c91;
+typedef struct { capnp_lbuilder l; } box_kind_list__builder, kind_list_builder_a08c8c9c813e9c91;
 
 /** Serves Outer.Service: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct outer_service_ops {
         void (*gone)(void *self);
         capnp_handler *call;
 };
+typedef struct outer_service_ops service_ops_e20d8a07bdab180f;
 
 /* ---- Outer ---- */
 
-static inline outer_reader outer_as_reader(outer_builder b) { return (outer_reader){ capnp_builder_reader(b.b) }; }
-static inline outer_reader outer_root(capnp_msg *m) { return (outer_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline outer_builder outer_build(capnp_msg *m) { return (outer_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), OUTER_WORDS, OUTER_PTRS) }; }
-static inline outer_reader outer_of_any(capnp_any a) { return (outer_reader){ capnp_any_struct(a, NULL) }; }
-static inline outer_builder outer_init_any(capnp_abuilder a) { return (outer_builder){ capnp_abuilder_init_struct(a, OUTER_WORDS, OUTER_PTRS) }; }
+static inline outer_reader outer_as_reader(outer_builder b) { return CAPNP_NEW(outer_reader, capnp_builder_reader(b.b)); }
+static inline outer_reader outer_root(capnp_msg *m) { return CAPNP_NEW(outer_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline outer_builder outer_build(capnp_msg *m) { return CAPNP_NEW(outer_builder, capnp_abuilder_init_struct(capnp_msg_build(m), OUTER_WORDS, OUTER_PTRS)); }
+static inline outer_reader outer_of_any(capnp_any a) { return CAPNP_NEW(outer_reader, capnp_any_struct(a, NULL)); }
+static inline outer_builder outer_init_any(capnp_abuilder a) { return CAPNP_NEW(outer_builder, capnp_abuilder_init_struct(a, OUTER_WORDS, OUTER_PTRS)); }
 static inline uint32_t outer_list_len(outer_list l) { return l.l.len; }
-static inline outer_reader outer_list_get(outer_list l, uint32_t i) { return (outer_reader){ capnp_list_struct(l.l, i) }; }
+static inline outer_reader outer_list_get(outer_list l, uint32_t i) { return CAPNP_NEW(outer_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t outer_list_builder_len(outer_list_builder l) { return l.l.len; }
-static inline outer_builder outer_list_builder_get(outer_list_builder l, uint32_t i) { return (outer_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline outer_list outer_list_as_reader(outer_list_builder l) { return (outer_list){ capnp_lbuilder_list(l.l) }; }
+static inline outer_builder outer_list_builder_get(outer_list_builder l, uint32_t i) { return CAPNP_NEW(outer_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline outer_list outer_list_as_reader(outer_list_builder l) { return CAPNP_NEW(outer_list, capnp_lbuilder_list(l.l)); }
 
-static inline outer_inner_reader outer_inner(outer_reader r) { return (outer_inner_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline outer_inner_reader outer_inner(outer_reader r) { return CAPNP_NEW(outer_inner_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool outer_has_inner(outer_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline outer_inner_builder outer_init_inner(outer_builder b) { return (outer_inner_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), OUTER_INNER_WORDS, OUTER_INNER_PTRS) }; }
-static inline outer_inner_builder outer_build_inner(outer_builder b) { return (outer_inner_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), OUTER_INNER_WORDS, OUTER_INNER_PTRS, NULL) }; }
+static inline outer_inner_builder outer_init_inner(outer_builder b) { return CAPNP_NEW(outer_inner_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), OUTER_INNER_WORDS, OUTER_INNER_PTRS)); }
+static inline outer_inner_builder outer_build_inner(outer_builder b) { return CAPNP_NEW(outer_inner_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), OUTER_INNER_WORDS, OUTER_INNER_PTRS, NULL)); }
 static inline void outer_set_inner(outer_builder b, outer_inner_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
-static inline outer_inner_deep_reader outer_deep(outer_reader r) { return (outer_inner_deep_reader){ capnp_any_struct(capnp_reader_any(r.r, 1), NULL) }; }
+static inline outer_inner_deep_reader outer_deep(outer_reader r) { return CAPNP_NEW(outer_inner_deep_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool outer_has_deep(outer_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline outer_inner_deep_builder outer_init_deep(outer_builder b) { return (outer_inner_deep_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS) }; }
-static inline outer_inner_deep_builder outer_build_deep(outer_builder b) { return (outer_inner_deep_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 1), OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS, NULL) }; }
+static inline outer_inner_deep_builder outer_init_deep(outer_builder b) { return CAPNP_NEW(outer_inner_deep_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS)); }
+static inline outer_inner_deep_builder outer_build_deep(outer_builder b) { return CAPNP_NEW(outer_inner_deep_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS, NULL)); }
 static inline void outer_set_deep(outer_builder b, outer_inner_deep_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
 
 static inline capnp_text outer_http_server2(outer_reader r) { return capnp_reader_text(r.r, 2); }
@@ -129,43 +139,43 @@ static inline void outer_set_x(outer_builder b, int8_t v) { capnp_builder_set_i8
 
 /* ---- Outer.Inner ---- */
 
-static inline outer_inner_reader outer_inner_as_reader(outer_inner_builder b) { return (outer_inner_reader){ capnp_builder_reader(b.b) }; }
-static inline outer_inner_reader outer_inner_root(capnp_msg *m) { return (outer_inner_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline outer_inner_builder outer_inner_build(capnp_msg *m) { return (outer_inner_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), OUTER_INNER_WORDS, OUTER_INNER_PTRS) }; }
-static inline outer_inner_reader outer_inner_of_any(capnp_any a) { return (outer_inner_reader){ capnp_any_struct(a, NULL) }; }
-static inline outer_inner_builder outer_inner_init_any(capnp_abuilder a) { return (outer_inner_builder){ capnp_abuilder_init_struct(a, OUTER_INNER_WORDS, OUTER_INNER_PTRS) }; }
+static inline outer_inner_reader outer_inner_as_reader(outer_inner_builder b) { return CAPNP_NEW(outer_inner_reader, capnp_builder_reader(b.b)); }
+static inline outer_inner_reader outer_inner_root(capnp_msg *m) { return CAPNP_NEW(outer_inner_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline outer_inner_builder outer_inner_build(capnp_msg *m) { return CAPNP_NEW(outer_inner_builder, capnp_abuilder_init_struct(capnp_msg_build(m), OUTER_INNER_WORDS, OUTER_INNER_PTRS)); }
+static inline outer_inner_reader outer_inner_of_any(capnp_any a) { return CAPNP_NEW(outer_inner_reader, capnp_any_struct(a, NULL)); }
+static inline outer_inner_builder outer_inner_init_any(capnp_abuilder a) { return CAPNP_NEW(outer_inner_builder, capnp_abuilder_init_struct(a, OUTER_INNER_WORDS, OUTER_INNER_PTRS)); }
 static inline uint32_t outer_inner_list_len(outer_inner_list l) { return l.l.len; }
-static inline outer_inner_reader outer_inner_list_get(outer_inner_list l, uint32_t i) { return (outer_inner_reader){ capnp_list_struct(l.l, i) }; }
+static inline outer_inner_reader outer_inner_list_get(outer_inner_list l, uint32_t i) { return CAPNP_NEW(outer_inner_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t outer_inner_list_builder_len(outer_inner_list_builder l) { return l.l.len; }
-static inline outer_inner_builder outer_inner_list_builder_get(outer_inner_list_builder l, uint32_t i) { return (outer_inner_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline outer_inner_list outer_inner_list_as_reader(outer_inner_list_builder l) { return (outer_inner_list){ capnp_lbuilder_list(l.l) }; }
+static inline outer_inner_builder outer_inner_list_builder_get(outer_inner_list_builder l, uint32_t i) { return CAPNP_NEW(outer_inner_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline outer_inner_list outer_inner_list_as_reader(outer_inner_list_builder l) { return CAPNP_NEW(outer_inner_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint8_t outer_inner_value(outer_inner_reader r) { return capnp_reader_u8(r.r, 0, 0); }
 static inline void outer_inner_set_value(outer_inner_builder b, uint8_t v) { capnp_builder_set_u8(b.b, 0, v, 0); }
 
-static inline outer_inner_deep_list outer_inner_deep(outer_inner_reader r) { return (outer_inner_deep_list){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline outer_inner_deep_list outer_inner_deep(outer_inner_reader r) { return CAPNP_NEW(outer_inner_deep_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool outer_inner_has_deep(outer_inner_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline outer_inner_deep_list_builder outer_inner_init_deep(outer_inner_builder b, uint32_t n) { return (outer_inner_deep_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS) }; }
-static inline outer_inner_deep_list_builder outer_inner_build_deep(outer_inner_builder b) { return (outer_inner_deep_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS, NULL) }; }
+static inline outer_inner_deep_list_builder outer_inner_init_deep(outer_inner_builder b, uint32_t n) { return CAPNP_NEW(outer_inner_deep_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS)); }
+static inline outer_inner_deep_list_builder outer_inner_build_deep(outer_inner_builder b) { return CAPNP_NEW(outer_inner_deep_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS, NULL)); }
 static inline void outer_inner_set_deep(outer_inner_builder b, outer_inner_deep_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
 /* ---- Outer.Inner.Deep ---- */
 
-static inline outer_inner_deep_reader outer_inner_deep_as_reader(outer_inner_deep_builder b) { return (outer_inner_deep_reader){ capnp_builder_reader(b.b) }; }
-static inline outer_inner_deep_reader outer_inner_deep_root(capnp_msg *m) { return (outer_inner_deep_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline outer_inner_deep_builder outer_inner_deep_build(capnp_msg *m) { return (outer_inner_deep_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS) }; }
-static inline outer_inner_deep_reader outer_inner_deep_of_any(capnp_any a) { return (outer_inner_deep_reader){ capnp_any_struct(a, NULL) }; }
-static inline outer_inner_deep_builder outer_inner_deep_init_any(capnp_abuilder a) { return (outer_inner_deep_builder){ capnp_abuilder_init_struct(a, OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS) }; }
+static inline outer_inner_deep_reader outer_inner_deep_as_reader(outer_inner_deep_builder b) { return CAPNP_NEW(outer_inner_deep_reader, capnp_builder_reader(b.b)); }
+static inline outer_inner_deep_reader outer_inner_deep_root(capnp_msg *m) { return CAPNP_NEW(outer_inner_deep_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline outer_inner_deep_builder outer_inner_deep_build(capnp_msg *m) { return CAPNP_NEW(outer_inner_deep_builder, capnp_abuilder_init_struct(capnp_msg_build(m), OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS)); }
+static inline outer_inner_deep_reader outer_inner_deep_of_any(capnp_any a) { return CAPNP_NEW(outer_inner_deep_reader, capnp_any_struct(a, NULL)); }
+static inline outer_inner_deep_builder outer_inner_deep_init_any(capnp_abuilder a) { return CAPNP_NEW(outer_inner_deep_builder, capnp_abuilder_init_struct(a, OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS)); }
 static inline uint32_t outer_inner_deep_list_len(outer_inner_deep_list l) { return l.l.len; }
-static inline outer_inner_deep_reader outer_inner_deep_list_get(outer_inner_deep_list l, uint32_t i) { return (outer_inner_deep_reader){ capnp_list_struct(l.l, i) }; }
+static inline outer_inner_deep_reader outer_inner_deep_list_get(outer_inner_deep_list l, uint32_t i) { return CAPNP_NEW(outer_inner_deep_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t outer_inner_deep_list_builder_len(outer_inner_deep_list_builder l) { return l.l.len; }
-static inline outer_inner_deep_builder outer_inner_deep_list_builder_get(outer_inner_deep_list_builder l, uint32_t i) { return (outer_inner_deep_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline outer_inner_deep_list outer_inner_deep_list_as_reader(outer_inner_deep_list_builder l) { return (outer_inner_deep_list){ capnp_lbuilder_list(l.l) }; }
+static inline outer_inner_deep_builder outer_inner_deep_list_builder_get(outer_inner_deep_list_builder l, uint32_t i) { return CAPNP_NEW(outer_inner_deep_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline outer_inner_deep_list outer_inner_deep_list_as_reader(outer_inner_deep_list_builder l) { return CAPNP_NEW(outer_inner_deep_list, capnp_lbuilder_list(l.l)); }
 
-static inline outer_reader outer_inner_deep_up(outer_inner_deep_reader r) { return (outer_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline outer_reader outer_inner_deep_up(outer_inner_deep_reader r) { return CAPNP_NEW(outer_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool outer_inner_deep_has_up(outer_inner_deep_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline outer_builder outer_inner_deep_init_up(outer_inner_deep_builder b) { return (outer_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), OUTER_WORDS, OUTER_PTRS) }; }
-static inline outer_builder outer_inner_deep_build_up(outer_inner_deep_builder b) { return (outer_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), OUTER_WORDS, OUTER_PTRS, NULL) }; }
+static inline outer_builder outer_inner_deep_init_up(outer_inner_deep_builder b) { return CAPNP_NEW(outer_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), OUTER_WORDS, OUTER_PTRS)); }
+static inline outer_builder outer_inner_deep_build_up(outer_inner_deep_builder b) { return CAPNP_NEW(outer_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), OUTER_WORDS, OUTER_PTRS, NULL)); }
 static inline void outer_inner_deep_set_up(outer_inner_deep_builder b, outer_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 static inline enum outer_inner_deep_kind outer_inner_deep_kind(outer_inner_deep_reader r) { return (enum outer_inner_deep_kind)capnp_reader_u16(r.r, 0, 0); }
@@ -178,45 +188,45 @@ static inline uint32_t outer_inner_deep_kind_list_len(outer_inner_deep_kind_list
 static inline enum outer_inner_deep_kind outer_inner_deep_kind_list_get(outer_inner_deep_kind_list l, uint32_t i) { return (enum outer_inner_deep_kind)capnp_list_u16(l.l, i); }
 static inline uint32_t outer_inner_deep_kind_list_builder_len(outer_inner_deep_kind_list_builder l) { return l.l.len; }
 static inline void outer_inner_deep_kind_list_builder_set(outer_inner_deep_kind_list_builder l, uint32_t i, enum outer_inner_deep_kind v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline outer_inner_deep_kind_list outer_inner_deep_kind_list_as_reader(outer_inner_deep_kind_list_builder l) { return (outer_inner_deep_kind_list){ capnp_lbuilder_list(l.l) }; }
+static inline outer_inner_deep_kind_list outer_inner_deep_kind_list_as_reader(outer_inner_deep_kind_list_builder l) { return CAPNP_NEW(outer_inner_deep_kind_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- Outer.Service.Request ---- */
 
-static inline outer_service_request_reader outer_service_request_as_reader(outer_service_request_builder b) { return (outer_service_request_reader){ capnp_builder_reader(b.b) }; }
-static inline outer_service_request_reader outer_service_request_root(capnp_msg *m) { return (outer_service_request_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline outer_service_request_builder outer_service_request_build(capnp_msg *m) { return (outer_service_request_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), OUTER_SERVICE_REQUEST_WORDS, OUTER_SERVICE_REQUEST_PTRS) }; }
-static inline outer_service_request_reader outer_service_request_of_any(capnp_any a) { return (outer_service_request_reader){ capnp_any_struct(a, NULL) }; }
-static inline outer_service_request_builder outer_service_request_init_any(capnp_abuilder a) { return (outer_service_request_builder){ capnp_abuilder_init_struct(a, OUTER_SERVICE_REQUEST_WORDS, OUTER_SERVICE_REQUEST_PTRS) }; }
+static inline outer_service_request_reader outer_service_request_as_reader(outer_service_request_builder b) { return CAPNP_NEW(outer_service_request_reader, capnp_builder_reader(b.b)); }
+static inline outer_service_request_reader outer_service_request_root(capnp_msg *m) { return CAPNP_NEW(outer_service_request_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline outer_service_request_builder outer_service_request_build(capnp_msg *m) { return CAPNP_NEW(outer_service_request_builder, capnp_abuilder_init_struct(capnp_msg_build(m), OUTER_SERVICE_REQUEST_WORDS, OUTER_SERVICE_REQUEST_PTRS)); }
+static inline outer_service_request_reader outer_service_request_of_any(capnp_any a) { return CAPNP_NEW(outer_service_request_reader, capnp_any_struct(a, NULL)); }
+static inline outer_service_request_builder outer_service_request_init_any(capnp_abuilder a) { return CAPNP_NEW(outer_service_request_builder, capnp_abuilder_init_struct(a, OUTER_SERVICE_REQUEST_WORDS, OUTER_SERVICE_REQUEST_PTRS)); }
 static inline uint32_t outer_service_request_list_len(outer_service_request_list l) { return l.l.len; }
-static inline outer_service_request_reader outer_service_request_list_get(outer_service_request_list l, uint32_t i) { return (outer_service_request_reader){ capnp_list_struct(l.l, i) }; }
+static inline outer_service_request_reader outer_service_request_list_get(outer_service_request_list l, uint32_t i) { return CAPNP_NEW(outer_service_request_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t outer_service_request_list_builder_len(outer_service_request_list_builder l) { return l.l.len; }
-static inline outer_service_request_builder outer_service_request_list_builder_get(outer_service_request_list_builder l, uint32_t i) { return (outer_service_request_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline outer_service_request_list outer_service_request_list_as_reader(outer_service_request_list_builder l) { return (outer_service_request_list){ capnp_lbuilder_list(l.l) }; }
+static inline outer_service_request_builder outer_service_request_list_builder_get(outer_service_request_list_builder l, uint32_t i) { return CAPNP_NEW(outer_service_request_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline outer_service_request_list outer_service_request_list_as_reader(outer_service_request_list_builder l) { return CAPNP_NEW(outer_service_request_list, capnp_lbuilder_list(l.l)); }
 
 static inline uint32_t outer_service_request_n(outer_service_request_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
 static inline void outer_service_request_set_n(outer_service_request_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
 
 /* ---- List2 ---- */
 
-static inline list2_reader list2_as_reader(list2_builder b) { return (list2_reader){ capnp_builder_reader(b.b) }; }
+static inline list2_reader list2_as_reader(list2_builder b) { return CAPNP_NEW(list2_reader, capnp_builder_reader(b.b)); }
 static inline enum list2_which list2_which(list2_reader r) { return (enum list2_which)capnp_reader_u16(r.r, 6, 0); }
-static inline list2_reader list2_root(capnp_msg *m) { return (list2_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline list2_builder list2_build(capnp_msg *m) { return (list2_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), LIST2_WORDS, LIST2_PTRS) }; }
-static inline list2_reader list2_of_any(capnp_any a) { return (list2_reader){ capnp_any_struct(a, NULL) }; }
-static inline list2_builder list2_init_any(capnp_abuilder a) { return (list2_builder){ capnp_abuilder_init_struct(a, LIST2_WORDS, LIST2_PTRS) }; }
+static inline list2_reader list2_root(capnp_msg *m) { return CAPNP_NEW(list2_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline list2_builder list2_build(capnp_msg *m) { return CAPNP_NEW(list2_builder, capnp_abuilder_init_struct(capnp_msg_build(m), LIST2_WORDS, LIST2_PTRS)); }
+static inline list2_reader list2_of_any(capnp_any a) { return CAPNP_NEW(list2_reader, capnp_any_struct(a, NULL)); }
+static inline list2_builder list2_init_any(capnp_abuilder a) { return CAPNP_NEW(list2_builder, capnp_abuilder_init_struct(a, LIST2_WORDS, LIST2_PTRS)); }
 static inline uint32_t list2_list_len(list2_list l) { return l.l.len; }
-static inline list2_reader list2_list_get(list2_list l, uint32_t i) { return (list2_reader){ capnp_list_struct(l.l, i) }; }
+static inline list2_reader list2_list_get(list2_list l, uint32_t i) { return CAPNP_NEW(list2_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t list2_list_builder_len(list2_list_builder l) { return l.l.len; }
-static inline list2_builder list2_list_builder_get(list2_list_builder l, uint32_t i) { return (list2_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline list2_list list2_list_as_reader(list2_list_builder l) { return (list2_list){ capnp_lbuilder_list(l.l) }; }
+static inline list2_builder list2_list_builder_get(list2_list_builder l, uint32_t i) { return CAPNP_NEW(list2_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline list2_list list2_list_as_reader(list2_list_builder l) { return CAPNP_NEW(list2_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_list list2_list_(list2_reader r) { return capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_POINTER, NULL); }
 static inline bool list2_has_list_(list2_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline capnp_lbuilder list2_init_list_(list2_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_POINTER, n); }
 static inline capnp_lbuilder list2_build_list_(list2_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void list2_set_list_(list2_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v); }
-static inline capnp_text list2_list__at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), (capnp_text){ NULL, 0 }); }
-static inline void list2_set_list__at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), (capnp_text){ s, s ? (uint32_t)strlen(s) : 0 }); }
+static inline capnp_text list2_list__at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
+static inline void list2_set_list__at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0)); }
 
 static inline int8_t list2_reader_(list2_reader r) { return capnp_reader_i8(r.r, 0, 0); }
 static inline void list2_set_reader_(list2_builder b, int8_t v) { capnp_builder_set_i8(b.b, 0, v, 0); }
@@ -235,46 +245,46 @@ static inline void list2_set_id(list2_builder b, int8_t v) { capnp_builder_set_i
 
 static inline void list2_set_words(list2_builder b) { capnp_builder_set_u16(b.b, 6, LIST2_WORDS_, 0); }
 
-static inline int8_t list2_ptrs(list2_reader r) { if (list2_which(r) != LIST2_PTRS_) r.r = (capnp_reader){0}; return capnp_reader_i8(r.r, 5, 0); }
+static inline int8_t list2_ptrs(list2_reader r) { if (capnp_reader_u16(r.r, 6, 0) != LIST2_PTRS_) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_i8(r.r, 5, 0); }
 static inline void list2_set_ptrs(list2_builder b, int8_t v) { capnp_builder_set_u16(b.b, 6, LIST2_PTRS_, 0); capnp_builder_set_i8(b.b, 5, v, 0); }
 
 /* ---- Box ---- */
 
-static inline box_reader box_as_reader(box_builder b) { return (box_reader){ capnp_builder_reader(b.b) }; }
-static inline box_reader box_root(capnp_msg *m) { return (box_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline box_builder box_build(capnp_msg *m) { return (box_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), BOX_WORDS, BOX_PTRS) }; }
-static inline box_reader box_of_any(capnp_any a) { return (box_reader){ capnp_any_struct(a, NULL) }; }
-static inline box_builder box_init_any(capnp_abuilder a) { return (box_builder){ capnp_abuilder_init_struct(a, BOX_WORDS, BOX_PTRS) }; }
+static inline box_reader box_as_reader(box_builder b) { return CAPNP_NEW(box_reader, capnp_builder_reader(b.b)); }
+static inline box_reader box_root(capnp_msg *m) { return CAPNP_NEW(box_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline box_builder box_build(capnp_msg *m) { return CAPNP_NEW(box_builder, capnp_abuilder_init_struct(capnp_msg_build(m), BOX_WORDS, BOX_PTRS)); }
+static inline box_reader box_of_any(capnp_any a) { return CAPNP_NEW(box_reader, capnp_any_struct(a, NULL)); }
+static inline box_builder box_init_any(capnp_abuilder a) { return CAPNP_NEW(box_builder, capnp_abuilder_init_struct(a, BOX_WORDS, BOX_PTRS)); }
 static inline uint32_t box_list_len(box_list l) { return l.l.len; }
-static inline box_reader box_list_get(box_list l, uint32_t i) { return (box_reader){ capnp_list_struct(l.l, i) }; }
+static inline box_reader box_list_get(box_list l, uint32_t i) { return CAPNP_NEW(box_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t box_list_builder_len(box_list_builder l) { return l.l.len; }
-static inline box_builder box_list_builder_get(box_list_builder l, uint32_t i) { return (box_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline box_list box_list_as_reader(box_list_builder l) { return (box_list){ capnp_lbuilder_list(l.l) }; }
+static inline box_builder box_list_builder_get(box_list_builder l, uint32_t i) { return CAPNP_NEW(box_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline box_list box_list_as_reader(box_list_builder l) { return CAPNP_NEW(box_list, capnp_lbuilder_list(l.l)); }
 
-static inline box_item_list_ box_item_list(box_reader r) { return (box_item_list_){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline box_item_list_ box_item_list(box_reader r) { return CAPNP_NEW(box_item_list_, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool box_has_item_list(box_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline box_item_list__builder box_init_item_list(box_builder b, uint32_t n) { return (box_item_list__builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, BOX_ITEM_WORDS, BOX_ITEM_PTRS) }; }
-static inline box_item_list__builder box_build_item_list(box_builder b) { return (box_item_list__builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, BOX_ITEM_WORDS, BOX_ITEM_PTRS, NULL) }; }
+static inline box_item_list__builder box_init_item_list(box_builder b, uint32_t n) { return CAPNP_NEW(box_item_list__builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, BOX_ITEM_WORDS, BOX_ITEM_PTRS)); }
+static inline box_item_list__builder box_build_item_list(box_builder b) { return CAPNP_NEW(box_item_list__builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, BOX_ITEM_WORDS, BOX_ITEM_PTRS, NULL)); }
 static inline void box_set_item_list(box_builder b, box_item_list_ v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
-static inline box_kind_list_ box_kind_list(box_reader r) { return (box_kind_list_){ capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_TWO, NULL) }; }
+static inline box_kind_list_ box_kind_list(box_reader r) { return CAPNP_NEW(box_kind_list_, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_TWO, NULL)); }
 static inline bool box_has_kind_list(box_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline box_kind_list__builder box_init_kind_list(box_builder b, uint32_t n) { return (box_kind_list__builder){ capnp_abuilder_init_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, n) }; }
-static inline box_kind_list__builder box_build_kind_list(box_builder b) { return (box_kind_list__builder){ capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, 0, 0, NULL) }; }
+static inline box_kind_list__builder box_init_kind_list(box_builder b, uint32_t n) { return CAPNP_NEW(box_kind_list__builder, capnp_abuilder_init_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, n)); }
+static inline box_kind_list__builder box_build_kind_list(box_builder b) { return CAPNP_NEW(box_kind_list__builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, 0, 0, NULL)); }
 static inline void box_set_kind_list(box_builder b, box_kind_list_ v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
 
 /* ---- Box.Item ---- */
 
-static inline box_item_reader box_item_as_reader(box_item_builder b) { return (box_item_reader){ capnp_builder_reader(b.b) }; }
-static inline box_item_reader box_item_root(capnp_msg *m) { return (box_item_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline box_item_builder box_item_build(capnp_msg *m) { return (box_item_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), BOX_ITEM_WORDS, BOX_ITEM_PTRS) }; }
-static inline box_item_reader box_item_of_any(capnp_any a) { return (box_item_reader){ capnp_any_struct(a, NULL) }; }
-static inline box_item_builder box_item_init_any(capnp_abuilder a) { return (box_item_builder){ capnp_abuilder_init_struct(a, BOX_ITEM_WORDS, BOX_ITEM_PTRS) }; }
+static inline box_item_reader box_item_as_reader(box_item_builder b) { return CAPNP_NEW(box_item_reader, capnp_builder_reader(b.b)); }
+static inline box_item_reader box_item_root(capnp_msg *m) { return CAPNP_NEW(box_item_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline box_item_builder box_item_build(capnp_msg *m) { return CAPNP_NEW(box_item_builder, capnp_abuilder_init_struct(capnp_msg_build(m), BOX_ITEM_WORDS, BOX_ITEM_PTRS)); }
+static inline box_item_reader box_item_of_any(capnp_any a) { return CAPNP_NEW(box_item_reader, capnp_any_struct(a, NULL)); }
+static inline box_item_builder box_item_init_any(capnp_abuilder a) { return CAPNP_NEW(box_item_builder, capnp_abuilder_init_struct(a, BOX_ITEM_WORDS, BOX_ITEM_PTRS)); }
 static inline uint32_t box_item_list__len(box_item_list_ l) { return l.l.len; }
-static inline box_item_reader box_item_list__get(box_item_list_ l, uint32_t i) { return (box_item_reader){ capnp_list_struct(l.l, i) }; }
+static inline box_item_reader box_item_list__get(box_item_list_ l, uint32_t i) { return CAPNP_NEW(box_item_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t box_item_list__builder_len(box_item_list__builder l) { return l.l.len; }
-static inline box_item_builder box_item_list__builder_get(box_item_list__builder l, uint32_t i) { return (box_item_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline box_item_list_ box_item_list__as_reader(box_item_list__builder l) { return (box_item_list_){ capnp_lbuilder_list(l.l) }; }
+static inline box_item_builder box_item_list__builder_get(box_item_list__builder l, uint32_t i) { return CAPNP_NEW(box_item_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline box_item_list_ box_item_list__as_reader(box_item_list__builder l) { return CAPNP_NEW(box_item_list_, capnp_lbuilder_list(l.l)); }
 
 static inline int8_t box_item_x(box_item_reader r) { return capnp_reader_i8(r.r, 0, 0); }
 static inline void box_item_set_x(box_item_builder b, int8_t v) { capnp_builder_set_i8(b.b, 0, v, 0); }
@@ -286,32 +296,39 @@ static inline uint32_t box_kind_list__len(box_kind_list_ l) { return l.l.len; }
 static inline enum box_kind box_kind_list__get(box_kind_list_ l, uint32_t i) { return (enum box_kind)capnp_list_u16(l.l, i); }
 static inline uint32_t box_kind_list__builder_len(box_kind_list__builder l) { return l.l.len; }
 static inline void box_kind_list__builder_set(box_kind_list__builder l, uint32_t i, enum box_kind v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline box_kind_list_ box_kind_list__as_reader(box_kind_list__builder l) { return (box_kind_list_){ capnp_lbuilder_list(l.l) }; }
+static inline box_kind_list_ box_kind_list__as_reader(box_kind_list__builder l) { return CAPNP_NEW(box_kind_list_, capnp_lbuilder_list(l.l)); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file nested_capnp_schema;
+/** The declarations of this file, to be read at run time: nested_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_f78e2a0120242bff;
+#ifndef nested_capnp_schema
+#define nested_capnp_schema capnp_schema_f78e2a0120242bff
+#else /* files of one name: each goes by its id */
+#undef nested_capnp_schema
+#define nested_capnp_schema nested_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_F78E2A0120242BFF_STRUCTS
 
 /* ---- Outer.Service ---- */
 
-extern const struct capnp_interface outer_service_interface;
-static inline CAPNP_MUST_USE int outer_service_serve(capnp_vat *v, const struct outer_service_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &outer_service_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_e20d8a07bdab180f;
+#define outer_service_interface capnp_interface_e20d8a07bdab180f
+static inline CAPNP_MUST_USE int outer_service_serve(capnp_vat *v, const struct outer_service_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_e20d8a07bdab180f, ops, self, ret_c); }
 
-static inline capnp_question *outer_service_call(outer_service_client c) { return capnp_question_new(c.c, &outer_service_interface, 0); }
-static inline outer_service_request_builder outer_service_call_params(capnp_question *q) { return (outer_service_request_builder){ capnp_question_params(q) }; }
-static inline void outer_service_call_set_n(capnp_question *q, uint32_t v) { outer_service_request_set_n(outer_service_call_params(q), v); }
-static inline outer_inner_reader outer_service_call_results(capnp_question *q) { return (outer_inner_reader){ capnp_question_response(q) }; }
-static inline uint8_t outer_service_call_value(capnp_question *q) { return outer_inner_value(outer_service_call_results(q)); }
-static inline outer_inner_deep_list outer_service_call_deep(capnp_question *q) { return outer_inner_deep(outer_service_call_results(q)); }
-static inline bool outer_service_call_has_deep(capnp_question *q) { return outer_inner_has_deep(outer_service_call_results(q)); }
-static inline outer_service_request_reader outer_service_call_get_params(capnp_answer *a) { return (outer_service_request_reader){ capnp_answer_params(a) }; }
-static inline uint32_t outer_service_call_param_n(capnp_answer *a) { return outer_service_request_n(outer_service_call_get_params(a)); }
-static inline outer_inner_builder outer_service_call_get_results(capnp_answer *a) { return (outer_inner_builder){ capnp_answer_results(a) }; }
-static inline void outer_service_call_results_set_value(capnp_answer *a, uint8_t v) { outer_inner_set_value(outer_service_call_get_results(a), v); }
-static inline outer_inner_deep_list_builder outer_service_call_results_init_deep(capnp_answer *a, uint32_t n) { return outer_inner_init_deep(outer_service_call_get_results(a), n); }
-static inline outer_inner_deep_list_builder outer_service_call_results_build_deep(capnp_answer *a) { return outer_inner_build_deep(outer_service_call_get_results(a)); }
-static inline void outer_service_call_results_set_deep(capnp_answer *a, outer_inner_deep_list v) { outer_inner_set_deep(outer_service_call_get_results(a), v); }
+static inline capnp_question *outer_service_call(outer_service_client c) { return capnp_question_new(c.c, &capnp_interface_e20d8a07bdab180f, 0); }
+static inline outer_service_request_builder outer_service_call_params(capnp_question *q) { return CAPNP_NEW(outer_service_request_builder, capnp_question_params(q)); }
+static inline void outer_service_call_set_n(capnp_question *q, uint32_t v) { outer_service_request_set_n(CAPNP_NEW(outer_service_request_builder, capnp_question_params(q)), v); }
+static inline outer_inner_reader outer_service_call_results(capnp_question *q) { return CAPNP_NEW(outer_inner_reader, capnp_question_response(q)); }
+static inline uint8_t outer_service_call_value(capnp_question *q) { return outer_inner_value(CAPNP_NEW(outer_inner_reader, capnp_question_response(q))); }
+static inline outer_inner_deep_list outer_service_call_deep(capnp_question *q) { return outer_inner_deep(CAPNP_NEW(outer_inner_reader, capnp_question_response(q))); }
+static inline bool outer_service_call_has_deep(capnp_question *q) { return outer_inner_has_deep(CAPNP_NEW(outer_inner_reader, capnp_question_response(q))); }
+static inline outer_service_request_reader outer_service_call_get_params(capnp_answer *a) { return CAPNP_NEW(outer_service_request_reader, capnp_answer_params(a)); }
+static inline uint32_t outer_service_call_param_n(capnp_answer *a) { return outer_service_request_n(CAPNP_NEW(outer_service_request_reader, capnp_answer_params(a))); }
+static inline outer_inner_builder outer_service_call_get_results(capnp_answer *a) { return CAPNP_NEW(outer_inner_builder, capnp_answer_results(a)); }
+static inline void outer_service_call_results_set_value(capnp_answer *a, uint8_t v) { outer_inner_set_value(CAPNP_NEW(outer_inner_builder, capnp_answer_results(a)), v); }
+static inline outer_inner_deep_list_builder outer_service_call_results_init_deep(capnp_answer *a, uint32_t n) { return outer_inner_init_deep(CAPNP_NEW(outer_inner_builder, capnp_answer_results(a)), n); }
+static inline outer_inner_deep_list_builder outer_service_call_results_build_deep(capnp_answer *a) { return outer_inner_build_deep(CAPNP_NEW(outer_inner_builder, capnp_answer_results(a))); }
+static inline void outer_service_call_results_set_deep(capnp_answer *a, outer_inner_deep_list v) { outer_inner_set_deep(CAPNP_NEW(outer_inner_builder, capnp_answer_results(a)), v); }
 
 #ifdef __cplusplus
 }

@@ -3,35 +3,35 @@
 
 #include <stddef.h>
 
-const uint64_t pointer_defaults_leaf_default[4] = {
+CAPNP_SHARED const uint64_t capnp_default_fa8aaa4afc53a396_2[4] = {
         UINT64_C(0x0001000100000000), UINT64_C(0x0000000000000002), UINT64_C(0x0000002a00000001), UINT64_C(0x0000000065766966),
 };
 
-const uint64_t pointer_defaults_leaves_default[10] = {
+CAPNP_SHARED const uint64_t capnp_default_fa8aaa4afc53a396_3[10] = {
         UINT64_C(0x0000003700000001), UINT64_C(0x000100010000000c), UINT64_C(0x0000000000000006), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000005), UINT64_C(0x0000002200000009), UINT64_C(0x0000000000000000), UINT64_C(0x0000003200000005),
         UINT64_C(0x00000000006f7774), UINT64_C(0x0000006e65766573),
 };
 
-const uint64_t pointer_defaults_numbers_default[2] = {
+CAPNP_SHARED const uint64_t capnp_default_fa8aaa4afc53a396_4[2] = {
         UINT64_C(0x0000001b00000001), UINT64_C(0x0000ffff00020001),
 };
 
-const uint64_t pointer_defaults_bits_default[2] = {
+CAPNP_SHARED const uint64_t capnp_default_fa8aaa4afc53a396_5[2] = {
         UINT64_C(0x0000004900000001), UINT64_C(0x000000000000010d),
 };
 
-const uint64_t pointer_defaults_words_default[7] = {
+CAPNP_SHARED const uint64_t capnp_default_fa8aaa4afc53a396_6[7] = {
         UINT64_C(0x0000001e00000001), UINT64_C(0x0000002200000009), UINT64_C(0x0000000a00000009), UINT64_C(0x0000003200000009),
         UINT64_C(0x0000000000656e6f), UINT64_C(0x0000000000000000), UINT64_C(0x0000006565726874),
 };
 
-const uint64_t pointer_defaults_grid_default[6] = {
+CAPNP_SHARED const uint64_t capnp_default_fa8aaa4afc53a396_7[6] = {
         UINT64_C(0x0000001e00000001), UINT64_C(0x0000001200000009), UINT64_C(0x0000000200000009), UINT64_C(0x0000000a00000005),
         UINT64_C(0x000000000000ff01), UINT64_C(0x0000000000000003),
 };
 
-static const uint64_t schema_node_0[22] = {
+static const uint64_t capnp_i_node_0[22] = {
         UINT64_C(0x0002000200000000), UINT64_C(0xe001c72231f689ab), UINT64_C(0x0000000000000009), UINT64_C(0x0000007a00000005),
         UINT64_C(0x0000004700000009), UINT64_C(0x737265746e696f70), UINT64_C(0x0000706e7061632e), UINT64_C(0x0001000100000010),
         UINT64_C(0xa4523591c96e9984), UINT64_C(0x0000002a00000019), UINT64_C(0xc1a3919caf1a31f1), UINT64_C(0x0000004a00000015),
@@ -40,7 +40,7 @@ static const uint64_t schema_node_0[22] = {
         UINT64_C(0x447265746e696f50), UINT64_C(0x0073746c75616665),
 };
 
-static const uint64_t schema_node_1[34] = {
+static const uint64_t capnp_i_node_1[34] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xa4523591c96e9984), UINT64_C(0x000100010000000f), UINT64_C(0xe001c72231f689ab),
         UINT64_C(0x0000000000070001), UINT64_C(0x000000a20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000007700000011), UINT64_C(0x737265746e696f70), UINT64_C(0x4c3a706e7061632e), UINT64_C(0x0000000000666165),
@@ -52,7 +52,7 @@ static const uint64_t schema_node_1[34] = {
         UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_2[75] = {
+static const uint64_t capnp_i_node_2[75] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xc1a3919caf1a31f1), UINT64_C(0x000000010000000f), UINT64_C(0xe001c72231f689ab),
         UINT64_C(0x0000000000070006), UINT64_C(0x000000c20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000012700000011), UINT64_C(0x737265746e696f70), UINT64_C(0x503a706e7061632e), UINT64_C(0x00737265746e696f),
@@ -74,13 +74,13 @@ static const uint64_t schema_node_2[75] = {
         UINT64_C(0x0000000000000010), UINT64_C(0x902b3f3fe369cdb0), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t schema_node_3[11] = {
+static const uint64_t capnp_i_node_3[11] = {
         UINT64_C(0x0002000400000000), UINT64_C(0x902b3f3fe369cdb0), UINT64_C(0x000000010000000f), UINT64_C(0xe001c72231f689ab),
         UINT64_C(0x0000000000070000), UINT64_C(0x000000aa00000005), UINT64_C(0x000000070000000d), UINT64_C(0x737265746e696f70),
         UINT64_C(0x453a706e7061632e), UINT64_C(0x000000007974706d), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_4[146] = {
+static const uint64_t capnp_i_node_4[146] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xfa8aaa4afc53a396), UINT64_C(0x000000010000000f), UINT64_C(0xe001c72231f689ab),
         UINT64_C(0x0000000000070008), UINT64_C(0x000000fa0000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x000001c700000015), UINT64_C(0x737265746e696f70), UINT64_C(0x503a706e7061632e), UINT64_C(0x65447265746e696f),
@@ -120,14 +120,14 @@ static const uint64_t schema_node_4[146] = {
         UINT64_C(0x000000000000ff01), UINT64_C(0x0000000000000003),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xe001c72231f689ab), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xa4523591c96e9984), schema_node_1, sizeof(schema_node_1) / 8 }, /* Leaf */
-        { UINT64_C(0xc1a3919caf1a31f1), schema_node_2, sizeof(schema_node_2) / 8 }, /* Pointers */
-        { UINT64_C(0x902b3f3fe369cdb0), schema_node_3, sizeof(schema_node_3) / 8 }, /* Empty */
-        { UINT64_C(0xfa8aaa4afc53a396), schema_node_4, sizeof(schema_node_4) / 8 }, /* PointerDefaults */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xe001c72231f689ab), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xa4523591c96e9984), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Leaf */
+        { UINT64_C(0xc1a3919caf1a31f1), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Pointers */
+        { UINT64_C(0x902b3f3fe369cdb0), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Empty */
+        { UINT64_C(0xfa8aaa4afc53a396), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* PointerDefaults */
 };
 
-const struct capnp_schema_file pointers_capnp_schema = {
-        UINT64_C(0xe001c72231f689ab), "pointers.capnp", schema_nodes, NULL, 5, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_e001c72231f689ab = {
+        UINT64_C(0xe001c72231f689ab), "pointers.capnp", capnp_i_nodes, NULL, 5, 0,
 };

@@ -12,46 +12,50 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } leaf_reader;
-typedef struct { capnp_builder b; } leaf_builder;
-typedef struct { capnp_list l; } leaf_list;
-typedef struct { capnp_lbuilder l; } leaf_list_builder;
+typedef struct { capnp_reader r; } leaf_reader, leaf_reader_a4523591c96e9984;
+typedef struct { capnp_builder b; } leaf_builder, leaf_builder_a4523591c96e9984;
 #define LEAF_ID UINT64_C(0xa4523591c96e9984)
 enum { LEAF_WORDS = 1, LEAF_PTRS = 1 };
+enum { LEAF_WORDS_a4523591c96e9984 = 1, LEAF_PTRS_a4523591c96e9984 = 1 };
+typedef struct { capnp_list l; } leaf_list, leaf_list_a4523591c96e9984;
+typedef struct { capnp_lbuilder l; } leaf_list_builder, leaf_list_builder_a4523591c96e9984;
 
-typedef struct { capnp_reader r; } pointers_reader;
-typedef struct { capnp_builder b; } pointers_builder;
-typedef struct { capnp_list l; } pointers_list;
-typedef struct { capnp_lbuilder l; } pointers_list_builder;
+typedef struct { capnp_reader r; } pointers_reader, pointers_reader_c1a3919caf1a31f1;
+typedef struct { capnp_builder b; } pointers_builder, pointers_builder_c1a3919caf1a31f1;
 #define POINTERS_ID UINT64_C(0xc1a3919caf1a31f1)
 enum { POINTERS_WORDS = 0, POINTERS_PTRS = 6 };
+enum { POINTERS_WORDS_c1a3919caf1a31f1 = 0, POINTERS_PTRS_c1a3919caf1a31f1 = 6 };
+typedef struct { capnp_list l; } pointers_list, pointers_list_c1a3919caf1a31f1;
+typedef struct { capnp_lbuilder l; } pointers_list_builder, pointers_list_builder_c1a3919caf1a31f1;
 
-typedef struct { capnp_reader r; } empty_reader;
-typedef struct { capnp_builder b; } empty_builder;
-typedef struct { capnp_list l; } empty_list;
-typedef struct { capnp_lbuilder l; } empty_list_builder;
+typedef struct { capnp_reader r; } empty_reader, empty_reader_902b3f3fe369cdb0;
+typedef struct { capnp_builder b; } empty_builder, empty_builder_902b3f3fe369cdb0;
 #define EMPTY_ID UINT64_C(0x902b3f3fe369cdb0)
 enum { EMPTY_WORDS = 0, EMPTY_PTRS = 0 };
+enum { EMPTY_WORDS_902b3f3fe369cdb0 = 0, EMPTY_PTRS_902b3f3fe369cdb0 = 0 };
+typedef struct { capnp_list l; } empty_list, empty_list_902b3f3fe369cdb0;
+typedef struct { capnp_lbuilder l; } empty_list_builder, empty_list_builder_902b3f3fe369cdb0;
 
-typedef struct { capnp_reader r; } pointer_defaults_reader;
-typedef struct { capnp_builder b; } pointer_defaults_builder;
-typedef struct { capnp_list l; } pointer_defaults_list;
-typedef struct { capnp_lbuilder l; } pointer_defaults_list_builder;
+typedef struct { capnp_reader r; } pointer_defaults_reader, pointer_defaults_reader_fa8aaa4afc53a396;
+typedef struct { capnp_builder b; } pointer_defaults_builder, pointer_defaults_builder_fa8aaa4afc53a396;
 #define POINTER_DEFAULTS_ID UINT64_C(0xfa8aaa4afc53a396)
 enum { POINTER_DEFAULTS_WORDS = 0, POINTER_DEFAULTS_PTRS = 8 };
+enum { POINTER_DEFAULTS_WORDS_fa8aaa4afc53a396 = 0, POINTER_DEFAULTS_PTRS_fa8aaa4afc53a396 = 8 };
+typedef struct { capnp_list l; } pointer_defaults_list, pointer_defaults_list_fa8aaa4afc53a396;
+typedef struct { capnp_lbuilder l; } pointer_defaults_list_builder, pointer_defaults_list_builder_fa8aaa4afc53a396;
 
 /* ---- Leaf ---- */
 
-static inline leaf_reader leaf_as_reader(leaf_builder b) { return (leaf_reader){ capnp_builder_reader(b.b) }; }
-static inline leaf_reader leaf_root(capnp_msg *m) { return (leaf_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline leaf_builder leaf_build(capnp_msg *m) { return (leaf_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), LEAF_WORDS, LEAF_PTRS) }; }
-static inline leaf_reader leaf_of_any(capnp_any a) { return (leaf_reader){ capnp_any_struct(a, NULL) }; }
-static inline leaf_builder leaf_init_any(capnp_abuilder a) { return (leaf_builder){ capnp_abuilder_init_struct(a, LEAF_WORDS, LEAF_PTRS) }; }
+static inline leaf_reader leaf_as_reader(leaf_builder b) { return CAPNP_NEW(leaf_reader, capnp_builder_reader(b.b)); }
+static inline leaf_reader leaf_root(capnp_msg *m) { return CAPNP_NEW(leaf_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline leaf_builder leaf_build(capnp_msg *m) { return CAPNP_NEW(leaf_builder, capnp_abuilder_init_struct(capnp_msg_build(m), LEAF_WORDS, LEAF_PTRS)); }
+static inline leaf_reader leaf_of_any(capnp_any a) { return CAPNP_NEW(leaf_reader, capnp_any_struct(a, NULL)); }
+static inline leaf_builder leaf_init_any(capnp_abuilder a) { return CAPNP_NEW(leaf_builder, capnp_abuilder_init_struct(a, LEAF_WORDS, LEAF_PTRS)); }
 static inline uint32_t leaf_list_len(leaf_list l) { return l.l.len; }
-static inline leaf_reader leaf_list_get(leaf_list l, uint32_t i) { return (leaf_reader){ capnp_list_struct(l.l, i) }; }
+static inline leaf_reader leaf_list_get(leaf_list l, uint32_t i) { return CAPNP_NEW(leaf_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t leaf_list_builder_len(leaf_list_builder l) { return l.l.len; }
-static inline leaf_builder leaf_list_builder_get(leaf_list_builder l, uint32_t i) { return (leaf_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline leaf_list leaf_list_as_reader(leaf_list_builder l) { return (leaf_list){ capnp_lbuilder_list(l.l) }; }
+static inline leaf_builder leaf_list_builder_get(leaf_list_builder l, uint32_t i) { return CAPNP_NEW(leaf_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline leaf_list leaf_list_as_reader(leaf_list_builder l) { return CAPNP_NEW(leaf_list, capnp_lbuilder_list(l.l)); }
 
 static inline int32_t leaf_n(leaf_reader r) { return capnp_reader_i32(r.r, 0, 7); }
 static inline void leaf_set_n(leaf_builder b, int32_t v) { capnp_builder_set_i32(b.b, 0, v, 7); }
@@ -63,37 +67,37 @@ static inline void leaf_set_name_n(leaf_builder b, capnp_text v) { capnp_abuilde
 
 /* ---- Pointers ---- */
 
-static inline pointers_reader pointers_as_reader(pointers_builder b) { return (pointers_reader){ capnp_builder_reader(b.b) }; }
-static inline pointers_reader pointers_root(capnp_msg *m) { return (pointers_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline pointers_builder pointers_build(capnp_msg *m) { return (pointers_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), POINTERS_WORDS, POINTERS_PTRS) }; }
-static inline pointers_reader pointers_of_any(capnp_any a) { return (pointers_reader){ capnp_any_struct(a, NULL) }; }
-static inline pointers_builder pointers_init_any(capnp_abuilder a) { return (pointers_builder){ capnp_abuilder_init_struct(a, POINTERS_WORDS, POINTERS_PTRS) }; }
+static inline pointers_reader pointers_as_reader(pointers_builder b) { return CAPNP_NEW(pointers_reader, capnp_builder_reader(b.b)); }
+static inline pointers_reader pointers_root(capnp_msg *m) { return CAPNP_NEW(pointers_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline pointers_builder pointers_build(capnp_msg *m) { return CAPNP_NEW(pointers_builder, capnp_abuilder_init_struct(capnp_msg_build(m), POINTERS_WORDS, POINTERS_PTRS)); }
+static inline pointers_reader pointers_of_any(capnp_any a) { return CAPNP_NEW(pointers_reader, capnp_any_struct(a, NULL)); }
+static inline pointers_builder pointers_init_any(capnp_abuilder a) { return CAPNP_NEW(pointers_builder, capnp_abuilder_init_struct(a, POINTERS_WORDS, POINTERS_PTRS)); }
 static inline uint32_t pointers_list_len(pointers_list l) { return l.l.len; }
-static inline pointers_reader pointers_list_get(pointers_list l, uint32_t i) { return (pointers_reader){ capnp_list_struct(l.l, i) }; }
+static inline pointers_reader pointers_list_get(pointers_list l, uint32_t i) { return CAPNP_NEW(pointers_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t pointers_list_builder_len(pointers_list_builder l) { return l.l.len; }
-static inline pointers_builder pointers_list_builder_get(pointers_list_builder l, uint32_t i) { return (pointers_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline pointers_list pointers_list_as_reader(pointers_list_builder l) { return (pointers_list){ capnp_lbuilder_list(l.l) }; }
+static inline pointers_builder pointers_list_builder_get(pointers_list_builder l, uint32_t i) { return CAPNP_NEW(pointers_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline pointers_list pointers_list_as_reader(pointers_list_builder l) { return CAPNP_NEW(pointers_list, capnp_lbuilder_list(l.l)); }
 
 static inline capnp_text pointers_text(pointers_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool pointers_has_text(pointers_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void pointers_set_text(pointers_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void pointers_set_text_n(pointers_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline capnp_data pointers_data(pointers_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), (capnp_data){ NULL, 0 }); }
+static inline capnp_data pointers_data(pointers_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool pointers_has_data(pointers_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
 static inline void pointers_set_data(pointers_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 1), v); }
 static inline uint8_t *pointers_init_data(pointers_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 1), n); }
 
-static inline leaf_reader pointers_leaf(pointers_reader r) { return (leaf_reader){ capnp_any_struct(capnp_reader_any(r.r, 2), NULL) }; }
+static inline leaf_reader pointers_leaf(pointers_reader r) { return CAPNP_NEW(leaf_reader, capnp_any_struct(capnp_reader_any(r.r, 2), NULL)); }
 static inline bool pointers_has_leaf(pointers_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline leaf_builder pointers_init_leaf(pointers_builder b) { return (leaf_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS) }; }
-static inline leaf_builder pointers_build_leaf(pointers_builder b) { return (leaf_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS, NULL) }; }
+static inline leaf_builder pointers_init_leaf(pointers_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS)); }
+static inline leaf_builder pointers_build_leaf(pointers_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS, NULL)); }
 static inline void pointers_set_leaf(pointers_builder b, leaf_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
 
-static inline leaf_list pointers_leaves(pointers_reader r) { return (leaf_list){ capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline leaf_list pointers_leaves(pointers_reader r) { return CAPNP_NEW(leaf_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool pointers_has_leaves(pointers_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline leaf_list_builder pointers_init_leaves(pointers_builder b, uint32_t n) { return (leaf_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, LEAF_WORDS, LEAF_PTRS) }; }
-static inline leaf_list_builder pointers_build_leaves(pointers_builder b) { return (leaf_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, LEAF_WORDS, LEAF_PTRS, NULL) }; }
+static inline leaf_list_builder pointers_init_leaves(pointers_builder b, uint32_t n) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, LEAF_WORDS, LEAF_PTRS)); }
+static inline leaf_list_builder pointers_build_leaves(pointers_builder b) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, LEAF_WORDS, LEAF_PTRS, NULL)); }
 static inline void pointers_set_leaves(pointers_builder b, leaf_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
 
 static inline capnp_list pointers_numbers(pointers_reader r) { return capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_TWO, NULL); }
@@ -104,100 +108,106 @@ static inline void pointers_set_numbers(pointers_builder b, capnp_list v) { capn
 static inline uint16_t pointers_numbers_at(capnp_list l, uint32_t i) { return capnp_list_u16(l, i); }
 static inline void pointers_set_numbers_at(capnp_lbuilder l, uint32_t i, uint16_t v) { capnp_lbuilder_set_u16(l, i, v); }
 
-static inline empty_reader pointers_empty(pointers_reader r) { return (empty_reader){ capnp_any_struct(capnp_reader_any(r.r, 5), NULL) }; }
+static inline empty_reader pointers_empty(pointers_reader r) { return CAPNP_NEW(empty_reader, capnp_any_struct(capnp_reader_any(r.r, 5), NULL)); }
 static inline bool pointers_has_empty(pointers_reader r) { return capnp_any_what(capnp_reader_any(r.r, 5)) != CAPNP_WHAT_NULL; }
-static inline empty_builder pointers_init_empty(pointers_builder b) { return (empty_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 5), EMPTY_WORDS, EMPTY_PTRS) }; }
-static inline empty_builder pointers_build_empty(pointers_builder b) { return (empty_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 5), EMPTY_WORDS, EMPTY_PTRS, NULL) }; }
+static inline empty_builder pointers_init_empty(pointers_builder b) { return CAPNP_NEW(empty_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 5), EMPTY_WORDS, EMPTY_PTRS)); }
+static inline empty_builder pointers_build_empty(pointers_builder b) { return CAPNP_NEW(empty_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 5), EMPTY_WORDS, EMPTY_PTRS, NULL)); }
 static inline void pointers_set_empty(pointers_builder b, empty_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 5), v.r); }
 
 /* ---- Empty ---- */
 
-static inline empty_reader empty_as_reader(empty_builder b) { return (empty_reader){ capnp_builder_reader(b.b) }; }
-static inline empty_reader empty_root(capnp_msg *m) { return (empty_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline empty_builder empty_build(capnp_msg *m) { return (empty_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), EMPTY_WORDS, EMPTY_PTRS) }; }
-static inline empty_reader empty_of_any(capnp_any a) { return (empty_reader){ capnp_any_struct(a, NULL) }; }
-static inline empty_builder empty_init_any(capnp_abuilder a) { return (empty_builder){ capnp_abuilder_init_struct(a, EMPTY_WORDS, EMPTY_PTRS) }; }
+static inline empty_reader empty_as_reader(empty_builder b) { return CAPNP_NEW(empty_reader, capnp_builder_reader(b.b)); }
+static inline empty_reader empty_root(capnp_msg *m) { return CAPNP_NEW(empty_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline empty_builder empty_build(capnp_msg *m) { return CAPNP_NEW(empty_builder, capnp_abuilder_init_struct(capnp_msg_build(m), EMPTY_WORDS, EMPTY_PTRS)); }
+static inline empty_reader empty_of_any(capnp_any a) { return CAPNP_NEW(empty_reader, capnp_any_struct(a, NULL)); }
+static inline empty_builder empty_init_any(capnp_abuilder a) { return CAPNP_NEW(empty_builder, capnp_abuilder_init_struct(a, EMPTY_WORDS, EMPTY_PTRS)); }
 static inline uint32_t empty_list_len(empty_list l) { return l.l.len; }
-static inline empty_reader empty_list_get(empty_list l, uint32_t i) { return (empty_reader){ capnp_list_struct(l.l, i) }; }
+static inline empty_reader empty_list_get(empty_list l, uint32_t i) { return CAPNP_NEW(empty_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t empty_list_builder_len(empty_list_builder l) { return l.l.len; }
-static inline empty_builder empty_list_builder_get(empty_list_builder l, uint32_t i) { return (empty_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline empty_list empty_list_as_reader(empty_list_builder l) { return (empty_list){ capnp_lbuilder_list(l.l) }; }
+static inline empty_builder empty_list_builder_get(empty_list_builder l, uint32_t i) { return CAPNP_NEW(empty_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline empty_list empty_list_as_reader(empty_list_builder l) { return CAPNP_NEW(empty_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- PointerDefaults ---- */
 
-static inline pointer_defaults_reader pointer_defaults_as_reader(pointer_defaults_builder b) { return (pointer_defaults_reader){ capnp_builder_reader(b.b) }; }
-static inline pointer_defaults_reader pointer_defaults_root(capnp_msg *m) { return (pointer_defaults_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline pointer_defaults_builder pointer_defaults_build(capnp_msg *m) { return (pointer_defaults_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), POINTER_DEFAULTS_WORDS, POINTER_DEFAULTS_PTRS) }; }
-static inline pointer_defaults_reader pointer_defaults_of_any(capnp_any a) { return (pointer_defaults_reader){ capnp_any_struct(a, NULL) }; }
-static inline pointer_defaults_builder pointer_defaults_init_any(capnp_abuilder a) { return (pointer_defaults_builder){ capnp_abuilder_init_struct(a, POINTER_DEFAULTS_WORDS, POINTER_DEFAULTS_PTRS) }; }
+static inline pointer_defaults_reader pointer_defaults_as_reader(pointer_defaults_builder b) { return CAPNP_NEW(pointer_defaults_reader, capnp_builder_reader(b.b)); }
+static inline pointer_defaults_reader pointer_defaults_root(capnp_msg *m) { return CAPNP_NEW(pointer_defaults_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline pointer_defaults_builder pointer_defaults_build(capnp_msg *m) { return CAPNP_NEW(pointer_defaults_builder, capnp_abuilder_init_struct(capnp_msg_build(m), POINTER_DEFAULTS_WORDS, POINTER_DEFAULTS_PTRS)); }
+static inline pointer_defaults_reader pointer_defaults_of_any(capnp_any a) { return CAPNP_NEW(pointer_defaults_reader, capnp_any_struct(a, NULL)); }
+static inline pointer_defaults_builder pointer_defaults_init_any(capnp_abuilder a) { return CAPNP_NEW(pointer_defaults_builder, capnp_abuilder_init_struct(a, POINTER_DEFAULTS_WORDS, POINTER_DEFAULTS_PTRS)); }
 static inline uint32_t pointer_defaults_list_len(pointer_defaults_list l) { return l.l.len; }
-static inline pointer_defaults_reader pointer_defaults_list_get(pointer_defaults_list l, uint32_t i) { return (pointer_defaults_reader){ capnp_list_struct(l.l, i) }; }
+static inline pointer_defaults_reader pointer_defaults_list_get(pointer_defaults_list l, uint32_t i) { return CAPNP_NEW(pointer_defaults_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t pointer_defaults_list_builder_len(pointer_defaults_list_builder l) { return l.l.len; }
-static inline pointer_defaults_builder pointer_defaults_list_builder_get(pointer_defaults_list_builder l, uint32_t i) { return (pointer_defaults_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline pointer_defaults_list pointer_defaults_list_as_reader(pointer_defaults_list_builder l) { return (pointer_defaults_list){ capnp_lbuilder_list(l.l) }; }
+static inline pointer_defaults_builder pointer_defaults_list_builder_get(pointer_defaults_list_builder l, uint32_t i) { return CAPNP_NEW(pointer_defaults_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline pointer_defaults_list pointer_defaults_list_as_reader(pointer_defaults_list_builder l) { return CAPNP_NEW(pointer_defaults_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text pointer_defaults_text(pointer_defaults_reader r) { return capnp_any_text(capnp_reader_any(r.r, 0), (capnp_text){ "say \"hi\"?\077/\n\011too", 16 }); }
+static inline capnp_text pointer_defaults_text(pointer_defaults_reader r) { return capnp_any_text(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_text, "say \"hi\"?\077/\n\011too", 16)); }
 static inline bool pointer_defaults_has_text(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void pointer_defaults_set_text(pointer_defaults_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void pointer_defaults_set_text_n(pointer_defaults_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline capnp_data pointer_defaults_data(pointer_defaults_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), (capnp_data){ (const uint8_t *)"\000\377\"\\?\077A", 7 }); }
+static inline capnp_data pointer_defaults_data(pointer_defaults_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), CAPNP_NEW(capnp_data, (const uint8_t *)"\000\377\"\\?\077A", 7)); }
 static inline bool pointer_defaults_has_data(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
 static inline void pointer_defaults_set_data(pointer_defaults_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 1), v); }
 static inline uint8_t *pointer_defaults_init_data(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 1), n); }
 
-extern const uint64_t pointer_defaults_leaf_default[4];
-static inline leaf_reader pointer_defaults_leaf(pointer_defaults_reader r) { return (leaf_reader){ capnp_any_struct(capnp_reader_any(r.r, 2), pointer_defaults_leaf_default) }; }
+extern const uint64_t capnp_default_fa8aaa4afc53a396_2[4];
+static inline leaf_reader pointer_defaults_leaf(pointer_defaults_reader r) { return CAPNP_NEW(leaf_reader, capnp_any_struct(capnp_reader_any(r.r, 2), capnp_default_fa8aaa4afc53a396_2)); }
 static inline bool pointer_defaults_has_leaf(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline leaf_builder pointer_defaults_init_leaf(pointer_defaults_builder b) { return (leaf_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS) }; }
-static inline leaf_builder pointer_defaults_build_leaf(pointer_defaults_builder b) { return (leaf_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS, pointer_defaults_leaf_default) }; }
+static inline leaf_builder pointer_defaults_init_leaf(pointer_defaults_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS)); }
+static inline leaf_builder pointer_defaults_build_leaf(pointer_defaults_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS, capnp_default_fa8aaa4afc53a396_2)); }
 static inline void pointer_defaults_set_leaf(pointer_defaults_builder b, leaf_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
 
-extern const uint64_t pointer_defaults_leaves_default[10];
-static inline leaf_list pointer_defaults_leaves(pointer_defaults_reader r) { return (leaf_list){ capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, pointer_defaults_leaves_default) }; }
+extern const uint64_t capnp_default_fa8aaa4afc53a396_3[10];
+static inline leaf_list pointer_defaults_leaves(pointer_defaults_reader r) { return CAPNP_NEW(leaf_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, capnp_default_fa8aaa4afc53a396_3)); }
 static inline bool pointer_defaults_has_leaves(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline leaf_list_builder pointer_defaults_init_leaves(pointer_defaults_builder b, uint32_t n) { return (leaf_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, LEAF_WORDS, LEAF_PTRS) }; }
-static inline leaf_list_builder pointer_defaults_build_leaves(pointer_defaults_builder b) { return (leaf_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, LEAF_WORDS, LEAF_PTRS, pointer_defaults_leaves_default) }; }
+static inline leaf_list_builder pointer_defaults_init_leaves(pointer_defaults_builder b, uint32_t n) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, LEAF_WORDS, LEAF_PTRS)); }
+static inline leaf_list_builder pointer_defaults_build_leaves(pointer_defaults_builder b) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, LEAF_WORDS, LEAF_PTRS, capnp_default_fa8aaa4afc53a396_3)); }
 static inline void pointer_defaults_set_leaves(pointer_defaults_builder b, leaf_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
 
-extern const uint64_t pointer_defaults_numbers_default[2];
-static inline capnp_list pointer_defaults_numbers(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_TWO, pointer_defaults_numbers_default); }
+extern const uint64_t capnp_default_fa8aaa4afc53a396_4[2];
+static inline capnp_list pointer_defaults_numbers(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_TWO, capnp_default_fa8aaa4afc53a396_4); }
 static inline bool pointer_defaults_has_numbers(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
 static inline capnp_lbuilder pointer_defaults_init_numbers(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_TWO, n); }
-static inline capnp_lbuilder pointer_defaults_build_numbers(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_TWO, 0, 0, pointer_defaults_numbers_default); }
+static inline capnp_lbuilder pointer_defaults_build_numbers(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_TWO, 0, 0, capnp_default_fa8aaa4afc53a396_4); }
 static inline void pointer_defaults_set_numbers(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 4), v); }
 static inline uint16_t pointer_defaults_numbers_at(capnp_list l, uint32_t i) { return capnp_list_u16(l, i); }
 static inline void pointer_defaults_set_numbers_at(capnp_lbuilder l, uint32_t i, uint16_t v) { capnp_lbuilder_set_u16(l, i, v); }
 
-extern const uint64_t pointer_defaults_bits_default[2];
-static inline capnp_list pointer_defaults_bits(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 5), CAPNP_SIZE_BIT, pointer_defaults_bits_default); }
+extern const uint64_t capnp_default_fa8aaa4afc53a396_5[2];
+static inline capnp_list pointer_defaults_bits(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 5), CAPNP_SIZE_BIT, capnp_default_fa8aaa4afc53a396_5); }
 static inline bool pointer_defaults_has_bits(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 5)) != CAPNP_WHAT_NULL; }
 static inline capnp_lbuilder pointer_defaults_init_bits(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_BIT, n); }
-static inline capnp_lbuilder pointer_defaults_build_bits(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_BIT, 0, 0, pointer_defaults_bits_default); }
+static inline capnp_lbuilder pointer_defaults_build_bits(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_BIT, 0, 0, capnp_default_fa8aaa4afc53a396_5); }
 static inline void pointer_defaults_set_bits(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 5), v); }
 static inline bool pointer_defaults_bits_at(capnp_list l, uint32_t i) { return capnp_list_bool(l, i); }
 static inline void pointer_defaults_set_bits_at(capnp_lbuilder l, uint32_t i, bool v) { capnp_lbuilder_set_bool(l, i, v); }
 
-extern const uint64_t pointer_defaults_words_default[7];
-static inline capnp_list pointer_defaults_words(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 6), CAPNP_SIZE_POINTER, pointer_defaults_words_default); }
+extern const uint64_t capnp_default_fa8aaa4afc53a396_6[7];
+static inline capnp_list pointer_defaults_words(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 6), CAPNP_SIZE_POINTER, capnp_default_fa8aaa4afc53a396_6); }
 static inline bool pointer_defaults_has_words(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 6)) != CAPNP_WHAT_NULL; }
 static inline capnp_lbuilder pointer_defaults_init_words(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder pointer_defaults_build_words(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_POINTER, 0, 0, pointer_defaults_words_default); }
+static inline capnp_lbuilder pointer_defaults_build_words(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_POINTER, 0, 0, capnp_default_fa8aaa4afc53a396_6); }
 static inline void pointer_defaults_set_words(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 6), v); }
-static inline capnp_text pointer_defaults_words_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), (capnp_text){ NULL, 0 }); }
-static inline void pointer_defaults_set_words_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), (capnp_text){ s, s ? (uint32_t)strlen(s) : 0 }); }
+static inline capnp_text pointer_defaults_words_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
+static inline void pointer_defaults_set_words_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0)); }
 
-extern const uint64_t pointer_defaults_grid_default[6];
-static inline capnp_list pointer_defaults_grid(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 7), CAPNP_SIZE_POINTER, pointer_defaults_grid_default); }
+extern const uint64_t capnp_default_fa8aaa4afc53a396_7[6];
+static inline capnp_list pointer_defaults_grid(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 7), CAPNP_SIZE_POINTER, capnp_default_fa8aaa4afc53a396_7); }
 static inline bool pointer_defaults_has_grid(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 7)) != CAPNP_WHAT_NULL; }
 static inline capnp_lbuilder pointer_defaults_init_grid(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 7), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder pointer_defaults_build_grid(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 7), CAPNP_SIZE_POINTER, 0, 0, pointer_defaults_grid_default); }
+static inline capnp_lbuilder pointer_defaults_build_grid(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 7), CAPNP_SIZE_POINTER, 0, 0, capnp_default_fa8aaa4afc53a396_7); }
 static inline void pointer_defaults_set_grid(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 7), v); }
 static inline capnp_list pointer_defaults_grid_at(capnp_list l, uint32_t i) { return capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_BYTE, NULL); }
 static inline capnp_lbuilder pointer_defaults_init_grid_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return capnp_abuilder_init_list(capnp_lbuilder_any(l, i), CAPNP_SIZE_BYTE, n); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file pointers_capnp_schema;
+/** The declarations of this file, to be read at run time: pointers_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_e001c72231f689ab;
+#ifndef pointers_capnp_schema
+#define pointers_capnp_schema capnp_schema_e001c72231f689ab
+#else /* files of one name: each goes by its id */
+#undef pointers_capnp_schema
+#define pointers_capnp_schema pointers_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_E001C72231F689AB_STRUCTS
 

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[18] = {
+static const uint64_t capnp_i_node_0[18] = {
         UINT64_C(0x0002000200000000), UINT64_C(0x9a6c86287c71c6b5), UINT64_C(0x000000000000000b), UINT64_C(0x0000008a00000005),
         UINT64_C(0x000000270000000d), UINT64_C(0x766974696d697270), UINT64_C(0x706e7061632e7365), UINT64_C(0x0000000000000000),
         UINT64_C(0x0001000100000008), UINT64_C(0x98a252243d24bd8c), UINT64_C(0x0000005a00000009), UINT64_C(0xfad0d895701d4a73),
@@ -11,7 +11,7 @@ static const uint64_t schema_node_0[18] = {
         UINT64_C(0x746c756166654465), UINT64_C(0x0000000000000073),
 };
 
-static const uint64_t schema_node_1[121] = {
+static const uint64_t capnp_i_node_1[121] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x98a252243d24bd8c), UINT64_C(0x0006000100000011), UINT64_C(0x9a6c86287c71c6b5),
         UINT64_C(0x0000000000070000), UINT64_C(0x000000e20000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000024700000015), UINT64_C(0x766974696d697270), UINT64_C(0x706e7061632e7365), UINT64_C(0x6974696d6972503a),
@@ -45,7 +45,7 @@ static const uint64_t schema_node_1[121] = {
         UINT64_C(0x00676e6968746f6e),
 };
 
-static const uint64_t schema_node_2[186] = {
+static const uint64_t capnp_i_node_2[186] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xfad0d895701d4a73), UINT64_C(0x0009000100000011), UINT64_C(0x9a6c86287c71c6b5),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000011a0000000d), UINT64_C(0x000000170000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000038700000025), UINT64_C(0x766974696d697270), UINT64_C(0x706e7061632e7365), UINT64_C(0x6974696d6972503a),
@@ -95,7 +95,7 @@ static const uint64_t schema_node_2[186] = {
         UINT64_C(0x000000000000000b), UINT64_C(0x4008000000000000),
 };
 
-static const uint64_t schema_node_3[25] = {
+static const uint64_t capnp_i_node_3[25] = {
         UINT64_C(0x0004000300000000), UINT64_C(0x99872fb682dae3fb), UINT64_C(0x0000000200000023), UINT64_C(0xfad0d895701d4a73),
         UINT64_C(0x0000014a0000000d), UINT64_C(0x0000000700000021), UINT64_C(0x0000000000000000), UINT64_C(0x000000370000001d),
         UINT64_C(0x766974696d697270), UINT64_C(0x706e7061632e7365), UINT64_C(0x6974696d6972503a), UINT64_C(0x6c75616665446576),
@@ -105,13 +105,13 @@ static const uint64_t schema_node_3[25] = {
         UINT64_C(0x0000000065756c62),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0x9a6c86287c71c6b5), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0x98a252243d24bd8c), schema_node_1, sizeof(schema_node_1) / 8 }, /* Primitives */
-        { UINT64_C(0xfad0d895701d4a73), schema_node_2, sizeof(schema_node_2) / 8 }, /* PrimitiveDefaults */
-        { UINT64_C(0x99872fb682dae3fb), schema_node_3, sizeof(schema_node_3) / 8 }, /* PrimitiveDefaults.Color */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0x9a6c86287c71c6b5), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0x98a252243d24bd8c), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Primitives */
+        { UINT64_C(0xfad0d895701d4a73), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* PrimitiveDefaults */
+        { UINT64_C(0x99872fb682dae3fb), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* PrimitiveDefaults.Color */
 };
 
-const struct capnp_schema_file primitives_capnp_schema = {
-        UINT64_C(0x9a6c86287c71c6b5), "primitives.capnp", schema_nodes, NULL, 4, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_9a6c86287c71c6b5 = {
+        UINT64_C(0x9a6c86287c71c6b5), "primitives.capnp", capnp_i_nodes, NULL, 4, 0,
 };

@@ -12,41 +12,44 @@
 extern "C" {
 #endif
 
-typedef struct { capnp_reader r; } primitives_reader;
-typedef struct { capnp_builder b; } primitives_builder;
-typedef struct { capnp_list l; } primitives_list;
-typedef struct { capnp_lbuilder l; } primitives_list_builder;
+typedef struct { capnp_reader r; } primitives_reader, primitives_reader_98a252243d24bd8c;
+typedef struct { capnp_builder b; } primitives_builder, primitives_builder_98a252243d24bd8c;
 #define PRIMITIVES_ID UINT64_C(0x98a252243d24bd8c)
 enum { PRIMITIVES_WORDS = 6, PRIMITIVES_PTRS = 0 };
+enum { PRIMITIVES_WORDS_98a252243d24bd8c = 6, PRIMITIVES_PTRS_98a252243d24bd8c = 0 };
+typedef struct { capnp_list l; } primitives_list, primitives_list_98a252243d24bd8c;
+typedef struct { capnp_lbuilder l; } primitives_list_builder, primitives_list_builder_98a252243d24bd8c;
 
-typedef struct { capnp_reader r; } primitive_defaults_reader;
-typedef struct { capnp_builder b; } primitive_defaults_builder;
-typedef struct { capnp_list l; } primitive_defaults_list;
-typedef struct { capnp_lbuilder l; } primitive_defaults_list_builder;
+typedef struct { capnp_reader r; } primitive_defaults_reader, primitive_defaults_reader_fad0d895701d4a73;
+typedef struct { capnp_builder b; } primitive_defaults_builder, primitive_defaults_builder_fad0d895701d4a73;
 #define PRIMITIVE_DEFAULTS_ID UINT64_C(0xfad0d895701d4a73)
 enum { PRIMITIVE_DEFAULTS_WORDS = 9, PRIMITIVE_DEFAULTS_PTRS = 0 };
+enum { PRIMITIVE_DEFAULTS_WORDS_fad0d895701d4a73 = 9, PRIMITIVE_DEFAULTS_PTRS_fad0d895701d4a73 = 0 };
+typedef struct { capnp_list l; } primitive_defaults_list, primitive_defaults_list_fad0d895701d4a73;
+typedef struct { capnp_lbuilder l; } primitive_defaults_list_builder, primitive_defaults_list_builder_fad0d895701d4a73;
 
 #define PRIMITIVE_DEFAULTS_COLOR_ID UINT64_C(0x99872fb682dae3fb)
-enum primitive_defaults_color {
+enum primitive_defaults_color CAPNP_ENUM_U16 {
         PRIMITIVE_DEFAULTS_COLOR_RED = 0,
         PRIMITIVE_DEFAULTS_COLOR_GREEN = 1,
         PRIMITIVE_DEFAULTS_COLOR_BLUE = 2,
 };
-typedef struct { capnp_list l; } primitive_defaults_color_list;
-typedef struct { capnp_lbuilder l; } primitive_defaults_color_list_builder;
+typedef enum primitive_defaults_color color_enum_99872fb682dae3fb;
+typedef struct { capnp_list l; } primitive_defaults_color_list, color_list_99872fb682dae3fb;
+typedef struct { capnp_lbuilder l; } primitive_defaults_color_list_builder, color_list_builder_99872fb682dae3fb;
 
 /* ---- Primitives ---- */
 
-static inline primitives_reader primitives_as_reader(primitives_builder b) { return (primitives_reader){ capnp_builder_reader(b.b) }; }
-static inline primitives_reader primitives_root(capnp_msg *m) { return (primitives_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline primitives_builder primitives_build(capnp_msg *m) { return (primitives_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), PRIMITIVES_WORDS, PRIMITIVES_PTRS) }; }
-static inline primitives_reader primitives_of_any(capnp_any a) { return (primitives_reader){ capnp_any_struct(a, NULL) }; }
-static inline primitives_builder primitives_init_any(capnp_abuilder a) { return (primitives_builder){ capnp_abuilder_init_struct(a, PRIMITIVES_WORDS, PRIMITIVES_PTRS) }; }
+static inline primitives_reader primitives_as_reader(primitives_builder b) { return CAPNP_NEW(primitives_reader, capnp_builder_reader(b.b)); }
+static inline primitives_reader primitives_root(capnp_msg *m) { return CAPNP_NEW(primitives_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline primitives_builder primitives_build(capnp_msg *m) { return CAPNP_NEW(primitives_builder, capnp_abuilder_init_struct(capnp_msg_build(m), PRIMITIVES_WORDS, PRIMITIVES_PTRS)); }
+static inline primitives_reader primitives_of_any(capnp_any a) { return CAPNP_NEW(primitives_reader, capnp_any_struct(a, NULL)); }
+static inline primitives_builder primitives_init_any(capnp_abuilder a) { return CAPNP_NEW(primitives_builder, capnp_abuilder_init_struct(a, PRIMITIVES_WORDS, PRIMITIVES_PTRS)); }
 static inline uint32_t primitives_list_len(primitives_list l) { return l.l.len; }
-static inline primitives_reader primitives_list_get(primitives_list l, uint32_t i) { return (primitives_reader){ capnp_list_struct(l.l, i) }; }
+static inline primitives_reader primitives_list_get(primitives_list l, uint32_t i) { return CAPNP_NEW(primitives_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t primitives_list_builder_len(primitives_list_builder l) { return l.l.len; }
-static inline primitives_builder primitives_list_builder_get(primitives_list_builder l, uint32_t i) { return (primitives_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline primitives_list primitives_list_as_reader(primitives_list_builder l) { return (primitives_list){ capnp_lbuilder_list(l.l) }; }
+static inline primitives_builder primitives_list_builder_get(primitives_list_builder l, uint32_t i) { return CAPNP_NEW(primitives_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline primitives_list primitives_list_as_reader(primitives_list_builder l) { return CAPNP_NEW(primitives_list, capnp_lbuilder_list(l.l)); }
 
 static inline bool primitives_bool(primitives_reader r) { return capnp_reader_bool(r.r, 0, false); }
 static inline void primitives_set_bool(primitives_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, false); }
@@ -84,16 +87,16 @@ static inline void primitives_set_float64(primitives_builder b, double v) { capn
 
 /* ---- PrimitiveDefaults ---- */
 
-static inline primitive_defaults_reader primitive_defaults_as_reader(primitive_defaults_builder b) { return (primitive_defaults_reader){ capnp_builder_reader(b.b) }; }
-static inline primitive_defaults_reader primitive_defaults_root(capnp_msg *m) { return (primitive_defaults_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline primitive_defaults_builder primitive_defaults_build(capnp_msg *m) { return (primitive_defaults_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), PRIMITIVE_DEFAULTS_WORDS, PRIMITIVE_DEFAULTS_PTRS) }; }
-static inline primitive_defaults_reader primitive_defaults_of_any(capnp_any a) { return (primitive_defaults_reader){ capnp_any_struct(a, NULL) }; }
-static inline primitive_defaults_builder primitive_defaults_init_any(capnp_abuilder a) { return (primitive_defaults_builder){ capnp_abuilder_init_struct(a, PRIMITIVE_DEFAULTS_WORDS, PRIMITIVE_DEFAULTS_PTRS) }; }
+static inline primitive_defaults_reader primitive_defaults_as_reader(primitive_defaults_builder b) { return CAPNP_NEW(primitive_defaults_reader, capnp_builder_reader(b.b)); }
+static inline primitive_defaults_reader primitive_defaults_root(capnp_msg *m) { return CAPNP_NEW(primitive_defaults_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline primitive_defaults_builder primitive_defaults_build(capnp_msg *m) { return CAPNP_NEW(primitive_defaults_builder, capnp_abuilder_init_struct(capnp_msg_build(m), PRIMITIVE_DEFAULTS_WORDS, PRIMITIVE_DEFAULTS_PTRS)); }
+static inline primitive_defaults_reader primitive_defaults_of_any(capnp_any a) { return CAPNP_NEW(primitive_defaults_reader, capnp_any_struct(a, NULL)); }
+static inline primitive_defaults_builder primitive_defaults_init_any(capnp_abuilder a) { return CAPNP_NEW(primitive_defaults_builder, capnp_abuilder_init_struct(a, PRIMITIVE_DEFAULTS_WORDS, PRIMITIVE_DEFAULTS_PTRS)); }
 static inline uint32_t primitive_defaults_list_len(primitive_defaults_list l) { return l.l.len; }
-static inline primitive_defaults_reader primitive_defaults_list_get(primitive_defaults_list l, uint32_t i) { return (primitive_defaults_reader){ capnp_list_struct(l.l, i) }; }
+static inline primitive_defaults_reader primitive_defaults_list_get(primitive_defaults_list l, uint32_t i) { return CAPNP_NEW(primitive_defaults_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t primitive_defaults_list_builder_len(primitive_defaults_list_builder l) { return l.l.len; }
-static inline primitive_defaults_builder primitive_defaults_list_builder_get(primitive_defaults_list_builder l, uint32_t i) { return (primitive_defaults_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline primitive_defaults_list primitive_defaults_list_as_reader(primitive_defaults_list_builder l) { return (primitive_defaults_list){ capnp_lbuilder_list(l.l) }; }
+static inline primitive_defaults_builder primitive_defaults_list_builder_get(primitive_defaults_list_builder l, uint32_t i) { return CAPNP_NEW(primitive_defaults_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline primitive_defaults_list primitive_defaults_list_as_reader(primitive_defaults_list_builder l) { return CAPNP_NEW(primitive_defaults_list, capnp_lbuilder_list(l.l)); }
 
 static inline bool primitive_defaults_bool(primitive_defaults_reader r) { return capnp_reader_bool(r.r, 0, true); }
 static inline void primitive_defaults_set_bool(primitive_defaults_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, true); }
@@ -150,10 +153,16 @@ static inline uint32_t primitive_defaults_color_list_len(primitive_defaults_colo
 static inline enum primitive_defaults_color primitive_defaults_color_list_get(primitive_defaults_color_list l, uint32_t i) { return (enum primitive_defaults_color)capnp_list_u16(l.l, i); }
 static inline uint32_t primitive_defaults_color_list_builder_len(primitive_defaults_color_list_builder l) { return l.l.len; }
 static inline void primitive_defaults_color_list_builder_set(primitive_defaults_color_list_builder l, uint32_t i, enum primitive_defaults_color v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline primitive_defaults_color_list primitive_defaults_color_list_as_reader(primitive_defaults_color_list_builder l) { return (primitive_defaults_color_list){ capnp_lbuilder_list(l.l) }; }
+static inline primitive_defaults_color_list primitive_defaults_color_list_as_reader(primitive_defaults_color_list_builder l) { return CAPNP_NEW(primitive_defaults_color_list, capnp_lbuilder_list(l.l)); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file primitives_capnp_schema;
+/** The declarations of this file, to be read at run time: primitives_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_9a6c86287c71c6b5;
+#ifndef primitives_capnp_schema
+#define primitives_capnp_schema capnp_schema_9a6c86287c71c6b5
+#else /* files of one name: each goes by its id */
+#undef primitives_capnp_schema
+#define primitives_capnp_schema primitives_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_9A6C86287C71C6B5_STRUCTS
 

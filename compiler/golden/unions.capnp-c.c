@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[18] = {
+static const uint64_t capnp_i_node_0[18] = {
         UINT64_C(0x0002000200000000), UINT64_C(0x8e146bf0b13a6678), UINT64_C(0x0000000000000007), UINT64_C(0x0000006a00000005),
         UINT64_C(0x0000003700000009), UINT64_C(0x632e736e6f696e75), UINT64_C(0x00000000706e7061), UINT64_C(0x000100010000000c),
         UINT64_C(0xbe312024119a52f0), UINT64_C(0x0000003200000011), UINT64_C(0xee39b7f9c3a5b49f), UINT64_C(0x0000002a0000000d),
@@ -11,7 +11,7 @@ static const uint64_t schema_node_0[18] = {
         UINT64_C(0x6565796f6c706d45), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_1[105] = {
+static const uint64_t capnp_i_node_1[105] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xbe312024119a52f0), UINT64_C(0x000300010000000d), UINT64_C(0x8e146bf0b13a6678),
         UINT64_C(0x0008000000070001), UINT64_C(0x0000000000000008), UINT64_C(0x0000009a0000000d), UINT64_C(0x0000000700000015),
         UINT64_C(0x0000000000000000), UINT64_C(0x000001ff00000011), UINT64_C(0x632e736e6f696e75), UINT64_C(0x6168533a706e7061),
@@ -41,7 +41,7 @@ static const uint64_t schema_node_1[105] = {
         UINT64_C(0x00000064696c6f73),
 };
 
-static const uint64_t schema_node_2[44] = {
+static const uint64_t capnp_i_node_2[44] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xd28060098ae1a09e), UINT64_C(0x0003000100000013), UINT64_C(0xbe312024119a52f0),
         UINT64_C(0x0000000100070001), UINT64_C(0x000000ca0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000af00000011), UINT64_C(0x632e736e6f696e75), UINT64_C(0x6168533a706e7061), UINT64_C(0x64696c6f732e6570),
@@ -55,7 +55,7 @@ static const uint64_t schema_node_2[44] = {
         UINT64_C(0x0000000000000008), UINT64_C(0x00000000656d616e), UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_3[23] = {
+static const uint64_t capnp_i_node_3[23] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xee39b7f9c3a5b49f), UINT64_C(0x000000010000000d), UINT64_C(0x8e146bf0b13a6678),
         UINT64_C(0x0000000000070001), UINT64_C(0x000000920000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000011), UINT64_C(0x632e736e6f696e75), UINT64_C(0x746f4e3a706e7061), UINT64_C(0x0000000000000065),
@@ -64,7 +64,7 @@ static const uint64_t schema_node_3[23] = {
         UINT64_C(0x0000000074786574), UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_4[41] = {
+static const uint64_t capnp_i_node_4[41] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x96a06ddd9a8fb394), UINT64_C(0x000200010000000d), UINT64_C(0x8e146bf0b13a6678),
         UINT64_C(0x0000000000070005), UINT64_C(0x000000b20000000d), UINT64_C(0x0000000700000015), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000af00000011), UINT64_C(0x632e736e6f696e75), UINT64_C(0x706d453a706e7061), UINT64_C(0x0000006565796f6c),
@@ -78,7 +78,7 @@ static const uint64_t schema_node_4[41] = {
         UINT64_C(0x000000000000746e),
 };
 
-static const uint64_t schema_node_5[42] = {
+static const uint64_t capnp_i_node_5[42] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xb360c5ce8eaf741c), UINT64_C(0x0002000100000016), UINT64_C(0x96a06ddd9a8fb394),
         UINT64_C(0x0000000100070005), UINT64_C(0x000000f20000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000af00000011), UINT64_C(0x632e736e6f696e75), UINT64_C(0x706d453a706e7061), UINT64_C(0x64612e6565796f6c),
@@ -92,7 +92,7 @@ static const uint64_t schema_node_5[42] = {
         UINT64_C(0x0000000000000007), UINT64_C(0x0000006563616c70),
 };
 
-static const uint64_t schema_node_6[37] = {
+static const uint64_t capnp_i_node_6[37] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xb985fc6b1a26be02), UINT64_C(0x000200010000001e), UINT64_C(0xb360c5ce8eaf741c),
         UINT64_C(0x0000000100070005), UINT64_C(0x000001220000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000007700000015), UINT64_C(0x632e736e6f696e75), UINT64_C(0x706d453a706e7061), UINT64_C(0x64612e6565796f6c),
@@ -105,7 +105,7 @@ static const uint64_t schema_node_6[37] = {
         UINT64_C(0x0000000000006863),
 };
 
-static const uint64_t schema_node_7[54] = {
+static const uint64_t capnp_i_node_7[54] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xe14b11c9fb691c46), UINT64_C(0x0002000100000016), UINT64_C(0x96a06ddd9a8fb394),
         UINT64_C(0x0004000100070005), UINT64_C(0x0000000000000001), UINT64_C(0x0000010a0000000d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x000000e700000015), UINT64_C(0x632e736e6f696e75), UINT64_C(0x706d453a706e7061),
@@ -122,7 +122,7 @@ static const uint64_t schema_node_7[54] = {
         UINT64_C(0x000000000000000c), UINT64_C(0x00000000666c6573),
 };
 
-static const uint64_t schema_node_8[33] = {
+static const uint64_t capnp_i_node_8[33] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x8e032d6121e47e30), UINT64_C(0x0002000100000021), UINT64_C(0xe14b11c9fb691c46),
         UINT64_C(0x0000000100070005), UINT64_C(0x000001320000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000007700000015), UINT64_C(0x632e736e6f696e75), UINT64_C(0x706d453a706e7061), UINT64_C(0x6d652e6565796f6c),
@@ -134,7 +134,7 @@ static const uint64_t schema_node_8[33] = {
         UINT64_C(0x0000000074616877),
 };
 
-static const uint64_t schema_node_9[37] = {
+static const uint64_t capnp_i_node_9[37] = {
         UINT64_C(0x0004000500000000), UINT64_C(0xda89581a07016bed), UINT64_C(0x0002000100000026), UINT64_C(0x8e032d6121e47e30),
         UINT64_C(0x0002000100070005), UINT64_C(0x0000000000000003), UINT64_C(0x0000015a0000000d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000000000), UINT64_C(0x0000007700000019), UINT64_C(0x632e736e6f696e75), UINT64_C(0x706d453a706e7061),
@@ -147,19 +147,19 @@ static const uint64_t schema_node_9[37] = {
         UINT64_C(0x0000000000010001),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0x8e146bf0b13a6678), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xbe312024119a52f0), schema_node_1, sizeof(schema_node_1) / 8 }, /* Shape */
-        { UINT64_C(0xd28060098ae1a09e), schema_node_2, sizeof(schema_node_2) / 8 }, /* Shape.solid */
-        { UINT64_C(0xee39b7f9c3a5b49f), schema_node_3, sizeof(schema_node_3) / 8 }, /* Note */
-        { UINT64_C(0x96a06ddd9a8fb394), schema_node_4, sizeof(schema_node_4) / 8 }, /* Employee */
-        { UINT64_C(0xb360c5ce8eaf741c), schema_node_5, sizeof(schema_node_5) / 8 }, /* Employee.address */
-        { UINT64_C(0xb985fc6b1a26be02), schema_node_6, sizeof(schema_node_6) / 8 }, /* Employee.address.place */
-        { UINT64_C(0xe14b11c9fb691c46), schema_node_7, sizeof(schema_node_7) / 8 }, /* Employee.employment */
-        { UINT64_C(0x8e032d6121e47e30), schema_node_8, sizeof(schema_node_8) / 8 }, /* Employee.employment.self */
-        { UINT64_C(0xda89581a07016bed), schema_node_9, sizeof(schema_node_9) / 8 }, /* Employee.employment.self.what */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0x8e146bf0b13a6678), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xbe312024119a52f0), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Shape */
+        { UINT64_C(0xd28060098ae1a09e), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* Shape.solid */
+        { UINT64_C(0xee39b7f9c3a5b49f), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Note */
+        { UINT64_C(0x96a06ddd9a8fb394), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Employee */
+        { UINT64_C(0xb360c5ce8eaf741c), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* Employee.address */
+        { UINT64_C(0xb985fc6b1a26be02), capnp_i_node_6, sizeof(capnp_i_node_6) / 8 }, /* Employee.address.place */
+        { UINT64_C(0xe14b11c9fb691c46), capnp_i_node_7, sizeof(capnp_i_node_7) / 8 }, /* Employee.employment */
+        { UINT64_C(0x8e032d6121e47e30), capnp_i_node_8, sizeof(capnp_i_node_8) / 8 }, /* Employee.employment.self */
+        { UINT64_C(0xda89581a07016bed), capnp_i_node_9, sizeof(capnp_i_node_9) / 8 }, /* Employee.employment.self.what */
 };
 
-const struct capnp_schema_file unions_capnp_schema = {
-        UINT64_C(0x8e146bf0b13a6678), "unions.capnp", schema_nodes, NULL, 10, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_8e146bf0b13a6678 = {
+        UINT64_C(0x8e146bf0b13a6678), "unions.capnp", capnp_i_nodes, NULL, 10, 0,
 };

@@ -25,17 +25,20 @@ extern "C" {
 /** The argument positions of a printf-like function. */
 #define CAPNP_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
-#ifdef __cplusplus
+/** A constant of generated code: the code of one schema may be in a program twice. */
+#define CAPNP_SHARED __attribute__((weak))
+
+#ifndef __cplusplus
 /** A value of a struct type, its members in order: C++ has no compound literals. */
-#define CAPNP_NEW(type, ...) (type{__VA_ARGS__})
-/** A zeroed value of a struct type. */
-#define CAPNP_ZERO(type) (type{})
-/** Behind an enum's name: its values are 16 bits. Else C++ lets no unknown value be held in it. */
-#define CAPNP_ENUM_U16 : uint16_t
-#else
 #define CAPNP_NEW(type, ...) ((type){__VA_ARGS__})
-#define CAPNP_ZERO(type)     ((type){0})
+/** A zeroed value of a struct type. */
+#define CAPNP_ZERO(type) ((type){0})
+/** Behind an enum's name: its values are 16 bits. Else C++ lets no unknown value be held in it. */
 #define CAPNP_ENUM_U16
+#else
+#define CAPNP_NEW(type, ...) (type{__VA_ARGS__})
+#define CAPNP_ZERO(type)     (type{})
+#define CAPNP_ENUM_U16       : uint16_t
 #endif
 
 /**

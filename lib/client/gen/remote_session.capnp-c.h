@@ -24,7 +24,7 @@ extern "C" {
  * Why something was refused. The code on the wire is `denied.` and the name with dashes.
  */
 #define REMOTE_DENIAL_ID UINT64_C(0xea2ca994b588e842)
-enum remote_denial {
+enum remote_denial CAPNP_ENUM_U16 {
         /**
          * It was not.
          */
@@ -74,11 +74,12 @@ enum remote_denial {
          */
         REMOTE_DENIAL_BACKOFF = 11,
 };
-typedef struct { capnp_list l; } remote_denial_list;
-typedef struct { capnp_lbuilder l; } remote_denial_list_builder;
+typedef enum remote_denial remote_denial_enum_ea2ca994b588e842;
+typedef struct { capnp_list l; } remote_denial_list, remote_denial_list_ea2ca994b588e842;
+typedef struct { capnp_lbuilder l; } remote_denial_list_builder, remote_denial_list_builder_ea2ca994b588e842;
 
 #define REMOTE_AUTH_KIND_ID UINT64_C(0x934ebde500e32a4f)
-enum remote_auth_kind {
+enum remote_auth_kind CAPNP_ENUM_U16 {
         REMOTE_AUTH_KIND_PASSWORD = 0,
         REMOTE_AUTH_KIND_PUBLIC_KEY = 1,
         REMOTE_AUTH_KIND_OIDC_DEVICE_CODE = 2,
@@ -89,14 +90,15 @@ enum remote_auth_kind {
         REMOTE_AUTH_KIND_ANONYMOUS = 7,
         REMOTE_AUTH_KIND_SERVICE_CREDENTIAL = 8,
 };
-typedef struct { capnp_list l; } remote_auth_kind_list;
-typedef struct { capnp_lbuilder l; } remote_auth_kind_list_builder;
+typedef enum remote_auth_kind remote_auth_kind_enum_934ebde500e32a4f;
+typedef struct { capnp_list l; } remote_auth_kind_list, remote_auth_kind_list_934ebde500e32a4f;
+typedef struct { capnp_lbuilder l; } remote_auth_kind_list_builder, remote_auth_kind_list_builder_934ebde500e32a4f;
 
 /**
  * Whether a method can be used, truthfully.
  */
 #define REMOTE_AUTH_STATE_ID UINT64_C(0x92686b96e7efab43)
-enum remote_auth_state {
+enum remote_auth_state CAPNP_ENUM_U16 {
         /**
          * It can.
          */
@@ -106,37 +108,41 @@ enum remote_auth_state {
          */
         REMOTE_AUTH_STATE_DISABLED = 1,
 };
-typedef struct { capnp_list l; } remote_auth_state_list;
-typedef struct { capnp_lbuilder l; } remote_auth_state_list_builder;
+typedef enum remote_auth_state remote_auth_state_enum_92686b96e7efab43;
+typedef struct { capnp_list l; } remote_auth_state_list, remote_auth_state_list_92686b96e7efab43;
+typedef struct { capnp_lbuilder l; } remote_auth_state_list_builder, remote_auth_state_list_builder_92686b96e7efab43;
 
-typedef struct { capnp_reader r; } remote_auth_method_reader;
-typedef struct { capnp_builder b; } remote_auth_method_builder;
-typedef struct { capnp_list l; } remote_auth_method_list;
-typedef struct { capnp_lbuilder l; } remote_auth_method_list_builder;
+typedef struct { capnp_reader r; } remote_auth_method_reader, remote_auth_method_reader_d620b49256c53459;
+typedef struct { capnp_builder b; } remote_auth_method_builder, remote_auth_method_builder_d620b49256c53459;
 #define REMOTE_AUTH_METHOD_ID UINT64_C(0xd620b49256c53459)
 enum { REMOTE_AUTH_METHOD_WORDS = 1, REMOTE_AUTH_METHOD_PTRS = 3 };
+enum { REMOTE_AUTH_METHOD_WORDS_d620b49256c53459 = 1, REMOTE_AUTH_METHOD_PTRS_d620b49256c53459 = 3 };
+typedef struct { capnp_list l; } remote_auth_method_list, remote_auth_method_list_d620b49256c53459;
+typedef struct { capnp_lbuilder l; } remote_auth_method_list_builder, remote_auth_method_list_builder_d620b49256c53459;
 
-typedef struct { capnp_reader r; } remote_auth_start_reader;
-typedef struct { capnp_builder b; } remote_auth_start_builder;
-typedef struct { capnp_list l; } remote_auth_start_list;
-typedef struct { capnp_lbuilder l; } remote_auth_start_list_builder;
+typedef struct { capnp_reader r; } remote_auth_start_reader, remote_auth_start_reader_9dfbf101976cf677;
+typedef struct { capnp_builder b; } remote_auth_start_builder, remote_auth_start_builder_9dfbf101976cf677;
 #define REMOTE_AUTH_START_ID UINT64_C(0x9dfbf101976cf677)
 enum { REMOTE_AUTH_START_WORDS = 1, REMOTE_AUTH_START_PTRS = 4 };
+enum { REMOTE_AUTH_START_WORDS_9dfbf101976cf677 = 1, REMOTE_AUTH_START_PTRS_9dfbf101976cf677 = 4 };
+typedef struct { capnp_list l; } remote_auth_start_list, remote_auth_start_list_9dfbf101976cf677;
+typedef struct { capnp_lbuilder l; } remote_auth_start_list_builder, remote_auth_start_list_builder_9dfbf101976cf677;
 
 /**
  * What a flow wants next.
  */
-typedef struct { capnp_reader r; } remote_auth_step_reader;
-typedef struct { capnp_builder b; } remote_auth_step_builder;
-typedef struct { capnp_list l; } remote_auth_step_list;
-typedef struct { capnp_lbuilder l; } remote_auth_step_list_builder;
+typedef struct { capnp_reader r; } remote_auth_step_reader, remote_auth_step_reader_e6cc77d8d6b98bb0;
+typedef struct { capnp_builder b; } remote_auth_step_builder, remote_auth_step_builder_e6cc77d8d6b98bb0;
 #define REMOTE_AUTH_STEP_ID UINT64_C(0xe6cc77d8d6b98bb0)
 enum { REMOTE_AUTH_STEP_WORDS = 2, REMOTE_AUTH_STEP_PTRS = 4 };
+enum { REMOTE_AUTH_STEP_WORDS_e6cc77d8d6b98bb0 = 2, REMOTE_AUTH_STEP_PTRS_e6cc77d8d6b98bb0 = 4 };
+typedef struct { capnp_list l; } remote_auth_step_list, remote_auth_step_list_e6cc77d8d6b98bb0;
+typedef struct { capnp_lbuilder l; } remote_auth_step_list_builder, remote_auth_step_list_builder_e6cc77d8d6b98bb0;
 
 /**
  * What a connection starts with. Holding it grants nothing but the right to try to log in.
  */
-typedef struct { capnp_cap *c; } remote_session_gateway_client;
+typedef struct { capnp_cap *c; } remote_session_gateway_client, remote_session_gateway_client_ee42d8f0c1091eb9;
 #define REMOTE_SESSION_GATEWAY_ID UINT64_C(0xee42d8f0c1091eb9)
 
 typedef struct { capnp_reader r; } remote_session_gateway_auth_methods_in_reader;
@@ -182,7 +188,7 @@ enum { REMOTE_SESSION_GATEWAY_ANONYMOUS_OUT_WORDS = 0, REMOTE_SESSION_GATEWAY_AN
 /**
  * One attempt to authenticate. Dropping it cancels it.
  */
-typedef struct { capnp_cap *c; } remote_auth_flow_client;
+typedef struct { capnp_cap *c; } remote_auth_flow_client, remote_auth_flow_client_d5e237302d264096;
 #define REMOTE_AUTH_FLOW_ID UINT64_C(0xd5e237302d264096)
 
 typedef struct { capnp_reader r; } remote_auth_flow_next_in_reader;
@@ -208,17 +214,18 @@ enum { REMOTE_AUTH_FLOW_CANCEL_OUT_WORDS = 0, REMOTE_AUTH_FLOW_CANCEL_OUT_PTRS =
 /**
  * A line of a CapSet.
  */
-typedef struct { capnp_reader r; } remote_cap_entry_reader;
-typedef struct { capnp_builder b; } remote_cap_entry_builder;
-typedef struct { capnp_list l; } remote_cap_entry_list;
-typedef struct { capnp_lbuilder l; } remote_cap_entry_list_builder;
+typedef struct { capnp_reader r; } remote_cap_entry_reader, remote_cap_entry_reader_91552dbee7364980;
+typedef struct { capnp_builder b; } remote_cap_entry_builder, remote_cap_entry_builder_91552dbee7364980;
 #define REMOTE_CAP_ENTRY_ID UINT64_C(0x91552dbee7364980)
 enum { REMOTE_CAP_ENTRY_WORDS = 2, REMOTE_CAP_ENTRY_PTRS = 4 };
+enum { REMOTE_CAP_ENTRY_WORDS_91552dbee7364980 = 2, REMOTE_CAP_ENTRY_PTRS_91552dbee7364980 = 4 };
+typedef struct { capnp_list l; } remote_cap_entry_list, remote_cap_entry_list_91552dbee7364980;
+typedef struct { capnp_lbuilder l; } remote_cap_entry_list_builder, remote_cap_entry_list_builder_91552dbee7364980;
 
 /**
  * The session. It lives as long as its connection, not as long as this reference.
  */
-typedef struct { capnp_cap *c; } remote_session_client;
+typedef struct { capnp_cap *c; } remote_session_client, remote_session_client_ff93aab475cb0192;
 #define REMOTE_SESSION_ID UINT64_C(0xff93aab475cb0192)
 
 typedef struct { capnp_reader r; } remote_session_info_in_reader;
@@ -284,7 +291,7 @@ enum { REMOTE_SESSION_OFFER_UI_OUT_WORDS = 0, REMOTE_SESSION_OFFER_UI_OUT_PTRS =
 /**
  * The bundle: what this session was granted, by name.
  */
-typedef struct { capnp_cap *c; } remote_cap_set_client;
+typedef struct { capnp_cap *c; } remote_cap_set_client, remote_cap_set_client_c0ee1aea247c2556;
 #define REMOTE_CAP_SET_ID UINT64_C(0xc0ee1aea247c2556)
 
 typedef struct { capnp_reader r; } remote_cap_set_list_in_reader;
@@ -318,7 +325,7 @@ typedef struct { capnp_builder b; } remote_cap_set_schema_out_builder;
 enum { REMOTE_CAP_SET_SCHEMA_OUT_WORDS = 0, REMOTE_CAP_SET_SCHEMA_OUT_PTRS = 1 };
 
 #define UI_PATCH_KIND_ID UINT64_C(0xeef24cb3eec1974c)
-enum ui_patch_kind {
+enum ui_patch_kind CAPNP_ENUM_U16 {
         UI_PATCH_KIND_OPEN_SURFACE = 0,
         UI_PATCH_KIND_CLOSE_SURFACE = 1,
         UI_PATCH_KIND_UPDATE_MODEL = 2,
@@ -327,34 +334,38 @@ enum ui_patch_kind {
         UI_PATCH_KIND_ADD_COMMAND = 5,
         UI_PATCH_KIND_REMOVE_COMMAND = 6,
 };
-typedef struct { capnp_list l; } ui_patch_kind_list;
-typedef struct { capnp_lbuilder l; } ui_patch_kind_list_builder;
+typedef enum ui_patch_kind ui_patch_kind_enum_eef24cb3eec1974c;
+typedef struct { capnp_list l; } ui_patch_kind_list, ui_patch_kind_list_eef24cb3eec1974c;
+typedef struct { capnp_lbuilder l; } ui_patch_kind_list_builder, ui_patch_kind_list_builder_eef24cb3eec1974c;
 
-typedef struct { capnp_reader r; } ui_surface_spec_reader;
-typedef struct { capnp_builder b; } ui_surface_spec_builder;
-typedef struct { capnp_list l; } ui_surface_spec_list;
-typedef struct { capnp_lbuilder l; } ui_surface_spec_list_builder;
+typedef struct { capnp_reader r; } ui_surface_spec_reader, ui_surface_spec_reader_87faa86cf4b459ef;
+typedef struct { capnp_builder b; } ui_surface_spec_builder, ui_surface_spec_builder_87faa86cf4b459ef;
 #define UI_SURFACE_SPEC_ID UINT64_C(0x87faa86cf4b459ef)
 enum { UI_SURFACE_SPEC_WORDS = 1, UI_SURFACE_SPEC_PTRS = 4 };
+enum { UI_SURFACE_SPEC_WORDS_87faa86cf4b459ef = 1, UI_SURFACE_SPEC_PTRS_87faa86cf4b459ef = 4 };
+typedef struct { capnp_list l; } ui_surface_spec_list, ui_surface_spec_list_87faa86cf4b459ef;
+typedef struct { capnp_lbuilder l; } ui_surface_spec_list_builder, ui_surface_spec_list_builder_87faa86cf4b459ef;
 
-typedef struct { capnp_reader r; } ui_patch_reader;
-typedef struct { capnp_builder b; } ui_patch_builder;
-typedef struct { capnp_list l; } ui_patch_list;
-typedef struct { capnp_lbuilder l; } ui_patch_list_builder;
+typedef struct { capnp_reader r; } ui_patch_reader, ui_patch_reader_9a1b9c1691e111b5;
+typedef struct { capnp_builder b; } ui_patch_builder, ui_patch_builder_9a1b9c1691e111b5;
 #define UI_PATCH_ID UINT64_C(0x9a1b9c1691e111b5)
 enum { UI_PATCH_WORDS = 2, UI_PATCH_PTRS = 2 };
+enum { UI_PATCH_WORDS_9a1b9c1691e111b5 = 2, UI_PATCH_PTRS_9a1b9c1691e111b5 = 2 };
+typedef struct { capnp_list l; } ui_patch_list, ui_patch_list_9a1b9c1691e111b5;
+typedef struct { capnp_lbuilder l; } ui_patch_list_builder, ui_patch_list_builder_9a1b9c1691e111b5;
 
-typedef struct { capnp_reader r; } ui_event_reader;
-typedef struct { capnp_builder b; } ui_event_builder;
-typedef struct { capnp_list l; } ui_event_list;
-typedef struct { capnp_lbuilder l; } ui_event_list_builder;
+typedef struct { capnp_reader r; } ui_event_reader, ui_event_reader_a5caefa96d842be8;
+typedef struct { capnp_builder b; } ui_event_builder, ui_event_builder_a5caefa96d842be8;
 #define UI_EVENT_ID UINT64_C(0xa5caefa96d842be8)
 enum { UI_EVENT_WORDS = 1, UI_EVENT_PTRS = 3 };
+enum { UI_EVENT_WORDS_a5caefa96d842be8 = 1, UI_EVENT_PTRS_a5caefa96d842be8 = 3 };
+typedef struct { capnp_list l; } ui_event_list, ui_event_list_a5caefa96d842be8;
+typedef struct { capnp_lbuilder l; } ui_event_list_builder, ui_event_list_builder_a5caefa96d842be8;
 
 /**
  * A host's offer to let services shape part of its window. Reserved.
  */
-typedef struct { capnp_cap *c; } remote_ui_host_client;
+typedef struct { capnp_cap *c; } remote_ui_host_client, remote_ui_host_client_b8bc81beb20ad02d;
 #define REMOTE_UI_HOST_ID UINT64_C(0xb8bc81beb20ad02d)
 
 typedef struct { capnp_reader r; } remote_ui_host_open_in_reader;
@@ -380,7 +391,7 @@ enum { REMOTE_UI_HOST_THEME_OUT_WORDS = 0, REMOTE_UI_HOST_THEME_OUT_PTRS = 0 };
 /**
  * One pane. Reserved.
  */
-typedef struct { capnp_cap *c; } remote_ui_surface_client;
+typedef struct { capnp_cap *c; } remote_ui_surface_client, remote_ui_surface_client_b14ad3df2fdd6935;
 #define REMOTE_UI_SURFACE_ID UINT64_C(0xb14ad3df2fdd6935)
 
 typedef struct { capnp_reader r; } remote_ui_surface_apply_in_reader;
@@ -436,6 +447,7 @@ struct remote_session_gateway_ops {
          */
         capnp_handler *anonymous;
 };
+typedef struct remote_session_gateway_ops remote_session_gateway_ops_ee42d8f0c1091eb9;
 
 /** Serves RemoteAuthFlow: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct remote_auth_flow_ops {
@@ -455,6 +467,7 @@ struct remote_auth_flow_ops {
          */
         capnp_handler *cancel;
 };
+typedef struct remote_auth_flow_ops remote_auth_flow_ops_d5e237302d264096;
 
 /** Serves RemoteSession: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct remote_session_ops {
@@ -489,6 +502,7 @@ struct remote_session_ops {
          */
         capnp_handler *offer_ui;
 };
+typedef struct remote_session_ops remote_session_ops_ff93aab475cb0192;
 
 /** Serves RemoteCapSet: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct remote_cap_set_ops {
@@ -510,6 +524,7 @@ struct remote_cap_set_ops {
          */
         capnp_handler *schema;
 };
+typedef struct remote_cap_set_ops remote_cap_set_ops_c0ee1aea247c2556;
 
 /** Serves RemoteUiHost: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct remote_ui_host_ops {
@@ -517,6 +532,7 @@ struct remote_ui_host_ops {
         capnp_handler *open;
         capnp_handler *theme;
 };
+typedef struct remote_ui_host_ops remote_ui_host_ops_b8bc81beb20ad02d;
 
 /** Serves RemoteUiSurface: see capnp_cap_new(). A NULL handler answers `unimplemented`. */
 struct remote_ui_surface_ops {
@@ -525,6 +541,7 @@ struct remote_ui_surface_ops {
         capnp_handler *poll;
         capnp_handler *close;
 };
+typedef struct remote_ui_surface_ops remote_ui_surface_ops_b14ad3df2fdd6935;
 
 #ifdef __cplusplus
 }
@@ -543,7 +560,7 @@ static inline uint32_t remote_denial_list_len(remote_denial_list l) { return l.l
 static inline enum remote_denial remote_denial_list_get(remote_denial_list l, uint32_t i) { return (enum remote_denial)capnp_list_u16(l.l, i); }
 static inline uint32_t remote_denial_list_builder_len(remote_denial_list_builder l) { return l.l.len; }
 static inline void remote_denial_list_builder_set(remote_denial_list_builder l, uint32_t i, enum remote_denial v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline remote_denial_list remote_denial_list_as_reader(remote_denial_list_builder l) { return (remote_denial_list){ capnp_lbuilder_list(l.l) }; }
+static inline remote_denial_list remote_denial_list_as_reader(remote_denial_list_builder l) { return CAPNP_NEW(remote_denial_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- RemoteAuthKind ---- */
 
@@ -552,7 +569,7 @@ static inline uint32_t remote_auth_kind_list_len(remote_auth_kind_list l) { retu
 static inline enum remote_auth_kind remote_auth_kind_list_get(remote_auth_kind_list l, uint32_t i) { return (enum remote_auth_kind)capnp_list_u16(l.l, i); }
 static inline uint32_t remote_auth_kind_list_builder_len(remote_auth_kind_list_builder l) { return l.l.len; }
 static inline void remote_auth_kind_list_builder_set(remote_auth_kind_list_builder l, uint32_t i, enum remote_auth_kind v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline remote_auth_kind_list remote_auth_kind_list_as_reader(remote_auth_kind_list_builder l) { return (remote_auth_kind_list){ capnp_lbuilder_list(l.l) }; }
+static inline remote_auth_kind_list remote_auth_kind_list_as_reader(remote_auth_kind_list_builder l) { return CAPNP_NEW(remote_auth_kind_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- RemoteAuthState ---- */
 
@@ -561,20 +578,20 @@ static inline uint32_t remote_auth_state_list_len(remote_auth_state_list l) { re
 static inline enum remote_auth_state remote_auth_state_list_get(remote_auth_state_list l, uint32_t i) { return (enum remote_auth_state)capnp_list_u16(l.l, i); }
 static inline uint32_t remote_auth_state_list_builder_len(remote_auth_state_list_builder l) { return l.l.len; }
 static inline void remote_auth_state_list_builder_set(remote_auth_state_list_builder l, uint32_t i, enum remote_auth_state v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline remote_auth_state_list remote_auth_state_list_as_reader(remote_auth_state_list_builder l) { return (remote_auth_state_list){ capnp_lbuilder_list(l.l) }; }
+static inline remote_auth_state_list remote_auth_state_list_as_reader(remote_auth_state_list_builder l) { return CAPNP_NEW(remote_auth_state_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- RemoteAuthMethod ---- */
 
-static inline remote_auth_method_reader remote_auth_method_as_reader(remote_auth_method_builder b) { return (remote_auth_method_reader){ capnp_builder_reader(b.b) }; }
-static inline remote_auth_method_reader remote_auth_method_root(capnp_msg *m) { return (remote_auth_method_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline remote_auth_method_builder remote_auth_method_build(capnp_msg *m) { return (remote_auth_method_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), REMOTE_AUTH_METHOD_WORDS, REMOTE_AUTH_METHOD_PTRS) }; }
-static inline remote_auth_method_reader remote_auth_method_of_any(capnp_any a) { return (remote_auth_method_reader){ capnp_any_struct(a, NULL) }; }
-static inline remote_auth_method_builder remote_auth_method_init_any(capnp_abuilder a) { return (remote_auth_method_builder){ capnp_abuilder_init_struct(a, REMOTE_AUTH_METHOD_WORDS, REMOTE_AUTH_METHOD_PTRS) }; }
+static inline remote_auth_method_reader remote_auth_method_as_reader(remote_auth_method_builder b) { return CAPNP_NEW(remote_auth_method_reader, capnp_builder_reader(b.b)); }
+static inline remote_auth_method_reader remote_auth_method_root(capnp_msg *m) { return CAPNP_NEW(remote_auth_method_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline remote_auth_method_builder remote_auth_method_build(capnp_msg *m) { return CAPNP_NEW(remote_auth_method_builder, capnp_abuilder_init_struct(capnp_msg_build(m), REMOTE_AUTH_METHOD_WORDS, REMOTE_AUTH_METHOD_PTRS)); }
+static inline remote_auth_method_reader remote_auth_method_of_any(capnp_any a) { return CAPNP_NEW(remote_auth_method_reader, capnp_any_struct(a, NULL)); }
+static inline remote_auth_method_builder remote_auth_method_init_any(capnp_abuilder a) { return CAPNP_NEW(remote_auth_method_builder, capnp_abuilder_init_struct(a, REMOTE_AUTH_METHOD_WORDS, REMOTE_AUTH_METHOD_PTRS)); }
 static inline uint32_t remote_auth_method_list_len(remote_auth_method_list l) { return l.l.len; }
-static inline remote_auth_method_reader remote_auth_method_list_get(remote_auth_method_list l, uint32_t i) { return (remote_auth_method_reader){ capnp_list_struct(l.l, i) }; }
+static inline remote_auth_method_reader remote_auth_method_list_get(remote_auth_method_list l, uint32_t i) { return CAPNP_NEW(remote_auth_method_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t remote_auth_method_list_builder_len(remote_auth_method_list_builder l) { return l.l.len; }
-static inline remote_auth_method_builder remote_auth_method_list_builder_get(remote_auth_method_list_builder l, uint32_t i) { return (remote_auth_method_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline remote_auth_method_list remote_auth_method_list_as_reader(remote_auth_method_list_builder l) { return (remote_auth_method_list){ capnp_lbuilder_list(l.l) }; }
+static inline remote_auth_method_builder remote_auth_method_list_builder_get(remote_auth_method_list_builder l, uint32_t i) { return CAPNP_NEW(remote_auth_method_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline remote_auth_method_list remote_auth_method_list_as_reader(remote_auth_method_list_builder l) { return CAPNP_NEW(remote_auth_method_list, capnp_lbuilder_list(l.l)); }
 
 static inline enum remote_auth_kind remote_auth_method_kind(remote_auth_method_reader r) { return (enum remote_auth_kind)capnp_reader_u16(r.r, 0, 0); }
 static inline void remote_auth_method_set_kind(remote_auth_method_builder b, enum remote_auth_kind v) { capnp_builder_set_u16(b.b, 0, (uint16_t)v, 0); }
@@ -595,8 +612,8 @@ static inline bool remote_auth_method_has_profile_hints(remote_auth_method_reade
 static inline capnp_lbuilder remote_auth_method_init_profile_hints(remote_auth_method_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_POINTER, n); }
 static inline capnp_lbuilder remote_auth_method_build_profile_hints(remote_auth_method_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void remote_auth_method_set_profile_hints(remote_auth_method_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v); }
-static inline capnp_text remote_auth_method_profile_hints_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), (capnp_text){ NULL, 0 }); }
-static inline void remote_auth_method_set_profile_hints_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), (capnp_text){ s, s ? (uint32_t)strlen(s) : 0 }); }
+static inline capnp_text remote_auth_method_profile_hints_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
+static inline void remote_auth_method_set_profile_hints_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0)); }
 
 /**
  * Whether a person takes part.
@@ -620,16 +637,16 @@ static inline void remote_auth_method_set_reason_n(remote_auth_method_builder b,
 
 /* ---- RemoteAuthStart ---- */
 
-static inline remote_auth_start_reader remote_auth_start_as_reader(remote_auth_start_builder b) { return (remote_auth_start_reader){ capnp_builder_reader(b.b) }; }
-static inline remote_auth_start_reader remote_auth_start_root(capnp_msg *m) { return (remote_auth_start_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline remote_auth_start_builder remote_auth_start_build(capnp_msg *m) { return (remote_auth_start_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS) }; }
-static inline remote_auth_start_reader remote_auth_start_of_any(capnp_any a) { return (remote_auth_start_reader){ capnp_any_struct(a, NULL) }; }
-static inline remote_auth_start_builder remote_auth_start_init_any(capnp_abuilder a) { return (remote_auth_start_builder){ capnp_abuilder_init_struct(a, REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS) }; }
+static inline remote_auth_start_reader remote_auth_start_as_reader(remote_auth_start_builder b) { return CAPNP_NEW(remote_auth_start_reader, capnp_builder_reader(b.b)); }
+static inline remote_auth_start_reader remote_auth_start_root(capnp_msg *m) { return CAPNP_NEW(remote_auth_start_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline remote_auth_start_builder remote_auth_start_build(capnp_msg *m) { return CAPNP_NEW(remote_auth_start_builder, capnp_abuilder_init_struct(capnp_msg_build(m), REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS)); }
+static inline remote_auth_start_reader remote_auth_start_of_any(capnp_any a) { return CAPNP_NEW(remote_auth_start_reader, capnp_any_struct(a, NULL)); }
+static inline remote_auth_start_builder remote_auth_start_init_any(capnp_abuilder a) { return CAPNP_NEW(remote_auth_start_builder, capnp_abuilder_init_struct(a, REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS)); }
 static inline uint32_t remote_auth_start_list_len(remote_auth_start_list l) { return l.l.len; }
-static inline remote_auth_start_reader remote_auth_start_list_get(remote_auth_start_list l, uint32_t i) { return (remote_auth_start_reader){ capnp_list_struct(l.l, i) }; }
+static inline remote_auth_start_reader remote_auth_start_list_get(remote_auth_start_list l, uint32_t i) { return CAPNP_NEW(remote_auth_start_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t remote_auth_start_list_builder_len(remote_auth_start_list_builder l) { return l.l.len; }
-static inline remote_auth_start_builder remote_auth_start_list_builder_get(remote_auth_start_list_builder l, uint32_t i) { return (remote_auth_start_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline remote_auth_start_list remote_auth_start_list_as_reader(remote_auth_start_list_builder l) { return (remote_auth_start_list){ capnp_lbuilder_list(l.l) }; }
+static inline remote_auth_start_builder remote_auth_start_list_builder_get(remote_auth_start_list_builder l, uint32_t i) { return CAPNP_NEW(remote_auth_start_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline remote_auth_start_list remote_auth_start_list_as_reader(remote_auth_start_list_builder l) { return CAPNP_NEW(remote_auth_start_list, capnp_lbuilder_list(l.l)); }
 
 static inline enum remote_auth_kind remote_auth_start_kind(remote_auth_start_reader r) { return (enum remote_auth_kind)capnp_reader_u16(r.r, 0, 0); }
 static inline void remote_auth_start_set_kind(remote_auth_start_builder b, enum remote_auth_kind v) { capnp_builder_set_u16(b.b, 0, (uint16_t)v, 0); }
@@ -637,11 +654,11 @@ static inline void remote_auth_start_set_kind(remote_auth_start_builder b, enum 
 /**
  * Whose session this will be.
  */
-static inline login_selector_reader remote_auth_start_selector(remote_auth_start_reader r) { return (login_selector_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline login_selector_reader_f9d815b5f7ed7c70 remote_auth_start_selector(remote_auth_start_reader r) { return CAPNP_NEW(login_selector_reader_f9d815b5f7ed7c70, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool remote_auth_start_has_selector(remote_auth_start_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline login_selector_builder remote_auth_start_init_selector(remote_auth_start_builder b) { return (login_selector_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), LOGIN_SELECTOR_WORDS, LOGIN_SELECTOR_PTRS) }; }
-static inline login_selector_builder remote_auth_start_build_selector(remote_auth_start_builder b) { return (login_selector_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), LOGIN_SELECTOR_WORDS, LOGIN_SELECTOR_PTRS, NULL) }; }
-static inline void remote_auth_start_set_selector(remote_auth_start_builder b, login_selector_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline login_selector_builder_f9d815b5f7ed7c70 remote_auth_start_init_selector(remote_auth_start_builder b) { return CAPNP_NEW(login_selector_builder_f9d815b5f7ed7c70, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), LOGIN_SELECTOR_WORDS_f9d815b5f7ed7c70, LOGIN_SELECTOR_PTRS_f9d815b5f7ed7c70)); }
+static inline login_selector_builder_f9d815b5f7ed7c70 remote_auth_start_build_selector(remote_auth_start_builder b) { return CAPNP_NEW(login_selector_builder_f9d815b5f7ed7c70, capnp_abuilder_struct(capnp_builder_any(b.b, 0), LOGIN_SELECTOR_WORDS_f9d815b5f7ed7c70, LOGIN_SELECTOR_PTRS_f9d815b5f7ed7c70, NULL)); }
+static inline void remote_auth_start_set_selector(remote_auth_start_builder b, login_selector_reader_f9d815b5f7ed7c70 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /**
  * Empty: the account's first profile.
@@ -654,7 +671,7 @@ static inline void remote_auth_start_set_requested_profile_n(remote_auth_start_b
 /**
  * At most 64 bytes, part of the proof transcript (doc/protocol/admission.md). May be empty.
  */
-static inline capnp_data remote_auth_start_client_nonce(remote_auth_start_reader r) { return capnp_any_data(capnp_reader_any(r.r, 2), (capnp_data){ NULL, 0 }); }
+static inline capnp_data remote_auth_start_client_nonce(remote_auth_start_reader r) { return capnp_any_data(capnp_reader_any(r.r, 2), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool remote_auth_start_has_client_nonce(remote_auth_start_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
 static inline void remote_auth_start_set_client_nonce(remote_auth_start_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 2), v); }
 static inline uint8_t *remote_auth_start_init_client_nonce(remote_auth_start_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 2), n); }
@@ -662,24 +679,24 @@ static inline uint8_t *remote_auth_start_init_client_nonce(remote_auth_start_bui
 /**
  * The client's claims about itself.
  */
-static inline login_source_metadata_reader remote_auth_start_source(remote_auth_start_reader r) { return (login_source_metadata_reader){ capnp_any_struct(capnp_reader_any(r.r, 3), NULL) }; }
+static inline login_source_metadata_reader_a4dec4f26758543d remote_auth_start_source(remote_auth_start_reader r) { return CAPNP_NEW(login_source_metadata_reader_a4dec4f26758543d, capnp_any_struct(capnp_reader_any(r.r, 3), NULL)); }
 static inline bool remote_auth_start_has_source(remote_auth_start_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline login_source_metadata_builder remote_auth_start_init_source(remote_auth_start_builder b) { return (login_source_metadata_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), LOGIN_SOURCE_METADATA_WORDS, LOGIN_SOURCE_METADATA_PTRS) }; }
-static inline login_source_metadata_builder remote_auth_start_build_source(remote_auth_start_builder b) { return (login_source_metadata_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 3), LOGIN_SOURCE_METADATA_WORDS, LOGIN_SOURCE_METADATA_PTRS, NULL) }; }
-static inline void remote_auth_start_set_source(remote_auth_start_builder b, login_source_metadata_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
+static inline login_source_metadata_builder_a4dec4f26758543d remote_auth_start_init_source(remote_auth_start_builder b) { return CAPNP_NEW(login_source_metadata_builder_a4dec4f26758543d, capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), LOGIN_SOURCE_METADATA_WORDS_a4dec4f26758543d, LOGIN_SOURCE_METADATA_PTRS_a4dec4f26758543d)); }
+static inline login_source_metadata_builder_a4dec4f26758543d remote_auth_start_build_source(remote_auth_start_builder b) { return CAPNP_NEW(login_source_metadata_builder_a4dec4f26758543d, capnp_abuilder_struct(capnp_builder_any(b.b, 3), LOGIN_SOURCE_METADATA_WORDS_a4dec4f26758543d, LOGIN_SOURCE_METADATA_PTRS_a4dec4f26758543d, NULL)); }
+static inline void remote_auth_start_set_source(remote_auth_start_builder b, login_source_metadata_reader_a4dec4f26758543d v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
 
 /* ---- RemoteAuthStep ---- */
 
-static inline remote_auth_step_reader remote_auth_step_as_reader(remote_auth_step_builder b) { return (remote_auth_step_reader){ capnp_builder_reader(b.b) }; }
-static inline remote_auth_step_reader remote_auth_step_root(capnp_msg *m) { return (remote_auth_step_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline remote_auth_step_builder remote_auth_step_build(capnp_msg *m) { return (remote_auth_step_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), REMOTE_AUTH_STEP_WORDS, REMOTE_AUTH_STEP_PTRS) }; }
-static inline remote_auth_step_reader remote_auth_step_of_any(capnp_any a) { return (remote_auth_step_reader){ capnp_any_struct(a, NULL) }; }
-static inline remote_auth_step_builder remote_auth_step_init_any(capnp_abuilder a) { return (remote_auth_step_builder){ capnp_abuilder_init_struct(a, REMOTE_AUTH_STEP_WORDS, REMOTE_AUTH_STEP_PTRS) }; }
+static inline remote_auth_step_reader remote_auth_step_as_reader(remote_auth_step_builder b) { return CAPNP_NEW(remote_auth_step_reader, capnp_builder_reader(b.b)); }
+static inline remote_auth_step_reader remote_auth_step_root(capnp_msg *m) { return CAPNP_NEW(remote_auth_step_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline remote_auth_step_builder remote_auth_step_build(capnp_msg *m) { return CAPNP_NEW(remote_auth_step_builder, capnp_abuilder_init_struct(capnp_msg_build(m), REMOTE_AUTH_STEP_WORDS, REMOTE_AUTH_STEP_PTRS)); }
+static inline remote_auth_step_reader remote_auth_step_of_any(capnp_any a) { return CAPNP_NEW(remote_auth_step_reader, capnp_any_struct(a, NULL)); }
+static inline remote_auth_step_builder remote_auth_step_init_any(capnp_abuilder a) { return CAPNP_NEW(remote_auth_step_builder, capnp_abuilder_init_struct(a, REMOTE_AUTH_STEP_WORDS, REMOTE_AUTH_STEP_PTRS)); }
 static inline uint32_t remote_auth_step_list_len(remote_auth_step_list l) { return l.l.len; }
-static inline remote_auth_step_reader remote_auth_step_list_get(remote_auth_step_list l, uint32_t i) { return (remote_auth_step_reader){ capnp_list_struct(l.l, i) }; }
+static inline remote_auth_step_reader remote_auth_step_list_get(remote_auth_step_list l, uint32_t i) { return CAPNP_NEW(remote_auth_step_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t remote_auth_step_list_builder_len(remote_auth_step_list_builder l) { return l.l.len; }
-static inline remote_auth_step_builder remote_auth_step_list_builder_get(remote_auth_step_list_builder l, uint32_t i) { return (remote_auth_step_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline remote_auth_step_list remote_auth_step_list_as_reader(remote_auth_step_list_builder l) { return (remote_auth_step_list){ capnp_lbuilder_list(l.l) }; }
+static inline remote_auth_step_builder remote_auth_step_list_builder_get(remote_auth_step_list_builder l, uint32_t i) { return CAPNP_NEW(remote_auth_step_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline remote_auth_step_list remote_auth_step_list_as_reader(remote_auth_step_list_builder l) { return CAPNP_NEW(remote_auth_step_list, capnp_lbuilder_list(l.l)); }
 
 /**
  * For a person.
@@ -714,7 +731,7 @@ static inline void remote_auth_step_set_user_code_n(remote_auth_step_builder b, 
 /**
  * For publicKey: the single-use nonce that goes into the proof transcript.
  */
-static inline capnp_data remote_auth_step_challenge(remote_auth_step_reader r) { return capnp_any_data(capnp_reader_any(r.r, 3), (capnp_data){ NULL, 0 }); }
+static inline capnp_data remote_auth_step_challenge(remote_auth_step_reader r) { return capnp_any_data(capnp_reader_any(r.r, 3), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool remote_auth_step_has_challenge(remote_auth_step_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
 static inline void remote_auth_step_set_challenge(remote_auth_step_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 3), v); }
 static inline uint8_t *remote_auth_step_init_challenge(remote_auth_step_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 3), n); }
@@ -727,128 +744,128 @@ static inline void remote_auth_step_set_expires_at_ms(remote_auth_step_builder b
 
 /* ---- RemoteSessionGateway.authMethods ---- */
 
-static inline remote_session_gateway_auth_methods_in_reader remote_session_gateway_auth_methods_in_as_reader(remote_session_gateway_auth_methods_in_builder b) { return (remote_session_gateway_auth_methods_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_gateway_auth_methods_in_reader remote_session_gateway_auth_methods_in_as_reader(remote_session_gateway_auth_methods_in_builder b) { return CAPNP_NEW(remote_session_gateway_auth_methods_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteSessionGateway.authMethods ---- */
 
-static inline remote_session_gateway_auth_methods_out_reader remote_session_gateway_auth_methods_out_as_reader(remote_session_gateway_auth_methods_out_builder b) { return (remote_session_gateway_auth_methods_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_gateway_auth_methods_out_reader remote_session_gateway_auth_methods_out_as_reader(remote_session_gateway_auth_methods_out_builder b) { return CAPNP_NEW(remote_session_gateway_auth_methods_out_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_auth_method_list remote_session_gateway_auth_methods_out_methods(remote_session_gateway_auth_methods_out_reader r) { return (remote_auth_method_list){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline remote_auth_method_list remote_session_gateway_auth_methods_out_methods(remote_session_gateway_auth_methods_out_reader r) { return CAPNP_NEW(remote_auth_method_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool remote_session_gateway_auth_methods_out_has_methods(remote_session_gateway_auth_methods_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline remote_auth_method_list_builder remote_session_gateway_auth_methods_out_init_methods(remote_session_gateway_auth_methods_out_builder b, uint32_t n) { return (remote_auth_method_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, REMOTE_AUTH_METHOD_WORDS, REMOTE_AUTH_METHOD_PTRS) }; }
-static inline remote_auth_method_list_builder remote_session_gateway_auth_methods_out_build_methods(remote_session_gateway_auth_methods_out_builder b) { return (remote_auth_method_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, REMOTE_AUTH_METHOD_WORDS, REMOTE_AUTH_METHOD_PTRS, NULL) }; }
+static inline remote_auth_method_list_builder remote_session_gateway_auth_methods_out_init_methods(remote_session_gateway_auth_methods_out_builder b, uint32_t n) { return CAPNP_NEW(remote_auth_method_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, REMOTE_AUTH_METHOD_WORDS, REMOTE_AUTH_METHOD_PTRS)); }
+static inline remote_auth_method_list_builder remote_session_gateway_auth_methods_out_build_methods(remote_session_gateway_auth_methods_out_builder b) { return CAPNP_NEW(remote_auth_method_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, REMOTE_AUTH_METHOD_WORDS, REMOTE_AUTH_METHOD_PTRS, NULL)); }
 static inline void remote_session_gateway_auth_methods_out_set_methods(remote_session_gateway_auth_methods_out_builder b, remote_auth_method_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
 /* ---- RemoteSessionGateway.start ---- */
 
-static inline remote_session_gateway_start_in_reader remote_session_gateway_start_in_as_reader(remote_session_gateway_start_in_builder b) { return (remote_session_gateway_start_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_gateway_start_in_reader remote_session_gateway_start_in_as_reader(remote_session_gateway_start_in_builder b) { return CAPNP_NEW(remote_session_gateway_start_in_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_auth_start_reader remote_session_gateway_start_in_request(remote_session_gateway_start_in_reader r) { return (remote_auth_start_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline remote_auth_start_reader remote_session_gateway_start_in_request(remote_session_gateway_start_in_reader r) { return CAPNP_NEW(remote_auth_start_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool remote_session_gateway_start_in_has_request(remote_session_gateway_start_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline remote_auth_start_builder remote_session_gateway_start_in_init_request(remote_session_gateway_start_in_builder b) { return (remote_auth_start_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS) }; }
-static inline remote_auth_start_builder remote_session_gateway_start_in_build_request(remote_session_gateway_start_in_builder b) { return (remote_auth_start_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS, NULL) }; }
+static inline remote_auth_start_builder remote_session_gateway_start_in_init_request(remote_session_gateway_start_in_builder b) { return CAPNP_NEW(remote_auth_start_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS)); }
+static inline remote_auth_start_builder remote_session_gateway_start_in_build_request(remote_session_gateway_start_in_builder b) { return CAPNP_NEW(remote_auth_start_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS, NULL)); }
 static inline void remote_session_gateway_start_in_set_request(remote_session_gateway_start_in_builder b, remote_auth_start_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- RemoteSessionGateway.start ---- */
 
-static inline remote_session_gateway_start_out_reader remote_session_gateway_start_out_as_reader(remote_session_gateway_start_out_builder b) { return (remote_session_gateway_start_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_gateway_start_out_reader remote_session_gateway_start_out_as_reader(remote_session_gateway_start_out_builder b) { return CAPNP_NEW(remote_session_gateway_start_out_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_auth_flow_client remote_session_gateway_start_out_flow(remote_session_gateway_start_out_reader r) { return (remote_auth_flow_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline remote_auth_flow_client remote_session_gateway_start_out_flow(remote_session_gateway_start_out_reader r) { return CAPNP_NEW(remote_auth_flow_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool remote_session_gateway_start_out_has_flow(remote_session_gateway_start_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_session_gateway_start_out_set_flow(remote_session_gateway_start_out_builder b, remote_auth_flow_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- RemoteSessionGateway.guest ---- */
 
-static inline remote_session_gateway_guest_in_reader remote_session_gateway_guest_in_as_reader(remote_session_gateway_guest_in_builder b) { return (remote_session_gateway_guest_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_gateway_guest_in_reader remote_session_gateway_guest_in_as_reader(remote_session_gateway_guest_in_builder b) { return CAPNP_NEW(remote_session_gateway_guest_in_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_text remote_session_gateway_guest_in_requested_profile(remote_session_gateway_guest_in_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool remote_session_gateway_guest_in_has_requested_profile(remote_session_gateway_guest_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_session_gateway_guest_in_set_requested_profile(remote_session_gateway_guest_in_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void remote_session_gateway_guest_in_set_requested_profile_n(remote_session_gateway_guest_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline login_source_metadata_reader remote_session_gateway_guest_in_source(remote_session_gateway_guest_in_reader r) { return (login_source_metadata_reader){ capnp_any_struct(capnp_reader_any(r.r, 1), NULL) }; }
+static inline login_source_metadata_reader_a4dec4f26758543d remote_session_gateway_guest_in_source(remote_session_gateway_guest_in_reader r) { return CAPNP_NEW(login_source_metadata_reader_a4dec4f26758543d, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool remote_session_gateway_guest_in_has_source(remote_session_gateway_guest_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline login_source_metadata_builder remote_session_gateway_guest_in_init_source(remote_session_gateway_guest_in_builder b) { return (login_source_metadata_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), LOGIN_SOURCE_METADATA_WORDS, LOGIN_SOURCE_METADATA_PTRS) }; }
-static inline login_source_metadata_builder remote_session_gateway_guest_in_build_source(remote_session_gateway_guest_in_builder b) { return (login_source_metadata_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 1), LOGIN_SOURCE_METADATA_WORDS, LOGIN_SOURCE_METADATA_PTRS, NULL) }; }
-static inline void remote_session_gateway_guest_in_set_source(remote_session_gateway_guest_in_builder b, login_source_metadata_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
+static inline login_source_metadata_builder_a4dec4f26758543d remote_session_gateway_guest_in_init_source(remote_session_gateway_guest_in_builder b) { return CAPNP_NEW(login_source_metadata_builder_a4dec4f26758543d, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), LOGIN_SOURCE_METADATA_WORDS_a4dec4f26758543d, LOGIN_SOURCE_METADATA_PTRS_a4dec4f26758543d)); }
+static inline login_source_metadata_builder_a4dec4f26758543d remote_session_gateway_guest_in_build_source(remote_session_gateway_guest_in_builder b) { return CAPNP_NEW(login_source_metadata_builder_a4dec4f26758543d, capnp_abuilder_struct(capnp_builder_any(b.b, 1), LOGIN_SOURCE_METADATA_WORDS_a4dec4f26758543d, LOGIN_SOURCE_METADATA_PTRS_a4dec4f26758543d, NULL)); }
+static inline void remote_session_gateway_guest_in_set_source(remote_session_gateway_guest_in_builder b, login_source_metadata_reader_a4dec4f26758543d v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
 
 /* ---- RemoteSessionGateway.guest ---- */
 
-static inline remote_session_gateway_guest_out_reader remote_session_gateway_guest_out_as_reader(remote_session_gateway_guest_out_builder b) { return (remote_session_gateway_guest_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_gateway_guest_out_reader remote_session_gateway_guest_out_as_reader(remote_session_gateway_guest_out_builder b) { return CAPNP_NEW(remote_session_gateway_guest_out_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_session_client remote_session_gateway_guest_out_session(remote_session_gateway_guest_out_reader r) { return (remote_session_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline remote_session_client remote_session_gateway_guest_out_session(remote_session_gateway_guest_out_reader r) { return CAPNP_NEW(remote_session_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool remote_session_gateway_guest_out_has_session(remote_session_gateway_guest_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_session_gateway_guest_out_set_session(remote_session_gateway_guest_out_builder b, remote_session_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- RemoteSessionGateway.anonymous ---- */
 
-static inline remote_session_gateway_anonymous_in_reader remote_session_gateway_anonymous_in_as_reader(remote_session_gateway_anonymous_in_builder b) { return (remote_session_gateway_anonymous_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_gateway_anonymous_in_reader remote_session_gateway_anonymous_in_as_reader(remote_session_gateway_anonymous_in_builder b) { return CAPNP_NEW(remote_session_gateway_anonymous_in_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_text remote_session_gateway_anonymous_in_requested_profile(remote_session_gateway_anonymous_in_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool remote_session_gateway_anonymous_in_has_requested_profile(remote_session_gateway_anonymous_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_session_gateway_anonymous_in_set_requested_profile(remote_session_gateway_anonymous_in_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void remote_session_gateway_anonymous_in_set_requested_profile_n(remote_session_gateway_anonymous_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline login_source_metadata_reader remote_session_gateway_anonymous_in_source(remote_session_gateway_anonymous_in_reader r) { return (login_source_metadata_reader){ capnp_any_struct(capnp_reader_any(r.r, 1), NULL) }; }
+static inline login_source_metadata_reader_a4dec4f26758543d remote_session_gateway_anonymous_in_source(remote_session_gateway_anonymous_in_reader r) { return CAPNP_NEW(login_source_metadata_reader_a4dec4f26758543d, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool remote_session_gateway_anonymous_in_has_source(remote_session_gateway_anonymous_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline login_source_metadata_builder remote_session_gateway_anonymous_in_init_source(remote_session_gateway_anonymous_in_builder b) { return (login_source_metadata_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), LOGIN_SOURCE_METADATA_WORDS, LOGIN_SOURCE_METADATA_PTRS) }; }
-static inline login_source_metadata_builder remote_session_gateway_anonymous_in_build_source(remote_session_gateway_anonymous_in_builder b) { return (login_source_metadata_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 1), LOGIN_SOURCE_METADATA_WORDS, LOGIN_SOURCE_METADATA_PTRS, NULL) }; }
-static inline void remote_session_gateway_anonymous_in_set_source(remote_session_gateway_anonymous_in_builder b, login_source_metadata_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
+static inline login_source_metadata_builder_a4dec4f26758543d remote_session_gateway_anonymous_in_init_source(remote_session_gateway_anonymous_in_builder b) { return CAPNP_NEW(login_source_metadata_builder_a4dec4f26758543d, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), LOGIN_SOURCE_METADATA_WORDS_a4dec4f26758543d, LOGIN_SOURCE_METADATA_PTRS_a4dec4f26758543d)); }
+static inline login_source_metadata_builder_a4dec4f26758543d remote_session_gateway_anonymous_in_build_source(remote_session_gateway_anonymous_in_builder b) { return CAPNP_NEW(login_source_metadata_builder_a4dec4f26758543d, capnp_abuilder_struct(capnp_builder_any(b.b, 1), LOGIN_SOURCE_METADATA_WORDS_a4dec4f26758543d, LOGIN_SOURCE_METADATA_PTRS_a4dec4f26758543d, NULL)); }
+static inline void remote_session_gateway_anonymous_in_set_source(remote_session_gateway_anonymous_in_builder b, login_source_metadata_reader_a4dec4f26758543d v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
 
 /* ---- RemoteSessionGateway.anonymous ---- */
 
-static inline remote_session_gateway_anonymous_out_reader remote_session_gateway_anonymous_out_as_reader(remote_session_gateway_anonymous_out_builder b) { return (remote_session_gateway_anonymous_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_gateway_anonymous_out_reader remote_session_gateway_anonymous_out_as_reader(remote_session_gateway_anonymous_out_builder b) { return CAPNP_NEW(remote_session_gateway_anonymous_out_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_session_client remote_session_gateway_anonymous_out_session(remote_session_gateway_anonymous_out_reader r) { return (remote_session_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline remote_session_client remote_session_gateway_anonymous_out_session(remote_session_gateway_anonymous_out_reader r) { return CAPNP_NEW(remote_session_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool remote_session_gateway_anonymous_out_has_session(remote_session_gateway_anonymous_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_session_gateway_anonymous_out_set_session(remote_session_gateway_anonymous_out_builder b, remote_session_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- RemoteAuthFlow.next ---- */
 
-static inline remote_auth_flow_next_in_reader remote_auth_flow_next_in_as_reader(remote_auth_flow_next_in_builder b) { return (remote_auth_flow_next_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_auth_flow_next_in_reader remote_auth_flow_next_in_as_reader(remote_auth_flow_next_in_builder b) { return CAPNP_NEW(remote_auth_flow_next_in_reader, capnp_builder_reader(b.b)); }
 
-static inline capnp_data remote_auth_flow_next_in_response(remote_auth_flow_next_in_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), (capnp_data){ NULL, 0 }); }
+static inline capnp_data remote_auth_flow_next_in_response(remote_auth_flow_next_in_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool remote_auth_flow_next_in_has_response(remote_auth_flow_next_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_auth_flow_next_in_set_response(remote_auth_flow_next_in_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
 static inline uint8_t *remote_auth_flow_next_in_init_response(remote_auth_flow_next_in_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
 
 /* ---- RemoteAuthFlow.next ---- */
 
-static inline remote_auth_flow_next_out_reader remote_auth_flow_next_out_as_reader(remote_auth_flow_next_out_builder b) { return (remote_auth_flow_next_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_auth_flow_next_out_reader remote_auth_flow_next_out_as_reader(remote_auth_flow_next_out_builder b) { return CAPNP_NEW(remote_auth_flow_next_out_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_auth_step_reader remote_auth_flow_next_out_step(remote_auth_flow_next_out_reader r) { return (remote_auth_step_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline remote_auth_step_reader remote_auth_flow_next_out_step(remote_auth_flow_next_out_reader r) { return CAPNP_NEW(remote_auth_step_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool remote_auth_flow_next_out_has_step(remote_auth_flow_next_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline remote_auth_step_builder remote_auth_flow_next_out_init_step(remote_auth_flow_next_out_builder b) { return (remote_auth_step_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_STEP_WORDS, REMOTE_AUTH_STEP_PTRS) }; }
-static inline remote_auth_step_builder remote_auth_flow_next_out_build_step(remote_auth_flow_next_out_builder b) { return (remote_auth_step_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_STEP_WORDS, REMOTE_AUTH_STEP_PTRS, NULL) }; }
+static inline remote_auth_step_builder remote_auth_flow_next_out_init_step(remote_auth_flow_next_out_builder b) { return CAPNP_NEW(remote_auth_step_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_STEP_WORDS, REMOTE_AUTH_STEP_PTRS)); }
+static inline remote_auth_step_builder remote_auth_flow_next_out_build_step(remote_auth_flow_next_out_builder b) { return CAPNP_NEW(remote_auth_step_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_STEP_WORDS, REMOTE_AUTH_STEP_PTRS, NULL)); }
 static inline void remote_auth_flow_next_out_set_step(remote_auth_flow_next_out_builder b, remote_auth_step_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 static inline bool remote_auth_flow_next_out_done(remote_auth_flow_next_out_reader r) { return capnp_reader_bool(r.r, 0, false); }
 static inline void remote_auth_flow_next_out_set_done(remote_auth_flow_next_out_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, false); }
 
-static inline remote_session_client remote_auth_flow_next_out_session(remote_auth_flow_next_out_reader r) { return (remote_session_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 1)) }; }
+static inline remote_session_client remote_auth_flow_next_out_session(remote_auth_flow_next_out_reader r) { return CAPNP_NEW(remote_session_client, capnp_any_cap_peek(capnp_reader_any(r.r, 1))); }
 static inline bool remote_auth_flow_next_out_has_session(remote_auth_flow_next_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
 static inline void remote_auth_flow_next_out_set_session(remote_auth_flow_next_out_builder b, remote_session_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 1), v.c); }
 
 /* ---- RemoteAuthFlow.cancel ---- */
 
-static inline remote_auth_flow_cancel_in_reader remote_auth_flow_cancel_in_as_reader(remote_auth_flow_cancel_in_builder b) { return (remote_auth_flow_cancel_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_auth_flow_cancel_in_reader remote_auth_flow_cancel_in_as_reader(remote_auth_flow_cancel_in_builder b) { return CAPNP_NEW(remote_auth_flow_cancel_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteAuthFlow.cancel ---- */
 
-static inline remote_auth_flow_cancel_out_reader remote_auth_flow_cancel_out_as_reader(remote_auth_flow_cancel_out_builder b) { return (remote_auth_flow_cancel_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_auth_flow_cancel_out_reader remote_auth_flow_cancel_out_as_reader(remote_auth_flow_cancel_out_builder b) { return CAPNP_NEW(remote_auth_flow_cancel_out_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteCapEntry ---- */
 
-static inline remote_cap_entry_reader remote_cap_entry_as_reader(remote_cap_entry_builder b) { return (remote_cap_entry_reader){ capnp_builder_reader(b.b) }; }
-static inline remote_cap_entry_reader remote_cap_entry_root(capnp_msg *m) { return (remote_cap_entry_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline remote_cap_entry_builder remote_cap_entry_build(capnp_msg *m) { return (remote_cap_entry_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), REMOTE_CAP_ENTRY_WORDS, REMOTE_CAP_ENTRY_PTRS) }; }
-static inline remote_cap_entry_reader remote_cap_entry_of_any(capnp_any a) { return (remote_cap_entry_reader){ capnp_any_struct(a, NULL) }; }
-static inline remote_cap_entry_builder remote_cap_entry_init_any(capnp_abuilder a) { return (remote_cap_entry_builder){ capnp_abuilder_init_struct(a, REMOTE_CAP_ENTRY_WORDS, REMOTE_CAP_ENTRY_PTRS) }; }
+static inline remote_cap_entry_reader remote_cap_entry_as_reader(remote_cap_entry_builder b) { return CAPNP_NEW(remote_cap_entry_reader, capnp_builder_reader(b.b)); }
+static inline remote_cap_entry_reader remote_cap_entry_root(capnp_msg *m) { return CAPNP_NEW(remote_cap_entry_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline remote_cap_entry_builder remote_cap_entry_build(capnp_msg *m) { return CAPNP_NEW(remote_cap_entry_builder, capnp_abuilder_init_struct(capnp_msg_build(m), REMOTE_CAP_ENTRY_WORDS, REMOTE_CAP_ENTRY_PTRS)); }
+static inline remote_cap_entry_reader remote_cap_entry_of_any(capnp_any a) { return CAPNP_NEW(remote_cap_entry_reader, capnp_any_struct(a, NULL)); }
+static inline remote_cap_entry_builder remote_cap_entry_init_any(capnp_abuilder a) { return CAPNP_NEW(remote_cap_entry_builder, capnp_abuilder_init_struct(a, REMOTE_CAP_ENTRY_WORDS, REMOTE_CAP_ENTRY_PTRS)); }
 static inline uint32_t remote_cap_entry_list_len(remote_cap_entry_list l) { return l.l.len; }
-static inline remote_cap_entry_reader remote_cap_entry_list_get(remote_cap_entry_list l, uint32_t i) { return (remote_cap_entry_reader){ capnp_list_struct(l.l, i) }; }
+static inline remote_cap_entry_reader remote_cap_entry_list_get(remote_cap_entry_list l, uint32_t i) { return CAPNP_NEW(remote_cap_entry_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t remote_cap_entry_list_builder_len(remote_cap_entry_list_builder l) { return l.l.len; }
-static inline remote_cap_entry_builder remote_cap_entry_list_builder_get(remote_cap_entry_list_builder l, uint32_t i) { return (remote_cap_entry_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline remote_cap_entry_list remote_cap_entry_list_as_reader(remote_cap_entry_list_builder l) { return (remote_cap_entry_list){ capnp_lbuilder_list(l.l) }; }
+static inline remote_cap_entry_builder remote_cap_entry_list_builder_get(remote_cap_entry_list_builder l, uint32_t i) { return CAPNP_NEW(remote_cap_entry_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline remote_cap_entry_list remote_cap_entry_list_as_reader(remote_cap_entry_list_builder l) { return CAPNP_NEW(remote_cap_entry_list, capnp_lbuilder_list(l.l)); }
 
 /**
  * For RemoteCapSet.get. A convenience, not authority.
@@ -897,35 +914,35 @@ static inline void remote_cap_entry_set_summary_n(remote_cap_entry_builder b, ca
 
 /* ---- RemoteSession.info ---- */
 
-static inline remote_session_info_in_reader remote_session_info_in_as_reader(remote_session_info_in_builder b) { return (remote_session_info_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_info_in_reader remote_session_info_in_as_reader(remote_session_info_in_builder b) { return CAPNP_NEW(remote_session_info_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteSession.info ---- */
 
-static inline remote_session_info_out_reader remote_session_info_out_as_reader(remote_session_info_out_builder b) { return (remote_session_info_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_info_out_reader remote_session_info_out_as_reader(remote_session_info_out_builder b) { return CAPNP_NEW(remote_session_info_out_reader, capnp_builder_reader(b.b)); }
 
-static inline session_info_reader remote_session_info_out_info(remote_session_info_out_reader r) { return (session_info_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline session_info_reader_de21ed90ac6ed3a4 remote_session_info_out_info(remote_session_info_out_reader r) { return CAPNP_NEW(session_info_reader_de21ed90ac6ed3a4, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool remote_session_info_out_has_info(remote_session_info_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline session_info_builder remote_session_info_out_init_info(remote_session_info_out_builder b) { return (session_info_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), SESSION_INFO_WORDS, SESSION_INFO_PTRS) }; }
-static inline session_info_builder remote_session_info_out_build_info(remote_session_info_out_builder b) { return (session_info_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), SESSION_INFO_WORDS, SESSION_INFO_PTRS, NULL) }; }
-static inline void remote_session_info_out_set_info(remote_session_info_out_builder b, session_info_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline session_info_builder_de21ed90ac6ed3a4 remote_session_info_out_init_info(remote_session_info_out_builder b) { return CAPNP_NEW(session_info_builder_de21ed90ac6ed3a4, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), SESSION_INFO_WORDS_de21ed90ac6ed3a4, SESSION_INFO_PTRS_de21ed90ac6ed3a4)); }
+static inline session_info_builder_de21ed90ac6ed3a4 remote_session_info_out_build_info(remote_session_info_out_builder b) { return CAPNP_NEW(session_info_builder_de21ed90ac6ed3a4, capnp_abuilder_struct(capnp_builder_any(b.b, 0), SESSION_INFO_WORDS_de21ed90ac6ed3a4, SESSION_INFO_PTRS_de21ed90ac6ed3a4, NULL)); }
+static inline void remote_session_info_out_set_info(remote_session_info_out_builder b, session_info_reader_de21ed90ac6ed3a4 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- RemoteSession.capSet ---- */
 
-static inline remote_session_cap_set_in_reader remote_session_cap_set_in_as_reader(remote_session_cap_set_in_builder b) { return (remote_session_cap_set_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_cap_set_in_reader remote_session_cap_set_in_as_reader(remote_session_cap_set_in_builder b) { return CAPNP_NEW(remote_session_cap_set_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteSession.capSet ---- */
 
-static inline remote_session_cap_set_out_reader remote_session_cap_set_out_as_reader(remote_session_cap_set_out_builder b) { return (remote_session_cap_set_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_cap_set_out_reader remote_session_cap_set_out_as_reader(remote_session_cap_set_out_builder b) { return CAPNP_NEW(remote_session_cap_set_out_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_cap_set_client remote_session_cap_set_out_caps(remote_session_cap_set_out_reader r) { return (remote_cap_set_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline remote_cap_set_client remote_session_cap_set_out_caps(remote_session_cap_set_out_reader r) { return CAPNP_NEW(remote_cap_set_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool remote_session_cap_set_out_has_caps(remote_session_cap_set_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_session_cap_set_out_set_caps(remote_session_cap_set_out_builder b, remote_cap_set_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- RemoteSession.renew ---- */
 
-static inline remote_session_renew_in_reader remote_session_renew_in_as_reader(remote_session_renew_in_builder b) { return (remote_session_renew_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_renew_in_reader remote_session_renew_in_as_reader(remote_session_renew_in_builder b) { return CAPNP_NEW(remote_session_renew_in_reader, capnp_builder_reader(b.b)); }
 
-static inline capnp_data remote_session_renew_in_proof(remote_session_renew_in_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), (capnp_data){ NULL, 0 }); }
+static inline capnp_data remote_session_renew_in_proof(remote_session_renew_in_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool remote_session_renew_in_has_proof(remote_session_renew_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_session_renew_in_set_proof(remote_session_renew_in_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
 static inline uint8_t *remote_session_renew_in_init_proof(remote_session_renew_in_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
@@ -935,67 +952,67 @@ static inline void remote_session_renew_in_set_requested_duration_ms(remote_sess
 
 /* ---- RemoteSession.renew ---- */
 
-static inline remote_session_renew_out_reader remote_session_renew_out_as_reader(remote_session_renew_out_builder b) { return (remote_session_renew_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_renew_out_reader remote_session_renew_out_as_reader(remote_session_renew_out_builder b) { return CAPNP_NEW(remote_session_renew_out_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_session_client remote_session_renew_out_session(remote_session_renew_out_reader r) { return (remote_session_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline remote_session_client remote_session_renew_out_session(remote_session_renew_out_reader r) { return CAPNP_NEW(remote_session_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool remote_session_renew_out_has_session(remote_session_renew_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_session_renew_out_set_session(remote_session_renew_out_builder b, remote_session_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- RemoteSession.logout ---- */
 
-static inline remote_session_logout_in_reader remote_session_logout_in_as_reader(remote_session_logout_in_builder b) { return (remote_session_logout_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_logout_in_reader remote_session_logout_in_as_reader(remote_session_logout_in_builder b) { return CAPNP_NEW(remote_session_logout_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteSession.logout ---- */
 
-static inline remote_session_logout_out_reader remote_session_logout_out_as_reader(remote_session_logout_out_builder b) { return (remote_session_logout_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_logout_out_reader remote_session_logout_out_as_reader(remote_session_logout_out_builder b) { return CAPNP_NEW(remote_session_logout_out_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteSession.reauthenticate ---- */
 
-static inline remote_session_reauthenticate_in_reader remote_session_reauthenticate_in_as_reader(remote_session_reauthenticate_in_builder b) { return (remote_session_reauthenticate_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_reauthenticate_in_reader remote_session_reauthenticate_in_as_reader(remote_session_reauthenticate_in_builder b) { return CAPNP_NEW(remote_session_reauthenticate_in_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_auth_start_reader remote_session_reauthenticate_in_request(remote_session_reauthenticate_in_reader r) { return (remote_auth_start_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline remote_auth_start_reader remote_session_reauthenticate_in_request(remote_session_reauthenticate_in_reader r) { return CAPNP_NEW(remote_auth_start_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool remote_session_reauthenticate_in_has_request(remote_session_reauthenticate_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline remote_auth_start_builder remote_session_reauthenticate_in_init_request(remote_session_reauthenticate_in_builder b) { return (remote_auth_start_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS) }; }
-static inline remote_auth_start_builder remote_session_reauthenticate_in_build_request(remote_session_reauthenticate_in_builder b) { return (remote_auth_start_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS, NULL) }; }
+static inline remote_auth_start_builder remote_session_reauthenticate_in_init_request(remote_session_reauthenticate_in_builder b) { return CAPNP_NEW(remote_auth_start_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS)); }
+static inline remote_auth_start_builder remote_session_reauthenticate_in_build_request(remote_session_reauthenticate_in_builder b) { return CAPNP_NEW(remote_auth_start_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), REMOTE_AUTH_START_WORDS, REMOTE_AUTH_START_PTRS, NULL)); }
 static inline void remote_session_reauthenticate_in_set_request(remote_session_reauthenticate_in_builder b, remote_auth_start_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- RemoteSession.reauthenticate ---- */
 
-static inline remote_session_reauthenticate_out_reader remote_session_reauthenticate_out_as_reader(remote_session_reauthenticate_out_builder b) { return (remote_session_reauthenticate_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_reauthenticate_out_reader remote_session_reauthenticate_out_as_reader(remote_session_reauthenticate_out_builder b) { return CAPNP_NEW(remote_session_reauthenticate_out_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_auth_flow_client remote_session_reauthenticate_out_flow(remote_session_reauthenticate_out_reader r) { return (remote_auth_flow_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline remote_auth_flow_client remote_session_reauthenticate_out_flow(remote_session_reauthenticate_out_reader r) { return CAPNP_NEW(remote_auth_flow_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool remote_session_reauthenticate_out_has_flow(remote_session_reauthenticate_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_session_reauthenticate_out_set_flow(remote_session_reauthenticate_out_builder b, remote_auth_flow_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- RemoteSession.offerUi ---- */
 
-static inline remote_session_offer_ui_in_reader remote_session_offer_ui_in_as_reader(remote_session_offer_ui_in_builder b) { return (remote_session_offer_ui_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_offer_ui_in_reader remote_session_offer_ui_in_as_reader(remote_session_offer_ui_in_builder b) { return CAPNP_NEW(remote_session_offer_ui_in_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_ui_host_client remote_session_offer_ui_in_host(remote_session_offer_ui_in_reader r) { return (remote_ui_host_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline remote_ui_host_client remote_session_offer_ui_in_host(remote_session_offer_ui_in_reader r) { return CAPNP_NEW(remote_ui_host_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool remote_session_offer_ui_in_has_host(remote_session_offer_ui_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_session_offer_ui_in_set_host(remote_session_offer_ui_in_builder b, remote_ui_host_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- RemoteSession.offerUi ---- */
 
-static inline remote_session_offer_ui_out_reader remote_session_offer_ui_out_as_reader(remote_session_offer_ui_out_builder b) { return (remote_session_offer_ui_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_session_offer_ui_out_reader remote_session_offer_ui_out_as_reader(remote_session_offer_ui_out_builder b) { return CAPNP_NEW(remote_session_offer_ui_out_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteCapSet.list ---- */
 
-static inline remote_cap_set_list_in_reader remote_cap_set_list_in_as_reader(remote_cap_set_list_in_builder b) { return (remote_cap_set_list_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_cap_set_list_in_reader remote_cap_set_list_in_as_reader(remote_cap_set_list_in_builder b) { return CAPNP_NEW(remote_cap_set_list_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteCapSet.list ---- */
 
-static inline remote_cap_set_list_out_reader remote_cap_set_list_out_as_reader(remote_cap_set_list_out_builder b) { return (remote_cap_set_list_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_cap_set_list_out_reader remote_cap_set_list_out_as_reader(remote_cap_set_list_out_builder b) { return CAPNP_NEW(remote_cap_set_list_out_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_cap_entry_list remote_cap_set_list_out_entries(remote_cap_set_list_out_reader r) { return (remote_cap_entry_list){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline remote_cap_entry_list remote_cap_set_list_out_entries(remote_cap_set_list_out_reader r) { return CAPNP_NEW(remote_cap_entry_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool remote_cap_set_list_out_has_entries(remote_cap_set_list_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline remote_cap_entry_list_builder remote_cap_set_list_out_init_entries(remote_cap_set_list_out_builder b, uint32_t n) { return (remote_cap_entry_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, REMOTE_CAP_ENTRY_WORDS, REMOTE_CAP_ENTRY_PTRS) }; }
-static inline remote_cap_entry_list_builder remote_cap_set_list_out_build_entries(remote_cap_set_list_out_builder b) { return (remote_cap_entry_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, REMOTE_CAP_ENTRY_WORDS, REMOTE_CAP_ENTRY_PTRS, NULL) }; }
+static inline remote_cap_entry_list_builder remote_cap_set_list_out_init_entries(remote_cap_set_list_out_builder b, uint32_t n) { return CAPNP_NEW(remote_cap_entry_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, REMOTE_CAP_ENTRY_WORDS, REMOTE_CAP_ENTRY_PTRS)); }
+static inline remote_cap_entry_list_builder remote_cap_set_list_out_build_entries(remote_cap_set_list_out_builder b) { return CAPNP_NEW(remote_cap_entry_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, REMOTE_CAP_ENTRY_WORDS, REMOTE_CAP_ENTRY_PTRS, NULL)); }
 static inline void remote_cap_set_list_out_set_entries(remote_cap_set_list_out_builder b, remote_cap_entry_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
 /* ---- RemoteCapSet.get ---- */
 
-static inline remote_cap_set_get_in_reader remote_cap_set_get_in_as_reader(remote_cap_set_get_in_builder b) { return (remote_cap_set_get_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_cap_set_get_in_reader remote_cap_set_get_in_as_reader(remote_cap_set_get_in_builder b) { return CAPNP_NEW(remote_cap_set_get_in_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_text remote_cap_set_get_in_name(remote_cap_set_get_in_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool remote_cap_set_get_in_has_name(remote_cap_set_get_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -1007,7 +1024,7 @@ static inline void remote_cap_set_get_in_set_expected_interface_id(remote_cap_se
 
 /* ---- RemoteCapSet.get ---- */
 
-static inline remote_cap_set_get_out_reader remote_cap_set_get_out_as_reader(remote_cap_set_get_out_builder b) { return (remote_cap_set_get_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_cap_set_get_out_reader remote_cap_set_get_out_as_reader(remote_cap_set_get_out_builder b) { return CAPNP_NEW(remote_cap_set_get_out_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_cap *remote_cap_set_get_out_cap(remote_cap_set_get_out_reader r) { return capnp_any_cap_peek(capnp_reader_any(r.r, 0)); }
 static inline bool remote_cap_set_get_out_has_cap(remote_cap_set_get_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
@@ -1015,16 +1032,16 @@ static inline void remote_cap_set_get_out_set_cap(remote_cap_set_get_out_builder
 
 /* ---- RemoteCapSet.schema ---- */
 
-static inline remote_cap_set_schema_in_reader remote_cap_set_schema_in_as_reader(remote_cap_set_schema_in_builder b) { return (remote_cap_set_schema_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_cap_set_schema_in_reader remote_cap_set_schema_in_as_reader(remote_cap_set_schema_in_builder b) { return CAPNP_NEW(remote_cap_set_schema_in_reader, capnp_builder_reader(b.b)); }
 
 static inline uint64_t remote_cap_set_schema_in_interface_id(remote_cap_set_schema_in_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void remote_cap_set_schema_in_set_interface_id(remote_cap_set_schema_in_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
 
 /* ---- RemoteCapSet.schema ---- */
 
-static inline remote_cap_set_schema_out_reader remote_cap_set_schema_out_as_reader(remote_cap_set_schema_out_builder b) { return (remote_cap_set_schema_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_cap_set_schema_out_reader remote_cap_set_schema_out_as_reader(remote_cap_set_schema_out_builder b) { return CAPNP_NEW(remote_cap_set_schema_out_reader, capnp_builder_reader(b.b)); }
 
-static inline capnp_data remote_cap_set_schema_out_schema(remote_cap_set_schema_out_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), (capnp_data){ NULL, 0 }); }
+static inline capnp_data remote_cap_set_schema_out_schema(remote_cap_set_schema_out_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool remote_cap_set_schema_out_has_schema(remote_cap_set_schema_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_cap_set_schema_out_set_schema(remote_cap_set_schema_out_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
 static inline uint8_t *remote_cap_set_schema_out_init_schema(remote_cap_set_schema_out_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
@@ -1036,22 +1053,22 @@ static inline uint32_t ui_patch_kind_list_len(ui_patch_kind_list l) { return l.l
 static inline enum ui_patch_kind ui_patch_kind_list_get(ui_patch_kind_list l, uint32_t i) { return (enum ui_patch_kind)capnp_list_u16(l.l, i); }
 static inline uint32_t ui_patch_kind_list_builder_len(ui_patch_kind_list_builder l) { return l.l.len; }
 static inline void ui_patch_kind_list_builder_set(ui_patch_kind_list_builder l, uint32_t i, enum ui_patch_kind v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
-static inline ui_patch_kind_list ui_patch_kind_list_as_reader(ui_patch_kind_list_builder l) { return (ui_patch_kind_list){ capnp_lbuilder_list(l.l) }; }
+static inline ui_patch_kind_list ui_patch_kind_list_as_reader(ui_patch_kind_list_builder l) { return CAPNP_NEW(ui_patch_kind_list, capnp_lbuilder_list(l.l)); }
 
 /* ---- UiSurfaceSpec ---- */
 
-static inline ui_surface_spec_reader ui_surface_spec_as_reader(ui_surface_spec_builder b) { return (ui_surface_spec_reader){ capnp_builder_reader(b.b) }; }
-static inline ui_surface_spec_reader ui_surface_spec_root(capnp_msg *m) { return (ui_surface_spec_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline ui_surface_spec_builder ui_surface_spec_build(capnp_msg *m) { return (ui_surface_spec_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), UI_SURFACE_SPEC_WORDS, UI_SURFACE_SPEC_PTRS) }; }
-static inline ui_surface_spec_reader ui_surface_spec_of_any(capnp_any a) { return (ui_surface_spec_reader){ capnp_any_struct(a, NULL) }; }
-static inline ui_surface_spec_builder ui_surface_spec_init_any(capnp_abuilder a) { return (ui_surface_spec_builder){ capnp_abuilder_init_struct(a, UI_SURFACE_SPEC_WORDS, UI_SURFACE_SPEC_PTRS) }; }
+static inline ui_surface_spec_reader ui_surface_spec_as_reader(ui_surface_spec_builder b) { return CAPNP_NEW(ui_surface_spec_reader, capnp_builder_reader(b.b)); }
+static inline ui_surface_spec_reader ui_surface_spec_root(capnp_msg *m) { return CAPNP_NEW(ui_surface_spec_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline ui_surface_spec_builder ui_surface_spec_build(capnp_msg *m) { return CAPNP_NEW(ui_surface_spec_builder, capnp_abuilder_init_struct(capnp_msg_build(m), UI_SURFACE_SPEC_WORDS, UI_SURFACE_SPEC_PTRS)); }
+static inline ui_surface_spec_reader ui_surface_spec_of_any(capnp_any a) { return CAPNP_NEW(ui_surface_spec_reader, capnp_any_struct(a, NULL)); }
+static inline ui_surface_spec_builder ui_surface_spec_init_any(capnp_abuilder a) { return CAPNP_NEW(ui_surface_spec_builder, capnp_abuilder_init_struct(a, UI_SURFACE_SPEC_WORDS, UI_SURFACE_SPEC_PTRS)); }
 static inline uint32_t ui_surface_spec_list_len(ui_surface_spec_list l) { return l.l.len; }
-static inline ui_surface_spec_reader ui_surface_spec_list_get(ui_surface_spec_list l, uint32_t i) { return (ui_surface_spec_reader){ capnp_list_struct(l.l, i) }; }
+static inline ui_surface_spec_reader ui_surface_spec_list_get(ui_surface_spec_list l, uint32_t i) { return CAPNP_NEW(ui_surface_spec_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t ui_surface_spec_list_builder_len(ui_surface_spec_list_builder l) { return l.l.len; }
-static inline ui_surface_spec_builder ui_surface_spec_list_builder_get(ui_surface_spec_list_builder l, uint32_t i) { return (ui_surface_spec_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline ui_surface_spec_list ui_surface_spec_list_as_reader(ui_surface_spec_list_builder l) { return (ui_surface_spec_list){ capnp_lbuilder_list(l.l) }; }
+static inline ui_surface_spec_builder ui_surface_spec_list_builder_get(ui_surface_spec_list_builder l, uint32_t i) { return CAPNP_NEW(ui_surface_spec_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline ui_surface_spec_list ui_surface_spec_list_as_reader(ui_surface_spec_list_builder l) { return CAPNP_NEW(ui_surface_spec_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_data ui_surface_spec_surface_id(ui_surface_spec_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), (capnp_data){ NULL, 0 }); }
+static inline capnp_data ui_surface_spec_surface_id(ui_surface_spec_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool ui_surface_spec_has_surface_id(ui_surface_spec_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void ui_surface_spec_set_surface_id(ui_surface_spec_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
 static inline uint8_t *ui_surface_spec_init_surface_id(ui_surface_spec_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
@@ -1076,26 +1093,26 @@ static inline void ui_surface_spec_set_model_schema(ui_surface_spec_builder b, u
 
 /* ---- UiPatch ---- */
 
-static inline ui_patch_reader ui_patch_as_reader(ui_patch_builder b) { return (ui_patch_reader){ capnp_builder_reader(b.b) }; }
-static inline ui_patch_reader ui_patch_root(capnp_msg *m) { return (ui_patch_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline ui_patch_builder ui_patch_build(capnp_msg *m) { return (ui_patch_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), UI_PATCH_WORDS, UI_PATCH_PTRS) }; }
-static inline ui_patch_reader ui_patch_of_any(capnp_any a) { return (ui_patch_reader){ capnp_any_struct(a, NULL) }; }
-static inline ui_patch_builder ui_patch_init_any(capnp_abuilder a) { return (ui_patch_builder){ capnp_abuilder_init_struct(a, UI_PATCH_WORDS, UI_PATCH_PTRS) }; }
+static inline ui_patch_reader ui_patch_as_reader(ui_patch_builder b) { return CAPNP_NEW(ui_patch_reader, capnp_builder_reader(b.b)); }
+static inline ui_patch_reader ui_patch_root(capnp_msg *m) { return CAPNP_NEW(ui_patch_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline ui_patch_builder ui_patch_build(capnp_msg *m) { return CAPNP_NEW(ui_patch_builder, capnp_abuilder_init_struct(capnp_msg_build(m), UI_PATCH_WORDS, UI_PATCH_PTRS)); }
+static inline ui_patch_reader ui_patch_of_any(capnp_any a) { return CAPNP_NEW(ui_patch_reader, capnp_any_struct(a, NULL)); }
+static inline ui_patch_builder ui_patch_init_any(capnp_abuilder a) { return CAPNP_NEW(ui_patch_builder, capnp_abuilder_init_struct(a, UI_PATCH_WORDS, UI_PATCH_PTRS)); }
 static inline uint32_t ui_patch_list_len(ui_patch_list l) { return l.l.len; }
-static inline ui_patch_reader ui_patch_list_get(ui_patch_list l, uint32_t i) { return (ui_patch_reader){ capnp_list_struct(l.l, i) }; }
+static inline ui_patch_reader ui_patch_list_get(ui_patch_list l, uint32_t i) { return CAPNP_NEW(ui_patch_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t ui_patch_list_builder_len(ui_patch_list_builder l) { return l.l.len; }
-static inline ui_patch_builder ui_patch_list_builder_get(ui_patch_list_builder l, uint32_t i) { return (ui_patch_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline ui_patch_list ui_patch_list_as_reader(ui_patch_list_builder l) { return (ui_patch_list){ capnp_lbuilder_list(l.l) }; }
+static inline ui_patch_builder ui_patch_list_builder_get(ui_patch_list_builder l, uint32_t i) { return CAPNP_NEW(ui_patch_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline ui_patch_list ui_patch_list_as_reader(ui_patch_list_builder l) { return CAPNP_NEW(ui_patch_list, capnp_lbuilder_list(l.l)); }
 
 static inline enum ui_patch_kind ui_patch_kind(ui_patch_reader r) { return (enum ui_patch_kind)capnp_reader_u16(r.r, 0, 0); }
 static inline void ui_patch_set_kind(ui_patch_builder b, enum ui_patch_kind v) { capnp_builder_set_u16(b.b, 0, (uint16_t)v, 0); }
 
-static inline capnp_data ui_patch_surface_id(ui_patch_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), (capnp_data){ NULL, 0 }); }
+static inline capnp_data ui_patch_surface_id(ui_patch_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool ui_patch_has_surface_id(ui_patch_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void ui_patch_set_surface_id(ui_patch_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
 static inline uint8_t *ui_patch_init_surface_id(ui_patch_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
 
-static inline capnp_data ui_patch_payload(ui_patch_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), (capnp_data){ NULL, 0 }); }
+static inline capnp_data ui_patch_payload(ui_patch_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool ui_patch_has_payload(ui_patch_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
 static inline void ui_patch_set_payload(ui_patch_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 1), v); }
 static inline uint8_t *ui_patch_init_payload(ui_patch_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 1), n); }
@@ -1105,18 +1122,18 @@ static inline void ui_patch_set_expires_at_ms(ui_patch_builder b, uint64_t v) { 
 
 /* ---- UiEvent ---- */
 
-static inline ui_event_reader ui_event_as_reader(ui_event_builder b) { return (ui_event_reader){ capnp_builder_reader(b.b) }; }
-static inline ui_event_reader ui_event_root(capnp_msg *m) { return (ui_event_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline ui_event_builder ui_event_build(capnp_msg *m) { return (ui_event_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), UI_EVENT_WORDS, UI_EVENT_PTRS) }; }
-static inline ui_event_reader ui_event_of_any(capnp_any a) { return (ui_event_reader){ capnp_any_struct(a, NULL) }; }
-static inline ui_event_builder ui_event_init_any(capnp_abuilder a) { return (ui_event_builder){ capnp_abuilder_init_struct(a, UI_EVENT_WORDS, UI_EVENT_PTRS) }; }
+static inline ui_event_reader ui_event_as_reader(ui_event_builder b) { return CAPNP_NEW(ui_event_reader, capnp_builder_reader(b.b)); }
+static inline ui_event_reader ui_event_root(capnp_msg *m) { return CAPNP_NEW(ui_event_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline ui_event_builder ui_event_build(capnp_msg *m) { return CAPNP_NEW(ui_event_builder, capnp_abuilder_init_struct(capnp_msg_build(m), UI_EVENT_WORDS, UI_EVENT_PTRS)); }
+static inline ui_event_reader ui_event_of_any(capnp_any a) { return CAPNP_NEW(ui_event_reader, capnp_any_struct(a, NULL)); }
+static inline ui_event_builder ui_event_init_any(capnp_abuilder a) { return CAPNP_NEW(ui_event_builder, capnp_abuilder_init_struct(a, UI_EVENT_WORDS, UI_EVENT_PTRS)); }
 static inline uint32_t ui_event_list_len(ui_event_list l) { return l.l.len; }
-static inline ui_event_reader ui_event_list_get(ui_event_list l, uint32_t i) { return (ui_event_reader){ capnp_list_struct(l.l, i) }; }
+static inline ui_event_reader ui_event_list_get(ui_event_list l, uint32_t i) { return CAPNP_NEW(ui_event_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t ui_event_list_builder_len(ui_event_list_builder l) { return l.l.len; }
-static inline ui_event_builder ui_event_list_builder_get(ui_event_list_builder l, uint32_t i) { return (ui_event_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline ui_event_list ui_event_list_as_reader(ui_event_list_builder l) { return (ui_event_list){ capnp_lbuilder_list(l.l) }; }
+static inline ui_event_builder ui_event_list_builder_get(ui_event_list_builder l, uint32_t i) { return CAPNP_NEW(ui_event_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline ui_event_list ui_event_list_as_reader(ui_event_list_builder l) { return CAPNP_NEW(ui_event_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_data ui_event_surface_id(ui_event_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), (capnp_data){ NULL, 0 }); }
+static inline capnp_data ui_event_surface_id(ui_event_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool ui_event_has_surface_id(ui_event_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void ui_event_set_surface_id(ui_event_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
 static inline uint8_t *ui_event_init_surface_id(ui_event_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
@@ -1126,7 +1143,7 @@ static inline bool ui_event_has_command(ui_event_reader r) { return capnp_any_wh
 static inline void ui_event_set_command(ui_event_builder b, const char *s) { capnp_builder_set_text(b.b, 1, s); }
 static inline void ui_event_set_command_n(ui_event_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 1), v); }
 
-static inline capnp_data ui_event_payload(ui_event_reader r) { return capnp_any_data(capnp_reader_any(r.r, 2), (capnp_data){ NULL, 0 }); }
+static inline capnp_data ui_event_payload(ui_event_reader r) { return capnp_any_data(capnp_reader_any(r.r, 2), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool ui_event_has_payload(ui_event_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
 static inline void ui_event_set_payload(ui_event_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 2), v); }
 static inline uint8_t *ui_event_init_payload(ui_event_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 2), n); }
@@ -1136,81 +1153,87 @@ static inline void ui_event_set_user_initiated(ui_event_builder b, bool v) { cap
 
 /* ---- RemoteUiHost.open ---- */
 
-static inline remote_ui_host_open_in_reader remote_ui_host_open_in_as_reader(remote_ui_host_open_in_builder b) { return (remote_ui_host_open_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_ui_host_open_in_reader remote_ui_host_open_in_as_reader(remote_ui_host_open_in_builder b) { return CAPNP_NEW(remote_ui_host_open_in_reader, capnp_builder_reader(b.b)); }
 
-static inline ui_surface_spec_reader remote_ui_host_open_in_spec(remote_ui_host_open_in_reader r) { return (ui_surface_spec_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline ui_surface_spec_reader remote_ui_host_open_in_spec(remote_ui_host_open_in_reader r) { return CAPNP_NEW(ui_surface_spec_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool remote_ui_host_open_in_has_spec(remote_ui_host_open_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline ui_surface_spec_builder remote_ui_host_open_in_init_spec(remote_ui_host_open_in_builder b) { return (ui_surface_spec_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), UI_SURFACE_SPEC_WORDS, UI_SURFACE_SPEC_PTRS) }; }
-static inline ui_surface_spec_builder remote_ui_host_open_in_build_spec(remote_ui_host_open_in_builder b) { return (ui_surface_spec_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), UI_SURFACE_SPEC_WORDS, UI_SURFACE_SPEC_PTRS, NULL) }; }
+static inline ui_surface_spec_builder remote_ui_host_open_in_init_spec(remote_ui_host_open_in_builder b) { return CAPNP_NEW(ui_surface_spec_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), UI_SURFACE_SPEC_WORDS, UI_SURFACE_SPEC_PTRS)); }
+static inline ui_surface_spec_builder remote_ui_host_open_in_build_spec(remote_ui_host_open_in_builder b) { return CAPNP_NEW(ui_surface_spec_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), UI_SURFACE_SPEC_WORDS, UI_SURFACE_SPEC_PTRS, NULL)); }
 static inline void remote_ui_host_open_in_set_spec(remote_ui_host_open_in_builder b, ui_surface_spec_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- RemoteUiHost.open ---- */
 
-static inline remote_ui_host_open_out_reader remote_ui_host_open_out_as_reader(remote_ui_host_open_out_builder b) { return (remote_ui_host_open_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_ui_host_open_out_reader remote_ui_host_open_out_as_reader(remote_ui_host_open_out_builder b) { return CAPNP_NEW(remote_ui_host_open_out_reader, capnp_builder_reader(b.b)); }
 
-static inline remote_ui_surface_client remote_ui_host_open_out_surface(remote_ui_host_open_out_reader r) { return (remote_ui_surface_client){ capnp_any_cap_peek(capnp_reader_any(r.r, 0)) }; }
+static inline remote_ui_surface_client remote_ui_host_open_out_surface(remote_ui_host_open_out_reader r) { return CAPNP_NEW(remote_ui_surface_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool remote_ui_host_open_out_has_surface(remote_ui_host_open_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_ui_host_open_out_set_surface(remote_ui_host_open_out_builder b, remote_ui_surface_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
 
 /* ---- RemoteUiHost.theme ---- */
 
-static inline remote_ui_host_theme_in_reader remote_ui_host_theme_in_as_reader(remote_ui_host_theme_in_builder b) { return (remote_ui_host_theme_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_ui_host_theme_in_reader remote_ui_host_theme_in_as_reader(remote_ui_host_theme_in_builder b) { return CAPNP_NEW(remote_ui_host_theme_in_reader, capnp_builder_reader(b.b)); }
 
 static inline capnp_text remote_ui_host_theme_in_scope(remote_ui_host_theme_in_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool remote_ui_host_theme_in_has_scope(remote_ui_host_theme_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void remote_ui_host_theme_in_set_scope(remote_ui_host_theme_in_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void remote_ui_host_theme_in_set_scope_n(remote_ui_host_theme_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline capnp_data remote_ui_host_theme_in_hints(remote_ui_host_theme_in_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), (capnp_data){ NULL, 0 }); }
+static inline capnp_data remote_ui_host_theme_in_hints(remote_ui_host_theme_in_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool remote_ui_host_theme_in_has_hints(remote_ui_host_theme_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
 static inline void remote_ui_host_theme_in_set_hints(remote_ui_host_theme_in_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 1), v); }
 static inline uint8_t *remote_ui_host_theme_in_init_hints(remote_ui_host_theme_in_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 1), n); }
 
 /* ---- RemoteUiHost.theme ---- */
 
-static inline remote_ui_host_theme_out_reader remote_ui_host_theme_out_as_reader(remote_ui_host_theme_out_builder b) { return (remote_ui_host_theme_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_ui_host_theme_out_reader remote_ui_host_theme_out_as_reader(remote_ui_host_theme_out_builder b) { return CAPNP_NEW(remote_ui_host_theme_out_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteUiSurface.apply ---- */
 
-static inline remote_ui_surface_apply_in_reader remote_ui_surface_apply_in_as_reader(remote_ui_surface_apply_in_builder b) { return (remote_ui_surface_apply_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_ui_surface_apply_in_reader remote_ui_surface_apply_in_as_reader(remote_ui_surface_apply_in_builder b) { return CAPNP_NEW(remote_ui_surface_apply_in_reader, capnp_builder_reader(b.b)); }
 
-static inline ui_patch_reader remote_ui_surface_apply_in_patch(remote_ui_surface_apply_in_reader r) { return (ui_patch_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline ui_patch_reader remote_ui_surface_apply_in_patch(remote_ui_surface_apply_in_reader r) { return CAPNP_NEW(ui_patch_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool remote_ui_surface_apply_in_has_patch(remote_ui_surface_apply_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline ui_patch_builder remote_ui_surface_apply_in_init_patch(remote_ui_surface_apply_in_builder b) { return (ui_patch_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), UI_PATCH_WORDS, UI_PATCH_PTRS) }; }
-static inline ui_patch_builder remote_ui_surface_apply_in_build_patch(remote_ui_surface_apply_in_builder b) { return (ui_patch_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), UI_PATCH_WORDS, UI_PATCH_PTRS, NULL) }; }
+static inline ui_patch_builder remote_ui_surface_apply_in_init_patch(remote_ui_surface_apply_in_builder b) { return CAPNP_NEW(ui_patch_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), UI_PATCH_WORDS, UI_PATCH_PTRS)); }
+static inline ui_patch_builder remote_ui_surface_apply_in_build_patch(remote_ui_surface_apply_in_builder b) { return CAPNP_NEW(ui_patch_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), UI_PATCH_WORDS, UI_PATCH_PTRS, NULL)); }
 static inline void remote_ui_surface_apply_in_set_patch(remote_ui_surface_apply_in_builder b, ui_patch_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /* ---- RemoteUiSurface.apply ---- */
 
-static inline remote_ui_surface_apply_out_reader remote_ui_surface_apply_out_as_reader(remote_ui_surface_apply_out_builder b) { return (remote_ui_surface_apply_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_ui_surface_apply_out_reader remote_ui_surface_apply_out_as_reader(remote_ui_surface_apply_out_builder b) { return CAPNP_NEW(remote_ui_surface_apply_out_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteUiSurface.poll ---- */
 
-static inline remote_ui_surface_poll_in_reader remote_ui_surface_poll_in_as_reader(remote_ui_surface_poll_in_builder b) { return (remote_ui_surface_poll_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_ui_surface_poll_in_reader remote_ui_surface_poll_in_as_reader(remote_ui_surface_poll_in_builder b) { return CAPNP_NEW(remote_ui_surface_poll_in_reader, capnp_builder_reader(b.b)); }
 
 static inline uint16_t remote_ui_surface_poll_in_max_events(remote_ui_surface_poll_in_reader r) { return capnp_reader_u16(r.r, 0, 0); }
 static inline void remote_ui_surface_poll_in_set_max_events(remote_ui_surface_poll_in_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, v, 0); }
 
 /* ---- RemoteUiSurface.poll ---- */
 
-static inline remote_ui_surface_poll_out_reader remote_ui_surface_poll_out_as_reader(remote_ui_surface_poll_out_builder b) { return (remote_ui_surface_poll_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_ui_surface_poll_out_reader remote_ui_surface_poll_out_as_reader(remote_ui_surface_poll_out_builder b) { return CAPNP_NEW(remote_ui_surface_poll_out_reader, capnp_builder_reader(b.b)); }
 
-static inline ui_event_list remote_ui_surface_poll_out_events(remote_ui_surface_poll_out_reader r) { return (ui_event_list){ capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL) }; }
+static inline ui_event_list remote_ui_surface_poll_out_events(remote_ui_surface_poll_out_reader r) { return CAPNP_NEW(ui_event_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool remote_ui_surface_poll_out_has_events(remote_ui_surface_poll_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline ui_event_list_builder remote_ui_surface_poll_out_init_events(remote_ui_surface_poll_out_builder b, uint32_t n) { return (ui_event_list_builder){ capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, UI_EVENT_WORDS, UI_EVENT_PTRS) }; }
-static inline ui_event_list_builder remote_ui_surface_poll_out_build_events(remote_ui_surface_poll_out_builder b) { return (ui_event_list_builder){ capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, UI_EVENT_WORDS, UI_EVENT_PTRS, NULL) }; }
+static inline ui_event_list_builder remote_ui_surface_poll_out_init_events(remote_ui_surface_poll_out_builder b, uint32_t n) { return CAPNP_NEW(ui_event_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, UI_EVENT_WORDS, UI_EVENT_PTRS)); }
+static inline ui_event_list_builder remote_ui_surface_poll_out_build_events(remote_ui_surface_poll_out_builder b) { return CAPNP_NEW(ui_event_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, UI_EVENT_WORDS, UI_EVENT_PTRS, NULL)); }
 static inline void remote_ui_surface_poll_out_set_events(remote_ui_surface_poll_out_builder b, ui_event_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
 /* ---- RemoteUiSurface.close ---- */
 
-static inline remote_ui_surface_close_in_reader remote_ui_surface_close_in_as_reader(remote_ui_surface_close_in_builder b) { return (remote_ui_surface_close_in_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_ui_surface_close_in_reader remote_ui_surface_close_in_as_reader(remote_ui_surface_close_in_builder b) { return CAPNP_NEW(remote_ui_surface_close_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- RemoteUiSurface.close ---- */
 
-static inline remote_ui_surface_close_out_reader remote_ui_surface_close_out_as_reader(remote_ui_surface_close_out_builder b) { return (remote_ui_surface_close_out_reader){ capnp_builder_reader(b.b) }; }
+static inline remote_ui_surface_close_out_reader remote_ui_surface_close_out_as_reader(remote_ui_surface_close_out_builder b) { return CAPNP_NEW(remote_ui_surface_close_out_reader, capnp_builder_reader(b.b)); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file remote_session_capnp_schema;
+/** The declarations of this file, to be read at run time: remote_session_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_e3a94d0c6b7f1285;
+#ifndef remote_session_capnp_schema
+#define remote_session_capnp_schema capnp_schema_e3a94d0c6b7f1285
+#else /* files of one name: each goes by its id */
+#undef remote_session_capnp_schema
+#define remote_session_capnp_schema remote_session_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_E3A94D0C6B7F1285_STRUCTS
 
@@ -1233,89 +1256,91 @@ extern "C" {
 
 /* ---- RemoteSessionGateway ---- */
 
-extern const struct capnp_interface remote_session_gateway_interface;
-static inline CAPNP_MUST_USE int remote_session_gateway_serve(capnp_vat *v, const struct remote_session_gateway_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &remote_session_gateway_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_ee42d8f0c1091eb9;
+#define remote_session_gateway_interface capnp_interface_ee42d8f0c1091eb9
+static inline CAPNP_MUST_USE int remote_session_gateway_serve(capnp_vat *v, const struct remote_session_gateway_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_ee42d8f0c1091eb9, ops, self, ret_c); }
 
 /**
  * Every kind of RemoteAuthKind, each with its state. Cost: one call. Since 0.1.
  */
-static inline capnp_question *remote_session_gateway_auth_methods(remote_session_gateway_client c) { return capnp_question_new(c.c, &remote_session_gateway_interface, 0); }
-static inline remote_session_gateway_auth_methods_in_builder remote_session_gateway_auth_methods_params(capnp_question *q) { return (remote_session_gateway_auth_methods_in_builder){ capnp_question_params(q) }; }
-static inline remote_session_gateway_auth_methods_out_reader remote_session_gateway_auth_methods_results(capnp_question *q) { return (remote_session_gateway_auth_methods_out_reader){ capnp_question_response(q) }; }
-static inline remote_auth_method_list remote_session_gateway_auth_methods_methods(capnp_question *q) { return remote_session_gateway_auth_methods_out_methods(remote_session_gateway_auth_methods_results(q)); }
-static inline bool remote_session_gateway_auth_methods_has_methods(capnp_question *q) { return remote_session_gateway_auth_methods_out_has_methods(remote_session_gateway_auth_methods_results(q)); }
-static inline remote_session_gateway_auth_methods_in_reader remote_session_gateway_auth_methods_get_params(capnp_answer *a) { return (remote_session_gateway_auth_methods_in_reader){ capnp_answer_params(a) }; }
-static inline remote_session_gateway_auth_methods_out_builder remote_session_gateway_auth_methods_get_results(capnp_answer *a) { return (remote_session_gateway_auth_methods_out_builder){ capnp_answer_results(a) }; }
-static inline remote_auth_method_list_builder remote_session_gateway_auth_methods_results_init_methods(capnp_answer *a, uint32_t n) { return remote_session_gateway_auth_methods_out_init_methods(remote_session_gateway_auth_methods_get_results(a), n); }
-static inline remote_auth_method_list_builder remote_session_gateway_auth_methods_results_build_methods(capnp_answer *a) { return remote_session_gateway_auth_methods_out_build_methods(remote_session_gateway_auth_methods_get_results(a)); }
-static inline void remote_session_gateway_auth_methods_results_set_methods(capnp_answer *a, remote_auth_method_list v) { remote_session_gateway_auth_methods_out_set_methods(remote_session_gateway_auth_methods_get_results(a), v); }
+static inline capnp_question *remote_session_gateway_auth_methods(remote_session_gateway_client c) { return capnp_question_new(c.c, &capnp_interface_ee42d8f0c1091eb9, 0); }
+static inline remote_session_gateway_auth_methods_in_builder remote_session_gateway_auth_methods_params(capnp_question *q) { return CAPNP_NEW(remote_session_gateway_auth_methods_in_builder, capnp_question_params(q)); }
+static inline remote_session_gateway_auth_methods_out_reader remote_session_gateway_auth_methods_results(capnp_question *q) { return CAPNP_NEW(remote_session_gateway_auth_methods_out_reader, capnp_question_response(q)); }
+static inline remote_auth_method_list remote_session_gateway_auth_methods_methods(capnp_question *q) { return remote_session_gateway_auth_methods_out_methods(CAPNP_NEW(remote_session_gateway_auth_methods_out_reader, capnp_question_response(q))); }
+static inline bool remote_session_gateway_auth_methods_has_methods(capnp_question *q) { return remote_session_gateway_auth_methods_out_has_methods(CAPNP_NEW(remote_session_gateway_auth_methods_out_reader, capnp_question_response(q))); }
+static inline remote_session_gateway_auth_methods_in_reader remote_session_gateway_auth_methods_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_gateway_auth_methods_in_reader, capnp_answer_params(a)); }
+static inline remote_session_gateway_auth_methods_out_builder remote_session_gateway_auth_methods_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_gateway_auth_methods_out_builder, capnp_answer_results(a)); }
+static inline remote_auth_method_list_builder remote_session_gateway_auth_methods_results_init_methods(capnp_answer *a, uint32_t n) { return remote_session_gateway_auth_methods_out_init_methods(CAPNP_NEW(remote_session_gateway_auth_methods_out_builder, capnp_answer_results(a)), n); }
+static inline remote_auth_method_list_builder remote_session_gateway_auth_methods_results_build_methods(capnp_answer *a) { return remote_session_gateway_auth_methods_out_build_methods(CAPNP_NEW(remote_session_gateway_auth_methods_out_builder, capnp_answer_results(a))); }
+static inline void remote_session_gateway_auth_methods_results_set_methods(capnp_answer *a, remote_auth_method_list v) { remote_session_gateway_auth_methods_out_set_methods(CAPNP_NEW(remote_session_gateway_auth_methods_out_builder, capnp_answer_results(a)), v); }
 
 /**
  * Begins to authenticate. At most four flows of a connection are open at once; the first proof wins.
  * Errors: denied.method-disabled, denied.already-bound, over-quota.flows. Since 0.1.
  */
-static inline capnp_question *remote_session_gateway_start(remote_session_gateway_client c) { return capnp_question_new(c.c, &remote_session_gateway_interface, 1); }
-static inline remote_session_gateway_start_in_builder remote_session_gateway_start_params(capnp_question *q) { return (remote_session_gateway_start_in_builder){ capnp_question_params(q) }; }
-static inline remote_auth_start_builder remote_session_gateway_start_init_request(capnp_question *q) { return remote_session_gateway_start_in_init_request(remote_session_gateway_start_params(q)); }
-static inline remote_auth_start_builder remote_session_gateway_start_build_request(capnp_question *q) { return remote_session_gateway_start_in_build_request(remote_session_gateway_start_params(q)); }
-static inline void remote_session_gateway_start_set_request(capnp_question *q, remote_auth_start_reader v) { remote_session_gateway_start_in_set_request(remote_session_gateway_start_params(q), v); }
-static inline remote_session_gateway_start_out_reader remote_session_gateway_start_results(capnp_question *q) { return (remote_session_gateway_start_out_reader){ capnp_question_response(q) }; }
-static inline remote_auth_flow_client remote_session_gateway_start_flow(capnp_question *q) { const uint16_t path[] = { 0 }; return (remote_auth_flow_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool remote_session_gateway_start_has_flow(capnp_question *q) { return remote_session_gateway_start_out_has_flow(remote_session_gateway_start_results(q)); }
-static inline remote_session_gateway_start_in_reader remote_session_gateway_start_get_params(capnp_answer *a) { return (remote_session_gateway_start_in_reader){ capnp_answer_params(a) }; }
-static inline remote_auth_start_reader remote_session_gateway_start_param_request(capnp_answer *a) { return remote_session_gateway_start_in_request(remote_session_gateway_start_get_params(a)); }
-static inline bool remote_session_gateway_start_param_has_request(capnp_answer *a) { return remote_session_gateway_start_in_has_request(remote_session_gateway_start_get_params(a)); }
-static inline remote_session_gateway_start_out_builder remote_session_gateway_start_get_results(capnp_answer *a) { return (remote_session_gateway_start_out_builder){ capnp_answer_results(a) }; }
-static inline void remote_session_gateway_start_results_set_flow(capnp_answer *a, remote_auth_flow_client v) { remote_session_gateway_start_out_set_flow(remote_session_gateway_start_get_results(a), v); }
+static inline capnp_question *remote_session_gateway_start(remote_session_gateway_client c) { return capnp_question_new(c.c, &capnp_interface_ee42d8f0c1091eb9, 1); }
+static inline remote_session_gateway_start_in_builder remote_session_gateway_start_params(capnp_question *q) { return CAPNP_NEW(remote_session_gateway_start_in_builder, capnp_question_params(q)); }
+static inline remote_auth_start_builder remote_session_gateway_start_init_request(capnp_question *q) { return remote_session_gateway_start_in_init_request(CAPNP_NEW(remote_session_gateway_start_in_builder, capnp_question_params(q))); }
+static inline remote_auth_start_builder remote_session_gateway_start_build_request(capnp_question *q) { return remote_session_gateway_start_in_build_request(CAPNP_NEW(remote_session_gateway_start_in_builder, capnp_question_params(q))); }
+static inline void remote_session_gateway_start_set_request(capnp_question *q, remote_auth_start_reader v) { remote_session_gateway_start_in_set_request(CAPNP_NEW(remote_session_gateway_start_in_builder, capnp_question_params(q)), v); }
+static inline remote_session_gateway_start_out_reader remote_session_gateway_start_results(capnp_question *q) { return CAPNP_NEW(remote_session_gateway_start_out_reader, capnp_question_response(q)); }
+static inline remote_auth_flow_client remote_session_gateway_start_flow(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(remote_auth_flow_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool remote_session_gateway_start_has_flow(capnp_question *q) { return remote_session_gateway_start_out_has_flow(CAPNP_NEW(remote_session_gateway_start_out_reader, capnp_question_response(q))); }
+static inline remote_session_gateway_start_in_reader remote_session_gateway_start_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_gateway_start_in_reader, capnp_answer_params(a)); }
+static inline remote_auth_start_reader remote_session_gateway_start_param_request(capnp_answer *a) { return remote_session_gateway_start_in_request(CAPNP_NEW(remote_session_gateway_start_in_reader, capnp_answer_params(a))); }
+static inline bool remote_session_gateway_start_param_has_request(capnp_answer *a) { return remote_session_gateway_start_in_has_request(CAPNP_NEW(remote_session_gateway_start_in_reader, capnp_answer_params(a))); }
+static inline remote_session_gateway_start_out_builder remote_session_gateway_start_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_gateway_start_out_builder, capnp_answer_results(a)); }
+static inline void remote_session_gateway_start_results_set_flow(capnp_answer *a, remote_auth_flow_client v) { remote_session_gateway_start_out_set_flow(CAPNP_NEW(remote_session_gateway_start_out_builder, capnp_answer_results(a)), v); }
 
 /**
  * A session without an account, under the profile policy has set aside for guests.
  * Errors: denied.method-disabled, denied.profile, denied.already-bound. Since 0.1.
  */
-static inline capnp_question *remote_session_gateway_guest(remote_session_gateway_client c) { return capnp_question_new(c.c, &remote_session_gateway_interface, 2); }
-static inline remote_session_gateway_guest_in_builder remote_session_gateway_guest_params(capnp_question *q) { return (remote_session_gateway_guest_in_builder){ capnp_question_params(q) }; }
-static inline void remote_session_gateway_guest_set_requested_profile(capnp_question *q, const char *s) { remote_session_gateway_guest_in_set_requested_profile(remote_session_gateway_guest_params(q), s); }
-static inline void remote_session_gateway_guest_set_requested_profile_n(capnp_question *q, capnp_text v) { remote_session_gateway_guest_in_set_requested_profile_n(remote_session_gateway_guest_params(q), v); }
-static inline login_source_metadata_builder remote_session_gateway_guest_init_source(capnp_question *q) { return remote_session_gateway_guest_in_init_source(remote_session_gateway_guest_params(q)); }
-static inline login_source_metadata_builder remote_session_gateway_guest_build_source(capnp_question *q) { return remote_session_gateway_guest_in_build_source(remote_session_gateway_guest_params(q)); }
-static inline void remote_session_gateway_guest_set_source(capnp_question *q, login_source_metadata_reader v) { remote_session_gateway_guest_in_set_source(remote_session_gateway_guest_params(q), v); }
-static inline remote_session_gateway_guest_out_reader remote_session_gateway_guest_results(capnp_question *q) { return (remote_session_gateway_guest_out_reader){ capnp_question_response(q) }; }
-static inline remote_session_client remote_session_gateway_guest_session(capnp_question *q) { const uint16_t path[] = { 0 }; return (remote_session_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool remote_session_gateway_guest_has_session(capnp_question *q) { return remote_session_gateway_guest_out_has_session(remote_session_gateway_guest_results(q)); }
-static inline remote_session_gateway_guest_in_reader remote_session_gateway_guest_get_params(capnp_answer *a) { return (remote_session_gateway_guest_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_text remote_session_gateway_guest_param_requested_profile(capnp_answer *a) { return remote_session_gateway_guest_in_requested_profile(remote_session_gateway_guest_get_params(a)); }
-static inline bool remote_session_gateway_guest_param_has_requested_profile(capnp_answer *a) { return remote_session_gateway_guest_in_has_requested_profile(remote_session_gateway_guest_get_params(a)); }
-static inline login_source_metadata_reader remote_session_gateway_guest_param_source(capnp_answer *a) { return remote_session_gateway_guest_in_source(remote_session_gateway_guest_get_params(a)); }
-static inline bool remote_session_gateway_guest_param_has_source(capnp_answer *a) { return remote_session_gateway_guest_in_has_source(remote_session_gateway_guest_get_params(a)); }
-static inline remote_session_gateway_guest_out_builder remote_session_gateway_guest_get_results(capnp_answer *a) { return (remote_session_gateway_guest_out_builder){ capnp_answer_results(a) }; }
-static inline void remote_session_gateway_guest_results_set_session(capnp_answer *a, remote_session_client v) { remote_session_gateway_guest_out_set_session(remote_session_gateway_guest_get_results(a), v); }
+static inline capnp_question *remote_session_gateway_guest(remote_session_gateway_client c) { return capnp_question_new(c.c, &capnp_interface_ee42d8f0c1091eb9, 2); }
+static inline remote_session_gateway_guest_in_builder remote_session_gateway_guest_params(capnp_question *q) { return CAPNP_NEW(remote_session_gateway_guest_in_builder, capnp_question_params(q)); }
+static inline void remote_session_gateway_guest_set_requested_profile(capnp_question *q, const char *s) { remote_session_gateway_guest_in_set_requested_profile(CAPNP_NEW(remote_session_gateway_guest_in_builder, capnp_question_params(q)), s); }
+static inline void remote_session_gateway_guest_set_requested_profile_n(capnp_question *q, capnp_text v) { remote_session_gateway_guest_in_set_requested_profile_n(CAPNP_NEW(remote_session_gateway_guest_in_builder, capnp_question_params(q)), v); }
+static inline login_source_metadata_builder_a4dec4f26758543d remote_session_gateway_guest_init_source(capnp_question *q) { return remote_session_gateway_guest_in_init_source(CAPNP_NEW(remote_session_gateway_guest_in_builder, capnp_question_params(q))); }
+static inline login_source_metadata_builder_a4dec4f26758543d remote_session_gateway_guest_build_source(capnp_question *q) { return remote_session_gateway_guest_in_build_source(CAPNP_NEW(remote_session_gateway_guest_in_builder, capnp_question_params(q))); }
+static inline void remote_session_gateway_guest_set_source(capnp_question *q, login_source_metadata_reader_a4dec4f26758543d v) { remote_session_gateway_guest_in_set_source(CAPNP_NEW(remote_session_gateway_guest_in_builder, capnp_question_params(q)), v); }
+static inline remote_session_gateway_guest_out_reader remote_session_gateway_guest_results(capnp_question *q) { return CAPNP_NEW(remote_session_gateway_guest_out_reader, capnp_question_response(q)); }
+static inline remote_session_client remote_session_gateway_guest_session(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(remote_session_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool remote_session_gateway_guest_has_session(capnp_question *q) { return remote_session_gateway_guest_out_has_session(CAPNP_NEW(remote_session_gateway_guest_out_reader, capnp_question_response(q))); }
+static inline remote_session_gateway_guest_in_reader remote_session_gateway_guest_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_gateway_guest_in_reader, capnp_answer_params(a)); }
+static inline capnp_text remote_session_gateway_guest_param_requested_profile(capnp_answer *a) { return remote_session_gateway_guest_in_requested_profile(CAPNP_NEW(remote_session_gateway_guest_in_reader, capnp_answer_params(a))); }
+static inline bool remote_session_gateway_guest_param_has_requested_profile(capnp_answer *a) { return remote_session_gateway_guest_in_has_requested_profile(CAPNP_NEW(remote_session_gateway_guest_in_reader, capnp_answer_params(a))); }
+static inline login_source_metadata_reader_a4dec4f26758543d remote_session_gateway_guest_param_source(capnp_answer *a) { return remote_session_gateway_guest_in_source(CAPNP_NEW(remote_session_gateway_guest_in_reader, capnp_answer_params(a))); }
+static inline bool remote_session_gateway_guest_param_has_source(capnp_answer *a) { return remote_session_gateway_guest_in_has_source(CAPNP_NEW(remote_session_gateway_guest_in_reader, capnp_answer_params(a))); }
+static inline remote_session_gateway_guest_out_builder remote_session_gateway_guest_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_gateway_guest_out_builder, capnp_answer_results(a)); }
+static inline void remote_session_gateway_guest_results_set_session(capnp_answer *a, remote_session_client v) { remote_session_gateway_guest_out_set_session(CAPNP_NEW(remote_session_gateway_guest_out_builder, capnp_answer_results(a)), v); }
 
 /**
  * A session of nobody in particular, likewise. An empty requestedProfile takes the default.
  * Errors: denied.method-disabled, denied.profile, denied.already-bound. Since 0.1.
  */
-static inline capnp_question *remote_session_gateway_anonymous(remote_session_gateway_client c) { return capnp_question_new(c.c, &remote_session_gateway_interface, 3); }
-static inline remote_session_gateway_anonymous_in_builder remote_session_gateway_anonymous_params(capnp_question *q) { return (remote_session_gateway_anonymous_in_builder){ capnp_question_params(q) }; }
-static inline void remote_session_gateway_anonymous_set_requested_profile(capnp_question *q, const char *s) { remote_session_gateway_anonymous_in_set_requested_profile(remote_session_gateway_anonymous_params(q), s); }
-static inline void remote_session_gateway_anonymous_set_requested_profile_n(capnp_question *q, capnp_text v) { remote_session_gateway_anonymous_in_set_requested_profile_n(remote_session_gateway_anonymous_params(q), v); }
-static inline login_source_metadata_builder remote_session_gateway_anonymous_init_source(capnp_question *q) { return remote_session_gateway_anonymous_in_init_source(remote_session_gateway_anonymous_params(q)); }
-static inline login_source_metadata_builder remote_session_gateway_anonymous_build_source(capnp_question *q) { return remote_session_gateway_anonymous_in_build_source(remote_session_gateway_anonymous_params(q)); }
-static inline void remote_session_gateway_anonymous_set_source(capnp_question *q, login_source_metadata_reader v) { remote_session_gateway_anonymous_in_set_source(remote_session_gateway_anonymous_params(q), v); }
-static inline remote_session_gateway_anonymous_out_reader remote_session_gateway_anonymous_results(capnp_question *q) { return (remote_session_gateway_anonymous_out_reader){ capnp_question_response(q) }; }
-static inline remote_session_client remote_session_gateway_anonymous_session(capnp_question *q) { const uint16_t path[] = { 0 }; return (remote_session_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool remote_session_gateway_anonymous_has_session(capnp_question *q) { return remote_session_gateway_anonymous_out_has_session(remote_session_gateway_anonymous_results(q)); }
-static inline remote_session_gateway_anonymous_in_reader remote_session_gateway_anonymous_get_params(capnp_answer *a) { return (remote_session_gateway_anonymous_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_text remote_session_gateway_anonymous_param_requested_profile(capnp_answer *a) { return remote_session_gateway_anonymous_in_requested_profile(remote_session_gateway_anonymous_get_params(a)); }
-static inline bool remote_session_gateway_anonymous_param_has_requested_profile(capnp_answer *a) { return remote_session_gateway_anonymous_in_has_requested_profile(remote_session_gateway_anonymous_get_params(a)); }
-static inline login_source_metadata_reader remote_session_gateway_anonymous_param_source(capnp_answer *a) { return remote_session_gateway_anonymous_in_source(remote_session_gateway_anonymous_get_params(a)); }
-static inline bool remote_session_gateway_anonymous_param_has_source(capnp_answer *a) { return remote_session_gateway_anonymous_in_has_source(remote_session_gateway_anonymous_get_params(a)); }
-static inline remote_session_gateway_anonymous_out_builder remote_session_gateway_anonymous_get_results(capnp_answer *a) { return (remote_session_gateway_anonymous_out_builder){ capnp_answer_results(a) }; }
-static inline void remote_session_gateway_anonymous_results_set_session(capnp_answer *a, remote_session_client v) { remote_session_gateway_anonymous_out_set_session(remote_session_gateway_anonymous_get_results(a), v); }
+static inline capnp_question *remote_session_gateway_anonymous(remote_session_gateway_client c) { return capnp_question_new(c.c, &capnp_interface_ee42d8f0c1091eb9, 3); }
+static inline remote_session_gateway_anonymous_in_builder remote_session_gateway_anonymous_params(capnp_question *q) { return CAPNP_NEW(remote_session_gateway_anonymous_in_builder, capnp_question_params(q)); }
+static inline void remote_session_gateway_anonymous_set_requested_profile(capnp_question *q, const char *s) { remote_session_gateway_anonymous_in_set_requested_profile(CAPNP_NEW(remote_session_gateway_anonymous_in_builder, capnp_question_params(q)), s); }
+static inline void remote_session_gateway_anonymous_set_requested_profile_n(capnp_question *q, capnp_text v) { remote_session_gateway_anonymous_in_set_requested_profile_n(CAPNP_NEW(remote_session_gateway_anonymous_in_builder, capnp_question_params(q)), v); }
+static inline login_source_metadata_builder_a4dec4f26758543d remote_session_gateway_anonymous_init_source(capnp_question *q) { return remote_session_gateway_anonymous_in_init_source(CAPNP_NEW(remote_session_gateway_anonymous_in_builder, capnp_question_params(q))); }
+static inline login_source_metadata_builder_a4dec4f26758543d remote_session_gateway_anonymous_build_source(capnp_question *q) { return remote_session_gateway_anonymous_in_build_source(CAPNP_NEW(remote_session_gateway_anonymous_in_builder, capnp_question_params(q))); }
+static inline void remote_session_gateway_anonymous_set_source(capnp_question *q, login_source_metadata_reader_a4dec4f26758543d v) { remote_session_gateway_anonymous_in_set_source(CAPNP_NEW(remote_session_gateway_anonymous_in_builder, capnp_question_params(q)), v); }
+static inline remote_session_gateway_anonymous_out_reader remote_session_gateway_anonymous_results(capnp_question *q) { return CAPNP_NEW(remote_session_gateway_anonymous_out_reader, capnp_question_response(q)); }
+static inline remote_session_client remote_session_gateway_anonymous_session(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(remote_session_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool remote_session_gateway_anonymous_has_session(capnp_question *q) { return remote_session_gateway_anonymous_out_has_session(CAPNP_NEW(remote_session_gateway_anonymous_out_reader, capnp_question_response(q))); }
+static inline remote_session_gateway_anonymous_in_reader remote_session_gateway_anonymous_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_gateway_anonymous_in_reader, capnp_answer_params(a)); }
+static inline capnp_text remote_session_gateway_anonymous_param_requested_profile(capnp_answer *a) { return remote_session_gateway_anonymous_in_requested_profile(CAPNP_NEW(remote_session_gateway_anonymous_in_reader, capnp_answer_params(a))); }
+static inline bool remote_session_gateway_anonymous_param_has_requested_profile(capnp_answer *a) { return remote_session_gateway_anonymous_in_has_requested_profile(CAPNP_NEW(remote_session_gateway_anonymous_in_reader, capnp_answer_params(a))); }
+static inline login_source_metadata_reader_a4dec4f26758543d remote_session_gateway_anonymous_param_source(capnp_answer *a) { return remote_session_gateway_anonymous_in_source(CAPNP_NEW(remote_session_gateway_anonymous_in_reader, capnp_answer_params(a))); }
+static inline bool remote_session_gateway_anonymous_param_has_source(capnp_answer *a) { return remote_session_gateway_anonymous_in_has_source(CAPNP_NEW(remote_session_gateway_anonymous_in_reader, capnp_answer_params(a))); }
+static inline remote_session_gateway_anonymous_out_builder remote_session_gateway_anonymous_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_gateway_anonymous_out_builder, capnp_answer_results(a)); }
+static inline void remote_session_gateway_anonymous_results_set_session(capnp_answer *a, remote_session_client v) { remote_session_gateway_anonymous_out_set_session(CAPNP_NEW(remote_session_gateway_anonymous_out_builder, capnp_answer_results(a)), v); }
 
 /* ---- RemoteAuthFlow ---- */
 
-extern const struct capnp_interface remote_auth_flow_interface;
-static inline CAPNP_MUST_USE int remote_auth_flow_serve(capnp_vat *v, const struct remote_auth_flow_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &remote_auth_flow_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_d5e237302d264096;
+#define remote_auth_flow_interface capnp_interface_d5e237302d264096
+static inline CAPNP_MUST_USE int remote_auth_flow_serve(capnp_vat *v, const struct remote_auth_flow_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_d5e237302d264096, ops, self, ret_c); }
 
 /**
  * Answers the previous step and gets the next. An empty first response asks what is wanted; the
@@ -1326,65 +1351,66 @@ static inline CAPNP_MUST_USE int remote_auth_flow_serve(capnp_vat *v, const stru
  * A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,
  * denied.backoff, denied.already-bound. Since 0.1.
  */
-static inline capnp_question *remote_auth_flow_next(remote_auth_flow_client c) { return capnp_question_new(c.c, &remote_auth_flow_interface, 0); }
-static inline remote_auth_flow_next_in_builder remote_auth_flow_next_params(capnp_question *q) { return (remote_auth_flow_next_in_builder){ capnp_question_params(q) }; }
-static inline void remote_auth_flow_next_set_response(capnp_question *q, capnp_data v) { remote_auth_flow_next_in_set_response(remote_auth_flow_next_params(q), v); }
-static inline uint8_t *remote_auth_flow_next_init_response(capnp_question *q, uint32_t n) { return remote_auth_flow_next_in_init_response(remote_auth_flow_next_params(q), n); }
-static inline remote_auth_flow_next_out_reader remote_auth_flow_next_results(capnp_question *q) { return (remote_auth_flow_next_out_reader){ capnp_question_response(q) }; }
-static inline remote_auth_step_reader remote_auth_flow_next_step(capnp_question *q) { return remote_auth_flow_next_out_step(remote_auth_flow_next_results(q)); }
-static inline bool remote_auth_flow_next_has_step(capnp_question *q) { return remote_auth_flow_next_out_has_step(remote_auth_flow_next_results(q)); }
-static inline bool remote_auth_flow_next_done(capnp_question *q) { return remote_auth_flow_next_out_done(remote_auth_flow_next_results(q)); }
-static inline remote_session_client remote_auth_flow_next_session(capnp_question *q) { const uint16_t path[] = { 1 }; return (remote_session_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool remote_auth_flow_next_has_session(capnp_question *q) { return remote_auth_flow_next_out_has_session(remote_auth_flow_next_results(q)); }
-static inline remote_auth_flow_next_in_reader remote_auth_flow_next_get_params(capnp_answer *a) { return (remote_auth_flow_next_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_data remote_auth_flow_next_param_response(capnp_answer *a) { return remote_auth_flow_next_in_response(remote_auth_flow_next_get_params(a)); }
-static inline bool remote_auth_flow_next_param_has_response(capnp_answer *a) { return remote_auth_flow_next_in_has_response(remote_auth_flow_next_get_params(a)); }
-static inline remote_auth_flow_next_out_builder remote_auth_flow_next_get_results(capnp_answer *a) { return (remote_auth_flow_next_out_builder){ capnp_answer_results(a) }; }
-static inline remote_auth_step_builder remote_auth_flow_next_results_init_step(capnp_answer *a) { return remote_auth_flow_next_out_init_step(remote_auth_flow_next_get_results(a)); }
-static inline remote_auth_step_builder remote_auth_flow_next_results_build_step(capnp_answer *a) { return remote_auth_flow_next_out_build_step(remote_auth_flow_next_get_results(a)); }
-static inline void remote_auth_flow_next_results_set_step(capnp_answer *a, remote_auth_step_reader v) { remote_auth_flow_next_out_set_step(remote_auth_flow_next_get_results(a), v); }
-static inline void remote_auth_flow_next_results_set_done(capnp_answer *a, bool v) { remote_auth_flow_next_out_set_done(remote_auth_flow_next_get_results(a), v); }
-static inline void remote_auth_flow_next_results_set_session(capnp_answer *a, remote_session_client v) { remote_auth_flow_next_out_set_session(remote_auth_flow_next_get_results(a), v); }
+static inline capnp_question *remote_auth_flow_next(remote_auth_flow_client c) { return capnp_question_new(c.c, &capnp_interface_d5e237302d264096, 0); }
+static inline remote_auth_flow_next_in_builder remote_auth_flow_next_params(capnp_question *q) { return CAPNP_NEW(remote_auth_flow_next_in_builder, capnp_question_params(q)); }
+static inline void remote_auth_flow_next_set_response(capnp_question *q, capnp_data v) { remote_auth_flow_next_in_set_response(CAPNP_NEW(remote_auth_flow_next_in_builder, capnp_question_params(q)), v); }
+static inline uint8_t *remote_auth_flow_next_init_response(capnp_question *q, uint32_t n) { return remote_auth_flow_next_in_init_response(CAPNP_NEW(remote_auth_flow_next_in_builder, capnp_question_params(q)), n); }
+static inline remote_auth_flow_next_out_reader remote_auth_flow_next_results(capnp_question *q) { return CAPNP_NEW(remote_auth_flow_next_out_reader, capnp_question_response(q)); }
+static inline remote_auth_step_reader remote_auth_flow_next_step(capnp_question *q) { return remote_auth_flow_next_out_step(CAPNP_NEW(remote_auth_flow_next_out_reader, capnp_question_response(q))); }
+static inline bool remote_auth_flow_next_has_step(capnp_question *q) { return remote_auth_flow_next_out_has_step(CAPNP_NEW(remote_auth_flow_next_out_reader, capnp_question_response(q))); }
+static inline bool remote_auth_flow_next_done(capnp_question *q) { return remote_auth_flow_next_out_done(CAPNP_NEW(remote_auth_flow_next_out_reader, capnp_question_response(q))); }
+static inline remote_session_client remote_auth_flow_next_session(capnp_question *q) { const uint16_t path[] = { 1 }; return CAPNP_NEW(remote_session_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool remote_auth_flow_next_has_session(capnp_question *q) { return remote_auth_flow_next_out_has_session(CAPNP_NEW(remote_auth_flow_next_out_reader, capnp_question_response(q))); }
+static inline remote_auth_flow_next_in_reader remote_auth_flow_next_get_params(capnp_answer *a) { return CAPNP_NEW(remote_auth_flow_next_in_reader, capnp_answer_params(a)); }
+static inline capnp_data remote_auth_flow_next_param_response(capnp_answer *a) { return remote_auth_flow_next_in_response(CAPNP_NEW(remote_auth_flow_next_in_reader, capnp_answer_params(a))); }
+static inline bool remote_auth_flow_next_param_has_response(capnp_answer *a) { return remote_auth_flow_next_in_has_response(CAPNP_NEW(remote_auth_flow_next_in_reader, capnp_answer_params(a))); }
+static inline remote_auth_flow_next_out_builder remote_auth_flow_next_get_results(capnp_answer *a) { return CAPNP_NEW(remote_auth_flow_next_out_builder, capnp_answer_results(a)); }
+static inline remote_auth_step_builder remote_auth_flow_next_results_init_step(capnp_answer *a) { return remote_auth_flow_next_out_init_step(CAPNP_NEW(remote_auth_flow_next_out_builder, capnp_answer_results(a))); }
+static inline remote_auth_step_builder remote_auth_flow_next_results_build_step(capnp_answer *a) { return remote_auth_flow_next_out_build_step(CAPNP_NEW(remote_auth_flow_next_out_builder, capnp_answer_results(a))); }
+static inline void remote_auth_flow_next_results_set_step(capnp_answer *a, remote_auth_step_reader v) { remote_auth_flow_next_out_set_step(CAPNP_NEW(remote_auth_flow_next_out_builder, capnp_answer_results(a)), v); }
+static inline void remote_auth_flow_next_results_set_done(capnp_answer *a, bool v) { remote_auth_flow_next_out_set_done(CAPNP_NEW(remote_auth_flow_next_out_builder, capnp_answer_results(a)), v); }
+static inline void remote_auth_flow_next_results_set_session(capnp_answer *a, remote_session_client v) { remote_auth_flow_next_out_set_session(CAPNP_NEW(remote_auth_flow_next_out_builder, capnp_answer_results(a)), v); }
 
 /**
  * Ends the attempt. Later calls are denied.flow. Since 0.1.
  */
-static inline capnp_question *remote_auth_flow_cancel(remote_auth_flow_client c) { return capnp_question_new(c.c, &remote_auth_flow_interface, 1); }
-static inline remote_auth_flow_cancel_in_builder remote_auth_flow_cancel_params(capnp_question *q) { return (remote_auth_flow_cancel_in_builder){ capnp_question_params(q) }; }
-static inline remote_auth_flow_cancel_out_reader remote_auth_flow_cancel_results(capnp_question *q) { return (remote_auth_flow_cancel_out_reader){ capnp_question_response(q) }; }
-static inline remote_auth_flow_cancel_in_reader remote_auth_flow_cancel_get_params(capnp_answer *a) { return (remote_auth_flow_cancel_in_reader){ capnp_answer_params(a) }; }
-static inline remote_auth_flow_cancel_out_builder remote_auth_flow_cancel_get_results(capnp_answer *a) { return (remote_auth_flow_cancel_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *remote_auth_flow_cancel(remote_auth_flow_client c) { return capnp_question_new(c.c, &capnp_interface_d5e237302d264096, 1); }
+static inline remote_auth_flow_cancel_in_builder remote_auth_flow_cancel_params(capnp_question *q) { return CAPNP_NEW(remote_auth_flow_cancel_in_builder, capnp_question_params(q)); }
+static inline remote_auth_flow_cancel_out_reader remote_auth_flow_cancel_results(capnp_question *q) { return CAPNP_NEW(remote_auth_flow_cancel_out_reader, capnp_question_response(q)); }
+static inline remote_auth_flow_cancel_in_reader remote_auth_flow_cancel_get_params(capnp_answer *a) { return CAPNP_NEW(remote_auth_flow_cancel_in_reader, capnp_answer_params(a)); }
+static inline remote_auth_flow_cancel_out_builder remote_auth_flow_cancel_get_results(capnp_answer *a) { return CAPNP_NEW(remote_auth_flow_cancel_out_builder, capnp_answer_results(a)); }
 
 /* ---- RemoteSession ---- */
 
-extern const struct capnp_interface remote_session_interface;
-static inline CAPNP_MUST_USE int remote_session_serve(capnp_vat *v, const struct remote_session_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &remote_session_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_ff93aab475cb0192;
+#define remote_session_interface capnp_interface_ff93aab475cb0192
+static inline CAPNP_MUST_USE int remote_session_serve(capnp_vat *v, const struct remote_session_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_ff93aab475cb0192, ops, self, ret_c); }
 
 /**
  * Errors: denied.stale-session. Since 0.1.
  */
-static inline capnp_question *remote_session_info(remote_session_client c) { return capnp_question_new(c.c, &remote_session_interface, 0); }
-static inline remote_session_info_in_builder remote_session_info_params(capnp_question *q) { return (remote_session_info_in_builder){ capnp_question_params(q) }; }
-static inline remote_session_info_out_reader remote_session_info_results(capnp_question *q) { return (remote_session_info_out_reader){ capnp_question_response(q) }; }
-static inline session_info_reader remote_session_info_info(capnp_question *q) { return remote_session_info_out_info(remote_session_info_results(q)); }
-static inline bool remote_session_info_has_info(capnp_question *q) { return remote_session_info_out_has_info(remote_session_info_results(q)); }
-static inline remote_session_info_in_reader remote_session_info_get_params(capnp_answer *a) { return (remote_session_info_in_reader){ capnp_answer_params(a) }; }
-static inline remote_session_info_out_builder remote_session_info_get_results(capnp_answer *a) { return (remote_session_info_out_builder){ capnp_answer_results(a) }; }
-static inline session_info_builder remote_session_info_results_init_info(capnp_answer *a) { return remote_session_info_out_init_info(remote_session_info_get_results(a)); }
-static inline session_info_builder remote_session_info_results_build_info(capnp_answer *a) { return remote_session_info_out_build_info(remote_session_info_get_results(a)); }
-static inline void remote_session_info_results_set_info(capnp_answer *a, session_info_reader v) { remote_session_info_out_set_info(remote_session_info_get_results(a), v); }
+static inline capnp_question *remote_session_info(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 0); }
+static inline remote_session_info_in_builder remote_session_info_params(capnp_question *q) { return CAPNP_NEW(remote_session_info_in_builder, capnp_question_params(q)); }
+static inline remote_session_info_out_reader remote_session_info_results(capnp_question *q) { return CAPNP_NEW(remote_session_info_out_reader, capnp_question_response(q)); }
+static inline session_info_reader_de21ed90ac6ed3a4 remote_session_info_info(capnp_question *q) { return remote_session_info_out_info(CAPNP_NEW(remote_session_info_out_reader, capnp_question_response(q))); }
+static inline bool remote_session_info_has_info(capnp_question *q) { return remote_session_info_out_has_info(CAPNP_NEW(remote_session_info_out_reader, capnp_question_response(q))); }
+static inline remote_session_info_in_reader remote_session_info_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_info_in_reader, capnp_answer_params(a)); }
+static inline remote_session_info_out_builder remote_session_info_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_info_out_builder, capnp_answer_results(a)); }
+static inline session_info_builder_de21ed90ac6ed3a4 remote_session_info_results_init_info(capnp_answer *a) { return remote_session_info_out_init_info(CAPNP_NEW(remote_session_info_out_builder, capnp_answer_results(a))); }
+static inline session_info_builder_de21ed90ac6ed3a4 remote_session_info_results_build_info(capnp_answer *a) { return remote_session_info_out_build_info(CAPNP_NEW(remote_session_info_out_builder, capnp_answer_results(a))); }
+static inline void remote_session_info_results_set_info(capnp_answer *a, session_info_reader_de21ed90ac6ed3a4 v) { remote_session_info_out_set_info(CAPNP_NEW(remote_session_info_out_builder, capnp_answer_results(a)), v); }
 
 /**
  * The granted bundle. Errors: denied.stale-session. Since 0.1.
  */
-static inline capnp_question *remote_session_cap_set(remote_session_client c) { return capnp_question_new(c.c, &remote_session_interface, 1); }
-static inline remote_session_cap_set_in_builder remote_session_cap_set_params(capnp_question *q) { return (remote_session_cap_set_in_builder){ capnp_question_params(q) }; }
-static inline remote_session_cap_set_out_reader remote_session_cap_set_results(capnp_question *q) { return (remote_session_cap_set_out_reader){ capnp_question_response(q) }; }
-static inline remote_cap_set_client remote_session_cap_set_caps(capnp_question *q) { const uint16_t path[] = { 0 }; return (remote_cap_set_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool remote_session_cap_set_has_caps(capnp_question *q) { return remote_session_cap_set_out_has_caps(remote_session_cap_set_results(q)); }
-static inline remote_session_cap_set_in_reader remote_session_cap_set_get_params(capnp_answer *a) { return (remote_session_cap_set_in_reader){ capnp_answer_params(a) }; }
-static inline remote_session_cap_set_out_builder remote_session_cap_set_get_results(capnp_answer *a) { return (remote_session_cap_set_out_builder){ capnp_answer_results(a) }; }
-static inline void remote_session_cap_set_results_set_caps(capnp_answer *a, remote_cap_set_client v) { remote_session_cap_set_out_set_caps(remote_session_cap_set_get_results(a), v); }
+static inline capnp_question *remote_session_cap_set(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 1); }
+static inline remote_session_cap_set_in_builder remote_session_cap_set_params(capnp_question *q) { return CAPNP_NEW(remote_session_cap_set_in_builder, capnp_question_params(q)); }
+static inline remote_session_cap_set_out_reader remote_session_cap_set_results(capnp_question *q) { return CAPNP_NEW(remote_session_cap_set_out_reader, capnp_question_response(q)); }
+static inline remote_cap_set_client remote_session_cap_set_caps(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(remote_cap_set_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool remote_session_cap_set_has_caps(capnp_question *q) { return remote_session_cap_set_out_has_caps(CAPNP_NEW(remote_session_cap_set_out_reader, capnp_question_response(q))); }
+static inline remote_session_cap_set_in_reader remote_session_cap_set_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_cap_set_in_reader, capnp_answer_params(a)); }
+static inline remote_session_cap_set_out_builder remote_session_cap_set_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_cap_set_out_builder, capnp_answer_results(a)); }
+static inline void remote_session_cap_set_results_set_caps(capnp_answer *a, remote_cap_set_client v) { remote_session_cap_set_out_set_caps(CAPNP_NEW(remote_session_cap_set_out_builder, capnp_answer_results(a)), v); }
 
 /**
  * Fresh proof for a longer lease: the password, or an SSHSIG blob over the proof transcript with
@@ -1392,184 +1418,187 @@ static inline void remote_session_cap_set_results_set_caps(capnp_answer *a, remo
  * reference ends, the one that comes back replaces it; every other reference stays valid.
  * Errors: denied.credentials, denied.stale-session. Since 0.1.
  */
-static inline capnp_question *remote_session_renew(remote_session_client c) { return capnp_question_new(c.c, &remote_session_interface, 2); }
-static inline remote_session_renew_in_builder remote_session_renew_params(capnp_question *q) { return (remote_session_renew_in_builder){ capnp_question_params(q) }; }
-static inline void remote_session_renew_set_proof(capnp_question *q, capnp_data v) { remote_session_renew_in_set_proof(remote_session_renew_params(q), v); }
-static inline uint8_t *remote_session_renew_init_proof(capnp_question *q, uint32_t n) { return remote_session_renew_in_init_proof(remote_session_renew_params(q), n); }
-static inline void remote_session_renew_set_requested_duration_ms(capnp_question *q, uint64_t v) { remote_session_renew_in_set_requested_duration_ms(remote_session_renew_params(q), v); }
-static inline remote_session_renew_out_reader remote_session_renew_results(capnp_question *q) { return (remote_session_renew_out_reader){ capnp_question_response(q) }; }
-static inline remote_session_client remote_session_renew_session(capnp_question *q) { const uint16_t path[] = { 0 }; return (remote_session_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool remote_session_renew_has_session(capnp_question *q) { return remote_session_renew_out_has_session(remote_session_renew_results(q)); }
-static inline remote_session_renew_in_reader remote_session_renew_get_params(capnp_answer *a) { return (remote_session_renew_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_data remote_session_renew_param_proof(capnp_answer *a) { return remote_session_renew_in_proof(remote_session_renew_get_params(a)); }
-static inline bool remote_session_renew_param_has_proof(capnp_answer *a) { return remote_session_renew_in_has_proof(remote_session_renew_get_params(a)); }
-static inline uint64_t remote_session_renew_param_requested_duration_ms(capnp_answer *a) { return remote_session_renew_in_requested_duration_ms(remote_session_renew_get_params(a)); }
-static inline remote_session_renew_out_builder remote_session_renew_get_results(capnp_answer *a) { return (remote_session_renew_out_builder){ capnp_answer_results(a) }; }
-static inline void remote_session_renew_results_set_session(capnp_answer *a, remote_session_client v) { remote_session_renew_out_set_session(remote_session_renew_get_results(a), v); }
+static inline capnp_question *remote_session_renew(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 2); }
+static inline remote_session_renew_in_builder remote_session_renew_params(capnp_question *q) { return CAPNP_NEW(remote_session_renew_in_builder, capnp_question_params(q)); }
+static inline void remote_session_renew_set_proof(capnp_question *q, capnp_data v) { remote_session_renew_in_set_proof(CAPNP_NEW(remote_session_renew_in_builder, capnp_question_params(q)), v); }
+static inline uint8_t *remote_session_renew_init_proof(capnp_question *q, uint32_t n) { return remote_session_renew_in_init_proof(CAPNP_NEW(remote_session_renew_in_builder, capnp_question_params(q)), n); }
+static inline void remote_session_renew_set_requested_duration_ms(capnp_question *q, uint64_t v) { remote_session_renew_in_set_requested_duration_ms(CAPNP_NEW(remote_session_renew_in_builder, capnp_question_params(q)), v); }
+static inline remote_session_renew_out_reader remote_session_renew_results(capnp_question *q) { return CAPNP_NEW(remote_session_renew_out_reader, capnp_question_response(q)); }
+static inline remote_session_client remote_session_renew_session(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(remote_session_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool remote_session_renew_has_session(capnp_question *q) { return remote_session_renew_out_has_session(CAPNP_NEW(remote_session_renew_out_reader, capnp_question_response(q))); }
+static inline remote_session_renew_in_reader remote_session_renew_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_renew_in_reader, capnp_answer_params(a)); }
+static inline capnp_data remote_session_renew_param_proof(capnp_answer *a) { return remote_session_renew_in_proof(CAPNP_NEW(remote_session_renew_in_reader, capnp_answer_params(a))); }
+static inline bool remote_session_renew_param_has_proof(capnp_answer *a) { return remote_session_renew_in_has_proof(CAPNP_NEW(remote_session_renew_in_reader, capnp_answer_params(a))); }
+static inline uint64_t remote_session_renew_param_requested_duration_ms(capnp_answer *a) { return remote_session_renew_in_requested_duration_ms(CAPNP_NEW(remote_session_renew_in_reader, capnp_answer_params(a))); }
+static inline remote_session_renew_out_builder remote_session_renew_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_renew_out_builder, capnp_answer_results(a)); }
+static inline void remote_session_renew_results_set_session(capnp_answer *a, remote_session_client v) { remote_session_renew_out_set_session(CAPNP_NEW(remote_session_renew_out_builder, capnp_answer_results(a)), v); }
 
 /**
  * Ends the session. Every reference that came from it is dead when this returns, and every open call
  * fails with denied.stale-session. Since 0.1.
  */
-static inline capnp_question *remote_session_logout(remote_session_client c) { return capnp_question_new(c.c, &remote_session_interface, 3); }
-static inline remote_session_logout_in_builder remote_session_logout_params(capnp_question *q) { return (remote_session_logout_in_builder){ capnp_question_params(q) }; }
-static inline remote_session_logout_out_reader remote_session_logout_results(capnp_question *q) { return (remote_session_logout_out_reader){ capnp_question_response(q) }; }
-static inline remote_session_logout_in_reader remote_session_logout_get_params(capnp_answer *a) { return (remote_session_logout_in_reader){ capnp_answer_params(a) }; }
-static inline remote_session_logout_out_builder remote_session_logout_get_results(capnp_answer *a) { return (remote_session_logout_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *remote_session_logout(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 3); }
+static inline remote_session_logout_in_builder remote_session_logout_params(capnp_question *q) { return CAPNP_NEW(remote_session_logout_in_builder, capnp_question_params(q)); }
+static inline remote_session_logout_out_reader remote_session_logout_results(capnp_question *q) { return CAPNP_NEW(remote_session_logout_out_reader, capnp_question_response(q)); }
+static inline remote_session_logout_in_reader remote_session_logout_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_logout_in_reader, capnp_answer_params(a)); }
+static inline remote_session_logout_out_builder remote_session_logout_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_logout_out_builder, capnp_answer_results(a)); }
 
 /**
  * Renewal by a method that takes several steps. The flow's session replaces this reference.
  * Since 0.1, an addition to the original contract.
  */
-static inline capnp_question *remote_session_reauthenticate(remote_session_client c) { return capnp_question_new(c.c, &remote_session_interface, 4); }
-static inline remote_session_reauthenticate_in_builder remote_session_reauthenticate_params(capnp_question *q) { return (remote_session_reauthenticate_in_builder){ capnp_question_params(q) }; }
-static inline remote_auth_start_builder remote_session_reauthenticate_init_request(capnp_question *q) { return remote_session_reauthenticate_in_init_request(remote_session_reauthenticate_params(q)); }
-static inline remote_auth_start_builder remote_session_reauthenticate_build_request(capnp_question *q) { return remote_session_reauthenticate_in_build_request(remote_session_reauthenticate_params(q)); }
-static inline void remote_session_reauthenticate_set_request(capnp_question *q, remote_auth_start_reader v) { remote_session_reauthenticate_in_set_request(remote_session_reauthenticate_params(q), v); }
-static inline remote_session_reauthenticate_out_reader remote_session_reauthenticate_results(capnp_question *q) { return (remote_session_reauthenticate_out_reader){ capnp_question_response(q) }; }
-static inline remote_auth_flow_client remote_session_reauthenticate_flow(capnp_question *q) { const uint16_t path[] = { 0 }; return (remote_auth_flow_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool remote_session_reauthenticate_has_flow(capnp_question *q) { return remote_session_reauthenticate_out_has_flow(remote_session_reauthenticate_results(q)); }
-static inline remote_session_reauthenticate_in_reader remote_session_reauthenticate_get_params(capnp_answer *a) { return (remote_session_reauthenticate_in_reader){ capnp_answer_params(a) }; }
-static inline remote_auth_start_reader remote_session_reauthenticate_param_request(capnp_answer *a) { return remote_session_reauthenticate_in_request(remote_session_reauthenticate_get_params(a)); }
-static inline bool remote_session_reauthenticate_param_has_request(capnp_answer *a) { return remote_session_reauthenticate_in_has_request(remote_session_reauthenticate_get_params(a)); }
-static inline remote_session_reauthenticate_out_builder remote_session_reauthenticate_get_results(capnp_answer *a) { return (remote_session_reauthenticate_out_builder){ capnp_answer_results(a) }; }
-static inline void remote_session_reauthenticate_results_set_flow(capnp_answer *a, remote_auth_flow_client v) { remote_session_reauthenticate_out_set_flow(remote_session_reauthenticate_get_results(a), v); }
+static inline capnp_question *remote_session_reauthenticate(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 4); }
+static inline remote_session_reauthenticate_in_builder remote_session_reauthenticate_params(capnp_question *q) { return CAPNP_NEW(remote_session_reauthenticate_in_builder, capnp_question_params(q)); }
+static inline remote_auth_start_builder remote_session_reauthenticate_init_request(capnp_question *q) { return remote_session_reauthenticate_in_init_request(CAPNP_NEW(remote_session_reauthenticate_in_builder, capnp_question_params(q))); }
+static inline remote_auth_start_builder remote_session_reauthenticate_build_request(capnp_question *q) { return remote_session_reauthenticate_in_build_request(CAPNP_NEW(remote_session_reauthenticate_in_builder, capnp_question_params(q))); }
+static inline void remote_session_reauthenticate_set_request(capnp_question *q, remote_auth_start_reader v) { remote_session_reauthenticate_in_set_request(CAPNP_NEW(remote_session_reauthenticate_in_builder, capnp_question_params(q)), v); }
+static inline remote_session_reauthenticate_out_reader remote_session_reauthenticate_results(capnp_question *q) { return CAPNP_NEW(remote_session_reauthenticate_out_reader, capnp_question_response(q)); }
+static inline remote_auth_flow_client remote_session_reauthenticate_flow(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(remote_auth_flow_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool remote_session_reauthenticate_has_flow(capnp_question *q) { return remote_session_reauthenticate_out_has_flow(CAPNP_NEW(remote_session_reauthenticate_out_reader, capnp_question_response(q))); }
+static inline remote_session_reauthenticate_in_reader remote_session_reauthenticate_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_reauthenticate_in_reader, capnp_answer_params(a)); }
+static inline remote_auth_start_reader remote_session_reauthenticate_param_request(capnp_answer *a) { return remote_session_reauthenticate_in_request(CAPNP_NEW(remote_session_reauthenticate_in_reader, capnp_answer_params(a))); }
+static inline bool remote_session_reauthenticate_param_has_request(capnp_answer *a) { return remote_session_reauthenticate_in_has_request(CAPNP_NEW(remote_session_reauthenticate_in_reader, capnp_answer_params(a))); }
+static inline remote_session_reauthenticate_out_builder remote_session_reauthenticate_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_reauthenticate_out_builder, capnp_answer_results(a)); }
+static inline void remote_session_reauthenticate_results_set_flow(capnp_answer *a, remote_auth_flow_client v) { remote_session_reauthenticate_out_set_flow(CAPNP_NEW(remote_session_reauthenticate_out_builder, capnp_answer_results(a)), v); }
 
 /**
  * Reserved for UI composition; `unimplemented` until then.
  */
-static inline capnp_question *remote_session_offer_ui(remote_session_client c) { return capnp_question_new(c.c, &remote_session_interface, 5); }
-static inline remote_session_offer_ui_in_builder remote_session_offer_ui_params(capnp_question *q) { return (remote_session_offer_ui_in_builder){ capnp_question_params(q) }; }
-static inline void remote_session_offer_ui_set_host(capnp_question *q, remote_ui_host_client v) { remote_session_offer_ui_in_set_host(remote_session_offer_ui_params(q), v); }
-static inline remote_session_offer_ui_out_reader remote_session_offer_ui_results(capnp_question *q) { return (remote_session_offer_ui_out_reader){ capnp_question_response(q) }; }
-static inline remote_session_offer_ui_in_reader remote_session_offer_ui_get_params(capnp_answer *a) { return (remote_session_offer_ui_in_reader){ capnp_answer_params(a) }; }
-static inline remote_ui_host_client remote_session_offer_ui_param_host(capnp_answer *a) { return remote_session_offer_ui_in_host(remote_session_offer_ui_get_params(a)); }
-static inline bool remote_session_offer_ui_param_has_host(capnp_answer *a) { return remote_session_offer_ui_in_has_host(remote_session_offer_ui_get_params(a)); }
-static inline remote_session_offer_ui_out_builder remote_session_offer_ui_get_results(capnp_answer *a) { return (remote_session_offer_ui_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *remote_session_offer_ui(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 5); }
+static inline remote_session_offer_ui_in_builder remote_session_offer_ui_params(capnp_question *q) { return CAPNP_NEW(remote_session_offer_ui_in_builder, capnp_question_params(q)); }
+static inline void remote_session_offer_ui_set_host(capnp_question *q, remote_ui_host_client v) { remote_session_offer_ui_in_set_host(CAPNP_NEW(remote_session_offer_ui_in_builder, capnp_question_params(q)), v); }
+static inline remote_session_offer_ui_out_reader remote_session_offer_ui_results(capnp_question *q) { return CAPNP_NEW(remote_session_offer_ui_out_reader, capnp_question_response(q)); }
+static inline remote_session_offer_ui_in_reader remote_session_offer_ui_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_offer_ui_in_reader, capnp_answer_params(a)); }
+static inline remote_ui_host_client remote_session_offer_ui_param_host(capnp_answer *a) { return remote_session_offer_ui_in_host(CAPNP_NEW(remote_session_offer_ui_in_reader, capnp_answer_params(a))); }
+static inline bool remote_session_offer_ui_param_has_host(capnp_answer *a) { return remote_session_offer_ui_in_has_host(CAPNP_NEW(remote_session_offer_ui_in_reader, capnp_answer_params(a))); }
+static inline remote_session_offer_ui_out_builder remote_session_offer_ui_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_offer_ui_out_builder, capnp_answer_results(a)); }
 
 /* ---- RemoteCapSet ---- */
 
-extern const struct capnp_interface remote_cap_set_interface;
-static inline CAPNP_MUST_USE int remote_cap_set_serve(capnp_vat *v, const struct remote_cap_set_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &remote_cap_set_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_c0ee1aea247c2556;
+#define remote_cap_set_interface capnp_interface_c0ee1aea247c2556
+static inline CAPNP_MUST_USE int remote_cap_set_serve(capnp_vat *v, const struct remote_cap_set_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_c0ee1aea247c2556, ops, self, ret_c); }
 
 /**
  * Errors: denied.stale-session. Since 0.1.
  */
-static inline capnp_question *remote_cap_set_list(remote_cap_set_client c) { return capnp_question_new(c.c, &remote_cap_set_interface, 0); }
-static inline remote_cap_set_list_in_builder remote_cap_set_list_params(capnp_question *q) { return (remote_cap_set_list_in_builder){ capnp_question_params(q) }; }
-static inline remote_cap_set_list_out_reader remote_cap_set_list_results(capnp_question *q) { return (remote_cap_set_list_out_reader){ capnp_question_response(q) }; }
-static inline remote_cap_entry_list remote_cap_set_list_entries(capnp_question *q) { return remote_cap_set_list_out_entries(remote_cap_set_list_results(q)); }
-static inline bool remote_cap_set_list_has_entries(capnp_question *q) { return remote_cap_set_list_out_has_entries(remote_cap_set_list_results(q)); }
-static inline remote_cap_set_list_in_reader remote_cap_set_list_get_params(capnp_answer *a) { return (remote_cap_set_list_in_reader){ capnp_answer_params(a) }; }
-static inline remote_cap_set_list_out_builder remote_cap_set_list_get_results(capnp_answer *a) { return (remote_cap_set_list_out_builder){ capnp_answer_results(a) }; }
-static inline remote_cap_entry_list_builder remote_cap_set_list_results_init_entries(capnp_answer *a, uint32_t n) { return remote_cap_set_list_out_init_entries(remote_cap_set_list_get_results(a), n); }
-static inline remote_cap_entry_list_builder remote_cap_set_list_results_build_entries(capnp_answer *a) { return remote_cap_set_list_out_build_entries(remote_cap_set_list_get_results(a)); }
-static inline void remote_cap_set_list_results_set_entries(capnp_answer *a, remote_cap_entry_list v) { remote_cap_set_list_out_set_entries(remote_cap_set_list_get_results(a), v); }
+static inline capnp_question *remote_cap_set_list(remote_cap_set_client c) { return capnp_question_new(c.c, &capnp_interface_c0ee1aea247c2556, 0); }
+static inline remote_cap_set_list_in_builder remote_cap_set_list_params(capnp_question *q) { return CAPNP_NEW(remote_cap_set_list_in_builder, capnp_question_params(q)); }
+static inline remote_cap_set_list_out_reader remote_cap_set_list_results(capnp_question *q) { return CAPNP_NEW(remote_cap_set_list_out_reader, capnp_question_response(q)); }
+static inline remote_cap_entry_list remote_cap_set_list_entries(capnp_question *q) { return remote_cap_set_list_out_entries(CAPNP_NEW(remote_cap_set_list_out_reader, capnp_question_response(q))); }
+static inline bool remote_cap_set_list_has_entries(capnp_question *q) { return remote_cap_set_list_out_has_entries(CAPNP_NEW(remote_cap_set_list_out_reader, capnp_question_response(q))); }
+static inline remote_cap_set_list_in_reader remote_cap_set_list_get_params(capnp_answer *a) { return CAPNP_NEW(remote_cap_set_list_in_reader, capnp_answer_params(a)); }
+static inline remote_cap_set_list_out_builder remote_cap_set_list_get_results(capnp_answer *a) { return CAPNP_NEW(remote_cap_set_list_out_builder, capnp_answer_results(a)); }
+static inline remote_cap_entry_list_builder remote_cap_set_list_results_init_entries(capnp_answer *a, uint32_t n) { return remote_cap_set_list_out_init_entries(CAPNP_NEW(remote_cap_set_list_out_builder, capnp_answer_results(a)), n); }
+static inline remote_cap_entry_list_builder remote_cap_set_list_results_build_entries(capnp_answer *a) { return remote_cap_set_list_out_build_entries(CAPNP_NEW(remote_cap_set_list_out_builder, capnp_answer_results(a))); }
+static inline void remote_cap_set_list_results_set_entries(capnp_answer *a, remote_cap_entry_list v) { remote_cap_set_list_out_set_entries(CAPNP_NEW(remote_cap_set_list_out_builder, capnp_answer_results(a)), v); }
 
 /**
  * A live reference. Pipelining through `cap` works in every language, because it is declared as a
  * capability. Errors: denied.unknown-name, denied.wrong-interface, denied.revoked-lease,
  * denied.stale-session. Since 0.1.
  */
-static inline capnp_question *remote_cap_set_get(remote_cap_set_client c) { return capnp_question_new(c.c, &remote_cap_set_interface, 1); }
-static inline remote_cap_set_get_in_builder remote_cap_set_get_params(capnp_question *q) { return (remote_cap_set_get_in_builder){ capnp_question_params(q) }; }
-static inline void remote_cap_set_get_set_name(capnp_question *q, const char *s) { remote_cap_set_get_in_set_name(remote_cap_set_get_params(q), s); }
-static inline void remote_cap_set_get_set_name_n(capnp_question *q, capnp_text v) { remote_cap_set_get_in_set_name_n(remote_cap_set_get_params(q), v); }
-static inline void remote_cap_set_get_set_expected_interface_id(capnp_question *q, uint64_t v) { remote_cap_set_get_in_set_expected_interface_id(remote_cap_set_get_params(q), v); }
-static inline remote_cap_set_get_out_reader remote_cap_set_get_results(capnp_question *q) { return (remote_cap_set_get_out_reader){ capnp_question_response(q) }; }
+static inline capnp_question *remote_cap_set_get(remote_cap_set_client c) { return capnp_question_new(c.c, &capnp_interface_c0ee1aea247c2556, 1); }
+static inline remote_cap_set_get_in_builder remote_cap_set_get_params(capnp_question *q) { return CAPNP_NEW(remote_cap_set_get_in_builder, capnp_question_params(q)); }
+static inline void remote_cap_set_get_set_name(capnp_question *q, const char *s) { remote_cap_set_get_in_set_name(CAPNP_NEW(remote_cap_set_get_in_builder, capnp_question_params(q)), s); }
+static inline void remote_cap_set_get_set_name_n(capnp_question *q, capnp_text v) { remote_cap_set_get_in_set_name_n(CAPNP_NEW(remote_cap_set_get_in_builder, capnp_question_params(q)), v); }
+static inline void remote_cap_set_get_set_expected_interface_id(capnp_question *q, uint64_t v) { remote_cap_set_get_in_set_expected_interface_id(CAPNP_NEW(remote_cap_set_get_in_builder, capnp_question_params(q)), v); }
+static inline remote_cap_set_get_out_reader remote_cap_set_get_results(capnp_question *q) { return CAPNP_NEW(remote_cap_set_get_out_reader, capnp_question_response(q)); }
 static inline capnp_cap *remote_cap_set_get_cap(capnp_question *q) { const uint16_t path[] = { 0 }; return capnp_question_cap_peek(q, path, 1); }
-static inline bool remote_cap_set_get_has_cap(capnp_question *q) { return remote_cap_set_get_out_has_cap(remote_cap_set_get_results(q)); }
-static inline remote_cap_set_get_in_reader remote_cap_set_get_get_params(capnp_answer *a) { return (remote_cap_set_get_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_text remote_cap_set_get_param_name(capnp_answer *a) { return remote_cap_set_get_in_name(remote_cap_set_get_get_params(a)); }
-static inline bool remote_cap_set_get_param_has_name(capnp_answer *a) { return remote_cap_set_get_in_has_name(remote_cap_set_get_get_params(a)); }
-static inline uint64_t remote_cap_set_get_param_expected_interface_id(capnp_answer *a) { return remote_cap_set_get_in_expected_interface_id(remote_cap_set_get_get_params(a)); }
-static inline remote_cap_set_get_out_builder remote_cap_set_get_get_results(capnp_answer *a) { return (remote_cap_set_get_out_builder){ capnp_answer_results(a) }; }
-static inline void remote_cap_set_get_results_set_cap(capnp_answer *a, capnp_cap *v) { remote_cap_set_get_out_set_cap(remote_cap_set_get_get_results(a), v); }
+static inline bool remote_cap_set_get_has_cap(capnp_question *q) { return remote_cap_set_get_out_has_cap(CAPNP_NEW(remote_cap_set_get_out_reader, capnp_question_response(q))); }
+static inline remote_cap_set_get_in_reader remote_cap_set_get_get_params(capnp_answer *a) { return CAPNP_NEW(remote_cap_set_get_in_reader, capnp_answer_params(a)); }
+static inline capnp_text remote_cap_set_get_param_name(capnp_answer *a) { return remote_cap_set_get_in_name(CAPNP_NEW(remote_cap_set_get_in_reader, capnp_answer_params(a))); }
+static inline bool remote_cap_set_get_param_has_name(capnp_answer *a) { return remote_cap_set_get_in_has_name(CAPNP_NEW(remote_cap_set_get_in_reader, capnp_answer_params(a))); }
+static inline uint64_t remote_cap_set_get_param_expected_interface_id(capnp_answer *a) { return remote_cap_set_get_in_expected_interface_id(CAPNP_NEW(remote_cap_set_get_in_reader, capnp_answer_params(a))); }
+static inline remote_cap_set_get_out_builder remote_cap_set_get_get_results(capnp_answer *a) { return CAPNP_NEW(remote_cap_set_get_out_builder, capnp_answer_results(a)); }
+static inline void remote_cap_set_get_results_set_cap(capnp_answer *a, capnp_cap *v) { remote_cap_set_get_out_set_cap(CAPNP_NEW(remote_cap_set_get_out_builder, capnp_answer_results(a)), v); }
 
 /**
  * The schema of an interface that is in the bundle, and of all it mentions: a serialized message
  * whose root is schema.capnp's CodeGeneratorRequest with its nodes.
  * Errors: denied.unknown-name, denied.stale-session. Since 0.1.
  */
-static inline capnp_question *remote_cap_set_schema(remote_cap_set_client c) { return capnp_question_new(c.c, &remote_cap_set_interface, 2); }
-static inline remote_cap_set_schema_in_builder remote_cap_set_schema_params(capnp_question *q) { return (remote_cap_set_schema_in_builder){ capnp_question_params(q) }; }
-static inline void remote_cap_set_schema_set_interface_id(capnp_question *q, uint64_t v) { remote_cap_set_schema_in_set_interface_id(remote_cap_set_schema_params(q), v); }
-static inline remote_cap_set_schema_out_reader remote_cap_set_schema_results(capnp_question *q) { return (remote_cap_set_schema_out_reader){ capnp_question_response(q) }; }
-static inline capnp_data remote_cap_set_schema_schema(capnp_question *q) { return remote_cap_set_schema_out_schema(remote_cap_set_schema_results(q)); }
-static inline bool remote_cap_set_schema_has_schema(capnp_question *q) { return remote_cap_set_schema_out_has_schema(remote_cap_set_schema_results(q)); }
-static inline remote_cap_set_schema_in_reader remote_cap_set_schema_get_params(capnp_answer *a) { return (remote_cap_set_schema_in_reader){ capnp_answer_params(a) }; }
-static inline uint64_t remote_cap_set_schema_param_interface_id(capnp_answer *a) { return remote_cap_set_schema_in_interface_id(remote_cap_set_schema_get_params(a)); }
-static inline remote_cap_set_schema_out_builder remote_cap_set_schema_get_results(capnp_answer *a) { return (remote_cap_set_schema_out_builder){ capnp_answer_results(a) }; }
-static inline void remote_cap_set_schema_results_set_schema(capnp_answer *a, capnp_data v) { remote_cap_set_schema_out_set_schema(remote_cap_set_schema_get_results(a), v); }
-static inline uint8_t *remote_cap_set_schema_results_init_schema(capnp_answer *a, uint32_t n) { return remote_cap_set_schema_out_init_schema(remote_cap_set_schema_get_results(a), n); }
+static inline capnp_question *remote_cap_set_schema(remote_cap_set_client c) { return capnp_question_new(c.c, &capnp_interface_c0ee1aea247c2556, 2); }
+static inline remote_cap_set_schema_in_builder remote_cap_set_schema_params(capnp_question *q) { return CAPNP_NEW(remote_cap_set_schema_in_builder, capnp_question_params(q)); }
+static inline void remote_cap_set_schema_set_interface_id(capnp_question *q, uint64_t v) { remote_cap_set_schema_in_set_interface_id(CAPNP_NEW(remote_cap_set_schema_in_builder, capnp_question_params(q)), v); }
+static inline remote_cap_set_schema_out_reader remote_cap_set_schema_results(capnp_question *q) { return CAPNP_NEW(remote_cap_set_schema_out_reader, capnp_question_response(q)); }
+static inline capnp_data remote_cap_set_schema_schema(capnp_question *q) { return remote_cap_set_schema_out_schema(CAPNP_NEW(remote_cap_set_schema_out_reader, capnp_question_response(q))); }
+static inline bool remote_cap_set_schema_has_schema(capnp_question *q) { return remote_cap_set_schema_out_has_schema(CAPNP_NEW(remote_cap_set_schema_out_reader, capnp_question_response(q))); }
+static inline remote_cap_set_schema_in_reader remote_cap_set_schema_get_params(capnp_answer *a) { return CAPNP_NEW(remote_cap_set_schema_in_reader, capnp_answer_params(a)); }
+static inline uint64_t remote_cap_set_schema_param_interface_id(capnp_answer *a) { return remote_cap_set_schema_in_interface_id(CAPNP_NEW(remote_cap_set_schema_in_reader, capnp_answer_params(a))); }
+static inline remote_cap_set_schema_out_builder remote_cap_set_schema_get_results(capnp_answer *a) { return CAPNP_NEW(remote_cap_set_schema_out_builder, capnp_answer_results(a)); }
+static inline void remote_cap_set_schema_results_set_schema(capnp_answer *a, capnp_data v) { remote_cap_set_schema_out_set_schema(CAPNP_NEW(remote_cap_set_schema_out_builder, capnp_answer_results(a)), v); }
+static inline uint8_t *remote_cap_set_schema_results_init_schema(capnp_answer *a, uint32_t n) { return remote_cap_set_schema_out_init_schema(CAPNP_NEW(remote_cap_set_schema_out_builder, capnp_answer_results(a)), n); }
 
 /* ---- RemoteUiHost ---- */
 
-extern const struct capnp_interface remote_ui_host_interface;
-static inline CAPNP_MUST_USE int remote_ui_host_serve(capnp_vat *v, const struct remote_ui_host_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &remote_ui_host_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_b8bc81beb20ad02d;
+#define remote_ui_host_interface capnp_interface_b8bc81beb20ad02d
+static inline CAPNP_MUST_USE int remote_ui_host_serve(capnp_vat *v, const struct remote_ui_host_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_b8bc81beb20ad02d, ops, self, ret_c); }
 
-static inline capnp_question *remote_ui_host_open(remote_ui_host_client c) { return capnp_question_new(c.c, &remote_ui_host_interface, 0); }
-static inline remote_ui_host_open_in_builder remote_ui_host_open_params(capnp_question *q) { return (remote_ui_host_open_in_builder){ capnp_question_params(q) }; }
-static inline ui_surface_spec_builder remote_ui_host_open_init_spec(capnp_question *q) { return remote_ui_host_open_in_init_spec(remote_ui_host_open_params(q)); }
-static inline ui_surface_spec_builder remote_ui_host_open_build_spec(capnp_question *q) { return remote_ui_host_open_in_build_spec(remote_ui_host_open_params(q)); }
-static inline void remote_ui_host_open_set_spec(capnp_question *q, ui_surface_spec_reader v) { remote_ui_host_open_in_set_spec(remote_ui_host_open_params(q), v); }
-static inline remote_ui_host_open_out_reader remote_ui_host_open_results(capnp_question *q) { return (remote_ui_host_open_out_reader){ capnp_question_response(q) }; }
-static inline remote_ui_surface_client remote_ui_host_open_surface(capnp_question *q) { const uint16_t path[] = { 0 }; return (remote_ui_surface_client){ capnp_question_cap_peek(q, path, 1) }; }
-static inline bool remote_ui_host_open_has_surface(capnp_question *q) { return remote_ui_host_open_out_has_surface(remote_ui_host_open_results(q)); }
-static inline remote_ui_host_open_in_reader remote_ui_host_open_get_params(capnp_answer *a) { return (remote_ui_host_open_in_reader){ capnp_answer_params(a) }; }
-static inline ui_surface_spec_reader remote_ui_host_open_param_spec(capnp_answer *a) { return remote_ui_host_open_in_spec(remote_ui_host_open_get_params(a)); }
-static inline bool remote_ui_host_open_param_has_spec(capnp_answer *a) { return remote_ui_host_open_in_has_spec(remote_ui_host_open_get_params(a)); }
-static inline remote_ui_host_open_out_builder remote_ui_host_open_get_results(capnp_answer *a) { return (remote_ui_host_open_out_builder){ capnp_answer_results(a) }; }
-static inline void remote_ui_host_open_results_set_surface(capnp_answer *a, remote_ui_surface_client v) { remote_ui_host_open_out_set_surface(remote_ui_host_open_get_results(a), v); }
+static inline capnp_question *remote_ui_host_open(remote_ui_host_client c) { return capnp_question_new(c.c, &capnp_interface_b8bc81beb20ad02d, 0); }
+static inline remote_ui_host_open_in_builder remote_ui_host_open_params(capnp_question *q) { return CAPNP_NEW(remote_ui_host_open_in_builder, capnp_question_params(q)); }
+static inline ui_surface_spec_builder remote_ui_host_open_init_spec(capnp_question *q) { return remote_ui_host_open_in_init_spec(CAPNP_NEW(remote_ui_host_open_in_builder, capnp_question_params(q))); }
+static inline ui_surface_spec_builder remote_ui_host_open_build_spec(capnp_question *q) { return remote_ui_host_open_in_build_spec(CAPNP_NEW(remote_ui_host_open_in_builder, capnp_question_params(q))); }
+static inline void remote_ui_host_open_set_spec(capnp_question *q, ui_surface_spec_reader v) { remote_ui_host_open_in_set_spec(CAPNP_NEW(remote_ui_host_open_in_builder, capnp_question_params(q)), v); }
+static inline remote_ui_host_open_out_reader remote_ui_host_open_results(capnp_question *q) { return CAPNP_NEW(remote_ui_host_open_out_reader, capnp_question_response(q)); }
+static inline remote_ui_surface_client remote_ui_host_open_surface(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(remote_ui_surface_client, capnp_question_cap_peek(q, path, 1)); }
+static inline bool remote_ui_host_open_has_surface(capnp_question *q) { return remote_ui_host_open_out_has_surface(CAPNP_NEW(remote_ui_host_open_out_reader, capnp_question_response(q))); }
+static inline remote_ui_host_open_in_reader remote_ui_host_open_get_params(capnp_answer *a) { return CAPNP_NEW(remote_ui_host_open_in_reader, capnp_answer_params(a)); }
+static inline ui_surface_spec_reader remote_ui_host_open_param_spec(capnp_answer *a) { return remote_ui_host_open_in_spec(CAPNP_NEW(remote_ui_host_open_in_reader, capnp_answer_params(a))); }
+static inline bool remote_ui_host_open_param_has_spec(capnp_answer *a) { return remote_ui_host_open_in_has_spec(CAPNP_NEW(remote_ui_host_open_in_reader, capnp_answer_params(a))); }
+static inline remote_ui_host_open_out_builder remote_ui_host_open_get_results(capnp_answer *a) { return CAPNP_NEW(remote_ui_host_open_out_builder, capnp_answer_results(a)); }
+static inline void remote_ui_host_open_results_set_surface(capnp_answer *a, remote_ui_surface_client v) { remote_ui_host_open_out_set_surface(CAPNP_NEW(remote_ui_host_open_out_builder, capnp_answer_results(a)), v); }
 
-static inline capnp_question *remote_ui_host_theme(remote_ui_host_client c) { return capnp_question_new(c.c, &remote_ui_host_interface, 1); }
-static inline remote_ui_host_theme_in_builder remote_ui_host_theme_params(capnp_question *q) { return (remote_ui_host_theme_in_builder){ capnp_question_params(q) }; }
-static inline void remote_ui_host_theme_set_scope(capnp_question *q, const char *s) { remote_ui_host_theme_in_set_scope(remote_ui_host_theme_params(q), s); }
-static inline void remote_ui_host_theme_set_scope_n(capnp_question *q, capnp_text v) { remote_ui_host_theme_in_set_scope_n(remote_ui_host_theme_params(q), v); }
-static inline void remote_ui_host_theme_set_hints(capnp_question *q, capnp_data v) { remote_ui_host_theme_in_set_hints(remote_ui_host_theme_params(q), v); }
-static inline uint8_t *remote_ui_host_theme_init_hints(capnp_question *q, uint32_t n) { return remote_ui_host_theme_in_init_hints(remote_ui_host_theme_params(q), n); }
-static inline remote_ui_host_theme_out_reader remote_ui_host_theme_results(capnp_question *q) { return (remote_ui_host_theme_out_reader){ capnp_question_response(q) }; }
-static inline remote_ui_host_theme_in_reader remote_ui_host_theme_get_params(capnp_answer *a) { return (remote_ui_host_theme_in_reader){ capnp_answer_params(a) }; }
-static inline capnp_text remote_ui_host_theme_param_scope(capnp_answer *a) { return remote_ui_host_theme_in_scope(remote_ui_host_theme_get_params(a)); }
-static inline bool remote_ui_host_theme_param_has_scope(capnp_answer *a) { return remote_ui_host_theme_in_has_scope(remote_ui_host_theme_get_params(a)); }
-static inline capnp_data remote_ui_host_theme_param_hints(capnp_answer *a) { return remote_ui_host_theme_in_hints(remote_ui_host_theme_get_params(a)); }
-static inline bool remote_ui_host_theme_param_has_hints(capnp_answer *a) { return remote_ui_host_theme_in_has_hints(remote_ui_host_theme_get_params(a)); }
-static inline remote_ui_host_theme_out_builder remote_ui_host_theme_get_results(capnp_answer *a) { return (remote_ui_host_theme_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *remote_ui_host_theme(remote_ui_host_client c) { return capnp_question_new(c.c, &capnp_interface_b8bc81beb20ad02d, 1); }
+static inline remote_ui_host_theme_in_builder remote_ui_host_theme_params(capnp_question *q) { return CAPNP_NEW(remote_ui_host_theme_in_builder, capnp_question_params(q)); }
+static inline void remote_ui_host_theme_set_scope(capnp_question *q, const char *s) { remote_ui_host_theme_in_set_scope(CAPNP_NEW(remote_ui_host_theme_in_builder, capnp_question_params(q)), s); }
+static inline void remote_ui_host_theme_set_scope_n(capnp_question *q, capnp_text v) { remote_ui_host_theme_in_set_scope_n(CAPNP_NEW(remote_ui_host_theme_in_builder, capnp_question_params(q)), v); }
+static inline void remote_ui_host_theme_set_hints(capnp_question *q, capnp_data v) { remote_ui_host_theme_in_set_hints(CAPNP_NEW(remote_ui_host_theme_in_builder, capnp_question_params(q)), v); }
+static inline uint8_t *remote_ui_host_theme_init_hints(capnp_question *q, uint32_t n) { return remote_ui_host_theme_in_init_hints(CAPNP_NEW(remote_ui_host_theme_in_builder, capnp_question_params(q)), n); }
+static inline remote_ui_host_theme_out_reader remote_ui_host_theme_results(capnp_question *q) { return CAPNP_NEW(remote_ui_host_theme_out_reader, capnp_question_response(q)); }
+static inline remote_ui_host_theme_in_reader remote_ui_host_theme_get_params(capnp_answer *a) { return CAPNP_NEW(remote_ui_host_theme_in_reader, capnp_answer_params(a)); }
+static inline capnp_text remote_ui_host_theme_param_scope(capnp_answer *a) { return remote_ui_host_theme_in_scope(CAPNP_NEW(remote_ui_host_theme_in_reader, capnp_answer_params(a))); }
+static inline bool remote_ui_host_theme_param_has_scope(capnp_answer *a) { return remote_ui_host_theme_in_has_scope(CAPNP_NEW(remote_ui_host_theme_in_reader, capnp_answer_params(a))); }
+static inline capnp_data remote_ui_host_theme_param_hints(capnp_answer *a) { return remote_ui_host_theme_in_hints(CAPNP_NEW(remote_ui_host_theme_in_reader, capnp_answer_params(a))); }
+static inline bool remote_ui_host_theme_param_has_hints(capnp_answer *a) { return remote_ui_host_theme_in_has_hints(CAPNP_NEW(remote_ui_host_theme_in_reader, capnp_answer_params(a))); }
+static inline remote_ui_host_theme_out_builder remote_ui_host_theme_get_results(capnp_answer *a) { return CAPNP_NEW(remote_ui_host_theme_out_builder, capnp_answer_results(a)); }
 
 /* ---- RemoteUiSurface ---- */
 
-extern const struct capnp_interface remote_ui_surface_interface;
-static inline CAPNP_MUST_USE int remote_ui_surface_serve(capnp_vat *v, const struct remote_ui_surface_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &remote_ui_surface_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_b14ad3df2fdd6935;
+#define remote_ui_surface_interface capnp_interface_b14ad3df2fdd6935
+static inline CAPNP_MUST_USE int remote_ui_surface_serve(capnp_vat *v, const struct remote_ui_surface_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_b14ad3df2fdd6935, ops, self, ret_c); }
 
-static inline capnp_question *remote_ui_surface_apply(remote_ui_surface_client c) { return capnp_question_new(c.c, &remote_ui_surface_interface, 0); }
-static inline remote_ui_surface_apply_in_builder remote_ui_surface_apply_params(capnp_question *q) { return (remote_ui_surface_apply_in_builder){ capnp_question_params(q) }; }
-static inline ui_patch_builder remote_ui_surface_apply_init_patch(capnp_question *q) { return remote_ui_surface_apply_in_init_patch(remote_ui_surface_apply_params(q)); }
-static inline ui_patch_builder remote_ui_surface_apply_build_patch(capnp_question *q) { return remote_ui_surface_apply_in_build_patch(remote_ui_surface_apply_params(q)); }
-static inline void remote_ui_surface_apply_set_patch(capnp_question *q, ui_patch_reader v) { remote_ui_surface_apply_in_set_patch(remote_ui_surface_apply_params(q), v); }
-static inline remote_ui_surface_apply_out_reader remote_ui_surface_apply_results(capnp_question *q) { return (remote_ui_surface_apply_out_reader){ capnp_question_response(q) }; }
-static inline remote_ui_surface_apply_in_reader remote_ui_surface_apply_get_params(capnp_answer *a) { return (remote_ui_surface_apply_in_reader){ capnp_answer_params(a) }; }
-static inline ui_patch_reader remote_ui_surface_apply_param_patch(capnp_answer *a) { return remote_ui_surface_apply_in_patch(remote_ui_surface_apply_get_params(a)); }
-static inline bool remote_ui_surface_apply_param_has_patch(capnp_answer *a) { return remote_ui_surface_apply_in_has_patch(remote_ui_surface_apply_get_params(a)); }
-static inline remote_ui_surface_apply_out_builder remote_ui_surface_apply_get_results(capnp_answer *a) { return (remote_ui_surface_apply_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *remote_ui_surface_apply(remote_ui_surface_client c) { return capnp_question_new(c.c, &capnp_interface_b14ad3df2fdd6935, 0); }
+static inline remote_ui_surface_apply_in_builder remote_ui_surface_apply_params(capnp_question *q) { return CAPNP_NEW(remote_ui_surface_apply_in_builder, capnp_question_params(q)); }
+static inline ui_patch_builder remote_ui_surface_apply_init_patch(capnp_question *q) { return remote_ui_surface_apply_in_init_patch(CAPNP_NEW(remote_ui_surface_apply_in_builder, capnp_question_params(q))); }
+static inline ui_patch_builder remote_ui_surface_apply_build_patch(capnp_question *q) { return remote_ui_surface_apply_in_build_patch(CAPNP_NEW(remote_ui_surface_apply_in_builder, capnp_question_params(q))); }
+static inline void remote_ui_surface_apply_set_patch(capnp_question *q, ui_patch_reader v) { remote_ui_surface_apply_in_set_patch(CAPNP_NEW(remote_ui_surface_apply_in_builder, capnp_question_params(q)), v); }
+static inline remote_ui_surface_apply_out_reader remote_ui_surface_apply_results(capnp_question *q) { return CAPNP_NEW(remote_ui_surface_apply_out_reader, capnp_question_response(q)); }
+static inline remote_ui_surface_apply_in_reader remote_ui_surface_apply_get_params(capnp_answer *a) { return CAPNP_NEW(remote_ui_surface_apply_in_reader, capnp_answer_params(a)); }
+static inline ui_patch_reader remote_ui_surface_apply_param_patch(capnp_answer *a) { return remote_ui_surface_apply_in_patch(CAPNP_NEW(remote_ui_surface_apply_in_reader, capnp_answer_params(a))); }
+static inline bool remote_ui_surface_apply_param_has_patch(capnp_answer *a) { return remote_ui_surface_apply_in_has_patch(CAPNP_NEW(remote_ui_surface_apply_in_reader, capnp_answer_params(a))); }
+static inline remote_ui_surface_apply_out_builder remote_ui_surface_apply_get_results(capnp_answer *a) { return CAPNP_NEW(remote_ui_surface_apply_out_builder, capnp_answer_results(a)); }
 
-static inline capnp_question *remote_ui_surface_poll(remote_ui_surface_client c) { return capnp_question_new(c.c, &remote_ui_surface_interface, 1); }
-static inline remote_ui_surface_poll_in_builder remote_ui_surface_poll_params(capnp_question *q) { return (remote_ui_surface_poll_in_builder){ capnp_question_params(q) }; }
-static inline void remote_ui_surface_poll_set_max_events(capnp_question *q, uint16_t v) { remote_ui_surface_poll_in_set_max_events(remote_ui_surface_poll_params(q), v); }
-static inline remote_ui_surface_poll_out_reader remote_ui_surface_poll_results(capnp_question *q) { return (remote_ui_surface_poll_out_reader){ capnp_question_response(q) }; }
-static inline ui_event_list remote_ui_surface_poll_events(capnp_question *q) { return remote_ui_surface_poll_out_events(remote_ui_surface_poll_results(q)); }
-static inline bool remote_ui_surface_poll_has_events(capnp_question *q) { return remote_ui_surface_poll_out_has_events(remote_ui_surface_poll_results(q)); }
-static inline remote_ui_surface_poll_in_reader remote_ui_surface_poll_get_params(capnp_answer *a) { return (remote_ui_surface_poll_in_reader){ capnp_answer_params(a) }; }
-static inline uint16_t remote_ui_surface_poll_param_max_events(capnp_answer *a) { return remote_ui_surface_poll_in_max_events(remote_ui_surface_poll_get_params(a)); }
-static inline remote_ui_surface_poll_out_builder remote_ui_surface_poll_get_results(capnp_answer *a) { return (remote_ui_surface_poll_out_builder){ capnp_answer_results(a) }; }
-static inline ui_event_list_builder remote_ui_surface_poll_results_init_events(capnp_answer *a, uint32_t n) { return remote_ui_surface_poll_out_init_events(remote_ui_surface_poll_get_results(a), n); }
-static inline ui_event_list_builder remote_ui_surface_poll_results_build_events(capnp_answer *a) { return remote_ui_surface_poll_out_build_events(remote_ui_surface_poll_get_results(a)); }
-static inline void remote_ui_surface_poll_results_set_events(capnp_answer *a, ui_event_list v) { remote_ui_surface_poll_out_set_events(remote_ui_surface_poll_get_results(a), v); }
+static inline capnp_question *remote_ui_surface_poll(remote_ui_surface_client c) { return capnp_question_new(c.c, &capnp_interface_b14ad3df2fdd6935, 1); }
+static inline remote_ui_surface_poll_in_builder remote_ui_surface_poll_params(capnp_question *q) { return CAPNP_NEW(remote_ui_surface_poll_in_builder, capnp_question_params(q)); }
+static inline void remote_ui_surface_poll_set_max_events(capnp_question *q, uint16_t v) { remote_ui_surface_poll_in_set_max_events(CAPNP_NEW(remote_ui_surface_poll_in_builder, capnp_question_params(q)), v); }
+static inline remote_ui_surface_poll_out_reader remote_ui_surface_poll_results(capnp_question *q) { return CAPNP_NEW(remote_ui_surface_poll_out_reader, capnp_question_response(q)); }
+static inline ui_event_list remote_ui_surface_poll_events(capnp_question *q) { return remote_ui_surface_poll_out_events(CAPNP_NEW(remote_ui_surface_poll_out_reader, capnp_question_response(q))); }
+static inline bool remote_ui_surface_poll_has_events(capnp_question *q) { return remote_ui_surface_poll_out_has_events(CAPNP_NEW(remote_ui_surface_poll_out_reader, capnp_question_response(q))); }
+static inline remote_ui_surface_poll_in_reader remote_ui_surface_poll_get_params(capnp_answer *a) { return CAPNP_NEW(remote_ui_surface_poll_in_reader, capnp_answer_params(a)); }
+static inline uint16_t remote_ui_surface_poll_param_max_events(capnp_answer *a) { return remote_ui_surface_poll_in_max_events(CAPNP_NEW(remote_ui_surface_poll_in_reader, capnp_answer_params(a))); }
+static inline remote_ui_surface_poll_out_builder remote_ui_surface_poll_get_results(capnp_answer *a) { return CAPNP_NEW(remote_ui_surface_poll_out_builder, capnp_answer_results(a)); }
+static inline ui_event_list_builder remote_ui_surface_poll_results_init_events(capnp_answer *a, uint32_t n) { return remote_ui_surface_poll_out_init_events(CAPNP_NEW(remote_ui_surface_poll_out_builder, capnp_answer_results(a)), n); }
+static inline ui_event_list_builder remote_ui_surface_poll_results_build_events(capnp_answer *a) { return remote_ui_surface_poll_out_build_events(CAPNP_NEW(remote_ui_surface_poll_out_builder, capnp_answer_results(a))); }
+static inline void remote_ui_surface_poll_results_set_events(capnp_answer *a, ui_event_list v) { remote_ui_surface_poll_out_set_events(CAPNP_NEW(remote_ui_surface_poll_out_builder, capnp_answer_results(a)), v); }
 
-static inline capnp_question *remote_ui_surface_close(remote_ui_surface_client c) { return capnp_question_new(c.c, &remote_ui_surface_interface, 2); }
-static inline remote_ui_surface_close_in_builder remote_ui_surface_close_params(capnp_question *q) { return (remote_ui_surface_close_in_builder){ capnp_question_params(q) }; }
-static inline remote_ui_surface_close_out_reader remote_ui_surface_close_results(capnp_question *q) { return (remote_ui_surface_close_out_reader){ capnp_question_response(q) }; }
-static inline remote_ui_surface_close_in_reader remote_ui_surface_close_get_params(capnp_answer *a) { return (remote_ui_surface_close_in_reader){ capnp_answer_params(a) }; }
-static inline remote_ui_surface_close_out_builder remote_ui_surface_close_get_results(capnp_answer *a) { return (remote_ui_surface_close_out_builder){ capnp_answer_results(a) }; }
+static inline capnp_question *remote_ui_surface_close(remote_ui_surface_client c) { return capnp_question_new(c.c, &capnp_interface_b14ad3df2fdd6935, 2); }
+static inline remote_ui_surface_close_in_builder remote_ui_surface_close_params(capnp_question *q) { return CAPNP_NEW(remote_ui_surface_close_in_builder, capnp_question_params(q)); }
+static inline remote_ui_surface_close_out_reader remote_ui_surface_close_results(capnp_question *q) { return CAPNP_NEW(remote_ui_surface_close_out_reader, capnp_question_response(q)); }
+static inline remote_ui_surface_close_in_reader remote_ui_surface_close_get_params(capnp_answer *a) { return CAPNP_NEW(remote_ui_surface_close_in_reader, capnp_answer_params(a)); }
+static inline remote_ui_surface_close_out_builder remote_ui_surface_close_get_results(capnp_answer *a) { return CAPNP_NEW(remote_ui_surface_close_out_builder, capnp_answer_results(a)); }
 
 #ifdef __cplusplus
 }

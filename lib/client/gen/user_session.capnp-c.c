@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const uint64_t schema_node_0[67] = {
+static const uint64_t capnp_i_node_0[67] = {
         UINT64_C(0x0003000200000000), UINT64_C(0xb8f1c0d27a5e4391), UINT64_C(0x000000000000000d), UINT64_C(0x0000009a00000009),
         UINT64_C(0x0000005700000011), UINT64_C(0x0000007f00000065), UINT64_C(0x7365735f72657375), UINT64_C(0x7061632e6e6f6973),
         UINT64_C(0x000000000000706e), UINT64_C(0x0001000100000014), UINT64_C(0xf9d815b5f7ed7c70), UINT64_C(0x0000007200000021),
@@ -23,7 +23,7 @@ static const uint64_t schema_node_0[67] = {
         UINT64_C(0x7373655372657355), UINT64_C(0x6d656863536e6f69), UINT64_C(0x0000000000000061),
 };
 
-static const uint64_t schema_node_1[25] = {
+static const uint64_t capnp_i_node_1[25] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xf9d815b5f7ed7c70), UINT64_C(0x0000000100000013), UINT64_C(0xb8f1c0d27a5e4391),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000010a0000000d), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000019), UINT64_C(0x7365735f72657375), UINT64_C(0x7061632e6e6f6973), UINT64_C(0x6e69676f4c3a706e),
@@ -33,7 +33,7 @@ static const uint64_t schema_node_1[25] = {
         UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_2[43] = {
+static const uint64_t capnp_i_node_2[43] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xa4dec4f26758543d), UINT64_C(0x0000000100000013), UINT64_C(0xb8f1c0d27a5e4391),
         UINT64_C(0x0000000000070003), UINT64_C(0x0000013a0000000d), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000009700000019), UINT64_C(0x7365735f72657375), UINT64_C(0x7061632e6e6f6973), UINT64_C(0x6e69676f4c3a706e),
@@ -47,7 +47,7 @@ static const uint64_t schema_node_2[43] = {
         UINT64_C(0x0000000065746f6e), UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t schema_node_3[64] = {
+static const uint64_t capnp_i_node_3[64] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x9dc250f2090923f8), UINT64_C(0x0004000100000013), UINT64_C(0xb8f1c0d27a5e4391),
         UINT64_C(0x0000000000070000), UINT64_C(0x000001020000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000f700000015), UINT64_C(0x7365735f72657375), UINT64_C(0x7061632e6e6f6973), UINT64_C(0x69737365533a706e),
@@ -66,7 +66,7 @@ static const uint64_t schema_node_3[64] = {
         UINT64_C(0x726550736c6c6163), UINT64_C(0x0000646e6f636553), UINT64_C(0x0000000000000008), UINT64_C(0x0000000000000008),
 };
 
-static const uint64_t schema_node_4[120] = {
+static const uint64_t capnp_i_node_4[120] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xde21ed90ac6ed3a4), UINT64_C(0x0002000100000013), UINT64_C(0xb8f1c0d27a5e4391),
         UINT64_C(0x0000000000070009), UINT64_C(0x000000fa0000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000021700000015), UINT64_C(0x7365735f72657375), UINT64_C(0x7061632e6e6f6973), UINT64_C(0x69737365533a706e),
@@ -99,7 +99,7 @@ static const uint64_t schema_node_4[120] = {
         UINT64_C(0x654b726576726573), UINT64_C(0x0000006873614879), UINT64_C(0x000000000000000d), UINT64_C(0x000000000000000d),
 };
 
-static const uint64_t schema_node_5[26] = {
+static const uint64_t capnp_i_node_5[26] = {
         UINT64_C(0x0005000300000000), UINT64_C(0x944604496a22e582), UINT64_C(0x0000000300000013), UINT64_C(0xb8f1c0d27a5e4391),
         UINT64_C(0x000000fa00000011), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000), UINT64_C(0x0000004700000019),
         UINT64_C(0x0000000700000041), UINT64_C(0x7365735f72657375), UINT64_C(0x7061632e6e6f6973), UINT64_C(0x53726573553a706e),
@@ -109,13 +109,13 @@ static const uint64_t schema_node_5[26] = {
         UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t schema_node_6[12] = {
+static const uint64_t capnp_i_node_6[12] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xaff346a5bee91722), UINT64_C(0x000000010000001f), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000015a00000001), UINT64_C(0x7365735f72657375), UINT64_C(0x7061632e6e6f6973),
         UINT64_C(0x53726573553a706e), UINT64_C(0x692e6e6f69737365), UINT64_C(0x61726150246f666e), UINT64_C(0x000000000000736d),
 };
 
-static const uint64_t schema_node_7[26] = {
+static const uint64_t capnp_i_node_7[26] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xdcac76027016d286), UINT64_C(0x000000010000001f), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001620000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000019), UINT64_C(0x7365735f72657375), UINT64_C(0x7061632e6e6f6973), UINT64_C(0x53726573553a706e),
@@ -125,19 +125,19 @@ static const uint64_t schema_node_7[26] = {
         UINT64_C(0xde21ed90ac6ed3a4), UINT64_C(0x0000000000000010),
 };
 
-static const struct capnp_schema_node schema_nodes[] = {
-        { UINT64_C(0xb8f1c0d27a5e4391), schema_node_0, sizeof(schema_node_0) / 8 }, /* the file */
-        { UINT64_C(0xf9d815b5f7ed7c70), schema_node_1, sizeof(schema_node_1) / 8 }, /* LoginSelector */
-        { UINT64_C(0xa4dec4f26758543d), schema_node_2, sizeof(schema_node_2) / 8 }, /* LoginSourceMetadata */
-        { UINT64_C(0x9dc250f2090923f8), schema_node_3, sizeof(schema_node_3) / 8 }, /* SessionQuota */
-        { UINT64_C(0xde21ed90ac6ed3a4), schema_node_4, sizeof(schema_node_4) / 8 }, /* SessionInfo */
-        { UINT64_C(0x944604496a22e582), schema_node_5, sizeof(schema_node_5) / 8 }, /* UserSession */
-        { UINT64_C(0xaff346a5bee91722), schema_node_6, sizeof(schema_node_6) / 8 }, /* UserSession.info */
-        { UINT64_C(0xdcac76027016d286), schema_node_7, sizeof(schema_node_7) / 8 }, /* UserSession.info */
+static const struct capnp_schema_node capnp_i_nodes[] = {
+        { UINT64_C(0xb8f1c0d27a5e4391), capnp_i_node_0, sizeof(capnp_i_node_0) / 8 }, /* the file */
+        { UINT64_C(0xf9d815b5f7ed7c70), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* LoginSelector */
+        { UINT64_C(0xa4dec4f26758543d), capnp_i_node_2, sizeof(capnp_i_node_2) / 8 }, /* LoginSourceMetadata */
+        { UINT64_C(0x9dc250f2090923f8), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* SessionQuota */
+        { UINT64_C(0xde21ed90ac6ed3a4), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* SessionInfo */
+        { UINT64_C(0x944604496a22e582), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* UserSession */
+        { UINT64_C(0xaff346a5bee91722), capnp_i_node_6, sizeof(capnp_i_node_6) / 8 }, /* UserSession.info */
+        { UINT64_C(0xdcac76027016d286), capnp_i_node_7, sizeof(capnp_i_node_7) / 8 }, /* UserSession.info */
 };
 
-const struct capnp_schema_file user_session_capnp_schema = {
-        UINT64_C(0xb8f1c0d27a5e4391), "user_session.capnp", schema_nodes, NULL, 8, 0,
+CAPNP_SHARED const struct capnp_schema_file capnp_schema_b8f1c0d27a5e4391 = {
+        UINT64_C(0xb8f1c0d27a5e4391), "user_session.capnp", capnp_i_nodes, NULL, 8, 0,
 };
 
 static const struct capnp_method capnp_i_user_session_methods[] = {
@@ -145,9 +145,9 @@ static const struct capnp_method capnp_i_user_session_methods[] = {
 };
 
 static const struct capnp_interface_part capnp_i_user_session_parts[] = {
-        { &user_session_interface, offsetof(struct user_session_ops, info) },
+        { &capnp_interface_944604496a22e582, offsetof(struct user_session_ops, info) },
 };
 
-const struct capnp_interface user_session_interface = {
+CAPNP_SHARED const struct capnp_interface capnp_interface_944604496a22e582 = {
         USER_SESSION_ID, "UserSession", capnp_i_user_session_methods, capnp_i_user_session_parts, 1, 1,
 };

@@ -16,48 +16,52 @@ extern "C" {
 /**
  * Which account is meant.
  */
-typedef struct { capnp_reader r; } login_selector_reader;
-typedef struct { capnp_builder b; } login_selector_builder;
-typedef struct { capnp_list l; } login_selector_list;
-typedef struct { capnp_lbuilder l; } login_selector_list_builder;
+typedef struct { capnp_reader r; } login_selector_reader, login_selector_reader_f9d815b5f7ed7c70;
+typedef struct { capnp_builder b; } login_selector_builder, login_selector_builder_f9d815b5f7ed7c70;
 #define LOGIN_SELECTOR_ID UINT64_C(0xf9d815b5f7ed7c70)
 enum { LOGIN_SELECTOR_WORDS = 0, LOGIN_SELECTOR_PTRS = 1 };
+enum { LOGIN_SELECTOR_WORDS_f9d815b5f7ed7c70 = 0, LOGIN_SELECTOR_PTRS_f9d815b5f7ed7c70 = 1 };
+typedef struct { capnp_list l; } login_selector_list, login_selector_list_f9d815b5f7ed7c70;
+typedef struct { capnp_lbuilder l; } login_selector_list_builder, login_selector_list_builder_f9d815b5f7ed7c70;
 
 /**
  * What a client says about itself. It is recorded as a claim, next to what the gateway has seen, and
  * decides nothing.
  */
-typedef struct { capnp_reader r; } login_source_metadata_reader;
-typedef struct { capnp_builder b; } login_source_metadata_builder;
-typedef struct { capnp_list l; } login_source_metadata_list;
-typedef struct { capnp_lbuilder l; } login_source_metadata_list_builder;
+typedef struct { capnp_reader r; } login_source_metadata_reader, login_source_metadata_reader_a4dec4f26758543d;
+typedef struct { capnp_builder b; } login_source_metadata_builder, login_source_metadata_builder_a4dec4f26758543d;
 #define LOGIN_SOURCE_METADATA_ID UINT64_C(0xa4dec4f26758543d)
 enum { LOGIN_SOURCE_METADATA_WORDS = 0, LOGIN_SOURCE_METADATA_PTRS = 3 };
+enum { LOGIN_SOURCE_METADATA_WORDS_a4dec4f26758543d = 0, LOGIN_SOURCE_METADATA_PTRS_a4dec4f26758543d = 3 };
+typedef struct { capnp_list l; } login_source_metadata_list, login_source_metadata_list_a4dec4f26758543d;
+typedef struct { capnp_lbuilder l; } login_source_metadata_list_builder, login_source_metadata_list_builder_a4dec4f26758543d;
 
 /**
  * The session's bounds (requirement R35). Whatever exceeds one fails by itself, as `overloaded`.
  */
-typedef struct { capnp_reader r; } session_quota_reader;
-typedef struct { capnp_builder b; } session_quota_builder;
-typedef struct { capnp_list l; } session_quota_list;
-typedef struct { capnp_lbuilder l; } session_quota_list_builder;
+typedef struct { capnp_reader r; } session_quota_reader, session_quota_reader_9dc250f2090923f8;
+typedef struct { capnp_builder b; } session_quota_builder, session_quota_builder_9dc250f2090923f8;
 #define SESSION_QUOTA_ID UINT64_C(0x9dc250f2090923f8)
 enum { SESSION_QUOTA_WORDS = 4, SESSION_QUOTA_PTRS = 0 };
+enum { SESSION_QUOTA_WORDS_9dc250f2090923f8 = 4, SESSION_QUOTA_PTRS_9dc250f2090923f8 = 0 };
+typedef struct { capnp_list l; } session_quota_list, session_quota_list_9dc250f2090923f8;
+typedef struct { capnp_lbuilder l; } session_quota_list_builder, session_quota_list_builder_9dc250f2090923f8;
 
 /**
  * A session, for its holder. Nothing in it opens anything: to know a session is not to have it.
  */
-typedef struct { capnp_reader r; } session_info_reader;
-typedef struct { capnp_builder b; } session_info_builder;
-typedef struct { capnp_list l; } session_info_list;
-typedef struct { capnp_lbuilder l; } session_info_list_builder;
+typedef struct { capnp_reader r; } session_info_reader, session_info_reader_de21ed90ac6ed3a4;
+typedef struct { capnp_builder b; } session_info_builder, session_info_builder_de21ed90ac6ed3a4;
 #define SESSION_INFO_ID UINT64_C(0xde21ed90ac6ed3a4)
 enum { SESSION_INFO_WORDS = 2, SESSION_INFO_PTRS = 9 };
+enum { SESSION_INFO_WORDS_de21ed90ac6ed3a4 = 2, SESSION_INFO_PTRS_de21ed90ac6ed3a4 = 9 };
+typedef struct { capnp_list l; } session_info_list, session_info_list_de21ed90ac6ed3a4;
+typedef struct { capnp_lbuilder l; } session_info_list_builder, session_info_list_builder_de21ed90ac6ed3a4;
 
 /**
  * The session, to itself. Grants nothing.
  */
-typedef struct { capnp_cap *c; } user_session_client;
+typedef struct { capnp_cap *c; } user_session_client, user_session_client_944604496a22e582;
 #define USER_SESSION_ID UINT64_C(0x944604496a22e582)
 
 typedef struct { capnp_reader r; } user_session_info_in_reader;
@@ -78,19 +82,20 @@ struct user_session_ops {
          */
         capnp_handler *info;
 };
+typedef struct user_session_ops user_session_ops_944604496a22e582;
 
 /* ---- LoginSelector ---- */
 
-static inline login_selector_reader login_selector_as_reader(login_selector_builder b) { return (login_selector_reader){ capnp_builder_reader(b.b) }; }
-static inline login_selector_reader login_selector_root(capnp_msg *m) { return (login_selector_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline login_selector_builder login_selector_build(capnp_msg *m) { return (login_selector_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), LOGIN_SELECTOR_WORDS, LOGIN_SELECTOR_PTRS) }; }
-static inline login_selector_reader login_selector_of_any(capnp_any a) { return (login_selector_reader){ capnp_any_struct(a, NULL) }; }
-static inline login_selector_builder login_selector_init_any(capnp_abuilder a) { return (login_selector_builder){ capnp_abuilder_init_struct(a, LOGIN_SELECTOR_WORDS, LOGIN_SELECTOR_PTRS) }; }
+static inline login_selector_reader login_selector_as_reader(login_selector_builder b) { return CAPNP_NEW(login_selector_reader, capnp_builder_reader(b.b)); }
+static inline login_selector_reader login_selector_root(capnp_msg *m) { return CAPNP_NEW(login_selector_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline login_selector_builder login_selector_build(capnp_msg *m) { return CAPNP_NEW(login_selector_builder, capnp_abuilder_init_struct(capnp_msg_build(m), LOGIN_SELECTOR_WORDS, LOGIN_SELECTOR_PTRS)); }
+static inline login_selector_reader login_selector_of_any(capnp_any a) { return CAPNP_NEW(login_selector_reader, capnp_any_struct(a, NULL)); }
+static inline login_selector_builder login_selector_init_any(capnp_abuilder a) { return CAPNP_NEW(login_selector_builder, capnp_abuilder_init_struct(a, LOGIN_SELECTOR_WORDS, LOGIN_SELECTOR_PTRS)); }
 static inline uint32_t login_selector_list_len(login_selector_list l) { return l.l.len; }
-static inline login_selector_reader login_selector_list_get(login_selector_list l, uint32_t i) { return (login_selector_reader){ capnp_list_struct(l.l, i) }; }
+static inline login_selector_reader login_selector_list_get(login_selector_list l, uint32_t i) { return CAPNP_NEW(login_selector_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t login_selector_list_builder_len(login_selector_list_builder l) { return l.l.len; }
-static inline login_selector_builder login_selector_list_builder_get(login_selector_list_builder l, uint32_t i) { return (login_selector_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline login_selector_list login_selector_list_as_reader(login_selector_list_builder l) { return (login_selector_list){ capnp_lbuilder_list(l.l) }; }
+static inline login_selector_builder login_selector_list_builder_get(login_selector_list_builder l, uint32_t i) { return CAPNP_NEW(login_selector_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline login_selector_list login_selector_list_as_reader(login_selector_list_builder l) { return CAPNP_NEW(login_selector_list, capnp_lbuilder_list(l.l)); }
 
 /**
  * The account's name on this instance. Empty where the method itself says who it is.
@@ -102,16 +107,16 @@ static inline void login_selector_set_account_n(login_selector_builder b, capnp_
 
 /* ---- LoginSourceMetadata ---- */
 
-static inline login_source_metadata_reader login_source_metadata_as_reader(login_source_metadata_builder b) { return (login_source_metadata_reader){ capnp_builder_reader(b.b) }; }
-static inline login_source_metadata_reader login_source_metadata_root(capnp_msg *m) { return (login_source_metadata_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline login_source_metadata_builder login_source_metadata_build(capnp_msg *m) { return (login_source_metadata_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), LOGIN_SOURCE_METADATA_WORDS, LOGIN_SOURCE_METADATA_PTRS) }; }
-static inline login_source_metadata_reader login_source_metadata_of_any(capnp_any a) { return (login_source_metadata_reader){ capnp_any_struct(a, NULL) }; }
-static inline login_source_metadata_builder login_source_metadata_init_any(capnp_abuilder a) { return (login_source_metadata_builder){ capnp_abuilder_init_struct(a, LOGIN_SOURCE_METADATA_WORDS, LOGIN_SOURCE_METADATA_PTRS) }; }
+static inline login_source_metadata_reader login_source_metadata_as_reader(login_source_metadata_builder b) { return CAPNP_NEW(login_source_metadata_reader, capnp_builder_reader(b.b)); }
+static inline login_source_metadata_reader login_source_metadata_root(capnp_msg *m) { return CAPNP_NEW(login_source_metadata_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline login_source_metadata_builder login_source_metadata_build(capnp_msg *m) { return CAPNP_NEW(login_source_metadata_builder, capnp_abuilder_init_struct(capnp_msg_build(m), LOGIN_SOURCE_METADATA_WORDS, LOGIN_SOURCE_METADATA_PTRS)); }
+static inline login_source_metadata_reader login_source_metadata_of_any(capnp_any a) { return CAPNP_NEW(login_source_metadata_reader, capnp_any_struct(a, NULL)); }
+static inline login_source_metadata_builder login_source_metadata_init_any(capnp_abuilder a) { return CAPNP_NEW(login_source_metadata_builder, capnp_abuilder_init_struct(a, LOGIN_SOURCE_METADATA_WORDS, LOGIN_SOURCE_METADATA_PTRS)); }
 static inline uint32_t login_source_metadata_list_len(login_source_metadata_list l) { return l.l.len; }
-static inline login_source_metadata_reader login_source_metadata_list_get(login_source_metadata_list l, uint32_t i) { return (login_source_metadata_reader){ capnp_list_struct(l.l, i) }; }
+static inline login_source_metadata_reader login_source_metadata_list_get(login_source_metadata_list l, uint32_t i) { return CAPNP_NEW(login_source_metadata_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t login_source_metadata_list_builder_len(login_source_metadata_list_builder l) { return l.l.len; }
-static inline login_source_metadata_builder login_source_metadata_list_builder_get(login_source_metadata_list_builder l, uint32_t i) { return (login_source_metadata_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline login_source_metadata_list login_source_metadata_list_as_reader(login_source_metadata_list_builder l) { return (login_source_metadata_list){ capnp_lbuilder_list(l.l) }; }
+static inline login_source_metadata_builder login_source_metadata_list_builder_get(login_source_metadata_list_builder l, uint32_t i) { return CAPNP_NEW(login_source_metadata_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline login_source_metadata_list login_source_metadata_list_as_reader(login_source_metadata_list_builder l) { return CAPNP_NEW(login_source_metadata_list, capnp_lbuilder_list(l.l)); }
 
 /**
  * Name and version of the program.
@@ -139,16 +144,16 @@ static inline void login_source_metadata_set_note_n(login_source_metadata_builde
 
 /* ---- SessionQuota ---- */
 
-static inline session_quota_reader session_quota_as_reader(session_quota_builder b) { return (session_quota_reader){ capnp_builder_reader(b.b) }; }
-static inline session_quota_reader session_quota_root(capnp_msg *m) { return (session_quota_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline session_quota_builder session_quota_build(capnp_msg *m) { return (session_quota_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), SESSION_QUOTA_WORDS, SESSION_QUOTA_PTRS) }; }
-static inline session_quota_reader session_quota_of_any(capnp_any a) { return (session_quota_reader){ capnp_any_struct(a, NULL) }; }
-static inline session_quota_builder session_quota_init_any(capnp_abuilder a) { return (session_quota_builder){ capnp_abuilder_init_struct(a, SESSION_QUOTA_WORDS, SESSION_QUOTA_PTRS) }; }
+static inline session_quota_reader session_quota_as_reader(session_quota_builder b) { return CAPNP_NEW(session_quota_reader, capnp_builder_reader(b.b)); }
+static inline session_quota_reader session_quota_root(capnp_msg *m) { return CAPNP_NEW(session_quota_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline session_quota_builder session_quota_build(capnp_msg *m) { return CAPNP_NEW(session_quota_builder, capnp_abuilder_init_struct(capnp_msg_build(m), SESSION_QUOTA_WORDS, SESSION_QUOTA_PTRS)); }
+static inline session_quota_reader session_quota_of_any(capnp_any a) { return CAPNP_NEW(session_quota_reader, capnp_any_struct(a, NULL)); }
+static inline session_quota_builder session_quota_init_any(capnp_abuilder a) { return CAPNP_NEW(session_quota_builder, capnp_abuilder_init_struct(a, SESSION_QUOTA_WORDS, SESSION_QUOTA_PTRS)); }
 static inline uint32_t session_quota_list_len(session_quota_list l) { return l.l.len; }
-static inline session_quota_reader session_quota_list_get(session_quota_list l, uint32_t i) { return (session_quota_reader){ capnp_list_struct(l.l, i) }; }
+static inline session_quota_reader session_quota_list_get(session_quota_list l, uint32_t i) { return CAPNP_NEW(session_quota_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t session_quota_list_builder_len(session_quota_list_builder l) { return l.l.len; }
-static inline session_quota_builder session_quota_list_builder_get(session_quota_list_builder l, uint32_t i) { return (session_quota_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline session_quota_list session_quota_list_as_reader(session_quota_list_builder l) { return (session_quota_list){ capnp_lbuilder_list(l.l) }; }
+static inline session_quota_builder session_quota_list_builder_get(session_quota_list_builder l, uint32_t i) { return CAPNP_NEW(session_quota_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline session_quota_list session_quota_list_as_reader(session_quota_list_builder l) { return CAPNP_NEW(session_quota_list, capnp_lbuilder_list(l.l)); }
 
 /**
  * References the session may hold, each way.
@@ -182,16 +187,16 @@ static inline void session_quota_set_calls_per_second(session_quota_builder b, u
 
 /* ---- SessionInfo ---- */
 
-static inline session_info_reader session_info_as_reader(session_info_builder b) { return (session_info_reader){ capnp_builder_reader(b.b) }; }
-static inline session_info_reader session_info_root(capnp_msg *m) { return (session_info_reader){ capnp_any_struct(capnp_msg_root(m), NULL) }; }
-static inline session_info_builder session_info_build(capnp_msg *m) { return (session_info_builder){ capnp_abuilder_init_struct(capnp_msg_build(m), SESSION_INFO_WORDS, SESSION_INFO_PTRS) }; }
-static inline session_info_reader session_info_of_any(capnp_any a) { return (session_info_reader){ capnp_any_struct(a, NULL) }; }
-static inline session_info_builder session_info_init_any(capnp_abuilder a) { return (session_info_builder){ capnp_abuilder_init_struct(a, SESSION_INFO_WORDS, SESSION_INFO_PTRS) }; }
+static inline session_info_reader session_info_as_reader(session_info_builder b) { return CAPNP_NEW(session_info_reader, capnp_builder_reader(b.b)); }
+static inline session_info_reader session_info_root(capnp_msg *m) { return CAPNP_NEW(session_info_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline session_info_builder session_info_build(capnp_msg *m) { return CAPNP_NEW(session_info_builder, capnp_abuilder_init_struct(capnp_msg_build(m), SESSION_INFO_WORDS, SESSION_INFO_PTRS)); }
+static inline session_info_reader session_info_of_any(capnp_any a) { return CAPNP_NEW(session_info_reader, capnp_any_struct(a, NULL)); }
+static inline session_info_builder session_info_init_any(capnp_abuilder a) { return CAPNP_NEW(session_info_builder, capnp_abuilder_init_struct(a, SESSION_INFO_WORDS, SESSION_INFO_PTRS)); }
 static inline uint32_t session_info_list_len(session_info_list l) { return l.l.len; }
-static inline session_info_reader session_info_list_get(session_info_list l, uint32_t i) { return (session_info_reader){ capnp_list_struct(l.l, i) }; }
+static inline session_info_reader session_info_list_get(session_info_list l, uint32_t i) { return CAPNP_NEW(session_info_reader, capnp_list_struct(l.l, i)); }
 static inline uint32_t session_info_list_builder_len(session_info_list_builder l) { return l.l.len; }
-static inline session_info_builder session_info_list_builder_get(session_info_list_builder l, uint32_t i) { return (session_info_builder){ capnp_lbuilder_struct(l.l, i) }; }
-static inline session_info_list session_info_list_as_reader(session_info_list_builder l) { return (session_info_list){ capnp_lbuilder_list(l.l) }; }
+static inline session_info_builder session_info_list_builder_get(session_info_list_builder l, uint32_t i) { return CAPNP_NEW(session_info_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline session_info_list session_info_list_as_reader(session_info_list_builder l) { return CAPNP_NEW(session_info_list, capnp_lbuilder_list(l.l)); }
 
 /**
  * A name for administrators to talk about the session by. Not a credential.
@@ -241,7 +246,7 @@ static inline void session_info_set_expires_at_ms(session_info_builder b, uint64
  * What a proof for RemoteSession.renew must be made over. Good for one renewal; a new SessionInfo
  * has a new one. Empty when the session can't be renewed this way.
  */
-static inline capnp_data session_info_renew_challenge(session_info_reader r) { return capnp_any_data(capnp_reader_any(r.r, 4), (capnp_data){ NULL, 0 }); }
+static inline capnp_data session_info_renew_challenge(session_info_reader r) { return capnp_any_data(capnp_reader_any(r.r, 4), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool session_info_has_renew_challenge(session_info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
 static inline void session_info_set_renew_challenge(session_info_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 4), v); }
 static inline uint8_t *session_info_init_renew_challenge(session_info_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 4), n); }
@@ -249,10 +254,10 @@ static inline uint8_t *session_info_init_renew_challenge(session_info_builder b,
 /**
  * What the session may use.
  */
-static inline session_quota_reader session_info_quota(session_info_reader r) { return (session_quota_reader){ capnp_any_struct(capnp_reader_any(r.r, 5), NULL) }; }
+static inline session_quota_reader session_info_quota(session_info_reader r) { return CAPNP_NEW(session_quota_reader, capnp_any_struct(capnp_reader_any(r.r, 5), NULL)); }
 static inline bool session_info_has_quota(session_info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 5)) != CAPNP_WHAT_NULL; }
-static inline session_quota_builder session_info_init_quota(session_info_builder b) { return (session_quota_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 5), SESSION_QUOTA_WORDS, SESSION_QUOTA_PTRS) }; }
-static inline session_quota_builder session_info_build_quota(session_info_builder b) { return (session_quota_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 5), SESSION_QUOTA_WORDS, SESSION_QUOTA_PTRS, NULL) }; }
+static inline session_quota_builder session_info_init_quota(session_info_builder b) { return CAPNP_NEW(session_quota_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 5), SESSION_QUOTA_WORDS, SESSION_QUOTA_PTRS)); }
+static inline session_quota_builder session_info_build_quota(session_info_builder b) { return CAPNP_NEW(session_quota_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 5), SESSION_QUOTA_WORDS, SESSION_QUOTA_PTRS, NULL)); }
 static inline void session_info_set_quota(session_info_builder b, session_quota_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 5), v.r); }
 
 /**
@@ -274,48 +279,55 @@ static inline void session_info_set_source_n(session_info_builder b, capnp_text 
 /**
  * Hash of the instance's key; part of every proof. Empty without TLS.
  */
-static inline capnp_data session_info_server_key_hash(session_info_reader r) { return capnp_any_data(capnp_reader_any(r.r, 8), (capnp_data){ NULL, 0 }); }
+static inline capnp_data session_info_server_key_hash(session_info_reader r) { return capnp_any_data(capnp_reader_any(r.r, 8), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool session_info_has_server_key_hash(session_info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 8)) != CAPNP_WHAT_NULL; }
 static inline void session_info_set_server_key_hash(session_info_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 8), v); }
 static inline uint8_t *session_info_init_server_key_hash(session_info_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 8), n); }
 
 /* ---- UserSession.info ---- */
 
-static inline user_session_info_in_reader user_session_info_in_as_reader(user_session_info_in_builder b) { return (user_session_info_in_reader){ capnp_builder_reader(b.b) }; }
+static inline user_session_info_in_reader user_session_info_in_as_reader(user_session_info_in_builder b) { return CAPNP_NEW(user_session_info_in_reader, capnp_builder_reader(b.b)); }
 
 /* ---- UserSession.info ---- */
 
-static inline user_session_info_out_reader user_session_info_out_as_reader(user_session_info_out_builder b) { return (user_session_info_out_reader){ capnp_builder_reader(b.b) }; }
+static inline user_session_info_out_reader user_session_info_out_as_reader(user_session_info_out_builder b) { return CAPNP_NEW(user_session_info_out_reader, capnp_builder_reader(b.b)); }
 
-static inline session_info_reader user_session_info_out_info(user_session_info_out_reader r) { return (session_info_reader){ capnp_any_struct(capnp_reader_any(r.r, 0), NULL) }; }
+static inline session_info_reader user_session_info_out_info(user_session_info_out_reader r) { return CAPNP_NEW(session_info_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool user_session_info_out_has_info(user_session_info_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline session_info_builder user_session_info_out_init_info(user_session_info_out_builder b) { return (session_info_builder){ capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), SESSION_INFO_WORDS, SESSION_INFO_PTRS) }; }
-static inline session_info_builder user_session_info_out_build_info(user_session_info_out_builder b) { return (session_info_builder){ capnp_abuilder_struct(capnp_builder_any(b.b, 0), SESSION_INFO_WORDS, SESSION_INFO_PTRS, NULL) }; }
+static inline session_info_builder user_session_info_out_init_info(user_session_info_out_builder b) { return CAPNP_NEW(session_info_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), SESSION_INFO_WORDS, SESSION_INFO_PTRS)); }
+static inline session_info_builder user_session_info_out_build_info(user_session_info_out_builder b) { return CAPNP_NEW(session_info_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), SESSION_INFO_WORDS, SESSION_INFO_PTRS, NULL)); }
 static inline void user_session_info_out_set_info(user_session_info_out_builder b, session_info_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
-/** The declarations of this file, to be read at run time. */
-extern const struct capnp_schema_file user_session_capnp_schema;
+/** The declarations of this file, to be read at run time: user_session_capnp_schema. */
+extern const struct capnp_schema_file capnp_schema_b8f1c0d27a5e4391;
+#ifndef user_session_capnp_schema
+#define user_session_capnp_schema capnp_schema_b8f1c0d27a5e4391
+#else /* files of one name: each goes by its id */
+#undef user_session_capnp_schema
+#define user_session_capnp_schema user_session_capnp_schema_of_two_files
+#endif
 
 #define CAPNPC_B8F1C0D27A5E4391_STRUCTS
 
 /* ---- UserSession ---- */
 
-extern const struct capnp_interface user_session_interface;
-static inline CAPNP_MUST_USE int user_session_serve(capnp_vat *v, const struct user_session_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &user_session_interface, ops, self, ret_c); }
+extern const struct capnp_interface capnp_interface_944604496a22e582;
+#define user_session_interface capnp_interface_944604496a22e582
+static inline CAPNP_MUST_USE int user_session_serve(capnp_vat *v, const struct user_session_ops *ops, void *self, capnp_cap **ret_c) { return capnp_cap_new(v, &capnp_interface_944604496a22e582, ops, self, ret_c); }
 
 /**
  * What RemoteSession.info says. Cost: one call. Since 0.1.
  */
-static inline capnp_question *user_session_info(user_session_client c) { return capnp_question_new(c.c, &user_session_interface, 0); }
-static inline user_session_info_in_builder user_session_info_params(capnp_question *q) { return (user_session_info_in_builder){ capnp_question_params(q) }; }
-static inline user_session_info_out_reader user_session_info_results(capnp_question *q) { return (user_session_info_out_reader){ capnp_question_response(q) }; }
-static inline session_info_reader user_session_info_info(capnp_question *q) { return user_session_info_out_info(user_session_info_results(q)); }
-static inline bool user_session_info_has_info(capnp_question *q) { return user_session_info_out_has_info(user_session_info_results(q)); }
-static inline user_session_info_in_reader user_session_info_get_params(capnp_answer *a) { return (user_session_info_in_reader){ capnp_answer_params(a) }; }
-static inline user_session_info_out_builder user_session_info_get_results(capnp_answer *a) { return (user_session_info_out_builder){ capnp_answer_results(a) }; }
-static inline session_info_builder user_session_info_results_init_info(capnp_answer *a) { return user_session_info_out_init_info(user_session_info_get_results(a)); }
-static inline session_info_builder user_session_info_results_build_info(capnp_answer *a) { return user_session_info_out_build_info(user_session_info_get_results(a)); }
-static inline void user_session_info_results_set_info(capnp_answer *a, session_info_reader v) { user_session_info_out_set_info(user_session_info_get_results(a), v); }
+static inline capnp_question *user_session_info(user_session_client c) { return capnp_question_new(c.c, &capnp_interface_944604496a22e582, 0); }
+static inline user_session_info_in_builder user_session_info_params(capnp_question *q) { return CAPNP_NEW(user_session_info_in_builder, capnp_question_params(q)); }
+static inline user_session_info_out_reader user_session_info_results(capnp_question *q) { return CAPNP_NEW(user_session_info_out_reader, capnp_question_response(q)); }
+static inline session_info_reader user_session_info_info(capnp_question *q) { return user_session_info_out_info(CAPNP_NEW(user_session_info_out_reader, capnp_question_response(q))); }
+static inline bool user_session_info_has_info(capnp_question *q) { return user_session_info_out_has_info(CAPNP_NEW(user_session_info_out_reader, capnp_question_response(q))); }
+static inline user_session_info_in_reader user_session_info_get_params(capnp_answer *a) { return CAPNP_NEW(user_session_info_in_reader, capnp_answer_params(a)); }
+static inline user_session_info_out_builder user_session_info_get_results(capnp_answer *a) { return CAPNP_NEW(user_session_info_out_builder, capnp_answer_results(a)); }
+static inline session_info_builder user_session_info_results_init_info(capnp_answer *a) { return user_session_info_out_init_info(CAPNP_NEW(user_session_info_out_builder, capnp_answer_results(a))); }
+static inline session_info_builder user_session_info_results_build_info(capnp_answer *a) { return user_session_info_out_build_info(CAPNP_NEW(user_session_info_out_builder, capnp_answer_results(a))); }
+static inline void user_session_info_results_set_info(capnp_answer *a, session_info_reader v) { user_session_info_out_set_info(CAPNP_NEW(user_session_info_out_builder, capnp_answer_results(a)), v); }
 
 #ifdef __cplusplus
 }

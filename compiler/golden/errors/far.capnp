@@ -1,2 +1,0 @@
-@0xb38be6c7838c65e6;
-struct Far {}
