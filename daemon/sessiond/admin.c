@@ -543,10 +543,10 @@ int admin_init(struct sessiond *s, int fd)
         int r;
 
         *a = (struct admin){.s = s, .fd = fd};
-        if (!getcwd(a->path, sizeof(a->path) - sizeof(AUDIT_FILE) - 1))
+        if (!getcwd(a->path, sizeof(a->path) - sizeof(CAPOS_AUDIT_FILE) - 1))
                 return -errno;
         len = strlen(a->path);
-        snprintf(a->path + len, sizeof(a->path) - len, "/%s", AUDIT_FILE);
+        snprintf(a->path + len, sizeof(a->path) - len, "/%s", CAPOS_AUDIT_FILE);
 
         r = capos_io_socket_adopt(fd);
         if (!r)

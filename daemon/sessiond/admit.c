@@ -34,22 +34,24 @@ enum { RPC_CALL = 2, RPC_RETURN = 3, RPC_RESOLVE = 5, MESSAGE_BYTES = 64 * 1024,
 enum { ANY = ADMISSION_FRESH | ADMISSION_BOUND | ADMISSION_ENDED };
 
 /* By ordinal. states: where it is legal. In ENDED, what is not legal is stale, not a crime: the end
- * and the call may have crossed. */
+ * and the call may have crossed. begins: it needs records, and is refused when there can be none.
+ */
 static const struct {
         const char *name;
         unsigned states;
+        bool begins;
 } calls[] = {
-        {"methods", ANY},
-        {"start", ADMISSION_FRESH | ADMISSION_BOUND},
-        {"next", ADMISSION_FRESH | ADMISSION_BOUND},
-        {"cancel", ANY},
-        {"enter", ADMISSION_FRESH | ADMISSION_BOUND},
-        {"open", ADMISSION_BOUND},
-        {"schema", ADMISSION_BOUND},
-        {"renew", ADMISSION_BOUND},
-        {"logout", ADMISSION_BOUND},
-        {"watch", ANY},
-        {"report", ADMISSION_BOUND | ADMISSION_ENDED},
+        {"methods", ANY, false},
+        {"start", ADMISSION_FRESH | ADMISSION_BOUND, true},
+        {"next", ADMISSION_FRESH | ADMISSION_BOUND, true},
+        {"cancel", ANY, false},
+        {"enter", ADMISSION_FRESH | ADMISSION_BOUND, true},
+        {"open", ADMISSION_BOUND, true},
+        {"schema", ADMISSION_BOUND, false},
+        {"renew", ADMISSION_BOUND, true},
+        {"logout", ADMISSION_BOUND, false},
+        {"watch", ANY, false},
+        {"report", ADMISSION_BOUND | ADMISSION_ENDED, false},
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
@@ -118,7 +120,7 @@ static void admission_audit(struct admission *ad, const char *what, const char *
         r.session = ad->session ? ad->session->id : NULL;
         r.account = ad->session && ad->session->account[0] ? ad->session->account : NULL;
         r.capability = capability;
-        audit_add(&ad->s->audit, r);
+        audit_add_counted(&ad->s->audit, r);
 }
 
 /* The worker must go: it has broken the rules, or does not answer. */
@@ -154,6 +156,17 @@ static bool admission_refuses_illegal(struct admission *ad, capnp_answer *a, con
         return true;
 }
 
+/* What cannot be recorded must not begin. */
+static bool admission_refuses_full(struct admission *ad, capnp_answer *a)
+{
+        if (audit_has_room(&ad->s->audit))
+                return false;
+
+        (void)capnp_answer_fail(a, CAPNP_OVERLOADED,
+                                "over-quota.disk: nothing more can be recorded: try again later");
+        return true;
+}
+
 /* Whether a call is refused here; then a is taken. The first thing in every handler. */
 static bool admission_refuses(struct admission *ad, capnp_answer *a)
 {
@@ -168,7 +181,7 @@ static bool admission_refuses(struct admission *ad, capnp_answer *a)
         if (method >= CALLS)
                 return admission_refuses_illegal(ad, a, "a method that is not there");
         if (calls[method].states & ad->state)
-                return false;
+                return calls[method].begins && admission_refuses_full(ad, a);
         if (ad->state != ADMISSION_ENDED)
                 return admission_refuses_illegal(ad, a, calls[method].name);
 
@@ -430,7 +443,7 @@ static void enter_audit(struct admission *ad, unsigned kind, const char *outcome
 
         r.kind = capos_auth_name((enum capos_auth)kind);
         r.claim = ad->claim[0] ? ad->claim : NULL;
-        audit_add(&ad->s->audit, r);
+        audit_add_counted(&ad->s->audit, r);
 }
 
 static int enter_deny(struct admission *ad, capnp_answer *a, unsigned kind, enum capos_denial d)
@@ -594,7 +607,7 @@ static int admission_report_call(void *self, capnp_answer *a)
         r.session = ad->session ? ad->session->id : NULL;
         r.account = ad->session && ad->session->account[0] ? ad->session->account : NULL;
         r.reporter = "worker";
-        audit_add(&ad->s->audit, r);
+        audit_add_counted(&ad->s->audit, r);
         return capnp_answer_return(a);
 }
 

@@ -1,25 +1,28 @@
 /*
- * The audit log: records are written at once and synced once a turn of the loop.
+ * The audit log: records are written at once, and synced before anybody is told.
  *
  * Whoever is told of a grant or a denial is told after the record of it is on disk. The answers of
  * one turn wait for one fdatasync() together: a timer of no delay fires in the next turn, syncs,
- * and ends them in their order.
+ * and ends them in their order. Records that no answer waits for, as of ends, are synced within a
+ * second, together; so a login costs one sync, and its end none of its own.
  *
- * The process ends when the disk does not take a record. That ends every session (design: when
- * sessiond dies, so do the workers), which is what "fail closed" means here.
+ * What anybody can cause as often as he likes is counted (audit-count.c). When the disk is full,
+ * nothing begins any more; what has begun goes on, and its end is recorded from the reserve
+ * (audit-log.c). What has begun nevertheless and cannot be recorded ends the process, and with it
+ * every session: that is what "fail closed" means here.
  */
 #include "audit.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "daemon-log.h"
+#include "store.h"
+
+enum { TICK_MS = 1000 };
 
 struct held {
         struct capnp_i_list link;
@@ -29,18 +32,104 @@ struct held {
         char reason[256];
 };
 
-static _Noreturn void audit_broken(const char *what, int error)
+/* ---- the disk ------------------------------------------------------------------------------- */
+
+static void audit_on_tick(void *arg);
+
+/* Without a timer it is done on the spot. */
+static void audit_tick_later(struct audit *a)
 {
-        daemon_log(LOG_ERR, "the audit log: %s: %s", what, capnp_strerror(error));
-        _exit(1);
+        if (!a->tick && capnp_timer_new(a->vat, TICK_MS, audit_on_tick, a, &a->tick)) {
+                audit_log_sync(&a->log);
+                audit_log_mark(&a->log);
+        }
 }
 
-static void audit_sync(struct audit *a)
+static void audit_write(struct audit *a, struct capos_audit_record r)
 {
-        if (a->dirty && fdatasync(a->fd) && errno != EINVAL)
-                audit_broken("sync", -errno);
-        a->dirty = false;
+        r.time_ms = clock_wall_ms();
+        audit_log_write(&a->log, &r);
+        audit_tick_later(a);
 }
+
+static void audit_is_full(struct audit *a)
+{
+        a->full = true;
+        a->refused = 0;
+        daemon_log(LOG_ERR, "the audit log: the disk is full: nobody can log in until there is "
+                            "room; sessions go on");
+        audit_write(a, (struct capos_audit_record){.what = "full", .outcome = "begun"});
+}
+
+static void audit_is_not_full(struct audit *a)
+{
+        char detail[64];
+
+        a->full = false;
+        snprintf(detail, sizeof(detail), "%llu requests were refused",
+                 (unsigned long long)a->refused);
+        daemon_log(LOG_NOTICE, "the audit log: there is room again; %s", detail);
+        audit_write(a, (struct capos_audit_record){
+                               .what = "full", .outcome = "over", .detail = detail});
+}
+
+static void audit_look(struct audit *a)
+{
+        bool room = audit_log_has_room(&a->log);
+
+        if (!room && !a->full)
+                audit_is_full(a);
+        else if (room && a->full)
+                audit_is_not_full(a);
+        if (a->full)
+                audit_tick_later(a);
+}
+
+bool audit_has_room(struct audit *a)
+{
+        audit_look(a);
+        a->refused += a->full;
+        return !a->full;
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+static void audit_counted(struct audit *a, bool all)
+{
+        struct capos_audit_record r;
+
+        while (audit_counts_take(&a->counts, all, clock_boot_ms(), &r))
+                audit_write(a, r);
+}
+
+static void audit_on_tick(void *arg)
+{
+        struct audit *a = arg;
+
+        a->tick = NULL;
+        audit_look(a);
+        if (!a->full)
+                audit_counted(a, false);
+        audit_log_sync(&a->log);
+        audit_log_mark(&a->log);
+        if (a->counts.used)
+                audit_tick_later(a);
+}
+
+void audit_add(struct audit *a, struct capos_audit_record r)
+{
+        audit_write(a, r);
+}
+
+void audit_add_counted(struct audit *a, struct capos_audit_record r)
+{
+        if (audit_counts_first(&a->counts, &r, a->full, clock_boot_ms()))
+                audit_write(a, r);
+        else
+                audit_tick_later(a);
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
 
 static int held_now(const struct held *h)
 {
@@ -54,7 +143,7 @@ static void audit_flush(struct audit *a)
 {
         struct capnp_i_list *l;
 
-        audit_sync(a);
+        audit_log_sync(&a->log);
         while ((l = capnp_i_list_pop(&a->held))) {
                 struct held *h = CAPNP_I_OF(l, struct held, link);
 
@@ -63,7 +152,7 @@ static void audit_flush(struct audit *a)
         }
 }
 
-static void audit_on_timer(void *arg)
+static void audit_on_flush(void *arg)
 {
         struct audit *a = arg;
 
@@ -71,35 +160,15 @@ static void audit_on_timer(void *arg)
         audit_flush(a);
 }
 
-void audit_add(struct audit *a, struct capos_audit_record r)
-{
-        static char line[CAPOS_AUDIT_LINE_BYTES];
-        size_t len, at = 0;
-
-        r.time_ms = clock_wall_ms();
-        len = capos_audit_line(&a->chain, &r, line);
-        while (at < len) {
-                ssize_t n = write(a->fd, line + at, len - at);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        audit_broken("write", -errno);
-                at += (size_t)n;
-        }
-
-        a->dirty = true;
-        if (!a->flush && capnp_timer_new(a->vat, 0, audit_on_timer, a, &a->flush))
-                audit_sync(a);
-}
-
 /* Without a timer or memory to wait with, it is done on the spot. */
 static int audit_hold(struct audit *a, const struct held *like)
 {
-        struct held *h = a->flush ? malloc(sizeof(*h)) : NULL;
+        struct held *h = NULL;
 
+        if (a->flush || !capnp_timer_new(a->vat, 0, audit_on_flush, a, &a->flush))
+                h = malloc(sizeof(*h));
         if (!h) {
-                audit_sync(a);
+                audit_log_sync(&a->log);
                 return held_now(like);
         }
 
@@ -111,7 +180,7 @@ static int audit_hold(struct audit *a, const struct held *like)
 
 int audit_return(struct audit *a, capnp_answer *answer)
 {
-        if (!a->dirty)
+        if (!a->log.unsynced)
                 return capnp_answer_return(answer);
 
         return audit_hold(a, &(struct held){.answer = answer});
@@ -125,86 +194,41 @@ int audit_fail(struct audit *a, capnp_answer *answer, enum capnp_kind k, const c
         va_start(args, fmt);
         vsnprintf(h.reason, sizeof(h.reason), fmt, args);
         va_end(args);
-        if (!a->dirty)
+        if (!a->log.unsynced)
                 return capnp_answer_fail(answer, k, "%s", h.reason);
 
         return audit_hold(a, &h);
 }
 
-/* ---- the start ------------------------------------------------------------------------------ */
+/* ---- life ----------------------------------------------------------------------------------- */
 
-/* Where the last line of a log that does not verify claims to be: later lines follow from what is
- * known good, and the fault stays visible where it is. */
-static int audit_recover(struct audit *a, const struct capos_audit_verdict *v)
+int audit_init(struct audit *a, capnp_vat *vat, int dir, struct store *s)
 {
-        char detail[64];
-
-        a->chain = v->chain;
-        if (v->fault != CAPOS_AUDIT_TORN) {
-                daemon_log(LOG_ERR, "the audit log: line %llu: %s", (unsigned long long)v->line,
-                           capos_audit_fault_text(v->fault));
-                return -EBADMSG;
-        }
-
-        snprintf(detail, sizeof(detail), "%llu bytes of a torn line cut off",
-                 (unsigned long long)(v->bytes - v->good_bytes));
-        daemon_log(LOG_WARNING, "the audit log: %s", detail);
-        if (ftruncate(a->fd, (off_t)v->good_bytes))
-                return -errno;
-
-        audit_add(a, (struct capos_audit_record){
-                             .what = "recovered", .outcome = "ok", .detail = detail});
-        return 0;
-}
-
-/* A log that was tampered with is kept as it is, under another name, and a new one begins. */
-static int audit_set_aside(struct audit *a, int dir)
-{
-        char name[64];
-
-        snprintf(name, sizeof(name), AUDIT_FILE ".broken-%llu",
-                 (unsigned long long)clock_wall_ms());
-        if (renameat(dir, AUDIT_FILE, dir, name))
-                return -errno;
-
-        close(a->fd);
-        a->fd = openat(dir, AUDIT_FILE, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-        if (a->fd < 0)
-                return -errno;
-
-        memset(&a->chain, 0, sizeof(a->chain));
-        audit_add(a, (struct capos_audit_record){
-                             .what = "recovered", .outcome = "broken-chain", .detail = name});
-        return 0;
-}
-
-int audit_init(struct audit *a, capnp_vat *vat, int dir)
-{
-        struct capos_audit_verdict v;
+        struct audit_found found;
         int r;
 
         *a = (struct audit){.vat = vat};
         capnp_i_list_init(&a->held);
-        a->fd = openat(dir, AUDIT_FILE, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        if (a->fd < 0)
-                return -errno;
-
-        r = capos_audit_verify(a->fd, &v);
+        audit_counts_init(&a->counts);
+        r = audit_log_open(&a->log, dir, s, &found);
         if (r)
                 return r;
 
-        a->chain = v.chain;
-        r = v.fault ? audit_recover(a, &v) : 0;
-        return r == -EBADMSG ? audit_set_aside(a, dir) : r;
+        if (found.outcome)
+                audit_add(a, (struct capos_audit_record){.what = "recovered",
+                                                         .outcome = found.outcome,
+                                                         .detail = found.detail});
+        return 0;
 }
 
 void audit_deinit(struct audit *a)
 {
-        if (a->fd < 0 || !a->vat)
+        if (a->log.fd < 0 || !a->vat)
                 return;
 
+        audit_counted(a, true);
         audit_flush(a);
         a->flush = capnp_timer_free(a->flush);
-        close(a->fd);
-        *a = (struct audit){.fd = -1};
+        a->tick = capnp_timer_free(a->tick);
+        audit_log_close(&a->log);
 }

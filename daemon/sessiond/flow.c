@@ -101,7 +101,10 @@ static void flow_audit(struct flow *f, const char *outcome)
         r.kind = capos_auth_name(f->kind);
         r.detail = f->renewal ? "renewal" : NULL;
         r.claim = f->ad->claim[0] ? f->ad->claim : NULL;
-        audit_add(&f->ad->s->audit, r);
+        if (!strcmp(outcome, "ok"))
+                audit_add(&f->ad->s->audit, r);
+        else
+                audit_add_counted(&f->ad->s->audit, r);
 }
 
 /* A denial that is recorded, and that ends the flow. */

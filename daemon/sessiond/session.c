@@ -37,7 +37,11 @@ void session_audit(const struct session *e, const char *what, const char *outcom
         r.session = e->id;
         r.capability = capability;
         r.detail = detail;
-        audit_add(&e->s->audit, r);
+        /* Without an account anybody can have as many sessions as he likes, one after the other. */
+        if (e->account[0] || !strcmp(what, "revocation"))
+                audit_add(&e->s->audit, r);
+        else
+                audit_add_counted(&e->s->audit, r);
 }
 
 /* ---- the broker ----------------------------------------------------------------------------- */

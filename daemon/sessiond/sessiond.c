@@ -17,6 +17,7 @@
 #include "daemon-log.h"
 #include "daemon-sandbox.h"
 #include "session.h"
+#include "state.h"
 #include "vat-internal.h"
 
 /* ---- links ---------------------------------------------------------------------------------- */
@@ -123,9 +124,11 @@ static int sessiond_init_state(struct sessiond *s)
         if (fchdir(FD_STATE))
                 return -errno;
 
-        r = store_init(&s->store);
+        r = state_check(FD_STATE);
         if (!r)
-                r = audit_init(&s->audit, s->vat, FD_STATE);
+                r = store_init(&s->store);
+        if (!r)
+                r = audit_init(&s->audit, s->vat, FD_STATE, &s->store);
         return r;
 }
 
@@ -134,7 +137,7 @@ int sessiond_init(struct sessiond *s)
         int r;
 
         memset(s, 0, sizeof(*s));
-        s->audit.fd = -1;
+        s->audit.log.fd = -1;
         capnp_i_list_init(&s->admissions);
         capnp_i_list_init(&s->sessions);
         randombytes_buf(s->boot_secret, sizeof(s->boot_secret));
@@ -161,10 +164,13 @@ int sessiond_init(struct sessiond *s)
 
 int sessiond_run(struct sessiond *s)
 {
+        char detail[64];
         int r;
 
-        audit_add(&s->audit, (struct capos_audit_record){
-                                     .what = "start", .outcome = "ok", .detail = CAPOS_VERSION});
+        snprintf(detail, sizeof(detail), "%s, start %llu", CAPOS_VERSION,
+                 (unsigned long long)s->store.epoch);
+        audit_add(&s->audit,
+                  (struct capos_audit_record){.what = "start", .outcome = "ok", .detail = detail});
         r = daemon_sandbox(ROLE_SESSIOND);
         if (r)
                 return r;
@@ -179,7 +185,7 @@ void sessiond_deinit(struct sessiond *s)
         if (!s->vat)
                 return;
 
-        if (s->audit.fd >= 0)
+        if (s->audit.log.fd >= 0)
                 admissions_end(s);
         prover_deinit(&s->prover);
         checks_deinit(s);
@@ -187,7 +193,7 @@ void sessiond_deinit(struct sessiond *s)
         admin_deinit(&s->admin);
         daemon_link_deinit(&s->up);
         daemon_link_deinit(&s->gate);
-        if (s->audit.fd >= 0)
+        if (s->audit.log.fd >= 0)
                 audit_deinit(&s->audit);
         s->vat = capnp_vat_free(s->vat);
         store_deinit(&s->store);

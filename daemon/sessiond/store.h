@@ -7,8 +7,10 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
+#include "session-audit.h"
+
 enum {
-        STORE_VERSION = 1,
+        STORE_VERSION = 2,
         STORE_NAME_BYTES = 32,      /* of an account */
         STORE_PROFILES = 16,        /* of an account */
         STORE_KEYS = 32,            /* likewise */
@@ -41,6 +43,12 @@ struct store_account {
         unsigned nprofiles, nkeys;
 };
 
+/* How far the audit log had got. */
+struct store_mark {
+        uint32_t segment; /* 0: nothing is remembered */
+        struct capos_audit_chain chain;
+};
+
 /* What can go wrong because of the caller. */
 enum store_err { STORE_E_EXISTS = 1, STORE_E_NONE, STORE_E_FULL };
 
@@ -69,5 +77,12 @@ int store_set_verifier(struct store *s, const char *name, const char *verifier) 
 int store_remove_key(struct store *s, const char *name, const char *fingerprint) CAPNP_MUST_USE;
 /* 0; STORE_E_EXISTS; STORE_E_NONE: no such account; STORE_E_FULL; -errno. */
 int store_add_key(struct store *s, const char *name, const struct store_key *k) CAPNP_MUST_USE;
+
+/* What store_set_mark() was told last. 0, or -errno. */
+int store_mark(struct store *s, struct store_mark *ret) CAPNP_MUST_USE;
+/* Remembers it without waiting for the disk: a crash of the machine may take it, nothing else. 0,
+ * or -errno. */
+int store_set_mark(struct store *s, uint32_t segment,
+                   const struct capos_audit_chain *c) CAPNP_MUST_USE;
 
 #endif

@@ -263,7 +263,8 @@ TEST(illegal_calls_are_refused_recorded_and_few)
                 if (i < 3)
                         rig_refused(admission_schema(w.ask), "schema is illegal now");
         }
-        CHECK_EQ(rig_audited(&g, "\"what\":\"illegal\""), 15);
+        /* The first of each kind at once, the others as a number. */
+        CHECK_EQ(rig_audited(&g, "\"what\":\"illegal\""), 4);
         capnp_question_detach(admission_report(w.ask));
         ends_killed(&g, &w);
 }
@@ -399,7 +400,7 @@ static struct capos_audit_verdict verify(struct rig *g)
         snprintf(path, sizeof(path), "%s/audit.log", g->dir);
         fd = open(path, O_RDONLY | O_CLOEXEC);
         CHECK(fd >= 0);
-        CHECK_OK(capos_audit_verify(fd, &v));
+        CHECK_OK(capos_audit_verify(fd, NULL, &v));
         close(fd);
         return v;
 }
@@ -412,7 +413,7 @@ TEST_T(a_kill_leaves_a_chain_that_goes_on, 90)
         char dir[64], path[128];
         uint8_t pseudonym[16], reference[16];
         capnp_conn *c;
-        struct stat st;
+        int fd;
 
         rig_start(&g, &again);
         snprintf(dir, sizeof(dir), "%s", g.dir);
@@ -432,7 +433,9 @@ TEST_T(a_kill_leaves_a_chain_that_goes_on, 90)
 
         /* A record that was being written. */
         snprintf(path, sizeof(path), "%s/audit.log", dir);
-        CHECK(!stat(path, &st) && !truncate(path, st.st_size - 7));
+        fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+        CHECK_EQ(write(fd, "{\"n\":", 5), 5);
+        close(fd);
         CHECK_EQ(verify(&g).fault, CAPOS_AUDIT_TORN);
         rig_start(&g, &again);
         CHECK_EQ(verify(&g).fault, CAPOS_AUDIT_GOOD);

@@ -1,4 +1,4 @@
-/* The audit log: one JSON line a record, chained by hashes (doc/protocol/audit.md). */
+/* The audit log: one JSON line a record, chained by hashes, in segments (doc/protocol/audit.md). */
 #ifndef CAPOS_SESSION_AUDIT_H
 #define CAPOS_SESSION_AUDIT_H
 
@@ -7,8 +7,11 @@
 enum {
         CAPOS_AUDIT_HASH_BYTES = 32,
         CAPOS_AUDIT_TEXT_BYTES = 128,       /* of a member; what is longer is cut */
-        CAPOS_AUDIT_LINE_BYTES = 12 * 1024, /* room that every line fits in */
+        CAPOS_AUDIT_LINE_BYTES = 16 * 1024, /* room that every line fits in */
+        CAPOS_AUDIT_NAME_BYTES = 32,        /* of a segment's file */
 };
+
+#define CAPOS_AUDIT_FILE "audit.log" /* the segment that is written */
 
 /* Something that happened. A member that is NULL, or an event of 0, is left out. */
 struct capos_audit_record {
@@ -27,15 +30,19 @@ struct capos_audit_record {
         const char *detail;
         const char *claim;    /* what the client said about itself */
         const char *reporter; /* "worker": reported by a worker, so only as good as that */
+        uint64_t times;       /* how many more like the record before there were */
+        uint32_t segment;     /* the first record of a segment that goes on from another: which */
 };
 
-/* Where a log stands: the hash of its last line, and how many lines there are. Zeroed: none. */
+/* Where a log stands: the hash of its last line, and how many lines there are, those of earlier
+ * segments included. Zeroed: none. */
 struct capos_audit_chain {
         uint8_t hash[CAPOS_AUDIT_HASH_BYTES];
         uint64_t records;
 };
 
-/* Makes the next line, newline included, and moves the chain on. Returns its length. */
+/* Makes the next line, newline included, and moves the chain on. Returns its length. Text is taken
+ * for UTF-8; what is not, and what could fool a terminal, is escaped. */
 size_t capos_audit_line(struct capos_audit_chain *c, const struct capos_audit_record *r,
                         char out[CAPOS_AUDIT_LINE_BYTES]);
 
@@ -44,19 +51,33 @@ enum capos_audit_fault {
         CAPOS_AUDIT_TORN,  /* the last line has no end: the writer was interrupted */
         CAPOS_AUDIT_FORM,  /* a line is not one of ours */
         CAPOS_AUDIT_CHAIN, /* a line does not follow from those before it */
+        CAPOS_AUDIT_CUT,   /* it ends before the place that is known to have been reached */
+        CAPOS_AUDIT_OTHER, /* at that place it has another hash: it was written anew */
 };
 
 struct capos_audit_verdict {
         enum capos_audit_fault fault;
-        uint64_t line;                  /* where the fault is; 1 is the first */
+        uint32_t segment;               /* 1 is the first */
+        uint64_t line;                  /* in this file, where the fault is; 1 is the first */
         uint64_t good_bytes;            /* of all lines before it */
         uint64_t bytes;                 /* of the file */
+        struct capos_audit_chain begin; /* before the first line: where the former segment ends */
         struct capos_audit_chain chain; /* after the last good line */
 };
 
-/* Verifies a whole log. 0: see *ret for what was found; -errno: it cannot be read. */
-int capos_audit_verify(int fd, struct capos_audit_verdict *ret) CAPNP_MUST_USE;
-/* In words: "line 7 does not follow from those before it". */
+/*
+ * Verifies a segment, the whole file. known (NULL: nothing): a place that the log has reached, at
+ * which it must have this hash, if it is within this segment or behind it.
+ * 0: see *ret for what was found; -EINVAL: it is not a regular file; -errno: it cannot be read.
+ */
+int capos_audit_verify(int fd, const struct capos_audit_chain *known,
+                       struct capos_audit_verdict *ret) CAPNP_MUST_USE;
+/* In words: "a line does not follow from those before it". */
 const char *capos_audit_fault_text(enum capos_audit_fault f);
+
+/* The name of the file of a segment that is not written any more: audit-000001.log. */
+void capos_audit_segment_name(uint32_t segment, char ret[CAPOS_AUDIT_NAME_BYTES]);
+/* The number of a segment by its file's name; 0: it is no such name. */
+uint32_t capos_audit_segment_of(const char *name);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include "session-audit.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,16 +38,22 @@ static void log_make(struct log *l)
         }
 }
 
-static struct capos_audit_verdict verify(const char *p, size_t len)
+static struct capos_audit_verdict verify_known(const char *p, size_t len,
+                                               const struct capos_audit_chain *known)
 {
         struct capos_audit_verdict v;
         int fd = memfd_create("log", MFD_CLOEXEC);
 
         CHECK(fd >= 0);
         CHECK_EQ(write(fd, p, len), len);
-        CHECK_OK(capos_audit_verify(fd, &v));
+        CHECK_OK(capos_audit_verify(fd, known, &v));
         close(fd);
         return v;
+}
+
+static struct capos_audit_verdict verify(const char *p, size_t len)
+{
+        return verify_known(p, len, NULL);
 }
 
 TEST(what_is_written_verifies)
@@ -129,7 +137,9 @@ TEST(a_record_is_one_line)
                                        .detail = huge,
                                        .claim = huge,
                                        .reporter = huge,
-                                       .event = UINT64_MAX};
+                                       .event = UINT64_MAX,
+                                       .times = UINT64_MAX,
+                                       .segment = UINT32_MAX};
         size_t len;
 
         memset(huge, '\n', sizeof(huge));
@@ -137,4 +147,138 @@ TEST(a_record_is_one_line)
         len = capos_audit_line(&c, &r, out);
         CHECK(len < sizeof(out));
         CHECK(memchr(out, '\n', len) == out + len - 1);
+}
+
+/* ---- text ----------------------------------------------------------------------------------- */
+
+static void text_becomes(const char *text, const char *expected)
+{
+        struct capos_audit_chain c = {0};
+        char out[CAPOS_AUDIT_LINE_BYTES + 1], found[1024];
+        struct capos_audit_record r = {.what = "attempt", .claim = text};
+        char *from, *to;
+
+        out[capos_audit_line(&c, &r, out)] = 0;
+        from = strstr(out, "\"claim\":\"") + 9;
+        to = strstr(from, "\",\"hash\"");
+        CHECK(to && to - from < 1000);
+        snprintf(found, sizeof(found), "%.*s", (int)(to - from), from);
+        CHECK_STR(found, expected);
+}
+
+TEST(text_is_utf_8)
+{
+        text_becomes("\xc3\xa9t\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x98\x80",
+                     "\xc3\xa9t\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x98\x80");
+        text_becomes("a\"b\\c\n\x1b[31m\x7f", "a\\u0022b\\u005cc\\u000a\\u001b[31m\\u007f");
+        /* What is none: a byte alone, overlong, a surrogate, beyond the end, cut. */
+        text_becomes("\xff|\xc0\xaf|\xed\xa0\x80|\xf4\x90\x80\x80|\xe6\xbc",
+                     "\\\\xff|\\\\xc0\\\\xaf|\\\\xed\\\\xa0\\\\x80|\\\\xf4\\\\x90\\\\x80\\\\x80|"
+                     "\\\\xe6\\\\xbc");
+        /* Next line (C1), right-to-left override, isolate, zero width, line separator, a tag. */
+        text_becomes("\xc2\x85\xe2\x80\xae\xe2\x81\xa6\xe2\x80\x8b\xe2\x80\xa8\xf3\xa0\x81\x81",
+                     "\\u0085\\u202e\\u2066\\u200b\\u2028\\udb40\\udc41");
+}
+
+TEST(text_is_cut_between_characters)
+{
+        char text[CAPOS_AUDIT_TEXT_BYTES + 8], expected[CAPOS_AUDIT_TEXT_BYTES + 8];
+
+        snprintf(text, sizeof(text), "%0*d\xc3\xa9more", CAPOS_AUDIT_TEXT_BYTES - 2, 0);
+        snprintf(expected, sizeof(expected), "%0*d\xc3\xa9", CAPOS_AUDIT_TEXT_BYTES - 2, 0);
+        text_becomes(text, expected);
+        snprintf(text, sizeof(text), "%0*d\xc3\xa9more", CAPOS_AUDIT_TEXT_BYTES - 1, 0);
+        expected[CAPOS_AUDIT_TEXT_BYTES - 2] = '0';
+        expected[CAPOS_AUDIT_TEXT_BYTES - 1] = 0;
+        text_becomes(text, expected);
+}
+
+/* ---- segments ------------------------------------------------------------------------------- */
+
+/* Another segment that goes on from l. */
+static void log_make_next(const struct log *l, struct log *ret, uint32_t segment)
+{
+        *ret = (struct log){.p = malloc((size_t)3 * CAPOS_AUDIT_LINE_BYTES), .chain = l->chain};
+        CHECK(ret->p);
+        for (unsigned i = 0; i < 3; i++) {
+                struct capos_audit_record r = {.what = i ? "grant" : "segment", .outcome = "ok"};
+
+                r.segment = i ? 0 : segment;
+                ret->len += capos_audit_line(&ret->chain, &r, ret->p + ret->len);
+        }
+}
+
+TEST(a_segment_verifies_alone)
+{
+        struct capos_audit_verdict v;
+        struct log l, next;
+        char *at;
+
+        log_make(&l);
+        log_make_next(&l, &next, 123);
+        v = verify(next.p, next.len);
+        CHECK_EQ(v.fault, CAPOS_AUDIT_GOOD);
+        CHECK_EQ(v.segment, 123);
+        CHECK_EQ(v.begin.records, RECORDS);
+        CHECK_MEM(v.begin.hash, l.chain.hash, sizeof(l.chain.hash));
+        CHECK_EQ(v.chain.records, RECORDS + 3);
+        CHECK_EQ(verify(l.p, l.len).segment, 1);
+
+        at = strstr(next.p, "\"before\":\"") + 10;
+        *at = *at == 'a' ? 'b' : 'a';
+        CHECK_EQ(verify(next.p, next.len).fault, CAPOS_AUDIT_CHAIN);
+        free(next.p);
+        free(l.p);
+}
+
+TEST(what_is_known_must_be_there)
+{
+        struct capos_audit_verdict v;
+        struct capos_audit_chain known, other;
+        struct log l;
+
+        log_make(&l);
+        known = verify(l.p, l.ends[20]).chain;
+        CHECK_EQ(verify_known(l.p, l.len, &known).fault, CAPOS_AUDIT_GOOD);
+        CHECK_EQ(verify_known(l.p, l.ends[20], &known).fault, CAPOS_AUDIT_GOOD);
+        v = verify_known(l.p, l.ends[19], &known);
+        CHECK_EQ(v.fault, CAPOS_AUDIT_CUT);
+        CHECK_EQ(v.chain.records, 19);
+        CHECK_EQ(verify_known(l.p, l.ends[20] - 1, &known).fault, CAPOS_AUDIT_CUT);
+        CHECK_EQ(verify_known(l.p, l.ends[20] + 1, &known).fault, CAPOS_AUDIT_TORN);
+        CHECK_EQ(verify_known("", 0, &known).fault, CAPOS_AUDIT_CUT);
+
+        other = known;
+        other.hash[0] ^= 1;
+        v = verify_known(l.p, l.len, &other);
+        CHECK_EQ(v.fault, CAPOS_AUDIT_OTHER);
+        CHECK_EQ(v.line, 20);
+        free(l.p);
+}
+
+TEST(what_is_no_file_is_not_waited_for)
+{
+        struct capos_audit_verdict v;
+        int fds[2];
+
+        CHECK(!pipe2(fds, O_CLOEXEC));
+        CHECK_EQ(capos_audit_verify(fds[0], NULL, &v), -EINVAL);
+        close(fds[0]);
+        close(fds[1]);
+}
+
+TEST(segments_have_names)
+{
+        char name[CAPOS_AUDIT_NAME_BYTES];
+
+        capos_audit_segment_name(7, name);
+        CHECK_STR(name, "audit-000007.log");
+        CHECK_EQ(capos_audit_segment_of(name), 7);
+        capos_audit_segment_name(12345678, name);
+        CHECK_EQ(capos_audit_segment_of(name), 12345678);
+        CHECK_EQ(capos_audit_segment_of("audit.log"), 0);
+        CHECK_EQ(capos_audit_segment_of("audit-7.log"), 0);
+        CHECK_EQ(capos_audit_segment_of("audit-000000.log"), 0);
+        CHECK_EQ(capos_audit_segment_of("audit-000007.log.gz"), 0);
+        CHECK_EQ(capos_audit_segment_of("audit-999999999999999999999.log"), 0);
 }

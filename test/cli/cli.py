@@ -519,8 +519,8 @@ def audit_log(g):
     p = subprocess.Popen([g.capos, "audit", "tail", "-n", "0", "-f", *s], stdout=subprocess.PIPE,
                          env=g.env, bufsize=0)
     time.sleep(0.3)
-    g.anonymous()
-    holds("anonymous" in g.read_line(p.stdout, 10), "does not follow")
+    g.login("again")
+    holds("alice" in g.read_line(p.stdout, 10), "does not follow")
     p.kill()
     p.wait()
     p.stdout.close()
