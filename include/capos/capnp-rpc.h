@@ -586,7 +586,13 @@ CAPNP_PUBLIC capnp_membrane *capnp_membrane_unref(capnp_membrane *m);
 CAPNP_PUBLIC capnp_cap *capnp_membrane_wrap(capnp_membrane *m, capnp_cap *inside);
 
 /**
- * Cuts every reference through a membrane: open calls across it fail, later ones too.
+ * Cuts every reference through a membrane, at once: open calls across it fail and their handlers
+ * are told, later ones fail too; every wrapper is a broken reference from now on
+ * (capnp_cap_is_broken()) and lets go of what it led to, also while somebody holds it; peers that
+ * hold a promise that has crossed are told that it is broken. What was wrapped and has turned out
+ * to be the holder's own object is no wrapper any more, and stays. Cannot fail: without memory for
+ * the reason it is "revoked". Costs a look at everything that has crossed; once, later calls do
+ * nothing.
  *
  * @param m    the membrane
  * @param why  the exception; its reason is copied

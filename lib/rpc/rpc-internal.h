@@ -224,6 +224,8 @@ void capnp_i_promise_settle_named(struct promise *p, capnp_cap *to, bool ours);
 void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, const char *reason);
 /* The peer has confirmed that nothing is under way any more. */
 void capnp_i_promise_lift(struct promise *p);
+/* Tells the peers that hold p, or others that hang on it, what it has become for them. */
+void capnp_i_promise_tell(struct promise *p);
 /* Lets calls that wait be sent on, now that the call they hang on has been. */
 void capnp_i_promise_flush_to_source(struct promise *p);
 bool capnp_i_promise_is_remote(const struct promise *p);
@@ -375,15 +377,16 @@ struct capnp_membrane {
         struct capnp_i_list open; /* struct crossing */
         struct capnp_i_map wraps[2];
         struct broken *revoked; /* NULL: in force */
+        struct broken *spare;   /* what it is revoked with when there is no memory for a reason */
         struct event event;
 };
 
 struct wrap {
         capnp_cap cap;
         capnp_membrane *membrane;
-        capnp_cap *inner;
-        bool inward;   /* calls on it go to the inside */
-        capnp_cap *to; /* inner's settled self, wrapped; owned */
+        capnp_cap *inner; /* NULL: the membrane was revoked */
+        bool inward;      /* calls on it go to the inside */
+        capnp_cap *to;    /* inner's settled self, wrapped; owned */
         bool settled;
 };
 

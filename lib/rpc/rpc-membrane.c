@@ -9,6 +9,10 @@
  *
  * A call that crosses notes it (struct crossing). Its parameters are rewrapped on the way in, its
  * results on the way out, and when the membrane is revoked the notes say which calls to fail.
+ *
+ * A revocation ends everything at once: each wrapper becomes a broken reference and drops what it
+ * led to, whoever still holds it, and peers that were promised something are told. Only what has
+ * turned out to be the holder's own and needs no wrapper stays what it is.
  */
 #include "rpc-internal.h"
 
@@ -19,10 +23,18 @@ int capnp_membrane_new(capnp_vat *v, const struct capnp_membrane_ops *o, void *s
                        capnp_membrane **ret_m)
 {
         capnp_membrane *m = calloc(1, sizeof(*m));
+        capnp_cap *spare;
 
         if (!m)
                 return -ENOMEM;
 
+        spare = capnp_cap_new_broken(v, (capnp_exception){CAPNP_FAILED, "revoked"});
+        if (!spare) {
+                free(m);
+                return -ENOMEM;
+        }
+
+        m->spare = capnp_i_cap_broken(spare);
         m->vat = capnp_i_vat_ref(v);
         m->refs = 1;
         m->ops = o;
@@ -40,6 +52,7 @@ static void membrane_memory_free(capnp_membrane *m)
         capnp_i_map_deinit(&m->wraps[1]);
         if (m->revoked)
                 capnp_cap_unref(&m->revoked->cap);
+        capnp_cap_unref(&m->spare->cap);
         free(m);
         capnp_i_vat_unref(v);
 }
@@ -70,7 +83,8 @@ capnp_membrane *capnp_membrane_unref(capnp_membrane *m)
 
 void capnp_i_wrap_free(struct wrap *w)
 {
-        (void)capnp_i_map_take(&w->membrane->wraps[w->inward], (uintptr_t)w->inner);
+        if (w->inner)
+                (void)capnp_i_map_take(&w->membrane->wraps[w->inward], (uintptr_t)w->inner);
         capnp_cap_unref(w->inner);
         capnp_cap_unref(w->to);
         capnp_membrane_unref(w->membrane);
@@ -125,6 +139,9 @@ capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward)
 
         if (c->kind == CAP_BROKEN)
                 return membrane_cross_broken(m, c, inward);
+
+        if (m->revoked)
+                return capnp_cap_ref(&m->revoked->cap);
 
         /* Going in, something that leads in is opened: it is the inside's own. */
         if (c->kind == CAP_WRAP && capnp_i_cap_wrap(c)->membrane == m &&
@@ -348,6 +365,57 @@ void capnp_i_membrane_return(struct call *c)
                 membrane_return_one(x, c);
 }
 
+/* A peer that was promised what lies behind a wrapper is told what has become of that. */
+static void wrap_tell(struct wrap *w)
+{
+        struct promise *p = capnp_i_cap_pending(capnp_i_cap_final(w->inner));
+
+        if (!p)
+                return;
+
+        capnp_cap_ref(&p->cap);
+        capnp_i_promise_tell(p);
+        capnp_cap_unref(&p->cap);
+}
+
+static void wrap_break(struct wrap *w)
+{
+        if (w->settled)
+                return;
+
+        w->to = capnp_cap_ref(&w->membrane->revoked->cap);
+        w->settled = true;
+}
+
+/*
+ * Breaks all wrappers of one direction. All are held and broken before any is told or dropped:
+ * what one lets go of may be the last that held another.
+ */
+static void membrane_break(capnp_membrane *m, bool inward)
+{
+        struct capnp_i_map wraps = m->wraps[inward];
+        struct wrap *w;
+        uint32_t pos;
+
+        m->wraps[inward] = (struct capnp_i_map){0};
+        for (pos = 0; (w = capnp_i_map_next(&wraps, &pos, NULL));) {
+                capnp_cap_ref(&w->cap);
+                wrap_break(w);
+        }
+
+        for (pos = 0; (w = capnp_i_map_next(&wraps, &pos, NULL));)
+                wrap_tell(w);
+
+        for (pos = 0; (w = capnp_i_map_next(&wraps, &pos, NULL));) {
+                capnp_cap *inner = w->inner;
+
+                w->inner = NULL;
+                capnp_cap_unref(inner);
+                capnp_cap_unref(&w->cap);
+        }
+        capnp_i_map_deinit(&wraps);
+}
+
 void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why)
 {
         struct capnp_i_list *l;
@@ -357,15 +425,14 @@ void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why)
                 return;
 
         b = capnp_cap_new_broken(m->vat, why);
-        if (!b)
-                b = capnp_cap_new_broken(m->vat, (capnp_exception){CAPNP_FAILED, ""});
-        if (!b)
-                return;
-
         m->refs++;
-        m->revoked = capnp_i_cap_broken(b);
+        m->revoked = b ? capnp_i_cap_broken(b) : m->spare;
+        if (!b)
+                capnp_cap_ref(&m->spare->cap);
         while ((l = capnp_i_list_pop(&m->open)))
-                capnp_i_call_abandon(CAPNP_I_OF(l, struct crossing, link)->call, why.kind,
+                capnp_i_call_abandon(CAPNP_I_OF(l, struct crossing, link)->call, m->revoked->kind,
                                      m->revoked->reason);
+        membrane_break(m, false);
+        membrane_break(m, true);
         capnp_membrane_unref(m);
 }

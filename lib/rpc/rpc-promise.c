@@ -122,8 +122,7 @@ static void promise_flush(struct promise *p, capnp_cap *to)
         }
 }
 
-/* Tells the peers that hold this promise, or others that hang on it, what it has become. */
-static void promise_tell(struct promise *p)
+void capnp_i_promise_tell(struct promise *p)
 {
         struct capnp_i_list watchers, *l;
 
@@ -146,7 +145,7 @@ static void promise_finish(struct promise *p, capnp_cap *to)
         p->embargo_rpc = NULL;
         promise_detach(p);
         promise_flush(p, to);
-        promise_tell(p);
+        capnp_i_promise_tell(p);
         capnp_cap_unref(&p->cap);
 }
 
