@@ -43,8 +43,11 @@ static void check_text(uint64_t type, capnp_msg *m, const struct capnp_buf *json
         if (capnp_text_print(schema(), type, root(m), NULL, &text) == 0) {
                 capnp_text t = {text.p, (uint32_t)text.len};
 
-                /* A number for an enumerant without a name, and a text with bytes of all kinds. */
-                if (capnp_text_parse(schema(), type, t, NULL, capnp_msg_build(copy), NULL) == 0) {
+                int r = capnp_text_parse(schema(), type, t, NULL, capnp_msg_build(copy), NULL);
+
+                /* References have no text form; everything else is read back. */
+                check(r == 0 || type != ALL_ID);
+                if (!r) {
                         check(capnp_json_print(schema(), type, root(copy), NULL, &again) == 0);
                         check(again.len == json->len && !memcmp(again.p, json->p, json->len));
                 }

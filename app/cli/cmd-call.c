@@ -191,6 +191,7 @@ int cmd_call(struct cli *c)
         struct capos_cap_entry e;
         struct capnp_dynamic_method dm;
         struct capnp_method_info m;
+        struct capnp_dynamic_opts strict = {.reject_unknown = true};
         struct capnp_fault f = {0};
         char doing[300], *params;
         int r;
@@ -206,7 +207,7 @@ int cmd_call(struct cli *c)
         cap = capos_client_get(c->client, e.name, e.interface);
         dm = (struct capnp_dynamic_method){.vat = c->vat, .target = cap, .info = m};
         r = capnp_dynamic_call(capos_client_schema_peek(c->client), &dm,
-                               (capnp_text){params, (uint32_t)strlen(params)}, NULL, &q, &f);
+                               (capnp_text){params, (uint32_t)strlen(params)}, &strict, &q, &f);
         free(params);
         if (r)
                 return fault_fail(c, r, &f);

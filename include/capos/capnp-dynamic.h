@@ -7,15 +7,26 @@
  * or from a peer, whose bytes are believed nothing. Everything else takes the registry and the type
  * id of a struct.
  *
- * How values look in JSON: 64-bit integers as strings; floats as numbers, and "NaN", "Infinity",
- * "-Infinity"; Data as a string in base64; enums by name (a number when the schema has no name for
- * it); of a union the active member alone; Void as null; fields that are null pointers are left
- * out, in a list they are the empty value; a reference as {"$cap": n}, or null; an AnyPointer as
- * {"$any": "…"}, the base64 of a serialized message with that root, as a reference, or null. What
- * is not UTF-8 in a text becomes U+FFFD. Parsing takes all of this, and 64-bit integers also as
- * numbers, enums also as numbers, null for any pointer.
+ * How values look in JSON, as in the reference's own: 64-bit integers as strings; floats as
+ * numbers, and "NaN", "Infinity", "-Infinity"; Data as a list of numbers; enums by name (a number
+ * when the schema has no name for it); of a union the active member alone, and last; Void as null;
+ * fields that are null pointers are left out, in a list they are the empty value. What the
+ * reference has no way to write: a reference is {"$cap": n}, or null; an AnyPointer is {"$any":
+ * "…"}, the base64 of a serialized message with that root, or a reference, or null. What is not
+ * UTF-8 in a text becomes U+FFFD.
  *
- * The Cap'n Proto text form is what `capnp encode` reads and `capnp decode` writes.
+ * A schema may say otherwise with the annotations of the reference's json.capnp, which are heeded
+ * both ways: name, flatten (with a prefix), discriminator (name, valueName), base64, hex. The
+ * annotation notification is about calls, not values, and means nothing here.
+ *
+ * Parsing takes all of this, and what others write: numbers with a point or an exponent where they
+ * are integers (1.0, 1e2) and numbers in quotes for any number type; enums by number; Data as a
+ * string, in base64 unless the schema says hex; null for any pointer. Fields that the schema does
+ * not have are left out, unless the options say that they are an error.
+ *
+ * The Cap'n Proto text form is what `capnp encode` reads and `capnp decode` writes. What is printed
+ * in it is read back: an enumerant without a name is its number in parentheses, (700), and what is
+ * not UTF-8 is escaped.
  */
 #ifndef CAPOS_CAPNP_DYNAMIC_H
 #define CAPOS_CAPNP_DYNAMIC_H
@@ -92,8 +103,13 @@ struct capnp_dynamic_opts {
         capnp_cap *(*find)(void *arg, uint32_t n);
         void *arg;           /**< handed to both */
         bool pretty;         /**< printing: over several lines */
-        uint32_t depth;      /**< nesting of what is printed or parsed: 64, and never more */
-        uint32_t text_bytes; /**< the longest text that is parsed: 16 MiB */
+        bool reject_unknown; /**< parsing JSON: a field that the schema does not have is an error,
+                                  told with the name that may have been meant; else it is left out
+                              */
+        uint32_t depth; /**< nesting: of what is printed no limit but the message's own; of what
+                             is parsed 64, and 512 at most */
+        uint32_t text_bytes; /**< the longest text that is parsed: 16 MiB. Parsing takes up to 16
+                                  times as much memory for a while */
 };
 
 /* ---- buffers ------------------------------------------------------------------------------ */
@@ -343,8 +359,7 @@ CAPNP_PUBLIC int capnp_text_print(const capnp_schema *s, uint64_t type, capnp_re
                                   struct capnp_buf *to) CAPNP_MUST_USE;
 
 /**
- * Reads JSON into a new struct. Strict: one object, UTF-8, no duplicate key, no number out of
- * range, no field that the schema does not have.
+ * Reads JSON into a new struct: one object, UTF-8, no duplicate key, no number out of range.
  *
  * @param s      the registry
  * @param type   the struct's type id

@@ -92,6 +92,21 @@ void dynamic_out_fmt(struct dynamic_out *o, const char *fmt, ...)
                 dynamic_out_add(o, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
 }
 
+void dynamic_out_number(struct dynamic_out *o, uint64_t v, bool is_signed)
+{
+        bool negative = is_signed && v >> 63;
+        char text[24], *end = text + sizeof(text), *p = end;
+
+        v = negative ? 0 - v : v;
+        do {
+                *--p = (char)('0' + v % 10);
+                v /= 10;
+        } while (v);
+        if (negative)
+                *--p = '-';
+        dynamic_out_add(o, p, (size_t)(end - p));
+}
+
 int dynamic_out_end(struct dynamic_out *o, size_t start)
 {
         if (o->error && o->b->len > start) {
@@ -190,4 +205,25 @@ bool dynamic_unbase64(char *p, size_t len, size_t *ret_len)
 
         *ret_len = n;
         return !(v & ((1u << bits) - 1));
+}
+
+bool dynamic_unhex(char *p, size_t len, size_t *ret_len)
+{
+        static const char digits[] = "0123456789abcdef";
+
+        if (len % 2)
+                return false;
+
+        for (size_t i = 0; i < len; i++) {
+                char low = (char)(p[i] >= 'A' && p[i] <= 'F' ? p[i] | 0x20 : p[i]);
+                const char *digit = low ? strchr(digits, low) : NULL;
+
+                if (!digit)
+                        return false;
+
+                p[i / 2] = (char)((i % 2 ? p[i / 2] << 4 : 0) | (int)(digit - digits));
+        }
+
+        *ret_len = len / 2;
+        return true;
 }

@@ -17,6 +17,8 @@ void dynamic_out_str(struct dynamic_out *o, const char *s);
 void dynamic_out_char(struct dynamic_out *o, char c);
 /* Short texts only: at most 127 bytes, the rest is cut. */
 void dynamic_out_fmt(struct dynamic_out *o, const char *fmt, ...) CAPNP_PRINTF(2, 3);
+/* A number in decimal: the bits of a signed one, or an unsigned one. */
+void dynamic_out_number(struct dynamic_out *o, uint64_t v, bool is_signed);
 void dynamic_out_fail(struct dynamic_out *o, int error);
 /* Cuts the buffer to a length when something went wrong, and says what. */
 int dynamic_out_end(struct dynamic_out *o, size_t start);
@@ -26,7 +28,8 @@ unsigned dynamic_utf8(const char *p, size_t left);
 
 /* Base64 (RFC 4648, with padding). */
 void dynamic_base64(struct dynamic_out *o, const uint8_t *p, size_t n);
-/* Decodes in place; padding may be missing, nothing else. False: not base64. */
+/* Decode in place. False: not hexadecimal, not base64, of which only padding may be missing. */
+bool dynamic_unhex(char *p, size_t len, size_t *ret_len);
 bool dynamic_unbase64(char *p, size_t len, size_t *ret_len);
 
 #endif

@@ -406,6 +406,8 @@ static int decl_read(capnp_decl *d)
                 break;
         }
 
+        if (!r)
+                r = dynamic_annot_read(d);
         return r ? r : decl_sort_names(d);
 }
 
@@ -446,6 +448,7 @@ capnp_decl *dynamic_decl_free(capnp_decl *d)
                 return NULL;
 
         free(d->names);
+        free(d->json);
         free(d->fields);
         free(d->members);
         free(d->enumerants);

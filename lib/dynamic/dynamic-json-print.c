@@ -1,6 +1,7 @@
 /*
- * JSON out: the conventions of the reference's JSON codec and the layout of its pretty printer, but
- * Data in base64 and references and AnyPointers as objects with one `$` key.
+ * JSON out: the conventions of the reference's JSON codec, its annotations included, and the layout
+ * of its pretty printer; references and AnyPointers, which it has no way to write, are objects with
+ * one `$` key.
  *
  * What is printed is always JSON: texts from a peer need not be UTF-8, and what is not becomes
  * U+FFFD.
@@ -15,10 +16,13 @@
 
 enum { JSON_LINE = 50 }; /* an item longer than this is given a line of its own */
 
-static void json_key(struct dynamic_printer *p, const char *name)
+static void json_piece(struct dynamic_printer *p, capnp_text t);
+
+static void json_key(struct dynamic_printer *p, capnp_text prefix, capnp_text name)
 {
         dynamic_out_char(&p->out, '"');
-        dynamic_out_str(&p->out, name);
+        json_piece(p, prefix);
+        json_piece(p, name);
         dynamic_out_str(&p->out, p->o->pretty ? "\": " : "\":");
 }
 
@@ -44,15 +48,24 @@ static void json_float(struct dynamic_printer *p, double v, bool is_single)
                 dynamic_out_fail(&p->out, -ENOMEM);
 }
 
+static void json_text(struct dynamic_printer *p, capnp_text t);
+
 static void json_enum(struct dynamic_printer *p, uint64_t id, uint16_t v)
 {
         const capnp_decl *d = dynamic_enum(p->s, id);
-        const char *name = d ? capnp_decl_enumerant(d, v) : NULL;
 
-        if (name)
-                dynamic_out_fmt(&p->out, "\"%s\"", name);
+        if (d && v < d->n)
+                json_text(p, dynamic_json_name(d, v));
         else
                 dynamic_out_fmt(&p->out, "%u", v);
+}
+
+/* What a float of others may not hold goes in quotes. */
+static void json_wide(struct dynamic_printer *p, uint64_t bits, bool is_signed)
+{
+        dynamic_out_char(&p->out, '"');
+        dynamic_out_number(&p->out, bits, is_signed);
+        dynamic_out_char(&p->out, '"');
 }
 
 static void json_number(struct dynamic_printer *p, const struct dynamic_type *t, uint64_t bits)
@@ -66,24 +79,24 @@ static void json_number(struct dynamic_printer *p, const struct dynamic_type *t,
                 dynamic_out_str(&p->out, bits ? "true" : "false");
                 break;
         case TYPE_INT8:
-                dynamic_out_fmt(&p->out, "%d", (int8_t)bits);
+                dynamic_out_number(&p->out, (uint64_t)(int64_t)(int8_t)bits, true);
                 break;
         case TYPE_INT16:
-                dynamic_out_fmt(&p->out, "%d", (int16_t)bits);
+                dynamic_out_number(&p->out, (uint64_t)(int64_t)(int16_t)bits, true);
                 break;
         case TYPE_INT32:
-                dynamic_out_fmt(&p->out, "%" PRId32, (int32_t)bits);
+                dynamic_out_number(&p->out, (uint64_t)(int64_t)(int32_t)bits, true);
                 break;
         case TYPE_INT64:
-                dynamic_out_fmt(&p->out, "\"%" PRId64 "\"", (int64_t)bits);
+                json_wide(p, bits, true);
                 break;
         case TYPE_UINT8:
         case TYPE_UINT16:
         case TYPE_UINT32:
-                dynamic_out_fmt(&p->out, "%" PRIu64, bits);
+                dynamic_out_number(&p->out, bits, false);
                 break;
         case TYPE_UINT64:
-                dynamic_out_fmt(&p->out, "\"%" PRIu64 "\"", bits);
+                json_wide(p, bits, false);
                 break;
         case TYPE_FLOAT32:
                 memcpy(&narrow, &low, sizeof(narrow));
@@ -117,11 +130,11 @@ static void json_escape(struct dynamic_printer *p, char c)
                 dynamic_out_str(&p->out, "\\ufffd");
 }
 
-static void json_text(struct dynamic_printer *p, capnp_text t)
+/* Text that goes between quotes; one that is only a part of it ends with a whole character. */
+static void json_piece(struct dynamic_printer *p, capnp_text t)
 {
         uint32_t from = 0;
 
-        dynamic_out_char(&p->out, '"');
         for (uint32_t i = 0; i < t.len && !p->out.error;) {
                 unsigned n = dynamic_utf8(t.p + i, t.len - i);
                 uint8_t c = (uint8_t)t.p[i];
@@ -136,14 +149,46 @@ static void json_text(struct dynamic_printer *p, capnp_text t)
                 from = i;
         }
 
-        dynamic_out_add(&p->out, t.p + from, t.len - from);
+        if (t.len)
+                dynamic_out_add(&p->out, t.p + from, t.len - from);
+}
+
+static void json_text(struct dynamic_printer *p, capnp_text t)
+{
+        dynamic_out_char(&p->out, '"');
+        json_piece(p, t);
         dynamic_out_char(&p->out, '"');
 }
 
-static void json_data(struct dynamic_printer *p, capnp_data d)
+static void json_numbers(struct dynamic_printer *p, capnp_data d)
 {
+        const char *comma = p->o->pretty ? ", " : ",";
+
+        dynamic_out_char(&p->out, '[');
+        for (uint32_t i = 0; i < d.len && !p->out.error; i++) {
+                if (i)
+                        dynamic_out_str(&p->out, comma);
+                dynamic_out_number(&p->out, d.p[i], false);
+        }
+        dynamic_out_char(&p->out, ']');
+}
+
+static void json_data(struct dynamic_printer *p, capnp_data d, enum dynamic_data how)
+{
+        static const char digits[] = "0123456789abcdef";
+
+        if (how == DYNAMIC_NUMBERS) {
+                json_numbers(p, d);
+                return;
+        }
+
         dynamic_out_char(&p->out, '"');
-        dynamic_base64(&p->out, d.p, d.len);
+        if (how == DYNAMIC_BASE64)
+                dynamic_base64(&p->out, d.p, d.len);
+        for (uint32_t i = 0; how == DYNAMIC_HEX && i < d.len && !p->out.error; i++) {
+                dynamic_out_char(&p->out, digits[d.p[i] >> 4]);
+                dynamic_out_char(&p->out, digits[d.p[i] & 15]);
+        }
         dynamic_out_char(&p->out, '"');
 }
 
@@ -219,36 +264,27 @@ static void json_any(struct dynamic_printer *p, capnp_any a)
 
 /* ---- layout ------------------------------------------------------------------------------- */
 
-static void json_lay_out(struct dynamic_printer *p, size_t start, bool is_struct, bool named)
+static bool json_wants_lines(const struct layout_shape *s, bool is_struct)
 {
-        struct dynamic_shape s;
-
         (void)is_struct;
-        if (!p->o->pretty) {
-                dynamic_lay_inline(p, start, ",");
-                return;
-        }
-
-        s = dynamic_shape(p, start);
-        if (s.items > 1 && (s.multiline || s.longest > JSON_LINE))
-                dynamic_lay_lines(p, start, 2 * (p->level + 1), named);
-        else
-                dynamic_lay_inline(p, start, ", ");
+        return s->items > 1 && (s->is_multiline || s->longest > JSON_LINE);
 }
 
 int capnp_json_print(const capnp_schema *s, uint64_t type, capnp_reader r,
                      const struct capnp_dynamic_opts *o, struct capnp_buf *to)
 {
         static const struct dynamic_syntax json = {
+                .is_json = true,
                 .open = '{',
                 .close = '}',
+                .comma = ",",
                 .key = json_key,
                 .number = json_number,
                 .text = json_text,
                 .data = json_data,
                 .cap = json_cap,
                 .any = json_any,
-                .lay_out = json_lay_out,
+                .wants_lines = json_wants_lines,
         };
 
         return dynamic_print(&json, s, type, r, o, to);

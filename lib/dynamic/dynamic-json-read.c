@@ -178,6 +178,13 @@ static int json_number(struct tree *t, const struct tree_path *path)
         return 0;
 }
 
+bool tree_json_is_number(capnp_text text)
+{
+        struct tree t = {.p = text.p, .len = text.len};
+
+        return !json_number(&t, NULL) && t.at == t.len;
+}
+
 static int json_word(struct tree *t, const struct tree_path *path)
 {
         static const char *const words[] = {"true", "false", "null"};
@@ -306,7 +313,7 @@ int tree_json_value(struct tree *t, const struct tree_path *path, uint32_t depth
         if (!depth && (kind == TREE_OBJECT || kind == TREE_LIST))
                 return tree_fail(t, CAPNP_E_LIMIT, t->at, path, "nested too deeply");
 
-        r = tree_add(t, (struct tree_node){.kind = kind, .at = t->at}, ret_node);
+        r = tree_add(t, (struct tree_node){.kind = (uint8_t)kind, .at = t->at}, ret_node);
         if (r)
                 return r;
 
@@ -325,6 +332,7 @@ int tree_json_value(struct tree *t, const struct tree_path *path, uint32_t depth
                 break;
         case TREE_WORD:
         case TREE_BYTES:
+        case TREE_PAREN:
                 r = json_word(t, path);
                 break;
         }

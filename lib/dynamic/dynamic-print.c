@@ -1,236 +1,249 @@
 /*
  * The walk over a message by its schema, for every language that prints it.
  *
- * A struct or a list is printed item by item into the buffer, with a separator between that no
- * language uses; when the last item is there, its size decides the layout, and the separators are
- * replaced in place. So nothing is measured twice, no tree of strings is kept, and each level of
- * nesting costs one pass over what it printed.
+ * Our own messages are nested as deeply as their program likes, so nothing here recurses: what a
+ * recursion would keep on the stack is a frame, for each struct and list we are in. print_step()
+ * prints the next item of the innermost, or ends it; an item that is a struct or a list itself
+ * becomes the innermost.
  *
- * The recursion is print_value → print_struct or print_list → print_value; both count the level
- * against the limit. What is printed is bounded by the buffer, so a list that claims many elements
- * ends there. Looking at a field that is then not printed costs time but no room, so that is
- * counted: an empty struct of a foreign schema may have 65,535 null pointers.
+ * What is printed is bounded by the buffer, so a list that claims many elements ends there, and
+ * laying it out costs one pass (dynamic-layout.h). Looking at a field that is then not printed
+ * costs time but no room, so that is counted: an empty struct of a foreign schema may have 65,535
+ * null pointers.
+ *
+ * In JSON a flattened struct has a frame like any other, but no braces: its members are items of
+ * the frame that has them, its object. A union comes last there, as the reference writes it, behind
+ * the member that says which of it there is.
  */
 #include "dynamic-print.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 enum { PRINT_LOOKS_MAX = 1 << 26 };
 
-/* ---- layout ------------------------------------------------------------------------------- */
+struct print_frame {
+        struct print_frame *up;
+        struct print_frame *object; /* whose items ours are: itself, unless it is flattened */
+        uint32_t i;                 /* the next item */
+        uint32_t level;             /* how many are around it */
+        struct layout_shape shape;
+        bool is_list;
+        bool has_items; /* one has been printed */
+        /* of a struct: */
+        const capnp_decl *d;
+        capnp_reader r;
+        struct dynamic_tag tag;
+        uint32_t active; /* of the union */
+        char *prefix;    /* of its keys, malloc'ed; NULL: none */
+        uint32_t prefix_len;
+        /* of a list: */
+        capnp_list l;
+        struct dynamic_type t; /* of an element */
+        /* what type parameters mean: */
+        struct dynamic_env own;
+        const struct dynamic_env *env;
+};
 
-struct dynamic_shape dynamic_shape(const struct dynamic_printer *p, size_t start)
+/* ---- frames ------------------------------------------------------------------------------- */
+
+/* One more, innermost; NULL: failed. */
+static struct print_frame *frame_push(struct dynamic_printer *p, bool flat)
 {
-        const struct capnp_buf *b = p->out.b;
-        struct dynamic_shape s = {.items = b->len > start};
-        size_t item = 0;
-
-        for (size_t i = start; i < b->len; i++) {
-                if (b->p[i] == DYNAMIC_SEPARATOR) {
-                        s.items++;
-                        item = 0;
-                        continue;
-                }
-                s.multiline |= b->p[i] == '\n';
-                s.total++;
-                item++;
-                s.longest = item > s.longest ? item : s.longest;
-        }
-
-        return s;
-}
-
-static size_t count_separators(const struct capnp_buf *b, size_t start)
-{
-        size_t n = 0;
-
-        for (size_t i = start; i < b->len; i++)
-                n += b->p[i] == DYNAMIC_SEPARATOR;
-        return n;
-}
-
-/* Puts a text before everything since start, and replaces each separator by another. */
-static void lay_out(struct dynamic_printer *p, size_t start, const char *before, size_t nbefore,
-                    const char *between, size_t nbetween)
-{
-        struct capnp_buf *b = p->out.b;
-        size_t from = b->len, n, to;
+        struct print_frame *f = p->free;
 
         if (p->out.error)
-                return;
+                return NULL;
 
-        n = count_separators(b, start);
-        if (nbefore > b->max || (n && nbetween > b->max / n)) {
+        if (p->o->depth && p->level >= p->o->depth) {
                 dynamic_out_fail(&p->out, CAPNP_E_LIMIT);
-                return;
+                return NULL;
         }
 
-        if (!dynamic_out_grow(&p->out, nbefore + n * (nbetween - 1)))
-                return;
-
-        for (to = b->len; from-- > start;) {
-                if (b->p[from] == DYNAMIC_SEPARATOR) {
-                        to -= nbetween;
-                        memcpy(b->p + to, between, nbetween);
-                } else {
-                        b->p[--to] = b->p[from];
-                }
-        }
-
-        memcpy(b->p + start, before, nbefore);
-}
-
-void dynamic_lay_inline(struct dynamic_printer *p, size_t start, const char *comma)
-{
-        lay_out(p, start, "", 0, comma, strlen(comma));
-}
-
-void dynamic_lay_lines(struct dynamic_printer *p, size_t start, unsigned indent, bool named)
-{
-        char between[2 + 2 * DYNAMIC_DEPTH + 2] = ",\n";
-
-        memset(between + 2, ' ', sizeof(between) - 2);
-        indent = indent < sizeof(between) - 2 ? indent : (unsigned)sizeof(between) - 2;
-        if (named)
-                lay_out(p, start, between + 1, 1 + indent, between, 2 + indent);
+        if (f)
+                p->free = f->up;
         else
-                lay_out(p, start, " ", 1, between, 2 + indent);
-        dynamic_out_char(&p->out, ' ');
-}
-
-/* ---- the walk ----------------------------------------------------------------------------- */
-
-static void print_value(struct dynamic_printer *p, struct dynamic_type t,
-                        const struct dynamic_value *v, const struct dynamic_env *env, bool named);
-
-/* False: too deep. Each true is paid back by level--. */
-static bool print_enter(struct dynamic_printer *p)
-{
-        if (p->out.error)
-                return false;
-
-        if (p->level >= p->depth) {
-                dynamic_out_fail(&p->out, CAPNP_E_LIMIT);
-                return false;
+                f = malloc(sizeof(*f));
+        if (!f) {
+                dynamic_out_fail(&p->out, -ENOMEM);
+                return NULL;
         }
 
+        *f = (struct print_frame){.up = p->top, .level = p->level, .active = UINT32_MAX};
+        f->object = flat ? p->top->object : f;
         p->level++;
-        return true;
+        p->top = f;
+        return f;
 }
 
-static void print_separator(struct dynamic_printer *p, size_t start)
+static void frame_pop(struct dynamic_printer *p)
 {
-        if (p->out.b->len > start)
-                dynamic_out_char(&p->out, DYNAMIC_SEPARATOR);
+        struct print_frame *f = p->top;
+
+        free(f->prefix);
+        p->top = f->up;
+        p->level--;
+        f->up = p->free;
+        p->free = f;
 }
 
-static void print_struct(struct dynamic_printer *p, const capnp_decl *d, capnp_reader r,
-                         const struct dynamic_env *env, bool named);
-
-static void print_field(struct dynamic_printer *p, const capnp_decl *d, uint32_t i, capnp_reader r,
-                        const struct dynamic_env *env)
+static void frames_free(struct dynamic_printer *p)
 {
-        const struct dynamic_field *f = &d->fields[i];
-        struct dynamic_value v = dynamic_get(r, f);
-        const capnp_decl *group;
+        struct print_frame *f;
 
-        p->syntax->key(p, f->name);
-        if (!f->is_group) {
-                print_value(p, f->type, &v, env, true);
+        while (p->top)
+                frame_pop(p);
+        while ((f = p->free)) {
+                p->free = f->up;
+                free(f);
+        }
+}
+
+static void frame_open(struct dynamic_printer *p, struct print_frame *f, bool named)
+{
+        dynamic_out_char(&p->out, f->is_list ? '[' : p->syntax->open);
+        if (p->o->pretty)
+                layout_open(&p->layout, &p->out, &f->shape, f->level, named);
+}
+
+static void frame_close(struct dynamic_printer *p)
+{
+        struct print_frame *f = p->top;
+        bool lines;
+
+        if (f->object == f && p->o->pretty) {
+                layout_measure(&p->out, &f->shape);
+                lines = p->syntax->wants_lines(&f->shape, !f->is_list);
+                layout_close(&p->layout, &p->out, &f->shape, lines);
+                if (f->up && (lines || f->shape.is_multiline))
+                        f->up->object->shape.is_multiline = true;
+        }
+
+        if (f->object == f)
+                dynamic_out_char(&p->out, f->is_list ? ']' : p->syntax->close);
+        frame_pop(p);
+}
+
+/* Before an item of the innermost frame. */
+static void print_separator(struct dynamic_printer *p)
+{
+        struct print_frame *f = p->top->object;
+
+        if (f->has_items) {
+                dynamic_out_str(&p->out, p->o->pretty ? ", " : p->syntax->comma);
+                if (p->o->pretty)
+                        layout_next(&p->layout, &p->out, &f->shape, f->level);
+        }
+
+        f->has_items = true;
+}
+
+/* ---- beginning a struct or a list --------------------------------------------------------- */
+
+static const struct dynamic_json *json_of(const struct dynamic_printer *p, const capnp_decl *d,
+                                          uint32_t i)
+{
+        return p->syntax->is_json && d->json ? &d->json[i] : NULL;
+}
+
+/* What a flattened struct's keys begin with: what those of the struct around it do, and more. */
+static void struct_set_prefix(struct dynamic_printer *p, struct print_frame *f, capnp_text more)
+{
+        const struct print_frame *up = f->up;
+        uint32_t before = up->prefix_len;
+
+        if (!before && !more.len)
+                return;
+
+        if (before + more.len > DYNAMIC_PREFIX_MAX) {
+                dynamic_out_fail(&p->out, CAPNP_E_LIMIT);
                 return;
         }
 
-        group = dynamic_group(p->s, d, f);
-        if (group)
-                print_struct(p, group, r, env, true);
-        else
-                dynamic_out_fail(&p->out, CAPNP_E_UNKNOWN);
+        f->prefix = malloc(before + more.len);
+        if (!f->prefix) {
+                dynamic_out_fail(&p->out, -ENOMEM);
+                return;
+        }
+
+        if (before)
+                memcpy(f->prefix, up->prefix, before);
+        if (more.len)
+                memcpy(f->prefix + before, more.p, more.len);
+        f->prefix_len = before + more.len;
 }
 
-/* Of a union only the active member is shown; unless it is the first, even when it is null. */
-static bool print_wants(const capnp_decl *d, uint32_t i, uint32_t active, capnp_reader r)
-{
-        const struct dynamic_field *f = &d->fields[i];
-
-        if (f->value == DYNAMIC_NO_VALUE)
-                return dynamic_has(r, f);
-
-        return i == active && (f->value || dynamic_has(r, f));
-}
-
+/* env: what the fields' type parameters mean. j: of the field it is in; NULL. */
 static void print_struct(struct dynamic_printer *p, const capnp_decl *d, capnp_reader r,
-                         const struct dynamic_env *env, bool named)
+                         const struct dynamic_env *env, const struct dynamic_json *j, bool named)
 {
-        uint32_t active = dynamic_which(r, d);
-        size_t start;
+        bool flat = j && j->is_flat;
+        struct print_frame *f = frame_push(p, flat);
 
-        if (!print_enter(p))
+        if (!f)
                 return;
 
+        f->d = d;
+        f->r = r;
+        f->env = env;
+        f->active = dynamic_which(r, d);
+        f->tag = j && j->tag.is_given ? j->tag : d->tag;
         if (d->n > p->looks)
                 dynamic_out_fail(&p->out, CAPNP_E_LIMIT);
         else
                 p->looks -= d->n;
-
-        dynamic_out_char(&p->out, p->syntax->open);
-        start = p->out.b->len;
-        for (uint32_t i = 0; i < d->n && !p->out.error; i++) {
-                if (!print_wants(d, i, active, r))
-                        continue;
-                print_separator(p, start);
-                print_field(p, d, i, r, env);
-        }
-
-        p->level--;
-        if (!p->out.error)
-                p->syntax->lay_out(p, start, true, named);
-        dynamic_out_char(&p->out, p->syntax->close);
-}
-
-static void print_list(struct dynamic_printer *p, struct dynamic_type t, capnp_any a,
-                       const struct dynamic_env *env, bool named)
-{
-        capnp_list l;
-        size_t start;
-
-        t.lists--;
-        l = capnp_any_list(a, dynamic_type_size(&t), NULL);
-        if (!print_enter(p))
-                return;
-
-        dynamic_out_char(&p->out, '[');
-        start = p->out.b->len;
-        for (uint32_t i = 0; i < l.len && !p->out.error; i++) {
-                struct dynamic_value v = dynamic_element(l, &t, i);
-
-                print_separator(p, start);
-                print_value(p, t, &v, env, false);
-        }
-
-        p->level--;
-        if (!p->out.error)
-                p->syntax->lay_out(p, start, false, named);
-        dynamic_out_char(&p->out, ']');
+        if (flat)
+                struct_set_prefix(p, f, j->prefix);
+        else
+                frame_open(p, f, named);
 }
 
 static void print_struct_value(struct dynamic_printer *p, const struct dynamic_type *t,
                                const struct dynamic_value *v, const struct dynamic_env *env,
-                               bool named)
+                               const struct dynamic_json *j)
 {
-        const struct dynamic_env inner = {t->brand, env};
         const capnp_decl *d = dynamic_struct(p->s, t->id);
+        bool named = !p->top || !p->top->is_list;
 
-        if (d)
-                print_struct(p, d, v->is_member ? v->member : capnp_any_struct(v->any, NULL),
-                             &inner, named);
-        else
+        if (!d) {
                 dynamic_out_fail(&p->out, CAPNP_E_UNKNOWN);
+                return;
+        }
+
+        print_struct(p, d, v->is_member ? v->member : capnp_any_struct(v->any, NULL), NULL, j,
+                     named);
+        if (p->out.error)
+                return;
+
+        p->top->own = (struct dynamic_env){t->brand, env};
+        p->top->env = &p->top->own;
 }
 
+static void print_list(struct dynamic_printer *p, struct dynamic_type t, capnp_any a,
+                       const struct dynamic_env *env)
+{
+        bool named = !p->top->is_list;
+        struct print_frame *f = frame_push(p, false);
+
+        if (!f)
+                return;
+
+        t.lists--;
+        f->is_list = true;
+        f->t = t;
+        f->l = capnp_any_list(a, dynamic_type_size(&t), NULL);
+        f->env = env;
+        frame_open(p, f, named);
+}
+
+/* A value, or the beginning of one. j: of the field it is in; NULL. */
 static void print_value(struct dynamic_printer *p, struct dynamic_type t,
-                        const struct dynamic_value *v, const struct dynamic_env *env, bool named)
+                        const struct dynamic_value *v, const struct dynamic_env *env,
+                        const struct dynamic_json *j)
 {
         dynamic_type_resolve(&t, &env);
         if (t.lists) {
-                print_list(p, t, v->any, env, named);
+                print_list(p, t, v->any, env);
                 return;
         }
 
@@ -239,10 +252,11 @@ static void print_value(struct dynamic_printer *p, struct dynamic_type t,
                 p->syntax->text(p, capnp_any_text(v->any, (capnp_text){0}));
                 break;
         case TYPE_DATA:
-                p->syntax->data(p, capnp_any_data(v->any, (capnp_data){0}));
+                p->syntax->data(p, capnp_any_data(v->any, (capnp_data){0}),
+                                j ? j->data : DYNAMIC_NUMBERS);
                 break;
         case TYPE_STRUCT:
-                print_struct_value(p, &t, v, env, named);
+                print_struct_value(p, &t, v, env, j);
                 break;
         case TYPE_INTERFACE:
                 p->syntax->cap(p, v->any, t.id);
@@ -257,6 +271,106 @@ static void print_value(struct dynamic_printer *p, struct dynamic_type t,
                 p->syntax->number(p, &t, v->bits);
                 break;
         }
+}
+
+/* ---- items -------------------------------------------------------------------------------- */
+
+static void print_key(struct dynamic_printer *p, capnp_text name)
+{
+        const struct print_frame *f = p->top;
+
+        print_separator(p);
+        p->syntax->key(p, (capnp_text){f->prefix, f->prefix_len}, name);
+}
+
+static void print_field(struct dynamic_printer *p, uint32_t i)
+{
+        struct print_frame *at = p->top;
+        const struct dynamic_field *f = &at->d->fields[i];
+        const struct dynamic_json *j = json_of(p, at->d, i);
+        struct dynamic_value v = dynamic_get(at->r, f);
+        const capnp_decl *group;
+        capnp_text name;
+
+        name = j ? j->name : (capnp_text){f->name, (uint32_t)strlen(f->name)};
+        if (p->syntax->is_json && f->value != DYNAMIC_NO_VALUE && at->tag.value.p)
+                name = at->tag.value;
+        if (!j || !j->is_flat)
+                print_key(p, name);
+        if (!f->is_group) {
+                print_value(p, f->type, &v, at->env, j);
+                return;
+        }
+
+        group = dynamic_group(p->s, at->d, f);
+        if (group)
+                print_struct(p, group, at->r, at->env, j, true);
+        else
+                dynamic_out_fail(&p->out, CAPNP_E_UNKNOWN);
+}
+
+/* Of a union only the active member is shown; unless it is the first, even when it is null. With a
+ * tag that says which it is, nothing is left to be said by a null. */
+static bool print_wants(const struct print_frame *at, uint32_t i, bool is_json)
+{
+        const struct dynamic_field *f = &at->d->fields[i];
+
+        if (f->value == DYNAMIC_NO_VALUE)
+                return dynamic_has(at->r, f);
+
+        if (i != at->active)
+                return false;
+
+        if (is_json && at->tag.is_given)
+                return dynamic_has(at->r, f) &&
+                       (f->is_group || f->type.lists || f->type.which != TYPE_VOID);
+
+        return f->value || dynamic_has(at->r, f);
+}
+
+/* The union of a JSON object: its tag, then its member. */
+static void print_union(struct dynamic_printer *p)
+{
+        struct print_frame *at = p->top;
+
+        if (at->tag.is_given && at->tag.name.p) {
+                print_key(p, at->tag.name);
+                p->syntax->text(p, dynamic_json_name(at->d, at->active));
+        }
+
+        if (print_wants(at, at->active, true))
+                print_field(p, at->active);
+}
+
+/* The next item of the innermost frame, or its end. */
+static void print_step(struct dynamic_printer *p)
+{
+        struct print_frame *f = p->top;
+        struct dynamic_value v;
+        uint32_t i = f->i++;
+
+        if (f->is_list && i < f->l.len) {
+                v = dynamic_element(f->l, &f->t, i);
+                print_separator(p);
+                print_value(p, f->t, &v, f->env, NULL);
+                return;
+        }
+
+        if (f->is_list || i > f->d->n) {
+                frame_close(p);
+                return;
+        }
+
+        if (i < f->d->n) {
+                if (p->syntax->is_json && f->d->fields[i].value != DYNAMIC_NO_VALUE)
+                        return;
+                if (print_wants(f, i, p->syntax->is_json))
+                        print_field(p, i);
+                return;
+        }
+
+        if (p->syntax->is_json && f->active != UINT32_MAX)
+                print_union(p);
 }
 
 int dynamic_print(const struct dynamic_syntax *syntax, const capnp_schema *s, uint64_t type,
@@ -274,10 +388,14 @@ int dynamic_print(const struct dynamic_syntax *syntax, const capnp_schema *s, ui
         if (!d)
                 return CAPNP_E_UNKNOWN;
 
-        p.depth = p.o->depth && p.o->depth < DYNAMIC_DEPTH ? p.o->depth : DYNAMIC_DEPTH;
-        print_struct(&p, d, r, NULL, false);
-        if (r.m && !p.out.error)
+        print_struct(&p, d, r, NULL, NULL, false);
+        while (p.top && !p.out.error)
+                print_step(&p);
+        if (r.m)
                 dynamic_out_fail(&p.out, capnp_msg_check(r.m));
-
+        if (!p.out.error)
+                layout_end(&p.layout, &p.out);
+        frames_free(&p);
+        layout_deinit(&p.layout);
         return dynamic_out_end(&p.out, start);
 }

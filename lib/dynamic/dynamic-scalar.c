@@ -81,6 +81,20 @@ int dynamic_unknown(struct tree *t, uint32_t at, const struct tree_path *path, c
                          name.p);
 }
 
+bool dynamic_json_is(capnp_text key, capnp_text name)
+{
+        char plain[6 * DYNAMIC_NAME_MAX + 2];
+
+        if (key.len && memchr(key.p, '\\', key.len)) {
+                if (key.len > 6 * DYNAMIC_NAME_MAX)
+                        return false;
+                key.len = tree_json_unescape(key.p - 1, key.len + 2, plain);
+                key.p = plain;
+        }
+
+        return key.len == name.len && (!key.len || !memcmp(key.p, name.p, key.len));
+}
+
 bool dynamic_is_word(const struct tree *t, uint32_t node, const char *word)
 {
         const struct tree_node *n = &t->nodes[node];
@@ -142,39 +156,79 @@ static bool number_fit(const struct dynamic_type *type, bool negative, uint64_t 
         return v <= most;
 }
 
-/* JSON has 64-bit integers in quotes. */
-static bool node_is_number(const struct tree *t, const struct tree_node *n,
-                           const struct dynamic_type *type)
+/* A decimal with point and exponent, if it is an integer: 5, 5.0, 1e2, 25e-1 is not. The digits are
+ * read without the point, and it moves to where the exponent says. */
+static enum number number_read_decimal(const char *p, uint32_t len, uint64_t *ret_v)
 {
-        bool wide = type->which == TYPE_INT64 || type->which == TYPE_UINT64;
+        uint32_t mantissa = 0, digits = 0, fraction = 0;
+        int64_t exponent = 0, keep;
+        bool negative, point = false;
+        uint64_t v = 0;
 
-        return n->kind == TREE_NUMBER || (t->is_json && wide && n->kind == TREE_STRING);
+        for (; mantissa < len && (p[mantissa] | 0x20) != 'e'; mantissa++) {
+                point |= p[mantissa] == '.';
+                digits += p[mantissa] != '.';
+                fraction += point && p[mantissa] != '.';
+        }
+
+        negative = mantissa + 1 < len && p[mantissa + 1] == '-';
+        for (uint32_t i = mantissa + 1; i < len; i++)
+                if (p[i] != '-' && p[i] != '+' && exponent < UINT32_MAX)
+                        exponent = exponent * 10 + digit_value(p[i]);
+        keep = digits - (int64_t)fraction + (negative ? -exponent : exponent);
+
+        for (uint32_t i = 0; i < mantissa; i++) {
+                if (p[i] == '.')
+                        continue;
+                if (keep-- <= 0 && p[i] != '0')
+                        return NUMBER_NOT;
+                if (keep < 0)
+                        continue;
+                if (__builtin_mul_overflow(v, 10, &v) ||
+                    __builtin_add_overflow(v, (unsigned)digit_value(p[i]), &v))
+                        return NUMBER_LARGE;
+        }
+
+        for (; v && keep > 0; keep--)
+                if (__builtin_mul_overflow(v, 10, &v))
+                        return NUMBER_LARGE;
+
+        *ret_v = v;
+        return NUMBER_OK;
+}
+
+/* The number a node is: in JSON it may be in quotes, in text in parentheses. False: it is none. */
+static bool node_number(const struct tree *t, const struct tree_node *n, capnp_text *ret)
+{
+        bool quoted = t->is_json && n->kind == TREE_STRING;
+
+        *ret = (capnp_text){t->p + n->at + quoted, n->len - (quoted ? 2u : 0u)};
+        return n->kind == TREE_NUMBER || n->kind == TREE_PAREN ||
+               (quoted && tree_json_is_number(*ret));
 }
 
 int dynamic_integer(struct tree *t, uint32_t node, const struct tree_path *path,
                     const struct dynamic_type *type, uint64_t *ret_bits)
 {
         const struct tree_node *n = &t->nodes[node];
-        uint32_t len = n->kind == TREE_STRING ? n->len - 2 : n->len;
-        const char *p = t->p + n->at + (n->kind == TREE_STRING);
         enum number state;
-        unsigned base = 10;
         bool negative;
         uint64_t v = 0;
+        capnp_text num;
 
-        if (!node_is_number(t, n, type))
+        if (!node_number(t, n, &num))
                 return dynamic_expected(t, node, path, "an integer");
 
-        negative = len && *p == '-';
-        p += negative;
-        len -= negative;
-        if (!t->is_json && len > 1 && *p == '0') {
-                base = (p[1] | 0x20) == 'x' ? 16 : 8;
-                p += base == 16 ? 2 : 1;
-                len -= base == 16 ? 2 : 1;
-        }
+        negative = num.len && *num.p == '-';
+        num.p += negative;
+        num.len -= negative;
+        if (t->is_json)
+                state = number_read_decimal(num.p, num.len, &v);
+        else if (num.len > 1 && num.p[0] == '0' && (num.p[1] | 0x20) == 'x')
+                state = number_read(num.p + 2, num.len - 2, 16, &v);
+        else
+                state = number_read(num.p, num.len, num.len > 1 && *num.p == '0' ? 8 : 10, &v);
 
-        state = number_read(p, len, base, &v);
         if (state == NUMBER_NOT)
                 return dynamic_expected(t, node, path, "an integer");
 
@@ -197,6 +251,10 @@ static bool float_special(const struct tree *t, const struct tree_node *n, doubl
                 {"\"NaN\"", true, NAN},
                 {"\"Infinity\"", true, INFINITY},
                 {"\"-Infinity\"", true, -INFINITY},
+                {"\"nan\"", true, NAN},
+                {"\"inf\"", true, INFINITY},
+                {"\"-inf\"", true, -INFINITY},
+                {"null", true, NAN}, /* what many write where JSON has no number */
                 {"nan", false, NAN},
                 {"inf", false, INFINITY},
                 {"-inf", false, -INFINITY},
@@ -217,14 +275,15 @@ static int scalar_float(struct tree *t, const struct dynamic_type *type, uint32_
 {
         const struct tree_node *n = &t->nodes[node];
         bool is_single = type->which == TYPE_FLOAT32;
+        capnp_text num;
         uint32_t low;
         double v = 0;
         float narrow;
 
         if (!float_special(t, n, &v)) {
-                if (n->kind != TREE_NUMBER)
+                if (!node_number(t, n, &num))
                         return dynamic_expected(t, node, path, "a number");
-                if (!dynamic_float_parse(t->p + n->at, n->len, is_single, &v))
+                if (!dynamic_float_parse(num.p, num.len, is_single, &v))
                         return tree_fail(t, CAPNP_E_SYNTAX, n->at, path, "out of the range of %s",
                                          dynamic_type_word(type));
         }
@@ -259,7 +318,17 @@ static int scalar_void(struct tree *t, uint32_t node, const struct tree_path *pa
         return dynamic_is_word(t, node, word) ? 0 : dynamic_expected(t, node, path, word);
 }
 
-/* By name; in JSON also by number, because that is how an unknown one is printed. */
+/* The enumerant with a name; UINT32_MAX. */
+static uint32_t enum_find(const struct tree *t, const capnp_decl *d, capnp_text name)
+{
+        for (uint32_t i = 0; t->is_json && d->json && i < d->n; i++)
+                if (dynamic_json_is(name, dynamic_json_name(d, i)))
+                        return i;
+
+        return t->is_json && d->json ? UINT32_MAX : dynamic_decl_member(d, name.p, name.len);
+}
+
+/* By name, or by number, because that is how an unknown one is printed: in text in parentheses. */
 static int scalar_enum(struct tree *t, const capnp_decl *d, uint32_t node,
                        const struct tree_path *path, uint64_t *ret_bits)
 {
@@ -268,8 +337,9 @@ static int scalar_enum(struct tree *t, const capnp_decl *d, uint32_t node,
         capnp_text name = {t->p + n->at, n->len};
         uint32_t i;
 
-        if (t->is_json && n->kind == TREE_NUMBER)
+        if (n->kind == TREE_PAREN || (t->is_json && n->kind == TREE_NUMBER)) {
                 return dynamic_integer(t, node, path, &number, ret_bits);
+        }
 
         if (n->kind != (t->is_json ? TREE_STRING : TREE_WORD))
                 return tree_fail(t, CAPNP_E_SYNTAX, n->at, path, "expected a name of %s",
@@ -277,7 +347,7 @@ static int scalar_enum(struct tree *t, const capnp_decl *d, uint32_t node,
 
         if (t->is_json)
                 name = (capnp_text){name.p + 1, name.len - 2};
-        i = dynamic_decl_member(d, name.p, name.len);
+        i = enum_find(t, d, name);
         if (i == UINT32_MAX)
                 return dynamic_unknown(t, n->at, path, d, name);
 

@@ -8,6 +8,8 @@
 /* A value that is no pointer, as its bits. 0, CAPNP_E_SYNTAX, CAPNP_E_UNKNOWN. */
 int dynamic_scalar(struct tree *t, const capnp_schema *s, const struct dynamic_type *type,
                    uint32_t node, const struct tree_path *path, uint64_t *ret_bits) CAPNP_MUST_USE;
+/* Whether a JSON string, without its quotes but with a byte of each around it, means a name. */
+bool dynamic_json_is(capnp_text key, capnp_text name);
 /* Whether a node is this word. */
 bool dynamic_is_word(const struct tree *t, uint32_t node, const char *word);
 /* "expected a text" for a node of the wrong kind. */

@@ -11,8 +11,10 @@
 #include "gen/schema.capnp-c.h"
 
 enum {
-        DYNAMIC_DEPTH = 64,        /* of types, of values, of texts: it bounds our recursion */
+        DYNAMIC_DEPTH = 64,        /* of types; of texts, unless the caller says otherwise */
+        DYNAMIC_DEPTH_MAX = 512,   /* of texts in any case: it bounds our recursion */
         DYNAMIC_NAME_MAX = 255,    /* bytes of the name of a field, an enumerant or a method */
+        DYNAMIC_PREFIX_MAX = 1024, /* bytes before the keys of a flattened struct */
         DYNAMIC_SUPERS_MAX = 64,   /* interfaces that one extends, itself included */
         DYNAMIC_NO_VALUE = 0xffff, /* Field.discriminantValue: not in a union */
         DYNAMIC_SCOPES_MAX = 64,   /* declarations around one */
@@ -45,6 +47,24 @@ struct dynamic_field {
         capnp_any dflt; /* the default of a pointer; null: none */
 };
 
+/* json.capnp of the reference: the member that says which of a union is there. */
+struct dynamic_tag {
+        bool is_given;
+        capnp_text name;  /* its key; p NULL: there is no such member */
+        capnp_text value; /* the key of whatever is there; p NULL: that has a name of its own */
+};
+
+enum dynamic_data { DYNAMIC_NUMBERS, DYNAMIC_BASE64, DYNAMIC_HEX };
+
+/* How a field, or an enumerant, is seen in JSON. */
+struct dynamic_json {
+        capnp_text name;        /* p NULL: as in the schema */
+        capnp_text prefix;      /* before the keys of a flattened struct */
+        bool is_flat;           /* its members are those of the struct that it is in */
+        enum dynamic_data data; /* how Data is written */
+        struct dynamic_tag tag; /* of a group */
+};
+
 struct dynamic_method {
         const char *name;
         uint64_t params;
@@ -66,6 +86,8 @@ struct capnp_decl {
         node_reader r;
         uint32_t n;                 /* fields, enumerants, methods */
         struct dynamic_name *names; /* of them, sorted */
+        struct dynamic_json *json;  /* of them; NULL: they are as in the schema */
+        struct dynamic_tag tag;     /* of a struct's unnamed union */
         /* a struct: */
         struct dynamic_field *fields;
         uint16_t *members; /* of the union, by discriminant: index of the field */
@@ -102,6 +124,11 @@ static inline void dynamic_decl_freep(capnp_decl **d)
 int dynamic_type_read(type_reader r, struct dynamic_type *ret_t) CAPNP_MUST_USE;
 /* The member with a name; UINT32_MAX: none. name needs no NUL. */
 uint32_t dynamic_decl_member(const capnp_decl *d, const char *name, size_t len);
+
+/* Reads its annotations, when all else has been read. 0; -ENOMEM. */
+int dynamic_annot_read(capnp_decl *d) CAPNP_MUST_USE;
+/* The key of a field, or the word for an enumerant, in JSON. */
+capnp_text dynamic_json_name(const capnp_decl *d, uint32_t i);
 
 /* ---- use (dynamic-schema.c, dynamic-value.c) ---------------------------------------------- */
 

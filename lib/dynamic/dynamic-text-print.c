@@ -15,9 +15,10 @@
  */
 enum { TEXT_ITEM = 24, TEXT_RECORD = 64 };
 
-static void text_key(struct dynamic_printer *p, const char *name)
+static void text_key(struct dynamic_printer *p, capnp_text prefix, capnp_text name)
 {
-        dynamic_out_str(&p->out, name);
+        (void)prefix;
+        dynamic_out_add(&p->out, name.p, name.len);
         dynamic_out_str(&p->out, " = ");
 }
 
@@ -43,7 +44,7 @@ static void text_enum(struct dynamic_printer *p, uint64_t id, uint16_t v)
         if (name)
                 dynamic_out_str(&p->out, name);
         else
-                dynamic_out_fmt(&p->out, "%u", v);
+                dynamic_out_fmt(&p->out, "(%u)", v);
 }
 
 static void text_number(struct dynamic_printer *p, const struct dynamic_type *t, uint64_t bits)
@@ -57,22 +58,22 @@ static void text_number(struct dynamic_printer *p, const struct dynamic_type *t,
                 dynamic_out_str(&p->out, bits ? "true" : "false");
                 break;
         case TYPE_INT8:
-                dynamic_out_fmt(&p->out, "%d", (int8_t)bits);
+                dynamic_out_number(&p->out, (uint64_t)(int64_t)(int8_t)bits, true);
                 break;
         case TYPE_INT16:
-                dynamic_out_fmt(&p->out, "%d", (int16_t)bits);
+                dynamic_out_number(&p->out, (uint64_t)(int64_t)(int16_t)bits, true);
                 break;
         case TYPE_INT32:
-                dynamic_out_fmt(&p->out, "%" PRId32, (int32_t)bits);
+                dynamic_out_number(&p->out, (uint64_t)(int64_t)(int32_t)bits, true);
                 break;
         case TYPE_INT64:
-                dynamic_out_fmt(&p->out, "%" PRId64, (int64_t)bits);
+                dynamic_out_number(&p->out, bits, true);
                 break;
         case TYPE_UINT8:
         case TYPE_UINT16:
         case TYPE_UINT32:
         case TYPE_UINT64:
-                dynamic_out_fmt(&p->out, "%" PRIu64, bits);
+                dynamic_out_number(&p->out, bits, false);
                 break;
         case TYPE_FLOAT32:
                 memcpy(&narrow, &low, sizeof(narrow));
@@ -133,8 +134,9 @@ static void text_text(struct dynamic_printer *p, capnp_text t)
         text_quote(p, t.p, t.len, true);
 }
 
-static void text_data(struct dynamic_printer *p, capnp_data d)
+static void text_data(struct dynamic_printer *p, capnp_data d, enum dynamic_data how)
 {
+        (void)how;
         text_quote(p, d.p ? (const char *)d.p : "", d.len, false);
 }
 
@@ -153,20 +155,9 @@ static void text_any(struct dynamic_printer *p, capnp_any a)
 
 /* ---- layout ------------------------------------------------------------------------------- */
 
-static void text_lay_out(struct dynamic_printer *p, size_t start, bool is_struct, bool named)
+static bool text_wants_lines(const struct layout_shape *s, bool is_struct)
 {
-        struct dynamic_shape s;
-
-        if (!p->o->pretty) {
-                dynamic_lay_inline(p, start, ", ");
-                return;
-        }
-
-        s = dynamic_shape(p, start);
-        if (s.multiline || s.longest > TEXT_ITEM || (is_struct && s.total > TEXT_RECORD))
-                dynamic_lay_lines(p, start, 2 * (p->level + 1), named);
-        else
-                dynamic_lay_inline(p, start, ", ");
+        return s->is_multiline || s->longest > TEXT_ITEM || (is_struct && s->total > TEXT_RECORD);
 }
 
 int capnp_text_print(const capnp_schema *s, uint64_t type, capnp_reader r,
@@ -175,13 +166,14 @@ int capnp_text_print(const capnp_schema *s, uint64_t type, capnp_reader r,
         static const struct dynamic_syntax text = {
                 .open = '(',
                 .close = ')',
+                .comma = ", ",
                 .key = text_key,
                 .number = text_number,
                 .text = text_text,
                 .data = text_data,
                 .cap = text_cap,
                 .any = text_any,
-                .lay_out = text_lay_out,
+                .wants_lines = text_wants_lines,
         };
 
         return dynamic_print(&text, s, type, r, o, to);

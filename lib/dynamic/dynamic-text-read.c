@@ -330,12 +330,35 @@ static int text_list(struct tree *t, const struct tree_path *up, uint32_t depth,
         return r;
 }
 
+/* A number in parentheses: an enumerant without a name, as the reference prints it. */
+static int text_paren(struct tree *t, const struct tree_path *path, struct tree_node *ret)
+{
+        int r;
+
+        t->at++;
+        tree_text_skip(t);
+        ret->at = t->at;
+        r = text_number(t, path);
+        if (r)
+                return r;
+
+        ret->len = t->at - ret->at;
+        tree_text_skip(t);
+        if (tree_at(t, t->at) != ')')
+                return text_fail(t, path, "expected )");
+
+        t->at++;
+        return 0;
+}
+
 static enum tree_kind text_kind(const struct tree *t)
 {
         char c = tree_at(t, t->at);
 
         switch (c) {
         case '(':
+                if (is_digit(tree_at(t, skip_blanks(t->p, t->at + 1, t->len))))
+                        return TREE_PAREN;
                 return TREE_OBJECT;
         case '[':
                 return TREE_LIST;
@@ -361,7 +384,7 @@ int tree_text_value(struct tree *t, const struct tree_path *path, uint32_t depth
         if (!depth && (kind == TREE_OBJECT || kind == TREE_LIST))
                 return tree_fail(t, CAPNP_E_LIMIT, t->at, path, "nested too deeply");
 
-        r = tree_add(t, (struct tree_node){.kind = kind, .at = t->at}, ret_node);
+        r = tree_add(t, (struct tree_node){.kind = (uint8_t)kind, .at = t->at}, ret_node);
         if (r)
                 return r;
 
@@ -369,6 +392,8 @@ int tree_text_value(struct tree *t, const struct tree_path *path, uint32_t depth
         case TREE_OBJECT:
                 r = text_struct(t, path, depth - 1, *ret_node);
                 break;
+        case TREE_PAREN:
+                return text_paren(t, path, &t->nodes[*ret_node]);
         case TREE_LIST:
                 r = text_list(t, path, depth - 1, *ret_node);
                 break;

@@ -2,8 +2,8 @@
  * The tree of a text, and faults.
  *
  * Parsing is done in two steps, syntax first, because a list in a message is born with its length
- * and a text only tells it at the end. The step in between costs 32 bytes a value; their number is
- * limited.
+ * and a text only tells it at the end. The step in between costs 32 bytes a value, and a value has
+ * at least two bytes of the text, whose length is limited.
  *
  * Line and column are counted when they are needed, by reading the text once more.
  */
@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TREE_TEXT_MAX = 16 << 20, TREE_NODES_MAX = 1 << 20 };
+enum { TREE_TEXT_MAX = 16 << 20 };
 
 /* ---- faults ------------------------------------------------------------------------------- */
 
@@ -124,10 +124,11 @@ int capnp_fault_print(const struct capnp_fault *f, const char *file, struct capn
 int tree_add(struct tree *t, struct tree_node node, uint32_t *ret_node)
 {
         if (t->n == t->room) {
-                uint32_t room = t->room ? t->room * 2 : 64;
+                /* A text of 4 GiB has less than 2^31 values. */
+                uint32_t room = !t->room ? 64 : t->room < 1u << 30 ? t->room * 2 : INT32_MAX;
                 struct tree_node *p;
 
-                if (t->n >= TREE_NODES_MAX)
+                if (t->n >= room)
                         return tree_fail(t, CAPNP_E_LIMIT, t->at, NULL, "too many values");
 
                 p = realloc(t->nodes, room * sizeof(*p));
@@ -160,11 +161,11 @@ int tree_read(struct tree *t, capnp_text text, bool is_json, const struct capnp_
               struct capnp_fault *fault)
 {
         uint32_t max = o && o->text_bytes ? o->text_bytes : TREE_TEXT_MAX, root;
-        uint32_t depth = o && o->depth && o->depth < DYNAMIC_DEPTH ? o->depth : DYNAMIC_DEPTH;
+        uint32_t depth = o && o->depth ? o->depth : DYNAMIC_DEPTH;
         int r;
 
         *t = (struct tree){.p = text.p, .len = text.len, .is_json = is_json, .fault = fault};
-        t->depth = depth;
+        depth = depth < DYNAMIC_DEPTH_MAX ? depth : DYNAMIC_DEPTH_MAX;
         if (fault)
                 *fault = (struct capnp_fault){0};
         if (text.len > max)

@@ -13,13 +13,15 @@ enum tree_kind {
         TREE_STRING, /* with its quotes; in Cap'n Proto text perhaps several pieces */
         TREE_BYTES,  /* 0x"…" */
         TREE_NUMBER, /* a number that its language allows */
+        TREE_PAREN,  /* ( ) around a number, which is what the node is about */
         TREE_WORD,   /* true, null, void, the name of an enumerant */
 };
 
 enum { TREE_NONE = UINT32_MAX };
 
 struct tree_node {
-        enum tree_kind kind;
+        uint8_t kind;             /* enum tree_kind */
+        bool is_used;             /* a member that its struct has taken */
         uint32_t at, len;         /* in the text */
         uint32_t key_at, key_len; /* of a member: without quotes */
         uint32_t next;            /* in the object or list; TREE_NONE */
@@ -41,8 +43,7 @@ struct tree {
         bool is_json;
         struct tree_node *nodes;
         uint32_t n, room;
-        uint32_t at; /* where the parser is */
-        uint32_t depth;
+        uint32_t at;               /* where the parser is */
         struct capnp_fault *fault; /* may be NULL */
 };
 
@@ -75,6 +76,8 @@ static inline char tree_at(const struct tree *t, uint32_t at)
 /* Appends an item to an object or list. last: the item before it, TREE_NONE at first. */
 void tree_append(struct tree *t, uint32_t parent, uint32_t *last, uint32_t item);
 
+/* Whether all of a text is a number as JSON writes it. */
+bool tree_json_is_number(capnp_text text);
 /* Writes what a string means, at most its len bytes; how many. The string has been checked. */
 uint32_t tree_json_unescape(const char *p, uint32_t len, char *out);
 uint32_t tree_text_unescape(const char *p, uint32_t len, char *out);

@@ -10,7 +10,7 @@
 
 /* ---- against the reference ---------------------------------------------------------------- */
 
-/* JSON that both take; without Data, which the reference writes as numbers. */
+/* JSON that both take. */
 static const char *const good[] = {
         "{}",
         "{\"flag\": false, \"i8\": -128, \"i64\": \"-9223372036854775808\", \"u64\": \"5\"}",
@@ -21,6 +21,8 @@ static const char *const good[] = {
         "{\"points\": [{\"x\": 1}, {}], \"grid\": [[[1, -1], []], []], \"colors\": [\"red\"]}",
         "{\"self\": {\"selves\": [{\"two\": \"x\"}, {\"three\": {\"x\": 1}}]}}",
         "{\"where\": {\"city\": \"Bern\"}, \"shape\": {\"box\": {\"height\": 9}}}",
+        "{\"data\": [0, 255, 34], \"datas\": [[], [65], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]]}",
+        "{\"two\": \"x\", \"map\": {\"entries\": [{\"key\": \"a\"}]}, \"nothing\": null}",
         "{\"map\": {\"entries\": [{\"key\": \"k\", \"value\": [{\"x\": 8}]}]}}",
 };
 
@@ -39,9 +41,7 @@ static void check_prints(const capnp_schema *s, capnp_msg *m, bool pretty)
         while (theirs.len && theirs.p[theirs.len - 1] == '\n')
                 theirs.p[--theirs.len] = 0;
         CHECK_OK(capnp_json_print(s, type_id(s, "All"), root_of(m), &o, &b));
-        /* The reference prints the union last. In these texts it is empty or alone. */
-        if (!strstr(b.p, "\"map\""))
-                CHECK_STR(b.p, theirs.p);
+        CHECK_STR(b.p, theirs.p);
 }
 
 TEST_T(reference_and_we_read_and_write_the_same, 120)
@@ -94,7 +94,7 @@ TEST(values_take_more_than_one_form)
         CHECK_OK(print(s, "All", "{\"i64\":-7,\"u64\":18446744073709551615}", &b));
         CHECK(strstr(b.p, "\"i64\":\"-7\"") && strstr(b.p, "\"u64\":\"18446744073709551615\""));
         CHECK_OK(print(s, "All", "{\"data\":\"AP8i\",\"datas\":[\"\",\"QQ==\",\"QQ\"]}", &b));
-        CHECK(strstr(b.p, "\"data\":\"AP8i\"") && strstr(b.p, "[\"\",\"QQ==\",\"QQ==\"]"));
+        CHECK(strstr(b.p, "\"data\":[0,255,34]") && strstr(b.p, "[[],[65],[65]]"));
         CHECK_OK(print(s, "All", "{\"color\":2,\"colors\":[7,\"red\"]}", &b));
         CHECK(strstr(b.p, "\"color\":\"blue\"") && strstr(b.p, "[7,\"red\"]"));
         CHECK_OK(print(s, "All", "{\"text\":\"\\u00e9\\ud83d\\ude00\\u0000\\/\"}", &b));
@@ -156,11 +156,14 @@ static const struct {
         {"{\"f64\":1e}", CAPNP_E_SYNTAX, "1:10: f64: no digit in the exponent"},
         {"{\"f64\":-}", CAPNP_E_SYNTAX, "1:9: f64: not a number"},
         {"{\"f64\":1e999}", CAPNP_E_SYNTAX, "1:8: f64: out of the range of Float64"},
-        {"{\"f64\":\"nan\"}", CAPNP_E_SYNTAX, "1:8: f64: expected a number"},
+        {"{\"f64\":\"NAN\"}", CAPNP_E_SYNTAX, "1:8: f64: expected a number"},
         {"{\"f64\":nan}", CAPNP_E_SYNTAX, "1:8: f64: expected a value"},
         {"{\"u8\":256}", CAPNP_E_SYNTAX, "1:7: u8: out of the range of UInt8"},
-        {"{\"u8\":\"1\"}", CAPNP_E_SYNTAX, "1:7: u8: expected an integer"},
-        {"{\"u8\":1.0}", CAPNP_E_SYNTAX, "1:7: u8: expected an integer"},
+        {"{\"u8\":\"256\"}", CAPNP_E_SYNTAX, "1:7: u8: out of the range of UInt8"},
+        {"{\"u8\":1.5}", CAPNP_E_SYNTAX, "1:7: u8: expected an integer"},
+        {"{\"u8\":15e-1}", CAPNP_E_SYNTAX, "1:7: u8: expected an integer"},
+        {"{\"u8\":1e3}", CAPNP_E_SYNTAX, "1:7: u8: out of the range of UInt8"},
+        {"{\"u64\":1e999999999999}", CAPNP_E_SYNTAX, "1:8: u64: out of the range of UInt64"},
         {"{\"u8\":null}", CAPNP_E_SYNTAX, "1:7: u8: expected an integer"},
         {"{\"u64\":\"0x1\"}", CAPNP_E_SYNTAX, "1:8: u64: expected an integer"},
         {"{\"u64\":\"\"}", CAPNP_E_SYNTAX, "1:8: u64: expected an integer"},
@@ -174,7 +177,9 @@ static const struct {
         {"{\"text\":\"\xc0\x80\"}", CAPNP_E_SYNTAX, "1:10: not UTF-8"},
         {"{\"data\":\"A\"}", CAPNP_E_SYNTAX, "1:9: data: not base64"},
         {"{\"data\":\"A===\"}", CAPNP_E_SYNTAX, "1:9: data: not base64"},
-        {"{\"data\":[1]}", CAPNP_E_SYNTAX, "1:9: data: expected a string in base64"},
+        {"{\"data\":[1,256]}", CAPNP_E_SYNTAX, "1:12: data[1]: out of the range of UInt8"},
+        {"{\"data\":7}", CAPNP_E_SYNTAX,
+         "1:9: data: expected a list of numbers, or a string of bytes"},
         {"{\"flag\":\"true\"}", CAPNP_E_SYNTAX, "1:9: flag: expected true or false"},
         {"{\"color\":\"blu\"}", CAPNP_E_UNKNOWN,
          "1:10: color: Color has no `blu`; did you mean `blue`?"},
@@ -196,10 +201,11 @@ TEST(faults_are_told_with_their_place)
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
                 CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b = {.max = 1000};
                 CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+                struct capnp_dynamic_opts o = {.reject_unknown = true};
                 struct capnp_fault f;
 
                 CHECK_OK(capnp_msg_new(&m));
-                CHECK_EQ(capnp_json_parse(s, type_id(s, "All"), text_of(bad[i].text), NULL,
+                CHECK_EQ(capnp_json_parse(s, type_id(s, "All"), text_of(bad[i].text), &o,
                                           capnp_msg_build(m), &f),
                          bad[i].r);
                 CHECK_OK(capnp_fault_print(&f, NULL, &b));

@@ -54,20 +54,26 @@ static inline int tool(const char *verb, const char *type, const void *in, size_
         return tool_run(line, in, len, ret);
 }
 
-/* The schema as its compiler describes it. */
-static inline const struct bytes *schema_request(void)
+/* A schema of this folder as its compiler describes it. */
+static inline void schema_describe(const char *file, struct bytes *ret)
 {
         const char *dir = getenv("CAPOS_SRCDIR");
-        static struct bytes b;
         char line[1024];
 
         dir = dir ? dir : ".";
         (void)snprintf(line, sizeof(line),
-                       "capnp compile -o- --src-prefix=%s/lib/dynamic "
-                       "%s/lib/dynamic/test-dynamic.capnp",
-                       dir, dir);
+                       "capnp compile -I/usr/include -o- --src-prefix=%s/lib/dynamic "
+                       "%s/lib/dynamic/%s",
+                       dir, dir, file);
+        CHECK_EQ(tool_run(line, "", 0, ret), 0);
+}
+
+static inline const struct bytes *schema_request(void)
+{
+        static struct bytes b;
+
         if (!b.len)
-                CHECK_EQ(tool_run(line, "", 0, &b), 0);
+                schema_describe("test-dynamic.capnp", &b);
         return &b;
 }
 
@@ -78,6 +84,17 @@ static inline capnp_schema *schema_open(void)
 
         CHECK_OK(capnp_schema_new(&s));
         CHECK_OK(capnp_schema_add_request(s, b->p, b->len, NULL));
+        return s;
+}
+
+static inline capnp_schema *schema_open_file(const char *file)
+{
+        capnp_schema *s = NULL;
+        static struct bytes b;
+
+        schema_describe(file, &b);
+        CHECK_OK(capnp_schema_new(&s));
+        CHECK_OK(capnp_schema_add_request(s, b.p, b.len, NULL));
         return s;
 }
 
