@@ -29,23 +29,86 @@ static void copy_push(struct copy *c, struct walk_row row)
                 capnp_i_msg_mark(c->to, -ENOMEM);
 }
 
+/* Does the far pointer w lead to bytes? */
+__attribute__((noinline)) static bool any_is_far_bytes(capnp_msg *m, uint64_t w,
+                                                       struct ptr_target *ret_t)
+{
+        uint64_t budget = m ? m->budget : 0;
+
+        if (capnp_i_ptr_far(m, w, ret_t) && (ret_t->w & PTR_BYTES_MASK) == PTR_BYTES)
+                return true;
+
+        /* Whoever goes on from here pays for the landing pads then. */
+        if (m)
+                m->budget = budget;
+        return false;
+}
+
+/*
+ * Is w at slot a, near or far, a pointer to bytes? Texts and data are most of what there is to copy
+ * and need no view; and as for those who read them, the nesting limit does not count them.
+ */
+static inline bool any_is_bytes(capnp_any a, uint64_t w, struct ptr_target *ret_t)
+{
+        if (ptr_kind(w) == PTR_FAR)
+                return any_is_far_bytes(a.m, w, ret_t);
+
+        return (w & PTR_BYTES_MASK) == PTR_BYTES && ptr_follow(a.m, a.seg, a.p, w, ret_t);
+}
+
+static uint64_t copy_bytes(capnp_abuilder to, capnp_msg *from, const struct ptr_target *t)
+{
+        uint64_t n = ((uint64_t)ptr_count(t->w) + 7) / 8;
+        const uint64_t *p = ptr_claim(from, t, n);
+        struct ptr_place o;
+
+        if (!p)
+                return 0;
+
+        o = ptr_place(to, n, ptr_to_list(CAPNP_SIZE_BYTE, ptr_count(t->w)));
+        if (!o.p)
+                return 0;
+
+        memcpy(o.p, p, n * sizeof(*o.p));
+        return o.slot;
+}
+
+/* Pointers of a struct. Those to bytes come at once; from the first other one on the walk has them.
+ */
+static void copy_slots(struct copy *c, uint64_t *to, uint32_t seg, capnp_reader from)
+{
+        const uint64_t *p = (const void *)(from.d + from.bytes);
+        struct ptr_target t;
+        uint32_t i;
+
+        for (i = 0; i < from.ptrs; i++) {
+                uint64_t w = ptr_load(p + i);
+
+                if (w && (w & PTR_BYTES_MASK) != PTR_BYTES)
+                        break;
+                if (w && ptr_follow(from.m, from.seg, p + i, w, &t))
+                        w = copy_bytes((capnp_abuilder){c->to, to + i, seg}, from.m, &t);
+                ptr_store(to + i, w);
+        }
+
+        if (i == from.ptrs)
+                return;
+
+        memset(to + i, 0, (from.ptrs - i) * sizeof(*to));
+        copy_push(c, (struct walk_row){p + i, to + i, from.seg, seg, from.ptrs - i, 0, 0, 0,
+                                       from.depth});
+}
+
 /* Data and pointers of a struct, to a place of the same size in words. */
 static void copy_fields(struct copy *c, uint64_t *to, uint32_t seg, capnp_reader from,
                         uint32_t words)
 {
-        const uint64_t *ptrs = (const void *)(from.d + from.bytes);
-
         /* Elements of a list of primitives have less than a word of data. */
         if (words)
                 to[words - 1] = 0;
         if (from.bytes)
                 memcpy(to, from.d, from.bytes);
-        if (!from.ptrs)
-                return;
-
-        memset(to + words, 0, from.ptrs * sizeof(*to));
-        copy_push(c, (struct walk_row){ptrs, to + words, from.seg, seg, from.ptrs, 0, from.ptrs, 0,
-                                       from.depth});
+        copy_slots(c, to + words, seg, from);
 }
 
 /* Each of these returns the pointer for slot `to`; 0: no memory, marked. */
@@ -133,43 +196,6 @@ static uint64_t copy_cap(capnp_abuilder to, capnp_any from)
         return i == UINT32_MAX ? 0 : PTR_OTHER | (uint64_t)i << 32;
 }
 
-/*
- * Is w at slot a, near or far, a pointer to bytes? Texts and data are most of what there is to copy
- * and need no view; and as for those who read them, the nesting limit does not count them.
- */
-static bool any_is_bytes(capnp_any a, uint64_t w, struct ptr_target *ret_t)
-{
-        uint64_t budget;
-
-        if (ptr_kind(w) != PTR_FAR || !a.m)
-                return (w & PTR_BYTES_MASK) == PTR_BYTES && ptr_follow(a.m, a.seg, a.p, w, ret_t);
-
-        budget = a.m->budget;
-        if (capnp_i_ptr_far(a.m, w, ret_t) && (ret_t->w & PTR_BYTES_MASK) == PTR_BYTES)
-                return true;
-
-        /* Whoever goes on from here pays for the landing pads then. */
-        a.m->budget = budget;
-        return false;
-}
-
-static uint64_t copy_bytes(capnp_abuilder to, capnp_msg *from, const struct ptr_target *t)
-{
-        uint64_t n = ((uint64_t)ptr_count(t->w) + 7) / 8;
-        const uint64_t *p = ptr_claim(from, t, n);
-        struct ptr_place o;
-
-        if (!p)
-                return 0;
-
-        o = ptr_place(to, n, ptr_to_list(CAPNP_SIZE_BYTE, ptr_count(t->w)));
-        if (!o.p)
-                return 0;
-
-        memcpy(o.p, p, n * sizeof(*o.p));
-        return o.slot;
-}
-
 /* What a slot leads to; what is below it is left to the walk. */
 static uint64_t copy_object(struct copy *c, capnp_abuilder to, capnp_any from)
 {
@@ -205,16 +231,25 @@ static void copy_init(struct copy *c, capnp_msg *to)
 }
 
 /* All that is below what has been copied from a message; then the mark. */
-static void copy_end(struct copy *c, capnp_msg *from)
+__attribute__((noinline)) static void copy_rest(struct copy *c, capnp_msg *from)
 {
         struct walk_row s;
 
-        while (capnp_i_walk_next(&c->walk, &s))
+        while (!walk_is_over(&c->walk)) {
+                s = capnp_i_walk_next(&c->walk);
                 ptr_store(s.to, copy_object(c, (capnp_abuilder){c->to, s.to, s.to_seg},
                                             (capnp_any){from, s.from, s.seg, s.depth}));
-        capnp_i_walk_deinit(&c->walk);
+        }
+
+        walk_deinit(&c->walk);
         if (from && from->error)
                 capnp_i_msg_mark(c->to, from->error);
+}
+
+static inline void copy_end(struct copy *c, capnp_msg *from)
+{
+        if (!walk_is_over(&c->walk) || (from && from->error))
+                copy_rest(c, from);
 }
 
 /* The pointer for slot `to`. */
@@ -366,9 +401,12 @@ uint64_t capnp_any_words(capnp_any a, uint32_t *ret_caps)
         s.broke = false;
         walk_init(&s.walk);
         size_any(&s, a);
-        while (capnp_i_walk_next(&s.walk, &at))
+        while (!walk_is_over(&s.walk)) {
+                at = capnp_i_walk_next(&s.walk);
                 size_any(&s, (capnp_any){a.m, at.from, at.seg, at.depth});
-        capnp_i_walk_deinit(&s.walk);
+        }
+
+        walk_deinit(&s.walk);
         if (ret_caps)
                 *ret_caps = s.caps;
 

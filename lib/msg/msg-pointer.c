@@ -194,15 +194,17 @@ void capnp_i_ptr_wipe(capnp_msg *m, uint32_t seg, const uint64_t *p, uint64_t w)
 
         walk_init(&walk);
         wipe_object(m, &walk, seg, p, w);
-        while (capnp_i_walk_next(&walk, &s)) {
-                uint64_t *slot = m->segs[s.seg].base + ptr_at(m->segs[s.seg].base, s.from);
+        while (!walk_is_over(&walk)) {
+                uint64_t *slot;
 
+                s = capnp_i_walk_next(&walk);
+                slot = m->segs[s.seg].base + ptr_at(m->segs[s.seg].base, s.from);
                 w = ptr_load(slot);
                 ptr_store(slot, 0);
                 wipe_object(m, &walk, s.seg, slot, w);
         }
 
-        capnp_i_walk_deinit(&walk);
+        walk_deinit(&walk);
 }
 
 /* ---- moving ------------------------------------------------------------------------------- */

@@ -51,14 +51,14 @@ static inline bool any_expect(capnp_any a, bool holds)
 }
 
 /* The limit is for what others sent; in what we made, counting down begins again. */
-__attribute__((noinline)) static bool any_may_go_on(capnp_any a)
+__attribute__((noinline)) static bool any_may_go_on(capnp_msg *m)
 {
-        return !a.m || a.m->building || capnp_i_ptr_refuse(a.m, CAPNP_E_LIMIT);
+        return !m || m->building || capnp_i_ptr_refuse(m, CAPNP_E_LIMIT);
 }
 
 static inline bool any_may_enter(capnp_any a)
 {
-        return a.depth || any_may_go_on(a);
+        return a.depth || any_may_go_on(a.m);
 }
 
 enum capnp_what capnp_any_what(capnp_any a)
@@ -95,13 +95,13 @@ capnp_reader capnp_i_struct(capnp_msg *m, const uint64_t *slot, uint32_t seg, ui
 
         if (!any_open(&a, dflt, &t) || !any_expect(a, ptr_kind(t.w) == PTR_STRUCT) ||
             !any_may_enter(a))
-                return (capnp_reader){.m = m};
+                return (capnp_reader){.m = a.m};
 
         words = ptr_data(t.w);
         ptrs = ptr_ptrs(t.w);
         p = ptr_claim(a.m, &t, words + ptrs);
         if (!p)
-                return (capnp_reader){.m = m};
+                return (capnp_reader){.m = a.m};
 
         return capnp_i_reader(a.m, (const uint8_t *)p, t.seg, words * 8, (uint16_t)ptrs,
                               (uint16_t)(a.depth - 1));
@@ -186,7 +186,7 @@ capnp_list capnp_i_list(capnp_msg *m, const uint64_t *slot, uint32_t seg, uint16
 
         if (!any_open(&a, dflt, &t) || !any_expect(a, ptr_kind(t.w) == PTR_LIST) ||
             !any_may_enter(a))
-                return (capnp_list){.m = m};
+                return (capnp_list){.m = a.m};
 
         if (ptr_size(t.w) == CAPNP_SIZE_COMPOSITE)
                 l = list_composite(a, &t);
@@ -194,7 +194,7 @@ capnp_list capnp_i_list(capnp_msg *m, const uint64_t *slot, uint32_t seg, uint16
                 l = list_simple(a, &t);
 
         if (!l.d || !any_expect(a, list_fits(&l, size)))
-                return (capnp_list){.m = m};
+                return (capnp_list){.m = a.m};
 
         return l;
 }

@@ -43,16 +43,15 @@ static bool walk_grow(struct walk *w)
                 return false;
 
         memcpy(rows, w->rows, w->n * sizeof(*rows));
-        capnp_i_walk_deinit(w);
+        walk_deinit(w);
         w->rows = rows;
         w->room = room;
         return true;
 }
 
-void capnp_i_walk_deinit(struct walk *w)
+void capnp_i_walk_free(struct walk *w)
 {
-        if (w->rows != w->first)
-                free(w->rows);
+        free(w->rows);
 }
 
 bool capnp_i_walk_push(struct walk *w, struct walk_row row)
@@ -67,17 +66,12 @@ bool capnp_i_walk_push(struct walk *w, struct walk_row row)
         return true;
 }
 
-bool capnp_i_walk_next(struct walk *w, struct walk_row *ret_slot)
+struct walk_row capnp_i_walk_next(struct walk *w)
 {
-        struct walk_row *top;
+        struct walk_row *top = &w->rows[w->n - 1], slot = *top;
 
-        if (!w->n)
-                return false;
-
-        top = &w->rows[w->n - 1];
-        *ret_slot = *top;
         if (!row_step(top) || !row_settle(top))
                 w->n--;
 
-        return true;
+        return slot;
 }

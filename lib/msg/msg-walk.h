@@ -39,10 +39,19 @@ static inline void walk_init(struct walk *w)
         w->room = WALK_ROWS;
 }
 
-void capnp_i_walk_deinit(struct walk *w);
+void capnp_i_walk_free(struct walk *w);
+static inline void walk_deinit(struct walk *w)
+{
+        if (w->rows != w->first)
+                capnp_i_walk_free(w);
+}
 /* Adds a row, unless all its slots are null. False: no memory; it is left out. */
 bool capnp_i_walk_push(struct walk *w, struct walk_row row) CAPNP_MUST_USE;
-/* The next slot: its row with from and to at it. False: there is none. */
-bool capnp_i_walk_next(struct walk *w, struct walk_row *ret_slot);
+/* The next slot: its row with from and to at it. There is one while there are rows. */
+struct walk_row capnp_i_walk_next(struct walk *w);
+static inline bool walk_is_over(const struct walk *w)
+{
+        return !w->n;
+}
 
 #endif
