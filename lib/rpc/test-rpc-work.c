@@ -6,10 +6,17 @@
 
 #include <stdio.h>
 
+static void end_one(capnp_answer *a, void *arg)
+{
+        (void)arg;
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+/* Answers nothing before it is canceled. */
 static int keep_all(void *self, capnp_answer *a)
 {
         (void)self;
-        return capnp_answer_keep(a, NULL, NULL);
+        return capnp_answer_keep(a, end_one, NULL);
 }
 
 /* As rig_run(), without looking at the tables each time. */
@@ -151,4 +158,42 @@ TEST(looking_for_a_reference_uses_no_budget)
         capnp_cap_unref(mine);
         run(&g);
         rig_close(&g);
+}
+
+/* Results by more paths than are looked through one by one, a failing call, and what refers to it,
+ * while memory runs out anywhere. */
+TORTURE_T(many_results_without_memory, 60)
+{
+        capnp_cap *root = NULL;
+        capnp_question *base = NULL, *q[20] = {NULL};
+        struct rig g;
+        int r;
+
+        r = rig_open(&g, keep_all, NULL);
+        if (!r)
+                r = capnp_rpc_bootstrap(g.a.rpc, &root);
+        if (!r) {
+                base = ask(g.a.vat, root, 0, 0, NULL);
+                capnp_question_send(base, NULL, NULL);
+        }
+        for (uint32_t i = 0; !r && i < 20; i++) {
+                CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;
+                uint16_t path[2];
+
+                path_of(i * 300, path);
+                if (base)
+                        c = capnp_i_call_pipe_outer((struct call *)(void *)base, path, 2);
+                q[i] = ask(g.a.vat, i & 1 ? c : root, 1, i, c);
+                capnp_question_send(q[i], NULL, NULL);
+        }
+        if (g.b.rpc)
+                run(&g);
+        capnp_question_free(base);
+        for (uint32_t i = 0; i < 20; i++)
+                capnp_question_free(q[i]);
+        capnp_cap_unref(root);
+        if (g.b.rpc)
+                run(&g);
+        rig_close(&g);
+        TORTURE_OK(r);
 }

@@ -83,7 +83,7 @@ static capnp_question *send_one(struct pair *p, char what, size_t bytes)
         if (what != '-')
                 capnp_cap_set_fd(c, file_of(what));
         capnp_abuilder_set_cap(capnp_builder_any(b, 1), c);
-        memset(capnp_abuilder_init_data(capnp_builder_any(b, 0), (uint32_t)bytes), 1, bytes);
+        (void)capnp_abuilder_init_data(capnp_builder_any(b, 0), (uint32_t)bytes);
         capnp_question_send(q, NULL, NULL);
         return q;
 }

@@ -22,6 +22,7 @@ sys.dont_write_bytecode = True
 import wirebytes    # noqa: E402,F401  (registers its cases)
 import wirecalls    # noqa: E402,F401
 import wireload     # noqa: E402,F401
+import wirelong     # noqa: E402,F401
 from wireenv import CASES, Env, Skip, served    # noqa: E402
 from wirelib import Closed, Failed    # noqa: E402
 
