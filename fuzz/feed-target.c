@@ -4,8 +4,10 @@
  */
 #include "feed-target.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define check(ok) ((ok) ? (void)0 : abort())
 
@@ -225,9 +227,25 @@ static int feed_dispatch(void *self, capnp_answer *a)
         }
 }
 
+static int feed_fd(void)
+{
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        check(fd >= 0);
+        return fd;
+}
+
+static int feed_free_fd(void)
+{
+        int fd = feed_fd();
+
+        close(fd);
+        return fd;
+}
+
 void feed_target_init(struct feed_target *t, const struct capnp_limits *l)
 {
-        *t = (struct feed_target){0};
+        *t = (struct feed_target){.free_fd = feed_free_fd()};
         check(capnp_vat_new_bare(&t->v) == 0);
         t->root = feed_object(t);
         check(capnp_rpc_new(t->v, l, t->root, &t->r) == 0);
@@ -241,9 +259,14 @@ static void feed_run(struct feed_target *t)
                 check(capnp_rpc_check(t->r) == 0);
 }
 
-int feed_target_feed(struct feed_target *t, const uint8_t *b, size_t len)
+int feed_target_feed(struct feed_target *t, const uint8_t *b, size_t len, unsigned nfds)
 {
-        int r = capnp_rpc_feed(t->r, b, len, NULL, 0);
+        int fds[FEED_FDS], r;
+
+        check(nfds <= FEED_FDS);
+        for (unsigned i = 0; i < nfds; i++)
+                fds[i] = feed_fd();
+        r = capnp_rpc_feed(t->r, b, len, fds, nfds);
 
         check(r >= 0);
         check(capnp_rpc_check(t->r) == 0);
@@ -278,4 +301,5 @@ void feed_target_deinit(struct feed_target *t)
         t->r = capnp_rpc_free(t->r);
         t->v = capnp_vat_free(v);
         check(t->gone == t->objects);
+        check(feed_free_fd() == t->free_fd);
 }

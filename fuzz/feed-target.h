@@ -25,6 +25,8 @@ enum feed_method {
         FEED_METHODS
 };
 
+enum { FEED_FDS = 3 };
+
 struct feed_target {
         capnp_vat *v;
         capnp_rpc *r;
@@ -35,11 +37,15 @@ struct feed_target {
         capnp_membrane *m;
         unsigned nheld, nkept, npromises, nquestions;
         unsigned objects, gone;
+        int free_fd; /* the lowest descriptor that is not in use, before and after */
 };
 
 void feed_target_init(struct feed_target *t, const struct capnp_limits *l);
-/* Feeds bytes and runs what they cause; what the target sends stays in its core. What feed said. */
-int feed_target_feed(struct feed_target *t, const uint8_t *b, size_t len);
+/*
+ * Feeds bytes, with so many descriptors, and runs what they cause; what the target sends stays in
+ * its core. What feed said.
+ */
+int feed_target_feed(struct feed_target *t, const uint8_t *b, size_t len, unsigned nfds);
 /* Ends everything; aborts when anything remains. */
 void feed_target_deinit(struct feed_target *t);
 

@@ -2,7 +2,8 @@
  * Any bytes as what a peer sends to a vat whose object does a bit of everything. Whatever they are,
  * the tables stay sound, our own side never fails, and nothing remains at the end.
  *
- * The first word says how small the limits are and how the bytes are cut; the rest is the stream.
+ * The first word says how small the limits are, when they become smaller still, how the bytes are
+ * cut and what descriptors come with them; the rest is the stream.
  * The corpus has whole conversations, made by record-rpc-feed.
  */
 #include <stdlib.h>
@@ -24,6 +25,15 @@ static const struct capnp_limits SMALL = {
         .depth = 8,
         .segments = 4,
         .window_bytes = 256,
+        .fds = 2,
+};
+
+/* What most messages are too long for. */
+static const struct capnp_limits TINY = {
+        .message_bytes = 128,
+        .held_bytes = 4096,
+        .segments = 1,
+        .fds = 1,
 };
 
 /* The bytes of the frame at b, or all that there are when it is cut or senseless. */
@@ -66,6 +76,7 @@ static void take_out(capnp_rpc *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct feed_target t;
+        unsigned pieces = 0;
         size_t cut;
         int r = 0;
 
@@ -84,7 +95,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 if (!exact)
                         abort();
                 memcpy(exact, data + at, len);
-                r = feed_target_feed(&t, exact, len);
+                if (data[2] && ++pieces == data[2])
+                        capnp_rpc_set_limits(t.r, &TINY);
+                r = feed_target_feed(&t, exact, len, data[3] & 3);
                 free(exact);
                 at += len;
                 if (!(data[0] & 2))

@@ -82,7 +82,7 @@ static void exchange(struct talker *k, struct feed_target *t)
                         memcpy(b, v.iov_base, len);
                         capnp_rpc_out_sent(k->r, len);
                         fwrite(b, 1, len, k->to);
-                        if (feed_target_feed(t, b, len))
+                        if (feed_target_feed(t, b, len, 0))
                                 abort();
                         moved = true;
                 }

@@ -94,6 +94,10 @@ capnp_vat *capnp_vat_free(capnp_vat *v)
                 ;
 
         v->dead = true;
+        /* What is kept for those who wrote a stream to it points to the vat, as nothing of it may.
+         */
+        capnp_i_flow_free(v->bad_index->flow);
+        v->bad_index->flow = NULL;
         capnp_i_vat_unref(v);
         return NULL;
 }
