@@ -59,8 +59,9 @@ interface Admin {
   # Ends a session, or with a cap takes that capability from it. Returns when it has happened.
 
   status @8 () -> (sessions :UInt32, workers :UInt32, descriptors :UInt32, version :Text,
-      address :Text);
-  # What the session manager holds: for people, and for tests that count what is left.
+      address :Text, addresses :List(Text));
+  # What the session manager holds: for people, and for tests that count what is left. addresses: where clients
+  # connect; address: the first of them.
 
   auditPath @9 () -> (path :Text);
   # Where the audit log is.

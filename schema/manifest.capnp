@@ -121,7 +121,11 @@ struct Entry {
   # The profile that all who come in this way have.
 
   maxSessions @2 :UInt32 = 64;
-  # Sessions at once that came in this way.
+  # Sessions at once that came in this way. One more takes the place of the oldest of the source that has most.
+
+  maxSessionsPerSource @3 :UInt32 = 0;
+  # How many of them one source may have: a user of this machine, an IPv4 address, a /64 of IPv6. 0: all but an
+  # eighth.
 }
 
 struct Authentication {
@@ -150,16 +154,20 @@ enum Confinement {
 
 struct Limits {
   connections @0 :UInt32 = 1024;
-  # Connections at once, in all.
+  # Connections with a session at once. When there are more, anonymous sessions end first, then guests'; one of an
+  # account never does.
 
   unauthenticated @1 :UInt32 = 128;
-  # Connections without a session at once; beyond it the oldest of the busiest source is dropped.
+  # Connections without a session at once, beside those; beyond it the oldest of the busiest source is dropped.
 
   admissionMs @2 :UInt64 = 30000;
   # How long a connection may stay without a session.
 
   idleWorkers @3 :UInt32 = 2;
   # Workers kept ready.
+
+  unauthenticatedPerSource @4 :UInt32 = 0;
+  # Connections without a session of one source. 0: all but an eighth.
 }
 
 struct Manifest {

@@ -12,9 +12,11 @@
  * their clients and go.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "caposd.h"
@@ -56,8 +58,7 @@ void caposd_check_up(struct caposd *c)
                 caposd_end(c, 0);
                 return;
         }
-        if (printf("remote CapSet: tcp %s %u\n", c->place.host, c->place.port) < 0 ||
-            fflush(stdout))
+        if (listen_print(&c->place))
                 daemon_log(LOG_WARNING, "nobody reads the endpoint line");
 }
 
@@ -171,11 +172,36 @@ static int caposd_init_signals(struct caposd *c)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
+/* How much there is room for, with all descriptors that we and our children may have. */
+static int caposd_measure(struct caposd *c)
+{
+        const struct rlimit all = {daemon_capacity_fds(), daemon_capacity_fds()};
+        manifest_reader m = manifest_root(c->manifest.msg);
+        struct daemon_capacity *k = &c->capacity;
+
+        if (setrlimit(RLIMIT_NOFILE, &all) < 0)
+                return -errno;
+
+        daemon_capacity_find(m, all.rlim_max, k);
+        if (k->wanted_fds <= k->fds)
+                return 0;
+
+        daemon_log(k->connections ? LOG_WARNING : LOG_ERR,
+                   "%" PRIu64 " descriptors are enough for %u sessions and %u connections without "
+                   "one, not %u and %u: see `ulimit -n`, which should be %" PRIu64,
+                   k->fds, k->connections, k->unauthenticated,
+                   limits_connections(manifest_limits(m)),
+                   limits_unauthenticated(manifest_limits(m)), k->wanted_fds);
+        return k->connections ? 0 : -EMFILE;
+}
+
 static int caposd_init_parts(struct caposd *c)
 {
         int r;
 
-        r = capos_io_timer_init(&c->deadline, &c->loop, caposd_late);
+        r = caposd_measure(c);
+        if (!r)
+                r = capos_io_timer_init(&c->deadline, &c->loop, caposd_late);
         if (!r)
                 r = capos_io_timer_init(&c->look_again, &c->loop, caposd_look_again);
         if (!r)

@@ -5,19 +5,26 @@
 #define CAPOS_CAPOSD_H
 
 #include "base-list.h"
+#include "daemon-capacity.h"
 #include "daemon-link.h"
 #include "daemon-manifest.h"
 #include "daemon-spawn.h"
 #include "io-child.h"
+#include "io-socket.h"
+
+#include <sys/types.h>
 
 struct caposd;
 struct program;
 
 /* ---- options.c: what was asked for ---------------------------------------------------------- */
 
+enum { LISTENS_MAX = 7 };
+
 struct options {
-        const char *state;    /* NULL: the default */
-        const char *listen;   /* NULL: the default, or a free port */
+        const char *state;               /* NULL: the default */
+        const char *listen[LISTENS_MAX]; /* none: the default */
+        unsigned nlisten;
         const char *manifest; /* NULL: the built-in one */
         bool check;           /* start, look, and end again */
         bool show;            /* print the built-in manifest */
@@ -50,17 +57,32 @@ int manifest_load(struct daemon_manifest *ret_m, const char *path) CAPNP_MUST_US
 unsigned manifest_check(manifest_reader m,
                         void (*complain)(void *arg, const char *path, const char *what), void *arg);
 
-/* ---- place.c: the state directory and the listener ------------------------------------------ */
+/* ---- place.c: the state directory; listen.c: the listeners --------------------------------- */
+
+struct listening {
+        int fd;
+        struct capos_io_address address;
+        dev_t dev; /* of a Unix socket's file: what we remove must be ours */
+        ino_t ino;
+        bool unasked; /* the Unix socket beside a port */
+};
 
 struct place {
         char path[4096]; /* of the state directory */
         int dir;         /* the directory */
         int lock;        /* its lock, as long as we live */
         int admin;       /* the listener of admin.sock */
-        int listener;    /* TCP */
-        char host[64];   /* where the listener is */
-        uint16_t port;
+        struct listening listeners[LISTENS_MAX + 1];
+        unsigned nlisteners;
+        int diag; /* socket diagnostics; -1: there are none */
 };
+
+/* Opens what was asked for. What goes wrong is said in the log. 0, or -errno. */
+int listen_open(struct place *p, const struct options *o) CAPNP_MUST_USE;
+/* Closes it, and removes the files of Unix sockets. */
+void listen_close(struct place *p);
+/* A line on standard output for each that was asked for: where clients connect. 0, or -errno. */
+int listen_print(const struct place *p) CAPNP_MUST_USE;
 
 /* All of it. What goes wrong is said in the log. 0, or -errno. */
 int place_open(struct place *p, const struct options *o) CAPNP_MUST_USE;
@@ -113,6 +135,9 @@ unsigned programs_check(manifest_reader m,
 void program_start(struct program *p);
 /* Kills it, and starts it anew without a delay. */
 void program_renew(struct program *p);
+/* It has broken the rules: nothing more is heard from it, and it is killed, and started anew like
+ * one that has died by itself. */
+void program_refuse(struct program *p);
 /* Has it end in an orderly way: closes its link. */
 void program_end(struct program *p);
 
@@ -145,8 +170,8 @@ struct worker {
         uint32_t id;
         int handoff; /* the gateway's end, until it is sent; -1 */
         uint64_t event;
-        char address[64];
-        bool bound, killed;
+        struct packet about; /* what the gateway has said of its connection */
+        bool killed;
 };
 
 enum { LATE_KILLS = 64, RETIRED = 16 };
@@ -217,7 +242,10 @@ struct caposd {
         struct program sessiond, gateway, zygote;
         struct service *services;
         uint32_t nservices;
-        char *motd; /* CAPOS_MOTD=..., for the environment of services */
+        char *motd;                       /* CAPOS_MOTD=..., for the environment of services */
+        struct capos_io_timer meet_again; /* gateway and session manager, whose link has broken */
+        uint32_t introductions;           /* of the two */
+        struct daemon_capacity capacity;
         struct workers workers;
         struct provers provers;
         bool up;     /* the endpoint line has been printed */

@@ -20,7 +20,13 @@
 #include "caposd.h"
 #include "daemon-log.h"
 
-enum { ADMIN_FD = 4, LISTENER_FD = 4, STATE_FD = 5 };
+enum {
+        ADMIN_FD = 4,
+        STATE_FD = 5,
+        DIAG_FD = 7,
+        LISTENER_FD = 8, /* and the numbers after it */
+        MEET_AGAIN_MS = 100,
+};
 
 /* Adds a copy of a descriptor to what a program is started with. */
 static int spawn_give(struct daemon_spawn *s, int fd, int at)
@@ -45,11 +51,25 @@ static void core_introduction_failed(struct program *p, int r)
         program_renew(p);
 }
 
+/* Where clients connect, for `capos status`. */
+static void core_tell_endpoints(struct caposd *c)
+{
+        struct packet p = {.type = PACKET_ENDPOINT};
+
+        for (unsigned i = 0; i < c->place.nlisteners; i++) {
+                char text[CAPOS_IO_ADDRESS_TEXT];
+
+                capos_io_address_format(&c->place.listeners[i].address, text);
+                p.index = i;
+                snprintf(p.address, sizeof(p.address), "%.*s", (int)sizeof(p.address) - 1, text);
+                daemon_link_send(&c->sessiond.link, &p, NULL);
+        }
+}
+
+/* Each time with a number of its own: what is said of an older link is no news. */
 static void core_meet_gateway(struct caposd *c)
 {
-        struct packet to_sessiond = {.type = PACKET_GATEWAY};
-        const struct packet to_gateway = {.type = PACKET_SESSIOND};
-        bool v6 = strchr(c->place.host, ':');
+        struct packet p = {.type = PACKET_GATEWAY};
         int pair[2], r;
 
         if (!c->sessiond.running || !c->gateway.running)
@@ -60,11 +80,25 @@ static void core_meet_gateway(struct caposd *c)
                 core_introduction_failed(&c->gateway, r);
                 return;
         }
-        /* Where clients connect, for `capos status`. */
-        snprintf(to_sessiond.address, sizeof(to_sessiond.address), v6 ? "[%.50s]:%u" : "%.50s:%u",
-                 c->place.host, c->place.port);
-        daemon_link_send(&c->sessiond.link, &to_sessiond, &pair[0]);
-        daemon_link_send(&c->gateway.link, &to_gateway, &pair[1]);
+        p.index = ++c->introductions;
+        daemon_link_send(&c->sessiond.link, &p, &pair[0]);
+        p.type = PACKET_SESSIOND;
+        daemon_link_send(&c->gateway.link, &p, &pair[1]);
+}
+
+/* Neither has died, or there would be another introduction by now. */
+static void core_meet_again(struct capos_io_timer *t)
+{
+        core_meet_gateway(CAPNP_I_OF(t, struct caposd, meet_again));
+}
+
+static void core_lost(struct caposd *c, const struct packet *p)
+{
+        if (p->index != c->introductions || c->meet_again.place || c->ending)
+                return;
+
+        daemon_log(LOG_WARNING, "gateway and session manager have lost each other");
+        capos_io_timer_start(&c->meet_again, MEET_AGAIN_MS);
 }
 
 static void core_meet_service(struct caposd *c, struct service *s)
@@ -144,6 +178,7 @@ static void sessiond_started(struct program *p)
 {
         struct caposd *c = p->c;
 
+        core_tell_endpoints(c);
         core_meet_gateway(c);
         for (uint32_t i = 0; i < c->nservices; i++)
                 core_meet_service(c, &c->services[i]);
@@ -155,6 +190,8 @@ static void sessiond_got(struct program *p, const struct packet *packet)
                 provers_start(p->c, packet->index);
         else if (packet->type == PACKET_KILL)
                 workers_kill_event(p->c, packet->event);
+        else if (packet->type == PACKET_LOST)
+                core_lost(p->c, packet);
         else if (packet->type == PACKET_CHECKED)
                 core_checked(p->c, packet);
 }
@@ -173,9 +210,15 @@ static const struct program_ops SESSIOND_OPS = {sessiond_prepare, sessiond_start
 
 static int gateway_prepare(struct program *p, struct daemon_spawn *s)
 {
-        int r = spawn_give(s, p->c->place.listener, LISTENER_FD);
+        const struct place *place = &p->c->place;
+        int r;
 
-        return r ? r : spawn_give(s, p->c->manifest_fd, MANIFEST_FD);
+        r = spawn_give(s, p->c->manifest_fd, MANIFEST_FD);
+        if (!r && place->diag >= 0)
+                r = spawn_give(s, place->diag, DIAG_FD);
+        for (unsigned i = 0; !r && i < place->nlisteners; i++)
+                r = spawn_give(s, place->listeners[i].fd, LISTENER_FD + (int)i);
+        return r;
 }
 
 static void gateway_started(struct program *p)
@@ -187,7 +230,10 @@ static void gateway_started(struct program *p)
 
 static void gateway_got(struct program *p, const struct packet *packet)
 {
-        workers_got(p->c, packet);
+        if (packet->type == PACKET_LOST)
+                core_lost(p->c, packet);
+        else
+                workers_got(p->c, packet);
 }
 
 static void gateway_ended(struct program *p)
@@ -223,10 +269,12 @@ static void service_started(struct program *p)
         core_meet_service(p->c, CAPNP_I_OF(p, struct service, program));
 }
 
+/* It has nothing to say but that it is ready, once. */
 static void service_got(struct program *p, const struct packet *packet)
 {
-        daemon_log(LOG_WARNING, "%s has sent a packet of type %u, which is not its to send",
-                   p->name, packet->type);
+        daemon_log(LOG_ERR, "%s has sent a packet of type %u, which is not its to send", p->name,
+                   packet->type);
+        program_refuse(p);
 }
 
 static void service_ended(struct program *p)
@@ -284,7 +332,10 @@ int core_init(struct caposd *c)
                 c->motd = NULL;
                 return -ENOMEM;
         }
-        r = program_init(&c->sessiond, c, "capos-sessiond", "capos-sessiond", &SESSIOND_OPS);
+        r = capos_io_timer_init(&c->meet_again, &c->loop, core_meet_again);
+        if (!r)
+                r = program_init(&c->sessiond, c, "capos-sessiond", "capos-sessiond",
+                                 &SESSIOND_OPS);
         if (!r)
                 r = program_init(&c->gateway, c, "capos-gateway", "capos-gateway", &GATEWAY_OPS);
         for (uint32_t i = 0; !r && i < n; i++)
@@ -294,6 +345,7 @@ int core_init(struct caposd *c)
 
 void core_deinit(struct caposd *c)
 {
+        capos_io_timer_deinit(&c->meet_again);
         program_deinit(&c->gateway);
         program_deinit(&c->sessiond);
         for (uint32_t i = 0; i < c->nservices; i++)

@@ -49,11 +49,11 @@ static uint32_t manifest_count(const struct daemon_manifest *m)
         return service_list_len(manifest_services(manifest_root(m->msg)));
 }
 
-/* Starts all of it in a directory of its own, at a port that nobody knows, and ends when it is up.
+/* Starts all of it in a directory of its own, where nobody can connect, and ends when it is up.
  */
 static int manifest_try(struct options *o, struct daemon_manifest *m)
 {
-        char dir[] = "/tmp/capos-check-XXXXXX";
+        char dir[] = "/tmp/capos-check-XXXXXX", listen[64];
         uint32_t services = manifest_count(m);
         int code;
 
@@ -62,7 +62,9 @@ static int manifest_try(struct options *o, struct daemon_manifest *m)
                 return 1;
         }
         o->state = dir;
-        o->listen = "127.0.0.1:0";
+        snprintf(listen, sizeof(listen), "unix:%s/clients.sock", dir);
+        o->listen[0] = listen;
+        o->nlisten = 1;
         code = instance_run(o, m);
         (void)nftw(dir, tree_remove_one, 8, FTW_DEPTH | FTW_PHYS);
         if (!code)

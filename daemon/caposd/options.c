@@ -14,8 +14,10 @@ static const char USAGE[] =
         "  --state DIR            where accounts and the like are kept; the default is\n"
         "                         $XDG_STATE_HOME/capos or ~/.local/state/capos, and\n"
         "                         /var/lib/capos for root\n"
-        "  --listen ADDRESS:PORT  127.0.0.1:2327 or, when that is taken, a free port; port 0\n"
-        "                         is always a free one\n"
+        "  --listen WHERE         ADDRESS:PORT or unix:PATH, repeatable; the default is\n"
+        "                         127.0.0.1:2327. Port 0 is a free one. Beside TCP there is\n"
+        "                         always a Unix socket, named by the first port, in /run/capos\n"
+        "                         or $XDG_RUNTIME_DIR/capos\n"
         "  --manifest FILE        what the instance consists of; the default is built in\n"
         "  --check                start everything once, look whether it is what the manifest\n"
         "                         says, and end; in a state directory of its own\n"
@@ -40,7 +42,11 @@ int options_parse(struct options *o, int argc, char **argv)
                         o->state = optarg;
                         break;
                 case 'l':
-                        o->listen = optarg;
+                        if (o->nlisten == LISTENS_MAX) {
+                                fprintf(stderr, "--listen: at most %d times\n", LISTENS_MAX);
+                                return -EINVAL;
+                        }
+                        o->listen[o->nlisten++] = optarg;
                         break;
                 case 'm':
                         o->manifest = optarg;

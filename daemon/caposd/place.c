@@ -1,11 +1,9 @@
 /*
- * Where an instance is: a directory of its own, and an address.
+ * Where an instance is: a directory of its own. (Where clients find it: listen.c.)
  *
  * The directory belongs to one instance at a time, by a lock that the kernel gives up for us
  * however we end. Nobody else may look into it: it is made with mode 0700, and one that others may
  * enter is refused, for the admin socket in it gives away everything.
- *
- * A listener that others can reach needs TLS, and there is none yet: only loopback is accepted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +17,6 @@
 #include "caposd.h"
 #include "daemon-log.h"
 
-static const char DEFAULT_LISTEN[] = "127.0.0.1:2327";
 static const char ADMIN[] = "admin.sock";
 
 /* ---- the directory -------------------------------------------------------------------------- */
@@ -154,108 +151,38 @@ int place_service(const struct place *p, const char *name, int *ret_fd)
         return 0;
 }
 
-/* ---- the listener --------------------------------------------------------------------------- */
-
-static bool address_is_loopback(const struct capos_io_address *a)
-{
-        if (a->u.any.sa_family == AF_INET)
-                return ntohl(a->u.in.sin_addr.s_addr) >> 24 == 127;
-
-        return a->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->u.in6.sin6_addr);
-}
-
-static int listener_address(const char *text, struct capos_io_address *ret_a)
-{
-        struct capos_io_addresses all;
-        int r;
-
-        r = capos_io_address_parse(text, true, &all);
-        if (r || all.a[0].u.any.sa_family == AF_UNIX) {
-                daemon_log(LOG_ERR, "--listen %s: this must be ADDRESS:PORT", text);
-                return -EINVAL;
-        }
-        for (unsigned i = 0; i < all.n; i++)
-                if (!address_is_loopback(&all.a[i])) {
-                        daemon_log(LOG_ERR,
-                                   "--listen %s: others can reach this address, and there is no "
-                                   "TLS yet; use a loopback address and a tunnel",
-                                   text);
-                        return -EPERM;
-                }
-
-        *ret_a = all.a[0];
-        return 0;
-}
-
-/* `127.0.0.1:2327` and `[::1]:2327` without what is behind the address. */
-static void listener_host(struct place *p, const struct capos_io_address *a)
-{
-        char text[CAPOS_IO_ADDRESS_TEXT], *host = text, *colon;
-
-        capos_io_address_format(a, text);
-        colon = strrchr(text, ':');
-        if (colon)
-                *colon = '\0';
-        if (*host == '[') {
-                host++;
-                host[strcspn(host, "]")] = '\0';
-        }
-        snprintf(p->host, sizeof(p->host), "%.*s", (int)sizeof(p->host) - 1, host);
-        p->port = capos_io_address_port(a);
-}
-
-static int place_open_listener(struct place *p, const struct options *o)
-{
-        const char *text = o->listen ? o->listen : DEFAULT_LISTEN;
-        struct capos_io_address a;
-        int r;
-
-        r = listener_address(text, &a);
-        if (r)
-                return r;
-
-        r = capos_io_socket_listen(&a, SOCK_STREAM, 0, &p->listener);
-        if (r == -EADDRINUSE && !o->listen) {
-                daemon_log(LOG_NOTICE, "%s is taken: using a free port", text);
-                capos_io_address_set_port(&a, 0);
-                r = capos_io_socket_listen(&a, SOCK_STREAM, 0, &p->listener);
-        }
-        if (!r)
-                r = capos_io_socket_address(p->listener, &a);
-        if (r) {
-                daemon_log(LOG_ERR, "--listen %s: %s", text, capnp_strerror(r));
-                return r;
-        }
-
-        listener_host(p, &a);
-        return 0;
-}
-
 /* ---- life ----------------------------------------------------------------------------------- */
+
+static const struct place NOWHERE = {.dir = -1, .lock = -1, .admin = -1, .diag = -1};
 
 int place_open(struct place *p, const struct options *o)
 {
         int r;
 
-        *p = (struct place){.dir = -1, .lock = -1, .admin = -1, .listener = -1};
+        *p = NOWHERE;
         r = place_open_directory(p, o);
         if (!r)
-                r = place_open_listener(p, o);
+                r = listen_open(p, o);
         if (!r)
                 r = place_open_admin(p);
-        if (!r && !o->check)
-                daemon_log(LOG_INFO, "admin socket %s/%s", p->path, ADMIN);
-        return r;
+        if (r) {
+                place_close(p);
+                return r;
+        }
+
+        daemon_log(LOG_INFO, "admin socket %s/%s", p->path, ADMIN);
+        return 0;
 }
 
 void place_close(struct place *p)
 {
-        const int fds[] = {p->listener, p->admin, p->lock, p->dir};
+        const int fds[] = {p->admin, p->lock, p->dir};
 
+        listen_close(p);
         if (p->admin >= 0)
                 (void)unlinkat(p->dir, ADMIN, 0);
-        for (unsigned i = 0; i < 4; i++)
+        for (unsigned i = 0; i < 3; i++)
                 if (fds[i] >= 0)
                         (void)close(fds[i]);
-        *p = (struct place){.dir = -1, .lock = -1, .admin = -1, .listener = -1};
+        *p = NOWHERE;
 }

@@ -221,7 +221,7 @@ static void program_got(struct daemon_link *l, const struct packet *packet, cons
         struct program *p = CAPNP_I_OF(l, struct program, link);
 
         (void)fds;
-        if (packet->type == PACKET_READY) {
+        if (packet->type == PACKET_READY && !p->ready) {
                 p->ready = true;
                 caposd_check_up(p->c);
                 return;
@@ -340,6 +340,12 @@ void program_renew(struct program *p)
                 return;
 
         p->wanted_dead = true;
+        program_kill(p);
+}
+
+void program_refuse(struct program *p)
+{
+        daemon_link_deinit(&p->link);
         program_kill(p);
 }
 

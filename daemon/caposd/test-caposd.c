@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -71,10 +72,14 @@ TEST(a_listener_that_others_reach_is_refused)
         refused(&i, NULL, 1, "others can reach this address");
         i.listen = "*:0";
         refused(&i, NULL, 1, "others can reach this address");
-        i.listen = "unix:/tmp/x";
-        refused(&i, NULL, 1, "must be ADDRESS:PORT");
+        i.listen = "unix:x";
+        refused(&i, NULL, 1, "the path must begin with a slash");
+        i.listen = "unix-abstract:x";
+        refused(&i, NULL, 1, "the path must begin with a slash");
         i.listen = "127.0.0.1";
-        refused(&i, NULL, 1, "must be ADDRESS:PORT");
+        refused(&i, NULL, 1, "must be ADDRESS:PORT or unix:PATH");
+        i.listen = "127.0.0.1:0";
+        refused(&i, "--listen=0.0.0.0:0", 1, "others can reach this address");
         instance_deinit(&i);
 }
 
@@ -94,7 +99,8 @@ static int port_take(uint16_t *port)
         return fd;
 }
 
-TEST(a_taken_port_is_an_error_unless_it_is_the_default)
+/* No other is taken in its place: clients would go on to whoever has it. */
+TEST(a_taken_port_is_an_error)
 {
         struct instance i;
         uint16_t port = 0;
@@ -106,15 +112,71 @@ TEST(a_taken_port_is_an_error_unless_it_is_the_default)
         snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
         i.listen = listen;
         refused(&i, NULL, 1, "Address already in use");
+        CHECK(instance_logged(&i, "--listen 127.0.0.1:0"));
         close(fd);
 
-        /* If somebody else has it, so much the better. */
+        /* The default one likewise. If somebody else has it, so much the better. */
         port = 2327;
         fd = port_take(&port);
         i.listen = "";
-        instance_start(&i);
-        CHECK(i.port != 2327 && i.port != 0);
-        CHECK(instance_logged(&i, "127.0.0.1:2327 is taken"));
+        refused(&i, NULL, 1, "--listen 127.0.0.1:2327: Address already in use");
+        CHECK(instance_logged(&i, "--listen 127.0.0.1:0"));
+        close(fd);
+        instance_deinit(&i);
+}
+
+static int unix_socket(const char *path, bool listens)
+{
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        CHECK(fd >= 0);
+        snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+        if (listens) {
+                CHECK(bind(fd, (struct sockaddr *)(void *)&a, sizeof(a)) == 0);
+                CHECK(listen(fd, 1) == 0);
+        } else {
+                CHECK(connect(fd, (struct sockaddr *)(void *)&a, sizeof(a)) == 0);
+        }
+        return fd;
+}
+
+TEST_T(a_unix_socket_beside_the_port, 60)
+{
+        char path[160], option[200];
+        struct instance i;
+        struct stat st;
+        int fd;
+
+        instance_init(&i);
+        snprintf(path, sizeof(path), "%s/clients.sock", i.dir);
+        snprintf(option, sizeof(option), "--listen=unix:%s", path);
+        close(unix_socket(path, true)); /* a stale one */
+        instance_spawn(&i, option);
+        instance_await_up(&i);
+        CHECK(stat(path, &st) == 0 && S_ISSOCK(st.st_mode));
+        CHECK_EQ(st.st_mode & 0777, 0666);
+        fd = unix_socket(path, false);
+        instance_await(&i, 'w', 1);
+        instance_ask_text(&i, 'a', option, sizeof(option));
+        snprintf(path, sizeof(path), "unix:uid=%u\n", geteuid());
+        CHECK_STR(option, path);
+        close(fd);
+        instance_await(&i, 'w', 0);
+        fd = instance_connect(&i);
+        instance_await(&i, 'w', 1);
+        close(fd);
+        snprintf(path, sizeof(path), "%s/clients.sock", i.dir);
+        CHECK(kill(i.pid, SIGTERM) == 0);
+        CHECK_EQ(instance_wait(&i), 0);
+        CHECK(stat(path, &st) < 0 && errno == ENOENT);
+
+        /* One that somebody listens on is his. */
+        fd = unix_socket(path, true);
+        snprintf(option, sizeof(option), "unix:%s", path);
+        i.listen = option;
+        refused(&i, NULL, 1, "an instance listens there already");
+        CHECK(stat(path, &st) == 0);
         close(fd);
         instance_deinit(&i);
 }
@@ -167,6 +229,19 @@ TEST_T(a_service_that_cannot_live_ends_the_start, 60)
         snprintf(text, sizeof(text), WITH_SERVICE, "capos-nowhere", "");
         instance_manifest(&i, text);
         refused(&i, NULL, 1, "services[0].program: there is no program capos-nowhere");
+        instance_deinit(&i);
+}
+
+TEST_T(a_service_that_says_what_is_not_its_to_say_is_ended, 60)
+{
+        struct instance i;
+        char text[256];
+
+        instance_init(&i);
+        snprintf(text, sizeof(text), WITH_SERVICE, "capos-chat", "floods");
+        instance_manifest(&i, text);
+        refused(&i, NULL, 1, "x was killed by signal 9 (Killed), for the tenth time: giving up");
+        CHECK(instance_log_bytes(&i) < 16 * 1024);
         instance_deinit(&i);
 }
 
@@ -267,6 +342,84 @@ TEST(the_oldest_without_a_session_makes_room)
         instance_await(&i, 'w', 3);
         for (unsigned k = 0; k < 4; k++)
                 close(fds[k]);
+        instance_await(&i, 'w', 0);
+        instance_deinit(&i);
+}
+
+/* Sessions that have ended, and whose clients stay: they keep nobody out. */
+TEST_T(ended_sessions_give_their_places_back, 60)
+{
+        struct instance i;
+        int held[12], fd;
+
+        instance_init(&i);
+        instance_manifest(&i, "(limits = (unauthenticated = 3, connections = 3))");
+        instance_start(&i);
+        for (unsigned k = 0; k < 12; k++) {
+                held[k] = instance_connect(&i);
+                instance_await(&i, 'e', k + 1);
+                instance_await_more(&i, 'w', k < 3 ? k + 1 : 3);
+                instance_ask(&i, 'b');
+                instance_ask(&i, 'u');
+        }
+        instance_await(&i, 'w', 3);
+        fd = instance_connect(&i);
+        instance_await(&i, 'e', 13);
+        instance_ask(&i, 'b');
+        client_await_end(held[0]);
+        instance_await(&i, 'w', 3);
+        for (unsigned k = 0; k < 12; k++)
+                close(held[k]);
+        instance_await(&i, 'w', 1);
+        close(fd);
+        instance_await(&i, 'w', 0);
+        instance_deinit(&i);
+}
+
+/* The link between the two breaks, and neither has died. */
+TEST_T(a_lost_link_is_made_again, 60)
+{
+        struct census before;
+        struct instance i;
+        int fds[3];
+
+        instance_init(&i);
+        instance_start(&i);
+        before = instance_census(&i);
+        for (unsigned k = 0; k < 3; k++) {
+                instance_ask(&i, 'l');
+                fds[k] = instance_connect(&i);
+                instance_await(&i, 'w', k + 1);
+        }
+        CHECK(instance_logged(&i, "have lost each other"));
+        for (unsigned k = 0; k < 3; k++)
+                close(fds[k]);
+        instance_await(&i, 'w', 0);
+        instance_await_census(&i, &before);
+        instance_deinit(&i);
+}
+
+/* Nobody answers for it: then it waits as long as it may, and no longer. */
+TEST_T(whoever_waits_has_a_deadline, 60)
+{
+        struct instance i;
+        pid_t sessiond;
+        int fd, gone;
+
+        instance_init(&i);
+        instance_manifest(&i, "(limits = (admissionMs = 700))");
+        instance_start(&i);
+        sessiond = instance_child(&i, "capos-sessiond");
+        CHECK(kill(sessiond, SIGSTOP) == 0);
+        gone = instance_connect(&i);
+        close(gone);
+        fd = instance_connect(&i);
+        client_await_end(fd);
+        CHECK(kill(sessiond, SIGCONT) == 0);
+        close(fd);
+        fd = instance_connect(&i);
+        instance_await(&i, 'w', 1);
+        close(fd);
         instance_await(&i, 'w', 0);
         instance_deinit(&i);
 }

@@ -160,14 +160,13 @@ void instance_settle(const struct instance *i)
         }
 }
 
-void instance_start(struct instance *i)
+void instance_await_up(struct instance *i)
 {
         struct pollfd p;
         char line[256], host[64];
         unsigned port = 0;
         ssize_t n;
 
-        instance_spawn(i, NULL);
         p = (struct pollfd){.fd = i->out, .events = POLLIN};
         CHECK_EQ(poll(&p, 1, WAIT_MS), 1);
         n = read(i->out, line, sizeof(line) - 1);
@@ -177,9 +176,14 @@ void instance_start(struct instance *i)
         line[n] = '\0';
         CHECK_EQ(sscanf(line, "remote CapSet: tcp %63s %u\n", host, &port), 2);
         CHECK_STR(host, "127.0.0.1");
-        CHECK(strchr(line, '\n') == line + n - 1);
         i->port = (uint16_t)port;
         instance_settle(i);
+}
+
+void instance_start(struct instance *i)
+{
+        instance_spawn(i, NULL);
+        instance_await_up(i);
 }
 
 int instance_wait(struct instance *i)
@@ -234,17 +238,42 @@ static int admin_connect(const struct instance *i)
         return fd;
 }
 
-unsigned instance_ask(const struct instance *i, char what)
+void instance_ask_text(const struct instance *i, char what, char *text, size_t size)
 {
         int fd = admin_connect(i);
         struct pollfd p = {.fd = fd, .events = POLLIN};
-        char line[128] = "";
+        ssize_t n;
 
         CHECK(write(fd, &what, 1) == 1);
         CHECK_EQ(poll(&p, 1, WAIT_MS), 1);
-        CHECK(read(fd, line, sizeof(line) - 1) >= 0);
+        n = read(fd, text, size - 1);
+        CHECK(n >= 0);
+        text[n] = '\0';
         close(fd);
+}
+
+unsigned instance_ask(const struct instance *i, char what)
+{
+        char line[160];
+
+        instance_ask_text(i, what, line, sizeof(line));
         return (unsigned)strtoul(line, NULL, 10);
+}
+
+void instance_await_more(const struct instance *i, char what, unsigned n)
+{
+        for (unsigned t = 0; instance_ask(i, what) < n; t++) {
+                CHECK(t < WAIT_MS / STEP_MS);
+                pause_ms(STEP_MS);
+        }
+}
+
+size_t instance_log_bytes(const struct instance *i)
+{
+        struct stat st;
+
+        CHECK(stat(i->errors, &st) == 0);
+        return (size_t)st.st_size;
 }
 
 void instance_await(const struct instance *i, char what, unsigned n)

@@ -3,6 +3,7 @@
 #define CAPOS_TEST_INSTANCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -40,6 +41,8 @@ void instance_manifest(struct instance *i, const char *text);
 void instance_spawn(struct instance *i, const char *argument);
 /* Starts it and waits for the endpoint line. */
 void instance_start(struct instance *i);
+/* Waits for the endpoint line of one that was spawned. */
+void instance_await_up(struct instance *i);
 /* Waits until what is on its way between the processes has arrived. */
 void instance_settle(const struct instance *i);
 /* Waits for its end: the exit code, or minus the signal. */
@@ -53,6 +56,12 @@ void instance_await_log(const struct instance *i, const char *text);
 unsigned instance_ask(const struct instance *i, char what);
 /* Waits until the answer is n. */
 void instance_await(const struct instance *i, char what, unsigned n);
+/* Waits until it is n or more. */
+void instance_await_more(const struct instance *i, char what, unsigned n);
+/* Asks for a line of text. */
+void instance_ask_text(const struct instance *i, char what, char *text, size_t size);
+/* How long its log is. */
+size_t instance_log_bytes(const struct instance *i);
 /* A TCP connection to it. */
 int instance_connect(const struct instance *i);
 /* Waits until the other side has closed. */

@@ -9,9 +9,10 @@
  *   e  the number of events it knows       b  BOUND for the last event
  *   a  the address of the last one         p  PROVE: 1 when a prover's socket has come
  *   s  service sockets that have come      x  ends without a word
+ *   u  UNBOUND for the last event          l  breaks the link to the gateway
  *
- * As service it says that it is ready; with the argument `silent` it does not, and with `dies` it
- * ends at once.
+ * As service it says that it is ready; with the argument `silent` it does not, with `dies` it ends
+ * at once, and with `floods` it sends what is not its to send, without end.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -36,8 +37,9 @@ struct stand_in {
         int asker; /* waits for the answer to p; -1 */
         int service[SERVICES_MAX];
         unsigned events, services, workers;
+        uint32_t introduction;
         uint64_t last;
-        char address[64];
+        char address[120];
 };
 
 /* The worker speaks, and is not answered; or it has gone. */
@@ -79,7 +81,10 @@ static void gateway_got(struct daemon_link *l, const struct packet *p, const int
 
 static void gateway_closed(struct daemon_link *l)
 {
-        (void)l; /* there will be a new one */
+        struct stand_in *s = CAPNP_I_OF(l, struct stand_in, gateway);
+
+        daemon_link_send(&s->caposd,
+                         &(struct packet){.type = PACKET_LOST, .index = s->introduction}, NULL);
 }
 
 static const struct daemon_link_ops GATEWAY_OPS = {gateway_got, gateway_closed};
@@ -97,6 +102,7 @@ static void caposd_got(struct daemon_link *l, const struct packet *p, const int 
 
         switch (p->type) {
         case PACKET_GATEWAY:
+                s->introduction = p->index;
                 daemon_link_deinit(&s->gateway);
                 if (daemon_link_init(&s->gateway, &s->loop, fds[0], false, &GATEWAY_OPS))
                         exit(1);
@@ -135,7 +141,9 @@ static const struct daemon_link_ops CAPOSD_OPS = {caposd_got, caposd_closed};
 static void stand_in_do(struct stand_in *s, char what)
 {
         const struct packet kill = {.type = PACKET_KILL, .event = s->last};
-        const struct packet bound = {.type = PACKET_BOUND, .event = s->last};
+        const struct packet bound = {
+                .type = PACKET_BOUND, .event = s->last, .conn_class = CLASS_ACCOUNT};
+        const struct packet unbound = {.type = PACKET_UNBOUND, .event = s->last};
         const struct packet prove = {.type = PACKET_PROVE, .index = 7};
 
         switch (what) {
@@ -145,6 +153,14 @@ static void stand_in_do(struct stand_in *s, char what)
                 break;
         case 'b':
                 daemon_link_send(&s->gateway, &bound, NULL);
+                stand_in_answer(s, 1);
+                break;
+        case 'u':
+                daemon_link_send(&s->gateway, &unbound, NULL);
+                stand_in_answer(s, 1);
+                break;
+        case 'l':
+                (void)shutdown(s->gateway.fd, SHUT_RDWR);
                 stand_in_answer(s, 1);
                 break;
         case 'p':
@@ -199,6 +215,8 @@ int main(int argc, char **argv)
         if (r)
                 return 1;
 
+        while (argc > 1 && !strcmp(argv[1], "floods"))
+                daemon_link_send(&s.caposd, &(struct packet){.type = PACKET_KILL}, NULL);
         if (argc < 2 || strcmp(argv[1], "silent") != 0)
                 daemon_link_send(&s.caposd, &ready, NULL);
         while (!r)

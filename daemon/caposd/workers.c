@@ -390,10 +390,9 @@ static const struct program_ops ZYGOTE_OPS = {zygote_prepare, zygote_started, zy
 
 static void worker_live(const struct worker *w)
 {
-        struct packet p = {
-                .type = PACKET_WORKER_LIVE, .worker = w->id, .event = w->event, .bound = w->bound};
+        struct packet p = w->about;
 
-        memcpy(p.address, w->address, sizeof(p.address));
+        p.type = PACKET_WORKER_LIVE;
         daemon_link_send(&w->c->gateway.link, &p, NULL);
 }
 
@@ -423,7 +422,7 @@ static void worker_used(struct worker *w, const struct packet *p)
 
         w->state = WORKER_USED;
         w->event = p->event;
-        memcpy(w->address, p->address, sizeof(w->address));
+        w->about = *p;
         c->workers.pause_ms = 0;
         c->workers.young_deaths = 0;
         if (workers_is_late(c, p->event))
@@ -442,7 +441,7 @@ void workers_got(struct caposd *c, const struct packet *p)
         if (p->type == PACKET_WORKER_USED && w->state == WORKER_IDLE)
                 worker_used(w, p);
         else if (p->type == PACKET_WORKER_BOUND && w->event == p->event)
-                w->bound = true;
+                w->about.conn_class = p->conn_class;
         else if (p->type == PACKET_KILL && w->state == WORKER_USED && w->event == p->event)
                 worker_kill(w);
 }

@@ -7,16 +7,25 @@
  *
  * closed() is always called from the loop, never from within send(): a broken socket is shut down,
  * and the loop finds that out.
+ *
+ * A descriptor that comes when this process may open no more is gone, and its packet looks like a
+ * foreign one. So nothing that may bring one is read without a descriptor in reserve, which makes
+ * room for it; while there is none, packets wait in the socket, and the reserve is tried for again.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon-link.h"
+#include "daemon-log.h"
 
-enum { TURN = 64 }; /* packets handled before others get their turn */
+enum {
+        TURN = 64,      /* packets handled before others get their turn */
+        PAUSE_MS = 100, /* between two tries to have a descriptor in reserve */
+};
 
 struct link_packet {
         struct link_packet *next;
@@ -45,18 +54,74 @@ unsigned packet_fds(uint32_t type)
 
 /* ---- in ------------------------------------------------------------------------------------- */
 
-/* One packet. 0: there was one; CAPOS_IO_E_AGAIN; another value: the link is over. */
-static int link_receive(struct daemon_link *l, struct packet *p, int fds[LINK_FDS + 1])
+/* The reserve is a copy of the link's own descriptor: there is nothing else that is surely there.
+ */
+static bool link_has_spare(struct daemon_link *l)
+{
+        if (l->spare < 0)
+                l->spare = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+        return l->spare >= 0;
+}
+
+static void link_close_spare(struct daemon_link *l)
+{
+        if (l->spare >= 0)
+                (void)close(l->spare);
+        l->spare = -1;
+}
+
+static int link_watch(struct daemon_link *l)
+{
+        return capos_io_watch_set(&l->watch,
+                                  (l->paused ? 0u : EPOLLIN) | (l->first ? EPOLLOUT : 0u));
+}
+
+static void link_shut(struct daemon_link *l)
+{
+        (void)shutdown(l->fd, SHUT_RDWR);
+}
+
+static void link_pause(struct daemon_link *l)
+{
+        if (!l->paused)
+                daemon_log(LOG_WARNING, "no descriptor is left (see `ulimit -n`): %s",
+                           "what other processes of the instance send has to wait");
+        l->paused = true;
+        if (link_watch(l))
+                link_shut(l);
+        capos_io_timer_start(&l->again, PAUSE_MS);
+}
+
+static void link_again(struct capos_io_timer *t)
+{
+        struct daemon_link *l = CAPNP_I_OF(t, struct daemon_link, again);
+
+        if (!link_has_spare(l)) {
+                capos_io_timer_start(t, PAUSE_MS);
+                return;
+        }
+
+        l->paused = false;
+        if (link_watch(l))
+                link_shut(l);
+}
+
+/* Reads with room for one descriptor, which is the reserve's. */
+static int link_receive_fds(struct daemon_link *l, struct packet *p, int fds[LINK_FDS + 1])
 {
         char extra;
         const struct iovec v[2] = {{p, sizeof(*p)}, {&extra, 1}};
         unsigned got = 0;
         ssize_t n;
 
-        if (!l->takes_fds)
-                return capos_io_packet_recv(l->fd, p, sizeof(*p), NULL, 0);
+        if (!link_has_spare(l)) {
+                link_pause(l);
+                return CAPOS_IO_E_AGAIN;
+        }
 
+        link_close_spare(l);
         n = capos_io_stream_read_fds(l->fd, v, 2, fds, LINK_FDS + 1, &got);
+        (void)link_has_spare(l); /* or it is tried for when the next one comes */
         if (n == -EAGAIN)
                 return CAPOS_IO_E_AGAIN;
         if (n == (ssize_t)sizeof(*p) && got == packet_fds(p->type))
@@ -64,6 +129,24 @@ static int link_receive(struct daemon_link *l, struct packet *p, int fds[LINK_FD
 
         capos_io_fds_close(fds, got);
         return n <= 0 ? CAPOS_IO_E_CLOSED : CAPOS_IO_E_SIZE;
+}
+
+/* One packet. 0: there was one; CAPOS_IO_E_AGAIN; another value: the link is over. */
+static int link_receive(struct daemon_link *l, struct packet *p, int fds[LINK_FDS + 1])
+{
+        int r;
+
+        if (l->takes_fds)
+                return link_receive_fds(l, p, fds);
+
+        r = capos_io_packet_recv(l->fd, p, sizeof(*p), NULL, 0);
+        return !r && packet_fds(p->type) ? CAPOS_IO_E_SIZE : r;
+}
+
+static void link_close(struct daemon_link *l)
+{
+        daemon_link_deinit(l);
+        l->ops->closed(l);
 }
 
 static void link_read(struct daemon_link *l, unsigned max)
@@ -76,11 +159,8 @@ static void link_read(struct daemon_link *l, unsigned max)
                 r = link_receive(l, &p, fds);
                 if (r == CAPOS_IO_E_AGAIN)
                         return;
-                if (!r && !l->takes_fds && packet_fds(p.type))
-                        r = CAPOS_IO_E_SIZE;
                 if (r) {
-                        daemon_link_deinit(l);
-                        l->ops->closed(l);
+                        link_close(l);
                         return;
                 }
                 p.address[sizeof(p.address) - 1] = '\0';
@@ -94,11 +174,6 @@ void daemon_link_drain(struct daemon_link *l)
 }
 
 /* ---- out ------------------------------------------------------------------------------------ */
-
-static void link_shut(struct daemon_link *l)
-{
-        (void)shutdown(l->fd, SHUT_RDWR);
-}
 
 static void link_forget(struct link_packet *q)
 {
@@ -123,7 +198,7 @@ static void link_write(struct daemon_link *l)
         }
         if (!l->first)
                 l->last = NULL;
-        if (capos_io_watch_set(&l->watch, EPOLLIN | (l->first ? EPOLLOUT : 0u)))
+        if (link_watch(l))
                 link_shut(l);
 }
 
@@ -161,7 +236,9 @@ static void link_ready(struct capos_io_watch *w, uint32_t events)
 
         if (events & EPOLLOUT)
                 link_write(l);
-        if (events & ~(uint32_t)EPOLLOUT)
+        if (l->paused && (events & (EPOLLHUP | EPOLLERR)))
+                link_close(l); /* what it has sent is for nobody any more */
+        else if (events & ~(uint32_t)EPOLLOUT)
                 link_read(l, TURN);
 }
 
@@ -170,12 +247,20 @@ int daemon_link_init(struct daemon_link *l, struct capos_io_loop *loop, int fd, 
 {
         int r;
 
-        *l = (struct daemon_link){.fd = -1, .takes_fds = takes_fds, .ops = ops};
-        r = capos_io_watch_init(&l->watch, loop, fd, EPOLLIN, link_ready);
+        *l = (struct daemon_link){.fd = -1, .spare = -1, .takes_fds = takes_fds, .ops = ops};
+        r = capos_io_timer_init(&l->again, loop, link_again);
         if (r)
                 return r;
 
+        r = capos_io_watch_init(&l->watch, loop, fd, EPOLLIN, link_ready);
+        if (r) {
+                capos_io_timer_deinit(&l->again);
+                return r;
+        }
+
         l->fd = fd;
+        if (takes_fds)
+                (void)link_has_spare(l); /* as early as can be; or when the first packet comes */
         return 0;
 }
 
@@ -187,6 +272,8 @@ void daemon_link_deinit(struct daemon_link *l)
                 return;
 
         capos_io_watch_deinit(&l->watch);
+        capos_io_timer_deinit(&l->again);
+        link_close_spare(l);
         (void)close(l->fd);
         l->fd = -1;
         while ((q = l->first)) {

@@ -24,6 +24,10 @@ enum packet_type {
         PACKET_EVENT,
         PACKET_ADMISSION,
         PACKET_BOUND,
+        PACKET_UNBOUND,
+        PACKET_REFUSED,
+        PACKET_LOST,
+        PACKET_ENDPOINT,
         PACKET_HANDOFF,
         PACKET_FORK,
         PACKET_FORKED,
@@ -41,6 +45,15 @@ enum packet_check {
 };
 
 enum packet_transport { TRANSPORT_PLAIN = 0, TRANSPORT_TLS = 1, TRANSPORT_UNIX = 2 };
+
+/* What a connection is, by what its session is. Its place is counted by that. */
+enum conn_class {
+        CLASS_FRESH,     /* no session yet */
+        CLASS_LINGERING, /* no session any more, and still open */
+        CLASS_ANONYMOUS,
+        CLASS_GUEST,
+        CLASS_ACCOUNT,
+};
 
 /* What a source is: daemon-source.c. */
 enum source_kind {
@@ -61,15 +74,17 @@ struct packet {
         uint32_t type;   /* enum packet_type */
         uint32_t worker; /* caposd's number for a worker process */
         uint64_t event;  /* the gateway's number for a connection: unique while the instance runs */
-        uint32_t index; /* SERVICE: place in the manifest; PROVE, PROVER: request; WORKERS: count */
+        /* SERVICE: place in the manifest; PROVE, PROVER: request; WORKERS: count; GATEWAY,
+         * SESSIOND, LOST: introduction; ENDPOINT: which */
+        uint32_t index;
         uint32_t transport;   /* enum packet_transport */
         int32_t pid;          /* FORKED */
-        uint32_t bound;       /* WORKER_LIVE */
+        uint32_t conn_class;  /* BOUND, WORKER_BOUND, WORKER_LIVE: enum conn_class */
         uint32_t check;       /* CHECKED: enum packet_check */
         uint32_t profile;     /* CHECKED: for CHECK_FACET, whose bundle it is in */
         uint32_t grant;       /* CHECKED: and where in it */
         uint32_t zero;        /* for the alignment */
-        char address[64];     /* the peer's, as text: 127.0.0.1:4711, [::1]:4711, unix:uid=1000 */
+        char address[120];    /* the peer's, as text: 127.0.0.1:4711, [::1]:4711, unix:uid=1000 */
         struct source source; /* whom the connection is counted under */
 };
 

@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-enum { SPAWN_FDS = 8 };
+enum { SPAWN_FDS = 12 };
 
 struct daemon_spawn {
         const char *path;

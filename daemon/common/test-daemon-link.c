@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,6 +90,117 @@ TEST(packets_with_and_without_descriptors_keep_their_order)
         CHECK_EQ(r.a.fds, 7 + 2 * 6);
         CHECK_EQ(r.a.closed, 0);
         rig_deinit(&r);
+}
+
+/* Opens all descriptors there may be; the first of them. */
+static int exhaust(void)
+{
+        const struct rlimit few = {64, 64};
+        int first, fd;
+
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+        first = fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        while (fd >= 0)
+                fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        CHECK_EQ(errno, EMFILE);
+        return first;
+}
+
+/* A shortage of our own is not the other side's fault. */
+TEST(a_packet_waits_for_a_descriptor)
+{
+        struct packet p = {.type = PACKET_WORKER_READY};
+        struct rig r;
+        int first;
+
+        rig_init(&r, true);
+        first = exhaust();
+        for (; p.event < 3; p.event++)
+                CHECK_OK(capos_io_packet_send(r.b, &p, sizeof(p), &r.b, 1));
+        rig_turn(&r);
+        CHECK_EQ(r.a.closed, 0);
+        CHECK_EQ(r.a.got, 3); /* the reserve; each is closed before the next comes */
+
+        close_range((unsigned)first, ~0u, 0);
+        rig_deinit(&r);
+}
+
+struct keeper {
+        struct daemon_link link;
+        unsigned got, closed;
+        int kept[8];
+};
+
+static void keeper_got(struct daemon_link *l, const struct packet *p, const int *fds)
+{
+        struct keeper *k = CAPNP_I_OF(l, struct keeper, link);
+
+        CHECK_EQ(packet_fds(p->type), 1);
+        k->kept[k->got++] = fds[0];
+}
+
+static void keeper_closed(struct daemon_link *l)
+{
+        CAPNP_I_OF(l, struct keeper, link)->closed++;
+}
+
+TEST(what_does_not_fit_comes_later)
+{
+        static const struct daemon_link_ops ops = {keeper_got, keeper_closed};
+        struct packet p = {.type = PACKET_WORKER_READY};
+        struct capos_io_loop loop;
+        struct keeper k = {.got = 0};
+        int pair[2], first;
+
+        CHECK_OK(capos_io_loop_init(&loop));
+        CHECK_OK(capos_io_packet_pair(pair));
+        CHECK_OK(daemon_link_init(&k.link, &loop, pair[0], true, &ops));
+        first = exhaust();
+        for (unsigned i = 0; i < 4; i++)
+                CHECK_OK(capos_io_packet_send(pair[1], &p, sizeof(p), &pair[1], 1));
+        for (unsigned i = 0; i < 8; i++)
+                CHECK_OK(capos_io_loop_turn(&loop, 50));
+        CHECK_EQ(k.got, 1); /* it took the reserve, and kept it */
+        CHECK_EQ(k.closed, 0);
+
+        for (int i = 0; i < 5; i++)
+                CHECK_EQ(close(first + i), 0);
+        while (k.got < 4)
+                CHECK_OK(capos_io_loop_turn(&loop, 1000));
+        CHECK_EQ(k.closed, 0);
+        for (unsigned i = 0; i < 4; i++)
+                close(k.kept[i]);
+        daemon_link_deinit(&k.link);
+        close(pair[1]);
+        close_range((unsigned)first, ~0u, 0);
+        capos_io_loop_deinit(&loop);
+}
+
+/* With nothing to read it with, the end of the other side is seen all the same. */
+TEST(the_end_is_seen_without_a_descriptor)
+{
+        static const struct daemon_link_ops ops = {keeper_got, keeper_closed};
+        struct packet p = {.type = PACKET_WORKER_READY};
+        struct capos_io_loop loop;
+        struct keeper k = {.got = 0};
+        int pair[2], first;
+
+        CHECK_OK(capos_io_loop_init(&loop));
+        CHECK_OK(capos_io_packet_pair(pair));
+        CHECK_OK(daemon_link_init(&k.link, &loop, pair[0], true, &ops));
+        first = exhaust();
+        for (unsigned i = 0; i < 2; i++)
+                CHECK_OK(capos_io_packet_send(pair[1], &p, sizeof(p), (int[]){STDIN_FILENO}, 1));
+        for (unsigned i = 0; i < 8; i++)
+                CHECK_OK(capos_io_loop_turn(&loop, 50));
+        CHECK_EQ(k.got, 1);
+        close(pair[1]);
+        for (unsigned i = 0; i < 8 && !k.closed; i++)
+                CHECK_OK(capos_io_loop_turn(&loop, 1000));
+        CHECK_EQ(k.closed, 1);
+        close(k.kept[0]);
+        close_range((unsigned)first, ~0u, 0);
+        capos_io_loop_deinit(&loop);
 }
 
 /* Sends something wrong; the link must close without telling of a packet. */

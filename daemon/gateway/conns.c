@@ -1,15 +1,19 @@
 /*
- * The connections and where they come from.
+ * The connections, the places they take, and who gives way.
  *
- * Every connection belongs to a source. Those without a session are on their source's list, oldest
- * first, so that the one to drop is found by looking at the sources alone: the first of the list of
- * the source that has most. A newcomer is added before anybody is dropped, so it is judged like all
- * others, and a source that floods only drops its own.
+ * There are two pools of places. This is the one of connections that have no session: fresh ones,
+ * and those that linger because theirs has ended. Sessions have their own, which the session
+ * manager keeps (daemon/sessiond/places.c), for it alone knows when one ends; a connection with a
+ * session takes no place here and is never dropped here.
+ *
+ * A newcomer always gets a place. When there are too many, one connection of the busiest party
+ * goes: of its busiest source, what lingers before what is fresh, the longest there first. Between
+ * equals the older one goes. So a flood costs its own source, and nobody is dropped for being the
+ * last to come. One source never has all places, so that most newcomers cost nobody anything.
  *
  * Lists are walked; they have as many members as the manifest allows, and a connection costs far
  * more than a step.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,73 +21,96 @@
 
 #include "gateway.h"
 
-/* ---- sources -------------------------------------------------------------------------------- */
+#define EACH(l_, list_)       \
+        (l_) = (list_)->next; \
+        (l_) != (list_);      \
+        (l_) = (l_)->next
 
-/* The bytes of an address that stand for its source. What cannot be read is a source, too. */
-static void source_key(const char *address, uint8_t key[16])
+/* ---- parties and their sources -------------------------------------------------------------- */
+
+static struct origin *origin_of(struct capnp_i_list *l)
 {
-        char host[sizeof(((struct conn *)0)->address)];
-        const char *colon = strrchr(address, ':');
-        size_t len = colon ? (size_t)(colon - address) : strlen(address);
-        struct in6_addr six;
-
-        memset(key, 0, 16);
-        if (len > 1 && address[0] == '[') {
-                address++;
-                len -= 2;
-        }
-        if (len >= sizeof(host))
-                return;
-
-        memcpy(host, address, len);
-        host[len] = '\0';
-        if (inet_pton(AF_INET, host, key + 12) == 1) {
-                key[10] = key[11] = 0xff;
-                return;
-        }
-        if (inet_pton(AF_INET6, host, &six) == 1)
-                memcpy(key, &six, IN6_IS_ADDR_V4MAPPED(&six) ? 16 : 8);
+        return CAPNP_I_OF(l, struct origin, link);
 }
 
-static struct origin *source_get(struct conns *t, const char *address)
+static struct party *party_of(struct capnp_i_list *l)
 {
-        struct origin *s;
-        uint8_t key[16];
+        return CAPNP_I_OF(l, struct party, link);
+}
 
-        source_key(address, key);
-        for (struct capnp_i_list *l = t->sources.next; l != &t->sources; l = l->next) {
-                s = CAPNP_I_OF(l, struct origin, link);
-                if (!memcmp(s->key, key, sizeof(key)))
-                        return s;
-        }
+/* The party of a source; made when there is none. NULL: no memory. */
+static struct party *party_get(struct conns *t, const struct source *source)
+{
+        struct capnp_i_list *l;
+        struct party *p;
 
-        s = calloc(1, sizeof(*s));
-        if (!s)
+        for (EACH(l, &t->parties))
+                if (source_same_party(&origin_of(party_of(l)->origins.next)->source, source))
+                        return party_of(l);
+
+        p = calloc(1, sizeof(*p));
+        if (!p)
                 return NULL;
 
-        memcpy(s->key, key, sizeof(key));
-        capnp_i_list_init(&s->fresh);
-        capnp_i_list_append(&t->sources, &s->link);
-        return s;
+        capnp_i_list_init(&p->origins);
+        capnp_i_list_append(&t->parties, &p->link);
+        return p;
 }
 
-static void source_put(struct origin *s)
+static void party_put(struct party *p)
 {
-        if (s->conns)
+        if (!capnp_i_list_empty(&p->origins))
                 return;
 
-        capnp_i_list_remove(&s->link);
-        free(s);
+        capnp_i_list_remove(&p->link);
+        free(p);
+}
+
+static struct origin *origin_get(struct conns *t, const struct source *source)
+{
+        struct party *p = party_get(t, source);
+        struct capnp_i_list *l;
+        struct origin *o;
+
+        if (!p)
+                return NULL;
+        for (EACH(l, &p->origins))
+                if (source_equal(&origin_of(l)->source, source))
+                        return origin_of(l);
+
+        o = calloc(1, sizeof(*o));
+        if (!o) {
+                party_put(p);
+                return NULL;
+        }
+        o->party = p;
+        o->source = *source;
+        capnp_i_list_init(&o->fresh);
+        capnp_i_list_init(&o->lingering);
+        capnp_i_list_append(&p->origins, &o->link);
+        return o;
+}
+
+static void origin_put(struct origin *o)
+{
+        struct party *p = o->party;
+
+        if (o->conns)
+                return;
+
+        capnp_i_list_remove(&o->link);
+        free(o);
+        party_put(p);
 }
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
-void conns_init(struct conns *t, uint32_t max, uint32_t max_fresh)
+void conns_init(struct conns *t, uint32_t max, uint32_t max_of_one)
 {
-        *t = (struct conns){.max = max, .max_fresh = max_fresh};
+        *t = (struct conns){.max = max, .max_of_one = max_of_one};
         capnp_i_list_init(&t->waiting);
         capnp_i_list_init(&t->handed);
-        capnp_i_list_init(&t->sources);
+        capnp_i_list_init(&t->parties);
 }
 
 void conns_deinit(struct conns *t)
@@ -94,33 +121,55 @@ void conns_deinit(struct conns *t)
                 conns_remove(t, CAPNP_I_OF(t->handed.next, struct conn, link));
 }
 
-int conns_add(struct conns *t, const char *address, struct conn **ret_c)
+static bool class_has_session(enum conn_class conn_class)
+{
+        return conn_class != CLASS_FRESH && conn_class != CLASS_LINGERING;
+}
+
+/* Takes the place of its class, or gives it up: n is 1 or -1. */
+static void conn_count(struct conns *t, struct conn *c, int n)
+{
+        struct origin *o = c->origin;
+
+        if (class_has_session(c->conn_class))
+                return;
+
+        if (n < 0)
+                capnp_i_list_remove(&c->place);
+        else
+                capnp_i_list_append(c->conn_class == CLASS_FRESH ? &o->fresh : &o->lingering,
+                                    &c->place);
+        o->places += (uint32_t)n;
+        o->party->places += (uint32_t)n;
+        t->places += (uint32_t)n;
+}
+
+int conns_add(struct conns *t, const struct source *source, uint64_t event, struct conn **ret_c)
 {
         struct conn *c = calloc(1, sizeof(*c));
 
         if (!c)
                 return -ENOMEM;
 
-        c->origin = source_get(t, address);
+        c->origin = origin_get(t, source);
         if (!c->origin) {
                 free(c);
                 return -ENOMEM;
         }
 
+        c->conns = t;
+        c->event = event;
         c->client = c->admission = -1;
-        strncpy(c->address, address, sizeof(c->address) - 1);
-        capnp_i_list_append(&t->waiting, &c->link);
-        capnp_i_list_append(&c->origin->fresh, &c->fresh);
         c->origin->conns++;
-        c->origin->nfresh++;
-        t->n++;
-        t->nfresh++;
+        capnp_i_list_append(&t->waiting, &c->link);
+        conn_count(t, c, 1);
         *ret_c = c;
         return 0;
 }
 
 static void conn_close(struct conn *c)
 {
+        capos_io_watch_deinit(&c->gone);
         if (c->client >= 0)
                 (void)close(c->client);
         if (c->admission >= 0)
@@ -128,52 +177,39 @@ static void conn_close(struct conn *c)
         c->client = c->admission = -1;
 }
 
-/* It is not one of those without a session any more. */
-static void conn_settle(struct conns *t, struct conn *c)
-{
-        if (c->state == CONN_BOUND)
-                return;
-
-        capnp_i_list_remove(&c->fresh);
-        c->origin->nfresh--;
-        t->nfresh--;
-}
-
 void conns_remove(struct conns *t, struct conn *c)
 {
         conn_close(c);
-        conn_settle(t, c);
+        conn_count(t, c, -1);
         capnp_i_list_remove(&c->link);
         c->origin->conns--;
-        t->n--;
-        source_put(c->origin);
+        origin_put(c->origin);
         free(c);
 }
 
 void conns_hand(struct conns *t, struct conn *c, uint32_t worker)
 {
         conn_close(c);
-        c->state = CONN_HANDED;
+        c->handed = true;
         c->worker = worker;
         capnp_i_list_remove(&c->link);
         capnp_i_list_append(&t->handed, &c->link);
 }
 
-void conns_bind(struct conns *t, struct conn *c)
+void conns_class(struct conns *t, struct conn *c, enum conn_class conn_class)
 {
-        conn_settle(t, c);
-        c->state = CONN_BOUND;
+        conn_count(t, c, -1);
+        c->conn_class = conn_class;
+        conn_count(t, c, 1);
 }
 
 static struct conn *list_find(struct capnp_i_list *list, uint64_t event)
 {
-        struct conn *c;
+        struct capnp_i_list *l;
 
-        for (struct capnp_i_list *l = list->next; l != list; l = l->next) {
-                c = CAPNP_I_OF(l, struct conn, link);
-                if (c->event == event)
-                        return c;
-        }
+        for (EACH(l, list))
+                if (CAPNP_I_OF(l, struct conn, link)->event == event)
+                        return CAPNP_I_OF(l, struct conn, link);
         return NULL;
 }
 
@@ -184,17 +220,66 @@ struct conn *conns_find(struct conns *t, uint64_t event)
         return c ? c : list_find(&t->handed, event);
 }
 
+/* ---- who gives way -------------------------------------------------------------------------- */
+
+/* Whom a source would give up; it has one at least. */
+static struct conn *origin_first(const struct origin *o)
+{
+        const struct capnp_i_list *list =
+                capnp_i_list_empty(&o->lingering) ? &o->fresh : &o->lingering;
+
+        return CAPNP_I_OF(list->next, struct conn, place);
+}
+
+/* Whether a goes before b: the busier, then the older. b may be NULL. */
+static bool origin_is_before(const struct origin *a, const struct origin *b)
+{
+        if (!a->places || !b)
+                return a->places;
+        if (a->places != b->places)
+                return a->places > b->places;
+
+        return origin_first(a)->event < origin_first(b)->event;
+}
+
+/* The busiest source of a party; NULL: none has a place. */
+static struct origin *party_busiest(struct party *p)
+{
+        struct origin *most = NULL;
+        struct capnp_i_list *l;
+
+        for (EACH(l, &p->origins))
+                if (origin_is_before(origin_of(l), most))
+                        most = origin_of(l);
+        return most;
+}
+
+/* Whether a's source goes before b's: of the busier party, then of the older connection. */
+static bool party_is_before(const struct origin *a, const struct origin *b)
+{
+        if (!a || !b)
+                return a;
+        if (a->party->places != b->party->places)
+                return a->party->places > b->party->places;
+
+        return origin_first(a)->event < origin_first(b)->event;
+}
+
 struct conn *conns_excess(struct conns *t)
 {
-        struct origin *most = NULL, *s;
+        struct origin *most = NULL, *o;
+        struct capnp_i_list *l;
 
-        if ((t->n <= t->max && t->nfresh <= t->max_fresh) || !t->nfresh)
+        /* As long as there are no more than one source may have, nobody has too many. */
+        if (t->places <= t->max && t->places <= t->max_of_one)
                 return NULL;
 
-        for (struct capnp_i_list *l = t->sources.next; l != &t->sources; l = l->next) {
-                s = CAPNP_I_OF(l, struct origin, link);
-                if (!most || s->nfresh > most->nfresh)
-                        most = s;
+        for (EACH(l, &t->parties)) {
+                o = party_busiest(party_of(l));
+                if (o && o->places > t->max_of_one)
+                        return origin_first(o);
+                if (party_is_before(o, most))
+                        most = o;
         }
-        return CAPNP_I_OF(most->fresh.next, struct conn, fresh);
+        return t->places > t->max ? origin_first(most) : NULL;
 }

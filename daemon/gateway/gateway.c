@@ -4,19 +4,25 @@
  * A connection comes in and gets a number, its event. Two things are needed before it can be given
  * away: an admission socket, which the session manager sends for the event, and an idle worker,
  * which caposd sends. When both are there the worker gets the two sockets, and what remains here is
- * a line in a table: who it is and whether it has a session.
+ * a line in a table: who it is and what its session is (conns.c).
  *
- * Neighbours die. A new session manager is told of every connection that still waits; what an old
- * one has sent for those is void, for nobody is behind it. Connections that were handed over are
- * caposd's affair then: it kills their workers and says so, one by one. When this process dies,
- * caposd tells the next one which workers are connected to whom. Events go on where the clock is,
- * so the numbers of two gateways of one instance never meet.
+ * Neighbours die, and links break. A new session manager is told of every connection that still
+ * waits; what an old one has sent for those is void, for nobody is behind it. When only the link
+ * has broken, caposd is told and makes another. Connections that were handed over are caposd's
+ * affair then: it kills their workers and says so, one by one. When this process dies, caposd tells
+ * the next one which workers are connected to whom. Events go on where the clock is, so the numbers
+ * of two gateways of one instance never meet.
  *
  * caposd is told of a hand-over before the worker gets it: a worker it knows nothing of could not
  * be killed.
+ *
+ * Whatever is short, no connection waits here for ever: it is dropped when its client goes, and
+ * when it has waited as long as a connection may be without a session. And no more of them are
+ * announced at once than a session manager can answer, so that one which is slow finds no flood of
+ * old news when it comes to.
  */
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -25,57 +31,88 @@
 #include "daemon-log.h"
 #include "gateway.h"
 
-enum { PAUSE_MS = 100, LOG_MS = 1000, USER_TIMEOUT_MS = 90 * 1000, ACCEPTS = 64 };
+enum {
+        PAUSE_MS = 100,
+        LOG_MS = 10 * 1000,
+        SHORT_LOG_MS = 60 * 1000,
+        ACCEPTS = 64,
+        ANNOUNCED_MAX = 256, /* connections that the session manager has not answered */
+};
 
 /* ---- a connection --------------------------------------------------------------------------- */
 
-/* Once a second: whoever floods us must not flood the log, too. */
-static void gateway_log_drop(struct gateway *g, const struct conn *c)
+/* Now and then: whoever floods us must not flood the log, too. */
+static void gateway_log_drop(struct gateway *g, const struct conn *c, const char *why)
 {
         uint64_t now = capos_io_now_ms();
+        char source[SOURCE_TEXT];
 
         g->dropped++;
         if (g->dropped > 1 && now - g->logged_ms < LOG_MS)
                 return;
 
-        daemon_log(LOG_WARNING, "too many connections: dropped %s (%u so far)", c->address,
+        source_print(&c->origin->source, source);
+        daemon_log(LOG_WARNING, "%s: dropped one from %s (%u dropped so far)", why, source,
                    g->dropped);
         g->logged_ms = now;
 }
 
-static void gateway_drop(struct gateway *g, struct conn *c)
+static void gateway_drop(struct gateway *g, struct conn *c, const char *why)
 {
         struct packet p = {.type = PACKET_KILL, .worker = c->worker, .event = c->event};
 
-        gateway_log_drop(g, c);
-        if (c->state != CONN_WAITING)
+        gateway_log_drop(g, c, why);
+        if (c->handed)
                 daemon_link_send(&g->caposd, &p, NULL);
         conns_remove(&g->conns, c);
 }
 
-static void gateway_announce(struct gateway *g, const struct conn *c)
+/* Has those go who have no place any more. */
+static void gateway_make_room(struct gateway *g)
 {
-        struct packet p = {.type = PACKET_EVENT,
-                           .event = c->event,
-                           .transport = TRANSPORT_PLAIN,
-                           .source = c->source};
+        struct conn *excess;
 
-        memcpy(p.address, c->address, sizeof(p.address));
-        if (daemon_link_is_open(&g->sessiond))
+        while ((excess = conns_excess(&g->conns)))
+                gateway_drop(g, excess, "too many connections");
+}
+
+static void conn_describe(const struct conn *c, struct packet *p)
+{
+        p->event = c->event;
+        p->transport = c->transport;
+        p->source = c->origin->source;
+        snprintf(p->address, sizeof(p->address), "%.*s", (int)sizeof(p->address) - 1, c->address);
+}
+
+/* Tells the session manager of connections that it does not know. */
+static void gateway_announce(struct gateway *g)
+{
+        struct capnp_i_list *w = &g->conns.waiting;
+
+        for (struct capnp_i_list *l = w->next; l != w && g->announced < ANNOUNCED_MAX;
+             l = l->next) {
+                struct conn *c = CAPNP_I_OF(l, struct conn, link);
+                struct packet p = {.type = PACKET_EVENT};
+
+                if (c->announced || !daemon_link_is_open(&g->sessiond))
+                        continue;
+                c->announced = true;
+                g->announced++;
+                conn_describe(c, &p);
                 daemon_link_send(&g->sessiond, &p, NULL);
+        }
 }
 
 /* Gives one connection to one worker. Whether that worker took it. */
 static bool gateway_hand(struct gateway *g, struct conn *c, const struct idle *i)
 {
-        struct packet p = {.type = PACKET_WORKER_USED, .worker = i->worker, .event = c->event};
+        struct packet p = {.type = PACKET_WORKER_USED, .worker = i->worker};
         const int fds[] = {c->client, c->admission};
         int r;
 
-        memcpy(p.address, c->address, sizeof(p.address));
+        conn_describe(c, &p);
         daemon_link_send(&g->caposd, &p, NULL);
-        p = (struct packet){
-                .type = PACKET_HANDOFF, .event = c->event, .transport = TRANSPORT_PLAIN};
+        p = (struct packet){.type = PACKET_HANDOFF, .event = c->event, .transport = c->transport};
         r = capos_io_packet_send(i->fd, &p, sizeof(p), fds, 2);
         if (r)
                 return false;
@@ -110,6 +147,48 @@ static void gateway_match(struct gateway *g)
         }
 }
 
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+static struct conn *gateway_longest(struct gateway *g)
+{
+        struct capnp_i_list *w = &g->conns.waiting;
+
+        return capnp_i_list_empty(w) ? NULL : CAPNP_I_OF(w->next, struct conn, link);
+}
+
+/* Has the timer look again when the longest waiting connection has waited long enough. */
+static void gateway_set_patience(struct gateway *g)
+{
+        const struct conn *c = gateway_longest(g);
+        uint64_t now = capos_io_now_ms(), end;
+
+        if (!c)
+                return;
+
+        end = c->since_ms + g->patience_ms;
+        capos_io_timer_start(&g->late, end > now ? end - now : 0);
+}
+
+static void gateway_late(struct capos_io_timer *t)
+{
+        struct gateway *g = CAPNP_I_OF(t, struct gateway, late);
+        uint64_t now = capos_io_now_ms();
+        struct conn *c;
+
+        while ((c = gateway_longest(g)) && now - c->since_ms >= g->patience_ms)
+                gateway_drop(g, c, "nobody could take a connection in time");
+        gateway_set_patience(g);
+}
+
+/* The client of one that waits has gone. */
+static void conn_gone(struct capos_io_watch *w, uint32_t events)
+{
+        struct conn *c = CAPNP_I_OF(w, struct conn, gone);
+
+        (void)events;
+        conns_remove(c->conns, c);
+}
+
 /* ---- accepting ------------------------------------------------------------------------------ */
 
 /* Numbers that grow, also from one gateway to the next: nobody accepts one each nanosecond. */
@@ -124,56 +203,66 @@ static uint64_t gateway_event(struct gateway *g)
         return g->last_event;
 }
 
-/* A peer as text, and a socket that notices when it is gone. */
-static int client_init(int fd, char address[static CAPOS_IO_ADDRESS_TEXT], struct source *ret_s)
-{
-        struct capos_io_address a = {.len = sizeof(a.u)};
-        const unsigned timeout_ms = USER_TIMEOUT_MS;
-
-        if (getpeername(fd, &a.u.any, &a.len) < 0)
-                return -errno;
-        if (setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms)) < 0)
-                return -errno;
-
-        capos_io_address_format(&a, address);
-        *ret_s = source_of_address(&a);
-        return 0;
-}
-
 /* Takes a client's socket in any case. */
 static void gateway_admit(struct gateway *g, int fd)
 {
-        char address[CAPOS_IO_ADDRESS_TEXT];
-        struct conn *c = NULL, *excess;
-        uint64_t event = gateway_event(g);
-        struct source source;
+        struct conn *c = NULL;
+        struct peer peer;
 
-        if (client_init(fd, address, &source) || conns_add(&g->conns, address, &c)) {
-                (void)close(fd); /* it has gone already, or there is no memory for it */
+        /* It has gone already, or there is no memory for it. */
+        if (peer_look(&g->peers, fd, &peer) ||
+            conns_add(&g->conns, &peer.source, gateway_event(g), &c)) {
+                (void)close(fd);
                 return;
         }
 
         c->client = fd;
-        c->event = event;
-        c->source = source;
-        while ((excess = conns_excess(&g->conns)))
-                gateway_drop(g, excess);
-        c = conns_find(&g->conns, event);
-        if (c)
-                gateway_announce(g, c);
+        c->transport = peer.transport;
+        c->since_ms = capos_io_now_ms();
+        memcpy(c->address, peer.address, sizeof(c->address));
+        if (capos_io_watch_init(&c->gone, &g->loop, fd, EPOLLRDHUP, conn_gone)) {
+                conns_remove(&g->conns, c);
+                return;
+        }
+
+        gateway_make_room(g);
+        gateway_announce(g);
+        if (!g->late.place)
+                gateway_set_patience(g);
+}
+
+static void gateway_listen(struct gateway *g, uint32_t events)
+{
+        int r = 0;
+
+        for (unsigned i = 0; !r && i < g->nlisteners; i++)
+                r = capos_io_watch_set(&g->listeners[i].watch, events);
+        if (r)
+                capos_io_timer_start(&g->again, PAUSE_MS);
 }
 
 static void gateway_again(struct capos_io_timer *t)
 {
-        struct gateway *g = CAPNP_I_OF(t, struct gateway, again);
+        gateway_listen(CAPNP_I_OF(t, struct gateway, again), EPOLLIN);
+}
 
-        if (capos_io_watch_set(&g->listener, EPOLLIN))
-                capos_io_timer_start(t, PAUSE_MS);
+/* What comes in waits in the kernel until there is room for it again. */
+static void gateway_is_short(struct gateway *g)
+{
+        uint64_t now = capos_io_now_ms();
+
+        if (!g->short_ms || now - g->short_ms >= SHORT_LOG_MS) {
+                daemon_log(LOG_WARNING, "no descriptor or memory is left for a new connection: it "
+                                        "has to wait; see `ulimit -n` and fs.file-max");
+                g->short_ms = now;
+        }
+        gateway_listen(g, 0);
+        capos_io_timer_start(&g->again, PAUSE_MS);
 }
 
 static void gateway_accept(struct capos_io_watch *w, uint32_t events)
 {
-        struct gateway *g = CAPNP_I_OF(w, struct gateway, listener);
+        struct gateway *g = CAPNP_I_OF(w, struct listener, watch)->gateway;
         int r = 0, fd;
 
         (void)events;
@@ -182,73 +271,110 @@ static void gateway_accept(struct capos_io_watch *w, uint32_t events)
                 if (!r)
                         gateway_admit(g, fd);
         }
-        if (r == CAPOS_IO_E_BUSY) {
-                daemon_log(LOG_WARNING, "no descriptor left for a new connection");
-                r = capos_io_watch_set(w, 0);
-                capos_io_timer_start(&g->again, PAUSE_MS);
-        }
+        if (r == CAPOS_IO_E_BUSY)
+                gateway_is_short(g);
         if (r < 0) {
-                daemon_log(LOG_ERR, "the listener is broken: %s", capnp_strerror(r));
+                daemon_log(LOG_ERR, "a listener is broken: %s", capnp_strerror(r));
                 g->done = true;
         }
 }
 
 /* ---- the session manager -------------------------------------------------------------------- */
 
+/* What became of an event: an admission socket, or -1. */
+static void gateway_answered(struct gateway *g, struct conn *c, int fd)
+{
+        if (g->announced)
+                g->announced--;
+        if (c && !c->handed && c->admission < 0 && fd >= 0) {
+                c->admission = fd;
+                gateway_match(g);
+        } else if (fd >= 0) {
+                (void)close(fd); /* of a connection that has gone meanwhile */
+        } else if (c && !c->handed) {
+                gateway_drop(g, c, "the session manager cannot take a connection");
+        }
+        gateway_announce(g);
+}
+
+static void gateway_class(struct gateway *g, struct conn *c, enum conn_class conn_class)
+{
+        struct packet p = {.type = PACKET_WORKER_BOUND,
+                           .worker = c->worker,
+                           .event = c->event,
+                           .conn_class = conn_class};
+
+        conns_class(&g->conns, c, conn_class);
+        daemon_link_send(&g->caposd, &p, NULL);
+        gateway_make_room(g);
+}
+
 static void sessiond_got(struct daemon_link *l, const struct packet *p, const int *fds)
 {
         struct gateway *g = CAPNP_I_OF(l, struct gateway, sessiond);
-        struct packet bound = {.type = PACKET_WORKER_BOUND, .event = p->event};
         struct conn *c = conns_find(&g->conns, p->event);
 
-        if (p->type == PACKET_ADMISSION && c && c->state == CONN_WAITING && c->admission < 0) {
-                c->admission = fds[0];
-                gateway_match(g);
-                return;
+        switch (p->type) {
+        case PACKET_ADMISSION:
+                gateway_answered(g, c, fds[0]);
+                break;
+        case PACKET_REFUSED:
+                gateway_answered(g, c, -1);
+                break;
+        case PACKET_BOUND:
+                if (c && c->handed && p->conn_class <= CLASS_ACCOUNT)
+                        gateway_class(g, c, (enum conn_class)p->conn_class);
+                break;
+        case PACKET_UNBOUND:
+                if (c && c->handed)
+                        gateway_class(g, c, CLASS_LINGERING);
+                break;
+        default:
+                capos_io_fds_close(fds, packet_fds(p->type));
+                break;
         }
-
-        capos_io_fds_close(fds, packet_fds(p->type));
-        if (p->type != PACKET_BOUND || !c || c->state != CONN_HANDED)
-                return; /* of a connection that has gone meanwhile */
-
-        conns_bind(&g->conns, c);
-        bound.worker = c->worker;
-        daemon_link_send(&g->caposd, &bound, NULL);
 }
 
-/* caposd will say when there is a new one. */
-static void sessiond_closed(struct daemon_link *l)
+/* What it has sent for connections that wait is void, and they have to be told to the next one. */
+static void gateway_forget(struct gateway *g)
 {
-        struct gateway *g = CAPNP_I_OF(l, struct gateway, sessiond);
         struct capnp_i_list *w = &g->conns.waiting;
 
+        g->announced = 0;
         for (struct capnp_i_list *i = w->next; i != w; i = i->next) {
                 struct conn *c = CAPNP_I_OF(i, struct conn, link);
 
                 if (c->admission >= 0)
                         (void)close(c->admission);
                 c->admission = -1;
+                c->announced = false;
         }
+}
+
+/* Dead, or only its link: caposd knows, and makes us acquainted with whom there is. */
+static void sessiond_closed(struct daemon_link *l)
+{
+        struct gateway *g = CAPNP_I_OF(l, struct gateway, sessiond);
+
+        gateway_forget(g);
+        daemon_link_send(&g->caposd,
+                         &(struct packet){.type = PACKET_LOST, .index = g->introduction}, NULL);
 }
 
 static const struct daemon_link_ops SESSIOND_OPS = {sessiond_got, sessiond_closed};
 
-static void gateway_meet(struct gateway *g, int fd)
+static void gateway_meet(struct gateway *g, uint32_t introduction, int fd)
 {
-        struct capnp_i_list *w = &g->conns.waiting;
-
-        if (daemon_link_is_open(&g->sessiond)) {
-                daemon_link_deinit(&g->sessiond);
-                sessiond_closed(&g->sessiond);
-        }
+        daemon_link_deinit(&g->sessiond);
+        gateway_forget(g);
+        g->introduction = introduction;
         if (daemon_link_init(&g->sessiond, &g->loop, fd, true, &SESSIOND_OPS)) {
                 (void)close(fd);
                 g->done = true;
                 return;
         }
 
-        for (struct capnp_i_list *i = w->next; i != w; i = i->next)
-                gateway_announce(g, CAPNP_I_OF(i, struct conn, link));
+        gateway_announce(g);
 }
 
 /* ---- caposd --------------------------------------------------------------------------------- */
@@ -280,7 +406,7 @@ static void gateway_worker_gone(struct gateway *g, const struct packet *p)
                         break;
                 }
         }
-        if (c && c->state != CONN_WAITING && c->worker == p->worker)
+        if (c && c->handed && c->worker == p->worker)
                 conns_remove(&g->conns, c);
 }
 
@@ -288,15 +414,15 @@ static void gateway_worker_live(struct gateway *g, const struct packet *p)
 {
         struct conn *c;
 
-        if (conns_add(&g->conns, p->address, &c)) {
+        if (conns_add(&g->conns, &p->source, p->event, &c)) {
                 g->done = true;
                 return;
         }
 
-        c->event = p->event;
         conns_hand(&g->conns, c, p->worker);
-        if (p->bound)
-                conns_bind(&g->conns, c);
+        if (p->conn_class <= CLASS_ACCOUNT)
+                conns_class(&g->conns, c, (enum conn_class)p->conn_class);
+        gateway_make_room(g);
 }
 
 static void caposd_got(struct daemon_link *l, const struct packet *p, const int *fds)
@@ -305,7 +431,7 @@ static void caposd_got(struct daemon_link *l, const struct packet *p, const int 
 
         switch (p->type) {
         case PACKET_SESSIOND:
-                gateway_meet(g, fds[0]);
+                gateway_meet(g, p->index, fds[0]);
                 break;
         case PACKET_WORKER_READY:
                 gateway_worker_ready(g, p->worker, fds[0]);
@@ -331,13 +457,26 @@ static const struct daemon_link_ops CAPOSD_OPS = {caposd_got, caposd_closed};
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-int gateway_init(struct gateway *g, int listener, uint32_t max, uint32_t max_fresh)
+static int gateway_init_listeners(struct gateway *g, unsigned n)
+{
+        int r = 0;
+
+        for (unsigned i = 0; !r && i < n; i++) {
+                g->listeners[i].gateway = g;
+                r = capos_io_watch_init(&g->listeners[i].watch, &g->loop, LISTENER_FD + (int)i,
+                                        EPOLLIN, gateway_accept);
+                g->nlisteners += !r;
+        }
+        return r;
+}
+
+int gateway_init(struct gateway *g, const struct gateway_start *s)
 {
         const struct packet ready = {.type = PACKET_READY};
         int r;
 
-        *g = (struct gateway){0};
-        conns_init(&g->conns, max, max_fresh);
+        *g = (struct gateway){.peers.diag = s->diag, .patience_ms = s->patience_ms};
+        conns_init(&g->conns, s->places, s->places_of_one);
         capnp_i_list_init(&g->idle);
         r = capos_io_loop_init(&g->loop);
         if (r)
@@ -345,9 +484,11 @@ int gateway_init(struct gateway *g, int listener, uint32_t max, uint32_t max_fre
 
         r = capos_io_timer_init(&g->again, &g->loop, gateway_again);
         if (!r)
+                r = capos_io_timer_init(&g->late, &g->loop, gateway_late);
+        if (!r)
                 r = daemon_link_init(&g->caposd, &g->loop, LINK_FD, true, &CAPOSD_OPS);
         if (!r)
-                r = capos_io_watch_init(&g->listener, &g->loop, listener, EPOLLIN, gateway_accept);
+                r = gateway_init_listeners(g, s->nlisteners);
         if (r)
                 return r;
 
@@ -369,9 +510,11 @@ void gateway_deinit(struct gateway *g)
         while (!capnp_i_list_empty(&g->idle))
                 idle_free(CAPNP_I_OF(g->idle.next, struct idle, link));
         conns_deinit(&g->conns);
-        capos_io_watch_deinit(&g->listener);
+        for (unsigned i = 0; i < g->nlisteners; i++)
+                capos_io_watch_deinit(&g->listeners[i].watch);
         daemon_link_deinit(&g->sessiond);
         daemon_link_deinit(&g->caposd);
         capos_io_timer_deinit(&g->again);
+        capos_io_timer_deinit(&g->late);
         capos_io_loop_deinit(&g->loop);
 }

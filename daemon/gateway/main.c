@@ -1,35 +1,62 @@
 /*
- * capos-gateway: the listener. Started by caposd, with descriptors 3 (link), 4 (listener) and 6
- * (manifest).
+ * capos-gateway: the listeners. Started by caposd, with descriptors 3 (link), 6 (manifest), maybe 7
+ * (socket diagnostics) and from 8 on the listeners.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "daemon-capacity.h"
 #include "daemon-log.h"
 #include "daemon-manifest.h"
 #include "daemon-sandbox.h"
 #include "gateway.h"
 
-enum { LISTENER_FD = 4 };
+static bool fd_is_open(int fd)
+{
+        return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* Finds what we were started with. 0; -EEXIST: there is more. */
+static int gateway_find_fds(struct gateway_start *s)
+{
+        int allowed[5 + LISTENERS_MAX] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, LINK_FD};
+        unsigned n = 4;
+        int other = -1, r;
+
+        s->diag = fd_is_open(DIAG_FD) ? DIAG_FD : -1;
+        if (s->diag >= 0)
+                allowed[n++] = s->diag;
+        while (s->nlisteners < LISTENERS_MAX && fd_is_open(LISTENER_FD + (int)s->nlisteners))
+                allowed[n++] = LISTENER_FD + (int)s->nlisteners++;
+
+        r = daemon_check_fds(allowed, n, &other);
+        if (r)
+                daemon_log(LOG_ERR, "descriptors at start (%d): %s", other, capnp_strerror(r));
+        return r;
+}
 
 static int gateway_start(struct gateway *g)
 {
         CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
-        const int allowed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, LINK_FD, LISTENER_FD};
-        int other = -1, r;
-        limits_reader l;
+        struct gateway_start s = {0};
+        struct daemon_capacity c;
+        manifest_reader root;
+        int r;
 
         r = daemon_manifest_take(&m, MANIFEST_FD);
         if (!r)
-                r = daemon_check_fds(allowed, 5, &other);
-        if (r) {
-                daemon_log(LOG_ERR, "descriptors at start (%d): %s", other, capnp_strerror(r));
+                r = gateway_find_fds(&s);
+        if (r)
                 return r;
-        }
 
-        l = manifest_limits(manifest_root(m.msg));
-        return gateway_init(g, LISTENER_FD, limits_connections(l), limits_unauthenticated(l));
+        root = manifest_root(m.msg);
+        daemon_capacity_find(root, daemon_capacity_fds(), &c);
+        s.places = c.unauthenticated;
+        s.places_of_one = c.unauthenticated_of_one;
+        s.patience_ms = limits_admission_ms(manifest_limits(root));
+        r = daemon_sandbox_fds(c.gateway_fds);
+        return r ? r : gateway_init(g, &s);
 }
 
 int main(void)

@@ -473,6 +473,18 @@ static uint32_t admin_descriptors(const struct sessiond *s)
         return n;
 }
 
+static void admin_fill_addresses(const struct sessiond *s, capnp_answer *a)
+{
+        capnp_lbuilder list;
+        unsigned n = 0;
+
+        while (n < SESSIOND_ADDRESSES && s->addresses[n][0])
+                n++;
+        list = admin_status_results_init_addresses(a, n);
+        for (unsigned i = 0; i < n; i++)
+                admin_status_out_set_addresses_at(list, i, s->addresses[i]);
+}
+
 static int admin_on_status(void *self, capnp_answer *a)
 {
         struct sessiond *s = self;
@@ -481,7 +493,8 @@ static int admin_on_status(void *self, capnp_answer *a)
         admin_status_results_set_workers(a, s->workers);
         admin_status_results_set_descriptors(a, admin_descriptors(s));
         admin_status_results_set_version(a, CAPOS_VERSION);
-        admin_status_results_set_address(a, s->address);
+        admin_status_results_set_address(a, s->addresses[0]);
+        admin_fill_addresses(s, a);
         return capnp_answer_return(a);
 }
 

@@ -24,6 +24,7 @@
 
 #include "daemon-log.h"
 #include "daemon-text.h"
+#include "places.h"
 #include "services.h"
 #include "session.h"
 #include "sessiond.h"
@@ -65,7 +66,10 @@ _Static_assert(sizeof(struct admission_ops) ==
 
 const char *admission_transport(const struct admission *ad)
 {
-        return ad->tls ? "tls" : "plain";
+        static const char *const names[] = {
+                [TRANSPORT_PLAIN] = "plain", [TRANSPORT_TLS] = "tls", [TRANSPORT_UNIX] = "unix"};
+
+        return names[ad->transport];
 }
 
 struct capos_audit_record admission_record(const struct admission *ad, const char *what,
@@ -326,17 +330,40 @@ static void admission_set_deadline(struct admission *ad, uint64_t ms)
                 admission_kill(ad, "no memory");
 }
 
+/* Which place the connection takes at the gateway. */
+static void admission_tell_gateway(const struct admission *ad)
+{
+        struct packet p = {.type = PACKET_UNBOUND, .event = ad->event};
+
+        if (ad->state == ADMISSION_BOUND) {
+                p.type = PACKET_BOUND;
+                p.conn_class = session_class(ad->session);
+        }
+        link_send_gate(ad->s, &p, NULL);
+}
+
+void admissions_tell_gateway(struct sessiond *s)
+{
+        for (struct capnp_i_list *l = s->admissions.next; l != &s->admissions; l = l->next) {
+                struct admission *ad = CAPNP_I_OF(l, struct admission, link);
+
+                if (!ad->closed && ad->state != ADMISSION_FRESH)
+                        admission_tell_gateway(ad);
+        }
+}
+
 void admission_bind(struct admission *ad, struct session *e)
 {
         ad->state = ADMISSION_BOUND;
         ad->session = e;
         admission_set_deadline(ad, 0);
-        link_send_gate(ad->s, &(struct packet){.type = PACKET_BOUND, .event = ad->event}, NULL);
+        admission_tell_gateway(ad);
 }
 
 void admission_ended(struct admission *ad, const char *reason)
 {
         ad->state = ADMISSION_ENDED;
+        admission_tell_gateway(ad);
         snprintf(ad->ended_reason, sizeof(ad->ended_reason), "%s", reason);
         if (ad->closed || ad->killed)
                 return;
@@ -681,19 +708,21 @@ static const struct admission_ops admission_operations = {
         .report = admission_report_call,
 };
 
-/* Text of the packet, without its port: 127.0.0.1:4711, [::1]:4711. */
+/* Where the peer is, as text, and whom it counts for. */
 static void admission_set_address(struct admission *ad, const struct packet *p)
 {
-        char *colon;
+        bool here = p->source.kind == SOURCE_UID;
 
-        snprintf(ad->address, sizeof(ad->address), "%.*s", (int)sizeof(p->address) - 1, p->address);
-        snprintf(ad->source, sizeof(ad->source), "%s", ad->address);
-        colon = strrchr(ad->source, ':');
-        if (colon)
-                *colon = 0;
-        ad->shared = !strncmp(ad->source, "127.", 4) || !strcmp(ad->source, "[::1]") ||
-                     !*ad->source || !strncmp(ad->source, "unix", 4);
-        snprintf(ad->party, sizeof(ad->party), "%s", ad->shared ? "here" : ad->source);
+        ad->from = p->source;
+        ad->transport = p->transport <= TRANSPORT_UNIX ? p->transport : TRANSPORT_PLAIN;
+        snprintf(ad->address, sizeof(ad->address), "%.*s", (int)sizeof(ad->address) - 1,
+                 p->address);
+        source_print(&p->source, ad->source);
+        ad->shared = here || p->source.kind == SOURCE_NONE || !strncmp(ad->source, "127.", 4) ||
+                     !strcmp(ad->source, "::1");
+        snprintf(ad->party, sizeof(ad->party), "%s", ad->shared && !here ? "here" : ad->source);
+        if (here)
+                ad->party[strcspn(ad->party, "@")] = '\0';
 }
 
 struct turns_path admission_path(const struct admission *ad)
@@ -755,7 +784,6 @@ int admission_new(struct sessiond *s, const struct packet *event)
 
         ad->s = s;
         ad->event = event->event;
-        ad->tls = event->transport == TRANSPORT_TLS;
         ad->state = ADMISSION_FRESH;
         admission_set_address(ad, event);
         capnp_i_list_init(&ad->link);

@@ -3,6 +3,7 @@
 #define SESSIOND_ADMIT_H
 
 #include "base-list.h"
+#include "daemon-source.h"
 #include "flow.h"
 #include "session-audit.h"
 #include "session-names.h"
@@ -34,8 +35,9 @@ struct admission {
         char address[64]; /* the peer's, as the gateway saw it */
         /* Whom it is counted under; a party has one or many sources. */
         char source[TURNS_KEY], party[TURNS_KEY];
-        bool shared; /* the source is the machine itself: not to be blamed as a whole */
-        bool tls;
+        struct source from; /* the same as the gateway has it */
+        bool shared;        /* the source is the machine itself: not to be blamed as a whole */
+        uint32_t transport; /* enum packet_transport */
         enum admission_state state;
         struct session *session;
         struct flow flows[ADMISSION_FLOWS];
@@ -69,7 +71,10 @@ void admission_notify(struct admission *ad);
 
 /* Whose turn it is counted as. */
 struct turns_path admission_path(const struct admission *ad);
-/* "plain" or "tls". */
+/* A new gateway, or a new link to it: it is told which connections have a session. */
+void admissions_tell_gateway(struct sessiond *s);
+
+/* "plain", "tls" or "unix". */
 const char *admission_transport(const struct admission *ad);
 /* A record with all that is known of the connection filled in. */
 struct capos_audit_record admission_record(const struct admission *ad, const char *what,

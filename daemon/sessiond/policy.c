@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon-capacity.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
 #include "manifest.capnp-c.h"
@@ -140,6 +141,8 @@ static int policy_entry(struct policy *p, entry_reader r, struct policy_entry *e
 
         e->profile = policy_profile(p, name);
         e->max_sessions = entry_max_sessions(r);
+        e->max_sessions_of_one =
+                daemon_capacity_of_one(e->max_sessions, entry_max_sessions_per_source(r));
         if (e->profile)
                 return 0;
 
@@ -150,8 +153,11 @@ static int policy_entry(struct policy *p, entry_reader r, struct policy_entry *e
 static int policy_fill(struct policy *p, manifest_reader m)
 {
         authentication_reader a = manifest_authentication(m);
+        struct daemon_capacity room;
         int r;
 
+        daemon_capacity_find(m, daemon_capacity_fds(), &room);
+        p->max_sessions = room.connections;
         p->password = authentication_password(a);
         p->public_key = authentication_public_key(a);
         p->admission_ms = limits_admission_ms(manifest_limits(m));

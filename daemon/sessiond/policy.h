@@ -38,12 +38,13 @@ struct policy_profile {
 
 /* A way in without an account. */
 struct policy_entry {
-        const struct policy_profile *profile; /* NULL: closed */
-        uint32_t max_sessions;
+        const struct policy_profile *profile;       /* NULL: closed */
+        uint32_t max_sessions, max_sessions_of_one; /* in all, and of one source */
 };
 
 struct policy {
-        capnp_msg *msg; /* all texts lie in it */
+        uint32_t max_sessions; /* of all kinds: what there is room for */
+        capnp_msg *msg;        /* all texts lie in it */
         void *bytes;
         struct policy_service *services;
         struct policy_profile *profiles;

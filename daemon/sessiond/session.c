@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
+#include "places.h"
 #include "services.h"
 #include "sessiond.h"
 
@@ -46,31 +47,18 @@ void session_audit(const struct session *e, const char *what, const char *outcom
 
 /* ---- the broker ----------------------------------------------------------------------------- */
 
-static bool session_counts(const struct session *e, const struct session_who *who)
+/* Whether there is room for one more; another session may end for it. */
+static bool session_fits(struct admission *ad, const struct session_who *who)
 {
-        if (who->account[0])
-                return !strcmp(e->account, who->account);
-
-        return !e->account[0] && e->kind == who->kind;
-}
-
-static uint32_t session_most(struct sessiond *s, const struct session_who *who)
-{
-        if (who->account[0])
-                return who->profile->quota.sessions_per_account;
-
-        return who->kind == CAPOS_AUTH_GUEST ? s->policy.guest.max_sessions
-                                             : s->policy.anonymous.max_sessions;
-}
-
-static bool session_fits(struct sessiond *s, const struct session_who *who)
-{
+        const struct session like = {.kind = who->kind};
         uint32_t n = 0;
 
-        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next)
-                n += session_counts(CAPNP_I_OF(l, struct session, link), who);
+        if (!who->account[0])
+                return !places_take(ad, session_class(&like));
+        for (struct capnp_i_list *l = ad->s->sessions.next; l != &ad->s->sessions; l = l->next)
+                n += !strcmp(CAPNP_I_OF(l, struct session, link)->account, who->account);
 
-        return n < session_most(s, who);
+        return n < who->profile->quota.sessions_per_account && !places_take(ad, CLASS_ACCOUNT);
 }
 
 static int session_grants(struct session *e)
@@ -134,7 +122,7 @@ int session_new(struct admission *ad, const struct session_who *who, struct sess
         struct session *e;
         int r;
 
-        if (!session_fits(ad->s, who))
+        if (!session_fits(ad, who))
                 return CAPNP_E_LIMIT;
 
         e = calloc(1, sizeof(*e));

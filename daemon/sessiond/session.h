@@ -41,8 +41,8 @@ struct session_who {
 };
 
 /*
- * Makes a session and binds it to the connection. 0; CAPNP_E_LIMIT: the account, or the way in, has
- * as many as it may; -ENOMEM.
+ * Makes a session and binds it to the connection. 0; CAPNP_E_LIMIT: the account, the source or the
+ * way in has as many as it may, or there is no room at all; -ENOMEM.
  */
 int session_new(struct admission *ad, const struct session_who *who,
                 struct session **ret) CAPNP_MUST_USE;

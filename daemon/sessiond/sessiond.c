@@ -38,16 +38,20 @@ static void gate_got(struct daemon_link *l, const struct packet *p, const int *f
                 return;
 
         r = admission_new(s, p);
-        if (r)
-                daemon_log(LOG_ERR, "event %llu cannot be admitted: %s",
-                           (unsigned long long)p->event, capnp_strerror(r));
+        if (!r)
+                return;
+
+        daemon_log(LOG_ERR, "event %llu cannot be admitted: %s", (unsigned long long)p->event,
+                   capnp_strerror(r));
+        link_send_gate(s, &(struct packet){.type = PACKET_REFUSED, .event = p->event}, NULL);
 }
 
-/* caposd starts another one; sessions go on. */
+/* caposd starts another one, or makes another link; sessions go on. */
 static void gate_closed(struct daemon_link *l)
 {
-        (void)l;
-        daemon_log(LOG_WARNING, "the gateway has gone");
+        struct sessiond *s = CAPNP_I_OF(l, struct sessiond, gate);
+
+        link_send_up(s, &(struct packet){.type = PACKET_LOST, .index = s->introduction});
 }
 
 static const struct daemon_link_ops gate_ops = {.got = gate_got, .closed = gate_closed};
@@ -56,15 +60,17 @@ static void sessiond_new_gateway(struct sessiond *s, const struct packet *p, int
 {
         int r;
 
-        if (p->address[0])
-                memcpy(s->address, p->address, sizeof(s->address));
+        s->introduction = p->index;
         daemon_link_deinit(&s->gate);
         r = daemon_link_init(&s->gate, &((struct vat_io *)capnp_i_vat_loop(s->vat))->loop, fd,
                              false, &gate_ops);
         if (r) {
                 close(fd);
                 sessiond_stop(s, r);
+                return;
         }
+
+        admissions_tell_gateway(s);
 }
 
 static void up_got(struct daemon_link *l, const struct packet *p, const int *fds)
@@ -83,6 +89,10 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
                 break;
         case PACKET_PROVER:
                 prover_arrived(&s->prover, p->index, fds[0]);
+                break;
+        case PACKET_ENDPOINT:
+                if (p->index < SESSIOND_ADDRESSES)
+                        memcpy(s->addresses[p->index], p->address, sizeof(p->address));
                 break;
         case PACKET_WORKERS:
                 s->workers = p->index;

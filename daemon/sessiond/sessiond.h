@@ -14,7 +14,7 @@
 #include "store.h"
 #include "throttle.h"
 
-enum { FD_ADMIN = 4, FD_STATE = 5, FD_MANIFEST = 6 };
+enum { FD_ADMIN = 4, FD_STATE = 5, FD_MANIFEST = 6, SESSIOND_ADDRESSES = 8 };
 
 struct sessiond {
         capnp_vat *vat;
@@ -31,8 +31,10 @@ struct sessiond {
         struct capnp_i_list admissions, sessions;
         uint8_t boot_secret[32]; /* what references of callers are made with */
         uint32_t workers, nsessions;
-        char address[64]; /* that the gateway listens on, when caposd says so */
-        int failed;       /* why the loop was stopped; 0: it was not */
+        uint32_t introduction; /* caposd's number for our link to the gateway */
+        char addresses[SESSIOND_ADDRESSES]
+                      [120]; /* that the gateway listens on; "" after the last */
+        int failed;          /* why the loop was stopped; 0: it was not */
 };
 
 /* Takes over the descriptors of doc/design/instance.md. 0, or what policy_init() says, or -errno.

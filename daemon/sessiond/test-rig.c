@@ -4,6 +4,8 @@
  */
 #include "test-rig.h"
 
+#include "daemon-source.h"
+
 #include "io-packet.h"
 #include "manifest.capnp-c.h"
 #include "service_control.capnp-c.h"
@@ -65,6 +67,7 @@ static int manifest_memfd(const struct rig_options *o)
         service_builder v;
         profile_list_builder p;
         authentication_builder a;
+        limits_builder limits;
         int fd = memfd_create("manifest", MFD_CLOEXEC);
         void *bytes;
         size_t len;
@@ -86,8 +89,11 @@ static int manifest_memfd(const struct rig_options *o)
         authentication_set_password(a, !o->no_password);
         manifest_entry(authentication_init_guest(a), !o->no_entry);
         manifest_entry(authentication_init_anonymous(a), !o->no_entry);
+        limits = manifest_init_limits(b);
         if (o->admission_ms)
-                limits_set_admission_ms(manifest_init_limits(b), o->admission_ms);
+                limits_set_admission_ms(limits, o->admission_ms);
+        if (o->connections)
+                limits_set_connections(limits, o->connections);
 
         len = capnp_msg_size(m);
         bytes = malloc(len);
@@ -485,9 +491,12 @@ int rig_worker_fd(struct rig *g, const char *address, uint64_t *ret_event)
 {
         struct packet p = {.type = PACKET_EVENT, .event = ++g->last_event};
         uint64_t end = now_ms() + 10000;
+        struct capos_io_addresses all;
         int fd;
 
         snprintf(p.address, sizeof(p.address), "%s", address);
+        if (!capos_io_address_parse(address, true, &all))
+                p.source = source_of_address(&all.a[0]);
         g->admission = -1;
         CHECK_OK(capos_io_packet_send(g->gate, &p, sizeof(p), NULL, 0));
         while (g->admission < 0) {

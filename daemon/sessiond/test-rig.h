@@ -24,6 +24,7 @@ enum { ECHO_ADD_ONE, ECHO_HANG };
 
 struct rig_options {
         uint64_t lease_ms, max_lease_ms, admission_ms;
+        uint32_t connections; /* that may have a session; 0: what is usual */
         bool no_password, no_entry, pseudonym;
         const char *dir; /* a folder that exists already, to start again in */
 };

@@ -44,6 +44,77 @@ TEST(methods_say_the_truth)
         rig_remove(g.dir);
 }
 
+/* ---- places --------------------------------------------------------------------------------- */
+
+static capnp_question *ask_to_enter(struct rig_worker *w, enum remote_auth_kind kind)
+{
+        capnp_question *q = admission_enter(w->ask);
+
+        admission_enter_set_kind(q, kind);
+        return q;
+}
+
+/* One more comes in from a source that has none; of whom has most, the oldest goes, and is told. */
+TEST(who_has_more_gives_way_to_who_has_less)
+{
+        struct rig_worker w[4];
+        struct rig g;
+        unsigned sessions, descriptors;
+
+        rig_start(&g, NULL);
+        for (unsigned i = 0; i < 2; i++)
+                rig_worker(&g, "192.0.2.1:1", &w[i]);
+        rig_worker(&g, "192.0.2.2:1", &w[2]);
+        rig_worker(&g, "192.0.2.3:1", &w[3]);
+        for (unsigned i = 0; i < 3; i++)
+                capnp_question_free(rig_good(ask_to_enter(&w[i], REMOTE_AUTH_KIND_ANONYMOUS)));
+        rig_status(&g, &sessions, &descriptors);
+        CHECK_EQ(sessions, 2);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"displacement\""), 1);
+        rig_refused(admission_logout(w[0].ask), "denied.stale-session: displaced");
+
+        /* Each has one now: the oldest of equals makes room for one who has none. */
+        capnp_question_free(rig_good(ask_to_enter(&w[3], REMOTE_AUTH_KIND_ANONYMOUS)));
+        rig_refused(admission_logout(w[1].ask), "denied.stale-session: displaced");
+        capnp_question_free(rig_good(admission_logout(w[2].ask)));
+        for (unsigned i = 0; i < 4; i++)
+                rig_worker_end(&w[i]);
+        empty(&g);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* Without room, anonymous sessions go first, then guests'; an account's never. */
+TEST(an_account_never_gives_way)
+{
+        const struct rig_options o = {.connections = 2};
+        struct rig_worker w[5];
+        struct rig g;
+
+        rig_start(&g, &o);
+        rig_account(&g, "alice", "correct horse");
+        for (unsigned i = 0; i < 5; i++)
+                rig_worker(&g, "192.0.2.1:1", &w[i]);
+        capnp_question_free(rig_good(ask_to_enter(&w[0], REMOTE_AUTH_KIND_GUEST)));
+        capnp_question_free(rig_good(ask_to_enter(&w[1], REMOTE_AUTH_KIND_ANONYMOUS)));
+        capnp_question_free(rig_good(rig_password(&w[2], "alice", "", "correct horse")));
+        rig_refused(admission_logout(w[1].ask), "denied.stale-session: displaced");
+        rig_refused(ask_to_enter(&w[3], REMOTE_AUTH_KIND_ANONYMOUS), "over-quota.sessions");
+        capnp_question_free(rig_good(rig_password(&w[3], "alice", "", "correct horse")));
+        rig_refused(admission_logout(w[0].ask), "denied.stale-session: displaced");
+        rig_refused(ask_to_enter(&w[4], REMOTE_AUTH_KIND_GUEST), "over-quota.sessions");
+        rig_refused(rig_password(&w[4], "alice", "", "correct horse"), "over-quota.sessions");
+        capnp_question_free(rig_good(admission_logout(w[2].ask)));
+        capnp_question_free(rig_good(admission_logout(w[3].ask)));
+        for (unsigned i = 0; i < 5; i++)
+                rig_worker_end(&w[i]);
+        empty(&g);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* ---- the ordinary life ---------------------------------------------------------------------- */
+
 TEST(anonymous_opens_calls_and_logs_out)
 {
         capnp_conn *c;

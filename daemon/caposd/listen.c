@@ -1,0 +1,250 @@
+/*
+ * Where clients connect: TCP addresses and Unix sockets.
+ *
+ * A TCP listener that others can reach needs TLS, and there is none yet: only loopback is accepted.
+ * A port that somebody else has is an error, and no other is taken in its place: clients go where
+ * they always go, and whoever listens there gets their passwords.
+ *
+ * Beside TCP there is a Unix socket, which needs no port, and where the kernel says which user is
+ * on the other side: of a client to us, and of us to a client. It is named by the TCP port, so that
+ * who knows the one finds the other: /run/capos/instance-2327.sock, or for an instance of an
+ * ordinary user $XDG_RUNTIME_DIR/capos/instance-2327.sock. Anybody who can get to the file may
+ * connect, as to a port. Nobody but us can have put it there: its folder is ours.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "caposd.h"
+#include "daemon-diag.h"
+#include "daemon-log.h"
+#include "daemon-source.h"
+
+static const char DEFAULT_LISTEN[] = "127.0.0.1:2327";
+
+enum { SOCKET_MODE = 0666 };
+
+static bool listening_is_unix(const struct listening *l)
+{
+        return l->address.u.any.sa_family == AF_UNIX;
+}
+
+/* ---- one ------------------------------------------------------------------------------------ */
+
+/* Adds a listener at an address. 0, or -errno. */
+static int listen_add(struct place *p, const struct capos_io_address *a)
+{
+        struct listening *l = &p->listeners[p->nlisteners];
+        struct stat st;
+        int r;
+
+        r = capos_io_socket_listen(a, SOCK_STREAM, SOCKET_MODE, &l->fd);
+        if (r)
+                return r;
+
+        p->nlisteners++;
+        l->address = *a;
+        if (!listening_is_unix(l))
+                return capos_io_socket_address(l->fd, &l->address);
+        if (lstat(a->u.un.sun_path, &st) < 0)
+                return -errno;
+
+        l->dev = st.st_dev;
+        l->ino = st.st_ino;
+        return 0;
+}
+
+static int listen_check(const char *text, const struct capos_io_addresses *all)
+{
+        const struct capos_io_address *first = &all->a[0];
+
+        if (first->u.any.sa_family == AF_UNIX) {
+                if (first->u.un.sun_path[0] == '/')
+                        return 0;
+                daemon_log(LOG_ERR, "--listen %s: the path must begin with a slash", text);
+                return -EINVAL;
+        }
+        for (unsigned i = 0; i < all->n; i++)
+                if (!source_is_loopback(&all->a[i])) {
+                        daemon_log(LOG_ERR,
+                                   "--listen %s: others can reach this address, and there is no "
+                                   "TLS yet; use a loopback address and a tunnel",
+                                   text);
+                        return -EPERM;
+                }
+        return 0;
+}
+
+static void listen_complain(const char *text, int r)
+{
+        if (r == -EADDRINUSE && !strncmp(text, "unix:", 5))
+                daemon_log(LOG_ERR,
+                           "--listen %s: an instance listens there already, or it is no "
+                           "socket",
+                           text);
+        else if (r == -EADDRINUSE)
+                daemon_log(LOG_ERR,
+                           "--listen %s: %s: clients must not be led to whoever has it; end that, "
+                           "or have a free port chosen by --listen 127.0.0.1:0",
+                           text, capnp_strerror(r));
+        else
+                daemon_log(LOG_ERR, "--listen %s: %s", text, capnp_strerror(r));
+}
+
+static int listen_open_one(struct place *p, const char *text)
+{
+        struct capos_io_addresses all;
+        int r;
+
+        if (capos_io_address_parse(text, true, &all)) {
+                daemon_log(LOG_ERR, "--listen %s: this must be ADDRESS:PORT or unix:PATH", text);
+                return -EINVAL;
+        }
+        r = listen_check(text, &all);
+        if (r)
+                return r;
+
+        r = listen_add(p, &all.a[0]);
+        if (r)
+                listen_complain(text, r);
+        return r;
+}
+
+/* ---- the Unix socket beside a port ---------------------------------------------------------- */
+
+/* The folder it is in, ours and nobody else's to write to. 0; -ENOENT: there can be none; -errno.
+ */
+static int default_folder(char *path, size_t size)
+{
+        const char *base = getenv("XDG_RUNTIME_DIR");
+        bool root = geteuid() == 0;
+        struct stat st;
+        int n;
+
+        if (!root && (!base || base[0] != '/'))
+                return -ENOENT;
+
+        n = snprintf(path, size, "%s/capos", root ? "/run" : base);
+        if (n < 0 || (size_t)n >= size)
+                return -ENAMETOOLONG;
+        if (mkdir(path, 0700) == 0 && root && chmod(path, 0755) < 0)
+                return -errno;
+        if (lstat(path, &st) < 0)
+                return -errno;
+
+        return S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022) ? 0 : -EPERM;
+}
+
+/* Only a comfort: without it there is still the port. */
+static void listen_open_default(struct place *p)
+{
+        struct capos_io_address a = {.len = sizeof(a.u.un), .u.un.sun_family = AF_UNIX};
+        char folder[PATH_MAX];
+        int n, r;
+
+        r = default_folder(folder, sizeof(folder));
+        if (r == -ENOENT)
+                return;
+        if (!r) {
+                n = snprintf(a.u.un.sun_path, sizeof(a.u.un.sun_path), "%s/instance-%u.sock",
+                             folder, capos_io_address_port(&p->listeners[0].address));
+                r = n > 0 && (size_t)n < sizeof(a.u.un.sun_path) ? 0 : -ENAMETOOLONG;
+        }
+        if (!r)
+                r = listen_add(p, &a);
+        if (!r)
+                p->listeners[p->nlisteners - 1].unasked = true;
+        else
+                daemon_log(LOG_NOTICE, "no Unix socket beside the port: %s: %s", folder,
+                           capnp_strerror(r));
+}
+
+/* ---- all ------------------------------------------------------------------------------------ */
+
+/* Whom clients are counted under depends on it (daemon-source.c). */
+static void listen_open_diag(struct place *p)
+{
+        int r = 0;
+
+        for (unsigned i = 0; p->diag < 0 && !r && i < p->nlisteners; i++)
+                if (!listening_is_unix(&p->listeners[i]))
+                        r = daemon_diag_open(p->listeners[i].fd, &p->diag);
+        if (r)
+                daemon_log(LOG_NOTICE,
+                           "the kernel does not say who connects (%s): all users of this machine "
+                           "count as one, unless they use a Unix socket",
+                           capnp_strerror(r));
+}
+
+int listen_open(struct place *p, const struct options *o)
+{
+        bool tcp = true;
+        int r = 0;
+
+        if (!o->nlisten)
+                r = listen_open_one(p, DEFAULT_LISTEN);
+        for (unsigned i = 0; !r && i < o->nlisten; i++)
+                r = listen_open_one(p, o->listen[i]);
+        if (r)
+                return r;
+
+        for (unsigned i = 0; i < p->nlisteners; i++)
+                tcp = tcp && !listening_is_unix(&p->listeners[i]);
+        if (tcp)
+                listen_open_default(p);
+        listen_open_diag(p);
+        return 0;
+}
+
+void listen_close(struct place *p)
+{
+        struct stat st;
+
+        for (unsigned i = 0; i < p->nlisteners; i++) {
+                const struct listening *l = &p->listeners[i];
+                const char *path = l->address.u.un.sun_path;
+
+                if (listening_is_unix(l) && lstat(path, &st) == 0 && st.st_dev == l->dev &&
+                    st.st_ino == l->ino)
+                        (void)unlink(path);
+                (void)close(l->fd);
+        }
+        if (p->diag >= 0)
+                (void)close(p->diag);
+        p->nlisteners = 0;
+        p->diag = -1;
+}
+
+/* `127.0.0.1 2327`, `::1 2327` or `/run/x.sock` behind what kind it is. */
+static int listening_print(const struct listening *l)
+{
+        char text[CAPOS_IO_ADDRESS_TEXT], *host = text, *end;
+
+        if (listening_is_unix(l))
+                return printf("remote CapSet: unix %s\n", l->address.u.un.sun_path);
+
+        capos_io_address_format(&l->address, text);
+        end = strrchr(text, ':');
+        if (*host == '[') {
+                host++;
+                end--;
+        }
+        return printf("remote CapSet: tcp %.*s %u\n", (int)(end - host), host,
+                      capos_io_address_port(&l->address));
+}
+
+int listen_print(const struct place *p)
+{
+        for (unsigned i = 0; i < p->nlisteners; i++) {
+                if (p->listeners[i].unasked)
+                        daemon_log(LOG_INFO, "clients also find it at %s",
+                                   p->listeners[i].address.u.un.sun_path);
+                else if (listening_print(&p->listeners[i]) < 0)
+                        return -errno;
+        }
+        return fflush(stdout) ? -errno : 0;
+}

@@ -1,0 +1,77 @@
+/*
+ * How much fits into how many descriptors.
+ */
+#include <stdlib.h>
+
+#include "daemon-capacity.h"
+#include "harness.h"
+
+/* A manifest with these limits and two services, and what there is room for. */
+static struct daemon_capacity find(uint32_t connections, uint32_t unauthenticated, uint64_t fds)
+{
+        struct daemon_capacity c;
+        manifest_builder m;
+        limits_builder l;
+        capnp_msg *msg = NULL;
+
+        CHECK_EQ(capnp_msg_new(&msg), 0);
+        m = manifest_build(msg);
+        (void)manifest_init_services(m, 2);
+        l = manifest_init_limits(m);
+        limits_set_connections(l, connections);
+        limits_set_unauthenticated(l, unauthenticated);
+        daemon_capacity_find(manifest_root(msg), fds, &c);
+        capnp_msg_free(msg);
+        return c;
+}
+
+TEST(enough_descriptors_are_no_bound)
+{
+        struct daemon_capacity c = find(1024, 128, 20000);
+
+        CHECK_EQ(c.connections, 1024);
+        CHECK_EQ(c.unauthenticated, 128);
+        CHECK_EQ(c.unauthenticated_of_one, 112);
+        CHECK(c.wanted_fds <= c.fds);
+}
+
+TEST(the_largest_manifest_fits_into_what_roles_may_have)
+{
+        struct daemon_capacity c = find(4096, 4096, 65536);
+
+        CHECK_EQ(c.connections, 4096);
+        CHECK_EQ(c.unauthenticated, 4096);
+        CHECK(c.gateway_fds > 2 * 4096);
+        CHECK(c.wanted_fds <= 65536);
+}
+
+TEST(few_descriptors_are_shared_out)
+{
+        static const uint64_t limits[] = {64, 128, 160, 256, 1024, 4096};
+
+        for (unsigned i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+                struct daemon_capacity c = find(4096, 4096, limits[i]);
+
+                CHECK(c.wanted_fds > limits[i]);
+                CHECK(c.connections >= 3);
+                CHECK(c.unauthenticated >= 3);
+                CHECK(c.connections + c.unauthenticated < limits[i]);
+                CHECK(c.gateway_fds <= limits[i]);
+                CHECK(c.sessiond_fds <= limits[i]);
+        }
+}
+
+TEST(with_nearly_none_there_is_no_room)
+{
+        for (uint64_t fds = 0; fds <= 44; fds++)
+                CHECK_EQ(find(4096, 4096, fds).connections, 0);
+}
+
+TEST(a_source_may_have_nearly_all)
+{
+        CHECK_EQ(daemon_capacity_of_one(128, 0), 112);
+        CHECK_EQ(daemon_capacity_of_one(4, 0), 4);
+        CHECK_EQ(daemon_capacity_of_one(1, 0), 1);
+        CHECK_EQ(daemon_capacity_of_one(128, 10), 10);
+        CHECK_EQ(daemon_capacity_of_one(4, 10), 4);
+}
