@@ -40,7 +40,8 @@ static bool service_is_ready(const struct service *s)
 
 static bool caposd_is_ready(const struct caposd *c)
 {
-        if (!c->sessiond.ready || !c->gateway.ready || !c->workers.offered)
+        if (!c->sessiond.ready || !c->gateway.ready || !c->workers.offered ||
+            !c->provers.zygote.ready)
                 return false;
         for (uint32_t i = 0; i < c->nservices; i++)
                 if (!service_is_ready(&c->services[i]))
@@ -93,6 +94,7 @@ void caposd_end(struct caposd *c, int exit_code)
         program_end(&c->sessiond); /* first: to end all sessions, before it misses anybody */
         program_end(&c->gateway);
         program_end(&c->zygote);
+        program_end(&c->provers.zygote);
         for (uint32_t i = 0; i < c->nservices; i++)
                 program_end(&c->services[i].program);
         provers_kill_all(c);
@@ -115,6 +117,7 @@ static void caposd_late(struct capos_io_timer *t)
 
         caposd_force(&c->gateway);
         caposd_force(&c->zygote);
+        caposd_force(&c->provers.zygote);
         for (uint32_t i = 0; i < c->nservices; i++)
                 caposd_force(&c->services[i].program);
         caposd_force(&c->sessiond);
@@ -247,6 +250,7 @@ int caposd_run(struct caposd *c)
         int r = 0;
 
         program_start(&c->zygote);
+        program_start(&c->provers.zygote);
         program_start(&c->sessiond);
         for (uint32_t i = 0; i < c->nservices; i++)
                 program_start(&c->services[i].program);

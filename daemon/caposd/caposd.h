@@ -210,19 +210,27 @@ void workers_reap(struct caposd *c);
 /* Whether none is left. */
 bool workers_none(const struct caposd *c);
 
-/* ---- provers.c ------------------------------------------------------------------------------ */
+/* A zygote has died whose forks may have been nobody's yet. */
+void workers_retire(struct caposd *c, pid_t group);
+/* A zygote says that it has made this child of ours: watches it. 0; -errno: it is none. */
+int child_adopt(struct caposd *c, struct capos_io_child *child, pid_t pid,
+                void (*ended)(struct capos_io_child *child, int code, int status)) CAPNP_MUST_USE;
+
+/* ---- provers.c: zygote and provers ---------------------------------------------------------- */
 
 enum { PROVERS = 32 };
 
 struct provers {
+        struct program zygote;
         struct capnp_i_list list; /* struct prover */
-        unsigned n;
-        char *path;
+        unsigned n, forks;        /* forks: of this zygote */
+        uint32_t last_id;
+        bool tired; /* the zygote has to be replaced */
 };
 
 int provers_init(struct caposd *c) CAPNP_MUST_USE;
 void provers_deinit(struct caposd *c);
-/* Starts one, and sends sessiond its socket. */
+/* Has one made, and sends sessiond its socket. */
 void provers_start(struct caposd *c, uint32_t request);
 void provers_kill_all(struct caposd *c);
 bool provers_none(const struct caposd *c);

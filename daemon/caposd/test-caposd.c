@@ -505,13 +505,13 @@ static void killed(struct instance *i, const char *name)
 
 TEST_T(whoever_dies_is_started_again, 120)
 {
-        static const char *const names[] = {"capos-gateway", "capos-worker", "capos-chat",
-                                            "capos-gateway", "capos-system-info"};
+        static const char *const names[] = {"capos-gateway", "capos-worker",      "capos-chat",
+                                            "capos-gateway", "capos-system-info", "capos-prover"};
         struct instance i;
 
         instance_init(&i);
         instance_start(&i);
-        for (unsigned k = 0; k < 5; k++)
+        for (unsigned k = 0; k < 6; k++)
                 killed(&i, names[k]);
         CHECK_EQ(instance_ask(&i, 's'), 4); /* two at the start, one for each service's death */
         instance_deinit(&i);

@@ -34,8 +34,8 @@ void pause_ms(unsigned ms)
 
 /* ---- folders -------------------------------------------------------------------------------- */
 
-static const char *const STAND_INS[] = {"capos-sessiond", "capos-prover", "capos-system-info",
-                                        "capos-chat", "capos-dies"};
+static const char *const STAND_INS[] = {"capos-sessiond", "capos-system-info", "capos-chat",
+                                        "capos-dies"};
 
 void instance_init(struct instance *i)
 {

@@ -274,7 +274,8 @@ static void workers_again(struct capos_io_timer *t)
 }
 
 /* The zygote has made it. pid is what it says; a number that is no child of ours is refused. */
-static int worker_adopt(struct worker *w, pid_t pid)
+int child_adopt(struct caposd *c, struct capos_io_child *child, pid_t pid,
+                void (*ended)(struct capos_io_child *child, int code, int status))
 {
         siginfo_t info;
         int pidfd, r;
@@ -286,7 +287,7 @@ static int worker_adopt(struct worker *w, pid_t pid)
         if (r)
                 return r;
 
-        r = capos_io_child_init(&w->child, &w->c->loop, pidfd, worker_ended);
+        r = capos_io_child_init(child, &c->loop, pidfd, ended);
         if (r)
                 (void)close(pidfd);
         return r;
@@ -297,7 +298,9 @@ static void zygote_forked(struct caposd *c, const struct packet *p)
         struct worker *w = workers_find(c, p->worker);
         int r;
 
-        r = !w || w->state != WORKER_FORKING || p->pid <= 0 ? -EPROTO : worker_adopt(w, p->pid);
+        r = !w || w->state != WORKER_FORKING || p->pid <= 0
+                    ? -EPROTO
+                    : child_adopt(c, &w->child, p->pid, worker_ended);
         if (r) {
                 daemon_log(LOG_ERR, "capos-worker: a fork that cannot be used: %s",
                            capnp_strerror(r));
@@ -352,12 +355,20 @@ static void zygote_ended(struct program *p)
                 worker_free(worker_of(l));
                 lost = true;
         }
-        for (unsigned i = 0; lost && i < RETIRED; i++) {
-                if (c->workers.retired[i])
-                        continue;
-                c->workers.retired[i] = p->pid;
-                break;
-        }
+        if (lost)
+                workers_retire(c, p->pid);
+        else
+                workers_reap(c);
+}
+
+void workers_retire(struct caposd *c, pid_t group)
+{
+        unsigned i = 0;
+
+        while (i < RETIRED && c->workers.retired[i])
+                i++;
+        if (i < RETIRED)
+                c->workers.retired[i] = group;
         workers_reap(c);
 }
 

@@ -34,7 +34,7 @@ static const struct role ROLES[] = {
         [ROLE_ZYGOTE] = {.fds = 1024, .forks = true},
         [ROLE_WORKER] = {.address_bytes = 512ull * MIB, .fds = 64, .forked = true},
         [ROLE_SESSIOND] = {.fds = 65536, .keeps = true},
-        [ROLE_PROVER] = {.address_bytes = 256ull * MIB, .fds = 16},
+        [ROLE_PROVER] = {.address_bytes = 256ull * MIB, .fds = 16, .forked = true},
         [ROLE_SERVICE] = {.fds = 8192},
         [ROLE_KEEPER] = {.fds = 8192, .keeps = true},
 };

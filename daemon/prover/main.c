@@ -1,10 +1,14 @@
 /*
  * capos-prover: one proof, one process.
  *
- * It reads one request from descriptor 3, answers with one verdict, and ends. It is the only
- * program of the instance that looks into passwords, keys and signatures, and it can do nothing
+ * A prover reads one request from its socket, answers with one verdict, and ends. It is the only
+ * process of the instance that looks into passwords, keys and signatures, and it can do nothing
  * else: no files, no other sockets, bounded memory and processor time. Whatever it was given is
  * wiped before the verdict is sent.
+ *
+ * What caposd starts is a zygote: it loads the libraries, tries them on what is known, shuts half
+ * of the door, and copies itself for each proof. Starting a program took longer than checking a
+ * signature. A copy has seen no proof but its own.
  *
  * The password verifiers are argon2id, three passes over 64 MiB. For an account that does not exist
  * the same work is done, against a verifier that nothing matches.
@@ -15,15 +19,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "daemon-link.h"
 #include "daemon-log.h"
 #include "daemon-packets.h"
-#include "daemon-sandbox.h"
+#include "daemon-zygote.h"
 #include "io-packet.h"
 #include "session-proof.h"
 #include "ssh.h"
 
 enum {
-        FD_PROOF = 3,
         HASH_PASSES = 3,
         HASH_BYTES = 64 * 1024 * 1024,
         CPU_SECONDS = 10,
@@ -123,41 +127,125 @@ static bool prove(const struct proof_request *q, struct proof_verdict *v)
         }
 }
 
-/* OpenSSL reads its configuration and gathers what it needs on first use: before the door shuts. */
-static void prover_warm_up(void)
-{
-        uint8_t hash[EVP_MAX_MD_SIZE];
-        unsigned len;
+/* ---- a prover ------------------------------------------------------------------------------- */
 
-        OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
-        (void)EVP_Digest("", 0, hash, &len, EVP_sha512(), NULL);
-}
-
-int main(void)
+/* One proof. The process's exit code. */
+static int prover_serve(void)
 {
         static struct proof_request q;
         static struct proof_verdict v;
-        const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS};
-        struct pollfd p = {.fd = FD_PROOF, .events = POLLIN};
+        struct pollfd p = {.fd = LINK_FD, .events = POLLIN};
         int r;
 
-        if (sodium_init() < 0)
-                return 1;
-        prover_warm_up();
-        if (setrlimit(RLIMIT_CPU, &cpu))
-                return 1;
-        r = daemon_sandbox(ROLE_PROVER);
-        if (r) {
-                daemon_log(LOG_ERR, "the sandbox: %s", capnp_strerror(r));
-                return 1;
-        }
-
-        if (poll(&p, 1, REQUEST_MS) <= 0 || capos_io_packet_recv(FD_PROOF, &q, sizeof(q), NULL, 0))
+        if (poll(&p, 1, REQUEST_MS) <= 0 || capos_io_packet_recv(LINK_FD, &q, sizeof(q), NULL, 0))
                 return 1;
 
         v.good = prove(&q, &v);
         sodium_memzero(&q, sizeof(q));
-        r = capos_io_packet_send(FD_PROOF, &v, sizeof(v), NULL, 0);
+        r = capos_io_packet_send(LINK_FD, &v, sizeof(v), NULL, 0);
         sodium_memzero(&v, sizeof(v));
         return r ? 1 : 0;
+}
+
+static void prover_live(const struct daemon_zygote *z, int socket)
+{
+        const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS};
+        enum daemon_copy_exit e;
+
+        if (setrlimit(RLIMIT_CPU, &cpu))
+                _exit(COPY_EXIT_SANDBOX);
+        e = daemon_copy_confine(z, socket, ROLE_PROVER, 0);
+        _exit(e ? (int)e : prover_serve());
+}
+
+/* ---- the zygote ----------------------------------------------------------------------------- */
+
+/* RFC 8032, 7.1, test 2: what a signature is, and that it is none when a bit is wrong. */
+static bool test_signature(void)
+{
+        static const uint8_t point[] = {0x3d, 0x40, 0x17, 0xc3, 0xe8, 0x43, 0x89, 0x5a,
+                                        0x92, 0xb7, 0x0a, 0xa7, 0x4d, 0x1b, 0x7e, 0xbc,
+                                        0x9c, 0x98, 0x2c, 0xcf, 0x2e, 0xc4, 0x96, 0x8c,
+                                        0xc0, 0xcd, 0x55, 0xf1, 0x2a, 0xf4, 0x66, 0x0c};
+        uint8_t sig[] = {0x92, 0xa0, 0x09, 0xa9, 0xf0, 0xd4, 0xca, 0xb8, 0x72, 0x0e, 0x82,
+                         0x0b, 0x5f, 0x64, 0x25, 0x40, 0xa2, 0xb2, 0x7b, 0x54, 0x16, 0x50,
+                         0x3f, 0x8f, 0xb3, 0x76, 0x22, 0x23, 0xeb, 0xdb, 0x69, 0xda, 0x08,
+                         0x5a, 0xc1, 0xe4, 0x3e, 0x15, 0x99, 0x6e, 0x45, 0x8f, 0x36, 0x13,
+                         0xd0, 0xf1, 0x1d, 0x8c, 0x38, 0x7b, 0x2e, 0xae, 0xb4, 0x30, 0x2a,
+                         0xee, 0xb0, 0x0d, 0x29, 0x16, 0x12, 0xbb, 0x0c, 0x00};
+        const uint8_t message[] = {0x72};
+        EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, point, sizeof(point));
+        bool good = true;
+
+        for (unsigned wrong = 0; wrong < 2; wrong++) {
+                EVP_MD_CTX *c = EVP_MD_CTX_new();
+
+                sig[0] ^= (uint8_t)wrong;
+                good = good && key && c && EVP_DigestVerifyInit(c, NULL, NULL, NULL, key) == 1 &&
+                       (EVP_DigestVerify(c, sig, sizeof(sig), message, sizeof(message)) == 1) ==
+                               !wrong;
+                EVP_MD_CTX_free(c);
+        }
+        EVP_PKEY_free(key);
+        return good;
+}
+
+/* A password's way there and back, with little work; and that another password is refused. */
+static bool test_password(void)
+{
+        enum { PASSES = 1, BYTES = 64 * 1024 };
+        char verifier[crypto_pwhash_STRBYTES];
+
+        return !crypto_pwhash_str_alg(verifier, "a", 1, PASSES, BYTES,
+                                      crypto_pwhash_ALG_ARGON2ID13) &&
+               !crypto_pwhash_str_verify(verifier, "a", 1) &&
+               crypto_pwhash_str_verify(verifier, "b", 1);
+}
+
+/* OpenSSL gathers what it needs on first use: before the door shuts, and once for all copies. */
+static bool prover_warm_up(void)
+{
+        static const char *const names[] = {"EC", "RSA", "ED25519"};
+        uint8_t hash[EVP_MAX_MD_SIZE];
+        unsigned len;
+
+        OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
+        for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                EVP_PKEY_CTX_free(EVP_PKEY_CTX_new_from_name(NULL, names[i], NULL));
+        return EVP_Digest("", 0, hash, &len, EVP_sha256(), NULL) == 1 &&
+               EVP_Digest("", 0, hash, &len, EVP_sha512(), NULL) == 1;
+}
+
+static int zygote_ready(void)
+{
+        const int allowed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, LINK_FD};
+        const struct packet ready = {.type = PACKET_READY};
+        int other = -1, r;
+
+        r = daemon_check_fds(allowed, 4, &other);
+        if (r)
+                daemon_log(LOG_ERR, "descriptor %d should not be as it is", other);
+        if (!r)
+                r = daemon_sandbox(ROLE_ZYGOTE);
+        return r ? r : capos_io_packet_send(LINK_FD, &ready, sizeof(ready), NULL, 0);
+}
+
+int main(void)
+{
+        const struct daemon_zygote z = {.link = LINK_FD, .parent = getppid(), .live = prover_live};
+        int r;
+
+        if (sodium_init() < 0 || !prover_warm_up() || !test_signature() || !test_password()) {
+                daemon_log(LOG_ERR, "the libraries that judge proofs do not work");
+                return 1;
+        }
+
+        r = zygote_ready();
+        if (!r)
+                r = daemon_zygote_run(&z);
+        if (r && r != CAPOS_IO_E_CLOSED) {
+                daemon_log(LOG_ERR, "%s", capnp_strerror(r));
+                return 1;
+        }
+        return 0;
 }

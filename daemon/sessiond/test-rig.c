@@ -120,23 +120,48 @@ static void child_fds(const int *fds, const int *places, unsigned n)
         (void)close_range(n ? (unsigned)places[n - 1] + 1 : 3, ~0u, 0);
 }
 
-static void rig_prove(struct rig *g, const struct packet *p)
+/* The zygote of the provers. What it makes are children of ours. */
+static void rig_start_zygote(struct rig *g)
 {
-        struct packet answer = {.type = PACKET_PROVER, .index = p->index};
         char path[512];
         int ends[2];
-        pid_t pid;
 
         CHECK_OK(capos_io_packet_pair(ends));
         program("prover", path);
-        pid = fork();
-        if (!pid) {
+        g->zygote_link = ends[0];
+        g->zygote = fork();
+        if (!g->zygote) {
                 child_fds(&ends[1], &(int){3}, 1);
                 execl(path, path, (char *)NULL);
                 _exit(91);
         }
-        CHECK(pid > 0 && g->nprovers < RIG_PROVERS);
-        g->provers[g->nprovers++] = pid;
+        CHECK(g->zygote > 0);
+        close(ends[1]);
+}
+
+/* The next packet of the zygote's of this type. */
+static struct packet rig_zygote_says(struct rig *g, enum packet_type type)
+{
+        struct pollfd p = {.fd = g->zygote_link, .events = POLLIN};
+        struct packet got = {0};
+
+        while (got.type != type) {
+                CHECK_EQ(poll(&p, 1, 10000), 1);
+                CHECK_OK(capos_io_packet_recv(g->zygote_link, &got, sizeof(got), NULL, 0));
+        }
+        return got;
+}
+
+static void rig_prove(struct rig *g, const struct packet *p)
+{
+        const struct packet answer = {.type = PACKET_PROVER, .index = p->index};
+        const struct packet copy = {.type = PACKET_FORK, .worker = p->index};
+        int ends[2];
+
+        CHECK_OK(capos_io_packet_pair(ends));
+        CHECK_OK(capos_io_packet_send(g->zygote_link, &copy, sizeof(copy), &ends[1], 1));
+        CHECK(g->nprovers < RIG_PROVERS);
+        g->provers[g->nprovers++] = rig_zygote_says(g, PACKET_FORKED).pid;
         CHECK_OK(capos_io_packet_send(g->up, &answer, sizeof(answer), ends, 1));
         close(ends[0]);
         close(ends[1]);
@@ -238,6 +263,17 @@ static void rig_spawn(struct rig *g, const struct rig_options *o)
         g->up = up[0];
 }
 
+static void rig_stop_zygote(struct rig *g)
+{
+        int status;
+
+        close(g->zygote_link);
+        CHECK_EQ(waitpid(g->zygote, &status, 0), g->zygote);
+        CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
+        for (unsigned i = 0; i < g->nprovers; i++)
+                CHECK_EQ(waitpid(g->provers[i], &status, 0), g->provers[i]);
+}
+
 static void rig_begin(struct rig *g, const struct rig_options *o)
 {
         *g = (struct rig){.up = -1, .gate = -1, .admission = -1};
@@ -248,6 +284,7 @@ static void rig_begin(struct rig *g, const struct rig_options *o)
                 CHECK(mkdtemp(g->dir));
         }
         CHECK_OK(capnp_vat_new(&g->vat));
+        rig_start_zygote(g);
         rig_spawn(g, o);
 }
 
@@ -258,6 +295,7 @@ int rig_start_fails(struct rig *g, const struct rig_options *o)
         rig_begin(g, o);
         CHECK_EQ(waitpid(g->pid, &status, 0), g->pid);
         close(g->up);
+        rig_stop_zygote(g);
         g->vat = capnp_vat_free(g->vat);
         return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -314,8 +352,7 @@ void rig_stop(struct rig *g, bool kill_it)
         if (!kill_it)
                 CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
         g->vat = capnp_vat_free(g->vat);
-        for (unsigned i = 0; i < g->nprovers; i++)
-                CHECK_EQ(waitpid(g->provers[i], &status, 0), g->provers[i]);
+        rig_stop_zygote(g);
 }
 
 /* ---- time ----------------------------------------------------------------------------------- */

@@ -52,6 +52,8 @@ struct rig {
         uint64_t last_event;
         uint64_t killed[RIG_EVENTS], bound[RIG_EVENTS];
         unsigned nkilled, nbound;
+        pid_t zygote; /* of the provers */
+        int zygote_link;
         pid_t provers[RIG_PROVERS];
         unsigned nprovers;
         bool hold_provers; /* PROVE is not answered */

@@ -30,18 +30,19 @@ static unsigned grants_max(manifest_reader m)
         return max;
 }
 
-static int zygote_init(struct zygote *z)
+static int zygote_init(struct daemon_zygote *z, unsigned *ret_fds)
 {
         CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
         const int allowed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, LINK_FD};
         int other = -1, r;
 
-        *z = (struct zygote){.link = LINK_FD, .parent = getppid()};
+        *z = (struct daemon_zygote){
+                .link = LINK_FD, .parent = getppid(), .live = worker_live, .arg = ret_fds};
         r = daemon_manifest_take(&m, MANIFEST_FD);
         if (r)
                 return r;
 
-        z->fds = FDS_OWN + 2 * grants_max(manifest_root(m.msg));
+        *ret_fds = FDS_OWN + 2 * grants_max(manifest_root(m.msg));
         r = daemon_check_fds(allowed, 4, &other);
         if (r)
                 daemon_log(LOG_ERR, "descriptor %d should not be as it is", other);
@@ -50,14 +51,15 @@ static int zygote_init(struct zygote *z)
 
 int main(void)
 {
-        struct zygote z;
+        struct daemon_zygote z;
+        unsigned fds;
         int r;
 
-        r = zygote_init(&z);
+        r = zygote_init(&z, &fds);
         if (!r)
                 r = daemon_sandbox(ROLE_ZYGOTE);
         if (!r)
-                r = zygote_run(&z);
+                r = daemon_zygote_run(&z);
         if (r) {
                 daemon_log(LOG_ERR, "%s", capnp_strerror(r));
                 return 1;

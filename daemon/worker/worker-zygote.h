@@ -1,33 +1,20 @@
-/*
- * The zygote: a process that has everything a worker needs except authority, and makes copies of
- * itself.
- */
+/* A worker, from the moment it is a copy of the zygote. */
 #ifndef CAPOS_WORKER_ZYGOTE_H
 #define CAPOS_WORKER_ZYGOTE_H
 
-#include <capos/capnp-base.h>
-
-#include <sys/types.h>
+#include "daemon-zygote.h"
 
 /* How a worker ends. */
 enum worker_exit {
-        WORKER_EXIT_OK = 0,
-        WORKER_EXIT_FAILED = 1,       /* worker_serve() did */
-        WORKER_EXIT_SANDBOX = 10,     /* it could not give up what it has */
-        WORKER_EXIT_DESCRIPTORS = 11, /* it had one too many, or too few */
-        WORKER_EXIT_HANDOFF = 12,     /* the gateway broke the rules */
+        WORKER_EXIT_OK = COPY_EXIT_OK,
+        WORKER_EXIT_FAILED = 1, /* worker_serve() did */
+        WORKER_EXIT_SANDBOX = COPY_EXIT_SANDBOX,
+        WORKER_EXIT_DESCRIPTORS = COPY_EXIT_DESCRIPTORS,
+        WORKER_EXIT_HANDOFF = 12, /* the gateway broke the rules */
 };
 
-struct zygote {
-        int link;     /* to caposd; borrowed */
-        pid_t parent; /* caposd, which becomes the parent of every worker */
-        unsigned fds; /* descriptors a worker may have at once */
-};
-
-/*
- * Forks when it is told to, until the link closes. What it returns in the zygote: 0, or -errno. In
- * a worker it does not return.
+/* The life of a worker: daemon_zygote.live. z->arg: how many descriptors it may have, an unsigned.
  */
-int zygote_run(const struct zygote *z) CAPNP_MUST_USE;
+void worker_live(const struct daemon_zygote *z, int handoff);
 
 #endif

@@ -1,0 +1,45 @@
+/*
+ * A zygote: a process that has everything its copies need except authority, and makes copies of
+ * itself when caposd says so.
+ */
+#ifndef CAPOS_DAEMON_ZYGOTE_H
+#define CAPOS_DAEMON_ZYGOTE_H
+
+#include "daemon-packets.h"
+#include "daemon-sandbox.h"
+
+struct daemon_zygote {
+        int link;     /* to caposd; borrowed */
+        pid_t parent; /* caposd, which becomes the parent of every copy */
+        /* The life of a copy, which has the zygote's descriptors and the socket that FORK brought.
+         * Does not return. */
+        void (*live)(const struct daemon_zygote *z, int socket);
+        void *arg; /* live's own */
+};
+
+/*
+ * Copies itself when it is told to, until the link closes. Returns in the zygote alone: 0, or
+ * -errno.
+ */
+int daemon_zygote_run(const struct daemon_zygote *z) CAPNP_MUST_USE;
+
+/* Why a copy cannot live: exit codes. */
+enum daemon_copy_exit {
+        COPY_EXIT_OK = 0,
+        COPY_EXIT_SANDBOX = 10,     /* it could not give up what it has */
+        COPY_EXIT_DESCRIPTORS = 11, /* it had one too many, or too few */
+};
+
+/*
+ * In a copy: gives up everything but the socket, which is LINK_FD from here on, and enters the
+ * sandbox of a role. fds: descriptors it may have at once; 0: what the role may. Standard error
+ * stays in builds that report on it.
+ */
+enum daemon_copy_exit daemon_copy_confine(const struct daemon_zygote *z, int socket,
+                                          enum daemon_role role, unsigned fds);
+
+/* Waits for the next packet, of this type, with its descriptors. 0; CAPOS_IO_E_CLOSED; -EBADMSG: it
+ * is another one; an error. */
+int daemon_packet_await(int fd, enum packet_type type, struct packet *p, int *fds) CAPNP_MUST_USE;
+
+#endif

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""flood-proofs: many guess, and those who know their password or have their key get in.
+
+Each try starts its attackers, lets them go on, and meanwhile logs a good client in by password and
+by key, who obeys the hint when he is told to wait. What must hold is an outcome: each of the good
+logins succeeds, after one hint at most when the attack is on that very account. At the end the
+session manager has what it had before.
+"""
+import os
+import re
+import struct
+import sys
+import threading
+import time
+
+import attacklib as a
+from attacklib import Failed, Struct, s, w
+
+SCRIPT = "attack-flood-proofs"
+SECONDS = float(os.environ.get("CAPOS_ATTACK_SECONDS", "3"))
+GOOD_S = 60
+HINT = re.compile(r"try again in (\d+) seconds")
+
+
+class Attackers:
+    """Threads that attack until the end of the `with`."""
+
+    def __init__(self, target, count, act):
+        self.target, self.act = target, act
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.go_on, args=(i,), daemon=True)
+                        for i in range(count)]
+        self.acts = 0
+
+    def go_on(self, number):
+        while not self.over.is_set():
+            peer = None
+            try:
+                peer = self.target.peer_from(f"127.0.{2 + number % 16}.1")
+                gateway = peer.gateway()
+                for _ in range(30):
+                    if self.over.is_set():
+                        break
+                    self.act(peer, gateway, number)
+                    self.acts += 1
+            except a.REFUSALS + (Failed,):
+                self.over.wait(0.02)
+            finally:
+                if peer:
+                    peer.close()
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        self.over.wait(SECONDS / 2)
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for t in self.threads:
+            t.join(20)
+
+
+def start(kind, account):
+    return Struct(b"", [Struct(struct.pack("<H", kind),
+                               [Struct(b"", [account]), None, None, None])])
+
+
+def guess(name):
+    """A wrong password; name() says for whom."""
+    def act(peer, gateway, number):
+        try:
+            flow = gateway.call(1, start(s.PASSWORD, name(number))).ref(0, s.FLOW)
+            s.answer(flow, "a wrong password")
+        except s.Refused:
+            pass
+    return act
+
+
+def guess_and_leave(peer, gateway, number):
+    """Four at once, given up before they are answered."""
+    for _ in range(4):
+        flow = gateway.call(1, start(s.PASSWORD, f"made-up-{number}-{time.monotonic_ns()}"))
+        q = flow.ref(0, s.FLOW).send(0, Struct(b"", [b"a wrong password"]))
+        peer.send(w.finish(q))
+
+
+def wrong_signature(peer, gateway, number):
+    """Something like a signature, for an account that has a key."""
+    flow = gateway.call(1, start(s.PUBLIC_KEY, a.KEY_USER)).ref(0, s.FLOW)
+    try:
+        flow.call(0, Struct(b"", [None]))
+        flow.call(0, Struct(b"", [b"SSHSIG" + bytes([number % 256]) * 200]))
+    except s.Refused:
+        pass
+
+
+def in_time(what, login, patience):
+    """Logs in; may be told to wait for so long as patience says (in hints)."""
+    end = time.monotonic() + GOOD_S
+    while True:
+        try:
+            login()
+            return
+        except (s.Refused, Failed) as e:
+            hint = HINT.search(str(e))
+            if not hint or not patience or time.monotonic() > end:
+                raise Failed(f"{what} was kept out: {e}") from e
+            patience -= 1
+            time.sleep(int(hint.group(1)) + 0.05)
+
+
+def good_by_password(target):
+    """As Target.good_by_password(), with time for a queue."""
+    peer, session, caps = target.login()
+    try:
+        s.motd(s.get(caps, "system_info", s.SYSTEM_INFO))
+        session.call(3)
+    finally:
+        peer.close()
+
+
+def attack(target, count, act, hints=0):
+    def run():
+        s.WAIT_S = GOOD_S
+        with Attackers(target, count, act) as attackers:
+            for _ in range(3):
+                in_time("a password", lambda: good_by_password(target), hints)
+                in_time("a key", target.good_by_key, 0)
+            if not attackers.acts:
+                raise Failed("nobody attacked")
+        target.settled(60)
+        in_time("a password afterwards", lambda: good_by_password(target), 1)
+        return "sessiond"
+    return run
+
+
+def no_penalty_is_wiped(target):
+    """What was counted of a real account stays, however many names are made up."""
+    def wrong(name):
+        peer = target.peer_from("127.0.40.1")
+        try:
+            peer.password(name, "a wrong password")
+        except s.Refused as e:
+            hint = HINT.search(str(e))
+            return int(hint.group(1)) if hint else 0
+        finally:
+            peer.close()
+        raise Failed("a wrong password was right")
+
+    def run():
+        end = time.monotonic() + GOOD_S
+        while wrong("victim") < 4:
+            if time.monotonic() > end:
+                raise Failed("no penalty came")
+            time.sleep(0.2)
+        with Attackers(target, 8, guess(lambda n: f"x{time.monotonic_ns()}")):
+            pass
+        while wrong("victim"):
+            time.sleep(0.3)
+        if not wrong("victim"):  # the failure after the wait counts on from there
+            raise Failed("the penalty was wiped")
+        return "sessiond"
+    return run
+
+
+def tries(target):
+    return {"P1": attack(target, 64, guess(lambda n: f"made-up-{time.monotonic_ns()}")),
+            "P2": attack(target, 16, guess(lambda n: "bob"), 1),
+            "P3": attack(target, 16, guess(lambda n: s_user()), 2),
+            "P4": attack(target, 16, guess_and_leave),
+            "P5": attack(target, 16, wrong_signature),
+            "P6": attack(target, 16, guess(lambda n: a.KEY_USER)),
+            "P7": no_penalty_is_wiped(target)}
+
+
+def s_user():
+    return a.instance.USER
+
+
+if __name__ == "__main__":
+    sys.exit(a.main(SCRIPT, a.Target, tries))
