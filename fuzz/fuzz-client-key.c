@@ -15,12 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct client_out s = {.p = sig, .room = sizeof(sig)};
         struct client_out t = {.p = text, .room = sizeof(text)};
         capos_key *k = calloc(1, sizeof(*k));
+        const char *why = NULL;
 
         if (!k || size > KEY_FILE_BYTES) {
                 free(k);
                 return 0;
         }
-        if (!key_of_openssh((capnp_data){data, (uint32_t)size}, &k->pkey) &&
+        if (!key_of_openssh((capnp_data){data, (uint32_t)size}, (capnp_data){0}, &k->pkey, &why) &&
             !key_public_of_pkey(k->pkey, &o) &&
             !key_set_public(k, (capnp_data){public, (uint32_t)o.len}))
                 (void)!key_sign_pkey(k, (capnp_data){data, 4}, &s);

@@ -83,7 +83,7 @@ static bool line_read(int fd, char *to, size_t room)
 
 static bool terminal_read(int fd, const char *prompt, char *to, size_t room)
 {
-        char safe[256];
+        char safe[1200];
         bool ok;
 
         cli_escape(prompt, safe, sizeof(safe));
@@ -108,6 +108,19 @@ static int terminal_compare(const struct cli *c, int fd, const char *first)
         if (!same)
                 return cli_fail(c, EXIT_FAILED, "failed", "the passwords differ: nothing was done");
         return EXIT_OK;
+}
+
+bool cli_ask_secret(struct cli *c, const char *prompt, char *to, size_t room)
+{
+        int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+        bool ok;
+
+        (void)c;
+        if (fd < 0)
+                return false;
+        ok = terminal_read(fd, prompt, to, room);
+        (void)close(fd);
+        return ok;
 }
 
 int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool twice, char *to,

@@ -119,6 +119,9 @@ uint64_t cli_now_ms(void);
 int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool twice, char *to,
                       size_t room) CAPNP_MUST_USE;
 
+/* Asks for a secret on the terminal. false: there is no terminal, or nothing was typed. */
+bool cli_ask_secret(struct cli *c, const char *prompt, char *to, size_t room);
+
 /* For processes that will hold a secret: no dump, no tracer, and memory overwritten when freed. */
 void cli_protect(void);
 /* Overwrites what the allocator keeps of freed memory. */

@@ -1,15 +1,15 @@
 /*
  * `capos login`: authenticate, then leave an agent behind that keeps the session.
  *
- * With neither a password nor a key asked for, keys are tried first, at most two (each wrong proof
- * counts against the account), then a password is asked for on the terminal. A refusal that is over
- * in a moment is waited for.
+ * With neither a password nor a key asked for, keys are tried first, all that there are, then a
+ * password is asked for on the terminal. The instance may slow down who fails: that is waited for.
  *
  * This process may hold a password and becomes the agent by forking, so from the start it cannot be
  * dumped or traced, and memory is overwritten when it is freed.
  */
 #include "agent.h"
 #include "greet.h"
+#include "keys.h"
 #include "runtime.h"
 
 #include <errno.h>
@@ -21,7 +21,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PASSWORD_ROOM = 1040, PASSWORD_BYTES = 1024, KEY_TRIES = 2, WAIT_SECONDS = 3 };
+enum { PASSWORD_ROOM = 1040, PASSWORD_BYTES = 1024, PASSWORD_TRIES = 3 };
+
+/* How long an attempt, and all of them, wait when the instance asks for it. */
+enum { WAIT_SECONDS = 20, WAIT_ALL_SECONDS = 60 };
 
 /* What is logged in to, and how far that has come. */
 struct login {
@@ -29,8 +32,9 @@ struct login {
         char account[128], address[GREET_ADDRESS], alias[RUNTIME_PATH], socket[RUNTIME_PATH];
         char password[PASSWORD_ROOM];
         struct capos_login how;
-        struct capos_error error; /* of the last attempt */
-        unsigned attempts;
+        struct capos_error error;                  /* of the last attempt */
+        enum capos_auth methods[CAPOS_AUTH_KINDS]; /* those that are enabled */
+        unsigned nmethods, attempts, waited;
         bool greeted; /* the connection has not been used for an attempt */
         struct agent_seed seed;
 };
@@ -136,12 +140,38 @@ static int login_try(struct login *l)
         unsigned s;
         int r = login_try_once(l);
 
-        s = r ? backoff_seconds(&l->error) : 0;
-        l->attempts++;
-        if (!s || s > WAIT_SECONDS)
-                return r;
-        (void)sleep(s);
-        return login_try_once(l);
+        for (l->attempts++; r; r = login_try_once(l)) {
+                s = backoff_seconds(&l->error);
+                if (!s || s > WAIT_SECONDS || l->waited + s > WAIT_ALL_SECONDS)
+                        break;
+                if (s > 2)
+                        (void)fprintf(stderr,
+                                      "capos: the instance asks for %u seconds between "
+                                      "attempts\n",
+                                      s);
+                (void)sleep(s);
+                l->waited += s;
+        }
+        return r;
+}
+
+static void login_note_methods(struct login *l)
+{
+        struct capos_method m;
+
+        l->greeted = true;
+        for (uint32_t i = 0; capos_client_method(l->c->client, i, &m); i++)
+                if (m.enabled && l->nmethods < CAPOS_AUTH_KINDS)
+                        l->methods[l->nmethods++] = m.kind;
+}
+
+/* Whether the instance has said that it offers a way to log in. */
+static bool login_can(const struct login *l, enum capos_auth kind)
+{
+        for (unsigned i = 0; i < l->nmethods; i++)
+                if (l->methods[i] == kind)
+                        return true;
+        return false;
 }
 
 static int login_try_key(struct login *l, capos_key *key)
@@ -155,91 +185,72 @@ static int login_try_key(struct login *l, capos_key *key)
         return r;
 }
 
+/* Three times, as ssh does it, where a person types. */
 static int login_try_password(struct login *l)
 {
+        unsigned tries = l->c->password_stdin ? 1 : PASSWORD_TRIES;
         char prompt[512];
         int r;
 
         (void)snprintf(prompt, sizeof(prompt), "Password of %s at %s", l->account, l->address);
-        r = cli_read_password(l->c, prompt, l->c->password_stdin, false, l->password,
-                              PASSWORD_BYTES + 1);
-        if (r)
-                return r;
+        for (;;) {
+                r = cli_read_password(l->c, prompt, l->c->password_stdin, false, l->password,
+                                      PASSWORD_BYTES + 1);
+                if (r)
+                        return r;
 
-        l->how.kind = CAPOS_AUTH_PASSWORD;
-        l->how.password = (capnp_data){(const uint8_t *)l->password, (uint32_t)strlen(l->password)};
-        r = login_try(l);
-        explicit_bzero(l->password, sizeof(l->password));
-        return r ? cli_fail_error(l->c, &l->error, "login") : EXIT_OK;
+                l->how.kind = CAPOS_AUTH_PASSWORD;
+                l->how.password =
+                        (capnp_data){(const uint8_t *)l->password, (uint32_t)strlen(l->password)};
+                r = login_try(l);
+                explicit_bzero(l->password, sizeof(l->password));
+                if (r != CAPOS_E_DENIED || l->error.denial != CAPOS_DENIED_CREDENTIALS || !--tries)
+                        return r ? cli_fail_error(l->c, &l->error, "login") : EXIT_OK;
+                (void)fprintf(stderr, "That is not right, try again.\n");
+        }
 }
 
-/* --identity: this key and nothing else. The agent's, when it has it. */
+/* --identity: this key and nothing else. */
 static int login_try_identity(struct login *l)
 {
         CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
-        char public[512];
-        struct capos_error e;
-        size_t len = strlen(l->c->identity);
-        int r;
+        int r = keys_of_identity(l->c, l->c->identity, &key);
 
-        (void)snprintf(public, sizeof(public), "%s%s", l->c->identity,
-                       len > 4 && !strcmp(l->c->identity + len - 4, ".pub") ? "" : ".pub");
-        r = capos_key_of_agent_file(NULL, public, &key, NULL);
         if (r)
-                r = capos_key_load(l->c->identity, &key, &e);
-        if (r)
-                return cli_fail(l->c, EXIT_FAILED, "key", "%s", e.text);
+                return r;
 
         r = login_try_key(l, key);
         return r ? cli_fail_error(l->c, &l->error, "login") : EXIT_OK;
 }
 
-/* The next key to try: the agent's, then the files that ssh itself would try. */
-static bool next_key(unsigned *i, capos_key **ret_k)
-{
-        static const char *const files[] = {"id_ed25519", "id_ecdsa", "id_rsa"};
-        const char *home = secure_getenv("HOME");
-        char path[512];
-
-        if (*i < 100 && !capos_key_of_agent(NULL, *i, ret_k, NULL)) {
-                ++*i;
-                return true;
-        }
-        for (*i = *i < 100 ? 100 : *i; home && *i < 103;) {
-                (void)snprintf(path, sizeof(path), "%s/.ssh/%s", home, files[*i - 100]);
-                ++*i;
-                if (!capos_key_load(path, ret_k, NULL))
-                        return true;
-        }
-        return false;
-}
-
 /* 0: logged in. Else l->error, when there was any key at all. */
 static int login_try_keys(struct login *l)
 {
-        char tried[KEY_TRIES][64] = {{0}};
-        unsigned i = 0, n = 0;
-        capos_key *key;
+        struct keys keys = {0};
+        capos_key *key = NULL;
+        unsigned left;
         int r = CAPOS_E_METHOD;
 
-        while (n < KEY_TRIES && next_key(&i, &key)) {
-                bool again = n && !strcmp(tried[0], capos_key_fingerprint_peek(key));
-
-                if (!again) {
-                        (void)snprintf(tried[n++], sizeof(tried[0]), "%s",
-                                       capos_key_fingerprint_peek(key));
-                        r = login_try_key(l, key);
-                }
-                capos_key_free(key);
+        while (keys_next(l->c, &keys, &key)) {
+                r = login_try_key(l, key);
+                key = capos_key_free(key);
                 if (!r || (r != CAPOS_E_DENIED && r != CAPOS_E_AGENT && r != CAPOS_E_METHOD))
                         break;
+                if (r == CAPOS_E_DENIED && l->error.denial != CAPOS_DENIED_CREDENTIALS)
+                        break;
         }
+        left = r ? keys_left(&keys) : 0;
+        if (left)
+                (void)fprintf(stderr,
+                              "capos: %u keys of the ssh-agent were not tried: name the right one "
+                              "by --identity FILE.pub\n",
+                              left);
         return r;
 }
 
 static int login_try_default(struct login *l)
 {
-        int r = login_try_keys(l);
+        int r = login_can(l, CAPOS_AUTH_PUBLIC_KEY) ? login_try_keys(l) : CAPOS_E_METHOD;
 
         if (!r)
                 return EXIT_OK;
@@ -247,6 +258,11 @@ static int login_try_default(struct login *l)
                 return cli_fail_error(l->c, &l->error, "login");
         if (l->attempts && r != CAPOS_E_DENIED && r != CAPOS_E_AGENT)
                 return cli_fail_error(l->c, &l->error, "login");
+        if (!login_can(l, CAPOS_AUTH_PASSWORD))
+                return l->attempts ? cli_fail_error(l->c, &l->error, "login")
+                                   : cli_fail(l->c, EXIT_DENIED, "denied.method-disabled",
+                                              "login: the instance takes no password, and there "
+                                              "is no key (see `capos methods`)");
         return login_try_password(l);
 }
 
@@ -359,7 +375,8 @@ int cmd_login(struct cli *c)
                 r = login_name(&l);
         if (!r)
                 r = greet(c, l.address);
-        l.greeted = !r;
+        if (!r)
+                login_note_methods(&l);
         if (!r)
                 r = login_authenticate(&l);
         return r ? r : login_leave_agent(&l);

@@ -1,5 +1,6 @@
 /* Commands about the session that is: what it is, what it has, renewing and ending it. */
 #include "agent.capnp-c.h"
+#include "keys.h"
 #include "runtime.h"
 
 #include <errno.h>
@@ -148,23 +149,14 @@ int cmd_logout(struct cli *c)
 
 /* ---- renew -------------------------------------------------------------------------------- */
 
+/* The key that --identity names; else the first there is. */
 static int renew_key(struct cli *c, capos_key **ret_k)
 {
-        struct capos_error e = {0};
-        char path[512];
-        const char *home = secure_getenv("HOME");
+        struct keys keys = {0};
 
-        if (c->identity) {
-                (void)snprintf(path, sizeof(path), "%s.pub", c->identity);
-                if (!capos_key_of_agent_file(NULL, path, ret_k, NULL) ||
-                    !capos_key_load(c->identity, ret_k, &e))
-                        return EXIT_OK;
-                return cli_fail(c, EXIT_FAILED, "key", "%s", e.text);
-        }
-        if (!capos_key_of_agent(NULL, 0, ret_k, NULL))
-                return EXIT_OK;
-        (void)snprintf(path, sizeof(path), "%s/.ssh/id_ed25519", home ? home : "");
-        if (!capos_key_load(path, ret_k, &e))
+        if (c->identity)
+                return keys_of_identity(c, c->identity, ret_k);
+        if (keys_next(c, &keys, ret_k))
                 return EXIT_OK;
         return cli_fail(c, EXIT_USAGE, "usage", "by which key? capos renew --identity FILE");
 }

@@ -52,7 +52,7 @@ static const struct cli_option passwd_options[] = {
 static const struct cli_option login_options[] = {
         {"profile", 0, "P", "the profile to ask for (default: the account's first)",
          offsetof(struct cli, profile)},
-        {"identity", 'i', "FILE", "log in by this private key, which an ssh-agent may hold",
+        {"identity", 'i', "FILE", "log in by this private key, from a file or an ssh-agent",
          offsetof(struct cli, identity)},
         {"password", 0, NULL, "log in by password, asked for on the terminal",
          offsetof(struct cli, password)},
@@ -136,8 +136,8 @@ static const struct cli_command commands[] = {
         {"login", "NAME@HOST:PORT [--identity FILE | --password | --password-stdin]",
          "Log in to an instance",
          "Also: capos login HOST:PORT --anonymous, or --guest. Without an option tries the keys\n"
-         "of the ssh-agent and of ~/.ssh (two at most), then asks for a password. The login goes\n"
-         "on in the background until `capos logout`, or until the session ends.\n\n"
+         "of the ssh-agent and of ~/.ssh, then asks for a password. The login goes on in the\n"
+         "background until `capos logout`, or until the session ends.\n\n"
          "Examples:\n"
          "  capos login alice@localhost:2327\n"
          "  capos login alice@example.org --profile operator --as work\n"

@@ -31,7 +31,7 @@ enum capos_err {
         CAPOS_E_DENIED = 0x201, /**< the instance refused: capos_error.denial says why */
         CAPOS_E_QUOTA,          /**< a bound of the session or the instance: capos_error.quota */
         CAPOS_E_KEY,            /**< a key file that nothing can be made of */
-        CAPOS_E_KEY_LOCKED,     /**< a key file that is protected by a passphrase */
+        CAPOS_E_KEY_LOCKED,     /**< a key file whose passphrase is missing or wrong */
         CAPOS_E_AGENT,          /**< no ssh-agent, or it does not have the key or refused */
         CAPOS_E_METHOD,         /**< the instance asks for a step that this library can't take */
 };
@@ -141,17 +141,31 @@ CAPNP_PUBLIC int capos_error_of_question(const capnp_question *q, struct capos_e
  * Reads a private key as ssh-keygen writes it: Ed25519, ECDSA on the three NIST curves, RSA,
  * without a passphrase. (PEM files of older versions of these kinds as well.)
  *
- * @param path   the file
+ * @param path   the file; one's own must be closed to others, as for ssh
  * @param ret_k  the key; freed by capos_key_free(), which wipes it
  * @param ret_e  what is wrong, with what to do about it; may be NULL
- * @return       0; CAPOS_E_KEY_LOCKED: it needs a passphrase; use an ssh-agent; CAPOS_E_KEY: not a
- *               key we know; -ENOENT, -EACCES: from opening it; -ENOMEM
+ * @return       0; CAPOS_E_KEY_LOCKED: it needs a passphrase: capos_key_unlock(); CAPOS_E_KEY: not
+ *               a key we know, damaged, or others may read it; -ENOENT, -EACCES: from opening it;
+ *               -ENOMEM
  */
 CAPNP_PUBLIC int capos_key_load(const char *path, capos_key **ret_k,
                                 struct capos_error *ret_e) CAPNP_MUST_USE;
 
 /**
- * Finds a key in an ssh-agent. Blocks while the agent answers, 10 seconds at most.
+ * Reads a private key that may be protected by a passphrase: OpenSSH's files (bcrypt with AES or
+ * triple DES) and encrypted PEM. Costs what deriving the key costs, tenths of a second.
+ *
+ * @param path        the file, as for capos_key_load()
+ * @param passphrase  the passphrase, len 0: none; the library keeps no copy
+ * @param ret_k       the key; freed by capos_key_free(), which wipes it
+ * @param ret_e       what is wrong, with what to do about it; may be NULL
+ * @return            as capos_key_load(); CAPOS_E_KEY_LOCKED: the passphrase is missing or wrong
+ */
+CAPNP_PUBLIC int capos_key_unlock(const char *path, capnp_data passphrase, capos_key **ret_k,
+                                  struct capos_error *ret_e) CAPNP_MUST_USE;
+
+/**
+ * Finds a key in an ssh-agent. Blocks while the agent answers, 5 seconds at most.
  *
  * @param socket  the agent's socket; NULL: what SSH_AUTH_SOCK says
  * @param i       which of its keys that we can use, from 0
@@ -175,6 +189,18 @@ CAPNP_PUBLIC int capos_key_of_agent(const char *socket, uint32_t i, capos_key **
  */
 CAPNP_PUBLIC int capos_key_of_agent_file(const char *socket, const char *path, capos_key **ret_k,
                                          struct capos_error *ret_e) CAPNP_MUST_USE;
+
+/**
+ * Reads a public key, the file that ends in .pub: to know its fingerprint. It cannot sign.
+ *
+ * @param path   the file, one line
+ * @param ret_k  the key; freed by capos_key_free()
+ * @param ret_e  what is wrong; may be NULL
+ * @return       0; CAPOS_E_KEY: not a public key of a kind we know; -ENOENT, -EACCES: from opening
+ *               the file; -ENOMEM
+ */
+CAPNP_PUBLIC int capos_key_load_public(const char *path, capos_key **ret_k,
+                                       struct capos_error *ret_e) CAPNP_MUST_USE;
 
 /**
  * The public half of a key.
@@ -202,7 +228,7 @@ CAPNP_PUBLIC const char *capos_key_fingerprint_peek(const capos_key *k);
  * @param to       where the binary blob is appended
  * @param ret_e    what is wrong; may be NULL
  * @return         0; CAPOS_E_AGENT: it did not sign; CAPNP_E_LIMIT: larger than to may become;
- *                 CAPOS_E_KEY: the key cannot sign; -ENOMEM
+ *                 CAPOS_E_KEY: the key cannot sign, or is a public one; -ENOMEM
  */
 CAPNP_PUBLIC int capos_key_sign(const capos_key *k, const char *purpose, capnp_data what,
                                 struct capnp_buf *to, struct capos_error *ret_e) CAPNP_MUST_USE;

@@ -29,7 +29,7 @@ enum {
         AGENT_RSA_SHA2_512 = 4, /* flag of AGENT_ASK_SIGN */
 
         AGENT_MESSAGE_BYTES = 256 * 1024, /* as agents themselves bound it */
-        AGENT_LIST_MS = 10 * 1000,
+        AGENT_LIST_MS = 5 * 1000,
         AGENT_SIGN_MS = 60 * 1000,
 };
 
@@ -99,8 +99,10 @@ static int agent_connect(struct agent *a, const char *path)
 {
         struct sockaddr_un un = {.sun_family = AF_UNIX};
 
-        if (!path || !*path || strlen(path) >= sizeof(un.sun_path))
+        if (!path || !*path)
                 return -ENOENT;
+        if (strlen(path) >= sizeof(un.sun_path))
+                return -ENAMETOOLONG;
 
         memcpy(un.sun_path, path, strlen(path));
         a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -280,6 +282,26 @@ int capos_key_of_agent_file(const char *socket, const char *path, capos_key **re
 
         w = (struct wanted){.public = {public, (uint32_t)o.len}};
         return agent_key(socket, &w, ret_k, ret_e);
+}
+
+int capos_key_load_public(const char *path, capos_key **ret_k, struct capos_error *ret_e)
+{
+        CAPNP_AUTO(capos_key_freep) capos_key *k = calloc(1, sizeof(*k));
+        uint8_t public[KEY_PUBLIC_BYTES];
+        struct client_out o = {.p = public, .room = sizeof(public)};
+        int r = k ? agent_read_public(path, &o) : -ENOMEM;
+
+        if (!r)
+                r = key_set_public(k, (capnp_data){public, (uint32_t)o.len});
+        if (r > 0)
+                return client_fail(ret_e, CAPOS_E_KEY, "%s is not a public key of a known kind",
+                                   path);
+        if (r)
+                return client_fail(ret_e, r, "%s: %s", path, capos_strerror(r));
+
+        *ret_k = k;
+        k = NULL;
+        return 0;
 }
 
 int key_sign_agent(const capos_key *k, capnp_data what, struct client_out *to,

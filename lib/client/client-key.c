@@ -1,8 +1,8 @@
 /*
  * Private keys: from a file of ssh-keygen's, or in an agent; and SSHSIG blobs made with them.
  *
- * Files protected by a passphrase are not opened here. An agent does that better: it asks once, and
- * the key never comes near a program that talks to the network.
+ * A file of one's own that others may read is refused, as ssh refuses it: its key is theirs as
+ * well.
  *
  * What is read of a file is wiped before this returns; the key itself is OpenSSL's, which wipes the
  * private numbers when it is freed.
@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct {
@@ -134,8 +135,17 @@ int key_read_file(const char *path, char *p, size_t room, size_t *ret_len)
         return len == room ? CAPNP_E_LIMIT : 0;
 }
 
+/* One file: what it is opened with, and what is wrong with it. */
+struct file {
+        const char *path;
+        capnp_data passphrase; /* len 0: none */
+        const char *why;       /* NULL: nothing more than the code says */
+        unsigned open_mode;    /* others may read it: its mode; 0: they may not */
+        bool asked;            /* OpenSSL wanted a passphrase */
+};
+
 /* The base64 between the two lines of an OpenSSH file. */
-static int key_of_armour(const char *text, size_t len, EVP_PKEY **ret_k)
+static int key_of_armour(struct file *f, const char *text, size_t len, EVP_PKEY **ret_k)
 {
         static const char begin[] = "-----BEGIN OPENSSH PRIVATE KEY-----";
         static const char end[] = "-----END OPENSSH PRIVATE KEY-----";
@@ -150,45 +160,48 @@ static int key_of_armour(const char *text, size_t len, EVP_PKEY **ret_k)
         from += sizeof(begin) - 1;
         to = (const char *)memmem(from, len - (size_t)(from - text), end, sizeof(end) - 1);
         if (to && !client_base64(from, (size_t)(to - from), &o))
-                r = key_of_openssh((capnp_data){body, (uint32_t)o.len}, ret_k);
+                r = key_of_openssh((capnp_data){body, (uint32_t)o.len}, f->passphrase, ret_k,
+                                   &f->why);
         explicit_bzero(body, sizeof(body));
         return r;
 }
 
-/* OpenSSL asks for a passphrase: there is none, but now we know. */
+/* OpenSSL asks for a passphrase. */
 static int key_on_passphrase(char *buf, int size, int rwflag, void *arg)
 {
-        (void)buf;
-        (void)size;
+        struct file *f = arg;
+
         (void)rwflag;
-        *(bool *)arg = true;
-        return -1;
+        f->asked = true;
+        if (!f->passphrase.len || f->passphrase.len > (uint32_t)size)
+                return -1;
+        memcpy(buf, f->passphrase.p, f->passphrase.len);
+        return (int)f->passphrase.len;
 }
 
-static int key_of_pem(const char *text, size_t len, EVP_PKEY **ret_k)
+static int key_of_pem(struct file *f, const char *text, size_t len, EVP_PKEY **ret_k)
 {
-        bool locked = false;
         BIO *b = BIO_new_mem_buf(text, (int)len);
 
         if (!b)
                 return -ENOMEM;
 
-        *ret_k = PEM_read_bio_PrivateKey(b, NULL, key_on_passphrase, &locked);
+        *ret_k = PEM_read_bio_PrivateKey(b, NULL, key_on_passphrase, f);
         BIO_free(b);
         if (*ret_k)
                 return 0;
-        return locked ? CAPOS_E_KEY_LOCKED : CAPOS_E_KEY;
+        return f->asked ? CAPOS_E_KEY_LOCKED : CAPOS_E_KEY;
 }
 
-static int key_parse(const char *text, size_t len, capos_key *k)
+static int key_parse(struct file *f, const char *text, size_t len, capos_key *k)
 {
         uint8_t public[KEY_PUBLIC_BYTES];
         struct client_out o = {.p = public, .room = sizeof(public)};
         int r;
 
-        r = key_of_armour(text, len, &k->pkey);
+        r = key_of_armour(f, text, len, &k->pkey);
         if (r == CAPNP_E_UNKNOWN)
-                r = key_of_pem(text, len, &k->pkey);
+                r = key_of_pem(f, text, len, &k->pkey);
         if (!r)
                 r = key_public_of_pkey(k->pkey, &o);
         if (!r)
@@ -196,24 +209,47 @@ static int key_parse(const char *text, size_t len, capos_key *k)
         return r > 0 && r != CAPOS_E_KEY_LOCKED ? CAPOS_E_KEY : r;
 }
 
-static int key_explain(int r, const char *path, struct capos_error *ret_e)
+static int key_explain(int r, const struct file *f, struct capos_error *ret_e)
 {
+        if (f->open_mode)
+                return client_fail(ret_e, r,
+                                   "%s: mode %04o is too open, others could use this key: "
+                                   "chmod 600 %s",
+                                   f->path, f->open_mode, f->path);
+        if (r == CAPOS_E_KEY_LOCKED && f->passphrase.len)
+                return client_fail(ret_e, r, "%s: the passphrase is not right", f->path);
         if (r == CAPOS_E_KEY_LOCKED)
                 return client_fail(ret_e, r,
                                    "%s is protected by a passphrase: add it to an ssh-agent "
                                    "(ssh-add %s), or remove the passphrase (ssh-keygen -p -f %s)",
-                                   path, path, path);
+                                   f->path, f->path, f->path);
+        if (r == CAPOS_E_KEY && f->why)
+                return client_fail(ret_e, r, "%s cannot be used: %s", f->path, f->why);
         if (r == CAPOS_E_KEY)
                 return client_fail(ret_e, r,
                                    "%s is not a private key of a known kind (ssh-ed25519, "
                                    "ecdsa-sha2-nistp*, ssh-rsa)",
-                                   path);
-        return client_fail(ret_e, r, "%s: %s", path, capos_strerror(r));
+                                   f->path);
+        return client_fail(ret_e, r, "%s: %s", f->path, capos_strerror(r));
 }
 
-int capos_key_load(const char *path, capos_key **ret_k, struct capos_error *ret_e)
+/* Whether a key is open to others. Like ssh: what counts is a file of our own; somebody else's is
+ * his business. */
+static bool file_is_open(struct file *f)
+{
+        struct stat st;
+
+        if (stat(f->path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+            (st.st_mode & 077))
+                f->open_mode = st.st_mode & 07777;
+        return f->open_mode != 0;
+}
+
+int capos_key_unlock(const char *path, capnp_data passphrase, capos_key **ret_k,
+                     struct capos_error *ret_e)
 {
         CAPNP_AUTO(capos_key_freep) capos_key *k = calloc(1, sizeof(*k));
+        struct file f = {.path = path, .passphrase = passphrase};
         char *text = malloc(KEY_FILE_BYTES);
         size_t len;
         int r = -ENOMEM;
@@ -221,19 +257,26 @@ int capos_key_load(const char *path, capos_key **ret_k, struct capos_error *ret_
         if (k && text) {
                 r = key_read_file(path, text, KEY_FILE_BYTES, &len);
                 if (!r)
-                        r = key_parse(text, len, k);
+                        r = key_parse(&f, text, len, k);
                 if (r == CAPNP_E_LIMIT)
+                        r = CAPOS_E_KEY;
+                if ((!r || r == CAPOS_E_KEY_LOCKED) && file_is_open(&f))
                         r = CAPOS_E_KEY;
         }
         if (text)
                 explicit_bzero(text, KEY_FILE_BYTES);
         free(text);
         if (r)
-                return key_explain(r, path, ret_e);
+                return key_explain(r, &f, ret_e);
 
         *ret_k = k;
         k = NULL;
         return 0;
+}
+
+int capos_key_load(const char *path, capos_key **ret_k, struct capos_error *ret_e)
+{
+        return capos_key_unlock(path, (capnp_data){0}, ret_k, ret_e);
 }
 
 /* ---- SSHSIG ------------------------------------------------------------------------------- */
@@ -282,7 +325,11 @@ int capos_key_sign(const capos_key *k, const char *purpose, capnp_data what, str
                 return client_fail(ret_e, r, "%s", capos_strerror(r));
 
         what = (capnp_data){data, (uint32_t)d.len};
-        r = k->pkey ? key_sign_pkey(k, what, &s) : key_sign_agent(k, what, &s, ret_e);
+        r = CAPOS_E_KEY;
+        if (k->pkey)
+                r = key_sign_pkey(k, what, &s);
+        else if (k->agent)
+                r = key_sign_agent(k, what, &s, ret_e);
         if (r == CAPOS_E_AGENT)
                 return r;
         if (r)

@@ -39,9 +39,12 @@ int key_set_public(capos_key *k, capnp_data public) CAPNP_MUST_USE;
 /* Reads a file into p, at most room bytes. 0; CAPNP_E_LIMIT: larger; -errno. */
 int key_read_file(const char *path, char *p, size_t room, size_t *ret_len) CAPNP_MUST_USE;
 
-/* Makes an OpenSSL key of the decoded body of a file. 0; CAPOS_E_KEY, CAPOS_E_KEY_LOCKED, -ENOMEM.
- */
-int key_of_openssh(capnp_data body, EVP_PKEY **ret_k) CAPNP_MUST_USE;
+/* Makes an OpenSSL key of the decoded body of an OpenSSH file. 0; CAPOS_E_KEY; CAPOS_E_KEY_LOCKED:
+ * without the passphrase, or it is wrong; -ENOMEM. *ret_why: what is wrong, or as it was. */
+int key_of_openssh(capnp_data body, capnp_data passphrase, EVP_PKEY **ret_k,
+                   const char **ret_why) CAPNP_MUST_USE;
+/* … of its private part: name of the type, and numbers. 0; CAPOS_E_KEY; -ENOMEM. */
+int key_of_private(struct client_in *i, enum key_type t, EVP_PKEY **ret_k) CAPNP_MUST_USE;
 /* The public half in SSH's form. 0; CAPOS_E_KEY: no kind that we know. */
 int key_public_of_pkey(EVP_PKEY *k, struct client_out *to) CAPNP_MUST_USE;
 /* Signs with a key of ours: writes the signature's SSH form. 0; CAPOS_E_KEY. */

@@ -111,7 +111,9 @@ static int pkey_of_rsa(struct client_in *i, EVP_PKEY **ret_k)
         CAPNP_AUTO(bn_freep) BIGNUM *e = in_number(i);
         CAPNP_AUTO(bn_freep) BIGNUM *d = in_number(i);
 
-        if (!n || !e || !d)
+        for (unsigned skipped = 0; skipped < 3; skipped++) /* iqmp, p and q */
+                (void)client_in_string(i);
+        if (!n || !e || !d || i->bad)
                 return CAPOS_E_KEY;
         if (!b || !OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, n) ||
             !OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, e) ||
@@ -121,44 +123,13 @@ static int pkey_of_rsa(struct client_in *i, EVP_PKEY **ret_k)
         return pkey_of_params("RSA", b, ret_k);
 }
 
-/* The part of the file that a passphrase would protect (PROTOCOL.key, section 3). */
-static int pkey_of_private(capnp_data private, enum key_type t, EVP_PKEY **ret_k)
+int key_of_private(struct client_in *i, enum key_type t, EVP_PKEY **ret_k)
 {
-        struct client_in i = {.p = private.p, .len = private.len};
-        uint32_t a = client_in_u32(&i), b = client_in_u32(&i);
-
-        if (a != b || !client_data_is(client_in_string(&i), key_type_name(t)))
+        if (!client_data_is(client_in_string(i), key_type_name(t)))
                 return CAPOS_E_KEY;
         if (t == KEY_ED25519)
-                return pkey_of_ed25519(&i, ret_k);
-        return t == KEY_RSA ? pkey_of_rsa(&i, ret_k) : pkey_of_ecdsa(&i, t, ret_k);
-}
-
-int key_of_openssh(capnp_data body, EVP_PKEY **ret_k)
-{
-        static const char magic[] = "openssh-key-v1"; /* with its NUL */
-        struct client_in i = {.p = body.p, .len = body.len};
-        capnp_data cipher, public;
-        enum key_type t;
-
-        if (i.len < sizeof(magic) || memcmp(i.p, magic, sizeof(magic)) != 0)
-                return CAPOS_E_KEY;
-
-        i.p += sizeof(magic);
-        i.len -= sizeof(magic);
-        cipher = client_in_string(&i);
-        (void)client_in_string(&i); /* the name of the key derivation, */
-        (void)client_in_string(&i); /* and its parameters */
-        if (client_in_u32(&i) != 1)
-                return CAPOS_E_KEY;
-
-        public = client_in_string(&i);
-        if (i.bad || key_type_of_public(public, &t))
-                return CAPOS_E_KEY;
-        if (!client_data_is(cipher, "none"))
-                return CAPOS_E_KEY_LOCKED;
-
-        return pkey_of_private(client_in_string(&i), t, ret_k);
+                return pkey_of_ed25519(i, ret_k);
+        return t == KEY_RSA ? pkey_of_rsa(i, ret_k) : pkey_of_ecdsa(i, t, ret_k);
 }
 
 /* ---- the public half ---------------------------------------------------------------------- */

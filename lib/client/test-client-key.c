@@ -163,6 +163,10 @@ TEST(files_that_are_no_keys_say_what_to_do)
                 {"ssh-keygen -q -t ed25519 -N '' -f k; sed -i 3d k", CAPOS_E_KEY, "private key"},
                 {"ssh-keygen -q -t ecdsa -N '' -f k; sed -i 's/A/B/3' k", CAPOS_E_KEY, "private"},
                 {"head -c 40000 /dev/zero >k", CAPOS_E_KEY, "private key"},
+                {"ssh-keygen -q -t ed25519 -N '' -f k; chmod 640 k", CAPOS_E_KEY, "chmod 600 k"},
+                {"ssh-keygen -q -t ed25519 -N x1 -f k; chmod 604 k", CAPOS_E_KEY, "mode 0604"},
+                {"ssh-keygen -q -Z chacha20-poly1305@openssh.com -t ed25519 -N x1 -f k",
+                 CAPOS_E_KEY, "encrypted in a way"},
                 {": >k", CAPOS_E_KEY, "private key"},
                 {"true", -ENOENT, "No such file"},
         };
@@ -179,6 +183,40 @@ TEST(files_that_are_no_keys_say_what_to_do)
                 printf("  %s\n", e.text);
                 CHECK(strstr(e.text, rows[i].says));
                 CHECK_EQ(e.code, rows[i].r);
+        }
+        place_deinit(&p);
+}
+
+/* Every way that ssh-keygen encrypts a file, and files that need more than one block of key. */
+TEST_T(locked_files_are_opened_by_their_passphrase, 240)
+{
+        static const char *const ways[] = {
+                "-t ed25519",
+                "-t rsa -b 2048 -a 3",
+                "-t ecdsa -Z aes128-cbc -a 1",
+                "-t ed25519 -Z aes192-ctr -a 1",
+                "-t ed25519 -Z aes256-cbc -a 1",
+                "-t ed25519 -Z aes256-gcm@openssh.com -a 2",
+                "-t ecdsa -Z aes128-gcm@openssh.com -a 1",
+                "-t ed25519 -Z 3des-cbc -a 1",
+                "-t rsa -b 2048 -m PEM",
+                "-t ecdsa -m PKCS8",
+        };
+        static const uint8_t right[] = "Gr\xc3\xbc\xc3\x9f' dich", wrong[] = "guess";
+        struct capos_error e;
+        struct place p;
+        capos_key *k = NULL;
+
+        place_init(&p);
+        for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+                printf("%s\n", ways[i]);
+                run("rm -f k k.pub; ssh-keygen -q %s -N \"%s\" -f k", ways[i], (const char *)right);
+                CHECK_EQ(capos_key_unlock("k", (capnp_data){wrong, 5}, &k, &e), CAPOS_E_KEY_LOCKED);
+                CHECK(strstr(e.text, "passphrase is not right"));
+                CHECK_OK(capos_key_unlock("k", (capnp_data){right, sizeof(right) - 1}, &k, NULL));
+                check_fingerprint(k, "k.pub");
+                check_signature(k, "k.pub");
+                k = capos_key_free(k);
         }
         place_deinit(&p);
 }

@@ -95,8 +95,10 @@ class Rig:
             return f.read()
 
     def run(self, *args, stdin="", env=None):
+        # A session of its own has no terminal, whoever runs the tests from one.
         done = subprocess.run([self.capos, *args], input=stdin, capture_output=True, text=True,
-                              env=env or self.env, timeout=60, check=False, cwd=self.dir)
+                              env=env or self.env, timeout=120, check=False, cwd=self.dir,
+                              start_new_session=True)
         return Result(done)
 
     def ok(self, *args, **more):
@@ -187,6 +189,6 @@ def typed(command, env, answers):
     return os.waitstatus_to_exitcode(status), shown.decode()
 
 
-def keygen(g, name, *options):
-    subprocess.run(["ssh-keygen", "-q", "-N", "", "-C", "a key", "-f", g.path(name), *options],
+def keygen(g, name, *options, phrase=""):
+    subprocess.run(["ssh-keygen", "-q", "-N", phrase, "-C", "a key", "-f", g.path(name), *options],
                    check=True)

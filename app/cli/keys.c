@@ -1,0 +1,186 @@
+/*
+ * Which keys to prove with. The order is ssh's: the agent's, then the files of ~/.ssh; each is
+ * tried once, by its fingerprint, wherever it comes from.
+ *
+ * A file that is locked is asked about on the terminal, three times, as ssh does. Where there is no
+ * terminal it is passed over, and that is said: a login that goes on to ask for a password without
+ * a word leaves its person in doubt about the key.
+ */
+#include "keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 1024, PASSPHRASE_ROOM = 1024, TRIES = 3 };
+
+static const char *const files[] = {"id_ed25519", "id_ecdsa", "id_rsa"};
+
+static void key_note(const char *text)
+{
+        char safe[1200];
+
+        cli_escape(text, safe, sizeof(safe));
+        (void)fprintf(stderr, "capos: %s\n", safe);
+}
+
+/* Asks for the passphrase of a locked file until it is right. 0; else ret_e says what was wrong
+ * with the last, or what it said before anybody asked. */
+static int key_ask(struct cli *c, const char *path, capos_key **ret_k, struct capos_error *ret_e)
+{
+        char prompt[PATH_BYTES + 32], phrase[PASSPHRASE_ROOM];
+        int r = CAPOS_E_KEY_LOCKED;
+
+        (void)snprintf(prompt, sizeof(prompt), "Passphrase of %s", path);
+        for (unsigned i = 0; i < TRIES && r == CAPOS_E_KEY_LOCKED; i++) {
+                if (!cli_ask_secret(c, prompt, phrase, sizeof(phrase)) || !*phrase)
+                        break;
+                r = capos_key_unlock(
+                        path, (capnp_data){(const uint8_t *)phrase, (uint32_t)strlen(phrase)},
+                        ret_k, ret_e);
+                if (r == CAPOS_E_KEY_LOCKED)
+                        key_note(ret_e->text);
+        }
+        explicit_bzero(phrase, sizeof(phrase));
+        return r;
+}
+
+static int key_open(struct cli *c, const char *path, capos_key **ret_k, struct capos_error *ret_e)
+{
+        int r = capos_key_load(path, ret_k, ret_e);
+
+        return r == CAPOS_E_KEY_LOCKED ? key_ask(c, path, ret_k, ret_e) : r;
+}
+
+/* ---- all of them -------------------------------------------------------------------------- */
+
+static bool print_is_new(const struct keys *k, const char *print)
+{
+        for (unsigned i = 0; i < k->ntried; i++)
+                if (!strcmp(k->tried[i], print))
+                        return false;
+        return true;
+}
+
+/* Whether a key shall be tried; it is noted then. */
+static bool key_is_new(struct keys *k, const capos_key *key)
+{
+        const char *print = capos_key_fingerprint_peek(key);
+
+        if (!print_is_new(k, print))
+                return false;
+        (void)snprintf(k->tried[k->ntried++], KEYS_PRINT, "%s", print);
+        return true;
+}
+
+static bool agent_next(struct keys *k, capos_key **ret_k)
+{
+        struct capos_error e;
+        int r;
+
+        while (!k->agent_is_through) {
+                r = capos_key_of_agent(NULL, k->agent++, ret_k, &e);
+                if (r) {
+                        k->agent_is_through = true;
+                        /* That there is none is no news; that it does not work is. */
+                        if (r != CAPNP_E_UNKNOWN && secure_getenv("SSH_AUTH_SOCK"))
+                                key_note(e.text);
+                        return false;
+                }
+                if (key_is_new(k, *ret_k))
+                        return true;
+                *ret_k = capos_key_free(*ret_k);
+        }
+        return false;
+}
+
+/* Whether the public half beside a file shows that its key was tried: then nobody is asked for its
+ * passphrase. */
+static bool file_was_tried(const struct keys *k, const char *path)
+{
+        CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
+        char public[PATH_BYTES + 8];
+
+        (void)snprintf(public, sizeof(public), "%s.pub", path);
+        return !capos_key_load_public(public, &key, NULL) &&
+               !print_is_new(k, capos_key_fingerprint_peek(key));
+}
+
+static bool file_next(struct cli *c, struct keys *k, capos_key **ret_k)
+{
+        const char *home = secure_getenv("HOME");
+        struct capos_error e;
+        char path[PATH_BYTES];
+
+        while (home && k->file < sizeof(files) / sizeof(files[0])) {
+                (void)snprintf(path, sizeof(path), "%s/.ssh/%s", home, files[k->file++]);
+                if (access(path, F_OK) < 0 || file_was_tried(k, path))
+                        continue;
+                if (key_open(c, path, ret_k, &e)) {
+                        key_note(e.text);
+                        continue;
+                }
+                if (key_is_new(k, *ret_k))
+                        return true;
+                *ret_k = capos_key_free(*ret_k);
+        }
+        return false;
+}
+
+bool keys_next(struct cli *c, struct keys *k, capos_key **ret_k)
+{
+        if (k->ntried == KEYS_TRIED)
+                return false;
+        return agent_next(k, ret_k) || file_next(c, k, ret_k);
+}
+
+unsigned keys_left(struct keys *k)
+{
+        capos_key *key = NULL;
+        unsigned n = 0;
+
+        while (!k->agent_is_through && n < KEYS_TRIED &&
+               !capos_key_of_agent(NULL, k->agent + n, &key, NULL)) {
+                key = capos_key_free(key);
+                n++;
+        }
+        return n;
+}
+
+/* ---- one of them -------------------------------------------------------------------------- */
+
+/* The public half's file and the private one's, whichever was named. */
+static void identity_split(const char *path, char *public, char *private, size_t room)
+{
+        size_t len = strlen(path);
+        bool is_public = len > 4 && !strcmp(path + len - 4, ".pub");
+
+        (void)snprintf(public, room, "%s%s", path, is_public ? "" : ".pub");
+        (void)snprintf(private, room, "%.*s", (int)(is_public ? len - 4 : len), path);
+}
+
+int keys_of_identity(struct cli *c, const char *path, capos_key **ret_k)
+{
+        char public[PATH_BYTES], private[PATH_BYTES];
+        struct capos_error of_agent, of_file;
+        int agent, file;
+
+        identity_split(path, public, private, sizeof(public));
+        agent = capos_key_of_agent_file(NULL, public, ret_k, &of_agent);
+        if (!agent)
+                return EXIT_OK;
+        file = key_open(c, private, ret_k, &of_file);
+        if (!file)
+                return EXIT_OK;
+        /* A broken agent is the first thing to know of, and no agent when only it could help. */
+        if (agent == CAPOS_E_AGENT && (secure_getenv("SSH_AUTH_SOCK") || !strcmp(path, public)))
+                return cli_fail(c, EXIT_FAILED, "agent", "%s; and %s", of_agent.text, of_file.text);
+        if (agent == CAPNP_E_UNKNOWN && !strcmp(path, public))
+                return cli_fail(c, EXIT_FAILED, "agent", "%s: %s; and %s", path, of_agent.text,
+                                of_file.text);
+        if (agent > 0 && agent != CAPOS_E_AGENT && agent != CAPNP_E_UNKNOWN &&
+            !strcmp(path, public))
+                return cli_fail(c, EXIT_FAILED, "key", "%s", of_agent.text);
+        return cli_fail(c, EXIT_FAILED, "key", "%s", of_file.text);
+}

@@ -1,0 +1,32 @@
+/* The private keys that a person has: which to prove with, and how they are opened. */
+#ifndef CAPOS_CLI_KEYS_H
+#define CAPOS_CLI_KEYS_H
+
+#include "cli.h"
+
+enum { KEYS_TRIED = 32, KEYS_PRINT = 64 };
+
+/* A walk over all keys that a login may try. Zeroed to begin with. */
+struct keys {
+        char tried[KEYS_TRIED][KEYS_PRINT]; /* fingerprints: none is tried twice */
+        unsigned ntried;
+        unsigned agent; /* the next of the ssh-agent */
+        unsigned file;  /* the next of ~/.ssh */
+        bool agent_is_through;
+};
+
+/*
+ * The next key: those of the ssh-agent, then the files of ~/.ssh that ssh itself would try, with
+ * their passphrase asked for where there is a terminal. What cannot be used is said on standard
+ * error. false: there is no more.
+ */
+bool keys_next(struct cli *c, struct keys *k, capos_key **ret_k);
+/* How many keys the agent has that were not tried; 0 when all were, or nobody knows. */
+unsigned keys_left(struct keys *k);
+/*
+ * The key that --identity names: the ssh-agent's when it has it, else the file's. path may be the
+ * public half. Errors are said; what failed first is said first. An exit code.
+ */
+int keys_of_identity(struct cli *c, const char *path, capos_key **ret_k) CAPNP_MUST_USE;
+
+#endif
