@@ -36,7 +36,8 @@ struct cli {
         uint32_t timeout_ms; /* 0: not given */
         /* What some of them take. */
         bool password_stdin, password, anonymous, guest, lng, follow;
-        const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration;
+        const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
+                *account;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         /* The words that are no options. */
@@ -162,6 +163,7 @@ int cmd_account_remove(struct cli *c);
 int cmd_account_list(struct cli *c);
 int cmd_account_passwd(struct cli *c);
 int cmd_account_key_add(struct cli *c);
+int cmd_account_key_list(struct cli *c);
 int cmd_account_key_remove(struct cli *c);
 int cmd_session_list(struct cli *c);
 int cmd_session_revoke(struct cli *c);

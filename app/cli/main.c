@@ -42,6 +42,12 @@ static const struct cli_option account_add_options[] = {
         {0},
 };
 
+static const struct cli_option revoke_options[] = {
+        STATE_OPTION,
+        {"account", 0, "NAME", "all sessions of this account", offsetof(struct cli, account)},
+        {0},
+};
+
 static const struct cli_option passwd_options[] = {
         STATE_OPTION,
         {"password-stdin", 0, NULL, "read the password from standard input, one line",
@@ -123,9 +129,12 @@ static const struct cli_command commands[] = {
          cmd_account_remove, state_options, 1, 1, false},
         {"account list", "", "List the accounts", NULL, cmd_account_list, state_options, 0, 0,
          false},
-        {"account key add", "NAME FILE", "Let an account log in by a public key",
-         "Example:\n  capos account key add alice ~/.ssh/id_ed25519.pub\n", cmd_account_key_add,
-         state_options, 2, 2, false},
+        {"account key add", "NAME FILE", "Let an account log in by the public keys of a file",
+         "FILE is the public half of a key, or an authorized_keys; `-` is standard input.\n\n"
+         "Example:\n  capos account key add alice ~/.ssh/id_ed25519.pub\n",
+         cmd_account_key_add, state_options, 2, 2, false},
+        {"account key list", "NAME", "List the keys of an account", NULL, cmd_account_key_list,
+         state_options, 1, 1, false},
         {"account key remove", "NAME FINGERPRINT",
          "Take a key from an account, and end the sessions it made",
          "`capos account list` has the fingerprints.\n", cmd_account_key_remove, state_options, 2,
@@ -170,8 +179,13 @@ static const struct cli_command commands[] = {
          cmd_chat_join, NULL, 1, 1, false},
         {"session list", "", "List the sessions of the instance of this machine", NULL,
          cmd_session_list, state_options, 0, 0, false},
-        {"session revoke", "ID [CAP]", "End a session, or take one capability from it", NULL,
-         cmd_session_revoke, state_options, 1, 2, false},
+        {"session revoke", "ID [CAP] | --account NAME [CAP]",
+         "End a session, or take one capability from it",
+         "The beginning of an ID is enough when no other session's begins so.\n\n"
+         "Examples:\n"
+         "  capos session revoke 8a706f\n"
+         "  capos session revoke --account alice chat\n",
+         cmd_session_revoke, revoke_options, 0, 2, false},
         {"status", "", "Show what the instance of this machine holds", NULL, cmd_status,
          state_options, 0, 0, false},
         {"audit verify", "[FILE]", "Check that an audit log is complete and unchanged",

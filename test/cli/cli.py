@@ -17,7 +17,8 @@ import sys
 import time
 import traceback
 
-import keys  # noqa: F401  (its cases)
+import admin  # noqa: F401  (its cases)
+import keys  # noqa: F401  (likewise)
 import person  # noqa: F401  (likewise)
 from rig import CASES, PASSWORD, Rig, agent_lives, case, equal, holds, keygen, typed
 

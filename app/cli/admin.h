@@ -1,0 +1,16 @@
+/* The Admin interface of the instance on this machine, for the commands that are made of it. */
+#ifndef CAPOS_CLI_ADMIN_H
+#define CAPOS_CLI_ADMIN_H
+
+#include "admin.capnp-c.h"
+#include "state.h"
+
+/* c->remote as what it is. */
+admin_client admin_of(const struct cli *c);
+/* Sends q, waits, and says what was done. Takes q. An exit code. */
+int admin_do(struct cli *c, capnp_question *q, const char *done);
+/* A list of texts, as JSON and for a person. */
+json_t *admin_texts_json(capnp_list l, capnp_text (*at)(capnp_list l, uint32_t i));
+void admin_texts_print(capnp_list l, capnp_text (*at)(capnp_list l, uint32_t i));
+
+#endif

@@ -1,0 +1,191 @@
+/* Sessions of the instance on this machine, and what it holds. */
+#include "admin.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static json_t *live_json(live_session_reader s)
+{
+        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:o}", "id",
+                         cli_json_text(live_session_id(s).p), "account",
+                         cli_json_text(live_session_account(s).p), "profile",
+                         cli_json_text(live_session_profile(s).p), "kind",
+                         cli_json_text(live_session_kind(s).p), "source",
+                         cli_json_text(live_session_source(s).p), "startedAtMs",
+                         (json_int_t)live_session_started_at_ms(s), "expiresAtMs",
+                         (json_int_t)live_session_expires_at_ms(s), "grants",
+                         admin_texts_json(live_session_grants(s), live_session_grants_at));
+}
+
+static void live_print(live_session_reader s)
+{
+        char until[64];
+
+        cli_print_safe(live_session_id(s).p);
+        printf("  ");
+        cli_print_safe(live_session_account(s).len ? live_session_account(s).p
+                                                   : live_session_kind(s).p);
+        printf(" (");
+        cli_print_safe(live_session_profile(s).p);
+        printf(") from ");
+        cli_print_safe(live_session_source(s).p);
+        cli_format_until(live_session_expires_at_ms(s), until, sizeof(until));
+        printf(", ends %s: ", until);
+        admin_texts_print(live_session_grants(s), live_session_grants_at);
+        printf("\n");
+}
+
+int cmd_session_list(struct cli *c)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        live_session_list l;
+        json_t *all;
+        int r = state_open_admin(c);
+
+        if (r)
+                return r;
+
+        q = admin_session_list(admin_of(c));
+        if (cli_wait(c, q, CLI_LOGIN_MS))
+                return cli_fail_question(c, q, NULL);
+
+        l = admin_session_list_sessions(q);
+        all = c->json ? json_array() : NULL;
+        for (uint32_t i = 0; i < live_session_list_len(l); i++) {
+                if (c->json)
+                        (void)json_array_append_new(all, live_json(live_session_list_get(l, i)));
+                else
+                        live_print(live_session_list_get(l, i));
+        }
+        return c->json ? cli_print_json(c, json_pack("{s:o}", "sessions", all)) : EXIT_OK;
+}
+
+/* ---- revoking ----------------------------------------------------------------------------- */
+
+static int revoke_one(struct cli *c, const char *id, const char *cap)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = admin_session_revoke(admin_of(c));
+
+        admin_session_revoke_set_id(q, id);
+        if (cap)
+                admin_session_revoke_set_cap(q, cap);
+        return cli_wait(c, q, CLI_LOGIN_MS) ? cli_fail_question(c, q, NULL) : EXIT_OK;
+}
+
+/* The session whose id begins so, when it is the only one. An exit code. */
+static int session_find(struct cli *c, live_session_list l, const char *begin, const char **ret_id)
+{
+        char which[400] = "";
+        size_t len = 0;
+        unsigned n = 0;
+
+        for (uint32_t i = 0; i < live_session_list_len(l); i++) {
+                const char *id = live_session_id(live_session_list_get(l, i)).p;
+
+                if (!strcmp(id, begin)) {
+                        *ret_id = id;
+                        return EXIT_OK;
+                }
+                if (!*begin || strncmp(id, begin, strlen(begin)) != 0)
+                        continue;
+                *ret_id = id;
+                if (n++ < 8 && len < sizeof(which))
+                        len += (size_t)snprintf(which + len, sizeof(which) - len, " %s", id);
+        }
+        if (n == 1)
+                return EXIT_OK;
+        if (n)
+                return cli_fail(c, EXIT_USAGE, "which-session", "%s begins %u ids:%s", begin, n,
+                                which);
+        return cli_fail(c, EXIT_FAILED, "failed",
+                        "%s: there is no such session (`capos session list` has them)", begin);
+}
+
+static int revoke_account(struct cli *c, live_session_list l, const char *cap)
+{
+        unsigned n = 0;
+        int r = EXIT_OK;
+
+        for (uint32_t i = 0; !r && i < live_session_list_len(l); i++) {
+                live_session_reader e = live_session_list_get(l, i);
+
+                if (strcmp(live_session_account(e).p, c->account) != 0)
+                        continue;
+                r = revoke_one(c, live_session_id(e).p, cap);
+                n += !r;
+        }
+        if (r)
+                return r;
+        if (!n)
+                return cli_fail(c, EXIT_FAILED, "failed", "%s has no session", c->account);
+        if (c->json)
+                return cli_print_json(c, json_pack("{s:b,s:i}", "done", 1, "sessions", (int)n));
+        printf(cap ? "The capability is revoked in %u %s.\n" : "%u %s ended.\n", n,
+               cap     ? n > 1 ? "sessions" : "session"
+               : n > 1 ? "sessions have"
+                       : "session has");
+        return EXIT_OK;
+}
+
+int cmd_session_revoke(struct cli *c)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        unsigned words = c->account ? 0 : 1;
+        const char *id = NULL, *cap = c->nwords > words ? c->words[words] : NULL;
+        int r;
+
+        if (c->nwords < words || c->nwords > words + 1)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "whose session? capos session revoke ID [CAP], or --account NAME "
+                                "[CAP]");
+        r = state_open_admin(c);
+        if (r)
+                return r;
+
+        q = admin_session_list(admin_of(c));
+        if (cli_wait(c, q, CLI_LOGIN_MS))
+                return cli_fail_question(c, q, NULL);
+        if (c->account)
+                return revoke_account(c, admin_session_list_sessions(q), cap);
+
+        r = session_find(c, admin_session_list_sessions(q), c->words[0], &id);
+        if (!r)
+                r = revoke_one(c, id, cap);
+        if (r)
+                return r;
+        if (c->json)
+                return cli_print_json(c, json_pack("{s:b,s:s}", "done", 1, "session", id));
+        printf("%s\n", cap ? "The capability is revoked." : "The session has ended.");
+        return EXIT_OK;
+}
+
+/* ---- what it holds ------------------------------------------------------------------------ */
+
+int cmd_status(struct cli *c)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        int r = state_open_admin(c);
+
+        if (r)
+                return r;
+
+        q = admin_status(admin_of(c));
+        if (cli_wait(c, q, CLI_LOGIN_MS))
+                return cli_fail_question(c, q, NULL);
+        if (c->json)
+                return cli_print_json(c,
+                                      json_pack("{s:i,s:i,s:i,s:o,s:o}", "sessions",
+                                                (int)admin_status_sessions(q), "workers",
+                                                (int)admin_status_workers(q), "descriptors",
+                                                (int)admin_status_descriptors(q), "version",
+                                                cli_json_text(admin_status_version(q).p), "address",
+                                                cli_json_text(admin_status_address(q).p)));
+        printf("address  ");
+        cli_print_safe(admin_status_address(q).p);
+        printf("\nversion  ");
+        cli_print_safe(admin_status_version(q).p);
+        printf("\nsessions %" PRIu32 "\nworkers  %" PRIu32 "\n", admin_status_sessions(q),
+               admin_status_workers(q));
+        return EXIT_OK;
+}
