@@ -314,7 +314,14 @@ int agent_note_inherited(struct agent_seed *s)
         return e ? -ENOMEM : 0;
 }
 
-static int agent_serve(const struct agent_seed *s)
+/* Lets the login go on: from here on callers are served and signals are obeyed. */
+static void agent_tell_ready(int fd)
+{
+        (void)!write(fd, "", 1);
+        (void)close(fd);
+}
+
+static int agent_serve(const struct agent_seed *s, int ready_fd)
 {
         struct agent g = {.seed = s};
         int r;
@@ -332,6 +339,7 @@ static int agent_serve(const struct agent_seed *s)
 
         capos_client_on_end(s->client, agent_on_end, &g);
         agent_look(&g, LOOK_MS);
+        agent_tell_ready(ready_fd);
         r = capnp_vat_run(s->vat);
         /* First nobody can begin anew; then those who wait are told by the end of their connection.
          */
@@ -349,23 +357,44 @@ static int agent_serve(const struct agent_seed *s)
         return r;
 }
 
+/* Waits for the agent's word. 0; -ECHILD: it has ended instead. */
+static int agent_await(int fd)
+{
+        char word;
+        ssize_t n;
+
+        do
+                n = read(fd, &word, 1);
+        while (n < 0 && errno == EINTR);
+        (void)close(fd);
+        return n == 1 ? 0 : -ECHILD;
+}
+
 int agent_start(const struct agent_seed *s, pid_t *ret_pid)
 {
         static const int signals[] = {SIGHUP, SIGINT, SIGQUIT};
         struct sigaction ignore = {.sa_handler = SIG_IGN};
+        int ready[2];
         pid_t pid;
 
         /* The terminal may go, and say so, before the child has left it. */
         for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
                 (void)sigaction(signals[i], &ignore, NULL);
         (void)fflush(stdout);
-        pid = fork();
-        if (pid < 0)
+        if (pipe2(ready, O_CLOEXEC) < 0)
                 return -errno;
-        if (pid) {
-                *ret_pid = pid;
-                return 0;
+        pid = fork();
+        if (pid < 0) {
+                (void)close(ready[0]);
+                (void)close(ready[1]);
+                return -errno;
         }
+        if (pid) {
+                (void)close(ready[1]);
+                *ret_pid = pid;
+                return agent_await(ready[0]);
+        }
+        (void)close(ready[0]);
         agent_detach(s);
-        _exit(agent_serve(s) ? EXIT_FAILED : EXIT_OK);
+        _exit(agent_serve(s, ready[1]) ? EXIT_FAILED : EXIT_OK);
 }
