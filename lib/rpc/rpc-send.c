@@ -119,6 +119,11 @@ void capnp_i_send_unimplemented(capnp_rpc *r, capnp_reader message)
                 capnp_builder_set_u16(m, 0, MESSAGE_UNIMPLEMENTED, 0);
                 capnp_abuilder_set_struct(capnp_builder_any(m, 0), message);
         }
+        if (capnp_msg_check(message.m)) { /* copying it is the first time it was read to its end */
+                (void)capnp_i_rpc_violation(r, "a message is malformed");
+                capnp_i_frame_unref(f);
+                return;
+        }
         message_send(r, f);
 }
 
