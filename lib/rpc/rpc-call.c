@@ -553,6 +553,7 @@ static void call_set_target(struct call *c, capnp_cap *target)
 static void call_queue(struct call *c, struct promise *p)
 {
         c->state = CALL_QUEUED;
+        p->crossed |= c->crossings != NULL;
         call_set_target(c, &p->cap);
         capnp_i_list_append(&p->fifo, &c->waiter.link);
 }

@@ -154,6 +154,7 @@ struct promise {
         capnp_cap cap;
         uint8_t state;
         bool called;                  /* calls went to the peer through it */
+        bool crossed;                 /* a call that waits has come through a membrane */
         capnp_cap *to;                /* when embargoed or settled; may be NULL */
         struct capnp_i_list fifo;     /* struct waiter: pending locally, or embargoed */
         struct capnp_i_list watchers; /* struct export: Resolve is owed */

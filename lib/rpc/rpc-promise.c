@@ -108,13 +108,22 @@ static void promise_send_on(struct call *c, capnp_cap *to)
 
 static void promise_flush(struct promise *p, capnp_cap *to)
 {
+        struct promise *next = to && to->kind == CAP_PROMISE ? capnp_i_cap_promise(to) : NULL;
         struct capnp_i_list waiting, *l;
+
+        /* From queue to queue, all at once: who waits behind a long chain is not moved by each. */
+        if (next && !p->crossed && next->state != PROMISE_SETTLED &&
+            !capnp_i_promise_is_remote(next)) {
+                capnp_i_list_splice(&next->fifo, &p->fifo);
+                return;
+        }
 
         capnp_i_list_init(&waiting);
         capnp_i_list_splice(&waiting, &p->fifo);
         while ((l = capnp_i_list_pop(&waiting))) {
                 struct waiter *w = CAPNP_I_OF(l, struct waiter, link);
 
+                p->cap.vat->steps++;
                 if (w->is_call)
                         promise_send_on(CAPNP_I_OF(w, struct call, waiter), to);
                 else
@@ -124,13 +133,21 @@ static void promise_flush(struct promise *p, capnp_cap *to)
 
 void capnp_i_promise_tell(struct promise *p)
 {
+        struct promise *next = capnp_i_cap_pending(capnp_i_cap_final(&p->cap));
         struct capnp_i_list watchers, *l;
+
+        /* All of them lead here, and so from here on. */
+        if (next && next != p) {
+                capnp_i_list_splice(&next->watchers, &p->watchers);
+                return;
+        }
 
         capnp_i_list_init(&watchers);
         capnp_i_list_splice(&watchers, &p->watchers);
         while ((l = capnp_i_list_pop(&watchers))) {
                 struct export *e = CAPNP_I_OF(l, struct export, watch);
 
+                p->cap.vat->steps++;
                 if (capnp_i_cap_pending(capnp_i_cap_final(e->cap)))
                         capnp_i_table_export_watch(e);
                 else

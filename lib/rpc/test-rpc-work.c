@@ -129,9 +129,98 @@ TEST(refused_calls_are_not_looked_at)
         rig_close(&g);
 }
 
+enum { WAITERS = 500, LINKS = 500 };
+
 static int give_self(void *self, capnp_answer *a)
 {
         return reply(a, 4711, *(capnp_cap **)self);
+}
+
+/* A promise that b hands out, and the chain that it is resolved to, link by link. */
+struct links {
+        capnp_promise *p[LINKS];
+        capnp_cap *c[LINKS];
+};
+
+static void links_make(struct links *k, capnp_vat *v)
+{
+        for (unsigned i = 0; i < LINKS; i++)
+                CHECK_OK(capnp_promise_new(v, &k->p[i], &k->c[i]));
+}
+
+static void links_resolve(struct links *k)
+{
+        for (unsigned i = 0; i < LINKS; i++) {
+                capnp_promise_resolve(k->p[i], i + 1 < LINKS ? k->c[i + 1] : NULL);
+                capnp_cap_unref(k->c[i]);
+        }
+}
+
+/* Calls that wait at one end of a chain of promises are not moved by each of its links. */
+TEST(calls_that_wait_are_moved_together)
+{
+        capnp_cap *root = NULL, *mine = NULL;
+        capnp_question *q, *w[WAITERS];
+        static struct links k;
+        uint64_t steps;
+        struct rig g;
+
+        CHECK_OK(rig_open(&g, give_self, &mine));
+        links_make(&k, g.b.vat);
+        mine = k.c[0];
+        CHECK_OK(capnp_rpc_bootstrap(g.a.rpc, &root));
+        q = ask(g.a.vat, root, 0, 0, NULL);
+        for (unsigned i = 0; i < WAITERS; i++) {
+                w[i] = ask(g.a.vat, result_cap(q), 0, i, NULL);
+                capnp_question_send(w[i], NULL, NULL);
+        }
+        run(&g);
+        steps = g.b.vat->steps;
+        links_resolve(&k);
+        run(&g);
+        CHECK(g.b.vat->steps - steps <= 3 * WAITERS + 3 * LINKS);
+        for (unsigned i = 0; i < WAITERS; i++) {
+                CHECK(capnp_question_is_done(w[i]));
+                capnp_question_free(w[i]);
+        }
+        capnp_question_free(q);
+        capnp_cap_unref(root);
+        run(&g);
+        rig_close(&g);
+}
+
+/* Nor are the exports of promises that all lead to it. */
+TEST(exports_that_wait_are_moved_together)
+{
+        capnp_cap *root = NULL, *mine = NULL;
+        capnp_question *q[WAITERS];
+        static struct links k;
+        uint64_t steps;
+        struct rig g;
+
+        CHECK_OK(rig_open(&g, give_self, &mine));
+        links_make(&k, g.b.vat);
+        CHECK_OK(capnp_rpc_bootstrap(g.a.rpc, &root));
+        run(&g);
+        for (unsigned i = 0; i < WAITERS; i++) {
+                capnp_promise *p;
+
+                CHECK_OK(capnp_promise_new(g.b.vat, &p, &mine));
+                q[i] = ask(g.a.vat, root, 0, 0, NULL);
+                capnp_question_send(q[i], NULL, NULL);
+                run(&g);
+                capnp_cap_unref(mine);
+                capnp_promise_resolve(p, k.c[0]);
+        }
+        steps = g.b.vat->steps;
+        links_resolve(&k);
+        run(&g);
+        CHECK(g.b.vat->steps - steps <= 3 * WAITERS + 3 * LINKS);
+        for (unsigned i = 0; i < WAITERS; i++)
+                capnp_question_free(q[i]);
+        capnp_cap_unref(root);
+        run(&g);
+        rig_close(&g);
 }
 
 /* A program may ask for a reference in a response as often as it likes. */
