@@ -89,13 +89,17 @@ static void close_includes(struct gen *g, struct includes *inc)
 
 /* ---- names of other files -------------------------------------------------------------------- */
 
-/* What stands for a declaration among the names of this header: types and the rest apart. */
-static const char *stem_key(struct gen *g, const struct node *file, const char *name)
+/* What stands for a declaration among the names of this header: types and the rest apart. With its
+ * file's name in front when that has been needed. */
+static const char *stem_key(struct gen *g, const struct node *file, const char *name, bool other)
 {
+        const char *snake = name_snake(g->mem, name);
         bool type = *name >= 'A' && *name <= 'Z';
 
+        if (other)
+                snake = name_join(g->mem, node_base_name(g->mem, file), snake);
         return mem_fmt(g->mem, "%s %s", type ? "type" : "value",
-                       name_join(g->mem, file->name, name_snake(g->mem, name)));
+                       name_join(g->mem, file->name, snake));
 }
 
 static struct includes closure_of(struct gen *g, struct node *file)
@@ -114,7 +118,7 @@ static bool stands_in(struct gen *g, const struct node *file, const char *key)
         for (uint32_t i = 0; i < node_nested_node_list_len(list); i++) {
                 const char *name = node_nested_node_name(node_nested_node_list_get(list, i)).p;
 
-                if (!strcmp(stem_key(g, file, name), key))
+                if (!strcmp(stem_key(g, file, name, false), key))
                         return true;
         }
 
@@ -141,12 +145,13 @@ static const char *take_stems(struct gen *g, struct taken *stems, struct node *f
 
         for (uint32_t i = 0; file != g->file && i < node_nested_node_list_len(list); i++) {
                 const char *name = node_nested_node_name(node_nested_node_list_get(list, i)).p;
-                const char *key = stem_key(g, file, name);
+                const char *key = stem_key(g, file, name, false);
                 struct unit unit = {.kind = UNIT_TAKEN, .n = file, .decl = node_file_name(file)};
-                const struct unit *other = taken_find(stems, key);
+                const struct unit *other;
 
                 if (gave_way(g, &all, key))
-                        continue;
+                        key = stem_key(g, file, name, true);
+                other = taken_find(stems, key);
                 if (look && other && other->n != file)
                         return name;
                 if (!look)

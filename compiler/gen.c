@@ -77,9 +77,11 @@ static void add_clash(struct gen *g, const struct unit *loser, const char *name,
 
 void gen_claim_key(struct gen *g, const char *key, const char *name)
 {
-        struct unit *first = taken_claim(&g->taken, g->mem, key, g->unit);
+        struct unit *first = taken_find(&g->reserved, key);
         const struct unit *loser;
 
+        if (!first)
+                first = taken_claim(&g->taken, g->mem, key, g->unit);
         if (!first)
                 return;
 
@@ -113,8 +115,9 @@ void gen_claim_type(struct gen *g, const char *name)
 static const struct unit *who_has(const struct gen *g, const char *name)
 {
         const struct unit *now = taken_find(&g->taken, name), *then = taken_find(&g->before, name);
+        const struct unit *ever = taken_find(&g->reserved, name);
 
-        return now ? now : then && then->kind != UNIT_SHORT ? then : NULL;
+        return ever ? ever : now ? now : then && then->kind != UNIT_SHORT ? then : NULL;
 }
 
 bool gen_has(const struct gen *g, const char *name)
@@ -131,7 +134,8 @@ void gen_begin(struct gen *g)
         g->notes = NULL;
         out_deinit(&g->h);
         out_deinit(&g->c);
-        taken_reserve(&g->taken, g->mem);
+        if (!g->reserved.n)
+                taken_reserve(&g->reserved, g->mem);
 }
 
 static bool same_unit(const struct unit *a, const struct unit *b)
@@ -241,6 +245,7 @@ void gen_deinit(struct gen *g)
         out_deinit(&g->c);
         taken_deinit(&g->taken);
         taken_deinit(&g->before);
+        taken_deinit(&g->reserved);
         free(g->clashes);
         g->clashes = NULL;
 }

@@ -12,9 +12,10 @@ struct gen {
         struct request *q;
         struct mem *mem;
         struct node *file;
-        struct out h;        /* the header */
-        struct out c;        /* the tables */
-        struct unit unit;    /* at work */
+        struct out h;     /* the header */
+        struct out c;     /* the tables */
+        struct unit unit; /* at work */
+        struct taken reserved;
         struct taken taken;  /* names of the header */
         struct taken before; /* of the header as it was written the time before */
         struct clash *clashes;

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /* Names are read again and again, but no honest request is read in whole more than 1,024 times. */
-enum { REQUEST_MAX_BYTES = 1 << 30, REQUEST_TRAVERSAL = 1 << 24, REQUEST_TIMES = 1024 };
+enum { REQUEST_MAX_BYTES = 1 << 30, REQUEST_TRAVERSAL = 1 << 20, REQUEST_TIMES = 1024 };
 
 static const char usage[] =
         "usage: capnp compile -oc:FOLDER FILE...\n"

@@ -66,13 +66,15 @@ void out_f(struct out *o, const char *fmt, ...)
         va_end(args);
 }
 
-/* One line of a comment. What would end or nest the comment is broken up by a space. */
+/* One line of a comment. What would end or nest the comment, or be a trigraph, is broken up by a
+ * space. */
 static void out_doc_line(struct out *o, const char *s, size_t n)
 {
         for (size_t i = 0; i < n; i++) {
                 out_bytes(o, s + i, 1);
                 if (i + 1 < n &&
-                    ((s[i] == '*' && s[i + 1] == '/') || (s[i] == '/' && s[i + 1] == '*')))
+                    ((s[i] == '*' && s[i + 1] == '/') || (s[i] == '/' && s[i + 1] == '*') ||
+                     (s[i] == '?' && s[i + 1] == '?')))
                         out_bytes(o, " ", 1);
         }
 }

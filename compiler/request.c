@@ -23,7 +23,7 @@
 #include <stdlib.h>
 
 /* Nesting of declarations and groups: names are paths, and so is the stack. */
-enum { DEPTH_MAX = 64 };
+enum { DEPTH_MAX = 64, NODES_MAX = 1 << 20, MEMBERS_MAX = 1 << 16 };
 
 /* Annotations of schema/c.capnp. */
 #define PREFIX_ID UINT64_C(0x9d9ea4be48b14332)
@@ -32,6 +32,25 @@ enum { DEPTH_MAX = 64 };
 const char *node_file_name(const struct node *file)
 {
         return file ? node_display_name(file->r).p : "?";
+}
+
+const char *node_base_name(struct mem *m, const struct node *file)
+{
+        const char *path = node_file_name(file), *base = strrchr(path, '/');
+        char *name, *to;
+
+        base = base ? base + 1 : path;
+        name = name_snake(m, mem_dup(m, base, strcspn(base, ".")));
+        to = name;
+
+        /* "c++.capnp" has become "c__". */
+        for (const char *p = name; *p; p++)
+                if (*p != '_' || (to > name && to[-1] != '_'))
+                        *to++ = *p;
+        while (to > name && to[-1] == '_')
+                to--;
+        *to = '\0';
+        return *name >= 'a' && *name <= 'z' ? name : mem_fmt(m, "file%s", name);
 }
 
 void request_report(struct request *q, const struct node *file, const char *decl, const char *fmt,
@@ -123,17 +142,25 @@ static const char *annotation_text(annotation_list list, uint64_t id)
         return NULL;
 }
 
-/* The k-th form of a name: x, _x, _x2, ...; of one with nothing before it, x_, x_2, .... */
-static const char *nth_form(const struct naming *w, const char *name, unsigned k, bool first)
+/* The k-th form of a name: x, _x, _x2, .... */
+static const char *nth_form(const struct naming *w, const char *name, unsigned k)
 {
-        const char *before = first ? "" : "_", *behind = first ? "_" : "";
+        if (!k)
+                return name;
+
+        return k == 1 ? mem_fmt(w->q->mem, "_%s", name) : mem_fmt(w->q->mem, "_%s%u", name, k);
+}
+
+/* Likewise of what stands in the file itself: x, file_x, file_x2, .... */
+static const char *nth_top_form(const struct naming *w, const char *name, unsigned k)
+{
+        struct mem *m = w->q->mem;
 
         if (!k)
                 return name;
-        if (k == 1)
-                return mem_fmt(w->q->mem, "%s%s%s", before, name, behind);
 
-        return mem_fmt(w->q->mem, "%s%s%s%u", before, name, behind, k);
+        name = name_join(m, node_base_name(m, w->file), name);
+        return k == 1 ? name : mem_fmt(m, "%s%u", name, k);
 }
 
 /* The last part of a C name: what a map says, else an annotation, else the schema. */
@@ -154,7 +181,7 @@ static void name_part(const struct naming *w, struct part *part, const char *nam
         part->said = name;
         part->given = given;
         part->plain = name_snake(w->q->mem, given ? given : name);
-        part->name = nth_form(w, part->plain, part->form, false);
+        part->name = nth_form(w, part->plain, part->form);
 }
 
 static const char *child_path(const struct naming *w, const char *parent, const char *name)
@@ -185,6 +212,12 @@ static void join_names(const struct naming *w, struct node *n, const char *name,
 
 static void take_members(struct naming *w, struct node *n, uint32_t count)
 {
+        /* Ordinals have 16 bits. */
+        if (count > MEMBERS_MAX) {
+                if (!w->again)
+                        request_report(w->q, w->file, n->path, "it has too many members");
+                count = 0;
+        }
         if (!n->members)
                 n->members = mem_alloc(w->q->mem, count * sizeof(*n->members) + 1);
         n->nmembers = count;
@@ -269,7 +302,7 @@ static void name_implicit(struct naming *w, struct node *iface, uint32_t method,
         n->implicit = true;
         n->hint = what;
         n->part.plain = what;
-        n->part.name = nth_form(w, what, n->part.form, false);
+        n->part.name = nth_form(w, what, n->part.form);
         join_names(w, n, name_join(m, iface->name, name_method(m, part->name)), n->part.name,
                    name_join(m, iface->plain, name_method(m, part->plain)), what);
         name_node(w, n, path);
@@ -300,7 +333,6 @@ static void name_nested_nodes(struct naming *w, struct node *n)
                 node_nested_node_reader r = node_nested_node_list_get(list, i);
                 const char *name = node_nested_node_name(r).p, *path = child_path(w, n->path, name);
                 struct node *child = request_find(w->q, node_nested_node_id(r));
-                bool first = !*n->name;
                 struct part *part;
 
                 if (!child || child->name || node_which(child->r) == NODE_FILE)
@@ -312,7 +344,8 @@ static void name_nested_nodes(struct naming *w, struct node *n)
                           map_name(&w->q->map, node_file_name(w->file), path, child->id),
                           node_annotations(child->r));
                 child->hint = part->plain;
-                part->name = nth_form(w, part->plain, part->form, first);
+                if (n == w->file)
+                        part->name = nth_top_form(w, part->plain, part->form);
                 join_names(w, child, n->name,
                            n == w->file ? part->name : name_nested(m, part->name), n->plain,
                            n == w->file ? part->plain : name_nested(m, part->plain));
@@ -407,6 +440,10 @@ void request_init(struct request *q, struct mem *mem, code_generator_request_rea
 
         *q = (struct request){
                 .mem = mem, .r = r, .n = node_list_len(nodes), .no_doc = q->no_doc, .map = q->map};
+        if (q->n > NODES_MAX) {
+                request_report(q, NULL, "", "the request has too many declarations");
+                q->n = 0;
+        }
         q->nodes = mem_alloc(mem, q->n * sizeof(*q->nodes) + 1);
         for (uint32_t i = 0; i < q->n; i++) {
                 q->nodes[i].r = node_list_get(nodes, i);

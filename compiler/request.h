@@ -84,5 +84,7 @@ const char *node_doc(const struct node *n);
 const char *node_member_doc(const struct node *n, uint32_t i);
 /* "conf.capnp" */
 const char *node_file_name(const struct node *file);
+/* "conf": as a part of C names. */
+const char *node_base_name(struct mem *m, const struct node *file);
 
 #endif

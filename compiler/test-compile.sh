@@ -29,7 +29,7 @@ system=$(dirname "$(dirname "$capnp")")/include
         "$capnp" compile --src-prefix="$system" -o "$plugin:$out" "$system"/capnp/*.capnp
 verdict 'generating' $?
 
-c_flags='-std=c11 -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wwrite-strings -Wundef -Werror'
+c_flags='-std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wwrite-strings -Wundef -Werror'
 cd "$out" || exit 1
 
 # The public headers: without a warning in both languages, and without the names of stdio.
@@ -57,7 +57,7 @@ for f in *-c.c capnp/*-c.c; do
         done
         for cxx in g++ clang++; do
                 command -v $cxx >/dev/null || continue
-                $cxx -x c++ -std=c++17 -Wall -Werror -fsyntax-only -I. -I"$root/include" once.c++
+                $cxx -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I. -I"$root/include" once.c++
                 verdict "$cxx ${f%.c}.h" $?
         done
 done
