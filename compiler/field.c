@@ -224,8 +224,7 @@ static const char *guard(struct gen *g, const struct field *f)
                 return "";
 
         return mem_fmt(g->mem,
-                       "if (capnp_reader_u16(r.r, %" PRIu64
-                       ", 0) != %s) r.r = CAPNP_ZERO(capnp_reader); ",
+                       "if (capnp_reader_u16(r.r, %" PRIu64 ", 0) != %s) r.r = capnp_i_none(r.r); ",
                        union_at(f->owner), f->constant);
 }
 

@@ -226,7 +226,7 @@ static void element_setter(struct gen *g, const struct field *f, const struct ct
         case TYPE_TEXT:
                 gen_fn(g, "void", set, "capnp_lbuilder l, uint32_t i, const char *s",
                        "capnp_abuilder_set_text(%s, "
-                       "CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0));",
+                       "capnp_text_of(s));",
                        slot);
                 return;
         case TYPE_DATA:

@@ -34,7 +34,9 @@ int cli_wait(struct cli *c, capnp_question *q, uint32_t default_ms)
         r = capnp_question_wait(q);
         if (!c->late)
                 capnp_timer_free(t);
-        return r;
+        /* All of it is looked at: what is malformed is told, and not shown as defaults. */
+        (void)capnp_any_words(capnp_question_response_any(q), NULL);
+        return r ? r : capnp_question_check(q);
 }
 
 bool cli_peer_is_stopped(const struct cli *c)

@@ -134,7 +134,8 @@ enum { CLI_ANSWER_MS = 15 * 1000, CLI_LOGIN_MS = 60 * 1000 };
 
 /* How long to wait, --timeout or this. */
 uint32_t cli_timeout(const struct cli *c, uint32_t default_ms);
-/* capnp_question_wait(), at most that long; 0: as long as it takes, unless --timeout was given. A
+/* capnp_question_wait() and a look at the whole response: what is malformed is an error, too. At
+ * most that long; 0: as long as it takes, unless --timeout was given. A
  * wait that was given up closes c->conn, and cli_fail_question() says who did not answer. */
 int cli_wait(struct cli *c, capnp_question *q, uint32_t default_ms) CAPNP_MUST_USE;
 /* Whether c->peer is a process that was stopped (SIGSTOP). */

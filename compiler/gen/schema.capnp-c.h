@@ -343,23 +343,23 @@ static inline void node_set_annotations(node_builder b, annotation_list v) { cap
 
 static inline void node_set_file(node_builder b) { capnp_builder_set_u16(b.b, 12, NODE_FILE, 0); }
 
-static inline node_struct_reader node_struct(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_STRUCT) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(node_struct_reader, r.r); }
+static inline node_struct_reader node_struct(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_STRUCT) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_struct_reader, r.r); }
 static inline node_struct_builder node_init_struct(node_builder b) { capnp_builder_set_u16(b.b, 14, 0, 0); capnp_builder_set_u16(b.b, 24, 0, 0); capnp_builder_set_u16(b.b, 26, 0, 0); capnp_builder_set_bool(b.b, 224, 0, 0); capnp_builder_set_u16(b.b, 30, 0, 0); capnp_builder_set_u32(b.b, 32, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_STRUCT, 0); return CAPNP_NEW(node_struct_builder, b.b); }
 static inline node_struct_builder node_build_struct(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_STRUCT) { capnp_builder_set_u16(b.b, 14, 0, 0); capnp_builder_set_u16(b.b, 24, 0, 0); capnp_builder_set_u16(b.b, 26, 0, 0); capnp_builder_set_bool(b.b, 224, 0, 0); capnp_builder_set_u16(b.b, 30, 0, 0); capnp_builder_set_u32(b.b, 32, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_STRUCT, 0); } return CAPNP_NEW(node_struct_builder, b.b); }
 
-static inline node_enum_reader node_enum(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_ENUM) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(node_enum_reader, r.r); }
+static inline node_enum_reader node_enum(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_ENUM) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_enum_reader, r.r); }
 static inline node_enum_builder node_init_enum(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_ENUM, 0); return CAPNP_NEW(node_enum_builder, b.b); }
 static inline node_enum_builder node_build_enum(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_ENUM) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_ENUM, 0); } return CAPNP_NEW(node_enum_builder, b.b); }
 
-static inline node_interface_reader node_interface(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_INTERFACE) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(node_interface_reader, r.r); }
+static inline node_interface_reader node_interface(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_INTERFACE) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_interface_reader, r.r); }
 static inline node_interface_builder node_init_interface(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_INTERFACE, 0); return CAPNP_NEW(node_interface_builder, b.b); }
 static inline node_interface_builder node_build_interface(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_INTERFACE) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_INTERFACE, 0); } return CAPNP_NEW(node_interface_builder, b.b); }
 
-static inline node_const_reader node_const(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_CONST) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(node_const_reader, r.r); }
+static inline node_const_reader node_const(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_CONST) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_const_reader, r.r); }
 static inline node_const_builder node_init_const(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_CONST, 0); return CAPNP_NEW(node_const_builder, b.b); }
 static inline node_const_builder node_build_const(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_CONST) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_CONST, 0); } return CAPNP_NEW(node_const_builder, b.b); }
 
-static inline node_annotation_reader node_annotation(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_ANNOTATION) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(node_annotation_reader, r.r); }
+static inline node_annotation_reader node_annotation(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_ANNOTATION) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_annotation_reader, r.r); }
 static inline node_annotation_builder node_init_annotation(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 112, 0, 0); capnp_builder_set_bool(b.b, 113, 0, 0); capnp_builder_set_bool(b.b, 114, 0, 0); capnp_builder_set_bool(b.b, 115, 0, 0); capnp_builder_set_bool(b.b, 116, 0, 0); capnp_builder_set_bool(b.b, 117, 0, 0); capnp_builder_set_bool(b.b, 118, 0, 0); capnp_builder_set_bool(b.b, 119, 0, 0); capnp_builder_set_bool(b.b, 120, 0, 0); capnp_builder_set_bool(b.b, 121, 0, 0); capnp_builder_set_bool(b.b, 122, 0, 0); capnp_builder_set_bool(b.b, 123, 0, 0); capnp_builder_set_u16(b.b, 12, NODE_ANNOTATION, 0); return CAPNP_NEW(node_annotation_builder, b.b); }
 static inline node_annotation_builder node_build_annotation(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_ANNOTATION) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 112, 0, 0); capnp_builder_set_bool(b.b, 113, 0, 0); capnp_builder_set_bool(b.b, 114, 0, 0); capnp_builder_set_bool(b.b, 115, 0, 0); capnp_builder_set_bool(b.b, 116, 0, 0); capnp_builder_set_bool(b.b, 117, 0, 0); capnp_builder_set_bool(b.b, 118, 0, 0); capnp_builder_set_bool(b.b, 119, 0, 0); capnp_builder_set_bool(b.b, 120, 0, 0); capnp_builder_set_bool(b.b, 121, 0, 0); capnp_builder_set_bool(b.b, 122, 0, 0); capnp_builder_set_bool(b.b, 123, 0, 0); capnp_builder_set_u16(b.b, 12, NODE_ANNOTATION, 0); } return CAPNP_NEW(node_annotation_builder, b.b); }
 
@@ -603,11 +603,11 @@ static inline void field_set_annotations(field_builder b, annotation_list v) { c
 static inline uint16_t field_discriminant_value(field_reader r) { return capnp_reader_u16(r.r, 2, 65535); }
 static inline void field_set_discriminant_value(field_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 2, v, 65535); }
 
-static inline field_slot_reader field_slot(field_reader r) { if (capnp_reader_u16(r.r, 8, 0) != FIELD_SLOT) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(field_slot_reader, r.r); }
+static inline field_slot_reader field_slot(field_reader r) { if (capnp_reader_u16(r.r, 8, 0) != FIELD_SLOT) r.r = capnp_i_none(r.r); return CAPNP_NEW(field_slot_reader, r.r); }
 static inline field_slot_builder field_init_slot(field_builder b) { capnp_builder_set_u32(b.b, 4, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 2)); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 128, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_SLOT, 0); return CAPNP_NEW(field_slot_builder, b.b); }
 static inline field_slot_builder field_build_slot(field_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != FIELD_SLOT) { capnp_builder_set_u32(b.b, 4, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 2)); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 128, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_SLOT, 0); } return CAPNP_NEW(field_slot_builder, b.b); }
 
-static inline field_group_reader field_group(field_reader r) { if (capnp_reader_u16(r.r, 8, 0) != FIELD_GROUP) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(field_group_reader, r.r); }
+static inline field_group_reader field_group(field_reader r) { if (capnp_reader_u16(r.r, 8, 0) != FIELD_GROUP) r.r = capnp_i_none(r.r); return CAPNP_NEW(field_group_reader, r.r); }
 static inline field_group_builder field_init_group(field_builder b) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_GROUP, 0); return CAPNP_NEW(field_group_builder, b.b); }
 static inline field_group_builder field_build_group(field_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != FIELD_GROUP) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_GROUP, 0); } return CAPNP_NEW(field_group_builder, b.b); }
 
@@ -651,7 +651,7 @@ static inline enum field_ordinal_which field_ordinal_which(field_ordinal_reader 
 
 static inline void field_ordinal_set_implicit(field_ordinal_builder b) { capnp_builder_set_u16(b.b, 10, FIELD_ORDINAL_IMPLICIT, 0); }
 
-static inline uint16_t field_ordinal_explicit(field_ordinal_reader r) { if (capnp_reader_u16(r.r, 10, 0) != FIELD_ORDINAL_EXPLICIT) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u16(r.r, 12, 0); }
+static inline uint16_t field_ordinal_explicit(field_ordinal_reader r) { if (capnp_reader_u16(r.r, 10, 0) != FIELD_ORDINAL_EXPLICIT) r.r = capnp_i_none(r.r); return capnp_reader_u16(r.r, 12, 0); }
 static inline void field_ordinal_set_explicit(field_ordinal_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 10, FIELD_ORDINAL_EXPLICIT, 0); capnp_builder_set_u16(b.b, 12, v, 0); }
 
 #define FIELD_NO_DISCRIMINANT ((uint16_t)65535)
@@ -798,23 +798,23 @@ static inline void type_set_text(type_builder b) { capnp_builder_set_u16(b.b, 0,
 
 static inline void type_set_data(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_DATA, 0); }
 
-static inline type_list__reader type_list_(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_LIST) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_list__reader, r.r); }
+static inline type_list__reader type_list_(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_LIST) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_list__reader, r.r); }
 static inline type_list__builder type_init_list_(type_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_LIST, 0); return CAPNP_NEW(type_list__builder, b.b); }
 static inline type_list__builder type_build_list_(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_LIST) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_LIST, 0); } return CAPNP_NEW(type_list__builder, b.b); }
 
-static inline type_enum_reader type_enum(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_ENUM) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_enum_reader, r.r); }
+static inline type_enum_reader type_enum(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_ENUM) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_enum_reader, r.r); }
 static inline type_enum_builder type_init_enum(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_ENUM, 0); return CAPNP_NEW(type_enum_builder, b.b); }
 static inline type_enum_builder type_build_enum(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_ENUM) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_ENUM, 0); } return CAPNP_NEW(type_enum_builder, b.b); }
 
-static inline type_struct_reader type_struct(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_STRUCT) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_struct_reader, r.r); }
+static inline type_struct_reader type_struct(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_STRUCT) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_struct_reader, r.r); }
 static inline type_struct_builder type_init_struct(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_STRUCT, 0); return CAPNP_NEW(type_struct_builder, b.b); }
 static inline type_struct_builder type_build_struct(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_STRUCT) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_STRUCT, 0); } return CAPNP_NEW(type_struct_builder, b.b); }
 
-static inline type_interface_reader type_interface(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_INTERFACE) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_interface_reader, r.r); }
+static inline type_interface_reader type_interface(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_INTERFACE) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_interface_reader, r.r); }
 static inline type_interface_builder type_init_interface(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_INTERFACE, 0); return CAPNP_NEW(type_interface_builder, b.b); }
 static inline type_interface_builder type_build_interface(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_INTERFACE) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_INTERFACE, 0); } return CAPNP_NEW(type_interface_builder, b.b); }
 
-static inline type_any_pointer_reader type_any_pointer(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_ANY_POINTER) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_any_pointer_reader, r.r); }
+static inline type_any_pointer_reader type_any_pointer(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_ANY_POINTER) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_reader, r.r); }
 static inline type_any_pointer_builder type_init_any_pointer(type_builder b) { capnp_builder_set_u16(b.b, 8, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 0, TYPE_ANY_POINTER, 0); return CAPNP_NEW(type_any_pointer_builder, b.b); }
 static inline type_any_pointer_builder type_build_any_pointer(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_ANY_POINTER) { capnp_builder_set_u16(b.b, 8, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 0, TYPE_ANY_POINTER, 0); } return CAPNP_NEW(type_any_pointer_builder, b.b); }
 
@@ -872,15 +872,15 @@ static inline void type_interface_set_brand(type_interface_builder b, brand_read
 static inline type_any_pointer_reader type_any_pointer_as_reader(type_any_pointer_builder b) { return CAPNP_NEW(type_any_pointer_reader, capnp_builder_reader(b.b)); }
 static inline enum type_any_pointer_which type_any_pointer_which(type_any_pointer_reader r) { return (enum type_any_pointer_which)capnp_reader_u16(r.r, 8, 0); }
 
-static inline type_any_pointer_unconstrained_reader type_any_pointer_unconstrained(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_UNCONSTRAINED) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_any_pointer_unconstrained_reader, r.r); }
+static inline type_any_pointer_unconstrained_reader type_any_pointer_unconstrained(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_UNCONSTRAINED) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_unconstrained_reader, r.r); }
 static inline type_any_pointer_unconstrained_builder type_any_pointer_init_unconstrained(type_any_pointer_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_UNCONSTRAINED, 0); return CAPNP_NEW(type_any_pointer_unconstrained_builder, b.b); }
 static inline type_any_pointer_unconstrained_builder type_any_pointer_build_unconstrained(type_any_pointer_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != TYPE_ANY_POINTER_UNCONSTRAINED) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_UNCONSTRAINED, 0); } return CAPNP_NEW(type_any_pointer_unconstrained_builder, b.b); }
 
-static inline type_any_pointer_parameter_reader type_any_pointer_parameter(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_PARAMETER) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_any_pointer_parameter_reader, r.r); }
+static inline type_any_pointer_parameter_reader type_any_pointer_parameter(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_PARAMETER) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_parameter_reader, r.r); }
 static inline type_any_pointer_parameter_builder type_any_pointer_init_parameter(type_any_pointer_builder b) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_PARAMETER, 0); return CAPNP_NEW(type_any_pointer_parameter_builder, b.b); }
 static inline type_any_pointer_parameter_builder type_any_pointer_build_parameter(type_any_pointer_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != TYPE_ANY_POINTER_PARAMETER) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_PARAMETER, 0); } return CAPNP_NEW(type_any_pointer_parameter_builder, b.b); }
 
-static inline type_any_pointer_implicit_method_parameter_reader type_any_pointer_implicit_method_parameter(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_any_pointer_implicit_method_parameter_reader, r.r); }
+static inline type_any_pointer_implicit_method_parameter_reader type_any_pointer_implicit_method_parameter(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_implicit_method_parameter_reader, r.r); }
 static inline type_any_pointer_implicit_method_parameter_builder type_any_pointer_init_implicit_method_parameter(type_any_pointer_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER, 0); return CAPNP_NEW(type_any_pointer_implicit_method_parameter_builder, b.b); }
 static inline type_any_pointer_implicit_method_parameter_builder type_any_pointer_build_implicit_method_parameter(type_any_pointer_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER, 0); } return CAPNP_NEW(type_any_pointer_implicit_method_parameter_builder, b.b); }
 
@@ -950,8 +950,8 @@ static inline brand_scope_list brand_scope_list_as_reader(brand_scope_list_build
 static inline uint64_t brand_scope_scope_id(brand_scope_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void brand_scope_set_scope_id(brand_scope_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
 
-static inline brand_binding_list brand_scope_bind(brand_scope_reader r) { if (capnp_reader_u16(r.r, 8, 0) != BRAND_SCOPE_BIND) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(brand_binding_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
-static inline bool brand_scope_has_bind(brand_scope_reader r) { if (capnp_reader_u16(r.r, 8, 0) != BRAND_SCOPE_BIND) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline brand_binding_list brand_scope_bind(brand_scope_reader r) { if (capnp_reader_u16(r.r, 8, 0) != BRAND_SCOPE_BIND) r.r = capnp_i_none(r.r); return CAPNP_NEW(brand_binding_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
+static inline bool brand_scope_has_bind(brand_scope_reader r) { if (capnp_reader_u16(r.r, 8, 0) != BRAND_SCOPE_BIND) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline brand_binding_list_builder brand_scope_init_bind(brand_scope_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_BIND, 0); return CAPNP_NEW(brand_binding_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS)); }
 static inline brand_binding_list_builder brand_scope_build_bind(brand_scope_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != BRAND_SCOPE_BIND) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_BIND, 0); } return CAPNP_NEW(brand_binding_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS, NULL)); }
 static inline void brand_scope_set_bind(brand_scope_builder b, brand_binding_list v) { capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_BIND, 0); capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
@@ -974,8 +974,8 @@ static inline brand_binding_list brand_binding_list_as_reader(brand_binding_list
 
 static inline void brand_binding_set_unbound(brand_binding_builder b) { capnp_builder_set_u16(b.b, 0, BRAND_BINDING_UNBOUND, 0); }
 
-static inline type_reader brand_binding_type(brand_binding_reader r) { if (capnp_reader_u16(r.r, 0, 0) != BRAND_BINDING_TYPE) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
-static inline bool brand_binding_has_type(brand_binding_reader r) { if (capnp_reader_u16(r.r, 0, 0) != BRAND_BINDING_TYPE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline type_reader brand_binding_type(brand_binding_reader r) { if (capnp_reader_u16(r.r, 0, 0) != BRAND_BINDING_TYPE) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
+static inline bool brand_binding_has_type(brand_binding_reader r) { if (capnp_reader_u16(r.r, 0, 0) != BRAND_BINDING_TYPE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline type_builder brand_binding_init_type(brand_binding_builder b) { capnp_builder_set_u16(b.b, 0, BRAND_BINDING_TYPE, 0); return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS)); }
 static inline type_builder brand_binding_build_type(brand_binding_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != BRAND_BINDING_TYPE) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, BRAND_BINDING_TYPE, 0); } return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS, NULL)); }
 static inline void brand_binding_set_type(brand_binding_builder b, type_reader v) { capnp_builder_set_u16(b.b, 0, BRAND_BINDING_TYPE, 0); capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
@@ -996,66 +996,66 @@ static inline value_list value_list_as_reader(value_list_builder l) { return CAP
 
 static inline void value_set_void(value_builder b) { capnp_builder_set_u16(b.b, 0, VALUE_VOID, 0); }
 
-static inline bool value_bool(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_BOOL) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_bool(r.r, 16, false); }
+static inline bool value_bool(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_BOOL) r.r = capnp_i_none(r.r); return capnp_reader_bool(r.r, 16, false); }
 static inline void value_set_bool(value_builder b, bool v) { capnp_builder_set_u16(b.b, 0, VALUE_BOOL, 0); capnp_builder_set_bool(b.b, 16, v, false); }
 
-static inline int8_t value_int8(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT8) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_i8(r.r, 2, 0); }
+static inline int8_t value_int8(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT8) r.r = capnp_i_none(r.r); return capnp_reader_i8(r.r, 2, 0); }
 static inline void value_set_int8(value_builder b, int8_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT8, 0); capnp_builder_set_i8(b.b, 2, v, 0); }
 
-static inline int16_t value_int16(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT16) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_i16(r.r, 2, 0); }
+static inline int16_t value_int16(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT16) r.r = capnp_i_none(r.r); return capnp_reader_i16(r.r, 2, 0); }
 static inline void value_set_int16(value_builder b, int16_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT16, 0); capnp_builder_set_i16(b.b, 2, v, 0); }
 
-static inline int32_t value_int32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT32) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_i32(r.r, 4, 0); }
+static inline int32_t value_int32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT32) r.r = capnp_i_none(r.r); return capnp_reader_i32(r.r, 4, 0); }
 static inline void value_set_int32(value_builder b, int32_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT32, 0); capnp_builder_set_i32(b.b, 4, v, 0); }
 
-static inline int64_t value_int64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT64) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_i64(r.r, 8, INT64_C(0)); }
+static inline int64_t value_int64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT64) r.r = capnp_i_none(r.r); return capnp_reader_i64(r.r, 8, INT64_C(0)); }
 static inline void value_set_int64(value_builder b, int64_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT64, 0); capnp_builder_set_i64(b.b, 8, v, INT64_C(0)); }
 
-static inline uint8_t value_uint8(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT8) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u8(r.r, 2, 0); }
+static inline uint8_t value_uint8(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT8) r.r = capnp_i_none(r.r); return capnp_reader_u8(r.r, 2, 0); }
 static inline void value_set_uint8(value_builder b, uint8_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT8, 0); capnp_builder_set_u8(b.b, 2, v, 0); }
 
-static inline uint16_t value_uint16(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT16) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u16(r.r, 2, 0); }
+static inline uint16_t value_uint16(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT16) r.r = capnp_i_none(r.r); return capnp_reader_u16(r.r, 2, 0); }
 static inline void value_set_uint16(value_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT16, 0); capnp_builder_set_u16(b.b, 2, v, 0); }
 
-static inline uint32_t value_uint32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT32) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u32(r.r, 4, 0u); }
+static inline uint32_t value_uint32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT32) r.r = capnp_i_none(r.r); return capnp_reader_u32(r.r, 4, 0u); }
 static inline void value_set_uint32(value_builder b, uint32_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT32, 0); capnp_builder_set_u32(b.b, 4, v, 0u); }
 
-static inline uint64_t value_uint64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT64) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
+static inline uint64_t value_uint64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT64) r.r = capnp_i_none(r.r); return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
 static inline void value_set_uint64(value_builder b, uint64_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT64, 0); capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
 
-static inline float value_float32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_FLOAT32) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_f32(r.r, 4, 0.0f); }
+static inline float value_float32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_FLOAT32) r.r = capnp_i_none(r.r); return capnp_reader_f32(r.r, 4, 0.0f); }
 static inline void value_set_float32(value_builder b, float v) { capnp_builder_set_u16(b.b, 0, VALUE_FLOAT32, 0); capnp_builder_set_f32(b.b, 4, v, 0.0f); }
 
-static inline double value_float64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_FLOAT64) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_f64(r.r, 8, 0.0); }
+static inline double value_float64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_FLOAT64) r.r = capnp_i_none(r.r); return capnp_reader_f64(r.r, 8, 0.0); }
 static inline void value_set_float64(value_builder b, double v) { capnp_builder_set_u16(b.b, 0, VALUE_FLOAT64, 0); capnp_builder_set_f64(b.b, 8, v, 0.0); }
 
-static inline capnp_text value_text(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_TEXT) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_text(r.r, 0); }
-static inline bool value_has_text(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_TEXT) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_text value_text(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_TEXT) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 0); }
+static inline bool value_has_text(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_TEXT) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void value_set_text(value_builder b, const char *s) { capnp_builder_set_u16(b.b, 0, VALUE_TEXT, 0); capnp_builder_set_text(b.b, 0, s); }
 static inline void value_set_text_n(value_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 0, VALUE_TEXT, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline capnp_data value_data(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_DATA) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
-static inline bool value_has_data(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_DATA) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_data value_data(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_DATA) r.r = capnp_i_none(r.r); return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
+static inline bool value_has_data(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_DATA) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void value_set_data(value_builder b, capnp_data v) { capnp_builder_set_u16(b.b, 0, VALUE_DATA, 0); capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
 static inline uint8_t *value_init_data(value_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 0, VALUE_DATA, 0); return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
 
-static inline capnp_any value_list_(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_LIST) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_any(r.r, 0); }
-static inline bool value_has_list_(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_LIST) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_any value_list_(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_LIST) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
+static inline bool value_has_list_(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_LIST) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void value_set_list_(value_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, VALUE_LIST, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
 static inline capnp_abuilder value_build_list_(value_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != VALUE_LIST) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_LIST, 0); } return capnp_builder_any(b.b, 0); }
 
-static inline uint16_t value_enum(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ENUM) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u16(r.r, 2, 0); }
+static inline uint16_t value_enum(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ENUM) r.r = capnp_i_none(r.r); return capnp_reader_u16(r.r, 2, 0); }
 static inline void value_set_enum(value_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, VALUE_ENUM, 0); capnp_builder_set_u16(b.b, 2, v, 0); }
 
-static inline capnp_any value_struct(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_STRUCT) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_any(r.r, 0); }
-static inline bool value_has_struct(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_STRUCT) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_any value_struct(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_STRUCT) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
+static inline bool value_has_struct(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_STRUCT) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void value_set_struct(value_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, VALUE_STRUCT, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
 static inline capnp_abuilder value_build_struct(value_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != VALUE_STRUCT) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_STRUCT, 0); } return capnp_builder_any(b.b, 0); }
 
 static inline void value_set_interface(value_builder b) { capnp_builder_set_u16(b.b, 0, VALUE_INTERFACE, 0); }
 
-static inline capnp_any value_any_pointer(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ANY_POINTER) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_any(r.r, 0); }
-static inline bool value_has_any_pointer(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ANY_POINTER) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_any value_any_pointer(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ANY_POINTER) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
+static inline bool value_has_any_pointer(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ANY_POINTER) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void value_set_any_pointer(value_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, VALUE_ANY_POINTER, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
 static inline capnp_abuilder value_build_any_pointer(value_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != VALUE_ANY_POINTER) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_ANY_POINTER, 0); } return capnp_builder_any(b.b, 0); }
 

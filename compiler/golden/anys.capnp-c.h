@@ -57,13 +57,13 @@ static inline capnp_cap *anys_cap(anys_reader r) { return capnp_any_cap_peek(cap
 static inline bool anys_has_cap(anys_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
 static inline void anys_set_cap(anys_builder b, capnp_cap *v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 3), v); }
 
-static inline capnp_any anys_one(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_ONE) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_any(r.r, 4); }
-static inline bool anys_has_one(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_ONE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline capnp_any anys_one(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_ONE) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 4); }
+static inline bool anys_has_one(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_ONE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
 static inline void anys_set_one(anys_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, ANYS_ONE, 0); capnp_abuilder_set(capnp_builder_any(b.b, 4), v); }
 static inline capnp_abuilder anys_build_one(anys_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != ANYS_ONE) { capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 0, ANYS_ONE, 0); } return capnp_builder_any(b.b, 4); }
 
-static inline capnp_cap *anys_two(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_TWO) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_cap_peek(capnp_reader_any(r.r, 4)); }
-static inline bool anys_has_two(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_TWO) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline capnp_cap *anys_two(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_TWO) r.r = capnp_i_none(r.r); return capnp_any_cap_peek(capnp_reader_any(r.r, 4)); }
+static inline bool anys_has_two(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_TWO) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
 static inline void anys_set_two(anys_builder b, capnp_cap *v) { capnp_builder_set_u16(b.b, 0, ANYS_TWO, 0); capnp_abuilder_set_cap(capnp_builder_any(b.b, 4), v); }
 
 /** The declarations of this file, to be read at run time: anys_capnp_schema. */

@@ -104,8 +104,8 @@ static inline void documented_set_first(documented_builder b) { capnp_builder_se
  * The second,
  * in two lines.
  */
-static inline capnp_text documented_second(documented_reader r) { if (capnp_reader_u16(r.r, 2, 0) != DOCUMENTED_SECOND) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_text(r.r, 0); }
-static inline bool documented_has_second(documented_reader r) { if (capnp_reader_u16(r.r, 2, 0) != DOCUMENTED_SECOND) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_text documented_second(documented_reader r) { if (capnp_reader_u16(r.r, 2, 0) != DOCUMENTED_SECOND) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 0); }
+static inline bool documented_has_second(documented_reader r) { if (capnp_reader_u16(r.r, 2, 0) != DOCUMENTED_SECOND) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void documented_set_second(documented_builder b, const char *s) { capnp_builder_set_u16(b.b, 2, DOCUMENTED_SECOND, 0); capnp_builder_set_text(b.b, 0, s); }
 static inline void documented_set_second_n(documented_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 2, DOCUMENTED_SECOND, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 

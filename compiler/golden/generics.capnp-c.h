@@ -190,8 +190,8 @@ static inline maybe_list maybe_list_as_reader(maybe_list_builder l) { return CAP
 
 static inline void maybe_set_none(maybe_builder b) { capnp_builder_set_u16(b.b, 0, MAYBE_NONE, 0); }
 
-static inline capnp_any maybe_some(maybe_reader r) { if (capnp_reader_u16(r.r, 0, 0) != MAYBE_SOME) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_any(r.r, 0); }
-static inline bool maybe_has_some(maybe_reader r) { if (capnp_reader_u16(r.r, 0, 0) != MAYBE_SOME) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_any maybe_some(maybe_reader r) { if (capnp_reader_u16(r.r, 0, 0) != MAYBE_SOME) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
+static inline bool maybe_has_some(maybe_reader r) { if (capnp_reader_u16(r.r, 0, 0) != MAYBE_SOME) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void maybe_set_some(maybe_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, MAYBE_SOME, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
 static inline capnp_abuilder maybe_build_some(maybe_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != MAYBE_SOME) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, MAYBE_SOME, 0); } return capnp_builder_any(b.b, 0); }
 

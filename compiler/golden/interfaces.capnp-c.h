@@ -464,7 +464,7 @@ static inline enum size_unit_which size_unit_which(size_unit_reader r) { return 
 
 static inline void size_unit_set_plain(size_unit_builder b) { capnp_builder_set_u16(b.b, 8, SIZE_UNIT_PLAIN, 0); }
 
-static inline uint32_t size_unit_block(size_unit_reader r) { if (capnp_reader_u16(r.r, 8, 0) != SIZE_UNIT_BLOCK) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u32(r.r, 12, 0u); }
+static inline uint32_t size_unit_block(size_unit_reader r) { if (capnp_reader_u16(r.r, 8, 0) != SIZE_UNIT_BLOCK) r.r = capnp_i_none(r.r); return capnp_reader_u32(r.r, 12, 0u); }
 static inline void size_unit_set_block(size_unit_builder b, uint32_t v) { capnp_builder_set_u16(b.b, 8, SIZE_UNIT_BLOCK, 0); capnp_builder_set_u32(b.b, 12, v, 0u); }
 
 /* ---- Info ---- */

@@ -131,8 +131,8 @@ static inline void int_set_class(int_builder b, enum enum_ v) { capnp_builder_se
 
 static inline void int_set_switch(int_builder b) { capnp_builder_set_u16(b.b, 6, INT_SWITCH, 0); }
 
-static inline int_reader int_case(int_reader r) { if (capnp_reader_u16(r.r, 6, 0) != INT_CASE) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(int_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
-static inline bool int_has_case(int_reader r) { if (capnp_reader_u16(r.r, 6, 0) != INT_CASE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
+static inline int_reader int_case(int_reader r) { if (capnp_reader_u16(r.r, 6, 0) != INT_CASE) r.r = capnp_i_none(r.r); return CAPNP_NEW(int_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
+static inline bool int_has_case(int_reader r) { if (capnp_reader_u16(r.r, 6, 0) != INT_CASE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
 static inline int_builder int_init_case(int_builder b) { capnp_builder_set_u16(b.b, 6, INT_CASE, 0); return CAPNP_NEW(int_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), INT_WORDS, INT_PTRS)); }
 static inline int_builder int_build_case(int_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 6, 0) != INT_CASE) { capnp_abuilder_clear(capnp_builder_any(b.b, 1)); capnp_builder_set_u16(b.b, 6, INT_CASE, 0); } return CAPNP_NEW(int_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), INT_WORDS, INT_PTRS, NULL)); }
 static inline void int_set_case(int_builder b, int_reader v) { capnp_builder_set_u16(b.b, 6, INT_CASE, 0); capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
@@ -158,18 +158,18 @@ static inline capnp_lbuilder int_new_init_this(int_new_builder b, uint32_t n) { 
 static inline capnp_lbuilder int_new_build_this(int_new_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void int_new_set_this(int_new_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 2), v); }
 static inline capnp_text int_new_this_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
-static inline void int_new_set_this_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0)); }
+static inline void int_new_set_this_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), capnp_text_of(s)); }
 
 /* ---- Int.template ---- */
 
 static inline int_template_reader int_template_as_reader(int_template_builder b) { return CAPNP_NEW(int_template_reader, capnp_builder_reader(b.b)); }
 static inline enum int_template_which int_template_which(int_template_reader r) { return (enum int_template_which)capnp_reader_u16(r.r, 10, 0); }
 
-static inline uint8_t int_template_typename(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_TYPENAME) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_u8(r.r, 9, 0); }
+static inline uint8_t int_template_typename(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_TYPENAME) r.r = capnp_i_none(r.r); return capnp_reader_u8(r.r, 9, 0); }
 static inline void int_template_set_typename(int_template_builder b, uint8_t v) { capnp_builder_set_u16(b.b, 10, INT_TEMPLATE_TYPENAME, 0); capnp_builder_set_u8(b.b, 9, v, 0); }
 
-static inline capnp_data int_template_namespace(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_NAMESPACE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_data(capnp_reader_any(r.r, 3), CAPNP_NEW(capnp_data, NULL, 0)); }
-static inline bool int_template_has_namespace(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_NAMESPACE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
+static inline capnp_data int_template_namespace(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_NAMESPACE) r.r = capnp_i_none(r.r); return capnp_any_data(capnp_reader_any(r.r, 3), CAPNP_NEW(capnp_data, NULL, 0)); }
+static inline bool int_template_has_namespace(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_NAMESPACE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
 static inline void int_template_set_namespace(int_template_builder b, capnp_data v) { capnp_builder_set_u16(b.b, 10, INT_TEMPLATE_NAMESPACE, 0); capnp_abuilder_set_data(capnp_builder_any(b.b, 3), v); }
 static inline uint8_t *int_template_init_namespace(int_template_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 10, INT_TEMPLATE_NAMESPACE, 0); return capnp_abuilder_init_data(capnp_builder_any(b.b, 3), n); }
 

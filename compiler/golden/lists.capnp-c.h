@@ -160,7 +160,7 @@ static inline capnp_lbuilder lists_init_texts(lists_builder b, uint32_t n) { ret
 static inline capnp_lbuilder lists_build_texts(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 12), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void lists_set_texts(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 12), v); }
 static inline capnp_text lists_texts_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
-static inline void lists_set_texts_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0)); }
+static inline void lists_set_texts_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), capnp_text_of(s)); }
 
 static inline capnp_list lists_datas(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 13), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_datas(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 13)) != CAPNP_WHAT_NULL; }

@@ -226,7 +226,7 @@ static inline capnp_lbuilder list2_init_list_(list2_builder b, uint32_t n) { ret
 static inline capnp_lbuilder list2_build_list_(list2_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void list2_set_list_(list2_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v); }
 static inline capnp_text list2_list__at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
-static inline void list2_set_list__at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0)); }
+static inline void list2_set_list__at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), capnp_text_of(s)); }
 
 static inline int8_t list2_reader_(list2_reader r) { return capnp_reader_i8(r.r, 0, 0); }
 static inline void list2_set_reader_(list2_builder b, int8_t v) { capnp_builder_set_i8(b.b, 0, v, 0); }
@@ -245,7 +245,7 @@ static inline void list2_set_id(list2_builder b, int8_t v) { capnp_builder_set_i
 
 static inline void list2_set_words(list2_builder b) { capnp_builder_set_u16(b.b, 6, LIST2_WORDS_, 0); }
 
-static inline int8_t list2_ptrs(list2_reader r) { if (capnp_reader_u16(r.r, 6, 0) != LIST2_PTRS_) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_i8(r.r, 5, 0); }
+static inline int8_t list2_ptrs(list2_reader r) { if (capnp_reader_u16(r.r, 6, 0) != LIST2_PTRS_) r.r = capnp_i_none(r.r); return capnp_reader_i8(r.r, 5, 0); }
 static inline void list2_set_ptrs(list2_builder b, int8_t v) { capnp_builder_set_u16(b.b, 6, LIST2_PTRS_, 0); capnp_builder_set_i8(b.b, 5, v, 0); }
 
 /* ---- Box ---- */

@@ -189,7 +189,7 @@ static inline capnp_lbuilder pointer_defaults_init_words(pointer_defaults_builde
 static inline capnp_lbuilder pointer_defaults_build_words(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_POINTER, 0, 0, capnp_default_fa8aaa4afc53a396_6); }
 static inline void pointer_defaults_set_words(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 6), v); }
 static inline capnp_text pointer_defaults_words_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
-static inline void pointer_defaults_set_words_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0)); }
+static inline void pointer_defaults_set_words_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), capnp_text_of(s)); }
 
 extern const uint64_t capnp_default_fa8aaa4afc53a396_7[6];
 static inline capnp_list pointer_defaults_grid(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 7), CAPNP_SIZE_POINTER, capnp_default_fa8aaa4afc53a396_7); }

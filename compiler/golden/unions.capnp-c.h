@@ -91,37 +91,37 @@ static inline shape_list shape_list_as_reader(shape_list_builder l) { return CAP
 static inline double shape_area(shape_reader r) { return capnp_reader_f64(r.r, 0, 0.0); }
 static inline void shape_set_area(shape_builder b, double v) { capnp_builder_set_f64(b.b, 0, v, 0.0); }
 
-static inline double shape_circle(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_CIRCLE) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_f64(r.r, 8, 0.0); }
+static inline double shape_circle(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_CIRCLE) r.r = capnp_i_none(r.r); return capnp_reader_f64(r.r, 8, 0.0); }
 static inline void shape_set_circle(shape_builder b, double v) { capnp_builder_set_u16(b.b, 16, SHAPE_CIRCLE, 0); capnp_builder_set_f64(b.b, 8, v, 0.0); }
 
-static inline double shape_square(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_SQUARE) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_f64(r.r, 8, 0.0); }
+static inline double shape_square(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_SQUARE) r.r = capnp_i_none(r.r); return capnp_reader_f64(r.r, 8, 0.0); }
 static inline void shape_set_square(shape_builder b, double v) { capnp_builder_set_u16(b.b, 16, SHAPE_SQUARE, 0); capnp_builder_set_f64(b.b, 8, v, 0.0); }
 
 static inline void shape_set_none(shape_builder b) { capnp_builder_set_u16(b.b, 16, SHAPE_NONE, 0); }
 
-static inline capnp_text shape_label(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_LABEL) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_text(r.r, 0); }
-static inline bool shape_has_label(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_LABEL) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_text shape_label(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_LABEL) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 0); }
+static inline bool shape_has_label(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_LABEL) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void shape_set_label(shape_builder b, const char *s) { capnp_builder_set_u16(b.b, 16, SHAPE_LABEL, 0); capnp_builder_set_text(b.b, 0, s); }
 static inline void shape_set_label_n(shape_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 16, SHAPE_LABEL, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
 
-static inline note_reader shape_note(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTE) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(note_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
-static inline bool shape_has_note(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline note_reader shape_note(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTE) r.r = capnp_i_none(r.r); return CAPNP_NEW(note_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
+static inline bool shape_has_note(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline note_builder shape_init_note(shape_builder b) { capnp_builder_set_u16(b.b, 16, SHAPE_NOTE, 0); return CAPNP_NEW(note_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), NOTE_WORDS, NOTE_PTRS)); }
 static inline note_builder shape_build_note(shape_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 16, 0) != SHAPE_NOTE) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 16, SHAPE_NOTE, 0); } return CAPNP_NEW(note_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), NOTE_WORDS, NOTE_PTRS, NULL)); }
 static inline void shape_set_note(shape_builder b, note_reader v) { capnp_builder_set_u16(b.b, 16, SHAPE_NOTE, 0); capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
-static inline note_list shape_notes(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTES) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(note_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
-static inline bool shape_has_notes(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTES) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline note_list shape_notes(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTES) r.r = capnp_i_none(r.r); return CAPNP_NEW(note_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
+static inline bool shape_has_notes(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTES) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline note_list_builder shape_init_notes(shape_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 16, SHAPE_NOTES, 0); return CAPNP_NEW(note_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, NOTE_WORDS, NOTE_PTRS)); }
 static inline note_list_builder shape_build_notes(shape_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 16, 0) != SHAPE_NOTES) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 16, SHAPE_NOTES, 0); } return CAPNP_NEW(note_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, NOTE_WORDS, NOTE_PTRS, NULL)); }
 static inline void shape_set_notes(shape_builder b, note_list v) { capnp_builder_set_u16(b.b, 16, SHAPE_NOTES, 0); capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
 
-static inline capnp_data shape_raw(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_RAW) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
-static inline bool shape_has_raw(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_RAW) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline capnp_data shape_raw(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_RAW) r.r = capnp_i_none(r.r); return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
+static inline bool shape_has_raw(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_RAW) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void shape_set_raw(shape_builder b, capnp_data v) { capnp_builder_set_u16(b.b, 16, SHAPE_RAW, 0); capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
 static inline uint8_t *shape_init_raw(shape_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 16, SHAPE_RAW, 0); return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
 
-static inline shape_solid_reader shape_solid(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_SOLID) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(shape_solid_reader, r.r); }
+static inline shape_solid_reader shape_solid(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_SOLID) r.r = capnp_i_none(r.r); return CAPNP_NEW(shape_solid_reader, r.r); }
 static inline shape_solid_builder shape_init_solid(shape_builder b) { capnp_builder_set_u32(b.b, 8, 0, 0); capnp_builder_set_u32(b.b, 12, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 16, SHAPE_SOLID, 0); return CAPNP_NEW(shape_solid_builder, b.b); }
 static inline shape_solid_builder shape_build_solid(shape_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 16, 0) != SHAPE_SOLID) { capnp_builder_set_u32(b.b, 8, 0, 0); capnp_builder_set_u32(b.b, 12, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 16, SHAPE_SOLID, 0); } return CAPNP_NEW(shape_solid_builder, b.b); }
 
@@ -221,17 +221,17 @@ static inline enum employee_employment_which employee_employment_which(employee_
 
 static inline void employee_employment_set_unemployed(employee_employment_builder b) { capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_UNEMPLOYED, 0); }
 
-static inline capnp_text employee_employment_employer(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_EMPLOYER) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_text(r.r, 4); }
-static inline bool employee_employment_has_employer(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_EMPLOYER) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline capnp_text employee_employment_employer(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_EMPLOYER) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 4); }
+static inline bool employee_employment_has_employer(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_EMPLOYER) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
 static inline void employee_employment_set_employer(employee_employment_builder b, const char *s) { capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_EMPLOYER, 0); capnp_builder_set_text(b.b, 4, s); }
 static inline void employee_employment_set_employer_n(employee_employment_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_EMPLOYER, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 4), v); }
 
-static inline capnp_text employee_employment_school(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_SCHOOL) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_text(r.r, 4); }
-static inline bool employee_employment_has_school(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_SCHOOL) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline capnp_text employee_employment_school(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_SCHOOL) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 4); }
+static inline bool employee_employment_has_school(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_SCHOOL) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
 static inline void employee_employment_set_school(employee_employment_builder b, const char *s) { capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_SCHOOL, 0); capnp_builder_set_text(b.b, 4, s); }
 static inline void employee_employment_set_school_n(employee_employment_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_SCHOOL, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 4), v); }
 
-static inline employee_employment_self_reader employee_employment_self(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_SELF) r.r = CAPNP_ZERO(capnp_reader); return CAPNP_NEW(employee_employment_self_reader, r.r); }
+static inline employee_employment_self_reader employee_employment_self(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_SELF) r.r = capnp_i_none(r.r); return CAPNP_NEW(employee_employment_self_reader, r.r); }
 static inline employee_employment_self_builder employee_employment_init_self(employee_employment_builder b) { capnp_builder_set_u16(b.b, 4, 0, 0); capnp_builder_set_u16(b.b, 6, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_bool(b.b, 64, 0, 0); capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_SELF, 0); return CAPNP_NEW(employee_employment_self_builder, b.b); }
 static inline employee_employment_self_builder employee_employment_build_self(employee_employment_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 2, 0) != EMPLOYEE_EMPLOYMENT_SELF) { capnp_builder_set_u16(b.b, 4, 0, 0); capnp_builder_set_u16(b.b, 6, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_bool(b.b, 64, 0, 0); capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_SELF, 0); } return CAPNP_NEW(employee_employment_self_builder, b.b); }
 
@@ -251,12 +251,12 @@ static inline employee_employment_self_what_builder employee_employment_self_bui
 static inline employee_employment_self_what_reader employee_employment_self_what_as_reader(employee_employment_self_what_builder b) { return CAPNP_NEW(employee_employment_self_what_reader, capnp_builder_reader(b.b)); }
 static inline enum employee_employment_self_what_which employee_employment_self_what_which(employee_employment_self_what_reader r) { return (enum employee_employment_self_what_which)capnp_reader_u16(r.r, 6, 0); }
 
-static inline capnp_text employee_employment_self_what_trade(employee_employment_self_what_reader r) { if (capnp_reader_u16(r.r, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_text(r.r, 4); }
-static inline bool employee_employment_self_what_has_trade(employee_employment_self_what_reader r) { if (capnp_reader_u16(r.r, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE) r.r = CAPNP_ZERO(capnp_reader); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline capnp_text employee_employment_self_what_trade(employee_employment_self_what_reader r) { if (capnp_reader_u16(r.r, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 4); }
+static inline bool employee_employment_self_what_has_trade(employee_employment_self_what_reader r) { if (capnp_reader_u16(r.r, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
 static inline void employee_employment_self_what_set_trade(employee_employment_self_what_builder b, const char *s) { capnp_builder_set_u16(b.b, 6, EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE, 0); capnp_builder_set_text(b.b, 4, s); }
 static inline void employee_employment_self_what_set_trade_n(employee_employment_self_what_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 6, EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 4), v); }
 
-static inline bool employee_employment_self_what_art(employee_employment_self_what_reader r) { if (capnp_reader_u16(r.r, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_ART) r.r = CAPNP_ZERO(capnp_reader); return capnp_reader_bool(r.r, 64, true); }
+static inline bool employee_employment_self_what_art(employee_employment_self_what_reader r) { if (capnp_reader_u16(r.r, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_ART) r.r = capnp_i_none(r.r); return capnp_reader_bool(r.r, 64, true); }
 static inline void employee_employment_self_what_set_art(employee_employment_self_what_builder b, bool v) { capnp_builder_set_u16(b.b, 6, EMPLOYEE_EMPLOYMENT_SELF_WHAT_ART, 0); capnp_builder_set_bool(b.b, 64, v, true); }
 
 /** The declarations of this file, to be read at run time: unions_capnp_schema. */

@@ -307,6 +307,12 @@ static inline capnp_builder capnp_i_builder(capnp_msg *m, uint8_t *d, uint32_t s
         return b;
 }
 
+/* A member of a union that is not there: as a bad slot, it names its message. */
+static inline capnp_reader capnp_i_none(capnp_reader r)
+{
+        return capnp_i_reader(r.m, NULL, 0, 0, 0, 0);
+}
+
 /* The parts of a slot one by one, because arguments are fastest in registers. */
 CAPNP_PUBLIC capnp_text capnp_i_text(capnp_msg *m, const uint64_t *p, uint32_t seg,
                                      capnp_text dflt);

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <sys/uio.h>
 
+#include "gen/schema.capnp-c.h"
+
 struct evil {
         uint64_t word;
         bool inside; /* the results are a struct, whose pointer is bad */
@@ -181,4 +183,24 @@ TEST(a_bad_root_is_not_printed)
                         m = capnp_msg_free(m);
                 }
         }
+}
+
+/* What generated code hands on, however far from the bad pointer, can be asked. */
+TEST(generated_views_name_their_message)
+{
+        static const uint64_t w[2] = {UINT64_C(1) << 32, UINT64_C(0x0001000100001000)};
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        node_reader n;
+
+        CHECK_OK(capnp_msg_parse(w, sizeof(w), NULL, &m));
+        n = node_root(m);
+        CHECK(n.r.m == m);
+        CHECK(node_struct(n).r.m == m); /* not the active member */
+        CHECK(node_annotations(n).l.m == m);
+        CHECK(annotation_value(annotation_list_get(node_annotations(n), 7)).r.m == m);
+        CHECK(type_struct_brand(
+                      type_struct(type_list__element_type(type_list_(field_slot_type(
+                              field_slot(field_list_get(node_struct_fields(node_struct(n)), 0)))))))
+                      .r.m == m);
+        CHECK_EQ(capnp_msg_check(m), CAPNP_E_POISON);
 }

@@ -613,7 +613,7 @@ static inline capnp_lbuilder remote_auth_method_init_profile_hints(remote_auth_m
 static inline capnp_lbuilder remote_auth_method_build_profile_hints(remote_auth_method_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_POINTER, 0, 0, NULL); }
 static inline void remote_auth_method_set_profile_hints(remote_auth_method_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v); }
 static inline capnp_text remote_auth_method_profile_hints_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
-static inline void remote_auth_method_set_profile_hints_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), CAPNP_NEW(capnp_text, s, s ? (uint32_t)strlen(s) : 0)); }
+static inline void remote_auth_method_set_profile_hints_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), capnp_text_of(s)); }
 
 /**
  * Whether a person takes part.
