@@ -6,6 +6,11 @@
  * hide a dead worker from the service.) To revoke: shutdown() on the duplicate ends both
  * directions for everybody; then what the worker had queued is read and discarded through the
  * duplicate, so that the service cannot read it any more either. Neither process is asked.
+ *
+ * A worker that closes its end may have left calls in the socket, which the service has every right
+ * to read, and which must go with the session all the same. So the duplicate is kept until the
+ * socket is empty: then nothing can get into it any more. There is one socket of a grant at a time;
+ * whoever asks for another one gives up what is left in the last.
  */
 #include "grant.h"
 
@@ -13,12 +18,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "services.h"
 #include "session.h"
 #include "sessiond.h"
+
+enum { GRANT_LOOK_MS = 100 };
 
 void grant_init(struct grant *g, struct session *e, const struct policy_grant *p)
 {
@@ -42,6 +50,8 @@ static void grant_drain(int fd)
 static void grant_drop(struct grant *g)
 {
         g->opening = capnp_question_free(g->opening);
+        g->patience = capnp_timer_free(g->patience);
+        g->hung_up = false;
         g->watch = capnp_watch_free(g->watch);
         capnp_i_list_remove(&g->of_service);
         if (g->dup >= 0)
@@ -56,12 +66,46 @@ void grant_close(struct grant *g)
         grant_drop(g);
 }
 
+static bool grant_is_empty(const struct grant *g)
+{
+        int queued = 0;
+
+        return !ioctl(g->dup, FIONREAD, &queued) && !queued;
+}
+
+static void grant_on_patience(void *arg);
+
+/* Drops the duplicate once nothing is left to read; looks again later otherwise. Without memory for
+ * that, what is left goes now. */
+static void grant_settle(struct grant *g)
+{
+        if (grant_is_empty(g))
+                grant_drop(g);
+        else if (capnp_timer_new(g->session->s->vat, GRANT_LOOK_MS, grant_on_patience, g,
+                                 &g->patience))
+                grant_close(g);
+}
+
+static void grant_on_patience(void *arg)
+{
+        struct grant *g = arg;
+
+        g->patience = NULL;
+        grant_settle(g);
+}
+
 /* The worker has closed its side: the service may read what is left, and has nobody to answer. Said
  * to both, because our duplicate would hide the one's end from the other. */
 static void grant_hang_up(struct grant *g)
 {
+        if (g->hung_up)
+                return;
+
+        g->hung_up = true;
+        g->watch = capnp_watch_free(g->watch);
+        g->patience = capnp_timer_free(g->patience);
         (void)shutdown(g->dup, SHUT_WR);
-        grant_drop(g);
+        grant_settle(g);
 }
 
 static void grant_on_hang_up(void *arg, uint32_t events)
@@ -75,7 +119,7 @@ static bool grant_is_open(struct grant *g)
 {
         struct pollfd p = {.fd = g->dup, .events = POLLRDHUP};
 
-        if (g->dup < 0)
+        if (g->dup < 0 || g->hung_up)
                 return false;
         if (poll(&p, 1, 0) > 0 && p.revents & (POLLRDHUP | POLLHUP | POLLERR)) {
                 grant_hang_up(g);
@@ -98,6 +142,7 @@ int grant_open(struct grant *g, int *ret_fd)
 
         if (grant_is_open(g))
                 return CAPNP_E_LIMIT;
+        grant_close(g); /* what is left in the last one */
         if (!v->control)
                 return CAPNP_E_DISCONNECTED;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))

@@ -13,8 +13,10 @@ struct grant {
         const struct policy_grant *policy;
         struct capnp_i_list of_service; /* while it has a socket */
         capnp_question *opening;        /* the service has not answered yet */
+        capnp_timer *patience;          /* for the service to answer, or to read what is left */
         capnp_watch *watch;             /* tells when the worker has closed its end */
         int dup;                        /* our duplicate of the service's end; -1: no socket */
+        bool hung_up;                   /* the worker has closed it: nothing more comes in */
         bool revoked;
         bool notice; /* the worker has not been told yet */
 };

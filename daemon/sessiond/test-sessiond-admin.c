@@ -202,6 +202,88 @@ TEST(a_revoked_capability_takes_queued_calls_along)
         rig_remove(g.dir);
 }
 
+/* Opens `echo` at a service that does not read. The worker's end. */
+static int open_unread(struct rig_worker *w)
+{
+        capnp_question *q = rig_good(rig_ask_open(w));
+        int fd = fcntl(capnp_cap_fd_peek(admission_open_end(q).c), F_DUPFD_CLOEXEC, 3);
+
+        CHECK(fd >= 0);
+        capnp_question_free(q);
+        return fd;
+}
+
+/* A worker cannot get its calls past a revocation by closing its side first. */
+TEST(what_was_queued_before_a_half_close_goes_too)
+{
+        for (unsigned whole = 0; whole < 2; whole++) {
+                struct rig_worker w;
+                struct rig g;
+                char id[64], bytes[64];
+                int fd;
+
+                rig_start(&g, NULL);
+                g.hold_sockets = true;
+                rig_worker(&g, RIG_HOME, &w);
+                capnp_question_free(rig_enter(&w));
+                fd = open_unread(&w);
+                rig_until_count(&g, &g.opened, 1);
+                CHECK_EQ(write(fd, "queued calls", 12), 12);
+                if (whole)
+                        close(fd);
+                else
+                        CHECK_EQ(shutdown(fd, SHUT_WR), 0);
+                rig_pause(&g, 300);
+
+                only_session(&g, id);
+                capnp_question_free(rig_good(take_back(&g, id, "echo")));
+                CHECK_EQ(read(g.held_socket, bytes, sizeof(bytes)), 0);
+                if (!whole)
+                        close(fd);
+                close(g.held_socket);
+                rig_worker_end(&w);
+                empty(&g);
+                rig_stop(&g, false);
+                rig_remove(g.dir);
+        }
+}
+
+/* Once the service has read what was left, there is nothing to keep; and a new one can be had. */
+TEST(what_is_left_in_a_closed_socket_may_be_read)
+{
+        unsigned sessions, descriptors = 1;
+        struct rig_worker w;
+        struct rig g;
+        char bytes[64];
+        int first;
+
+        rig_start(&g, NULL);
+        g.hold_sockets = true;
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        first = open_unread(&w);
+        rig_until_count(&g, &g.opened, 1);
+        CHECK_EQ(write(first, "queued calls", 12), 12);
+        close(first);
+        rig_pause(&g, 300);
+        rig_status(&g, &sessions, &descriptors);
+        CHECK_EQ(descriptors, 1);
+        CHECK_EQ(read(g.held_socket, bytes, sizeof(bytes)), 12);
+        for (unsigned i = 0; descriptors && i < 100; i++) {
+                rig_pause(&g, 50);
+                rig_status(&g, &sessions, &descriptors);
+        }
+        CHECK_EQ(descriptors, 0);
+        close(g.held_socket);
+        close(open_unread(&w));
+        rig_until_count(&g, &g.opened, 2);
+        close(g.held_socket);
+        rig_worker_end(&w);
+        empty(&g);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 static void ends_killed(struct rig *g, struct rig_worker *w)
 {
         rig_until_count(g, &g->nkilled, 1);

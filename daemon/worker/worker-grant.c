@@ -171,35 +171,50 @@ static void grant_closed(capnp_conn *c, void *arg)
         if (g->conn != c)
                 return;
 
-        g->cap = capnp_cap_unref(g->cap);
-        g->conn = capnp_conn_unref(g->conn);
+        g->conn = NULL;
 }
 
-/* Speaks to the service at the other end of a fresh socket. Takes fd. */
-static int grant_connect(struct grant *g, int fd)
+/* The last connection to the service goes its own way, with what is under way on it. */
+static void grant_let_go(struct grant *g)
+{
+        if (g->conn)
+                capnp_conn_on_close(g->conn, NULL, NULL);
+        g->conn = NULL;
+}
+
+/* What the service offers, wrapped. */
+static int grant_root(struct grant *g, capnp_cap **ret_c)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *root = NULL;
+        int r = capnp_rpc_bootstrap(capnp_conn_rpc(g->conn), &root);
+
+        if (r)
+                return r;
+
+        *ret_c = capnp_membrane_wrap(g->membrane, root);
+        return *ret_c ? 0 : -ENOMEM;
+}
+
+/* Speaks to the service at the other end of a fresh socket. Takes fd. The connection ends by itself
+ * when nobody uses it any more: with the last reference that came from it, either way. */
+static int grant_connect(struct grant *g, int fd, capnp_cap **ret_c)
 {
         struct capnp_limits l = {
                 .message_bytes = session_quota_message_bytes(
                         session_info_quota(bound_info(worker_bound(g->w)))),
                 .out_bytes = g->w->max_bytes,
         };
-        capnp_cap *root = NULL;
         int r;
 
-        g->cap = capnp_cap_unref(g->cap);
-        g->conn = capnp_conn_unref(g->conn);
+        grant_let_go(g);
         r = capnp_conn_new(g->w->vat, fd, &l, NULL, &g->conn);
         if (r)
                 return r;
 
         capnp_conn_on_close(g->conn, grant_closed, g);
-        r = capnp_rpc_bootstrap(capnp_conn_rpc(g->conn), &root);
-        if (r)
-                return r;
-
-        g->cap = capnp_membrane_wrap(g->membrane, root);
-        capnp_cap_unref(root);
-        return g->cap ? 0 : -ENOMEM;
+        r = grant_root(g, ret_c);
+        capnp_conn_unref(g->conn);
+        return r;
 }
 
 static void get_return(struct pending *p, capnp_cap *c)
@@ -221,10 +236,24 @@ static void get_local(struct pending *p)
         capnp_cap_unref(c);
 }
 
+static int get_ask(struct worker *w, capnp_answer *a, const char *name, uint64_t interface,
+                   bool again);
+
+/* The session manager says that we have a socket, which we have just closed because nobody used it:
+ * the two have crossed. Asked again, it knows. */
+static void get_again(struct pending *p)
+{
+        capnp_answer *a = p->a;
+
+        p->a = NULL;
+        (void)get_ask(p->w, a, p->name, p->interface, true);
+}
+
 static void get_done(struct pending *p)
 {
         struct worker *w = p->w;
-        int fd = capnp_cap_fd_peek(admission_open_end(p->q).c);
+        int fd = capnp_cap_fd_peek(admission_open_end(p->q).c), r;
+        capnp_cap *c = NULL;
         struct grant *g;
 
         if (bundle_entry_local(grant_entry(w, p->name))) {
@@ -237,28 +266,48 @@ static void get_done(struct pending *p)
                 g = grant_new(w, p->name);
         if (fd >= 0)
                 fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (!g || (fd >= 0 && grant_connect(g, fd)) || !g->cap)
+        /* It is ending, and nobody has been told yet. */
+        if (g && g->conn && capnp_rpc_is_closed(capnp_conn_rpc(g->conn), NULL))
+                grant_let_go(g);
+        if (g && fd < 0 && !g->conn && !p->again) {
+                get_again(p);
+                return;
+        }
+
+        r = g && fd >= 0 ? grant_connect(g, fd, &c) : g && g->conn ? grant_root(g, &c) : -ENOTCONN;
+        if (r)
                 (void)capnp_answer_fail(p->a, CAPNP_DISCONNECTED, "the service can not be reached");
         else
-                get_return(p, g->cap);
+                get_return(p, c);
+        capnp_cap_unref(c);
+}
+
+static int get_ask(struct worker *w, capnp_answer *a, const char *name, uint64_t interface,
+                   bool again)
+{
+        capnp_question *q = admission_open((admission_client){w->admission});
+        struct pending *p;
+        int r;
+
+        admission_open_set_name(q, name);
+        admission_open_set_interface_id(q, interface);
+        r = pending_send(w, a, q, get_done, &p);
+        if (p) {
+                snprintf(p->name, sizeof(p->name), "%s", name);
+                p->interface = interface;
+                p->again = again;
+        }
+        return r;
 }
 
 int grant_get(struct worker *w, capnp_answer *a)
 {
         capnp_text name = remote_cap_set_get_param_name(a);
-        struct pending *p;
-        capnp_question *q = admission_open((admission_client){w->admission});
-        int r;
+        char text[NAME_BYTES + 2];
 
-        /* No name is so long: what is cut off changes nothing about the refusal. */
-        if (name.len > 2 * NAME_BYTES)
-                name = (capnp_text){name.p, 2 * NAME_BYTES};
-        admission_open_set_name_n(q, name);
-        admission_open_set_interface_id(q, remote_cap_set_get_param_expected_interface_id(a));
-        r = pending_send(w, a, q, get_done, &p);
-        if (p)
-                snprintf(p->name, sizeof(p->name), "%.*s", (int)name.len, name.p);
-        return r;
+        /* No name is longer, and none has a NUL: one that is or has is none in any case. */
+        snprintf(text, sizeof(text), "%s%s", text_is_plain(name) ? "" : "?", name.p);
+        return get_ask(w, a, text, remote_cap_set_get_param_expected_interface_id(a), false);
 }
 
 /* ---- taking away ---------------------------------------------------------------------------- */
@@ -268,14 +317,12 @@ static void grant_cut(struct grant *g, const char *reason)
         capnp_conn *conn = g->conn;
 
         g->conn = NULL;
-        g->cap = capnp_cap_unref(g->cap);
         capnp_membrane_revoke(g->membrane, (capnp_exception){CAPNP_FAILED, reason});
         if (!conn)
                 return;
 
         capnp_conn_on_close(conn, NULL, NULL);
         capnp_conn_close(conn, (capnp_exception){CAPNP_DISCONNECTED, "revoked"});
-        capnp_conn_unref(conn);
 }
 
 void grant_revoke(struct worker *w, capnp_text name)

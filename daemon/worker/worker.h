@@ -46,8 +46,7 @@ struct grant {
         bool services; /* may be passed to other services of the session */
         bool revoked;
         capnp_membrane *membrane;
-        capnp_conn *conn; /* to the service; NULL: not open */
-        capnp_cap *cap;   /* the service's object, wrapped */
+        capnp_conn *conn; /* to the service, borrowed: it lives as long as it is used; NULL: none */
         char name[];
 };
 
@@ -60,6 +59,7 @@ struct pending {
         void (*done)(struct pending *p); /* ends p->a */
         bool canceled;
         bool renewal;
+        bool again;     /* asked for the second time */
         uint32_t *flow; /* where a started flow's number goes */
         uint64_t interface;
         char name[NAME_BYTES + 1];
