@@ -524,7 +524,8 @@ static const struct admin_ops admin_operations = {
 /* Takes fd. */
 static void admin_serve_on(struct admin *a, int fd)
 {
-        const struct capnp_limits limits = {.message_bytes = 1024 * 1024, .answers = ADMIN_ANSWERS};
+        const struct capnp_limits limits = {
+                .message_bytes = 1024 * 1024, .answers = ADMIN_ANSWERS, .wipe = true};
         struct ucred peer;
         socklen_t len = sizeof(peer);
         capnp_conn *c;

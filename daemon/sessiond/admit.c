@@ -747,6 +747,7 @@ static int admission_serve_on(struct admission *ad, int fd)
                 .fds = 1,
                 /* What comes in is read without a control buffer. */
                 .fds_out_only = true,
+                .wipe = true,
         };
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *root = NULL;
         int r = admission_serve(ad->s->vat, &admission_operations, ad, &root);

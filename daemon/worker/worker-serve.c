@@ -35,14 +35,16 @@ static struct capnp_limits worker_limits(const struct worker *w)
                                              .held_bytes = 256 * 1024,
                                              .answers = 16,
                                              .refs = 32,
-                                             .segments = 64};
+                                             .segments = 64,
+                                             .wipe = true};
 
         return (struct capnp_limits){.message_bytes = session_quota_message_bytes(q),
                                      .out_bytes = session_quota_queued_bytes(q),
                                      .held_bytes = session_quota_queued_bytes(q),
                                      .answers = session_quota_calls(q),
                                      .refs = session_quota_references(q),
-                                     .segments = 64};
+                                     .segments = 64,
+                                     .wipe = true}; /* a renewal may come at any time */
 }
 
 int worker_bind(struct worker *w, bound_reader b)
@@ -168,7 +170,8 @@ static void worker_orphaned(capnp_conn *c, void *arg)
 
 static int worker_open(struct worker *w, int client_fd, int sessiond_fd)
 {
-        struct capnp_limits inner = {.fds = 1, .message_bytes = 1024 * 1024}, l = worker_limits(w);
+        struct capnp_limits inner = {.fds = 1, .message_bytes = 1024 * 1024, .wipe = true},
+                            l = worker_limits(w);
         capnp_cap *root = NULL;
         int r;
 

@@ -97,6 +97,8 @@ struct capnp_limits {
         uint64_t window_bytes;  /**< stream calls in flight per target before
                                      capnp_question_stream() asks to wait: 64 KiB */
         bool fds_out_only;      /**< fds is for what is sent; what comes is never taken: false */
+        bool wipe;              /**< messages carry secrets: memory that held one is wiped before it
+                                     is used for something else or given back: false */
 };
 
 /** A text inside a message, or one to be put there. */

@@ -217,11 +217,13 @@ int capos_client_new(capnp_vat *v, const char *addr, const struct capnp_limits *
                      capos_client **ret_c)
 {
         CAPNP_AUTO(capos_client_freep) capos_client *c = NULL;
+        struct capnp_limits own = l ? *l : (struct capnp_limits){0};
         int r;
 
+        own.wipe = true; /* passwords go this way */
         r = client_make(v, &c);
         if (!r)
-                r = capnp_conn_connect(v, addr, l, NULL, &c->conn);
+                r = capnp_conn_connect(v, addr, &own, NULL, &c->conn);
         if (!r)
                 r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->gateway);
         if (r)

@@ -83,7 +83,7 @@ void capnp_i_rpc_unref(capnp_rpc *r)
         capnp_i_out_clear(r);
         capnp_i_fds_close(&r->fds_open);
         capnp_cap_unref(&r->why->cap);
-        free(r->in);
+        capnp_i_feed_deinit(r);
         free(r);
         capnp_i_vat_unref(v);
 }
@@ -117,6 +117,11 @@ void capnp_i_rpc_forbid_fds(capnp_rpc *r)
 unsigned capnp_i_rpc_fds_in(const capnp_rpc *r)
 {
         return r->limits.fds_out_only ? 0 : r->limits.fds;
+}
+
+bool capnp_i_rpc_wipes(const capnp_rpc *r)
+{
+        return r->limits.wipe;
 }
 
 void capnp_i_rpc_dirty(capnp_rpc *r)

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "wire.h"
@@ -77,6 +78,7 @@ static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
                 return k == -ENOMEM ? feed_no_memory(r)
                                     : capnp_i_rpc_violation(r, "a message is malformed");
 
+        f->secret = r->limits.wipe;
         if (r->trace)
                 r->trace(r->trace_arg, true, &f->msg);
         f->msg.broken = r->vat->bad_index;
@@ -103,6 +105,21 @@ static int feed_measure(capnp_rpc *r, const uint8_t *b, size_t len, struct measu
         return 0;
 }
 
+/* The buffer goes, wiped where the program asks for that. */
+static void feed_free(capnp_rpc *r)
+{
+        if (r->in && r->limits.wipe)
+                explicit_bzero(r->in, r->in_room);
+        free(r->in);
+        r->in = NULL;
+        r->in_room = 0;
+}
+
+void capnp_i_feed_deinit(capnp_rpc *r)
+{
+        feed_free(r);
+}
+
 static int feed_room(capnp_rpc *r, size_t need, uint64_t most)
 {
         size_t room = r->in_room ? r->in_room : 4096;
@@ -116,10 +133,15 @@ static int feed_room(capnp_rpc *r, size_t need, uint64_t most)
         if (room > 4096 && room > most && most >= need)
                 room = (size_t)most;
 
-        in = realloc(r->in, room);
+        in = r->limits.wipe ? malloc(room) : realloc(r->in, room);
         if (!in)
                 return feed_no_memory(r);
 
+        if (r->limits.wipe) { /* realloc() would leave behind what it has copied */
+                if (r->in_len)
+                        memcpy(in, r->in, r->in_len);
+                feed_free(r);
+        }
         r->in = in;
         r->in_room = room;
         return 0;
@@ -127,13 +149,11 @@ static int feed_room(capnp_rpc *r, size_t need, uint64_t most)
 
 static void feed_empty(capnp_rpc *r)
 {
+        if (r->limits.wipe)
+                explicit_bzero(r->in, r->in_len);
         r->in_len = 0;
-        if (r->in_room <= IN_KEEP)
-                return;
-
-        free(r->in);
-        r->in = NULL;
-        r->in_room = 0;
+        if (r->in_room > IN_KEEP)
+                feed_free(r);
 }
 
 /* The incomplete frame is complete. */

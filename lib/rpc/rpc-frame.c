@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "wire.h"
 
@@ -22,7 +23,7 @@ static struct frame *frame_alloc(size_t words)
                 return NULL;
 
         f->refs = 1;
-        f->received = false;
+        f->received = f->secret = false;
         f->refusal = false;
         f->bytes = (uint32_t)(sizeof(*f) + words * 8);
         f->content = (capnp_any){0};
@@ -70,6 +71,7 @@ struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct
         memcpy(f->words, (const uint8_t *)b + header, len - header);
         *ret_r = capnp_i_msg_init_received(&f->msg, f->words, sizes, nsegs, l);
         if (*ret_r) {
+                explicit_bzero(f->words, len - header);
                 free(f);
                 return NULL;
         }
@@ -83,11 +85,21 @@ struct frame *capnp_i_frame_ref(struct frame *f)
         return f;
 }
 
+/* All that was ever written to it: its own block, and segments of the heap. */
+static void frame_wipe(struct frame *f)
+{
+        for (uint32_t i = f->msg.borrowed; i < f->msg.nsegs; i++)
+                explicit_bzero(f->msg.segs[i].base, (size_t)f->msg.segs[i].words * 8);
+        explicit_bzero(f->words, f->bytes - sizeof(*f));
+}
+
 struct frame *capnp_i_frame_unref(struct frame *f)
 {
         if (!f || --f->refs > 0)
                 return NULL;
 
+        if (f->secret)
+                frame_wipe(f);
         capnp_i_msg_deinit(&f->msg);
         free(f);
         return NULL;
@@ -134,6 +146,7 @@ struct frame *capnp_i_frame_shrink(struct frame *f)
                 return capnp_i_frame_unref(g), f;
 
         g->content = capnp_abuilder_any(capnp_i_msg_slot(&g->msg, CONTENT_WORD));
+        g->secret = f->secret;
         capnp_i_frame_unref(f);
         return g;
 }
@@ -146,6 +159,7 @@ struct frame *capnp_i_frame_copy(struct frame *f, int *ret_r)
         if (!g)
                 return NULL;
 
+        g->secret = f && f->secret;
         if (f)
                 capnp_abuilder_set(capnp_i_msg_slot(&g->msg, CONTENT_WORD), f->content);
 

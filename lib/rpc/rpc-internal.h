@@ -63,6 +63,7 @@ struct frame {
         uint32_t refs;
         bool received;
         bool refusal;      /* a Return that took no entry in the table of answers */
+        bool secret;       /* to be wiped when it goes */
         uint32_t bytes;    /* of this block */
         capnp_any content; /* where parameters or results begin */
         uint64_t words[];
@@ -465,6 +466,7 @@ struct out {
         struct capnp_i_list link;
         struct frame *frame; /* NULL: bytes[] */
         uint32_t len, sent, room;
+        bool secret;      /* to be wiped when it goes */
         uint32_t replies; /* bytes of it that are Returns */
         uint32_t notes;   /* … that are neither Returns nor our own calls */
         struct fds fds;   /* ours to close */
@@ -577,6 +579,9 @@ int capnp_i_in_long_message(capnp_rpc *r, uint16_t tag, uint64_t word);
 int capnp_i_skip_begin(capnp_rpc *r, uint64_t total, size_t keep) CAPNP_MUST_USE;
 /* Takes what follows; *ret_used: bytes that were the message's. r->skip.total is 0 at its end. */
 int capnp_i_skip_feed(capnp_rpc *r, const uint8_t *b, size_t len, size_t *ret_used) CAPNP_MUST_USE;
+
+/* rpc-feed.c: the buffer of an incomplete message goes */
+void capnp_i_feed_deinit(capnp_rpc *r);
 
 /* rpc-desc.c: capability tables of payloads */
 int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into);

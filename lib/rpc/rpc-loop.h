@@ -41,6 +41,8 @@ void capnp_i_rpc_read_on(capnp_rpc *r);
 
 /* The transport carries no descriptors, whatever the limits say, now and later. */
 void capnp_i_rpc_forbid_fds(capnp_rpc *r);
+/* Whether what was read is to be wiped after it was fed. */
+bool capnp_i_rpc_wipes(const capnp_rpc *r);
 /* How many descriptors one read may bring; 0: read without a control buffer. */
 unsigned capnp_i_rpc_fds_in(const capnp_rpc *r);
 

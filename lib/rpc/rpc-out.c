@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -38,6 +39,8 @@ static void out_free(capnp_rpc *r, struct out *o)
         capnp_i_list_remove(&o->link);
         capnp_i_fds_close(&o->fds);
         capnp_i_frame_unref(o->frame);
+        if (o->secret && o->room)
+                explicit_bzero(o->bytes, o->room < o->len ? o->room : o->len);
         free(o);
         if (eased)
                 capnp_i_rpc_eased(r);
@@ -102,6 +105,7 @@ static int out_copy(capnp_rpc *r, struct frame *f, uint32_t bytes, const struct 
                 return -EINVAL;
 
         o->len += bytes;
+        o->secret |= f->secret;
         if (fds)
                 o->fds = *fds;
         return 0;
@@ -149,6 +153,7 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
             out_is_long(r, f, bytes))
                 return CAPNP_E_LIMIT;
 
+        f->secret |= r->limits.wipe;
         if (fds && !fds->n)
                 fds = NULL;
         if (give && !fds && bytes > OUT_SMALL)

@@ -14,6 +14,7 @@
 #include "vat-internal.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/uio.h>
 
 /* Bytes, 0 at the end, or -errno; with the descriptors that came along. */
@@ -35,6 +36,7 @@ static int stream_read_once(capnp_conn *c)
         int fds[CAPOS_IO_FDS], r;
         unsigned nfds;
         ssize_t n;
+        bool wipe;
 
         n = stream_receive(c, fds, &nfds);
         if (n == -EAGAIN)
@@ -44,7 +46,10 @@ static int stream_read_once(capnp_conn *c)
 
         c->io->read_bytes += (uint64_t)n;
         c->peer_ended = n == 0;
+        wipe = capnp_i_rpc_wipes(c->rpc);
         r = capnp_rpc_feed(c->rpc, c->io->in, (size_t)n, fds, nfds);
+        if (wipe)
+                explicit_bzero(c->io->in, (size_t)n);
         if (r < 0)
                 capnp_rpc_close(c->rpc, (capnp_exception){CAPNP_FAILED, capnp_strerror(r)});
         if (r || n == 0) {
