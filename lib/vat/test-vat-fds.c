@@ -2,54 +2,7 @@
  * Descriptors on a Unix socket: each reference gets the one it was sent with, whatever the size of
  * its message and whatever comes before or behind it.
  */
-#include "test-vat.h"
-
-#include <sys/stat.h>
-
-enum { MOST_CALLS = 8 };
-
-/* A file that holds one character, by which it is known again. */
-static int file_of(char what)
-{
-        char name[] = "/tmp/test-vat-fds-XXXXXX";
-        int fd = mkstemp(name);
-
-        CHECK(fd >= 0);
-        CHECK_EQ(write(fd, &what, 1), 1);
-        CHECK_OK(unlink(name));
-        return fd;
-}
-
-static char read_of(int fd)
-{
-        char what = '?';
-
-        return fd >= 0 && pread(fd, &what, 1, 0) == 1 ? what : '-';
-}
-
-/* Answers with what the file of the reference in the parameters holds: '-' when there is none. */
-static int look(void *self, capnp_answer *a)
-{
-        capnp_reader p = capnp_any_struct(capnp_answer_params_any(a), NULL);
-        char what = read_of(capnp_cap_fd_peek(capnp_any_cap_peek(capnp_reader_any(p, 1))));
-        capnp_builder r = capnp_abuilder_init_struct(capnp_answer_results_any(a), 0, 1);
-
-        (void)self;
-        capnp_abuilder_set_data(capnp_builder_any(r, 0), (capnp_data){(uint8_t *)&what, 1});
-        return capnp_answer_return(a);
-}
-
-static int nothing(void *self, capnp_answer *a)
-{
-        (void)self;
-        return capnp_answer_fail(a, CAPNP_UNIMPLEMENTED, "nothing to call");
-}
-
-struct pair {
-        capnp_vat *vat;
-        capnp_conn *a, *b;
-        capnp_cap *root; /* what b serves, as a has it */
-};
+#include "test-vat-fds.h"
 
 static void pair_open(struct pair *p, const struct capnp_limits *l)
 {
@@ -72,64 +25,14 @@ static void pair_close(struct pair *p)
         capnp_vat_free(p->vat);
 }
 
-/* A call with a reference that has the file `what` ('-': none), and so many bytes beside it. */
-static capnp_question *send_one(struct pair *p, char what, size_t bytes)
-{
-        capnp_question *q = capnp_question_new_any(p->vat, p->root, IFACE, 0);
-        capnp_builder b = capnp_abuilder_init_struct(capnp_question_params_any(q), 0, 2);
-        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;
-
-        CHECK_OK(capnp_cap_new_dispatch(p->vat, nothing, NULL, NULL, &c));
-        if (what != '-')
-                capnp_cap_set_fd(c, file_of(what));
-        capnp_abuilder_set_cap(capnp_builder_any(b, 1), c);
-        (void)capnp_abuilder_init_data(capnp_builder_any(b, 0), (uint32_t)bytes);
-        capnp_question_send(q, NULL, NULL);
-        return q;
-}
-
-/* Calls sent in one go, of so many bytes each; files: a character each. All must arrive as sent. */
-static void check_files(struct pair *p, const char *files, const size_t *bytes)
-{
-        capnp_question *q[MOST_CALLS];
-        size_t n = strlen(files);
-        char got[MOST_CALLS + 1] = "";
-
-        for (size_t i = 0; i < n; i++)
-                q[i] = send_one(p, files[i], bytes[i]);
-        for (size_t i = 0; i < n; i++) {
-                CHECK_OK(capnp_question_wait(q[i]));
-                CHECK_EQ(heard(q[i]).len, 1);
-                got[i] = (char)heard(q[i]).p[0];
-                capnp_question_free(q[i]);
-        }
-        CHECK_STR(got, files);
-}
-
 TEST_T(descriptors_arrive_with_their_message, 120)
 {
-        static const size_t sizes[] = {0,     8 << 10,  36 << 10, 37 << 10, 40 << 10,
-                                       40000, 64 << 10, 65400,    1 << 20};
-        static const char *const files[] = {"A", "AB", "A-", "-A", "ABC", "A-B", "--AB", "A---BC"};
         struct capnp_limits l = {.fds = 4};
         unsigned before = count_fds();
         struct pair p;
 
         pair_open(&p, &l);
-        check_files(&p, "-", sizes);
-        for (unsigned s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
-                for (unsigned f = 0; f < sizeof(files) / sizeof(*files); f++) {
-                        size_t large[MOST_CALLS] = {sizes[s]};
-                        size_t all[MOST_CALLS], last[MOST_CALLS] = {0};
-
-                        for (unsigned i = 0; i < MOST_CALLS; i++)
-                                all[i] = sizes[s];
-                        last[strlen(files[f]) - 1] = sizes[s];
-                        check_files(&p, files[f], large);
-                        check_files(&p, files[f], all);
-                        check_files(&p, files[f], last);
-                }
-        }
+        check_all_files(&p);
         pair_close(&p);
         CHECK_EQ(count_fds(), before);
 }
