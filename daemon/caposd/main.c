@@ -5,6 +5,7 @@
  * 2 wrong arguments.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,20 @@ static void manifest_complain(void *arg, const char *path, const char *what)
         daemon_log(LOG_ERR, "%s: %s: %s", (const char *)arg, path, what);
 }
 
+/* What is closed of the first three, as by `2>&-`, would become something else's number. */
+static int standard_open(void)
+{
+        int fd;
+
+        do {
+                fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+                if (fd < 0)
+                        return -errno;
+        } while (fd <= STDERR_FILENO);
+        (void)close(fd);
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
@@ -85,6 +100,8 @@ int main(int argc, char **argv)
         const char *name;
         int r;
 
+        if (standard_open())
+                return 1;
         r = options_parse(&o, argc, argv);
         if (r)
                 return r == OPTIONS_HELP ? 0 : EXIT_USAGE;

@@ -1,4 +1,4 @@
-/* One line an event, on standard error, with a priority that journald understands. */
+/* One line an event, on standard error: for people, or for the journal if it is that. */
 #ifndef CAPOS_DAEMON_LOG_H
 #define CAPOS_DAEMON_LOG_H
 
@@ -13,8 +13,18 @@ struct daemon_log_text {
         char s[4 * DAEMON_LOG_BYTES + 4];
 };
 
-/* Writes `<priority>program: text`. What comes from a client goes through daemon_log_text(). */
+/* For lines that strangers can cause: five a second and sixty at once. Zeroed at first. */
+struct daemon_log_rate {
+        uint64_t since_ms, lost;
+        unsigned left;
+};
+
+/* Writes `2026-11-28 17:50:12Z program: warning: text`, or `<4>program: text` to the journal. What
+ * comes from a client goes through daemon_log_text(). */
 void daemon_log(int priority, const char *fmt, ...) CAPNP_PRINTF(2, 3);
+/* Whether another line may be written; how many were not is said with the next that may. now_ms: of
+ * any clock that goes on. */
+bool daemon_log_may(struct daemon_log_rate *r, uint64_t now_ms);
 /* p: needs no NUL. What is longer is cut, and ends with an ellipsis. */
 struct daemon_log_text daemon_log_text(const char *p, size_t len);
 

@@ -26,8 +26,16 @@ enum { ASIDE = 32 }; /* above every number a program is given something at */
 
 /* What a program may know of our environment. */
 static const char *const ENVIRONMENT[] = {
-        "PATH",          "LANG",         "LC_ALL",          "TZ", "CAPNP_TRACE", "ASAN_OPTIONS",
-        "UBSAN_OPTIONS", "LSAN_OPTIONS", "MALLOC_PERTURB_",
+        "PATH",
+        "LANG",
+        "LC_ALL",
+        "TZ",
+        "CAPNP_TRACE",
+        "ASAN_OPTIONS",
+        "UBSAN_OPTIONS",
+        "LSAN_OPTIONS",
+        "MALLOC_PERTURB_",
+        "JOURNAL_STREAM",
 };
 
 enum { NENVIRONMENT = sizeof(ENVIRONMENT) / sizeof(*ENVIRONMENT) };

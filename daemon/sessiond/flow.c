@@ -92,6 +92,22 @@ void flows_spoil(struct sessiond *s, const char *account)
         }
 }
 
+/* One line, in a form that is documented (doc/design/instance.md, The log): programs read it. */
+static void flow_log_refused(struct flow *f, const char *outcome)
+{
+        struct admission *ad = f->ad;
+
+        if (!daemon_log_may(&ad->s->refused, clock_boot_ms()))
+                return;
+
+        if (!strncmp(outcome, "denied.", 7))
+                outcome += 7;
+        daemon_log(LOG_NOTICE, "%s of \"%s\" from %s refused: %s (%s)",
+                   f->renewal ? "renewal" : "login",
+                   daemon_log_text(f->claimed, strlen(f->claimed)).s, ad->source, outcome,
+                   capos_auth_name(f->kind));
+}
+
 static void flow_audit(struct flow *f, const char *outcome)
 {
         struct capos_audit_record r = admission_record(f->ad, "attempt", outcome);
@@ -101,10 +117,13 @@ static void flow_audit(struct flow *f, const char *outcome)
         r.kind = capos_auth_name(f->kind);
         r.detail = f->renewal ? "renewal" : NULL;
         r.claim = f->ad->claim[0] ? f->ad->claim : NULL;
-        if (!strcmp(outcome, "ok"))
+        if (!strcmp(outcome, "ok")) {
                 audit_add(&f->ad->s->audit, r);
-        else
-                audit_add_counted(&f->ad->s->audit, r);
+                return;
+        }
+
+        audit_add_counted(&f->ad->s->audit, r);
+        flow_log_refused(f, outcome);
 }
 
 /* A denial that is recorded, and that ends the flow. */

@@ -48,7 +48,8 @@ static void service_on_close(capnp_conn *c, void *arg)
         struct service *v = arg;
 
         (void)c;
-        daemon_log(LOG_WARNING, "service %s has gone", v->policy->name);
+        if (!link_has_ended())
+                daemon_log(LOG_WARNING, "service %s has gone", v->policy->name);
         service_stop(v);
 }
 

@@ -8,6 +8,7 @@
 #include "sessiond.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sodium.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,13 @@ static void gate_got(struct daemon_link *l, const struct packet *p, const int *f
         daemon_log(LOG_ERR, "event %llu cannot be admitted: %s", (unsigned long long)p->event,
                    capnp_strerror(r));
         link_send_gate(s, &(struct packet){.type = PACKET_REFUSED, .event = p->event}, NULL);
+}
+
+bool link_has_ended(void)
+{
+        struct pollfd p = {.fd = LINK_FD, .events = POLLRDHUP};
+
+        return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLNVAL));
 }
 
 /* caposd starts another one, or makes another link; sessions go on. */

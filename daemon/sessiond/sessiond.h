@@ -8,6 +8,7 @@
 #include "audit.h"
 #include "base-list.h"
 #include "daemon-link.h"
+#include "daemon-log.h"
 #include "policy.h"
 #include "prove.h"
 #include "services.h"
@@ -25,8 +26,9 @@ struct sessiond {
         struct audit audit;
         struct prover prover;
         struct throttle throttle;
-        struct service *services;   /* as many as the policy has, in its order */
-        struct capnp_i_list checks; /* of services, under way */
+        struct daemon_log_rate refused; /* lines about logins */
+        struct service *services;       /* as many as the policy has, in its order */
+        struct capnp_i_list checks;     /* of services, under way */
         struct admin admin;
         struct capnp_i_list admissions, sessions;
         uint8_t boot_secret[32]; /* what references of callers are made with */
@@ -48,5 +50,7 @@ void sessiond_deinit(struct sessiond *s);
 void link_send_up(struct sessiond *s, const struct packet *p);
 void link_send_gate(struct sessiond *s, const struct packet *p, const int *fds);
 void link_kill(struct sessiond *s, uint64_t event);
+/* Whether caposd has hung up: what goes away now goes because the instance ends. */
+bool link_has_ended(void);
 
 #endif

@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 """basics: what an attack is measured by works when nobody attacks."""
 import os
+import os
+import re
+import signal
+import subprocess
 import sys
 
 import attacklib as a
@@ -27,8 +31,52 @@ def no_capabilities(target):
     return "capabilities"
 
 
+def line_of_a_refusal(target):
+    """One line a refused login, in the documented form; what is in a name cannot forge another."""
+    for name, shown in (("mallory", "mallory"), ('x" from 10.0.0.1\n', 'x\\x22 from 10.0.0.1\\x0a')):
+        flow = target.connect().flow(a.s.PASSWORD, name)
+        try:
+            a.s.answer(flow, "wrong password")
+        except a.s.Refused:
+            pass
+        wanted = (r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ capos-sessiond: login of \"" + re.escape(shown) +
+                  r"\" from \S+ refused: credentials \(password\)$")
+        if len(re.findall(wanted, target.log_text(), re.M)) != 1:
+            raise a.Failed(f"{wanted} is not in {target.log_text()[-500:]}")
+    return "nobody"
+
+
+def quiet_end(target):
+    """An orderly end says nothing, and a closed standard error is no reason not to start."""
+    with a.Target() as one:
+        before = one.log_text()
+        one.process.send_signal(signal.SIGINT)
+        one.process.wait(30)
+        said = one.log_text()[len(before):]
+        one.process.stdout.close()
+        a.instance.Instance.start(again(one))
+    if re.search("warning|error|gone", said):
+        raise a.Failed(said)
+    command = [target.command, "up", "--state", os.path.join(target.folder.name, "second"),
+               "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          preexec_fn=lambda: os.close(2)) as second:
+        line = second.stdout.readline()
+        second.send_signal(signal.SIGTERM)
+        if b"remote CapSet" not in line or second.wait(30):
+            raise a.Failed(f"{line!r} {second.returncode}")
+    return "nobody"
+
+
+def again(target):
+    target.user = False
+    return target
+
+
 def tries(target):
-    return {"B1": lambda: by_password(target),
+    return {"B4": lambda: line_of_a_refusal(target),
+            "B5": lambda: quiet_end(target),
+            "B1": lambda: by_password(target),
             "B2": lambda: by_key(target),
             "B3": lambda: no_capabilities(target)}
 
