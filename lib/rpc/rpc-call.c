@@ -358,23 +358,19 @@ static void call_put_early(struct call *c)
         }
 }
 
-/* A canceled parent has given up its place among our callers already. */
+/* A parent gets what its tail has. */
 static void call_hand_up(struct call *c, struct call *parent)
 {
-        bool dropped = parent->canceled;
-
         parent->tail = NULL;
-        if (!parent->done) {
-                call_take_results(parent, c);
-                call_put_early(parent);
-        }
-        capnp_i_call_return(parent);
-        if (!dropped)
-                capnp_i_call_drop_caller(c);
+        if (parent->done)
+                return;
+
+        call_take_results(parent, c);
+        call_put_early(parent);
 }
 
-/* The caller's side learns the outcome. */
-static void call_complete(struct call *c)
+/* The caller's side learns the outcome. The parent, if there is one, is to return next. */
+static struct call *call_complete(struct call *c)
 {
         struct call *parent = c->parent;
 
@@ -393,6 +389,7 @@ static void call_complete(struct call *c)
                 capnp_i_call_due(c, DUE_DONE);
         c->callers--;
         capnp_i_call_unref(c);
+        return parent;
 }
 
 /* Nobody serves the call any more: what was kept for that goes. */
@@ -423,11 +420,20 @@ static void call_end(struct call *c)
 
 void capnp_i_call_return(struct call *c)
 {
-        capnp_i_call_ref(c);
-        if (!c->done)
-                call_complete(c);
-        call_end(c);
-        capnp_i_call_unref(c);
+        struct call *parent = c;
+        bool dropped;
+
+        /* A chain of tails, each of which returns for the one before it, is as long as it likes. */
+        for (; c; c = parent) {
+                capnp_i_call_ref(c);
+                parent = c->done ? NULL : call_complete(c);
+                call_end(c);
+                /* A canceled parent has given up its place among our callers already. */
+                dropped = !parent || parent->canceled;
+                if (!dropped)
+                        capnp_i_call_drop_caller(c);
+                capnp_i_call_unref(c);
+        }
 }
 
 void capnp_i_call_fail(struct call *c, enum capnp_kind kind, const char *reason)
@@ -530,11 +536,17 @@ void capnp_i_call_drop_caller(struct call *c)
 
 void capnp_i_call_abandon(struct call *c, enum capnp_kind kind, const char *reason)
 {
+        struct call *parent = NULL;
+
         capnp_i_call_ref(c);
         if (!c->done) {
                 capnp_i_call_set_exception(c, kind, reason);
-                call_complete(c);
+                parent = call_complete(c);
         }
+        if (parent && !parent->canceled)
+                capnp_i_call_drop_caller(c);
+        if (parent)
+                capnp_i_call_return(parent);
         call_cancel(c);
         capnp_i_call_give_up(c);
         capnp_i_call_unref(c);
@@ -552,8 +564,12 @@ static void call_set_target(struct call *c, capnp_cap *target)
 
 static void call_queue(struct call *c, struct promise *p)
 {
+        if (capnp_i_ring_of_call(c, p)) {
+                capnp_i_call_fail(c, CAPNP_FAILED, "the call waits for its own result");
+                return;
+        }
+
         c->state = CALL_QUEUED;
-        p->crossed |= c->crossings != NULL;
         call_set_target(c, &p->cap);
         capnp_i_list_append(&p->fifo, &c->waiter.link);
 }
@@ -588,7 +604,7 @@ static capnp_cap *call_step(struct call *c, capnp_cap *target)
                 return NULL;
         case CAP_PROMISE:
                 p = capnp_i_cap_promise(target);
-                if (!capnp_i_promise_is_remote(p)) {
+                if (!capnp_i_promise_is_remote(p) || (p->source && p->source->unflushed)) {
                         call_queue(c, p);
                         return NULL;
                 }
@@ -619,8 +635,8 @@ void capnp_i_call_deliver(struct call *c, capnp_cap *target)
                         break;
                 }
 
-                if (c->vat->dead || ++c->hops > 64) {
-                        capnp_i_call_fail(c, CAPNP_DISCONNECTED, "the call leads nowhere");
+                if (c->vat->dead) {
+                        capnp_i_call_fail(c, CAPNP_DISCONNECTED, "the vat is gone");
                         break;
                 }
 
@@ -657,6 +673,7 @@ void capnp_i_call_flush_pipes(struct call *c)
 void capnp_i_call_follow(struct call *c, struct call *t)
 {
         bool ours = c->state == CALL_REMOTE; /* the peer has said so: takeFromOtherQuestion */
+        bool dropped;
         struct capnp_i_list *l;
 
         capnp_i_call_ref(c);
@@ -680,10 +697,15 @@ void capnp_i_call_follow(struct call *c, struct call *t)
         capnp_i_call_drop_params(c);
         if (c->canceled)
                 call_cancel_tail(c);
-        if (t->done)
+        if (t->done) {
+                dropped = c->canceled;
                 call_hand_up(t, c);
-        else
+                capnp_i_call_return(c);
+                if (!dropped)
+                        capnp_i_call_drop_caller(t);
+        } else {
                 t->parent = c;
+        }
         capnp_i_call_drop_caller(c);
         capnp_i_call_unref(c);
 }

@@ -206,21 +206,75 @@ capnp_cap *capnp_cap_new_broken(capnp_vat *v, capnp_exception why)
         return &b->cap;
 }
 
+static struct promise *cap_settled(capnp_cap *c)
+{
+        struct promise *p = c && c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
+
+        return p && p->state == PROMISE_SETTLED ? p : NULL;
+}
+
+void capnp_i_cap_freshen(struct event *e)
+{
+        capnp_vat *v = CAPNP_I_OF(e, capnp_vat, freshen);
+        struct capnp_i_list *l;
+
+        while ((l = capnp_i_list_pop(&v->stale)))
+                capnp_cap_unref(CAPNP_I_OF(l, capnp_cap, doomed));
+}
+
+/* Somebody who follows the chain may still look at c: it goes a little later. */
+static void cap_unref_later(capnp_cap *c)
+{
+        if (!c || c->refs > 1) {
+                capnp_cap_unref(c);
+                return;
+        }
+
+        capnp_i_list_append(&c->vat->stale, &c->doomed);
+        capnp_i_event_queue(c->vat, &c->vat->freshen);
+}
+
+/* All of a chain of settled promises point to its end, so that the next one who asks is there. */
+static void cap_shorten(capnp_cap *c, capnp_cap *end)
+{
+        struct promise *p;
+
+        while ((p = cap_settled(c)) && p->to != end) {
+                c = p->to;
+                p->to = capnp_cap_ref(end);
+                cap_unref_later(c);
+        }
+}
+
+/* The first of a chain that is no settled promise. */
+static capnp_cap *cap_chain_end(capnp_cap *c)
+{
+        capnp_cap *end = c;
+        struct promise *p;
+        unsigned steps = 0;
+
+        for (; (p = cap_settled(end)); end = p->to)
+                steps++;
+        if (steps <= 2)
+                return end;
+
+        c->vat->steps += steps;
+        if (!c->vat->dead)
+                cap_shorten(c, end);
+
+        return end;
+}
+
 capnp_cap *capnp_i_cap_final(capnp_cap *c)
 {
         capnp_cap *next;
 
         for (;; c = next) {
-                if (!c)
-                        return NULL;
-
-                if (c->kind == CAP_PROMISE && capnp_i_cap_promise(c)->state == PROMISE_SETTLED)
-                        next = capnp_i_cap_promise(c)->to;
-                else if (c->kind == CAP_WRAP)
-                        next = capnp_i_wrap_final(capnp_i_cap_wrap(c));
-                else
+                c = cap_chain_end(c);
+                if (!c || c->kind != CAP_WRAP)
                         return c;
 
+                next = capnp_i_wrap_final(capnp_i_cap_wrap(c));
                 if (next == c)
                         return c;
         }

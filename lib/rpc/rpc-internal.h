@@ -32,9 +32,13 @@ struct event {
 
 struct capnp_vat {
         struct capnp_i_list events;
-        struct capnp_i_list rpcs;   /* every connection's core */
-        struct capnp_i_list doomed; /* references at zero, waiting to be taken apart */
-        bool dooming, running, dead;
+        struct capnp_i_list rpcs;    /* every connection's core */
+        struct capnp_i_list doomed;  /* references at zero, waiting to be taken apart */
+        struct capnp_i_list settled; /* struct promise.source_link: their FIFOs are to be emptied */
+        struct capnp_i_list sent;    /* struct call.waiter: … and those of their results */
+        struct capnp_i_list stale;   /* capnp_cap.doomed: a reference to each is to be dropped */
+        struct event freshen;        /* … now */
+        bool dooming, flushing, running, dead;
         capnp_cap *bad_index; /* lent to messages: what an index outside the table reads as */
         uint32_t refs;        /* the owner's, and one for each object that points here */
         uint64_t steps;       /* along lists that a peer can lengthen: for tests */
@@ -155,7 +159,6 @@ struct promise {
         capnp_cap cap;
         uint8_t state;
         bool called;                  /* calls went to the peer through it */
-        bool crossed;                 /* a call that waits has come through a membrane */
         capnp_cap *to;                /* when embargoed or settled; may be NULL */
         struct capnp_i_list fifo;     /* struct waiter: pending locally, or embargoed */
         struct capnp_i_list watchers; /* struct export: Resolve is owed */
@@ -213,6 +216,8 @@ struct promise *capnp_i_cap_promise(capnp_cap *c);
 struct broken *capnp_i_cap_broken(capnp_cap *c);
 /* What a reference is by now: follows settled promises, also through membranes. Borrowed. */
 capnp_cap *capnp_i_cap_final(capnp_cap *c);
+/* Drops what shortening chains has left over. */
+void capnp_i_cap_freshen(struct event *e);
 /* The promise that a final reference still waits for; NULL: it is settled. */
 struct promise *capnp_i_cap_pending(capnp_cap *c);
 /* Whether calls on a final reference go to that connection at once and in order. */
@@ -228,6 +233,8 @@ void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, cons
 void capnp_i_promise_lift(struct promise *p);
 /* Tells the peers that hold p, or others that hang on it, what it has become for them. */
 void capnp_i_promise_tell(struct promise *p);
+/* c was sent: what hangs on its results follows, at once or when what is going on is done. */
+void capnp_i_promise_flush_results(struct call *c);
 /* Lets calls that wait be sent on, now that the call they hang on has been. */
 void capnp_i_promise_flush_to_source(struct promise *p);
 bool capnp_i_promise_is_remote(const struct promise *p);
@@ -286,7 +293,7 @@ struct call {
         struct frame *params, *results;
         capnp_builder params_root, results_root;
         uint16_t method;
-        uint8_t state, due, hops;
+        uint8_t state, due;
         bool done : 1;        /* the caller's side has its outcome */
         bool started : 1;     /* its handler has run */
         bool ended : 1;       /* its handler has used an ending verb */
@@ -295,6 +302,8 @@ struct call {
         bool asked : 1;       /* its handler has checked the parameters */
         bool stream : 1;      /* its bytes are in the window of target */
         bool flowing : 1;     /* … and it has been sent */
+        bool held : 1;        /* waits behind a stream call, in no promise's FIFO */
+        bool unflushed : 1;   /* sent, but what waits for its results has not followed yet */
         bool ahead : 1;       /* a stream call before it waits for it: it does not wait itself */
         bool unfilled : 1;    /* there was no memory for its results when they were asked for */
         bool yourself : 1;    /* its results stay here, for a call that will take them */
@@ -368,6 +377,13 @@ void capnp_i_call_forget(struct call *c);
 void capnp_i_call_flush_pipes(struct call *c);
 /* Drops what only the callee needed. */
 void capnp_i_call_drop_params(struct call *c);
+
+/* ---- what would wait for itself (rpc-ring.c) ------------------------------------------------- */
+
+/* Whether p, which is to become `to`, is what that waits for. */
+bool capnp_i_ring_of_promise(struct promise *p, capnp_cap *to);
+/* Whether c, which is to wait for p, is what p waits for. */
+bool capnp_i_ring_of_call(struct call *c, struct promise *p);
 
 /* ---- membranes (rpc-membrane.c) ------------------------------------------------------------- */
 

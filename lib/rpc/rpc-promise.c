@@ -46,29 +46,6 @@ static capnp_rpc *promise_rpc(const struct promise *p)
         return p->wire.rpc ? p->wire.rpc : p->source->out;
 }
 
-/*
- * Whether `to` leads back to p. The edges that exist form no ring, so the walk ends; a chain longer
- * than any honest one counts as a ring, because following it costs stack.
- */
-static bool promise_in_ring(const struct promise *p, capnp_cap *to)
-{
-        unsigned steps = 0;
-
-        while (to) {
-                if (to == &p->cap || ++steps > 64)
-                        return true;
-
-                if (to->kind == CAP_WRAP)
-                        to = capnp_i_cap_wrap(to)->inner;
-                else if (to->kind == CAP_PROMISE)
-                        to = capnp_i_cap_promise(to)->to;
-                else
-                        return false;
-        }
-
-        return false;
-}
-
 static bool promise_needs_embargo(const struct promise *p, capnp_cap *to, bool ours)
 {
         if (!p->called || !capnp_i_promise_is_remote(p) || promise_rpc(p)->closed)
@@ -106,14 +83,21 @@ static void promise_send_on(struct call *c, capnp_cap *to)
                 capnp_i_call_fail(c, why.kind, why.reason);
 }
 
+/* Another promise that calls wait for here. */
+static struct promise *promise_local(capnp_cap *c)
+{
+        struct promise *p = c && c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
+
+        return p && !capnp_i_promise_is_remote(p) && p->state != PROMISE_SETTLED ? p : NULL;
+}
+
+/* What goes on waiting moves all at once, however much it is and however often it moves. */
 static void promise_flush(struct promise *p, capnp_cap *to)
 {
-        struct promise *next = to && to->kind == CAP_PROMISE ? capnp_i_cap_promise(to) : NULL;
+        struct promise *next = promise_local(to);
         struct capnp_i_list waiting, *l;
 
-        /* From queue to queue, all at once: who waits behind a long chain is not moved by each. */
-        if (next && !p->crossed && next->state != PROMISE_SETTLED &&
-            !capnp_i_promise_is_remote(next)) {
+        if (next) {
                 capnp_i_list_splice(&next->fifo, &p->fifo);
                 return;
         }
@@ -155,15 +139,66 @@ void capnp_i_promise_tell(struct promise *p)
         }
 }
 
-static void promise_finish(struct promise *p, capnp_cap *to)
+static void promise_pass_on(struct promise *p)
 {
+        promise_flush(p, capnp_i_cap_final(&p->cap));
+        capnp_i_promise_tell(p);
+        capnp_cap_unref(&p->cap);
+}
+
+/*
+ * One promise that is settled may settle others, and one call that is sent let others follow, in a
+ * chain as long as a peer likes. So each is put on a list, and the outermost works it off: this
+ * takes no stack, and all is done before anything else can come between.
+ */
+static void promise_work(capnp_vat *v)
+{
+        struct capnp_i_list *l;
+
+        if (v->flushing)
+                return;
+
+        capnp_i_vat_ref(v);
+        v->flushing = true;
+        for (;;) {
+                if ((l = capnp_i_list_pop(&v->settled))) {
+                        promise_pass_on(CAPNP_I_OF(l, struct promise, source_link));
+                } else if ((l = capnp_i_list_pop(&v->sent))) {
+                        struct waiter *w = CAPNP_I_OF(l, struct waiter, link);
+                        struct call *c = CAPNP_I_OF(w, struct call, waiter);
+
+                        c->unflushed = false;
+                        capnp_i_call_flush_pipes(c);
+                        capnp_i_call_unref(c);
+                } else {
+                        break;
+                }
+        }
+        v->flushing = false;
+        capnp_i_vat_unref(v);
+}
+
+void capnp_i_promise_flush_results(struct call *c)
+{
+        if (!c->pipes.n)
+                return;
+
+        c->unflushed = true;
+        capnp_i_call_ref(c);
+        capnp_i_list_append(&c->vat->sent, &c->waiter.link);
+        promise_work(c->vat);
+}
+
+static void promise_finish(struct promise *p)
+{
+        capnp_vat *v = p->cap.vat;
+
         capnp_cap_ref(&p->cap);
         p->state = PROMISE_SETTLED;
         p->embargo_rpc = NULL;
         promise_detach(p);
-        promise_flush(p, to);
-        capnp_i_promise_tell(p);
-        capnp_cap_unref(&p->cap);
+        capnp_i_list_append(&v->settled, &p->source_link);
+        promise_work(v);
 }
 
 static void promise_embargo(struct promise *p)
@@ -198,7 +233,7 @@ void capnp_i_promise_settle_named(struct promise *p, capnp_cap *to, bool ours)
 
         capnp_i_table_import_decided(&p->wire);
         to = capnp_i_cap_final(to);
-        if (promise_in_ring(p, to)) {
+        if (capnp_i_ring_of_promise(p, to)) {
                 capnp_i_promise_settle_broken(p, CAPNP_FAILED, "a promise was resolved to itself");
                 return;
         }
@@ -213,7 +248,7 @@ void capnp_i_promise_settle_named(struct promise *p, capnp_cap *to, bool ours)
         next = to && to->kind == CAP_PROMISE ? capnp_i_cap_promise(to) : NULL;
         if (next && p->called && capnp_i_promise_is_remote(next))
                 next->called = true;
-        promise_finish(p, to);
+        promise_finish(p);
 }
 
 void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, const char *reason)
@@ -227,13 +262,18 @@ void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, cons
         b = capnp_cap_new_broken(p->cap.vat, (capnp_exception){kind, reason});
         capnp_cap_unref(p->to);
         p->to = b; /* without memory: null, which fails every call as well */
-        promise_finish(p, b);
+        promise_finish(p);
 }
 
 void capnp_i_promise_lift(struct promise *p)
 {
-        if (p->state == PROMISE_EMBARGOED)
-                promise_finish(p, p->to);
+        if (p->state != PROMISE_EMBARGOED)
+                return;
+
+        if (capnp_i_ring_of_promise(p, capnp_i_cap_final(p->to)))
+                capnp_i_promise_settle_broken(p, CAPNP_FAILED, "a promise was resolved to itself");
+        else
+                promise_finish(p);
 }
 
 void capnp_i_promise_flush_to_source(struct promise *p)

@@ -128,16 +128,28 @@ static void question_send_one(struct call *c)
         capnp_cap_unref(target);
 }
 
+/* The unsent call that c hangs on in the end. One that hangs on itself is found to, too. */
+static struct call *question_deepest(struct call *c)
+{
+        struct call *mark = c, *base;
+        unsigned steps = 0, mark_at = 1;
+
+        while ((base = question_base(c)) && base != mark) {
+                c = base;
+                if (++steps == mark_at) {
+                        mark = c;
+                        mark_at *= 2;
+                }
+        }
+
+        return c;
+}
+
 /* Sends everything unsent that c hangs on, the deepest first, then c. */
 static void question_send_all(struct call *c)
 {
-        struct call *deep, *base;
-
-        while (c->state == CALL_NEW && !c->done) {
-                for (deep = c; (base = question_base(deep)); deep = base)
-                        ;
-                question_send_one(deep);
-        }
+        while (c->state == CALL_NEW && !c->done)
+                question_send_one(question_deepest(c));
 }
 
 void capnp_question_send(capnp_question *q, void (*done)(capnp_question *q, int r, void *arg),

@@ -349,7 +349,7 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
         c->params_root = (capnp_builder){0};
         capnp_i_frame_unref(params);
         capnp_i_desc_resolve_broken(r, &c->param_ids);
-        capnp_i_call_flush_pipes(c);
+        capnp_i_promise_flush_results(c);
 }
 
 /* ---- Return --------------------------------------------------------------------------------- */

@@ -113,6 +113,7 @@ static void flow_hold(struct flow *f, struct call *c)
 {
         capnp_i_call_ref(c); /* as delivering would */
         c->state = CALL_QUEUED;
+        c->held = true;
         capnp_i_list_append(&f->held, &c->waiter.link);
 }
 
@@ -150,6 +151,7 @@ static void flow_release(struct flow *f)
                         return;
 
                 capnp_i_list_remove(&w->link);
+                c->held = false;
                 flow_send(f, c);
         }
 }
