@@ -200,7 +200,9 @@ static const char *denial_words(enum capos_denial d)
 
 static int fail_denied(const struct cli *c, const struct capos_error *e, const char *doing)
 {
-        const char *detail = capos_denial_detail_peek(e->text);
+        /* Where the words are all there is to say, the detail only says them again. */
+        const char *detail =
+                e->denial == CAPOS_DENIED_REVOKED_LEASE ? "" : capos_denial_detail_peek(e->text);
 
         return cli_fail(c, EXIT_DENIED, capos_denial_code(e->denial), "%s: %s%s%s%s", doing,
                         denial_words(e->denial), *detail ? " (" : "", detail, *detail ? ")" : "");

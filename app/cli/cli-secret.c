@@ -26,34 +26,34 @@ static struct {
         struct termios was;
 } hidden = {.fd = -1};
 
-static void hidden_restore(void)
+void cli_terminal_give_back(void)
 {
         if (hidden.fd >= 0)
-                (void)tcsetattr(hidden.fd, TCSAFLUSH, &hidden.was);
+                (void)tcsetattr(hidden.fd, TCSADRAIN, &hidden.was);
         hidden.fd = -1;
 }
 
 static void hidden_on_signal(int signal)
 {
-        hidden_restore();
+        cli_terminal_give_back();
         (void)raise(signal); /* SA_RESETHAND: now it ends us */
 }
 
-static void hidden_begin(int fd)
+bool cli_terminal_take(int fd, unsigned local_modes)
 {
         static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
         struct sigaction sa = {.sa_handler = hidden_on_signal, .sa_flags = SA_RESETHAND};
         struct termios t;
 
         if (tcgetattr(fd, &hidden.was) < 0)
-                return;
+                return false;
 
         hidden.fd = fd;
         for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
                 (void)sigaction(signals[i], &sa, NULL);
         t = hidden.was;
-        t.c_lflag &= ~(tcflag_t)ECHO;
-        (void)tcsetattr(fd, TCSAFLUSH, &t);
+        t.c_lflag &= ~(tcflag_t)local_modes;
+        return tcsetattr(fd, TCSADRAIN, &t) == 0;
 }
 
 /* One line without its end. false: there is none, or it is too long. */
@@ -88,9 +88,9 @@ static bool terminal_read(int fd, const char *prompt, char *to, size_t room)
 
         cli_escape(prompt, safe, sizeof(safe));
         (void)dprintf(fd, "%s: ", safe);
-        hidden_begin(fd);
+        (void)cli_terminal_take(fd, ECHO);
         ok = line_read(fd, to, room);
-        hidden_restore();
+        cli_terminal_give_back();
         (void)dprintf(fd, "\n");
         return ok;
 }

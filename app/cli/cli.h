@@ -123,6 +123,11 @@ int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool t
 /* Asks for a secret on the terminal. false: there is no terminal, or nothing was typed. */
 bool cli_ask_secret(struct cli *c, const char *prompt, char *to, size_t room);
 
+/* Switches local modes of a terminal off (termios, c_lflag), until it is given back; a signal that
+ * ends us gives it back, too. One at a time. false: that is no terminal. */
+bool cli_terminal_take(int fd, unsigned local_modes);
+void cli_terminal_give_back(void);
+
 /* For processes that will hold a secret: no dump, no tracer, and memory overwritten when freed. */
 void cli_protect(void);
 /* Overwrites what the allocator keeps of freed memory. */

@@ -3,7 +3,8 @@
  * once a command; parameters are JSON, or words like `name=value` from which JSON is made with the
  * help of the field's type.
  */
-#include "cli.h"
+#include "cli-near.h"
+#include "params.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,10 +14,20 @@
 
 enum { TEXT_BYTES = 16 * 1024 * 1024 };
 
-/* schema.capnp, Type: the members that parameters are made of. */
-enum { BASE_TEXT = 12, BASE_DATA = 13, BASE_ENUM = 15, BASE_STRUCT = 16 };
-
 /* ---- the schema --------------------------------------------------------------------------- */
+
+static int cap_unknown(struct cli *c)
+{
+        struct cli_near near = {.word = c->words[0]};
+        struct capos_cap_entry e;
+        char hint[128];
+
+        for (uint32_t i = 0; capos_client_entry(c->client, i, &e); i++)
+                cli_near_try(&near, e.name);
+        return cli_fail(c, EXIT_DENIED, "denied.unknown-name",
+                        "%s: the session has no such capability%s (`capos caps` lists what it has)",
+                        c->words[0], cli_near_text(&near, hint, sizeof(hint)));
+}
 
 /* Finds the capability that the first word names, and its schema. An exit code. */
 static int cap_open(struct cli *c, struct capos_cap_entry *ret_e)
@@ -26,10 +37,7 @@ static int cap_open(struct cli *c, struct capos_cap_entry *ret_e)
         if (r)
                 return r;
         if (!capos_client_find(c->client, c->words[0], ret_e))
-                return cli_fail(c, EXIT_DENIED, "denied.unknown-name",
-                                "%s: the session has no such capability (`capos caps` lists what "
-                                "it has)",
-                                c->words[0]);
+                return cap_unknown(c);
 
         r = capos_client_wait(c->client,
                               capos_client_fetch_schema(c->client, ret_e->interface, NULL, NULL));
@@ -37,104 +45,33 @@ static int cap_open(struct cli *c, struct capos_cap_entry *ret_e)
 }
 
 /* "motd, uptime, version": for who has mistyped. */
-static void methods_name(const capnp_schema *s, uint64_t interface, char *to, size_t room)
+static void methods_name(const capnp_schema *s, uint64_t interface, struct cli_near *near, char *to,
+                         size_t room)
 {
         struct capnp_method_info m;
         size_t len = 0;
 
         to[0] = 0;
-        for (uint32_t i = 0; len < room && !capnp_schema_method(s, interface, i, &m); i++)
-                len += (size_t)snprintf(to + len, room - len, "%s%s", i ? ", " : "", m.name);
+        for (uint32_t i = 0; !capnp_schema_method(s, interface, i, &m); i++) {
+                cli_near_try(near, m.name);
+                if (len < room)
+                        len += (size_t)snprintf(to + len, room - len, "%s%s", i ? ", " : "",
+                                                m.name);
+        }
 }
 
 static int method_find(struct cli *c, const struct capos_cap_entry *e, struct capnp_method_info *m)
 {
         const capnp_schema *s = capos_client_schema_peek(c->client);
-        char names[400];
+        struct cli_near near = {.word = c->words[1]};
+        char names[400], hint[128];
 
         if (!capnp_schema_find_method(s, e->interface, c->words[1], m))
                 return EXIT_OK;
 
-        methods_name(s, e->interface, names, sizeof(names));
-        return cli_fail(c, EXIT_USAGE, "unknown-method", "%s has no method %s; it has: %s", e->name,
-                        c->words[1], names);
-}
-
-/* ---- parameters --------------------------------------------------------------------------- */
-
-static bool field_find(const capnp_schema *s, uint64_t type, const char *name, size_t len,
-                       struct capnp_field_info *ret_f)
-{
-        const capnp_decl *d = capnp_schema_find(s, type);
-
-        for (uint32_t i = 0; d && !capnp_decl_field(d, i, ret_f); i++)
-                if (strlen(ret_f->name) == len && !strncmp(ret_f->name, name, len))
-                        return true;
-
-        return false;
-}
-
-/* What a word's value means: text and names as they are, everything else as JSON. */
-static json_t *value_json(const struct capnp_field_info *f, const char *value)
-{
-        bool plain = !f->lists && (f->base_type == BASE_TEXT || f->base_type == BASE_DATA ||
-                                   f->base_type == BASE_ENUM);
-        json_t *v = plain ? json_string(value) : json_loads(value, JSON_DECODE_ANY, NULL);
-
-        return v ? v : json_string(value);
-}
-
-/* One `a.b=value`. An exit code. */
-static int word_add(struct cli *c, uint64_t type, const char *word, json_t *to)
-{
-        const capnp_schema *s = capos_client_schema_peek(c->client);
-        const char *name = word, *end = strchr(word, '=');
-        struct capnp_field_info f;
-        json_t *inner;
-        size_t len;
-
-        if (!end)
-                return cli_fail(c, EXIT_USAGE, "usage",
-                                "%s: parameters are one JSON object, or words like field=value",
-                                word);
-        for (;;) {
-                len = strcspn(name, ".=");
-                if (!field_find(s, type, name, len, &f))
-                        return cli_fail(c, EXIT_USAGE, "unknown-field", "there is no field %.*s",
-                                        (int)(name + len - word), word);
-                if (name[len] == '=')
-                        break;
-                inner = json_object_getn(to, name, len);
-                if (!inner) {
-                        inner = json_object();
-                        (void)json_object_setn_new(to, name, len, inner);
-                }
-                to = inner;
-                type = f.type;
-                name += len + 1;
-        }
-        (void)json_object_setn_new(to, name, len, value_json(&f, end + 1));
-        return EXIT_OK;
-}
-
-/* The parameters as JSON text, to be freed. An exit code. */
-static int params_read(struct cli *c, const struct capnp_method_info *m, char **ret_text)
-{
-        json_t *o;
-        int r = EXIT_OK;
-
-        *ret_text = NULL;
-        if (c->nwords == 3 && (c->words[2][0] == '{' || !strcmp(c->words[2], "-"))) {
-                *ret_text = strdup(c->words[2]);
-                return *ret_text ? EXIT_OK : EXIT_FAILED;
-        }
-        o = json_object();
-        for (unsigned i = 2; !r && i < c->nwords; i++)
-                r = word_add(c, m->params, c->words[i], o);
-        if (!r)
-                *ret_text = json_dumps(o, JSON_COMPACT);
-        json_decref(o);
-        return r;
+        methods_name(s, e->interface, &near, names, sizeof(names));
+        return cli_fail(c, EXIT_USAGE, "unknown-method", "%s has no method %s%s; it has: %s",
+                        e->name, c->words[1], cli_near_text(&near, hint, sizeof(hint)), names);
 }
 
 /* ---- call --------------------------------------------------------------------------------- */
@@ -193,14 +130,15 @@ int cmd_call(struct cli *c)
         struct capnp_method_info m;
         struct capnp_dynamic_opts strict = {.reject_unknown = true};
         struct capnp_fault f = {0};
-        char doing[300], *params;
+        char doing[300], *params = NULL;
+        bool typed = false;
         int r;
 
         r = cap_open(c, &e);
         if (!r)
                 r = method_find(c, &e, &m);
         if (!r)
-                r = params_read(c, &m, &params);
+                r = params_read(c, &m, &params, &typed);
         if (r)
                 return r;
 
@@ -209,6 +147,8 @@ int cmd_call(struct cli *c)
         r = capnp_dynamic_call(capos_client_schema_peek(c->client), &dm,
                                (capnp_text){params, (uint32_t)strlen(params)}, &strict, &q, &f);
         free(params);
+        if (!typed)
+                f.line = 0; /* a place in a text that nobody has written */
         if (r)
                 return fault_fail(c, r, &f);
 

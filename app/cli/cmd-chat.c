@@ -2,13 +2,19 @@
  * `capos chat join`: lines from standard input are said, events are printed; both at once, until
  * the input ends or the connection does.
  *
- * Works with pipes as with a terminal. Input is read by hand, because stdio cannot be asked
- * whether it holds half a line. Nothing more is read while a message is on its way, so what is
- * piped in goes out in order, and no faster than the service takes it; when it asks for patience,
- * the message is sent again a little later.
+ * Works with pipes as with a terminal; on a terminal what comes in does not break into what is
+ * being typed (line.c). Input is read by hand, because stdio cannot be asked whether it holds half
+ * a line. Nothing more is read while a message is on its way, so what is piped in goes out in
+ * order, and no faster than the service takes it; when it asks for patience, the message is sent
+ * again a little later. Lines that begin with a slash are for this program.
+ *
+ * Somebody who only reads must be told, too, when there is nothing more to read. The sign is that
+ * our listener is let go: a session that has ended, a capability that was taken back and a service
+ * that has died all drop it. Why, is then asked of the membership.
  */
 #include "chat.capnp-c.h"
 #include "cli.h"
+#include "line.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,10 +25,14 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 4096, AGAIN_MS = 600 };
+enum { AGAIN_MS = 600, READ_BYTES = 256 };
 
 struct chat {
-        struct cli *c;
+        struct cli *c;    /* NULL: the command is through, and only the listener holds this */
+        bool listened;    /* the listener lives, and holds this */
+        bool leaving;     /* that it is let go is no news any more */
+        struct line edit; /* on a terminal: what is being typed */
+        capnp_question *why_question; /* asks why the listener was let go */
         capnp_cap *membership;
         capnp_question *sending;
         capnp_answer *early; /* an event that came before we were told that we are in */
@@ -30,7 +40,7 @@ struct chat {
         capnp_timer *again;
         char line[LINE_BYTES + 1]; /* what was read and not yet said */
         size_t len;
-        bool ended;                /* the input has */
+        bool ended;                /* the input has, or /quit was said */
         bool cut;                  /* the rest of a line that was too long is skipped */
         char said[LINE_BYTES + 1]; /* what is on its way */
         int result;
@@ -61,14 +71,10 @@ static json_t *event_json(chat_event_reader e)
         return o;
 }
 
-static void event_print(const struct cli *c, chat_event_reader e)
+static void event_print_line(chat_event_reader e)
 {
         char at[64];
 
-        if (c->json) {
-                (void)cli_print_json(c, event_json(e));
-                return;
-        }
         cli_format_time(chat_event_at_ms(e), at, sizeof(at));
         printf("%s ", strlen(at) > 11 ? at + 11 : at);
         switch (chat_event_which(e)) {
@@ -86,7 +92,17 @@ static void event_print(const struct cli *c, chat_event_reader e)
                 break;
         }
         printf("\n");
-        (void)cli_finish(c, EXIT_OK);
+}
+
+static void event_print(const struct chat *h, chat_event_reader e)
+{
+        line_hide(&h->edit);
+        if (h->c->json)
+                (void)cli_print_json(h->c, event_json(e));
+        else
+                event_print_line(e);
+        line_show(&h->edit);
+        (void)cli_finish(h->c, EXIT_OK);
 }
 
 static void chat_on_event_canceled(capnp_answer *a, void *arg)
@@ -103,11 +119,13 @@ static int chat_on_event(void *self, capnp_answer *a)
 {
         struct chat *h = self;
 
+        if (!h->c)
+                return capnp_answer_fail(a, CAPNP_FAILED, "nobody listens");
         if (!h->membership && !h->early) {
                 h->early = a;
                 return capnp_answer_keep(a, chat_on_event_canceled, h);
         }
-        event_print(h->c, chat_listener_event_param_event(a));
+        event_print(h, chat_listener_event_param_event(a));
         return capnp_answer_return(a);
 }
 
@@ -118,12 +136,45 @@ static void chat_print_early(struct chat *h)
         h->early = NULL;
         if (!a)
                 return;
-        event_print(h->c, chat_listener_event_param_event(a));
+        event_print(h, chat_listener_event_param_event(a));
         (void)capnp_answer_return(a);
 }
 
-/* The listener owns the struct: its last call may come after everything else. */
-static const struct chat_listener_ops listener_ops = {.gone = free, .event = chat_on_event};
+/* Why nothing more will come; asked of the membership, which fails with it. */
+static void chat_on_told_why(capnp_question *q, int r, void *arg)
+{
+        struct chat *h = arg;
+
+        h->why_question = NULL;
+        r = capos_error_of_question(q, &h->why);
+        capnp_question_free(q);
+        if (!r)
+                r = capos_error_of(CAPNP_E_EXCEPTION,
+                                   (capnp_exception){CAPNP_FAILED, "the service tells us nothing "
+                                                                   "more: join again"},
+                                   &h->why);
+        h->result = r;
+        chat_stop(h);
+}
+
+/* Frees the struct when the command is through with it; else somebody has let our listener go. */
+static void chat_on_listener_gone(void *self)
+{
+        struct chat *h = self;
+
+        h->listened = false;
+        if (!h->c) {
+                free(h);
+                return;
+        }
+        if (!h->membership || h->result || h->leaving)
+                return;
+        h->why_question = chat_membership_members((chat_membership_client){h->membership});
+        capnp_question_send(h->why_question, chat_on_told_why, h);
+}
+
+static const struct chat_listener_ops listener_ops = {.gone = chat_on_listener_gone,
+                                                      .event = chat_on_event};
 
 /* ---- what we say -------------------------------------------------------------------------- */
 
@@ -148,7 +199,9 @@ static void chat_on_sent(capnp_question *q, int r, void *arg)
             !capnp_timer_new(h->c->vat, AGAIN_MS, chat_on_again, h, &h->again))
                 return;
         if (r == CAPNP_E_EXCEPTION && h->why.kind == CAPNP_FAILED) {
+                line_hide(&h->edit);
                 (void)cli_fail_error(h->c, &h->why, "not said");
+                line_show(&h->edit);
                 r = 0;
         }
         if (!r) {
@@ -190,9 +243,38 @@ static bool chat_take_line(struct chat *h)
         return true;
 }
 
+/* What was typed, byte by byte; whole lines go where those of a pipe go. */
+static void chat_read_typed(struct chat *h)
+{
+        char typed[READ_BYTES];
+        ssize_t n = read(STDIN_FILENO, typed, sizeof(typed));
+        enum line_state state;
+
+        h->ended |= n <= 0 && !(n < 0 && (errno == EAGAIN || errno == EINTR));
+        for (ssize_t i = 0; i < n && !h->ended; i++) {
+                state = line_feed(&h->edit, typed[i]);
+                h->ended = state == LINE_IS_END;
+                if (state != LINE_IS_WHOLE)
+                        continue;
+                if (h->len + h->edit.len < LINE_BYTES) {
+                        memcpy(h->line + h->len, h->edit.text, h->edit.len);
+                        h->len += h->edit.len;
+                        h->line[h->len++] = '\n';
+                }
+                line_clear(&h->edit);
+        }
+        line_show(&h->edit);
+}
+
 static void chat_read(struct chat *h)
 {
-        ssize_t n = read(STDIN_FILENO, h->line + h->len, LINE_BYTES - h->len);
+        ssize_t n;
+
+        if (h->edit.on) {
+                chat_read_typed(h);
+                return;
+        }
+        n = read(STDIN_FILENO, h->line + h->len, LINE_BYTES - h->len);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
@@ -234,11 +316,39 @@ static void chat_want_input(struct chat *h)
         chat_stop(h);
 }
 
+/* Lines for this program: /quit, /help; two slashes say one. false: it is to be said. */
+static bool chat_command(struct chat *h)
+{
+        if (h->said[0] != '/')
+                return false;
+        if (h->said[1] == '/') {
+                memmove(h->said, h->said + 1, strlen(h->said));
+                return false;
+        }
+        if (!strcmp(h->said, "/quit")) {
+                h->ended = true;
+                h->len = 0;
+                return true;
+        }
+        line_hide(&h->edit);
+        if (!strcmp(h->said, "/help"))
+                (void)fprintf(stderr, "/quit leaves, // says a line that begins with a slash, "
+                                      "everything else is said\n");
+        else
+                (void)cli_fail(
+                        h->c, EXIT_USAGE, "usage",
+                        "%s: not said, there is no such command (/help, /quit; a second / in "
+                        "front says it)",
+                        h->said);
+        line_show(&h->edit);
+        return true;
+}
+
 /* Goes on: says what was read, or reads on, or is through. Nothing is on its way. */
 static void chat_input_more(struct chat *h)
 {
         while (chat_take_line(h)) {
-                if (h->said[0]) {
+                if (h->said[0] && !chat_command(h)) {
                         chat_send(h);
                         return;
                 }
@@ -272,7 +382,7 @@ static int room_join(struct chat *h, capnp_cap *chat, capnp_cap *listener)
                                                      cli_json_text(chat_join_label(q).p)));
         history = chat_join_history(q);
         for (uint32_t i = 0; i < chat_event_list_len(history); i++)
-                event_print(h->c, chat_event_list_get(history, i));
+                event_print(h, chat_event_list_get(history, i));
         if (!h->c->json) {
                 printf("* you are ");
                 cli_print_safe(chat_join_label(q).p);
@@ -300,6 +410,10 @@ static void chat_leave(struct chat *h)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
 
+        h->leaving = true;
+        line_end(&h->edit);
+        capnp_question_free(h->why_question);
+        h->why_question = NULL;
         if (!h->result) {
                 q = chat_membership_leave((chat_membership_client){h->membership});
                 (void)!cli_wait(h->c, q, CLI_ANSWER_MS);
@@ -308,13 +422,35 @@ static void chat_leave(struct chat *h)
         capnp_question_free(h->sending);
         capnp_timer_free(h->again);
         capnp_watch_free(h->input);
-        capnp_cap_unref(h->membership);
+}
+
+/* Talks until somebody ends it. An exit code. */
+static int room_talk(struct chat *h)
+{
+        int r;
+
+        capnp_conn_on_close(h->c->conn, chat_on_closed, h);
+        if (!h->c->json)
+                line_begin(&h->edit);
+        chat_input_more(h);
+        r = capnp_vat_run(h->c->vat);
+        chat_leave(h);
+        if (r)
+                return cli_fail_code(h->c, r, NULL);
+        if (!h->result)
+                return EXIT_OK;
+        /* However it was noticed: without a session there is no login. */
+        if (h->why.denial == CAPOS_DENIED_STALE_SESSION)
+                return cli_fail(h->c, EXIT_NO_CONNECTION, "denied.stale-session",
+                                "%s: the session has ended: %s", h->c->words[0],
+                                capos_denial_detail_peek(h->why.text));
+        return cli_fail_error(h->c, &h->why, h->c->words[0]);
 }
 
 int cmd_chat_join(struct cli *c)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *chat = NULL;
-        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *listener = NULL;
+        capnp_cap *listener = NULL;
         struct chat *h;
         int r = cli_open_session(c);
 
@@ -330,15 +466,15 @@ int cmd_chat_join(struct cli *c)
                 free(h);
                 return cli_fail_code(c, -ENOMEM, NULL);
         }
+        h->listened = true;
         r = room_join(h, chat, listener);
-        if (!r) {
-                capnp_conn_on_close(c->conn, chat_on_closed, h);
-                chat_input_more(h);
-                r = capnp_vat_run(c->vat);
-                r = r ? cli_fail_code(c, r, NULL) : EXIT_OK;
-                chat_leave(h);
-                if (h->result)
-                        r = cli_fail_error(c, &h->why, NULL);
-        }
+        /* From now on only the service holds it, and we see when it does no more. */
+        capnp_cap_unref(listener);
+        if (!r)
+                r = room_talk(h);
+        h->membership = capnp_cap_unref(h->membership);
+        h->c = NULL;
+        if (!h->listened)
+                free(h);
         return r;
 }

@@ -163,16 +163,18 @@ static const struct cli_command commands[] = {
          0, 0, false},
         {"describe", "CAP [METHOD]", "Show the methods of a capability",
          "Example:\n  capos describe chat\n", cmd_describe, NULL, 1, 2, false},
-        {"call", "CAP METHOD [JSON | FIELD=VALUE...]", "Call a method of a capability",
-         "Parameters are one JSON object, or words FIELD=VALUE; a.b=VALUE sets a field inside a\n"
-         "struct. Results are printed as JSON.\n\n"
+        {"call", "CAP METHOD [JSON | - | FIELD=VALUE...]", "Call a method of a capability",
+         "Parameters are one JSON object (`-`: on standard input), or words: FIELD=VALUE,\n"
+         "FIELD=@FILE for what is in a file, FIELD:=JSON for anything; a.b=VALUE sets a field\n"
+         "inside a struct. Results are printed as JSON.\n\n"
          "Examples:\n"
          "  capos call system_info motd\n"
          "  capos call chat join '{\"channel\": \"#lobby\"}'\n"
          "  capos call chat join channel='#lobby'\n",
          cmd_call, NULL, 2, CLI_WORDS, false},
         {"chat join", "CHANNEL", "Talk in a channel",
-         "Lines from standard input are said; what others say is printed. Ends with the input.\n\n"
+         "Lines from standard input are said; what others say is printed. Ends with the input,\n"
+         "by /quit, and when the capability or the session is over.\n\n"
          "Examples:\n"
          "  capos chat join '#lobby'\n"
          "  echo hello | capos chat join '#lobby'\n",

@@ -1,0 +1,15 @@
+/* The parameters of a call, as they are typed. */
+#ifndef CAPOS_CLI_PARAMS_H
+#define CAPOS_CLI_PARAMS_H
+
+#include "cli.h"
+
+/*
+ * Reads the words behind CAP and METHOD into JSON: one object, `-` (it is on standard input), or
+ * FIELD=VALUE, FIELD=@FILE, FIELD:=JSON. The text is to be freed; *ret_typed: it was one object, so
+ * that places in it mean something. An exit code.
+ */
+int params_read(struct cli *c, const struct capnp_method_info *m, char **ret_text,
+                bool *ret_typed) CAPNP_MUST_USE;
+
+#endif

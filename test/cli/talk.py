@@ -1,0 +1,175 @@
+"""Cases of `chat join` and of what is typed behind `call`. cli.py runs them."""
+import json
+import os
+import pty
+import select
+import subprocess
+import time
+
+from rig import case, equal, holds
+
+
+class Terminal:
+    """A command on a terminal of its own, and everything that it has shown."""
+
+    def __init__(self, g, *args):
+        self.pid, self.fd = pty.fork()
+        if not self.pid:
+            os.execve(g.capos, [g.capos, *args], {**g.env, "TERM": "xterm"})
+        self.shown = b""
+
+    def until(self, what, seconds=30):
+        """Reads on until a text is shown behind what was looked at before."""
+        end = time.monotonic() + seconds
+        while what.encode() not in self.shown:
+            holds(time.monotonic() < end, f"no {what!r} in {self.shown!r}")
+            if not select.select([self.fd], [], [], 0.2)[0]:
+                continue
+            try:
+                self.shown += os.read(self.fd, 4096)
+            except OSError:
+                break
+        holds(what.encode() in self.shown, f"no {what!r} in {self.shown!r}")
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def end(self):
+        _, status = os.waitpid(self.pid, 0)
+        try:
+            while more := os.read(self.fd, 4096):
+                self.shown += more
+        except OSError:
+            pass
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(status)
+
+
+def listen(g, alias, *more):
+    """A person who only reads: standard input stays open and silent."""
+    p = subprocess.Popen([g.capos, "chat", "join", "#lobby", "-s", alias, *more],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         env=g.env, bufsize=0, start_new_session=True)
+    line = ""
+    while "you" not in line:
+        line = g.read_line(p.stdout, 20)
+        holds(line != "(nothing)", "it does not join")
+    return p
+
+
+@case(needs_instance=True)
+def a_reader_is_told_at_once(g):
+    s = ("--state", g.state)
+    g.login("one")
+    me = g.ok("whoami", "--json").json["id"]
+    p = listen(g, "one")
+    g.ok("session", "revoke", me, "chat", *s)
+    out, err = p.communicate(timeout=30)
+    equal(p.returncode, 3, (out, err))
+    says = err.decode()
+    equal(says.count("administrator"), 1, says)
+    holds("taken this capability back" in says, says)
+    g.ok("logout")
+    for end in (["session", "revoke"], None):
+        g.login("one")
+        me = g.ok("whoami", "--json").json["id"]
+        p = listen(g, "one", "--json")
+        if end:
+            g.ok(*end, me, *s)
+        else:
+            g.ok("logout")
+        out, _ = p.communicate(timeout=30)
+        equal(p.returncode, 4, out)
+        holds(b'"error"' in out.splitlines()[-1], out)
+        g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "it lives on")
+
+
+@case()
+def typing_is_not_broken_into(g):
+    g.login("one")
+    g.login("two")
+    t = Terminal(g, "chat", "join", "#lobby", "-s", "one")
+    t.until("you are")
+    t.until("> ")
+    t.type("half a lime")
+    t.until("> half a lime")
+    t.shown = b""
+    g.ok("chat", "join", "#lobby", "-s", "two", stdin="meanwhile\n")
+    t.until("> meanwhile\r\n\r\x1b[K> half a lime")
+    # What came in is whole lines, each with the typed one taken off the screen before.
+    said = [x for x in t.shown.split(b"\r\x1b[K") if b"meanwhile" in x]
+    equal(len(said), 1, t.shown)
+    holds(said[0].endswith(b"> meanwhile\r\n"), said)
+    t.shown = b""
+    t.type("\x7f\x7fne\n")
+    t.until("> half a line\r\n")
+    time.sleep(0.3)
+    t.type("x\x15/nothing\n")
+    t.until("no such command")
+    t.type("/help\n")
+    t.until("/quit leaves")
+    t.type("//slash gr\u00fc\u00dfex\x7f\x1b[D\n")
+    t.until("> /slash gr\u00fc\u00dfe\r\n")
+    t.type("/quit\n")
+    equal(t.end(), 0, t.shown)
+    lines = [x for x in t.shown.decode().split("\r\x1b[K") if "half a line\r\n" in x]
+    equal(len(lines), 1, "one's own line is shown once")
+    holds("> /nothing\r\n" not in t.shown.decode(), "a command was said")
+    # ^D on an empty line ends it as well.
+    t = Terminal(g, "chat", "join", "#lobby", "-s", "one")
+    t.until("you are")
+    t.type("\x04")
+    equal(t.end(), 0, t.shown)
+    for alias in ("one", "two"):
+        g.ok("logout", "-s", alias)
+
+
+@case()
+def commands_are_not_said(g):
+    g.login("one")
+    r = g.ok("chat", "join", "#lobby", "--json", stdin="/nothing\n//x\n/quit\nnot said\n")
+    said = [e["text"] for e in map(json.loads, r.out.splitlines()) if e.get("event") == "said"]
+    holds("not said" not in said and "/nothing" not in said, said)
+    holds('"usage"' in r.out, r.out)
+    g.ok("logout")
+
+
+# ---- parameters --------------------------------------------------------------------------------
+
+
+@case()
+def parameters_from_everywhere(g):
+    g.login("work")
+    whole = g.ok("call", "chat", "join", "-", "--json", stdin='{"channel": "#a"}').json
+    holds(whole["label"], whole)
+    equal(g.ok("call", "system_info", "motd", "-", stdin="{}").out,
+          g.ok("call", "system_info", "motd").out)
+    with open(g.path("name"), "w", encoding="ascii") as f:
+        f.write("#from-a-file")
+    for word in (f"channel=@{g.path('name')}", 'channel:="#b"', "channel=#c"):
+        g.ok("call", "chat", "join", word)
+    says = g.error(2, "usage", "call", "chat", "join", "channel=#a", "channel=#b")
+    holds("channel is given twice" in says, says)
+    g.error(2, "parameters", "call", "chat", "join", "channel:={")
+    g.error(1, "failed", "call", "chat", "join", "channel=@/nowhere/at/all")
+    says = g.error(2, "parameters", "call", "chat", "join", "listener=5")
+    holds("1:" not in says, f"a place in a text that nobody wrote: {says}")
+    g.error(2, "parameters", "call", "chat", "join", "-", stdin="{")
+    # More than an argument can be.
+    big = json.dumps({"channel": "#" + "x" * 300000})
+    holds(g.run("call", "chat", "join", "-", stdin=big).code in (0, 1), "it does not get there")
+    g.ok("logout")
+
+
+@case()
+def mistyped_names_get_a_hint(g):
+    g.login("work")
+    says = g.error(3, "denied.unknown-name", "call", "chatt", "join")
+    holds("did you mean `chat`" in says, says)
+    says = g.error(2, "unknown-method", "describe", "chat", "jion")
+    holds("did you mean `join`" in says and "channels" in says, says)
+    says = g.error(2, "unknown-field", "call", "chat", "join", "chanel=#a")
+    holds("did you mean `channel`" in says and "channel, listener" in says, says)
+    holds("there are none" in g.error(2, "unknown-field", "call", "system_info", "motd", "x=1"),
+          "not said")
+    g.ok("logout")
