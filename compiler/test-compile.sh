@@ -35,6 +35,7 @@ cd "$out" || exit 1
 # The public headers: without a warning in both languages, and without the names of stdio.
 cat >public.c <<'END'
 #include <capos/capnp.h>
+#include <capos/capos-client.h>
 #if defined(EOF) || defined(BUFSIZ)
 #error "a public header includes <stdio.h>"
 #endif

@@ -80,6 +80,11 @@ for bytes in '' '\0\0\0\0\377\377\377\177' 'no request at all, but some bytes!';
         verdict "input '$bytes'" $?
 done
 
+# The manual and --help name the same options.
+"$plugin" --help | grep -oE -- '--[a-z-]+|CAPNPC_C_[A-Z]+' | sort -u >"$out/help"
+sed 's/\\-/-/g' "$root/pkg/man/capnpc-c.1" | grep -oE -- '--[a-z-]+|CAPNPC_C_[A-Z]+' | sort -u | diff "$out/help" -
+verdict 'the manual' $?
+
 # The schema of schemas as this release of the reference has it; another release adds to it.
 schema=$(dirname "$(dirname "$capnp")")/include
 if [ "$("$capnp" --version)" = "Cap'n Proto version 0.9.2" ]; then
