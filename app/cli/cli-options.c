@@ -172,6 +172,8 @@ static void option_set(struct cli *c, const struct cli_option *o, const char *va
         *(const char **)(void *)to = value;
         if (o->offset == offsetof(struct cli, profile) && c->nprofiles < CLI_WORDS)
                 c->profiles[c->nprofiles++] = value;
+        if (o->offset == offsetof(struct cli, listen) && c->nlistens < CLI_LISTENS)
+                c->listens[c->nlistens++] = value;
 }
 
 static int option_unknown(const struct cli *c, const char *word)

@@ -25,7 +25,7 @@ struct cli_option {
         size_t offset; /* of a bool or a const char * in struct cli */
 };
 
-enum { CLI_WORDS = 64 };
+enum { CLI_WORDS = 64, CLI_LISTENS = 8 };
 
 /* One invocation. */
 struct cli {
@@ -40,6 +40,8 @@ struct cli {
                 *account;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
+        const char *listens[CLI_LISTENS];
+        unsigned nlistens;
         /* The words that are no options. */
         const char *words[CLI_WORDS];
         unsigned nwords;

@@ -162,9 +162,25 @@ int cmd_session_revoke(struct cli *c)
 
 /* ---- what it holds ------------------------------------------------------------------------ */
 
+static json_t *status_json(capnp_question *q)
+{
+        capnp_list all = admin_status_addresses(q);
+        json_t *list = json_array();
+
+        for (uint32_t i = 0; i < all.len; i++)
+                (void)json_array_append_new(list,
+                                            cli_json_text(admin_status_out_addresses_at(all, i).p));
+        return json_pack("{s:i,s:i,s:i,s:o,s:o,s:o}", "sessions", (int)admin_status_sessions(q),
+                         "workers", (int)admin_status_workers(q), "descriptors",
+                         (int)admin_status_descriptors(q), "version",
+                         cli_json_text(admin_status_version(q).p), "address",
+                         cli_json_text(admin_status_address(q).p), "addresses", list);
+}
+
 int cmd_status(struct cli *c)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        capnp_list all;
         int r = state_open_admin(c);
 
         if (r)
@@ -174,15 +190,15 @@ int cmd_status(struct cli *c)
         if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, NULL);
         if (c->json)
-                return cli_print_json(c,
-                                      json_pack("{s:i,s:i,s:i,s:o,s:o}", "sessions",
-                                                (int)admin_status_sessions(q), "workers",
-                                                (int)admin_status_workers(q), "descriptors",
-                                                (int)admin_status_descriptors(q), "version",
-                                                cli_json_text(admin_status_version(q).p), "address",
-                                                cli_json_text(admin_status_address(q).p)));
+                return cli_print_json(c, status_json(q));
+
         printf("address  ");
         cli_print_safe(admin_status_address(q).p);
+        all = admin_status_addresses(q);
+        for (uint32_t i = 1; i < all.len; i++) {
+                printf("\n         ");
+                cli_print_safe(admin_status_out_addresses_at(all, i).p);
+        }
         printf("\nversion  ");
         cli_print_safe(admin_status_version(q).p);
         printf("\nsessions %" PRIu32 "\nworkers  %" PRIu32 "\n", admin_status_sessions(q),

@@ -121,10 +121,8 @@ static int login_try_once(struct login *l)
         struct cli *c = l->c;
         int r = 0;
 
-        if (!l->greeted) {
-                c->client = capos_client_free(c->client);
-                r = capos_client_new(c->vat, l->address, NULL, &c->client);
-        }
+        if (!l->greeted)
+                r = greet_connect(c, l->address);
         l->greeted = false;
         if (r)
                 return capos_error_of(r, (capnp_exception){CAPNP_FAILED, ""}, &l->error);

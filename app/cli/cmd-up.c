@@ -32,7 +32,8 @@ static int caposd_exec(struct cli *c, const char *const *argv)
 
 int cmd_up(struct cli *c)
 {
-        const char *argv[8] = {"capos-caposd"}, *state = secure_getenv("CAPOS_STATE");
+        const char *argv[6 + 2 * CLI_LISTENS] = {"capos-caposd"},
+                                 *state = secure_getenv("CAPOS_STATE");
         int n = 1;
 
         if (c->json)
@@ -42,9 +43,9 @@ int cmd_up(struct cli *c)
                 argv[n++] = "--state";
                 argv[n++] = c->state ? c->state : state;
         }
-        if (c->listen) {
+        for (unsigned i = 0; i < c->nlistens; i++) {
                 argv[n++] = "--listen";
-                argv[n++] = c->listen;
+                argv[n++] = c->listens[i];
         }
         if (c->manifest) {
                 argv[n++] = "--manifest";

@@ -6,6 +6,8 @@
  */
 #include "greet.h"
 
+#include "local.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +18,7 @@ static const char CHECK[] =
 bool greet_address(const char *word, char *to, size_t room)
 {
         const char *colon = strrchr(word, ':'), *bracket = strrchr(word, ']');
-        bool whole = colon && (!bracket || colon > bracket);
+        bool whole = (colon && (!bracket || colon > bracket)) || !strncmp(word, "unix", 4);
         int n = snprintf(to, room, "%s%s", word, whole ? "" : ":2327");
 
         return n > 0 && (size_t)n < room;
@@ -55,6 +57,15 @@ static int greet_fail(const struct cli *c, const char *address, const struct cap
         return cli_fail_error(c, e, address);
 }
 
+int greet_connect(struct cli *c, const char *address)
+{
+        char local[LOCAL_ADDRESS];
+
+        c->client = capos_client_free(c->client);
+        return capos_client_new(c->vat, local_address(address, local, sizeof(local)), NULL,
+                                &c->client);
+}
+
 int greet(struct cli *c, const char *address)
 {
         struct capos_method m;
@@ -62,7 +73,7 @@ int greet(struct cli *c, const char *address)
 
         r = c->vat ? 0 : capnp_vat_new(&c->vat);
         if (!r)
-                r = capos_client_new(c->vat, address, NULL, &c->client);
+                r = greet_connect(c, address);
         if (r)
                 return cli_fail_code(c, r, address);
 

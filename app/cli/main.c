@@ -16,7 +16,9 @@
 static const struct cli_option up_options[] = {
         {"state", 0, "DIR", "where accounts and the audit log are kept",
          offsetof(struct cli, state)},
-        {"listen", 0, "ADDR:PORT", "where clients connect; port 0 picks one (default: port 2327)",
+        {"listen", 0, "WHERE",
+         "where clients connect: ADDR:PORT or unix:PATH, repeatable; port 0 picks a free one\n"
+         "(default: 127.0.0.1:2327). Beside a port there is always a Unix socket",
          offsetof(struct cli, listen)},
         {"manifest", 0, "FILE", "what the instance consists of (default: built in)",
          offsetof(struct cli, manifest)},
@@ -96,7 +98,7 @@ static const struct cli_option tail_options[] = {
 };
 
 static const struct cli_command commands[] = {
-        {"up", "[--state DIR] [--listen ADDR:PORT] [--manifest FILE]",
+        {"up", "[--state DIR] [--listen WHERE]... [--manifest FILE]",
          "Start an instance, in the foreground",
          "Prints `remote CapSet: tcp ADDR PORT` when it is ready. Ctrl-C ends it.\n\n"
          "Examples:\n"

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 static const char suffix[] = ".sock";
+static const char instance[] = "instance-"; /* what an instance listens on is here, too */
 
 static int folder_check(const struct cli *c, const char *path)
 {
@@ -73,9 +74,11 @@ int runtime_socket(const struct cli *c, const char *alias, bool create, char *to
 
         if (r)
                 return r;
-        if (!*alias || *alias == '.' || strchr(alias, '/') || strlen(alias) > 64)
+        if (!*alias || *alias == '.' || !strncmp(alias, instance, sizeof(instance) - 1) ||
+            strchr(alias, '/') || strlen(alias) > 64)
                 return cli_fail(c, EXIT_USAGE, "usage",
-                                "%s: an alias has 1 to 64 characters, no slash, no dot in front",
+                                "%s: an alias has 1 to 64 characters, no slash, no dot and no "
+                                "`instance-` in front",
                                 alias);
 
         n = snprintf(to, room, "%s/%s%s", folder, alias, suffix);
@@ -108,6 +111,7 @@ int runtime_list(const struct cli *c, struct runtime_aliases *ret)
                 size_t len = strlen(e->d_name), end = sizeof(suffix) - 1;
 
                 if (len <= end || len - end >= RUNTIME_PATH || e->d_name[0] == '.' ||
+                    !strncmp(e->d_name, instance, sizeof(instance) - 1) ||
                     strcmp(e->d_name + len - end, suffix) != 0)
                         continue;
                 memcpy(ret->name[ret->n], e->d_name, len - end);

@@ -129,6 +129,23 @@ CAPNP_PUBLIC int capnp_conn_connect(capnp_vat *v, const char *addr, const struct
                                     capnp_cap *bootstrap, capnp_conn **ret_c) CAPNP_MUST_USE;
 
 /**
+ * Connects like capnp_conn_connect(), with nothing to offer, and asks whether the peer is the right
+ * one before anything is sent to it.
+ *
+ * @param v      the vat
+ * @param addr   where to
+ * @param l      limits, or NULL
+ * @param check  called once for each socket that has connected, from this call or from the vat's
+ *               loop; false: the peer is wrong, and the connection ends with -EPERM as its reason.
+ *               The socket is borrowed, and not to be read from or written to
+ * @param ret_c  the connection; the caller's, as that of capnp_conn_new()
+ * @return       0; CAPNP_E_ADDRESS: no such address; a negative errno value
+ */
+CAPNP_PUBLIC int capnp_conn_connect_checked(capnp_vat *v, const char *addr,
+                                            const struct capnp_limits *l, bool (*check)(int fd),
+                                            capnp_conn **ret_c) CAPNP_MUST_USE;
+
+/**
  * Drops the caller's hold. The connection goes on while either side uses it.
  *
  * @param c  the connection, or NULL

@@ -84,7 +84,7 @@ struct capos_session_info {
         const char *account;        /**< "" for anonymous and guest sessions */
         const char *profile;        /**< what decided the bundle */
         const char *kind;           /**< how it was authenticated: "publicKey" */
-        const char *transport;      /**< "plain" or "tls" */
+        const char *transport;      /**< "plain", "tls" or "unix" */
         const char *source;         /**< where the instance saw the connection come from */
         uint64_t started_at_ms;     /**< since 1970 */
         uint64_t expires_at_ms;     /**< since 1970 */
@@ -255,7 +255,9 @@ static inline void capos_key_freep(capos_key **k)
 
 /**
  * Connects to an instance. A refused connection shows in the first operation, and to who has asked
- * for the end.
+ * for the end. Behind a Unix socket there must be a process of root's, of the caller's own user, or
+ * of the user who owns the folder that the socket is in and lets nobody else write to it; else it
+ * is refused with -EPERM before anything is sent.
  *
  * @param v      the vat; must outlive the client
  * @param addr   where to: as for capnp_vat_connect()

@@ -169,7 +169,7 @@ static void key_step(capos_client *c)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf blob = {0};
         CAPNP_AUTO(capnp_question_freep) capnp_question *start = c->op.q[0], *first = c->op.q[1];
-        struct capos_proof p = {.transport = "plain"};
+        struct capos_proof p = {.transport = c->transport};
 
         if (client_outcome(c, 2)) {
                 c->op.n = 0;

@@ -14,8 +14,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 /* ---- the operation ------------------------------------------------------------------------ */
 
@@ -213,6 +218,39 @@ static int client_make(capnp_vat *v, capos_client **ret_c)
         return 0;
 }
 
+/* Whether a user owns the folder that a socket is in, and nobody else can put one there. */
+static bool folder_is_of(const char *path, uid_t uid)
+{
+        char folder[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+        const char *end = strrchr(path, '/');
+        struct stat st;
+
+        if (!end)
+                return false;
+
+        (void)snprintf(folder, sizeof(folder), "%.*s", (int)(end - path) + 1, path);
+        return stat(folder, &st) == 0 && st.st_uid == uid && !(st.st_mode & 022);
+}
+
+/* Who serves a Unix socket is known before a word is said to him: root, the user himself, or whose
+ * folder it is that he was sent to. Of TCP nothing is known. */
+static bool client_trusts_server(int fd)
+{
+        struct sockaddr_un a = {.sun_family = AF_UNSPEC};
+        socklen_t len = sizeof(a) - 1; /* so that there is a NUL */
+        struct ucred who;
+        socklen_t wholen = sizeof(who);
+
+        if (getpeername(fd, (struct sockaddr *)&a, &len) < 0)
+                return false;
+        if (a.sun_family != AF_UNIX)
+                return true;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &wholen) < 0)
+                return false;
+
+        return who.uid == 0 || who.uid == geteuid() || folder_is_of(a.sun_path, who.uid);
+}
+
 int capos_client_new(capnp_vat *v, const char *addr, const struct capnp_limits *l,
                      capos_client **ret_c)
 {
@@ -223,12 +261,13 @@ int capos_client_new(capnp_vat *v, const char *addr, const struct capnp_limits *
         own.wipe = true; /* passwords go this way */
         r = client_make(v, &c);
         if (!r)
-                r = capnp_conn_connect(v, addr, &own, NULL, &c->conn);
+                r = capnp_conn_connect_checked(v, addr, &own, client_trusts_server, &c->conn);
         if (!r)
                 r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->gateway);
         if (r)
                 return r;
 
+        c->transport = strncmp(addr, "unix", 4) ? "plain" : "unix";
         *ret_c = c;
         c = NULL;
         return 0;

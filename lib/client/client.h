@@ -26,6 +26,7 @@ struct client_op {
 
 struct capos_client {
         capnp_vat *vat;
+        const char *transport;        /* of the connection, as the proof transcript names it */
         capnp_conn *conn;             /* NULL: somebody else's session */
         capnp_cap *gateway;           /* likewise */
         capnp_cap *session, *caps;    /* NULL: not logged in */

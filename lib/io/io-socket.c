@@ -18,18 +18,28 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, PROBE_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC };
+enum {
+        BACKLOG = 1024,
+        PROBE_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC,
+        /* A peer that is gone without a word is noticed after a minute and a half. */
+        KEEP_IDLE_S = 30,
+        KEEP_BETWEEN_S = 15,
+        KEEP_PROBES = 4,
+};
 
 /* Failing to set these changes speed, not meaning: no reason to lose a connection. */
 static void socket_tune(int fd, int family)
 {
-        const int on = 1;
+        const int on = 1, idle_s = KEEP_IDLE_S, between_s = KEEP_BETWEEN_S, probes = KEEP_PROBES;
 
         if (family != AF_INET && family != AF_INET6)
                 return;
 
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &between_s, sizeof(between_s));
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
 static int socket_family(int fd)

@@ -205,3 +205,36 @@ TEST(socket_adopts_only_sockets)
         close(p[0]);
         close(p[1]);
 }
+
+static int option_of(int fd, int level, int name)
+{
+        int value = -1;
+        socklen_t len = sizeof(value);
+
+        CHECK_EQ(getsockopt(fd, level, name, &value, &len), 0);
+        return value;
+}
+
+/* The kernel's own two hours are no answer to a machine that has been switched off. */
+TEST(socket_notices_a_peer_that_is_gone_within_90_seconds)
+{
+        struct capos_io_addresses as;
+        struct capos_io_address real;
+        int listener, ends[2];
+
+        CHECK_OK(capos_io_address_parse("127.0.0.1:0", true, &as));
+        CHECK_OK(capos_io_socket_listen(&as.a[0], SOCK_STREAM, 0, &listener));
+        CHECK_OK(capos_io_socket_address(listener, &real));
+        ends[0] = connect_now(&real);
+        wait_for(listener, POLLIN);
+        CHECK_OK(capos_io_socket_accept(listener, &ends[1]));
+        for (unsigned i = 0; i < 2; i++) {
+                CHECK_EQ(option_of(ends[i], SOL_SOCKET, SO_KEEPALIVE), 1);
+                CHECK(option_of(ends[i], IPPROTO_TCP, TCP_KEEPIDLE) +
+                              option_of(ends[i], IPPROTO_TCP, TCP_KEEPINTVL) *
+                                      option_of(ends[i], IPPROTO_TCP, TCP_KEEPCNT) <=
+                      90);
+                close(ends[i]);
+        }
+        close(listener);
+}

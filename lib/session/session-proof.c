@@ -4,7 +4,7 @@
  * Lengths make it impossible to move bytes from one field to its neighbour: two different sets of
  * fields never have the same transcript. The label separates it from everything else a key may
  * sign; the SSHSIG namespace does so once more. There is one format for logging in and renewing,
- * with and without TLS: a nonce is good for one purpose, and the verifier knows which.
+ * whatever the transport: a nonce is good for one purpose, and the verifier knows which.
  */
 #include "session-proof.h"
 

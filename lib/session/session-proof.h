@@ -17,7 +17,7 @@ enum {
 
 /* What a transcript binds together. Whoever verifies one fills in what it knows by itself. */
 struct capos_proof {
-        const char *transport;      /* "plain" or "tls" */
+        const char *transport;      /* "plain", "tls" or "unix" */
         capnp_data channel_binding; /* tls-exporter; empty without TLS */
         capnp_data nonce;           /* the session manager's, single-use */
         capnp_data client_nonce;    /* RemoteAuthStart.clientNonce; empty for a renewal */

@@ -96,7 +96,7 @@ TEST(transcripts_are_those_of_the_document)
                 }
         }
         fclose(f);
-        CHECK_EQ(n, 3);
+        CHECK_EQ(n, 4);
 }
 
 TEST(fields_cannot_move)

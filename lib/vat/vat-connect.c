@@ -42,6 +42,11 @@ static int connect_busy(capnp_conn *c)
         return 0;
 }
 
+static int connect_check(const capnp_conn *c)
+{
+        return !c->attempt->check || c->attempt->check(c->fd) ? 0 : -EPERM;
+}
+
 /* Tries one address. 0: connected, under way, or to be tried again; -errno: it does not work. */
 static int connect_try(capnp_conn *c, const struct capos_io_address *a)
 {
@@ -56,7 +61,9 @@ static int connect_try(capnp_conn *c, const struct capos_io_address *a)
         if (r == CAPOS_IO_E_AGAIN)
                 return capnp_i_conn_watch(c, EPOLLOUT);
 
-        r = capnp_i_conn_watch(c, EPOLLIN);
+        r = connect_check(c);
+        if (!r)
+                r = capnp_i_conn_watch(c, EPOLLIN);
         if (!r)
                 capnp_i_conn_set_open(c);
         return r;
@@ -95,6 +102,8 @@ void capnp_i_connect_on_event(capnp_conn *c, uint32_t events)
         int r = capos_io_socket_error(c->fd);
 
         (void)events;
+        if (!r)
+                r = connect_check(c);
         if (!r) {
                 capnp_i_conn_set_open(c);
                 return;
@@ -116,7 +125,7 @@ void capnp_i_connect_on_timer(capnp_conn *c)
                 connect_fail(c, r);
 }
 
-static int connect_begin(capnp_conn *c, const struct capos_io_addresses *as)
+static int connect_begin(capnp_conn *c, const struct capos_io_addresses *as, bool (*check)(int fd))
 {
         int r;
 
@@ -125,6 +134,7 @@ static int connect_begin(capnp_conn *c, const struct capos_io_addresses *as)
                 return -ENOMEM;
 
         c->attempt->addresses = *as;
+        c->attempt->check = check;
         r = connect_go_on(c, 0);
         if (connect_is_our_want(r))
                 return r;
@@ -135,7 +145,7 @@ static int connect_begin(capnp_conn *c, const struct capos_io_addresses *as)
 
 /* A connection that is under way. On success the caller decides who holds it. */
 static int connect_new(capnp_vat *v, const char *addr, const struct capnp_limits *l,
-                       capnp_cap *bootstrap, capnp_conn **ret_c)
+                       capnp_cap *bootstrap, bool (*check)(int fd), capnp_conn **ret_c)
 {
         struct capos_io_addresses as;
         struct vat_io *io;
@@ -155,7 +165,7 @@ static int connect_new(capnp_vat *v, const char *addr, const struct capnp_limits
         if (as.a[0].u.any.sa_family != AF_UNIX)
                 capnp_i_rpc_forbid_fds(c->rpc);
         c->ends_idle = !bootstrap;
-        r = connect_begin(c, &as);
+        r = connect_begin(c, &as, check);
         if (r) {
                 capnp_i_conn_discard(c);
                 return r;
@@ -170,7 +180,7 @@ int capnp_vat_connect(capnp_vat *v, const char *addr, const struct capnp_limits 
         capnp_conn *c;
         int r;
 
-        r = connect_new(v, addr, l, NULL, &c);
+        r = connect_new(v, addr, l, NULL, NULL, &c);
         if (r)
                 return r;
 
@@ -185,7 +195,20 @@ int capnp_conn_connect(capnp_vat *v, const char *addr, const struct capnp_limits
 {
         int r;
 
-        r = connect_new(v, addr, l, bootstrap, ret_c);
+        r = connect_new(v, addr, l, bootstrap, NULL, ret_c);
+        if (r)
+                return r;
+
+        (*ret_c)->held = true;
+        return 0;
+}
+
+int capnp_conn_connect_checked(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                               bool (*check)(int fd), capnp_conn **ret_c)
+{
+        int r;
+
+        r = connect_new(v, addr, l, NULL, check, ret_c);
         if (r)
                 return r;
 

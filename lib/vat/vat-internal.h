@@ -47,8 +47,9 @@ enum conn_state {
 /* A connect() that has not succeeded yet. */
 struct conn_attempt {
         struct capos_io_addresses addresses;
-        unsigned at;         /* the address being tried */
-        uint64_t give_up_ms; /* when a full Unix listener is no longer waited for */
+        bool (*check)(int fd); /* whether the peer is the right one; NULL: anybody is */
+        unsigned at;           /* the address being tried */
+        uint64_t give_up_ms;   /* when a full Unix listener is no longer waited for */
 };
 
 struct capnp_conn {

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -407,6 +408,65 @@ TEST(instance_that_is_not_there)
         CHECK(strstr(capos_client_error_peek(g.c)->text, "nowhere"));
         rig_run_until(&g, &g.ended);
         rig_deinit(&g);
+}
+
+/* Listens at a path, which somebody else does: asked, the kernel names who called listen(). */
+static int serve_as(uid_t uid, const char *path)
+{
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status;
+        pid_t pid;
+
+        CHECK(fd >= 0);
+        snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+        CHECK_EQ(bind(fd, (struct sockaddr *)(void *)&a, sizeof(a)), 0);
+        pid = fork();
+        if (!pid)
+                _exit((uid && setuid(uid)) || listen(fd, 1) ? 1 : 0);
+        CHECK(waitpid(pid, &status, 0) == pid);
+        CHECK_EQ(status, 0);
+        return fd;
+}
+
+/* What the first operation says of a server at a Unix socket that this user runs. */
+static int trusted(uid_t server, uid_t folder, bool *ret_refused)
+{
+        char dir[] = "/tmp/capos-trust-XXXXXX", path[64], address[80];
+        struct rig g;
+        int fd, r;
+
+        rig_init(&g);
+        capos_client_free(g.c);
+        CHECK(mkdtemp(dir) != NULL);
+        snprintf(path, sizeof(path), "%s/x", dir);
+        snprintf(address, sizeof(address), "unix:%s", path);
+        fd = serve_as(server, path);
+        CHECK_EQ(chown(dir, folder, (gid_t)-1), 0);
+        CHECK_OK(capos_client_new(g.vat, address, NULL, &g.c));
+        capos_client_set_timeout(g.c, 300);
+        r = rig_login(&g, CAPOS_AUTH_ANONYMOUS, NULL, NULL);
+        *ret_refused = strstr(capos_client_error_peek(g.c)->text, "not permitted");
+        close(fd);
+        CHECK_EQ(unlink(path), 0);
+        CHECK_EQ(rmdir(dir), 0);
+        rig_deinit(&g);
+        return r;
+}
+
+TEST(instance_of_another_user_is_not_spoken_to)
+{
+        bool refused;
+
+        CHECK(trusted(0, geteuid(), &refused) != 0);
+        CHECK(!refused);
+        if (geteuid() != 0)
+                return; /* nobody else can become somebody else */
+        CHECK(trusted(4711, 0, &refused) != 0);
+        CHECK(refused);
+        CHECK(trusted(4711, 4712, &refused) != 0);
+        CHECK(refused);
+        CHECK(trusted(4711, 4711, &refused) != 0);
+        CHECK(!refused); /* whose folder one was sent to */
 }
 
 /* ---- the other style ---------------------------------------------------------------------- */
