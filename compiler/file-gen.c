@@ -136,9 +136,15 @@ static bool gave_way(struct gen *g, const struct includes *all, const char *key)
         return false;
 }
 
-/* Takes the names of what stands in another file; the name of one that a third file has, or NULL.
- * Only looks when `look`. */
-static const char *take_stems(struct gen *g, struct taken *stems, struct node *file, bool look)
+/* Two files and what both declare. */
+struct twins {
+        const char *name;
+        const char *other; /* the file that has it already */
+};
+
+/* Takes the names of what stands in another file; what a third file has as well. Only looks when
+ * `look`. */
+static struct twins take_stems(struct gen *g, struct taken *stems, struct node *file, bool look)
 {
         node_nested_node_list list = node_nested_nodes(file->r);
         struct includes all = closure_of(g, file);
@@ -153,12 +159,12 @@ static const char *take_stems(struct gen *g, struct taken *stems, struct node *f
                         key = stem_key(g, file, name, true);
                 other = taken_find(stems, key);
                 if (look && other && other->n != file)
-                        return name;
+                        return (struct twins){name, other->decl};
                 if (!look)
                         (void)taken_claim(stems, g->mem, key, unit);
         }
 
-        return NULL;
+        return (struct twins){NULL, NULL};
 }
 
 /* Decides which headers are included: all that are needed, unless names would clash. */
@@ -170,16 +176,18 @@ static void see_files(struct gen *g, const struct includes *inc, struct taken *s
 
         for (uint32_t i = 0; i < inc->n; i++) {
                 struct includes all = closure_of(g, inc->v[i]);
-                const char *clash = NULL;
+                struct twins twins = {NULL, NULL};
 
-                for (uint32_t k = 0; k < all.n && !clash; k++)
-                        clash = take_stems(g, stems, all.v[k], true);
-                if (clash) {
-                        request_note(g->file, "",
-                                     "%s has a %s as another imported file has: its header is left "
-                                     "out, and its types are plain views; a map can give the names "
-                                     "of one of them a prefix",
-                                     node_file_name(inc->v[i]), clash);
+                for (uint32_t k = 0; k < all.n && !twins.name; k++)
+                        twins = take_stems(g, stems, all.v[k], true);
+                if (twins.name) {
+                        request_note(
+                                g->file, "",
+                                "%s brings a %s, and so does %s: the header of %s is left out, "
+                                "and its types are plain views; a map can give its names a "
+                                "prefix",
+                                node_file_name(inc->v[i]), twins.name, twins.other,
+                                node_file_name(inc->v[i]));
                         continue;
                 }
 
