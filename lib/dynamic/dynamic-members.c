@@ -31,6 +31,7 @@ struct look {
         uint8_t *seen;                      /* what has been set already: a bit a field */
         const struct dynamic_field *member; /* of the union; NULL */
         bool plain;                         /* no annotation is to be heeded */
+        uint32_t *left;                     /* members that nobody has taken yet */
 };
 
 static void look_deinit(struct look *l)
@@ -235,6 +236,7 @@ static int member_take(struct parser *c, struct look *l, uint32_t item, bool tag
                 return 0;
 
         m->is_used = true;
+        --*l->left;
         r = place_make(c, l->to, item, &path);
         if (r)
                 return r;
@@ -246,6 +248,12 @@ static int member_take(struct parser *c, struct look *l, uint32_t item, bool tag
         return r ? r : parse_field(c, l->to, i, item, &path);
 }
 
+static int members_too_many(struct parser *c, const struct look *l)
+{
+        return tree_fail(&c->t, CAPNP_E_LIMIT, c->t.nodes[l->node].at, l->up,
+                         "too many members to look through");
+}
+
 static int members_take(struct parser *c, struct look *l, bool tags)
 {
         uint32_t item = c->t.nodes[l->node].first;
@@ -254,11 +262,9 @@ static int members_take(struct parser *c, struct look *l, bool tags)
         for (; !r && item != TREE_NONE; item = c->t.nodes[item].next) {
                 if (c->t.nodes[item].is_used)
                         continue;
-                if (!c->looks--) {
-                        c->looks = 0;
-                        return tree_fail(&c->t, CAPNP_E_LIMIT, c->t.nodes[item].key_at, l->up,
-                                         "too many members");
-                }
+                if (!c->looks)
+                        return members_too_many(c, l);
+                c->looks -= !l->plain;
                 r = member_take(c, l, item, tags);
         }
 
@@ -272,7 +278,8 @@ static int members_flat(struct parser *c, struct look *l, uint32_t i)
         const struct dynamic_json *j = &l->to->d->json[i];
         const struct dynamic_env inner = {f->type.brand, l->to->env};
         struct place at = {.around = l->to, .f = f, .env = &inner, .tag = &j->tag};
-        struct look flat = {.to = &at, .node = l->node, .up = l->up, .flat = l->flat + 1};
+        struct look flat = {
+                .to = &at, .node = l->node, .up = l->up, .flat = l->flat + 1, .left = l->left};
         char prefix[DYNAMIC_PREFIX_MAX];
 
         if (f->value != DYNAMIC_NO_VALUE && f != l->member)
@@ -304,6 +311,10 @@ static int members_look(struct parser *c, struct look *look)
         int r = 0;
 
         l.plain = !c->t.is_json || (!l.flat && !d->json && !l.to->tag->is_given);
+        if (!l.plain && c->looks < d->n)
+                return members_too_many(c, &l);
+
+        c->looks -= l.plain ? 0 : d->n;
         l.seen = calloc(1, d->n / 8 + 1);
         if (!l.seen)
                 return -ENOMEM;
@@ -312,7 +323,7 @@ static int members_look(struct parser *c, struct look *look)
                 r = members_take(c, &l, true);
         if (!r)
                 r = members_take(c, &l, false);
-        for (uint32_t i = 0; !r && !l.plain && d->json && i < d->n; i++)
+        for (uint32_t i = 0; !r && !l.plain && d->json && i < d->n && *l.left; i++)
                 if (d->json[i].is_flat)
                         r = members_flat(c, &l, i);
 
@@ -321,7 +332,8 @@ static int members_look(struct parser *c, struct look *look)
 
 int parse_members(struct parser *c, struct place *to, uint32_t node, const struct tree_path *up)
 {
-        struct look l = {.to = to, .node = node, .up = up, .prefix = {"", 0}};
+        uint32_t left = c->t.nodes[node].n;
+        struct look l = {.to = to, .node = node, .up = up, .prefix = {"", 0}, .left = &left};
         uint32_t item = c->t.nodes[node].first;
         int r = members_look(c, &l);
 

@@ -14,7 +14,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { PARSE_WORDS_MAX = 8 << 20, PARSE_LOOKS_MAX = 1 << 26 }; /* 64 MiB: one message */
+enum { PARSE_WORDS_MAX = 8 << 20 };                          /* 64 MiB: one message */
+enum { PARSE_LOOKS_MIN = 1 << 20, PARSE_LOOKS_BYTE = 1024 }; /* in all, and for each of the text */
 
 static void string_freep(char **p)
 {
@@ -367,7 +368,7 @@ static int parse(const capnp_schema *s, uint64_t type, struct parser *c, capnp_a
 
         c->s = s;
         c->words = PARSE_WORDS_MAX;
-        c->looks = PARSE_LOOKS_MAX;
+        c->looks = PARSE_LOOKS_MIN + (uint64_t)PARSE_LOOKS_BYTE * c->t.len;
         if (!to.m)
                 return -ENOMEM;
 

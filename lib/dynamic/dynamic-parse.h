@@ -9,7 +9,7 @@ struct parser {
         const capnp_schema *s;
         const struct capnp_dynamic_opts *o;
         uint64_t words; /* that may still be built */
-        uint32_t looks; /* at members and fields, that may still be taken */
+        uint64_t looks; /* at members and fields, that may still be taken */
 };
 
 /* A struct that members are put into. */

@@ -421,3 +421,33 @@ TEST(annotated_json_is_read)
                                                   capnp_msg_build(m), NULL));
         }
 }
+
+/* What is flattened into itself ends: all of what is there is taken once, or it is too much. */
+TEST(knots_end)
+{
+        static const struct {
+                const char *json;
+                int r;
+        } rows[] = {
+                {"{}", 0},
+                {"{\"m\":1,\"aa\":2}", 0},
+                {"{\"aaaaa\":1}", 0},
+                {"{\"x\":1}", CAPNP_E_LIMIT},
+                {"{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaax\":1}", CAPNP_E_LIMIT},
+        };
+        CAPNP_AUTO(capnp_schema_freep)
+        capnp_schema *s = schema_open_file("test-dynamic-edges.capnp");
+        uint64_t id = type_id(s, "Knot");
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b = {.max = 10000};
+                CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+
+                CHECK_OK(capnp_msg_new(&m));
+                CHECK_EQ(capnp_json_parse(s, id, text_of(rows[i].json), NULL, capnp_msg_build(m),
+                                          NULL),
+                         rows[i].r);
+                if (!rows[i].r)
+                        CHECK_OK(capnp_json_print(s, id, root_of(m), NULL, &b));
+        }
+}

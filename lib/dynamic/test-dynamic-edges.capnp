@@ -72,3 +72,12 @@ struct Choice $Json.discriminator(name = "type") {
 struct Leaf { a @0 :Int32; c @1 :Text; same @2 :Leaf; }
 
 struct Two { a @0 :Two; b @1 :Two; bytes @2 :List(UInt8); }
+
+# Flattened into itself, in more than one way: nobody means it, but a peer may send it.
+struct Knot {
+  a @0 :Knot $Json.flatten();
+  b @1 :Knot $Json.flatten(prefix = "a");
+  c @2 :Knot $Json.flatten(prefix = "");
+  n @3 :Int32 $Json.name("aa");
+  m @4 :Int32;
+}
