@@ -11,6 +11,7 @@ when nothing has.
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -178,6 +179,109 @@ class Target(instance.Instance):
                 with open(os.path.join(self.state, name), "rb") as f:
                     found += f.read()
         return found.splitlines()
+
+
+# ---- processes that have been taken over --------------------------------------------------------
+
+def program(name):
+    """A hostile program that the build has made."""
+    return os.path.join(instance.build_folder(), "test", "attack", name)
+
+
+NR = {"read": 0, "open": 2, "mmap": 9, "mprotect": 10, "ioctl": 16, "madvise": 28, "dup": 32,
+      "sendto": 44, "sendmsg": 46, "recvmsg": 47, "shutdown": 48, "bind": 49, "socketpair": 53,
+      "setsockopt": 54, "clone": 56, "fork": 57, "execve": 59, "kill": 62, "fcntl": 72, "mkdir": 83,
+      "chmod": 90, "socket": 41, "connect": 42, "accept": 43, "ptrace": 101, "setuid": 105,
+      "personality": 135, "prctl": 157, "mount": 165, "tkill": 200, "tgkill": 234, "openat": 257,
+      "unshare": 272, "prlimit64": 302, "write": 1, "getpid": 39, "process_vm_readv": 310,
+      "seccomp": 317, "memfd_create": 319, "bpf": 321, "userfaultfd": 323, "pidfd_open": 434,
+      "io_uring_setup": 425, "clone3": 435, "capset": 126, "listen": 50, "symlink": 88, "link": 86,
+      "perf_event_open": 298, "keyctl": 250, "timer_create": 222, "chroot": 161, "setns": 308,
+      "shmget": 29, "close": 3, "rt_sigqueueinfo": 129, "getsockname": 51, "kcmp": 312}
+M64 = (1 << 64) - 1
+
+
+class Hijacked:
+    """Leads a process: system calls with any arguments, and memory for them to point to."""
+
+    def __init__(self, target, source="127.0.0.1"):
+        host, port = target.address.rsplit(":", 1)
+        self.sock = socket.create_connection((host, int(port)), s.WAIT_S, (source, 0))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.memory, self.client, self.other, self.pid = struct.unpack("<4Q", self.ask(32, 4))
+
+    def ask(self, size, *words):
+        self.sock.sendall(struct.pack("<8Q", *[x & M64 for x in words + (0,) * (8 - len(words))]))
+        return self.take(size)
+
+    def take(self, size):
+        got = b""
+        while len(got) < size:
+            part = self.sock.recv(size - len(got))
+            if not part:
+                raise s.Closed()
+            got += part
+        return got
+
+    def call(self, name, *arguments):
+        """A system call; its result, or the negative number of an error. Closed: it was killed."""
+        return struct.unpack("<q", self.ask(8, 1, NR[name], *arguments))[0]
+
+    def poke(self, offset, data):
+        """Puts data into its memory; where that is."""
+        self.sock.sendall(struct.pack("<8Q", 2, offset, len(data), 0, 0, 0, 0, 0) + data)
+        self.take(8)
+        return self.memory + offset
+
+    def peek(self, offset, size):
+        return self.ask(size, 3, offset, size)
+
+    def send(self, fd, data, descriptor=None):
+        """sendmsg() of data, with a descriptor of its own; what the call returns."""
+        at = self.poke(4096, data)
+        vec = self.poke(1024, struct.pack("<QQ", at, len(data)))
+        control, size = 0, 0
+        if descriptor is not None:
+            control = self.poke(2048, struct.pack("<QiiiI", 20, socket.SOL_SOCKET,
+                                                  socket.SCM_RIGHTS, descriptor, 0))
+            size = 24
+        head = self.poke(0, struct.pack("<QIIQQQQI", 0, 0, 0, vec, 1, control, size, 0) + bytes(4))
+        return self.call("sendmsg", fd, head, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+
+    def recv(self, fd, seconds=10):
+        """What comes on a descriptor, and the descriptor that came with it, if one did; b"" at its
+        end."""
+        end = time.monotonic() + seconds
+        while True:
+            vec = self.poke(1024, struct.pack("<QQ", self.memory + 65536, 65536))
+            control = self.poke(2048, bytes(64))
+            head = self.poke(0, struct.pack("<QIIQQQQI", 0, 0, 0, vec, 1, control, 64, 0) + bytes(4))
+            got = self.call("recvmsg", fd, head, socket.MSG_DONTWAIT)
+            if got == 0 or (got < 0 and got != -11):
+                return b"", None
+            if got > 0:
+                size, level, kind, number = struct.unpack("<Qiii", self.peek(2048, 20))
+                there = size == 20 and level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS
+                return self.peek(65536, got), number if there else None
+            if time.monotonic() > end:
+                raise s.Hang("nothing comes")
+            time.sleep(0.01)
+
+    def close(self):
+        self.sock.close()
+
+
+def stopped_call(process, name, *arguments):
+    """The layer that stops a system call."""
+    try:
+        got = process.call(name, *arguments)
+    except (s.Closed, ConnectionError):
+        return "kernel filter"
+    if got in (-12, -24, -11):
+        return "limits"
+    if got in (-13, -1):
+        return "kernel filter"
+    raise Failed(f"{name} goes through: {got}")
 
 
 def capabilities(pid):

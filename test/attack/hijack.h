@@ -1,0 +1,15 @@
+/* A process that has been taken over, led from outside. */
+#ifndef ATTACK_HIJACK_H
+#define ATTACK_HIJACK_H
+
+#include <stdint.h>
+
+/*
+ * Does what comes over a socket until it ends: system calls with any arguments, and reading and
+ * writing a piece of memory that they can point to. other: a descriptor that is told to who leads.
+ */
+void hijack_serve(int fd, int other);
+/* One system call: seven words, number and arguments. Its result, or -errno. */
+int64_t hijack_call(const uint64_t words[7]);
+
+#endif
