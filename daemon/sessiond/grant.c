@@ -46,10 +46,18 @@ static void grant_drain(int fd)
         while (n > 0 || (n < 0 && errno == EINTR));
 }
 
+static struct service *grant_service(struct grant *g)
+{
+        struct sessiond *s = g->session->s;
+
+        return &s->services[g->policy->service - s->policy.services];
+}
+
 /* Lets go of a socket. */
 static void grant_drop(struct grant *g)
 {
-        g->opening = capnp_question_free(g->opening);
+        if (g->policy->service)
+                service_forget(grant_service(g), g, false);
         g->patience = capnp_timer_free(g->patience);
         g->hung_up = false;
         g->watch = capnp_watch_free(g->watch);
@@ -64,6 +72,13 @@ void grant_close(struct grant *g)
         if (g->dup >= 0)
                 grant_drain(g->dup);
         grant_drop(g);
+}
+
+void grant_deinit(struct grant *g)
+{
+        grant_close(g);
+        if (g->policy->service)
+                service_forget(grant_service(g), g, true);
 }
 
 static bool grant_is_empty(const struct grant *g)
@@ -126,13 +141,6 @@ static bool grant_is_open(struct grant *g)
                 return false;
         }
         return true;
-}
-
-static struct service *grant_service(struct grant *g)
-{
-        struct sessiond *s = g->session->s;
-
-        return &s->services[g->policy->service - s->policy.services];
 }
 
 int grant_open(struct grant *g, int *ret_fd)

@@ -12,7 +12,6 @@ struct grant {
         struct session *session;
         const struct policy_grant *policy;
         struct capnp_i_list of_service; /* while it has a socket */
-        capnp_question *opening;        /* the service has not answered yet */
         capnp_timer *patience;          /* for the service to answer, or to read what is left */
         capnp_watch *watch;             /* tells when the worker has closed its end */
         int dup;                        /* our duplicate of the service's end; -1: no socket */
@@ -25,9 +24,12 @@ void grant_init(struct grant *g, struct session *e, const struct policy_grant *p
 
 /*
  * Makes a socket to the grant's service. 0: *ret_fd is the worker's end, the caller's;
- * CAPNP_E_LIMIT: there is one already; CAPNP_E_DISCONNECTED: the service is not running; -errno.
+ * CAPNP_E_LIMIT: there is one already; CAPNP_E_DISCONNECTED: the service is not running; -EBUSY: it
+ * has not taken the last ones yet; -errno.
  */
 int grant_open(struct grant *g, int *ret_fd) CAPNP_MUST_USE;
+/* Nothing of the grant is left anywhere. */
+void grant_deinit(struct grant *g);
 /* Shuts the socket, and throws away what is queued in it: a call is through only if the service had
  * read it before. Nothing happens when there is none. */
 void grant_close(struct grant *g);

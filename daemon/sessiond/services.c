@@ -3,8 +3,12 @@
  *
  * A service is started by caposd, which hands us a socket to it. On that socket the service is the
  * server: we tell it of each new caller, with the caller's socket attached, and ask it once what
- * interface it has. A service that goes takes its session sockets with it: we hold duplicates of
- * its ends, so nobody would notice before we shut them.
+ * interface it has (describe.c). A service that goes takes its session sockets with it: we hold
+ * duplicates of its ends, so nobody would notice before we shut them.
+ *
+ * A service may be slow, or stopped. So what it is asked has a deadline, and what waits for it is
+ * bounded, for each grant and in all: a socket that was sent to it is a descriptor of ours until it
+ * has taken it.
  */
 #include "services.h"
 
@@ -14,19 +18,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "admission.capnp-c.h"
-#include "admit.h"
 #include "daemon-log.h"
 #include "grant.h"
 #include "service_control.capnp-c.h"
 #include "session.h"
 #include "sessiond.h"
-#include "user_session.capnp-c.h"
 
-enum { SCHEMA_BYTES = 4 * 1024 * 1024, REFERENCE_BYTES = 16 };
+enum { REFERENCE_BYTES = 16 };
 
 /* ServiceEnd has no methods: it is only there to carry a socket. */
 static const struct service_end_ops end_ops = {0};
+
+static void openings_end(struct service *v);
 
 static void service_stop(struct service *v)
 {
@@ -38,9 +41,8 @@ static void service_stop(struct service *v)
                 capnp_conn_close(v->conn, (capnp_exception){CAPNP_DISCONNECTED, "void"});
         }
         v->conn = capnp_conn_unref(v->conn);
-        free(v->schema);
-        v->schema = NULL;
-        v->schema_len = 0;
+        openings_end(v);
+        service_describe_end(v);
 }
 
 static void service_on_close(capnp_conn *c, void *arg)
@@ -55,7 +57,8 @@ static void service_on_close(capnp_conn *c, void *arg)
 
 void service_start(struct sessiond *s, uint32_t index, int fd)
 {
-        struct capnp_limits limits = {.fds = 1, .message_bytes = SCHEMA_BYTES, .answers = 16};
+        struct capnp_limits limits = {
+                .fds = 1, .message_bytes = SERVICE_SCHEMA_BYTES, .answers = 16};
         struct service *v;
         int r;
 
@@ -87,6 +90,8 @@ int services_init(struct sessiond *s)
                 s->services[i].s = s;
                 s->services[i].policy = &s->policy.services[i];
                 capnp_i_list_init(&s->services[i].grants);
+                capnp_i_list_init(&s->services[i].openings);
+                capnp_i_list_init(&s->services[i].waiters);
         }
         return 0;
 }
@@ -133,142 +138,116 @@ static void caller_fill(struct service *v, const struct session *e, caller_conte
         session_audit(e, "disclosure", "ok", v->policy->name, "pseudonym");
 }
 
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static void opening_free(struct opening *o)
+{
+        capnp_i_list_remove(&o->link);
+        o->v->nopenings--;
+        capnp_question_free(o->q);
+        capnp_timer_free(o->deadline);
+        free(o);
+}
+
+static void openings_end(struct service *v)
+{
+        while (!capnp_i_list_empty(&v->openings))
+                opening_free(CAPNP_I_OF(v->openings.next, struct opening, link));
+}
+
+static unsigned service_openings(struct service *v, const struct grant *g)
+{
+        unsigned n = 0;
+
+        for (struct capnp_i_list *l = v->openings.next; l != &v->openings; l = l->next)
+                n += CAPNP_I_OF(l, struct opening, link)->g == g;
+        return n;
+}
+
+void service_forget(struct service *v, struct grant *g, bool gone)
+{
+        for (struct capnp_i_list *l = v->openings.next; l != &v->openings; l = l->next) {
+                struct opening *o = CAPNP_I_OF(l, struct opening, link);
+
+                if (o->g != g)
+                        continue;
+                o->current = false;
+                if (gone)
+                        o->g = NULL;
+        }
+}
+
+/* The service does not have the socket, and will not. */
+static void opening_failed(struct opening *o, const char *why)
+{
+        daemon_log(LOG_WARNING, "service %s refuses a caller: %s", o->v->policy->name,
+                   daemon_log_text(why, strlen(why)).s);
+        grant_close(o->g);
+}
+
 static void service_on_opened(capnp_question *q, int r, void *arg)
 {
-        struct grant *g = arg;
+        struct opening *o = arg;
 
-        if (r) {
-                const char *reason = capnp_question_exception(q).reason;
+        if (r && o->current)
+                opening_failed(o, capnp_question_exception(q).reason);
+        opening_free(o);
+}
 
-                daemon_log(LOG_WARNING, "service %s refuses a caller: %s", g->policy->name,
-                           daemon_log_text(reason, strlen(reason)).s);
-                grant_close(g);
-                return;
+/* It counts as long as the service has not taken it, but nobody waits for it any more. */
+static void opening_on_deadline(void *arg)
+{
+        struct opening *o = arg;
+
+        o->deadline = NULL;
+        if (o->current)
+                opening_failed(o, "it does not answer");
+}
+
+static struct opening *opening_new(struct service *v, struct grant *g)
+{
+        struct opening *o = calloc(1, sizeof(*o));
+
+        if (!o)
+                return NULL;
+
+        *o = (struct opening){.v = v, .g = g, .current = true};
+        capnp_i_list_init(&o->link);
+        capnp_i_list_append(&v->openings, &o->link);
+        v->nopenings++;
+        o->q = service_control_open((service_control_client){v->control});
+        if (!o->q || capnp_timer_new(v->s->vat, SERVICE_MS, opening_on_deadline, o, &o->deadline)) {
+                opening_free(o);
+                return NULL;
         }
-        g->opening = capnp_question_free(g->opening);
+        return o;
 }
 
 int service_open(struct service *v, struct grant *g, int fd)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *end = NULL;
-        int r;
+        struct opening *o;
+        int r = 0;
 
-        if (!v->control) {
-                close(fd);
-                return CAPNP_E_DISCONNECTED;
-        }
-
-        r = service_end_serve(v->s->vat, &end_ops, NULL, &end);
+        if (!v->control)
+                r = CAPNP_E_DISCONNECTED;
+        else if (v->nopenings >= SERVICE_OPENINGS || service_openings(v, g) >= GRANT_OPENINGS)
+                r = -EBUSY;
+        if (!r)
+                r = service_end_serve(v->s->vat, &end_ops, NULL, &end);
         if (r) {
                 close(fd);
                 return r;
         }
 
         capnp_cap_set_fd(end, fd);
-        g->opening = service_control_open((service_control_client){v->control});
-        if (!g->opening)
+        o = opening_new(v, g);
+        if (!o)
                 return -ENOMEM;
 
-        caller_fill(v, g->session, service_control_open_init_context(g->opening));
-        service_control_open_set_facet(g->opening, g->policy->facet);
-        service_control_open_set_end(g->opening, (service_end_client){end});
-        capnp_question_send(g->opening, service_on_opened, g);
+        caller_fill(v, g->session, service_control_open_init_context(o->q));
+        service_control_open_set_facet(o->q, g->policy->facet);
+        service_control_open_set_end(o->q, (service_end_client){end});
+        capnp_question_send(o->q, service_on_opened, o);
         return 0;
-}
-
-/* ---- schemas -------------------------------------------------------------------------------- */
-
-struct describing {
-        struct service *v;
-        capnp_answer *a;
-        capnp_question *q;
-};
-
-static int schema_return(capnp_answer *a, const uint8_t *p, uint32_t len)
-{
-        admission_schema_results_set_schema(a, (capnp_data){p, len});
-        return capnp_answer_return(a);
-}
-
-static void service_keep_schema(struct service *v, capnp_data d)
-{
-        if (v->schema || !d.len || d.len > SCHEMA_BYTES)
-                return;
-
-        v->schema = malloc(d.len);
-        if (!v->schema)
-                return;
-
-        memcpy(v->schema, d.p, d.len);
-        v->schema_len = d.len;
-}
-
-static void service_on_described(capnp_question *q, int r, void *arg)
-{
-        struct describing *d = arg;
-        capnp_data schema = service_control_describe_schema(q);
-
-        if (r || !schema.len) {
-                (void)capnp_answer_fail(d->a, CAPNP_DISCONNECTED, "the service does not answer");
-        } else {
-                service_keep_schema(d->v, schema);
-                (void)schema_return(d->a, schema.p, schema.len);
-        }
-        capnp_question_free(q);
-        free(d);
-}
-
-int service_describe(struct service *v, capnp_answer *a)
-{
-        struct describing *d;
-
-        if (v->schema)
-                return schema_return(a, v->schema, v->schema_len);
-        if (!v->control)
-                return capnp_answer_fail(a, CAPNP_DISCONNECTED, "the service is not running");
-
-        d = calloc(1, sizeof(*d));
-        if (!d)
-                return answer_no_memory(a);
-
-        *d = (struct describing){.v = v, .a = a};
-        d->q = service_control_describe((service_control_client){v->control});
-        if (!d->q) {
-                free(d);
-                return answer_no_memory(a);
-        }
-
-        capnp_question_send(d->q, service_on_described, d);
-        return capnp_answer_keep(a, NULL, NULL);
-}
-
-int service_describe_session(struct sessiond *s, capnp_answer *a)
-{
-        const struct capnp_schema_file *f = &user_session_capnp_schema;
-        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
-        capnp_builder root;
-        capnp_lbuilder nodes;
-        uint8_t *p;
-        size_t len;
-
-        (void)s;
-        if (capnp_msg_new(&m))
-                return answer_no_memory(a);
-
-        /* schema.capnp: CodeGeneratorRequest has no data and four pointers, nodes the first of
-         * them; Node has five words and six pointers. */
-        root = capnp_abuilder_init_struct(capnp_msg_build(m), 0, 4);
-        nodes = capnp_abuilder_init_structs(capnp_builder_any(root, 0), f->nnodes, 5, 6);
-        for (uint32_t i = 0; i < f->nnodes; i++) {
-                capnp_any node = {.p = f->nodes[i].words, .depth = 64};
-
-                capnp_builder_copy(capnp_lbuilder_struct(nodes, i), capnp_any_struct(node, NULL));
-        }
-
-        len = capnp_msg_size(m);
-        p = admission_schema_results_init_schema(a, (uint32_t)len);
-        if (capnp_msg_check(m) || !p || capnp_msg_write(m, p, len))
-                return answer_no_memory(a);
-
-        return capnp_answer_return(a);
 }

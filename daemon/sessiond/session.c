@@ -95,7 +95,7 @@ static int session_lease(struct session *e, uint64_t ms)
 static void session_free(struct session *e)
 {
         for (unsigned i = 0; i < e->ngrants; i++)
-                grant_close(&e->grants[i]);
+                grant_deinit(&e->grants[i]);
         free(e->grants);
         capnp_timer_free(e->expiry);
         sodium_memzero(e, sizeof(*e));

@@ -440,6 +440,19 @@ static void caller_closed(capnp_conn *conn, void *arg)
         c->conn = capnp_conn_unref(conn);
 }
 
+static void control_on_cancel(capnp_answer *a, void *arg)
+{
+        ((struct rig *)arg)->mute_canceled++;
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+/* Never answers, unless it is canceled. */
+static int control_keep(struct rig *g, capnp_answer *a)
+{
+        g->muted++;
+        return capnp_answer_keep(a, control_on_cancel, g);
+}
+
 static int control_open(void *self, capnp_answer *a)
 {
         struct rig *g = self;
@@ -448,6 +461,8 @@ static int control_open(void *self, capnp_answer *a)
         struct rig_caller *c = &g->callers[g->ncallers];
         capnp_data d;
 
+        if (g->mute)
+                return control_keep(g, a);
         if (g->refuse_open)
                 return capnp_answer_fail(a, CAPNP_FAILED, "not today");
         if (g->hold_sockets) {
@@ -478,6 +493,8 @@ static int control_describe(void *self, capnp_answer *a)
 {
         struct rig *g = self;
 
+        if (g->mute)
+                return control_keep(g, a);
         g->described++;
         service_control_describe_results_set_schema(a,
                                                     (capnp_data){(const uint8_t *)"12345678", 8});

@@ -66,6 +66,8 @@ struct rig {
         struct rig_caller callers[RIG_EVENTS];
         unsigned ncallers, calls, hung, opened, described;
         bool refuse_open;
+        bool mute; /* the service answers nothing that the session manager asks */
+        unsigned muted, mute_canceled;
         bool hold_sockets; /* the service takes a socket and does nothing with it */
         int held_socket;
         capnp_answer *hanging;

@@ -424,6 +424,102 @@ TEST(a_service_that_goes_takes_its_sockets_along)
         rig_remove(g.dir);
 }
 
+enum { ASKERS = 40 };
+
+static capnp_question *ask_schema(struct rig_worker *w)
+{
+        capnp_question *q = admission_schema(w->ask);
+
+        admission_schema_set_interface_id(q, ECHO_ID);
+        return q;
+}
+
+/* A service that does not answer is asked once, by a bounded number, for a bounded time. */
+TEST_T(a_mute_service_is_asked_once, 60)
+{
+        capnp_question *q[2][ASKERS];
+        struct rig_worker w[2];
+        unsigned refused = 0;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        g.mute = true;
+        for (unsigned k = 0; k < 2; k++) {
+                rig_worker(&g, RIG_HOME, &w[k]);
+                capnp_question_free(rig_enter(&w[k]));
+                for (unsigned i = 0; i < ASKERS; i++) {
+                        q[k][i] = ask_schema(&w[k]);
+                        capnp_question_send(q[k][i], NULL, NULL);
+                }
+        }
+        rig_until_count(&g, &g.muted, 1);
+        rig_pause(&g, 200);
+        CHECK_EQ(g.muted, 1);
+        for (unsigned i = 0; i < ASKERS; i++) {
+                /* One of them gives up; the others of its like are told that they are too many. */
+                if (!capnp_question_is_done(q[1][i]))
+                        continue;
+                rig_refused(q[1][i], "over-quota.calls");
+                q[1][i] = NULL;
+                refused++;
+        }
+        CHECK_EQ(refused, 2 * ASKERS - 64);
+        for (unsigned i = 0; i < ASKERS; i++)
+                capnp_question_free(q[1][i]);
+        rig_pause(&g, 100);
+        q[1][0] = ask_schema(&w[1]); /* there is room again */
+        capnp_question_send(q[1][0], NULL, NULL);
+        for (unsigned i = 0; i < ASKERS; i++)
+                rig_refused(q[0][i], "the service does not answer");
+        rig_refused(q[1][0], "the service does not answer");
+        CHECK_EQ(g.muted, 1);
+        rig_until_count(&g, &g.mute_canceled, 1);
+
+        g.mute = false;
+        capnp_question_free(rig_good(ask_schema(&w[0])));
+        CHECK_EQ(g.described, 1);
+        rig_worker_end(&w[0]);
+        rig_worker_end(&w[1]);
+        empty(&g);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* Opening and closing while the service takes nothing costs few descriptors, and ends. */
+TEST_T(a_mute_service_gets_few_sockets, 60)
+{
+        struct rig_worker w;
+        unsigned opened = 0;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        g.mute = true;
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_enter(&w));
+        for (unsigned i = 0; i < 20; i++) {
+                capnp_question *q = rig_ask_open(&w);
+
+                if (capnp_question_wait(q)) {
+                        rig_refused(q, "over-quota.sockets");
+                        continue;
+                }
+                opened++; /* closed with its message */
+                capnp_question_free(q);
+                rig_pause(&g, 20);
+        }
+        CHECK_EQ(opened, 4);
+        rig_pause(&g, 6000); /* they are given up, and the next service is another one */
+        rig_stop_service(&g);
+        g.mute = false;
+        rig_start_service(&g);
+        rig_pause(&g, 200);
+        capnp_question_free(rig_good(rig_ask_open(&w)));
+        rig_worker_end(&w);
+        empty(&g);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 TEST(schemas_come_from_those_who_serve)
 {
         struct rig_worker w;

@@ -1,0 +1,174 @@
+/*
+ * What services are.
+ *
+ * A service is asked once; what it has said is kept as long as it runs. Until then everybody who
+ * wants to know waits for the same question, a bounded number for a bounded time, and whoever gives
+ * up is forgotten at once.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admission.capnp-c.h"
+#include "admit.h"
+#include "service_control.capnp-c.h"
+#include "services.h"
+#include "sessiond.h"
+#include "user_session.capnp-c.h"
+
+/* Somebody who wants to know. */
+struct waiter {
+        struct capnp_i_list link; /* service.waiters */
+        struct service *v;
+        capnp_answer *a;
+};
+
+static capnp_answer *waiter_free(struct waiter *w)
+{
+        capnp_answer *a = w->a;
+
+        capnp_i_list_remove(&w->link);
+        w->v->nwaiters--;
+        free(w);
+        return a;
+}
+
+static void waiter_on_cancel(capnp_answer *a, void *arg)
+{
+        (void)waiter_free(arg);
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+static int schema_return(capnp_answer *a, const uint8_t *p, uint32_t len)
+{
+        admission_schema_results_set_schema(a, (capnp_data){p, len});
+        return capnp_answer_return(a);
+}
+
+/* The question has ended: all who wait are told. */
+static void service_tell(struct service *v, const char *why)
+{
+        v->describing = capnp_question_free(v->describing);
+        v->describing_deadline = capnp_timer_free(v->describing_deadline);
+        while (!capnp_i_list_empty(&v->waiters)) {
+                capnp_answer *a = waiter_free(CAPNP_I_OF(v->waiters.next, struct waiter, link));
+
+                if (v->schema)
+                        (void)schema_return(a, v->schema, v->schema_len);
+                else
+                        (void)capnp_answer_fail(a, CAPNP_DISCONNECTED, "%s", why);
+        }
+}
+
+void service_describe_end(struct service *v)
+{
+        free(v->schema);
+        v->schema = NULL;
+        v->schema_len = 0;
+        service_tell(v, "the service is not running");
+}
+
+static void service_keep_schema(struct service *v, capnp_data d)
+{
+        if (!d.len || d.len > SERVICE_SCHEMA_BYTES)
+                return;
+
+        v->schema = malloc(d.len);
+        if (!v->schema)
+                return;
+
+        memcpy(v->schema, d.p, d.len);
+        v->schema_len = d.len;
+}
+
+static void service_on_described(capnp_question *q, int r, void *arg)
+{
+        struct service *v = arg;
+
+        if (!r)
+                service_keep_schema(v, service_control_describe_schema(q));
+        service_tell(v, "the service does not say what it is");
+}
+
+static void service_on_deadline(void *arg)
+{
+        struct service *v = arg;
+
+        v->describing_deadline = NULL;
+        service_tell(v, "the service does not answer");
+}
+
+/* Asks the service, unless it has been asked. 0, or -ENOMEM. */
+static int service_ask(struct service *v)
+{
+        if (v->describing)
+                return 0;
+
+        v->describing = service_control_describe((service_control_client){v->control});
+        if (!v->describing)
+                return -ENOMEM;
+        if (capnp_timer_new(v->s->vat, SERVICE_MS, service_on_deadline, v,
+                            &v->describing_deadline)) {
+                v->describing = capnp_question_free(v->describing);
+                return -ENOMEM;
+        }
+
+        capnp_question_send(v->describing, service_on_described, v);
+        return 0;
+}
+
+int service_describe(struct service *v, capnp_answer *a)
+{
+        struct waiter *w;
+
+        if (v->schema)
+                return schema_return(a, v->schema, v->schema_len);
+        if (!v->control)
+                return capnp_answer_fail(a, CAPNP_DISCONNECTED, "the service is not running");
+        if (v->nwaiters >= SERVICE_WAITERS)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED,
+                                         "over-quota.calls: too many ask what this service is");
+
+        w = calloc(1, sizeof(*w));
+        if (!w || service_ask(v)) {
+                free(w);
+                return answer_no_memory(a);
+        }
+
+        *w = (struct waiter){.v = v, .a = a};
+        capnp_i_list_init(&w->link);
+        capnp_i_list_append(&v->waiters, &w->link);
+        v->nwaiters++;
+        return capnp_answer_keep(a, waiter_on_cancel, w);
+}
+
+int service_describe_session(struct sessiond *s, capnp_answer *a)
+{
+        const struct capnp_schema_file *f = &user_session_capnp_schema;
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        capnp_builder root;
+        capnp_lbuilder nodes;
+        uint8_t *p;
+        size_t len;
+
+        (void)s;
+        if (capnp_msg_new(&m))
+                return answer_no_memory(a);
+
+        /* schema.capnp: CodeGeneratorRequest has no data and four pointers, nodes the first of
+         * them; Node has five words and six pointers. */
+        root = capnp_abuilder_init_struct(capnp_msg_build(m), 0, 4);
+        nodes = capnp_abuilder_init_structs(capnp_builder_any(root, 0), f->nnodes, 5, 6);
+        for (uint32_t i = 0; i < f->nnodes; i++) {
+                capnp_any node = {.p = f->nodes[i].words, .depth = 64};
+
+                capnp_builder_copy(capnp_lbuilder_struct(nodes, i), capnp_any_struct(node, NULL));
+        }
+
+        len = capnp_msg_size(m);
+        p = admission_schema_results_init_schema(a, (uint32_t)len);
+        if (capnp_msg_check(m) || !p || capnp_msg_write(m, p, len))
+                return answer_no_memory(a);
+
+        return capnp_answer_return(a);
+}
