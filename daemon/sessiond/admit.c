@@ -229,11 +229,17 @@ static void admission_on_no_ack(void *arg)
         admission_kill(ad, "a notice was not acknowledged");
 }
 
+/* Whoever calls this goes on with the session: without memory to wait with, the worker is killed,
+ * and all else happens when its connection closes. */
 static void admission_expect_ack(struct admission *ad)
 {
-        if (!ad->ack &&
-            capnp_timer_new(ad->s->vat, ADMISSION_ACK_MS, admission_on_no_ack, ad, &ad->ack))
-                admission_kill(ad, "no memory");
+        if (ad->ack ||
+            !capnp_timer_new(ad->s->vat, ADMISSION_ACK_MS, admission_on_no_ack, ad, &ad->ack))
+                return;
+
+        ad->killed = true;
+        admission_audit(ad, "kill", "no memory", NULL);
+        link_kill(ad->s, ad->event);
 }
 
 /* The next revoked grant the worker has not been told of. */
