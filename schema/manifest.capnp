@@ -66,7 +66,7 @@ struct Profile {
   # The capabilities. Who is in a profile without a service cannot see that it is there.
 
   leaseMs @2 :UInt64 = 28800000;
-  # How long a session lasts without renewal. Eight hours.
+  # How long a session lasts without renewal. Eight hours; ten years at most.
 
   maxLeaseMs @3 :UInt64 = 86400000;
   # What renewal may ask for at most. A day.

@@ -115,6 +115,10 @@ struct RemoteAuthStart {
 
   source @4 :Us.LoginSourceMetadata;
   # The client's claims about itself.
+
+  endOthers @5 :Bool;
+  # When the proof is good, the account's other sessions end first: for an owner whose sessions are as
+  # many as they may be. Not for a renewal. Since 0.1.
 }
 
 struct RemoteAuthStep {

@@ -271,6 +271,7 @@ static int login_authenticate(struct login *l)
         l->how.account = l->account;
         l->how.profile = c->profile;
         l->how.client = "capos";
+        l->how.end_others = c->end_others;
         if (c->anonymous || c->guest) {
                 l->how.kind = c->guest ? CAPOS_AUTH_GUEST : CAPOS_AUTH_ANONYMOUS;
                 return login_try(l) ? cli_fail_error(c, &l->error, "login") : EXIT_OK;

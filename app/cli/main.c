@@ -68,6 +68,8 @@ static const struct cli_option login_options[] = {
          offsetof(struct cli, password_stdin)},
         {"anonymous", 0, NULL, "log in as nobody in particular", offsetof(struct cli, anonymous)},
         {"guest", 0, NULL, "log in as a guest", offsetof(struct cli, guest)},
+        {"end-others", 0, NULL, "end the account's other sessions, wherever they are",
+         offsetof(struct cli, end_others)},
         {"as", 0, "ALIAS", "what to call this login (default: NAME@HOST:PORT)",
          offsetof(struct cli, alias)},
         {0},

@@ -218,7 +218,7 @@ static int apply_remove(struct change *c, const struct proof_verdict *v)
 
         admin_audit(c->s, "account-remove", c->name, NULL);
         flows_spoil(c->s, c->name);
-        sessions_end(c->s, c->name, NULL);
+        sessions_end(c->s, c->name, NULL, "revoked");
         return 0;
 }
 
@@ -278,7 +278,7 @@ static int apply_passwd(struct change *c, const struct proof_verdict *v)
 
         admin_audit(c->s, "password", c->name, v->verifier[0] ? "set" : "removed");
         flows_spoil(c->s, c->name);
-        sessions_end(c->s, c->name, "password");
+        sessions_end(c->s, c->name, "password", "revoked");
         return 0;
 }
 
@@ -388,7 +388,7 @@ static int apply_key_remove(struct change *c, const struct proof_verdict *v)
 
         admin_audit(c->s, "key-remove", c->name, c->key.fingerprint);
         flows_spoil(c->s, c->name);
-        sessions_end(c->s, c->name, c->key.fingerprint);
+        sessions_end(c->s, c->name, c->key.fingerprint, "revoked");
         return 0;
 }
 

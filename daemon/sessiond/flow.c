@@ -248,6 +248,7 @@ int flow_start(struct admission *ad, capnp_answer *a)
         f->ad = ad;
         f->renewal = renewal;
         f->kind = (enum capos_auth)remote_auth_start_kind(q);
+        f->alone = !renewal && remote_auth_start_end_others(q);
         return flow_begin(f, a, q);
 }
 
@@ -579,6 +580,8 @@ static void flow_login(struct flow *f, capnp_answer *a)
                 (void)flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
                 return;
         }
+        if (f->alone)
+                sessions_end(ad->s, f->account, NULL, "ended by a newer login of the account");
         if (session_new(ad, &who, &e)) {
                 (void)flow_refuse_busy(f, a, "over-quota.sessions");
                 return;

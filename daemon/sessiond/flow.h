@@ -26,6 +26,7 @@ struct flow {
         bool renewal; /* of the connection's session */
         bool direct;  /* asked by Admission.renew, not by next */
         bool stale;   /* the account has changed meanwhile */
+        bool alone;   /* the account's other sessions are to end */
         unsigned steps;
         char account[STORE_NAME_BYTES + 1]; /* "": no account has this name */
         char claimed[129];                  /* the account, as it was claimed */

@@ -106,6 +106,12 @@ static struct policy_quota policy_quota(quota_reader q)
         };
 }
 
+/* What is for ever ends in ten years: a time that can be told. */
+static uint64_t policy_lease(uint64_t ms)
+{
+        return ms < POLICY_LEASE_MS ? ms : POLICY_LEASE_MS;
+}
+
 static int policy_profiles(struct policy *p, profile_list list)
 {
         unsigned n = profile_list_len(list);
@@ -123,8 +129,8 @@ static int policy_profiles(struct policy *p, profile_list list)
                 struct policy_profile *to = &p->profiles[p->nprofiles++];
 
                 to->name = profile_name(f).p;
-                to->lease_ms = profile_lease_ms(f);
-                to->max_lease_ms = profile_max_lease_ms(f);
+                to->lease_ms = policy_lease(profile_lease_ms(f));
+                to->max_lease_ms = policy_lease(profile_max_lease_ms(f));
                 to->accounts = profile_accounts(f);
                 to->quota = policy_quota(profile_quota(f));
                 r = policy_grants(p, to, profile_bundle(f));

@@ -4,6 +4,9 @@
 
 #include <capos/capnp.h>
 
+/* The longest lease: ten years. What the manifest says beyond that is taken for it. */
+#define POLICY_LEASE_MS (UINT64_C(10) * 365 * 24 * 60 * 60 * 1000)
+
 enum {
         POLICY_SERVICES = 256,
         POLICY_PROFILES = 256,

@@ -25,6 +25,8 @@
 #include "services.h"
 #include "sessiond.h"
 
+enum { DAY_MS = 24 * 60 * 60 * 1000 };
+
 static void session_on_expiry(void *arg);
 
 void session_audit(const struct session *e, const char *what, const char *outcome,
@@ -74,6 +76,13 @@ static int session_grants(struct session *e)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
+/* A timer runs for a day at most; what is longer is looked at again then. */
+static int session_timer(struct session *e, uint64_t ms, capnp_timer **ret_t)
+{
+        return capnp_timer_new(e->s->vat, ms > DAY_MS ? DAY_MS : (uint32_t)ms, session_on_expiry, e,
+                               ret_t);
+}
+
 static int session_lease(struct session *e, uint64_t ms)
 {
         capnp_timer *t;
@@ -81,14 +90,14 @@ static int session_lease(struct session *e, uint64_t ms)
 
         if (ms > e->profile->max_lease_ms)
                 ms = e->profile->max_lease_ms;
-        r = capnp_timer_new(e->s->vat, ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms,
-                            session_on_expiry, e, &t);
+        r = session_timer(e, ms, &t);
         if (r)
                 return r;
 
         capnp_timer_free(e->expiry);
         e->expiry = t;
         e->expires_ms = clock_wall_ms() + ms;
+        e->deadline_ms = clock_boot_ms() + ms;
         return 0;
 }
 
@@ -169,7 +178,12 @@ static void session_on_expiry(void *arg)
 {
         struct session *e = arg;
 
+        uint64_t now_ms = clock_boot_ms();
+
         e->expiry = NULL;
+        if (now_ms < e->deadline_ms && !session_timer(e, e->deadline_ms - now_ms, &e->expiry))
+                return;
+
         session_end(e, "expiry", "expired");
 }
 
@@ -268,7 +282,8 @@ void session_fill(const struct session *e, bound_builder b)
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-void sessions_end(struct sessiond *s, const char *account, const char *credential)
+void sessions_end(struct sessiond *s, const char *account, const char *credential,
+                  const char *reason)
 {
         struct capnp_i_list *l = s->sessions.next;
 
@@ -278,7 +293,7 @@ void sessions_end(struct sessiond *s, const char *account, const char *credentia
                 l = l->next;
                 if (!strcmp(e->account, account) &&
                     (!credential || !strcmp(e->credential, credential)))
-                        session_end(e, "revocation", "revoked");
+                        session_end(e, "revocation", reason);
         }
 }
 

@@ -27,6 +27,7 @@ struct session {
         enum capos_auth kind;
         uint8_t challenge[CAPOS_PROOF_NONCE_BYTES]; /* for renewing; zero when it can't be */
         uint64_t started_ms, expires_ms;            /* wall time */
+        uint64_t deadline_ms;                       /* since the machine started */
         capnp_timer *expiry;
         struct grant *grants;
         unsigned ngrants;
@@ -62,8 +63,10 @@ void session_fill(const struct session *e, bound_builder b);
 void session_audit(const struct session *e, const char *what, const char *outcome,
                    const char *capability, const char *detail);
 
-/* Ends the sessions of an account, or only those that a credential made (NULL: all). */
-void sessions_end(struct sessiond *s, const char *account, const char *credential);
+/* Ends the sessions of an account, or only those that a credential made (NULL: all). reason: for
+ * their clients. */
+void sessions_end(struct sessiond *s, const char *account, const char *credential,
+                  const char *reason);
 /* Finds a session by its id. NULL: there is none. */
 struct session *sessions_find(struct sessiond *s, capnp_text id);
 

@@ -281,6 +281,59 @@ TEST_T(refused_attempts_are_few, 60)
         rig_remove(g.dir);
 }
 
+static capnp_question *login_alone(struct rig *g, struct rig_worker *w, const char *password)
+{
+        capnp_question *q, *n;
+        remote_auth_start_builder b;
+
+        rig_worker(g, RIG_HOME, w);
+        q = admission_start(w->ask);
+        b = admission_start_init_request(q);
+        login_selector_set_account(remote_auth_start_init_selector(b), "alice");
+        remote_auth_start_set_end_others(b, true);
+        n = admission_next(w->ask);
+        admission_next_set_flow(n, admission_start_flow(rig_good(q)));
+        capnp_question_free(q);
+        admission_next_set_response(
+                n, (capnp_data){(const uint8_t *)password, (uint32_t)strlen(password)});
+        return n;
+}
+
+/* An owner whose sessions are as many as they may be can end them, and nobody else can. */
+TEST_T(an_owner_is_not_locked_out_by_his_own, 90)
+{
+        struct rig_worker w[3], other, last;
+        struct rig g;
+        capnp_question *q;
+        unsigned sessions, descriptors;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        rig_account(&g, "bob", SECRET);
+        for (unsigned i = 0; i < 3; i++)
+                capnp_question_free(rig_good(login(&g, &w[i], RIG_HOME, "alice", SECRET)));
+        capnp_question_free(rig_good(login(&g, &other, RIG_HOME, "bob", SECRET)));
+        rig_refused(login(&g, &last, RIG_HOME, "alice", SECRET), "over-quota.sessions");
+        rig_worker_end(&last);
+        rig_refused(login_alone(&g, &last, PLANTED), "denied.credentials");
+        rig_worker_end(&last);
+        rig_status(&g, &sessions, &descriptors);
+        CHECK_EQ(sessions, 4);
+        capnp_question_free(rig_good(login_alone(&g, &last, SECRET)));
+        rig_status(&g, &sessions, &descriptors);
+        CHECK_EQ(sessions, 2);
+        q = rig_good(admission_watch(w[0].ask));
+        CHECK_STR(notice_ended(admission_watch_notice(q)).p,
+                  "ended by a newer login of the account");
+        capnp_question_free(q);
+        for (unsigned i = 0; i < 3; i++)
+                rig_worker_end(&w[i]);
+        rig_worker_end(&other);
+        rig_worker_end(&last);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 /* ---- keys ----------------------------------------------------------------------------------- */
 
 static int run(const char *const *argv)

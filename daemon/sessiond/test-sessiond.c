@@ -375,6 +375,31 @@ TEST(a_lease_ends)
         rig_remove(g.dir);
 }
 
+/* What is for ever is told as what it is, and does not end at once. */
+TEST(a_lease_without_end_has_one)
+{
+        const uint64_t year = UINT64_C(365) * 24 * 60 * 60 * 1000;
+        struct rig_worker w;
+        struct rig g;
+        uint64_t from, to;
+        capnp_question *q;
+        session_info_reader i;
+
+        rig_start(&g, &(struct rig_options){.lease_ms = UINT64_MAX, .max_lease_ms = UINT64_MAX});
+        rig_worker(&g, RIG_HOME, &w);
+        q = rig_enter(&w);
+        i = bound_info(admission_enter_bound(q));
+        from = session_info_started_at_ms(i);
+        to = session_info_expires_at_ms(i);
+        CHECK(to > from + 9 * year && to < from + 11 * year);
+        capnp_question_free(q);
+        rig_pause(&g, 100);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"expiry\""), 0);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 TEST(who_does_not_log_in_is_dropped)
 {
         struct rig_worker w;

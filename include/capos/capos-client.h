@@ -76,6 +76,7 @@ struct capos_login {
         const char *client;   /**< the program, for the audit log: a claim; NULL: "libcapos" */
         const char *host;     /**< its machine, likewise; NULL: not told */
         const char *note;     /**< anything else, likewise; NULL: nothing */
+        bool end_others;      /**< with a good proof the account's other sessions end first */
 };
 
 /** A session, for its holder (user_session.capnp, SessionInfo). Borrowed from the client. */

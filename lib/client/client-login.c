@@ -106,6 +106,7 @@ static capnp_question *login_start(capos_client *c, const struct capos_login *l)
         remote_auth_start_set_requested_profile(b, l->profile ? l->profile : "");
         if (l->kind == CAPOS_AUTH_PUBLIC_KEY)
                 remote_auth_start_set_client_nonce(b, (capnp_data){c->nonce, sizeof(c->nonce)});
+        remote_auth_start_set_end_others(b, l->end_others);
         login_claim(remote_auth_start_init_source(b), l);
         return q;
 }

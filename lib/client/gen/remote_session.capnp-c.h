@@ -685,6 +685,13 @@ static inline login_source_metadata_builder_a4dec4f26758543d remote_auth_start_i
 static inline login_source_metadata_builder_a4dec4f26758543d remote_auth_start_build_source(remote_auth_start_builder b) { return CAPNP_NEW(login_source_metadata_builder_a4dec4f26758543d, capnp_abuilder_struct(capnp_builder_any(b.b, 3), LOGIN_SOURCE_METADATA_WORDS_a4dec4f26758543d, LOGIN_SOURCE_METADATA_PTRS_a4dec4f26758543d, NULL)); }
 static inline void remote_auth_start_set_source(remote_auth_start_builder b, login_source_metadata_reader_a4dec4f26758543d v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
 
+/**
+ * When the proof is good, the account's other sessions end first: for an owner whose sessions are as
+ * many as they may be. Not for a renewal. Since 0.1.
+ */
+static inline bool remote_auth_start_end_others(remote_auth_start_reader r) { return capnp_reader_bool(r.r, 16, false); }
+static inline void remote_auth_start_set_end_others(remote_auth_start_builder b, bool v) { capnp_builder_set_bool(b.b, 16, v, false); }
+
 /* ---- RemoteAuthStep ---- */
 
 static inline remote_auth_step_reader remote_auth_step_as_reader(remote_auth_step_builder b) { return CAPNP_NEW(remote_auth_step_reader, capnp_builder_reader(b.b)); }
