@@ -1,0 +1,118 @@
+/*
+ * Taking something away from a session while there is no memory: the session manager's own code, in
+ * this process, with one allocation failing after the other.
+ */
+#include "harness.h"
+
+#include "admit.h"
+#include "session.h"
+#include "sessiond.h"
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct sessiond s;
+static struct policy_grant grants[] = {{.name = "session", .facet = ""}};
+static struct policy_profile profile = {.name = "visitor",
+                                        .grants = grants,
+                                        .ngrants = 1,
+                                        .lease_ms = 60000,
+                                        .max_lease_ms = 60000};
+
+static void begin(char *dir)
+{
+        CHECK(sodium_init() >= 0);
+        CHECK(mkdtemp(dir) && !chdir(dir));
+        memset(&s, 0, sizeof(s));
+        capnp_i_list_init(&s.admissions);
+        capnp_i_list_init(&s.sessions);
+        capnp_i_list_init(&s.checks);
+        s.policy.anonymous = (struct policy_entry){
+                .profile = &profile, .max_sessions = 4, .max_sessions_of_one = 4};
+        s.policy.max_sessions = 4;
+        s.policy.admission_ms = 60000;
+        CHECK_OK(capnp_vat_new(&s.vat));
+        prover_init(&s.prover, &s);
+        CHECK_OK(store_init(&s.store));
+        CHECK_OK(audit_init(&s.audit, s.vat, AT_FDCWD, &s.store));
+}
+
+static void finish(const char *dir)
+{
+        static const char *const files[] = {STORE_FILE, STORE_FILE "-wal", STORE_FILE "-shm",
+                                            "audit.log"};
+
+        admissions_end(&s);
+        prover_deinit(&s.prover);
+        audit_deinit(&s.audit);
+        s.vat = capnp_vat_free(s.vat);
+        store_deinit(&s.store);
+        for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+                (void)unlink(files[i]);
+        CHECK_EQ(chdir("/"), 0);
+        CHECK_EQ(rmdir(dir), 0);
+}
+
+static void turns(unsigned n)
+{
+        while (n--)
+                CHECK_OK(capnp_vat_process(s.vat));
+}
+
+/* One session, on a connection whose worker is not there any more, which nobody knows yet. */
+static struct session *session_make(struct admission **ret_ad)
+{
+        const struct session_who who = {
+                .account = "", .credential = "", .kind = CAPOS_AUTH_ANONYMOUS, .profile = &profile};
+        const struct packet event = {.type = PACKET_EVENT, .event = 7};
+        struct session *e;
+
+        CHECK_OK(admission_new(&s, &event));
+        *ret_ad = CAPNP_I_OF(s.admissions.next, struct admission, link);
+        CHECK_OK(session_new(*ret_ad, &who, &e));
+        admission_bind(*ret_ad, e);
+        return e;
+}
+
+TEST(a_revocation_without_memory)
+{
+        unsigned killed = 0;
+
+        for (unsigned n = 1; n <= 12; n++) {
+                char dir[] = "/tmp/test-sessiond-memory-XXXXXX";
+                struct admission *ad;
+                struct session *e;
+
+                begin(dir);
+                e = session_make(&ad);
+                test_fail_alloc_at(n);
+                CHECK_OK(session_revoke(e, (capnp_text){"session", 7}));
+                test_fail_alloc_at(0);
+                killed += ad->killed;
+                CHECK(e->grants[0].revoked && s.nsessions == 1);
+                turns(5);
+                CHECK_EQ(s.nsessions, 0);
+                finish(dir);
+        }
+        CHECK(killed > 0);
+}
+
+TEST(an_end_without_memory)
+{
+        for (unsigned n = 1; n <= 12; n++) {
+                char dir[] = "/tmp/test-sessiond-memory-XXXXXX";
+                struct admission *ad;
+
+                begin(dir);
+                (void)session_make(&ad);
+                test_fail_alloc_at(n);
+                sessions_end(&s, "", NULL, "revoked");
+                test_fail_alloc_at(0);
+                CHECK_EQ(s.nsessions, 0);
+                turns(5);
+                finish(dir);
+        }
+}
