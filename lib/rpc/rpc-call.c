@@ -519,6 +519,8 @@ static void call_cancel(struct call *c)
 void capnp_i_call_give_up(struct call *c)
 {
         c->workaround = false;
+        if (!c->done && c->callers == c->pipes.n) /* its own results are all that wants it */
+                call_cancel(c);
         if (c->canceled && (c->state == CALL_QUEUED || call_waits_at_gate(c)))
                 capnp_i_call_fail(c, CAPNP_FAILED, "canceled");
 }

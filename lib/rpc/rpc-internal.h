@@ -358,7 +358,10 @@ void capnp_i_call_refuse(struct call *c, const char *reason);
 capnp_exception capnp_i_call_exception(const struct call *c);
 /* The caller gets an exception now; whoever serves the call is told that it is canceled. */
 void capnp_i_call_abandon(struct call *c, enum capnp_kind kind, const char *reason);
-/* Nobody can wait for c any more, nor want it delivered: its connection is gone. */
+/*
+ * The connection of c is gone: nobody wants it delivered any more, and if all that is left are
+ * references to its results it is canceled. They may be held by nothing but its own parameters.
+ */
 void capnp_i_call_give_up(struct call *c);
 /* One caller less; the last one cancels. */
 void capnp_i_call_drop_caller(struct call *c);

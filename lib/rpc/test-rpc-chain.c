@@ -469,6 +469,29 @@ TEST(ring_of_two_vats)
         rig_close(&g);
 }
 
+/* Calls hold each other's results, or their own, in their parameters; then the connection goes. */
+TEST(calls_that_want_each_other)
+{
+        struct hand h;
+
+        host_open();
+        hand_open(&h, host.vat, host.self);
+        CHECK_OK(hand_bootstrap(&h, 0));
+        CHECK_OK(
+                hand_call_with(&h, 1, to_bootstrap(0), HANG, (struct arg){DESC_SENDER_PROMISE, 7}));
+        CHECK_OK(hand_call_with(&h, 2, to_bootstrap(0), HANG,
+                                (struct arg){DESC_RECEIVER_ANSWER, 1}));
+        CHECK_OK(
+                hand_call_with(&h, 3, to_bootstrap(0), HANG, (struct arg){DESC_SENDER_PROMISE, 8}));
+        hand_run(&h);
+        CHECK_OK(hand_resolve(&h, 7, DESC_RECEIVER_ANSWER, 2));
+        CHECK_OK(hand_resolve(&h, 8, DESC_RECEIVER_ANSWER, 3));
+        hand_run(&h);
+        hand_close(&h);
+        CHECK_EQ(host.canceled, 3);
+        host_close();
+}
+
 /* Made by a peer out of its own promise and our answers: nothing stays when it goes. */
 TEST(ring_that_a_peer_makes)
 {
