@@ -113,6 +113,23 @@ typedef struct {
         uint32_t len;     /**< bytes */
 } capnp_data;
 
+/** Something an exception says to programs that know its id (rpc.capnp, Exception.Detail). */
+struct capnp_detail {
+        uint64_t id;     /**< what it is: a number made with `capnp id` */
+        capnp_data data; /**< what that id says it is */
+};
+
+/**
+ * What an exception may carry beside its kind and reason. At most 16 KiB of trace, and 16 details
+ * of 16 KiB together, are kept; what exceeds that is left out.
+ */
+struct capnp_exception_more {
+        const char *trace;                  /**< where it came about, for a person; NULL or "":
+                                                 nothing is said. Never NULL when it is read. */
+        const struct capnp_detail *details; /**< may be NULL when ndetails is 0 */
+        uint32_t ndetails;                  /**< entries of details */
+};
+
 /**
  * Says in words what a returned code means.
  *

@@ -135,6 +135,25 @@ CAPNP_PUBLIC int capnp_cap_new_dispatch(capnp_vat *v, capnp_handler *dispatch,
 CAPNP_PUBLIC capnp_cap *capnp_cap_new_broken(capnp_vat *v, capnp_exception why);
 
 /**
+ * Makes a reference on which every call fails, with a trace and details.
+ *
+ * @param v     the vat
+ * @param why   the exception every call gets; its reason is copied
+ * @param more  what else it carries, copied; may be NULL. Without memory for it, it is left out.
+ * @return      a reference, the caller's; NULL when there is no memory
+ */
+CAPNP_PUBLIC capnp_cap *capnp_cap_new_broken_more(capnp_vat *v, capnp_exception why,
+                                                  const struct capnp_exception_more *more);
+
+/**
+ * What the exception of a broken reference carries beside its reason.
+ *
+ * @param c  the reference, or NULL
+ * @return   borrowed until c is dropped; nothing when c is not known to be broken
+ */
+CAPNP_PUBLIC struct capnp_exception_more capnp_cap_broken_more(const capnp_cap *c);
+
+/**
  * The object behind a reference, when it is one of ours.
  *
  * @param c    the reference, or NULL
@@ -324,6 +343,15 @@ CAPNP_PUBLIC int capnp_question_check(const capnp_question *q) CAPNP_MUST_USE;
 CAPNP_PUBLIC capnp_exception capnp_question_exception(const capnp_question *q);
 
 /**
+ * What the exception a call ended with carries beside its reason: as it was sent, unless it has
+ * come out of a membrane that rewrites reasons.
+ *
+ * @param q  the question, or NULL
+ * @return   borrowed until q is freed; nothing when there is no exception
+ */
+CAPNP_PUBLIC struct capnp_exception_more capnp_question_exception_more(const capnp_question *q);
+
+/**
  * The result struct.
  *
  * @param q  the question, or NULL
@@ -474,6 +502,17 @@ CAPNP_PUBLIC int capnp_answer_return(capnp_answer *a);
  */
 CAPNP_PUBLIC int capnp_answer_fail(capnp_answer *a, enum capnp_kind k, const char *fmt, ...)
         CAPNP_PRINTF(3, 4);
+
+/**
+ * Ends an answer with an exception that carries a trace or details.
+ *
+ * @param a     the answer; taken
+ * @param why   the exception; its reason is copied, and cut after 4 KiB
+ * @param more  what else it carries, copied; may be NULL. Without memory for it, it is left out.
+ * @return      0. A handler returns this value.
+ */
+CAPNP_PUBLIC int capnp_answer_fail_more(capnp_answer *a, capnp_exception why,
+                                        const struct capnp_exception_more *more);
 
 /**
  * Ends an answer with whatever another call will return. Nothing passes through us when both ends

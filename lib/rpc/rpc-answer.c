@@ -142,6 +142,18 @@ int capnp_answer_fail(capnp_answer *a, enum capnp_kind k, const char *fmt, ...)
         return 0;
 }
 
+int capnp_answer_fail_more(capnp_answer *a, capnp_exception why,
+                           const struct capnp_exception_more *more)
+{
+        struct call *c = answer_call(a);
+
+        c->ended = true;
+        if (!c->done)
+                capnp_i_call_set_exception_more(c, why, capnp_i_more_new(more));
+        capnp_i_call_return(c);
+        return 0;
+}
+
 /* Whether both ends of a tail call are the same peer, so that the results need not come here. */
 static capnp_rpc *answer_tail_peer(struct call *c, struct call *q)
 {

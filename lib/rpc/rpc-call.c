@@ -90,6 +90,7 @@ static void call_free(struct call *c)
         if (c->out)
                 capnp_i_rpc_unref(c->out);
         free(c->reason);
+        capnp_i_more_unref(c->more);
         capnp_i_recycle_free(&v->calls, c);
         capnp_i_vat_unref(v);
 }
@@ -122,15 +123,38 @@ void capnp_i_call_drop_params(struct call *c)
         capnp_cap_unref(target);
 }
 
-void capnp_i_call_set_exception(struct call *c, enum capnp_kind kind, const char *reason)
+void capnp_i_call_set_exception_more(struct call *c, capnp_exception why, struct more *more)
 {
-        if (c->failed)
+        if (c->failed) {
+                capnp_i_more_unref(more);
                 return;
+        }
 
         c->failed = true;
-        c->kind = (uint8_t)kind;
-        c->result = kind == CAPNP_DISCONNECTED ? CAPNP_E_DISCONNECTED : CAPNP_E_EXCEPTION;
-        c->reason = strndup(reason, strnlen(reason, REASON_BYTES - 1));
+        c->kind = (uint8_t)why.kind;
+        c->result = why.kind == CAPNP_DISCONNECTED ? CAPNP_E_DISCONNECTED : CAPNP_E_EXCEPTION;
+        c->reason = strndup(why.reason, strnlen(why.reason, REASON_BYTES - 1));
+        c->more = more;
+}
+
+void capnp_i_call_set_exception(struct call *c, enum capnp_kind kind, const char *reason)
+{
+        capnp_i_call_set_exception_more(c, (capnp_exception){kind, reason}, NULL);
+}
+
+void capnp_i_call_fail_as(struct call *c, capnp_cap *broken)
+{
+        struct broken *b = broken ? capnp_i_cap_broken(broken) : NULL;
+
+        if (!b) {
+                capnp_i_call_fail(c, CAPNP_OVERLOADED, "out of memory");
+                return;
+        }
+
+        if (!c->done)
+                capnp_i_call_set_exception_more(c, (capnp_exception){b->kind, b->reason},
+                                                capnp_i_more_ref(b->more));
+        capnp_i_call_return(c);
 }
 
 void capnp_i_call_refuse(struct call *c, const char *reason)
@@ -169,11 +193,12 @@ static capnp_rpc *call_payer(const struct call *c)
         return c->peer;
 }
 
-/* What every result of a failed call is. Borrowed; NULL: no memory. */
-static capnp_cap *call_broken(struct call *c)
+capnp_cap *capnp_i_call_broken(struct call *c)
 {
         if (!c->broken)
                 c->broken = capnp_cap_new_broken(c->vat, capnp_i_call_exception(c));
+        if (c->broken && !capnp_i_cap_broken(c->broken)->more)
+                capnp_i_cap_broken(c->broken)->more = capnp_i_more_ref(c->more);
 
         return c->broken;
 }
@@ -242,7 +267,7 @@ capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
         capnp_cap *early;
 
         if (c->done && c->failed)
-                return capnp_cap_ref(call_broken(c));
+                return capnp_cap_ref(capnp_i_call_broken(c));
 
         if (c->done)
                 return capnp_cap_ref(capnp_i_call_result_cap(c, path, n));
@@ -299,7 +324,7 @@ static void call_settle_pipes(struct call *c)
                 c->vat->steps++;
                 capnp_cap_ref(&p->cap);
                 if (c->failed)
-                        capnp_i_promise_settle(p, call_broken(c));
+                        capnp_i_promise_settle(p, capnp_i_call_broken(c));
                 else if (i == NO_ID)
                         capnp_i_promise_settle(p, NULL);
                 else
@@ -321,7 +346,8 @@ static void call_take_results(struct call *c, struct call *t)
         int r = 0;
 
         if (t->failed) {
-                capnp_i_call_set_exception(c, t->kind, capnp_i_call_exception(t).reason);
+                capnp_i_call_set_exception_more(c, capnp_i_call_exception(t),
+                                                capnp_i_more_ref(t->more));
                 c->refused = t->refused;
                 return;
         }
@@ -598,8 +624,7 @@ static capnp_cap *call_step(struct call *c, capnp_cap *target)
                 capnp_i_call_due(c, DUE_RUN);
                 return NULL;
         case CAP_BROKEN:
-                capnp_i_call_fail(c, capnp_i_cap_broken(target)->kind,
-                                  capnp_i_cap_broken(target)->reason);
+                capnp_i_call_fail_as(c, target);
                 return NULL;
         case CAP_IMPORT:
                 call_send(c, capnp_i_cap_import(target)->wire.rpc, target);

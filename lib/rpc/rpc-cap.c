@@ -102,6 +102,7 @@ static void cap_free(capnp_cap *c)
                 cap_memory_free(c);
                 break;
         case CAP_BROKEN:
+                capnp_i_more_unref(capnp_i_cap_broken(c)->more);
                 cap_memory_free(c);
                 break;
         }
@@ -193,6 +194,12 @@ int capnp_cap_new_dispatch(capnp_vat *v, capnp_handler *dispatch, void (*gone)(v
 
 capnp_cap *capnp_cap_new_broken(capnp_vat *v, capnp_exception why)
 {
+        return capnp_cap_new_broken_more(v, why, NULL);
+}
+
+capnp_cap *capnp_cap_new_broken_more(capnp_vat *v, capnp_exception why,
+                                     const struct capnp_exception_more *more)
+{
         size_t len = strnlen(why.reason ? why.reason : "", 1023);
         struct broken *b = malloc(sizeof(*b) + len + 1);
 
@@ -201,6 +208,7 @@ capnp_cap *capnp_cap_new_broken(capnp_vat *v, capnp_exception why)
 
         capnp_i_cap_init(&b->cap, v, CAP_BROKEN);
         b->kind = why.kind;
+        b->more = capnp_i_more_new(more);
         memcpy(b->reason, why.reason ? why.reason : "", len);
         b->reason[len] = '\0';
         return &b->cap;
@@ -324,23 +332,38 @@ void *capnp_cap_self_peek(const capnp_cap *c, const void *ops)
         return h->self;
 }
 
-bool capnp_cap_is_broken(const capnp_cap *c, capnp_exception *ret_why)
+/* NULL: it is not, as far as is known. */
+static struct broken *cap_why_broken(const capnp_cap *c)
 {
         capnp_cap *f = capnp_i_cap_final((capnp_cap *)(uintptr_t)c);
-        struct broken *b = NULL;
 
         if (f && f->kind == CAP_BROKEN)
-                b = capnp_i_cap_broken(f);
-        else if (f && f->kind == CAP_IMPORT && capnp_i_cap_import(f)->wire.rpc->closed)
-                b = capnp_i_cap_import(f)->wire.rpc->why;
-        else if (f && f->kind == CAP_WRAP && capnp_i_cap_wrap(f)->membrane->revoked)
-                b = capnp_i_cap_wrap(f)->membrane->revoked;
+                return capnp_i_cap_broken(f);
+        if (f && f->kind == CAP_IMPORT && capnp_i_cap_import(f)->wire.rpc->closed)
+                return capnp_i_cap_import(f)->wire.rpc->why;
+        if (f && f->kind == CAP_WRAP)
+                return capnp_i_cap_wrap(f)->membrane->revoked;
+
+        return NULL;
+}
+
+bool capnp_cap_is_broken(const capnp_cap *c, capnp_exception *ret_why)
+{
+        struct broken *b = cap_why_broken(c);
+
         if (!b)
                 return false;
 
         if (ret_why)
                 *ret_why = (capnp_exception){b->kind, b->reason};
         return true;
+}
+
+struct capnp_exception_more capnp_cap_broken_more(const capnp_cap *c)
+{
+        struct broken *b = cap_why_broken(c);
+
+        return capnp_i_more_peek(b ? b->more : NULL);
 }
 
 void capnp_cap_set_fd(capnp_cap *c, int fd)

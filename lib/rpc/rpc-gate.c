@@ -115,7 +115,6 @@ static bool gate_waits_for(const struct gate *g, const struct call *c)
 bool capnp_i_gate_admits(struct call *c, struct hosted *h)
 {
         struct gate *g = c->gate ? c->gate : gate_find(c, h);
-        capnp_exception why = {CAPNP_OVERLOADED, "out of memory"};
 
         if (!g || gate_waits_for(g, c))
                 return true;
@@ -132,8 +131,7 @@ bool capnp_i_gate_admits(struct call *c, struct hosted *h)
                 return true;
         }
 
-        (void)capnp_cap_is_broken(g->broken, &why);
-        capnp_i_call_fail(c, why.kind, why.reason);
+        capnp_i_call_fail_as(c, g->broken);
         return false;
 }
 
@@ -176,7 +174,7 @@ void capnp_i_gate_leave(struct call *c)
         c->gate = NULL;
         if (g->busy == c && c->ended && c->failed && !c->canceled) {
                 g->failed = true;
-                g->broken = capnp_cap_new_broken(c->vat, capnp_i_call_exception(c));
+                g->broken = capnp_cap_ref(capnp_i_call_broken(c));
         }
         if (g->busy == c)
                 g->busy = NULL;

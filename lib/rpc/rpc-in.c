@@ -219,13 +219,12 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
         return k;
 }
 
-static void in_exception(struct call *c, capnp_reader e)
+static capnp_exception in_exception(capnp_reader e)
 {
         uint16_t type = capnp_reader_u16(e, EXCEPTION_TYPE_AT, 0);
 
-        capnp_i_call_set_exception(
-                c, type > CAPNP_UNIMPLEMENTED ? CAPNP_FAILED : (enum capnp_kind)type,
-                capnp_reader_text(e, 0).p);
+        return (capnp_exception){type > CAPNP_UNIMPLEMENTED ? CAPNP_FAILED : (enum capnp_kind)type,
+                                 capnp_reader_text(e, 0).p};
 }
 
 /* The results that we were asked to keep for this question (rpc.capnp, Return). */
@@ -282,7 +281,8 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, capn
                 /* A Finish that has been sent said that the peer keeps the references. */
                 return c->finish_sent ? OUTCOME_TAKEN : in_return_results(r, f, c, in_body(b));
         case RETURN_EXCEPTION:
-                in_exception(c, in_body(b));
+                capnp_i_call_set_exception_more(c, in_exception(in_body(b)),
+                                                capnp_i_more_read(in_body(b)));
                 return OUTCOME_TAKEN;
         case RETURN_CANCELED:
                 capnp_i_call_set_exception(c, CAPNP_FAILED, "canceled");
@@ -404,6 +404,21 @@ static int in_finish(capnp_rpc *r, capnp_reader b)
         return 0;
 }
 
+/* What it is broken with is kept as long as the promise may be. */
+static int in_resolve_broken(capnp_rpc *r, struct promise *p, capnp_reader e)
+{
+        capnp_cap *c = capnp_cap_new_broken(r->vat, in_exception(e));
+
+        if (!c)
+                return in_no_memory(r);
+
+        capnp_i_cap_broken(c)->more = capnp_i_more_read(e);
+        capnp_i_charge(&p->wire.charge, r, capnp_i_more_bytes(capnp_i_cap_broken(c)->more));
+        capnp_i_promise_settle(p, c);
+        capnp_cap_unref(c);
+        return 0;
+}
+
 static int in_resolve(capnp_rpc *r, capnp_reader b)
 {
         capnp_cap *c = capnp_i_map_get(&r->imports, capnp_reader_u32(b, ID_AT, 0)), *to = NULL;
@@ -414,15 +429,8 @@ static int in_resolve(capnp_rpc *r, capnp_reader b)
         if (c && !p)
                 return capnp_i_rpc_violation(r, "a Resolve for something that is no promise");
 
-        if (capnp_reader_u16(b, RESOLVE_TAG_AT, 0) == RESOLVE_EXCEPTION) {
-                uint16_t type = capnp_reader_u16(e, EXCEPTION_TYPE_AT, 0);
-
-                if (p && p->state == PROMISE_PENDING)
-                        capnp_i_promise_settle_broken(
-                                p, type > CAPNP_UNIMPLEMENTED ? CAPNP_FAILED : type,
-                                capnp_reader_text(e, 0).p);
-                return 0;
-        }
+        if (capnp_reader_u16(b, RESOLVE_TAG_AT, 0) == RESOLVE_EXCEPTION)
+                return p && p->state == PROMISE_PENDING ? in_resolve_broken(r, p, e) : 0;
 
         capnp_cap_ref(c);
         k = capnp_i_desc_read_one(r, e, &to);

@@ -106,6 +106,21 @@ void capnp_i_uncharge(struct charge *g);
 /* The peer may not make us keep more. */
 bool capnp_i_ledger_is_full(const capnp_rpc *r);
 
+/* ---- what an exception carries beside its reason (rpc-more.c) -------------------------------- */
+
+struct more; /* shared and counted; NULL: nothing */
+
+/* A copy, cut to what we hold. NULL: there is nothing in it, or no memory. */
+struct more *capnp_i_more_new(const struct capnp_exception_more *from);
+struct more *capnp_i_more_ref(struct more *m);
+struct more *capnp_i_more_unref(struct more *m);
+/* The memory behind it, for the ledger. */
+size_t capnp_i_more_bytes(const struct more *m);
+struct capnp_exception_more capnp_i_more_peek(const struct more *m);
+/* From and to the Exception of a message. */
+struct more *capnp_i_more_read(capnp_reader e);
+void capnp_i_more_write(const struct more *m, capnp_builder e);
+
 /* ---- references (rpc-cap.c) ----------------------------------------------------------------- */
 
 enum cap_kind { CAP_HOSTED, CAP_IMPORT, CAP_PROMISE, CAP_WRAP, CAP_BROKEN };
@@ -136,6 +151,7 @@ struct hosted {
 struct broken {
         capnp_cap cap;
         enum capnp_kind kind;
+        struct more *more; /* may be NULL */
         char reason[];
 };
 
@@ -321,6 +337,7 @@ struct call {
         uint8_t kind;         /* enum capnp_kind of the exception */
         int result;           /* 0, or CAPNP_E_… or -errno: what the caller is told */
         char *reason;         /* of the exception; NULL: see result */
+        struct more *more;    /* … what else it carries; may be NULL */
         void (*on_done)(capnp_question *q, int r, void *arg);
         void *done_arg;
         void (*on_cancel)(capnp_answer *a, void *arg);
@@ -353,6 +370,12 @@ void capnp_i_call_return(struct call *c);
 void capnp_i_call_fail(struct call *c, enum capnp_kind kind, const char *reason);
 void capnp_i_call_fail_error(struct call *c, int r);
 void capnp_i_call_set_exception(struct call *c, enum capnp_kind kind, const char *reason);
+/* The same, with more; takes it. */
+void capnp_i_call_set_exception_more(struct call *c, capnp_exception why, struct more *more);
+/* Fails with what a reference is broken with; without one for want of memory. */
+void capnp_i_call_fail_as(struct call *c, capnp_cap *broken);
+/* What every result of a failed call is. Borrowed; NULL: no memory. */
+capnp_cap *capnp_i_call_broken(struct call *c);
 /* Of kind overloaded, and our own refusal: no membrane rewrites it. reason: "over-quota.…: …". */
 void capnp_i_call_refuse(struct call *c, const char *reason);
 capnp_exception capnp_i_call_exception(const struct call *c);

@@ -353,6 +353,7 @@ static void membrane_return_one(struct crossing *x, struct call *c)
         text[0] = '\0';
         m->ops->reason(m->self, capnp_i_call_exception(c), text);
         c->broken = capnp_cap_unref(c->broken); /* it had the old text */
+        c->more = capnp_i_more_unref(c->more);  /* and this is not for others to see */
         free(c->reason);
         c->reason = strndup(text, sizeof(text));
 }

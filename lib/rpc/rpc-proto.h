@@ -77,6 +77,8 @@ enum {
         OP_FIELD = 1,
 
         EXCEPTION_TYPE_AT = 4,
+        EXCEPTION_TRACE_PTR = 1,
+        EXCEPTION_DETAILS_PTR = 2,
 };
 
 #endif

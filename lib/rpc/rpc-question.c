@@ -216,6 +216,11 @@ capnp_exception capnp_question_exception(const capnp_question *q)
         return capnp_i_call_exception(question_call(q));
 }
 
+struct capnp_exception_more capnp_question_exception_more(const capnp_question *q)
+{
+        return capnp_i_more_peek(q ? question_call(q)->more : NULL);
+}
+
 capnp_any capnp_question_response_any(capnp_question *q)
 {
         struct call *c = question_call(q);

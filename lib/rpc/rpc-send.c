@@ -42,12 +42,13 @@ static void message_send(capnp_rpc *r, struct frame *f)
         capnp_i_frame_unref(f);
 }
 
-static void message_set_exception(capnp_abuilder slot, enum capnp_kind kind, const char *reason)
+static void message_set_exception(capnp_abuilder slot, capnp_exception why, const struct more *more)
 {
         capnp_builder b = capnp_abuilder_init_struct(slot, 1, 3);
 
-        capnp_builder_set_u16(b, EXCEPTION_TYPE_AT, (uint16_t)kind, 0);
-        capnp_builder_set_text(b, 0, reason);
+        capnp_builder_set_u16(b, EXCEPTION_TYPE_AT, (uint16_t)why.kind, 0);
+        capnp_builder_set_text(b, 0, why.reason);
+        capnp_i_more_write(more, b);
 }
 
 void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id)
@@ -103,7 +104,7 @@ void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason)
 
         m = capnp_abuilder_init_struct(capnp_msg_build(&f->msg), 1, 1);
         capnp_builder_set_u16(m, 0, MESSAGE_ABORT, 0);
-        message_set_exception(capnp_builder_any(m, 0), kind, reason);
+        message_set_exception(capnp_builder_any(m, 0), (capnp_exception){kind, reason}, NULL);
         if (!capnp_msg_check(&f->msg))
                 (void)!capnp_i_out_frame(r, f, true, NULL);
         capnp_i_frame_unref(f);
@@ -143,14 +144,19 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
                 capnp_builder_set_u32(b, ID_AT, e->id, 0);
                 if (to && to->kind == CAP_BROKEN) {
                         capnp_builder_set_u16(b, RESOLVE_TAG_AT, RESOLVE_EXCEPTION, 0);
-                        message_set_exception(capnp_builder_any(b, 0), capnp_i_cap_broken(to)->kind,
-                                              capnp_i_cap_broken(to)->reason);
+                        message_set_exception(capnp_builder_any(b, 0),
+                                              (capnp_exception){capnp_i_cap_broken(to)->kind,
+                                                                capnp_i_cap_broken(to)->reason},
+                                              capnp_i_cap_broken(to)->more);
                 } else if (capnp_i_desc_write_one(
                                    r, to, capnp_abuilder_init_struct(capnp_builder_any(b, 0), 1, 1),
                                    &ids)) {
                         capnp_builder_set_u16(b, RESOLVE_TAG_AT, RESOLVE_EXCEPTION, 0);
-                        message_set_exception(capnp_builder_any(b, 0), CAPNP_OVERLOADED,
-                                              "over-quota.references: too many references");
+                        message_set_exception(
+                                capnp_builder_any(b, 0),
+                                (capnp_exception){CAPNP_OVERLOADED,
+                                                  "over-quota.references: too many references"},
+                                NULL);
                 }
         }
 
@@ -376,14 +382,15 @@ static void send_return_tag(capnp_rpc *r, uint32_t id, uint16_t tag, bool no_fin
         message_send(r, return_new(id, tag, no_finish, &b));
 }
 
-static void send_return_exception(capnp_rpc *r, uint32_t id, capnp_exception why, bool no_finish)
+/* Answers c with an exception. last: nothing is kept of it, so there is no need of a Finish. */
+static void send_return_exception(struct call *c, capnp_exception why, struct more *more, bool last)
 {
         capnp_builder b;
-        struct frame *f = return_new(id, RETURN_EXCEPTION, no_finish, &b);
+        struct frame *f = return_new(c->peer_id, RETURN_EXCEPTION, last, &b);
 
         if (f)
-                message_set_exception(capnp_builder_any(b, 0), why.kind, why.reason);
-        message_send(r, f);
+                message_set_exception(capnp_builder_any(b, 0), why, more);
+        message_send(c->peer, f);
 }
 
 void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool release)
@@ -394,7 +401,8 @@ void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool re
         if (f) {
                 f->refusal = true;
                 capnp_builder_set_bool(b, RETURN_RELEASE_BIT, release, true);
-                message_set_exception(capnp_builder_any(b, 0), CAPNP_OVERLOADED, reason);
+                message_set_exception(capnp_builder_any(b, 0),
+                                      (capnp_exception){CAPNP_OVERLOADED, reason}, NULL);
         }
         message_send(r, f);
 }
@@ -472,6 +480,7 @@ static void return_keep(capnp_rpc *r, struct call *c)
                 bytes += capnp_i_frame_bytes(c->results);
         if (c->reason)
                 bytes += strlen(c->reason);
+        bytes += capnp_i_more_bytes(c->more);
         capnp_i_charge(&c->charge, r, bytes);
 }
 
@@ -495,7 +504,7 @@ static void return_results(capnp_rpc *r, struct call *c)
                 capnp_exception why = {k == CAPNP_E_POISON ? CAPNP_FAILED : CAPNP_OVERLOADED,
                                        send_why(k)};
 
-                send_return_exception(r, c->peer_id, why, true);
+                send_return_exception(c, why, NULL, true);
                 capnp_i_call_forget(c);
         } else if (caps) {
                 return_keep_sent(r, c);
@@ -526,7 +535,7 @@ void capnp_i_send_return(struct call *c)
                 send_return_tag(r, c->peer_id, RETURN_ELSEWHERE, false);
         } else if (c->failed) {
                 return_keep(r, c);
-                send_return_exception(r, c->peer_id, capnp_i_call_exception(c), false);
+                send_return_exception(c, capnp_i_call_exception(c), c->more, false);
         } else {
                 return_results(r, c);
         }

@@ -124,11 +124,10 @@ static bool flow_may_send(const struct flow *f, const struct call *c)
 
 static void flow_send(struct flow *f, struct call *c)
 {
-        capnp_exception why = flow_exception(f);
         capnp_cap *target;
 
         if (f->failed) {
-                capnp_i_call_fail(c, why.kind, why.reason);
+                capnp_i_call_fail_as(c, f->broken);
                 return;
         }
 
@@ -215,7 +214,7 @@ void capnp_i_flow_returned(struct call *c)
                 f->sent--;
         if (c->failed && !f->failed) {
                 f->failed = true;
-                f->broken = capnp_cap_new_broken(cap->vat, capnp_i_call_exception(c));
+                f->broken = capnp_cap_ref(capnp_i_call_broken(c));
         }
 
         if ((!capnp_i_list_empty(&f->held) && (f->failed || !f->sent)) || flow_ready(f))

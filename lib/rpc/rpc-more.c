@@ -1,0 +1,145 @@
+/*
+ * What an exception carries beside its kind and its reason (rpc.capnp, Exception): a trace, for
+ * whoever looks for the place, and details, which say something to programs that know their ids.
+ *
+ * It is made once and shared by all that fail with it. What is too much is left out, because an
+ * exception that says less is better than none; the same goes for memory.
+ */
+#include "rpc-internal.h"
+
+#include <stdlib.h>
+
+#include "rpc-proto.h"
+
+enum { TRACE_BYTES = 16 * 1024, DETAIL_BYTES = 16 * 1024, DETAILS_MOST = 16 };
+
+struct more {
+        uint32_t refs, n;
+        size_t bytes; /* of this block */
+        const char *trace;
+        struct capnp_detail details[];
+};
+
+/* How many of the details fit, and their bytes. */
+static uint32_t more_fit(const struct capnp_exception_more *from, size_t *ret_bytes)
+{
+        uint32_t n;
+
+        *ret_bytes = 0;
+        for (n = 0; n < from->ndetails && n < DETAILS_MOST; n++) {
+                if (from->details[n].data.len > DETAIL_BYTES - *ret_bytes)
+                        break;
+                *ret_bytes += from->details[n].data.len;
+        }
+
+        return n;
+}
+
+struct more *capnp_i_more_new(const struct capnp_exception_more *from)
+{
+        size_t len, data, bytes;
+        struct more *m;
+        uint32_t n, i;
+        uint8_t *to;
+
+        if (!from)
+                return NULL;
+
+        len = from->trace ? strnlen(from->trace, TRACE_BYTES) : 0;
+        n = more_fit(from, &data);
+        if (!len && !n)
+                return NULL;
+
+        bytes = sizeof(*m) + n * sizeof(*m->details) + data + len + 1;
+        m = calloc(1, bytes);
+        if (!m)
+                return NULL;
+
+        m->refs = 1;
+        m->bytes = bytes;
+        m->n = n;
+        to = (uint8_t *)&m->details[n];
+        for (i = 0; i < n; i++) {
+                m->details[i].id = from->details[i].id;
+                m->details[i].data = (capnp_data){to, from->details[i].data.len};
+                if (from->details[i].data.len)
+                        memcpy(to, from->details[i].data.p, from->details[i].data.len);
+                to += from->details[i].data.len;
+        }
+        m->trace = (const char *)to;
+        if (len)
+                memcpy(to, from->trace, len);
+        return m;
+}
+
+struct more *capnp_i_more_ref(struct more *m)
+{
+        if (m)
+                m->refs++;
+
+        return m;
+}
+
+struct more *capnp_i_more_unref(struct more *m)
+{
+        if (m && --m->refs == 0)
+                free(m);
+
+        return NULL;
+}
+
+size_t capnp_i_more_bytes(const struct more *m)
+{
+        return m ? m->bytes : 0;
+}
+
+struct capnp_exception_more capnp_i_more_peek(const struct more *m)
+{
+        if (!m)
+                return (struct capnp_exception_more){.trace = ""};
+
+        return (struct capnp_exception_more){m->trace, m->details, m->n};
+}
+
+struct more *capnp_i_more_read(capnp_reader e)
+{
+        capnp_list list = capnp_any_list(capnp_reader_any(e, EXCEPTION_DETAILS_PTR),
+                                         CAPNP_SIZE_COMPOSITE, NULL);
+        struct capnp_detail details[DETAILS_MOST];
+        struct capnp_exception_more from = {
+                .trace = capnp_reader_text(e, EXCEPTION_TRACE_PTR).p,
+                .details = details,
+        };
+
+        for (; from.ndetails < list.len && from.ndetails < DETAILS_MOST; from.ndetails++) {
+                capnp_reader d = capnp_list_struct(list, from.ndetails);
+
+                details[from.ndetails] = (struct capnp_detail){
+                        capnp_reader_u64(d, 0, 0),
+                        capnp_any_data(capnp_reader_any(d, 0), (capnp_data){0})};
+        }
+
+        return capnp_i_more_new(&from);
+}
+
+void capnp_i_more_write(const struct more *m, capnp_builder e)
+{
+        capnp_lbuilder list;
+        uint32_t i;
+
+        if (!m)
+                return;
+
+        if (*m->trace)
+                capnp_builder_set_text(e, EXCEPTION_TRACE_PTR, m->trace);
+        if (!m->n)
+                return;
+
+        list = capnp_abuilder_init_structs(capnp_builder_any(e, EXCEPTION_DETAILS_PTR), m->n, 1, 1);
+        for (i = 0; i < m->n; i++) {
+                capnp_builder d = capnp_lbuilder_struct(list, i);
+
+                capnp_builder_set_u64(d, 0, m->details[i].id, 0);
+                capnp_abuilder_set_data(capnp_builder_any(d, 0), m->details[i].data);
+        }
+}
