@@ -41,12 +41,23 @@ struct agent {
         struct capos_login proof;
         uint8_t *proof_bytes;
         uint32_t proof_len;
-        bool wipe; /* a proof has been in this memory */
+        char why[RUNTIME_WHY]; /* the session has ended; "": the user has ended it */
+        bool wipe;             /* a proof has been in this memory */
 };
 
 /* ---- looking after the session ------------------------------------------------------------ */
 
 static void agent_look(struct agent *g, uint32_t after_ms);
+
+/* Ends, and leaves word of why: the user's next command can say it. */
+static void agent_end(struct agent *g, const struct capos_error *why)
+{
+        const char *detail = capos_denial_detail_peek(why->text);
+
+        if (!g->why[0])
+                (void)snprintf(g->why, sizeof(g->why), "%s", *detail ? detail : why->text);
+        capnp_vat_stop(g->seed->vat);
+}
 
 static void agent_on_fetched(capos_client *c, int r, void *arg)
 {
@@ -56,7 +67,7 @@ static void agent_on_fetched(capos_client *c, int r, void *arg)
         uint32_t next_ms = LOOK_MS;
 
         if (r && r != CAPOS_E_QUOTA) {
-                capnp_vat_stop(g->seed->vat);
+                agent_end(g, capos_client_error_peek(c));
                 return;
         }
         if (capos_client_info(c, &i) && i.expires_at_ms > now_ms &&
@@ -94,7 +105,9 @@ static void agent_on_end(capos_client *c, const struct capos_error *why, void *a
         struct agent *g = arg;
 
         (void)c;
-        (void)why;
+        if (!g->why[0])
+                (void)snprintf(g->why, sizeof(g->why),
+                               "the connection to the instance is lost: %.400s", why->text);
         capnp_vat_stop(g->seed->vat);
 }
 
@@ -343,6 +356,7 @@ static int agent_serve(const struct agent_seed *s, int ready_fd)
         r = capnp_vat_run(s->vat);
         /* First nobody can begin anew; then those who wait are told by the end of their connection.
          */
+        runtime_note_write(s->path, g.why);
         (void)unlink(s->path);
         capnp_watch_free(g.watch);
         capnp_watch_free(g.signal);

@@ -93,6 +93,20 @@ void cli_print_safe(const char *s)
         }
 }
 
+void cli_print_lines(const char *s)
+{
+        char line[512];
+        size_t len;
+
+        while (*s) {
+                len = strcspn(s, "\n");
+                (void)snprintf(line, sizeof(line), "%.*s", (int)len, s);
+                cli_print_safe(line);
+                printf("\n");
+                s += len + (s[len] == '\n');
+        }
+}
+
 void cli_print_padded(const char *s, unsigned columns)
 {
         char safe[512];

@@ -39,6 +39,32 @@ int cli_wait(struct cli *c, capnp_question *q, uint32_t default_ms)
         return r ? r : capnp_question_check(q);
 }
 
+static void wait_on_end(capnp_question *q, int r, void *arg)
+{
+        (void)q;
+        (void)r;
+        capnp_vat_stop(((struct cli *)arg)->vat);
+}
+
+static void wait_on_time(void *arg)
+{
+        capnp_vat_stop(((struct cli *)arg)->vat);
+}
+
+bool cli_wait_some(struct cli *c, capnp_question *q, uint32_t ms)
+{
+        capnp_timer *t = NULL;
+
+        if (!q || capnp_timer_new(c->vat, ms, wait_on_time, c, &t))
+                return false;
+        capnp_question_send(q, wait_on_end, c);
+        (void)!capnp_vat_run(c->vat);
+        if (!capnp_question_is_done(q))
+                return false;
+        capnp_timer_free(t);
+        return !capnp_question_result(q);
+}
+
 bool cli_peer_is_stopped(const struct cli *c)
 {
         char path[64], text[512] = "", *end;

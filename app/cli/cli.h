@@ -35,7 +35,8 @@ struct cli {
         const char *session, *runtime, *timeout;
         uint32_t timeout_ms; /* 0: not given */
         /* What some of them take. */
-        bool password_stdin, password, anonymous, guest, lng, follow, end_others;
+        bool password_stdin, password, anonymous, guest, lng, follow, end_others,
+                all;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
                 *account;
         const char *profiles[CLI_WORDS];
@@ -104,6 +105,8 @@ json_t *cli_json_text(const char *s);
 void cli_print_safe(const char *s);
 /* The same into a buffer, cut to fit. */
 void cli_escape(const char *s, char *to, size_t room);
+/* Text of several lines, each harmless. */
+void cli_print_lines(const char *s);
 /* The same, with spaces up to a width in columns of a terminal. */
 void cli_print_padded(const char *s, unsigned columns);
 /* Says when standard output could not be written. r, or EXIT_FAILED in place of EXIT_OK. */
@@ -145,6 +148,8 @@ uint32_t cli_timeout(const struct cli *c, uint32_t default_ms);
  * most that long; 0: as long as it takes, unless --timeout was given. A
  * wait that was given up closes c->conn, and cli_fail_question() says who did not answer. */
 int cli_wait(struct cli *c, capnp_question *q, uint32_t default_ms) CAPNP_MUST_USE;
+/* Waits for an answer that can be done without, and closes nothing. Whether there is one. */
+bool cli_wait_some(struct cli *c, capnp_question *q, uint32_t ms);
 /* Whether c->peer is a process that was stopped (SIGSTOP). */
 bool cli_peer_is_stopped(const struct cli *c);
 
@@ -155,6 +160,8 @@ bool cli_peer_is_stopped(const struct cli *c);
 int cli_open_session(struct cli *c) CAPNP_MUST_USE;
 /* Connects to the agent of an alias; c->remote is it then. 0; -errno. */
 int cli_open_agent(struct cli *c, const char *alias) CAPNP_MUST_USE;
+/* Takes the session of the agent that c->remote is, as c->client. 0; -errno. */
+int cli_session_of_agent(struct cli *c) CAPNP_MUST_USE;
 /* … and asks what the session is and has. */
 int cli_open_and_fetch(struct cli *c) CAPNP_MUST_USE;
 /* Lets go of the connection; another can be opened. */

@@ -11,6 +11,7 @@
 #include "greet.h"
 #include "keys.h"
 #include "runtime.h"
+#include "system_info.capnp-c.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,6 +26,9 @@ enum { PASSWORD_ROOM = 1040, PASSWORD_BYTES = 1024, PASSWORD_TRIES = 3 };
 
 /* How long an attempt, and all of them, wait when the instance asks for it. */
 enum { WAIT_SECONDS = 20, WAIT_ALL_SECONDS = 60 };
+
+/* How often, and how far apart, an agent is looked for that should go; and the greeting's time. */
+enum { GOING_LOOKS = 250, GOING_MS = 20, MOTD_MS = 3000 };
 
 /* What is logged in to, and how far that has come. */
 struct login {
@@ -72,12 +76,59 @@ static int login_split(struct login *l)
         return EXIT_OK;
 }
 
+/* Waits until the agent behind a socket has gone. false: it stays. */
+static bool agent_goes(const struct login *l)
+{
+        pid_t pid;
+        int fd, r;
+
+        for (unsigned i = 0; i < GOING_LOOKS; i++) {
+                r = runtime_connect(l->socket, RUNTIME_AGENT, &fd, &pid);
+                if (r)
+                        return r == -ENOENT || r == -ECONNREFUSED;
+                /* When a caller leaves, an agent looks whether its session is still there. */
+                (void)close(fd);
+                (void)usleep(GOING_MS * 1000);
+        }
+        return false;
+}
+
+/*
+ * Makes room for this login. A login of the same name whose session is over is none: its agent has
+ * only not noticed. 0; -EEXIST: it lives; else an exit code.
+ */
+static int login_replace(struct login *l)
+{
+        struct cli *c = l->c;
+        bool stuck;
+        int r = cli_open_agent(c, l->alias);
+
+        if (r == -ENOENT || r == -ECONNREFUSED) {
+                cli_close(c);
+                return EXIT_OK;
+        }
+        if (r == -EAGAIN)
+                return cli_fail_late(c, NULL);
+        if (r)
+                return cli_fail_code(c, r, l->socket);
+
+        r = cli_session_of_agent(c);
+        if (!r)
+                r = capos_client_wait(c->client, capos_client_fetch(c->client, NULL, NULL));
+        stuck = r == -ETIMEDOUT;
+        if (stuck)
+                r = cli_fail_error(c, capos_client_error_peek(c->client), NULL);
+        cli_close(c);
+        if (stuck)
+                return r;
+        return r && agent_goes(l) ? EXIT_OK : -EEXIST;
+}
+
 /* The name of the login here, and its socket; nobody may listen there. */
 static int login_name(struct login *l)
 {
         const char *who = l->c->anonymous ? "anonymous" : l->c->guest ? "guest" : l->account;
-        pid_t pid;
-        int fd, r;
+        int r;
 
         if (l->c->alias)
                 (void)snprintf(l->alias, sizeof(l->alias), "%s", l->c->alias);
@@ -90,12 +141,9 @@ static int login_name(struct login *l)
         r = runtime_socket(l->c, l->alias, true, l->socket, sizeof(l->socket));
         if (r)
                 return r;
-        r = runtime_connect(l->socket, RUNTIME_AGENT, &fd, &pid);
-        if (r == -ENOENT || r == -ECONNREFUSED)
-                return EXIT_OK;
-        if (r)
-                return cli_fail_code(l->c, r, l->socket);
-        (void)close(fd);
+        r = login_replace(l);
+        if (r != -EEXIST)
+                return r;
         return cli_fail(l->c, EXIT_FAILED, "already-logged-in",
                         "you are logged in as %s already: `capos logout --session %s` first, or "
                         "choose another name by --as",
@@ -334,6 +382,23 @@ static int login_report(const struct login *l, pid_t pid)
         return EXIT_OK;
 }
 
+/* The instance's greeting, for a person: a program would not read it. */
+static void login_greeting(struct login *l)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        struct capos_cap_entry e;
+
+        if (l->c->json || !isatty(STDOUT_FILENO) ||
+            !capos_client_find(l->c->client, "system_info", &e) || e.interface != SYSTEM_INFO_ID)
+                return;
+        cap = capos_client_get(l->c->client, e.name, e.interface);
+        q = system_info_motd((system_info_client){cap});
+        if (!cli_wait_some(l->c, q, MOTD_MS) || !system_info_motd_text(q).len)
+                return;
+        cli_print_lines(system_info_motd_text(q).p);
+}
+
 static int login_leave_agent(struct login *l)
 {
         struct agent_seed *s = &l->seed;
@@ -345,6 +410,8 @@ static int login_leave_agent(struct login *l)
         s->path = l->socket;
         s->alias = l->alias;
         s->address = l->address;
+        login_greeting(l);
+        runtime_note_write(l->socket, "");
         cli_wipe_heap();
         r = login_listen(l, &s->listener);
         if (!r)

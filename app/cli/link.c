@@ -34,15 +34,31 @@ int cli_open_agent(struct cli *c, const char *alias)
                                                                    : link_connect(c, path);
 }
 
+/* " (work ended at 12:30:01: revoked)", when that is known. */
+static void link_why(const struct cli *c, const char *alias, char *to, size_t room)
+{
+        char name[RUNTIME_PATH], why[RUNTIME_WHY], at[64];
+        uint64_t at_ms;
+
+        to[0] = 0;
+        if (!runtime_note_read(c, alias, name, why, &at_ms))
+                return;
+        cli_format_time(at_ms, at, sizeof(at));
+        (void)snprintf(to, room, " (%s ended at %s: %s)", name, at, why);
+}
+
 static int link_none(const struct cli *c, const char *alias)
 {
+        char why[800];
+
+        link_why(c, alias, why, sizeof(why));
         if (alias)
                 return cli_fail(c, EXIT_NO_CONNECTION, "no-session",
-                                "there is no login called %s: `capos sessions` lists them, "
+                                "there is no login called %s%s: `capos sessions` lists them, "
                                 "`capos login NAME@HOST:PORT --as %s` makes it",
-                                alias, alias);
+                                alias, why, alias);
         return cli_fail(c, EXIT_NO_CONNECTION, "no-session",
-                        "you are not logged in: capos login NAME@HOST:PORT");
+                        "you are not logged in%s: capos login NAME@HOST:PORT", why);
 }
 
 /* The only login whose agent lives. An exit code. */
@@ -80,11 +96,21 @@ static int link_only(struct cli *c, char *alias, size_t room)
         return EXIT_OK;
 }
 
+int cli_session_of_agent(struct cli *c)
+{
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *q = session_agent_session((session_agent_client){c->remote});
+        int r = capos_client_new_of_session(c->vat, session_agent_session_session(q).c, &c->client);
+
+        if (!r)
+                capos_client_set_timeout(c->client, cli_timeout(c, CLI_ANSWER_MS));
+        return r;
+}
+
 int cli_open_session(struct cli *c)
 {
         char alias[RUNTIME_PATH], path[RUNTIME_PATH];
         const char *named = c->session ? c->session : secure_getenv("CAPOS_SESSION");
-        capnp_question *q;
         int r;
 
         (void)snprintf(alias, sizeof(alias), "%s", named ? named : "");
@@ -103,13 +129,8 @@ int cli_open_session(struct cli *c)
         if (r)
                 return cli_fail_code(c, r, path);
 
-        q = session_agent_session((session_agent_client){c->remote});
-        r = capos_client_new_of_session(c->vat, session_agent_session_session(q).c, &c->client);
-        capnp_question_free(q);
-        if (r)
-                return cli_fail_code(c, r, path);
-        capos_client_set_timeout(c->client, cli_timeout(c, CLI_ANSWER_MS));
-        return EXIT_OK;
+        r = cli_session_of_agent(c);
+        return r ? cli_fail_code(c, r, path) : EXIT_OK;
 }
 
 int cli_open_and_fetch(struct cli *c)

@@ -75,6 +75,11 @@ static const struct cli_option login_options[] = {
         {0},
 };
 
+static const struct cli_option logout_options[] = {
+        {"all", 0, NULL, "every login of `capos sessions`", offsetof(struct cli, all)},
+        {0},
+};
+
 static const struct cli_option caps_options[] = {
         {"long", 'l', NULL, "interface, lease and transfer policy as well",
          offsetof(struct cli, lng)},
@@ -156,7 +161,8 @@ static const struct cli_command commands[] = {
          "  capos login alice@example.org --profile operator --as work\n"
          "  capos login localhost:2327 --anonymous\n",
          cmd_login, login_options, 1, 1, false},
-        {"logout", "", "End a session", NULL, cmd_logout, NULL, 0, 0, false},
+        {"logout", "[--all]", "End a session, or all of yours on this machine", NULL, cmd_logout,
+         logout_options, 0, 0, false},
         {"renew", "[--duration TIME]", "Renew a session by a fresh proof",
          "Example:\n  capos renew --duration 2h\n", cmd_renew, renew_options, 0, 0, false},
         {"sessions", "", "List your logins on this machine", NULL, cmd_sessions, NULL, 0, 0, false},

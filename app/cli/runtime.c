@@ -14,6 +14,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,8 @@ static int folder_check(const struct cli *c, const char *path)
         return EXIT_OK;
 }
 
-int runtime_folder(const struct cli *c, bool create, char *to, size_t room)
+/* Where the folder is. 0; -ENOENT: nobody has said; -ENAMETOOLONG. */
+static int runtime_folder_path(const struct cli *c, char *to, size_t room)
 {
         const char *base = secure_getenv("XDG_RUNTIME_DIR");
         int n;
@@ -53,11 +55,20 @@ int runtime_folder(const struct cli *c, bool create, char *to, size_t room)
         else if (base && *base == '/')
                 n = snprintf(to, room, "%s/capos", base);
         else
+                return -ENOENT;
+        return n < 0 || (size_t)n >= room ? -ENAMETOOLONG : 0;
+}
+
+int runtime_folder(const struct cli *c, bool create, char *to, size_t room)
+{
+        int r = runtime_folder_path(c, to, room);
+
+        if (r == -ENOENT)
                 return cli_fail(
                         c, EXIT_FAILED, "runtime-dir",
                         "XDG_RUNTIME_DIR is not set, so there is no safe place for sessions: "
                         "set it to a folder of mode 700 that is yours, or use --runtime");
-        if (n < 0 || (size_t)n >= room)
+        if (r)
                 return cli_fail(c, EXIT_FAILED, "runtime-dir",
                                 "the runtime folder's path is too long");
         if (create && mkdir(to, 0700) < 0 && errno != EEXIST)
@@ -122,6 +133,95 @@ int runtime_list(const struct cli *c, struct runtime_aliases *ret)
         qsort(ret->name, ret->n, sizeof(ret->name[0]), alias_compare);
         return EXIT_OK;
 }
+
+/* ---- notes -------------------------------------------------------------------------------- */
+
+/* "…/capos/work.sock" to the folder "…/capos.ended". */
+static void note_folder(const char *folder, size_t len, char *to, size_t room)
+{
+        while (len > 1 && folder[len - 1] == '/')
+                len--;
+        (void)snprintf(to, room, "%.*s.ended", (int)len, folder);
+}
+
+void runtime_note_write(const char *path, const char *why)
+{
+        const char *name = strrchr(path, '/');
+        char folder[RUNTIME_PATH + 16], note[2 * RUNTIME_PATH + 16];
+        int fd;
+
+        if (!name)
+                return;
+        note_folder(path, (size_t)(name - path), folder, sizeof(folder));
+        (void)snprintf(note, sizeof(note), "%s/%.*s", folder,
+                       (int)(strlen(name + 1) - (sizeof(suffix) - 1)), name + 1);
+        (void)unlink(note);
+        if (!*why || (mkdir(folder, 0700) < 0 && errno != EEXIST))
+                return;
+        fd = open(note, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return;
+        (void)dprintf(fd, "%s\n", why);
+        (void)close(fd);
+}
+
+/* One note, when it is later than *at_ms. */
+static bool note_read(const char *folder, const char *alias, char *ret_why, uint64_t *at_ms)
+{
+        char note[2 * RUNTIME_PATH + 300];
+        struct stat st;
+        uint64_t ms;
+        FILE *f;
+        int fd;
+
+        (void)snprintf(note, sizeof(note), "%s/%s", folder, alias);
+        fd = open(note, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        f = fd < 0 ? NULL : fdopen(fd, "r");
+        if (!f)
+                return false;
+        ms = fstat(fd, &st) < 0
+                     ? 0
+                     : (uint64_t)st.st_mtim.tv_sec * 1000 + (uint64_t)st.st_mtim.tv_nsec / 1000000;
+        if (ms <= *at_ms || st.st_uid != geteuid() || !fgets(ret_why, RUNTIME_WHY, f)) {
+                (void)fclose(f);
+                return false;
+        }
+        (void)fclose(f);
+        ret_why[strcspn(ret_why, "\n")] = 0;
+        *at_ms = ms;
+        return true;
+}
+
+bool runtime_note_read(const struct cli *c, const char *alias, char *ret_alias, char *ret_why,
+                       uint64_t *ret_at_ms)
+{
+        char sockets[RUNTIME_PATH], folder[RUNTIME_PATH + 16];
+        struct dirent *e;
+        bool found = false;
+        DIR *d;
+
+        *ret_at_ms = 0;
+        if (runtime_folder_path(c, sockets, sizeof(sockets)))
+                return false;
+        note_folder(sockets, strlen(sockets), folder, sizeof(folder));
+        if (alias) {
+                (void)snprintf(ret_alias, RUNTIME_PATH, "%s", alias);
+                return note_read(folder, alias, ret_why, ret_at_ms);
+        }
+        d = opendir(folder);
+        while (d && (e = readdir(d))) {
+                if (e->d_name[0] == '.' || strlen(e->d_name) >= RUNTIME_PATH ||
+                    !note_read(folder, e->d_name, ret_why, ret_at_ms))
+                        continue;
+                (void)snprintf(ret_alias, RUNTIME_PATH, "%s", e->d_name);
+                found = true;
+        }
+        if (d)
+                (void)closedir(d);
+        return found;
+}
+
+/* ---- connecting --------------------------------------------------------------------------- */
 
 static bool peer_read(int fd, struct ucred *ret_u)
 {

@@ -5,8 +5,9 @@
 #include "cli.h"
 
 enum {
-        RUNTIME_PATH = 108,  /* of a socket: what the kernel takes */
-        RUNTIME_ALIASES = 64 /* logins that are looked at */
+        RUNTIME_PATH = 108,   /* of a socket: what the kernel takes */
+        RUNTIME_ALIASES = 64, /* logins that are looked at */
+        RUNTIME_WHY = 512,    /* of a note */
 };
 
 /* The folder, checked; made when create. An exit code. */
@@ -20,6 +21,16 @@ struct runtime_aliases {
         unsigned n;
 };
 int runtime_list(const struct cli *c, struct runtime_aliases *ret) CAPNP_MUST_USE;
+/*
+ * Why a login is over, for who asks later: a line in a folder beside the one of the sockets. path
+ * is the socket that was. Writing "" removes it. What fails is let go: it is only a courtesy.
+ */
+void runtime_note_write(const char *path, const char *why);
+/* The line of an alias, or with NULL the latest of all; ret_alias and ret_why hold RUNTIME_PATH and
+ * RUNTIME_WHY bytes. false: there is none. */
+bool runtime_note_read(const struct cli *c, const char *alias, char *ret_alias, char *ret_why,
+                       uint64_t *ret_at_ms);
+
 /*
  * Connects to a socket. Who may be there depends on what it is for:
  *

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 
-from rig import PASSWORD, agent_lives, case, equal, holds
+from rig import PASSWORD, agent_lives, case, equal, holds, typed
 
 
 def to_full(g, *args):
@@ -322,3 +322,67 @@ def names_are_shown_harmless(g):
     for url in (f"ssh://alice@{g.address}", f"https://{g.address}"):
         says = g.error(2, "usage", "login", url)
         holds("URL" in says, says)
+
+
+# ---- the end of a login, and the next -----------------------------------------------------------
+
+
+@case(needs_instance=True)
+def a_dead_login_is_replaced(g):
+    r = g.login("work")
+    me = g.ok("whoami", "--json").json["id"]
+    g.ok("session", "revoke", me, "--state", g.state)
+    # At once, while its agent has not noticed.
+    again = g.login("work")
+    holds(again["agent"] != r["agent"], "the same agent")
+    g.ok("whoami")
+    g.error(1, "already-logged-in", "login", g.address, "--anonymous", "--as", "work")
+    g.ok("logout")
+
+
+@case(needs_instance=True)
+def the_reason_of_an_end_is_kept(g):
+    g.login("work")
+    me = g.ok("whoami", "--json").json["id"]
+    g.ok("session", "revoke", me, "--state", g.state)
+    g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "the agent lives on", 30)
+    for args in (["whoami"], ["whoami", "--session", "work"]):
+        says = g.error(4, "no-session", *args)
+        holds("work ended at 20" in says and "revoked" in says, says)
+    g.login("work")
+    g.ok("renew", "--password-stdin", "--duration", "2s", stdin=PASSWORD)
+    g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "the agent lives on", 30)
+    says = g.error(4, "no-session", "whoami")
+    holds("work ended at 20" in says and "expired" in says, says)
+    # Who has logged out knows.
+    g.login("work")
+    g.ok("logout")
+    says = g.error(4, "no-session", "whoami")
+    holds("ended" not in says, says)
+    g.login("work")
+    g.server.kill()
+    g.server.wait()
+    g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "the agent lives on", 30)
+    says = g.error(4, "no-session", "whoami")
+    holds("instance" in says and "lost" in says, says)
+
+
+@case()
+def all_logins_end(g):
+    agents = [g.login("one")["agent"], g.anonymous("two")["agent"], g.login("three")["agent"]]
+    equal(g.ok("logout", "--all", "--json").json, {"loggedOut": True, "sessions": 3})
+    for pid in agents:
+        g.until(lambda pid=pid: not agent_lives(pid), "an agent lives on")
+    holds("0 logins" in g.ok("logout", "--all").out, "not counted")
+
+
+@case()
+def a_person_is_greeted(g):
+    code, shown = typed([g.capos, "login", f"alice@{g.address}", "--password"], g.env,
+                        [("Password of alice", PASSWORD)])
+    equal(code, 0, shown)
+    holds("welcome" in shown.lower(), shown)
+    g.agents.append(g.ok("sessions", "--json").json["sessions"][0]["agent"])
+    g.ok("logout")
+    holds("elcome" not in g.ok("login", g.address, "--anonymous").out, "a program is greeted")
+    g.ok("logout")
