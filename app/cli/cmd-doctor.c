@@ -124,11 +124,11 @@ static int doctor_json(struct cli *c, const bool *has, const struct utsname *u)
                 basic &= has[i] || !findings[i].basic;
                 full &= has[i];
         }
-        return cli_print_json(c, json_pack("{s:o,s:b,s:b,s:b,s:s,s:s,s:s,s:s}", "kernel", all,
-                                           "basic", basic, "full", full, "runtimeDir",
-                                           has_runtime_dir(), "release", u->release, "machine",
-                                           u->machine, "version", CAPOS_VERSION, "openssl",
-                                           OpenSSL_version(OPENSSL_VERSION_STRING)));
+        return cli_print_json(c, json_pack("{s:o,s:b,s:b,s:b,s:b,s:s,s:s,s:s,s:s}", "kernel", all,
+                                           "basic", basic, "full", 0, "kernelAllowsFull", full,
+                                           "runtimeDir", has_runtime_dir(), "release", u->release,
+                                           "machine", u->machine, "version", CAPOS_VERSION,
+                                           "openssl", OpenSSL_version(OPENSSL_VERSION_STRING)));
 }
 
 int cmd_doctor(struct cli *c)
@@ -151,7 +151,8 @@ int cmd_doctor(struct cli *c)
                 printf("%-16s %-4s %s\n", findings[i].name, has[i] ? "yes" : "no", findings[i].why);
         printf("\nConfinement `basic` (the default of `capos up`): %s.\n",
                basic ? "possible" : "not possible, an instance will not start");
-        printf("Confinement `full`: %s.\n", full ? "possible" : "not possible here");
+        printf("Confinement `full`: not there yet, a manifest that asks for it is refused%s.\n",
+               full ? " (this kernel could)" : "");
         printf("Runtime folder for logins: %s.\n",
                has_runtime_dir() ? "as it should be"
                                  : "none; set XDG_RUNTIME_DIR, or use --runtime DIR");

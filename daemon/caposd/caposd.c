@@ -162,11 +162,15 @@ static void caposd_signal(struct capos_io_watch *w, uint32_t events)
 static int caposd_init_signals(struct caposd *c)
 {
         static const int signals[] = {SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+        /* Of these some programs think that they mean "log more"; here they mean nothing, and
+         * would end the instance without a word. */
+        static const int ignored[] = {SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM};
         const struct sigaction ignore = {.sa_handler = SIG_IGN};
         int r;
 
-        if (sigaction(SIGPIPE, &ignore, NULL) < 0)
-                return -errno;
+        for (unsigned i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+                if (sigaction(ignored[i], &ignore, NULL) < 0)
+                        return -errno;
 
         r = capos_io_signal_open(signals, 4, &c->signal_fd);
         return r ? r

@@ -98,6 +98,12 @@ static int place_open_directory(struct place *p, const struct options *o)
         int r;
 
         r = state_path(o, p->path, sizeof(p->path));
+        if (r == -ENOENT) {
+                daemon_log(LOG_ERR,
+                           "where shall the state be kept? HOME and XDG_STATE_HOME are not "
+                           "set: --state DIR");
+                return r;
+        }
         if (!r)
                 r = directory_make(p->path);
         if (!r)

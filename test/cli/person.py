@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 
-from rig import PASSWORD, agent_lives, case, equal, holds, typed
+from rig import PASSWORD, agent_lives, case, equal, holds, keygen, typed
 
 
 def to_full(g, *args):
@@ -386,3 +386,81 @@ def a_person_is_greeted(g):
     g.ok("logout")
     holds("elcome" not in g.ok("login", g.address, "--anonymous").out, "a program is greeted")
     g.ok("logout")
+
+
+# ---- completion --------------------------------------------------------------------------------
+
+
+def tab(g, line, env=None):
+    """What bash offers for a line, with the point at its end."""
+    script = os.path.join(os.environ["CAPOS_SRCDIR"], "pkg", "completion", "capos")
+    shell = (f'. "{script}"; COMP_LINE=$1; COMP_POINT=${{#1}}; read -ra COMP_WORDS <<<"$1"; '
+             '[[ $1 == *" " ]] && COMP_WORDS+=(""); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); '
+             '_capos; printf "%s\\n" "${COMPREPLY[@]}"')
+    r = subprocess.run(["bash", "-c", shell, "bash", line], capture_output=True, text=True,
+                       check=True, cwd=g.dir, timeout=60,
+                       env={**(env or g.env), "PATH": os.path.dirname(g.capos) + ":" +
+                            g.env["PATH"]})
+    equal(r.stderr, "")
+    return r.stdout.split()
+
+
+@case()
+def tab_offers_what_fits(g):
+    with open(g.path("a-file"), "w", encoding="ascii"):
+        pass
+    os.mkdir(g.path("a-folder"))
+    # Nothing, where nothing is known: no files.
+    for line in ("capos chat join ", "capos whoami ", "capos call ", "capos account remove ",
+                 "capos session revoke ", "capos caps -s ", "capos login x "):
+        equal(tab(g, line), [], line)
+    # Files, where files belong.
+    holds({"a-file", "a-folder"} <= set(tab(g, "capos account key add alice ")), "no files")
+    equal(tab(g, "capos login x -i a-fi"), ["a-file"])
+    equal(tab(g, "capos up --state a-"), ["a-folder"])
+    equal(tab(g, "capos audit verify a-fi"), ["a-file"])
+    equal(tab(g, "capos help account ke"), ["key"])
+    g.login("work")
+    equal(tab(g, "capos caps -s "), ["work"])
+    equal(tab(g, "capos call chat jo"), ["join"])
+    equal(sorted(tab(g, "capos call chat join ")), ["channel=", "listener="])
+    equal(tab(g, "capos call chat join chan"), ["channel="])
+    equal(tab(g, "capos call chat join channel=#a "), ["listener="])
+    equal(tab(g, "capos call chat join channel=@a-fi"), ["a-file"])
+    host, port = g.address.split(":")
+    equal(tab(g, "capos methods "), [g.address])
+    equal(tab(g, f"capos methods {host}:"), [port])
+    equal(tab(g, "capos login bob@"), [g.address])
+    equal(tab(g, "capos login ali"), [f"alice@{g.address}"])
+    g.ok("logout")
+
+
+@case(needs_instance=True)
+def tab_knows_the_instance(g):
+    s = f"--state {g.state}"
+    keygen(g, "k", "-t", "ed25519")
+    g.ok("account", "add", "bob", *s.split())
+    print_ = g.ok("account", "key", "add", "bob", g.path("k.pub"), *s.split()).out.strip()
+    equal(sorted(tab(g, f"capos account remove {s} ")), ["alice", "bob"])
+    equal(tab(g, f"capos account passwd {s} b"), ["bob"])
+    equal(tab(g, f"capos session revoke {s} --account al"), ["alice"])
+    equal(tab(g, f"capos account key remove {s} bob "), [print_])
+    g.login("work")
+    me = g.ok("whoami", "--json").json["id"]
+    equal(tab(g, f"capos session revoke {s} "), [me])
+    equal(tab(g, "capos session revoke ", {**g.env, "CAPOS_STATE": g.state}), [me])
+    g.ok("logout")
+
+
+@case(needs_instance=True)
+def signals_without_a_meaning_end_nothing(g):
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE, signal.SIGALRM):
+        g.server.send_signal(number)
+    equal(g.ok("status", "--state", g.state, "--json").json["sessions"], 0)
+    holds(g.server.poll() is None, "the instance has ended")
+
+
+@case()
+def doctor_promises_nothing(g):
+    equal(g.ok("doctor", "--json").json["full"], False)
+    holds("`full`: not there yet" in g.ok("doctor").out, "promised")
