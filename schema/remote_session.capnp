@@ -193,7 +193,8 @@ struct RemoteCapEntry {
   # session; calls on it still run in this session and end with it.
 
   leaseExpiresAtMs @3 :UInt64;
-  # When it will be taken back. Milliseconds since 1970.
+  # When it will be taken back, or was: an administrator has revoked it when that is over and the
+  # session is not. Milliseconds since 1970.
 
   title @4 :Text;
   # For a person. Since 0.1, an addition to the original contract.

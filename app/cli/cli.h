@@ -35,8 +35,7 @@ struct cli {
         const char *session, *runtime, *timeout;
         uint32_t timeout_ms; /* 0: not given */
         /* What some of them take. */
-        bool password_stdin, password, anonymous, guest, lng, follow, end_others,
-                all;
+        bool password_stdin, password, anonymous, guest, lng, follow, end_others, all;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
                 *account;
         const char *profiles[CLI_WORDS];

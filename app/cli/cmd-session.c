@@ -69,15 +69,22 @@ int cmd_whoami(struct cli *c)
 
 /* ---- caps --------------------------------------------------------------------------------- */
 
+/* Taken back: its lease is over, and the session is not, or it could not be asked. */
+static bool entry_is_revoked(const struct capos_cap_entry *e)
+{
+        return e->lease_expires_ms && e->lease_expires_ms <= cli_now_ms();
+}
+
 static json_t *entry_json(const struct capos_cap_entry *e)
 {
         char id[24];
 
         (void)snprintf(id, sizeof(id), "0x%016" PRIx64, e->interface);
-        return json_pack("{s:o,s:s,s:o,s:I,s:o,s:o}", "name", cli_json_text(e->name), "interfaceId",
-                         id, "transferPolicy", cli_json_text(e->transfer), "leaseExpiresAtMs",
-                         (json_int_t)e->lease_expires_ms, "title", cli_json_text(e->title),
-                         "summary", cli_json_text(e->summary));
+        return json_pack("{s:o,s:s,s:o,s:I,s:b,s:o,s:o}", "name", cli_json_text(e->name),
+                         "interfaceId", id, "transferPolicy", cli_json_text(e->transfer),
+                         "leaseExpiresAtMs", (json_int_t)e->lease_expires_ms, "revoked",
+                         entry_is_revoked(e), "title", cli_json_text(e->title), "summary",
+                         cli_json_text(e->summary));
 }
 
 static void entry_print_long(const struct capos_cap_entry *e)
@@ -88,6 +95,8 @@ static void entry_print_long(const struct capos_cap_entry *e)
         printf("\n");
         (void)snprintf(id, sizeof(id), "0x%016" PRIx64, e->interface);
         cli_format_until(e->lease_expires_ms, until, sizeof(until));
+        if (entry_is_revoked(e))
+                (void)snprintf(until, sizeof(until), "revoked");
         printf("  interface  %s\n  lease ends %s\n  transfer   ", id, until);
         cli_print_safe(e->transfer);
         printf("\n  ");
@@ -100,7 +109,7 @@ static void entry_print_long(const struct capos_cap_entry *e)
 static void entry_print(const struct capos_cap_entry *e)
 {
         cli_print_padded(e->name, 20);
-        printf(" ");
+        printf(entry_is_revoked(e) ? " (revoked) " : " ");
         cli_print_safe(*e->summary ? e->summary : e->title);
         printf("\n");
 }

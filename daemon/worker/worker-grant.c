@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon-text.h"
 #include "worker.h"
@@ -325,10 +326,38 @@ static void grant_cut(struct grant *g, const char *reason)
         capnp_conn_close(conn, (capnp_exception){CAPNP_DISCONNECTED, "revoked"});
 }
 
+uint64_t grant_revoked_ms(const struct worker *w, capnp_text name)
+{
+        for (struct capnp_i_list *l = w->revoked.next; l != &w->revoked; l = l->next) {
+                const struct revoked *r = CAPNP_I_OF(l, struct revoked, link);
+
+                if (!strcmp(r->name, name.p))
+                        return r->at_ms;
+        }
+        return 0;
+}
+
+/* Without memory it is listed as before, and a get is refused all the same. */
+static void revoked_note(struct worker *w, capnp_text name)
+{
+        struct revoked *r = grant_revoked_ms(w, name) ? NULL : malloc(sizeof(*r) + name.len + 1);
+        struct timespec t;
+
+        if (!r)
+                return;
+        (void)clock_gettime(CLOCK_REALTIME, &t);
+        r->at_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+        memcpy(r->name, name.p, name.len);
+        r->name[name.len] = 0;
+        capnp_i_list_init(&r->link);
+        capnp_i_list_append(&w->revoked, &r->link);
+}
+
 void grant_revoke(struct worker *w, capnp_text name)
 {
         struct grant *g = grant_find(w, name);
 
+        revoked_note(w, name);
         if (!g)
                 return;
 

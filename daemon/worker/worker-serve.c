@@ -214,6 +214,8 @@ static void worker_deinit(struct worker *w)
                 capnp_membrane_unref(g->membrane);
                 free(g);
         }
+        while ((l = capnp_i_list_pop(&w->revoked)))
+                free(CAPNP_I_OF(l, struct revoked, link));
         capnp_msg_free(w->bound);
 }
 
@@ -224,6 +226,7 @@ int worker_serve(int client_fd, int sessiond_fd)
 
         capnp_i_list_init(&w.pending);
         capnp_i_list_init(&w.grants);
+        capnp_i_list_init(&w.revoked);
         r = capnp_vat_new(&w.vat);
         if (!r)
                 r = worker_open(&w, client_fd, sessiond_fd);

@@ -73,12 +73,26 @@ int user_session_new(struct worker *w, capnp_cap **ret_c)
 
 /* ---- RemoteCapSet --------------------------------------------------------------------------- */
 
+/* What was taken back is listed, as a lease that is over: asking for it is told why. */
+static void cap_set_fill(const struct worker *w, bundle_entry_reader e, remote_cap_entry_builder b)
+{
+        uint64_t revoked_ms = grant_revoked_ms(w, bundle_entry_name(e));
+
+        remote_cap_entry_set_name_n(b, bundle_entry_name(e));
+        remote_cap_entry_set_interface_id(b, bundle_entry_interface_id(e));
+        remote_cap_entry_set_transfer_policy(b, bundle_entry_services(e) ? "services" : "session");
+        remote_cap_entry_set_lease_expires_at_ms(
+                b, revoked_ms ? revoked_ms : bundle_entry_lease_expires_at_ms(e));
+        remote_cap_entry_set_title_n(b, bundle_entry_title(e));
+        remote_cap_entry_set_summary_n(b, bundle_entry_summary(e));
+}
+
 static int cap_set_list(void *self, capnp_answer *a)
 {
         struct worker *w = self;
         remote_cap_entry_list_builder out;
         bundle_entry_list in;
-        uint32_t i, n;
+        uint32_t n;
 
         if (worker_stale(w, a))
                 return 0;
@@ -86,19 +100,9 @@ static int cap_set_list(void *self, capnp_answer *a)
         in = bound_bundle(worker_bound(w));
         n = bundle_entry_list_len(in);
         out = remote_cap_set_list_results_init_entries(a, n);
-        for (i = 0; i < n; i++) {
-                bundle_entry_reader e = bundle_entry_list_get(in, i);
-                remote_cap_entry_builder b = remote_cap_entry_list_builder_get(out, i);
-
-                remote_cap_entry_set_name_n(b, bundle_entry_name(e));
-                remote_cap_entry_set_interface_id(b, bundle_entry_interface_id(e));
-                remote_cap_entry_set_transfer_policy(b, bundle_entry_services(e) ? "services"
-                                                                                 : "session");
-                remote_cap_entry_set_lease_expires_at_ms(b, bundle_entry_lease_expires_at_ms(e));
-                remote_cap_entry_set_title_n(b, bundle_entry_title(e));
-                remote_cap_entry_set_summary_n(b, bundle_entry_summary(e));
-        }
-
+        for (uint32_t i = 0; i < n; i++)
+                cap_set_fill(w, bundle_entry_list_get(in, i),
+                             remote_cap_entry_list_builder_get(out, i));
         return capnp_answer_return(a);
 }
 

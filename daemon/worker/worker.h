@@ -34,6 +34,7 @@ struct worker {
         uint32_t generation;               /* which RemoteSession reference is the current one */
         struct capnp_i_list pending;       /* struct pending */
         struct capnp_i_list grants;        /* struct grant */
+        struct capnp_i_list revoked;       /* struct revoked: what the bundle has lost */
         uint32_t calls, max_calls;         /* in flight across membranes */
         uint64_t bytes, max_bytes;
         capnp_timer *linger;
@@ -47,6 +48,13 @@ struct grant {
         bool revoked;
         capnp_membrane *membrane;
         capnp_conn *conn; /* to the service, borrowed: it lives as long as it is used; NULL: none */
+        char name[];
+};
+
+/* A capability that was taken back, and when; no more of them than the bundle had. */
+struct revoked {
+        struct capnp_i_list link; /* worker.revoked */
+        uint64_t at_ms;           /* since 1970 */
         char name[];
 };
 
@@ -109,6 +117,8 @@ int user_session_new(struct worker *w, capnp_cap **ret_c) CAPNP_MUST_USE;
 /* Answers RemoteCapSet.get. */
 int grant_get(struct worker *w, capnp_answer *a);
 void grant_revoke(struct worker *w, capnp_text name);
+/* When that was done to a name of the bundle, in ms since 1970; 0: it was not. */
+uint64_t grant_revoked_ms(const struct worker *w, capnp_text name);
 /* Cuts and frees all of them. */
 void grant_end_all(struct worker *w);
 

@@ -104,3 +104,26 @@ def several_beginnings_are_listed(g):
     letter, ids = next((k, v) for k, v in begins.items() if len(v) > 1)
     says = g.error(2, "which-session", "session", "revoke", letter, *s)
     holds(all(i in says for i in ids[:8]), says)
+
+
+@case(needs_instance=True)
+def what_was_taken_back_is_listed_so(g):
+    g.login("work")
+    me = g.ok("whoami", "--json").json["id"]
+
+    def revoked():
+        return {c["name"] for c in g.ok("caps", "--json").json["capabilities"] if c["revoked"]}
+
+    equal(revoked(), set())
+    # One that is in use, and one that nobody has asked for.
+    g.ok("call", "chat", "channels")
+    gone = set()
+    for name in ("chat", "system_info"):
+        g.ok("session", "revoke", me, name, "--state", g.state)
+        gone.add(name)
+        equal(revoked(), gone)
+        lines = {x.split()[0]: x for x in g.ok("caps").out.splitlines()}
+        holds("(revoked)" in lines[name], lines)
+        holds("lease ends revoked" in g.ok("caps", "--long").out, "not said")
+    g.error(3, "denied.revoked-lease", "call", "chat", "channels")
+    g.ok("logout")

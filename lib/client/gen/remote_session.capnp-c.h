@@ -898,7 +898,8 @@ static inline void remote_cap_entry_set_transfer_policy(remote_cap_entry_builder
 static inline void remote_cap_entry_set_transfer_policy_n(remote_cap_entry_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 1), v); }
 
 /**
- * When it will be taken back. Milliseconds since 1970.
+ * When it will be taken back, or was: an administrator has revoked it when that is over and the
+ * session is not. Milliseconds since 1970.
  */
 static inline uint64_t remote_cap_entry_lease_expires_at_ms(remote_cap_entry_reader r) { return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
 static inline void remote_cap_entry_set_lease_expires_at_ms(remote_cap_entry_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
