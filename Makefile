@@ -28,6 +28,9 @@ test-peers: deps-test deps-peers $(BUILD)/build.ninja
 bench: deps-test all
 	@meson test -C $(BUILD) --benchmark --verbose $(T)
 
+soak: deps-test all
+	@tool/soak -C $(BUILD) $(T)
+
 instructions: deps-instructions all
 	@bench/instructions $(BUILD)
 
@@ -74,4 +77,4 @@ $(BUILD_FUZZ)/build.ninja: | deps-fuzz
 		$(BUILD_FUZZ) >$(BUILD_FUZZ).log 2>&1 || { cat $(BUILD_FUZZ).log; exit 1; }
 	@rm -f $(BUILD_FUZZ).log
 
-.PHONY: all run test test-peers bench instructions fuzz check format doc install uninstall clean
+.PHONY: all run test test-peers soak bench instructions fuzz check format doc install uninstall clean

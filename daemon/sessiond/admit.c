@@ -651,6 +651,10 @@ static void admission_free(struct admission *ad)
         if (!ad->closed || !ad->gone)
                 return;
 
+        if (!capnp_i_list_empty(&ad->link)) {
+                ad->s->nadmissions--;
+                arrivals_go_on(ad->s);
+        }
         capnp_i_list_remove(&ad->link);
         sodium_memzero(ad, sizeof(*ad));
         free(ad);
@@ -803,6 +807,7 @@ int admission_new(struct sessiond *s, const struct packet *event)
         }
 
         capnp_i_list_append(&s->admissions, &ad->link);
+        s->nadmissions++;
         link_send_gate(s, &(struct packet){.type = PACKET_ADMISSION, .event = ad->event}, &ends[1]);
         return 0;
 }

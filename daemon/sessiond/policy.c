@@ -164,6 +164,7 @@ static int policy_fill(struct policy *p, manifest_reader m)
 
         daemon_capacity_find(m, daemon_capacity_fds(), &room);
         p->max_sessions = room.connections;
+        p->max_admissions = room.connections + room.unauthenticated;
         p->password = authentication_password(a);
         p->public_key = authentication_public_key(a);
         p->admission_ms = limits_admission_ms(manifest_limits(m));

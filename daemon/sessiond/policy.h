@@ -46,8 +46,9 @@ struct policy_entry {
 };
 
 struct policy {
-        uint32_t max_sessions; /* of all kinds: what there is room for */
-        capnp_msg *msg;        /* all texts lie in it */
+        uint32_t max_sessions;   /* of all kinds: what there is room for */
+        uint32_t max_admissions; /* … of connections, with and without one */
+        capnp_msg *msg;          /* all texts lie in it */
         void *bytes;
         struct policy_service *services;
         struct policy_profile *profiles;

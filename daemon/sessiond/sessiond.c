@@ -31,20 +31,9 @@ static void sessiond_stop(struct sessiond *s, int r)
 
 static void gate_got(struct daemon_link *l, const struct packet *p, const int *fds)
 {
-        struct sessiond *s = CAPNP_I_OF(l, struct sessiond, gate);
-        int r;
-
         (void)fds;
-        if (p->type != PACKET_EVENT)
-                return;
-
-        r = admission_new(s, p);
-        if (!r)
-                return;
-
-        daemon_log(LOG_ERR, "event %llu cannot be admitted: %s", (unsigned long long)p->event,
-                   capnp_strerror(r));
-        link_send_gate(s, &(struct packet){.type = PACKET_REFUSED, .event = p->event}, NULL);
+        if (p->type == PACKET_EVENT)
+                arrivals_add(CAPNP_I_OF(l, struct sessiond, gate), p);
 }
 
 bool link_has_ended(void)
@@ -68,6 +57,7 @@ static void sessiond_new_gateway(struct sessiond *s, const struct packet *p, int
 {
         int r;
 
+        arrivals_forget(s);
         s->introduction = p->index;
         daemon_link_deinit(&s->gate);
         r = daemon_link_init(&s->gate, &((struct vat_io *)capnp_i_vat_loop(s->vat))->loop, fd,
@@ -203,6 +193,7 @@ void sessiond_deinit(struct sessiond *s)
         if (!s->vat)
                 return;
 
+        arrivals_forget(s);
         if (s->audit.log.fd >= 0)
                 admissions_end(s);
         prover_deinit(&s->prover);

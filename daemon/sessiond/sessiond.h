@@ -5,6 +5,7 @@
 #include <capos/capnp.h>
 
 #include "admin.h"
+#include "arrivals.h"
 #include "audit.h"
 #include "base-list.h"
 #include "daemon-link.h"
@@ -30,7 +31,9 @@ struct sessiond {
         struct service *services;       /* as many as the policy has, in its order */
         struct capnp_i_list checks;     /* of services, under way */
         struct admin admin;
+        struct arrivals arrivals;
         struct capnp_i_list admissions, sessions;
+        uint32_t nadmissions;
         uint8_t boot_secret[32]; /* what references of callers are made with */
         uint32_t workers, nsessions;
         uint32_t introduction; /* caposd's number for our link to the gateway */

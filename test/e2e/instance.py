@@ -131,6 +131,7 @@ class Instance:
             self.arguments += ["--manifest", path]
         self.user = user
         self.env = None
+        self.wrapper = []  # what starts it: a command that turns into its last words
         self.process = self.address = None
         self.services = {}
 
@@ -145,7 +146,7 @@ class Instance:
     def start(self):
         program = [os.path.join(build_folder(), "bin", "capos-caposd")]
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(program + self.arguments, stderr=log, env=self.env,
+            self.process = subprocess.Popen(self.wrapper + program + self.arguments, stderr=log, env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.address = self.endpoint()
         if self.user:
