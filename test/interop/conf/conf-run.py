@@ -7,13 +7,15 @@ port, never outliving the test. The drivers stay free of process handling, and w
 started by hand.
 
 usage: conf-run.py [--unix-only | --tcp-only] [--with-pid] [--each] [--name NAME]
-                   SERVER DRIVER [DRIVER-ARGUMENT...]
+                   [--through PROXY]... SERVER DRIVER [DRIVER-ARGUMENT...]
 
 The driver is called as `DRIVER ARGUMENT... [--pid PID] ADDRESS`, once per kind of address. Its
 output is passed on; the last line sums up: `N passed, N failed`. A server that dies on the way
 is a failure. With --name NAME the two numbers are also appended, under that name, to the file that
 CAPOS_TEST_COUNTS names. --each gives every case that the driver lists a server of its own, which
 the resource rows need: memory that one row has made a server keep would hide the next one's growth.
+Each --through puts a proxy between the driver and the server, in the order given, that is called as
+`PROXY LISTEN CONNECT` (its own arguments separated by spaces).
 """
 import os
 import re
@@ -51,10 +53,9 @@ def connectable(address):
         return False
 
 
-def server_start(program, address):
-    """Starts the server and waits until it listens; None if it does not."""
-    server = subprocess.Popen([program, address], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL)
+def server_start(command, address):
+    """Starts a server and waits until it listens; None if it does not."""
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     end = time.monotonic() + START_S
     while time.monotonic() < end and server.poll() is None:
         if connectable(address):
@@ -94,22 +95,38 @@ def driver_run(command, quiet=False):
     return int(m.group(1)), int(m.group(2))
 
 
+def servers_start(address, options):
+    """The server, and the proxies before it; the last in the list listens at the address."""
+    stages = [[options["server"]]] + [p.split() for p in reversed(options["through"])]
+    started, before = [], []
+    for n, command in enumerate(stages):
+        last = n == len(stages) - 1
+        here = address if last else f"unix:{options['folder']}/stage{n}"
+        started.append(server_start(command + [here] + before, here))
+        if started[-1] is None:
+            break
+        before = [here]
+    return started
+
+
 def run_at(address, options, only=None):
     """One server at one address and one run of the driver against it."""
-    server = server_start(options["server"], address)
-    if server is None:
-        print(f"not ok server - {options['server']} does not listen on {address}")
-        return 0, 1
-    pid = ["--pid", str(server.pid)] if options["with_pid"] else []
-    pick = ["--only", only] if only else []
+    servers = servers_start(address, options)
     try:
+        if servers[-1] is None:
+            print(f"not ok server - {options['server']} does not listen on {address}")
+            return 0, 1
+        pid = ["--pid", str(servers[0].pid)] if options["with_pid"] else []
+        pick = ["--only", only] if only else []
         passed, failed = driver_run(options["driver"] + pid + pick + [address], bool(only))
-        if server.poll() is not None:
-            print(f"not ok server - it ended on its own with code {server.returncode}")
-            failed += 1
+        for server in servers:
+            if server.poll() is not None:
+                print(f"not ok server - it ended on its own with code {server.returncode}")
+                failed += 1
         return passed, failed
     finally:
-        server_stop(server)
+        for server in filter(None, servers):
+            server_stop(server)
 
 
 def address_of(kind, folder, serial):
@@ -136,7 +153,7 @@ def run_kind(kind, folder, options):
 
 def main(argv):
     kinds = ["unix", "tcp"]
-    options = {"with_pid": False, "each": False, "name": None}
+    options = {"with_pid": False, "each": False, "name": None, "through": []}
     while argv and argv[0].startswith("--"):
         option = argv.pop(0)
         if option == "--unix-only":
@@ -145,6 +162,8 @@ def main(argv):
             kinds = ["tcp"]
         elif option in ("--with-pid", "--each"):
             options[option[2:].replace("-", "_")] = True
+        elif option == "--through" and argv:
+            options["through"].append(argv.pop(0))
         elif option == "--name" and argv:
             options["name"] = argv.pop(0)
         else:
@@ -160,6 +179,7 @@ def main(argv):
     options.update(server=argv[0], driver=driver)
     total = [0, 0]
     with tempfile.TemporaryDirectory(prefix="conf-") as folder:
+        options["folder"] = folder
         for kind in kinds:
             print(f"# {kind}", flush=True)
             passed, failed = run_kind(kind, folder, options)
