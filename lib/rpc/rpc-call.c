@@ -211,7 +211,7 @@ capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t 
         if (!p)
                 return NULL;
 
-        p->path = malloc(n ? n * sizeof(*path) : 1);
+        p->path = n <= PATH_SHORT ? p->short_path : malloc(n * sizeof(*path));
         if (p->path && n)
                 memcpy(p->path, path, n * sizeof(*path));
         p->npath = n;

@@ -75,7 +75,8 @@ static void promise_free(struct promise *p)
         capnp_i_table_import_drop(&p->wire);
         capnp_cap_unref(p->to);
         capnp_i_uncharge(&p->charge);
-        free(p->path);
+        if (p->path != p->short_path)
+                free(p->path);
         cap_memory_free(&p->cap);
         if (!source)
                 return;

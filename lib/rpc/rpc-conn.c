@@ -230,10 +230,14 @@ void capnp_i_rpc_eased(capnp_rpc *r)
 
 bool capnp_rpc_wants_input(const capnp_rpc *r)
 {
-        if (r->closed || capnp_i_rpc_is_paused(r))
+        if (r->closed)
                 return false;
 
-        return r->out_replies <= r->limits.out_bytes || !rpc_waits_for_nothing(r);
+        if (r->out_replies <= r->limits.out_bytes && !rpc_has_too_much(r)) /* as a rule */
+                return true;
+
+        return !rpc_waits_for_nothing(r) ||
+               (r->out_replies <= r->limits.out_bytes && !capnp_i_rpc_is_paused(r));
 }
 
 /* ---- asking --------------------------------------------------------------------------------- */

@@ -82,11 +82,13 @@ static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
         if (r->trace)
                 r->trace(r->trace_arg, true, &f->msg);
         f->msg.broken = r->vat->bad_index;
-        if (r->fds_open.n)
+        if (r->fds_open.n) {
                 r->fds_now = r->fds_open;
-        r->fds_open.n = 0;
+                r->fds_open.n = 0;
+        }
         k = capnp_i_in_message(r, f);
-        capnp_i_fds_close(&r->fds_now);
+        if (r->fds_now.n)
+                capnp_i_fds_close(&r->fds_now);
         capnp_i_frame_unref(f);
         return k ? k : r->closed;
 }
@@ -97,11 +99,17 @@ static int feed_measure(capnp_rpc *r, const uint8_t *b, size_t len, struct measu
         int k = capnp_i_frame_size(b, len, CAPNP_I_MAX_SEGMENTS, UINT64_MAX, &ret_m->header,
                                    &ret_m->total);
 
+        ret_m->is_long = false;
         if (k == CAPNP_E_LIMIT)
                 return capnp_i_rpc_violation(r, "a message has too many segments");
 
-        ret_m->is_long = !k && (capnp_i_frame_segments(b) > r->limits.segments ||
-                                ret_m->total - ret_m->header > r->limits.message_bytes);
+        if (k)
+                return 0;
+
+        if (ret_m->total - ret_m->header > r->limits.message_bytes)
+                ret_m->is_long = true;
+        else if (ret_m->header > 8) /* more than one segment */
+                ret_m->is_long = capnp_i_frame_segments(b) > r->limits.segments;
         return 0;
 }
 
@@ -161,7 +169,7 @@ static int feed_complete(capnp_rpc *r, struct input *in)
 {
         int k;
 
-        if (!in->len)
+        if (!in->len && in->nfds)
                 feed_bind_fds(r, in);
         k = feed_frame(r, r->in, r->in_len);
         feed_empty(r);
@@ -218,7 +226,7 @@ static int feed_whole(capnp_rpc *r, struct input *in, const struct measure *m)
 
         in->b += m->total;
         in->len -= (size_t)m->total;
-        if (!in->len)
+        if (!in->len && in->nfds)
                 feed_bind_fds(r, in);
         return feed_frame(r, b, (size_t)m->total);
 }
@@ -233,7 +241,7 @@ static int feed_skip(capnp_rpc *r, struct input *in)
         if (k || r->skip.total)
                 return k;
 
-        if (!in->len)
+        if (!in->len && in->nfds)
                 feed_bind_fds(r, in);
         capnp_i_fds_close(&r->fds_open);
         feed_empty(r);
@@ -276,7 +284,7 @@ int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsi
         capnp_i_rpc_ref(r);
         while (!k && in.len)
                 k = feed_next(r, &in);
-        if (!k)
+        if (!k && in.nfds)
                 feed_bind_fds(r, &in);
         feed_close_fds(&in);
         capnp_i_rpc_unref(r);

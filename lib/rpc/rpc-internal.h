@@ -101,8 +101,14 @@ struct charge {
 /* So many bytes, or so many more, for the thing g is in. */
 void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes);
 void capnp_i_charge_call(struct charge *g, capnp_rpc *r, uint64_t bytes);
-/* The thing is gone. Also right when nothing was charged. */
-void capnp_i_uncharge(struct charge *g);
+void capnp_i_charge_end(struct charge *g);
+/* The thing is gone. Also right when nothing was charged, which is most often so. */
+static inline void capnp_i_uncharge(struct charge *g)
+{
+        if (g->rpc)
+                capnp_i_charge_end(g);
+}
+
 /* The peer may not make us keep more. */
 bool capnp_i_ledger_is_full(const capnp_rpc *r);
 
@@ -168,6 +174,8 @@ struct import {
         struct wire wire;
 };
 
+enum { PATH_SHORT = 4 }; /* of most paths */
+
 enum promise_state { PROMISE_PENDING, PROMISE_EMBARGOED, PROMISE_SETTLED };
 
 /* The only reference that changes, and it does so once. */
@@ -183,8 +191,9 @@ struct promise {
         struct capnp_i_list source_link;
         struct pipes *in;     /* the set that source_link is in */
         struct promise *same; /* another one there, with the same hash */
-        uint16_t *path;
+        uint16_t *path;       /* short_path, or a block of its own */
         uint16_t npath;
+        uint16_t short_path[PATH_SHORT];
         struct charge charge; /* for being a result that a peer has named */
         uint32_t embargo;     /* its id, when embargoed */
         capnp_rpc *embargo_rpc;
@@ -665,6 +674,8 @@ void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target);
 
 /* rpc-out.c: the queue of bytes */
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds);
+/* A message whose body is one word of data: it is written where it is sent from. 0 or -ENOMEM. */
+int capnp_i_out_word(capnp_rpc *r, uint16_t tag, uint64_t body) CAPNP_MUST_USE;
 void capnp_i_fds_close(struct fds *f);
 void capnp_i_out_clear(capnp_rpc *r);
 

@@ -38,13 +38,10 @@ void capnp_i_charge_call(struct charge *g, capnp_rpc *r, uint64_t bytes)
         charge_add(g, r, bytes, true);
 }
 
-void capnp_i_uncharge(struct charge *g)
+void capnp_i_charge_end(struct charge *g)
 {
         capnp_rpc *r = g->rpc;
         uint64_t bytes = g->bytes;
-
-        if (!r)
-                return;
 
         assert(r->held >= bytes && (!g->call || r->held_calls >= bytes));
         r->held -= bytes;

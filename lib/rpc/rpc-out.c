@@ -59,7 +59,7 @@ static struct out *out_new(capnp_rpc *r, uint32_t room)
 }
 
 /* Room for a whole message behind what is queued. */
-static struct out *out_block(capnp_rpc *r, uint32_t bytes)
+static inline struct out *out_block(capnp_rpc *r, uint32_t bytes)
 {
         struct capnp_i_list *l = r->outq.prev;
         struct out *o;
@@ -118,20 +118,18 @@ static bool out_is_long(const capnp_rpc *r, const struct frame *f, size_t bytes)
 }
 
 /*
- * Counts a message. Every one of ours begins with its Message struct behind the root pointer. What
- * is neither a Return nor our own initiative is a consequence of what the peer sent; there is no
- * bound to it but this one.
+ * Counts a message. What is neither a Return nor our own initiative is a consequence of what the
+ * peer sent; there is no bound to it but this one.
  */
-static void out_count(capnp_rpc *r, const struct frame *f, uint32_t bytes)
+static inline void out_count(capnp_rpc *r, uint16_t tag, bool refusal, uint32_t bytes)
 {
         struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
-        uint16_t tag = (uint16_t)f->words[1];
 
         r->out_bytes += bytes;
         if (tag == MESSAGE_CALL || tag == MESSAGE_BOOTSTRAP || tag == MESSAGE_ABORT)
                 return;
 
-        if (tag == MESSAGE_RETURN && !f->refusal) {
+        if (tag == MESSAGE_RETURN && !refusal) {
                 r->out_replies += bytes;
                 o->replies += bytes;
                 return;
@@ -139,7 +137,8 @@ static void out_count(capnp_rpc *r, const struct frame *f, uint32_t bytes)
 
         r->out_notes += bytes;
         o->notes += bytes;
-        if (r->out_notes > r->limits.out_bytes + r->limits.out_bytes / 2)
+        if (r->out_notes > r->limits.out_bytes + r->limits.out_bytes / 2 &&
+            !capnp_i_rpc_is_paused(r))
                 capnp_i_rpc_break(r, CAPNP_E_DISCONNECTED, CAPNP_OVERLOADED,
                                   "over-quota.bytes: the peer sends and does not read", false);
 }
@@ -163,9 +162,40 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         if (k)
                 return k;
 
-        out_count(r, f, (uint32_t)bytes);
+        /* Every message of ours begins with its Message struct behind the root pointer. */
+        out_count(r, (uint16_t)f->words[1], f->refusal, (uint32_t)bytes);
         if (r->trace)
                 r->trace(r->trace_arg, false, &f->msg);
+        capnp_i_rpc_dirty(r);
+        return 0;
+}
+
+static void out_trace_words(capnp_rpc *r, uint64_t *words, uint32_t n)
+{
+        capnp_msg m;
+
+        if (!capnp_i_msg_init_received(&m, words, &n, 1, &r->limits))
+                r->trace(r->trace_arg, false, &m);
+        capnp_i_msg_deinit(&m);
+}
+
+int capnp_i_out_word(capnp_rpc *r, uint16_t tag, uint64_t body)
+{
+        enum { WORDS = 4 };
+        /* The segment table; root; Message; its body. */
+        uint64_t w[1 + WORDS] = {(uint64_t)WORDS << 32, UINT64_C(1) << 32 | UINT64_C(1) << 48, tag,
+                                 UINT64_C(1) << 32, body};
+        struct out *o = out_block(r, sizeof(w));
+
+        if (!o)
+                return -ENOMEM;
+
+        memcpy(o->bytes + o->len, w, sizeof(w));
+        o->len += sizeof(w);
+        o->secret |= r->limits.wipe;
+        out_count(r, tag, false, sizeof(w));
+        if (r->trace)
+                out_trace_words(r, w + 1, WORDS);
         capnp_i_rpc_dirty(r);
         return 0;
 }

@@ -128,7 +128,7 @@ void capnp_i_pipes_remove(struct promise *p)
                 pipes_unindex(s, p);
         p->in = NULL;
         s->n--;
-        if (!s->n)
+        if (!s->n && s->index.slots)
                 capnp_i_map_deinit(&s->index);
 }
 

@@ -141,8 +141,10 @@ void capnp_i_promise_tell(struct promise *p)
 
 static void promise_pass_on(struct promise *p)
 {
-        promise_flush(p, capnp_i_cap_final(&p->cap));
-        capnp_i_promise_tell(p);
+        if (!capnp_i_list_empty(&p->fifo))
+                promise_flush(p, capnp_i_cap_final(&p->cap));
+        if (!capnp_i_list_empty(&p->watchers))
+                capnp_i_promise_tell(p);
         capnp_cap_unref(&p->cap);
 }
 

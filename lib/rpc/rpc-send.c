@@ -61,37 +61,23 @@ void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id)
         message_send(r, f);
 }
 
+static void send_word(capnp_rpc *r, enum message_tag tag, uint64_t body)
+{
+        if (!r->closed && capnp_i_out_word(r, (uint16_t)tag, body))
+                send_broken(r);
+}
+
+/* The defaults of both flags are true, and are stored as 0. */
 void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release, bool workaround)
 {
-        capnp_builder b;
-        struct frame *f;
-
-        if (r->closed)
-                return;
-
-        f = message_new(MESSAGE_FINISH, 1, 0, &b);
-        if (f) {
-                capnp_builder_set_u32(b, ID_AT, id, 0);
-                capnp_builder_set_bool(b, FINISH_RELEASE_BIT, release, true);
-                capnp_builder_set_bool(b, FINISH_WORKAROUND_BIT, workaround, true);
-        }
-        message_send(r, f);
+        send_word(r, MESSAGE_FINISH,
+                  id | (uint64_t)!release << FINISH_RELEASE_BIT |
+                          (uint64_t)!workaround << FINISH_WORKAROUND_BIT);
 }
 
 void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
 {
-        capnp_builder b;
-        struct frame *f;
-
-        if (r->closed)
-                return;
-
-        f = message_new(MESSAGE_RELEASE, 1, 0, &b);
-        if (f) {
-                capnp_builder_set_u32(b, ID_AT, id, 0);
-                capnp_builder_set_u32(b, RELEASE_COUNT_AT, count, 0);
-        }
-        message_send(r, f);
+        send_word(r, MESSAGE_RELEASE, id | (uint64_t)count << (RELEASE_COUNT_AT * 8));
 }
 
 void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason)

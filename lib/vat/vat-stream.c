@@ -3,8 +3,8 @@
  *
  * Reading stops after a read that did not fill the buffer: trying again to see EAGAIN would cost a
  * system call a message, and a level-triggered loop tells if there is more. It also stops as soon
- * as the core wants no more input, which it does only while a peer that is not reading has too much
- * queued, and after 256 KiB, so that one connection cannot starve the others.
+ * as the core wants no more input (doc/design/limits.md), and after 256 KiB, so that one connection
+ * cannot starve the others.
  *
  * Writing is one sendmsg of up to 64 pieces; another only if the kernel took all of the last. After
  * a short write the kernel is full, there is no need to ask: the loop tells when there is room.
@@ -62,13 +62,17 @@ static int stream_read_once(capnp_conn *c)
 void capnp_i_stream_read(capnp_conn *c)
 {
         size_t left = READ_ROUND_BYTES;
-        int r = 1;
+        bool wants;
+        int r;
 
-        for (; r > 0 && left > 0 && capnp_rpc_wants_input(c->rpc); left -= READ_BYTES)
+        do {
                 r = stream_read_once(c);
+                wants = capnp_rpc_wants_input(c->rpc);
+                left -= READ_BYTES;
+        } while (r > 0 && left > 0 && wants);
         if (r < 0)
                 capnp_i_conn_break(c, "read", r);
-        else if (!capnp_rpc_wants_input(c->rpc))
+        else if (!wants)
                 capnp_i_conn_note(c);
 }
 
