@@ -27,6 +27,7 @@ static const int CALLS[] = {
         SCMP_SYS(ioctl),
         SCMP_SYS(kill),
         SCMP_SYS(lseek),
+        SCMP_SYS(madvise),
         SCMP_SYS(mmap),
         SCMP_SYS(mprotect),
         SCMP_SYS(nanosleep),
