@@ -434,9 +434,10 @@ int cmd_login(struct cli *c)
         cli_protect();
         if (c->anonymous + c->guest + (c->password || c->password_stdin) + (c->identity != NULL) >
             1)
-                return cli_fail(c, EXIT_USAGE, "usage",
-                                "choose one of --anonymous, --guest, --password, --identity");
-        r = login_split(&l);
+                r = cli_fail(c, EXIT_USAGE, "usage",
+                             "choose one of --anonymous, --guest, --password, --identity");
+        if (!r)
+                r = login_split(&l);
         if (!r)
                 r = login_name(&l);
         if (!r)
@@ -445,5 +446,8 @@ int cmd_login(struct cli *c)
                 login_note_methods(&l);
         if (!r)
                 r = login_authenticate(&l);
-        return r ? r : login_leave_agent(&l);
+        if (!r)
+                r = login_leave_agent(&l);
+        free(l.seed.inherited);
+        return r;
 }

@@ -18,7 +18,7 @@ static const char CHECK[] =
 bool greet_address(const char *word, char *to, size_t room)
 {
         const char *colon = strrchr(word, ':'), *bracket = strrchr(word, ']');
-        bool whole = (colon && (!bracket || colon > bracket)) || !strncmp(word, "unix", 4);
+        bool whole = (colon && (!bracket || colon > bracket)) || !strncmp(word, "unix:", 5);
         int n = snprintf(to, room, "%s%s", word, whole ? "" : ":2327");
 
         return n > 0 && (size_t)n < room;

@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import time
 
@@ -34,8 +35,16 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
-    def end(self):
-        _, status = os.waitpid(self.pid, 0)
+    def end(self, seconds=30):
+        end = time.monotonic() + seconds
+        pid = 0
+        while not pid:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if not pid and time.monotonic() > end:
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+                holds(False, f"it does not end: {self.shown!r}")
+            time.sleep(0.02)
         try:
             while more := os.read(self.fd, 4096):
                 self.shown += more
@@ -117,7 +126,7 @@ def typing_is_not_broken_into(g):
     holds("> /nothing\r\n" not in t.shown.decode(), "a command was said")
     # ^D on an empty line ends it as well.
     t = Terminal(g, "chat", "join", "#lobby", "-s", "one")
-    t.until("you are")
+    t.until("\r\x1b[K> ")
     t.type("\x04")
     equal(t.end(), 0, t.shown)
     for alias in ("one", "two"):
