@@ -111,6 +111,22 @@ static struct includes closure_of(struct gen *g, struct node *file)
         return all;
 }
 
+/* The next nested declaration of a file, with types of its own, behind one; NULL: no more. */
+static const struct node *next_nested(const struct node *n)
+{
+        for (n = n->next; n; n = n->next)
+                if (n->depth > 1 && !n->owner && !n->implicit && node_which(n->r) != NODE_CONST &&
+                    node_which(n->r) != NODE_ANNOTATION)
+                        return n;
+
+        return NULL;
+}
+
+static const char *nested_key(struct gen *g, const struct node *n)
+{
+        return mem_fmt(g->mem, "type %s", n->plain);
+}
+
 static bool stands_in(struct gen *g, const struct node *file, const char *key)
 {
         node_nested_node_list list = node_nested_nodes(file->r);
@@ -121,6 +137,9 @@ static bool stands_in(struct gen *g, const struct node *file, const char *key)
                 if (!strcmp(stem_key(g, file, name, false), key))
                         return true;
         }
+        for (const struct node *n = next_nested(file); n; n = next_nested(n))
+                if (!strcmp(nested_key(g, n), key))
+                        return true;
 
         return false;
 }
@@ -142,29 +161,43 @@ struct twins {
         const char *other; /* the file that has it already */
 };
 
-/* Takes the names of what stands in another file; what a third file has as well. Only looks when
- * `look`. */
+/* One name of another file: looked for among those of third files, or taken. */
+static struct twins take_stem(struct gen *g, struct taken *stems, struct node *file,
+                              const char *key, bool look)
+{
+        struct unit unit = {.kind = UNIT_TAKEN, .n = file, .decl = node_file_name(file)};
+        const struct unit *other = taken_find(stems, key);
+
+        if (look && other && other->n != file)
+                return (struct twins){strchr(key, ' ') + 1, other->decl};
+        if (!look)
+                (void)taken_claim(stems, g->mem, key, unit);
+        return (struct twins){NULL, NULL};
+}
+
+/* Takes the names of another file's declarations, of nested ones as far as the request has them;
+ * what a third file has as well. Only looks when `look`. */
 static struct twins take_stems(struct gen *g, struct taken *stems, struct node *file, bool look)
 {
         node_nested_node_list list = node_nested_nodes(file->r);
         struct includes all = closure_of(g, file);
+        struct twins twins = {NULL, NULL};
 
-        for (uint32_t i = 0; file != g->file && i < node_nested_node_list_len(list); i++) {
+        if (file == g->file)
+                return twins;
+
+        for (uint32_t i = 0; i < node_nested_node_list_len(list) && !twins.name; i++) {
                 const char *name = node_nested_node_name(node_nested_node_list_get(list, i)).p;
                 const char *key = stem_key(g, file, name, false);
-                struct unit unit = {.kind = UNIT_TAKEN, .n = file, .decl = node_file_name(file)};
-                const struct unit *other;
 
                 if (gave_way(g, &all, key))
                         key = stem_key(g, file, name, true);
-                other = taken_find(stems, key);
-                if (look && other && other->n != file)
-                        return (struct twins){name, other->decl};
-                if (!look)
-                        (void)taken_claim(stems, g->mem, key, unit);
+                twins = take_stem(g, stems, file, key, look);
         }
+        for (const struct node *n = next_nested(file); n && !twins.name; n = next_nested(n))
+                twins = take_stem(g, stems, file, nested_key(g, n), look);
 
-        return (struct twins){NULL, NULL};
+        return twins;
 }
 
 /* Decides which headers are included: all that are needed, unless names would clash. */
@@ -183,8 +216,8 @@ static void see_files(struct gen *g, const struct includes *inc, struct taken *s
                 if (twins.name) {
                         request_note(
                                 g->file, "",
-                                "%s brings a %s, and so does %s: the header of %s is left out, "
-                                "and its types are plain views; a map can give its names a "
+                                "%s brings a name %s, and so does %s: the header of %s is left "
+                                "out, and its types are plain views; a map can give its names a "
                                 "prefix",
                                 node_file_name(inc->v[i]), twins.name, twins.other,
                                 node_file_name(inc->v[i]));
@@ -194,6 +227,19 @@ static void see_files(struct gen *g, const struct includes *inc, struct taken *s
                 inc->v[i]->sight = SIGHT_INCLUDED;
                 for (uint32_t k = 0; k < all.n; k++)
                         (void)take_stems(g, stems, all.v[k], false);
+        }
+}
+
+/* A name of a declaration that a person would look for. */
+static const char *known_as(struct gen *g, const struct node *n)
+{
+        switch (node_which(n->r)) {
+        case NODE_STRUCT:
+                return mem_fmt(g->mem, "%s_reader", n->name);
+        case NODE_INTERFACE:
+                return mem_fmt(g->mem, "%s_client", n->name);
+        default:
+                return n->name;
         }
 }
 
@@ -211,7 +257,7 @@ static void claim_stem(struct gen *g, const struct taken *stems, struct node *n)
         file = *other;
         (void)taken_claim(&g->taken, g->mem, key, file);
         gen_at(g, n);
-        gen_claim_key(g, key, n->name);
+        gen_claim_key(g, key, known_as(g, n));
 }
 
 /* ---- includes -------------------------------------------------------------------------------- */

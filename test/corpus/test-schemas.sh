@@ -42,6 +42,17 @@ verdict 'only notes are told' $?
 [ -z "$(cut -d: -f1-2 "$out/notes" | grep -v 'note$' | sort | uniq -d)" ]
 verdict 'one note for each declaration' $?
 
+# What a note says is so: the new name is in the header.
+sed -n 's/^\([^:]*\): .* is called \([A-Za-z0-9_]*\).*/\1 \2/p' "$out/notes" >"$out/called"
+[ "$(wc -l <"$out/called")" -gt 40 ]
+verdict 'notes give names' $?
+while read -r s name; do
+        grep -qw "$name" "$out/gen/$s-c.h" || echo "$s: $name"
+done <"$out/called" >"$out/missing"
+[ ! -s "$out/missing" ] || cat "$out/missing"
+[ ! -s "$out/missing" ]
+verdict 'what notes say is so' $?
+
 # All in one run: the same to the byte.
 # shellcheck disable=SC2086
 "$capnp" compile -o "$plugin:$out/again" $schemas 2>/dev/null && diff -r "$out/gen" "$out/again"

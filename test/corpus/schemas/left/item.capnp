@@ -7,3 +7,4 @@ interface Svc { m @0 (item :Item) -> (kind :Kind); s @1 Item -> Pair; }
 struct Pair { union { none @0 :Void; some :group { first @1 :Text; second @2 :Item = (x = 7); } } tail @3 :Data; }
 const origin :Item = (x = 3);
 const sizes :List(UInt8) = [1, 2];
+struct Event { type @0 :Type; enum Type { start @0; stop @1; } }
