@@ -854,7 +854,10 @@ static inline void capnp_lbuilder_set_bool(capnp_lbuilder l, uint32_t i, bool v)
  */
 static inline void capnp_builder_set_text(capnp_builder b, uint16_t i, const char *s)
 {
-        capnp_abuilder_set_text(capnp_builder_any(b, i), capnp_text_of(s));
+        capnp_abuilder a = capnp_builder_any(b, i);
+        size_t n = s ? strlen(s) : 0;
+
+        capnp_i_set_bytes(a.m, a.p, a.seg, s, n, (uint64_t)n + 1);
 }
 
 #ifdef __cplusplus

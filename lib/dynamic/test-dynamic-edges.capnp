@@ -46,7 +46,7 @@ struct Told {
     one @12 :Int32;
     two :group $Json.flatten(prefix = "two_") { x @13 :Text; y @14 :Int32; }
     three @15 :Void $Json.name("drei");
-    four @16 :Leaf $Json.flatten();
+    four @16 :Petal $Json.flatten();
   }
   box :group $Json.flatten(prefix = "box.") {
     width @17 :Int32;
@@ -55,21 +55,21 @@ struct Told {
   }
   choice @20 :Choice;
   choices @21 :List(Choice);
-  leaf @22 :Leaf $Json.flatten(prefix = "leaf-");
+  leaf @22 :Petal $Json.flatten(prefix = "leaf-");
   plain :union { a @23 :Int32; b @24 :Text; }
 }
 
 struct Choice $Json.discriminator(name = "type") {
   union {
-    s @0 :Leaf $Json.flatten();
-    t @1 :Leaf $Json.flatten(prefix = "t.");
+    s @0 :Petal $Json.flatten();
+    t @1 :Petal $Json.flatten(prefix = "t.");
     k @2 :Text $Json.name("kay");
     z @3 :Void;
   }
   after @4 :Int32;
 }
 
-struct Leaf { a @0 :Int32; c @1 :Text; same @2 :Leaf; }
+struct Petal { a @0 :Int32; c @1 :Text; same @2 :Petal; }
 
 struct Two { a @0 :Two; b @1 :Two; bytes @2 :List(UInt8); }
 

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* `Leaf`s one in the other, so many. */
+/* `Petal`s one in the other, so many. */
 static capnp_msg *chain_new(uint32_t levels)
 {
         capnp_msg *m;
@@ -51,7 +51,7 @@ TEST_T(our_own_messages_are_printed_at_any_depth, 120)
 {
         CAPNP_AUTO(capnp_schema_freep)
         capnp_schema *s = schema_open_file("test-dynamic-edges.capnp");
-        uint64_t id = type_id(s, "Leaf");
+        uint64_t id = type_id(s, "Petal");
 
         for (uint32_t levels = 10; levels <= 100000; levels *= 10) {
                 CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b = {.max = 64 << 20};
@@ -95,8 +95,8 @@ TEST(received_messages_are_printed_to_their_limit)
                         void *bytes;
                         capnp_msg *m = chain_receive(rows[i].levels, rows[i].depth, &bytes);
 
-                        CHECK_EQ((json ? capnp_json_print : capnp_text_print)(s, type_id(s, "Leaf"),
-                                                                              root_of(m), NULL, &b),
+                        CHECK_EQ((json ? capnp_json_print : capnp_text_print)(
+                                         s, type_id(s, "Petal"), root_of(m), NULL, &b),
                                  rows[i].r);
                         CHECK_EQ(b.len > 0, !rows[i].r);
                         capnp_msg_free(m);
@@ -119,10 +119,11 @@ TEST(deep_layout_is_the_references)
         in.len = capnp_msg_size(m);
         CHECK_OK(capnp_msg_write(m, in.p, sizeof(in.p)));
         (void)snprintf(line, sizeof(line),
-                       "capnp decode -I/usr/include %s/lib/dynamic/test-dynamic-edges.capnp Leaf",
+                       "capnp decode -I/usr/include "
+                       "%s/lib/dynamic/test-dynamic-edges.capnp Petal",
                        dir ? dir : ".");
         CHECK_EQ(tool_run(line, in.p, in.len, &out), 0);
-        CHECK_OK(capnp_text_print(s, type_id(s, "Leaf"), root_of(m), &pretty, &b));
+        CHECK_OK(capnp_text_print(s, type_id(s, "Petal"), root_of(m), &pretty, &b));
         out.p[out.len - 1] = 0;
         CHECK_STR(b.p, out.p);
 }
@@ -146,7 +147,7 @@ TEST(deep_texts_are_parsed_to_the_limit)
                         CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = chain_new(rows[i].levels);
                         CAPNP_AUTO(capnp_msg_freep) capnp_msg *back = NULL;
                         struct capnp_dynamic_opts o = {.depth = rows[i].depth};
-                        uint64_t id = type_id(s, "Leaf");
+                        uint64_t id = type_id(s, "Petal");
 
                         CHECK_OK((json ? capnp_json_print : capnp_text_print)(s, id, root_of(m),
                                                                               NULL, &b));
