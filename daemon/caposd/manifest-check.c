@@ -164,6 +164,9 @@ static void check_profile(struct check *c, uint32_t i)
                 check_fault_in(c, member, "leaseMs", "must not be 0");
         if (profile_lease_ms(p) > profile_max_lease_ms(p))
                 check_fault_in(c, member, "maxLeaseMs", "must not be less than leaseMs");
+        if (profile_max_lease_ms(p) > UINT32_MAX)
+                check_fault_in(c, member, "maxLeaseMs",
+                               "must not be more than 4294967295 (49 days)");
         if (grant_list_len(bundle) > LIST_MAX)
                 check_fault_in(c, member, "bundle", "too long: at most 256");
         check_quota(c, member, profile_quota(p));

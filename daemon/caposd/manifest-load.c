@@ -51,6 +51,16 @@ static int text_read_all(int fd, char **ret_text, size_t *ret_len)
         return 0;
 }
 
+/* A manifest says which programs are run, as whom it is started by. */
+static void text_look(int fd, const char *path)
+{
+        struct stat st;
+
+        if (!fstat(fd, &st) && S_ISREG(st.st_mode) && (st.st_mode & 022))
+                daemon_log(LOG_WARNING, "%s: others can write it (mode %04o)", path,
+                           st.st_mode & 07777);
+}
+
 static int text_read(const char *path, char **ret_text, size_t *ret_len)
 {
         int fd = open(path, O_RDONLY | O_CLOEXEC), r;
@@ -58,6 +68,7 @@ static int text_read(const char *path, char **ret_text, size_t *ret_len)
         if (fd < 0)
                 return -errno;
 
+        text_look(fd, path);
         r = text_read_all(fd, ret_text, ret_len);
         (void)close(fd);
         return r;

@@ -68,6 +68,29 @@ def quiet_end(target):
     return "nobody"
 
 
+def open_manifest(target):
+    """What others can write is said to be so; a lease that no timer can hold is refused."""
+    path = os.path.join(target.folder.name, "manifest")
+    with a.Target(a.instance.manifest()) as one:
+        os.chmod(one.arguments[-1], 0o666)
+        one.process.terminate()
+        one.process.wait(30)
+        one.process.stdout.close()
+        a.instance.Instance.start(again(one))
+        if "others can write it (mode 0666)" not in one.log_text():
+            raise a.Failed(one.log_text())
+    long = a.instance.profile("long", ["session"], lease_ms=(1 << 64) - 1)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(a.instance.manifest(profiles=[long]).replace(
+            f"leaseMs = {(1 << 64) - 1}", f"leaseMs = {(1 << 64) - 1}, maxLeaseMs = {(1 << 64) - 1}"))
+    done = subprocess.run([target.command, "up", "--state", os.path.join(target.folder.name, "s"),
+                           "--listen", "127.0.0.1:0", "--manifest", path], capture_output=True,
+                          text=True, timeout=60, check=False)
+    if not done.returncode or "maxLeaseMs" not in done.stderr:
+        raise a.Failed(f"{done.returncode} {done.stderr}")
+    return "caposd"
+
+
 def again(target):
     target.user = False
     return target
@@ -76,6 +99,7 @@ def again(target):
 def tries(target):
     return {"B4": lambda: line_of_a_refusal(target),
             "B5": lambda: quiet_end(target),
+            "B6": lambda: open_manifest(target),
             "B1": lambda: by_password(target),
             "B2": lambda: by_key(target),
             "B3": lambda: no_capabilities(target)}
