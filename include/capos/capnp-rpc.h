@@ -3,7 +3,8 @@
  * Cap'n Proto RPC, level 1: references, calls made, calls served, promises, membranes, and the
  * core of a connection, which does no I/O.
  *
- * Nothing here calls back from inside an API call. Handlers, completion callbacks, cancel notices
+ * Nothing here calls back from inside an API call, but for the policies of membranes (struct
+ * capnp_membrane_ops). Handlers, completion callbacks, cancel notices
  * and destructors are events; capnp_rpc_step() runs them, one at a time, in the order they came
  * about. A program with a socket does not call it: the vat does (capnp-vat.h).
  *
@@ -568,18 +569,28 @@ CAPNP_PUBLIC void capnp_promise_break(capnp_promise *p, capnp_exception why);
 /* ---- membranes ---------------------------------------------------------------------------- */
 
 /**
- * The policy of a membrane. Members run inside API calls and must neither block nor call into the
- * library. A NULL member allows, or does nothing.
+ * The policy of a membrane. All members but `gone` are called in the middle of things, on the
+ * thread of the vat: from capnp_rpc_feed() when a call or a result arrives, from any function here
+ * that sends, returns, resolves, frees or revokes, from capnp_rpc_step(), and `transfer` and
+ * `reason` also from functions that only look at a reference whose promise has settled. They may be
+ * called from inside each other's, when one membrane's policy looks at a reference of another.
+ *
+ * They must not block. They may read messages, look at references (all `_peek` and `_is_`
+ * functions), take and drop them, and send calls with capnp_question_send() or
+ * capnp_question_detach(), which then leave at the next step and not before. Whatever else acts
+ * (step, feed, wait, answers, promises, revocations, closing) is stopped by an assertion. A NULL
+ * member allows, or does nothing.
  */
 struct capnp_membrane_ops {
         /**
-         * Asked before a call crosses. inward: from the wrapped side's outside to its inside.
-         * bytes: size of the parameters. ret_why: set its kind and a static reason when refusing.
-         * 0: allowed; anything else: the call fails with *ret_why.
+         * Asked before a call crosses, once for each membrane on its way. inward: from the wrapped
+         * side's outside to its inside. bytes: size of the parameters. ret_why: set its kind and a
+         * static reason when refusing. 0: allowed; anything else: the call fails with *ret_why.
          */
         int (*pass)(void *self, bool inward, uint64_t iface, uint16_t method, uint64_t bytes,
                     capnp_exception *ret_why);
-        /** Once per allowed pass, when that call has ended, with the same bytes. */
+        /** Once per allowed pass, when that call has ended, with the same bytes. May be called
+            before the function that sent the call has returned. */
         void (*end)(void *self, uint64_t bytes);
         /**
          * Asked for every reference that is about to cross as an argument or result, as the side
@@ -588,9 +599,10 @@ struct capnp_membrane_ops {
          * *ret_why, or the promise breaks with it.
          */
         int (*transfer)(void *self, bool inward, capnp_cap *c, capnp_exception *ret_why);
-        /** What an exception's text becomes going outward; NULL: unchanged. out has 512. */
+        /** What an exception's text becomes going outward; NULL: unchanged, and so is what else it
+            carries, which is dropped otherwise. out has 512 bytes, NUL included. */
         void (*reason)(void *self, capnp_exception why, char *out);
-        /** Once, when the membrane itself has gone. Queued: may do anything. */
+        /** Once, when the membrane itself has gone. An event: may do anything. */
         void (*gone)(void *self);
 };
 

@@ -95,6 +95,7 @@ int capnp_answer_return(capnp_answer *a)
         struct call *c = answer_call(a);
         int r = 0;
 
+        capnp_i_vat_acts(c->vat);
         c->ended = true;
         if (c->done) {
                 capnp_i_call_return(c);
@@ -137,6 +138,7 @@ int capnp_answer_fail(capnp_answer *a, enum capnp_kind k, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(text, sizeof(text), fmt, ap);
         va_end(ap);
+        capnp_i_vat_acts(c->vat);
         c->ended = true;
         capnp_i_call_fail(c, k, text);
         return 0;
@@ -147,6 +149,7 @@ int capnp_answer_fail_more(capnp_answer *a, capnp_exception why,
 {
         struct call *c = answer_call(a);
 
+        capnp_i_vat_acts(c->vat);
         c->ended = true;
         if (!c->done)
                 capnp_i_call_set_exception_more(c, why, capnp_i_more_new(more));
@@ -184,6 +187,7 @@ int capnp_answer_tail(capnp_answer *a, capnp_question *unsent)
 {
         struct call *c = answer_call(a), *q = (struct call *)(void *)unsent;
 
+        capnp_i_vat_acts(c->vat);
         c->ended = true;
         if (!q) {
                 capnp_i_call_fail(c, CAPNP_OVERLOADED, "out of memory, or a null capability");

@@ -432,8 +432,7 @@ static void call_end(struct call *c)
         while ((x = c->crossings)) {
                 c->crossings = x->outer;
                 capnp_i_list_remove(&x->link);
-                if (x->membrane->ops && x->membrane->ops->end)
-                        x->membrane->ops->end(x->membrane->self, x->bytes);
+                capnp_i_membrane_end(x->membrane, x->bytes);
                 capnp_membrane_unref(x->membrane);
                 free(x);
         }
@@ -804,6 +803,8 @@ static void call_run_one(struct call *c, uint8_t what)
 
                 c->on_done = NULL;
                 fn((capnp_question *)(void *)c, c->result, c->done_arg);
+        } else if (what == DUE_SEND) {
+                capnp_i_question_send_later(c);
         }
 }
 

@@ -177,6 +177,7 @@ int capnp_i_rpc_violation(capnp_rpc *r, const char *fmt, ...)
 
 void capnp_rpc_close(capnp_rpc *r, capnp_exception why)
 {
+        capnp_i_vat_acts(r->vat);
         capnp_i_rpc_break(r, CAPNP_E_DISCONNECTED, why.kind, why.reason,
                           why.kind != CAPNP_DISCONNECTED);
 }

@@ -272,6 +272,7 @@ int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsi
         struct input in = {b, len, fds, nfds};
         int k = r->closed;
 
+        capnp_i_vat_acts(r->vat);
         if (!k && !len) {
                 capnp_i_rpc_break(r, CAPNP_E_DISCONNECTED, CAPNP_DISCONNECTED,
                                   r->in_len || r->skip.total

@@ -595,6 +595,9 @@ int capnp_i_in_message(capnp_rpc *r, struct frame *f)
         if (capnp_msg_check(&f->msg))
                 return capnp_i_rpc_violation(r, "a message is malformed");
 
+        if (capnp_any_what(capnp_msg_root(&f->msg)) != CAPNP_WHAT_STRUCT)
+                return capnp_i_rpc_violation(r, "a message has no root");
+
         switch (tag) {
         case MESSAGE_UNIMPLEMENTED:
                 return in_unimplemented(r, b);

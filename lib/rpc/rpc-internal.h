@@ -39,6 +39,7 @@ struct capnp_vat {
         struct capnp_i_list stale;   /* capnp_cap.doomed: a reference to each is to be dropped */
         struct event freshen;        /* … now */
         bool dooming, flushing, running, dead;
+        uint32_t asking;      /* policies of membranes that are being asked */
         capnp_cap *bad_index; /* lent to messages: what an index outside the table reads as */
         uint32_t refs;        /* the owner's, and one for each object that points here */
         uint64_t steps;       /* along lists that a peer can lengthen: for tests */
@@ -52,6 +53,9 @@ void capnp_i_vat_unref(capnp_vat *v);
 void capnp_i_event_init(struct event *e, void (*run)(struct event *e));
 bool capnp_i_event_queued(const struct event *e);
 void capnp_i_event_queue(capnp_vat *v, struct event *e);
+/* Functions that act begin with this: a policy may look, and no more (struct capnp_membrane_ops).
+ */
+void capnp_i_vat_acts(const capnp_vat *v);
 
 /* ---- frames: a message and its memory (rpc-frame.c) ---------------------------------------- */
 
@@ -366,12 +370,14 @@ struct call {
 };
 
 /* Bits of call.due: which event is to be run. */
-enum { DUE_RUN = 1, DUE_CANCEL = 2, DUE_DONE = 4 };
+enum { DUE_RUN = 1, DUE_CANCEL = 2, DUE_DONE = 4, DUE_SEND = 8 };
 
 struct call *capnp_i_call_new(capnp_vat *v);
 struct call *capnp_i_call_ref(struct call *c);
 void capnp_i_call_unref(struct call *c);
 void capnp_i_call_due(struct call *c, uint8_t what);
+/* A question that was sent from inside a policy, when nothing can be re-entered any more. */
+void capnp_i_question_send_later(struct call *c);
 /* Sends a call to wherever its target leads. */
 void capnp_i_call_deliver(struct call *c, capnp_cap *target);
 /* The callee is done: results are in c->results, or an exception is set. */
@@ -453,6 +459,8 @@ bool capnp_i_membrane_allows(struct call *c, capnp_cap *to, capnp_exception *ret
 /* Undoes the crossings of a returned call, from the inside out. */
 void capnp_i_membrane_return(struct call *c);
 void capnp_i_wrap_free(struct wrap *w);
+/* The end of a call that c has crossed for. */
+void capnp_i_membrane_end(capnp_membrane *m, uint64_t bytes);
 /* Follows inner. */
 capnp_cap *capnp_i_wrap_final(struct wrap *w);
 

@@ -10,6 +10,10 @@
  * A call that crosses notes it (struct crossing). Its parameters are rewrapped on the way in, its
  * results on the way out, and when the membrane is revoked the notes say which calls to fail.
  *
+ * The policy is asked in the middle of things: a call that was received, a promise that settles, a
+ * program that looks at a reference. Nothing must change below their feet, so a policy that acts is
+ * stopped by an assertion (capnp_i_vat_acts()); what it wants to send is sent later.
+ *
  * A revocation ends everything at once: each wrapper becomes a broken reference and drops what it
  * led to, whoever still holds it, and peers that were promised something are told. Only what has
  * turned out to be the holder's own and needs no wrapper stays what it is.
@@ -113,6 +117,13 @@ static capnp_cap *membrane_wrap_new(capnp_membrane *m, capnp_cap *inner, bool in
         return &w->cap;
 }
 
+static void membrane_reason(capnp_membrane *m, capnp_exception why, char *out)
+{
+        m->vat->asking++;
+        m->ops->reason(m->self, why, out);
+        m->vat->asking--;
+}
+
 /*
  * A broken reference carries an exception, and that crosses like one that a call fails with: what
  * comes from the inside is the inside's word.
@@ -127,7 +138,7 @@ static capnp_cap *membrane_cross_broken(capnp_membrane *m, capnp_cap *c, bool in
         if (m->revoked)
                 return capnp_cap_ref(&m->revoked->cap);
 
-        m->ops->reason(m->self, (capnp_exception){b->kind, b->reason}, text);
+        membrane_reason(m, (capnp_exception){b->kind, b->reason}, text);
         return capnp_cap_new_broken(m->vat, (capnp_exception){b->kind, text});
 }
 
@@ -168,7 +179,15 @@ capnp_membrane *capnp_cap_membrane_peek(const capnp_cap *c)
 
 static bool membrane_refuses(capnp_membrane *m, bool inward, capnp_cap *c, capnp_exception *why)
 {
-        return m->ops && m->ops->transfer && m->ops->transfer(m->self, inward, c, why);
+        bool refuses;
+
+        if (!m->ops || !m->ops->transfer)
+                return false;
+
+        m->vat->asking++;
+        refuses = m->ops->transfer(m->self, inward, c, why);
+        m->vat->asking--;
+        return refuses;
 }
 
 /* What a wrapper's promise became. Broken is broken, but why is for a revocation to say. */
@@ -296,12 +315,35 @@ static void membrane_cross_pipes(struct wrap *w, struct call *c)
         }
 }
 
+void capnp_i_membrane_end(capnp_membrane *m, uint64_t bytes)
+{
+        if (!m->ops || !m->ops->end)
+                return;
+
+        m->vat->asking++;
+        m->ops->end(m->self, bytes);
+        m->vat->asking--;
+}
+
 static bool membrane_stop(capnp_membrane *m, struct call *c, uint64_t bytes, capnp_exception why)
 {
-        if (m->ops && m->ops->end)
-                m->ops->end(m->self, bytes);
+        capnp_i_membrane_end(m, bytes);
         capnp_i_call_fail(c, why.kind, why.reason);
         return false;
+}
+
+static bool membrane_stops(struct wrap *w, struct call *c, uint64_t bytes, capnp_exception *why)
+{
+        capnp_membrane *m = w->membrane;
+        bool stops;
+
+        if (!m->ops || !m->ops->pass)
+                return false;
+
+        m->vat->asking++;
+        stops = m->ops->pass(m->self, w->inward, c->iface, c->method, bytes, why);
+        m->vat->asking--;
+        return stops;
 }
 
 bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
@@ -315,8 +357,7 @@ bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
                 return false;
         }
 
-        if (m->ops && m->ops->pass &&
-            m->ops->pass(m->self, w->inward, c->iface, c->method, bytes, &why)) {
+        if (membrane_stops(w, c, bytes, &why)) {
                 capnp_i_call_fail(c, why.kind, why.reason);
                 return false;
         }
@@ -351,7 +392,7 @@ static void membrane_return_one(struct crossing *x, struct call *c)
                 return;
 
         text[0] = '\0';
-        m->ops->reason(m->self, capnp_i_call_exception(c), text);
+        membrane_reason(m, capnp_i_call_exception(c), text);
         c->broken = capnp_cap_unref(c->broken); /* it had the old text */
         c->more = capnp_i_more_unref(c->more);  /* and this is not for others to see */
         free(c->reason);
@@ -422,6 +463,7 @@ void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why)
         struct capnp_i_list *l;
         capnp_cap *b;
 
+        capnp_i_vat_acts(m->vat);
         if (m->revoked)
                 return;
 

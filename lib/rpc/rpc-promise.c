@@ -329,6 +329,7 @@ void capnp_promise_resolve(capnp_promise *h, capnp_cap *to)
         if (!h)
                 return;
 
+        capnp_i_vat_acts(h->p->cap.vat);
         capnp_i_promise_settle(h->p, to);
         capnp_cap_unref(&h->p->cap);
         free(h);
@@ -339,6 +340,7 @@ void capnp_promise_break(capnp_promise *h, capnp_exception why)
         if (!h)
                 return;
 
+        capnp_i_vat_acts(h->p->cap.vat);
         capnp_i_promise_settle_broken(h->p, why.kind, why.reason);
         capnp_cap_unref(&h->p->cap);
         free(h);

@@ -152,6 +152,17 @@ static void question_send_all(struct call *c)
                 question_send_one(question_deepest(c));
 }
 
+void capnp_i_question_send_later(struct call *c)
+{
+        if (c->state != CALL_NEW || c->done)
+                return;
+
+        if (c->canceled)
+                capnp_i_call_fail(c, CAPNP_FAILED, "the call was never sent");
+        else
+                question_send_all(c);
+}
+
 void capnp_question_send(capnp_question *q, void (*done)(capnp_question *q, int r, void *arg),
                          void *arg)
 {
@@ -162,7 +173,9 @@ void capnp_question_send(capnp_question *q, void (*done)(capnp_question *q, int 
 
         c->on_done = done;
         c->done_arg = arg;
-        if (c->state == CALL_NEW && !c->done)
+        if (c->state == CALL_NEW && !c->done && c->vat->asking)
+                capnp_i_call_due(c, DUE_SEND);
+        else if (c->state == CALL_NEW && !c->done)
                 question_send_all(c);
         else if (c->done && done)
                 capnp_i_call_due(c, DUE_DONE);
@@ -176,7 +189,7 @@ int capnp_question_wait(capnp_question *q)
         if (!c)
                 return -ENOMEM;
 
-        if (c->vat->running)
+        if (c->vat->running || c->vat->asking)
                 return -EDEADLK;
 
         question_send_all(c);
@@ -318,7 +331,7 @@ capnp_question *capnp_question_free(capnp_question *q)
                 free(k);
         }
 
-        if (c->state == CALL_NEW && !c->done)
+        if (c->state == CALL_NEW && !c->done && !(c->due & DUE_SEND))
                 capnp_i_call_fail(c, CAPNP_FAILED, "the call was never sent");
         capnp_i_call_drop_caller(c);
         capnp_i_call_unref(c);

@@ -1,16 +1,18 @@
 /*
  * The vat: one queue of events, and the only function that runs any of them.
  *
- * Application code runs from capnp_rpc_step() and from nowhere else, so no API call can re-enter
- * its caller, and no destructor runs in the middle of anything. An event is a list node inside the
- * object it is about; queueing it cannot fail. Order in the queue is order of cause, which is half
- * of E-order: two calls on one object of ours are two events.
+ * Application code runs from capnp_rpc_step() and from nowhere else (but for policies of membranes,
+ * see rpc-membrane.c), so no API call can re-enter its caller, and no destructor runs in the middle
+ * of anything. An event is a list node inside the object it is about; queueing it cannot fail.
+ * Order in the queue is order of cause, which is half of E-order: two calls on one object of ours
+ * are two events.
  *
  * The struct outlives capnp_vat_free() for as long as references point to it, so that dropping one
  * late is harmless.
  */
 #include "rpc-internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -123,11 +125,18 @@ void capnp_i_event_queue(capnp_vat *v, struct event *e)
                 capnp_i_list_append(&v->events, &e->link);
 }
 
+void capnp_i_vat_acts(const capnp_vat *v)
+{
+        assert(!v->asking);
+        (void)v;
+}
+
 bool capnp_rpc_step(capnp_vat *v)
 {
         struct capnp_i_list *l = capnp_i_list_pop(&v->events);
         bool outer = v->running;
 
+        capnp_i_vat_acts(v);
         if (!l)
                 return false;
 

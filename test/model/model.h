@@ -18,7 +18,7 @@
 #include <stdio.h>
 
 enum {
-        MODEL_VATS = 4,      /* most vats in a world */
+        MODEL_VATS = 5,      /* most vats in a world */
         MODEL_SLOTS = 3,     /* references in parameters, and in results */
         MODEL_FIRST_ID = 64, /* lower ids are special, see below */
         MODEL_STEP = 16,     /* ids that one act may give out */

@@ -1,0 +1,218 @@
+/*
+ * What the policy of a membrane may do, and that it can do no more; and messages that are none.
+ */
+#include "test-rpc-hand.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { NOTE, ECHO };
+
+static struct {
+        capnp_vat *vat;
+        capnp_cap *log; /* what policies report to, behind the same membrane */
+        capnp_membrane *wall;
+        capnp_promise *promise;
+        capnp_answer *kept;
+        capnp_question *question;
+        void (*act)(void);
+        unsigned served, reported, asked;
+        bool deep;
+} t;
+
+static int serve(void *self, capnp_answer *a)
+{
+        (void)self;
+        t.served++;
+        return capnp_answer_method(a) == ECHO ? reply(a, 0, asked_cap(a)) : reply(a, 0, NULL);
+}
+
+static int serve_log(void *self, capnp_answer *a)
+{
+        (void)self;
+        t.reported++;
+        return reply(a, 0, NULL);
+}
+
+static void report(void)
+{
+        capnp_question_detach(ask(t.vat, t.log, NOTE, 0, NULL));
+}
+
+static void report_and_free(void)
+{
+        capnp_question *q = ask(t.vat, t.log, NOTE, 0, NULL);
+
+        capnp_question_send(q, NULL, NULL);
+        capnp_question_free(q);
+}
+
+static int pass(void *self, bool inward, uint64_t iface, uint16_t method, uint64_t bytes,
+                capnp_exception *why)
+{
+        (void)self, (void)inward, (void)iface, (void)bytes, (void)why;
+        t.asked++;
+        CHECK(!t.deep);
+        t.deep = true;
+        if (method == ECHO && t.act)
+                t.act();
+        t.deep = false;
+        return 0;
+}
+
+static int transfer(void *self, bool inward, capnp_cap *c, capnp_exception *why)
+{
+        (void)self, (void)inward, (void)why;
+        (void)capnp_cap_is_broken(c, NULL);
+        if (t.act)
+                t.act();
+        return 0;
+}
+
+static const struct capnp_membrane_ops policy = {.pass = pass, .transfer = transfer};
+
+/* A call across the membrane, whose policy does something on the way. */
+static void play(void (*act)(void))
+{
+        capnp_cap *object, *inside, *wrapped;
+        capnp_question *q;
+
+        memset(&t, 0, sizeof(t));
+        CHECK_OK(capnp_vat_new_bare(&t.vat));
+        CHECK_OK(capnp_membrane_new(t.vat, &policy, NULL, &t.wall));
+        CHECK_OK(capnp_cap_new_dispatch(t.vat, serve_log, NULL, NULL, &inside));
+        t.log = capnp_membrane_wrap(t.wall, inside);
+        capnp_cap_unref(inside);
+        CHECK_OK(capnp_cap_new_dispatch(t.vat, serve, NULL, NULL, &object));
+        wrapped = capnp_membrane_wrap(t.wall, object);
+        t.act = act;
+        q = ask(t.vat, wrapped, ECHO, 0, object);
+        CHECK_OK(capnp_question_wait(q));
+        t.act = NULL;
+        capnp_question_free(q);
+        while (capnp_rpc_step(t.vat))
+                ;
+        capnp_cap_unref(wrapped);
+        capnp_cap_unref(object);
+        capnp_cap_unref(t.log);
+        capnp_membrane_unref(t.wall);
+        capnp_vat_free(t.vat);
+}
+
+TEST(what_a_policy_sends_leaves_later)
+{
+        play(report);
+        CHECK_EQ(t.served, 1);
+        CHECK(t.reported >= 2);
+        CHECK_EQ(t.asked, 1 + t.reported); /* the reports crossed, each after what it is about */
+}
+
+TEST(what_a_policy_sends_and_gives_up_does_not)
+{
+        play(report_and_free);
+        CHECK_EQ(t.served, 1);
+        CHECK_EQ(t.reported, 0);
+}
+
+static void act_step(void)
+{
+        (void)capnp_rpc_step(t.vat);
+}
+
+static void act_revoke(void)
+{
+        capnp_membrane_revoke(t.wall, (capnp_exception){CAPNP_FAILED, "revoked"});
+}
+
+static void act_promise(void)
+{
+        capnp_promise *p;
+        capnp_cap *c;
+
+        CHECK_OK(capnp_promise_new(t.vat, &p, &c));
+        capnp_cap_unref(c);
+        capnp_promise_resolve(p, NULL);
+}
+
+static void act_wait(void)
+{
+        capnp_question *q = ask(t.vat, t.log, NOTE, 0, NULL);
+
+        if (capnp_question_wait(q) == -EDEADLK)
+                abort();
+}
+
+TEST(a_policy_that_acts_is_stopped)
+{
+        static void (*const acts[])(void) = {act_step, act_revoke, act_promise, act_wait};
+
+        for (unsigned i = 0; i < 4; i++) {
+                int status = 0;
+                pid_t pid = fork();
+
+                CHECK(pid >= 0);
+                if (!pid) {
+                        (void)!freopen("/dev/null", "w", stderr);
+                        play(acts[i]);
+                        _exit(0);
+                }
+                CHECK_EQ(waitpid(pid, &status, 0), pid);
+                CHECK(WIFSIGNALED(status) || WEXITSTATUS(status));
+        }
+}
+
+/* ---- messages that are none --------------------------------------------------------------------
+ */
+
+static void check_no_root(const uint64_t *b, size_t len)
+{
+        struct hand h;
+        capnp_reader r = {0};
+        capnp_vat *v;
+
+        CHECK_OK(capnp_vat_new_bare(&v));
+        hand_open(&h, v, NULL);
+        CHECK_EQ(capnp_rpc_feed(h.rpc, b, len, NULL, 0), CAPNP_E_PROTOCOL);
+        CHECK_EQ(hand_read(&h, &r), MESSAGE_ABORT);
+        hand_close(&h);
+        capnp_vat_free(v);
+}
+
+TEST(message_without_a_root)
+{
+        static const uint64_t null_root[] = {UINT64_C(1) << 32, 0};
+        static const uint64_t empty[] = {0};
+        static const uint64_t two_empty[] = {1, 0};
+        static const uint64_t cap_root[] = {UINT64_C(1) << 32, 3};
+
+        check_no_root(null_root, sizeof(null_root));
+        check_no_root(empty, sizeof(empty));
+        check_no_root(two_empty, sizeof(two_empty));
+        check_no_root(cap_root, sizeof(cap_root));
+}
+
+/* A handler without a schema that fills nothing in returns null. */
+static int serve_nothing(void *self, capnp_answer *a)
+{
+        (void)self;
+        return capnp_answer_return(a);
+}
+
+TEST(nothing_is_a_result)
+{
+        capnp_question *q;
+        capnp_cap *c;
+        struct rig g;
+
+        CHECK_OK(rig_open(&g, serve_nothing, NULL));
+        CHECK_OK(capnp_rpc_bootstrap(g.a.rpc, &c));
+        q = ask(g.a.vat, c, NOTE, 0, NULL);
+        capnp_question_send(q, NULL, NULL);
+        rig_run(&g);
+        CHECK_OK(capnp_question_result(q));
+        CHECK_EQ(capnp_any_what(capnp_question_response_any(q)), CAPNP_WHAT_NULL);
+        capnp_question_free(q);
+        capnp_cap_unref(c);
+        rig_run(&g);
+        rig_close(&g);
+}
