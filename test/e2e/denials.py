@@ -215,9 +215,18 @@ class Table:
         admin = self.run.admin()
         admin.revoke(self.id_of(session))
         admin.close()
+        # Its sockets are dead by now; what the worker itself serves is when it has been told.
+        instance.until(lambda: self.is_over(session), "the end of the session")
         logged_out = self.everything_is_stale(session, caps, info)
         if not logged_out.strip():
             raise Failed("it doesn't say why")
+
+    def is_over(self, session):
+        try:
+            session.call(0)
+        except Refused:
+            return True
+        return False
 
     def stale_after_expiry(self):
         session, caps = self.bundle("short")
