@@ -124,7 +124,7 @@ def attack(target, count, act, hints=0):
     def run():
         s.WAIT_S = GOOD_S
         with Attackers(target, count, act) as attackers:
-            for _ in range(3):
+            for _ in range(max(3, int(SECONDS / 2))):
                 in_time("a password", lambda: good_by_password(target), hints)
                 in_time("a key", target.good_by_key, 0)
             if not attackers.acts:
