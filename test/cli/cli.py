@@ -21,7 +21,7 @@ import admin  # noqa: F401  (its cases)
 import keys  # noqa: F401  (likewise)
 import talk  # noqa: F401  (likewise)
 import person  # noqa: F401  (likewise)
-from rig import CASES, PASSWORD, Rig, agent_lives, case, equal, holds, keygen, typed
+from rig import CASES, PASSWORD, Rig, agent_lives, case, equal, holds, in_memory, keygen, typed
 
 
 # ---- the life of a login -----------------------------------------------------------------------
@@ -204,26 +204,6 @@ def password_is_in_no_argument(g):
     out, err = p.communicate()
     holds(secret.encode() not in out + err, "the password was printed")
     equal(p.returncode, 3)
-
-
-def in_memory(pid, secret):
-    """How often something is in a process's memory; None when that can't be seen."""
-    found = 0
-    try:
-        with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
-                open(f"/proc/{pid}/mem", "rb") as mem:
-            for line in maps:
-                m = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
-                if not m:
-                    continue
-                size = int(m.group(2), 16) - int(m.group(1), 16)
-                if size > 1 << 30:
-                    return None     # a sanitizer, which keeps what is freed
-                mem.seek(int(m.group(1), 16))
-                found += mem.read(size).count(secret.encode())
-    except OSError:
-        return None
-    return found
 
 
 @case()
@@ -614,8 +594,8 @@ def main():
     os.environ.setdefault("CAPOS_SRCDIR", os.path.dirname(os.path.dirname(os.path.dirname(
         os.path.abspath(__file__)))))
     passed, failed = 0, []
-    for name, run, needs_instance in CASES:
-        if (a.cases and name not in a.cases) or (needs_instance and a.gateway):
+    for name, run, needs_instance, once in CASES:
+        if (a.cases and name not in a.cases) or (needs_instance if a.gateway else once):
             continue
         rig = None
         try:

@@ -7,9 +7,8 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 
-from rig import PASSWORD, case, equal, holds, keygen, typed
+from rig import PASSWORD, case, equal, holds, in_memory, keygen, typed
 
 PHRASE = "a phrase to remember"
 
@@ -50,7 +49,9 @@ def a_passphrase_is_asked_for(g):
     code, shown = typed(command, g.env, [(prompt, "wrong"), (prompt, PHRASE)])
     equal(code, 0, shown)
     holds(PHRASE not in shown and "passphrase is not right" in shown, shown)
-    equal(logged_in(g)["kind"], "publicKey")
+    now = logged_in(g)
+    equal(now["kind"], "publicKey")
+    holds(not in_memory(now["agent"], PHRASE), "the passphrase is in the agent's memory")
     code, shown = typed([g.capos, "renew", "-i", g.path("locked")], g.env, [(prompt, PHRASE)])
     equal(code, 0, shown)
     g.ok("logout")
@@ -75,7 +76,7 @@ def a_passphrase_is_asked_for(g):
     holds("id_ed25519 is protected by a passphrase" in says, says)
 
 
-@case()
+@case(once=True)
 def three_tries_for_a_password(g):
     command = [g.capos, "login", f"alice@{g.address}", "--password", "--as", "work"]
     ask = "Password of alice"
@@ -106,7 +107,7 @@ def the_last_of_many_keys_is_reached(g):
         agent.close()
 
 
-@case()
+@case(once=True)
 def keys_that_others_may_read_are_refused(g):
     keygen(g, "k", "-t", "ed25519")
     os.chmod(g.path("k"), 0o644)
@@ -149,7 +150,7 @@ def longer_private_part(body):
     return body + b"\1\2\3\4\5\6\7\10"
 
 
-@case()
+@case(once=True)
 def damaged_key_files_are_refused(g):
     for change, why in ((other_public_half, "halves"), (wrong_padding, "padding"),
                         (trailing_bytes, "lengths"), (longer_private_part, "padding")):
@@ -190,7 +191,7 @@ class FakeAgent:
             s.close()
 
 
-@case()
+@case(once=True)
 def a_broken_agent_is_what_is_named(g):
     keygen(g, "k", "-t", "ed25519")
     os.rename(g.path("k"), g.path("elsewhere"))
@@ -203,9 +204,12 @@ def a_broken_agent_is_what_is_named(g):
         g.fakes = [*getattr(g, "fakes", []), agent]
     for name, path in paths.items():
         env = {**g.env, "SSH_AUTH_SOCK": path}
-        for identity in (g.path("k.pub"), g.path("k")):
+        # To wait for one that hangs once is enough.
+        for identity in (g.path("k.pub"), g.path("k"))[:1 if name == "hang" else 2]:
             says = g.error(1, "agent", "login", f"alice@{g.address}", "-i", identity, env=env)
             holds(says.startswith(f"the ssh-agent at {path}"), f"{name}: {says}")
+        if name == "hang":
+            continue
         # Without -i it is said, and the login goes on.
         r = g.run("login", f"alice@{g.address}", env=env)
         holds(f"the ssh-agent at {path}" in r.err and r.code == 1, f"{name}: {r}")

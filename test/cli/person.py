@@ -20,7 +20,7 @@ def to_full(g, *args):
                               stderr=subprocess.PIPE, env=g.env, timeout=60, check=False)
 
 
-@case()
+@case(once=True)
 def lost_output_is_an_error(g):
     g.login("work")
     commands = [["caps"], ["caps", "--long"], ["whoami"], ["describe", "chat"], ["sessions"],
@@ -55,7 +55,7 @@ def lost_output_of_an_administrator_is_an_error(g):
     g.ok("logout")
 
 
-@case()
+@case(once=True)
 def mistyped_words_get_a_hint(g):
     for typed_, meant in (("lgin", "login"), ("acount", "account"), ("sesions", "sessions"),
                           ("account lst", "account list"), ("account key ad", "account key add"),
@@ -68,7 +68,7 @@ def mistyped_words_get_a_hint(g):
         holds("did you mean" not in g.error(2, "usage", *far.split()), far)
 
 
-@case()
+@case(once=True)
 def groups_answer_with_their_commands(g):
     for group, has in (("account", ["account add", "account key add", "account list"]),
                        ("account key", ["account key add", "account key remove"]),
@@ -85,7 +85,7 @@ def groups_answer_with_their_commands(g):
     holds("account list" in g.error(2, "usage", "account", "lits"), "no hint")
 
 
-@case()
+@case(once=True)
 def version_as_an_option(g):
     for args in (["--version"], ["-V"], ["login", "--version"]):
         equal(g.ok(*args).out, g.ok("version").out)
@@ -146,7 +146,7 @@ def hear_http(s, _):
     s.shutdown(socket.SHUT_WR)
 
 
-@case()
+@case(once=True)
 def what_is_no_instance_is_called_so(g):
     others = {"ssh": Other(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"),
               "http": Other(hears=hear_http),
@@ -165,7 +165,7 @@ def what_is_no_instance_is_called_so(g):
     g.error(4, "disconnected", "methods", gone.address)
 
 
-@case()
+@case(once=True)
 def silence_has_an_end(g):
     mute = Other()
     for args in (["methods", mute.address], ["login", mute.address, "--anonymous"]):
@@ -176,7 +176,7 @@ def silence_has_an_end(g):
         g.error(2, "usage", "methods", mute.address, "--timeout", wrong)
 
 
-@case()
+@case(once=True)
 def a_stopped_agent_is_named(g):
     r = g.login("work")
     os.kill(r["agent"], signal.SIGSTOP)
@@ -211,11 +211,9 @@ def a_stopped_instance_ends_a_wait(g):
     g.ok("status", "--state", g.state)
 
 
-@case()
+@case(once=True)
 def a_call_without_end_has_one_when_asked(g):
-    """What takes any time is a server that sleeps: an instance whose parent does would not."""
-    if os.path.exists(g.state):
-        return
+    """What takes any time is a server that sleeps."""
     g.login("work")
     g.server.send_signal(signal.SIGSTOP)
     try:
@@ -230,7 +228,7 @@ def a_call_without_end_has_one_when_asked(g):
 # ---- what an agent has, and whom a command trusts -----------------------------------------------
 
 
-@case()
+@case(once=True)
 def the_agent_inherits_nothing(g):
     reader, writer = os.pipe()
     lock = g.path("lock")
@@ -304,7 +302,7 @@ def root_administers_an_instance_of_another_user(g):
         server.stdout.close()
 
 
-@case()
+@case(once=True)
 def the_state_folder_has_an_environment(g):
     env = {**g.env, "CAPOS_STATE": g.path("nowhere")}
     holds(g.path("nowhere") in g.error(4, "cannot-connect", "status", env=env), "not used")
@@ -313,7 +311,7 @@ def the_state_folder_has_an_environment(g):
         holds("HOME" in g.error(2, "usage", "status", env=bare), "not explained")
 
 
-@case()
+@case(once=True)
 def names_are_shown_harmless(g):
     r = g.ok("login", g.address, "--anonymous", "--as", "a\nb\x1b[31m")
     holds("a\\x0ab\\x1b[31m" in r.out and "\x1b" not in r.out, r.out)
@@ -367,7 +365,7 @@ def the_reason_of_an_end_is_kept(g):
     holds("instance" in says and "lost" in says, says)
 
 
-@case()
+@case(once=True)
 def all_logins_end(g):
     agents = [g.login("one")["agent"], g.anonymous("two")["agent"], g.login("three")["agent"]]
     equal(g.ok("logout", "--all", "--json").json, {"loggedOut": True, "sessions": 3})
@@ -376,7 +374,7 @@ def all_logins_end(g):
     holds("0 logins" in g.ok("logout", "--all").out, "not counted")
 
 
-@case()
+@case(once=True)
 def a_person_is_greeted(g):
     code, shown = typed([g.capos, "login", f"alice@{g.address}", "--password"], g.env,
                         [("Password of alice", PASSWORD)])
@@ -405,7 +403,7 @@ def tab(g, line, env=None):
     return r.stdout.split()
 
 
-@case()
+@case(once=True)
 def tab_offers_what_fits(g):
     with open(g.path("a-file"), "w", encoding="ascii"):
         pass
@@ -460,7 +458,7 @@ def signals_without_a_meaning_end_nothing(g):
     holds(g.server.poll() is None, "the instance has ended")
 
 
-@case()
+@case(once=True)
 def doctor_promises_nothing(g):
     equal(g.ok("doctor", "--json").json["full"], False)
     holds("`full`: not there yet" in g.ok("doctor").out, "promised")

@@ -16,9 +16,10 @@ PASSWORD = "correct horse"
 CASES = []
 
 
-def case(needs_instance=False):
+def case(needs_instance=False, once=False):
+    """once: what is tried does not lie in the server; the gateway is enough."""
     def add(f):
-        CASES.append((f.__name__, f, needs_instance))
+        CASES.append((f.__name__, f, needs_instance, once))
         return f
     return add
 
@@ -192,3 +193,23 @@ def typed(command, env, answers):
 def keygen(g, name, *options, phrase=""):
     subprocess.run(["ssh-keygen", "-q", "-N", phrase, "-C", "a key", "-f", g.path(name), *options],
                    check=True)
+
+
+def in_memory(pid, secret):
+    """How often something is in a process's memory; None when that can't be seen."""
+    found = 0
+    try:
+        with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
+                open(f"/proc/{pid}/mem", "rb") as mem:
+            for line in maps:
+                m = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
+                if not m:
+                    continue
+                size = int(m.group(2), 16) - int(m.group(1), 16)
+                if size > 1 << 30:
+                    return None     # a sanitizer, which keeps what is freed
+                mem.seek(int(m.group(1), 16))
+                found += mem.read(size).count(secret.encode())
+    except OSError:
+        return None
+    return found
