@@ -85,7 +85,7 @@ static void choose_call(struct world *w, struct source *s, struct model_act *act
                 act->how = CALL_UNSENT;
         if (style == 1)
                 act->how = CALL_DETACH;
-        if (style == 2 && source_pick(s, 4) == 0)
+        if (style == 2)
                 act->how = CALL_STREAM;
         if (style > 9)
                 act->how = CALL_FREE;

@@ -27,6 +27,12 @@ TEST(four_vats)
         play(4, 4, MODE_PLAIN);
 }
 
+TEST(five_vats)
+{
+        play(5, 9, MODE_PLAIN);
+        play(5, 10, MODE_MEMBRANES | MODE_REVOKE);
+}
+
 TEST(membranes)
 {
         play(3, 5, MODE_MEMBRANES);
