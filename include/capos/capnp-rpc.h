@@ -155,11 +155,13 @@ CAPNP_PUBLIC capnp_cap *capnp_cap_new_broken_more(capnp_vat *v, capnp_exception 
 CAPNP_PUBLIC struct capnp_exception_more capnp_cap_broken_more(const capnp_cap *c);
 
 /**
- * The object behind a reference, when it is one of ours.
+ * The object behind a reference, when it is one of ours. Calls made on the reference may still be
+ * on their way to it: whoever streamed asks capnp_cap_stream_finish() first.
  *
  * @param c    the reference, or NULL
  * @param ops  the operations struct (or dispatch function) the object was made with
- * @return     its self; NULL when it is not ours, was made with others, or is still a promise
+ * @return     its self; NULL when it is not ours, was made with others, or is still a promise or
+ *             under embargo
  */
 CAPNP_PUBLIC void *capnp_cap_self_peek(const capnp_cap *c, const void *ops);
 

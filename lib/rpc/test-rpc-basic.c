@@ -239,6 +239,73 @@ TEST(embargo_keeps_order)
         finish();
 }
 
+/* An object of ours that is under embargo is not ours yet: looking through it would overtake. */
+TEST(embargoed_object_is_not_looked_at)
+{
+        void *serve = (void *)(uintptr_t)host_serve;
+        capnp_cap *mine = NULL, *held;
+        capnp_question *q, *c;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_cap_new_dispatch(g.a.vat, host_serve, host_gone, &ha, &mine));
+        ha.made++;
+        q = ask(g.a.vat, root, ECHO, 0, mine);
+        held = capnp_cap_ref(result_cap(q));
+        c = ask(g.a.vat, held, ADD_ONE, 1, NULL);
+        capnp_question_send(c, NULL, NULL);
+        while (!capnp_question_is_done(q)) {
+                while (capnp_rpc_step(g.a.vat) || capnp_rpc_step(g.b.vat))
+                        ;
+                if (!rig_move_one(g.a.rpc, g.b.rpc))
+                        CHECK(rig_move_one(g.b.rpc, g.a.rpc));
+        }
+        CHECK(!capnp_cap_self_peek(held, serve));
+        CHECK(!capnp_cap_self_peek(result_cap(q), serve));
+        CHECK(!capnp_cap_is_broken(held, NULL));
+        CHECK_EQ(ha.served, 0);
+        rig_run(&g);
+        CHECK_EQ(ha.served, 1);
+        CHECK_EQ((uintptr_t)capnp_cap_self_peek(held, serve), (uintptr_t)&ha);
+        CHECK_EQ((uintptr_t)capnp_cap_self_peek(result_cap(q), serve), (uintptr_t)&ha);
+        capnp_question_free(c);
+        capnp_question_free(q);
+        capnp_cap_unref(held);
+        capnp_cap_unref(mine);
+        finish();
+}
+
+static void note_end(void *arg)
+{
+        *(unsigned *)arg = ha.served;
+}
+
+/* Stream calls on a promise of one's own object: when they have ended, all have been served. */
+TEST(stream_then_unwrap)
+{
+        void *serve = (void *)(uintptr_t)host_serve;
+        capnp_cap *mine = NULL, *held;
+        unsigned served = 0, i;
+        capnp_question *q;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_cap_new_dispatch(g.a.vat, host_serve, host_gone, &ha, &mine));
+        ha.made++;
+        q = ask(g.a.vat, root, ECHO, 0, mine);
+        held = capnp_cap_ref(result_cap(q));
+        for (i = 0; i < 10; i++)
+                CHECK_OK(capnp_question_stream(ask(g.a.vat, held, ADD_ONE, i, NULL), NULL, NULL));
+        CHECK_EQ(capnp_cap_stream_finish(held, note_end, &served), CAPNP_E_LIMIT);
+        capnp_question_send(q, NULL, NULL);
+        CHECK(!capnp_cap_self_peek(held, serve));
+        rig_run(&g);
+        CHECK_EQ(served, 10);
+        CHECK_EQ((uintptr_t)capnp_cap_self_peek(held, serve), (uintptr_t)&ha);
+        capnp_question_free(q);
+        capnp_cap_unref(held);
+        capnp_cap_unref(mine);
+        finish();
+}
+
 TEST(promise_resolves_later)
 {
         capnp_question *q, *c[6];
