@@ -405,3 +405,19 @@ def load_releases_never_read(env):
         if n < len(part):
             break
     flood.verdict(f", {sent >> 20} MB sent")
+
+
+@case(seconds=FLOOD_S)
+def load_calls_finished_before_they_are_delivered(env):
+    """They are delivered all the same, by the default of Finish, and so they are kept."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    flood.conn.send(w.call(5, conf, "hang"))
+    block = Struct(b"\1" * 400)
+    for first in range(10, 10 + FLOOD // 600, 1024):
+        part = b"".join(w.call(i, to_answer(5, 0), "null", block) + w.finish(i)
+                        for i in range(first, first + 1024))
+        if flood.pump(part, read=True) < len(part):
+            break
+    flood.one_more(conf)
+    flood.verdict()
