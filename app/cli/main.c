@@ -201,8 +201,9 @@ static const struct cli_command commands[] = {
         {"status", "", "Show what the instance of this machine holds", NULL, cmd_status,
          state_options, 0, 0, false},
         {"audit verify", "[FILE]", "Check that an audit log is complete and unchanged",
-         "Without FILE: the log of the instance whose state folder is meant.\n", cmd_audit_verify,
-         state_options, 0, 1, false},
+         "Without FILE: the log of the instance whose state folder is meant. A folder, or a file\n"
+         "called audit.log, stands for the sealed segments beside it, too.\n",
+         cmd_audit_verify, state_options, 0, 1, false},
         {"audit tail", "[FILE] [-n N] [-f]", "Show the latest records of an audit log", NULL,
          cmd_audit_tail, tail_options, 0, 1, false},
         {"doctor", "", "Show what this machine can confine, and versions", NULL, cmd_doctor, NULL,

@@ -5,6 +5,7 @@ Why: whoever has to log in can make the session manager write. What he makes it 
 bounded, whatever he sends how often; and when there is no room to write, nothing may begin and
 nothing that has begun may end. A log that was cut while nobody looked must not look whole.
 """
+import hashlib
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 import attacklib as a
 import instance
@@ -243,6 +245,75 @@ def cut(path):
         f.truncate(f.read().rstrip(b"\n").rfind(b"\n") + 1)
 
 
+class Segments:
+    """A log in segments, made here as doc/protocol/audit.md says."""
+
+    def __init__(self, folder):
+        self.folder, self.n, self.hash = folder, 0, bytes(32)
+
+    def line(self, segment=0):
+        self.n += 1
+        head = f'{{"n":{self.n},"time":"2026-11-28T18:00:00.000Z","what":"attempt","outcome":"ok"'
+        if segment:
+            head += f',"segment":"{segment}","before":"{self.hash.hex()}"'
+        self.hash = hashlib.sha256(self.hash + head.encode()).digest()
+        return f'{head},"hash":"{self.hash.hex()}"}}\n'
+
+    def write(self, name, lines, segment=0):
+        with open(os.path.join(self.folder, name), "a", encoding="utf-8") as f:
+            f.writelines(self.line(segment if i == 0 else 0) for i in range(lines))
+
+
+def verified(folder):
+    done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), "audit", "verify",
+                           folder], capture_output=True, text=True, timeout=30, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def missing_segments():
+    """All of them are verified, and what is not there is named; a reader is led from one to the
+    next."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Segments(folder)
+        for segment in range(1, 4):
+            log.write(f"audit-{segment:06}.log", 5, segment if segment > 1 else 0)
+        log.write(LOG, 5, 4)
+        code, said = verified(folder)
+        if code or "20 records" not in said:
+            raise a.Failed(said)
+        follow(folder, log)
+        path = os.path.join(folder, "audit-000002.log")
+        os.rename(path, path + ".away")
+        code, said = verified(folder)
+        if code != 1 or "segment 2 is missing: records 6 to 10" not in said:
+            raise a.Failed(said)
+        os.rename(path + ".away", path)
+        with open(path, "r+b") as f:
+            f.seek(60)
+            f.write(b"X")
+        code, said = verified(folder)
+        if code != 1 or "audit-000002.log: line 1" not in said:
+            raise a.Failed(said)
+    return "nobody"
+
+
+def follow(folder, log):
+    """tail -f shows what is written after a change of segments as well."""
+    command = [os.path.join(instance.build_folder(), "bin", "capos"), "audit", "tail", "-f", "-n",
+               "0", "--json", os.path.join(folder, LOG)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tail:
+        try:
+            time.sleep(0.5)
+            log.write(LOG, 1)
+            os.rename(os.path.join(folder, LOG), os.path.join(folder, "audit-000004.log"))
+            log.write(LOG, 2, 5)
+            seen = [json.loads(tail.stdout.readline())["n"] for _ in range(3)]
+        finally:
+            tail.kill()
+    if seen != [21, 22, 23]:
+        raise a.Failed(f"{seen}")
+
+
 def refused_files():
     """The command neither waits for a pipe nor takes one for a log."""
     with tempfile.TemporaryDirectory() as folder:
@@ -267,7 +338,8 @@ def tries(target):
             "A8": lambda: restarted(lambda path: os.truncate(path, 0), "missing"),
             "A9": lambda: restarted(cut, "cut"),
             "A10": refused_files,
-            "A11": a.as_root(full_disk)}
+            "A11": a.as_root(full_disk),
+            "A12": missing_segments}
     return rows
 
 
