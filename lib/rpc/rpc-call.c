@@ -755,7 +755,7 @@ static void call_serve(struct call *c)
         const struct capnp_interface_part *part;
         capnp_handler *fn = NULL;
 
-        if (!capnp_i_gate_admits(c, h))
+        if ((c->gate || !capnp_i_list_empty(&h->gates)) && !capnp_i_gate_admits(c, h))
                 return;
 
         c->started = true;
@@ -792,7 +792,8 @@ static void call_run_one(struct call *c, uint8_t what)
 {
         if (what == DUE_RUN && c->state == CALL_HOSTED && !c->started) {
                 call_serve(c);
-                capnp_i_gate_ran(c);
+                if (c->gate)
+                        capnp_i_gate_ran(c);
         } else if (what == DUE_CANCEL && c->state == CALL_HOSTED && c->on_cancel) {
                 void (*fn)(capnp_answer *, void *) = c->on_cancel;
 

@@ -278,6 +278,9 @@ capnp_cap *capnp_i_cap_final(capnp_cap *c)
 {
         capnp_cap *next;
 
+        if (!c || (c->kind != CAP_PROMISE && c->kind != CAP_WRAP))
+                return c;
+
         for (;; c = next) {
                 c = cap_chain_end(c);
                 if (!c || c->kind != CAP_WRAP)

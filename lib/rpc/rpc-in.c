@@ -595,11 +595,10 @@ int capnp_i_in_message(capnp_rpc *r, struct frame *f)
         if (capnp_msg_check(&f->msg))
                 return capnp_i_rpc_violation(r, "a message is malformed");
 
-        if (capnp_any_what(capnp_msg_root(&f->msg)) != CAPNP_WHAT_STRUCT)
-                return capnp_i_rpc_violation(r, "a message has no root");
-
         switch (tag) {
-        case MESSAGE_UNIMPLEMENTED:
+        case MESSAGE_UNIMPLEMENTED: /* what a message without a root reads as, too */
+                if (capnp_any_what(capnp_msg_root(&f->msg)) != CAPNP_WHAT_STRUCT)
+                        return capnp_i_rpc_violation(r, "a message has no root");
                 return in_unimplemented(r, b);
         case MESSAGE_ABORT:
                 return in_abort(r, b);

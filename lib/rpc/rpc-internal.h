@@ -2,6 +2,7 @@
 #ifndef CAPNP_RPC_INTERNAL_H
 #define CAPNP_RPC_INTERNAL_H
 
+#include <assert.h>
 #include <capos/capnp-rpc.h>
 
 #include "base-list.h"
@@ -55,7 +56,11 @@ bool capnp_i_event_queued(const struct event *e);
 void capnp_i_event_queue(capnp_vat *v, struct event *e);
 /* Functions that act begin with this: a policy may look, and no more (struct capnp_membrane_ops).
  */
-void capnp_i_vat_acts(const capnp_vat *v);
+static inline void capnp_i_vat_acts(const capnp_vat *v)
+{
+        assert(!v->asking);
+        (void)v;
+}
 
 /* ---- frames: a message and its memory (rpc-frame.c) ---------------------------------------- */
 

@@ -120,7 +120,7 @@ static void question_send_one(struct call *c)
                 return;
         }
 
-        if (capnp_i_flow_takes(c))
+        if (c->target && c->target->flow && capnp_i_flow_takes(c))
                 return;
 
         target = capnp_cap_ref(c->target);

@@ -12,7 +12,6 @@
  */
 #include "rpc-internal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -123,12 +122,6 @@ void capnp_i_event_queue(capnp_vat *v, struct event *e)
 {
         if (!capnp_i_event_queued(e))
                 capnp_i_list_append(&v->events, &e->link);
-}
-
-void capnp_i_vat_acts(const capnp_vat *v)
-{
-        assert(!v->asking);
-        (void)v;
 }
 
 bool capnp_rpc_step(capnp_vat *v)
