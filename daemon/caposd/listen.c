@@ -11,12 +11,14 @@
  * ordinary user $XDG_RUNTIME_DIR/capos/instance-2327.sock. Anybody who can get to the file may
  * connect, as to a port. Nobody but us can have put it there: its folder is ours.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "caposd.h"
@@ -26,7 +28,7 @@
 
 static const char DEFAULT_LISTEN[] = "127.0.0.1:2327";
 
-enum { SOCKET_MODE = 0666 };
+enum { SOCKET_MODE = 0666, SWEEP_S = 60, SWEEP_MAX = 256 };
 
 static bool listening_is_unix(const struct listening *l)
 {
@@ -139,6 +141,42 @@ static int default_folder(char *path, size_t size)
         return S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022) ? 0 : -EPERM;
 }
 
+/* Removes a socket that its instance has left behind: nobody listens, and not because it has only
+ * just been made. */
+static void default_sweep_one(const char *folder, const char *name)
+{
+        struct capos_io_address a = {.len = sizeof(a.u.un), .u.un.sun_family = AF_UNIX};
+        struct stat st;
+        int fd = -1, n, r;
+
+        n = snprintf(a.u.un.sun_path, sizeof(a.u.un.sun_path), "%s/%s", folder, name);
+        if (n < 0 || (size_t)n >= sizeof(a.u.un.sun_path) || lstat(a.u.un.sun_path, &st) < 0 ||
+            !S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || time(NULL) - st.st_mtime < SWEEP_S)
+                return;
+
+        r = capos_io_socket_connect(&a, SOCK_STREAM, &fd);
+        if (fd >= 0)
+                (void)close(fd);
+        if (r == -ECONNREFUSED)
+                (void)unlink(a.u.un.sun_path);
+}
+
+static void default_sweep(const char *folder)
+{
+        unsigned left = SWEEP_MAX;
+        struct dirent *e;
+        DIR *d = opendir(folder);
+
+        while (d && left && (e = readdir(d))) {
+                if (strncmp(e->d_name, "instance-", 9) != 0)
+                        continue;
+                default_sweep_one(folder, e->d_name);
+                left--;
+        }
+        if (d)
+                (void)closedir(d);
+}
+
 /* Only a comfort: without it there is still the port. */
 static void listen_open_default(struct place *p)
 {
@@ -150,6 +188,7 @@ static void listen_open_default(struct place *p)
         if (r == -ENOENT)
                 return;
         if (!r) {
+                default_sweep(folder);
                 n = snprintf(a.u.un.sun_path, sizeof(a.u.un.sun_path), "%s/instance-%u.sock",
                              folder, capos_io_address_port(&p->listeners[0].address));
                 r = n > 0 && (size_t)n < sizeof(a.u.un.sun_path) ? 0 : -ENAMETOOLONG;

@@ -510,7 +510,9 @@ static int admission_enter_call(void *self, capnp_answer *a)
         who.kind = (enum capos_auth)kind;
         if (session_new(ad, &who, &session)) {
                 enter_audit(ad, kind, "over-quota.sessions");
-                return admission_over_quota(ad, a, "over-quota.sessions", "try again later");
+                return admission_over_quota(
+                        ad, a, "over-quota.sessions",
+                        places_why(ad, kind == CAPOS_AUTH_GUEST ? CLASS_GUEST : CLASS_ANONYMOUS));
         }
 
         enter_audit(ad, kind, "ok");

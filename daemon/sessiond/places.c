@@ -153,16 +153,29 @@ static bool places_take_entry(struct sessiond *s, const struct policy_entry *p,
         return n->all < p->max_sessions || places_displace(s, conn_class, n);
 }
 
+static const struct policy_entry *places_entry(const struct policy *p, enum conn_class conn_class)
+{
+        return conn_class == CLASS_GUEST ? &p->guest : &p->anonymous;
+}
+
+const char *places_why(struct admission *ad, enum conn_class conn_class)
+{
+        struct tally n = places_count(ad->s, conn_class, &ad->from);
+
+        if (conn_class != CLASS_ACCOUNT &&
+            n.of_source >= places_entry(&ad->s->policy, conn_class)->max_sessions_of_one)
+                return "your source has as many as one may have; try again later";
+        return "try again later";
+}
+
 int places_take(struct admission *ad, enum conn_class conn_class)
 {
         static const struct tally none = {0};
         const struct policy *p = &ad->s->policy;
         struct tally n = places_count(ad->s, conn_class, &ad->from);
 
-        if (conn_class == CLASS_GUEST && !places_take_entry(ad->s, &p->guest, conn_class, &n))
-                return CAPNP_E_LIMIT;
-        if (conn_class == CLASS_ANONYMOUS &&
-            !places_take_entry(ad->s, &p->anonymous, conn_class, &n))
+        if (conn_class != CLASS_ACCOUNT &&
+            !places_take_entry(ad->s, places_entry(p, conn_class), conn_class, &n))
                 return CAPNP_E_LIMIT;
         if (ad->s->nsessions < p->max_sessions)
                 return 0;
