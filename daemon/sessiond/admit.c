@@ -742,9 +742,10 @@ struct turns_path admission_path(const struct admission *ad)
 {
         struct turns_path p = {0};
 
-        snprintf(p.key[0], TURNS_KEY, "%s", ad->party);
-        snprintf(p.key[1], TURNS_KEY, "%s", ad->source);
-        snprintf(p.key[2], TURNS_KEY, "%llu", (unsigned long long)ad->event);
+        /* Up to their ends: keys are compared with what is behind. */
+        memcpy(p.key[0], ad->party, strlen(ad->party));
+        memcpy(p.key[1], ad->source, strlen(ad->source));
+        memcpy(p.key[2], &ad->event, sizeof(ad->event));
         return p;
 }
 

@@ -290,8 +290,8 @@ static struct attempt *attempt_new(struct flow *f)
         t->f = f;
         t->kind = f->kind == CAPOS_AUTH_PASSWORD ? THROTTLE_PASSWORD : THROTTLE_KEY;
         t->shared = f->ad->shared;
-        snprintf(t->account, sizeof(t->account), "%s", f->claimed);
-        snprintf(t->source, sizeof(t->source), "%s", f->ad->source);
+        memcpy(t->account, f->claimed, sizeof(t->account));
+        memcpy(t->source, f->ad->source, sizeof(t->source));
         return t;
 }
 

@@ -15,10 +15,11 @@
 #include "throttle.h"
 
 #include <sodium.h>
-#include <stdio.h>
 #include <string.h>
 
 _Static_assert(crypto_shorthash_KEYBYTES == 16, "the secret is siphash's");
+
+enum { ACCOUNT_BYTES = 64, SOURCE_BYTES = 80 };
 
 enum what { WHAT_PAIR = 'p', WHAT_ACCOUNT = 'a', WHAT_SOURCE = 's' };
 
@@ -28,16 +29,27 @@ void throttle_init(struct throttle *t)
         randombytes_buf(t->secret, sizeof(t->secret));
 }
 
+/* Writes as much of a text as counts; the end of what is written. */
+static char *text_put(char *p, const char *s, size_t most)
+{
+        size_t n = strnlen(s, most);
+
+        memcpy(p, s, n);
+        return p + n;
+}
+
 static uint64_t throttle_key(const struct throttle *t, enum what what, const struct throttle_who *w)
 {
-        char text[256];
+        char text[3 + ACCOUNT_BYTES + SOURCE_BYTES], *p = text;
         uint64_t key;
-        int n = snprintf(text, sizeof(text), "%c%c%.64s\n%.80s", what,
-                         what == WHAT_SOURCE ? '-' : w->kind, what == WHAT_SOURCE ? "" : w->account,
-                         what == WHAT_ACCOUNT ? "" : w->source);
 
-        crypto_shorthash((unsigned char *)&key, (const unsigned char *)text, (unsigned long long)n,
-                         t->secret);
+        *p++ = (char)what;
+        *p++ = (char)(what == WHAT_SOURCE ? '-' : w->kind);
+        p = text_put(p, what == WHAT_SOURCE ? "" : w->account, ACCOUNT_BYTES);
+        *p++ = '\n';
+        p = text_put(p, what == WHAT_ACCOUNT ? "" : w->source, SOURCE_BYTES);
+        crypto_shorthash((unsigned char *)&key, (const unsigned char *)text,
+                         (unsigned long long)(p - text), t->secret);
         return key ? key : 1;
 }
 

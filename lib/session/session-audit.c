@@ -101,10 +101,14 @@ static void line_rune(struct line *l, const unsigned char *p, struct rune r)
 {
         char text[16];
 
+        if (r.len && rune_is_plain(r.c)) { /* nearly all: not by way of a format */
+                memcpy(l->p + l->len, p, r.len);
+                l->len += r.len;
+                return;
+        }
+
         if (!r.len)
                 snprintf(text, sizeof(text), "\\\\x%02x", *p);
-        else if (rune_is_plain(r.c))
-                snprintf(text, sizeof(text), "%.*s", (int)r.len, (const char *)p);
         else if (r.c < 0x10000)
                 snprintf(text, sizeof(text), "\\u%04x", r.c);
         else
