@@ -396,6 +396,7 @@ static void converse(uint32_t number)
         stage_open(sessiond[1]);
         capnp_i_list_init(&w.pending);
         capnp_i_list_init(&w.grants);
+        capnp_i_list_init(&w.revoked);
         CHECK_OK(capnp_vat_new(&w.vat));
         CHECK_OK(worker_open(&w, client[1], sessiond[0]));
         script_write(&script, number);
