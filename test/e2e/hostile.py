@@ -85,7 +85,6 @@ def talk_wide():
             w.resolve_to(6, w.descriptor(w.SENDER_HOSTED, 7)),
             call(10, 9, [0], s.MEMBERSHIP, 0, Struct(b"", ["again"])),
             call(11, 5, [0], s.CHAT, 0, Struct(b"", ["#own", w.Cap(0)]), own),
-            w.disembargo(w.to_answer(9, 0), 0, 3),
             call(12, 5, [0], s.CHAT, 1, flags=w.NO_PIPELINING),
             w.finish(8), w.finish(11), w.release(0, 1),
             call(13, 9, [0], s.MEMBERSHIP, 2),
