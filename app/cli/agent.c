@@ -38,11 +38,13 @@ struct agent {
         int signal_fd;
         capnp_timer *timer;
         capnp_answer *renewal; /* the call that waits for the renewal */
+        capnp_answer *logout;  /* the call that waits for the logout */
         struct capos_login proof;
         uint8_t *proof_bytes;
         uint32_t proof_len;
         char why[RUNTIME_WHY]; /* the session has ended; "": the user has ended it */
         bool wipe;             /* a proof has been in this memory */
+        bool withdrawn;        /* the name is free, and may be another agent's by now */
 };
 
 /* ---- looking after the session ------------------------------------------------------------ */
@@ -198,30 +200,48 @@ static int agent_renew(void *self, capnp_answer *a)
         return capnp_answer_keep(a, NULL, NULL);
 }
 
+/* Nobody can begin anew: the name is taken out of the folder, once, for the next login may use it
+ * at once. */
+static void agent_withdraw(struct agent *g)
+{
+        if (g->withdrawn)
+                return;
+        g->withdrawn = true;
+        runtime_note_write(g->seed->path, g->why);
+        (void)unlink(g->seed->path);
+}
+
 static void agent_on_logged_out(capnp_question *q, int r, void *arg)
 {
-        capnp_answer *a = arg;
-        capnp_vat *v = capnp_answer_vat(a);
+        struct agent *g = arg;
+        capnp_answer *a = g->logout;
         capnp_exception why = capnp_question_exception(q);
 
+        g->logout = NULL;
+        /* Before the answer: whoever has it finds this login no more. */
+        agent_withdraw(g);
         if (r)
                 (void)capnp_answer_fail(a, why.kind, "%s", why.reason);
         else
                 (void)capnp_answer_return(a);
         capnp_question_free(q);
         /* What is queued is still sent while the vat is freed. */
-        capnp_vat_stop(v);
+        capnp_vat_stop(g->seed->vat);
 }
 
 static int agent_logout(void *self, capnp_answer *a)
 {
         struct agent *g = self;
-        capnp_question *q = remote_session_logout(
-                (remote_session_client){capos_client_session_peek(g->seed->client)});
+        capnp_question *q;
 
+        if (g->logout)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "a logout is under way");
+        q = remote_session_logout(
+                (remote_session_client){capos_client_session_peek(g->seed->client)});
         if (!q)
                 return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
-        capnp_question_send(q, agent_on_logged_out, a);
+        g->logout = a;
+        capnp_question_send(q, agent_on_logged_out, g);
         return capnp_answer_keep(a, NULL, NULL);
 }
 
@@ -356,8 +376,7 @@ static int agent_serve(const struct agent_seed *s, int ready_fd)
         r = capnp_vat_run(s->vat);
         /* First nobody can begin anew; then those who wait are told by the end of their connection.
          */
-        runtime_note_write(s->path, g.why);
-        (void)unlink(s->path);
+        agent_withdraw(&g);
         capnp_watch_free(g.watch);
         capnp_watch_free(g.signal);
         (void)close(g.signal_fd);
