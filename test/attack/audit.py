@@ -338,7 +338,7 @@ def tries(target):
             "A8": lambda: restarted(lambda path: os.truncate(path, 0), "missing"),
             "A9": lambda: restarted(cut, "cut"),
             "A10": refused_files,
-            "A11": a.as_root(full_disk),
+            "A11": instance.needs_root(full_disk),
             "A12": missing_segments}
     return rows
 

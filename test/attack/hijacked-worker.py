@@ -11,6 +11,7 @@ import sys
 import time
 
 import attacklib as a
+import instance
 import sessionlib as s
 from attacklib import w
 
@@ -401,9 +402,9 @@ def deeds():
             ends_after(lambda k: w.resolve_to(0, w.descriptor(w.SENDER_HOSTED, 5))),
             ends_after(lambda k: w.ret_results(77, None)), ends_after(nine_segments),
             ends_after(b"\xff" * 4096), ends_after(lambda k: w.release(k.root, 1000)),
-            a.as_root(with_descriptor), no_acknowledgement, use_of_a_grant, use_after_logout,
-            use_after_revocation, open_after_revocation, other_service_on_a_grant,
-            a.as_root(descriptor_to_a_service), junk_to_a_service]
+            instance.needs_root(with_descriptor), no_acknowledgement, use_of_a_grant,
+            use_after_logout, use_after_revocation, open_after_revocation, other_service_on_a_grant,
+            instance.needs_root(descriptor_to_a_service), junk_to_a_service]
 
 
 def led(target, deed):

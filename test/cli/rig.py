@@ -28,6 +28,15 @@ class Failed(Exception):
     pass
 
 
+class Skip(Exception):
+    """What a case raises that can't be tried here; its text says why."""
+
+
+def needs_root():
+    if os.getuid() != 0:
+        raise Skip("it needs the superuser")
+
+
 def equal(found, expected, what=""):
     if found != expected:
         raise Failed(f"{what}: found {found!r}, expected {expected!r}")
@@ -196,7 +205,7 @@ def keygen(g, name, *options, phrase=""):
 
 
 def in_memory(pid, secret):
-    """How often something is in a process's memory; None when that can't be seen."""
+    """How often something is in a process's memory; the case is skipped where that can't be seen."""
     found = 0
     try:
         with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
@@ -207,9 +216,9 @@ def in_memory(pid, secret):
                     continue
                 size = int(m.group(2), 16) - int(m.group(1), 16)
                 if size > 1 << 30:
-                    return None     # a sanitizer, which keeps what is freed
+                    raise Skip("a sanitizer keeps what is freed")
                 mem.seek(int(m.group(1), 16))
                 found += mem.read(size).count(secret.encode())
-    except OSError:
-        return None
+    except PermissionError as e:
+        raise Skip("memory of others is the superuser's to read") from e
     return found

@@ -460,7 +460,7 @@ TEST(instance_of_another_user_is_not_spoken_to)
         CHECK(trusted(0, geteuid(), &refused) != 0);
         CHECK(!refused);
         if (geteuid() != 0)
-                return; /* nobody else can become somebody else */
+                test_skip("nobody but root can become somebody else");
         CHECK(trusted(4711, 0, &refused) != 0);
         CHECK(refused);
         CHECK(trusted(4711, 4712, &refused) != 0);

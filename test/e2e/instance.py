@@ -273,26 +273,42 @@ def run_client(command):
     return int(m.group(1)), int(m.group(2))
 
 
-def count(name, passed, failed):
+class Skip(Exception):
+    """What a case raises that can't be tried here; its text says why."""
+
+
+def needs_root(function):
+    """The function; without the superuser one that is counted as skipped."""
+    def skipped(*_):
+        raise Skip("it needs the superuser")
+    return function if os.geteuid() == 0 else skipped
+
+
+def count(name, passed, failed, skipped=0):
     """Says how it went, to people and to tool/test-summary."""
     counts = os.environ.get("CAPOS_TEST_COUNTS")
     if counts:
         with open(counts, "a", encoding="utf-8") as f:
-            f.write(f"{name} {passed} {failed}\n")
+            f.write(f"{name} {passed} {failed} {skipped}\n")
+    if skipped:
+        print(f"{skipped} skipped")
     print(f"{passed} passed, {failed} failed")
 
 
 def run_cases(name, cases):
     """Runs [(name, function)], prints a line each and the sum; the exit code."""
-    passed = failed = 0
+    passed = failed = skipped = 0
     for title, function in cases:
         try:
             function()
+        except Skip as e:
+            skipped += 1
+            print(f"skipped {title}: {e}", flush=True)
         except (s.Failed, s.Closed, s.Refused, OSError, AssertionError) as e:
             failed += 1
             print(f"not ok {title} - {type(e).__name__} {e}", flush=True)
         else:
             passed += 1
             print(f"ok {title}", flush=True)
-    count(name, passed, failed)
+    count(name, passed, failed, skipped)
     return 0 if passed and not failed else 1

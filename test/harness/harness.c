@@ -457,17 +457,20 @@ static enum outcome run(const struct test *t)
 
 /* ---- The program ---- */
 
-static void report(const char *name, unsigned passed, unsigned failed)
+static void report(const char *name, unsigned passed, unsigned failed, unsigned skipped)
 {
         const char *path = getenv("CAPOS_TEST_COUNTS");
         char line[256];
         int fd, n;
 
-        printf("%s: %u passed, %u failed\n", name, passed, failed);
+        printf("%s: %u passed, %u failed", name, passed, failed);
+        if (skipped)
+                printf(", %u skipped", skipped);
+        putchar('\n');
         if (!path || !*path)
                 return;
 
-        n = snprintf(line, sizeof(line), "%s %u %u\n", name, passed, failed);
+        n = snprintf(line, sizeof(line), "%s %u %u %u\n", name, passed, failed, skipped);
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0 || write(fd, line, (size_t)n) != n) {
                 perror(path);
@@ -546,6 +549,6 @@ int main(int argc, char **argv)
                 fprintf(stderr, "%s: no such test\n", argv[0]);
                 return 2;
         }
-        report(program_invocation_short_name, passed, failed);
+        report(program_invocation_short_name, passed, failed, skipped);
         return failed ? 1 : 0;
 }
