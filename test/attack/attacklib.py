@@ -95,6 +95,11 @@ class Target(instance.Instance):
         self.capos("account", "add", KEY_USER, "--profile", "operator", "--state", self.state)
         self.capos("account", "key", "add", KEY_USER, self.key + ".pub", "--state", self.state)
 
+    def __exit__(self, kind, value, trace):
+        if kind:
+            print(f"# the log of the instance: {self.log_text()[-4000:]}")
+        super().__exit__(kind, value, trace)
+
     def capos(self, *words, stdin=""):
         """Runs the command; its output."""
         home = os.path.join(self.folder.name, "home")
