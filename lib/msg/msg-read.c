@@ -85,10 +85,9 @@ enum capnp_what capnp_any_what(capnp_any a)
         return r;
 }
 
-capnp_reader capnp_i_struct(capnp_msg *m, const uint64_t *slot, uint32_t seg, uint16_t depth,
-                            const uint64_t *dflt)
+/* capnp_i_struct() whatever the slot holds. */
+__attribute__((noinline)) static capnp_reader struct_any(capnp_any a, const uint64_t *dflt)
 {
-        capnp_any a = {m, slot, seg, depth};
         struct ptr_target t;
         const uint64_t *p;
         uint32_t words, ptrs;
@@ -105,6 +104,29 @@ capnp_reader capnp_i_struct(capnp_msg *m, const uint64_t *slot, uint32_t seg, ui
 
         return capnp_i_reader(a.m, (const uint8_t *)p, t.seg, words * 8, (uint16_t)ptrs,
                               (uint16_t)(a.depth - 1));
+}
+
+/* Nearly every pointer is near, in bounds and in budget: then there is nothing to mark. */
+capnp_reader capnp_i_struct(capnp_msg *m, const uint64_t *slot, uint32_t seg, uint16_t depth,
+                            const uint64_t *dflt)
+{
+        const struct capnp_i_segment *s;
+        uint64_t w, at, words;
+
+        if (!m || !slot || !depth)
+                return struct_any((capnp_any){m, slot, seg, depth}, dflt);
+
+        w = ptr_load(slot);
+        s = &m->segs[seg];
+        at = (uint64_t)(ptr_at(s->base, slot) + 1 + ptr_offset(w));
+        words = (uint64_t)ptr_data(w) + ptr_ptrs(w);
+        if (!w || ptr_kind(w) != PTR_STRUCT || at > s->words || words > s->words - at ||
+            words > m->budget)
+                return struct_any((capnp_any){m, slot, seg, depth}, dflt);
+
+        m->budget -= words;
+        return capnp_i_reader(m, (const uint8_t *)(s->base + at), seg, ptr_data(w) * 8u,
+                              ptr_ptrs(w), (uint16_t)(depth - 1));
 }
 
 /* ---- lists -------------------------------------------------------------------------------- */
