@@ -51,10 +51,11 @@ enum {
 
 /*
  * A received frame as a message: the words (already in one block, after the segment table) are
- * described by sizes[nsegs]. The caller allocated m and keeps words alive; deinit with
- * capnp_i_msg_deinit(), also after a failure. 0 or -ENOMEM.
+ * described by sizes: nsegs 32-bit values of any alignment, as in a segment table. The caller
+ * allocated m and keeps words alive; deinit with capnp_i_msg_deinit(), also after a failure. 0 or
+ * -ENOMEM.
  */
-int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const uint32_t *sizes, uint32_t nsegs,
+int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const void *sizes, uint32_t nsegs,
                               const struct capnp_limits *l) CAPNP_MUST_USE;
 /*
  * An embedded message to build in. first[room] is the caller's memory for segment 0 (may be NULL:
@@ -65,6 +66,9 @@ int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const uint32_t *siz
 void capnp_i_msg_init_building(capnp_msg *m, uint64_t *first, uint32_t room, uint32_t used);
 /* Drops capabilities and own segments; m may be used again after another init. */
 void capnp_i_msg_deinit(capnp_msg *m);
+
+/* capnp_msg_write() where there is room for capnp_msg_size() bytes. */
+void capnp_i_msg_write(const capnp_msg *m, uint8_t *p);
 
 /* Zeroed words at the end of a segment of m (any; a new one when none has room). NULL: marked. */
 uint64_t *capnp_i_msg_alloc(capnp_msg *m, uint32_t words, uint32_t *ret_seg);

@@ -62,9 +62,8 @@ static uint64_t msg_budget(uint64_t words, const struct capnp_limits *l)
         return words > least / 8 ? words * 8 : least;
 }
 
-/* sizes: nsegs 32-bit values, as in a segment table, of any alignment. */
-static int msg_init_received(capnp_msg *m, uint64_t *words, const uint8_t *sizes, uint32_t nsegs,
-                             const struct capnp_limits *l)
+int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const void *sizes, uint32_t nsegs,
+                              const struct capnp_limits *l)
 {
         struct capnp_limits own;
         uint64_t at = 0;
@@ -89,7 +88,7 @@ static int msg_init_received(capnp_msg *m, uint64_t *words, const uint8_t *sizes
         for (uint32_t i = 0; i < nsegs; i++) {
                 uint32_t n;
 
-                memcpy(&n, sizes + 4 * (size_t)i, sizeof(n));
+                memcpy(&n, (const uint8_t *)sizes + 4 * (size_t)i, sizeof(n));
                 m->segs[i] = (struct capnp_i_segment){words + at, n, n};
                 at += n;
         }
@@ -99,12 +98,6 @@ static int msg_init_received(capnp_msg *m, uint64_t *words, const uint8_t *sizes
         m->budget = msg_budget(at, l);
         m->depth = (uint16_t)(l->depth < CAPNP_I_MAX_DEPTH ? l->depth : CAPNP_I_MAX_DEPTH);
         return 0;
-}
-
-int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const uint32_t *sizes, uint32_t nsegs,
-                              const struct capnp_limits *l)
-{
-        return msg_init_received(m, words, (const uint8_t *)sizes, nsegs, l);
 }
 
 void capnp_i_msg_deinit(capnp_msg *m)
@@ -117,7 +110,6 @@ void capnp_i_msg_deinit(capnp_msg *m)
                 free(m->caps);
         if (m->segs != m->inline_segs)
                 free(m->segs);
-        msg_init(m);
 }
 
 void capnp_msg_clear(capnp_msg *m)
@@ -182,8 +174,8 @@ int capnp_msg_parse(const void *b, size_t len, const struct capnp_limits *limits
                 return -ENOMEM;
 
         /* The words are never written: nothing builds in a received message. */
-        r = msg_init_received(m, (uint64_t *)(uintptr_t)(table + header), table + 4,
-                              capnp_i_frame_segments(table), &l);
+        r = capnp_i_msg_init_received(m, (uint64_t *)(uintptr_t)(table + header), table + 4,
+                                      capnp_i_frame_segments(table), &l);
         if (r)
                 return r;
 
@@ -348,29 +340,24 @@ size_t capnp_msg_size(const capnp_msg *m)
         if (msg_is_empty(m))
                 return 16;
 
-        size = capnp_i_frame_table(NULL, NULL, m->nsegs);
+        size = capnp_i_frame_header(m->nsegs);
         for (uint32_t i = 0; i < m->nsegs; i++)
                 size += (size_t)m->segs[i].words * sizeof(uint64_t);
 
         return size;
 }
 
-int capnp_msg_write(const capnp_msg *m, void *b, size_t len)
+void capnp_i_msg_write(const capnp_msg *m, uint8_t *p)
 {
-        uint8_t *p = b;
-
-        if (len < capnp_msg_size(m))
-                return CAPNP_E_LIMIT;
-
         if (msg_is_empty(m)) {
                 memcpy(p, (const uint32_t[4]){0, 1, 0, 0}, 16);
-                return 0;
+                return;
         }
 
         capnp_i_frame_begin(p, m->nsegs);
         for (uint32_t i = 0; i < m->nsegs; i++)
                 capnp_i_frame_set(p, i, m->segs[i].words);
-        p += capnp_i_frame_table(NULL, NULL, m->nsegs);
+        p += capnp_i_frame_header(m->nsegs);
 
         for (uint32_t i = 0; i < m->nsegs; i++) {
                 size_t n = (size_t)m->segs[i].words * sizeof(uint64_t);
@@ -378,7 +365,14 @@ int capnp_msg_write(const capnp_msg *m, void *b, size_t len)
                 memcpy(p, m->segs[i].base, n);
                 p += n;
         }
+}
 
+int capnp_msg_write(const capnp_msg *m, void *b, size_t len)
+{
+        if (len < capnp_msg_size(m))
+                return CAPNP_E_LIMIT;
+
+        capnp_i_msg_write(m, b);
         return 0;
 }
 

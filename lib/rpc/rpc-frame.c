@@ -55,8 +55,9 @@ struct frame *capnp_i_frame_new_plain(void)
 struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct capnp_limits *l,
                                          int *ret_r)
 {
-        uint32_t sizes[CAPNP_I_MAX_SEGMENTS], nsegs = capnp_i_frame_segments(b);
-        size_t header = capnp_i_frame_table(NULL, NULL, nsegs);
+        uint32_t nsegs = capnp_i_frame_segments(b);
+        const uint8_t *table = b;
+        size_t header = capnp_i_frame_header(nsegs);
         struct frame *f;
 
         assert(nsegs <= CAPNP_I_MAX_SEGMENTS);
@@ -67,9 +68,8 @@ struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct
         }
 
         f->received = true;
-        capnp_i_frame_sizes(b, nsegs, sizes);
-        memcpy(f->words, (const uint8_t *)b + header, len - header);
-        *ret_r = capnp_i_msg_init_received(&f->msg, f->words, sizes, nsegs, l);
+        memcpy(f->words, table + header, len - header);
+        *ret_r = capnp_i_msg_init_received(&f->msg, f->words, table + 4, nsegs, l);
         if (*ret_r) {
                 explicit_bzero(f->words, len - header);
                 free(f);

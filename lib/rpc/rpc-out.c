@@ -84,7 +84,7 @@ static int out_give(capnp_rpc *r, struct frame *f, uint32_t bytes)
         for (i = 0; i < f->msg.nsegs; i++)
                 sizes[i] = f->msg.segs[i].words;
 
-        o = out_new(r, (uint32_t)capnp_i_frame_table(NULL, NULL, f->msg.nsegs));
+        o = out_new(r, (uint32_t)capnp_i_frame_header(f->msg.nsegs));
         if (!o)
                 return -ENOMEM;
 
@@ -101,9 +101,7 @@ static int out_copy(capnp_rpc *r, struct frame *f, uint32_t bytes, const struct 
         if (!o)
                 return -ENOMEM;
 
-        if (capnp_msg_write(&f->msg, o->bytes + o->len, o->room - o->len))
-                return -EINVAL;
-
+        capnp_i_msg_write(&f->msg, o->bytes + o->len);
         o->len += bytes;
         o->secret |= f->secret;
         if (fds)

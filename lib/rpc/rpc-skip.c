@@ -39,7 +39,7 @@ static bool skip_position(const capnp_rpc *r, uint64_t *ret_at)
 
         for (i = 0; i < s->seg; i++)
                 words += capnp_i_frame_words(r->in, i);
-        *ret_at = capnp_i_frame_table(NULL, NULL, n) + words * 8;
+        *ret_at = capnp_i_frame_header(n) + words * 8;
         return true;
 }
 

@@ -23,16 +23,11 @@ static uint32_t frame_u32(const uint8_t *b)
         return v;
 }
 
-/* Bytes of a table: a count, n sizes, padded to words. */
-static uint64_t frame_header(uint64_t nsegs)
-{
-        return (4 + 4 * nsegs + 7) & ~UINT64_C(7);
-}
-
 int capnp_i_frame_size(const uint8_t *b, size_t len, uint32_t max_segments, uint64_t max_bytes,
                        size_t *ret_header, uint64_t *ret_total)
 {
-        uint64_t nsegs, header, words = 0;
+        uint64_t nsegs, words = 0;
+        size_t header;
 
         *ret_header = 8;
         *ret_total = 0;
@@ -43,8 +38,8 @@ int capnp_i_frame_size(const uint8_t *b, size_t len, uint32_t max_segments, uint
         if (nsegs > max_segments)
                 return CAPNP_E_LIMIT;
 
-        header = frame_header(nsegs);
-        *ret_header = (size_t)header;
+        header = capnp_i_frame_header(nsegs);
+        *ret_header = header;
         if (len < header)
                 return CAPNP_E_SHORT;
 
@@ -78,7 +73,7 @@ void capnp_i_frame_begin(uint8_t *b, uint32_t nsegs)
         uint32_t last = nsegs - 1;
 
         /* The padding, if any, is in the table's last four bytes. */
-        memset(b + frame_header(nsegs) - 4, 0, 4);
+        memset(b + capnp_i_frame_header(nsegs) - 4, 0, 4);
         memcpy(b, &last, sizeof(last));
 }
 
@@ -94,5 +89,5 @@ size_t capnp_i_frame_table(uint8_t *b, const uint32_t *sizes, uint32_t nsegs)
                 memcpy(b + 4, sizes, 4 * (size_t)nsegs);
         }
 
-        return (size_t)frame_header(nsegs);
+        return capnp_i_frame_header(nsegs);
 }

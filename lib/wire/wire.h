@@ -26,6 +26,12 @@ void capnp_i_frame_sizes(const uint8_t *b, uint32_t nsegs, uint32_t *sizes);
 /* Words of segment i, from a complete table of more than i segments. */
 uint32_t capnp_i_frame_words(const uint8_t *b, uint32_t i);
 
+/* Bytes of a table: a count, n sizes, padded to words. */
+static inline size_t capnp_i_frame_header(uint64_t nsegs)
+{
+        return (size_t)((4 + 4 * nsegs + 7) & ~UINT64_C(7));
+}
+
 /* Writes a table for nsegs sizes; returns its bytes (multiple of 8). b may be NULL to measure. */
 size_t capnp_i_frame_table(uint8_t *b, const uint32_t *sizes, uint32_t nsegs);
 /* The same in steps: the count and the padding, then each size. */
