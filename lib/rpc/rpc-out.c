@@ -21,7 +21,8 @@
 #include "rpc-proto.h"
 #include "wire.h"
 
-enum { OUT_SMALL = 4096, OUT_BLOCK = 65536 - 256 };
+/* A message longer than OUT_SMALL is queued as it is; the rest are rooms of blocks. */
+enum { OUT_FIRST = 896, OUT_SMALL = 4096, OUT_BLOCK = 65536 - 256 };
 
 void capnp_i_fds_close(struct fds *f)
 {
@@ -58,6 +59,16 @@ static struct out *out_new(capnp_rpc *r, uint32_t room)
         return o;
 }
 
+/* Room in a new block, by what waits. A single message is the rule: with the header, a first block
+ * is of a size that malloc() keeps at hand. */
+static uint32_t out_room(const capnp_rpc *r)
+{
+        if (!r->out_bytes)
+                return OUT_FIRST;
+
+        return r->out_bytes < OUT_SMALL ? OUT_SMALL : OUT_BLOCK;
+}
+
 /* Room for a whole message behind what is queued. */
 static inline struct out *out_block(capnp_rpc *r, uint32_t bytes)
 {
@@ -71,7 +82,7 @@ static inline struct out *out_block(capnp_rpc *r, uint32_t bytes)
                         return o;
         }
 
-        room = r->out_bytes ? OUT_BLOCK : OUT_SMALL;
+        room = out_room(r);
         return out_new(r, bytes > room ? bytes : room);
 }
 
