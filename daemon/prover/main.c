@@ -59,12 +59,15 @@ static bool prove_hash(capnp_data password, struct proof_verdict *v)
 static bool prove_password(capnp_data verifier, capnp_data password)
 {
         char text[crypto_pwhash_STRBYTES] = {0};
+        bool good;
 
         if (verifier.len >= sizeof(text))
                 return false;
 
         memcpy(text, verifier.p, verifier.len);
-        return !crypto_pwhash_str_verify(text, (const char *)password.p, password.len);
+        good = !crypto_pwhash_str_verify(text, (const char *)password.p, password.len);
+        sodium_memzero(text, sizeof(text));
+        return good;
 }
 
 /* The work of prove_password(), for nothing. */
