@@ -1,6 +1,6 @@
 /*
  * References: an object of ours, one over there, one that will be, one that is broken, one behind a
- * membrane. Nobody outside asks which.
+ * membrane. The program cannot tell which; the core can, by its kind.
  *
  * Dropping the last reference runs no code of the application: an object's `gone` becomes an event.
  * It also never recurses. What the last reference held (a chain of settled promises can be as long

@@ -1,6 +1,6 @@
 /*
- * Capability tables of payloads: where references become ids and ids become references. Nowhere
- * else in the core is either turned into the other.
+ * Capability tables of payloads: where references become ids and ids become references. (The
+ * targets of messages, which name one thing each, are read where the message is.)
  */
 #include "rpc-internal.h"
 
