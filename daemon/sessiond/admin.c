@@ -124,7 +124,7 @@ static struct change *change_new(struct sessiond *s, capnp_answer *a, capnp_text
 
         c = calloc(1, sizeof(*c));
         if (!c) {
-                (void)answer_no_memory(a);
+                (void)capos_i_refuse_no_memory(a);
                 return NULL;
         }
 

@@ -24,6 +24,7 @@
 
 #include "daemon-log.h"
 #include "daemon-text.h"
+#include "links.h"
 #include "places.h"
 #include "services.h"
 #include "session.h"
@@ -100,11 +101,6 @@ int admission_over_quota(struct admission *ad, capnp_answer *a, const char *quot
 
         return audit_fail(&ad->s->audit, a, CAPNP_OVERLOADED, "%s",
                           capos_i_refusal(text, quota, detail));
-}
-
-int answer_no_memory(capnp_answer *a)
-{
-        return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.memory: try again later");
 }
 
 void admission_claim(struct admission *ad, login_source_metadata_reader r)
@@ -530,7 +526,7 @@ static int open_return(struct admission *ad, capnp_answer *a, int fd)
 
         if (grant_end_serve(ad->s->vat, &end_ops, NULL, &end)) {
                 close(fd);
-                return answer_no_memory(a);
+                return capos_i_refuse_no_memory(a);
         }
 
         capnp_cap_set_fd(end, fd);

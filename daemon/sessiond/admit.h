@@ -84,8 +84,6 @@ int admission_deny(struct admission *ad, capnp_answer *a, enum capos_denial d, c
 /* The same, because of a quota: "over-quota." and its name. */
 int admission_over_quota(struct admission *ad, capnp_answer *a, const char *quota,
                          const char *detail);
-/* Ends an answer because there is no memory. */
-int answer_no_memory(capnp_answer *a);
 /* Keeps what a client says about itself. */
 void admission_claim(struct admission *ad, login_source_metadata_reader r);
 

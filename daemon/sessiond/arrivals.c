@@ -14,6 +14,7 @@
 #include "admit.h"
 #include "daemon-log.h"
 #include "io-loop.h"
+#include "links.h"
 #include "sessiond.h"
 
 enum { AGAIN_MS = 50, LOG_MS = 60 * 1000 };

@@ -16,6 +16,7 @@
 
 #include "daemon-log.h"
 #include "daemon-packets.h"
+#include "links.h"
 #include "service_control.capnp-c.h"
 #include "sessiond.h"
 

@@ -132,7 +132,7 @@ int service_describe(struct service *v, capnp_answer *a)
         w = calloc(1, sizeof(*w));
         if (!w || service_ask(v)) {
                 free(w);
-                return answer_no_memory(a);
+                return capos_i_refuse_no_memory(a);
         }
 
         *w = (struct waiter){.v = v, .a = a};
@@ -153,7 +153,7 @@ int service_describe_session(struct sessiond *s, capnp_answer *a)
 
         (void)s;
         if (capnp_msg_new(&m))
-                return answer_no_memory(a);
+                return capos_i_refuse_no_memory(a);
 
         /* schema.capnp: CodeGeneratorRequest has no data and four pointers, nodes the first of
          * them; Node has five words and six pointers. */
@@ -168,7 +168,7 @@ int service_describe_session(struct sessiond *s, capnp_answer *a)
         len = capnp_msg_size(m);
         p = admission_schema_results_init_schema(a, (uint32_t)len);
         if (capnp_msg_check(m) || !p || capnp_msg_write(m, p, len))
-                return answer_no_memory(a);
+                return capos_i_refuse_no_memory(a);
 
         return capnp_answer_return(a);
 }

@@ -22,6 +22,7 @@
 
 #include "daemon-log.h"
 #include "io-packet.h"
+#include "links.h"
 #include "sessiond.h"
 
 struct prove_job {

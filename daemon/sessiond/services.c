@@ -20,6 +20,7 @@
 
 #include "daemon-log.h"
 #include "grant.h"
+#include "links.h"
 #include "service_control.capnp-c.h"
 #include "session.h"
 #include "sessiond.h"

@@ -42,8 +42,9 @@ struct session_who {
 };
 
 /*
- * Makes a session and binds it to the connection. 0; CAPNP_E_LIMIT: the account, the source or the
- * way in has as many as it may, or there is no room at all; -ENOMEM.
+ * Makes a session of the connection; whoever asks for it binds it (admission_bind()). 0;
+ * CAPNP_E_LIMIT: the account, the source or the way in has as many as it may, or there is no room
+ * at all; -ENOMEM.
  */
 int session_new(struct admission *ad, const struct session_who *who,
                 struct session **ret) CAPNP_MUST_USE;

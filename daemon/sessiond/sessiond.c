@@ -8,7 +8,6 @@
 #include "sessiond.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sodium.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "check.h"
 #include "daemon-log.h"
 #include "daemon-sandbox.h"
+#include "links.h"
 #include "session.h"
 #include "state.h"
 #include "vat-internal.h"
@@ -34,13 +34,6 @@ static void gate_got(struct daemon_link *l, const struct packet *p, const int *f
         (void)fds;
         if (p->type == PACKET_EVENT)
                 arrivals_add(CAPNP_I_OF(l, struct sessiond, gate), p);
-}
-
-bool link_has_ended(void)
-{
-        struct pollfd p = {.fd = LINK_FD, .events = POLLRDHUP};
-
-        return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLNVAL));
 }
 
 /* caposd starts another one, or makes another link; sessions go on. */
@@ -107,21 +100,6 @@ static void up_closed(struct daemon_link *l)
 }
 
 static const struct daemon_link_ops up_ops = {.got = up_got, .closed = up_closed};
-
-void link_send_up(struct sessiond *s, const struct packet *p)
-{
-        daemon_link_send(&s->up, p, NULL);
-}
-
-void link_send_gate(struct sessiond *s, const struct packet *p, const int *fds)
-{
-        daemon_link_send(&s->gate, p, fds);
-}
-
-void link_kill(struct sessiond *s, uint64_t event)
-{
-        link_send_up(s, &(struct packet){.type = PACKET_KILL, .event = event});
-}
 
 /* ---- life ----------------------------------------------------------------------------------- */
 

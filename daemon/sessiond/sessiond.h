@@ -49,11 +49,4 @@ int sessiond_init(struct sessiond *s) CAPNP_MUST_USE;
 int sessiond_run(struct sessiond *s) CAPNP_MUST_USE;
 void sessiond_deinit(struct sessiond *s);
 
-/* Packets out; what they mean is in daemon-packets.h. */
-void link_send_up(struct sessiond *s, const struct packet *p);
-void link_send_gate(struct sessiond *s, const struct packet *p, const int *fds);
-void link_kill(struct sessiond *s, uint64_t event);
-/* Whether caposd has hung up: what goes away now goes because the instance ends. */
-bool link_has_ended(void);
-
 #endif

@@ -65,7 +65,7 @@ static int gateway_bound(struct pending *p, bound_reader b, capnp_cap **ret_c)
         }
 
         if (worker_bind(w, b) || session_new(w, ret_c)) {
-                (void)answer_no_memory(p->a);
+                (void)capos_i_refuse_no_memory(p->a);
                 return -1;
         }
 
@@ -232,7 +232,7 @@ static void start_done(struct pending *p)
         uint32_t *number;
 
         if (flow_new(p->w, &number, false, &c)) {
-                (void)answer_no_memory(p->a);
+                (void)capos_i_refuse_no_memory(p->a);
                 return;
         }
 

@@ -229,7 +229,7 @@ static void get_local(struct pending *p)
         capnp_cap *c = NULL;
 
         if (user_session_new(p->w, &c)) {
-                (void)answer_no_memory(p->a);
+                (void)capos_i_refuse_no_memory(p->a);
                 return;
         }
 

@@ -63,7 +63,7 @@ int pending_send(struct worker *w, capnp_answer *a, capnp_question *q,
                 capnp_question_free(q);
                 if (ret_p)
                         *ret_p = NULL;
-                return answer_no_memory(a);
+                return capos_i_refuse_no_memory(a);
         }
         if (pending_is_long(q)) {
                 free(p);

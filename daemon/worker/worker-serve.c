@@ -74,11 +74,6 @@ int worker_bind(struct worker *w, bound_reader b)
         return 0;
 }
 
-int answer_no_memory(capnp_answer *a)
-{
-        return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.memory: try again later");
-}
-
 static void worker_done(void *arg)
 {
         capnp_vat_stop(((struct worker *)arg)->vat);

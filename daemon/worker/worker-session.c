@@ -158,7 +158,7 @@ static int session_cap_set(void *self, capnp_answer *a)
                 return 0;
 
         if (remote_cap_set_serve(s->w->vat, &cap_set_ops, s->w, &c))
-                return answer_no_memory(a);
+                return capos_i_refuse_no_memory(a);
 
         remote_session_cap_set_results_set_caps(a, (remote_cap_set_client){c});
         capnp_cap_unref(c);
@@ -170,7 +170,7 @@ static void renew_done(struct pending *p)
         capnp_cap *c = NULL;
 
         if (worker_bind(p->w, admission_renew_bound(p->q)) || session_new(p->w, &c)) {
-                (void)answer_no_memory(p->a);
+                (void)capos_i_refuse_no_memory(p->a);
                 return;
         }
 
@@ -221,7 +221,7 @@ static void reauthenticate_done(struct pending *p)
         uint32_t *number;
 
         if (flow_new(p->w, &number, true, &c)) {
-                (void)answer_no_memory(p->a);
+                (void)capos_i_refuse_no_memory(p->a);
                 return;
         }
 

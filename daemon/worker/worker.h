@@ -77,8 +77,6 @@ struct pending {
 
 /* Serves one client until it has gone. Takes both sockets. The process's exit code. */
 int worker_serve(int client_fd, int sessiond_fd);
-/* Ends an answer because there is no memory. What a handler returns. */
-int answer_no_memory(capnp_answer *a);
 /* Fails all open calls with that reason, and lets go of all grants. */
 void worker_cut(struct worker *w, const char *reason);
 /* The session is over: everything that came from it is dead when this returns. */

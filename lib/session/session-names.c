@@ -103,6 +103,11 @@ const char *capos_i_refusal(char out[CAPOS_REFUSAL_BYTES], const char *code, con
         return out;
 }
 
+int capos_i_refuse_no_memory(capnp_answer *a)
+{
+        return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.memory: try again later");
+}
+
 const char *capos_auth_name(unsigned kind)
 {
         return kind < CAPOS_AUTH_KINDS ? kinds[kind].name : "unknown";

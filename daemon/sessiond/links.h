@@ -1,0 +1,18 @@
+/* The links to caposd and to the gateway, outward. */
+#ifndef SESSIOND_LINKS_H
+#define SESSIOND_LINKS_H
+
+#include <stdbool.h>
+
+#include "daemon-packets.h"
+
+struct sessiond;
+
+/* Packets out; what they mean is in daemon-packets.h. */
+void link_send_up(struct sessiond *s, const struct packet *p);
+void link_send_gate(struct sessiond *s, const struct packet *p, const int *fds);
+void link_kill(struct sessiond *s, uint64_t event);
+/* Whether caposd has hung up: what goes away now goes because the instance ends. */
+bool link_has_ended(void);
+
+#endif
