@@ -51,13 +51,17 @@ struct agent {
 
 static void agent_look(struct agent *g, uint32_t after_ms);
 
-/* Ends, and leaves word of why: the user's next command can say it. */
+/* Ends, and leaves word of why: the user's next command can say it. A look at the session may see
+ * that the connection is lost before we are told. */
 static void agent_end(struct agent *g, const struct capos_error *why)
 {
         const char *detail = capos_denial_detail_peek(why->text);
 
-        if (!g->why[0])
+        if (!g->why[0] && why->code == CAPOS_E_DENIED)
                 (void)snprintf(g->why, sizeof(g->why), "%s", *detail ? detail : why->text);
+        else if (!g->why[0])
+                (void)snprintf(g->why, sizeof(g->why),
+                               "the connection to the instance is lost: %.400s", why->text);
         capnp_vat_stop(g->seed->vat);
 }
 
@@ -104,13 +108,8 @@ static void agent_look(struct agent *g, uint32_t after_ms)
 
 static void agent_on_end(capos_client *c, const struct capos_error *why, void *arg)
 {
-        struct agent *g = arg;
-
         (void)c;
-        if (!g->why[0])
-                (void)snprintf(g->why, sizeof(g->why),
-                               "the connection to the instance is lost: %.400s", why->text);
-        capnp_vat_stop(g->seed->vat);
+        agent_end(arg, why);
 }
 
 /* ---- what callers may ask ----------------------------------------------------------------- */
