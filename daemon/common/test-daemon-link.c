@@ -251,9 +251,14 @@ TEST(descriptors_do_not_come_in_where_none_may)
 TEST(a_slow_reader_is_waited_for)
 {
         struct packet p = {.type = PACKET_WORKER_READY}, q;
+        struct rlimit files;
         struct rig r;
         int fd;
 
+        CHECK_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+        files.rlim_cur = files.rlim_max;
+        if (files.rlim_max < 4000 || setrlimit(RLIMIT_NOFILE, &files))
+                test_skip("it needs 4,000 descriptors (ulimit -Hn)");
         rig_init(&r, true);
         for (unsigned i = 0; i < 2000; i++) {
                 int own = fcntl(r.b, F_DUPFD_CLOEXEC, 3);

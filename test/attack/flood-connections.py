@@ -121,8 +121,8 @@ def good_ones(target):
 
 
 def no_more(before, now):
-    """The same processes, none with more descriptors."""
-    return set(now) == set(before) and all(now[k] <= before[k] for k in now)
+    """The same processes, none with more descriptors, as far as we may look."""
+    return set(now) == set(before) and all(now[k] is None or now[k] <= before[k] for k in now)
 
 
 def flood(target, layer, act):

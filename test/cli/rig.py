@@ -138,6 +138,10 @@ class Rig:
         self.agents.append(r["agent"])
         return r
 
+    def sockets(self):
+        """The agents' sockets; that of an ordinary user's instance lies beside them."""
+        return [f for f in os.listdir(self.path("run/capos")) if not f.startswith("instance-")]
+
     def until(self, f, what, seconds=15):
         end = time.monotonic() + seconds
         while not f():
