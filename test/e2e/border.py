@@ -30,6 +30,17 @@ def refused(codes, function):
     raise Failed(f"it was not refused, but should be as {codes}")
 
 
+def exactly(kind, code, function):
+    """Runs function, which must fail with this kind and code."""
+    try:
+        function()
+    except Refused as e:
+        if (e.kind, e.code) != (kind, code) or not REFUSAL.fullmatch(e.reason):
+            raise Failed(f"refused otherwise: {e}") from e
+        return
+    raise Failed(f"it was not refused, but should be as {kind} {code}")
+
+
 class Border:
     def __init__(self, run):
         self.run = run
@@ -86,6 +97,21 @@ class Border:
         peer.anonymous(gateway=gateway).call(0)
         peer.close()
 
+    def long_messages(self):
+        """More than the session's messageBytes, from the client and from the service."""
+        peer = self.run.connect()
+        session = peer.password(instance.USER + "2", instance.SECRET, "narrow")
+        info = s.get(s.cap_set(session), "long_info", s.SYSTEM_INFO)
+        for _ in range(3):
+            for method, params in ((1, Struct(b"", [b"x" * 20000])), (1, Struct(b"", [b"x" * 9000])),
+                                   (0, None)):
+                exactly("overloaded", "over-quota.bytes",
+                        lambda m=method, p=params: info.call(m, p))
+            info.call(1)
+            info.call(1, Struct(b"", [b"x" * 4000]))
+        session.call(0)
+        peer.close()
+
     def inner_nul(self):
         session, caps = self.session()
         for name in ("chat\0", "chat\0x", "\0chat"):
@@ -130,9 +156,14 @@ class Run(instance.Instance):
 
 def main():
     try:
-        with Run(instance.manifest()) as run:
+        long_info = instance.service("long_info", "capos-system-info", s.SYSTEM_INFO,
+                                     ["--motd", "m" * 12000])
+        narrow = instance.profile("narrow", ["session", "long_info"], messageBytes=8192)
+        with Run(instance.manifest(profiles=[narrow], services=[long_info])) as run:
+            run.add_user(instance.USER + "2", ["narrow"], instance.SECRET)
             b = Border(run)
-            cases = [b.names, b.proofs, b.claims, b.before_login, b.inner_nul, b.resets, b.no_alarm]
+            cases = [b.names, b.proofs, b.claims, b.before_login, b.long_messages,
+                     b.inner_nul, b.resets, b.no_alarm]
             return instance.run_cases(SCRIPT, [(f.__name__, f) for f in cases])
     except (Failed, Refused, s.Closed, OSError) as e:
         print(f"not ok instance - {e}")
