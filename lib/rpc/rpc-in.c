@@ -174,6 +174,29 @@ static int in_call_accept(capnp_rpc *r, struct frame *f, capnp_reader b, capnp_c
         return 0;
 }
 
+static int in_unknown(capnp_rpc *r, capnp_reader m)
+{
+        if (capnp_msg_size(m.m) > ECHO_BYTES)
+                return capnp_i_rpc_violation(r, "an unknown message is too large");
+
+        capnp_i_send_unimplemented(r, m);
+        return 0;
+}
+
+/*
+ * A Call whose results are for a third party (level 3). It is sent back if that is not much: what
+ * we queue has a bound, and the peer decides how long its messages are.
+ */
+static void in_call_unknown(capnp_rpc *r, capnp_reader m, uint32_t id)
+{
+        size_t bytes = capnp_msg_size(m.m);
+
+        if (bytes <= ECHO_BYTES && r->out_notes + bytes <= r->limits.out_bytes)
+                capnp_i_send_unimplemented(r, m);
+        else
+                capnp_i_send_declined(r, id);
+}
+
 static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b)
 {
         uint32_t id = capnp_reader_u32(b, ID_AT, 0);
@@ -188,7 +211,7 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
         if (capnp_reader_u16(b, CALL_TO_AT, 0) > CALL_TO_YOURSELF) {
-                capnp_i_send_unimplemented(r, m); /* level 3 */
+                in_call_unknown(r, m, id);
                 return 0;
         }
 
@@ -529,8 +552,7 @@ static int in_disembargo(capnp_rpc *r, capnp_reader m, capnp_reader b)
                         capnp_i_promise_lift(p);
                 return 0;
         default:
-                capnp_i_send_unimplemented(r, m); /* level 3 */
-                return 0;
+                return in_unknown(r, m); /* level 3 */
         }
 }
 
@@ -578,15 +600,6 @@ static int in_abort(capnp_rpc *r, capnp_reader e)
         return CAPNP_E_DISCONNECTED;
 }
 
-static int in_unknown(capnp_rpc *r, struct frame *f, capnp_reader m)
-{
-        if (capnp_msg_size(&f->msg) > ECHO_BYTES)
-                return capnp_i_rpc_violation(r, "an unknown message is too large");
-
-        capnp_i_send_unimplemented(r, m);
-        return capnp_msg_check(&f->msg) ? capnp_i_rpc_violation(r, "a message is malformed") : 0;
-}
-
 int capnp_i_in_message(capnp_rpc *r, struct frame *f)
 {
         capnp_reader m = capnp_any_struct(capnp_msg_root(&f->msg), NULL), b = in_body(m);
@@ -617,6 +630,6 @@ int capnp_i_in_message(capnp_rpc *r, struct frame *f)
         case MESSAGE_DISEMBARGO:
                 return in_disembargo(r, m, b);
         default:
-                return in_unknown(r, f, m);
+                return in_unknown(r, m);
         }
 }

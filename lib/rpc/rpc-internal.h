@@ -296,7 +296,10 @@ struct crossing {
         uint64_t bytes;
 };
 
-/* A reference lent by capnp_question_cap_peek(). */
+/*
+ * A reference lent by capnp_question_cap_peek(). Only our own program makes any, one for each path
+ * it asks for before the return, so that a list will do: what peers name is in struct pipes.
+ */
 struct peek {
         struct peek *next;
         capnp_cap *cap;
@@ -668,6 +671,8 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target);
 void capnp_i_send_return(struct call *c);
 /* An exception of kind overloaded. release: none of the parameters' references were taken up. */
 void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool release);
+/* The same for a call that nobody here knows how to answer and that is too long to be sent back. */
+void capnp_i_send_declined(capnp_rpc *r, uint32_t id);
 /* Answers c with: take the results of q, which you were asked to keep. */
 void capnp_i_send_take_from(struct call *c, const struct call *q);
 /* Tells the peer that t's results have been claimed by another question of ours. */

@@ -379,7 +379,7 @@ static void send_return_exception(struct call *c, capnp_exception why, struct mo
         message_send(c->peer, f);
 }
 
-void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool release)
+static void send_refusal(capnp_rpc *r, uint32_t id, capnp_exception why, bool release)
 {
         capnp_builder b;
         struct frame *f = return_new(id, RETURN_EXCEPTION, true, &b);
@@ -387,10 +387,21 @@ void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool re
         if (f) {
                 f->refusal = true;
                 capnp_builder_set_bool(b, RETURN_RELEASE_BIT, release, true);
-                message_set_exception(capnp_builder_any(b, 0),
-                                      (capnp_exception){CAPNP_OVERLOADED, reason}, NULL);
+                message_set_exception(capnp_builder_any(b, 0), why, NULL);
         }
         message_send(r, f);
+}
+
+void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool release)
+{
+        send_refusal(r, id, (capnp_exception){CAPNP_OVERLOADED, reason}, release);
+}
+
+void capnp_i_send_declined(capnp_rpc *r, uint32_t id)
+{
+        send_refusal(r, id,
+                     (capnp_exception){CAPNP_UNIMPLEMENTED, "results for a third party (level 3)"},
+                     true);
 }
 
 void capnp_i_send_take_from(struct call *c, const struct call *q)

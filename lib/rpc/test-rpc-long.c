@@ -283,6 +283,67 @@ TEST(long_message_that_can_not_be_answered)
         check_violation(&m, &kib);
 }
 
+/* The core's only word: an `unimplemented`, or a Return that says so of call 77. */
+static void check_declined(struct lone *l, bool echoed)
+{
+        capnp_msg *m = lone_said(l);
+        capnp_reader root = capnp_any_struct(capnp_msg_root(m), NULL);
+        capnp_reader b = capnp_any_struct(capnp_reader_any(root, 0), NULL);
+
+        CHECK_EQ(capnp_reader_u16(root, 0, 0), echoed ? 0 : 3);
+        if (echoed) {
+                CHECK_EQ(capnp_reader_u16(b, 0, 0), 2);
+                b = capnp_any_struct(capnp_reader_any(b, 0), NULL);
+        } else {
+                CHECK_EQ(capnp_reader_u16(b, 6, 0), 1);
+                CHECK(capnp_reader_bool(b, 33, false)); /* there is nothing to finish */
+                CHECK_EQ(capnp_reader_u16(capnp_any_struct(capnp_reader_any(b, 0), NULL), 4, 0),
+                         CAPNP_UNIMPLEMENTED);
+        }
+        CHECK_EQ(capnp_reader_u32(b, 0, 0), 77);
+        capnp_msg_free(m);
+}
+
+/* Level 3: what can not be sent back as a whole is answered all the same. */
+TEST(long_call_for_a_third_party)
+{
+        static const struct capnp_limits narrow = {.out_bytes = 2048};
+        static const struct {
+                const struct capnp_limits *limits;
+                uint32_t words;
+                bool echoed;
+        } rows[] = {{NULL, 20, true},    {NULL, 9000, false},   {NULL, 200000, false},
+                    {&narrow, 20, true}, {&narrow, 300, false}, {&narrow, 1000, false}};
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                /* sendResultsTo is the upper half of the id's word; the parameters are data. */
+                const uint64_t w[] = {ptr_struct(0, 1, 1),
+                                      2,
+                                      ptr_struct(0, 3, 3),
+                                      77 | UINT64_C(2) << 48,
+                                      7,
+                                      0,
+                                      0,
+                                      ptr_struct(1, 0, 2),
+                                      0,
+                                      UINT64_C(1) | (uint64_t)5 << 32 |
+                                              (uint64_t)rows[i].words << 35 | 1 << 2,
+                                      0};
+                struct raw m;
+                struct lone l;
+
+                raw_init(&m);
+                raw_segment(&m, w, 11, rows[i].words);
+                raw_close(&m);
+                lone_open(&l, rows[i].limits);
+                CHECK_EQ(lone_feed(&l, m.bytes, m.len, 0), 0);
+                check_declined(&l, rows[i].echoed);
+                check_alive(&l);
+                lone_close(&l);
+                raw_free(&m);
+        }
+}
+
 TEST(more_segments_than_the_limit)
 {
         const uint64_t w[] = {ptr_struct(0, 1, 1), 2, ptr_struct(0, 3, 3), 77, 7, 0, 0, 0, 0};
