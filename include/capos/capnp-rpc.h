@@ -373,7 +373,7 @@ CAPNP_PUBLIC capnp_any capnp_question_response_any(capnp_question *q);
 /**
  * A reference in the results, by the pointers that lead to it. Before the return it is a promise,
  * and calls on it are sent along at once (pipelining); after it, the object. E-order holds between
- * both.
+ * both. Costs a comparison for each path that q was asked for before.
  *
  * @param q     the question, or NULL
  * @param path  pointer indexes from the result struct down
