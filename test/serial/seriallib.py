@@ -32,6 +32,12 @@ def canonical(message):
     return out if good else None
 
 
+def same(ours, theirs):
+    """Whether two messages have one canonical form."""
+    form = canonical(ours)
+    return form is not None and form == canonical(theirs)
+
+
 class Pipe:
     """serial-pipe.c, and what it answers."""
 
