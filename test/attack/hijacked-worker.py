@@ -304,11 +304,14 @@ def motd(k, fd, root):
 
 
 def dead_socket(k, fd, root):
-    """The socket of a grant leads nowhere any more."""
-    try:
-        motd(k, fd, root)
-    except (s.Closed, ConnectionError, a.Failed):
-        return "service end"
+    """The socket of a grant leads nowhere any more, or soon not."""
+    end = time.monotonic() + s.WAIT_S
+    while time.monotonic() < end:
+        try:
+            motd(k, fd, root)
+        except (s.Closed, ConnectionError, a.Failed):
+            return "service end"
+        time.sleep(0.05)
     raise a.Failed("the service still answers")
 
 
@@ -329,7 +332,6 @@ def use_of_a_grant(k):
 def use_after_logout(k):
     fd, root = opened(k)
     k.ask_admission(LOGOUT)
-    time.sleep(0.2)
     return dead_socket(k, fd, root)
 
 
@@ -337,7 +339,6 @@ def use_after_revocation(k):
     fd, root = opened(k)
     k.ask_admission(WATCH)
     revoke(k, "system_info")
-    time.sleep(0.2)
     return dead_socket(k, fd, root)
 
 
