@@ -22,7 +22,7 @@ int agent_note_inherited(struct agent_seed *s) CAPNP_MUST_USE;
 
 /*
  * Forks. In the parent: 0 and the agent's process id, or -errno; the parent must then end by
- * cli_leave(), because it shares the connection with its child. The child does not return.
+ * _exit(), because it shares the connection with its child. The child does not return.
  */
 int agent_start(const struct agent_seed *s, pid_t *ret_pid) CAPNP_MUST_USE;
 

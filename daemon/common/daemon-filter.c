@@ -10,7 +10,7 @@
  * only; `prlimit64` may ask, not set; a file that is made is no set-uid program. A pointer cannot
  * be looked behind from here. So calls whose pointers carry the authority are not in any list
  * (clone3: the zygote uses clone, whose flags are an argument; openat2), or what they can reach is
- * bounded elsewhere: paths by Landlock (daemon-landlock.c), sockets by what a process was given.
+ * bounded elsewhere: paths by Landlock (daemon-sandbox.c), sockets by what a process was given.
  *
  *   worker    what it has: read, send, receive, poll, memory, the clock
  *   prover    the same, and its own standard error

@@ -4,7 +4,7 @@
  * One segment is written, audit.log. When it has become long it is sealed: renamed after its
  * number, and the next one begins with a record that names the hash it goes on from. The next one
  * is whole on disk before the first rename; so whatever is found after a crash between the two is
- * one of two states, and audit_log_tidy() makes the first of the second.
+ * one of two states, and log_tidy() makes the first of the second.
  *
  * The account store remembers how far the log had got (segment, records, hash), about once a second
  * and always at an orderly end. So a start has to read the last segment only, and still notices

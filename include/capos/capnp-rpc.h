@@ -744,7 +744,7 @@ CAPNP_PUBLIC int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c) CAPNP_MUST
  * @param nfds  how many
  * @return      0; CAPNP_E_PROTOCOL: the peer broke the protocol, now or before: an abort is queued,
  *              send it and close; CAPNP_E_DISCONNECTED: the peer closed or aborted, or the core is
- * closed already; -ENOMEM: the connection is over
+ *              closed already; -ENOMEM: the connection is over
  */
 CAPNP_PUBLIC int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds,
                                 unsigned nfds) CAPNP_MUST_USE;
