@@ -339,7 +339,7 @@ static void admission_tell_gateway(const struct admission *ad)
 
         if (ad->state == ADMISSION_BOUND) {
                 p.type = PACKET_BOUND;
-                p.conn_class = session_class(ad->session);
+                p.conn_class = session_class(ad->session->account, ad->session->kind);
         }
         link_send_gate(ad->s, &p, NULL);
 }
@@ -504,11 +504,9 @@ static int admission_enter_call(void *self, capnp_answer *a)
                 return enter_deny(ad, a, kind, CAPOS_DENIED_PROFILE);
 
         who.kind = (enum capos_auth)kind;
-        if (session_new(ad, &who, &session)) {
+        if (places_take(ad, &who) || session_new(ad, &who, &session)) {
                 enter_audit(ad, kind, "over-quota.sessions");
-                return admission_over_quota(
-                        ad, a, "over-quota.sessions",
-                        places_why(ad, kind == CAPOS_AUTH_GUEST ? CLASS_GUEST : CLASS_ANONYMOUS));
+                return admission_over_quota(ad, a, "over-quota.sessions", places_why(ad, &who));
         }
 
         enter_audit(ad, kind, "ok");

@@ -20,6 +20,7 @@
 #include "clock.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
+#include "places.h"
 #include "prove.h"
 #include "session.h"
 #include "sessiond.h"
@@ -582,7 +583,7 @@ static void flow_login(struct flow *f, capnp_answer *a)
         }
         if (f->alone)
                 sessions_end(ad->s, f->account, NULL, "ended by a newer login of the account");
-        if (session_new(ad, &who, &e)) {
+        if (places_take(ad, &who) || session_new(ad, &who, &e)) {
                 (void)flow_refuse_busy(f, a, "over-quota.sessions");
                 return;
         }

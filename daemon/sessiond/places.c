@@ -22,15 +22,6 @@
 #include "session.h"
 #include "sessiond.h"
 
-/* Which of two kinds of sessions goes first is their order in enum conn_class. */
-enum conn_class session_class(const struct session *e)
-{
-        if (e->account[0])
-                return CLASS_ACCOUNT;
-
-        return e->kind == CAPOS_AUTH_GUEST ? CLASS_GUEST : CLASS_ANONYMOUS;
-}
-
 /* Sessions of one class: how many, and how many of a source and its party. */
 struct tally {
         uint32_t all, of_source, of_party;
@@ -44,7 +35,7 @@ static struct tally places_count(struct sessiond *s, enum conn_class conn_class,
         for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
                 const struct session *e = CAPNP_I_OF(l, struct session, link);
 
-                if (session_class(e) != conn_class)
+                if (session_class(e->account, e->kind) != conn_class)
                         continue;
                 n.all++;
                 n.of_source += source_equal(&e->admission->from, source);
@@ -129,7 +120,7 @@ static bool places_displace(struct sessiond *s, enum conn_class conn_class,
         for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
                 struct session *e = CAPNP_I_OF(l, struct session, link);
 
-                if (session_class(e) != conn_class)
+                if (session_class(e->account, e->kind) != conn_class)
                         continue;
                 all[n] = (struct candidate){e, n};
                 n++;
@@ -158,8 +149,9 @@ static const struct policy_entry *places_entry(const struct policy *p, enum conn
         return conn_class == CLASS_GUEST ? &p->guest : &p->anonymous;
 }
 
-const char *places_why(struct admission *ad, enum conn_class conn_class)
+const char *places_why(struct admission *ad, const struct session_who *who)
 {
+        enum conn_class conn_class = session_class(who->account, who->kind);
         struct tally n = places_count(ad->s, conn_class, &ad->from);
 
         if (conn_class != CLASS_ACCOUNT &&
@@ -168,19 +160,32 @@ const char *places_why(struct admission *ad, enum conn_class conn_class)
         return "try again later";
 }
 
-int places_take(struct admission *ad, enum conn_class conn_class)
+/* Whether an account has fewer sessions than it may. */
+static bool places_account_may(struct sessiond *s, const struct session_who *who)
 {
+        uint32_t n = 0;
+
+        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next)
+                n += !strcmp(CAPNP_I_OF(l, struct session, link)->account, who->account);
+        return n < who->profile->quota.sessions_per_account;
+}
+
+int places_take(struct admission *ad, const struct session_who *who)
+{
+        enum conn_class conn_class = session_class(who->account, who->kind);
         static const struct tally none = {0};
         const struct policy *p = &ad->s->policy;
         struct tally n = places_count(ad->s, conn_class, &ad->from);
 
-        if (conn_class != CLASS_ACCOUNT &&
-            !places_take_entry(ad->s, places_entry(p, conn_class), conn_class, &n))
+        if (conn_class == CLASS_ACCOUNT
+                    ? !places_account_may(ad->s, who)
+                    : !places_take_entry(ad->s, places_entry(p, conn_class), conn_class, &n))
                 return CAPNP_E_LIMIT;
         if (ad->s->nsessions < p->max_sessions)
                 return 0;
 
-        /* Those below give way to anybody; equals only to one who has less. */
+        /* In the order of enum conn_class: those below give way to anybody; equals only to one who
+         * has less. */
         for (enum conn_class below = CLASS_ANONYMOUS; below < conn_class; below++)
                 if (places_displace(ad->s, below, &none))
                         return 0;

@@ -2,19 +2,17 @@
 #ifndef SESSIOND_PLACES_H
 #define SESSIOND_PLACES_H
 
-#include "daemon-packets.h"
-
 #include <capos/capnp-base.h>
 
 struct admission;
-struct session;
+struct session_who;
 
-/* What a session is counted as. */
-enum conn_class session_class(const struct session *e);
-/* Asks for a place for a session of this class; may end another one for it. 0; CAPNP_E_LIMIT. */
-int places_take(struct admission *ad, enum conn_class conn_class) CAPNP_MUST_USE;
+/* Asks for a place for somebody's session, before it is made; may end another one for it. 0;
+ * CAPNP_E_LIMIT: the account, the source or the way in has as many as it may, or there is no room
+ * at all. */
+int places_take(struct admission *ad, const struct session_who *who) CAPNP_MUST_USE;
 
 /* Why there was none, for people. */
-const char *places_why(struct admission *ad, enum conn_class conn_class);
+const char *places_why(struct admission *ad, const struct session_who *who);
 
 #endif

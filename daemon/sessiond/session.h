@@ -3,6 +3,7 @@
 #define SESSIOND_SESSION_H
 
 #include "base-list.h"
+#include "daemon-packets.h"
 #include "grant.h"
 #include "policy.h"
 #include "session-names.h"
@@ -41,10 +42,11 @@ struct session_who {
         const struct policy_profile *profile;
 };
 
+/* What a session is counted as. */
+enum conn_class session_class(const char *account, enum capos_auth kind);
 /*
- * Makes a session of the connection; whoever asks for it binds it (admission_bind()). 0;
- * CAPNP_E_LIMIT: the account, the source or the way in has as many as it may, or there is no room
- * at all; -ENOMEM.
+ * Makes a session of the connection, in a place that is free (places_take()); whoever asks for it
+ * binds it (admission_bind()). 0; -ENOMEM.
  */
 int session_new(struct admission *ad, const struct session_who *who,
                 struct session **ret) CAPNP_MUST_USE;
