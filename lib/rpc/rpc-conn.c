@@ -84,6 +84,7 @@ void capnp_i_rpc_unref(capnp_rpc *r)
         capnp_i_fds_close(&r->fds_open);
         capnp_cap_unref(&r->why->cap);
         capnp_i_feed_deinit(r);
+        capnp_i_map_deinit(&r->gates);
         free(r);
         capnp_i_vat_unref(v);
 }

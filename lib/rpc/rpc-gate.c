@@ -199,22 +199,37 @@ void capnp_i_gate_forget(capnp_rpc *r, capnp_cap *c)
                 gate_free(g);
 }
 
+/*
+ * What is busy goes when its calls have ended: until then those that are here already find it, and
+ * keep their order.
+ */
 void capnp_i_gates_close(capnp_rpc *r)
 {
-        struct capnp_i_map gates = r->gates;
-        uint32_t pos = 0;
+        uint32_t pos = 0, room = r->gates.room;
         struct gate *g;
 
-        /* What is busy goes when its calls have ended: nothing comes to it any more. */
-        r->gates = (struct capnp_i_map){0};
-        while ((g = capnp_i_map_next(&gates, &pos, NULL)))
-                if (gate_is_idle(g))
-                        gate_free(g);
-        capnp_i_map_deinit(&gates);
+        while ((g = capnp_i_map_next(&r->gates, &pos, NULL))) {
+                if (!gate_is_idle(g))
+                        continue;
+                gate_free(g); /* whose place another takes */
+                pos = r->gates.room == room ? pos - 1 : 0;
+                room = r->gates.room;
+        }
 }
 
+/*
+ * The object goes, so nothing waits: what waits holds it. A call that has been passed on does not,
+ * and may be all there is behind a gate.
+ */
 void capnp_i_gates_free(struct hosted *h)
 {
-        while (!capnp_i_list_empty(&h->gates))
-                gate_free(CAPNP_I_OF(h->gates.next, struct gate, link));
+        while (!capnp_i_list_empty(&h->gates)) {
+                struct gate *g = CAPNP_I_OF(h->gates.next, struct gate, link);
+
+                if (g->busy)
+                        g->busy->gate = NULL;
+                if (g->next)
+                        g->next->gate = NULL;
+                gate_free(g);
+        }
 }
