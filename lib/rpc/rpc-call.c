@@ -650,6 +650,8 @@ void capnp_i_call_deliver(struct call *c, capnp_cap *target)
 {
         capnp_cap *held = capnp_cap_ref(target), *next;
 
+        /* Crossing a membrane may drop the last reference to its results, and so to it. */
+        capnp_i_call_ref(c);
         if (c->state == CALL_NEW)
                 capnp_i_call_ref(c); /* the callee's, until call_end() */
 
@@ -674,6 +676,7 @@ void capnp_i_call_deliver(struct call *c, capnp_cap *target)
         }
 
         capnp_cap_unref(held);
+        capnp_i_call_unref(c);
 }
 
 /*
