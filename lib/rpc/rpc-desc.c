@@ -121,7 +121,7 @@ bool capnp_i_desc_result_is_ours(struct frame *f, uint32_t i)
 }
 
 /* A descriptor is given away once: whoever names it first has it. */
-static void desc_take_fd(capnp_rpc *r, capnp_reader d, capnp_cap *c)
+void capnp_i_desc_take_fd(capnp_rpc *r, capnp_reader d, capnp_cap *c)
 {
         unsigned i = capnp_reader_u8(d, DESC_FD_AT, DESC_NO_FD);
 
@@ -150,7 +150,7 @@ int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into)
 
                 if (k)
                         worst = k;
-                desc_take_fd(r, d, c);
+                capnp_i_desc_take_fd(r, d, c);
                 if (capnp_i_msg_add_cap(into, c) == UINT32_MAX)
                         return -ENOMEM;
         }
@@ -262,7 +262,7 @@ int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct w
 }
 
 /* For what we export: to give the peer a descriptor for what is its own would be waste. */
-static void desc_write_fd(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct fds *fds)
+void capnp_i_desc_write_fd(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct fds *fds)
 {
         int fd = capnp_cap_fd_peek(c);
 
@@ -292,7 +292,7 @@ int capnp_i_desc_write(capnp_rpc *r, capnp_msg *m, struct wire_ids *ids, struct 
                 exported = ids->n;
                 k = capnp_i_desc_write_one(r, m->caps[i], capnp_lbuilder_struct(table, i), ids);
                 if (!k && ids->n > exported)
-                        desc_write_fd(r, m->caps[i], capnp_lbuilder_struct(table, i), fds);
+                        capnp_i_desc_write_fd(r, m->caps[i], capnp_lbuilder_struct(table, i), fds);
         }
 
         if (!k)

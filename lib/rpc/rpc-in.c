@@ -461,7 +461,9 @@ static int in_resolve(capnp_rpc *r, capnp_reader b)
                 k = in_no_memory(r);
         else if (k)
                 k = capnp_i_rpc_violation(r, "over-quota.references: too many references");
-        else if (p)
+        if (!k)
+                capnp_i_desc_take_fd(r, e, to);
+        if (!k && p)
                 capnp_i_promise_settle_named(p, to, capnp_i_desc_is_ours(e));
         capnp_cap_unref(to);
         capnp_cap_unref(c);

@@ -653,12 +653,14 @@ void capnp_i_feed_deinit(capnp_rpc *r);
 /* rpc-desc.c: capability tables of payloads */
 int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into);
 int capnp_i_desc_read_one(capnp_rpc *r, capnp_reader d, capnp_cap **ret_c);
+void capnp_i_desc_take_fd(capnp_rpc *r, capnp_reader d, capnp_cap *c);
 /* Whether a descriptor names something of its receiver's; the same for entry i of a Return. */
 bool capnp_i_desc_is_ours(capnp_reader d);
 bool capnp_i_desc_result_is_ours(struct frame *f, uint32_t i);
 /* Writes the capability table of m, which is about to be sent; notes the exports made. */
 int capnp_i_desc_write(capnp_rpc *r, capnp_msg *m, struct wire_ids *ids, struct fds *fds);
 int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct wire_ids *ids);
+void capnp_i_desc_write_fd(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct fds *fds);
 /* After the message itself: Resolve for what was broken from the start. */
 void capnp_i_desc_resolve_broken(capnp_rpc *r, const struct wire_ids *ids);
 void capnp_i_desc_write_target(capnp_cap *c, capnp_builder target);

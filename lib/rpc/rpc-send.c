@@ -35,11 +35,21 @@ static struct frame *message_new(enum message_tag tag, uint16_t words, uint16_t 
         return f;
 }
 
+/* fds: taken. */
+static void message_send_fds(capnp_rpc *r, struct frame *f, struct fds *fds)
+{
+        if (!f || capnp_msg_check(&f->msg) || capnp_i_out_frame(r, f, true, fds)) {
+                capnp_i_fds_close(fds);
+                send_broken(r);
+        }
+        capnp_i_frame_unref(f);
+}
+
 static void message_send(capnp_rpc *r, struct frame *f)
 {
-        if (!f || capnp_msg_check(&f->msg) || capnp_i_out_frame(r, f, true, NULL))
-                send_broken(r);
-        capnp_i_frame_unref(f);
+        struct fds none = {0};
+
+        message_send_fds(r, f, &none);
 }
 
 static void message_set_exception(capnp_abuilder slot, capnp_exception why, const struct more *more)
@@ -118,7 +128,8 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
 {
         capnp_rpc *r = e->rpc;
         struct wire_ids ids = {0};
-        capnp_builder b;
+        struct fds fds = {0};
+        capnp_builder b, d;
         struct frame *f;
 
         e->resolved = true;
@@ -134,22 +145,23 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
                                               (capnp_exception){capnp_i_cap_broken(to)->kind,
                                                                 capnp_i_cap_broken(to)->reason},
                                               capnp_i_cap_broken(to)->more);
-                } else if (capnp_i_desc_write_one(
-                                   r, to, capnp_abuilder_init_struct(capnp_builder_any(b, 0), 1, 1),
-                                   &ids)) {
+                } else if (d = capnp_abuilder_init_struct(capnp_builder_any(b, 0), 1, 1),
+                           capnp_i_desc_write_one(r, to, d, &ids)) {
                         capnp_builder_set_u16(b, RESOLVE_TAG_AT, RESOLVE_EXCEPTION, 0);
                         message_set_exception(
                                 capnp_builder_any(b, 0),
                                 (capnp_exception){CAPNP_OVERLOADED,
                                                   "over-quota.references: too many references"},
                                 NULL);
+                } else if (ids.n) {
+                        capnp_i_desc_write_fd(r, to, d, &fds);
                 }
         }
 
         e->reflects = to && capnp_i_cap_is_on(to, r);
         e->reflects_import =
                 e->reflects && to->kind == CAP_IMPORT ? capnp_i_cap_import(to)->wire.id : 0;
-        message_send(r, f);
+        message_send_fds(r, f, &fds);
         capnp_i_wire_ids_clear(&ids);
 }
 
