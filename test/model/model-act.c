@@ -19,6 +19,7 @@ static const char *const NAMES[ACT_KINDS] = {
         [ACT_MEMBRANE] = "ACT_MEMBRANE", [ACT_WRAP] = "ACT_WRAP",
         [ACT_REVOKE] = "ACT_REVOKE",     [ACT_UNREF] = "ACT_UNREF",
         [ACT_CLOSE] = "ACT_CLOSE",       [ACT_CONNECT] = "ACT_CONNECT",
+        [ACT_STARVE] = "ACT_STARVE",
 };
 
 void model_print_act(const struct model_act *act, FILE *to)
@@ -33,6 +34,11 @@ static void act_object(struct world *w, const struct model_act *act)
         capnp_cap *cap;
         struct object *o = object_new(w, act->vat, &cap);
 
+        if (!o)
+                return;
+
+        if (act->how & 1)
+                object_give_fd(o, cap);
         ref_new(w, act->vat, cap, o->node, NULL);
 }
 
@@ -41,20 +47,24 @@ static void act_broken(struct world *w, const struct model_act *act)
         capnp_exception why = {(enum capnp_kind)(act->how & 3), "made broken"};
         capnp_cap *cap = capnp_cap_new_broken(w->vat[act->vat].v, why);
 
-        model_check(w, cap && capnp_cap_is_broken(cap, NULL));
-        ref_new(w, act->vat, cap, node_new(w, NODE_BROKEN), NULL);
+        model_check(w, cap ? capnp_cap_is_broken(cap, NULL) : w->starved);
+        if (cap)
+                ref_new(w, act->vat, cap, node_new(w, NODE_BROKEN), NULL);
 }
 
 static void act_bootstrap(struct world *w, const struct model_act *act)
 {
         capnp_rpc *r = w->vat[act->vat].to[act->who % w->nvats];
         capnp_cap *cap;
+        int k;
 
         if (!r)
                 return;
 
-        model_check(w, capnp_rpc_bootstrap(r, &cap) == 0);
-        ref_new(w, act->vat, cap, w->vat[act->who % w->nvats].root->node, NULL);
+        k = capnp_rpc_bootstrap(r, &cap);
+        model_check(w, k == 0 || model_starved(w, k));
+        if (k == 0)
+                ref_new(w, act->vat, cap, w->vat[act->who % w->nvats].root->node, NULL);
 }
 
 /* ---- references and promises ---------------------------------------------------------------- */
@@ -90,17 +100,11 @@ static void act_drop(struct world *w, const struct model_act *act)
 
 static void act_promise(struct world *w, const struct model_act *act)
 {
-        struct promise *p = calloc(1, sizeof(*p));
         capnp_cap *cap;
+        struct promise *p = promise_new(w, act->vat, &cap);
 
-        if (!p)
-                abort();
-        p->id = model_id(w);
-        p->vat = act->vat;
-        p->node = node_new(w, NODE_PENDING);
-        model_check(w, capnp_promise_new(w->vat[act->vat].v, &p->p, &cap) == 0);
-        list_add(&w->promises, p);
-        ref_new(w, act->vat, cap, p->node, NULL)->own = true;
+        if (p)
+                ref_new(w, act->vat, cap, p->node, NULL)->own = true;
 }
 
 static struct promise *act_take_promise(struct world *w, const struct model_act *act)
@@ -208,11 +212,16 @@ static const struct capnp_membrane_ops MEMBRANE = {
 static void act_membrane(struct world *w, const struct model_act *act)
 {
         struct membrane *m = model_alloc(w, sizeof(*m));
+        int r;
 
         m->id = model_id(w);
         m->vat = act->vat;
         m->w = w;
-        model_check(w, capnp_membrane_new(w->vat[act->vat].v, &MEMBRANE, m, &m->m) == 0);
+        r = capnp_membrane_new(w->vat[act->vat].v, &MEMBRANE, m, &m->m);
+        model_check(w, r == 0 || model_starved(w, r));
+        if (r)
+                return;
+
         list_add(&w->membranes, m);
         w->membraned = true;
 }
@@ -234,7 +243,7 @@ static void act_wrap(struct world *w, const struct model_act *act)
                 return;
 
         cap = capnp_membrane_wrap(m->m, r->cap);
-        if (!cap && node_end(r->node)->kind != NODE_NULL)
+        if (!cap && node_end(r->node)->kind != NODE_NULL && !w->starved)
                 model_fail(w, "reference %u cannot be wrapped", r->id);
         if (cap)
                 ref_new(w, act->vat, cap, r->node, NULL);
@@ -303,6 +312,11 @@ static void act_step(struct world *w, const struct model_act *act)
                 model_fail(w, "vat %u: an event was %s", act->vat, pending ? "lost" : "not told");
 }
 
+static void act_starve(struct world *w, const struct model_act *act)
+{
+        world_starve(w, act->how);
+}
+
 static void (*const PLAY[ACT_KINDS])(struct world *w, const struct model_act *act) = {
         [ACT_OBJECT] = act_object,     [ACT_BROKEN] = act_broken,   [ACT_BOOTSTRAP] = act_bootstrap,
         [ACT_CALL] = act_call,         [ACT_SEND] = act_send,       [ACT_PEEK] = act_peek,
@@ -311,6 +325,7 @@ static void (*const PLAY[ACT_KINDS])(struct world *w, const struct model_act *ac
         [ACT_END] = act_end,           [ACT_STEP] = act_step,       [ACT_DELIVER] = act_deliver,
         [ACT_MEMBRANE] = act_membrane, [ACT_WRAP] = act_wrap,       [ACT_REVOKE] = act_revoke,
         [ACT_UNREF] = act_unref,       [ACT_CLOSE] = act_close,     [ACT_CONNECT] = act_connect,
+        [ACT_STARVE] = act_starve,
 };
 
 void model_play(struct world *w, const struct model_act *act)

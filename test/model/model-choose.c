@@ -68,6 +68,8 @@ static void choose_verdict(struct world *w, struct source *s, struct model_act *
         if (verdict == VERDICT_PROMISE && count_of(&w->promises, act->vat) >= MOST_PROMISES)
                 verdict = VERDICT_RETURN;
         act->how = verdict | source_pick(s, 4) << 4;
+        if (w->streams && source_pick(s, 12) == 0)
+                act->how |= HOW_STREAM;
         if (count_of(&w->refs, act->vat) < MOST_REFS)
                 act->how |= source_pick(s, 8) << 8;
         for (uint32_t i = 0; i < n && i < 3; i++)
@@ -159,6 +161,7 @@ static void choose_more(struct world *w, struct source *s, struct model_act *act
 
         if (what < 3) {
                 act->kind = ACT_OBJECT;
+                act->how = source_pick(s, 2);
         } else if (what == 3) {
                 act->kind = ACT_BROKEN;
                 act->how = source_pick(s, 4);
@@ -201,6 +204,9 @@ void model_choose(struct world *w, struct source *s, unsigned mode, struct model
 
         if (mode & MODE_CLOSE && source_pick(s, 250) == 0)
                 choose_cut(w, s, &act);
+        else if (mode & MODE_STARVE && source_pick(s, 60) == 0)
+                act = (struct model_act){act.n, ACT_STARVE, act.vat, 0, 1 + source_pick(s, 40),
+                                         {0}};
         else if (mode & MODE_MEMBRANES && source_pick(s, 10) == 0 && refs < MOST_REFS)
                 choose_membrane(w, s, mode, &act);
         else if (what < w->pace)

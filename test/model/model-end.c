@@ -86,6 +86,16 @@ static void drain_calls(struct world *w)
         }
 }
 
+/* Now that all is decided, each reference has the descriptor of its object; no membrane lets it. */
+static void drain_fds(struct world *w)
+{
+        for (size_t i = 0; i < w->refs.n; i++) {
+                struct ref *r = w->refs.v[i];
+
+                world_check_fd(w, r->cap, r->node, !w->loose && !w->membraned);
+        }
+}
+
 static void drain_drop(struct world *w)
 {
         while (w->questions.n)
@@ -144,6 +154,7 @@ void world_drain(struct world *w)
         drain_unsent(w);
         drain_settle(w);
         drain_calls(w);
+        drain_fds(w);
         drain_drop(w);
         for (uint32_t i = 0; i < w->nvats; i++)
                 for (uint32_t k = 0; k < w->nvats; k++)

@@ -4,7 +4,8 @@
  *     rpc-model --vats 3 --acts 1000000 --seed 7
  *
  * --epoch n: a world lives for n acts (else a random number); --check n: tables are checked after
- * each n acts (16); --mode n: bits 1 membranes, 2 revocations, 4 closed connections; --shrink s:
+ * each n acts (16); --mode n: bits 1 membranes, 2 revocations, 4 closed connections, 8
+ * allocations that fail, 16 stream calls as the serving side sees them; --shrink s:
  * seconds to make a failure small (60). Ends with 1 when something was wrong.
  */
 #include <getopt.h>

@@ -30,14 +30,15 @@ void model_check_leaks(void)
 void model_epoch(const struct model_run *run, struct source *s, struct model_log *log)
 {
         uint32_t most = run->epoch ? run->epoch : 20 + source_pick(s, MOST_EPOCH);
-        unsigned mode = run->mode < 0 ? source_pick(s, 16) : (unsigned)run->mode;
+        unsigned mode = run->mode < 0 ? source_pick(s, 2 * (MODE_BITS + 1)) : (unsigned)run->mode;
         struct world *w = world_new(run->vats);
 
-        /* Half of all epochs are without membranes and cuts, when the mode is open. */
+        /* Half of all epochs are without any of it, when the mode is open. */
         if (run->mode < 0)
                 mode = mode > MODE_BITS ? MODE_PLAIN : mode;
         if (most > log->room)
                 most = log->room;
+        w->streams = mode & MODE_STREAMS;
         w->pace = 8 + source_pick(s, 48);
         w->check_each = run->check_each ? run->check_each : 1;
         log->vats = run->vats;

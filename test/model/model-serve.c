@@ -68,6 +68,8 @@ static int serve_fail(struct call *c, capnp_answer *a, enum capnp_kind kind)
 {
         c->end = END_FAIL;
         c->kind = kind;
+        if (c->object)
+                c->object->shut = true;
         for (unsigned i = 0; i < MODEL_SLOTS; i++)
                 c->slots[i]->kind = NODE_BROKEN;
 
@@ -78,17 +80,11 @@ static int serve_fail(struct call *c, capnp_answer *a, enum capnp_kind kind)
 static int serve_promise(struct world *w, struct call *c, capnp_answer *a)
 {
         capnp_builder b = payload_init(capnp_answer_results_any(a), c->serial);
-        struct promise *p = calloc(1, sizeof(*p));
         capnp_cap *cap;
-        int r;
+        struct promise *p = promise_new(w, c->server, &cap);
 
         if (!p)
-                abort();
-        *p = (struct promise){.id = model_id(w), .vat = c->server};
-        p->node = node_new(w, NODE_PENDING);
-        r = capnp_promise_new(w->vat[c->server].v, &p->p, &cap);
-        model_check(w, r == 0);
-        list_add(&w->promises, p);
+                return serve_return(w, c, a, NULL);
 
         payload_put(b, 0, cap);
         capnp_cap_unref(cap);
@@ -117,6 +113,10 @@ static int serve_tail(struct world *w, struct call *c, capnp_answer *a, const st
                 t->target = node_new(w, NODE_NULL);
         t->cap = target.cap;
         q = capnp_question_new_any(w->vat[c->server].v, target.cap, MODEL_INTERFACE, 0);
+        model_check(w, q || w->starved);
+        if (!q)
+                return serve_return(w, c, a, NULL);
+
         b = payload_init(capnp_question_params_any(q), t->serial);
         for (unsigned i = 0; i < 2; i++) {
                 struct pick arg = pick_find(w, c, a, act->with[i + 1]);
@@ -161,10 +161,12 @@ static void serve_canceled(capnp_answer *a, void *arg)
 
 static int serve_keep(struct world *w, struct call *c, capnp_answer *a)
 {
-        struct kept *k = calloc(1, sizeof(*k));
+        struct kept *k = model_calloc(sizeof(*k));
 
-        if (!k)
-                abort();
+        if (c->object) {
+                c->object->busy = c;
+                c->object->gated = true;
+        }
         *k = (struct kept){.id = model_id(w), .vat = c->server, .call = c, .a = a};
         list_add(&w->kept, k);
         return capnp_answer_keep(a, serve_canceled, c);
@@ -173,10 +175,13 @@ static int serve_keep(struct world *w, struct call *c, capnp_answer *a)
 static int serve_verdict(struct world *w, struct call *c, capnp_answer *a,
                          const struct model_act *act)
 {
-        if (!act)
+        uint32_t verdict = act ? act->how & 15 : VERDICT_RETURN;
+
+        /* What a stream call is passed on as might wait behind it. */
+        if (!act || (verdict == VERDICT_TAIL && c->object))
                 return serve_return(w, c, a, NULL);
 
-        switch (act->how & 15) {
+        switch (verdict) {
         case VERDICT_FAIL:
                 return serve_fail(c, a, (enum capnp_kind)(act->how >> 4 & 3));
         case VERDICT_KEEP:
@@ -201,8 +206,10 @@ void serve_end(struct world *w, struct kept *k, const struct model_act *act)
 
         list_drop(&w->kept, k);
         free(k);
+        if (c->object)
+                c->object->busy = NULL;
         r = serve_verdict(w, c, a, act);
-        model_check(w, r == 0);
+        model_check(w, r == 0 || model_starved(w, r));
 }
 
 /* Compares the arguments with what was sent, and holds on to some. */
@@ -218,16 +225,47 @@ static void serve_args(struct object *o, struct call *c, capnp_answer *a)
 
                 if (!end && cap)
                         model_fail(w, "call %u: argument %u was null", c->serial, i);
-                if (end && !cap && end->kind != NODE_NULL)
+                /* Without memory for an exception, what is broken is null. */
+                if (end && !cap && end->kind != NODE_NULL && !w->starved)
                         model_fail(w, "call %u: argument %u was not null", c->serial, i);
                 if (!cap)
                         continue;
                 mine = capnp_cap_self_peek(cap, (const void *)serve_dispatch);
                 if (mine && (end->kind != NODE_OBJECT || mine != end->obj))
                         model_fail(w, "call %u: argument %u is another object", c->serial, i);
+                world_check_fd(w, cap, c->args[i], false);
                 if (hold & 1u << i)
                         ref_new(w, o->vat, capnp_cap_ref(cap), c->args[i], NULL);
         }
+}
+
+/*
+ * Whether two calls come through one gate. Who calls is known for sure only where there is one
+ * other vat, and no membrane that calls on its own account.
+ */
+static bool serve_behind(const struct object *o, const struct call *c)
+{
+        const struct world *w = o->w;
+
+        return o->busy && w->nvats == 2 && !w->loose && !w->membraned && c->vat != o->vat &&
+               o->busy->vat != o->vat && !o->busy->noticed && !call_unwanted(o->busy);
+}
+
+/* Says that a call is a stream call, when the act does. */
+static int serve_stream(struct object *o, struct call *c, capnp_answer *a)
+{
+        struct world *w = o->w;
+        int r = 0;
+
+        if (w->draining || !w->act || !(w->act->how & HOW_STREAM) || o->busy ||
+            (w->act->how & 15) == VERDICT_TAIL)
+                return 0;
+
+        r = capnp_answer_stream(a);
+        model_check(w, r == 0 || model_starved(w, r));
+        if (r == 0)
+                c->object = o;
+        return r;
 }
 
 static struct call *serve_find(struct object *o, capnp_answer *a)
@@ -254,7 +292,10 @@ int serve_dispatch(void *self, capnp_answer *a)
                 model_fail(w, "call %u arrived twice", c->serial);
         if (end->kind != NODE_OBJECT || end->obj != o)
                 model_fail(w, "call %u arrived at object %u", c->serial, o->id);
-        if (c->seq <= c->chain->arrived)
+        if (serve_behind(o, c))
+                model_fail(w, "call %u arrived while stream call %u is served", c->serial,
+                           o->busy->serial);
+        if (c->seq <= c->chain->arrived && !o->gated && !w->starved)
                 model_fail(w, "call %u, number %u on its reference, arrived after number %u",
                            c->serial, c->seq, c->chain->arrived);
         if (o->gone)
@@ -265,8 +306,12 @@ int serve_dispatch(void *self, capnp_answer *a)
 
         c->arrived = true;
         c->server = o->vat;
-        c->chain->arrived = c->seq;
+        if (c->seq > c->chain->arrived)
+                c->chain->arrived = c->seq;
         serve_args(o, c, a);
+        if (serve_stream(o, c, a))
+                return serve_fail(c, a, CAPNP_OVERLOADED);
+
         return serve_verdict(w, c, a, w->draining ? NULL : w->act);
 }
 

@@ -6,19 +6,30 @@
  * starts.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "model.h"
+
+static void wire_end(struct world *w, struct vat *v, uint32_t peer)
+{
+        const struct capnp_limits l = {.fds = MODEL_FDS};
+        int r = capnp_rpc_new(v->v, &l, v->root_cap, &v->to[peer]);
+
+        if (model_starved(w, r))
+                r = capnp_rpc_new(v->v, &l, v->root_cap, &v->to[peer]);
+        model_check(w, r == 0);
+}
 
 void wire_connect(struct world *w, uint32_t a, uint32_t b)
 {
         struct vat *x = &w->vat[a], *y = &w->vat[b];
 
-        if (capnp_rpc_new(x->v, NULL, x->root_cap, &x->to[b]) ||
-            capnp_rpc_new(y->v, NULL, y->root_cap, &y->to[a]))
-                abort();
+        wire_end(w, x, b);
+        wire_end(w, y, a);
         if (!w->spoken)
                 return;
 
@@ -28,8 +39,24 @@ void wire_connect(struct world *w, uint32_t a, uint32_t b)
         capnp_rpc_set_trace(y->to[a], model_trace, &y->line[a]);
 }
 
+/* Takes the first descriptors of a pipe out of it. */
+static struct parcel *parcel_take(struct pipe *p)
+{
+        struct parcel *d = p->first;
+
+        p->first = d->next;
+        return d;
+}
+
 static void pipe_clear(struct pipe *p)
 {
+        while (p->first) {
+                struct parcel *d = parcel_take(p);
+
+                while (d->n)
+                        close(d->fds[--d->n]);
+                free(d);
+        }
         free(p->b);
         *p = (struct pipe){0};
 }
@@ -46,22 +73,43 @@ static void pipe_add(struct pipe *p, const void *b, size_t len)
 {
         if (p->len + len > p->room) {
                 p->room = 2 * p->room + len;
-                p->b = realloc(p->b, p->room);
-                if (!p->b)
-                        abort();
+                p->b = model_realloc(p->b, p->room);
         }
         memcpy(p->b + p->len, b, len);
         p->len += len;
 }
 
+/* As the kernel does: the receiver gets descriptors of its own, whatever becomes of these. */
+static struct parcel *pipe_add_fds(struct pipe *p, const int *fds, unsigned n)
+{
+        struct parcel *d = model_calloc(sizeof(*d)), **last = &p->first;
+
+        d->at = p->len;
+        for (; d->n < n && d->n < MODEL_FDS; d->n++) {
+                d->fds[d->n] = fcntl(fds[d->n], F_DUPFD_CLOEXEC, 3);
+                if (d->fds[d->n] < 0)
+                        abort();
+        }
+        while (*last)
+                last = &(*last)->next;
+        *last = d;
+        return d;
+}
+
 /* Takes all there is out of a core, at most step bytes at a time. */
 static void wire_pull(capnp_rpc *from, struct pipe *p, size_t step)
 {
+        const int *fds;
         struct iovec v[3];
+        unsigned nfds;
         int n;
 
-        while ((n = capnp_rpc_out_peek(from, v, 3, NULL, NULL)) > 0) {
+        while ((n = capnp_rpc_out_peek(from, v, 3, &fds, &nfds)) > 0) {
                 size_t sent = 0;
+                struct parcel *d = NULL;
+
+                if (nfds)
+                        d = pipe_add_fds(p, fds, nfds);
 
                 for (int i = 0; i < n && sent < step; i++) {
                         size_t len = v[i].iov_len;
@@ -71,6 +119,8 @@ static void wire_pull(capnp_rpc *from, struct pipe *p, size_t step)
                         pipe_add(p, v[i].iov_base, len);
                         sent += len;
                 }
+                if (d)
+                        d->end = p->len;
                 capnp_rpc_out_sent(from, sent);
         }
 }
@@ -99,25 +149,44 @@ static void pipe_skip(struct pipe *p, size_t len)
                 p->frame += frame_bytes(p->b + p->frame);
         p->frame -= len;
         p->len -= len;
+        for (struct parcel *d = p->first; d; d = d->next) {
+                d->at -= len;
+                d->end -= len;
+        }
         memmove(p->b, p->b + len, p->len);
 }
 
-static void wire_feed(struct world *w, capnp_rpc *to, const uint8_t *b, size_t len)
+static void wire_feed(struct world *w, capnp_rpc *to, const uint8_t *b, size_t len,
+                      const struct parcel *d)
 {
         capnp_exception why = {CAPNP_FAILED, ""};
         bool was_closed = capnp_rpc_is_closed(to, NULL);
-        int r = capnp_rpc_feed(to, b, len, NULL, 0);
+        int r = capnp_rpc_feed(to, b, len, d ? d->fds : NULL, d ? d->n : 0);
 
         if (r == CAPNP_E_PROTOCOL) {
                 capnp_rpc_is_closed(to, &why);
                 model_fail(w, "one of ours broke the protocol: %s", why.reason);
         }
         if (was_closed || len == 0)
-                model_check(w, r == CAPNP_E_DISCONNECTED);
+                model_check(w, r == CAPNP_E_DISCONNECTED || model_starved(w, r));
         else if (r == CAPNP_E_DISCONNECTED)
                 model_check(w, w->loose);
         else
-                model_check(w, r == 0);
+                model_check(w, r == 0 || model_starved(w, r));
+}
+
+/* As reads do: none goes beyond the bytes that descriptors came with. */
+static void wire_feed_some(struct world *w, capnp_rpc *to, struct pipe *p, size_t len)
+{
+        while (len > 0) {
+                struct parcel *d = p->first && p->first->at < len ? parcel_take(p) : NULL;
+                size_t n = d && d->end < len ? d->end : len;
+
+                wire_feed(w, to, p->b, n, d);
+                free(d);
+                pipe_skip(p, n);
+                len -= n;
+        }
 }
 
 bool wire_deliver(struct world *w, uint32_t from, uint32_t to, uint32_t how)
@@ -142,13 +211,12 @@ bool wire_deliver(struct world *w, uint32_t from, uint32_t to, uint32_t how)
                 len = how;
 
         if (len > 0) {
-                wire_feed(w, sink, p->b, len);
-                pipe_skip(p, len);
+                wire_feed_some(w, sink, p, len);
                 return true;
         }
         if (!capnp_rpc_is_closed(source, NULL))
                 return false;
         p->ended = true;
-        wire_feed(w, sink, NULL, 0);
+        wire_feed(w, sink, NULL, 0, NULL);
         return true;
 }

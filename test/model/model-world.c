@@ -5,11 +5,14 @@
  * must be recognized. Only what somebody holds (references, questions, promises, answers) leaves
  * its list.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "model.h"
 
@@ -34,15 +37,97 @@ void model_fail_at(struct world *w, int line, const char *fmt, ...)
         abort();
 }
 
+/* ---- memory and descriptors ------------------------------------------------------------------ */
+
+/* Of test/harness, where that is linked; the fuzzer does without. */
+__attribute__((weak)) void test_fail_alloc_at(uint64_t n);
+
+void world_starve(struct world *w, uint64_t n)
+{
+        if (!test_fail_alloc_at)
+                return;
+
+        w->starved |= n > 0;
+        w->loose |= n > 0;
+        test_fail_alloc_at(n);
+}
+
+bool model_starved(const struct world *w, int r)
+{
+        return r == -ENOMEM && w->starved;
+}
+
+/* Only one allocation fails at a time: the one made again does not. */
+void *model_calloc(size_t size)
+{
+        void *p = calloc(1, size);
+
+        p = p ? p : calloc(1, size);
+        if (!p)
+                abort();
+        return p;
+}
+
+void *model_realloc(void *p, size_t size)
+{
+        void *q = realloc(p, size);
+
+        q = q ? q : realloc(p, size);
+        if (!q)
+                abort();
+        return q;
+}
+
+static unsigned count_fds(void)
+{
+        DIR *d = opendir("/proc/self/fd");
+        unsigned n = 0;
+
+        if (!d)
+                abort();
+        while (readdir(d))
+                n++;
+        closedir(d);
+        return n;
+}
+
+static uint64_t fd_ino(int fd)
+{
+        struct stat st;
+
+        return fstat(fd, &st) ? 0 : st.st_ino;
+}
+
+void object_give_fd(struct object *o, capnp_cap *c)
+{
+        int fd = memfd_create("model", MFD_CLOEXEC);
+
+        if (fd < 0)
+                abort();
+        o->ino = fd_ino(fd);
+        capnp_cap_set_fd(c, fd);
+}
+
+void world_check_fd(struct world *w, const capnp_cap *c, struct node *n, bool need)
+{
+        int fd = capnp_cap_fd_peek(c);
+        struct node *end = node_end(n);
+        uint64_t ino = end->kind == NODE_OBJECT ? end->obj->ino : 0;
+
+        if (fd >= 0 && fd_ino(fd) != ino)
+                model_fail(w, "a reference to object %d has a descriptor that is not its own",
+                           end->kind == NODE_OBJECT ? (int)end->obj->id : -1);
+        if (need && ino && fd < 0)
+                model_fail(w, "a reference to object %u came without its descriptor", end->obj->id);
+}
+
 /* ---- lists ---------------------------------------------------------------------------------- */
 
 void list_add(struct list *l, void *p)
 {
         if (l->n == l->room) {
                 l->room = l->room ? 2 * l->room : 16;
-                l->v = realloc(l->v, l->room * sizeof(*l->v));
-                if (!l->v)
-                        abort();
+                l->v = model_realloc(l->v, l->room * sizeof(*l->v));
         }
         l->v[l->n++] = p;
 }
@@ -92,10 +177,8 @@ void *list_of_vat(const struct list *l, uint32_t vat, size_t i, size_t *ret_n)
 
 void *model_alloc(struct world *w, size_t size)
 {
-        void *p = calloc(1, size);
+        void *p = model_calloc(size);
 
-        if (!p)
-                abort();
         list_add(&w->blocks, p);
         return p;
 }
@@ -180,16 +263,15 @@ struct object *object_new(struct world *w, uint32_t vat, capnp_cap **ret_c)
         o->node->obj = o;
         list_add(&w->objects, o);
         r = capnp_cap_new_dispatch(w->vat[vat].v, serve_dispatch, serve_gone, o, ret_c);
-        model_check(w, r == 0);
-        return o;
+        model_check(w, r == 0 || model_starved(w, r));
+        o->gone = r != 0;
+        return r ? NULL : o;
 }
 
 struct ref *ref_new(struct world *w, uint32_t vat, capnp_cap *c, struct node *n, struct chain *h)
 {
-        struct ref *r = calloc(1, sizeof(*r));
+        struct ref *r = model_calloc(sizeof(*r));
 
-        if (!r)
-                abort();
         *r = (struct ref){.id = model_id(w), .vat = vat, .cap = c, .node = n, .chain = h};
         if (!h)
                 r->chain = chain_new(w);
@@ -202,6 +284,24 @@ void ref_drop(struct world *w, struct ref *r)
         list_drop(&w->refs, r);
         capnp_cap_unref(r->cap);
         free(r);
+}
+
+struct promise *promise_new(struct world *w, uint32_t vat, capnp_cap **ret_c)
+{
+        struct promise *p = model_calloc(sizeof(*p));
+        int r;
+
+        *p = (struct promise){.id = model_id(w), .vat = vat};
+        p->node = node_new(w, NODE_PENDING);
+        r = capnp_promise_new(w->vat[vat].v, &p->p, ret_c);
+        model_check(w, r == 0 || model_starved(w, r));
+        if (r) {
+                free(p);
+                return NULL;
+        }
+
+        list_add(&w->promises, p);
+        return p;
 }
 
 struct call *call_new(struct world *w, uint32_t vat, struct node *target, struct chain *chain)
@@ -232,6 +332,7 @@ struct world *world_new(uint32_t nvats)
         if (!w)
                 abort();
         w->nvats = nvats;
+        w->fds = count_fds();
         w->check_each = 1;
         w->spoken = getenv("MODEL_VERBOSE");
         for (uint32_t i = 0; i < nvats; i++) {
@@ -256,6 +357,9 @@ static void world_list_free(struct list *l, bool all)
 
 struct world *world_free(struct world *w)
 {
+        unsigned fds;
+
+        world_starve(w, 0);
         for (uint32_t i = 0; i < w->nvats; i++) {
                 for (uint32_t k = 0; k < i; k++)
                         wire_disconnect(w, i, k);
@@ -267,6 +371,9 @@ struct world *world_free(struct world *w)
                         model_fail(w, "the bootstrap object of vat %u has not gone", i);
         }
 
+        fds = count_fds();
+        if (fds != w->fds)
+                model_fail(w, "%u descriptors are open, not %u", fds, w->fds);
         world_list_free(&w->refs, true);
         world_list_free(&w->promises, true);
         world_list_free(&w->kept, true);

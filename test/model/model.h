@@ -30,7 +30,7 @@ enum { WITH_NULL = 0, WITH_ARG = 1 };
 
 enum model_kind {
         ACT_NOTHING,
-        ACT_OBJECT,    /* vat makes an object */
+        ACT_OBJECT,    /* vat makes an object; how: 1, with a descriptor */
         ACT_BROKEN,    /* vat makes a broken reference, kind how */
         ACT_BOOTSTRAP, /* vat asks vat who */
         ACT_CALL,      /* vat calls reference who with arguments; how: enum model_call_how */
@@ -51,15 +51,19 @@ enum model_kind {
         ACT_UNREF,     /* vat drops its reference to membrane who */
         ACT_CLOSE,     /* vat closes its connection to vat who */
         ACT_CONNECT,   /* vat and vat who connect again */
+        ACT_STARVE,    /* the how-th allocation from now on fails */
         ACT_KINDS
 };
 
 /* Bits of model_act.how of an ACT_CALL. The method is in bits 8 to 11. */
 enum model_call_how { CALL_UNSENT = 1, CALL_STREAM = 2, CALL_DETACH = 4, CALL_FREE = 8 };
 
-/* What a handler does: bits 0 to 3 of how. Bits 4, 5: exception kind. Bits 8 to 10: arguments to
- * hold. with: results; for a tail call, its target and its arguments. */
+/* What a handler does: bits 0 to 3 of how. Bits 4, 5: exception kind. Bit 6: the call is a stream
+ * call, unless the verdict is a tail call. Bits 8 to 10: arguments to hold. with: results; for a
+ * tail call, its target and its arguments. */
 enum model_verdict { VERDICT_RETURN, VERDICT_FAIL, VERDICT_KEEP, VERDICT_TAIL, VERDICT_PROMISE };
+
+enum { HOW_STREAM = 1 << 6 };
 
 enum { METHOD_REFUSED = 7 }; /* no membrane of the model lets it pass */
 
@@ -95,6 +99,10 @@ struct object {
         struct world *w;
         struct node *node;
         unsigned gone;
+        uint64_t ino;      /* of its descriptor; 0: it has none */
+        struct call *busy; /* the stream call it keeps */
+        bool gated;        /* it has kept one: what came by another way may overtake */
+        bool shut;         /* a stream call on it has failed: so may what comes */
 };
 
 struct ref {
@@ -125,6 +133,7 @@ struct call {
         /* the serving side */
         uint32_t server; /* the vat it arrived in */
         bool arrived, noticed;
+        struct object *object; /* … at, when it said that it is a stream call */
         enum call_end end;
         enum capnp_kind kind; /* of END_FAIL */
         unsigned nulls;       /* of END_RETURN: bit set of slots returned as null */
@@ -161,12 +170,23 @@ struct list {
         size_t n, room;
 };
 
+enum { MODEL_FDS = 16 };
+
+/* Descriptors that came with the bytes from at to end of a pipe, as the kernel keeps them. */
+struct parcel {
+        struct parcel *next;
+        size_t at, end;
+        unsigned n;
+        int fds[MODEL_FDS];
+};
+
 /* Bytes under way from one vat to another. */
 struct pipe {
         uint8_t *b;
         size_t len, room;
         size_t frame; /* bytes from the start of b to the end of the frame it begins in */
-        bool ended;   /* the receiver has been told that there will be no more */
+        struct parcel *first;
+        bool ended; /* the receiver has been told that there will be no more */
 };
 
 struct trace_line {
@@ -192,6 +212,9 @@ struct world {
         uint32_t given;      /* ids given out by the act */
         bool loose;          /* a connection or a membrane was cut: anything may be broken */
         bool membraned;      /* there has been a membrane */
+        bool streams;        /* handlers say that they serve stream calls */
+        bool starved;        /* an allocation may fail, or has */
+        unsigned fds;        /* open in this process before it began */
         bool draining;       /* handlers return at once */
         uint32_t check_each; /* tables are checked after each so many acts */
         uint32_t acts;
@@ -214,6 +237,12 @@ extern void (*model_on_fail)(struct world *w, int line);
                         model_fail(w_, "not: %s", #cond_); \
         } while (0)
 
+/* Whether r says that there was no memory, where that may be. */
+bool model_starved(const struct world *w, int r);
+/* calloc() and realloc() for the model itself, which none of its failures is meant for. */
+void *model_calloc(size_t size);
+void *model_realloc(void *p, size_t size);
+/* Freed with the world. */
 void *model_alloc(struct world *w, size_t size);
 void list_add(struct list *l, void *p);
 void list_drop(struct list *l, void *p);
@@ -228,14 +257,22 @@ struct node *node_end(struct node *n);
 /* Whether deciding that node means n would make something wait for itself. */
 bool node_waits(struct node *n, struct node *for_node);
 void node_decide(struct node *n, struct node *to);
+/* NULL: there was no memory. */
 struct object *object_new(struct world *w, uint32_t vat, capnp_cap **ret_c);
+void object_give_fd(struct object *o, capnp_cap *c);
 struct ref *ref_new(struct world *w, uint32_t vat, capnp_cap *c, struct node *n, struct chain *h);
 void ref_drop(struct world *w, struct ref *r);
+/* NULL: there was no memory. */
+struct promise *promise_new(struct world *w, uint32_t vat, capnp_cap **ret_c);
 struct call *call_new(struct world *w, uint32_t vat, struct node *target, struct chain *chain);
 
 struct world *world_new(uint32_t nvats);
 struct world *world_free(struct world *w);
+/* The n-th allocation from now on fails; 0: none. */
+void world_starve(struct world *w, uint64_t n);
 void world_check(struct world *w);
+/* The descriptor behind a reference is that of its object; or, if it need not be, there is none. */
+void world_check_fd(struct world *w, const capnp_cap *c, struct node *n, bool need);
 /* Ends all that goes on, and checks that nothing remains. */
 void world_drain(struct world *w);
 /* Frees the vats in the middle of everything. */
@@ -305,7 +342,9 @@ enum model_mode {
         MODE_MEMBRANES = 1,
         MODE_REVOKE = 2,
         MODE_CLOSE = 4,
-        MODE_BITS = 7
+        MODE_STARVE = 8,
+        MODE_STREAMS = 16,
+        MODE_BITS = 31
 };
 
 uint32_t source_pick(struct source *s, uint32_t n);

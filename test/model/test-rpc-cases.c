@@ -178,3 +178,46 @@ TEST(results_taken_from_a_call_keep_the_order)
 
         model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* What a promise that has crossed turns out to be comes with its descriptor. */
+TEST(descriptor_comes_with_a_resolve)
+{
+        static const struct model_act ACTS[] = {
+                {1, ACT_PROMISE, 1, 0, 0, {0, 0, 0}}, {2, ACT_BOOTSTRAP, 1, 0, 0, {0, 0, 0}},
+                {3, ACT_OBJECT, 1, 0, 1, {0, 0, 0}},  {4, ACT_CALL, 1, 96, 0, {81, 0, 0}},
+                {5, ACT_DELIVER, 1, 0, 0, {0, 0, 0}}, {6, ACT_STEP, 0, 0, 256, {0, 0, 0}},
+                {7, ACT_STEP, 0, 0, 256, {0, 0, 0}},  {8, ACT_RESOLVE, 1, 80, 0, {112, 0, 0}},
+                {9, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+        };
+
+        model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* It waited behind a stream call, and holds the object until it is passed on. */
+TEST(passed_on_by_the_last_who_holds_the_object)
+{
+        static const struct model_act ACTS[] = {
+                {157, ACT_OBJECT, 1, 0, 0, {0, 0, 0}},  {482, ACT_OBJECT, 1, 0, 0, {0, 0, 0}},
+                {633, ACT_DROP, 1, 2576, 0, {0, 0, 0}}, {634, ACT_CALL, 1, 7776, 0, {0, 0, 0}},
+                {636, ACT_STEP, 1, 0, 0, {0, 0, 0}},    {646, ACT_CALL, 1, 7776, 0, {0, 0, 0}},
+                {661, ACT_STEP, 1, 0, 82, {0, 0, 0}},   {662, ACT_STEP, 1, 0, 0, {0, 0, 0}},
+                {669, ACT_DROP, 1, 7776, 0, {0, 0, 0}}, {690, ACT_END, 1, 10640, 0, {0, 0, 0}},
+                {693, ACT_STEP, 1, 0, 0, {0, 0, 0}},    {697, ACT_STEP, 1, 0, 51, {0, 0, 0}},
+        };
+
+        model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* It is served, as a stream call, when its connection has been taken apart. */
+TEST(stream_call_of_a_connection_that_is_over)
+{
+        static const struct model_act ACTS[] = {
+                {1, ACT_BOOTSTRAP, 0, 1, 0, {0, 0, 0}}, {2, ACT_CALL, 0, 80, 4, {0, 0, 0}},
+                {3, ACT_CALL, 0, 80, 4, {0, 0, 0}},     {4, ACT_DELIVER, 0, 1, 0, {0, 0, 0}},
+                {5, ACT_CLOSE, 1, 0, 0, {0, 0, 0}},     {6, ACT_STEP, 1, 0, 82, {0, 0, 0}},
+                {7, ACT_STEP, 1, 0, 82, {0, 0, 0}},     {8, ACT_STEP, 1, 0, 82, {0, 0, 0}},
+                {9, ACT_STEP, 1, 0, 82, {0, 0, 0}},
+        };
+
+        model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}

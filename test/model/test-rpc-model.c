@@ -48,7 +48,22 @@ TEST(connections_that_are_closed)
         play(3, 7, MODE_CLOSE);
 }
 
+/* The gates are looked at with two vats; with more, that calls are not lost behind them. */
+TEST(streams_that_are_served)
+{
+        play(2, 11, MODE_STREAMS);
+        play(3, 12, MODE_STREAMS | MODE_MEMBRANES);
+        play(3, 13, MODE_STREAMS | MODE_CLOSE);
+}
+
+TEST(allocations_that_fail)
+{
+        play(3, 14, MODE_STARVE);
+        play(3, 15, MODE_STARVE | MODE_CLOSE);
+        play(5, 16, MODE_BITS);
+}
+
 TEST(everything_at_once)
 {
-        play(3, 8, MODE_MEMBRANES | MODE_REVOKE | MODE_CLOSE);
+        play(3, 8, MODE_MEMBRANES | MODE_REVOKE | MODE_CLOSE | MODE_STREAMS);
 }
