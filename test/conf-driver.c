@@ -5,7 +5,7 @@
  * It is the counterpart of test/interop/conf/conf-driver.c++, with the same names for the same
  * cases, and knows nothing about the server but its address and the comments in conf.capnp.
  *
- * Usage: conf-driver [--reference] [--list] [--only TEXT] unix:/path | HOST:PORT
+ * Usage: conf-driver [--reference] [--list] [--only TEXT] [--case NAME]... ADDRESS
  *
  * Each case runs in a child process with a deadline, so a hang or a crash is one failed case and
  * not the end of the run. Output: `ok NAME`, `not ok NAME - why`, `skip NAME - why`, and
@@ -519,9 +519,13 @@ capnp_question *tail_question(conf_client conf, callee_client callee, uint32_t i
 
 /* ---- the runner ----------------------------------------------------------------------------- */
 
+enum { CASES_NAMED = 64 };
+
 struct options {
         bool reference, list;
         const char *only, *address;
+        const char *named[CASES_NAMED]; /* these only; none: all */
+        unsigned nnamed;
 };
 
 static void case_child(const struct conf_case *c, const char *address)
@@ -575,6 +579,8 @@ static bool options_parse(struct options *o, int argc, char **argv)
                         o->list = true;
                 else if (!strcmp(argv[i], "--only") && i + 1 < argc)
                         o->only = argv[++i];
+                else if (!strcmp(argv[i], "--case") && i + 1 < argc && o->nnamed < CASES_NAMED)
+                        o->named[o->nnamed++] = argv[++i];
                 else if (argv[i][0] == '-' || o->address)
                         return false;
                 else
@@ -582,6 +588,15 @@ static bool options_parse(struct options *o, int argc, char **argv)
         }
 
         return o->list || o->address;
+}
+
+static bool case_wanted(const struct options *o, const char *name)
+{
+        bool found = !o->nnamed;
+
+        for (unsigned i = 0; i < o->nnamed && !found; i++)
+                found = !strcmp(o->named[i], name);
+        return found && (!o->only || strstr(name, o->only));
 }
 
 /* The name as it is printed: with dashes. */
@@ -603,7 +618,8 @@ int main(int argc, char **argv)
         char name[100];
 
         if (!options_parse(&o, argc, argv)) {
-                fprintf(stderr, "usage: %s [--reference] [--list] [--only TEXT] ADDRESS\n",
+                fprintf(stderr,
+                        "usage: %s [--reference] [--list] [--only TEXT] [--case NAME]... ADDRESS\n",
                         argv[0]);
                 return 2;
         }
@@ -615,7 +631,7 @@ int main(int argc, char **argv)
 
         for (c = cases; c; c = c->next) {
                 case_name(c, name);
-                if (o.only && !strstr(name, o.only))
+                if (!case_wanted(&o, name))
                         continue;
                 if (o.list)
                         printf("%s\n", name);

@@ -5,7 +5,8 @@
  * Why: what "our server speaks Cap'n Proto" means is decided by a client that nobody here wrote.
  * The driver knows nothing about the server but its address and the comments in conf.capnp.
  *
- * Usage: conf-driver [--reference] [--list] [--only TEXT] [--except NAME] unix:/path | HOST:PORT
+ * Usage: conf-driver [--reference] [--list] [--only TEXT] [--except NAME]
+ *                     [--case NAME]... unix:/path | HOST:PORT
  *
  * Each case runs in a child process with a deadline of ten seconds, so a hang or a crash is one
  * failed case and not the end of the run. Output: `ok NAME`, `not ok NAME - why`, `skip NAME -
@@ -265,7 +266,7 @@ struct Options {
         bool reference = false;
         bool list = false;
         const char *only = nullptr;
-        std::vector<std::string> except;
+        std::vector<std::string> except, named;
         const char *address = nullptr;
 };
 
@@ -280,6 +281,8 @@ bool options_parse(Options &o, int argc, char **argv)
                         o.only = argv[++i];
                 else if (strcmp(argv[i], "--except") == 0 && i + 1 < argc)
                         o.except.push_back(argv[++i]);
+                else if (strcmp(argv[i], "--case") == 0 && i + 1 < argc)
+                        o.named.push_back(argv[++i]);
                 else if (strcmp(argv[i], "--pid") == 0 && i + 1 < argc)
                         i++; /* for the other driver, which the same runner starts */
                 else if (argv[i][0] == '-' || o.address != nullptr)
@@ -297,7 +300,8 @@ int main(int argc, char **argv)
         Options o;
         if (!options_parse(o, argc, argv)) {
                 fprintf(stderr,
-                        "usage: %s [--reference] [--list] [--only TEXT] [--except NAME] ADDRESS\n",
+                        "usage: %s [--reference] [--list] [--only TEXT] [--except NAME] "
+                        "[--case NAME]... ADDRESS\n",
                         argv[0]);
                 return 2;
         }
@@ -313,6 +317,9 @@ int main(int argc, char **argv)
                 for (char &ch : name)
                         ch = ch == '_' ? '-' : ch;
                 if (o.only != nullptr && name.find(o.only) == std::string::npos)
+                        continue;
+                if (!o.named.empty() &&
+                    std::find(o.named.begin(), o.named.end(), name) == o.named.end())
                         continue;
                 if (std::find(o.except.begin(), o.except.end(), name) != o.except.end())
                         continue;

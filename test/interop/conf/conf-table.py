@@ -11,6 +11,8 @@ import re
 import subprocess
 import sys
 
+from reference import ROWS
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 LINE = re.compile(r"(ok|not ok|skip) (\S+)")
 
@@ -52,6 +54,39 @@ on every connection and asks for the capability `conf`; the service is started b
 once, denials, the end of a session. Not among them is `fail-reasons-of-every-length`: what a service says is cut at
 512 bytes on purpose.
 """
+
+
+REFERENCE = """
+## The reference's own test cases
+
+Named as in the suites of the C++ implementation, with what holds the same here: cases of the table above, and single
+tests of ours (program:TEST). `ok` means that all of these passed in this run.
+"""
+
+
+def test_mark(build, name):
+    """How one TEST, or a whole program, ends."""
+    program, test = name.split(":")
+    folder = build if os.path.exists(f"{build}/{program}") else f"{build}/test/interop"
+    command = [f"{folder}/{program}"] + ([] if test == "all" else [test])
+    env = dict(os.environ, CAPOS_BUILDDIR=os.path.abspath(build), CAPOS_SRCDIR=os.path.join(HERE, "../../.."))
+    if program == "test-fds":
+        command = ["meson", "test", "-C", build, "--no-rebuild", "--quiet", "interop-fds"]
+    r = subprocess.run(command, capture_output=True, env=env, check=False, timeout=240)
+    return "ok" if r.returncode == 0 else "fails"
+
+
+def reference_table(build, columns):
+    """Rows of reference.py; a case must be ok in every column that has it: ours as client, ours as
+    server, and the raw bytes."""
+    yield "| the reference's case | here | shown by |"
+    yield "|---|---|---|"
+    for what, names, remark in ROWS:
+        found = [test_mark(build, n) if ":" in n else c.get(n, "-") for n in names
+                 for c in ([{}] if ":" in n else columns)]
+        mark = "-" if not names else "fails" if "fails" in found or "ok" not in found else "ok"
+        shown = ", ".join(f"`{n}`" for n in names)
+        yield f"| {what} | {mark} | {'; '.join(filter(None, (shown, remark)))} |"
 
 
 def marks(server, driver, options):
@@ -110,11 +145,14 @@ def main(build):
     found = {name: mark for name, mark in marks(server, [wire, "--strict"], []).items()
              if not name.startswith("load-")}
     found.update(marks(server, [wire, "--only", "load-"], ["--with-pid", "--each"]))
+    print(REFERENCE)
+    print("\n".join(reference_table(build, columns[1:3] + [found])))
     print(WIRE)
     print("\n".join(table(["our server"], [found])))
     print(RELAY)
-    print("\n".join(table(["C++ through us to C++"], [relay_marks(build)])))
-    return 0
+    print("\n".join(table(["C++ through us to C++"], [relay_marks(build)])), flush=True)
+    grid = [sys.executable, os.path.join(HERE, "..", "grid", "grid-run.py"), "--markdown", build]
+    return subprocess.run(grid, check=False).returncode
 
 
 if __name__ == "__main__":
