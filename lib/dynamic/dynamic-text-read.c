@@ -10,9 +10,22 @@
 
 static int text_fail(struct tree *t, const struct tree_path *path, const char *what)
 {
-        if (t->at >= t->len)
-                what = "the text ends too early";
-        return tree_fail(t, CAPNP_E_SYNTAX, t->at, path, "%s", what);
+        uint32_t line = 1, start = 0;
+
+        if (t->at < t->len)
+                return tree_fail(t, CAPNP_E_SYNTAX, t->at, path, "%s", what);
+        if (t->open == TREE_NONE)
+                return tree_fail(t, CAPNP_E_SYNTAX, t->at, path, "the text ends too early");
+
+        /* The end is where it shows; what somebody wants to see is where it began. */
+        for (uint32_t i = 0; i < t->open; i++)
+                if (t->p[i] == '\n') {
+                        line++;
+                        start = i + 1;
+                }
+        return tree_fail(t, CAPNP_E_SYNTAX, t->at, path,
+                         "the text ends too early: the %c of %u:%u is not closed", t->p[t->open],
+                         line, t->open - start + 1);
 }
 
 static bool is_digit(char c)
@@ -231,7 +244,7 @@ static int text_word(struct tree *t, const struct tree_path *path)
 {
         t->at += tree_at(t, t->at) == '-';
         if (!is_letter(tree_at(t, t->at)))
-                return text_fail(t, path, "expected a value");
+                return text_fail(t, path, path ? "expected a value" : TREE_NO_STRUCT);
 
         while (is_letter(tree_at(t, t->at)) || is_digit(tree_at(t, t->at)))
                 t->at++;
@@ -282,11 +295,11 @@ static int text_key(struct tree *t, struct tree_path *path, uint32_t *ret_at)
 
 static int text_struct(struct tree *t, const struct tree_path *up, uint32_t depth, uint32_t self)
 {
-        uint32_t last = TREE_NONE, item, key;
+        uint32_t last = TREE_NONE, item, key, outer = t->open;
         bool more;
         int r = 0;
 
-        t->at++;
+        t->open = t->at++;
         tree_text_skip(t);
         more = tree_at(t, t->at) != ')';
         t->at += !more;
@@ -304,17 +317,18 @@ static int text_struct(struct tree *t, const struct tree_path *up, uint32_t dept
                 r = text_more(t, up, ')', &more);
         }
 
+        t->open = r ? t->open : outer;
         return r;
 }
 
 static int text_list(struct tree *t, const struct tree_path *up, uint32_t depth, uint32_t self)
 {
         struct tree_path path = {.up = up};
-        uint32_t last = TREE_NONE, item;
+        uint32_t last = TREE_NONE, item, outer = t->open;
         bool more;
         int r = 0;
 
-        t->at++;
+        t->open = t->at++;
         tree_text_skip(t);
         more = tree_at(t, t->at) != ']';
         t->at += !more;
@@ -327,6 +341,7 @@ static int text_list(struct tree *t, const struct tree_path *up, uint32_t depth,
                 r = text_more(t, up, ']', &more);
         }
 
+        t->open = r ? t->open : outer;
         return r;
 }
 

@@ -164,7 +164,11 @@ int tree_read(struct tree *t, capnp_text text, bool is_json, const struct capnp_
         uint32_t depth = o && o->depth ? o->depth : DYNAMIC_DEPTH;
         int r;
 
-        *t = (struct tree){.p = text.p, .len = text.len, .is_json = is_json, .fault = fault};
+        *t = (struct tree){.p = text.p,
+                           .len = text.len,
+                           .is_json = is_json,
+                           .open = TREE_NONE,
+                           .fault = fault};
         depth = depth < DYNAMIC_DEPTH_MAX ? depth : DYNAMIC_DEPTH_MAX;
         if (fault)
                 *fault = (struct capnp_fault){0};
@@ -185,6 +189,8 @@ int tree_read(struct tree *t, capnp_text text, bool is_json, const struct capnp_
                 return r;
 
         (is_json ? tree_json_skip : tree_text_skip)(t);
+        if (t->at < t->len && !is_json && t->nodes[root].kind == TREE_WORD)
+                return tree_fail(t, CAPNP_E_SYNTAX, t->nodes[root].at, NULL, TREE_NO_STRUCT);
         if (t->at < t->len)
                 return tree_fail(t, CAPNP_E_SYNTAX, t->at, NULL, "something follows the value");
 

@@ -19,6 +19,9 @@ enum tree_kind {
 
 enum { TREE_NONE = UINT32_MAX };
 
+/* A text as a whole is one struct; a beginner may have left its parentheses out, or tried JSON. */
+#define TREE_NO_STRUCT "expected a struct in parentheses"
+
 struct tree_node {
         uint8_t kind;             /* enum tree_kind */
         bool is_used;             /* a member that its struct has taken */
@@ -44,6 +47,7 @@ struct tree {
         struct tree_node *nodes;
         uint32_t n, room;
         uint32_t at;               /* where the parser is */
+        uint32_t open;             /* of a text: its innermost bracket, or TREE_NONE */
         struct capnp_fault *fault; /* may be NULL */
 };
 

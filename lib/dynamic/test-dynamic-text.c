@@ -93,7 +93,14 @@ static const struct {
         const char *fault;
 } bad[] = {
         {"", CAPNP_E_SYNTAX, "f:1:1: the text ends too early"},
-        {"(", CAPNP_E_SYNTAX, "f:1:2: the text ends too early"},
+        {"(", CAPNP_E_SYNTAX, "f:1:2: the text ends too early: the ( of 1:1 is not closed"},
+        {"(i8 = 1,\n i8s = [1,\n", CAPNP_E_SYNTAX,
+         "f:3:1: i8s[1]: the text ends too early: the [ of 2:8 is not closed"},
+        {"(i8s = [1], \n", CAPNP_E_SYNTAX,
+         "f:2:1: the text ends too early: the ( of 1:1 is not closed"},
+        {"{\"i8\": 1}", CAPNP_E_SYNTAX, "f:1:1: expected a struct in parentheses"},
+        {"i8: 1", CAPNP_E_SYNTAX, "f:1:1: expected a struct in parentheses"},
+        {"i8 = 1", CAPNP_E_SYNTAX, "f:1:1: expected a struct in parentheses"},
         {"()x", CAPNP_E_SYNTAX, "f:1:3: something follows the value"},
         {"[]", CAPNP_E_SYNTAX, "f:1:1: expected a struct in parentheses"},
         {"(i8)", CAPNP_E_SYNTAX, "f:1:4: i8: expected ="},
