@@ -50,6 +50,16 @@ static uint32_t manifest_count(const struct daemon_manifest *m)
         return service_list_len(manifest_services(manifest_root(m->msg)));
 }
 
+/* An exit code: what was printed has got there, or it is said that it has not. */
+static int printed(void)
+{
+        if (fflush(stdout) || ferror(stdout)) {
+                daemon_log(LOG_ERR, "standard output: %s", strerror(errno));
+                return 1;
+        }
+        return 0;
+}
+
 /* Starts all of it in a directory of its own, where nobody can connect, and ends when it is up.
  */
 static int manifest_try(struct options *o, struct daemon_manifest *m)
@@ -68,10 +78,22 @@ static int manifest_try(struct options *o, struct daemon_manifest *m)
         o->nlisten = 1;
         code = instance_run(o, m);
         (void)nftw(dir, tree_remove_one, 8, FTW_DEPTH | FTW_PHYS);
-        if (!code)
-                printf("%s is good: %u services have started, and are what it says\n",
-                       o->manifest ? o->manifest : "the built-in manifest", services);
-        return code;
+        if (code)
+                return code;
+
+        printf("%s is good: %u services have started, and are what it says\n",
+               o->manifest ? o->manifest : "the built-in manifest", services);
+        return printed();
+}
+
+static bool manifest_is_closed(manifest_reader m)
+{
+        authentication_reader a = manifest_authentication(m);
+
+        return !profile_list_len(manifest_profiles(m)) ||
+               (!authentication_password(a) && !authentication_public_key(a) &&
+                !entry_enabled(authentication_guest(a)) &&
+                !entry_enabled(authentication_anonymous(a)));
 }
 
 static void manifest_complain(void *arg, const char *path, const char *what)
@@ -105,10 +127,12 @@ int main(int argc, char **argv)
         r = options_parse(&o, argc, argv);
         if (r)
                 return r == OPTIONS_HELP ? 0 : EXIT_USAGE;
-        if (o.show)
-                return fputs(manifest_built_in_text, stdout) < 0 || fflush(stdout) ? 1 : 0;
+        if (o.show) {
+                (void)fputs(manifest_built_in_text, stdout);
+                return printed();
+        }
         if (o.explain && o.explain[0])
-                return manifest_explain_field(o.explain) || fflush(stdout) ? 1 : 0;
+                return manifest_explain_field(o.explain) ? 1 : printed();
 
         name = o.manifest ? o.manifest : "built-in manifest";
         (void)umask(077);
@@ -116,10 +140,12 @@ int main(int argc, char **argv)
                 return 1;
         if (o.explain) {
                 manifest_explain(manifest_root(m.msg));
-                return fflush(stdout) ? 1 : 0;
+                return printed();
         }
         if (programs_check(manifest_root(m.msg), manifest_complain, (void *)(uintptr_t)name))
                 return 1;
+        if (manifest_is_closed(manifest_root(m.msg)))
+                daemon_log(LOG_WARNING, "%s: nobody can log in: no profile, or no way in", name);
 
         /* What the caller had open (locks, pipes) is his: an instance lives long. */
         if (close_range(3, ~0u, 0) < 0)

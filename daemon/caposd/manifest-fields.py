@@ -52,6 +52,7 @@ def man(declarations, head):
         print(escape(words) or "The whole.")
         for field, type_, default, words in fields:
             print(".TP")
+            default = default.replace('"', "\\(dq")
             print(f".BR {field}" + (f" \" :{type_}" + (f" = {default}" if default else "") + "\"" if type_ else ""))
             print(escape(" ".join(words)))
     print(".SH SEE ALSO\n.BR capos (1)")

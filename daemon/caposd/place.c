@@ -176,7 +176,8 @@ int place_open(struct place *p, const struct options *o)
                 return r;
         }
 
-        daemon_log(LOG_INFO, "admin socket %s/%s", p->path, ADMIN);
+        if (!o->check)
+                daemon_log(LOG_INFO, "admin socket %s/%s", p->path, ADMIN);
         return 0;
 }
 
