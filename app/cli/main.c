@@ -17,8 +17,7 @@ static const struct cli_option up_options[] = {
         {"state", 0, "DIR", "where accounts and the audit log are kept",
          offsetof(struct cli, state)},
         {"listen", 0, "WHERE",
-         "where clients connect: ADDR:PORT or unix:PATH, repeatable; port 0 picks a free one\n"
-         "(default: 127.0.0.1:2327). Beside a port there is always a Unix socket",
+         "where clients connect: ADDR:PORT or unix:PATH, repeatable (default: 127.0.0.1:2327)",
          offsetof(struct cli, listen)},
         {"manifest", 0, "FILE", "what the instance consists of (default: built in)",
          offsetof(struct cli, manifest)},
@@ -107,7 +106,9 @@ static const struct cli_option tail_options[] = {
 static const struct cli_command commands[] = {
         {"up", "[--state DIR] [--listen WHERE]... [--manifest FILE]",
          "Start an instance, in the foreground",
-         "Prints `remote CapSet: tcp ADDR PORT` when it is ready. Ctrl-C ends it.\n\n"
+         "Prints `remote CapSet: tcp ADDR PORT` when it is ready. Ctrl-C ends it. Port 0 is a\n"
+         "free one; beside a port there is always a Unix socket. A manifest of your own begins\n"
+         "with `capos manifest show`; capos-manifest(5) has its fields.\n\n"
          "Examples:\n"
          "  capos up\n"
          "  capos up --state ~/capos --listen 127.0.0.1:0\n",
@@ -146,8 +147,8 @@ static const struct cli_command commands[] = {
          state_options, 1, 1, false},
         {"account key remove", "NAME FINGERPRINT",
          "Take a key from an account, and end the sessions it made",
-         "`capos account list` has the fingerprints.\n", cmd_account_key_remove, state_options, 2,
-         2, false},
+         "`capos account key list NAME` has the fingerprints.\n", cmd_account_key_remove,
+         state_options, 2, 2, false},
         {"account passwd", "NAME [--password-stdin]",
          "Set an account's password, and end the sessions the old one made",
          "An empty password removes it.\n", cmd_account_passwd, passwd_options, 1, 1, false},
