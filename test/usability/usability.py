@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""usability: what people type, and the words that they get, on a terminal of their own.
+
+    usability.py BINARIES SOURCE [ROW...]
+
+A row is a few commands as somebody types them who has read the README and no more, and what must be shown. Each has a
+machine of its own (a home, a runtime folder, an instance if it asks for one), so any can be run alone; no process and
+no file is left. Skipped where there is no tmux.
+"""
+import os
+import re
+import shutil
+import sys
+import traceback
+
+import operate  # noqa: F401  (its rows)
+import person  # noqa: F401  (likewise)
+from rows import ROWS
+from terminal import Home, Terminal
+
+
+def run(name, function, with_instance, binaries, source):
+    home = Home(binaries, source)
+    try:
+        t = Terminal(home)
+        if with_instance:
+            t.instance = Terminal(home)
+            t.instance.begin("capos up --listen 127.0.0.1:0")
+            shown = t.instance.sees(r"^remote CapSet: tcp \S+ \d+$")
+            t.types("A=" + ":".join(re.search(r"tcp (\S+) (\d+)$", shown, re.M).groups()))
+            t.types("echo 'correct horse' | capos account add alice --password-stdin")
+        function(t)
+    except Exception:  # pylint: disable=broad-except
+        print(f"not ok {name}")
+        traceback.print_exc(file=sys.stdout)
+        return False
+    finally:
+        home.close()
+    print(f"ok {name}", flush=True)
+    return True
+
+
+def main():
+    binaries, source, only = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3:]
+    if not shutil.which("tmux"):
+        print("skipped: no tmux")
+        return 77
+    os.environ["PATH"] = f"{binaries}:{os.environ['PATH']}"
+    passed = failed = 0
+    for name, function, with_instance in ROWS:
+        if only and name not in only:
+            continue
+        if run(name, function, with_instance, binaries, source):
+            passed += 1
+        else:
+            failed += 1
+    if os.environ.get("CAPOS_TEST_COUNTS"):
+        with open(os.environ["CAPOS_TEST_COUNTS"], "a", encoding="utf-8") as f:
+            f.write(f"usability {passed} {failed}\n")
+    print(f"{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
