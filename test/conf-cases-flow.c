@@ -440,22 +440,21 @@ CASE(delayed_add_takes_its_time)
 CASE(delayed_adds_overlap)
 {
         conf_client conf = env_connect(e);
-        uint64_t start = now_ms();
-        capnp_question *one = SEND(delayed_add_question(conf, 1, 2, 800));
-        capnp_question *two = SEND(delayed_add_question(conf, 3, 4, 800));
+        capnp_question *slow = SEND(delayed_add_question(conf, 1, 2, 2000));
+        capnp_question *quick = SEND(delayed_add_question(conf, 3, 4, 200));
 
-        CHECK_EQ(conf_delayed_add_sum(WAIT(one)) + conf_delayed_add_sum(WAIT(two)), 10);
-        CHECK(now_ms() - start < 1400);
+        CHECK_EQ(conf_delayed_add_sum(WAIT(quick)), 7);
+        CHECK(!capnp_question_is_done(slow));
+        CHECK_EQ(conf_delayed_add_sum(WAIT(slow)), 3);
 }
 
 CASE(delayed_add_does_not_hold_up_others)
 {
         conf_client conf = env_connect(e);
-        capnp_question *slow = SEND(delayed_add_question(conf, 1, 2, 1000));
-        uint64_t start = now_ms();
+        capnp_question *slow = SEND(delayed_add_question(conf, 1, 2, 2000));
 
         null_call(e, conf);
-        CHECK(now_ms() - start < 700);
+        CHECK(!capnp_question_is_done(slow));
         CHECK_EQ(conf_delayed_add_sum(WAIT(slow)), 3);
 }
 
