@@ -3,7 +3,7 @@
 # of it away again: install.sh BUILD SOURCE
 #
 # Installs below a folder (DESTDIR), makes C of the installed schemas by the installed generator, compiles the README's
-# client against the installed headers and libraries, and starts the installed command.
+# client and the example's service against the installed headers and libraries, and starts the installed command.
 set -euo pipefail
 
 build=$1
@@ -49,6 +49,18 @@ cc -I. -o session "$source/example/session.c" ./*.capnp-c.c $(pkg-config --cflag
 LD_LIBRARY_PATH=$(dirname "$pkg") ./session unix:"$top/nobody" 2>said && fail "a client without an instance succeeds"
 grep -q . said || fail "a client without an instance says nothing"
 "$at/bin/capos" version >/dev/null || fail "the installed command does not start"
+
+# A service as doc/service-authors.md has it: made by what is installed alone, and started by its manifest.
+mkdir "$top/service"
+cd "$top/service"
+cp "$source"/example/service/counter.{c,capnp,manifest} .
+PATH=$at/bin:$PATH capnp compile -oc:. counter.capnp
+# shellcheck disable=SC2046
+cc -o counter counter.c counter.capnp-c.c $(pkg-config --cflags --libs capos-kit)
+sed "s|program = \"counter\"|program = \"$PWD/counter\"|" counter.manifest >my.manifest
+LD_LIBRARY_PATH=$(dirname "$pkg") "$at/bin/capos" manifest check my.manifest >said ||
+        fail "the service does not start"
+grep -q 'my.manifest is good: 1 services' said || fail "the check says $(cat said)"
 
 DESTDIR=$root ninja -C "$build" uninstall >/dev/null
 left=$(find "$top" -path "$root/*" \( -type f -o -type l \))
