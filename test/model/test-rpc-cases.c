@@ -207,17 +207,3 @@ TEST(passed_on_by_the_last_who_holds_the_object)
 
         model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
-
-/* It is served, as a stream call, when its connection has been taken apart. */
-TEST(stream_call_of_a_connection_that_is_over)
-{
-        static const struct model_act ACTS[] = {
-                {1, ACT_BOOTSTRAP, 0, 1, 0, {0, 0, 0}}, {2, ACT_CALL, 0, 80, 4, {0, 0, 0}},
-                {3, ACT_CALL, 0, 80, 4, {0, 0, 0}},     {4, ACT_DELIVER, 0, 1, 0, {0, 0, 0}},
-                {5, ACT_CLOSE, 1, 0, 0, {0, 0, 0}},     {6, ACT_STEP, 1, 0, 82, {0, 0, 0}},
-                {7, ACT_STEP, 1, 0, 82, {0, 0, 0}},     {8, ACT_STEP, 1, 0, 82, {0, 0, 0}},
-                {9, ACT_STEP, 1, 0, 82, {0, 0, 0}},
-        };
-
-        model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
-}
