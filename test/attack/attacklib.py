@@ -286,12 +286,6 @@ def capabilities(pid):
     return int(found.group(1), 16) if found else None
 
 
-def resident_bytes(pid):
-    """The memory of a process that is in use."""
-    found = re.search(r"^VmRSS:\s*(\d+) kB$", instance.read_proc(pid, "status"), re.M)
-    return int(found.group(1)) * 1024 if found else None
-
-
 def main(script, make, tries):
     """Starts the target that make() returns, and runs tries(target); the exit code."""
     try:
