@@ -21,7 +21,8 @@ ssize_t capos_io_stream_read_fds(int fd, const struct iovec *v, unsigned n, int 
                                  unsigned *ret_nfds);
 /*
  * Bytes written (maybe fewer than there are), or -errno (-EAGAIN, -EPIPE; never a signal). fds go
- * with the first byte and stay the caller's; with 0 bytes written or an error none has gone.
+ * with the first byte and stay the caller's; with 0 bytes written or an error none has gone. When
+ * this user's processes have too many descriptors on their way, that is -EAGAIN, too.
  */
 ssize_t capos_io_stream_write(int fd, const struct iovec *v, unsigned n, const int *fds,
                               unsigned nfds);

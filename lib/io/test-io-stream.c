@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,6 +36,38 @@ static ssize_t read_fds(char *text, size_t len, int *fds, unsigned max, unsigned
         struct iovec v = {text, len};
 
         return capos_io_stream_read_fds(pair[1], &v, 1, fds, max, ret_n);
+}
+
+/* As another user, if that can be: root is exempt, and what is on its way is counted by user. */
+TEST(too_many_descriptors_on_their_way_pass)
+{
+        const struct rlimit few = {16, 16};
+        int got[2], own[1];
+        unsigned n = 0, sent = 0;
+        char text[1];
+        ssize_t r;
+
+        pair_open();
+        if (geteuid() == 0)
+                CHECK_EQ(setresuid(54321, 54321, 54321), 0);
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+        own[0] = pair[0];
+        while ((r = send_fds("x", own, 1)) == 1 && sent < 100)
+                sent++;
+        CHECK_EQ(r, -EAGAIN);
+        CHECK(sent < 100);
+        /* With what was sent out of the way, the same socket takes more. */
+        for (unsigned i = 0; i < sent; i++) {
+                CHECK_EQ(read_fds(text, 1, got, 2, &n), 1);
+                CHECK_EQ(n, 1);
+                close(got[0]);
+        }
+        while ((r = send_fds("x", own, 1)) == -EAGAIN)
+                poll(NULL, 0, 5); /* others of this user */
+        CHECK_EQ(r, 1);
+        CHECK_EQ(read_fds(text, 1, got, 2, &n), 1);
+        close(got[0]);
+        pair_close();
 }
 
 TEST(stream_passes_descriptors_with_their_bytes)
