@@ -40,7 +40,7 @@ class Home:
             os.mkdir(self.path(name), 0o700)
         self.env = {"PATH": f"{binaries}:{os.environ['PATH']}", "HOME": self.path("home"),
                     "XDG_RUNTIME_DIR": self.path("run"), "CAPOS_STATE": self.path("state"),
-                    "SOURCE": source, "LC_ALL": "C.UTF-8", "TERM": "screen",
+                    "SOURCE": source, "LC_ALL": "C.UTF-8", "TERM": "screen", "SHELL": "/bin/bash",
                     "TMUX_TMPDIR": self.path("run")}
         self.terminals = 0
 
