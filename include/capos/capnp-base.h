@@ -84,7 +84,9 @@ struct capnp_limits {
         uint64_t held_bytes;    /**< kept for the peer's unfinished calls and references: 6 MiB
                                      beyond what a single message brings. When unanswered calls are
                                      too many bytes, reading stops for a while; otherwise calls are
-                                     refused with `over-quota.bytes: …` */
+                                     refused with `over-quota.bytes: …`. At twice as many bytes of
+                                     references and what they are broken with, a Resolve ends the
+                                     connection */
         uint32_t answers;       /**< calls of the peer not yet finished: 65,536 */
         uint32_t refs;          /**< references of the peer to our objects, and of ours to the
                                      peer's, each: 65,536 */

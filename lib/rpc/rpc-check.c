@@ -85,6 +85,9 @@ static bool check_ledger(const capnp_rpc *r)
                 n++;
         }
 
+        if (r->held_imports < (uint64_t)r->imports.used * COST_IMPORT || r->held_imports > r->held)
+                return false;
+
         return held <= r->held && n <= r->charges && r->held_calls <= r->held &&
                !r->charges == !r->held;
 }

@@ -276,12 +276,40 @@ static int in_return_take(capnp_rpc *r, struct call *c, uint32_t other)
  * taken up or not. */
 enum outcome { OUTCOME_TAKEN, OUTCOME_LEFT, OUTCOME_OPEN };
 
+/*
+ * Whether results would make us hold too much for the peer that gets them: they are kept for it, or
+ * it is the one that sends them and does not read what it gets. Calls are refused before it comes
+ * to that, but those that were taken already may be as many as they like.
+ */
+static bool in_return_is_too_much(const capnp_rpc *r, const struct call *c)
+{
+        const capnp_rpc *to;
+
+        while (c->parent)
+                c = c->parent;
+        to = c->peer;
+        if (!to || c->finished)
+                return false;
+
+        if (c->yourself || c->answered || c->silent)
+                return to->held - to->held_calls > to->limits.held_bytes;
+
+        return to == r && to->out_replies > to->limits.out_bytes + OUT_SLACK;
+}
+
 /* The results, or why they can not be taken. */
 static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, capnp_reader body)
 {
         struct payload payload = in_payload_of(body);
         bool wide = in_payload_is_wide(r, &payload);
-        int k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
+        int k;
+
+        if (!wide && in_return_is_too_much(r, c)) {
+                capnp_i_call_refuse(c, "over-quota.bytes: results that nobody reads are too many");
+                return OUTCOME_LEFT;
+        }
+
+        k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
 
         if (k < 0)
                 return in_no_memory(r);
@@ -431,15 +459,26 @@ static int in_finish(capnp_rpc *r, capnp_reader b)
 static int in_resolve_broken(capnp_rpc *r, struct promise *p, capnp_reader e)
 {
         capnp_cap *c = capnp_cap_new_broken(r->vat, in_exception(e));
+        struct broken *b;
 
         if (!c)
                 return in_no_memory(r);
 
-        capnp_i_cap_broken(c)->more = capnp_i_more_read(e);
-        capnp_i_charge(&p->wire.charge, r, capnp_i_more_bytes(capnp_i_cap_broken(c)->more));
+        b = capnp_i_cap_broken(c);
+        b->more = capnp_i_more_read(e);
+        capnp_i_table_import_more(&p->wire, capnp_i_broken_bytes(b));
         capnp_i_promise_settle(p, c);
         capnp_cap_unref(c);
         return 0;
+}
+
+/* A Resolve can not be refused: what too many of them bring ends the connection. */
+static int in_resolve_enough(capnp_rpc *r)
+{
+        if (r->held_imports <= 2 * r->limits.held_bytes)
+                return 0;
+
+        return capnp_i_rpc_violation(r, "over-quota.bytes: promises and what they became");
 }
 
 static int in_resolve(capnp_rpc *r, capnp_reader b)
@@ -452,8 +491,10 @@ static int in_resolve(capnp_rpc *r, capnp_reader b)
         if (c && !p)
                 return capnp_i_rpc_violation(r, "a Resolve for something that is no promise");
 
-        if (capnp_reader_u16(b, RESOLVE_TAG_AT, 0) == RESOLVE_EXCEPTION)
-                return p && p->state == PROMISE_PENDING ? in_resolve_broken(r, p, e) : 0;
+        if (capnp_reader_u16(b, RESOLVE_TAG_AT, 0) == RESOLVE_EXCEPTION) {
+                k = p && p->state == PROMISE_PENDING ? in_resolve_broken(r, p, e) : 0;
+                return k ? k : in_resolve_enough(r);
+        }
 
         capnp_cap_ref(c);
         k = capnp_i_desc_read_one(r, e, &to);
@@ -467,7 +508,7 @@ static int in_resolve(capnp_rpc *r, capnp_reader b)
                 capnp_i_promise_settle_named(p, to, capnp_i_desc_is_ours(e));
         capnp_cap_unref(to);
         capnp_cap_unref(c);
-        return k;
+        return k ? k : in_resolve_enough(r);
 }
 
 static int in_release(capnp_rpc *r, capnp_reader b)

@@ -170,6 +170,12 @@ struct broken {
         char reason[];
 };
 
+/* What it says, for the ledger. */
+static inline uint64_t capnp_i_broken_bytes(const struct broken *b)
+{
+        return strlen(b->reason) + capnp_i_more_bytes(b->more);
+}
+
 /* A reference that came over a connection: what Release has to give back. */
 struct wire {
         capnp_rpc *rpc; /* NULL: not from a connection */
@@ -574,6 +580,7 @@ struct capnp_rpc {
         struct capnp_i_map imports;  /* capnp_cap: import or promise */
         struct capnp_i_map gates;    /* struct hosted -> struct gate */
         uint64_t held, held_calls;   /* bytes in the ledger; of these, for struct charge.call */
+        uint64_t held_imports;       /* …, for struct wire */
         uint32_t charges;            /* things in it */
         uint32_t disembargos;        /* of the peer's, waiting */
         uint32_t awaited;            /* promises that the peer has not resolved */
@@ -629,6 +636,8 @@ bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_
 void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id);
 /* One more reference to the peer's object. Owned; NULL: no memory or over the limit. */
 capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise);
+/* What it has become costs bytes, too. */
+void capnp_i_table_import_more(struct wire *w, uint64_t bytes);
 void capnp_i_table_import_drop(struct wire *w);
 /* An import that is a promise has been resolved, or nobody waits for that any more. */
 void capnp_i_table_import_decided(struct wire *w);

@@ -140,6 +140,7 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
         if (f) {
                 capnp_builder_set_u32(b, ID_AT, e->id, 0);
                 if (to && to->kind == CAP_BROKEN) {
+                        capnp_i_charge(&e->charge, r, capnp_i_broken_bytes(capnp_i_cap_broken(to)));
                         capnp_builder_set_u16(b, RESOLVE_TAG_AT, RESOLVE_EXCEPTION, 0);
                         message_set_exception(capnp_builder_any(b, 0),
                                               (capnp_exception){capnp_i_cap_broken(to)->kind,

@@ -212,8 +212,17 @@ capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
         *w = (struct wire){.rpc = capnp_i_rpc_ref(r), .id = id, .refs = 1, .awaited = promise};
         r->awaited += promise;
         capnp_i_map_put(&r->imports, id, c);
-        capnp_i_charge(&w->charge, r, COST_IMPORT);
+        capnp_i_table_import_more(w, COST_IMPORT);
         return c;
+}
+
+void capnp_i_table_import_more(struct wire *w, uint64_t bytes)
+{
+        if (!w->rpc)
+                return;
+
+        capnp_i_charge(&w->charge, w->rpc, bytes);
+        w->rpc->held_imports += bytes;
 }
 
 void capnp_i_table_import_decided(struct wire *w)
@@ -233,6 +242,7 @@ void capnp_i_table_import_drop(struct wire *w)
         capnp_i_table_import_decided(w);
         w->rpc = NULL;
         (void)capnp_i_map_take(&r->imports, w->id);
+        r->held_imports -= w->charge.bytes;
         capnp_i_uncharge(&w->charge);
         capnp_i_send_release(r, w->id, w->refs);
         capnp_i_rpc_check_idle(r);

@@ -189,3 +189,59 @@ TEST(nothing_is_charged_after_the_end)
         CHECK_EQ(c.rpc->charges, 0);
         core_close(&c);
 }
+
+/* A call of the root whose parameter is a promise of the peer's, export 1. */
+static void call_with_promise(struct core *c)
+{
+        feed(c,
+             (uint64_t[]){sp(0, 1, 1), 2, sp(0, 3, 3), 5 | (uint64_t)KEEP << 32, 7, 0, sp(2, 1, 1),
+                          sp(3, 0, 2), 0, 0, 0, sp(1, 0, 1),
+                          1 | 1ull << 2 | 7ull << 32 | 2ull << 35, 3,
+                          (uint64_t)1 << 2 | 1ull << 32 | 1ull << 48, 2 | 1ull << 32, 0},
+             17);
+}
+
+TEST(what_a_promise_is_broken_with_is_charged)
+{
+        const uint64_t resolve[] = {sp(0, 1, 1),
+                                    5,
+                                    sp(0, 1, 1),
+                                    1 | 1ull << 32,
+                                    sp(0, 1, 1),
+                                    0,
+                                    1 | 2ull << 32 | 9ull << 35,
+                                    0x6867666564636261ull,
+                                    0};
+        struct core c;
+        uint64_t before;
+
+        core_open(&c);
+        call_with_promise(&c);
+        before = held(&c);
+        feed(&c, resolve, 9);
+        CHECK_EQ(held(&c), before + strlen("abcdefgh"));
+        core_close(&c);
+}
+
+/* Nothing of it can be refused, so the connection ends before it is more than twice the limit. */
+TEST(a_chain_of_promises_has_an_end)
+{
+        enum { LIMIT = 4096 };
+        uint64_t resolve[] = {7ull << 32, sp(0, 1, 1), 5, sp(0, 1, 1), 1, sp(0, 1, 1), 2, 0};
+        struct core c;
+        uint32_t i;
+        int r = 0;
+
+        core_open(&c);
+        capnp_rpc_set_limits(c.rpc, &(struct capnp_limits){.held_bytes = LIMIT});
+        call_with_promise(&c);
+        for (i = 1; !r && i < LIMIT; i++) {
+                resolve[4] = i;
+                resolve[6] = 2 | (uint64_t)(i + 1) << 32;
+                r = capnp_rpc_feed(c.rpc, resolve, sizeof(resolve), NULL, 0);
+        }
+
+        CHECK_EQ(r, CAPNP_E_PROTOCOL);
+        CHECK(i > LIMIT / COST_IMPORT && i < 3 * LIMIT / COST_IMPORT);
+        core_close(&c);
+}

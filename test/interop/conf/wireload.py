@@ -421,3 +421,56 @@ def load_calls_finished_before_they_are_delivered(env):
             break
     flood.one_more(conf)
     flood.verdict()
+
+
+def tails(flood, conf, count, **kwargs):
+    """Has the server call an object of ours for results that are ours again; the questions."""
+    conn = flood.conn
+    conn.send(*[w.call(10 + i, conf, "tail", Struct(struct.pack("<I", 1), [Cap(0)]),
+                       [descriptor(w.SENDER_HOSTED, 3)], **kwargs) for i in range(count)])
+    return [conn.recv_call().question_id for _ in range(count)]
+
+
+def answer_tails(env, read, **kwargs):
+    """All are open before the first has an answer: none of them can be refused as a call."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    results = w.payload(Struct(b"r" * 500000))
+    for q in tails(flood, conf, FLOOD // 250000, **kwargs):
+        part = w.ret(q, w.RESULTS, results)
+        if flood.pump(part, read) < len(part):
+            break
+    flood.verdict()
+
+
+@case(seconds=FLOOD_S)
+def load_results_passed_on_and_kept(env):
+    """The results of our own object, to be kept for us by a server that only passes them on."""
+    answer_tails(env, read=True, send_to=w.YOURSELF)
+
+
+@case(seconds=FLOOD_S)
+def load_results_passed_on_and_never_read(env):
+    """… which are sent back to us, and not read."""
+    answer_tails(env, read=False)
+
+
+def broken_promise(promise_id, reason, trace):
+    why = Struct(struct.pack("<IHH", 0, 0, 0), [reason, trace, None])
+    return w.message(w.RESOLVE, Struct(struct.pack("<IHH", promise_id, 1, 0), [why]))
+
+
+@case(seconds=FLOOD_S)
+def load_promises_that_break_with_a_trace(env):
+    """Many promises of one result, which is kept: 30 bytes each, and then 15 KB to say why."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    question = tails(flood, conf, 1, send_to=w.YOURSELF)[0]
+    flood.pump(w.ret_results(question, Struct(b"", [Cap(0)]),
+                             [descriptor(w.SENDER_PROMISE, 100 + i) for i in range(8192)]), True)
+    for i in range(8192):
+        part = broken_promise(100 + i, "r" * 1000, "t" * 15000)
+        if flood.pump(part, read=True) < len(part):
+            break
+    flood.one_more(conf)
+    flood.verdict()
