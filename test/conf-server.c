@@ -21,11 +21,15 @@
 
 #include "conf.capnp-c.h"
 
-/* How many calls callBack and sumAll have open at a time: a caller may ask for four billion. */
-enum { GATHER_WINDOW = 64 };
+/*
+ * How many calls callBack and sumAll have open at a time: a caller may ask for four billion. All
+ * gathers together have so many, and each of them may have one more, so that it comes to an end.
+ */
+enum { GATHER_WINDOW = 16, GATHER_ALL = 1024 };
 
-/* Undecided promises: they stay until their time comes, also when nobody holds them any more. */
-enum { MAX_PROMISES = 16384 };
+/* Undecided promises: they stay until their time comes, also when nobody holds them any more. So
+ * do the reasons that they are going to be broken with. */
+enum { MAX_PROMISES = 16384, MAX_REASONS = 1 << 20 };
 
 struct delay;
 struct state;
@@ -34,6 +38,8 @@ struct server {
         capnp_vat *vat;
         struct delay *delays;
         uint32_t promises; /* undecided ones of ours */
+        uint64_t reasons;  /* bytes of text in delays */
+        uint32_t gathered; /* open calls of all gathers */
 };
 
 /* One Conf object and what it made share this. */
@@ -165,6 +171,7 @@ struct delay {
         capnp_answer *answer;
         capnp_promise *promise;
         void (*fire)(struct delay *d);
+        uint32_t len; /* of the reason */
         char reason[];
 };
 
@@ -177,6 +184,8 @@ static struct delay *delay_new(struct server *s, void (*fire)(struct delay *d), 
 
         d->server = s;
         d->fire = fire;
+        d->len = reason.len;
+        s->reasons += d->len;
         if (reason.len)
                 memcpy(d->reason, reason.p, reason.len);
         d->next = s->delays;
@@ -197,6 +206,7 @@ static void delay_free(struct delay *d)
         if (d->next)
                 d->next->link = d->link;
         d->timer = capnp_timer_free(d->timer);
+        d->server->reasons -= d->len;
         free(d);
 }
 
@@ -244,7 +254,7 @@ static int delay_promise(struct delay *d, uint32_t ms, capnp_cap **ret_c)
         if (!d)
                 return -1;
 
-        if (d->server->promises >= MAX_PROMISES ||
+        if (d->server->promises >= MAX_PROMISES || d->server->reasons > MAX_REASONS ||
             capnp_promise_new(d->server->vat, &d->promise, ret_c)) {
                 delay_free(d);
                 return -1;
@@ -264,6 +274,7 @@ static int delay_promise(struct delay *d, uint32_t ms, capnp_cap **ret_c)
 /* ---- several calls of ours whose results are added up --------------------------------------- */
 
 struct gather {
+        struct server *server;
         capnp_answer *answer;
         capnp_list caps;
         capnp_question *(*ask)(struct gather *g, uint32_t i); /* NULL: nothing to ask */
@@ -282,15 +293,21 @@ static void gather_drop_open(struct gather *g)
 
         for (i = 0; i < GATHER_WINDOW; i++)
                 g->q[i] = capnp_question_free(g->q[i]);
+        g->server->gathered -= g->open;
         g->open = 0;
 }
 
 /* Opens calls until the window is full. */
+static bool gather_has_room(const struct gather *g)
+{
+        return g->open < GATHER_WINDOW && (!g->open || g->server->gathered < GATHER_ALL);
+}
+
 static void gather_fill(struct gather *g)
 {
         uint32_t slot = 0;
 
-        while (g->next < g->n && g->open < GATHER_WINDOW) {
+        while (g->next < g->n && gather_has_room(g)) {
                 capnp_question *q = g->ask(g, g->next++);
 
                 if (!q)
@@ -300,6 +317,7 @@ static void gather_fill(struct gather *g)
                         slot++;
                 g->q[slot] = q;
                 g->open++;
+                g->server->gathered++;
                 capnp_question_send(q, gather_done, g);
         }
 }
@@ -331,6 +349,7 @@ static void gather_done(capnp_question *q, int r, void *arg)
                 slot++;
         g->q[slot] = capnp_question_free(q);
         g->open--;
+        g->server->gathered--;
         gather_fill(g);
         gather_finish_if_done(g);
 }
@@ -632,12 +651,13 @@ static int call_back_finish(capnp_answer *a, uint64_t sum)
 static int conf_on_call_back(void *self, capnp_answer *a)
 {
         uint32_t n = conf_call_back_param_n(a);
+        struct state *s = self;
 
-        (void)self;
         if (n && !conf_call_back_param_has_cb(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the callback is null");
 
-        return gather_start(a, &(struct gather){.ask = call_back_ask,
+        return gather_start(a, &(struct gather){.server = s->server,
+                                                .ask = call_back_ask,
                                                 .read = callback_call_v,
                                                 .finish = call_back_finish,
                                                 .n = n});
@@ -657,9 +677,10 @@ static int sum_all_finish(capnp_answer *a, uint64_t sum)
 static int conf_on_sum_all(void *self, capnp_answer *a)
 {
         capnp_list caps = conf_sum_all_param_caps(a);
+        struct state *s = self;
 
-        (void)self;
-        return gather_start(a, &(struct gather){.ask = sum_all_ask,
+        return gather_start(a, &(struct gather){.server = s->server,
+                                                .ask = sum_all_ask,
                                                 .read = counter_get_value,
                                                 .finish = sum_all_finish,
                                                 .caps = caps,

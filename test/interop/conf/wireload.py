@@ -474,3 +474,33 @@ def load_promises_that_break_with_a_trace(env):
             break
     flood.one_more(conf)
     flood.verdict()
+
+
+@case(seconds=FLOOD_S)
+def load_promises_of_the_server_that_break(env):
+    """Their reasons are ours to choose and the server's to keep; its Resolves are read."""
+    numbered(env, lambda conf, q: w.call(q, conf, "getBrokenPromise",
+                                         Struct(struct.pack("<I", 1), ["y" * 3000])), answers=False)
+
+
+@case(seconds=FLOOD_S)
+def load_promises_of_the_server_that_break_much_later(env):
+    """… and nobody holds them any more."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    why = Struct(struct.pack("<I", 1000000), ["y" * 3000])
+    for first in range(10, 10 + FLOOD // 3000, 256):
+        part = b"".join(w.call(i, conf, "getBrokenPromise", why) + w.finish(i)
+                        for i in range(first, first + 256))
+        if flood.pump(part, read=True) < len(part):
+            break
+    flood.one_more(conf)
+    flood.verdict()
+
+
+@case(seconds=FLOOD_S)
+def load_callbacks_never_answered(env):
+    """callBack with four billion calls to make, of an object that does not answer."""
+    numbered(env, lambda conf, q: w.call(q, conf, "callBack",
+                                         Struct(struct.pack("<I", 0xFFFFFFFF), [Cap(0)]),
+                                         [descriptor(w.SENDER_HOSTED, 3)]), answers=False)
