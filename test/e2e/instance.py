@@ -167,9 +167,19 @@ class Instance:
         raise s.Failed(f"the instance does not start: {got!r} {self.log_text()[-2000:]}")
 
     def add_user(self, name=USER, profiles=("operator",), password=SECRET):
-        admin = self.admin()
-        admin.account_add(name, profiles, password)
-        admin.close()
+        """Makes an account; an instance that is short of something says `try again`, and means it."""
+        end = time.monotonic() + 60
+        while True:
+            admin = self.admin()
+            try:
+                admin.account_add(name, profiles, password)
+                return
+            except s.Refused as e:
+                if "try again" not in str(e) or time.monotonic() > end:
+                    raise
+            finally:
+                admin.close()
+            time.sleep(0.2)
 
     def admin(self):
         for folder, _, files in os.walk(self.state):
