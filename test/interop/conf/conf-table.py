@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 
 from reference import ROWS
 
@@ -76,17 +77,21 @@ def test_mark(build, name):
     return "ok" if r.returncode == 0 else "fails"
 
 
+def item(text):
+    """A line of a list, within the width of a page."""
+    return textwrap.fill(text, 118, initial_indent="- ", subsequent_indent="  ",
+                         break_long_words=False, break_on_hyphens=False)
+
+
 def reference_table(build, columns):
     """Rows of reference.py; a case must be ok in every column that has it: ours as client, ours as
     server, and the raw bytes."""
-    yield "| the reference's case | here | shown by |"
-    yield "|---|---|---|"
     for what, names, remark in ROWS:
         found = [test_mark(build, n) if ":" in n else c.get(n, "-") for n in names
                  for c in ([{}] if ":" in n else columns)]
         mark = "-" if not names else "fails" if "fails" in found or "ok" not in found else "ok"
         shown = ", ".join(f"`{n}`" for n in names)
-        yield f"| {what} | {mark} | {'; '.join(filter(None, (shown, remark)))} |"
+        yield item(f"*{what}*: {mark}. {'; '.join(filter(None, (shown, remark)))}")
 
 
 def marks(server, driver, options):

@@ -21,6 +21,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -206,8 +207,8 @@ def markdown(all_peers, grid, own):
 ## Every implementation with every other
 
 Rows are clients, columns servers; a cell says how many of the cases of `test/interop/grid/grid.md` pass, over TCP (of
-those that the client's library has a way to do). C is this library. Versions are pinned by the lock files beside that
-page. Made by `test/interop/grid/grid-run.py --markdown BUILD`.
+those that the client's library has a way to do; a client that dies on the way has run fewer). C is this library.
+Versions are pinned by the lock files beside that page. Made by `test/interop/grid/grid-run.py --markdown BUILD`.
 """)
     names = list(all_peers)
     print("| client | version | " + " | ".join(names) + " |")
@@ -222,7 +223,9 @@ page. Made by `test/interop/grid/grid-run.py --markdown BUILD`.
             if why and "C" in (c, s):
                 reasons.setdefault(own.get((c, s, case)) or why, []).append(f"`{case}`")
         for why, names in reasons.items():
-            print(f"- {c} client, {s} server: {why}\n  ({', '.join(names)})")
+            print(textwrap.fill(f"{c} client, {s} server: {why} ({', '.join(names)})", 118,
+                                initial_indent="- ", subsequent_indent="  ",
+                                break_long_words=False, break_on_hyphens=False))
 
 
 def main():
