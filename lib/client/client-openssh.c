@@ -48,10 +48,22 @@ static const struct cipher *cipher_find(capnp_data name)
         return NULL;
 }
 
+/* What the passphrase is stretched with: a salt and rounds; without encryption, nothing at all. */
+static bool container_read_kdf(struct container *c, capnp_data options)
+{
+        struct client_in i = {.p = options.p, .len = options.len};
+
+        if (c->cipher->evp) {
+                c->salt = client_in_string(&i);
+                c->rounds = client_in_u32(&i);
+        }
+        return !i.bad && !i.len;
+}
+
 static int container_read(capnp_data body, struct container *ret_c, const char **ret_why)
 {
         static const char magic[] = "openssh-key-v1"; /* with its NUL */
-        struct client_in i = {.p = body.p, .len = body.len}, kdf;
+        struct client_in i = {.p = body.p, .len = body.len};
         capnp_data name, options;
 
         *ret_c = (struct container){0};
@@ -75,13 +87,10 @@ static int container_read(capnp_data body, struct container *ret_c, const char *
         *ret_why = "it is encrypted in a way that is not known here";
         if (!ret_c->cipher || !client_data_is(name, ret_c->cipher->evp ? "bcrypt" : "none"))
                 return CAPOS_E_KEY;
-        kdf = (struct client_in){.p = options.p, .len = options.len};
-        ret_c->salt = client_in_string(&kdf);
-        ret_c->rounds = ret_c->cipher->evp ? client_in_u32(&kdf) : 0;
 
         *ret_why = "it is damaged: its lengths do not fit";
         if (ret_c->tag.len != (ret_c->cipher->tag ? TAG_BYTES : 0) || !ret_c->private.len ||
-            ret_c->private.len % ret_c->cipher->block || (ret_c->cipher->evp && kdf.bad))
+            ret_c->private.len % ret_c->cipher->block || !container_read_kdf(ret_c, options))
                 return CAPOS_E_KEY;
         return 0;
 }

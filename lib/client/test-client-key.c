@@ -5,7 +5,7 @@
  */
 #include "harness.h"
 
-#include "client-ssh.h"
+#include "client-key.h"
 
 #include <capos/capos-client.h>
 
@@ -218,6 +218,62 @@ TEST_T(locked_files_are_opened_by_their_passphrase, 240)
                 check_signature(k, "k.pub");
                 k = capos_key_free(k);
         }
+        place_deinit(&p);
+}
+
+/* Reads the body of key file k, with so many bytes more behind the options of its KDF. */
+static int read_with_more_options(capnp_data passphrase, uint32_t more)
+{
+        static const char begin[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
+        char text[4096], *end;
+        uint8_t body[4096] = {0};
+        struct client_out o = {.p = body, .room = sizeof(body) - more};
+        struct client_in i = {.p = body};
+        const char *why = NULL;
+        EVP_PKEY *k = NULL;
+        uint8_t *at;
+        capnp_data options;
+        size_t len;
+        int r;
+
+        CHECK_OK(key_read_file("k", text, sizeof(text) - 1, &len));
+        text[len] = '\0';
+        end = strstr(text, "\n-----END");
+        CHECK(end && !strncmp(text, begin, sizeof(begin) - 1));
+        len = (size_t)(end - text) - (sizeof(begin) - 1);
+        CHECK_OK(client_base64(text + sizeof(begin) - 1, len, &o));
+        i.p += sizeof("openssh-key-v1");
+        i.len = o.len - sizeof("openssh-key-v1");
+        (void)client_in_string(&i);
+        (void)client_in_string(&i);
+        at = body + (i.p - body);
+        options = client_in_string(&i);
+        CHECK(!i.bad);
+        at[3] = (uint8_t)(options.len + more);
+        memmove(body + (i.p - body) + more, i.p, i.len);
+        memset(body + (i.p - body), 0, more);
+        r = key_of_openssh((capnp_data){body, (uint32_t)(o.len + more)}, passphrase, &k, &why);
+        CHECK(!r == !!k);
+        CHECK(!r || strstr(why, "lengths do not fit"));
+        EVP_PKEY_free(k);
+        return r;
+}
+
+/* What stands behind salt and rounds, or at all where nothing is encrypted, no program wrote. */
+TEST(options_of_the_kdf_end_where_they_must)
+{
+        static const capnp_data secret = {(const uint8_t *)"secret", 6}, none;
+        struct place p;
+
+        place_init(&p);
+        run("ssh-keygen -q -t ed25519 -N '' -f k");
+        CHECK_OK(read_with_more_options(none, 0));
+        CHECK_EQ(read_with_more_options(none, 4), CAPOS_E_KEY);
+        CHECK_EQ(read_with_more_options(none, 1), CAPOS_E_KEY);
+        run("rm k; ssh-keygen -q -t ed25519 -a 1 -N secret -f k");
+        CHECK_OK(read_with_more_options(secret, 0));
+        CHECK_EQ(read_with_more_options(secret, 1), CAPOS_E_KEY);
+        CHECK_EQ(read_with_more_options(secret, 8), CAPOS_E_KEY);
         place_deinit(&p);
 }
 
