@@ -167,15 +167,24 @@ void capnp_i_gate_ran(struct call *c)
         gate_advance(g);
 }
 
+/* What c failed with is kept for what comes: whose calls these are pays for it. */
+static void gate_fail(struct gate *g, struct call *c)
+{
+        g->failed = true;
+        g->broken = capnp_cap_ref(capnp_i_call_broken(c));
+        if (g->broken && g->peer)
+                capnp_i_charge(&g->charge, g->peer,
+                               sizeof(struct broken) +
+                                       capnp_i_broken_bytes(capnp_i_cap_broken(g->broken)));
+}
+
 void capnp_i_gate_leave(struct call *c)
 {
         struct gate *g = c->gate;
 
         c->gate = NULL;
-        if (g->busy == c && c->ended && c->failed && !c->canceled) {
-                g->failed = true;
-                g->broken = capnp_cap_ref(capnp_i_call_broken(c));
-        }
+        if (g->busy == c && c->ended && c->failed && !c->canceled && !g->failed)
+                gate_fail(g, c);
         if (g->busy == c)
                 g->busy = NULL;
         if (g->next == c)

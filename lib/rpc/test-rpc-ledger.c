@@ -6,12 +6,25 @@
 
 #include <stdlib.h>
 
-enum { BIG = 0, FAIL, KEEP, BIG_BYTES = 100000, REASON = 1000 };
+enum { BIG = 0, FAIL, KEEP, STREAM, BIG_BYTES = 100000, REASON = 1000, TRACE = 9000 };
 
 static void canceled(capnp_answer *a, void *arg)
 {
         (void)arg;
         (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+/* … with a reason and a trace. */
+static int fail_at_length(capnp_answer *a)
+{
+        char reason[REASON + 1], trace[TRACE + 1];
+
+        memset(reason, 'y', REASON);
+        reason[REASON] = '\0';
+        memset(trace, 'z', TRACE);
+        trace[TRACE] = '\0';
+        return capnp_answer_fail_more(a, (capnp_exception){CAPNP_FAILED, reason},
+                                      &(struct capnp_exception_more){.trace = trace});
 }
 
 static int serve(void *self, capnp_answer *a)
@@ -29,6 +42,9 @@ static int serve(void *self, capnp_answer *a)
                 memset(text, 'y', REASON);
                 text[REASON] = '\0';
                 return capnp_answer_fail(a, CAPNP_FAILED, "%s", text);
+        case STREAM:
+                CHECK_OK(capnp_answer_stream(a));
+                return fail_at_length(a);
         default:
                 return capnp_answer_keep(a, canceled, NULL);
         }
@@ -129,6 +145,25 @@ TEST(results_kept_for_the_caller_are_charged)
         CHECK(held(&c) < before + BIG_BYTES && held(&c) >= before + REASON);
         finish(&c, 6);
         CHECK_EQ(held(&c), before);
+        core_close(&c);
+}
+
+/* What the next ones fail with is kept when the call is over, until the peer lets go. */
+TEST(what_a_stream_failed_with_is_charged)
+{
+        struct core c;
+        uint64_t before;
+
+        core_open(&c);
+        before = held(&c);
+        call(&c, 5, STREAM, false);
+        finish(&c, 5);
+        CHECK(held(&c) >= before + REASON + TRACE);
+        call(&c, 6, STREAM, false);
+        finish(&c, 6);
+        CHECK(held(&c) < before + 2 * REASON + TRACE);
+        finish(&c, 1); /* and with it the root */
+        CHECK_EQ(held(&c), 0);
         core_close(&c);
 }
 
