@@ -114,6 +114,17 @@ static void check_fingerprint(const capos_key *k, const char *public_file)
             capos_key_fingerprint_peek(k));
 }
 
+/* The public half is what stands in the .pub file. */
+static void check_public(const capos_key *k, const char *public_file)
+{
+        capnp_data public = capos_key_public_peek(k);
+        FILE *f = fopen("public", "w");
+
+        CHECK(f && fwrite(public.p, 1, public.len, f) == public.len);
+        CHECK_OK(fclose(f));
+        run("cut -d' ' -f2 %s | base64 -d | cmp - public", public_file);
+}
+
 static const char *const kinds[] = {"-t ed25519",      "-t ecdsa -b 256", "-t ecdsa -b 384",
                                     "-t ecdsa -b 521", "-t rsa -b 2048",  "-t rsa -b 3072"};
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
@@ -128,6 +139,7 @@ TEST_T(key_files_of_every_kind, 120)
                 run("rm -f k k.pub; ssh-keygen -q %s -N '' -C 'a comment' -f k", kinds[i]);
                 CHECK_OK(capos_key_load("k", &k, NULL));
                 check_fingerprint(k, "k.pub");
+                check_public(k, "k.pub");
                 check_signature(k, "k.pub");
                 capos_key_free(k);
         }

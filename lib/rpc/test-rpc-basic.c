@@ -201,6 +201,32 @@ TEST(own_object_comes_home)
         finish();
 }
 
+/* A peer's object is that connection's, also as a promise and when it has been there and back. */
+TEST(connection_owns_what_its_calls_go_out_on)
+{
+        capnp_cap *mine = NULL;
+        capnp_question *theirs, *ours;
+
+        CHECK_OK(start());
+        CHECK(capnp_rpc_owns(g.a.rpc, root));
+        CHECK_OK(capnp_cap_new_dispatch(g.a.vat, host_serve, host_gone, &ha, &mine));
+        ha.made++;
+        theirs = ask(g.a.vat, root, ECHO, 0, root);
+        ours = ask(g.a.vat, root, ECHO, 0, mine);
+        CHECK_OK(run(theirs));
+        CHECK_OK(run(ours));
+        CHECK(capnp_rpc_owns(g.a.rpc, root));
+        CHECK(!capnp_rpc_owns(g.b.rpc, root));
+        CHECK(capnp_rpc_owns(g.a.rpc, result_cap(theirs)));
+        CHECK(!capnp_rpc_owns(g.a.rpc, result_cap(ours)));
+        CHECK(!capnp_rpc_owns(g.a.rpc, mine));
+        CHECK(!capnp_rpc_owns(g.a.rpc, NULL));
+        capnp_question_free(theirs);
+        capnp_question_free(ours);
+        capnp_cap_unref(mine);
+        finish();
+}
+
 /* Calls made on a promise that leads back here must arrive before calls made on what it became. */
 TEST(embargo_keeps_order)
 {
