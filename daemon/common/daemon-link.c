@@ -9,8 +9,9 @@
  * and the loop finds that out.
  *
  * A descriptor that comes when this process may open no more is gone, and its packet looks like a
- * foreign one. So nothing that may bring one is read without a descriptor in reserve, which makes
- * room for it; while there is none, packets wait in the socket, and the reserve is tried for again.
+ * foreign one. So nothing that may bring some is read without as many descriptors in reserve, which
+ * make room for them; until there are, packets wait in the socket, and the reserve is tried for
+ * again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,11 +38,14 @@ unsigned packet_fds(uint32_t type)
 {
         switch (type) {
         case PACKET_HANDOFF:
+        case PACKET_RELOAD:
                 return 2;
         case PACKET_GATEWAY:
         case PACKET_SERVICE:
         case PACKET_PROVER:
         case PACKET_SESSIOND:
+        case PACKET_SIGNER:
+        case PACKET_SIGN:
         case PACKET_WORKER_READY:
         case PACKET_ADMISSION:
         case PACKET_FORK:
@@ -54,20 +58,26 @@ unsigned packet_fds(uint32_t type)
 
 /* ---- in ------------------------------------------------------------------------------------- */
 
-/* The reserve is a copy of the link's own descriptor: there is nothing else that is surely there.
+/* The reserve is copies of the link's own descriptor: there is nothing else that is surely there.
  */
 static bool link_has_spare(struct daemon_link *l)
 {
-        if (l->spare < 0)
-                l->spare = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
-        return l->spare >= 0;
+        for (unsigned i = 0; i < LINK_FDS; i++) {
+                if (l->spare[i] < 0)
+                        l->spare[i] = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+                if (l->spare[i] < 0)
+                        return false;
+        }
+        return true;
 }
 
 static void link_close_spare(struct daemon_link *l)
 {
-        if (l->spare >= 0)
-                (void)close(l->spare);
-        l->spare = -1;
+        for (unsigned i = 0; i < LINK_FDS; i++) {
+                if (l->spare[i] >= 0)
+                        (void)close(l->spare[i]);
+                l->spare[i] = -1;
+        }
 }
 
 static int link_watch(struct daemon_link *l)
@@ -106,7 +116,7 @@ static void link_again(struct capos_io_timer *t)
                 link_shut(l);
 }
 
-/* Reads with room for one descriptor, which is the reserve's. */
+/* Reads with room for the most descriptors a packet has, which is the reserve's. */
 static int link_receive_fds(struct daemon_link *l, struct packet *p, int fds[LINK_FDS + 1])
 {
         char extra;
@@ -247,7 +257,9 @@ int daemon_link_init(struct daemon_link *l, struct capos_io_loop *loop, int fd, 
 {
         int r;
 
-        *l = (struct daemon_link){.fd = -1, .spare = -1, .takes_fds = takes_fds, .ops = ops};
+        *l = (struct daemon_link){.fd = -1, .takes_fds = takes_fds, .ops = ops};
+        for (unsigned i = 0; i < LINK_FDS; i++)
+                l->spare[i] = -1;
         r = capos_io_timer_init(&l->again, loop, link_again);
         if (r)
                 return r;

@@ -8,7 +8,7 @@
 
 enum {
         LINK_FD = 3,  /* where a process finds its link to caposd */
-        LINK_FDS = 2, /* the most descriptors a packet has; of those that come over a link, one */
+        LINK_FDS = 2, /* the most descriptors a packet has */
         /* Packets that may wait for a slow reader; beyond it the link closes. Sessions cause a few
          * each, and there are no more of them than a manifest may ask for. */
         LINK_WAITING = 32768,
@@ -29,8 +29,8 @@ struct daemon_link {
         struct capos_io_watch watch;
         int fd; /* owned; meaningful while watch.loop is set */
         bool takes_fds;
-        int spare;                   /* a descriptor kept for one that comes; -1 */
-        bool paused;                 /* nothing is read, for want of one */
+        int spare[LINK_FDS];         /* kept for those that come; -1 */
+        bool paused;                 /* nothing is read, for want of one of them */
         struct capos_io_timer again; /* … until then */
         const struct daemon_link_ops *ops;
         struct link_packet *first, *last; /* waiting to go out */

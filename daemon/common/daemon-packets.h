@@ -34,6 +34,11 @@ enum packet_type {
         PACKET_CONTROL,
         PACKET_CHECK,
         PACKET_CHECKED,
+        PACKET_SIGNER,
+        PACKET_SIGN,
+        PACKET_SIGNED,
+        PACKET_RELOAD,
+        PACKET_RELOADED,
 };
 
 /* What the session manager has found when it looked at a service. */
@@ -75,7 +80,7 @@ struct packet {
         uint32_t worker; /* caposd's number for a worker process */
         uint64_t event;  /* the gateway's number for a connection: unique while the instance runs */
         /* SERVICE: place in the manifest; PROVE, PROVER: request; WORKERS: count; GATEWAY,
-         * SESSIOND, LOST: introduction; ENDPOINT: which */
+         * SESSIOND, SIGNER, LOST: introduction; ENDPOINT: which; RELOAD, RELOADED: request */
         uint32_t index;
         uint32_t transport;   /* enum packet_transport */
         int32_t pid;          /* FORKED */
@@ -86,6 +91,26 @@ struct packet {
         uint32_t zero;        /* for the alignment */
         char address[120];    /* the peer's, as text: 127.0.0.1:4711, [::1]:4711, unix:uid=1000 */
         struct source source; /* whom the connection is counted under */
+        /* ADMISSION, HANDOFF: the event's nonce, which the handshake has to carry. SIGNED: the
+         * transcript hash that was signed */
+        uint8_t nonce[32];
+        /* SIGNED: which key has signed; the signer's READY, RELOADED: which one it signs with now.
+         * SHA-256 of the SubjectPublicKeyInfo */
+        uint8_t key_hash[32];
+};
+
+/* What a worker asks the signer for, once, over the socket of its connection's event. */
+struct sign_request {
+        uint8_t key_hash[32]; /* of the certificate that the worker shows */
+        uint8_t hash[32];     /* of the handshake through that certificate */
+};
+
+enum { SIGN_BYTES = 72 }; /* P-256 in DER; Ed25519 has 64 */
+
+/* … and what it gets. */
+struct sign_reply {
+        uint32_t len;
+        uint8_t signature[SIGN_BYTES];
 };
 
 /* A proof to check. The strings follow each other in bytes, in the order of their lengths. */

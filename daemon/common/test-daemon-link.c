@@ -125,6 +125,26 @@ TEST(a_packet_waits_for_a_descriptor)
         rig_deinit(&r);
 }
 
+/* A packet with two needs room for both before it is read. */
+TEST(two_descriptors_have_their_room)
+{
+        struct packet p = {.type = PACKET_RELOAD};
+        struct rig r;
+        int first;
+
+        rig_init(&r, true);
+        first = exhaust();
+        for (; p.event < 3; p.event++)
+                CHECK_OK(capos_io_packet_send(r.b, &p, sizeof(p), (int[]){r.b, r.b}, 2));
+        rig_turn(&r);
+        CHECK_EQ(r.a.closed, 0);
+        CHECK_EQ(r.a.got, 3);
+        CHECK_EQ(r.a.fds, 6);
+
+        close_range((unsigned)first, ~0u, 0);
+        rig_deinit(&r);
+}
+
 struct keeper {
         struct daemon_link link;
         unsigned got, closed;
