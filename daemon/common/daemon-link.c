@@ -82,8 +82,8 @@ static void link_close_spare(struct daemon_link *l)
 
 static int link_watch(struct daemon_link *l)
 {
-        return capos_io_watch_set(&l->watch,
-                                  (l->paused ? 0u : EPOLLIN) | (l->first ? EPOLLOUT : 0u));
+        return capos_io_watch_set(&l->watch, (l->paused ? 0u : EPOLLIN) |
+                                                     (l->first && !l->short_refs ? EPOLLOUT : 0u));
 }
 
 static void link_shut(struct daemon_link *l)
@@ -100,20 +100,6 @@ static void link_pause(struct daemon_link *l)
         if (link_watch(l))
                 link_shut(l);
         capos_io_timer_start(&l->again, PAUSE_MS);
-}
-
-static void link_again(struct capos_io_timer *t)
-{
-        struct daemon_link *l = CAPNP_I_OF(t, struct daemon_link, again);
-
-        if (!link_has_spare(l)) {
-                capos_io_timer_start(t, PAUSE_MS);
-                return;
-        }
-
-        l->paused = false;
-        if (link_watch(l))
-                link_shut(l);
 }
 
 /* Reads with room for the most descriptors a packet has, which is the reserve's. */
@@ -194,11 +180,11 @@ static void link_forget(struct link_packet *q)
 static void link_write(struct daemon_link *l)
 {
         struct link_packet *q;
-        int r;
+        int r = 0;
 
-        while ((q = l->first)) {
+        while (!l->short_refs && (q = l->first)) {
                 r = capos_io_packet_send(l->fd, &q->p, sizeof(q->p), q->fds, packet_fds(q->p.type));
-                if (r == CAPOS_IO_E_AGAIN)
+                if (r == CAPOS_IO_E_AGAIN || r == -ETOOMANYREFS)
                         break;
                 if (r)
                         link_shut(l);
@@ -208,8 +194,25 @@ static void link_write(struct daemon_link *l)
         }
         if (!l->first)
                 l->last = NULL;
+        if (r == -ETOOMANYREFS) {
+                l->short_refs = true;
+                if (!l->again.place)
+                        capos_io_timer_start(&l->again, CAPOS_IO_REFS_MS);
+        }
         if (link_watch(l))
                 link_shut(l);
+}
+
+/* Something was short: descriptors of ours, or places for those that are on their way. */
+static void link_again(struct capos_io_timer *t)
+{
+        struct daemon_link *l = CAPNP_I_OF(t, struct daemon_link, again);
+
+        l->paused = l->paused && !link_has_spare(l);
+        if (l->paused)
+                capos_io_timer_start(t, PAUSE_MS);
+        l->short_refs = false;
+        link_write(l);
 }
 
 void daemon_link_send(struct daemon_link *l, const struct packet *p, const int *fds)

@@ -32,6 +32,7 @@ struct daemon_link {
         int spare[LINK_FDS];         /* kept for those that come; -1 */
         bool paused;                 /* nothing is read, for want of one of them */
         struct capos_io_timer again; /* … until then */
+        bool short_refs;             /* nothing is sent before then: CAPOS_IO_REFS_MS */
         const struct daemon_link_ops *ops;
         struct link_packet *first, *last; /* waiting to go out */
         uint32_t waiting;

@@ -14,6 +14,7 @@
 #include "daemon-link.h"
 #include "daemon-log.h"
 #include "daemon-spawn.h"
+#include "harness-shortage.h"
 #include "harness.h"
 
 struct end {
@@ -68,6 +69,38 @@ static void rig_deinit(struct rig *r)
         daemon_link_deinit(&r->a.link);
         close(r->b);
         capos_io_loop_deinit(&r->loop);
+}
+
+/* The socket is writable all the time: a link that relied on it would try without a pause. */
+TEST(descriptors_that_have_no_place_wait_without_haste)
+{
+        enum { SHORT_MS = 400, MOST = 2 * SHORT_MS / CAPOS_IO_REFS_MS };
+        struct packet p = {.type = PACKET_WORKER_READY, .event = 1}, q;
+        uint64_t until = capos_io_now_ms() + SHORT_MS;
+        struct rig r;
+        int own, fd;
+
+        rig_init(&r, true);
+        own = fcntl(r.b, F_DUPFD_CLOEXEC, 3);
+        CHECK(own >= 0);
+        shortage = true;
+        daemon_link_send(&r.a.link, &p, &own);
+        p = (struct packet){.type = PACKET_WORKER_GONE, .event = 2};
+        daemon_link_send(&r.a.link, &p, NULL);
+        while (capos_io_now_ms() < until)
+                CHECK_OK(capos_io_loop_turn(&r.loop, SHORT_MS));
+        printf("%u tries\n", tries);
+        CHECK(tries >= 2 && tries <= MOST);
+        CHECK_EQ(capos_io_packet_recv(r.b, &q, sizeof(q), &fd, 1), CAPOS_IO_E_AGAIN);
+        shortage = false;
+        while (r.a.link.waiting)
+                CHECK_OK(capos_io_loop_turn(&r.loop, SHORT_MS));
+        CHECK_OK(capos_io_packet_recv(r.b, &q, sizeof(q), &fd, 1));
+        CHECK_EQ(q.event, 1);
+        close(fd);
+        CHECK_OK(capos_io_packet_recv(r.b, &q, sizeof(q), NULL, 0));
+        CHECK_EQ(q.event, 2);
+        rig_deinit(&r);
 }
 
 TEST(packets_with_and_without_descriptors_keep_their_order)

@@ -103,22 +103,32 @@ static void gateway_announce(struct gateway *g)
         }
 }
 
-/* Gives one connection to one worker. Whether that worker took it. */
-static bool gateway_hand(struct gateway *g, struct conn *c, const struct idle *i)
+/*
+ * Gives one connection to one worker; caposd has to know before that one can die of it. 0; -EAGAIN:
+ * later, to this very one; another value: it did not take it.
+ */
+static int gateway_hand(struct gateway *g, struct conn *c, struct idle *i)
 {
         struct packet p = {.type = PACKET_WORKER_USED, .worker = i->worker};
         const int fds[] = {c->client, c->admission};
         int r;
 
+        if (i->event && i->event != c->event) /* which has gone, and this one is known as its */
+                return -ESRCH;
+
         conn_describe(c, &p);
-        daemon_link_send(&g->caposd, &p, NULL);
+        if (!i->event)
+                daemon_link_send(&g->caposd, &p, NULL);
+        i->event = c->event;
         p = (struct packet){.type = PACKET_HANDOFF, .event = c->event, .transport = c->transport};
         r = capos_io_packet_send(i->fd, &p, sizeof(p), fds, 2);
-        if (r)
-                return false;
-
-        conns_hand(&g->conns, c, i->worker);
-        return true;
+        if (r == -ETOOMANYREFS) {
+                capos_io_timer_start(&g->refs, CAPOS_IO_REFS_MS);
+                return -EAGAIN;
+        }
+        if (!r)
+                conns_hand(&g->conns, c, i->worker);
+        return r;
 }
 
 static void idle_free(struct idle *i)
@@ -135,16 +145,22 @@ static void gateway_match(struct gateway *g)
 
         for (l = g->conns.waiting.next; l != &g->conns.waiting; l = next) {
                 struct conn *c = CAPNP_I_OF(l, struct conn, link);
-                bool handed = c->admission < 0;
+                int r = c->admission < 0 ? 0 : -ENOENT;
 
                 next = l->next;
-                while (!handed && !capnp_i_list_empty(&g->idle)) {
+                while (r && !g->refs.place && !capnp_i_list_empty(&g->idle)) {
                         struct idle *i = CAPNP_I_OF(g->idle.next, struct idle, link);
 
-                        handed = gateway_hand(g, c, i);
-                        idle_free(i);
+                        r = gateway_hand(g, c, i);
+                        if (r != -EAGAIN)
+                                idle_free(i);
                 }
         }
+}
+
+static void gateway_hand_again(struct capos_io_timer *t)
+{
+        gateway_match(CAPNP_I_OF(t, struct gateway, refs));
 }
 
 /* ---- waiting -------------------------------------------------------------------------------- */
@@ -484,6 +500,8 @@ int gateway_init(struct gateway *g, const struct gateway_start *s)
 
         r = capos_io_timer_init(&g->again, &g->loop, gateway_again);
         if (!r)
+                r = capos_io_timer_init(&g->refs, &g->loop, gateway_hand_again);
+        if (!r)
                 r = capos_io_timer_init(&g->late, &g->loop, gateway_late);
         if (!r)
                 r = daemon_link_init(&g->caposd, &g->loop, LINK_FD, true, &CAPOSD_OPS);
@@ -515,6 +533,7 @@ void gateway_deinit(struct gateway *g)
         daemon_link_deinit(&g->sessiond);
         daemon_link_deinit(&g->caposd);
         capos_io_timer_deinit(&g->again);
+        capos_io_timer_deinit(&g->refs);
         capos_io_timer_deinit(&g->late);
         capos_io_loop_deinit(&g->loop);
 }

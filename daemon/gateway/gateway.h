@@ -55,7 +55,8 @@ struct conns {
 struct idle {
         struct capnp_i_list link; /* gateway.idle */
         uint32_t worker;
-        int fd; /* owned */
+        uint64_t event; /* the one that caposd knows it has, and that is not handed over yet; 0 */
+        int fd;         /* owned */
 };
 
 /* Who has connected. */
@@ -85,6 +86,7 @@ struct gateway {
         unsigned nlisteners;
         struct peers peers;
         struct capos_io_timer again; /* accepts again after descriptors have run out */
+        struct capos_io_timer refs;  /* hands over again: CAPOS_IO_REFS_MS */
         struct capos_io_timer late;  /* the longest waiting connection has waited long enough */
         struct conns conns;
         struct capnp_i_list idle; /* longest first */

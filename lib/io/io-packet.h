@@ -11,7 +11,8 @@ enum { CAPOS_IO_PACKET_FDS = 8 };
 /* A pair of connected packet sockets; non-blocking, closes on exec. 0, or -errno. */
 int capos_io_packet_pair(int ret_fds[2]) CAPNP_MUST_USE;
 /* Sends one struct. fds stay the caller's. 0; CAPOS_IO_E_AGAIN: not sent, wait for EPOLLOUT;
- * CAPOS_IO_E_CLOSED: nobody will read it; -errno. */
+ * CAPOS_IO_E_CLOSED: nobody will read it; -ETOOMANYREFS: not sent, wait for CAPOS_IO_REFS_MS;
+ * -errno. */
 int capos_io_packet_send(int fd, const void *p, size_t size, const int *fds,
                          unsigned nfds) CAPNP_MUST_USE;
 /*

@@ -102,10 +102,6 @@ ssize_t capos_io_stream_write(int fd, const struct iovec *v, unsigned n, const i
         do
                 sent = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
         while (sent < 0 && errno == EINTR);
-        /* All processes of a user share how many descriptors may be on their way. Too many are, of
-         * whomever: that passes, and the socket is as good as ever. */
-        if (sent < 0 && errno == ETOOMANYREFS)
-                return -EAGAIN;
         return sent < 0 ? -errno : sent;
 }
 

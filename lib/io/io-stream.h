@@ -9,6 +9,10 @@
 
 /* What the kernel takes in one message. */
 enum { CAPOS_IO_FDS = 253 };
+/* All processes of a user share how many descriptors may be on their way. Too many are, of
+ * whomever: that passes, but no socket tells when; so whoever got -ETOOMANYREFS tries again so much
+ * later. */
+enum { CAPOS_IO_REFS_MS = 20 };
 
 /* Bytes read, 0 at the end of the stream, or -errno (-EAGAIN). Descriptors sent along are dropped
  * by the kernel: they never enter this process. */
@@ -21,8 +25,8 @@ ssize_t capos_io_stream_read_fds(int fd, const struct iovec *v, unsigned n, int 
                                  unsigned *ret_nfds);
 /*
  * Bytes written (maybe fewer than there are), or -errno (-EAGAIN, -EPIPE; never a signal). fds go
- * with the first byte and stay the caller's; with 0 bytes written or an error none has gone. When
- * this user's processes have too many descriptors on their way, that is -EAGAIN, too.
+ * with the first byte and stay the caller's; with 0 bytes written or an error none has gone.
+ * -ETOOMANYREFS: too many descriptors are on their way; the socket is as good as ever.
  */
 ssize_t capos_io_stream_write(int fd, const struct iovec *v, unsigned n, const int *fds,
                               unsigned nfds);

@@ -4,6 +4,9 @@
  */
 #include "test-vat-fds.h"
 
+#include "harness-shortage.h"
+#include "io-stream.h"
+
 static void pair_open(struct pair *p, const struct capnp_limits *l)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *served = NULL;
@@ -92,4 +95,45 @@ TEST(descriptors_follow_the_limits)
         }
         pair_close(&p);
         CHECK_EQ(count_fds(), before);
+}
+
+/* One round, when there is something to do. */
+static void turn(capnp_vat *v)
+{
+        struct pollfd p = {.fd = capnp_vat_fd(v), .events = POLLIN};
+
+        CHECK(poll(&p, 1, capnp_vat_timeout_ms(v)) >= 0);
+        CHECK_OK(capnp_vat_process(v));
+}
+
+static void over(void *arg)
+{
+        *(bool *)arg = true;
+}
+
+/* The socket is writable all the time, so a loop that relied on it would try without a pause. */
+TEST(descriptors_that_have_no_place_wait_without_haste)
+{
+        enum { SHORT_MS = 400, MOST = 2 * SHORT_MS / CAPOS_IO_REFS_MS };
+        struct capnp_limits l = {.fds = 4};
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        bool waited = false;
+        struct pair p;
+
+        pair_open(&p, &l);
+        check_files(&p, "A", (size_t[]){10});
+        shortage = true;
+        q = send_one(&p, 'B', 10);
+        CHECK_OK(capnp_timer_new(p.vat, SHORT_MS, over, &waited, NULL));
+        while (!waited)
+                turn(p.vat);
+        printf("%u tries\n", tries);
+        CHECK(tries >= 2 && tries <= MOST);
+        CHECK(!capnp_question_is_done(q));
+        shortage = false;
+        CHECK_OK(capnp_question_wait(q));
+        CHECK_EQ(heard(q).p[0], 'B');
+        q = capnp_question_free(q);
+        check_files(&p, "CD", (size_t[]){10, 10});
+        pair_close(&p);
 }

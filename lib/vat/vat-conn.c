@@ -186,13 +186,15 @@ static bool conn_is_unused(capnp_conn *c)
 /* What is watched for follows from the state alone. */
 static uint32_t conn_events(const capnp_conn *c)
 {
+        uint32_t out = c->short_refs ? 0 : EPOLLOUT;
+
         switch (c->state) {
         case CONN_CONNECTING:
                 return EPOLLOUT;
         case CONN_OPEN:
-                return (capnp_rpc_wants_input(c->rpc) ? EPOLLIN : 0) | (c->blocked ? EPOLLOUT : 0);
+                return (capnp_rpc_wants_input(c->rpc) ? EPOLLIN : 0) | (c->blocked ? out : 0);
         case CONN_CLOSING:
-                return EPOLLOUT;
+                return out;
         case CONN_LINGERING:
                 return EPOLLIN;
         case CONN_CLOSED:
@@ -303,7 +305,7 @@ void capnp_i_conn_end(capnp_conn *c)
 /* The peer has gone while its input was not wanted: writing says so. */
 static void conn_hang_up(capnp_conn *c)
 {
-        c->blocked = false;
+        c->blocked = c->short_refs = false;
         conn_send(c);
         if (c->state == CONN_OPEN && c->blocked)
                 capnp_i_conn_break(c, "write", -EPIPE);
@@ -323,7 +325,7 @@ static void conn_on_event(struct capos_io_watch *w, uint32_t events)
                 return;
         }
         if (events & (EPOLLOUT | EPOLLERR)) {
-                c->blocked = false;
+                c->blocked = c->short_refs = false;
                 capnp_i_conn_note(c);
         }
         if (c->state == CONN_OPEN && capnp_rpc_wants_input(c->rpc)) {

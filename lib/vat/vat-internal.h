@@ -23,8 +23,9 @@ struct vat_io {
         capnp_vat *vat;
         struct capos_io_loop loop;
         struct capnp_i_list conns, listeners, watches, timers;
-        uint8_t *in;         /* READ_BYTES, shared: the core copies what it keeps */
-        uint64_t read_bytes; /* in this round */
+        struct capos_io_timer refs; /* runs while connections are short of descriptors' places */
+        uint8_t *in;                /* READ_BYTES, shared: the core copies what it keeps */
+        uint64_t read_bytes;        /* in this round */
         uint32_t last_number;
         bool busy;    /* a round is running: none may start inside of it */
         bool ending;  /* the vat is being freed: nothing new */
@@ -69,6 +70,7 @@ struct capnp_conn {
         bool ends_idle;    /* nobody can use it any more once its tables are empty */
         bool maybe_idle;   /* look whether they are */
         bool blocked;      /* the kernel takes no more output for now */
+        bool short_refs;   /* … and io->refs, not the socket, tells when that may be over */
         bool peer_ended;   /* the peer has closed its side */
         bool told;         /* closed() has been called */
         void (*closed)(capnp_conn *c, void *arg);
@@ -99,6 +101,8 @@ void capnp_i_stream_read(capnp_conn *c);
 /* Sends what is queued until it is all gone or the kernel takes no more. 0; -errno: it never will.
  */
 int capnp_i_stream_write(capnp_conn *c) CAPNP_MUST_USE;
+/* The timer io->refs: every connection that waits for it tries again. */
+void capnp_i_stream_on_refs(struct capos_io_timer *t);
 /* Throws away what the peer still sends. false: it has ended its side. */
 bool capnp_i_stream_discard(capnp_conn *c);
 

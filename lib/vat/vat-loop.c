@@ -81,6 +81,7 @@ static void vat_io_free(capnp_vat *v)
                 capnp_i_conn_end(CAPNP_I_OF(io->conns.next, capnp_conn, link));
 
         capnp_i_vat_set_loop(v, NULL, NULL);
+        capos_io_timer_deinit(&io->refs);
         capos_io_loop_deinit(&io->loop);
         free(io->in);
         free(io);
@@ -104,6 +105,11 @@ int capnp_vat_new(capnp_vat **ret_v)
 
         io->in = malloc(READ_BYTES);
         r = io->in ? capos_io_loop_init(&io->loop) : -ENOMEM;
+        if (!r) {
+                r = capos_io_timer_init(&io->refs, &io->loop, capnp_i_stream_on_refs);
+                if (r)
+                        capos_io_loop_deinit(&io->loop);
+        }
         if (r) {
                 free(io->in);
                 free(io);

@@ -9,6 +9,10 @@
  * Writing is one sendmsg of up to 64 pieces; another only if the kernel took all of the last. After
  * a short write the kernel is full, there is no need to ask: the loop tells when there is room.
  *
+ * Descriptors may have no room on their way, whatever the socket says (CAPOS_IO_REFS_MS): asking
+ * the loop would find the socket writable and try again at once, and again. That limit is the
+ * user's, so all connections of a vat wait for one timer.
+ *
  * A peer that has closed may have said why before: when writing fails, what it sent is read first.
  */
 #include "vat-internal.h"
@@ -93,8 +97,11 @@ static int stream_write_once(capnp_conn *c, size_t *ret_bytes)
         for (int i = 0; i < n; i++)
                 total += v[i].iov_len;
         sent = capos_io_stream_write(c->fd, v, (unsigned)n, fds, nfds);
-        if (sent == -EAGAIN) {
+        if (sent == -EAGAIN || sent == -ETOOMANYREFS) {
                 c->blocked = true;
+                c->short_refs = sent == -ETOOMANYREFS;
+                if (c->short_refs && !c->io->refs.place)
+                        capos_io_timer_start(&c->io->refs, CAPOS_IO_REFS_MS);
                 return 0;
         }
         if (sent < 0)
@@ -117,6 +124,20 @@ int capnp_i_stream_write(capnp_conn *c)
         if (r > 0 && !c->blocked)
                 capnp_i_conn_note(c);
         return r < 0 ? r : 0;
+}
+
+void capnp_i_stream_on_refs(struct capos_io_timer *t)
+{
+        struct vat_io *io = CAPNP_I_OF(t, struct vat_io, refs);
+
+        for (struct capnp_i_list *l = io->conns.next; l != &io->conns; l = l->next) {
+                capnp_conn *c = CAPNP_I_OF(l, capnp_conn, link);
+
+                if (!c->short_refs)
+                        continue;
+                c->blocked = c->short_refs = false;
+                capnp_i_conn_note(c);
+        }
 }
 
 bool capnp_i_stream_discard(capnp_conn *c)
