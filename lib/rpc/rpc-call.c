@@ -714,7 +714,10 @@ void capnp_i_call_follow(struct call *c, struct call *t)
 
                 c->vat->steps++;
                 capnp_cap_ref(&p->cap);
-                capnp_i_promise_settle_named(p, np, ours);
+                if (capnp_i_call_pipe_failed(t, np))
+                        capnp_i_promise_settle_broken(p, CAPNP_OVERLOADED, "out of memory");
+                else
+                        capnp_i_promise_settle_named(p, np, ours);
                 if (p->state == PROMISE_EMBARGOED)
                         call_keep_early(c, p);
                 capnp_cap_unref(np);

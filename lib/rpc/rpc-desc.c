@@ -52,7 +52,7 @@ int capnp_i_desc_read_promised(capnp_rpc *r, capnp_reader promised, capnp_cap **
                 return CAPNP_E_LIMIT;
 
         *ret_c = capnp_i_call_pipe_outer(c, path, n);
-        return 0;
+        return capnp_i_call_pipe_failed(c, *ret_c) ? -ENOMEM : 0;
 }
 
 static int desc_import(capnp_rpc *r, uint32_t id, bool promise, capnp_cap **ret_c)

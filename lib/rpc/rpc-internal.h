@@ -420,6 +420,12 @@ void capnp_i_call_drop_caller(struct call *c);
 /* A reference in the (future) results as the callee sees it / as the caller does. Owned. */
 capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n);
 capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_t n);
+/* Whether p, which one of them gave, is NULL for want of memory, and not because a result is. */
+static inline bool capnp_i_call_pipe_failed(const struct call *c, const capnp_cap *p)
+{
+        return !p && (!c->done || c->failed);
+}
+
 /* A new inner one, although there may be one for the path. */
 capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t n);
 /* The result's reference at a path, once returned. Borrowed. */

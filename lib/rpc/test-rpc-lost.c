@@ -1,5 +1,6 @@
 /*
- * What is lost on the way: a call that goes while it is delivered.
+ * What is lost on the way: a call that goes while it is delivered, and one for whose target there
+ * is no memory.
  */
 #include "test-rpc-rig.h"
 
@@ -100,4 +101,57 @@ TEST(unwanted_while_it_crosses)
         capnp_cap_unref(object);
         capnp_membrane_unref(wall);
         capnp_vat_free(vat);
+}
+
+/* ---- no memory for what a call is made on ---------------------------------------------------- */
+
+/* A call on the result of another arrives, and its n-th allocation fails. Whether it had so many.
+ */
+static bool starved_at(uint64_t n)
+{
+        struct server s = {0};
+        struct rig g;
+        capnp_cap *root;
+        capnp_question *first, *second;
+        bool reached;
+
+        CHECK_OK(rig_open(&g, server_serve, &s));
+        CHECK_OK(capnp_rpc_bootstrap(g.a.rpc, &root));
+        first = ask(g.a.vat, root, LATER, 0, NULL);
+        capnp_question_send(first, NULL, NULL);
+        rig_run(&g);
+        second = ask(g.a.vat, result_cap(first), COUNT, 0, NULL);
+        capnp_question_send(second, NULL, NULL);
+
+        test_fail_alloc_at(n);
+        CHECK(rig_move_one(g.a.rpc, g.b.rpc));
+        reached = test_alloc_failed();
+        test_fail_alloc_at(0);
+
+        CHECK_OK(reply(s.kept, 0, g.b.rpc->bootstrap));
+        rig_run(&g);
+        CHECK(capnp_question_is_done(second));
+        if (capnp_rpc_is_closed(g.b.rpc, NULL)) {
+                CHECK_EQ(capnp_question_exception(second).kind, CAPNP_DISCONNECTED);
+        } else {
+                CHECK_OK(capnp_question_result(second));
+                CHECK_EQ(s.counted, 1);
+        }
+
+        capnp_question_free(second);
+        capnp_question_free(first);
+        capnp_cap_unref(root);
+        rig_run(&g);
+        rig_close(&g);
+        return reached;
+}
+
+/* The peer is told, one way or another; never that the result it named is null. */
+TEST(no_memory_is_not_null)
+{
+        uint64_t n = 1;
+
+        while (starved_at(n))
+                n++;
+        CHECK(n > 1); /* how many there are depends on blocks that are used again */
 }
