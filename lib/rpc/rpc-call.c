@@ -544,8 +544,12 @@ static void call_cancel(struct call *c)
 void capnp_i_call_give_up(struct call *c)
 {
         c->workaround = false;
-        if (!c->done && c->callers == c->pipes.n) /* its own results are all that wants it */
-                call_cancel(c);
+        if (!c->done && c->callers == c->pipes.n) { /* its own results are all that wants it */
+                if (c->state == CALL_REMOTE) /* a Disembargo for one must not follow its Finish */
+                        capnp_i_call_abandon(c, CAPNP_FAILED, "canceled");
+                else
+                        call_cancel(c);
+        }
         if (c->canceled && (c->state == CALL_QUEUED || call_waits_at_gate(c)))
                 capnp_i_call_fail(c, CAPNP_FAILED, "canceled");
 }

@@ -207,3 +207,38 @@ TEST(passed_on_by_the_last_who_holds_the_object)
 
         model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/*
+ * The connection of a call ends, and all that is left of it here are its own results; the peer that
+ * serves it has been told so when it says from which call to take them.
+ */
+TEST(given_up_and_then_passed_on_by_the_peer)
+{
+        static const struct model_act ACTS[] = {
+                {3, ACT_PROMISE, 1, 0, 0, {0, 0, 0}},
+                {17, ACT_BOOTSTRAP, 1, 2, 0, {0, 0, 0}},
+                {101, ACT_MEMBRANE, 2, 0, 0, {0, 0, 0}},
+                {109, ACT_CALL, 1, 113, 0, {0, 0, 0}},
+                {154, ACT_PEEK, 1, 1808, 0, {0, 0, 0}},
+                {166, ACT_CALL, 1, 2528, 0, {113, 0, 0}},
+                {277, ACT_PROMISE, 0, 3824, 0, {0, 0, 0}},
+                {287, ACT_CALL, 0, 4497, 0, {0, 0, 0}},
+                {288, ACT_BOOTSTRAP, 2, 0, 0, {0, 0, 0}},
+                {371, ACT_WRAP, 2, 1680, 0, {4672, 0, 0}},
+                {514, ACT_RESOLVE, 1, 112, 0, {336, 0, 0}},
+                {548, ACT_DELIVER, 1, 2, 0, {0, 0, 0}},
+                {549, ACT_STEP, 2, 0, 0, {6000, 0, 0}},
+                {586, ACT_PEEK, 1, 2720, 0, {0, 0, 0}},
+                {603, ACT_RESOLVE, 0, 4496, 0, {0, 0, 0}},
+                {623, ACT_DELIVER, 2, 0, 0, {0, 0, 0}},
+                {625, ACT_STEP, 0, 0, 0, {0, 0, 0}},
+                {628, ACT_STEP, 0, 0, 274, {0, 0, 0}},
+                {793, ACT_CALL, 1, 9440, 0, {0, 0, 0}},
+                {1025, ACT_DELIVER, 1, 2, 0, {0, 0, 0}},
+                {1026, ACT_CLOSE, 2, 1, 0, {0, 0, 0}},
+                {1029, ACT_END, 0, 10113, 35, {1, 0, 0}},
+                {1033, ACT_STEP, 2, 0, 0, {0, 0, 0}},
+        };
+
+        model_replay(3, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
