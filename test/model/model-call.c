@@ -225,19 +225,21 @@ static void call_send(struct call *c)
         capnp_question_send(c->q, call_done, c);
 }
 
+/* A stream call that is refused at once was not sent, nor is the question that its target hangs on.
+ */
 static void call_stream(struct call *c)
 {
-        int r;
+        int r = capnp_question_stream(c->q, NULL, NULL);
 
-        call_mark_sent(c);
-        c->stream = true;
-        r = capnp_question_stream(c->q, NULL, NULL);
         c->q = NULL;
-        if (r == CAPNP_E_EXCEPTION) { /* an earlier one failed: this one was not sent */
+        if (r == CAPNP_E_EXCEPTION) { /* an earlier one has failed */
+                c->behind = call_last_stream(c->w, c->vat, c->cap);
                 model_check(c->w, c->w->loose || !c->cap || call_stream_failed(c));
-                c->sent = false;
-        } else
-                model_check(c->w, r == 0 || r == CAPNP_E_LIMIT || model_starved(c->w, r));
+        } else if (!model_starved(c->w, r)) {
+                model_check(c->w, r == 0 || r == CAPNP_E_LIMIT);
+                call_mark_sent(c);
+                c->stream = true;
+        }
 }
 
 static void call_args(struct world *w, struct call *c, const struct model_act *act)

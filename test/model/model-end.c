@@ -86,13 +86,32 @@ static void drain_calls(struct world *w)
         }
 }
 
+/*
+ * Whether r may be a result of a call that its vat has passed on. Those stay with the peer that
+ * takes them, which is all that is said (sendResultsTo.yourself): r leads there, and no more.
+ */
+static bool drain_leads_there(const struct world *w, const struct ref *r)
+{
+        for (size_t i = 0; i < w->calls.n; i++) {
+                const struct call *c = w->calls.v[i];
+
+                for (unsigned k = 0; c->tail_of && c->vat == r->vat && k < MODEL_SLOTS; k++)
+                        if (node_end(c->slots[k]) == node_end(r->node))
+                                return true;
+        }
+
+        return false;
+}
+
 /* Now that all is decided, each reference has the descriptor of its object; no membrane lets it. */
 static void drain_fds(struct world *w)
 {
+        bool need = !w->loose && !w->membraned;
+
         for (size_t i = 0; i < w->refs.n; i++) {
                 struct ref *r = w->refs.v[i];
 
-                world_check_fd(w, r->cap, r->node, !w->loose && !w->membraned);
+                world_check_fd(w, r->cap, r->node, need && !drain_leads_there(w, r));
         }
 }
 

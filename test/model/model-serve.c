@@ -295,7 +295,7 @@ int serve_dispatch(void *self, capnp_answer *a)
         if (serve_behind(o, c))
                 model_fail(w, "call %u arrived while stream call %u is served", c->serial,
                            o->busy->serial);
-        if (c->seq <= c->chain->arrived && !o->gated && !w->starved)
+        if (c->seq <= c->chain->arrived && !o->gated)
                 model_fail(w, "call %u, number %u on its reference, arrived after number %u",
                            c->serial, c->seq, c->chain->arrived);
         if (o->gone)

@@ -242,3 +242,43 @@ TEST(given_up_and_then_passed_on_by_the_peer)
 
         model_replay(3, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* There is no memory for the window: neither the stream call nor what its target hangs on is sent.
+ */
+TEST(refused_stream_call_on_an_unsent_question)
+{
+        static const struct model_act ACTS[] = {
+                {130, ACT_OBJECT, 1, 0, 0, {0, 0, 0}},   {470, ACT_CALL, 1, 2144, 1537, {0, 0, 0}},
+                {730, ACT_PEEK, 1, 7584, 0, {0, 0, 0}},  {836, ACT_STARVE, 0, 0, 11, {0, 0, 0}},
+                {844, ACT_CALL, 1, 11744, 2, {0, 0, 0}}, {848, ACT_COPY, 1, 11744, 0, {0, 0, 0}},
+                {966, ACT_CALL, 1, 2144, 0, {0, 0, 0}},  {1020, ACT_CALL, 1, 13632, 0, {0, 0, 0}},
+        };
+
+        model_replay(3, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* An argument that names results which the peer keeps for a call of its own. */
+TEST(descriptor_stays_where_results_are_kept)
+{
+        static const struct model_act ACTS[] = {
+                {250, ACT_BOOTSTRAP, 1, 0, 0, {0, 0, 0}},
+                {391, ACT_OBJECT, 1, 0, 1, {0, 0, 0}},
+                {526, ACT_CALL, 1, 4064, 0, {6320, 0, 0}},
+                {531, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {534, ACT_STEP, 0, 0, 786, {0, 0, 0}},
+                {786, ACT_BOOTSTRAP, 1, 0, 0, {0, 0, 0}},
+                {858, ACT_CALL, 1, 12640, 0, {0, 0, 0}},
+                {872, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {884, ACT_DELIVER, 0, 1, 0, {0, 0, 0}},
+                {889, ACT_STEP, 0, 0, 563, {8608, 0, 0}},
+                {892, ACT_DELIVER, 0, 1, 1, {0, 0, 0}},
+                {898, ACT_STEP, 1, 0, 1538, {0, 0, 0}},
+                {909, ACT_PEEK, 1, 13792, 2, {0, 0, 0}},
+                {915, ACT_CALL, 1, 12640, 0, {0, 14608, 0}},
+                {958, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {959, ACT_STEP, 0, 0, 1844, {0, 0, 0}},
+                {1026, ACT_END, 1, 14432, 0, {0, 0, 6320}},
+        };
+
+        model_replay(3, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
