@@ -81,13 +81,22 @@ static int listen_check(const char *text, const struct capos_io_addresses *all)
         return 0;
 }
 
+/* Why there can be no socket at a path, and what helps. */
+static const char *listen_obstacle(const char *path)
+{
+        struct stat st;
+
+        if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+                return "a symbolic link is in its place: remove that";
+        if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+                return "something that is no socket is in its place: remove that";
+        return "an instance listens there already: end that, or choose another place";
+}
+
 static void listen_complain(const char *text, int r)
 {
         if (r == -EADDRINUSE && !strncmp(text, "unix:", 5))
-                daemon_log(LOG_ERR,
-                           "--listen %s: an instance listens there already, or it is no "
-                           "socket",
-                           text);
+                daemon_log(LOG_ERR, "--listen %s: %s", text, listen_obstacle(text + 5));
         else if (r == -EADDRINUSE)
                 daemon_log(LOG_ERR,
                            "--listen %s: %s: clients must not be led to whoever has it; end that, "
@@ -181,7 +190,7 @@ static void default_sweep(const char *folder)
 static void listen_open_default(struct place *p)
 {
         struct capos_io_address a = {.len = sizeof(a.u.un), .u.un.sun_family = AF_UNIX};
-        char folder[PATH_MAX];
+        char folder[PATH_MAX] = "";
         int n, r;
 
         r = default_folder(folder, sizeof(folder));
@@ -198,8 +207,9 @@ static void listen_open_default(struct place *p)
         if (!r)
                 p->listeners[p->nlisteners - 1].unasked = true;
         else
-                daemon_log(LOG_NOTICE, "no Unix socket beside the port: %s: %s", folder,
-                           capnp_strerror(r));
+                daemon_log(LOG_NOTICE, "no Unix socket beside the port: %s: %s",
+                           *a.u.un.sun_path ? a.u.un.sun_path : folder,
+                           r == -EADDRINUSE ? listen_obstacle(a.u.un.sun_path) : capnp_strerror(r));
 }
 
 /* ---- all ------------------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,6 +179,41 @@ TEST_T(a_unix_socket_beside_the_port, 60)
         refused(&i, NULL, 1, "an instance listens there already");
         CHECK(stat(path, &st) == 0);
         close(fd);
+        instance_deinit(&i);
+}
+
+/* What is no socket is never removed; the log names it and says what helps. */
+TEST_T(what_is_in_a_sockets_place_is_named, 60)
+{
+        char path[160], folder[80], option[200];
+        struct instance i;
+        struct stat st;
+        uint16_t port = 0;
+
+        instance_init(&i);
+        snprintf(path, sizeof(path), "%s/clients.sock", i.dir);
+        snprintf(option, sizeof(option), "unix:%s", path);
+        i.listen = option;
+        CHECK(symlink("nowhere", path) == 0);
+        refused(&i, NULL, 1, "clients.sock: a symbolic link is in its place: remove that");
+        CHECK(unlink(path) == 0);
+        CHECK(close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)) == 0);
+        refused(&i, NULL, 1, "clients.sock: something that is no socket is in its place");
+        CHECK(lstat(path, &st) == 0 && S_ISREG(st.st_mode));
+
+        /* Beside a port it is done without. */
+        snprintf(folder, sizeof(folder), "%s/capos", geteuid() ? i.dir : "/run");
+        CHECK(setenv("XDG_RUNTIME_DIR", i.dir, 1) == 0);
+        close(port_take(&port));
+        (void)mkdir(folder, 0755);
+        snprintf(path, sizeof(path), "%s/instance-%u.sock", folder, port);
+        if (symlink("nowhere", path) < 0)
+                test_skip("it needs to write to /run");
+        snprintf(option, sizeof(option), "127.0.0.1:%u", port);
+        instance_start(&i);
+        snprintf(option, sizeof(option), "%s: a symbolic link is in its place", path);
+        CHECK(instance_logged(&i, option));
+        CHECK(unlink(path) == 0);
         instance_deinit(&i);
 }
 
