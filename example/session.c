@@ -1,5 +1,6 @@
 /*
- * session: logs in to an instance as anonymous, prints the message of the day, and logs out.
+ * session: logs in to an instance as anonymous, prints the message of the day, and logs out. The
+ * address is the instance's Unix socket, or the port of a `plain:` listener.
  *
  * Five requests are on their way before the first answer comes, and one is waited for: a call on a
  * result that has not arrived is sent along at once and runs where the result will be.
@@ -24,11 +25,15 @@ int main(int argc, char **argv)
         CAPNP_AUTO(capnp_question_freep) capnp_question *get = NULL, *motd = NULL, *logout = NULL;
         int r;
 
+        if (argc != 2) {
+                fprintf(stderr, "usage: session unix:PATH | HOST:PORT\n");
+                return 2;
+        }
         r = capnp_vat_new(&vat);
         if (r)
                 return fail("vat", r, NULL);
 
-        r = capnp_vat_connect(vat, argc > 1 ? argv[1] : "localhost:2327", NULL, &root);
+        r = capnp_vat_connect(vat, argv[1], NULL, &root);
         if (r)
                 return fail("connect", r, NULL);
 

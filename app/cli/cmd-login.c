@@ -33,7 +33,8 @@ enum { GOING_LOOKS = 250, GOING_MS = 20, MOTD_MS = 3000 };
 /* What is logged in to, and how far that has come. */
 struct login {
         struct cli *c;
-        char account[128], address[GREET_ADDRESS], alias[RUNTIME_PATH], socket[RUNTIME_PATH];
+        struct greet_place place;
+        char account[128], alias[RUNTIME_PATH], socket[RUNTIME_PATH];
         char password[PASSWORD_ROOM];
         struct capos_login how;
         struct capos_error error;                  /* of the last attempt */
@@ -50,17 +51,21 @@ static bool login_needs_account(const struct cli *c)
         return !c->anonymous && !c->guest;
 }
 
-/* NAME@HOST:PORT, or HOST:PORT alone. */
+/* NAME@ADDRESS, or ADDRESS alone. In an address an @ can only be behind a slash, in a path. */
 static int login_split(struct login *l)
 {
-        const char *word = l->c->words[0], *at = strrchr(word, '@');
+        const char *word = l->c->words[0], *at = memrchr(word, '@', strcspn(word, "/"));
         const char *address = at ? at + 1 : word;
         size_t len = at ? (size_t)(at - word) : 0;
+        int r;
 
-        if (strstr(word, "://"))
+        if (strstr(word, "://") && strncmp(address, "capos://", 8) != 0)
                 return cli_fail(l->c, EXIT_USAGE, "usage",
                                 "%s: an address is no URL: capos login %s", word,
                                 strstr(word, "://") + 3);
+        r = greet_place_read(l->c, address, &l->place);
+        if (r)
+                return r;
         if (login_needs_account(l->c) != (len > 0))
                 return cli_fail(l->c, EXIT_USAGE, "usage",
                                 len ? "%s: an anonymous or guest login has no name: capos login "
@@ -68,9 +73,8 @@ static int login_split(struct login *l)
                                     : "%s: whose session? capos login NAME@HOST:PORT, or "
                                       "HOST:PORT with --anonymous or --guest",
                                 word);
-        if (len >= sizeof(l->account) || !*address ||
-            !greet_address(address, l->address, sizeof(l->address)))
-                return cli_fail(l->c, EXIT_USAGE, "usage", "%s: not an address", word);
+        if (len >= sizeof(l->account))
+                return cli_fail(l->c, EXIT_USAGE, "usage", "%s: the name is too long", word);
 
         memcpy(l->account, word, len);
         return EXIT_OK;
@@ -133,7 +137,7 @@ static int login_name(struct login *l)
         if (l->c->alias)
                 (void)snprintf(l->alias, sizeof(l->alias), "%s", l->c->alias);
         else
-                (void)snprintf(l->alias, sizeof(l->alias), "%.32s@%.60s", who, l->address);
+                (void)snprintf(l->alias, sizeof(l->alias), "%.32s@%.60s", who, l->place.text);
         for (char *p = l->alias; !l->c->alias && *p; p++)
                 if (*p == '/')
                         *p = '_';
@@ -170,7 +174,7 @@ static int login_try_once(struct login *l)
         int r = 0;
 
         if (!l->greeted)
-                r = greet_connect(c, l->address);
+                r = greet_connect(c, &l->place);
         l->greeted = false;
         if (r)
                 return capos_error_of(r, (capnp_exception){CAPNP_FAILED, ""}, &l->error);
@@ -238,7 +242,7 @@ static int login_try_password(struct login *l)
         char prompt[512];
         int r;
 
-        (void)snprintf(prompt, sizeof(prompt), "Password of %s at %s", l->account, l->address);
+        (void)snprintf(prompt, sizeof(prompt), "Password of %s at %s", l->account, l->place.text);
         for (;;) {
                 r = cli_read_password(l->c, prompt, l->c->password_stdin, false, l->password,
                                       PASSWORD_BYTES + 1);
@@ -365,8 +369,8 @@ static int login_report(const struct login *l, pid_t pid)
         if (l->c->json)
                 return cli_print_json(
                         l->c, json_pack("{s:o,s:s,s:o,s:o,s:o,s:I,s:i,s:i}", "alias",
-                                        cli_json_text(l->alias), "address", l->address, "account",
-                                        cli_json_text(i.account), "profile",
+                                        cli_json_text(l->alias), "address", l->place.text,
+                                        "account", cli_json_text(i.account), "profile",
                                         cli_json_text(i.profile), "kind", cli_json_text(i.kind),
                                         "expiresAtMs", (json_int_t)i.expires_at_ms, "capabilities",
                                         (int)n, "agent", (int)pid));
@@ -409,7 +413,7 @@ static int login_leave_agent(struct login *l)
         s->client = l->c->client;
         s->path = l->socket;
         s->alias = l->alias;
-        s->address = l->address;
+        s->address = l->place.text;
         login_greeting(l);
         runtime_note_write(l->socket, "");
         cli_wipe_heap();
@@ -441,7 +445,7 @@ int cmd_login(struct cli *c)
         if (!r)
                 r = login_name(&l);
         if (!r)
-                r = greet(c, l.address);
+                r = greet(c, &l.place);
         if (!r)
                 login_note_methods(&l);
         if (!r)

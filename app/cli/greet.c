@@ -15,13 +15,20 @@
 static const char CHECK[] =
         "check host and port: `capos status` on its machine says where it listens";
 
-bool greet_address(const char *word, char *to, size_t room)
+int greet_place_read(const struct cli *c, const char *word, struct greet_place *ret)
 {
-        const char *colon = strrchr(word, ':'), *bracket = strrchr(word, ']');
-        bool whole = (colon && (!bracket || colon > bracket)) || !strncmp(word, "unix:", 5);
-        int n = snprintf(to, room, "%s%s", word, whole ? "" : ":2327");
+        struct capos_address *a = &ret->at;
+        const char *why;
+        bool word_is_shown;
 
-        return n > 0 && (size_t)n < room;
+        if (capos_address_parse(word, CAPOS_ADDRESS_TYPED, a, &why))
+                return cli_fail(c, EXIT_USAGE, "usage", "%s: not an address: %s", word, why);
+
+        word_is_shown = a->named && a->transport != CAPOS_TRANSPORT_UNIX;
+        (void)snprintf(ret->text, sizeof(ret->text), "%s%s%s",
+                       word_is_shown ? capos_transport_name(a->transport) : "",
+                       word_is_shown ? ":" : "", a->where);
+        return EXIT_OK;
 }
 
 static int greet_fail_other(const struct cli *c, const char *address, const char *what)
@@ -57,23 +64,28 @@ static int greet_fail(const struct cli *c, const char *address, const struct cap
         return cli_fail_error(c, e, address);
 }
 
-int greet_connect(struct cli *c, const char *address)
+int greet_connect(struct cli *c, const struct greet_place *p)
 {
         char local[LOCAL_ADDRESS];
 
         c->client = capos_client_free(c->client);
-        return capos_client_new(c->vat, local_address(address, local, sizeof(local)), NULL,
-                                &c->client);
+        return capos_client_new(
+                c->vat, p->at.named ? p->text : local_address(p->text, local, sizeof(local)), NULL,
+                &c->client);
 }
 
-int greet(struct cli *c, const char *address)
+int greet(struct cli *c, const struct greet_place *p)
 {
+        const char *address = p->text;
         struct capos_method m;
         int r;
 
+        if (p->at.transport == CAPOS_TRANSPORT_TLS)
+                return cli_fail(c, EXIT_NO_CONNECTION, "no-tls",
+                                "%s: this command speaks no TLS yet", address);
         r = c->vat ? 0 : capnp_vat_new(&c->vat);
         if (!r)
-                r = greet_connect(c, address);
+                r = greet_connect(c, p);
         if (r)
                 return cli_fail_code(c, r, address);
 
@@ -115,12 +127,11 @@ static void methods_print(capos_client *client)
 
 int cmd_methods(struct cli *c)
 {
-        char address[GREET_ADDRESS];
-        int r;
+        struct greet_place p;
+        int r = greet_place_read(c, c->words[0], &p);
 
-        if (!greet_address(c->words[0], address, sizeof(address)))
-                return cli_fail(c, EXIT_USAGE, "usage", "%s: not an address", c->words[0]);
-        r = greet(c, address);
+        if (!r)
+                r = greet(c, &p);
         if (r)
                 return r;
         if (c->json)

@@ -17,7 +17,7 @@ static const struct cli_option up_options[] = {
         {"state", 0, "DIR", "where accounts and the audit log are kept",
          offsetof(struct cli, state)},
         {"listen", 0, "WHERE",
-         "where clients connect: ADDR:PORT or unix:PATH, repeatable (default: 127.0.0.1:2327)",
+         "where clients connect: plain:ADDR:PORT, unix:PATH, repeatable (default: 127.0.0.1:2327)",
          offsetof(struct cli, listen)},
         {"manifest", 0, "FILE", "what the instance consists of (default: built in)",
          offsetof(struct cli, manifest)},
@@ -106,12 +106,13 @@ static const struct cli_option tail_options[] = {
 static const struct cli_command commands[] = {
         {"up", "[--state DIR] [--listen WHERE]... [--manifest FILE]",
          "Start an instance, in the foreground",
-         "Prints `remote CapSet: tcp ADDR PORT` when it is ready. Ctrl-C ends it. Port 0 is a\n"
-         "free one; beside a port there is always a Unix socket. A manifest of your own begins\n"
-         "with `capos manifest show`; capos-manifest(5) has its fields.\n\n"
+         "Prints `remote CapSet: plain ADDR PORT` when it is ready. Ctrl-C ends it. Port 0 is a\n"
+         "free one; beside a port there is always a Unix socket. What is plain is for loopback\n"
+         "addresses only. A manifest of your own begins with `capos manifest show`;\n"
+         "capos-manifest(5) has its fields.\n\n"
          "Examples:\n"
          "  capos up\n"
-         "  capos up --state ~/capos --listen 127.0.0.1:0\n",
+         "  capos up --state ~/capos --listen plain:127.0.0.1:0 --listen unix:/tmp/capos.sock\n",
          cmd_up, up_options, 0, 0, false},
         {"manifest show", "", "Print the manifest that is built in, to start your own from",
          "Example:\n  capos manifest show > my.manifest\n", cmd_manifest_show, NULL, 0, 0, false},
@@ -157,6 +158,8 @@ static const struct cli_command commands[] = {
          "Also: capos login HOST:PORT --anonymous, or --guest. Without an option tries the keys\n"
          "of the ssh-agent and of ~/.ssh, then asks for a password. The login goes on in the\n"
          "background until `capos logout`, or until the session ends.\n\n"
+         "An address may say its transport: plain:HOST:PORT, unix:PATH; HOST:PORT alone is plain,\n"
+         "and localhost:PORT the Unix socket of an instance here, where there is one.\n\n"
          "Examples:\n"
          "  capos login alice@localhost:2327\n"
          "  capos login alice@example.org --profile operator --as work\n"

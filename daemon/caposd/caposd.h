@@ -11,6 +11,7 @@
 #include "daemon-spawn.h"
 #include "io-child.h"
 #include "io-socket.h"
+#include "session-address.h"
 
 #include <sys/types.h>
 
@@ -61,6 +62,7 @@ unsigned manifest_check(manifest_reader m,
 
 struct listening {
         int fd;
+        enum capos_transport transport;
         struct capos_io_address address;
         dev_t dev; /* of a Unix socket's file: what we remove must be ours */
         ino_t ino;
@@ -83,6 +85,9 @@ int listen_open(struct place *p, const struct options *o) CAPNP_MUST_USE;
 void listen_close(struct place *p);
 /* A line on standard output for each that was asked for: where clients connect. 0, or -errno. */
 int listen_print(const struct place *p) CAPNP_MUST_USE;
+/* The address of one as clients write it: `plain:127.0.0.1:2327`. */
+enum { LISTENING_TEXT = CAPOS_IO_ADDRESS_TEXT + 8 };
+void listening_format(const struct listening *l, char text[static LISTENING_TEXT]);
 
 /* All of it. What goes wrong is said in the log. 0, or -errno. */
 int place_open(struct place *p, const struct options *o) CAPNP_MUST_USE;

@@ -57,9 +57,9 @@ static void core_tell_endpoints(struct caposd *c)
         struct packet p = {.type = PACKET_ENDPOINT};
 
         for (unsigned i = 0; i < c->place.nlisteners; i++) {
-                char text[CAPOS_IO_ADDRESS_TEXT];
+                char text[LISTENING_TEXT];
 
-                capos_io_address_format(&c->place.listeners[i].address, text);
+                listening_format(&c->place.listeners[i], text);
                 p.index = i;
                 snprintf(p.address, sizeof(p.address), "%.*s", (int)sizeof(p.address) - 1, text);
                 daemon_link_send(&c->sessiond.link, &p, NULL);

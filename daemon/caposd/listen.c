@@ -1,7 +1,8 @@
 /*
- * Where clients connect: TCP addresses and Unix sockets.
+ * Where clients connect: TCP addresses and Unix sockets. Each address says its transport.
  *
- * A TCP listener that others can reach needs TLS, and there is none yet: only loopback is accepted.
+ * What is plain can be read and changed by whoever is between: it is for loopback addresses only,
+ * and there is no TLS yet.
  * A port that somebody else has is an error, and no other is taken in its place: clients go where
  * they always go, and whoever listens there gets their passwords.
  *
@@ -32,13 +33,13 @@ enum { SOCKET_MODE = 0666, SWEEP_S = 60, SWEEP_MAX = 256 };
 
 static bool listening_is_unix(const struct listening *l)
 {
-        return l->address.u.any.sa_family == AF_UNIX;
+        return l->transport == CAPOS_TRANSPORT_UNIX;
 }
 
 /* ---- one ------------------------------------------------------------------------------------ */
 
 /* Adds a listener at an address. 0, or -errno. */
-static int listen_add(struct place *p, const struct capos_io_address *a)
+static int listen_add(struct place *p, enum capos_transport t, const struct capos_io_address *a)
 {
         struct listening *l = &p->listeners[p->nlisteners];
         struct stat st;
@@ -49,6 +50,7 @@ static int listen_add(struct place *p, const struct capos_io_address *a)
                 return r;
 
         p->nlisteners++;
+        l->transport = t;
         l->address = *a;
         if (!listening_is_unix(l))
                 return capos_io_socket_address(l->fd, &l->address);
@@ -60,21 +62,30 @@ static int listen_add(struct place *p, const struct capos_io_address *a)
         return 0;
 }
 
-static int listen_check(const char *text, const struct capos_io_addresses *all)
+/* Whether an address may have its transport. 0; -errno: no, and said so. */
+static int listen_check(const char *text, const struct capos_address *where,
+                        const struct capos_io_addresses *all)
 {
         const struct capos_io_address *first = &all->a[0];
 
-        if (first->u.any.sa_family == AF_UNIX) {
+        if (where->transport == CAPOS_TRANSPORT_UNIX) {
                 if (first->u.un.sun_path[0] == '/')
                         return 0;
                 daemon_log(LOG_ERR, "--listen %s: the path must begin with a slash", text);
                 return -EINVAL;
         }
+        if (where->transport == CAPOS_TRANSPORT_TLS) {
+                daemon_log(LOG_ERR,
+                           "--listen %s: this instance has no TLS listener yet: use a loopback "
+                           "address, plain:127.0.0.1:2327, and a tunnel",
+                           text);
+                return -EPROTONOSUPPORT;
+        }
         for (unsigned i = 0; i < all->n; i++)
                 if (!source_is_loopback(&all->a[i])) {
                         daemon_log(LOG_ERR,
-                                   "--listen %s: others can reach this address, and there is no "
-                                   "TLS yet; use a loopback address and a tunnel",
+                                   "--listen %s: others can reach this address, and what is plain "
+                                   "can be read by them; use a loopback address and a tunnel",
                                    text);
                         return -EPERM;
                 }
@@ -109,17 +120,24 @@ static void listen_complain(const char *text, int r)
 static int listen_open_one(struct place *p, const char *text)
 {
         struct capos_io_addresses all;
+        struct capos_address where;
+        const char *why = "";
         int r;
 
-        if (capos_io_address_parse(text, true, &all)) {
-                daemon_log(LOG_ERR, "--listen %s: this must be ADDRESS:PORT or unix:PATH", text);
+        if (capos_address_parse(text, CAPOS_ADDRESS_LISTEN, &where, &why)) {
+                daemon_log(LOG_ERR, "--listen %s: %s", text, why);
                 return -EINVAL;
         }
-        r = listen_check(text, &all);
+        r = capos_io_address_parse(where.where, true, &all);
+        if (r) {
+                daemon_log(LOG_ERR, "--listen %s: %s", text, capnp_strerror(r));
+                return -EINVAL;
+        }
+        r = listen_check(text, &where, &all);
         if (r)
                 return r;
 
-        r = listen_add(p, &all.a[0]);
+        r = listen_add(p, where.transport, &all.a[0]);
         if (r)
                 listen_complain(text, r);
         return r;
@@ -203,7 +221,7 @@ static void listen_open_default(struct place *p)
                 r = n > 0 && (size_t)n < sizeof(a.u.un.sun_path) ? 0 : -ENAMETOOLONG;
         }
         if (!r)
-                r = listen_add(p, &a);
+                r = listen_add(p, CAPOS_TRANSPORT_UNIX, &a);
         if (!r)
                 p->listeners[p->nlisteners - 1].unasked = true;
         else
@@ -268,13 +286,24 @@ void listen_close(struct place *p)
         p->diag = -1;
 }
 
-/* `127.0.0.1 2327`, `::1 2327` or `/run/x.sock` behind what kind it is. */
+void listening_format(const struct listening *l, char text[static LISTENING_TEXT])
+{
+        char where[CAPOS_IO_ADDRESS_TEXT];
+
+        capos_io_address_format(&l->address, where);
+        snprintf(text, LISTENING_TEXT, "%s%s%s",
+                 listening_is_unix(l) ? "" : capos_transport_name(l->transport),
+                 listening_is_unix(l) ? "" : ":", where);
+}
+
+/* `127.0.0.1 2327`, `::1 2327` or `/run/x.sock` behind the transport. */
 static int listening_print(const struct listening *l)
 {
         char text[CAPOS_IO_ADDRESS_TEXT], *host = text, *end;
+        const char *transport = capos_transport_name(l->transport);
 
         if (listening_is_unix(l))
-                return printf("remote CapSet: unix %s\n", l->address.u.un.sun_path);
+                return printf("remote CapSet: %s %s\n", transport, l->address.u.un.sun_path);
 
         capos_io_address_format(&l->address, text);
         end = strrchr(text, ':');
@@ -282,7 +311,7 @@ static int listening_print(const struct listening *l)
                 host++;
                 end--;
         }
-        return printf("remote CapSet: tcp %.*s %u\n", (int)(end - host), host,
+        return printf("remote CapSet: %s %.*s %u\n", transport, (int)(end - host), host,
                       capos_io_address_port(&l->address));
 }
 

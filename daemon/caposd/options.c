@@ -8,13 +8,14 @@
 #include "caposd.h"
 
 static const char USAGE[] =
-        "usage: capos-caposd [--state DIR] [--listen ADDRESS:PORT] [--manifest FILE]\n"
+        "usage: capos-caposd [--state DIR] [--listen WHERE]... [--manifest FILE]\n"
         "                    [--check | --explain [FIELD] | --show]\n"
         "\n"
         "  --state DIR            where accounts and the like are kept; the default is\n"
         "                         $XDG_STATE_HOME/capos or ~/.local/state/capos, and\n"
         "                         /var/lib/capos for root\n"
-        "  --listen WHERE         ADDRESS:PORT or unix:PATH, repeatable; the default is\n"
+        "  --listen WHERE         plain:ADDRESS:PORT (loopback only) or unix:PATH, repeatable;\n"
+        "                         without a word in front it is plain:, and the default is\n"
         "                         127.0.0.1:2327. Port 0 is a free one. Beside TCP there is\n"
         "                         always a Unix socket, named by the first port, in /run/capos\n"
         "                         or $XDG_RUNTIME_DIR/capos\n"

@@ -69,6 +69,12 @@ TEST(a_listener_that_others_reach_is_refused)
         struct instance i;
 
         instance_init(&i);
+        i.listen = "plain:0.0.0.0:0";
+        refused(&i, NULL, 1, "others can reach this address");
+        i.listen = "plain:*:0";
+        refused(&i, NULL, 1, "others can reach this address");
+        i.listen = "tls:127.0.0.1:0";
+        refused(&i, NULL, 1, "no TLS listener yet");
         i.listen = "0.0.0.0:0";
         refused(&i, NULL, 1, "others can reach this address");
         i.listen = "*:0";
@@ -76,11 +82,13 @@ TEST(a_listener_that_others_reach_is_refused)
         i.listen = "unix:x";
         refused(&i, NULL, 1, "the path must begin with a slash");
         i.listen = "unix-abstract:x";
-        refused(&i, NULL, 1, "the path must begin with a slash");
+        refused(&i, NULL, 1, "must be ADDRESS:PORT or unix:PATH");
         i.listen = "127.0.0.1";
         refused(&i, NULL, 1, "must be ADDRESS:PORT or unix:PATH");
-        i.listen = "127.0.0.1:0";
-        refused(&i, "--listen=0.0.0.0:0", 1, "others can reach this address");
+        i.listen = "ftp:127.0.0.1:0";
+        refused(&i, NULL, 1, "must be ADDRESS:PORT or unix:PATH");
+        i.listen = "plain:127.0.0.1:0";
+        refused(&i, "--listen=plain:0.0.0.0:0", 1, "others can reach this address");
         instance_deinit(&i);
 }
 
@@ -110,7 +118,7 @@ TEST(a_taken_port_is_an_error)
 
         instance_init(&i);
         fd = port_take(&port);
-        snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
+        snprintf(listen, sizeof(listen), "plain:127.0.0.1:%u", port);
         i.listen = listen;
         refused(&i, NULL, 1, "Address already in use");
         CHECK(instance_logged(&i, "--listen 127.0.0.1:0"));

@@ -103,7 +103,7 @@ static void instance_exec(const struct instance *i, const char *argument)
 
         if (!i->listen || *i->listen) {
                 argv[n++] = "--listen";
-                argv[n++] = i->listen ? i->listen : "127.0.0.1:0";
+                argv[n++] = i->listen ? i->listen : "plain:127.0.0.1:0";
         }
         if (i->manifest[0]) {
                 argv[n++] = "--manifest";
@@ -174,7 +174,7 @@ void instance_await_up(struct instance *i)
                 instance_show_log(i);
         CHECK(n > 0);
         line[n] = '\0';
-        CHECK_EQ(sscanf(line, "remote CapSet: tcp %63s %u\n", host, &port), 2);
+        CHECK_EQ(sscanf(line, "remote CapSet: plain %63s %u\n", host, &port), 2);
         CHECK_STR(host, "127.0.0.1");
         i->port = (uint16_t)port;
         instance_settle(i);

@@ -18,7 +18,7 @@ struct instance {
         char libexec[96];   /* with the stand-ins */
         char errors[96];    /* its standard error */
         char manifest[96];  /* written by instance_manifest(); "" */
-        const char *listen; /* NULL: 127.0.0.1:0; "": the option is left out */
+        const char *listen; /* NULL: plain:127.0.0.1:0; "": the option is left out */
         pid_t pid;
         int out;
         uint16_t port;

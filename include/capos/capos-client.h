@@ -10,7 +10,7 @@
  *
  * What goes wrong is a code and a struct capos_error, which tells denials and quotas apart.
  *
- *     r = capos_client_new(vat, "localhost:2327", NULL, &c);
+ *     r = capos_client_new(vat, "plain:localhost:2327", NULL, &c);
  *     l = (struct capos_login){.kind = CAPOS_AUTH_ANONYMOUS};
  *     r = capos_client_wait(c, capos_client_login(c, &l, NULL, NULL));
  *     info = capos_client_get(c, "system_info", SYSTEM_INFO_ID);
@@ -261,10 +261,13 @@ static inline void capos_key_freep(capos_key **k)
  * is refused with -EPERM before anything is sent.
  *
  * @param v      the vat; must outlive the client
- * @param addr   where to: as for capnp_vat_connect()
+ * @param addr   where to, its transport in front: `plain:HOST:PORT`, `unix:/path`,
+ *               `unix-abstract:name`; without one it is plain. `tls:HOST:PORT` and
+ *               `capos://HOST:PORT/…` cannot be connected to yet
  * @param l      limits, or NULL
  * @param ret_c  the client; freed by capos_client_free()
- * @return       0; CAPNP_E_ADDRESS: no such address; -ENOMEM or another errno value
+ * @return       0; CAPNP_E_ADDRESS: no such address; -EPROTONOSUPPORT: TLS; -ENOMEM or another
+ *               errno value
  */
 CAPNP_PUBLIC int capos_client_new(capnp_vat *v, const char *addr, const struct capnp_limits *l,
                                   capos_client **ret_c) CAPNP_MUST_USE;

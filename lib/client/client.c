@@ -11,6 +11,7 @@
  * until the same thing is asked again.
  */
 #include "client.h"
+#include "session-address.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -256,18 +257,24 @@ int capos_client_new(capnp_vat *v, const char *addr, const struct capnp_limits *
 {
         CAPNP_AUTO(capos_client_freep) capos_client *c = NULL;
         struct capnp_limits own = l ? *l : (struct capnp_limits){0};
+        struct capos_address a;
+        const char *why;
         int r;
 
         own.wipe = true; /* passwords go this way */
-        r = client_make(v, &c);
+        r = capos_address_parse(addr, CAPOS_ADDRESS_CONNECT, &a, &why);
+        if (!r && a.transport == CAPOS_TRANSPORT_TLS)
+                r = -EPROTONOSUPPORT;
         if (!r)
-                r = capnp_conn_connect_checked(v, addr, &own, client_trusts_server, &c->conn);
+                r = client_make(v, &c);
+        if (!r)
+                r = capnp_conn_connect_checked(v, a.where, &own, client_trusts_server, &c->conn);
         if (!r)
                 r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->gateway);
         if (r)
                 return r;
 
-        c->transport = strncmp(addr, "unix", 4) ? "plain" : "unix";
+        c->transport = capos_transport_name(a.transport);
         *ret_c = c;
         c = NULL;
         return 0;

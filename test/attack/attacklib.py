@@ -128,7 +128,7 @@ class Target(instance.Instance):
         """The same with a key, by the command."""
         self.logins += 1
         name = f"good-{self.logins}"
-        self.capos("login", f"{KEY_USER}@{self.address}", "--identity", self.key, "--as", name)
+        self.capos("login", f"{KEY_USER}@{self.where}", "--identity", self.key, "--as", name)
         try:
             if '"text"' not in self.capos("call", "-s", name, "system_info", "motd"):
                 raise Failed("no message of the day")

@@ -58,7 +58,7 @@ def quiet_end(target):
     if re.search("warning|error|gone", said):
         raise a.Failed(said)
     command = [target.command, "up", "--state", os.path.join(target.folder.name, "second"),
-               "--listen", "127.0.0.1:0"]
+               "--listen", "plain:127.0.0.1:0"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           preexec_fn=lambda: os.close(2)) as second:
         line = second.stdout.readline()
@@ -84,7 +84,7 @@ def open_manifest(target):
         f.write(a.instance.manifest(profiles=[long]).replace(
             f"leaseMs = {(1 << 64) - 1}", f"leaseMs = {(1 << 64) - 1}, maxLeaseMs = {(1 << 64) - 1}"))
     done = subprocess.run([target.command, "up", "--state", os.path.join(target.folder.name, "s"),
-                           "--listen", "127.0.0.1:0", "--manifest", path], capture_output=True,
+                           "--listen", "plain:127.0.0.1:0", "--manifest", path], capture_output=True,
                           text=True, timeout=60, check=False)
     if not done.returncode or "maxLeaseMs" not in done.stderr:
         raise a.Failed(f"{done.returncode} {done.stderr}")

@@ -157,7 +157,7 @@ class Planter:
     def by_command(self):
         """The command goes; its agent stays."""
         password = self.account("command")
-        said = self.command("login", f"command@{self.target.address}", "--password-stdin", "--as",
+        said = self.command("login", f"command@{self.target.where}", "--password-stdin", "--as",
                             "planted", "--json", stdin=password + "\n")
         self.agents += [int(n) for n in re.findall(r'"agent":\s*(\d+)', said)]
 
@@ -168,7 +168,7 @@ class Planter:
         self.command("account", "key", "add", a.KEY_USER, key + ".pub", "--state",
                      self.target.state)
         home = os.path.join(self.target.folder.name, "home")
-        words = [self.target.command, "login", f"{a.KEY_USER}@{self.target.address}", "--identity",
+        words = [self.target.command, "login", f"{a.KEY_USER}@{self.target.where}", "--identity",
                  key, "--as", "locked", "--json"]
         pid, terminal = pty.fork()
         if pid == 0:

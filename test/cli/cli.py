@@ -171,7 +171,7 @@ def refused_logins(g):
     g.error(3, "denied.credentials", "login", one, "--password-stdin", stdin="wrong")
     g.error(3, "denied.method-disabled", "login", g.address, "--guest")
     g.error(1, "failed", "login", one, "--password-stdin", stdin="")
-    g.error(4, "disconnected", "login", "127.0.0.1:1", "--anonymous")
+    g.error(4, "disconnected", "login", "plain:127.0.0.1:1", "--anonymous")
     g.error(4, "cannot-connect", "login", "no.such.host.invalid:1", "--anonymous")
     g.error(2, "usage", "login", one, "--anonymous")
     g.error(2, "usage", "login", g.address, "--password-stdin")
@@ -485,7 +485,7 @@ def sessions_are_revoked(g):
     g.ok("call", "chat", "channels")
     status = g.ok("status", "--json", *s).json
     equal(status["sessions"], 1)
-    holds(status["address"].startswith("127.0.0.1:"), "does not say where it listens")
+    holds(status["address"].startswith("plain:127.0.0.1:"), "does not say where it listens")
     g.ok("session", "revoke", me, *s)
     g.until(lambda: not agent_lives(r["agent"]), "revoked, and the agent lives on")
     equal(g.ok("session", "list", "--json", *s).json, {"sessions": []})

@@ -35,7 +35,7 @@ int main(int argc, char **argv)
         if (argc > 2)
                 p.malformed = strtoull(argv[2], NULL, 16);
         p.motd = "welcome \x1b[2J to the play";
-        printf("remote CapSet: tcp 127.0.0.1 %s\n",
+        printf("remote CapSet: plain 127.0.0.1 %s\n",
                strrchr(capnp_listener_address(p.listener), ':') + 1);
         (void)fflush(stdout);
         if (capnp_watch_new(vat, STDIN_FILENO, EPOLLIN, on_input, vat, &w))

@@ -113,7 +113,7 @@ class Other:
 
     def __init__(self, says=b"", hears=lambda s, b: None, closes=False):
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.address = "plain:127.0.0.1:%d" % self.listener.getsockname()[1]
         self.says, self.hears, self.closes = says, hears, closes
         self.over = False
         self.thread = threading.Thread(target=self.serve, daemon=True)
@@ -272,7 +272,7 @@ def an_agent_has_sockets_alone(g):
 def an_instance_inherits_nothing(g):
     lock = g.path("lock")
     script = (f'exec 9>"{lock}"; flock 9; '
-              f'exec "{g.capos}" up --state "{g.path("second")}" --listen 127.0.0.1:0')
+              f'exec "{g.capos}" up --state "{g.path("second")}" --listen plain:127.0.0.1:0')
     p = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, stderr=g.log, env=g.env,
                          stdin=subprocess.DEVNULL)
     try:
@@ -293,7 +293,7 @@ def root_administers_an_instance_of_another_user(g):
     os.chown(home, nobody, nobody)
     os.chmod(g.dir, 0o711)
     os.mkdir(g.path("alien"), 0o700)
-    server = subprocess.Popen([g.capos, "up", "--state", home, "--listen", "127.0.0.1:0"],
+    server = subprocess.Popen([g.capos, "up", "--state", home, "--listen", "plain:127.0.0.1:0"],
                               stdout=subprocess.PIPE, stderr=g.log, stdin=subprocess.DEVNULL,
                               env={**g.env, "XDG_RUNTIME_DIR": ""}, user=nobody, group=nobody,
                               extra_groups=[])
@@ -441,7 +441,7 @@ def tab_offers_what_fits(g):
     equal(tab(g, "capos call chat join chan"), ["channel="])
     equal(tab(g, "capos call chat join channel=#a "), ["listener="])
     equal(tab(g, "capos call chat join channel=@a-fi"), ["a-file"])
-    host, port = g.address.split(":")
+    host, port = g.address.rsplit(":", 1)
     equal(tab(g, "capos methods "), [g.address])
     equal(tab(g, f"capos methods {host}:"), [port])
     equal(tab(g, "capos login bob@"), [g.address])

@@ -79,15 +79,15 @@ class Rig:
         if gateway:
             command = [gateway, str(lease_ms), *more]
         else:
-            command = [self.capos, "up", "--state", self.state, "--listen", "127.0.0.1:0"]
+            command = [self.capos, "up", "--state", self.state, "--listen", "plain:127.0.0.1:0"]
             if manifest:
                 command += ["--manifest", manifest]
         self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=self.log, env=self.env)
         line = self.read_line(self.server.stdout, 30)
-        found = re.fullmatch(r"remote CapSet: tcp (\S+) (\d+)\n", line)
+        found = re.fullmatch(r"remote CapSet: plain (\S+) (\d+)\n", line)
         holds(found, f"the endpoint line is {line!r}: {self.read('log')}")
-        self.address = f"{found.group(1)}:{found.group(2)}"
+        self.address = f"plain:{found.group(1)}:{found.group(2)}"
         if not gateway:
             self.ok("account", "add", "alice", "--profile", "operator", "--password-stdin",
                     "--state", self.state, stdin=PASSWORD + "\n")

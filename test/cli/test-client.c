@@ -26,7 +26,7 @@ struct rig {
         capnp_vat *vat;
         struct play play;
         capos_client *c;
-        const char *address;
+        char address[64];
         bool ended;
 };
 
@@ -45,7 +45,8 @@ static void rig_init(struct rig *g)
         memset(g, 0, sizeof(*g));
         CHECK_OK(capnp_vat_new(&g->vat));
         CHECK_OK(play_init(&g->play, g->vat, "127.0.0.1:0"));
-        g->address = capnp_listener_address(g->play.listener);
+        snprintf(g->address, sizeof(g->address), "plain:%s",
+                 capnp_listener_address(g->play.listener));
         CHECK_OK(capos_client_new(g->vat, g->address, NULL, &g->c));
         capos_client_on_end(g->c, rig_on_end, g);
 }
@@ -119,7 +120,7 @@ TEST(silence_ends_an_operation_and_not_the_client)
         CHECK_OK(bind(fd, (struct sockaddr *)&in, len));
         CHECK_OK(listen(fd, 1));
         CHECK_OK(getsockname(fd, (struct sockaddr *)&in, &len));
-        snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(in.sin_port));
+        snprintf(address, sizeof(address), "plain:127.0.0.1:%u", ntohs(in.sin_port));
         CHECK_OK(capnp_vat_new(&g.vat));
         CHECK_OK(capos_client_new(g.vat, address, NULL, &g.c));
         capos_client_set_timeout(g.c, 50);
@@ -401,6 +402,8 @@ TEST(instance_that_is_not_there)
 
         rig_init(&g);
         CHECK_EQ(capos_client_new(g.vat, "nonsense", NULL, &c), CAPNP_E_ADDRESS);
+        CHECK_EQ(capos_client_new(g.vat, "tls:127.0.0.1:1", NULL, &c), -EPROTONOSUPPORT);
+        CHECK_EQ(capos_client_new(g.vat, "ftp:127.0.0.1:1", NULL, &c), CAPNP_E_ADDRESS);
         capos_client_free(g.c);
         CHECK_OK(capos_client_new(g.vat, "unix:/nowhere/at/all", NULL, &g.c));
         capos_client_on_end(g.c, rig_on_end, &g);

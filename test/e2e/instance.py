@@ -23,7 +23,7 @@ START_S = 30
 STOP_S = 20
 RUN_S = 300
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
-ENDPOINT = re.compile(r"remote CapSet: tcp (\S+) (\d+)")
+ENDPOINT = re.compile(r"remote CapSet: plain (\S+) (\d+)")
 REPORT = re.compile(r"(AddressSanitizer|LeakSanitizer|MemorySanitizer|runtime error:)")
 USER, SECRET = "alice", "correct horse battery"
 
@@ -123,7 +123,7 @@ class Instance:
         self.folder = tempfile.TemporaryDirectory(prefix="capos-e2e-")
         self.state = os.path.join(self.folder.name, "state")
         self.log = os.path.join(self.folder.name, "log")
-        self.arguments = ["--state", self.state, "--listen", "127.0.0.1:0"]
+        self.arguments = ["--state", self.state, "--listen", "plain:127.0.0.1:0"]
         if manifest_text is not None:
             path = os.path.join(self.folder.name, "manifest")
             with open(path, "w", encoding="utf-8") as f:
@@ -132,7 +132,8 @@ class Instance:
         self.user = user
         self.env = None
         self.wrapper = []  # what starts it: a command that turns into its last words
-        self.process = self.address = None
+        self.process = None
+        self.address = self.where = None  # for a socket; with its transport, for `capos`
         self.services = {}
 
     def __enter__(self):
@@ -149,6 +150,7 @@ class Instance:
             self.process = subprocess.Popen(self.wrapper + program + self.arguments, stderr=log, env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.address = self.endpoint()
+        self.where = f"plain:{self.address}"
         if self.user:
             self.add_user()
 

@@ -47,7 +47,7 @@ class Cases:
     def by_key(self):
         key = ("--identity", self.target.key)
         expect(self.transport("k1", f"carol@unix:{self.path}", *key), "unix", "transport")
-        expect(self.transport("k2", f"carol@{self.target.address}", *key), "plain", "transport")
+        expect(self.transport("k2", f"carol@{self.target.where}", *key), "plain", "transport")
 
     def by_password(self):
         expect(self.transport("p1", f"{instance.USER}@unix:{self.path}", "--password-stdin",
@@ -67,7 +67,7 @@ class Cases:
 
     def status_has_all(self):
         status = json.loads(self.target.capos("status", "--state", self.target.state, "--json"))
-        expect(status["addresses"], [self.target.address, f"unix:{self.path}"], "addresses")
+        expect(status["addresses"], [self.target.where, f"unix:{self.path}"], "addresses")
         text = self.target.capos("status", "--state", self.target.state)
         for address in status["addresses"]:
             if address not in text:
@@ -96,7 +96,7 @@ class Cases:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen(1)
-            where = f"127.0.0.1:{taken.getsockname()[1]}"
+            where = f"plain:127.0.0.1:{taken.getsockname()[1]}"
             state = os.path.join(self.target.folder.name, "other")
             done = subprocess.run([self.target.command, "up", "--state", state, "--listen", where],
                                   capture_output=True, text=True, timeout=60, check=False)

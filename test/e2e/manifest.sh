@@ -41,7 +41,7 @@ row motd-is-good 0 "motd.m is good" "$capos" manifest check motd.m
 row spelling 1 '^.*spelling:[0-9]+:[0-9]+:.*maxLeaseMs' "$capos" manifest check spelling
 row no-file 1 'nothing: No such file' "$capos" manifest check nothing
 row rate 1 'rate: profiles\[0\]\.quota\.callsPerSecond: .*leave it out' "$capos" manifest check rate
-for verb in 'manifest check' 'up --listen 127.0.0.1:0 --state state --manifest'; do
+for verb in 'manifest check' 'up --listen plain:127.0.0.1:0 --state state --manifest'; do
         # shellcheck disable=SC2086
         set -- "$capos" $verb
         row interface 1 'interface: services.1..interfaceId: capos-chat does not serve 0x9af912bd1ea' "$@" interface
@@ -63,10 +63,10 @@ row explain-grants 0 'anonymous +open, with profile anonymous' "$capos" manifest
 # The message that the file says is the one that people read.
 export XDG_RUNTIME_DIR=$top/run
 mkdir -m 700 run
-coproc instance { exec "$capos" up --listen 127.0.0.1:0 --state state --manifest motd.m 2>log; }
+coproc instance { exec "$capos" up --listen plain:127.0.0.1:0 --state state --manifest motd.m 2>log; }
 pid=$instance_PID
 read -r -t 60 line <&"${instance[0]}"
-address=$(awk '{ print $(NF - 1) ":" $NF }' <<<"$line")
+address=$(awk '{ print $(NF - 2) ":" $(NF - 1) ":" $NF }' <<<"$line")
 row login 0 'Logged in' "$capos" login "$address" --anonymous
 row motd 0 'Mind the step\.' "$capos" call system_info motd
 row logout 0 . "$capos" logout

@@ -7,7 +7,7 @@ from terminal import Terminal, need
 
 def starts_not(t, manifest, *words):
     """The check and the start say the same, and neither tries again and again."""
-    for command in ("manifest check", "up --listen 127.0.0.1:0 --manifest"):
+    for command in ("manifest check", "up --listen plain:127.0.0.1:0 --manifest"):
         shown = t.types(f"capos {command} {manifest}", *words, code=1)
         need(shown.count("\n") < 5, f"more than a few lines:\n{shown}")
 
@@ -29,8 +29,8 @@ def a_manifest_to_start_from(t):
 def the_message_of_the_day_of_a_manifest(t):
     t.types("capos manifest show | sed 's/Welcome to capOS/Mind the step/' > my.manifest")
     up = Terminal(t.home)
-    up.begin("capos up --listen 127.0.0.1:0 --manifest my.manifest")
-    address = ":".join(re.search(r"tcp (\S+) (\d+)$", up.sees(r"^remote CapSet: tcp \S+ \d+$"), re.M)
+    up.begin("capos up --listen plain:127.0.0.1:0 --manifest my.manifest")
+    address = ":".join(re.search(r"(plain) (\S+) (\d+)$", up.sees(r"^remote CapSet: plain \S+ \d+$"), re.M)
                        .groups())
     t.types(f"capos login {address} --anonymous", "Logged in", "Mind the step")
     t.types("capos call system_info motd", r"Mind the step\.")

@@ -141,11 +141,11 @@ def what_is_no_instance_is_called_so(t):
         with open(t.home.path("home/greeting"), "w", encoding="ascii", newline="") as f:
             f.write(greeting)
         t.types("coproc S { exec python3 serve.py \"$(cat greeting)\"; }; read -ru ${S[0]} port")
-        t.types("capos login localhost:$port --anonymous", "not a capOS instance", code=4)
+        t.types("capos login plain:localhost:$port --anonymous", "not a capOS instance", code=4)
         t.types("kill $S_PID; wait $S_PID", code=143)
     t.types("coproc S { exec python3 serve.py ''; }; read -ru ${S[0]} port")
-    t.types("capos methods localhost:$port --timeout 1", "1 s", code=4)
-    t.types("capos login alice@localhost:$port --timeout 1", "1 s", code=4)
+    t.types("capos methods plain:localhost:$port --timeout 1", "1 s", code=4)
+    t.types("capos login alice@plain:localhost:$port --timeout 1", "1 s", code=4)
     t.types("kill $S_PID; wait $S_PID", code=143)
 
 

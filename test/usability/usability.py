@@ -25,9 +25,9 @@ def run(name, function, with_instance, binaries, source):
         t = Terminal(home)
         if with_instance:
             t.instance = Terminal(home)
-            t.instance.begin("capos up --listen 127.0.0.1:0")
-            shown = t.instance.sees(r"^remote CapSet: tcp \S+ \d+$")
-            t.types("A=" + ":".join(re.search(r"tcp (\S+) (\d+)$", shown, re.M).groups()))
+            t.instance.begin("capos up --listen plain:127.0.0.1:0")
+            shown = t.instance.sees(r"^remote CapSet: plain \S+ \d+$")
+            t.types("A=" + ":".join(re.search(r"(plain) (\S+) (\d+)$", shown, re.M).groups()))
             t.types("echo 'correct horse' | capos account add alice --password-stdin")
         function(t)
     except Exception:  # pylint: disable=broad-except
