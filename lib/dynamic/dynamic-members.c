@@ -170,7 +170,7 @@ static int parse_field(struct parser *c, const struct place *to, uint32_t i, uin
                 slot = (struct slot){f->type, to->env,
                                      capnp_builder_any(to->b, (uint16_t)f->offset),
                                      to->d->json ? to->d->json[i].data : DYNAMIC_BASE64};
-                return parse_pointer(c, &slot, node, path);
+                return c->pointer(c, &slot, node, path);
         }
 
         r = dynamic_scalar(&c->t, c->s, &f->type, node, path, &bits);

@@ -33,22 +33,6 @@ static void parsed_deinit(struct parsed *d)
         free(d->p);
 }
 
-int parse_charge(struct parser *c, uint64_t words, uint32_t node, const struct tree_path *path)
-{
-        if (words > c->words)
-                return tree_fail(&c->t, CAPNP_E_LIMIT, c->t.nodes[node].at, path,
-                                 "too large for a message");
-
-        c->words -= words;
-        return 0;
-}
-
-int parse_missing(struct parser *c, uint32_t node, const struct tree_path *path)
-{
-        return tree_fail(&c->t, CAPNP_E_UNKNOWN, c->t.nodes[node].at, path,
-                         "its type is not in the schema");
-}
-
 /* ---- texts, bytes ------------------------------------------------------------------------- */
 
 static int parse_text(struct parser *c, capnp_abuilder to, uint32_t node,
@@ -294,6 +278,9 @@ static int parse_structs(struct parser *c, const struct dynamic_type *type,
         return r;
 }
 
+static int parse_pointer(struct parser *c, const struct slot *slot, uint32_t node,
+                         const struct tree_path *path);
+
 static int parse_list(struct parser *c, struct dynamic_type type, const struct dynamic_env *env,
                       capnp_abuilder to, uint32_t node, const struct tree_path *up)
 {
@@ -331,8 +318,8 @@ static int parse_list(struct parser *c, struct dynamic_type type, const struct d
         return r;
 }
 
-int parse_pointer(struct parser *c, const struct slot *slot, uint32_t node,
-                  const struct tree_path *path)
+static int parse_pointer(struct parser *c, const struct slot *slot, uint32_t node,
+                         const struct tree_path *path)
 {
         const struct dynamic_env *env = slot->env;
         struct dynamic_type type = slot->type;
@@ -380,7 +367,7 @@ static int parse_language(const capnp_schema *s, uint64_t type, struct tree *t, 
                           const struct capnp_dynamic_opts *o, capnp_abuilder to)
 {
         static const struct capnp_dynamic_opts none;
-        struct parser c = {.t = *t, .o = o ? o : &none};
+        struct parser c = {.t = *t, .pointer = parse_pointer, .o = o ? o : &none};
 
         if (!r)
                 r = parse(s, type, &c, to);
@@ -393,7 +380,7 @@ int capnp_json_parse(const capnp_schema *s, uint64_t type, capnp_text text,
                      struct capnp_fault *ret_f)
 {
         struct tree t;
-        int r = tree_read(&t, text, true, o, ret_f);
+        int r = tree_read(&t, text, &tree_json, o, ret_f);
 
         return parse_language(s, type, &t, r, o, to);
 }
@@ -403,7 +390,7 @@ int capnp_text_parse(const capnp_schema *s, uint64_t type, capnp_text text,
                      struct capnp_fault *ret_f)
 {
         struct tree t;
-        int r = tree_read(&t, text, false, o, ret_f);
+        int r = tree_read(&t, text, &tree_text, o, ret_f);
 
         return parse_language(s, type, &t, r, o, to);
 }

@@ -4,8 +4,13 @@
 
 #include "dynamic-scalar.h"
 
+struct slot;
+
 struct parser {
         struct tree t;
+        /* The value of a pointer: dynamic-parse.c, which stands on dynamic-members.c. */
+        int (*pointer)(struct parser *c, const struct slot *slot, uint32_t node,
+                       const struct tree_path *path);
         const capnp_schema *s;
         const struct capnp_dynamic_opts *o;
         uint64_t words; /* that may still be built */
@@ -34,13 +39,22 @@ struct slot {
 /* The members of an object into the struct at a place. As capnp_json_parse(). */
 int parse_members(struct parser *c, struct place *to, uint32_t node,
                   const struct tree_path *path) CAPNP_MUST_USE;
-/* The value of a pointer. */
-int parse_pointer(struct parser *c, const struct slot *slot, uint32_t node,
-                  const struct tree_path *path) CAPNP_MUST_USE;
 /* Takes words off what may still be built. */
-int parse_charge(struct parser *c, uint64_t words, uint32_t node,
-                 const struct tree_path *path) CAPNP_MUST_USE;
-/* "its type is not in the schema" */
-int parse_missing(struct parser *c, uint32_t node, const struct tree_path *path) CAPNP_MUST_USE;
+static inline int parse_charge(struct parser *c, uint64_t words, uint32_t node,
+                               const struct tree_path *path)
+{
+        if (words > c->words)
+                return tree_fail(&c->t, CAPNP_E_LIMIT, c->t.nodes[node].at, path,
+                                 "too large for a message");
+
+        c->words -= words;
+        return 0;
+}
+
+static inline int parse_missing(struct parser *c, uint32_t node, const struct tree_path *path)
+{
+        return tree_fail(&c->t, CAPNP_E_UNKNOWN, c->t.nodes[node].at, path,
+                         "its type is not in the schema");
+}
 
 #endif

@@ -5,6 +5,9 @@
  * and a text only tells it at the end. The step in between costs 32 bytes a value, and a value has
  * at least two bytes of the text, whose length is limited.
  *
+ * The recursion is tree_value → tree_items → tree_value; depth counts down. What a language has of
+ * its own is in its table (dynamic-json-read.c, dynamic-text-read.c).
+ *
  * Line and column are counted when they are needed, by reading the text once more.
  */
 #include "dynamic-tree.h"
@@ -96,6 +99,26 @@ int tree_fail(struct tree *t, int r, uint32_t at, const struct tree_path *path, 
         return r;
 }
 
+int tree_want(struct tree *t, const struct tree_path *path, const char *what)
+{
+        uint32_t line = 1, start = 0;
+
+        if (t->at < t->len)
+                return tree_fail(t, CAPNP_E_SYNTAX, t->at, path, "%s", what);
+        if (t->open == TREE_NONE)
+                return tree_fail(t, CAPNP_E_SYNTAX, t->at, path, "the text ends too early");
+
+        /* The end is where it shows; what somebody wants to see is where it began. */
+        for (uint32_t i = 0; i < t->open; i++)
+                if (t->p[i] == '\n') {
+                        line++;
+                        start = i + 1;
+                }
+        return tree_fail(t, CAPNP_E_SYNTAX, t->at, path,
+                         "the text ends too early: the %c of %u:%u is not closed", t->p[t->open],
+                         line, t->open - start + 1);
+}
+
 int capnp_fault_print(const struct capnp_fault *f, const char *file, struct capnp_buf *to)
 {
         struct dynamic_out o = {.b = to};
@@ -121,7 +144,7 @@ int capnp_fault_print(const struct capnp_fault *f, const char *file, struct capn
 
 /* ---- nodes -------------------------------------------------------------------------------- */
 
-int tree_add(struct tree *t, struct tree_node node, uint32_t *ret_node)
+static int tree_add(struct tree *t, struct tree_node node, uint32_t *ret_node)
 {
         if (t->n == t->room) {
                 /* A text of 4 GiB has less than 2^31 values. */
@@ -145,7 +168,8 @@ int tree_add(struct tree *t, struct tree_node node, uint32_t *ret_node)
         return 0;
 }
 
-void tree_append(struct tree *t, uint32_t parent, uint32_t *last, uint32_t item)
+/* Appends an item to an object or list. last: the item before it, TREE_NONE at first. */
+static void tree_append(struct tree *t, uint32_t parent, uint32_t *last, uint32_t item)
 {
         if (*last == TREE_NONE)
                 t->nodes[parent].first = item;
@@ -155,10 +179,91 @@ void tree_append(struct tree *t, uint32_t parent, uint32_t *last, uint32_t item)
         *last = item;
 }
 
+/* ---- values ------------------------------------------------------------------------------- */
+
+static int tree_value(struct tree *t, const struct tree_path *path, uint32_t depth,
+                      uint32_t *ret_node);
+
+/* Behind an item: true when another follows, with t->at before it. */
+static int tree_more(struct tree *t, const struct tree_path *path, char close, bool *ret_more)
+{
+        const struct tree_syntax *x = t->syntax;
+        bool comma;
+
+        x->skip(t);
+        comma = tree_at(t, t->at) == ',';
+        if (comma) {
+                t->at++;
+                x->skip(t);
+        }
+        *ret_more = comma && !(x->last_comma && tree_at(t, t->at) == close);
+        if (*ret_more)
+                return 0;
+        if (tree_at(t, t->at) != close)
+                return tree_want(t, path, close == ']' ? "expected , or ]" : x->more);
+
+        t->at++;
+        return 0;
+}
+
+/* The items of a list, or the members of an object, and the brackets around them. */
+static int tree_items(struct tree *t, const struct tree_path *up, uint32_t depth, uint32_t self)
+{
+        bool more, is_list = t->nodes[self].kind == TREE_LIST;
+        uint32_t last = TREE_NONE, item, key = 0, outer = t->open;
+        struct tree_path path = {.up = up, .name = is_list ? NULL : ""};
+        char close = is_list ? ']' : t->syntax->close;
+        int r = 0;
+
+        t->open = t->at++;
+        t->syntax->skip(t);
+        more = tree_at(t, t->at) != close;
+        t->at += !more;
+        while (!r && more) {
+                if (!is_list)
+                        r = t->syntax->key(t, &path, &key);
+                if (!r)
+                        r = tree_value(t, &path, depth, &item);
+                if (r)
+                        return r;
+                t->nodes[item].key_at = key;
+                t->nodes[item].key_len = path.len;
+                tree_append(t, self, &last, item);
+                path.i++;
+                r = tree_more(t, up, close, &more);
+        }
+
+        t->open = r ? t->open : outer;
+        return r;
+}
+
+static int tree_value(struct tree *t, const struct tree_path *path, uint32_t depth,
+                      uint32_t *ret_node)
+{
+        enum tree_kind kind = t->syntax->kind(t);
+        bool nests = kind == TREE_OBJECT || kind == TREE_LIST;
+        int r;
+
+        if (!depth && nests)
+                return tree_fail(t, CAPNP_E_LIMIT, t->at, path, "nested too deeply");
+
+        r = tree_add(t, (struct tree_node){.kind = (uint8_t)kind, .at = t->at}, ret_node);
+        if (r)
+                return r;
+
+        if (nests)
+                r = tree_items(t, path, depth - 1, *ret_node);
+        else
+                r = t->syntax->leaf(t, path, &t->nodes[*ret_node]);
+        if (kind != TREE_PAREN)
+                t->nodes[*ret_node].len = t->at - t->nodes[*ret_node].at;
+        return r;
+}
+
 /* ---- the whole ---------------------------------------------------------------------------- */
 
-int tree_read(struct tree *t, capnp_text text, bool is_json, const struct capnp_dynamic_opts *o,
-              struct capnp_fault *fault)
+int tree_read(struct tree *t, capnp_text text, const struct tree_syntax *syntax,
+              const struct capnp_dynamic_opts *o, struct capnp_fault *fault)
 {
         uint32_t max = o && o->text_bytes ? o->text_bytes : TREE_TEXT_MAX, root;
         uint32_t depth = o && o->depth ? o->depth : DYNAMIC_DEPTH;
@@ -166,7 +271,8 @@ int tree_read(struct tree *t, capnp_text text, bool is_json, const struct capnp_
 
         *t = (struct tree){.p = text.p,
                            .len = text.len,
-                           .is_json = is_json,
+                           .is_json = syntax->is_json,
+                           .syntax = syntax,
                            .open = TREE_NONE,
                            .fault = fault};
         depth = depth < DYNAMIC_DEPTH_MAX ? depth : DYNAMIC_DEPTH_MAX;
@@ -183,13 +289,13 @@ int tree_read(struct tree *t, capnp_text text, bool is_json, const struct capnp_
                 i += n;
         }
 
-        (is_json ? tree_json_skip : tree_text_skip)(t);
-        r = (is_json ? tree_json_value : tree_text_value)(t, NULL, depth, &root);
+        syntax->skip(t);
+        r = tree_value(t, NULL, depth, &root);
         if (r)
                 return r;
 
-        (is_json ? tree_json_skip : tree_text_skip)(t);
-        if (t->at < t->len && !is_json && t->nodes[root].kind == TREE_WORD)
+        syntax->skip(t);
+        if (t->at < t->len && !t->is_json && t->nodes[root].kind == TREE_WORD)
                 return tree_fail(t, CAPNP_E_SYNTAX, t->nodes[root].at, NULL, TREE_NO_STRUCT);
         if (t->at < t->len)
                 return tree_fail(t, CAPNP_E_SYNTAX, t->at, NULL, "something follows the value");

@@ -40,45 +40,68 @@ struct tree_path {
         uint32_t i;       /* of an item */
 };
 
+struct tree;
+
+/* What a language has of its own. Each starts at t->at, which is behind blanks, and moves it. */
+struct tree_syntax {
+        bool is_json;
+        char close;       /* of an object */
+        bool last_comma;  /* may stand behind the last item */
+        const char *more; /* what is expected behind a member */
+        void (*skip)(struct tree *t);
+        enum tree_kind (*kind)(const struct tree *t);
+        /* The name of a member and what stands before its value. */
+        int (*key)(struct tree *t, struct tree_path *path, uint32_t *ret_at);
+        /* A value that is neither object nor list. */
+        int (*leaf)(struct tree *t, const struct tree_path *path, struct tree_node *n);
+};
+
+extern const struct tree_syntax tree_json, tree_text;
+
 struct tree {
         const char *p;
         uint32_t len;
         bool is_json;
+        const struct tree_syntax *syntax;
         struct tree_node *nodes;
         uint32_t n, room;
         uint32_t at;               /* where the parser is */
-        uint32_t open;             /* of a text: its innermost bracket, or TREE_NONE */
+        uint32_t open;             /* the innermost bracket, or TREE_NONE */
         struct capnp_fault *fault; /* may be NULL */
 };
 
 /* Parses a text: nodes[0] is its value. 0, CAPNP_E_SYNTAX, CAPNP_E_LIMIT (told in the fault), or
  * -ENOMEM. Deinit in any case. */
-int tree_read(struct tree *t, capnp_text text, bool is_json, const struct capnp_dynamic_opts *o,
-              struct capnp_fault *fault) CAPNP_MUST_USE;
+int tree_read(struct tree *t, capnp_text text, const struct tree_syntax *syntax,
+              const struct capnp_dynamic_opts *o, struct capnp_fault *fault) CAPNP_MUST_USE;
 void tree_deinit(struct tree *t);
 
 /* Notes what is wrong at a position; r. */
 int tree_fail(struct tree *t, int r, uint32_t at, const struct tree_path *path, const char *fmt,
               ...) CAPNP_PRINTF(5, 6);
 
-/* What the two languages have for the parser (dynamic-json-read.c, dynamic-text-read.c). They start
- * at t->at, which is behind blanks, and move it. */
-int tree_json_value(struct tree *t, const struct tree_path *path, uint32_t depth,
-                    uint32_t *ret_node) CAPNP_MUST_USE;
-int tree_text_value(struct tree *t, const struct tree_path *path, uint32_t depth,
-                    uint32_t *ret_node) CAPNP_MUST_USE;
-void tree_json_skip(struct tree *t);
-void tree_text_skip(struct tree *t);
+/* Notes that something else is wanted at t->at, or that the text ends there; CAPNP_E_SYNTAX. */
+int tree_want(struct tree *t, const struct tree_path *path, const char *what);
 
-/* A new node, which is not in any list yet. */
-int tree_add(struct tree *t, struct tree_node node, uint32_t *ret_node) CAPNP_MUST_USE;
 /* The byte at a position; 0 at the end. */
 static inline char tree_at(const struct tree *t, uint32_t at)
 {
         return at < t->len ? t->p[at] : 0;
 }
-/* Appends an item to an object or list. last: the item before it, TREE_NONE at first. */
-void tree_append(struct tree *t, uint32_t parent, uint32_t *last, uint32_t item);
+static inline bool tree_is_digit(char c)
+{
+        return c >= '0' && c <= '9';
+}
+
+/* -1: no hexadecimal digit. */
+static inline int tree_hex(char c)
+{
+        if (tree_is_digit(c))
+                return c - '0';
+
+        c = (char)(c | 0x20);
+        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 
 /* Whether all of a text is a number as JSON writes it. */
 bool tree_json_is_number(capnp_text text);

@@ -142,7 +142,7 @@ static const struct {
         const char *fault;
 } bad[] = {
         {"", CAPNP_E_SYNTAX, "1:1: the text ends too early"},
-        {"{\"i8\":1", CAPNP_E_SYNTAX, "1:8: the text ends too early"},
+        {"{\"i8\":1", CAPNP_E_SYNTAX, "1:8: the text ends too early: the { of 1:1 is not closed"},
         {"{} {}", CAPNP_E_SYNTAX, "1:4: something follows the value"},
         {"[]", CAPNP_E_SYNTAX, "1:1: expected an object"},
         {"{\"i8\":1,}", CAPNP_E_SYNTAX, "1:9: expected a field name in quotes"},
