@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,15 +98,21 @@ static int spawn_confine(pid_t parent)
 /* In the child. Returns only when it fails. */
 static int spawn_exec(const struct daemon_spawn *s, pid_t parent, char **env)
 {
+        char path[PATH_MAX];
         int r;
 
-        r = spawn_confine(parent);
+        if (!realpath(s->path, path))
+                return -errno;
+
+        r = spawn_descriptors(s);
         if (!r)
-                r = spawn_descriptors(s);
+                r = daemon_seclude(&s->seclusion, path, s->state_fd ? s->state_fd : -1);
+        if (!r) /* another user: what is asked of the kernel for a process is forgotten with it */
+                r = spawn_confine(parent);
         if (r)
                 return r;
 
-        (void)execve(s->path, (char **)(uintptr_t)s->argv, env);
+        (void)execve(path, (char **)(uintptr_t)s->argv, env);
         return -errno;
 }
 

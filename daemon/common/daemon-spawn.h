@@ -4,7 +4,7 @@
 
 #include <capos/capnp-base.h>
 
-#include <sys/types.h>
+#include "daemon-seclude.h"
 
 enum { SPAWN_FDS = 12 };
 
@@ -17,6 +17,8 @@ struct daemon_spawn {
                 int at; /* its number in the program, 3 .. 15, each once */
         } fds[SPAWN_FDS];
         unsigned nfds;
+        int state_fd; /* which of these numbers is its state directory; 0: none */
+        struct daemon_seclusion seclusion;
 };
 
 /*
