@@ -14,6 +14,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -26,6 +27,9 @@ from sessionlib import Failed, Struct, w  # noqa: E402,F401
 SKIP = 77
 COMMAND_S = 60
 KEY_USER = "carol"
+SECONDS = float(os.environ.get("CAPOS_ATTACK_SECONDS", "3"))  # a flood; `make soak` gives it minutes
+SOURCES = 16
+HELD = 60  # connections that an attacker holds
 # What ends a try that does not work, and is not a fault of the instance.
 REFUSALS = (s.Refused, s.Closed, s.Hang, OSError)
 
@@ -175,6 +179,56 @@ class Target(instance.Instance):
                 with open(os.path.join(self.state, name), "rb") as f:
                     found += f.read()
         return found.splitlines()
+
+
+# ---- attackers ----------------------------------------------------------------------------------
+
+def source(number):
+    """The address of an attacker."""
+    return f"127.0.{2 + number % SOURCES}.1"
+
+
+class Attackers:
+    """Threads that attack until the end of the `with`: turn(self, number), again and again. What a
+    turn returns is held, and closed at the end, or when there is too much of it."""
+
+    def __init__(self, target, count, turn):
+        self.target, self.turn = target, turn
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.go_on, args=(i,), daemon=True)
+                        for i in range(count)]
+        self.acts = 0
+
+    def go_on(self, number):
+        held = []
+        while not self.over.is_set():
+            try:
+                held.append(self.turn(self, number))
+                self.acts += 1
+            except REFUSALS + (Failed,):
+                self.over.wait(0.02)
+            if len(held) > HELD:
+                close(held.pop(0))
+        for one in held:
+            close(one)
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        self.over.wait(SECONDS / 2)
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for t in self.threads:
+            t.join(30)
+        if not self.acts:
+            raise Failed("nobody attacked")
+
+
+def close(one):
+    if one:
+        one.close()
 
 
 # ---- processes that have been taken over --------------------------------------------------------
