@@ -99,6 +99,9 @@ struct capnp_limits {
         uint64_t window_bytes;  /**< stream calls in flight per target before
                                      capnp_question_stream() asks to wait: 64 KiB */
         bool fds_out_only;      /**< fds is for what is sent; what comes is never taken: false */
+        bool data_only;         /**< the peer sends no capabilities: a Call or Return whose table
+                                     has an entry, and any Resolve, end the connection as a breach
+                                     of the protocol, before anything is looked up: false */
         bool wipe;              /**< messages carry secrets: memory that held one is wiped before it
                                      is used for something else or given back: false */
 };

@@ -817,6 +817,25 @@ CAPNP_PUBLIC void capnp_rpc_close(capnp_rpc *r, capnp_exception why);
  */
 CAPNP_PUBLIC bool capnp_rpc_is_closed(const capnp_rpc *r, capnp_exception *ret_why);
 
+/** How a connection has ended: whose doing it was. */
+enum capnp_end {
+        CAPNP_END_NONE,    /**< it has not */
+        CAPNP_END_CLOSED,  /**< the peer closed its side, between two messages */
+        CAPNP_END_LOST,    /**< inside a message, or the transport broke: nobody said anything */
+        CAPNP_END_ABORTED, /**< the peer said Abort; the reason has its words */
+        CAPNP_END_BROKEN,  /**< the peer broke the protocol or a limit that nothing can be refused
+                                at; it is told so by an Abort of ours, if it still reads */
+        CAPNP_END_OURS,    /**< we: capnp_rpc_close(), or memory ran out in the middle */
+};
+
+/**
+ * How a connection has ended. capnp_rpc_is_closed() has the reason in words.
+ *
+ * @param r  the core
+ * @return   CAPNP_END_NONE while it is open; the first cause counts. Costs nothing.
+ */
+CAPNP_PUBLIC enum capnp_end capnp_rpc_end(const capnp_rpc *r);
+
 /**
  * Counts what a connection holds.
  *

@@ -182,6 +182,15 @@ CAPNP_PUBLIC void capnp_conn_on_close(capnp_conn *c, void (*closed)(capnp_conn *
                                       void *arg);
 
 /**
+ * Sends what is queued, as far as the kernel takes it now, instead of at the end of the round: for
+ * what must be on its way before something else happens. What it does not take, and what goes
+ * wrong, is dealt with at the end of the round. Costs a system call when something is queued.
+ *
+ * @param c  the connection
+ */
+CAPNP_PUBLIC void capnp_conn_flush(capnp_conn *c);
+
+/**
  * Ends a connection; what is queued is still sent, for at most a second.
  *
  * @param c    the connection

@@ -96,7 +96,8 @@ capnp_rpc *capnp_rpc_free(capnp_rpc *r)
 
         r->owner = NULL;
         r->trace = NULL;
-        capnp_i_rpc_break(r, CAPNP_E_DISCONNECTED, CAPNP_DISCONNECTED, "the connection was closed",
+        capnp_i_rpc_break(r, CAPNP_END_OURS, CAPNP_E_DISCONNECTED,
+                          (capnp_exception){CAPNP_DISCONNECTED, "the connection was closed"},
                           false);
         capnp_i_out_clear(r);
         capnp_i_rpc_unref(r);
@@ -140,28 +141,42 @@ void capnp_i_rpc_check_idle(capnp_rpc *r)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-void capnp_i_rpc_break(capnp_rpc *r, int code, enum capnp_kind kind, const char *reason, bool tell)
+void capnp_i_rpc_break(capnp_rpc *r, enum capnp_end end, int code, capnp_exception why, bool tell)
 {
-        capnp_cap *why;
+        capnp_cap *broken;
 
         if (r->closed)
                 return;
 
         if (tell)
-                capnp_i_send_abort(r, kind, reason);
+                capnp_i_send_abort(r, why.kind, why.reason);
         if (r->closed) /* sending failed and brought us here before */
                 return;
 
         r->closed = code;
-        why = capnp_cap_new_broken(r->vat, (capnp_exception){CAPNP_DISCONNECTED, reason});
-        if (why) {
+        r->end = end;
+        broken = capnp_cap_new_broken(r->vat, (capnp_exception){CAPNP_DISCONNECTED, why.reason});
+        if (broken) {
                 capnp_cap_unref(&r->why->cap);
-                r->why = capnp_i_cap_broken(why);
+                r->why = capnp_i_cap_broken(broken);
         }
 
         capnp_i_rpc_ref(r); /* the event's */
         capnp_i_event_queue(r->vat, &r->teardown);
         capnp_i_rpc_dirty(r);
+}
+
+void capnp_i_rpc_starve(capnp_rpc *r, bool tell)
+{
+        capnp_i_rpc_break(r, CAPNP_END_OURS, -ENOMEM,
+                          (capnp_exception){CAPNP_DISCONNECTED, "out of memory"}, tell);
+}
+
+void capnp_i_rpc_lost(capnp_rpc *r, const char *reason)
+{
+        capnp_i_vat_acts(r->vat);
+        capnp_i_rpc_break(r, CAPNP_END_LOST, CAPNP_E_DISCONNECTED,
+                          (capnp_exception){CAPNP_DISCONNECTED, reason}, false);
 }
 
 int capnp_i_rpc_violation(capnp_rpc *r, const char *fmt, ...)
@@ -172,14 +187,15 @@ int capnp_i_rpc_violation(capnp_rpc *r, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(text, sizeof(text), fmt, ap);
         va_end(ap);
-        capnp_i_rpc_break(r, CAPNP_E_PROTOCOL, CAPNP_FAILED, text, true);
+        capnp_i_rpc_break(r, CAPNP_END_BROKEN, CAPNP_E_PROTOCOL,
+                          (capnp_exception){CAPNP_FAILED, text}, true);
         return CAPNP_E_PROTOCOL;
 }
 
 void capnp_rpc_close(capnp_rpc *r, capnp_exception why)
 {
         capnp_i_vat_acts(r->vat);
-        capnp_i_rpc_break(r, CAPNP_E_DISCONNECTED, why.kind, why.reason,
+        capnp_i_rpc_break(r, CAPNP_END_OURS, CAPNP_E_DISCONNECTED, why,
                           why.kind != CAPNP_DISCONNECTED);
 }
 
@@ -189,6 +205,11 @@ bool capnp_rpc_is_closed(const capnp_rpc *r, capnp_exception *ret_why)
                 *ret_why = (capnp_exception){r->why->kind, r->why->reason};
 
         return r->closed != 0;
+}
+
+enum capnp_end capnp_rpc_end(const capnp_rpc *r)
+{
+        return r->end;
 }
 
 /* ---- when to stop reading (doc/design/limits.md) -------------------------------------------- */

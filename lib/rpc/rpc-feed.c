@@ -63,7 +63,7 @@ static void feed_bind_fds(capnp_rpc *r, struct input *in)
 
 static int feed_no_memory(capnp_rpc *r)
 {
-        capnp_i_rpc_break(r, -ENOMEM, CAPNP_DISCONNECTED, "out of memory", true);
+        capnp_i_rpc_starve(r, true);
         return -ENOMEM;
 }
 
@@ -267,6 +267,18 @@ static int feed_next(capnp_rpc *r, struct input *in)
                                                            : feed_fill(r, in);
 }
 
+/* The peer has closed its side. */
+static void feed_end(capnp_rpc *r)
+{
+        if (r->in_len || r->skip.total)
+                capnp_i_rpc_lost(r, "the peer closed the connection inside a message");
+        else
+                capnp_i_rpc_break(
+                        r, CAPNP_END_CLOSED, CAPNP_E_DISCONNECTED,
+                        (capnp_exception){CAPNP_DISCONNECTED, "the peer closed the connection"},
+                        false);
+}
+
 int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsigned nfds)
 {
         struct input in = {b, len, fds, nfds};
@@ -274,11 +286,7 @@ int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsi
 
         capnp_i_vat_acts(r->vat);
         if (!k && !len) {
-                capnp_i_rpc_break(r, CAPNP_E_DISCONNECTED, CAPNP_DISCONNECTED,
-                                  r->in_len || r->skip.total
-                                          ? "the peer closed the connection inside a message"
-                                          : "the peer closed the connection",
-                                  false);
+                feed_end(r);
                 k = r->closed;
         }
 

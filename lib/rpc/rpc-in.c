@@ -19,7 +19,7 @@ enum { ECHO_BYTES = 64 * 1024, OUT_SLACK = 1 << 20 };
 
 static int in_no_memory(capnp_rpc *r)
 {
-        capnp_i_rpc_break(r, -ENOMEM, CAPNP_DISCONNECTED, "out of memory", true);
+        capnp_i_rpc_starve(r, true);
         return -ENOMEM;
 }
 
@@ -44,6 +44,12 @@ static struct payload in_payload_of(capnp_reader body)
 static bool in_payload_is_wide(const capnp_rpc *r, const struct payload *p)
 {
         return p->table.len > r->limits.refs;
+}
+
+/* limits.data_only: whoever may send none has said so before, and means something by it. */
+static int in_capability(capnp_rpc *r)
+{
+        return capnp_i_rpc_violation(r, "a capability where none is taken");
 }
 
 /* Reads a payload's capability table into its own message. As capnp_i_desc_read(). */
@@ -207,6 +213,9 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
         int k, loaded;
 
         r->calls_in++;
+        if (r->limits.data_only && params.table.len)
+                return in_capability(r);
+
         if (capnp_i_map_get(&r->answers, id))
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
@@ -329,6 +338,8 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, capn
 {
         switch (capnp_reader_u16(b, RETURN_TAG_AT, 0)) {
         case RETURN_RESULTS:
+                if (r->limits.data_only && in_payload_of(in_body(b)).table.len)
+                        return in_capability(r);
                 /* A Finish that has been sent said that the peer keeps the references. */
                 return c->finish_sent ? OUTCOME_TAKEN : in_return_results(r, f, c, in_body(b));
         case RETURN_EXCEPTION:
@@ -488,6 +499,9 @@ static int in_resolve(capnp_rpc *r, capnp_reader b)
         capnp_reader e = in_body(b);
         int k;
 
+        if (r->limits.data_only)
+                return in_capability(r);
+
         if (c && !p)
                 return capnp_i_rpc_violation(r, "a Resolve for something that is no promise");
 
@@ -639,7 +653,8 @@ static int in_abort(capnp_rpc *r, capnp_reader e)
         char text[300];
 
         snprintf(text, sizeof(text), "the peer aborted: %.256s", capnp_reader_text(e, 0).p);
-        capnp_i_rpc_break(r, CAPNP_E_DISCONNECTED, CAPNP_DISCONNECTED, text, false);
+        capnp_i_rpc_break(r, CAPNP_END_ABORTED, CAPNP_E_DISCONNECTED,
+                          (capnp_exception){CAPNP_DISCONNECTED, text}, false);
         return CAPNP_E_DISCONNECTED;
 }
 

@@ -576,6 +576,7 @@ struct capnp_rpc {
         void *owner_self;
         struct broken *why; /* set when closed */
         int closed; /* what feed returns: 0, CAPNP_E_PROTOCOL, CAPNP_E_DISCONNECTED, -errno */
+        enum capnp_end end;    /* whose doing that was */
         struct event teardown; /* empties the tables of a closed connection */
         /* tables */
         struct slots questions;      /* struct call */
@@ -623,7 +624,9 @@ int capnp_i_rpc_violation(capnp_rpc *r, const char *fmt, ...) CAPNP_PRINTF(2, 3)
 /* Something that was a reason to stop reading has become less. */
 void capnp_i_rpc_eased(capnp_rpc *r);
 /* Ends a connection: marks it, queues the abort (tell) and the teardown. Never re-enters. */
-void capnp_i_rpc_break(capnp_rpc *r, int code, enum capnp_kind kind, const char *reason, bool tell);
+void capnp_i_rpc_break(capnp_rpc *r, enum capnp_end end, int code, capnp_exception why, bool tell);
+/* Ends it for want of memory. */
+void capnp_i_rpc_starve(capnp_rpc *r, bool tell);
 
 /* rpc-table.c */
 int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id) CAPNP_MUST_USE;

@@ -39,6 +39,9 @@ bool capnp_i_rpc_is_paused(const capnp_rpc *r);
 uint64_t capnp_i_rpc_progress(const capnp_rpc *r);
 void capnp_i_rpc_read_on(capnp_rpc *r);
 
+/* The transport has broken, or was cut off inside a message: nobody has said anything. */
+void capnp_i_rpc_lost(capnp_rpc *r, const char *reason);
+
 /* The transport carries no descriptors, whatever the limits say, now and later. */
 void capnp_i_rpc_forbid_fds(capnp_rpc *r);
 /* Whether what was read is to be wiped after it was fed. */

@@ -148,8 +148,11 @@ static inline void out_count(capnp_rpc *r, uint16_t tag, bool refusal, uint32_t 
         o->notes += bytes;
         if (r->out_notes > r->limits.out_bytes + r->limits.out_bytes / 2 &&
             !capnp_i_rpc_is_paused(r))
-                capnp_i_rpc_break(r, CAPNP_E_DISCONNECTED, CAPNP_OVERLOADED,
-                                  "over-quota.bytes: the peer sends and does not read", false);
+                capnp_i_rpc_break(
+                        r, CAPNP_END_BROKEN, CAPNP_E_DISCONNECTED,
+                        (capnp_exception){CAPNP_OVERLOADED,
+                                          "over-quota.bytes: the peer sends and does not read"},
+                        false);
 }
 
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds)

@@ -209,7 +209,7 @@ static void promise_embargo(struct promise *p)
         uint32_t id;
 
         if (capnp_i_table_embargo_new(r, p, &id)) {
-                capnp_i_rpc_break(r, -ENOMEM, CAPNP_DISCONNECTED, "out of memory", true);
+                capnp_i_rpc_starve(r, true);
                 capnp_i_promise_settle_broken(p, CAPNP_DISCONNECTED, "out of memory");
                 return;
         }

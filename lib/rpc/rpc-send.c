@@ -14,7 +14,7 @@
 
 static void send_broken(capnp_rpc *r)
 {
-        capnp_i_rpc_break(r, -ENOMEM, CAPNP_DISCONNECTED, "out of memory", false);
+        capnp_i_rpc_starve(r, false);
 }
 
 /* ---- small messages ------------------------------------------------------------------------- */

@@ -302,6 +302,37 @@ TEST(connection_made_by_connecting_tells_its_end)
         ends_deinit(&e);
 }
 
+TEST(what_is_flushed_leaves_before_the_round_ends)
+{
+        struct pollfd p = {.events = POLLIN};
+        capnp_question *q;
+        capnp_cap *root;
+        struct site s;
+        capnp_conn *c;
+        int ends[2];
+
+        site_init(&s);
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
+        CHECK_OK(capnp_conn_new(s.vat, ends[0], NULL, NULL, &c));
+        p.fd = ends[1];
+        CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(c), &root));
+        q = ask(s.vat, root, ECHO, "x", 1);
+        capnp_question_send(q, NULL, NULL);
+        CHECK_EQ(poll(&p, 1, 0), 0);
+        capnp_conn_flush(c);
+        CHECK_EQ(poll(&p, 1, 0), 1);
+        /* Nothing is queued, and nothing is open: both are fine. */
+        capnp_conn_flush(c);
+        capnp_conn_close(c, (capnp_exception){CAPNP_DISCONNECTED, "over"});
+        capnp_conn_flush(c);
+        CHECK_EQ(capnp_rpc_end(capnp_conn_rpc(c)), CAPNP_END_OURS);
+        capnp_question_free(q);
+        capnp_cap_unref(root);
+        capnp_conn_unref(c);
+        close(ends[1]);
+        site_deinit(&s);
+}
+
 TEST(vat_freed_first_ends_everything)
 {
         capnp_listener *l;

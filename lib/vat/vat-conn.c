@@ -154,7 +154,7 @@ void capnp_i_conn_break(capnp_conn *c, const char *what, int error)
         char reason[256];
 
         snprintf(reason, sizeof(reason), "%s: %s", what, capnp_strerror(error));
-        capnp_rpc_close(c->rpc, (capnp_exception){CAPNP_DISCONNECTED, reason});
+        capnp_i_rpc_lost(c->rpc, reason);
         conn_set_closed(c);
 }
 
@@ -426,6 +426,12 @@ void capnp_conn_on_close(capnp_conn *c, void (*closed)(capnp_conn *c, void *arg)
         /* It may have ended before anybody asked. */
         if (c->io)
                 capnp_i_conn_note(c);
+}
+
+void capnp_conn_flush(capnp_conn *c)
+{
+        if (c->io && (c->state == CONN_OPEN || c->state == CONN_CLOSING))
+                (void)!capnp_i_stream_write(c);
 }
 
 void capnp_conn_close(capnp_conn *c, capnp_exception why)

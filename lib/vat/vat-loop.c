@@ -16,6 +16,7 @@
  * No round starts inside a round: a timer, a watch or a closed() that waits for a question gets
  * -EDEADLK, as a handler does from the core.
  */
+#include "vat-loop.h"
 #include "vat-internal.h"
 
 #include <errno.h>
@@ -50,6 +51,11 @@ static int vat_io_round(struct vat_io *io, bool may_wait)
 static bool vat_io_is_dead_end(const struct vat_io *io)
 {
         return io->loop.nwatches == 0 && capnp_vat_timeout_ms(io->vat) < 0;
+}
+
+struct capos_io_loop *capnp_i_vat_io_loop(capnp_vat *v)
+{
+        return &((struct vat_io *)capnp_i_vat_loop(v))->loop;
 }
 
 static int vat_io_turn(capnp_vat *v)
