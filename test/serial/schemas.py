@@ -169,8 +169,9 @@ class Schema:
     # ---- as a schema --------------------------------------------------------------------------
 
     def defaulted(self):
-        """Whether a group or union has a pointer with a default."""
+        """Whether a group or union has a pointer with a default, or one that is made by choosing it."""
         return any(f.default is not None and f.type[0] in ("text", "data", "list", "struct")
+                   or m.kind == "union" and f.type[0] == "struct"
                    for s in self.structs for m in s if m.kind != "field" for f in m.fields())
 
     def type_name(self, t):

@@ -60,6 +60,7 @@ def json(path, name, message, defaulted):
         return
     agree = good and (same_text(back, want) or same_text(back, through))
     if good and not agree and defaulted:
+        # And {} of a union whose first member is a struct as that, made.
         test.except_for("0.9.2 reads {} of a group as the defaults of its pointers")
         return
     test.holds(f"our JSON of {name} read by the reference", agree,
