@@ -20,86 +20,47 @@
 #include <unistd.h>
 
 #include "caposd.h"
+#include "daemon-capacity.h"
 #include "daemon-log.h"
+#include "manifest-load.h"
 
 enum {
         ORDERLY_MS = 1500,
         FORCED_MS = 500,
-        SILENT_MS = 1000, /* a service that lives this long is ready, whether it says so or not */
+        LOOK_MS = 1000,      /* after which a silent service may be ready … */
+        LOOK_AGAIN_MS = 250, /* … and then */
 };
-
-/* ---- the endpoint line ---------------------------------------------------------------------- */
-
-static bool service_is_ready(const struct service *s)
-{
-        const struct program *p = &s->program;
-        bool silent = p->running && capos_io_now_ms() - p->started_ms >= SILENT_MS;
-
-        return s->checked && (p->ready || silent);
-}
-
-static bool caposd_is_ready(const struct caposd *c)
-{
-        if (!c->sessiond.ready || !c->gateway.ready || !c->workers.offered ||
-            !c->provers.zygote.ready)
-                return false;
-        for (uint32_t i = 0; i < c->nservices; i++)
-                if (!service_is_ready(&c->services[i]))
-                        return false;
-        return true;
-}
-
-void caposd_check_up(struct caposd *c)
-{
-        if (c->up || c->ending || !caposd_is_ready(c))
-                return;
-
-        c->up = true;
-        if (c->options.check) {
-                caposd_end(c, 0);
-                return;
-        }
-        if (listen_print(&c->place))
-                daemon_log(LOG_WARNING, "nobody reads the endpoint line");
-}
-
-static void caposd_look_again(struct capos_io_timer *t)
-{
-        struct caposd *c = CAPNP_I_OF(t, struct caposd, look_again);
-
-        caposd_check_up(c);
-        if (!c->up && !c->ending)
-                capos_io_timer_start(t, SILENT_MS / 4);
-}
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
 static bool caposd_is_over(const struct caposd *c)
 {
-        if (!c->ending || c->sessiond.running || c->gateway.running || c->zygote.running)
-                return false;
-        for (uint32_t i = 0; i < c->nservices; i++)
-                if (c->services[i].program.running)
-                        return false;
-        return workers_none(c) && provers_none(c);
+        return c->keeper.ending && !core_is_running(&c->core) && !c->workers.zygote.running &&
+               workers_none(&c->workers) && provers_none(&c->provers);
 }
 
-void caposd_end(struct caposd *c, int exit_code)
+/* Orderly, within two seconds. Of several exit codes the first counts. */
+static void caposd_end(struct caposd *c, int exit_code)
 {
-        if (c->ending)
+        if (c->keeper.ending)
                 return;
 
-        c->ending = true;
+        c->keeper.ending = true;
         c->exit_code = exit_code;
-        program_end(&c->sessiond); /* first: to end all sessions, before it misses anybody */
-        program_end(&c->gateway);
-        program_end(&c->zygote);
+        program_end(&c->core.sessiond); /* first: to end all sessions, before it misses anybody */
+        program_end(&c->core.gateway);
         program_end(&c->provers.zygote);
-        for (uint32_t i = 0; i < c->nservices; i++)
-                program_end(&c->services[i].program);
-        provers_kill_all(c);
-        workers_end(c);
+        for (uint32_t i = 0; i < c->core.nservices; i++)
+                program_end(&c->core.services[i].program);
+        provers_kill_all(&c->provers);
+        workers_end(&c->workers);
         capos_io_timer_start(&c->deadline, ORDERLY_MS);
+}
+
+/* keeper.hopeless */
+static void caposd_give_up(struct keeper *k)
+{
+        caposd_end(CAPNP_I_OF(k, struct caposd, keeper), 1);
 }
 
 static void caposd_force(struct program *p)
@@ -115,15 +76,51 @@ static void caposd_late(struct capos_io_timer *t)
 {
         struct caposd *c = CAPNP_I_OF(t, struct caposd, deadline);
 
-        caposd_force(&c->gateway);
-        caposd_force(&c->zygote);
+        caposd_force(&c->core.gateway);
+        caposd_force(&c->workers.zygote);
         caposd_force(&c->provers.zygote);
-        for (uint32_t i = 0; i < c->nservices; i++)
-                caposd_force(&c->services[i].program);
-        caposd_force(&c->sessiond);
-        workers_kill_all(c);
-        provers_kill_all(c);
+        for (uint32_t i = 0; i < c->core.nservices; i++)
+                caposd_force(&c->core.services[i].program);
+        caposd_force(&c->core.sessiond);
+        workers_kill_all(&c->workers);
+        provers_kill_all(&c->provers);
         capos_io_timer_start(t, FORCED_MS);
+}
+
+/* ---- the endpoint line ---------------------------------------------------------------------- */
+
+static bool caposd_is_ready(const struct caposd *c)
+{
+        return core_is_ready(&c->core) && c->workers.offered && c->provers.zygote.ready;
+}
+
+static void caposd_check_up(struct caposd *c)
+{
+        if (c->keeper.up || c->keeper.ending || !caposd_is_ready(c))
+                return;
+
+        c->keeper.up = true;
+        if (c->options.check) {
+                caposd_end(c, 0);
+                return;
+        }
+        if (listen_print(&c->place))
+                daemon_log(LOG_WARNING, "nobody reads the endpoint line");
+}
+
+/* keeper.changed */
+static void caposd_changed(struct keeper *k)
+{
+        caposd_check_up(CAPNP_I_OF(k, struct caposd, keeper));
+}
+
+static void caposd_look_again(struct capos_io_timer *t)
+{
+        struct caposd *c = CAPNP_I_OF(t, struct caposd, look_again);
+
+        caposd_check_up(c);
+        if (!c->keeper.up && !c->keeper.ending)
+                capos_io_timer_start(t, LOOK_AGAIN_MS);
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -147,7 +144,7 @@ static void caposd_signal(struct capos_io_watch *w, uint32_t events)
         while (capos_io_signal_read(w->fd, &signal) == 0) {
                 switch (signal) {
                 case SIGCHLD:
-                        workers_reap(c);
+                        copies_reap(&c->copies);
                         break;
                 case SIGHUP:
                         caposd_recheck(c);
@@ -174,7 +171,8 @@ static int caposd_init_signals(struct caposd *c)
 
         r = capos_io_signal_open(signals, 4, &c->signal_fd);
         return r ? r
-                 : capos_io_watch_init(&c->signals, &c->loop, c->signal_fd, EPOLLIN, caposd_signal);
+                 : capos_io_watch_init(&c->signals, &c->keeper.loop, c->signal_fd, EPOLLIN,
+                                       caposd_signal);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -184,7 +182,7 @@ static int caposd_measure(struct caposd *c)
 {
         const struct rlimit all = {daemon_capacity_fds(), daemon_capacity_fds()};
         manifest_reader m = manifest_root(c->manifest.msg);
-        struct daemon_capacity *k = &c->capacity;
+        struct daemon_capacity found, *k = &found;
 
         if (setrlimit(RLIMIT_NOFILE, &all) < 0)
                 return -errno;
@@ -202,25 +200,52 @@ static int caposd_measure(struct caposd *c)
         return k->connections ? 0 : -EMFILE;
 }
 
+/* What the parts know of each other. */
+static void caposd_introduce(struct caposd *c)
+{
+        limits_reader l = manifest_limits(manifest_root(c->manifest.msg));
+
+        c->keeper.changed = caposd_changed;
+        c->keeper.hopeless = caposd_give_up;
+        c->core = (struct core){.keeper = &c->keeper,
+                                .options = &c->options,
+                                .place = &c->place,
+                                .manifest = &c->manifest,
+                                .manifest_fd = c->manifest_fd,
+                                .workers = &c->workers,
+                                .provers = &c->provers};
+        c->provers = (struct provers){
+                .keeper = &c->keeper, .sessiond = &c->core.sessiond.link, .copies = &c->copies};
+        c->workers = (struct workers){.keeper = &c->keeper,
+                                      .gateway = &c->core.gateway.link,
+                                      .sessiond = &c->core.sessiond.link,
+                                      .copies = &c->copies,
+                                      .manifest_fd = c->manifest_fd,
+                                      .wanted_idle = limits_idle_workers(l)};
+}
+
 static int caposd_init_parts(struct caposd *c)
 {
         int r;
 
         r = caposd_measure(c);
         if (!r)
-                r = capos_io_timer_init(&c->deadline, &c->loop, caposd_late);
+                r = capos_io_timer_init(&c->deadline, &c->keeper.loop, caposd_late);
         if (!r)
-                r = capos_io_timer_init(&c->look_again, &c->loop, caposd_look_again);
+                r = capos_io_timer_init(&c->look_again, &c->keeper.loop, caposd_look_again);
         if (!r)
                 r = caposd_init_signals(c);
         if (!r)
                 r = daemon_manifest_give(&c->manifest, &c->manifest_fd);
+        if (r)
+                return r;
+
+        caposd_introduce(c);
+        r = core_init(&c->core);
         if (!r)
-                r = core_init(c);
+                r = provers_init(&c->provers);
         if (!r)
-                r = provers_init(c);
-        if (!r)
-                r = workers_init(c);
+                r = workers_init(&c->workers);
         return r;
 }
 
@@ -233,7 +258,7 @@ int caposd_init(struct caposd *c, const struct options *o, struct daemon_manifes
         if (r)
                 return r;
 
-        r = capos_io_loop_init(&c->loop);
+        r = capos_io_loop_init(&c->keeper.loop);
         if (r) {
                 place_close(&c->place);
                 return r;
@@ -253,16 +278,16 @@ int caposd_run(struct caposd *c)
 {
         int r = 0;
 
-        program_start(&c->zygote);
+        program_start(&c->workers.zygote);
         program_start(&c->provers.zygote);
-        program_start(&c->sessiond);
-        for (uint32_t i = 0; i < c->nservices; i++)
-                program_start(&c->services[i].program);
-        program_start(&c->gateway);
-        capos_io_timer_start(&c->look_again, SILENT_MS);
+        program_start(&c->core.sessiond);
+        for (uint32_t i = 0; i < c->core.nservices; i++)
+                program_start(&c->core.services[i].program);
+        program_start(&c->core.gateway);
+        capos_io_timer_start(&c->look_again, LOOK_MS);
 
         while (!r && !caposd_is_over(c))
-                r = capos_io_loop_turn(&c->loop, -1);
+                r = capos_io_loop_turn(&c->keeper.loop, -1);
         if (r)
                 daemon_log(LOG_ERR, "%s", capnp_strerror(r));
         return r ? 1 : c->exit_code;
@@ -270,9 +295,9 @@ int caposd_run(struct caposd *c)
 
 void caposd_deinit(struct caposd *c)
 {
-        workers_deinit(c);
-        provers_deinit(c);
-        core_deinit(c);
+        workers_deinit(&c->workers);
+        provers_deinit(&c->provers);
+        core_deinit(&c->core);
         capos_io_watch_deinit(&c->signals);
         capos_io_timer_deinit(&c->look_again);
         capos_io_timer_deinit(&c->deadline);
@@ -280,7 +305,7 @@ void caposd_deinit(struct caposd *c)
                 (void)close(c->signal_fd);
         if (c->manifest_fd >= 0)
                 (void)close(c->manifest_fd);
-        capos_io_loop_deinit(&c->loop);
+        capos_io_loop_deinit(&c->keeper.loop);
         place_close(&c->place);
         daemon_manifest_deinit(&c->manifest);
 }

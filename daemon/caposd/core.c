@@ -9,7 +9,6 @@
  * started.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "caposd.h"
+#include "core.h"
 #include "daemon-log.h"
 
 enum {
@@ -26,21 +25,8 @@ enum {
         DIAG_FD = 7,
         LISTENER_FD = 8, /* and the numbers after it */
         MEET_AGAIN_MS = 100,
+        SILENT_MS = 1000, /* a service that lives this long is ready, whether it says so or not */
 };
-
-/* Adds a copy of a descriptor to what a program is started with. */
-static int spawn_give(struct daemon_spawn *s, int fd, int at)
-{
-        int own = fcntl(fd, F_DUPFD_CLOEXEC, 16);
-
-        if (own < 0)
-                return -errno;
-
-        s->fds[s->nfds].fd = own;
-        s->fds[s->nfds].at = at;
-        s->nfds++;
-        return 0;
-}
 
 /* ---- introductions -------------------------------------------------------------------------- */
 
@@ -52,14 +38,14 @@ static void core_introduction_failed(struct program *p, int r)
 }
 
 /* Where clients connect, for `capos status`. */
-static void core_tell_endpoints(struct caposd *c)
+static void core_tell_endpoints(struct core *c)
 {
         struct packet p = {.type = PACKET_ENDPOINT};
 
-        for (unsigned i = 0; i < c->place.nlisteners; i++) {
+        for (unsigned i = 0; i < c->place->nlisteners; i++) {
                 char text[LISTENING_TEXT];
 
-                listening_format(&c->place.listeners[i], text);
+                listening_format(&c->place->listeners[i], text);
                 p.index = i;
                 snprintf(p.address, sizeof(p.address), "%.*s", (int)sizeof(p.address) - 1, text);
                 daemon_link_send(&c->sessiond.link, &p, NULL);
@@ -67,7 +53,7 @@ static void core_tell_endpoints(struct caposd *c)
 }
 
 /* Each time with a number of its own: what is said of an older link is no news. */
-static void core_meet_gateway(struct caposd *c)
+static void core_meet_gateway(struct core *c)
 {
         struct packet p = {.type = PACKET_GATEWAY};
         int pair[2], r;
@@ -89,19 +75,19 @@ static void core_meet_gateway(struct caposd *c)
 /* Neither has died, or there would be another introduction by now. */
 static void core_meet_again(struct capos_io_timer *t)
 {
-        core_meet_gateway(CAPNP_I_OF(t, struct caposd, meet_again));
+        core_meet_gateway(CAPNP_I_OF(t, struct core, meet_again));
 }
 
-static void core_lost(struct caposd *c, const struct packet *p)
+static void core_lost(struct core *c, const struct packet *p)
 {
-        if (p->index != c->introductions || c->meet_again.place || c->ending)
+        if (p->index != c->introductions || c->meet_again.place || c->keeper->ending)
                 return;
 
         daemon_log(LOG_WARNING, "gateway and session manager have lost each other");
         capos_io_timer_start(&c->meet_again, MEET_AGAIN_MS);
 }
 
-static void core_meet_service(struct caposd *c, struct service *s)
+static void core_meet_service(struct core *c, struct service *s)
 {
         const struct packet to_sessiond = {.type = PACKET_SERVICE, .index = s->index};
         const struct packet to_service = {.type = PACKET_CONTROL};
@@ -116,7 +102,7 @@ static void core_meet_service(struct caposd *c, struct service *s)
         }
         daemon_link_send(&c->sessiond.link, &to_sessiond, &pair[0]);
         daemon_link_send(&s->program.link, &to_service, &pair[1]);
-        if (!c->up)
+        if (!c->keeper->up)
                 daemon_link_send(&c->sessiond.link,
                                  &(struct packet){.type = PACKET_CHECK, .index = s->index}, NULL);
 }
@@ -124,14 +110,14 @@ static void core_meet_service(struct caposd *c, struct service *s)
 /* ---- what the session manager has found ----------------------------------------------------- */
 
 /* Says where in the manifest it is, and what. */
-static void core_complain(const struct caposd *c, const struct packet *p)
+static void core_complain(const struct core *c, const struct packet *p)
 {
         service_reader s =
-                service_list_get(manifest_services(manifest_root(c->manifest.msg)), p->index);
+                service_list_get(manifest_services(manifest_root(c->manifest->msg)), p->index);
         profile_reader profile =
-                profile_list_get(manifest_profiles(manifest_root(c->manifest.msg)), p->profile);
+                profile_list_get(manifest_profiles(manifest_root(c->manifest->msg)), p->profile);
         grant_reader grant = grant_list_get(profile_bundle(profile), p->grant);
-        const char *file = c->options.manifest ? c->options.manifest : "built-in manifest";
+        const char *file = c->options->manifest ? c->options->manifest : "built-in manifest";
 
         if (p->check == CHECK_SILENT)
                 daemon_log(LOG_WARNING,
@@ -147,36 +133,41 @@ static void core_complain(const struct caposd *c, const struct packet *p)
                            p->address);
 }
 
-static void core_checked(struct caposd *c, const struct packet *p)
+static void core_checked(struct core *c, const struct packet *p)
 {
-        if (p->index >= c->nservices || c->up)
+        if (p->index >= c->nservices || c->keeper->up)
                 return;
 
         c->services[p->index].checked = true;
         core_complain(c, p);
         if (p->check == CHECK_INTERFACE || p->check == CHECK_FACET ||
-            (p->check == CHECK_SILENT && c->options.check))
-                caposd_end(c, 1);
+            (p->check == CHECK_SILENT && c->options->check))
+                c->keeper->hopeless(c->keeper);
         else
-                caposd_check_up(c);
+                c->keeper->changed(c->keeper);
 }
 
 /* ---- the session manager -------------------------------------------------------------------- */
 
+static struct core *core_of_sessiond(struct program *p)
+{
+        return CAPNP_I_OF(p, struct core, sessiond);
+}
+
 static int sessiond_prepare(struct program *p, struct daemon_spawn *s)
 {
-        struct caposd *c = p->c;
+        struct core *c = core_of_sessiond(p);
         int r;
 
-        r = spawn_give(s, c->place.admin, ADMIN_FD);
+        r = program_give(s, c->place->admin, ADMIN_FD);
         if (!r)
-                r = spawn_give(s, c->place.dir, STATE_FD);
-        return r ? r : spawn_give(s, c->manifest_fd, MANIFEST_FD);
+                r = program_give(s, c->place->dir, STATE_FD);
+        return r ? r : program_give(s, c->manifest_fd, MANIFEST_FD);
 }
 
 static void sessiond_started(struct program *p)
 {
-        struct caposd *c = p->c;
+        struct core *c = core_of_sessiond(p);
 
         core_tell_endpoints(c);
         core_meet_gateway(c);
@@ -186,21 +177,25 @@ static void sessiond_started(struct program *p)
 
 static void sessiond_got(struct program *p, const struct packet *packet)
 {
-        if (packet->type == PACKET_PROVE)
-                provers_start(p->c, packet->index);
+        struct core *c = core_of_sessiond(p);
+
+        if (packet->type == PACKET_PROVE && provers_start(c->provers, packet->index))
+                program_renew(p);
         else if (packet->type == PACKET_KILL)
-                workers_kill_event(p->c, packet->event);
+                workers_kill_event(c->workers, packet->event);
         else if (packet->type == PACKET_LOST)
-                core_lost(p->c, packet);
+                core_lost(c, packet);
         else if (packet->type == PACKET_CHECKED)
-                core_checked(p->c, packet);
+                core_checked(c, packet);
 }
 
 static void sessiond_ended(struct program *p)
 {
-        if (!p->c->ending)
-                workers_kill_all(p->c);
-        provers_kill_all(p->c);
+        struct core *c = core_of_sessiond(p);
+
+        if (!c->keeper->ending)
+                workers_kill_all(c->workers);
+        provers_kill_all(c->provers);
 }
 
 static const struct program_ops SESSIOND_OPS = {sessiond_prepare, sessiond_started, sessiond_got,
@@ -208,37 +203,45 @@ static const struct program_ops SESSIOND_OPS = {sessiond_prepare, sessiond_start
 
 /* ---- the gateway ---------------------------------------------------------------------------- */
 
+static struct core *core_of_gateway(struct program *p)
+{
+        return CAPNP_I_OF(p, struct core, gateway);
+}
+
 static int gateway_prepare(struct program *p, struct daemon_spawn *s)
 {
-        const struct place *place = &p->c->place;
+        const struct core *c = core_of_gateway(p);
+        const struct place *place = c->place;
         int r;
 
-        r = spawn_give(s, p->c->manifest_fd, MANIFEST_FD);
+        r = program_give(s, c->manifest_fd, MANIFEST_FD);
         if (!r && place->diag >= 0)
-                r = spawn_give(s, place->diag, DIAG_FD);
+                r = program_give(s, place->diag, DIAG_FD);
         for (unsigned i = 0; !r && i < place->nlisteners; i++)
-                r = spawn_give(s, place->listeners[i].fd, LISTENER_FD + (int)i);
+                r = program_give(s, place->listeners[i].fd, LISTENER_FD + (int)i);
         return r;
 }
 
 static void gateway_started(struct program *p)
 {
-        workers_offer_all(p->c);
-        core_meet_gateway(p->c);
-        workers_fill(p->c);
+        struct core *c = core_of_gateway(p);
+
+        workers_offer_all(c->workers);
+        core_meet_gateway(c);
+        workers_fill(c->workers);
 }
 
 static void gateway_got(struct program *p, const struct packet *packet)
 {
         if (packet->type == PACKET_LOST)
-                core_lost(p->c, packet);
+                core_lost(core_of_gateway(p), packet);
         else
-                workers_got(p->c, packet);
+                workers_got(core_of_gateway(p)->workers, packet);
 }
 
 static void gateway_ended(struct program *p)
 {
-        workers_gateway_gone(p->c);
+        workers_gateway_gone(core_of_gateway(p)->workers);
 }
 
 static const struct program_ops GATEWAY_OPS = {gateway_prepare, gateway_started, gateway_got,
@@ -251,22 +254,24 @@ static int service_prepare(struct program *p, struct daemon_spawn *s)
         struct service *service = CAPNP_I_OF(p, struct service, program);
         int fd, r;
 
-        s->env = p->c->motd;
+        s->env = service->core->motd;
         if (!service->state)
                 return 0;
 
-        r = place_service(&p->c->place, p->name, &fd);
+        r = place_service(service->core->place, p->name, &fd);
         if (r)
                 return r;
 
-        r = spawn_give(s, fd, STATE_FD);
+        r = program_give(s, fd, STATE_FD);
         (void)close(fd);
         return r;
 }
 
 static void service_started(struct program *p)
 {
-        core_meet_service(p->c, CAPNP_I_OF(p, struct service, program));
+        struct service *s = CAPNP_I_OF(p, struct service, program);
+
+        core_meet_service(s->core, s);
 }
 
 /* It has nothing to say but that it is ready, once. */
@@ -301,25 +306,56 @@ static int service_make_argv(struct program *p, service_reader s)
         return 0;
 }
 
-static int service_init(struct caposd *c, uint32_t index)
+static int service_init(struct core *c, uint32_t index)
 {
         service_reader s =
-                service_list_get(manifest_services(manifest_root(c->manifest.msg)), index);
+                service_list_get(manifest_services(manifest_root(c->manifest->msg)), index);
         struct service *service = &c->services[index];
         int r;
 
+        service->core = c;
         service->index = index;
         service->state = service_state(s);
-        r = program_init(&service->program, c, service_name(s).p, service_program(s).p,
+        r = program_init(&service->program, c->keeper, service_name(s).p, service_program(s).p,
                          &SERVICE_OPS);
         return r ? r : service_make_argv(&service->program, s);
 }
 
+/* ---- being there ---------------------------------------------------------------------------- */
+
+static bool service_is_ready(const struct service *s)
+{
+        const struct program *p = &s->program;
+        bool silent = p->running && capos_io_now_ms() - p->started_ms >= SILENT_MS;
+
+        return s->checked && (p->ready || silent);
+}
+
+bool core_is_ready(const struct core *c)
+{
+        if (!c->sessiond.ready || !c->gateway.ready)
+                return false;
+        for (uint32_t i = 0; i < c->nservices; i++)
+                if (!service_is_ready(&c->services[i]))
+                        return false;
+        return true;
+}
+
+bool core_is_running(const struct core *c)
+{
+        if (c->sessiond.running || c->gateway.running)
+                return true;
+        for (uint32_t i = 0; i < c->nservices; i++)
+                if (c->services[i].program.running)
+                        return true;
+        return false;
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
-int core_init(struct caposd *c)
+int core_init(struct core *c)
 {
-        uint32_t n = service_list_len(manifest_services(manifest_root(c->manifest.msg)));
+        uint32_t n = service_list_len(manifest_services(manifest_root(c->manifest->msg)));
         int r;
 
         c->services = calloc(n ? n : 1, sizeof(*c->services));
@@ -327,23 +363,24 @@ int core_init(struct caposd *c)
                 return -ENOMEM;
 
         c->nservices = n;
-        if (asprintf(&c->motd, "CAPOS_MOTD=%s", manifest_motd(manifest_root(c->manifest.msg)).p) <
+        if (asprintf(&c->motd, "CAPOS_MOTD=%s", manifest_motd(manifest_root(c->manifest->msg)).p) <
             0) {
                 c->motd = NULL;
                 return -ENOMEM;
         }
-        r = capos_io_timer_init(&c->meet_again, &c->loop, core_meet_again);
+        r = capos_io_timer_init(&c->meet_again, &c->keeper->loop, core_meet_again);
         if (!r)
-                r = program_init(&c->sessiond, c, "capos-sessiond", "capos-sessiond",
+                r = program_init(&c->sessiond, c->keeper, "capos-sessiond", "capos-sessiond",
                                  &SESSIOND_OPS);
         if (!r)
-                r = program_init(&c->gateway, c, "capos-gateway", "capos-gateway", &GATEWAY_OPS);
+                r = program_init(&c->gateway, c->keeper, "capos-gateway", "capos-gateway",
+                                 &GATEWAY_OPS);
         for (uint32_t i = 0; !r && i < n; i++)
                 r = service_init(c, i);
         return r;
 }
 
-void core_deinit(struct caposd *c)
+void core_deinit(struct core *c)
 {
         capos_io_timer_deinit(&c->meet_again);
         program_deinit(&c->gateway);

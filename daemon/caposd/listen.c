@@ -22,10 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "caposd.h"
 #include "daemon-diag.h"
 #include "daemon-log.h"
 #include "daemon-source.h"
+#include "place.h"
 
 static const char DEFAULT_LISTEN[] = "127.0.0.1:2327";
 

@@ -17,6 +17,8 @@
 #include "caposd.h"
 #include "daemon-log.h"
 #include "daemon-powers.h"
+#include "manifest-explain.h"
+#include "manifest-load.h"
 
 static int instance_run(const struct options *o, struct daemon_manifest *m)
 {

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "caposd.h"
 #include "daemon-text.h"
+#include "manifest-check.h"
 
 enum { NAME_BYTES = 64, LIST_MAX = 256, IDLE_MAX = 64, PATH_BYTES = 160, MOTD_BYTES = 16384 };
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "caposd.h"
+#include "manifest-explain.h"
 
 /* ---- fields --------------------------------------------------------------------------------- */
 

@@ -12,8 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "caposd.h"
 #include "daemon-log.h"
+#include "manifest-check.h"
+#include "manifest-load.h"
 
 enum { TEXT_BYTES = 1024 * 1024, LINE_BYTES = 1024 };
 

@@ -5,7 +5,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "caposd.h"
+#include "options.h"
 
 static const char USAGE[] =
         "usage: capos-caposd [--state DIR] [--listen WHERE]... [--manifest FILE]\n"

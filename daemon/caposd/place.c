@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "caposd.h"
 #include "daemon-log.h"
+#include "place.h"
 
 static const char ADMIN[] = "admin.sock";
 

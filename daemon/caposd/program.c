@@ -9,6 +9,7 @@
  * the death is; one whose link has gone but which stays gets a second.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,8 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "caposd.h"
 #include "daemon-log.h"
+#include "options.h"
+#include "program.h"
 
 enum {
         DELAY_MS = 100,
@@ -98,16 +100,16 @@ unsigned programs_check(manifest_reader m,
 
 static void program_time(struct capos_io_timer *t);
 
-int program_init(struct program *p, struct caposd *c, const char *name, const char *file,
+int program_init(struct program *p, struct keeper *k, const char *name, const char *file,
                  const struct program_ops *ops)
 {
         int r;
 
-        r = capos_io_timer_init(&p->timer, &c->loop, program_time);
+        r = capos_io_timer_init(&p->timer, &k->loop, program_time);
         if (r)
                 return r;
 
-        p->c = c;
+        p->keeper = k;
         p->name = name;
         p->ops = ops;
         p->child.pidfd = -1;
@@ -148,7 +150,7 @@ static uint64_t program_delay(struct program *p)
 {
         uint64_t delay_ms;
 
-        if (!p->c->up || capos_io_now_ms() - p->started_ms >= STABLE_MS || !p->delay_ms)
+        if (!p->keeper->up || capos_io_now_ms() - p->started_ms >= STABLE_MS || !p->delay_ms)
                 p->delay_ms = DELAY_MS;
         delay_ms = p->delay_ms;
         p->delay_ms = delay_ms * 2 < DELAY_MAX_MS ? delay_ms * 2 : DELAY_MAX_MS;
@@ -160,7 +162,7 @@ static bool program_is_hopeless(struct program *p)
 {
         uint64_t now = capos_io_now_ms();
 
-        if (p->c->up)
+        if (p->keeper->up)
                 return false;
         if (!p->deaths || now - p->first_death_ms > STABLE_MS) {
                 p->deaths = 0;
@@ -172,21 +174,21 @@ static bool program_is_hopeless(struct program *p)
 /* usage: it says that its arguments are wrong, which no second start changes. */
 static void program_died(struct program *p, const char *how, bool usage)
 {
-        struct caposd *c = p->c;
+        struct keeper *k = p->keeper;
 
-        if (c->ending)
+        if (k->ending)
                 return;
 
-        if (usage && !c->up) {
+        if (usage && !k->up) {
                 daemon_log(LOG_ERR, "%s %s: it does not take its arguments: giving up", p->name,
                            how);
-                caposd_end(c, 1);
+                k->hopeless(k);
                 return;
         }
 
         if (program_is_hopeless(p)) {
                 daemon_log(LOG_ERR, "%s %s, for the tenth time: giving up", p->name, how);
-                caposd_end(c, 1);
+                k->hopeless(k);
                 return;
         }
 
@@ -206,7 +208,7 @@ static void program_ended(struct capos_io_child *child, int code, int status)
         capos_io_timer_stop(&p->timer);
         p->running = p->ready = p->wanted_dead = false;
         p->ops->ended(p);
-        if (wanted && !p->c->ending) {
+        if (wanted && !p->keeper->ending) {
                 program_start(p);
         } else {
                 program_describe(code, status, how, sizeof(how));
@@ -223,7 +225,7 @@ static void program_got(struct daemon_link *l, const struct packet *packet, cons
         (void)fds;
         if (packet->type == PACKET_READY && !p->ready) {
                 p->ready = true;
-                caposd_check_up(p->c);
+                p->keeper->changed(p->keeper);
                 return;
         }
         p->ops->got(p, packet);
@@ -240,6 +242,19 @@ static void program_closed(struct daemon_link *l)
 static const struct daemon_link_ops LINK_OPS = {program_got, program_closed};
 
 /* ---- its start ------------------------------------------------------------------------------ */
+
+int program_give(struct daemon_spawn *s, int fd, int at)
+{
+        int own = fcntl(fd, F_DUPFD_CLOEXEC, 16);
+
+        if (own < 0)
+                return -errno;
+
+        s->fds[s->nfds].fd = own;
+        s->fds[s->nfds].at = at;
+        s->nfds++;
+        return 0;
+}
 
 static int program_spawn(struct program *p, int link, int *ret_pidfd)
 {
@@ -284,11 +299,11 @@ static int program_launch(struct program *p)
                 return r;
         }
 
-        r = daemon_link_init(&p->link, &p->c->loop, pair[0], false, &LINK_OPS);
+        r = daemon_link_init(&p->link, &p->keeper->loop, pair[0], false, &LINK_OPS);
         if (r)
                 (void)close(pair[0]);
         else
-                r = capos_io_child_init(&p->child, &p->c->loop, pidfd, program_ended);
+                r = capos_io_child_init(&p->child, &p->keeper->loop, pidfd, program_ended);
         if (r)
                 program_abandon(p, pidfd);
         return r;
@@ -299,7 +314,7 @@ void program_start(struct program *p)
         char how[128];
         int r;
 
-        if (p->running || p->c->ending)
+        if (p->running || p->keeper->ending)
                 return;
 
         r = program_launch(p);

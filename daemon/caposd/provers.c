@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "caposd.h"
 #include "daemon-log.h"
+#include "provers.h"
 
 enum { PROOF_MS = 10 * 1000, FORKS_MAX = 256 };
 
@@ -27,7 +27,7 @@ enum prover_state {
 
 struct prover {
         struct capnp_i_list link; /* provers.list */
-        struct caposd *c;
+        struct provers *all;
         enum prover_state state;
         uint32_t id;
         int socket; /* its end, until the zygote has it; -1 */
@@ -36,9 +36,9 @@ struct prover {
         struct capos_io_timer timer;
 };
 
-#define EACH_PROVER(l_, c_)             \
-        (l_) = (c_)->provers.list.next; \
-        (l_) != &(c_)->provers.list;    \
+#define EACH_PROVER(l_, ps_)     \
+        (l_) = (ps_)->list.next; \
+        (l_) != &(ps_)->list;    \
         (l_) = (l_)->next
 
 static struct prover *prover_of(struct capnp_i_list *l)
@@ -49,7 +49,7 @@ static struct prover *prover_of(struct capnp_i_list *l)
 static void prover_free(struct prover *p)
 {
         capnp_i_list_remove(&p->link);
-        p->c->provers.n--;
+        p->all->n--;
         if (p->socket >= 0)
                 (void)close(p->socket);
         capos_io_child_deinit(&p->child);
@@ -57,11 +57,11 @@ static void prover_free(struct prover *p)
         free(p);
 }
 
-static bool provers_any(struct caposd *c, enum prover_state state)
+static bool provers_any(struct provers *ps, enum prover_state state)
 {
         struct capnp_i_list *l;
 
-        for (EACH_PROVER(l, c))
+        for (EACH_PROVER(l, ps))
                 if (prover_of(l)->state == state)
                         return true;
         return false;
@@ -69,26 +69,26 @@ static bool provers_any(struct caposd *c, enum prover_state state)
 
 /* ---- its end -------------------------------------------------------------------------------- */
 
-static void zygote_replace(struct caposd *c)
+static void zygote_replace(struct provers *ps)
 {
-        c->provers.tired = true;
-        if (!provers_any(c, PROVER_FORKING))
-                program_renew(&c->provers.zygote);
+        ps->tired = true;
+        if (!provers_any(ps, PROVER_FORKING))
+                program_renew(&ps->zygote);
 }
 
 static void prover_ended(struct capos_io_child *child, int code, int status)
 {
         struct prover *p = CAPNP_I_OF(child, struct prover, child);
-        struct caposd *c = p->c;
+        struct provers *ps = p->all;
         bool crashed = code != CLD_EXITED && !p->killed;
 
         prover_free(p);
-        if (c->ending || !crashed)
+        if (ps->keeper->ending || !crashed)
                 return;
 
         daemon_log(LOG_ERR, "capos-prover was killed by signal %d%s", status,
                    status == SIGSYS ? ": it tried what its confinement forbids" : "");
-        zygote_replace(c);
+        zygote_replace(ps);
 }
 
 /* Ends one in any state; a fork that is under way ends by itself, its socket being closed. */
@@ -113,12 +113,11 @@ static void prover_late(struct capos_io_timer *t)
 /* ---- its start ------------------------------------------------------------------------------ */
 
 /* Has the zygote fork for whoever waits. */
-static void provers_fill(struct caposd *c)
+static void provers_fill(struct provers *ps)
 {
-        struct provers *ps = &c->provers;
         struct capnp_i_list *l;
 
-        for (EACH_PROVER(l, c)) {
+        for (EACH_PROVER(l, ps)) {
                 struct prover *p = prover_of(l);
                 struct packet fork = {.type = PACKET_FORK, .worker = p->id};
 
@@ -133,25 +132,25 @@ static void provers_fill(struct caposd *c)
         }
 }
 
-static int prover_new(struct caposd *c, int socket)
+static int prover_new(struct provers *ps, int socket)
 {
         struct prover *p;
         int r;
 
-        if (c->provers.n >= PROVERS)
+        if (ps->n >= PROVERS)
                 return -EAGAIN;
 
         p = calloc(1, sizeof(*p));
         if (!p)
                 return -ENOMEM;
 
-        p->c = c;
-        p->id = ++c->provers.last_id;
+        p->all = ps;
+        p->id = ++ps->last_id;
         p->socket = -1;
         p->child.pidfd = -1;
-        capnp_i_list_append(&c->provers.list, &p->link);
-        c->provers.n++;
-        r = capos_io_timer_init(&p->timer, &c->loop, prover_late);
+        capnp_i_list_append(&ps->list, &p->link);
+        ps->n++;
+        r = capos_io_timer_init(&p->timer, &ps->keeper->loop, prover_late);
         if (r) {
                 prover_free(p);
                 return r;
@@ -162,58 +161,63 @@ static int prover_new(struct caposd *c, int socket)
         return 0;
 }
 
-void provers_start(struct caposd *c, uint32_t request)
+int provers_start(struct provers *ps, uint32_t request)
 {
         const struct packet p = {.type = PACKET_PROVER, .index = request};
         int pair[2], r;
 
         r = capos_io_packet_pair(pair);
         if (r) {
-                /* Without an answer it would wait for ever. */
                 daemon_log(LOG_ERR, "no socket for a proof: %s", capnp_strerror(r));
-                program_renew(&c->sessiond);
-                return;
+                return r;
         }
 
-        r = prover_new(c, pair[1]);
+        r = prover_new(ps, pair[1]);
         if (r) {
                 daemon_log(LOG_ERR, "capos-prover: %s", capnp_strerror(r));
                 (void)close(pair[1]);
         }
-        daemon_link_send(&c->sessiond.link, &p, &pair[0]);
-        provers_fill(c);
+        daemon_link_send(ps->sessiond, &p, &pair[0]);
+        provers_fill(ps);
+        return 0;
 }
 
 /* ---- the zygote ----------------------------------------------------------------------------- */
 
-static struct prover *provers_find(struct caposd *c, uint32_t id)
+static struct provers *provers_of(struct program *p)
+{
+        return CAPNP_I_OF(p, struct provers, zygote);
+}
+
+static struct prover *provers_find(struct provers *ps, uint32_t id)
 {
         struct capnp_i_list *l;
 
-        for (EACH_PROVER(l, c))
+        for (EACH_PROVER(l, ps))
                 if (prover_of(l)->id == id && prover_of(l)->state == PROVER_FORKING)
                         return prover_of(l);
         return NULL;
 }
 
-static void zygote_forked(struct caposd *c, const struct packet *packet)
+static void zygote_forked(struct provers *ps, const struct packet *packet)
 {
-        struct prover *p = provers_find(c, packet->worker);
-        int r = p && packet->pid > 0 ? child_adopt(c, &p->child, packet->pid, prover_ended)
-                                     : -EPROTO;
+        struct prover *p = provers_find(ps, packet->worker);
+        int r = p && packet->pid > 0
+                        ? copy_adopt(&ps->keeper->loop, &p->child, packet->pid, prover_ended)
+                        : -EPROTO;
 
         if (r) {
                 daemon_log(LOG_ERR, "capos-prover: a fork that cannot be used: %s",
                            capnp_strerror(r));
-                program_renew(&c->provers.zygote);
+                program_renew(&ps->zygote);
                 return;
         }
 
         p->state = PROVER_RUNNING;
         if (p->killed)
                 prover_kill(p);
-        if (c->provers.tired)
-                zygote_replace(c);
+        if (ps->tired)
+                zygote_replace(ps);
 }
 
 static int zygote_prepare(struct program *p, struct daemon_spawn *s)
@@ -224,24 +228,27 @@ static int zygote_prepare(struct program *p, struct daemon_spawn *s)
 
 static void zygote_started(struct program *p)
 {
-        p->c->provers.forks = 0;
-        p->c->provers.tired = false;
-        provers_fill(p->c);
+        struct provers *ps = provers_of(p);
+
+        ps->forks = 0;
+        ps->tired = false;
+        provers_fill(ps);
 }
 
 static void zygote_got(struct program *p, const struct packet *packet)
 {
         if (packet->type == PACKET_FORKED)
-                zygote_forked(p->c, packet);
+                zygote_forked(provers_of(p), packet);
 }
 
 /* Its forks under way are nobody's now: their sockets are closed, so they end by themselves. */
 static void zygote_ended(struct program *p)
 {
+        struct provers *ps = provers_of(p);
         struct capnp_i_list *l, *next;
         bool lost = false;
 
-        for (l = p->c->provers.list.next; l != &p->c->provers.list; l = next) {
+        for (l = ps->list.next; l != &ps->list; l = next) {
                 next = l->next;
                 if (prover_of(l)->state != PROVER_FORKING)
                         continue;
@@ -249,7 +256,7 @@ static void zygote_ended(struct program *p)
                 lost = true;
         }
         if (lost)
-                workers_retire(p->c, p->pid);
+                copies_retire(ps->copies, p->pid);
 }
 
 static const struct program_ops ZYGOTE_OPS = {zygote_prepare, zygote_started, zygote_got,
@@ -257,11 +264,11 @@ static const struct program_ops ZYGOTE_OPS = {zygote_prepare, zygote_started, zy
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-void provers_kill_all(struct caposd *c)
+void provers_kill_all(struct provers *ps)
 {
         struct capnp_i_list *l, *next;
 
-        for (l = c->provers.list.next; l != &c->provers.list; l = next) {
+        for (l = ps->list.next; l != &ps->list; l = next) {
                 next = l->next;
                 if (prover_of(l)->state == PROVER_WAITING)
                         prover_free(prover_of(l));
@@ -270,21 +277,21 @@ void provers_kill_all(struct caposd *c)
         }
 }
 
-bool provers_none(const struct caposd *c)
+bool provers_none(const struct provers *ps)
 {
-        return c->provers.n == 0 && !c->provers.zygote.running;
+        return ps->n == 0 && !ps->zygote.running;
 }
 
-int provers_init(struct caposd *c)
+int provers_init(struct provers *ps)
 {
-        capnp_i_list_init(&c->provers.list);
-        return program_init(&c->provers.zygote, c, "capos-prover", "capos-prover", &ZYGOTE_OPS);
+        capnp_i_list_init(&ps->list);
+        return program_init(&ps->zygote, ps->keeper, "capos-prover", "capos-prover", &ZYGOTE_OPS);
 }
 
-void provers_deinit(struct caposd *c)
+void provers_deinit(struct provers *ps)
 {
-        if (c->provers.list.next)
-                while (!capnp_i_list_empty(&c->provers.list))
-                        prover_free(prover_of(c->provers.list.next));
-        program_deinit(&c->provers.zygote);
+        if (ps->list.next)
+                while (!capnp_i_list_empty(&ps->list))
+                        prover_free(prover_of(ps->list.next));
+        program_deinit(&ps->zygote);
 }

@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "caposd.h"
 #include "chat.capnp-c.h"
 #include "harness.h"
+#include "manifest-load.h"
 #include "system_info.capnp-c.h"
 
 /* Loads a text; what it says on standard error is put into said. */

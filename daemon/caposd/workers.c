@@ -8,64 +8,94 @@
  * The zygote is replaced every 64 forks and after any worker was killed by something else than us:
  * who learned an address by a crash has learned one that is no more. It is replaced only when no
  * fork is under way, for a child that it has made and not told of would be nobody's. If it dies
- * between the two all the same, that child ends by itself (its hand-off socket has lost its other
- * end), and is found by the process group it was born into.
+ * between the two all the same, copies.c finds that child.
  *
  * Idle workers that die young, one after the other, are made ever more slowly.
  */
+#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "caposd.h"
 #include "daemon-log.h"
+#include "workers.h"
 
 enum { FORKS_MAX = 64, PAUSE_MS = 100, PAUSE_MAX_MS = 10 * 1000, YOUNG_DEATHS_MAX = 10 };
 
-#define EACH_WORKER(l_, c_)             \
-        (l_) = (c_)->workers.list.next; \
-        (l_) != &(c_)->workers.list;    \
+#define EACH_WORKER(l_, ws_)     \
+        (l_) = (ws_)->list.next; \
+        (l_) != &(ws_)->list;    \
         (l_) = (l_)->next
+
+enum worker_life {
+        WORKER_FORKING, /* the zygote has been told */
+        WORKER_IDLE,    /* waits for a connection */
+        WORKER_USED,    /* has one */
+        WORKER_VOID,    /* idle, and its gateway is gone: it ends by itself */
+        WORKER_LIVES,
+};
+
+struct worker {
+        struct capnp_i_list link; /* workers.list */
+        struct workers *all;
+        struct capos_io_child child;
+        enum worker_life life; /* worker_move() */
+        uint32_t id;
+        int handoff; /* the gateway's end, until it is sent; -1 */
+        uint64_t event;
+        struct packet about; /* what the gateway has said of its connection */
+        bool killed;
+};
+
+/* What can become of one that is …; it is born FORKING and can end in each. */
+static const bool WORKER_MOVES[WORKER_LIVES][WORKER_LIVES] = {
+        [WORKER_FORKING] = {[WORKER_IDLE] = true},
+        [WORKER_IDLE] = {[WORKER_USED] = true, [WORKER_VOID] = true},
+};
+
+static void worker_move(struct worker *w, enum worker_life to)
+{
+        assert(WORKER_MOVES[w->life][to]);
+        w->life = to;
+}
 
 static struct worker *worker_of(struct capnp_i_list *l)
 {
         return CAPNP_I_OF(l, struct worker, link);
 }
 
-static struct worker *workers_find(struct caposd *c, uint32_t id)
+static struct worker *workers_find(struct workers *ws, uint32_t id)
 {
         struct capnp_i_list *l;
 
-        for (EACH_WORKER(l, c))
+        for (EACH_WORKER(l, ws))
                 if (worker_of(l)->id == id)
                         return worker_of(l);
         return NULL;
 }
 
-static unsigned workers_count(struct caposd *c, enum worker_state state)
+static unsigned workers_count(struct workers *ws, enum worker_life life)
 {
         struct capnp_i_list *l;
         unsigned n = 0;
 
-        for (EACH_WORKER(l, c))
-                n += worker_of(l)->state == state;
+        for (EACH_WORKER(l, ws))
+                n += worker_of(l)->life == life;
         return n;
 }
 
-static void workers_report(struct caposd *c)
+static void workers_report(struct workers *ws)
 {
-        const struct packet p = {.type = PACKET_WORKERS, .index = workers_count(c, WORKER_USED)};
+        const struct packet p = {.type = PACKET_WORKERS, .index = workers_count(ws, WORKER_USED)};
 
-        if (p.index == c->workers.used)
+        if (p.index == ws->used)
                 return;
 
-        c->workers.used = p.index;
-        if (c->sessiond.running)
-                daemon_link_send(&c->sessiond.link, &p, NULL);
+        ws->used = p.index;
+        if (daemon_link_is_open(ws->sessiond))
+                daemon_link_send(ws->sessiond, &p, NULL);
 }
 
 static void worker_free(struct worker *w)
@@ -86,43 +116,44 @@ static void worker_kill(struct worker *w)
                 daemon_log(LOG_ERR, "a worker cannot be killed");
 }
 
-void workers_kill_all(struct caposd *c)
+void workers_kill_all(struct workers *ws)
 {
         struct capnp_i_list *l;
 
-        for (EACH_WORKER(l, c))
-                if (worker_of(l)->state == WORKER_USED)
+        for (EACH_WORKER(l, ws))
+                if (worker_of(l)->life == WORKER_USED)
                         worker_kill(worker_of(l));
 }
 
-void workers_end(struct caposd *c)
+void workers_end(struct workers *ws)
 {
         struct capnp_i_list *l, *next;
 
-        for (l = c->workers.list.next; l != &c->workers.list; l = next) {
+        program_end(&ws->zygote);
+        for (l = ws->list.next; l != &ws->list; l = next) {
                 struct worker *w = worker_of(l);
 
                 next = l->next;
-                if (w->state == WORKER_FORKING)
+                if (w->life == WORKER_FORKING)
                         worker_free(w);
-                else if (w->state != WORKER_USED)
+                else if (w->life != WORKER_USED)
                         worker_kill(w);
         }
 }
 
-static struct worker *workers_find_event(struct caposd *c, uint64_t event)
+static struct worker *workers_find_event(struct workers *ws, uint64_t event)
 {
         struct capnp_i_list *l;
 
-        for (EACH_WORKER(l, c))
-                if (worker_of(l)->state == WORKER_USED && worker_of(l)->event == event)
+        for (EACH_WORKER(l, ws))
+                if (worker_of(l)->life == WORKER_USED && worker_of(l)->event == event)
                         return worker_of(l);
         return NULL;
 }
 
-void workers_kill_event(struct caposd *c, uint64_t event)
+void workers_kill_event(struct workers *ws, uint64_t event)
 {
-        struct worker *w = workers_find_event(c, event);
+        struct worker *w = workers_find_event(ws, event);
 
         if (w) {
                 worker_kill(w);
@@ -130,13 +161,13 @@ void workers_kill_event(struct caposd *c, uint64_t event)
         }
 
         /* The session manager may know of a hand-over before we do. */
-        c->workers.late[c->workers.nlate++ % LATE_KILLS] = event;
+        ws->late[ws->nlate++ % LATE_KILLS] = event;
 }
 
-static bool workers_is_late(struct caposd *c, uint64_t event)
+static bool workers_is_late(struct workers *ws, uint64_t event)
 {
         for (unsigned i = 0; i < LATE_KILLS; i++)
-                if (c->workers.late[i] == event)
+                if (ws->late[i] == event)
                         return true;
         return false;
 }
@@ -148,45 +179,43 @@ static void worker_offer(struct worker *w)
 {
         const struct packet p = {.type = PACKET_WORKER_READY, .worker = w->id};
 
-        if (w->state != WORKER_IDLE || w->handoff < 0 || !w->c->gateway.running)
+        if (w->life != WORKER_IDLE || w->handoff < 0 || !daemon_link_is_open(w->all->gateway))
                 return;
 
-        daemon_link_send(&w->c->gateway.link, &p, &w->handoff);
+        daemon_link_send(w->all->gateway, &p, &w->handoff);
         w->handoff = -1;
-        if (!w->c->workers.offered) {
-                w->c->workers.offered = true;
-                caposd_check_up(w->c);
+        if (!w->all->offered) {
+                w->all->offered = true;
+                w->all->keeper->changed(w->all->keeper);
         }
 }
 
-static void zygote_replace(struct caposd *c)
+static void zygote_replace(struct workers *ws)
 {
-        c->workers.tired = true;
-        if (!workers_count(c, WORKER_FORKING))
-                program_renew(&c->zygote);
+        ws->tired = true;
+        if (!workers_count(ws, WORKER_FORKING))
+                program_renew(&ws->zygote);
 }
 
 /* An idle worker has no business dying: go slower, and give up if that is all they do. */
-static void workers_slow_down(struct caposd *c)
+static void workers_slow_down(struct workers *ws)
 {
-        struct workers *ws = &c->workers;
-
         ws->pause_ms = ws->pause_ms ? ws->pause_ms * 2 : PAUSE_MS;
         if (ws->pause_ms > PAUSE_MAX_MS)
                 ws->pause_ms = PAUSE_MAX_MS;
-        if (!c->up)
+        if (!ws->keeper->up)
                 ws->pause_ms = PAUSE_MS;
         capos_io_timer_start(&ws->again, ws->pause_ms);
-        if (++ws->young_deaths < YOUNG_DEATHS_MAX || c->up)
+        if (++ws->young_deaths < YOUNG_DEATHS_MAX || ws->keeper->up)
                 return;
 
         daemon_log(LOG_ERR, "capos-worker: ten workers have died idle: giving up");
-        caposd_end(c, 1);
+        ws->keeper->hopeless(ws->keeper);
 }
 
 static void worker_log_end(const struct worker *w, int code, int status)
 {
-        const char *state = w->state == WORKER_USED ? "a worker" : "an idle worker";
+        const char *state = w->life == WORKER_USED ? "a worker" : "an idle worker";
 
         if (code != CLD_EXITED)
                 daemon_log(LOG_ERR, "%s was killed by signal %d (%s)%s", state, status,
@@ -200,29 +229,29 @@ static void worker_ended(struct capos_io_child *child, int code, int status)
 {
         struct worker *w = CAPNP_I_OF(child, struct worker, child);
         struct packet p = {.type = PACKET_WORKER_GONE, .worker = w->id, .event = w->event};
-        struct caposd *c = w->c;
+        struct workers *ws = w->all;
         bool crashed = code != CLD_EXITED && !w->killed;
-        bool idle = w->state == WORKER_IDLE;
+        bool idle = w->life == WORKER_IDLE;
 
-        if (!c->ending && !w->killed)
+        if (!ws->keeper->ending && !w->killed)
                 worker_log_end(w, code, status);
-        if (c->gateway.running && w->state != WORKER_VOID)
-                daemon_link_send(&c->gateway.link, &p, NULL);
+        if (daemon_link_is_open(ws->gateway) && w->life != WORKER_VOID)
+                daemon_link_send(ws->gateway, &p, NULL);
         worker_free(w);
-        if (c->ending)
+        if (ws->keeper->ending)
                 return;
 
-        workers_report(c);
+        workers_report(ws);
         if (idle)
-                workers_slow_down(c);
+                workers_slow_down(ws);
         if (crashed)
-                zygote_replace(c);
-        workers_fill(c);
+                zygote_replace(ws);
+        workers_fill(ws);
 }
 
 /* ---- making them ---------------------------------------------------------------------------- */
 
-static int worker_new(struct caposd *c)
+static int worker_new(struct workers *ws)
 {
         struct packet p = {.type = PACKET_FORK};
         struct worker *w;
@@ -238,29 +267,29 @@ static int worker_new(struct caposd *c)
                 return -ENOMEM;
         }
 
-        w->c = c;
+        w->all = ws;
         w->child.pidfd = -1;
         w->handoff = pair[0];
-        w->id = ++c->workers.last_id;
-        capnp_i_list_append(&c->workers.list, &w->link);
+        w->id = ++ws->last_id;
+        capnp_i_list_append(&ws->list, &w->link);
         p.worker = w->id;
-        daemon_link_send(&c->zygote.link, &p, &pair[1]);
-        c->workers.forks++;
+        daemon_link_send(&ws->zygote.link, &p, &pair[1]);
+        ws->forks++;
         return 0;
 }
 
-void workers_fill(struct caposd *c)
+void workers_fill(struct workers *ws)
 {
-        struct workers *ws = &c->workers;
         int r = 0;
 
-        if (c->ending || !c->zygote.running || ws->again.place)
+        if (ws->keeper->ending || !ws->zygote.running || ws->again.place)
                 return;
         while (!r && !ws->tired &&
-               workers_count(c, WORKER_FORKING) + workers_count(c, WORKER_IDLE) < ws->wanted_idle) {
-                r = worker_new(c);
+               workers_count(ws, WORKER_FORKING) + workers_count(ws, WORKER_IDLE) <
+                       ws->wanted_idle) {
+                r = worker_new(ws);
                 if (ws->forks >= FORKS_MAX)
-                        zygote_replace(c);
+                        zygote_replace(ws);
         }
         if (r) {
                 daemon_log(LOG_ERR, "no worker can be made: %s", capnp_strerror(r));
@@ -270,128 +299,74 @@ void workers_fill(struct caposd *c)
 
 static void workers_again(struct capos_io_timer *t)
 {
-        workers_fill(CAPNP_I_OF(t, struct caposd, workers.again));
+        workers_fill(CAPNP_I_OF(t, struct workers, again));
 }
 
-/* The zygote has made it. pid is what it says; a number that is no child of ours is refused. */
-int child_adopt(struct caposd *c, struct capos_io_child *child, pid_t pid,
-                void (*ended)(struct capos_io_child *child, int code, int status))
+static void zygote_forked(struct workers *ws, const struct packet *p)
 {
-        siginfo_t info;
-        int pidfd, r;
-
-        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
-                return -errno;
-
-        r = capos_io_pidfd_open(pid, &pidfd);
-        if (r)
-                return r;
-
-        r = capos_io_child_init(child, &c->loop, pidfd, ended);
-        if (r)
-                (void)close(pidfd);
-        return r;
-}
-
-static void zygote_forked(struct caposd *c, const struct packet *p)
-{
-        struct worker *w = workers_find(c, p->worker);
+        struct worker *w = workers_find(ws, p->worker);
         int r;
 
-        r = !w || w->state != WORKER_FORKING || p->pid <= 0
+        r = !w || w->life != WORKER_FORKING || p->pid <= 0
                     ? -EPROTO
-                    : child_adopt(c, &w->child, p->pid, worker_ended);
+                    : copy_adopt(&ws->keeper->loop, &w->child, p->pid, worker_ended);
         if (r) {
                 daemon_log(LOG_ERR, "capos-worker: a fork that cannot be used: %s",
                            capnp_strerror(r));
-                program_renew(&c->zygote);
+                program_renew(&ws->zygote);
                 return;
         }
 
-        w->state = WORKER_IDLE;
+        worker_move(w, WORKER_IDLE);
         worker_offer(w);
-        if (c->workers.tired)
-                zygote_replace(c);
+        if (ws->tired)
+                zygote_replace(ws);
 }
 
 /* ---- the zygote ----------------------------------------------------------------------------- */
 
+static struct workers *workers_of(struct program *p)
+{
+        return CAPNP_I_OF(p, struct workers, zygote);
+}
+
 static int zygote_prepare(struct program *p, struct daemon_spawn *s)
 {
-        int fd = fcntl(p->c->manifest_fd, F_DUPFD_CLOEXEC, 16);
-
-        if (fd < 0)
-                return -errno;
-
-        s->fds[s->nfds].fd = fd;
-        s->fds[s->nfds].at = MANIFEST_FD;
-        s->nfds++;
-        return 0;
+        return program_give(s, workers_of(p)->manifest_fd, MANIFEST_FD);
 }
 
 static void zygote_started(struct program *p)
 {
-        p->c->workers.forks = 0;
-        p->c->workers.tired = false;
-        workers_fill(p->c);
+        struct workers *ws = workers_of(p);
+
+        ws->forks = 0;
+        ws->tired = false;
+        workers_fill(ws);
 }
 
 static void zygote_got(struct program *p, const struct packet *packet)
 {
         if (packet->type == PACKET_FORKED)
-                zygote_forked(p->c, packet);
+                zygote_forked(workers_of(p), packet);
 }
 
 static void zygote_ended(struct program *p)
 {
-        struct caposd *c = p->c;
+        struct workers *ws = workers_of(p);
         struct capnp_i_list *l, *next;
         bool lost = false;
 
-        for (l = c->workers.list.next; l != &c->workers.list; l = next) {
+        for (l = ws->list.next; l != &ws->list; l = next) {
                 next = l->next;
-                if (worker_of(l)->state != WORKER_FORKING)
+                if (worker_of(l)->life != WORKER_FORKING)
                         continue;
                 worker_free(worker_of(l));
                 lost = true;
         }
         if (lost)
-                workers_retire(c, p->pid);
+                copies_retire(ws->copies, p->pid);
         else
-                workers_reap(c);
-}
-
-void workers_retire(struct caposd *c, pid_t group)
-{
-        unsigned i = 0;
-
-        while (i < RETIRED && c->workers.retired[i])
-                i++;
-        if (i < RETIRED)
-                c->workers.retired[i] = group;
-        workers_reap(c);
-}
-
-/* Waits for those of a group that have ended. Whether it has no member left. */
-static bool group_reap(pid_t group)
-{
-        siginfo_t info;
-
-        do {
-                info.si_pid = 0;
-                if (waitid(P_PGID, (id_t)group, &info, WEXITED | WNOHANG) < 0)
-                        return errno == ECHILD;
-        } while (info.si_pid);
-        return false;
-}
-
-void workers_reap(struct caposd *c)
-{
-        pid_t *retired = c->workers.retired;
-
-        for (unsigned i = 0; i < RETIRED; i++)
-                if (retired[i] && group_reap(retired[i]))
-                        retired[i] = 0;
+                copies_reap(ws->copies);
 }
 
 static const struct program_ops ZYGOTE_OPS = {zygote_prepare, zygote_started, zygote_got,
@@ -404,82 +379,82 @@ static void worker_live(const struct worker *w)
         struct packet p = w->about;
 
         p.type = PACKET_WORKER_LIVE;
-        daemon_link_send(&w->c->gateway.link, &p, NULL);
+        daemon_link_send(w->all->gateway, &p, NULL);
 }
 
-void workers_offer_all(struct caposd *c)
+void workers_offer_all(struct workers *ws)
 {
         struct capnp_i_list *l;
 
-        for (EACH_WORKER(l, c)) {
-                if (worker_of(l)->state == WORKER_USED)
+        for (EACH_WORKER(l, ws)) {
+                if (worker_of(l)->life == WORKER_USED)
                         worker_live(worker_of(l));
                 worker_offer(worker_of(l));
         }
 }
 
-void workers_gateway_gone(struct caposd *c)
+void workers_gateway_gone(struct workers *ws)
 {
         struct capnp_i_list *l;
 
-        for (EACH_WORKER(l, c))
-                if (worker_of(l)->state == WORKER_IDLE && worker_of(l)->handoff < 0)
-                        worker_of(l)->state = WORKER_VOID;
+        for (EACH_WORKER(l, ws))
+                if (worker_of(l)->life == WORKER_IDLE && worker_of(l)->handoff < 0)
+                        worker_move(worker_of(l), WORKER_VOID);
 }
 
 static void worker_used(struct worker *w, const struct packet *p)
 {
-        struct caposd *c = w->c;
+        struct workers *ws = w->all;
 
-        w->state = WORKER_USED;
+        worker_move(w, WORKER_USED);
         w->event = p->event;
         w->about = *p;
-        c->workers.pause_ms = 0;
-        c->workers.young_deaths = 0;
-        if (workers_is_late(c, p->event))
+        ws->pause_ms = 0;
+        ws->young_deaths = 0;
+        if (workers_is_late(ws, p->event))
                 worker_kill(w);
-        workers_report(c);
-        workers_fill(c);
+        workers_report(ws);
+        workers_fill(ws);
 }
 
-void workers_got(struct caposd *c, const struct packet *p)
+void workers_got(struct workers *ws, const struct packet *p)
 {
-        struct worker *w = workers_find(c, p->worker);
+        struct worker *w = workers_find(ws, p->worker);
 
         if (!w || w->child.pidfd < 0)
                 return; /* it has ended meanwhile */
 
-        if (p->type == PACKET_WORKER_USED && w->state == WORKER_IDLE)
+        if (p->type == PACKET_WORKER_USED && w->life == WORKER_IDLE)
                 worker_used(w, p);
         else if (p->type == PACKET_WORKER_BOUND && w->event == p->event)
                 w->about.conn_class = p->conn_class;
-        else if (p->type == PACKET_KILL && w->state == WORKER_USED && w->event == p->event)
+        else if (p->type == PACKET_KILL && w->life == WORKER_USED && w->event == p->event)
                 worker_kill(w);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-int workers_init(struct caposd *c)
+int workers_init(struct workers *ws)
 {
-        limits_reader l = manifest_limits(manifest_root(c->manifest.msg));
         int r;
 
-        capnp_i_list_init(&c->workers.list);
-        c->workers.wanted_idle = limits_idle_workers(l);
-        r = capos_io_timer_init(&c->workers.again, &c->loop, workers_again);
-        return r ? r : program_init(&c->zygote, c, "capos-worker", "capos-worker", &ZYGOTE_OPS);
+        capnp_i_list_init(&ws->list);
+        r = capos_io_timer_init(&ws->again, &ws->keeper->loop, workers_again);
+        return r ? r
+                 : program_init(&ws->zygote, ws->keeper, "capos-worker", "capos-worker",
+                                &ZYGOTE_OPS);
 }
 
-void workers_deinit(struct caposd *c)
+void workers_deinit(struct workers *ws)
 {
-        if (c->workers.list.next)
-                while (!capnp_i_list_empty(&c->workers.list))
-                        worker_free(worker_of(c->workers.list.next));
-        capos_io_timer_deinit(&c->workers.again);
-        program_deinit(&c->zygote);
+        if (ws->list.next)
+                while (!capnp_i_list_empty(&ws->list))
+                        worker_free(worker_of(ws->list.next));
+        capos_io_timer_deinit(&ws->again);
+        program_deinit(&ws->zygote);
 }
 
-bool workers_none(const struct caposd *c)
+bool workers_none(const struct workers *ws)
 {
-        return capnp_i_list_empty(&c->workers.list);
+        return capnp_i_list_empty(&ws->list);
 }

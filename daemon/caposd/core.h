@@ -1,0 +1,44 @@
+/* Session manager, gateway and services: who is introduced to whom. */
+#ifndef CAPOS_CAPOSD_CORE_H
+#define CAPOS_CAPOSD_CORE_H
+
+#include "place.h"
+#include "provers.h"
+#include "workers.h"
+
+struct service {
+        struct program program;
+        struct core *core;
+        uint32_t index; /* in the manifest */
+        bool state;
+        bool checked; /* the session manager has looked at it */
+};
+
+struct core {
+        /* Borrowed, and set before core_init(). */
+        struct keeper *keeper;
+        const struct options *options;
+        const struct place *place;
+        const struct daemon_manifest *manifest;
+        int manifest_fd;
+        struct workers *workers;
+        struct provers *provers;
+
+        struct program sessiond, gateway;
+        struct service *services;
+        uint32_t nservices;
+        char *motd;                       /* CAPOS_MOTD=..., for the environment of services */
+        struct capos_io_timer meet_again; /* gateway and session manager, whose link has broken */
+        uint32_t introductions;           /* of the two */
+};
+
+/* 0, or -errno: core_deinit() is to be called all the same. */
+int core_init(struct core *c) CAPNP_MUST_USE;
+/* Takes a zeroed one, too. */
+void core_deinit(struct core *c);
+/* Whether all of them are there, and have been looked at. */
+bool core_is_ready(const struct core *c);
+/* Whether one of them still runs. */
+bool core_is_running(const struct core *c);
+
+#endif

@@ -1,0 +1,32 @@
+/* The listeners of an instance. */
+#ifndef CAPOS_CAPOSD_LISTEN_H
+#define CAPOS_CAPOSD_LISTEN_H
+
+#include "io-socket.h"
+#include "options.h"
+#include "session-address.h"
+
+#include <sys/types.h>
+
+struct place;
+
+struct listening {
+        int fd;
+        enum capos_transport transport;
+        struct capos_io_address address;
+        dev_t dev; /* of a Unix socket's file: what we remove must be ours */
+        ino_t ino;
+        bool unasked; /* the Unix socket beside a port */
+};
+
+/* Opens what was asked for. What goes wrong is said in the log. 0, or -errno. */
+int listen_open(struct place *p, const struct options *o) CAPNP_MUST_USE;
+/* Closes it, and removes the files of Unix sockets. */
+void listen_close(struct place *p);
+/* A line on standard output for each that was asked for: where clients connect. 0, or -errno. */
+int listen_print(const struct place *p) CAPNP_MUST_USE;
+/* The address of one as clients write it: `plain:127.0.0.1:2327`. */
+enum { LISTENING_TEXT = CAPOS_IO_ADDRESS_TEXT + 8 };
+void listening_format(const struct listening *l, char text[static LISTENING_TEXT]);
+
+#endif

@@ -1,0 +1,14 @@
+/* Reading a manifest: from its text to the message that every process gets. */
+#ifndef CAPOS_CAPOSD_MANIFEST_LOAD_H
+#define CAPOS_CAPOSD_MANIFEST_LOAD_H
+
+#include "daemon-manifest.h"
+
+/* The text of the built-in manifest. */
+extern const char manifest_built_in_text[];
+
+/* Reads and checks a manifest; path NULL: the built-in one. What is wrong goes to the log, a line
+ * each. 0; -EINVAL: it is wrong; -errno: it cannot be read. */
+int manifest_load(struct daemon_manifest *ret_m, const char *path) CAPNP_MUST_USE;
+
+#endif

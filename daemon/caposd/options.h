@@ -1,0 +1,24 @@
+/* What was asked for. */
+#ifndef CAPOS_CAPOSD_OPTIONS_H
+#define CAPOS_CAPOSD_OPTIONS_H
+
+#include <capos/capnp-base.h>
+
+enum { LISTENS_MAX = 7 };
+
+struct options {
+        const char *state;               /* NULL: the default */
+        const char *listen[LISTENS_MAX]; /* none: the default */
+        unsigned nlisten;
+        const char *manifest; /* NULL: the built-in one */
+        bool check;           /* start, look, and end again */
+        bool show;            /* print the built-in manifest */
+        const char *explain;  /* a field to explain, empty for the manifest as a whole; or NULL */
+};
+
+enum { EXIT_USAGE = 2, OPTIONS_HELP = 1 };
+
+/* 0; OPTIONS_HELP: help was asked for and given; -EINVAL: wrong, and said so. */
+int options_parse(struct options *o, int argc, char **argv) CAPNP_MUST_USE;
+
+#endif
