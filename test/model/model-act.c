@@ -170,6 +170,8 @@ static int membrane_pass(void *self, bool inward, uint64_t iface, uint16_t metho
 
         (void)inward;
         (void)iface;
+        if (m->revoked)
+                model_fail(m->w, "membrane %u is asked after it was revoked", m->id);
         if (method == METHOD_REFUSED) {
                 *ret_why = (capnp_exception){CAPNP_FAILED, "the model's membrane refuses"};
                 return 1;
@@ -258,6 +260,13 @@ static void act_revoke(struct world *w, const struct model_act *act)
 
         w->loose = true;
         capnp_membrane_revoke(m->m, (capnp_exception){(enum capnp_kind)(act->how & 3), "revoked"});
+        m->revoked = true;
+        for (size_t i = 0; i < w->refs.n; i++) {
+                struct ref *r = w->refs.v[i];
+
+                if (r->vat == m->vat && capnp_cap_membrane_peek(r->cap) == m->m)
+                        model_fail(w, "reference %u outlives its membrane", r->id);
+        }
 }
 
 static void act_unref(struct world *w, const struct model_act *act)

@@ -11,8 +11,25 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/personality.h>
+#include <unistd.h>
 
 #include "model.h"
+
+/*
+ * In which order the library goes through a table depends on where that lies. So that a seed always
+ * means the same run, addresses are made the same, where that is allowed.
+ */
+static void fix_addresses(char **argv)
+{
+        int now = personality(0xffffffff);
+
+        if (now == -1 || now & ADDR_NO_RANDOMIZE)
+                return;
+
+        if (personality((unsigned long)now | ADDR_NO_RANDOMIZE) != -1)
+                execv("/proc/self/exe", argv);
+}
 
 int main(int argc, char **argv)
 {
@@ -24,6 +41,7 @@ int main(int argc, char **argv)
         struct model_run run = {3, 1, 1000000, 0, 16, 60, -1};
         int o;
 
+        fix_addresses(argv);
         while ((o = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
                 unsigned long long n = optarg ? strtoull(optarg, NULL, 0) : 0;
 

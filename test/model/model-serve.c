@@ -163,10 +163,8 @@ static int serve_keep(struct world *w, struct call *c, capnp_answer *a)
 {
         struct kept *k = model_calloc(sizeof(*k));
 
-        if (c->object) {
-                c->object->busy = c;
+        if (c->object)
                 c->object->gated = true;
-        }
         *k = (struct kept){.id = model_id(w), .vat = c->server, .call = c, .a = a};
         list_add(&w->kept, k);
         return capnp_answer_keep(a, serve_canceled, c);
@@ -206,8 +204,6 @@ void serve_end(struct world *w, struct kept *k, const struct model_act *act)
 
         list_drop(&w->kept, k);
         free(k);
-        if (c->object)
-                c->object->busy = NULL;
         r = serve_verdict(w, c, a, act);
         model_check(w, r == 0 || model_starved(w, r));
 }
@@ -239,16 +235,19 @@ static void serve_args(struct object *o, struct call *c, capnp_answer *a)
         }
 }
 
-/*
- * Whether two calls come through one gate. Who calls is known for sure only where there is one
- * other vat, and no membrane that calls on its own account.
- */
-static bool serve_behind(const struct object *o, const struct call *c)
+/* The stream call that an object keeps and that came by the same connection as a; or NULL. */
+static const struct call *serve_behind(const struct object *o, const capnp_answer *a)
 {
-        const struct world *w = o->w;
+        const struct list *kept = &o->w->kept;
 
-        return o->busy && w->nvats == 2 && !w->loose && !w->membraned && c->vat != o->vat &&
-               o->busy->vat != o->vat && !o->busy->noticed && !call_unwanted(o->busy);
+        for (size_t i = 0; i < kept->n; i++) {
+                const struct kept *k = kept->v[i];
+
+                if (k->call->object == o && model_way(k->a) == model_way(a))
+                        return k->call;
+        }
+
+        return NULL;
 }
 
 /* Says that a call is a stream call, when the act does. */
@@ -257,7 +256,7 @@ static int serve_stream(struct object *o, struct call *c, capnp_answer *a)
         struct world *w = o->w;
         int r = 0;
 
-        if (w->draining || !w->act || !(w->act->how & HOW_STREAM) || o->busy ||
+        if (w->draining || !w->act || !(w->act->how & HOW_STREAM) ||
             (w->act->how & 15) == VERDICT_TAIL)
                 return 0;
 
@@ -279,10 +278,43 @@ static struct call *serve_find(struct object *o, capnp_answer *a)
         return w->calls.v[serial];
 }
 
+/* The vat that a call came from, be it on the way of another; MODEL_VATS: by what is gone. */
+static uint32_t serve_from(const struct object *o, const capnp_answer *a)
+{
+        const struct vat *v = &o->w->vat[o->vat];
+        const void *way = model_way(a);
+        uint32_t from = 0;
+
+        if (!way)
+                return o->vat;
+
+        while (from < MODEL_VATS && v->to[from] != way)
+                from++;
+        return from;
+}
+
+/* Whether a call has kept its place among those on the same reference. */
+static void serve_order(const struct object *o, struct call *c, const capnp_answer *a)
+{
+        uint32_t from = serve_from(o, a), before = c->chain->arrived;
+
+        if (o->gated)
+                before = from < MODEL_VATS ? c->chain->arrived_from[from] : 0;
+        if (c->seq <= before)
+                model_fail(o->w, "call %u, number %u on its reference, arrived after number %u",
+                           c->serial, c->seq, before);
+
+        if (c->seq > c->chain->arrived)
+                c->chain->arrived = c->seq;
+        if (from < MODEL_VATS)
+                c->chain->arrived_from[from] = c->seq;
+}
+
 int serve_dispatch(void *self, capnp_answer *a)
 {
         struct object *o = self;
         struct world *w = o->w;
+        const struct call *behind = serve_behind(o, a);
         struct call *c = serve_find(o, a);
         struct node *end = node_end(c->target);
 
@@ -292,12 +324,10 @@ int serve_dispatch(void *self, capnp_answer *a)
                 model_fail(w, "call %u arrived twice", c->serial);
         if (end->kind != NODE_OBJECT || end->obj != o)
                 model_fail(w, "call %u arrived at object %u", c->serial, o->id);
-        if (serve_behind(o, c))
+        if (behind)
                 model_fail(w, "call %u arrived while stream call %u is served", c->serial,
-                           o->busy->serial);
-        if (c->seq <= c->chain->arrived && !o->gated)
-                model_fail(w, "call %u, number %u on its reference, arrived after number %u",
-                           c->serial, c->seq, c->chain->arrived);
+                           behind->serial);
+        serve_order(o, c, a);
         if (o->gone)
                 model_fail(w, "call %u arrived at object %u, which has gone", c->serial, o->id);
         model_check(w, capnp_answer_vat(a) == w->vat[o->vat].v);
@@ -306,8 +336,6 @@ int serve_dispatch(void *self, capnp_answer *a)
 
         c->arrived = true;
         c->server = o->vat;
-        if (c->seq > c->chain->arrived)
-                c->chain->arrived = c->seq;
         serve_args(o, c, a);
         if (serve_stream(o, c, a))
                 return serve_fail(c, a, CAPNP_OVERLOADED);

@@ -88,10 +88,14 @@ struct node {
         struct chain *first; /* of a result: the order of the calls its questioner makes on it */
 };
 
-/* Calls that must arrive in the order in which they were made. */
+/*
+ * Calls that must arrive in the order in which they were made; behind a stream call, those that
+ * come from the same vat.
+ */
 struct chain {
         uint32_t sent;
         uint32_t arrived;
+        uint32_t arrived_from[MODEL_VATS];
 };
 
 struct object {
@@ -99,10 +103,9 @@ struct object {
         struct world *w;
         struct node *node;
         unsigned gone;
-        uint64_t ino;      /* of its descriptor; 0: it has none */
-        struct call *busy; /* the stream call it keeps */
-        bool gated;        /* it has kept one: what came by another way may overtake */
-        bool shut;         /* a stream call on it has failed: so may what comes */
+        uint64_t ino; /* of its descriptor; 0: it has none */
+        bool gated;   /* it has kept a stream call: what comes from another vat may overtake */
+        bool shut;    /* a stream call on it has failed: so may what comes */
 };
 
 struct ref {
@@ -159,7 +162,7 @@ struct membrane {
         uint32_t id, vat;
         struct world *w;
         capnp_membrane *m;
-        bool dropped;
+        bool dropped, revoked;
         unsigned gone;
         uint64_t passes, passed_bytes, ends, ended_bytes;
 };
@@ -289,6 +292,11 @@ bool wire_deliver(struct world *w, uint32_t from, uint32_t to, uint32_t how);
 
 /* For capnp_rpc_set_trace(); arg: struct trace_line. */
 void model_trace(void *arg, bool in, capnp_msg *m);
+
+/* ---- model-way.c ---------------------------------------------------------------------------- */
+
+/* The connection that a call came by; NULL: it was made in the vat that serves it. */
+const void *model_way(const capnp_answer *a);
 
 /* ---- model-serve.c -------------------------------------------------------------------------- */
 
