@@ -16,10 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rpc-proto.h"
 #include "wire.h"
 
-/* What is kept of a message that is too long, its segment table among it. */
-enum { HEAD_KEEP = 16 * 1024 };
+/* What is kept of a message that is too long, its segment table among it; an Abort that is. */
+enum { HEAD_KEEP = 16 * 1024, ABORT_BYTES = 64 * 1024 };
 
 /* What is left of the bytes of one feed, and the descriptors nobody has got yet. */
 struct input {
@@ -93,6 +94,19 @@ static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
         return k ? k : r->closed;
 }
 
+/* Whether it is an Abort, as far as every implementation writes one. */
+static bool feed_is_abort(const uint8_t *b, size_t len, size_t header)
+{
+        uint64_t root, off;
+
+        if (len < header + 8)
+                return false;
+
+        memcpy(&root, b + header, 8);
+        off = header + 8 + (uint64_t)((uint32_t)root >> 2) * 8;
+        return !(root & 3) && off + 8 <= len && b[off] == MESSAGE_ABORT && !b[off + 1];
+}
+
 /* Whatever the limits, a table larger than any implementation's is no message. */
 static int feed_measure(capnp_rpc *r, const uint8_t *b, size_t len, struct measure *ret_m)
 {
@@ -110,6 +124,8 @@ static int feed_measure(capnp_rpc *r, const uint8_t *b, size_t len, struct measu
                 ret_m->is_long = true;
         else if (ret_m->header > 8) /* more than one segment */
                 ret_m->is_long = capnp_i_frame_segments(b) > r->limits.segments;
+        if (ret_m->total > ABORT_BYTES && len >= HEAD_KEEP)
+                ret_m->is_long |= feed_is_abort(b, len, ret_m->header);
         return 0;
 }
 
@@ -203,6 +219,15 @@ static int feed_skip_begin(capnp_rpc *r, const struct measure *m)
         return k ? k : capnp_i_skip_begin(r, m->total, keep);
 }
 
+/* How much of an incomplete frame is taken before it is looked at again. */
+static uint64_t feed_wants(const capnp_rpc *r, const struct measure *m)
+{
+        if (m->total > ABORT_BYTES && r->in_len < HEAD_KEEP)
+                return HEAD_KEEP;
+
+        return m->total ? m->total : m->header;
+}
+
 /* Goes on with an incomplete frame. */
 static int feed_fill(capnp_rpc *r, struct input *in)
 {
@@ -215,7 +240,7 @@ static int feed_fill(capnp_rpc *r, struct input *in)
         if (m.is_long)
                 return feed_skip_begin(r, &m);
 
-        k = feed_store(r, in, m.total ? m.total : m.header);
+        k = feed_store(r, in, feed_wants(r, &m));
         return !k && m.total && r->in_len == m.total ? feed_complete(r, in) : k;
 }
 

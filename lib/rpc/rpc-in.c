@@ -648,11 +648,12 @@ static int in_unimplemented(capnp_rpc *r, capnp_reader m)
         }
 }
 
-static int in_abort(capnp_rpc *r, capnp_reader e)
+int capnp_i_in_abort(capnp_rpc *r, const char *reason, size_t len)
 {
         char text[300];
 
-        snprintf(text, sizeof(text), "the peer aborted: %.256s", capnp_reader_text(e, 0).p);
+        snprintf(text, sizeof(text), "the peer aborted: %.*s", (int)(len < 256 ? len : 256),
+                 reason);
         capnp_i_rpc_break(r, CAPNP_END_ABORTED, CAPNP_E_DISCONNECTED,
                           (capnp_exception){CAPNP_DISCONNECTED, text}, false);
         return CAPNP_E_DISCONNECTED;
@@ -672,7 +673,7 @@ int capnp_i_in_message(capnp_rpc *r, struct frame *f)
                         return capnp_i_rpc_violation(r, "a message has no root");
                 return in_unimplemented(r, b);
         case MESSAGE_ABORT:
-                return in_abort(r, b);
+                return capnp_i_in_abort(r, capnp_reader_text(b, 0).p, capnp_reader_text(b, 0).len);
         case MESSAGE_BOOTSTRAP:
                 return in_bootstrap(r, b);
         case MESSAGE_CALL:

@@ -656,6 +656,8 @@ void capnp_i_table_close(capnp_rpc *r);
 int capnp_i_in_message(capnp_rpc *r, struct frame *f);
 /* One that is not kept, because it is too long: the first word of its Call or Return. */
 int capnp_i_in_long_message(capnp_rpc *r, uint16_t tag, uint64_t word);
+/* The peer ends the connection, for a reason that need not end in a NUL. */
+int capnp_i_in_abort(capnp_rpc *r, const char *reason, size_t len);
 
 /*
  * rpc-skip.c: a message that is too long. r->in holds its segment table and maybe more, and has

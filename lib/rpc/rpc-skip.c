@@ -9,8 +9,11 @@
  * followed forward; one that leads back, or nowhere, leaves nothing to answer, and that is a
  * violation of the protocol.
  *
- * Three pointers of at most three words each, a tag and an id: the work is bounded, whatever the
- * message says.
+ * An Abort has no id, and it is long much earlier than others (rpc-feed.c): nothing comes behind it
+ * that could matter, so the connection ends with as much of its reason as there is.
+ *
+ * Three pointers of at most three words each, a tag and an id or the reason's pointer: the work is
+ * bounded, whatever the message says.
  */
 #include "rpc-internal.h"
 
@@ -18,7 +21,7 @@
 #include "wire.h"
 
 /* skip.what: the word that is looked at. */
-enum { SKIP_ROOT, SKIP_TAG, SKIP_BODY_PTR, SKIP_BODY };
+enum { SKIP_ROOT, SKIP_TAG, SKIP_BODY_PTR, SKIP_BODY, SKIP_REASON };
 /* skip.hop: which word of a pointer. */
 enum { HOP_POINTER, HOP_PAD, HOP_DOUBLE, HOP_DOUBLE_TAG };
 
@@ -50,10 +53,10 @@ static bool skip_enter(struct skip *s, uint64_t ptr, int64_t from)
         uint16_t words = (uint16_t)(ptr >> 32), ptrs = (uint16_t)(ptr >> 48);
 
         if ((ptr & 3) != 0 || off < 0 || off > INT32_MAX || !words ||
-            (s->what == SKIP_ROOT && !ptrs))
+            ((s->what == SKIP_ROOT || s->tag == MESSAGE_ABORT) && !ptrs))
                 return false;
 
-        /* The pointer to the body lies behind the data of the Message. */
+        /* The pointer to the body lies behind the data of the Message; so does that to a reason. */
         s->off = (uint32_t)off;
         s->to_off = s->off + words;
         s->what = s->what == SKIP_ROOT ? SKIP_TAG : SKIP_BODY;
@@ -97,8 +100,14 @@ static bool skip_word(capnp_rpc *r, uint64_t w)
                 s->tag = (uint16_t)w;
                 s->off = s->to_off;
                 s->what = SKIP_BODY_PTR;
-                return s->tag == MESSAGE_CALL || s->tag == MESSAGE_RETURN;
+                return s->tag == MESSAGE_CALL || s->tag == MESSAGE_RETURN ||
+                       s->tag == MESSAGE_ABORT;
         case SKIP_BODY:
+                s->found = s->tag != MESSAGE_ABORT;
+                s->off = s->to_off;
+                s->what = SKIP_REASON;
+                return true;
+        case SKIP_REASON:
                 s->found = true;
                 return true;
         default:
@@ -115,6 +124,21 @@ static void skip_collect(struct skip *s, uint64_t at, const uint8_t *b, uint64_t
         }
 }
 
+/* What is here of the reason that the word w points to. */
+static int skip_abort(capnp_rpc *r, uint64_t w)
+{
+        struct skip *s = &r->skip;
+        size_t len = w >> 35, here;
+        uint64_t at;
+
+        s->off += 1 + (uint32_t)((int32_t)(uint32_t)w >> 2);
+        if ((w & 3) != 1 || !skip_position(r, &at) || at >= r->in_len)
+                return capnp_i_in_abort(r, "", 0);
+
+        here = r->in_len - (size_t)at;
+        return capnp_i_in_abort(r, (const char *)r->in + at, len < here ? len : here);
+}
+
 /* Follows the pointers as far as r->in and b[len], which begins at `from` in the frame, go. */
 static int skip_follow(capnp_rpc *r, const uint8_t *b, uint64_t from, size_t len)
 {
@@ -124,6 +148,10 @@ static int skip_follow(capnp_rpc *r, const uint8_t *b, uint64_t from, size_t len
         while (!s->found) {
                 if (!skip_position(r, &at) || (at < s->lowest && at >= s->keep && !s->have))
                         return skip_lost(r);
+
+                /* The text will be behind its pointer: all that is kept is waited for. */
+                if (s->what == SKIP_REASON && at < s->keep && r->in_len < s->keep)
+                        return 0;
 
                 skip_collect(s, at, r->in, 0, r->in_len);
                 skip_collect(s, at, b, from, len);
@@ -137,7 +165,8 @@ static int skip_follow(capnp_rpc *r, const uint8_t *b, uint64_t from, size_t len
                 if (!skip_word(r, w))
                         return skip_lost(r);
                 if (s->found)
-                        return capnp_i_in_long_message(r, s->tag, w);
+                        return s->tag == MESSAGE_ABORT ? skip_abort(r, w)
+                                                       : capnp_i_in_long_message(r, s->tag, w);
         }
 
         return 0;

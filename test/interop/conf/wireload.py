@@ -504,3 +504,13 @@ def load_callbacks_never_answered(env):
     numbered(env, lambda conf, q: w.call(q, conf, "callBack",
                                          Struct(struct.pack("<I", 0xFFFFFFFF), [Cap(0)]),
                                          [descriptor(w.SENDER_HOSTED, 3)]), answers=False)
+
+
+@case(seconds=FLOOD_S)
+def load_an_abort_that_is_long(env):
+    """Only the beginning of its reason is of use, and nothing can follow it."""
+    flood = Flood(env)
+    conf_of(flood)
+    flood.pump(w.message(w.ABORT, w.exception("a" * (30 << 20))), read=True)
+    flood.ended = flood.ended or "ended" in ends(flood.conn)
+    flood.verdict()
