@@ -80,13 +80,18 @@ struct capnp_limits {
         uint64_t message_bytes; /**< one message, all segments, either way; a longer one fails its
                                      call with `over-quota.bytes: …`: 64 MiB */
         uint64_t out_bytes;     /**< results queued toward a peer that is not reading, before we
-                                     stop reading from it: 4 MiB */
+                                     stop reading from it: 4 MiB. Beyond twice as much, and 1 MiB,
+                                     results that are relayed to it are replaced by an exception
+                                     `over-quota.bytes: …` */
         uint64_t held_bytes;    /**< kept for the peer's unfinished calls and references: 6 MiB
                                      beyond what a single message brings. When unanswered calls are
                                      too many bytes, reading stops for a while; otherwise calls are
-                                     refused with `over-quota.bytes: …`. At twice as many bytes of
-                                     references and what they are broken with, a Resolve ends the
-                                     connection */
+                                     refused with `over-quota.bytes: …`. References, with what they
+                                     are broken with, may come to twice as much with one message;
+                                     what exceeds that fails its call, or, in a Resolve, ends the
+                                     connection. When the peer owes Returns for so many bytes of
+                                     calls that were given up, our own calls to it fail with
+                                     `over-quota.calls: …` */
         uint32_t answers;       /**< calls of the peer not yet finished: 65,536 */
         uint32_t refs;          /**< references of the peer to our objects, and of ours to the
                                      peer's, each: 65,536 */

@@ -728,7 +728,7 @@ CAPNP_PUBLIC capnp_rpc *capnp_rpc_free(capnp_rpc *r);
  *
  * @param r      the core
  * @param ret_c  a promise of it, usable at once; the caller's
- * @return       0; -ENOMEM. On a closed connection the reference is a broken one.
+ * @return       0; -ENOMEM. It is a broken one when r is closed, or its peer owes too many Returns.
  */
 CAPNP_PUBLIC int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c) CAPNP_MUST_USE;
 

@@ -221,7 +221,7 @@ capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t 
         }
 
         if (payer)
-                capnp_i_charge(&p->charge, payer, COST_PIPE + n * sizeof(*path));
+                capnp_i_charge(&p->charge, payer, COST_PROMISE + n * sizeof(*path), FOR_ANYTHING);
         p->source = capnp_i_call_ref(c);
         c->callers++;
         return &p->cap;
@@ -485,6 +485,27 @@ static bool call_waits_at_gate(const struct call *c)
         return c->state == CALL_HOSTED && c->gate && !c->started;
 }
 
+/*
+ * A question that is given up stays until its Return, which may be never. If a peer has asked for
+ * it, that one's call is open for as long, and the peer pays while it is here. What our own program
+ * has asked for is paid for by who owes the Return.
+ */
+static void call_charge_return(struct call *c)
+{
+        capnp_rpc *payer = call_payer(c);
+
+        if (payer && payer->closed)
+                payer = NULL;
+        if (payer && payer == c->peer)
+                return;
+
+        capnp_i_uncharge(&c->charge);
+        if (payer)
+                capnp_i_charge(&c->charge, payer, COST_RETURN, FOR_ANYTHING);
+        else
+                capnp_i_charge(&c->charge, c->out, COST_RETURN, FOR_RETURN);
+}
+
 static void call_cancel_remote(struct call *c)
 {
         if (!c->finish_sent) { /* on a closed connection, out of the table all the same */
@@ -492,6 +513,8 @@ static void call_cancel_remote(struct call *c)
                 capnp_i_send_finish(c->out, c->out_id, true, c->workaround);
                 if (c->returned)
                         capnp_i_table_question_drop(c->out, c->out_id);
+                else
+                        call_charge_return(c);
         }
 
         if (c->returned)
@@ -552,6 +575,11 @@ void capnp_i_call_give_up(struct call *c)
         }
         if (c->canceled && (c->state == CALL_QUEUED || call_waits_at_gate(c)))
                 capnp_i_call_fail(c, CAPNP_FAILED, "canceled");
+
+        while (c->tail)
+                c = c->tail;
+        if (c->state == CALL_REMOTE && c->finish_sent && !c->returned)
+                call_charge_return(c);
 }
 
 void capnp_i_call_drop_caller(struct call *c)

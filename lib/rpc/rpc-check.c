@@ -75,9 +75,10 @@ static bool check_embargo(const capnp_rpc *r, uint32_t id)
 /* What has an entry in a table is in the ledger; so is what the tables do not lead to. */
 static bool check_ledger(const capnp_rpc *r)
 {
-        uint64_t held =
-                (uint64_t)r->exports.live * COST_EXPORT + (uint64_t)r->imports.used * COST_IMPORT;
-        uint32_t pos = 0, n = r->exports.live + r->imports.used;
+        uint64_t imports = (uint64_t)r->imports.used * COST_IMPORT;
+        uint64_t held = (uint64_t)r->exports.live * COST_EXPORT + imports;
+        uint32_t pos = 0, n = r->exports.live + r->imports.used, i;
+        uint64_t sum = 0;
         struct call *c;
 
         while ((c = capnp_i_map_next(&r->answers, &pos, NULL))) {
@@ -85,11 +86,11 @@ static bool check_ledger(const capnp_rpc *r)
                 n++;
         }
 
-        if (r->held_imports < (uint64_t)r->imports.used * COST_IMPORT || r->held_imports > r->held)
-                return false;
+        for (i = 0; i < FOR_COUNT; i++)
+                sum += r->held_for[i];
 
-        return held <= r->held && n <= r->charges && r->held_calls <= r->held &&
-               !r->charges == !r->held;
+        return sum == r->held && r->held_for[FOR_IMPORT] >= imports && held <= r->held &&
+               n <= r->charges && !r->charges == !r->held;
 }
 
 static bool check_out(const capnp_rpc *r)

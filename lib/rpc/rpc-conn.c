@@ -223,7 +223,7 @@ static bool rpc_waits_for_nothing(const capnp_rpc *r)
 
 static bool rpc_has_too_much(const capnp_rpc *r)
 {
-        return r->held_calls > r->limits.held_bytes || r->out_notes > r->limits.out_bytes;
+        return r->held_for[FOR_PARAMS] > r->limits.held_bytes || r->out_notes > r->limits.out_bytes;
 }
 
 bool capnp_i_rpc_is_paused(const capnp_rpc *r)
@@ -268,7 +268,7 @@ bool capnp_rpc_wants_input(const capnp_rpc *r)
 int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c)
 {
         struct call *c;
-        int k = 0;
+        int k;
 
         if (r->closed) {
                 *ret_c = capnp_cap_ref(&r->why->cap);
@@ -280,10 +280,9 @@ int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c)
                 return -ENOMEM;
 
         *ret_c = capnp_i_call_pipe(c, NULL, 0);
-        if (!*ret_c || capnp_i_table_question_new(r, c, &c->out_id)) {
-                k = -ENOMEM;
-                capnp_i_call_fail(c, CAPNP_OVERLOADED, "out of memory");
-                *ret_c = capnp_cap_unref(*ret_c);
+        k = *ret_c ? capnp_i_table_question_new(r, c, &c->out_id) : -ENOMEM;
+        if (k) {
+                capnp_i_call_fail(c, CAPNP_OVERLOADED, capnp_i_send_why(k));
         } else {
                 capnp_i_call_ref(c); /* the callee's */
                 c->state = CALL_REMOTE;
@@ -293,6 +292,10 @@ int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c)
 
         capnp_i_call_drop_caller(c);
         capnp_i_call_unref(c);
+        if (k != -ENOMEM)
+                return 0;
+
+        *ret_c = capnp_cap_unref(*ret_c);
         return k;
 }
 

@@ -61,7 +61,7 @@ static int desc_import(capnp_rpc *r, uint32_t id, bool promise, capnp_cap **ret_
         if (*ret_c)
                 return 0;
 
-        if (r->imports.used < r->limits.refs)
+        if (!capnp_i_table_imports_are_full(r, promise))
                 return -ENOMEM;
 
         /* Given back at once, so that the peer's table does not fill up instead of ours. */
@@ -133,6 +133,23 @@ void capnp_i_desc_take_fd(capnp_rpc *r, capnp_reader d, capnp_cap *c)
 
         c->fd = r->fds_now.v[i];
         r->fds_now.v[i] = -1;
+}
+
+uint64_t capnp_i_desc_cost(capnp_list table)
+{
+        uint64_t bytes = 0;
+        uint32_t i;
+
+        for (i = 0; i < table.len; i++) {
+                uint16_t tag = capnp_reader_u16(capnp_list_struct(table, i), DESC_TAG_AT, 0);
+
+                if (tag == DESC_SENDER_PROMISE)
+                        bytes += COST_PROMISE;
+                else if (tag == DESC_SENDER_HOSTED || tag == DESC_THIRD_PARTY)
+                        bytes += COST_IMPORT;
+        }
+
+        return bytes;
 }
 
 int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into)

@@ -58,7 +58,7 @@ static struct gate *gate_new(struct call *c, struct hosted *h)
         if (c->peer) {
                 g->peer = c->peer;
                 capnp_i_map_put(&g->peer->gates, (uintptr_t)h, g);
-                capnp_i_charge(&g->charge, g->peer, sizeof(*g));
+                capnp_i_charge(&g->charge, g->peer, sizeof(*g), FOR_ANYTHING);
                 capnp_i_list_append(&h->gates, &g->link);
         } else {
                 capnp_i_list_append(h->gates.next, &g->link);
@@ -175,7 +175,8 @@ static void gate_fail(struct gate *g, struct call *c)
         if (g->broken && g->peer)
                 capnp_i_charge(&g->charge, g->peer,
                                sizeof(struct broken) +
-                                       capnp_i_broken_bytes(capnp_i_cap_broken(g->broken)));
+                                       capnp_i_broken_bytes(capnp_i_cap_broken(g->broken)),
+                               FOR_ANYTHING);
 }
 
 void capnp_i_gate_leave(struct call *c)

@@ -14,8 +14,9 @@
 
 #include "rpc-proto.h"
 
-/* The largest unknown message that is sent back; results queued before calls are refused. */
-enum { ECHO_BYTES = 64 * 1024, OUT_SLACK = 1 << 20 };
+/* The largest unknown message that is sent back; results queued before calls are refused; a Return
+ * that is about as long as the refusal that would take its place. */
+enum { ECHO_BYTES = 64 * 1024, OUT_SLACK = 1 << 20, RETURN_SMALL = 512 };
 
 static int in_no_memory(capnp_rpc *r)
 {
@@ -40,10 +41,17 @@ static struct payload in_payload_of(capnp_reader body)
                 body, capnp_any_list(capnp_reader_any(body, 1), CAPNP_SIZE_COMPOSITE, NULL)};
 }
 
-/* More references than a peer may have in all. */
+/* More references than a peer may have in all, or than we may keep of its. */
 static bool in_payload_is_wide(const capnp_rpc *r, const struct payload *p)
 {
-        return p->table.len > r->limits.refs;
+        if (!p->table.len)
+                return false;
+
+        if (p->table.len > r->limits.refs)
+                return true;
+
+        return !capnp_i_ledger_has_room(r, (uint64_t)p->table.len * COST_PROMISE) &&
+               !capnp_i_ledger_has_room(r, capnp_i_desc_cost(p->table));
 }
 
 /* limits.data_only: whoever may send none has said so before, and means something by it. */
@@ -86,7 +94,7 @@ static struct call *in_answer_new(capnp_rpc *r, uint32_t id)
 
         c->peer = capnp_i_rpc_ref(r);
         c->peer_id = id;
-        capnp_i_charge(&c->charge, r, sizeof(*c));
+        capnp_i_charge(&c->charge, r, sizeof(*c), FOR_ANYTHING);
         capnp_i_map_put(&r->answers, id, c);
         return c;
 }
@@ -169,7 +177,7 @@ static int in_call_accept(capnp_rpc *r, struct frame *f, capnp_reader b, capnp_c
         if (!c)
                 return in_no_memory(r);
 
-        capnp_i_charge_call(&c->params_charge, r, in_params_cost(f));
+        capnp_i_charge(&c->params_charge, r, in_params_cost(f), FOR_PARAMS);
         c->iface = capnp_reader_u64(b, CALL_INTERFACE_AT, 0);
         c->method = capnp_reader_u16(b, CALL_METHOD_AT, 0);
         c->unpiped = capnp_reader_bool(b, CALL_NO_PIPELINING_BIT, false);
@@ -286,13 +294,16 @@ static int in_return_take(capnp_rpc *r, struct call *c, uint32_t other)
 enum outcome { OUTCOME_TAKEN, OUTCOME_LEFT, OUTCOME_OPEN };
 
 /*
- * Whether results would make us hold too much for the peer that gets them: they are kept for it, or
- * it is the one that sends them and does not read what it gets. Calls are refused before it comes
- * to that, but those that were taken already may be as many as they like.
+ * Whether what a Return brings would make us hold too much for the peer that gets it: it is kept
+ * for that one, or queued for it and not read. Calls are refused before it comes to that, but those
+ * that were taken already may be as many as they like, and nobody knows what they will bring. Who
+ * sends it to himself gets less room than one who may be an honest, slow reader. What is no longer
+ * than an exception is passed on all the same.
  */
-static bool in_return_is_too_much(const capnp_rpc *r, const struct call *c)
+static bool in_return_is_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m)
 {
         const capnp_rpc *to;
+        uint64_t most;
 
         while (c->parent)
                 c = c->parent;
@@ -301,9 +312,10 @@ static bool in_return_is_too_much(const capnp_rpc *r, const struct call *c)
                 return false;
 
         if (c->yourself || c->answered || c->silent)
-                return to->held - to->held_calls > to->limits.held_bytes;
+                return to->held - to->held_for[FOR_PARAMS] > to->limits.held_bytes;
 
-        return to == r && to->out_replies > to->limits.out_bytes + OUT_SLACK;
+        most = (to == r ? 1 : 2) * to->limits.out_bytes + OUT_SLACK;
+        return to->out_replies > most && capnp_msg_size(m) > RETURN_SMALL;
 }
 
 /* The results, or why they can not be taken. */
@@ -311,14 +323,7 @@ static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, capn
 {
         struct payload payload = in_payload_of(body);
         bool wide = in_payload_is_wide(r, &payload);
-        int k;
-
-        if (!wide && in_return_is_too_much(r, c)) {
-                capnp_i_call_refuse(c, "over-quota.bytes: results that nobody reads are too many");
-                return OUTCOME_LEFT;
-        }
-
-        k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
+        int k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
 
         if (k < 0)
                 return in_no_memory(r);
@@ -336,7 +341,15 @@ static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, capn
 /* Sets the outcome. enum outcome; negative or CAPNP_E_PROTOCOL: the end. */
 static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, capnp_reader b)
 {
-        switch (capnp_reader_u16(b, RETURN_TAG_AT, 0)) {
+        uint16_t tag = capnp_reader_u16(b, RETURN_TAG_AT, 0);
+
+        if ((tag == RETURN_RESULTS || tag == RETURN_EXCEPTION) && !c->finish_sent &&
+            in_return_is_too_much(r, c, &f->msg)) {
+                capnp_i_call_refuse(c, "over-quota.bytes: results that nobody reads are too many");
+                return OUTCOME_LEFT;
+        }
+
+        switch (tag) {
         case RETURN_RESULTS:
                 if (r->limits.data_only && in_payload_of(in_body(b)).table.len)
                         return in_capability(r);
@@ -486,7 +499,7 @@ static int in_resolve_broken(capnp_rpc *r, struct promise *p, capnp_reader e)
 /* A Resolve can not be refused: what too many of them bring ends the connection. */
 static int in_resolve_enough(capnp_rpc *r)
 {
-        if (r->held_imports <= 2 * r->limits.held_bytes)
+        if (capnp_i_ledger_has_room(r, 0))
                 return 0;
 
         return capnp_i_rpc_violation(r, "over-quota.bytes: promises and what they became");
@@ -519,10 +532,10 @@ static int in_resolve(capnp_rpc *r, capnp_reader b)
         if (!k)
                 capnp_i_desc_take_fd(r, e, to);
         if (!k && p)
-                capnp_i_promise_settle_named(p, to, capnp_i_desc_is_ours(e));
+                capnp_i_promise_resolved(p, to, capnp_i_desc_is_ours(e));
         capnp_cap_unref(to);
         capnp_cap_unref(c);
-        return k ? k : in_resolve_enough(r);
+        return k;
 }
 
 static int in_release(capnp_rpc *r, capnp_reader b)

@@ -100,16 +100,24 @@ uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t
 
 /* ---- the ledger (rpc-ledger.c) -------------------------------------------------------------- */
 
+/* What a charge is for. Each is summed up apart: some have a limit of their own. */
+enum charge_for {
+        FOR_ANYTHING,
+        FOR_PARAMS, /* of a call that has not been answered */
+        FOR_IMPORT, /* and what it has become */
+        FOR_RETURN, /* that is owed: a question of ours that was given up */
+        FOR_COUNT,
+};
+
 /* What a peer makes us keep; embedded in the thing that is kept. Zeroed: nothing. */
 struct charge {
         capnp_rpc *rpc; /* whose peer's; counted */
         uint64_t bytes;
-        bool call; /* for the parameters of a call that has not been answered */
+        uint8_t what; /* enum charge_for */
 };
 
 /* So many bytes, or so many more, for the thing g is in. */
-void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes);
-void capnp_i_charge_call(struct charge *g, capnp_rpc *r, uint64_t bytes);
+void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes, enum charge_for what);
 void capnp_i_charge_end(struct charge *g);
 /* The thing is gone. Also right when nothing was charged, which is most often so. */
 static inline void capnp_i_uncharge(struct charge *g)
@@ -120,6 +128,8 @@ static inline void capnp_i_uncharge(struct charge *g)
 
 /* The peer may not make us keep more. */
 bool capnp_i_ledger_is_full(const capnp_rpc *r);
+/* Whether imports of so many bytes may come with a message that was let in. */
+bool capnp_i_ledger_has_room(const capnp_rpc *r, uint64_t bytes);
 
 /* ---- what an exception carries beside its reason (rpc-more.c) -------------------------------- */
 
@@ -269,6 +279,8 @@ void capnp_i_promise_settle(struct promise *p, capnp_cap *to);
 /* ours: its peer has said that it is something on our side, whatever that is by now. */
 void capnp_i_promise_settle_named(struct promise *p, capnp_cap *to, bool ours);
 void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, const char *reason);
+/* The peer that p is of has said what it is. */
+void capnp_i_promise_resolved(struct promise *p, capnp_cap *to, bool ours);
 /* The peer has confirmed that nothing is under way any more. */
 void capnp_i_promise_lift(struct promise *p);
 /* Tells the peers that hold p, or others that hang on it, what it has become for them. */
@@ -376,7 +388,8 @@ struct call {
         capnp_rpc *out; /* that serves it; NULL: we do */
         uint32_t out_id;
         struct wire_ids param_ids, result_ids;
-        struct charge charge;        /* for the answer, and for results that are kept */
+        struct charge charge; /* for the answer, and for results that are kept; of a question of
+                                 ours, for the Return that is owed */
         struct charge params_charge; /* as long as the parameters are here */
         uint64_t window;             /* in the flow of target */
         capnp_cap *flow_cap;
@@ -579,20 +592,20 @@ struct capnp_rpc {
         enum capnp_end end;    /* whose doing that was */
         struct event teardown; /* empties the tables of a closed connection */
         /* tables */
-        struct slots questions;      /* struct call */
-        struct slots exports;        /* struct export */
-        struct slots embargoes;      /* struct promise, NULL: nobody waits any more */
-        struct capnp_i_map answers;  /* struct call */
-        struct capnp_i_map exported; /* capnp_cap -> struct export */
-        struct capnp_i_map imports;  /* capnp_cap: import or promise */
-        struct capnp_i_map gates;    /* struct hosted -> struct gate */
-        uint64_t held, held_calls;   /* bytes in the ledger; of these, for struct charge.call */
-        uint64_t held_imports;       /* …, for struct wire */
-        uint32_t charges;            /* things in it */
-        uint32_t disembargos;        /* of the peer's, waiting */
-        uint32_t awaited;            /* promises that the peer has not resolved */
-        bool impatient;              /* input was not wanted for long, and nothing moved: read on */
-        uint64_t progress;           /* changes when something moves */
+        struct slots questions;       /* struct call */
+        struct slots exports;         /* struct export */
+        struct slots embargoes;       /* struct promise, NULL: nobody waits any more */
+        struct capnp_i_map answers;   /* struct call */
+        struct capnp_i_map exported;  /* capnp_cap -> struct export */
+        struct capnp_i_map imports;   /* capnp_cap: import or promise */
+        struct capnp_i_map gates;     /* struct hosted -> struct gate */
+        uint64_t held;                /* bytes in the ledger */
+        uint64_t held_for[FOR_COUNT]; /* of these */
+        uint32_t charges;             /* things in it */
+        uint32_t disembargos;         /* of the peer's, waiting */
+        uint32_t awaited;             /* promises that the peer has not resolved */
+        bool impatient;    /* input was not wanted for long, and nothing moved: read on */
+        uint64_t progress; /* changes when something moves */
         /* streams of bytes */
         struct capnp_i_list outq;
         uint64_t out_bytes, out_replies, out_notes; /* queued; of these, as in struct out */
@@ -613,7 +626,11 @@ struct capnp_rpc {
 enum { REASON_BYTES = 4097 };
 
 /* What an entry weighs in the ledger, with the object behind it; what an input buffer may keep. */
-enum { COST_EXPORT = 256, COST_IMPORT = 256, COST_PIPE = 320, COST_BROKEN = 128, IN_KEEP = 65536 };
+enum { COST_EXPORT = 256, COST_IMPORT = 192, COST_PROMISE = 320, COST_BROKEN = 128 };
+enum { IN_KEEP = 65536 };
+/* A question that was given up, its place in the table, and what its caller may have kept for it.
+ */
+enum { COST_RETURN = sizeof(struct call) + 128 };
 
 capnp_rpc *capnp_i_rpc_ref(capnp_rpc *r);
 void capnp_i_rpc_unref(capnp_rpc *r);
@@ -629,6 +646,7 @@ void capnp_i_rpc_break(capnp_rpc *r, enum capnp_end end, int code, capnp_excepti
 void capnp_i_rpc_starve(capnp_rpc *r, bool tell);
 
 /* rpc-table.c */
+/* 0; -ENOMEM; -EBUSY: the peer owes too many Returns. */
 int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id) CAPNP_MUST_USE;
 struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id);
 void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id);
@@ -645,9 +663,15 @@ bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_
 void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id);
 /* One more reference to the peer's object. Owned; NULL: no memory or over the limit. */
 capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise);
+/* Whether a further one is over the limit. */
+bool capnp_i_table_imports_are_full(const capnp_rpc *r, bool promise);
 /* What it has become costs bytes, too. */
 void capnp_i_table_import_more(struct wire *w, uint64_t bytes);
+/* We need it no more. What stands here in its place is paid for until that goes, too: */
+void capnp_i_table_import_release(struct wire *w);
 void capnp_i_table_import_drop(struct wire *w);
+/* Two promises of one peer's, in its table, stand for each other. */
+void capnp_i_table_import_swap(struct promise *p, struct promise *q);
 /* An import that is a promise has been resolved, or nobody waits for that any more. */
 void capnp_i_table_import_decided(struct wire *w);
 void capnp_i_table_close(capnp_rpc *r);
@@ -672,6 +696,8 @@ void capnp_i_feed_deinit(capnp_rpc *r);
 
 /* rpc-desc.c: capability tables of payloads */
 int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into);
+/* What the ledger would be charged for it, if no reference were here already. */
+uint64_t capnp_i_desc_cost(capnp_list table);
 int capnp_i_desc_read_one(capnp_rpc *r, capnp_reader d, capnp_cap **ret_c);
 void capnp_i_desc_take_fd(capnp_rpc *r, capnp_reader d, capnp_cap *c);
 /* Whether a descriptor names something of its receiver's; the same for entry i of a Return. */
@@ -691,6 +717,8 @@ void capnp_i_wire_ids_clear(struct wire_ids *ids);
 /* rpc-send.c: one message to be sent. Errors break the connection. */
 void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target);
 void capnp_i_send_return(struct call *c);
+/* Why a question or a payload can not be sent, by the error. */
+const char *capnp_i_send_why(int k);
 /* An exception of kind overloaded. release: none of the parameters' references were taken up. */
 void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool release);
 /* The same for a call that nobody here knows how to answer and that is too long to be sent back. */

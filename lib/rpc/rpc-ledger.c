@@ -14,28 +14,17 @@
 /* What the smallest calls weigh that fit into one read of the vat's. */
 enum { ONE_READ = 1 << 20 };
 
-static void charge_add(struct charge *g, capnp_rpc *r, uint64_t bytes, bool call)
+void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes, enum charge_for what)
 {
-        assert(!g->rpc || (g->rpc == r && g->call == call));
+        assert(!g->rpc || (g->rpc == r && g->what == what));
         if (!g->rpc)
                 r->charges++;
         if (!g->rpc)
                 g->rpc = capnp_i_rpc_ref(r);
-        g->call = call;
+        g->what = (uint8_t)what;
         g->bytes += bytes;
         r->held += bytes;
-        if (call)
-                r->held_calls += bytes;
-}
-
-void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes)
-{
-        charge_add(g, r, bytes, false);
-}
-
-void capnp_i_charge_call(struct charge *g, capnp_rpc *r, uint64_t bytes)
-{
-        charge_add(g, r, bytes, true);
+        r->held_for[what] += bytes;
 }
 
 void capnp_i_charge_end(struct charge *g)
@@ -43,13 +32,13 @@ void capnp_i_charge_end(struct charge *g)
         capnp_rpc *r = g->rpc;
         uint64_t bytes = g->bytes;
 
-        assert(r->held >= bytes && (!g->call || r->held_calls >= bytes));
+        assert(r->held >= bytes && r->held_for[g->what] >= bytes);
         r->held -= bytes;
+        r->held_for[g->what] -= bytes;
         r->charges--;
-        if (g->call) {
-                r->held_calls -= bytes;
+        if (g->what == FOR_PARAMS) {
                 r->progress++;
-                if (r->held_calls + bytes > r->limits.held_bytes)
+                if (r->held_for[FOR_PARAMS] + bytes > r->limits.held_bytes)
                         capnp_i_rpc_eased(r);
         }
         *g = (struct charge){0};
@@ -65,4 +54,13 @@ bool capnp_i_ledger_is_full(const capnp_rpc *r)
                 return false;
 
         return !capnp_i_rpc_is_paused(r) || r->held - most > (most < ONE_READ ? most : ONE_READ);
+}
+
+/*
+ * A message that was let in may bring as much again, and no more: references are the one thing of
+ * which a few bytes make many.
+ */
+bool capnp_i_ledger_has_room(const capnp_rpc *r, uint64_t bytes)
+{
+        return r->held_for[FOR_IMPORT] + bytes <= 2 * r->limits.held_bytes;
 }

@@ -198,6 +198,7 @@ static void promise_finish(struct promise *p)
         capnp_cap_ref(&p->cap);
         p->state = PROMISE_SETTLED;
         p->embargo_rpc = NULL;
+        capnp_i_table_import_release(&p->wire);
         promise_detach(p);
         capnp_i_list_append(&v->settled, &p->source_link);
         promise_work(v);
@@ -251,6 +252,31 @@ void capnp_i_promise_settle_named(struct promise *p, capnp_cap *to, bool ours)
         if (next && p->called && capnp_i_promise_is_remote(next))
                 next->called = true;
         promise_finish(p);
+}
+
+/*
+ * A promise that becomes another one of the same peer's, which nobody has seen yet, goes on as that
+ * one: there is no order to keep, and a peer can do it as often as it likes. So no chain is built,
+ * and who holds the first keeps one import and not all of them.
+ */
+static bool promise_renew(struct promise *p, capnp_cap *to)
+{
+        struct promise *q = to && to->kind == CAP_PROMISE ? capnp_i_cap_promise(to) : NULL;
+
+        if (!q || to->refs != 1 || p->state != PROMISE_PENDING || p->wire.rpc != q->wire.rpc)
+                return false;
+
+        if (p->cap.fd >= 0 || to->fd >= 0) /* each is lent to whoever asks for it */
+                return false;
+
+        capnp_i_table_import_swap(p, q);
+        return true;
+}
+
+void capnp_i_promise_resolved(struct promise *p, capnp_cap *to, bool ours)
+{
+        if (!promise_renew(p, to))
+                capnp_i_promise_settle_named(p, to, ours);
 }
 
 void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, const char *reason)

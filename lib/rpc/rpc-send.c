@@ -140,7 +140,8 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
         if (f) {
                 capnp_builder_set_u32(b, ID_AT, e->id, 0);
                 if (to && to->kind == CAP_BROKEN) {
-                        capnp_i_charge(&e->charge, r, capnp_i_broken_bytes(capnp_i_cap_broken(to)));
+                        capnp_i_charge(&e->charge, r, capnp_i_broken_bytes(capnp_i_cap_broken(to)),
+                                       FOR_ANYTHING);
                         capnp_builder_set_u16(b, RESOLVE_TAG_AT, RESOLVE_EXCEPTION, 0);
                         message_set_exception(capnp_builder_any(b, 0),
                                               (capnp_exception){capnp_i_cap_broken(to)->kind,
@@ -211,7 +212,7 @@ struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, uint32_t im
 
         *d = (struct disembargo){.rpc = capnp_i_rpc_ref(r), .id = id, .import = import};
         capnp_i_list_init(&d->waiter.link);
-        capnp_i_charge(&d->charge, r, sizeof(*d));
+        capnp_i_charge(&d->charge, r, sizeof(*d), FOR_ANYTHING);
         r->disembargos++;
         return d;
 }
@@ -251,14 +252,15 @@ static uint64_t envelope_struct(uint32_t offset, uint64_t words, uint64_t ptrs)
         return (uint64_t)offset << 2 | words << 32 | ptrs << 48;
 }
 
-/* Why a payload can not be sent. */
-static const char *send_why(int k)
+const char *capnp_i_send_why(int k)
 {
         switch (k) {
         case CAPNP_E_LIMIT:
                 return "over-quota.bytes: the message is too long";
         case -EDQUOT:
                 return "over-quota.references: too many references";
+        case -EBUSY:
+                return "over-quota.calls: too many calls that were given up have not returned";
         case -ENOMEM:
                 return "out of memory";
         case CAPNP_E_POISON:
@@ -341,7 +343,7 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
         k = send_call_frame(r, c, target);
         if (k) {
                 if (k < 0 || k == CAPNP_E_LIMIT)
-                        capnp_i_call_refuse(c, send_why(k));
+                        capnp_i_call_refuse(c, capnp_i_send_why(k));
                 capnp_i_call_fail_error(c, k);
                 return;
         }
@@ -491,7 +493,7 @@ static void return_keep(capnp_rpc *r, struct call *c)
         if (c->reason)
                 bytes += strlen(c->reason);
         bytes += capnp_i_more_bytes(c->more);
-        capnp_i_charge(&c->charge, r, bytes);
+        capnp_i_charge(&c->charge, r, bytes, FOR_ANYTHING);
 }
 
 /* What has been sent is kept small: a result of ten words does not need the room of a message. */
@@ -512,7 +514,7 @@ static void return_results(capnp_rpc *r, struct call *c)
         c->answered = true;
         if (k) {
                 capnp_exception why = {k == CAPNP_E_POISON ? CAPNP_FAILED : CAPNP_OVERLOADED,
-                                       send_why(k)};
+                                       capnp_i_send_why(k)};
 
                 send_return_exception(c, why, NULL, true);
                 capnp_i_call_forget(c);

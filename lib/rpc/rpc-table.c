@@ -56,6 +56,9 @@ static void slots_deinit(struct slots *s)
 
 int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
 {
+        if (r->held_for[FOR_RETURN] > r->limits.held_bytes)
+                return -EBUSY;
+
         return slots_new(&r->questions, c, ret_id);
 }
 
@@ -66,12 +69,23 @@ struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id)
         return s ? s->p : NULL;
 }
 
+/* Nothing is owed for it any more. What a peer has asked for it pays for until it has its answer.
+ */
+static void table_question_take(capnp_rpc *r, uint32_t id)
+{
+        struct call *c = r->questions.v[id].p;
+
+        if (c->charge.rpc && (!c->peer || c->peer->closed))
+                capnp_i_charge_end(&c->charge);
+        slots_drop(&r->questions, id);
+}
+
 void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id)
 {
         if (!slots_get(&r->questions, id))
                 return;
 
-        slots_drop(&r->questions, id);
+        table_question_take(r, id);
         capnp_i_rpc_check_idle(r);
 }
 
@@ -109,7 +123,7 @@ static struct export *table_export_new(capnp_rpc *r, capnp_cap *c)
         e->rpc = r;
         e->promise = broken || capnp_i_cap_pending(c);
         capnp_i_list_init(&e->watch);
-        capnp_i_charge(&e->charge, r, COST_EXPORT);
+        capnp_i_charge(&e->charge, r, COST_EXPORT, FOR_ANYTHING);
         /* A broken one is resolved at once, and a resolved promise may not be sent again. */
         if (!broken)
                 capnp_i_map_put(&r->exported, (uintptr_t)c, e);
@@ -188,6 +202,17 @@ static capnp_cap *table_import_new(capnp_rpc *r, bool promise)
         return &i->cap;
 }
 
+static uint32_t table_import_cost(bool promise)
+{
+        return promise ? COST_PROMISE : COST_IMPORT;
+}
+
+bool capnp_i_table_imports_are_full(const capnp_rpc *r, bool promise)
+{
+        return r->imports.used >= r->limits.refs ||
+               !capnp_i_ledger_has_room(r, table_import_cost(promise));
+}
+
 capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
 {
         capnp_cap *c = capnp_i_map_get(&r->imports, id);
@@ -201,7 +226,7 @@ capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
                 return capnp_cap_ref(c);
         }
 
-        if (r->imports.used >= r->limits.refs || capnp_i_map_reserve(&r->imports))
+        if (capnp_i_table_imports_are_full(r, promise) || capnp_i_map_reserve(&r->imports))
                 return NULL;
 
         c = table_import_new(r, promise);
@@ -212,17 +237,14 @@ capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
         *w = (struct wire){.rpc = capnp_i_rpc_ref(r), .id = id, .refs = 1, .awaited = promise};
         r->awaited += promise;
         capnp_i_map_put(&r->imports, id, c);
-        capnp_i_table_import_more(w, COST_IMPORT);
+        capnp_i_table_import_more(w, table_import_cost(promise));
         return c;
 }
 
 void capnp_i_table_import_more(struct wire *w, uint64_t bytes)
 {
-        if (!w->rpc)
-                return;
-
-        capnp_i_charge(&w->charge, w->rpc, bytes);
-        w->rpc->held_imports += bytes;
+        if (w->rpc)
+                capnp_i_charge(&w->charge, w->rpc, bytes, FOR_IMPORT);
 }
 
 void capnp_i_table_import_decided(struct wire *w)
@@ -232,7 +254,7 @@ void capnp_i_table_import_decided(struct wire *w)
         w->awaited = false;
 }
 
-void capnp_i_table_import_drop(struct wire *w)
+void capnp_i_table_import_release(struct wire *w)
 {
         capnp_rpc *r = w->rpc;
 
@@ -242,11 +264,28 @@ void capnp_i_table_import_drop(struct wire *w)
         capnp_i_table_import_decided(w);
         w->rpc = NULL;
         (void)capnp_i_map_take(&r->imports, w->id);
-        r->held_imports -= w->charge.bytes;
-        capnp_i_uncharge(&w->charge);
         capnp_i_send_release(r, w->id, w->refs);
         capnp_i_rpc_check_idle(r);
         capnp_i_rpc_unref(r);
+}
+
+void capnp_i_table_import_drop(struct wire *w)
+{
+        capnp_i_table_import_release(w);
+        capnp_i_uncharge(&w->charge);
+}
+
+void capnp_i_table_import_swap(struct promise *p, struct promise *q)
+{
+        capnp_rpc *r = p->wire.rpc;
+        uint32_t id = p->wire.id, refs = p->wire.refs;
+
+        p->wire.id = q->wire.id;
+        p->wire.refs = q->wire.refs;
+        q->wire.id = id;
+        q->wire.refs = refs;
+        capnp_i_map_put(&r->imports, p->wire.id, &p->cap);
+        capnp_i_map_put(&r->imports, q->wire.id, &q->cap);
 }
 
 /* ---- embargoes ------------------------------------------------------------------------------ */
@@ -305,7 +344,7 @@ static void table_close_questions(capnp_rpc *r)
                 if (!c)
                         continue;
 
-                slots_drop(&r->questions, i);
+                table_question_take(r, i);
                 c->finish_sent = c->returned = true;
                 capnp_i_call_fail(c, r->why->kind, r->why->reason);
         }

@@ -511,6 +511,7 @@ TEST(ring_that_a_peer_makes)
         CHECK_OK(capnp_rpc_check(h.rpc));
         (void)hand_expect(&h, MESSAGE_RETURN, 0);
         (void)hand_expect(&h, MESSAGE_RETURN, 5);
+        (void)hand_expect(&h, MESSAGE_RELEASE, 7);
         CHECK_OK(hand_call_with(&h, 6, to_bootstrap(0), HANG,
                                 (struct arg){DESC_RECEIVER_ANSWER, 2}));
         {

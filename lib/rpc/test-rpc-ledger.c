@@ -197,7 +197,7 @@ TEST(results_named_by_path_are_charged)
         one = held(&c) - before;
         call_on(&c, 7, 5, 1);
         two = held(&c) - before - one;
-        CHECK(one >= two + COST_PIPE);
+        CHECK(one >= two + COST_PROMISE);
         call_on(&c, 8, 5, 2);
         CHECK_EQ(held(&c), before + one + two + one);
         for (uint32_t id = 6; id <= 8; id++)
@@ -225,15 +225,30 @@ TEST(nothing_is_charged_after_the_end)
         core_close(&c);
 }
 
-/* A call of the root whose parameter is a promise of the peer's, export 1. */
-static void call_with_promise(struct core *c)
+/* A call of the root whose parameters are promises of the peer's, exports 1 to n. */
+static void call_with_promises(struct core *c, uint32_t n)
 {
-        feed(c,
-             (uint64_t[]){sp(0, 1, 1), 2, sp(0, 3, 3), 5 | (uint64_t)KEEP << 32, 7, 0, sp(2, 1, 1),
-                          sp(3, 0, 2), 0, 0, 0, sp(1, 0, 1),
-                          1 | 1ull << 2 | 7ull << 32 | 2ull << 35, 3,
-                          (uint64_t)1 << 2 | 1ull << 32 | 1ull << 48, 2 | 1ull << 32, 0},
-             17);
+        uint64_t w[63] = {sp(0, 1, 1),
+                          2,
+                          sp(0, 3, 3),
+                          5 | (uint64_t)KEEP << 32,
+                          7,
+                          0,
+                          sp(2, 1, 1),
+                          sp(3, 0, 2),
+                          0,
+                          0,
+                          0,
+                          sp(1, 0, 1),
+                          1 | 1ull << 2 | 7ull << 32 | (uint64_t)n << 36,
+                          3,
+                          (uint64_t)n << 2 | 1ull << 32 | 1ull << 48};
+        uint32_t i;
+
+        CHECK(15 + 2 * n <= 63);
+        for (i = 0; i < n; i++)
+                w[15 + 2 * i] = 2 | (uint64_t)(i + 1) << 32;
+        feed(c, w, 15 + 2 * n);
 }
 
 TEST(what_a_promise_is_broken_with_is_charged)
@@ -251,7 +266,7 @@ TEST(what_a_promise_is_broken_with_is_charged)
         uint64_t before;
 
         core_open(&c);
-        call_with_promise(&c);
+        call_with_promises(&c, 1);
         before = held(&c);
         feed(&c, resolve, 9);
         CHECK_EQ(held(&c), before + strlen("abcdefgh"));
@@ -259,24 +274,24 @@ TEST(what_a_promise_is_broken_with_is_charged)
 }
 
 /* Nothing of it can be refused, so the connection ends before it is more than twice the limit. */
-TEST(a_chain_of_promises_has_an_end)
+TEST(what_promises_become_has_an_end)
 {
-        enum { LIMIT = 4096 };
-        uint64_t resolve[] = {7ull << 32, sp(0, 1, 1), 5, sp(0, 1, 1), 1, sp(0, 1, 1), 2, 0};
+        enum { LIMIT = 4096, PROMISES = 2 * LIMIT / COST_PROMISE };
+        uint64_t resolve[] = {7ull << 32, sp(0, 1, 1), 5, sp(0, 1, 1), 0, sp(0, 1, 1), 1, 0};
         struct core c;
         uint32_t i;
         int r = 0;
 
         core_open(&c);
         capnp_rpc_set_limits(c.rpc, &(struct capnp_limits){.held_bytes = LIMIT});
-        call_with_promise(&c);
-        for (i = 1; !r && i < LIMIT; i++) {
+        call_with_promises(&c, PROMISES - 2);
+        for (i = 1; !r && i <= PROMISES - 2; i++) {
                 resolve[4] = i;
-                resolve[6] = 2 | (uint64_t)(i + 1) << 32;
+                resolve[6] = 1 | (uint64_t)(i + 100) << 32;
                 r = capnp_rpc_feed(c.rpc, resolve, sizeof(resolve), NULL, 0);
         }
 
         CHECK_EQ(r, CAPNP_E_PROTOCOL);
-        CHECK(i > LIMIT / COST_IMPORT && i < 3 * LIMIT / COST_IMPORT);
+        CHECK_EQ(i - 1, 1 + (2 * LIMIT - (PROMISES - 2) * COST_PROMISE) / COST_IMPORT);
         core_close(&c);
 }

@@ -506,6 +506,51 @@ def load_callbacks_never_answered(env):
                                          [descriptor(w.SENDER_HOSTED, 3)]), answers=False)
 
 
+def callbacks_given_up(env, n, read):
+    """The server is made to call us, and gives it up: each call stays until we have returned it."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    params = Struct(struct.pack("<I", n), [Cap(0)])
+    for first in range(10, 10 + FLOOD // 256, 1024):
+        part = b"".join(w.call(i, conf, "callBack", params, [descriptor(w.SENDER_HOSTED, 3)]) +
+                        w.finish(i) for i in range(first, first + 1024))
+        if flood.pump(part, read) < len(part):
+            break
+    if read:
+        flood.one_more(conf)
+    flood.verdict()
+
+
+@case(seconds=FLOOD_S)
+def load_questions_never_returned(env):
+    callbacks_given_up(env, 1, read=True)
+
+
+@case(seconds=FLOOD_S)
+def load_many_questions_never_returned_for_each_call(env):
+    callbacks_given_up(env, 64, read=True)
+
+
+@case(seconds=FLOOD_S)
+def load_questions_neither_returned_nor_read(env):
+    callbacks_given_up(env, 64, read=False)
+
+
+@case(seconds=FLOOD_S)
+def load_promises_of_one_return(env):
+    """Sixteen bytes each, of which the server makes much more; refused, and taken."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    for k, q in enumerate(tails(flood, conf, 4, send_to=w.YOURSELF)):
+        count = 39000 if k else 60000
+        part = w.ret_results(q, Struct(b"", [Cap(0)]), [descriptor(w.SENDER_PROMISE, i)
+                                                        for i in range(k << 16, (k << 16) + count)])
+        if flood.pump(part, read=True) < len(part):
+            break
+    flood.one_more(conf)
+    flood.verdict()
+
+
 @case(seconds=FLOOD_S)
 def load_an_abort_that_is_long(env):
     """Only the beginning of its reason is of use, and nothing can follow it."""
@@ -513,4 +558,26 @@ def load_an_abort_that_is_long(env):
     conf_of(flood)
     flood.pump(w.message(w.ABORT, w.exception("a" * (30 << 20))), read=True)
     flood.ended = flood.ended or "ended" in ends(flood.conn)
+    flood.verdict()
+
+
+@case(seconds=FLOOD_S)
+def load_results_for_another_who_never_reads(env):
+    """One connection asks for an object of the other's, which answers more than is read."""
+    flood = Flood(env)
+    conf = conf_of(flood)
+    reader = flood.conn
+    owner, owned = env.open()
+    owner.send(w.call(5, owned, "hold", Struct(b"", [Cap(0)]), [descriptor(w.SENDER_HOSTED, 3)]))
+    owner.recv_return(5)
+    counter = reader.ask(conf, "getHeld").caps()[0][1]
+    reader.send(*[w.call(10 + i, counter, w.GET, iface=w.COUNTER) for i in range(300)])
+    results = w.payload(Struct(b"r" * 500000))
+    questions = [owner.recv_call().question_id for _ in range(300)]
+    flood.conn = owner
+    for q in questions:
+        part = w.ret(q, w.RESULTS, results)
+        if flood.pump(part, read=True) < len(part):
+            break
+    flood.conn = reader
     flood.verdict()
