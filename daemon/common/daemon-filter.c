@@ -18,6 +18,7 @@
  *   zygote    clone with CLONE_PARENT alone, and what its children do on their way into the sandbox
  *             of a worker, which then takes all that away again
  *   sessiond  files, accept on the admin socket, socket pairs
+ *   signer    the same as a prover, and no more memory to lock
  *   service   the ordinary questions a program asks; with a state directory: files
  *
  * A service without a directory is answered EACCES when it opens something, instead of being
@@ -257,6 +258,7 @@ static const struct list LISTS[] = {
                                    CALLS_MLOCK},
                          .rules = {RULES_SPEAK, RULES_FILES},
                          .own_signals = true},
+        [ROLE_SIGNER] = {.calls = {CALLS_SPEAK}, .rules = {RULES_SPEAK}, .own_signals = true},
 };
 
 /* ---- building ------------------------------------------------------------------------------- */

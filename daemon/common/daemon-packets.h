@@ -88,7 +88,7 @@ struct packet {
         uint32_t check;       /* CHECKED: enum packet_check */
         uint32_t profile;     /* CHECKED: for CHECK_FACET, whose bundle it is in */
         uint32_t grant;       /* CHECKED: and where in it */
-        uint32_t zero;        /* for the alignment */
+        int32_t result;       /* RELOADED: 0, an enum tls_identity_err, -errno */
         char address[120];    /* the peer's, as text: 127.0.0.1:4711, [::1]:4711, unix:uid=1000 */
         struct source source; /* whom the connection is counted under */
         /* ADMISSION, HANDOFF: the event's nonce, which the handshake has to carry. SIGNED: the

@@ -38,6 +38,7 @@ static const struct role ROLES[] = {
         [ROLE_PROVER] = {.address_bytes = 256ull * MIB, .fds = 16, .forked = true},
         [ROLE_SERVICE] = {.fds = 8192},
         [ROLE_KEEPER] = {.fds = 8192, .keeps = true},
+        [ROLE_SIGNER] = {.fds = 16384}, /* one for each of 8,192 connections */
 };
 
 /* ---- limits --------------------------------------------------------------------------------- */

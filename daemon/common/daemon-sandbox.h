@@ -14,9 +14,11 @@ enum daemon_role {
         ROLE_PROVER,
         ROLE_SERVICE, /* without a folder of its own */
         ROLE_KEEPER,  /* a service with one */
+        ROLE_SIGNER,
 };
 
-/* Where sessiond and a keeper have their folder, the only one whose files they can open. */
+/* Where sessiond, the signer (until it is in the sandbox) and a keeper have their folder, the only
+ * one whose files they can open. */
 enum { DAEMON_STATE_FD = 5 };
 
 /*

@@ -30,15 +30,15 @@
 #include "daemon-sandbox.h"
 #include "harness.h"
 
-enum { ROLES = ROLE_KEEPER + 1, ENTERED = 40, REFUSED, WENT };
+enum { ROLES = ROLE_SIGNER + 1, ENTERED = 40, REFUSED, WENT };
 
 /* One letter a role, in the order of enum daemon_role: killed, refused with EACCES, goes through.
  */
-#define NOBODY         "KKKKKKK"
-#define ALL_BUT_WORKER "GGKGGGG"
-#define ZYGOTE         "KGKKKKK"
-#define SESSIOND       "KKKGKKK"
-#define KEEPERS        "KKKGKKG"
+#define NOBODY         "KKKKKKKK"
+#define ALL_BUT_WORKER "GGKGGGGG"
+#define ZYGOTE         "KGKKKKKK"
+#define SESSIOND       "KKKGKKKK"
+#define KEEPERS        "KKKGKKGK"
 
 /* Arguments that are known only when the test runs. */
 enum {
@@ -67,9 +67,9 @@ static const struct row SIGNALS[] = {
         {"notify", SYS_fcntl, {PIPE, F_NOTIFY, 1}, NOBODY},
         {"duplicate without close-on-exec", SYS_fcntl, {PIPE, F_DUPFD, 3}, NOBODY},
         {"seal", SYS_fcntl, {PIPE, F_ADD_SEALS, 0}, NOBODY},
-        {"nonblocking", SYS_fcntl, {PIPE, F_SETFL, O_NONBLOCK}, "GGGGGGG"},
-        {"duplicate", SYS_fcntl, {PIPE, F_DUPFD_CLOEXEC, 3}, "GGGGGGG"},
-        {"close on exec", SYS_fcntl, {PIPE, F_SETFD, FD_CLOEXEC}, "GGGGGGG"},
+        {"nonblocking", SYS_fcntl, {PIPE, F_SETFL, O_NONBLOCK}, "GGGGGGGG"},
+        {"duplicate", SYS_fcntl, {PIPE, F_DUPFD_CLOEXEC, 3}, "GGGGGGGG"},
+        {"close on exec", SYS_fcntl, {PIPE, F_SETFD, FD_CLOEXEC}, "GGGGGGGG"},
         {"tgkill another", SYS_tgkill, {VICTIM, VICTIM, SIGKILL}, NOBODY},
         {"tgkill myself", SYS_tgkill, {MYSELF, THREAD, 0}, ALL_BUT_WORKER},
         {"tkill", SYS_tkill, {VICTIM, SIGKILL}, NOBODY},
@@ -104,7 +104,7 @@ static const struct row PROCESSES[] = {
         {"compare with another", SYS_kcmp, {MYSELF, VICTIM, 0, 0, 0}, NOBODY},
         {"another's limits", SYS_prlimit64, {VICTIM, RLIMIT_NOFILE, 0, TEXT}, NOBODY},
         {"own limits set", SYS_prlimit64, {0, RLIMIT_NOFILE, TEXT, 0}, ZYGOTE},
-        {"own limits asked", SYS_prlimit64, {0, RLIMIT_NOFILE, 0, TEXT}, "GGGGGGG"},
+        {"own limits asked", SYS_prlimit64, {0, RLIMIT_NOFILE, 0, TEXT}, "GGGGGGGG"},
         {"schedule", SYS_sched_setscheduler, {VICTIM, SCHED_FIFO, TEXT}, NOBODY},
         {"priority", SYS_setpriority, {PRIO_PROCESS, VICTIM, 19}, NOBODY},
         {"become another", SYS_setresuid, {1, 1, 1}, NOBODY},
@@ -123,8 +123,8 @@ static const struct row MEMORY[] = {
          NOBODY},
         {"make code", SYS_mprotect, {0, 4096, PROT_EXEC}, NOBODY},
         {"make code with a key", SYS_pkey_mprotect, {0, 4096, PROT_EXEC, -1}, NOBODY},
-        {"data", SYS_mprotect, {0, 0, PROT_READ}, "GGGGGGG"},
-        {"give pages back", SYS_madvise, {0, 0, MADV_DONTNEED}, "GGGGGGG"},
+        {"data", SYS_mprotect, {0, 0, PROT_READ}, "GGGGGGGG"},
+        {"give pages back", SYS_madvise, {0, 0, MADV_DONTNEED}, "GGGGGGGG"},
         {"punch a hole", SYS_madvise, {0, 0, MADV_REMOVE}, NOBODY},
         {"poison", SYS_madvise, {0, 4096, 100 /* MADV_HWPOISON */}, NOBODY},
         {"merge pages", SYS_madvise, {0, 0, MADV_MERGEABLE}, NOBODY},
@@ -163,7 +163,7 @@ static const struct row SOCKETS[] = {
         {"repair a connection", SYS_setsockopt, {PAIR, IPPROTO_TCP, TCP_REPAIR, TEXT, 4}, NOBODY},
         {"another protocol", SYS_setsockopt, {PAIR, IPPROTO_TCP, TCP_ULP, TEXT, 4}, NOBODY},
         {"options of IP", SYS_setsockopt, {PAIR, IPPROTO_IP, 1, TEXT, 4}, NOBODY},
-        {"keep alive", SYS_setsockopt, {PAIR, SOL_SOCKET, SO_KEEPALIVE, TEXT, 4}, "GGGGGGG"},
+        {"keep alive", SYS_setsockopt, {PAIR, SOL_SOCKET, SO_KEEPALIVE, TEXT, 4}, "GGGGGGGG"},
         {"type into a terminal", SYS_ioctl, {PAIR, TIOCSTI, TEXT}, NOBODY},
         {"signal by ioctl", SYS_ioctl, {PAIR, FIOASYNC, TEXT}, NOBODY},
         {"own by ioctl", SYS_ioctl, {PAIR, FIOSETOWN, TEXT}, NOBODY},
@@ -171,12 +171,15 @@ static const struct row SOCKETS[] = {
 };
 
 static const struct row FILES[] = {
-        {"open", SYS_open, {OUTSIDE, O_RDONLY, 0}, "KKKRKRR"},
-        {"openat", SYS_openat, {AT_FDCWD, OUTSIDE, O_RDONLY, 0}, "KKKRKRR"},
-        {"a path without reading", SYS_openat, {AT_FDCWD, TEXT, O_PATH, 0}, "KKKKKRK"},
-        {"a file that signals", SYS_openat, {AT_FDCWD, TEXT, O_RDWR | O_ASYNC, 0}, "KKKKKRK"},
-        {"a set-uid file", SYS_openat, {DAEMON_STATE_FD, TEXT, O_CREAT | O_RDWR, 04755}, "KKKKKRK"},
-        {"a folder", SYS_mkdirat, {DAEMON_STATE_FD, TEXT, 0700}, "KKKRKKR"},
+        {"open", SYS_open, {OUTSIDE, O_RDONLY, 0}, "KKKRKRRK"},
+        {"openat", SYS_openat, {AT_FDCWD, OUTSIDE, O_RDONLY, 0}, "KKKRKRRK"},
+        {"a path without reading", SYS_openat, {AT_FDCWD, TEXT, O_PATH, 0}, "KKKKKRKK"},
+        {"a file that signals", SYS_openat, {AT_FDCWD, TEXT, O_RDWR | O_ASYNC, 0}, "KKKKKRKK"},
+        {"a set-uid file",
+         SYS_openat,
+         {DAEMON_STATE_FD, TEXT, O_CREAT | O_RDWR, 04755},
+         "KKKKKRKK"},
+        {"a folder", SYS_mkdirat, {DAEMON_STATE_FD, TEXT, 0700}, "KKKRKKRK"},
         {"a sticky folder", SYS_mkdirat, {DAEMON_STATE_FD, TEXT, 01777}, NOBODY},
         {"set-uid", SYS_fchmod, {PIPE, 04755}, NOBODY},
         {"set-gid", SYS_fchmod, {PIPE, 02755}, NOBODY},
