@@ -15,7 +15,26 @@
 #include <time.h>
 
 #include "daemon-text.h"
-#include "worker.h"
+#include "worker-grant.h"
+#include "worker-user.h"
+
+/* A capability of the bundle that has been asked for. */
+struct grant {
+        struct capnp_i_list link; /* worker.grants */
+        struct worker *w;
+        bool services; /* may be passed to other services of the session */
+        bool revoked;
+        capnp_membrane *membrane;
+        capnp_conn *conn; /* to the service, borrowed: it lives as long as it is used; NULL: none */
+        char name[];
+};
+
+/* A capability that was taken back, and when; no more of them than the bundle had. */
+struct revoked {
+        struct capnp_i_list link; /* worker.revoked */
+        uint64_t at_ms;           /* since 1970 */
+        char name[];
+};
 
 /* ---- the policy ----------------------------------------------------------------------------- */
 
@@ -59,7 +78,7 @@ static void grant_report(struct worker *w, const char *event, const char *detail
         if (w->state != WORKER_BOUND)
                 return;
 
-        q = admission_report((admission_client){w->admission});
+        q = admission_report(worker_ask(w));
         admission_report_set_event(q, event);
         admission_report_set_detail(q, detail);
         capnp_question_detach(q);
@@ -82,7 +101,7 @@ static int grant_transfer(void *self, bool inward, capnp_cap *c, capnp_exception
                 if (CAPNP_I_OF(l, struct grant, link)->membrane == m)
                         other = CAPNP_I_OF(l, struct grant, link);
 
-        if (other ? other->services : !gateway_owns(c) && !session_owns(c))
+        if (other ? other->services : !g->w->owns(c))
                 return 0;
 
         grant_report(g->w, "denied.transfer", g->name);
@@ -228,7 +247,7 @@ static void get_local(struct pending *p)
 {
         capnp_cap *c = NULL;
 
-        if (user_session_new(p->w, &c)) {
+        if (user_new(p->w, &c)) {
                 (void)capos_i_refuse_no_memory(p->a);
                 return;
         }
@@ -286,7 +305,7 @@ static void get_done(struct pending *p)
 static int get_ask(struct worker *w, capnp_answer *a, const char *name, uint64_t interface,
                    bool again)
 {
-        capnp_question *q = admission_open((admission_client){w->admission});
+        capnp_question *q = admission_open(worker_ask(w));
         struct pending *p;
         int r;
 
@@ -373,4 +392,18 @@ void grant_end_all(struct worker *w)
 
         for (l = w->grants.next; l != &w->grants; l = l->next)
                 grant_cut(CAPNP_I_OF(l, struct grant, link), w->ended);
+}
+
+void grant_free_all(struct worker *w)
+{
+        struct capnp_i_list *l;
+
+        while ((l = capnp_i_list_pop(&w->grants))) {
+                struct grant *g = CAPNP_I_OF(l, struct grant, link);
+
+                capnp_membrane_unref(g->membrane);
+                free(g);
+        }
+        while ((l = capnp_i_list_pop(&w->revoked)))
+                free(CAPNP_I_OF(l, struct revoked, link));
 }

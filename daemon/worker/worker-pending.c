@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "worker.h"
+#include "worker-pending.h"
 
 static void pending_free(struct pending *p)
 {
@@ -70,8 +70,9 @@ int pending_send(struct worker *w, capnp_answer *a, capnp_question *q,
                 capnp_question_free(q);
                 if (ret_p)
                         *ret_p = NULL;
-                return capnp_answer_fail(a, CAPNP_OVERLOADED,
-                                         "over-quota.bytes: too long for the session manager");
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "%s",
+                                         capos_i_refusal(w->refusal, "over-quota.bytes",
+                                                         "too long for the session manager"));
         }
 
         p->w = w;

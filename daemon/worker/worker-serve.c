@@ -11,94 +11,17 @@
  * process then lingers, holding nothing, to tell a slow client why, until it hangs up or a minute
  * has passed. When the session manager is gone, or the client is, the process is done.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+#include "worker-serve.h"
+#include "worker-end.h"
+#include "worker-flow.h"
+#include "worker-gateway.h"
+#include "worker-grant.h"
+#include "worker-session.h"
+#include "worker-user.h"
 
-#include "worker.h"
-
-enum { LINGER_MS = 60 * 1000 };
-
-bound_reader worker_bound(const struct worker *w)
+static void worker_done(struct worker *w)
 {
-        return w->bound ? bound_root(w->bound) : (bound_reader){0};
-}
-
-/* What a client may use before and after it has become somebody. */
-static struct capnp_limits worker_limits(const struct worker *w)
-{
-        session_quota_reader q = session_info_quota(bound_info(worker_bound(w)));
-
-        if (!w->bound)
-                return (struct capnp_limits){.message_bytes = 64 * 1024,
-                                             .out_bytes = 256 * 1024,
-                                             .held_bytes = 256 * 1024,
-                                             .answers = 16,
-                                             .refs = 32,
-                                             .segments = 64,
-                                             .wipe = true};
-
-        return (struct capnp_limits){.message_bytes = session_quota_message_bytes(q),
-                                     .out_bytes = session_quota_queued_bytes(q),
-                                     .held_bytes = session_quota_queued_bytes(q),
-                                     .answers = session_quota_calls(q),
-                                     .refs = session_quota_references(q),
-                                     .segments = 64,
-                                     .wipe = true}; /* a renewal may come at any time */
-}
-
-int worker_bind(struct worker *w, bound_reader b)
-{
-        struct capnp_limits l;
-        capnp_msg *m = NULL;
-        int r = capnp_msg_new(&m);
-
-        if (r)
-                return r;
-
-        capnp_abuilder_set_struct(capnp_msg_build(m), b.r);
-        r = capnp_msg_check(m);
-        if (r) {
-                capnp_msg_free(m);
-                return r;
-        }
-
-        capnp_msg_free(w->bound);
-        w->bound = m;
-        w->generation++;
-        w->state = WORKER_BOUND;
-        l = worker_limits(w);
-        w->max_calls = l.answers;
-        w->max_bytes = l.out_bytes;
-        capnp_rpc_set_limits(capnp_conn_rpc(w->client), &l);
-        return 0;
-}
-
-static void worker_done(void *arg)
-{
-        capnp_vat_stop(((struct worker *)arg)->vat);
-}
-
-void worker_cut(struct worker *w, const char *reason)
-{
-        capos_i_refusal(w->ended, capos_denial_code(CAPOS_DENIED_STALE_SESSION), reason);
-        pending_fail_all(w, w->ended);
-        grant_end_all(w);
-}
-
-void worker_end(struct worker *w, const char *reason)
-{
-        if (w->state == WORKER_ENDED)
-                return;
-
-        w->state = WORKER_ENDED;
-        worker_cut(w, reason);
-        w->admission = capnp_cap_unref(w->admission);
-        capnp_conn_on_close(w->sessiond, NULL, NULL);
-        capnp_conn_close(w->sessiond, (capnp_exception){CAPNP_DISCONNECTED, "over"});
-        w->sessiond = capnp_conn_unref(w->sessiond);
-        if (capnp_timer_new(w->vat, LINGER_MS, worker_done, w, &w->linger))
-                worker_done(w);
+        capnp_vat_stop(w->vat);
 }
 
 /* ---- what the session manager has to say ---------------------------------------------------- */
@@ -135,7 +58,7 @@ static void worker_noticed(capnp_question *q, int r, void *arg)
 /* Asking again also acknowledges the last notice. */
 static void worker_watch(struct worker *w)
 {
-        capnp_question_send(admission_watch((admission_client){w->admission}), worker_noticed, w);
+        capnp_question_send(admission_watch(worker_ask(w)), worker_noticed, w);
 }
 
 static void worker_client_closed(capnp_conn *c, void *arg)
@@ -163,7 +86,13 @@ static void worker_orphaned(capnp_conn *c, void *arg)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static int worker_open(struct worker *w, int client_fd, int sessiond_fd)
+/* All that a client can hold of ours. */
+static bool worker_owns(const capnp_cap *c)
+{
+        return gateway_owns(c) || flow_owns(c) || session_ref_owns(c) || user_owns(c);
+}
+
+static int worker_connect(struct worker *w, int client_fd, int sessiond_fd)
 {
         struct capnp_limits inner = {.fds = 1, .message_bytes = 1024 * 1024, .wipe = true},
                             l = worker_limits(w);
@@ -187,46 +116,51 @@ static int worker_open(struct worker *w, int client_fd, int sessiond_fd)
         return 0;
 }
 
-static void worker_deinit(struct worker *w)
+int worker_open(struct worker *w, capnp_vat *vat, int client_fd, int sessiond_fd)
 {
-        struct capnp_i_list *l;
+        worker_init(w, vat);
+        w->owns = worker_owns;
+        return worker_connect(w, client_fd, sessiond_fd);
+}
 
+void worker_close(struct worker *w)
+{
         if (w->client)
                 capnp_conn_on_close(w->client, NULL, NULL);
         if (w->sessiond)
                 capnp_conn_on_close(w->sessiond, NULL, NULL);
-        w->state = WORKER_ENDED;
+        if (w->state != WORKER_ENDED)
+                worker_move(w, WORKER_ENDED);
         capos_i_refusal(w->ended, capos_denial_code(CAPOS_DENIED_STALE_SESSION),
                         "the connection is closing");
         grant_end_all(w);
-        capnp_cap_unref(w->admission);
-        capnp_conn_unref(w->client);
-        capnp_conn_unref(w->sessiond);
-        capnp_vat_free(w->vat);
-        while ((l = capnp_i_list_pop(&w->grants))) {
-                struct grant *g = CAPNP_I_OF(l, struct grant, link);
+        w->admission = capnp_cap_unref(w->admission);
+        w->client = capnp_conn_unref(w->client);
+        w->sessiond = capnp_conn_unref(w->sessiond);
+}
 
-                capnp_membrane_unref(g->membrane);
-                free(g);
-        }
-        while ((l = capnp_i_list_pop(&w->revoked)))
-                free(CAPNP_I_OF(l, struct revoked, link));
+void worker_deinit(struct worker *w)
+{
+        grant_free_all(w);
         capnp_msg_free(w->bound);
+        w->bound = NULL;
 }
 
 int worker_serve(int client_fd, int sessiond_fd)
 {
-        struct worker w = {.max_calls = UINT32_MAX, .max_bytes = UINT64_MAX};
+        struct worker w = {0};
+        capnp_vat *vat = NULL;
         int r;
 
-        capnp_i_list_init(&w.pending);
-        capnp_i_list_init(&w.grants);
-        capnp_i_list_init(&w.revoked);
-        r = capnp_vat_new(&w.vat);
+        r = capnp_vat_new(&vat);
+        if (r)
+                return 1;
+
+        r = worker_open(&w, vat, client_fd, sessiond_fd);
         if (!r)
-                r = worker_open(&w, client_fd, sessiond_fd);
-        if (!r)
-                r = capnp_vat_run(w.vat);
+                r = capnp_vat_run(vat);
+        worker_close(&w);
+        capnp_vat_free(vat);
         worker_deinit(&w);
         return r ? 1 : 0;
 }

@@ -1,7 +1,7 @@
 /*
- * The session's own objects: RemoteSession, RemoteCapSet and UserSession. They live in the worker,
- * ask the session manager where something has to be decided, and say `denied.stale-session` from
- * the moment the session is over.
+ * The session's own objects: RemoteSession and RemoteCapSet. They live in the worker, ask the
+ * session manager where something has to be decided, and say `denied.stale-session` from the moment
+ * the session is over.
  *
  * Renewal replaces the RemoteSession reference and nothing else. Each one knows its generation;
  * only the newest works.
@@ -9,30 +9,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "worker.h"
+#include "worker-end.h"
+#include "worker-flow.h"
+#include "worker-grant.h"
+#include "worker-pending.h"
+#include "worker-session.h"
 
 struct session_ref {
         struct worker *w;
         uint32_t generation;
 };
 
-static admission_client ask(struct worker *w)
-{
-        return (admission_client){w->admission};
-}
-
-static bool worker_stale(struct worker *w, capnp_answer *a)
-{
-        if (w->state == WORKER_BOUND)
-                return false;
-
-        (void)capnp_answer_fail(a, CAPNP_FAILED, "%s", w->ended);
-        return true;
-}
-
 static bool session_stale(struct session_ref *s, capnp_answer *a)
 {
-        if (worker_stale(s->w, a))
+        if (worker_refuses_unbound(s->w, a))
                 return true;
 
         if (s->generation == s->w->generation)
@@ -49,26 +39,6 @@ static bool session_stale(struct session_ref *s, capnp_answer *a)
 static void session_gone(void *self)
 {
         free(self);
-}
-
-/* ---- UserSession ---------------------------------------------------------------------------- */
-
-static int user_session_info_serve(void *self, capnp_answer *a)
-{
-        struct worker *w = self;
-
-        if (worker_stale(w, a))
-                return 0;
-
-        user_session_info_results_set_info(a, bound_info(worker_bound(w)));
-        return capnp_answer_return(a);
-}
-
-static const struct user_session_ops user_session_ops = {.info = user_session_info_serve};
-
-int user_session_new(struct worker *w, capnp_cap **ret_c)
-{
-        return user_session_serve(w->vat, &user_session_ops, w, ret_c);
 }
 
 /* ---- RemoteCapSet --------------------------------------------------------------------------- */
@@ -94,7 +64,7 @@ static int cap_set_list(void *self, capnp_answer *a)
         bundle_entry_list in;
         uint32_t n;
 
-        if (worker_stale(w, a))
+        if (worker_refuses_unbound(w, a))
                 return 0;
 
         in = bound_bundle(worker_bound(w));
@@ -108,7 +78,7 @@ static int cap_set_list(void *self, capnp_answer *a)
 
 static int cap_set_get(void *self, capnp_answer *a)
 {
-        return worker_stale(self, a) ? 0 : grant_get(self, a);
+        return worker_refuses_unbound(self, a) ? 0 : grant_get(self, a);
 }
 
 static void schema_done(struct pending *p)
@@ -122,10 +92,10 @@ static int cap_set_schema(void *self, capnp_answer *a)
         struct worker *w = self;
         capnp_question *q;
 
-        if (worker_stale(w, a))
+        if (worker_refuses_unbound(w, a))
                 return 0;
 
-        q = admission_schema(ask(w));
+        q = admission_schema(worker_ask(w));
         admission_schema_set_interface_id(q, remote_cap_set_schema_param_interface_id(a));
         return pending_send(w, a, q, schema_done, NULL);
 }
@@ -165,14 +135,22 @@ static int session_cap_set(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+/* pending_bound */
+static int session_renewed(struct pending *p, bound_reader b, capnp_cap **ret_c)
+{
+        if (!worker_bind(p->w, b) && !session_ref_new(p->w, ret_c))
+                return 0;
+
+        (void)capos_i_refuse_no_memory(p->a);
+        return -1;
+}
+
 static void renew_done(struct pending *p)
 {
         capnp_cap *c = NULL;
 
-        if (worker_bind(p->w, admission_renew_bound(p->q)) || session_new(p->w, &c)) {
-                (void)capos_i_refuse_no_memory(p->a);
+        if (session_renewed(p, admission_renew_bound(p->q), &c))
                 return;
-        }
 
         remote_session_renew_results_set_session(p->a, (remote_session_client){c});
         capnp_cap_unref(c);
@@ -187,7 +165,7 @@ static int session_renew(void *self, capnp_answer *a)
         if (session_stale(s, a))
                 return 0;
 
-        q = admission_renew(ask(s->w));
+        q = admission_renew(worker_ask(s->w));
         admission_renew_set_proof(q, remote_session_renew_param_proof(a));
         admission_renew_set_duration_ms(q, remote_session_renew_param_requested_duration_ms(a));
         return pending_send(s->w, a, q, renew_done, NULL);
@@ -212,20 +190,18 @@ static int session_logout(void *self, capnp_answer *a)
 
         /* Before the session manager ends the sockets, which would look like services that died. */
         worker_cut(s->w, logged_out);
-        return pending_send(s->w, a, admission_logout(ask(s->w)), logout_done, NULL);
+        return pending_send(s->w, a, admission_logout(worker_ask(s->w)), logout_done, NULL);
 }
 
 static void reauthenticate_done(struct pending *p)
 {
         capnp_cap *c = NULL;
-        uint32_t *number;
 
-        if (flow_new(p->w, &number, true, &c)) {
+        if (flow_new(p->w, admission_start_flow(p->q), session_renewed, &c)) {
                 (void)capos_i_refuse_no_memory(p->a);
                 return;
         }
 
-        *number = admission_start_flow(p->q);
         remote_session_reauthenticate_results_set_flow(p->a, (remote_auth_flow_client){c});
         capnp_cap_unref(c);
         (void)capnp_answer_return(p->a);
@@ -239,7 +215,7 @@ static int session_reauthenticate(void *self, capnp_answer *a)
         if (session_stale(s, a))
                 return 0;
 
-        q = admission_start(ask(s->w));
+        q = admission_start(worker_ask(s->w));
         admission_start_set_request(q, remote_session_reauthenticate_param_request(a));
         admission_start_set_renewal(q, true);
         return pending_send(s->w, a, q, reauthenticate_done, NULL);
@@ -254,7 +230,7 @@ static const struct remote_session_ops session_ops = {
         .reauthenticate = session_reauthenticate,
 };
 
-int session_new(struct worker *w, capnp_cap **ret_c)
+int session_ref_new(struct worker *w, capnp_cap **ret_c)
 {
         struct session_ref *s = malloc(sizeof(*s));
         int r;
@@ -270,8 +246,7 @@ int session_new(struct worker *w, capnp_cap **ret_c)
         return r;
 }
 
-bool session_owns(const capnp_cap *c)
+bool session_ref_owns(const capnp_cap *c)
 {
-        return capnp_cap_self_peek(c, &session_ops) || capnp_cap_self_peek(c, &cap_set_ops) ||
-               capnp_cap_self_peek(c, &user_session_ops);
+        return capnp_cap_self_peek(c, &session_ops) || capnp_cap_self_peek(c, &cap_set_ops);
 }

@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 #include "daemon-link.h"
+#include "worker-serve.h"
 #include "worker-zygote.h"
-#include "worker.h"
 
 /* Moves a descriptor above those the C library knows. */
-static int worker_move(int *fd)
+static int fd_raise(int *fd)
 {
         int moved = fcntl(*fd, F_DUPFD_CLOEXEC, LINK_FD);
 
@@ -40,7 +40,7 @@ static enum worker_exit worker_await(int ret_fds[2])
         (void)close(LINK_FD);
         if (r == CAPOS_IO_E_CLOSED) /* the gateway has gone, or we are not needed */
                 _exit(WORKER_EXIT_OK);
-        if (r || worker_move(&ret_fds[0]) || worker_move(&ret_fds[1]))
+        if (r || fd_raise(&ret_fds[0]) || fd_raise(&ret_fds[1]))
                 return WORKER_EXIT_HANDOFF;
 
         allowed[0] = ret_fds[0];

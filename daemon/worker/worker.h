@@ -1,6 +1,4 @@
-/*
- * One connection, from its first byte to its last. See worker-serve.c for the plot.
- */
+/* What all parts of a worker know: the connection's state, its session, and whom to ask. */
 #ifndef CAPOS_WORKER_H
 #define CAPOS_WORKER_H
 
@@ -20,14 +18,15 @@ enum worker_state {
         WORKER_FRESH, /* nobody has logged in: no authority at all */
         WORKER_BOUND, /* a session, for good */
         WORKER_ENDED, /* it is over: holds nothing, says why to whoever asks */
+        WORKER_STATES,
 };
 
 struct worker {
-        capnp_vat *vat;
-        capnp_conn *client;   /* the peer */
-        capnp_conn *sessiond; /* the session manager */
-        capnp_cap *admission; /* … and what it lets us ask */
-        enum worker_state state;
+        capnp_vat *vat;                    /* borrowed */
+        capnp_conn *client;                /* the peer */
+        capnp_conn *sessiond;              /* the session manager; NULL once it is over */
+        capnp_cap *admission;              /* … and what it lets us ask; likewise */
+        enum worker_state state;           /* worker_move() */
         char ended[CAPOS_REFUSAL_BYTES];   /* what every call fails with once it is over */
         char refusal[CAPOS_REFUSAL_BYTES]; /* the text of one, while it is passed on */
         capnp_msg *bound;                  /* the session as sessiond described it */
@@ -38,86 +37,27 @@ struct worker {
         uint32_t calls, max_calls;         /* in flight across membranes */
         uint64_t bytes, max_bytes;
         capnp_timer *linger;
+        /* Whether a reference is one of the objects that the worker serves to its client. */
+        bool (*owns)(const capnp_cap *c);
 };
 
-/* A capability of the bundle that has been asked for. */
-struct grant {
-        struct capnp_i_list link; /* worker.grants */
-        struct worker *w;
-        bool services; /* may be passed to other services of the session */
-        bool revoked;
-        capnp_membrane *membrane;
-        capnp_conn *conn; /* to the service, borrowed: it lives as long as it is used; NULL: none */
-        char name[];
-};
+/* An empty one, in a vat that outlives it. */
+void worker_init(struct worker *w, capnp_vat *vat);
+/* Changes the state, against the table of what may follow what. */
+void worker_move(struct worker *w, enum worker_state to);
 
-/* A capability that was taken back, and when; no more of them than the bundle had. */
-struct revoked {
-        struct capnp_i_list link; /* worker.revoked */
-        uint64_t at_ms;           /* since 1970 */
-        char name[];
-};
-
-/* A call of the client's that waits for the session manager. */
-struct pending {
-        struct capnp_i_list link;
-        struct worker *w;
-        capnp_answer *a;
-        capnp_question *q;
-        void (*done)(struct pending *p); /* ends p->a */
-        bool canceled;
-        bool renewal;
-        bool again;     /* asked for the second time */
-        uint32_t *flow; /* where a started flow's number goes */
-        uint64_t interface;
-        char name[NAME_BYTES + 1];
-};
-
-/* ---- worker-serve.c */
-
-/* Serves one client until it has gone. Takes both sockets. The process's exit code. */
-int worker_serve(int client_fd, int sessiond_fd);
-/* Fails all open calls with that reason, and lets go of all grants. */
-void worker_cut(struct worker *w, const char *reason);
-/* The session is over: everything that came from it is dead when this returns. */
-void worker_end(struct worker *w, const char *reason);
+/* What the client may use now, before it has become somebody and after. */
+struct capnp_limits worker_limits(const struct worker *w);
 /* Takes over what sessiond says the session is. 0 or -ENOMEM. */
 int worker_bind(struct worker *w, bound_reader b) CAPNP_MUST_USE;
+/* The session; before there is one, an empty struct. */
 bound_reader worker_bound(const struct worker *w);
+/* Whom to ask; not once it is over. */
+admission_client worker_ask(const struct worker *w);
 
-/* ---- worker-pending.c */
-
-/*
- * Keeps a until q has returned: then done ends it, or it fails as q did. Takes both. What a handler
- * returns. ret_p (may be NULL): for what done needs to know; NULL there: it has failed already.
- */
-int pending_send(struct worker *w, capnp_answer *a, capnp_question *q,
-                 void (*done)(struct pending *p), struct pending **ret_p);
-/* Fails everything that waits. */
-void pending_fail_all(struct worker *w, const char *reason);
-
-/* ---- worker-gateway.c */
-
-int gateway_new(struct worker *w, capnp_cap **ret_c) CAPNP_MUST_USE;
-int flow_new(struct worker *w, uint32_t **ret_number, bool renewal,
-             capnp_cap **ret_c) CAPNP_MUST_USE;
-/* Whether a reference is one of the worker's own objects: those never go to a service. */
-bool gateway_owns(const capnp_cap *c);
-
-/* ---- worker-session.c */
-
-int session_new(struct worker *w, capnp_cap **ret_c) CAPNP_MUST_USE;
-bool session_owns(const capnp_cap *c);
-int user_session_new(struct worker *w, capnp_cap **ret_c) CAPNP_MUST_USE;
-
-/* ---- worker-grant.c */
-
-/* Answers RemoteCapSet.get. */
-int grant_get(struct worker *w, capnp_answer *a);
-void grant_revoke(struct worker *w, capnp_text name);
-/* When that was done to a name of the bundle, in ms since 1970; 0: it was not. */
-uint64_t grant_revoked_ms(const struct worker *w, capnp_text name);
-/* Cuts and frees all of them. */
-void grant_end_all(struct worker *w);
+/* Whether a call must fail because the session is over: it has then. */
+bool worker_refuses_ended(struct worker *w, capnp_answer *a);
+/* Whether a call must fail because there is no session, or none any more: it has then. */
+bool worker_refuses_unbound(struct worker *w, capnp_answer *a);
 
 #endif

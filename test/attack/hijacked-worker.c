@@ -3,7 +3,7 @@
  * what every worker holds, the client's socket and the one to the session manager.
  */
 #include "hijack.h"
-#include "worker.h"
+#include "worker-serve.h"
 
 int worker_serve(int client_fd, int sessiond_fd)
 {

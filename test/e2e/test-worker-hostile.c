@@ -11,15 +11,17 @@
  * What must hold: when the client has said all and shut its side, the worker ends the connection
  * within a bounded number of turns, and when it is freed nothing of it is left.
  */
-#include "worker-serve.c"
-
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "harness.h"
+#include "worker-serve.h"
 
 enum {
         TALKS = 4,
@@ -386,19 +388,17 @@ static bool script_play(const struct script *s, struct worker *w, int client, bo
 
 static void converse(uint32_t number)
 {
-        struct worker w = {.max_calls = UINT32_MAX, .max_bytes = UINT64_MAX};
         static struct script script;
+        capnp_vat *vat = NULL;
+        struct worker w;
         int client[2], sessiond[2];
         bool end = false;
 
         CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client));
         CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sessiond));
         stage_open(sessiond[1]);
-        capnp_i_list_init(&w.pending);
-        capnp_i_list_init(&w.grants);
-        capnp_i_list_init(&w.revoked);
-        CHECK_OK(capnp_vat_new(&w.vat));
-        CHECK_OK(worker_open(&w, client[1], sessiond[0]));
+        CHECK_OK(capnp_vat_new(&vat));
+        CHECK_OK(worker_open(&w, vat, client[1], sessiond[0]));
         script_write(&script, number);
         if (!script_play(&script, &w, client[0], number % 2, &end))
                 fprintf(stderr, "conversation %u goes on and on\n", number);
@@ -406,6 +406,8 @@ static void converse(uint32_t number)
                 fprintf(stderr, "conversation %u does not end\n", number);
         CHECK(end);
         close(client[0]);
+        worker_close(&w);
+        capnp_vat_free(vat);
         worker_deinit(&w);
         capnp_cap_unref(stage.held);
         capnp_vat_free(stage.vat);

@@ -1,0 +1,18 @@
+/* Grants: the capabilities of the bundle, each behind a membrane of its own. */
+#ifndef CAPOS_WORKER_GRANT_H
+#define CAPOS_WORKER_GRANT_H
+
+#include "worker-pending.h"
+
+/* Answers RemoteCapSet.get. */
+int grant_get(struct worker *w, capnp_answer *a);
+/* Takes one back: what came from it is dead when this returns. */
+void grant_revoke(struct worker *w, capnp_text name);
+/* When that was done to a name of the bundle, in ms since 1970; 0: it was not. */
+uint64_t grant_revoked_ms(const struct worker *w, capnp_text name);
+/* Cuts all of them; calls fail with w->ended. */
+void grant_end_all(struct worker *w);
+/* Frees them, when no call is left that could count down. */
+void grant_free_all(struct worker *w);
+
+#endif

@@ -1,0 +1,21 @@
+/* One connection, from its first byte to its last. See worker-serve.c for the plot. */
+#ifndef CAPOS_WORKER_SERVE_H
+#define CAPOS_WORKER_SERVE_H
+
+#include "worker.h"
+
+/* Serves one client until it has gone. Takes both sockets. The process's exit code. */
+int worker_serve(int client_fd, int sessiond_fd);
+
+/*
+ * The same in steps, for who has a vat. First: begins to serve; takes both sockets. When the
+ * connection is done, capnp_vat_stop() is called. 0, or an error; worker_close() and
+ * worker_deinit() are to be called all the same.
+ */
+int worker_open(struct worker *w, capnp_vat *vat, int client_fd, int sessiond_fd) CAPNP_MUST_USE;
+/* Then: lets go of everything. */
+void worker_close(struct worker *w);
+/* Last, when the vat has been freed, whose calls count until then. */
+void worker_deinit(struct worker *w);
+
+#endif

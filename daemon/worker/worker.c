@@ -1,0 +1,109 @@
+/*
+ * What all parts of a worker know: the connection's state, its session, and whom to ask.
+ *
+ * A connection is FRESH, then perhaps BOUND to a session, then ENDED, and never goes back. A
+ * session that is bound again has been renewed.
+ */
+#include <assert.h>
+
+#include "worker.h"
+
+static const bool MOVES[WORKER_STATES][WORKER_STATES] = {
+        [WORKER_FRESH] = {[WORKER_BOUND] = true, [WORKER_ENDED] = true},
+        [WORKER_BOUND] = {[WORKER_BOUND] = true, [WORKER_ENDED] = true},
+};
+
+void worker_init(struct worker *w, capnp_vat *vat)
+{
+        *w = (struct worker){.vat = vat, .max_calls = UINT32_MAX, .max_bytes = UINT64_MAX};
+        capnp_i_list_init(&w->pending);
+        capnp_i_list_init(&w->grants);
+        capnp_i_list_init(&w->revoked);
+}
+
+void worker_move(struct worker *w, enum worker_state to)
+{
+        assert(MOVES[w->state][to]);
+        w->state = to;
+}
+
+/* ---- the session ---------------------------------------------------------------------------- */
+
+bound_reader worker_bound(const struct worker *w)
+{
+        return w->bound ? bound_root(w->bound) : (bound_reader){0};
+}
+
+struct capnp_limits worker_limits(const struct worker *w)
+{
+        session_quota_reader q = session_info_quota(bound_info(worker_bound(w)));
+
+        if (!w->bound)
+                return (struct capnp_limits){.message_bytes = 64 * 1024,
+                                             .out_bytes = 256 * 1024,
+                                             .held_bytes = 256 * 1024,
+                                             .answers = 16,
+                                             .refs = 32,
+                                             .segments = 64,
+                                             .wipe = true};
+
+        return (struct capnp_limits){.message_bytes = session_quota_message_bytes(q),
+                                     .out_bytes = session_quota_queued_bytes(q),
+                                     .held_bytes = session_quota_queued_bytes(q),
+                                     .answers = session_quota_calls(q),
+                                     .refs = session_quota_references(q),
+                                     .segments = 64,
+                                     .wipe = true}; /* a renewal may come at any time */
+}
+
+int worker_bind(struct worker *w, bound_reader b)
+{
+        struct capnp_limits l;
+        capnp_msg *m = NULL;
+        int r = capnp_msg_new(&m);
+
+        if (r)
+                return r;
+
+        capnp_abuilder_set_struct(capnp_msg_build(m), b.r);
+        r = capnp_msg_check(m);
+        if (r) {
+                capnp_msg_free(m);
+                return r;
+        }
+
+        capnp_msg_free(w->bound);
+        w->bound = m;
+        w->generation++;
+        worker_move(w, WORKER_BOUND);
+        l = worker_limits(w);
+        w->max_calls = l.answers;
+        w->max_bytes = l.out_bytes;
+        capnp_rpc_set_limits(capnp_conn_rpc(w->client), &l);
+        return 0;
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+admission_client worker_ask(const struct worker *w)
+{
+        return (admission_client){w->admission};
+}
+
+bool worker_refuses_ended(struct worker *w, capnp_answer *a)
+{
+        if (w->state != WORKER_ENDED)
+                return false;
+
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "%s", w->ended);
+        return true;
+}
+
+bool worker_refuses_unbound(struct worker *w, capnp_answer *a)
+{
+        if (w->state == WORKER_BOUND)
+                return false;
+
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "%s", w->ended);
+        return true;
+}
