@@ -193,6 +193,18 @@ static const struct cli_command commands[] = {
          "  capos chat join '#lobby'\n"
          "  echo hello | capos chat join '#lobby'\n",
          cmd_chat_join, NULL, 1, 1, false},
+        {"known list", "", "List the instances whose keys you know",
+         "They are the lines of ~/.config/capos/known-instances: HOST:PORT sha256:… [note].\n",
+         cmd_known_list, NULL, 0, 0, false},
+        {"known add", "HOST:PORT FINGERPRINT [NOTE...]", "Know an instance by the key it shows",
+         "`capos cert show` on its machine has the fingerprint. A place may have several.\n\n"
+         "Examples:\n"
+         "  capos known add example.org:2327 sha256:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE\n"
+         "  capos known add capos://example.org:2327/#sha256:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9D"
+         "BPE\n",
+         cmd_known_add, NULL, 1, CLI_WORDS, false},
+        {"known remove", "HOST:PORT [FINGERPRINT]", "Forget an instance, or one of its keys", NULL,
+         cmd_known_remove, NULL, 1, 2, false},
         {"session list", "", "List the sessions of the instance of this machine", NULL,
          cmd_session_list, state_options, 0, 0, false},
         {"session revoke", "ID [CAP] | --account NAME [CAP]",

@@ -34,6 +34,8 @@ enum capos_err {
         CAPOS_E_KEY_LOCKED,     /**< a key file whose passphrase is missing or wrong */
         CAPOS_E_AGENT,          /**< no ssh-agent, or it does not have the key or refused */
         CAPOS_E_METHOD,         /**< the instance asks for a step that this library can't take */
+        CAPOS_E_UNKNOWN_KEY,    /**< an instance that is not known here, and nobody was asked */
+        CAPOS_E_WRONG_KEY,      /**< another instance than the one that was meant */
 };
 
 /**

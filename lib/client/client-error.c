@@ -28,6 +28,10 @@ const char *capos_strerror(int r)
                 return "the ssh-agent does not help";
         case CAPOS_E_METHOD:
                 return "a way to log in that is not known here";
+        case CAPOS_E_UNKNOWN_KEY:
+                return "an instance that is not known here";
+        case CAPOS_E_WRONG_KEY:
+                return "not the instance that was meant";
         }
         return capnp_strerror(r);
 }

@@ -19,6 +19,7 @@ import traceback
 
 import admin  # noqa: F401  (its cases)
 import keys  # noqa: F401  (likewise)
+import known  # noqa: F401  (likewise)
 import talk  # noqa: F401  (likewise)
 import person  # noqa: F401  (likewise)
 from rig import (CASES, PASSWORD, Rig, Skip, agent_lives, case, equal, holds, in_memory, keygen,
