@@ -24,22 +24,28 @@
  * A service without a directory is answered EACCES when it opens something, instead of being
  * killed: parts of the C library (local time, for one) look for a file and do without it.
  *
+ * The list is a program for the kernel. Making it takes a library more than a hundred KiB, so a
+ * zygote makes it once, and its copies only put their own number into its place and install it.
+ *
  * A worker may not even write(): it has no standard error, and whatever is at number 2 must not get
  * the last words of the C library.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "daemon-filter.h"
@@ -289,12 +295,13 @@ static int filter_rules(scmp_filter_ctx f, const struct rule *rules)
         return r;
 }
 
-/* abort() and raise(). The number is known here: this process does not fork any more, and what a
- * zygote forks may not even do this. */
+/* Stands for the number of a process, where it is not known yet; no process has it. */
+enum { OWN_PID = 0x70697065 };
+
+/* abort() and raise(). */
 static int filter_own_signals(scmp_filter_ctx f)
 {
-        return filter_add(f, SCMP_ACT_ALLOW,
-                          &(struct rule)RULE1(tgkill, IS(0, (scmp_datum_t)getpid())));
+        return filter_add(f, SCMP_ACT_ALLOW, &(struct rule)RULE1(tgkill, IS(0, OWN_PID)));
 }
 
 static int filter_refuse_paths(scmp_filter_ctx f)
@@ -335,9 +342,56 @@ static int filter_build(scmp_filter_ctx f, const struct list *l)
         return r;
 }
 
-int daemon_filter_enter(enum daemon_role role)
+/* ---- a list as the kernel takes it ---------------------------------------------------------- */
+
+/* The library can only write to a descriptor. */
+static int filter_export(scmp_filter_ctx f, int fd, struct daemon_filter *out)
+{
+        struct stat st;
+        int r = seccomp_export_bpf(f, fd);
+
+        if (r)
+                return r;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+
+        out->len = (uint16_t)((size_t)st.st_size / sizeof(*out->code));
+        out->code = malloc((size_t)st.st_size);
+        if (!out->code)
+                return -ENOMEM;
+
+        return pread(fd, out->code, (size_t)st.st_size, 0) == st.st_size ? 0 : -EIO;
+}
+
+/* Where the own number is compared: at one place, or the list is not what we believe it to be. */
+static int filter_find_own(struct daemon_filter *f, bool wanted)
+{
+        unsigned n = 0;
+
+        for (uint16_t i = 0; i < f->len; i++)
+                if (f->code[i].code == (BPF_JMP | BPF_JEQ | BPF_K) && f->code[i].k == OWN_PID) {
+                        f->own = i;
+                        n++;
+                }
+        return n == wanted ? 0 : -EINVAL;
+}
+
+static int filter_compile(scmp_filter_ctx f, const struct list *l, struct daemon_filter *out)
+{
+        int fd = memfd_create("filter", MFD_CLOEXEC), r;
+
+        if (fd < 0)
+                return -errno;
+
+        r = filter_export(f, fd, out);
+        (void)close(fd);
+        return r ? r : filter_find_own(out, l->own_signals);
+}
+
+int daemon_filter_make(enum daemon_role role, struct daemon_filter *ret_f)
 {
         scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+        struct daemon_filter made = {0};
         int r;
 
         if (!f)
@@ -345,7 +399,26 @@ int daemon_filter_enter(enum daemon_role role)
 
         r = filter_build(f, &LISTS[role]);
         if (!r)
-                r = seccomp_load(f);
+                r = filter_compile(f, &LISTS[role], &made);
         seccomp_release(f);
+        if (r)
+                daemon_filter_deinit(&made);
+        else
+                *ret_f = made;
         return r;
+}
+
+void daemon_filter_deinit(struct daemon_filter *f)
+{
+        free(f->code);
+        *f = (struct daemon_filter){0};
+}
+
+int daemon_filter_enter(struct daemon_filter *f)
+{
+        const struct sock_fprog program = {.len = f->len, .filter = f->code};
+
+        if (f->own)
+                f->code[f->own].k = (uint32_t)getpid();
+        return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
 }

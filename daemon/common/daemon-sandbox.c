@@ -95,7 +95,7 @@ static int paths_enter(const struct role *role)
         return daemon_powers_paths(role->keeps ? DAEMON_STATE_FD : -1);
 }
 
-int daemon_sandbox(enum daemon_role role)
+int daemon_sandbox_with(enum daemon_role role, struct daemon_filter *f)
 {
         int r;
 
@@ -110,7 +110,18 @@ int daemon_sandbox(enum daemon_role role)
                 return -errno;
 
         r = paths_enter(&ROLES[role]);
-        return r ? r : daemon_filter_enter(role);
+        return r ? r : daemon_filter_enter(f);
+}
+
+int daemon_sandbox(enum daemon_role role)
+{
+        struct daemon_filter f = {0};
+        int r = daemon_filter_make(role, &f);
+
+        if (!r)
+                r = daemon_sandbox_with(role, &f);
+        daemon_filter_deinit(&f);
+        return r;
 }
 
 bool daemon_sandbox_reports(void)

@@ -6,6 +6,8 @@
 
 #include <sys/types.h>
 
+struct daemon_filter;
+
 enum daemon_role {
         ROLE_GATEWAY,
         ROLE_ZYGOTE,
@@ -29,6 +31,8 @@ enum { DAEMON_STATE_FD = 5 };
  * the process must end.
  */
 int daemon_sandbox(enum daemon_role role) CAPNP_MUST_USE;
+/* The same with a list of calls that has been made before (daemon-filter.h). */
+int daemon_sandbox_with(enum daemon_role role, struct daemon_filter *f) CAPNP_MUST_USE;
 /* Has this process killed when its parent dies. parent: who that is. 0; -ESRCH: it has; -errno. */
 int daemon_sandbox_parent(pid_t parent) CAPNP_MUST_USE;
 /* Lowers the number of descriptors there may be; before daemon_sandbox(), which sets the role's

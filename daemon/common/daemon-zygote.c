@@ -45,8 +45,7 @@ int daemon_packet_await(int fd, enum packet_type type, struct packet *p, int *fd
 
 /* ---- a copy --------------------------------------------------------------------------------- */
 
-enum daemon_copy_exit daemon_copy_confine(const struct daemon_zygote *z, int socket,
-                                          enum daemon_role role, unsigned fds)
+enum daemon_copy_exit daemon_copy_confine(struct daemon_zygote *z, int socket, unsigned fds)
 {
         int allowed[] = {LINK_FD, STDERR_FILENO}, other = -1;
 
@@ -58,7 +57,7 @@ enum daemon_copy_exit daemon_copy_confine(const struct daemon_zygote *z, int soc
                 (void)close(STDERR_FILENO);
 
         if (daemon_sandbox_parent(z->parent) || (fds && daemon_sandbox_fds(fds)) ||
-            daemon_sandbox(role))
+            daemon_sandbox_with(z->role, &z->filter))
                 return COPY_EXIT_SANDBOX;
         if (daemon_check_fds(allowed, daemon_sandbox_reports() ? 2 : 1, &other))
                 return COPY_EXIT_DESCRIPTORS;
@@ -68,6 +67,13 @@ enum daemon_copy_exit daemon_copy_confine(const struct daemon_zygote *z, int soc
 
 /* ---- the zygote ----------------------------------------------------------------------------- */
 
+int daemon_zygote_enter(struct daemon_zygote *z)
+{
+        int r = daemon_filter_make(z->role, &z->filter);
+
+        return r ? r : daemon_sandbox(ROLE_ZYGOTE);
+}
+
 /* As fork(), and the child is a sibling. The number, or -errno. */
 static pid_t zygote_clone(void)
 {
@@ -76,7 +82,7 @@ static pid_t zygote_clone(void)
         return pid < 0 ? -errno : (pid_t)pid;
 }
 
-static int zygote_fork(const struct daemon_zygote *z, const struct packet *asked, int socket)
+static int zygote_fork(struct daemon_zygote *z, const struct packet *asked, int socket)
 {
         struct packet p = {.type = PACKET_FORKED, .worker = asked->worker};
         int r;
@@ -99,7 +105,7 @@ static int zygote_fork(const struct daemon_zygote *z, const struct packet *asked
         return r;
 }
 
-int daemon_zygote_run(const struct daemon_zygote *z)
+int daemon_zygote_run(struct daemon_zygote *z)
 {
         struct packet p;
         int fd, r;

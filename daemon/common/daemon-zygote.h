@@ -5,23 +5,29 @@
 #ifndef CAPOS_DAEMON_ZYGOTE_H
 #define CAPOS_DAEMON_ZYGOTE_H
 
+#include "daemon-filter.h"
 #include "daemon-packets.h"
-#include "daemon-sandbox.h"
 
 struct daemon_zygote {
         int link;     /* to caposd; borrowed */
         pid_t parent; /* caposd, which becomes the parent of every copy */
         /* The life of a copy, which has the zygote's descriptors and the socket that FORK brought.
          * Does not return. */
-        void (*live)(const struct daemon_zygote *z, int socket);
-        void *arg; /* live's own */
+        void (*live)(struct daemon_zygote *z, int socket);
+        void *arg;                   /* live's own */
+        enum daemon_role role;       /* of the copies */
+        struct daemon_filter filter; /* theirs, too: daemon_zygote_enter() */
 };
+
+/* Enters the sandbox of a zygote, after having made ready what its copies enter. 0, or -errno: then
+ * the process must end. */
+int daemon_zygote_enter(struct daemon_zygote *z) CAPNP_MUST_USE;
 
 /*
  * Copies itself when it is told to, until the link closes. Returns in the zygote alone: 0, or
  * -errno.
  */
-int daemon_zygote_run(const struct daemon_zygote *z) CAPNP_MUST_USE;
+int daemon_zygote_run(struct daemon_zygote *z) CAPNP_MUST_USE;
 
 /* Why a copy cannot live: exit codes. */
 enum daemon_copy_exit {
@@ -32,11 +38,10 @@ enum daemon_copy_exit {
 
 /*
  * In a copy: gives up everything but the socket, which is LINK_FD from here on, and enters the
- * sandbox of a role. fds: descriptors it may have at once; 0: what the role may. Standard error
+ * sandbox of its role. fds: descriptors it may have at once; 0: what the role may. Standard error
  * stays in builds that report on it.
  */
-enum daemon_copy_exit daemon_copy_confine(const struct daemon_zygote *z, int socket,
-                                          enum daemon_role role, unsigned fds);
+enum daemon_copy_exit daemon_copy_confine(struct daemon_zygote *z, int socket, unsigned fds);
 
 /* Waits for the next packet, of this type, with its descriptors. 0; CAPOS_IO_E_CLOSED; -EBADMSG: it
  * is another one; an error. */

@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon-filter.h"
 #include "daemon-sandbox-build.h"
 #include "daemon-sandbox.h"
 #include "harness.h"
@@ -457,4 +458,70 @@ TEST(who_keeps_files_can_do_so)
         CHECK_EQ(in_folder(folder, ROLE_SESSIOND), 0);
         CHECK_EQ(in_folder(folder, ROLE_KEEPER), 0);
         CHECK(!rmdir(folder));
+}
+
+/* ---- a list made before the fork ------------------------------------------------------------- */
+
+static int deed_raise(void)
+{
+        return syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), 0) < 0;
+}
+
+static int deed_raise_parent(void)
+{
+        return syscall(SYS_tgkill, getppid(), getppid(), 0) < 0;
+}
+
+/* What a copy of a zygote does: installs what was made in its parent. */
+static int status_with(struct daemon_filter *f, enum daemon_role role, int (*deed)(void))
+{
+        int status = 0;
+        pid_t pid = fork();
+
+        CHECK(pid >= 0);
+        if (pid == 0)
+                _exit(daemon_sandbox_with(role, f) ? ENTERED : deed());
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        return status;
+}
+
+static int deed_nothing(void)
+{
+        return 0;
+}
+
+static int deed_outside(void)
+{
+        return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0;
+}
+
+TEST(a_list_made_before_the_fork_holds_in_each_copy)
+{
+        static const enum daemon_role roles[] = {ROLE_WORKER, ROLE_PROVER};
+
+        for (unsigned i = 0; i < 2; i++) {
+                struct daemon_filter f = {0};
+
+                CHECK_OK(daemon_filter_make(roles[i], &f));
+                for (unsigned copy = 0; copy < 3; copy++) {
+                        CHECK_EQ(status_with(&f, roles[i], deed_nothing), 0);
+                        CHECK_EQ(WTERMSIG(status_with(&f, roles[i], deed_outside)), SIGSYS);
+                }
+                daemon_filter_deinit(&f);
+        }
+}
+
+TEST(each_copy_may_signal_itself_alone)
+{
+        struct daemon_filter f = {0};
+
+        if (daemon_sandbox_reports())
+                test_skip("a build with sanitizers confines less");
+
+        CHECK_OK(daemon_filter_make(ROLE_PROVER, &f));
+        for (unsigned copy = 0; copy < 3; copy++) {
+                CHECK_EQ(status_with(&f, ROLE_PROVER, deed_raise), 0);
+                CHECK_EQ(WTERMSIG(status_with(&f, ROLE_PROVER, deed_raise_parent)), SIGSYS);
+        }
+        daemon_filter_deinit(&f);
 }

@@ -150,14 +150,14 @@ static int prover_serve(void)
         return r ? 1 : 0;
 }
 
-static void prover_live(const struct daemon_zygote *z, int socket)
+static void prover_live(struct daemon_zygote *z, int socket)
 {
         const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS};
         enum daemon_copy_exit e;
 
         if (setrlimit(RLIMIT_CPU, &cpu))
                 _exit(COPY_EXIT_SANDBOX);
-        e = daemon_copy_confine(z, socket, ROLE_PROVER, 0);
+        e = daemon_copy_confine(z, socket, 0);
         _exit(e ? (int)e : prover_serve());
 }
 
@@ -219,7 +219,7 @@ static bool prover_warm_up(void)
                EVP_Digest("", 0, hash, &len, EVP_sha512(), NULL) == 1;
 }
 
-static int zygote_ready(void)
+static int zygote_ready(struct daemon_zygote *z)
 {
         const int allowed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, LINK_FD};
         const struct packet ready = {.type = PACKET_READY};
@@ -229,13 +229,14 @@ static int zygote_ready(void)
         if (r)
                 daemon_log(LOG_ERR, "descriptor %d should not be as it is", other);
         if (!r)
-                r = daemon_sandbox(ROLE_ZYGOTE);
+                r = daemon_zygote_enter(z);
         return r ? r : capos_io_packet_send(LINK_FD, &ready, sizeof(ready), NULL, 0);
 }
 
 int main(void)
 {
-        const struct daemon_zygote z = {.link = LINK_FD, .parent = getppid(), .live = prover_live};
+        struct daemon_zygote z = {
+                .link = LINK_FD, .parent = getppid(), .live = prover_live, .role = ROLE_PROVER};
         int r;
 
         if (sodium_init() < 0 || !prover_warm_up() || !test_signature() || !test_password()) {
@@ -243,7 +244,7 @@ int main(void)
                 return 1;
         }
 
-        r = zygote_ready();
+        r = zygote_ready(&z);
         if (!r)
                 r = daemon_zygote_run(&z);
         if (r && r != CAPOS_IO_E_CLOSED) {

@@ -36,8 +36,11 @@ static int zygote_init(struct daemon_zygote *z, unsigned *ret_fds)
         const int allowed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, LINK_FD};
         int other = -1, r;
 
-        *z = (struct daemon_zygote){
-                .link = LINK_FD, .parent = getppid(), .live = worker_live, .arg = ret_fds};
+        *z = (struct daemon_zygote){.link = LINK_FD,
+                                    .parent = getppid(),
+                                    .live = worker_live,
+                                    .arg = ret_fds,
+                                    .role = ROLE_WORKER};
         r = daemon_manifest_take(&m, MANIFEST_FD);
         if (r)
                 return r;
@@ -57,7 +60,7 @@ int main(void)
 
         r = zygote_init(&z, &fds);
         if (!r)
-                r = daemon_sandbox(ROLE_ZYGOTE);
+                r = daemon_zygote_enter(&z);
         if (!r)
                 r = daemon_zygote_run(&z);
         if (r) {

@@ -52,10 +52,10 @@ static enum worker_exit worker_await(int ret_fds[2])
         return WORKER_EXIT_OK;
 }
 
-void worker_live(const struct daemon_zygote *z, int handoff)
+void worker_live(struct daemon_zygote *z, int handoff)
 {
         const unsigned *max_fds = z->arg;
-        int fds[2], e = (int)daemon_copy_confine(z, handoff, ROLE_WORKER, *max_fds);
+        int fds[2], e = (int)daemon_copy_confine(z, handoff, *max_fds);
 
         if (!e)
                 e = (int)worker_await(fds);

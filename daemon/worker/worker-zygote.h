@@ -15,6 +15,6 @@ enum worker_exit {
 
 /* The life of a worker: daemon_zygote.live. z->arg: how many descriptors it may have, an unsigned.
  */
-void worker_live(const struct daemon_zygote *z, int handoff);
+void worker_live(struct daemon_zygote *z, int handoff);
 
 #endif
