@@ -172,6 +172,60 @@ static inline void capnp_conn_unrefp(capnp_conn **c)
 CAPNP_PUBLIC capnp_rpc *capnp_conn_rpc(capnp_conn *c);
 
 /**
+ * What a filter works on during one call. All of it is borrowed until the call returns.
+ */
+struct capnp_filter_io {
+        /** The core: what came in is given to capnp_rpc_feed(), what is to go out is taken by
+         * capnp_rpc_out_peek() and capnp_rpc_out_sent(); or the filter closes it, saying why. */
+        capnp_rpc *rpc;
+        const uint8_t *in;   /**< bytes of the peer (in read only); the filter moves this on … */
+        size_t in_len;       /**< … and says how many are left */
+        bool ended;          /**< the socket has ended, after these bytes (in read only) */
+        uint8_t *out;        /**< where bytes to the peer are put */
+        size_t out_len;      /**< how many there are: 0 at first, the filter adds to it */
+        size_t out_room;     /**< how many there may be at most */
+        uint8_t *scratch;    /**< a buffer for whatever the filter likes; it wipes secrets itself */
+        size_t scratch_room; /**< its size in bytes, 16 KiB at least */
+        const char *note;    /**< NULL; the filter may set a text, which goes into the trace */
+};
+
+/**
+ * A filter between the socket of a connection and its core: encryption, above all. It only
+ * transforms bytes; reading, writing and waiting are done for it. All members are called from the
+ * vat's loop, never one inside of the other, and must not block.
+ */
+struct capnp_filter_ops {
+        /** Bytes came, or the core wants input again and pending() is true. Takes as much of `in`
+         * as can be fed while capnp_rpc_wants_input(), and keeps no part of the rest: what it
+         * leaves comes again, before anything newer. Answers of its own go to `out`; when that
+         * is full it stops. At `ended` it feeds the end, or closes the core. */
+        void (*read)(void *self, struct capnp_filter_io *x);
+        /** There may be output: once after connecting, then at the end of each round in which
+         * something happened, until it has added nothing. When the core is closed and nothing is
+         * queued any more, it adds its last words, once. What it will never be able to send it
+         * takes from the core all the same: the connection waits for that. */
+        void (*write)(void *self, struct capnp_filter_io *x);
+        /** Whether read() could feed something without new bytes. */
+        bool (*pending)(const void *self);
+        /** The connection has ended. Called once. */
+        void (*free)(void *self);
+};
+
+/**
+ * Puts a filter between a connection's socket and its core. Right after the connection was made,
+ * before the vat runs again: then no byte has gone past it. No descriptors pass a filter.
+ *
+ * @param c     the connection, new from capnp_conn_new() or capnp_conn_connect()
+ * @param o     its operations; must outlive the connection
+ * @param self  handed to them; taken on success: freed by o->free, when c has ended and is held by
+ *              nobody, or when the vat is freed
+ * @return      0; -EALREADY: it has one; -ESHUTDOWN: the vat is gone; -ENOMEM. The first filter of
+ *              a vat costs it 82 KiB, each one about 100 bytes beside its own
+ */
+CAPNP_PUBLIC int capnp_conn_set_filter(capnp_conn *c, const struct capnp_filter_ops *o,
+                                       void *self) CAPNP_MUST_USE;
+
+/**
  * Asks to be told when a connection has ended.
  *
  * @param c       the connection

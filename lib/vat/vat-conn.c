@@ -16,7 +16,7 @@
  * A connection that nobody can use any more ends by itself: the program holds no reference to it,
  * it has no bootstrap object that the peer might still ask for, and all four tables are empty.
  */
-#include "vat-internal.h"
+#include "vat-filter.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -92,6 +92,7 @@ static void conn_deinit(capnp_conn *c)
 {
         conn_close_socket(c);
         capnp_i_connect_forget(c);
+        capnp_i_filter_free(c);
         capos_io_timer_deinit(&c->timer);
         capos_io_task_deinit(&c->settle);
         capnp_i_list_remove(&c->link);
@@ -183,6 +184,13 @@ static bool conn_is_unused(capnp_conn *c)
         return n.questions + n.answers + n.exports + n.imports + n.embargoes == 0;
 }
 
+/* Whether the socket is to be read. What a filter has is first, and it is read by conn_read_on().
+ */
+static bool conn_wants_input(const capnp_conn *c)
+{
+        return capnp_rpc_wants_input(c->rpc) && !(c->filter && capnp_i_filter_is_full(c));
+}
+
 /* What is watched for follows from the state alone. */
 static uint32_t conn_events(const capnp_conn *c)
 {
@@ -192,7 +200,7 @@ static uint32_t conn_events(const capnp_conn *c)
         case CONN_CONNECTING:
                 return EPOLLOUT;
         case CONN_OPEN:
-                return (capnp_rpc_wants_input(c->rpc) ? EPOLLIN : 0) | (c->blocked ? out : 0);
+                return (conn_wants_input(c) ? EPOLLIN : 0) | (c->blocked ? out : 0);
         case CONN_CLOSING:
                 return out;
         case CONN_LINGERING:
@@ -222,13 +230,23 @@ static void conn_linger(capnp_conn *c)
 {
         struct iovec v;
 
-        if (c->blocked || capnp_rpc_out_peek(c->rpc, &v, 1, NULL, NULL) > 0)
+        if (c->blocked || capnp_rpc_out_peek(c->rpc, &v, 1, NULL, NULL) > 0 ||
+            !capnp_i_filter_is_drained(c))
                 return;
         if (c->peer_ended || shutdown(c->fd, SHUT_WR) < 0) {
                 conn_set_closed(c);
                 return;
         }
         conn_set_state(c, CONN_LINGERING);
+}
+
+/* No event tells of bytes that have been read already. While the kernel takes no output a filter
+ * may be unable to go on, and there will be an event when it can. */
+static void conn_read_on(capnp_conn *c)
+{
+        if (c->state == CONN_OPEN && !c->blocked && capnp_i_filter_is_full(c) &&
+            capnp_rpc_wants_input(c->rpc))
+                capnp_i_stream_read(c);
 }
 
 /* A pause that nothing but time would end is ended by time. */
@@ -276,6 +294,8 @@ static void conn_settle(struct capos_io_task *t)
                 conn_send(c);
         if (c->state == CONN_CLOSING)
                 conn_linger(c);
+        if (c->filter)
+                conn_read_on(c);
         conn_pause(c);
         if (c->watch.loop && capos_io_watch_set(&c->watch, conn_events(c)))
                 capnp_i_conn_break(c, "epoll", -ENOMEM);
@@ -328,7 +348,7 @@ static void conn_on_event(struct capos_io_watch *w, uint32_t events)
                 c->blocked = c->short_refs = false;
                 capnp_i_conn_note(c);
         }
-        if (c->state == CONN_OPEN && capnp_rpc_wants_input(c->rpc)) {
+        if (c->state == CONN_OPEN && conn_wants_input(c)) {
                 if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
                         capnp_i_stream_read(c);
         } else if (events & (EPOLLHUP | EPOLLERR)) {

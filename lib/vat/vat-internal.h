@@ -25,7 +25,8 @@ struct vat_io {
         struct capnp_i_list conns, listeners, watches, timers;
         struct capos_io_timer refs; /* runs while connections are short of descriptors' places */
         uint8_t *in;                /* READ_BYTES, shared: the core copies what it keeps */
-        uint64_t read_bytes;        /* in this round */
+        uint8_t *filter_bytes;      /* shared by connections with a filter; NULL: none has been */
+        uint64_t read_bytes;        /* since events were last run */
         uint32_t last_number;
         bool busy;    /* a round is running: none may start inside of it */
         bool ending;  /* the vat is being freed: nothing new */
@@ -61,6 +62,7 @@ struct capnp_conn {
         struct capos_io_timer timer; /* connecting: try again; open: read on; closing: the end */
         capnp_rpc *rpc;
         struct conn_attempt *attempt;
+        struct conn_filter *filter; /* NULL: the socket has what the core has */
         int fd;
         enum conn_state state;
         uint64_t progress; /* of the core, when input was last found not to be wanted */
@@ -118,5 +120,7 @@ void capnp_i_watches_end(struct vat_io *io);
 /* vat-trace.c */
 bool capnp_i_trace_is_wanted(void);
 void capnp_i_trace_start(capnp_conn *c);
+/* A line about the connection itself. Nothing without CAPNP_TRACE. */
+void capnp_i_trace_note(const capnp_conn *c, const char *what);
 
 #endif

@@ -33,13 +33,13 @@ static int vat_io_round(struct vat_io *io, bool may_wait)
                 return -EDEADLK;
 
         io->busy = true;
-        io->read_bytes = 0;
         if (may_wait && !capnp_rpc_pending(io->vat)) {
                 capos_io_loop_run_tasks(&io->loop);
                 timeout_ms = capnp_vat_timeout_ms(io->vat);
         }
         r = capos_io_loop_wait(&io->loop, timeout_ms);
         steps += io->read_bytes / BYTES_STEP;
+        io->read_bytes = 0;
         while (steps-- > 0 && capnp_rpc_step(io->vat))
                 ;
         capos_io_loop_run_tasks(&io->loop);
@@ -77,7 +77,6 @@ static void vat_io_free(capnp_vat *v)
         io->ending = true;
         io->busy = true;
         capnp_i_listeners_end(io);
-        capnp_i_watches_end(io);
         for (l = io->conns.next; l != &io->conns; l = l->next)
                 capnp_rpc_close(CAPNP_I_OF(l, capnp_conn, link)->rpc,
                                 (capnp_exception){CAPNP_DISCONNECTED, "the vat is gone"});
@@ -85,10 +84,12 @@ static void vat_io_free(capnp_vat *v)
                 ;
         while (!capnp_i_list_empty(&io->conns))
                 capnp_i_conn_end(CAPNP_I_OF(io->conns.next, capnp_conn, link));
+        capnp_i_watches_end(io); /* a filter may have a timer, and so may who is told of an end */
 
         capnp_i_vat_set_loop(v, NULL, NULL);
         capos_io_timer_deinit(&io->refs);
         capos_io_loop_deinit(&io->loop);
+        free(io->filter_bytes);
         free(io->in);
         free(io);
 }

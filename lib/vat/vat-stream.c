@@ -14,8 +14,10 @@
  * user's, so all connections of a vat wait for one timer.
  *
  * A peer that has closed may have said why before: when writing fails, what it sent is read first.
+ *
+ * A connection with a filter reads and writes by vat-filter.c; the rounds are the same.
  */
-#include "vat-internal.h"
+#include "vat-filter.h"
 
 #include <errno.h>
 #include <string.h>
@@ -70,13 +72,13 @@ void capnp_i_stream_read(capnp_conn *c)
         int r;
 
         do {
-                r = stream_read_once(c);
+                r = c->filter ? capnp_i_filter_read(c) : stream_read_once(c);
                 wants = capnp_rpc_wants_input(c->rpc);
                 left -= READ_BYTES;
         } while (r > 0 && left > 0 && wants);
         if (r < 0)
                 capnp_i_conn_break(c, "read", r);
-        else if (!wants)
+        else if (!wants || c->filter)
                 capnp_i_conn_note(c);
 }
 
@@ -119,7 +121,7 @@ int capnp_i_stream_write(capnp_conn *c)
         int r = 1;
 
         while (r > 0 && !c->blocked && bytes < WRITE_ROUND_BYTES)
-                r = stream_write_once(c, &bytes);
+                r = c->filter ? capnp_i_filter_write(c, &bytes) : stream_write_once(c, &bytes);
         /* The turn of others; but this must not be the last that happens here. */
         if (r > 0 && !c->blocked)
                 capnp_i_conn_note(c);

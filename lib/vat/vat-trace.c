@@ -3,6 +3,9 @@
  *
  *     capnp 3 -> call 12 on import 0: @0xb2e1c5f3a7d40918 method 2, 1 cap, 96 bytes
  *
+ * A line with `--` says what has become of the connection itself, as far as its filter knows more
+ * than the messages tell.
+ *
  * The first number counts the connections of the vat. Only the envelope is read, never the content:
  * a trace may be pasted into a bug report, and walking the content would use up the message's
  * traversal budget. Offsets are those of rpc.capnp.
@@ -202,6 +205,16 @@ static void line_add_message(struct line *l, capnp_reader r)
                 kinds[kind].add(l, reader_struct(r, 0));
 }
 
+/* One write a line: lines of several processes do not mix. */
+static void line_write(struct line *l)
+{
+        if (l->len > sizeof(l->text) - 2)
+                l->len = sizeof(l->text) - 2;
+        l->text[l->len++] = '\n';
+        if (write(STDERR_FILENO, l->text, l->len) < 0)
+                return;
+}
+
 static void trace_message(void *arg, bool in, capnp_msg *m)
 {
         const capnp_conn *c = arg;
@@ -210,12 +223,18 @@ static void trace_message(void *arg, bool in, capnp_msg *m)
         line_add(&l, "capnp %u %s ", c->number, in ? "<-" : "->");
         line_add_message(&l, capnp_any_struct(capnp_msg_root(m), NULL));
         line_add(&l, ", %zu bytes", capnp_msg_size(m));
-        if (l.len > sizeof(l.text) - 2)
-                l.len = sizeof(l.text) - 2;
-        l.text[l.len++] = '\n';
-        /* One write a line: lines of several processes do not mix. */
-        if (write(STDERR_FILENO, l.text, l.len) < 0)
+        line_write(&l);
+}
+
+void capnp_i_trace_note(const capnp_conn *c, const char *what)
+{
+        struct line l = {.len = 0};
+
+        if (!c->io->tracing)
                 return;
+
+        line_add(&l, "capnp %u -- %s", c->number, what);
+        line_write(&l);
 }
 
 bool capnp_i_trace_is_wanted(void)
