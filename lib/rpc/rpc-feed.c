@@ -228,19 +228,22 @@ static uint64_t feed_wants(const capnp_rpc *r, const struct measure *m)
         return m->total ? m->total : m->header;
 }
 
-/* Goes on with an incomplete frame. */
+/* Goes on with an incomplete frame. Its segment table may be all there is. */
 static int feed_fill(capnp_rpc *r, struct input *in)
 {
         struct measure m;
-        int k = feed_measure(r, r->in, r->in_len, &m);
+        int k;
 
-        if (k)
-                return k;
+        do {
+                k = feed_measure(r, r->in, r->in_len, &m);
+                if (k)
+                        return k;
 
-        if (m.is_long)
-                return feed_skip_begin(r, &m);
+                if (m.is_long)
+                        return feed_skip_begin(r, &m);
 
-        k = feed_store(r, in, feed_wants(r, &m));
+                k = feed_store(r, in, feed_wants(r, &m));
+        } while (!k && !m.total && r->in_len == m.header);
         return !k && m.total && r->in_len == m.total ? feed_complete(r, in) : k;
 }
 

@@ -283,6 +283,24 @@ TEST(long_message_that_can_not_be_answered)
         check_violation(&m, &kib);
 }
 
+/* The segment table is all there is, and is not waited behind. */
+TEST(message_without_words_is_noticed_with_its_last_byte)
+{
+        struct raw m;
+
+        raw_init(&m);
+        for (unsigned i = 0; i < 9; i++)
+                raw_segment(&m, NULL, 0, 0);
+        check_violation(&m, &kib);
+
+        for (unsigned n = 1; n <= 4; n++) {
+                raw_init(&m);
+                for (unsigned i = 0; i < n; i++)
+                        raw_segment(&m, NULL, 0, 0);
+                check_violation(&m, &kib);
+        }
+}
+
 /* ---- aborts --------------------------------------------------------------------------------- */
 
 static void check_abort(struct raw *m, const struct capnp_limits *limits, const char *reason)
