@@ -14,8 +14,8 @@ struct daemon_filter {
 };
 
 /*
- * Makes the list of a role: half a megabyte of work, done once by whoever has others enter it.
- * Opens a descriptor and closes it again. 0, or -errno.
+ * Makes the list of a role, which takes more than a hundred KiB meanwhile: once, by whoever has
+ * others enter it. Opens a descriptor and closes it again. 0, or -errno.
  */
 int daemon_filter_make(enum daemon_role role, struct daemon_filter *ret_f) CAPNP_MUST_USE;
 void daemon_filter_deinit(struct daemon_filter *f);

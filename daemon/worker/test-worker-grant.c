@@ -1,0 +1,308 @@
+/*
+ * What a worker lets pass between its client and a service, and what it says when it does not.
+ */
+#include <string.h>
+
+#include "remote_session.capnp-c.h"
+#include "test-worker-rig.h"
+
+#define CAP CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *
+
+static bool said(const char *code)
+{
+        size_t n = strlen(code);
+
+        return !strncmp(rig_said, code, n) && !strncmp(rig_said + n, ": ", 2);
+}
+
+TEST(a_call_and_its_object_come_through)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP object = NULL;
+
+                CHECK(a);
+                CHECK_OK(rig_call(&r, a, ECHO, NULL, &object));
+                CHECK_OK(rig_call(&r, object, ECHO, NULL, NULL));
+                CHECK_EQ(r.served, 2);
+                CHECK_EQ(r.asked[5], 1); /* open */
+        }
+        rig_close(&r);
+}
+
+TEST(a_second_get_takes_the_same_socket)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP b = NULL;
+
+                r.without_end = 1;
+                b = rig_get(&r, session, "a");
+                CHECK(b);
+                CHECK_OK(rig_call(&r, b, ECHO, NULL, NULL));
+                CHECK_EQ(r.asked[5], 2);
+        }
+        rig_close(&r);
+}
+
+/* The session manager says that there is a socket, and there is none any more. */
+TEST(a_get_that_crosses_is_asked_again_once)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = NULL;
+                CAP none = NULL;
+
+                r.without_end = 1;
+                a = rig_get(&r, session, "a");
+                CHECK(a);
+                CHECK_EQ(r.asked[5], 2);
+
+                r.without_end = 9;
+                none = rig_get(&r, session, "b");
+                CHECK(!none);
+                CHECK_EQ(r.asked[5], 4);
+        }
+        rig_close(&r);
+}
+
+TEST(what_the_session_manager_refuses_is_refused_in_its_words)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = NULL;
+
+                r.denial = "denied.unknown-name: there is no such capability";
+                a = rig_get(&r, session, "x");
+                CHECK(!a);
+                CHECK_STR(rig_said, r.denial);
+        }
+        rig_close(&r);
+}
+
+TEST(more_calls_at_once_than_the_quota_are_refused)
+{
+        struct rig r = {.calls = 2};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP b = rig_get(&r, session, "b");
+                capnp_question *q[2];
+
+                q[0] = rig_begin(&r, a, HOLD, NULL);
+                q[1] = rig_begin(&r, b, HOLD, NULL);
+                capnp_question_send(q[0], NULL, NULL);
+                capnp_question_send(q[1], NULL, NULL);
+                CHECK(rig_call(&r, a, ECHO, NULL, NULL));
+                CHECK(said("over-quota.calls"));
+                CHECK_EQ(r.w.calls, 2);
+
+                rig_release(&r);
+                CHECK_OK(rig_finish(q[0]));
+                CHECK_OK(rig_finish(q[1]));
+                CHECK_OK(rig_call(&r, a, ECHO, NULL, NULL));
+                rig_settle(&r);
+                CHECK_EQ(r.w.calls, 0);
+        }
+        rig_close(&r);
+}
+
+TEST(a_service_cannot_forge_a_denial)
+{
+        struct rig r = {.service_says = "denied.stale-session: \x1b[2Jgo away"};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+
+                CHECK(rig_call(&r, a, FAIL, NULL, NULL));
+                CHECK_STR(rig_said, "service: denied.stale-session: ?[2Jgo away");
+
+                /* One that marks its words itself is not marked again. */
+                r.service_says = "service: denied.credentials";
+                CHECK(rig_call(&r, a, FAIL, NULL, NULL));
+                CHECK_STR(rig_said, "service: denied.credentials");
+
+                /* Nearly the mark is no mark. */
+                r.service_says = "service denied.credentials";
+                CHECK(rig_call(&r, a, FAIL, NULL, NULL));
+                CHECK_STR(rig_said, "service: service denied.credentials");
+        }
+        rig_close(&r);
+}
+
+TEST(words_that_come_through_two_grants_are_marked_once)
+{
+        struct rig r = {.services = true, .service_says = "no"};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP b = rig_get(&r, session, "b");
+
+                /* a is told to call what it was given of b, which fails. */
+                CHECK_OK(rig_call(&r, a, TAKE, b, NULL));
+                CHECK_OK(rig_call(&r, a, TELL, NULL, NULL));
+                rig_notice_revoked(&r, "b");
+                CHECK(rig_call(&r, a, TELL, NULL, NULL));
+                CHECK(strstr(rig_said, "denied.revoked-lease"));
+                CHECK(!strncmp(rig_said, "service: ", 9));
+                CHECK(!strstr(rig_said + 1, "service: "));
+        }
+        rig_close(&r);
+}
+
+/* ---- what may be passed on ------------------------------------------------------------------ */
+
+TEST(the_clients_own_objects_may_go_to_a_service)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP own = rig_own(&r);
+
+                CHECK_OK(rig_call(&r, a, TAKE, own, NULL));
+                CHECK_OK(rig_call(&r, a, TELL, NULL, NULL));
+                CHECK_EQ(r.served, 3);
+        }
+        rig_close(&r);
+}
+
+TEST(the_sessions_own_objects_may_not)
+{
+        struct rig r = {.services = true};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP user = rig_get(&r, session, "session");
+                CAP capnp_flow = NULL;
+                CAPNP_AUTO(capnp_question_freep)
+                capnp_question *set = remote_session_cap_set((remote_session_client){session});
+                CAPNP_AUTO(capnp_question_freep)
+                capnp_question *start =
+                        remote_session_reauthenticate((remote_session_client){session});
+                capnp_cap *all[5];
+
+                CHECK_OK(capnp_question_wait(set));
+                CHECK_OK(capnp_question_wait(start));
+                capnp_flow = capnp_cap_ref(remote_session_reauthenticate_flow(start).c);
+                all[0] = r.gateway;
+                all[1] = session;
+                all[2] = user;
+                all[3] = remote_session_cap_set_caps(set).c;
+                all[4] = capnp_flow;
+                for (unsigned i = 0; i < 5; i++) {
+                        r.reported[0] = '\0';
+                        CHECK(all[i]);
+                        CHECK(rig_call(&r, a, TAKE, all[i], NULL));
+                        CHECK(said("denied.transfer"));
+                        rig_settle(&r);
+                        CHECK_STR(r.reported, "denied.transfer a");
+                }
+                CHECK(!r.taken);
+        }
+        rig_close(&r);
+}
+
+TEST(a_grant_goes_to_another_service_as_its_policy_says)
+{
+        for (int services = 0; services < 2; services++) {
+                struct rig r = {.services = services};
+                rig_open(&r);
+                {
+                        CAP session = rig_enter(&r);
+                        CAP a = rig_get(&r, session, "a");
+                        CAP b = rig_get(&r, session, "b");
+                        int result = rig_call(&r, a, TAKE, b, NULL);
+
+                        CHECK_EQ(!result, services);
+                        CHECK(services || said("denied.transfer"));
+                        /* Back to where it came from it always may. */
+                        CHECK_OK(rig_call(&r, b, TAKE, b, NULL));
+                }
+                rig_close(&r);
+        }
+}
+
+/* ---- taking away ---------------------------------------------------------------------------- */
+
+static uint64_t lease_of(capnp_cap *session, const char *name)
+{
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *q = remote_session_cap_set((remote_session_client){session});
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *list = remote_cap_set_list(remote_session_cap_set_caps(q));
+        remote_cap_entry_list l;
+
+        CHECK_OK(capnp_question_wait(list));
+        l = remote_cap_set_list_entries(list);
+        for (uint32_t i = 0; i < remote_cap_entry_list_len(l); i++)
+                if (!strcmp(remote_cap_entry_name(remote_cap_entry_list_get(l, i)).p, name))
+                        return remote_cap_entry_lease_expires_at_ms(
+                                remote_cap_entry_list_get(l, i));
+        return 1;
+}
+
+TEST(what_is_revoked_is_dead_at_once_and_the_rest_lives)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP b = rig_get(&r, session, "b");
+                CAP object = NULL;
+                capnp_question *q = rig_begin(&r, a, HOLD, NULL);
+
+                CHECK_OK(rig_call(&r, a, ECHO, NULL, &object));
+                capnp_question_send(q, NULL, NULL);
+                CHECK_OK(rig_call(&r, b, ECHO, NULL, NULL));
+                CHECK_EQ(lease_of(session, "a"), 0);
+
+                rig_notice_revoked(&r, "a");
+                CHECK(rig_finish(q));
+                CHECK(said("denied.revoked-lease"));
+                CHECK(rig_call(&r, a, ECHO, NULL, NULL));
+                CHECK(said("denied.revoked-lease"));
+                CHECK(rig_call(&r, object, ECHO, NULL, NULL));
+                CHECK(said("denied.revoked-lease"));
+                CHECK_OK(rig_call(&r, b, ECHO, NULL, NULL));
+                CHECK(lease_of(session, "a") > 1);
+                CHECK_EQ(lease_of(session, "b"), 0);
+        }
+        rig_close(&r);
+}
+
+TEST(all_grants_end_with_the_session)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP object = NULL;
+
+                CHECK_OK(rig_call(&r, a, ECHO, NULL, &object));
+                rig_notice_ended(&r, "it has expired");
+                CHECK(rig_call(&r, a, ECHO, NULL, NULL));
+                CHECK_STR(rig_said, "denied.stale-session: it has expired");
+                CHECK(rig_call(&r, object, ECHO, NULL, NULL));
+                CHECK_STR(rig_said, "denied.stale-session: it has expired");
+                CHECK_EQ(r.served, 1);
+        }
+        rig_close(&r);
+}

@@ -1,0 +1,397 @@
+/*
+ * A worker in a test's process, with everybody it has to do with.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "remote_session.capnp-c.h"
+#include "test-worker-rig.h"
+
+char rig_said[600];
+
+/* ---- the service ---------------------------------------------------------------------------- */
+
+static void held_canceled(capnp_answer *a, void *arg)
+{
+        struct rig *r = arg;
+
+        for (unsigned i = 0; i < r->nheld; i++)
+                if (r->held[i] == a)
+                        r->held[i] = NULL;
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+static int service_serve(void *self, capnp_answer *a);
+
+static int service_echo(struct rig *r, capnp_answer *a)
+{
+        capnp_builder b = capnp_abuilder_init_struct(capnp_answer_results_any(a), 0, 1);
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;
+
+        CHECK_OK(capnp_cap_new_dispatch(r->vat, service_serve, NULL, r, &c));
+        capnp_abuilder_set_cap(capnp_builder_any(b, 0), c);
+        return capnp_answer_return(a);
+}
+
+static void told(capnp_question *q, int result, void *arg)
+{
+        capnp_answer *a = arg;
+
+        if (result)
+                (void)capnp_answer_fail(a, CAPNP_FAILED, "%s", capnp_question_exception(q).reason);
+        else
+                (void)capnp_answer_return(a);
+        capnp_question_free(q);
+}
+
+static void tell_canceled(capnp_answer *a, void *arg)
+{
+        (void)a, (void)arg;
+}
+
+static int service_serve(void *self, capnp_answer *a)
+{
+        capnp_cap *given = capnp_any_cap_peek(capnp_reader_any(capnp_answer_params(a), 0));
+        struct rig *r = self;
+
+        r->served++;
+        switch (capnp_answer_method(a)) {
+        case ECHO:
+                return service_echo(r, a);
+        case HOLD:
+                CHECK(r->nheld < 8);
+                r->held[r->nheld++] = a;
+                return capnp_answer_keep(a, held_canceled, r);
+        case TAKE:
+                capnp_cap_unref(r->taken);
+                r->taken = capnp_cap_ref(given);
+                return capnp_answer_return(a);
+        case TELL:
+                (void)capnp_answer_keep(a, tell_canceled, NULL);
+                capnp_question_send(capnp_question_new_any(r->vat, r->taken, SERVICE, ECHO), told,
+                                    a);
+                return 0;
+        default:
+                return capnp_answer_fail(a, CAPNP_FAILED, "%s", r->service_says);
+        }
+}
+
+void rig_release(struct rig *r)
+{
+        for (unsigned i = 0; i < r->nheld; i++)
+                if (r->held[i])
+                        (void)capnp_answer_return(r->held[i]);
+        r->nheld = 0;
+}
+
+/* ---- the session manager -------------------------------------------------------------------- */
+
+static void bound_fill(const struct rig *r, bound_builder b)
+{
+        static const char *const names[] = {"session", "a", "b"};
+        session_info_builder info = bound_init_info(b);
+        session_quota_builder q = session_info_init_quota(info);
+        bundle_entry_list_builder l = bound_init_bundle(b, 3);
+
+        session_info_set_kind(info, "anonymous");
+        session_quota_set_references(q, 64);
+        session_quota_set_calls(q, r->calls);
+        session_quota_set_queued_bytes(q, r->bytes);
+        session_quota_set_message_bytes(q, 256 * 1024);
+        for (uint32_t i = 0; i < 3; i++) {
+                bundle_entry_builder e = bundle_entry_list_builder_get(l, i);
+
+                bundle_entry_set_name(e, names[i]);
+                bundle_entry_set_services(e, i && r->services);
+                bundle_entry_set_local(e, !i);
+        }
+}
+
+/* Whether a call has been refused. */
+static bool refused(struct rig *r, capnp_answer *a)
+{
+        r->asked[capnp_answer_method(a)]++;
+        if (r->denial)
+                (void)capnp_answer_fail(a, CAPNP_FAILED, "%s", r->denial);
+        return r->denial;
+}
+
+static void kept_canceled(capnp_answer *a, void *arg)
+{
+        struct rig *r = arg;
+
+        r->kept = NULL;
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+static int ask_nothing(void *self, capnp_answer *a)
+{
+        return refused(self, a) ? 0 : capnp_answer_return(a);
+}
+
+static int ask_start(void *self, capnp_answer *a)
+{
+        if (refused(self, a))
+                return 0;
+
+        admission_start_results_set_flow(a, 7);
+        return capnp_answer_return(a);
+}
+
+static int ask_next(void *self, capnp_answer *a)
+{
+        struct rig *r = self;
+
+        if (refused(r, a))
+                return 0;
+
+        CHECK_EQ(admission_next_param_flow(a), 7);
+        if (r->asked[capnp_answer_method(a)] > r->steps) {
+                admission_next_results_set_done(a, true);
+                bound_fill(r, admission_next_results_init_bound(a));
+        }
+        return capnp_answer_return(a);
+}
+
+static int ask_enter(void *self, capnp_answer *a)
+{
+        struct rig *r = self;
+
+        if (refused(r, a))
+                return 0;
+
+        bound_fill(r, admission_enter_results_init_bound(a));
+        if (!r->silent)
+                return capnp_answer_return(a);
+
+        r->kept = a;
+        return capnp_answer_keep(a, kept_canceled, r);
+}
+
+static int ask_open(void *self, capnp_answer *a)
+{
+        static const struct grant_end_ops end_ops = {0};
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *end = NULL, *object = NULL;
+        CAPNP_AUTO(capnp_conn_unrefp) capnp_conn *conn = NULL;
+        struct rig *r = self;
+        int s[2];
+
+        if (refused(r, a))
+                return 0;
+        if (r->without_end || !strcmp(admission_open_param_name(a).p, "session")) {
+                r->without_end -= r->without_end > 0;
+                return capnp_answer_return(a);
+        }
+
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, s));
+        CHECK_OK(capnp_cap_new_dispatch(r->vat, service_serve, NULL, r, &object));
+        CHECK_OK(capnp_conn_new(r->vat, s[1], NULL, object, &conn));
+        CHECK_OK(grant_end_serve(r->vat, &end_ops, NULL, &end));
+        capnp_cap_set_fd(end, s[0]);
+        admission_open_results_set_end(a, (grant_end_client){end});
+        return capnp_answer_return(a);
+}
+
+static int ask_renew(void *self, capnp_answer *a)
+{
+        if (refused(self, a))
+                return 0;
+
+        bound_fill(self, admission_renew_results_init_bound(a));
+        return capnp_answer_return(a);
+}
+
+static void watch_canceled(capnp_answer *a, void *arg)
+{
+        struct rig *r = arg;
+
+        r->watch = NULL;
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+static int ask_watch(void *self, capnp_answer *a)
+{
+        struct rig *r = self;
+
+        r->watch = a;
+        return capnp_answer_keep(a, watch_canceled, r);
+}
+
+static int ask_report(void *self, capnp_answer *a)
+{
+        struct rig *r = self;
+
+        r->asked[capnp_answer_method(a)]++;
+        snprintf(r->reported, sizeof(r->reported), "%.60s %.60s", admission_report_param_event(a).p,
+                 admission_report_param_detail(a).p);
+        return capnp_answer_return(a);
+}
+
+static const struct admission_ops admission = {
+        .methods = ask_nothing,
+        .start = ask_start,
+        .next = ask_next,
+        .cancel = ask_nothing,
+        .enter = ask_enter,
+        .open = ask_open,
+        .schema = ask_nothing,
+        .renew = ask_renew,
+        .logout = ask_nothing,
+        .watch = ask_watch,
+        .report = ask_report,
+};
+
+void rig_notice_ended(struct rig *r, const char *why)
+{
+        CHECK(r->watch);
+        notice_set_ended(admission_watch_results_init_notice(r->watch), why);
+        CHECK_OK(capnp_answer_return(r->watch));
+        r->watch = NULL;
+        rig_settle(r);
+}
+
+void rig_notice_revoked(struct rig *r, const char *name)
+{
+        CHECK(r->watch);
+        notice_set_revoked(admission_watch_results_init_notice(r->watch), name);
+        CHECK_OK(capnp_answer_return(r->watch));
+        r->watch = NULL;
+        rig_settle(r);
+}
+
+/* ---- the client ----------------------------------------------------------------------------- */
+
+capnp_cap *rig_enter(struct rig *r)
+{
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *q =
+                remote_session_gateway_anonymous((remote_session_gateway_client){r->gateway});
+
+        CHECK_OK(capnp_question_wait(q));
+        return capnp_cap_ref(remote_session_gateway_anonymous_session(q).c);
+}
+
+static int say(capnp_question *q, int result)
+{
+        snprintf(rig_said, sizeof(rig_said), "%s",
+                 result ? capnp_question_exception(q).reason : "");
+        return result;
+}
+
+capnp_cap *rig_get(struct rig *r, capnp_cap *session, const char *name)
+{
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *q = remote_session_cap_set((remote_session_client){session});
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *get = remote_cap_set_get(remote_session_cap_set_caps(q));
+
+        (void)r;
+        remote_cap_set_get_set_name(get, name);
+        return say(get, capnp_question_wait(get)) ? NULL
+                                                  : capnp_cap_ref(remote_cap_set_get_cap(get));
+}
+
+capnp_question *rig_begin(struct rig *r, capnp_cap *c, uint16_t method, capnp_cap *given)
+{
+        capnp_question *q = capnp_question_new_any(r->vat, c, SERVICE, method);
+        capnp_builder b = capnp_abuilder_init_struct(capnp_question_params_any(q), 0, 1);
+
+        if (given)
+                capnp_abuilder_set_cap(capnp_builder_any(b, 0), given);
+        return q;
+}
+
+int rig_finish(capnp_question *q)
+{
+        int result = say(q, capnp_question_wait(q));
+
+        capnp_question_free(q);
+        return result;
+}
+
+int rig_call(struct rig *r, capnp_cap *c, uint16_t method, capnp_cap *given, capnp_cap **ret_c)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = rig_begin(r, c, method, given);
+        const uint16_t path[] = {0};
+        int result = say(q, capnp_question_wait(q));
+
+        if (!result && ret_c)
+                *ret_c = capnp_cap_ref(capnp_question_cap_peek(q, path, 1));
+        return result;
+}
+
+capnp_cap *rig_own(struct rig *r)
+{
+        capnp_cap *c = NULL;
+
+        CHECK_OK(capnp_cap_new_dispatch(r->vat, service_serve, NULL, r, &c));
+        return c;
+}
+
+/* ---- turning -------------------------------------------------------------------------------- */
+
+static void rig_turn(struct rig *r, int ms)
+{
+        struct pollfd p = {.fd = capnp_vat_fd(r->vat), .events = POLLIN};
+
+        (void)poll(&p, 1, ms);
+        CHECK_OK(capnp_vat_process(r->vat));
+}
+
+void rig_until(struct rig *r, const void *done, size_t size)
+{
+        static const uint8_t none[16];
+
+        CHECK(size <= sizeof(none));
+        for (int i = 0; i < 2000 && !memcmp(done, none, size); i++)
+                rig_turn(r, 10);
+        CHECK(memcmp(done, none, size));
+}
+
+void rig_settle(struct rig *r)
+{
+        struct pollfd p = {.fd = capnp_vat_fd(r->vat), .events = POLLIN};
+
+        /* Everybody is in this process: when nothing is ready, nothing is on its way. */
+        do
+                CHECK_OK(capnp_vat_process(r->vat));
+        while (poll(&p, 1, 0) > 0 || capnp_vat_timeout_ms(r->vat) == 0);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+void rig_open(struct rig *r)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *root = NULL;
+        static const struct capnp_limits with_fds = {.fds = 1};
+        int client[2], sessiond[2];
+
+        r->calls = r->calls ? r->calls : 8;
+        r->bytes = r->bytes ? r->bytes : 256 * 1024;
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, client));
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sessiond));
+        CHECK_OK(capnp_vat_new(&r->vat));
+        CHECK_OK(admission_serve(r->vat, &admission, r, &root));
+        CHECK_OK(capnp_conn_new(r->vat, sessiond[1], &with_fds, root, &r->sessiond));
+        CHECK_OK(worker_open(&r->w, r->vat, client[1], sessiond[0]));
+        CHECK_OK(capnp_conn_new(r->vat, client[0], NULL, NULL, &r->client));
+        CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(r->client), &r->gateway));
+        rig_until(r, &r->watch, sizeof(r->watch));
+}
+
+void rig_close(struct rig *r)
+{
+        capnp_cap_unref(r->taken);
+        capnp_cap_unref(r->gateway);
+        capnp_conn_unref(r->client);
+        capnp_conn_unref(r->sessiond);
+        worker_close(&r->w);
+        capnp_vat_free(r->vat);
+        worker_deinit(&r->w);
+        CHECK_EQ(r->w.calls, 0);
+        CHECK_EQ(r->w.bytes, 0);
+}
