@@ -19,7 +19,8 @@ static const char *const NAMES[ACT_KINDS] = {
         [ACT_MEMBRANE] = "ACT_MEMBRANE", [ACT_WRAP] = "ACT_WRAP",
         [ACT_REVOKE] = "ACT_REVOKE",     [ACT_UNREF] = "ACT_UNREF",
         [ACT_CLOSE] = "ACT_CLOSE",       [ACT_CONNECT] = "ACT_CONNECT",
-        [ACT_STARVE] = "ACT_STARVE",
+        [ACT_STARVE] = "ACT_STARVE",     [ACT_FORGET] = "ACT_FORGET",
+        [ACT_FLUSH] = "ACT_FLUSH",
 };
 
 void model_print_act(const struct model_act *act, FILE *to)
@@ -334,7 +335,7 @@ static void (*const PLAY[ACT_KINDS])(struct world *w, const struct model_act *ac
         [ACT_END] = act_end,           [ACT_STEP] = act_step,       [ACT_DELIVER] = act_deliver,
         [ACT_MEMBRANE] = act_membrane, [ACT_WRAP] = act_wrap,       [ACT_REVOKE] = act_revoke,
         [ACT_UNREF] = act_unref,       [ACT_CLOSE] = act_close,     [ACT_CONNECT] = act_connect,
-        [ACT_STARVE] = act_starve,
+        [ACT_STARVE] = act_starve,     [ACT_FORGET] = act_forget,   [ACT_FLUSH] = act_flush,
 };
 
 void model_play(struct world *w, const struct model_act *act)

@@ -64,8 +64,7 @@ bool call_unwanted(const struct call *c)
         return c->freed && !c->done;
 }
 
-/* Whether a stream call made on the same reference before c may have failed. */
-static bool call_stream_failed(const struct call *c)
+bool call_stream_failed(const struct call *c)
 {
         for (const struct call *s = c->behind; s; s = s->behind) {
                 const struct call *last = s;
@@ -225,23 +224,6 @@ static void call_send(struct call *c)
         capnp_question_send(c->q, call_done, c);
 }
 
-/* A stream call that is refused at once was not sent, nor is the question that its target hangs on.
- */
-static void call_stream(struct call *c)
-{
-        int r = capnp_question_stream(c->q, NULL, NULL);
-
-        c->q = NULL;
-        if (r == CAPNP_E_EXCEPTION) { /* an earlier one has failed */
-                c->behind = call_last_stream(c->w, c->vat, c->cap);
-                model_check(c->w, c->w->loose || !c->cap || call_stream_failed(c));
-        } else if (!model_starved(c->w, r)) {
-                model_check(c->w, r == 0 || r == CAPNP_E_LIMIT);
-                call_mark_sent(c);
-                c->stream = true;
-        }
-}
-
 static void call_args(struct world *w, struct call *c, const struct model_act *act)
 {
         capnp_builder b = payload_init(capnp_question_params_any(c->q), c->serial);
@@ -292,7 +274,7 @@ void act_call(struct world *w, const struct model_act *act)
         call_args(w, c, act);
         c->free_in_done = act->how & CALL_FREE;
         if (act->how & CALL_STREAM) {
-                call_stream(c);
+                act_stream(c, act->how & CALL_READY);
                 return;
         }
         if (act->how & CALL_DETACH) {

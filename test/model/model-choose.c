@@ -89,11 +89,19 @@ static void choose_call(struct world *w, struct source *s, struct model_act *act
                 act->how = CALL_DETACH;
         if (style == 2)
                 act->how = CALL_STREAM;
+        if (w->writers && style > 1 && style < 6)
+                act->how = CALL_STREAM | CALL_READY;
         if (style > 9)
                 act->how = CALL_FREE;
         act->how |= source_pick(s, w->membraned ? 16 : METHOD_REFUSED) << 8;
         for (uint32_t i = 0; i < n && i < 3; i++)
                 act->with[i] = choose_arg(w, act->vat, s);
+}
+
+static void choose_writer(struct world *w, struct source *s, struct model_act *act)
+{
+        act->kind = source_pick(s, 4) ? ACT_FLUSH : ACT_FORGET;
+        act->who = choose_of(&w->refs, act->vat, s);
 }
 
 static void choose_membrane(struct world *w, struct source *s, unsigned mode, struct model_act *act)
@@ -207,6 +215,8 @@ void model_choose(struct world *w, struct source *s, unsigned mode, struct model
         else if (mode & MODE_STARVE && source_pick(s, 60) == 0)
                 act = (struct model_act){act.n, ACT_STARVE, act.vat, 0, 1 + source_pick(s, 40),
                                          {0}};
+        else if (mode & MODE_WRITERS && source_pick(s, 30) == 0)
+                choose_writer(w, s, &act);
         else if (mode & MODE_MEMBRANES && source_pick(s, 10) == 0 && refs < MOST_REFS)
                 choose_membrane(w, s, mode, &act);
         else if (what < w->pace)

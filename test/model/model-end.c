@@ -75,11 +75,15 @@ static void drain_unsent(struct world *w)
 /* Whether each call had its outcome. */
 static void drain_calls(struct world *w)
 {
+        if (w->flushes)
+                model_fail(w, "%u wait for the end of a stream for ever", w->flushes);
         for (size_t i = 0; i < w->calls.n; i++) {
                 struct call *c = w->calls.v[i];
 
                 if (c->q && !c->done)
                         model_fail(w, "call %u is never done", c->serial);
+                if (c->waits)
+                        model_fail(w, "the writer of call %u waits for ever", c->serial);
                 if (!c->sent || c->arrived || c->done || call_unwanted(c) || call_may_fail(c))
                         continue;
                 model_fail(w, "call %u never arrived", c->serial);

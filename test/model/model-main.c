@@ -5,8 +5,8 @@
  *
  * --epoch n: a world lives for n acts (else a random number); --check n: tables are checked after
  * each n acts (16); --mode n: bits 1 membranes, 2 revocations, 4 closed connections, 8
- * allocations that fail, 16 stream calls as the serving side sees them; --shrink s:
- * seconds to make a failure small (60). Ends with 1 when something was wrong.
+ * allocations that fail, 16 stream calls as the serving side sees them, 32 as writers do; --shrink
+ * s: seconds to make a failure small (60). Ends with 1 when something was wrong.
  */
 #include <getopt.h>
 #include <stdio.h>

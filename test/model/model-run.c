@@ -39,6 +39,7 @@ void model_epoch(const struct model_run *run, struct source *s, struct model_log
         if (most > log->room)
                 most = log->room;
         w->streams = mode & MODE_STREAMS;
+        w->writers = mode & MODE_WRITERS;
         w->pace = 8 + source_pick(s, 48);
         w->check_each = run->check_each ? run->check_each : 1;
         log->vats = run->vats;

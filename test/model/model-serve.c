@@ -328,6 +328,8 @@ int serve_dispatch(void *self, capnp_answer *a)
                 model_fail(w, "call %u arrived while stream call %u is served", c->serial,
                            behind->serial);
         serve_order(o, c, a);
+        if (!c->stream)
+                stream_over(w, c->behind);
         if (o->gone)
                 model_fail(w, "call %u arrived at object %u, which has gone", c->serial, o->id);
         model_check(w, capnp_answer_vat(a) == w->vat[o->vat].v);

@@ -14,9 +14,11 @@
 
 #include "model.h"
 
+enum { MODEL_WINDOW = 300 }; /* bytes: one stream call has room, or two */
+
 static void wire_end(struct world *w, struct vat *v, uint32_t peer)
 {
-        const struct capnp_limits l = {.fds = MODEL_FDS};
+        const struct capnp_limits l = {.fds = MODEL_FDS, .window_bytes = MODEL_WINDOW};
         int r = capnp_rpc_new(v->v, &l, v->root_cap, &v->to[peer]);
 
         if (model_starved(w, r))

@@ -52,11 +52,19 @@ enum model_kind {
         ACT_CLOSE,     /* vat closes its connection to vat who */
         ACT_CONNECT,   /* vat and vat who connect again */
         ACT_STARVE,    /* the how-th allocation from now on fails */
+        ACT_FORGET,    /* who waits for room to make stream calls on reference who does not */
+        ACT_FLUSH,     /* vat asks when all stream calls on reference who are over */
         ACT_KINDS
 };
 
 /* Bits of model_act.how of an ACT_CALL. The method is in bits 8 to 11. */
-enum model_call_how { CALL_UNSENT = 1, CALL_STREAM = 2, CALL_DETACH = 4, CALL_FREE = 8 };
+enum model_call_how {
+        CALL_UNSENT = 1,
+        CALL_STREAM = 2,
+        CALL_DETACH = 4,
+        CALL_FREE = 8,
+        CALL_READY = 16, /* with CALL_STREAM: its writer waits for room */
+};
 
 /* What a handler does: bits 0 to 3 of how. Bits 4, 5: exception kind. Bit 6: the call is a stream
  * call, unless the verdict is a tail call. Bits 8 to 10: arguments to hold. with: results; for a
@@ -131,6 +139,7 @@ struct call {
         uint16_t method;
         bool sent, done, freed, detached, stream, free_in_done;
         bool awaited; /* the library knows whom to tell when it is done */
+        bool waits;   /* its writer is to be called back */
         struct node *args[MODEL_SLOTS];
         struct node *slots[MODEL_SLOTS];
         /* the serving side */
@@ -216,6 +225,8 @@ struct world {
         bool loose;          /* a connection or a membrane was cut: anything may be broken */
         bool membraned;      /* there has been a membrane */
         bool streams;        /* handlers say that they serve stream calls */
+        bool writers;        /* there are more stream calls, whose writers wait */
+        uint32_t flushes;    /* who waits for the end of stream calls */
         bool starved;        /* an allocation may fail, or has */
         unsigned fds;        /* open in this process before it began */
         bool draining;       /* handlers return at once */
@@ -319,6 +330,8 @@ void call_mark_sent(struct call *c);
 bool call_unwanted(const struct call *c);
 /* Whether it may fail without having arrived. */
 bool call_may_fail(const struct call *c);
+/* Whether a stream call made on the same reference before c may have failed. */
+bool call_stream_failed(const struct call *c);
 /* The last stream call that a vat has made on a reference, or NULL. */
 struct call *call_last_stream(struct world *w, uint32_t vat, const void *cap);
 /* Whether s, or a stream call before it on the same reference, goes on: what is behind waits. */
@@ -329,6 +342,15 @@ void act_peek(struct world *w, const struct model_act *act);
 void act_free(struct world *w, const struct model_act *act);
 /* Frees the question. */
 void call_free(struct call *c);
+
+/* ---- model-stream.c ------------------------------------------------------------------------- */
+
+/* Sends c as a stream call; tell: its writer waits when it is told to. */
+void act_stream(struct call *c, bool tell);
+/* All of the stream calls up to s have returned, so those that were served have ended. */
+void stream_over(struct world *w, const struct call *s);
+void act_forget(struct world *w, const struct model_act *act);
+void act_flush(struct world *w, const struct model_act *act);
 
 /* ---- model-act.c ---------------------------------------------------------------------------- */
 
@@ -352,7 +374,8 @@ enum model_mode {
         MODE_CLOSE = 4,
         MODE_STARVE = 8,
         MODE_STREAMS = 16,
-        MODE_BITS = 31
+        MODE_WRITERS = 32,
+        MODE_BITS = 63
 };
 
 uint32_t source_pick(struct source *s, uint32_t n);

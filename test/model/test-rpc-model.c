@@ -58,6 +58,12 @@ TEST(streams_that_are_served)
         play(2, 53, MODE_STREAMS | MODE_CLOSE);
 }
 
+TEST(writers_that_wait)
+{
+        play(2, 17, MODE_WRITERS);
+        play(3, 18, MODE_WRITERS | MODE_STREAMS | MODE_CLOSE);
+}
+
 TEST(allocations_that_fail)
 {
         play(3, 14, MODE_STARVE);
