@@ -282,3 +282,19 @@ TEST(descriptor_stays_where_results_are_kept)
 
         model_replay(3, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* A call that was passed on returns after its connection was closed, before the teardown. */
+TEST(returned_between_close_and_teardown)
+{
+        static const struct model_act ACTS[] = {
+                {11, ACT_OBJECT, 2, 0, 0, {0, 0, 0}},     {35, ACT_CALL, 2, 240, 0, {0, 0, 0}},
+                {70, ACT_BOOTSTRAP, 1, 0, 0, {0, 0, 0}},  {78, ACT_BOOTSTRAP, 1, 2, 0, {0, 0, 0}},
+                {91, ACT_CALL, 1, 1312, 0, {1184, 0, 0}}, {193, ACT_DELIVER, 1, 2, 0, {0, 0, 0}},
+                {195, ACT_STEP, 2, 0, 0, {0, 0, 0}},      {209, ACT_STEP, 2, 0, 1315, {0, 0, 0}},
+                {471, ACT_CALL, 2, 3408, 0, {0, 0, 0}},   {525, ACT_DELIVER, 2, 1, 0, {0, 0, 0}},
+                {571, ACT_CLOSE, 1, 2, 0, {0, 0, 0}},     {583, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {586, ACT_STEP, 0, 0, 0, {0, 0, 0}},      {595, ACT_DELIVER, 0, 1, 0, {0, 0, 0}},
+        };
+
+        model_replay(3, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
