@@ -149,7 +149,18 @@ enum Confinement {
   # No new privileges, a system call filter, resource limits, a check of open descriptors.
 
   full @1;
-  # Also namespaces, Landlock and a user of its own.
+  # Also, each demanded: Landlock, namespaces without a network or files, and, where the superuser starts the
+  # instance, a user of its own for each process.
+}
+
+enum Exposed {
+  # What must hold before clients from elsewhere are let in (a listener that is not on loopback).
+
+  demandFull @0;
+  # Confinement `full`, whole.
+
+  acceptBasic @1;
+  # Whatever layers of it this machine has: for a container that lacks some. Said at every start.
 }
 
 struct Limits {
@@ -184,8 +195,16 @@ struct Manifest {
   # How people get in.
 
   confinement @4 :Confinement = basic;
-  # How strictly every process is confined. This version has `basic`.
+  # How strictly every process is confined. What `full` needs and cannot have here ends the start, unless `exposed`
+  # says otherwise.
 
   limits @5 :Limits;
   # Of the instance as a whole.
+
+  exposed @6 :Exposed = demandFull;
+  # What a listener that others can reach demands.
+
+  firstUser @7 :UInt32 = 1823014912;
+  # In confinement `full`, of the superuser's instance: the first of the user numbers that its processes get, one
+  # for each of the daemons and each service. They must belong to nobody else.
 }

@@ -4,11 +4,11 @@
  */
 #include "cli.h"
 
+#include "daemon-seclude.h"
+
 #include <errno.h>
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <openssl/crypto.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +23,9 @@
 
 struct finding {
         const char *name;
-        const char *why; /* what it is for */
-        bool (*ask)(void);
-        bool basic; /* the confinement set `basic` needs it; else `full` does */
+        const char *why;         /* what it is for */
+        bool (*ask)(void);       /* the confinement set `basic` needs it; or: */
+        enum daemon_layer layer; /* `full` does */
 };
 
 /* Runs a question in a child: 0 is yes. */
@@ -69,31 +69,6 @@ static bool has_pidfd(void)
         return fd >= 0;
 }
 
-static bool has_landlock(void)
-{
-        return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
-}
-
-static int try_user_namespace(void)
-{
-        return unshare(CLONE_NEWUSER);
-}
-
-static bool has_user_namespace(void)
-{
-        return ask_in_child(try_user_namespace);
-}
-
-static int try_net_namespace(void)
-{
-        return unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC);
-}
-
-static bool has_net_namespace(void)
-{
-        return ask_in_child(try_net_namespace);
-}
-
 static bool has_runtime_dir(void)
 {
         const char *dir = secure_getenv("XDG_RUNTIME_DIR");
@@ -104,59 +79,73 @@ static bool has_runtime_dir(void)
 }
 
 static const struct finding findings[] = {
-        {"no-new-privs", "a process cannot regain what it gave up", has_no_new_privs, true},
-        {"seccomp", "a process may make only the system calls of its role", has_seccomp, true},
-        {"pidfd", "the right process is killed, always", has_pidfd, true},
-        {"landlock", "a process sees only its own files", has_landlock, false},
-        {"user-namespace", "own users without being root", has_user_namespace, false},
-        {"net-namespace", "no network but what was handed over", has_net_namespace, false},
+        {"no-new-privs", "a process cannot regain what it gave up", has_no_new_privs, 0},
+        {"seccomp", "a process may make only the system calls of its role", has_seccomp, 0},
+        {"pidfd", "the right process is killed, always", has_pidfd, 0},
+        {"paths", "a process sees only its own files (Landlock)", NULL, LAYER_PATHS},
+        {"namespaces", "no network, and no files to see", NULL, LAYER_NAMESPACES},
+        {"users", "a process of the superuser's instance is a user of its own", NULL, LAYER_USERS},
 };
 
 enum { FINDINGS = sizeof(findings) / sizeof(findings[0]) };
 
-static int doctor_json(struct cli *c, const bool *has, const struct utsname *u)
+/* What there is of the findings. */
+struct answers {
+        bool has[FINDINGS], basic, full;
+};
+
+static struct answers doctor_ask(void)
 {
-        json_t *all = json_object();
-        bool basic = true, full = true;
+        unsigned layers = daemon_layers_probe(DAEMON_FIRST_USER);
+        struct answers a = {.basic = true, .full = true};
 
         for (unsigned i = 0; i < FINDINGS; i++) {
-                (void)json_object_set_new(all, findings[i].name, json_boolean(has[i]));
-                basic &= has[i] || !findings[i].basic;
-                full &= has[i];
+                const struct finding *f = &findings[i];
+
+                a.has[i] = f->ask ? f->ask() : layers & f->layer;
+                a.basic &= a.has[i] || !f->ask;
+                a.full &= a.has[i];
         }
-        return cli_print_json(c, json_pack("{s:o,s:b,s:b,s:b,s:b,s:s,s:s,s:s,s:s}", "kernel", all,
-                                           "basic", basic, "full", 0, "kernelAllowsFull", full,
-                                           "runtimeDir", has_runtime_dir(), "release", u->release,
-                                           "machine", u->machine, "version", CAPOS_VERSION,
-                                           "openssl", OpenSSL_version(OPENSSL_VERSION_STRING)));
+        return a;
+}
+
+static int doctor_json(struct cli *c, const struct answers *a, const struct utsname *u)
+{
+        json_t *all = json_object();
+
+        for (unsigned i = 0; i < FINDINGS; i++)
+                (void)json_object_set_new(all, findings[i].name, json_boolean(a->has[i]));
+        return cli_print_json(c, json_pack("{s:o,s:b,s:b,s:b,s:s,s:s,s:s,s:s}", "kernel", all,
+                                           "basic", a->basic, "full", a->full, "runtimeDir",
+                                           has_runtime_dir(), "release", u->release, "machine",
+                                           u->machine, "version", CAPOS_VERSION, "openssl",
+                                           OpenSSL_version(OPENSSL_VERSION_STRING)));
 }
 
 int cmd_doctor(struct cli *c)
 {
-        bool has[FINDINGS], basic = true, full = true;
+        struct answers a = doctor_ask();
         struct utsname u;
 
         (void)uname(&u);
-        for (unsigned i = 0; i < FINDINGS; i++) {
-                has[i] = findings[i].ask();
-                basic &= has[i] || !findings[i].basic;
-                full &= has[i];
-        }
         if (c->json)
-                return doctor_json(c, has, &u);
+                return doctor_json(c, &a, &u);
 
         printf("capos %s, Linux %s %s, %s\n\n", CAPOS_VERSION, u.release, u.machine,
                OpenSSL_version(OPENSSL_VERSION));
         for (unsigned i = 0; i < FINDINGS; i++)
-                printf("%-16s %-4s %s\n", findings[i].name, has[i] ? "yes" : "no", findings[i].why);
+                printf("%-16s %-4s %s\n", findings[i].name, a.has[i] ? "yes" : "no",
+                       findings[i].why);
         printf("\nConfinement `basic` (the default of `capos up`): %s.\n",
-               basic ? "possible" : "not possible, an instance will not start");
-        printf("Confinement `full`: not there yet, a manifest that asks for it is refused%s.\n",
-               full ? " (this kernel could)" : "");
+               a.basic ? "possible" : "not possible, an instance will not start");
+        printf("Confinement `full` (what a listener that others can reach demands): %s.\n",
+               a.full ? "possible"
+                      : "not possible; such an instance starts only with exposed = acceptBasic in "
+                        "its manifest");
         printf("Runtime folder for logins: %s.\n",
                has_runtime_dir() ? "as it should be"
                                  : "none; set XDG_RUNTIME_DIR, or use --runtime DIR");
-        return basic ? EXIT_OK : EXIT_FAILED;
+        return a.basic ? EXIT_OK : EXIT_FAILED;
 }
 
 int cmd_version(struct cli *c)

@@ -224,11 +224,23 @@ static void caposd_introduce(struct caposd *c)
                                       .wanted_idle = limits_idle_workers(l)};
 }
 
+/* What everything is confined by, and whom the state belongs to then. */
+static int caposd_confine(struct caposd *c)
+{
+        struct confine *how = &c->keeper.confinement;
+        int r;
+
+        r = confine_init(how, manifest_root(c->manifest.msg), listen_is_exposed(&c->place));
+        return r ? r : confine_own(how, USER_SESSIOND, c->place.dir);
+}
+
 static int caposd_init_parts(struct caposd *c)
 {
         int r;
 
-        r = caposd_measure(c);
+        r = caposd_confine(c);
+        if (!r)
+                r = caposd_measure(c);
         if (!r)
                 r = capos_io_timer_init(&c->deadline, &c->keeper.loop, caposd_late);
         if (!r)
@@ -254,7 +266,7 @@ int caposd_init(struct caposd *c, const struct options *o, struct daemon_manifes
         int r;
 
         *c = (struct caposd){.options = *o, .manifest_fd = -1, .signal_fd = -1};
-        r = place_open(&c->place, o);
+        r = place_open(&c->place, o, manifest_first_user(manifest_root(m->msg)));
         if (r)
                 return r;
 

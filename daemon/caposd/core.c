@@ -162,7 +162,10 @@ static int sessiond_prepare(struct program *p, struct daemon_spawn *s)
         r = program_give(s, c->place->admin, ADMIN_FD);
         if (!r)
                 r = program_give(s, c->place->dir, STATE_FD);
-        return r ? r : program_give(s, c->manifest_fd, MANIFEST_FD);
+        if (!r)
+                r = program_give(s, c->manifest_fd, MANIFEST_FD);
+        confine_program(&c->keeper->confinement, USER_SESSIOND, STATE_FD, s);
+        return r;
 }
 
 static void sessiond_started(struct program *p)
@@ -219,6 +222,7 @@ static int gateway_prepare(struct program *p, struct daemon_spawn *s)
                 r = program_give(s, place->diag, DIAG_FD);
         for (unsigned i = 0; !r && i < place->nlisteners; i++)
                 r = program_give(s, place->listeners[i].fd, LISTENER_FD + (int)i);
+        confine_program(&c->keeper->confinement, USER_GATEWAY, 0, s);
         return r;
 }
 
@@ -252,9 +256,12 @@ static const struct program_ops GATEWAY_OPS = {gateway_prepare, gateway_started,
 static int service_prepare(struct program *p, struct daemon_spawn *s)
 {
         struct service *service = CAPNP_I_OF(p, struct service, program);
+        const struct confine *c = &p->keeper->confinement;
+        unsigned user = USER_SERVICES + service->index;
         int fd, r;
 
         s->env = service->core->motd;
+        confine_program(c, user, service->state ? STATE_FD : 0, s);
         if (!service->state)
                 return 0;
 
@@ -262,7 +269,9 @@ static int service_prepare(struct program *p, struct daemon_spawn *s)
         if (r)
                 return r;
 
-        r = program_give(s, fd, STATE_FD);
+        r = confine_own(c, user, fd);
+        if (!r)
+                r = program_give(s, fd, STATE_FD);
         (void)close(fd);
         return r;
 }

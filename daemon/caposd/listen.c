@@ -267,6 +267,15 @@ int listen_open(struct place *p, const struct options *o)
         return 0;
 }
 
+bool listen_is_exposed(const struct place *p)
+{
+        for (unsigned i = 0; i < p->nlisteners; i++)
+                if (!listening_is_unix(&p->listeners[i]) &&
+                    !source_is_loopback(&p->listeners[i].address))
+                        return true;
+        return false;
+}
+
 void listen_close(struct place *p)
 {
         struct stat st;

@@ -21,6 +21,8 @@ struct listening {
 
 /* Opens what was asked for. What goes wrong is said in the log. 0, or -errno. */
 int listen_open(struct place *p, const struct options *o) CAPNP_MUST_USE;
+/* Whether there is one that others than this machine's users can reach. */
+bool listen_is_exposed(const struct place *p);
 /* Closes it, and removes the files of Unix sockets. */
 void listen_close(struct place *p);
 /* A line on standard output for each that was asked for: where clients connect. 0, or -errno. */

@@ -29,7 +29,7 @@ static int instance_run(const struct options *o, struct daemon_manifest *m)
                 return 1;
 
         *m = (struct daemon_manifest){0};
-        if (daemon_powers_drop(POWERS_FIND_PROGRAMS))
+        if (daemon_powers_drop(confine_powers(&c.keeper.confinement)))
                 daemon_log(LOG_WARNING, "the superuser's powers cannot be given up");
         code = caposd_run(&c);
         caposd_deinit(&c);

@@ -11,7 +11,17 @@
 #include "daemon-text.h"
 #include "manifest-check.h"
 
-enum { NAME_BYTES = 64, LIST_MAX = 256, IDLE_MAX = 64, PATH_BYTES = 160, MOTD_BYTES = 16384 };
+enum {
+        NAME_BYTES = 64,
+        LIST_MAX = 256,
+        IDLE_MAX = 64,
+        PATH_BYTES = 160,
+        MOTD_BYTES = 16384,
+        FIRST_USER_MIN = 1000,
+};
+
+/* There is room for all numbers beyond the first, and the last, which is no number. */
+static const uint32_t FIRST_USER_MAX = UINT32_MAX - 65535;
 
 static const char SESSION[] = "session"; /* the one capability that is no service */
 
@@ -226,8 +236,8 @@ unsigned manifest_check(manifest_reader m,
                 check_profile(&c, i);
         check_entry(&c, "authentication.guest", authentication_guest(a));
         check_entry(&c, "authentication.anonymous", authentication_anonymous(a));
-        if (manifest_confinement(m) != CONFINEMENT_BASIC)
-                check_fault(&c, "confinement", "this version has only `basic`");
+        if (manifest_first_user(m) < FIRST_USER_MIN || manifest_first_user(m) > FIRST_USER_MAX)
+                check_fault(&c, "firstUser", "must be 1000 to 4294901760");
         check_limits(&c, manifest_limits(m));
         return c.faults;
 }

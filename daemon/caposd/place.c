@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "daemon-log.h"
 #include "place.h"
 
@@ -53,14 +54,14 @@ static int directory_make(char *path)
         return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int directory_open(struct place *p)
+static int directory_open(struct place *p, uid_t first_user)
 {
         struct stat st;
 
         p->dir = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (p->dir < 0 || fstat(p->dir, &st) < 0)
                 return -errno;
-        if (st.st_uid != geteuid() || (st.st_mode & 077)) {
+        if (!confine_may_be_ours(first_user, st.st_uid) || (st.st_mode & 077)) {
                 daemon_log(LOG_ERR, "%s: others may enter it; it must be yours, and of mode 0700",
                            p->path);
                 return -EPERM;
@@ -93,7 +94,7 @@ static int directory_resolve(struct place *p)
         return n > 0 && (size_t)n < sizeof(p->path) ? 0 : -ENAMETOOLONG;
 }
 
-static int place_open_directory(struct place *p, const struct options *o)
+static int place_open_directory(struct place *p, const struct options *o, uid_t first_user)
 {
         int r;
 
@@ -109,7 +110,7 @@ static int place_open_directory(struct place *p, const struct options *o)
         if (!r)
                 r = directory_resolve(p);
         if (!r)
-                r = directory_open(p);
+                r = directory_open(p, first_user);
         if (!r)
                 r = directory_lock(p);
         if (r == -EBUSY)
@@ -161,12 +162,12 @@ int place_service(const struct place *p, const char *name, int *ret_fd)
 
 static const struct place NOWHERE = {.dir = -1, .lock = -1, .admin = -1, .diag = -1};
 
-int place_open(struct place *p, const struct options *o)
+int place_open(struct place *p, const struct options *o, uid_t first_user)
 {
         int r;
 
         *p = NOWHERE;
-        r = place_open_directory(p, o);
+        r = place_open_directory(p, o, first_user);
         if (!r)
                 r = listen_open(p, o);
         if (!r)

@@ -14,8 +14,9 @@ struct place {
         int diag; /* socket diagnostics; -1: there are none */
 };
 
-/* All of it. What goes wrong is said in the log. 0, or -errno. */
-int place_open(struct place *p, const struct options *o) CAPNP_MUST_USE;
+/* All of it. first_user: of those whom a state directory of ours may belong to. What goes wrong is
+ * said in the log. 0, or -errno. */
+int place_open(struct place *p, const struct options *o, uid_t first_user) CAPNP_MUST_USE;
 /* Closes it, and removes admin.sock. */
 void place_close(struct place *p);
 /* A service's own directory, made when it is not there. 0, or -errno. */

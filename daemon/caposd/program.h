@@ -2,6 +2,7 @@
 #ifndef CAPOS_CAPOSD_PROGRAM_H
 #define CAPOS_CAPOSD_PROGRAM_H
 
+#include "confine.h"
 #include "daemon-link.h"
 #include "daemon-manifest.h"
 #include "daemon-spawn.h"
@@ -16,6 +17,7 @@ struct keeper {
         struct capos_io_loop loop;
         bool up;     /* everything has been there once: nobody is given up any more */
         bool ending; /* nothing is started any more */
+        struct confine confinement;
         /* Something has come that the start of the instance waits for. May end the instance, and
          * with it this program's link; it frees nothing. */
         void (*changed)(struct keeper *k);

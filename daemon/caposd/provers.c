@@ -222,7 +222,7 @@ static void zygote_forked(struct provers *ps, const struct packet *packet)
 
 static int zygote_prepare(struct program *p, struct daemon_spawn *s)
 {
-        (void)p, (void)s;
+        confine_program(&p->keeper->confinement, USER_PROVER, 0, s);
         return 0;
 }
 

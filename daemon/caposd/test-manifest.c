@@ -106,7 +106,9 @@ static const struct {
          "authentication.guest.profile: there is no profile"},
         {"(authentication = (anonymous = (enabled = true)))", "authentication.anonymous.profile"},
         {"(authentication = (guest = (profile = \"g\")))", "authentication.guest.profile"},
-        {"(confinement = full)", "confinement: this version"},
+        {"(exposed = everybody)", "exposed"},
+        {"(firstUser = 10)", "firstUser: must be"},
+        {"(firstUser = 4294967295)", "firstUser: must be"},
         {"(limits = (idleWorkers = 0))", "limits.idleWorkers"},
         {"(limits = (connections = 2, unauthenticated = 3))", "limits.unauthenticated"},
 };

@@ -332,6 +332,7 @@ static struct workers *workers_of(struct program *p)
 
 static int zygote_prepare(struct program *p, struct daemon_spawn *s)
 {
+        confine_program(&p->keeper->confinement, USER_WORKER, 0, s);
         return program_give(s, workers_of(p)->manifest_fd, MANIFEST_FD);
 }
 

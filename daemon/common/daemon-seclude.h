@@ -24,6 +24,9 @@ unsigned daemon_layers_probe(uid_t first_user) CAPNP_MUST_USE;
 const char *daemon_layer_name(enum daemon_layer layer);
 enum { LAYERS_ALL = LAYER_PATHS | LAYER_NAMESPACES | LAYER_USERS };
 
+/* The manifest's default for the first number. */
+enum { DAEMON_FIRST_USER = 1823014912 };
+
 struct daemon_seclusion {
         bool namespaces;
         /*

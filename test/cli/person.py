@@ -475,6 +475,10 @@ def signals_without_a_meaning_end_nothing(g):
 
 
 @case(once=True)
-def doctor_promises_nothing(g):
-    equal(g.ok("doctor", "--json").json["full"], False)
-    holds("`full`: not there yet" in g.ok("doctor").out, "promised")
+def doctor_says_what_this_machine_can_have(g):
+    found = g.ok("doctor", "--json").json
+    equal(found["full"], all(found["kernel"].values()))
+    text = g.ok("doctor").out
+    for name, has in found["kernel"].items():
+        holds(re.search(rf"^{name} +{'yes' if has else 'no'} ", text, re.M), name)
+    holds(f"demands): {'possible' if found['full'] else 'not possible'}" in text, text)

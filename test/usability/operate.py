@@ -136,7 +136,7 @@ def small_things_of_an_operator(t):
     t.types("capos account key list alice", "SHA256:")
     t.types("capos account key add alice nothing.pub", "nothing.pub: No such file", code=1)
     t.types("capos up --json", "prints no JSON", code=2)
-    t.types("capos doctor", "`full`: not there yet")
+    t.types("capos doctor", r"`full` \(what a listener that others can reach demands\)")
     t.types(f"kill -USR1 {t.instance.running()[0]}; capos status", "sessions 0")
     t.types("CAPOS_STATE=$HOME/other capos status", "other/admin.sock|other.*No such|no instance", code=4)
 
