@@ -23,7 +23,7 @@ from sessionlib import Failed, Refused, Struct
 
 SEEN = set()
 CONF = s.type_id("conf", "Conf", root="test/peers")
-FAIL, HANG = 15, 16
+CALL_BACK, FAIL, HANG = 8, 15, 16
 
 
 def refused(code, call, kind="failed"):
@@ -360,6 +360,22 @@ class Table:
             admin.close()
             refused(code, lambda p=conf.peer, q=hanging: p.wait(q))
 
+    def transfer_of_what_is_promised(self):
+        """A service is given a promise before anybody knows what of: its call on it is refused."""
+        caps = self.bundle("forger")[1]
+        conf = s.get(caps, "conf", CONF)
+        asked = caps.send(1, Struct(struct.pack("<Q", s.SYSTEM_INFO), ["system_info"]))
+        params = Struct(struct.pack("<I", 1), [s.w.Cap(0)])
+        promise = s.w.descriptor(s.w.RECEIVER_ANSWER, 0, s.w.promised(asked, 0))
+        try:
+            conf.call(CALL_BACK, params, [promise])
+        except Refused as e:
+            if "denied.transfer" not in e.reason:
+                raise Failed(f"refused for another reason: {e}") from e
+        else:
+            raise Failed("the service has called it")
+        s.motd(s.get(caps, "system_info", s.SYSTEM_INFO))
+
     def forged_at_length(self):
         conf = s.get(self.bundle("forger")[1], "conf", CONF)
         try:
@@ -404,7 +420,7 @@ class Table:
             raise Failed(f"not met: {known - seen}; not in the schema: {seen - known}")
 
     def rows(self):
-        forged = [self.forged, self.forged_at_length,
+        forged = [self.forged, self.forged_at_length, self.transfer_of_what_is_promised,
                   self.revoked_while_a_call_is_open] if self.forger else []
         return [self.unknown_name, self.hidden_name_looks_unknown, self.wrong_interface,
                 self.profile_of_an_account, self.profile_of_others,
@@ -444,7 +460,7 @@ def main():
     wide = ["operator", "short", "few", "open"]
     if options.forger:
         services = [instance.service("conf", os.path.abspath(options.forger), CONF)]
-        extra.append(instance.profile("forger", ["session", "conf"]))
+        extra.append(instance.profile("forger", ["session", "conf", "system_info"]))
         wide.append("forger")
     text = instance.manifest(guest=True, profiles=extra, services=services)
     try:
