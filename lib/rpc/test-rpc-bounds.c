@@ -204,6 +204,37 @@ TEST(a_return_owed_to_another_is_paid_by_who_asked)
         vat_close(&v);
 }
 
+/* … also when it had gone before there was anybody to ask: Finish wants the call delivered. */
+TEST(a_return_owed_for_one_who_has_gone)
+{
+        struct hand owes, asks;
+        capnp_promise *promise;
+        capnp_cap *c, *later;
+        uint64_t before;
+        struct vat v;
+
+        vat_open(&v);
+        hand_open(&owes, v.vat, NULL);
+        c = object_of(&owes);
+        before = held(&owes);
+        CHECK_OK(capnp_promise_new(v.vat, &promise, &later));
+        hand_open(&asks, v.vat, later);
+        capnp_cap_unref(later);
+        CHECK_OK(hand_bootstrap(&asks, 0));
+        CHECK_OK(hand_call(&asks, 1, to_bootstrap(0), KEEP));
+        hand_run(&asks);
+        CHECK_OK(hand_finish(&asks, 1, true));
+        capnp_rpc_close(asks.rpc, (capnp_exception){CAPNP_DISCONNECTED, "the end"});
+        capnp_promise_resolve(promise, c);
+        CHECK_OK(capnp_rpc_check(asks.rpc));
+        CHECK_EQ(held(&owes), before + COST_RETURN);
+        hand_close(&asks);
+        CHECK_EQ(held(&owes), before + COST_RETURN);
+        capnp_cap_unref(c);
+        hand_close(&owes);
+        vat_close(&v);
+}
+
 /* ---- promises that become something --------------------------------------------------------- */
 
 /* The object has promise 7 of the peer's, and knows nothing of what becomes of it. Borrowed. */
