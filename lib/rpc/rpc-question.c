@@ -295,6 +295,11 @@ capnp_cap *capnp_question_cap_peek(capnp_question *q, const uint16_t *path, unsi
                 return NULL;
 
         k->cap = capnp_i_call_pipe_outer(c, path, (uint16_t)n);
+        if (capnp_i_call_pipe_failed(c, k->cap)) {
+                free(k);
+                return NULL;
+        }
+
         k->npath = (uint16_t)n;
         if (n)
                 memcpy(k->path, path, n * sizeof(*path));

@@ -1,6 +1,6 @@
 /*
- * What is lost on the way: a call that goes while it is delivered, and one for whose target there
- * is no memory.
+ * What is lost on the way: a call that goes while it is delivered, and one for whose target or
+ * result there is no memory.
  */
 #include "test-rpc-rig.h"
 
@@ -154,4 +154,45 @@ TEST(no_memory_is_not_null)
         while (starved_at(n))
                 n++;
         CHECK(n > 1); /* how many there are depends on blocks that are used again */
+}
+
+/* A result is asked for before it is there, and the n-th allocation fails. */
+static bool peeked_at(uint64_t n)
+{
+        struct server s = {0};
+        struct rig g;
+        capnp_cap *root;
+        capnp_question *q;
+        bool reached;
+
+        CHECK_OK(rig_open(&g, server_serve, &s));
+        CHECK_OK(capnp_rpc_bootstrap(g.a.rpc, &root));
+        q = ask(g.a.vat, root, LATER, 0, NULL);
+        capnp_question_send(q, NULL, NULL);
+        rig_run(&g);
+
+        test_fail_alloc_at(n);
+        (void)result_cap(q);
+        reached = test_alloc_failed();
+        test_fail_alloc_at(0);
+
+        CHECK(result_cap(q)); /* there is memory again */
+        CHECK_OK(reply(s.kept, 0, g.b.rpc->bootstrap));
+        rig_run(&g);
+        CHECK(result_cap(q));
+
+        capnp_question_free(q);
+        capnp_cap_unref(root);
+        rig_run(&g);
+        rig_close(&g);
+        return reached;
+}
+
+TEST(no_memory_is_not_remembered)
+{
+        uint64_t n = 1;
+
+        while (peeked_at(n))
+                n++;
+        CHECK(n > 1);
 }
