@@ -43,10 +43,11 @@ int keys_prepare(void)
 
 static void keys_warn(const struct tls_identity *id)
 {
-        int r = tls_identity_validity(id, time(NULL));
+        int r = capos_i_tls_identity_validity(id, time(NULL));
 
         if (r)
-                daemon_log(LOG_WARNING, "%s: %s", TLS_CERTIFICATE_FILE, tls_identity_strerror(r));
+                daemon_log(LOG_WARNING, "%s: %s", TLS_CERTIFICATE_FILE,
+                           capos_i_tls_identity_strerror(r));
 }
 
 /* The first identity of an instance. */
@@ -57,27 +58,27 @@ static int keys_make(struct keys *k, int dir, const char *const *names, unsigned
         int r = 0;
 
         if (key_pem.len)
-                r = tls_identity_read_key(key_pem, &key);
+                r = capos_i_tls_identity_read_key(key_pem, &key);
         else
-                key = tls_identity_new_key();
+                key = capos_i_tls_identity_new_key();
         if (r)
                 return r;
         if (!key)
                 return -ENOMEM;
 
-        r = tls_identity_make(names, n, time(NULL), key, &k->now);
+        r = capos_i_tls_identity_make(names, n, time(NULL), key, &k->now);
         if (r) {
                 EVP_PKEY_free(key);
                 return r;
         }
-        return tls_identity_store(&k->now, dir);
+        return capos_i_tls_identity_store(&k->now, dir);
 }
 
 int keys_find(struct keys *k, int dir, const char *const *names, unsigned n)
 {
         capnp_data key = {0}, cert = {0};
-        int rk = tls_file_load(dir, TLS_KEY_FILE, &key);
-        int rc = tls_file_load(dir, TLS_CERTIFICATE_FILE, &cert);
+        int rk = capos_i_tls_file_load(dir, TLS_KEY_FILE, &key);
+        int rc = capos_i_tls_file_load(dir, TLS_CERTIFICATE_FILE, &cert);
         int r;
 
         if (rk && rk != -ENOENT)
@@ -89,9 +90,9 @@ int keys_find(struct keys *k, int dir, const char *const *names, unsigned n)
         else if (rk)
                 r = TLS_IDENTITY_E_KEY;
         else
-                r = tls_identity_read(cert, key, &k->now);
-        tls_bytes_free(&key);
-        tls_bytes_free(&cert);
+                r = capos_i_tls_identity_read(cert, key, &k->now);
+        capos_i_tls_bytes_free(&key);
+        capos_i_tls_bytes_free(&cert);
         if (!r)
                 keys_warn(&k->now);
         return r;
@@ -101,25 +102,25 @@ int keys_reload(struct keys *k, int key_fd, int cert_fd)
 {
         struct tls_identity next = {0};
         capnp_data key = {0}, cert = {0};
-        int r = tls_file_read(key_fd, &key);
+        int r = capos_i_tls_file_read(key_fd, &key);
 
         if (!r)
-                r = tls_file_read(cert_fd, &cert);
+                r = capos_i_tls_file_read(cert_fd, &cert);
         if (!r && !key.len)
                 r = TLS_IDENTITY_E_KEY;
         if (!r)
-                r = tls_identity_read(cert, key, &next);
-        tls_bytes_free(&key);
-        tls_bytes_free(&cert);
+                r = capos_i_tls_identity_read(cert, key, &next);
+        capos_i_tls_bytes_free(&key);
+        capos_i_tls_bytes_free(&cert);
         if (r)
                 return r;
 
         keys_warn(&next);
         if (memcmp(next.key_hash, k->now.key_hash, sizeof(next.key_hash)) != 0) {
-                tls_identity_deinit(&k->before);
+                capos_i_tls_identity_deinit(&k->before);
                 k->before = k->now;
         } else {
-                tls_identity_deinit(&k->now);
+                capos_i_tls_identity_deinit(&k->now);
         }
         k->now = next;
         return 0;
@@ -127,13 +128,13 @@ int keys_reload(struct keys *k, int key_fd, int cert_fd)
 
 void keys_forget_before(struct keys *k)
 {
-        tls_identity_deinit(&k->before);
+        capos_i_tls_identity_deinit(&k->before);
 }
 
 void keys_deinit(struct keys *k)
 {
-        tls_identity_deinit(&k->now);
-        tls_identity_deinit(&k->before);
+        capos_i_tls_identity_deinit(&k->now);
+        capos_i_tls_identity_deinit(&k->before);
 }
 
 /* ---- signing -------------------------------------------------------------------------------- */

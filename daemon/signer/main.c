@@ -69,7 +69,7 @@ int main(int argc, char **argv)
         r = keys_find(&k, DAEMON_STATE_FD, names, argc > 1 ? (unsigned)argc - 1 : 3);
         if (r) {
                 daemon_log(LOG_ERR, "the instance's identity (%s, %s): %s", TLS_KEY_FILE,
-                           TLS_CERTIFICATE_FILE, tls_identity_strerror(r));
+                           TLS_CERTIFICATE_FILE, capos_i_tls_identity_strerror(r));
                 return r > 0 ? EXIT_IDENTITY : 1;
         }
 

@@ -252,7 +252,7 @@ static void signer_reload(struct signer *s, const struct packet *p, const int fd
         capos_io_fds_close(fds, 2);
         if (r)
                 daemon_log(LOG_ERR, "the old key and certificate stay: %s",
-                           tls_identity_strerror(r));
+                           capos_i_tls_identity_strerror(r));
         else
                 capos_io_timer_start(&s->before, SIGNER_BEFORE_MS);
         answer.result = r;

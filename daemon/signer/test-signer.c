@@ -35,7 +35,7 @@ static struct tls_identity identity(EVP_PKEY *key)
         struct tls_identity id = {0};
 
         CHECK(key != NULL);
-        CHECK_OK(tls_identity_make(NAMES, 1, time(NULL), key, &id));
+        CHECK_OK(capos_i_tls_identity_make(NAMES, 1, time(NULL), key, &id));
         return id;
 }
 
@@ -80,7 +80,7 @@ static void packet_is(int fd, struct packet *p, enum packet_type type)
 
 static void rig_init(struct rig *r, const char *type)
 {
-        EVP_PKEY *key = type ? EVP_PKEY_Q_keygen(NULL, NULL, type) : tls_identity_new_key();
+        EVP_PKEY *key = type ? EVP_PKEY_Q_keygen(NULL, NULL, type) : capos_i_tls_identity_new_key();
         struct keys k = {.now = identity(key)};
         struct packet p;
         int pair[2];
@@ -433,7 +433,7 @@ static int folder_with(const struct tls_identity *id, char path[32])
         dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         CHECK(dir >= 0);
         if (id)
-                CHECK_OK(tls_identity_store(id, dir));
+                CHECK_OK(capos_i_tls_identity_store(id, dir));
         return dir;
 }
 
@@ -498,14 +498,14 @@ TEST(a_new_key_and_the_old_one_for_a_while)
         for (unsigned i = 0; i < 3; i++)
                 close(fds[i]);
         rig_deinit(&r);
-        tls_identity_deinit(&id);
+        capos_i_tls_identity_deinit(&id);
         folder_remove(dir, path);
 }
 
 TEST(a_bad_one_changes_nothing)
 {
-        struct tls_identity one = identity(tls_identity_new_key());
-        struct tls_identity two = identity(tls_identity_new_key());
+        struct tls_identity one = identity(capos_i_tls_identity_new_key());
+        struct tls_identity two = identity(capos_i_tls_identity_new_key());
         struct sign_request q;
         struct sign_reply a;
         struct packet p;
@@ -515,12 +515,13 @@ TEST(a_bad_one_changes_nothing)
 
         EVP_PKEY_free(two.key);
         two.key = NULL;
-        CHECK_OK(tls_identity_store(&two, dir)); /* its certificate alone, beside the other's key */
+        CHECK_OK(capos_i_tls_identity_store(
+                &two, dir)); /* its certificate alone, beside the other's key */
         rig_init(&r, NULL);
         fd = rig_event(&r, 1);
         CHECK_EQ(reload(&r, dir, &p), TLS_IDENTITY_E_MISMATCH);
         CHECK_MEM(p.key_hash, r.key_hash, 32);
-        CHECK_OK(tls_file_store(dir, TLS_KEY_FILE, 0600, (capnp_data){0}));
+        CHECK_OK(capos_i_tls_file_store(dir, TLS_KEY_FILE, 0600, (capnp_data){0}));
         CHECK_EQ(reload(&r, dir, &p), TLS_IDENTITY_E_KEY);
         q = request(&r, 1);
         asks(&r, fd, &q);
@@ -528,8 +529,8 @@ TEST(a_bad_one_changes_nothing)
         CHECK(verifies(r.s.keys.now.leaf, q.hash, &a));
         close(fd);
         rig_deinit(&r);
-        tls_identity_deinit(&one);
-        tls_identity_deinit(&two);
+        capos_i_tls_identity_deinit(&one);
+        capos_i_tls_identity_deinit(&two);
         folder_remove(dir, path);
 }
 
@@ -662,8 +663,8 @@ TEST_T(the_first_start_makes_an_identity_and_the_next_finds_it, 120)
         CHECK_EQ(st.st_mode, S_IFREG | 0600);
         CHECK_EQ(fstatat(dir, TLS_CERTIFICATE_FILE, &st, 0), 0);
         CHECK_EQ(st.st_mode, S_IFREG | 0644);
-        CHECK_OK(tls_file_load(dir, TLS_CERTIFICATE_FILE, &cert));
-        CHECK_OK(tls_identity_read(cert, (capnp_data){0}, &id));
+        CHECK_OK(capos_i_tls_file_load(dir, TLS_CERTIFICATE_FILE, &cert));
+        CHECK_OK(capos_i_tls_identity_read(cert, (capnp_data){0}, &id));
         CHECK_MEM(id.key_hash, ready.key_hash, 32);
         CHECK_EQ(X509_check_host(id.leaf, "host.example.org", 0, 0, NULL), 1);
         program_signs(&p, ready.key_hash, id.leaf);
@@ -681,15 +682,15 @@ TEST_T(the_first_start_makes_an_identity_and_the_next_finds_it, 120)
         await(p.link, &again, sizeof(again));
         CHECK_MEM(again.key_hash, ready.key_hash, 32);
         CHECK_EQ(program_end(&p), 0);
-        tls_bytes_free(&cert);
-        tls_identity_deinit(&id);
+        capos_i_tls_bytes_free(&cert);
+        capos_i_tls_identity_deinit(&id);
         folder_remove(dir, path);
 }
 
 /* In the sandbox, with the folder closed, it can still take a new identity. */
 TEST_T(the_program_reloads, 120)
 {
-        struct tls_identity id = identity(tls_identity_new_key());
+        struct tls_identity id = identity(capos_i_tls_identity_new_key());
         struct packet p = {.type = PACKET_RELOAD};
         struct program program;
         char path[32], other[32];
@@ -708,7 +709,7 @@ TEST_T(the_program_reloads, 120)
         program_signs(&program, p.key_hash, id.leaf);
         CHECK_EQ(program_end(&program), 0);
         capos_io_fds_close(fds, 2);
-        tls_identity_deinit(&id);
+        capos_i_tls_identity_deinit(&id);
         folder_remove(dir, path);
         folder_remove(new, other);
 }
@@ -716,20 +717,20 @@ TEST_T(the_program_reloads, 120)
 TEST_T(an_identity_that_clients_would_refuse_ends_the_start, 120)
 {
         static const char junk[] = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
-        struct tls_identity id = identity(tls_identity_new_key());
+        struct tls_identity id = identity(capos_i_tls_identity_new_key());
         struct program p;
         char path[32];
         int dir = folder_with(&id, path), status = 0;
 
-        CHECK_OK(tls_file_store(dir, TLS_CERTIFICATE_FILE, 0644,
-                                (capnp_data){(const uint8_t *)junk, sizeof(junk) - 1}));
+        CHECK_OK(capos_i_tls_file_store(dir, TLS_CERTIFICATE_FILE, 0644,
+                                        (capnp_data){(const uint8_t *)junk, sizeof(junk) - 1}));
         p = program_start(dir);
         CHECK_EQ(waitpid(p.pid, &status, 0), p.pid);
         CHECK(WIFEXITED(status));
         CHECK_EQ(WEXITSTATUS(status), 2);
         close(p.link);
         close(p.pidfd);
-        tls_identity_deinit(&id);
+        capos_i_tls_identity_deinit(&id);
         folder_remove(dir, path);
 }
 

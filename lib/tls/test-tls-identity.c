@@ -45,13 +45,14 @@ static struct tls_identity made(EVP_PKEY *key)
         struct tls_identity id = {0};
 
         CHECK(key != NULL);
-        CHECK_OK(tls_identity_make(names, 4, CERT_NOW, key, &id));
+        CHECK_OK(capos_i_tls_identity_make(names, 4, CERT_NOW, key, &id));
         return id;
 }
 
 TEST(what_is_made_says_what_it_is_for)
 {
-        struct tls_identity id = made(tls_identity_new_key()), other = made(tls_identity_new_key());
+        struct tls_identity id = made(capos_i_tls_identity_new_key()),
+                            other = made(capos_i_tls_identity_new_key());
         int64_t from = 0, until = 0;
         int critical = -1;
         BASIC_CONSTRAINTS *c = X509_get_ext_d2i(id.leaf, NID_basic_constraints, &critical, NULL);
@@ -69,13 +70,13 @@ TEST(what_is_made_says_what_it_is_for)
         CHECK_EQ(X509_verify(id.leaf, id.key), 1);
         CHECK(ASN1_INTEGER_cmp(X509_get0_serialNumber(id.leaf),
                                X509_get0_serialNumber(other.leaf)) != 0);
-        CHECK_OK(tls_time_read(X509_get0_notBefore(id.leaf), &from));
-        CHECK_OK(tls_time_read(X509_get0_notAfter(id.leaf), &until));
+        CHECK_OK(capos_i_tls_time_read(X509_get0_notBefore(id.leaf), &from));
+        CHECK_OK(capos_i_tls_time_read(X509_get0_notAfter(id.leaf), &until));
         CHECK_EQ(from, CERT_NOW - 3600);
         CHECK_EQ(until - from, 3650ll * CERT_DAY);
         CHECK(EVP_PKEY_is_a(id.key, "EC"));
-        tls_identity_deinit(&id);
-        tls_identity_deinit(&other);
+        capos_i_tls_identity_deinit(&id);
+        capos_i_tls_identity_deinit(&other);
 }
 
 /* OpenSSL's client takes it as its only root. */
@@ -99,7 +100,7 @@ TEST(what_is_made_is_its_own_root)
                 CHECK_EQ(X509_verify_cert(c), 1);
                 X509_STORE_CTX_free(c);
                 X509_STORE_free(s);
-                tls_identity_deinit(&id);
+                capos_i_tls_identity_deinit(&id);
         }
 }
 
@@ -113,22 +114,22 @@ TEST(only_names_of_hosts_and_addresses_go_in)
         char longest[300] = "";
         const char *name = longest;
         struct tls_identity id = {0};
-        EVP_PKEY *k = tls_identity_new_key();
+        EVP_PKEY *k = capos_i_tls_identity_new_key();
 
         for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-                if (tls_identity_make(&bad[i], 1, CERT_NOW, k, &id) != TLS_IDENTITY_E_NAME)
+                if (capos_i_tls_identity_make(&bad[i], 1, CERT_NOW, k, &id) != TLS_IDENTITY_E_NAME)
                         test_fail(__FILE__, __LINE__, "%s was taken", bad[i]);
-        CHECK_EQ(tls_identity_make(good, 0, CERT_NOW, k, &id), TLS_IDENTITY_E_NAME);
+        CHECK_EQ(capos_i_tls_identity_make(good, 0, CERT_NOW, k, &id), TLS_IDENTITY_E_NAME);
         for (unsigned i = 0; i < 4; i++) {
                 memset(longest + 64 * i, 'a', 63);
                 longest[64 * i + 63] = i < 3 ? '.' : '\0';
         }
-        CHECK_EQ(tls_identity_make(&name, 1, CERT_NOW, k, &id), TLS_IDENTITY_E_NAME);
+        CHECK_EQ(capos_i_tls_identity_make(&name, 1, CERT_NOW, k, &id), TLS_IDENTITY_E_NAME);
         longest[253] = '\0';
         for (unsigned i = 0; i < sizeof(good) / sizeof(*good) + 1; i++) {
                 CHECK_EQ(EVP_PKEY_up_ref(k), 1);
-                CHECK_OK(tls_identity_make(i < 6 ? &good[i] : &name, 1, CERT_NOW, k, &id));
-                tls_identity_deinit(&id);
+                CHECK_OK(capos_i_tls_identity_make(i < 6 ? &good[i] : &name, 1, CERT_NOW, k, &id));
+                capos_i_tls_identity_deinit(&id);
         }
         EVP_PKEY_free(k);
 }
@@ -147,11 +148,11 @@ static void load(int dir, struct tls_identity *id)
 {
         capnp_data cert, key;
 
-        CHECK_OK(tls_file_load(dir, TLS_CERTIFICATE_FILE, &cert));
-        CHECK_OK(tls_file_load(dir, TLS_KEY_FILE, &key));
-        CHECK_OK(tls_identity_read(cert, key, id));
-        tls_bytes_free(&cert);
-        tls_bytes_free(&key);
+        CHECK_OK(capos_i_tls_file_load(dir, TLS_CERTIFICATE_FILE, &cert));
+        CHECK_OK(capos_i_tls_file_load(dir, TLS_KEY_FILE, &key));
+        CHECK_OK(capos_i_tls_identity_read(cert, key, id));
+        capos_i_tls_bytes_free(&cert);
+        capos_i_tls_bytes_free(&key);
 }
 
 TEST(what_is_stored_comes_back)
@@ -164,22 +165,22 @@ TEST(what_is_stored_comes_back)
         folder_make(&f);
         for (unsigned i = 0; i < 2; i++) {
                 id = made(cert_key(types[i]));
-                CHECK_OK(tls_identity_store(&id, f.fd));
+                CHECK_OK(capos_i_tls_identity_store(&id, f.fd));
                 mode_is(f.fd, TLS_KEY_FILE, 0600);
                 mode_is(f.fd, TLS_CERTIFICATE_FILE, 0644);
                 load(f.fd, &back);
                 CHECK_EQ(X509_cmp(id.leaf, back.leaf), 0);
                 CHECK_EQ(EVP_PKEY_eq(id.key, back.key), 1);
                 CHECK_MEM(id.key_hash, back.key_hash, 32);
-                tls_identity_deinit(&id);
-                tls_identity_deinit(&back);
+                capos_i_tls_identity_deinit(&id);
+                capos_i_tls_identity_deinit(&back);
         }
         umask(0777);
         id = made(cert_key(NULL));
-        CHECK_OK(tls_identity_store(&id, f.fd));
+        CHECK_OK(capos_i_tls_identity_store(&id, f.fd));
         mode_is(f.fd, TLS_KEY_FILE, 0600);
         mode_is(f.fd, TLS_CERTIFICATE_FILE, 0644);
-        tls_identity_deinit(&id);
+        capos_i_tls_identity_deinit(&id);
         folder_remove(&f);
 }
 
@@ -190,21 +191,23 @@ TEST(only_a_file_of_its_size_is_read)
         struct folder f;
 
         folder_make(&f);
-        CHECK_EQ(tls_file_load(f.fd, "x", &d), -ENOENT);
+        CHECK_EQ(capos_i_tls_file_load(f.fd, "x", &d), -ENOENT);
         CHECK_EQ(symlinkat("/dev/null", f.fd, "link"), 0);
-        CHECK_EQ(tls_file_load(f.fd, "link", &d), -ELOOP);
-        CHECK_EQ(tls_file_load(f.fd, ".", &d), -EINVAL);
-        CHECK_OK(tls_file_store(f.fd, "x", 0600, (capnp_data){(uint8_t *)big, sizeof(big)}));
-        CHECK_EQ(tls_file_load(f.fd, "x", &d), TLS_FILE_E_SIZE);
-        CHECK_OK(tls_file_store(f.fd, "x", 0600, (capnp_data){(uint8_t *)big, sizeof(big) - 1}));
-        CHECK_OK(tls_file_load(f.fd, "x", &d));
+        CHECK_EQ(capos_i_tls_file_load(f.fd, "link", &d), -ELOOP);
+        CHECK_EQ(capos_i_tls_file_load(f.fd, ".", &d), -EINVAL);
+        CHECK_OK(
+                capos_i_tls_file_store(f.fd, "x", 0600, (capnp_data){(uint8_t *)big, sizeof(big)}));
+        CHECK_EQ(capos_i_tls_file_load(f.fd, "x", &d), TLS_FILE_E_SIZE);
+        CHECK_OK(capos_i_tls_file_store(f.fd, "x", 0600,
+                                        (capnp_data){(uint8_t *)big, sizeof(big) - 1}));
+        CHECK_OK(capos_i_tls_file_load(f.fd, "x", &d));
         CHECK_EQ(d.len, sizeof(big) - 1);
-        tls_bytes_free(&d);
-        CHECK_OK(tls_file_store(f.fd, "x", 0600, (capnp_data){0}));
-        CHECK_OK(tls_file_load(f.fd, "x", &d));
+        capos_i_tls_bytes_free(&d);
+        CHECK_OK(capos_i_tls_file_store(f.fd, "x", 0600, (capnp_data){0}));
+        CHECK_OK(capos_i_tls_file_load(f.fd, "x", &d));
         CHECK_EQ(d.len, 0);
-        tls_bytes_free(&d);
-        CHECK(tls_file_store(-1, "x", 0600, (capnp_data){0}) < 0);
+        capos_i_tls_bytes_free(&d);
+        CHECK(capos_i_tls_file_store(-1, "x", 0600, (capnp_data){0}) < 0);
         folder_remove(&f);
 }
 
@@ -215,15 +218,16 @@ TEST(storing_follows_no_link)
         capnp_data d;
 
         folder_make(&f);
-        CHECK_OK(tls_file_store(f.fd, "x", 0600, (capnp_data){(const uint8_t *)"old", 3}));
+        CHECK_OK(capos_i_tls_file_store(f.fd, "x", 0600, (capnp_data){(const uint8_t *)"old", 3}));
         CHECK_EQ(symlinkat("x", f.fd, "link"), 0);
-        CHECK_OK(tls_file_store(f.fd, "link", 0600, (capnp_data){(const uint8_t *)"new", 3}));
-        CHECK_OK(tls_file_load(f.fd, "x", &d));
+        CHECK_OK(capos_i_tls_file_store(f.fd, "link", 0600,
+                                        (capnp_data){(const uint8_t *)"new", 3}));
+        CHECK_OK(capos_i_tls_file_load(f.fd, "x", &d));
         CHECK_MEM(d.p, "old", 3);
-        tls_bytes_free(&d);
-        CHECK_OK(tls_file_load(f.fd, "link", &d));
+        capos_i_tls_bytes_free(&d);
+        CHECK_OK(capos_i_tls_file_load(f.fd, "link", &d));
         CHECK_MEM(d.p, "new", 3);
-        tls_bytes_free(&d);
+        capos_i_tls_bytes_free(&d);
         folder_remove(&f);
 }
 
@@ -236,11 +240,11 @@ static void refused(const struct cert_text *certs, const struct cert_text *key, 
         struct tls_identity id = {0};
         capnp_data k = key ? cert_text_data(key) : (capnp_data){0};
 
-        CHECK_EQ(tls_identity_read(cert_text_data(certs), k, &id), code);
+        CHECK_EQ(capos_i_tls_identity_read(cert_text_data(certs), k, &id), code);
         CHECK(id.leaf == NULL);
-        if (!strstr(tls_identity_strerror(code), word))
+        if (!strstr(capos_i_tls_identity_strerror(code), word))
                 test_fail(__FILE__, __LINE__, "no \"%s\" in: %s", word,
-                          tls_identity_strerror(code));
+                          capos_i_tls_identity_strerror(code));
 }
 
 static void refused_plan(const struct cert_plan *p, int code, const char *word)
@@ -331,12 +335,12 @@ TEST(a_chain_is_one)
         cert_text_add_x509(&certs, leaf.x);
         cert_text_add_x509(&certs, mid.x);
         cert_text_add_x509(&certs, root.x);
-        CHECK_OK(tls_identity_read(cert_text_data(&certs), cert_text_data(&key), &id));
+        CHECK_OK(capos_i_tls_identity_read(cert_text_data(&certs), cert_text_data(&key), &id));
         CHECK_EQ(sk_X509_num(id.chain), 2);
-        tls_identity_deinit(&id);
-        CHECK_OK(tls_identity_read(cert_text_data(&certs), (capnp_data){0}, &id));
+        capos_i_tls_identity_deinit(&id);
+        CHECK_OK(capos_i_tls_identity_read(cert_text_data(&certs), (capnp_data){0}, &id));
         CHECK(id.key == NULL);
-        tls_identity_deinit(&id);
+        capos_i_tls_identity_deinit(&id);
 
         certs.len = 0;
         cert_text_add_x509(&certs, leaf.x);
@@ -362,14 +366,14 @@ TEST(dates_are_a_warning)
         struct tls_identity id;
 
         cert_text_add_x509(&certs, c.x);
-        CHECK_OK(tls_identity_read(cert_text_data(&certs), (capnp_data){0}, &id));
-        CHECK_EQ(tls_identity_validity(&id, CERT_NOW - 1), TLS_IDENTITY_E_NOT_YET);
-        CHECK_OK(tls_identity_validity(&id, CERT_NOW));
-        CHECK_OK(tls_identity_validity(&id, CERT_NOW + 10));
-        CHECK_EQ(tls_identity_validity(&id, CERT_NOW + 11), TLS_IDENTITY_E_EXPIRED);
+        CHECK_OK(capos_i_tls_identity_read(cert_text_data(&certs), (capnp_data){0}, &id));
+        CHECK_EQ(capos_i_tls_identity_validity(&id, CERT_NOW - 1), TLS_IDENTITY_E_NOT_YET);
+        CHECK_OK(capos_i_tls_identity_validity(&id, CERT_NOW));
+        CHECK_OK(capos_i_tls_identity_validity(&id, CERT_NOW + 10));
+        CHECK_EQ(capos_i_tls_identity_validity(&id, CERT_NOW + 11), TLS_IDENTITY_E_EXPIRED);
         for (int i = TLS_IDENTITY_E_SIZE; i <= TLS_IDENTITY_E_NAME; i++)
-                CHECK(strlen(tls_identity_strerror(i)) > 20);
-        tls_identity_deinit(&id);
+                CHECK(strlen(capos_i_tls_identity_strerror(i)) > 20);
+        capos_i_tls_identity_deinit(&id);
         free(certs.p);
         cert_deinit(&c);
 }
@@ -384,34 +388,34 @@ TEST(a_fingerprint_has_one_spelling)
 
         for (unsigned i = 0; i < 32; i++)
                 hash[i] = (uint8_t)i;
-        tls_fingerprint_print(hash, out);
+        capos_i_tls_fingerprint_print(hash, out);
         CHECK_STR(out, text);
-        CHECK_OK(tls_fingerprint_read(text, back));
+        CHECK_OK(capos_i_tls_fingerprint_read(text, back));
         CHECK_MEM(hash, back, 32);
         for (unsigned i = 0; i < sizeof(text); i++) {
                 memcpy(bad, text, sizeof(text));
                 bad[i] = i == sizeof(text) - 1 ? '=' : ' ';
                 bad[sizeof(text)] = '\0';
-                CHECK_EQ(tls_fingerprint_read(bad, back), TLS_FINGERPRINT_E_FORM);
+                CHECK_EQ(capos_i_tls_fingerprint_read(bad, back), TLS_FINGERPRINT_E_FORM);
         }
         memcpy(bad, text, sizeof(text));
         bad[sizeof(text) - 2] = '9'; /* as '8', with a bit too many */
-        CHECK_EQ(tls_fingerprint_read(bad, back), TLS_FINGERPRINT_E_FORM);
+        CHECK_EQ(capos_i_tls_fingerprint_read(bad, back), TLS_FINGERPRINT_E_FORM);
         bad[sizeof(text) - 2] = '\0';
-        CHECK_EQ(tls_fingerprint_read(bad, back), TLS_FINGERPRINT_E_FORM);
-        CHECK_EQ(tls_fingerprint_read("", back), TLS_FINGERPRINT_E_FORM);
+        CHECK_EQ(capos_i_tls_fingerprint_read(bad, back), TLS_FINGERPRINT_E_FORM);
+        CHECK_EQ(capos_i_tls_fingerprint_read("", back), TLS_FINGERPRINT_E_FORM);
 }
 
 TEST(the_fingerprint_is_the_keys)
 {
-        struct tls_identity a = made(tls_identity_new_key()), b;
+        struct tls_identity a = made(capos_i_tls_identity_new_key()), b;
 
         CHECK_EQ(EVP_PKEY_up_ref(a.key), 1);
         b = made(a.key);
         CHECK(X509_cmp(a.leaf, b.leaf) != 0);
         CHECK_MEM(a.key_hash, b.key_hash, 32);
-        tls_identity_deinit(&a);
-        tls_identity_deinit(&b);
+        capos_i_tls_identity_deinit(&a);
+        capos_i_tls_identity_deinit(&b);
 }
 
 TEST(a_certificate_is_printed_for_people)
@@ -424,9 +428,9 @@ TEST(a_certificate_is_printed_for_people)
         char text[TLS_CERTIFICATE_TEXT], print[TLS_FINGERPRINT_TEXT];
         uint8_t hash[32];
 
-        CHECK_OK(tls_certificate_print(c.x, text));
-        CHECK_OK(tls_key_hash(c.x, hash));
-        tls_fingerprint_print(hash, print);
+        CHECK_OK(capos_i_tls_certificate_print(c.x, text));
+        CHECK_OK(capos_i_tls_key_hash(c.x, hash));
+        capos_i_tls_fingerprint_print(hash, print);
         CHECK(strstr(text, "DNS:a.example, IP:127.0.0.1, IP:::1, URI:spiffe://a/b, email:x@y\n"));
         CHECK(strstr(text, "issuer       CN = the root\n"));
         CHECK(strstr(text, "valid from   2027-01-14 08:00:00Z\n"));
@@ -434,7 +438,7 @@ TEST(a_certificate_is_printed_for_people)
         CHECK(strstr(text, print));
         for (const char *p = text; *p; p++)
                 CHECK(*p == '\n' || (*p >= ' ' && *p < 0x7f));
-        CHECK_OK(tls_certificate_print(root.x, text));
+        CHECK_OK(capos_i_tls_certificate_print(root.x, text));
         CHECK(strstr(text, "issuer       itself\n"));
         cert_deinit(&c);
         cert_deinit(&root);

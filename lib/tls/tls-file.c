@@ -17,12 +17,12 @@
 
 enum { NAME_BYTES = 64 };
 
-uint8_t *tls_bytes_new(size_t len)
+uint8_t *capos_i_tls_bytes_new(size_t len)
 {
         return OPENSSL_secure_malloc(len ? len : 1);
 }
 
-void tls_bytes_free(capnp_data *d)
+void capos_i_tls_bytes_free(capnp_data *d)
 {
         OPENSSL_secure_clear_free((void *)(uintptr_t)d->p, d->len);
         *d = (capnp_data){0};
@@ -49,7 +49,7 @@ static int bytes_fill(int fd, uint8_t *p, size_t len, size_t *ret_len)
         return 0;
 }
 
-int tls_file_read(int fd, capnp_data *ret)
+int capos_i_tls_file_read(int fd, capnp_data *ret)
 {
         size_t len = 0;
         struct stat st;
@@ -63,7 +63,7 @@ int tls_file_read(int fd, capnp_data *ret)
         if (st.st_size > TLS_FILE_BYTES)
                 return TLS_FILE_E_SIZE;
 
-        p = tls_bytes_new((size_t)st.st_size);
+        p = capos_i_tls_bytes_new((size_t)st.st_size);
         if (!p)
                 return -ENOMEM;
 
@@ -77,14 +77,14 @@ int tls_file_read(int fd, capnp_data *ret)
         return 0;
 }
 
-int tls_file_load(int dir, const char *name, capnp_data *ret)
+int capos_i_tls_file_load(int dir, const char *name, capnp_data *ret)
 {
         int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), r;
 
         if (fd < 0)
                 return -errno;
 
-        r = tls_file_read(fd, ret);
+        r = capos_i_tls_file_read(fd, ret);
         (void)close(fd);
         return r;
 }
@@ -106,7 +106,7 @@ static int file_write(int fd, mode_t mode, capnp_data bytes)
         return fchmod(fd, mode) < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-int tls_file_store(int dir, const char *name, mode_t mode, capnp_data bytes)
+int capos_i_tls_file_store(int dir, const char *name, mode_t mode, capnp_data bytes)
 {
         char new[NAME_BYTES];
         int fd, r;

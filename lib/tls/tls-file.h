@@ -12,17 +12,17 @@ enum {
 };
 
 /* Reads a regular file to its end. fd: at its beginning, borrowed. The bytes are freed by
- * tls_bytes_free(). 0; TLS_FILE_E_SIZE; -EINVAL: it is no file; -errno. */
-int tls_file_read(int fd, capnp_data *ret) CAPNP_MUST_USE;
+ * capos_i_tls_bytes_free(). 0; TLS_FILE_E_SIZE; -EINVAL: it is no file; -errno. */
+int capos_i_tls_file_read(int fd, capnp_data *ret) CAPNP_MUST_USE;
 /* … by its name in a folder; a symbolic link is not followed. Likewise; -ENOENT. */
-int tls_file_load(int dir, const char *name, capnp_data *ret) CAPNP_MUST_USE;
+int capos_i_tls_file_load(int dir, const char *name, capnp_data *ret) CAPNP_MUST_USE;
 /* Puts a file in its place whole or not at all, also when the machine stops. mode: its permissions,
  * whatever the umask. 0, or -errno. */
-int tls_file_store(int dir, const char *name, mode_t mode, capnp_data bytes) CAPNP_MUST_USE;
+int capos_i_tls_file_store(int dir, const char *name, mode_t mode, capnp_data bytes) CAPNP_MUST_USE;
 
 /* Room for len bytes, in OpenSSL's secure heap where the program has one. NULL: no memory. */
-uint8_t *tls_bytes_new(size_t len) CAPNP_MUST_USE;
+uint8_t *capos_i_tls_bytes_new(size_t len) CAPNP_MUST_USE;
 /* Wipes and frees what these functions gave. */
-void tls_bytes_free(capnp_data *d);
+void capos_i_tls_bytes_free(capnp_data *d);
 
 #endif

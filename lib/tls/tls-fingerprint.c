@@ -22,7 +22,7 @@
 
 enum { PREFIX_LEN = sizeof(PREFIX) - 1, LETTERS = 43, NAME_TEXT = 512, TIME_TEXT = 32 };
 
-int tls_key_hash(const X509 *x, uint8_t ret[TLS_KEY_HASH_BYTES])
+int capos_i_tls_key_hash(const X509 *x, uint8_t ret[TLS_KEY_HASH_BYTES])
 {
         unsigned char *der = NULL;
         int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
@@ -36,7 +36,7 @@ int tls_key_hash(const X509 *x, uint8_t ret[TLS_KEY_HASH_BYTES])
         return done ? 0 : -ENOMEM;
 }
 
-int tls_time_read(const ASN1_TIME *t, int64_t *ret_s)
+int capos_i_tls_time_read(const ASN1_TIME *t, int64_t *ret_s)
 {
         struct tm tm;
         time_t s;
@@ -53,7 +53,8 @@ int tls_time_read(const ASN1_TIME *t, int64_t *ret_s)
 
 /* ---- fingerprints --------------------------------------------------------------------------- */
 
-void tls_fingerprint_print(const uint8_t hash[TLS_KEY_HASH_BYTES], char ret[TLS_FINGERPRINT_TEXT])
+void capos_i_tls_fingerprint_print(const uint8_t hash[TLS_KEY_HASH_BYTES],
+                                   char ret[TLS_FINGERPRINT_TEXT])
 {
         unsigned char padded[LETTERS + 2];
 
@@ -63,7 +64,7 @@ void tls_fingerprint_print(const uint8_t hash[TLS_KEY_HASH_BYTES], char ret[TLS_
         ret[PREFIX_LEN + LETTERS] = '\0';
 }
 
-int tls_fingerprint_read(const char *text, uint8_t ret[TLS_KEY_HASH_BYTES])
+int capos_i_tls_fingerprint_read(const char *text, uint8_t ret[TLS_KEY_HASH_BYTES])
 {
         unsigned char padded[LETTERS + 1], hash[TLS_KEY_HASH_BYTES + 1];
         char again[TLS_FINGERPRINT_TEXT];
@@ -77,7 +78,7 @@ int tls_fingerprint_read(const char *text, uint8_t ret[TLS_KEY_HASH_BYTES])
                 return TLS_FINGERPRINT_E_FORM;
 
         /* Stray bits in the last letter, blanks: another spelling is none. */
-        tls_fingerprint_print(hash, again);
+        capos_i_tls_fingerprint_print(hash, again);
         if (strcmp(again, text))
                 return TLS_FINGERPRINT_E_FORM;
         memcpy(ret, hash, TLS_KEY_HASH_BYTES);
@@ -112,7 +113,7 @@ static void page_add_escaped(struct page *g, const unsigned char *p, size_t len)
                 page_add(g, p[i] > ' ' && p[i] < 0x7f && p[i] != '\\' ? "%c" : "\\x%02x", p[i]);
 }
 
-int tls_subject_print(const X509_NAME *n, char *out, size_t room)
+int capos_i_tls_subject_print(const X509_NAME *n, char *out, size_t room)
 {
         BIO *b = BIO_new(BIO_s_mem());
         const unsigned long how = (XN_FLAG_ONELINE | ASN1_STRFLGS_ESC_MSB) &
@@ -193,24 +194,24 @@ static void page_add_key(struct page *g, const X509 *x, const uint8_t hash[TLS_K
         EVP_PKEY *k = X509_get0_pubkey(x);
         char text[TLS_FINGERPRINT_TEXT], group[32] = "";
 
-        tls_fingerprint_print(hash, text);
+        capos_i_tls_fingerprint_print(hash, text);
         if (k && EVP_PKEY_is_a(k, "EC"))
                 (void)EVP_PKEY_get_group_name(k, group, sizeof(group), NULL);
         page_add(g, "key          %s%s%s\nfingerprint  %s\n",
                  k ? EVP_PKEY_get0_type_name(k) : "unknown", *group ? " " : "", group, text);
 }
 
-int tls_certificate_print(const X509 *x, char ret[TLS_CERTIFICATE_TEXT])
+int capos_i_tls_certificate_print(const X509 *x, char ret[TLS_CERTIFICATE_TEXT])
 {
         struct page g = {.p = ret, .room = TLS_CERTIFICATE_TEXT};
         char subject[NAME_TEXT], issuer[NAME_TEXT];
         uint8_t hash[TLS_KEY_HASH_BYTES];
-        int r = tls_key_hash(x, hash);
+        int r = capos_i_tls_key_hash(x, hash);
 
         if (!r)
-                r = tls_subject_print(X509_get_subject_name(x), subject, sizeof(subject));
+                r = capos_i_tls_subject_print(X509_get_subject_name(x), subject, sizeof(subject));
         if (!r)
-                r = tls_subject_print(X509_get_issuer_name(x), issuer, sizeof(issuer));
+                r = capos_i_tls_subject_print(X509_get_issuer_name(x), issuer, sizeof(issuer));
         if (r)
                 return r;
 

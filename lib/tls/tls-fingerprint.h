@@ -14,18 +14,19 @@ enum {
 };
 
 /* SHA-256 of the SubjectPublicKeyInfo of a certificate, in DER. 0, or -ENOMEM. */
-int tls_key_hash(const X509 *x, uint8_t ret[TLS_KEY_HASH_BYTES]) CAPNP_MUST_USE;
+int capos_i_tls_key_hash(const X509 *x, uint8_t ret[TLS_KEY_HASH_BYTES]) CAPNP_MUST_USE;
 /* Seconds since 1970. 0; -EINVAL: it is no time, or before 1970. */
-int tls_time_read(const ASN1_TIME *t, int64_t *ret_s) CAPNP_MUST_USE;
+int capos_i_tls_time_read(const ASN1_TIME *t, int64_t *ret_s) CAPNP_MUST_USE;
 
 /* `sha256:` and base64 without padding. */
-void tls_fingerprint_print(const uint8_t hash[TLS_KEY_HASH_BYTES], char ret[TLS_FINGERPRINT_TEXT]);
+void capos_i_tls_fingerprint_print(const uint8_t hash[TLS_KEY_HASH_BYTES],
+                                   char ret[TLS_FINGERPRINT_TEXT]);
 /* Reads exactly that. 0; TLS_FINGERPRINT_E_FORM. */
-int tls_fingerprint_read(const char *text, uint8_t ret[TLS_KEY_HASH_BYTES]) CAPNP_MUST_USE;
+int capos_i_tls_fingerprint_read(const char *text, uint8_t ret[TLS_KEY_HASH_BYTES]) CAPNP_MUST_USE;
 /* The subject as one line, `CN = a, O = b`; what is longer is cut. What could move a cursor is
  * escaped. 0, or -ENOMEM. */
-int tls_subject_print(const X509_NAME *n, char *out, size_t room) CAPNP_MUST_USE;
+int capos_i_tls_subject_print(const X509_NAME *n, char *out, size_t room) CAPNP_MUST_USE;
 /* Prints a certificate for a person: subject, names, issuer, validity, key. 0, or -ENOMEM. */
-int tls_certificate_print(const X509 *x, char ret[TLS_CERTIFICATE_TEXT]) CAPNP_MUST_USE;
+int capos_i_tls_certificate_print(const X509 *x, char ret[TLS_CERTIFICATE_TEXT]) CAPNP_MUST_USE;
 
 #endif

@@ -37,7 +37,7 @@ static const char P256[] = "prime256v1";
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-const char *tls_identity_strerror(int r)
+const char *capos_i_tls_identity_strerror(int r)
 {
         static const char *const texts[] = {
                 [TLS_IDENTITY_E_SIZE] = "a file of more than 64 KiB is no key and no certificate",
@@ -154,7 +154,7 @@ static int certificate_set_names(X509 *x, const char *const *names, unsigned n)
 
 /* ---- making --------------------------------------------------------------------------------- */
 
-EVP_PKEY *tls_identity_new_key(void)
+EVP_PKEY *capos_i_tls_identity_new_key(void)
 {
         return EVP_EC_gen("P-256");
 }
@@ -213,8 +213,8 @@ static bool certificate_set_validity(X509 *x, int64_t now)
                ASN1_TIME_set(X509_getm_notAfter(x), from + (time_t)TLS_IDENTITY_DAYS * DAY_SECONDS);
 }
 
-int tls_identity_make(const char *const *names, unsigned n, int64_t now, EVP_PKEY *key,
-                      struct tls_identity *ret)
+int capos_i_tls_identity_make(const char *const *names, unsigned n, int64_t now, EVP_PKEY *key,
+                              struct tls_identity *ret)
 {
         struct tls_identity id = {.leaf = X509_new(), .chain = sk_X509_new_null()};
         const EVP_MD *digest = EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256();
@@ -229,9 +229,9 @@ int tls_identity_make(const char *const *names, unsigned n, int64_t now, EVP_PKE
              X509_sign(id.leaf, key, digest) <= 0))
                 r = -ENOMEM;
         if (!r)
-                r = tls_key_hash(id.leaf, id.key_hash);
+                r = capos_i_tls_key_hash(id.leaf, id.key_hash);
         if (r) {
-                tls_identity_deinit(&id);
+                capos_i_tls_identity_deinit(&id);
                 return r;
         }
 
@@ -288,7 +288,7 @@ static int identity_read_certificates(struct tls_identity *id, capnp_data pem)
         return r ? r : id->leaf ? 0 : TLS_IDENTITY_E_CERTIFICATE;
 }
 
-int tls_identity_read_key(capnp_data pem, EVP_PKEY **ret)
+int capos_i_tls_identity_read_key(capnp_data pem, EVP_PKEY **ret)
 {
         static const char mark[] = "ENCRYPTED";
         BIO *b = pem_open(pem);
@@ -385,7 +385,7 @@ static int check_key(const struct tls_identity *id)
         return good ? 0 : TLS_IDENTITY_E_MISMATCH;
 }
 
-int tls_identity_read(capnp_data cert_pem, capnp_data key_pem, struct tls_identity *ret)
+int capos_i_tls_identity_read(capnp_data cert_pem, capnp_data key_pem, struct tls_identity *ret)
 {
         struct tls_identity id = {0};
         int r = identity_read_certificates(&id, cert_pem);
@@ -395,14 +395,14 @@ int tls_identity_read(capnp_data cert_pem, capnp_data key_pem, struct tls_identi
         if (!r)
                 r = check_chain(&id);
         if (!r && key_pem.len)
-                r = tls_identity_read_key(key_pem, &id.key);
+                r = capos_i_tls_identity_read_key(key_pem, &id.key);
         if (!r && id.key)
                 r = check_key(&id);
         if (!r)
-                r = tls_key_hash(id.leaf, id.key_hash);
+                r = capos_i_tls_key_hash(id.leaf, id.key_hash);
         ERR_clear_error();
         if (r) {
-                tls_identity_deinit(&id);
+                capos_i_tls_identity_deinit(&id);
                 return r;
         }
 
@@ -410,13 +410,13 @@ int tls_identity_read(capnp_data cert_pem, capnp_data key_pem, struct tls_identi
         return 0;
 }
 
-int tls_identity_validity(const struct tls_identity *id, int64_t now)
+int capos_i_tls_identity_validity(const struct tls_identity *id, int64_t now)
 {
         int64_t from, until;
 
-        if (tls_time_read(X509_get0_notBefore(id->leaf), &from) || now < from)
+        if (capos_i_tls_time_read(X509_get0_notBefore(id->leaf), &from) || now < from)
                 return TLS_IDENTITY_E_NOT_YET;
-        if (tls_time_read(X509_get0_notAfter(id->leaf), &until) || now > until)
+        if (capos_i_tls_time_read(X509_get0_notAfter(id->leaf), &until) || now > until)
                 return TLS_IDENTITY_E_EXPIRED;
 
         return 0;
@@ -439,7 +439,7 @@ static int store_key(const struct tls_identity *id, int dir)
         int r = -ENOMEM;
 
         if (b && PEM_write_bio_PrivateKey(b, id->key, NULL, NULL, 0, NULL, NULL) == 1)
-                r = tls_file_store(dir, TLS_KEY_FILE, 0600, pem_bytes(b));
+                r = capos_i_tls_file_store(dir, TLS_KEY_FILE, 0600, pem_bytes(b));
         BIO_free(b); /* wipes what is in the secure heap */
         return r;
 }
@@ -452,19 +452,19 @@ static int store_certificates(const struct tls_identity *id, int dir)
 
         for (int i = 0; done && i < sk_X509_num(id->chain); i++)
                 done = PEM_write_bio_X509(b, sk_X509_value(id->chain, i)) == 1;
-        r = done ? tls_file_store(dir, TLS_CERTIFICATE_FILE, 0644, pem_bytes(b)) : -ENOMEM;
+        r = done ? capos_i_tls_file_store(dir, TLS_CERTIFICATE_FILE, 0644, pem_bytes(b)) : -ENOMEM;
         BIO_free(b);
         return r;
 }
 
-int tls_identity_store(const struct tls_identity *id, int dir)
+int capos_i_tls_identity_store(const struct tls_identity *id, int dir)
 {
         int r = id->key ? store_key(id, dir) : 0;
 
         return r ? r : store_certificates(id, dir);
 }
 
-void tls_identity_deinit(struct tls_identity *id)
+void capos_i_tls_identity_deinit(struct tls_identity *id)
 {
         EVP_PKEY_free(id->key);
         X509_free(id->leaf);

@@ -35,9 +35,9 @@ enum tls_identity_err {
         TLS_IDENTITY_E_KEY,       /* no private key in PEM */
         TLS_IDENTITY_E_ENCRYPTED, /* the private key needs a passphrase */
         TLS_IDENTITY_E_MISMATCH,  /* the private key is another one's */
-        TLS_IDENTITY_E_EXPIRED,   /* tls_identity_validity() alone */
+        TLS_IDENTITY_E_EXPIRED,   /* capos_i_tls_identity_validity() alone */
         TLS_IDENTITY_E_NOT_YET,   /* … likewise */
-        TLS_IDENTITY_E_NAME,      /* tls_identity_make() alone: neither a host nor an address */
+        TLS_IDENTITY_E_NAME, /* capos_i_tls_identity_make() alone: neither a host nor an address */
 };
 
 /* Zeroed, it is none. */
@@ -49,32 +49,32 @@ struct tls_identity {
 };
 
 /* A new P-256 key; NULL: no memory. */
-EVP_PKEY *tls_identity_new_key(void) CAPNP_MUST_USE;
+EVP_PKEY *capos_i_tls_identity_new_key(void) CAPNP_MUST_USE;
 /*
  * Makes a certificate for hosts and addresses (each a text; at least one, at most
  * TLS_IDENTITY_NAMES), valid for TLS_IDENTITY_DAYS from an hour before now (seconds since 1970).
  * key: whose it is; taken when this returns 0. 0; TLS_IDENTITY_E_NAME; -ENOMEM, also for what
  * OpenSSL cannot do.
  */
-int tls_identity_make(const char *const *names, unsigned n, int64_t now, EVP_PKEY *key,
-                      struct tls_identity *ret) CAPNP_MUST_USE;
+int capos_i_tls_identity_make(const char *const *names, unsigned n, int64_t now, EVP_PKEY *key,
+                              struct tls_identity *ret) CAPNP_MUST_USE;
 /*
  * Reads and checks an identity in PEM. key_pem without bytes: the certificates alone are wanted.
  * 0; an enum tls_identity_err; -ENOMEM.
  */
-int tls_identity_read(capnp_data cert_pem, capnp_data key_pem,
-                      struct tls_identity *ret) CAPNP_MUST_USE;
+int capos_i_tls_identity_read(capnp_data cert_pem, capnp_data key_pem,
+                              struct tls_identity *ret) CAPNP_MUST_USE;
 /* A private key in PEM. 0; TLS_IDENTITY_E_ENCRYPTED; TLS_IDENTITY_E_KEY; -ENOMEM. */
-int tls_identity_read_key(capnp_data pem, EVP_PKEY **ret) CAPNP_MUST_USE;
+int capos_i_tls_identity_read_key(capnp_data pem, EVP_PKEY **ret) CAPNP_MUST_USE;
 /* Whether it is valid now (seconds since 1970). 0; TLS_IDENTITY_E_EXPIRED; TLS_IDENTITY_E_NOT_YET:
  * a warning, for whoever has pinned the key does not look at it. */
-int tls_identity_validity(const struct tls_identity *id, int64_t now) CAPNP_MUST_USE;
+int capos_i_tls_identity_validity(const struct tls_identity *id, int64_t now) CAPNP_MUST_USE;
 /* Stores the private key (0600), then the certificates (0644), in a folder. 0, or -errno. */
-int tls_identity_store(const struct tls_identity *id, int dir) CAPNP_MUST_USE;
+int capos_i_tls_identity_store(const struct tls_identity *id, int dir) CAPNP_MUST_USE;
 /* Frees what it holds; the key is wiped. */
-void tls_identity_deinit(struct tls_identity *id);
+void capos_i_tls_identity_deinit(struct tls_identity *id);
 
 /* What is wrong, and what to do about it. Knows errno values, too. */
-const char *tls_identity_strerror(int r);
+const char *capos_i_tls_identity_strerror(int r);
 
 #endif

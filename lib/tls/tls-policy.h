@@ -1,0 +1,20 @@
+/* Whether a client's certificate meets a rule. */
+#ifndef CAPOS_TLS_POLICY_H
+#define CAPOS_TLS_POLICY_H
+
+#include "tls-recheck.h"
+
+/* What a client has shown. */
+struct tls_shown {
+        X509 *leaf;
+        STACK_OF(X509) * rest; /* what it sent beside it; trusted for nothing */
+        uint8_t key_hash[TLS_KEY_HASH_BYTES];
+        int64_t now; /* seconds since 1970 */
+};
+
+/* Finds the first rule that it meets, and fills in rule, until and name. 0; of enum
+ * tls_recheck_err, _CERTIFICATE and what comes after _RULES; -ENOMEM. */
+int capos_i_tls_policy_judge(capnp_data rules, const struct tls_shown *shown,
+                             struct tls_client *ret) CAPNP_MUST_USE;
+
+#endif
