@@ -37,7 +37,7 @@ struct cli {
         /* What some of them take. */
         bool password_stdin, password, anonymous, guest, lng, follow, end_others, all;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
-                *account;
+                *account, *via;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];
@@ -55,6 +55,10 @@ struct cli {
         const char *peer; /* who that is, for who waits: "the agent of this login"; NULL: nobody */
         pid_t peer_pid;   /* 0: not known */
         bool late;        /* a wait was given up */
+        /* With --via ssh (via.c). */
+        pid_t ssh;              /* 0: none */
+        int ssh_errors;         /* what it says; -1: no more */
+        capnp_watch *ssh_watch; /* of that */
 };
 
 struct cli_command {
@@ -186,6 +190,7 @@ int cmd_audit_verify(struct cli *c);
 int cmd_audit_tail(struct cli *c);
 int cmd_methods(struct cli *c);
 int cmd_login(struct cli *c);
+int cmd_pipe(struct cli *c);
 int cmd_whoami(struct cli *c);
 int cmd_caps(struct cli *c);
 int cmd_describe(struct cli *c);

@@ -12,6 +12,7 @@
 #include "keys.h"
 #include "runtime.h"
 #include "system_info.capnp-c.h"
+#include "via.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -167,13 +168,20 @@ static unsigned backoff_seconds(const struct capos_error *e)
         return s;
 }
 
+/* Whether the connection may be used for one more attempt: of ssh's that is asked more of, for a
+ * new one may ask the user something. */
+static bool login_is_connected(const struct login *l)
+{
+        return l->greeted || (l->c->via && l->error.code != CAPNP_E_DISCONNECTED);
+}
+
 /* A connection of its own for each: a failed one may be closed by the instance. */
 static int login_try_once(struct login *l)
 {
         struct cli *c = l->c;
         int r = 0;
 
-        if (!l->greeted)
+        if (!login_is_connected(l))
                 r = greet_connect(c, &l->place);
         l->greeted = false;
         if (r)
@@ -415,6 +423,7 @@ static int login_leave_agent(struct login *l)
         s->alias = l->alias;
         s->address = l->place.text;
         login_greeting(l);
+        via_leave(l->c);
         runtime_note_write(l->socket, "");
         cli_wipe_heap();
         r = login_listen(l, &s->listener);

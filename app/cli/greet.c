@@ -7,6 +7,7 @@
 #include "greet.h"
 
 #include "local.h"
+#include "via.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,6 +32,9 @@ int greet_place_read(const struct cli *c, const char *word, struct greet_place *
         return EXIT_OK;
 }
 
+/* How long ssh may take to be let in: somebody may be looking for a second factor. */
+enum { SSH_MS = 5 * 60 * 1000 };
+
 static int greet_fail_other(const struct cli *c, const char *address, const char *what)
 {
         return cli_fail(c, EXIT_NO_CONNECTION, "not-capos",
@@ -39,10 +43,16 @@ static int greet_fail_other(const struct cli *c, const char *address, const char
 
 /* No Cap'n Proto RPC, or a server of another program's that has no such method. One that hangs up
  * without an answer may be anything. */
-static int greet_fail(const struct cli *c, const char *address, const struct capos_error *e)
+static int greet_fail(struct cli *c, const char *address, const struct capos_error *e)
 {
         char what[700];
 
+        via_hear_out(c);
+        if (c->via && e->code == CAPNP_E_DISCONNECTED)
+                return cli_fail(c, EXIT_NO_CONNECTION, "ssh",
+                                "%s: ssh has ended, or `capos pipe` there, before the instance "
+                                "answered (--via %s)",
+                                address, c->via);
         if (e->code == -ETIMEDOUT)
                 return cli_fail(c, EXIT_NO_CONNECTION, "timeout",
                                 "%s: %s: is there a capOS instance, and can it be reached from "
@@ -69,6 +79,8 @@ int greet_connect(struct cli *c, const struct greet_place *p)
         char local[LOCAL_ADDRESS];
 
         c->client = capos_client_free(c->client);
+        if (c->via)
+                return via_connect(c, p);
         return capos_client_new(
                 c->vat, p->at.named ? p->text : local_address(p->text, local, sizeof(local)), NULL,
                 &c->client);
@@ -80,6 +92,9 @@ int greet(struct cli *c, const struct greet_place *p)
         struct capos_method m;
         int r;
 
+        r = via_check(c, p);
+        if (r)
+                return r;
         if (p->at.transport == CAPOS_TRANSPORT_TLS)
                 return cli_fail(c, EXIT_NO_CONNECTION, "no-tls",
                                 "%s: this command speaks no TLS yet", address);
@@ -89,7 +104,7 @@ int greet(struct cli *c, const struct greet_place *p)
         if (r)
                 return cli_fail_code(c, r, address);
 
-        capos_client_set_timeout(c->client, cli_timeout(c, CLI_ANSWER_MS));
+        capos_client_set_timeout(c->client, cli_timeout(c, c->via ? SSH_MS : CLI_ANSWER_MS));
         r = capos_client_wait(c->client, capos_client_fetch_methods(c->client, NULL, NULL));
         if (r)
                 return greet_fail(c, address, capos_client_error_peek(c->client));

@@ -4,6 +4,7 @@
  */
 #include "agent.capnp-c.h"
 #include "runtime.h"
+#include "via.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -146,6 +147,7 @@ int cli_open_and_fetch(struct cli *c)
 
 void cli_close(struct cli *c)
 {
+        via_leave(c);
         c->client = capos_client_free(c->client);
         c->remote = capnp_cap_unref(c->remote);
         c->conn = capnp_conn_unref(c->conn);

@@ -4,7 +4,7 @@
  * Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 denied by the instance, 4 no
  * connection to an instance or no login.
  */
-#include "cli.h"
+#include "via.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -56,6 +56,14 @@ static const struct cli_option passwd_options[] = {
         {0},
 };
 
+#define VIA_OPTION                                                                               \
+        {                                                                                        \
+                "via", 0, "ssh[:DEST]", "through your own ssh, to HOST or to DEST: [USER@]HOST", \
+                        offsetof(struct cli, via)                                                \
+        }
+
+static const struct cli_option methods_options[] = {VIA_OPTION, {0}};
+
 static const struct cli_option login_options[] = {
         {"profile", 0, "P", "the profile to ask for (default: the account's first)",
          offsetof(struct cli, profile)},
@@ -67,6 +75,7 @@ static const struct cli_option login_options[] = {
          offsetof(struct cli, password_stdin)},
         {"anonymous", 0, NULL, "log in as nobody in particular", offsetof(struct cli, anonymous)},
         {"guest", 0, NULL, "log in as a guest", offsetof(struct cli, guest)},
+        VIA_OPTION,
         {"end-others", 0, NULL, "end the account's other sessions, wherever they are",
          offsetof(struct cli, end_others)},
         {"as", 0, "ALIAS", "what to call this login (default: NAME@HOST:PORT)",
@@ -159,19 +168,24 @@ static const struct cli_command commands[] = {
          "of the ssh-agent and of ~/.ssh, then asks for a password. The login goes on in the\n"
          "background until `capos logout`, or until the session ends.\n\n"
          "An address may say its transport: plain:HOST:PORT, unix:PATH; HOST:PORT alone is plain,\n"
-         "and localhost:PORT the Unix socket of an instance here, where there is one.\n\n"
+         "and localhost:PORT the Unix socket of an instance here, where there is one. With\n"
+         "--via ssh, HOST is one that your ssh knows, and has `capos` too.\n\n"
          "Examples:\n"
          "  capos login alice@localhost:2327\n"
          "  capos login alice@example.org --profile operator --as work\n"
-         "  capos login localhost:2327 --anonymous\n",
+         "  capos login localhost:2327 --anonymous\n"
+         "  capos login alice@example.org --via ssh\n",
          cmd_login, login_options, 1, 1, false},
         {"logout", "[--all]", "End a session, or all of yours on this machine", NULL, cmd_logout,
          logout_options, 0, 0, false},
         {"renew", "[--duration TIME]", "Renew a session by a fresh proof",
          "Example:\n  capos renew --duration 2h\n", cmd_renew, renew_options, 0, 0, false},
         {"sessions", "", "List your logins on this machine", NULL, cmd_sessions, NULL, 0, 0, false},
-        {"methods", "HOST:PORT", "List the ways to log in to an instance", NULL, cmd_methods, NULL,
-         1, 1, false},
+        {"pipe", "[localhost:PORT | unix:PATH]",
+         "Join standard input and output to the Unix socket of an instance here",
+         "It is what `--via ssh` starts at the other end.\n", cmd_pipe, NULL, 0, 1, false},
+        {"methods", "HOST:PORT", "List the ways to log in to an instance", NULL, cmd_methods,
+         methods_options, 1, 1, false},
         {"whoami", "", "Show what the session is", NULL, cmd_whoami, NULL, 0, 0, false},
         {"caps", "[--long]", "List the capabilities of the session", NULL, cmd_caps, caps_options,
          0, 0, false},
@@ -277,7 +291,7 @@ static void main_take_standard(void)
 int main(int argc, char **argv)
 {
         struct sigaction ignore = {.sa_handler = SIG_IGN};
-        struct cli c = {.commands = commands};
+        struct cli c = {.commands = commands, .ssh_errors = -1};
         int r;
 
         main_take_standard();
@@ -288,6 +302,7 @@ int main(int argc, char **argv)
                 r = main_help(&c);
         else if (!r)
                 r = c.command->run(&c);
+        via_end(&c);
         cli_close(&c);
         return cli_finish(&c, r);
 }

@@ -275,6 +275,22 @@ CAPNP_PUBLIC int capos_client_new(capnp_vat *v, const char *addr, const struct c
                                   capos_client **ret_c) CAPNP_MUST_USE;
 
 /**
+ * Makes a client of a socket that leads to an instance already: through a tunnel, or a program. Who
+ * is behind it is the caller's to know.
+ *
+ * @param v          the vat; must outlive the client
+ * @param fd         the socket; taken, also on failure
+ * @param transport  how the instance sees the connection, which a key's proof names: "unix",
+ *                   "plain"; a static text
+ * @param l          limits, or NULL
+ * @param ret_c      the client; freed by capos_client_free()
+ * @return           0; -ENOMEM or another errno value
+ */
+CAPNP_PUBLIC int capos_client_new_of_socket(capnp_vat *v, int fd, const char *transport,
+                                            const struct capnp_limits *l,
+                                            capos_client **ret_c) CAPNP_MUST_USE;
+
+/**
  * Makes a client of a session that somebody else has logged in to and hands over.
  *
  * @param v        the vat; must outlive the client

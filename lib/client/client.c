@@ -233,9 +233,7 @@ static bool folder_is_of(const char *path, uid_t uid)
         return stat(folder, &st) == 0 && st.st_uid == uid && !(st.st_mode & 022);
 }
 
-/* Who serves a Unix socket is known before a word is said to him: root, the user himself, or whose
- * folder it is that he was sent to. Of TCP nothing is known. */
-static bool client_trusts_server(int fd)
+bool client_trusts_server(int fd)
 {
         struct sockaddr_un a = {.sun_family = AF_UNSPEC};
         socklen_t len = sizeof(a) - 1; /* so that there is a NUL */
@@ -275,6 +273,30 @@ int capos_client_new(capnp_vat *v, const char *addr, const struct capnp_limits *
                 return r;
 
         c->transport = capos_transport_name(a.transport);
+        *ret_c = c;
+        c = NULL;
+        return 0;
+}
+
+int capos_client_new_of_socket(capnp_vat *v, int fd, const char *transport,
+                               const struct capnp_limits *l, capos_client **ret_c)
+{
+        CAPNP_AUTO(capos_client_freep) capos_client *c = NULL;
+        struct capnp_limits own = l ? *l : (struct capnp_limits){0};
+        int r = client_make(v, &c);
+
+        if (r) {
+                (void)close(fd);
+                return r;
+        }
+        own.wipe = true;
+        r = capnp_conn_new(v, fd, &own, NULL, &c->conn);
+        if (!r)
+                r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->gateway);
+        if (r)
+                return r;
+
+        c->transport = transport;
         *ret_c = c;
         c = NULL;
         return 0;

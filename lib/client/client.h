@@ -42,6 +42,9 @@ struct capos_client {
         void *ended_arg;
 };
 
+/* Who serves a Unix socket is known before a word is said to him: root, the user himself, or whose
+ * folder it is that he was sent to. Of TCP nothing is known. */
+bool client_trusts_server(int fd);
 /* Begins an operation. 0; -EBUSY. */
 int client_begin(capos_client *c, capos_done *done, void *arg) CAPNP_MUST_USE;
 /* The same for what needs a session: -ENOTCONN without one. */

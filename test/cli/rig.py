@@ -179,10 +179,10 @@ def typed(command, env, answers):
     pid, fd = pty.fork()
     if not pid:
         os.execve(command[0], command, env)
-    shown = b""
+    shown, seen = b"", 0
     for prompt, answer in answers + [(None, None)]:
         end = time.monotonic() + 30
-        while prompt is None or prompt.encode() not in shown.rsplit(b"\n", 1)[-1]:
+        while prompt is None or prompt.encode() not in shown[seen:].rsplit(b"\n", 1)[-1]:
             holds(time.monotonic() < end, f"no prompt {prompt!r} in {shown!r}")
             if not select.select([fd], [], [], 0.2)[0]:
                 continue
@@ -196,6 +196,7 @@ def typed(command, env, answers):
         if prompt is None:
             break
         time.sleep(0.05)
+        seen = len(shown)
         os.write(fd, answer.encode() + b"\n")
         shown += b"\n"
     _, status = os.waitpid(pid, 0)
