@@ -18,11 +18,11 @@
 #include <unistd.h>
 
 #include "admin.capnp-c.h"
-#include "admit.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
 #include "flow.h"
 #include "io-socket.h"
+#include "origin.h"
 #include "session.h"
 #include "sessiond.h"
 
@@ -66,7 +66,7 @@ static int admin_fail(capnp_answer *a, int r)
         case STORE_E_FULL:
                 return capnp_answer_fail(a, CAPNP_FAILED, "there are too many");
         case CAPNP_E_LIMIT:
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.proofs: try again");
+                return capos_i_over_quota(a, CAPOS_I_QUOTA_PROOFS, "try again");
         default:
                 return capnp_answer_fail(a, CAPNP_FAILED, "it failed: %s", capnp_strerror(r));
         }
@@ -78,8 +78,8 @@ static void change_on_verdict(void *arg, enum prove_end end, const struct proof_
         int r;
 
         if (end != PROVE_VERDICT) {
-                (void)capnp_answer_fail(c->a, CAPNP_OVERLOADED,
-                                        "over-quota.proofs: the prover failed: try again");
+                (void)capos_i_over_quota(c->a, CAPOS_I_QUOTA_PROOFS,
+                                         "the prover failed: try again");
                 change_free(c);
                 return;
         }
@@ -421,7 +421,7 @@ static void live_fill(const struct session *e, live_session_builder b)
         live_session_set_account(b, e->account);
         live_session_set_profile(b, e->profile->name);
         live_session_set_kind(b, capos_auth_name(e->kind));
-        live_session_set_source(b, e->admission->address);
+        live_session_set_source(b, e->origin->address);
         live_session_set_started_at_ms(b, e->started_ms);
         live_session_set_expires_at_ms(b, e->expires_ms);
         for (unsigned i = 0; i < e->ngrants; i++)
@@ -453,7 +453,7 @@ static int admin_on_session_revoke(void *self, capnp_answer *a)
         if (capnp_answer_check(a) || !e)
                 return capnp_answer_fail(a, CAPNP_FAILED, "there is no such session");
         if (!cap.len)
-                session_end(e, "revocation", "revoked");
+                session_end(e, SESSION_REVOCATION, "revoked");
         else if (session_revoke(e, cap))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the session has no such capability");
 

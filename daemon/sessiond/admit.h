@@ -1,22 +1,19 @@
-/* The session manager's side of one worker: the connection that Admission is served on. */
+/* One worker's connection to the session manager: its state, its notices, its end. */
 #ifndef SESSIOND_ADMIT_H
 #define SESSIOND_ADMIT_H
 
+#include "admission.capnp-c.h"
 #include "base-list.h"
-#include "daemon-source.h"
 #include "flow.h"
-#include "session-audit.h"
-#include "session-names.h"
-#include "turns.h"
+#include "origin.h"
+#include "session.h"
 
 #include <capos/capnp.h>
 
 struct packet;
-struct session;
 struct sessiond;
 
 enum {
-        ADMISSION_FLOWS = 4,
         ADMISSION_ACK_MS = 1000,     /* for a worker to acknowledge a notice */
         ADMISSION_LINGER_MS = 90000, /* for a worker to go after its session has */
         ADMISSION_ILLEGAL = 16,      /* calls that are illegal, before the worker is killed */
@@ -24,67 +21,59 @@ enum {
         ADMISSION_REFUSALS = 100,    /* attempts refused before there is a session, likewise */
 };
 
-/* A set of these is where a call is legal. */
-enum admission_state { ADMISSION_FRESH = 1, ADMISSION_BOUND = 2, ADMISSION_ENDED = 4 };
+/* A set of the first three is where a call is legal. */
+enum admission_state {
+        ADMISSION_FRESH = 1,
+        ADMISSION_BOUND = 2,  /* it has a session */
+        ADMISSION_ENDED = 4,  /* its session is over */
+        ADMISSION_KILLED = 8, /* caposd was told to kill the worker; the connection is closing */
+        ADMISSION_CLOSED = 16 /* the connection is over */
+};
 
 struct admission {
-        struct sessiond *s;
+        struct origin origin;
         struct capnp_i_list link;
         capnp_conn *conn;
-        uint64_t event;
-        char address[64]; /* the peer's, as the gateway saw it */
-        /* Whom it is counted under; a party has one or many sources. */
-        char source[TURNS_KEY], party[TURNS_KEY];
-        struct source from; /* the same as the gateway has it */
-        bool shared;        /* the source is the machine itself: not to be blamed as a whole */
-        uint32_t transport; /* enum packet_transport */
         enum admission_state state;
-        struct session *session;
-        struct flow flows[ADMISSION_FLOWS];
-        struct flow renewal; /* of Admission.renew */
-        uint32_t last_flow;
-        char claim[160]; /* what the client says about itself */
+        struct session *session; /* NULL: none yet, or none any more */
+        struct flows flows;
         capnp_timer *deadline;
         capnp_timer *ack;      /* a notice has not been acknowledged */
         capnp_answer *watcher; /* waits for a notice */
         bool ended_notice;     /* the worker has not been told of the end */
         char ended_reason[64];
         unsigned illegal, reports, refusals;
-        bool hostile; /* it has sent what it may not */
-        bool killed, closed, gone;
+        bool gone; /* the object that is served has no reference any more */
+        void (*freed)(struct sessiond *s);
 };
 
-/* A connection has come in: makes the socketpair and gives the gateway the worker's end. 0 or
- * -errno. */
-int admission_new(struct sessiond *s, const struct packet *event) CAPNP_MUST_USE;
+/*
+ * A connection has come in: makes the socketpair and gives the gateway the worker's end. calls:
+ * what is served to it, whose gone is admission_gone(). freed: called when its place is free again.
+ * 0: *ret_ad, which is its own; or -errno.
+ */
+int admission_new(struct sessiond *s, const struct packet *event, const struct admission_ops *calls,
+                  void (*freed)(struct sessiond *s), struct admission **ret_ad) CAPNP_MUST_USE;
+void admission_gone(void *self);
 /* Ends all of them, for the end of the process. */
 void admissions_end(struct sessiond *s);
 
 /* Becomes bound to a session, once. */
 void admission_bind(struct admission *ad, struct session *e);
-/* The session has ended; the worker is told, unless it asked for it. */
-void admission_ended(struct admission *ad, const char *reason);
+/* The worker must go: it has broken the rules, or does not answer. */
+void admission_kill(struct admission *ad, const char *why);
+/* A call that is illegal where it comes: refuses and records it, and a few of them are the end.
+ * Takes a. */
+int admission_refuse_illegal(struct admission *ad, capnp_answer *a, const char *call);
 /* An attempt to log in was refused: too many of them, and the connection has to go. */
 void admission_refused(struct admission *ad);
-/* There is something to tell the worker. */
-void admission_notify(struct admission *ad);
+/* Admission.watch. Takes a. */
+int admission_wait(struct admission *ad, capnp_answer *a);
+/* Adds a record of something that concerns this connection. capability: may be NULL. */
+void admission_audit(struct admission *ad, const char *what, const char *outcome,
+                     const char *capability);
 
-/* Whose turn it is counted as. */
-struct turns_path admission_path(const struct admission *ad);
 /* A new gateway, or a new link to it: it is told which connections have a session. */
 void admissions_tell_gateway(struct sessiond *s);
-
-/* "plain", "tls" or "unix". */
-const char *admission_transport(const struct admission *ad);
-/* A record with all that is known of the connection filled in. */
-struct capos_audit_record admission_record(const struct admission *ad, const char *what,
-                                           const char *outcome);
-/* Ends an answer with a denial, once all that was recorded is on disk. detail: may be NULL. */
-int admission_deny(struct admission *ad, capnp_answer *a, enum capos_denial d, const char *detail);
-/* The same, because of a quota: "over-quota." and its name. */
-int admission_over_quota(struct admission *ad, capnp_answer *a, const char *quota,
-                         const char *detail);
-/* Keeps what a client says about itself. */
-void admission_claim(struct admission *ad, login_source_metadata_reader r);
 
 #endif

@@ -11,8 +11,8 @@
 
 #include <capos/capnp.h>
 
-#include "admit.h"
 #include "daemon-log.h"
+#include "dispatch.h"
 #include "io-loop.h"
 #include "links.h"
 #include "sessiond.h"
@@ -41,13 +41,19 @@ static void arrivals_log(struct arrivals *a, int r)
         a->logged_ms = now;
 }
 
+/* An admission is over: there may be room. */
+static void arrivals_go_on(struct sessiond *s)
+{
+        arrivals_later(s, 0);
+}
+
 static void arrivals_admit(struct sessiond *s)
 {
         struct arrivals *a = &s->arrivals;
         int r = 0;
 
         while (!r && a->n && s->nadmissions < s->policy.max_admissions) {
-                r = admission_new(s, &a->queue[a->first]);
+                r = dispatch_open(s, &a->queue[a->first], arrivals_go_on, NULL);
                 if (r)
                         break;
                 a->first = (a->first + 1) % ARRIVALS_MAX;
@@ -79,11 +85,6 @@ void arrivals_add(struct sessiond *s, const struct packet *p)
 
         a->queue[(a->first + a->n++) % ARRIVALS_MAX] = *p;
         arrivals_admit(s);
-}
-
-void arrivals_go_on(struct sessiond *s)
-{
-        arrivals_later(s, 0);
 }
 
 void arrivals_forget(struct sessiond *s)

@@ -19,8 +19,6 @@ struct arrivals {
 
 /* A connection has come in: it gets its admission, now or when there is room. */
 void arrivals_add(struct sessiond *s, const struct packet *p);
-/* An admission is over. */
-void arrivals_go_on(struct sessiond *s);
 /* Those that wait are of a gateway, or of a link to it, that is no more. */
 void arrivals_forget(struct sessiond *s);
 

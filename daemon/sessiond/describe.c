@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "admission.capnp-c.h"
-#include "admit.h"
 #include "service_control.capnp-c.h"
 #include "services.h"
+#include "session-names.h"
 #include "sessiond.h"
 #include "user_session.capnp-c.h"
 
@@ -126,8 +126,8 @@ int service_describe(struct service *v, capnp_answer *a)
         if (!v->control)
                 return capnp_answer_fail(a, CAPNP_DISCONNECTED, "the service is not running");
         if (v->nwaiters >= SERVICE_WAITERS)
-                return capnp_answer_fail(a, CAPNP_OVERLOADED,
-                                         "over-quota.calls: too many ask what this service is");
+                return capos_i_over_quota(a, CAPOS_I_QUOTA_CALLS,
+                                          "too many ask what this service is");
 
         w = calloc(1, sizeof(*w));
         if (!w || service_ask(v)) {
@@ -142,7 +142,7 @@ int service_describe(struct service *v, capnp_answer *a)
         return capnp_answer_keep(a, waiter_on_cancel, w);
 }
 
-int service_describe_session(struct sessiond *s, capnp_answer *a)
+int service_describe_session(capnp_answer *a)
 {
         const struct capnp_schema_file *f = &user_session_capnp_schema;
         CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
@@ -151,7 +151,6 @@ int service_describe_session(struct sessiond *s, capnp_answer *a)
         uint8_t *p;
         size_t len;
 
-        (void)s;
         if (capnp_msg_new(&m))
                 return capos_i_refuse_no_memory(a);
 

@@ -1,38 +1,36 @@
 /*
- * Flows: from a claim to a proof to a session.
+ * Flows: from a claim to a proof to a principal.
  *
- * Nothing here looks into a key or a signature; that is the prover's. What is looked up here is
- * which verifier or key the claim is about. An account that does not exist, one without a password
- * and a key that is nobody's all go to a prover as well, with something that cannot succeed, so
- * that they cost and look the same.
+ * Nothing here knows a method, and nothing looks into a key or a signature; that is the prover's.
+ * What is looked up here is which account the claim is about. An account that does not exist goes
+ * to a prover as well, with something that cannot succeed, so that it costs and looks the same.
  *
- * A nonce belongs to one flow and goes with it: whatever the verdict, the flow is over.
+ * A nonce belongs to one flow and goes with it: whatever the verdict, the flow is over. What a good
+ * proof is for is not known here, either: that is flow_ops.proved.
  */
 #include "flow.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "admit.h"
 #include "clock.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
-#include "places.h"
+#include "methods.h"
 #include "prove.h"
 #include "session.h"
 #include "sessiond.h"
-#include "throttle.h"
-
-enum { PASSWORD_BYTES = 1024, SIGNATURE_BYTES = 16 * 1024, SSHSIG_KEY_AT = 14 };
 
 /*
  * A proof under way. It outlives the flow that began it: what a proof turns out to be counts
  * against its source, whether or not somebody stays to hear it.
  */
 struct attempt {
+        struct capnp_i_list link; /* sessiond.attempts */
         struct sessiond *s;
         struct flow *f; /* NULL: given up */
         struct prove_job *job;
@@ -45,17 +43,45 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-/* Also while a prover works: nobody hears its verdict then. */
-static void flow_end(struct flow *f)
+static void flow_move(struct flow *f, enum flow_state to)
 {
-        struct admission *ad = f->ad;
+        static const uint8_t may[] = {
+                [FLOW_FREE] = 1 << FLOW_STARTED,
+                [FLOW_STARTED] = 1 << FLOW_PROVING | 1 << FLOW_FREE,
+                [FLOW_PROVING] = 1 << FLOW_PROVED | 1 << FLOW_FREE,
+                [FLOW_PROVED] = 1 << FLOW_FREE,
+        };
 
+        assert(may[f->state] & 1 << to);
+        f->state = to;
+}
+
+static void flow_init(struct flow *f, struct flows *fs)
+{
+        *f = (struct flow){.of = fs, .claim = {.origin = fs->origin}};
+}
+
+void flows_init(struct flows *fs, const struct origin *o, const struct flow_ops *ops, void *arg)
+{
+        *fs = (struct flows){.origin = o, .ops = ops, .arg = arg};
+        for (unsigned i = 0; i < FLOWS; i++)
+                flow_init(&fs->all[i], fs);
+        flow_init(&fs->renewal, fs);
+}
+
+/* Also while a prover works: nobody hears its verdict then. */
+void flow_end(struct flow *f)
+{
+        struct flows *fs = f->of;
+
+        if (f->state != FLOW_FREE)
+                flow_move(f, FLOW_FREE);
         if (f->attempt) {
                 f->attempt->f = NULL;
                 prover_give_up(f->attempt->job);
         }
         sodium_memzero(f, sizeof(*f));
-        f->ad = ad;
+        flow_init(f, fs);
 }
 
 /* Ends a flow whose call is still open, as a stranger to its outcome. */
@@ -65,192 +91,172 @@ static void flow_abandon(struct flow *f)
 
         flow_end(f);
         if (a)
-                (void)capnp_answer_fail(a, CAPNP_FAILED, "%s",
-                                        capos_denial_code(CAPOS_DENIED_FLOW));
+                (void)capos_i_deny(a, CAPOS_DENIED_FLOW, NULL);
 }
 
-void flows_end(struct admission *ad)
+void flows_end(struct flows *fs)
 {
-        for (unsigned i = 0; i < ADMISSION_FLOWS; i++)
-                flow_abandon(&ad->flows[i]);
-        flow_abandon(&ad->renewal);
-}
-
-static void flow_spoil(struct flow *f, const char *account)
-{
-        if (f->state == FLOW_PROVING && !strcmp(f->account, account))
-                f->stale = true;
+        for (unsigned i = 0; i < FLOWS; i++)
+                flow_abandon(&fs->all[i]);
+        flow_abandon(&fs->renewal);
 }
 
 void flows_spoil(struct sessiond *s, const char *account)
 {
-        for (struct capnp_i_list *l = s->admissions.next; l != &s->admissions; l = l->next) {
-                struct admission *ad = CAPNP_I_OF(l, struct admission, link);
+        for (struct capnp_i_list *l = s->attempts.next; l != &s->attempts; l = l->next) {
+                struct flow *f = CAPNP_I_OF(l, struct attempt, link)->f;
 
-                for (unsigned i = 0; i < ADMISSION_FLOWS; i++)
-                        flow_spoil(&ad->flows[i], account);
-                flow_spoil(&ad->renewal, account);
+                if (f && !strcmp(f->claim.account, account))
+                        f->stale = true;
         }
 }
 
-/* One line, in a form that is documented (doc/design/instance.md, The log): programs read it. */
-static void flow_log_refused(struct flow *f, const char *outcome)
+static struct flow *flow_find(struct flows *fs, uint32_t number)
 {
-        struct admission *ad = f->ad;
-
-        if (!daemon_log_may(&ad->s->refused, clock_boot_ms()))
-                return;
-
-        if (!strncmp(outcome, "denied.", 7))
-                outcome += 7;
-        daemon_log(LOG_NOTICE, "%s of \"%s\" from %s refused: %s (%s)",
-                   f->renewal ? "renewal" : "login",
-                   daemon_log_text(f->claimed, strlen(f->claimed)).s, ad->source, outcome,
-                   capos_auth_name(f->kind));
-}
-
-static void flow_audit(struct flow *f, const char *outcome)
-{
-        struct capos_audit_record r = admission_record(f->ad, "attempt", outcome);
-
-        r.account = f->claimed;
-        r.profile = f->profile[0] ? f->profile : NULL;
-        r.kind = capos_auth_name(f->kind);
-        r.detail = f->renewal ? "renewal" : NULL;
-        r.claim = f->ad->claim[0] ? f->ad->claim : NULL;
-        if (!strcmp(outcome, "ok")) {
-                audit_add(&f->ad->s->audit, r);
-                return;
-        }
-
-        audit_add_counted(&f->ad->s->audit, r);
-        flow_log_refused(f, outcome);
-}
-
-/* A denial that is recorded, and that ends the flow. */
-static int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const char *detail)
-{
-        struct admission *ad = f->ad;
-
-        flow_audit(f, capos_denial_code(d));
-        flow_end(f);
-        (void)admission_deny(ad, a, d, detail);
-        admission_refused(ad);
-        return 0;
-}
-
-static int flow_refuse_busy(struct flow *f, capnp_answer *a, const char *quota)
-{
-        struct admission *ad = f->ad;
-
-        flow_audit(f, quota);
-        flow_end(f);
-        (void)admission_over_quota(ad, a, quota, "try again later");
-        admission_refused(ad);
-        return 0;
-}
-
-static struct flow *flow_find(struct admission *ad, uint32_t number)
-{
-        for (unsigned i = 0; number && i < ADMISSION_FLOWS; i++)
-                if (ad->flows[i].state != FLOW_FREE && ad->flows[i].number == number)
-                        return &ad->flows[i];
+        for (unsigned i = 0; number && i < FLOWS; i++)
+                if (fs->all[i].state != FLOW_FREE && fs->all[i].number == number)
+                        return &fs->all[i];
 
         return NULL;
 }
 
-/* ---- start ---------------------------------------------------------------------------------- */
+/* ---- what is recorded ----------------------------------------------------------------------- */
 
-static bool flow_kind_enabled(const struct sessiond *s, unsigned kind)
+static struct capos_audit_record flow_record(struct flow *f, const char *outcome)
 {
-        return (kind == CAPOS_AUTH_PASSWORD && s->policy.password) ||
-               (kind == CAPOS_AUTH_PUBLIC_KEY && s->policy.public_key);
+        struct capos_audit_record r = origin_record(f->claim.origin, "attempt", outcome);
+
+        r.account = f->claim.claimed;
+        r.profile = f->claim.profile[0] ? f->claim.profile : NULL;
+        r.kind = capos_auth_name(f->kind);
+        r.detail = f->renewal ? "renewal" : NULL;
+        r.claim = f->claim.origin->claim[0] ? f->claim.origin->claim : NULL;
+        return r;
 }
 
-static void flow_set_account(struct flow *f, capnp_text name)
+/* A refused attempt: a record, and one line in a form that is documented (doc/design/instance.md,
+ * The log): programs read it. why: the code, or the last part of a denial's. */
+static void flow_refused(struct flow *f, const char *code, const char *why)
 {
-        size_t len = name.len < sizeof(f->claimed) - 1 ? name.len : sizeof(f->claimed) - 1;
+        struct sessiond *s = f->claim.origin->s;
+
+        audit_add_counted(&s->audit, flow_record(f, code));
+        if (daemon_log_may(&s->refused, clock_boot_ms()))
+                daemon_log(LOG_NOTICE, "%s of \"%s\" from %s refused: %s (%s)",
+                           f->renewal ? "renewal" : "login",
+                           daemon_log_text(f->claim.claimed, strlen(f->claim.claimed)).s,
+                           f->claim.origin->source, why, capos_auth_name(f->kind));
+}
+
+int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const char *detail)
+{
+        struct flows *fs = f->of;
+        const char *code = capos_denial_code(d);
+
+        flow_refused(f, code, code + strlen(CAPOS_I_DENIED));
+        flow_end(f);
+        (void)origin_deny(fs->origin, a, d, detail);
+        fs->ops->refused(fs->arg);
+        return 0;
+}
+
+int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q)
+{
+        struct flows *fs = f->of;
+
+        flow_refused(f, capos_i_quota_code(q), capos_i_quota_code(q));
+        flow_end(f);
+        (void)origin_over_quota(fs->origin, a, q, "try again later");
+        fs->ops->refused(fs->arg);
+        return 0;
+}
+
+/* ---- start ---------------------------------------------------------------------------------- */
+
+static void claim_set_account(struct claim *c, capnp_text name)
+{
+        size_t len = name.len < sizeof(c->claimed) - 1 ? name.len : sizeof(c->claimed) - 1;
 
         for (size_t i = 0; i < len; i++)
-                f->claimed[i] = name.p[i] ? name.p[i] : '?';
-        f->claimed[len] = 0;
-        if (store_name_ok(f->claimed, len))
-                memcpy(f->account, f->claimed, len + 1);
+                c->claimed[i] = name.p[i] ? name.p[i] : '?';
+        c->claimed[len] = 0;
+        if (store_name_ok(c->claimed, len))
+                memcpy(c->account, c->claimed, len + 1);
 }
 
 /* 0, or the denial: what is asked for cannot be, and *ret_why may say more. */
-static enum capos_denial flow_fill(struct flow *f, remote_auth_start_reader q, const char **ret_why)
+static enum capos_denial claim_fill(struct claim *c, remote_auth_start_reader q,
+                                    const struct session *renewed, const char **ret_why)
 {
         capnp_text account = login_selector_account(remote_auth_start_selector(q));
         capnp_text profile = remote_auth_start_requested_profile(q);
         capnp_data nonce = remote_auth_start_client_nonce(q);
-        struct session *e = f->ad->session;
 
-        flow_set_account(f, account);
-        if (f->renewal && !account.len)
-                flow_set_account(f, (capnp_text){e->account, (uint32_t)strlen(e->account)});
-        if (profile.len >= sizeof(f->profile) || !text_is_plain(profile))
+        if (renewed && !account.len)
+                account = (capnp_text){renewed->account, (uint32_t)strlen(renewed->account)};
+        claim_set_account(c, account);
+        if (profile.len >= sizeof(c->profile) || !text_is_plain(profile))
                 return CAPOS_DENIED_PROFILE;
-        if (nonce.len > sizeof(f->client_nonce)) {
+        if (nonce.len > sizeof(c->client_nonce)) {
                 *ret_why = "clientNonce has 64 bytes at most";
                 return CAPOS_DENIED_FLOW;
         }
 
-        snprintf(f->profile, sizeof(f->profile), "%s", profile.p);
+        snprintf(c->profile, sizeof(c->profile), "%s", profile.p);
         if (nonce.len)
-                memcpy(f->client_nonce, nonce.p, nonce.len);
-        f->client_nonce_len = nonce.len;
-        if (f->renewal && strcmp(f->account, e->account) != 0)
+                memcpy(c->client_nonce, nonce.p, nonce.len);
+        c->client_nonce_len = nonce.len;
+        if (renewed && strcmp(c->account, renewed->account) != 0)
                 return CAPOS_DENIED_CREDENTIALS;
-        if (f->renewal && profile.len && strcmp(f->profile, e->profile->name) != 0)
+        if (renewed && profile.len && strcmp(c->profile, renewed->profile->name) != 0)
                 return CAPOS_DENIED_PROFILE;
 
         return CAPOS_DENIED_NONE;
 }
 
-static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader q)
+/* Whether the flow's kind is one of the instance's, and takes proofs. */
+static bool flow_set_method(struct flow *f)
+{
+        if (!method_takes_proofs(&f->claim.origin->s->policy, f->kind))
+                return false;
+
+        f->method = method_of_kind(f->kind)->ops;
+        return true;
+}
+
+static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader q,
+                      const struct session *renewed)
 {
         const char *why = NULL;
-        enum capos_denial d = flow_fill(f, q, &why);
+        enum capos_denial d = claim_fill(&f->claim, q, renewed, &why);
 
         if (d)
                 return flow_deny(f, a, d, why);
-        if (!flow_kind_enabled(f->ad->s, f->kind))
+        if (!flow_set_method(f))
                 return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
 
-        randombytes_buf(f->nonce, sizeof(f->nonce));
-        f->number = ++f->ad->last_flow;
-        f->state = FLOW_STARTED;
+        randombytes_buf(f->claim.nonce, sizeof(f->claim.nonce));
+        f->number = ++f->of->last;
+        flow_move(f, FLOW_STARTED);
         admission_start_results_set_flow(a, f->number);
         return capnp_answer_return(a);
 }
 
-int flow_start(struct admission *ad, capnp_answer *a)
+int flow_start(struct flows *fs, capnp_answer *a, const struct session *renewed)
 {
         remote_auth_start_reader q = admission_start_param_request(a);
-        bool renewal = admission_start_param_renewal(a);
         struct flow *f = NULL;
 
-        admission_claim(ad, remote_auth_start_source(q));
-        if (capnp_answer_check(a))
-                return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
-        if (renewal ? ad->state != ADMISSION_BOUND || !ad->session->account[0]
-                    : ad->state != ADMISSION_FRESH)
-                return admission_deny(
-                        ad, a, renewal ? CAPOS_DENIED_METHOD_DISABLED : CAPOS_DENIED_ALREADY_BOUND,
-                        NULL);
-
-        for (unsigned i = 0; i < ADMISSION_FLOWS && !f; i++)
-                if (ad->flows[i].state == FLOW_FREE)
-                        f = &ad->flows[i];
+        for (unsigned i = 0; i < FLOWS && !f; i++)
+                if (fs->all[i].state == FLOW_FREE)
+                        f = &fs->all[i];
         if (!f)
-                return admission_over_quota(ad, a, "over-quota.flows", "too many at once");
+                return origin_over_quota(fs->origin, a, CAPOS_I_QUOTA_FLOWS, "too many at once");
 
-        f->ad = ad;
-        f->renewal = renewal;
-        f->kind = (enum capos_auth)remote_auth_start_kind(q);
-        f->alone = !renewal && remote_auth_start_end_others(q);
-        return flow_begin(f, a, q);
+        f->renewal = renewed != NULL;
+        f->kind = remote_auth_start_kind(q);
+        f->alone = !renewed && remote_auth_start_end_others(q);
+        return flow_begin(f, a, q, renewed);
 }
 
 /* ---- proving -------------------------------------------------------------------------------- */
@@ -258,6 +264,13 @@ int flow_start(struct admission *ad, capnp_answer *a)
 static struct throttle_who attempt_who(const struct attempt *t)
 {
         return (struct throttle_who){t->kind, t->account, t->source, t->shared};
+}
+
+static void attempt_free(struct attempt *t)
+{
+        capnp_i_list_remove(&t->link);
+        sodium_memzero(t, sizeof(*t));
+        free(t);
 }
 
 static void attempt_on_end(void *arg, enum prove_end end, const struct proof_verdict *v)
@@ -271,8 +284,7 @@ static void attempt_on_end(void *arg, enum prove_end end, const struct proof_ver
                 throttle_verdict(count, &who, v->good == 1, clock_boot_ms());
         if (end == PROVE_UNTRIED)
                 throttle_wasted(count, &who, clock_boot_ms());
-        sodium_memzero(t, sizeof(*t));
-        free(t);
+        attempt_free(t);
         if (!f)
                 return;
 
@@ -282,33 +294,40 @@ static void attempt_on_end(void *arg, enum prove_end end, const struct proof_ver
 
 static struct attempt *attempt_new(struct flow *f)
 {
+        const struct origin *o = f->claim.origin;
         struct attempt *t = calloc(1, sizeof(*t));
 
         if (!t)
                 return NULL;
 
-        t->s = f->ad->s;
+        t->s = o->s;
         t->f = f;
-        t->kind = f->kind == CAPOS_AUTH_PASSWORD ? THROTTLE_PASSWORD : THROTTLE_KEY;
-        t->shared = f->ad->shared;
-        memcpy(t->account, f->claimed, sizeof(t->account));
-        memcpy(t->source, f->ad->source, sizeof(t->source));
+        t->kind = f->method->throttle;
+        t->shared = o->shared;
+        memcpy(t->account, f->claim.claimed, sizeof(t->account));
+        memcpy(t->source, o->source, sizeof(t->source));
+        capnp_i_list_init(&t->link);
+        capnp_i_list_append(&t->s->attempts, &t->link);
         return t;
 }
 
-/* Takes t in any case. 0; CAPNP_E_LIMIT; -ENOMEM. */
-static int attempt_start(struct attempt *t, enum proof_kind kind, capnp_data a, capnp_data b,
-                         capnp_data c)
+/* 0; CAPNP_E_LIMIT; -ENOMEM. */
+static int attempt_start(struct flow *f, const struct method_proof *p)
 {
-        const struct prove_what w = {.kind = kind,
-                                     .parts = {a, b, c},
-                                     .path = admission_path(t->f->ad),
-                                     .done = attempt_on_end,
-                                     .arg = t};
-        const struct throttle_who who = attempt_who(t);
-        struct flow *f = t->f;
-        int r = prover_start(&t->s->prover, &w, &t->job);
+        struct attempt *t = attempt_new(f);
+        struct prove_what w = {.kind = p->kind,
+                               .parts = {p->parts[0], p->parts[1], p->parts[2]},
+                               .path = origin_path(f->claim.origin),
+                               .done = attempt_on_end,
+                               .arg = t};
+        struct throttle_who who;
+        int r;
 
+        if (!t)
+                return -ENOMEM;
+
+        who = attempt_who(t);
+        r = prover_start(&t->s->prover, &w, &t->job);
         if (!r) {
                 f->attempt = t;
                 return 0;
@@ -316,64 +335,8 @@ static int attempt_start(struct attempt *t, enum proof_kind kind, capnp_data a, 
 
         if (r == CAPNP_E_LIMIT)
                 throttle_wasted(&t->s->throttle, &who, clock_boot_ms());
-        free(t);
+        attempt_free(t);
         return r;
-}
-
-static int flow_prove_password(struct flow *f, struct attempt *t, const struct store_account *acc,
-                               capnp_data proof)
-{
-        const capnp_data none = {0};
-
-        snprintf(f->credential, sizeof(f->credential), "password");
-        if (!acc->verifier[0])
-                return attempt_start(t, PROOF_DUMMY, proof, none, none);
-
-        return attempt_start(
-                t, PROOF_PASSWORD,
-                (capnp_data){(const uint8_t *)acc->verifier, (uint32_t)strlen(acc->verifier)},
-                proof, none);
-}
-
-/*
- * The account's key that a signature says it is by, or NULL. In an SSHSIG blob the key begins
- * behind magic, version and its own length, so no length in it has to be believed.
- */
-static const struct store_key *flow_key(const struct store_account *acc, capnp_data sig)
-{
-        for (unsigned i = 0; i < acc->nkeys; i++) {
-                const struct store_key *k = &acc->keys[i];
-
-                if (sig.len >= SSHSIG_KEY_AT + k->len &&
-                    !memcmp(sig.p + SSHSIG_KEY_AT, k->blob, k->len))
-                        return k;
-        }
-        return NULL;
-}
-
-static int flow_prove_signature(struct flow *f, struct attempt *t, const struct store_account *acc,
-                                capnp_data sig)
-{
-        const struct store_key *k = flow_key(acc, sig);
-        const struct capos_proof proof = {
-                .transport = admission_transport(f->ad),
-                .nonce = {f->nonce, sizeof(f->nonce)},
-                .client_nonce = {f->client_nonce, f->client_nonce_len},
-                .account = {f->claimed, (uint32_t)strlen(f->claimed)},
-                .profile = {f->profile, (uint32_t)strlen(f->profile)},
-        };
-        uint8_t transcript[CAPOS_PROOF_BYTES];
-        size_t len;
-
-        if (capos_proof_write(&proof, transcript, sizeof(transcript), &len)) {
-                free(t);
-                return -EINVAL;
-        }
-
-        snprintf(f->credential, sizeof(f->credential), "%s", k ? k->fingerprint : "unknown key");
-        return attempt_start(t, k ? PROOF_SIGNATURE : PROOF_NOBODY,
-                             k ? (capnp_data){k->blob, k->len} : (capnp_data){0}, sig,
-                             (capnp_data){transcript, (uint32_t)len});
 }
 
 static int flow_backoff(struct flow *f, capnp_answer *a, uint32_t seconds)
@@ -393,97 +356,91 @@ static void flow_on_cancel(capnp_answer *a, void *arg)
 }
 
 /* Hands the proof over. 0; CAPNP_E_LIMIT; -errno. */
-static int flow_try(struct flow *f, capnp_data proof)
+static int flow_try(struct flow *f, capnp_data response)
 {
-        struct attempt *t = attempt_new(f);
+        struct method_proof proof = {0};
         struct store_account acc = {0};
-        int r;
+        const char *account = f->claim.account;
+        int r = account[0] ? store_load(&f->claim.origin->s->store, account, &acc) : STORE_E_NONE;
 
-        if (!t)
-                return -ENOMEM;
-
-        r = f->account[0] ? store_load(&f->ad->s->store, f->account, &acc) : STORE_E_NONE;
-        if (r < 0) {
-                free(t);
+        if (r < 0)
                 return r;
-        }
 
-        r = f->kind == CAPOS_AUTH_PASSWORD ? flow_prove_password(f, t, &acc, proof)
-                                           : flow_prove_signature(f, t, &acc, proof);
+        r = f->method->prove(&f->claim, &acc, response, &proof);
+        if (!r) {
+                memcpy(f->credential, proof.credential, sizeof(f->credential));
+                r = attempt_start(f, &proof);
+        }
         store_account_deinit(&acc);
         return r;
 }
 
-static int flow_prove(struct flow *f, capnp_answer *a, capnp_data proof)
+static int flow_prove(struct flow *f, capnp_answer *a, capnp_data response)
 {
-        struct sessiond *s = f->ad->s;
-        bool password = f->kind == CAPOS_AUTH_PASSWORD;
-        const struct throttle_who who = {password ? THROTTLE_PASSWORD : THROTTLE_KEY, f->claimed,
-                                         f->ad->source, f->ad->shared};
+        const struct origin *o = f->claim.origin;
+        const struct throttle_who who = {f->method->throttle, f->claim.claimed, o->source,
+                                         o->shared};
         uint32_t wait;
         int r;
 
-        if (proof.len > (password ? PASSWORD_BYTES : SIGNATURE_BYTES))
+        if (response.len > f->method->response_bytes)
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
 
-        wait = throttle_wait(&s->throttle, &who, clock_boot_ms());
+        wait = throttle_wait(&o->s->throttle, &who, clock_boot_ms());
         if (wait)
                 return flow_backoff(f, a, wait);
 
-        r = flow_try(f, proof);
+        r = flow_try(f, response);
         if (r)
-                return flow_refuse_busy(
-                        f, a, r == CAPNP_E_LIMIT ? "over-quota.proofs" : "over-quota.memory");
+                return flow_over_quota(
+                        f, a, r == CAPNP_E_LIMIT ? CAPOS_I_QUOTA_PROOFS : CAPOS_I_QUOTA_MEMORY);
 
-        f->state = FLOW_PROVING;
+        flow_move(f, FLOW_PROVING);
         f->answer = a;
         return capnp_answer_keep(a, flow_on_cancel, f);
 }
 
 /* ---- next ----------------------------------------------------------------------------------- */
 
-static void flow_step(struct flow *f, capnp_answer *a)
+static int flow_step(struct flow *f, capnp_answer *a)
 {
         remote_auth_step_builder b = admission_next_results_init_step(a);
 
-        remote_auth_step_set_expires_at_ms(b, clock_wall_ms() + f->ad->s->policy.admission_ms);
-        if (f->kind == CAPOS_AUTH_PASSWORD) {
-                remote_auth_step_set_prompt(b, "Password");
-                remote_auth_step_set_redaction(b, true);
-        } else {
-                remote_auth_step_set_prompt(b, "Sign with your key");
-                remote_auth_step_set_challenge(b, (capnp_data){f->nonce, sizeof(f->nonce)});
-        }
+        remote_auth_step_set_expires_at_ms(b, clock_wall_ms() +
+                                                      f->claim.origin->s->policy.admission_ms);
+        f->method->step(&f->claim, b);
+        f->claim.asked = true;
+        return capnp_answer_return(a);
 }
 
-int flow_next(struct admission *ad, capnp_answer *a)
+int flow_next(struct flows *fs, capnp_answer *a, bool may_login)
 {
-        struct flow *f = flow_find(ad, admission_next_param_flow(a));
+        struct flow *f = flow_find(fs, admission_next_param_flow(a));
         capnp_data response = admission_next_param_response(a);
 
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
         if (!f || f->state == FLOW_PROVING)
-                return admission_deny(ad, a, CAPOS_DENIED_FLOW, NULL);
-        if (!f->renewal && ad->state != ADMISSION_FRESH)
-                return admission_deny(ad, a, CAPOS_DENIED_ALREADY_BOUND, NULL);
+                return origin_deny(fs->origin, a, CAPOS_DENIED_FLOW, NULL);
+        if (!f->renewal && !may_login)
+                return origin_deny(fs->origin, a, CAPOS_DENIED_ALREADY_BOUND, NULL);
         if (++f->steps > FLOW_STEPS)
                 return flow_deny(f, a, CAPOS_DENIED_FLOW, "too many steps");
 
-        if (response.len) {
-                if (f->kind == CAPOS_AUTH_PUBLIC_KEY && f->state != FLOW_CHALLENGED)
-                        return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
+        switch (f->method->turn(&f->claim, response)) {
+        case METHOD_STEP:
+                return flow_step(f, a);
+        case METHOD_PROOF:
                 return flow_prove(f, a, response);
+        case METHOD_REFUSED:
+                break;
         }
-
-        flow_step(f, a);
-        f->state = FLOW_CHALLENGED;
-        return capnp_answer_return(a);
+        return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
 }
 
-int flow_cancel(struct admission *ad, capnp_answer *a)
+int flow_cancel(struct flows *fs, capnp_answer *a)
 {
-        struct flow *f = flow_find(ad, admission_cancel_param_flow(a));
+        struct flow *f = flow_find(fs, admission_cancel_param_flow(a));
 
         if (f)
                 flow_abandon(f);
@@ -492,132 +449,50 @@ int flow_cancel(struct admission *ad, capnp_answer *a)
 
 /* ---- renew ---------------------------------------------------------------------------------- */
 
-int flow_renew(struct admission *ad, capnp_answer *a)
+int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e)
 {
         capnp_data proof = admission_renew_param_proof(a);
-        struct session *e = ad->session;
-        struct flow *f = &ad->renewal;
-        uint64_t duration_ms = admission_renew_param_duration_ms(a);
+        struct flow *f = &fs->renewal;
 
-        if (capnp_answer_check(a))
-                return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
-        if (!e->account[0])
-                return admission_deny(ad, a, CAPOS_DENIED_METHOD_DISABLED,
-                                      "this session cannot be renewed");
         if (f->state != FLOW_FREE)
-                return admission_over_quota(ad, a, "over-quota.flows", "one renewal at once");
+                return origin_over_quota(fs->origin, a, CAPOS_I_QUOTA_FLOWS, "one renewal at once");
 
-        f->ad = ad;
         f->renewal = f->direct = true;
-        f->state = FLOW_STARTED;
-        f->duration_ms = duration_ms;
-        f->kind = proof.len >= 6 && !memcmp(proof.p, "SSHSIG", 6) ? CAPOS_AUTH_PUBLIC_KEY
-                                                                  : CAPOS_AUTH_PASSWORD;
-        snprintf(f->account, sizeof(f->account), "%s", e->account);
-        snprintf(f->claimed, sizeof(f->claimed), "%s", e->account);
-        snprintf(f->profile, sizeof(f->profile), "%s", e->profile->name);
-        memcpy(f->nonce, e->challenge, sizeof(f->nonce));
-        if (!flow_kind_enabled(ad->s, f->kind))
+        f->duration_ms = admission_renew_param_duration_ms(a);
+        f->kind = method_of_proof(proof);
+        snprintf(f->claim.account, sizeof(f->claim.account), "%s", e->account);
+        snprintf(f->claim.claimed, sizeof(f->claim.claimed), "%s", e->account);
+        snprintf(f->claim.profile, sizeof(f->claim.profile), "%s", e->profile->name);
+        memcpy(f->claim.nonce, e->challenge, sizeof(f->claim.nonce));
+        if (!flow_set_method(f))
                 return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
 
+        flow_move(f, FLOW_STARTED);
         return flow_prove(f, a, proof);
 }
 
 /* ---- the verdict ---------------------------------------------------------------------------- */
 
-/* The account's profile that was asked for, or its first; NULL: it has none such. */
-static const struct policy_profile *flow_profile(struct flow *f)
-{
-        const struct policy_profile *p = NULL;
-        struct store_account acc;
-
-        if (store_load(&f->ad->s->store, f->account, &acc))
-                return NULL;
-
-        for (unsigned i = 0; i < acc.nprofiles && !p; i++)
-                if (!f->profile[0] || !strcmp(acc.profiles[i], f->profile))
-                        p = policy_profile(
-                                &f->ad->s->policy,
-                                (capnp_text){acc.profiles[i], (uint32_t)strlen(acc.profiles[i])});
-        store_account_deinit(&acc);
-        return p && p->accounts ? p : NULL;
-}
-
-static void flow_renewed(struct flow *f, capnp_answer *a)
-{
-        struct admission *ad = f->ad;
-        struct session *e = ad->session;
-        bool direct = f->direct;
-
-        if (direct && memcmp(f->nonce, e->challenge, sizeof(f->nonce)) != 0) {
-                (void)flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, "the challenge was used");
-                return;
-        }
-        if (session_renew(e, f->duration_ms)) {
-                (void)flow_refuse_busy(f, a, "over-quota.memory");
-                return;
-        }
-
-        flow_end(f);
-        if (direct) {
-                session_fill(e, admission_renew_results_init_bound(a));
-        } else {
-                admission_next_results_set_done(a, true);
-                session_fill(e, admission_next_results_init_bound(a));
-        }
-        (void)audit_return(&ad->s->audit, a);
-}
-
-static void flow_login(struct flow *f, capnp_answer *a)
-{
-        struct admission *ad = f->ad;
-        struct session_who who = {.account = f->account,
-                                  .credential = f->credential,
-                                  .kind = f->kind,
-                                  .profile = flow_profile(f)};
-        struct session *e;
-
-        if (!who.profile) {
-                (void)flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
-                return;
-        }
-        if (f->alone)
-                sessions_end(ad->s, f->account, NULL, "ended by a newer login of the account");
-        if (places_take(ad, &who) || session_new(ad, &who, &e)) {
-                (void)flow_refuse_busy(f, a, "over-quota.sessions");
-                return;
-        }
-
-        flow_end(f);
-        admission_bind(ad, e);
-        admission_next_results_set_done(a, true);
-        session_fill(e, admission_next_results_init_bound(a));
-        (void)audit_return(&ad->s->audit, a);
-}
-
 static void flow_on_verdict(struct flow *f, enum prove_end end, const struct proof_verdict *v)
 {
-        struct admission *ad = f->ad;
+        struct flows *fs = f->of;
         capnp_answer *a = f->answer;
+        struct principal who = {0};
+        enum capos_denial d;
 
         f->answer = NULL;
-        f->state = FLOW_CHALLENGED; /* nothing is under way any more */
         if (end != PROVE_VERDICT) {
-                (void)flow_refuse_busy(f, a, "over-quota.proofs");
-                return;
-        }
-        if (v->good != 1 || f->stale) {
-                (void)flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
+                (void)flow_over_quota(f, a, CAPOS_I_QUOTA_PROOFS);
                 return;
         }
 
-        flow_audit(f, "ok");
-        if (f->renewal && ad->state == ADMISSION_BOUND)
-                flow_renewed(f, a);
-        else if (f->renewal)
-                (void)flow_deny(f, a, CAPOS_DENIED_STALE_SESSION, ad->ended_reason);
-        else if (ad->state != ADMISSION_FRESH)
-                (void)flow_deny(f, a, CAPOS_DENIED_ALREADY_BOUND, NULL);
-        else
-                flow_login(f, a);
+        d = f->stale ? CAPOS_DENIED_CREDENTIALS : f->method->accept(&f->claim, v, &who);
+        if (d) {
+                (void)flow_deny(f, a, d, NULL);
+                return;
+        }
+
+        flow_move(f, FLOW_PROVED);
+        audit_add(&f->claim.origin->s->audit, flow_record(f, "ok"));
+        fs->ops->proved(fs->arg, f, &who, a);
 }

@@ -1,54 +1,84 @@
-/* One attempt to authenticate. */
+/* Attempts to authenticate: the engine that takes any method from a claim to a principal. */
 #ifndef SESSIOND_FLOW_H
 #define SESSIOND_FLOW_H
 
-#include "session-names.h"
-#include "session-proof.h"
-#include "store.h"
+#include "method.h"
 
 #include "admission.capnp-c.h"
 
 #include <capos/capnp.h>
 
-struct admission;
 struct attempt;
+struct flows;
+struct session;
 struct sessiond;
 
-enum { FLOW_STEPS = 4 };
+enum { FLOWS = 4, FLOW_STEPS = 4 };
 
-enum flow_state { FLOW_FREE, FLOW_STARTED, FLOW_CHALLENGED, FLOW_PROVING };
+enum flow_state {
+        FLOW_FREE,
+        FLOW_STARTED,
+        FLOW_PROVING, /* its call is kept until the verdict is there */
+        FLOW_PROVED,  /* the proof was good; what comes of it is being seen to */
+};
 
 struct flow {
-        struct admission *ad;
+        struct flows *of;
         uint32_t number;
         enum flow_state state;
-        enum capos_auth kind;
-        bool renewal; /* of the connection's session */
+        unsigned kind;                   /* enum capos_auth, or what the client has sent */
+        const struct method_ops *method; /* NULL: it has not been looked up yet */
+        struct claim claim;
+        bool renewal; /* of a session */
         bool direct;  /* asked by Admission.renew, not by next */
         bool stale;   /* the account has changed meanwhile */
         bool alone;   /* the account's other sessions are to end */
         unsigned steps;
-        char account[STORE_NAME_BYTES + 1]; /* "": no account has this name */
-        char claimed[129];                  /* the account, as it was claimed */
-        char profile[65];
         char credential[STORE_FINGERPRINT_BYTES]; /* what is being tried */
-        uint8_t client_nonce[CAPOS_PROOF_CLIENT_NONCE_BYTES];
-        uint32_t client_nonce_len;
-        uint8_t nonce[CAPOS_PROOF_NONCE_BYTES];
-        uint64_t duration_ms;
-        struct attempt *attempt; /* while its proof waits or is checked */
-        capnp_answer *answer;    /* kept as long */
+        uint64_t duration_ms;                     /* asked for a renewal */
+        struct attempt *attempt;                  /* while its proof waits or is checked */
+        capnp_answer *answer;                     /* kept as long */
 };
 
-/* The three calls of Admission; each takes a. Legality has been checked. */
-int flow_start(struct admission *ad, capnp_answer *a);
-int flow_next(struct admission *ad, capnp_answer *a);
-int flow_cancel(struct admission *ad, capnp_answer *a);
-/* Admission.renew, likewise. */
-int flow_renew(struct admission *ad, capnp_answer *a);
+struct flow_ops {
+        /* A proof was good, and that is recorded. Ends the flow, by one of the functions below, and
+         * the answer. Called from the loop. */
+        void (*proved)(void *arg, struct flow *f, const struct principal *p, capnp_answer *a);
+        /* An attempt was refused; its flow and its answer are over. May end the connection, but not
+         * free what the flows are in. */
+        void (*refused)(void *arg);
+};
 
-/* Ends every flow of a connection. */
-void flows_end(struct admission *ad);
+/* Those of a connection. */
+struct flows {
+        const struct origin *origin;
+        const struct flow_ops *ops;
+        void *arg;
+        struct flow all[FLOWS];
+        struct flow renewal; /* of Admission.renew */
+        uint32_t last;
+};
+
+void flows_init(struct flows *fs, const struct origin *o, const struct flow_ops *ops, void *arg);
+/* Ends every flow; nobody hears of them any more. */
+void flows_end(struct flows *fs);
+
+/* Admission.start. renewed: the session that is to be renewed; NULL: for a login. Takes a. */
+int flow_start(struct flows *fs, capnp_answer *a, const struct session *renewed);
+/* Admission.next. may_login: the connection has no session yet. Takes a. */
+int flow_next(struct flows *fs, capnp_answer *a, bool may_login);
+/* Admission.cancel. Takes a. */
+int flow_cancel(struct flows *fs, capnp_answer *a);
+/* Admission.renew of a session. Takes a. */
+int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e);
+
+/* Ends a flow that came to something. */
+void flow_end(struct flow *f);
+/* Ends it as an attempt that was refused, which is recorded. Takes a. detail: may be NULL. */
+int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const char *detail);
+/* The same, because there is too much of something. */
+int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q);
+
 /* An account's credentials have changed: what is being proved right now does not count. */
 void flows_spoil(struct sessiond *s, const char *account);
 

@@ -22,16 +22,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "services.h"
-#include "session.h"
-#include "sessiond.h"
+#include "user_session.capnp-c.h"
 
 enum { GRANT_LOOK_MS = 100 };
 
-void grant_init(struct grant *g, struct session *e, const struct policy_grant *p)
+void grant_init(struct grant *g, capnp_vat *v, struct session *e, const struct policy_grant *p)
 {
-        *g = (struct grant){.session = e, .policy = p, .dup = -1};
+        *g = (struct grant){.session = e, .policy = p, .vat = v, .dup = -1};
         capnp_i_list_init(&g->of_service);
+        capnp_i_list_init(&g->openings);
+}
+
+uint64_t grant_interface(const struct grant *g)
+{
+        return g->policy->service ? g->policy->service->interface_id : USER_SESSION_ID;
 }
 
 static void grant_drain(int fd)
@@ -46,18 +50,10 @@ static void grant_drain(int fd)
         while (n > 0 || (n < 0 && errno == EINTR));
 }
 
-static struct service *grant_service(struct grant *g)
-{
-        struct sessiond *s = g->session->s;
-
-        return &s->services[g->policy->service - s->policy.services];
-}
-
 /* Lets go of a socket. */
 static void grant_drop(struct grant *g)
 {
-        if (g->policy->service)
-                service_forget(grant_service(g), g, false);
+        g->socket++;
         g->patience = capnp_timer_free(g->patience);
         g->hung_up = false;
         g->watch = capnp_watch_free(g->watch);
@@ -77,8 +73,8 @@ void grant_close(struct grant *g)
 void grant_deinit(struct grant *g)
 {
         grant_close(g);
-        if (g->policy->service)
-                service_forget(grant_service(g), g, true);
+        while (capnp_i_list_pop(&g->openings))
+                ;
 }
 
 static bool grant_is_empty(const struct grant *g)
@@ -96,8 +92,7 @@ static void grant_settle(struct grant *g)
 {
         if (grant_is_empty(g))
                 grant_drop(g);
-        else if (capnp_timer_new(g->session->s->vat, GRANT_LOOK_MS, grant_on_patience, g,
-                                 &g->patience))
+        else if (capnp_timer_new(g->vat, GRANT_LOOK_MS, grant_on_patience, g, &g->patience))
                 grant_close(g);
 }
 
@@ -130,7 +125,7 @@ static void grant_on_hang_up(void *arg, uint32_t events)
 }
 
 /* The worker may have closed its end without our having been told yet. */
-static bool grant_is_open(struct grant *g)
+bool grant_is_open(struct grant *g)
 {
         struct pollfd p = {.fd = g->dup, .events = POLLRDHUP};
 
@@ -143,34 +138,25 @@ static bool grant_is_open(struct grant *g)
         return true;
 }
 
-int grant_open(struct grant *g, int *ret_fd)
+int grant_make(struct grant *g, int *ret_worker, int *ret_service)
 {
-        struct service *v = grant_service(g);
         int ends[2], r;
 
-        if (grant_is_open(g))
-                return CAPNP_E_LIMIT;
-        grant_close(g); /* what is left in the last one */
-        if (!v->control)
-                return CAPNP_E_DISCONNECTED;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
                 return -errno;
 
         g->dup = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
         r = g->dup < 0 ? -errno : 0;
         if (!r)
-                r = capnp_watch_new(v->s->vat, g->dup, EPOLLRDHUP, grant_on_hang_up, g, &g->watch);
-        if (r)
-                close(ends[1]);
-        else
-                r = service_open(v, g, ends[1]);
+                r = capnp_watch_new(g->vat, g->dup, EPOLLRDHUP, grant_on_hang_up, g, &g->watch);
         if (r) {
                 grant_close(g);
                 close(ends[0]);
+                close(ends[1]);
                 return r;
         }
 
-        capnp_i_list_append(&v->grants, &g->of_service);
-        *ret_fd = ends[0];
+        *ret_worker = ends[0];
+        *ret_service = ends[1];
         return 0;
 }

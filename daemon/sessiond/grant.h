@@ -5,13 +5,15 @@
 #include "base-list.h"
 #include "policy.h"
 
-struct service;
 struct session;
 
 struct grant {
         struct session *session;
         const struct policy_grant *policy;
+        capnp_vat *vat;
         struct capnp_i_list of_service; /* while it has a socket */
+        struct capnp_i_list openings;   /* what the service was sent of it and has not taken */
+        uint32_t socket;                /* counts those that it has had */
         capnp_timer *patience;          /* for the service to answer, or to read what is left */
         capnp_watch *watch;             /* tells when the worker has closed its end */
         int dup;                        /* our duplicate of the service's end; -1: no socket */
@@ -20,16 +22,17 @@ struct grant {
         bool notice; /* the worker has not been told yet */
 };
 
-void grant_init(struct grant *g, struct session *e, const struct policy_grant *p);
-
-/*
- * Makes a socket to the grant's service. 0: *ret_fd is the worker's end, the caller's;
- * CAPNP_E_LIMIT: there is one already; CAPNP_E_DISCONNECTED: the service is not running; -EBUSY: it
- * has not taken the last ones yet; -errno.
- */
-int grant_open(struct grant *g, int *ret_fd) CAPNP_MUST_USE;
+void grant_init(struct grant *g, capnp_vat *v, struct session *e, const struct policy_grant *p);
 /* Nothing of the grant is left anywhere. */
 void grant_deinit(struct grant *g);
+
+/* The interface of what is granted. */
+uint64_t grant_interface(const struct grant *g);
+/* Whether it has a socket that its worker can use. */
+bool grant_is_open(struct grant *g);
+/* Makes its socket; it has none: *ret_worker and *ret_service are the ends, the
+ * caller's. 0, or -errno. */
+int grant_make(struct grant *g, int *ret_worker, int *ret_service) CAPNP_MUST_USE;
 /* Shuts the socket, and throws away what is queued in it: a call is through only if the service had
  * read it before. Nothing happens when there is none. */
 void grant_close(struct grant *g);

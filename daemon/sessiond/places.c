@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admit.h"
+#include "origin.h"
 #include "session.h"
 #include "sessiond.h"
 
@@ -38,8 +38,8 @@ static struct tally places_count(struct sessiond *s, enum conn_class conn_class,
                 if (session_class(e->account, e->kind) != conn_class)
                         continue;
                 n.all++;
-                n.of_source += source_equal(&e->admission->from, source);
-                n.of_party += source_same_party(&e->admission->from, source);
+                n.of_source += source_equal(&e->origin->from, source);
+                n.of_party += source_same_party(&e->origin->from, source);
         }
         return n;
 }
@@ -60,7 +60,7 @@ struct candidate {
 
 static const struct source *candidate_source(const struct candidate *c)
 {
-        return &c->session->admission->from;
+        return &c->session->origin->from;
 }
 
 /* Sources of one party next to each other, and within a source the oldest first. */
@@ -130,7 +130,7 @@ static bool places_displace(struct sessiond *s, enum conn_class conn_class,
         victim = candidates_choose(all, n, wanting);
         free(all);
         if (victim)
-                session_end(victim, "displacement", "displaced: there are too many sessions");
+                session_end(victim, SESSION_DISPLACEMENT, "displaced: there are too many sessions");
         return victim != NULL;
 }
 
@@ -149,13 +149,13 @@ static const struct policy_entry *places_entry(const struct policy *p, enum conn
         return conn_class == CLASS_GUEST ? &p->guest : &p->anonymous;
 }
 
-const char *places_why(struct admission *ad, const struct session_who *who)
+const char *places_why(const struct origin *o, const struct session_who *who)
 {
         enum conn_class conn_class = session_class(who->account, who->kind);
-        struct tally n = places_count(ad->s, conn_class, &ad->from);
+        struct tally n = places_count(o->s, conn_class, &o->from);
 
         if (conn_class != CLASS_ACCOUNT &&
-            n.of_source >= places_entry(&ad->s->policy, conn_class)->max_sessions_of_one)
+            n.of_source >= places_entry(&o->s->policy, conn_class)->max_sessions_of_one)
                 return "your source has as many as one may have; try again later";
         return "try again later";
 }
@@ -170,25 +170,25 @@ static bool places_account_may(struct sessiond *s, const struct session_who *who
         return n < who->profile->quota.sessions_per_account;
 }
 
-int places_take(struct admission *ad, const struct session_who *who)
+int places_take(const struct origin *o, const struct session_who *who)
 {
         enum conn_class conn_class = session_class(who->account, who->kind);
         static const struct tally none = {0};
-        const struct policy *p = &ad->s->policy;
-        struct tally n = places_count(ad->s, conn_class, &ad->from);
+        const struct policy *p = &o->s->policy;
+        struct tally n = places_count(o->s, conn_class, &o->from);
 
         if (conn_class == CLASS_ACCOUNT
-                    ? !places_account_may(ad->s, who)
-                    : !places_take_entry(ad->s, places_entry(p, conn_class), conn_class, &n))
+                    ? !places_account_may(o->s, who)
+                    : !places_take_entry(o->s, places_entry(p, conn_class), conn_class, &n))
                 return CAPNP_E_LIMIT;
-        if (ad->s->nsessions < p->max_sessions)
+        if (o->s->nsessions < p->max_sessions)
                 return 0;
 
         /* In the order of enum conn_class: those below give way to anybody; equals only to one who
          * has less. */
         for (enum conn_class below = CLASS_ANONYMOUS; below < conn_class; below++)
-                if (places_displace(ad->s, below, &none))
+                if (places_displace(o->s, below, &none))
                         return 0;
-        return conn_class < CLASS_ACCOUNT && places_displace(ad->s, conn_class, &n) ? 0
-                                                                                    : CAPNP_E_LIMIT;
+        return conn_class < CLASS_ACCOUNT && places_displace(o->s, conn_class, &n) ? 0
+                                                                                   : CAPNP_E_LIMIT;
 }

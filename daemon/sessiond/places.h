@@ -4,15 +4,15 @@
 
 #include <capos/capnp-base.h>
 
-struct admission;
+struct origin;
 struct session_who;
 
 /* Asks for a place for somebody's session, before it is made; may end another one for it. 0;
  * CAPNP_E_LIMIT: the account, the source or the way in has as many as it may, or there is no room
  * at all. */
-int places_take(struct admission *ad, const struct session_who *who) CAPNP_MUST_USE;
+int places_take(const struct origin *o, const struct session_who *who) CAPNP_MUST_USE;
 
 /* Why there was none, for people. */
-const char *places_why(struct admission *ad, const struct session_who *who);
+const char *places_why(const struct origin *o, const struct session_who *who);
 
 #endif

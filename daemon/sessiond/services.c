@@ -144,6 +144,7 @@ static void caller_fill(struct service *v, const struct session *e, caller_conte
 static void opening_free(struct opening *o)
 {
         capnp_i_list_remove(&o->link);
+        capnp_i_list_remove(&o->of_grant);
         o->v->nopenings--;
         capnp_question_free(o->q);
         capnp_timer_free(o->deadline);
@@ -156,26 +157,10 @@ static void openings_end(struct service *v)
                 opening_free(CAPNP_I_OF(v->openings.next, struct opening, link));
 }
 
-static unsigned service_openings(struct service *v, const struct grant *g)
+/* It is about the socket that the grant has now, if there still is a grant. */
+static bool opening_is_current(const struct opening *o)
 {
-        unsigned n = 0;
-
-        for (struct capnp_i_list *l = v->openings.next; l != &v->openings; l = l->next)
-                n += CAPNP_I_OF(l, struct opening, link)->g == g;
-        return n;
-}
-
-void service_forget(struct service *v, struct grant *g, bool gone)
-{
-        for (struct capnp_i_list *l = v->openings.next; l != &v->openings; l = l->next) {
-                struct opening *o = CAPNP_I_OF(l, struct opening, link);
-
-                if (o->g != g)
-                        continue;
-                o->current = false;
-                if (gone)
-                        o->g = NULL;
-        }
+        return !capnp_i_list_empty(&o->of_grant) && o->socket == o->g->socket;
 }
 
 /* The service does not have the socket, and will not. */
@@ -190,7 +175,7 @@ static void service_on_opened(capnp_question *q, int r, void *arg)
 {
         struct opening *o = arg;
 
-        if (r && o->current)
+        if (r && opening_is_current(o))
                 opening_failed(o, capnp_question_exception(q).reason);
         opening_free(o);
 }
@@ -201,7 +186,7 @@ static void opening_on_deadline(void *arg)
         struct opening *o = arg;
 
         o->deadline = NULL;
-        if (o->current)
+        if (opening_is_current(o))
                 opening_failed(o, "it does not answer");
 }
 
@@ -212,9 +197,11 @@ static struct opening *opening_new(struct service *v, struct grant *g)
         if (!o)
                 return NULL;
 
-        *o = (struct opening){.v = v, .g = g, .current = true};
+        *o = (struct opening){.v = v, .g = g, .socket = g->socket};
         capnp_i_list_init(&o->link);
+        capnp_i_list_init(&o->of_grant);
         capnp_i_list_append(&v->openings, &o->link);
+        capnp_i_list_append(&g->openings, &o->of_grant);
         v->nopenings++;
         o->q = service_control_open((service_control_client){v->control});
         if (!o->q || capnp_timer_new(v->s->vat, SERVICE_MS, opening_on_deadline, o, &o->deadline)) {
@@ -224,18 +211,13 @@ static struct opening *opening_new(struct service *v, struct grant *g)
         return o;
 }
 
-int service_open(struct service *v, struct grant *g, int fd)
+/* Hands a service its end of a grant's socket, which is taken. 0, or -ENOMEM. */
+static int service_send(struct service *v, struct grant *g, int fd)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *end = NULL;
         struct opening *o;
-        int r = 0;
+        int r = service_end_serve(v->s->vat, &end_ops, NULL, &end);
 
-        if (!v->control)
-                r = CAPNP_E_DISCONNECTED;
-        else if (v->nopenings >= SERVICE_OPENINGS || service_openings(v, g) >= GRANT_OPENINGS)
-                r = -EBUSY;
-        if (!r)
-                r = service_end_serve(v->s->vat, &end_ops, NULL, &end);
         if (r) {
                 close(fd);
                 return r;
@@ -250,5 +232,50 @@ int service_open(struct service *v, struct grant *g, int fd)
         service_control_open_set_facet(o->q, g->policy->facet);
         service_control_open_set_end(o->q, (service_end_client){end});
         capnp_question_send(o->q, service_on_opened, o);
+        return 0;
+}
+
+/* 0; CAPNP_E_DISCONNECTED; -EBUSY: what was sent waits. */
+static int service_is_ready(const struct service *v, const struct grant *g)
+{
+        unsigned n = 0;
+
+        if (!v->control)
+                return CAPNP_E_DISCONNECTED;
+
+        for (const struct capnp_i_list *l = g->openings.next; l != &g->openings; l = l->next)
+                n++;
+        return v->nopenings >= SERVICE_OPENINGS || n >= GRANT_OPENINGS ? -EBUSY : 0;
+}
+
+struct service *service_of(struct sessiond *s, const struct policy_service *p)
+{
+        return &s->services[p - s->policy.services];
+}
+
+int service_open(struct grant *g, int *ret_fd)
+{
+        struct service *v = service_of(g->session->s, g->policy->service);
+        int ends[2], r;
+
+        if (grant_is_open(g))
+                return CAPNP_E_LIMIT;
+
+        grant_close(g); /* what is left in the last one */
+        r = service_is_ready(v, g);
+        if (!r)
+                r = grant_make(g, &ends[0], &ends[1]);
+        if (r)
+                return r;
+
+        r = service_send(v, g, ends[1]);
+        if (r) {
+                grant_close(g);
+                close(ends[0]);
+                return r;
+        }
+
+        capnp_i_list_append(&v->grants, &g->of_service);
+        *ret_fd = ends[0];
         return 0;
 }

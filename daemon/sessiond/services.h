@@ -6,7 +6,6 @@
 #include "policy.h"
 
 struct grant;
-struct session;
 struct sessiond;
 
 enum {
@@ -36,10 +35,11 @@ struct service {
 /* A service has been asked to take a socket. Outlives the grant: what it waits with stays open
  * until the service has read it. */
 struct opening {
-        struct capnp_i_list link; /* service.openings */
+        struct capnp_i_list link;     /* service.openings */
+        struct capnp_i_list of_grant; /* grant.openings; alone: the grant is no more */
         struct service *v;
-        struct grant *g; /* whose; NULL: it is no more */
-        bool current;    /* it is about the socket that the grant has now */
+        struct grant *g;
+        uint32_t socket; /* the grant's number for it */
         capnp_question *q;
         capnp_timer *deadline;
 };
@@ -50,14 +50,15 @@ void services_deinit(struct sessiond *s);
 
 /* A service was started; fd is taken. What belonged to an earlier run of it ends. */
 void service_start(struct sessiond *s, uint32_t index, int fd);
+/* The service that the policy speaks of. */
+struct service *service_of(struct sessiond *s, const struct policy_service *p);
 /*
- * Hands a service its end of a grant's socket (taken) and says who is calling. When the service
- * refuses, or does not answer in time, the grant is closed. 0; CAPNP_E_DISCONNECTED: it is not
- * running; -EBUSY: it has not taken earlier ones yet; -ENOMEM.
+ * Makes a socket to a grant's service, hands the service its end and says who is calling. When the
+ * service refuses, or does not answer in time, the grant is closed. 0: *ret_fd is the worker's end,
+ * the caller's; CAPNP_E_LIMIT: there is one already; CAPNP_E_DISCONNECTED: the service is not
+ * running; -EBUSY: it has not taken the last ones yet; -errno.
  */
-int service_open(struct service *v, struct grant *g, int end) CAPNP_MUST_USE;
-/* The grant's socket is not that of its last opening any more; gone: nor is there a grant. */
-void service_forget(struct service *v, struct grant *g, bool gone);
+int service_open(struct grant *g, int *ret_fd) CAPNP_MUST_USE;
 
 /* describe.c */
 
@@ -66,6 +67,6 @@ void service_describe_end(struct service *v);
 /* Ends an answer to Admission.schema with what the service says. Takes a. */
 int service_describe(struct service *v, capnp_answer *a);
 /* The schema of the capability `session`: a CodeGeneratorRequest. Takes a. */
-int service_describe_session(struct sessiond *s, capnp_answer *a);
+int service_describe_session(capnp_answer *a);
 
 #endif

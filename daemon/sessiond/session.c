@@ -17,33 +17,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admit.h"
 #include "clock.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
-#include "services.h"
+#include "origin.h"
 #include "sessiond.h"
 
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
 
 static void session_on_expiry(void *arg);
 
-void session_audit(const struct session *e, const char *what, const char *outcome,
-                   const char *capability, const char *detail)
+static struct capos_audit_record session_record(const struct session *e, const char *what,
+                                                const char *outcome)
 {
-        struct capos_audit_record r = admission_record(e->admission, what, outcome);
+        struct capos_audit_record r = origin_record(e->origin, what, outcome);
 
         r.account = e->account[0] ? e->account : NULL;
         r.profile = e->profile->name;
         r.kind = capos_auth_name(e->kind);
         r.session = e->id;
+        return r;
+}
+
+void session_audit(const struct session *e, const char *what, const char *outcome,
+                   const char *capability, const char *detail)
+{
+        struct capos_audit_record r = session_record(e, what, outcome);
+
         r.capability = capability;
         r.detail = detail;
         /* Without an account anybody can have as many sessions as he likes, one after the other. */
-        if (e->account[0] || !strcmp(what, "revocation"))
+        if (e->account[0])
                 audit_add(&e->s->audit, r);
         else
                 audit_add_counted(&e->s->audit, r);
+}
+
+/* Somebody of the instance has taken away all of it, or a capability: never only counted. */
+static void session_audit_revocation(const struct session *e, const char *capability,
+                                     const char *detail)
+{
+        struct capos_audit_record r = session_record(e, "revocation", "ok");
+
+        r.capability = capability;
+        r.detail = detail;
+        audit_add(&e->s->audit, r);
 }
 
 /* ---- the broker ----------------------------------------------------------------------------- */
@@ -55,7 +73,7 @@ static int session_grants(struct session *e)
                 return -ENOMEM;
 
         for (unsigned i = 0; i < e->profile->ngrants; i++)
-                grant_init(&e->grants[e->ngrants++], e, &e->profile->grants[i]);
+                grant_init(&e->grants[e->ngrants++], e->s->vat, e, &e->profile->grants[i]);
         return 0;
 }
 
@@ -119,7 +137,7 @@ static void session_name(struct session *e, const struct session_who *who)
                 randombytes_buf(e->challenge, sizeof(e->challenge));
 }
 
-int session_new(struct admission *ad, const struct session_who *who, struct session **ret)
+int session_new(const struct origin *o, const struct session_who *who, struct session **ret)
 {
         struct session *e;
         int r;
@@ -128,8 +146,8 @@ int session_new(struct admission *ad, const struct session_who *who, struct sess
         if (!e)
                 return -ENOMEM;
 
-        e->s = ad->s;
-        e->admission = ad;
+        e->s = o->s;
+        e->origin = o;
         session_name(e, who);
         capnp_i_list_init(&e->link);
         r = session_grants(e);
@@ -149,15 +167,28 @@ int session_new(struct admission *ad, const struct session_who *who, struct sess
         return 0;
 }
 
-void session_end(struct session *e, const char *what, const char *reason)
+void session_bind(struct session *e, const struct session_ops *ops, void *arg)
 {
-        struct admission *ad = e->admission;
+        e->ops = ops;
+        e->arg = arg;
+}
 
-        ad->session = NULL;
-        admission_ended(ad, reason);
+void session_end(struct session *e, enum session_end why, const char *reason)
+{
+        static const char *const names[] = {
+                [SESSION_LOGOUT] = "logout",         [SESSION_EXPIRY] = "expiry",
+                [SESSION_REVOCATION] = "revocation", [SESSION_DISPLACEMENT] = "displacement",
+                [SESSION_DISCONNECT] = "disconnect",
+        };
+
+        if (e->ops)
+                e->ops->ended(e->arg, why, reason);
         for (unsigned i = 0; i < e->ngrants; i++)
                 grant_close(&e->grants[i]);
-        session_audit(e, what, "ok", NULL, reason);
+        if (why == SESSION_REVOCATION)
+                session_audit_revocation(e, NULL, reason);
+        else
+                session_audit(e, names[why], "ok", NULL, reason);
         daemon_log(LOG_INFO, "session %.8s ends: %s", e->id, reason);
         capnp_i_list_remove(&e->link);
         e->s->nsessions--;
@@ -174,7 +205,7 @@ static void session_on_expiry(void *arg)
         if (now_ms < e->deadline_ms && !session_timer(e, e->deadline_ms - now_ms, &e->expiry))
                 return;
 
-        session_end(e, "expiry", "expired");
+        session_end(e, SESSION_EXPIRY, "expired");
 }
 
 int session_revoke(struct session *e, capnp_text name)
@@ -188,9 +219,10 @@ int session_revoke(struct session *e, capnp_text name)
 
         g->revoked = true;
         g->notice = true;
-        admission_notify(e->admission);
+        if (e->ops)
+                e->ops->changed(e->arg);
         grant_close(g);
-        session_audit(e, "revocation", "ok", g->policy->name, NULL);
+        session_audit_revocation(e, g->policy->name, NULL);
         return 0;
 }
 
@@ -234,8 +266,8 @@ static void session_fill_info(const struct session *e, session_info_builder b)
         session_info_set_kind(b, capos_auth_name(e->kind));
         session_info_set_started_at_ms(b, e->started_ms);
         session_info_set_expires_at_ms(b, e->expires_ms);
-        session_info_set_transport(b, admission_transport(e->admission));
-        session_info_set_source(b, e->admission->address);
+        session_info_set_transport(b, origin_transport(e->origin));
+        session_info_set_source(b, e->origin->address);
         session_fill_quota(&e->profile->quota, session_info_init_quota(b));
         if (e->account[0])
                 session_info_set_renew_challenge(b,
@@ -247,7 +279,7 @@ static void session_fill_entry(const struct grant *g, bundle_entry_builder b)
         const struct policy_service *v = g->policy->service;
 
         bundle_entry_set_name(b, g->policy->name);
-        bundle_entry_set_interface_id(b, v ? v->interface_id : USER_SESSION_ID);
+        bundle_entry_set_interface_id(b, grant_interface(g));
         bundle_entry_set_services(b, g->policy->services);
         bundle_entry_set_title(b, v ? v->title : "Session");
         bundle_entry_set_summary(b, v ? v->summary : "Who this session is, and until when.");
@@ -283,7 +315,7 @@ void sessions_end(struct sessiond *s, const char *account, const char *credentia
                 l = l->next;
                 if (!strcmp(e->account, account) &&
                     (!credential || !strcmp(e->credential, credential)))
-                        session_end(e, "revocation", reason);
+                        session_end(e, SESSION_REVOCATION, reason);
         }
 }
 

@@ -12,15 +12,35 @@
 
 #include "admission.capnp-c.h"
 
-struct admission;
+struct origin;
 struct sessiond;
 
 enum { SESSION_ID_BYTES = 16 };
 
+/* Why a session has ended. */
+enum session_end {
+        SESSION_LOGOUT,
+        SESSION_EXPIRY,
+        SESSION_REVOCATION, /* of itself, of its account, of what it was made with */
+        SESSION_DISPLACEMENT,
+        SESSION_DISCONNECT
+};
+
+/* What whoever holds a session is told, from inside the functions here. */
+struct session_ops {
+        /* It ends. Its sockets are shut right after this, so what its worker is to hear first is
+         * sent now. Once; the session is not used again. */
+        void (*ended)(void *arg, enum session_end why, const char *reason);
+        /* A capability was taken away: likewise. */
+        void (*changed)(void *arg);
+};
+
 struct session {
         struct sessiond *s;
         struct capnp_i_list link;
-        struct admission *admission;
+        const struct origin *origin;   /* outlives it */
+        const struct session_ops *ops; /* NULL: nobody holds it */
+        void *arg;
         const struct policy_profile *profile;
         char id[2 * SESSION_ID_BYTES + 1];
         char account[STORE_NAME_BYTES + 1];       /* "": guest or anonymous */
@@ -44,15 +64,14 @@ struct session_who {
 
 /* What a session is counted as. */
 enum conn_class session_class(const char *account, enum capos_auth kind);
-/*
- * Makes a session of the connection, in a place that is free (places_take()); whoever asks for it
- * binds it (admission_bind()). 0; -ENOMEM.
- */
-int session_new(struct admission *ad, const struct session_who *who,
+/* Makes a session, in a place that is free (places_take()). 0; -ENOMEM. */
+int session_new(const struct origin *o, const struct session_who *who,
                 struct session **ret) CAPNP_MUST_USE;
-/* Ends it for good: closes every grant, records why, tells the worker (unless it asked). Frees it.
- * what: for the audit log (logout, expiry, revocation, disconnect). reason: for the client. */
-void session_end(struct session *e, const char *what, const char *reason);
+/* Who is told what happens to it. */
+void session_bind(struct session *e, const struct session_ops *ops, void *arg);
+/* Ends it for good: tells its holder, closes every grant, records why. Frees it. reason: for the
+ * client. */
+void session_end(struct session *e, enum session_end why, const char *reason);
 /* Takes one capability away. 0; CAPNP_E_UNKNOWN: it has none of this name. */
 int session_revoke(struct session *e, capnp_text name) CAPNP_MUST_USE;
 /* Sets the lease to end duration_ms from now (0: what the profile says), within the profile's

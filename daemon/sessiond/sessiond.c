@@ -19,7 +19,7 @@
 #include "links.h"
 #include "session.h"
 #include "state.h"
-#include "vat-internal.h"
+#include "vat-loop.h"
 
 /* ---- links ---------------------------------------------------------------------------------- */
 
@@ -53,8 +53,7 @@ static void sessiond_new_gateway(struct sessiond *s, const struct packet *p, int
         arrivals_forget(s);
         s->introduction = p->index;
         daemon_link_deinit(&s->gate);
-        r = daemon_link_init(&s->gate, &((struct vat_io *)capnp_i_vat_loop(s->vat))->loop, fd,
-                             false, &gate_ops);
+        r = daemon_link_init(&s->gate, capnp_i_vat_io_loop(s->vat), fd, false, &gate_ops);
         if (r) {
                 close(fd);
                 sessiond_stop(s, r);
@@ -126,6 +125,7 @@ int sessiond_init(struct sessiond *s)
         s->audit.log.fd = -1;
         capnp_i_list_init(&s->admissions);
         capnp_i_list_init(&s->sessions);
+        capnp_i_list_init(&s->attempts);
         randombytes_buf(s->boot_secret, sizeof(s->boot_secret));
         throttle_init(&s->throttle);
 
@@ -143,8 +143,7 @@ int sessiond_init(struct sessiond *s)
         if (!r)
                 r = admin_init(s, FD_ADMIN);
         if (!r)
-                r = daemon_link_init(&s->up, &((struct vat_io *)capnp_i_vat_loop(s->vat))->loop,
-                                     LINK_FD, true, &up_ops);
+                r = daemon_link_init(&s->up, capnp_i_vat_io_loop(s->vat), LINK_FD, true, &up_ops);
         return r;
 }
 

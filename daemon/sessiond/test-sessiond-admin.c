@@ -369,8 +369,31 @@ TEST(a_capability_in_a_message_ends_it)
         CHECK(capnp_question_wait(q) != 0);
         capnp_question_free(q);
         capnp_cap_unref(bad);
+        rig_until_count(&g, &g.nkilled, 1);
         CHECK_EQ(rig_audited(&g, "\"what\":\"grant\""), 0);
+        CHECK_EQ(rig_audited(&g, "\"outcome\":\"a capability where none is taken\""), 1);
         ends_killed(&g, &w);
+}
+
+/* A worker that speaks no RPC, or bad RPC, is not one of ours any more. */
+TEST(a_breach_of_the_protocol_is_recorded)
+{
+        /* Release of an export that there is not. */
+        static const uint64_t release[] = {4ull << 32, 1ull << 48 | 1ull << 32, 6, 1ull << 32,
+                                           1ull << 32 | 99};
+        struct rig g;
+        uint64_t event;
+        int fd;
+
+        rig_start(&g, NULL);
+        fd = rig_worker_fd(&g, RIG_HOME, &event);
+        CHECK_EQ(write(fd, release, sizeof(release)), sizeof(release));
+        rig_until_count(&g, &g.nkilled, 1);
+        CHECK_EQ(g.killed[0], event);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"illegal\""), 1);
+        close(fd);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
 }
 
 TEST(a_large_message_fails_alone)

@@ -5,6 +5,7 @@
 #include "harness.h"
 
 #include "admit.h"
+#include "dispatch.h"
 #include "session.h"
 #include "sessiond.h"
 
@@ -29,6 +30,7 @@ static void begin(char *dir)
         memset(&s, 0, sizeof(s));
         capnp_i_list_init(&s.admissions);
         capnp_i_list_init(&s.sessions);
+        capnp_i_list_init(&s.attempts);
         capnp_i_list_init(&s.checks);
         s.policy.anonymous = (struct policy_entry){
                 .profile = &profile, .max_sessions = 4, .max_sessions_of_one = 4};
@@ -62,6 +64,11 @@ static void turns(unsigned n)
                 CHECK_OK(capnp_vat_process(s.vat));
 }
 
+static void ignore(struct sessiond *of)
+{
+        (void)of;
+}
+
 /* One session, on a connection whose worker is not there any more, which nobody knows yet. */
 static struct session *session_make(struct admission **ret_ad)
 {
@@ -70,9 +77,8 @@ static struct session *session_make(struct admission **ret_ad)
         const struct packet event = {.type = PACKET_EVENT, .event = 7};
         struct session *e;
 
-        CHECK_OK(admission_new(&s, &event));
-        *ret_ad = CAPNP_I_OF(s.admissions.next, struct admission, link);
-        CHECK_OK(session_new(*ret_ad, &who, &e));
+        CHECK_OK(dispatch_open(&s, &event, ignore, ret_ad));
+        CHECK_OK(session_new(&(*ret_ad)->origin, &who, &e));
         admission_bind(*ret_ad, e);
         return e;
 }
@@ -91,7 +97,7 @@ TEST(a_revocation_without_memory)
                 test_fail_alloc_at(n);
                 CHECK_OK(session_revoke(e, (capnp_text){"session", 7}));
                 test_fail_alloc_at(0);
-                killed += ad->killed;
+                killed += ad->state == ADMISSION_KILLED;
                 CHECK(e->grants[0].revoked && s.nsessions == 1);
                 turns(5);
                 CHECK_EQ(s.nsessions, 0);

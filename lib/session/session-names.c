@@ -25,6 +25,19 @@ static const char *const denials[] = {
         [CAPOS_DENIED_BACKOFF] = "denied.backoff",
 };
 
+static const char *const quotas[CAPOS_I_QUOTAS] = {
+        [CAPOS_I_QUOTA_FLOWS] = "over-quota.flows",
+        [CAPOS_I_QUOTA_SESSIONS] = "over-quota.sessions",
+        [CAPOS_I_QUOTA_PROOFS] = "over-quota.proofs",
+        [CAPOS_I_QUOTA_CALLS] = "over-quota.calls",
+        [CAPOS_I_QUOTA_REFERENCES] = "over-quota.references",
+        [CAPOS_I_QUOTA_BYTES] = "over-quota.bytes",
+        [CAPOS_I_QUOTA_MEMORY] = "over-quota.memory",
+        [CAPOS_I_QUOTA_SOCKETS] = "over-quota.sockets",
+        [CAPOS_I_QUOTA_DISK] = "over-quota.disk",
+        [CAPOS_I_QUOTA_REPORTS] = "over-quota.reports",
+};
+
 static const struct {
         const char *name, *label;
 } kinds[CAPOS_AUTH_KINDS] = {
@@ -103,9 +116,30 @@ const char *capos_i_refusal(char out[CAPOS_REFUSAL_BYTES], const char *code, con
         return out;
 }
 
+const char *capos_i_quota_code(enum capos_i_quota q)
+{
+        return quotas[q];
+}
+
+int capos_i_deny(capnp_answer *a, enum capos_denial d, const char *detail)
+{
+        char text[CAPOS_REFUSAL_BYTES];
+
+        return capnp_answer_fail(a, CAPNP_FAILED, "%s",
+                                 capos_i_refusal(text, capos_denial_code(d), detail));
+}
+
+int capos_i_over_quota(capnp_answer *a, enum capos_i_quota q, const char *detail)
+{
+        char text[CAPOS_REFUSAL_BYTES];
+
+        return capnp_answer_fail(a, CAPNP_OVERLOADED, "%s",
+                                 capos_i_refusal(text, capos_i_quota_code(q), detail));
+}
+
 int capos_i_refuse_no_memory(capnp_answer *a)
 {
-        return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.memory: try again later");
+        return capos_i_over_quota(a, CAPOS_I_QUOTA_MEMORY, "try again later");
 }
 
 const char *capos_auth_name(unsigned kind)

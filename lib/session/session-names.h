@@ -7,12 +7,37 @@
 
 enum { CAPOS_REFUSAL_BYTES = 256 };
 
+#define CAPOS_I_DENIED "denied." /* the code of every denial begins with it */
+
+/* What there can be too much of (doc/protocol/admission.md, Refusals). */
+enum capos_i_quota {
+        CAPOS_I_QUOTA_FLOWS,
+        CAPOS_I_QUOTA_SESSIONS,
+        CAPOS_I_QUOTA_PROOFS,
+        CAPOS_I_QUOTA_CALLS,
+        CAPOS_I_QUOTA_REFERENCES,
+        CAPOS_I_QUOTA_BYTES,
+        CAPOS_I_QUOTA_MEMORY,
+        CAPOS_I_QUOTA_SOCKETS,
+        CAPOS_I_QUOTA_DISK,
+        CAPOS_I_QUOTA_REPORTS,
+        CAPOS_I_QUOTAS
+};
+
+/* "over-quota.flows" … Static. */
+const char *capos_i_quota_code(enum capos_i_quota q);
+
 /*
  * Writes the text of a refusal as all of them are on the wire: its code, and for a person `: ` and
- * more. code: capos_denial_code(), or "over-quota.…". detail: NULL or "": the code alone. What does
- * not fit is cut off. Returns out.
+ * more. code: capos_denial_code() or capos_i_quota_code(). detail: NULL or "": the code alone. What
+ * does not fit is cut off. Returns out.
  */
 const char *capos_i_refusal(char out[CAPOS_REFUSAL_BYTES], const char *code, const char *detail);
+
+/* Fail a call with a refusal. detail: NULL or "": the code alone. Return what capnp_answer_fail()
+ * does. */
+int capos_i_deny(capnp_answer *a, enum capos_denial d, const char *detail);
+int capos_i_over_quota(capnp_answer *a, enum capos_i_quota q, const char *detail);
 
 /* Fails a call for want of memory, and says so by the code for that. Returns what
  * capnp_answer_fail() does. */

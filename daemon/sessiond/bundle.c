@@ -1,0 +1,110 @@
+/*
+ * What a session has, and what is done with it. Name, interface and lease are looked at again with
+ * every call; what a worker reports is recorded as its word.
+ */
+#include "bundle.h"
+
+#include <unistd.h>
+
+#include "admit.h"
+#include "services.h"
+#include "session.h"
+#include "sessiond.h"
+
+static const struct grant_end_ops end_ops = {0};
+
+/* Gives the worker its end. */
+static int open_return(struct admission *ad, capnp_answer *a, int fd)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *end = NULL;
+
+        if (grant_end_serve(ad->origin.s->vat, &end_ops, NULL, &end)) {
+                close(fd);
+                return capos_i_refuse_no_memory(a);
+        }
+
+        capnp_cap_set_fd(end, fd);
+        admission_open_results_set_end(a, (grant_end_client){end});
+        return audit_return(&ad->origin.s->audit, a);
+}
+
+static int open_deny(struct admission *ad, capnp_answer *a, const char *name, enum capos_denial d)
+{
+        admission_audit(ad, "open", capos_denial_code(d), name);
+        return origin_deny(&ad->origin, a, d, NULL);
+}
+
+static int open_fail(struct admission *ad, capnp_answer *a, const char *name, int r)
+{
+        admission_audit(ad, "open", capnp_strerror(r), name);
+        if (r == CAPNP_E_DISCONNECTED)
+                return audit_fail(&ad->origin.s->audit, a, CAPNP_DISCONNECTED,
+                                  "the service is not running");
+
+        return origin_over_quota(&ad->origin, a, CAPOS_I_QUOTA_SOCKETS, "try again later");
+}
+
+int bundle_open(struct admission *ad, capnp_answer *a)
+{
+        capnp_text wanted = admission_open_param_name(a);
+        const char *name = wanted.p; /* for the log; what counts is compared whole */
+        uint64_t id = admission_open_param_interface_id(a);
+        struct grant *g;
+        int fd, r;
+
+        if (capnp_answer_check(a))
+                return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
+
+        g = session_grant(ad->session, wanted);
+        if (!g)
+                return open_deny(ad, a, name, CAPOS_DENIED_UNKNOWN_NAME);
+        if (g->revoked)
+                return open_deny(ad, a, name, CAPOS_DENIED_REVOKED_LEASE);
+        if (grant_interface(g) != id)
+                return open_deny(ad, a, name, CAPOS_DENIED_WRONG_INTERFACE);
+
+        /* Nothing to hand over: the worker serves it itself, or has its socket already. */
+        r = g->policy->service ? service_open(g, &fd) : CAPNP_E_LIMIT;
+        if (r && r != CAPNP_E_LIMIT)
+                return open_fail(ad, a, name, r);
+
+        session_audit(ad->session, "open", "ok", name, NULL);
+        return r ? audit_return(&ad->origin.s->audit, a) : open_return(ad, a, fd);
+}
+
+int bundle_schema(struct admission *ad, capnp_answer *a)
+{
+        uint64_t id = admission_schema_param_interface_id(a);
+        struct session *e = ad->session;
+        bool revoked = false;
+
+        for (unsigned i = 0; i < e->ngrants; i++) {
+                const struct policy_service *v = e->grants[i].policy->service;
+
+                if (grant_interface(&e->grants[i]) != id)
+                        continue;
+                revoked |= e->grants[i].revoked;
+                if (e->grants[i].revoked)
+                        continue;
+                return v ? service_describe(service_of(ad->origin.s, v), a)
+                         : service_describe_session(a);
+        }
+        return origin_deny(&ad->origin, a,
+                           revoked ? CAPOS_DENIED_REVOKED_LEASE : CAPOS_DENIED_UNKNOWN_NAME, NULL);
+}
+
+int bundle_report(struct admission *ad, capnp_answer *a)
+{
+        struct capos_audit_record r =
+                origin_record(&ad->origin, "report", admission_report_param_event(a).p);
+
+        if (ad->reports++ >= ADMISSION_REPORTS)
+                return origin_over_quota(&ad->origin, a, CAPOS_I_QUOTA_REPORTS, NULL);
+
+        r.detail = admission_report_param_detail(a).p;
+        r.session = ad->session ? ad->session->id : NULL;
+        r.account = ad->session && ad->session->account[0] ? ad->session->account : NULL;
+        r.reporter = "worker";
+        audit_add_counted(&ad->origin.s->audit, r);
+        return capnp_answer_return(a);
+}

@@ -1,0 +1,214 @@
+/*
+ * From a principal to a session: what a good proof is for, and the ways in without one.
+ *
+ * A proof is good for what the connection is when it turns out to be good, not for what it was when
+ * it was asked for: it may have got a session meanwhile, or lost it.
+ */
+#include "login.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "admit.h"
+#include "daemon-text.h"
+#include "methods.h"
+#include "places.h"
+#include "session.h"
+#include "sessiond.h"
+
+/* ---- what a proof was for ------------------------------------------------------------------- */
+
+/* The account's profile that was asked for, or its first; NULL: it has none such. */
+static const struct policy_profile *login_profile(struct sessiond *s, const char *account,
+                                                  const char *wanted)
+{
+        const struct policy_profile *p = NULL;
+        struct store_account acc;
+
+        if (store_load(&s->store, account, &acc))
+                return NULL;
+
+        for (unsigned i = 0; i < acc.nprofiles && !p; i++)
+                if (!wanted[0] || !strcmp(acc.profiles[i], wanted))
+                        p = policy_profile(
+                                &s->policy,
+                                (capnp_text){acc.profiles[i], (uint32_t)strlen(acc.profiles[i])});
+        store_account_deinit(&acc);
+        return p && p->accounts ? p : NULL;
+}
+
+static int login_make(struct admission *ad, struct flow *f, const struct principal *p,
+                      capnp_answer *a)
+{
+        struct sessiond *s = ad->origin.s;
+        struct session_who who = {.account = p->account,
+                                  .credential = f->credential,
+                                  .kind = (enum capos_auth)f->kind,
+                                  .profile = login_profile(s, p->account, f->claim.profile)};
+        struct session *e;
+
+        if (!who.profile)
+                return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
+        if (f->alone)
+                sessions_end(s, p->account, NULL, "ended by a newer login of the account");
+        if (places_take(&ad->origin, &who) || session_new(&ad->origin, &who, &e))
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
+
+        flow_end(f);
+        admission_bind(ad, e);
+        admission_next_results_set_done(a, true);
+        session_fill(e, admission_next_results_init_bound(a));
+        return audit_return(&s->audit, a);
+}
+
+static int login_renewed(struct admission *ad, struct flow *f, capnp_answer *a)
+{
+        struct session *e = ad->session;
+        bool direct = f->direct;
+
+        if (direct && memcmp(f->claim.nonce, e->challenge, sizeof(f->claim.nonce)) != 0)
+                return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, "the challenge was used");
+        if (session_renew(e, f->duration_ms))
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);
+
+        flow_end(f);
+        if (direct) {
+                session_fill(e, admission_renew_results_init_bound(a));
+        } else {
+                admission_next_results_set_done(a, true);
+                session_fill(e, admission_next_results_init_bound(a));
+        }
+        return audit_return(&ad->origin.s->audit, a);
+}
+
+static void login_on_proved(void *arg, struct flow *f, const struct principal *p, capnp_answer *a)
+{
+        struct admission *ad = arg;
+
+        if (f->renewal && ad->state == ADMISSION_BOUND)
+                (void)login_renewed(ad, f, a);
+        else if (f->renewal)
+                (void)flow_deny(f, a, CAPOS_DENIED_STALE_SESSION, ad->ended_reason);
+        else if (ad->state != ADMISSION_FRESH)
+                (void)flow_deny(f, a, CAPOS_DENIED_ALREADY_BOUND, NULL);
+        else
+                (void)login_make(ad, f, p, a);
+}
+
+static void login_on_refused(void *arg)
+{
+        admission_refused(arg);
+}
+
+static const struct flow_ops flow_ops = {.proved = login_on_proved, .refused = login_on_refused};
+
+void login_init(struct admission *ad)
+{
+        flows_init(&ad->flows, &ad->origin, &flow_ops, ad);
+}
+
+/* ---- by proof ------------------------------------------------------------------------------- */
+
+int login_methods(struct admission *ad, capnp_answer *a)
+{
+        return methods_tell(&ad->origin.s->policy, a);
+}
+
+int login_start(struct admission *ad, capnp_answer *a)
+{
+        bool renewal = admission_start_param_renewal(a);
+
+        origin_claim(&ad->origin, remote_auth_start_source(admission_start_param_request(a)));
+        if (capnp_answer_check(a))
+                return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
+        if (renewal && (!ad->session || !ad->session->account[0]))
+                return origin_deny(&ad->origin, a, CAPOS_DENIED_METHOD_DISABLED, NULL);
+        if (!renewal && ad->session)
+                return origin_deny(&ad->origin, a, CAPOS_DENIED_ALREADY_BOUND, NULL);
+
+        return flow_start(&ad->flows, a, renewal ? ad->session : NULL);
+}
+
+int login_next(struct admission *ad, capnp_answer *a)
+{
+        return flow_next(&ad->flows, a, ad->state == ADMISSION_FRESH);
+}
+
+int login_cancel(struct admission *ad, capnp_answer *a)
+{
+        return flow_cancel(&ad->flows, a);
+}
+
+int login_renew(struct admission *ad, capnp_answer *a)
+{
+        if (capnp_answer_check(a))
+                return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
+        if (!ad->session->account[0])
+                return origin_deny(&ad->origin, a, CAPOS_DENIED_METHOD_DISABLED,
+                                   "this session cannot be renewed");
+
+        return flow_renew(&ad->flows, a, ad->session);
+}
+
+/* The record is written; nobody who logs out need wait for the disk. */
+int login_logout(struct admission *ad, capnp_answer *a)
+{
+        session_end(ad->session, SESSION_LOGOUT, "logout");
+        return capnp_answer_return(a);
+}
+
+/* ---- without one ---------------------------------------------------------------------------- */
+
+static void enter_audit(struct admission *ad, unsigned kind, const char *outcome)
+{
+        struct capos_audit_record r = origin_record(&ad->origin, "attempt", outcome);
+
+        r.kind = capos_auth_name(kind);
+        r.claim = ad->origin.claim[0] ? ad->origin.claim : NULL;
+        audit_add_counted(&ad->origin.s->audit, r);
+}
+
+static int enter_deny(struct admission *ad, capnp_answer *a, unsigned kind, enum capos_denial d)
+{
+        enter_audit(ad, kind, capos_denial_code(d));
+        return origin_deny(&ad->origin, a, d, NULL);
+}
+
+static int enter_make(struct admission *ad, capnp_answer *a, const struct session_who *who)
+{
+        struct session *e;
+
+        if (places_take(&ad->origin, who) || session_new(&ad->origin, who, &e)) {
+                enter_audit(ad, who->kind, capos_i_quota_code(CAPOS_I_QUOTA_SESSIONS));
+                return origin_over_quota(&ad->origin, a, CAPOS_I_QUOTA_SESSIONS,
+                                         places_why(&ad->origin, who));
+        }
+
+        enter_audit(ad, who->kind, "ok");
+        admission_bind(ad, e);
+        session_fill(e, admission_enter_results_init_bound(a));
+        return audit_return(&ad->origin.s->audit, a);
+}
+
+int login_enter(struct admission *ad, capnp_answer *a)
+{
+        unsigned kind = admission_enter_param_kind(a);
+        const struct policy *p = &ad->origin.s->policy;
+        const struct method *m = method_of_kind(kind);
+        capnp_text wanted = admission_enter_param_requested_profile(a);
+        struct session_who who = {.account = "", .credential = "", .kind = (enum capos_auth)kind};
+
+        origin_claim(&ad->origin, admission_enter_param_source(a));
+        if (capnp_answer_check(a))
+                return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
+        if (ad->state != ADMISSION_FRESH)
+                return enter_deny(ad, a, kind, CAPOS_DENIED_ALREADY_BOUND);
+        if (!m || !m->entry || !m->is_on(p))
+                return enter_deny(ad, a, kind, CAPOS_DENIED_METHOD_DISABLED);
+
+        who.profile = m->entry(p)->profile;
+        if (wanted.len && !text_is(wanted, who.profile->name))
+                return enter_deny(ad, a, kind, CAPOS_DENIED_PROFILE);
+
+        return enter_make(ad, a, &who);
+}

@@ -1,0 +1,77 @@
+/* What a method of logging in is: one file, and one row of the table in methods.c. */
+#ifndef SESSIOND_METHOD_H
+#define SESSIOND_METHOD_H
+
+#include "daemon-packets.h"
+#include "origin.h"
+#include "policy.h"
+#include "session-proof.h"
+#include "store.h"
+#include "throttle.h"
+
+/* What a client says that it is, and the nonce that was given out for it. */
+struct claim {
+        const struct origin *origin;
+        char account[STORE_NAME_BYTES + 1]; /* "": no account has this name */
+        char claimed[129];                  /* the account, as it was claimed */
+        char profile[65];
+        uint8_t client_nonce[CAPOS_PROOF_CLIENT_NONCE_BYTES];
+        uint32_t client_nonce_len;
+        uint8_t nonce[CAPOS_PROOF_NONCE_BYTES];
+        bool asked; /* a step was shown to the client */
+};
+
+/* What a prover is to look at. */
+struct method_proof {
+        enum proof_kind kind;
+        capnp_data parts[3];                      /* borrowed; read before anything else happens */
+        char credential[STORE_FINGERPRINT_BYTES]; /* what is being tried */
+        uint8_t transcript[CAPOS_PROOF_BYTES];    /* room for a part that is made here */
+};
+
+/* Who somebody is, once a proof was good. */
+struct principal {
+        const char *account; /* borrowed from the claim */
+};
+
+/* What a response of a client's comes to. */
+enum method_turn {
+        METHOD_STEP,   /* it is shown what to do next */
+        METHOD_PROOF,  /* it is a proof: to be checked */
+        METHOD_REFUSED /* it is out of turn */
+};
+
+/*
+ * How a proof is made: the engine (flow.c) calls these in this order, any number of steps first.
+ * None may block; none keeps what it is given, except in *ret.
+ */
+struct method_ops {
+        enum throttle_kind throttle; /* failures of which kind count, and are waited for */
+        uint32_t response_bytes;     /* the longest response */
+        /* Whether a proof of a renewal, which says no kind, is one of these. */
+        bool (*recognizes)(capnp_data proof);
+        /* What a response means. */
+        enum method_turn (*turn)(const struct claim *c, capnp_data response);
+        /* Fills in what the client is shown. */
+        void (*step)(const struct claim *c, remote_auth_step_builder b);
+        /* What a prover has to check. acc: what is stored of the claim's account; empty when there
+         * is none, which must look and cost the same. 0, or -errno. */
+        int (*prove)(const struct claim *c, const struct store_account *acc, capnp_data response,
+                     struct method_proof *ret);
+        /* Who it is, by a verdict. 0: *ret; else the denial. */
+        enum capos_denial (*accept)(const struct claim *c, const struct proof_verdict *v,
+                                    struct principal *ret);
+};
+
+struct method {
+        /* Whether this instance offers it. */
+        bool (*is_on)(const struct policy *p);
+        /* A way in without an account and without a proof: what the manifest says of it. NULL: it
+         * takes a proof. */
+        const struct policy_entry *(*entry)(const struct policy *p);
+        const struct method_ops *ops; /* NULL: it takes none */
+};
+
+extern const struct method method_password, method_key, method_guest, method_anonymous;
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * The table of methods. A new one is a file with its operations, and a row here.
+ */
+#include "methods.h"
+
+#include <assert.h>
+
+static const struct {
+        bool interactive; /* a person is needed: one that sits there */
+        const struct method *method;
+} rows[CAPOS_AUTH_KINDS] = {
+        [CAPOS_AUTH_PASSWORD] = {true, &method_password},
+        [CAPOS_AUTH_PUBLIC_KEY] = {false, &method_key},
+        [CAPOS_AUTH_OIDC_DEVICE_CODE] = {true, NULL},
+        [CAPOS_AUTH_OIDC_PKCE] = {true, NULL},
+        [CAPOS_AUTH_PASSKEY] = {true, NULL},
+        [CAPOS_AUTH_MTLS] = {false, NULL},
+        [CAPOS_AUTH_GUEST] = {false, &method_guest},
+        [CAPOS_AUTH_ANONYMOUS] = {false, &method_anonymous},
+        [CAPOS_AUTH_SERVICE] = {false, NULL},
+};
+
+const struct method *method_of_kind(unsigned kind)
+{
+        return kind < CAPOS_AUTH_KINDS ? rows[kind].method : NULL;
+}
+
+bool method_takes_proofs(const struct policy *p, unsigned kind)
+{
+        const struct method *m = method_of_kind(kind);
+
+        return m && m->ops && m->is_on(p);
+}
+
+/* From the last row on: the first takes what no other knows. */
+enum capos_auth method_of_proof(capnp_data proof)
+{
+        for (unsigned i = CAPOS_AUTH_KINDS; i-- > 0;) {
+                const struct method *m = rows[i].method;
+
+                if (m && m->ops && m->ops->recognizes(proof))
+                        return (enum capos_auth)i;
+        }
+        assert(!"a proof that no method takes");
+        return CAPOS_AUTH_PASSWORD;
+}
+
+/* ---- telling -------------------------------------------------------------------------------- */
+
+static void method_hints(const struct policy *p, const struct method *m,
+                         remote_auth_method_builder b)
+{
+        capnp_lbuilder list;
+        unsigned n = 0, at = 0;
+
+        if (m->entry) {
+                list = remote_auth_method_init_profile_hints(b, 1);
+                remote_auth_method_set_profile_hints_at(list, 0, m->entry(p)->profile->name);
+                return;
+        }
+
+        for (unsigned i = 0; i < p->nprofiles; i++)
+                n += p->profiles[i].accounts;
+        list = remote_auth_method_init_profile_hints(b, n);
+        for (unsigned i = 0; i < p->nprofiles; i++)
+                if (p->profiles[i].accounts)
+                        remote_auth_method_set_profile_hints_at(list, at++, p->profiles[i].name);
+}
+
+/* Why nobody can log in this way; "": one can. */
+static const char *method_reason(const struct policy *p, const struct method *m)
+{
+        if (!m)
+                return "not in this version";
+
+        return m->is_on(p) ? "" : "switched off by this instance's manifest";
+}
+
+int methods_tell(const struct policy *p, capnp_answer *a)
+{
+        remote_auth_method_list_builder list =
+                admission_methods_results_init_methods(a, CAPOS_AUTH_KINDS);
+
+        for (unsigned i = 0; i < CAPOS_AUTH_KINDS; i++) {
+                remote_auth_method_builder b = remote_auth_method_list_builder_get(list, i);
+                const char *reason = method_reason(p, rows[i].method);
+
+                remote_auth_method_set_kind(b, (enum remote_auth_kind)i);
+                remote_auth_method_set_label(b, capos_auth_label(i));
+                remote_auth_method_set_interactive(b, rows[i].interactive);
+                remote_auth_method_set_state(b, *reason ? REMOTE_AUTH_STATE_DISABLED
+                                                        : REMOTE_AUTH_STATE_ENABLED);
+                remote_auth_method_set_reason(b, reason);
+                if (!*reason)
+                        method_hints(p, rows[i].method, b);
+        }
+        return capnp_answer_return(a);
+}

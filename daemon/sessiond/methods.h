@@ -1,0 +1,19 @@
+/* The ways of logging in: which there are, and what is told of them before anybody has. */
+#ifndef SESSIOND_METHODS_H
+#define SESSIOND_METHODS_H
+
+#include "method.h"
+
+#include "admission.capnp-c.h"
+
+/* The method of a kind; NULL: this version has none, or there is no such kind. */
+const struct method *method_of_kind(unsigned kind);
+/* The kind that a proof of a renewal is of: of a method that takes proofs. */
+enum capos_auth method_of_proof(capnp_data proof);
+/* Whether somebody can log in by proofs of this kind. */
+bool method_takes_proofs(const struct policy *p, unsigned kind);
+
+/* Admission.methods. Takes a. */
+int methods_tell(const struct policy *p, capnp_answer *a);
+
+#endif

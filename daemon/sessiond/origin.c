@@ -1,0 +1,88 @@
+/*
+ * What a connection event is to everybody above it: flows, sessions and places know an origin, and
+ * not the connection that asks on its behalf.
+ */
+#include "origin.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sessiond.h"
+
+void origin_init(struct origin *o, struct sessiond *s, const struct packet *event)
+{
+        bool here = event->source.kind == SOURCE_UID;
+
+        *o = (struct origin){.s = s, .event = event->event, .from = event->source};
+        o->transport = event->transport <= TRANSPORT_UNIX ? event->transport : TRANSPORT_PLAIN;
+        snprintf(o->address, sizeof(o->address), "%.*s", (int)sizeof(o->address) - 1,
+                 event->address);
+        source_print(&event->source, o->source);
+        o->shared = here || event->source.kind == SOURCE_NONE || !strncmp(o->source, "127.", 4) ||
+                    !strcmp(o->source, "::1");
+        snprintf(o->party, sizeof(o->party), "%s", o->shared && !here ? "here" : o->source);
+        if (here)
+                o->party[strcspn(o->party, "@")] = '\0';
+}
+
+void origin_claim(struct origin *o, login_source_metadata_reader r)
+{
+        static const char nothing[] = " /  / ";
+
+        snprintf(o->claim, sizeof(o->claim), "%.48s / %.48s / %.48s",
+                 login_source_metadata_client(r).p, login_source_metadata_host(r).p,
+                 login_source_metadata_note(r).p);
+        if (!strcmp(o->claim, nothing))
+                o->claim[0] = 0;
+}
+
+const char *origin_transport(const struct origin *o)
+{
+        static const char *const names[] = {
+                [TRANSPORT_PLAIN] = "plain", [TRANSPORT_TLS] = "tls", [TRANSPORT_UNIX] = "unix"};
+
+        return names[o->transport];
+}
+
+struct turns_path origin_path(const struct origin *o)
+{
+        struct turns_path p = {0};
+
+        /* Up to their ends: keys are compared with what is behind. */
+        memcpy(p.key[0], o->party, strlen(o->party));
+        memcpy(p.key[1], o->source, strlen(o->source));
+        memcpy(p.key[2], &o->event, sizeof(o->event));
+        return p;
+}
+
+/* ---- records and refusals ------------------------------------------------------------------- */
+
+struct capos_audit_record origin_record(const struct origin *o, const char *what,
+                                        const char *outcome)
+{
+        return (struct capos_audit_record){
+                .what = what,
+                .outcome = outcome,
+                .event = o->event,
+                .source = o->address,
+                .transport = origin_transport(o),
+                .binding = "none",
+        };
+}
+
+int origin_deny(const struct origin *o, capnp_answer *a, enum capos_denial d, const char *detail)
+{
+        char text[CAPOS_REFUSAL_BYTES];
+
+        return audit_fail(&o->s->audit, a, CAPNP_FAILED, "%s",
+                          capos_i_refusal(text, capos_denial_code(d), detail));
+}
+
+int origin_over_quota(const struct origin *o, capnp_answer *a, enum capos_i_quota q,
+                      const char *detail)
+{
+        char text[CAPOS_REFUSAL_BYTES];
+
+        return audit_fail(&o->s->audit, a, CAPNP_OVERLOADED, "%s",
+                          capos_i_refusal(text, capos_i_quota_code(q), detail));
+}

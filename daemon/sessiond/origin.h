@@ -1,0 +1,50 @@
+/* Where something comes from: what is known of a connection, whoever says what about it. */
+#ifndef SESSIOND_ORIGIN_H
+#define SESSIOND_ORIGIN_H
+
+#include "daemon-source.h"
+#include "remote_session.capnp-c.h"
+#include "session-audit.h"
+#include "session-names.h"
+#include "turns.h"
+
+#include <capos/capnp.h>
+
+struct sessiond;
+
+/*
+ * A connection event. All but the claim is from the gateway, and true whatever a worker says;
+ * doc/protocol/admission.md (The transcript) says what of it a proof is made over.
+ */
+struct origin {
+        struct sessiond *s;
+        uint64_t event;
+        char address[64]; /* the peer's */
+        /* Whom it is counted under; a party has one or many sources. */
+        char source[TURNS_KEY], party[TURNS_KEY];
+        struct source from; /* the same as the gateway has it */
+        bool shared;        /* the source is the machine itself: not to be blamed as a whole */
+        uint32_t transport; /* enum packet_transport */
+        char claim[160];    /* what the client says about itself; "": nothing */
+};
+
+/* event: the gateway's packet. */
+void origin_init(struct origin *o, struct sessiond *s, const struct packet *event);
+/* Keeps what a client says about itself. */
+void origin_claim(struct origin *o, login_source_metadata_reader r);
+
+/* "plain", "tls" or "unix". */
+const char *origin_transport(const struct origin *o);
+/* Whose turn it is counted as. */
+struct turns_path origin_path(const struct origin *o);
+
+/* A record with all that is known of the connection filled in. */
+struct capos_audit_record origin_record(const struct origin *o, const char *what,
+                                        const char *outcome);
+/* Ends an answer with a denial, once all that was recorded is on disk. detail: may be NULL. */
+int origin_deny(const struct origin *o, capnp_answer *a, enum capos_denial d, const char *detail);
+/* The same, because there is too much of something. */
+int origin_over_quota(const struct origin *o, capnp_answer *a, enum capos_i_quota q,
+                      const char *detail);
+
+#endif
