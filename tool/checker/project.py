@@ -48,7 +48,7 @@ class Project:
             full = os.path.join(root, p)
             if os.path.isfile(full) and not os.path.islink(full) and not BINARY.search(p):
                 self.files.append(File(root, p))
-        self.layers = self._layers()
+        self.layers, self.open_layers = self._layers()
 
     def _git(self):
         try:
@@ -69,13 +69,13 @@ class Project:
         return found
 
     def _layers(self):
-        """{layer: all layers below it}, as the top meson.build has them."""
+        """{layer: all layers below it}, and those whose headers are for everybody, as the top meson.build has them."""
         direct = {}
         try:
             with open(os.path.join(self.root, "meson.build"), encoding="utf-8") as f:
                 text = f.read()
         except FileNotFoundError:
-            return {}
+            return {}, []
         table = re.search(r"^layers = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE)
         for name, below in re.findall(r"\['(\w+)', \[(.*?)\]\]", table.group(1) if table else ""):
             direct[name] = re.findall(r"'(\w+)'", below)
@@ -83,4 +83,5 @@ class Project:
         closed = {}
         for name, below in direct.items():  # lower layers come first
             closed[name] = set(below).union(*(closed.get(b, set()) for b in below))
-        return closed
+        shown = re.search(r"^open_layers = \[(.*?)\]", text, re.MULTILINE)
+        return closed, re.findall(r"'(\w+)'", shown.group(1) if shown else "")

@@ -134,7 +134,7 @@ def call_rules(f, source):
 
 
 def include_rules(f, source, project):
-    """An include reaches the own layer and lower ones; a public header, public headers only."""
+    """An include reaches the own layer and lower ones; a public header its like; a process, no private header."""
     public = f.path.startswith("include/")
     if f.layer and f.name.endswith(".h") and not f.name.startswith((f.layer, "test-")):
         yield 1, f"a header of lib/{f.layer} is named {f.layer}-….h"
@@ -152,6 +152,10 @@ def include_rules(f, source, project):
             owner = owner_of(name, project)
             if owner and owner != f.layer and owner not in project.layers[f.layer]:
                 yield d.line, f'"{name}": lib/{f.layer} does not stand on lib/{owner}'
+        elif f.top in ("daemon", "service"):
+            owner = owner_of(name, project)
+            if owner and owner not in project.open_layers:
+                yield d.line, f'"{name}": private to lib/{owner}'
 
 
 def owner_of(name, project):
