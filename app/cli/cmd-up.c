@@ -54,17 +54,29 @@ int cmd_up(struct cli *c)
         return caposd_exec(c, argv);
 }
 
+/* Has caposd look at a manifest; file NULL: the built-in one. */
+static int manifest_exec(struct cli *c, const char *how, const char *file)
+{
+        const char *argv[6] = {"capos-caposd", how};
+        int n = 2;
+
+        if (c->json)
+                argv[n++] = "--json";
+        if (file) {
+                argv[n++] = "--manifest";
+                argv[n++] = file;
+        }
+        return caposd_exec(c, argv);
+}
+
 int cmd_manifest_show(struct cli *c)
 {
-        return caposd_exec(c, (const char *[]){"capos-caposd", "--show", NULL});
+        return manifest_exec(c, "--show", NULL);
 }
 
 int cmd_manifest_check(struct cli *c)
 {
-        const char *argv[] = {"capos-caposd", "--check", c->nwords ? "--manifest" : NULL,
-                              c->nwords ? c->words[0] : NULL, NULL};
-
-        return caposd_exec(c, argv);
+        return manifest_exec(c, "--check", c->nwords ? c->words[0] : NULL);
 }
 
 int cmd_manifest_explain(struct cli *c)
@@ -72,12 +84,10 @@ int cmd_manifest_explain(struct cli *c)
         const char *what = c->nwords ? c->words[0] : "";
         char field[256];
 
-        if (!c->nwords || strchr(what, '/') || access(what, F_OK) == 0) {
-                const char *argv[] = {"capos-caposd", "--explain", *what ? "--manifest" : NULL,
-                                      *what ? what : NULL, NULL};
-
-                return caposd_exec(c, argv);
-        }
+        if (!c->nwords || strchr(what, '/') || access(what, F_OK) == 0)
+                return manifest_exec(c, "--explain", *what ? what : NULL);
+        if (c->json)
+                return cli_fail(c, EXIT_USAGE, "usage", "what a field means is text, not JSON");
         (void)snprintf(field, sizeof(field), "--explain=%s", what);
         return caposd_exec(c, (const char *[]){"capos-caposd", field, NULL});
 }

@@ -83,8 +83,11 @@ static int manifest_try(struct options *o, struct daemon_manifest *m)
         if (code)
                 return code;
 
-        printf("%s is good: %u services have started, and are what it says\n",
-               o->manifest ? o->manifest : "the built-in manifest", services);
+        if (o->json)
+                printf("{\"good\":true,\"services\":%u}\n", services);
+        else
+                printf("%s is good: %u services have started, and are what it says\n",
+                       o->manifest ? o->manifest : "the built-in manifest", services);
         return printed();
 }
 
@@ -117,6 +120,16 @@ static int standard_open(void)
         return 0;
 }
 
+/* What it grants to whom, or all of it as JSON; an exit code. */
+static int manifest_say(const struct options *o, manifest_reader m)
+{
+        if (!o->json)
+                manifest_explain(m);
+        else if (manifest_print_json(m))
+                return 1;
+        return printed();
+}
+
 int main(int argc, char **argv)
 {
         CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
@@ -129,7 +142,7 @@ int main(int argc, char **argv)
         r = options_parse(&o, argc, argv);
         if (r)
                 return r == OPTIONS_HELP ? 0 : EXIT_USAGE;
-        if (o.show) {
+        if (o.show && !o.json) {
                 (void)fputs(manifest_built_in_text, stdout);
                 return printed();
         }
@@ -140,10 +153,8 @@ int main(int argc, char **argv)
         (void)umask(077);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || manifest_load(&m, o.manifest))
                 return 1;
-        if (o.explain) {
-                manifest_explain(manifest_root(m.msg));
-                return printed();
-        }
+        if (o.show || o.explain)
+                return manifest_say(&o, manifest_root(m.msg));
         if (programs_check(manifest_root(m.msg), manifest_complain, (void *)(uintptr_t)name))
                 return 1;
         if (manifest_is_closed(manifest_root(m.msg)))

@@ -8,6 +8,7 @@
 #include <capos/capnp-dynamic.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -86,15 +87,35 @@ static void text_fault(const struct capnp_fault *f, const char *path)
                 daemon_log(LOG_ERR, "%s: line %u is wrong", path, f->line);
 }
 
+static int manifest_schema(capnp_schema **ret_s)
+{
+        int r = capnp_schema_new(ret_s);
+
+        return r ? r : capnp_schema_add_file(*ret_s, &manifest_capnp_schema);
+}
+
+int manifest_print_json(manifest_reader m)
+{
+        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b;
+        int r;
+
+        capnp_buf_init(&b, TEXT_BYTES);
+        r = manifest_schema(&s);
+        if (!r)
+                r = capnp_json_print(s, MANIFEST_ID, m.r, NULL, &b);
+        if (!r && printf("%s\n", b.p) < 0)
+                r = -errno;
+        return r;
+}
+
 static int text_parse(const char *path, capnp_text text, capnp_msg *m)
 {
         CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
         struct capnp_fault fault = {0};
         int r;
 
-        r = capnp_schema_new(&s);
-        if (!r)
-                r = capnp_schema_add_file(s, &manifest_capnp_schema);
+        r = manifest_schema(&s);
         if (!r)
                 r = capnp_text_parse(s, MANIFEST_ID, text, NULL, capnp_msg_build(m), &fault);
         if (r > 0) {

@@ -10,5 +10,7 @@ extern const char manifest_built_in_text[];
 /* Reads and checks a manifest; path NULL: the built-in one. What is wrong goes to the log, a line
  * each. 0; -EINVAL: it is wrong; -errno: it cannot be read. */
 int manifest_load(struct daemon_manifest *ret_m, const char *path) CAPNP_MUST_USE;
+/* Prints one as JSON, in a line. 0, or -errno. */
+int manifest_print_json(manifest_reader m) CAPNP_MUST_USE;
 
 #endif

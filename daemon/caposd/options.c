@@ -23,13 +23,19 @@ static const char USAGE[] =
         "  --check                start everything once, look whether it is what the manifest\n"
         "                         says, and end; in a state directory of its own\n"
         "  --explain[=FIELD]      say what a field means, or the manifest grants\n"
-        "  --show                 print the built-in manifest\n";
+        "  --show                 print the built-in manifest\n"
+        "  --json                 the last three: print JSON\n";
 
 static const struct option LONG[] = {
-        {"state", required_argument, NULL, 's'},    {"listen", required_argument, NULL, 'l'},
-        {"manifest", required_argument, NULL, 'm'}, {"check", no_argument, NULL, 'c'},
-        {"explain", optional_argument, NULL, 'e'},  {"show", no_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+        {"state", required_argument, NULL, 's'},
+        {"listen", required_argument, NULL, 'l'},
+        {"manifest", required_argument, NULL, 'm'},
+        {"check", no_argument, NULL, 'c'},
+        {"explain", optional_argument, NULL, 'e'},
+        {"show", no_argument, NULL, 'p'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
 };
 
 int options_parse(struct options *o, int argc, char **argv)
@@ -60,6 +66,9 @@ int options_parse(struct options *o, int argc, char **argv)
                         break;
                 case 'p':
                         o->show = true;
+                        break;
+                case 'j':
+                        o->json = true;
                         break;
                 case 'h':
                         fputs(USAGE, stdout);

@@ -13,7 +13,8 @@ struct options {
         const char *manifest; /* NULL: the built-in one */
         bool check;           /* start, look, and end again */
         bool show;            /* print the built-in manifest */
-        const char *explain;  /* a field to explain, empty for the manifest as a whole; or NULL */
+        bool json; /* … and what a check or a whole manifest's explanation says, as JSON */
+        const char *explain; /* a field to explain, empty for the manifest as a whole; or NULL */
 };
 
 enum { EXIT_USAGE = 2, OPTIONS_HELP = 1 };

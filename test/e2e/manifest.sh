@@ -37,6 +37,10 @@ change 's/maxLeaseMs/maxLeesMs/' spelling
 
 row shown-is-good 0 'good is good: 2 services' "$capos" manifest check good
 row built-in-is-good 0 'built-in manifest is good' "$capos" manifest check
+row shown-as-json 0 '^\{"motd":"' "$capos" manifest show --json
+row good-as-json 0 '^\{"good":true,"services":2\}$' "$capos" manifest check --json
+row explained-as-json 0 'Mind the step' "$capos" manifest explain --json motd.m
+row field-is-no-json 2 '"code":"usage"' "$capos" manifest explain --json motd
 row motd-is-good 0 "motd.m is good" "$capos" manifest check motd.m
 row spelling 1 '^.*spelling:[0-9]+:[0-9]+:.*maxLeaseMs' "$capos" manifest check spelling
 row no-file 1 'nothing: No such file' "$capos" manifest check nothing
