@@ -121,9 +121,19 @@ enum proof_kind {
         PROOF_SIGNATURE, /* public key blob, SSHSIG blob, transcript */
         PROOF_NOBODY, /* as PROOF_SIGNATURE, by whatever key it names; refused. No first string */
         PROOF_KEY,    /* public key blob: convinced when it is one that can log in */
+        /* messages of a handshake, struct proof_connection, rules (lib/tls/tls-rules.h) */
+        PROOF_CERTIFICATE,
 };
 
-enum { PROOF_BYTES = 48 * 1024, VERIFIER_BYTES = 256 };
+enum { PROOF_BYTES = 96 * 1024, VERIFIER_BYTES = 256, PROOF_SUBJECT_BYTES = 256 };
+
+/* What the session manager knows of a TLS connection without its worker. */
+struct proof_connection {
+        uint8_t record[32];     /* the transcript hash that the signer has signed for it */
+        uint8_t server_key[32]; /* … with this key */
+        uint8_t nonce[32];      /* the event's */
+        int64_t now_s;          /* seconds since 1970 */
+};
 
 struct proof_request {
         uint32_t kind; /* enum proof_kind */
@@ -131,9 +141,20 @@ struct proof_request {
         uint8_t bytes[PROOF_BYTES];
 };
 
+/* What a verdict has for a reason when there was no memory to find one. */
+enum { PROOF_REASON_MEMORY = UINT16_MAX };
+
 struct proof_verdict {
         uint32_t good;                 /* 1: convinced */
         char verifier[VERIFIER_BYTES]; /* PROOF_HASH */
+        /* PROOF_CERTIFICATE: */
+        uint32_t reason;      /* of a refusal: enum tls_recheck_err, PROOF_REASON_MEMORY */
+        uint32_t rule;        /* the first that is met, and so for those that follow */
+        uint32_t zero;        /* for the alignment */
+        int64_t until_s;      /* when the first of the chain expires: seconds since 1970 */
+        uint8_t key_hash[32]; /* SHA-256 of the SubjectPublicKeyInfo */
+        char subject[PROOF_SUBJECT_BYTES]; /* printable */
+        char name[PROOF_SUBJECT_BYTES];    /* by which name; empty: the rule wants none */
 };
 
 #endif

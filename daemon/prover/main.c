@@ -2,9 +2,9 @@
  * capos-prover: one proof, one process.
  *
  * A prover reads one request from its socket, answers with one verdict, and ends. It is the only
- * process of the instance that looks into passwords, keys and signatures, and it can do nothing
- * else: no files, no other sockets, bounded memory and processor time. Whatever it was given is
- * wiped before the verdict is sent.
+ * process of the instance that looks into passwords, signatures and certificates, and can do
+ * nothing else: no files, no other sockets, bounded memory and processor time. Whatever it was
+ * given is wiped before the verdict is sent.
  *
  * What caposd starts is a zygote: it loads the libraries, tries them on what is known, shuts half
  * of the door, and copies itself for each proof. Starting a program took longer than checking a
@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "daemon-link.h"
 #include "daemon-log.h"
 #include "daemon-packets.h"
@@ -125,6 +126,8 @@ static bool prove(const struct proof_request *q, struct proof_verdict *v)
                 return prove_nobody(part[1], part[2]);
         case PROOF_KEY:
                 return prove_key(part[0]);
+        case PROOF_CERTIFICATE:
+                return certificate_prove(part[0], part[1], part[2], v);
         default:
                 return false;
         }
@@ -239,7 +242,8 @@ int main(void)
                 .link = LINK_FD, .parent = getppid(), .live = prover_live, .role = ROLE_PROVER};
         int r;
 
-        if (sodium_init() < 0 || !prover_warm_up() || !test_signature() || !test_password()) {
+        if (sodium_init() < 0 || !prover_warm_up() || !test_signature() || !test_password() ||
+            !certificate_warm_up()) {
                 daemon_log(LOG_ERR, "the libraries that judge proofs do not work");
                 return 1;
         }

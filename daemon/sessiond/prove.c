@@ -146,6 +146,7 @@ static enum prove_lane kind_lane(enum proof_kind k)
         case PROOF_SIGNATURE:
         case PROOF_NOBODY:
         case PROOF_KEY:
+        case PROOF_CERTIFICATE:
                 return LANE_KEY;
         case PROOF_HASH:
         case PROOF_PASSWORD:

@@ -29,7 +29,7 @@ int keys_prepare(void)
 {
         int r;
 
-        OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
+        OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
         r = CRYPTO_secure_malloc_init(SECRET_BYTES, SECRET_LEAST);
         if (!r)
                 return -ENOMEM;
