@@ -35,7 +35,7 @@ struct cli {
         const char *session, *runtime, *timeout;
         uint32_t timeout_ms; /* 0: not given */
         /* What some of them take. */
-        bool password_stdin, password, anonymous, guest, lng, follow, end_others, all;
+        bool password_stdin, password, anonymous, guest, lng, follow, end_others, all, pem, new_key;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
                 *account, *via;
         const char *profiles[CLI_WORDS];
@@ -199,6 +199,9 @@ int cmd_chat_join(struct cli *c);
 int cmd_renew(struct cli *c);
 int cmd_logout(struct cli *c);
 int cmd_sessions(struct cli *c);
+int cmd_cert_show(struct cli *c);
+int cmd_cert_import(struct cli *c);
+int cmd_cert_renew(struct cli *c);
 int cmd_known_list(struct cli *c);
 int cmd_known_add(struct cli *c);
 int cmd_known_remove(struct cli *c);

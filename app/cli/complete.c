@@ -63,6 +63,7 @@ static const struct {
         {"audit verify", 0, KIND_FILE},
         {"audit tail", 0, KIND_FILE},
         {"manifest check", 0, KIND_FILE},
+        {"cert import", 0, KIND_FILE},
         {"manifest explain", 0, KIND_FILE},
         {"help", 0, KIND_COMMAND},
 };

@@ -24,6 +24,8 @@ static const struct cli_option up_options[] = {
         {0},
 };
 
+enum { TLS_NAMES = 32 };
+
 #define STATE_OPTION                                                                      \
         {                                                                                 \
                 "state", 0, "DIR", "the instance's state folder (default: $CAPOS_STATE)", \
@@ -40,6 +42,20 @@ static const struct cli_option account_add_options[] = {
         {"password-stdin", 0, NULL, "read the password from standard input, one line",
          offsetof(struct cli, password_stdin)},
         {"password", 0, NULL, "ask for a password (twice)", offsetof(struct cli, password)},
+        {0},
+};
+
+static const struct cli_option cert_show_options[] = {
+        STATE_OPTION,
+        {"pem", 0, NULL, "the certificate itself, for programs that take it as their only root",
+         offsetof(struct cli, pem)},
+        {0},
+};
+
+static const struct cli_option cert_renew_options[] = {
+        STATE_OPTION,
+        {"new-key", 0, NULL, "with a new key: clients that know the old one must be told",
+         offsetof(struct cli, new_key)},
         {0},
 };
 
@@ -228,6 +244,19 @@ static const struct cli_command commands[] = {
          "  capos session revoke 8a706f\n"
          "  capos session revoke --account alice chat\n",
          cmd_session_revoke, revoke_options, 0, 2, false},
+        {"cert show", "[--pem]", "Show the certificate of the instance of this machine",
+         "Its fingerprint is what clients compare, and keep.\n", cmd_cert_show, cert_show_options,
+         0, 0, false},
+        {"cert import", "CERT KEY", "Give the instance of this machine a certificate of your own",
+         "CERT is in PEM, the instance's own first, then who has issued it; KEY, its private key,\n"
+         "P-256 or Ed25519. Nothing is changed when they do not fit.\n\n"
+         "Example:\n  capos cert import fullchain.pem privkey.pem\n",
+         cmd_cert_import, state_options, 2, 2, false},
+        {"cert renew", "[NAME...] [--new-key]", "Make the instance a new certificate of its own",
+         "With the same key, unless --new-key, for the names and addresses given, or for those of\n"
+         "the old one; valid for ten years.\n\n"
+         "Example:\n  capos cert renew localhost 127.0.0.1 example.org\n",
+         cmd_cert_renew, cert_renew_options, 0, TLS_NAMES, false},
         {"status", "", "Show what the instance of this machine holds", NULL, cmd_status,
          state_options, 0, 0, false},
         {"audit verify", "[FILE]", "Check that an audit log is complete and unchanged",

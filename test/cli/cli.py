@@ -18,6 +18,7 @@ import time
 import traceback
 
 import admin  # noqa: F401  (its cases)
+import cert  # noqa: F401  (likewise)
 import keys  # noqa: F401  (likewise)
 import known  # noqa: F401  (likewise)
 import talk  # noqa: F401  (likewise)

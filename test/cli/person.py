@@ -433,6 +433,7 @@ def tab_offers_what_fits(g):
     equal(tab(g, "capos login x -i a-fi"), ["a-file"])
     equal(tab(g, "capos up --state a-"), ["a-folder"])
     equal(tab(g, "capos audit verify a-fi"), ["a-file"])
+    equal(tab(g, "capos cert import a-file a-fi"), ["a-file"])
     equal(tab(g, "capos help account ke"), ["key"])
     g.login("work")
     equal(tab(g, "capos caps -s "), ["work"])

@@ -1,0 +1,334 @@
+/*
+ * `capos cert`: who the instance of this machine is to its clients. The identity lies in the state
+ * folder, tls/key.pem and tls/cert.pem; the rules for both are lib/tls's (tls-identity.c), as they
+ * are for the process that uses them. A running instance goes on with what it has loaded.
+ *
+ * Clients pin the key. So a renewal keeps it, and where it changes, that is said with what it means
+ * for them.
+ *
+ * This process reads a private key: it cannot be dumped or traced, and wipes what it frees.
+ */
+#include "cli.h"
+#include "state.h"
+#include "tls-identity.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FOLDER = 4096, NAME_ROOM = 256 };
+
+struct cert {
+        struct cli *c;
+        char path[FOLDER + 8]; /* the folder of the identity */
+        int dir;
+        struct tls_identity had, has; /* before, and after */
+        char names[TLS_IDENTITY_NAMES][NAME_ROOM];
+        unsigned nnames;
+};
+
+static void cert_deinit(struct cert *t)
+{
+        capos_i_tls_identity_deinit(&t->had);
+        capos_i_tls_identity_deinit(&t->has);
+        if (t->dir >= 0)
+                (void)close(t->dir);
+}
+
+static int cert_fail(const struct cert *t, const char *what, int r)
+{
+        return cli_fail(t->c, EXIT_FAILED, "cert", "%s: %s", what,
+                        capos_i_tls_identity_strerror(r));
+}
+
+/* create: the folder is made; it is its owner's alone. */
+static int cert_open(struct cert *t, struct cli *c, bool create)
+{
+        char state[FOLDER];
+        struct stat st;
+        int r;
+
+        *t = (struct cert){.c = c, .dir = -1};
+        r = state_folder(c, state, sizeof(state));
+        if (r)
+                return r;
+
+        (void)snprintf(t->path, sizeof(t->path), "%s/tls", state);
+        if (create && mkdir(t->path, 0700) == 0 && geteuid() == 0 && stat(state, &st) == 0)
+                (void)!chown(t->path, st.st_uid, st.st_gid);
+        t->dir = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (t->dir >= 0)
+                return EXIT_OK;
+        if (errno == ENOENT)
+                return cli_fail(c, EXIT_FAILED, "no-cert",
+                                "%s: there is no identity yet: `capos cert renew` makes one, or "
+                                "`capos cert import CERT KEY`",
+                                t->path);
+        return cli_fail(c, EXIT_FAILED, "failed", "%s: %s", t->path, strerror(errno));
+}
+
+/* The identity that is there, with its key when with_key. -ENOENT: there is none. Else an exit code
+ * (>= 0). */
+static int cert_load(struct cert *t, bool with_key)
+{
+        capnp_data cert = {0}, key = {0};
+        int r = capos_i_tls_file_load(t->dir, TLS_CERTIFICATE_FILE, &cert);
+
+        if (!r && with_key)
+                r = capos_i_tls_file_load(t->dir, TLS_KEY_FILE, &key);
+        if (!r)
+                r = capos_i_tls_identity_read(cert, key, &t->had);
+        capos_i_tls_bytes_free(&cert);
+        capos_i_tls_bytes_free(&key);
+        return r && r != -ENOENT ? cert_fail(t, t->path, r) : r;
+}
+
+static void fingerprint_of(const struct tls_identity *id, char ret[TLS_FINGERPRINT_TEXT])
+{
+        capos_i_tls_fingerprint_print(id->key_hash, ret);
+}
+
+/* ---- show --------------------------------------------------------------------------------- */
+
+static int show_text(const struct cert *t)
+{
+        char text[TLS_CERTIFICATE_TEXT], fingerprint[TLS_FINGERPRINT_TEXT];
+
+        if (capos_i_tls_certificate_print(t->had.leaf, text))
+                return cert_fail(t, t->path, -ENOMEM);
+        if (t->c->json) {
+                fingerprint_of(&t->had, fingerprint);
+                return cli_print_json(t->c, json_pack("{s:s,s:o}", "fingerprint", fingerprint,
+                                                      "text", cli_json_text(text)));
+        }
+        cli_print_lines(text);
+        return EXIT_OK;
+}
+
+int cmd_cert_show(struct cli *c)
+{
+        capnp_data pem = {0};
+        struct cert t;
+        int r = cert_open(&t, c, false);
+
+        if (!r)
+                r = cert_load(&t, false);
+        if (r == -ENOENT)
+                r = cert_fail(&t, t.path, -ENOENT);
+        if (!r && !c->pem)
+                r = show_text(&t);
+        else if (!r && !capos_i_tls_file_load(t.dir, TLS_CERTIFICATE_FILE, &pem))
+                (void)fwrite(pem.p, 1, pem.len, stdout);
+        capos_i_tls_bytes_free(&pem);
+        cert_deinit(&t);
+        return r;
+}
+
+/* ---- what is new -------------------------------------------------------------------------- */
+
+static void cert_warn(const struct cert *t)
+{
+        int r = capos_i_tls_identity_validity(&t->has, time(NULL));
+
+        if (r)
+                (void)fprintf(stderr, "capos: warning: %s\n", capos_i_tls_identity_strerror(r));
+        if (t->had.leaf && memcmp(t->had.key_hash, t->has.key_hash, TLS_KEY_HASH_BYTES) != 0)
+                (void)fprintf(stderr,
+                              "capos: the key is another one: clients that know the old one will "
+                              "refuse it until `capos known add` tells them the new one, or "
+                              "`capos known remove` to forget the old\n");
+}
+
+/* Stores t->has, as the owner of the folder. An exit code. */
+static int cert_store(const struct cert *t)
+{
+        static const char *const files[] = {TLS_KEY_FILE, TLS_CERTIFICATE_FILE};
+        char fingerprint[TLS_FINGERPRINT_TEXT];
+        struct stat st;
+        int r = capos_i_tls_identity_store(&t->has, t->dir);
+
+        if (r)
+                return cert_fail(t, t->path, r);
+
+        for (unsigned i = 0; geteuid() == 0 && i < 2 && fstat(t->dir, &st) == 0; i++)
+                (void)!fchownat(t->dir, files[i], st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
+        cert_warn(t);
+        fingerprint_of(&t->has, fingerprint);
+        if (t->c->json)
+                return cli_print_json(t->c, json_pack("{s:s}", "fingerprint", fingerprint));
+        printf("%s\nA running instance has it when it is started again.\n", fingerprint);
+        return EXIT_OK;
+}
+
+/* ---- import ------------------------------------------------------------------------------- */
+
+/* Links are followed: that is how certificates are kept. 0; as capos_i_tls_identity_read(). */
+static int file_load(const char *path, capnp_data *ret)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r;
+
+        if (fd < 0)
+                return -errno;
+        r = capos_i_tls_file_read(fd, ret);
+        (void)close(fd);
+        return r;
+}
+
+static int import_read(struct cert *t, const char *cert_path, const char *key_path)
+{
+        capnp_data cert = {0}, key = {0};
+        const char *at = cert_path;
+        int r = file_load(cert_path, &cert);
+
+        if (!r) {
+                at = key_path;
+                r = file_load(key_path, &key);
+        }
+        if (!r && !key.len)
+                r = TLS_IDENTITY_E_KEY;
+        if (!r) {
+                r = capos_i_tls_identity_read(cert, key, &t->has);
+                at = r == TLS_IDENTITY_E_KEY || r == TLS_IDENTITY_E_ENCRYPTED ||
+                                     r == TLS_IDENTITY_E_MISMATCH
+                             ? key_path
+                             : cert_path;
+        }
+        capos_i_tls_bytes_free(&cert);
+        capos_i_tls_bytes_free(&key);
+        return r ? cert_fail(t, at, r) : EXIT_OK;
+}
+
+int cmd_cert_import(struct cli *c)
+{
+        struct cert t;
+        int r;
+
+        cli_protect();
+        r = cert_open(&t, c, true);
+        if (!r)
+                r = import_read(&t, c->words[0], c->words[1]);
+        if (!r) {
+                (void)!cert_load(&t, false); /* only to compare with */
+                r = cert_store(&t);
+        }
+        cert_deinit(&t);
+        return r;
+}
+
+/* ---- renew -------------------------------------------------------------------------------- */
+
+static int name_add(struct cert *t, const char *name, size_t len)
+{
+        if (t->nnames == TLS_IDENTITY_NAMES || len >= NAME_ROOM)
+                return cli_fail(t->c, EXIT_USAGE, "usage", "%.*s: too many names, or too long",
+                                (int)len, name);
+        (void)snprintf(t->names[t->nnames], NAME_ROOM, "%.*s", (int)len, name);
+        for (unsigned i = 0; i < t->nnames; i++)
+                if (!strcmp(t->names[i], t->names[t->nnames]))
+                        return EXIT_OK;
+        t->nnames++;
+        return EXIT_OK;
+}
+
+static int name_add_general(struct cert *t, const GENERAL_NAME *n)
+{
+        char text[INET6_ADDRSTRLEN] = "";
+        int len;
+
+        if (n->type == GEN_DNS)
+                return name_add(t, (const char *)ASN1_STRING_get0_data(n->d.dNSName),
+                                (size_t)ASN1_STRING_length(n->d.dNSName));
+        if (n->type != GEN_IPADD)
+                return EXIT_OK;
+        len = ASN1_STRING_length(n->d.iPAddress);
+        if ((len == 4 || len == 16) &&
+            inet_ntop(len == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(n->d.iPAddress), text,
+                      sizeof(text)))
+                return name_add(t, text, strlen(text));
+        return EXIT_OK;
+}
+
+/* What is asked for, and without that what the old certificate has, or this machine. */
+static int renew_names(struct cert *t)
+{
+        static const char *const own[] = {"localhost", "127.0.0.1", "::1"};
+        GENERAL_NAMES *all = NULL;
+        int r = EXIT_OK;
+
+        if (!t->c->nwords && t->had.leaf)
+                all = X509_get_ext_d2i(t->had.leaf, NID_subject_alt_name, NULL, NULL);
+        for (int i = 0; !r && i < sk_GENERAL_NAME_num(all); i++)
+                r = name_add_general(t, sk_GENERAL_NAME_value(all, i));
+        GENERAL_NAMES_free(all);
+        for (unsigned i = 0; !r && i < t->c->nwords; i++)
+                r = name_add(t, t->c->words[i], strlen(t->c->words[i]));
+        if (t->nnames)
+                return r;
+
+        for (unsigned i = 0; !r && i < sizeof(own) / sizeof(own[0]); i++)
+                r = name_add(t, own[i], strlen(own[i]));
+        return r;
+}
+
+/* Whether it has signed itself; another's renewal is his who has issued it. */
+static bool is_self_made(const struct tls_identity *id)
+{
+        return X509_NAME_cmp(X509_get_subject_name(id->leaf), X509_get_issuer_name(id->leaf)) == 0;
+}
+
+static int renew_make(struct cert *t)
+{
+        const char *names[TLS_IDENTITY_NAMES];
+        EVP_PKEY *key = NULL;
+        int r;
+
+        for (unsigned i = 0; i < t->nnames; i++)
+                names[i] = t->names[i];
+        if (t->had.key && !t->c->new_key) {
+                key = t->had.key;
+                if (!EVP_PKEY_up_ref(key))
+                        key = NULL;
+        } else {
+                key = capos_i_tls_identity_new_key();
+        }
+        if (!key)
+                return cert_fail(t, t->path, -ENOMEM);
+
+        r = capos_i_tls_identity_make(names, t->nnames, time(NULL), key, &t->has);
+        if (!r)
+                return EXIT_OK;
+        EVP_PKEY_free(key);
+        return cert_fail(t, t->path, r);
+}
+
+int cmd_cert_renew(struct cli *c)
+{
+        struct cert t;
+        int r;
+
+        cli_protect();
+        r = cert_open(&t, c, true);
+        if (!r)
+                r = cert_load(&t, true);
+        if (r == -ENOENT)
+                r = EXIT_OK; /* the first */
+        if (!r && t.had.leaf && !is_self_made(&t.had))
+                r = cli_fail(c, EXIT_FAILED, "cert",
+                             "%s: this certificate was issued by somebody else, who renews it: "
+                             "then `capos cert import CERT KEY`",
+                             t.path);
+        if (!r)
+                r = renew_names(&t);
+        if (!r)
+                r = renew_make(&t);
+        if (!r)
+                r = cert_store(&t);
+        cert_deinit(&t);
+        return r;
+}
