@@ -38,6 +38,12 @@ struct revoked {
 
 /* ---- the policy ----------------------------------------------------------------------------- */
 
+static capnp_exception grant_over_quota(struct worker *w, enum capos_i_quota q, const char *detail)
+{
+        return (capnp_exception){CAPNP_OVERLOADED,
+                                 capos_i_refusal(w->refusal, capos_i_quota_code(q), detail)};
+}
+
 static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, uint64_t bytes,
                       capnp_exception *why)
 {
@@ -45,16 +51,12 @@ static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
 
         (void)inward, (void)iface, (void)method;
         if (w->calls >= w->max_calls) {
-                *why = (capnp_exception){
-                        CAPNP_OVERLOADED,
-                        capos_i_refusal(w->refusal, "over-quota.calls", "too many calls at once")};
+                *why = grant_over_quota(w, CAPOS_I_QUOTA_CALLS, "too many calls at once");
                 return -EDQUOT;
         }
 
         if (w->bytes && bytes > w->max_bytes - w->bytes) {
-                *why = (capnp_exception){CAPNP_OVERLOADED,
-                                         capos_i_refusal(w->refusal, "over-quota.bytes",
-                                                         "too many bytes in flight")};
+                *why = grant_over_quota(w, CAPOS_I_QUOTA_BYTES, "too many bytes in flight");
                 return -EDQUOT;
         }
 
@@ -104,7 +106,7 @@ static int grant_transfer(void *self, bool inward, capnp_cap *c, capnp_exception
         if (other ? other->services : !g->w->owns(c))
                 return 0;
 
-        grant_report(g->w, "denied.transfer", g->name);
+        grant_report(g->w, capos_denial_code(CAPOS_DENIED_TRANSFER), g->name);
         *why = (capnp_exception){CAPNP_FAILED,
                                  capos_i_refusal(g->w->refusal,
                                                  capos_denial_code(CAPOS_DENIED_TRANSFER),
@@ -118,8 +120,8 @@ static int grant_transfer(void *self, bool inward, capnp_cap *c, capnp_exception
  */
 static void grant_reason(void *self, capnp_exception why, char *out)
 {
-        static const char head[] = "service: ";
-        size_t n = strncmp(why.reason, head, sizeof(head) - 1) ? sizeof(head) - 1 : 0, i;
+        static const char head[] = CAPOS_I_SERVICE ": ";
+        size_t n = capos_i_refusal_has(why.reason, CAPOS_I_SERVICE) ? 0 : sizeof(head) - 1, i;
 
         (void)self;
         memcpy(out, head, n);

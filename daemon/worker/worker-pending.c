@@ -70,9 +70,8 @@ int pending_send(struct worker *w, capnp_answer *a, capnp_question *q,
                 capnp_question_free(q);
                 if (ret_p)
                         *ret_p = NULL;
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "%s",
-                                         capos_i_refusal(w->refusal, "over-quota.bytes",
-                                                         "too long for the session manager"));
+                return capos_i_over_quota(a, CAPOS_I_QUOTA_BYTES,
+                                          "too long for the session manager");
         }
 
         p->w = w;

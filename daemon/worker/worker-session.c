@@ -28,11 +28,8 @@ static bool session_stale(struct session_ref *s, capnp_answer *a)
         if (s->generation == s->w->generation)
                 return false;
 
-        (void)capnp_answer_fail(a, CAPNP_FAILED, "%s",
-                                capos_i_refusal(s->w->refusal,
-                                                capos_denial_code(CAPOS_DENIED_STALE_SESSION),
-                                                "the session was renewed: use the reference that "
-                                                "came back"));
+        (void)capos_i_deny(a, CAPOS_DENIED_STALE_SESSION,
+                           "the session was renewed: use the reference that came back");
         return true;
 }
 

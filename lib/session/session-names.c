@@ -116,6 +116,13 @@ const char *capos_i_refusal(char out[CAPOS_REFUSAL_BYTES], const char *code, con
         return out;
 }
 
+bool capos_i_refusal_has(const char *text, const char *code)
+{
+        size_t n = strlen(code);
+
+        return !strncmp(text, code, n) && (!text[n] || !strncmp(text + n, ": ", 2));
+}
+
 const char *capos_i_quota_code(enum capos_i_quota q)
 {
         return quotas[q];

@@ -34,6 +34,11 @@ const char *capos_i_quota_code(enum capos_i_quota q);
  */
 const char *capos_i_refusal(char out[CAPOS_REFUSAL_BYTES], const char *code, const char *detail);
 
+/* The code that a service's own words come behind, so that it cannot forge a denial. */
+#define CAPOS_I_SERVICE "service"
+/* Whether a text has this code: it alone, or it, `: ` and more. */
+bool capos_i_refusal_has(const char *text, const char *code);
+
 /* Fail a call with a refusal. detail: NULL or "": the code alone. Return what capnp_answer_fail()
  * does. */
 int capos_i_deny(capnp_answer *a, enum capos_denial d, const char *detail);

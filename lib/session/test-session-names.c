@@ -5,6 +5,16 @@
 
 #include <string.h>
 
+TEST(a_text_has_a_code_whole_or_not_at_all)
+{
+        CHECK(capos_i_refusal_has("service: no", CAPOS_I_SERVICE));
+        CHECK(capos_i_refusal_has("service", CAPOS_I_SERVICE));
+        CHECK(!capos_i_refusal_has("services: no", CAPOS_I_SERVICE));
+        CHECK(!capos_i_refusal_has("service no", CAPOS_I_SERVICE));
+        CHECK(!capos_i_refusal_has("no service: no", CAPOS_I_SERVICE));
+        CHECK(!capos_i_refusal_has("", CAPOS_I_SERVICE));
+}
+
 TEST(codes_survive_hops)
 {
         static const struct {
