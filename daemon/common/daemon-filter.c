@@ -363,7 +363,8 @@ static int filter_export(scmp_filter_ctx f, int fd, struct daemon_filter *out)
         return pread(fd, out->code, (size_t)st.st_size, 0) == st.st_size ? 0 : -EIO;
 }
 
-/* Where the own number is compared: at one place, or the list is not what we believe it to be. */
+/* Where the own number is compared: at one place, or the list is not what we believe it to be. (A
+ * build with sanitizers does not look at arguments of that call.) */
 static int filter_find_own(struct daemon_filter *f, bool wanted)
 {
         unsigned n = 0;
@@ -373,7 +374,7 @@ static int filter_find_own(struct daemon_filter *f, bool wanted)
                         f->own = i;
                         n++;
                 }
-        return n == wanted ? 0 : -EINVAL;
+        return n == (wanted && !sandbox_build.reports) ? 0 : -EINVAL;
 }
 
 static int filter_compile(scmp_filter_ctx f, const struct list *l, struct daemon_filter *out)

@@ -40,12 +40,12 @@ TEST(a_second_get_takes_the_same_socket)
         {
                 CAP session = rig_enter(&r);
                 CAP a = rig_get(&r, session, "a");
-                CAP b = NULL;
+                CAP again = NULL;
 
                 r.without_end = 1;
-                b = rig_get(&r, session, "a");
-                CHECK(b);
-                CHECK_OK(rig_call(&r, b, ECHO, NULL, NULL));
+                again = rig_get(&r, session, "a");
+                CHECK(a && again);
+                CHECK_OK(rig_call(&r, again, ECHO, NULL, NULL));
                 CHECK_EQ(r.asked[5], 2);
         }
         rig_close(&r);
