@@ -33,8 +33,8 @@ static void event_free(struct event *e)
 {
         e->signer->nevents--;
         capnp_i_list_remove(&e->link);
-        (void)close(e->watch.fd);
         capos_io_watch_deinit(&e->watch);
+        (void)close(e->fd);
         OPENSSL_cleanse(&e->reply, sizeof(e->reply));
         free(e);
 }
@@ -52,7 +52,7 @@ static void event_refuse(struct event *e, const char *why)
 /* Lets the worker have it; the one thing it will ever have. */
 static void event_answer(struct event *e)
 {
-        (void)!capos_io_packet_send(e->watch.fd, &e->reply, sizeof(e->reply), NULL, 0);
+        (void)!capos_io_packet_send(e->fd, &e->reply, sizeof(e->reply), NULL, 0);
         event_free(e);
 }
 
@@ -187,7 +187,7 @@ static void signer_admit(struct signer *s, uint64_t number, int fd)
                 return;
         }
 
-        *e = (struct event){.signer = s, .number = number, .since_ms = capos_io_now_ms()};
+        *e = (struct event){.signer = s, .fd = fd, .number = number, .since_ms = capos_io_now_ms()};
         if (capos_io_watch_init(&e->watch, &s->loop, fd, EPOLLIN, event_ready)) {
                 (void)close(fd);
                 free(e);

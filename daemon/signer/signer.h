@@ -19,7 +19,8 @@ enum {
 struct event {
         struct capnp_i_list link; /* signer.open, or .held when it has its answer */
         struct signer *signer;
-        struct capos_io_watch watch;
+        int fd;                      /* owned */
+        struct capos_io_watch watch; /* for its request; not while it is held */
         uint64_t number, since_ms;
         struct sign_reply reply; /* held: goes out when its record has */
 };

@@ -274,6 +274,30 @@ TEST(a_descriptor_does_not_come_in)
         rig_deinit(&r);
 }
 
+/* A copy of the signer's end that somebody else has keeps it alive, and is none of its business. */
+TEST(what_is_closed_is_not_watched)
+{
+        const struct packet p = {.type = PACKET_SIGN, .event = 11};
+        struct sign_request q;
+        struct sign_reply a;
+        struct rig r;
+        int pair[2];
+
+        rig_init(&r, NULL);
+        CHECK_OK(capos_io_packet_pair(pair));
+        CHECK_OK(capos_io_packet_send(r.sessiond, &p, sizeof(p), &pair[1], 1));
+        q = request(&r, 1);
+        CHECK_OK(capos_io_packet_send(pair[0], &q, sizeof(q), NULL, 0));
+        rig_turn(&r);
+        CHECK_OK(capos_io_packet_recv(pair[0], &a, sizeof(a), NULL, 0));
+        CHECK_EQ(r.s.nevents, 0);
+        CHECK_OK(capos_io_packet_send(pair[0], &q, sizeof(q), NULL, 0));
+        rig_turn(&r);
+        CHECK_EQ(capos_io_packet_recv(pair[0], &a, sizeof(a), NULL, 0), CAPOS_IO_E_AGAIN);
+        capos_io_fds_close(pair, 2);
+        rig_deinit(&r);
+}
+
 TEST(an_event_comes_once)
 {
         struct sign_request q;
