@@ -63,11 +63,12 @@ static void reap(pid_t pid)
         CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
+/* How it ends is caposd's affair; a sanitizer that looks for leaks then may not do so in there. */
 static void zygote_end(struct zygote *z)
 {
         close(z->link);
         close(z->pidfd);
-        reap(z->pid);
+        CHECK_EQ(waitpid(z->pid, NULL, 0), z->pid);
 }
 
 /* One proof, by a copy of its own. */
