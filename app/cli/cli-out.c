@@ -263,6 +263,10 @@ int cli_fail_error(const struct cli *c, const struct capos_error *e, const char 
                 return cli_fail(c, EXIT_FAILED, code, "%s: over the quota of %s: %s", doing,
                                 e->quota, e->text);
         }
+        if (e->code == CAPOS_E_UNKNOWN_KEY || e->code == CAPOS_E_WRONG_KEY)
+                return cli_fail(c, EXIT_NO_CONNECTION,
+                                e->code == CAPOS_E_WRONG_KEY ? "wrong-key" : "unknown-key",
+                                "%s: %s", doing, e->text);
         if (e->code == CAPNP_E_DISCONNECTED || e->code == CAPNP_E_PROTOCOL)
                 return cli_fail(c, EXIT_NO_CONNECTION, "disconnected", "%s: %s", doing, e->text);
         if (e->code == CAPNP_E_EXCEPTION)

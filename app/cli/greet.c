@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char CHECK[] =
         "check host and port: `capos status` on its machine says where it listens";
@@ -74,16 +75,67 @@ static int greet_fail(struct cli *c, const char *address, const struct capos_err
         return cli_fail_error(c, e, address);
 }
 
+/* All that the address says, for the library. */
+static void greet_whole(const struct greet_place *p, char *to, size_t room)
+{
+        const struct capos_address *a = &p->at;
+
+        if (a->transport == CAPOS_TRANSPORT_UNIX)
+                (void)snprintf(to, room, "%s", a->where);
+        else if (a->transport == CAPOS_TRANSPORT_PLAIN)
+                (void)snprintf(to, room, "plain:%s", a->where);
+        else
+                (void)snprintf(to, room, "capos://%s/%s%s%s%s", a->where, *a->pin ? "#" : "",
+                               a->pin, *a->ca ? "?ca=" : "", a->ca);
+}
+
 int greet_connect(struct cli *c, const struct greet_place *p)
 {
-        char local[LOCAL_ADDRESS];
+        char local[LOCAL_ADDRESS], whole[CAPOS_ADDRESS_WHERE + CAPOS_ADDRESS_CA + 64];
+        struct capos_trust trust = {.expect = c->expect};
+        const char *address = p->text;
 
         c->client = capos_client_free(c->client);
         if (c->via)
                 return via_connect(c, p);
-        return capos_client_new(
-                c->vat, p->at.named ? p->text : local_address(p->text, local, sizeof(local)), NULL,
-                &c->client);
+        if (!p->at.named)
+                address = local_address(p->text, local, sizeof(local));
+        if (address == p->text) {
+                greet_whole(p, whole, sizeof(whole));
+                address = whole;
+        }
+        return capos_client_connect(c->vat, address, &trust, NULL, &c->client);
+}
+
+/* Asks a person whether an instance that is not known is the one that was meant, and keeps that.
+ * false: there is nobody to ask, or it is not. */
+static bool greet_ask(const struct cli *c, const struct greet_place *p)
+{
+        const char *key = capos_client_key_peek(c->client);
+        char answer[16];
+
+        if (c->json || c->expect || !*key || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+                return false;
+
+        (void)fprintf(stderr,
+                      "%s is not known here. It has proved that it has the key\n  %s\nCompare that "
+                      "with `capos cert show` on its machine. Is it the same? [yes/no] ",
+                      p->text, key);
+        if (!fgets(answer, sizeof(answer), stdin) || strcmp(answer, "yes\n") != 0)
+                return false;
+        return !capos_known_add(NULL, p->at.where, key);
+}
+
+/* Connects and asks for the methods. 0, or a code. */
+static int greet_try(struct cli *c, const struct greet_place *p)
+{
+        int r = greet_connect(c, p);
+
+        if (r)
+                return r;
+
+        capos_client_set_timeout(c->client, cli_timeout(c, c->via ? SSH_MS : CLI_ANSWER_MS));
+        return capos_client_wait(c->client, capos_client_fetch_methods(c->client, NULL, NULL));
 }
 
 int greet(struct cli *c, const struct greet_place *p)
@@ -95,17 +147,19 @@ int greet(struct cli *c, const struct greet_place *p)
         r = via_check(c, p);
         if (r)
                 return r;
-        if (p->at.transport == CAPOS_TRANSPORT_TLS)
-                return cli_fail(c, EXIT_NO_CONNECTION, "no-tls",
-                                "%s: this command speaks no TLS yet", address);
+        if (c->expect && (!capos_fingerprint_check(c->expect, strlen(c->expect)) ||
+                          p->at.transport != CAPOS_TRANSPORT_TLS))
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "--expect %s, %s: a fingerprint, sha256: and 43 characters, for an "
+                                "address behind TLS",
+                                c->expect, address);
         r = c->vat ? 0 : capnp_vat_new(&c->vat);
         if (!r)
-                r = greet_connect(c, p);
-        if (r)
+                r = greet_try(c, p);
+        if (r == CAPOS_E_UNKNOWN_KEY && greet_ask(c, p))
+                r = greet_try(c, p);
+        if (r && !c->client)
                 return cli_fail_code(c, r, address);
-
-        capos_client_set_timeout(c->client, cli_timeout(c, c->via ? SSH_MS : CLI_ANSWER_MS));
-        r = capos_client_wait(c->client, capos_client_fetch_methods(c->client, NULL, NULL));
         if (r)
                 return greet_fail(c, address, capos_client_error_peek(c->client));
         if (!capos_client_method(c->client, 0, &m))

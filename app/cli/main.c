@@ -78,7 +78,13 @@ static const struct cli_option passwd_options[] = {
                         offsetof(struct cli, via)                                                \
         }
 
-static const struct cli_option methods_options[] = {VIA_OPTION, {0}};
+#define EXPECT_OPTION                                                                  \
+        {                                                                              \
+                "expect", 0, "KEY", "the fingerprint of the instance's key: sha256:…", \
+                        offsetof(struct cli, expect)                                   \
+        }
+
+static const struct cli_option methods_options[] = {EXPECT_OPTION, VIA_OPTION, {0}};
 
 static const struct cli_option login_options[] = {
         {"profile", 0, "P", "the profile to ask for (default: the account's first)",
@@ -91,6 +97,7 @@ static const struct cli_option login_options[] = {
          offsetof(struct cli, password_stdin)},
         {"anonymous", 0, NULL, "log in as nobody in particular", offsetof(struct cli, anonymous)},
         {"guest", 0, NULL, "log in as a guest", offsetof(struct cli, guest)},
+        EXPECT_OPTION,
         VIA_OPTION,
         {"end-others", 0, NULL, "end the account's other sessions, wherever they are",
          offsetof(struct cli, end_others)},
@@ -183,9 +190,9 @@ static const struct cli_command commands[] = {
          "Also: capos login HOST:PORT --anonymous, or --guest. Without an option tries the keys\n"
          "of the ssh-agent and of ~/.ssh, then asks for a password. The login goes on in the\n"
          "background until `capos logout`, or until the session ends.\n\n"
-         "An address may say its transport: plain:HOST:PORT, unix:PATH; HOST:PORT alone is plain,\n"
-         "and localhost:PORT the Unix socket of an instance here, where there is one. With\n"
-         "--via ssh, HOST is one that your ssh knows, and has `capos` too.\n\n"
+         "An address may say its transport: tls:HOST:PORT, plain:HOST:PORT, unix:PATH. HOST:PORT\n"
+         "alone is plain, and localhost:PORT the Unix socket of an instance here, where there is\n"
+         "one. With --via ssh, HOST is one that your ssh knows, and has `capos` too.\n\n"
          "Examples:\n"
          "  capos login alice@localhost:2327\n"
          "  capos login alice@example.org --profile operator --as work\n"

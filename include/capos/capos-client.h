@@ -36,6 +36,7 @@ enum capos_err {
         CAPOS_E_METHOD,         /**< the instance asks for a step that this library can't take */
         CAPOS_E_UNKNOWN_KEY,    /**< an instance that is not known here, and nobody was asked */
         CAPOS_E_WRONG_KEY,      /**< another instance than the one that was meant */
+        CAPOS_E_CA,             /**< an address whose CA has no certificates to judge by */
 };
 
 /**
@@ -257,22 +258,71 @@ static inline void capos_key_freep(capos_key **k)
 /* ---- connections and operations ----------------------------------------------------------- */
 
 /**
+ * Whom to take for the instance behind TLS, beside what the address says. A fingerprint in the
+ * address or here decides alone; so does a CA in the address; otherwise the file of known
+ * instances.
+ */
+struct capos_trust {
+        const char *expect; /**< fingerprint of its key, `sha256:…`; NULL: none was told */
+        const char *known;  /**< file of known instances; NULL: ~/.config/capos/known-instances */
+};
+
+/**
  * Connects to an instance. A refused connection shows in the first operation, and to who has asked
- * for the end. Behind a Unix socket there must be a process of root's, of the caller's own user, or
- * of the user who owns the folder that the socket is in and lets nobody else write to it; else it
- * is refused with -EPERM before anything is sent.
+ * for the end; so does an instance that is not the one that was meant (CAPOS_E_WRONG_KEY) or that
+ * is not known (CAPOS_E_UNKNOWN_KEY), which has been told nothing then. Of the latter a program may
+ * show capos_client_key_peek() to somebody, call capos_known_add(), and connect again.
+ *
+ * Behind a Unix socket there must be a process of root's, of the caller's own user, or of the user
+ * who owns the folder that the socket is in and lets nobody else write to it; else it is refused
+ * with -EPERM before anything is sent.
  *
  * @param v      the vat; must outlive the client
- * @param addr   where to, its transport in front: `plain:HOST:PORT`, `unix:/path`,
- *               `unix-abstract:name`; without one it is plain. `tls:HOST:PORT` and
- *               `capos://HOST:PORT/…` cannot be connected to yet
+ * @param addr   where to, its transport in front: `tls:HOST:PORT`, `plain:HOST:PORT`, `unix:/path`,
+ *               `unix-abstract:name`; without one it is plain. `capos://HOST:PORT/` is TLS, with
+ *               `#sha256:…` (the key), `?ca=FILE` or `?ca=system` behind it
+ * @param trust  whom to believe; NULL: the user's own file of known instances. Copied
  * @param l      limits, or NULL
  * @param ret_c  the client; freed by capos_client_free()
- * @return       0; CAPNP_E_ADDRESS: no such address; -EPROTONOSUPPORT: TLS; -ENOMEM or another
- *               errno value
+ * @return       0; CAPNP_E_ADDRESS: no such address; CAPOS_E_CA: nothing to judge by; -EINVAL:
+ *               expect is no fingerprint; -ENOMEM or another errno value
+ */
+CAPNP_PUBLIC int capos_client_connect(capnp_vat *v, const char *addr,
+                                      const struct capos_trust *trust, const struct capnp_limits *l,
+                                      capos_client **ret_c) CAPNP_MUST_USE;
+
+/**
+ * capos_client_connect() with the user's own file of known instances.
+ *
+ * @param v      the vat; must outlive the client
+ * @param addr   where to
+ * @param l      limits, or NULL
+ * @param ret_c  the client; freed by capos_client_free()
+ * @return       as capos_client_connect()
  */
 CAPNP_PUBLIC int capos_client_new(capnp_vat *v, const char *addr, const struct capnp_limits *l,
                                   capos_client **ret_c) CAPNP_MUST_USE;
+
+/**
+ * The fingerprint of the key that the instance has shown, and proved that it has.
+ *
+ * @param c  the client
+ * @return   `sha256:…`, borrowed; "" without TLS, or before the handshake is done
+ */
+CAPNP_PUBLIC const char *capos_client_key_peek(const capos_client *c);
+
+/**
+ * Writes an instance into a file of known instances.
+ *
+ * @param known        the file, made when it is not there; NULL: the user's own
+ * @param addr         where it is, with its port
+ * @param fingerprint  of its key
+ * @return             0, also when it is there already; CAPNP_E_ADDRESS; -EINVAL: no fingerprint;
+ *                     -EPERM: others can write to the file; -ENOENT: nobody has said where it is;
+ *                     another errno value
+ */
+CAPNP_PUBLIC int capos_known_add(const char *known, const char *addr,
+                                 const char *fingerprint) CAPNP_MUST_USE;
 
 /**
  * Makes a client of a socket that leads to an instance already: through a tunnel, or a program. Who

@@ -11,16 +11,11 @@
  * until the same thing is asked again.
  */
 #include "client.h"
-#include "session-address.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* ---- the operation ------------------------------------------------------------------------ */
@@ -157,6 +152,8 @@ int client_outcome(capos_client *c, unsigned n)
         }
         if (r == CAPNP_E_DISCONNECTED && client_was_misled(c))
                 r = c->error.code = CAPNP_E_PROTOCOL;
+        if (r == CAPNP_E_DISCONNECTED && client_identity_refused(c, &c->error))
+                r = c->error.code;
         return r;
 }
 
@@ -197,11 +194,12 @@ static void client_on_close(capnp_conn *conn, void *arg)
 
         (void)capnp_rpc_is_closed(capnp_conn_rpc(conn), &why);
         (void)capos_error_of(CAPNP_E_DISCONNECTED, why, &e);
+        (void)client_identity_refused(c, &e);
         if (c->ended)
                 c->ended(c, &e, c->ended_arg);
 }
 
-static int client_make(capnp_vat *v, capos_client **ret_c)
+int client_make(capnp_vat *v, capos_client **ret_c)
 {
         capos_client *c = calloc(1, sizeof(*c));
         int r;
@@ -216,89 +214,6 @@ static int client_make(capnp_vat *v, capos_client **ret_c)
                 return r;
         }
         *ret_c = c;
-        return 0;
-}
-
-/* Whether a user owns the folder that a socket is in, and nobody else can put one there. */
-static bool folder_is_of(const char *path, uid_t uid)
-{
-        char folder[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
-        const char *end = strrchr(path, '/');
-        struct stat st;
-
-        if (!end)
-                return false;
-
-        (void)snprintf(folder, sizeof(folder), "%.*s", (int)(end - path) + 1, path);
-        return stat(folder, &st) == 0 && st.st_uid == uid && !(st.st_mode & 022);
-}
-
-bool client_trusts_server(int fd)
-{
-        struct sockaddr_un a = {.sun_family = AF_UNSPEC};
-        socklen_t len = sizeof(a) - 1; /* so that there is a NUL */
-        struct ucred who;
-        socklen_t wholen = sizeof(who);
-
-        if (getpeername(fd, (struct sockaddr *)&a, &len) < 0)
-                return false;
-        if (a.sun_family != AF_UNIX)
-                return true;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &wholen) < 0)
-                return false;
-
-        return who.uid == 0 || who.uid == geteuid() || folder_is_of(a.sun_path, who.uid);
-}
-
-int capos_client_new(capnp_vat *v, const char *addr, const struct capnp_limits *l,
-                     capos_client **ret_c)
-{
-        CAPNP_AUTO(capos_client_freep) capos_client *c = NULL;
-        struct capnp_limits own = l ? *l : (struct capnp_limits){0};
-        struct capos_address a;
-        const char *why;
-        int r;
-
-        own.wipe = true; /* passwords go this way */
-        r = capos_address_parse(addr, CAPOS_ADDRESS_CONNECT, &a, &why);
-        if (!r && a.transport == CAPOS_TRANSPORT_TLS)
-                r = -EPROTONOSUPPORT;
-        if (!r)
-                r = client_make(v, &c);
-        if (!r)
-                r = capnp_conn_connect_checked(v, a.where, &own, client_trusts_server, &c->conn);
-        if (!r)
-                r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->gateway);
-        if (r)
-                return r;
-
-        c->transport = capos_transport_name(a.transport);
-        *ret_c = c;
-        c = NULL;
-        return 0;
-}
-
-int capos_client_new_of_socket(capnp_vat *v, int fd, const char *transport,
-                               const struct capnp_limits *l, capos_client **ret_c)
-{
-        CAPNP_AUTO(capos_client_freep) capos_client *c = NULL;
-        struct capnp_limits own = l ? *l : (struct capnp_limits){0};
-        int r = client_make(v, &c);
-
-        if (r) {
-                (void)close(fd);
-                return r;
-        }
-        own.wipe = true;
-        r = capnp_conn_new(v, fd, &own, NULL, &c->conn);
-        if (!r)
-                r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->gateway);
-        if (r)
-                return r;
-
-        c->transport = transport;
-        *ret_c = c;
-        c = NULL;
         return 0;
 }
 
@@ -342,6 +257,7 @@ capos_client *capos_client_free(capos_client *c)
                 capnp_conn_unref(c->conn);
         }
         capnp_schema_free(c->schema);
+        client_identity_free(c->identity);
         free(c);
         return NULL;
 }

@@ -3,7 +3,9 @@
 #define CAPOS_CLIENT_INTERNAL_H
 
 #include "client-error.h"
+#include "client-known.h"
 #include "gen/remote_session.capnp-c.h"
+#include "tls.h"
 
 #include <capos/capos-client.h>
 
@@ -24,18 +26,31 @@ struct client_op {
         capnp_timer *deadline; /* runs for the whole operation; NULL: it may take any time */
 };
 
+/* Who is behind TLS: what was expected, and what has come. */
+struct client_identity {
+        struct capos_address at;
+        char expect[CAPOS_FINGERPRINT]; /* "": nothing was told */
+        char path[CLIENT_KNOWN_PATH];   /* of the file of known instances; "": there is none */
+        char seen[CAPOS_FINGERPRINT];   /* "": no key was shown yet */
+        uint8_t key[CAPOS_I_TLS_HASH];  /* its hash */
+        uint8_t exporter[CAPOS_I_TLS_HASH];
+        bool bound;                 /* exporter is filled in */
+        struct capos_error refused; /* code 0: nothing was */
+};
+
 struct capos_client {
         capnp_vat *vat;
-        const char *transport;        /* of the connection, as the proof transcript names it */
-        capnp_conn *conn;             /* NULL: somebody else's session */
-        capnp_cap *gateway;           /* likewise */
-        capnp_cap *session, *caps;    /* NULL: not logged in */
-        capnp_schema *schema;         /* all that was fetched */
-        capnp_question *methods;      /* the answers that the accessors read */
-        capnp_question *info, *list;  /* likewise */
-        const struct capos_login *as; /* while a login runs */
-        uint32_t timeout_ms;          /* of an operation; 0: none */
-        uint8_t nonce[32];            /* ours, of the login that runs */
+        struct client_identity *identity; /* NULL: no TLS */
+        const char *transport;            /* of the connection, as the proof transcript names it */
+        capnp_conn *conn;                 /* NULL: somebody else's session */
+        capnp_cap *gateway;               /* likewise */
+        capnp_cap *session, *caps;        /* NULL: not logged in */
+        capnp_schema *schema;             /* all that was fetched */
+        capnp_question *methods;          /* the answers that the accessors read */
+        capnp_question *info, *list;      /* likewise */
+        const struct capos_login *as;     /* while a login runs */
+        uint32_t timeout_ms;              /* of an operation; 0: none */
+        uint8_t nonce[32];                /* ours, of the login that runs */
         struct client_op op;
         struct capos_error error;
         void (*ended)(capos_client *c, const struct capos_error *why, void *arg);
@@ -45,6 +60,11 @@ struct capos_client {
 /* Who serves a Unix socket is known before a word is said to him: root, the user himself, or whose
  * folder it is that he was sent to. Of TCP nothing is known. */
 bool client_trusts_server(int fd);
+/* A client without a connection. 0; -ENOMEM. */
+int client_make(capnp_vat *v, capos_client **ret_c) CAPNP_MUST_USE;
+/* Whether the connection is over because it is not the instance that was meant; *e says so then. */
+bool client_identity_refused(const capos_client *c, struct capos_error *e);
+struct client_identity *client_identity_free(struct client_identity *i);
 /* Begins an operation. 0; -EBUSY. */
 int client_begin(capos_client *c, capos_done *done, void *arg) CAPNP_MUST_USE;
 /* The same for what needs a session: -ENOTCONN without one. */

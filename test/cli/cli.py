@@ -23,6 +23,7 @@ import keys  # noqa: F401  (likewise)
 import known  # noqa: F401  (likewise)
 import talk  # noqa: F401  (likewise)
 import person  # noqa: F401  (likewise)
+import trust  # noqa: F401  (likewise)
 import via  # noqa: F401  (likewise)
 from rig import (CASES, PASSWORD, Rig, Skip, agent_lives, case, equal, holds, in_memory, keygen,
                  needs_root, typed)

@@ -547,8 +547,11 @@ static void play_accept(void *self, int fd)
                 conn_unref(k);
                 return;
         }
-        if (!capnp_conn_new(p->vat, fd, NULL, cap, &conn))
-                capnp_conn_unref(conn);
+        if (capnp_conn_new(p->vat, fd, NULL, cap, &conn))
+                return;
+        if (p->tls && capos_i_tls_accept(p->vat, conn, p->tls, &(struct capos_i_tls_plan){0}, NULL))
+                capnp_conn_close(conn, (capnp_exception){CAPNP_FAILED, "no TLS"});
+        capnp_conn_unref(conn);
 }
 
 int play_init(struct play *p, capnp_vat *v, const char *addr)

@@ -9,6 +9,8 @@
 #include <capos/capnp-dynamic.h>
 #include <capos/capnp.h>
 
+#include "tls.h"
+
 #define PLAY_ACCOUNT  "alice"
 #define PLAY_PASSWORD "correct horse"
 
@@ -17,6 +19,7 @@ enum { PLAY_MEMBERS = 16 };
 struct play {
         capnp_vat *vat;
         capnp_listener *listener;
+        struct capos_i_tls_context *tls; /* NULL: it speaks plain; the caller's */
         capnp_schema *schema;
         uint64_t malformed; /* the pointer to the results of `uptime`; 0: good ones */
         uint32_t lease_ms;

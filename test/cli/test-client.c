@@ -402,7 +402,7 @@ TEST(instance_that_is_not_there)
 
         rig_init(&g);
         CHECK_EQ(capos_client_new(g.vat, "nonsense", NULL, &c), CAPNP_E_ADDRESS);
-        CHECK_EQ(capos_client_new(g.vat, "tls:127.0.0.1:1", NULL, &c), -EPROTONOSUPPORT);
+        CHECK_EQ(capos_client_new(g.vat, "capos://127.0.0.1:1/?ca=/nowhere", NULL, &c), CAPOS_E_CA);
         CHECK_EQ(capos_client_new(g.vat, "ftp:127.0.0.1:1", NULL, &c), CAPNP_E_ADDRESS);
         capos_client_free(g.c);
         CHECK_OK(capos_client_new(g.vat, "unix:/nowhere/at/all", NULL, &g.c));
