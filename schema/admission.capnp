@@ -89,4 +89,9 @@ interface Admission {
 
   report @10 (event :Text, detail :Text) -> ();
   # For the audit log, marked `worker-reported`: a transfer denied, a quota exceeded.
+
+  secured @11 (exporter :Data, handshake :Data) -> ();
+  # The TLS handshake is done: the first call of a connection over TLS, once, and of no other. exporter: its 32 bytes of
+  # `tls-exporter`. handshake: its messages up to the client's CertificateVerify, if the client has shown a certificate.
+  # The signer has recorded what it signed for this connection before the worker could make this call.
 }

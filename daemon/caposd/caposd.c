@@ -36,7 +36,8 @@ enum {
 static bool caposd_is_over(const struct caposd *c)
 {
         return c->keeper.ending && !core_is_running(&c->core) && !c->workers.zygote.running &&
-               workers_none(&c->workers) && provers_none(&c->provers);
+               !c->identity.signer.running && workers_none(&c->workers) &&
+               provers_none(&c->provers);
 }
 
 /* Orderly, within two seconds. Of several exit codes the first counts. */
@@ -50,6 +51,7 @@ static void caposd_end(struct caposd *c, int exit_code)
         program_end(&c->core.sessiond); /* first: to end all sessions, before it misses anybody */
         program_end(&c->core.gateway);
         program_end(&c->provers.zygote);
+        program_end(&c->identity.signer);
         for (uint32_t i = 0; i < c->core.nservices; i++)
                 program_end(&c->core.services[i].program);
         provers_kill_all(&c->provers);
@@ -79,6 +81,7 @@ static void caposd_late(struct capos_io_timer *t)
         caposd_force(&c->core.gateway);
         caposd_force(&c->workers.zygote);
         caposd_force(&c->provers.zygote);
+        caposd_force(&c->identity.signer);
         for (uint32_t i = 0; i < c->core.nservices; i++)
                 caposd_force(&c->core.services[i].program);
         caposd_force(&c->core.sessiond);
@@ -91,7 +94,8 @@ static void caposd_late(struct capos_io_timer *t)
 
 static bool caposd_is_ready(const struct caposd *c)
 {
-        return core_is_ready(&c->core) && c->workers.offered && c->provers.zygote.ready;
+        return core_is_ready(&c->core) && identity_is_ready(&c->identity) && c->workers.offered &&
+               c->provers.zygote.ready;
 }
 
 static void caposd_check_up(struct caposd *c)
@@ -104,7 +108,7 @@ static void caposd_check_up(struct caposd *c)
                 caposd_end(c, 0);
                 return;
         }
-        if (listen_print(&c->place))
+        if (listen_print(&c->place, c->identity.key_hash))
                 daemon_log(LOG_WARNING, "nobody reads the endpoint line");
 }
 
@@ -200,6 +204,21 @@ static int caposd_measure(struct caposd *c)
         return k->connections ? 0 : -EMFILE;
 }
 
+/* identity.started */
+static void caposd_signer_started(struct identity *id)
+{
+        core_meet_signer(&CAPNP_I_OF(id, struct caposd, identity)->core);
+}
+
+/* identity.renewed */
+static void caposd_identity_renewed(struct identity *id)
+{
+        struct caposd *c = CAPNP_I_OF(id, struct caposd, identity);
+
+        c->workers.certificate_fd = id->certificate;
+        workers_renew(&c->workers);
+}
+
 /* What the parts know of each other. */
 static void caposd_introduce(struct caposd *c)
 {
@@ -213,7 +232,14 @@ static void caposd_introduce(struct caposd *c)
                                 .manifest = &c->manifest,
                                 .manifest_fd = c->manifest_fd,
                                 .workers = &c->workers,
-                                .provers = &c->provers};
+                                .provers = &c->provers,
+                                .identity = &c->identity};
+        c->identity = (struct identity){.keeper = &c->keeper,
+                                        .place = &c->place,
+                                        .sessiond = &c->core.sessiond.link,
+                                        .started = caposd_signer_started,
+                                        .renewed = caposd_identity_renewed,
+                                        .certificate = -1};
         c->provers = (struct provers){
                 .keeper = &c->keeper, .sessiond = &c->core.sessiond.link, .copies = &c->copies};
         c->workers = (struct workers){.keeper = &c->keeper,
@@ -221,6 +247,7 @@ static void caposd_introduce(struct caposd *c)
                                       .sessiond = &c->core.sessiond.link,
                                       .copies = &c->copies,
                                       .manifest_fd = c->manifest_fd,
+                                      .certificate_fd = -1,
                                       .wanted_idle = limits_idle_workers(l)};
 }
 
@@ -254,6 +281,8 @@ static int caposd_init_parts(struct caposd *c)
 
         caposd_introduce(c);
         r = core_init(&c->core);
+        if (!r)
+                r = identity_init(&c->identity);
         if (!r)
                 r = provers_init(&c->provers);
         if (!r)
@@ -290,7 +319,9 @@ int caposd_run(struct caposd *c)
 {
         int r = 0;
 
-        program_start(&c->workers.zygote);
+        identity_start(&c->identity);
+        if (identity_is_ready(&c->identity)) /* else when there is a certificate */
+                program_start(&c->workers.zygote);
         program_start(&c->provers.zygote);
         program_start(&c->core.sessiond);
         for (uint32_t i = 0; i < c->core.nservices; i++)
@@ -309,6 +340,7 @@ void caposd_deinit(struct caposd *c)
 {
         workers_deinit(&c->workers);
         provers_deinit(&c->provers);
+        identity_deinit(&c->identity);
         core_deinit(&c->core);
         capos_io_watch_deinit(&c->signals);
         capos_io_timer_deinit(&c->look_again);

@@ -19,6 +19,7 @@ struct caposd {
         struct copies copies;
         struct workers workers;
         struct provers provers;
+        struct identity identity;
         struct core core;
         int exit_code;
 };

@@ -52,39 +52,63 @@ static void core_tell_endpoints(struct core *c)
         }
 }
 
-/* Each time with a number of its own: what is said of an older link is no news. */
-static void core_meet_gateway(struct core *c)
+/*
+ * A link between the session manager and another. Each time with a number of its own: what is said
+ * of an older link is no news. type: what the session manager is told. The number, or 0.
+ */
+static uint32_t core_meet(struct core *c, struct program *other, enum packet_type type)
 {
-        struct packet p = {.type = PACKET_GATEWAY};
+        struct packet p = {.type = type};
         int pair[2], r;
 
-        if (!c->sessiond.running || !c->gateway.running)
-                return;
+        if (!c->sessiond.running || !other->running)
+                return 0;
 
         r = capos_io_packet_pair(pair);
         if (r) {
-                core_introduction_failed(&c->gateway, r);
-                return;
+                core_introduction_failed(other, r);
+                return 0;
         }
         p.index = ++c->introductions;
         daemon_link_send(&c->sessiond.link, &p, &pair[0]);
         p.type = PACKET_SESSIOND;
-        daemon_link_send(&c->gateway.link, &p, &pair[1]);
+        daemon_link_send(&other->link, &p, &pair[1]);
+        return p.index;
+}
+
+static void core_meet_gateway(struct core *c)
+{
+        c->gateway_met = core_meet(c, &c->gateway, PACKET_GATEWAY);
+}
+
+void core_meet_signer(struct core *c)
+{
+        c->signer_met = core_meet(c, &c->identity->signer, PACKET_SIGNER);
 }
 
 /* Neither has died, or there would be another introduction by now. */
 static void core_meet_again(struct capos_io_timer *t)
 {
-        core_meet_gateway(CAPNP_I_OF(t, struct core, meet_again));
+        struct core *c = CAPNP_I_OF(t, struct core, meet_again);
+
+        if (!c->gateway_met)
+                core_meet_gateway(c);
+        if (!c->signer_met)
+                core_meet_signer(c);
 }
 
 static void core_lost(struct core *c, const struct packet *p)
 {
-        if (p->index != c->introductions || c->meet_again.place || c->keeper->ending)
+        uint32_t *met = p->index == c->gateway_met ? &c->gateway_met : &c->signer_met;
+
+        if (!p->index || p->index != *met || c->keeper->ending)
                 return;
 
-        daemon_log(LOG_WARNING, "gateway and session manager have lost each other");
-        capos_io_timer_start(&c->meet_again, MEET_AGAIN_MS);
+        daemon_log(LOG_WARNING, "%s and session manager have lost each other",
+                   met == &c->gateway_met ? "gateway" : "signer");
+        *met = 0;
+        if (!c->meet_again.place)
+                capos_io_timer_start(&c->meet_again, MEET_AGAIN_MS);
 }
 
 static void core_meet_service(struct core *c, struct service *s)
@@ -174,6 +198,7 @@ static void sessiond_started(struct program *p)
 
         core_tell_endpoints(c);
         core_meet_gateway(c);
+        core_meet_signer(c);
         for (uint32_t i = 0; i < c->nservices; i++)
                 core_meet_service(c, &c->services[i]);
 }
@@ -188,6 +213,8 @@ static void sessiond_got(struct program *p, const struct packet *packet)
                 workers_kill_event(c->workers, packet->event);
         else if (packet->type == PACKET_LOST)
                 core_lost(c, packet);
+        else if (packet->type == PACKET_RELOAD)
+                identity_reload(core_of_sessiond(p)->identity, packet->index);
         else if (packet->type == PACKET_CHECKED)
                 core_checked(c, packet);
 }
@@ -201,8 +228,10 @@ static void sessiond_ended(struct program *p)
         provers_kill_all(c->provers);
 }
 
-static const struct program_ops SESSIOND_OPS = {sessiond_prepare, sessiond_started, sessiond_got,
-                                                sessiond_ended};
+static const struct program_ops SESSIOND_OPS = {.prepare = sessiond_prepare,
+                                                .started = sessiond_started,
+                                                .got = sessiond_got,
+                                                .ended = sessiond_ended};
 
 /* ---- the gateway ---------------------------------------------------------------------------- */
 
@@ -248,8 +277,10 @@ static void gateway_ended(struct program *p)
         workers_gateway_gone(core_of_gateway(p)->workers);
 }
 
-static const struct program_ops GATEWAY_OPS = {gateway_prepare, gateway_started, gateway_got,
-                                               gateway_ended};
+static const struct program_ops GATEWAY_OPS = {.prepare = gateway_prepare,
+                                               .started = gateway_started,
+                                               .got = gateway_got,
+                                               .ended = gateway_ended};
 
 /* ---- services ------------------------------------------------------------------------------- */
 
@@ -296,8 +327,10 @@ static void service_ended(struct program *p)
         (void)p; /* the session manager sees its sockets break */
 }
 
-static const struct program_ops SERVICE_OPS = {service_prepare, service_started, service_got,
-                                               service_ended};
+static const struct program_ops SERVICE_OPS = {.prepare = service_prepare,
+                                               .started = service_started,
+                                               .got = service_got,
+                                               .ended = service_ended};
 
 /* The program's own name, then what the manifest says. */
 static int service_make_argv(struct program *p, service_reader s)
@@ -328,6 +361,19 @@ static int service_init(struct core *c, uint32_t index)
         r = program_init(&service->program, c->keeper, service_name(s).p, service_program(s).p,
                          &SERVICE_OPS);
         return r ? r : service_make_argv(&service->program, s);
+}
+
+/* A word for each listener. */
+static int gateway_make_argv(struct program *p, const struct place *place)
+{
+        p->argv = calloc(place->nlisteners + 2, sizeof(*p->argv));
+        if (!p->argv)
+                return -ENOMEM;
+
+        p->argv[0] = p->name;
+        for (unsigned i = 0; i < place->nlisteners; i++)
+                p->argv[i + 1] = capos_transport_name(place->listeners[i].transport);
+        return 0;
 }
 
 /* ---- being there ---------------------------------------------------------------------------- */
@@ -384,6 +430,8 @@ int core_init(struct core *c)
         if (!r)
                 r = program_init(&c->gateway, c->keeper, "capos-gateway", "capos-gateway",
                                  &GATEWAY_OPS);
+        if (!r)
+                r = gateway_make_argv(&c->gateway, c->place);
         for (uint32_t i = 0; !r && i < n; i++)
                 r = service_init(c, i);
         return r;

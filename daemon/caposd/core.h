@@ -2,6 +2,7 @@
 #ifndef CAPOS_CAPOSD_CORE_H
 #define CAPOS_CAPOSD_CORE_H
 
+#include "identity.h"
 #include "place.h"
 #include "provers.h"
 #include "workers.h"
@@ -23,13 +24,15 @@ struct core {
         int manifest_fd;
         struct workers *workers;
         struct provers *provers;
+        struct identity *identity;
 
         struct program sessiond, gateway;
         struct service *services;
         uint32_t nservices;
         char *motd;                       /* CAPOS_MOTD=..., for the environment of services */
-        struct capos_io_timer meet_again; /* gateway and session manager, whose link has broken */
-        uint32_t introductions;           /* of the two */
+        struct capos_io_timer meet_again; /* those whose link to the session manager has broken */
+        uint32_t introductions;           /* to the session manager, in all */
+        uint32_t gateway_met, signer_met; /* the last ones */
 };
 
 /* 0, or -errno: core_deinit() is to be called all the same. */
@@ -38,6 +41,8 @@ int core_init(struct core *c) CAPNP_MUST_USE;
 void core_deinit(struct core *c);
 /* Whether all of them are there, and have been looked at. */
 bool core_is_ready(const struct core *c);
+/* The signer runs, and has to meet the session manager. */
+void core_meet_signer(struct core *c);
 /* Whether one of them still runs. */
 bool core_is_running(const struct core *c);
 

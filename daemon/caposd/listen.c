@@ -1,8 +1,7 @@
 /*
  * Where clients connect: TCP addresses and Unix sockets. Each address says its transport.
  *
- * What is plain can be read and changed by whoever is between: it is for loopback addresses only,
- * and there is no TLS yet.
+ * What is plain can be read and changed by whoever is between: it is for loopback addresses only.
  * A port that somebody else has is an error, and no other is taken in its place: clients go where
  * they always go, and whoever listens there gets their passwords.
  *
@@ -26,6 +25,7 @@
 #include "daemon-log.h"
 #include "daemon-source.h"
 #include "place.h"
+#include "tls-fingerprint.h"
 
 static const char DEFAULT_LISTEN[] = "127.0.0.1:2327";
 
@@ -74,18 +74,13 @@ static int listen_check(const char *text, const struct capos_address *where,
                 daemon_log(LOG_ERR, "--listen %s: the path must begin with a slash", text);
                 return -EINVAL;
         }
-        if (where->transport == CAPOS_TRANSPORT_TLS) {
-                daemon_log(LOG_ERR,
-                           "--listen %s: this instance has no TLS listener yet: use a loopback "
-                           "address, plain:127.0.0.1:2327, and a tunnel",
-                           text);
-                return -EPROTONOSUPPORT;
-        }
+        if (where->transport == CAPOS_TRANSPORT_TLS)
+                return 0;
         for (unsigned i = 0; i < all->n; i++)
                 if (!source_is_loopback(&all->a[i])) {
                         daemon_log(LOG_ERR,
                                    "--listen %s: others can reach this address, and what is plain "
-                                   "can be read by them; use a loopback address and a tunnel",
+                                   "can be read by them: use tls:, or a loopback address",
                                    text);
                         return -EPERM;
                 }
@@ -305,32 +300,57 @@ void listening_format(const struct listening *l, char text[static LISTENING_TEXT
                  listening_is_unix(l) ? "" : ":", where);
 }
 
-/* `127.0.0.1 2327`, `::1 2327` or `/run/x.sock` behind the transport. */
-static int listening_print(const struct listening *l)
+/* The host alone, without brackets. */
+static void address_host(const struct capos_io_address *a, char text[static CAPOS_IO_ADDRESS_TEXT])
 {
-        char text[CAPOS_IO_ADDRESS_TEXT], *host = text, *end;
-        const char *transport = capos_transport_name(l->transport);
+        char all[CAPOS_IO_ADDRESS_TEXT], *host = all, *end;
 
-        if (listening_is_unix(l))
-                return printf("remote CapSet: %s %s\n", transport, l->address.u.un.sun_path);
-
-        capos_io_address_format(&l->address, text);
-        end = strrchr(text, ':');
+        capos_io_address_format(a, all);
+        end = strrchr(all, ':');
         if (*host == '[') {
                 host++;
                 end--;
         }
-        return printf("remote CapSet: %s %.*s %u\n", transport, (int)(end - host), host,
-                      capos_io_address_port(&l->address));
+        snprintf(text, CAPOS_IO_ADDRESS_TEXT, "%.*s", (int)(end - host), host);
 }
 
-int listen_print(const struct place *p)
+void listening_host(const struct listening *l, char text[static LISTENING_TEXT])
 {
+        text[0] = '\0';
+        if (listening_is_unix(l) || source_is_any(&l->address))
+                return;
+
+        address_host(&l->address, text);
+}
+
+/* `127.0.0.1 2327`, `::1 2327` or `/run/x.sock` behind the transport, and for TLS the key. */
+static int listening_print(const struct listening *l, const char *fingerprint)
+{
+        const char *transport = capos_transport_name(l->transport);
+        bool tls = l->transport == CAPOS_TRANSPORT_TLS;
+        char host[CAPOS_IO_ADDRESS_TEXT], where[CAPOS_IO_ADDRESS_TEXT];
+
+        if (listening_is_unix(l))
+                return printf("remote CapSet: %s %s\n", transport, l->address.u.un.sun_path);
+
+        address_host(&l->address, host);
+        capos_io_address_format(&l->address, where);
+        if (tls)
+                daemon_log(LOG_INFO, "clients know it as capos://%s/#%s", where, fingerprint);
+        return printf("remote CapSet: %s %s %u%s%s\n", transport, host,
+                      capos_io_address_port(&l->address), tls ? " " : "", tls ? fingerprint : "");
+}
+
+int listen_print(const struct place *p, const uint8_t key_hash[32])
+{
+        char fingerprint[TLS_FINGERPRINT_TEXT];
+
+        capos_i_tls_fingerprint_print(key_hash, fingerprint);
         for (unsigned i = 0; i < p->nlisteners; i++) {
                 if (p->listeners[i].unasked)
                         daemon_log(LOG_INFO, "clients also find it at %s",
                                    p->listeners[i].address.u.un.sun_path);
-                else if (listening_print(&p->listeners[i]) < 0)
+                else if (listening_print(&p->listeners[i], fingerprint) < 0)
                         return -errno;
         }
         return fflush(stdout) ? -errno : 0;

@@ -10,6 +10,8 @@
 
 struct place;
 
+enum { LISTENING_TEXT = CAPOS_IO_ADDRESS_TEXT + 8 };
+
 struct listening {
         int fd;
         enum capos_transport transport;
@@ -25,10 +27,12 @@ int listen_open(struct place *p, const struct options *o) CAPNP_MUST_USE;
 bool listen_is_exposed(const struct place *p);
 /* Closes it, and removes the files of Unix sockets. */
 void listen_close(struct place *p);
-/* A line on standard output for each that was asked for: where clients connect. 0, or -errno. */
-int listen_print(const struct place *p) CAPNP_MUST_USE;
+/* A line on standard output for each that was asked for: where clients connect, and of TLS the
+ * fingerprint. key_hash: of its key. 0, or -errno. */
+int listen_print(const struct place *p, const uint8_t key_hash[32]) CAPNP_MUST_USE;
+/* The host of a TCP one, as in a certificate: `127.0.0.1`, `::1`; "": any. */
+void listening_host(const struct listening *l, char text[static LISTENING_TEXT]);
 /* The address of one as clients write it: `plain:127.0.0.1:2327`. */
-enum { LISTENING_TEXT = CAPOS_IO_ADDRESS_TEXT + 8 };
 void listening_format(const struct listening *l, char text[static LISTENING_TEXT]);
 
 #endif

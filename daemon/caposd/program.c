@@ -225,6 +225,8 @@ static void program_got(struct daemon_link *l, const struct packet *packet, cons
         (void)fds;
         if (packet->type == PACKET_READY && !p->ready) {
                 p->ready = true;
+                if (p->ops->ready)
+                        p->ops->ready(p, packet);
                 p->keeper->changed(p->keeper);
                 return;
         }

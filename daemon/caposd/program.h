@@ -33,6 +33,8 @@ struct program_ops {
         void (*got)(struct program *p, const struct packet *packet);
         /* It has ended, and its link is closed. */
         void (*ended)(struct program *p);
+        /* It has said READY, and in the packet what else; may be NULL. */
+        void (*ready)(struct program *p, const struct packet *packet);
 };
 
 struct program {

@@ -259,8 +259,10 @@ static void zygote_ended(struct program *p)
                 copies_retire(ps->copies, p->pid);
 }
 
-static const struct program_ops ZYGOTE_OPS = {zygote_prepare, zygote_started, zygote_got,
-                                              zygote_ended};
+static const struct program_ops ZYGOTE_OPS = {.prepare = zygote_prepare,
+                                              .started = zygote_started,
+                                              .got = zygote_got,
+                                              .ended = zygote_ended};
 
 /* ---- life ----------------------------------------------------------------------------------- */
 

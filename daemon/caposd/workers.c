@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "daemon-log.h"
+#include "daemon-zygote.h"
 #include "workers.h"
 
 enum { FORKS_MAX = 64, PAUSE_MS = 100, PAUSE_MAX_MS = 10 * 1000, YOUNG_DEATHS_MAX = 10 };
@@ -231,7 +232,7 @@ static void worker_ended(struct capos_io_child *child, int code, int status)
         struct packet p = {.type = PACKET_WORKER_GONE, .worker = w->id, .event = w->event};
         struct workers *ws = w->all;
         bool crashed = code != CLD_EXITED && !w->killed;
-        bool idle = w->life == WORKER_IDLE;
+        bool idle = w->life == WORKER_IDLE && !w->killed;
 
         if (!ws->keeper->ending && !w->killed)
                 worker_log_end(w, code, status);
@@ -332,8 +333,13 @@ static struct workers *workers_of(struct program *p)
 
 static int zygote_prepare(struct program *p, struct daemon_spawn *s)
 {
+        const struct workers *ws = workers_of(p);
+        int r;
+
         confine_program(&p->keeper->confinement, USER_WORKER, 0, s);
-        return program_give(s, workers_of(p)->manifest_fd, MANIFEST_FD);
+        r = program_give(s, ws->manifest_fd, MANIFEST_FD);
+        return r || ws->certificate_fd < 0 ? r
+                                           : program_give(s, ws->certificate_fd, CERTIFICATE_FD);
 }
 
 static void zygote_started(struct program *p)
@@ -370,8 +376,24 @@ static void zygote_ended(struct program *p)
                 copies_reap(ws->copies);
 }
 
-static const struct program_ops ZYGOTE_OPS = {zygote_prepare, zygote_started, zygote_got,
-                                              zygote_ended};
+static const struct program_ops ZYGOTE_OPS = {.prepare = zygote_prepare,
+                                              .started = zygote_started,
+                                              .got = zygote_got,
+                                              .ended = zygote_ended};
+
+void workers_renew(struct workers *ws)
+{
+        struct capnp_i_list *l;
+
+        if (!ws->zygote.running) {
+                program_start(&ws->zygote);
+                return;
+        }
+        for (EACH_WORKER(l, ws))
+                if (worker_of(l)->life == WORKER_IDLE)
+                        worker_kill(worker_of(l));
+        zygote_replace(ws);
+}
 
 /* ---- the gateway ---------------------------------------------------------------------------- */
 

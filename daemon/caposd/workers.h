@@ -14,6 +14,7 @@ struct workers {
         struct daemon_link *gateway, *sessiond; /* closed at times */
         struct copies *copies;
         int manifest_fd;      /* for the zygote */
+        int certificate_fd;   /* likewise; -1: none is needed */
         uint32_t wanted_idle; /* how many should be waiting */
 
         struct program zygote;
@@ -35,6 +36,9 @@ int workers_init(struct workers *ws) CAPNP_MUST_USE;
 void workers_deinit(struct workers *ws);
 /* Forks idle ones until there are enough. */
 void workers_fill(struct workers *ws);
+/* What the zygote is started with has changed: it and idle workers are replaced; or it is started
+ * for the first time. */
+void workers_renew(struct workers *ws);
 /* Tells a new gateway what there is. */
 void workers_offer_all(struct workers *ws);
 /* The gateway has died. */

@@ -37,7 +37,10 @@ struct link_packet {
 unsigned packet_fds(uint32_t type)
 {
         switch (type) {
+        case PACKET_HANDOFF_TLS:
+                return 3;
         case PACKET_HANDOFF:
+        case PACKET_ADMISSION_TLS:
         case PACKET_RELOAD:
                 return 2;
         case PACKET_GATEWAY:
@@ -102,22 +105,13 @@ static void link_pause(struct daemon_link *l)
         capos_io_timer_start(&l->again, PAUSE_MS);
 }
 
-/* Reads with room for the most descriptors a packet has, which is the reserve's. */
-static int link_receive_fds(struct daemon_link *l, struct packet *p, int fds[LINK_FDS + 1])
+int daemon_packet_recv(int fd, struct packet *p, int fds[LINK_FDS + 1])
 {
         char extra;
         const struct iovec v[2] = {{p, sizeof(*p)}, {&extra, 1}};
         unsigned got = 0;
-        ssize_t n;
+        ssize_t n = capos_io_stream_read_fds(fd, v, 2, fds, LINK_FDS + 1, &got);
 
-        if (!link_has_spare(l)) {
-                link_pause(l);
-                return CAPOS_IO_E_AGAIN;
-        }
-
-        link_close_spare(l);
-        n = capos_io_stream_read_fds(l->fd, v, 2, fds, LINK_FDS + 1, &got);
-        (void)link_has_spare(l); /* or it is tried for when the next one comes */
         if (n == -EAGAIN)
                 return CAPOS_IO_E_AGAIN;
         if (n == (ssize_t)sizeof(*p) && got == packet_fds(p->type))
@@ -125,6 +119,22 @@ static int link_receive_fds(struct daemon_link *l, struct packet *p, int fds[LIN
 
         capos_io_fds_close(fds, got);
         return n <= 0 ? CAPOS_IO_E_CLOSED : CAPOS_IO_E_SIZE;
+}
+
+/* Reads with room for the most descriptors a packet has, which is the reserve's. */
+static int link_receive_fds(struct daemon_link *l, struct packet *p, int fds[LINK_FDS + 1])
+{
+        int r;
+
+        if (!link_has_spare(l)) {
+                link_pause(l);
+                return CAPOS_IO_E_AGAIN;
+        }
+
+        link_close_spare(l);
+        r = daemon_packet_recv(l->fd, p, fds);
+        (void)link_has_spare(l); /* or it is tried for when the next one comes */
+        return r;
 }
 
 /* One packet. 0: there was one; CAPOS_IO_E_AGAIN; another value: the link is over. */

@@ -8,7 +8,7 @@
 
 enum {
         LINK_FD = 3,  /* where a process finds its link to caposd */
-        LINK_FDS = 2, /* the most descriptors a packet has */
+        LINK_FDS = 3, /* the most descriptors a packet has */
         /* Packets that may wait for a slow reader; beyond it the link closes. Sessions cause a few
          * each, and there are no more of them than a manifest may ask for. */
         LINK_WAITING = 32768,
@@ -40,6 +40,9 @@ struct daemon_link {
 
 /* How many descriptors a packet of this type has. */
 unsigned packet_fds(uint32_t type);
+/* Reads one packet, with as many descriptors as its type has; room for one more is needed. 0;
+ * CAPOS_IO_E_AGAIN; CAPOS_IO_E_CLOSED; CAPOS_IO_E_SIZE: it is none. */
+int daemon_packet_recv(int fd, struct packet *p, int fds[LINK_FDS + 1]) CAPNP_MUST_USE;
 
 /*
  * Opens a link on a packet socket, which is taken when this returns 0. takes_fds: whether the other

@@ -23,12 +23,14 @@ enum packet_type {
         PACKET_WORKER_BOUND,
         PACKET_EVENT,
         PACKET_ADMISSION,
+        PACKET_ADMISSION_TLS,
         PACKET_BOUND,
         PACKET_UNBOUND,
         PACKET_REFUSED,
         PACKET_LOST,
         PACKET_ENDPOINT,
         PACKET_HANDOFF,
+        PACKET_HANDOFF_TLS,
         PACKET_FORK,
         PACKET_FORKED,
         PACKET_CONTROL,
@@ -91,8 +93,8 @@ struct packet {
         int32_t result;       /* RELOADED: 0, an enum tls_identity_err, -errno */
         char address[120];    /* the peer's, as text: 127.0.0.1:4711, [::1]:4711, unix:uid=1000 */
         struct source source; /* whom the connection is counted under */
-        /* ADMISSION, HANDOFF: the event's nonce, which the handshake has to carry. SIGNED: the
-         * transcript hash that was signed */
+        /* ADMISSION_TLS, HANDOFF_TLS: the event's nonce, which the handshake has to carry. SIGNED:
+         * the transcript hash that was signed */
         uint8_t nonce[32];
         /* SIGNED: which key has signed; the signer's READY, RELOADED: which one it signs with now.
          * SHA-256 of the SubjectPublicKeyInfo */

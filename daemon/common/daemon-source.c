@@ -52,6 +52,15 @@ bool source_is_loopback(const struct capos_io_address *a)
         return IN6_IS_ADDR_LOOPBACK(&a->u.in6.sin6_addr);
 }
 
+bool source_is_any(const struct capos_io_address *a)
+{
+        static const uint8_t none[16];
+        uint8_t b[16];
+
+        return address_bytes(a, b) && !memcmp(b + (a->u.any.sa_family == AF_INET ? V4_AT : 0), none,
+                                              a->u.any.sa_family == AF_INET ? 4 : 16);
+}
+
 struct source source_of_address(const struct capos_io_address *a)
 {
         struct source s = {.kind = SOURCE_ADDRESS};

@@ -19,5 +19,7 @@ bool source_same_party(const struct source *a, const struct source *b);
 void source_print(const struct source *s, char text[static SOURCE_TEXT]);
 /* Whether an address is of the machine's loopback network. */
 bool source_is_loopback(const struct capos_io_address *a);
+/* Whether an address is that of a listener for all of a machine's: 0.0.0.0 or ::. */
+bool source_is_any(const struct capos_io_address *a);
 
 #endif

@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 
-#include "daemon-link.h"
 #include "daemon-zygote.h"
 
 static int packet_wait(int fd, short events)
@@ -27,19 +26,15 @@ static int packet_wait(int fd, short events)
         return 0;
 }
 
-int daemon_packet_await(int fd, enum packet_type type, struct packet *p, int *fds)
+int daemon_packet_await(int fd, struct packet *p, int fds[LINK_FDS + 1])
 {
         int r;
 
         do {
                 r = packet_wait(fd, POLLIN);
                 if (!r)
-                        r = capos_io_packet_recv(fd, p, sizeof(*p), fds, packet_fds(type));
+                        r = daemon_packet_recv(fd, p, fds);
         } while (r == CAPOS_IO_E_AGAIN);
-        if (!r && p->type != type) {
-                capos_io_fds_close(fds, packet_fds(type));
-                return -EBADMSG;
-        }
         return r;
 }
 
@@ -107,13 +102,15 @@ static int zygote_fork(struct daemon_zygote *z, const struct packet *asked, int 
 
 int daemon_zygote_run(struct daemon_zygote *z)
 {
+        int fds[LINK_FDS + 1], r;
         struct packet p;
-        int fd, r;
 
         for (;;) {
-                r = daemon_packet_await(z->link, PACKET_FORK, &p, &fd);
+                r = daemon_packet_await(z->link, &p, fds);
+                if (!r && p.type != PACKET_FORK)
+                        return -EBADMSG;
                 if (!r)
-                        r = zygote_fork(z, &p, fd);
+                        r = zygote_fork(z, &p, fds[0]);
                 if (r)
                         return r == CAPOS_IO_E_CLOSED ? 0 : r > 0 ? -EBADMSG : r;
         }

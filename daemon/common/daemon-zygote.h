@@ -6,7 +6,10 @@
 #define CAPOS_DAEMON_ZYGOTE_H
 
 #include "daemon-filter.h"
-#include "daemon-packets.h"
+#include "daemon-link.h"
+
+/* Where the zygote of workers finds the certificate, when the instance has one. */
+enum { CERTIFICATE_FD = 7 };
 
 struct daemon_zygote {
         int link;     /* to caposd; borrowed */
@@ -43,8 +46,7 @@ enum daemon_copy_exit {
  */
 enum daemon_copy_exit daemon_copy_confine(struct daemon_zygote *z, int socket, unsigned fds);
 
-/* Waits for the next packet, of this type, with its descriptors. 0; CAPOS_IO_E_CLOSED; -EBADMSG: it
- * is another one; an error. */
-int daemon_packet_await(int fd, enum packet_type type, struct packet *p, int *fds) CAPNP_MUST_USE;
+/* Waits for the next packet, with its descriptors. 0; CAPOS_IO_E_CLOSED; an error. */
+int daemon_packet_await(int fd, struct packet *p, int fds[LINK_FDS + 1]) CAPNP_MUST_USE;
 
 #endif

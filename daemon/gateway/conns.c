@@ -159,7 +159,7 @@ int conns_add(struct conns *t, const struct source *source, uint64_t event, stru
 
         c->conns = t;
         c->event = event;
-        c->client = c->admission = -1;
+        c->client = c->admission = c->signer = -1;
         c->origin->conns++;
         capnp_i_list_append(&t->waiting, &c->link);
         conn_count(t, c, 1);
@@ -167,14 +167,22 @@ int conns_add(struct conns *t, const struct source *source, uint64_t event, stru
         return 0;
 }
 
+void conn_unadmit(struct conn *c)
+{
+        if (c->admission >= 0)
+                (void)close(c->admission);
+        if (c->signer >= 0)
+                (void)close(c->signer);
+        c->admission = c->signer = -1;
+}
+
 static void conn_close(struct conn *c)
 {
         capos_io_watch_deinit(&c->gone);
         if (c->client >= 0)
                 (void)close(c->client);
-        if (c->admission >= 0)
-                (void)close(c->admission);
-        c->client = c->admission = -1;
+        c->client = -1;
+        conn_unadmit(c);
 }
 
 void conns_remove(struct conns *t, struct conn *c)

@@ -110,7 +110,7 @@ static void gateway_announce(struct gateway *g)
 static int gateway_hand(struct gateway *g, struct conn *c, struct idle *i)
 {
         struct packet p = {.type = PACKET_WORKER_USED, .worker = i->worker};
-        const int fds[] = {c->client, c->admission};
+        const int fds[] = {c->client, c->admission, c->signer};
         int r;
 
         if (i->event && i->event != c->event) /* which has gone, and this one is known as its */
@@ -120,8 +120,11 @@ static int gateway_hand(struct gateway *g, struct conn *c, struct idle *i)
         if (!i->event)
                 daemon_link_send(&g->caposd, &p, NULL);
         i->event = c->event;
-        p = (struct packet){.type = PACKET_HANDOFF, .event = c->event, .transport = c->transport};
-        r = capos_io_packet_send(i->fd, &p, sizeof(p), fds, 2);
+        p = (struct packet){.type = c->signer < 0 ? PACKET_HANDOFF : PACKET_HANDOFF_TLS,
+                            .event = c->event,
+                            .transport = c->transport};
+        memcpy(p.nonce, c->nonce, sizeof(p.nonce));
+        r = capos_io_packet_send(i->fd, &p, sizeof(p), fds, packet_fds(p.type));
         if (r == -ETOOMANYREFS) {
                 capos_io_timer_start(&g->refs, CAPOS_IO_REFS_MS);
                 return -EAGAIN;
@@ -220,7 +223,7 @@ static uint64_t gateway_event(struct gateway *g)
 }
 
 /* Takes a client's socket in any case. */
-static void gateway_admit(struct gateway *g, int fd)
+static void gateway_admit(struct gateway *g, int fd, bool tls)
 {
         struct conn *c = NULL;
         struct peer peer;
@@ -233,7 +236,7 @@ static void gateway_admit(struct gateway *g, int fd)
         }
 
         c->client = fd;
-        c->transport = peer.transport;
+        c->transport = tls ? TRANSPORT_TLS : peer.transport;
         c->since_ms = capos_io_now_ms();
         memcpy(c->address, peer.address, sizeof(c->address));
         if (capos_io_watch_init(&c->gone, &g->loop, fd, EPOLLRDHUP, conn_gone)) {
@@ -278,14 +281,15 @@ static void gateway_is_short(struct gateway *g)
 
 static void gateway_accept(struct capos_io_watch *w, uint32_t events)
 {
-        struct gateway *g = CAPNP_I_OF(w, struct listener, watch)->gateway;
+        const struct listener *l = CAPNP_I_OF(w, struct listener, watch);
+        struct gateway *g = l->gateway;
         int r = 0, fd;
 
         (void)events;
         for (unsigned i = 0; !r && i < ACCEPTS; i++) {
                 r = capos_io_socket_accept(w->fd, &fd);
                 if (!r)
-                        gateway_admit(g, fd);
+                        gateway_admit(g, fd, l->tls);
         }
         if (r == CAPOS_IO_E_BUSY)
                 gateway_is_short(g);
@@ -297,20 +301,36 @@ static void gateway_accept(struct capos_io_watch *w, uint32_t events)
 
 /* ---- the session manager -------------------------------------------------------------------- */
 
-/* What became of an event: an admission socket, or -1. */
-static void gateway_answered(struct gateway *g, struct conn *c, int fd)
+/* The session manager has dealt with an event, and may be told of another. */
+static void gateway_answered(struct gateway *g)
 {
         if (g->announced)
                 g->announced--;
-        if (c && !c->handed && c->admission < 0 && fd >= 0) {
-                c->admission = fd;
-                gateway_match(g);
-        } else if (fd >= 0) {
-                (void)close(fd); /* of a connection that has gone meanwhile */
-        } else if (c && !c->handed) {
-                gateway_drop(g, c, "the session manager cannot take a connection");
-        }
         gateway_announce(g);
+}
+
+/* Whether a connection waits for just this answer. */
+static bool conn_takes(const struct conn *c, const struct packet *p)
+{
+        return c && !c->handed && c->admission < 0 &&
+               (c->transport == TRANSPORT_TLS) == (p->type == PACKET_ADMISSION_TLS);
+}
+
+/* Its sockets are here: to the session manager, and of a TLS connection to the signer. */
+static void gateway_admitted(struct gateway *g, struct conn *c, const struct packet *p,
+                             const int *fds)
+{
+        if (!conn_takes(c, p)) {
+                capos_io_fds_close(fds, packet_fds(p->type)); /* it has gone meanwhile */
+                return;
+        }
+
+        c->admission = fds[0];
+        if (p->type == PACKET_ADMISSION_TLS) {
+                c->signer = fds[1];
+                memcpy(c->nonce, p->nonce, sizeof(c->nonce));
+        }
+        gateway_match(g);
 }
 
 static void gateway_class(struct gateway *g, struct conn *c, enum conn_class conn_class)
@@ -332,10 +352,14 @@ static void sessiond_got(struct daemon_link *l, const struct packet *p, const in
 
         switch (p->type) {
         case PACKET_ADMISSION:
-                gateway_answered(g, c, fds[0]);
+        case PACKET_ADMISSION_TLS:
+                gateway_admitted(g, c, p, fds);
+                gateway_answered(g);
                 break;
         case PACKET_REFUSED:
-                gateway_answered(g, c, -1);
+                if (c && !c->handed)
+                        gateway_drop(g, c, "the session manager cannot take a connection");
+                gateway_answered(g);
                 break;
         case PACKET_BOUND:
                 if (c && c->handed && p->conn_class <= CLASS_ACCOUNT)
@@ -360,9 +384,7 @@ static void gateway_forget(struct gateway *g)
         for (struct capnp_i_list *i = w->next; i != w; i = i->next) {
                 struct conn *c = CAPNP_I_OF(i, struct conn, link);
 
-                if (c->admission >= 0)
-                        (void)close(c->admission);
-                c->admission = -1;
+                conn_unadmit(c);
                 c->announced = false;
         }
 }
@@ -473,12 +495,13 @@ static const struct daemon_link_ops CAPOSD_OPS = {caposd_got, caposd_closed};
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static int gateway_init_listeners(struct gateway *g, unsigned n)
+static int gateway_init_listeners(struct gateway *g, const struct gateway_start *s)
 {
         int r = 0;
 
-        for (unsigned i = 0; !r && i < n; i++) {
+        for (unsigned i = 0; !r && i < s->nlisteners; i++) {
                 g->listeners[i].gateway = g;
+                g->listeners[i].tls = s->tls[i];
                 r = capos_io_watch_init(&g->listeners[i].watch, &g->loop, LISTENER_FD + (int)i,
                                         EPOLLIN, gateway_accept);
                 g->nlisteners += !r;
@@ -506,7 +529,7 @@ int gateway_init(struct gateway *g, const struct gateway_start *s)
         if (!r)
                 r = daemon_link_init(&g->caposd, &g->loop, LINK_FD, true, &CAPOSD_OPS);
         if (!r)
-                r = gateway_init_listeners(g, s->nlisteners);
+                r = gateway_init_listeners(g, s);
         if (r)
                 return r;
 

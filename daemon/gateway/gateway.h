@@ -36,6 +36,8 @@ struct conn {
         uint32_t worker; /* once handed */
         /* While it waits: */
         int client, admission; /* its socket, and that to the session manager; -1 */
+        int signer;            /* of a TLS connection: the one to the signer; -1 */
+        uint8_t nonce[32];     /* … and the event's nonce */
         struct capos_io_watch gone;
         bool announced; /* to the session manager that there is now */
         uint64_t since_ms;
@@ -74,6 +76,7 @@ struct peers {
 
 struct listener {
         struct gateway *gateway;
+        bool tls;
         struct capos_io_watch watch;
 };
 
@@ -110,6 +113,8 @@ int conns_add(struct conns *t, const struct source *source, uint64_t event,
               struct conn **ret_c) CAPNP_MUST_USE;
 /* Takes it out and frees it, closing what it holds. */
 void conns_remove(struct conns *t, struct conn *c);
+/* The session manager has gone that admitted it: closes what it has sent. */
+void conn_unadmit(struct conn *c);
 /* It is with a worker now: its sockets are closed here. */
 void conns_hand(struct conns *t, struct conn *c, uint32_t worker);
 /* It has a session of this class now, or none any more. */
@@ -128,7 +133,8 @@ int peer_look(struct peers *p, int fd, struct peer *ret_p) CAPNP_MUST_USE;
 
 /* What a gateway begins with. */
 struct gateway_start {
-        unsigned nlisteners; /* at LISTENER_FD and after it */
+        unsigned nlisteners;     /* at LISTENER_FD and after it */
+        bool tls[LISTENERS_MAX]; /* which of them speak it */
         int diag;
         uint32_t places, places_of_one; /* of connections without a session */
         uint64_t patience_ms;

@@ -1,9 +1,10 @@
 /*
  * capos-gateway: the listeners. Started by caposd, with descriptors 3 (link), 6 (manifest), maybe 7
- * (socket diagnostics) and from 8 on the listeners.
+ * (socket diagnostics) and from 8 on the listeners; its arguments are their transports.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon-capacity.h"
@@ -15,6 +16,19 @@
 static bool fd_is_open(int fd)
 {
         return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* An argument for each listener: what it speaks. */
+static int gateway_find_transports(struct gateway_start *s, int argc, char **argv)
+{
+        if (argc - 1 != (int)s->nlisteners) {
+                daemon_log(LOG_ERR, "%u listeners, and %d of their transports", s->nlisteners,
+                           argc - 1);
+                return -EINVAL;
+        }
+        for (unsigned i = 0; i < s->nlisteners; i++)
+                s->tls[i] = !strcmp(argv[i + 1], "tls");
+        return 0;
 }
 
 /* Finds what we were started with. 0; -EEXIST: there is more. */
@@ -36,7 +50,7 @@ static int gateway_find_fds(struct gateway_start *s)
         return r;
 }
 
-static int gateway_start(struct gateway *g)
+static int gateway_start(struct gateway *g, int argc, char **argv)
 {
         CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
         struct gateway_start s = {0};
@@ -47,6 +61,8 @@ static int gateway_start(struct gateway *g)
         r = daemon_manifest_take(&m, MANIFEST_FD);
         if (!r)
                 r = gateway_find_fds(&s);
+        if (!r)
+                r = gateway_find_transports(&s, argc, argv);
         if (r)
                 return r;
 
@@ -59,12 +75,12 @@ static int gateway_start(struct gateway *g)
         return r ? r : gateway_init(g, &s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
         struct gateway g;
         int r;
 
-        r = gateway_start(&g);
+        r = gateway_start(&g, argc, argv);
         if (r)
                 return 1;
 

@@ -5,7 +5,8 @@
  * messages of few segments and 64 KiB, no descriptors, and no capability, which is a limit of the
  * connection like the others. What may be called when is decided in one place (dispatch.c).
  *
- * The worker is bound to a session once: FRESH, BOUND, ENDED, never back. What it has to know at
+ * The worker is bound to a session once: SHAKING if it has a handshake to do, FRESH, BOUND, ENDED,
+ * never back. What it has to know at
  * once (the session is over, a capability is gone) waits for its `watch`; when it does not ask, or
  * does not ask again, within a second, caposd is told to kill it. Nothing but its own comfort
  * depends on that: the sockets behind its capabilities have been shut before.
@@ -30,6 +31,7 @@ enum { MESSAGE_BYTES = 64 * 1024, SEGMENTS = 8 };
 static void admission_move(struct admission *ad, enum admission_state to)
 {
         static const uint8_t may[] = {
+                [ADMISSION_SHAKING] = ADMISSION_FRESH | ADMISSION_KILLED | ADMISSION_CLOSED,
                 [ADMISSION_FRESH] = ADMISSION_BOUND | ADMISSION_KILLED | ADMISSION_CLOSED,
                 [ADMISSION_BOUND] = ADMISSION_ENDED | ADMISSION_KILLED | ADMISSION_CLOSED,
                 [ADMISSION_ENDED] = ADMISSION_KILLED | ADMISSION_CLOSED,
@@ -45,6 +47,7 @@ static void admission_move(struct admission *ad, enum admission_state to)
 static bool admission_is_over(const struct admission *ad)
 {
         switch (ad->state) {
+        case ADMISSION_SHAKING:
         case ADMISSION_FRESH:
         case ADMISSION_BOUND:
         case ADMISSION_ENDED:
@@ -188,6 +191,41 @@ int admission_wait(struct admission *ad, capnp_answer *a)
         return 0;
 }
 
+/* ---- the channel ---------------------------------------------------------------------------- */
+
+void admissions_signed(struct sessiond *s, const struct packet *p)
+{
+        for (struct capnp_i_list *l = s->admissions.next; l != &s->admissions; l = l->next) {
+                struct admission *ad = CAPNP_I_OF(l, struct admission, link);
+
+                if (ad->origin.event != p->event)
+                        continue;
+                if (!origin_signed(&ad->origin, p))
+                        daemon_log(LOG_ERR, "event %llu: the signer has signed twice",
+                                   (unsigned long long)p->event);
+                return;
+        }
+}
+
+/* The signer's record is on its way before its signature is; here it may come after this. */
+int admission_shake(struct admission *ad, capnp_answer *a)
+{
+        int r;
+
+        if (!ad->origin.channel.is_signed)
+                link_hear_signer(ad->origin.s);
+        r = capnp_answer_check(a) ? -EINVAL
+                                  : origin_secured(&ad->origin, admission_secured_param_exporter(a),
+                                                   admission_secured_param_handshake(a));
+        if (r == -ENOMEM)
+                return capos_i_refuse_no_memory(a);
+        if (r)
+                return admission_refuse_illegal(ad, a, "secured");
+
+        admission_move(ad, ADMISSION_FRESH);
+        return capnp_answer_return(a);
+}
+
 /* ---- binding and its end -------------------------------------------------------------------- */
 
 static void admission_on_deadline(void *arg)
@@ -279,6 +317,7 @@ static void admission_free(struct admission *ad)
                 return;
 
         capnp_i_list_remove(&ad->link);
+        origin_deinit(&ad->origin);
         sodium_memzero(ad, sizeof(*ad));
         free(ad);
         if (!counted)
@@ -364,6 +403,30 @@ static int admission_serve_on(struct admission *ad, const struct admission_ops *
         return 0;
 }
 
+/* Gives the gateway what the worker will have: its end of our connection, and over TLS also one to
+ * the signer, that is good for one signature. */
+static void admission_hand_out(struct admission *ad, int end)
+{
+        struct packet p = {.type = PACKET_ADMISSION, .event = ad->origin.event};
+        struct sessiond *s = ad->origin.s;
+        int pair[2], fds[2] = {end, -1};
+
+        if (ad->origin.transport == TRANSPORT_TLS) {
+                if (!link_has_signer(s) || capos_io_packet_pair(pair)) {
+                        close(end); /* which ends the admission, too */
+                        p.type = PACKET_REFUSED;
+                        link_send_gate(s, &p, NULL);
+                        return;
+                }
+                p.type = PACKET_SIGN;
+                link_send_signer(s, &p, &pair[0]);
+                p.type = PACKET_ADMISSION_TLS;
+                memcpy(p.nonce, ad->origin.channel.nonce, sizeof(p.nonce));
+                fds[1] = pair[1];
+        }
+        link_send_gate(s, &p, fds);
+}
+
 int admission_new(struct sessiond *s, const struct packet *event, const struct admission_ops *calls,
                   void (*freed)(struct sessiond *s), struct admission **ret_ad)
 {
@@ -381,7 +444,7 @@ int admission_new(struct sessiond *s, const struct packet *event, const struct a
         }
 
         origin_init(&ad->origin, s, event);
-        ad->state = ADMISSION_FRESH;
+        ad->state = event->transport == TRANSPORT_TLS ? ADMISSION_SHAKING : ADMISSION_FRESH;
         ad->freed = freed;
         capnp_i_list_init(&ad->link);
         r = admission_serve_on(ad, calls, ends[0]);
@@ -394,8 +457,7 @@ int admission_new(struct sessiond *s, const struct packet *event, const struct a
 
         capnp_i_list_append(&s->admissions, &ad->link);
         s->nadmissions++;
-        link_send_gate(s, &(struct packet){.type = PACKET_ADMISSION, .event = event->event},
-                       &ends[1]);
+        admission_hand_out(ad, ends[1]);
         *ret_ad = ad;
         return 0;
 }

@@ -21,13 +21,15 @@ enum {
         ADMISSION_REFUSALS = 100,    /* attempts refused before there is a session, likewise */
 };
 
-/* A set of the first three is where a call is legal. */
+/* A set of the first three, and SHAKING, is where a call is legal. */
 enum admission_state {
         ADMISSION_FRESH = 1,
-        ADMISSION_BOUND = 2,  /* it has a session */
-        ADMISSION_ENDED = 4,  /* its session is over */
-        ADMISSION_KILLED = 8, /* caposd was told to kill the worker; the connection is closing */
-        ADMISSION_CLOSED = 16 /* the connection is over */
+        ADMISSION_BOUND = 2,   /* it has a session */
+        ADMISSION_ENDED = 4,   /* its session is over */
+        ADMISSION_KILLED = 8,  /* caposd was told to kill the worker; the connection is closing */
+        ADMISSION_CLOSED = 16, /* the connection is over */
+        ADMISSION_SHAKING =
+                32, /* over TLS, before the handshake is done; where a call is legal, too */
 };
 
 struct admission {
@@ -58,6 +60,10 @@ void admission_gone(void *self);
 /* Ends all of them, for the end of the process. */
 void admissions_end(struct sessiond *s);
 
+/* The signer has signed for a connection. */
+void admissions_signed(struct sessiond *s, const struct packet *p);
+/* Admission.secured. Takes a. */
+int admission_shake(struct admission *ad, capnp_answer *a);
 /* Becomes bound to a session, once. */
 void admission_bind(struct admission *ad, struct session *e);
 /* The worker must go: it has broken the rules, or does not answer. */

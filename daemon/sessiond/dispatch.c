@@ -35,8 +35,9 @@ static const struct {
         {"schema", ADMISSION_BOUND, false, bundle_schema},
         {"renew", ADMISSION_BOUND, true, login_renew},
         {"logout", ADMISSION_BOUND, false, login_logout},
-        {"watch", ANY, false, admission_wait},
+        {"watch", ANY | ADMISSION_SHAKING, false, admission_wait},
         {"report", ADMISSION_BOUND | ADMISSION_ENDED, false, bundle_report},
+        {"secured", ADMISSION_SHAKING, false, admission_shake},
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
@@ -48,6 +49,7 @@ static int dispatch_call(void *self, capnp_answer *a)
         unsigned states = calls[method].states;
 
         switch (ad->state) {
+        case ADMISSION_SHAKING:
         case ADMISSION_FRESH:
         case ADMISSION_BOUND:
                 if (!(states & ad->state))
@@ -83,6 +85,7 @@ static const struct admission_ops gate = {
         .logout = dispatch_call,
         .watch = dispatch_call,
         .report = dispatch_call,
+        .secured = dispatch_call,
 };
 
 _Static_assert(sizeof(gate) ==

@@ -1,5 +1,5 @@
 /*
- * What goes out over the two links. What comes in is the session manager's as a whole (sessiond.c).
+ * What goes out over the links. What comes in is the session manager's as a whole (sessiond.c).
  */
 #include "links.h"
 
@@ -15,6 +15,21 @@ void link_send_up(struct sessiond *s, const struct packet *p)
 void link_send_gate(struct sessiond *s, const struct packet *p, const int *fds)
 {
         daemon_link_send(&s->gate, p, fds);
+}
+
+void link_send_signer(struct sessiond *s, const struct packet *p, const int *fds)
+{
+        daemon_link_send(&s->signer, p, fds);
+}
+
+bool link_has_signer(const struct sessiond *s)
+{
+        return daemon_link_is_open(&s->signer);
+}
+
+void link_hear_signer(struct sessiond *s)
+{
+        daemon_link_drain(&s->signer);
 }
 
 void link_kill(struct sessiond *s, uint64_t event)

@@ -4,7 +4,10 @@
  */
 #include "origin.h"
 
+#include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sessiond.h"
@@ -23,6 +26,49 @@ void origin_init(struct origin *o, struct sessiond *s, const struct packet *even
         snprintf(o->party, sizeof(o->party), "%s", o->shared && !here ? "here" : o->source);
         if (here)
                 o->party[strcspn(o->party, "@")] = '\0';
+        if (o->transport == TRANSPORT_TLS)
+                randombytes_buf(o->channel.nonce, sizeof(o->channel.nonce));
+}
+
+void origin_deinit(struct origin *o)
+{
+        if (o->channel.handshake)
+                sodium_memzero(o->channel.handshake, o->channel.handshake_len);
+        free(o->channel.handshake);
+        sodium_memzero(o, sizeof(*o));
+}
+
+bool origin_signed(struct origin *o, const struct packet *p)
+{
+        struct channel *c = &o->channel;
+
+        if (o->transport != TRANSPORT_TLS || c->is_signed)
+                return false;
+
+        c->is_signed = true;
+        memcpy(c->hash, p->nonce, sizeof(c->hash));
+        memcpy(c->key_hash, p->key_hash, sizeof(c->key_hash));
+        return true;
+}
+
+int origin_secured(struct origin *o, capnp_data exporter, capnp_data handshake)
+{
+        struct channel *c = &o->channel;
+
+        if (!c->is_signed || exporter.len != sizeof(c->exporter))
+                return -EINVAL;
+
+        memcpy(c->exporter, exporter.p, sizeof(c->exporter));
+        if (!handshake.len)
+                return 0;
+
+        c->handshake = malloc(handshake.len);
+        if (!c->handshake)
+                return -ENOMEM;
+
+        memcpy(c->handshake, handshake.p, handshake.len);
+        c->handshake_len = handshake.len;
+        return 0;
 }
 
 void origin_claim(struct origin *o, login_source_metadata_reader r)

@@ -12,9 +12,27 @@
 
 struct sessiond;
 
+enum { CHANNEL_BYTES = 32 };
+
 /*
- * A connection event. All but the claim is from the gateway, and true whatever a worker says;
- * doc/protocol/admission.md (The transcript) says what of it a proof is made over.
+ * What is known of the TLS of a connection. The nonce was given out here; what was signed, with
+ * which key, is the signer's word; the exporter and the handshake are the worker's, and worth no
+ * more: whoever lies about the first has a proof that fits nothing, and the second is checked
+ * against what was signed.
+ */
+struct channel {
+        uint8_t nonce[CHANNEL_BYTES]; /* of the event: it has to be in the handshake */
+        bool is_signed;
+        uint8_t hash[CHANNEL_BYTES], key_hash[CHANNEL_BYTES];
+        uint8_t exporter[CHANNEL_BYTES];
+        uint8_t *handshake; /* owned; NULL: the client has shown no certificate */
+        uint32_t handshake_len;
+};
+
+/*
+ * A connection event. All but the claim, and what the worker says of the channel, is from the
+ * gateway, and true whatever a worker says; doc/protocol/admission.md (The transcript) says what of
+ * it a proof is made over.
  */
 struct origin {
         struct sessiond *s;
@@ -26,10 +44,18 @@ struct origin {
         bool shared;        /* the source is the machine itself: not to be blamed as a whole */
         uint32_t transport; /* enum packet_transport */
         char claim[160];    /* what the client says about itself; "": nothing */
+        struct channel channel;
 };
 
 /* event: the gateway's packet. */
 void origin_init(struct origin *o, struct sessiond *s, const struct packet *event);
+/* Wipes it, and frees what it holds. */
+void origin_deinit(struct origin *o);
+/* What the signer has signed for it, once. false: it has before, or this is no connection over TLS.
+ */
+bool origin_signed(struct origin *o, const struct packet *p);
+/* What the worker says once the handshake is done. 0; -EINVAL: it cannot be so; -ENOMEM. */
+int origin_secured(struct origin *o, capnp_data exporter, capnp_data handshake) CAPNP_MUST_USE;
 /* Keeps what a client says about itself. */
 void origin_claim(struct origin *o, login_source_metadata_reader r);
 

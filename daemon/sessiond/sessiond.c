@@ -1,5 +1,5 @@
 /*
- * The session manager as a whole: what comes over its two links, its start and its end.
+ * The session manager as a whole: what comes over its links, its start and its end.
  *
  * It owns no socket anybody can connect to from outside and never has: caposd hands it everything.
  * What it hands on are descriptors, to the gateway and to services and workers, never the other
@@ -63,6 +63,35 @@ static void sessiond_new_gateway(struct sessiond *s, const struct packet *p, int
         admissions_tell_gateway(s);
 }
 
+static void signer_got(struct daemon_link *l, const struct packet *p, const int *fds)
+{
+        (void)fds;
+        if (p->type == PACKET_SIGNED)
+                admissions_signed(CAPNP_I_OF(l, struct sessiond, signer), p);
+}
+
+static void signer_closed(struct daemon_link *l)
+{
+        struct sessiond *s = CAPNP_I_OF(l, struct sessiond, signer);
+
+        link_send_up(s, &(struct packet){.type = PACKET_LOST, .index = s->signer_introduction});
+}
+
+static const struct daemon_link_ops signer_ops = {.got = signer_got, .closed = signer_closed};
+
+static void sessiond_new_signer(struct sessiond *s, const struct packet *p, int fd)
+{
+        int r;
+
+        s->signer_introduction = p->index;
+        daemon_link_deinit(&s->signer);
+        r = daemon_link_init(&s->signer, capnp_i_vat_io_loop(s->vat), fd, false, &signer_ops);
+        if (r) {
+                close(fd);
+                sessiond_stop(s, r);
+        }
+}
+
 static void up_got(struct daemon_link *l, const struct packet *p, const int *fds)
 {
         struct sessiond *s = CAPNP_I_OF(l, struct sessiond, up);
@@ -70,6 +99,9 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
         switch (p->type) {
         case PACKET_GATEWAY:
                 sessiond_new_gateway(s, p, fds[0]);
+                break;
+        case PACKET_SIGNER:
+                sessiond_new_signer(s, p, fds[0]);
                 break;
         case PACKET_SERVICE:
                 service_start(s, p->index, fds[0]);
@@ -178,6 +210,7 @@ void sessiond_deinit(struct sessiond *s)
         services_deinit(s);
         admin_deinit(&s->admin);
         daemon_link_deinit(&s->up);
+        daemon_link_deinit(&s->signer);
         daemon_link_deinit(&s->gate);
         if (s->audit.log.fd >= 0)
                 audit_deinit(&s->audit);

@@ -22,6 +22,7 @@ struct sessiond {
         capnp_vat *vat;
         struct daemon_link up;   /* to caposd */
         struct daemon_link gate; /* to the gateway */
+        struct daemon_link signer;
         struct policy policy;
         struct store store;
         struct audit audit;
@@ -37,7 +38,8 @@ struct sessiond {
         uint32_t nadmissions;
         uint8_t boot_secret[32]; /* what references of callers are made with */
         uint32_t workers, nsessions;
-        uint32_t introduction; /* caposd's number for our link to the gateway */
+        uint32_t introduction;        /* caposd's number for our link to the gateway */
+        uint32_t signer_introduction; /* … to the signer */
         char addresses[SESSIOND_ADDRESSES]
                       [120]; /* that the gateway listens on; "" after the last */
         int failed;          /* why the loop was stopped; 0: it was not */

@@ -377,7 +377,8 @@ void rig_open(struct rig *r)
         CHECK_OK(capnp_vat_new(&r->vat));
         CHECK_OK(admission_serve(r->vat, &admission, r, &root));
         CHECK_OK(capnp_conn_new(r->vat, sessiond[1], &with_fds, root, &r->sessiond));
-        CHECK_OK(worker_open(&r->w, r->vat, client[1], sessiond[0]));
+        CHECK_OK(worker_open(&r->w, r->vat,
+                             &(struct worker_start){client[1], sessiond[0], NULL, NULL}));
         CHECK_OK(capnp_conn_new(r->vat, client[0], NULL, NULL, &r->client));
         CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(r->client), &r->gateway));
         rig_until(r, &r->watch, sizeof(r->watch));

@@ -1,15 +1,16 @@
 /*
  * capos-worker: started by caposd as a zygote. Reads the manifest only to know how many services a
- * session can be connected to at most, and forgets it.
+ * session can be connected to at most, and forgets it; and the certificate, when there is one.
  */
 #include <errno.h>
-#include <string.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "daemon-link.h"
 #include "daemon-log.h"
 #include "daemon-manifest.h"
 #include "daemon-sandbox.h"
+#include "tls-identity.h"
 #include "worker-zygote.h"
 
 enum {
@@ -30,7 +31,12 @@ static unsigned grants_max(manifest_reader m)
         return max;
 }
 
-static int zygote_init(struct daemon_zygote *z, unsigned *ret_fds)
+static bool fd_is_open(int fd)
+{
+        return fcntl(fd, F_GETFD) >= 0;
+}
+
+static int zygote_init(struct daemon_zygote *z, struct worker_kit *kit)
 {
         CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
         const int allowed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, LINK_FD};
@@ -39,13 +45,21 @@ static int zygote_init(struct daemon_zygote *z, unsigned *ret_fds)
         *z = (struct daemon_zygote){.link = LINK_FD,
                                     .parent = getppid(),
                                     .live = worker_live,
-                                    .arg = ret_fds,
+                                    .arg = kit,
                                     .role = ROLE_WORKER};
         r = daemon_manifest_take(&m, MANIFEST_FD);
         if (r)
                 return r;
 
-        *ret_fds = FDS_OWN + 2 * grants_max(manifest_root(m.msg));
+        kit->max_fds = FDS_OWN + 2 * grants_max(manifest_root(m.msg));
+        if (fd_is_open(CERTIFICATE_FD)) {
+                r = worker_tls_init(&kit->tls, CERTIFICATE_FD);
+                if (r) {
+                        daemon_log(LOG_ERR, "the certificate: %s",
+                                   capos_i_tls_identity_strerror(r));
+                        return -EINVAL;
+                }
+        }
         r = daemon_check_fds(allowed, 4, &other);
         if (r)
                 daemon_log(LOG_ERR, "descriptor %d should not be as it is", other);
@@ -54,11 +68,11 @@ static int zygote_init(struct daemon_zygote *z, unsigned *ret_fds)
 
 int main(void)
 {
+        struct worker_kit kit = {.tls.signer = -1};
         struct daemon_zygote z;
-        unsigned fds;
         int r;
 
-        r = zygote_init(&z, &fds);
+        r = zygote_init(&z, &kit);
         if (!r)
                 r = daemon_zygote_enter(&z);
         if (!r)

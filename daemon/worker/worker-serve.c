@@ -17,6 +17,7 @@
 #include "worker-gateway.h"
 #include "worker-grant.h"
 #include "worker-session.h"
+#include "worker-tls.h"
 #include "worker-user.h"
 
 static void worker_done(struct worker *w)
@@ -92,20 +93,22 @@ static bool worker_owns(const capnp_cap *c)
         return gateway_owns(c) || flow_owns(c) || session_ref_owns(c) || user_owns(c);
 }
 
-static int worker_connect(struct worker *w, int client_fd, int sessiond_fd)
+static int worker_connect(struct worker *w, const struct worker_start *s)
 {
         struct capnp_limits inner = {.fds = 1, .message_bytes = 1024 * 1024, .wipe = true},
                             l = worker_limits(w);
         capnp_cap *root = NULL;
         int r;
 
-        r = capnp_conn_new(w->vat, sessiond_fd, &inner, NULL, &w->sessiond);
+        r = capnp_conn_new(w->vat, s->sessiond_fd, &inner, NULL, &w->sessiond);
         if (!r)
                 r = capnp_rpc_bootstrap(capnp_conn_rpc(w->sessiond), &w->admission);
         if (!r)
                 r = gateway_new(w, &root);
         if (!r)
-                r = capnp_conn_new(w->vat, client_fd, &l, root, &w->client);
+                r = capnp_conn_new(w->vat, s->client_fd, &l, root, &w->client);
+        if (!r && s->tls)
+                r = worker_tls_accept(s->tls, w, s->nonce);
         capnp_cap_unref(root);
         if (r)
                 return r;
@@ -116,11 +119,11 @@ static int worker_connect(struct worker *w, int client_fd, int sessiond_fd)
         return 0;
 }
 
-int worker_open(struct worker *w, capnp_vat *vat, int client_fd, int sessiond_fd)
+int worker_open(struct worker *w, capnp_vat *vat, const struct worker_start *s)
 {
         worker_init(w, vat);
         w->owns = worker_owns;
-        return worker_connect(w, client_fd, sessiond_fd);
+        return worker_connect(w, s);
 }
 
 void worker_close(struct worker *w)
@@ -146,7 +149,7 @@ void worker_deinit(struct worker *w)
         w->bound = NULL;
 }
 
-int worker_serve(int client_fd, int sessiond_fd)
+int worker_serve(const struct worker_start *s)
 {
         struct worker w = {0};
         capnp_vat *vat = NULL;
@@ -156,7 +159,7 @@ int worker_serve(int client_fd, int sessiond_fd)
         if (r)
                 return 1;
 
-        r = worker_open(&w, vat, client_fd, sessiond_fd);
+        r = worker_open(&w, vat, s);
         if (!r)
                 r = capnp_vat_run(vat);
         worker_close(&w);

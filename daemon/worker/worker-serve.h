@@ -4,15 +4,24 @@
 
 #include "worker.h"
 
-/* Serves one client until it has gone. Takes both sockets. The process's exit code. */
-int worker_serve(int client_fd, int sessiond_fd);
+struct worker_tls;
+
+/* What a worker is given: a connection. */
+struct worker_start {
+        int client_fd, sessiond_fd; /* taken */
+        struct worker_tls *tls;     /* it speaks TLS; NULL: it does not */
+        const uint8_t *nonce;       /* … then: the event's */
+};
+
+/* Serves one client until it has gone. The process's exit code. */
+int worker_serve(const struct worker_start *s);
 
 /*
  * The same in steps, for who has a vat. First: begins to serve; takes both sockets. When the
  * connection is done, capnp_vat_stop() is called. 0, or an error; worker_close() and
  * worker_deinit() are to be called all the same.
  */
-int worker_open(struct worker *w, capnp_vat *vat, int client_fd, int sessiond_fd) CAPNP_MUST_USE;
+int worker_open(struct worker *w, capnp_vat *vat, const struct worker_start *s) CAPNP_MUST_USE;
 /* Then: lets go of everything. */
 void worker_close(struct worker *w);
 /* Last, when the vat has been freed, whose calls count until then. */

@@ -4,7 +4,7 @@
  * The copy drops everything but its hand-off socket, then enters the sandbox of a worker, and only
  * then waits, maybe for hours, for a connection. So the time between a connection and its first
  * byte is one packet. It takes one HANDOFF, closes the socket, and has from then on the two sockets
- * that came with it.
+ * that came with it; over TLS, until the handshake, a third to the signer.
  *
  * The sockets are moved away from the numbers 0 to 2, which the C library believes to be something
  * else.
@@ -30,37 +30,48 @@ static int fd_raise(int *fd)
         return 0;
 }
 
-/* Waits for a connection. ret_fds: the client's socket, and the one to the session manager. */
-static enum worker_exit worker_await(int ret_fds[2])
+/* Waits for a connection: HANDOFF, or HANDOFF_TLS. */
+static enum worker_exit worker_await(struct packet *p, int fds[LINK_FDS + 1])
 {
-        int allowed[3], other = -1, r;
-        struct packet p;
+        int allowed[LINK_FDS + 1], other = -1, r;
+        unsigned n;
 
-        r = daemon_packet_await(LINK_FD, PACKET_HANDOFF, &p, ret_fds);
+        r = daemon_packet_await(LINK_FD, p, fds);
         (void)close(LINK_FD);
         if (r == CAPOS_IO_E_CLOSED) /* the gateway has gone, or we are not needed */
                 _exit(WORKER_EXIT_OK);
-        if (r || fd_raise(&ret_fds[0]) || fd_raise(&ret_fds[1]))
+        if (r || (p->type != PACKET_HANDOFF && p->type != PACKET_HANDOFF_TLS))
                 return WORKER_EXIT_HANDOFF;
 
-        allowed[0] = ret_fds[0];
-        allowed[1] = ret_fds[1];
-        allowed[2] = STDERR_FILENO;
-        if (daemon_check_fds(allowed, daemon_sandbox_reports() ? 3 : 2, &other))
-                return WORKER_EXIT_DESCRIPTORS;
-
-        return WORKER_EXIT_OK;
+        n = packet_fds(p->type);
+        for (unsigned i = 0; i < n; i++) {
+                if (fd_raise(&fds[i]))
+                        return WORKER_EXIT_HANDOFF;
+                allowed[i] = fds[i];
+        }
+        if (daemon_sandbox_reports())
+                allowed[n++] = STDERR_FILENO;
+        return daemon_check_fds(allowed, n, &other) ? WORKER_EXIT_DESCRIPTORS : WORKER_EXIT_OK;
 }
 
 void worker_live(struct daemon_zygote *z, int handoff)
 {
-        const unsigned *max_fds = z->arg;
-        int fds[2], e = (int)daemon_copy_confine(z, handoff, *max_fds);
+        struct worker_kit *kit = z->arg;
+        struct worker_start s = {0};
+        int fds[LINK_FDS + 1], e = (int)daemon_copy_confine(z, handoff, kit->max_fds);
+        struct packet p;
 
         if (!e)
-                e = (int)worker_await(fds);
+                e = (int)worker_await(&p, fds);
         if (e)
                 _exit(e);
 
-        _exit(worker_serve(fds[0], fds[1]) ? WORKER_EXIT_FAILED : WORKER_EXIT_OK);
+        s.client_fd = fds[0];
+        s.sessiond_fd = fds[1];
+        if (p.type == PACKET_HANDOFF_TLS) {
+                kit->tls.signer = fds[2];
+                s.tls = &kit->tls;
+                s.nonce = p.nonce;
+        }
+        _exit(worker_serve(&s) ? WORKER_EXIT_FAILED : WORKER_EXIT_OK);
 }

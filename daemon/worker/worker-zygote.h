@@ -3,6 +3,7 @@
 #define CAPOS_WORKER_ZYGOTE_H
 
 #include "daemon-zygote.h"
+#include "worker-tls.h"
 
 /* How a worker ends. */
 enum worker_exit {
@@ -13,8 +14,13 @@ enum worker_exit {
         WORKER_EXIT_HANDOFF = 12, /* the gateway broke the rules */
 };
 
-/* The life of a worker: daemon_zygote.live. z->arg: how many descriptors it may have, an unsigned.
- */
+/* What the zygote has for its copies. */
+struct worker_kit {
+        unsigned max_fds; /* how many descriptors one may have */
+        struct worker_tls tls;
+};
+
+/* The life of a worker: daemon_zygote.live. z->arg: a struct worker_kit. */
 void worker_live(struct daemon_zygote *z, int handoff);
 
 #endif

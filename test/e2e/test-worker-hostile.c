@@ -398,7 +398,7 @@ static void converse(uint32_t number)
         CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sessiond));
         stage_open(sessiond[1]);
         CHECK_OK(capnp_vat_new(&vat));
-        CHECK_OK(worker_open(&w, vat, client[1], sessiond[0]));
+        CHECK_OK(worker_open(&w, vat, &(struct worker_start){client[1], sessiond[0], NULL, NULL}));
         script_write(&script, number);
         if (!script_play(&script, &w, client[0], number % 2, &end))
                 fprintf(stderr, "conversation %u goes on and on\n", number);
