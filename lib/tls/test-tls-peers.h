@@ -20,6 +20,7 @@ enum { NONCE_BYTE = 0x5e };
 struct signer {
         EVP_PKEY *key;
         unsigned signs;
+        uint8_t hash[32]; /* the last it has signed */
         bool refuses;
 };
 
@@ -33,6 +34,7 @@ static inline int signer_sign(void *arg, const uint8_t hash[32], uint8_t *sig, s
         int r;
 
         s->signs++;
+        memcpy(s->hash, hash, sizeof(s->hash));
         if (s->refuses)
                 return 1;
 

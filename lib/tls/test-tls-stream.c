@@ -3,6 +3,7 @@
  * certificate; cut into single bytes; how many writes and records a turn makes; how it ends.
  */
 #include "test-tls-peers.h"
+#include "tls-recheck.h"
 
 #include <sys/syscall.h>
 
@@ -136,6 +137,33 @@ TEST(a_certificate_may_be_asked_for_in_vain)
         check_handshake(&(struct peers_plan){.shows = true}, NULL);
 }
 
+/* Whoever checks the certificate again, by what the signer and the session manager know, finds it
+ * good; and for another connection not. */
+static void check_believed(struct peers *w)
+{
+        uint8_t bytes[64], server[32], shown[32],
+                nonce[32] = {NONCE_BYTE, NONCE_BYTE + 1, NONCE_BYTE + 2};
+        struct tls_recheck q = {.handshake = capos_i_tls_transcript_peek(w->server.tls),
+                                .record = w->signer.hash,
+                                .server_key = server,
+                                .nonce = nonce,
+                                .now = time(NULL)};
+        struct tls_client who;
+        size_t len = 0;
+
+        CHECK_OK(capos_i_tls_key_hash(w->cert.x, server));
+        CHECK_OK(capos_i_tls_key_hash(w->shown.x, shown));
+        CHECK_OK(
+                capos_i_tls_rules_add(bytes, sizeof(bytes), &len, TLS_RULES_RULE, (capnp_data){0}));
+        CHECK_OK(capos_i_tls_rules_add(bytes, sizeof(bytes), &len, TLS_RULES_PIN,
+                                       (capnp_data){shown, sizeof(shown)}));
+        q.rules = (capnp_data){bytes, (uint32_t)len};
+        CHECK_OK(capos_i_tls_recheck(&q, &who));
+        CHECK_MEM(who.key_hash, shown, 32);
+        nonce[31] ^= 1;
+        CHECK_EQ(capos_i_tls_recheck(&q, &who), TLS_RECHECK_E_NONCE);
+}
+
 /* The nonce, exactly once; the first message a ClientHello, the last a CertificateVerify. */
 static void check_transcript(capnp_data t, unsigned hellos)
 {
@@ -175,6 +203,7 @@ TEST(the_handshake_is_kept_for_a_certificate)
                 peers_echo(&w, "x", 1, 0);
                 check_transcript(capos_i_tls_transcript_peek(w.server.tls), 1 + retry);
                 CHECK_OK(capos_i_tls_peer_key(w.server.tls, key));
+                check_believed(&w);
                 CHECK_OK(capos_i_tls_key_hash(w.shown.x, hash));
                 CHECK_MEM(key, hash, 32);
                 capos_i_tls_transcript_clear(w.server.tls);

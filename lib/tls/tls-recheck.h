@@ -9,14 +9,16 @@
 
 #include "tls-fingerprint.h"
 #include "tls-rules.h"
+#include "tls.h"
 
 enum {
-        TLS_HANDSHAKE_BYTES = 32 * 1024, /* of all messages, at most */
+        TLS_HANDSHAKE_BYTES = CAPOS_I_TLS_TRANSCRIPT, /* of all messages, at most */
         TLS_NONCE_BYTES = 32,
         TLS_HASH_BYTES = 32,
-        TLS_NONCE_EXTENSION = 0xff43, /* of CertificateRequest: carries the event's nonce */
-        TLS_CLIENT_CHAIN = 10,        /* certificates a client may send */
-        TLS_SUBJECT_TEXT = 256,       /* room for a subject, and for a name */
+        TLS_NONCE_EXTENSION =
+                CAPOS_I_TLS_NONCE_EXTENSION, /* of CertificateRequest: carries the event's nonce */
+        TLS_CLIENT_CHAIN = 10,               /* certificates a client may send */
+        TLS_SUBJECT_TEXT = 256,              /* room for a subject, and for a name */
 };
 
 /* Why a client is not believed. Of several rules that fail, the highest is told. */
