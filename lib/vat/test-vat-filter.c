@@ -242,10 +242,10 @@ TEST(a_peer_that_goes_with_output_kept)
 
 TORTURE(without_memory)
 {
+        unsigned frees = 0;
+        struct mask m = {.frees = &frees}; /* outlives the vat */
         CAPNP_AUTO(capnp_vat_freep) capnp_vat *v = NULL;
         CAPNP_AUTO(capnp_conn_unrefp) capnp_conn *conn = NULL;
-        unsigned frees = 0;
-        struct mask m = {.frees = &frees};
         int ends[2], r;
 
         CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
