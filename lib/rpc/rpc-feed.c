@@ -107,6 +107,12 @@ static bool feed_is_abort(const uint8_t *b, size_t len, size_t header)
         return !(root & 3) && off + 8 <= len && b[off] == MESSAGE_ABORT && !b[off + 1];
 }
 
+/* How every TLS client begins; as the table of a frame that is more segments than there may be. */
+static bool feed_is_tls(const uint8_t *b, size_t len)
+{
+        return len >= 2 && b[0] == 0x16 && b[1] == 3;
+}
+
 /* Whatever the limits, a table larger than any implementation's is no message. */
 static int feed_measure(capnp_rpc *r, const uint8_t *b, size_t len, struct measure *ret_m)
 {
@@ -115,7 +121,10 @@ static int feed_measure(capnp_rpc *r, const uint8_t *b, size_t len, struct measu
 
         ret_m->is_long = false;
         if (k == CAPNP_E_LIMIT)
-                return capnp_i_rpc_violation(r, "a message has too many segments");
+                return capnp_i_rpc_violation(r, feed_is_tls(b, len)
+                                                        ? "this port speaks plain Cap'n Proto RPC, "
+                                                          "and not TLS"
+                                                        : "a message has too many segments");
 
         if (k)
                 return 0;
