@@ -12,8 +12,10 @@ enum { MASK = 0x5a, GREETING = 4, MOST = 16 };
 static const char greeting[] = "helo", goodbye[] = "bye!";
 
 struct mask {
-        unsigned greeted; /* bytes of the greeting that have come */
-        bool stingy;      /* reads one piece at a time */
+        unsigned greeted;    /* bytes of the greeting that have come */
+        capnp_conn *flushes; /* in the middle of reading */
+        bool reading;
+        bool stingy; /* reads one piece at a time */
         bool sent_greeting, sent_goodbye, heard_goodbye;
         unsigned paused, *frees; /* paused: how often it left something */
 };
@@ -30,6 +32,9 @@ static void mask_read(void *self, struct capnp_filter_io *x)
 {
         struct mask *m = self;
 
+        m->reading = true;
+        if (m->flushes)
+                capnp_conn_flush(m->flushes);
         for (; x->in_len && m->greeted < GREETING; x->in++, x->in_len--)
                 CHECK_EQ(*x->in, greeting[m->greeted++]);
         while (x->in_len && capnp_rpc_wants_input(x->rpc)) {
@@ -48,6 +53,7 @@ static void mask_read(void *self, struct capnp_filter_io *x)
                 if (m->stingy)
                         break;
         }
+        m->reading = false;
         m->paused += x->in_len > 0;
         if (x->ended)
                 mask_feed(x->rpc, NULL, 0);
@@ -65,6 +71,7 @@ static void mask_write(void *self, struct capnp_filter_io *x)
         struct mask *m = self;
         struct iovec v;
 
+        CHECK(!m->reading);
         if (!m->sent_greeting && x->out_room >= GREETING)
                 mask_add(x, greeting, GREETING);
         m->sent_greeting = true;
@@ -186,6 +193,19 @@ static void note_closed(capnp_conn *c, void *arg)
 {
         (void)c;
         *(bool *)arg = true;
+}
+
+/* Both work in the same buffers; what is to go out goes with the end of the round. */
+TEST(a_flush_from_inside_a_filter_waits)
+{
+        struct masked w;
+
+        masked_init(&w);
+        w.a.flushes = w.ca;
+        w.b.flushes = w.cb;
+        for (unsigned i = 0; i < 10; i++)
+                check_echo(w.s.vat, w.root, &i, sizeof(i));
+        masked_deinit(&w);
 }
 
 TEST(last_words_are_the_filters)

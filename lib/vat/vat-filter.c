@@ -95,7 +95,9 @@ static int filter_run(capnp_conn *c, struct capnp_filter_io *x, struct kept *in)
         size_t had = x->in_len;
         int r;
 
+        c->io->filtering = true;
         f->ops->read(f->self, x);
+        c->io->filtering = false;
         if (x->note)
                 capnp_i_trace_note(c, x->note);
         r = kept_add(&f->out, x->out, x->out_len);
@@ -181,7 +183,14 @@ int capnp_i_filter_write(capnp_conn *c, size_t *ret_bytes)
         ssize_t sent;
         int r;
 
+        /* Somebody who was called by a filter wants output flushed: the buffers are in use. It
+         * leaves at the end of the round. */
+        if (c->io->filtering)
+                return 0;
+
+        c->io->filtering = true;
         f->ops->write(f->self, &x);
+        c->io->filtering = false;
         total = kept_left(&f->out) + x.out_len;
         if (f->out.b)
                 v[n++] = (struct iovec){f->out.b + f->out.at, kept_left(&f->out)};

@@ -28,10 +28,11 @@ struct vat_io {
         uint8_t *filter_bytes;      /* shared by connections with a filter; NULL: none has been */
         uint64_t read_bytes;        /* since events were last run */
         uint32_t last_number;
-        bool busy;    /* a round is running: none may start inside of it */
-        bool ending;  /* the vat is being freed: nothing new */
-        bool stop;    /* asked for by capnp_vat_stop() */
-        bool tracing; /* CAPNP_TRACE=1 */
+        bool busy;      /* a round is running: none may start inside of it */
+        bool filtering; /* a filter is at work in filter_bytes */
+        bool ending;    /* the vat is being freed: nothing new */
+        bool stop;      /* asked for by capnp_vat_stop() */
+        bool tracing;   /* CAPNP_TRACE=1 */
 };
 
 /* The loop of a vat that can take something new. 0; -EOPNOTSUPP: a bare vat; -ESHUTDOWN: it ends.
