@@ -92,12 +92,12 @@ TEST(what_is_no_address_is_told_why)
                 "capos://h:1/x",
                 "capos://h:1/#",
                 "capos://h:1/#sha256:AAAA",
-                "capos://h:1/#" PIN "=",
+                ("capos://h:1/#" PIN "="),
                 "capos://h:1/#SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
                 "capos://h:1/#sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9",
                 "capos://h:1/?ca=",
                 "capos://h:1/?pin=x",
-                "capos://h:1/?ca=system#" PIN,
+                ("capos://h:1/?ca=system#" PIN),
                 "capos://alice@h:1/",
         };
 
@@ -134,9 +134,9 @@ TEST(what_is_long_is_refused_whole)
 TEST(any_bytes)
 {
         static const char *const parts[] = {
-                "tls:", "plain:", "unix:", "capos://", "h", "[::1]",   ":",    "2327",
-                "/",    "#" PIN,  "?",     "ca=",      "@", "system",  "\xff", " ",
-                "*",    "%",      "0",     "[",        "]", "sha256:", "\x7f", "a.b"};
+                "tls:", "plain:",  "unix:", "capos://", "h", "[::1]",   ":",    "2327",
+                "/",    ("#" PIN), "?",     "ca=",      "@", "system",  "\xff", " ",
+                "*",    "%",       "0",     "[",        "]", "sha256:", "\x7f", "a.b"};
         struct capos_address a, again;
         unsigned accepted = 0;
         const char *why;
