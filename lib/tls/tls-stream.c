@@ -392,6 +392,9 @@ static void tls_read(void *self, struct capnp_filter_io *x)
         struct capos_i_tls *t = self;
 
         t->io = x;
+        /* Whoever would be asked about the key may be gone by now. */
+        if (t->state == TLS_HANDSHAKE && capnp_rpc_is_closed(x->rpc, NULL))
+                tls_end(t, x->rpc, "closed during the handshake");
         if (t->state == TLS_HANDSHAKE && tls_greet(t))
                 tls_shake(t);
         if (t->state == TLS_OPEN)
