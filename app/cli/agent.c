@@ -13,6 +13,7 @@
 #include "agent.h"
 
 #include "agent.capnp-c.h"
+#include "client.h"
 #include "runtime.h"
 
 #include <dirent.h>
@@ -119,6 +120,7 @@ static int agent_info(void *self, capnp_answer *a)
         struct agent *g = self;
         struct capos_session_info i = {.account = "", .profile = "", .kind = ""};
         agent_info_builder b = session_agent_info_results_init_info(a);
+        capnp_data channel, key;
 
         (void)capos_client_info(g->seed->client, &i);
         agent_info_set_alias(b, g->seed->alias);
@@ -128,6 +130,10 @@ static int agent_info(void *self, capnp_answer *a)
         agent_info_set_kind(b, i.kind);
         agent_info_set_expires_at_ms(b, i.expires_at_ms);
         agent_info_set_pid(b, (uint32_t)getpid());
+        if (client_binding_peek(g->seed->client, &channel, &key)) {
+                agent_info_set_channel_binding(b, channel);
+                agent_info_set_server_key_hash(b, key);
+        }
         return capnp_answer_return(a);
 }
 

@@ -20,6 +20,11 @@ struct AgentInfo {
 
   pid @6 :UInt32;
   # The agent's process.
+
+  channelBinding @7 :Data;
+  serverKeyHash @8 :Data;
+  # What a proof by key names of the connection, behind TLS; else empty. A renewal is proved by a command, and the
+  # connection is the agent's.
 }
 
 interface SessionAgent {

@@ -1,5 +1,6 @@
 /* Commands about the session that is: what it is, what it has, renewing and ending it. */
 #include "agent.capnp-c.h"
+#include "client.h"
 #include "keys.h"
 #include "runtime.h"
 
@@ -205,6 +206,23 @@ static int renew_key(struct cli *c, capos_key **ret_k)
         return cli_fail(c, EXIT_USAGE, "usage", "by which key? capos renew --identity FILE");
 }
 
+/* What a proof by key names of the connection, which is the agent's. */
+static int renew_bind(struct cli *c)
+{
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *q = session_agent_info((session_agent_client){c->remote});
+        agent_info_reader a;
+        int r = cli_wait(c, q, CLI_ANSWER_MS);
+
+        if (r)
+                return cli_fail_question(c, q, NULL);
+
+        a = session_agent_info_info(q);
+        r = client_binding_set(c->client, agent_info_channel_binding(a),
+                               agent_info_server_key_hash(a));
+        return r ? cli_fail_code(c, r, "renew") : EXIT_OK;
+}
+
 static int renew_prove(struct cli *c, bool by_key, struct capnp_buf *proof)
 {
         CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
@@ -218,6 +236,8 @@ static int renew_prove(struct cli *c, bool by_key, struct capnp_buf *proof)
         (void)snprintf(prompt, sizeof(prompt), "Password of %.100s", i.account);
         r = by_key ? renew_key(c, &key)
                    : cli_read_password(c, prompt, c->password_stdin, false, password, 1025);
+        if (!r && by_key)
+                r = renew_bind(c);
         if (r)
                 return r;
 

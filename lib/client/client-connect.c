@@ -171,6 +171,32 @@ static int client_secure(capos_client *c)
         return r;
 }
 
+bool client_binding_peek(const capos_client *c, capnp_data *ret_channel, capnp_data *ret_key)
+{
+        if (!c->identity || !c->identity->bound)
+                return false;
+
+        *ret_channel = (capnp_data){c->identity->exporter, CAPOS_I_TLS_HASH};
+        *ret_key = (capnp_data){c->identity->key, CAPOS_I_TLS_HASH};
+        return true;
+}
+
+int client_binding_set(capos_client *c, capnp_data channel, capnp_data key)
+{
+        if (channel.len != CAPOS_I_TLS_HASH || key.len != CAPOS_I_TLS_HASH)
+                return 0;
+
+        c->identity = client_identity_free(c->identity);
+        c->identity = calloc(1, sizeof(*c->identity));
+        if (!c->identity)
+                return -ENOMEM;
+
+        memcpy(c->identity->exporter, channel.p, CAPOS_I_TLS_HASH);
+        memcpy(c->identity->key, key.p, CAPOS_I_TLS_HASH);
+        c->identity->bound = true;
+        return 0;
+}
+
 const char *capos_client_key_peek(const capos_client *c)
 {
         return c->identity ? c->identity->seen : "";

@@ -183,10 +183,7 @@ static void key_step(capos_client *c)
         p.client_nonce = (capnp_data){c->nonce, sizeof(c->nonce)};
         p.account = text_of(c->as->account);
         p.profile = text_of(c->as->profile ? c->as->profile : "");
-        if (c->identity && c->identity->bound) {
-                p.channel_binding = (capnp_data){c->identity->exporter, CAPOS_I_TLS_HASH};
-                p.server_key_hash = (capnp_data){c->identity->key, CAPOS_I_TLS_HASH};
-        }
+        (void)client_binding_peek(c, &p.channel_binding, &p.server_key_hash);
         capnp_buf_init(&blob, PROOF_ROOM);
         if (proof_sign(&p, c->as->key, &blob, &c->error)) {
                 client_end(c);
@@ -262,6 +259,7 @@ int capos_client_renewal_proof(const capos_client *c, const struct capos_login *
                 .account = text_of(i.account),
                 .profile = text_of(i.profile),
         };
+        (void)client_binding_peek(c, &p.channel_binding, &p.server_key_hash);
         return proof_sign(&p, l->key, to, ret_e);
 }
 

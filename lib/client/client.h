@@ -65,6 +65,12 @@ int client_make(capnp_vat *v, capos_client **ret_c) CAPNP_MUST_USE;
 /* Whether the connection is over because it is not the instance that was meant; *e says so then. */
 bool client_identity_refused(const capos_client *c, struct capos_error *e);
 struct client_identity *client_identity_free(struct client_identity *i);
+/* What a proof by key names of the connection: tls-exporter, and the hash of the server's key.
+ * false: it is not behind TLS. */
+bool client_binding_peek(const capos_client *c, capnp_data *ret_channel, capnp_data *ret_key);
+/* The same of a connection that somebody else has, for a client of his session. Empty: there is no
+ * TLS. 0; -ENOMEM. */
+int client_binding_set(capos_client *c, capnp_data channel, capnp_data key) CAPNP_MUST_USE;
 /* Begins an operation. 0; -EBUSY. */
 int client_begin(capos_client *c, capos_done *done, void *arg) CAPNP_MUST_USE;
 /* The same for what needs a session: -ENOTCONN without one. */
