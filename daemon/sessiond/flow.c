@@ -56,9 +56,11 @@ static void flow_move(struct flow *f, enum flow_state to)
         f->state = to;
 }
 
+/* In memory that is zero. */
 static void flow_init(struct flow *f, struct flows *fs)
 {
-        *f = (struct flow){.of = fs, .claim = {.origin = fs->origin}};
+        f->of = fs;
+        f->claim.origin = fs->origin;
 }
 
 void flows_init(struct flows *fs, const struct origin *o, const struct flow_ops *ops, void *arg)
@@ -88,6 +90,9 @@ void flow_end(struct flow *f)
 static void flow_abandon(struct flow *f)
 {
         capnp_answer *a = f->answer;
+
+        if (f->state == FLOW_FREE)
+                return;
 
         flow_end(f);
         if (a)
