@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -592,6 +593,107 @@ TEST(the_private_key_is_in_no_reply)
                 }
                 rig_deinit(&r);
         }
+}
+
+/* ---- where the key lies --------------------------------------------------------------------- */
+
+/* In a child, which leaves no trace here: makes an identity, and says the complement of its secret.
+ */
+static void secret_of_folder(int dir, uint8_t ret[32])
+{
+        int pipes[2], status = 0;
+        pid_t pid;
+
+        CHECK_EQ(pipe2(pipes, O_CLOEXEC), 0);
+        pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+                struct tls_identity id = identity(capos_i_tls_identity_new_key());
+                uint8_t secret[32];
+
+                secret_of(id.key, secret);
+                for (unsigned i = 0; i < 32; i++)
+                        secret[i] ^= 0xff;
+                _exit(capos_i_tls_identity_store(&id, dir) || write(pipes[1], secret, 32) != 32);
+        }
+        CHECK_EQ(read(pipes[0], ret, 32), 32);
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        CHECK_EQ(status, 0);
+        capos_io_fds_close(pipes, 2);
+}
+
+/* Forwards as in a file, or backwards as in a number. */
+static bool has_complement(const uint8_t *p, size_t len, const uint8_t mask[32])
+{
+        for (size_t i = 0; i + 32 <= len; i++) {
+                unsigned ahead = 0, back = 0;
+
+                while (ahead < 32 && (p[i + ahead] ^ mask[ahead]) == 0xff)
+                        ahead++;
+                while (back < 32 && (p[i + back] ^ mask[31 - back]) == 0xff)
+                        back++;
+                if (ahead == 32 || back == 32)
+                        return true;
+        }
+        return false;
+}
+
+/* How many areas of memory hold it; and how many of those are locked and in no dump. */
+static unsigned areas_with(const uint8_t mask[32], unsigned *ret_safe)
+{
+        char line[512], rights[8] = "", next[8];
+        unsigned long from = 0, to = 0, a, b;
+        unsigned n = 0;
+        FILE *f = fopen("/proc/self/smaps", "re");
+
+        CHECK(f != NULL);
+        *ret_safe = 0;
+        while (fgets(line, sizeof(line), f)) {
+                bool flags = !strncmp(line, "VmFlags:", 8);
+
+                if (sscanf(line, "%lx-%lx %7s", &a, &b, next) == 3) {
+                        from = a;
+                        to = b;
+                        memcpy(rights, next, sizeof(rights));
+                }
+                if (!flags || strncmp(rights, "rw", 2) != 0 ||
+                    !has_complement((const uint8_t *)from, to - from, mask))
+                        continue;
+                n++;
+                *ret_safe += strstr(line, " lo") && strstr(line, " dd");
+        }
+        fclose(f);
+        return n;
+}
+
+TEST_T(the_key_lies_in_locked_memory_alone, 120)
+{
+        struct sign_request q = {.hash = {1}};
+        struct keys k = {.now = {0}};
+        struct sign_reply a;
+        unsigned safe;
+        uint8_t mask[32];
+        char path[32];
+        struct rlimit locked;
+        int dir;
+
+        if (daemon_sandbox_reports())
+                test_skip("a sanitizer keeps what is freed");
+        CHECK_EQ(getrlimit(RLIMIT_MEMLOCK, &locked), 0);
+        if (locked.rlim_cur < 1024 * 1024 && geteuid())
+                test_skip("memory cannot be locked (ulimit -l)");
+
+        dir = folder_with(NULL, path);
+        secret_of_folder(dir, mask);
+        CHECK_OK(keys_prepare());
+        CHECK_OK(keys_find(&k, dir, NAMES, 1));
+        memcpy(q.key_hash, k.now.key_hash, 32);
+        CHECK_OK(keys_sign(&k, &q, &a));
+        CHECK(areas_with(mask, &safe) > 0);
+        CHECK_EQ(areas_with(mask, &safe), safe);
+        keys_deinit(&k);
+        CHECK_EQ(areas_with(mask, &safe), 0);
+        folder_remove(dir, path);
 }
 
 /* ---- the program ---------------------------------------------------------------------------- */
