@@ -357,6 +357,40 @@ TEST(a_goodbye_ends_one_direction)
         peers_close(&w);
 }
 
+/* What CAPNP_TRACE=1 prints while a client that says goodbye or not goes away. */
+static void check_trace(bool goodbye)
+{
+        char name[] = "/tmp/test-tls-trace-XXXXXX", text[8192] = "";
+        int fd = mkstemp(name), saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+        struct peers w;
+        struct raw r;
+
+        CHECK(fd >= 0 && saved >= 0);
+        CHECK_OK(unlink(name));
+        CHECK_OK(setenv("CAPNP_TRACE", "1", 1));
+        CHECK_EQ(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+        raw_open(&w, &r);
+        if (goodbye)
+                CHECK_EQ(SSL_shutdown(r.ssl), 0);
+        raw_flush(&r);
+        CHECK_OK(shutdown(r.fd, SHUT_WR));
+        run_until(w.s.vat, &w.server.closed);
+        raw_deinit(&r);
+        peers_close(&w);
+        CHECK_EQ(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+        close(saved);
+        CHECK(pread(fd, text, sizeof(text) - 1, 0) > 0);
+        close(fd);
+        CHECK(strstr(text, "capnp 1 -- TLS 1.3\n") != NULL);
+        CHECK_EQ(strstr(text, "truncated") == NULL, goodbye);
+}
+
+TEST(the_trace_tells_a_cut_end)
+{
+        check_trace(true);
+        check_trace(false);
+}
+
 /* ---- somebody else's key -------------------------------------------------------------------- */
 
 /* Refused before anything of ours has been sent. */
