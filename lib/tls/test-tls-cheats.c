@@ -158,6 +158,7 @@ struct foreign {
         long max;
         const char *suites, *groups, *alpn;
         bool taken;
+        int alert; /* what it says to one that it does not take */
 };
 
 static void check_foreign(const struct foreign *f)
@@ -181,6 +182,7 @@ static void check_foreign(const struct foreign *f)
                                                  (unsigned)strlen(f->alpn)));
         raw_start(&r);
         CHECK_EQ(raw_handshake(&r, &w), f->taken);
+        CHECK_EQ(r.alert, f->alert);
         run_for_ms(w.s.vat, 5);
         CHECK_EQ(w.server.secured, f->taken);
         CHECK_EQ(w.signer.signs, f->taken);
@@ -209,11 +211,11 @@ TEST(only_tls_1_3_and_our_settings)
                 {.alpn = "\x02h2\x09"
                          "capnp-rpc",
                  .taken = true},
-                {.alpn = "\x02h2"},
-                {.max = TLS1_2_VERSION},
-                {.suites = "TLS_AES_256_GCM_SHA384"},
-                {.groups = "ffdhe2048"},
-                {.groups = "P-521"},
+                {.alpn = "\x02h2", .alert = SSL_AD_NO_APPLICATION_PROTOCOL},
+                {.max = TLS1_2_VERSION, .alert = SSL_AD_PROTOCOL_VERSION},
+                {.suites = "TLS_AES_256_GCM_SHA384", .alert = SSL_AD_HANDSHAKE_FAILURE},
+                {.groups = "ffdhe2048", .alert = SSL_AD_HANDSHAKE_FAILURE},
+                {.groups = "P-521", .alert = SSL_AD_HANDSHAKE_FAILURE},
         };
 
         for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++)

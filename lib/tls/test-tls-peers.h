@@ -290,6 +290,7 @@ struct raw {
         SSL *ssl;
         BIO *in, *out;
         int fd;
+        int alert; /* the last that the server sent */
 };
 
 static inline void raw_init(struct raw *r, int fd)
@@ -341,16 +342,21 @@ static inline bool raw_fill(struct raw *r)
 /* 1: secured; 0: the server has ended it. */
 static inline int raw_handshake(struct raw *r, struct peers *w)
 {
+        bool over = false;
+
         for (unsigned i = 0; i < 1000; i++) {
-                int n = SSL_do_handshake(r->ssl);
+                int n = SSL_do_handshake(r->ssl), reason = ERR_GET_REASON(ERR_peek_last_error());
 
                 raw_flush(r);
                 if (n == 1)
                         return 1;
+                if (reason >= 1000)
+                        r->alert = reason - 1000;
                 ERR_clear_error();
-                run_for_ms(w->s.vat, 2);
-                if (!raw_fill(r) || w->server.closed)
+                if (over)
                         return 0;
+                run_for_ms(w->s.vat, 2);
+                over = !raw_fill(r) || w->server.closed;
         }
         return 0;
 }
