@@ -71,6 +71,12 @@ Host stranger
         g.until(listens, "sshd does not listen")
         if server.poll() is not None:
             raise Skip("sshd does not start here: " + g.read("sshd.log")[-300:])
+        # An account that may not log in (a locked one, one without a shell) is not ours to mend.
+        done = subprocess.run(["ssh", "-F", g.path("ssh_config"), "-oBatchMode=yes", "there", "true"],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                              env=g.env, check=False)
+        if done.returncode:
+            raise Skip(f"this account cannot log in by ssh: {done.stderr[-200:]}")
         yield port
     finally:
         server.terminate()
@@ -162,7 +168,7 @@ def three_passwords_through_one_ssh(g):
         holds("Logged in as alice" in shown, shown)
         g.agents.append(g.ok("sessions", "--json").json["sessions"][0]["agent"])
         equal(len(ssh_processes(g)), 1)
-        equal(g.read("sshd.log").count("Accepted publickey"), 1)
+        equal(g.read("sshd.log").count("Accepted publickey"), 2)  # ours, and the probe's
         g.ok("logout")
 
 
