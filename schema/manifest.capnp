@@ -76,6 +76,10 @@ struct Profile {
 
   accounts @5 :Bool = true;
   # Whether accounts may be given this profile (guest and anonymous need not be among them).
+
+  serverKeyBinding @6 :Bool = false;
+  # Whether a key may prove itself over TLS by the instance's key alone, not by the channel: for clients whose library
+  # cannot say more (Python's ssl, kj-tls). Who has the instance's private key could use such a proof elsewhere.
 }
 
 enum Disclosure {

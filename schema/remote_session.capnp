@@ -101,6 +101,17 @@ struct RemoteAuthMethod {
   # Why it is disabled. Empty when it is enabled.
 }
 
+enum RemoteChannelBinding {
+  # What ties a proof by signature to this TLS connection. Since 0.1.
+
+  exporter @0;
+  # `tls-exporter`: the proof is worth nothing on any other connection.
+
+  serverKey @1;
+  # The server's key alone, for clients whose TLS library cannot tell the exporter: whoever is between with a key of
+  # his own is found out. Only for profiles that allow it.
+}
+
 struct RemoteAuthStart {
   kind @0 :RemoteAuthKind;
 
@@ -119,6 +130,10 @@ struct RemoteAuthStart {
   endOthers @5 :Bool;
   # When the proof is good, the account's other sessions end first: for an owner whose sessions are as
   # many as they may be. Not for a renewal. Since 0.1.
+
+  binding @6 :RemoteChannelBinding;
+  # Which transcript the proof is made over (doc/protocol/admission.md). Without TLS: `exporter`, which is nothing
+  # then. Since 0.1.
 }
 
 struct RemoteAuthStep {

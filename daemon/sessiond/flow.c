@@ -135,6 +135,7 @@ static struct capos_audit_record flow_record(struct flow *f, const char *outcome
         r.profile = f->claim.profile[0] ? f->claim.profile : NULL;
         r.kind = capos_auth_name(f->kind);
         r.detail = f->renewal ? "renewal" : NULL;
+        r.binding = binding_name(f->method && f->method->binds ? f->claim.binding : BINDING_NONE);
         r.claim = f->claim.origin->claim[0] ? f->claim.origin->claim : NULL;
         return r;
 }
@@ -197,6 +198,10 @@ static enum capos_denial claim_fill(struct claim *c, remote_auth_start_reader q,
         capnp_text profile = remote_auth_start_requested_profile(q);
         capnp_data nonce = remote_auth_start_client_nonce(q);
 
+        if (!origin_binding(c->origin, remote_auth_start_binding(q), &c->binding)) {
+                *ret_why = "there is no such binding without TLS";
+                return CAPOS_DENIED_FLOW;
+        }
         if (renewed && !account.len)
                 account = (capnp_text){renewed->account, (uint32_t)strlen(renewed->account)};
         claim_set_account(c, account);
@@ -469,6 +474,7 @@ int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e)
         snprintf(f->claim.claimed, sizeof(f->claim.claimed), "%s", e->account);
         snprintf(f->claim.profile, sizeof(f->claim.profile), "%s", e->profile->name);
         memcpy(f->claim.nonce, e->challenge, sizeof(f->claim.nonce));
+        f->claim.binding = e->binding;
         if (!flow_set_method(f))
                 return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
 

@@ -44,11 +44,16 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         struct session_who who = {.account = p->account,
                                   .credential = f->credential,
                                   .kind = (enum capos_auth)f->kind,
+                                  .binding = f->claim.binding,
                                   .profile = login_profile(s, p->account, f->claim.profile)};
         struct session *e;
 
         if (!who.profile)
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
+        if (f->method->binds && who.binding == BINDING_SERVER_KEY &&
+            !who.profile->server_key_binding)
+                return flow_deny(f, a, CAPOS_DENIED_PROFILE,
+                                 "it demands a proof that is bound to the channel (tls-exporter)");
         if (f->alone)
                 sessions_end(s, p->account, NULL, "ended by a newer login of the account");
         if (places_take(&ad->origin, &who) || session_new(&ad->origin, &who, &e))

@@ -59,8 +59,7 @@ static int key_prove(const struct claim *c, const struct store_account *acc, cap
                      struct method_proof *ret)
 {
         const struct store_key *k = key_find(acc, sig);
-        const struct capos_proof proof = {
-                .transport = origin_transport(c->origin),
+        struct capos_proof proof = {
                 .nonce = {c->nonce, sizeof(c->nonce)},
                 .client_nonce = {c->client_nonce, c->client_nonce_len},
                 .account = {c->claimed, (uint32_t)strlen(c->claimed)},
@@ -68,6 +67,7 @@ static int key_prove(const struct claim *c, const struct store_account *acc, cap
         };
         size_t len;
 
+        origin_prove(c->origin, c->binding, &proof);
         if (capos_proof_write(&proof, ret->transcript, sizeof(ret->transcript), &len))
                 return -EINVAL;
 
@@ -94,6 +94,7 @@ static enum capos_denial key_accept(const struct claim *c, const struct proof_ve
 static const struct method_ops key_ops = {
         .throttle = THROTTLE_KEY,
         .response_bytes = SIGNATURE_BYTES,
+        .binds = true,
         .recognizes = key_recognizes,
         .turn = key_turn,
         .step = key_step,

@@ -19,6 +19,7 @@ struct claim {
         uint32_t client_nonce_len;
         uint8_t nonce[CAPOS_PROOF_NONCE_BYTES];
         bool asked; /* a step was shown to the client */
+        enum binding binding;
 };
 
 /* What a prover is to look at. */
@@ -48,6 +49,7 @@ enum method_turn {
 struct method_ops {
         enum throttle_kind throttle; /* failures of which kind count, and are waited for */
         uint32_t response_bytes;     /* the longest response */
+        bool binds;                  /* a proof is made over what the claim says it is bound to */
         /* Whether a proof of a renewal, which says no kind, is one of these. */
         bool (*recognizes)(capnp_data proof);
         /* What a response means. */

@@ -90,6 +90,48 @@ const char *origin_transport(const struct origin *o)
         return names[o->transport];
 }
 
+/* ---- what binds a proof --------------------------------------------------------------------- */
+
+bool origin_binding(const struct origin *o, unsigned asked, enum binding *ret)
+{
+        bool tls = o->transport == TRANSPORT_TLS;
+
+        switch (asked) {
+        case REMOTE_CHANNEL_BINDING_EXPORTER:
+                *ret = tls ? BINDING_EXPORTER : BINDING_NONE;
+                return true;
+        case REMOTE_CHANNEL_BINDING_SERVER_KEY:
+                *ret = BINDING_SERVER_KEY;
+                return tls;
+        default:
+                return false;
+        }
+}
+
+const char *binding_name(enum binding b)
+{
+        switch (b) {
+        case BINDING_NONE:
+                break;
+        case BINDING_EXPORTER:
+                return "tls-exporter";
+        case BINDING_SERVER_KEY:
+                return "tls-key";
+        }
+        return "none";
+}
+
+void origin_prove(const struct origin *o, enum binding b, struct capos_proof *p)
+{
+        const struct channel *c = &o->channel;
+
+        p->transport = b == BINDING_SERVER_KEY ? binding_name(b) : origin_transport(o);
+        if (b == BINDING_EXPORTER)
+                p->channel_binding = (capnp_data){c->exporter, sizeof(c->exporter)};
+        if (b != BINDING_NONE)
+                p->server_key_hash = (capnp_data){c->key_hash, sizeof(c->key_hash)};
+}
+
 struct turns_path origin_path(const struct origin *o)
 {
         struct turns_path p = {0};

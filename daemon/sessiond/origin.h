@@ -6,6 +6,7 @@
 #include "remote_session.capnp-c.h"
 #include "session-audit.h"
 #include "session-names.h"
+#include "session-proof.h"
 #include "turns.h"
 
 #include <capos/capnp.h>
@@ -13,6 +14,13 @@
 struct sessiond;
 
 enum { CHANNEL_BYTES = 32 };
+
+/* What a proof is bound to, beside its nonce. */
+enum binding {
+        BINDING_NONE,       /* there is no TLS */
+        BINDING_EXPORTER,   /* the channel */
+        BINDING_SERVER_KEY, /* the instance's key */
+};
 
 /*
  * What is known of the TLS of a connection. The nonce was given out here; what was signed, with
@@ -58,6 +66,13 @@ bool origin_signed(struct origin *o, const struct packet *p);
 int origin_secured(struct origin *o, capnp_data exporter, capnp_data handshake) CAPNP_MUST_USE;
 /* Keeps what a client says about itself. */
 void origin_claim(struct origin *o, login_source_metadata_reader r);
+
+/* What a client asks for here. false: there is no such thing on this connection. */
+bool origin_binding(const struct origin *o, unsigned asked, enum binding *ret) CAPNP_MUST_USE;
+/* As in the audit log: "none", "tls-exporter", "tls-key". */
+const char *binding_name(enum binding b);
+/* Fills in the fields of a proof that are about the connection; borrowed from the origin. */
+void origin_prove(const struct origin *o, enum binding b, struct capos_proof *p);
 
 /* "plain", "tls" or "unix". */
 const char *origin_transport(const struct origin *o);

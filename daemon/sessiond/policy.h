@@ -36,7 +36,8 @@ struct policy_profile {
         unsigned ngrants;
         uint64_t lease_ms, max_lease_ms;
         struct policy_quota quota;
-        bool accounts; /* may be given to accounts */
+        bool accounts;           /* may be given to accounts */
+        bool server_key_binding; /* a proof may be bound to our key alone */
 };
 
 /* A way in without an account. */

@@ -131,6 +131,7 @@ static void session_name(struct session *e, const struct session_who *who)
         snprintf(e->account, sizeof(e->account), "%s", who->account);
         snprintf(e->credential, sizeof(e->credential), "%s", who->credential);
         e->kind = who->kind;
+        e->binding = who->binding;
         e->profile = who->profile;
         e->started_ms = clock_wall_ms();
         if (who->account[0])

@@ -5,6 +5,7 @@
 #include "base-list.h"
 #include "daemon-packets.h"
 #include "grant.h"
+#include "origin.h"
 #include "policy.h"
 #include "session-names.h"
 #include "session-proof.h"
@@ -46,6 +47,7 @@ struct session {
         char account[STORE_NAME_BYTES + 1];       /* "": guest or anonymous */
         char credential[STORE_FINGERPRINT_BYTES]; /* what made it: "password", a fingerprint */
         enum capos_auth kind;
+        enum binding binding;                       /* of the proofs that renew it */
         uint8_t challenge[CAPOS_PROOF_NONCE_BYTES]; /* for renewing; zero when it can't be */
         uint64_t started_ms, expires_ms;            /* wall time */
         uint64_t deadline_ms;                       /* since the machine started */
@@ -59,6 +61,7 @@ struct session_who {
         const char *account; /* "": nobody */
         const char *credential;
         enum capos_auth kind;
+        enum binding binding;
         const struct policy_profile *profile;
 };
 

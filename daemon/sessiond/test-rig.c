@@ -44,6 +44,7 @@ static void manifest_profile(profile_builder p, const char *name, const struct r
         profile_set_name(p, name);
         if (o->lease_ms)
                 profile_set_lease_ms(p, o->lease_ms);
+        profile_set_server_key_binding(p, o->server_key);
         if (o->max_lease_ms)
                 profile_set_max_lease_ms(p, o->max_lease_ms);
         grant_set_name(grant_list_builder_get(g, 0), "session");
@@ -201,13 +202,13 @@ static void rig_on_gate(void *arg, uint32_t events)
 {
         struct rig *g = arg;
         struct packet p;
-        int fds[1], r;
+        int fds[2], r;
         struct iovec v = {&p, sizeof(p)};
         unsigned got = 0;
         ssize_t n;
 
         (void)events;
-        n = capos_io_stream_read_fds(g->gate, &v, 1, fds, 1, &got);
+        n = capos_io_stream_read_fds(g->gate, &v, 1, fds, 2, &got);
         r = n == (ssize_t)sizeof(p) ? 0 : -1;
         if (r && n != -EAGAIN)
                 g->gate_watch = capnp_watch_free(g->gate_watch);
@@ -220,6 +221,49 @@ static void rig_on_gate(void *arg, uint32_t events)
                 CHECK_EQ(p.event, g->last_event);
                 g->admission = fds[0];
         }
+        if (p.type == PACKET_ADMISSION_TLS) {
+                CHECK_EQ(got, 2);
+                CHECK_EQ(p.event, g->last_event);
+                g->admission = fds[0];
+                g->sign[1] = fds[1];
+                memcpy(g->nonce, p.nonce, sizeof(g->nonce));
+        }
+}
+
+/* ---- the signer ----------------------------------------------------------------------------- */
+
+void rig_start_signer(struct rig *g)
+{
+        const struct packet p = {.type = PACKET_SIGNER, .index = 1};
+        int pair[2];
+
+        CHECK_OK(capos_io_packet_pair(pair));
+        CHECK_OK(capos_io_packet_send(g->up, &p, sizeof(p), &pair[1], 1));
+        close(pair[1]);
+        g->signer = pair[0];
+}
+
+/* What it has been sent for an event: one end of a pair. */
+static void rig_take_sign(struct rig *g)
+{
+        struct pollfd p = {.fd = g->signer, .events = POLLIN};
+        struct packet sign;
+
+        CHECK_EQ(poll(&p, 1, 10000), 1);
+        CHECK_OK(capos_io_packet_recv(g->signer, &sign, sizeof(sign), &g->sign[0], 1));
+        CHECK_EQ(sign.type, PACKET_SIGN);
+        CHECK_EQ(sign.event, g->last_event);
+        for (unsigned i = 0; i < 2; i++)
+                close(g->sign[i]);
+}
+
+void rig_signed(struct rig *g, uint64_t event, const uint8_t hash[32], const uint8_t key_hash[32])
+{
+        struct packet p = {.type = PACKET_SIGNED, .event = event};
+
+        memcpy(p.nonce, hash, 32);
+        memcpy(p.key_hash, key_hash, 32);
+        CHECK_OK(capos_io_packet_send(g->signer, &p, sizeof(p), NULL, 0));
 }
 
 static int rig_listener(struct rig *g)
@@ -276,7 +320,7 @@ static void rig_stop_zygote(struct rig *g)
 
 static void rig_begin(struct rig *g, const struct rig_options *o)
 {
-        *g = (struct rig){.up = -1, .gate = -1, .admission = -1};
+        *g = (struct rig){.up = -1, .gate = -1, .admission = -1, .signer = -1};
         if (o->dir) {
                 snprintf(g->dir, sizeof(g->dir), "%s", o->dir);
         } else {
@@ -348,6 +392,8 @@ void rig_stop(struct rig *g, bool kill_it)
         close(g->gate);
         if (g->admission >= 0)
                 close(g->admission);
+        if (g->signer >= 0)
+                close(g->signer);
         CHECK_EQ(waitpid(g->pid, &status, 0), g->pid);
         if (!kill_it)
                 CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
@@ -551,6 +597,8 @@ int rig_worker_fd(struct rig *g, const char *address, uint64_t *ret_event)
         snprintf(p.address, sizeof(p.address), "%s", address);
         if (!capos_io_address_parse(address, true, &all))
                 p.source = source_of_address(&all.a[0]);
+        if (g->signer >= 0)
+                p.transport = TRANSPORT_TLS;
         g->admission = -1;
         CHECK_OK(capos_io_packet_send(g->gate, &p, sizeof(p), NULL, 0));
         while (g->admission < 0) {
@@ -558,6 +606,8 @@ int rig_worker_fd(struct rig *g, const char *address, uint64_t *ret_event)
                 rig_turn(g, 100);
         }
 
+        if (g->signer >= 0)
+                rig_take_sign(g);
         *ret_event = p.event;
         fd = g->admission;
         g->admission = -1;

@@ -26,6 +26,7 @@ struct rig_options {
         uint64_t lease_ms, max_lease_ms, admission_ms;
         uint32_t connections; /* that may have a session; 0: what is usual */
         bool no_password, no_entry, pseudonym;
+        bool server_key; /* the profile lets proofs be bound to the server's key alone */
         const char *dir; /* a folder that exists already, to start again in */
 };
 
@@ -46,6 +47,9 @@ struct rig {
         char dir[64];
         pid_t pid;
         int up, gate, admission; /* admission: the socket of the last event; -1: none */
+        int signer;              /* we are one; -1: there is none */
+        int sign[2];             /* of the last event over TLS: the signer's end, the worker's */
+        uint8_t nonce[32];       /* … and its nonce */
         capnp_watch *up_watch, *gate_watch;
         bool ready;
         capnp_cap *admin;
@@ -105,6 +109,10 @@ void rig_until_count(struct rig *g, const unsigned *n, unsigned least);
 /* Lets things happen for a while. */
 void rig_pause(struct rig *g, unsigned ms);
 
+/* There is a signer from now on, and connections come in over TLS. */
+void rig_start_signer(struct rig *g);
+/* It has signed for the last event. */
+void rig_signed(struct rig *g, uint64_t event, const uint8_t hash[32], const uint8_t key_hash[32]);
 /* A connection comes in. */
 void rig_worker(struct rig *g, const char *address, struct rig_worker *w);
 void rig_worker_end(struct rig_worker *w);

@@ -577,6 +577,131 @@ TEST_T(signatures_over_anything_else_are_refused, 120)
         rig_remove(g.dir);
 }
 
+/* ---- over TLS ------------------------------------------------------------------------------- */
+
+enum { BIND_EXPORTER, BIND_OTHER, BIND_PLAIN, BIND_KEY, BIND_KEY_OTHER, BIND_KEY_BOTH, BINDS };
+
+/* What a client puts into its proof; the connection's exporter is 0x11…, its key 0x22…. */
+static void bind_fill(struct capos_proof *p, unsigned how)
+{
+        static uint8_t exporter[32], key[32], other[32];
+
+        memset(exporter, 0x11, sizeof(exporter));
+        memset(key, 0x22, sizeof(key));
+        memset(other, 0x33, sizeof(other));
+        p->transport = how == BIND_PLAIN ? "plain" : how < BIND_KEY ? "tls" : "tls-key";
+        if (how == BIND_EXPORTER || how == BIND_KEY_BOTH)
+                p->channel_binding = (capnp_data){exporter, 32};
+        if (how == BIND_OTHER)
+                p->channel_binding = (capnp_data){other, 32};
+        if (how != BIND_PLAIN)
+                p->server_key_hash = (capnp_data){how == BIND_KEY_OTHER ? other : key, 32};
+}
+
+static capnp_question *secured(struct rig_worker *w, uint8_t fill, uint32_t len)
+{
+        capnp_question *q = admission_secured(w->ask);
+        uint8_t exporter[64];
+
+        memset(exporter, fill, sizeof(exporter));
+        admission_secured_set_exporter(q, (capnp_data){exporter, len});
+        return q;
+}
+
+/* A connection whose handshake is done. */
+static void tls_worker(struct rig *g, struct rig_worker *w)
+{
+        uint8_t hash[32] = {1}, key[32];
+
+        memset(key, 0x22, sizeof(key));
+        rig_worker(g, RIG_AWAY, w);
+        rig_signed(g, w->event, hash, key);
+        capnp_question_free(rig_good(secured(w, 0x11, 32)));
+}
+
+/* Logs in by key over TLS. Returns the last question, not waited for. */
+static capnp_question *bound_login(struct rig *g, struct rig_worker *w, unsigned how)
+{
+        bool key = how >= BIND_KEY;
+        uint8_t nonce[32], sig[4096];
+        struct capos_proof p;
+        capnp_question *q;
+        uint32_t flow;
+        size_t len;
+
+        tls_worker(g, w);
+        q = admission_start(w->ask);
+        remote_auth_start_builder b = admission_start_init_request(q);
+        remote_auth_start_set_kind(b, REMOTE_AUTH_KIND_PUBLIC_KEY);
+        login_selector_set_account(remote_auth_start_init_selector(b), "bob");
+        remote_auth_start_set_client_nonce(b, (capnp_data){client_nonce, sizeof(client_nonce) - 1});
+        remote_auth_start_set_binding(b, key ? REMOTE_CHANNEL_BINDING_SERVER_KEY
+                                             : REMOTE_CHANNEL_BINDING_EXPORTER);
+        flow = admission_start_flow(rig_good(q));
+        capnp_question_free(q);
+        q = rig_good(answer(w, flow, NULL, 0));
+        memcpy(nonce, remote_auth_step_challenge(admission_next_step(q)).p, sizeof(nonce));
+        capnp_question_free(q);
+        p = proof("bob", nonce);
+        bind_fill(&p, how);
+        len = sign(g, "k", CAPOS_PROOF_NAMESPACE, "sha512", &p, sig);
+        return answer(w, flow, sig, len);
+}
+
+TEST_T(a_proof_is_bound_to_its_channel, 120)
+{
+        struct rig_worker w;
+        struct rig g;
+
+        CHECK(sodium_init() >= 0);
+        for (unsigned allowed = 0; allowed < 2; allowed++) {
+                rig_start(&g, &(struct rig_options){.server_key = allowed});
+                rig_start_signer(&g);
+                rig_account(&g, "bob", "");
+                CHECK_EQ(keygen(&g, "k", "ed25519", "256"), 0);
+                capnp_question_free(rig_good(key_add(&g, "bob", "k")));
+                for (unsigned how = 0; how < BINDS; how++) {
+                        capnp_question *q = bound_login(&g, &w, how);
+
+                        if (how == BIND_EXPORTER || (how == BIND_KEY && allowed))
+                                capnp_question_free(rig_good(q));
+                        else
+                                rig_refused(q, how == BIND_KEY ? "denied.profile: it demands"
+                                                               : "denied.credentials");
+                        rig_worker_end(&w);
+                }
+                CHECK(rig_audited(&g, "\"binding\":\"tls-key\"") > 0);
+                CHECK(rig_audited(&g, "\"binding\":\"tls-exporter\"") > 0);
+                rig_stop(&g, false);
+                rig_remove(g.dir);
+        }
+}
+
+TEST_T(nothing_is_asked_before_the_handshake, 120)
+{
+        struct rig_worker w;
+        uint8_t hash[32] = {1};
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_start_signer(&g);
+        rig_worker(&g, RIG_AWAY, &w);
+        rig_refused(rig_ask_open(&w), "open is illegal");
+        rig_refused(admission_methods(w.ask), "methods is illegal");
+        /* The signer has not signed. */
+        rig_refused(secured(&w, 0x11, 32), "secured is illegal");
+        rig_signed(&g, w.event, hash, hash);
+        rig_refused(secured(&w, 0x11, 31), "secured is illegal");
+        rig_refused(secured(&w, 0x11, 33), "secured is illegal");
+        capnp_question_free(rig_good(secured(&w, 0x11, 32)));
+        rig_refused(secured(&w, 0x11, 32), "secured is illegal");
+        capnp_question_free(rig_enter(&w));
+        rig_refused(secured(&w, 0x11, 32), "secured is illegal");
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 /* ---- renewal -------------------------------------------------------------------------------- */
 
 static capnp_question *renew(struct rig_worker *w, const void *p, size_t len, uint64_t ms)

@@ -21,7 +21,7 @@ struct capos_audit_record {
         uint64_t event;        /* the gateway's number for the connection */
         const char *source;    /* the peer's address, as the gateway saw it */
         const char *transport; /* plain, tls, unix */
-        const char *binding;   /* how a proof was bound to the channel: none, tls-exporter */
+        const char *binding; /* how a proof was bound to the channel: none, tls-exporter, tls-key */
         const char *account;
         const char *profile;
         const char *kind;       /* of authentication */

@@ -17,8 +17,8 @@ enum {
 
 /* What a transcript binds together. Whoever verifies one fills in what it knows by itself. */
 struct capos_proof {
-        const char *transport;      /* "plain", "tls" or "unix" */
-        capnp_data channel_binding; /* tls-exporter; empty without TLS */
+        const char *transport;      /* "plain", "tls", "tls-key" or "unix" */
+        capnp_data channel_binding; /* tls: tls-exporter; else empty */
         capnp_data nonce;           /* the session manager's, single-use */
         capnp_data client_nonce;    /* RemoteAuthStart.clientNonce; empty for a renewal */
         capnp_text account;         /* RemoteAuthStart.selector.account */

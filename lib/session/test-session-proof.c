@@ -96,7 +96,7 @@ TEST(transcripts_are_those_of_the_document)
                 }
         }
         fclose(f);
-        CHECK_EQ(n, 4);
+        CHECK_EQ(n, 5);
 }
 
 TEST(fields_cannot_move)

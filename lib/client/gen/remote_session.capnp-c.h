@@ -120,6 +120,25 @@ enum { REMOTE_AUTH_METHOD_WORDS_d620b49256c53459 = 1, REMOTE_AUTH_METHOD_PTRS_d6
 typedef struct { capnp_list l; } remote_auth_method_list, remote_auth_method_list_d620b49256c53459;
 typedef struct { capnp_lbuilder l; } remote_auth_method_list_builder, remote_auth_method_list_builder_d620b49256c53459;
 
+/**
+ * What ties a proof by signature to this TLS connection. Since 0.1.
+ */
+#define REMOTE_CHANNEL_BINDING_ID UINT64_C(0xe5cf66dba2be86aa)
+enum remote_channel_binding CAPNP_ENUM_U16 {
+        /**
+         * `tls-exporter`: the proof is worth nothing on any other connection.
+         */
+        REMOTE_CHANNEL_BINDING_EXPORTER = 0,
+        /**
+         * The server's key alone, for clients whose TLS library cannot tell the exporter: whoever is between with a key of
+         * his own is found out. Only for profiles that allow it.
+         */
+        REMOTE_CHANNEL_BINDING_SERVER_KEY = 1,
+};
+typedef enum remote_channel_binding remote_channel_binding_enum_e5cf66dba2be86aa;
+typedef struct { capnp_list l; } remote_channel_binding_list, remote_channel_binding_list_e5cf66dba2be86aa;
+typedef struct { capnp_lbuilder l; } remote_channel_binding_list_builder, remote_channel_binding_list_builder_e5cf66dba2be86aa;
+
 typedef struct { capnp_reader r; } remote_auth_start_reader, remote_auth_start_reader_9dfbf101976cf677;
 typedef struct { capnp_builder b; } remote_auth_start_builder, remote_auth_start_builder_9dfbf101976cf677;
 #define REMOTE_AUTH_START_ID UINT64_C(0x9dfbf101976cf677)
@@ -635,6 +654,15 @@ static inline bool remote_auth_method_has_reason(remote_auth_method_reader r) { 
 static inline void remote_auth_method_set_reason(remote_auth_method_builder b, const char *s) { capnp_builder_set_text(b.b, 2, s); }
 static inline void remote_auth_method_set_reason_n(remote_auth_method_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 2), v); }
 
+/* ---- RemoteChannelBinding ---- */
+
+static inline const char *remote_channel_binding_name(enum remote_channel_binding v) { switch ((unsigned)v) { case REMOTE_CHANNEL_BINDING_EXPORTER: return "exporter"; case REMOTE_CHANNEL_BINDING_SERVER_KEY: return "serverKey"; default: return NULL; } }
+static inline uint32_t remote_channel_binding_list_len(remote_channel_binding_list l) { return l.l.len; }
+static inline enum remote_channel_binding remote_channel_binding_list_get(remote_channel_binding_list l, uint32_t i) { return (enum remote_channel_binding)capnp_list_u16(l.l, i); }
+static inline uint32_t remote_channel_binding_list_builder_len(remote_channel_binding_list_builder l) { return l.l.len; }
+static inline void remote_channel_binding_list_builder_set(remote_channel_binding_list_builder l, uint32_t i, enum remote_channel_binding v) { capnp_lbuilder_set_u16(l.l, i, (uint16_t)v); }
+static inline remote_channel_binding_list remote_channel_binding_list_as_reader(remote_channel_binding_list_builder l) { return CAPNP_NEW(remote_channel_binding_list, capnp_lbuilder_list(l.l)); }
+
 /* ---- RemoteAuthStart ---- */
 
 static inline remote_auth_start_reader remote_auth_start_as_reader(remote_auth_start_builder b) { return CAPNP_NEW(remote_auth_start_reader, capnp_builder_reader(b.b)); }
@@ -691,6 +719,13 @@ static inline void remote_auth_start_set_source(remote_auth_start_builder b, log
  */
 static inline bool remote_auth_start_end_others(remote_auth_start_reader r) { return capnp_reader_bool(r.r, 16, false); }
 static inline void remote_auth_start_set_end_others(remote_auth_start_builder b, bool v) { capnp_builder_set_bool(b.b, 16, v, false); }
+
+/**
+ * Which transcript the proof is made over (doc/protocol/admission.md). Without TLS: `exporter`, which is nothing
+ * then. Since 0.1.
+ */
+static inline enum remote_channel_binding remote_auth_start_binding(remote_auth_start_reader r) { return (enum remote_channel_binding)capnp_reader_u16(r.r, 4, 0); }
+static inline void remote_auth_start_set_binding(remote_auth_start_builder b, enum remote_channel_binding v) { capnp_builder_set_u16(b.b, 4, (uint16_t)v, 0); }
 
 /* ---- RemoteAuthStep ---- */
 
