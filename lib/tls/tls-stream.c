@@ -699,3 +699,11 @@ void capos_i_tls_transcript_clear(struct capos_i_tls *t)
 {
         capos_i_tls_transcript_drop(&t->transcript);
 }
+
+void capos_i_tls_set_wipe(struct capos_i_tls *t, bool wipes)
+{
+        if (wipes)
+                SSL_set_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+        else
+                SSL_clear_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
