@@ -18,6 +18,7 @@
 #include <capos/capnp-vat.h>
 
 #include "bench-record.h"
+#include "bench-tls.h"
 
 /* ---- vats ----------------------------------------------------------------------------------- */
 
@@ -141,6 +142,35 @@ static void work_null_with(uint64_t count, uint32_t in_flight, bool relay)
         stage_init(&s, relay);
         stage_calls(&s, count, in_flight);
         stage_deinit(&s);
+}
+
+/* The same without a relay and through TLS. */
+static void work_tls_with(uint64_t count, uint32_t in_flight)
+{
+        struct stage s = {0};
+
+        for (int i = SERVER; i < VATS; i++)
+                must(capnp_vat_new(&s.vats[i]), "a vat");
+        must(echo_serve(s.vats[SERVER], &stage_ops, &s, &s.served), "an object");
+        bench_tls_join(s.vats[SERVER], s.served, s.vats[CLIENT], &s.target);
+        stage_calls(&s, 100, 1);
+        stage_calls(&s, count, in_flight);
+        stage_deinit(&s);
+}
+
+static void work_tls_1(uint64_t count)
+{
+        work_tls_with(count, 1);
+}
+
+static void work_tls_64(uint64_t count)
+{
+        work_tls_with(count, 64);
+}
+
+static void work_tls_1024(uint64_t count)
+{
+        work_tls_with(count, 1024);
 }
 
 static void work_null_1(uint64_t count)
@@ -292,6 +322,7 @@ static const struct {
         const char *name;
         void (*work)(uint64_t count);
 } rows[] = {
+        {"tls-1", work_tls_1},    {"tls-64", work_tls_64},   {"tls-1024", work_tls_1024},
         {"null-1", work_null_1},  {"null-64", work_null_64}, {"null-1024", work_null_1024},
         {"relay-64", work_relay}, {"chain-10", work_chain},  {"build", work_build},
         {"read", work_read},      {"pack", work_pack},       {"json", work_json},
