@@ -11,7 +11,7 @@ import re
 import struct
 
 from schemas import Schema, render
-from seriallib import Test, capnp, same_text
+from seriallib import LOST, Test, capnp, same_text
 
 MUTANTS = 24
 WORD = (1 << 64) - 1
@@ -86,6 +86,9 @@ def judged(path, name, message, schema):
         return
     if good and code and b"List(Bool)" in schema:
         test.except_for("ours refuses a list of wider elements as List(Bool)")
+        return
+    if complaint == LOST:
+        test.except_for("0.9.2 prints a list of billions of nothing")
         return
     if code == 0 and not good and b"Found bit list" in complaint and b"List(Void)" in schema:
         # Nothing is read of its elements.
