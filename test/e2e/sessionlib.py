@@ -205,6 +205,9 @@ class Admin:
     def account_remove(self, name):
         self.ref.call(1, Struct(b"", [name]))
 
+    def key_add(self, name, key):
+        return text(self.ref.call(3, Struct(b"", [name, key])).content.ptr(0))
+
     def passwd(self, name, password):
         self.ref.call(5, Struct(b"", [name, password.encode()]))
 
