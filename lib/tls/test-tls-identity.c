@@ -189,6 +189,7 @@ TEST(only_a_file_of_its_size_is_read)
         char big[TLS_FILE_BYTES + 1] = {0};
         capnp_data d;
         struct folder f;
+        int fd;
 
         folder_make(&f);
         CHECK_EQ(capos_i_tls_file_load(f.fd, "x", &d), -ENOENT);
@@ -203,6 +204,15 @@ TEST(only_a_file_of_its_size_is_read)
         CHECK_OK(capos_i_tls_file_load(f.fd, "x", &d));
         CHECK_EQ(d.len, sizeof(big) - 1);
         capos_i_tls_bytes_free(&d);
+
+        /* Twice through one descriptor, which others may have, too. */
+        fd = openat(f.fd, "x", O_RDONLY | O_CLOEXEC);
+        for (unsigned i = 0; i < 2; i++) {
+                CHECK_OK(capos_i_tls_file_read(fd, &d));
+                CHECK_EQ(d.len, sizeof(big) - 1);
+                capos_i_tls_bytes_free(&d);
+        }
+        close(fd);
         CHECK_OK(capos_i_tls_file_store(f.fd, "x", 0600, (capnp_data){0}));
         CHECK_OK(capos_i_tls_file_load(f.fd, "x", &d));
         CHECK_EQ(d.len, 0);

@@ -313,6 +313,15 @@ TEST(the_first_rule_that_is_met_counts)
         cert_deinit(&two);
 }
 
+/* Neither for whoever judges, nor for whoever looks at them beforehand. */
+static void rules_are_none(const struct cert *c, const struct rules *r)
+{
+        struct tls_client who;
+
+        CHECK_EQ(judge(c, r, &who), TLS_RECHECK_E_RULES);
+        CHECK_EQ(capos_i_tls_policy_check(rules_data(r)), TLS_RECHECK_E_RULES);
+}
+
 TEST(rules_that_cannot_be_read_are_none)
 {
         struct cert ca = cert_authority("ca", NULL), c = cert_make(&(struct cert_plan){.by = &ca});
@@ -323,24 +332,33 @@ TEST(rules_that_cannot_be_read_are_none)
         rules_add_authority(&r, &ca);
         CHECK_EQ(judge(&c, &r, &who), TLS_RECHECK_E_NO_RULE);
         rules_begin(&r, 1); /* there is no such authority */
-        CHECK_EQ(judge(&c, &r, &who), TLS_RECHECK_E_RULES);
+        rules_are_none(&c, &r);
         r.len = 0;
         rules_begin(&r, -1); /* anybody at all */
-        CHECK_EQ(judge(&c, &r, &who), TLS_RECHECK_E_RULES);
+        rules_are_none(&c, &r);
         r.len = 0;
         rules_add_text(&r, TLS_RULES_AUTHORITY, "nothing");
-        CHECK_EQ(judge(&c, &r, &who), TLS_RECHECK_E_RULES);
+        rules_are_none(&c, &r);
         r = good;
         rules_add_text(&r, TLS_RULES_DNS, "*");
-        CHECK_EQ(judge(&c, &r, &who), TLS_RECHECK_E_RULES);
+        rules_are_none(&c, &r);
         r = good;
         rules_add_authority(&r, &ca); /* too late */
-        CHECK_EQ(judge(&c, &r, &who), TLS_RECHECK_E_RULES);
+        rules_are_none(&c, &r);
 
         /* Cut anywhere, they believe nobody. */
         for (r = good, r.len = 0; r.len < good.len; r.len++)
                 CHECK(judge(&c, &r, &who) != 0);
         CHECK_OK(judge(&c, &good, &who));
+        CHECK_OK(capos_i_tls_policy_check(rules_data(&good)));
+        r = good;
+        rules_begin(&r, -1); /* behind one that is met */
+        rules_are_none(&c, &r);
+        r = good;
+        r.len = 0;
+        rules_add_authority(&r, &ca);
+        rules_add_text(&r, TLS_RULES_CRL, "nothing");
+        rules_are_none(&c, &r);
         cert_deinit(&c);
         cert_deinit(&ca);
 }

@@ -51,6 +51,8 @@ TEST_T(what_a_client_has_signed_is_believed, 60)
                 CHECK_OK(capos_i_tls_key_hash(c.x, hash));
                 CHECK_MEM(who.key_hash, hash, 32);
                 CHECK_STR(who.subject, "CN = alice");
+                CHECK_EQ((int64_t)strtoll(who.serial, NULL, 16),
+                         ASN1_INTEGER_get(X509_get0_serialNumber(c.x)));
                 CHECK_STR(who.name, "");
                 cert_deinit(&c);
         }

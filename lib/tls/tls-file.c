@@ -35,7 +35,7 @@ static int bytes_fill(int fd, uint8_t *p, size_t len, size_t *ret_len)
         size_t at = 0;
 
         while (at < len) {
-                ssize_t n = read(fd, p + at, len - at);
+                ssize_t n = pread(fd, p + at, len - at, (off_t)at);
 
                 if (n < 0 && errno == EINTR)
                         continue;

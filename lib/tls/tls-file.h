@@ -11,8 +11,8 @@ enum {
         TLS_FILE_E_SIZE = 1,        /* it is larger */
 };
 
-/* Reads a regular file to its end. fd: at its beginning, borrowed. The bytes are freed by
- * capos_i_tls_bytes_free(). 0; TLS_FILE_E_SIZE; -EINVAL: it is no file; -errno. */
+/* Reads a regular file from beginning to end, wherever fd, which is borrowed, stands. The bytes are
+ * freed by capos_i_tls_bytes_free(). 0; TLS_FILE_E_SIZE; -EINVAL: it is no file; -errno. */
 int capos_i_tls_file_read(int fd, capnp_data *ret) CAPNP_MUST_USE;
 /* … by its name in a folder; a symbolic link is not followed. Likewise; -ENOENT. */
 int capos_i_tls_file_load(int dir, const char *name, capnp_data *ret) CAPNP_MUST_USE;

@@ -16,5 +16,8 @@ struct tls_shown {
  * tls_recheck_err, _CERTIFICATE and what comes after _RULES; -ENOMEM. */
 int capos_i_tls_policy_judge(capnp_data rules, const struct tls_shown *shown,
                              struct tls_client *ret) CAPNP_MUST_USE;
+/* Whether records can be read: authorities' certificates and lists, rules, patterns. 0;
+ * TLS_RECHECK_E_RULES; -ENOMEM. */
+int capos_i_tls_policy_check(capnp_data rules) CAPNP_MUST_USE;
 
 #endif

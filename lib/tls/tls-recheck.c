@@ -23,6 +23,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tls-messages.h"
@@ -206,6 +207,19 @@ static int check_connection(const struct tls_recheck *c, const struct tls_messag
         return check_server(t, c->server_key);
 }
 
+static int serial_print(X509 *x, char ret[TLS_SERIAL_TEXT])
+{
+        BIGNUM *n = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
+        char *text = n ? BN_bn2hex(n) : NULL;
+        int r = text ? 0 : -ENOMEM;
+
+        if (text)
+                snprintf(ret, TLS_SERIAL_TEXT, "%s", text);
+        OPENSSL_free(text);
+        BN_free(n);
+        return r;
+}
+
 static int check_client(const struct tls_recheck *c, const struct tls_messages *t,
                         struct tls_client *ret)
 {
@@ -220,6 +234,8 @@ static int check_client(const struct tls_recheck *c, const struct tls_messages *
         if (!r)
                 r = capos_i_tls_subject_print(X509_get_subject_name(shown.leaf), who.subject,
                                               sizeof(who.subject));
+        if (!r)
+                r = serial_print(shown.leaf, who.serial);
         if (!r) {
                 memcpy(who.key_hash, shown.key_hash, sizeof(who.key_hash));
                 *ret = who;

@@ -19,6 +19,7 @@ enum {
                 CAPOS_I_TLS_NONCE_EXTENSION, /* of CertificateRequest: carries the event's nonce */
         TLS_CLIENT_CHAIN = 10,               /* certificates a client may send */
         TLS_SUBJECT_TEXT = 256,              /* room for a subject, and for a name */
+        TLS_SERIAL_TEXT = 48,                /* room for a serial number; a longer one is cut */
 };
 
 /* Why a client is not believed. Of several rules that fail, the highest is told. */
@@ -61,6 +62,7 @@ struct tls_client {
         int64_t until;                        /* seconds: when the first of its chain expires */
         uint8_t key_hash[TLS_KEY_HASH_BYTES]; /* of its SubjectPublicKeyInfo */
         char subject[TLS_SUBJECT_TEXT];       /* printable; cut where it is longer */
+        char serial[TLS_SERIAL_TEXT];         /* hexadecimal */
         char name[TLS_SUBJECT_TEXT]; /* by which name: "spiffe://…", "DNS:…", "email:…"; or empty */
 };
 
