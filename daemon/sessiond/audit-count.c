@@ -3,10 +3,11 @@
  *
  * The first of a kind from a source is recorded at once, with all that is known of it; what follows
  * within a minute is counted, and the count becomes one record. A kind is what, outcome, account,
- * way of proving and capability, and most of these are the sender's choice. So a source has a few
- * rows only; what it does beyond them is told apart by what and outcome, of which there are few.
- * The table has a number of rows for all sources, too; who finds none shares those of the others.
- * What can be written in a minute is bounded by that, whoever sends however much.
+ * way of proving, capability and the words about it, and most of these are the sender's choice. So
+ * a source has a few rows only; what it does beyond them is told apart by what and outcome, of
+ * which there are few. The table has a number of rows for all sources, too; who finds none shares
+ * those of the others. What can be written in a minute is bounded by that, whoever sends however
+ * much.
  *
  * A source is an address without its port, of IPv6 the first 64 bits. Rows are found by a keyed
  * hash, as senders choose what is hashed.
@@ -67,10 +68,16 @@ static const char *kind_outcome(const struct capos_audit_record *r)
         return known && !r->reporter ? r->outcome : NULL;
 }
 
+/* Words of this process, likewise. */
+static const char *kind_detail(const struct capos_audit_record *r)
+{
+        return r->reporter ? NULL : r->detail;
+}
+
 static uint64_t key_make(const struct audit_counts *c, const char *source,
                          const struct capos_audit_record *r, enum depth d)
 {
-        const char *const all[] = {r->account, r->kind, r->capability, r->reporter};
+        const char *const all[] = {r->account, r->kind, r->capability, r->reporter, kind_detail(r)};
         crypto_generichash_state h;
         uint8_t out[crypto_generichash_BYTES_MIN];
         uint64_t key;
@@ -81,7 +88,7 @@ static uint64_t key_make(const struct audit_counts *c, const char *source,
                 key_text(&h, r->what);
                 key_text(&h, d == BY_ALL ? r->outcome : kind_outcome(r));
         }
-        for (unsigned i = 0; d == BY_ALL && i < 4; i++)
+        for (unsigned i = 0; d == BY_ALL && i < sizeof(all) / sizeof(*all); i++)
                 key_text(&h, all[i]);
         crypto_generichash_final(&h, out, sizeof(out));
         memcpy(&key, out, sizeof(key));
@@ -133,6 +140,7 @@ static void row_fill(struct audit_count *row, const char *source,
         row_copy(row->kind, sizeof(row->kind), d == BY_ALL ? r->kind : NULL);
         row_copy(row->capability, sizeof(row->capability), d == BY_ALL ? r->capability : NULL);
         row_copy(row->reporter, sizeof(row->reporter), r->reporter);
+        row_copy(row->detail, sizeof(row->detail), d == BY_ALL ? kind_detail(r) : NULL);
 }
 
 /* The row of a record; a new one, with no key yet; NULL: there is no more room. */
@@ -219,6 +227,7 @@ bool audit_counts_take(struct audit_counts *c, bool all, uint64_t now_ms,
                         .profile = row_text(row->profile),
                         .kind = row_text(row->kind),
                         .capability = row_text(row->capability),
+                        .detail = row_text(row->detail),
                         .reporter = row_text(row->reporter),
                         .times = row->times,
                 };

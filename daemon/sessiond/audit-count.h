@@ -15,7 +15,7 @@ struct audit_count {
         uint64_t key; /* 0: free */
         uint64_t source_key, begun_ms, times;
         char what[16], outcome[64], source[64], account[40], profile[40], kind[24];
-        char capability[64], reporter[8];
+        char capability[64], reporter[8], detail[CAPOS_AUDIT_TEXT_BYTES];
 };
 
 struct audit_counts {
