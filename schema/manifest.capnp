@@ -132,6 +132,64 @@ struct Entry {
   # eighth.
 }
 
+struct CertificateAuthority {
+  # Who issues client certificates that are believed, as far as rules say.
+
+  name @0 :Text;
+  # What rules call it.
+
+  certificates @1 :Text;
+  # Its certificates, PEM. Instead: `file`.
+
+  file @2 :Text;
+  # A file with them, by its absolute path. Read when the instance starts, and again when caposd gets SIGHUP.
+
+  revocations @3 :Text;
+  # A file with its lists of revocations (CRL), PEM, by its absolute path. Read as `file` is; sessions that a
+  # certificate has made end when it is not good any more by what was read. A list that is out of date lets nobody
+  # in.
+}
+
+struct CertificateRule {
+  # Which certificates are whose. The first rule that a certificate meets counts. A rule wants an authority or pinned
+  # keys; where it has both, both must be so, and one of the names, where it has any.
+
+  authority @0 :Text;
+  # The name of the authority that must have issued it.
+
+  keys @1 :List(Text);
+  # Its key must be one of these: `sha256:` and the base64 of the SHA-256 of its SubjectPublicKeyInfo.
+
+  spiffe @2 :List(Text);
+  # Its SPIFFE id must be one of these: `spiffe://example.org/ci`, or all below: `spiffe://example.org/ci/*`.
+
+  dns @3 :List(Text);
+  # One of its hosts must be one of these: `build.example.org`, or one label before it: `*.example.org`.
+
+  email @4 :List(Text);
+  # One of its mail addresses must be one of these: `ada@example.org`, or all of a host: `*@example.org`.
+
+  account @5 :Text;
+  # The account that it logs in to. Instead: `accountFromName`.
+
+  accountFromName @6 :Bool = false;
+  # The account is in the name that was met: what is before the @ of a mail address, the first label of a host, the
+  # last part of a SPIFFE id.
+
+  profile @7 :Text;
+  # The one of the account's profiles that it gives. Empty: any of them.
+}
+
+struct Certificates {
+  # Which client certificates are believed. Without rules no client is asked for one.
+
+  authorities @0 :List(CertificateAuthority);
+  # Who issues them.
+
+  rules @1 :List(CertificateRule);
+  # Whose they are.
+}
+
 struct Authentication {
   # The ways in. Accounts are made by `capos account add`, not here.
 
@@ -146,6 +204,9 @@ struct Authentication {
 
   anonymous @3 :Entry;
   # Without an account, as nobody in particular.
+
+  certificates @4 :Certificates;
+  # By a client certificate, over TLS.
 }
 
 enum Confinement {

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "caposd.h"
+#include "certificates.h"
 #include "daemon-capacity.h"
 #include "daemon-log.h"
 #include "manifest-load.h"
@@ -127,6 +128,50 @@ static void caposd_look_again(struct capos_io_timer *t)
                 capos_io_timer_start(t, LOOK_AGAIN_MS);
 }
 
+/* ---- rules for client certificates ---------------------------------------------------------- */
+
+static const char *caposd_manifest_name(const struct caposd *c)
+{
+        return c->options.manifest ? c->options.manifest : "built-in manifest";
+}
+
+static void caposd_complain(void *arg, const char *path, const char *what)
+{
+        daemon_log(LOG_ERR, "%s: %s: %s", caposd_manifest_name(arg), path, what);
+}
+
+/* Reads them, and lets go of those before. 0, or -errno: nothing has changed. */
+static int caposd_read_rules(struct caposd *c)
+{
+        int fd = -1, r;
+
+        if (!certificates_wanted(manifest_root(c->manifest.msg)))
+                return 0;
+
+        r = certificates_make(manifest_root(c->manifest.msg), caposd_complain, c, &fd);
+        if (r)
+                return r;
+
+        if (c->rules_fd >= 0)
+                (void)close(c->rules_fd);
+        c->rules_fd = c->core.rules_fd = c->workers.rules_fd = fd;
+        return 0;
+}
+
+/* Sessions that were made by what is not good any more end. */
+static void caposd_read_rules_again(struct caposd *c)
+{
+        if (c->rules_fd < 0)
+                return;
+
+        if (caposd_read_rules(c)) {
+                daemon_log(LOG_ERR, "client certificates are judged by what was read before");
+                return;
+        }
+        core_tell_rules(&c->core);
+        daemon_log(LOG_NOTICE, "authorities and lists of revocations were read again");
+}
+
 /* ---- signals -------------------------------------------------------------------------------- */
 
 static void caposd_recheck(struct caposd *c)
@@ -152,6 +197,7 @@ static void caposd_signal(struct capos_io_watch *w, uint32_t events)
                         break;
                 case SIGHUP:
                         caposd_recheck(c);
+                        caposd_read_rules_again(c);
                         break;
                 default:
                         caposd_end(c, 0);
@@ -231,6 +277,7 @@ static void caposd_introduce(struct caposd *c)
                                 .place = &c->place,
                                 .manifest = &c->manifest,
                                 .manifest_fd = c->manifest_fd,
+                                .rules_fd = c->rules_fd,
                                 .workers = &c->workers,
                                 .provers = &c->provers,
                                 .identity = &c->identity};
@@ -248,6 +295,7 @@ static void caposd_introduce(struct caposd *c)
                                       .copies = &c->copies,
                                       .manifest_fd = c->manifest_fd,
                                       .certificate_fd = -1,
+                                      .rules_fd = c->rules_fd,
                                       .wanted_idle = limits_idle_workers(l)};
 }
 
@@ -276,6 +324,8 @@ static int caposd_init_parts(struct caposd *c)
                 r = caposd_init_signals(c);
         if (!r)
                 r = daemon_manifest_give(&c->manifest, &c->manifest_fd);
+        if (!r)
+                r = caposd_read_rules(c);
         if (r)
                 return r;
 
@@ -294,7 +344,7 @@ int caposd_init(struct caposd *c, const struct options *o, struct daemon_manifes
 {
         int r;
 
-        *c = (struct caposd){.options = *o, .manifest_fd = -1, .signal_fd = -1};
+        *c = (struct caposd){.options = *o, .manifest_fd = -1, .rules_fd = -1, .signal_fd = -1};
         r = place_open(&c->place, o, manifest_first_user(manifest_root(m->msg)));
         if (r)
                 return r;
@@ -349,6 +399,8 @@ void caposd_deinit(struct caposd *c)
                 (void)close(c->signal_fd);
         if (c->manifest_fd >= 0)
                 (void)close(c->manifest_fd);
+        if (c->rules_fd >= 0)
+                (void)close(c->rules_fd);
         capos_io_loop_deinit(&c->keeper.loop);
         place_close(&c->place);
         daemon_manifest_deinit(&c->manifest);

@@ -12,6 +12,7 @@ struct caposd {
         struct daemon_manifest manifest;
         struct place place;
         int manifest_fd;
+        int rules_fd; /* for client certificates; -1: there are none */
         int signal_fd;
         struct capos_io_watch signals;
         struct capos_io_timer deadline;   /* of ending */

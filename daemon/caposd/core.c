@@ -9,6 +9,7 @@
  * started.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,20 @@ static void core_tell_endpoints(struct core *c)
                 snprintf(p.address, sizeof(p.address), "%.*s", (int)sizeof(p.address) - 1, text);
                 daemon_link_send(&c->sessiond.link, &p, NULL);
         }
+}
+
+void core_tell_rules(struct core *c)
+{
+        int fd;
+
+        if (c->rules_fd < 0 || !c->sessiond.running)
+                return;
+
+        fd = fcntl(c->rules_fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                core_introduction_failed(&c->sessiond, -errno);
+        else
+                daemon_link_send(&c->sessiond.link, &(struct packet){.type = PACKET_RULES}, &fd);
 }
 
 /*
@@ -197,6 +212,7 @@ static void sessiond_started(struct program *p)
         struct core *c = core_of_sessiond(p);
 
         core_tell_endpoints(c);
+        core_tell_rules(c);
         core_meet_gateway(c);
         core_meet_signer(c);
         for (uint32_t i = 0; i < c->nservices; i++)

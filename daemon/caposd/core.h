@@ -22,6 +22,7 @@ struct core {
         const struct place *place;
         const struct daemon_manifest *manifest;
         int manifest_fd;
+        int rules_fd; /* for client certificates; -1: there are none */
         struct workers *workers;
         struct provers *provers;
         struct identity *identity;
@@ -43,6 +44,8 @@ void core_deinit(struct core *c);
 bool core_is_ready(const struct core *c);
 /* The signer runs, and has to meet the session manager. */
 void core_meet_signer(struct core *c);
+/* There are other rules for client certificates: rules_fd. */
+void core_tell_rules(struct core *c);
 /* Whether one of them still runs. */
 bool core_is_running(const struct core *c);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "caposd.h"
+#include "certificates.h"
 #include "daemon-log.h"
 #include "daemon-powers.h"
 #include "manifest-explain.h"
@@ -97,7 +98,7 @@ static bool manifest_is_closed(manifest_reader m)
 
         return !profile_list_len(manifest_profiles(m)) ||
                (!authentication_password(a) && !authentication_public_key(a) &&
-                !entry_enabled(authentication_guest(a)) &&
+                !certificates_wanted(m) && !entry_enabled(authentication_guest(a)) &&
                 !entry_enabled(authentication_anonymous(a)));
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "certificates.h"
 #include "daemon-text.h"
 #include "manifest-check.h"
 
@@ -236,6 +237,7 @@ unsigned manifest_check(manifest_reader m,
                 check_profile(&c, i);
         check_entry(&c, "authentication.guest", authentication_guest(a));
         check_entry(&c, "authentication.anonymous", authentication_anonymous(a));
+        c.faults += certificates_check(m, complain, arg);
         if (manifest_first_user(m) < FIRST_USER_MIN || manifest_first_user(m) > FIRST_USER_MAX)
                 check_fault(&c, "firstUser", "must be 1000 to 4294901760");
         check_limits(&c, manifest_limits(m));

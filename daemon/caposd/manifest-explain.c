@@ -132,6 +132,16 @@ static void entry_print(const char *name, entry_reader e)
                        entry_max_sessions(e));
 }
 
+static void certificates_print(certificates_reader c)
+{
+        uint32_t n = certificate_rule_list_len(certificates_rules(c));
+
+        if (n)
+                printf("  %-10s open over TLS, by %u rule%s\n", "certificate", n, n > 1 ? "s" : "");
+        else
+                printf("  %-10s closed\n", "certificate");
+}
+
 static service_reader service_named(manifest_reader m, capnp_text name)
 {
         service_list l = manifest_services(m);
@@ -193,6 +203,7 @@ void manifest_explain(manifest_reader m)
         printf("Message of the day: %s\n\nWays in\n", manifest_motd(m).p);
         printf("  %-10s %s\n", "password", authentication_password(a) ? "open" : "closed");
         printf("  %-10s %s\n", "key", authentication_public_key(a) ? "open" : "closed");
+        certificates_print(authentication_certificates(a));
         entry_print("guest", authentication_guest(a));
         entry_print("anonymous", authentication_anonymous(a));
         puts("\nProfiles");

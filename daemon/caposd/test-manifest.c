@@ -69,9 +69,39 @@ TEST(the_built_in_manifest_is_what_it_should_be)
 
 #define SERVICE(more_) "(name = \"a\", program = \"p\", interfaceId = 0x8000000000000001" more_ ")"
 
+#define CERTIFICATES(authorities_, rules_)                                                      \
+        "(authentication = (certificates = (authorities = [" authorities_ "], rules = [" rules_ \
+        "])))"
+#define OURS "(name = \"ours\", file = \"/ca.pem\")"
+
 static const struct {
         const char *text, *said;
 } FAULTS[] = {
+        /* client certificates */
+        {CERTIFICATES("(name = \"ours\")", ""), "certificates.authorities[0].file: either"},
+        {CERTIFICATES("(name = \"ours\", file = \"ca.pem\")", ""), "authorities[0].file: must be"},
+        {CERTIFICATES("(name = \"a\", file = \"/a\", revocations = \"b\")", ""),
+         "authorities[0].revocations: must be"},
+        {CERTIFICATES("(file = \"/ca.pem\")", ""), "authorities[0].name: is missing"},
+        {CERTIFICATES(OURS ", " OURS, ""), "authorities[1].name: another"},
+        {CERTIFICATES(OURS, "(account = \"ada\")"), "certificates.rules[0]: anybody"},
+        {CERTIFICATES(OURS, "(authority = \"theirs\", account = \"ada\")"),
+         "rules[0].authority: there is no"},
+        {CERTIFICATES(OURS, "(authority = \"ours\")"), "rules[0].account: either"},
+        {CERTIFICATES(OURS, "(authority = \"ours\", account = \"a\", accountFromName = true)"),
+         "rules[0].account: either"},
+        {CERTIFICATES(OURS, "(authority = \"ours\", accountFromName = true)"),
+         "rules[0].accountFromName: it wants no name"},
+        {CERTIFICATES(OURS, "(authority = \"ours\", account = \"a\", dns = [\"*.*.org\"])"),
+         "rules[0].dns: is no pattern"},
+        {CERTIFICATES(OURS, "(authority = \"ours\", account = \"a\", spiffe = [\"http://a\"])"),
+         "rules[0].spiffe: is no pattern"},
+        {CERTIFICATES(OURS, "(authority = \"ours\", account = \"a\", email = [\"a\"])"),
+         "rules[0].email: is no pattern"},
+        {CERTIFICATES("", "(keys = [\"sha256:x\"], account = \"a\")"), "rules[0].keys: must each"},
+        {CERTIFICATES(OURS, "(authority = \"ours\", account = \"a\", profile = \"p\")"),
+         "rules[0].profile: accounts have no"},
+
         /* what the schema does not know, with line and path */
         {"(\n  motto = \"x\"\n)", ":2:"},
         {"(\n  motto = \"x\"\n)", "motto"},

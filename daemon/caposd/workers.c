@@ -338,8 +338,11 @@ static int zygote_prepare(struct program *p, struct daemon_spawn *s)
 
         confine_program(&p->keeper->confinement, USER_WORKER, 0, s);
         r = program_give(s, ws->manifest_fd, MANIFEST_FD);
-        return r || ws->certificate_fd < 0 ? r
-                                           : program_give(s, ws->certificate_fd, CERTIFICATE_FD);
+        if (!r && ws->certificate_fd >= 0)
+                r = program_give(s, ws->certificate_fd, CERTIFICATE_FD);
+        if (!r && ws->rules_fd >= 0)
+                r = program_give(s, ws->rules_fd, RULES_FD);
+        return r;
 }
 
 static void zygote_started(struct program *p)

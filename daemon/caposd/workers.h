@@ -15,6 +15,7 @@ struct workers {
         struct copies *copies;
         int manifest_fd;      /* for the zygote */
         int certificate_fd;   /* likewise; -1: none is needed */
+        int rules_fd;         /* for client certificates, likewise; -1: none are asked for */
         uint32_t wanted_idle; /* how many should be waiting */
 
         struct program zygote;

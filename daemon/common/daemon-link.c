@@ -53,6 +53,7 @@ unsigned packet_fds(uint32_t type)
         case PACKET_ADMISSION:
         case PACKET_FORK:
         case PACKET_CONTROL:
+        case PACKET_RULES:
                 return 1;
         default:
                 return 0;

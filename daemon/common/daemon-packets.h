@@ -41,6 +41,7 @@ enum packet_type {
         PACKET_SIGNED,
         PACKET_RELOAD,
         PACKET_RELOADED,
+        PACKET_RULES, /* for client certificates: a memory file of records (lib/tls/tls-rules.h) */
 };
 
 /* What the session manager has found when it looked at a service. */
@@ -127,7 +128,13 @@ enum proof_kind {
         PROOF_CERTIFICATE,
 };
 
-enum { PROOF_BYTES = 96 * 1024, VERIFIER_BYTES = 256, PROOF_SUBJECT_BYTES = 256 };
+enum {
+        PROOF_BYTES = 96 * 1024,
+        PROOF_RULES_BYTES = 56 * 1024, /* of that, beside the longest handshake */
+        VERIFIER_BYTES = 256,
+        PROOF_SUBJECT_BYTES = 256,
+        PROOF_SERIAL_BYTES = 48,
+};
 
 /* What the session manager knows of a TLS connection without its worker. */
 struct proof_connection {
@@ -155,8 +162,9 @@ struct proof_verdict {
         uint32_t zero;        /* for the alignment */
         int64_t until_s;      /* when the first of the chain expires: seconds since 1970 */
         uint8_t key_hash[32]; /* SHA-256 of the SubjectPublicKeyInfo */
-        char subject[PROOF_SUBJECT_BYTES]; /* printable */
+        char subject[PROOF_SUBJECT_BYTES]; /* printable. Of a refusal: why, in words */
         char name[PROOF_SUBJECT_BYTES];    /* by which name; empty: the rule wants none */
+        char serial[PROOF_SERIAL_BYTES];   /* hexadecimal */
 };
 
 #endif

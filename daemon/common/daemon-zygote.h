@@ -9,7 +9,7 @@
 #include "daemon-link.h"
 
 /* Where the zygote of workers finds the certificate, when the instance has one. */
-enum { CERTIFICATE_FD = 7 };
+enum { CERTIFICATE_FD = 7, RULES_FD = 8 };
 
 struct daemon_zygote {
         int link;     /* to caposd; borrowed */

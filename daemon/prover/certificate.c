@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <openssl/pem.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tls-identity.h"
@@ -17,6 +18,7 @@
 #include "tls-recheck.h"
 
 _Static_assert((int)PROOF_SUBJECT_BYTES >= (int)TLS_SUBJECT_TEXT, "a subject fits");
+_Static_assert((int)PROOF_SERIAL_BYTES >= (int)TLS_SERIAL_TEXT, "a serial number fits");
 _Static_assert(sizeof(((struct proof_connection *)0)->record) == TLS_HASH_BYTES, "a hash");
 _Static_assert(sizeof(((struct proof_connection *)0)->nonce) == TLS_NONCE_BYTES, "a nonce");
 
@@ -40,14 +42,17 @@ bool certificate_prove(capnp_data handshake, capnp_data connection, capnp_data r
                                                       .now = c.now_s},
                                 &who);
         v->reason = r < 0 ? PROOF_REASON_MEMORY : (uint32_t)r;
-        if (r)
+        if (r) {
+                snprintf(v->subject, sizeof(v->subject), "%s", capos_i_tls_recheck_strerror(r));
                 return false;
+        }
 
         v->rule = who.rule;
         v->until_s = who.until;
         memcpy(v->key_hash, who.key_hash, sizeof(v->key_hash));
         memcpy(v->subject, who.subject, sizeof(who.subject));
         memcpy(v->name, who.name, sizeof(who.name));
+        memcpy(v->serial, who.serial, sizeof(who.serial));
         return true;
 }
 

@@ -148,7 +148,7 @@ TEST_T(a_certificate_is_judged_in_the_sandbox, 240)
                 v = zygote_prove(&z, request(&h, &rules));
                 CHECK_EQ(v.good, 0);
                 CHECK_EQ(v.reason, TLS_RECHECK_E_NONCE);
-                CHECK_STR(v.subject, "");
+                CHECK_STR(v.subject, capos_i_tls_recheck_strerror(TLS_RECHECK_E_NONCE));
                 cert_deinit(&c);
         }
         zygote_end(&z);

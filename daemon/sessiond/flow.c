@@ -116,6 +116,16 @@ void flows_spoil(struct sessiond *s, const char *account)
         }
 }
 
+void flows_spoil_kind(struct sessiond *s, enum capos_auth kind)
+{
+        for (struct capnp_i_list *l = s->attempts.next; l != &s->attempts; l = l->next) {
+                struct flow *f = CAPNP_I_OF(l, struct attempt, link)->f;
+
+                if (f && f->kind == kind)
+                        f->stale = true;
+        }
+}
+
 static struct flow *flow_find(struct flows *fs, uint32_t number)
 {
         for (unsigned i = 0; number && i < FLOWS; i++)
@@ -134,10 +144,21 @@ static struct capos_audit_record flow_record(struct flow *f, const char *outcome
         r.account = f->claim.claimed;
         r.profile = f->claim.profile[0] ? f->claim.profile : NULL;
         r.kind = capos_auth_name(f->kind);
-        r.detail = f->renewal ? "renewal" : NULL;
-        r.binding = binding_name(f->method && f->method->binds ? f->claim.binding : BINDING_NONE);
+        r.detail = f->detail[0] ? f->detail : f->renewal ? "renewal" : NULL;
+        if (f->method)
+                r.binding = binding_name(f->method->binds ? f->claim.binding : f->method->binding);
         r.claim = f->claim.origin->claim[0] ? f->claim.origin->claim : NULL;
         return r;
+}
+
+/* text: for the record; NULL, or "": nothing. */
+static void flow_describe(struct flow *f, const char *text)
+{
+        static const char renewal[] = "renewal: ";
+
+        if (text && *text)
+                snprintf(f->detail, sizeof(f->detail), "%s%.*s", f->renewal ? renewal : "",
+                         (int)(sizeof(f->detail) - sizeof(renewal)), text);
 }
 
 /* A refused attempt: a record, and one line in a form that is documented (doc/design/instance.md,
@@ -227,7 +248,7 @@ static enum capos_denial claim_fill(struct claim *c, remote_auth_start_reader q,
 /* Whether the flow's kind is one of the instance's, and takes proofs. */
 static bool flow_set_method(struct flow *f)
 {
-        if (!method_takes_proofs(&f->claim.origin->s->policy, f->kind))
+        if (!method_takes_proofs(f->claim.origin, f->kind))
                 return false;
 
         f->method = method_of_kind(f->kind)->ops;
@@ -445,7 +466,8 @@ int flow_next(struct flows *fs, capnp_answer *a, bool may_login)
         case METHOD_REFUSED:
                 break;
         }
-        return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
+        flow_describe(f, f->method->refused);
+        return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, f->method->refused);
 }
 
 int flow_cancel(struct flows *fs, capnp_answer *a)
@@ -498,10 +520,15 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
         }
 
         d = f->stale ? CAPOS_DENIED_CREDENTIALS : f->method->accept(&f->claim, v, &who);
+        flow_describe(f, who.detail);
         if (d) {
                 (void)flow_deny(f, a, d, NULL);
                 return;
         }
+
+        if (who.credential[0])
+                memcpy(f->credential, who.credential, sizeof(f->credential));
+        memcpy(f->claim.claimed, who.account, sizeof(who.account));
 
         flow_move(f, FLOW_PROVED);
         audit_add(&f->claim.origin->s->audit, flow_record(f, "ok"));

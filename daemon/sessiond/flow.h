@@ -35,6 +35,7 @@ struct flow {
         bool alone;   /* the account's other sessions are to end */
         unsigned steps;
         char credential[STORE_FINGERPRINT_BYTES]; /* what is being tried */
+        char detail[CAPOS_AUDIT_TEXT_BYTES];      /* for the record of the attempt; "": nothing */
         uint64_t duration_ms;                     /* asked for a renewal */
         struct attempt *attempt;                  /* while its proof waits or is checked */
         capnp_answer *answer;                     /* kept as long */
@@ -81,5 +82,7 @@ int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q);
 
 /* An account's credentials have changed: what is being proved right now does not count. */
 void flows_spoil(struct sessiond *s, const char *account);
+/* The same for all proofs of a kind. */
+void flows_spoil_kind(struct sessiond *s, enum capos_auth kind);
 
 #endif

@@ -18,15 +18,21 @@
 
 /* ---- what a proof was for ------------------------------------------------------------------- */
 
-/* The account's profile that was asked for, or its first; NULL: it has none such. */
-static const struct policy_profile *login_profile(struct sessiond *s, const char *account,
+/* The account's profile that was asked for, or its first; NULL: it has none such, or it is not the
+ * one that what was proved is good for. */
+static const struct policy_profile *login_profile(struct sessiond *s, const struct principal *who,
                                                   const char *wanted)
 {
         const struct policy_profile *p = NULL;
         struct store_account acc;
 
-        if (store_load(&s->store, account, &acc))
+        if (who->profile && wanted[0] && strcmp(who->profile, wanted) != 0)
                 return NULL;
+        if (store_load(&s->store, who->account, &acc))
+                return NULL;
+
+        if (who->profile)
+                wanted = who->profile;
 
         for (unsigned i = 0; i < acc.nprofiles && !p; i++)
                 if (!wanted[0] || !strcmp(acc.profiles[i], wanted))
@@ -45,7 +51,8 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                                   .credential = f->credential,
                                   .kind = (enum capos_auth)f->kind,
                                   .binding = f->claim.binding,
-                                  .profile = login_profile(s, p->account, f->claim.profile)};
+                                  .until_ms = p->until_ms,
+                                  .profile = login_profile(s, p, f->claim.profile)};
         struct session *e;
 
         if (!who.profile)
@@ -66,14 +73,17 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         return audit_return(&s->audit, a);
 }
 
-static int login_renewed(struct admission *ad, struct flow *f, capnp_answer *a)
+static int login_renewed(struct admission *ad, struct flow *f, const struct principal *p,
+                         capnp_answer *a)
 {
         struct session *e = ad->session;
         bool direct = f->direct;
 
         if (direct && memcmp(f->claim.nonce, e->challenge, sizeof(f->claim.nonce)) != 0)
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, "the challenge was used");
-        if (session_renew(e, f->duration_ms))
+        if (strcmp(p->account, e->account) != 0)
+                return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
+        if (session_renew(e, f->duration_ms, p->until_ms))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);
 
         flow_end(f);
@@ -91,7 +101,7 @@ static void login_on_proved(void *arg, struct flow *f, const struct principal *p
         struct admission *ad = arg;
 
         if (f->renewal && ad->state == ADMISSION_BOUND)
-                (void)login_renewed(ad, f, a);
+                (void)login_renewed(ad, f, p, a);
         else if (f->renewal)
                 (void)flow_deny(f, a, CAPOS_DENIED_STALE_SESSION, ad->ended_reason);
         else if (ad->state != ADMISSION_FRESH)
@@ -116,7 +126,7 @@ void login_init(struct admission *ad)
 
 int login_methods(struct admission *ad, capnp_answer *a)
 {
-        return methods_tell(&ad->origin.s->policy, a);
+        return methods_tell(&ad->origin, a);
 }
 
 int login_start(struct admission *ad, capnp_answer *a)

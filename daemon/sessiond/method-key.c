@@ -87,7 +87,7 @@ static enum capos_denial key_accept(const struct claim *c, const struct proof_ve
         if (v->good != 1)
                 return CAPOS_DENIED_CREDENTIALS;
 
-        ret->account = c->account;
+        memcpy(ret->account, c->account, sizeof(ret->account));
         return CAPOS_DENIED_NONE;
 }
 

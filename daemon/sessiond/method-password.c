@@ -57,7 +57,7 @@ static enum capos_denial password_accept(const struct claim *c, const struct pro
         if (v->good != 1)
                 return CAPOS_DENIED_CREDENTIALS;
 
-        ret->account = c->account;
+        memcpy(ret->account, c->account, sizeof(ret->account));
         return CAPOS_DENIED_NONE;
 }
 

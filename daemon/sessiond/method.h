@@ -28,11 +28,17 @@ struct method_proof {
         capnp_data parts[3];                      /* borrowed; read before anything else happens */
         char credential[STORE_FINGERPRINT_BYTES]; /* what is being tried */
         uint8_t transcript[CAPOS_PROOF_BYTES];    /* room for a part that is made here */
+        struct proof_connection connection;       /* … and for another */
 };
 
 /* Who somebody is, once a proof was good. */
 struct principal {
-        const char *account; /* borrowed from the claim */
+        char account[STORE_NAME_BYTES + 1];
+        const char
+                *profile; /* the one of the account's that it may have; NULL: any. The policy's */
+        char credential[STORE_FINGERPRINT_BYTES]; /* what was proved; "": what was tried */
+        uint64_t until_ms;                        /* wall time, when that is over; 0: it is not */
+        char detail[CAPOS_AUDIT_TEXT_BYTES]; /* for the audit log; "": nothing. Of a denial, too */
 };
 
 /* What a response of a client's comes to. */
@@ -50,11 +56,13 @@ struct method_ops {
         enum throttle_kind throttle; /* failures of which kind count, and are waited for */
         uint32_t response_bytes;     /* the longest response */
         bool binds;                  /* a proof is made over what the claim says it is bound to */
+        enum binding binding;        /* else: what it is bound to */
+        const char *refused; /* why a response is out of turn, for the client; may be NULL */
         /* Whether a proof of a renewal, which says no kind, is one of these. */
         bool (*recognizes)(capnp_data proof);
         /* What a response means. */
         enum method_turn (*turn)(const struct claim *c, capnp_data response);
-        /* Fills in what the client is shown. */
+        /* Fills in what the client is shown. NULL: there are no steps. */
         void (*step)(const struct claim *c, remote_auth_step_builder b);
         /* What a prover has to check. acc: what is stored of the claim's account; empty when there
          * is none, which must look and cost the same. 0, or -errno. */
@@ -66,6 +74,7 @@ struct method_ops {
 };
 
 struct method {
+        bool needs_tls; /* there is nothing to prove it by on other connections */
         /* Whether this instance offers it. */
         bool (*is_on)(const struct policy *p);
         /* A way in without an account and without a proof: what the manifest says of it. NULL: it
@@ -74,6 +83,7 @@ struct method {
         const struct method_ops *ops; /* NULL: it takes none */
 };
 
-extern const struct method method_password, method_key, method_guest, method_anonymous;
+extern const struct method method_password, method_key, method_certificate, method_guest,
+        method_anonymous;
 
 #endif

@@ -5,6 +5,8 @@
 
 #include <assert.h>
 
+#include "sessiond.h"
+
 static const struct {
         bool interactive; /* a person is needed: one that sits there */
         const struct method *method;
@@ -14,7 +16,7 @@ static const struct {
         [CAPOS_AUTH_OIDC_DEVICE_CODE] = {true, NULL},
         [CAPOS_AUTH_OIDC_PKCE] = {true, NULL},
         [CAPOS_AUTH_PASSKEY] = {true, NULL},
-        [CAPOS_AUTH_MTLS] = {false, NULL},
+        [CAPOS_AUTH_MTLS] = {false, &method_certificate},
         [CAPOS_AUTH_GUEST] = {false, &method_guest},
         [CAPOS_AUTH_ANONYMOUS] = {false, &method_anonymous},
         [CAPOS_AUTH_SERVICE] = {false, NULL},
@@ -25,11 +27,22 @@ const struct method *method_of_kind(unsigned kind)
         return kind < CAPOS_AUTH_KINDS ? rows[kind].method : NULL;
 }
 
-bool method_takes_proofs(const struct policy *p, unsigned kind)
+/* Why nobody can log in this way; "": one can. */
+static const char *method_reason(const struct origin *o, const struct method *m)
+{
+        if (!m)
+                return "not in this version";
+        if (!m->is_on(&o->s->policy))
+                return "switched off by this instance's manifest";
+
+        return m->needs_tls && o->transport != TRANSPORT_TLS ? "needs TLS" : "";
+}
+
+bool method_takes_proofs(const struct origin *o, unsigned kind)
 {
         const struct method *m = method_of_kind(kind);
 
-        return m && m->ops && m->is_on(p);
+        return m && m->ops && !*method_reason(o, m);
 }
 
 /* From the last row on: the first takes what no other knows. */
@@ -67,23 +80,14 @@ static void method_hints(const struct policy *p, const struct method *m,
                         remote_auth_method_set_profile_hints_at(list, at++, p->profiles[i].name);
 }
 
-/* Why nobody can log in this way; "": one can. */
-static const char *method_reason(const struct policy *p, const struct method *m)
-{
-        if (!m)
-                return "not in this version";
-
-        return m->is_on(p) ? "" : "switched off by this instance's manifest";
-}
-
-int methods_tell(const struct policy *p, capnp_answer *a)
+int methods_tell(const struct origin *o, capnp_answer *a)
 {
         remote_auth_method_list_builder list =
                 admission_methods_results_init_methods(a, CAPOS_AUTH_KINDS);
 
         for (unsigned i = 0; i < CAPOS_AUTH_KINDS; i++) {
                 remote_auth_method_builder b = remote_auth_method_list_builder_get(list, i);
-                const char *reason = method_reason(p, rows[i].method);
+                const char *reason = method_reason(o, rows[i].method);
 
                 remote_auth_method_set_kind(b, (enum remote_auth_kind)i);
                 remote_auth_method_set_label(b, capos_auth_label(i));
@@ -92,7 +96,7 @@ int methods_tell(const struct policy *p, capnp_answer *a)
                                                         : REMOTE_AUTH_STATE_ENABLED);
                 remote_auth_method_set_reason(b, reason);
                 if (!*reason)
-                        method_hints(p, rows[i].method, b);
+                        method_hints(&o->s->policy, rows[i].method, b);
         }
         return capnp_answer_return(a);
 }

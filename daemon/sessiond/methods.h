@@ -10,10 +10,10 @@
 const struct method *method_of_kind(unsigned kind);
 /* The kind that a proof of a renewal is of: of a method that takes proofs. */
 enum capos_auth method_of_proof(capnp_data proof);
-/* Whether somebody can log in by proofs of this kind. */
-bool method_takes_proofs(const struct policy *p, unsigned kind);
+/* Whether somebody can log in by proofs of this kind, where he comes from. */
+bool method_takes_proofs(const struct origin *o, unsigned kind);
 
 /* Admission.methods. Takes a. */
-int methods_tell(const struct policy *p, capnp_answer *a);
+int methods_tell(const struct origin *o, capnp_answer *a);
 
 #endif

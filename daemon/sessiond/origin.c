@@ -117,6 +117,8 @@ const char *binding_name(enum binding b)
                 return "tls-exporter";
         case BINDING_SERVER_KEY:
                 return "tls-key";
+        case BINDING_CERTIFICATE:
+                return "tls-certificate";
         }
         return "none";
 }

@@ -17,9 +17,10 @@ enum { CHANNEL_BYTES = 32 };
 
 /* What a proof is bound to, beside its nonce. */
 enum binding {
-        BINDING_NONE,       /* there is no TLS */
-        BINDING_EXPORTER,   /* the channel */
-        BINDING_SERVER_KEY, /* the instance's key */
+        BINDING_NONE,        /* there is no TLS */
+        BINDING_EXPORTER,    /* the channel */
+        BINDING_SERVER_KEY,  /* the instance's key */
+        BINDING_CERTIFICATE, /* the handshake, which the client has signed */
 };
 
 /*

@@ -157,6 +157,28 @@ static int policy_entry(struct policy *p, entry_reader r, struct policy_entry *e
         return CAPNP_E_POISON;
 }
 
+static int policy_rules(struct policy *p, certificate_rule_list list)
+{
+        unsigned n = certificate_rule_list_len(list);
+
+        if (n > POLICY_RULES)
+                return CAPNP_E_POISON;
+
+        p->rules = calloc(n + 1, sizeof(*p->rules));
+        if (!p->rules)
+                return -ENOMEM;
+
+        for (unsigned i = 0; i < n; i++) {
+                certificate_rule_reader r = certificate_rule_list_get(list, i);
+                const char *profile = certificate_rule_profile(r).p;
+
+                p->rules[p->nrules++] = (struct policy_rule){certificate_rule_account(r).p,
+                                                             certificate_rule_account_from_name(r),
+                                                             profile[0] ? profile : NULL};
+        }
+        return 0;
+}
+
 static int policy_fill(struct policy *p, manifest_reader m)
 {
         authentication_reader a = manifest_authentication(m);
@@ -172,6 +194,8 @@ static int policy_fill(struct policy *p, manifest_reader m)
         r = policy_services(p, manifest_services(m));
         if (!r)
                 r = policy_profiles(p, manifest_profiles(m));
+        if (!r)
+                r = policy_rules(p, certificates_rules(authentication_certificates(a)));
         if (!r)
                 r = policy_entry(p, authentication_guest(a), &p->guest);
         if (!r)
@@ -219,6 +243,7 @@ void policy_deinit(struct policy *p)
                 free(p->profiles[i].grants);
         free(p->profiles);
         free(p->services);
+        free(p->rules);
         p->msg = capnp_msg_free(p->msg);
         free(p->bytes);
         *p = (struct policy){0};

@@ -11,6 +11,7 @@ enum {
         POLICY_SERVICES = 256,
         POLICY_PROFILES = 256,
         POLICY_GRANTS = 64, /* of one profile */
+        POLICY_RULES = 256,
 };
 
 struct policy_service {
@@ -46,6 +47,13 @@ struct policy_entry {
         uint32_t max_sessions, max_sessions_of_one; /* in all, and of one source */
 };
 
+/* Whose a client certificate is that meets the rule of the same number. */
+struct policy_rule {
+        const char *account; /* unless it is in the certificate's name */
+        bool account_from_name;
+        const char *profile; /* the only one that it gives; NULL: any of the account's */
+};
+
 struct policy {
         uint32_t max_sessions;   /* of all kinds: what there is room for */
         uint32_t max_admissions; /* … of connections, with and without one */
@@ -53,7 +61,8 @@ struct policy {
         void *bytes;
         struct policy_service *services;
         struct policy_profile *profiles;
-        unsigned nservices, nprofiles;
+        struct policy_rule *rules;
+        unsigned nservices, nprofiles, nrules;
         bool password, public_key;
         struct policy_entry guest, anonymous;
         uint64_t admission_ms;

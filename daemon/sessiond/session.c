@@ -86,13 +86,23 @@ static int session_timer(struct session *e, uint64_t ms, capnp_timer **ret_t)
                                ret_t);
 }
 
-static int session_lease(struct session *e, uint64_t ms)
+/* What is left of ms at a time that may come before; 0 is none. */
+static uint64_t time_bounded(uint64_t ms, uint64_t until_ms)
+{
+        uint64_t now = clock_wall_ms(), left = until_ms > now ? until_ms - now : 0;
+
+        return until_ms && left < ms ? left : ms;
+}
+
+/* until_ms: wall time; 0: none. */
+static int session_lease(struct session *e, uint64_t ms, uint64_t until_ms)
 {
         capnp_timer *t;
         int r;
 
         if (ms > e->profile->max_lease_ms)
                 ms = e->profile->max_lease_ms;
+        ms = time_bounded(time_bounded(ms, e->until_ms), until_ms);
         r = session_timer(e, ms, &t);
         if (r)
                 return r;
@@ -133,6 +143,8 @@ static void session_name(struct session *e, const struct session_who *who)
         e->kind = who->kind;
         e->binding = who->binding;
         e->profile = who->profile;
+        e->until_ms = who->until_ms;
+        e->rules = e->s->rules.generation;
         e->started_ms = clock_wall_ms();
         if (who->account[0])
                 randombytes_buf(e->challenge, sizeof(e->challenge));
@@ -153,7 +165,7 @@ int session_new(const struct origin *o, const struct session_who *who, struct se
         capnp_i_list_init(&e->link);
         r = session_grants(e);
         if (!r)
-                r = session_lease(e, e->profile->lease_ms);
+                r = session_lease(e, e->profile->lease_ms, 0);
         if (r) {
                 session_free(e);
                 return r;
@@ -227,9 +239,9 @@ int session_revoke(struct session *e, capnp_text name)
         return 0;
 }
 
-int session_renew(struct session *e, uint64_t duration_ms)
+int session_renew(struct session *e, uint64_t duration_ms, uint64_t until_ms)
 {
-        int r = session_lease(e, duration_ms ? duration_ms : e->profile->lease_ms);
+        int r = session_lease(e, duration_ms ? duration_ms : e->profile->lease_ms, until_ms);
 
         if (r)
                 return r;

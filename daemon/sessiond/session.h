@@ -50,7 +50,9 @@ struct session {
         enum binding binding;                       /* of the proofs that renew it */
         uint8_t challenge[CAPOS_PROOF_NONCE_BYTES]; /* for renewing; zero when it can't be */
         uint64_t started_ms, expires_ms;            /* wall time */
-        uint64_t deadline_ms;                       /* since the machine started */
+        uint64_t until_ms;    /* likewise: when what made it is over; 0: it is not */
+        uint32_t rules;       /* generation of those by which its certificate was judged last */
+        uint64_t deadline_ms; /* since the machine started */
         capnp_timer *expiry;
         struct grant *grants;
         unsigned ngrants;
@@ -63,6 +65,7 @@ struct session_who {
         enum capos_auth kind;
         enum binding binding;
         const struct policy_profile *profile;
+        uint64_t until_ms; /* wall time, when what was proved is over; 0: it is not */
 };
 
 /* What a session is counted as. */
@@ -78,8 +81,9 @@ void session_end(struct session *e, enum session_end why, const char *reason);
 /* Takes one capability away. 0; CAPNP_E_UNKNOWN: it has none of this name. */
 int session_revoke(struct session *e, capnp_text name) CAPNP_MUST_USE;
 /* Sets the lease to end duration_ms from now (0: what the profile says), within the profile's
- * bounds, and a new challenge. 0 or -ENOMEM. */
-int session_renew(struct session *e, uint64_t duration_ms) CAPNP_MUST_USE;
+ * bounds, and not after what made it, or what renews it (until_ms; 0: it does not end), and a new
+ * challenge. 0 or -ENOMEM. */
+int session_renew(struct session *e, uint64_t duration_ms, uint64_t until_ms) CAPNP_MUST_USE;
 
 /* NULL when there is none. */
 struct grant *session_grant(struct session *e, capnp_text name);

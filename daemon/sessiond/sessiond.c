@@ -116,6 +116,9 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
                 if (p->index < SESSIOND_ADDRESSES)
                         memcpy(s->addresses[p->index], p->address, sizeof(p->address));
                 break;
+        case PACKET_RULES:
+                recheck_start(s, fds[0]);
+                break;
         case PACKET_WORKERS:
                 s->workers = p->index;
                 break;
@@ -206,6 +209,7 @@ void sessiond_deinit(struct sessiond *s)
         if (s->audit.log.fd >= 0)
                 admissions_end(s);
         prover_deinit(&s->prover);
+        recheck_deinit(s);
         checks_deinit(s);
         services_deinit(s);
         admin_deinit(&s->admin);

@@ -12,6 +12,8 @@
 #include "daemon-log.h"
 #include "policy.h"
 #include "prove.h"
+#include "recheck.h"
+#include "rules.h"
 #include "services.h"
 #include "store.h"
 #include "throttle.h"
@@ -28,6 +30,8 @@ struct sessiond {
         struct audit audit;
         struct prover prover;
         struct throttle throttle;
+        struct rules rules; /* for client certificates */
+        struct recheck recheck;
         struct daemon_log_rate refused; /* lines about logins */
         struct service *services;       /* as many as the policy has, in its order */
         struct capnp_i_list checks;     /* of services, under way */

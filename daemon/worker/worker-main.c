@@ -53,7 +53,8 @@ static int zygote_init(struct daemon_zygote *z, struct worker_kit *kit)
 
         kit->max_fds = FDS_OWN + 2 * grants_max(manifest_root(m.msg));
         if (fd_is_open(CERTIFICATE_FD)) {
-                r = worker_tls_init(&kit->tls, CERTIFICATE_FD);
+                r = worker_tls_init(&kit->tls, CERTIFICATE_FD,
+                                    fd_is_open(RULES_FD) ? RULES_FD : -1);
                 if (r) {
                         daemon_log(LOG_ERR, "the certificate: %s",
                                    capos_i_tls_identity_strerror(r));

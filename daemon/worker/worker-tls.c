@@ -16,6 +16,7 @@
 #include "daemon-packets.h"
 #include "io-packet.h"
 #include "tls-identity.h"
+#include "tls-rules.h"
 #include "worker-tls.h"
 
 enum { SIGN_MS = 2000 };
@@ -60,7 +61,52 @@ static int worker_sign(void *arg, const uint8_t hash[CAPOS_I_TLS_HASH], uint8_t 
 
 /* ---- the zygote ----------------------------------------------------------------------------- */
 
-int worker_tls_init(struct worker_tls *t, int certificate_fd)
+/*
+ * Leaves the certificates of all authorities, one behind the other in place of the rules, each with
+ * an end of line, for which the record had more than room. None, when a rule does without an
+ * authority: clients would not show what nobody has issued that they were told of.
+ */
+static int rules_keep_issuers(capnp_data rules, capnp_data *ret)
+{
+        uint8_t *out = (uint8_t *)(uintptr_t)rules.p;
+        struct tls_rules_at at = {rules};
+        enum tls_rules_kind kind;
+        bool told = true;
+        uint32_t len = 0;
+        capnp_data d;
+        int r;
+
+        while (!(r = capos_i_tls_rules_next(&at, &kind, &d))) {
+                if (kind == TLS_RULES_RULE && !d.len)
+                        told = false;
+                if (kind != TLS_RULES_AUTHORITY)
+                        continue;
+                memmove(out + len, d.p, d.len);
+                len += d.len;
+                out[len++] = '\n';
+        }
+        *ret = (capnp_data){out, told ? len : 0};
+        return r == CAPNP_E_SHORT ? 0 : -EINVAL;
+}
+
+static int worker_tls_new(struct worker_tls *t, struct capos_i_tls_server_settings *s, int rules_fd)
+{
+        capnp_data rules = {0};
+        int r = 0;
+
+        if (rules_fd >= 0) {
+                s->asks_certificate = true;
+                r = capos_i_tls_file_read(rules_fd, &rules);
+                if (!r)
+                        r = rules_keep_issuers(rules, &s->issuers);
+        }
+        if (!r)
+                r = capos_i_tls_server_new(s, &t->context) ? -ENOMEM : 0;
+        capos_i_tls_bytes_free(&rules);
+        return r;
+}
+
+int worker_tls_init(struct worker_tls *t, int certificate_fd, int rules_fd)
 {
         struct capos_i_tls_server_settings s = {.sign = worker_sign, .arg = t};
         struct tls_identity id = {0};
@@ -68,13 +114,15 @@ int worker_tls_init(struct worker_tls *t, int certificate_fd)
 
         t->signer = -1;
         r = capos_i_tls_file_read(certificate_fd, &s.certificates);
-        (void)close(certificate_fd);
         if (!r)
                 r = capos_i_tls_identity_read(s.certificates, (capnp_data){0}, &id);
         if (!r) {
                 memcpy(t->key_hash, id.key_hash, sizeof(t->key_hash));
-                r = capos_i_tls_server_new(&s, &t->context) ? -ENOMEM : 0;
+                r = worker_tls_new(t, &s, rules_fd);
         }
+        (void)close(certificate_fd);
+        if (rules_fd >= 0)
+                (void)close(rules_fd);
         capos_i_tls_identity_deinit(&id);
         capos_i_tls_bytes_free(&s.certificates);
         return r;

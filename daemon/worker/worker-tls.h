@@ -14,9 +14,12 @@ struct worker_tls {
         int signer; /* of the connection: good for one signature. Owned; -1 */
 };
 
-/* In the zygote: reads the certificate that the file has, which is taken. 0; -errno; the value of
- * an enum tls_identity_err. */
-int worker_tls_init(struct worker_tls *t, int certificate_fd) CAPNP_MUST_USE;
+/*
+ * In the zygote: reads the certificate that the file has. rules_fd: a file with rules for client
+ * certificates, by which clients are asked for one, and told whose; -1: there are none. Both are
+ * taken. 0; -errno; the value of an enum tls_identity_err.
+ */
+int worker_tls_init(struct worker_tls *t, int certificate_fd, int rules_fd) CAPNP_MUST_USE;
 /*
  * The client's connection speaks TLS; the session manager is told what it has to know of it before
  * the client's first message is read. nonce: the event's. 0; -errno.

@@ -13,8 +13,8 @@ int worker_serve(const struct worker_start *s)
 }
 
 /* What it has of TLS is of no use to it: it is led over plain connections. */
-int worker_tls_init(struct worker_tls *t, int certificate_fd)
+int worker_tls_init(struct worker_tls *t, int certificate_fd, int rules_fd)
 {
-        (void)t, (void)certificate_fd;
+        (void)t, (void)certificate_fd, (void)rules_fd;
         return 0;
 }

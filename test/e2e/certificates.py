@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+"""certificates: log in by a client certificate, and all who may not.
+
+Why: what a certificate is worth is decided far from the connection that shows it: by rules in the
+manifest, by files that only caposd reads, by a prover, and by a list that changes while sessions
+go on. That they agree, what a client is told and what the audit log has, is seen from outside only.
+
+usage: certificates.py
+"""
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+
+import certlib
+import instance
+import sessionlib as s
+from certlib import MTLS, Authority, TlsInstance, TlsPeer
+from sessionlib import Failed, Refused, Struct
+
+SCRIPT = "e2e-certificates"
+SOON_S = 6  # how long a certificate is good that expires while the test looks on
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+def moment(seconds):
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + seconds))
+
+
+class Cases:
+    def __init__(self, folder):
+        self.ca, self.other = Authority(folder, "ca"), Authority(folder, "other")
+        self.ada = self.ca.issue("ada", "email:ada@example.org")
+        self.stray = self.other.issue("stray")
+        self.target = TlsInstance(self.manifest())
+
+    def manifest(self):
+        """Rules in this order: hosts, SPIFFE ids, mail addresses, a pinned key."""
+        text = instance.manifest(profiles=[instance.profile("robot", ["session", "system_info"])])
+        rules = f"""certificates = (
+          authorities = [(name = "ours", file = "{self.ca.pem}", revocations = "{self.ca.crl}")],
+          rules = [
+            (authority = "ours", dns = ["*.build.example.org"], account = "builder"),
+            (authority = "ours", spiffe = ["spiffe://example.org/ci/*"], accountFromName = true,
+             profile = "robot"),
+            (authority = "ours", email = ["*@example.org"], accountFromName = true),
+            (keys = ["{certlib.fingerprint(self.stray[0])}"], account = "builder",
+             profile = "robot")])"""
+        return text.replace("authentication = (", f"authentication = ({rules},\n    ", 1)
+
+    def start(self):
+        self.target.start()
+        for name, profiles in (("ada", ["operator"]), ("builder", ["operator", "robot"]),
+                               ("nightly", ["operator", "robot"])):
+            self.target.add_user(name, profiles)
+
+    def connect(self, who=None):
+        return TlsPeer(self.target.tls, who)
+
+    def audit(self):
+        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
+    def last_attempt(self):
+        """The record of the last attempt by certificate."""
+        return [r for r in self.audit() if r["what"] == "attempt"
+                and r.get("kind") == "mtlsClientCert"][-1]
+
+    def refused(self, who, code, why, account=None, profile=None):
+        """Nobody is let in; what the client is told has no reason, the audit log has."""
+        peer = self.connect(who)
+        try:
+            peer.by_certificate(account, profile)
+        except Refused as e:
+            expect(e.code, code, "the denial")
+            if why and why in e.reason:
+                raise Failed(f"the client is told: {e.reason}") from e
+        else:
+            raise Failed("it was let in")
+        finally:
+            peer.close()
+        record = self.last_attempt()
+        expect(record["outcome"], code, "the record's outcome")
+        expect(record["transport"], "tls", "the record's transport")
+        if why not in record.get("detail", ""):
+            raise Failed(f"{why!r} is not in {record}")
+
+    def info(self, session):
+        """(account, profile, kind, transport, when it ends) of a session."""
+        i = session.call(0).content.ptr(0)
+        return (*(s.text(i.ptr(n)) for n in (1, 2, 3, 6)), i.uint(64, 64))
+
+    # ---- who may
+
+    def by_certificate(self):
+        peer = self.connect(self.ada)
+        session = peer.by_certificate()
+        expect(self.info(session)[:4], ("ada", "operator", "mtlsClientCert", "tls"), "the session")
+        caps = s.cap_set(session)
+        expect(sorted(s.names(caps)), ["chat", "session", "system_info"], "the bundle")
+        if not s.motd(s.get(caps, "system_info", s.SYSTEM_INFO)):
+            raise Failed("the session is of no use")
+        record = self.last_attempt()
+        expect((record["outcome"], record["account"], record["binding"], record["transport"]),
+               ("ok", "ada", "tls-certificate", "tls"), "the record")
+        for word in ("rule 2", "serial 4F01", "CN = ada"):
+            if word not in record["detail"]:
+                raise Failed(f"{word} is not in {record}")
+        grant = [r for r in self.audit() if r["what"] == "grant"][-1]
+        expect(grant["detail"], certlib.fingerprint(self.ada[0]), "the credential")
+        session.call(3)
+        peer.close()
+
+    def renewal(self):
+        peer = self.connect(self.ada)
+        session = peer.by_certificate("ada")
+        flow = session.call(4, s.auth_start(MTLS)).ref(0, s.FLOW)
+        session = s.answer(flow, "").ref(1, s.SESSION)
+        expect(self.last_attempt()["detail"][:9], "renewal: ", "the record")
+        session = session.call(2, Struct(bytes(8), [b""])).ref(0, s.SESSION)
+        expect(self.info(session)[0], "ada", "the account")
+        session.call(3)
+        try:
+            session.call(0)
+        except Refused as e:
+            expect(e.code, "denied.stale-session", "after the logout")
+        peer.close()
+
+    def rules_decide(self):
+        """The account, and the profile where the rule has one."""
+        for san, account, profile in (("DNS:x1.build.example.org", "builder", "operator"),
+                                      ("URI:spiffe://example.org/ci/nightly", "nightly", "robot")):
+            peer = self.connect(self.ca.issue("made", san))
+            expect(self.info(peer.by_certificate())[:2], (account, profile), san)
+            peer.close()
+        peer = self.connect(self.stray)
+        expect(self.info(peer.by_certificate(profile="robot"))[:2], ("builder", "robot"), "by pin")
+        peer.close()
+        self.refused(self.stray, "denied.profile", "", profile="operator")
+
+    def other_ways_over_tls(self):
+        """Who has a certificate need not use it; who has none logs in as ever."""
+        for who in (None, self.ada):
+            peer = self.connect(who)
+            session = peer.password(instance.USER, instance.SECRET)
+            expect(self.info(session)[2:4], ("password", "tls"), "the session")
+            peer.close()
+
+    def not_without_tls(self):
+        for address in (self.target.address, "unix:" + self.target.unix):
+            peer = s.Peer(address)
+            gateway = peer.gateway()
+            m = gateway.call(0).content.ptr(0)[MTLS]
+            expect((m.uint(32, 16), s.text(m.ptr(2))), (1, "needs TLS"), address)
+            try:
+                gateway.call(1, s.auth_start(MTLS))
+                raise Failed("a flow begins")
+            except Refused as e:
+                expect(e.code, "denied.method-disabled", address)
+            peer.close()
+        peer = self.connect()
+        m = peer.gateway().call(0).content.ptr(0)[MTLS]
+        expect((m.uint(32, 16), s.text(m.ptr(2))), (0, ""), "over TLS")
+        peer.close()
+
+    # ---- who may not
+
+    def no_certificate(self):
+        self.refused(None, "denied.credentials", "")
+        expect(self.last_attempt()["detail"], "the client has shown no certificate", "the record")
+
+    def expired(self):
+        who = self.ca.issue("late", "email:ada@example.org", "20200101000000Z", "20200102000000Z")
+        self.refused(who, "denied.credentials", "has expired")
+
+    def not_yet_valid(self):
+        who = self.ca.issue("early", "email:ada@example.org", "20450101000000Z", "20460101000000Z")
+        self.refused(who, "denied.credentials", "not valid yet")
+
+    def another_authority(self):
+        who = self.other.issue("ada", "email:ada@example.org")
+        self.refused(who, "denied.credentials", "not one of those pinned")  # the last rule's word
+
+    def no_rule(self):
+        who = self.ca.issue("eve", "email:eve@example.com")
+        self.refused(who, "denied.credentials", "none of the names")
+
+    def no_account(self):
+        who = self.ca.issue("nobody", "email:nobody@example.org")
+        self.refused(who, "denied.credentials", "there is no account")
+
+    def another_account(self):
+        self.refused(self.ada, "denied.credentials", "it is ada's", account="builder")
+
+    def another_profile(self):
+        self.refused(self.ada, "denied.profile", "", profile="robot")
+
+    def renewal_of_another_account(self):
+        """A certificate of one account renews no session of another's."""
+        peer = self.connect(self.ada)
+        session = peer.password(instance.USER, instance.SECRET)
+        flow = session.call(4, s.auth_start(MTLS)).ref(0, s.FLOW)
+        try:
+            s.answer(flow, "")
+            raise Failed("it was renewed")
+        except Refused as e:
+            expect(e.code, "denied.credentials", "the denial")
+        peer.close()
+
+    # ---- until when
+
+    def ends_with_the_certificate(self):
+        who = self.ca.issue("brief", "email:ada@example.org", moment(-60), moment(SOON_S))
+        peer = self.connect(who)
+        session = peer.by_certificate()
+        ends = self.info(session)[4]
+        if ends > (time.time() + SOON_S) * 1000:
+            raise Failed(f"the lease ends {ends / 1000 - time.time()} s from now")
+
+        def over():
+            try:
+                session.call(0)
+            except (Refused, s.Closed):
+                return True
+            return False
+        instance.until(over, "the end of the session", 60)
+        peer.close()
+
+    def revoked(self):
+        """The list is read again: his sessions end, others do not, and he does not come back."""
+        who = self.ca.issue("mallory", "email:ada@example.org")
+        theirs, other = self.connect(who), self.connect(self.ada)
+        session, stays = theirs.by_certificate(), other.by_certificate()
+        self.ca.revoke(who[0])
+        if self.info(session)[0] != "ada":
+            raise Failed("the session has ended before the list was read")
+        self.target.process.send_signal(signal.SIGHUP)
+        instance.until(lambda: [r for r in self.audit() if r["what"] == "revocation"],
+                       "the revocation", 60)
+        try:
+            session.call(0)
+            raise Failed("the session goes on")
+        except (Refused, s.Closed) as e:
+            if isinstance(e, Refused):
+                expect(e.code, "denied.stale-session", "the session")
+        expect(self.info(stays)[0], "ada", "the other session")
+        self.refused(who, "denied.credentials", "was revoked")
+        theirs.close()
+        other.close()
+
+    def a_list_that_cannot_be_read(self):
+        """What was read before goes on to count."""
+        with open(self.ca.crl, "w", encoding="ascii") as f:
+            f.write("nothing\n")
+        self.target.process.send_signal(signal.SIGHUP)
+        instance.until(lambda: "authorities[0].revocations" in self.target.log_text(),
+                       "a line in the log", 60)
+        peer = self.connect(self.ada)
+        peer.by_certificate()
+        peer.close()
+        self.ca.list_revoked()
+
+
+NAMES = ["by_certificate", "renewal", "rules_decide", "other_ways_over_tls", "not_without_tls",
+         "no_certificate", "expired", "not_yet_valid", "another_authority", "no_rule", "no_account",
+         "another_account", "another_profile", "renewal_of_another_account",
+         "ends_with_the_certificate", "revoked", "a_list_that_cannot_be_read"]
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="capos-certs-") as folder:
+        cases = Cases(folder)
+        try:
+            cases.start()
+            code = instance.run_cases(SCRIPT, [(n, getattr(cases, n)) for n in NAMES])
+        finally:
+            wrong = cases.target.stop()
+            cases.target.folder.cleanup()
+    for text in wrong:
+        print("not ok", text)
+    return code or bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
