@@ -456,7 +456,9 @@ class Conn:
 
     def __init__(self, address, deadline):
         self.deadline = deadline
-        if address.startswith("unix:"):
+        if isinstance(address, socket.socket):
+            self.sock = address
+        elif address.startswith("unix:"):
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.settimeout(self.left())
             self.sock.connect(address[5:])

@@ -23,6 +23,7 @@ would. It prints ACCOUNT, KIND and the message of the day, and ends with 0; or w
 --build makes the client of a language that Debian alone does not have, in the build folder that
 CAPOS_BUILDDIR names, in the versions that its lock file pins: `make test-peers`.
 """
+import json
 import os
 import re
 import select
@@ -40,7 +41,10 @@ import sessionlib as s  # noqa: E402
 RUN_S = 120
 CLIENTS = os.path.join(s.TOP, "doc", "clients.md")
 COLUMNS = ("tls password", "tls key", "tls tls-key", "unix password", "unix key")
+# As the audit log says it.
+BOUND = {("tls", "key"): "tls-exporter", ("tls", "tls-key"): "tls-key"}
 SCHEMA = os.path.join(s.TOP, "schema")
+DEBIAN_PYTHON = "/usr/bin/python3"    # the one that Debian's packages are for
 GO_MODULE = "capnproto.org/go/capnp/v3"
 
 
@@ -131,33 +135,42 @@ def promises(row):
 class Logins:
     """The logins of one client at one instance."""
 
-    def __init__(self, row, command, where):
+    def __init__(self, row, command, where, number):
         self.row, self.command, self.where = row, command, where
+        self.user, self.strict = "operator" + number, "anonymous" + number
 
-    def login(self, transport, method, secret, certificate=None):
+    def login(self, transport, method, secret, certificate=None, user=None):
         """(code, what it said) of one run."""
         r = subprocess.run(
             self.command + [self.where[transport], certificate or self.where["certificate"], method,
-                            instance.USER, secret],
+                            user or self.user, secret],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=RUN_S, check=False)
+        if r.returncode == 77:
+            raise instance.Skip(r.stdout.strip())
         return r.returncode, r.stdout.strip()
 
     def good(self, transport, method):
         secret = instance.SECRET if method == "password" else self.where["key"]
         kind = "password" if method == "password" else "publicKey"
         code, said = self.login(transport, method, secret)
-        if code or said.splitlines()[-1] != f"{instance.USER} {kind} Hello from the test.":
+        if code or said.splitlines()[-1] != f"{self.user} {kind} Hello from the test.":
             raise s.Failed(f"{code}: {said}")
+        bound = BOUND.get((transport, method), "none")
+        with open(self.where["audit"], encoding="utf-8") as f:
+            records = [json.loads(line) for line in f]
+        last = [r for r in records if r["what"] == "attempt" and r.get("account") == self.user][-1]
+        if (last["transport"], last["binding"]) != (transport, bound):
+            raise s.Failed(f"the audit log does not say {transport} and {bound}: {last}")
 
     def cannot(self, transport, method):
         code, said = self.login(transport, method, self.where["key"])
         if code != 3 or not said.startswith("cannot: "):
             raise s.Failed(f"the page says that it cannot: {code}: {said}")
 
-    def bad(self, transport, method, secret):
-        code, said = self.login(transport, method, secret)
-        if code != 1 or "denied.credentials" not in said:
-            raise s.Failed(f"denied.credentials was expected: {code}: {said}")
+    def bad(self, transport, method, secret, denial="denied.credentials", user=None):
+        code, said = self.login(transport, method, secret, user=user)
+        if code != 1 or denial not in said:
+            raise s.Failed(f"{denial} was expected: {code}: {said}")
 
     def stranger(self):
         """A server whose certificate is not the trusted one gets no password."""
@@ -171,7 +184,8 @@ class Logins:
         for column, cell in promises(self.row).items():
             transport, method = column.split(" ")
             if cell.startswith("no"):
-                found.append((f"{column}: it cannot", lambda t=transport, m=method: self.cannot(t, m)))
+                found.append((f"{column}: it cannot",
+                              lambda t=transport, m=method: self.cannot(t, m)))
                 continue
             if not cell.startswith("yes"):
                 continue
@@ -179,6 +193,9 @@ class Logins:
             if method != "password":
                 found.append((f"{column}, another channel's", lambda t=transport, m=method:
                               self.bad(t, m + "-other", self.where["key"])))
+            if method == "tls-key":
+                found.append((f"{column} where it is not allowed", lambda t=transport, m=method:
+                              self.bad(t, m, self.where["key"], "denied.profile", self.strict)))
         return [(f"{self.row}: {title}", case) for title, case in found]
 
 
@@ -189,7 +206,7 @@ class TlsInstance(instance.Instance):
 
     def __init__(self):
         super().__init__(instance.manifest().replace(
-            '(name = "operator", ', '(name = "operator", serverKeyBinding = true, '))
+            '(name = "operator", ', '(name = "operator", serverKeyBinding = true, '), user=False)
         self.socket = os.path.join(self.folder.name, "socket")
         self.arguments[self.arguments.index("--listen") + 1] = "tls:127.0.0.1:0"
         self.arguments += ["--listen", "unix:" + self.socket]
@@ -209,18 +226,26 @@ class TlsInstance(instance.Instance):
         return f"{found[1]}:{found[2]}"
 
     def client_files(self):
-        """What a client must know: addresses, the certificate, a key of the account's."""
+        """What a client must know: addresses, the certificate, a key."""
         at = {name: os.path.join(self.folder.name, name) for name in ("key", "stranger", "other")}
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", at["key"])
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
             "-nodes", "-keyout", at["other"], "-out", at["stranger"], "-subj", "/CN=localhost",
             "-addext", "subjectAltName=DNS:localhost")
-        with open(at["key"] + ".pub", encoding="ascii") as f:
-            admin = self.admin()
-            admin.key_add(instance.USER, f.read().strip())
-            admin.close()
-        return at | {"tls": "tls:" + self.address, "unix": "unix:" + self.socket,
+        admin = self.admin()
+        audit = admin.audit_path()
+        admin.close()
+        return at | {"audit": audit, "tls": "tls:" + self.address, "unix": "unix:" + self.socket,
                      "certificate": os.path.join(self.state, "tls", "cert.pem")}
+
+    def account(self, name, key, profile):
+        """An account with a key: some for each row, whose failures are not the next one's."""
+        self.add_user(name, [profile])
+        with open(key + ".pub", encoding="ascii") as f:
+            admin = self.admin()
+            admin.key_add(name, f.read().strip())
+            admin.close()
+        return name
 
 
 def main(argv):
@@ -233,15 +258,19 @@ def main(argv):
     try:
         if client[0] == "--build":
             client = BUILD[client[1]]()
+        elif client[0].endswith(".py"):
+            client.insert(0, DEBIAN_PYTHON if os.path.exists(DEBIAN_PYTHON) else sys.executable)
     except instance.Skip as e:
         print(f"skipped all: {e}")
         instance.count(name, 0, 0, 1)
         return 0
     with TlsInstance() as run_:
         where, cases = run_.client_files(), []
-        for row in rows:
+        for n, row in enumerate(rows):
+            for profile in ("operator", "anonymous"):
+                run_.account(f"{profile}{n}", where["key"], profile)
             words = [row.split(" ")[1].lower()] if len(rows) > 1 else []
-            cases += Logins(row, client + words, where).cases()
+            cases += Logins(row, client + words, where, str(n)).cases()
         return instance.run_cases(name, cases)
 
 
