@@ -199,6 +199,21 @@ class Logins:
         return [(f"{self.row}: {title}", case) for title, case in found]
 
 
+def readme(python, where):
+    """The README's program in Python, as it is printed there and with what it says it needs."""
+    with open(os.path.join(s.TOP, "README.md"), encoding="utf-8") as f:
+        program = re.search(r"^```python\n(.*?)^```$", f.read(), re.M | re.S)[1]
+    capos = os.path.join(instance.build_folder(), "bin", "capos")
+    with open(os.path.join(where["folder"], "cert.pem"), "wb") as f:
+        subprocess.run([capos, "cert", "show", "--pem", "--state", where["state"]], stdout=f,
+                       check=True)
+    r = subprocess.run([python, "-c", program, where["tls"].rsplit(":", 1)[1]],
+                       cwd=where["folder"], env=dict(os.environ, PYTHONPATH=SCHEMA), text=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=RUN_S, check=False)
+    if r.stdout != "Hello from the test.\n":
+        raise s.Failed(f"{r.returncode}: {r.stdout}")
+
+
 # ---- the instance ---------------------------------------------------------------------------
 
 class TlsInstance(instance.Instance):
@@ -235,7 +250,8 @@ class TlsInstance(instance.Instance):
         admin = self.admin()
         audit = admin.audit_path()
         admin.close()
-        return at | {"audit": audit, "tls": "tls:" + self.address, "unix": "unix:" + self.socket,
+        return at | {"audit": audit, "folder": self.folder.name, "state": self.state,
+                     "tls": "tls:" + self.address, "unix": "unix:" + self.socket,
                      "certificate": os.path.join(self.state, "tls", "cert.pem")}
 
     def account(self, name, key, profile):
@@ -271,6 +287,8 @@ def main(argv):
                 run_.account(f"{profile}{n}", where["key"], profile)
             words = [row.split(" ")[1].lower()] if len(rows) > 1 else []
             cases += Logins(row, client + words, where, str(n)).cases()
+        if client[-1].endswith("tls-client.py"):
+            cases.append(("README: the client in Python", lambda: readme(client[0], where)))
         return instance.run_cases(name, cases)
 
 
