@@ -61,6 +61,15 @@ static void manifest_entry(entry_builder e, bool enabled)
         entry_set_max_sessions(e, 2);
 }
 
+static void manifest_rule(certificates_builder c)
+{
+        certificate_rule_builder r =
+                certificate_rule_list_builder_get(certificates_init_rules(c, 1), 0);
+
+        certificate_rule_set_account(r, "alice");
+        certificate_rule_set_profile(r, "operator");
+}
+
 static int manifest_memfd(const struct rig_options *o)
 {
         capnp_msg *m = NULL;
@@ -90,6 +99,8 @@ static int manifest_memfd(const struct rig_options *o)
         authentication_set_password(a, !o->no_password);
         manifest_entry(authentication_init_guest(a), !o->no_entry);
         manifest_entry(authentication_init_anonymous(a), !o->no_entry);
+        if (o->certificates)
+                manifest_rule(authentication_init_certificates(a));
         limits = manifest_init_limits(b);
         if (o->admission_ms)
                 limits_set_admission_ms(limits, o->admission_ms);
@@ -228,6 +239,17 @@ static void rig_on_gate(void *arg, uint32_t events)
                 g->sign[1] = fds[1];
                 memcpy(g->nonce, p.nonce, sizeof(g->nonce));
         }
+}
+
+void rig_rules(struct rig *g, capnp_data records)
+{
+        const struct packet p = {.type = PACKET_RULES};
+        int fd = memfd_create("rules", MFD_CLOEXEC);
+
+        CHECK(fd >= 0);
+        CHECK_EQ(write(fd, records.p, records.len), records.len);
+        CHECK_OK(capos_io_packet_send(g->up, &p, sizeof(p), &fd, 1));
+        close(fd);
 }
 
 /* ---- the signer ----------------------------------------------------------------------------- */

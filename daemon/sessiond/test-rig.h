@@ -26,8 +26,9 @@ struct rig_options {
         uint64_t lease_ms, max_lease_ms, admission_ms;
         uint32_t connections; /* that may have a session; 0: what is usual */
         bool no_password, no_entry, pseudonym;
-        bool server_key; /* the profile lets proofs be bound to the server's key alone */
-        const char *dir; /* a folder that exists already, to start again in */
+        bool certificates; /* one rule: it is alice, with the profile `operator` */
+        bool server_key;   /* the profile lets proofs be bound to the server's key alone */
+        const char *dir;   /* a folder that exists already, to start again in */
 };
 
 /* A socket to the service. */
@@ -109,6 +110,8 @@ void rig_until_count(struct rig *g, const unsigned *n, unsigned least);
 /* Lets things happen for a while. */
 void rig_pause(struct rig *g, unsigned ms);
 
+/* Rules for client certificates: as records. */
+void rig_rules(struct rig *g, capnp_data records);
 /* There is a signer from now on, and connections come in over TLS. */
 void rig_start_signer(struct rig *g);
 /* It has signed for the last event. */

@@ -28,7 +28,8 @@ struct handshake_plan {
         const struct cert *issuer; /* sent behind the client's; NULL: nothing is */
         bool retry;                /* with a HelloRetryRequest */
         bool without_nonce;
-        uint8_t nonce; /* every byte of it */
+        uint8_t nonce;           /* every byte of it … */
+        const uint8_t *nonce_32; /* … or all of them; NULL: not */
 };
 
 enum { MESSAGE_RETRY = 2, MESSAGE_CERTIFICATE = 11, MESSAGE_VERIFY = 15 };
@@ -144,6 +145,8 @@ static inline void handshake_make(struct handshake *h, const struct handshake_pl
 
         memset(h, 0, sizeof(*h));
         memset(h->nonce, p->nonce, sizeof(h->nonce));
+        if (p->nonce_32)
+                memcpy(h->nonce, p->nonce_32, sizeof(h->nonce));
         CHECK(sc && cc);
         handshake_use(sc, &own);
         handshake_use(cc, p->client);
