@@ -37,7 +37,7 @@ struct cli {
         /* What some of them take. */
         bool password_stdin, password, anonymous, guest, lng, follow, end_others, all, pem, new_key;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
-                *account, *via, *expect;
+                *account, *via, *expect, *certificate, *key;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];

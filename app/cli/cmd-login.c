@@ -52,6 +52,12 @@ static bool login_needs_account(const struct cli *c)
         return !c->anonymous && !c->guest;
 }
 
+/* Whose a certificate is, the instance knows. */
+static bool login_may_leave_out(const struct cli *c)
+{
+        return c->certificate != NULL;
+}
+
 /* NAME@ADDRESS, or ADDRESS alone. In an address an @ can only be behind a slash, in a path. */
 static int login_split(struct login *l)
 {
@@ -67,7 +73,7 @@ static int login_split(struct login *l)
         r = greet_place_read(l->c, address, &l->place);
         if (r)
                 return r;
-        if (login_needs_account(l->c) != (len > 0))
+        if (login_needs_account(l->c) != (len > 0) && !login_may_leave_out(l->c))
                 return cli_fail(l->c, EXIT_USAGE, "usage",
                                 len ? "%s: an anonymous or guest login has no name: capos login "
                                       "HOST:PORT --anonymous"
@@ -132,7 +138,10 @@ static int login_replace(struct login *l)
 /* The name of the login here, and its socket; nobody may listen there. */
 static int login_name(struct login *l)
 {
-        const char *who = l->c->anonymous ? "anonymous" : l->c->guest ? "guest" : l->account;
+        const char *who = l->c->anonymous ? "anonymous"
+                          : l->c->guest   ? "guest"
+                          : *l->account   ? l->account
+                                          : "certificate";
         int r;
 
         if (l->c->alias)
@@ -336,6 +345,10 @@ static int login_authenticate(struct login *l)
                 l->how.kind = c->guest ? CAPOS_AUTH_GUEST : CAPOS_AUTH_ANONYMOUS;
                 return login_try(l) ? cli_fail_error(c, &l->error, "login") : EXIT_OK;
         }
+        if (c->certificate) {
+                l->how.kind = CAPOS_AUTH_MTLS;
+                return login_try(l) ? cli_fail_error(c, &l->error, "login") : EXIT_OK;
+        }
         if (c->identity)
                 return login_try_identity(l);
         if (c->password || c->password_stdin)
@@ -437,6 +450,24 @@ static int login_leave_agent(struct login *l)
         _exit(cli_finish(l->c, r));
 }
 
+/* One way, and all of it. */
+static int login_check_ways(const struct cli *c)
+{
+        if (c->anonymous + c->guest + (c->password || c->password_stdin) + (c->identity != NULL) +
+                    (c->certificate != NULL) >
+            1)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "choose one of --anonymous, --guest, --password, --identity, "
+                                "--certificate");
+        if (!c->certificate != !c->key)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "--certificate FILE and --key FILE belong together");
+        if (c->certificate && c->via)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "a certificate is shown over TLS, not through ssh");
+        return EXIT_OK;
+}
+
 int cmd_login(struct cli *c)
 {
         struct login l = {.c = c};
@@ -445,12 +476,12 @@ int cmd_login(struct cli *c)
         if (r)
                 return cli_fail_code(c, r, "/proc/self/fd");
         cli_protect();
-        if (c->anonymous + c->guest + (c->password || c->password_stdin) + (c->identity != NULL) >
-            1)
-                r = cli_fail(c, EXIT_USAGE, "usage",
-                             "choose one of --anonymous, --guest, --password, --identity");
+        r = login_check_ways(c);
         if (!r)
                 r = login_split(&l);
+        if (!r && c->certificate && l.place.at.transport != CAPOS_TRANSPORT_TLS)
+                r = cli_fail(c, EXIT_USAGE, "usage",
+                             "%s: a certificate is shown over TLS: tls:HOST:PORT", l.place.text);
         if (!r)
                 r = login_name(&l);
         if (!r)

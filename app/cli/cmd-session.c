@@ -223,6 +223,18 @@ static int renew_bind(struct cli *c)
         return r ? cli_fail_code(c, r, "renew") : EXIT_OK;
 }
 
+/* By what made the session, unless an option says otherwise. */
+static enum capos_auth renew_kind(const struct cli *c, const char *made_by)
+{
+        if (c->password || c->password_stdin)
+                return CAPOS_AUTH_PASSWORD;
+        if (c->identity || !strcmp(made_by, capos_auth_name(CAPOS_AUTH_PUBLIC_KEY)))
+                return CAPOS_AUTH_PUBLIC_KEY;
+
+        return strcmp(made_by, capos_auth_name(CAPOS_AUTH_MTLS)) ? CAPOS_AUTH_PASSWORD
+                                                                 : CAPOS_AUTH_MTLS;
+}
+
 static int renew_prove(struct cli *c, bool by_key, struct capnp_buf *proof)
 {
         CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
@@ -257,8 +269,8 @@ int cmd_renew(struct cli *c)
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         struct capos_session_info i;
         uint64_t duration_ms = 0;
-        bool by_key;
-        int r;
+        enum capos_auth kind;
+        int r = EXIT_OK;
 
         cli_protect();
         if (c->duration && !cli_parse_duration(c->duration, &duration_ms))
@@ -272,10 +284,10 @@ int cmd_renew(struct cli *c)
         if (!i.renew_challenge.len)
                 return cli_fail(c, EXIT_FAILED, "not-renewable",
                                 "this session cannot be renewed: log in again");
-        by_key =
-                c->identity || (!strcmp(i.kind, "publicKey") && !c->password && !c->password_stdin);
+        kind = renew_kind(c, i.kind);
         capnp_buf_init(&proof, 16 * 1024);
-        r = renew_prove(c, by_key, &proof);
+        if (kind != CAPOS_AUTH_MTLS) /* the certificate was shown when the connection was made */
+                r = renew_prove(c, kind == CAPOS_AUTH_PUBLIC_KEY, &proof);
         if (r)
                 return r;
 
@@ -283,7 +295,8 @@ int cmd_renew(struct cli *c)
         session_agent_renew_set_proof(q,
                                       (capnp_data){(const uint8_t *)proof.p, (uint32_t)proof.len});
         session_agent_renew_set_requested_duration_ms(q, duration_ms);
-        explicit_bzero(proof.p, proof.len);
+        if (proof.len)
+                explicit_bzero(proof.p, proof.len);
         if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, "renew");
         cli_close(c);

@@ -7,11 +7,14 @@
 #include "greet.h"
 
 #include "local.h"
+#include "tls-file.h"
 #include "via.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char CHECK[] =
@@ -89,6 +92,40 @@ static void greet_whole(const struct greet_place *p, char *to, size_t room)
                                a->pin, *a->ca ? "?ca=" : "", a->ca);
 }
 
+/* ---- a certificate of one's own ------------------------------------------------------------- */
+
+/* Reads a file; a private key's must be closed to others. 0; CAPOS_E_CERTIFICATE; -errno. */
+static int shown_read(const char *path, bool is_private, capnp_data *ret)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                r = -errno;
+        else if (is_private && (st.st_mode & 077))
+                r = -EPERM;
+        else
+                r = capos_i_tls_file_read(fd, ret);
+        if (fd >= 0)
+                (void)close(fd);
+        return r > 0 ? CAPOS_E_CERTIFICATE : r;
+}
+
+static int greet_connect_showing(struct cli *c, const char *address, struct capos_trust *trust)
+{
+        int r = shown_read(c->certificate, false, &trust->certificates);
+
+        if (!r)
+                r = shown_read(c->key, true, &trust->key);
+        if (!r)
+                r = capos_client_connect(c->vat, address, trust, NULL, &c->client);
+        capos_i_tls_bytes_free(&trust->certificates);
+        capos_i_tls_bytes_free(&trust->key);
+        return r;
+}
+
+/* ---- connecting ----------------------------------------------------------------------------- */
+
 int greet_connect(struct cli *c, const struct greet_place *p)
 {
         char local[LOCAL_ADDRESS], whole[CAPOS_ADDRESS_WHERE + CAPOS_ADDRESS_CA + 64];
@@ -98,13 +135,14 @@ int greet_connect(struct cli *c, const struct greet_place *p)
         c->client = capos_client_free(c->client);
         if (c->via)
                 return via_connect(c, p);
-        if (!p->at.named)
+        if (!p->at.named && !c->certificate)
                 address = local_address(p->text, local, sizeof(local));
         if (address == p->text) {
                 greet_whole(p, whole, sizeof(whole));
                 address = whole;
         }
-        return capos_client_connect(c->vat, address, &trust, NULL, &c->client);
+        return c->certificate ? greet_connect_showing(c, address, &trust)
+                              : capos_client_connect(c->vat, address, &trust, NULL, &c->client);
 }
 
 /* Asks a person whether an instance that is not known is the one that was meant, and keeps that.
@@ -158,8 +196,11 @@ int greet(struct cli *c, const struct greet_place *p)
                 r = greet_try(c, p);
         if (r == CAPOS_E_UNKNOWN_KEY && greet_ask(c, p))
                 r = greet_try(c, p);
+        if (r == -EPERM && !c->client && c->key)
+                return cli_fail(c, EXIT_FAILED, "certificate", "%s: others can read it: chmod 600",
+                                c->key);
         if (r && !c->client)
-                return cli_fail_code(c, r, address);
+                return cli_fail_code(c, r, c->certificate ? c->certificate : address);
         if (r)
                 return greet_fail(c, address, capos_client_error_peek(c->client));
         if (!capos_client_method(c->client, 0, &m))

@@ -91,6 +91,9 @@ static const struct cli_option login_options[] = {
          offsetof(struct cli, profile)},
         {"identity", 'i', "FILE", "log in by this private key, from a file or an ssh-agent",
          offsetof(struct cli, identity)},
+        {"certificate", 0, "FILE", "log in by this certificate, over TLS; NAME may be left out",
+         offsetof(struct cli, certificate)},
+        {"key", 0, "FILE", "its private key", offsetof(struct cli, key)},
         {"password", 0, NULL, "log in by password, asked for on the terminal",
          offsetof(struct cli, password)},
         {"password-stdin", 0, NULL, "log in by password, one line of standard input",
@@ -185,7 +188,7 @@ static const struct cli_command commands[] = {
         {"account passwd", "NAME [--password-stdin]",
          "Set an account's password, and end the sessions the old one made",
          "An empty password removes it.\n", cmd_account_passwd, passwd_options, 1, 1, false},
-        {"login", "NAME@HOST:PORT [--identity FILE | --password | --password-stdin]",
+        {"login", "NAME@HOST:PORT [--identity FILE | --certificate FILE --key FILE | --password]",
          "Log in to an instance",
          "Also: capos login HOST:PORT --anonymous, or --guest. Without an option tries the keys\n"
          "of the ssh-agent and of ~/.ssh, then asks for a password. The login goes on in the\n"

@@ -37,6 +37,7 @@ enum capos_err {
         CAPOS_E_UNKNOWN_KEY,    /**< an instance that is not known here, and nobody was asked */
         CAPOS_E_WRONG_KEY,      /**< another instance than the one that was meant */
         CAPOS_E_CA,             /**< an address whose CA has no certificates to judge by */
+        CAPOS_E_CERTIFICATE,    /**< a client certificate, or its key, that cannot be shown */
 };
 
 /**
@@ -71,8 +72,9 @@ struct capos_method {
 
 /** How to log in. Everything is borrowed until the login has ended. */
 struct capos_login {
-        enum capos_auth kind; /**< PASSWORD, PUBLIC_KEY, GUEST or ANONYMOUS */
-        const char *account;  /**< whose session; NULL for the last two kinds */
+        enum capos_auth kind; /**< PASSWORD, PUBLIC_KEY, MTLS, GUEST or ANONYMOUS */
+        const char *account;  /**< whose session; NULL for the last two kinds, and may be for MTLS:
+                                 whose the certificate of the connection is, the instance knows */
         const char *profile;  /**< what to ask for; NULL: the account's first */
         capnp_data password;  /**< for PASSWORD: UTF-8; the library keeps no copy of its own */
         const capos_key *key; /**< for PUBLIC_KEY */
@@ -258,13 +260,16 @@ static inline void capos_key_freep(capos_key **k)
 /* ---- connections and operations ----------------------------------------------------------- */
 
 /**
- * Whom to take for the instance behind TLS, beside what the address says. A fingerprint in the
- * address or here decides alone; so does a CA in the address; otherwise the file of known
- * instances.
+ * Whom to take for the instance behind TLS, beside what the address says, and who to be there. A
+ * fingerprint in the address or here decides alone; so does a CA in the address; otherwise the file
+ * of known instances.
  */
 struct capos_trust {
         const char *expect; /**< fingerprint of its key, `sha256:…`; NULL: none was told */
         const char *known;  /**< file of known instances; NULL: ~/.config/capos/known-instances */
+        capnp_data certificates; /**< shown to an instance that asks for one: PEM, the own one
+                                    first, then who has issued it; empty: none */
+        capnp_data key;          /**< the private key of the first: PEM, not encrypted */
 };
 
 /**
@@ -284,8 +289,9 @@ struct capos_trust {
  * @param trust  whom to believe; NULL: the user's own file of known instances. Copied
  * @param l      limits, or NULL
  * @param ret_c  the client; freed by capos_client_free()
- * @return       0; CAPNP_E_ADDRESS: no such address; CAPOS_E_CA: nothing to judge by; -EINVAL:
- *               expect is no fingerprint; -ENOMEM or another errno value
+ * @return       0; CAPNP_E_ADDRESS: no such address; CAPOS_E_CA: nothing to judge by;
+ *               CAPOS_E_CERTIFICATE: no certificate, or not its key, or not over TLS; -EINVAL:
+ * expect is no fingerprint; -ENOMEM or another errno value
  */
 CAPNP_PUBLIC int capos_client_connect(capnp_vat *v, const char *addr,
                                       const struct capos_trust *trust, const struct capnp_limits *l,

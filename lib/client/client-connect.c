@@ -148,8 +148,13 @@ static void host_of(const char *where, char *to, size_t room)
         (void)snprintf(to, room, "%.*s", (int)(end - where) - brackets, where + brackets);
 }
 
+static int secure_code(int r)
+{
+        return r == CAPOS_I_TLS_E_CA ? CAPOS_E_CA : r > 0 ? CAPOS_E_CERTIFICATE : r;
+}
+
 /* Puts TLS into the connection, which has not begun. */
-static int client_secure(capos_client *c)
+static int client_secure(capos_client *c, const struct capos_trust *trust)
 {
         struct client_identity *i = c->identity;
         bool is_system = !strcmp(i->at.ca, "system");
@@ -159,10 +164,15 @@ static int client_secure(capos_client *c)
                 .check = identity_check, .secured = identity_secured, .arg = i};
         struct capos_i_tls_context *x = NULL;
         char host[CAPOS_ADDRESS_WHERE];
-        int r = capos_i_tls_client_new(&s, &x);
+        int r;
 
+        if (trust) {
+                s.certificates = trust->certificates;
+                s.key = trust->key;
+        }
+        r = capos_i_tls_client_new(&s, &x);
         if (r)
-                return r > 0 ? CAPOS_E_CA : r;
+                return secure_code(r);
 
         host_of(i->at.where, host, sizeof(host));
         p.host = host;
@@ -226,6 +236,8 @@ static int client_open(capos_client *c, const struct capos_address *a,
         bool tls = a->transport == CAPOS_TRANSPORT_TLS;
         int r;
 
+        if (!tls && trust && trust->certificates.len)
+                return CAPOS_E_CERTIFICATE;
         if (!tls)
                 return capnp_conn_connect_checked(c->vat, a->where, l, client_trusts_server,
                                                   &c->conn);
@@ -233,7 +245,7 @@ static int client_open(capos_client *c, const struct capos_address *a,
         r = identity_new(a, trust, &c->identity);
         if (!r)
                 r = capnp_conn_connect(c->vat, a->where, l, NULL, &c->conn);
-        return r ? r : client_secure(c);
+        return r ? r : client_secure(c, trust);
 }
 
 int capos_client_connect(capnp_vat *v, const char *addr, const struct capos_trust *trust,

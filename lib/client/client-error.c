@@ -30,6 +30,8 @@ const char *capos_strerror(int r)
                 return "a way to log in that is not known here";
         case CAPOS_E_CA:
                 return "no certificates to judge by are in the file of the CA";
+        case CAPOS_E_CERTIFICATE:
+                return "no certificate and its key in PEM that can be shown over TLS";
         case CAPOS_E_UNKNOWN_KEY:
                 return "an instance that is not known here";
         case CAPOS_E_WRONG_KEY:

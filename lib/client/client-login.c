@@ -102,7 +102,8 @@ static capnp_question *login_start(capos_client *c, const struct capos_login *l)
         remote_auth_start_builder b = remote_session_gateway_start_init_request(q);
 
         remote_auth_start_set_kind(b, (enum remote_auth_kind)l->kind);
-        login_selector_set_account(remote_auth_start_init_selector(b), l->account);
+        login_selector_set_account(remote_auth_start_init_selector(b),
+                                   l->account ? l->account : "");
         remote_auth_start_set_requested_profile(b, l->profile ? l->profile : "");
         if (l->kind == CAPOS_AUTH_PUBLIC_KEY)
                 remote_auth_start_set_client_nonce(b, (capnp_data){c->nonce, sizeof(c->nonce)});
@@ -135,12 +136,14 @@ static void flow_ask(capos_client *c, remote_auth_flow_client flow, capnp_data r
         login_ask_all(c, remote_auth_flow_next_session(next).c);
 }
 
-static int login_password(capos_client *c, const struct capos_login *l)
+/* The first response is the proof: a password, or nothing, for the certificate was shown already.
+ */
+static int login_at_once(capos_client *c, const struct capos_login *l, capnp_data response)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *start = login_start(c, l);
 
         /* What fails in start fails in next, which hangs on it, so nobody needs to look at it. */
-        flow_ask(c, remote_session_gateway_start_flow(start), l->password);
+        flow_ask(c, remote_session_gateway_start_flow(start), response);
         return client_go(c, flow_step);
 }
 
@@ -226,7 +229,9 @@ int capos_client_login(capos_client *c, const struct capos_login *l, capos_done 
         if (l->kind == CAPOS_AUTH_GUEST)
                 return login_guest(c, l);
         if (l->kind == CAPOS_AUTH_PASSWORD && l->account)
-                return login_password(c, l);
+                return login_at_once(c, l, l->password);
+        if (l->kind == CAPOS_AUTH_MTLS)
+                return login_at_once(c, l, (capnp_data){0});
         if (l->kind == CAPOS_AUTH_PUBLIC_KEY && l->account && l->key)
                 return login_key(c, l);
         client_cancel(c);
@@ -249,9 +254,11 @@ int capos_client_renewal_proof(const capos_client *c, const struct capos_login *
                 r = client_buf_append(to, l->password.p, l->password.len);
                 return r ? client_fail(ret_e, r, "%s", capos_strerror(r)) : 0;
         }
+        if (l->kind == CAPOS_AUTH_MTLS)
+                return 0;
         if (l->kind != CAPOS_AUTH_PUBLIC_KEY || !l->key)
                 return client_fail(ret_e, CAPOS_E_METHOD,
-                                   "a session is renewed by a password or a key");
+                                   "a session is renewed by a password, a key or a certificate");
 
         p = (struct capos_proof){
                 .transport = i.transport,

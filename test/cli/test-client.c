@@ -240,7 +240,8 @@ TEST(ways_that_are_closed)
         rig_init(&g);
         CHECK_EQ(rig_login(&g, CAPOS_AUTH_GUEST, NULL, NULL), CAPOS_E_DENIED);
         CHECK_EQ(rig_denial(&g), CAPOS_DENIED_METHOD_DISABLED);
-        CHECK_EQ(rig_login(&g, CAPOS_AUTH_MTLS, "alice", NULL), CAPOS_E_METHOD);
+        CHECK_EQ(rig_login(&g, CAPOS_AUTH_PASSKEY, "alice", NULL), CAPOS_E_METHOD);
+        CHECK_EQ(rig_login(&g, CAPOS_AUTH_MTLS, "alice", NULL), CAPOS_E_DENIED);
         CHECK_EQ(capos_client_wait(g.c, capos_client_login(g.c, &l, NULL, NULL)), CAPOS_E_DENIED);
         CHECK_EQ(rig_denial(&g), CAPOS_DENIED_PROFILE);
         rig_deinit(&g);

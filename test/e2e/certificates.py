@@ -10,6 +10,7 @@ usage: certificates.py
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -169,6 +170,38 @@ class Cases:
         expect((m.uint(32, 16), s.text(m.ptr(2))), (0, ""), "over TLS")
         peer.close()
 
+    def capos(self, code, *words):
+        """Runs the command; what it has said, by its exit code."""
+        env = {**os.environ, "HOME": self.target.folder.name}
+        done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), *words,
+                               "--runtime", os.path.join(self.target.folder.name, "run")], env=env,
+                              capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != code:
+            raise Failed(f"{words}: {done}")
+        return done.stdout if code == 0 else done.stderr
+
+    def by_the_command(self):
+        certificate, key = self.ada
+        pin = certlib.fingerprint(os.path.join(self.target.state, "tls", "cert.pem"))
+        where = (f"capos://{self.target.tls}/#{pin}", "--certificate", certificate)
+        for name in ("", "ada@"):
+            self.capos(0, "login", name + where[0], *where[1:], "--key", key, "--as", "c")
+            session = json.loads(self.capos(0, "whoami", "-s", "c", "--json"))
+            expect((session["account"], session["kind"], session["transport"]),
+                   ("ada", "mtlsClientCert", "tls"), "the session")
+            self.capos(0, "renew", "-s", "c", "--duration", "5m")
+            self.capos(0, "logout", "-s", "c")
+        self.capos(3, "login", "nightly@" + where[0], *where[1:], "--key", key, "--as", "c")
+        self.capos(2, "login", *where)
+        self.capos(2, "login", "plain:" + self.target.address, *where[1:], "--key", key)
+        self.capos(2, "login", *where, "--key", key, "--anonymous")
+        for wrong in (self.stray[1], certificate, "/nowhere"):
+            self.capos(1, "login", *where, "--key", wrong, "--as", "c")
+        os.chmod(key, 0o644)
+        if "others can read it" not in self.capos(1, "login", *where, "--key", key, "--as", "c"):
+            raise Failed("a key that others can read is taken")
+        os.chmod(key, 0o600)
+
     # ---- who may not
 
     def no_certificate(self):
@@ -268,6 +301,7 @@ class Cases:
 
 
 NAMES = ["by_certificate", "renewal", "rules_decide", "other_ways_over_tls", "not_without_tls",
+         "by_the_command",
          "no_certificate", "expired", "not_yet_valid", "another_authority", "no_rule", "no_account",
          "another_account", "another_profile", "renewal_of_another_account",
          "ends_with_the_certificate", "revoked", "a_list_that_cannot_be_read"]
