@@ -59,10 +59,20 @@ interface Admin {
   # Ends a session, or with a cap takes that capability from it. Returns when it has happened.
 
   status @8 () -> (sessions :UInt32, workers :UInt32, descriptors :UInt32, version :Text,
-      address :Text, addresses :List(Text));
+      address :Text, addresses :List(Text), confinement :Text, layers :List(Text),
+      certificateNames :Text, certificateUntilMs :UInt64);
   # What the session manager holds: for people, and for tests that count what is left. addresses: where clients
-  # connect; address: the first of them.
+  # connect, `capos://HOST:PORT/#sha256:…` for TLS; address: the first of them. confinement: `basic` or `full`, and
+  # which layers of `full` there are: paths, namespaces, users. certificateNames, certificateUntilMs (since 1970):
+  # what clients are shown over TLS; empty and 0 without it.
 
   auditPath @9 () -> (path :Text);
   # Where the audit log is.
+
+  reloadIdentity @10 () -> (fingerprint :Text);
+  # Has the instance take the key and the certificate that lie in its state directory now. Sessions and handshakes
+  # under way go on; connections that come when this has returned see the new certificate. fingerprint: of the key;
+  # empty: nobody comes over TLS, so there is nothing to be done.
+  # Errors: failed (what is wrong with the new ones: the old ones stay; or nobody has answered in time), overloaded
+  # (another one is under way).
 }

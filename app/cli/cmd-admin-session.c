@@ -162,6 +162,15 @@ int cmd_session_revoke(struct cli *c)
 
 /* ---- what it holds ------------------------------------------------------------------------ */
 
+/* NULL: there is no TLS. */
+static json_t *status_certificate_json(capnp_question *q)
+{
+        if (!admin_status_certificate_until_ms(q))
+                return NULL;
+        return json_pack("{s:o,s:I}", "names", cli_json_text(admin_status_certificate_names(q).p),
+                         "untilMs", (json_int_t)admin_status_certificate_until_ms(q));
+}
+
 static json_t *status_json(capnp_question *q)
 {
         capnp_list all = admin_status_addresses(q);
@@ -170,11 +179,32 @@ static json_t *status_json(capnp_question *q)
         for (uint32_t i = 0; i < all.len; i++)
                 (void)json_array_append_new(list,
                                             cli_json_text(admin_status_out_addresses_at(all, i).p));
-        return json_pack("{s:i,s:i,s:i,s:o,s:o,s:o}", "sessions", (int)admin_status_sessions(q),
-                         "workers", (int)admin_status_workers(q), "descriptors",
-                         (int)admin_status_descriptors(q), "version",
+        return json_pack("{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o*}", "sessions",
+                         (int)admin_status_sessions(q), "workers", (int)admin_status_workers(q),
+                         "descriptors", (int)admin_status_descriptors(q), "version",
                          cli_json_text(admin_status_version(q).p), "address",
-                         cli_json_text(admin_status_address(q).p), "addresses", list);
+                         cli_json_text(admin_status_address(q).p), "addresses", list, "confinement",
+                         cli_json_text(admin_status_confinement(q).p), "layers",
+                         admin_texts_json(admin_status_layers(q), admin_status_out_layers_at),
+                         "certificate", status_certificate_json(q));
+}
+
+/* What clients see, and what the processes are kept in. */
+static void status_print_outside(capnp_question *q)
+{
+        capnp_list layers = admin_status_layers(q);
+        char until[64];
+
+        if (admin_status_certificate_until_ms(q)) {
+                cli_format_time(admin_status_certificate_until_ms(q), until, sizeof(until));
+                printf("\nnames    ");
+                cli_print_safe(admin_status_certificate_names(q).p);
+                printf("\nuntil    %s", until);
+        }
+        printf("\nconfined ");
+        cli_print_safe(admin_status_confinement(q).p);
+        printf("%s", layers.len ? ": " : "");
+        admin_texts_print(layers, admin_status_out_layers_at);
 }
 
 int cmd_status(struct cli *c)
@@ -201,6 +231,7 @@ int cmd_status(struct cli *c)
         }
         printf("\nversion  ");
         cli_print_safe(admin_status_version(q).p);
+        status_print_outside(q);
         printf("\nsessions %" PRIu32 "\nworkers  %" PRIu32 "\n", admin_status_sessions(q),
                admin_status_workers(q));
         return EXIT_OK;

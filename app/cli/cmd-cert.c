@@ -1,15 +1,15 @@
 /*
  * `capos cert`: who the instance of this machine is to its clients. The identity lies in the state
  * folder, tls/key.pem and tls/cert.pem; the rules for both are lib/tls's (tls-identity.c), as they
- * are for the process that uses them. A running instance goes on with what it has loaded.
+ * are for the process that uses them. A running instance is told to take what was stored.
  *
  * Clients pin the key. So a renewal keeps it, and where it changes, that is said with what it means
  * for them.
  *
  * This process reads a private key: it cannot be dumped or traced, and wipes what it frees.
  */
+#include "admin.h"
 #include "cli.h"
-#include "state.h"
 #include "tls-identity.h"
 
 #include <arpa/inet.h>
@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FOLDER = 4096, NAME_ROOM = 256 };
+enum { FOLDER = 4096, NAME_ROOM = 256, RELOAD_MS = 20 * 1000 };
 
 struct cert {
         struct cli *c;
@@ -145,11 +145,54 @@ static void cert_warn(const struct cert *t)
                               "`capos known remove` to forget the old\n");
 }
 
+/* What an instance makes of it. */
+enum cert_use {
+        CERT_WAITS,  /* none runs */
+        CERT_TAKEN,  /* connections that come now see it */
+        CERT_UNUSED, /* it does not listen on TLS */
+};
+
+/* Has the running instance take what is stored. An exit code. */
+static int cert_reload(struct cli *c, enum cert_use *ret)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        bool runs;
+        int r = state_try_admin(c, &runs);
+
+        *ret = CERT_WAITS;
+        if (r || !runs)
+                return r;
+
+        q = admin_reload_identity(admin_of(c));
+        if (cli_wait(c, q, RELOAD_MS))
+                return cli_fail_question(c, q, "stored, but not taken by the running instance");
+        *ret = admin_reload_identity_fingerprint(q).len ? CERT_TAKEN : CERT_UNUSED;
+        return EXIT_OK;
+}
+
+static int cert_report(const struct cert *t, enum cert_use use)
+{
+        static const char *const texts[] = {
+                [CERT_WAITS] = "No instance runs here: the next one has it.",
+                [CERT_TAKEN] = "The running instance shows it to whoever connects now; sessions "
+                               "go on.",
+                [CERT_UNUSED] = "The running instance does not listen on TLS, and has no use for "
+                                "it."};
+        char fingerprint[TLS_FINGERPRINT_TEXT];
+
+        fingerprint_of(&t->has, fingerprint);
+        if (t->c->json)
+                return cli_print_json(t->c, json_pack("{s:s,s:b}", "fingerprint", fingerprint,
+                                                      "taken", use == CERT_TAKEN));
+        printf("%s\n%s\n", fingerprint, texts[use]);
+        return EXIT_OK;
+}
+
 /* Stores t->has, as the owner of the folder. An exit code. */
 static int cert_store(const struct cert *t)
 {
         static const char *const files[] = {TLS_KEY_FILE, TLS_CERTIFICATE_FILE};
-        char fingerprint[TLS_FINGERPRINT_TEXT];
+        enum cert_use use;
         struct stat st;
         int r = capos_i_tls_identity_store(&t->has, t->dir);
 
@@ -159,11 +202,8 @@ static int cert_store(const struct cert *t)
         for (unsigned i = 0; geteuid() == 0 && i < 2 && fstat(t->dir, &st) == 0; i++)
                 (void)!fchownat(t->dir, files[i], st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
         cert_warn(t);
-        fingerprint_of(&t->has, fingerprint);
-        if (t->c->json)
-                return cli_print_json(t->c, json_pack("{s:s}", "fingerprint", fingerprint));
-        printf("%s\nA running instance has it when it is started again.\n", fingerprint);
-        return EXIT_OK;
+        r = cert_reload(t->c, &use);
+        return r ? r : cert_report(t, use);
 }
 
 /* ---- import ------------------------------------------------------------------------------- */

@@ -35,32 +35,69 @@ int state_folder(const struct cli *c, char *to, size_t room)
         return EXIT_OK;
 }
 
-int state_open_admin(struct cli *c)
+/* The path of the admin socket. */
+static int admin_path(const struct cli *c, char to[RUNTIME_PATH])
 {
-        char folder[RUNTIME_PATH - 16], path[RUNTIME_PATH];
-        int fd, r = state_folder(c, folder, sizeof(folder));
+        char folder[RUNTIME_PATH - 16];
+        int r = state_folder(c, folder, sizeof(folder));
 
+        if (!r)
+                (void)snprintf(to, RUNTIME_PATH, "%s/admin.sock", folder);
+        return r;
+}
+
+/* 0; -errno, of which -ENOENT and -ECONNREFUSED say that no instance runs; as capnp_conn_new(). */
+static int admin_connect(struct cli *c, const char *path)
+{
+        int fd, r;
+
+        c->peer = "the instance";
+        r = runtime_connect(path, RUNTIME_INSTANCE, &fd, &c->peer_pid);
         if (r)
                 return r;
 
-        (void)snprintf(path, sizeof(path), "%s/admin.sock", folder);
-        r = runtime_connect(path, RUNTIME_INSTANCE, &fd, &c->peer_pid);
-        if (r == -ENOENT || r == -ECONNREFUSED)
-                return cli_fail(c, EXIT_NO_CONNECTION, "cannot-connect",
-                                "no instance runs on %s: start it by `capos up`, or name another "
-                                "folder by --state",
-                                folder);
-        if (r == -EACCES || r == -EPERM)
-                return cli_fail(c, EXIT_DENIED, "not-yours", "%s: the instance is another user's",
-                                path);
-        c->peer = "the instance";
-        if (r == -EAGAIN)
-                return cli_fail_late(c, NULL);
-        if (!r)
-                r = capnp_vat_new(&c->vat);
+        r = capnp_vat_new(&c->vat);
         if (!r)
                 r = capnp_conn_new(c->vat, fd, NULL, NULL, &c->conn);
         if (!r)
                 r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->remote);
-        return r ? cli_fail_code(c, r, path) : EXIT_OK;
+        return r;
+}
+
+static int admin_fail(const struct cli *c, const char *path, int r)
+{
+        if (r == -ENOENT || r == -ECONNREFUSED)
+                return cli_fail(c, EXIT_NO_CONNECTION, "cannot-connect",
+                                "no instance runs on %.*s: start it by `capos up`, or name another "
+                                "folder by --state",
+                                (int)(strrchr(path, '/') - path), path);
+        if (r == -EACCES || r == -EPERM)
+                return cli_fail(c, EXIT_DENIED, "not-yours", "%s: the instance is another user's",
+                                path);
+        return r == -EAGAIN ? cli_fail_late(c, NULL) : cli_fail_code(c, r, path);
+}
+
+int state_open_admin(struct cli *c)
+{
+        char path[RUNTIME_PATH];
+        int r = admin_path(c, path);
+
+        if (r)
+                return r;
+
+        r = admin_connect(c, path);
+        return r ? admin_fail(c, path, r) : EXIT_OK;
+}
+
+int state_try_admin(struct cli *c, bool *ret_runs)
+{
+        char path[RUNTIME_PATH];
+        int r = admin_path(c, path);
+
+        if (r)
+                return r;
+
+        r = admin_connect(c, path);
+        *ret_runs = r != -ENOENT && r != -ECONNREFUSED;
+        return r && *ret_runs ? admin_fail(c, path, r) : EXIT_OK;
 }

@@ -109,7 +109,7 @@ static void caposd_check_up(struct caposd *c)
                 caposd_end(c, 0);
                 return;
         }
-        if (listen_print(&c->place, c->identity.key_hash))
+        if (listen_print(&c->place, c->identity.certificate.key_hash))
                 daemon_log(LOG_WARNING, "nobody reads the endpoint line");
 }
 
@@ -261,8 +261,9 @@ static void caposd_identity_renewed(struct identity *id)
 {
         struct caposd *c = CAPNP_I_OF(id, struct caposd, identity);
 
-        c->workers.certificate_fd = id->certificate;
+        c->workers.certificate_fd = id->certificate.fd;
         workers_renew(&c->workers);
+        core_tell(&c->core);
 }
 
 /* What the parts know of each other. */
@@ -285,8 +286,7 @@ static void caposd_introduce(struct caposd *c)
                                         .place = &c->place,
                                         .sessiond = &c->core.sessiond.link,
                                         .started = caposd_signer_started,
-                                        .renewed = caposd_identity_renewed,
-                                        .certificate = -1};
+                                        .renewed = caposd_identity_renewed};
         c->provers = (struct provers){
                 .keeper = &c->keeper, .sessiond = &c->core.sessiond.link, .copies = &c->copies};
         c->workers = (struct workers){.keeper = &c->keeper,

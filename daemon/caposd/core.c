@@ -38,19 +38,43 @@ static void core_introduction_failed(struct program *p, int r)
         program_renew(p);
 }
 
-/* Where clients connect, for `capos status`. */
-static void core_tell_endpoints(struct core *c)
+static void core_tell_endpoint(struct core *c, unsigned index)
 {
-        struct packet p = {.type = PACKET_ENDPOINT};
+        const struct certificate *id = &c->identity->certificate;
+        struct packet p = {.type = PACKET_ENDPOINT, .index = index};
+        char text[LISTENING_ADDRESS];
 
-        for (unsigned i = 0; i < c->place->nlisteners; i++) {
-                char text[LISTENING_TEXT];
+        listening_format(&c->place->listeners[index], id->fd < 0 ? NULL : id->key_hash, text);
+        snprintf(p.address, sizeof(p.address), "%.*s", (int)sizeof(p.address) - 1, text);
+        daemon_link_send(&c->sessiond.link, &p, NULL);
+}
 
-                listening_format(&c->place->listeners[i], text);
-                p.index = i;
-                snprintf(p.address, sizeof(p.address), "%.*s", (int)sizeof(p.address) - 1, text);
-                daemon_link_send(&c->sessiond.link, &p, NULL);
-        }
+/* What it is known by, if there is TLS. */
+static void core_tell_identity(struct core *c)
+{
+        const struct certificate *id = &c->identity->certificate;
+        struct packet p = {.type = PACKET_IDENTITY, .until_s = id->until_s};
+
+        if (id->fd < 0)
+                return;
+
+        snprintf(p.address, sizeof(p.address), "%s", id->names);
+        daemon_link_send(&c->sessiond.link, &p, NULL);
+}
+
+void core_tell(struct core *c)
+{
+        const struct packet confined = {.type = PACKET_CONFINED,
+                                        .index = c->keeper->confinement.layers,
+                                        .check = c->keeper->confinement.full};
+
+        if (!c->sessiond.running)
+                return;
+
+        daemon_link_send(&c->sessiond.link, &confined, NULL);
+        core_tell_identity(c);
+        for (unsigned i = 0; i < c->place->nlisteners; i++)
+                core_tell_endpoint(c, i);
 }
 
 void core_tell_rules(struct core *c)
@@ -211,7 +235,7 @@ static void sessiond_started(struct program *p)
 {
         struct core *c = core_of_sessiond(p);
 
-        core_tell_endpoints(c);
+        core_tell(c);
         core_tell_rules(c);
         core_meet_gateway(c);
         core_meet_signer(c);
@@ -229,7 +253,7 @@ static void sessiond_got(struct program *p, const struct packet *packet)
                 workers_kill_event(c->workers, packet->event);
         else if (packet->type == PACKET_LOST)
                 core_lost(c, packet);
-        else if (packet->type == PACKET_RELOAD)
+        else if (packet->type == PACKET_RENEW)
                 identity_reload(core_of_sessiond(p)->identity, packet->index);
         else if (packet->type == PACKET_CHECKED)
                 core_checked(c, packet);

@@ -42,6 +42,9 @@ int core_init(struct core *c) CAPNP_MUST_USE;
 void core_deinit(struct core *c);
 /* Whether all of them are there, and have been looked at. */
 bool core_is_ready(const struct core *c);
+/* Tells the session manager what `capos status` shows of the instance: where clients connect, the
+ * certificate, the confinement. */
+void core_tell(struct core *c);
 /* The signer runs, and has to meet the session manager. */
 void core_meet_signer(struct core *c);
 /* There are other rules for client certificates: rules_fd. */

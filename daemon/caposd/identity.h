@@ -6,8 +6,16 @@
 #include "place.h"
 #include "program.h"
 
+/* What clients are shown. */
+struct certificate {
+        int fd;               /* a file in memory with the chain in PEM; -1: none */
+        uint8_t key_hash[32]; /* meaningful with a file, as what follows */
+        int64_t until_s;      /* its end, in seconds since 1970 */
+        char names[120];
+};
+
 struct identity {
-        /* Borrowed, and set before identity_init(); certificate is -1. */
+        /* Borrowed, and set before identity_init(). */
         struct keeper *keeper;
         const struct place *place;
         struct daemon_link *sessiond; /* closed at times */
@@ -19,8 +27,10 @@ struct identity {
         struct program signer;
         bool wanted;                                 /* there is a TLS listener */
         char names[LISTENS_MAX + 1][LISTENING_TEXT]; /* of hosts, for a new certificate */
-        int certificate;      /* a file in memory with the chain in PEM; -1: none yet */
-        uint8_t key_hash[32]; /* of the key that signs; meaningful with a certificate */
+        struct certificate certificate;              /* whose key signs; none at first */
+        struct certificate next; /* that the signer has been given, and has not taken yet */
+        bool asked;              /* the session manager waits for … */
+        uint32_t request;        /* … what becomes of this one */
 };
 
 /* 0, or -errno: identity_deinit() is to be called all the same. */
@@ -33,7 +43,8 @@ void identity_start(struct identity *id);
 bool identity_is_ready(const struct identity *id);
 /*
  * Has the signer take the key and the certificate that lie in the state directory now. request: for
- * the answer, which goes to the session manager.
+ * the answer, which goes to the session manager, at the latest when the next signer has started;
+ * the request before that has none any more.
  */
 void identity_reload(struct identity *id, uint32_t request);
 

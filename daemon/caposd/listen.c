@@ -290,12 +290,18 @@ void listen_close(struct place *p)
         p->diag = -1;
 }
 
-void listening_format(const struct listening *l, char text[static LISTENING_TEXT])
+void listening_format(const struct listening *l, const uint8_t key_hash[32],
+                      char text[static LISTENING_ADDRESS])
 {
-        char where[CAPOS_IO_ADDRESS_TEXT];
+        char where[CAPOS_IO_ADDRESS_TEXT], fingerprint[TLS_FINGERPRINT_TEXT];
 
         capos_io_address_format(&l->address, where);
-        snprintf(text, LISTENING_TEXT, "%s%s%s",
+        if (l->transport == CAPOS_TRANSPORT_TLS && key_hash) {
+                capos_i_tls_fingerprint_print(key_hash, fingerprint);
+                snprintf(text, LISTENING_ADDRESS, "capos://%s/#%s", where, fingerprint);
+                return;
+        }
+        snprintf(text, LISTENING_ADDRESS, "%s%s%s",
                  listening_is_unix(l) ? "" : capos_transport_name(l->transport),
                  listening_is_unix(l) ? "" : ":", where);
 }

@@ -10,7 +10,10 @@
 
 struct place;
 
-enum { LISTENING_TEXT = CAPOS_IO_ADDRESS_TEXT + 8 };
+enum {
+        LISTENING_TEXT = CAPOS_IO_ADDRESS_TEXT + 8,
+        LISTENING_ADDRESS = LISTENING_TEXT + 64, /* with a fingerprint */
+};
 
 struct listening {
         int fd;
@@ -32,7 +35,9 @@ void listen_close(struct place *p);
 int listen_print(const struct place *p, const uint8_t key_hash[32]) CAPNP_MUST_USE;
 /* The host of a TCP one, as in a certificate: `127.0.0.1`, `::1`; "": any. */
 void listening_host(const struct listening *l, char text[static LISTENING_TEXT]);
-/* The address of one as clients write it: `plain:127.0.0.1:2327`. */
-void listening_format(const struct listening *l, char text[static LISTENING_TEXT]);
+/* The address of one as clients write it: `plain:127.0.0.1:2327`,
+ * `capos://127.0.0.1:2327/#sha256:…`. key_hash: of its key, for TLS; NULL: none is known yet. */
+void listening_format(const struct listening *l, const uint8_t key_hash[32],
+                      char text[static LISTENING_ADDRESS]);
 
 #endif

@@ -10,6 +10,10 @@
  * fork is under way, for a child that it has made and not told of would be nobody's. If it dies
  * between the two all the same, copies.c finds that child.
  *
+ * What it is started with can change, too. Then it and the idle ones are replaced; but the gateway
+ * may be handing one of those a connection at this moment, so none is killed: it is RETIRED, and
+ * ends when the gateway lets go of it without having used it.
+ *
  * Idle workers that die young, one after the other, are made ever more slowly.
  */
 #include <assert.h>
@@ -35,6 +39,8 @@ enum worker_life {
         WORKER_IDLE,    /* waits for a connection */
         WORKER_USED,    /* has one */
         WORKER_VOID,    /* idle, and its gateway is gone: it ends by itself */
+        WORKER_RETIRED, /* was made with what counts no more: it ends by itself, unless the gateway
+                         * has just given it a connection */
         WORKER_LIVES,
 };
 
@@ -48,12 +54,14 @@ struct worker {
         uint64_t event;
         struct packet about; /* what the gateway has said of its connection */
         bool killed;
+        bool old; /* made with what counts no more */
 };
 
 /* What can become of one that is …; it is born FORKING and can end in each. */
 static const bool WORKER_MOVES[WORKER_LIVES][WORKER_LIVES] = {
         [WORKER_FORKING] = {[WORKER_IDLE] = true},
-        [WORKER_IDLE] = {[WORKER_USED] = true, [WORKER_VOID] = true},
+        [WORKER_IDLE] = {[WORKER_USED] = true, [WORKER_VOID] = true, [WORKER_RETIRED] = true},
+        [WORKER_RETIRED] = {[WORKER_USED] = true},
 };
 
 static void worker_move(struct worker *w, enum worker_life to)
@@ -191,6 +199,19 @@ static void worker_offer(struct worker *w)
         }
 }
 
+/* Has it end, unless it has got a connection by now. */
+static void worker_retire(struct worker *w)
+{
+        const struct packet p = {.type = PACKET_WORKER_GONE, .worker = w->id};
+
+        worker_move(w, WORKER_RETIRED);
+        if (w->handoff >= 0)
+                (void)close(w->handoff);
+        else if (daemon_link_is_open(w->all->gateway))
+                daemon_link_send(w->all->gateway, &p, NULL);
+        w->handoff = -1;
+}
+
 static void zygote_replace(struct workers *ws)
 {
         ws->tired = true;
@@ -319,7 +340,10 @@ static void zygote_forked(struct workers *ws, const struct packet *p)
         }
 
         worker_move(w, WORKER_IDLE);
-        worker_offer(w);
+        if (w->old)
+                worker_retire(w);
+        else
+                worker_offer(w);
         if (ws->tired)
                 zygote_replace(ws);
 }
@@ -392,9 +416,11 @@ void workers_renew(struct workers *ws)
                 program_start(&ws->zygote);
                 return;
         }
-        for (EACH_WORKER(l, ws))
+        for (EACH_WORKER(l, ws)) {
+                worker_of(l)->old = true;
                 if (worker_of(l)->life == WORKER_IDLE)
-                        worker_kill(worker_of(l));
+                        worker_retire(worker_of(l));
+        }
         zygote_replace(ws);
 }
 
@@ -450,7 +476,7 @@ void workers_got(struct workers *ws, const struct packet *p)
         if (!w || w->child.pidfd < 0)
                 return; /* it has ended meanwhile */
 
-        if (p->type == PACKET_WORKER_USED && w->life == WORKER_IDLE)
+        if (p->type == PACKET_WORKER_USED && WORKER_MOVES[w->life][WORKER_USED])
                 worker_used(w, p);
         else if (p->type == PACKET_WORKER_BOUND && w->event == p->event)
                 w->about.conn_class = p->conn_class;

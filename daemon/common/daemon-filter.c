@@ -18,7 +18,7 @@
  *   zygote    clone with CLONE_PARENT alone, and what its children do on their way into the sandbox
  *             of a worker, which then takes all that away again
  *   sessiond  files, accept on the admin socket, socket pairs
- *   signer    the same as a prover, and no more memory to lock
+ *   signer    the same as a prover, no more memory to lock, and open files that it is given
  *   service   the ordinary questions a program asks; with a state directory: files
  *
  * A service without a directory is answered EACCES when it opens something, instead of being
@@ -99,6 +99,9 @@ static const int CALLS_SPEAK[] = {
 };
 
 static const int CALLS_MLOCK[] = {SCMP_SYS(mlock), SCMP_SYS(mlock2), SCMP_SYS(munlock), -1};
+
+/* Files that come in open: a new key and its certificate. */
+static const int CALLS_REREAD[] = {SCMP_SYS(pread64), -1};
 
 static const int CALLS_ACCEPT[] = {SCMP_SYS(accept4), SCMP_SYS(getpeername), -1};
 
@@ -264,7 +267,9 @@ static const struct list LISTS[] = {
                                    CALLS_MLOCK},
                          .rules = {RULES_SPEAK, RULES_FILES},
                          .own_signals = true},
-        [ROLE_SIGNER] = {.calls = {CALLS_SPEAK}, .rules = {RULES_SPEAK}, .own_signals = true},
+        [ROLE_SIGNER] = {.calls = {CALLS_SPEAK, CALLS_REREAD},
+                         .rules = {RULES_SPEAK},
+                         .own_signals = true},
 };
 
 /* ---- building ------------------------------------------------------------------------------- */

@@ -39,9 +39,12 @@ enum packet_type {
         PACKET_SIGNER,
         PACKET_SIGN,
         PACKET_SIGNED,
+        PACKET_RENEW,
         PACKET_RELOAD,
         PACKET_RELOADED,
         PACKET_RULES, /* for client certificates: a memory file of records (lib/tls/tls-rules.h) */
+        PACKET_IDENTITY,
+        PACKET_CONFINED,
 };
 
 /* What the session manager has found when it looked at a service. */
@@ -83,16 +86,21 @@ struct packet {
         uint32_t worker; /* caposd's number for a worker process */
         uint64_t event;  /* the gateway's number for a connection: unique while the instance runs */
         /* SERVICE: place in the manifest; PROVE, PROVER: request; WORKERS: count; GATEWAY,
-         * SESSIOND, SIGNER, LOST: introduction; ENDPOINT: which; RELOAD, RELOADED: request */
+         * SESSIOND, SIGNER, LOST: introduction; ENDPOINT: which; RENEW, RELOAD, RELOADED: request;
+         * CONFINED: layers that are had, of enum daemon_layer */
         uint32_t index;
-        uint32_t transport;   /* enum packet_transport */
-        int32_t pid;          /* FORKED */
-        uint32_t conn_class;  /* BOUND, WORKER_BOUND, WORKER_LIVE: enum conn_class */
-        uint32_t check;       /* CHECKED: enum packet_check */
-        uint32_t profile;     /* CHECKED: for CHECK_FACET, whose bundle it is in */
-        uint32_t grant;       /* CHECKED: and where in it */
-        int32_t result;       /* RELOADED: 0, an enum tls_identity_err, -errno */
-        char address[120];    /* the peer's, as text: 127.0.0.1:4711, [::1]:4711, unix:uid=1000 */
+        uint32_t transport;  /* enum packet_transport */
+        int32_t pid;         /* FORKED */
+        uint32_t conn_class; /* BOUND, WORKER_BOUND, WORKER_LIVE: enum conn_class */
+        uint32_t check;      /* CHECKED: enum packet_check */
+        uint32_t profile;    /* CHECKED: for CHECK_FACET, whose bundle it is in */
+        uint32_t grant;      /* CHECKED: and where in it */
+        int32_t result;      /* RELOADED: 0, an enum tls_identity_err, -errno */
+        int64_t until_s;     /* IDENTITY: when the certificate expires, in seconds since 1970 */
+        /* The peer's, as text: 127.0.0.1:4711, [::1]:4711, unix:uid=1000. ENDPOINT: as clients
+         * write it. IDENTITY: the names of the certificate. RELOADED from caposd: the fingerprint,
+         * or why the old one stays. */
+        char address[120];
         struct source source; /* whom the connection is counted under */
         /* ADMISSION_TLS, HANDOFF_TLS: the event's nonce, which the handshake has to carry. SIGNED:
          * the transcript hash that was signed */

@@ -473,18 +473,6 @@ static uint32_t admin_descriptors(const struct sessiond *s)
         return n;
 }
 
-static void admin_fill_addresses(const struct sessiond *s, capnp_answer *a)
-{
-        capnp_lbuilder list;
-        unsigned n = 0;
-
-        while (n < SESSIOND_ADDRESSES && s->addresses[n][0])
-                n++;
-        list = admin_status_results_init_addresses(a, n);
-        for (unsigned i = 0; i < n; i++)
-                admin_status_out_set_addresses_at(list, i, s->addresses[i]);
-}
-
 static int admin_on_status(void *self, capnp_answer *a)
 {
         struct sessiond *s = self;
@@ -493,8 +481,7 @@ static int admin_on_status(void *self, capnp_answer *a)
         admin_status_results_set_workers(a, s->workers);
         admin_status_results_set_descriptors(a, admin_descriptors(s));
         admin_status_results_set_version(a, CAPOS_VERSION);
-        admin_status_results_set_address(a, s->addresses[0]);
-        admin_fill_addresses(s, a);
+        identity_describe(&s->identity, a);
         return capnp_answer_return(a);
 }
 
@@ -504,6 +491,11 @@ static int admin_on_audit_path(void *self, capnp_answer *a)
 
         admin_audit_path_results_set_path(a, s->admin.path);
         return capnp_answer_return(a);
+}
+
+static int admin_on_reload_identity(void *self, capnp_answer *a)
+{
+        return identity_reload(self, a);
 }
 
 static const struct admin_ops admin_operations = {
@@ -517,6 +509,7 @@ static const struct admin_ops admin_operations = {
         .session_revoke = admin_on_session_revoke,
         .status = admin_on_status,
         .audit_path = admin_on_audit_path,
+        .reload_identity = admin_on_reload_identity,
 };
 
 /* ---- the listener --------------------------------------------------------------------------- */

@@ -112,10 +112,6 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
         case PACKET_PROVER:
                 prover_arrived(&s->prover, p->index, fds[0]);
                 break;
-        case PACKET_ENDPOINT:
-                if (p->index < SESSIOND_ADDRESSES)
-                        memcpy(s->addresses[p->index], p->address, sizeof(p->address));
-                break;
         case PACKET_RULES:
                 recheck_start(s, fds[0]);
                 break;
@@ -123,8 +119,8 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
                 s->workers = p->index;
                 break;
         default:
-                for (unsigned i = 0; i < packet_fds(p->type); i++)
-                        close(fds[i]);
+                if (!identity_got(s, p))
+                        capos_io_fds_close(fds, packet_fds(p->type));
         }
 }
 
@@ -208,6 +204,7 @@ void sessiond_deinit(struct sessiond *s)
         arrivals_forget(s);
         if (s->audit.log.fd >= 0)
                 admissions_end(s);
+        identity_deinit(&s->identity);
         prover_deinit(&s->prover);
         recheck_deinit(s);
         checks_deinit(s);

@@ -10,6 +10,7 @@
 #include "base-list.h"
 #include "daemon-link.h"
 #include "daemon-log.h"
+#include "identity.h"
 #include "policy.h"
 #include "prove.h"
 #include "recheck.h"
@@ -18,7 +19,7 @@
 #include "store.h"
 #include "throttle.h"
 
-enum { FD_ADMIN = 4, FD_STATE = 5, FD_MANIFEST = 6, SESSIOND_ADDRESSES = 8 };
+enum { FD_ADMIN = 4, FD_STATE = 5, FD_MANIFEST = 6 };
 
 struct sessiond {
         capnp_vat *vat;
@@ -44,9 +45,8 @@ struct sessiond {
         uint32_t workers, nsessions;
         uint32_t introduction;        /* caposd's number for our link to the gateway */
         uint32_t signer_introduction; /* … to the signer */
-        char addresses[SESSIOND_ADDRESSES]
-                      [120]; /* that the gateway listens on; "" after the last */
-        int failed;          /* why the loop was stopped; 0: it was not */
+        struct identity identity;
+        int failed; /* why the loop was stopped; 0: it was not */
 };
 
 /* Takes over the descriptors of doc/design/instance.md. 0, or what policy_init() says, or -errno.

@@ -203,6 +203,10 @@ static void rig_on_up(void *arg, uint32_t events)
                 g->ready = true;
         if (p.type == PACKET_KILL && g->nkilled < RIG_EVENTS)
                 g->killed[g->nkilled++] = p.event;
+        if (p.type == PACKET_RENEW) {
+                g->renewal = p.index;
+                g->nrenewals++;
+        }
         if (p.type == PACKET_PROVE && g->hold_provers)
                 g->held[g->nheld++] = p;
         else if (p.type == PACKET_PROVE)

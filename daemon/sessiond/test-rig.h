@@ -56,8 +56,9 @@ struct rig {
         capnp_cap *admin;
         uint64_t last_event;
         uint64_t killed[RIG_EVENTS], bound[RIG_EVENTS];
-        unsigned nkilled, nbound;
-        pid_t zygote; /* of the provers */
+        unsigned nkilled, nbound, nrenewals;
+        uint32_t renewal; /* the last request for a new identity */
+        pid_t zygote;     /* of the provers */
         int zygote_link;
         pid_t provers[RIG_PROVERS];
         unsigned nprovers;

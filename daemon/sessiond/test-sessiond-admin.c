@@ -4,6 +4,7 @@
  */
 #include "test-rig.h"
 
+#include "io-packet.h"
 #include "session-audit.h"
 
 #include <errno.h>
@@ -95,6 +96,90 @@ TEST_T(accounts_are_made_and_removed, 90)
         CHECK(strstr(admin_audit_path_path(q).p, "/audit.log"));
         capnp_question_free(q);
         CHECK_EQ(rig_audited(&g, SECRET), 0);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+/* caposd has something to say. */
+static void told(struct rig *g, struct packet p, const char *text)
+{
+        snprintf(p.address, sizeof(p.address), "%s", text);
+        CHECK_OK(capos_io_packet_send(g->up, &p, sizeof(p), NULL, 0));
+}
+
+TEST_T(a_new_identity_is_asked_for_one_at_a_time, 90)
+{
+        struct packet p = {.type = PACKET_RELOADED};
+        capnp_question *q;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        q = admin_reload_identity(rig_admin(&g));
+        capnp_question_send(q, NULL, NULL);
+        rig_until_count(&g, &g.nrenewals, 1);
+        rig_refused(admin_reload_identity(rig_admin(&g)), "another one is under way");
+        p.index = g.renewal - 1;
+        told(&g, p, "an answer to nobody");
+        p.index = g.renewal;
+        told(&g, p, "sha256:abc");
+        CHECK_STR(admin_reload_identity_fingerprint(rig_good(q)).p, "sha256:abc");
+        capnp_question_free(q);
+
+        q = admin_reload_identity(rig_admin(&g));
+        capnp_question_send(q, NULL, NULL);
+        rig_until_count(&g, &g.nrenewals, 2);
+        p.index = g.renewal;
+        p.result = 3;
+        told(&g, p, "it is a wrong one");
+        rig_refused(q, "the old certificate stays: it is a wrong one");
+        CHECK_EQ(rig_audited(&g, "sha256:abc"), 1);
+        CHECK_EQ(rig_audited(&g, "it is a wrong one"), 1);
+
+        /* caposd may be stuck, and whoever asks may go. */
+        q = admin_reload_identity(rig_admin(&g));
+        rig_refused(q, "the instance has not taken it in time");
+        q = admin_reload_identity(rig_admin(&g));
+        capnp_question_send(q, NULL, NULL);
+        rig_until_count(&g, &g.nrenewals, 4);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+        capnp_question_free(q);
+}
+
+TEST_T(status_has_what_caposd_tells, 90)
+{
+        const struct packet at = {.type = PACKET_ENDPOINT, .index = 1},
+                            none = {.type = PACKET_ENDPOINT, .index = 1000},
+                            confined = {.type = PACKET_CONFINED, .check = 1, .index = 3},
+                            identity = {.type = PACKET_IDENTITY, .until_s = 7};
+        capnp_question *q;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        q = rig_good(admin_status(rig_admin(&g)));
+        CHECK_STR(admin_status_confinement(q).p, "basic");
+        CHECK_EQ(admin_status_layers(q).len, 0);
+        CHECK_EQ(admin_status_certificate_until_ms(q), 0);
+        capnp_question_free(q);
+
+        told(&g, (struct packet){.type = PACKET_ENDPOINT}, "unix:/a");
+        told(&g, at, "tls:127.0.0.1:1");
+        told(&g, at, "capos://127.0.0.1:1/#sha256:abc");
+        told(&g, none, "nowhere");
+        told(&g, confined, "");
+        told(&g, identity, "DNS:localhost");
+        rig_pause(&g, 200);
+        q = rig_good(admin_status(rig_admin(&g)));
+        CHECK_STR(admin_status_address(q).p, "unix:/a");
+        CHECK_EQ(admin_status_addresses(q).len, 2);
+        CHECK_STR(admin_status_out_addresses_at(admin_status_addresses(q), 1).p,
+                  "capos://127.0.0.1:1/#sha256:abc");
+        CHECK_STR(admin_status_confinement(q).p, "full");
+        CHECK_EQ(admin_status_layers(q).len, 2);
+        CHECK_STR(admin_status_out_layers_at(admin_status_layers(q), 0).p, "paths");
+        CHECK_STR(admin_status_certificate_names(q).p, "DNS:localhost");
+        CHECK_EQ(admin_status_certificate_until_ms(q), 7000);
+        capnp_question_free(q);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }

@@ -170,13 +170,20 @@ static void page_add_names(struct page *g, const X509 *x)
 {
         GENERAL_NAMES *all = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
 
-        page_add(g, "names        ");
         for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
                 page_add(g, "%s", i ? ", " : "");
                 page_add_name(g, sk_GENERAL_NAME_value(all, i));
         }
-        page_add(g, "%s\n", all ? "" : "none");
+        page_add(g, "%s", all ? "" : "none");
         GENERAL_NAMES_free(all);
+}
+
+void capos_i_tls_names_print(const X509 *x, char *out, size_t room)
+{
+        struct page g = {out, room, 0};
+
+        out[0] = '\0';
+        page_add_names(&g, x);
 }
 
 static void page_add_time(struct page *g, const char *what, const ASN1_TIME *t)
@@ -216,8 +223,9 @@ int capos_i_tls_certificate_print(const X509 *x, char ret[TLS_CERTIFICATE_TEXT])
                 return r;
 
         page_add(&g, "subject      %s\n", subject);
+        page_add(&g, "names        ");
         page_add_names(&g, x);
-        page_add(&g, "issuer       %s\n", strcmp(subject, issuer) ? issuer : "itself");
+        page_add(&g, "\nissuer       %s\n", strcmp(subject, issuer) ? issuer : "itself");
         page_add_time(&g, "valid from", X509_get0_notBefore(x));
         page_add_time(&g, "valid until", X509_get0_notAfter(x));
         page_add_key(&g, x, hash);

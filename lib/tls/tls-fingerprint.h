@@ -26,6 +26,9 @@ int capos_i_tls_fingerprint_read(const char *text, uint8_t ret[TLS_KEY_HASH_BYTE
 /* The subject as one line, `CN = a, O = b`; what is longer is cut. What could move a cursor is
  * escaped. 0, or -ENOMEM. */
 int capos_i_tls_subject_print(const X509_NAME *n, char *out, size_t room) CAPNP_MUST_USE;
+/* The names of a certificate, `DNS:localhost, IP:127.0.0.1`, or `none`; what is longer is cut.
+ * room: at least 1. */
+void capos_i_tls_names_print(const X509 *x, char *out, size_t room);
 /* Prints a certificate for a person: subject, names, issuer, validity, key. 0, or -ENOMEM. */
 int capos_i_tls_certificate_print(const X509 *x, char ret[TLS_CERTIFICATE_TEXT]) CAPNP_MUST_USE;
 

@@ -1,0 +1,34 @@
+/* What the instance is to its clients, as far as the session manager knows: by caposd. */
+#ifndef SESSIOND_IDENTITY_H
+#define SESSIOND_IDENTITY_H
+
+#include <capos/capnp.h>
+
+#include "daemon-packets.h"
+
+struct sessiond;
+
+enum { IDENTITY_ADDRESSES = 8 };
+
+struct identity {
+        char addresses[IDENTITY_ADDRESSES][120]; /* where clients connect; "" after the last */
+        char names[120];                         /* of the certificate; "": there is none */
+        int64_t until_s;                         /* its end, in seconds since 1970 */
+        bool full;                               /* confinement that was asked for */
+        unsigned layers;                         /* of it, had: of enum daemon_layer */
+        capnp_answer *reloading;                 /* who waits for a new one; NULL: nobody */
+        capnp_timer *deadline;
+        uint32_t request; /* the last one to caposd */
+};
+
+/* ENDPOINT, IDENTITY, CONFINED, RELOADED. Whether it was one of these. */
+bool identity_got(struct sessiond *s, const struct packet *p);
+/* Adds what status tells of it. */
+void identity_describe(const struct identity *id, capnp_answer *status);
+/* Has caposd take a new identity; the answer is ended when it has, or after a deadline. A handler
+ * returns this value. */
+int identity_reload(struct sessiond *s, capnp_answer *a);
+/* Refuses who waits. */
+void identity_deinit(struct identity *id);
+
+#endif
