@@ -105,13 +105,11 @@ int daemon_zygote_run(struct daemon_zygote *z)
         int fds[LINK_FDS + 1], r;
         struct packet p;
 
-        for (;;) {
+        do {
                 r = daemon_packet_await(z->link, &p, fds);
-                if (!r && p.type != PACKET_FORK)
-                        return -EBADMSG;
                 if (!r)
-                        r = zygote_fork(z, &p, fds[0]);
-                if (r)
-                        return r == CAPOS_IO_E_CLOSED ? 0 : r > 0 ? -EBADMSG : r;
-        }
+                        r = p.type == PACKET_FORK ? zygote_fork(z, &p, fds[0]) : -EBADMSG;
+        } while (!r);
+
+        return r == CAPOS_IO_E_CLOSED ? 0 : r > 0 ? -EBADMSG : r;
 }

@@ -22,8 +22,8 @@ struct daemon_zygote {
         struct daemon_filter filter; /* theirs, too: daemon_zygote_enter() */
 };
 
-/* Enters the sandbox of a zygote, after having made ready what its copies enter. 0, or -errno: then
- * the process must end. */
+/* Enters the sandbox of a zygote, after having made ready what its copies enter: z->filter, which
+ * is the caller's to free. 0, or -errno: then the process must end. */
 int daemon_zygote_enter(struct daemon_zygote *z) CAPNP_MUST_USE;
 
 /*

@@ -251,6 +251,7 @@ int main(void)
         r = zygote_ready(&z);
         if (!r)
                 r = daemon_zygote_run(&z);
+        daemon_filter_deinit(&z.filter);
         if (r && r != CAPOS_IO_E_CLOSED) {
                 daemon_log(LOG_ERR, "%s", capnp_strerror(r));
                 return 1;

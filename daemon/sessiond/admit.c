@@ -464,13 +464,18 @@ int admission_new(struct sessiond *s, const struct packet *event, const struct a
 
 void admissions_end(struct sessiond *s)
 {
-        for (struct capnp_i_list *l = s->admissions.next; l != &s->admissions; l = l->next) {
+        struct capnp_i_list *l, *next;
+
+        for (l = s->admissions.next; l != &s->admissions; l = next) {
                 struct admission *ad = CAPNP_I_OF(l, struct admission, link);
 
+                next = l->next;
                 if (ad->state == ADMISSION_CLOSED)
                         continue;
                 capnp_conn_on_close(ad->conn, NULL, NULL);
                 capnp_conn_close(ad->conn, (capnp_exception){CAPNP_DISCONNECTED, "shutting down"});
                 admission_close(ad, "the instance is shutting down");
+                admission_free(
+                        ad); /* if what it serves has gone before, as of one that was killed */
         }
 }

@@ -78,6 +78,8 @@ int main(void)
                 r = daemon_zygote_enter(&z);
         if (!r)
                 r = daemon_zygote_run(&z);
+        worker_tls_deinit(&kit.tls);
+        daemon_filter_deinit(&z.filter);
         if (r) {
                 daemon_log(LOG_ERR, "%s", capnp_strerror(r));
                 return 1;

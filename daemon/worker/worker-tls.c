@@ -128,6 +128,11 @@ int worker_tls_init(struct worker_tls *t, int certificate_fd, int rules_fd)
         return r;
 }
 
+void worker_tls_deinit(struct worker_tls *t)
+{
+        t->context = capos_i_tls_context_unref(t->context);
+}
+
 /* ---- a connection --------------------------------------------------------------------------- */
 
 static void worker_secured(void *arg, struct capos_i_tls *t)

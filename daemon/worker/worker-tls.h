@@ -20,6 +20,8 @@ struct worker_tls {
  * taken. 0; -errno; the value of an enum tls_identity_err.
  */
 int worker_tls_init(struct worker_tls *t, int certificate_fd, int rules_fd) CAPNP_MUST_USE;
+/* Frees what the zygote has of it. */
+void worker_tls_deinit(struct worker_tls *t);
 /*
  * The client's connection speaks TLS; the session manager is told what it has to know of it before
  * the client's first message is read. nonce: the event's. 0; -errno.

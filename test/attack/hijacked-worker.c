@@ -12,6 +12,11 @@ int worker_serve(const struct worker_start *s)
         return 0;
 }
 
+void worker_tls_deinit(struct worker_tls *t)
+{
+        (void)t;
+}
+
 /* What it has of TLS is of no use to it: it is led over plain connections. */
 int worker_tls_init(struct worker_tls *t, int certificate_fd, int rules_fd)
 {
