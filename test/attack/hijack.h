@@ -2,6 +2,7 @@
 #ifndef ATTACK_HIJACK_H
 #define ATTACK_HIJACK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -9,6 +10,8 @@
  * writing a piece of memory that they can point to. other: a descriptor that is told to who leads.
  */
 void hijack_serve(int fd, int other);
+/* Puts up to 64 bytes of what the process knows where who leads begins to look. */
+void hijack_show(const void *p, size_t len);
 /* One system call: seven words, number and arguments. Its result, or -errno. */
 int64_t hijack_call(const uint64_t words[7]);
 

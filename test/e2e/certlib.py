@@ -143,12 +143,15 @@ class Channel:
 class TlsPeer(s.Peer):
     """A connection over TLS to an instance whose key nobody asks about."""
 
-    def __init__(self, address, certificate=None, chain=None):
+    def __init__(self, address, certificate=None, note=None):
+        """note: called for every message of the handshake, as libssl does it."""
         super().__init__(address)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if certificate:
             context.load_cert_chain(*certificate)
+        if note:
+            context._msg_callback = note  # pylint: disable=protected-access
         self.sock.settimeout(s.WAIT_S)
         wrapped = context.wrap_socket(self.sock)
         wrapped.setblocking(False)
@@ -176,7 +179,7 @@ class TlsInstance(instance.Instance):
     def tls_endpoint(self):
         admin = self.admin()
         try:
-            found = [re.match(r"tls:(\S+)", s.text(e)) for e in
+            found = [re.match(r"capos://([^/]+)/", s.text(e)) for e in
                      admin.ref.call(8).content.ptr(2) or []]
         finally:
             admin.close()

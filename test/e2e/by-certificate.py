@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""certificates: log in by a client certificate, and all who may not.
+"""by-certificate: log in by a client certificate, and all who may not.
 
 Why: what a certificate is worth is decided far from the connection that shows it: by rules in the
 manifest, by files that only caposd reads, by a prover, and by a list that changes while sessions
 go on. That they agree, what a client is told and what the audit log has, is seen from outside only.
 
-usage: certificates.py
+usage: by-certificate.py
 """
 import json
 import os
