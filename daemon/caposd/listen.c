@@ -290,12 +290,25 @@ void listen_close(struct place *p)
         p->diag = -1;
 }
 
+/* HOST:PORT as clients write it: of a listener on all addresses, by the machine's name. */
+static void listening_where(const struct listening *l, char text[static CAPOS_IO_ADDRESS_TEXT])
+{
+        char name[HOST_NAME_MAX + 1];
+
+        capos_io_address_format(&l->address, text);
+        if (listening_is_unix(l) || !source_is_any(&l->address) || gethostname(name, sizeof(name)))
+                return;
+
+        snprintf(text, CAPOS_IO_ADDRESS_TEXT, "%.*s:%u", (int)sizeof(name), name,
+                 capos_io_address_port(&l->address));
+}
+
 void listening_format(const struct listening *l, const uint8_t key_hash[32],
                       char text[static LISTENING_ADDRESS])
 {
         char where[CAPOS_IO_ADDRESS_TEXT], fingerprint[TLS_FINGERPRINT_TEXT];
 
-        capos_io_address_format(&l->address, where);
+        listening_where(l, where);
         if (l->transport == CAPOS_TRANSPORT_TLS && key_hash) {
                 capos_i_tls_fingerprint_print(key_hash, fingerprint);
                 snprintf(text, LISTENING_ADDRESS, "capos://%s/#%s", where, fingerprint);
@@ -323,10 +336,12 @@ static void address_host(const struct capos_io_address *a, char text[static CAPO
 void listening_host(const struct listening *l, char text[static LISTENING_TEXT])
 {
         text[0] = '\0';
-        if (listening_is_unix(l) || source_is_any(&l->address))
+        if (listening_is_unix(l))
                 return;
-
-        address_host(&l->address, text);
+        if (!source_is_any(&l->address))
+                address_host(&l->address, text);
+        else if (gethostname(text, LISTENING_TEXT))
+                text[0] = '\0';
 }
 
 /* `127.0.0.1 2327`, `::1 2327` or `/run/x.sock` behind the transport, and for TLS the key. */
@@ -340,7 +355,7 @@ static int listening_print(const struct listening *l, const char *fingerprint)
                 return printf("remote CapSet: %s %s\n", transport, l->address.u.un.sun_path);
 
         address_host(&l->address, host);
-        capos_io_address_format(&l->address, where);
+        listening_where(l, where);
         if (tls)
                 daemon_log(LOG_INFO, "clients know it as capos://%s/#%s", where, fingerprint);
         return printf("remote CapSet: %s %s %u%s%s\n", transport, host,

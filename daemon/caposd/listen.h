@@ -33,7 +33,8 @@ void listen_close(struct place *p);
 /* A line on standard output for each that was asked for: where clients connect, and of TLS the
  * fingerprint. key_hash: of its key. 0, or -errno. */
 int listen_print(const struct place *p, const uint8_t key_hash[32]) CAPNP_MUST_USE;
-/* The host of a TCP one, as in a certificate: `127.0.0.1`, `::1`; "": any. */
+/* The host of a TCP one, as in a certificate: `127.0.0.1`, `::1`; of one on all addresses the
+ * machine's name; "": there is none. */
 void listening_host(const struct listening *l, char text[static LISTENING_TEXT]);
 /* The address of one as clients write it: `plain:127.0.0.1:2327`,
  * `capos://127.0.0.1:2327/#sha256:…`. key_hash: of its key, for TLS; NULL: none is known yet. */
