@@ -212,10 +212,18 @@ static int record(struct certificates *c, enum tls_rules_kind kind, const void *
 
 static const char *load_strerror(int r)
 {
-        return r == TLS_FILE_E_SIZE       ? "is larger than 64 KiB"
-               : r == TLS_RECHECK_E_RULES ? "is no PEM of what it should have"
-               : r == CAPNP_E_LIMIT       ? "is too much: all of them and the rules have 56 KiB"
-                                          : strerror(-r);
+        switch (r) {
+        case TLS_FILE_E_SIZE:
+                return "is larger than 64 KiB";
+        case TLS_RECHECK_E_RULES:
+                return "is no PEM of what it should have";
+        case CAPNP_E_LIMIT:
+                return "is too much: all of them and the rules have 56 KiB";
+        case -EINVAL:
+                return "is no file";
+        default:
+                return strerror(-r);
+        }
 }
 
 /* The bytes of a file, or of the text, as a record that can be read. */

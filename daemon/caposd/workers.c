@@ -364,7 +364,7 @@ static int zygote_prepare(struct program *p, struct daemon_spawn *s)
         r = program_give(s, ws->manifest_fd, MANIFEST_FD);
         if (!r && ws->certificate_fd >= 0)
                 r = program_give(s, ws->certificate_fd, CERTIFICATE_FD);
-        if (!r && ws->rules_fd >= 0)
+        if (!r && ws->certificate_fd >= 0 && ws->rules_fd >= 0)
                 r = program_give(s, ws->rules_fd, RULES_FD);
         return r;
 }

@@ -202,6 +202,28 @@ class Cases:
             raise Failed("a key that others can read is taken")
         os.chmod(key, 0o600)
 
+    def without_tls_at_all(self):
+        """Rules are no harm to an instance that has nobody to ask for a certificate."""
+        manifest = os.path.join(self.target.folder.name, "manifest")
+        self.capos(0, "manifest", "check", manifest)
+        with instance.Instance(self.manifest()) as plain:
+            peer, _, _ = plain.login()
+            m = peer.gateway().call(0).content.ptr(0)[MTLS]
+            expect(s.text(m.ptr(2)), "needs TLS", "the reason")
+            peer.close()
+
+    def a_file_that_is_not_there(self):
+        """The start ends, and says where in the manifest it is."""
+        path = os.path.join(self.target.folder.name, "wrong")
+        for old, new, says in ((self.ca.crl, "/nowhere/crl.pem", "revocations: No such file"),
+                               (self.ca.pem, self.ca.crl, "file: is no PEM of what it should have"),
+                               (self.ca.pem, "/dev/null", "file: is no file")):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(self.manifest().replace(f'"{old}"', f'"{new}"'))
+            got = self.capos(1, "manifest", "check", path)
+            if f"authentication.certificates.authorities[0].{says}" not in got:
+                raise Failed(f"{says!r} is not in {got}")
+
     # ---- who may not
 
     def no_certificate(self):
@@ -301,7 +323,7 @@ class Cases:
 
 
 NAMES = ["by_certificate", "renewal", "rules_decide", "other_ways_over_tls", "not_without_tls",
-         "by_the_command",
+         "by_the_command", "without_tls_at_all", "a_file_that_is_not_there",
          "no_certificate", "expired", "not_yet_valid", "another_authority", "no_rule", "no_account",
          "another_account", "another_profile", "renewal_of_another_account",
          "ends_with_the_certificate", "revoked", "a_list_that_cannot_be_read"]
