@@ -46,8 +46,17 @@ class Client:
     def members(self):
         return [s.text(t) for t in self.member.call(1).content.ptr(0)]
 
+    def is_ended(self):
+        """Whether the worker knows: it may just be about to ask for the news."""
+        try:
+            self.session.call(0)
+        except Refused:
+            return True
+        return False
+
     def is_stale(self):
         """Everything is refused, as what it is."""
+        instance.until(self.is_ended, "the end of the session at its worker")
         for call in (lambda: self.session.call(0), lambda: self.caps.call(0),
                      lambda: self.info.call(0), lambda: self.chat.call(1),
                      lambda: self.member.call(1)):
