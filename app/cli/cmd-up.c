@@ -2,8 +2,11 @@
  * `capos up`: the instance in the foreground, which is capos-caposd in this process's place. It is
  * looked for beside this program, as it is built, and where it is installed. `capos manifest` is
  * answered by the same program, for it is the one that reads manifests.
+ *
+ * Who starts an instance knows it: caposd is told in which file that is kept.
  */
 #include "cli.h"
+#include "client-known.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,8 +35,9 @@ static int caposd_exec(struct cli *c, const char *const *argv)
 
 int cmd_up(struct cli *c)
 {
-        const char *argv[6 + 2 * CLI_LISTENS] = {"capos-caposd"},
+        const char *argv[8 + 2 * CLI_LISTENS] = {"capos-caposd"},
                                  *state = secure_getenv("CAPOS_STATE");
+        char known[CLIENT_KNOWN_PATH];
         int n = 1;
 
         if (c->json)
@@ -50,6 +54,10 @@ int cmd_up(struct cli *c)
         if (c->manifest) {
                 argv[n++] = "--manifest";
                 argv[n++] = c->manifest;
+        }
+        if (!client_known_path(known, sizeof(known))) {
+                argv[n++] = "--known";
+                argv[n++] = known;
         }
         return caposd_exec(c, argv);
 }

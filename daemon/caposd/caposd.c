@@ -24,6 +24,7 @@
 #include "daemon-capacity.h"
 #include "daemon-log.h"
 #include "manifest-load.h"
+#include "pin.h"
 
 enum {
         ORDERLY_MS = 1500,
@@ -109,6 +110,7 @@ static void caposd_check_up(struct caposd *c)
                 caposd_end(c, 0);
                 return;
         }
+        pin_listeners(&c->place, c->options.known, c->identity.certificate.key_hash);
         if (listen_print(&c->place, c->identity.certificate.key_hash))
                 daemon_log(LOG_WARNING, "nobody reads the endpoint line");
 }
@@ -264,6 +266,8 @@ static void caposd_identity_renewed(struct identity *id)
         c->workers.certificate_fd = id->certificate.fd;
         workers_renew(&c->workers);
         core_tell(&c->core);
+        if (c->keeper.up)
+                pin_listeners(&c->place, c->options.known, id->certificate.key_hash);
 }
 
 /* What the parts know of each other. */

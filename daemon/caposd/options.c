@@ -9,7 +9,7 @@
 
 static const char USAGE[] =
         "usage: capos-caposd [--state DIR] [--listen WHERE]... [--manifest FILE]\n"
-        "                    [--check | --explain [FIELD] | --show]\n"
+        "                    [--known FILE] [--check | --explain [FIELD] | --show]\n"
         "\n"
         "  --state DIR            where accounts and the like are kept; the default is\n"
         "                         $XDG_STATE_HOME/capos or ~/.local/state/capos, and\n"
@@ -20,6 +20,7 @@ static const char USAGE[] =
         "                         always a Unix socket, named by the first port, in /run/capos\n"
         "                         or $XDG_RUNTIME_DIR/capos\n"
         "  --manifest FILE        what the instance consists of; the default is built in\n"
+        "  --known FILE           have FILE, of a client's known instances, know this one's key\n"
         "  --check                start everything once, look whether it is what the manifest\n"
         "                         says, and end; in a state directory of its own\n"
         "  --explain[=FIELD]      say what a field means, or the manifest grants\n"
@@ -27,15 +28,11 @@ static const char USAGE[] =
         "  --json                 the last three: print JSON\n";
 
 static const struct option LONG[] = {
-        {"state", required_argument, NULL, 's'},
-        {"listen", required_argument, NULL, 'l'},
-        {"manifest", required_argument, NULL, 'm'},
-        {"check", no_argument, NULL, 'c'},
-        {"explain", optional_argument, NULL, 'e'},
-        {"show", no_argument, NULL, 'p'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"state", required_argument, NULL, 's'},    {"listen", required_argument, NULL, 'l'},
+        {"manifest", required_argument, NULL, 'm'}, {"known", required_argument, NULL, 'k'},
+        {"check", no_argument, NULL, 'c'},          {"explain", optional_argument, NULL, 'e'},
+        {"show", no_argument, NULL, 'p'},           {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
 };
 
 int options_parse(struct options *o, int argc, char **argv)
@@ -57,6 +54,9 @@ int options_parse(struct options *o, int argc, char **argv)
                         break;
                 case 'm':
                         o->manifest = optarg;
+                        break;
+                case 'k':
+                        o->known = optarg;
                         break;
                 case 'c':
                         o->check = true;

@@ -11,6 +11,7 @@ struct options {
         const char *listen[LISTENS_MAX]; /* none: the default */
         unsigned nlisten;
         const char *manifest; /* NULL: the built-in one */
+        const char *known;    /* a client's file, which gets this instance's key; NULL: none */
         bool check;           /* start, look, and end again */
         bool show;            /* print the built-in manifest */
         bool json; /* … and what a check or a whole manifest's explanation says, as JSON */

@@ -344,6 +344,47 @@ class Stream:
             raise Failed(f"{len(self.wrong)} of {self.good + len(self.wrong)}: {self.wrong[:3]}")
 
 
+# ---- instances of their own --------------------------------------------------------------------
+
+def known_to_its_user():
+    """`capos up` writes the line; a script logs in without a question, also after a new key."""
+    run = TlsInstance()
+    home = os.path.join(run.folder.name, "config")
+    run.env = dict(os.environ, XDG_CONFIG_HOME=home)
+    run.program = [run.command, "up"]
+    with run:
+        for new_key in ((), ("--new-key",)):
+            if new_key:
+                run.capos("cert", "renew", *new_key)
+            fingerprint = json.loads(run.capos("cert", "show", "--json")[0])["fingerprint"]
+            with open(f"{home}/capos/known-instances", encoding="utf-8") as f:
+                holds(f.read(), f"{run.address} {fingerprint}", "known instances")
+        expect(os.stat(f"{home}/capos/known-instances").st_mode & 0o777, 0o600, "mode")
+
+
+def in_full_confinement():
+    """The superuser's command writes what another user has to read."""
+    text = instance.manifest().replace("( motd", "( confinement = full, motd", 1)
+    with TlsInstance(text) as run:
+        make_all(run.folder.name)
+        status = json.loads(run.capos("status", "--json")[0])
+        expect((status["confinement"], "namespaces" in status["layers"]), ("full", True), "status")
+        for words in (("renew",), ("renew", "--new-key"),
+                      ("import", f"{run.folder.name}/good.pem", f"{run.folder.name}/good.key")):
+            run.capos("cert", *words)
+            expect(run.shown(), run.stored(), "certificate")
+            expect(len({os.stat(f"{run.tls}/{n}").st_uid for n in ("", "key.pem", "cert.pem")}), 1,
+                   "owners of the files")
+        run.kill("signer")
+        expect(served(run), run.stored(), "certificate")
+
+
+def can_have_full():
+    done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), "doctor",
+                           "--json"], capture_output=True, text=True, timeout=60, check=False)
+    return bool(re.search(r'"full": ?true', done.stdout))
+
+
 # ---- starts that must not succeed --------------------------------------------------------------
 
 def starts_not(prepare, why):
@@ -379,7 +420,10 @@ def main():
                      "refused_by_name", "refused_by_the_instance", "without_a_signer",
                      "the_signer_dies", "the_gateway_dies", "the_session_manager_dies")
             table = [(n.replace("_", " "), getattr(cases, n)) for n in names]
-            return instance.run_cases(SCRIPT, table + [("bad starts", bad_starts)])
+            table += [("known to its user", known_to_its_user), ("bad starts", bad_starts)]
+            if can_have_full():
+                table += [("in full confinement", in_full_confinement)]
+            return instance.run_cases(SCRIPT, table)
     except (Failed, s.Closed, s.Refused, OSError) as e:
         print(f"not ok instance - {type(e).__name__} {e}")
         instance.count(SCRIPT, 0, 1)

@@ -131,6 +131,7 @@ class Instance:
             self.arguments += ["--manifest", path]
         self.user = user
         self.env = None
+        self.program = None  # caposd, or what becomes it
         self.wrapper = []  # what starts it: a command that turns into its last words
         self.process = None
         self.address = self.where = None  # for a socket; with its transport, for `capos`
@@ -145,7 +146,7 @@ class Instance:
         return self
 
     def start(self):
-        program = [os.path.join(build_folder(), "bin", "capos-caposd")]
+        program = self.program or [os.path.join(build_folder(), "bin", "capos-caposd")]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.wrapper + program + self.arguments, stderr=log, env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
