@@ -301,6 +301,8 @@ void admission_bind(struct admission *ad, struct session *e)
         admission_move(ad, ADMISSION_BOUND);
         ad->session = e;
         session_bind(e, &session_ops, ad);
+        if (!e->account[0]) /* it cannot be renewed, so what it was made by is not wanted */
+                origin_forget_handshake(&ad->origin);
         admission_set_deadline(ad, 0);
         admission_tell_gateway(ad);
 }

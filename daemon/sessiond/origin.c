@@ -30,11 +30,16 @@ void origin_init(struct origin *o, struct sessiond *s, const struct packet *even
                 randombytes_buf(o->channel.nonce, sizeof(o->channel.nonce));
 }
 
+void origin_forget_handshake(struct origin *o)
+{
+        free(o->channel.handshake); /* no secret: most of it went over the wire as it is */
+        o->channel.handshake = NULL;
+        o->channel.handshake_len = 0;
+}
+
 void origin_deinit(struct origin *o)
 {
-        if (o->channel.handshake)
-                sodium_memzero(o->channel.handshake, o->channel.handshake_len);
-        free(o->channel.handshake);
+        origin_forget_handshake(o);
         sodium_memzero(o, sizeof(*o));
 }
 
@@ -55,11 +60,12 @@ int origin_secured(struct origin *o, capnp_data exporter, capnp_data handshake)
 {
         struct channel *c = &o->channel;
 
-        if (!c->is_signed || exporter.len != sizeof(c->exporter))
+        if (!c->is_signed || exporter.len != sizeof(c->exporter) ||
+            handshake.len > CHANNEL_HANDSHAKE_BYTES)
                 return -EINVAL;
 
         memcpy(c->exporter, exporter.p, sizeof(c->exporter));
-        if (!handshake.len)
+        if (!handshake.len || !o->s->policy.nrules)
                 return 0;
 
         c->handshake = malloc(handshake.len);

@@ -13,7 +13,7 @@
 
 struct sessiond;
 
-enum { CHANNEL_BYTES = 32 };
+enum { CHANNEL_BYTES = 32, CHANNEL_HANDSHAKE_BYTES = 32 * 1024 };
 
 /* What a proof is bound to, beside its nonce. */
 enum binding {
@@ -65,6 +65,8 @@ void origin_deinit(struct origin *o);
 bool origin_signed(struct origin *o, const struct packet *p);
 /* What the worker says once the handshake is done. 0; -EINVAL: it cannot be so; -ENOMEM. */
 int origin_secured(struct origin *o, capnp_data exporter, capnp_data handshake) CAPNP_MUST_USE;
+/* Nobody will be judged by its handshake any more. */
+void origin_forget_handshake(struct origin *o);
 /* Keeps what a client says about itself. */
 void origin_claim(struct origin *o, login_source_metadata_reader r);
 

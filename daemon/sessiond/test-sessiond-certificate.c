@@ -68,17 +68,21 @@ static void shake(struct stage *t, const struct cert *client, struct handshake *
                                   .server = &t->server, .client = client, .nonce_32 = t->g.nonce});
 }
 
+static capnp_question *secured(struct rig_worker *w, const uint8_t *handshake, size_t len)
+{
+        const uint8_t exporter[32] = {1};
+        capnp_question *q = admission_secured(w->ask);
+
+        admission_secured_set_exporter(q, (capnp_data){exporter, sizeof(exporter)});
+        admission_secured_set_handshake(q, (capnp_data){handshake, (uint32_t)len});
+        return q;
+}
+
 /* The signer signs what a handshake has for its record, and the worker hands the handshake over. */
 static void hand_over(struct stage *t, struct rig_worker *w, const struct handshake *h)
 {
-        const uint8_t exporter[32] = {1};
-        capnp_question *q;
-
         rig_signed(&t->g, w->event, h->record, h->server_key);
-        q = admission_secured(w->ask);
-        admission_secured_set_exporter(q, (capnp_data){exporter, sizeof(exporter)});
-        admission_secured_set_handshake(q, (capnp_data){h->bytes, (uint32_t)h->len});
-        capnp_question_free(rig_good(q));
+        capnp_question_free(rig_good(secured(w, h->bytes, h->len)));
 }
 
 /* Returns the last question, not waited for. */
@@ -407,4 +411,22 @@ TEST_T(it_is_offered_where_it_can_be, 120)
                 rig_stop(&t.g, false);
                 rig_remove(t.g.dir);
         }
+}
+
+TEST_T(a_handshake_has_a_size, 120)
+{
+        static const uint8_t big[TLS_HANDSHAKE_BYTES + 1];
+        static struct handshake h;
+        struct rig_worker w;
+        struct stage t;
+
+        stage_start(&t);
+        stage_connect(&t, &w);
+        shake(&t, &t.alice, &h);
+        rig_signed(&t.g, w.event, h.record, h.server_key);
+        rig_refused(secured(&w, big, sizeof(big)), "secured is illegal");
+        capnp_question_free(rig_good(secured(&w, big, sizeof(big) - 1)));
+        rig_refused(log_in(&w, "", ""), "denied.credentials");
+        rig_worker_end(&w);
+        stage_end(&t);
 }
