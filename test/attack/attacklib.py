@@ -55,7 +55,7 @@ def checked(name, layer, function):
         stopped = function()
         if stopped != layer:
             raise Failed(f"stopped by {stopped!r}, expected {layer!r}")
-    return name, run
+    return f"{name}, stopped by: {layer}", run
 
 
 def run(script, tries):

@@ -15,6 +15,7 @@ import tempfile
 import attacklib as a
 import certlib
 import sessionlib as s
+from confine import can_have
 
 SCRIPT = "attack-certificates"
 SECURED = 11
@@ -158,6 +159,14 @@ class Inside:
         return "sessiond" if why and why.startswith("denied.credentials: the client has") else why
 
 
+INSIDE = ("unsigned", "twice", "two_hashes", "a_byte_more", "another_key", "recorded", "signed_anew",
+          "nonce_written_in", "no_handshake")
+
+
+def skipped():
+    raise instance.Skip("this machine cannot have confinement `full`")
+
+
 def by(layer, function):
     """What raises unless it was stopped, with its record."""
     def run():
@@ -184,28 +193,30 @@ def main():
             os.mkdir(overlay)
             os.symlink(a.program("hijacked-worker"), os.path.join(overlay, "capos-worker"))
 
-            def hijack():
-                """The same instance again, with other workers."""
+            within = {}
+
+            def hijack(how):
+                """The same instance again, with other workers, confined like this."""
                 wrong = target.stop()
                 if wrong:
                     raise s.Failed("; ".join(wrong))
+                with open(os.path.join(target.folder.name, "manifest"), "w", encoding="utf-8") as f:
+                    f.write(cases.manifest().replace("( motd", f"( confinement = {how}, motd", 1))
                 target.env, target.user = dict(os.environ, CAPOS_LIBEXEC=overlay), False
                 target.start()
-                return Inside(cases, kept)
+                within.clear()
+                within[how] = Inside(cases, kept)
 
-            within = []
-
-            def inside_try(name):
+            def inside_try(name, how):
                 def run():
-                    if not within:
-                        within.append(hijack())
-                    return getattr(within[0], name)()
+                    if how not in within:
+                        hijack(how)
+                    return getattr(within[how], name)()
                 return run
 
-            for i, name in enumerate(("unsigned", "twice", "two_hashes", "a_byte_more",
-                                      "another_key", "recorded", "signed_anew",
-                                      "nonce_written_in", "no_handshake")):
-                tries[f"CW{i + 1}"] = inside_try(name)
+            for i, name in enumerate(INSIDE):
+                tries[f"CW{i + 1}"] = inside_try(name, "basic")
+                tries[f"CX{i + 1}"] = inside_try(name, "full") if can_have() else skipped
             return a.run(SCRIPT, tries)
         finally:
             target.stop()
