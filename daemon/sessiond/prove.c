@@ -239,14 +239,14 @@ static struct prove_job *prover_job(struct prover *p, uint32_t number)
 /* Gives the prover at the other end what it is for. */
 static int job_send(struct prove_job *j)
 {
-        static struct proof_request q;
+        static struct proof_request q; /* zero behind what it holds */
         int r;
 
         q.kind = j->kind;
         memcpy(q.len, j->len, sizeof(q.len));
         memcpy(q.bytes, j->bytes, j->bytes_len);
         r = capos_io_packet_send(j->fd, &q, sizeof(q), NULL, 0);
-        sodium_memzero(&q, sizeof(q));
+        sodium_memzero(q.bytes, j->bytes_len);
         job_wipe(j);
         return r;
 }
