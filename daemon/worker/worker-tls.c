@@ -9,6 +9,7 @@
  * sent before the client's first message is read: so it comes before whatever the client causes.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,6 +154,7 @@ static void worker_secured(void *arg, struct capos_i_tls *t)
         admission_secured_set_handshake(q, capos_i_tls_transcript_peek(t));
         capnp_question_detach(q);
         capos_i_tls_transcript_clear(t);
+        (void)malloc_trim(0); /* a handshake needs much that a session does not */
 }
 
 int worker_tls_accept(struct worker_tls *t, struct worker *w, const uint8_t nonce[CAPOS_I_TLS_HASH])
