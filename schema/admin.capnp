@@ -75,4 +75,10 @@ interface Admin {
   # empty: nobody comes over TLS, so there is nothing to be done.
   # Errors: failed (what is wrong with the new ones: the old ones stay; or nobody has answered in time), overloaded
   # (another one is under way).
+
+  reloadRevocations @11 () -> (ended :UInt32);
+  # Has the instance read the files that its manifest names for client certificates, lists of revocations above all.
+  # ended: sessions of certificates that are not good any more; none of them is there when this returns.
+  # Errors: failed (the manifest has no rules for certificates; a file that cannot be used, whose place is in the log:
+  # what was read before stays; or it takes too long), overloaded (another one is under way).
 }

@@ -142,7 +142,7 @@ struct CertificateAuthority {
   # Its certificates, PEM. Instead: `file`.
 
   file @2 :Text;
-  # A file with them, by its absolute path. Read when the instance starts, and again when caposd gets SIGHUP.
+  # A file with them, by its absolute path. Read when the instance starts, and again by `capos cert crl`.
 
   revocations @3 :Text;
   # A file with its lists of revocations (CRL), PEM, by its absolute path. Read as `file` is; sessions that a

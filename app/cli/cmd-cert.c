@@ -15,6 +15,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FOLDER = 4096, NAME_ROOM = 256, RELOAD_MS = 20 * 1000 };
+enum { FOLDER = 4096, NAME_ROOM = 256, RELOAD_MS = 20 * 1000, REREAD_MS = 70 * 1000 };
 
 struct cert {
         struct cli *c;
@@ -371,4 +372,25 @@ int cmd_cert_renew(struct cli *c)
                 r = cert_store(&t);
         cert_deinit(&t);
         return r;
+}
+
+/* ---- client certificates ------------------------------------------------------------------ */
+
+int cmd_cert_crl(struct cli *c)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        uint32_t ended;
+        int r = state_open_admin(c);
+
+        if (r)
+                return r;
+
+        q = admin_reload_revocations(admin_of(c));
+        if (cli_wait(c, q, REREAD_MS))
+                return cli_fail_question(c, q, "cert crl");
+        ended = admin_reload_revocations_ended(q);
+        if (c->json)
+                return cli_print_json(c, json_pack("{s:I}", "ended", (json_int_t)ended));
+        printf("Read. %" PRIu32 " session%s ended.\n", ended, ended == 1 ? " has" : "s have");
+        return EXIT_OK;
 }

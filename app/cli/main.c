@@ -267,6 +267,10 @@ static const struct cli_command commands[] = {
          "the old one; valid for ten years.\n\n"
          "Example:\n  capos cert renew localhost 127.0.0.1 example.org\n",
          cmd_cert_renew, cert_renew_options, 0, TLS_NAMES, false},
+        {"cert crl", "", "Have the instance of this machine read its lists of revocations again",
+         "And the certificates of the authorities that its manifest names. Sessions that a client\n"
+         "certificate has made end when it is not good any more.\n",
+         cmd_cert_crl, state_options, 0, 0, false},
         {"status", "", "Show what the instance of this machine holds", NULL, cmd_status,
          state_options, 0, 0, false},
         {"audit verify", "[FILE]", "Check that an audit log is complete and unchanged",

@@ -160,18 +160,23 @@ static int caposd_read_rules(struct caposd *c)
         return 0;
 }
 
-/* Sessions that were made by what is not good any more end. */
-static void caposd_read_rules_again(struct caposd *c)
+/* Sessions that were made by what is not good any more end. core.reread; request 0: nobody waits.
+ */
+static void caposd_reread(struct core *core, uint32_t request)
 {
+        struct caposd *c = CAPNP_I_OF(core, struct caposd, core);
+        int r;
+
         if (c->rules_fd < 0)
                 return;
 
-        if (caposd_read_rules(c)) {
+        r = caposd_read_rules(c);
+        if (r)
                 daemon_log(LOG_ERR, "client certificates are judged by what was read before");
-                return;
-        }
-        core_tell_rules(&c->core);
-        daemon_log(LOG_NOTICE, "authorities and lists of revocations were read again");
+        else
+                daemon_log(LOG_NOTICE, "authorities and lists of revocations were read again");
+        if (!r || request)
+                core_tell_rules(core, request, r);
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -199,7 +204,7 @@ static void caposd_signal(struct capos_io_watch *w, uint32_t events)
                         break;
                 case SIGHUP:
                         caposd_recheck(c);
-                        caposd_read_rules_again(c);
+                        caposd_reread(&c->core, 0);
                         break;
                 default:
                         caposd_end(c, 0);
@@ -283,6 +288,7 @@ static void caposd_introduce(struct caposd *c)
                                 .manifest = &c->manifest,
                                 .manifest_fd = c->manifest_fd,
                                 .rules_fd = c->rules_fd,
+                                .reread = caposd_reread,
                                 .workers = &c->workers,
                                 .provers = &c->provers,
                                 .identity = &c->identity};

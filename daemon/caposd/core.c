@@ -77,8 +77,9 @@ void core_tell(struct core *c)
                 core_tell_endpoint(c, i);
 }
 
-void core_tell_rules(struct core *c)
+void core_tell_rules(struct core *c, uint32_t request, int result)
 {
+        const struct packet p = {.type = PACKET_RULES, .index = request, .result = result};
         int fd;
 
         if (c->rules_fd < 0 || !c->sessiond.running)
@@ -88,7 +89,7 @@ void core_tell_rules(struct core *c)
         if (fd < 0)
                 core_introduction_failed(&c->sessiond, -errno);
         else
-                daemon_link_send(&c->sessiond.link, &(struct packet){.type = PACKET_RULES}, &fd);
+                daemon_link_send(&c->sessiond.link, &p, &fd);
 }
 
 /*
@@ -236,7 +237,7 @@ static void sessiond_started(struct program *p)
         struct core *c = core_of_sessiond(p);
 
         core_tell(c);
-        core_tell_rules(c);
+        core_tell_rules(c, 0, 0);
         core_meet_gateway(c);
         core_meet_signer(c);
         for (uint32_t i = 0; i < c->nservices; i++)
@@ -255,6 +256,8 @@ static void sessiond_got(struct program *p, const struct packet *packet)
                 core_lost(c, packet);
         else if (packet->type == PACKET_RENEW)
                 identity_reload(core_of_sessiond(p)->identity, packet->index);
+        else if (packet->type == PACKET_REREAD)
+                c->reread(c, packet->index);
         else if (packet->type == PACKET_CHECKED)
                 core_checked(c, packet);
 }

@@ -23,6 +23,8 @@ struct core {
         const struct daemon_manifest *manifest;
         int manifest_fd;
         int rules_fd; /* for client certificates; -1: there are none */
+        /* The session manager wants their files to be read again. */
+        void (*reread)(struct core *c, uint32_t request);
         struct workers *workers;
         struct provers *provers;
         struct identity *identity;
@@ -47,8 +49,9 @@ bool core_is_ready(const struct core *c);
 void core_tell(struct core *c);
 /* The signer runs, and has to meet the session manager. */
 void core_meet_signer(struct core *c);
-/* There are other rules for client certificates: rules_fd. */
-void core_tell_rules(struct core *c);
+/* There are other rules for client certificates: rules_fd. request: of the session manager's, 0:
+ * none. result: 0; else they are those of before. */
+void core_tell_rules(struct core *c, uint32_t request, int result);
 /* Whether one of them still runs. */
 bool core_is_running(const struct core *c);
 

@@ -42,6 +42,7 @@ enum packet_type {
         PACKET_RENEW,
         PACKET_RELOAD,
         PACKET_RELOADED,
+        PACKET_REREAD,
         PACKET_RULES, /* for client certificates: a memory file of records (lib/tls/tls-rules.h) */
         PACKET_IDENTITY,
         PACKET_CONFINED,

@@ -498,6 +498,11 @@ static int admin_on_reload_identity(void *self, capnp_answer *a)
         return identity_reload(self, a);
 }
 
+static int admin_on_reload_revocations(void *self, capnp_answer *a)
+{
+        return recheck_reload(self, a);
+}
+
 static const struct admin_ops admin_operations = {
         .account_add = admin_on_account_add,
         .account_remove = admin_on_account_remove,
@@ -510,6 +515,7 @@ static const struct admin_ops admin_operations = {
         .status = admin_on_status,
         .audit_path = admin_on_audit_path,
         .reload_identity = admin_on_reload_identity,
+        .reload_revocations = admin_on_reload_revocations,
 };
 
 /* ---- the listener --------------------------------------------------------------------------- */

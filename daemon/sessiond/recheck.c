@@ -12,15 +12,71 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin.capnp-c.h"
 #include "daemon-log.h"
 #include "flow.h"
+#include "links.h"
 #include "sessiond.h"
 
-enum { AGAIN_MS = 1000 };
+enum { AGAIN_MS = 1000, RELOAD_MS = 60 * 1000 };
 
 static const char REVOKED[] = "the certificate is not accepted any more";
 
 static void recheck_next(struct sessiond *s);
+
+/* ---- who waits for it ----------------------------------------------------------------------- */
+
+static capnp_answer *wait_end(struct recheck *c)
+{
+        capnp_answer *a = c->waiting;
+
+        c->deadline = capnp_timer_free(c->deadline);
+        c->waiting = NULL;
+        return a;
+}
+
+static void wait_on_deadline(void *arg)
+{
+        struct recheck *c = arg;
+
+        c->deadline = NULL;
+        (void)capnp_answer_fail(wait_end(c), CAPNP_FAILED,
+                                "it takes too long: sessions are still being looked at");
+}
+
+int recheck_reload(struct sessiond *s, capnp_answer *a)
+{
+        struct recheck *c = &s->recheck;
+
+        if (!s->policy.nrules)
+                return capnp_answer_fail(a, CAPNP_FAILED,
+                                         "the manifest has no rules for client certificates");
+        if (c->waiting)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED,
+                                         "another one is under way: try again");
+        if (capnp_timer_new(s->vat, RELOAD_MS, wait_on_deadline, c, &c->deadline))
+                return capnp_answer_fail(a, CAPNP_FAILED, "out of memory");
+
+        c->waiting = a;
+        c->request++;
+        link_send_up(s, &(struct packet){.type = PACKET_REREAD, .index = c->request});
+        return capnp_answer_keep(a, NULL, NULL);
+}
+
+/* All sessions were judged. */
+static void wait_done(struct sessiond *s)
+{
+        capnp_answer *a = s->recheck.answered ? wait_end(&s->recheck) : NULL;
+
+        if (!a)
+                return;
+
+        s->recheck.answered = false;
+        admin_reload_revocations_results_set_ended(a, s->recheck.ended);
+        (void)audit_return(&s->audit, a);
+}
+
+/* ---- judging -------------------------------------------------------------------------------- */
 
 static void recheck_on_timer(void *arg)
 {
@@ -75,8 +131,10 @@ static void recheck_on_end(void *arg, enum prove_end end, const struct proof_ver
 
         if (e && recheck_is_good(s, e, v))
                 e->rules = c->generation;
-        else if (e)
+        else if (e) {
+                c->ended++;
                 session_end(e, SESSION_REVOCATION, REVOKED);
+        }
         recheck_next(s);
 }
 
@@ -88,9 +146,11 @@ static void recheck_next(struct sessiond *s)
                                .done = recheck_on_end,
                                .arg = s};
         struct proof_connection known;
-        struct session *e = c->job || c->again ? NULL : recheck_find(s);
+        struct session *e = recheck_find(s);
 
         if (!e)
+                wait_done(s);
+        if (!e || c->job || c->again)
                 return;
 
         memcpy(c->id, e->id, sizeof(c->id));
@@ -100,15 +160,26 @@ static void recheck_next(struct sessiond *s)
                 recheck_later(s);
 }
 
-void recheck_start(struct sessiond *s, int fd)
+void recheck_start(struct sessiond *s, const struct packet *p, int fd)
 {
+        struct recheck *c = &s->recheck;
         int r = rules_take(&s->rules, fd);
 
-        if (r) {
+        if (r)
                 daemon_log(LOG_ERR, "rules for client certificates: %s", capnp_strerror(r));
-                return;
+        if (c->waiting && p->index == c->request) {
+                c->answered = true;
+                r = r ? r : p->result;
         }
+        if (r && c->answered) {
+                c->answered = false;
+                (void)capnp_answer_fail(wait_end(c), CAPNP_FAILED,
+                                        "what was read before stays: see the instance's log");
+        }
+        if (r)
+                return;
 
+        c->ended = 0;
         flows_spoil_kind(s, CAPOS_AUTH_MTLS);
         recheck_next(s);
 }
@@ -116,5 +187,7 @@ void recheck_start(struct sessiond *s, int fd)
 void recheck_deinit(struct sessiond *s)
 {
         s->recheck.again = capnp_timer_free(s->recheck.again);
+        if (s->recheck.waiting)
+                (void)capnp_answer_fail(wait_end(&s->recheck), CAPNP_FAILED, "the instance ends");
         rules_deinit(&s->rules);
 }

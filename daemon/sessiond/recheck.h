@@ -11,10 +11,18 @@ struct recheck {
         char id[2 * SESSION_ID_BYTES + 1]; /* of the session it is about */
         uint32_t generation;               /* of the rules it is about */
         capnp_timer *again;
+        capnp_answer *waiting; /* for all of it; NULL: nobody does */
+        capnp_timer *deadline; /* … and for how long */
+        uint32_t request;      /* the last one to caposd */
+        bool answered;         /* these rules are what is waited for */
+        uint32_t ended;        /* sessions, since the rules have come */
 };
 
-/* Other rules have come, in a file, which is taken. */
-void recheck_start(struct sessiond *s, int fd);
+/* RULES: other rules have come, in a file, which is taken. */
+void recheck_start(struct sessiond *s, const struct packet *p, int fd);
+/* Admin.reloadRevocations: has caposd read the files again. The answer is ended when every session
+ * was judged by them, or after a deadline. Takes a. */
+int recheck_reload(struct sessiond *s, capnp_answer *a);
 void recheck_deinit(struct sessiond *s);
 
 #endif

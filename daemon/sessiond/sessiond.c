@@ -113,7 +113,7 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
                 prover_arrived(&s->prover, p->index, fds[0]);
                 break;
         case PACKET_RULES:
-                recheck_start(s, fds[0]);
+                recheck_start(s, p, fds[0]);
                 break;
         case PACKET_WORKERS:
                 s->workers = p->index;

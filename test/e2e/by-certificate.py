@@ -309,13 +309,32 @@ class Cases:
         theirs.close()
         other.close()
 
+    def revoked_by_the_command(self):
+        """When it returns they are gone."""
+        who = self.ca.issue("oscar", "email:ada@example.org")
+        peers = [self.connect(who) for _ in range(3)]
+        sessions = [p.by_certificate() for p in peers]
+        state = ("--state", self.target.state)
+        expect(json.loads(self.capos(0, "cert", "crl", *state, "--json")), {"ended": 0}, "before")
+        self.ca.revoke(who[0])
+        expect(json.loads(self.capos(0, "cert", "crl", *state, "--json")), {"ended": 3}, "the answer")
+        for session in sessions:
+            try:
+                session.call(0)
+                raise Failed("the session goes on")
+            except (Refused, s.Closed):
+                pass
+        for p in peers:
+            p.close()
+
     def a_list_that_cannot_be_read(self):
         """What was read before goes on to count."""
         with open(self.ca.crl, "w", encoding="ascii") as f:
             f.write("nothing\n")
-        self.target.process.send_signal(signal.SIGHUP)
-        instance.until(lambda: "authorities[0].revocations" in self.target.log_text(),
-                       "a line in the log", 60)
+        says = self.capos(1, "cert", "crl", "--state", self.target.state)
+        if "what was read before stays" not in says or (
+                "authorities[0].revocations" not in self.target.log_text()):
+            raise Failed(says)
         peer = self.connect(self.ada)
         peer.by_certificate()
         peer.close()
@@ -326,7 +345,8 @@ NAMES = ["by_certificate", "renewal", "rules_decide", "other_ways_over_tls", "no
          "by_the_command", "without_tls_at_all", "a_file_that_is_not_there",
          "no_certificate", "expired", "not_yet_valid", "another_authority", "no_rule", "no_account",
          "another_account", "another_profile", "renewal_of_another_account",
-         "ends_with_the_certificate", "revoked", "a_list_that_cannot_be_read"]
+         "ends_with_the_certificate", "revoked",
+         "revoked_by_the_command", "a_list_that_cannot_be_read"]
 
 
 def main():
