@@ -25,7 +25,7 @@ test: deps-test $(BUILD)/build.ninja $(BUILD_ASAN)/build.ninja
 test-peers: deps-test deps-peers $(BUILD)/build.ninja
 	@tool/test-run --peers $(BUILD)
 
-bench: deps-test all
+bench: deps-bench all
 	@meson test -C $(BUILD) --benchmark --verbose $(T)
 
 soak: deps-test all
