@@ -45,10 +45,32 @@ static int greet_fail_other(const struct cli *c, const char *address, const char
                         "%s: this is not a capOS instance: %s (%s)", address, what, CHECK);
 }
 
+/* The port speaks, or may speak, the other transport of the two. It is named, and not tried. */
+static int greet_fail_transport(const struct cli *c, const struct greet_place *p,
+                                const struct capos_error *e)
+{
+        if (p->at.transport == CAPOS_TRANSPORT_PLAIN)
+                return cli_fail(c, EXIT_NO_CONNECTION, "transport", "%s: %s: write tls:%s", p->text,
+                                e->text, p->at.where);
+        return cli_fail(c, EXIT_NO_CONNECTION, "transport",
+                        "%s: %s: is this a capOS instance? One without TLS is written plain:%s, "
+                        "which is for this machine alone (%s)",
+                        p->text, e->text, p->at.where, CHECK);
+}
+
+static bool greet_is_other_transport(const struct greet_place *p, const struct capos_error *e)
+{
+        bool tls = p->at.transport == CAPOS_TRANSPORT_TLS;
+
+        return p->at.transport != CAPOS_TRANSPORT_UNIX &&
+               strstr(e->text, tls ? "does not speak TLS" : "this port speaks TLS");
+}
+
 /* No Cap'n Proto RPC, or a server of another program's that has no such method. One that hangs up
  * without an answer may be anything. */
-static int greet_fail(struct cli *c, const char *address, const struct capos_error *e)
+static int greet_fail(struct cli *c, const struct greet_place *p, const struct capos_error *e)
 {
+        const char *address = p->text;
         char what[700];
 
         via_hear_out(c);
@@ -57,6 +79,8 @@ static int greet_fail(struct cli *c, const char *address, const struct capos_err
                                 "%s: ssh has ended, or `capos pipe` there, before the instance "
                                 "answered (--via %s)",
                                 address, c->via);
+        if (!c->via && greet_is_other_transport(p, e))
+                return greet_fail_transport(c, p, e);
         if (e->code == -ETIMEDOUT)
                 return cli_fail(c, EXIT_NO_CONNECTION, "timeout",
                                 "%s: %s: is there a capOS instance, and can it be reached from "
@@ -202,7 +226,7 @@ int greet(struct cli *c, const struct greet_place *p)
         if (r && !c->client)
                 return cli_fail_code(c, r, c->certificate ? c->certificate : address);
         if (r)
-                return greet_fail(c, address, capos_client_error_peek(c->client));
+                return greet_fail(c, p, capos_client_error_peek(c->client));
         if (!capos_client_method(c->client, 0, &m))
                 return greet_fail_other(c, address, "it names no way to log in");
         return EXIT_OK;

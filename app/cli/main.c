@@ -17,7 +17,8 @@ static const struct cli_option up_options[] = {
         {"state", 0, "DIR", "where accounts and the audit log are kept",
          offsetof(struct cli, state)},
         {"listen", 0, "WHERE",
-         "where clients connect: plain:ADDR:PORT, unix:PATH, repeatable (default: 127.0.0.1:2327)",
+         "where clients connect: tls:ADDR:PORT, plain:ADDR:PORT, unix:PATH, repeatable (default: "
+         "127.0.0.1:2327)",
          offsetof(struct cli, listen)},
         {"manifest", 0, "FILE", "what the instance consists of (default: built in)",
          offsetof(struct cli, manifest)},
@@ -141,13 +142,13 @@ static const struct cli_option tail_options[] = {
 static const struct cli_command commands[] = {
         {"up", "[--state DIR] [--listen WHERE]... [--manifest FILE]",
          "Start an instance, in the foreground",
-         "Prints `remote CapSet: plain ADDR PORT` when it is ready. Ctrl-C ends it. Port 0 is a\n"
-         "free one; beside a port there is always a Unix socket. What is plain is for loopback\n"
-         "addresses only. A manifest of your own begins with `capos manifest show`;\n"
-         "capos-manifest(5) has its fields.\n\n"
+         "Prints `remote CapSet: tls ADDR PORT sha256:…` when it is ready. Ctrl-C ends it.\n"
+         "An address without a word in front is TLS; what is plain is for loopback addresses\n"
+         "only. Port 0 is a free one; beside a port there is always a Unix socket. A manifest\n"
+         "of your own begins with `capos manifest show`; capos-manifest(5) has its fields.\n\n"
          "Examples:\n"
          "  capos up\n"
-         "  capos up --state ~/capos --listen plain:127.0.0.1:0 --listen unix:/tmp/capos.sock\n",
+         "  capos up --state ~/capos --listen 127.0.0.1:0 --listen unix:/tmp/capos.sock\n",
          cmd_up, up_options, 0, 0, false},
         {"manifest show", "", "Print the manifest that is built in, to start your own from",
          "Example:\n  capos manifest show > my.manifest\n", cmd_manifest_show, NULL, 0, 0, false},
@@ -194,7 +195,7 @@ static const struct cli_command commands[] = {
          "of the ssh-agent and of ~/.ssh, then asks for a password. The login goes on in the\n"
          "background until `capos logout`, or until the session ends.\n\n"
          "An address may say its transport: tls:HOST:PORT, plain:HOST:PORT, unix:PATH. HOST:PORT\n"
-         "alone is plain, and localhost:PORT the Unix socket of an instance here, where there is\n"
+         "alone is tls:, and localhost:PORT the Unix socket of an instance here, where there is\n"
          "one. With --via ssh, HOST is one that your ssh knows, and has `capos` too.\n\n"
          "Examples:\n"
          "  capos login alice@localhost:2327\n"

@@ -76,9 +76,9 @@ TEST(a_listener_that_others_reach_is_refused)
         i.listen = "tls:0.0.0.0:0";
         refused(&i, NULL, 1, "others can reach a listener: the manifest must have");
         i.listen = "0.0.0.0:0";
-        refused(&i, NULL, 1, "others can reach this address");
+        refused(&i, NULL, 1, "others can reach a listener: the manifest must have");
         i.listen = "*:0";
-        refused(&i, NULL, 1, "others can reach this address");
+        refused(&i, NULL, 1, "others can reach a listener: the manifest must have");
         i.listen = "unix:x";
         refused(&i, NULL, 1, "the path must begin with a slash");
         i.listen = "unix-abstract:x";
@@ -217,7 +217,7 @@ TEST_T(what_is_in_a_sockets_place_is_named, 60)
         snprintf(path, sizeof(path), "%s/instance-%u.sock", folder, port);
         if (symlink("nowhere", path) < 0)
                 test_skip("it needs to write to /run");
-        snprintf(option, sizeof(option), "127.0.0.1:%u", port);
+        snprintf(option, sizeof(option), "plain:127.0.0.1:%u", port);
         instance_start(&i);
         snprintf(option, sizeof(option), "%s: a symbolic link is in its place", path);
         CHECK(instance_logged(&i, option));

@@ -10,7 +10,7 @@
  *
  * What goes wrong is a code and a struct capos_error, which tells denials and quotas apart.
  *
- *     r = capos_client_new(vat, "plain:localhost:2327", NULL, &c);
+ *     r = capos_client_new(vat, "tls:example.org:2327", NULL, &c);
  *     l = (struct capos_login){.kind = CAPOS_AUTH_ANONYMOUS};
  *     r = capos_client_wait(c, capos_client_login(c, &l, NULL, NULL));
  *     info = capos_client_get(c, "system_info", SYSTEM_INFO_ID);
@@ -284,7 +284,7 @@ struct capos_trust {
  *
  * @param v      the vat; must outlive the client
  * @param addr   where to, its transport in front: `tls:HOST:PORT`, `plain:HOST:PORT`, `unix:/path`,
- *               `unix-abstract:name`; without one it is plain. `capos://HOST:PORT/` is TLS, with
+ *               `unix-abstract:name`; without one it is TLS. So is `capos://HOST:PORT/`, with
  *               `#sha256:…` (the key), `?ca=FILE` or `?ca=system` behind it
  * @param trust  whom to believe; NULL: the user's own file of known instances. Copied
  * @param l      limits, or NULL

@@ -13,7 +13,7 @@ enum capos_transport {
 
 enum {
         /* What an address without a prefix means, on both sides. */
-        CAPOS_TRANSPORT_DEFAULT = CAPOS_TRANSPORT_PLAIN,
+        CAPOS_TRANSPORT_DEFAULT = CAPOS_TRANSPORT_TLS,
         CAPOS_PORT_DEFAULT = 2327,
         CAPOS_ADDRESS_WHERE = 280, /* room for a place, with its NUL */
         CAPOS_FINGERPRINT = 51,    /* "sha256:" and 43 characters, with the NUL */

@@ -41,6 +41,7 @@ TEST(a_word_in_front_is_the_transport)
                 reads("localhost:1", use, (enum capos_transport)CAPOS_TRANSPORT_DEFAULT,
                       "localhost:1");
         }
+        CHECK_EQ(CAPOS_TRANSPORT_DEFAULT, CAPOS_TRANSPORT_TLS);
         reads("tls:*:0", CAPOS_ADDRESS_LISTEN, CAPOS_TRANSPORT_TLS, "*:0");
         reads("unix-abstract:x", CAPOS_ADDRESS_TYPED, CAPOS_TRANSPORT_UNIX, "unix-abstract:x");
 }

@@ -130,5 +130,19 @@ def a_ca_decides_alone(g):
         write(g, f"{where} {A}\n")
         g.error(4, "wrong-key", "methods", f"tls:{where}")
         holds(g.fails(1, "methods", f"capos://{where}/?ca=/no/such/file").err, "nothing is said")
-    # Whoever speaks no TLS there is told apart.
-    g.fails(4, "methods", "tls:" + g.address.removeprefix("plain:"), "--expect", A)
+
+
+@case(once=True)
+def who_comes_by_the_other_transport_is_told(g):
+    plain = g.address.removeprefix("plain:")
+    for word in ("tls:", "", "capos://"):
+        says = g.error(4, "transport", "methods", word + plain)
+        holds("does not speak TLS" in says and f"plain:{plain}" in says, says)
+    equal(g.fails(4, "login", f"alice@{plain}", "--password-stdin", stdin=PASSWORD).out, "")
+    with served(g) as (where, key, _):
+        g.ok("known", "add", where, key)
+        says = g.error(4, "transport", "login", f"alice@plain:{where}", "--password-stdin",
+                       stdin=PASSWORD)
+        holds("speaks TLS" in says and f"tls:{where}" in says, says)
+        # Without a word it is TLS.
+        login(g, where)
