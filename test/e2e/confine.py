@@ -63,8 +63,10 @@ class Cases:
     def nothing_to_see(self):
         for pid, name in self.others().items():
             top = os.path.join("/proc", str(pid), "root")
-            for secret in {"home", "root", "proc", "sys", "run", "var", "boot", "mnt"} \
-                    & set(os.listdir(top)):
+            secrets = {"home", "root", "proc", "sys", "run", "var", "boot", "mnt"}
+            if "CAPOS_SANITIZED" in os.environ:
+                secrets.remove("proc")  # for its reports
+            for secret in secrets & set(os.listdir(top)):
                 if os.listdir(os.path.join(top, secret)) \
                         and not instance.build_folder().startswith(f"/{secret}/"):
                     raise Failed(f"{name} sees /{secret}")
