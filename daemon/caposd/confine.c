@@ -80,6 +80,12 @@ int confine_init(struct confine *c, manifest_reader m, bool exposed)
         return confine_missing(c, exposed, accept);
 }
 
+/* Who a program is, and its files belong to; 0: who starts the instance. */
+static uid_t confine_owner(const struct confine *c, unsigned user)
+{
+        return c->layers & LAYER_USERS ? c->first_user + user : 0;
+}
+
 void confine_program(const struct confine *c, unsigned user, int state_fd, struct daemon_spawn *s)
 {
         s->state_fd = state_fd;
@@ -87,7 +93,7 @@ void confine_program(const struct confine *c, unsigned user, int state_fd, struc
                 .namespaces = c->layers & LAYER_NAMESPACES,
                 /* They tell users of this machine apart. */
                 .sees_users = user == USER_GATEWAY || user == USER_SESSIOND,
-                .user = c->layers & LAYER_USERS ? c->first_user + user : 0,
+                .user = confine_owner(c, user),
         };
 }
 
@@ -103,11 +109,6 @@ uint64_t confine_powers(const struct confine *c)
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
-
-static uid_t confine_owner(const struct confine *c, unsigned user)
-{
-        return c->layers & LAYER_USERS ? c->first_user + user : 0;
-}
 
 bool confine_may_be_ours(uid_t first_user, uid_t owner)
 {

@@ -6,6 +6,7 @@
  * the list of its role (daemon-filter.c), beyond which it is killed.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -130,6 +131,11 @@ bool daemon_sandbox_reports(void)
 }
 
 /* ---- descriptors ---------------------------------------------------------------------------- */
+
+bool daemon_fd_is_open(int fd)
+{
+        return fcntl(fd, F_GETFD) >= 0;
+}
 
 static bool fds_has(const int *fds, unsigned n, int fd)
 {

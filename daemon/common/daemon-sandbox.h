@@ -46,6 +46,9 @@ int daemon_sandbox_fds(unsigned max) CAPNP_MUST_USE;
  */
 int daemon_check_fds(const int *allowed, unsigned n, int *ret_fd) CAPNP_MUST_USE;
 
+/* Whether a descriptor is open: some are given only to instances that have them. */
+bool daemon_fd_is_open(int fd);
+
 /* Whether this build writes reports on its own errors, for which every process keeps its standard
  * error, and the worker too. */
 bool daemon_sandbox_reports(void);

@@ -3,7 +3,6 @@
  * (socket diagnostics) and from 8 on the listeners; its arguments are their transports.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,11 +11,6 @@
 #include "daemon-manifest.h"
 #include "daemon-sandbox.h"
 #include "gateway.h"
-
-static bool fd_is_open(int fd)
-{
-        return fcntl(fd, F_GETFD) >= 0;
-}
 
 /* An argument for each listener: what it speaks. */
 static int gateway_find_transports(struct gateway_start *s, int argc, char **argv)
@@ -38,10 +32,10 @@ static int gateway_find_fds(struct gateway_start *s)
         unsigned n = 4;
         int other = -1, r;
 
-        s->diag = fd_is_open(DIAG_FD) ? DIAG_FD : -1;
+        s->diag = daemon_fd_is_open(DIAG_FD) ? DIAG_FD : -1;
         if (s->diag >= 0)
                 allowed[n++] = s->diag;
-        while (s->nlisteners < LISTENERS_MAX && fd_is_open(LISTENER_FD + (int)s->nlisteners))
+        while (s->nlisteners < LISTENERS_MAX && daemon_fd_is_open(LISTENER_FD + (int)s->nlisteners))
                 allowed[n++] = LISTENER_FD + (int)s->nlisteners++;
 
         r = daemon_check_fds(allowed, n, &other);

@@ -3,7 +3,6 @@
  * session can be connected to at most, and forgets it; and the certificate, when there is one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "daemon-link.h"
@@ -31,11 +30,6 @@ static unsigned grants_max(manifest_reader m)
         return max;
 }
 
-static bool fd_is_open(int fd)
-{
-        return fcntl(fd, F_GETFD) >= 0;
-}
-
 static int zygote_init(struct daemon_zygote *z, struct worker_kit *kit)
 {
         CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
@@ -52,9 +46,9 @@ static int zygote_init(struct daemon_zygote *z, struct worker_kit *kit)
                 return r;
 
         kit->max_fds = FDS_OWN + 2 * grants_max(manifest_root(m.msg));
-        if (fd_is_open(CERTIFICATE_FD)) {
+        if (daemon_fd_is_open(CERTIFICATE_FD)) {
                 r = worker_tls_init(&kit->tls, CERTIFICATE_FD,
-                                    fd_is_open(RULES_FD) ? RULES_FD : -1);
+                                    daemon_fd_is_open(RULES_FD) ? RULES_FD : -1);
                 if (r) {
                         daemon_log(LOG_ERR, "the certificate: %s",
                                    capos_i_tls_identity_strerror(r));
