@@ -134,6 +134,7 @@ class Instance:
         self.program = None  # caposd, or what becomes it
         self.wrapper = []  # what starts it: a command that turns into its last words
         self.process = None
+        self.said = b""  # on its standard output
         self.address = self.where = None  # for a socket; with its transport, for `capos`
         self.services = {}
 
@@ -147,6 +148,7 @@ class Instance:
 
     def start(self):
         program = self.program or [os.path.join(build_folder(), "bin", "capos-caposd")]
+        self.said = b""
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.wrapper + program + self.arguments, stderr=log, env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
@@ -157,17 +159,22 @@ class Instance:
 
     def endpoint(self):
         """Waits for the line that says where it listens."""
-        got, end = b"", time.monotonic() + START_S
+        found = self.hear(ENDPOINT)
+        return f"{found.group(1)}:{found.group(2)}"
+
+    def hear(self, pattern):
+        """Waits for a line of its standard output; the match."""
+        end = time.monotonic() + START_S
         while time.monotonic() < end:
+            found = pattern.search(self.said.decode(errors="replace"))
+            if found:
+                return found
             if select.select([self.process.stdout], [], [], 0.1)[0]:
                 part = os.read(self.process.stdout.fileno(), 4096)
-                got += part
-                found = ENDPOINT.search(got.decode(errors="replace"))
-                if found:
-                    return f"{found.group(1)}:{found.group(2)}"
+                self.said += part
                 if not part:
                     break
-        raise s.Failed(f"the instance does not start: {got!r} {self.log_text()[-2000:]}")
+        raise s.Failed(f"the instance does not start: {self.said!r} {self.log_text()[-2000:]}")
 
     def add_user(self, name=USER, profiles=("operator",), password=SECRET):
         """Makes an account; an instance that is short of something says `try again`, and means it."""
