@@ -19,6 +19,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,8 +49,19 @@ static int cert_fail(const struct cert *t, const char *what, int r)
                         capos_i_tls_identity_strerror(r));
 }
 
-/* create: the folder is made; it is its owner's alone. */
-static int cert_open(struct cert *t, struct cli *c, bool create)
+/* A key and its certificate are two files. Whoever changes them has the folder to himself from
+ * before he looks at what was there until his certificate is in use; `t->dir` is the lock. */
+static int cert_lock(const struct cert *t)
+{
+        while (flock(t->dir, LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return cli_fail(t->c, EXIT_FAILED, "failed", "%s: %s", t->path,
+                                        strerror(errno));
+        return EXIT_OK;
+}
+
+/* changes: the folder is made, its owner's alone, and locked. */
+static int cert_open(struct cert *t, struct cli *c, bool changes)
 {
         char state[FOLDER];
         struct stat st;
@@ -61,11 +73,11 @@ static int cert_open(struct cert *t, struct cli *c, bool create)
                 return r;
 
         (void)snprintf(t->path, sizeof(t->path), "%s/tls", state);
-        if (create && mkdir(t->path, 0700) == 0 && geteuid() == 0 && stat(state, &st) == 0)
+        if (changes && mkdir(t->path, 0700) == 0 && geteuid() == 0 && stat(state, &st) == 0)
                 (void)!chown(t->path, st.st_uid, st.st_gid);
         t->dir = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (t->dir >= 0)
-                return EXIT_OK;
+                return changes ? cert_lock(t) : EXIT_OK;
         if (errno == ENOENT)
                 return cli_fail(c, EXIT_FAILED, "no-cert",
                                 "%s: there is no identity yet: `capos cert renew` makes one, or "

@@ -4,6 +4,7 @@ import os
 import re
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from rig import case, equal, holds
 
@@ -106,3 +107,17 @@ def a_certificate_is_imported_whole_or_not_at_all(g):
     leaf = show(g)
     holds("import" in g.error(1, "cert", "cert", "renew", *at), "no way out")
     equal(show(g), leaf)
+
+
+@case(once=True)
+def several_renewals_at_once_leave_one_whole_identity(g):
+    os.makedirs(g.state, exist_ok=True)
+    at = ("--state", g.state)
+    g.ok("cert", "renew", *at)
+    keep, change = ("cert", "renew", *at), ("cert", "renew", "--new-key", *at)
+    for _ in range(5):
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda words: g.ok(*words), [keep, change, change, change]))
+        pem = g.ok("cert", "show", "--pem", *at).out
+        equal(openssl(g, "x509", "-noout", "-pubkey", stdin=pem),
+              openssl(g, "pkey", "-pubout", "-in", g.state + "/tls/key.pem"))
