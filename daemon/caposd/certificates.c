@@ -221,9 +221,17 @@ static const char *load_strerror(int r)
                 return "is too much: all of them and the rules have 56 KiB";
         case -EINVAL:
                 return "is no file";
+        case -EKEYREJECTED:
+                return "has a private key in it: workers are given what is in it";
         default:
                 return strerror(-r);
         }
+}
+
+/* Nobody needs an authority's key here, and workers and provers would have it. */
+static int authority_record(struct certificates *c, enum tls_rules_kind kind, capnp_data pem)
+{
+        return capos_i_tls_pem_has_key(pem) ? -EKEYREJECTED : record(c, kind, pem.p, pem.len);
 }
 
 /* The bytes of a file, or of the text, as a record that can be read. */
@@ -234,14 +242,14 @@ static int authority_add(struct certificates *c, enum tls_rules_kind kind, capnp
         int r = 0, fd;
 
         if (!file.len) {
-                r = record(c, kind, text.p, text.len);
+                r = authority_record(c, kind, (capnp_data){(const uint8_t *)text.p, text.len});
         } else {
                 fd = open(file.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
                 r = fd < 0 ? -errno : capos_i_tls_file_read(fd, &bytes);
                 if (fd >= 0)
                         (void)close(fd);
                 if (!r)
-                        r = record(c, kind, bytes.p, bytes.len);
+                        r = authority_record(c, kind, bytes);
                 capos_i_tls_bytes_free(&bytes);
         }
         return r ? r : capos_i_tls_policy_check((capnp_data){c->records, (uint32_t)c->len});

@@ -78,7 +78,7 @@ static void certificate_describe(const X509 *leaf, struct certificate *c)
                 c->until_s = 0;
 }
 
-/* Reads the certificate that lies in the folder. */
+/* Reads the certificate that lies in the folder. All of the file goes to workers. */
 static int certificate_load(int dir, struct certificate *ret)
 {
         struct tls_identity found = {0};
@@ -88,6 +88,8 @@ static int certificate_load(int dir, struct certificate *ret)
         r = capos_i_tls_file_load(dir, TLS_CERTIFICATE_FILE, &pem);
         if (!r)
                 r = capos_i_tls_identity_read(pem, (capnp_data){0}, &found);
+        if (!r && capos_i_tls_pem_has_key(pem))
+                r = TLS_IDENTITY_E_SHOWN;
         if (!r)
                 r = memory_file(pem, &ret->fd);
         if (!r) {

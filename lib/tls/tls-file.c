@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,6 +88,13 @@ int capos_i_tls_file_load(int dir, const char *name, capnp_data *ret)
         r = capos_i_tls_file_read(fd, ret);
         (void)close(fd);
         return r;
+}
+
+bool capos_i_tls_pem_has_key(capnp_data pem)
+{
+        static const char mark[] = "PRIVATE KEY-----"; /* all of them end so */
+
+        return pem.len && memmem(pem.p, pem.len, mark, sizeof(mark) - 1);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

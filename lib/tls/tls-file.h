@@ -20,6 +20,9 @@ int capos_i_tls_file_load(int dir, const char *name, capnp_data *ret) CAPNP_MUST
  * whatever the umask. 0, or -errno. */
 int capos_i_tls_file_store(int dir, const char *name, mode_t mode, capnp_data bytes) CAPNP_MUST_USE;
 
+/* Whether PEM has a private key in it, of whatever kind, encrypted or not. */
+bool capos_i_tls_pem_has_key(capnp_data pem);
+
 /* Room for len bytes, in OpenSSL's secure heap where the program has one. NULL: no memory. */
 uint8_t *capos_i_tls_bytes_new(size_t len) CAPNP_MUST_USE;
 /* Wipes and frees what these functions gave. */

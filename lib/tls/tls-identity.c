@@ -73,6 +73,9 @@ const char *capos_i_tls_identity_strerror(int r)
                         "the certificate has expired: clients that check dates refuse it; renew it",
                 [TLS_IDENTITY_E_NOT_YET] = "the certificate is not valid yet: clients that check "
                                            "dates refuse it; look at this machine's clock",
+                [TLS_IDENTITY_E_SHOWN] =
+                        "the file of the certificate has a private key in it, and processes that "
+                        "must not have one are given that file: take the key out of it",
                 [TLS_IDENTITY_E_NAME] = "a name must be that of a host (host.example.org) or an "
                                         "address (192.0.2.1), and there are 1 to 32 of them",
         };

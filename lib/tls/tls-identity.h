@@ -37,6 +37,7 @@ enum tls_identity_err {
         TLS_IDENTITY_E_MISMATCH,  /* the private key is another one's */
         TLS_IDENTITY_E_EXPIRED,   /* capos_i_tls_identity_validity() alone */
         TLS_IDENTITY_E_NOT_YET,   /* … likewise */
+        TLS_IDENTITY_E_SHOWN,     /* what is shown to everybody has a private key in it */
         TLS_IDENTITY_E_NAME, /* capos_i_tls_identity_make() alone: neither a host nor an address */
 };
 

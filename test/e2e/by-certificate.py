@@ -212,12 +212,22 @@ class Cases:
             expect(s.text(m.ptr(2)), "needs TLS", "the reason")
             peer.close()
 
+    def both(self):
+        """An authority's certificate with its key behind it."""
+        path = os.path.join(self.target.folder.name, "both")
+        with open(path, "wb") as f:
+            for part in (self.ca.pem, self.ca.path("ca.key")):
+                with open(part, "rb") as one:
+                    f.write(one.read())
+        return path
+
     def a_file_that_is_not_there(self):
         """The start ends, and says where in the manifest it is."""
         path = os.path.join(self.target.folder.name, "wrong")
         for old, new, says in ((self.ca.crl, "/nowhere/crl.pem", "revocations: No such file"),
                                (self.ca.pem, self.ca.crl, "file: is no PEM of what it should have"),
-                               (self.ca.pem, "/dev/null", "file: is no file")):
+                               (self.ca.pem, "/dev/null", "file: is no file"),
+                               (self.ca.pem, self.both(), "file: has a private key in it")):
             with open(path, "w", encoding="utf-8") as f:
                 f.write(self.manifest().replace(f'"{old}"', f'"{new}"'))
             got = self.capos(1, "manifest", "check", path)

@@ -173,6 +173,10 @@ def make_all(folder):
     make(folder, "ca", *P256)
     openssl(folder, "pkey", "-in", "good.key", "-aes256", "-passout", "pass:x", "-out",
             "locked.key")
+    with open(f"{folder}/both.pem", "wb") as f:
+        for name in ("good.pem", "good.key"):
+            with open(f"{folder}/{name}", "rb") as part:
+                f.write(part.read())
 
 
 class Cases:
@@ -249,7 +253,9 @@ class Cases:
         try:
             for cert, key, why in (("rsa", "rsa", "RSA"), ("ca", "ca", "CA:TRUE"),
                                    ("good", "ca", "does not belong"),
-                                   ("good", "locked", "passphrase"), ("good", None, "No such file")):
+                                   ("good", "locked", "passphrase"),
+                                   ("both", "good", "a private key in it"),
+                                   ("good", None, "No such file")):
                 self.put(f"{self.folder}/{cert}.pem", key and f"{self.folder}/{key}.key")
                 admin = self.run.admin()
                 try:
