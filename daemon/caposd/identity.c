@@ -305,7 +305,8 @@ static unsigned name_add(const char **argv, unsigned n, const char *name)
         return n + 1;
 }
 
-/* What a new certificate is for: this machine, and where clients come to. */
+/* What a new certificate is for: this machine, and where clients come to. A machine may have a name
+ * that is no host's, and an address be good on one link alone; clients pin the key all the same. */
 static int identity_name(struct identity *id)
 {
         static const char *const local[] = {"localhost", "127.0.0.1", "::1"};
@@ -325,7 +326,7 @@ static int identity_name(struct identity *id)
                 if (l->transport != CAPOS_TRANSPORT_TLS)
                         continue;
                 listening_host(l, id->names[i]);
-                if (id->names[i][0])
+                if (capos_i_tls_identity_takes(id->names[i]))
                         n = name_add(argv, n, id->names[i]);
         }
         return 0;

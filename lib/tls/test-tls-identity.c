@@ -107,8 +107,8 @@ TEST(what_is_made_is_its_own_root)
 TEST(only_names_of_hosts_and_addresses_go_in)
 {
         static const char *const bad[] = {
-                "",    "a b",   "*.example.org", "a..b",      ".a",   "a.",  "-a", "a-",
-                "a_b", "1.2.3", "300.1.1.1",     "1.2.3.4.5", "a\nb", "::g", "a/b"};
+                "",    "a b",   "*.example.org", "a..b",      ".a",   "a.",  "-a",  "a-",
+                "a_b", "1.2.3", "300.1.1.1",     "1.2.3.4.5", "a\nb", "::g", "a/b", "fe80::1%lo"};
         static const char *const good[] = {"a",        "a.b",    "A1-b.c3", "3com.example",
                                            "10.0.0.1", "fe80::1"};
         char longest[300] = "";
@@ -117,7 +117,8 @@ TEST(only_names_of_hosts_and_addresses_go_in)
         EVP_PKEY *k = capos_i_tls_identity_new_key();
 
         for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-                if (capos_i_tls_identity_make(&bad[i], 1, CERT_NOW, k, &id) != TLS_IDENTITY_E_NAME)
+                if (capos_i_tls_identity_takes(bad[i]) ||
+                    capos_i_tls_identity_make(&bad[i], 1, CERT_NOW, k, &id) != TLS_IDENTITY_E_NAME)
                         test_fail(__FILE__, __LINE__, "%s was taken", bad[i]);
         CHECK_EQ(capos_i_tls_identity_make(good, 0, CERT_NOW, k, &id), TLS_IDENTITY_E_NAME);
         for (unsigned i = 0; i < 4; i++) {
@@ -127,6 +128,7 @@ TEST(only_names_of_hosts_and_addresses_go_in)
         CHECK_EQ(capos_i_tls_identity_make(&name, 1, CERT_NOW, k, &id), TLS_IDENTITY_E_NAME);
         longest[253] = '\0';
         for (unsigned i = 0; i < sizeof(good) / sizeof(*good) + 1; i++) {
+                CHECK(capos_i_tls_identity_takes(i < 6 ? good[i] : name));
                 CHECK_EQ(EVP_PKEY_up_ref(k), 1);
                 CHECK_OK(capos_i_tls_identity_make(i < 6 ? &good[i] : &name, 1, CERT_NOW, k, &id));
                 capos_i_tls_identity_deinit(&id);

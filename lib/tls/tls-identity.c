@@ -107,6 +107,14 @@ static bool name_is_host(const char *s)
         return label && len <= HOST_BYTES && !digits;
 }
 
+bool capos_i_tls_identity_takes(const char *name)
+{
+        unsigned char address[16];
+
+        return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1 ||
+               name_is_host(name);
+}
+
 /* One entry of the subject's other names. NULL: it is none, or no memory. */
 static GENERAL_NAME *name_new(const char *s)
 {

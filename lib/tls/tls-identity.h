@@ -51,6 +51,9 @@ struct tls_identity {
 
 /* A new P-256 key; NULL: no memory. */
 EVP_PKEY *capos_i_tls_identity_new_key(void) CAPNP_MUST_USE;
+/* Whether a certificate can be made out to it: it is a host's name, or an address without a zone.
+ */
+bool capos_i_tls_identity_takes(const char *name);
 /*
  * Makes a certificate for hosts and addresses (each a text; at least one, at most
  * TLS_IDENTITY_NAMES), valid for TLS_IDENTITY_DAYS from an hour before now (seconds since 1970).

@@ -385,6 +385,20 @@ def in_full_confinement():
         expect(served(run), run.stored(), "certificate")
 
 
+def on_a_machine_with_an_odd_name():
+    """What no certificate can be made out to is left out of it."""
+    text = instance.manifest().replace("( motd", "( exposed = acceptBasic, motd", 1)
+    for name in ("857923846512", "my_host"):
+        run = TlsInstance(text)
+        run.arguments[3] = "tls:0.0.0.0:0"
+        run.wrapper = ["unshare", "--uts", sys.executable, "-c", "import os, socket, sys; "
+                       f"socket.sethostname('{name}'); os.execv(sys.argv[1], sys.argv[1:])"]
+        with run:
+            holds(json.loads(run.capos("status", "--json")[0])["address"], name, "address")
+            names = json.loads(run.capos("status", "--json")[0])["certificate"]["names"]
+            expect(names, "DNS:localhost, IP:127.0.0.1, IP:::1", "names")
+
+
 def can_have_full():
     done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), "doctor",
                            "--json"], capture_output=True, text=True, timeout=60, check=False)
@@ -426,7 +440,9 @@ def main():
                      "refused_by_name", "refused_by_the_instance", "without_a_signer",
                      "the_signer_dies", "the_gateway_dies", "the_session_manager_dies")
             table = [(n.replace("_", " "), getattr(cases, n)) for n in names]
-            table += [("known to its user", known_to_its_user), ("bad starts", bad_starts)]
+            table += [("known to its user", known_to_its_user), ("bad starts", bad_starts),
+                      ("on a machine with an odd name",
+                       instance.needs_root(on_a_machine_with_an_odd_name))]
             if can_have_full():
                 table += [("in full confinement", in_full_confinement)]
             return instance.run_cases(SCRIPT, table)
