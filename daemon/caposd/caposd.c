@@ -146,6 +146,7 @@ static void caposd_complain(void *arg, const char *path, const char *what)
 static int caposd_read_rules(struct caposd *c)
 {
         int fd = -1, r;
+        bool same;
 
         if (!certificates_wanted(manifest_root(c->manifest.msg)))
                 return 0;
@@ -154,9 +155,12 @@ static int caposd_read_rules(struct caposd *c)
         if (r)
                 return r;
 
+        same = c->rules_fd < 0 || certificates_same_authorities(c->rules_fd, fd);
         if (c->rules_fd >= 0)
                 (void)close(c->rules_fd);
         c->rules_fd = c->core.rules_fd = c->workers.rules_fd = fd;
+        if (!same && c->workers.zygote.running)
+                workers_renew(&c->workers); /* they tell clients of the authorities */
         return 0;
 }
 

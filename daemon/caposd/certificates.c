@@ -339,3 +339,34 @@ int certificates_make(manifest_reader m, certificates_complain *complain, void *
         free(c.records);
         return r;
 }
+
+/* ---- what has changed ----------------------------------------------------------------------- */
+
+static bool authority_next(struct tls_rules_at *at, capnp_data *ret)
+{
+        enum tls_rules_kind kind;
+
+        while (!capos_i_tls_rules_next(at, &kind, ret))
+                if (kind == TLS_RULES_AUTHORITY)
+                        return true;
+        return false;
+}
+
+bool certificates_same_authorities(int one, int other)
+{
+        struct tls_rules_at at[2] = {{.left = {0}}};
+        capnp_data all[2] = {{0}}, d[2];
+        bool same = !capos_i_tls_file_read(one, &all[0]) && !capos_i_tls_file_read(other, &all[1]);
+        bool more = same;
+
+        at[0].left = all[0];
+        at[1].left = all[1];
+        while (same && more) {
+                more = authority_next(&at[0], &d[0]);
+                same = authority_next(&at[1], &d[1]) == more &&
+                       (!more || (d[0].len == d[1].len && !memcmp(d[0].p, d[1].p, d[0].len)));
+        }
+        capos_i_tls_bytes_free(&all[0]);
+        capos_i_tls_bytes_free(&all[1]);
+        return same;
+}

@@ -18,5 +18,7 @@ unsigned certificates_check(manifest_reader m, certificates_complain *complain, 
  */
 int certificates_make(manifest_reader m, certificates_complain *complain, void *arg,
                       int *ret_fd) CAPNP_MUST_USE;
+/* Whether two such files have the same authorities, whatever their lists of revocations. */
+bool certificates_same_authorities(int one, int other);
 
 #endif

@@ -206,6 +206,8 @@ ADD_EXTENSION(server_add_nonce)
         return 1;
 }
 
+/* Too many to tell are not told of in part: a client that picks a certificate by them would not
+ * show one of the others. */
 static int server_name_issuers(struct capos_i_tls_context *x, capnp_data pem)
 {
         STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
@@ -213,7 +215,7 @@ static int server_name_issuers(struct capos_i_tls_context *x, capnp_data pem)
         int r = names && b ? CAPOS_I_TLS_E_CA : -ENOMEM;
         X509 *c;
 
-        for (unsigned i = 0; r != -ENOMEM && i < MOST_CERTIFICATES; i++) {
+        while (r != -ENOMEM && sk_X509_NAME_num(names) <= MOST_CERTIFICATES) {
                 X509_NAME *n;
 
                 c = pem_next(x, b);
@@ -226,7 +228,7 @@ static int server_name_issuers(struct capos_i_tls_context *x, capnp_data pem)
                 X509_free(c);
         }
         BIO_free(b);
-        if (r) {
+        if (r || sk_X509_NAME_num(names) > MOST_CERTIFICATES) {
                 sk_X509_NAME_pop_free(names, X509_NAME_free);
                 return r;
         }

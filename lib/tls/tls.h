@@ -45,7 +45,8 @@ struct capos_i_tls_server_settings {
         void *arg;
         bool asks_certificate; /* the client may show one. Any is accepted: who reads the transcript
                                 * decides what it is worth */
-        capnp_data issuers;    /* PEM; their names are told to the client. May be empty. Copied */
+        /* PEM; up to 16 are told to the client by name, more are not. May be empty. Copied */
+        capnp_data issuers;
 };
 
 /* Either pins (no CA is named: each connection needs a check) or verifies, never both. */

@@ -22,6 +22,8 @@ from certlib import MTLS, Authority, TlsInstance, TlsPeer
 from sessionlib import Failed, Refused, Struct
 
 SCRIPT = "e2e-certificates"
+AGAIN = "were read again"
+TRIES = 20  # more than there are idle workers, and fewer than a zygote makes
 SOON_S = 10  # how long a certificate is good that expires while the test looks on
 
 
@@ -350,13 +352,53 @@ class Cases:
         peer.close()
         self.ca.list_revoked()
 
+    # ---- whom clients are told of
+
+    def asked_for(self, target):
+        """The instance's side of a handshake, in the clear."""
+        seen = []
+        TlsPeer(target.tls, None, lambda *a: seen.append(bytes(a[5]))).close()
+        return b"".join(seen)
+
+    def authorities_are_told(self):
+        """All of them, also after they were read again; or none, for there is no room for many."""
+        folder = self.target.folder.name
+        path, text = os.path.join(folder, "authorities"), instance.manifest()
+        rules = (f'certificates = (authorities = [(name = "all", file = "{path}")], '
+                 'rules = [(authority = "all", accountFromName = true, email = ["*@a.example"])])')
+        for i in range(17):
+            certlib.openssl("req", "-x509", "-new", "-config", self.ca.config, "-extensions", "ca_ext",
+                            "-key", self.ca.path("ca.key"), "-subj", f"/CN=authority-{i}.",
+                            "-out", os.path.join(folder, f"authority-{i}"))
+        self.authorities(path, 1)
+        with TlsInstance(text.replace("authentication = (", f"authentication = ({rules},", 1)) as target:
+            for n, told in ((1, 1), (2, 2), (16, 16), (17, 0)):
+                self.authorities(path, n)
+                read = target.log_text().count(AGAIN)
+                target.process.send_signal(signal.SIGHUP)
+                instance.until(lambda r=read: target.log_text().count(AGAIN) > r, AGAIN, 60)
+                for _ in range(TRIES):
+                    got = self.asked_for(target)
+                    named = [b"authority-%d." % i in got for i in range(17)]
+                    if named == [i < told for i in range(17)]:
+                        break
+                else:
+                    raise Failed(f"of {n} authorities {told} should be named, not {named}")
+
+    def authorities(self, path, n):
+        """Puts the first n certificates into a file."""
+        with open(path, "wb") as f:
+            for i in range(n):
+                with open(os.path.join(self.target.folder.name, f"authority-{i}"), "rb") as one:
+                    f.write(one.read())
+
 
 NAMES = ["by_certificate", "renewal", "rules_decide", "other_ways_over_tls", "not_without_tls",
          "by_the_command", "without_tls_at_all", "a_file_that_is_not_there",
          "no_certificate", "expired", "not_yet_valid", "another_authority", "no_rule", "no_account",
          "another_account", "another_profile", "renewal_of_another_account",
          "ends_with_the_certificate", "revoked",
-         "revoked_by_the_command", "a_list_that_cannot_be_read"]
+         "revoked_by_the_command", "a_list_that_cannot_be_read", "authorities_are_told"]
 
 
 def main():
