@@ -44,6 +44,7 @@ COLUMNS = ("tls password", "tls key", "tls tls-key", "unix password", "unix key"
 # As the audit log says it.
 BOUND = {("tls", "key"): "tls-exporter", ("tls", "tls-key"): "tls-key"}
 SCHEMA = os.path.join(s.TOP, "schema")
+CAPOS = os.path.join(instance.build_folder(), "bin", "capos")
 DEBIAN_PYTHON = "/usr/bin/python3"    # the one that Debian's packages are for
 GO_MODULE = "capnproto.org/go/capnp/v3"
 
@@ -178,6 +179,13 @@ class Logins:
         if code != 1 or "certificate" not in said.lower():
             raise s.Failed(f"it should not trust this certificate: {code}: {said}")
 
+    def handshakes(self):
+        """The logins over TLS that have to work, for an instance with another certificate."""
+        return [(f"{self.row}: {column}, Ed25519",
+                 lambda m=column.partition(" ")[2]: self.good("tls", m))
+                for column, cell in promises(self.row).items()
+                if column.startswith("tls ") and cell.startswith("yes")]
+
     def cases(self):
         found = [("stranger", self.stranger),
                  ("tls wrong password", lambda: self.bad("tls", "password", "not the password"))]
@@ -203,9 +211,8 @@ def readme(python, where):
     """The README's program in Python, as it is printed there and with what it says it needs."""
     with open(os.path.join(s.TOP, "README.md"), encoding="utf-8") as f:
         program = re.search(r"^```python\n(.*?)^```$", f.read(), re.M | re.S)[1]
-    capos = os.path.join(instance.build_folder(), "bin", "capos")
     with open(os.path.join(where["folder"], "cert.pem"), "wb") as f:
-        subprocess.run([capos, "cert", "show", "--pem", "--state", where["state"]], stdout=f,
+        subprocess.run([CAPOS, "cert", "show", "--pem", "--state", where["state"]], stdout=f,
                        check=True)
     r = subprocess.run([python, "-c", program, where["tls"].rsplit(":", 1)[1]],
                        cwd=where["folder"], env=dict(os.environ, PYTHONPATH=SCHEMA), text=True,
@@ -219,12 +226,24 @@ def readme(python, where):
 class TlsInstance(instance.Instance):
     """An instance that listens on TLS and on a Unix socket, with an account that has a key."""
 
-    def __init__(self):
+    def __init__(self, key=None):
+        """key: what openssl calls the kind of key of a certificate to import; None: its own."""
         super().__init__(instance.manifest().replace(
             '(name = "operator", ', '(name = "operator", serverKeyBinding = true, '), user=False)
         self.socket = os.path.join(self.folder.name, "socket")
         self.arguments[self.arguments.index("--listen") + 1] = "tls:127.0.0.1:0"
         self.arguments += ["--listen", "unix:" + self.socket]
+        self.key = key
+
+    def start(self):
+        if self.key:
+            at = [os.path.join(self.folder.name, name) for name in ("cert.pem", "key.pem")]
+            run("openssl", "req", "-x509", "-newkey", self.key, "-nodes", "-subj", "/CN=localhost",
+                "-addext", "subjectAltName=DNS:localhost", "-addext",
+                "basicConstraints=critical,CA:FALSE", "-out", at[0], "-keyout", at[1])
+            os.mkdir(self.state, 0o700)
+            run(CAPOS, "cert", "import", *at, "--state", self.state)
+        super().start()
 
     def endpoint(self):
         """Waits for the line of each listener; the address of the one that speaks TLS."""
@@ -280,13 +299,15 @@ def main(argv):
         print(f"skipped all: {e}")
         instance.count(name, 0, 0, 1)
         return 0
-    with TlsInstance() as run_:
-        where, cases = run_.client_files(), []
+    with TlsInstance() as run_, TlsInstance("ed25519") as other:
+        where, there, cases = run_.client_files(), other.client_files(), []
         for n, row in enumerate(rows):
             for profile in ("operator", "anonymous"):
                 run_.account(f"{profile}{n}", where["key"], profile)
+            other.account(f"operator{n}", there["key"], "operator")
             words = [row.split(" ")[1].lower()] if len(rows) > 1 else []
             cases += Logins(row, client + words, where, str(n)).cases()
+            cases += Logins(row, client + words, there, str(n)).handshakes()
         if client[-1].endswith("tls-client.py"):
             cases.append(("README: the client in Python", lambda: readme(client[0], where)))
         return instance.run_cases(name, cases)

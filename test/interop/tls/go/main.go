@@ -38,7 +38,8 @@ type options struct {
 	address, certificate, method, account, secret string
 }
 
-func (o options) other() bool { return strings.HasSuffix(o.method, "-other") }
+func (o options) other() bool     { return strings.HasSuffix(o.method, "-other") }
+func (o options) serverKey() bool { return strings.HasPrefix(o.method, "tls-key") }
 
 // connect opens the connection and says what a proof on it is bound to.
 func connect(ctx context.Context, o options) (net.Conn, channel, error) {
@@ -116,10 +117,16 @@ func proof(ctx context.Context, o options, c channel, flow remotesession.RemoteA
 		return nil, err
 	}
 	nonce := bytes.Clone(challenge)
-	if o.other() && c.binding != nil {
-		c.binding[0] ^= 1
-	} else if o.other() {
-		nonce[0] ^= 1
+	if o.serverKey() {
+		c.transport, c.binding = "tls-key", nil
+	}
+	if o.other() {
+		for _, field := range [][]byte{c.binding, c.keyHash, nonce} {
+			if len(field) > 0 {
+				field[0] ^= 1
+				break
+			}
+		}
 	}
 	return signature(ctx, o.secret, transcript(c, nonce, o.account))
 }
@@ -143,6 +150,9 @@ func login(ctx context.Context, o options) (string, error) {
 			return err
 		}
 		request.SetKind(kind)
+		if o.serverKey() {
+			request.SetBinding(remotesession.RemoteChannelBinding_serverKey)
+		}
 		selector, err := request.NewSelector()
 		if err != nil {
 			return err

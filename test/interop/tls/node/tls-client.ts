@@ -11,8 +11,9 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { Conn, Message, utils } from "capnp-es";
 import { Message as RpcMessage } from "capnp-es/capnp/rpc";
-import { RemoteAuthFlow$Client, RemoteAuthKind, RemoteSession$Client, RemoteSessionGateway }
-  from "./remote_session.js";
+import {
+  RemoteAuthFlow$Client, RemoteAuthKind, RemoteChannelBinding, RemoteSession$Client, RemoteSessionGateway,
+} from "./remote_session.js";
 import { SystemInfo$Client } from "./system_info.js";
 
 const WAIT_MS = 60000;
@@ -137,7 +138,8 @@ function signature(key: string, bytes: Buffer): Buffer {
 async function proof(o: Options, c: Channel, flow: RemoteAuthFlow$Client): Promise<Buffer> {
   const asked = await flow.next().promise();
   const nonce = Buffer.from(asked.step.challenge.toUint8Array());
-  if (o.method.endsWith("-other")) (c.binding.length ? c.binding : nonce)[0] ^= 1;
+  if (o.method.startsWith("tls-key")) [c.transport, c.binding] = ["tls-key", Buffer.alloc(0)];
+  if (o.method.endsWith("-other")) [c.binding, c.keyHash, nonce].find((field) => field.length)![0] ^= 1;
   return signature(o.secret, transcript(c, nonce, o.account));
 }
 
@@ -148,6 +150,7 @@ async function login(o: Options, c: Channel, conn: Conn): Promise<RemoteSession$
   const flow = conn.bootstrap(RemoteSessionGateway).start((p) => {
     const request = p._initRequest();
     request.kind = password ? RemoteAuthKind.PASSWORD : RemoteAuthKind.PUBLIC_KEY;
+    if (o.method.startsWith("tls-key")) request.binding = RemoteChannelBinding.SERVER_KEY;
     request._initSelector().account = o.account;
   }).getFlow();
   const response = password ? Buffer.from(o.secret) : await proof(o, c, flow);

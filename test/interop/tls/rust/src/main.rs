@@ -20,6 +20,7 @@ use generated::{remote_session_capnp, system_info_capnp, user_session_capnp};
 
 use remote_session_capnp::{
     remote_auth_flow, remote_session, remote_session_gateway, RemoteAuthKind,
+    RemoteChannelBinding,
 };
 use system_info_capnp::system_info;
 
@@ -152,8 +153,13 @@ fn signature(key: &str, bytes: &[u8]) -> Outcome<Vec<u8>> {
 async fn proof(o: &Options, c: &mut Channel, flow: &remote_auth_flow::Client) -> Outcome<Vec<u8>> {
     let asked = flow.next_request().send().promise.await?;
     let mut nonce = asked.get()?.get_step()?.get_challenge()?.to_vec();
+    if o.method.starts_with("tls-key") {
+        c.transport = "tls-key";
+        c.binding.clear();
+    }
     if o.method.ends_with("-other") {
-        *c.binding.first_mut().unwrap_or(&mut nonce[0]) ^= 1;
+        let field = [&mut c.binding, &mut c.key_hash, &mut nonce].into_iter().find(|f| !f.is_empty());
+        field.ok_or("nothing to spoil")?[0] ^= 1;
     }
     signature(&o.secret, &transcript(c, &nonce, &o.account))
 }
@@ -166,6 +172,9 @@ async fn login(o: &Options) -> Outcome<remote_session::Client> {
     let mut start = gateway.start_request();
     let mut request = start.get().init_request();
     request.set_kind(if password { RemoteAuthKind::Password } else { RemoteAuthKind::PublicKey });
+    if o.method.starts_with("tls-key") {
+        request.set_binding(RemoteChannelBinding::ServerKey);
+    }
     request.init_selector().set_account(&o.account[..]);
     let flow = start.send().pipeline.get_flow();
 
