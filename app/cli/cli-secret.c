@@ -6,6 +6,7 @@
  * A password is never an argument: other users see arguments.
  */
 #include "cli.h"
+#include "tls-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -157,6 +158,7 @@ void cli_protect(void)
         (void)prctl(PR_SET_DUMPABLE, 0);
         (void)setrlimit(RLIMIT_CORE, &none);
         (void)mallopt(M_PERTURB, 0x5a);
+        (void)!capos_i_tls_wipe_freed(); /* fails if called again, which is all the same */
 }
 
 /*

@@ -6,7 +6,8 @@
  * digest is the key's own affair: SHA-256 for P-256, none for Ed25519.
  *
  * Private keys are in OpenSSL's secure heap: its pages are locked, have guards on both sides and
- * are left out of dumps; what is freed there is wiped.
+ * are left out of dumps; what is freed there is wiped. So is what OpenSSL frees elsewhere: while it
+ * decodes a key it has copies in ordinary memory.
  */
 #include "keys.h"
 
@@ -27,7 +28,10 @@ static const char CONTEXT[] = "TLS 1.3, server CertificateVerify";
 
 int keys_prepare(void)
 {
-        int r;
+        int r = capos_i_tls_wipe_freed();
+
+        if (r)
+                return r;
 
         OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
         r = CRYPTO_secure_malloc_init(SECRET_BYTES, SECRET_LEAST);

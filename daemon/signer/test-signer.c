@@ -683,9 +683,9 @@ TEST_T(the_key_lies_in_locked_memory_alone, 120)
         if (locked.rlim_cur < 1024 * 1024 && geteuid())
                 test_skip("memory cannot be locked (ulimit -l)");
 
+        CHECK_OK(keys_prepare());
         dir = folder_with(NULL, path);
         secret_of_folder(dir, mask);
-        CHECK_OK(keys_prepare());
         CHECK_OK(keys_find(&k, dir, NAMES, 1));
         memcpy(q.key_hash, k.now.key_hash, 32);
         CHECK_OK(keys_sign(&k, &q, &a));

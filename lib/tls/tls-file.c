@@ -10,13 +10,54 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { NAME_BYTES = 64 };
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static void *wiping_malloc(size_t len, const char *file, int line)
+{
+        (void)file;
+        (void)line;
+        return len ? malloc(len) : NULL; /* as OpenSSL's own */
+}
+
+static void wiping_free(void *p, const char *file, int line)
+{
+        (void)file;
+        (void)line;
+        if (p)
+                explicit_bzero(p, malloc_usable_size(p));
+        free(p);
+}
+
+static void *wiping_realloc(void *p, size_t len, const char *file, int line)
+{
+        size_t had = p ? malloc_usable_size(p) : 0;
+        void *q = wiping_malloc(len, file, line);
+
+        if (!q && len)
+                return NULL;
+
+        if (p && q)
+                memcpy(q, p, had < len ? had : len);
+        wiping_free(p, file, line);
+        return q;
+}
+
+int capos_i_tls_wipe_freed(void)
+{
+        return CRYPTO_set_mem_functions(wiping_malloc, wiping_realloc, wiping_free) == 1
+                       ? 0
+                       : -EALREADY;
+}
 
 uint8_t *capos_i_tls_bytes_new(size_t len)
 {

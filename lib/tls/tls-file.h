@@ -23,6 +23,11 @@ int capos_i_tls_file_store(int dir, const char *name, mode_t mode, capnp_data by
 /* Whether PEM has a private key in it, of whatever kind, encrypted or not. */
 bool capos_i_tls_pem_has_key(capnp_data pem);
 
+/* From here on whatever OpenSSL frees in this process is wiped: decoding a key makes copies of it
+ * that it does not wipe itself. To be called before anything of OpenSSL's. 0; -EALREADY: too late.
+ */
+int capos_i_tls_wipe_freed(void) CAPNP_MUST_USE;
+
 /* Room for len bytes, in OpenSSL's secure heap where the program has one. NULL: no memory. */
 uint8_t *capos_i_tls_bytes_new(size_t len) CAPNP_MUST_USE;
 /* Wipes and frees what these functions gave. */

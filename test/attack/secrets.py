@@ -19,85 +19,11 @@ import sys
 import time
 
 import attacklib as a
-import instance
+import finder
 import sessionlib as s
 
 SCRIPT = "attack-secrets"
 SETTLE_S = 1
-CHUNK = 1 << 20
-
-
-def secret(name):
-    """A text that is nowhere else, and long enough not to be overwritten by chance."""
-    return f"planted-{name}-{os.urandom(12).hex()}"
-
-
-# ---- searching ---------------------------------------------------------------------------------
-
-def regions(pid):
-    """The readable pieces of a process's memory."""
-    for line in instance.read_proc(pid, "maps").splitlines():
-        m = re.match(r"([0-9a-f]+)-([0-9a-f]+) r", line)
-        if m and "[v" not in line:
-            yield int(m.group(1), 16), int(m.group(2), 16)
-
-
-def memory_has(pid, needles):
-    """Which of the texts are in a process's memory."""
-    found = set()
-    with open(f"/proc/{pid}/mem", "rb", 0) as f:
-        for begin, end in regions(pid):
-            before = b""
-            for at in range(begin, end, CHUNK):
-                try:
-                    f.seek(at)
-                    part = f.read(min(CHUNK, end - at))
-                except (OSError, ValueError):
-                    break
-                text = before + part
-                found |= {n for n in needles if n in text}
-                before = text[-64:]
-    return found
-
-
-def files_have(folder, needles):
-    """Which of the texts are in files, and in which."""
-    found = {}
-    for place, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(place, name)
-            if not os.path.isfile(path) or os.path.islink(path):
-                continue
-            with open(path, "rb") as f:
-                text = f.read()
-            for n in needles:
-                if n in text:
-                    found.setdefault(n, set()).add(name)
-    return found
-
-
-def middle(text):
-    """What is left when a beginning was overwritten, as by an allocator's own pointers."""
-    return text.encode()[16:]
-
-
-class Search:
-    """Everything of an instance at one moment."""
-
-    def __init__(self, target, agents):
-        self.target = target
-        self.processes = dict(target.tree())
-        self.processes.update({pid: "agent" for pid in agents if instance.state(pid)})
-
-    def places(self, text):
-        """Where a text is: names of processes and files."""
-        needle = middle(text) if text.startswith("planted-") else text.encode()
-        found = [name for pid, name in self.processes.items() if memory_has(pid, {needle})]
-        files = files_have(self.target.state, {needle})
-        found += sorted(files.get(needle, ()))
-        if needle in self.target.log_text().encode():
-            found.append("log")
-        return found
 
 
 # ---- planting ----------------------------------------------------------------------------------
@@ -109,7 +35,7 @@ class Planter:
         self.target, self.secrets, self.agents, self.peers = target, {}, [], []
 
     def new(self, name):
-        self.secrets[name] = secret(name)
+        self.secrets[name] = finder.secret(name)
         return self.secrets[name]
 
     def command(self, *words, **more):
@@ -212,11 +138,11 @@ def planted(target):
                   p.by_passphrase):
         plant()
     time.sleep(SETTLE_S)
-    return p, Search(target, p.agents)
+    return p, finder.Search(target, p.agents)
 
 
 def found_nowhere(search, planter, name):
-    places = search.places(planter.secrets[name])
+    places = search.places(finder.needle(planter.secrets[name]))
     if places:
         raise a.Failed(f"the secret of {name} is in {places}")
     return "wiping"
@@ -224,7 +150,7 @@ def found_nowhere(search, planter, name):
 
 def search_works(search):
     """What is no secret is found, in memory and in files."""
-    places = search.places(a.KEY_USER)
+    places = search.places(finder.needle(a.KEY_USER))
     if "capos-sessiond" not in places or "accounts.db" not in " ".join(places):
         raise a.Failed(f"a name is only in {places}")
     return "nobody"
