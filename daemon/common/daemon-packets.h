@@ -111,7 +111,12 @@ struct packet {
         uint8_t key_hash[32];
 };
 
-/* What a worker asks the signer for, once, over the socket of its connection's event. */
+/* What the gateway says first over the socket of a connection's event: a worker has it now. */
+struct sign_begin {
+        uint32_t zero;
+};
+
+/* What that worker then asks the signer for, once. */
 struct sign_request {
         uint8_t key_hash[32]; /* of the certificate that the worker shows */
         uint8_t hash[32];     /* of the handshake through that certificate */

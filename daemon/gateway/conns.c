@@ -174,6 +174,7 @@ void conn_unadmit(struct conn *c)
         if (c->signer >= 0)
                 (void)close(c->signer);
         c->admission = c->signer = -1;
+        c->begun = false;
 }
 
 static void conn_close(struct conn *c)

@@ -103,6 +103,18 @@ static void gateway_announce(struct gateway *g)
         }
 }
 
+/* Has the time run in which its worker may ask for a signature; before that worker can ask. */
+static void conn_begin(struct conn *c)
+{
+        const struct sign_begin b = {0};
+
+        if (c->signer < 0 || c->begun)
+                return;
+
+        c->begun = true;
+        (void)!capos_io_packet_send(c->signer, &b, sizeof(b), NULL, 0); /* gone: no handshake */
+}
+
 /*
  * Gives one connection to one worker; caposd has to know before that one can die of it. 0; -EAGAIN:
  * later, to this very one; another value: it did not take it.
@@ -124,6 +136,7 @@ static int gateway_hand(struct gateway *g, struct conn *c, struct idle *i)
                             .event = c->event,
                             .transport = c->transport};
         memcpy(p.nonce, c->nonce, sizeof(p.nonce));
+        conn_begin(c);
         r = capos_io_packet_send(i->fd, &p, sizeof(p), fds, packet_fds(p.type));
         if (r == -ETOOMANYREFS) {
                 capos_io_timer_start(&g->refs, CAPOS_IO_REFS_MS);

@@ -2,17 +2,19 @@
  * The process that has the instance's private key.
  *
  * For every TLS connection the session manager makes a packet socket: one end comes here, named by
- * the connection's event, the other goes to the worker that will have the connection. Over it the
- * worker may ask once: a transcript hash in, a signature out, and the socket is closed. Whoever
- * asks for a second one, or sends anything else, finds it closed, too. So a hijacked worker has one
- * handshake to spend, its own.
+ * the connection's event, the other goes by way of the gateway to the worker that will have the
+ * connection. The gateway says over it when that is so; then the worker may ask once: a transcript
+ * hash in, a signature out, and the socket is closed. Whoever asks for a second one, or sends
+ * anything else, finds it closed, too. So a hijacked worker has one handshake to spend, its own.
  *
  * The session manager must know what was signed before the worker can make any use of it: the
  * record goes out first, and the signature only when the record has left for its socket. While that
  * one is full, answers are held; and while there is no session manager, nothing is signed.
  *
- * What waits has ten seconds. When there are too many, the oldest gives way: it has had most of its
- * time. All are void with the session manager that sent them.
+ * A worker has ten seconds, from when the gateway has given it the connection: before that, however
+ * long workers are in coming, no time runs. The gateway has a patience of its own, and what it lets
+ * go of is closed here. When there are too many, the oldest of those that workers have gives way:
+ * it has had most of its time. All are void with the session manager that sent them.
  *
  * A new key comes as two open files, for after its start this process opens none. The old key is
  * kept for the handshakes that are under way; its name is in each request, so no two processes have
@@ -95,16 +97,34 @@ static void event_sign(struct event *e, const struct sign_request *q)
                 event_answer(e);
 }
 
+/* A worker has the connection: its time runs. */
+static void event_begin(struct event *e)
+{
+        struct signer *s = e->signer;
+
+        e->begun = true;
+        e->since_ms = capos_io_now_ms();
+        capnp_i_list_remove(&e->link);
+        capnp_i_list_append(&s->open, &e->link);
+        if (!s->late.place)
+                capos_io_timer_start(&s->late, SIGNER_EVENT_MS);
+}
+
 static void event_ready(struct capos_io_watch *w, uint32_t events)
 {
         struct event *e = CAPNP_I_OF(w, struct event, watch);
+        struct sign_begin begin;
         struct sign_request q;
-        int r = capos_io_packet_recv(w->fd, &q, sizeof(q), NULL, 0);
+        int r = e->begun ? capos_io_packet_recv(w->fd, &q, sizeof(q), NULL, 0)
+                         : capos_io_packet_recv(w->fd, &begin, sizeof(begin), NULL, 0);
 
         (void)events;
         switch (r) {
         case 0:
-                event_sign(e, &q);
+                if (e->begun)
+                        event_sign(e, &q);
+                else
+                        event_begin(e);
                 break;
         case CAPOS_IO_E_AGAIN:
                 break;
@@ -128,6 +148,8 @@ static void signer_drop_all(struct signer *s)
 {
         struct event *e;
 
+        while ((e = list_first(&s->waiting)))
+                event_free(e);
         while ((e = list_first(&s->open)))
                 event_free(e);
         while ((e = list_first(&s->held)))
@@ -136,9 +158,9 @@ static void signer_drop_all(struct signer *s)
 
 static struct event *signer_find(struct signer *s, uint64_t number)
 {
-        struct capnp_i_list *const lists[] = {&s->open, &s->held};
+        struct capnp_i_list *const lists[] = {&s->waiting, &s->open, &s->held};
 
-        for (unsigned i = 0; i < 2; i++) {
+        for (unsigned i = 0; i < 3; i++) {
                 for (struct capnp_i_list *l = lists[i]->next; l != lists[i]; l = l->next) {
                         struct event *e = CAPNP_I_OF(l, struct event, link);
 
@@ -187,18 +209,17 @@ static void signer_admit(struct signer *s, uint64_t number, int fd)
                 return;
         }
 
-        *e = (struct event){.signer = s, .fd = fd, .number = number, .since_ms = capos_io_now_ms()};
+        *e = (struct event){.signer = s, .fd = fd, .number = number};
         if (capos_io_watch_init(&e->watch, &s->loop, fd, EPOLLIN, event_ready)) {
                 (void)close(fd);
                 free(e);
                 return;
         }
 
-        capnp_i_list_append(&s->open, &e->link);
+        capnp_i_list_append(&s->waiting, &e->link);
         if (++s->nevents > SIGNER_EVENTS)
-                event_refuse(list_first(&s->open), "too many connections are waiting for one");
-        if (!s->late.place)
-                signer_late(&s->late);
+                event_refuse(list_first(capnp_i_list_empty(&s->open) ? &s->waiting : &s->open),
+                             "too many connections are waiting for one");
 }
 
 /* ---- the session manager -------------------------------------------------------------------- */
@@ -296,6 +317,7 @@ int signer_init(struct signer *s, int link, struct keys *keys)
         int r;
 
         *s = (struct signer){.done = false};
+        capnp_i_list_init(&s->waiting);
         capnp_i_list_init(&s->open);
         capnp_i_list_init(&s->held);
         r = capos_io_loop_init(&s->loop);

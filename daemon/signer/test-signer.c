@@ -104,8 +104,8 @@ static void rig_deinit(struct rig *r)
         close(r->sessiond);
 }
 
-/* A new event; the worker's end of its socket. */
-static int rig_event(struct rig *r, uint64_t number)
+/* A new event, whose connection no worker has yet; the worker's end of its socket. */
+static int rig_event_early(struct rig *r, uint64_t number)
 {
         const struct packet p = {.type = PACKET_SIGN, .event = number};
         int pair[2];
@@ -115,6 +115,34 @@ static int rig_event(struct rig *r, uint64_t number)
         close(pair[1]);
         rig_turn(r);
         return pair[0];
+}
+
+/* What the gateway says before a worker has it. */
+static void begins(int fd)
+{
+        const struct sign_begin b = {0};
+
+        CHECK_OK(capos_io_packet_send(fd, &b, sizeof(b), NULL, 0));
+}
+
+static int rig_event(struct rig *r, uint64_t number)
+{
+        int fd = rig_event_early(r, number);
+
+        begins(fd);
+        rig_turn(r);
+        return fd;
+}
+
+/* As if the time of all that workers have were over. */
+static void rig_age(struct rig *r)
+{
+        struct capnp_i_list *const lists[] = {&r->s.waiting, &r->s.open};
+
+        for (unsigned i = 0; i < 2; i++)
+                for (struct capnp_i_list *l = lists[i]->next; l != lists[i]; l = l->next)
+                        CAPNP_I_OF(l, struct event, link)->since_ms -= 2 * SIGNER_EVENT_MS;
+        r->s.late.fn(&r->s.late);
 }
 
 static struct sign_request request(const struct rig *r, uint8_t first)
@@ -256,6 +284,7 @@ TEST(anything_else_is_refused)
         refused(bytes, 33, 0);
         refused(bytes, sizeof(bytes), 0);
         refused(bytes, right, 0); /* of a key that is none */
+        refused(bytes, sizeof(struct sign_begin), 0);
         refused(bytes, right + 1, 1);
 }
 
@@ -288,6 +317,7 @@ TEST(what_is_closed_is_not_watched)
         CHECK_OK(capos_io_packet_pair(pair));
         CHECK_OK(capos_io_packet_send(r.sessiond, &p, sizeof(p), &pair[1], 1));
         q = request(&r, 1);
+        begins(pair[0]);
         CHECK_OK(capos_io_packet_send(pair[0], &q, sizeof(q), NULL, 0));
         rig_turn(&r);
         CHECK_OK(capos_io_packet_recv(pair[0], &a, sizeof(a), NULL, 0));
@@ -308,7 +338,7 @@ TEST(an_event_comes_once)
 
         rig_init(&r, NULL);
         fd = rig_event(&r, 11);
-        again = rig_event(&r, 11);
+        again = rig_event_early(&r, 11);
         is_over(again);
         q = request(&r, 1);
         asks(&r, fd, &q);
@@ -420,6 +450,56 @@ TEST_T(an_event_has_its_time, 120)
         rig_deinit(&r);
 }
 
+/* However long a connection waits for a worker: its ten seconds begin when it has one. */
+TEST(no_time_runs_before_a_worker_has_it)
+{
+        struct sign_request q;
+        struct sign_reply a;
+        struct rig r;
+        int early, silent, gone;
+
+        rig_init(&r, NULL);
+        early = rig_event_early(&r, 1);
+        gone = rig_event_early(&r, 2);
+        silent = rig_event(&r, 3);
+        rig_age(&r);
+        is_over(silent);
+        CHECK_EQ(r.s.nevents, 2);
+
+        /* What the gateway lets go of is forgotten. */
+        close(gone);
+        rig_turn(&r);
+        CHECK_EQ(r.s.nevents, 1);
+
+        begins(early);
+        q = request(&r, 1);
+        asks(&r, early, &q);
+        CHECK_OK(capos_io_packet_recv(early, &a, sizeof(a), NULL, 0));
+        CHECK(verifies(r.s.keys.now.leaf, q.hash, &a));
+        CHECK_EQ(r.s.nevents, 0);
+        close(early);
+        close(silent);
+        rig_deinit(&r);
+}
+
+TEST(nothing_is_asked_before_the_gateway_has_spoken)
+{
+        struct sign_request q;
+        struct packet p;
+        struct rig r;
+        int fd;
+
+        rig_init(&r, NULL);
+        fd = rig_event_early(&r, 1);
+        q = request(&r, 1);
+        asks(&r, fd, &q);
+        is_over(fd);
+        CHECK_EQ(capos_io_packet_recv(r.sessiond, &p, sizeof(p), NULL, 0), CAPOS_IO_E_AGAIN);
+        CHECK_EQ(r.s.nevents, 0);
+        close(fd);
+        rig_deinit(&r);
+}
+
 /* With more than there may be, the oldest goes and the newest is served. */
 TEST(the_oldest_gives_way)
 {
@@ -443,6 +523,18 @@ TEST(the_oldest_gives_way)
         CHECK_EQ(r.s.nevents, 1);
         for (unsigned i = 0; i < 4; i++)
                 close(fds[i]);
+
+        /* Of those that no worker has, only when there are no others. */
+        rig_turn(&r);
+        CHECK_EQ(r.s.nevents, 0);
+        fds[0] = rig_event_early(&r, 5);
+        r.s.nevents += SIGNER_EVENTS - 1;
+        fds[1] = rig_event_early(&r, 6);
+        is_over(fds[0]);
+        r.s.nevents -= SIGNER_EVENTS - 1;
+        CHECK_EQ(r.s.nevents, 1);
+        close(fds[0]);
+        close(fds[1]);
         rig_deinit(&r);
 }
 
@@ -762,6 +854,7 @@ static void program_signs(struct program *p, const uint8_t key_hash[32], X509 *x
         q = (struct packet){.type = PACKET_SIGN, .event = 42};
         CHECK_OK(capos_io_packet_send(link[0], &q, sizeof(q), &event[1], 1));
         memcpy(ask.key_hash, key_hash, 32);
+        begins(event[0]);
         CHECK_OK(capos_io_packet_send(event[0], &ask, sizeof(ask), NULL, 0));
         await(event[0], &a, sizeof(a));
         CHECK_OK(capos_io_packet_recv(link[0], &q, sizeof(q), NULL, 0)); /* is there already */
