@@ -55,6 +55,13 @@ TEST(an_authority_has_issued_it)
         plan_is(&(struct cert_plan){.by = &ca, .type = "RSA1024"}, &r, TLS_RECHECK_E_PURPOSE, "");
         plan_is(&(struct cert_plan){.by = &ca, .usage = "critical,keyAgreement,keyCertSign"}, &r,
                 TLS_RECHECK_E_PURPOSE, "");
+        plan_is(&(struct cert_plan){.by = &ca, .constraints = "critical,CA:TRUE"}, &r,
+                TLS_RECHECK_E_PURPOSE, "");
+        plan_is(&(struct cert_plan){.by = &ca, .usage = "critical,digitalSignature,keyCertSign"},
+                &r, TLS_RECHECK_E_PURPOSE, "");
+        plan_is(&(struct cert_plan){.by = &ca, .usage = "critical,digitalSignature,cRLSign"}, &r,
+                TLS_RECHECK_E_PURPOSE, "");
+        plan_is(&(struct cert_plan){.by = &ca, .usage = "critical,digitalSignature"}, &r, 0, "");
         cert_deinit(&ca);
         cert_deinit(&other);
 }

@@ -248,6 +248,24 @@ static int alone_judge(const struct tls_shown *shown, int64_t *ret_until)
         return 0;
 }
 
+/* ---- what it is for ------------------------------------------------------------------------- */
+
+/* Also what OpenSSL lets pass for a client: a key that only agrees on keys, and an authority below
+ * the one of the rule, which is nobody who logs in. Whoever makes a certificate for his own key, to
+ * have that pinned, may well have made it an authority's. */
+static bool leaf_is_fit(X509 *x, bool issued)
+{
+        uint32_t flags = X509_get_extension_flags(x), usage = X509_get_key_usage(x);
+
+        if (!(usage & KU_DIGITAL_SIGNATURE))
+                return false;
+        if (!issued)
+                return true;
+
+        return !(flags & EXFLAG_CA) &&
+               !(flags & EXFLAG_KUSAGE && usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN));
+}
+
 /* ---- names ---------------------------------------------------------------------------------- */
 
 static int kind_type(enum tls_rules_kind kind)
@@ -326,8 +344,7 @@ static int policy_conclude(struct policy *p)
                 r = p->rule.has_pin ? alone_judge(p->shown, &until) : TLS_RECHECK_E_PIN;
         if (r < 0)
                 return r;
-        /* OpenSSL lets a key that only agrees on keys pass for a client. */
-        if (!r && !(X509_get_key_usage(p->shown->leaf) & KU_DIGITAL_SIGNATURE))
+        if (!r && !leaf_is_fit(p->shown->leaf, by != NULL))
                 r = TLS_RECHECK_E_PURPOSE;
         if (!r && p->rule.wants_pin && !p->rule.has_pin)
                 r = TLS_RECHECK_E_PIN;
