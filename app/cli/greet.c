@@ -45,13 +45,29 @@ static int greet_fail_other(const struct cli *c, const char *address, const char
                         "%s: this is not a capOS instance: %s (%s)", address, what, CHECK);
 }
 
-/* The port speaks, or may speak, the other transport of the two. It is named, and not tried. */
+/* Whether an address is this machine's own, as it is written. */
+static bool place_is_here(const struct capos_address *a)
+{
+        static const char *const here[] = {"localhost:", "127.", "[::1]:"};
+
+        for (unsigned i = 0; i < sizeof(here) / sizeof(here[0]); i++)
+                if (!strncmp(a->where, here[i], strlen(here[i])))
+                        return true;
+        return false;
+}
+
+/* The port speaks, or may speak, the other transport of the two. It is named, and not tried. That
+ * there is no TLS may be said by whoever is in between: nobody is sent over a network without it.
+ */
 static int greet_fail_transport(const struct cli *c, const struct greet_place *p,
                                 const struct capos_error *e)
 {
         if (p->at.transport == CAPOS_TRANSPORT_PLAIN)
                 return cli_fail(c, EXIT_NO_CONNECTION, "transport", "%s: %s: write tls:%s", p->text,
                                 e->text, p->at.where);
+        if (!place_is_here(&p->at))
+                return cli_fail(c, EXIT_NO_CONNECTION, "transport",
+                                "%s: %s: is this a capOS instance? (%s)", p->text, e->text, CHECK);
         return cli_fail(c, EXIT_NO_CONNECTION, "transport",
                         "%s: %s: is this a capOS instance? One without TLS is written plain:%s, "
                         "which is for this machine alone (%s)",

@@ -139,6 +139,9 @@ def who_comes_by_the_other_transport_is_told(g):
         says = g.error(4, "transport", "methods", word + plain)
         holds("does not speak TLS" in says and f"plain:{plain}" in says, says)
     equal(g.fails(4, "login", f"alice@{plain}", "--password-stdin", stdin=PASSWORD).out, "")
+    # By an address that need not be this machine's: who is in between could say the same.
+    says = g.error(4, "transport", "methods", "tls:0.0.0.0:" + plain.rsplit(":", 1)[1])
+    holds("does not speak TLS" in says and "plain:" not in says, says)
     with served(g) as (where, key, _):
         g.ok("known", "add", where, key)
         says = g.error(4, "transport", "login", f"alice@plain:{where}", "--password-stdin",
