@@ -94,6 +94,15 @@ static void job_on_timer(void *arg)
         job_end(j, NULL);
 }
 
+/* Texts end where they must. */
+static void verdict_close(struct proof_verdict *v)
+{
+        v->verifier[sizeof(v->verifier) - 1] = 0;
+        v->subject[sizeof(v->subject) - 1] = 0;
+        v->name[sizeof(v->name) - 1] = 0;
+        v->serial[sizeof(v->serial) - 1] = 0;
+}
+
 static void job_on_verdict(void *arg, uint32_t events)
 {
         struct prove_job *j = arg;
@@ -104,7 +113,7 @@ static void job_on_verdict(void *arg, uint32_t events)
         if (r == CAPOS_IO_E_AGAIN)
                 return;
 
-        v.verifier[sizeof(v.verifier) - 1] = 0;
+        verdict_close(&v);
         job_end(j, r ? NULL : &v);
         sodium_memzero(&v, sizeof(v));
 }

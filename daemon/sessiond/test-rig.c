@@ -61,12 +61,15 @@ static void manifest_entry(entry_builder e, bool enabled)
         entry_set_max_sessions(e, 2);
 }
 
-static void manifest_rule(certificates_builder c)
+static void manifest_rule(certificates_builder c, bool by_name)
 {
         certificate_rule_builder r =
                 certificate_rule_list_builder_get(certificates_init_rules(c, 1), 0);
 
-        certificate_rule_set_account(r, "alice");
+        if (by_name)
+                certificate_rule_set_account_from_name(r, true);
+        else
+                certificate_rule_set_account(r, "alice");
         certificate_rule_set_profile(r, "operator");
 }
 
@@ -100,7 +103,7 @@ static int manifest_memfd(const struct rig_options *o)
         manifest_entry(authentication_init_guest(a), !o->no_entry);
         manifest_entry(authentication_init_anonymous(a), !o->no_entry);
         if (o->certificates)
-                manifest_rule(authentication_init_certificates(a));
+                manifest_rule(authentication_init_certificates(a), o->by_name);
         limits = manifest_init_limits(b);
         if (o->admission_ms)
                 limits_set_admission_ms(limits, o->admission_ms);

@@ -27,6 +27,7 @@ struct rig_options {
         uint32_t connections; /* that may have a session; 0: what is usual */
         bool no_password, no_entry, pseudonym;
         bool certificates; /* one rule: it is alice, with the profile `operator` */
+        bool by_name;      /* … it is whom the certificate names */
         bool server_key;   /* the profile lets proofs be bound to the server's key alone */
         const char *dir;   /* a folder that exists already, to start again in */
 };

@@ -5,9 +5,12 @@
  */
 #include "test-rig.h"
 
+#include <poll.h>
 #include <sodium.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "io-packet.h"
 #include "test-tls-handshake.h"
 
 enum { SOON_S = 10 }; /* how long a certificate is good whose end is waited for */
@@ -28,7 +31,7 @@ static struct cert issue(const struct cert *ca, int64_t from_s, int64_t until_s)
                 .name = "alice", .by = ca, .from = now + from_s, .until = now + until_s});
 }
 
-static void stage_start(struct stage *t)
+static void stage_start_as(struct stage *t, const struct rig_options *o)
 {
         CHECK(sodium_init() >= 0);
         t->sources = 0;
@@ -37,11 +40,16 @@ static void stage_start(struct stage *t)
         t->server = cert_make(&(struct cert_plan){.name = "server"});
         t->alice = issue(&t->ca, -60, CERT_DAY);
         t->rules = rules_of(&t->ca);
-        rig_start(&t->g, &(struct rig_options){.certificates = true});
+        rig_start(&t->g, o);
         rig_start_signer(&t->g);
         rig_rules(&t->g, rules_data(&t->rules));
         rig_account(&t->g, "alice", "");
         rig_account(&t->g, "bob", "");
+}
+
+static void stage_start(struct stage *t)
+{
+        stage_start_as(t, &(struct rig_options){.certificates = true});
 }
 
 static void stage_end(struct stage *t)
@@ -338,6 +346,53 @@ TEST_T(a_proof_by_rules_of_before_does_not_count, 240)
         rig_release_provers(&t.g);
         rig_refused(q, "denied.credentials");
         capnp_question_free(rig_good(log_in(&w, "", "")));
+        rig_worker_end(&w);
+        stage_end(&t);
+}
+
+/* ---- provers -------------------------------------------------------------------------------- */
+
+/* Answers the proof that is held, in the place of a prover. */
+static void verdict_is(struct stage *t, const struct proof_verdict *v)
+{
+        const struct packet p = {.type = PACKET_PROVER, .index = t->g.held[0].index};
+        static struct proof_request q;
+        struct pollfd wait = {.events = POLLIN};
+        int ends[2];
+
+        CHECK_OK(capos_io_packet_pair(ends));
+        CHECK_OK(capos_io_packet_send(t->g.up, &p, sizeof(p), ends, 1));
+        wait.fd = ends[1];
+        CHECK_EQ(poll(&wait, 1, 60000), 1);
+        CHECK_OK(capos_io_packet_recv(ends[1], &q, sizeof(q), NULL, 0));
+        CHECK_EQ(q.kind, PROOF_CERTIFICATE);
+        CHECK_OK(capos_io_packet_send(ends[1], v, sizeof(*v), NULL, 0));
+        close(ends[0]);
+        close(ends[1]);
+}
+
+/* Texts of a verdict end where they must, whatever a prover that was taken over makes of them. */
+TEST_T(a_name_ends_with_its_room, 120)
+{
+        struct proof_verdict v = {.good = 1, .until_s = INT32_MAX, .serial = "alice"};
+        static struct handshake h;
+        struct rig_worker w;
+        struct stage t;
+        capnp_question *q;
+
+        memset(v.subject, 'x', sizeof(v.subject));
+        memset(v.name, 'x', sizeof(v.name));
+        v.name[sizeof(v.name) - 1] = '/';
+        stage_start_as(&t, &(struct rig_options){.certificates = true, .by_name = true});
+        stage_connect(&t, &w);
+        shake(&t, &t.alice, &h);
+        hand_over(&t, &w, &h);
+        t.g.hold_provers = true;
+        q = log_in(&w, "", "");
+        capnp_question_send(q, NULL, NULL);
+        rig_until_count(&t.g, &t.g.nheld, 1);
+        verdict_is(&t, &v);
+        rig_refused(q, "denied.credentials");
         rig_worker_end(&w);
         stage_end(&t);
 }
