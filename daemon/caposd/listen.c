@@ -112,6 +112,17 @@ static void listen_complain(const char *text, int r)
                 daemon_log(LOG_ERR, "--listen %s: %s", text, capnp_strerror(r));
 }
 
+/* At the first address that this machine has: a kernel may be without IPv6. */
+static int listen_add_first(struct place *p, enum capos_transport t,
+                            const struct capos_io_addresses *all)
+{
+        int r = -EADDRNOTAVAIL;
+
+        for (unsigned i = 0; i < all->n && (r == -EADDRNOTAVAIL || r == -EAFNOSUPPORT); i++)
+                r = listen_add(p, t, &all->a[i]);
+        return r;
+}
+
 static int listen_open_one(struct place *p, const char *text)
 {
         struct capos_io_addresses all;
@@ -132,7 +143,7 @@ static int listen_open_one(struct place *p, const char *text)
         if (r)
                 return r;
 
-        r = listen_add(p, where.transport, &all.a[0]);
+        r = listen_add_first(p, where.transport, &all);
         if (r)
                 listen_complain(text, r);
         return r;

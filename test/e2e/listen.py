@@ -9,6 +9,7 @@ usage: listen.py
 """
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -21,6 +22,22 @@ import attacklib  # noqa: E402
 import instance  # noqa: E402
 import sessionlib as s  # noqa: E402
 from sessionlib import Failed  # noqa: E402
+
+
+# Becomes its last words, in a kernel whose socket(AF_INET6, …) is EAFNOSUPPORT.
+WITHOUT_IPV6 = """
+import ctypes, os, sys
+class Arg(ctypes.Structure):
+    _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
+lib = ctypes.CDLL("libseccomp.so.2")
+lib.seccomp_init.restype = ctypes.c_void_p
+f = ctypes.c_void_p(lib.seccomp_init(0x7fff0000))
+is_six = Arg(0, 4, 10, 0)
+call = lib.seccomp_syscall_resolve_name(b"socket")
+assert not lib.seccomp_rule_add_array(f, 0x50000 | 97, call, 1, ctypes.byref(is_six))
+assert not lib.seccomp_load(f)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def expect(got, wanted, what):
@@ -92,6 +109,14 @@ class Cases:
             other.capos("logout", "-s", "l")
         expect(os.path.exists(path), False, "the socket afterwards")
 
+    def on_all_addresses_without_ipv6(self):
+        """`*` is IPv6 and IPv4, or what of them the kernel has."""
+        other = instance.Instance(instance.manifest().replace("( motd", "( exposed = acceptBasic, motd", 1))
+        other.wrapper = [sys.executable, "-c", WITHOUT_IPV6]
+        other.arguments += ["--listen", "tls:*:0"]
+        with other:
+            other.hear(re.compile(r"remote CapSet: tls 0\.0\.0\.0 \d+"))
+
     def a_taken_port(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
@@ -120,6 +145,7 @@ def main():
                 ("audited", cases.audited),
                 ("status has all", cases.status_has_all),
                 ("beside a port", cases.beside_a_port),
+                ("on all addresses without IPv6", cases.on_all_addresses_without_ipv6),
                 ("a taken port", cases.a_taken_port)])
     except (Failed, s.Closed, s.Refused, OSError) as e:
         print(f"not ok instance - {type(e).__name__} {e}")
