@@ -40,6 +40,20 @@ static bool address_bytes(const struct capos_io_address *a, uint8_t b[16])
         return true;
 }
 
+void source_print_address(const struct capos_io_address *a, char text[static CAPOS_IO_ADDRESS_TEXT])
+{
+        struct capos_io_address four = {.len = sizeof(four.u.in), .u.in.sin_family = AF_INET};
+
+        if (!address_is_mapped(a)) {
+                capos_io_address_format(a, text);
+                return;
+        }
+
+        four.u.in.sin_port = a->u.in6.sin6_port;
+        memcpy(&four.u.in.sin_addr, a->u.in6.sin6_addr.s6_addr + V4_AT, 4);
+        capos_io_address_format(&four, text);
+}
+
 bool source_is_loopback(const struct capos_io_address *a)
 {
         uint8_t b[16];

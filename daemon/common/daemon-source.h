@@ -17,6 +17,9 @@ bool source_equal(const struct source *a, const struct source *b);
 bool source_same_party(const struct source *a, const struct source *b);
 /* `uid:1000`, `uid:1000@127.0.0.7`, `192.0.2.7`, `2001:db8::/64`; `unknown`. */
 void source_print(const struct source *s, char text[static SOURCE_TEXT]);
+/* An address and its port, as people know it: of IPv4 also where an IPv6 socket has it. */
+void source_print_address(const struct capos_io_address *a,
+                          char text[static CAPOS_IO_ADDRESS_TEXT]);
 /* Whether an address is of the machine's loopback network. */
 bool source_is_loopback(const struct capos_io_address *a);
 /* Whether an address is that of a listener for all of a machine's: 0.0.0.0 or ::. */

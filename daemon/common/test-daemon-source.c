@@ -52,6 +52,21 @@ TEST(an_address_is_a_source_without_its_port)
         check_same(from("[::ffff:192.0.2.7]:1"), from("192.0.2.7:2"), true, true);
 }
 
+TEST(an_address_is_printed_as_people_know_it)
+{
+        static const char *const texts[][2] = {{"[::ffff:192.0.2.7]:4711", "192.0.2.7:4711"},
+                                               {"192.0.2.7:4711", "192.0.2.7:4711"},
+                                               {"[2001:db8::1]:1", "[2001:db8::1]:1"}};
+        char text[CAPOS_IO_ADDRESS_TEXT];
+
+        for (unsigned i = 0; i < 3; i++) {
+                struct capos_io_address a = at(texts[i][0]);
+
+                source_print_address(&a, text);
+                CHECK_STR(text, texts[i][1]);
+        }
+}
+
 TEST(an_ipv6_address_counts_by_its_first_64_bits)
 {
         check_text(from("[2001:db8::1]:4711"), "2001:db8::/64");

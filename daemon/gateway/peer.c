@@ -66,7 +66,7 @@ static int peer_look_tcp(struct peers *p, int fd, const struct capos_io_address 
                 return -errno;
 
         ret_p->transport = TRANSPORT_PLAIN;
-        capos_io_address_format(from, ret_p->address);
+        source_print_address(from, ret_p->address);
         return peer_find_source(p, fd, from, &ret_p->source);
 }
 

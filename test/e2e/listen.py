@@ -19,11 +19,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
                                 "attack"))
 
 import attacklib  # noqa: E402
+import certlib  # noqa: E402
 import instance  # noqa: E402
 import sessionlib as s  # noqa: E402
 from sessionlib import Failed  # noqa: E402
 
 
+EVERYWHERE = re.compile(r"remote CapSet: tls (\S+) (\d+) \S+\n")
 # Becomes its last words, in a kernel whose socket(AF_INET6, …) is EAFNOSUPPORT.
 WITHOUT_IPV6 = """
 import ctypes, os, sys
@@ -109,13 +111,30 @@ class Cases:
             other.capos("logout", "-s", "l")
         expect(os.path.exists(path), False, "the socket afterwards")
 
+    def everywhere(self):
+        """An instance that listens on all addresses."""
+        text = instance.manifest().replace("( motd", "( exposed = acceptBasic, motd", 1)
+        other = instance.Instance(text)
+        other.arguments[3] = "tls:*:0"
+        other.endpoint = lambda: other.hear(EVERYWHERE).group(2)
+        other.user = False
+        return other
+
+    def on_all_addresses(self):
+        """Who comes by IPv4 has an address of IPv4, whatever the listener's socket is."""
+        with self.everywhere() as other:
+            certlib.TlsPeer(f"127.0.0.1:{other.address}").anonymous()
+            with open(os.path.join(other.state, "audit.log"), encoding="utf-8") as f:
+                sources = [json.loads(line).get("source") or "" for line in f]
+        if not any(source.startswith("127.0.0.1:") for source in sources):
+            raise Failed(f"sources: {sources}")
+
     def on_all_addresses_without_ipv6(self):
         """`*` is IPv6 and IPv4, or what of them the kernel has."""
-        other = instance.Instance(instance.manifest().replace("( motd", "( exposed = acceptBasic, motd", 1))
+        other = self.everywhere()
         other.wrapper = [sys.executable, "-c", WITHOUT_IPV6]
-        other.arguments += ["--listen", "tls:*:0"]
         with other:
-            other.hear(re.compile(r"remote CapSet: tls 0\.0\.0\.0 \d+"))
+            expect(other.hear(EVERYWHERE).group(1), "0.0.0.0", "the listener")
 
     def a_taken_port(self):
         with socket.socket() as taken:
@@ -145,6 +164,7 @@ def main():
                 ("audited", cases.audited),
                 ("status has all", cases.status_has_all),
                 ("beside a port", cases.beside_a_port),
+                ("on all addresses", cases.on_all_addresses),
                 ("on all addresses without IPv6", cases.on_all_addresses_without_ipv6),
                 ("a taken port", cases.a_taken_port)])
     except (Failed, s.Closed, s.Refused, OSError) as e:
