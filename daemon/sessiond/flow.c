@@ -281,8 +281,11 @@ int flow_start(struct flows *fs, capnp_answer *a, const struct session *renewed)
         for (unsigned i = 0; i < FLOWS && !f; i++)
                 if (fs->all[i].state == FLOW_FREE)
                         f = &fs->all[i];
-        if (!f)
+        if (!f) {
+                origin_attempt(fs->origin, capos_auth_name(remote_auth_start_kind(q)),
+                               capos_i_quota_code(CAPOS_I_QUOTA_FLOWS));
                 return origin_over_quota(fs->origin, a, CAPOS_I_QUOTA_FLOWS, "too many at once");
+        }
 
         f->renewal = renewed != NULL;
         f->kind = remote_auth_start_kind(q);
@@ -451,10 +454,13 @@ int flow_next(struct flows *fs, capnp_answer *a, bool may_login)
 
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
-        if (!f || f->state == FLOW_PROVING)
-                return origin_deny(fs->origin, a, CAPOS_DENIED_FLOW, NULL);
+        if (!f || f->state == FLOW_PROVING) {
+                (void)origin_deny_attempt(fs->origin, a, NULL, CAPOS_DENIED_FLOW, NULL);
+                fs->ops->refused(fs->arg);
+                return 0;
+        }
         if (!f->renewal && !may_login)
-                return origin_deny(fs->origin, a, CAPOS_DENIED_ALREADY_BOUND, NULL);
+                return flow_deny(f, a, CAPOS_DENIED_ALREADY_BOUND, NULL);
         if (++f->steps > FLOW_STEPS)
                 return flow_deny(f, a, CAPOS_DENIED_FLOW, "too many steps");
 
@@ -486,8 +492,11 @@ int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e)
         capnp_data proof = admission_renew_param_proof(a);
         struct flow *f = &fs->renewal;
 
-        if (f->state != FLOW_FREE)
+        if (f->state != FLOW_FREE) {
+                origin_attempt(fs->origin, capos_auth_name(method_of_proof(proof)),
+                               capos_i_quota_code(CAPOS_I_QUOTA_FLOWS));
                 return origin_over_quota(fs->origin, a, CAPOS_I_QUOTA_FLOWS, "one renewal at once");
+        }
 
         f->renewal = f->direct = true;
         f->duration_ms = admission_renew_param_duration_ms(a);

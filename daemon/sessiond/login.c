@@ -132,14 +132,17 @@ int login_methods(struct admission *ad, capnp_answer *a)
 int login_start(struct admission *ad, capnp_answer *a)
 {
         bool renewal = admission_start_param_renewal(a);
+        remote_auth_start_reader q = admission_start_param_request(a);
+        const char *kind = capos_auth_name(remote_auth_start_kind(q));
 
-        origin_claim(&ad->origin, remote_auth_start_source(admission_start_param_request(a)));
+        origin_claim(&ad->origin, remote_auth_start_source(q));
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
         if (renewal && (!ad->session || !ad->session->account[0]))
-                return origin_deny(&ad->origin, a, CAPOS_DENIED_METHOD_DISABLED, NULL);
+                return origin_deny_attempt(&ad->origin, a, kind, CAPOS_DENIED_METHOD_DISABLED,
+                                           NULL);
         if (!renewal && ad->session)
-                return origin_deny(&ad->origin, a, CAPOS_DENIED_ALREADY_BOUND, NULL);
+                return origin_deny_attempt(&ad->origin, a, kind, CAPOS_DENIED_ALREADY_BOUND, NULL);
 
         return flow_start(&ad->flows, a, renewal ? ad->session : NULL);
 }
@@ -159,8 +162,8 @@ int login_renew(struct admission *ad, capnp_answer *a)
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
         if (!ad->session->account[0])
-                return origin_deny(&ad->origin, a, CAPOS_DENIED_METHOD_DISABLED,
-                                   "this session cannot be renewed");
+                return origin_deny_attempt(&ad->origin, a, NULL, CAPOS_DENIED_METHOD_DISABLED,
+                                           "this session cannot be renewed");
 
         return flow_renew(&ad->flows, a, ad->session);
 }
@@ -174,32 +177,18 @@ int login_logout(struct admission *ad, capnp_answer *a)
 
 /* ---- without one ---------------------------------------------------------------------------- */
 
-static void enter_audit(struct admission *ad, unsigned kind, const char *outcome)
-{
-        struct capos_audit_record r = origin_record(&ad->origin, "attempt", outcome);
-
-        r.kind = capos_auth_name(kind);
-        r.claim = ad->origin.claim[0] ? ad->origin.claim : NULL;
-        audit_add_counted(&ad->origin.s->audit, r);
-}
-
-static int enter_deny(struct admission *ad, capnp_answer *a, unsigned kind, enum capos_denial d)
-{
-        enter_audit(ad, kind, capos_denial_code(d));
-        return origin_deny(&ad->origin, a, d, NULL);
-}
-
 static int enter_make(struct admission *ad, capnp_answer *a, const struct session_who *who)
 {
         struct session *e;
 
         if (places_take(&ad->origin, who) || session_new(&ad->origin, who, &e)) {
-                enter_audit(ad, who->kind, capos_i_quota_code(CAPOS_I_QUOTA_SESSIONS));
+                origin_attempt(&ad->origin, capos_auth_name(who->kind),
+                               capos_i_quota_code(CAPOS_I_QUOTA_SESSIONS));
                 return origin_over_quota(&ad->origin, a, CAPOS_I_QUOTA_SESSIONS,
                                          places_why(&ad->origin, who));
         }
 
-        enter_audit(ad, who->kind, "ok");
+        origin_attempt(&ad->origin, capos_auth_name(who->kind), "ok");
         admission_bind(ad, e);
         session_fill(e, admission_enter_results_init_bound(a));
         return audit_return(&ad->origin.s->audit, a);
@@ -208,6 +197,7 @@ static int enter_make(struct admission *ad, capnp_answer *a, const struct sessio
 int login_enter(struct admission *ad, capnp_answer *a)
 {
         unsigned kind = admission_enter_param_kind(a);
+        const char *name = capos_auth_name(kind);
         const struct policy *p = &ad->origin.s->policy;
         const struct method *m = method_of_kind(kind);
         capnp_text wanted = admission_enter_param_requested_profile(a);
@@ -217,13 +207,14 @@ int login_enter(struct admission *ad, capnp_answer *a)
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
         if (ad->state != ADMISSION_FRESH)
-                return enter_deny(ad, a, kind, CAPOS_DENIED_ALREADY_BOUND);
+                return origin_deny_attempt(&ad->origin, a, name, CAPOS_DENIED_ALREADY_BOUND, NULL);
         if (!m || !m->entry || !m->is_on(p))
-                return enter_deny(ad, a, kind, CAPOS_DENIED_METHOD_DISABLED);
+                return origin_deny_attempt(&ad->origin, a, name, CAPOS_DENIED_METHOD_DISABLED,
+                                           NULL);
 
         who.profile = m->entry(p)->profile;
         if (wanted.len && !text_is(wanted, who.profile->name))
-                return enter_deny(ad, a, kind, CAPOS_DENIED_PROFILE);
+                return origin_deny_attempt(&ad->origin, a, name, CAPOS_DENIED_PROFILE, NULL);
 
         return enter_make(ad, a, &who);
 }

@@ -166,12 +166,28 @@ struct capos_audit_record origin_record(const struct origin *o, const char *what
         };
 }
 
+void origin_attempt(const struct origin *o, const char *kind, const char *outcome)
+{
+        struct capos_audit_record r = origin_record(o, "attempt", outcome);
+
+        r.kind = kind;
+        r.claim = o->claim[0] ? o->claim : NULL;
+        audit_add_counted(&o->s->audit, r);
+}
+
 int origin_deny(const struct origin *o, capnp_answer *a, enum capos_denial d, const char *detail)
 {
         char text[CAPOS_REFUSAL_BYTES];
 
         return audit_fail(&o->s->audit, a, CAPNP_FAILED, "%s",
                           capos_i_refusal(text, capos_denial_code(d), detail));
+}
+
+int origin_deny_attempt(const struct origin *o, capnp_answer *a, const char *kind,
+                        enum capos_denial d, const char *detail)
+{
+        origin_attempt(o, kind, capos_denial_code(d));
+        return origin_deny(o, a, d, detail);
 }
 
 int origin_over_quota(const struct origin *o, capnp_answer *a, enum capos_i_quota q,

@@ -85,8 +85,14 @@ struct turns_path origin_path(const struct origin *o);
 /* A record with all that is known of the connection filled in. */
 struct capos_audit_record origin_record(const struct origin *o, const char *what,
                                         const char *outcome);
+/* Records an attempt that has come to no flow, or whose flow is over. It is counted. kind: its
+ * name; NULL: nobody knows. */
+void origin_attempt(const struct origin *o, const char *kind, const char *outcome);
 /* Ends an answer with a denial, once all that was recorded is on disk. detail: may be NULL. */
 int origin_deny(const struct origin *o, capnp_answer *a, enum capos_denial d, const char *detail);
+/* The same for such an attempt, which is recorded. */
+int origin_deny_attempt(const struct origin *o, capnp_answer *a, const char *kind,
+                        enum capos_denial d, const char *detail);
 /* The same, because there is too much of something. */
 int origin_over_quota(const struct origin *o, capnp_answer *a, enum capos_i_quota q,
                       const char *detail);

@@ -147,16 +147,18 @@ class Peer(Conn):
         return answer(flow, password).ref(1, SESSION)
 
 
-def auth_start(kind, account=None, profile=None):
+def auth_start(kind, account=None, profile=None, client_nonce=None, binding=0):
     """Parameters with one RemoteAuthStart."""
     source = Struct(b"", ["e2e", None, None])
-    return Struct(b"", [Struct(struct.pack("<H", kind),
-                               [Struct(b"", [account]), profile, None, source])])
+    return Struct(b"", [Struct(struct.pack("<HHH", kind, 0, binding),
+                               [Struct(b"", [account]), profile, client_nonce, source])])
 
 
 def answer(flow, response):
-    """One step of a flow."""
-    return flow.call(0, Struct(b"", [response.encode()]))
+    """One step of a flow; text, or bytes."""
+    if isinstance(response, str):
+        response = response.encode()
+    return flow.call(0, Struct(b"", [response]))
 
 
 def cap_set(session):
