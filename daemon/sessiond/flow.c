@@ -268,6 +268,7 @@ static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader 
 
         randombytes_buf(f->claim.nonce, sizeof(f->claim.nonce));
         f->number = ++f->of->last;
+        f->begun_ms = clock_boot_ms();
         flow_move(f, FLOW_STARTED);
         admission_start_results_set_flow(a, f->number);
         return capnp_answer_return(a);
@@ -436,12 +437,20 @@ static int flow_prove(struct flow *f, capnp_answer *a, capnp_data response)
 
 /* ---- next ----------------------------------------------------------------------------------- */
 
+/* A connection without a session has no longer, either; one that has a session stays. */
+static uint64_t flow_left_ms(const struct flow *f)
+{
+        uint64_t most = f->claim.origin->s->policy.admission_ms;
+        uint64_t gone = clock_boot_ms() - f->begun_ms;
+
+        return gone < most ? most - gone : 0;
+}
+
 static int flow_step(struct flow *f, capnp_answer *a)
 {
         remote_auth_step_builder b = admission_next_results_init_step(a);
 
-        remote_auth_step_set_expires_at_ms(b, clock_wall_ms() +
-                                                      f->claim.origin->s->policy.admission_ms);
+        remote_auth_step_set_expires_at_ms(b, clock_wall_ms() + flow_left_ms(f));
         f->method->step(&f->claim, b);
         f->claim.asked = true;
         return capnp_answer_return(a);
@@ -461,6 +470,8 @@ int flow_next(struct flows *fs, capnp_answer *a, bool may_login)
         }
         if (!f->renewal && !may_login)
                 return flow_deny(f, a, CAPOS_DENIED_ALREADY_BOUND, NULL);
+        if (!flow_left_ms(f))
+                return flow_deny(f, a, CAPOS_DENIED_FLOW, "too late");
         if (++f->steps > FLOW_STEPS)
                 return flow_deny(f, a, CAPOS_DENIED_FLOW, "too many steps");
 

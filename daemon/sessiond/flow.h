@@ -34,6 +34,7 @@ struct flow {
         bool stale;   /* the account has changed meanwhile */
         bool alone;   /* the account's other sessions are to end */
         unsigned steps;
+        uint64_t begun_ms;
         char credential[STORE_FINGERPRINT_BYTES]; /* what is being tried */
         char detail[CAPOS_AUDIT_TEXT_BYTES];      /* for the record of the attempt; "": nothing */
         uint64_t duration_ms;                     /* asked for a renewal */

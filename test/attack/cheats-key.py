@@ -7,14 +7,17 @@ it can be nothing but that binding.
 """
 import os
 import sys
+import time
 
 import attacklib as a
 import cheatlib as c
+import instance
 import sessionlib as s
 from cheatlib import SERVER_KEY, TWIN, USER
 from sessionlib import Failed
 
 SCRIPT = "attack-cheats-key"
+LATE_MS = 6000
 
 
 class Cases(c.KeyCheats):
@@ -226,6 +229,35 @@ class Cases(c.KeyCheats):
                                  lambda o=over: c.Login(self.peer(o), USER, binding=SERVER_KEY))
         return layer
 
+    # ---- too late
+
+    def late(self):
+        """Whoever has his nonce and waits is cut off; a renewal that waits is over."""
+        with c.Target(limits=f"admissionMs = {LATE_MS}") as target:
+            cases = Cases(target)
+            cases.source = "127.21.1.1"
+            waits = cases.login(USER, "operator")
+            login = cases.login(USER, "operator")
+            session = login.prove(login.signed(cases.key))
+            renewal = c.Login(login.peer, USER, session=session).ask()
+            proof = renewal.signed(cases.key)
+            ends = renewal.expires_ms / 1000 - time.time()
+            if not 0 < ends <= LATE_MS / 1000:
+                raise Failed(f"the flow gives up in {ends} s")
+            instance.until(lambda: [r for r in target.records() if r["what"] == "timeout"],
+                           "the end of who waits", 60)
+            time.sleep(max(0, renewal.expires_ms / 1000 - time.time()) + 0.1)
+            try:
+                waits.prove(waits.signed(cases.key))
+                raise Failed("who was too late is let in")
+            except s.Closed:
+                pass
+            cases.begin = len(target.records())
+            layer = cases.refused("denied.flow", lambda: renewal.prove(proof), says="too late")
+            for peer in cases.peers:
+                peer.close()
+            return layer
+
 
 NAMES = ("honest", "by_server_key", "same_flow", "flow_begun_before", "flow_begun_after",
          "flow_beside", "after_logout", "after_cancel", "after_failure", "other_connection",
@@ -234,7 +266,7 @@ NAMES = ("honest", "by_server_key", "same_flow", "flow_begun_before", "flow_begu
          "profile_of_others", "shifted", "unframed", "spliced", "other_label", "wrong_sizes",
          "other_exporter", "other_server", "server_key_where_it_may_not", "other_binding",
          "no_such_binding", "plain_over_tls", "tls_over_plain", "plain_over_unix",
-         "server_key_without_tls")
+         "server_key_without_tls", "late")
 
 
 def tries(target):
