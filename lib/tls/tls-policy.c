@@ -402,6 +402,13 @@ static int policy_add_authority(struct policy *p, enum tls_rules_kind kind, capn
         return r;
 }
 
+/* Whether names can make a difference. To compare them all takes long, and who shows a certificate
+ * that no authority has issued is a stranger. */
+static bool rule_wants_names(const struct policy *p)
+{
+        return !p->met && (!p->rule.by || !authority_judge(p->rule.by, p->shown));
+}
+
 static int policy_add_condition(struct policy *p, enum tls_rules_kind kind, capnp_data d)
 {
         const capnp_text pattern = {(const char *)d.p, d.len};
@@ -417,7 +424,8 @@ static int policy_add_condition(struct policy *p, enum tls_rules_kind kind, capn
                 return 0;
         }
         rule->wants_name = true;
-        rule->has_name = rule->has_name || rule_find_name(rule, p, kind, d);
+        if (!rule->has_name && rule_wants_names(p))
+                rule->has_name = rule_find_name(rule, p, kind, d);
         return 0;
 }
 
