@@ -190,6 +190,26 @@ struct Certificates {
   # Whose they are.
 }
 
+struct SshAuthority {
+  # Who may certify SSH keys (`ssh-keygen -s`): a key with a certificate of such an authority logs in to an account
+  # that the certificate names as a principal, until the certificate expires.
+
+  name @0 :Text;
+  # What the audit log calls it.
+
+  key @1 :Text;
+  # Its public key, the line of its .pub file: `ssh-ed25519 AAAA… comment`.
+
+  profile @2 :Text;
+  # The one of the account's profiles that it gives. Empty: any of them.
+
+  revokedSerials @3 :List(UInt64);
+  # The serial numbers of certificates that are not good any more (`ssh-keygen -z`).
+
+  revokedIds @4 :List(Text);
+  # The names of such (`ssh-keygen -I`), whatever their serial numbers are.
+}
+
 struct Authentication {
   # The ways in. Accounts are made by `capos account add`, not here.
 
@@ -207,6 +227,9 @@ struct Authentication {
 
   certificates @4 :Certificates;
   # By a client certificate, over TLS.
+
+  sshAuthorities @5 :List(SshAuthority);
+  # By an SSH key that is not the account's, but certified by one of these. Needs `publicKey`. At most 16.
 }
 
 enum Confinement {

@@ -70,9 +70,13 @@ static bool word_ends(const char *word, size_t len, const char *end)
 
 static bool type_is_known(const char *word, size_t len)
 {
-        static const char *const types[] = {"ssh-ed25519", "ecdsa-sha2-nistp256",
-                                            "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-                                            "ssh-rsa"};
+        static const char *const types[] = {"ssh-ed25519",
+                                            "ecdsa-sha2-nistp256",
+                                            "ecdsa-sha2-nistp384",
+                                            "ecdsa-sha2-nistp521",
+                                            "ssh-rsa",
+                                            "sk-ssh-ed25519@openssh.com",
+                                            "sk-ecdsa-sha2-nistp256@openssh.com"};
 
         for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
                 if (word_is(word, len, types[i]))
@@ -94,14 +98,13 @@ static const char *line_fault(const char *line)
                                : NULL;
         }
         if (word_ends(line, len, "-cert-v01@openssh.com"))
-                return "a certificate is not supported: give the plain public key";
-        if (!strncmp(line, "sk-", 3) && word_ends(line, len, "@openssh.com"))
-                return "a key of a hardware token (sk-) is not supported";
+                return "a certificate is not an account's: name who made it in the manifest "
+                       "(authentication.sshAuthorities), or give the plain public key";
         if (word_is(line, len, "ssh-dss"))
                 return "a DSA key is not accepted";
         if (strstr(line, " ssh-") || strstr(line, " ecdsa-sha2-") || strstr(line, " sk-"))
                 return "options in front of a key are not supported";
-        return "this is no public key (ssh-ed25519, ecdsa-sha2-nistp*, ssh-rsa)";
+        return "this is no public key (ssh-ed25519, ecdsa-sha2-nistp*, ssh-rsa, sk-*)";
 }
 
 /* ---- adding ------------------------------------------------------------------------------- */

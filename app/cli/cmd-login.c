@@ -245,6 +245,9 @@ static int login_try_key(struct login *l, capos_key *key)
 {
         int r;
 
+        if (capos_key_needs_touch(key))
+                (void)fprintf(stderr, "capos: touch the security key %s\n",
+                              capos_key_fingerprint_peek(key));
         l->how.kind = CAPOS_AUTH_PUBLIC_KEY;
         l->how.key = key;
         r = login_try(l);
@@ -307,6 +310,7 @@ static int login_try_keys(struct login *l)
                         break;
         }
         left = r ? keys_left(&keys) : 0;
+        keys_deinit(&keys);
         if (left)
                 (void)fprintf(stderr,
                               "capos: %u keys of the ssh-agent were not tried: name the right one "

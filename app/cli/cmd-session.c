@@ -197,7 +197,7 @@ int cmd_logout(struct cli *c)
 /* The key that --identity names; else the first there is. */
 static int renew_key(struct cli *c, capos_key **ret_k)
 {
-        struct keys keys = {0};
+        CAPNP_AUTO(keys_deinit) struct keys keys = {0};
 
         if (c->identity)
                 return keys_of_identity(c, c->identity, ret_k);

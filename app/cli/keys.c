@@ -8,6 +8,7 @@
  */
 #include "keys.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,14 +64,22 @@ static bool print_is_new(const struct keys *k, const char *print)
         return true;
 }
 
+/* A key and a certificate of it are two. */
+static void key_print(const capos_key *key, char print[KEYS_PRINT])
+{
+        (void)snprintf(print, KEYS_PRINT, "%s%s", capos_key_fingerprint_peek(key),
+                       capos_key_is_certified(key) ? " cert" : "");
+}
+
 /* Whether a key shall be tried; it is noted then. */
 static bool key_is_new(struct keys *k, const capos_key *key)
 {
-        const char *print = capos_key_fingerprint_peek(key);
+        char print[KEYS_PRINT];
 
-        if (!print_is_new(k, print))
+        key_print(key, print);
+        if (k->ntried == KEYS_TRIED || !print_is_new(k, print))
                 return false;
-        (void)snprintf(k->tried[k->ntried++], KEYS_PRINT, "%s", print);
+        memcpy(k->tried[k->ntried++], print, sizeof(print));
         return true;
 }
 
@@ -107,8 +116,34 @@ static bool file_was_tried(const struct keys *k, const char *path)
                !print_is_new(k, capos_key_fingerprint_peek(key));
 }
 
+/* A key from a file; before it, the certificate that lies beside the file. */
+static bool file_offer(struct keys *k, const char *path, capos_key *key, capos_key **ret_k)
+{
+        char certificate[PATH_BYTES + 16];
+        struct capos_error e;
+        int r;
+
+        (void)snprintf(certificate, sizeof(certificate), "%s-cert.pub", path);
+        r = capos_key_certify(key, certificate, ret_k, &e);
+        if (r && r != -ENOENT)
+                key_note(e.text);
+        if (!r && key_is_new(k, *ret_k)) {
+                k->plain = key;
+                return true;
+        }
+
+        if (!r)
+                (void)capos_key_free(*ret_k);
+        *ret_k = key;
+        if (key_is_new(k, key))
+                return true;
+        *ret_k = capos_key_free(key);
+        return false;
+}
+
 static bool file_next(struct cli *c, struct keys *k, capos_key **ret_k)
 {
+        capos_key *key = NULL;
         const char *home = secure_getenv("HOME");
         struct capos_error e;
         char path[PATH_BYTES];
@@ -117,22 +152,38 @@ static bool file_next(struct cli *c, struct keys *k, capos_key **ret_k)
                 (void)snprintf(path, sizeof(path), "%s/.ssh/%s", home, files[k->file++]);
                 if (access(path, F_OK) < 0 || file_was_tried(k, path))
                         continue;
-                if (key_open(c, path, ret_k, &e)) {
+                if (key_open(c, path, &key, &e))
                         key_note(e.text);
-                        continue;
-                }
-                if (key_is_new(k, *ret_k))
+                else if (file_offer(k, path, key, ret_k))
                         return true;
-                *ret_k = capos_key_free(*ret_k);
         }
         return false;
+}
+
+/* The key whose certificate was tried before. */
+static bool plain_next(struct keys *k, capos_key **ret_k)
+{
+        capos_key *key = k->plain;
+
+        k->plain = NULL;
+        if (key && key_is_new(k, key)) {
+                *ret_k = key;
+                return true;
+        }
+        (void)capos_key_free(key);
+        return false;
+}
+
+void keys_deinit(struct keys *k)
+{
+        k->plain = capos_key_free(k->plain);
 }
 
 bool keys_next(struct cli *c, struct keys *k, capos_key **ret_k)
 {
         if (k->ntried == KEYS_TRIED)
                 return false;
-        return agent_next(k, ret_k) || file_next(c, k, ret_k);
+        return agent_next(k, ret_k) || plain_next(k, ret_k) || file_next(c, k, ret_k);
 }
 
 unsigned keys_left(struct keys *k)
@@ -150,14 +201,41 @@ unsigned keys_left(struct keys *k)
 
 /* ---- one of them -------------------------------------------------------------------------- */
 
-/* The public half's file and the private one's, whichever was named. */
+/* How much of a path is before its end; all of it, when it does not end so. */
+static size_t path_before(const char *path, const char *end)
+{
+        size_t len = strlen(path), n = strlen(end);
+
+        return len > n && !strcmp(path + len - n, end) ? len - n : len;
+}
+
+static const char certificate_end[] = "-cert.pub";
+
+/* The public half's file and the private one's, whichever was named; or a certificate's file. */
 static void identity_split(const char *path, char *public, char *private, size_t room)
 {
-        size_t len = strlen(path);
-        bool is_public = len > 4 && !strcmp(path + len - 4, ".pub");
+        size_t all = strlen(path), certificate = path_before(path, certificate_end);
+        size_t public_len = path_before(path, ".pub");
 
-        (void)snprintf(public, room, "%s%s", path, is_public ? "" : ".pub");
-        (void)snprintf(private, room, "%.*s", (int)(is_public ? len - 4 : len), path);
+        (void)snprintf(public, room, "%s%s", path, public_len < all ? "" : ".pub");
+        (void)snprintf(private, room, "%.*s", (int)(certificate < all ? certificate : public_len),
+                       path);
+}
+
+/* The private half from a file; what is public of it, if that is a certificate. */
+static int identity_open(struct cli *c, const char *public, const char *private, capos_key **ret_k,
+                         struct capos_error *ret_e)
+{
+        CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
+        int r = key_open(c, private, &key, ret_e);
+
+        if (r)
+                return r;
+        if (path_before(public, certificate_end) < strlen(public))
+                return capos_key_certify(key, public, ret_k, ret_e);
+        *ret_k = key;
+        key = NULL;
+        return 0;
 }
 
 int keys_of_identity(struct cli *c, const char *path, capos_key **ret_k)
@@ -170,7 +248,7 @@ int keys_of_identity(struct cli *c, const char *path, capos_key **ret_k)
         agent = capos_key_of_agent_file(NULL, public, ret_k, &of_agent);
         if (!agent)
                 return EXIT_OK;
-        file = key_open(c, private, ret_k, &of_file);
+        file = identity_open(c, public, private, ret_k, &of_file);
         if (!file)
                 return EXIT_OK;
         /* A broken agent is the first thing to know of, and no agent when only it could help. */

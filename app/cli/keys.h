@@ -4,21 +4,24 @@
 
 #include "cli.h"
 
-enum { KEYS_TRIED = 32, KEYS_PRINT = 64 };
+enum { KEYS_TRIED = 32, KEYS_PRINT = 72 };
 
 /* A walk over all keys that a login may try. Zeroed to begin with. */
 struct keys {
         char tried[KEYS_TRIED][KEYS_PRINT]; /* fingerprints: none is tried twice */
+        capos_key *plain;                   /* of a key whose certificate is tried first */
         unsigned ntried;
         unsigned agent; /* the next of the ssh-agent */
         unsigned file;  /* the next of ~/.ssh */
         bool agent_is_through;
 };
 
+void keys_deinit(struct keys *k);
+
 /*
  * The next key: those of the ssh-agent, then the files of ~/.ssh that ssh itself would try, with
  * their passphrase asked for where there is a terminal. What cannot be used is said on standard
- * error. false: there is no more.
+ * error. A certificate beside a file is tried before its key. false: there is no more.
  */
 bool keys_next(struct cli *c, struct keys *k, capos_key **ret_k);
 /* How many keys the agent has that were not tried; 0 when all were, or nobody knows. */

@@ -11,6 +11,7 @@
 #include "certificates.h"
 #include "daemon-text.h"
 #include "manifest-check.h"
+#include "session-sshkey.h"
 
 enum {
         NAME_BYTES = 64,
@@ -19,6 +20,8 @@ enum {
         PATH_BYTES = 160,
         MOTD_BYTES = 16384,
         FIRST_USER_MIN = 1000,
+        AUTHORITIES_MAX = 16,
+        MEMBER_BYTES = 64,
 };
 
 /* There is room for all numbers beyond the first, and the last, which is no number. */
@@ -187,18 +190,62 @@ static void check_profile(struct check *c, uint32_t i)
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
-static void check_entry(struct check *c, const char *member, entry_reader e)
+static void check_profile_named(struct check *c, const char *member, capnp_text name)
 {
         profile_list l = manifest_profiles(c->m);
-        capnp_text name = entry_profile(e);
-
-        if (!entry_enabled(e) && !name.len)
-                return;
 
         for (uint32_t i = 0; i < profile_list_len(l); i++)
                 if (text_equal(profile_name(profile_list_get(l, i)), name))
                         return;
         check_fault_in(c, member, "profile", "there is no profile of this name");
+}
+
+static void check_entry(struct check *c, const char *member, entry_reader e)
+{
+        if (entry_enabled(e) || entry_profile(e).len)
+                check_profile_named(c, member, entry_profile(e));
+}
+
+/* One that nobody could be certified by, or that nobody could tell from another. */
+static void check_authority(struct check *c, uint32_t i)
+{
+        ssh_authority_list l = authentication_ssh_authorities(manifest_authentication(c->m));
+        ssh_authority_reader a = ssh_authority_list_get(l, i);
+        uint8_t blob[CAPOS_SSHKEY_BYTES];
+        char member[MEMBER_BYTES];
+        const char *wrong;
+        uint32_t len;
+
+        (void)snprintf(member, sizeof(member), "authentication.sshAuthorities[%u]", i);
+        if (!ssh_authority_name(a).len || !text_is_plain(ssh_authority_name(a)))
+                check_fault_in(c, member, "name", "is missing: the audit log calls it by that");
+        for (uint32_t k = 0; k < i; k++)
+                if (text_equal(ssh_authority_name(ssh_authority_list_get(l, k)),
+                               ssh_authority_name(a)))
+                        check_fault_in(c, member, "name", "another authority has this name");
+        wrong = text_is_plain(ssh_authority_key(a))
+                        ? capos_i_sshkey_read(ssh_authority_key(a).p, blob, &len, NULL)
+                        : "a key is a line of text";
+        if (!wrong && capos_i_sshkey_is_certificate((capnp_data){blob, len}))
+                wrong = "must be a key, and is a certificate";
+        if (wrong)
+                check_fault_in(c, member, "key", wrong);
+        if (ssh_authority_profile(a).len)
+                check_profile_named(c, member, ssh_authority_profile(a));
+}
+
+static void check_authorities(struct check *c)
+{
+        authentication_reader a = manifest_authentication(c->m);
+        uint32_t n = ssh_authority_list_len(authentication_ssh_authorities(a));
+
+        if (n > AUTHORITIES_MAX)
+                check_fault(c, "authentication.sshAuthorities", "too many: at most 16");
+        if (n && !authentication_public_key(a))
+                check_fault(c, "authentication.sshAuthorities",
+                            "let nobody in while `publicKey` is false");
+        for (uint32_t i = 0; i < n && i < AUTHORITIES_MAX; i++)
+                check_authority(c, i);
 }
 
 static void check_limits(struct check *c, limits_reader l)
@@ -237,6 +284,7 @@ unsigned manifest_check(manifest_reader m,
                 check_profile(&c, i);
         check_entry(&c, "authentication.guest", authentication_guest(a));
         check_entry(&c, "authentication.anonymous", authentication_anonymous(a));
+        check_authorities(&c);
         c.faults += certificates_check(m, complain, arg);
         if (manifest_first_user(m) < FIRST_USER_MIN || manifest_first_user(m) > FIRST_USER_MAX)
                 check_fault(&c, "firstUser", "must be 1000 to 4294901760");

@@ -142,6 +142,13 @@ static void certificates_print(certificates_reader c)
                 printf("  %-10s closed\n", "certificate");
 }
 
+static void authorities_print(ssh_authority_list l)
+{
+        for (uint32_t i = 0; i < ssh_authority_list_len(l); i++)
+                printf("  %-10s %s\n", i ? "" : "certified",
+                       ssh_authority_name(ssh_authority_list_get(l, i)).p);
+}
+
 static service_reader service_named(manifest_reader m, capnp_text name)
 {
         service_list l = manifest_services(m);
@@ -203,6 +210,7 @@ void manifest_explain(manifest_reader m)
         printf("Message of the day: %s\n\nWays in\n", manifest_motd(m).p);
         printf("  %-10s %s\n", "password", authentication_password(a) ? "open" : "closed");
         printf("  %-10s %s\n", "key", authentication_public_key(a) ? "open" : "closed");
+        authorities_print(authentication_ssh_authorities(a));
         certificates_print(authentication_certificates(a));
         entry_print("guest", authentication_guest(a));
         entry_print("anonymous", authentication_anonymous(a));

@@ -140,6 +140,7 @@ enum proof_kind {
         PROOF_KEY,    /* public key blob: convinced when it is one that can log in */
         /* messages of a handshake, struct proof_connection, rules (lib/tls/tls-rules.h) */
         PROOF_CERTIFICATE,
+        PROOF_SSH_CERTIFICATE, /* struct proof_ssh and authorities, SSHSIG blob, transcript */
 };
 
 enum {
@@ -158,6 +159,13 @@ struct proof_connection {
         int64_t now_s;          /* seconds since 1970 */
 };
 
+/* What an SSH certificate is to be good for; who is believed (prover/ssh-certificate.h) follows. */
+struct proof_ssh {
+        int64_t now_s;     /* seconds since 1970 */
+        char account[129]; /* that is claimed */
+        char address[63];  /* the peer's, without its port; "": it has none */
+};
+
 struct proof_request {
         uint32_t kind; /* enum proof_kind */
         uint32_t len[3];
@@ -170,14 +178,16 @@ enum { PROOF_REASON_MEMORY = UINT16_MAX };
 struct proof_verdict {
         uint32_t good;                 /* 1: convinced */
         char verifier[VERIFIER_BYTES]; /* PROOF_HASH */
-        /* PROOF_CERTIFICATE: */
+        /* PROOF_CERTIFICATE, PROOF_SSH_CERTIFICATE: */
         uint32_t reason;      /* of a refusal: enum tls_recheck_err, PROOF_REASON_MEMORY */
         uint32_t rule;        /* the first that is met, and so for those that follow */
         uint32_t zero;        /* for the alignment */
         int64_t until_s;      /* when the first of the chain expires: seconds since 1970 */
-        uint8_t key_hash[32]; /* SHA-256 of the SubjectPublicKeyInfo */
-        char subject[PROOF_SUBJECT_BYTES]; /* printable. Of a refusal: why, in words */
-        char name[PROOF_SUBJECT_BYTES];    /* by which name; empty: the rule wants none */
+        uint8_t key_hash[32]; /* SHA-256 of the SubjectPublicKeyInfo, or of SSH's */
+        char subject[PROOF_SUBJECT_BYTES]; /* printable. Of a refusal: why, in words. Of an SSH key:
+                                            * what its security key says */
+        char name[PROOF_SUBJECT_BYTES];    /* by which name; empty: the rule wants none. Of an SSH
+                                            * certificate: what its authority calls it */
         char serial[PROOF_SERIAL_BYTES];   /* hexadecimal */
 };
 

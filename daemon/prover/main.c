@@ -13,6 +13,7 @@
  * The password verifiers are argon2id, three passes over 64 MiB. For an account that does not exist
  * the same work is done, against a verifier that nothing matches.
  */
+#include <openssl/evp.h>
 #include <poll.h>
 #include <sodium.h>
 #include <string.h>
@@ -25,8 +26,7 @@
 #include "daemon-packets.h"
 #include "daemon-zygote.h"
 #include "io-packet.h"
-#include "session-proof.h"
-#include "ssh.h"
+#include "key.h"
 
 enum {
         HASH_PASSES = 3,
@@ -85,27 +85,6 @@ static bool prove_dummy(capnp_data password)
         return false;
 }
 
-static bool prove_key(capnp_data blob)
-{
-        struct ssh_key k;
-
-        if (ssh_key_read(blob, &k))
-                return false;
-
-        ssh_key_deinit(&k);
-        return true;
-}
-
-/* The work of ssh_verify(), for nothing: by the key that the signature itself is by. */
-static bool prove_nobody(capnp_data sig, capnp_data transcript)
-{
-        struct ssh_sig s;
-
-        if (!ssh_sig_read(sig, &s))
-                (void)!ssh_verify(s.key, sig, CAPOS_PROOF_NAMESPACE, transcript);
-        return false;
-}
-
 static bool prove(const struct proof_request *q, struct proof_verdict *v)
 {
         capnp_data part[3];
@@ -121,11 +100,13 @@ static bool prove(const struct proof_request *q, struct proof_verdict *v)
         case PROOF_DUMMY:
                 return prove_dummy(part[0]);
         case PROOF_SIGNATURE:
-                return !ssh_verify(part[0], part[1], CAPOS_PROOF_NAMESPACE, part[2]);
+                return key_prove(part[0], part[1], part[2], v);
         case PROOF_NOBODY:
-                return prove_nobody(part[1], part[2]);
+                return key_prove_nobody(part[1], part[2]);
         case PROOF_KEY:
-                return prove_key(part[0]);
+                return key_is_good(part[0]);
+        case PROOF_SSH_CERTIFICATE:
+                return key_prove_certificate(part[0], part[1], part[2], v);
         case PROOF_CERTIFICATE:
                 return certificate_prove(part[0], part[1], part[2], v);
         default:

@@ -43,7 +43,7 @@ static const struct {
 } good[] = {
         {"ed25519", "ed25519-sha256"}, {"ed25519", "ed25519-sha512"}, {"p256", "p256-sha512"},
         {"p384", "p384-sha512"},       {"p521", "p521-sha512"},       {"rsa2048", "rsa2048-sha256"},
-        {"rsa2048", "rsa2048-sha512"},
+        {"rsa2048", "rsa2048-sha512"}, {"sk-ed25519", "sk-ed25519"},  {"sk-p256", "sk-p256"},
 };
 
 enum { GOOD = sizeof(good) / sizeof(good[0]) };
@@ -57,10 +57,10 @@ TEST(signatures_of_every_type_verify)
                 capnp_data sig = blob_read(&s, "fuzz-sshsig", good[i].sig);
                 capnp_data wrong = blob_read(&other, "fuzz-sshkey", i < 2 ? "p256" : "ed25519");
 
-                CHECK_OK(ssh_verify(key, sig, SPACE, message));
-                CHECK_EQ(ssh_verify(key, sig, "file", message), SSH_E_BAD);
-                CHECK_EQ(ssh_verify(wrong, sig, SPACE, message), SSH_E_KEY);
-                CHECK_EQ(ssh_verify(key, sig, SPACE, (capnp_data){message.p, 3}), SSH_E_BAD);
+                CHECK_OK(ssh_verify(key, sig, SPACE, message, NULL));
+                CHECK_EQ(ssh_verify(key, sig, "file", message, NULL), SSH_E_BAD);
+                CHECK_EQ(ssh_verify(wrong, sig, SPACE, message, NULL), SSH_E_KEY);
+                CHECK_EQ(ssh_verify(key, sig, SPACE, (capnp_data){message.p, 3}, NULL), SSH_E_BAD);
         }
 }
 
@@ -74,9 +74,9 @@ TEST_T(no_byte_can_change_and_none_be_missing, 120)
 
                 for (uint32_t at = 0; at < sig.len; at++) {
                         s.p[at] ^= 1;
-                        CHECK(ssh_verify(key, sig, SPACE, message) > 0);
+                        CHECK(ssh_verify(key, sig, SPACE, message, NULL) > 0);
                         s.p[at] ^= 1;
-                        CHECK(ssh_verify(key, (capnp_data){sig.p, at}, SPACE, message) > 0);
+                        CHECK(ssh_verify(key, (capnp_data){sig.p, at}, SPACE, message, NULL) > 0);
                 }
         }
 }

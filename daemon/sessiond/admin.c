@@ -301,12 +301,9 @@ static int admin_on_passwd(void *self, capnp_answer *a)
 static void key_fingerprint(struct store_key *k)
 {
         uint8_t hash[crypto_hash_sha256_BYTES];
-        char text[sodium_base64_ENCODED_LEN(sizeof(hash), sodium_base64_VARIANT_ORIGINAL)];
 
         crypto_hash_sha256(hash, k->blob, k->len);
-        sodium_bin2base64(text, sizeof(text), hash, sizeof(hash),
-                          sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-        snprintf(k->fingerprint, sizeof(k->fingerprint), "SHA256:%s", text);
+        capos_i_sshkey_fingerprint(hash, k->fingerprint);
 }
 
 /* A comment is for people: what does not print becomes a question mark. */
@@ -322,26 +319,18 @@ static void key_comment(struct store_key *k, const char *p)
 /* `type base64 [comment]`. What is wrong with it; NULL: nothing. */
 static const char *key_read(struct store_key *k, const char *line)
 {
-        static const char bad[] = "a key is a line: its type, its base64, a comment";
-        size_t type = strcspn(line, " \t"), len;
-        const char *b64 = line + type + strspn(line + type, " \t");
-        const char *end;
-
-        if (!type || !*b64)
-                return bad;
+        const char *comment, *wrong;
 
         k->blob = malloc(STORE_KEY_BYTES);
         if (!k->blob)
                 return "no memory";
-        if (sodium_base642bin(k->blob, STORE_KEY_BYTES, b64, strcspn(b64, " \t\r\n"), NULL, &len,
-                              &end, sodium_base64_VARIANT_ORIGINAL))
-                return bad;
-        if (len < 4 + type || memcmp(k->blob + 4, line, type) != 0)
-                return "the key is not of the type it says";
 
-        k->len = (uint32_t)len;
+        wrong = capos_i_sshkey_read(line, k->blob, &k->len, &comment);
+        if (wrong)
+                return wrong;
+
         key_fingerprint(k);
-        key_comment(k, end + strspn(end, " \t"));
+        key_comment(k, comment);
         return NULL;
 }
 

@@ -2,6 +2,10 @@
  * Signatures by SSH keys. The transcript is put together here, from what the instance knows itself;
  * which of the account's keys has signed is looked up, and the signature itself is looked into by
  * nobody but a prover. A key that is nobody's goes there, too, and is refused there.
+ *
+ * Instead of a key a signature may name a certificate: then the account needs none, if an authority
+ * of the manifest's has made the certificate for it. A prover judges that, too, and is told who is
+ * believed, who is claimed and where the peer is.
  */
 #include "method.h"
 
@@ -9,7 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SIGNATURE_BYTES = 16 * 1024, SSHSIG_KEY_AT = 14 };
+#include "clock.h"
+#include "session-sshkey.h"
+#include "sessiond.h"
+
+enum { SIGNATURE_BYTES = 16 * 1024, SSHSIG_KEY_AT = 14, NAME_SHOWN = 30, SERIAL_SHOWN = 20 };
 
 static const char sshsig_magic[] = "SSHSIG";
 
@@ -55,10 +63,60 @@ static const struct store_key *key_find(const struct store_account *acc, capnp_d
         return NULL;
 }
 
+/* The peer's address without its port; "": it has none. */
+static void address_host(const struct origin *o, char *to, size_t room)
+{
+        const char *p = o->address, *end = strrchr(p, ':');
+
+        *to = 0;
+        if (o->transport == TRANSPORT_UNIX || !end)
+                return;
+        if (*p == '[' && end > p && end[-1] == ']') {
+                p++;
+                end--;
+        }
+        (void)snprintf(to, room, "%.*s", (int)(end - p), p);
+}
+
+/* Whether a signature names a certificate, and there is an authority that could have made it. */
+static bool key_is_certified(const struct claim *c, capnp_data sig)
+{
+        return c->origin->s->policy.authorities.n && sig.len > SSHSIG_KEY_AT &&
+               capos_i_sshkey_is_certificate(
+                       (capnp_data){sig.p + SSHSIG_KEY_AT, sig.len - SSHSIG_KEY_AT});
+}
+
+/* Whom a prover is to believe, and for what. */
+static capnp_data key_wanted(const struct claim *c)
+{
+        struct proof_ssh about = {.now_s = (int64_t)(clock_wall_ms() / 1000)};
+
+        (void)snprintf(about.account, sizeof(about.account), "%s", c->claimed);
+        address_host(c->origin, about.address, sizeof(about.address));
+        return authorities_ask(&c->origin->s->policy.authorities, &about);
+}
+
+static void key_ask(const struct claim *c, const struct store_account *acc, capnp_data sig,
+                    struct method_proof *ret)
+{
+        const struct store_key *k = key_find(acc, sig);
+
+        snprintf(ret->credential, sizeof(ret->credential), "%s",
+                 k ? k->fingerprint : "unknown key");
+        ret->kind = k ? PROOF_SIGNATURE : PROOF_NOBODY;
+        if (k)
+                ret->parts[0] = (capnp_data){k->blob, k->len};
+        if (k || !key_is_certified(c, sig))
+                return;
+
+        snprintf(ret->credential, sizeof(ret->credential), "certified key");
+        ret->kind = PROOF_SSH_CERTIFICATE;
+        ret->parts[0] = key_wanted(c);
+}
+
 static int key_prove(const struct claim *c, const struct store_account *acc, capnp_data sig,
                      struct method_proof *ret)
 {
-        const struct store_key *k = key_find(acc, sig);
         struct capos_proof proof = {
                 .nonce = {c->nonce, sizeof(c->nonce)},
                 .client_nonce = {c->client_nonce, c->client_nonce_len},
@@ -71,22 +129,39 @@ static int key_prove(const struct claim *c, const struct store_account *acc, cap
         if (capos_proof_write(&proof, ret->transcript, sizeof(ret->transcript), &len))
                 return -EINVAL;
 
-        snprintf(ret->credential, sizeof(ret->credential), "%s",
-                 k ? k->fingerprint : "unknown key");
-        ret->kind = k ? PROOF_SIGNATURE : PROOF_NOBODY;
-        if (k)
-                ret->parts[0] = (capnp_data){k->blob, k->len};
+        key_ask(c, acc, sig, ret);
         ret->parts[1] = sig;
         ret->parts[2] = (capnp_data){ret->transcript, (uint32_t)len};
         return 0;
 }
 
+/* What is known of a certified key, and what follows from it. */
+static void key_certified(const struct claim *c, const struct proof_verdict *v,
+                          struct principal *ret)
+{
+        const struct authorities *a = &c->origin->s->policy.authorities;
+        unsigned which = v->rule < a->n ? v->rule : 0;
+        int n = snprintf(ret->detail, sizeof(ret->detail), "authority %.*s, serial %.*s, %.*s",
+                         NAME_SHOWN, a->name[which], SERIAL_SHOWN, v->serial, NAME_SHOWN, v->name);
+
+        if (v->subject[0] && n > 0)
+                snprintf(ret->detail + n, sizeof(ret->detail) - (size_t)n, ", %.*s", NAME_SHOWN,
+                         v->subject);
+        ret->until_ms = v->until_s < INT64_MAX / 1000 ? (uint64_t)v->until_s * 1000 : 0;
+        ret->profile = a->profile[which];
+        capos_i_sshkey_fingerprint(v->key_hash, ret->credential);
+}
+
 static enum capos_denial key_accept(const struct claim *c, const struct proof_verdict *v,
                                     struct principal *ret)
 {
-        if (v->good != 1)
+        snprintf(ret->detail, sizeof(ret->detail), "%.*s", (int)sizeof(ret->detail) - 1,
+                 v->subject);
+        if (v->good != 1 || !c->account[0])
                 return CAPOS_DENIED_CREDENTIALS;
 
+        if (v->until_s)
+                key_certified(c, v, ret);
         memcpy(ret->account, c->account, sizeof(ret->account));
         return CAPOS_DENIED_NONE;
 }

@@ -197,6 +197,8 @@ static int policy_fill(struct policy *p, manifest_reader m)
         if (!r)
                 r = policy_rules(p, certificates_rules(authentication_certificates(a)));
         if (!r)
+                r = authorities_init(&p->authorities, authentication_ssh_authorities(a));
+        if (!r)
                 r = policy_entry(p, authentication_guest(a), &p->guest);
         if (!r)
                 r = policy_entry(p, authentication_anonymous(a), &p->anonymous);
@@ -244,6 +246,7 @@ void policy_deinit(struct policy *p)
         free(p->profiles);
         free(p->services);
         free(p->rules);
+        authorities_deinit(&p->authorities);
         p->msg = capnp_msg_free(p->msg);
         free(p->bytes);
         *p = (struct policy){0};

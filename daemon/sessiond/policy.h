@@ -2,6 +2,8 @@
 #ifndef SESSIOND_POLICY_H
 #define SESSIOND_POLICY_H
 
+#include "authorities.h"
+
 #include <capos/capnp.h>
 
 /* The longest lease: ten years. What the manifest says beyond that is taken for it. */
@@ -64,6 +66,7 @@ struct policy {
         struct policy_rule *rules;
         unsigned nservices, nprofiles, nrules;
         bool password, public_key;
+        struct authorities authorities; /* who may certify SSH keys */
         struct policy_entry guest, anonymous;
         uint64_t admission_ms;
 };

@@ -156,6 +156,7 @@ static enum prove_lane kind_lane(enum proof_kind k)
         case PROOF_NOBODY:
         case PROOF_KEY:
         case PROOF_CERTIFICATE:
+        case PROOF_SSH_CERTIFICATE:
                 return LANE_KEY;
         case PROOF_HASH:
         case PROOF_PASSWORD:

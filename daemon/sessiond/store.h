@@ -2,6 +2,8 @@
 #ifndef SESSIOND_STORE_H
 #define SESSIOND_STORE_H
 
+#include "session-sshkey.h"
+
 #include <capos/capnp-base.h>
 
 #include <sodium.h>
@@ -11,12 +13,12 @@
 
 enum {
         STORE_VERSION = 2,
-        STORE_NAME_BYTES = 32,      /* of an account */
-        STORE_PROFILES = 16,        /* of an account */
-        STORE_KEYS = 32,            /* likewise */
-        STORE_KEY_BYTES = 4 * 1024, /* of a public key blob */
+        STORE_NAME_BYTES = 32,                /* of an account */
+        STORE_PROFILES = 16,                  /* of an account */
+        STORE_KEYS = 32,                      /* likewise */
+        STORE_KEY_BYTES = CAPOS_SSHKEY_BYTES, /* of a public key blob */
         STORE_SECRET_BYTES = 32,
-        STORE_FINGERPRINT_BYTES = 64,
+        STORE_FINGERPRINT_BYTES = CAPOS_SSHKEY_FINGERPRINT,
 };
 
 #define STORE_FILE "accounts.db"

@@ -197,7 +197,8 @@ CAPNP_PUBLIC int capos_key_of_agent_file(const char *socket, const char *path, c
                                          struct capos_error *ret_e) CAPNP_MUST_USE;
 
 /**
- * Reads a public key, the file that ends in .pub: to know its fingerprint. It cannot sign.
+ * Reads a public key, or a certificate, the file that ends in .pub: to know its fingerprint. It
+ * cannot sign.
  *
  * @param path   the file, one line
  * @param ret_k  the key; freed by capos_key_free()
@@ -209,7 +210,38 @@ CAPNP_PUBLIC int capos_key_load_public(const char *path, capos_key **ret_k,
                                        struct capos_error *ret_e) CAPNP_MUST_USE;
 
 /**
- * The public half of a key.
+ * Has a key show a certificate: a copy of it that signs as the key does, and names the certificate
+ * in what it signs. An agent is then asked for a signature by the certificate, so it must have
+ * that.
+ *
+ * @param k      the key; not changed
+ * @param path   the file of the certificate, one line, as `ssh-keygen -s` writes it
+ * @param ret_k  the copy; freed by capos_key_free()
+ * @param ret_e  what is wrong; may be NULL
+ * @return       0; CAPOS_E_KEY: not a certificate, or of another key; -ENOENT, -EACCES: from
+ * opening the file; -ENOMEM
+ */
+CAPNP_PUBLIC int capos_key_certify(const capos_key *k, const char *path, capos_key **ret_k,
+                                   struct capos_error *ret_e) CAPNP_MUST_USE;
+
+/**
+ * What somebody has to do for a key to sign.
+ *
+ * @param k  the key
+ * @return   whether it is in a security key, which has to be touched for each signature
+ */
+CAPNP_PUBLIC bool capos_key_needs_touch(const capos_key *k);
+
+/**
+ * Whether a key shows a certificate.
+ *
+ * @param k  the key
+ * @return   whether it does
+ */
+CAPNP_PUBLIC bool capos_key_is_certified(const capos_key *k);
+
+/**
+ * The public half of a key, or its certificate.
  *
  * @param k  the key
  * @return   in SSH's binary form; borrowed
@@ -217,7 +249,7 @@ CAPNP_PUBLIC int capos_key_load_public(const char *path, capos_key **ret_k,
 CAPNP_PUBLIC capnp_data capos_key_public_peek(const capos_key *k);
 
 /**
- * The fingerprint of a key, as ssh-keygen -l prints it.
+ * The fingerprint of a key, as ssh-keygen -l prints it; of a certificate, that of its key.
  *
  * @param k  the key
  * @return   "SHA256:…", borrowed

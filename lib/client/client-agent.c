@@ -284,6 +284,30 @@ int capos_key_of_agent_file(const char *socket, const char *path, capos_key **re
         return agent_key(socket, &w, ret_k, ret_e);
 }
 
+int capos_key_certify(const capos_key *k, const char *path, capos_key **ret_k,
+                      struct capos_error *ret_e)
+{
+        CAPNP_AUTO(capos_key_freep) capos_key *c = NULL;
+        int r = capos_key_load_public(path, &c, ret_e);
+
+        if (r)
+                return r;
+        if (!c->certified || strcmp(c->fingerprint, k->fingerprint) != 0)
+                return client_fail(ret_e, CAPOS_E_KEY, "%s is not a certificate of the key %s",
+                                   path, k->fingerprint);
+
+        if (k->pkey && EVP_PKEY_up_ref(k->pkey))
+                c->pkey = k->pkey;
+        if (k->agent)
+                c->agent = strdup(k->agent);
+        if ((k->pkey && !c->pkey) || (k->agent && !c->agent))
+                return client_fail(ret_e, -ENOMEM, "%s", capos_strerror(-ENOMEM));
+
+        *ret_k = c;
+        c = NULL;
+        return 0;
+}
+
 int capos_key_load_public(const char *path, capos_key **ret_k, struct capos_error *ret_e)
 {
         CAPNP_AUTO(capos_key_freep) capos_key *k = calloc(1, sizeof(*k));

@@ -42,6 +42,16 @@ const char *capos_key_fingerprint_peek(const capos_key *k)
         return k->fingerprint;
 }
 
+bool capos_key_needs_touch(const capos_key *k)
+{
+        return !key_type_signature(k->type);
+}
+
+bool capos_key_is_certified(const capos_key *k)
+{
+        return k->certified;
+}
+
 /* ---- files -------------------------------------------------------------------------------- */
 
 int key_read_file(const char *path, char *p, size_t room, size_t *ret_len)

@@ -14,13 +14,25 @@ enum {
         KEY_SIGNATURE_BYTES = 4096, /* a signature, likewise */
 };
 
-enum key_type { KEY_ED25519, KEY_ECDSA_256, KEY_ECDSA_384, KEY_ECDSA_521, KEY_RSA, KEY_TYPES };
+enum key_type {
+        KEY_ED25519,
+        KEY_ECDSA_256,
+        KEY_ECDSA_384,
+        KEY_ECDSA_521,
+        KEY_RSA,
+        KEY_SK_ED25519, /* in a security key, which only an agent can ask */
+        KEY_SK_ECDSA,
+        KEY_TYPES
+};
+
+enum { KEY_FINGERPRINT = 64 };
 
 struct capos_key {
         enum key_type type;
         EVP_PKEY *pkey; /* NULL: the agent has it */
         char *agent;    /* the socket's path; NULL: pkey */
-        char fingerprint[64];
+        bool certified; /* what is public is a certificate */
+        char fingerprint[KEY_FINGERPRINT];
         uint32_t public_len;
         uint8_t public[KEY_PUBLIC_BYTES];
 };
@@ -29,12 +41,15 @@ struct capos_key {
 const char *key_type_name(enum key_type t);
 /* SSH's name of a curve, "nistp256"; NULL: no curve. */
 const char *key_type_curve(enum key_type t);
-/* The name of the signatures it makes: "rsa-sha2-512". */
+/* The name of the signatures it makes: "rsa-sha2-512". NULL: not by us, it is in a security key. */
 const char *key_type_signature(enum key_type t);
-/* The type at the beginning of a public key. 0; CAPNP_E_UNKNOWN. */
+/* The type at the beginning of a public key, or of a certificate of one. 0; CAPNP_E_UNKNOWN. */
 int key_type_of_public(capnp_data public, enum key_type *ret_t) CAPNP_MUST_USE;
-/* Takes over a public key: type, bytes, fingerprint. 0; CAPNP_E_UNKNOWN; CAPNP_E_LIMIT. */
+/* Takes over a public key, or a certificate: type, bytes, fingerprint of the key. 0;
+ * CAPNP_E_UNKNOWN; CAPNP_E_LIMIT. */
 int key_set_public(capos_key *k, capnp_data public) CAPNP_MUST_USE;
+/* The plain public key, which is what there is, or in the certificate. 0; CAPNP_E_LIMIT. */
+int key_write_plain(const capos_key *k, struct client_out *o) CAPNP_MUST_USE;
 
 /* Reads a file into p, at most room bytes. 0; CAPNP_E_LIMIT: larger; -errno. */
 int key_read_file(const char *path, char *p, size_t room, size_t *ret_len) CAPNP_MUST_USE;

@@ -84,6 +84,10 @@ static int container_read(capnp_data body, struct container *ret_c, const char *
         if (i.bad || key_type_of_public(ret_c->public, &ret_c->type))
                 return CAPOS_E_KEY;
 
+        *ret_why = "its key is in a security key, which an ssh-agent can ask: ssh-add it";
+        if (!key_type_signature(ret_c->type))
+                return CAPOS_E_KEY;
+
         *ret_why = "it is encrypted in a way that is not known here";
         if (!ret_c->cipher || !client_data_is(name, ret_c->cipher->evp ? "bcrypt" : "none"))
                 return CAPOS_E_KEY;

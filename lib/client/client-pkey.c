@@ -210,6 +210,8 @@ static const EVP_MD *key_type_digest(enum key_type t)
         case KEY_RSA:
                 return EVP_sha512();
         case KEY_ED25519:
+        case KEY_SK_ED25519:
+        case KEY_SK_ECDSA:
         case KEY_TYPES:
                 break;
         }

@@ -56,8 +56,7 @@ def keys_that_will_not_do_say_why(g):
     subprocess.run(["ssh-keygen", "-q", "-s", g.path("ca"), "-I", "x", g.path("good.pub")],
                    check=True)
     for line, why in ((weak, "fewer than 2048 bits"),
-                      ("sk-ssh-ed25519@openssh.com AAAA x\n", "hardware token"),
-                      (g.read("good-cert.pub"), "certificate"),
+                      (g.read("good-cert.pub"), "sshAuthorities"),
                       ("ssh-dss AAAAB3NzaC1kc3M= x\n", "DSA"),
                       ('command="id" ' + good, "options"), ("hello\n", "no public key")):
         with open(g.path("keys"), "w", encoding="ascii") as f:
