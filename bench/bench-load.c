@@ -102,7 +102,8 @@ static double process_cpu(int pid)
         snprintf(path, sizeof(path), "/proc/%d/task", pid);
         dir = opendir(path);
         while (dir && (e = readdir(dir)))
-                sum += task_cpu(pid, e->d_name);
+                if (e->d_name[0] != '.') /* `..` has the first thread again */
+                        sum += task_cpu(pid, e->d_name);
         if (dir)
                 closedir(dir);
         return sum;

@@ -6,7 +6,7 @@
  * processes, is what is compared. The same client against two servers compares the servers, and two
  * clients against one server compare the clients.
  *
- * Usage: bench-client [--seconds S] [--rounds N] [--server-pid PID] [--name TEXT] ADDRESS
+ * Usage: bench-client [--seconds S] [--rounds N] [--server-pid PID]... [--name TEXT] ADDRESS
  *
  * One JSON line for each figure: null calls at 1, 64 and 1024 in flight, then echoes of 1 KB at 64
  * in flight, then streamed chunks of 4 KB. Of N rounds (default 5) of S seconds each (default 0.4)
@@ -33,7 +33,7 @@ namespace
 struct Options {
         double seconds = 0.4;
         int rounds = 5;
-        int server_pid = 0;
+        std::vector<int> server_pids;
         const char *name = "c++";
         const char *address = nullptr;
 };
@@ -64,8 +64,6 @@ double own_cpu()
 /* CPU seconds of all threads of a process, from the scheduler's nanoseconds; 0 if there is none. */
 double process_cpu(int pid)
 {
-        if (pid == 0)
-                return 0;
         std::string folder = "/proc/" + std::to_string(pid) + "/task";
         DIR *dir = opendir(folder.c_str());
         if (dir == nullptr)
@@ -83,6 +81,14 @@ double process_cpu(int pid)
                 fclose(f);
         }
         closedir(dir);
+        return sum;
+}
+
+double processes_cpu(const std::vector<int> &pids)
+{
+        double sum = 0;
+        for (int pid : pids)
+                sum += process_cpu(pid);
         return sum;
 }
 
@@ -138,13 +144,13 @@ Round measure(kj::WaitScope &scope, Echo::Client echo, Kind kind, int in_flight,
 {
         Load load(echo);
         kj::Vector<kj::Promise<void>> all;
-        double wall = wall_now(), client = own_cpu(), server = process_cpu(o.server_pid);
+        double wall = wall_now(), client = own_cpu(), server = processes_cpu(o.server_pids);
         load.end = wall + o.seconds;
         for (int i = 0; i < in_flight; i++)
                 all.add((load.*kind)());
         kj::joinPromises(all.releaseAsArray()).wait(scope);
         return Round{load.calls, wall_now() - wall, own_cpu() - client,
-                     process_cpu(o.server_pid) - server};
+                     processes_cpu(o.server_pids) - server};
 }
 
 void figure(kj::WaitScope &scope, Echo::Client echo, const char *what, Kind kind, int in_flight,
@@ -163,7 +169,7 @@ void figure(kj::WaitScope &scope, Echo::Client echo, const char *what, Kind kind
                "\"calls\":%llu,\"calls_per_s\":%.0f,\"wall_us\":%.3f,\"client_cpu_us\":%.3f",
                o.name, what, in_flight, (unsigned long long)r.calls, double(r.calls) / r.wall_s,
                r.wall_s * us, r.client_cpu_s * us);
-        if (o.server_pid != 0)
+        if (!o.server_pids.empty())
                 printf(",\"server_cpu_us\":%.3f", r.server_cpu_s * us);
         printf("}\n");
         fflush(stdout);
@@ -178,7 +184,7 @@ bool options_parse(Options &o, int argc, char **argv)
                 else if (strcmp(argv[i], "--rounds") == 0 && more)
                         o.rounds = int(strtol(argv[++i], nullptr, 10));
                 else if (strcmp(argv[i], "--server-pid") == 0 && more)
-                        o.server_pid = int(strtol(argv[++i], nullptr, 10));
+                        o.server_pids.push_back(int(strtol(argv[++i], nullptr, 10)));
                 else if (strcmp(argv[i], "--name") == 0 && more)
                         o.name = argv[++i];
                 else if (argv[i][0] == '-' || o.address != nullptr)
@@ -196,7 +202,7 @@ int main(int argc, char **argv)
         Options o;
         if (!options_parse(o, argc, argv)) {
                 fprintf(stderr,
-                        "usage: %s [--seconds S] [--rounds N] [--server-pid PID] [--name TEXT] "
+                        "usage: %s [--seconds S] [--rounds N] [--server-pid PID]... [--name TEXT] "
                         "unix:/path | HOST:PORT\n",
                         argv[0]);
                 return 2;
