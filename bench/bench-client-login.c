@@ -1,0 +1,120 @@
+/*
+ * bench-client-login: logs in and out again and again, by the client library, and says what one
+ * costs.
+ *
+ * The program is there already and so is its key: what is measured is connection, handshake,
+ * proof, and the session's description, then the logout and the end of the connection. `--way
+ * handshake` asks, instead of logging in, what ways there are: a handshake and one call.
+ *
+ * Usage: bench-client-login --way handshake|key|mtls [--count N] --expect FINGERPRINT [--account
+ * NAME]
+ *                    [--key FILE] [--certificate FILE] ADDRESS
+ */
+#include <capos/capos-client.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench-clock.h"
+
+struct options {
+        const char *way, *expect, *account, *key, *certificate, *address;
+        unsigned long count;
+};
+
+static char pem[2][16384];
+
+static capnp_data file_read(const char *path, char *to)
+{
+        FILE *f = path ? fopen(path, "r") : NULL;
+        size_t n = f ? fread(to, 1, sizeof(pem[0]), f) : 0;
+
+        if (f)
+                fclose(f);
+        return (capnp_data){(const uint8_t *)to, (uint32_t)n};
+}
+
+static bool options_parse(struct options *o, int argc, char **argv)
+{
+        const struct {
+                const char *name;
+                const char **to;
+        } known[] = {
+                {"--way", &o->way}, {"--expect", &o->expect},           {"--account", &o->account},
+                {"--key", &o->key}, {"--certificate", &o->certificate},
+        };
+        const size_t n = sizeof(known) / sizeof(known[0]);
+
+        for (int i = 1; i < argc; i++) {
+                size_t k = 0;
+
+                while (k < n && strcmp(argv[i], known[k].name))
+                        k++;
+                if (k < n && i + 1 < argc)
+                        *known[k].to = argv[++i];
+                else if (!strcmp(argv[i], "--count") && i + 1 < argc)
+                        o->count = strtoul(argv[++i], NULL, 10);
+                else
+                        o->address = argv[i];
+        }
+        return o->way && o->expect && o->address && o->count;
+}
+
+static int step(capos_client *c, int begun)
+{
+        int r = capos_client_wait(c, begun);
+
+        if (r)
+                fprintf(stderr, "bench-client-login: %s\n", capos_client_error_peek(c)->text);
+        return r;
+}
+
+static int once(capnp_vat *vat, const struct options *o, const struct capos_trust *trust,
+                const struct capos_login *login)
+{
+        CAPNP_AUTO(capos_client_freep) capos_client *c = NULL;
+        int r = capos_client_connect(vat, o->address, trust, NULL, &c);
+
+        if (r)
+                return r;
+        if (!strcmp(o->way, "handshake"))
+                return step(c, capos_client_fetch_methods(c, NULL, NULL));
+
+        r = step(c, capos_client_login(c, login, NULL, NULL));
+        return r ? r : step(c, capos_client_logout(c, NULL, NULL));
+}
+
+int main(int argc, char **argv)
+{
+        CAPNP_AUTO(capnp_vat_freep) capnp_vat *vat = NULL;
+        CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
+        struct options o = {.count = 20};
+        struct capos_login login = {.kind = CAPOS_AUTH_PUBLIC_KEY};
+        struct capos_trust trust = {0};
+        struct bench_clock before;
+        int r = 0;
+
+        if (!options_parse(&o, argc, argv)) {
+                fprintf(stderr, "bench-client-login: --way, --expect and an address are needed\n");
+                return 2;
+        }
+
+        trust.expect = o.expect;
+        login.account = o.account;
+        if (!strcmp(o.way, "key") && capos_key_load(o.key, &key, NULL))
+                return 1;
+        if (o.certificate) {
+                login.kind = CAPOS_AUTH_MTLS;
+                trust.certificates = file_read(o.certificate, pem[0]);
+                trust.key = file_read(o.key, pem[1]);
+        }
+        login.key = key;
+        if (capnp_vat_new(&vat) || once(vat, &o, &trust, &login))
+                return 1;
+
+        before = bench_clock_now();
+        for (unsigned long i = 0; !r && i < o.count; i++)
+                r = once(vat, &o, &trust, &login);
+        bench_clock_print(before, o.count);
+        return r != 0;
+}
