@@ -102,10 +102,14 @@ class Middle:
         self.upstream, self.source, self.tls = upstream, source, tls
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(*identity)
+        self.pin = certlib.fingerprint(identity[0])
+        self.heard = bytearray()
+        self.listen()
+
+    def listen(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
-        self.pin = certlib.fingerprint(identity[0])
-        self.heard, self.over, self.threads = bytearray(), threading.Event(), []
+        self.over, self.threads = threading.Event(), []
 
     def __enter__(self):
         self.start(self.accept)
