@@ -43,6 +43,13 @@ static const struct policy_profile *login_profile(struct sessiond *s, const stru
         return p && p->accounts ? p : NULL;
 }
 
+static const char weak[] = "it demands a proof that is bound to the channel (tls-exporter)";
+
+static bool login_binding_ok(const struct flow *f, const struct policy_profile *p)
+{
+        return !f->method->binds || f->claim.binding != BINDING_SERVER_KEY || p->server_key_binding;
+}
+
 static int login_make(struct admission *ad, struct flow *f, const struct principal *p,
                       capnp_answer *a)
 {
@@ -57,10 +64,8 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
 
         if (!who.profile)
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
-        if (f->method->binds && who.binding == BINDING_SERVER_KEY &&
-            !who.profile->server_key_binding)
-                return flow_deny(f, a, CAPOS_DENIED_PROFILE,
-                                 "it demands a proof that is bound to the channel (tls-exporter)");
+        if (!login_binding_ok(f, who.profile))
+                return flow_deny(f, a, CAPOS_DENIED_PROFILE, weak);
         if (f->alone)
                 sessions_end(s, p->account, NULL, "ended by a newer login of the account");
         if (places_take(&ad->origin, &who) || session_new(&ad->origin, &who, &e))
@@ -83,6 +88,8 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, "the challenge was used");
         if (strcmp(p->account, e->account) != 0)
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
+        if (!login_binding_ok(f, e->profile))
+                return flow_deny(f, a, CAPOS_DENIED_PROFILE, weak);
         if (session_renew(e, f->duration_ms, p->until_ms))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);
 

@@ -52,6 +52,12 @@ def public(path):
         return f.read().strip()
 
 
+def fingerprint(path):
+    """Of an SSH key, as people compare it."""
+    return subprocess.run(["ssh-keygen", "-lf", path + ".pub"], capture_output=True, text=True,
+                          check=True).stdout.split()[1]
+
+
 def sign(key, message, space=SPACE, digest="sha512"):
     """An SSHSIG blob by ssh-keygen."""
     env = {k: v for k, v in os.environ.items() if k != "SSH_AUTH_SOCK"}
