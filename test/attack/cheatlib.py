@@ -179,11 +179,14 @@ class Target(certlib.TlsInstance):
     """Listens on tls:, plain: and unix:. Profiles: operator, robot, and loose, which allows the
     binding to the instance's key alone."""
 
-    def __init__(self, **more):
+    def __init__(self, public_key=True, **more):
         profiles = [instance.profile("robot", ["session", "system_info"]),
                     instance.profile("loose", ["session", "system_info"]).replace(
                         "leaseMs", "serverKeyBinding = true, leaseMs", 1)]
-        super().__init__(instance.manifest(profiles=profiles, **more), user=False)
+        text = instance.manifest(profiles=profiles, **more)
+        if not public_key:
+            text = text.replace("authentication = (", "authentication = (publicKey = false, ", 1)
+        super().__init__(text, user=False)
 
     @property
     def identity(self):
