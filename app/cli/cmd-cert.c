@@ -19,7 +19,6 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,8 +27,8 @@ enum { FOLDER = 4096, NAME_ROOM = 256, RELOAD_MS = 20 * 1000, REREAD_MS = 70 * 1
 
 struct cert {
         struct cli *c;
-        char path[FOLDER + 8]; /* the folder of the identity */
-        int dir;
+        char path[FOLDER + 8];        /* the folder of the identity */
+        int state, dir;               /* of changes the locks; -1 */
         struct tls_identity had, has; /* before, and after */
         char names[TLS_IDENTITY_NAMES][NAME_ROOM];
         unsigned nnames;
@@ -41,6 +40,8 @@ static void cert_deinit(struct cert *t)
         capos_i_tls_identity_deinit(&t->has);
         if (t->dir >= 0)
                 (void)close(t->dir);
+        if (t->state >= 0)
+                (void)close(t->state);
 }
 
 static int cert_fail(const struct cert *t, const char *what, int r)
@@ -49,25 +50,31 @@ static int cert_fail(const struct cert *t, const char *what, int r)
                         capos_i_tls_identity_strerror(r));
 }
 
-/* A key and its certificate are two files. Whoever changes them has the folder to himself from
- * before he looks at what was there until his certificate is in use; `t->dir` is the lock. */
-static int cert_lock(const struct cert *t)
+/*
+ * Whoever changes an identity has two locks, from before he looks at what was there. The one on the
+ * folder of the state is for us alone, until the instance has taken what we have stored. The one on
+ * the folder of the identity is for the signer, too, which may be about to make one: key and
+ * certificate are two files. It ends with the storing, for the instance may wait for that signer.
+ */
+static int cert_lock(struct cert *t, const char *state)
 {
-        while (flock(t->dir, LOCK_EX) < 0)
-                if (errno != EINTR)
-                        return cli_fail(t->c, EXIT_FAILED, "failed", "%s: %s", t->path,
-                                        strerror(errno));
-        return EXIT_OK;
+        int r;
+
+        t->state = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        r = t->state < 0 ? -errno : capos_i_tls_folder_lock(t->state);
+        if (!r)
+                r = capos_i_tls_folder_lock(t->dir);
+        return r ? cert_fail(t, t->path, r) : EXIT_OK;
 }
 
-/* changes: the folder is made, its owner's alone, and locked. */
+/* changes: the folder is made, its owner's alone, and cert_lock(). */
 static int cert_open(struct cert *t, struct cli *c, bool changes)
 {
         char state[FOLDER];
         struct stat st;
         int r;
 
-        *t = (struct cert){.c = c, .dir = -1};
+        *t = (struct cert){.c = c, .state = -1, .dir = -1};
         r = state_folder(c, state, sizeof(state));
         if (r)
                 return r;
@@ -77,7 +84,7 @@ static int cert_open(struct cert *t, struct cli *c, bool changes)
                 (void)!chown(t->path, st.st_uid, st.st_gid);
         t->dir = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (t->dir >= 0)
-                return changes ? cert_lock(t) : EXIT_OK;
+                return changes ? cert_lock(t, state) : EXIT_OK;
         if (errno == ENOENT)
                 return cli_fail(c, EXIT_FAILED, "no-cert",
                                 "%s: there is no identity yet: `capos cert renew` makes one, or "
@@ -214,6 +221,7 @@ static int cert_store(const struct cert *t)
 
         for (unsigned i = 0; geteuid() == 0 && i < 2 && fstat(t->dir, &st) == 0; i++)
                 (void)!fchownat(t->dir, files[i], st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
+        capos_i_tls_folder_unlock(t->dir);
         cert_warn(t);
         r = cert_reload(t->c, &use);
         return r ? r : cert_report(t, use);

@@ -78,7 +78,7 @@ static int keys_make(struct keys *k, int dir, const char *const *names, unsigned
         return capos_i_tls_identity_store(&k->now, dir);
 }
 
-int keys_find(struct keys *k, int dir, const char *const *names, unsigned n)
+static int keys_find_locked(struct keys *k, int dir, const char *const *names, unsigned n)
 {
         capnp_data key = {0}, cert = {0};
         int rk = capos_i_tls_file_load(dir, TLS_KEY_FILE, &key);
@@ -99,6 +99,18 @@ int keys_find(struct keys *k, int dir, const char *const *names, unsigned n)
         capos_i_tls_bytes_free(&cert);
         if (!r)
                 keys_warn(&k->now);
+        return r;
+}
+
+int keys_find(struct keys *k, int dir, const char *const *names, unsigned n)
+{
+        int r = capos_i_tls_folder_lock(dir);
+
+        if (r)
+                return r;
+
+        r = keys_find_locked(k, dir, names, n);
+        capos_i_tls_folder_unlock(dir);
         return r;
 }
 

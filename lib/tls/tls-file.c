@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -136,6 +137,21 @@ bool capos_i_tls_pem_has_key(capnp_data pem)
         static const char mark[] = "PRIVATE KEY-----"; /* all of them end so */
 
         return pem.len && memmem(pem.p, pem.len, mark, sizeof(mark) - 1);
+}
+
+/* ---- folders -------------------------------------------------------------------------------- */
+
+int capos_i_tls_folder_lock(int dir)
+{
+        while (flock(dir, LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return 0;
+}
+
+void capos_i_tls_folder_unlock(int dir)
+{
+        (void)flock(dir, LOCK_UN);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

@@ -20,6 +20,11 @@ int capos_i_tls_file_load(int dir, const char *name, capnp_data *ret) CAPNP_MUST
  * whatever the umask. 0, or -errno. */
 int capos_i_tls_file_store(int dir, const char *name, mode_t mode, capnp_data bytes) CAPNP_MUST_USE;
 
+/* Has a folder to oneself among those who ask so, until it is unlocked or the last copy of dir is
+ * closed; waits for it. For what is more than one file. 0, or -errno. */
+int capos_i_tls_folder_lock(int dir) CAPNP_MUST_USE;
+void capos_i_tls_folder_unlock(int dir);
+
 /* Whether PEM has a private key in it, of whatever kind, encrypted or not. */
 bool capos_i_tls_pem_has_key(capnp_data pem);
 

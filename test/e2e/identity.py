@@ -7,6 +7,7 @@ client is Python's ssl, which knows nothing of ours.
 
 usage: identity.py
 """
+import fcntl
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 
 import instance
 import sessionlib as s
@@ -385,6 +387,26 @@ def in_full_confinement():
         expect(served(run), run.stored(), "certificate")
 
 
+def while_somebody_makes_it():
+    """The first start waits for whoever has the folder: key and certificate are two files."""
+    run = TlsInstance()
+    os.makedirs(run.tls, 0o700)
+    os.chmod(run.state, 0o700)
+    folder = os.open(run.tls, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    begun = threading.Thread(target=run.start)
+    begun.start()
+    try:
+        instance.until(lambda: run.process and run.pids("signer"), "a signer", 60)
+        time.sleep(1)
+        expect(os.listdir(run.tls), [], "files made while it is locked")
+    finally:
+        os.close(folder)
+        begun.join()
+        wrong = run.stop()
+    expect(wrong, [], "the end")
+
+
 def on_a_machine_with_an_odd_name():
     """What no certificate can be made out to is left out of it."""
     text = instance.manifest().replace("( motd", "( exposed = acceptBasic, motd", 1)
@@ -441,6 +463,7 @@ def main():
                      "the_signer_dies", "the_gateway_dies", "the_session_manager_dies")
             table = [(n.replace("_", " "), getattr(cases, n)) for n in names]
             table += [("known to its user", known_to_its_user), ("bad starts", bad_starts),
+                      ("while somebody makes it", while_somebody_makes_it),
                       ("on a machine with an odd name",
                        instance.needs_root(on_a_machine_with_an_odd_name))]
             if can_have_full():
