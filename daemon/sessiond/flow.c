@@ -175,6 +175,11 @@ static void flow_refused(struct flow *f, const char *code, const char *why)
                            f->claim.origin->source, why, capos_auth_name(f->kind));
 }
 
+void flow_passed(struct flow *f)
+{
+        audit_add(&f->claim.origin->s->audit, flow_record(f, "ok"));
+}
+
 int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const char *detail)
 {
         struct flows *fs = f->of;
@@ -551,6 +556,5 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
         memcpy(f->claim.claimed, who.account, sizeof(who.account));
 
         flow_move(f, FLOW_PROVED);
-        audit_add(&f->claim.origin->s->audit, flow_record(f, "ok"));
         fs->ops->proved(fs->arg, f, &who, a);
 }

@@ -43,8 +43,8 @@ struct flow {
 };
 
 struct flow_ops {
-        /* A proof was good, and that is recorded. Ends the flow, by one of the functions below, and
-         * the answer. Called from the loop. */
+        /* A proof was good, and nothing is recorded of it yet. Ends the flow, by one of the
+         * functions below, and the answer. Called from the loop. */
         void (*proved)(void *arg, struct flow *f, const struct principal *p, capnp_answer *a);
         /* An attempt was refused; its flow and its answer are over. May end the connection, but not
          * free what the flows are in. */
@@ -74,6 +74,8 @@ int flow_cancel(struct flows *fs, capnp_answer *a);
 /* Admission.renew of a session. Takes a. */
 int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e);
 
+/* Records that an attempt has got what it was for. */
+void flow_passed(struct flow *f);
 /* Ends a flow that came to something. */
 void flow_end(struct flow *f);
 /* Ends it as an attempt that was refused, which is recorded. Takes a. detail: may be NULL. */

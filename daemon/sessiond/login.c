@@ -68,7 +68,11 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, weak);
         if (f->alone)
                 sessions_end(s, p->account, NULL, "ended by a newer login of the account");
-        if (places_take(&ad->origin, &who) || session_new(&ad->origin, &who, &e))
+        if (places_take(&ad->origin, &who))
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
+
+        flow_passed(f);
+        if (session_new(&ad->origin, &who, &e))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
 
         flow_end(f);
@@ -90,6 +94,8 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
         if (!login_binding_ok(f, e->profile))
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, weak);
+
+        flow_passed(f);
         if (session_renew(e, f->duration_ms, p->until_ms))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);
 

@@ -321,7 +321,9 @@ class Cheats:
         return layer or ("prover" if code == "denied.credentials" else "sessiond")
 
     def grants(self):
-        return sum(r["what"] in ("grant", "renewal") for r in self.target.records(self.begin))
+        """How often somebody was let in, by all that is recorded of it."""
+        return sum(r["what"] in ("grant", "renewal", "attempt") and r["outcome"] == "ok"
+                   for r in self.target.records(self.begin))
 
     def let_in(self, session, account):
         """It is a session of this account, and recorded; the layer of what is allowed."""

@@ -18,6 +18,7 @@ from sessionlib import Failed
 
 SCRIPT = "attack-cheats-key"
 LATE_MS = 6000
+TRIED = 20  # wrong signatures of an account from one address, before it waits
 
 
 class Cases(c.KeyCheats):
@@ -111,9 +112,14 @@ class Cases(c.KeyCheats):
         return self.lie(nonce=os.urandom(32))
 
     def not_asked(self):
-        """A proof for a nonce that was never told."""
-        login = c.Login(self.peer(), USER, "operator")
-        return self.wrong(login, login.signed(self.key), layer="sessiond")
+        """A proof for a nonce that was never told is not tried, so no number of them makes wait."""
+        peer = self.peer()
+        for _ in range(TRIED + 1):
+            login = c.Login(peer, USER, "operator")
+            layer = self.wrong(login, b"SSHSIG" + bytes(200), layer="sessiond")
+        login = self.login(USER, "operator", peer)
+        self.let_in(login.prove(login.signed(self.key)), USER)
+        return layer
 
     def own_client_nonce(self):
         self.lie(how={"client_nonce": b"mine"}, client_nonce=b"")
