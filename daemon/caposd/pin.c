@@ -2,11 +2,11 @@
  * Making the instance known to the user who starts it.
  *
  * Whoever starts an instance need not be asked whether he trusts it. The file is the client's own
- * (lib/client/client-known.c), and `capos up` says which it is; without its word none is touched. A
- * line is added and never changed: an older one for this place with another key may be a person's,
- * and of several each is good.
+ * (lib/client/client-known.c), and `capos up` says which it is; without its word none is touched.
+ * Our lines have the state directory in their note: those of an earlier start, which had other
+ * ports or another key, are replaced. All others stay as they are: one for this place with another
+ * key may be a person's, and of several each is good.
  */
-#include <errno.h>
 #include <stdio.h>
 
 #include "client-known.h"
@@ -28,19 +28,28 @@ static void pin_place(const struct listening *l, char text[static CAPOS_IO_ADDRE
 
 void pin_listeners(const struct place *p, const char *file, const uint8_t key_hash[32])
 {
-        char fingerprint[TLS_FINGERPRINT_TEXT], where[CAPOS_IO_ADDRESS_TEXT];
-        int r = 0;
+        char fingerprint[TLS_FINGERPRINT_TEXT], where[LISTENS_MAX + 1][CAPOS_IO_ADDRESS_TEXT];
+        char note[sizeof(p->path) + 32];
+        struct client_known_own own = {.note = note, .fingerprint = fingerprint};
+        int r;
+
+        _Static_assert(LISTENS_MAX < (int)CLIENT_KNOWN_OWN, "a line for each listener");
+        if (!file)
+                return;
 
         capos_i_tls_fingerprint_print(key_hash, fingerprint);
-        for (unsigned i = 0; file && i < p->nlisteners; i++) {
+        snprintf(note, sizeof(note), "this user's own instance: %s", p->path);
+        for (unsigned i = 0; i < p->nlisteners; i++) {
                 const struct listening *l = &p->listeners[i];
 
                 if (l->transport != CAPOS_TRANSPORT_TLS)
                         continue;
-                pin_place(l, where);
-                r = client_known_add(file, where, fingerprint, "this user's own instance");
-                if (r && r != -EEXIST)
-                        daemon_log(LOG_WARNING, "%s: %s: clients of this user will ask", file,
-                                   capnp_strerror(r));
+                pin_place(l, where[own.nplaces]);
+                own.places[own.nplaces] = where[own.nplaces];
+                own.nplaces++;
         }
+        r = client_known_replace(file, &own);
+        if (r)
+                daemon_log(LOG_WARNING, "%s: %s: clients of this user will ask", file,
+                           capnp_strerror(r));
 }

@@ -16,13 +16,17 @@
  * first has written. The lock is on the folder, because the file is another one after each time.
  *
  * Who can write to this file decides whom we trust; so it must be the user's own (or root's), and
- * nobody else may write to it.
+ * nobody else may write to it. By sudo, HOME can be another user's: root then has the file of its
+ * own home, for it should not believe that user, and a file that it made there would not be theirs.
+ *
+ * What a program keeps for itself it finds again by the note (client_known_replace()).
  */
 #include "client-known.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,15 +143,58 @@ static int known_read(const char *path, line_got *got, void *arg)
         return r;
 }
 
-int client_known_path(char *to, size_t room)
+/* Whether a folder, or that in which it would be made, is somebody's. */
+static bool folder_is_of(const char *folder, uid_t user)
 {
-        const char *config = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME");
+        char path[CLIENT_KNOWN_PATH];
+        struct stat st;
+
+        if ((size_t)snprintf(path, sizeof(path), "%s", folder) >= sizeof(path))
+                return false;
+        while (stat(path, &st) < 0) {
+                char *end = strrchr(path, '/');
+
+                if (errno != ENOENT || !end)
+                        return false;
+                end[end == path] = 0;
+        }
+        return st.st_uid == user;
+}
+
+/* A folder that the environment names; NULL: none, or one that is not for us. */
+static const char *folder_named(const char *variable)
+{
+        const char *folder = secure_getenv(variable);
+
+        if (!folder || *folder != '/' || (geteuid() == 0 && !folder_is_of(folder, 0)))
+                return NULL;
+        return folder;
+}
+
+/* Where root's home is, when HOME is somebody else's. -ENOENT: nobody says. */
+static int root_path(char *to, size_t room)
+{
+        char words[1024];
+        struct passwd entry, *root = NULL;
         int n;
 
-        if (config && *config == '/')
+        if (getpwuid_r(0, &entry, words, sizeof(words), &root) || !root || *root->pw_dir != '/')
+                return -ENOENT;
+        n = snprintf(to, room, "%s/.config/capos/known-instances", root->pw_dir);
+        return n < 0 || (size_t)n >= room ? -ENAMETOOLONG : 0;
+}
+
+int client_known_path(char *to, size_t room)
+{
+        const char *config = folder_named("XDG_CONFIG_HOME"), *home = folder_named("HOME");
+        int n;
+
+        if (config)
                 n = snprintf(to, room, "%s/capos/known-instances", config);
-        else if (home && *home == '/')
+        else if (home)
                 n = snprintf(to, room, "%s/.config/capos/known-instances", home);
+        else if (geteuid() == 0 && secure_getenv("HOME"))
+                return root_path(to, room);
         else
                 return -ENOENT;
         return n < 0 || (size_t)n >= room ? -ENAMETOOLONG : 0;
@@ -227,6 +274,9 @@ struct writing {
         const char *place, *fingerprint; /* fingerprint NULL: any */
         bool taking_out;
         unsigned found;
+        const struct client_known_own *own; /* or NULL: what is replaced */
+        bool stays[CLIENT_KNOWN_OWN];       /* of own's places: it has its line */
+        unsigned dropped;
         bool ends_line; /* the last byte written is a newline, or there is none */
 };
 
@@ -301,11 +351,54 @@ static bool writing_meant(const struct writing *w, const struct client_known_ent
                (!w->fingerprint || !strcmp(e->fingerprint, w->fingerprint));
 }
 
+/* A character of a note, as it is written: it stays in its line. */
+static char note_char(char c)
+{
+        return (unsigned char)c < ' ' || c == 0x7f ? '?' : c;
+}
+
+/* Whether what follows a fingerprint is a day and this note. */
+static bool note_is(const char *rest, const char *note)
+{
+        static const char since[] = "since ";
+
+        if (strncmp(rest, since, sizeof(since) - 1) != 0)
+                return false;
+        rest += sizeof(since) - 1;
+        rest += strcspn(rest, " ");
+        if (*rest++ != ' ')
+                return false;
+        while (*note && *rest == note_char(*note)) {
+                note++;
+                rest++;
+        }
+        return !*note && !*rest;
+}
+
+/* Whether a line stays where a program's own are replaced. */
+static bool own_stays(struct writing *w, const struct client_known_entry *e)
+{
+        if (!e || !e->place)
+                return true;
+        for (unsigned i = 0; i < w->own->nplaces; i++) {
+                if (!strcasecmp(e->place, w->own->places[i]) &&
+                    !strcmp(e->fingerprint, w->own->fingerprint)) {
+                        w->stays[i] = true;
+                        return true;
+                }
+        }
+        return !note_is(e->rest, w->own->note);
+}
+
 static void writing_got(void *arg, const char *raw, size_t len, const struct client_known_entry *e)
 {
         struct writing *w = arg;
 
-        if (writing_meant(w, e)) {
+        if (w->own && !own_stays(w, e)) {
+                w->dropped++;
+                return;
+        }
+        if (!w->own && writing_meant(w, e)) {
                 w->found++;
                 if (w->taking_out)
                         return;
@@ -332,12 +425,11 @@ static int writing_close(struct writing *w, int r)
         return r;
 }
 
-/* A note stays in its line. */
 static void note_write(FILE *f, const char *note)
 {
         (void)fputc(' ', f);
         for (const char *p = note; *p; p++)
-                (void)fputc((unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p, f);
+                (void)fputc(note_char(*p), f);
 }
 
 static void line_write(struct writing *w, const char *note)
@@ -354,6 +446,13 @@ static void line_write(struct writing *w, const char *note)
         if (*note)
                 note_write(w->f, note);
         (void)fputc('\n', w->f);
+        w->ends_line = true;
+}
+
+static bool line_is_good(const char *place, const char *fingerprint, const char *note)
+{
+        return place_is_good(place) && capos_fingerprint_check(fingerprint, strlen(fingerprint)) &&
+               strlen(place) + strlen(note) + 100 < CLIENT_KNOWN_LINE;
 }
 
 int client_known_add(const char *path, const char *place, const char *fingerprint, const char *note)
@@ -362,8 +461,7 @@ int client_known_add(const char *path, const char *place, const char *fingerprin
                 .folder = -1, .place = place, .fingerprint = fingerprint, .ends_line = true};
         int r;
 
-        if (!place_is_good(place) || !capos_fingerprint_check(fingerprint, strlen(fingerprint)) ||
-            strlen(place) + strlen(note) + 100 >= CLIENT_KNOWN_LINE)
+        if (!line_is_good(place, fingerprint, note))
                 return -EINVAL;
 
         r = writing_open(&w, path);
@@ -374,6 +472,35 @@ int client_known_add(const char *path, const char *place, const char *fingerprin
         if (!r)
                 line_write(&w, note);
         return writing_close(&w, r);
+}
+
+int client_known_replace(const char *path, const struct client_known_own *own)
+{
+        struct writing w = {
+                .folder = -1, .fingerprint = own->fingerprint, .own = own, .ends_line = true};
+        unsigned added = 0;
+        int r;
+
+        if (own->nplaces > CLIENT_KNOWN_OWN || !*own->note)
+                return -EINVAL;
+        for (unsigned i = 0; i < own->nplaces; i++)
+                if (!line_is_good(own->places[i], own->fingerprint, own->note))
+                        return -EINVAL;
+
+        r = writing_open(&w, path);
+        if (!r)
+                r = known_read(w.path, writing_got, &w);
+        for (unsigned i = 0; !r && i < own->nplaces; i++) {
+                w.place = own->places[i];
+                if (!w.stays[i]) {
+                        line_write(&w, own->note);
+                        added++;
+                }
+        }
+        if (!r && !added && !w.dropped)
+                r = -EEXIST; /* for writing_close() alone: nothing is to be put in place */
+        r = writing_close(&w, r);
+        return r == -EEXIST ? 0 : r;
 }
 
 int client_known_remove(const char *path, const char *place, const char *fingerprint,

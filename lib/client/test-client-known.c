@@ -167,6 +167,46 @@ TEST(adding_keeps_what_is_there)
         end();
 }
 
+/* What a program has under its note is what it says; a person's lines are the person's. */
+TEST(own_lines_are_replaced)
+{
+        struct client_known_own own = {
+                .note = "mine: /a b", .fingerprint = A, .places = {"h:1", "[::1]:1"}, .nplaces = 2};
+        struct stat before, after;
+
+        begin("# mine: /a b\nh:1 " B " since 2026-01-01 mine: /a b\nh:2 " B
+              " since 2026-01-01 mine: /a b c\nh:3 " B " mine: /a b\nx\nh:4 " A
+              " since 2026-01-01 mine: /a b\n");
+        CHECK_OK(client_known_replace(path, &own));
+        CHECK(strstr(text(), "# mine: /a b\nh:2 " B " since 2026-01-01 mine: /a b c\nh:3 " B
+                             " mine: /a b\nx\nh:1 " A " since 20"));
+        CHECK(strstr(text(), " mine: /a b\n[::1]:1 " A " since 20"));
+        CHECK(!strstr(text(), "h:4"));
+        CHECK_OK(stat(path, &before));
+        CHECK_OK(client_known_replace(path, &own));
+        CHECK_OK(stat(path, &after));
+        CHECK_EQ(before.st_ino, after.st_ino);
+        own.nplaces = 0;
+        CHECK_OK(client_known_replace(path, &own));
+        CHECK(!strstr(text(), "h:1"));
+        own.note = "";
+        CHECK_EQ(client_known_replace(path, &own), -EINVAL);
+        end();
+
+        begin("h:1 " A " since 2026-01-01 a person's\nh:1 " B " since 2026-01-01 a person's\n");
+        own = (struct client_known_own){
+                .note = "n\n", .fingerprint = A, .places = {"H:1", "h:5"}, .nplaces = 2};
+        CHECK_OK(client_known_replace(path, &own));
+        CHECK_EQ(find("h:1", A).line, 1);
+        CHECK_EQ(find("h:1", B).line, 2);
+        CHECK_EQ(find("h:5", A).line, 3);
+        own.fingerprint = B;
+        CHECK_OK(client_known_replace(path, &own));
+        CHECK_EQ(find("h:5", A).state, CLIENT_CHANGED);
+        CHECK_EQ(find("h:5", B).line, 3);
+        end();
+}
+
 TEST(folder_and_file_are_made)
 {
         struct stat st;

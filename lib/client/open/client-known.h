@@ -9,6 +9,7 @@
 enum {
         CLIENT_KNOWN_PATH = 4096,
         CLIENT_KNOWN_LINE = 1024, /* a longer line cannot be read */
+        CLIENT_KNOWN_OWN = 32,    /* lines that a program keeps by one note */
 };
 
 enum client_known_state {
@@ -33,8 +34,17 @@ struct client_known_entry {
         const char *rest;        /* what follows, "" for nothing: not ours to understand */
 };
 
-/* Where the user's own file is: $XDG_CONFIG_HOME/capos/known-instances, or ~/.config/…. 0; -ENOENT:
- * nobody has said where; -ENAMETOOLONG. */
+/* What a program keeps in the file for itself. */
+struct client_known_own {
+        const char *note; /* by which its lines are found again; not "" */
+        const char *fingerprint;
+        const char *places[CLIENT_KNOWN_OWN];
+        unsigned nplaces;
+};
+
+/* Where the user's own file is: $XDG_CONFIG_HOME/capos/known-instances, or ~/.config/…; for root,
+ * whose environment names another user's folders, in its own home. 0; -ENOENT: nobody has said
+ * where; -ENAMETOOLONG. */
 int client_known_path(char *to, size_t room) CAPNP_MUST_USE;
 /* What the file says of a place, HOST:PORT. A file that is not there knows nothing. 0; -EPERM:
  * another user may write to it; -errno. */
@@ -44,6 +54,10 @@ int client_known_find(const char *path, const char *place, const char *fingerpri
  * several. 0; -EEXIST: it is there; -EPERM; -errno. */
 int client_known_add(const char *path, const char *place, const char *fingerprint,
                      const char *note) CAPNP_MUST_USE;
+/* Makes the lines with a note those of these places and this key: others with it go, those without
+ * it stay, and one of the place and key that is there already, with whatever note, is enough. 0;
+ * -EINVAL; -EPERM; -errno. */
+int client_known_replace(const char *path, const struct client_known_own *own) CAPNP_MUST_USE;
 /* Removes the lines of a place, with this key or (NULL) with any; ret_n: how many. Nothing else is
  * touched, not even what cannot be read. 0; -EPERM; -errno. */
 int client_known_remove(const char *path, const char *place, const char *fingerprint,
