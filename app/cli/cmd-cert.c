@@ -85,6 +85,12 @@ static int cert_open(struct cert *t, struct cli *c, bool changes)
         t->dir = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (t->dir >= 0)
                 return changes ? cert_lock(t, state) : EXIT_OK;
+        if (errno == ENOENT && stat(state, &st) < 0)
+                return cli_fail(c, EXIT_FAILED, "no-state",
+                                "%s: there is no such folder: `capos up` makes it, with an "
+                                "identity; `mkdir -m 700` does, to put one there before; or name "
+                                "another by --state",
+                                state);
         if (errno == ENOENT)
                 return cli_fail(c, EXIT_FAILED, "no-cert",
                                 "%s: there is no identity yet: `capos cert renew` makes one, or "

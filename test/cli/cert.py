@@ -42,6 +42,10 @@ P256 = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
 def a_certificate_is_made_shown_and_renewed(g):
     os.makedirs(g.state, exist_ok=True)
     at = ("--state", g.state)
+    none = g.path("none")
+    for words in (("show",), ("renew",), ("import", "x", "y")):
+        says = g.error(1, "no-state", "cert", *words, "--state", none)
+        holds(none in says and "capos up" in says, says)
     holds("cert renew" in g.error(1, "no-cert", "cert", "show", *at), "no way out")
     first = g.ok("cert", "renew", *at, "--json").json["fingerprint"]
     equal(stat.S_IMODE(os.stat(g.state + "/tls").st_mode), 0o700)
