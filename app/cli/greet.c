@@ -190,16 +190,23 @@ int greet_connect(struct cli *c, const struct greet_place *p)
 static bool greet_ask(const struct cli *c, const struct greet_place *p)
 {
         const char *key = capos_client_key_peek(c->client);
-        char answer[16];
+        char answer[CAPOS_FINGERPRINT + 16], *end;
 
         if (c->json || c->expect || !*key || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
                 return false;
 
         (void)fprintf(stderr,
                       "%s is not known here. It has proved that it has the key\n  %s\nCompare that "
-                      "with `capos cert show` on its machine. Is it the same? [yes/no] ",
+                      "with `capos cert show` on its machine, or enter what that shows. Is it the "
+                      "same? [yes/no] ",
                       p->text, key);
-        if (!fgets(answer, sizeof(answer), stdin) || strcmp(answer, "yes\n") != 0)
+        if (!fgets(answer, sizeof(answer), stdin))
+                return false;
+        end = strchr(answer, '\n');
+        if (!end)
+                return false; /* given up in the middle, or too long for either answer */
+        *end = 0;
+        if (strcmp(answer, "yes") != 0 && strcmp(answer, key) != 0)
                 return false;
         return !capos_known_add(NULL, p->at.where, key);
 }

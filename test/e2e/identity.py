@@ -446,8 +446,15 @@ def garbage(run):
         f.write(os.urandom(500))
 
 
+def other_key(run):
+    """What a crash between the two files of an identity leaves."""
+    make(run.folder.name, "other", *P256, *LEAF)
+    shutil.copyfile(f"{run.folder.name}/other.key", f"{run.tls}/key.pem")
+
+
 def bad_starts():
     starts_not(garbage, "no private key")
+    starts_not(other_key, "remove both and a new identity is made")
     starts_not(lambda run: os.unlink(f"{run.tls}/key.pem"), "no private key")
     starts_not(lambda run: os.chmod(f"{run.tls}/key.pem", 0), "Permission denied")
 
