@@ -10,10 +10,13 @@
 #include "store.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "daemon-log.h"
 
@@ -190,6 +193,33 @@ static int store_set_up(struct store *s)
         return r;
 }
 
+/* Says that there was an earlier start, whose accounts are here: whoever has forgotten it, or has
+ * started the instance as another user, thinks that it is a new one. */
+static int store_tell(struct store *s)
+{
+        char since[32] = "";
+        int64_t accounts = 0;
+        struct statx st;
+        time_t born;
+        struct tm tm;
+        int r;
+
+        if (s->epoch <= 1)
+                return 0;
+        r = store_number(s, "SELECT count(*) FROM account", &accounts);
+        if (r)
+                return r;
+
+        if (!statx(AT_FDCWD, STORE_FILE, 0, STATX_BTIME, &st) && (st.stx_mask & STATX_BTIME)) {
+                born = st.stx_btime.tv_sec;
+                if (localtime_r(&born, &tm))
+                        (void)strftime(since, sizeof(since), ", there since %Y-%m-%d", &tm);
+        }
+        daemon_log(LOG_NOTICE, "goes on with the state of earlier starts: %" PRId64 " account%s%s",
+                   accounts, accounts == 1 ? "" : "s", since);
+        return 0;
+}
+
 int store_init(struct store *s)
 {
         int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW;
@@ -201,6 +231,8 @@ int store_init(struct store *s)
                 r = s->db ? store_errno(s, "open") : -ENOMEM;
         else
                 r = store_set_up(s);
+        if (!r)
+                r = store_tell(s);
         if (r)
                 store_deinit(s);
         return r;
