@@ -3,6 +3,8 @@
 #include "client.h"
 #include "keys.h"
 #include "runtime.h"
+#include "session-address.h"
+#include "tls-fingerprint.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,6 +14,12 @@
 #include <unistd.h>
 
 /* ---- whoami ------------------------------------------------------------------------------- */
+
+/* Whom the agent is connected to. */
+struct reached {
+        char address[CAPOS_ADDRESS_WHERE + 16]; /* as it was given */
+        char key[TLS_FINGERPRINT_TEXT];         /* behind TLS, else "" */
+};
 
 static json_t *info_json(const struct capos_session_info *i)
 {
@@ -34,10 +42,13 @@ static void line_print(const char *name, const char *value)
         printf("\n");
 }
 
-static void info_print(const struct capos_session_info *i)
+static void info_print(const struct capos_session_info *i, const struct reached *at_whom)
 {
         char at[64], until[64], both[160];
 
+        line_print("instance", at_whom->address);
+        if (*at_whom->key)
+                line_print("key", at_whom->key);
         line_print("account", *i->account ? i->account : "(none)");
         line_print("profile", i->profile);
         line_print("by", i->kind);
@@ -53,19 +64,47 @@ static void info_print(const struct capos_session_info *i)
         line_print("renewable", i->renew_challenge.len ? "yes, by `capos renew`" : "no");
 }
 
+static int reached_fetch(struct cli *c, struct reached *ret)
+{
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *q = session_agent_info((session_agent_client){c->remote});
+        agent_info_reader a;
+        capnp_data key;
+        int r = cli_wait(c, q, CLI_ANSWER_MS);
+
+        if (r)
+                return cli_fail_question(c, q, NULL);
+
+        a = session_agent_info_info(q);
+        key = agent_info_server_key_hash(a);
+        *ret = (struct reached){.key = ""};
+        (void)snprintf(ret->address, sizeof(ret->address), "%s", agent_info_address(a).p);
+        if (key.len == TLS_KEY_HASH_BYTES)
+                capos_i_tls_fingerprint_print(key.p, ret->key);
+        return EXIT_OK;
+}
+
 int cmd_whoami(struct cli *c)
 {
         struct capos_session_info i;
+        struct reached at_whom;
+        json_t *all;
         int r = cli_open_and_fetch(c);
 
+        if (!r)
+                r = reached_fetch(c, &at_whom);
         if (r)
                 return r;
 
         (void)capos_client_info(c->client, &i);
-        if (c->json)
-                return cli_print_json(c, info_json(&i));
-        info_print(&i);
-        return EXIT_OK;
+        if (!c->json) {
+                info_print(&i, &at_whom);
+                return EXIT_OK;
+        }
+        all = info_json(&i);
+        (void)json_object_set_new(all, "instance", cli_json_text(at_whom.address));
+        (void)json_object_set_new(all, "key", json_string(at_whom.key));
+        return cli_print_json(c, all);
 }
 
 /* ---- caps --------------------------------------------------------------------------------- */

@@ -332,7 +332,9 @@ class Cases:
         c.do(*login, stdin=instance.SECRET)
         try:
             c.write(f"{self.run.address} {OTHER}\n")
-            c.do("whoami")
+            who = json.loads(c.do("whoami", "--json"))
+            expect((who["instance"], who["key"]), (f"tls:{self.run.address}", key), "whoami")
+            holds(c.do("whoami"), key, "whoami")
             c.do("renew", "--password-stdin", stdin=instance.SECRET)
             c.do(*login, "--as", "second", stdin=instance.SECRET, code=REFUSED)
         finally:
@@ -351,11 +353,14 @@ class Cases:
 def ports_do_not_pile_up():
     run = Served()
     with run:
+        if "earlier starts" in run.log_text():
+            raise Failed("a new instance says that it goes on")
         for _ in range(2):
             before = run.address
             run.stop()
             run.user = False
             run.start()
+            holds(run.log_text(), "state of earlier starts: 1 account", "the log")
             expect(sorted(run.own_lines()),
                    sorted([w, run.key()] for w in (run.address, run.six)), f"lines after {before}")
 
