@@ -152,6 +152,9 @@ class Cases(c.KeyCheats):
         return self.wrong(login, login.signed(self.key, profile=b"operator"))
 
     def profile_of_others(self):
+        for name in ("x" * 5000, "operator\0", "operator\0x"):
+            self.refused("denied.profile", lambda n=name: c.Login(self.peer(), USER, n))
+        self.elsewhere()
         login = self.login(USER, "guest")
         return self.refused("denied.profile", lambda: login.prove(login.signed(self.key)))
 
@@ -161,7 +164,8 @@ class Cases(c.KeyCheats):
 
     def unframed(self):
         login = self.login(USER, "operator")
-        return self.wrong(login, c.sign(self.key, b"".join(login.fields().values())))
+        fields = login.fields()
+        return self.wrong(login, c.sign(self.key, b"".join(fields[name] for name in c.FIELDS)))
 
     def spliced(self):
         """The nonce of one flow with all else of another: its client nonce, profile, channel."""
