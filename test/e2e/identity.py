@@ -191,6 +191,11 @@ class Cases:
         holds(json.loads(self.run.capos("status", "--json")[0])["address"], self.run.fingerprint,
               "status")
 
+    def names_are_said_once(self):
+        """Of the instance's first certificate: 127.0.0.1 is this machine, and listened on."""
+        expect(json.loads(self.run.capos("status", "--json")[0])["certificate"]["names"],
+               "DNS:localhost, IP:127.0.0.1, IP:::1", "names")
+
     def replaced_under_sessions(self):
         """Nobody notices; who comes after it sees the new one, and who is in the middle comes in."""
         old, peers = self.run.stored(), [self.run.connect() for _ in range(SESSIONS)]
@@ -464,7 +469,7 @@ def main():
         with TlsInstance() as run:
             make_all(run.folder.name)
             cases = Cases(run)
-            names = ("shown_is_stored", "many_at_once", "replaced_under_sessions",
+            names = ("shown_is_stored", "names_are_said_once", "many_at_once", "replaced_under_sessions",
                      "handshakes_under_way", "renewed_with_the_same_key", "imported",
                      "refused_by_name", "refused_by_the_instance", "without_a_signer",
                      "the_signer_dies", "the_gateway_dies", "the_session_manager_dies")

@@ -38,8 +38,10 @@ class Served(identity.TlsInstance):
     def __init__(self):
         super().__init__()
         self.home = os.path.join(self.folder.name, "operator")
-        os.mkdir(self.home)
-        self.env = {**os.environ, "HOME": self.home, "XDG_CONFIG_HOME": ""}
+        self.runtime = os.path.join(self.home, "run")
+        os.makedirs(self.runtime, 0o700)
+        self.env = {**os.environ, "HOME": self.home, "XDG_CONFIG_HOME": "",
+                    "XDG_RUNTIME_DIR": self.runtime}
         self.program = [self.command, "up"]
         self.arguments += ["--listen", "tls:[::1]:0"]
         self.six = None
@@ -340,6 +342,26 @@ class Cases:
         finally:
             c.do("logout")
 
+    def ssh_has_its_own_file(self):
+        """Through ssh it is ssh that knows whom to believe. Here a script stands in for it."""
+        c = self.client()
+        port = self.run.address.rsplit(":", 1)[1]
+        c.write(f"there:{port} {OTHER}\nlocalhost:{port} {OTHER}\n")
+        with open(f"{c.home}/ssh", "w", encoding="utf-8") as f:
+            f.write('#!/bin/sh\nfor word; do last=$word; done\n'
+                    f"export XDG_RUNTIME_DIR='{self.run.runtime}' "
+                    f"PATH='{os.path.dirname(self.run.command)}':\"$PATH\"\n"
+                    'exec sh -c "$last"\n')
+        os.chmod(f"{c.home}/ssh", 0o700)
+        c.env["CAPOS_SSH"] = f"{c.home}/ssh"
+        c.do("login", f"{instance.USER}@there:{port}", "--via", "ssh", "--password-stdin",
+             stdin=instance.SECRET)
+        try:
+            who = json.loads(c.do("whoami", "--json"))
+            expect((who["account"], who["key"]), (instance.USER, ""), "whoami")
+        finally:
+            c.do("logout")
+
     def the_operator_is_not_asked(self):
         """By what `capos up` has written; lines of earlier ports and keys are gone."""
         operator = Client(self.run, "none")
@@ -383,7 +405,7 @@ def main():
                      "a_changed_key", "renewed_and_rotated", "places_are_apart",
                      "lines_and_files_that_are_not_read", "a_link_stays_one",
                      "what_cannot_be_written", "two_at_once", "an_authority_decides_alone",
-                     "a_session_goes_on", "the_operator_is_not_asked")
+                     "a_session_goes_on", "ssh_has_its_own_file", "the_operator_is_not_asked")
             table = [(n.replace("_", " "), getattr(cases, n)) for n in names]
             table += [(n.replace("_", " "), instance.needs_root(getattr(cases, n)))
                       for n in ("of_somebody_else", "under_sudo")]
