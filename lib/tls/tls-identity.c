@@ -67,8 +67,9 @@ const char *capos_i_tls_identity_strerror(int r)
                         "the private key has a passphrase, which nobody could enter when the "
                         "instance starts: take it off (openssl pkey -in key.pem -out new.pem)",
                 [TLS_IDENTITY_E_MISMATCH] =
-                        "the private key does not belong to the certificate: put the right one "
-                        "beside it, or remove both and a new identity is made",
+                        "the private key does not belong to the certificate: `capos cert import` "
+                        "with both that belong together mends it, or remove both and a new "
+                        "identity is made",
                 [TLS_IDENTITY_E_EXPIRED] =
                         "the certificate has expired: clients that check dates refuse it; renew it",
                 [TLS_IDENTITY_E_NOT_YET] = "the certificate is not valid yet: clients that check "

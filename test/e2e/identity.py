@@ -457,9 +457,27 @@ def other_key(run):
     shutil.copyfile(f"{run.folder.name}/other.key", f"{run.tls}/key.pem")
 
 
+def import_again(run):
+    run.capos("cert", "import", f"{run.folder.name}/other.pem", f"{run.folder.name}/other.key")
+
+
+def remove_both(run):
+    for name in ("key.pem", "cert.pem"):
+        os.unlink(f"{run.tls}/{name}")
+
+
 def bad_starts():
     starts_not(garbage, "no private key")
-    starts_not(other_key, "remove both and a new identity is made")
+    starts_not(other_key, "`capos cert import` with both that belong together")
+    starts_not(other_key, "or remove both and a new identity is made")
+    for mend in (import_again, remove_both):
+        with TlsInstance() as run:
+            run.stop()
+            other_key(run)
+            mend(run)
+            run.user = False
+            run.start()
+            expect(run.shown(), run.stored(), "certificate after the repair")
     starts_not(lambda run: os.unlink(f"{run.tls}/key.pem"), "no private key")
     starts_not(lambda run: os.chmod(f"{run.tls}/key.pem", 0), "Permission denied")
 
