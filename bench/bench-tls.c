@@ -81,8 +81,6 @@ void bench_tls_join(capnp_vat *server, capnp_cap *served, capnp_vat *client, cap
         must(capnp_conn_new(client, ends[1], NULL, NULL, &b), "a client's end");
         must(capos_i_tls_client_new(&none, &x), "a client's context");
         must(capos_i_tls_connect(client, b, x, &plan, &u), "connecting");
-        capos_i_tls_set_wipe(t, false);
-        capos_i_tls_set_wipe(u, false);
         must(capnp_rpc_bootstrap(capnp_conn_rpc(b), ret), "a bootstrap");
         capnp_conn_unref(a);
         capnp_conn_unref(b);

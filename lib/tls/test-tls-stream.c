@@ -296,21 +296,6 @@ TEST(a_handshake_is_three_writes)
         peers_close(&w);
 }
 
-TEST(calls_go_on_whether_it_wipes_or_not)
-{
-        for (unsigned wipes = 0; wipes < 2; wipes++) {
-                struct peers_plan p = {0};
-                struct peers w;
-
-                peers_open(&w, &p);
-                peers_echo(&w, "x", 1, 0);
-                capos_i_tls_set_wipe(w.server.tls, wipes);
-                capos_i_tls_set_wipe(w.client.tls, wipes);
-                peers_echo(&w, "y", 1, 0);
-                peers_close(&w);
-        }
-}
-
 TEST(keys_are_made_anew)
 {
         struct peers_plan p = {0};

@@ -355,14 +355,34 @@ static void tls_on_no_data(struct capos_i_tls *t, int r)
         }
 }
 
+/*
+ * SSL_read(), which wipes what it has handed out, so that no password stays. A buffer that libssl
+ * lets go of it would wipe as a whole, 16 KiB each turn: so it keeps the buffer while there is more
+ * to come, and lets go when there is nothing, by which time all clear text in it has been wiped.
+ */
+static int tls_take(struct capos_i_tls *t)
+{
+        bool more = t->io->in_len || t->greeted != t->handed || SSL_has_pending(t->ssl);
+        int n;
+
+        ERR_clear_error();
+        if (more)
+                SSL_clear_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
+        else
+                SSL_clear_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+        n = SSL_read(t->ssl, t->io->scratch, RECORD_BYTES);
+        SSL_set_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
+        SSL_set_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+        return n;
+}
+
 static void tls_pull(struct capos_i_tls *t)
 {
         struct capnp_filter_io *x = t->io;
         int n = 1;
 
         while (n > 0 && capnp_rpc_wants_input(x->rpc)) {
-                ERR_clear_error();
-                n = SSL_read(t->ssl, x->scratch, RECORD_BYTES);
+                n = tls_take(t);
                 if (n <= 0)
                         tls_on_no_data(t, n);
                 else if (tls_feed(t, (size_t)n))
@@ -698,12 +718,4 @@ capnp_data capos_i_tls_transcript_peek(const struct capos_i_tls *t)
 void capos_i_tls_transcript_clear(struct capos_i_tls *t)
 {
         capos_i_tls_transcript_drop(&t->transcript);
-}
-
-void capos_i_tls_set_wipe(struct capos_i_tls *t, bool wipes)
-{
-        if (wipes)
-                SSL_set_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
-        else
-                SSL_clear_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
 }

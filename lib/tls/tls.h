@@ -120,9 +120,5 @@ int capos_i_tls_peer_key(const struct capos_i_tls *t, uint8_t ret[CAPOS_I_TLS_HA
 capnp_data capos_i_tls_transcript_peek(const struct capos_i_tls *t);
 /* Throws that away. */
 void capos_i_tls_transcript_clear(struct capos_i_tls *t);
-/* Whether libssl wipes clear text in its buffers before it frees them. It does at first, so that no
- * password stays; that is 16 KiB to be wiped for each turn in which something comes, so a program
- * that has read the last of them may say so. */
-void capos_i_tls_set_wipe(struct capos_i_tls *t, bool wipes);
 
 #endif
