@@ -6,10 +6,10 @@
  * what the manifest wants, as many as the process that needs most has descriptors for. Every
  * process finds the same, because all have the limit that caposd has.
  *
- * What each needs: caposd a descriptor for a worker; the gateway two for a connection that waits
- * for one; the session manager one for a connection, and for a session one more for every service
- * it uses. What it uses beyond the first four is not counted: it finds no descriptor then, and
- * only that is refused.
+ * What each needs: caposd a descriptor for a worker; the gateway three for a connection that waits
+ * for one (the client's, and those to the session manager and the signer); the session manager one
+ * for a connection, and for a session one more for every service it uses. What it uses beyond the
+ * first four is not counted: it finds no descriptor then, and only that is refused.
  *
  * When there are too few, connections without a session give up their places first, for they stay
  * for a moment only. A source may have all places but an eighth, if the manifest does not say.
@@ -24,6 +24,7 @@ enum {
         SESSIOND_BASE = 28,
         SERVICE = 2, /* in caposd and sessiond */
         IDLE = 2,    /* in caposd; one in the gateway */
+        WAITING = 3, /* in the gateway, of a connection that waits */
         COUNTED = 4, /* services of a session */
         FDS_MAX = 65536,
 };
@@ -76,7 +77,7 @@ static uint64_t above(uint64_t a, uint64_t b)
 /* What a process needs at most for so many. */
 static uint64_t room_needs(const struct room *r, uint64_t sessions, uint64_t fresh)
 {
-        return most(most(r->caposd + sessions + fresh, r->gateway + 2 * fresh),
+        return most(most(r->caposd + sessions + fresh, r->gateway + WAITING * fresh),
                     r->sessiond + fresh + r->session * sessions);
 }
 
@@ -91,7 +92,7 @@ void daemon_capacity_find(manifest_reader m, uint64_t fds, struct daemon_capacit
                 (struct daemon_capacity){.fds = fds, .wanted_fds = room_needs(&r, sessions, fresh)};
         if (ret_c->wanted_fds > fds) {
                 fresh = least(fresh, most(1, least(in_caposd / 3, in_sessiond / 4)));
-                fresh = least(fresh, above(fds, r.gateway) / 2);
+                fresh = least(fresh, above(fds, r.gateway) / WAITING);
                 sessions = least(sessions, above(in_caposd, fresh));
                 sessions = least(sessions, above(in_sessiond, fresh) / r.session);
         }
@@ -101,6 +102,6 @@ void daemon_capacity_find(manifest_reader m, uint64_t fds, struct daemon_capacit
         ret_c->unauthenticated = (uint32_t)fresh;
         ret_c->unauthenticated_of_one =
                 daemon_capacity_of_one((uint32_t)fresh, limits_unauthenticated_per_source(l));
-        ret_c->gateway_fds = (uint32_t)(r.gateway + 2 * fresh);
+        ret_c->gateway_fds = (uint32_t)(r.gateway + WAITING * fresh);
         ret_c->sessiond_fds = (uint32_t)(r.sessiond + fresh + r.session * sessions);
 }

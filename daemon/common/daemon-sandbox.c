@@ -32,7 +32,7 @@ struct role {
 
 static const struct role ROLES[] = {
         [ROLE_GATEWAY] =
-                {.fds = 16384}, /* two for each of 4,096 that wait; fewer by its manifest */
+                {.fds = 16384}, /* three for each of 4,096 that wait; fewer by its manifest */
         [ROLE_ZYGOTE] = {.fds = 1024, .forks = true},
         [ROLE_WORKER] = {.address_bytes = 512ull * MIB, .fds = 64, .forked = true},
         [ROLE_SESSIOND] = {.fds = 65536, .keeps = true},

@@ -154,11 +154,26 @@ static void idle_free(struct idle *i)
         free(i);
 }
 
+/* A worker that was promised to a connection which has gone since is nobody's: it ends. */
+static void gateway_match_promised(struct gateway *g)
+{
+        struct capnp_i_list *l, *next;
+
+        for (l = g->idle.next; l != &g->idle; l = next) {
+                struct idle *i = CAPNP_I_OF(l, struct idle, link);
+
+                next = l->next;
+                if (i->event && !conns_find(&g->conns, i->event))
+                        idle_free(i);
+        }
+}
+
 /* Brings connections that are admitted and workers that are idle together. */
 static void gateway_match(struct gateway *g)
 {
         struct capnp_i_list *l, *next;
 
+        gateway_match_promised(g);
         for (l = g->conns.waiting.next; l != &g->conns.waiting; l = next) {
                 struct conn *c = CAPNP_I_OF(l, struct conn, link);
                 int r = c->admission < 0 ? 0 : -ENOENT;
