@@ -181,6 +181,11 @@ class Target(instance.Instance):
         return found.splitlines()
 
 
+def no_more(before, now):
+    """The same processes, none with more descriptors, as far as we may look."""
+    return set(now) == set(before) and all(now[k] is None or now[k] <= before[k] for k in now)
+
+
 # ---- attackers ----------------------------------------------------------------------------------
 
 def source(number):

@@ -72,11 +72,6 @@ def good_ones(target):
     target.good_by_key()
 
 
-def no_more(before, now):
-    """The same processes, none with more descriptors, as far as we may look."""
-    return set(now) == set(before) and all(now[k] is None or now[k] <= before[k] for k in now)
-
-
 def flood(target, layer, act):
     """Attacks while good clients come, and looks at what is left."""
     def run():
@@ -88,7 +83,7 @@ def flood(target, layer, act):
             if attackers.over.is_set():
                 raise Failed("the attack ended early")
         target.settled(120)
-        instance.until(lambda: no_more(before, target.counts()),
+        instance.until(lambda: a.no_more(before, target.counts()),
                        f"the descriptors that there were ({before}, {target.counts()})", 60)
         good_ones(target)
         return layer

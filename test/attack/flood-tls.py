@@ -1,0 +1,326 @@
+#!/usr/bin/env python3
+"""flood-tls: abuse of TLS itself, from 16 addresses, and those who have a right to get in.
+
+Each try has its attackers go on while good clients log in over TLS by password and by key: every
+one of them must get in. One more client has been logged in since the beginning, and its worker may
+not grow meanwhile. When the attackers have gone, nothing is left: sessions, workers and descriptors
+are what they were, in every process.
+
+What stops an attacker is looked at beside that, one of each kind, at an instance of its own: whether
+TLS ends the connection, the vat behind it, or nobody until the instance's patience ends.
+
+How long it takes is set by CAPOS_ATTACK_SECONDS; `make soak` gives it minutes.
+"""
+import os
+import re
+import ssl
+import struct
+import sys
+import threading
+import time
+
+import attacklib as a
+import attacktls
+import instance
+import sessionlib as s
+import tlspeer
+from tlspeer import ALERT, CHANGE, DATA, HANDSHAKE, record
+
+SCRIPT = "attack-flood-tls"
+GOOD_S = 60
+a.SECONDS = min(a.SECONDS, 1) if "CAPOS_ATTACK_SECONDS" not in os.environ else a.SECONDS
+GROWTH_KIB = 64  # what a worker may take more after any flood
+WORKER_KIB = 2048  # what one may ever have that is not of a file
+RECORDS = 400
+PATIENCE_MS = 15000  # of the instance that is looked at; who has an answer has it long before
+ABORT_BYTES = 64  # an alert is shorter, an abort of the vat is not
+
+
+# ---- ways to be a nuisance: before a handshake -------------------------------------------------
+
+def raw(turn):
+    """A turn on a TCP connection; what it is given is held. turn(attackers, connection)."""
+    def act(attackers, number):
+        one = tlspeer.connect(attackers.target.tls_address, a.source(number))
+        turn(attackers, one)
+        return one
+    return act
+
+
+def silent(_, one):
+    pass
+
+
+def slow(attackers, one):
+    """A hello, a byte a second."""
+    for byte in tlspeer.hello():
+        one.send(bytes([byte]))
+        if attackers.over.wait(1):
+            break
+
+
+def garbage(_, one):
+    one.send(os.urandom(600))
+
+
+def tls_garbage(_, one):
+    """It begins well."""
+    one.send(record(HANDSHAKE, b"\1\0\2\0\3\3" + os.urandom(512)))
+
+
+def other_versions(_, one):
+    context = tlspeer.client_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    one.send(tlspeer.hello(context))
+
+
+def oversized(_, one):
+    one.send(tlspeer.hello() + struct.pack(">BHH", DATA, 0x0303, 0xffff) + bytes(40000))
+
+
+def endless_hello(_, one):
+    """A message of 16 MiB that is on its way, of which 128 KiB come."""
+    one.send(record(HANDSHAKE, b"\1\xff\xff\xff" + bytes(16000)))
+    for _ in range(8):
+        one.send(record(HANDSHAKE, bytes(16384)))
+
+
+def with_extension(hello, extension):
+    """A hello with one extension more, in front."""
+    at = 5 + 4 + 2 + 32
+    at += 1 + hello[at]
+    at += 2 + struct.unpack_from(">H", hello, at)[0]
+    at += 1 + hello[at]
+    rest = struct.pack(">H", len(hello) - at - 2 + len(extension)) + extension + hello[at + 2:]
+    body = hello[9:at] + rest
+    return record(HANDSHAKE, b"\1" + struct.pack(">I", len(body))[1:] + body, 0x0301)
+
+
+def early_data(_, one):
+    """Says that there will be some, and sends it without waiting."""
+    one.send(with_extension(tlspeer.hello(), struct.pack(">HH", 42, 0)))
+    for _ in range(20):
+        one.send(record(DATA, os.urandom(4096)))
+
+
+def half_open(_, one):
+    """The server has signed; nothing comes back."""
+    one.send(tlspeer.hello())
+    one.recv(65536)
+
+
+def cipher_changes(_, one):
+    """What middle boxes like to see, again and again in the middle of a handshake."""
+    one.send(tlspeer.hello())
+    one.recv(65536)
+    one.send(record(CHANGE, b"\1") * RECORDS)
+
+
+# ---- … and after one ---------------------------------------------------------------------------
+
+def rogue(records):
+    """A turn that makes a good handshake, and then sends records(rogue), one by one."""
+    def act(attackers, number):
+        one = tlspeer.Rogue(attackers.target.tls_address, a.source(number))
+        try:
+            for _ in range(RECORDS):
+                one.sock.sendall(records(one))
+        except OSError:
+            pass  # it has had enough of them
+        return one
+    return act
+
+
+def key_updates(one):
+    return one.key_update()
+
+
+def empty_records(one):
+    return one.sealed(DATA, b"")
+
+
+def warnings(one):
+    return one.sealed(ALERT, bytes([1, 90]))  # user_canceled
+
+
+def renegotiation(one):
+    return one.sealed(HANDSHAKE, tlspeer.hello()[5:])
+
+
+def byte_records(one):
+    """The beginning of a message that nobody will refuse for its form, a byte at a time."""
+    return one.sealed(DATA, b"\0")
+
+
+def plain_after(_):
+    return record(DATA, bytes(64))
+
+
+WAYS = [raw(silent), raw(slow), raw(garbage),
+        raw(tls_garbage), raw(other_versions), raw(oversized),
+        raw(endless_hello), raw(early_data), raw(half_open),
+        raw(cipher_changes), rogue(key_updates), rogue(empty_records),
+        rogue(warnings), rogue(renegotiation), rogue(byte_records),
+        rogue(plain_after)]
+ROGUES = range(10, 16)  # those with a session of TLS, whose records are seen sealed
+
+
+# ---- what stops one ----------------------------------------------------------------------------
+
+def longest_record(data):
+    at, longest = 0, 0
+    while at + 5 <= len(data):
+        size = struct.unpack_from(">H", data, at + 3)[0]
+        longest, at = max(longest, size), at + 5 + size
+    return longest
+
+
+class Looks:
+    """One attacker of each kind at an instance that nobody floods, and by what it was stopped."""
+
+    def __init__(self):
+        self.over, self.found = threading.Event(), {}
+        self.target = attacktls.TlsTarget(
+            instance.manifest(limits=f"connections = 64, unauthenticated = 48, admissionMs = {PATIENCE_MS}"))
+        self.threads = []
+
+    def look(self, number, act):
+        begin, got, one, layer = time.monotonic(), b"", None, "nobody"
+        try:
+            one = act(self, number)
+            sock = getattr(one, "sock", one)
+            sock.settimeout(GOOD_S)
+            part = b"-"
+            while part:
+                part = sock.recv(65536)
+                got += part
+        except TimeoutError:
+            return
+        except OSError:
+            pass  # a reset is an end, too
+        finally:
+            a.close(one)
+        if time.monotonic() - begin > PATIENCE_MS / 1000 * 2 / 3:
+            layer = "gateway"
+        else:
+            layer = "vat" if longest_record(got) > ABORT_BYTES and number in ROGUES else "TLS"
+        self.found[number] = layer
+
+    def __enter__(self):
+        self.target.__enter__()
+        self.tls_address = self.target.tls_address
+        self.threads = [threading.Thread(target=self.look, args=(i, act), daemon=True)
+                        for i, act in enumerate(WAYS)]
+        for t in self.threads:
+            t.start()
+        return self
+
+    def layer(self, number):
+        self.threads[number].join(GOOD_S)
+        return self.found.get(number, "nobody")
+
+    def __exit__(self, *error):
+        for t in self.threads:
+            t.join(GOOD_S)
+        return self.target.__exit__(*error)
+
+
+# ---- tries -------------------------------------------------------------------------------------
+
+def worker_of(target, peer):
+    """The process that serves a client; None if we may not look."""
+    here, there = peer.sock.tls.getsockname()[1], peer.sock.tls.getpeername()[1]
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        rows = [line.split() for line in f]
+    inode = [r[9] for r in rows if r[1].endswith(f":{there:04X}") and r[2].endswith(f":{here:04X}")]
+    for pid in target.pids("worker"):
+        try:
+            fds = [os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")]
+        except OSError:
+            continue
+        if f"socket:[{inode[0]}]" in fds:
+            return pid
+    return None
+
+
+def own_kib(pid):
+    """The memory that a process shares with nobody, but for what a fork shares."""
+    found = re.search(r"^RssAnon:\s*(\d+) kB$", instance.read_proc(pid, "status"), re.M)
+    return int(found.group(1)) if found else 0
+
+
+class Witness:
+    """A client that has been logged in since before, and its worker."""
+
+    def __init__(self, target):
+        self.target = target
+        self.peer, self.session, caps = target.tls_login()
+        self.info = s.get(caps, "system_info", s.SYSTEM_INFO)
+        self.call()
+        self.pid = worker_of(target, self.peer)
+        self.before = own_kib(self.pid) if self.pid else 0
+
+    def call(self):
+        if not s.motd(self.info):
+            raise s.Failed("no message of the day")
+
+    def is_as_before(self):
+        self.call()
+        grown = (own_kib(self.pid) if self.pid else 0) - self.before
+        if grown > GROWTH_KIB:
+            raise s.Failed(f"the worker of a good client has grown by {grown} KiB")
+
+    def close(self):
+        self.session.call(3)
+        self.peer.close()
+
+
+def largest(target):
+    """What the largest worker takes for itself."""
+    return max((own_kib(p) for p in target.pids("worker")), default=0)
+
+
+def good_ones(target):
+    target.good_by_password()
+    target.good_by_key()
+
+
+def flood(target, looks, number, act):
+    """Attacks while good clients come, and looks at what is left."""
+    def run():
+        target.settled()
+        before = target.counts()
+        witness = Witness(target)
+        with a.Attackers(target, a.SOURCES, act) as attackers:
+            for _ in range(max(1, int(a.SECONDS / 4))):
+                good_ones(target)
+                witness.is_as_before()
+            top = largest(target)
+            if attackers.over.is_set():
+                raise s.Failed("the attack ended early")
+        witness.is_as_before()
+        witness.close()
+        print(f"# {attackers.acts} acts; the largest worker had {top} KiB", flush=True)
+        if top > WORKER_KIB:
+            raise s.Failed(f"a worker has {top} KiB")
+        target.settled(120)
+        instance.until(lambda: a.no_more(before, target.counts()),
+                       f"the descriptors that there were ({before}, {target.counts()})", 60)
+        return looks.layer(number)
+    return run
+
+
+def tries(target, looks):
+    s.WAIT_S = GOOD_S
+    return {f"T{i + 1}": flood(target, looks, i, act) for i, act in enumerate(WAYS)}
+
+
+def small():
+    """With few places, so that a short flood is a flood."""
+    return attacktls.TlsTarget(instance.manifest(limits="connections = 64, unauthenticated = 32"))
+
+
+if __name__ == "__main__":
+    with Looks() as looks_on:
+        code = a.main(SCRIPT, small, lambda target: tries(target, looks_on))
+    sys.exit(code)
