@@ -25,8 +25,8 @@ SIGKILL = 9
 class Worker(a.Hijacked):
     """One that speaks to the session manager as it likes."""
 
-    def __init__(self, target):
-        super().__init__(target)
+    def __init__(self, target, source="127.0.0.1"):
+        super().__init__(target, source)
         self.target, self.question, self.links = target, 0, {}
         self.root = None
 
