@@ -66,7 +66,8 @@ int confine_init(struct confine *c, manifest_reader m, bool exposed)
                               .first_user = manifest_first_user(m)};
         if (!c->full && exposed && !accept) {
                 daemon_log(LOG_ERR, "others can reach a listener: the manifest must have "
-                                    "confinement = full, or exposed = acceptBasic");
+                                    "confinement = full, or exposed = acceptBasic; write it into "
+                                    "what `capos manifest show` prints, and give --manifest FILE");
                 return -EPERM;
         }
         if (!c->full) {
