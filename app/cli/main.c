@@ -90,7 +90,8 @@ static const struct cli_option methods_options[] = {EXPECT_OPTION, VIA_OPTION, {
 static const struct cli_option login_options[] = {
         {"profile", 0, "P", "the profile to ask for (default: the account's first)",
          offsetof(struct cli, profile)},
-        {"identity", 'i', "FILE", "log in by this private key, from a file or an ssh-agent; or by FILE-cert.pub",
+        {"identity", 'i', "FILE",
+         "log in by this private key, from a file or an ssh-agent; or by FILE-cert.pub",
          offsetof(struct cli, identity)},
         {"certificate", 0, "FILE", "log in by this certificate, over TLS; NAME may be left out",
          offsetof(struct cli, certificate)},
