@@ -8,6 +8,7 @@ it. list.md is the plan: a script whose rows and whose tries are not the same fa
 A try is a function; it returns the layer that has stopped it, in the words of list.md, or raises
 when nothing has.
 """
+import errno
 import os
 import re
 import socket
@@ -301,7 +302,13 @@ class Hijacked:
                                                   socket.SCM_RIGHTS, descriptor, 0))
             size = 24
         head = self.poke(0, struct.pack("<QIIQQQQI", 0, 0, 0, vec, 1, control, size, 0) + bytes(4))
-        return self.call("sendmsg", fd, head, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+        end = time.monotonic() + s.WAIT_S
+        while True:
+            got = self.call("sendmsg", fd, head, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+            # The kernel counts what is in flight for a user: another instance may be flooded.
+            if got != -errno.ETOOMANYREFS or time.monotonic() > end:
+                return got
+            time.sleep(0.01)
 
     def recv(self, fd, seconds=10):
         """What comes on a descriptor, and the descriptor that came with it, if one did; b"" at its

@@ -272,9 +272,8 @@ def with_descriptor(k):
         k.question += 1
         k.send(k.other, w.call(k.question, k.root, METHODS, iface=ADMISSION), descriptor=k.client)
         k.answer(k.other, k.question)
-    after = a.instance.descriptors(sessiond)
-    if after != before:
-        raise a.Failed(f"{before} descriptors, then {after}")
+    a.instance.until(lambda: a.instance.descriptors(sessiond) <= before,
+                     f"the {before} descriptors that there were", s.WAIT_S)
     return "sessiond"
 
 
