@@ -201,6 +201,10 @@ static void core_checked(struct core *c, const struct packet *p)
 {
         if (p->index >= c->nservices || c->keeper->up)
                 return;
+        /* Of one that has died, its end says more, and comes in a moment. */
+        if (p->check == CHECK_SILENT && c->options->check &&
+            daemon_link_is_over(&c->services[p->index].program.link))
+                return;
 
         c->services[p->index].checked = true;
         core_complain(c, p);

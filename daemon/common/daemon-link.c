@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -313,4 +314,11 @@ void daemon_link_deinit(struct daemon_link *l)
 bool daemon_link_is_open(const struct daemon_link *l)
 {
         return l->watch.loop != NULL;
+}
+
+bool daemon_link_is_over(const struct daemon_link *l)
+{
+        struct pollfd p = {.fd = l->fd, .events = POLLRDHUP};
+
+        return !daemon_link_is_open(l) || poll(&p, 1, 0) == 1;
 }

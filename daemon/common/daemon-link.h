@@ -53,6 +53,9 @@ int daemon_link_init(struct daemon_link *l, struct capos_io_loop *loop, int fd, 
 /* Closes it; what waits is lost. closed() is not called. */
 void daemon_link_deinit(struct daemon_link *l);
 bool daemon_link_is_open(const struct daemon_link *l);
+/* Whether its peer has gone, also when nobody has been told yet: it is not open, or about to end.
+ */
+bool daemon_link_is_over(const struct daemon_link *l);
 /*
  * Sends a packet, with packet_fds(p->type) descriptors (fds NULL: none), which are taken in any
  * case. Cannot fail visibly: on a broken link it goes nowhere, and closed() is called soon.
