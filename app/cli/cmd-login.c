@@ -296,7 +296,7 @@ static int login_try_identity(struct login *l)
 /* 0: logged in. Else l->error, when there was any key at all. */
 static int login_try_keys(struct login *l)
 {
-        struct keys keys = {0};
+        CAPNP_AUTO(keys_deinit) struct keys keys = {0};
         capos_key *key = NULL;
         unsigned left;
         int r = CAPOS_E_METHOD;
@@ -310,7 +310,6 @@ static int login_try_keys(struct login *l)
                         break;
         }
         left = r ? keys_left(&keys) : 0;
-        keys_deinit(&keys);
         if (left)
                 (void)fprintf(stderr,
                               "capos: %u keys of the ssh-agent were not tried: name the right one "

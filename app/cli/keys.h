@@ -16,6 +16,7 @@ struct keys {
         bool agent_is_through;
 };
 
+/* Frees what a walk that ended early has left. */
 void keys_deinit(struct keys *k);
 
 /*

@@ -2,20 +2,13 @@
  * Keys and signatures that ssh-keygen made (the fuzzers' corpus): which are accepted, and that no
  * change of any byte, no cut and no other namespace, message or key is.
  */
-#include "harness.h"
-
 #include "ssh.h"
-
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "test-corpus.h"
 
 #define SPACE "login@capos"
 
 struct blob {
         uint8_t p[4096];
-        uint32_t len;
 };
 
 static const char message_text[] = "a message";
@@ -23,19 +16,7 @@ static const capnp_data message = {(const uint8_t *)message_text, sizeof(message
 
 static capnp_data blob_read(struct blob *b, const char *folder, const char *name)
 {
-        const char *root = getenv("CAPOS_SRCDIR");
-        char path[1024];
-        ssize_t n;
-        int fd;
-
-        snprintf(path, sizeof(path), "%s/fuzz/corpus/%s/%s", root ? root : ".", folder, name);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        CHECK(fd >= 0);
-        n = read(fd, b->p, sizeof(b->p));
-        CHECK(n > 0);
-        close(fd);
-        b->len = (uint32_t)n;
-        return (capnp_data){b->p, b->len};
+        return corpus_read(folder, name, b->p, sizeof(b->p));
 }
 
 static const struct {

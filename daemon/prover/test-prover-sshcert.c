@@ -2,36 +2,15 @@
  * Certificates that ssh-keygen made (the fuzzers' corpus), for accounts ada and grace, from 2020 to
  * 2099: who is let in by one, and that no byte of one can change.
  */
-#include "harness.h"
-
 #include "key.h"
+#include "test-corpus.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { NOW = 1800000000, LATE = 1 << 30 };
+enum { NOW = 1800000000, EARLY = 1 << 30 };
 
 static const char message_text[] = "a message";
 static const capnp_data message = {(const uint8_t *)message_text, sizeof(message_text) - 1};
-
-static capnp_data file_read(const char *folder, const char *name, uint8_t *to, size_t room)
-{
-        const char *root = getenv("CAPOS_SRCDIR");
-        char path[1024];
-        ssize_t n;
-        int fd;
-
-        snprintf(path, sizeof(path), "%s/fuzz/corpus/%s/%s", root ? root : ".", folder, name);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        CHECK(fd >= 0);
-        n = read(fd, to, room);
-        CHECK(n > 0);
-        close(fd);
-        return (capnp_data){to, (uint32_t)n};
-}
 
 /* ---- who is believed ------------------------------------------------------------------------ */
 
@@ -58,7 +37,7 @@ static void put(struct wanted *w, const void *p, size_t len)
 static void put_authority(struct wanted *w, const char *name, uint32_t serial, const char *id)
 {
         uint8_t key[512];
-        capnp_data k = file_read("fuzz-sshkey", name, key, sizeof(key));
+        capnp_data k = corpus_read("fuzz-sshkey", name, key, sizeof(key));
         const uint32_t ids = id ? (uint32_t)strlen(id) + 4 : 0, serials = serial ? 8 : 0;
 
         put_u32(w, 4 + k.len + 4 + serials + 4 + ids);
@@ -111,7 +90,7 @@ static const struct row rows[] = {
         {"cert-ed25519", "ad", .why = "for other accounts"},
         {"cert-anyone", "ada", .why = "for other accounts"},
         {"cert-host", "ada", .why = "not a user's"},
-        {"cert-ed25519", "ada", .why = "not valid yet", .now = LATE},
+        {"cert-ed25519", "ada", .why = "not valid yet", .now = EARLY},
         {"cert-ed25519", "ada", .why = "expired", .now = INT64_C(1) << 33},
         {"cert-ed25519", "ada", .why = "by an authority that nobody has named",
          .authority = "authority-p256"},
@@ -143,7 +122,7 @@ TEST(each_is_let_in_where_it_is_good_for)
 
         for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 wanted_init(&w, &rows[i]);
-                CHECK_EQ(ask(&w, file_read("fuzz-sshsig", rows[i].sig, sig, sizeof(sig)), &v),
+                CHECK_EQ(ask(&w, corpus_read("fuzz-sshsig", rows[i].sig, sig, sizeof(sig)), &v),
                          !rows[i].why);
                 if (rows[i].why)
                         CHECK_STR(v.subject, rows[i].why);
@@ -157,7 +136,7 @@ TEST(what_is_in_one_is_told)
         struct wanted w;
 
         wanted_init(&w, &(struct row){.account = "ada"});
-        CHECK(ask(&w, file_read("fuzz-sshsig", "cert-sk-ed25519", sig, sizeof(sig)), &v));
+        CHECK(ask(&w, corpus_read("fuzz-sshsig", "cert-sk-ed25519", sig, sizeof(sig)), &v));
         CHECK_STR(v.name, "ada sk");
         CHECK_STR(v.serial, "7");
         CHECK(v.until_s > NOW);
@@ -173,7 +152,7 @@ TEST_T(no_byte_of_one_can_change, 120)
 
         wanted_init(&w, &(struct row){.account = "ada"});
         for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-                capnp_data sig = file_read("fuzz-sshsig", names[i], p, sizeof(p));
+                capnp_data sig = corpus_read("fuzz-sshsig", names[i], p, sizeof(p));
 
                 for (uint32_t at = 0; at < sig.len; at++) {
                         p[at] ^= 1;

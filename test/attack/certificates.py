@@ -18,7 +18,6 @@ import sessionlib as s
 from confine import can_have
 
 SCRIPT = "attack-certificates"
-SECURED = 11
 CERTIFICATE, REQUEST, VERIFY = 11, 13, 15
 NONCE_EXTENSION = b"\xff\x43\x00\x20"
 
@@ -51,23 +50,10 @@ def signed_part(messages):
 
 # ---- a worker -----------------------------------------------------------------------------------
 
-class Worker(inside.Worker):
-    """One on a connection over TLS, who speaks none."""
-
+class Worker(inside.TlsWorker):
     def __init__(self, cases):
-        self.address = cases.target.tls
-        super().__init__(self)
+        super().__init__(cases.target.tls, cases.key)
         self.nonce = self.peek(0, 32)
-        self.signer = self.other + 1
-        self.key = cases.key
-
-    def sign(self, digest=bytes(32), key=None, more=b""):
-        """What the signer answers; b"" when it does not."""
-        self.send(self.signer, (key or self.key) + digest + more)
-        return self.recv(self.signer)[0]
-
-    def secured(self, handshake=b""):
-        return self.admission(SECURED, s.Struct(b"", [bytes(32), handshake or None]))[0]
 
     def log_in(self):
         """The refusal, if there is one."""
@@ -116,7 +102,7 @@ class Inside:
     def lie(self, handshake, digest, reason):
         """Hands over a handshake; who has stopped it, by the log."""
         worker = self.worker()
-        if len(worker.sign(digest)) != 76 or worker.secured(handshake):
+        if len(worker.sign(digest)) != 76 or worker.secured(handshake=handshake):
             raise s.Failed("it does not come to a proof")
         why = worker.log_in()
         if why is None:

@@ -16,7 +16,7 @@ import struct
 import subprocess
 import threading
 
-import attacklib  # noqa: F401 pylint: disable=unused-import
+import attacklib
 import certlib
 import instance
 import sessionlib as s
@@ -372,3 +372,11 @@ class KeyCheats(Cheats):
         """A login whose proof says something else in these fields."""
         login = self.login(to, "operator", self.peer(over), **(how or {}))
         return self.wrong(login, login.signed(self.key, **fields), account=to, transport=over)
+
+
+def main(script, prefix, cases, names):
+    """Runs a script's tries: the methods of these names, in their order. The exit code."""
+    def tries(target):
+        made = cases(target)
+        return {f"{prefix}{i + 1}": made.tried(getattr(made, n)) for i, n in enumerate(names)}
+    return attacklib.main(script, Target, tries)

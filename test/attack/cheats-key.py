@@ -9,7 +9,6 @@ import os
 import sys
 import time
 
-import attacklib as a
 import cheatlib as c
 import instance
 import sessionlib as s
@@ -279,10 +278,5 @@ NAMES = ("honest", "by_server_key", "same_flow", "flow_begun_before", "flow_begu
          "server_key_without_tls", "late")
 
 
-def tries(target):
-    cases = Cases(target)
-    return {f"KC{i + 1}": cases.tried(getattr(cases, name)) for i, name in enumerate(NAMES)}
-
-
 if __name__ == "__main__":
-    sys.exit(a.main(SCRIPT, c.Target, tries))
+    sys.exit(c.main(SCRIPT, "KC", Cases, NAMES))

@@ -9,7 +9,6 @@ Everything he does is real, the clients are the command and one that checks noth
 import os
 import sys
 
-import attacklib as a
 import cheatlib as c
 import instance
 import sessionlib as s
@@ -201,10 +200,5 @@ NAMES = ("own_key", "stolen_key", "own_key_server_key", "stolen_key_server_key",
          "told", "recorded_bytes", "recorded_words")
 
 
-def tries(target):
-    cases = Cases(target)
-    return {f"KM{i + 1}": cases.tried(getattr(cases, name)) for i, name in enumerate(NAMES)}
-
-
 if __name__ == "__main__":
-    sys.exit(a.main(SCRIPT, c.Target, tries))
+    sys.exit(c.main(SCRIPT, "KM", Cases, NAMES))

@@ -9,7 +9,6 @@ import os
 import re
 import sys
 
-import attacklib as a
 import cheatlib as c
 import instance
 import sessionlib as s
@@ -276,10 +275,5 @@ NAMES = ("honest", "not_it", "anothers", "nearly", "only_a_key", "nobodys_name",
          "renewal_as_another", "renewal_of_nobody", "disabled")
 
 
-def tries(target):
-    cases = Cases(target)
-    return {f"PC{i + 1}": cases.tried(getattr(cases, name)) for i, name in enumerate(NAMES)}
-
-
 if __name__ == "__main__":
-    sys.exit(a.main(SCRIPT, c.Target, tries))
+    sys.exit(c.main(SCRIPT, "PC", Cases, NAMES))

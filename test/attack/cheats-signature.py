@@ -8,7 +8,6 @@ renewed is proved again, by rules of its own. Here the transcript is right, unle
 import struct
 import sys
 
-import attacklib as a
 import cheatlib as c
 import instance
 import sessionlib as s
@@ -310,10 +309,5 @@ NAMES = ("anothers_key", "nobodys_key", "name_of_a_key", "key_of_the_other", "ke
          "renewal_by_other_binding", "renewal_weaker")
 
 
-def tries(target):
-    cases = Cases(target)
-    return {f"KS{i + 1}": cases.tried(getattr(cases, name)) for i, name in enumerate(NAMES)}
-
-
 if __name__ == "__main__":
-    sys.exit(a.main(SCRIPT, c.Target, tries))
+    sys.exit(c.main(SCRIPT, "KS", Cases, NAMES))

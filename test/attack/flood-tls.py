@@ -87,20 +87,9 @@ def endless_hello(_, one):
         one.send(record(HANDSHAKE, bytes(16384)))
 
 
-def with_extension(hello, extension):
-    """A hello with one extension more, in front."""
-    at = 5 + 4 + 2 + 32
-    at += 1 + hello[at]
-    at += 2 + struct.unpack_from(">H", hello, at)[0]
-    at += 1 + hello[at]
-    rest = struct.pack(">H", len(hello) - at - 2 + len(extension)) + extension + hello[at + 2:]
-    body = hello[9:at] + rest
-    return record(HANDSHAKE, b"\1" + struct.pack(">I", len(body))[1:] + body, 0x0301)
-
-
 def early_data(_, one):
     """Says that there will be some, and sends it without waiting."""
-    one.send(with_extension(tlspeer.hello(), struct.pack(">HH", 42, 0)))
+    one.send(tlspeer.with_extension(tlspeer.hello(), struct.pack(">HH", 42, 0)))
     for _ in range(20):
         one.send(record(DATA, os.urandom(4096)))
 

@@ -20,7 +20,6 @@ import sessionlib as s
 from confine import can_have
 
 SCRIPT = "attack-hijacked-tls"
-SECURED = 11
 inside = importlib.import_module("hijacked-worker")
 
 
@@ -40,23 +39,11 @@ class Target(c.Target):
             f.write(text.replace("( motd", f"( confinement = {how}, motd", 1))
 
 
-class Worker(inside.Worker):
-    """One on a connection over TLS, who speaks none."""
-
+class Worker(inside.TlsWorker):
     def __init__(self, tries):
-        self.address = tries.target.tls
         tries.workers += 1  # each from an address of its own: what one does again is only counted
-        super().__init__(self, f"127.30.{tries.workers}.1")
+        super().__init__(tries.target.tls, tries.server_key, f"127.30.{tries.workers}.1")
         self.here = "%s:%d" % self.sock.getsockname()
-        self.signer, self.key = self.other + 1, tries.server_key
-
-    def sign(self, digest=bytes(32), more=b""):
-        self.send(self.signer, self.key + digest + more)
-        return self.recv(self.signer)[0]
-
-    def secured(self, exporter):
-        """The refusal, if there is one."""
-        return self.admission(SECURED, s.Struct(b"", [exporter, None]))[0]
 
     def ready(self, exporter):
         """As if a handshake had been done, with this exporter."""
@@ -156,7 +143,7 @@ class Tries:
 
     def tls_on_a_plain_connection(self):
         worker = inside.Worker(self.target)
-        return self.illegal(worker.admission(SECURED, s.Struct(b"", [self.victim, None]))[0])
+        return self.illegal(worker.admission(inside.SECURED, s.Struct(b"", [self.victim, None]))[0])
 
     # ---- a victim's proof
 

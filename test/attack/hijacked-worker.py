@@ -18,7 +18,7 @@ from attacklib import w
 SCRIPT = "attack-hijacked-worker"
 ADMISSION = s.type_id("admission", "Admission")
 ANONYMOUS, GUEST = 7, 6
-METHODS, START, NEXT, CANCEL, ENTER, OPEN, SCHEMA, RENEW, LOGOUT, WATCH, REPORT = range(11)
+METHODS, START, NEXT, CANCEL, ENTER, OPEN, SCHEMA, RENEW, LOGOUT, WATCH, REPORT, SECURED = range(12)
 SIGKILL = 9
 
 
@@ -92,6 +92,24 @@ class Worker(a.Hijacked):
         except (s.Closed, ConnectionError):
             return "sessiond"
         return "sessiond"
+
+
+class TlsWorker(Worker):
+    """One on a connection over TLS, who speaks none. key: the instance's, as it is hashed."""
+
+    def __init__(self, address, key, source="127.0.0.1"):
+        self.address, self.key = address, key
+        super().__init__(self, source)
+        self.signer = self.other + 1
+
+    def sign(self, digest=bytes(32), key=None, more=b""):
+        """What the signer answers; b"" when it does not."""
+        self.send(self.signer, (key or self.key) + digest + more)
+        return self.recv(self.signer)[0]
+
+    def secured(self, exporter=bytes(32), handshake=None):
+        """The refusal, if there is one."""
+        return self.admission(SECURED, s.Struct(b"", [exporter, handshake]))[0]
 
 
 def start_params(account=None, kind=s.PASSWORD, renewal=False, nonce=None):

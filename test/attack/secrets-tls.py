@@ -183,10 +183,8 @@ def command_leaves_none(target, *words, keys=()):
     return "wiping"
 
 
-def renewed(target):
-    """The old key is nowhere, when the time of its last handshakes is over."""
-    old = target.copy_key("old-key")
-    command_leaves_none(target, "cert", "renew", "--new-key", keys=[old])
+def old_is_gone(target, old):
+    """A handshake has been made by the new key, and the time of the old one is over."""
     tlspeer.TlsPeer(target.tls).close()
     time.sleep(BEFORE_S)
     found = key_places(target, old)
@@ -194,6 +192,13 @@ def renewed(target):
         raise a.Failed(f"the old key is in {found}")
     only_there(target, ())
     return "wiping"
+
+
+def renewed(target):
+    """The old key is nowhere, when the time of its last handshakes is over."""
+    old = target.copy_key("old-key")
+    command_leaves_none(target, "cert", "renew", "--new-key", keys=[old])
+    return old_is_gone(target, old)
 
 
 def imported(target):
@@ -208,13 +213,7 @@ def imported(target):
     with open(key, "rb") as had, open(target.key_file, "rb") as has:
         if had.read() != has.read():
             raise a.Failed("the key that was imported is another one")
-    tlspeer.TlsPeer(target.tls).close()
-    time.sleep(BEFORE_S)
-    found = key_places(target, old)
-    if found:
-        raise a.Failed(f"the old key is in {found}")
-    only_there(target, ())
-    return "wiping"
+    return old_is_gone(target, old)
 
 
 # ---- cores -------------------------------------------------------------------------------------

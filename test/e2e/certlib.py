@@ -97,6 +97,13 @@ class Authority:
         openssl("ca", "-config", self.config, "-gencrl", "-out", self.crl)
 
 
+def lets_in(ca, text):
+    """A manifest in which certificates of an authority are taken, by their mail addresses."""
+    rules = (f"certificates = (authorities = [(name = \"ours\", file = \"{ca.pem}\")],"
+             " rules = [(authority = \"ours\", email = [\"*@example.org\"], accountFromName = true)])")
+    return text.replace("authentication = (", f"authentication = ({rules},", 1)
+
+
 def fingerprint(path):
     """`sha256:…` of a certificate's key."""
     der = subprocess.run(f"openssl x509 -in '{path}' -noout -pubkey | openssl pkey -pubin -outform DER"

@@ -36,8 +36,12 @@ HEAD = """# What TLS shows to who looks
 
 A running instance, asked by `openssl s_client` and by raw sockets for what it should do and for what it should not.
 `test/e2e/tls-probes.py` does that in every `make test` and fails where this page says something else; with `--write` it
-writes it anew. Why it is so: [design/tls.md](design/tls.md). *alert N* is the number of RFC 8446, section 6; a sealed
-alert is one that only the client can read.
+writes it anew. Why it is so: [design/tls.md](design/tls.md). *alert N* is the number of RFC 8446, section 6. A sealed
+record is as long as an alert at the least; what is in it is not read here.
+
+What `s_client` says of compression, secure renegotiation and early data follows from TLS 1.3 alone, which knows the
+first two no more, and from it having sent no early data. Resumption is not tried, as no ticket comes; a second hello is
+the renegotiation that a client could begin.
 
 """
 
@@ -49,7 +53,7 @@ def client(address, *words, typed=(), wait=""):
     done = subprocess.Popen(["openssl", "s_client", "-connect", address, *words],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said, end, typed = b"", time.monotonic() + END_S, list(typed)
-    over = None
+    over, held = None, True
     while over is None or time.monotonic() < over:
         if time.monotonic() > end:
             done.kill()
@@ -57,6 +61,7 @@ def client(address, *words, typed=(), wait=""):
         if select.select([done.stdout], [], [], 0.05)[0]:
             part = os.read(done.stdout.fileno(), 65536)
             if not part:
+                held = False  # it has ended
                 break
             said += part
         if over is None and wait and wait.encode() in said:
@@ -67,7 +72,6 @@ def client(address, *words, typed=(), wait=""):
         elif not wait:
             done.stdin.close()
             wait = "\0"
-    held = done.poll() is None
     done.terminate()
     done.wait()
     return said.decode(errors="replace"), held
@@ -140,17 +144,8 @@ def described(got):
     if got[0] == ALERT:
         return f"alert {got[6]}"
     if got[0] == HANDSHAKE:
-        return "its part of the handshake, a sealed alert, and the end"
+        return "its part of the handshake, and the end"
     return f"abort: {abort.group(0).decode()}" if abort and got[0] == 0 else "the end"
-
-
-def with_extension(data, extension):
-    at = 5 + 4 + 2 + 32
-    at += 1 + data[at]
-    at += 2 + struct.unpack_from(">H", data, at)[0]
-    at += 1 + data[at]
-    body = data[9:at] + struct.pack(">H", len(data) - at - 2 + len(extension)) + extension + data[at + 2:]
-    return record(HANDSHAKE, b"\1" + struct.pack(">I", len(body))[1:] + body, 0x0301)
 
 
 def long_hello():
@@ -176,8 +171,8 @@ RAW = [
     ("a hello in records of one byte", lambda: b"".join(record(HANDSHAKE, bytes([b]))
                                                         for b in hello()[5:])),
     ("a hello of 200 KiB", long_hello),
-    ("an unknown extension", lambda: with_extension(hello(), struct.pack(">HH", 0x1a1a, 1) + b"x")),
-    ("a hello that announces early data", lambda: with_extension(hello(), struct.pack(">HH", 42, 0))
+    ("an unknown extension", lambda: tlspeer.with_extension(hello(), struct.pack(">HH", 0x1a1a, 1) + b"x")),
+    ("a hello that announces early data", lambda: tlspeer.with_extension(hello(), struct.pack(">HH", 42, 0))
      + record(DATA, bytes(4096)) * 8),
     ("a record of no bytes", lambda: record(HANDSHAKE, b"")),
     ("a record of 18 KiB", lambda: record(HANDSHAKE, b"\1" + bytes(18 * 1024))),
@@ -232,7 +227,7 @@ def rogue(address, make):
     except OSError:
         pass
     try:
-        return "a sealed alert, and the end" if one.ended() >= 24 else "the end"
+        return "a sealed record, and the end" if one.ended() >= 24 else "the end"
     finally:
         one.close()
 
@@ -254,13 +249,6 @@ def page(address, rules):
         table("After a good one", "", [(n, rogue(address, f)) for n, f in ROGUE])])
 
 
-def with_rules(folder):
-    ca = certlib.Authority(folder, "ca")
-    rules = (f"certificates = (authorities = [(name = \"ours\", file = \"{ca.pem}\")],"
-             " rules = [(authority = \"ours\", email = [\"*@example.org\"], accountFromName = true)])")
-    return instance.manifest().replace("authentication = (", f"authentication = ({rules},", 1)
-
-
 def compare(found):
     with open(PAGE, encoding="utf-8") as f:
         there = f.read()
@@ -273,7 +261,8 @@ def compare(found):
 def main():
     with tempfile.TemporaryDirectory(prefix="capos-probes-") as folder, \
             certlib.TlsInstance(instance.manifest(), user=False) as target, \
-            certlib.TlsInstance(with_rules(folder), user=False) as rules:
+            certlib.TlsInstance(certlib.lets_in(certlib.Authority(folder, "ca"), instance.manifest()),
+                                user=False) as rules:
         if sys.argv[1:] == ["--write"]:
             with open(PAGE, "w", encoding="utf-8") as f:
                 f.write(page(target.tls, rules.tls))

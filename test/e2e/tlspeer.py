@@ -248,3 +248,14 @@ def hello(context=None, name=None):
     except ssl.SSLWantReadError:
         pass
     return out.read()
+
+
+def with_extension(data, extension):
+    """The records of a hello, with one extension more, in front."""
+    at = 5 + 4 + 2 + 32
+    at += 1 + data[at]
+    at += 2 + struct.unpack_from(">H", data, at)[0]
+    at += 1 + data[at]
+    rest = struct.pack(">H", len(data) - at - 2 + len(extension)) + extension + data[at + 2:]
+    body = data[9:at] + rest
+    return record(HANDSHAKE, b"\1" + struct.pack(">I", len(body))[1:] + body, 0x0301)

@@ -48,11 +48,7 @@ class Table:
         self.folder = folder
         self.ca = certlib.Authority(folder, "ca")
         self.ada = self.ca.issue("ada", "email:ada@example.org")
-        text = instance.manifest(guest=True)
-        rules = (f"certificates = (authorities = [(name = \"ours\", file = \"{self.ca.pem}\")],"
-                 " rules = [(authority = \"ours\", email = [\"*@example.org\"], accountFromName = true)])")
-        self.target = certlib.TlsInstance(
-            text.replace("authentication = (", f"authentication = ({rules},", 1))
+        self.target = certlib.TlsInstance(certlib.lets_in(self.ca, instance.manifest(guest=True)))
         self.key = os.path.join(folder, "key")
 
     def start(self):
