@@ -229,7 +229,8 @@ struct Authentication {
   # By a client certificate, over TLS.
 
   sshAuthorities @5 :List(SshAuthority);
-  # By an SSH key that is not the account's, but certified by one of these. Needs `publicKey`. At most 16.
+  # By an SSH key that is not the account's, but certified by one of these. Needs `publicKey`. At most 16, and with all
+  # that they have revoked less than 32 KiB: eight bytes for a serial number.
 }
 
 enum Confinement {

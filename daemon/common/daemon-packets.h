@@ -182,13 +182,14 @@ struct proof_verdict {
         uint32_t reason;      /* of a refusal: enum tls_recheck_err, PROOF_REASON_MEMORY */
         uint32_t rule;        /* the first that is met, and so for those that follow */
         uint32_t zero;        /* for the alignment */
-        int64_t until_s;      /* when the first of the chain expires: seconds since 1970 */
+        int64_t until_s;      /* when the first of the chain expires: seconds since 1970.
+                               * 0: no certificate */
         uint8_t key_hash[32]; /* SHA-256 of the SubjectPublicKeyInfo, or of SSH's */
         char subject[PROOF_SUBJECT_BYTES]; /* printable. Of a refusal: why, in words. Of an SSH key:
                                             * what its security key says */
         char name[PROOF_SUBJECT_BYTES];    /* by which name; empty: the rule wants none. Of an SSH
                                             * certificate: what its authority calls it */
-        char serial[PROOF_SERIAL_BYTES];   /* hexadecimal */
+        char serial[PROOF_SERIAL_BYTES];   /* hexadecimal; of an SSH certificate, decimal */
 };
 
 #endif
