@@ -87,6 +87,7 @@ class Target(instance.Instance):
         self.command = os.path.join(instance.build_folder(), "bin", "capos")
         self.key = os.path.join(self.folder.name, "key")
         self.logins = 0
+        self.resting = None  # what counts() was when nobody had done anything yet
         if programs:
             overlay = os.path.join(self.folder.name, "libexec")
             os.mkdir(overlay)
@@ -171,6 +172,24 @@ class Target(instance.Instance):
             status = self.status()
             return status["sessions"] == 0 and status["workers"] == 0
         instance.until(empty, "the end of all sessions and connections", seconds)
+
+    def rests(self, seconds=60):
+        """Waits until nobody is there and no process has more descriptors than at the beginning.
+        That was counted once, before anybody came, and when it changed no more: right after a
+        flood the gateway has fewer than ever, because workers are still being made for it."""
+        self.settled(seconds)
+        if not self.resting:
+            instance.until(self.is_still, "an instance at rest", seconds)
+        instance.until(lambda: no_more(self.resting, self.counts()),
+                       lambda: f"the descriptors that there were ({self.resting}, {self.counts()})",
+                       seconds)
+
+    def is_still(self):
+        """Whether nothing is opened and closed any more; if so, that is how it rests."""
+        before = self.counts()
+        time.sleep(0.5)
+        self.resting = before if before == self.counts() else None
+        return self.resting is not None
 
     def audit_lines(self):
         """The audit log, all segments, as bytes."""

@@ -105,14 +105,14 @@ def descriptors(pid):
 
 
 def until(condition, what, seconds=10):
-    """Asks until the answer is true; what it was if that never comes."""
+    """Asks until the answer is true; what it was if that never comes. what: or a function for it."""
     end = time.monotonic() + seconds
     while True:
         got = condition()
         if got:
             return got
         if time.monotonic() > end:
-            raise s.Failed(f"{what} never came: {got!r}")
+            raise s.Failed(f"{what() if callable(what) else what} never came: {got!r}")
         time.sleep(0.02)
 
 
