@@ -68,16 +68,46 @@ struct capos_method {
         bool interactive;     /**< whether a person takes part */
         const char *label;    /**< for a person */
         const char *reason;   /**< why it is disabled; "" when it is not */
+        uint32_t nprofiles;   /**< profiles that it may give: capos_client_method_profile() */
 };
+
+/** The bytes of capos_step.transcript_hash. */
+enum { CAPOS_TRANSCRIPT_HASH = 32 };
+
+/**
+ * What an instance wants next of who logs in (remote_session.capnp, RemoteAuthStep). Borrowed until
+ * the handler returns.
+ */
+struct capos_step {
+        const char *prompt;     /**< for a person; "": nothing */
+        bool secret;            /**< the answer is not to be echoed */
+        const char *url;        /**< to be opened in a browser; "": there is none */
+        const char *user_code;  /**< to be typed there; "": there is none */
+        capnp_data challenge;   /**< the instance's nonce for this login; len 0: there is none */
+        uint64_t expires_at_ms; /**< when the instance gives up; since 1970 */
+        /** SHA-256 of the proof transcript with that challenge (doc/protocol/admission.md): what a
+         * token's `nonce` and a passkey's challenge have to be. */
+        uint8_t transcript_hash[CAPOS_TRANSCRIPT_HASH];
+};
+
+/**
+ * Answers a step: by capos_client_answer() or capos_client_give_up(), from within or later, while
+ * the vat runs. Until then the operation waits, without a bound of time.
+ */
+typedef void capos_on_step(capos_client *c, const struct capos_step *s, void *arg);
 
 /** How to log in. Everything is borrowed until the login has ended. */
 struct capos_login {
-        enum capos_auth kind; /**< PASSWORD, PUBLIC_KEY, MTLS, GUEST or ANONYMOUS */
-        const char *account;  /**< whose session; NULL for the last two kinds, and may be for MTLS:
-                                 whose the certificate of the connection is, the instance knows */
+        enum capos_auth kind; /**< which way */
+        const char *account;  /**< whose session; NULL for GUEST and ANONYMOUS, and may be where the
+                                 proof says whose it is: for MTLS, OIDC and PASSKEY */
         const char *profile;  /**< what to ask for; NULL: the account's first */
         capnp_data password;  /**< for PASSWORD: UTF-8; the library keeps no copy of its own */
         const capos_key *key; /**< for PUBLIC_KEY */
+        capnp_data first;     /**< the first response, for OIDC, PASSKEY and SERVICE; may be empty,
+                                 which asks what is wanted */
+        capos_on_step *step;  /**< for the same kinds: answers what the instance asks for then */
+        void *step_arg;       /**< handed to step */
         const char *client;   /**< the program, for the audit log: a claim; NULL: "libcapos" */
         const char *host;     /**< its machine, likewise; NULL: not told */
         const char *note;     /**< anything else, likewise; NULL: nothing */
@@ -474,6 +504,16 @@ CAPNP_PUBLIC bool capos_client_method(const capos_client *c, uint32_t i,
                                       struct capos_method *ret_m);
 
 /**
+ * A profile that a way to log in may give.
+ *
+ * @param c  the client
+ * @param i  which way, from 0, as for capos_client_method()
+ * @param j  which of its profiles, from 0
+ * @return   its name, borrowed until the next capos_client_fetch_methods(); NULL past the last
+ */
+CAPNP_PUBLIC const char *capos_client_method_profile(const capos_client *c, uint32_t i, uint32_t j);
+
+/**
  * Begins to log in. On success the session's info and bundle have been fetched as well. A key in an
  * agent blocks as in capos_key_sign().
  *
@@ -481,10 +521,31 @@ CAPNP_PUBLIC bool capos_client_method(const capos_client *c, uint32_t i,
  * @param l     how
  * @param done  told the end; may be NULL
  * @param arg   handed to done
- * @return      0; -EBUSY, -ENOMEM: it has not begun; CAPOS_E_METHOD: not by this kind
+ * @return      0; -EBUSY, -ENOMEM: it has not begun; CAPOS_E_METHOD: not by this kind, or something
+ *              that it needs is missing
  */
 CAPNP_PUBLIC int capos_client_login(capos_client *c, const struct capos_login *l, capos_done *done,
                                     void *arg) CAPNP_MUST_USE;
+
+/**
+ * Answers the step that a login has asked its handler for. The bound of time of the operation
+ * begins anew.
+ *
+ * @param c         the client
+ * @param response  the answer; copied
+ * @return          0; -EINVAL: no step waits for an answer
+ */
+CAPNP_PUBLIC int capos_client_answer(capos_client *c, capnp_data response) CAPNP_MUST_USE;
+
+/**
+ * Ends a login whose step will not be answered, with -ECANCELED. The client may be gone when this
+ * returns.
+ *
+ * @param c    the client
+ * @param why  for a person
+ * @return     0; -EINVAL: no step waits for an answer
+ */
+CAPNP_PUBLIC int capos_client_give_up(capos_client *c, const char *why) CAPNP_MUST_USE;
 
 /**
  * Begins to ask what the session is and what it was granted; capos_client_info() and

@@ -5,6 +5,10 @@
  * transcript of lib/session, which names the transport, the instance's nonce, a nonce of ours, the
  * account and the profile: the signature is of no use anywhere else, and not a second time.
  *
+ * Every proof is made in a flow: a first response, and for as long as the instance asks for a
+ * further step, one more. Who answers a step is the login's owner (capos_login.step), except for
+ * keys, which sign by themselves. He may take his time, so nothing is waited for meanwhile.
+ *
  * Once the credentials are out of hand, everything else is asked in the same breath: the session,
  * what it is, and its bundle.
  */
@@ -13,6 +17,7 @@
 #include "session-proof.h"
 
 #include <errno.h>
+#include <openssl/sha.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -93,65 +98,24 @@ static int login_guest(capos_client *c, const struct capos_login *l)
         return client_go(c, guest_step);
 }
 
-/* ---- flows -------------------------------------------------------------------------------- */
-
-static capnp_question *login_start(capos_client *c, const struct capos_login *l)
-{
-        capnp_question *q =
-                remote_session_gateway_start((remote_session_gateway_client){c->gateway});
-        remote_auth_start_builder b = remote_session_gateway_start_init_request(q);
-
-        remote_auth_start_set_kind(b, (enum remote_auth_kind)l->kind);
-        login_selector_set_account(remote_auth_start_init_selector(b),
-                                   l->account ? l->account : "");
-        remote_auth_start_set_requested_profile(b, l->profile ? l->profile : "");
-        if (l->kind == CAPOS_AUTH_PUBLIC_KEY)
-                remote_auth_start_set_client_nonce(b, (capnp_data){c->nonce, sizeof(c->nonce)});
-        remote_auth_start_set_end_others(b, l->end_others);
-        login_claim(remote_auth_start_init_source(b), l);
-        return q;
-}
-
-static void flow_step(capos_client *c)
-{
-        int r = client_outcome(c, 1);
-
-        if (!r && !remote_auth_flow_next_done(c->op.q[0]))
-                r = client_fail(&c->error, CAPOS_E_METHOD, "%s",
-                                "the instance asks for a further step");
-        if (!r)
-                r = client_outcome(c, LOGIN_ALL);
-        if (!r)
-                login_bind(c, remote_auth_flow_next_session(c->op.q[0]).c);
-        client_end(c);
-}
-
-/* The last response of a flow, and all that follows from it. */
-static void flow_ask(capos_client *c, remote_auth_flow_client flow, capnp_data response)
-{
-        capnp_question *next = remote_auth_flow_next(flow);
-
-        remote_auth_flow_next_set_response(next, response);
-        client_ask(c, next);
-        login_ask_all(c, remote_auth_flow_next_session(next).c);
-}
-
-/* The first response is the proof: a password, or nothing, for the certificate was shown already.
- */
-static int login_at_once(capos_client *c, const struct capos_login *l, capnp_data response)
-{
-        CAPNP_AUTO(capnp_question_freep) capnp_question *start = login_start(c, l);
-
-        /* What fails in start fails in next, which hangs on it, so nobody needs to look at it. */
-        flow_ask(c, remote_session_gateway_start_flow(start), response);
-        return client_go(c, flow_step);
-}
-
 /* ---- proofs ------------------------------------------------------------------------------- */
 
 static capnp_text text_of(const char *s)
 {
         return (capnp_text){s, (uint32_t)strlen(s)};
+}
+
+/* What the running login signs, or is otherwise bound to. nonce: the instance's. */
+static void proof_fill(const capos_client *c, capnp_data nonce, struct capos_proof *p)
+{
+        *p = (struct capos_proof){
+                .transport = c->transport,
+                .nonce = nonce,
+                .client_nonce = {c->nonce, sizeof(c->nonce)},
+                .account = text_of(c->as->account ? c->as->account : ""),
+                .profile = text_of(c->as->profile ? c->as->profile : ""),
+        };
+        (void)client_binding_peek(c, &p->channel_binding, &p->server_key_hash);
 }
 
 static int proof_sign(const struct capos_proof *p, const capos_key *k, struct capnp_buf *to,
@@ -168,52 +132,143 @@ static int proof_sign(const struct capos_proof *p, const capos_key *k, struct ca
                               ret_e);
 }
 
-/* The challenge is there: sign, and go on in the same flow. */
-static void key_step(capos_client *c)
+/* ---- flows -------------------------------------------------------------------------------- */
+
+static void flow_step(capos_client *c);
+
+/* One response of a flow, and all that follows from it, should it be the last one. */
+static void flow_ask(capos_client *c, capnp_data response)
+{
+        capnp_question *next = remote_auth_flow_next((remote_auth_flow_client){c->op.flow});
+
+        remote_auth_flow_next_set_response(next, response);
+        client_ask(c, next);
+        login_ask_all(c, remote_auth_flow_next_session(next).c);
+}
+
+/* A key signs at once: the response is a signature over the transcript. */
+static void key_on_step(capos_client *c, const struct capos_step *s, void *arg)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf blob = {0};
-        CAPNP_AUTO(capnp_question_freep) capnp_question *start = c->op.q[0], *first = c->op.q[1];
-        struct capos_proof p = {.transport = c->transport};
+        struct capos_proof p;
 
-        if (client_outcome(c, 2)) {
-                c->op.n = 0;
-                client_end(c);
-                return;
-        }
-
-        c->op.n = 0;
-        p.nonce = remote_auth_step_challenge(remote_auth_flow_next_step(first));
-        p.client_nonce = (capnp_data){c->nonce, sizeof(c->nonce)};
-        p.account = text_of(c->as->account);
-        p.profile = text_of(c->as->profile ? c->as->profile : "");
-        (void)client_binding_peek(c, &p.channel_binding, &p.server_key_hash);
+        (void)arg;
+        proof_fill(c, s->challenge, &p);
         capnp_buf_init(&blob, PROOF_ROOM);
         if (proof_sign(&p, c->as->key, &blob, &c->error)) {
                 client_end(c);
                 return;
         }
-        /* An ssh-agent may have asked its user. */
-        if (client_restart_deadline(c)) {
-                client_end_with(c, -ENOMEM);
-                return;
-        }
-        flow_ask(c, remote_session_gateway_start_flow(start),
-                 (capnp_data){(const uint8_t *)blob.p, (uint32_t)blob.len});
-        client_go_on(c, flow_step);
+        (void)!capos_client_answer(c, (capnp_data){(const uint8_t *)blob.p, (uint32_t)blob.len});
 }
 
-static int login_key(capos_client *c, const struct capos_login *l)
+/* What a step that was answered by `next` says; borrowed from the question. */
+static void step_read(const capos_client *c, capnp_question *next, struct capos_step *ret)
 {
-        capnp_question *start;
+        remote_auth_step_reader b = remote_auth_flow_next_step(next);
+        uint8_t transcript[CAPOS_PROOF_BYTES];
+        struct capos_proof p;
+        size_t len;
+
+        *ret = (struct capos_step){
+                .prompt = remote_auth_step_prompt(b).p,
+                .secret = remote_auth_step_redaction(b),
+                .url = remote_auth_step_url(b).p,
+                .user_code = remote_auth_step_user_code(b).p,
+                .challenge = remote_auth_step_challenge(b),
+                .expires_at_ms = remote_auth_step_expires_at_ms(b),
+        };
+        proof_fill(c, ret->challenge, &p);
+        if (!capos_proof_write(&p, transcript, sizeof(transcript), &len))
+                (void)SHA256(transcript, len, ret->transcript_hash);
+}
+
+/* The instance wants more. Who is to answer may do so at once, or later. */
+static void flow_on_step(capos_client *c)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *next = c->op.q[0];
+        capos_on_step *step = c->as->kind == CAPOS_AUTH_PUBLIC_KEY ? key_on_step : c->as->step;
+        struct capos_step s;
+
+        c->op.q[0] = NULL;
+        client_drop_questions(c);
+        if (!step) {
+                (void)client_fail(&c->error, CAPOS_E_METHOD, "%s",
+                                  "the instance asks for a further step");
+                client_end(c);
+                return;
+        }
+
+        step_read(c, next, &s);
+        client_stop_deadline(c);
+        c->op.asks = true;
+        step(c, &s, c->as->step_arg);
+}
+
+static void flow_step(capos_client *c)
+{
+        int r = client_outcome(c, 1);
+
+        if (!r && !remote_auth_flow_next_done(c->op.q[0])) {
+                flow_on_step(c);
+                return;
+        }
+        if (!r)
+                r = client_outcome(c, LOGIN_ALL);
+        if (!r)
+                login_bind(c, remote_auth_flow_next_session(c->op.q[0]).c);
+        client_end(c);
+}
+
+int capos_client_answer(capos_client *c, capnp_data response)
+{
+        if (!c->op.running || !c->op.asks)
+                return -EINVAL;
+
+        c->op.asks = false;
+        if (client_restart_deadline(c)) {
+                client_end_with(c, -ENOMEM);
+                return 0;
+        }
+        flow_ask(c, response);
+        client_go_on(c, flow_step);
+        return 0;
+}
+
+int capos_client_give_up(capos_client *c, const char *why)
+{
+        if (!c->op.running || !c->op.asks)
+                return -EINVAL;
+
+        (void)client_fail(&c->error, -ECANCELED, "%s", why);
+        client_end(c);
+        return 0;
+}
+
+/* Starts a flow and answers its first question in the same breath. */
+static int login_flow(capos_client *c, const struct capos_login *l, capnp_data first)
+{
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *q =
+                remote_session_gateway_start((remote_session_gateway_client){c->gateway});
+        remote_auth_start_builder b = remote_session_gateway_start_init_request(q);
 
         if (getrandom(c->nonce, sizeof(c->nonce), 0) != (ssize_t)sizeof(c->nonce)) {
                 client_cancel(c);
                 return -errno;
         }
-        start = login_start(c, l);
-        client_ask(c, start);
-        client_ask(c, remote_auth_flow_next(remote_session_gateway_start_flow(start)));
-        return client_go(c, key_step);
+        remote_auth_start_set_kind(b, (enum remote_auth_kind)l->kind);
+        login_selector_set_account(remote_auth_start_init_selector(b),
+                                   l->account ? l->account : "");
+        remote_auth_start_set_requested_profile(b, l->profile ? l->profile : "");
+        remote_auth_start_set_client_nonce(b, (capnp_data){c->nonce, sizeof(c->nonce)});
+        remote_auth_start_set_end_others(b, l->end_others);
+        login_claim(remote_auth_start_init_source(b), l);
+
+        /* What fails in start fails in next, which hangs on it, so nobody needs to look at it. */
+        c->op.flow = capnp_cap_ref(remote_session_gateway_start_flow(q).c);
+        flow_ask(c, first);
+        return client_go(c, flow_step);
 }
 
 int capos_client_login(capos_client *c, const struct capos_login *l, capos_done *done, void *arg)
@@ -224,16 +279,31 @@ int capos_client_login(capos_client *c, const struct capos_login *l, capos_done 
                 return r;
 
         c->as = l;
-        if (l->kind == CAPOS_AUTH_ANONYMOUS)
+        switch (l->kind) {
+        case CAPOS_AUTH_ANONYMOUS:
                 return login_anonymous(c, l);
-        if (l->kind == CAPOS_AUTH_GUEST)
+        case CAPOS_AUTH_GUEST:
                 return login_guest(c, l);
-        if (l->kind == CAPOS_AUTH_PASSWORD && l->account)
-                return login_at_once(c, l, l->password);
-        if (l->kind == CAPOS_AUTH_MTLS)
-                return login_at_once(c, l, (capnp_data){0});
-        if (l->kind == CAPOS_AUTH_PUBLIC_KEY && l->account && l->key)
-                return login_key(c, l);
+        case CAPOS_AUTH_PASSWORD:
+                if (l->account)
+                        return login_flow(c, l, l->password);
+                break;
+        case CAPOS_AUTH_PUBLIC_KEY:
+                if (l->account && l->key)
+                        return login_flow(c, l, (capnp_data){0});
+                break;
+        case CAPOS_AUTH_MTLS: /* the certificate was shown already */
+                return login_flow(c, l, (capnp_data){0});
+        case CAPOS_AUTH_OIDC_DEVICE_CODE:
+        case CAPOS_AUTH_OIDC_PKCE:
+        case CAPOS_AUTH_PASSKEY:
+        case CAPOS_AUTH_SERVICE:
+                if (l->step)
+                        return login_flow(c, l, l->first);
+                break;
+        case CAPOS_AUTH_KINDS:
+                break;
+        }
         client_cancel(c);
         return CAPOS_E_METHOD;
 }

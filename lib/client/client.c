@@ -20,12 +20,19 @@
 
 /* ---- the operation ------------------------------------------------------------------------ */
 
-static void op_clear(struct client_op *op)
+static void op_drop_questions(struct client_op *op)
 {
         for (unsigned i = 0; i < op->n; i++)
                 capnp_question_free(op->q[i]);
         op->n = 0;
         op->open = 0;
+}
+
+static void op_clear(struct client_op *op)
+{
+        op_drop_questions(op);
+        op->asks = false;
+        op->flow = capnp_cap_unref(op->flow);
         op->soon = capnp_timer_free(op->soon);
         op->deadline = capnp_timer_free(op->deadline);
 }
@@ -47,6 +54,16 @@ int client_restart_deadline(capos_client *c)
         if (!c->timeout_ms)
                 return 0;
         return capnp_timer_new(c->vat, c->timeout_ms, op_on_deadline, c, &c->op.deadline);
+}
+
+void client_stop_deadline(capos_client *c)
+{
+        c->op.deadline = capnp_timer_free(c->op.deadline);
+}
+
+void client_drop_questions(capos_client *c)
+{
+        op_drop_questions(&c->op);
 }
 
 int client_begin(capos_client *c, capos_done *done, void *arg)
@@ -303,10 +320,9 @@ int capos_client_fetch_methods(capos_client *c, capos_done *done, void *arg)
         return client_go(c, methods_step);
 }
 
-bool capos_client_method(const capos_client *c, uint32_t i, struct capos_method *ret_m)
+static bool method_read(const capos_client *c, uint32_t i, remote_auth_method_reader *ret)
 {
         remote_auth_method_list l;
-        remote_auth_method_reader m;
 
         if (!c->methods)
                 return false;
@@ -315,15 +331,38 @@ bool capos_client_method(const capos_client *c, uint32_t i, struct capos_method 
         if (i >= remote_auth_method_list_len(l))
                 return false;
 
-        m = remote_auth_method_list_get(l, i);
+        *ret = remote_auth_method_list_get(l, i);
+        return true;
+}
+
+bool capos_client_method(const capos_client *c, uint32_t i, struct capos_method *ret_m)
+{
+        remote_auth_method_reader m;
+
+        if (!method_read(c, i, &m))
+                return false;
+
         *ret_m = (struct capos_method){
                 .kind = (enum capos_auth)remote_auth_method_kind(m),
                 .enabled = remote_auth_method_state(m) == REMOTE_AUTH_STATE_ENABLED,
                 .interactive = remote_auth_method_interactive(m),
                 .label = remote_auth_method_label(m).p,
                 .reason = remote_auth_method_reason(m).p,
+                .nprofiles = remote_auth_method_profile_hints(m).len,
         };
         return true;
+}
+
+const char *capos_client_method_profile(const capos_client *c, uint32_t i, uint32_t j)
+{
+        remote_auth_method_reader m;
+        capnp_list l;
+
+        if (!method_read(c, i, &m))
+                return NULL;
+
+        l = remote_auth_method_profile_hints(m);
+        return j < l.len ? remote_auth_method_profile_hints_at(l, j).p : NULL;
 }
 
 /* ---- the session -------------------------------------------------------------------------- */

@@ -22,6 +22,8 @@ struct client_op {
         void (*step)(capos_client *c);
         capnp_question *q[OP_QUESTIONS];
         unsigned n, open;
+        capnp_cap *flow; /* of a login; NULL: there is none */
+        bool asks;       /* a step was handed out and not answered yet */
         capnp_timer *soon;
         capnp_timer *deadline; /* runs for the whole operation; NULL: it may take any time */
 };
@@ -85,9 +87,12 @@ void client_go_on(capos_client *c, void (*step)(capos_client *c));
  * failure, which is in c->error. */
 int client_outcome(capos_client *c, unsigned n);
 /* Lets the time of the running operation begin anew: after this side has taken its time. 0;
- * -ENOMEM.
- */
+ * -ENOMEM. */
 int client_restart_deadline(capos_client *c) CAPNP_MUST_USE;
+/* Nothing is waited for until it is restarted: this side takes its time. */
+void client_stop_deadline(capos_client *c);
+/* Lets go of what was asked. */
+void client_drop_questions(capos_client *c);
 /* Ends an operation that has not begun after all; nobody is told. */
 void client_cancel(capos_client *c);
 /* Ends the operation; c->error says how. The last thing to do: c may be gone afterwards. */

@@ -8,6 +8,8 @@
 #include "remote_session.capnp-c.h"
 #include "system_info.capnp-c.h"
 
+#include <capos/capos-names.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,6 +29,7 @@ struct conn {
 struct part {
         struct conn *k;
         unsigned number; /* a session's generation; a flow's kind; a membership's place */
+        unsigned steps;  /* that a flow has shown */
         bool over;
         char account[32];
         uint8_t nonce[32];
@@ -427,6 +430,31 @@ static int session_bind(struct conn *k, const char *account, const char *kind, c
 
 /* ---- admission ---------------------------------------------------------------------------- */
 
+/* Three steps: a code that is typed elsewhere, a question, and whatever the answer is. */
+static int flow_next_of_many(struct part *x, capnp_answer *a)
+{
+        remote_auth_step_builder b = remote_auth_flow_next_results_init_step(a);
+
+        if (x->steps++) {
+                remote_auth_step_set_prompt(b, "Once more");
+                remote_auth_step_set_redaction(b, true);
+                return capnp_answer_return(a);
+        }
+        remote_auth_step_set_url(b, "https://id.example/device");
+        remote_auth_step_set_user_code(b, "ABCD-EFGH");
+        remote_auth_step_set_challenge(b, (capnp_data){x->nonce, sizeof(x->nonce)});
+        remote_auth_step_set_expires_at_ms(b, 12345);
+        return capnp_answer_return(a);
+}
+
+static bool flow_is_proved(struct part *x, capnp_data response)
+{
+        if (x->number == REMOTE_AUTH_KIND_OIDC_DEVICE_CODE)
+                return data_is(response, "that");
+        return !strcmp(x->account, PLAY_ACCOUNT) && proof_is_good(x->k->p, response) &&
+               (response.p[0] == 'S') == (x->number == REMOTE_AUTH_KIND_PUBLIC_KEY);
+}
+
 static int flow_next(void *self, capnp_answer *a)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
@@ -441,15 +469,16 @@ static int flow_next(void *self, capnp_answer *a)
                                                (capnp_data){x->nonce, sizeof(x->nonce)});
                 return capnp_answer_return(a);
         }
+        if (x->number == REMOTE_AUTH_KIND_OIDC_DEVICE_CODE && x->steps < 2)
+                return flow_next_of_many(x, a);
         x->over = true;
         if (x->k->generation)
                 return deny(a, "already-bound");
         if (!strcmp(x->account, "slow"))
                 return deny(a, "backoff: try again in 900 seconds");
-        if (strcmp(x->account, PLAY_ACCOUNT) != 0 || !proof_is_good(x->k->p, response) ||
-            (response.p[0] == 'S') != key)
+        if (!flow_is_proved(x, response))
                 return deny(a, "credentials");
-        if (session_bind(x->k, x->account, key ? "publicKey" : "password", &cap))
+        if (session_bind(x->k, x->account, capos_auth_name(x->number), &cap))
                 return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
         remote_auth_flow_next_results_set_done(a, true);
         remote_auth_flow_next_results_set_session(a, (remote_session_client){cap});
@@ -466,7 +495,7 @@ static int gateway_start(void *self, capnp_answer *a)
         struct conn *k = self;
         struct part *x;
 
-        if (remote_auth_start_kind(q) > REMOTE_AUTH_KIND_PUBLIC_KEY)
+        if (remote_auth_start_kind(q) > REMOTE_AUTH_KIND_OIDC_DEVICE_CODE)
                 return deny(a, "method-disabled");
         x = part_new(k);
         if (!x || remote_auth_flow_serve(k->p->vat, &flow_ops, x, &cap))

@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,6 +279,137 @@ static void check_proof(struct rig *g, const struct capos_proof *p)
             "  echo '-----END SSH SIGNATURE-----'; } >sig;"
             "{ printf 'me '; cut -d' ' -f1,2 k.pub; } >allowed;"
             "ssh-keygen -q -Y verify -f allowed -I me -n login@capos -s sig <what");
+}
+
+/* ---- several steps -------------------------------------------------------------------------- */
+
+/* Who answers steps: what was asked, and what is said. */
+struct answers {
+        unsigned asked;
+        const char *first, *second; /* NULL: it gives up */
+        bool later;                 /* nothing is said at once */
+        uint8_t hash[CAPOS_TRANSCRIPT_HASH];
+};
+
+static capnp_data data_of(const char *s)
+{
+        return (capnp_data){(const uint8_t *)s, (uint32_t)strlen(s)};
+}
+
+static void answers_on_step(capos_client *c, const struct capos_step *s, void *arg)
+{
+        struct answers *n = arg;
+        const char *answer = n->asked++ ? n->second : n->first;
+
+        if (n->asked == 1) {
+                CHECK_STR(s->url, "https://id.example/device");
+                CHECK_STR(s->user_code, "ABCD-EFGH");
+                CHECK_EQ(s->challenge.len, 32);
+                CHECK_EQ(s->expires_at_ms, 12345);
+                memcpy(n->hash, s->transcript_hash, sizeof(n->hash));
+        } else {
+                CHECK_STR(s->prompt, "Once more");
+                CHECK(s->secret && !*s->url && !*s->user_code && !s->challenge.len);
+        }
+        if (!answer)
+                CHECK_OK(capos_client_give_up(c, "nobody is there"));
+        else if (!n->later)
+                CHECK_OK(capos_client_answer(c, data_of(answer)));
+}
+
+static int rig_answers(struct rig *g, struct answers *n)
+{
+        struct capos_login l = {
+                .kind = CAPOS_AUTH_OIDC_DEVICE_CODE, .step = answers_on_step, .step_arg = n};
+
+        return capos_client_wait(g->c, capos_client_login(g->c, &l, NULL, NULL));
+}
+
+TEST(a_login_of_several_steps)
+{
+        struct answers n = {.first = "", .second = "that"};
+        struct capos_proof p = {.transport = "plain", .account = {"", 0}, .profile = {"", 0}};
+        uint8_t nonce[32], transcript[CAPOS_PROOF_BYTES], hash[32];
+        struct capos_session_info i;
+        struct rig g;
+        size_t len;
+
+        rig_init(&g);
+        CHECK_OK(rig_answers(&g, &n));
+        CHECK_EQ(n.asked, 2);
+        CHECK(capos_client_info(g.c, &i));
+        CHECK_STR(i.kind, "oidcDeviceCode");
+
+        memset(nonce, 0x42, sizeof(nonce));
+        p.nonce = (capnp_data){nonce, sizeof(nonce)};
+        p.client_nonce = (capnp_data){g.play.client_nonce, g.play.client_nonce_len};
+        CHECK_EQ(p.client_nonce.len, 32);
+        CHECK_OK(capos_proof_write(&p, transcript, sizeof(transcript), &len));
+        (void)SHA256(transcript, len, hash);
+        CHECK_MEM(n.hash, hash, sizeof(hash));
+        rig_deinit(&g);
+}
+
+TEST(a_step_that_is_answered_wrongly_or_not_at_all)
+{
+        struct answers wrong = {.first = "", .second = "this"}, gone = {.first = NULL};
+        struct capos_login none = {.kind = CAPOS_AUTH_OIDC_DEVICE_CODE};
+        struct rig g;
+
+        rig_init(&g);
+        CHECK_EQ(rig_answers(&g, &wrong), CAPOS_E_DENIED);
+        CHECK_EQ(rig_denial(&g), CAPOS_DENIED_CREDENTIALS);
+        CHECK_EQ(rig_answers(&g, &gone), -ECANCELED);
+        CHECK_STR(capos_client_error_peek(g.c)->text, "nobody is there");
+        CHECK_EQ(capos_client_login(g.c, &none, NULL, NULL), CAPOS_E_METHOD);
+        CHECK_EQ(capos_client_answer(g.c, data_of("")), -EINVAL);
+        CHECK_EQ(capos_client_give_up(g.c, ""), -EINVAL);
+        rig_deinit(&g);
+}
+
+static void on_login(capos_client *c, int r, void *arg)
+{
+        (void)c;
+        CHECK_OK(r);
+        *(bool *)arg = true;
+}
+
+static void rig_run_until_asked(struct rig *g, const struct answers *n, unsigned times)
+{
+        for (int i = 0; i < 1000 && n->asked < times; i++) {
+                CHECK_OK(capnp_vat_process(g->vat));
+                usleep(1000);
+        }
+        CHECK_EQ(n->asked, times);
+}
+
+/* Whoever types a code elsewhere takes his time: no bound of the client's runs meanwhile. */
+TEST(a_step_may_be_answered_later)
+{
+        struct answers n = {.first = "", .second = "that", .later = true};
+        struct capos_login l = {
+                .kind = CAPOS_AUTH_OIDC_DEVICE_CODE, .step = answers_on_step, .step_arg = &n};
+        bool done = false;
+        struct rig g;
+
+        rig_init(&g);
+        capos_client_set_timeout(g.c, 2000);
+        CHECK_OK(capos_client_login(g.c, &l, on_login, &done));
+        rig_run_until_asked(&g, &n, 1);
+        CHECK_EQ(capnp_vat_timeout_ms(g.vat), -1);
+        CHECK_OK(capos_client_answer(g.c, data_of("")));
+        CHECK_EQ(capos_client_answer(g.c, data_of("")), -EINVAL);
+        rig_run_until_asked(&g, &n, 2);
+        CHECK_OK(capos_client_answer(g.c, data_of("that")));
+        rig_run_until(&g, &done);
+
+        /* The client may go while a step waits. */
+        g.c = capos_client_free(g.c);
+        CHECK_OK(capos_client_new(g.vat, g.address, NULL, &g.c));
+        n = (struct answers){.first = "", .later = true};
+        CHECK_OK(capos_client_login(g.c, &l, NULL, NULL));
+        rig_run_until_asked(&g, &n, 1);
+        rig_deinit(&g);
 }
 
 TEST(keys_sign_the_transcript)
