@@ -135,11 +135,17 @@ static const char *authority_find(const struct ssh_certificate *c, capnp_data al
 
 /* ---- what it is restricted by --------------------------------------------------------------- */
 
+/* What an IPv4 address begins with, as an IPv6 one. */
+static const uint8_t mapped[V4_BITS / 8] = {[10] = 0xff, [11] = 0xff};
+
+static bool address_is_v4(const uint8_t address[ADDRESS_BYTES])
+{
+        return !memcmp(address, mapped, sizeof(mapped));
+}
+
 /* An address as IPv6; IPv4 ones are mapped. false: it is none. */
 static bool address_read(const char *text, uint8_t ret[ADDRESS_BYTES], unsigned *ret_before)
 {
-        static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
         *ret_before = 0;
         if (inet_pton(AF_INET6, text, ret) == 1)
                 return true;
@@ -149,7 +155,8 @@ static bool address_read(const char *text, uint8_t ret[ADDRESS_BYTES], unsigned 
         return inet_pton(AF_INET, text, ret + sizeof(mapped)) == 1;
 }
 
-/* Whether an address is in `192.0.2.0/24`, or is it. */
+/* Whether an address is in `192.0.2.0/24`, or is it. No IPv4 one is in `::/0`: its network is of
+ * its own kind. */
 static bool network_has(const char *network, const uint8_t address[ADDRESS_BYTES])
 {
         uint8_t base[ADDRESS_BYTES];
@@ -169,6 +176,8 @@ static bool network_has(const char *network, const uint8_t address[ADDRESS_BYTES
             bits > 8UL * ADDRESS_BYTES - before)
                 return false;
         bits += before;
+        if (bits < V4_BITS && address_is_v4(address))
+                return false;
         for (unsigned i = 0; i < bits; i++)
                 if ((base[i / 8] ^ address[i / 8]) & (0x80 >> i % 8))
                         return false;

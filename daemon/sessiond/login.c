@@ -92,6 +92,8 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, "the challenge was used");
         if (strcmp(p->account, e->account) != 0)
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
+        if (p->profile && strcmp(p->profile, e->profile->name) != 0)
+                return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
         if (!login_binding_ok(f, e->profile))
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, weak);
 

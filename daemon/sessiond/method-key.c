@@ -152,13 +152,29 @@ static void key_certified(const struct claim *c, const struct proof_verdict *v,
         capos_i_sshkey_fingerprint(v->key_hash, ret->credential);
 }
 
+/* An authority may name whom it likes; who is nobody here is refused like anybody else. */
+static bool key_has_account(const struct claim *c)
+{
+        struct store_account acc;
+
+        if (!c->account[0] || store_load(&c->origin->s->store, c->account, &acc))
+                return false;
+
+        store_account_deinit(&acc);
+        return true;
+}
+
 static enum capos_denial key_accept(const struct claim *c, const struct proof_verdict *v,
                                     struct principal *ret)
 {
         snprintf(ret->detail, sizeof(ret->detail), "%.*s", (int)sizeof(ret->detail) - 1,
                  v->subject);
-        if (v->good != 1 || !c->account[0])
+        if (v->good != 1)
                 return CAPOS_DENIED_CREDENTIALS;
+        if (!key_has_account(c)) {
+                snprintf(ret->detail, sizeof(ret->detail), "there is no such account");
+                return CAPOS_DENIED_CREDENTIALS;
+        }
 
         if (v->until_s)
                 key_certified(c, v, ret);

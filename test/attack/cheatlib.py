@@ -179,13 +179,14 @@ class Target(certlib.TlsInstance):
     """Listens on tls:, plain: and unix:. Profiles: operator, robot, and loose, which allows the
     binding to the instance's key alone."""
 
-    def __init__(self, public_key=True, **more):
+    def __init__(self, public_key=True, ways="", **more):
+        """ways: more of what the manifest says of `authentication`."""
         profiles = [instance.profile("robot", ["session", "system_info"]),
                     instance.profile("loose", ["session", "system_info"]).replace(
                         "leaseMs", "serverKeyBinding = true, leaseMs", 1)]
         text = instance.manifest(profiles=profiles, **more)
-        if not public_key:
-            text = text.replace("authentication = (", "authentication = (publicKey = false, ", 1)
+        ways += "" if public_key else "publicKey = false, "
+        text = text.replace("authentication = (", f"authentication = ({ways}", 1)
         super().__init__(text, user=False)
 
     @property
@@ -194,11 +195,12 @@ class Target(certlib.TlsInstance):
         return tuple(os.path.join(self.state, "tls", n) for n in ("cert.pem", "key.pem"))
 
     def account(self, name, keys=(), profiles=("operator", "robot", "loose"), password=""):
+        """keys: paths, or what has a line of its own (sshforge.py)."""
         admin = self.admin()
         try:
             admin.account_add(name, profiles, password)
             for key in keys:
-                admin.key_add(name, public(key))
+                admin.key_add(name, public(key) if isinstance(key, str) else key.line)
         finally:
             admin.close()
 
@@ -237,8 +239,12 @@ class Login:
             honest["channel"] = self.peer.exporter
         return honest | lies
 
+    def text(self, **lies):
+        """The transcript, with these fields otherwise."""
+        return transcript(self.fields(**lies))
+
     def signed(self, key, **lies):
-        return sign(key, transcript(self.fields(**lies)))
+        return sign(key, self.text(**lies))
 
     def prove(self, response):
         return s.answer(self.flow, response).ref(1, s.SESSION)
@@ -294,14 +300,15 @@ class Cheats:
 
     # ---- outcomes
 
-    def recorded(self, outcome, **wanted):
-        """The records of this try that say so; there must be one."""
+    def recorded(self, outcome, why="", **wanted):
+        """The records of this try that say so; there must be one. why: how its detail begins."""
         wanted = {"kind": self.kind, **wanted}
         found = [r for r in self.target.records(self.begin)
                  if r["what"] == "attempt" and r["outcome"] == outcome and
+                 r.get("detail", "").startswith(why) and
                  all(r.get(k) == v for k, v in wanted.items() if v is not None)]
         if not found:
-            raise Failed(f"no record of {outcome} with {wanted} in {self.target.records(self.begin)}")
+            raise Failed(f"no record of {outcome} {why!r} with {wanted} in {self.target.records(self.begin)}")
         return found
 
     def refused(self, code, call, layer=None, audit=True, says="", **wanted):
@@ -374,9 +381,9 @@ class KeyCheats(Cheats):
         return self.wrong(login, login.signed(self.key, **fields), account=to, transport=over)
 
 
-def main(script, prefix, cases, names):
+def main(script, prefix, cases, names, make=Target):
     """Runs a script's tries: the methods of these names, in their order. The exit code."""
     def tries(target):
         made = cases(target)
         return {f"{prefix}{i + 1}": made.tried(getattr(made, n)) for i, n in enumerate(names)}
-    return attacklib.main(script, Target, tries)
+    return attacklib.main(script, make, tries)
