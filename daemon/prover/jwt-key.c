@@ -1,0 +1,326 @@
+/*
+ * Keys of others, as JSON, and what they have signed.
+ *
+ * A key is found by its id and by nothing else: an id that two keys have, or none, finds none. It
+ * must be of the kind that the algorithm signs with, and where it says what it is for (`use`,
+ * `key_ops`, `alg`), for that. The algorithm is the token's choice only among those that are
+ * accepted, all of which need a private key that we do not have: there is no `none` and no HMAC.
+ */
+#include "jwt-key.h"
+
+#include <errno.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
+#include <openssl/param_build.h>
+#include <openssl/rsa.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "jwt.h"
+
+enum {
+        DEPTH = 16,
+        RSA_LEAST_BITS = 2048,
+        RSA_MOST_BYTES = 2048,
+        EXPONENT_BYTES = 8,
+        POINT_BYTES = 48, /* of a coordinate, at most */
+        ED25519_BYTES = 32,
+        DER_BYTES = 256,
+};
+
+struct jwt_algorithm {
+        const char *name, *kind;
+        const char *curve, *group; /* of a key on one */
+        const char *digest;        /* NULL: none before signing */
+        const char *hash;          /* for at_hash */
+        unsigned coordinate_bytes;
+        bool pss;
+};
+
+static const struct jwt_algorithm algorithms[] = {
+        {.name = "RS256", .kind = "RSA", .digest = "SHA256", .hash = "SHA256"},
+        {.name = "PS256", .kind = "RSA", .digest = "SHA256", .hash = "SHA256", .pss = true},
+        {.name = "ES256",
+         .kind = "EC",
+         .curve = "P-256",
+         .group = "prime256v1",
+         .digest = "SHA256",
+         .hash = "SHA256",
+         .coordinate_bytes = 32},
+        {.name = "ES384",
+         .kind = "EC",
+         .curve = "P-384",
+         .group = "secp384r1",
+         .digest = "SHA384",
+         .hash = "SHA384",
+         .coordinate_bytes = 48},
+        {.name = "EdDSA", .kind = "OKP", .curve = "Ed25519", .hash = "SHA512"},
+        {.name = "Ed25519", .kind = "OKP", .curve = "Ed25519", .hash = "SHA512"}, /* RFC 9864 */
+};
+
+const struct jwt_algorithm *jwt_algorithm_find(const char *name)
+{
+        for (unsigned i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
+                if (!strcmp(algorithms[i].name, name))
+                        return &algorithms[i];
+        return NULL;
+}
+
+const EVP_MD *jwt_algorithm_hash(const struct jwt_algorithm *a)
+{
+        return EVP_get_digestbyname(a->hash);
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* How deep brackets are nested, outside of strings. */
+static unsigned json_depth(capnp_data text)
+{
+        unsigned depth = 0, most = 0;
+        bool string = false;
+
+        for (uint32_t i = 0; i < text.len; i++) {
+                uint8_t c = text.p[i];
+
+                if (string && c == '\\')
+                        i++;
+                else if (c == '"')
+                        string = !string;
+                else if (!string && (c == '{' || c == '['))
+                        most = ++depth > most ? depth : most;
+                else if (!string && (c == '}' || c == ']') && depth)
+                        depth--;
+        }
+        return most;
+}
+
+json_t *jwt_json(capnp_data text)
+{
+        json_t *j = json_depth(text) <= DEPTH ? json_loadb((const char *)text.p, text.len,
+                                                           JSON_REJECT_DUPLICATES, NULL)
+                                              : NULL;
+
+        if (json_is_object(j))
+                return j;
+
+        json_decref(j);
+        return NULL;
+}
+
+const uint8_t *jwt_decode(const char *text, size_t len, uint8_t *to, size_t room, size_t *ret_len)
+{
+        const char *end;
+
+        return sodium_base642bin(to, room, text, len, NULL, ret_len, &end,
+                                 sodium_base64_VARIANT_URLSAFE_NO_PADDING) ||
+                               end != text + len
+                       ? NULL
+                       : to;
+}
+
+static const char *text_of(json_t *object, const char *name)
+{
+        return json_string_value(json_object_get(object, name));
+}
+
+/* A member that is bytes in base64url. false: it is not there, or none. */
+static bool bytes_of(json_t *object, const char *name, uint8_t *to, size_t room, size_t *ret_len)
+{
+        const char *text = text_of(object, name);
+
+        return text && jwt_decode(text, strlen(text), to, room, ret_len);
+}
+
+/* ---- keys ----------------------------------------------------------------------------------- */
+
+static int key_of_params(const char *kind, OSSL_PARAM_BLD *b, EVP_PKEY **ret)
+{
+        OSSL_PARAM *params = b ? OSSL_PARAM_BLD_to_param(b) : NULL;
+        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, kind, NULL);
+        int r = -ENOMEM;
+
+        if (ctx && params && EVP_PKEY_fromdata_init(ctx) == 1)
+                r = EVP_PKEY_fromdata(ctx, ret, EVP_PKEY_PUBLIC_KEY, params) == 1 ? 0 : JWT_E_KEY;
+        OSSL_PARAM_free(params);
+        EVP_PKEY_CTX_free(ctx);
+        return r;
+}
+
+static int key_rsa(json_t *jwk, EVP_PKEY **ret)
+{
+        uint8_t n[RSA_MOST_BYTES], e[EXPONENT_BYTES];
+        size_t n_len, e_len;
+        OSSL_PARAM_BLD *b;
+        BIGNUM *bn, *be;
+        int r = JWT_E_KEY;
+
+        if (!bytes_of(jwk, "n", n, sizeof(n), &n_len) || !bytes_of(jwk, "e", e, sizeof(e), &e_len))
+                return JWT_E_KEY;
+
+        b = OSSL_PARAM_BLD_new();
+        bn = BN_bin2bn(n, (int)n_len, NULL);
+        be = BN_bin2bn(e, (int)e_len, NULL);
+        if (!b || !bn || !be || !OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, bn) ||
+            !OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, be))
+                r = -ENOMEM;
+        else if (BN_num_bits(bn) >= RSA_LEAST_BITS && BN_is_odd(be) && !BN_is_one(be))
+                r = key_of_params("RSA", b, ret);
+        OSSL_PARAM_BLD_free(b);
+        BN_free(bn);
+        BN_free(be);
+        return r;
+}
+
+/* A point whose coordinates have their full width. */
+static int key_ec(json_t *jwk, const struct jwt_algorithm *a, EVP_PKEY **ret)
+{
+        uint8_t point[1 + 2 * POINT_BYTES] = {POINT_CONVERSION_UNCOMPRESSED};
+        unsigned width = a->coordinate_bytes;
+        size_t x, y;
+        OSSL_PARAM_BLD *b;
+        int r = -ENOMEM;
+
+        if (!bytes_of(jwk, "x", point + 1, width, &x) || x != width ||
+            !bytes_of(jwk, "y", point + 1 + width, width, &y) || y != width)
+                return JWT_E_KEY;
+
+        b = OSSL_PARAM_BLD_new();
+        if (b && OSSL_PARAM_BLD_push_utf8_string(b, OSSL_PKEY_PARAM_GROUP_NAME, a->group, 0) &&
+            OSSL_PARAM_BLD_push_octet_string(b, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * width))
+                r = key_of_params("EC", b, ret);
+        OSSL_PARAM_BLD_free(b);
+        return r;
+}
+
+static int key_okp(json_t *jwk, EVP_PKEY **ret)
+{
+        uint8_t x[ED25519_BYTES];
+        size_t len;
+
+        if (!bytes_of(jwk, "x", x, sizeof(x), &len) || len != sizeof(x))
+                return JWT_E_KEY;
+
+        *ret = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x, len);
+        return *ret ? 0 : JWT_E_KEY;
+}
+
+/* A member that is not there says nothing; one that is must say this. */
+static bool says(json_t *jwk, const char *name, const char *value)
+{
+        json_t *j = json_object_get(jwk, name);
+
+        return !j || (json_is_string(j) && !strcmp(json_string_value(j), value));
+}
+
+static bool may_verify(json_t *jwk)
+{
+        json_t *operations = json_object_get(jwk, "key_ops"), *one;
+        size_t i;
+
+        json_array_foreach(operations, i,
+                           one) if (json_is_string(one) &&
+                                    !strcmp(json_string_value(one), "verify")) return true;
+        return !operations;
+}
+
+static bool key_is_for(json_t *jwk, const struct jwt_algorithm *a)
+{
+        const char *kind = text_of(jwk, "kty"), *curve = text_of(jwk, "crv");
+        /* One algorithm has two names. */
+        bool named = says(jwk, "alg", a->name) ||
+                     (!strcmp(a->kind, "OKP") &&
+                      (says(jwk, "alg", "EdDSA") || says(jwk, "alg", "Ed25519")));
+
+        return kind && !strcmp(kind, a->kind) && named && says(jwk, "use", "sig") &&
+               may_verify(jwk) && (!a->curve || (curve && !strcmp(curve, a->curve)));
+}
+
+/* The only key that has an id. NULL: there is none, or more. */
+static json_t *key_named(json_t *keys, const char *id)
+{
+        json_t *found = NULL, *one;
+        size_t i;
+
+        json_array_foreach(keys, i, one)
+        {
+                const char *name = text_of(one, "kid");
+
+                if (!name || strcmp(name, id) != 0)
+                        continue;
+                if (found)
+                        return NULL;
+                found = one;
+        }
+        return found;
+}
+
+int jwt_key_find(capnp_data set, const char *id, const struct jwt_algorithm *a, EVP_PKEY **ret)
+{
+        json_t *all = set.len <= JWT_KEYS_BYTES ? jwt_json(set) : NULL;
+        json_t *keys = json_object_get(all, "keys");
+        json_t *jwk = key_named(keys, id);
+        int r = JWT_E_KEY;
+
+        if (!json_is_array(keys))
+                r = JWT_E_KEYS;
+        else if (jwk && key_is_for(jwk, a)) {
+                if (!strcmp(a->kind, "RSA"))
+                        r = key_rsa(jwk, ret);
+                else
+                        r = a->group ? key_ec(jwk, a, ret) : key_okp(jwk, ret);
+        }
+        json_decref(all);
+        return r;
+}
+
+/* ---- signatures ----------------------------------------------------------------------------- */
+
+/* r and s, each in its full width, as OpenSSL wants them. false: it is not that, or no memory. */
+static bool signature_der(capnp_data sig, unsigned width, uint8_t der[DER_BYTES], size_t *ret_len)
+{
+        ECDSA_SIG *e;
+        BIGNUM *r, *s;
+        uint8_t *to = der;
+        int len = 0;
+
+        if (sig.len != 2 * width)
+                return false;
+
+        e = ECDSA_SIG_new();
+        r = BN_bin2bn(sig.p, (int)width, NULL);
+        s = BN_bin2bn(sig.p + width, (int)width, NULL);
+        if (e && r && s && ECDSA_SIG_set0(e, r, s)) {
+                len = i2d_ECDSA_SIG(e, &to);
+        } else {
+                BN_free(r);
+                BN_free(s);
+        }
+        ECDSA_SIG_free(e);
+        *ret_len = len > 0 ? (size_t)len : 0;
+        return len > 0;
+}
+
+int jwt_key_verify(EVP_PKEY *key, const struct jwt_algorithm *a, capnp_data sig, capnp_data text)
+{
+        uint8_t der[DER_BYTES];
+        size_t len = sig.len;
+        const uint8_t *p = sig.p;
+        EVP_PKEY_CTX *how = NULL;
+        EVP_MD_CTX *ctx;
+        int r = -ENOMEM;
+
+        if (a->group) {
+                if (!signature_der(sig, a->coordinate_bytes, der, &len))
+                        return JWT_E_SIGNATURE;
+                p = der;
+        }
+
+        ctx = EVP_MD_CTX_new();
+        if (ctx && EVP_DigestVerifyInit_ex(ctx, &how, a->digest, NULL, NULL, key, NULL) == 1 &&
+            (!a->pss || (EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1 &&
+                         EVP_PKEY_CTX_set_rsa_pss_saltlen(how, RSA_PSS_SALTLEN_DIGEST) == 1)))
+                r = EVP_DigestVerify(ctx, p, len, text.p, text.len) == 1 ? 0 : JWT_E_SIGNATURE;
+        EVP_MD_CTX_free(ctx);
+        return r;
+}

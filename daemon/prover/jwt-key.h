@@ -1,0 +1,28 @@
+/* Keys of a JSON Web Key Set, and signatures by them. */
+#ifndef PROVER_JWT_KEY_H
+#define PROVER_JWT_KEY_H
+
+#include <capos/capnp-base.h>
+
+#include <jansson.h>
+#include <openssl/evp.h>
+
+struct jwt_algorithm;
+
+/* The algorithm of this name. NULL: one that is not accepted. */
+const struct jwt_algorithm *jwt_algorithm_find(const char *name);
+/* The hash that `at_hash` is made with. */
+const EVP_MD *jwt_algorithm_hash(const struct jwt_algorithm *a);
+/* The key with an id that signs by an algorithm. 0; JWT_E_KEYS; JWT_E_KEY; -ENOMEM. */
+int jwt_key_find(capnp_data set, const char *id, const struct jwt_algorithm *a,
+                 EVP_PKEY **ret) CAPNP_MUST_USE;
+/* 0; JWT_E_SIGNATURE; -ENOMEM. */
+int jwt_key_verify(EVP_PKEY *key, const struct jwt_algorithm *a, capnp_data signature,
+                   capnp_data text) CAPNP_MUST_USE;
+
+/* JSON of somebody else's: an object, without a key given twice. NULL: it is none, or too deep. */
+json_t *jwt_json(capnp_data text);
+/* base64url without padding, and without a bit too many. NULL: it is none, or there is no room. */
+const uint8_t *jwt_decode(const char *text, size_t len, uint8_t *to, size_t room, size_t *ret_len);
+
+#endif
