@@ -80,6 +80,14 @@ struct Profile {
   serverKeyBinding @6 :Bool = false;
   # Whether a key may prove itself over TLS by the instance's key alone, not by the channel: for clients whose library
   # cannot say more (Python's ssl, kj-tls). Who has the instance's private key could use such a proof elsewhere.
+
+  service @7 :Bool = false;
+  # Whether it is for programs: only service accounts may have it, and they may have no other. A person's account never
+  # gets it, whatever proves who that is.
+
+  unbound @8 :Bool = false;
+  # Whether proofs are good here that are bound to no channel, because whoever makes them cannot know it: a login by
+  # device code, a workload's access token. Whoever is told such a proof before the instance is can use it instead.
 }
 
 enum Disclosure {

@@ -183,6 +183,9 @@ static void check_profile(struct check *c, uint32_t i)
                                "must not be more than 4294967295 (49 days)");
         if (grant_list_len(bundle) > LIST_MAX)
                 check_fault_in(c, member, "bundle", "too long: at most 256");
+        if (profile_service(p) && !profile_accounts(p))
+                check_fault_in(c, member, "service",
+                               "is for accounts of a kind, and `accounts` is false");
         check_quota(c, member, profile_quota(p));
         for (uint32_t k = 0; k < grant_list_len(bundle) && k < LIST_MAX; k++)
                 check_grant(c, member, bundle, k);
@@ -190,13 +193,18 @@ static void check_profile(struct check *c, uint32_t i)
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
+/* A profile for people, or for nobody in particular. */
 static void check_profile_named(struct check *c, const char *member, capnp_text name)
 {
         profile_list l = manifest_profiles(c->m);
 
-        for (uint32_t i = 0; i < profile_list_len(l); i++)
-                if (text_equal(profile_name(profile_list_get(l, i)), name))
-                        return;
+        for (uint32_t i = 0; i < profile_list_len(l); i++) {
+                if (!text_equal(profile_name(profile_list_get(l, i)), name))
+                        continue;
+                if (profile_service(profile_list_get(l, i)))
+                        check_fault_in(c, member, "profile", "is for service accounts only");
+                return;
+        }
         check_fault_in(c, member, "profile", "there is no profile of this name");
 }
 

@@ -176,7 +176,11 @@ static void profile_print(manifest_reader m, profile_reader p)
 {
         quota_reader q = profile_quota(p);
 
-        printf("  %s%s\n", profile_name(p).p, profile_accounts(p) ? "" : ", not for accounts");
+        printf("  %s%s%s\n", profile_name(p).p,
+               profile_service(p)    ? ", for service accounts only"
+               : profile_accounts(p) ? ""
+                                     : ", not for accounts",
+               profile_unbound(p) ? ", by proofs that are bound to no channel, too" : "");
         time_print("    for ", profile_lease_ms(p));
         time_print(", renewable up to ", profile_max_lease_ms(p));
         printf("; at once %u calls, %u references, %" PRIu64 " KiB", quota_calls(q),

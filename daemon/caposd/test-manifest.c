@@ -132,6 +132,11 @@ static const struct {
         {"(profiles = [(name = \"p\", leaseMs = 0)])", "profiles[0].leaseMs"},
         {"(profiles = [(name = \"p\", leaseMs = 10, maxLeaseMs = 9)])", "profiles[0].maxLeaseMs"},
         {"(profiles = [(name = \"p\", quota = (calls = 0))])", "profiles[0].quota.calls"},
+        {"(profiles = [(name = \"p\", service = true, accounts = false)])",
+         "profiles[0].service: is for accounts"},
+        {"(profiles = [(name = \"p\", service = true)],"
+         " authentication = (guest = (profile = \"p\")))",
+         "authentication.guest.profile: is for service accounts only"},
         {"(authentication = (guest = (enabled = true, profile = \"g\")))",
          "authentication.guest.profile: there is no profile"},
         {"(authentication = (anonymous = (enabled = true)))", "authentication.anonymous.profile"},

@@ -141,12 +141,14 @@ enum proof_kind {
         /* messages of a handshake, struct proof_connection, rules (lib/tls/tls-rules.h) */
         PROOF_CERTIFICATE,
         PROOF_SSH_CERTIFICATE, /* struct proof_ssh and authorities, SSHSIG blob, transcript */
+        PROOF_TOKEN,     /* struct token_wanted and issuers, token, access token (daemon-token.h) */
+        PROOF_TOKEN_KEY, /* public key, id: convinced when tokens can be signed with it */
 };
 
 enum {
         PROOF_BYTES = 96 * 1024,
         PROOF_RULES_BYTES = 56 * 1024, /* of that, beside the longest handshake */
-        VERIFIER_BYTES = 256,
+        VERIFIER_BYTES = 1024,
         PROOF_SUBJECT_BYTES = 256,
         PROOF_SERIAL_BYTES = 48,
 };
@@ -177,11 +179,11 @@ enum { PROOF_REASON_MEMORY = UINT16_MAX };
 
 struct proof_verdict {
         uint32_t good;                 /* 1: convinced */
-        char verifier[VERIFIER_BYTES]; /* PROOF_HASH */
-        /* PROOF_CERTIFICATE, PROOF_SSH_CERTIFICATE: */
+        char verifier[VERIFIER_BYTES]; /* PROOF_HASH; PROOF_TOKEN_KEY: the key */
+        /* PROOF_CERTIFICATE, PROOF_SSH_CERTIFICATE; of a token daemon-token.h has what they say: */
         uint32_t reason;      /* of a refusal: enum tls_recheck_err, PROOF_REASON_MEMORY */
         uint32_t rule;        /* the first that is met, and so for those that follow */
-        uint32_t zero;        /* for the alignment */
+        uint32_t issuer;      /* of a token; else 0 */
         int64_t until_s;      /* when the first of the chain expires: seconds since 1970.
                                * 0: no certificate */
         uint8_t key_hash[32]; /* SHA-256 of the SubjectPublicKeyInfo, or of SSH's */

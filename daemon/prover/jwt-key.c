@@ -27,6 +27,9 @@ enum {
         POINT_BYTES = 48, /* of a coordinate, at most */
         ED25519_BYTES = 32,
         DER_BYTES = 256,
+        WRITTEN_BYTES = 512, /* of a member of a key that is written: RSA of 4096 bits */
+        WRITTEN_TEXT = 704,
+        GROUP_TEXT = 32,
 };
 
 struct jwt_algorithm {
@@ -141,7 +144,7 @@ static int key_of_params(const char *kind, OSSL_PARAM_BLD *b, EVP_PKEY **ret)
         int r = -ENOMEM;
 
         if (ctx && params && EVP_PKEY_fromdata_init(ctx) == 1)
-                r = EVP_PKEY_fromdata(ctx, ret, EVP_PKEY_PUBLIC_KEY, params) == 1 ? 0 : JWT_E_KEY;
+                r = EVP_PKEY_fromdata(ctx, ret, EVP_PKEY_PUBLIC_KEY, params) == 1 ? 0 : TOKEN_E_KEY;
         OSSL_PARAM_free(params);
         EVP_PKEY_CTX_free(ctx);
         return r;
@@ -153,10 +156,10 @@ static int key_rsa(json_t *jwk, EVP_PKEY **ret)
         size_t n_len, e_len;
         OSSL_PARAM_BLD *b;
         BIGNUM *bn, *be;
-        int r = JWT_E_KEY;
+        int r = TOKEN_E_KEY;
 
         if (!bytes_of(jwk, "n", n, sizeof(n), &n_len) || !bytes_of(jwk, "e", e, sizeof(e), &e_len))
-                return JWT_E_KEY;
+                return TOKEN_E_KEY;
 
         b = OSSL_PARAM_BLD_new();
         bn = BN_bin2bn(n, (int)n_len, NULL);
@@ -183,7 +186,7 @@ static int key_ec(json_t *jwk, const struct jwt_algorithm *a, EVP_PKEY **ret)
 
         if (!bytes_of(jwk, "x", point + 1, width, &x) || x != width ||
             !bytes_of(jwk, "y", point + 1 + width, width, &y) || y != width)
-                return JWT_E_KEY;
+                return TOKEN_E_KEY;
 
         b = OSSL_PARAM_BLD_new();
         if (b && OSSL_PARAM_BLD_push_utf8_string(b, OSSL_PKEY_PARAM_GROUP_NAME, a->group, 0) &&
@@ -199,10 +202,10 @@ static int key_okp(json_t *jwk, EVP_PKEY **ret)
         size_t len;
 
         if (!bytes_of(jwk, "x", x, sizeof(x), &len) || len != sizeof(x))
-                return JWT_E_KEY;
+                return TOKEN_E_KEY;
 
         *ret = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x, len);
-        return *ret ? 0 : JWT_E_KEY;
+        return *ret ? 0 : TOKEN_E_KEY;
 }
 
 /* A member that is not there says nothing; one that is must say this. */
@@ -237,7 +240,7 @@ static bool key_is_for(json_t *jwk, const struct jwt_algorithm *a)
 }
 
 /* The only key that has an id. NULL: there is none, or more. */
-static json_t *key_named(json_t *keys, const char *id)
+static json_t *key_named(json_t *keys, const char *id, bool *ret_known)
 {
         json_t *found = NULL, *one;
         size_t i;
@@ -248,6 +251,7 @@ static json_t *key_named(json_t *keys, const char *id)
 
                 if (!name || strcmp(name, id) != 0)
                         continue;
+                *ret_known = true;
                 if (found)
                         return NULL;
                 found = one;
@@ -255,23 +259,130 @@ static json_t *key_named(json_t *keys, const char *id)
         return found;
 }
 
+static int key_make(json_t *jwk, const struct jwt_algorithm *a, EVP_PKEY **ret)
+{
+        if (!strcmp(a->kind, "RSA"))
+                return key_rsa(jwk, ret);
+
+        return a->group ? key_ec(jwk, a, ret) : key_okp(jwk, ret);
+}
+
 int jwt_key_find(capnp_data set, const char *id, const struct jwt_algorithm *a, EVP_PKEY **ret)
 {
-        json_t *all = set.len <= JWT_KEYS_BYTES ? jwt_json(set) : NULL;
+        json_t *all = set.len <= TOKEN_KEYS_BYTES ? jwt_json(set) : NULL;
         json_t *keys = json_object_get(all, "keys");
-        json_t *jwk = key_named(keys, id);
-        int r = JWT_E_KEY;
+        bool known = false;
+        json_t *jwk = key_named(keys, id, &known);
+        int r = known ? TOKEN_E_KEY : TOKEN_E_UNKNOWN_KEY;
 
         if (!json_is_array(keys))
-                r = JWT_E_KEYS;
-        else if (jwk && key_is_for(jwk, a)) {
-                if (!strcmp(a->kind, "RSA"))
-                        r = key_rsa(jwk, ret);
-                else
-                        r = a->group ? key_ec(jwk, a, ret) : key_okp(jwk, ret);
-        }
+                r = TOKEN_E_KEYS;
+        else if (jwk && key_is_for(jwk, a))
+                r = key_make(jwk, a, ret);
         json_decref(all);
         return r;
+}
+
+int jwt_key_read(json_t *jwk, EVP_PKEY **ret)
+{
+        for (unsigned i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
+                if (key_is_for(jwk, &algorithms[i]))
+                        return key_make(jwk, &algorithms[i], ret);
+        return TOKEN_E_KEY;
+}
+
+/* ---- a key as JSON -------------------------------------------------------------------------- */
+
+/* Sets a member to bytes in base64url. */
+static bool member_set(json_t *jwk, const char *name, const uint8_t *p, size_t len)
+{
+        char text[WRITTEN_TEXT];
+
+        if (len > WRITTEN_BYTES)
+                return false;
+
+        sodium_bin2base64(text, sizeof(text), p, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+        return !json_object_set_new(jwk, name, json_string(text));
+}
+
+/* … to a number of the key's; width 0: as many bytes as it has. */
+static bool member_set_number(json_t *jwk, const char *name, EVP_PKEY *key, const char *param,
+                              unsigned width)
+{
+        uint8_t bytes[WRITTEN_BYTES];
+        BIGNUM *n = NULL;
+        bool done;
+
+        if (!EVP_PKEY_get_bn_param(key, param, &n))
+                return false;
+
+        if (!width)
+                width = (unsigned)BN_num_bytes(n);
+        done = width <= sizeof(bytes) && BN_bn2binpad(n, bytes, (int)width) == (int)width &&
+               member_set(jwk, name, bytes, width);
+        BN_free(n);
+        return done;
+}
+
+static bool write_rsa(json_t *jwk, EVP_PKEY *key)
+{
+        return EVP_PKEY_get_bits(key) >= RSA_LEAST_BITS &&
+               !json_object_set_new(jwk, "kty", json_string("RSA")) &&
+               member_set_number(jwk, "n", key, OSSL_PKEY_PARAM_RSA_N, 0) &&
+               member_set_number(jwk, "e", key, OSSL_PKEY_PARAM_RSA_E, 0);
+}
+
+static bool write_ec(json_t *jwk, EVP_PKEY *key)
+{
+        const struct jwt_algorithm *a = NULL;
+        char group[GROUP_TEXT];
+
+        if (!EVP_PKEY_get_group_name(key, group, sizeof(group), NULL))
+                return false;
+        for (unsigned i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
+                if (algorithms[i].group && !strcmp(algorithms[i].group, group))
+                        a = &algorithms[i];
+
+        return a && !json_object_set_new(jwk, "kty", json_string("EC")) &&
+               !json_object_set_new(jwk, "crv", json_string(a->curve)) &&
+               member_set_number(jwk, "x", key, OSSL_PKEY_PARAM_EC_PUB_X, a->coordinate_bytes) &&
+               member_set_number(jwk, "y", key, OSSL_PKEY_PARAM_EC_PUB_Y, a->coordinate_bytes);
+}
+
+static bool write_okp(json_t *jwk, EVP_PKEY *key)
+{
+        uint8_t x[ED25519_BYTES];
+        size_t len = sizeof(x);
+
+        return EVP_PKEY_get_raw_public_key(key, x, &len) == 1 &&
+               !json_object_set_new(jwk, "kty", json_string("OKP")) &&
+               !json_object_set_new(jwk, "crv", json_string("Ed25519")) &&
+               member_set(jwk, "x", x, len);
+}
+
+json_t *jwt_key_write(EVP_PKEY *key)
+{
+        json_t *jwk = json_object();
+        bool done = false;
+
+        switch (EVP_PKEY_get_base_id(key)) {
+        case EVP_PKEY_RSA:
+                done = write_rsa(jwk, key);
+                break;
+        case EVP_PKEY_EC:
+                done = write_ec(jwk, key);
+                break;
+        case EVP_PKEY_ED25519:
+                done = write_okp(jwk, key);
+                break;
+        default:
+                break;
+        }
+        if (done)
+                return jwk;
+
+        json_decref(jwk);
+        return NULL;
 }
 
 /* ---- signatures ----------------------------------------------------------------------------- */
@@ -312,7 +423,7 @@ int jwt_key_verify(EVP_PKEY *key, const struct jwt_algorithm *a, capnp_data sig,
 
         if (a->group) {
                 if (!signature_der(sig, a->coordinate_bytes, der, &len))
-                        return JWT_E_SIGNATURE;
+                        return TOKEN_E_SIGNATURE;
                 p = der;
         }
 
@@ -320,7 +431,7 @@ int jwt_key_verify(EVP_PKEY *key, const struct jwt_algorithm *a, capnp_data sig,
         if (ctx && EVP_DigestVerifyInit_ex(ctx, &how, a->digest, NULL, NULL, key, NULL) == 1 &&
             (!a->pss || (EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1 &&
                          EVP_PKEY_CTX_set_rsa_pss_saltlen(how, RSA_PSS_SALTLEN_DIGEST) == 1)))
-                r = EVP_DigestVerify(ctx, p, len, text.p, text.len) == 1 ? 0 : JWT_E_SIGNATURE;
+                r = EVP_DigestVerify(ctx, p, len, text.p, text.len) == 1 ? 0 : TOKEN_E_SIGNATURE;
         EVP_MD_CTX_free(ctx);
         return r;
 }

@@ -13,10 +13,16 @@ struct jwt_algorithm;
 const struct jwt_algorithm *jwt_algorithm_find(const char *name);
 /* The hash that `at_hash` is made with. */
 const EVP_MD *jwt_algorithm_hash(const struct jwt_algorithm *a);
-/* The key with an id that signs by an algorithm. 0; JWT_E_KEYS; JWT_E_KEY; -ENOMEM. */
+/* The key with an id that signs by an algorithm. 0; TOKEN_E_KEYS; TOKEN_E_KEY;
+ * TOKEN_E_UNKNOWN_KEY; -ENOMEM. */
 int jwt_key_find(capnp_data set, const char *id, const struct jwt_algorithm *a,
                  EVP_PKEY **ret) CAPNP_MUST_USE;
-/* 0; JWT_E_SIGNATURE; -ENOMEM. */
+/* A key by itself, whatever it signs by. 0; TOKEN_E_KEY: it is none that could; -ENOMEM. */
+int jwt_key_read(json_t *jwk, EVP_PKEY **ret) CAPNP_MUST_USE;
+/* A public key with the members that its thumbprint is of (RFC 7638). Owned. NULL: it is of no kind
+ * that is accepted, or has more than 4096 bits, or there is no memory. */
+json_t *jwt_key_write(EVP_PKEY *key);
+/* 0; TOKEN_E_SIGNATURE; -ENOMEM. */
 int jwt_key_verify(EVP_PKEY *key, const struct jwt_algorithm *a, capnp_data signature,
                    capnp_data text) CAPNP_MUST_USE;
 

@@ -1,5 +1,6 @@
 /*
- * What a signed token is worth (RFC 8725): who made it is looked at before anything it says.
+ * What a signed token is worth (RFC 8725): who made it is looked at before anything it says. What
+ * it says of its issuer and key chooses whose keys it is held against, and no more.
  *
  * The three parts are base64url without padding and without a stray bit, so that a token has one
  * form. Its header may choose among the keys that are known, and nothing else: one that brings a
@@ -16,23 +17,26 @@
 
 #include "jwt-key.h"
 
-enum { PARTS = 3, PART_BYTES = 16 * 1024, SIGNATURE_BYTES = 2048, SUBJECT_BYTES = 255 };
+enum { PARTS = 3, PART_BYTES = 16 * 1024 };
 
 static const char *const words[] = {
-        [JWT_E_FORM] = "no signed token",
-        [JWT_E_ALGORITHM] = "an algorithm that is not accepted",
-        [JWT_E_HEADER] = "its header wants what is not understood",
-        [JWT_E_TYPE] = "a token for something else",
-        [JWT_E_KEYS] = "the issuer's keys cannot be read",
-        [JWT_E_KEY] = "the issuer has no such key",
-        [JWT_E_SIGNATURE] = "not signed by the issuer",
-        [JWT_E_ISSUER] = "of another issuer",
-        [JWT_E_AUDIENCE] = "for somebody else",
-        [JWT_E_EXPIRED] = "expired",
-        [JWT_E_EARLY] = "not valid yet",
-        [JWT_E_NONCE] = "for another login",
-        [JWT_E_SUBJECT] = "for nobody",
-        [JWT_E_HASH] = "for another access token",
+        [TOKEN_E_FORM] = "no signed token",
+        [TOKEN_E_ALGORITHM] = "an algorithm that is not accepted",
+        [TOKEN_E_HEADER] = "its header wants what is not understood",
+        [TOKEN_E_TYPE] = "a token for something else",
+        [TOKEN_E_KEYS] = "the issuer's keys cannot be read",
+        [TOKEN_E_KEY] = "it names no key that could have signed it",
+        [TOKEN_E_UNKNOWN_KEY] = "the issuer has no such key",
+        [TOKEN_E_SIGNATURE] = "not signed by the issuer",
+        [TOKEN_E_ISSUER] = "of another issuer",
+        [TOKEN_E_AUDIENCE] = "for somebody else",
+        [TOKEN_E_EXPIRED] = "expired",
+        [TOKEN_E_LONG] = "good for too long",
+        [TOKEN_E_EARLY] = "not valid yet",
+        [TOKEN_E_NONCE] = "for another login",
+        [TOKEN_E_SUBJECT] = "about nobody, or somebody else",
+        [TOKEN_E_HASH] = "for another access token",
+        [TOKEN_E_WANTED] = "what it has to be good for cannot be read",
 };
 
 const char *jwt_strerror(int err)
@@ -47,20 +51,11 @@ struct part {
         size_t len;
 };
 
-/* A token, taken apart. */
-struct token {
-        struct part part[PARTS]; /* as they came */
-        capnp_data text;         /* what is signed */
-        json_t *header, *claims; /* owned */
-        uint8_t signature[SIGNATURE_BYTES];
-        size_t signature_len;
-};
-
-static bool token_split(capnp_data all, struct token *t)
+static bool token_split(capnp_data all, struct part part[PARTS], capnp_data *ret_text)
 {
         const char *p = (const char *)all.p, *end = p + all.len;
 
-        if (!all.len || all.len > JWT_TOKEN_BYTES || memchr(p, 0, all.len))
+        if (!all.len || all.len > TOKEN_BYTES || memchr(p, 0, all.len))
                 return false;
 
         for (unsigned i = 0; i < PARTS; i++) {
@@ -68,11 +63,10 @@ static bool token_split(capnp_data all, struct token *t)
 
                 if (!dot != (i == PARTS - 1))
                         return false;
-                t->part[i] = (struct part){p, (size_t)((dot ? dot : end) - p)};
+                part[i] = (struct part){p, (size_t)((dot ? dot : end) - p)};
                 p = dot ? dot + 1 : end;
         }
-        t->text = (capnp_data){all.p,
-                               (uint32_t)(t->part[1].p + t->part[1].len - (const char *)all.p)};
+        *ret_text = (capnp_data){all.p, (uint32_t)(part[1].p + part[1].len - (const char *)all.p)};
         return true;
 }
 
@@ -90,59 +84,80 @@ static json_t *part_json(const struct part *part)
         return j;
 }
 
-static int token_read(capnp_data all, struct token *t)
-{
-        if (!token_split(all, t) || !jwt_decode(t->part[2].p, t->part[2].len, t->signature,
-                                                sizeof(t->signature), &t->signature_len))
-                return JWT_E_FORM;
-
-        t->header = part_json(&t->part[0]);
-        t->claims = part_json(&t->part[1]);
-        return t->header && t->claims ? 0 : JWT_E_FORM;
-}
-
 static const char *claim_text(json_t *object, const char *name)
 {
         return json_string_value(json_object_get(object, name));
 }
 
+int jwt_read(capnp_data token, struct jwt *ret)
+{
+        struct jwt t = {0};
+        struct part part[PARTS];
+
+        if (!token_split(token, part, &t.text) ||
+            !jwt_decode(part[2].p, part[2].len, t.signature, sizeof(t.signature), &t.signature_len))
+                return TOKEN_E_FORM;
+
+        t.header = part_json(&part[0]);
+        t.claims = part_json(&part[1]);
+        if (!t.header || !t.claims) {
+                jwt_deinit(&t);
+                return TOKEN_E_FORM;
+        }
+
+        t.issuer = claim_text(t.claims, "iss");
+        t.key_id = claim_text(t.header, "kid");
+        *ret = t;
+        return 0;
+}
+
+void jwt_deinit(struct jwt *t)
+{
+        json_decref(t->header);
+        json_decref(t->claims);
+        *t = (struct jwt){0};
+}
+
 /* ---- who made it ---------------------------------------------------------------------------- */
 
 /* Names of media types are compared without their case (RFC 7515, 4.1.9). */
-static bool type_is_good(json_t *header, const char *other)
+static bool type_is_good(json_t *header, uint32_t flags)
 {
         json_t *j = json_object_get(header, "typ");
         const char *type = json_string_value(j);
 
-        return !j || (type && (!strcasecmp(type, "JWT") || (other && !strcasecmp(type, other))));
+        return !j ||
+               (type && (!strcasecmp(type, "JWT") ||
+                         (flags & TOKEN_ACCESS && (!strcasecmp(type, "at+jwt") ||
+                                                   !strcasecmp(type, "application/at+jwt")))));
 }
 
-static int header_check(json_t *header, const struct jwt_wanted *w)
+static int header_check(json_t *header, uint32_t flags)
 {
         static const char *const unknown[] = {"crit", "b64", "zip", "enc", "jwk", "jku", "x5u"};
 
         for (unsigned i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
                 if (json_object_get(header, unknown[i]))
-                        return JWT_E_HEADER;
-        return type_is_good(header, w->type) ? 0 : JWT_E_TYPE;
+                        return TOKEN_E_HEADER;
+        return type_is_good(header, flags) ? 0 : TOKEN_E_TYPE;
 }
 
-static int token_verify(const struct token *t, const struct jwt_wanted *w,
+static int token_verify(const struct jwt *t, const struct jwt_wanted *w,
                         const struct jwt_algorithm **ret_a)
 {
-        const char *name = claim_text(t->header, "alg"), *id = claim_text(t->header, "kid");
+        const char *name = claim_text(t->header, "alg");
         EVP_PKEY *key = NULL;
         int r;
 
         *ret_a = name ? jwt_algorithm_find(name) : NULL;
         if (!*ret_a)
-                return JWT_E_ALGORITHM;
-        r = header_check(t->header, w);
+                return TOKEN_E_ALGORITHM;
+        r = header_check(t->header, w->flags);
         if (r)
                 return r;
-        if (!id)
-                return JWT_E_KEY;
-        r = jwt_key_find(w->keys, id, *ret_a, &key);
+        if (!t->key_id || strlen(t->key_id) > TOKEN_KEY_ID_BYTES)
+                return TOKEN_E_KEY;
+        r = w->keys.len ? jwt_key_find(w->keys, t->key_id, *ret_a, &key) : TOKEN_E_UNKNOWN_KEY;
         if (r)
                 return r;
 
@@ -154,22 +169,39 @@ static int token_verify(const struct token *t, const struct jwt_wanted *w,
 
 /* ---- what it says --------------------------------------------------------------------------- */
 
-static bool is_for(json_t *claims, const char *audience)
+static bool text_is(const char *text, capnp_data wanted)
+{
+        return text && strlen(text) == wanted.len && !memcmp(text, wanted.p, wanted.len);
+}
+
+static bool is_ours(json_t *name, const struct jwt_wanted *w)
+{
+        bool found = false;
+
+        for (unsigned i = 0; i < w->naudience; i++)
+                found = found || text_is(json_string_value(name), w->audience[i]);
+        return found;
+}
+
+static bool is_for(json_t *claims, const struct jwt_wanted *w)
 {
         json_t *aud = json_object_get(claims, "aud"), *azp = json_object_get(claims, "azp"), *one;
-        bool found = json_is_string(aud) && !strcmp(json_string_value(aud), audience);
+        bool found = is_ours(aud, w), others = false;
         size_t i;
 
         json_array_foreach(aud, i, one)
         {
+                bool ours = is_ours(one, w);
+
                 if (!json_is_string(one))
                         return false;
-                found = found || !strcmp(json_string_value(one), audience);
+                found = found || ours;
+                others = others || !ours;
         }
-        if (json_array_size(aud) > 1 && !azp)
-                return false;
-        return found &&
-               (!azp || (json_is_string(azp) && !strcmp(json_string_value(azp), audience)));
+        if (w->flags & TOKEN_ACCESS || !found)
+                return found;
+
+        return azp ? is_ours(azp, w) : !others;
 }
 
 /* A time, which may be a fraction. false: it is there and none. */
@@ -182,20 +214,22 @@ static bool claim_time(json_t *claims, const char *name, bool *ret_there, double
         return !j || (json_is_number(j) && isfinite(*ret) && fabs(*ret) < 1e15);
 }
 
-static int times_check(json_t *claims, int64_t now_s, int64_t *ret_until)
+static int times_check(json_t *claims, const struct jwt_wanted *w, int64_t *ret_until)
 {
-        double until, from, issued, now = (double)now_s;
+        double until, from, issued, now = (double)w->now;
         bool has_until, has_from, has_issued;
 
         if (!claim_time(claims, "exp", &has_until, &until) || !has_until)
-                return JWT_E_EXPIRED;
+                return TOKEN_E_EXPIRED;
         if (!claim_time(claims, "nbf", &has_from, &from) ||
             !claim_time(claims, "iat", &has_issued, &issued))
-                return JWT_E_EARLY;
-        if (now >= until + JWT_SKEW_S)
-                return JWT_E_EXPIRED;
-        if ((has_from && now + JWT_SKEW_S < from) || (has_issued && now + JWT_SKEW_S < issued))
-                return JWT_E_EARLY;
+                return TOKEN_E_EARLY;
+        if (now >= until + TOKEN_SKEW_S)
+                return TOKEN_E_EXPIRED;
+        if (w->life_s && until > now + w->life_s + TOKEN_SKEW_S)
+                return TOKEN_E_LONG;
+        if ((has_from && now + TOKEN_SKEW_S < from) || (has_issued && now + TOKEN_SKEW_S < issued))
+                return TOKEN_E_EARLY;
 
         *ret_until = (int64_t)until;
         return 0;
@@ -218,54 +252,45 @@ static bool hash_is_right(json_t *claims, const struct jwt_algorithm *a, capnp_d
                !sodium_memcmp(said, hash, n);
 }
 
-static int claims_check(const struct token *t, const struct jwt_algorithm *a,
-                        const struct jwt_wanted *w, struct jwt *ret)
+static bool nonce_is(json_t *claims, const char *wanted)
 {
-        const char *issuer = claim_text(t->claims, "iss"), *nonce = claim_text(t->claims, "nonce");
+        const char *nonce = claim_text(claims, "nonce");
+
+        return nonce && *wanted && strlen(nonce) == strlen(wanted) &&
+               !sodium_memcmp(nonce, wanted, strlen(nonce));
+}
+
+static int claims_check(const struct jwt *t, const struct jwt_algorithm *a,
+                        const struct jwt_wanted *w, struct jwt_said *ret)
+{
         const char *subject = claim_text(t->claims, "sub");
         int r;
 
-        if (!issuer || strcmp(issuer, w->issuer) != 0)
-                return JWT_E_ISSUER;
-        if (!is_for(t->claims, w->audience))
-                return JWT_E_AUDIENCE;
-        r = times_check(t->claims, w->now, &ret->until);
+        if (!is_for(t->claims, w))
+                return TOKEN_E_AUDIENCE;
+        r = times_check(t->claims, w, &ret->until);
         if (r)
                 return r;
-        if (w->nonce && (!nonce || strlen(nonce) != strlen(w->nonce) ||
-                         sodium_memcmp(nonce, w->nonce, strlen(nonce)) != 0))
-                return JWT_E_NONCE;
-        if (!subject || !*subject || strlen(subject) > SUBJECT_BYTES)
-                return JWT_E_SUBJECT;
+        if (w->flags & TOKEN_NONCE && !nonce_is(t->claims, w->nonce))
+                return TOKEN_E_NONCE;
+        if (!subject || !*subject || strlen(subject) > TOKEN_SUBJECT_BYTES ||
+            (w->subject.len && !text_is(subject, w->subject)))
+                return TOKEN_E_SUBJECT;
         if (!hash_is_right(t->claims, a, w->access))
-                return JWT_E_HASH;
+                return TOKEN_E_HASH;
 
         ret->subject = subject;
         return 0;
 }
 
-int jwt_judge(capnp_data token, const struct jwt_wanted *w, struct jwt *ret)
+int jwt_judge(const struct jwt *t, const struct jwt_wanted *w, struct jwt_said *ret)
 {
         const struct jwt_algorithm *a = NULL;
-        struct token t = {0};
-        int r = token_read(token, &t);
+        int r;
 
-        *ret = (struct jwt){0};
-        if (!r)
-                r = token_verify(&t, w, &a);
-        if (!r)
-                r = claims_check(&t, a, w, ret);
-        if (!r) {
-                ret->claims = t.claims;
-                t.claims = NULL;
-        }
-        json_decref(t.header);
-        json_decref(t.claims);
-        return r;
-}
+        if (!text_is(t->issuer, w->issuer))
+                return TOKEN_E_ISSUER;
 
-void jwt_deinit(struct jwt *t)
-{
-        json_decref(t->claims);
-        *t = (struct jwt){0};
+        r = token_verify(t, w, &a);
+        return r ? r : claims_check(t, a, w, ret);
 }

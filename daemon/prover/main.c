@@ -2,8 +2,8 @@
  * capos-prover: one proof, one process.
  *
  * A prover reads one request from its socket, answers with one verdict, and ends. It is the only
- * process of the instance that looks into passwords, signatures and certificates, and can do
- * nothing else: no files, no other sockets, bounded memory and processor time. Whatever it was
+ * process of the instance that looks into passwords, signatures, certificates and tokens, and can
+ * do nothing else: no files, no other sockets, bounded memory and processor time. Whatever it was
  * given is wiped before the verdict is sent.
  *
  * What caposd starts is a zygote: it loads the libraries, tries them on what is known, shuts half
@@ -27,6 +27,7 @@
 #include "daemon-zygote.h"
 #include "io-packet.h"
 #include "key.h"
+#include "token.h"
 
 enum {
         HASH_PASSES = 3,
@@ -109,6 +110,10 @@ static bool prove(const struct proof_request *q, struct proof_verdict *v)
                 return key_prove_certificate(part[0], part[1], part[2], v);
         case PROOF_CERTIFICATE:
                 return certificate_prove(part[0], part[1], part[2], v);
+        case PROOF_TOKEN:
+                return token_prove(part[0], part[1], part[2], v);
+        case PROOF_TOKEN_KEY:
+                return token_prove_key(part[0], part[1], v);
         default:
                 return false;
         }
@@ -224,7 +229,7 @@ int main(void)
         int r;
 
         if (sodium_init() < 0 || !prover_warm_up() || !test_signature() || !test_password() ||
-            !certificate_warm_up()) {
+            !certificate_warm_up() || !token_warm_up()) {
                 daemon_log(LOG_ERR, "the libraries that judge proofs do not work");
                 return 1;
         }

@@ -19,6 +19,8 @@
 
 enum { TOKEN = 8192, KEYS = 8192, NOW = 1800000000 };
 
+#define ISSUER "https://id.example.org"
+
 static const char claims_good[] =
         "{\"iss\":\"https://id.example.org\",\"sub\":\"ada\",\"aud\":\"capos\",\"exp\":1800000300,"
         "\"iat\":1800000000,\"nonce\":\"n1\"}";
@@ -164,91 +166,110 @@ static void token_make(const struct row *q, char to[TOKEN])
         append(to, q->end ? q->end : "", "");
 }
 
-static int judge(const char *token, const char *set)
+static int judge_as(const char *token, const struct jwt_wanted *w)
 {
+        struct jwt_said said = {0};
         struct jwt t;
-        int r = jwt_judge((capnp_data){(const uint8_t *)token, (uint32_t)strlen(token)},
-                          &(struct jwt_wanted){
-                                  .keys = {(const uint8_t *)set, (uint32_t)strlen(set)},
-                                  .issuer = "https://id.example.org",
-                                  .audience = "capos",
-                                  .nonce = "n1",
-                                  .type = "at+jwt",
-                                  .access = {(const uint8_t *)"token", 5},
-                                  .now = NOW,
-                          },
-                          &t);
+        int r = jwt_read((capnp_data){(const uint8_t *)token, (uint32_t)strlen(token)}, &t);
 
+        if (r)
+                return r;
+
+        r = jwt_judge(&t, w, &said);
         if (!r)
-                CHECK_STR(t.subject, "ada");
+                CHECK_STR(said.subject, "ada");
         jwt_deinit(&t);
         return r;
 }
 
+static capnp_data data(const char *text)
+{
+        return (capnp_data){(const uint8_t *)text, (uint32_t)strlen(text)};
+}
+
+static int judge(const char *token, const char *set)
+{
+        return judge_as(token, &(struct jwt_wanted){
+                                       .keys = data(set),
+                                       .issuer = data(ISSUER),
+                                       .audience = {data("else"), data("capos")},
+                                       .naudience = 2,
+                                       .nonce = "n1",
+                                       .flags = TOKEN_NONCE,
+                                       .access = data("token"),
+                                       .now = NOW,
+                               });
+}
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
-#define ISSUER        "https://id.example.org"
 #define CLAIMS(more_) "{\"iss\":\"" ISSUER "\",\"sub\":\"ada\",\"nonce\":\"n1\"," more_ "}"
 #define TIMES         "\"exp\":1800000300,"
 
 static const struct row cheats[] = {
-        {.header = "{\"alg\":\"none\",\"kid\":\"RS256\"}", .err = JWT_E_ALGORITHM},
-        {.header = "{\"alg\":\"HS256\",\"kid\":\"RS256\"}", .err = JWT_E_ALGORITHM},
-        {.header = "{\"alg\":\"RS1\",\"kid\":\"RS256\"}", .err = JWT_E_ALGORITHM},
-        {.header = "{\"alg\":\"rs256\",\"kid\":\"RS256\"}", .err = JWT_E_ALGORITHM},
-        {.header = "{\"alg\":5,\"kid\":\"RS256\"}", .err = JWT_E_ALGORITHM},
-        {.header = "{\"kid\":\"RS256\"}", .err = JWT_E_ALGORITHM},
-        {.header = "{\"alg\":\"RS256\",\"alg\":\"RS256\",\"kid\":\"RS256\"}", .err = JWT_E_FORM},
-        {.header = "{\"alg\":\"RS256\",\"kid\":\"RS256\",\"crit\":[\"b64\"]}", .err = JWT_E_HEADER},
-        {.header = "{\"alg\":\"RS256\",\"kid\":\"RS256\",\"jwk\":{}}", .err = JWT_E_HEADER},
-        {.header = "{\"alg\":\"RS256\",\"kid\":\"RS256\",\"jku\":\"evil\"}", .err = JWT_E_HEADER},
+        {.header = "{\"alg\":\"none\",\"kid\":\"RS256\"}", .err = TOKEN_E_ALGORITHM},
+        {.header = "{\"alg\":\"HS256\",\"kid\":\"RS256\"}", .err = TOKEN_E_ALGORITHM},
+        {.header = "{\"alg\":\"RS1\",\"kid\":\"RS256\"}", .err = TOKEN_E_ALGORITHM},
+        {.header = "{\"alg\":\"rs256\",\"kid\":\"RS256\"}", .err = TOKEN_E_ALGORITHM},
+        {.header = "{\"alg\":5,\"kid\":\"RS256\"}", .err = TOKEN_E_ALGORITHM},
+        {.header = "{\"kid\":\"RS256\"}", .err = TOKEN_E_ALGORITHM},
+        {.header = "{\"alg\":\"RS256\",\"alg\":\"RS256\",\"kid\":\"RS256\"}", .err = TOKEN_E_FORM},
+        {.header = "{\"alg\":\"RS256\",\"kid\":\"RS256\",\"crit\":[\"b64\"]}",
+         .err = TOKEN_E_HEADER},
+        {.header = "{\"alg\":\"RS256\",\"kid\":\"RS256\",\"jwk\":{}}", .err = TOKEN_E_HEADER},
+        {.header = "{\"alg\":\"RS256\",\"kid\":\"RS256\",\"jku\":\"evil\"}", .err = TOKEN_E_HEADER},
         {.header = "{\"alg\":\"RS256\",\"kid\":\"RS256\",\"typ\":\"logout+jwt\"}",
-         .err = JWT_E_TYPE},
-        {.header = "{\"alg\":\"RS256\",\"kid\":\"RS256\",\"typ\":7}", .err = JWT_E_TYPE},
-        {.header = "{\"alg\":\"RS256\"}", .err = JWT_E_KEY},
-        {.header = "{\"alg\":\"RS256\",\"kid\":\"other\"}", .err = JWT_E_KEY},
-        {.header = "{\"alg\":\"RS256\",\"kid\":\"twice\"}", .err = JWT_E_KEY},
-        {.header = "{\"alg\":\"RS256\",\"kid\":\"enc\"}", .err = JWT_E_KEY},
-        {.header = "{\"alg\":\"RS256\",\"kid\":\"PS256\"}", .err = JWT_E_KEY, .key = RSA_OTHER + 1},
-        {.header = "{\"alg\":\"ES256\",\"kid\":\"ES384\"}", .err = JWT_E_KEY, .alg = 3},
-        {.header = "{\"alg\":\"EdDSA\",\"kid\":\"ES256\"}", .err = JWT_E_KEY, .alg = 4},
-        {.err = JWT_E_SIGNATURE, .key = RSA_OTHER + 1},
-        {.err = JWT_E_SIGNATURE, .alg = 2, .der = true},
-        {.err = JWT_E_FORM, .end = "="},
-        {.err = JWT_E_FORM, .end = "."},
-        {.err = JWT_E_FORM, .end = ".AAAA"},
-        {.err = JWT_E_FORM, .end = "\n"},
-        {.claims = "[]", .err = JWT_E_FORM},
-        {.claims = "{\"sub\":\"a\",\"sub\":\"ada\"}", .err = JWT_E_FORM},
-        {.claims = "{\"iss\":\"https://id.example.org\\u0000\"}", .err = JWT_E_FORM},
-        {.claims = "{\"a\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}", .err = JWT_E_FORM},
-        {.claims = "{\"iss\":\"https://id.example.org/\",\"aud\":\"capos\"}", .err = JWT_E_ISSUER},
-        {.claims = "{\"aud\":\"capos\"}", .err = JWT_E_ISSUER},
-        {.claims = CLAIMS(TIMES "\"aud\":\"other\""), .err = JWT_E_AUDIENCE},
-        {.claims = CLAIMS(TIMES "\"aud\":[]"), .err = JWT_E_AUDIENCE},
-        {.claims = CLAIMS(TIMES "\"aud\":[\"capos\",\"other\"]"), .err = JWT_E_AUDIENCE},
+         .err = TOKEN_E_TYPE},
+        {.header = "{\"alg\":\"RS256\",\"kid\":\"RS256\",\"typ\":7}", .err = TOKEN_E_TYPE},
+        {.header = "{\"alg\":\"RS256\"}", .err = TOKEN_E_KEY},
+        {.header = "{\"alg\":\"RS256\",\"kid\":\"other\"}", .err = TOKEN_E_UNKNOWN_KEY},
+        {.header = "{\"alg\":\"RS256\",\"kid\":\"RS256\",\"typ\":\"at+jwt\"}", .err = TOKEN_E_TYPE},
+        {.header = "{\"alg\":\"RS256\",\"kid\":\"twice\"}", .err = TOKEN_E_KEY},
+        {.header = "{\"alg\":\"RS256\",\"kid\":\"enc\"}", .err = TOKEN_E_KEY},
+        {.header = "{\"alg\":\"RS256\",\"kid\":\"PS256\"}",
+         .err = TOKEN_E_KEY,
+         .key = RSA_OTHER + 1},
+        {.header = "{\"alg\":\"ES256\",\"kid\":\"ES384\"}", .err = TOKEN_E_KEY, .alg = 3},
+        {.header = "{\"alg\":\"EdDSA\",\"kid\":\"ES256\"}", .err = TOKEN_E_KEY, .alg = 4},
+        {.err = TOKEN_E_SIGNATURE, .key = RSA_OTHER + 1},
+        {.err = TOKEN_E_SIGNATURE, .alg = 2, .der = true},
+        {.err = TOKEN_E_FORM, .end = "="},
+        {.err = TOKEN_E_FORM, .end = "."},
+        {.err = TOKEN_E_FORM, .end = ".AAAA"},
+        {.err = TOKEN_E_FORM, .end = "\n"},
+        {.claims = "[]", .err = TOKEN_E_FORM},
+        {.claims = "{\"sub\":\"a\",\"sub\":\"ada\"}", .err = TOKEN_E_FORM},
+        {.claims = "{\"iss\":\"https://id.example.org\\u0000\"}", .err = TOKEN_E_FORM},
+        {.claims = "{\"a\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}", .err = TOKEN_E_FORM},
+        {.claims = "{\"iss\":\"https://id.example.org/\",\"aud\":\"capos\"}",
+         .err = TOKEN_E_ISSUER},
+        {.claims = "{\"aud\":\"capos\"}", .err = TOKEN_E_ISSUER},
+        {.claims = CLAIMS(TIMES "\"aud\":\"other\""), .err = TOKEN_E_AUDIENCE},
+        {.claims = CLAIMS(TIMES "\"aud\":[]"), .err = TOKEN_E_AUDIENCE},
+        {.claims = CLAIMS(TIMES "\"aud\":[\"capos\",\"other\"]"), .err = TOKEN_E_AUDIENCE},
         {.claims = CLAIMS(TIMES "\"aud\":[\"capos\",\"other\"],\"azp\":\"other\""),
-         .err = JWT_E_AUDIENCE},
-        {.claims = CLAIMS(TIMES "\"aud\":\"capos\",\"azp\":\"other\""), .err = JWT_E_AUDIENCE},
-        {.claims = CLAIMS(TIMES "\"aud\":[\"capos\",7],\"azp\":\"capos\""), .err = JWT_E_AUDIENCE},
-        {.claims = CLAIMS("\"aud\":\"capos\""), .err = JWT_E_EXPIRED},
-        {.claims = CLAIMS("\"aud\":\"capos\",\"exp\":\"1800000300\""), .err = JWT_E_EXPIRED},
-        {.claims = CLAIMS("\"aud\":\"capos\",\"exp\":1799999940"), .err = JWT_E_EXPIRED},
-        {.claims = CLAIMS("\"aud\":\"capos\",\"exp\":1e300"), .err = JWT_E_EXPIRED},
-        {.claims = CLAIMS(TIMES "\"aud\":\"capos\",\"nbf\":1800000061"), .err = JWT_E_EARLY},
-        {.claims = CLAIMS(TIMES "\"aud\":\"capos\",\"iat\":1800000061"), .err = JWT_E_EARLY},
-        {.claims = CLAIMS(TIMES "\"aud\":\"capos\",\"nbf\":\"0\""), .err = JWT_E_EARLY},
+         .err = TOKEN_E_AUDIENCE},
+        {.claims = CLAIMS(TIMES "\"aud\":\"capos\",\"azp\":\"other\""), .err = TOKEN_E_AUDIENCE},
+        {.claims = CLAIMS(TIMES "\"aud\":[\"capos\",7],\"azp\":\"capos\""),
+         .err = TOKEN_E_AUDIENCE},
+        {.claims = CLAIMS("\"aud\":\"capos\""), .err = TOKEN_E_EXPIRED},
+        {.claims = CLAIMS("\"aud\":\"capos\",\"exp\":\"1800000300\""), .err = TOKEN_E_EXPIRED},
+        {.claims = CLAIMS("\"aud\":\"capos\",\"exp\":1799999940"), .err = TOKEN_E_EXPIRED},
+        {.claims = CLAIMS("\"aud\":\"capos\",\"exp\":1e300"), .err = TOKEN_E_EXPIRED},
+        {.claims = CLAIMS(TIMES "\"aud\":\"capos\",\"nbf\":1800000061"), .err = TOKEN_E_EARLY},
+        {.claims = CLAIMS(TIMES "\"aud\":\"capos\",\"iat\":1800000061"), .err = TOKEN_E_EARLY},
+        {.claims = CLAIMS(TIMES "\"aud\":\"capos\",\"nbf\":\"0\""), .err = TOKEN_E_EARLY},
         {.claims =
                  "{\"iss\":\"https://id.example.org\",\"sub\":\"ada\"," TIMES "\"aud\":\"capos\"}",
-         .err = JWT_E_NONCE},
+         .err = TOKEN_E_NONCE},
         {.claims = "{\"iss\":\"https://id.example.org\",\"sub\":\"ada\",\"nonce\":\"n2\"," TIMES
                    "\"aud\":\"capos\"}",
-         .err = JWT_E_NONCE},
+         .err = TOKEN_E_NONCE},
         {.claims =
                  "{\"iss\":\"https://id.example.org\",\"nonce\":\"n1\"," TIMES "\"aud\":\"capos\"}",
-         .err = JWT_E_SUBJECT},
+         .err = TOKEN_E_SUBJECT},
         {.claims = CLAIMS(TIMES "\"aud\":\"capos\",\"at_hash\":\"AAAAAAAAAAAAAAAAAAAAAA\""),
-         .err = JWT_E_HASH},
+         .err = TOKEN_E_HASH},
 };
 
 static const char *const good[] = {
@@ -270,9 +291,10 @@ TEST(five_algorithms_are_good)
                         CHECK_OK(judge(token, keys));
                 }
                 token_make(&(struct row){.alg = i}, token);
-                CHECK_EQ(judge(token, "{\"keys\":[]}"), JWT_E_KEY);
-                CHECK_EQ(judge(token, "{\"keys\":7}"), JWT_E_KEYS);
-                CHECK_EQ(judge(token, "no JSON"), JWT_E_KEYS);
+                CHECK_EQ(judge(token, "{\"keys\":[]}"), TOKEN_E_UNKNOWN_KEY);
+                CHECK_EQ(judge(token, ""), TOKEN_E_UNKNOWN_KEY);
+                CHECK_EQ(judge(token, "{\"keys\":7}"), TOKEN_E_KEYS);
+                CHECK_EQ(judge(token, "no JSON"), TOKEN_E_KEYS);
         }
 }
 
@@ -299,10 +321,10 @@ TEST(a_signature_is_needed)
         encode(claims_good, strlen(claims_good), part);
         append(token, ".", part);
         append(token, ".", "");
-        CHECK_EQ(judge(token, keys), JWT_E_SIGNATURE);
+        CHECK_EQ(judge(token, keys), TOKEN_E_SIGNATURE);
         encode(zero, sizeof(zero), part);
         append(token, part, "");
-        CHECK_EQ(judge(token, keys), JWT_E_SIGNATURE);
+        CHECK_EQ(judge(token, keys), TOKEN_E_SIGNATURE);
 }
 
 /* Another salt than the digest's length; r and s with a byte less. */
@@ -325,7 +347,7 @@ TEST(a_signature_has_one_form)
         EVP_MD_CTX_free(ctx);
         *last = '.';
         encode(sig, len, last + 1);
-        CHECK_EQ(judge(token, keys), JWT_E_SIGNATURE);
+        CHECK_EQ(judge(token, keys), TOKEN_E_SIGNATURE);
 }
 
 TEST_T(no_letter_can_change_and_none_be_missing, 120)
@@ -347,6 +369,50 @@ TEST_T(no_letter_can_change_and_none_be_missing, 120)
                 }
                 CHECK_OK(judge(token, keys));
         }
+}
+
+/* An access token has a type of its own, and is for whoever asked for it. */
+TEST(an_access_token_is_no_identity)
+{
+        static const char header[] = "{\"alg\":\"RS256\",\"kid\":\"RS256\",\"typ\":\"at+jwt\"}";
+        static const char claims[] = CLAIMS(TIMES "\"aud\":[\"capos\",\"x\"],\"azp\":\"other\"");
+        struct jwt_wanted w = {.issuer = data(ISSUER),
+                               .audience = {data("capos")},
+                               .naudience = 1,
+                               .flags = TOKEN_ACCESS,
+                               .now = NOW};
+        char token[TOKEN];
+
+        keys_make();
+        w.keys = data(keys);
+        token_make(&(struct row){.header = header, .claims = claims}, token);
+        CHECK_OK(judge_as(token, &w));
+        CHECK_EQ(judge(token, keys), TOKEN_E_TYPE);
+        token_make(&(struct row){.claims = CLAIMS(TIMES "\"aud\":\"other\"")}, token);
+        CHECK_EQ(judge_as(token, &w), TOKEN_E_AUDIENCE);
+}
+
+TEST(a_token_may_be_good_for_too_long)
+{
+        struct jwt_wanted w = {.issuer = data(ISSUER),
+                               .audience = {data("capos")},
+                               .naudience = 1,
+                               .subject = data("ada"),
+                               .now = NOW};
+        char token[TOKEN];
+
+        keys_make();
+        w.keys = data(keys);
+        token_make(&(struct row){.err = 0}, token);
+        w.life_s = 240;
+        CHECK_OK(judge_as(token, &w));
+        w.life_s = 239;
+        CHECK_EQ(judge_as(token, &w), TOKEN_E_LONG);
+        w.life_s = 0;
+        w.subject = data("bob");
+        CHECK_EQ(judge_as(token, &w), TOKEN_E_SUBJECT);
+        w.subject = data("ad");
+        CHECK_EQ(judge_as(token, &w), TOKEN_E_SUBJECT);
 }
 
 TEST(the_access_token_is_the_one_beside_it)

@@ -133,6 +133,8 @@ static int policy_profiles(struct policy *p, profile_list list)
                 to->max_lease_ms = policy_lease(profile_max_lease_ms(f));
                 to->accounts = profile_accounts(f);
                 to->server_key_binding = profile_server_key_binding(f);
+                to->service = profile_service(f);
+                to->unbound = profile_unbound(f);
                 to->quota = policy_quota(profile_quota(f));
                 r = policy_grants(p, to, profile_bundle(f));
         }

@@ -41,6 +41,8 @@ struct policy_profile {
         struct policy_quota quota;
         bool accounts;           /* may be given to accounts */
         bool server_key_binding; /* a proof may be bound to our key alone */
+        bool service;            /* for service accounts, and for nobody else */
+        bool unbound;            /* a proof may be bound to no channel at all */
 };
 
 /* A way in without an account. */

@@ -157,6 +157,8 @@ static enum prove_lane kind_lane(enum proof_kind k)
         case PROOF_KEY:
         case PROOF_CERTIFICATE:
         case PROOF_SSH_CERTIFICATE:
+        case PROOF_TOKEN:
+        case PROOF_TOKEN_KEY:
                 return LANE_KEY;
         case PROOF_HASH:
         case PROOF_PASSWORD:

@@ -1,0 +1,370 @@
+/*
+ * Verdicts: which issuer a token is of and which rule it meets, why one is refused, and public keys
+ * as people bring them. A good signature is the warm-up's; what tokens can be is
+ * test-prover-jwt.c's.
+ */
+#include "harness.h"
+
+#include "token.h"
+
+#include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ROOM = 16 * 1024, TEXT = 4096, NOW = 1800000000 };
+
+static capnp_data data(const char *text)
+{
+        return (capnp_data){(const uint8_t *)text, (uint32_t)strlen(text)};
+}
+
+/* ---- keys ----------------------------------------------------------------------------------- */
+
+static void pem_of(EVP_PKEY *k, bool private, char to[TEXT])
+{
+        BIO *b = BIO_new(BIO_s_mem());
+        long n;
+        char *p;
+
+        CHECK((private ? PEM_write_bio_PrivateKey(b, k, NULL, NULL, 0, NULL, NULL)
+                       : PEM_write_bio_PUBKEY(b, k)) == 1);
+        n = BIO_get_mem_data(b, &p);
+        CHECK(n > 0 && n < TEXT);
+        memcpy(to, p, (size_t)n);
+        to[n] = 0;
+        BIO_free(b);
+}
+
+static bool key_take(const char *text, const char *id, struct proof_verdict *v)
+{
+        *v = (struct proof_verdict){0};
+        return token_prove_key(data(text), data(id), v);
+}
+
+/* RFC 7638, 3.1: the key, and its thumbprint. */
+static const char rfc_key[] =
+        "{\"kty\":\"RSA\",\"n\":\""
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_B"
+        "JECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_F"
+        "DW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4"
+        "vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+        "\",\"e\":\"AQAB\",\"alg\":\"RS256\",\"kid\":\"2011-04-29\"}";
+
+TEST(a_key_is_kept_with_an_id)
+{
+        static const char thumbprint[] = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
+        char text[TEXT], again[TEXT];
+        struct proof_verdict v;
+
+        CHECK(key_take(rfc_key, "", &v));
+        CHECK_STR(v.name, "2011-04-29");
+        CHECK(strstr(v.verifier, "\"alg\":\"RS256\",\"e\":\"AQAB\",\"kid\":\"2011-04-29\","));
+        CHECK(key_take(rfc_key, "mine", &v));
+        CHECK_STR(v.name, "mine");
+        snprintf(text, sizeof(text), "\n %.*s}", (int)(strstr(rfc_key, ",\"alg\"") - rfc_key),
+                 rfc_key);
+        CHECK(key_take(text, "", &v));
+        CHECK_STR(v.name, thumbprint);
+        snprintf(again, sizeof(again), "%s", v.verifier);
+        CHECK(key_take(again, "", &v));
+        CHECK_STR(v.verifier, again);
+}
+
+TEST(keys_of_each_kind_come_as_PEM)
+{
+        EVP_PKEY *k[] = {
+                EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048),
+                EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"),
+                EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384"),
+                EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"),
+                EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-521"),
+                EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)1024),
+                EVP_PKEY_Q_keygen(NULL, NULL, "X25519"),
+        };
+        struct proof_verdict v;
+        char text[TEXT];
+
+        for (unsigned i = 0; i < sizeof(k) / sizeof(k[0]); i++) {
+                CHECK(k[i]);
+                pem_of(k[i], false, text);
+                CHECK_EQ(key_take(text, "", &v), i < 4);
+                if (i < 4)
+                        CHECK_EQ(strlen(v.name), 43);
+                pem_of(k[i], true, text);
+                CHECK(!key_take(text, "", &v));
+                CHECK(strstr(v.subject, "it is a private key"));
+                EVP_PKEY_free(k[i]);
+        }
+}
+
+TEST(what_is_no_key_is_refused)
+{
+        static const char *const texts[] = {
+                "",
+                " ",
+                "{",
+                "{}",
+                "[]",
+                "no key",
+                "{\"kty\":\"oct\",\"x\":\"AAAA\"}",
+                "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+                "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}",
+                "{\"kty\":\"RSA\",\"n\":\"AAAA\",\"e\":\"AQAB\"}",
+        };
+        char text[TEXT], id[200];
+        struct proof_verdict v;
+
+        for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+                CHECK(!key_take(texts[i], "", &v));
+                CHECK(strstr(v.subject, "it is no public key"));
+        }
+        snprintf(text, sizeof(text), "%.*s,\"use\":\"enc\"}", (int)strlen(rfc_key) - 1, rfc_key);
+        CHECK(!key_take(text, "", &v));
+        snprintf(text, sizeof(text), "%.*s,\"d\":\"AAAA\"}", (int)strlen(rfc_key) - 1, rfc_key);
+        CHECK(!key_take(text, "", &v));
+        CHECK(strstr(v.subject, "it is a private key"));
+        CHECK(!key_take(rfc_key, "a b", &v));
+        CHECK(strstr(v.subject, "its id"));
+        memset(id, 'a', sizeof(id));
+        id[128] = 0;
+        CHECK(key_take(rfc_key, id, &v));
+        id[128] = 'a';
+        id[129] = 0;
+        CHECK(!key_take(rfc_key, id, &v));
+        id[129] = 'a';
+        id[199] = 0;
+        CHECK(!key_take(rfc_key, id, &v));
+}
+
+/* ---- tokens --------------------------------------------------------------------------------- */
+
+static EVP_PKEY *key;
+static char set[TEXT];
+
+static void key_make(void)
+{
+        struct proof_verdict v;
+        char pem[TEXT];
+
+        CHECK(sodium_init() >= 0);
+        key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+        CHECK(key);
+        pem_of(key, false, pem);
+        CHECK(key_take(pem, "k1", &v));
+        snprintf(set, sizeof(set), "{\"keys\":[%s]}", v.verifier);
+}
+
+static void encode(const void *p, size_t len, char *to)
+{
+        sodium_bin2base64(to, TEXT, p, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+/* claims: behind iss, sub and exp. */
+static void token_make(const char *issuer, const char *claims, char to[TEXT])
+{
+        static const char header[] = "{\"alg\":\"EdDSA\",\"kid\":\"k1\"}";
+        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        char text[TEXT], part[TEXT];
+        uint8_t sig[64];
+        size_t len = sizeof(sig);
+
+        snprintf(text, sizeof(text), "{\"iss\":\"%s\",\"sub\":\"ada\",\"exp\":%d%s}", issuer,
+                 NOW + 100, claims);
+        encode(header, strlen(header), to);
+        encode(text, strlen(text), part);
+        strncat(to, ".", TEXT - strlen(to) - 1);
+        strncat(to, part, TEXT - strlen(to) - 1);
+        CHECK(EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1);
+        CHECK(EVP_DigestSign(ctx, sig, &len, (uint8_t *)to, strlen(to)) == 1);
+        EVP_MD_CTX_free(ctx);
+        encode(sig, len, part);
+        strncat(to, ".", TEXT - strlen(to) - 1);
+        strncat(to, part, TEXT - strlen(to) - 1);
+}
+
+struct wanted {
+        uint8_t p[ROOM];
+        size_t len;
+};
+
+static void wanted_begin(struct wanted *w)
+{
+        struct token_wanted about = {.now_s = NOW, .nonce = "nonce"};
+
+        memcpy(w->p, &about, sizeof(about));
+        w->len = sizeof(about);
+}
+
+static void add(struct wanted *w, enum token_record kind, const void *p, size_t len)
+{
+        CHECK_OK(daemon_token_add(w->p, sizeof(w->p), &w->len, kind,
+                                  (capnp_data){p, (uint32_t)len}));
+}
+
+static void add_text(struct wanted *w, enum token_record kind, const char *text)
+{
+        add(w, kind, text, strlen(text));
+}
+
+static void add_issuer(struct wanted *w, const char *name, const char *audience, uint32_t flags)
+{
+        const struct token_issuer head = {.flags = flags, .life_s = 300};
+
+        add(w, TOKEN_ISSUER, &head, sizeof(head));
+        add_text(w, TOKEN_NAME, name);
+        add_text(w, TOKEN_AUDIENCE, audience);
+        add_text(w, TOKEN_KEYS, set);
+}
+
+static bool ask(const struct wanted *w, const char *token, struct proof_verdict *v)
+{
+        *v = (struct proof_verdict){0};
+        return token_prove((capnp_data){w->p, (uint32_t)w->len}, data(token), (capnp_data){0}, v);
+}
+
+/* Two issuers; the second has rules. */
+static void wanted_make(struct wanted *w)
+{
+        wanted_begin(w);
+        add_issuer(w, "https://a", "one", TOKEN_NONCE);
+        add_issuer(w, "https://b", "two", 0);
+        add(w, TOKEN_RULE, NULL, 0);
+        add(w, TOKEN_CLAIM, "group\0admin", 11);
+        add(w, TOKEN_CLAIM, "verified\0true", 13);
+        add(w, TOKEN_RULE, NULL, 0);
+        add(w, TOKEN_CLAIM, "group\0staff", 11);
+        add(w, TOKEN_RULE, NULL, 0);
+        add(w, TOKEN_CLAIM, "repo\0org/*", 10);
+        add(w, TOKEN_RULE, NULL, 0);
+        add(w, TOKEN_CLAIM,
+            "level\0"
+            "7",
+            7);
+        add_issuer(w, "https://c", "three", 0);
+        add(w, TOKEN_RULE, NULL, 0);
+}
+
+static const struct {
+        const char *issuer, *claims;
+        uint32_t which, rule;
+} rows[] = {
+        {"https://a", ",\"aud\":\"one\",\"nonce\":\"nonce\"", 0, TOKEN_NO_RULE},
+        {"https://b", ",\"aud\":\"two\"", 1, TOKEN_NO_RULE},
+        {"https://b", ",\"aud\":\"two\",\"group\":\"admin\"", 1, TOKEN_NO_RULE},
+        {"https://b", ",\"aud\":\"two\",\"group\":\"admin\",\"verified\":true", 1, 0},
+        {"https://b", ",\"aud\":\"two\",\"group\":\"admin\",\"verified\":false", 1, TOKEN_NO_RULE},
+        {"https://b", ",\"aud\":\"two\",\"group\":[\"x\",\"admin\",\"staff\"],\"verified\":true", 1,
+         0},
+        {"https://b", ",\"aud\":\"two\",\"group\":[\"x\",\"admin\",\"staff\"]", 1, 1},
+        {"https://b", ",\"aud\":\"two\",\"group\":{\"staff\":1}", 1, TOKEN_NO_RULE},
+        {"https://b", ",\"aud\":\"two\",\"group\":[[\"staff\"]]", 1, TOKEN_NO_RULE},
+        {"https://b", ",\"aud\":\"two\",\"group\":\"staff2\"", 1, TOKEN_NO_RULE},
+        {"https://b", ",\"aud\":\"two\",\"group\":\"staf\"", 1, TOKEN_NO_RULE},
+        {"https://b", ",\"aud\":\"two\",\"repo\":\"org/x\"", 1, 2},
+        {"https://b", ",\"aud\":\"two\",\"repo\":\"org/\"", 1, 2},
+        {"https://b", ",\"aud\":\"two\",\"repo\":\"org\"", 1, TOKEN_NO_RULE},
+        {"https://b", ",\"aud\":\"two\",\"level\":7", 1, 3},
+        {"https://b", ",\"aud\":\"two\",\"level\":\"7\"", 1, 3},
+        {"https://b", ",\"aud\":\"two\",\"level\":7.5", 1, TOKEN_NO_RULE},
+        {"https://c", ",\"aud\":\"three\"", 2, 0},
+};
+
+TEST(the_first_rule_of_its_issuer_is_met)
+{
+        static struct wanted w;
+        struct proof_verdict v;
+        uint8_t hash[32];
+        char token[TEXT];
+
+        key_make();
+        wanted_make(&w);
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                token_make(rows[i].issuer, rows[i].claims, token);
+                CHECK(ask(&w, token, &v));
+                CHECK_EQ(v.issuer, rows[i].which);
+                CHECK_EQ(v.rule, rows[i].rule);
+                CHECK_STR(v.name, "ada");
+                CHECK_STR(v.subject, "k1");
+                CHECK_EQ(v.until_s, NOW + 100);
+                CHECK(EVP_Digest(token, strlen(token), hash, NULL, EVP_sha256(), NULL));
+                CHECK_MEM(v.key_hash, hash, sizeof(hash));
+        }
+        EVP_PKEY_free(key);
+}
+
+static const struct {
+        const char *issuer, *claims, *why;
+        uint32_t reason;
+} bad[] = {
+        {"https://d", ",\"aud\":\"one\"", "of another issuer: https://d", TOKEN_E_ISSUER},
+        {"https://a/", ",\"aud\":\"one\"", "of another issuer: https://a/", TOKEN_E_ISSUER},
+        {"\\u00e9\\n", ",\"aud\":\"one\"", "of another issuer: ???", TOKEN_E_ISSUER},
+        {"https://b", ",\"aud\":\"one\"", "for somebody else", TOKEN_E_AUDIENCE},
+        {"https://a", ",\"aud\":\"two\",\"nonce\":\"nonce\"", "for somebody else",
+         TOKEN_E_AUDIENCE},
+        {"https://a", ",\"aud\":\"one\"", "for another login", TOKEN_E_NONCE},
+        {"https://a", ",\"aud\":\"one\",\"nonce\":\"\"", "for another login", TOKEN_E_NONCE},
+};
+
+TEST(a_refusal_says_why)
+{
+        static struct wanted w;
+        struct proof_verdict v;
+        char token[TEXT];
+
+        key_make();
+        wanted_make(&w);
+        for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+                token_make(bad[i].issuer, bad[i].claims, token);
+                CHECK(!ask(&w, token, &v));
+                CHECK_EQ(v.reason, bad[i].reason);
+                CHECK_STR(v.subject, bad[i].why);
+        }
+
+        /* Whoever wants no nonce and names none, gets none by chance. */
+        memset(w.p + offsetof(struct token_wanted, nonce), 0, TOKEN_NONCE_TEXT);
+        token_make("https://a", ",\"aud\":\"one\",\"nonce\":\"\"", token);
+        CHECK(!ask(&w, token, &v));
+        CHECK_EQ(v.reason, TOKEN_E_NONCE);
+
+        snprintf(set, sizeof(set), "{\"keys\":[]}");
+        wanted_make(&w);
+        token_make("https://b", ",\"aud\":\"two\"", token);
+        CHECK(!ask(&w, token, &v));
+        CHECK_EQ(v.reason, TOKEN_E_UNKNOWN_KEY);
+        CHECK_EQ(v.issuer, 1);
+        CHECK_STR(v.subject, "the issuer has no such key: k1");
+        EVP_PKEY_free(key);
+}
+
+/* What we say ourselves, cut anywhere or with a bit changed, is no token's gain. */
+TEST_T(what_is_wanted_may_be_damaged, 120)
+{
+        static struct wanted w, cut;
+        struct proof_verdict v;
+        char token[TEXT];
+
+        key_make();
+        wanted_make(&w);
+        token_make("https://d", ",\"aud\":\"two\"", token);
+        for (size_t i = 0; i < w.len; i++) {
+                cut.len = i;
+                memcpy(cut.p, w.p, i);
+                CHECK(!ask(&cut, token, &v));
+        }
+        for (size_t i = 0; i < 8 * w.len; i++) {
+                w.p[i / 8] ^= (uint8_t)(1 << i % 8);
+                (void)ask(&w, token, &v);
+                w.p[i / 8] ^= (uint8_t)(1 << i % 8);
+        }
+        EVP_PKEY_free(key);
+}
+
+TEST(the_warm_up_is_good)
+{
+        CHECK(token_warm_up());
+}
