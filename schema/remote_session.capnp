@@ -58,6 +58,9 @@ enum RemoteDenial {
 
   backoff @11;
   # Too many failures: try again later. The text says after how many seconds.
+
+  weakProof @12;
+  # A renewal by less than what made the session.
 }
 
 enum RemoteAuthKind {
@@ -230,15 +233,17 @@ interface RemoteSession {
   renew @2 (proof :Data, requestedDurationMs :UInt64) -> (session :RemoteSession);
   # Fresh proof for a longer lease: the password, or an SSHSIG blob over the proof transcript with
   # SessionInfo.renewChallenge as its nonce. Never widens the profile; policy caps the duration. This
-  # reference ends, the one that comes back replaces it; every other reference stays valid.
-  # Errors: denied.credentials, denied.stale-session. Since 0.1.
+  # reference ends, the one that comes back replaces it; every other reference stays valid. The proof is worth as
+  # much as the one that made the session, or more.
+  # Errors: denied.credentials, denied.weak-proof, denied.stale-session. Since 0.1.
 
   logout @3 () -> ();
   # Ends the session. Every reference that came from it is dead when this returns, and every open call
   # fails with denied.stale-session. Since 0.1.
 
   reauthenticate @4 (request :RemoteAuthStart) -> (flow :RemoteAuthFlow);
-  # Renewal by a method that takes several steps. The flow's session replaces this reference.
+  # Renewal by a method that takes several steps. The flow's session replaces this reference. Errors: as renew, and
+  # those of RemoteSessionGateway.start; denied.weak-proof already here where the method alone tells.
   # Since 0.1, an addition to the original contract.
 
   offerUi @5 (host :RemoteUiHost) -> ();

@@ -130,6 +130,8 @@ static int agent_info(void *self, capnp_answer *a)
         agent_info_set_kind(b, i.kind);
         agent_info_set_expires_at_ms(b, i.expires_at_ms);
         agent_info_set_pid(b, (uint32_t)getpid());
+        agent_info_set_key(b, g->seed->key);
+        agent_info_set_identity(b, g->seed->identity);
         if (client_binding_peek(g->seed->client, &channel, &key)) {
                 agent_info_set_channel_binding(b, channel);
                 agent_info_set_server_key_hash(b, key);

@@ -25,6 +25,12 @@ struct AgentInfo {
   serverKeyHash @8 :Data;
   # What a proof by key names of the connection, behind TLS; else empty. A renewal is proved by a command, and the
   # connection is the agent's.
+
+  key @9 :Text;
+  # By which key the login was made: its fingerprint, and ` cert` behind it when it was certified. Else empty.
+
+  identity @10 :Text;
+  # The file that `--identity` named, as a whole path; empty: the key was found.
 }
 
 interface SessionAgent {

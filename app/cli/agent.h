@@ -11,6 +11,7 @@ struct agent_seed {
         int listener;         /* listening already */
         const char *path;     /* the listener's */
         const char *alias, *address;
+        const char *key, *identity; /* as in AgentInfo */
         int *inherited; /* descriptors that are the caller's, and will not be the agent's */
         unsigned ninherited;
 };

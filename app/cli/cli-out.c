@@ -207,6 +207,8 @@ static const char *denial_words(enum capos_denial d)
                 [CAPOS_DENIED_TRANSFER] = "the capability may not be passed on to there",
                 [CAPOS_DENIED_FLOW] = "the attempt to log in took too long: try again",
                 [CAPOS_DENIED_BACKOFF] = "too many failures",
+                [CAPOS_DENIED_WEAK_PROOF] =
+                        "the session was made by a stronger proof: renew it by that",
         };
 
         return (unsigned)d < sizeof(words) / sizeof(words[0]) && words[d] ? words[d] : "refused";

@@ -15,6 +15,7 @@
 #include "via.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ struct login {
         enum capos_auth methods[CAPOS_AUTH_KINDS]; /* those that are enabled */
         unsigned nmethods, attempts, waited;
         bool greeted; /* the connection has not been used for an attempt */
+        char key[KEYS_PRINT], identity[PATH_MAX]; /* what it was made by, for renewals */
         struct agent_seed seed;
 };
 
@@ -252,6 +254,8 @@ static int login_try_key(struct login *l, capos_key *key)
         l->how.key = key;
         r = login_try(l);
         l->how.key = NULL;
+        if (!r)
+                keys_print(key, l->key);
         return r;
 }
 
@@ -290,6 +294,8 @@ static int login_try_identity(struct login *l)
                 return r;
 
         r = login_try_key(l, key);
+        if (!r && !realpath(l->c->identity, l->identity))
+                l->identity[0] = 0;
         return r ? cli_fail_error(l->c, &l->error, "login") : EXIT_OK;
 }
 
@@ -438,6 +444,8 @@ static int login_leave_agent(struct login *l)
         s->path = l->socket;
         s->alias = l->alias;
         s->address = l->place.text;
+        s->key = l->key;
+        s->identity = l->identity;
         login_greeting(l);
         via_leave(l->c);
         runtime_note_write(l->socket, "");

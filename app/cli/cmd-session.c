@@ -233,33 +233,24 @@ int cmd_logout(struct cli *c)
 
 /* ---- renew -------------------------------------------------------------------------------- */
 
-/* The key that --identity names; else the first there is. */
-static int renew_key(struct cli *c, capos_key **ret_k)
+/* The key that --identity names; else the one that the login was made by. */
+static int renew_key(struct cli *c, agent_info_reader login, capos_key **ret_k)
 {
-        CAPNP_AUTO(keys_deinit) struct keys keys = {0};
+        const char *print = agent_info_key(login).p, *file = agent_info_identity(login).p;
+        CAPNP_AUTO(keys_deinit) struct keys keys = {.only = print};
 
         if (c->identity)
                 return keys_of_identity(c, c->identity, ret_k);
-        if (keys_next(c, &keys, ret_k))
+        if (*print && *file)
+                return keys_of_identity(c, file, ret_k);
+        if (*print && keys_next(c, &keys, ret_k))
                 return EXIT_OK;
+        if (*print)
+                return cli_fail(c, EXIT_FAILED, "key",
+                                "the key that this session was made by, %s, is neither in an "
+                                "ssh-agent nor in ~/.ssh: capos renew --identity FILE",
+                                print);
         return cli_fail(c, EXIT_USAGE, "usage", "by which key? capos renew --identity FILE");
-}
-
-/* What a proof by key names of the connection, which is the agent's. */
-static int renew_bind(struct cli *c)
-{
-        CAPNP_AUTO(capnp_question_freep)
-        capnp_question *q = session_agent_info((session_agent_client){c->remote});
-        agent_info_reader a;
-        int r = cli_wait(c, q, CLI_ANSWER_MS);
-
-        if (r)
-                return cli_fail_question(c, q, NULL);
-
-        a = session_agent_info_info(q);
-        r = client_binding_set(c->client, agent_info_channel_binding(a),
-                               agent_info_server_key_hash(a));
-        return r ? cli_fail_code(c, r, "renew") : EXIT_OK;
 }
 
 /* By what made the session, unless an option says otherwise. */
@@ -274,29 +265,53 @@ static enum capos_auth renew_kind(const struct cli *c, const char *made_by)
                                                                  : CAPOS_AUTH_MTLS;
 }
 
-static int renew_prove(struct cli *c, bool by_key, struct capnp_buf *proof)
+/* What a proof by key names of the connection, which is the agent's, as is what it was made by. */
+static int renew_by_key(struct cli *c, struct capnp_buf *proof)
 {
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *q = session_agent_info((session_agent_client){c->remote});
         CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
-        char password[1040] = {0}, prompt[256];
         struct capos_login how = {.kind = CAPOS_AUTH_PUBLIC_KEY};
+        agent_info_reader login;
+        struct capos_error e;
+        int r = cli_wait(c, q, CLI_ANSWER_MS);
+
+        if (r)
+                return cli_fail_question(c, q, NULL);
+
+        login = session_agent_info_info(q);
+        r = client_binding_set(c->client, agent_info_channel_binding(login),
+                               agent_info_server_key_hash(login));
+        if (r)
+                return cli_fail_code(c, r, "renew");
+        r = renew_key(c, login, &key);
+        if (r)
+                return r;
+
+        if (capos_key_needs_touch(key))
+                (void)fprintf(stderr, "capos: touch the security key %s\n",
+                              capos_key_fingerprint_peek(key));
+        how.key = key;
+        return capos_client_renewal_proof(c->client, &how, proof, &e)
+                       ? cli_fail_error(c, &e, "renew")
+                       : EXIT_OK;
+}
+
+static int renew_by_password(struct cli *c, struct capnp_buf *proof)
+{
+        struct capos_login how = {.kind = CAPOS_AUTH_PASSWORD};
+        char password[1040] = {0}, prompt[256];
         struct capos_session_info i;
         struct capos_error e;
         int r;
 
         (void)capos_client_info(c->client, &i);
         (void)snprintf(prompt, sizeof(prompt), "Password of %.100s", i.account);
-        r = by_key ? renew_key(c, &key)
-                   : cli_read_password(c, prompt, c->password_stdin, false, password, 1025);
-        if (!r && by_key)
-                r = renew_bind(c);
+        r = cli_read_password(c, prompt, c->password_stdin, false, password, 1025);
         if (r)
                 return r;
 
-        how.key = key;
-        if (!by_key)
-                how = (struct capos_login){
-                        .kind = CAPOS_AUTH_PASSWORD,
-                        .password = {(const uint8_t *)password, (uint32_t)strlen(password)}};
+        how.password = (capnp_data){(const uint8_t *)password, (uint32_t)strlen(password)};
         r = capos_client_renewal_proof(c->client, &how, proof, &e);
         explicit_bzero(password, sizeof(password));
         return r ? cli_fail_error(c, &e, "renew") : EXIT_OK;
@@ -325,8 +340,11 @@ int cmd_renew(struct cli *c)
                                 "this session cannot be renewed: log in again");
         kind = renew_kind(c, i.kind);
         capnp_buf_init(&proof, 16 * 1024);
-        if (kind != CAPOS_AUTH_MTLS) /* the certificate was shown when the connection was made */
-                r = renew_prove(c, kind == CAPOS_AUTH_PUBLIC_KEY, &proof);
+        /* A certificate was shown when the connection was made. */
+        if (kind == CAPOS_AUTH_PUBLIC_KEY)
+                r = renew_by_key(c, &proof);
+        else if (kind != CAPOS_AUTH_MTLS)
+                r = renew_by_password(c, &proof);
         if (r)
                 return r;
 

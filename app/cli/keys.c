@@ -64,8 +64,7 @@ static bool print_is_new(const struct keys *k, const char *print)
         return true;
 }
 
-/* A key and a certificate of it are two. */
-static void key_print(const capos_key *key, char print[KEYS_PRINT])
+void keys_print(const capos_key *key, char print[KEYS_PRINT])
 {
         (void)snprintf(print, KEYS_PRINT, "%s%s", capos_key_fingerprint_peek(key),
                        capos_key_is_certified(key) ? " cert" : "");
@@ -76,8 +75,10 @@ static bool key_is_new(struct keys *k, const capos_key *key)
 {
         char print[KEYS_PRINT];
 
-        key_print(key, print);
+        keys_print(key, print);
         if (k->ntried == KEYS_TRIED || !print_is_new(k, print))
+                return false;
+        if (k->only && strcmp(k->only, print) != 0)
                 return false;
         memcpy(k->tried[k->ntried++], print, sizeof(print));
         return true;
@@ -104,16 +105,20 @@ static bool agent_next(struct keys *k, capos_key **ret_k)
         return false;
 }
 
-/* Whether the public half beside a file shows that its key was tried: then nobody is asked for its
- * passphrase. */
-static bool file_was_tried(const struct keys *k, const char *path)
+/* Whether the public half beside a file shows that its key was tried, or is not the one that is
+ * looked for: then nobody is asked for its passphrase. */
+static bool file_is_passed_over(const struct keys *k, const char *path)
 {
         CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
         char public[PATH_BYTES + 8];
+        const char *print;
 
         (void)snprintf(public, sizeof(public), "%s.pub", path);
-        return !capos_key_load_public(public, &key, NULL) &&
-               !print_is_new(k, capos_key_fingerprint_peek(key));
+        if (capos_key_load_public(public, &key, NULL))
+                return false;
+
+        print = capos_key_fingerprint_peek(key);
+        return k->only ? strncmp(k->only, print, strlen(print)) != 0 : !print_is_new(k, print);
 }
 
 /* A key from a file; before it, the certificate that lies beside the file. */
@@ -150,7 +155,7 @@ static bool file_next(struct cli *c, struct keys *k, capos_key **ret_k)
 
         while (home && k->file < sizeof(files) / sizeof(files[0])) {
                 (void)snprintf(path, sizeof(path), "%s/.ssh/%s", home, files[k->file++]);
-                if (access(path, F_OK) < 0 || file_was_tried(k, path))
+                if (access(path, F_OK) < 0 || file_is_passed_over(k, path))
                         continue;
                 if (key_open(c, path, &key, &e))
                         key_note(e.text);

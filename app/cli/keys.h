@@ -10,12 +10,15 @@ enum { KEYS_TRIED = 32, KEYS_PRINT = 72 };
 struct keys {
         char tried[KEYS_TRIED][KEYS_PRINT]; /* fingerprints: none is tried twice */
         capos_key *plain;                   /* of a key whose certificate is tried first */
+        const char *only; /* the one that is looked for, as keys_print() says it; NULL: any */
         unsigned ntried;
         unsigned agent; /* the next of the ssh-agent */
         unsigned file;  /* the next of ~/.ssh */
         bool agent_is_through;
 };
 
+/* What tells keys apart: the fingerprint, and of a certified one that it is. */
+void keys_print(const capos_key *key, char print[KEYS_PRINT]);
 /* Frees what a walk that ended early has left. */
 void keys_deinit(struct keys *k);
 

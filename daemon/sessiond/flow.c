@@ -137,6 +137,12 @@ static struct flow *flow_find(struct flows *fs, uint32_t number)
 
 /* ---- what is recorded ----------------------------------------------------------------------- */
 
+/* What a proof is bound to. */
+static enum binding flow_binding(const struct flow *f)
+{
+        return f->method->binds ? f->claim.binding : f->method->binding;
+}
+
 static struct capos_audit_record flow_record(struct flow *f, const char *outcome)
 {
         struct capos_audit_record r = origin_record(f->claim.origin, "attempt", outcome);
@@ -146,7 +152,7 @@ static struct capos_audit_record flow_record(struct flow *f, const char *outcome
         r.kind = capos_auth_name(f->kind);
         r.detail = f->detail[0] ? f->detail : f->renewal ? "renewal" : NULL;
         if (f->method)
-                r.binding = binding_name(f->method->binds ? f->claim.binding : f->method->binding);
+                r.binding = binding_name(flow_binding(f));
         r.claim = f->claim.origin->claim[0] ? f->claim.origin->claim : NULL;
         return r;
 }
@@ -260,6 +266,20 @@ static bool flow_set_method(struct flow *f)
         return true;
 }
 
+struct strength_of flow_strength(const struct flow *f, const struct principal *p)
+{
+        return (struct strength_of){(enum capos_auth)f->kind, flow_binding(f), p->touched};
+}
+
+/* Whether any proof of this kind could renew a session: who has none need not be asked for one. */
+static bool flow_could_renew(const struct flow *f, const struct session *e)
+{
+        const struct principal best = {.touched = true};
+        const struct strength_of p = flow_strength(f, &best);
+
+        return strength_renews(&p, e->kind, e->strength);
+}
+
 static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader q,
                       const struct session *renewed)
 {
@@ -270,6 +290,8 @@ static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader 
                 return flow_deny(f, a, d, why);
         if (!flow_set_method(f))
                 return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
+        if (renewed && !flow_could_renew(f, renewed))
+                return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF, NULL);
 
         randombytes_buf(f->claim.nonce, sizeof(f->claim.nonce));
         f->number = ++f->of->last;
@@ -524,6 +546,8 @@ int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e)
         f->claim.binding = e->binding;
         if (!flow_set_method(f))
                 return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
+        if (!flow_could_renew(f, e))
+                return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF, NULL);
 
         flow_move(f, FLOW_STARTED);
         return flow_prove(f, a, proof);

@@ -3,6 +3,7 @@
 #define SESSIOND_FLOW_H
 
 #include "method.h"
+#include "strength.h"
 
 #include "admission.capnp-c.h"
 
@@ -74,6 +75,8 @@ int flow_cancel(struct flows *fs, capnp_answer *a);
 /* Admission.renew of a session. Takes a. */
 int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e);
 
+/* What a proof is worth. p: whose it was, once it was good. */
+struct strength_of flow_strength(const struct flow *f, const struct principal *p);
 /* Records that an attempt has got what it was for. */
 void flow_passed(struct flow *f);
 /* Ends a flow that came to something. */

@@ -54,10 +54,12 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                       capnp_answer *a)
 {
         struct sessiond *s = ad->origin.s;
+        const struct strength_of proof = flow_strength(f, p);
         struct session_who who = {.account = p->account,
                                   .credential = f->credential,
                                   .kind = (enum capos_auth)f->kind,
                                   .binding = f->claim.binding,
+                                  .strength = strength_made(&proof),
                                   .until_ms = p->until_ms,
                                   .profile = login_profile(s, p, f->claim.profile)};
         struct session *e;
@@ -86,6 +88,7 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                          capnp_answer *a)
 {
         struct session *e = ad->session;
+        const struct strength_of proof = flow_strength(f, p);
         bool direct = f->direct;
 
         if (direct && memcmp(f->claim.nonce, e->challenge, sizeof(f->claim.nonce)) != 0)
@@ -96,6 +99,9 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
         if (!login_binding_ok(f, e->profile))
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, weak);
+        if (!strength_renews(&proof, e->kind, e->strength))
+                return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF,
+                                 "nobody has touched a security key");
 
         flow_passed(f);
         if (session_renew(e, f->duration_ms, p->until_ms))

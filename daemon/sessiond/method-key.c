@@ -178,6 +178,7 @@ static enum capos_denial key_accept(const struct claim *c, const struct proof_ve
 
         if (v->until_s)
                 key_certified(c, v, ret);
+        ret->touched = v->subject[0] != 0;
         memcpy(ret->account, c->account, sizeof(ret->account));
         return CAPOS_DENIED_NONE;
 }

@@ -142,6 +142,7 @@ static void session_name(struct session *e, const struct session_who *who)
         snprintf(e->credential, sizeof(e->credential), "%s", who->credential);
         e->kind = who->kind;
         e->binding = who->binding;
+        e->strength = who->strength;
         e->profile = who->profile;
         e->until_ms = who->until_ms;
         e->rules = e->s->rules.generation;

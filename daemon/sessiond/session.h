@@ -10,6 +10,7 @@
 #include "session-names.h"
 #include "session-proof.h"
 #include "store.h"
+#include "strength.h"
 
 #include "admission.capnp-c.h"
 
@@ -48,6 +49,7 @@ struct session {
         char credential[STORE_FINGERPRINT_BYTES]; /* what made it: "password", a fingerprint */
         enum capos_auth kind;
         enum binding binding;                       /* of the proofs that renew it */
+        enum strength strength;                     /* … which are worth as much, or more */
         uint8_t challenge[CAPOS_PROOF_NONCE_BYTES]; /* for renewing; zero when it can't be */
         uint64_t started_ms, expires_ms;            /* wall time */
         uint64_t until_ms;    /* likewise: when what made it is over; 0: it is not */
@@ -64,6 +66,7 @@ struct session_who {
         const char *credential;
         enum capos_auth kind;
         enum binding binding;
+        enum strength strength;
         const struct policy_profile *profile;
         uint64_t until_ms; /* wall time, when what was proved is over; 0: it is not */
 };

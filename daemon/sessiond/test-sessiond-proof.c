@@ -758,6 +758,48 @@ TEST_T(renewal_needs_fresh_proof_and_is_capped, 120)
         rig_remove(g.dir);
 }
 
+/* A session of a key, and its password: neither way of renewing takes that, and says so before it
+ * looks at what was told. */
+TEST_T(renewal_takes_no_less_than_what_made_the_session, 120)
+{
+        struct rig_worker w;
+        struct rig g;
+        uint8_t nonce[32], sig[4096];
+        struct capos_proof p = proof("bob", nonce);
+        capnp_question *q;
+        uint32_t flow;
+        size_t len;
+
+        CHECK(sodium_init() >= 0);
+        rig_start(&g, NULL);
+        rig_account(&g, "bob", SECRET);
+        CHECK_EQ(keygen(&g, "k", "ed25519", "256"), 0);
+        capnp_question_free(rig_good(key_add(&g, "bob", "k")));
+        rig_worker(&g, RIG_HOME, &w);
+        flow = challenge(&w, "bob", nonce);
+        len = sign(&g, "k", CAPOS_PROOF_NAMESPACE, "sha512", &p, sig);
+        q = rig_good(answer(&w, flow, sig, len));
+        memcpy(nonce, session_info_renew_challenge(bound_info(admission_next_bound(q))).p, 32);
+        capnp_question_free(q);
+
+        rig_refused(renew(&w, SECRET, strlen(SECRET), 0), "denied.weak-proof");
+        rig_refused(renew(&w, PLANTED, strlen(PLANTED), 0), "denied.weak-proof");
+        q = admission_start(w.ask);
+        (void)admission_start_init_request(q);
+        admission_start_set_renewal(q, true);
+        rig_refused(q, "denied.weak-proof");
+        CHECK_EQ(rig_audited(&g, "\"outcome\":\"denied.weak-proof\""), 1); /* others are counted */
+        CHECK_EQ(rig_audited(&g, "\"what\":\"renewal\""), 0);
+
+        p.client_nonce = (capnp_data){0};
+        p.profile = (capnp_text){"operator", 8};
+        len = sign(&g, "k", CAPOS_PROOF_NAMESPACE, "sha512", &p, sig);
+        capnp_question_free(rig_good(renew(&w, sig, len, 0)));
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 TEST_T(renewal_by_a_flow_is_for_the_own_account, 90)
 {
         struct rig_worker w;

@@ -27,6 +27,7 @@ enum capos_denial {
         CAPOS_DENIED_TRANSFER,        /**< the capability may not be passed on to there */
         CAPOS_DENIED_FLOW,            /**< the authentication flow is over */
         CAPOS_DENIED_BACKOFF,         /**< too many failures; the text says for how long */
+        CAPOS_DENIED_WEAK_PROOF,      /**< a renewal by less than what made the session */
 };
 
 /** How somebody authenticates: RemoteAuthKind, the same values. */

@@ -23,6 +23,7 @@ static const char *const denials[] = {
         [CAPOS_DENIED_TRANSFER] = "denied.transfer",
         [CAPOS_DENIED_FLOW] = "denied.flow",
         [CAPOS_DENIED_BACKOFF] = "denied.backoff",
+        [CAPOS_DENIED_WEAK_PROOF] = "denied.weak-proof",
 };
 
 static const char *const quotas[CAPOS_I_QUOTAS] = {

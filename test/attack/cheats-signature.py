@@ -296,9 +296,24 @@ class Cases(c.KeyCheats):
 
     def renewal_weaker(self):
         """A flow that asks for the weaker binding where the session's profile does not allow it."""
-        login, session = self.session()
-        flow = c.Login(login.peer, USER, session=session, binding=SERVER_KEY).ask()
+        name = self.account(self.key, password=instance.SECRET)
+        peer = self.peer()
+        session = peer.password(name, instance.SECRET, "operator", peer.first)
+        flow = c.Login(peer, name, session=session, binding=SERVER_KEY).ask()
         return self.refused("denied.profile", lambda: flow.prove(flow.signed(self.key)))
+
+    def renewal_by_less(self):
+        """A session that a key has made: by the account's password, both ways, and by the same key
+        for the server's key alone, which the profile allows."""
+        name = self.account(self.key, password=instance.SECRET)
+        login = self.login(name, "loose")
+        session = login.prove(login.signed(self.key))
+        for call in (lambda: self.renew(session, instance.SECRET.encode()),
+                     lambda: c.Login(login.peer, name, kind=s.PASSWORD, session=session),
+                     lambda: c.Login(login.peer, name, session=session, binding=SERVER_KEY)):
+            layer = self.refused("denied.weak-proof", call, kind=None)
+        session.call(0)
+        return layer
 
 
 NAMES = ("anothers_key", "nobodys_key", "name_of_a_key", "key_of_the_other", "key_removed",
@@ -306,7 +321,7 @@ NAMES = ("anothers_key", "nobodys_key", "name_of_a_key", "key_of_the_other", "ke
          "longer", "wrong_lengths", "zeros", "other_algorithm", "other_digest", "other_space",
          "other_form", "renewal", "renewal_replayed", "renewal_by_login", "login_by_renewal",
          "renewal_of_another_session", "renewal_by_another", "renewal_as_another", "renewal_wider",
-         "renewal_by_other_binding", "renewal_weaker")
+         "renewal_by_other_binding", "renewal_weaker", "renewal_by_less")
 
 
 if __name__ == "__main__":

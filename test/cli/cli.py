@@ -286,6 +286,37 @@ def keys_of_an_agent_are_tried(g):
         agent.wait()
 
 
+@case(needs_instance=True)
+def a_renewal_takes_the_key_of_the_login(g):
+    """Of several keys the one that the login was made by; and no password in its place."""
+    socket = g.path("ssh-agent")
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
+    env = {**g.env, "SSH_AUTH_SOCK": socket}
+    try:
+        g.until(lambda: os.path.exists(socket), "no ssh-agent")
+        for name in ("other", "own", "named"):
+            keygen(g, name, "-t", "ed25519")
+        subprocess.run(["ssh-add", "-q", g.path("other"), g.path("own")], env=env, check=True)
+        for name in ("own", "named"):
+            g.ok("account", "key", "add", "alice", g.path(name + ".pub"), "--state", g.state)
+        time.sleep(1.1)
+        for options, in_env in (((), env), (("-i", g.path("named")), g.env)):
+            r = g.ok("login", f"alice@{g.address}", "--json", *options, env=in_env).json
+            g.agents.append(r["agent"])
+            g.ok("renew", "--duration", "1h", env=in_env)
+            says = g.error(3, "denied.weak-proof", "renew", "--password-stdin", stdin=PASSWORD)
+            holds("stronger" in says, says)
+            g.ok("logout")
+        r = g.ok("login", f"alice@{g.address}", "--json", env=env).json
+        g.agents.append(r["agent"])
+        says = g.error(1, "key", "renew")
+        holds("SHA256:" in says and "--identity" in says, says)
+        g.ok("logout")
+    finally:
+        agent.terminate()
+        agent.wait()
+
+
 @case()
 def locked_key_says_what_to_do(g):
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", g.path("k")],

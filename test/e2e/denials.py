@@ -11,10 +11,13 @@ usage: denials.py [--forger SERVICE]
 says must never be taken for the instance's word.
 """
 import argparse
+import base64
 import os
 import re
 import struct
+import subprocess
 import sys
+import tempfile
 import time
 
 import instance
@@ -286,6 +289,28 @@ class Table:
         refused("denied.credentials", lambda: session.call(2, proof))
         session.call(0)
 
+    def renewal_by_less(self):
+        """A session that a key has made, by its account's password."""
+        admin = self.run.admin()
+        with tempfile.TemporaryDirectory(prefix="capos-denials-") as folder:
+            key = os.path.join(folder, "key")
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+            admin.account_add("kim", ["operator"], instance.SECRET)
+            with open(key + ".pub", encoding="ascii") as f:
+                admin.key_add("kim", f.read().strip())
+            flow = self.run.connect().flow(s.PUBLIC_KEY, "kim")
+            nonce = flow.call(0, Struct(b"", [None])).content.ptr(0).ptr(3)
+            fields = [b"capos admission proof 1", b"plain", b"", nonce, b"", b"kim", b"", b""]
+            proof = subprocess.run(
+                ["ssh-keygen", "-Y", "sign", "-q", "-f", key, "-n", "login@capos"], check=True,
+                input=b"".join(struct.pack(">I", len(f)) + f for f in fields), capture_output=True)
+        admin.close()
+        proof = base64.b64decode(b"".join(proof.stdout.splitlines()[1:-1]))
+        session = flow.call(0, Struct(b"", [proof])).ref(1, s.SESSION)
+        by_password = Struct(struct.pack("<Q", 60000), [instance.SECRET.encode()])
+        refused("denied.weak-proof", lambda: session.call(2, by_password))
+        session.call(0)
+
     # ---- leases and transfers
 
     def revoked_lease(self):
@@ -430,7 +455,7 @@ class Table:
                 self.stale_after_revocation, self.stale_after_expiry,
                 self.stale_after_the_account_is_removed, self.stale_after_the_password_is_changed,
                 self.stale_reference_after_renewal, self.renewal_with_a_wrong_password,
-                self.revoked_lease, self.revoked_before_it_was_asked_for, self.transfer,
+                self.renewal_by_less, self.revoked_lease, self.revoked_before_it_was_asked_for, self.transfer,
                 self.transfer_that_is_allowed] + forged + [
                 self.identity_in_a_request_changes_nothing, self.references_of_another_session,
                 self.every_code]

@@ -73,6 +73,10 @@ enum remote_denial CAPNP_ENUM_U16 {
          * Too many failures: try again later. The text says after how many seconds.
          */
         REMOTE_DENIAL_BACKOFF = 11,
+        /**
+         * A renewal by less than what made the session.
+         */
+        REMOTE_DENIAL_WEAK_PROOF = 12,
 };
 typedef enum remote_denial remote_denial_enum_ea2ca994b588e842;
 typedef struct { capnp_list l; } remote_denial_list, remote_denial_list_ea2ca994b588e842;
@@ -502,8 +506,9 @@ struct remote_session_ops {
         /**
          * Fresh proof for a longer lease: the password, or an SSHSIG blob over the proof transcript with
          * SessionInfo.renewChallenge as its nonce. Never widens the profile; policy caps the duration. This
-         * reference ends, the one that comes back replaces it; every other reference stays valid.
-         * Errors: denied.credentials, denied.stale-session. Since 0.1.
+         * reference ends, the one that comes back replaces it; every other reference stays valid. The proof is worth as
+         * much as the one that made the session, or more.
+         * Errors: denied.credentials, denied.weak-proof, denied.stale-session. Since 0.1.
          */
         capnp_handler *renew;
         /**
@@ -512,7 +517,8 @@ struct remote_session_ops {
          */
         capnp_handler *logout;
         /**
-         * Renewal by a method that takes several steps. The flow's session replaces this reference.
+         * Renewal by a method that takes several steps. The flow's session replaces this reference. Errors: as renew, and
+         * those of RemoteSessionGateway.start; denied.weak-proof already here where the method alone tells.
          * Since 0.1, an addition to the original contract.
          */
         capnp_handler *reauthenticate;
@@ -574,7 +580,7 @@ extern "C" {
 
 /* ---- RemoteDenial ---- */
 
-static inline const char *remote_denial_name(enum remote_denial v) { switch ((unsigned)v) { case REMOTE_DENIAL_NONE: return "none"; case REMOTE_DENIAL_UNKNOWN_NAME: return "unknownName"; case REMOTE_DENIAL_WRONG_INTERFACE: return "wrongInterface"; case REMOTE_DENIAL_PROFILE: return "profile"; case REMOTE_DENIAL_STALE_SESSION: return "staleSession"; case REMOTE_DENIAL_REVOKED_LEASE: return "revokedLease"; case REMOTE_DENIAL_METHOD_DISABLED: return "methodDisabled"; case REMOTE_DENIAL_CREDENTIALS: return "credentials"; case REMOTE_DENIAL_ALREADY_BOUND: return "alreadyBound"; case REMOTE_DENIAL_TRANSFER: return "transfer"; case REMOTE_DENIAL_FLOW: return "flow"; case REMOTE_DENIAL_BACKOFF: return "backoff"; default: return NULL; } }
+static inline const char *remote_denial_name(enum remote_denial v) { switch ((unsigned)v) { case REMOTE_DENIAL_NONE: return "none"; case REMOTE_DENIAL_UNKNOWN_NAME: return "unknownName"; case REMOTE_DENIAL_WRONG_INTERFACE: return "wrongInterface"; case REMOTE_DENIAL_PROFILE: return "profile"; case REMOTE_DENIAL_STALE_SESSION: return "staleSession"; case REMOTE_DENIAL_REVOKED_LEASE: return "revokedLease"; case REMOTE_DENIAL_METHOD_DISABLED: return "methodDisabled"; case REMOTE_DENIAL_CREDENTIALS: return "credentials"; case REMOTE_DENIAL_ALREADY_BOUND: return "alreadyBound"; case REMOTE_DENIAL_TRANSFER: return "transfer"; case REMOTE_DENIAL_FLOW: return "flow"; case REMOTE_DENIAL_BACKOFF: return "backoff"; case REMOTE_DENIAL_WEAK_PROOF: return "weakProof"; default: return NULL; } }
 static inline uint32_t remote_denial_list_len(remote_denial_list l) { return l.l.len; }
 static inline enum remote_denial remote_denial_list_get(remote_denial_list l, uint32_t i) { return (enum remote_denial)capnp_list_u16(l.l, i); }
 static inline uint32_t remote_denial_list_builder_len(remote_denial_list_builder l) { return l.l.len; }
@@ -1458,8 +1464,9 @@ static inline void remote_session_cap_set_results_set_caps(capnp_answer *a, remo
 /**
  * Fresh proof for a longer lease: the password, or an SSHSIG blob over the proof transcript with
  * SessionInfo.renewChallenge as its nonce. Never widens the profile; policy caps the duration. This
- * reference ends, the one that comes back replaces it; every other reference stays valid.
- * Errors: denied.credentials, denied.stale-session. Since 0.1.
+ * reference ends, the one that comes back replaces it; every other reference stays valid. The proof is worth as
+ * much as the one that made the session, or more.
+ * Errors: denied.credentials, denied.weak-proof, denied.stale-session. Since 0.1.
  */
 static inline capnp_question *remote_session_renew(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 2); }
 static inline remote_session_renew_in_builder remote_session_renew_params(capnp_question *q) { return CAPNP_NEW(remote_session_renew_in_builder, capnp_question_params(q)); }
@@ -1487,7 +1494,8 @@ static inline remote_session_logout_in_reader remote_session_logout_get_params(c
 static inline remote_session_logout_out_builder remote_session_logout_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_logout_out_builder, capnp_answer_results(a)); }
 
 /**
- * Renewal by a method that takes several steps. The flow's session replaces this reference.
+ * Renewal by a method that takes several steps. The flow's session replaces this reference. Errors: as renew, and
+ * those of RemoteSessionGateway.start; denied.weak-proof already here where the method alone tells.
  * Since 0.1, an addition to the original contract.
  */
 static inline capnp_question *remote_session_reauthenticate(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 4); }
