@@ -143,6 +143,8 @@ enum proof_kind {
         PROOF_SSH_CERTIFICATE, /* struct proof_ssh and authorities, SSHSIG blob, transcript */
         PROOF_TOKEN,     /* struct token_wanted and issuers, token, access token (daemon-token.h) */
         PROOF_TOKEN_KEY, /* public key, id: convinced when tokens can be signed with it */
+        PROOF_PASSKEY,   /* struct proof_passkey, AuthenticationResponseJSON, relying party */
+        PROOF_PASSKEY_NEW, /* struct proof_passkey_new, RegistrationResponseJSON, relying party */
 };
 
 enum {
@@ -168,6 +170,44 @@ struct proof_ssh {
         char address[63];  /* the peer's, without its port; "": it has none */
 };
 
+enum {
+        PASSKEY_CHALLENGE_BYTES = 32,
+        PASSKEY_USER_BYTES = 32, /* of a user handle: an account's */
+        PASSKEY_ID_BYTES = 1023, /* of a credential id, at most */
+        PASSKEY_KEY_BYTES = 272, /* of a public key, as libfido2 has it, at most */
+        PASSKEY_AAGUID_BYTES = 16,
+        PASSKEY_AAGUIDS = 16,
+        PASSKEY_RESPONSE_BYTES = 16 * 1024, /* of what an authenticator answers, as JSON */
+};
+
+/* A passkey: plain values, all zero behind what they hold. */
+struct passkey {
+        int32_t algorithm; /* COSE's: -7, -8, -257. 0: there is none */
+        uint32_t id_len, key_len;
+        uint8_t id[PASSKEY_ID_BYTES + 1];
+        uint8_t key[PASSKEY_KEY_BYTES];
+        uint8_t aaguid[PASSKEY_AAGUID_BYTES]; /* the authenticator's make, by its own word */
+};
+
+/* What somebody logs in by. The relying party's id and the origins are a part of their own, each
+ * with a zero behind it. */
+struct proof_passkey {
+        uint8_t challenge[PASSKEY_CHALLENGE_BYTES];
+        uint8_t user[PASSKEY_USER_BYTES]; /* whose it is */
+        uint32_t user_wanted;             /* 1: the response has to say so, for nobody else has */
+        struct passkey known;             /* by this one; algorithm 0: by none, and refused */
+};
+
+/* What becomes a passkey. */
+enum passkey_attestation { PASSKEY_ATTESTATION_NONE, PASSKEY_ATTESTATION_SELF };
+
+struct proof_passkey_new {
+        uint8_t challenge[PASSKEY_CHALLENGE_BYTES];
+        uint32_t attestation; /* enum passkey_attestation: what has to be shown */
+        uint32_t naaguids;    /* 0: of any make */
+        uint8_t aaguids[PASSKEY_AAGUIDS][PASSKEY_AAGUID_BYTES];
+};
+
 struct proof_request {
         uint32_t kind; /* enum proof_kind */
         uint32_t len[3];
@@ -184,14 +224,18 @@ struct proof_verdict {
         uint32_t reason;      /* of a refusal: enum tls_recheck_err, PROOF_REASON_MEMORY */
         uint32_t rule;        /* the first that is met, and so for those that follow */
         uint32_t issuer;      /* of a token; else 0 */
+        uint32_t count;       /* PROOF_PASSKEY, PROOF_PASSKEY_NEW: how often it has signed */
+        uint32_t zero;        /* for the alignment */
         int64_t until_s;      /* when the first of the chain expires: seconds since 1970.
                                * 0: no certificate */
-        uint8_t key_hash[32]; /* SHA-256 of the SubjectPublicKeyInfo, or of SSH's */
+        uint8_t key_hash[32]; /* SHA-256 of the SubjectPublicKeyInfo, or of SSH's; of a passkey's
+                               * id */
         char subject[PROOF_SUBJECT_BYTES]; /* printable. Of a refusal: why, in words. Of an SSH key:
                                             * what its security key says */
         char name[PROOF_SUBJECT_BYTES];    /* by which name; empty: the rule wants none. Of an SSH
                                             * certificate: what its authority calls it */
         char serial[PROOF_SERIAL_BYTES];   /* hexadecimal; of an SSH certificate, decimal */
+        struct passkey passkey;            /* PROOF_PASSKEY_NEW */
 };
 
 #endif

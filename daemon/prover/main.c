@@ -27,6 +27,7 @@
 #include "daemon-zygote.h"
 #include "io-packet.h"
 #include "key.h"
+#include "passkey.h"
 #include "token.h"
 
 enum {
@@ -114,6 +115,10 @@ static bool prove(const struct proof_request *q, struct proof_verdict *v)
                 return token_prove(part[0], part[1], part[2], v);
         case PROOF_TOKEN_KEY:
                 return token_prove_key(part[0], part[1], v);
+        case PROOF_PASSKEY:
+                return passkey_prove(part[0], part[1], part[2], v);
+        case PROOF_PASSKEY_NEW:
+                return passkey_prove_new(part[0], part[1], part[2], v);
         default:
                 return false;
         }
@@ -229,7 +234,7 @@ int main(void)
         int r;
 
         if (sodium_init() < 0 || !prover_warm_up() || !test_signature() || !test_password() ||
-            !certificate_warm_up() || !token_warm_up()) {
+            !certificate_warm_up() || !token_warm_up() || !passkey_warm_up()) {
                 daemon_log(LOG_ERR, "the libraries that judge proofs do not work");
                 return 1;
         }

@@ -159,6 +159,8 @@ static enum prove_lane kind_lane(enum proof_kind k)
         case PROOF_SSH_CERTIFICATE:
         case PROOF_TOKEN:
         case PROOF_TOKEN_KEY:
+        case PROOF_PASSKEY:
+        case PROOF_PASSKEY_NEW:
                 return LANE_KEY;
         case PROOF_HASH:
         case PROOF_PASSWORD:

@@ -1,0 +1,29 @@
+/* What an authenticator says: its data, and its keys. */
+#ifndef PROVER_PASSKEY_FIDO_H
+#define PROVER_PASSKEY_FIDO_H
+
+#include "passkey-client.h"
+
+/* The front of authenticator data, which is always there (WebAuthn 6.1). */
+enum { PASSKEY_DATA_LEAST = 37, PASSKEY_FLAGS_AT = 32 };
+
+enum passkey_flag {
+        PASSKEY_PRESENT = 0x01,
+        PASSKEY_VERIFIED = 0x04,
+        PASSKEY_MAY_BE_COPIED = 0x08,
+        PASSKEY_IS_COPIED = 0x10,
+        PASSKEY_HAS_CREDENTIAL = 0x40, /* a new one: what it is follows */
+        PASSKEY_HAS_EXTENSIONS = 0x80, /* more follows */
+};
+
+/* Judges the front: for whom it is, and what it says of the person. 0; enum passkey_err. */
+int passkey_data_check(capnp_data data, const struct passkey_party *p) CAPNP_MUST_USE;
+/* How often the authenticator says that it has signed. */
+uint32_t passkey_data_count(capnp_data data);
+/* Whether a key is one, of an algorithm that is accepted. 0; PASSKEY_E_ALGORITHM; PASSKEY_E_KEY. */
+int passkey_key_check(const struct passkey *k) CAPNP_MUST_USE;
+/* Verifies what a login has signed: 0; PASSKEY_E_SIGNATURE; PASSKEY_E_KEY; -ENOMEM. */
+int passkey_verify(const struct passkey *k, const struct passkey_response *r,
+                   const struct passkey_party *p) CAPNP_MUST_USE;
+
+#endif

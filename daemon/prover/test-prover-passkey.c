@@ -1,0 +1,522 @@
+/*
+ * Passkeys that Chromium's authenticator made (the fuzzer's corpus, by test/passkey/record.py), for
+ * http://localhost:8480 and the challenge 0 to 31: what they are good for, what each refusal says,
+ * and that no byte of what was signed can change.
+ */
+#include "passkey-cbor.h"
+#include "passkey-fido.h"
+#include "passkey.h"
+#include "test-corpus.h"
+
+#include <jansson.h>
+#include <sodium.h>
+#include <string.h>
+
+static const char party_text[] = "localhost\0https://localhost\0http://localhost:8480";
+
+#define PARTY ((capnp_data){(const uint8_t *)party_text, sizeof(party_text)})
+
+static void challenge_fill(uint8_t *c)
+{
+        for (unsigned i = 0; i < PASSKEY_CHALLENGE_BYTES; i++)
+                c[i] = (uint8_t)i;
+}
+
+/* ---- asking --------------------------------------------------------------------------------- */
+
+static bool ask_new(const struct proof_passkey_new *w, const char *response,
+                    struct proof_verdict *v)
+{
+        *v = (struct proof_verdict){0};
+        return passkey_prove_new(
+                (capnp_data){(const uint8_t *)w, sizeof(*w)},
+                (capnp_data){(const uint8_t *)response, (uint32_t)strlen(response)}, PARTY, v);
+}
+
+static bool ask(const struct proof_passkey *w, const char *response, struct proof_verdict *v)
+{
+        *v = (struct proof_verdict){0};
+        return passkey_prove((capnp_data){(const uint8_t *)w, sizeof(*w)},
+                             (capnp_data){(const uint8_t *)response, (uint32_t)strlen(response)},
+                             PARTY, v);
+}
+
+/* A recorded response, as a text. */
+static const char *recorded(const char *name, char *to, size_t room)
+{
+        capnp_data d = corpus_read("fuzz-passkey", name, (uint8_t *)to, room - 1);
+
+        to[d.len] = 0;
+        return to;
+}
+
+/* What a login by a recorded passkey wants. */
+static struct proof_passkey wanted_of(const char *name)
+{
+        struct proof_passkey_new n = {.attestation = PASSKEY_ATTESTATION_NONE};
+        struct proof_passkey w = {0};
+        struct proof_verdict v;
+        char text[4096];
+
+        challenge_fill(n.challenge);
+        CHECK(ask_new(&n, recorded(name, text, sizeof(text)), &v));
+        challenge_fill(w.challenge);
+        for (unsigned i = 0; i < sizeof(w.user); i++)
+                w.user[i] = (uint8_t)(100 + i);
+        w.known = v.passkey;
+        return w;
+}
+
+/* ---- responses that are bent ---------------------------------------------------------------- */
+
+struct bent {
+        char text[8192];
+};
+
+/* A field that is base64url, decoded. */
+static size_t field_get(json_t *object, const char *name, uint8_t *to, size_t room)
+{
+        const char *text = json_string_value(json_object_get(object, name));
+        size_t n = 0;
+
+        CHECK(text && !sodium_base642bin(to, room, text, strlen(text), NULL, &n, NULL,
+                                         sodium_base64_VARIANT_URLSAFE_NO_PADDING));
+        return n;
+}
+
+static void field_set(json_t *object, const char *name, const uint8_t *p, size_t n)
+{
+        char text[4096];
+
+        sodium_bin2base64(text, sizeof(text), p, n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+        json_object_set_new(object, name, json_string(text));
+}
+
+static json_t *bend_begin(const char *response)
+{
+        json_t *j = json_loads(response, 0, NULL);
+
+        CHECK(j != NULL);
+        return j;
+}
+
+static const char *bend_end(struct bent *b, json_t *j)
+{
+        char *text = json_dumps(j, JSON_COMPACT);
+
+        snprintf(b->text, sizeof(b->text), "%s", text);
+        free(text);
+        json_decref(j);
+        return b->text;
+}
+
+/* Client data in which one text stands for another. */
+static const char *bend_client(struct bent *b, const char *response, const char *old,
+                               const char *other)
+{
+        json_t *j = bend_begin(response), *inner = json_object_get(j, "response");
+        char text[2048] = "", to[2048];
+        char *at;
+
+        field_get(inner, "clientDataJSON", (uint8_t *)text, sizeof(text) - 1);
+        at = strstr(text, old);
+        CHECK(at != NULL);
+        *at = 0;
+        snprintf(to, sizeof(to), "%s%s%s", text, other, at + strlen(old));
+        field_set(inner, "clientDataJSON", (const uint8_t *)to, strlen(to));
+        return bend_end(b, j);
+}
+
+/* One bit of a field, or its end. */
+static const char *bend_byte(struct bent *b, const char *response, const char *name, size_t at,
+                             uint8_t bits)
+{
+        json_t *j = bend_begin(response), *inner = json_object_get(j, "response");
+        uint8_t bytes[2048];
+        size_t n = field_get(inner, name, bytes, sizeof(bytes));
+
+        CHECK(at < n);
+        bytes[at] ^= bits;
+        field_set(inner, name, bytes, bits ? n : at);
+        return bend_end(b, j);
+}
+
+static size_t field_len(const char *response, const char *name)
+{
+        json_t *j = bend_begin(response);
+        uint8_t bytes[2048];
+        size_t n = field_get(json_object_get(j, "response"), name, bytes, sizeof(bytes));
+
+        json_decref(j);
+        return n;
+}
+
+/* ---- what is good --------------------------------------------------------------------------- */
+
+static const struct {
+        const char *made, *got;
+        int32_t algorithm;
+        uint32_t key_len;
+} rows[] = {
+        {"es256-new", "es256-get", -7, 64},
+        {"eddsa-new", "eddsa-get", -8, 32},
+        {"rs256-new", "rs256-get", -257, 259},
+        {"attested-new", "attested-get", -7, 64},
+};
+
+TEST(a_browsers_passkey_is_made_and_logs_in)
+{
+        CHECK(passkey_warm_up());
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct proof_passkey w = wanted_of(rows[i].made);
+                struct proof_verdict v;
+                char text[4096];
+
+                CHECK_EQ(w.known.algorithm, rows[i].algorithm);
+                CHECK_EQ(w.known.key_len, rows[i].key_len);
+                CHECK_EQ(w.known.id_len, 32);
+                CHECK_MEM(w.known.aaguid, "\1\2\3\4\5\6\7\10\1\2\3\4\5\6\7\10", 16);
+                CHECK(ask(&w, recorded(rows[i].got, text, sizeof(text)), &v));
+                CHECK_STR(v.subject, "counter 2");
+                CHECK_EQ(v.count, 2);
+        }
+}
+
+TEST(an_account_is_named_or_is_not)
+{
+        struct proof_passkey w = wanted_of("es256-new");
+        struct proof_verdict v;
+        struct bent b;
+        char text[4096];
+        json_t *j;
+
+        recorded("es256-get", text, sizeof(text));
+        w.user_wanted = 1;
+        CHECK(ask(&w, text, &v));
+
+        j = bend_begin(text);
+        json_object_set_new(json_object_get(j, "response"), "userHandle", json_null());
+        bend_end(&b, j);
+        CHECK(!ask(&w, b.text, &v));
+        CHECK_EQ(v.reason, PASSKEY_E_USER);
+        w.user_wanted = 0;
+        CHECK(ask(&w, b.text, &v));
+
+        w.user[31] ^= 1;
+        CHECK(ask(&w, b.text, &v));
+        CHECK(!ask(&w, text, &v));
+        CHECK_EQ(v.reason, PASSKEY_E_USER);
+
+        w.user[31] ^= 1;
+        j = bend_begin(text);
+        field_set(json_object_get(j, "response"), "userHandle", w.user, sizeof(w.user) - 1);
+        CHECK(!ask(&w, bend_end(&b, j), &v));
+        CHECK_EQ(v.reason, PASSKEY_E_USER);
+}
+
+/* ---- what is not ---------------------------------------------------------------------------- */
+
+static const struct {
+        const char *old, *other;
+        enum passkey_err why;
+} lies[] = {
+        {"webauthn.get", "webauthn.create", PASSKEY_E_TYPE},
+        {"webauthn.get", "webauthn.get ", PASSKEY_E_TYPE},
+        {"AAECAw", "AAECBw", PASSKEY_E_CHALLENGE},
+        {"http://localhost:8480", "http://localhost:8481", PASSKEY_E_ORIGIN},
+        {"http://localhost:8480", "http://localhost:8480/", PASSKEY_E_ORIGIN},
+        {"http://localhost:8480", "HTTP://localhost:8480", PASSKEY_E_ORIGIN},
+        {"http://localhost:8480", "", PASSKEY_E_ORIGIN},
+        {"http://localhost:8480", "localhost", PASSKEY_E_ORIGIN},
+        {"\"crossOrigin\":false", "\"crossOrigin\":true", PASSKEY_E_CROSS},
+        {"\"crossOrigin\":false", "\"crossOrigin\":null", PASSKEY_E_CROSS},
+        {"\"crossOrigin\":false", "\"topOrigin\":\"https://a.example\"", PASSKEY_E_CROSS},
+        {"\"crossOrigin\":false", "\"type\":\"webauthn.get\"", PASSKEY_E_FORM},
+        {"\"crossOrigin\":false", "\"\\u0074ype\":\"webauthn.get\"", PASSKEY_E_FORM},
+        {"\"crossOrigin\":false", "\"challenge\":\"AAAA\"", PASSKEY_E_FORM},
+        {"\"crossOrigin\":false", "\"origin\":\"https://a.example\"", PASSKEY_E_FORM},
+        {"\"type\"", "\"Type\"", PASSKEY_E_FORM},
+        {"{\"type\"", " {\"type\"", PASSKEY_E_SIGNATURE},
+        {"{\"type\"", "\"type\"", PASSKEY_E_FORM},
+        {"{\"type\"", "[{\"type\"", PASSKEY_E_FORM},
+        {"\"crossOrigin\":false", "\"other\":[]", PASSKEY_E_SIGNATURE},
+};
+
+TEST(what_the_browser_says_is_weighed)
+{
+        struct proof_passkey w = wanted_of("es256-new");
+        struct proof_verdict v;
+        struct bent b;
+        char text[4096];
+
+        recorded("es256-get", text, sizeof(text));
+        for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+                CHECK(!ask(&w, bend_client(&b, text, lies[i].old, lies[i].other), &v));
+                CHECK_EQ(v.reason, lies[i].why);
+                CHECK_STR(v.subject, passkey_strerror(lies[i].why));
+        }
+}
+
+TEST(what_the_authenticator_says_is_weighed)
+{
+        static const struct {
+                size_t at;
+                uint8_t bits;
+                enum passkey_err why;
+        } bends[] = {
+                {0, 1, PASSKEY_E_PARTY},
+                {PASSKEY_FLAGS_AT, PASSKEY_PRESENT, PASSKEY_E_ABSENT},
+                {PASSKEY_FLAGS_AT, PASSKEY_VERIFIED, PASSKEY_E_UNVERIFIED},
+                {PASSKEY_FLAGS_AT, PASSKEY_IS_COPIED, PASSKEY_E_BACKUP},
+                {PASSKEY_FLAGS_AT, PASSKEY_IS_COPIED | PASSKEY_MAY_BE_COPIED, PASSKEY_E_SIGNATURE},
+                {PASSKEY_FLAGS_AT, PASSKEY_HAS_CREDENTIAL, PASSKEY_E_FORM},
+                {PASSKEY_FLAGS_AT, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_FORM},
+                {36, 1, PASSKEY_E_SIGNATURE},
+                {36, 0, PASSKEY_E_FORM},
+        };
+        struct proof_passkey w = wanted_of("es256-new");
+        struct proof_verdict v;
+        struct bent b;
+        char text[4096];
+
+        recorded("es256-get", text, sizeof(text));
+        for (unsigned i = 0; i < sizeof(bends) / sizeof(bends[0]); i++) {
+                bend_byte(&b, text, "authenticatorData", bends[i].at, bends[i].bits);
+                CHECK(!ask(&w, b.text, &v));
+                CHECK_EQ(v.reason, bends[i].why);
+        }
+}
+
+TEST(by_another_passkey_or_algorithm_is_refused)
+{
+        struct proof_passkey w = wanted_of("es256-new"), other = wanted_of("eddsa-new");
+        struct proof_verdict v;
+        char text[4096];
+
+        recorded("es256-get", text, sizeof(text));
+        CHECK(!ask(&other, text, &v));
+        CHECK_EQ(v.reason, PASSKEY_E_CREDENTIAL);
+
+        memcpy(other.known.id, w.known.id, sizeof(w.known.id));
+        CHECK(!ask(&other, text, &v));
+        CHECK_EQ(v.reason, PASSKEY_E_SIGNATURE);
+
+        other.known = (struct passkey){0};
+        CHECK(!ask(&other, text, &v));
+        CHECK_EQ(v.reason, PASSKEY_E_CREDENTIAL);
+
+        w.known.algorithm = -257;
+        CHECK(!ask(&w, text, &v));
+        CHECK_EQ(v.reason, PASSKEY_E_KEY);
+}
+
+TEST_T(no_byte_that_is_signed_can_change, 120)
+{
+        static const char *const fields[] = {"clientDataJSON", "authenticatorData", "signature"};
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]) - 1; i++) {
+                struct proof_passkey w = wanted_of(rows[i].made);
+                struct proof_verdict v;
+                struct bent b;
+                char text[4096];
+
+                recorded(rows[i].got, text, sizeof(text));
+                for (unsigned f = 0; f < 3; f++)
+                        for (size_t at = 0; at < field_len(text, fields[f]); at++) {
+                                CHECK(!ask(&w, bend_byte(&b, text, fields[f], at, 1), &v));
+                                CHECK(!ask(&w, bend_byte(&b, text, fields[f], at, 0), &v));
+                        }
+                CHECK(ask(&w, text, &v));
+        }
+}
+
+/* ---- the JSON around it --------------------------------------------------------------------- */
+
+TEST(the_response_has_one_form)
+{
+        static const struct {
+                const char *old, *other;
+        } bends[] = {
+                {"\"type\":\"public-key\"", "\"type\":\"password\""},
+                {"\"type\":\"public-key\"", "\"typ\":\"public-key\""},
+                {"\"rawId\":\"", "\"rawId\":\"A"},
+                {"\"rawId\"", "\"rawid\""},
+                {"\"response\":{", "\"response\":{\"signature\":\"AA\","},
+                {"\"response\":{", "\"id\":\"AA\",\"response\":{"},
+                {"\"response\":{", "\"response\":[],\"other\":{"},
+                {"\"signature\":\"", "\"signature\":\"="},
+                {"\"signature\"", "\"sig\""},
+                {"\"authenticatorData\"", "\"data\""},
+                {"\"userHandle\":\"", "\"userHandle\":\"\",\"x\":\""},
+                {"\"userHandle\":\"", "\"userHandle\":7,\"x\":\""},
+        };
+        struct proof_passkey w = wanted_of("es256-new");
+        struct proof_verdict v;
+        char text[4096], to[8192];
+
+        recorded("es256-get", text, sizeof(text));
+        for (unsigned i = 0; i < sizeof(bends) / sizeof(bends[0]); i++) {
+                char *at = strstr(text, bends[i].old);
+
+                CHECK(at != NULL);
+                snprintf(to, sizeof(to), "%.*s%s%s", (int)(at - text), text, bends[i].other,
+                         at + strlen(bends[i].old));
+                CHECK(!ask(&w, to, &v));
+                CHECK_EQ(v.reason, PASSKEY_E_FORM);
+        }
+        for (size_t n = 0; n < strlen(text); n++) {
+                snprintf(to, sizeof(to), "%.*s", (int)n, text);
+                CHECK(!ask(&w, to, &v));
+                CHECK_EQ(v.reason, PASSKEY_E_FORM);
+        }
+}
+
+TEST(a_response_that_is_too_long_is_none)
+{
+        static char to[PASSKEY_RESPONSE_BYTES + 2];
+        struct proof_passkey w = wanted_of("es256-new");
+        struct proof_verdict v;
+        size_t n;
+
+        memset(to, ' ', sizeof(to) - 1);
+        n = strlen(recorded("es256-get", to, sizeof(to)));
+        memset(to + n, ' ', sizeof(to) - n - 2);
+        to[sizeof(to) - 2] = 0;
+        CHECK(ask(&w, to, &v));
+        to[sizeof(to) - 2] = ' ';
+        CHECK(!ask(&w, to, &v));
+        CHECK_EQ(v.reason, PASSKEY_E_FORM);
+}
+
+/* ---- new ones ------------------------------------------------------------------------------- */
+
+TEST(a_new_passkey_is_as_the_manifest_demands)
+{
+        struct proof_passkey_new w = {.naaguids = 1};
+        struct proof_verdict v;
+        char text[4096];
+
+        challenge_fill(w.challenge);
+        recorded("es256-new", text, sizeof(text));
+        CHECK(!ask_new(&w, text, &v));
+        CHECK_EQ(v.reason, PASSKEY_E_MAKE);
+        w.naaguids = 2;
+        memcpy(w.aaguids[1], "\1\2\3\4\5\6\7\10\1\2\3\4\5\6\7\10", 16);
+        CHECK(ask_new(&w, text, &v));
+
+        w.attestation = PASSKEY_ATTESTATION_SELF;
+        CHECK(!ask_new(&w, text, &v));
+        CHECK_EQ(v.reason, PASSKEY_E_ATTESTATION);
+        CHECK(!ask_new(&w, recorded("attested-new", text, sizeof(text)), &v));
+        CHECK_EQ(v.reason, PASSKEY_E_ATTESTATION);
+        w.naaguids = 0;
+        CHECK(ask_new(&w, recorded("self-new", text, sizeof(text)), &v));
+}
+
+/* An attestation `self` is signed: all of it. */
+TEST(a_passkey_that_attests_itself_cannot_be_changed)
+{
+        struct proof_passkey_new w = {.attestation = PASSKEY_ATTESTATION_SELF};
+        struct proof_verdict v;
+        struct bent b;
+        char text[4096];
+
+        challenge_fill(w.challenge);
+        recorded("self-new", text, sizeof(text));
+        CHECK(ask_new(&w, text, &v));
+        for (size_t at = 0; at < field_len(text, "attestationObject"); at++) {
+                CHECK(!ask_new(&w, bend_byte(&b, text, "attestationObject", at, 1), &v));
+                CHECK(!ask_new(&w, bend_byte(&b, text, "attestationObject", at, 0), &v));
+        }
+}
+
+TEST(a_registration_is_no_login_nor_the_reverse)
+{
+        struct proof_passkey w = wanted_of("es256-new");
+        struct proof_passkey_new n = {0};
+        struct proof_verdict v;
+        struct bent b;
+        char text[4096];
+
+        challenge_fill(n.challenge);
+        CHECK(!ask_new(&n, recorded("es256-get", text, sizeof(text)), &v));
+        CHECK(!ask(&w, recorded("es256-new", text, sizeof(text)), &v));
+        CHECK(!ask_new(&n, bend_client(&b, text, "webauthn.create", "webauthn.get"), &v));
+        CHECK_EQ(v.reason, PASSKEY_E_TYPE);
+        n.challenge[31] ^= 1;
+        CHECK(!ask_new(&n, text, &v));
+        CHECK_EQ(v.reason, PASSKEY_E_CHALLENGE);
+}
+
+/* Keys that are none: P-256 off its curve, a point of small order, RSA with an even exponent. */
+TEST(a_key_is_one)
+{
+        struct passkey k = wanted_of("es256-new").known;
+
+        CHECK_OK(passkey_key_check(&k));
+        k.key[63] ^= 1;
+        CHECK_EQ(passkey_key_check(&k), PASSKEY_E_KEY);
+        k.key_len = 63;
+        CHECK_EQ(passkey_key_check(&k), PASSKEY_E_KEY);
+
+        k = wanted_of("eddsa-new").known;
+        CHECK_OK(passkey_key_check(&k));
+        memset(k.key, 0, sizeof(k.key));
+        CHECK_EQ(passkey_key_check(&k), PASSKEY_E_KEY);
+
+        k = wanted_of("rs256-new").known;
+        CHECK_OK(passkey_key_check(&k));
+        k.key[258] ^= 1;
+        CHECK_EQ(passkey_key_check(&k), PASSKEY_E_KEY);
+        k.key[258] ^= 1;
+        k.key[0] = 0x7f;
+        CHECK_EQ(passkey_key_check(&k), PASSKEY_E_KEY);
+        k.algorithm = -37;
+        CHECK_EQ(passkey_key_check(&k), PASSKEY_E_ALGORITHM);
+}
+
+/* ---- CBOR ----------------------------------------------------------------------------------- */
+
+TEST(an_item_is_all_there_and_not_deep)
+{
+        static const struct {
+                const char *bytes;
+                unsigned len, taken; /* 0: none */
+        } items[] = {
+                {"\x00", 1, 1},
+                {"\x18\x20\xff", 3, 2},
+                {"\x18", 1, 0},
+                {"\x1c", 1, 0},
+                {"\x43"
+                 "abcd",
+                 5, 4},
+                {"\x43"
+                 "ab",
+                 3, 0},
+                {"\x80", 1, 1},
+                {"\x82\x01\x02\x03", 4, 3},
+                {"\xa1\x01\x80", 3, 3},
+                {"\xa1\x01", 2, 0},
+                {"\x9f\xff", 2, 0},
+                {"\xbb\xff\xff\xff\xff\xff\xff\xff\xff", 9, 0},
+                {"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", 9, 0},
+                {"\xba\x80\x00\x00\x01\x00\x00", 7, 0},
+                {"\xc0\x00", 2, 0},
+                {"\xf5", 1, 1},
+                {"\xf7", 1, 0},
+                {"\xfa\x00\x00\x00\x00", 5, 0},
+                {"\x81\x81\x81\x81\x81\x81\x81\x00", 8, 8},
+                {"\x81\x81\x81\x81\x81\x81\x81\x81\x81\x00", 10, 0},
+                {"", 0, 0},
+        };
+
+        for (unsigned i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
+                capnp_data in = {(const uint8_t *)items[i].bytes, items[i].len}, item = {0};
+                bool taken = passkey_cbor_take(&in, &item);
+
+                CHECK_EQ(taken, items[i].taken > 0);
+                CHECK_EQ(item.len, items[i].taken);
+                if (taken)
+                        CHECK_EQ(in.len, items[i].len - items[i].taken);
+        }
+}
