@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -111,17 +112,56 @@ static int terminal_compare(const struct cli *c, int fd, const char *first)
         return EXIT_OK;
 }
 
+/* The terminal, or -1: there is none, or nobody may be asked. */
+static int terminal_open(const struct cli *c)
+{
+        return c->non_interactive ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+}
+
+bool cli_has_terminal(const struct cli *c)
+{
+        int fd = terminal_open(c);
+
+        if (fd >= 0)
+                (void)close(fd);
+        return fd >= 0;
+}
+
 bool cli_ask_secret(struct cli *c, const char *prompt, char *to, size_t room)
 {
-        int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+        int fd = terminal_open(c);
         bool ok;
 
-        (void)c;
         if (fd < 0)
                 return false;
         ok = terminal_read(fd, prompt, to, room);
         (void)close(fd);
         return ok;
+}
+
+int cli_read_password_file(struct cli *c, const char *path, char *to, size_t room)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        struct stat st;
+        bool ok;
+
+        if (fd < 0 || fstat(fd, &st) < 0) {
+                int r = -errno;
+
+                if (fd >= 0)
+                        (void)close(fd);
+                return cli_fail_code(c, r, path);
+        }
+        if (S_ISREG(st.st_mode) && (st.st_mode & 077)) {
+                (void)close(fd);
+                return cli_fail(c, EXIT_FAILED, "failed",
+                                "%s: others can read this password (0%03o): chmod 600 %s", path,
+                                st.st_mode & 0777, path);
+        }
+        ok = line_read(fd, to, room);
+        (void)close(fd);
+        return ok ? EXIT_OK
+                  : cli_fail(c, EXIT_FAILED, "failed", "%s: there is no password in it", path);
 }
 
 int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool twice, char *to,
@@ -136,7 +176,7 @@ int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool t
                 return EXIT_OK;
         }
 
-        fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+        fd = terminal_open(c);
         if (fd < 0)
                 return cli_fail(c, EXIT_FAILED, "failed",
                                 "no terminal to ask for a password: use --password-stdin");

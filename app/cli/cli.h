@@ -35,9 +35,10 @@ struct cli {
         const char *session, *runtime, *timeout;
         uint32_t timeout_ms; /* 0: not given */
         /* What some of them take. */
-        bool password_stdin, password, anonymous, guest, lng, follow, end_others, all, pem, new_key;
+        bool password_stdin, password, anonymous, guest, lng, follow, end_others, all, pem, new_key,
+                verbose, non_interactive;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
-                *account, *via, *expect, *certificate, *key;
+                *account, *via, *expect, *certificate, *key, *method, *password_file;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];
@@ -128,6 +129,12 @@ uint64_t cli_now_ms(void);
 int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool twice, char *to,
                       size_t room) CAPNP_MUST_USE;
 
+/* The first line of a file; one's own must be closed to others. Likewise to be wiped. An exit code.
+ */
+int cli_read_password_file(struct cli *c, const char *path, char *to, size_t room) CAPNP_MUST_USE;
+
+/* Whether there is a terminal that somebody may be asked on (--non-interactive). */
+bool cli_has_terminal(const struct cli *c);
 /* Asks for a secret on the terminal. false: there is no terminal, or nothing was typed. */
 bool cli_ask_secret(struct cli *c, const char *prompt, char *to, size_t room);
 

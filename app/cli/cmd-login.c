@@ -1,21 +1,15 @@
 /*
- * `capos login`: authenticate, then leave an agent behind that keeps the session.
- *
- * With neither a password nor a key asked for, keys are tried first, all that there are, then a
- * password is asked for on the terminal. The instance may slow down who fails: that is waited for.
+ * `capos login`: authenticate, then leave an agent behind that keeps the session. By what somebody
+ * authenticates is not here, but in login-ways.c and the files way-*.c.
  *
  * This process may hold a password and becomes the agent by forking, so from the start it cannot be
  * dumped or traced, and memory is overwritten when it is freed.
  */
-#include "agent.h"
-#include "greet.h"
-#include "keys.h"
-#include "runtime.h"
+#include "login-ways.h"
 #include "system_info.capnp-c.h"
 #include "via.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,44 +18,20 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PASSWORD_ROOM = 1040, PASSWORD_BYTES = 1024, PASSWORD_TRIES = 3 };
-
-/* How long an attempt, and all of them, wait when the instance asks for it. */
-enum { WAIT_SECONDS = 20, WAIT_ALL_SECONDS = 60 };
-
 /* How often, and how far apart, an agent is looked for that should go; and the greeting's time. */
 enum { GOING_LOOKS = 250, GOING_MS = 20, MOTD_MS = 3000 };
 
-/* What is logged in to, and how far that has come. */
-struct login {
-        struct cli *c;
-        struct greet_place place;
-        char account[128], alias[RUNTIME_PATH], socket[RUNTIME_PATH];
-        char password[PASSWORD_ROOM];
-        struct capos_login how;
-        struct capos_error error;                  /* of the last attempt */
-        enum capos_auth methods[CAPOS_AUTH_KINDS]; /* those that are enabled */
-        unsigned nmethods, attempts, waited;
-        bool greeted; /* the connection has not been used for an attempt */
-        char key[KEYS_PRINT], identity[PATH_MAX]; /* what it was made by, for renewals */
-        struct agent_seed seed;
-};
-
 /* ---- who and where ------------------------------------------------------------------------ */
 
-static bool login_needs_account(const struct cli *c)
+/* Whether a name has to be there, or must not be; without a way in particular it may be left out,
+ * for some prove whose session it is. */
+static bool login_name_is_wrong(const struct way *w, bool has_name)
 {
-        return !c->anonymous && !c->guest;
-}
-
-/* Whose a certificate is, the instance knows. */
-static bool login_may_leave_out(const struct cli *c)
-{
-        return c->certificate != NULL;
+        return w && (has_name ? w->is_nobody : !w->asks_no_name);
 }
 
 /* NAME@ADDRESS, or ADDRESS alone. In an address an @ can only be behind a slash, in a path. */
-static int login_split(struct login *l)
+static int login_split(struct login *l, const struct way *w)
 {
         const char *word = l->c->words[0], *at = memrchr(word, '@', strcspn(word, "/"));
         const char *address = at ? at + 1 : word;
@@ -75,7 +45,7 @@ static int login_split(struct login *l)
         r = greet_place_read(l->c, address, &l->place);
         if (r)
                 return r;
-        if (login_needs_account(l->c) != (len > 0) && !login_may_leave_out(l->c))
+        if (login_name_is_wrong(w, len > 0))
                 return cli_fail(l->c, EXIT_USAGE, "usage",
                                 len ? "%s: an anonymous or guest login has no name: capos login "
                                       "HOST:PORT --anonymous"
@@ -138,12 +108,9 @@ static int login_replace(struct login *l)
 }
 
 /* The name of the login here, and its socket; nobody may listen there. */
-static int login_name(struct login *l)
+static int login_name(struct login *l, const struct way *w)
 {
-        const char *who = l->c->anonymous ? "anonymous"
-                          : l->c->guest   ? "guest"
-                          : *l->account   ? l->account
-                                          : "certificate";
+        const char *who = *l->account ? l->account : w ? w->name : "me";
         int r;
 
         if (l->c->alias)
@@ -164,205 +131,6 @@ static int login_name(struct login *l)
                         "you are logged in as %s already: `capos logout --session %s` first, or "
                         "choose another name by --as",
                         l->alias, l->alias);
-}
-
-/* ---- attempts ----------------------------------------------------------------------------- */
-
-/* "denied.backoff: try again in 2 seconds" */
-static unsigned backoff_seconds(const struct capos_error *e)
-{
-        unsigned s = 0;
-
-        if (e->denial != CAPOS_DENIED_BACKOFF ||
-            sscanf(capos_denial_detail_peek(e->text), "try again in %u seconds", &s) != 1)
-                return 0;
-        return s;
-}
-
-/* Whether the connection may be used for one more attempt: of ssh's that is asked more of, for a
- * new one may ask the user something. */
-static bool login_is_connected(const struct login *l)
-{
-        return l->greeted || (l->c->via && l->error.code != CAPNP_E_DISCONNECTED);
-}
-
-/* A connection of its own for each: a failed one may be closed by the instance. */
-static int login_try_once(struct login *l)
-{
-        struct cli *c = l->c;
-        int r = 0;
-
-        if (!login_is_connected(l))
-                r = greet_connect(c, &l->place);
-        l->greeted = false;
-        if (r)
-                return capos_error_of(r, (capnp_exception){CAPNP_FAILED, ""}, &l->error);
-
-        capos_client_set_timeout(c->client, cli_timeout(c, CLI_LOGIN_MS));
-        r = capos_client_wait(c->client, capos_client_login(c->client, &l->how, NULL, NULL));
-        l->error = *capos_client_error_peek(c->client);
-        return r;
-}
-
-static int login_try(struct login *l)
-{
-        unsigned s;
-        int r = login_try_once(l);
-
-        for (l->attempts++; r; r = login_try_once(l)) {
-                s = backoff_seconds(&l->error);
-                if (!s || s > WAIT_SECONDS || l->waited + s > WAIT_ALL_SECONDS)
-                        break;
-                if (s > 2)
-                        (void)fprintf(stderr,
-                                      "capos: the instance asks for %u seconds between "
-                                      "attempts\n",
-                                      s);
-                (void)sleep(s);
-                l->waited += s;
-        }
-        return r;
-}
-
-static void login_note_methods(struct login *l)
-{
-        struct capos_method m;
-
-        l->greeted = true;
-        for (uint32_t i = 0; capos_client_method(l->c->client, i, &m); i++)
-                if (m.enabled && l->nmethods < CAPOS_AUTH_KINDS)
-                        l->methods[l->nmethods++] = m.kind;
-}
-
-/* Whether the instance has said that it offers a way to log in. */
-static bool login_can(const struct login *l, enum capos_auth kind)
-{
-        for (unsigned i = 0; i < l->nmethods; i++)
-                if (l->methods[i] == kind)
-                        return true;
-        return false;
-}
-
-static int login_try_key(struct login *l, capos_key *key)
-{
-        int r;
-
-        if (capos_key_needs_touch(key))
-                (void)fprintf(stderr, "capos: touch the security key %s\n",
-                              capos_key_fingerprint_peek(key));
-        l->how.kind = CAPOS_AUTH_PUBLIC_KEY;
-        l->how.key = key;
-        r = login_try(l);
-        l->how.key = NULL;
-        if (!r)
-                keys_print(key, l->key);
-        return r;
-}
-
-/* Three times, as ssh does it, where a person types. */
-static int login_try_password(struct login *l)
-{
-        unsigned tries = l->c->password_stdin ? 1 : PASSWORD_TRIES;
-        char prompt[512];
-        int r;
-
-        (void)snprintf(prompt, sizeof(prompt), "Password of %s at %s", l->account, l->place.text);
-        for (;;) {
-                r = cli_read_password(l->c, prompt, l->c->password_stdin, false, l->password,
-                                      PASSWORD_BYTES + 1);
-                if (r)
-                        return r;
-
-                l->how.kind = CAPOS_AUTH_PASSWORD;
-                l->how.password =
-                        (capnp_data){(const uint8_t *)l->password, (uint32_t)strlen(l->password)};
-                r = login_try(l);
-                explicit_bzero(l->password, sizeof(l->password));
-                if (r != CAPOS_E_DENIED || l->error.denial != CAPOS_DENIED_CREDENTIALS || !--tries)
-                        return r ? cli_fail_error(l->c, &l->error, "login") : EXIT_OK;
-                (void)fprintf(stderr, "That is not right, try again.\n");
-        }
-}
-
-/* --identity: this key and nothing else. */
-static int login_try_identity(struct login *l)
-{
-        CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
-        int r = keys_of_identity(l->c, l->c->identity, &key);
-
-        if (r)
-                return r;
-
-        r = login_try_key(l, key);
-        if (!r && !realpath(l->c->identity, l->identity))
-                l->identity[0] = 0;
-        return r ? cli_fail_error(l->c, &l->error, "login") : EXIT_OK;
-}
-
-/* 0: logged in. Else l->error, when there was any key at all. */
-static int login_try_keys(struct login *l)
-{
-        CAPNP_AUTO(keys_deinit) struct keys keys = {0};
-        capos_key *key = NULL;
-        unsigned left;
-        int r = CAPOS_E_METHOD;
-
-        while (keys_next(l->c, &keys, &key)) {
-                r = login_try_key(l, key);
-                key = capos_key_free(key);
-                if (!r || (r != CAPOS_E_DENIED && r != CAPOS_E_AGENT && r != CAPOS_E_METHOD))
-                        break;
-                if (r == CAPOS_E_DENIED && l->error.denial != CAPOS_DENIED_CREDENTIALS)
-                        break;
-        }
-        left = r ? keys_left(&keys) : 0;
-        if (left)
-                (void)fprintf(stderr,
-                              "capos: %u keys of the ssh-agent were not tried: name the right one "
-                              "by --identity FILE.pub\n",
-                              left);
-        return r;
-}
-
-static int login_try_default(struct login *l)
-{
-        int r = login_can(l, CAPOS_AUTH_PUBLIC_KEY) ? login_try_keys(l) : CAPOS_E_METHOD;
-
-        if (!r)
-                return EXIT_OK;
-        if (r == CAPOS_E_DENIED && l->error.denial == CAPOS_DENIED_PROFILE)
-                return cli_fail_error(l->c, &l->error, "login");
-        if (l->attempts && r != CAPOS_E_DENIED && r != CAPOS_E_AGENT)
-                return cli_fail_error(l->c, &l->error, "login");
-        if (!login_can(l, CAPOS_AUTH_PASSWORD))
-                return l->attempts ? cli_fail_error(l->c, &l->error, "login")
-                                   : cli_fail(l->c, EXIT_DENIED, "denied.method-disabled",
-                                              "login: the instance takes no password, and there "
-                                              "is no key (see `capos methods`)");
-        return login_try_password(l);
-}
-
-static int login_authenticate(struct login *l)
-{
-        struct cli *c = l->c;
-
-        l->how.account = l->account;
-        l->how.profile = c->profile;
-        l->how.client = "capos";
-        l->how.end_others = c->end_others;
-        if (c->anonymous || c->guest) {
-                l->how.kind = c->guest ? CAPOS_AUTH_GUEST : CAPOS_AUTH_ANONYMOUS;
-                return login_try(l) ? cli_fail_error(c, &l->error, "login") : EXIT_OK;
-        }
-        if (c->certificate) {
-                l->how.kind = CAPOS_AUTH_MTLS;
-                return login_try(l) ? cli_fail_error(c, &l->error, "login") : EXIT_OK;
-        }
-        if (c->identity)
-                return login_try_identity(l);
-        if (c->password || c->password_stdin)
-                return login_try_password(l);
-        return login_try_default(l);
 }
 
 /* ---- what is left behind ------------------------------------------------------------------ */
@@ -461,46 +229,47 @@ static int login_leave_agent(struct login *l)
         _exit(cli_finish(l->c, r));
 }
 
-/* One way, and all of it. */
-static int login_check_ways(const struct cli *c)
+/* What has to be said before anybody is connected to. */
+static int login_check_certificate(const struct login *l, const struct way *w)
 {
-        if (c->anonymous + c->guest + (c->password || c->password_stdin) + (c->identity != NULL) +
-                    (c->certificate != NULL) >
-            1)
-                return cli_fail(c, EXIT_USAGE, "usage",
-                                "choose one of --anonymous, --guest, --password, --identity, "
-                                "--certificate");
+        const struct cli *c = l->c;
+        bool shows = c->certificate || w == &way_certificate;
+
         if (!c->certificate != !c->key)
                 return cli_fail(c, EXIT_USAGE, "usage",
                                 "--certificate FILE and --key FILE belong together");
-        if (c->certificate && c->via)
+        if (shows && c->via)
                 return cli_fail(c, EXIT_USAGE, "usage",
                                 "a certificate is shown over TLS, not through ssh");
+        if (shows && l->place.at.transport != CAPOS_TRANSPORT_TLS)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "%s: a certificate is shown over TLS: tls:HOST:PORT",
+                                l->place.text);
         return EXIT_OK;
 }
 
 int cmd_login(struct cli *c)
 {
         struct login l = {.c = c};
+        const struct way *only = NULL;
         int r = agent_note_inherited(&l.seed);
 
         if (r)
                 return cli_fail_code(c, r, "/proc/self/fd");
         cli_protect();
-        r = login_check_ways(c);
+        r = ways_asked(c, &only);
         if (!r)
-                r = login_split(&l);
-        if (!r && c->certificate && l.place.at.transport != CAPOS_TRANSPORT_TLS)
-                r = cli_fail(c, EXIT_USAGE, "usage",
-                             "%s: a certificate is shown over TLS: tls:HOST:PORT", l.place.text);
+                r = login_split(&l, only);
         if (!r)
-                r = login_name(&l);
+                r = login_check_certificate(&l, only);
+        if (!r)
+                r = login_name(&l, only);
         if (!r)
                 r = greet(c, &l.place);
         if (!r)
-                login_note_methods(&l);
+                login_note_offers(&l);
         if (!r)
-                r = login_authenticate(&l);
+                r = ways_try(&l, only);
         if (!r)
                 r = login_leave_agent(&l);
         free(l.seed.inherited);

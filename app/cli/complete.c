@@ -11,7 +11,7 @@
  */
 #include "admin.h"
 #include "agent.capnp-c.h"
-#include "runtime.h"
+#include "login-ways.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,6 +35,7 @@ enum kind {
         KIND_WHERE, /* to log in to */
         KIND_ADDRESS,
         KIND_COMMAND,
+        KIND_WAY, /* to log in by */
 };
 
 static const struct {
@@ -345,6 +346,8 @@ static enum kind kind_of_value(const struct cli_option *o)
                 return KIND_FOLDER;
         if (!strcmp(o->name, "session"))
                 return KIND_LOGIN;
+        if (!strcmp(o->name, "method"))
+                return KIND_WAY;
         return !strcmp(o->name, "account") ? KIND_ACCOUNT : KIND_NONE;
 }
 
@@ -385,6 +388,10 @@ static void offer_kind(struct cli *c, enum kind k, const struct typed *t, const 
                         (void)snprintf(name + strlen(name), sizeof(name) - strlen(name), "%s%.20s",
                                        i ? " " : "", t->words[i]);
                 offer_commands(c, name, word);
+                return;
+        case KIND_WAY:
+                for (unsigned i = 0; ways_name(i); i++)
+                        offer(ways_name(i), word);
                 return;
         case KIND_NONE:
                 break;

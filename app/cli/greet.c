@@ -192,7 +192,8 @@ static bool greet_ask(const struct cli *c, const struct greet_place *p)
         const char *key = capos_client_key_peek(c->client);
         char answer[CAPOS_FINGERPRINT + 16], *end;
 
-        if (c->json || c->expect || !*key || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+        if (c->json || c->non_interactive || c->expect || !*key || !isatty(STDIN_FILENO) ||
+            !isatty(STDERR_FILENO))
                 return false;
 
         (void)fprintf(stderr,
@@ -252,47 +253,5 @@ int greet(struct cli *c, const struct greet_place *p)
                 return greet_fail(c, p, capos_client_error_peek(c->client));
         if (!capos_client_method(c->client, 0, &m))
                 return greet_fail_other(c, address, "it names no way to log in");
-        return EXIT_OK;
-}
-
-/* ---- capos methods ------------------------------------------------------------------------ */
-
-static json_t *methods_json(capos_client *client)
-{
-        json_t *all = json_array();
-        struct capos_method m;
-
-        for (uint32_t i = 0; capos_client_method(client, i, &m); i++)
-                (void)json_array_append_new(
-                        all, json_pack("{s:s,s:b,s:b,s:o,s:o}", "kind", capos_auth_name(m.kind),
-                                       "enabled", m.enabled, "interactive", m.interactive, "label",
-                                       cli_json_text(m.label), "reason", cli_json_text(m.reason)));
-        return json_pack("{s:o}", "methods", all);
-}
-
-static void methods_print(capos_client *client)
-{
-        struct capos_method m;
-
-        for (uint32_t i = 0; capos_client_method(client, i, &m); i++) {
-                printf("%-26s %-9s", capos_auth_name(m.kind), m.enabled ? "enabled" : "disabled");
-                if (!m.enabled && *m.reason)
-                        cli_print_safe(m.reason);
-                printf("\n");
-        }
-}
-
-int cmd_methods(struct cli *c)
-{
-        struct greet_place p;
-        int r = greet_place_read(c, c->words[0], &p);
-
-        if (!r)
-                r = greet(c, &p);
-        if (r)
-                return r;
-        if (c->json)
-                return cli_print_json(c, methods_json(c->client));
-        methods_print(c->client);
         return EXIT_OK;
 }

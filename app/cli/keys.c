@@ -191,6 +191,21 @@ bool keys_next(struct cli *c, struct keys *k, capos_key **ret_k)
         return agent_next(k, ret_k) || plain_next(k, ret_k) || file_next(c, k, ret_k);
 }
 
+void keys_files(char *to, size_t room)
+{
+        const char *home = secure_getenv("HOME");
+        char path[PATH_BYTES];
+        size_t len = 0;
+
+        *to = 0;
+        for (unsigned i = 0; home && i < sizeof(files) / sizeof(files[0]) && len < room; i++) {
+                (void)snprintf(path, sizeof(path), "%s/.ssh/%s", home, files[i]);
+                if (!access(path, F_OK))
+                        len += (size_t)snprintf(to + len, room - len, "%s~/.ssh/%s",
+                                                len ? ", " : "", files[i]);
+        }
+}
+
 unsigned keys_left(struct keys *k)
 {
         capos_key *key = NULL;

@@ -4,7 +4,8 @@
 
 #include "cli.h"
 
-enum { KEYS_TRIED = 32, KEYS_PRINT = 72 };
+/* Fewer than an instance hears before it slows down who fails (twenty), passwords included. */
+enum { KEYS_TRIED = 16, KEYS_PRINT = 72 };
 
 /* A walk over all keys that a login may try. Zeroed to begin with. */
 struct keys {
@@ -28,6 +29,8 @@ void keys_deinit(struct keys *k);
  * error. A certificate beside a file is tried before its key. false: there is no more.
  */
 bool keys_next(struct cli *c, struct keys *k, capos_key **ret_k);
+/* The files of ~/.ssh that there are, for a person: "~/.ssh/id_rsa"; "": none. */
+void keys_files(char *to, size_t room);
 /* How many keys the agent has that were not tried; 0 when all were, or nobody knows. */
 unsigned keys_left(struct keys *k);
 /*

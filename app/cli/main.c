@@ -100,6 +100,16 @@ static const struct cli_option login_options[] = {
          offsetof(struct cli, password)},
         {"password-stdin", 0, NULL, "log in by password, one line of standard input",
          offsetof(struct cli, password_stdin)},
+        {"password-file", 0, "FILE", "log in by password, the first line of FILE",
+         offsetof(struct cli, password_file)},
+        {"method", 0, "NAME",
+         "log in by this alone: key, certificate, passkey, oidc, oidc-device, password, service, "
+         "guest, anonymous",
+         offsetof(struct cli, method)},
+        {"non-interactive", 0, NULL, "ask nobody anything, open no browser",
+         offsetof(struct cli, non_interactive)},
+        {"verbose", 'v', NULL, "say what is offered, what is tried, and how it ended",
+         offsetof(struct cli, verbose)},
         {"anonymous", 0, NULL, "log in as nobody in particular", offsetof(struct cli, anonymous)},
         {"guest", 0, NULL, "log in as a guest", offsetof(struct cli, guest)},
         EXPECT_OPTION,
@@ -190,11 +200,12 @@ static const struct cli_command commands[] = {
         {"account passwd", "NAME [--password-stdin]",
          "Set an account's password, and end the sessions the old one made",
          "An empty password removes it.\n", cmd_account_passwd, passwd_options, 1, 1, false},
-        {"login", "NAME@HOST:PORT [--identity FILE | --certificate FILE --key FILE | --password]",
-         "Log in to an instance",
-         "Also: capos login HOST:PORT --anonymous, or --guest. Without an option tries the keys\n"
-         "of the ssh-agent and of ~/.ssh, then asks for a password. The login goes on in the\n"
-         "background until `capos logout`, or until the session ends.\n\n"
+        {"login", "NAME@HOST:PORT [--method NAME] [OPTION]...", "Log in to an instance",
+         "Also: capos login HOST:PORT --anonymous, or --guest. Without an option it tries what\n"
+         "the instance offers and there is something for here: keys of the ssh-agent and of\n"
+         "~/.ssh, a client certificate, then a password on the terminal. --method NAME tries one\n"
+         "way alone; -v says what is offered and tried; `capos methods` lists both. The login\n"
+         "goes on in the background until `capos logout`, or until the session ends.\n\n"
          "An address may say its transport: tls:HOST:PORT, plain:HOST:PORT, unix:PATH. HOST:PORT\n"
          "alone is tls:, and localhost:PORT the Unix socket of an instance here, where there is\n"
          "one. With --via ssh, HOST is one that your ssh knows, and has `capos` too.\n\n"
@@ -202,6 +213,7 @@ static const struct cli_command commands[] = {
          "  capos login alice@localhost:2327\n"
          "  capos login alice@example.org --profile operator --as work\n"
          "  capos login localhost:2327 --anonymous\n"
+         "  capos login bot@example.org --method key --identity bot.key --non-interactive\n"
          "  capos login alice@example.org --via ssh\n",
          cmd_login, login_options, 1, 1, false},
         {"logout", "[--all]", "End a session, or all of yours on this machine", NULL, cmd_logout,

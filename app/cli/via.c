@@ -118,16 +118,6 @@ static void via_on_signal(int signal)
         (void)raise(signal); /* SA_RESETHAND: now it ends us */
 }
 
-static bool has_terminal(void)
-{
-        int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-
-        if (fd < 0)
-                return false;
-        (void)close(fd);
-        return true;
-}
-
 /* In the child: becomes ssh. */
 static void ssh_exec(const struct route *route, bool terminal, int socket, int errors)
 {
@@ -166,7 +156,7 @@ static int ssh_start(struct cli *c, const struct route *route, int *ret_socket)
 {
         static const int signals[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM};
         struct sigaction sa = {.sa_handler = via_on_signal, .sa_flags = SA_RESETHAND};
-        bool terminal = has_terminal();
+        bool terminal = cli_has_terminal(c);
         int pair[2], errors[2];
         pid_t pid;
 

@@ -25,6 +25,7 @@ import talk  # noqa: F401  (likewise)
 import person  # noqa: F401  (likewise)
 import trust  # noqa: F401  (likewise)
 import via  # noqa: F401  (likewise)
+import ways  # noqa: F401  (likewise)
 from rig import (CASES, PASSWORD, Rig, Skip, agent_lives, case, equal, holds, in_memory, keygen,
                  needs_root, typed)
 
@@ -597,7 +598,8 @@ def completion(g):
     equal(complete("lo"), ["login", "logout"])
     equal(complete("account", ""), ["add", "remove", "list", "key", "passwd"])
     equal(complete("account", "key", "r"), ["remove"])
-    equal(complete("login", "--pass"), ["--password", "--password-stdin"])
+    equal(complete("login", "--pass"), ["--password", "--password-stdin", "--password-file"])
+    equal(complete("login", "--method", "p"), ["passkey", "password"])
     equal(complete("whoami", "--session", ""), ["work"])
     holds({"system_info", "chat"} <= set(complete("call", "")), "capabilities")
     equal(complete("call", "--session", "work", "system_info", ""), ["motd", "version", "uptime"])
