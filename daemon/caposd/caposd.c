@@ -164,6 +164,14 @@ static int caposd_read_rules(struct caposd *c)
         return 0;
 }
 
+/* Which file is wrong was said. */
+static int caposd_init_rules(struct caposd *c)
+{
+        int r = caposd_read_rules(c);
+
+        return r == -EINVAL ? CAPOSD_E_SAID : r;
+}
+
 /* Sessions that were made by what is not good any more end. core.reread; request 0: nobody waits.
  */
 static void caposd_reread(struct core *core, uint32_t request)
@@ -258,7 +266,7 @@ static int caposd_measure(struct caposd *c)
                    k->fds, k->connections, k->unauthenticated,
                    limits_connections(manifest_limits(m)),
                    limits_unauthenticated(manifest_limits(m)), k->wanted_fds);
-        return k->connections ? 0 : -EMFILE;
+        return k->connections ? 0 : CAPOSD_E_SAID;
 }
 
 /* identity.started */
@@ -339,7 +347,7 @@ static int caposd_init_parts(struct caposd *c)
         if (!r)
                 r = daemon_manifest_give(&c->manifest, &c->manifest_fd);
         if (!r)
-                r = caposd_read_rules(c);
+                r = caposd_init_rules(c);
         if (r)
                 return r;
 
@@ -372,7 +380,8 @@ int caposd_init(struct caposd *c, const struct options *o, struct daemon_manifes
         c->manifest = *m;
         r = caposd_init_parts(c);
         if (r) {
-                daemon_log(LOG_ERR, "cannot start: %s", capnp_strerror(r));
+                if (r != CAPOSD_E_SAID)
+                        daemon_log(LOG_ERR, "cannot start: %s", capnp_strerror(r));
                 c->manifest = (struct daemon_manifest){0};
                 caposd_deinit(c);
         }

@@ -25,7 +25,7 @@ struct caposd {
         int exit_code;
 };
 
-/* Takes the manifest when it returns 0. 0, or -errno: said in the log. */
+/* Takes the manifest when it returns 0. 0; CAPOSD_E_SAID, -errno: said in the log. */
 int caposd_init(struct caposd *c, const struct options *o,
                 struct daemon_manifest *m) CAPNP_MUST_USE;
 /* The process's exit code. */

@@ -55,7 +55,7 @@ static int confine_missing(const struct confine *c, bool exposed, bool accept)
                    "confinement: this machine cannot have %s, which `full` demands; `capos doctor` "
                    "says more; to go without: exposed = acceptBasic in the manifest",
                    layers_print(missing, text));
-        return -EPERM;
+        return CAPOSD_E_SAID;
 }
 
 int confine_init(struct confine *c, manifest_reader m, bool exposed)
@@ -68,7 +68,7 @@ int confine_init(struct confine *c, manifest_reader m, bool exposed)
                 daemon_log(LOG_ERR, "others can reach a listener: the manifest must have "
                                     "confinement = full, or exposed = acceptBasic; write it into "
                                     "what `capos manifest show` prints, and give --manifest FILE");
-                return -EPERM;
+                return CAPOSD_E_SAID;
         }
         if (!c->full) {
                 if (exposed)

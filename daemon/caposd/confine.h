@@ -22,9 +22,12 @@ struct confine {
         uid_t first_user;
 };
 
+/* Why the instance cannot start was said in the log, and needs no other words. */
+enum { CAPOSD_E_SAID = 1 };
+
 /*
  * exposed: there is a listener that others can reach. What was decided, and what is missing, goes
- * to the log. 0; -EPERM: the manifest demands what cannot be had here, said so.
+ * to the log. 0; CAPOSD_E_SAID: the manifest demands what cannot be had here.
  */
 int confine_init(struct confine *c, manifest_reader m, bool exposed) CAPNP_MUST_USE;
 /* Adds to a start what the program gets. state_fd: the number of its state directory; 0: none. */

@@ -116,7 +116,7 @@ int program_init(struct program *p, struct keeper *k, const char *name, const ch
         p->path = program_find(file);
         if (!p->path) {
                 daemon_log(LOG_ERR, "%s: there is no program %s beside capos-caposd", name, file);
-                return -ENOENT;
+                return CAPOSD_E_SAID;
         }
         return 0;
 }

@@ -57,7 +57,8 @@ struct program {
 /* The path of a program by a bare name, beside us or where CAPOS_LIBEXEC says, or by its path; the
  * caller frees it. NULL: there is none. */
 char *program_find(const char *file);
-/* file: a bare name, looked up beside us, or a path. 0; -ENOENT; -errno: said in the log. */
+/* file: a bare name, looked up beside us, or a path. 0; CAPOSD_E_SAID: there is none;
+ * -errno. */
 int program_init(struct program *p, struct keeper *k, const char *name, const char *file,
                  const struct program_ops *ops) CAPNP_MUST_USE;
 void program_deinit(struct program *p);

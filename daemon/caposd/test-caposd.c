@@ -56,12 +56,13 @@ TEST_T(starts_and_ends, 60)
         instance_deinit(&i);
 }
 
-/* What fails before anything is started: an exit code and a line. */
+/* What fails before anything is started: an exit code and a line, which is all that is to say. */
 static void refused(struct instance *i, const char *argument, int code, const char *line)
 {
         instance_spawn(i, argument);
         CHECK_EQ(instance_wait(i), code);
         instance_await_log(i, line);
+        CHECK(!instance_logged(i, "cannot start"));
 }
 
 TEST(a_listener_that_others_reach_is_refused)
