@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "test-tls-certs.h"
+#include "tls-callback.h"
 #include "tls-recheck.h"
 
 enum { HANDSHAKE_MESSAGES = 16 };
@@ -34,39 +35,32 @@ struct handshake_plan {
 
 enum { MESSAGE_RETRY = 2, MESSAGE_CERTIFICATE = 11, MESSAGE_VERIFY = 15 };
 
-/* OpenSSL's callbacks have as many parameters as it likes. */
-#define HANDSHAKE_ON_MESSAGE(name) \
-        void name(int write_p, int version, int type, const void *p, size_t len, SSL *s, void *arg)
-#define HANDSHAKE_ON_EXTENSION(name)                                                              \
-        int name(SSL *s, unsigned type, unsigned context, const unsigned char **out, size_t *len, \
-                 X509 *x, size_t place, int *alert, void *arg)
-
-static inline HANDSHAKE_ON_MESSAGE(handshake_note)
+static inline TLS_ON_MESSAGE(handshake_note)
 {
         struct handshake *h = arg;
 
-        (void)write_p;
+        (void)ours;
         (void)version;
         (void)s;
         if (type != SSL3_RT_HANDSHAKE)
                 return;
         CHECK(h->n < HANDSHAKE_MESSAGES && h->len + len <= sizeof(h->bytes));
         h->at[h->n++] = h->len;
-        memcpy(h->bytes + h->len, p, len);
+        memcpy(h->bytes + h->len, b, len);
         h->len += len;
         h->at[h->n] = h->len;
 }
 
-static inline HANDSHAKE_ON_EXTENSION(handshake_add_nonce)
+static inline TLS_ADD_EXTENSION(handshake_add_nonce)
 {
         (void)s;
         (void)type;
         (void)context;
-        (void)x;
-        (void)place;
-        (void)alert;
-        *out = arg;
-        *len = TLS_NONCE_BYTES;
+        (void)c;
+        (void)i;
+        (void)ret_alert;
+        *ret = arg;
+        *ret_len = TLS_NONCE_BYTES;
         return 1;
 }
 

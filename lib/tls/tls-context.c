@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tls-callback.h"
+
 enum {
         MOST_CERTIFICATES = 16,
         CERT_LIST_BYTES = 32 * 1024,
@@ -183,12 +185,7 @@ static int server_on_certificate(X509_STORE_CTX *c, void *arg)
         return 1;
 }
 
-/* What OpenSSL calls has as many parameters as OpenSSL says. */
-#define ADD_EXTENSION(name)                                                                 \
-        static int name(SSL *s, unsigned type, unsigned context, const unsigned char **ret, \
-                        size_t *ret_len, X509 *c, size_t i, int *ret_alert, void *arg)
-
-ADD_EXTENSION(server_add_nonce)
+static TLS_ADD_EXTENSION(server_add_nonce)
 {
         const uint8_t *nonce = capos_i_tls_nonce_peek(SSL_get_app_data(s));
 

@@ -16,6 +16,7 @@
  * end in three zeros, and nothing of TLS does. A client is told so in the clear, by an abort; to be
  * the only thing that is ever sent in the clear, it is sent only when nothing else is queued.
  */
+#include "tls-callback.h"
 #include "tls-context.h"
 #include "tls-fingerprint.h"
 #include "tls-transcript.h"
@@ -212,12 +213,7 @@ static void tls_on_deadline(void *arg)
 
 /* ---- the handshake -------------------------------------------------------------------------- */
 
-/* What OpenSSL calls has as many parameters as OpenSSL says. */
-#define ON_MESSAGE(name)                                                                     \
-        static void name(int ours, int version, int type, const void *b, size_t len, SSL *s, \
-                         void *arg)
-
-ON_MESSAGE(tls_on_message)
+static TLS_ON_MESSAGE(tls_on_message)
 {
         struct capos_i_tls *t = arg;
 
