@@ -6,9 +6,13 @@
  * proof, and the session's description, then the logout and the end of the connection. `--way
  * handshake` asks, instead of logging in, what ways there are: a handshake and one call.
  *
- * Usage: bench-client-login --way handshake|key|mtls [--count N] --expect FINGERPRINT [--account
- * NAME]
- *                    [--key FILE] [--certificate FILE] ADDRESS
+ * Usage: bench-client-login --way WAY [--count N] --expect FINGERPRINT [--account NAME] [OPTION…]
+ *                    ADDRESS
+ *
+ *     handshake, guest, anonymous
+ *     password   --password TEXT
+ *     key        --key FILE or --agent-key FILE.pub; and --certified FILE, its certificate
+ *     mtls       --certificate FILE --key FILE; also for handshake
  */
 #include <capos/capos-client.h>
 #include <stdio.h>
@@ -18,7 +22,8 @@
 #include "bench-clock.h"
 
 struct options {
-        const char *way, *expect, *account, *key, *certificate, *address;
+        const char *way, *expect, *account, *password, *key, *agent_key, *certified, *certificate,
+                *address;
         unsigned long count;
 };
 
@@ -40,8 +45,14 @@ static bool options_parse(struct options *o, int argc, char **argv)
                 const char *name;
                 const char **to;
         } known[] = {
-                {"--way", &o->way}, {"--expect", &o->expect},           {"--account", &o->account},
-                {"--key", &o->key}, {"--certificate", &o->certificate},
+                {"--way", &o->way},
+                {"--expect", &o->expect},
+                {"--account", &o->account},
+                {"--password", &o->password},
+                {"--key", &o->key},
+                {"--agent-key", &o->agent_key},
+                {"--certified", &o->certified},
+                {"--certificate", &o->certificate},
         };
         const size_t n = sizeof(known) / sizeof(known[0]);
 
@@ -84,27 +95,63 @@ static int once(capnp_vat *vat, const struct options *o, const struct capos_trus
         return r ? r : step(c, capos_client_logout(c, NULL, NULL));
 }
 
+/* The key of the options. 0, or what the library says. */
+static int key_open(const struct options *o, capos_key **ret)
+{
+        CAPNP_AUTO(capos_key_freep) capos_key *bare = NULL;
+        int r = o->agent_key ? capos_key_of_agent_file(NULL, o->agent_key, &bare, NULL)
+                             : capos_key_load(o->key, &bare, NULL);
+
+        if (r || !o->certified) {
+                *ret = bare;
+                bare = NULL;
+                return r;
+        }
+        return capos_key_certify(bare, o->certified, ret, NULL);
+}
+
+/* By which way; handshakes log in by none. -1: there is no such one. */
+static int way_kind(const char *way)
+{
+        static const struct {
+                const char *name;
+                enum capos_auth kind;
+        } ways[] = {
+                {"handshake", CAPOS_AUTH_ANONYMOUS}, {"guest", CAPOS_AUTH_GUEST},
+                {"anonymous", CAPOS_AUTH_ANONYMOUS}, {"password", CAPOS_AUTH_PASSWORD},
+                {"key", CAPOS_AUTH_PUBLIC_KEY},      {"mtls", CAPOS_AUTH_MTLS},
+        };
+
+        for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+                if (!strcmp(way, ways[i].name))
+                        return (int)ways[i].kind;
+        return -1;
+}
+
 int main(int argc, char **argv)
 {
         CAPNP_AUTO(capnp_vat_freep) capnp_vat *vat = NULL;
         CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
         struct options o = {.count = 20};
-        struct capos_login login = {.kind = CAPOS_AUTH_PUBLIC_KEY};
+        struct capos_login login = {0};
         struct capos_trust trust = {0};
         struct bench_clock before;
-        int r = 0;
+        int r = 0, kind = options_parse(&o, argc, argv) ? way_kind(o.way) : -1;
 
-        if (!options_parse(&o, argc, argv)) {
+        if (kind < 0) {
                 fprintf(stderr, "bench-client-login: --way, --expect and an address are needed\n");
                 return 2;
         }
 
         trust.expect = o.expect;
+        login.kind = (enum capos_auth)kind;
         login.account = o.account;
-        if (!strcmp(o.way, "key") && capos_key_load(o.key, &key, NULL))
+        if (o.password)
+                login.password =
+                        (capnp_data){(const uint8_t *)o.password, (uint32_t)strlen(o.password)};
+        if (kind == CAPOS_AUTH_PUBLIC_KEY && key_open(&o, &key))
                 return 1;
         if (o.certificate) {
-                login.kind = CAPOS_AUTH_MTLS;
                 trust.certificates = file_read(o.certificate, pem[0]);
                 trust.key = file_read(o.key, pem[1]);
         }
