@@ -254,6 +254,7 @@ class Cases(c.Cheats):
         names = (b"ssh-ed25519", b"ecdsa-sha2-nistp256", b"ssh-rsa", b"none", b"")
         for name in names + tuple(k.name for k in self.keys):
             wrong = [k for k in self.keys if k.name != name]
+            self.each(lambda k, t, n=name: f.sshsig(k, t, algorithm=n or b"none"), wrong)
             layer = self.each(lambda k, t, n=name: f.sshsig(k, t, change=lambda v: f.strings(
                 n, k.raw(f.envelope(t), k.name)) + v[-SAID:]), wrong)
         return layer

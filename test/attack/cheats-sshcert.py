@@ -413,7 +413,8 @@ class Cases(c.Cheats):
         self.bad(UNSIGNED, by=old, algorithm=b"rsa-sha2-256-cert-v01@openssh.com")
         self.bad(UNSIGNED, algorithm=b"ssh-rsa")
         blob = self.certificate(rsa).blob()
-        for name in (b"ssh-rsa", b"ssh-rsa-cert-v01@openssh.com", b"none", b"ssh-ed25519"):
+        for name in (b"ssh-rsa", b"ssh-rsa-cert-v01@openssh.com", b"none", b"ssh-ed25519",
+                     b"ecdsa-sha2-nistp256"):
             layer = self.shown(blob, NOT_HIS, key=rsa, algorithm=name)
         for name in (f.certificate_name(self.key.name), b"ecdsa-sha2-nistp256"):
             self.shown(self.certificate().blob(), NOT_HIS, algorithm=name)
