@@ -14,12 +14,10 @@ import sys
 import tempfile
 
 import instance
-import sessionlib as s
+import sshkeys
 from sessionlib import Failed
 
 SCRIPT = "e2e-sshkey"
-PROVIDER = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so"
-FOREVER = "20200101:20990101"
 
 
 def expect(got, wanted, what):
@@ -27,12 +25,9 @@ def expect(got, wanted, what):
         raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
 
 
-class Cases:
+class Cases(sshkeys.Keys):
     def __init__(self, folder):
-        self.folder = folder
-        self.env = {k: v for k, v in os.environ.items() if k != "SSH_AUTH_SOCK"}
-        self.env.update(HOME=folder, XDG_RUNTIME_DIR=folder, SSH_SK_PROVIDER=PROVIDER)
-        os.makedirs(os.path.join(folder, ".ssh"), mode=0o700)
+        super().__init__(folder)
         for name, kind in (("ca", "ed25519"), ("ca2", "ecdsa"), ("stranger", "ed25519")):
             self.keygen(name, kind)
         text = instance.manifest(profiles=[instance.profile("robot", ["session", "system_info"])])
@@ -42,46 +37,15 @@ class Cases:
             (name = "robots", key = "{self.read('ca2.pub')}", profile = "robot")],"""
         self.target = instance.Instance(
             text.replace("authentication = (", f"authentication = ({rules}", 1))
-        self.agent = None
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def read(self, name):
-        with open(self.path(name), encoding="utf-8") as f:
-            return f.read().strip()
-
-    def run(self, *words):
-        subprocess.run(words, env=self.env, check=True, stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
-
-    def keygen(self, name, kind):
-        self.run("ssh-keygen", "-q", "-t", kind, "-N", "", "-C", name, "-f", self.path(name))
-
-    def certify(self, name, by="ca", serial=7, ident="at work", principals="ada", when=FOREVER,
-                options=()):
-        words = ["ssh-keygen", "-q", "-s", self.path(by), "-I", ident, "-z", str(serial), "-V", when]
-        if principals:
-            words += ["-n", principals]
-        for option in options:
-            words += ["-O", option]
-        self.run(*words, self.path(name + ".pub"))
-        return self.path(name + "-cert.pub")
 
     def start(self):
         self.target.start()
         self.target.add_user("ada", ["operator", "robot"])
         self.target.add_user("bob", ["operator"])
-        socket = self.path("agent")
-        self.agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket, "-P", "/usr/lib/*"],
-                                      env=self.env, stdout=subprocess.DEVNULL)
-        instance.until(lambda: os.path.exists(socket), "the agent")
-        self.env["SSH_AUTH_SOCK"] = socket
+        self.start_agent()
 
     def stop(self):
-        if self.agent:
-            self.agent.terminate()
-            self.agent.wait()
+        self.stop_agent()
         return self.target.stop()
 
     def capos(self, code, *words):
@@ -107,11 +71,6 @@ class Cases:
         with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
             return [r for r in map(json.loads, f) if r["what"] == what and "times" not in r][-1]
 
-    def fingerprint(self, name):
-        done = subprocess.run(["ssh-keygen", "-l", "-f", self.path(name + ".pub")], check=True,
-                              capture_output=True, text=True)
-        return done.stdout.split()[1]
-
     def through(self, identity, profile="operator", renew=None):
         bundle = {"operator": ["chat", "session", "system_info"],
                   "robot": ["session", "system_info"]}[profile]
@@ -129,7 +88,7 @@ class Cases:
     def a_security_key(self):
         for kind in ("ed25519-sk", "ecdsa-sk"):
             self.keygen(kind, kind)
-            self.run("ssh-add", "-q", self.path(kind))
+            self.add(kind)
             self.capos(0, "account", "key", "add", "ada", self.path(kind + ".pub"), "--state",
                        self.target.state)
             said, detail = self.through(kind + ".pub")
@@ -152,14 +111,13 @@ class Cases:
     def a_certified_key_of_an_agent(self):
         self.keygen("held", "ed25519")
         self.certify("held")
-        self.run("ssh-add", "-q", self.path("held"))
-        os.unlink(self.path("held"))
+        self.add("held")
         self.through("held-cert.pub")
 
     def a_certified_security_key(self):
         self.keygen("sk", "ed25519-sk")
         self.certify("sk")
-        self.run("ssh-add", "-q", self.path("sk"))
+        self.add("sk")
         _, detail = self.through("sk-cert.pub")
         expect("office" in detail and "security key, counter" in detail, True, detail)
 
@@ -234,7 +192,7 @@ class Cases:
     def an_owner_has_to_be_verified(self):
         self.keygen("pin", "ed25519-sk")
         self.certify("pin", options=["verify-required"])
-        self.run("ssh-add", "-q", self.path("pin"))
+        self.add("pin")
         done = self.login("pin-cert.pub", code=3)
         expect(self.last()["detail"], "its security key has not verified who it is", str(done))
 
@@ -246,8 +204,8 @@ class Cases:
 
 
 def main():
-    if not os.path.exists(PROVIDER):
-        print(f"{SCRIPT}: skipped: {PROVIDER} is not there (openssh-tests)")
+    if not os.path.exists(sshkeys.PROVIDER):
+        print(f"{SCRIPT}: skipped: {sshkeys.PROVIDER} is not there (openssh-tests)")
         return 77
     with tempfile.TemporaryDirectory(prefix="capos-sshkey-") as folder:
         cases = Cases(folder)
