@@ -94,4 +94,7 @@ interface Admission {
   # The TLS handshake is done: the first call of a connection over TLS, once, and of no other. exporter: its 32 bytes of
   # `tls-exporter`. handshake: its messages up to the client's CertificateVerify, if the client has shown a certificate.
   # The signer has recorded what it signed for this connection before the worker could make this call.
+
+  enrol @12 (key :Data) -> (untilMs :UInt64);
+  # RemoteSession.enrol.
 }

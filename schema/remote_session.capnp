@@ -248,6 +248,13 @@ interface RemoteSession {
 
   offerUi @5 (host :RemoteUiHost) -> ();
   # Reserved for UI composition; `unimplemented` until then.
+
+  enrol @6 (key :Data) -> (untilMs :UInt64);
+  # Hands over the public half of an Ed25519 key in SSH's binary form, once, by which the client comes back when its
+  # connection has dropped: `start` with publicKey, the account and this session's profile. Good until untilMs, when the
+  # lease ends (milliseconds since 1970; a renewal moves it), for nothing else, and gone with logout and revocation.
+  # Errors: denied.method-disabled, denied.already-bound, denied.credentials, denied.stale-session. Since 0.1, an
+  # addition to the original contract.
 }
 
 interface RemoteCapSet {

@@ -129,5 +129,5 @@ TEST(proofs_are_those_of_the_document)
                 }
         }
         fclose(f);
-        CHECK_EQ(n, 3);
+        CHECK_EQ(n, 4);
 }

@@ -20,6 +20,7 @@
 #include "admin.capnp-c.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
+#include "enrolment.h"
 #include "flow.h"
 #include "io-socket.h"
 #include "origin.h"
@@ -439,6 +440,9 @@ static int admin_on_session_revoke(void *self, capnp_answer *a)
         struct session *e = sessions_find(s, admin_session_revoke_param_id(a));
         capnp_text cap = admin_session_revoke_param_cap(a);
 
+        if (!capnp_answer_check(a) && !e && !cap.len &&
+            enrolments_revoke(s, admin_session_revoke_param_id(a)))
+                return audit_return(&s->audit, a);
         if (capnp_answer_check(a) || !e)
                 return capnp_answer_fail(a, CAPNP_FAILED, "there is no such session");
         if (!cap.len)

@@ -82,6 +82,9 @@ void admission_kill(struct admission *ad, const char *why)
         admission_audit(ad, "kill", why, NULL);
         admission_move(ad, ADMISSION_KILLED);
         link_kill(ad->origin.s, ad->origin.event);
+        /* A key that it has enrolled may be its own. */
+        if (ad->session)
+                ad->session->enrolment = enrolment_end(ad->session->enrolment);
         if (ad->session)
                 session_end(ad->session, SESSION_DISCONNECT, "the worker was killed");
         capnp_conn_close(ad->conn, (capnp_exception){CAPNP_FAILED, why});

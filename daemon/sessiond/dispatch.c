@@ -15,6 +15,7 @@
 #include "admit.h"
 #include "bundle.h"
 #include "login.h"
+#include "reconnect.h"
 #include "sessiond.h"
 
 enum { ANY = ADMISSION_FRESH | ADMISSION_BOUND | ADMISSION_ENDED };
@@ -38,6 +39,7 @@ static const struct {
         {"watch", ANY | ADMISSION_SHAKING, false, admission_wait},
         {"report", ADMISSION_BOUND | ADMISSION_ENDED, false, bundle_report},
         {"secured", ADMISSION_SHAKING, false, admission_shake},
+        {"enrol", ADMISSION_BOUND, true, reconnect_enrol},
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
@@ -86,6 +88,7 @@ static const struct admission_ops gate = {
         .watch = dispatch_call,
         .report = dispatch_call,
         .secured = dispatch_call,
+        .enrol = dispatch_call,
 };
 
 _Static_assert(sizeof(gate) ==

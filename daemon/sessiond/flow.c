@@ -143,6 +143,16 @@ static enum binding flow_binding(const struct flow *f)
         return f->method->binds ? f->claim.binding : f->method->binding;
 }
 
+static const char *flow_detail(const struct flow *f)
+{
+        if (f->detail[0])
+                return f->detail;
+        if (f->enrolment)
+                return f->renewal ? "renewal by an enrolled key" : "reconnect";
+
+        return f->renewal ? "renewal" : NULL;
+}
+
 static struct capos_audit_record flow_record(struct flow *f, const char *outcome)
 {
         struct capos_audit_record r = origin_record(f->claim.origin, "attempt", outcome);
@@ -150,15 +160,14 @@ static struct capos_audit_record flow_record(struct flow *f, const char *outcome
         r.account = f->claim.claimed;
         r.profile = f->claim.profile[0] ? f->claim.profile : NULL;
         r.kind = capos_auth_name(f->kind);
-        r.detail = f->detail[0] ? f->detail : f->renewal ? "renewal" : NULL;
+        r.detail = flow_detail(f);
         if (f->method)
                 r.binding = binding_name(flow_binding(f));
         r.claim = f->claim.origin->claim[0] ? f->claim.origin->claim : NULL;
         return r;
 }
 
-/* text: for the record; NULL, or "": nothing. */
-static void flow_describe(struct flow *f, const char *text)
+void flow_describe(struct flow *f, const char *text)
 {
         static const char renewal[] = "renewal: ";
 
@@ -431,6 +440,7 @@ static int flow_try(struct flow *f, capnp_data response)
         r = f->method->prove(&f->claim, &acc, response, &proof);
         if (!r) {
                 memcpy(f->credential, proof.credential, sizeof(f->credential));
+                f->enrolment = proof.enrolment;
                 r = attempt_start(f, &proof);
         }
         store_account_deinit(&acc);

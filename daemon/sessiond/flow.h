@@ -38,6 +38,7 @@ struct flow {
         uint64_t begun_ms;
         char credential[STORE_FINGERPRINT_BYTES]; /* what is being tried */
         char detail[CAPOS_AUDIT_TEXT_BYTES];      /* for the record of the attempt; "": nothing */
+        uint64_t enrolment;                       /* whose key is being tried; 0: of none */
         uint64_t duration_ms;                     /* asked for a renewal */
         struct attempt *attempt;                  /* while its proof waits or is checked */
         capnp_answer *answer;                     /* kept as long */
@@ -77,6 +78,8 @@ int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e);
 
 /* What a proof is worth. p: whose it was, once it was good. */
 struct strength_of flow_strength(const struct flow *f, const struct principal *p);
+/* Notes more for the record of the attempt. text: NULL or "": nothing. */
+void flow_describe(struct flow *f, const char *text);
 /* Records that an attempt has got what it was for. */
 void flow_passed(struct flow *f);
 /* Ends a flow that came to something. */

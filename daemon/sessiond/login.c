@@ -13,6 +13,7 @@
 #include "daemon-text.h"
 #include "methods.h"
 #include "places.h"
+#include "reconnect.h"
 #include "session.h"
 #include "sessiond.h"
 
@@ -62,14 +63,24 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                                   .strength = strength_made(&proof),
                                   .until_ms = p->until_ms,
                                   .profile = login_profile(s, p, f->claim.profile)};
+        const char *why = NULL;
+        struct enrolment *n = NULL;
+        enum capos_denial d;
         struct session *e;
 
+        if (f->enrolment) {
+                d = reconnect_check(ad, f, who.profile, &why, &n);
+                if (d)
+                        return flow_deny(f, a, d, why);
+        }
         if (!who.profile)
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
         if (!login_binding_ok(f, who.profile))
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, weak);
         if (f->alone)
                 sessions_end(s, p->account, NULL, "ended by a newer login of the account");
+        if (n)
+                reconnect_fill(n, &who);
         if (places_take(&ad->origin, &who))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
 
@@ -93,6 +104,8 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
 
         if (direct && memcmp(f->claim.nonce, e->challenge, sizeof(f->claim.nonce)) != 0)
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, "the challenge was used");
+        if (f->enrolment)
+                return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
         if (strcmp(p->account, e->account) != 0)
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
         if (p->profile && strcmp(p->profile, e->profile->name) != 0)

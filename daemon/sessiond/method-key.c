@@ -6,6 +6,9 @@
  * Instead of a key a signature may name a certificate: then the account needs none, if an authority
  * of the manifest's has made the certificate for it. A prover judges that, too, and is told who is
  * believed, who is claimed and where the peer is.
+ *
+ * It may also name a key that a client has enrolled to come back by: what that is good for, is in
+ * reconnect.c.
  */
 #include "method.h"
 
@@ -14,6 +17,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "enrolment.h"
 #include "session-sshkey.h"
 #include "sessiond.h"
 
@@ -96,11 +100,32 @@ static capnp_data key_wanted(const struct claim *c)
         return authorities_ask(&c->origin->s->policy.authorities, &about);
 }
 
+/* Whether a signature says that it is by the key of a client that comes back. */
+static bool key_is_enrolled(const struct claim *c, capnp_data sig, struct method_proof *ret)
+{
+        const struct enrolment *n;
+
+        if (sig.len <= SSHSIG_KEY_AT || !c->account[0])
+                return false;
+        n = enrolments_find(c->origin->s, c->account,
+                            (capnp_data){sig.p + SSHSIG_KEY_AT, sig.len - SSHSIG_KEY_AT});
+        if (!n)
+                return false;
+
+        memcpy(ret->credential, n->fingerprint, sizeof(ret->credential));
+        ret->kind = PROOF_SIGNATURE;
+        ret->parts[0] = (capnp_data){n->key, sizeof(n->key)};
+        ret->enrolment = n->number;
+        return true;
+}
+
 static void key_ask(const struct claim *c, const struct store_account *acc, capnp_data sig,
                     struct method_proof *ret)
 {
         const struct store_key *k = key_find(acc, sig);
 
+        if (!k && key_is_enrolled(c, sig, ret))
+                return;
         snprintf(ret->credential, sizeof(ret->credential), "%s",
                  k ? k->fingerprint : "unknown key");
         ret->kind = k ? PROOF_SIGNATURE : PROOF_NOBODY;

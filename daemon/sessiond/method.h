@@ -27,8 +27,9 @@ struct method_proof {
         enum proof_kind kind;
         capnp_data parts[3];                      /* borrowed; read before anything else happens */
         char credential[STORE_FINGERPRINT_BYTES]; /* what is being tried */
-        uint8_t transcript[CAPOS_PROOF_BYTES];    /* room for a part that is made here */
-        struct proof_connection connection;       /* … and for another */
+        uint64_t enrolment; /* the number of the one whose key is; 0: it is of none */
+        uint8_t transcript[CAPOS_PROOF_BYTES]; /* room for a part that is made here */
+        struct proof_connection connection;    /* … and for another */
 };
 
 /* Who somebody is, once a proof was good. */

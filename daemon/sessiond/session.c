@@ -20,6 +20,7 @@
 #include "clock.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
+#include "enrolment.h"
 #include "origin.h"
 #include "sessiond.h"
 
@@ -75,6 +76,32 @@ static int session_grants(struct session *e)
         for (unsigned i = 0; i < e->profile->ngrants; i++)
                 grant_init(&e->grants[e->ngrants++], e->s->vat, e, &e->profile->grants[i]);
         return 0;
+}
+
+/* ---- its client may come back ---------------------------------------------------------------- */
+
+/* The session is over: what of its client's key? */
+static void session_leave(struct session *e, enum session_end why)
+{
+        struct enrolment *n = e->enrolment;
+
+        e->enrolment = NULL;
+        if (n && why == SESSION_DISCONNECT)
+                enrolment_drop(n);
+        else
+                (void)enrolment_end(n);
+}
+
+/* It goes on where another has ended. */
+static void session_come_back(struct session *e, struct enrolment *n)
+{
+        char detail[STORE_FINGERPRINT_BYTES + 32];
+
+        (void)snprintf(detail, sizeof(detail), "%s, reconnect of %.8s", e->credential, n->last);
+        session_audit(e, "grant", "ok", NULL, detail);
+        memcpy(n->last, e->id, sizeof(e->id));
+        n->session = e;
+        e->enrolment = n;
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -166,7 +193,10 @@ int session_new(const struct origin *o, const struct session_who *who, struct se
         capnp_i_list_init(&e->link);
         r = session_grants(e);
         if (!r)
-                r = session_lease(e, e->profile->lease_ms, 0);
+                r = session_lease(e,
+                                  who->enrolment ? enrolment_left_ms(who->enrolment)
+                                                 : e->profile->lease_ms,
+                                  0);
         if (r) {
                 session_free(e);
                 return r;
@@ -174,7 +204,10 @@ int session_new(const struct origin *o, const struct session_who *who, struct se
 
         capnp_i_list_append(&e->s->sessions, &e->link);
         e->s->nsessions++;
-        session_audit(e, "grant", "ok", NULL, e->credential);
+        if (who->enrolment)
+                session_come_back(e, who->enrolment);
+        else
+                session_audit(e, "grant", "ok", NULL, e->credential);
         daemon_log(LOG_INFO, "session %.8s of %s begins, profile %s", e->id,
                    e->account[0] ? e->account : capos_auth_name(e->kind), e->profile->name);
         *ret = e;
@@ -197,6 +230,7 @@ void session_end(struct session *e, enum session_end why, const char *reason)
 
         if (e->ops)
                 e->ops->ended(e->arg, why, reason);
+        session_leave(e, why);
         for (unsigned i = 0; i < e->ngrants; i++)
                 grant_close(&e->grants[i]);
         if (why == SESSION_REVOCATION)
@@ -247,6 +281,8 @@ int session_renew(struct session *e, uint64_t duration_ms, uint64_t until_ms)
         if (r)
                 return r;
 
+        if (e->enrolment)
+                e->enrolment->deadline_ms = e->deadline_ms;
         randombytes_buf(e->challenge, sizeof(e->challenge));
         session_audit(e, "renewal", "ok", NULL, NULL);
         return 0;
@@ -323,6 +359,7 @@ void sessions_end(struct sessiond *s, const char *account, const char *credentia
 {
         struct capnp_i_list *l = s->sessions.next;
 
+        enrolments_end(s, account, credential);
         while (l != &s->sessions) {
                 struct session *e = CAPNP_I_OF(l, struct session, link);
 

@@ -4,6 +4,7 @@
 
 #include "base-list.h"
 #include "daemon-packets.h"
+#include "enrolment.h"
 #include "grant.h"
 #include "origin.h"
 #include "policy.h"
@@ -23,8 +24,8 @@ enum { SESSION_ID_BYTES = 16 };
 enum session_end {
         SESSION_LOGOUT,
         SESSION_EXPIRY,
-        SESSION_REVOCATION, /* of itself, of its account, of what it was made with */
-        SESSION_DISPLACEMENT,
+        SESSION_REVOCATION,   /* of itself, of its account, of what it was made with */
+        SESSION_DISPLACEMENT, /* by another, or by its own client that has come back */
         SESSION_DISCONNECT
 };
 
@@ -56,6 +57,7 @@ struct session {
         uint32_t rules;       /* generation of those by which its certificate was judged last */
         uint64_t deadline_ms; /* since the machine started */
         capnp_timer *expiry;
+        struct enrolment *enrolment; /* NULL: its client cannot come back */
         struct grant *grants;
         unsigned ngrants;
 };
@@ -68,7 +70,8 @@ struct session_who {
         enum binding binding;
         enum strength strength;
         const struct policy_profile *profile;
-        uint64_t until_ms; /* wall time, when what was proved is over; 0: it is not */
+        uint64_t until_ms;           /* wall time, when what was proved is over; 0: it is not */
+        struct enrolment *enrolment; /* its client comes back; NULL: it does not */
 };
 
 /* What a session is counted as. */
@@ -95,8 +98,8 @@ void session_fill(const struct session *e, bound_builder b);
 void session_audit(const struct session *e, const char *what, const char *outcome,
                    const char *capability, const char *detail);
 
-/* Ends the sessions of an account, or only those that a credential made (NULL: all). reason: for
- * their clients. */
+/* Ends the sessions of an account, or only those that a credential made (NULL: all), and those that
+ * its clients could come back to. reason: for their clients. */
 void sessions_end(struct sessiond *s, const char *account, const char *credential,
                   const char *reason);
 /* Finds a session by its id. NULL: there is none. */

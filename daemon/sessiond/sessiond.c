@@ -16,6 +16,7 @@
 #include "check.h"
 #include "daemon-log.h"
 #include "daemon-sandbox.h"
+#include "enrolment.h"
 #include "links.h"
 #include "session.h"
 #include "state.h"
@@ -157,6 +158,7 @@ int sessiond_init(struct sessiond *s)
         capnp_i_list_init(&s->admissions);
         capnp_i_list_init(&s->sessions);
         capnp_i_list_init(&s->attempts);
+        capnp_i_list_init(&s->enrolments);
         randombytes_buf(s->boot_secret, sizeof(s->boot_secret));
         throttle_init(&s->throttle);
 
@@ -204,6 +206,7 @@ void sessiond_deinit(struct sessiond *s)
         arrivals_forget(s);
         if (s->audit.log.fd >= 0)
                 admissions_end(s);
+        enrolments_deinit(s);
         identity_deinit(&s->identity);
         prover_deinit(&s->prover);
         recheck_deinit(s);

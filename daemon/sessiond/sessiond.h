@@ -39,7 +39,9 @@ struct sessiond {
         struct admin admin;
         struct arrivals arrivals;
         struct capnp_i_list admissions, sessions;
-        struct capnp_i_list attempts; /* proofs under way */
+        struct capnp_i_list attempts;   /* proofs under way */
+        struct capnp_i_list enrolments; /* keys of clients whose line may drop */
+        uint64_t last_enrolment;
         uint32_t nadmissions;
         uint8_t boot_secret[32]; /* what references of callers are made with */
         uint32_t workers, nsessions;

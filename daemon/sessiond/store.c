@@ -421,6 +421,23 @@ int store_remove_key(struct store *s, const char *name, const char *fingerprint)
                             TEXTS(name, fingerprint));
 }
 
+int store_has_key(struct store *s, capnp_data key, bool *ret)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s, "SELECT 1 FROM key WHERE blob = ?", TEXTS(NULL), &q);
+
+        if (!r && sqlite3_bind_blob(q, 1, key.p, (int)key.len, SQLITE_STATIC) != SQLITE_OK)
+                r = store_errno(s, "bind");
+        if (r)
+                return r;
+
+        r = sqlite3_step(q);
+        if (r != SQLITE_ROW && r != SQLITE_DONE)
+                return store_errno(s, "key");
+        *ret = r == SQLITE_ROW;
+        return 0;
+}
+
 int store_add_key(struct store *s, const char *name, const struct store_key *k)
 {
         AUTO_STATEMENT *q = NULL;

@@ -77,6 +77,8 @@ int store_add(struct store *s, const char *name, const char *const *profiles, un
 int store_remove(struct store *s, const char *name) CAPNP_MUST_USE;
 int store_set_verifier(struct store *s, const char *name, const char *verifier) CAPNP_MUST_USE;
 int store_remove_key(struct store *s, const char *name, const char *fingerprint) CAPNP_MUST_USE;
+/* Whether any account has this key. 0, or -errno. */
+int store_has_key(struct store *s, capnp_data key, bool *ret) CAPNP_MUST_USE;
 /* 0; STORE_E_EXISTS; STORE_E_NONE: no such account; STORE_E_FULL; -errno. */
 int store_add_key(struct store *s, const char *name, const struct store_key *k) CAPNP_MUST_USE;
 

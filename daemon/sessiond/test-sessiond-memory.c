@@ -31,6 +31,7 @@ static void begin(char *dir)
         capnp_i_list_init(&s.admissions);
         capnp_i_list_init(&s.sessions);
         capnp_i_list_init(&s.attempts);
+        capnp_i_list_init(&s.enrolments);
         capnp_i_list_init(&s.checks);
         s.policy.anonymous = (struct policy_entry){
                 .profile = &profile, .max_sessions = 4, .max_sessions_of_one = 4};

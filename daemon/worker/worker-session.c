@@ -218,6 +218,25 @@ static int session_reauthenticate(void *self, capnp_answer *a)
         return pending_send(s->w, a, q, reauthenticate_done, NULL);
 }
 
+static void enrol_done(struct pending *p)
+{
+        remote_session_enrol_results_set_until_ms(p->a, admission_enrol_until_ms(p->q));
+        (void)capnp_answer_return(p->a);
+}
+
+static int session_enrol(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+        capnp_question *q;
+
+        if (session_stale(s, a))
+                return 0;
+
+        q = admission_enrol(worker_ask(s->w));
+        admission_enrol_set_key(q, remote_session_enrol_param_key(a));
+        return pending_send(s->w, a, q, enrol_done, NULL);
+}
+
 static const struct remote_session_ops session_ops = {
         .gone = session_gone,
         .info = session_info_serve,
@@ -225,6 +244,7 @@ static const struct remote_session_ops session_ops = {
         .renew = session_renew,
         .logout = session_logout,
         .reauthenticate = session_reauthenticate,
+        .enrol = session_enrol,
 };
 
 int session_ref_new(struct worker *w, capnp_cap **ret_c)

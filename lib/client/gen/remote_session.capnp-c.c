@@ -334,27 +334,29 @@ static const uint64_t capnp_i_node_22[74] = {
         UINT64_C(0x000000000000000c), UINT64_C(0x000000000000000c),
 };
 
-static const uint64_t capnp_i_node_23[78] = {
+static const uint64_t capnp_i_node_23[88] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xff93aab475cb0192), UINT64_C(0x0000000300000015), UINT64_C(0xe3a94d0c6b7f1285),
-        UINT64_C(0x0000011a00000011), UINT64_C(0x0000000700000021), UINT64_C(0x0000000000000000), UINT64_C(0x000001870000001d),
-        UINT64_C(0x0000000700000111), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
-        UINT64_C(0x697373655365746f), UINT64_C(0x0000000000006e6f), UINT64_C(0x0000000000000000), UINT64_C(0x0005000300000018),
-        UINT64_C(0x0000000000000000), UINT64_C(0xb470f3fd069fb93f), UINT64_C(0xb0beb33ae240ac49), UINT64_C(0x0000002a000000b1),
-        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x00000007000000a5),
-        UINT64_C(0x0000000000000001), UINT64_C(0xde628ebe51a4699c), UINT64_C(0xb61c854720df2590), UINT64_C(0x0000003a00000099),
-        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x000000070000008d),
-        UINT64_C(0x0000000000000002), UINT64_C(0x8c3fa9d04b83f64a), UINT64_C(0xa0b91034d9295f47), UINT64_C(0x0000003200000081),
-        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000075),
-        UINT64_C(0x0000000000000003), UINT64_C(0xb413bab13851d66b), UINT64_C(0x9c900defa1678819), UINT64_C(0x0000003a00000069),
-        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x000000070000005d),
-        UINT64_C(0x0000000000000004), UINT64_C(0xfc526f02a85b44e1), UINT64_C(0xdd2ba7473804dc8e), UINT64_C(0x0000007a00000051),
-        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000049),
-        UINT64_C(0x0000000000000005), UINT64_C(0xab99ead1f475edd1), UINT64_C(0xfdbe608b3df47731), UINT64_C(0x000000420000003d),
-        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000031),
+        UINT64_C(0x0000011a00000011), UINT64_C(0x0000000700000021), UINT64_C(0x0000000000000000), UINT64_C(0x000001c70000001d),
+        UINT64_C(0x0000000700000139), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
+        UINT64_C(0x697373655365746f), UINT64_C(0x0000000000006e6f), UINT64_C(0x0000000000000000), UINT64_C(0x000500030000001c),
+        UINT64_C(0x0000000000000000), UINT64_C(0xb470f3fd069fb93f), UINT64_C(0xb0beb33ae240ac49), UINT64_C(0x0000002a000000d1),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x00000007000000c5),
+        UINT64_C(0x0000000000000001), UINT64_C(0xde628ebe51a4699c), UINT64_C(0xb61c854720df2590), UINT64_C(0x0000003a000000b9),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x00000007000000ad),
+        UINT64_C(0x0000000000000002), UINT64_C(0x8c3fa9d04b83f64a), UINT64_C(0xa0b91034d9295f47), UINT64_C(0x00000032000000a1),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000095),
+        UINT64_C(0x0000000000000003), UINT64_C(0xb413bab13851d66b), UINT64_C(0x9c900defa1678819), UINT64_C(0x0000003a00000089),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x000000070000007d),
+        UINT64_C(0x0000000000000004), UINT64_C(0xfc526f02a85b44e1), UINT64_C(0xdd2ba7473804dc8e), UINT64_C(0x0000007a00000071),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000069),
+        UINT64_C(0x0000000000000005), UINT64_C(0xab99ead1f475edd1), UINT64_C(0xfdbe608b3df47731), UINT64_C(0x000000420000005d),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000051),
+        UINT64_C(0x0000000000000006), UINT64_C(0xeb80647331440cf8), UINT64_C(0xffd364f11115227a), UINT64_C(0x0000003200000045),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000), UINT64_C(0x0000000700000039),
         UINT64_C(0x000000006f666e69), UINT64_C(0x0000000000000000), UINT64_C(0x0000746553706163), UINT64_C(0x0000000000000000),
         UINT64_C(0x00000077656e6572), UINT64_C(0x0000000000000000), UINT64_C(0x000074756f676f6c), UINT64_C(0x0000000000000000),
         UINT64_C(0x6e65687475616572), UINT64_C(0x0000657461636974), UINT64_C(0x0000000000000000), UINT64_C(0x006955726566666f),
-        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000006c6f726e65), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
 };
 
 static const uint64_t capnp_i_node_24[12] = {
@@ -463,7 +465,27 @@ static const uint64_t capnp_i_node_35[13] = {
         UINT64_C(0x0000000000007374),
 };
 
-static const uint64_t capnp_i_node_36[47] = {
+static const uint64_t capnp_i_node_36[25] = {
+        UINT64_C(0x0004000400000000), UINT64_C(0xeb80647331440cf8), UINT64_C(0x0000000100000023), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000070001), UINT64_C(0x000001820000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000003700000019), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
+        UINT64_C(0x697373655365746f), UINT64_C(0x6c6f726e652e6e6f), UINT64_C(0x00736d6172615024), UINT64_C(0x0004000200000004),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000000010000), UINT64_C(0x000000220000000d), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000100000008), UINT64_C(0x0000000100000008), UINT64_C(0x000000000079656b), UINT64_C(0x000000000000000d),
+        UINT64_C(0x000000000000000d),
+};
+
+static const uint64_t capnp_i_node_37[26] = {
+        UINT64_C(0x0004000400000000), UINT64_C(0xffd364f11115227a), UINT64_C(0x0001000100000023), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0000000000070000), UINT64_C(0x0000018a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
+        UINT64_C(0x000000370000001d), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
+        UINT64_C(0x697373655365746f), UINT64_C(0x6c6f726e652e6e6f), UINT64_C(0x73746c7573655224), UINT64_C(0x0000000000000000),
+        UINT64_C(0x0004000200000004), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000010000), UINT64_C(0x000000420000000d),
+        UINT64_C(0x0000000000000000), UINT64_C(0x0000000100000008), UINT64_C(0x0000000100000008), UINT64_C(0x00734d6c69746e75),
+        UINT64_C(0x0000000000000009), UINT64_C(0x0000000000000009),
+};
+
+static const uint64_t capnp_i_node_38[47] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xc0ee1aea247c2556), UINT64_C(0x0000000300000015), UINT64_C(0xe3a94d0c6b7f1285),
         UINT64_C(0x0000011200000011), UINT64_C(0x0000000700000021), UINT64_C(0x0000000000000000), UINT64_C(0x000000c70000001d),
         UINT64_C(0x0000000700000095), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -478,13 +500,13 @@ static const uint64_t capnp_i_node_36[47] = {
         UINT64_C(0x0000616d65686373), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t capnp_i_node_37[12] = {
+static const uint64_t capnp_i_node_39[12] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xa5e40234c45cb82d), UINT64_C(0x0000000100000022), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000017200000001), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365),
         UINT64_C(0x6d65523a706e7061), UINT64_C(0x655370614365746f), UINT64_C(0x50247473696c2e74), UINT64_C(0x000000736d617261),
 };
 
-static const uint64_t capnp_i_node_38[28] = {
+static const uint64_t capnp_i_node_40[28] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xa69115dc7dc78aeb), UINT64_C(0x0000000100000022), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000017a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000019), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -494,7 +516,7 @@ static const uint64_t capnp_i_node_38[28] = {
         UINT64_C(0x0000000200000000), UINT64_C(0x0000000000000010), UINT64_C(0x91552dbee7364980), UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t capnp_i_node_39[36] = {
+static const uint64_t capnp_i_node_41[36] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xae237ba9e4dd816f), UINT64_C(0x0001000100000022), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000016a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000019), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -506,7 +528,7 @@ static const uint64_t capnp_i_node_39[36] = {
         UINT64_C(0x6361667265746e49), UINT64_C(0x0000000000644965), UINT64_C(0x0000000000000009), UINT64_C(0x0000000000000009),
 };
 
-static const uint64_t capnp_i_node_40[26] = {
+static const uint64_t capnp_i_node_42[26] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x92046dbc7989701f), UINT64_C(0x0000000100000022), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001720000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000019), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -516,7 +538,7 @@ static const uint64_t capnp_i_node_40[26] = {
         UINT64_C(0x0000000000030000), UINT64_C(0x0000000000000012),
 };
 
-static const uint64_t capnp_i_node_41[26] = {
+static const uint64_t capnp_i_node_43[26] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x992c5e7b8a96d289), UINT64_C(0x0001000100000022), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x000001820000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000019), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -526,7 +548,7 @@ static const uint64_t capnp_i_node_41[26] = {
         UINT64_C(0x0000000000000009), UINT64_C(0x0000000000000009),
 };
 
-static const uint64_t capnp_i_node_42[26] = {
+static const uint64_t capnp_i_node_44[26] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x9aaea58c27b747ca), UINT64_C(0x0000000100000022), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000018a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000370000001d), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -536,7 +558,7 @@ static const uint64_t capnp_i_node_42[26] = {
         UINT64_C(0x000000000000000d), UINT64_C(0x000000000000000d),
 };
 
-static const uint64_t capnp_i_node_43[43] = {
+static const uint64_t capnp_i_node_45[43] = {
         UINT64_C(0x0004000300000000), UINT64_C(0xeef24cb3eec1974c), UINT64_C(0x0000000200000015), UINT64_C(0xe3a94d0c6b7f1285),
         UINT64_C(0x0000010a0000000d), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000), UINT64_C(0x0000007700000019),
         UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x5069553a706e7061), UINT64_C(0x646e694b68637461),
@@ -550,7 +572,7 @@ static const uint64_t capnp_i_node_43[43] = {
         UINT64_C(0x000000000000646e), UINT64_C(0x6f4365766f6d6572), UINT64_C(0x000000646e616d6d),
 };
 
-static const uint64_t capnp_i_node_44[64] = {
+static const uint64_t capnp_i_node_46[64] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x87faa86cf4b459ef), UINT64_C(0x0001000100000015), UINT64_C(0xe3a94d0c6b7f1285),
         UINT64_C(0x0000000000070004), UINT64_C(0x0000011a0000000d), UINT64_C(0x000000070000001d), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000f700000019), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x5369553a706e7061),
@@ -569,7 +591,7 @@ static const uint64_t capnp_i_node_44[64] = {
         UINT64_C(0x6863536c65646f6d), UINT64_C(0x0000000000616d65), UINT64_C(0x0000000000000009), UINT64_C(0x0000000000000009),
 };
 
-static const uint64_t capnp_i_node_45[54] = {
+static const uint64_t capnp_i_node_47[54] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x9a1b9c1691e111b5), UINT64_C(0x0002000100000015), UINT64_C(0xe3a94d0c6b7f1285),
         UINT64_C(0x0000000000070002), UINT64_C(0x000000ea0000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000c700000015), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x5069553a706e7061),
@@ -586,7 +608,7 @@ static const uint64_t capnp_i_node_45[54] = {
         UINT64_C(0x0000000000000009), UINT64_C(0x0000000000000009),
 };
 
-static const uint64_t capnp_i_node_46[53] = {
+static const uint64_t capnp_i_node_48[53] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xa5caefa96d842be8), UINT64_C(0x0001000100000015), UINT64_C(0xe3a94d0c6b7f1285),
         UINT64_C(0x0000000000070003), UINT64_C(0x000000ea0000000d), UINT64_C(0x0000000700000019), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000c700000015), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x4569553a706e7061),
@@ -603,7 +625,7 @@ static const uint64_t capnp_i_node_46[53] = {
         UINT64_C(0x0000000000000001),
 };
 
-static const uint64_t capnp_i_node_47[37] = {
+static const uint64_t capnp_i_node_49[37] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xb8bc81beb20ad02d), UINT64_C(0x0000000300000015), UINT64_C(0xe3a94d0c6b7f1285),
         UINT64_C(0x0000011200000011), UINT64_C(0x0000000700000021), UINT64_C(0x0000000000000000), UINT64_C(0x000000870000001d),
         UINT64_C(0x000000070000006d), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -616,7 +638,7 @@ static const uint64_t capnp_i_node_47[37] = {
         UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t capnp_i_node_48[26] = {
+static const uint64_t capnp_i_node_50[26] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xc13fd85666ceb15a), UINT64_C(0x0000000100000022), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001720000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000019), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -626,7 +648,7 @@ static const uint64_t capnp_i_node_48[26] = {
         UINT64_C(0x87faa86cf4b459ef), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t capnp_i_node_49[26] = {
+static const uint64_t capnp_i_node_51[26] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xe64421c7a4a04004), UINT64_C(0x0000000100000022), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x0000017a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000003700000019), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -636,7 +658,7 @@ static const uint64_t capnp_i_node_49[26] = {
         UINT64_C(0xb14ad3df2fdd6935), UINT64_C(0x0000000000000011),
 };
 
-static const uint64_t capnp_i_node_50[34] = {
+static const uint64_t capnp_i_node_52[34] = {
         UINT64_C(0x0004000400000000), UINT64_C(0x9bbe77d342545287), UINT64_C(0x0000000100000022), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070002), UINT64_C(0x0000017a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000006700000019), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -648,13 +670,13 @@ static const uint64_t capnp_i_node_50[34] = {
         UINT64_C(0x000000000000000d), UINT64_C(0x000000000000000d),
 };
 
-static const uint64_t capnp_i_node_51[12] = {
+static const uint64_t capnp_i_node_53[12] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xdb959a46245ccba7), UINT64_C(0x0000000100000022), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000018200000001), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365),
         UINT64_C(0x6d65523a706e7061), UINT64_C(0x736f48695565746f), UINT64_C(0x24656d6568742e74), UINT64_C(0x0073746c75736552),
 };
 
-static const uint64_t capnp_i_node_52[47] = {
+static const uint64_t capnp_i_node_54[47] = {
         UINT64_C(0x0005000300000000), UINT64_C(0xb14ad3df2fdd6935), UINT64_C(0x0000000300000015), UINT64_C(0xe3a94d0c6b7f1285),
         UINT64_C(0x0000012a00000011), UINT64_C(0x0000000700000021), UINT64_C(0x0000000000000000), UINT64_C(0x000000c70000001d),
         UINT64_C(0x0000000700000095), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -669,7 +691,7 @@ static const uint64_t capnp_i_node_52[47] = {
         UINT64_C(0x00000065736f6c63), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
 };
 
-static const uint64_t capnp_i_node_53[27] = {
+static const uint64_t capnp_i_node_55[27] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xbe387cb49565cc41), UINT64_C(0x0000000100000025), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001920000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000370000001d), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -679,14 +701,14 @@ static const uint64_t capnp_i_node_53[27] = {
         UINT64_C(0x0000000000000010), UINT64_C(0x9a1b9c1691e111b5), UINT64_C(0x0000000000000010),
 };
 
-static const uint64_t capnp_i_node_54[13] = {
+static const uint64_t capnp_i_node_56[13] = {
         UINT64_C(0x0001000400000000), UINT64_C(0x87e7beac01e574d8), UINT64_C(0x0000000100000025), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000019a00000001), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365),
         UINT64_C(0x6d65523a706e7061), UINT64_C(0x727553695565746f), UINT64_C(0x7070612e65636166), UINT64_C(0x6c7573655224796c),
         UINT64_C(0x0000000000007374),
 };
 
-static const uint64_t capnp_i_node_55[27] = {
+static const uint64_t capnp_i_node_57[27] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xfdb2b23b9e8c1b2f), UINT64_C(0x0001000100000025), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000018a0000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000370000001d), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -696,7 +718,7 @@ static const uint64_t capnp_i_node_55[27] = {
         UINT64_C(0x0000000000000073), UINT64_C(0x0000000000000007), UINT64_C(0x0000000000000007),
 };
 
-static const uint64_t capnp_i_node_56[29] = {
+static const uint64_t capnp_i_node_58[29] = {
         UINT64_C(0x0004000400000000), UINT64_C(0xc9d2d8738008992b), UINT64_C(0x0000000100000025), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070001), UINT64_C(0x000001920000000d), UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000000),
         UINT64_C(0x000000370000001d), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365), UINT64_C(0x6d65523a706e7061),
@@ -707,14 +729,14 @@ static const uint64_t capnp_i_node_56[29] = {
         UINT64_C(0x000000000000000e),
 };
 
-static const uint64_t capnp_i_node_57[13] = {
+static const uint64_t capnp_i_node_59[13] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xd9f95ba2d0f782ec), UINT64_C(0x0000000100000025), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000019200000001), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365),
         UINT64_C(0x6d65523a706e7061), UINT64_C(0x727553695565746f), UINT64_C(0x6f6c632e65636166), UINT64_C(0x6d61726150246573),
         UINT64_C(0x0000000000000073),
 };
 
-static const uint64_t capnp_i_node_58[13] = {
+static const uint64_t capnp_i_node_60[13] = {
         UINT64_C(0x0001000400000000), UINT64_C(0xb20bd0f594f9d957), UINT64_C(0x0000000100000025), UINT64_C(0x0000000000000000),
         UINT64_C(0x0000000000070000), UINT64_C(0x0000019a00000001), UINT64_C(0x735f65746f6d6572), UINT64_C(0x632e6e6f69737365),
         UINT64_C(0x6d65523a706e7061), UINT64_C(0x727553695565746f), UINT64_C(0x6f6c632e65636166), UINT64_C(0x6c75736552246573),
@@ -758,29 +780,31 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0xdd2ba7473804dc8e), capnp_i_node_33, sizeof(capnp_i_node_33) / 8 }, /* RemoteSession.reauthenticate */
         { UINT64_C(0xab99ead1f475edd1), capnp_i_node_34, sizeof(capnp_i_node_34) / 8 }, /* RemoteSession.offerUi */
         { UINT64_C(0xfdbe608b3df47731), capnp_i_node_35, sizeof(capnp_i_node_35) / 8 }, /* RemoteSession.offerUi */
-        { UINT64_C(0xc0ee1aea247c2556), capnp_i_node_36, sizeof(capnp_i_node_36) / 8 }, /* RemoteCapSet */
-        { UINT64_C(0xa5e40234c45cb82d), capnp_i_node_37, sizeof(capnp_i_node_37) / 8 }, /* RemoteCapSet.list */
-        { UINT64_C(0xa69115dc7dc78aeb), capnp_i_node_38, sizeof(capnp_i_node_38) / 8 }, /* RemoteCapSet.list */
-        { UINT64_C(0xae237ba9e4dd816f), capnp_i_node_39, sizeof(capnp_i_node_39) / 8 }, /* RemoteCapSet.get */
-        { UINT64_C(0x92046dbc7989701f), capnp_i_node_40, sizeof(capnp_i_node_40) / 8 }, /* RemoteCapSet.get */
-        { UINT64_C(0x992c5e7b8a96d289), capnp_i_node_41, sizeof(capnp_i_node_41) / 8 }, /* RemoteCapSet.schema */
-        { UINT64_C(0x9aaea58c27b747ca), capnp_i_node_42, sizeof(capnp_i_node_42) / 8 }, /* RemoteCapSet.schema */
-        { UINT64_C(0xeef24cb3eec1974c), capnp_i_node_43, sizeof(capnp_i_node_43) / 8 }, /* UiPatchKind */
-        { UINT64_C(0x87faa86cf4b459ef), capnp_i_node_44, sizeof(capnp_i_node_44) / 8 }, /* UiSurfaceSpec */
-        { UINT64_C(0x9a1b9c1691e111b5), capnp_i_node_45, sizeof(capnp_i_node_45) / 8 }, /* UiPatch */
-        { UINT64_C(0xa5caefa96d842be8), capnp_i_node_46, sizeof(capnp_i_node_46) / 8 }, /* UiEvent */
-        { UINT64_C(0xb8bc81beb20ad02d), capnp_i_node_47, sizeof(capnp_i_node_47) / 8 }, /* RemoteUiHost */
-        { UINT64_C(0xc13fd85666ceb15a), capnp_i_node_48, sizeof(capnp_i_node_48) / 8 }, /* RemoteUiHost.open */
-        { UINT64_C(0xe64421c7a4a04004), capnp_i_node_49, sizeof(capnp_i_node_49) / 8 }, /* RemoteUiHost.open */
-        { UINT64_C(0x9bbe77d342545287), capnp_i_node_50, sizeof(capnp_i_node_50) / 8 }, /* RemoteUiHost.theme */
-        { UINT64_C(0xdb959a46245ccba7), capnp_i_node_51, sizeof(capnp_i_node_51) / 8 }, /* RemoteUiHost.theme */
-        { UINT64_C(0xb14ad3df2fdd6935), capnp_i_node_52, sizeof(capnp_i_node_52) / 8 }, /* RemoteUiSurface */
-        { UINT64_C(0xbe387cb49565cc41), capnp_i_node_53, sizeof(capnp_i_node_53) / 8 }, /* RemoteUiSurface.apply */
-        { UINT64_C(0x87e7beac01e574d8), capnp_i_node_54, sizeof(capnp_i_node_54) / 8 }, /* RemoteUiSurface.apply */
-        { UINT64_C(0xfdb2b23b9e8c1b2f), capnp_i_node_55, sizeof(capnp_i_node_55) / 8 }, /* RemoteUiSurface.poll */
-        { UINT64_C(0xc9d2d8738008992b), capnp_i_node_56, sizeof(capnp_i_node_56) / 8 }, /* RemoteUiSurface.poll */
-        { UINT64_C(0xd9f95ba2d0f782ec), capnp_i_node_57, sizeof(capnp_i_node_57) / 8 }, /* RemoteUiSurface.close */
-        { UINT64_C(0xb20bd0f594f9d957), capnp_i_node_58, sizeof(capnp_i_node_58) / 8 }, /* RemoteUiSurface.close */
+        { UINT64_C(0xeb80647331440cf8), capnp_i_node_36, sizeof(capnp_i_node_36) / 8 }, /* RemoteSession.enrol */
+        { UINT64_C(0xffd364f11115227a), capnp_i_node_37, sizeof(capnp_i_node_37) / 8 }, /* RemoteSession.enrol */
+        { UINT64_C(0xc0ee1aea247c2556), capnp_i_node_38, sizeof(capnp_i_node_38) / 8 }, /* RemoteCapSet */
+        { UINT64_C(0xa5e40234c45cb82d), capnp_i_node_39, sizeof(capnp_i_node_39) / 8 }, /* RemoteCapSet.list */
+        { UINT64_C(0xa69115dc7dc78aeb), capnp_i_node_40, sizeof(capnp_i_node_40) / 8 }, /* RemoteCapSet.list */
+        { UINT64_C(0xae237ba9e4dd816f), capnp_i_node_41, sizeof(capnp_i_node_41) / 8 }, /* RemoteCapSet.get */
+        { UINT64_C(0x92046dbc7989701f), capnp_i_node_42, sizeof(capnp_i_node_42) / 8 }, /* RemoteCapSet.get */
+        { UINT64_C(0x992c5e7b8a96d289), capnp_i_node_43, sizeof(capnp_i_node_43) / 8 }, /* RemoteCapSet.schema */
+        { UINT64_C(0x9aaea58c27b747ca), capnp_i_node_44, sizeof(capnp_i_node_44) / 8 }, /* RemoteCapSet.schema */
+        { UINT64_C(0xeef24cb3eec1974c), capnp_i_node_45, sizeof(capnp_i_node_45) / 8 }, /* UiPatchKind */
+        { UINT64_C(0x87faa86cf4b459ef), capnp_i_node_46, sizeof(capnp_i_node_46) / 8 }, /* UiSurfaceSpec */
+        { UINT64_C(0x9a1b9c1691e111b5), capnp_i_node_47, sizeof(capnp_i_node_47) / 8 }, /* UiPatch */
+        { UINT64_C(0xa5caefa96d842be8), capnp_i_node_48, sizeof(capnp_i_node_48) / 8 }, /* UiEvent */
+        { UINT64_C(0xb8bc81beb20ad02d), capnp_i_node_49, sizeof(capnp_i_node_49) / 8 }, /* RemoteUiHost */
+        { UINT64_C(0xc13fd85666ceb15a), capnp_i_node_50, sizeof(capnp_i_node_50) / 8 }, /* RemoteUiHost.open */
+        { UINT64_C(0xe64421c7a4a04004), capnp_i_node_51, sizeof(capnp_i_node_51) / 8 }, /* RemoteUiHost.open */
+        { UINT64_C(0x9bbe77d342545287), capnp_i_node_52, sizeof(capnp_i_node_52) / 8 }, /* RemoteUiHost.theme */
+        { UINT64_C(0xdb959a46245ccba7), capnp_i_node_53, sizeof(capnp_i_node_53) / 8 }, /* RemoteUiHost.theme */
+        { UINT64_C(0xb14ad3df2fdd6935), capnp_i_node_54, sizeof(capnp_i_node_54) / 8 }, /* RemoteUiSurface */
+        { UINT64_C(0xbe387cb49565cc41), capnp_i_node_55, sizeof(capnp_i_node_55) / 8 }, /* RemoteUiSurface.apply */
+        { UINT64_C(0x87e7beac01e574d8), capnp_i_node_56, sizeof(capnp_i_node_56) / 8 }, /* RemoteUiSurface.apply */
+        { UINT64_C(0xfdb2b23b9e8c1b2f), capnp_i_node_57, sizeof(capnp_i_node_57) / 8 }, /* RemoteUiSurface.poll */
+        { UINT64_C(0xc9d2d8738008992b), capnp_i_node_58, sizeof(capnp_i_node_58) / 8 }, /* RemoteUiSurface.poll */
+        { UINT64_C(0xd9f95ba2d0f782ec), capnp_i_node_59, sizeof(capnp_i_node_59) / 8 }, /* RemoteUiSurface.close */
+        { UINT64_C(0xb20bd0f594f9d957), capnp_i_node_60, sizeof(capnp_i_node_60) / 8 }, /* RemoteUiSurface.close */
 };
 
 static const struct capnp_schema_file *const capnp_i_imports[] = {
@@ -788,7 +812,7 @@ static const struct capnp_schema_file *const capnp_i_imports[] = {
 };
 
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_e3a94d0c6b7f1285 = {
-        UINT64_C(0xe3a94d0c6b7f1285), "remote_session.capnp", capnp_i_nodes, capnp_i_imports, 59, 1,
+        UINT64_C(0xe3a94d0c6b7f1285), "remote_session.capnp", capnp_i_nodes, capnp_i_imports, 61, 1,
 };
 
 static const struct capnp_method capnp_i_remote_session_gateway_methods[] = {
@@ -826,6 +850,7 @@ static const struct capnp_method capnp_i_remote_session_methods[] = {
         { "logout", 0, 0, 0, 0, false },
         { "reauthenticate", 0, 1, 0, 1, false },
         { "offerUi", 0, 1, 0, 0, false },
+        { "enrol", 0, 1, 1, 0, false },
 };
 
 static const struct capnp_interface_part capnp_i_remote_session_parts[] = {
@@ -833,7 +858,7 @@ static const struct capnp_interface_part capnp_i_remote_session_parts[] = {
 };
 
 CAPNP_SHARED const struct capnp_interface capnp_interface_ff93aab475cb0192 = {
-        REMOTE_SESSION_ID, "RemoteSession", capnp_i_remote_session_methods, capnp_i_remote_session_parts, 6, 1,
+        REMOTE_SESSION_ID, "RemoteSession", capnp_i_remote_session_methods, capnp_i_remote_session_parts, 7, 1,
 };
 
 static const struct capnp_method capnp_i_remote_cap_set_methods[] = {

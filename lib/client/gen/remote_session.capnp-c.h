@@ -311,6 +311,16 @@ typedef struct { capnp_builder b; } remote_session_offer_ui_out_builder;
 #define REMOTE_SESSION_OFFER_UI_OUT_ID UINT64_C(0xfdbe608b3df47731)
 enum { REMOTE_SESSION_OFFER_UI_OUT_WORDS = 0, REMOTE_SESSION_OFFER_UI_OUT_PTRS = 0 };
 
+typedef struct { capnp_reader r; } remote_session_enrol_in_reader;
+typedef struct { capnp_builder b; } remote_session_enrol_in_builder;
+#define REMOTE_SESSION_ENROL_IN_ID UINT64_C(0xeb80647331440cf8)
+enum { REMOTE_SESSION_ENROL_IN_WORDS = 0, REMOTE_SESSION_ENROL_IN_PTRS = 1 };
+
+typedef struct { capnp_reader r; } remote_session_enrol_out_reader;
+typedef struct { capnp_builder b; } remote_session_enrol_out_builder;
+#define REMOTE_SESSION_ENROL_OUT_ID UINT64_C(0xffd364f11115227a)
+enum { REMOTE_SESSION_ENROL_OUT_WORDS = 1, REMOTE_SESSION_ENROL_OUT_PTRS = 0 };
+
 /**
  * The bundle: what this session was granted, by name.
  */
@@ -526,6 +536,14 @@ struct remote_session_ops {
          * Reserved for UI composition; `unimplemented` until then.
          */
         capnp_handler *offer_ui;
+        /**
+         * Hands over the public half of an Ed25519 key in SSH's binary form, once, by which the client comes back when its
+         * connection has dropped: `start` with publicKey, the account and this session's profile. Good until untilMs, when the
+         * lease ends (milliseconds since 1970; a renewal moves it), for nothing else, and gone with logout and revocation.
+         * Errors: denied.method-disabled, denied.already-bound, denied.credentials, denied.stale-session. Since 0.1, an
+         * addition to the original contract.
+         */
+        capnp_handler *enrol;
 };
 typedef struct remote_session_ops remote_session_ops_ff93aab475cb0192;
 
@@ -1045,6 +1063,22 @@ static inline void remote_session_offer_ui_in_set_host(remote_session_offer_ui_i
 
 static inline remote_session_offer_ui_out_reader remote_session_offer_ui_out_as_reader(remote_session_offer_ui_out_builder b) { return CAPNP_NEW(remote_session_offer_ui_out_reader, capnp_builder_reader(b.b)); }
 
+/* ---- RemoteSession.enrol ---- */
+
+static inline remote_session_enrol_in_reader remote_session_enrol_in_as_reader(remote_session_enrol_in_builder b) { return CAPNP_NEW(remote_session_enrol_in_reader, capnp_builder_reader(b.b)); }
+
+static inline capnp_data remote_session_enrol_in_key(remote_session_enrol_in_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
+static inline bool remote_session_enrol_in_has_key(remote_session_enrol_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void remote_session_enrol_in_set_key(remote_session_enrol_in_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
+static inline uint8_t *remote_session_enrol_in_init_key(remote_session_enrol_in_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
+
+/* ---- RemoteSession.enrol ---- */
+
+static inline remote_session_enrol_out_reader remote_session_enrol_out_as_reader(remote_session_enrol_out_builder b) { return CAPNP_NEW(remote_session_enrol_out_reader, capnp_builder_reader(b.b)); }
+
+static inline uint64_t remote_session_enrol_out_until_ms(remote_session_enrol_out_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
+static inline void remote_session_enrol_out_set_until_ms(remote_session_enrol_out_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+
 /* ---- RemoteCapSet.list ---- */
 
 static inline remote_cap_set_list_in_reader remote_cap_set_list_in_as_reader(remote_cap_set_list_in_builder b) { return CAPNP_NEW(remote_cap_set_list_in_reader, capnp_builder_reader(b.b)); }
@@ -1523,6 +1557,25 @@ static inline remote_session_offer_ui_in_reader remote_session_offer_ui_get_para
 static inline remote_ui_host_client remote_session_offer_ui_param_host(capnp_answer *a) { return remote_session_offer_ui_in_host(CAPNP_NEW(remote_session_offer_ui_in_reader, capnp_answer_params(a))); }
 static inline bool remote_session_offer_ui_param_has_host(capnp_answer *a) { return remote_session_offer_ui_in_has_host(CAPNP_NEW(remote_session_offer_ui_in_reader, capnp_answer_params(a))); }
 static inline remote_session_offer_ui_out_builder remote_session_offer_ui_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_offer_ui_out_builder, capnp_answer_results(a)); }
+
+/**
+ * Hands over the public half of an Ed25519 key in SSH's binary form, once, by which the client comes back when its
+ * connection has dropped: `start` with publicKey, the account and this session's profile. Good until untilMs, when the
+ * lease ends (milliseconds since 1970; a renewal moves it), for nothing else, and gone with logout and revocation.
+ * Errors: denied.method-disabled, denied.already-bound, denied.credentials, denied.stale-session. Since 0.1, an
+ * addition to the original contract.
+ */
+static inline capnp_question *remote_session_enrol(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 6); }
+static inline remote_session_enrol_in_builder remote_session_enrol_params(capnp_question *q) { return CAPNP_NEW(remote_session_enrol_in_builder, capnp_question_params(q)); }
+static inline void remote_session_enrol_set_key(capnp_question *q, capnp_data v) { remote_session_enrol_in_set_key(CAPNP_NEW(remote_session_enrol_in_builder, capnp_question_params(q)), v); }
+static inline uint8_t *remote_session_enrol_init_key(capnp_question *q, uint32_t n) { return remote_session_enrol_in_init_key(CAPNP_NEW(remote_session_enrol_in_builder, capnp_question_params(q)), n); }
+static inline remote_session_enrol_out_reader remote_session_enrol_results(capnp_question *q) { return CAPNP_NEW(remote_session_enrol_out_reader, capnp_question_response(q)); }
+static inline uint64_t remote_session_enrol_until_ms(capnp_question *q) { return remote_session_enrol_out_until_ms(CAPNP_NEW(remote_session_enrol_out_reader, capnp_question_response(q))); }
+static inline remote_session_enrol_in_reader remote_session_enrol_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_enrol_in_reader, capnp_answer_params(a)); }
+static inline capnp_data remote_session_enrol_param_key(capnp_answer *a) { return remote_session_enrol_in_key(CAPNP_NEW(remote_session_enrol_in_reader, capnp_answer_params(a))); }
+static inline bool remote_session_enrol_param_has_key(capnp_answer *a) { return remote_session_enrol_in_has_key(CAPNP_NEW(remote_session_enrol_in_reader, capnp_answer_params(a))); }
+static inline remote_session_enrol_out_builder remote_session_enrol_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_enrol_out_builder, capnp_answer_results(a)); }
+static inline void remote_session_enrol_results_set_until_ms(capnp_answer *a, uint64_t v) { remote_session_enrol_out_set_until_ms(CAPNP_NEW(remote_session_enrol_out_builder, capnp_answer_results(a)), v); }
 
 /* ---- RemoteCapSet ---- */
 

@@ -1,0 +1,186 @@
+/*
+ * Enrolments: a client's own key, which proves that whoever comes back is the one whose line has
+ * dropped (doc/protocol/admission.md, A line that drops).
+ *
+ * They are in this memory and nowhere else: with the process they are gone. One is made by a live
+ * session, holds what that session was, and follows its lease. It is over with its session, unless
+ * that ends because its connection does: then it waits for its client until the lease would have
+ * ended. So what has to be bounded are those that wait. Of an account the oldest gives way, of all
+ * the oldest of all; whoever loses one that way logs in as he did before.
+ *
+ * Nothing here decides who may come back; reconnect.c does.
+ */
+#include "enrolment.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "daemon-text.h"
+#include "sessiond.h"
+
+/* What such a key begins with; 32 bytes follow. */
+static const uint8_t head[] = {0,   0,   0,   11,  's', 's', 'h', '-', 'e', 'd',
+                               '2', '5', '5', '1', '9', 0,   0,   0,   32};
+
+/* A point of small order would let anybody sign. */
+bool enrolment_key_ok(capnp_data key)
+{
+        return key.len == ENROLMENT_KEY_BYTES && !memcmp(key.p, head, sizeof(head)) &&
+               crypto_core_ed25519_is_valid_point(key.p + sizeof(head)) == 1;
+}
+
+int enrolment_new(struct sessiond *s, const struct enrolment *n, capnp_data key,
+                  struct enrolment **ret)
+{
+        struct enrolment *made = malloc(sizeof(*made));
+        uint8_t hash[crypto_hash_sha256_BYTES];
+
+        if (!made)
+                return -ENOMEM;
+
+        *made = *n;
+        made->s = s;
+        made->number = ++s->last_enrolment;
+        memcpy(made->key, key.p, sizeof(made->key));
+        crypto_hash_sha256(hash, key.p, key.len);
+        capos_i_sshkey_fingerprint(hash, made->fingerprint);
+        capnp_i_list_init(&made->link);
+        capnp_i_list_append(&s->enrolments, &made->link);
+        *ret = made;
+        return 0;
+}
+
+struct enrolment *enrolment_end(struct enrolment *n)
+{
+        if (!n)
+                return NULL;
+
+        capnp_i_list_remove(&n->link);
+        sodium_memzero(n, sizeof(*n));
+        free(n);
+        return NULL;
+}
+
+uint64_t enrolment_left_ms(const struct enrolment *n)
+{
+        uint64_t now_ms = clock_boot_ms();
+
+        return n->deadline_ms > now_ms ? n->deadline_ms - now_ms : 0;
+}
+
+/* ---- those that wait ------------------------------------------------------------------------ */
+
+/* The next one that waits, from l on; those whose time is over are let go on the way. NULL: there
+ * is no more. Not one that is live, which its session ends. */
+static struct enrolment *waiting_from(struct sessiond *s, struct capnp_i_list *l)
+{
+        while (l != &s->enrolments) {
+                struct enrolment *n = CAPNP_I_OF(l, struct enrolment, link);
+
+                l = l->next;
+                if (n->session)
+                        continue;
+                if (enrolment_left_ms(n))
+                        return n;
+                (void)enrolment_end(n);
+        }
+        return NULL;
+}
+
+static struct enrolment *waiting_after(struct enrolment *n)
+{
+        return waiting_from(n->s, n->link.next);
+}
+
+void enrolment_drop(struct enrolment *n)
+{
+        struct enrolment *oldest = NULL, *own = NULL;
+        struct sessiond *s = n->s;
+        uint32_t all = 0, of_account = 0;
+
+        n->session = NULL;
+        if (!enrolment_left_ms(n)) {
+                (void)enrolment_end(n);
+                return;
+        }
+
+        capnp_i_list_remove(&n->link);
+        capnp_i_list_append(&s->enrolments, &n->link);
+        for (struct enrolment *w = waiting_from(s, s->enrolments.next); w; w = waiting_after(w)) {
+                all++;
+                oldest = oldest ? oldest : w;
+                if (strcmp(w->account, n->account) != 0)
+                        continue;
+                of_account++;
+                own = own ? own : w;
+        }
+        if (of_account > ENROLMENTS_OF_ACCOUNT)
+                (void)enrolment_end(own);
+        else if (all > ENROLMENTS_DROPPED)
+                (void)enrolment_end(oldest);
+}
+
+void enrolments_end(struct sessiond *s, const char *account, const char *credential)
+{
+        struct enrolment *n = waiting_from(s, s->enrolments.next), *next;
+
+        for (; n; n = next) {
+                next = waiting_after(n);
+                if (!strcmp(n->account, account) &&
+                    (!credential || !strcmp(n->credential, credential)))
+                        (void)enrolment_end(n);
+        }
+}
+
+bool enrolments_revoke(struct sessiond *s, capnp_text session)
+{
+        struct enrolment *n = waiting_from(s, s->enrolments.next);
+
+        while (n && !text_is(session, n->first) && !text_is(session, n->last))
+                n = waiting_after(n);
+        if (!n)
+                return false;
+
+        audit_add(&s->audit, (struct capos_audit_record){.what = "revocation",
+                                                         .outcome = "ok",
+                                                         .source = "local",
+                                                         .account = n->account,
+                                                         .session = n->last,
+                                                         .detail = "its line had dropped"});
+        (void)enrolment_end(n);
+        return true;
+}
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
+struct enrolment *enrolments_find(struct sessiond *s, const char *account, capnp_data key)
+{
+        for (struct capnp_i_list *l = s->enrolments.next; l != &s->enrolments; l = l->next) {
+                struct enrolment *n = CAPNP_I_OF(l, struct enrolment, link);
+
+                if (key.len >= sizeof(n->key) && !memcmp(key.p, n->key, sizeof(n->key)) &&
+                    (!account || !strcmp(n->account, account)) && enrolment_left_ms(n))
+                        return n;
+        }
+        return NULL;
+}
+
+struct enrolment *enrolments_get(struct sessiond *s, uint64_t number)
+{
+        for (struct capnp_i_list *l = s->enrolments.next; l != &s->enrolments; l = l->next) {
+                struct enrolment *n = CAPNP_I_OF(l, struct enrolment, link);
+
+                if (n->number == number && enrolment_left_ms(n))
+                        return n;
+        }
+        return NULL;
+}
+
+void enrolments_deinit(struct sessiond *s)
+{
+        while (!capnp_i_list_empty(&s->enrolments))
+                (void)enrolment_end(CAPNP_I_OF(s->enrolments.next, struct enrolment, link));
+}

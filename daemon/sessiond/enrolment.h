@@ -1,0 +1,68 @@
+/* Keys of clients whose line may drop: each lets its client come back to one session. */
+#ifndef SESSIOND_ENROLMENT_H
+#define SESSIOND_ENROLMENT_H
+
+#include "base-list.h"
+#include "daemon-packets.h"
+#include "origin.h"
+#include "session-names.h"
+#include "store.h"
+#include "strength.h"
+
+#include <capos/capnp.h>
+
+struct policy_profile;
+struct session;
+struct sessiond;
+
+enum {
+        ENROLMENT_KEY_BYTES = 51,   /* of an ssh-ed25519 key */
+        ENROLMENT_ID_BYTES = 33,    /* of a session's id */
+        ENROLMENTS_OF_ACCOUNT = 16, /* whose line has dropped */
+        ENROLMENTS_DROPPED = 1024,  /* likewise, of all accounts */
+};
+
+/* What the first session was, which is all that those that come back can be. */
+struct enrolment {
+        struct sessiond *s;
+        struct capnp_i_list link;                                 /* sessiond.enrolments */
+        uint64_t number;                                          /* of all that there have been */
+        struct session *session;                                  /* NULL: its line has dropped */
+        char first[ENROLMENT_ID_BYTES], last[ENROLMENT_ID_BYTES]; /* sessions */
+        char account[STORE_NAME_BYTES + 1];
+        char credential[STORE_FINGERPRINT_BYTES];
+        enum capos_auth kind;
+        enum binding binding;
+        enum strength strength;
+        uint32_t transport; /* enum packet_transport */
+        const struct policy_profile *profile;
+        uint64_t until_ms;    /* wall time: when what made the first is over; 0: it is not */
+        uint64_t deadline_ms; /* since the machine started: the lease of the session */
+        uint8_t key[ENROLMENT_KEY_BYTES];
+        char fingerprint[STORE_FINGERPRINT_BYTES];
+};
+
+/* Whether it can be one: an Ed25519 key in SSH's form that is of some use. */
+bool enrolment_key_ok(capnp_data key);
+/* Takes a copy of what is known of the session, and of the key; *n is filled in by the caller but
+ * for link, number, key and fingerprint. 0; -ENOMEM. */
+int enrolment_new(struct sessiond *s, const struct enrolment *n, capnp_data key,
+                  struct enrolment **ret) CAPNP_MUST_USE;
+/* The session has ended, and the client may come back: its line has dropped. */
+void enrolment_drop(struct enrolment *n);
+/* It is over. NULL does nothing. Returns NULL. */
+struct enrolment *enrolment_end(struct enrolment *n);
+/* What is left of it. */
+uint64_t enrolment_left_ms(const struct enrolment *n);
+
+/* The one that a key is for: what begins with its bytes. account: NULL: of any. NULL: none. */
+struct enrolment *enrolments_find(struct sessiond *s, const char *account, capnp_data key);
+struct enrolment *enrolments_get(struct sessiond *s, uint64_t number);
+/* Ends those of an account whose line has dropped, or only those that a credential made (NULL:
+ * all). */
+void enrolments_end(struct sessiond *s, const char *account, const char *credential);
+/* Ends the one of a session that was dropped. false: there is none. */
+bool enrolments_revoke(struct sessiond *s, capnp_text session);
+void enrolments_deinit(struct sessiond *s);
+
+#endif
