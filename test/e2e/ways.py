@@ -5,7 +5,8 @@ Why: a way is made in one place and a transport in another, and what a proof is 
 both. So here is the table of all of them, walked by the command that people use: the session, its
 bundle, a renewal, the logout, and the records of all that. Who proves are the real ones: files of
 ssh-keygen's, an ssh-agent, security keys, openssl's certificates. What each way refuses, and what
-needs a counterpart of its own, is in the script that its row names.
+needs a counterpart of its own, is in the script that its row names. Nobody is there to be asked
+anything.
 
 usage: ways.py
 """
@@ -156,8 +157,9 @@ class Table(sshkeys.Keys):
     def session(self, way, transport):
         begin = len(self.records(0))
         name = f"{way.account}@" if way.account else ""
-        self.capos(0, "login", name + self.where[transport], *way.login, "--as", "x",
-                   stdin=way.typed)
+        method = self.methods(transport)[way.kind]["method"]
+        self.capos(0, "login", name + self.where[transport], *way.login, "--as", "x", "--method",
+                   method, "--non-interactive", stdin=way.typed)
         i = json.loads(self.capos(0, "whoami", "-s", "x", "--json"))
         expect([i[k] for k in ("account", "profile", "kind", "transport")],
                [way.account, way.profile, way.kind, transport], "the session")

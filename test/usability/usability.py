@@ -15,6 +15,7 @@ import traceback
 
 import operate  # noqa: F401  (its rows)
 import person  # noqa: F401  (likewise)
+import ways  # noqa: F401  (likewise)
 from rows import ROWS
 from terminal import Home, Terminal
 

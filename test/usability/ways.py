@@ -1,0 +1,167 @@
+"""ways: rows of who logs in by each method there is, typed; and of what is said when one does not do, or none does.
+
+An instance has all of them switched on, over TLS, so that what is chosen is chosen and not all that was there.
+"""
+import re
+
+from rows import row
+from terminal import Terminal, need
+
+ALL = ("key", "certificate", "passkey", "oidc", "oidc-device", "password", "service", "guest", "anonymous")
+
+# What is put into the manifest that is built in: {home}, {key}.
+OPEN = """s|guest = (enabled = false)|guest = (enabled = true, profile = "anonymous")|
+s|authentication = (|& certificates = (authorities = [(name = "ours", file = "{home}/ca.pem")], \\
+ rules = [(authority = "ours", email = ["*@example.org"], accountFromName = true)]), \\
+ sshAuthorities = [(name = "office", key = "{key}")],|
+"""
+
+# Authorities as an operator makes them.
+AUTHORITIES = (
+    "ssh-keygen -q -t ed25519 -N '' -C office -f ca",
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj /CN=ours "
+    "-days 9 -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null")
+
+CERTIFICATE = (
+    "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout alice.key -out alice.req -subj /CN=alice "
+    "2>/dev/null",
+    "printf 'basicConstraints=CA:FALSE\\nkeyUsage=critical,digitalSignature\\nextendedKeyUsage=clientAuth\\n"
+    "subjectAltName=email:alice@example.org\\n' > ext",
+    "openssl x509 -req -in alice.req -CA ca.pem -CAkey ca.key -days 9 -extfile ext -out alice.pem 2>/dev/null; "
+    "chmod 600 alice.key")
+
+
+def starts(t):
+    """An instance behind TLS, which whoever has started it knows; $A, and alice."""
+    for line in AUTHORITIES:
+        t.types(line)
+    with open(t.home.path("home/ca.pub"), encoding="ascii") as f:
+        key = f.read().strip()
+    with open(t.home.path("home/open.sed"), "w", encoding="utf-8") as f:
+        f.write(OPEN.format(home=t.home.path("home"), key=key))
+    t.types("capos manifest show | sed -f open.sed > my.manifest")
+    t.types("capos manifest check my.manifest", "is good")
+    t.instance = Terminal(t.home)
+    t.instance.begin("capos up --listen tls:127.0.0.1:0 --manifest my.manifest")
+    shown = t.instance.sees(r"^remote CapSet: tls \S+ \d+ sha256:")
+    t.types("A=tls:" + ":".join(re.search(r"tls (\S+) (\d+) sha256", shown).groups()))
+    t.types("echo 'correct horse' | capos account add alice --password-stdin", "The account is there")
+
+
+def is_in(t, kind, who="alice"):
+    """Who that is, by what; and out again."""
+    t.types("capos whoami", rf"^account +{re.escape(who)}$", rf"^by +{kind}$", "^transport +tls$")
+    t.types("capos logout", "Logged out")
+
+
+def own_key(t, name="~/.ssh/id_ed25519", account=True):
+    t.types(f"ssh-keygen -q -t ed25519 -N '' -f {name}")
+    if account:
+        t.types(f"capos account key add alice {name}.pub", "SHA256:")
+
+
+@row()
+def by_a_key_in_a_file(t):
+    starts(t)
+    own_key(t)
+    t.types("capos login alice@$A", "^Logged in as alice", never=("Password",))
+    is_in(t, "publicKey")
+    own_key(t, "k")
+    for more in ("--identity k", "--method key --identity k --non-interactive"):
+        t.types(f"capos login alice@$A {more}", "^Logged in as alice")
+        is_in(t, "publicKey")
+
+
+@row()
+def by_a_key_in_an_agent(t):
+    starts(t)
+    own_key(t, "k")
+    t.types("eval $(ssh-agent -a $HOME/agent); ssh-add -q k; rm k")
+    t.types("capos login alice@$A -v", r"^capos: method key: offered \(operator\); here \(the ssh-agent at ",
+            r"^capos: trying key$", "^capos: by key: SHA256:", "^Logged in as alice")
+    is_in(t, "publicKey")
+    t.types("capos login alice@$A -i k.pub --non-interactive", "^Logged in as alice")
+    is_in(t, "publicKey")
+    t.types("ssh-agent -k")
+
+
+@row()
+def by_a_certified_key(t):
+    starts(t)
+    own_key(t, account=False)
+    t.types("ssh-keygen -q -s ca -I laptop -n alice -V +1d ~/.ssh/id_ed25519.pub")
+    t.types("capos login alice@$A -v", "^capos: by key: SHA256:.*, certified$", "^Logged in as alice")
+    is_in(t, "publicKey")
+    t.types("capos login alice@$A --identity ~/.ssh/id_ed25519-cert.pub --non-interactive", "^Logged in as alice")
+    is_in(t, "publicKey")
+
+
+@row()
+def by_a_client_certificate(t):
+    starts(t)
+    for line in CERTIFICATE:
+        t.types(line)
+    for more in ("", "--non-interactive"):
+        t.types(f"capos login $A --certificate alice.pem --key alice.key {more}", "^Logged in as alice")
+        is_in(t, "mtlsClientCert")
+    # Where it always lies nobody has to name it, or a name.
+    t.types("C=~/.config/capos; mkdir -p $C; mv alice.pem $C/client.pem; mv alice.key $C/client.key")
+    for who in ("$A", "alice@$A", "$A --method certificate"):
+        t.types(f"capos login {who}", "^Logged in as alice", never=("Password",))
+        is_in(t, "mtlsClientCert")
+    # It is alice's: who says that he is bob is not.
+    t.types("capos login bob@$A --non-interactive", "the account or the proof is not right", code=3)
+
+
+@row()
+def by_a_password(t):
+    starts(t)
+    t.types("capos login alice@$A", "^Logged in as alice", answers=[("^Password of alice at .*:", "correct horse")],
+            never=("horse",))
+    is_in(t, "password")
+    t.types("capos login alice@$A --method password", "^Logged in as alice", never=("horse",),
+            answers=[("^Password of alice at .*:", "correct horse")])
+    is_in(t, "password")
+    t.types("(umask 077; echo 'correct horse' > pw)")
+    for more in ("--password-stdin <pw", "--password-file pw", "--password-file /dev/fd/5 5<pw"):
+        t.types(f"capos login alice@$A --non-interactive {more}", "^Logged in as alice")
+        is_in(t, "password")
+
+
+@row()
+def as_nobody(t):
+    starts(t)
+    for name in ("guest", "anonymous"):
+        for more in (f"--{name}", f"--method {name} --non-interactive"):
+            t.types(f"capos login $A {more}", f"^Logged in as {name} ")
+            is_in(t, name, "(none)")
+
+
+@row()
+def a_key_that_is_not_taken_leads_to_a_password(t):
+    starts(t)
+    own_key(t, account=False)
+    t.types("capos login alice@$A", "^capos: not by key: the account or the proof is not right; now by password$",
+            "^Logged in as alice", answers=[("^Password of alice at .*:", "correct horse")])
+    is_in(t, "password")
+
+
+@row()
+def when_nothing_fits_each_way_says_why_not(t):
+    starts(t)
+    shown = t.types("capos login alice@$A --non-interactive", "nothing that is here fits what the instance offers:$",
+                    r"^  key +not available here: .*ssh-keygen", r"^  certificate +not available here: .*--certificate",
+                    r"^  password +not available here: .*--password-stdin", r"^  guest +not chosen: .*--method guest",
+                    code=1)
+    need([line.split()[0] for line in shown.split("\n")[1:]] == list(ALL), shown)
+    t.types("capos login $A --non-interactive", "whose session", r"^  key +not available here: it needs a name", code=2)
+    t.types("capos login alice@$A --method key", "by key: .*ssh-keygen", code=1)
+    t.types("capos login alice@$A --method pass", "no such method.*there are: key, certificate", code=2)
+    t.types("capos methods $A", r"^publicKey +key +enabled +not here ",
+            r"^password +password +enabled +here +operator$")
+
+
+@row()
+def tab_completes_methods(t):
+    t.types("source $SOURCE/pkg/completion/capos")
+    t.completes("capos login alice@h --method cert", "capos login alice@h --method certificate")
