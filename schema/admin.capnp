@@ -20,6 +20,12 @@ struct Account {
   hasPassword @2 :Bool;
   keys @3 :List(Text);
   # Fingerprints, `SHA256:…`, with the comment behind a space.
+
+  service @4 :Bool;
+  # Whether it is a service account: a program's.
+
+  serviceKeys @5 :List(Text);
+  # Ids of the keys that it signs assertions with.
 }
 
 struct LiveSession {
@@ -81,4 +87,19 @@ interface Admin {
   # ended: sessions of certificates that are not good any more; none of them is there when this returns.
   # Errors: failed (the manifest has no rules for certificates; a file that cannot be used, whose place is in the log:
   # what was read before stays; or it takes too long), overloaded (another one is under way).
+
+  serviceAccountAdd @12 (name :Text, profiles :List(Text)) -> ();
+  # Makes a service account, by profiles that the manifest has for such (`service`). It has no password and no SSH
+  # keys; accountRemove removes it, and accountList has it.
+  # Errors: failed (exists, bad name, no such profile, or one for people).
+
+  serviceKeyAdd @13 (name :Text, key :Text, id :Text) -> (id :Text);
+  # Lets a service account log in by tokens that a key has signed (doc/protocol/admission.md). key: the public key, PEM
+  # or a JSON Web Key. id: what tokens call it (`kid`); empty: the key's own, or else its thumbprint (RFC 7638). Several
+  # keys are good at once, so that a new one can be handed out before the old one is removed.
+  # Errors: failed (no such service account, no key of a kind that is taken, its id or itself is there already, eight
+  # are there).
+
+  serviceKeyRemove @14 (name :Text, id :Text) -> ();
+  # Ends the sessions it made.
 }

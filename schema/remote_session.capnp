@@ -155,7 +155,7 @@ struct RemoteAuthStep {
   # To be typed there.
 
   challenge @4 :Data;
-  # For publicKey: the single-use nonce that goes into the proof transcript.
+  # The single-use nonce that goes into the proof transcript, for methods that have one.
 
   expiresAtMs @5 :UInt64;
   # When the flow gives up. Milliseconds since 1970.
@@ -190,6 +190,8 @@ interface RemoteAuthFlow {
   #   password:  the response is the password's UTF-8 bytes, and the session comes back.
   #   publicKey: the first response is empty, and step.challenge is the nonce; the second is an SSHSIG
   #              blob (namespace `login@capos`) over the proof transcript, and the session comes back.
+  #   serviceCredential: the first response is empty, and step.challenge is the nonce; the second is an assertion
+  #              (RFC 7523) whose `nonce` is the hash of the proof transcript, and the session comes back.
   # A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,
   # denied.backoff, denied.already-bound. Since 0.1.
 

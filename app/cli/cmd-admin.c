@@ -125,10 +125,14 @@ int cmd_account_list(struct cli *c)
         l = admin_account_list_accounts(q);
         all = c->json ? json_array() : NULL;
         for (uint32_t i = 0; i < account_list_len(l); i++) {
+                account_reader a = account_list_get(l, i);
+
+                if (account_service(a))
+                        continue;
                 if (c->json)
-                        (void)json_array_append_new(all, account_json(account_list_get(l, i)));
+                        (void)json_array_append_new(all, account_json(a));
                 else
-                        account_print(account_list_get(l, i));
+                        account_print(a);
         }
         return c->json ? cli_print_json(c, json_pack("{s:o}", "accounts", all)) : EXIT_OK;
 }

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TAB_MS = 1500 };
+enum { TAB_MS = 1500, PRINT_ROOM = 160 };
 
 /* What a word of a command is. */
 enum kind {
@@ -31,6 +31,8 @@ enum kind {
         KIND_FIELD,
         KIND_ACCOUNT,
         KIND_PRINT,
+        KIND_SERVICE,
+        KIND_KEY_ID,
         KIND_SESSION,
         KIND_WHERE, /* to log in to */
         KIND_ADDRESS,
@@ -56,6 +58,12 @@ static const struct {
         {"account key list", 0, KIND_ACCOUNT},
         {"account key remove", 0, KIND_ACCOUNT},
         {"account key remove", 1, KIND_PRINT},
+        {"service-account remove", 0, KIND_SERVICE},
+        {"service-account key add", 0, KIND_SERVICE},
+        {"service-account key add", 1, KIND_FILE},
+        {"service-account key list", 0, KIND_SERVICE},
+        {"service-account key remove", 0, KIND_SERVICE},
+        {"service-account key remove", 1, KIND_KEY_ID},
         {"session revoke", 0, KIND_SESSION},
         {"session revoke", 1, KIND_NONE},
         {"login", 0, KIND_WHERE},
@@ -195,11 +203,25 @@ static void offer_fields(struct cli *c, const struct typed *t, const char *word)
 
 /* ---- of the instance on this machine ------------------------------------------------------ */
 
-static void offer_accounts(struct cli *c, const char *word, const char *keys_of)
+/* What keys an account has; their comments are not completed. */
+static void offer_keys(capnp_list keys, capnp_text (*at)(capnp_list l, uint32_t i),
+                       const char *word)
+{
+        char print[PRINT_ROOM];
+
+        for (uint32_t i = 0; i < keys.len; i++) {
+                const char *key = at(keys, i).p;
+
+                (void)snprintf(print, sizeof(print), "%.*s", (int)strcspn(key, " "), key);
+                offer(print, word);
+        }
+}
+
+/* Accounts of people or of programs, or the keys of one. */
+static void offer_accounts(struct cli *c, const char *word, bool service, const char *keys_of)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         account_list l;
-        char print[128];
 
         if (state_open_admin(c))
                 return;
@@ -210,16 +232,14 @@ static void offer_accounts(struct cli *c, const char *word, const char *keys_of)
         for (uint32_t i = 0; i < account_list_len(l); i++) {
                 account_reader a = account_list_get(l, i);
 
+                if (account_service(a) != service)
+                        continue;
                 if (!keys_of)
                         offer(account_name(a).p, word);
-                if (!keys_of || strcmp(account_name(a).p, keys_of) != 0)
-                        continue;
-                for (uint32_t k = 0; k < account_keys(a).len; k++) {
-                        const char *key = account_keys_at(account_keys(a), k).p;
-
-                        (void)snprintf(print, sizeof(print), "%.*s", (int)strcspn(key, " "), key);
-                        offer(print, word);
-                }
+                else if (!strcmp(account_name(a).p, keys_of) && service)
+                        offer_keys(account_service_keys(a), account_service_keys_at, word);
+                else if (!strcmp(account_name(a).p, keys_of))
+                        offer_keys(account_keys(a), account_keys_at, word);
         }
 }
 
@@ -374,7 +394,11 @@ static void offer_kind(struct cli *c, enum kind k, const struct typed *t, const 
                 return;
         case KIND_ACCOUNT:
         case KIND_PRINT:
-                offer_accounts(c, word, k == KIND_PRINT ? t->words[0] : NULL);
+                offer_accounts(c, word, false, k == KIND_PRINT ? t->words[0] : NULL);
+                return;
+        case KIND_SERVICE:
+        case KIND_KEY_ID:
+                offer_accounts(c, word, true, k == KIND_KEY_ID ? t->words[0] : NULL);
                 return;
         case KIND_SESSION:
                 offer_sessions(c, word);

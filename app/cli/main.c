@@ -46,6 +46,20 @@ static const struct cli_option account_add_options[] = {
         {0},
 };
 
+static const struct cli_option service_add_options[] = {
+        STATE_OPTION,
+        {"profile", 0, "P", "a profile the account may have, repeatable; the first is its default",
+         offsetof(struct cli, profile)},
+        {0},
+};
+
+static const struct cli_option service_key_options[] = {
+        STATE_OPTION,
+        {"id", 0, "ID", "what assertions call the key (`kid`; default: its own, or its thumbprint)",
+         offsetof(struct cli, key_id)},
+        {0},
+};
+
 static const struct cli_option cert_show_options[] = {
         STATE_OPTION,
         {"pem", 0, NULL, "the certificate itself, for programs that take it as their only root",
@@ -200,6 +214,29 @@ static const struct cli_command commands[] = {
         {"account passwd", "NAME [--password-stdin]",
          "Set an account's password, and end the sessions the old one made",
          "An empty password removes it.\n", cmd_account_passwd, passwd_options, 1, 1, false},
+        {"service-account add", "NAME --profile P...", "Make an account for a program",
+         "It logs in by assertions that its own key has signed, or by a client certificate, and\n"
+         "has profiles that the manifest has for such accounts (service = true).\n\n"
+         "Examples:\n"
+         "  capos service-account add ci --profile robot\n"
+         "  openssl genpkey -algorithm ed25519 -out ci.pem\n"
+         "  openssl pkey -in ci.pem -pubout | capos service-account key add ci -\n",
+         cmd_service_add, service_add_options, 1, 1, false},
+        {"service-account list", "", "List the service accounts", NULL, cmd_service_list,
+         state_options, 0, 0, false},
+        {"service-account remove", "NAME", "Remove a service account and end its sessions", NULL,
+         cmd_service_remove, state_options, 1, 1, false},
+        {"service-account key add", "NAME FILE [--id ID]",
+         "Let a service account log in by what a key has signed",
+         "FILE is a public key, PEM or a JSON Web Key: RSA, P-256, P-384 or Ed25519; `-` is\n"
+         "standard input. Prints the key's id. The keys that are there stay good: add the new\n"
+         "one, give it to the program, and remove the old one.\n",
+         cmd_service_key_add, service_key_options, 2, 2, false},
+        {"service-account key list", "NAME", "List the keys of a service account by their ids",
+         NULL, cmd_service_key_list, state_options, 1, 1, false},
+        {"service-account key remove", "NAME ID",
+         "Take a key from a service account, and end the sessions it made", NULL,
+         cmd_service_key_remove, state_options, 2, 2, false},
         {"login", "NAME@HOST:PORT [--method NAME] [OPTION]...", "Log in to an instance",
          "Also: capos login HOST:PORT --anonymous, or --guest. Without an option it tries what\n"
          "the instance offers and there is something for here: keys of the ssh-agent and of\n"

@@ -27,7 +27,13 @@
 #include "session.h"
 #include "sessiond.h"
 
-enum { PASSWORD_LEAST = 8, PASSWORD_MOST = 1024, ADMIN_ANSWERS = 64 };
+enum {
+        PASSWORD_LEAST = 8,
+        PASSWORD_MOST = 1024,
+        ADMIN_ANSWERS = 64,
+        SERVICE_KEY_TEXT = 16 * 1024,
+        ADMIN_E_SERVICE = 64, /* beside enum store_err: not for service accounts */
+};
 
 /* A change that waits for a prover. */
 struct change {
@@ -37,7 +43,9 @@ struct change {
         char name[STORE_NAME_BYTES + 1];
         char profiles[STORE_PROFILES][65];
         unsigned nprofiles;
+        bool service; /* the account is a program's */
         struct store_key key;
+        char id[STORE_SERVICE_KEY_ID + 1]; /* of a service account's key */
 };
 
 static void admin_audit(struct sessiond *s, const char *what, const char *account,
@@ -48,6 +56,11 @@ static void admin_audit(struct sessiond *s, const char *what, const char *accoun
                                                          .source = "local",
                                                          .account = account,
                                                          .detail = detail});
+}
+
+static capnp_data data_of(capnp_text t)
+{
+        return (capnp_data){(const uint8_t *)t.p, t.len};
 }
 
 static void change_free(struct change *c)
@@ -66,6 +79,9 @@ static int admin_fail(capnp_answer *a, int r)
                 return capnp_answer_fail(a, CAPNP_FAILED, "there is none such");
         case STORE_E_FULL:
                 return capnp_answer_fail(a, CAPNP_FAILED, "there are too many");
+        case ADMIN_E_SERVICE:
+                return capnp_answer_fail(a, CAPNP_FAILED,
+                                         "it is a service account: it has keys for its tokens");
         case CAPNP_E_LIMIT:
                 return capos_i_over_quota(a, CAPOS_I_QUOTA_PROOFS, "try again");
         default:
@@ -93,16 +109,19 @@ static void change_on_verdict(void *arg, enum prove_end end, const struct proof_
         change_free(c);
 }
 
-/* Takes c and its answer. */
-static int change_start(struct change *c, enum proof_kind kind, capnp_data part)
+/* Has something proved; whose turn it is and whom it is for is filled in here. Takes c and its
+ * answer. */
+static int change_start(struct change *c, const struct prove_what *what)
 {
-        struct prove_what w = {.kind = kind, .parts = {part}, .done = change_on_verdict, .arg = c};
+        struct prove_what w = *what;
         capnp_answer *a = c->a;
         int r;
 
         /* Each by itself: whoever administers has many at once, and is no stranger. */
         snprintf(w.path.key[0], TURNS_KEY, "admin");
         snprintf(w.path.key[1], TURNS_KEY, "%s", c->name);
+        w.done = w.done ? w.done : change_on_verdict;
+        w.arg = c;
         r = prover_start(&c->s->prover, &w, NULL);
 
         if (!r)
@@ -152,6 +171,15 @@ static int change_fail(struct change *c, const char *why)
         return capnp_answer_fail(a, CAPNP_FAILED, "%s", why);
 }
 
+/* One that needs a verifier of a password; an empty one is none. */
+static int change_hash(struct change *c, capnp_data password)
+{
+        if (!password.len)
+                return change_now(c);
+
+        return change_start(c, &(struct prove_what){.kind = PROOF_HASH, .parts = {password}});
+}
+
 static bool password_ok(capnp_data p)
 {
         return !p.len || (p.len >= PASSWORD_LEAST && p.len <= PASSWORD_MOST);
@@ -166,9 +194,13 @@ static int apply_add(struct change *c, const struct proof_verdict *v)
 
         for (unsigned i = 0; i < c->nprofiles; i++)
                 profiles[i] = c->profiles[i];
-        r = store_add(&c->s->store, c->name, profiles, c->nprofiles, v->verifier);
+        r = store_add(&c->s->store, &(struct store_new){.name = c->name,
+                                                        .verifier = v->verifier,
+                                                        .profiles = profiles,
+                                                        .nprofiles = c->nprofiles,
+                                                        .service = c->service});
         if (!r)
-                admin_audit(c->s, "account-add", c->name, NULL);
+                admin_audit(c->s, "account-add", c->name, c->service ? "service" : NULL);
         return r;
 }
 
@@ -184,6 +216,9 @@ static const char *change_profiles(struct change *c, capnp_list list)
 
                 if (!p || !p->accounts || t.len >= sizeof(c->profiles[0]))
                         return "no such profile, or not one for accounts";
+                if (p->service != c->service)
+                        return p->service ? "the profile is for service accounts only"
+                                          : "the profile is not for service accounts";
                 snprintf(c->profiles[c->nprofiles++], sizeof(c->profiles[0]), "%s", t.p);
         }
         return NULL;
@@ -206,7 +241,7 @@ static int admin_on_account_add(void *self, capnp_answer *a)
                 return change_fail(c, wrong);
 
         c->apply = apply_add;
-        return password.len ? change_start(c, PROOF_HASH, password) : change_now(c);
+        return change_hash(c, password);
 }
 
 static int apply_remove(struct change *c, const struct proof_verdict *v)
@@ -248,6 +283,10 @@ static void listing_add(void *arg, const struct store_account *acc)
 
         account_set_name(b, acc->name);
         account_set_has_password(b, acc->verifier[0] != 0);
+        account_set_service(b, acc->service);
+        list = account_init_service_keys(b, acc->nservice_keys);
+        for (unsigned i = 0; i < acc->nservice_keys; i++)
+                account_set_service_keys_at(list, i, acc->service_keys[i].id);
         list = account_init_profiles(b, acc->nprofiles);
         for (unsigned i = 0; i < acc->nprofiles; i++)
                 account_set_profiles_at(list, i, acc->profiles[i]);
@@ -270,9 +309,26 @@ static int admin_on_account_list(void *self, capnp_answer *a)
         return r ? admin_fail(a, r) : capnp_answer_return(a);
 }
 
+/* A password or an SSH key is a person's. 0; STORE_E_NONE; ADMIN_E_SERVICE; -errno. */
+static int change_for_person(struct change *c)
+{
+        struct store_account acc;
+        int r = store_load(&c->s->store, c->name, &acc);
+
+        if (r)
+                return r;
+        if (acc.service)
+                r = ADMIN_E_SERVICE;
+        store_account_deinit(&acc);
+        return r;
+}
+
 static int apply_passwd(struct change *c, const struct proof_verdict *v)
 {
-        int r = store_set_verifier(&c->s->store, c->name, v->verifier);
+        int r = change_for_person(c);
+
+        if (!r)
+                r = store_set_verifier(&c->s->store, c->name, v->verifier);
 
         if (r)
                 return r;
@@ -294,7 +350,7 @@ static int admin_on_passwd(void *self, capnp_answer *a)
                 return change_fail(c, "a password has 8 to 1024 bytes");
 
         c->apply = apply_passwd;
-        return password.len ? change_start(c, PROOF_HASH, password) : change_now(c);
+        return change_hash(c, password);
 }
 
 /* ---- keys ----------------------------------------------------------------------------------- */
@@ -342,7 +398,9 @@ static int apply_key(struct change *c, const struct proof_verdict *v)
         if (v->good != 1)
                 return CAPNP_E_SYNTAX;
 
-        r = store_add_key(&c->s->store, c->name, &c->key);
+        r = change_for_person(c);
+        if (!r)
+                r = store_add_key(&c->s->store, c->name, &c->key);
         if (r)
                 return r;
 
@@ -365,7 +423,8 @@ static int admin_on_key_add(void *self, capnp_answer *a)
                 return change_fail(c, wrong);
 
         c->apply = apply_key;
-        return change_start(c, PROOF_KEY, (capnp_data){c->key.blob, c->key.len});
+        return change_start(
+                c, &(struct prove_what){.kind = PROOF_KEY, .parts = {{c->key.blob, c->key.len}}});
 }
 
 static int apply_key_remove(struct change *c, const struct proof_verdict *v)
@@ -397,6 +456,118 @@ static int admin_on_key_remove(void *self, capnp_answer *a)
 
         snprintf(c->key.fingerprint, sizeof(c->key.fingerprint), "%s", fingerprint.p);
         c->apply = apply_key_remove;
+        return change_now(c);
+}
+
+/* ---- service accounts ----------------------------------------------------------------------- */
+
+static int admin_on_service_account_add(void *self, capnp_answer *a)
+{
+        capnp_list profiles = admin_service_account_add_param_profiles(a);
+        struct change *c = change_new(self, a, admin_service_account_add_param_name(a));
+        const char *wrong;
+
+        if (!c)
+                return 0;
+
+        c->service = true;
+        wrong = change_profiles(c, profiles);
+        if (wrong)
+                return change_fail(c, wrong);
+
+        c->apply = apply_add;
+        return change_now(c);
+}
+
+/* By the key itself, whatever its id is. */
+static void service_fingerprint(const uint8_t hash[crypto_hash_sha256_BYTES],
+                                char to[STORE_FINGERPRINT_BYTES])
+{
+        static const char kind[] = "jwk:";
+
+        memcpy(to, kind, strlen(kind));
+        sodium_bin2base64(to + strlen(kind), STORE_FINGERPRINT_BYTES - strlen(kind), hash,
+                          crypto_hash_sha256_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+static int apply_service_key(struct change *c, const struct proof_verdict *v)
+{
+        struct store_service_key k = {0};
+        char jwk[VERIFIER_BYTES];
+        int r;
+
+        if (v->good != 1)
+                return STORE_E_NONE;
+
+        memcpy(jwk, v->verifier, sizeof(jwk));
+        k.jwk = jwk;
+        snprintf(k.id, sizeof(k.id), "%.*s", STORE_SERVICE_KEY_ID, v->name);
+        service_fingerprint(v->key_hash, k.fingerprint);
+        r = store_add_service_key(&c->s->store, c->name, &k);
+        if (r)
+                return r;
+
+        admin_audit(c->s, "key-add", c->name, k.fingerprint);
+        admin_service_key_add_results_set_id(c->a, k.id);
+        return 0;
+}
+
+/* What a prover says of a key that is none is for whoever has brought it. */
+static void service_key_on_verdict(void *arg, enum prove_end end, const struct proof_verdict *v)
+{
+        struct change *c = arg;
+
+        if (end == PROVE_VERDICT && v->good != 1)
+                (void)change_fail(c, v->subject[0] ? v->subject : "it is no public key");
+        else
+                change_on_verdict(c, end, v);
+}
+
+static int admin_on_service_key_add(void *self, capnp_answer *a)
+{
+        capnp_text key = admin_service_key_add_param_key(a), id = admin_service_key_add_param_id(a);
+        struct change *c = change_new(self, a, admin_service_key_add_param_name(a));
+
+        if (!c)
+                return 0;
+        if (key.len > SERVICE_KEY_TEXT)
+                return change_fail(c, "a key has at most 16 KiB");
+
+        c->apply = apply_service_key;
+        return change_start(c, &(struct prove_what){.kind = PROOF_TOKEN_KEY,
+                                                    .parts = {data_of(key), data_of(id)},
+                                                    .done = service_key_on_verdict});
+}
+
+static int apply_service_key_remove(struct change *c, const struct proof_verdict *v)
+{
+        char fingerprint[STORE_FINGERPRINT_BYTES];
+        int r = store_remove_service_key(&c->s->store, c->name, c->id, fingerprint);
+
+        (void)v;
+        if (r)
+                return r;
+
+        admin_audit(c->s, "key-remove", c->name, fingerprint);
+        flows_spoil(c->s, c->name);
+        sessions_end(c->s, c->name, fingerprint, "revoked");
+        return 0;
+}
+
+static int admin_on_service_key_remove(void *self, capnp_answer *a)
+{
+        capnp_text id = admin_service_key_remove_param_id(a);
+        struct change *c = change_new(self, a, admin_service_key_remove_param_name(a));
+
+        if (!c)
+                return 0;
+        if (!text_is_plain(id) || id.len >= sizeof(c->id)) {
+                change_free(c);
+                return admin_fail(a, STORE_E_NONE);
+        }
+
+        snprintf(c->id, sizeof(c->id), "%s", id.p);
+        c->apply = apply_service_key_remove;
         return change_now(c);
 }
 
@@ -509,6 +680,9 @@ static const struct admin_ops admin_operations = {
         .audit_path = admin_on_audit_path,
         .reload_identity = admin_on_reload_identity,
         .reload_revocations = admin_on_reload_revocations,
+        .service_account_add = admin_on_service_account_add,
+        .service_key_add = admin_on_service_key_add,
+        .service_key_remove = admin_on_service_key_remove,
 };
 
 /* ---- the listener --------------------------------------------------------------------------- */

@@ -19,13 +19,16 @@
 
 /* ---- what a proof was for ------------------------------------------------------------------- */
 
-/* The account's profile that was asked for, or its first; NULL: it has none such, or it is not the
- * one that what was proved is good for. */
-static const struct policy_profile *login_profile(struct sessiond *s, const struct principal *who,
-                                                  const char *wanted)
+/*
+ * The account's profile that was asked for, or its first; NULL: it has none such, or it is not the
+ * one that what was proved is good for, or not one for such accounts, who may not log in this way.
+ */
+static const struct policy_profile *login_profile(struct sessiond *s, const struct flow *f,
+                                                  const struct principal *who, const char *wanted)
 {
         const struct policy_profile *p = NULL;
         struct store_account acc;
+        bool service;
 
         if (who->profile && wanted[0] && strcmp(who->profile, wanted) != 0)
                 return NULL;
@@ -35,13 +38,16 @@ static const struct policy_profile *login_profile(struct sessiond *s, const stru
         if (who->profile)
                 wanted = who->profile;
 
+        service = acc.service;
         for (unsigned i = 0; i < acc.nprofiles && !p; i++)
                 if (!wanted[0] || !strcmp(acc.profiles[i], wanted))
                         p = policy_profile(
                                 &s->policy,
                                 (capnp_text){acc.profiles[i], (uint32_t)strlen(acc.profiles[i])});
         store_account_deinit(&acc);
-        return p && p->accounts ? p : NULL;
+        return p && p->accounts && p->service == service && method_is_for(f->method, service)
+                       ? p
+                       : NULL;
 }
 
 static const char weak[] = "it demands a proof that is bound to the channel (tls-exporter)";
@@ -62,7 +68,7 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                                   .binding = f->claim.binding,
                                   .strength = strength_made(&proof),
                                   .until_ms = p->until_ms,
-                                  .profile = login_profile(s, p, f->claim.profile)};
+                                  .profile = login_profile(s, f, p, f->claim.profile)};
         const char *why = NULL;
         struct enrolment *n = NULL;
         enum capos_denial d;
@@ -108,7 +114,7 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
         if (strcmp(p->account, e->account) != 0)
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
-        if (p->profile && strcmp(p->profile, e->profile->name) != 0)
+        if (login_profile(ad->origin.s, f, p, e->profile->name) != e->profile)
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
         if (!login_binding_ok(f, e->profile))
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, weak);

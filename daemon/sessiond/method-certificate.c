@@ -89,6 +89,7 @@ static enum capos_denial certificate_accept(const struct claim *c, const struct 
 
 static const struct method_ops certificate_ops = {
         .throttle = THROTTLE_KEY,
+        .whose = METHOD_FOR_BOTH,
         .binding = BINDING_CERTIFICATE,
         .refused = "the client has shown no certificate",
         .recognizes = certificate_recognizes,

@@ -1,7 +1,7 @@
 /*
- * Signatures by SSH keys. The transcript is put together here, from what the instance knows itself;
- * which of the account's keys has signed is looked up, and the signature itself is looked into by
- * nobody but a prover. A key that is nobody's goes there, too, and is refused there.
+ * Signatures by SSH keys. Which of the account's keys has signed is looked up, and the signature
+ * itself is looked into by nobody but a prover. A key that is nobody's goes there, too, and is
+ * refused there.
  *
  * Instead of a key a signature may name a certificate: then the account needs none, if an authority
  * of the manifest's has made the certificate for it. A prover judges that, too, and is told who is
@@ -142,17 +142,11 @@ static void key_ask(const struct claim *c, const struct store_account *acc, capn
 static int key_prove(const struct claim *c, const struct store_account *acc, capnp_data sig,
                      struct method_proof *ret)
 {
-        struct capos_proof proof = {
-                .nonce = {c->nonce, sizeof(c->nonce)},
-                .client_nonce = {c->client_nonce, c->client_nonce_len},
-                .account = {c->claimed, (uint32_t)strlen(c->claimed)},
-                .profile = {c->profile, (uint32_t)strlen(c->profile)},
-        };
         size_t len;
+        int r = claim_transcript(c, NULL, ret->transcript, &len);
 
-        origin_prove(c->origin, c->binding, &proof);
-        if (capos_proof_write(&proof, ret->transcript, sizeof(ret->transcript), &len))
-                return -EINVAL;
+        if (r)
+                return r;
 
         key_ask(c, acc, sig, ret);
         ret->parts[1] = sig;

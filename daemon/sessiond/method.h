@@ -43,6 +43,17 @@ struct principal {
         char detail[CAPOS_AUDIT_TEXT_BYTES]; /* for the audit log; "": nothing. Of a denial, too */
 };
 
+/* The transcript that a proof of a claim is made over (doc/protocol/admission.md). 0; -EINVAL: it
+ * does not fit, which no claim's does. *known: filled in, and borrowed from the claim; may be NULL.
+ */
+int claim_transcript(const struct claim *c, struct capos_proof *known,
+                     uint8_t to[CAPOS_PROOF_BYTES], size_t *ret_len) CAPNP_MUST_USE;
+/* The nonce of a token that proves a claim. 0; -EINVAL. */
+int claim_token_nonce(const struct claim *c, char ret[CAPOS_PROOF_NONCE_TEXT]) CAPNP_MUST_USE;
+
+/* Whose accounts a method is for. A service account is a program's. */
+enum method_whose { METHOD_FOR_PEOPLE, METHOD_FOR_SERVICES, METHOD_FOR_BOTH };
+
 /* What a response of a client's comes to. */
 enum method_turn {
         METHOD_STEP,   /* it is shown what to do next */
@@ -56,10 +67,11 @@ enum method_turn {
  */
 struct method_ops {
         enum throttle_kind throttle; /* failures of which kind count, and are waited for */
-        uint32_t response_bytes;     /* the longest response */
-        bool binds;                  /* a proof is made over what the claim says it is bound to */
-        enum binding binding;        /* else: what it is bound to */
-        const char *refused; /* why a response is out of turn, for the client; may be NULL */
+        enum method_whose whose;
+        uint32_t response_bytes; /* the longest response */
+        bool binds;              /* a proof is made over what the claim says it is bound to */
+        enum binding binding;    /* else: what it is bound to */
+        const char *refused;     /* why a response is out of turn, for the client; may be NULL */
         /* Whether a proof of a renewal, which says no kind, is one of these. */
         bool (*recognizes)(capnp_data proof);
         /* What a response means. */
@@ -86,6 +98,6 @@ struct method {
 };
 
 extern const struct method method_password, method_key, method_certificate, method_guest,
-        method_anonymous;
+        method_anonymous, method_service;
 
 #endif

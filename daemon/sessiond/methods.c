@@ -19,7 +19,7 @@ static const struct {
         [CAPOS_AUTH_MTLS] = {false, &method_certificate},
         [CAPOS_AUTH_GUEST] = {false, &method_guest},
         [CAPOS_AUTH_ANONYMOUS] = {false, &method_anonymous},
-        [CAPOS_AUTH_SERVICE] = {false, NULL},
+        [CAPOS_AUTH_SERVICE] = {false, &method_service},
 };
 
 const struct method *method_of_kind(unsigned kind)
@@ -45,6 +45,19 @@ bool method_takes_proofs(const struct origin *o, unsigned kind)
         return m && m->ops && !*method_reason(o, m);
 }
 
+bool method_is_for(const struct method_ops *m, bool service)
+{
+        switch (m->whose) {
+        case METHOD_FOR_PEOPLE:
+                return !service;
+        case METHOD_FOR_SERVICES:
+                return service;
+        case METHOD_FOR_BOTH:
+                break;
+        }
+        return true;
+}
+
 /* From the last row on: the first takes what no other knows. */
 enum capos_auth method_of_proof(capnp_data proof)
 {
@@ -60,6 +73,11 @@ enum capos_auth method_of_proof(capnp_data proof)
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
+static bool method_may_give(const struct method *m, const struct policy_profile *p)
+{
+        return p->accounts && method_is_for(m->ops, p->service);
+}
+
 static void method_hints(const struct policy *p, const struct method *m,
                          remote_auth_method_builder b)
 {
@@ -73,10 +91,10 @@ static void method_hints(const struct policy *p, const struct method *m,
         }
 
         for (unsigned i = 0; i < p->nprofiles; i++)
-                n += p->profiles[i].accounts;
+                n += method_may_give(m, &p->profiles[i]);
         list = remote_auth_method_init_profile_hints(b, n);
         for (unsigned i = 0; i < p->nprofiles; i++)
-                if (p->profiles[i].accounts)
+                if (method_may_give(m, &p->profiles[i]))
                         remote_auth_method_set_profile_hints_at(list, at++, p->profiles[i].name);
 }
 

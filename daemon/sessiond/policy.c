@@ -152,10 +152,10 @@ static int policy_entry(struct policy *p, entry_reader r, struct policy_entry *e
         e->max_sessions = entry_max_sessions(r);
         e->max_sessions_of_one =
                 daemon_capacity_of_one(e->max_sessions, entry_max_sessions_per_source(r));
-        if (e->profile)
+        if (e->profile && !e->profile->service)
                 return 0;
 
-        daemon_log(LOG_ERR, "no profile %s", daemon_log_text(name.p, name.len).s);
+        daemon_log(LOG_ERR, "no profile %s for whoever comes", daemon_log_text(name.p, name.len).s);
         return CAPNP_E_POISON;
 }
 

@@ -31,6 +31,12 @@ static const char *const steps[STORE_VERSION] = {
         " PRIMARY KEY (account, fingerprint)) STRICT;",
         "CREATE TABLE audit (one INTEGER PRIMARY KEY CHECK (one = 1), segment INTEGER NOT NULL,"
         " records INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;",
+        "ALTER TABLE account ADD COLUMN service INTEGER NOT NULL DEFAULT 0;"
+        "CREATE TABLE service_key (account TEXT NOT NULL REFERENCES account ON DELETE CASCADE,"
+        " id TEXT NOT NULL, fingerprint TEXT NOT NULL, jwk TEXT NOT NULL,"
+        " PRIMARY KEY (account, id), UNIQUE (account, fingerprint)) STRICT;"
+        "CREATE TABLE used (hash BLOB PRIMARY KEY, until INTEGER NOT NULL) STRICT;"
+        "CREATE INDEX used_until ON used (until);",
 };
 
 static int store_errno(struct store *s, const char *what)
@@ -298,6 +304,34 @@ static int account_read_keys(struct store *s, struct store_account *a)
         return r;
 }
 
+static int account_read_service_key(struct store_account *a, sqlite3_stmt *q)
+{
+        struct store_service_key *k = &a->service_keys[a->nservice_keys];
+
+        k->jwk = strdup((const char *)sqlite3_column_text(q, 2));
+        if (!k->jwk)
+                return -ENOMEM;
+
+        snprintf(k->id, sizeof(k->id), "%s", (const char *)sqlite3_column_text(q, 0));
+        snprintf(k->fingerprint, sizeof(k->fingerprint), "%s",
+                 (const char *)sqlite3_column_text(q, 1));
+        a->nservice_keys++;
+        return 0;
+}
+
+static int account_read_service_keys(struct store *s, struct store_account *a)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s,
+                              "SELECT id, fingerprint, jwk FROM service_key WHERE account = ?"
+                              " ORDER BY rowid",
+                              TEXTS(a->name), &q);
+
+        while (!r && a->nservice_keys < STORE_SERVICE_KEYS && sqlite3_step(q) == SQLITE_ROW)
+                r = account_read_service_key(a, q);
+        return r;
+}
+
 static int account_read(struct store *s, sqlite3_stmt *q, struct store_account *a)
 {
         int r;
@@ -305,9 +339,12 @@ static int account_read(struct store *s, sqlite3_stmt *q, struct store_account *
         *a = (struct store_account){0};
         snprintf(a->name, sizeof(a->name), "%s", (const char *)sqlite3_column_text(q, 0));
         snprintf(a->verifier, sizeof(a->verifier), "%s", (const char *)sqlite3_column_text(q, 1));
+        a->service = sqlite3_column_int(q, 2) != 0;
         r = account_read_profiles(s, a);
         if (!r)
                 r = account_read_keys(s, a);
+        if (!r && a->service)
+                r = account_read_service_keys(s, a);
         if (r)
                 store_account_deinit(a);
         return r;
@@ -316,8 +353,8 @@ static int account_read(struct store *s, sqlite3_stmt *q, struct store_account *
 int store_load(struct store *s, const char *name, struct store_account *ret)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = store_prepare(s, "SELECT name, verifier FROM account WHERE name = ?", TEXTS(name),
-                              &q);
+        int r = store_prepare(s, "SELECT name, verifier, service FROM account WHERE name = ?",
+                              TEXTS(name), &q);
 
         if (r)
                 return r;
@@ -334,14 +371,16 @@ void store_account_deinit(struct store_account *a)
 {
         for (unsigned i = 0; i < a->nkeys; i++)
                 free(a->keys[i].blob);
+        for (unsigned i = 0; i < a->nservice_keys; i++)
+                free(a->service_keys[i].jwk);
         sodium_memzero(a, sizeof(*a));
 }
 
 int store_each(struct store *s, void (*fn)(void *arg, const struct store_account *a), void *arg)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = store_prepare(s, "SELECT name, verifier FROM account ORDER BY name", TEXTS(NULL),
-                              &q);
+        int r = store_prepare(s, "SELECT name, verifier, service FROM account ORDER BY name",
+                              TEXTS(NULL), &q);
 
         while (!r && sqlite3_step(q) == SQLITE_ROW) {
                 struct store_account a;
@@ -390,17 +429,19 @@ static int store_end(struct store *s, int r)
         return r;
 }
 
-int store_add(struct store *s, const char *name, const char *const *profiles, unsigned n,
-              const char *verifier)
+int store_add(struct store *s, const struct store_new *a)
 {
         int r = store_exec(s, "BEGIN IMMEDIATE");
 
         if (r)
                 return r;
 
-        r = store_change(s, "INSERT INTO account VALUES (?, ?)", TEXTS(name, verifier));
-        for (unsigned i = 0; i < n && !r; i++)
-                r = store_add_profile(s, name, i, profiles[i]);
+        r = store_change(s,
+                         "INSERT INTO account (name, verifier, service)"
+                         " VALUES (?1, ?2, CAST(?3 AS INTEGER))",
+                         TEXTS(a->name, a->verifier, a->service ? "1" : "0"));
+        for (unsigned i = 0; i < a->nprofiles && !r; i++)
+                r = store_add_profile(s, a->name, i, a->profiles[i]);
         return store_end(s, r);
 }
 
@@ -461,6 +502,91 @@ int store_add_key(struct store *s, const char *name, const struct store_key *k)
         if (!r)
                 r = store_step(s, q);
         return r;
+}
+
+/* ---- service accounts ----------------------------------------------------------------------- */
+
+/* Whether there is room for another key. 0; STORE_E_NONE; STORE_E_FULL; -errno. */
+static int service_key_room(struct store *s, const char *name)
+{
+        struct store_account a;
+        int r = store_load(s, name, &a);
+
+        if (r)
+                return r;
+        if (!a.service)
+                r = STORE_E_NONE;
+        else if (a.nservice_keys >= STORE_SERVICE_KEYS)
+                r = STORE_E_FULL;
+        store_account_deinit(&a);
+        return r;
+}
+
+int store_add_service_key(struct store *s, const char *name, const struct store_service_key *k)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = service_key_room(s, name);
+
+        if (!r)
+                r = store_prepare(s,
+                                  "INSERT INTO service_key (account, id, fingerprint, jwk)"
+                                  " VALUES (?, ?, ?, ?)",
+                                  TEXTS(name, k->id, k->fingerprint), &q);
+        if (!r && sqlite3_bind_text(q, 4, k->jwk, -1, SQLITE_STATIC) != SQLITE_OK)
+                r = store_errno(s, "bind");
+        if (!r)
+                r = store_step(s, q);
+        return r;
+}
+
+int store_remove_service_key(struct store *s, const char *name, const char *id,
+                             char ret_fingerprint[STORE_FINGERPRINT_BYTES])
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s,
+                              "DELETE FROM service_key WHERE account = ? AND id = ?"
+                              " RETURNING fingerprint",
+                              TEXTS(name, id), &q);
+
+        if (r)
+                return r;
+        r = sqlite3_step(q);
+        if (r == SQLITE_DONE)
+                return STORE_E_NONE;
+        if (r != SQLITE_ROW)
+                return store_errno(s, "service key");
+
+        snprintf(ret_fingerprint, STORE_FINGERPRINT_BYTES, "%s",
+                 (const char *)sqlite3_column_text(q, 0));
+        return sqlite3_step(q) == SQLITE_DONE ? 0 : store_errno(s, "service key");
+}
+
+/* ---- what is good once ---------------------------------------------------------------------- */
+
+/* What is over is forgotten first, so that there is never more than what is still good. */
+static int used_forget(struct store *s, int64_t now_s)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s, "DELETE FROM used WHERE until < ?", TEXTS(NULL), &q);
+
+        if (!r && sqlite3_bind_int64(q, 1, now_s) != SQLITE_OK)
+                r = store_errno(s, "bind");
+        return r ? r : store_step(s, q);
+}
+
+int store_use_once(struct store *s, const uint8_t hash[STORE_HASH_BYTES], int64_t until_s,
+                   int64_t now_s)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = used_forget(s, now_s);
+
+        if (!r)
+                r = store_prepare(s, "INSERT INTO used (hash, until) VALUES (?, ?)", TEXTS(NULL),
+                                  &q);
+        if (!r && (sqlite3_bind_blob(q, 1, hash, STORE_HASH_BYTES, SQLITE_STATIC) != SQLITE_OK ||
+                   sqlite3_bind_int64(q, 2, until_s + TOKEN_SKEW_S) != SQLITE_OK))
+                r = store_errno(s, "bind");
+        return r ? r : store_step(s, q);
 }
 
 /* ---- the audit log -------------------------------------------------------------------------- */

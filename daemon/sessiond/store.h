@@ -2,6 +2,8 @@
 #ifndef SESSIOND_STORE_H
 #define SESSIOND_STORE_H
 
+#include "daemon-packets.h"
+#include "daemon-token.h"
 #include "session-sshkey.h"
 
 #include <capos/capnp-base.h>
@@ -12,13 +14,17 @@
 #include "session-audit.h"
 
 enum {
-        STORE_VERSION = 2,
+        STORE_VERSION = 3,
         STORE_NAME_BYTES = 32,                /* of an account */
         STORE_PROFILES = 16,                  /* of an account */
         STORE_KEYS = 32,                      /* likewise */
         STORE_KEY_BYTES = CAPOS_SSHKEY_BYTES, /* of a public key blob */
         STORE_SECRET_BYTES = 32,
         STORE_FINGERPRINT_BYTES = CAPOS_SSHKEY_FINGERPRINT,
+        STORE_SERVICE_KEYS = 8,                    /* of a service account */
+        STORE_SERVICE_KEY_ID = TOKEN_KEY_ID_BYTES, /* of an id */
+        STORE_SERVICE_KEY_BYTES = VERIFIER_BYTES,  /* as JSON */
+        STORE_HASH_BYTES = 32,
 };
 
 #define STORE_FILE "accounts.db"
@@ -36,13 +42,30 @@ struct store_key {
         char comment[128];
 };
 
+/* What a service account signs its tokens with. */
+struct store_service_key {
+        char id[STORE_SERVICE_KEY_ID + 1];         /* `kid` */
+        char fingerprint[STORE_FINGERPRINT_BYTES]; /* whatever its id is */
+        char *jwk;                                 /* with its id; owned */
+};
+
 /* A copy of what is stored; to be deinitialised, which wipes it. */
 struct store_account {
         char name[STORE_NAME_BYTES + 1];
         char verifier[crypto_pwhash_STRBYTES]; /* "": no password */
         char profiles[STORE_PROFILES][65];
         struct store_key keys[STORE_KEYS];
-        unsigned nprofiles, nkeys;
+        bool service; /* a program's: it has no password and no such keys, but these: */
+        struct store_service_key service_keys[STORE_SERVICE_KEYS];
+        unsigned nprofiles, nkeys, nservice_keys;
+};
+
+/* An account that is to be made. */
+struct store_new {
+        const char *name, *verifier; /* may be "" */
+        const char *const *profiles;
+        unsigned nprofiles;
+        bool service;
 };
 
 /* How far the audit log had got. */
@@ -70,9 +93,8 @@ int store_each(struct store *s, void (*fn)(void *arg, const struct store_account
                void *arg) CAPNP_MUST_USE;
 uint32_t store_count(struct store *s);
 
-/* verifier may be "". 0; STORE_E_EXISTS; -errno. */
-int store_add(struct store *s, const char *name, const char *const *profiles, unsigned n,
-              const char *verifier) CAPNP_MUST_USE;
+/* 0; STORE_E_EXISTS; -errno. */
+int store_add(struct store *s, const struct store_new *a) CAPNP_MUST_USE;
 /* 0; STORE_E_NONE; -errno: all three. */
 int store_remove(struct store *s, const char *name) CAPNP_MUST_USE;
 int store_set_verifier(struct store *s, const char *name, const char *verifier) CAPNP_MUST_USE;
@@ -81,6 +103,19 @@ int store_remove_key(struct store *s, const char *name, const char *fingerprint)
 int store_has_key(struct store *s, capnp_data key, bool *ret) CAPNP_MUST_USE;
 /* 0; STORE_E_EXISTS; STORE_E_NONE: no such account; STORE_E_FULL; -errno. */
 int store_add_key(struct store *s, const char *name, const struct store_key *k) CAPNP_MUST_USE;
+
+/* 0; STORE_E_EXISTS: the account has this id, or this key, already; STORE_E_NONE: no such service
+ * account; STORE_E_FULL; -errno. */
+int store_add_service_key(struct store *s, const char *name,
+                          const struct store_service_key *k) CAPNP_MUST_USE;
+/* 0: *ret_fingerprint is of the one that is gone; STORE_E_NONE; -errno. */
+int store_remove_service_key(struct store *s, const char *name, const char *id,
+                             char ret_fingerprint[STORE_FINGERPRINT_BYTES]) CAPNP_MUST_USE;
+
+/* Remembers that something was used, which is good once: until it is not good anyway, in seconds
+ * since 1970. 0; STORE_E_EXISTS: it was used before; -errno. */
+int store_use_once(struct store *s, const uint8_t hash[STORE_HASH_BYTES], int64_t until_s,
+                   int64_t now_s) CAPNP_MUST_USE;
 
 /* What store_set_mark() was told last. 0, or -errno. */
 int store_mark(struct store *s, struct store_mark *ret) CAPNP_MUST_USE;

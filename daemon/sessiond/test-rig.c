@@ -93,11 +93,15 @@ static int manifest_memfd(const struct rig_options *o)
         service_set_title(v, "Echo");
         if (o->pseudonym)
                 disclosure_list_builder_set(service_init_disclosure(v, 1), 0, DISCLOSURE_PSEUDONYM);
-        p = manifest_init_profiles(b, 3);
+        p = manifest_init_profiles(b, o->service ? 4 : 3);
         manifest_profile(profile_list_builder_get(p, 0), "operator", o);
         manifest_profile(profile_list_builder_get(p, 1), "visitor", o);
         profile_set_accounts(profile_list_builder_get(p, 1), false);
         manifest_profile(profile_list_builder_get(p, 2), "second", o);
+        if (o->service) {
+                manifest_profile(profile_list_builder_get(p, 3), "robot", o);
+                profile_set_service(profile_list_builder_get(p, 3), true);
+        }
         a = manifest_init_authentication(b);
         authentication_set_password(a, !o->no_password);
         manifest_entry(authentication_init_guest(a), !o->no_entry);

@@ -28,6 +28,7 @@ struct rig_options {
         bool no_password, no_entry, pseudonym;
         bool certificates; /* one rule: it is alice, with the profile `operator` */
         bool by_name;      /* … it is whom the certificate names */
+        bool service;      /* there is a profile for service accounts, `robot` */
         bool server_key;   /* the profile lets proofs be bound to the server's key alone */
         const char *dir;   /* a folder that exists already, to start again in */
 };

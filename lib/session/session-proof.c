@@ -8,6 +8,7 @@
  */
 #include "session-proof.h"
 
+#include <sodium.h>
 #include <string.h>
 
 struct writer {
@@ -47,4 +48,24 @@ int capos_proof_write(const struct capos_proof *p, uint8_t *out, size_t room, si
 
         *ret_len = w.len;
         return 0;
+}
+
+void capos_proof_nonce(const uint8_t hash[CAPOS_PROOF_HASH_BYTES], char ret[CAPOS_PROOF_NONCE_TEXT])
+{
+        sodium_bin2base64(ret, CAPOS_PROOF_NONCE_TEXT, hash, CAPOS_PROOF_HASH_BYTES,
+                          sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+void capos_proof_audience(capnp_data key, char ret[CAPOS_PROOF_AUDIENCE])
+{
+        static const char kind[] = "sha256:", nobody[] = "capos";
+
+        if (key.len != CAPOS_PROOF_HASH_BYTES) {
+                memcpy(ret, nobody, sizeof(nobody));
+                return;
+        }
+
+        memcpy(ret, kind, strlen(kind));
+        sodium_bin2base64(ret + strlen(kind), CAPOS_PROOF_AUDIENCE - strlen(kind), key.p, key.len,
+                          sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
 }

@@ -491,6 +491,8 @@ struct remote_auth_flow_ops {
          *   password:  the response is the password's UTF-8 bytes, and the session comes back.
          *   publicKey: the first response is empty, and step.challenge is the nonce; the second is an SSHSIG
          *              blob (namespace `login@capos`) over the proof transcript, and the session comes back.
+         *   serviceCredential: the first response is empty, and step.challenge is the nonce; the second is an assertion
+         *              (RFC 7523) whose `nonce` is the hash of the proof transcript, and the session comes back.
          * A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,
          * denied.backoff, denied.already-bound. Since 0.1.
          */
@@ -795,7 +797,7 @@ static inline void remote_auth_step_set_user_code(remote_auth_step_builder b, co
 static inline void remote_auth_step_set_user_code_n(remote_auth_step_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 2), v); }
 
 /**
- * For publicKey: the single-use nonce that goes into the proof transcript.
+ * The single-use nonce that goes into the proof transcript, for methods that have one.
  */
 static inline capnp_data remote_auth_step_challenge(remote_auth_step_reader r) { return capnp_any_data(capnp_reader_any(r.r, 3), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool remote_auth_step_has_challenge(remote_auth_step_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
@@ -1431,6 +1433,8 @@ static inline CAPNP_MUST_USE int remote_auth_flow_serve(capnp_vat *v, const stru
  *   password:  the response is the password's UTF-8 bytes, and the session comes back.
  *   publicKey: the first response is empty, and step.challenge is the nonce; the second is an SSHSIG
  *              blob (namespace `login@capos`) over the proof transcript, and the session comes back.
+ *   serviceCredential: the first response is empty, and step.challenge is the nonce; the second is an assertion
+ *              (RFC 7523) whose `nonce` is the hash of the proof transcript, and the session comes back.
  * A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,
  * denied.backoff, denied.already-bound. Since 0.1.
  */

@@ -1,0 +1,143 @@
+/*
+ * The account store: service accounts, what was used once, and a folder of an older version.
+ */
+#include "harness.h"
+
+#include "store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void store_begin(struct store *s, char dir[64])
+{
+        snprintf(dir, 64, "/tmp/capos-store-XXXXXX");
+        CHECK(mkdtemp(dir) && !chdir(dir));
+        CHECK_OK(store_init(s));
+}
+
+static void store_done(struct store *s, const char *dir)
+{
+        char command[128];
+
+        store_deinit(s);
+        for (unsigned i = 0; i < 3; i++) {
+                snprintf(command, sizeof(command), "%s/" STORE_FILE "%s", dir,
+                         i == 0   ? ""
+                         : i == 1 ? "-wal"
+                                  : "-shm");
+                (void)unlink(command);
+        }
+        CHECK(!chdir("/") && !rmdir(dir));
+}
+
+static int make(struct store *s, const char *name, bool service)
+{
+        static const char *const profiles[] = {"robot"};
+
+        return store_add(s, &(struct store_new){.name = name,
+                                                .verifier = "",
+                                                .profiles = profiles,
+                                                .nprofiles = 1,
+                                                .service = service});
+}
+
+static int key(struct store *s, const char *name, const char *id, const char *fingerprint)
+{
+        struct store_service_key k = {.jwk = (char[]){"{}"}};
+
+        snprintf(k.id, sizeof(k.id), "%s", id);
+        snprintf(k.fingerprint, sizeof(k.fingerprint), "%s", fingerprint);
+        return store_add_service_key(s, name, &k);
+}
+
+TEST(service_accounts_have_keys)
+{
+        char dir[64], print[STORE_FINGERPRINT_BYTES], id[8];
+        struct store_account a;
+        struct store s;
+
+        store_begin(&s, dir);
+        CHECK_OK(make(&s, "ci", true));
+        CHECK_OK(make(&s, "ada", false));
+        CHECK_EQ(make(&s, "ci", false), STORE_E_EXISTS);
+        CHECK_EQ(key(&s, "ada", "a", "jwk:a"), STORE_E_NONE);
+        CHECK_EQ(key(&s, "bob", "a", "jwk:a"), STORE_E_NONE);
+        CHECK_OK(key(&s, "ci", "a", "jwk:a"));
+        CHECK_EQ(key(&s, "ci", "a", "jwk:b"), STORE_E_EXISTS);
+        CHECK_EQ(key(&s, "ci", "b", "jwk:a"), STORE_E_EXISTS);
+        CHECK_OK(key(&s, "ci", "b", "jwk:b"));
+        CHECK_OK(store_load(&s, "ci", &a));
+        CHECK(a.service);
+        CHECK_EQ(a.nservice_keys, 2);
+        CHECK_STR(a.service_keys[0].id, "a");
+        CHECK_STR(a.service_keys[1].fingerprint, "jwk:b");
+        CHECK_STR(a.service_keys[1].jwk, "{}");
+        store_account_deinit(&a);
+        CHECK_OK(store_load(&s, "ada", &a));
+        CHECK(!a.service);
+        store_account_deinit(&a);
+
+        CHECK_EQ(store_remove_service_key(&s, "ci", "c", print), STORE_E_NONE);
+        CHECK_EQ(store_remove_service_key(&s, "ada", "a", print), STORE_E_NONE);
+        CHECK_OK(store_remove_service_key(&s, "ci", "a", print));
+        CHECK_STR(print, "jwk:a");
+        for (unsigned i = 0; i < STORE_SERVICE_KEYS - 1; i++) {
+                snprintf(id, sizeof(id), "n%u", i);
+                CHECK_OK(key(&s, "ci", id, id));
+        }
+        CHECK_EQ(key(&s, "ci", "more", "more"), STORE_E_FULL);
+
+        /* Who comes after has none of them. */
+        CHECK_OK(store_remove(&s, "ci"));
+        CHECK_OK(make(&s, "ci", true));
+        CHECK_OK(store_load(&s, "ci", &a));
+        CHECK_EQ(a.nservice_keys, 0);
+        store_account_deinit(&a);
+        store_done(&s, dir);
+}
+
+TEST(what_was_used_is_used_until_it_is_over)
+{
+        uint8_t one[STORE_HASH_BYTES] = {1}, other[STORE_HASH_BYTES] = {2};
+        char dir[64];
+        struct store s;
+
+        store_begin(&s, dir);
+        CHECK_OK(store_use_once(&s, one, 1000, 900));
+        CHECK_EQ(store_use_once(&s, one, 1000, 900), STORE_E_EXISTS);
+        CHECK_EQ(store_use_once(&s, one, 2000, 901), STORE_E_EXISTS);
+        CHECK_OK(store_use_once(&s, other, 5000, 901));
+        store_deinit(&s);
+        CHECK_OK(store_init(&s));
+        CHECK_EQ(store_use_once(&s, one, 1000, 1000 + TOKEN_SKEW_S), STORE_E_EXISTS);
+        CHECK_OK(store_use_once(&s, one, 1000, 1001 + TOKEN_SKEW_S));
+        CHECK_EQ(store_use_once(&s, other, 5000, 4000), STORE_E_EXISTS);
+        store_done(&s, dir);
+}
+
+/* As it was before there were service accounts: its accounts are people's. */
+TEST(an_older_store_is_brought_forward)
+{
+        struct store_account a;
+        char dir[64];
+        struct store s;
+
+        store_begin(&s, dir);
+        CHECK_OK(make(&s, "ada", false));
+        CHECK_EQ(sqlite3_exec(s.db,
+                              "DROP TABLE service_key; DROP TABLE used;"
+                              "ALTER TABLE account DROP COLUMN service; PRAGMA user_version = 2",
+                              NULL, NULL, NULL),
+                 SQLITE_OK);
+        store_deinit(&s);
+        CHECK_OK(store_init(&s));
+        CHECK_OK(store_load(&s, "ada", &a));
+        CHECK(!a.service);
+        CHECK_STR(a.profiles[0], "robot");
+        store_account_deinit(&a);
+        CHECK_OK(make(&s, "ci", true));
+        CHECK_OK(key(&s, "ci", "a", "jwk:a"));
+        store_done(&s, dir);
+}
