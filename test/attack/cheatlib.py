@@ -110,6 +110,7 @@ class Middle:
         self.context.load_cert_chain(*identity)
         self.pin = certlib.fingerprint(identity[0])
         self.heard = bytearray()
+        self.shows = None  # (certificate, key) of his own, as a client
         self.listen()
 
     def listen(self):
@@ -143,7 +144,10 @@ class Middle:
             client = tlspeer.Quiet(self.context.wrap_socket(sock, server_side=True))
             server = tlspeer.connect(self.upstream, self.source)
             if self.tls:
-                server = tlspeer.Quiet(tlspeer.client_context().wrap_socket(server))
+                context = tlspeer.client_context()
+                if self.shows:
+                    context.load_cert_chain(*self.shows)
+                server = tlspeer.Quiet(context.wrap_socket(server))
             self.relay(client, server)
         except OSError:
             sock.close()
