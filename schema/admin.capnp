@@ -28,6 +28,25 @@ struct Account {
   # Ids of the keys that it signs assertions with.
 }
 
+struct Passkey {
+  id @0 :Text;
+  # `SHA256:…`, of its credential id.
+
+  label @1 :Text;
+  algorithm @2 :Text;
+  # ES256, EdDSA or RS256.
+
+  aaguid @3 :Text;
+  # The make of its authenticator, by its own word: 32 hexadecimal digits and four dashes.
+
+  count @4 :UInt32;
+  # How often it has signed, as it said last. Many say 0 always.
+
+  madeAtMs @5 :UInt64;
+  usedAtMs @6 :UInt64;
+  # 0: never.
+}
+
 struct LiveSession {
   id @0 :Text;
   account @1 :Text;
@@ -101,5 +120,22 @@ interface Admin {
   # are there).
 
   serviceKeyRemove @14 (name :Text, id :Text) -> ();
+  # Ends the sessions it made.
+
+  passkeyBegin @15 (name :Text) -> (challenge :Data, relyingParty :Text, user :Data, known :List(Data),
+      attested :Bool, untilMs :UInt64);
+  # Begins to register a passkey: what its creation options are made of (doc/protocol/admission.md). The challenge is
+  # good for one passkeyAdd of this account, until untilMs; a later one of the account replaces it. known: ids of the
+  # account's passkeys, which the authenticator is not to replace. attested: attestation is wanted.
+  # Errors: failed (no such account, or passkeys are switched off).
+
+  passkeyAdd @16 (name :Text, label :Text, response :Text) -> (id :Text);
+  # response: a RegistrationResponseJSON. label: for people; may be empty.
+  # Errors: failed (nothing was begun, or it is over; what is wrong with it; the account has it, or has too many).
+
+  passkeyList @17 (name :Text) -> (passkeys :List(Passkey));
+  # Errors: failed (no such account).
+
+  passkeyRemove @18 (name :Text, id :Text) -> ();
   # Ends the sessions it made.
 }

@@ -218,6 +218,36 @@ struct SshAuthority {
   # The names of such (`ssh-keygen -I`), whatever their serial numbers are.
 }
 
+enum Attestation {
+  # What a new passkey shows of how it was made.
+
+  none @0;
+  # Nothing: whoever may register one may do so with any authenticator.
+
+  self @1;
+  # That its own key has signed it (format `packed`, no certificates). Browsers pass that on when they are asked for
+  # attestation, and few authenticators make it.
+}
+
+struct Passkeys {
+  # Logging in by passkeys (WebAuthn). Without a relying party nobody does.
+
+  relyingParty @0 :Text;
+  # For whom they are made, a domain: `example.org`, `localhost`. Another one has none of the passkeys of the first.
+
+  origins @1 :List(Text);
+  # From where they are used, as browsers name it: `https://example.org`, `https://login.example.org:8443`: the relying
+  # party, or below it; for `localhost` also `http://localhost:8080`. At most 16. A program that is its own browser
+  # (`capos login --passkey-command`) names one of these, too.
+
+  attestation @2 :Attestation = none;
+  # What a new one has to show.
+
+  aaguids @3 :List(Text);
+  # The makes of authenticators that a new one may be of, as they say themselves:
+  # `ee882879-721c-4913-9775-3dfcce97072a`. At most 16; empty: any.
+}
+
 struct Authentication {
   # The ways in. Accounts are made by `capos account add`, not here.
 
@@ -239,6 +269,9 @@ struct Authentication {
   sshAuthorities @5 :List(SshAuthority);
   # By an SSH key that is not the account's, but certified by one of these. Needs `publicKey`. At most 16, and with all
   # that they have revoked less than 32 KiB: eight bytes for a serial number.
+
+  passkeys @6 :Passkeys;
+  # By a passkey of the account: a key in a phone, a computer or a security key, by a WebAuthn client.
 }
 
 enum Confinement {

@@ -159,6 +159,9 @@ struct RemoteAuthStep {
 
   expiresAtMs @5 :UInt64;
   # When the flow gives up. Milliseconds since 1970.
+
+  relyingParty @6 :Text;
+  # For passkey: whose passkeys are wanted, a domain. Since 0.1.
 }
 
 interface RemoteSessionGateway {
@@ -190,6 +193,7 @@ interface RemoteAuthFlow {
   #   password:  the response is the password's UTF-8 bytes, and the session comes back.
   #   publicKey: the first response is empty, and step.challenge is the nonce; the second is an SSHSIG
   #              blob (namespace `login@capos`) over the proof transcript, and the session comes back.
+  #   passkey:   likewise; the second is an AuthenticationResponseJSON for the transcript's hash.
   #   serviceCredential: the first response is empty, and step.challenge is the nonce; the second is an assertion
   #              (RFC 7523) whose `nonce` is the hash of the proof transcript, and the session comes back.
   # A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,

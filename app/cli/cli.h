@@ -38,7 +38,8 @@ struct cli {
         bool password_stdin, password, anonymous, guest, lng, follow, end_others, all, pem, new_key,
                 verbose, non_interactive;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
-                *account, *via, *expect, *certificate, *key, *method, *password_file, *key_id;
+                *account, *via, *expect, *certificate, *key, *method, *password_file, *key_id,
+                *passkey_command, *label;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];
@@ -190,6 +191,9 @@ int cmd_account_passwd(struct cli *c);
 int cmd_account_key_add(struct cli *c);
 int cmd_account_key_list(struct cli *c);
 int cmd_account_key_remove(struct cli *c);
+int cmd_account_passkey_add(struct cli *c);
+int cmd_account_passkey_list(struct cli *c);
+int cmd_account_passkey_remove(struct cli *c);
 int cmd_service_add(struct cli *c);
 int cmd_service_list(struct cli *c);
 int cmd_service_remove(struct cli *c);

@@ -338,6 +338,10 @@ int cmd_renew(struct cli *c)
         if (!i.renew_challenge.len)
                 return cli_fail(c, EXIT_FAILED, "not-renewable",
                                 "this session cannot be renewed: log in again");
+        if (!strcmp(i.kind, capos_auth_name(CAPOS_AUTH_PASSKEY)))
+                return cli_fail(c, EXIT_FAILED, "not-renewable",
+                                "what a passkey has made only a passkey renews, which this command "
+                                "cannot: log in again");
         kind = renew_kind(c, i.kind);
         capnp_buf_init(&proof, 16 * 1024);
         /* A certificate was shown when the connection was made. */

@@ -23,7 +23,6 @@
 #include <string.h>
 
 /* Ways that instances have and this command does not. */
-static const struct way way_passkey = {.name = "passkey", .kind = CAPOS_AUTH_PASSKEY};
 static const struct way way_oidc = {.name = "oidc", .kind = CAPOS_AUTH_OIDC_PKCE};
 static const struct way way_oidc_device = {.name = "oidc-device",
                                            .kind = CAPOS_AUTH_OIDC_DEVICE_CODE};

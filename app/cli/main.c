@@ -99,6 +99,20 @@ static const struct cli_option passwd_options[] = {
                         offsetof(struct cli, expect)                                   \
         }
 
+#define PASSKEY_OPTION                                                                            \
+        {                                                                                         \
+                "passkey-command", 0, "COMMAND",                                                  \
+                        "an authenticator: reads options of WebAuthn as JSON, writes a response", \
+                        offsetof(struct cli, passkey_command)                                     \
+        }
+
+static const struct cli_option passkey_add_options[] = {
+        STATE_OPTION,
+        {"label", 0, "TEXT", "what to call it", offsetof(struct cli, label)},
+        PASSKEY_OPTION,
+        {0},
+};
+
 static const struct cli_option methods_options[] = {EXPECT_OPTION, VIA_OPTION, {0}};
 
 static const struct cli_option login_options[] = {
@@ -124,6 +138,7 @@ static const struct cli_option login_options[] = {
          offsetof(struct cli, non_interactive)},
         {"verbose", 'v', NULL, "say what is offered, what is tried, and how it ended",
          offsetof(struct cli, verbose)},
+        PASSKEY_OPTION,
         {"anonymous", 0, NULL, "log in as nobody in particular", offsetof(struct cli, anonymous)},
         {"guest", 0, NULL, "log in as a guest", offsetof(struct cli, guest)},
         EXPECT_OPTION,
@@ -210,6 +225,22 @@ static const struct cli_command commands[] = {
         {"account key remove", "NAME FINGERPRINT",
          "Take a key from an account, and end the sessions it made",
          "`capos account key list NAME` has the fingerprints.\n", cmd_account_key_remove,
+         state_options, 2, 2, false},
+        {"account passkey add", "NAME [FILE] [--label TEXT] [--passkey-command COMMAND]",
+         "Let an account log in by a passkey",
+         "In two steps. Without FILE it prints what an authenticator is to be asked for, a\n"
+         "PublicKeyCredentialCreationOptionsJSON, good once and for five minutes. FILE (`-` is\n"
+         "standard input) has the answer, a RegistrationResponseJSON. With --passkey-command\n"
+         "both are done at once.\n\n"
+         "Examples:\n"
+         "  capos account passkey add alice >options.json\n"
+         "  capos account passkey add alice response.json --label 'blue key'\n",
+         cmd_account_passkey_add, passkey_add_options, 1, 2, false},
+        {"account passkey list", "NAME", "List the passkeys of an account", NULL,
+         cmd_account_passkey_list, state_options, 1, 1, false},
+        {"account passkey remove", "NAME ID",
+         "Take a passkey from an account, and end the sessions it made",
+         "`capos account passkey list NAME` has the ids.\n", cmd_account_passkey_remove,
          state_options, 2, 2, false},
         {"account passwd", "NAME [--password-stdin]",
          "Set an account's password, and end the sessions the old one made",

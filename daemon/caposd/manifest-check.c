@@ -11,6 +11,7 @@
 #include "certificates.h"
 #include "daemon-text.h"
 #include "manifest-check.h"
+#include "manifest-passkeys.h"
 #include "session-sshkey.h"
 
 enum {
@@ -294,6 +295,7 @@ unsigned manifest_check(manifest_reader m,
         check_entry(&c, "authentication.anonymous", authentication_anonymous(a));
         check_authorities(&c);
         c.faults += certificates_check(m, complain, arg);
+        c.faults += manifest_passkeys_check(m, complain, arg);
         if (manifest_first_user(m) < FIRST_USER_MIN || manifest_first_user(m) > FIRST_USER_MAX)
                 check_fault(&c, "firstUser", "must be 1000 to 4294901760");
         check_limits(&c, manifest_limits(m));

@@ -142,6 +142,14 @@ static void certificates_print(certificates_reader c)
                 printf("  %-10s closed\n", "certificate");
 }
 
+static void passkeys_print(passkeys_reader p)
+{
+        if (passkeys_relying_party(p).len)
+                printf("  %-10s open, for %s\n", "passkey", passkeys_relying_party(p).p);
+        else
+                printf("  %-10s closed\n", "passkey");
+}
+
 static void authorities_print(ssh_authority_list l)
 {
         for (uint32_t i = 0; i < ssh_authority_list_len(l); i++)
@@ -216,6 +224,7 @@ void manifest_explain(manifest_reader m)
         printf("  %-10s %s\n", "key", authentication_public_key(a) ? "open" : "closed");
         authorities_print(authentication_ssh_authorities(a));
         certificates_print(authentication_certificates(a));
+        passkeys_print(authentication_passkeys(a));
         entry_print("guest", authentication_guest(a));
         entry_print("anonymous", authentication_anonymous(a));
         puts("\nProfiles");

@@ -74,9 +74,36 @@ TEST(the_built_in_manifest_is_what_it_should_be)
         "])))"
 #define OURS "(name = \"ours\", file = \"/ca.pem\")"
 
+#define PASSKEYS(party_, more_) \
+        "(authentication = (passkeys = (relyingParty = \"" party_ "\"" more_ ")))"
+#define ORIGIN(party_, origin_) PASSKEYS(party_, ", origins = [\"" origin_ "\"]")
+
 static const struct {
         const char *text, *said;
 } FAULTS[] = {
+        /* passkeys */
+        {PASSKEYS("a.example", ""), "passkeys.origins: must be 1 to 16"},
+        {PASSKEYS("", ", origins = [\"https://a.example\"]"), "relyingParty: must be a domain"},
+        {PASSKEYS("", ", attestation = self"), "relyingParty: must be a domain"},
+        {ORIGIN("A.example", "https://a.example"), "relyingParty: must be a domain"},
+        {ORIGIN("127.0.0.1", "https://127.0.0.1"), "relyingParty: must be a domain"},
+        {ORIGIN("com", "https://com"), "relyingParty: must be a domain"},
+        {ORIGIN("a..example", "https://a.example"), "relyingParty: must be a domain"},
+        {ORIGIN("a.example", "a.example"), "origins[0]: must be https://HOST"},
+        {ORIGIN("a.example", "wss://a.example"), "origins[0]: must be https://HOST"},
+        {ORIGIN("a.example", "https://a.example/"), "origins[0]: must be as a browser"},
+        {ORIGIN("a.example", "https://A.example"), "origins[0]: must be as a browser"},
+        {ORIGIN("a.example", "https://a.example:443"), "origins[0]: must be as a browser"},
+        {ORIGIN("a.example", "https://a.example:65536"), "origins[0]: must be as a browser"},
+        {ORIGIN("a.example", "https://a.example:08"), "origins[0]: must be as a browser"},
+        {ORIGIN("a.example", "https://u@a.example"), "origins[0]: must be as a browser"},
+        {ORIGIN("a.example", "https://b.example"), "origins[0]: must be of the relying party"},
+        {ORIGIN("a.example", "https://ba.example"), "origins[0]: must be of the relying party"},
+        {ORIGIN("a.example", "https://a.example.b.example"), "origins[0]: must be of the relying"},
+        {ORIGIN("a.example", "http://a.example"), "origins[0]: must be https: only"},
+        {ORIGIN("localhost", "http://b.localhost"), "origins[0]: must be https: only"},
+        {PASSKEYS("a.example", ", origins = [\"https://a.example\"], aaguids = [\"1\"]"),
+         "aaguids[0]: must be 32 of"},
         /* client certificates */
         {CERTIFICATES("(name = \"ours\")", ""), "certificates.authorities[0].file: either"},
         {CERTIFICATES("(name = \"ours\", file = \"ca.pem\")", ""), "authorities[0].file: must be"},
@@ -178,6 +205,23 @@ TEST(an_empty_manifest_is_a_manifest)
         CHECK_OK(text_load("()", said, sizeof(said)));
         CHECK_STR(said, "");
         CHECK_OK(text_load("# nothing\n(\n)\n", said, sizeof(said)));
+}
+
+TEST(passkeys_are_of_a_domain_and_below_it)
+{
+        static const char *const good[] = {
+                ORIGIN("a.example", "https://a.example"),
+                ORIGIN("a.example", "https://login.a.example:8443"),
+                ORIGIN("localhost", "http://localhost"),
+                ORIGIN("localhost", "http://localhost:8080"),
+                PASSKEYS("x-1.a.example",
+                         ", origins = [\"https://x-1.a.example\"], attestation = self,"
+                         " aaguids = [\"ee882879-721c-4913-9775-3dfcce97072a\"]"),
+        };
+        char said[4096];
+
+        for (unsigned i = 0; i < sizeof(good) / sizeof(*good); i++)
+                CHECK_EQ(text_load(good[i], said, sizeof(said)), 0);
 }
 
 TEST(a_manifest_that_cannot_be_read_is_told)

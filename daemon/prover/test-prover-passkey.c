@@ -475,6 +475,111 @@ TEST(a_key_is_one)
         CHECK_EQ(passkey_key_check(&k), PASSKEY_E_ALGORITHM);
 }
 
+/* ---- the document --------------------------------------------------------------------------- */
+
+enum field { KEY, ID, TRANSCRIPT, CLIENT, DATA, SIGNATURE, HANDLE, FIELDS };
+
+/* One of doc/protocol/admission.md. */
+struct vector {
+        char party[2][256]; /* and its origin */
+        uint8_t bytes[FIELDS][512];
+        size_t len[FIELDS];
+        int algorithm;
+        unsigned counter;
+};
+
+static void vector_line(struct vector *v, const char *line)
+{
+        static const char *const names[FIELDS] = {
+                [KEY] = "key: ",
+                [ID] = "credential-id: ",
+                [TRANSCRIPT] = "transcript: ",
+                [CLIENT] = "client-data: ",
+                [DATA] = "authenticator-data: ",
+                [SIGNATURE] = "signature: ",
+                [HANDLE] = "user-handle: ",
+        };
+        size_t n;
+
+        for (unsigned i = 0; i < FIELDS; i++) {
+                if (strncmp(line, names[i], strlen(names[i])) != 0)
+                        continue;
+                CHECK(!sodium_hex2bin(v->bytes[i] + v->len[i], sizeof(v->bytes[i]) - v->len[i],
+                                      line + strlen(names[i]),
+                                      strcspn(line, "\n") - strlen(names[i]), NULL, &n, NULL));
+                v->len[i] += n;
+        }
+        (void)sscanf(line, "relying-party: %255s", v->party[0]);
+        (void)sscanf(line, "origin: %255s", v->party[1]);
+        (void)sscanf(line, "algorithm: %d", &v->algorithm);
+        (void)sscanf(line, "counter: %u", &v->counter);
+}
+
+static void vector_read(struct vector *v)
+{
+        const char *root = getenv("CAPOS_SRCDIR");
+        char path[1024], line[256];
+        bool inside = false;
+        FILE *f;
+
+        snprintf(path, sizeof(path), "%s/doc/protocol/admission.md", root ? root : ".");
+        f = fopen(path, "re");
+        CHECK(f != NULL);
+        while (fgets(line, sizeof(line), f)) {
+                inside = inside ? strncmp(line, "```", 3) != 0
+                                : !strcmp(line, "```vector-passkey\n");
+                if (inside)
+                        vector_line(v, line);
+        }
+        fclose(f);
+}
+
+static bool vector_ask(const struct vector *v, struct proof_verdict *ret)
+{
+        static const char *const names[] = {
+                [CLIENT] = "clientDataJSON",
+                [DATA] = "authenticatorData",
+                [SIGNATURE] = "signature",
+                [HANDLE] = "userHandle",
+        };
+        struct proof_passkey w = {.user_wanted = 1};
+        json_t *j = json_pack("{s:s,s:{}}", "type", "public-key", "response");
+        char party[600];
+        struct bent b;
+        int n;
+
+        crypto_hash_sha256(w.challenge, v->bytes[TRANSCRIPT], v->len[TRANSCRIPT]);
+        memcpy(w.user, v->bytes[HANDLE], sizeof(w.user));
+        w.known.algorithm = v->algorithm;
+        w.known.id_len = (uint32_t)v->len[ID];
+        w.known.key_len = (uint32_t)v->len[KEY];
+        memcpy(w.known.id, v->bytes[ID], v->len[ID]);
+        memcpy(w.known.key, v->bytes[KEY], sizeof(w.known.key));
+        field_set(j, "id", v->bytes[ID], v->len[ID]);
+        field_set(j, "rawId", v->bytes[ID], v->len[ID]);
+        for (unsigned i = CLIENT; i < FIELDS; i++)
+                field_set(json_object_get(j, "response"), names[i], v->bytes[i], v->len[i]);
+        bend_end(&b, j);
+        n = snprintf(party, sizeof(party), "%s%c%s", v->party[0], 0, v->party[1]);
+        *ret = (struct proof_verdict){0};
+        return passkey_prove((capnp_data){(const uint8_t *)&w, sizeof(w)},
+                             (capnp_data){(const uint8_t *)b.text, (uint32_t)strlen(b.text)},
+                             (capnp_data){(const uint8_t *)party, (uint32_t)n + 1}, ret);
+}
+
+TEST(a_proof_is_that_of_the_document)
+{
+        struct vector v = {.algorithm = 0};
+        struct proof_verdict verdict;
+
+        vector_read(&v);
+        CHECK(vector_ask(&v, &verdict));
+        CHECK_EQ(verdict.count, v.counter);
+        v.bytes[TRANSCRIPT][9] ^= 1;
+        CHECK(!vector_ask(&v, &verdict));
+        CHECK_EQ(verdict.reason, PASSKEY_E_CHALLENGE);
+}
+
 /* ---- CBOR ----------------------------------------------------------------------------------- */
 
 TEST(an_item_is_all_there_and_not_deep)

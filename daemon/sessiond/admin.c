@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admin-passkey.h"
 #include "admin.capnp-c.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
@@ -667,6 +668,26 @@ static int admin_on_reload_revocations(void *self, capnp_answer *a)
         return recheck_reload(self, a);
 }
 
+static int admin_on_passkey_begin(void *self, capnp_answer *a)
+{
+        return admin_passkey_start(self, a);
+}
+
+static int admin_on_passkey_add(void *self, capnp_answer *a)
+{
+        return admin_passkey_finish(self, a);
+}
+
+static int admin_on_passkey_list(void *self, capnp_answer *a)
+{
+        return admin_passkey_tell(self, a);
+}
+
+static int admin_on_passkey_remove(void *self, capnp_answer *a)
+{
+        return admin_passkey_end(self, a);
+}
+
 static const struct admin_ops admin_operations = {
         .account_add = admin_on_account_add,
         .account_remove = admin_on_account_remove,
@@ -683,6 +704,10 @@ static const struct admin_ops admin_operations = {
         .service_account_add = admin_on_service_account_add,
         .service_key_add = admin_on_service_key_add,
         .service_key_remove = admin_on_service_key_remove,
+        .passkey_begin = admin_on_passkey_begin,
+        .passkey_add = admin_on_passkey_add,
+        .passkey_list = admin_on_passkey_list,
+        .passkey_remove = admin_on_passkey_remove,
 };
 
 /* ---- the listener --------------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ struct method_proof {
         uint64_t enrolment; /* the number of the one whose key is; 0: it is of none */
         uint8_t transcript[CAPOS_PROOF_BYTES]; /* room for a part that is made here */
         struct proof_connection connection;    /* … and for another */
+        struct proof_passkey passkey;          /* … and for another */
 };
 
 /* Who somebody is, once a proof was good. */
@@ -97,7 +98,7 @@ struct method {
         const struct method_ops *ops; /* NULL: it takes none */
 };
 
-extern const struct method method_password, method_key, method_certificate, method_guest,
-        method_anonymous, method_service;
+extern const struct method method_password, method_key, method_passkey, method_certificate,
+        method_guest, method_anonymous, method_service;
 
 #endif

@@ -15,7 +15,7 @@ static const struct {
         [CAPOS_AUTH_PUBLIC_KEY] = {false, &method_key},
         [CAPOS_AUTH_OIDC_DEVICE_CODE] = {true, NULL},
         [CAPOS_AUTH_OIDC_PKCE] = {true, NULL},
-        [CAPOS_AUTH_PASSKEY] = {true, NULL},
+        [CAPOS_AUTH_PASSKEY] = {true, &method_passkey},
         [CAPOS_AUTH_MTLS] = {false, &method_certificate},
         [CAPOS_AUTH_GUEST] = {false, &method_guest},
         [CAPOS_AUTH_ANONYMOUS] = {false, &method_anonymous},

@@ -201,6 +201,8 @@ static int policy_fill(struct policy *p, manifest_reader m)
         if (!r)
                 r = authorities_init(&p->authorities, authentication_ssh_authorities(a));
         if (!r)
+                r = passkeys_init(&p->passkeys, authentication_passkeys(a));
+        if (!r)
                 r = policy_entry(p, authentication_guest(a), &p->guest);
         if (!r)
                 r = policy_entry(p, authentication_anonymous(a), &p->anonymous);
@@ -249,6 +251,7 @@ void policy_deinit(struct policy *p)
         free(p->services);
         free(p->rules);
         authorities_deinit(&p->authorities);
+        passkeys_deinit(&p->passkeys);
         p->msg = capnp_msg_free(p->msg);
         free(p->bytes);
         *p = (struct policy){0};

@@ -3,6 +3,7 @@
 #define SESSIOND_POLICY_H
 
 #include "authorities.h"
+#include "passkeys.h"
 
 #include <capos/capnp.h>
 
@@ -69,6 +70,7 @@ struct policy {
         unsigned nservices, nprofiles, nrules;
         bool password, public_key;
         struct authorities authorities; /* who may certify SSH keys */
+        struct passkeys passkeys;
         struct policy_entry guest, anonymous;
         uint64_t admission_ms;
 };

@@ -14,6 +14,7 @@
 #include "policy.h"
 #include "prove.h"
 #include "recheck.h"
+#include "registrations.h"
 #include "rules.h"
 #include "services.h"
 #include "store.h"
@@ -37,6 +38,7 @@ struct sessiond {
         struct service *services;       /* as many as the policy has, in its order */
         struct capnp_i_list checks;     /* of services, under way */
         struct admin admin;
+        struct registrations registrations; /* of passkeys */
         struct arrivals arrivals;
         struct capnp_i_list admissions, sessions;
         struct capnp_i_list attempts;   /* proofs under way */

@@ -7,7 +7,7 @@
  * would overlook. The instance's secret and its epoch lie beside the accounts: they are as old as
  * the folder is.
  */
-#include "store.h"
+#include "store-sql.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,9 +37,13 @@ static const char *const steps[STORE_VERSION] = {
         " PRIMARY KEY (account, id), UNIQUE (account, fingerprint)) STRICT;"
         "CREATE TABLE used (hash BLOB PRIMARY KEY, until INTEGER NOT NULL) STRICT;"
         "CREATE INDEX used_until ON used (until);",
+        "CREATE TABLE passkey (fingerprint TEXT PRIMARY KEY,"
+        " account TEXT NOT NULL REFERENCES account ON DELETE CASCADE, algorithm INTEGER NOT NULL,"
+        " id BLOB NOT NULL, key BLOB NOT NULL, aaguid BLOB NOT NULL, count INTEGER NOT NULL,"
+        " label TEXT NOT NULL, made_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL) STRICT;",
 };
 
-static int store_errno(struct store *s, const char *what)
+int store_errno(struct store *s, const char *what)
 {
         daemon_log(LOG_ERR, "the account store: %s: %s", what, sqlite3_errmsg(s->db));
         return sqlite3_errcode(s->db) == SQLITE_NOMEM ? -ENOMEM : -EIO;
@@ -50,16 +54,7 @@ static int store_exec(struct store *s, const char *sql)
         return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_errno(s, sql);
 }
 
-static void statement_end(sqlite3_stmt **q)
-{
-        sqlite3_finalize(*q);
-}
-
-#define AUTO_STATEMENT CAPNP_AUTO(statement_end) sqlite3_stmt
-
-/* Binds up to three texts; NULL ends them. */
-static int store_prepare(struct store *s, const char *sql, const char *const texts[3],
-                         sqlite3_stmt **ret)
+int store_prepare(struct store *s, const char *sql, const char *const texts[3], sqlite3_stmt **ret)
 {
         if (sqlite3_prepare_v2(s->db, sql, -1, ret, NULL) != SQLITE_OK)
                 return store_errno(s, "prepare");
@@ -70,10 +65,7 @@ static int store_prepare(struct store *s, const char *sql, const char *const tex
         return 0;
 }
 
-#define TEXTS(...) ((const char *const[3]){__VA_ARGS__})
-
-/* Runs a statement that returns no rows. 0; STORE_E_EXISTS; -errno. */
-static int store_step(struct store *s, sqlite3_stmt *q)
+int store_step(struct store *s, sqlite3_stmt *q)
 {
         int r = sqlite3_step(q);
 
@@ -85,8 +77,7 @@ static int store_step(struct store *s, sqlite3_stmt *q)
         return store_errno(s, "step");
 }
 
-/* A change of one row. 0; STORE_E_NONE; -errno. */
-static int store_change(struct store *s, const char *sql, const char *const texts[3])
+int store_change(struct store *s, const char *sql, const char *const texts[3])
 {
         AUTO_STATEMENT *q = NULL;
         int r = store_prepare(s, sql, texts, &q);

@@ -14,7 +14,7 @@
 #include "session-audit.h"
 
 enum {
-        STORE_VERSION = 3,
+        STORE_VERSION = 4,
         STORE_NAME_BYTES = 32,                /* of an account */
         STORE_PROFILES = 16,                  /* of an account */
         STORE_KEYS = 32,                      /* likewise */

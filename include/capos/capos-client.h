@@ -79,12 +79,13 @@ enum { CAPOS_TRANSCRIPT_HASH = 32 };
  * the handler returns.
  */
 struct capos_step {
-        const char *prompt;     /**< for a person; "": nothing */
-        bool secret;            /**< the answer is not to be echoed */
-        const char *url;        /**< to be opened in a browser; "": there is none */
-        const char *user_code;  /**< to be typed there; "": there is none */
-        capnp_data challenge;   /**< the instance's nonce for this login; len 0: there is none */
-        uint64_t expires_at_ms; /**< when the instance gives up; since 1970 */
+        const char *prompt;        /**< for a person; "": nothing */
+        bool secret;               /**< the answer is not to be echoed */
+        const char *url;           /**< to be opened in a browser; "": there is none */
+        const char *user_code;     /**< to be typed there; "": there is none */
+        capnp_data challenge;      /**< the instance's nonce for this login; len 0: there is none */
+        const char *relying_party; /**< for PASSKEY: whose are wanted, a domain; "": nobody's */
+        uint64_t expires_at_ms;    /**< when the instance gives up; since 1970 */
         /** SHA-256 of the proof transcript with that challenge (doc/protocol/admission.md): what a
          * token's `nonce` and a passkey's challenge have to be. */
         uint8_t transcript_hash[CAPOS_TRANSCRIPT_HASH];
@@ -546,6 +547,21 @@ CAPNP_PUBLIC int capos_client_answer(capos_client *c, capnp_data response) CAPNP
  * @return     0; -EINVAL: no step waits for an answer
  */
 CAPNP_PUBLIC int capos_client_give_up(capos_client *c, const char *why) CAPNP_MUST_USE;
+
+/**
+ * Writes what a WebAuthn client is to be asked for, to answer the step of a login by passkey: a
+ * PublicKeyCredentialRequestOptionsJSON, with the step's transcript_hash as its challenge. Its
+ * AuthenticationResponseJSON is the answer, for capos_client_answer(). No credentials are named:
+ * the authenticator has to find one by itself (a discoverable credential), and to verify its user.
+ *
+ * @param s      the step, in its handler
+ * @param to     where the JSON is appended
+ * @param ret_e  what is wrong; may be NULL
+ * @return       0; CAPOS_E_METHOD: it is not about passkeys; CAPNP_E_LIMIT: larger than to may
+ *               become; -ENOMEM
+ */
+CAPNP_PUBLIC int capos_passkey_options(const struct capos_step *s, struct capnp_buf *to,
+                                       struct capos_error *ret_e) CAPNP_MUST_USE;
 
 /**
  * Begins to ask what the session is and what it was granted; capos_client_info() and

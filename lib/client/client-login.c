@@ -176,6 +176,7 @@ static void step_read(const capos_client *c, capnp_question *next, struct capos_
                 .url = remote_auth_step_url(b).p,
                 .user_code = remote_auth_step_user_code(b).p,
                 .challenge = remote_auth_step_challenge(b),
+                .relying_party = remote_auth_step_relying_party(b).p,
                 .expires_at_ms = remote_auth_step_expires_at_ms(b),
         };
         proof_fill(c, ret->challenge, &p);

@@ -157,8 +157,8 @@ typedef struct { capnp_lbuilder l; } remote_auth_start_list_builder, remote_auth
 typedef struct { capnp_reader r; } remote_auth_step_reader, remote_auth_step_reader_e6cc77d8d6b98bb0;
 typedef struct { capnp_builder b; } remote_auth_step_builder, remote_auth_step_builder_e6cc77d8d6b98bb0;
 #define REMOTE_AUTH_STEP_ID UINT64_C(0xe6cc77d8d6b98bb0)
-enum { REMOTE_AUTH_STEP_WORDS = 2, REMOTE_AUTH_STEP_PTRS = 4 };
-enum { REMOTE_AUTH_STEP_WORDS_e6cc77d8d6b98bb0 = 2, REMOTE_AUTH_STEP_PTRS_e6cc77d8d6b98bb0 = 4 };
+enum { REMOTE_AUTH_STEP_WORDS = 2, REMOTE_AUTH_STEP_PTRS = 5 };
+enum { REMOTE_AUTH_STEP_WORDS_e6cc77d8d6b98bb0 = 2, REMOTE_AUTH_STEP_PTRS_e6cc77d8d6b98bb0 = 5 };
 typedef struct { capnp_list l; } remote_auth_step_list, remote_auth_step_list_e6cc77d8d6b98bb0;
 typedef struct { capnp_lbuilder l; } remote_auth_step_list_builder, remote_auth_step_list_builder_e6cc77d8d6b98bb0;
 
@@ -491,6 +491,7 @@ struct remote_auth_flow_ops {
          *   password:  the response is the password's UTF-8 bytes, and the session comes back.
          *   publicKey: the first response is empty, and step.challenge is the nonce; the second is an SSHSIG
          *              blob (namespace `login@capos`) over the proof transcript, and the session comes back.
+         *   passkey:   likewise; the second is an AuthenticationResponseJSON for the transcript's hash.
          *   serviceCredential: the first response is empty, and step.challenge is the nonce; the second is an assertion
          *              (RFC 7523) whose `nonce` is the hash of the proof transcript, and the session comes back.
          * A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,
@@ -809,6 +810,14 @@ static inline uint8_t *remote_auth_step_init_challenge(remote_auth_step_builder 
  */
 static inline uint64_t remote_auth_step_expires_at_ms(remote_auth_step_reader r) { return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
 static inline void remote_auth_step_set_expires_at_ms(remote_auth_step_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
+
+/**
+ * For passkey: whose passkeys are wanted, a domain. Since 0.1.
+ */
+static inline capnp_text remote_auth_step_relying_party(remote_auth_step_reader r) { return capnp_reader_text(r.r, 4); }
+static inline bool remote_auth_step_has_relying_party(remote_auth_step_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline void remote_auth_step_set_relying_party(remote_auth_step_builder b, const char *s) { capnp_builder_set_text(b.b, 4, s); }
+static inline void remote_auth_step_set_relying_party_n(remote_auth_step_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 4), v); }
 
 /* ---- RemoteSessionGateway.authMethods ---- */
 
@@ -1433,6 +1442,7 @@ static inline CAPNP_MUST_USE int remote_auth_flow_serve(capnp_vat *v, const stru
  *   password:  the response is the password's UTF-8 bytes, and the session comes back.
  *   publicKey: the first response is empty, and step.challenge is the nonce; the second is an SSHSIG
  *              blob (namespace `login@capos`) over the proof transcript, and the session comes back.
+ *   passkey:   likewise; the second is an AuthenticationResponseJSON for the transcript's hash.
  *   serviceCredential: the first response is empty, and step.challenge is the nonce; the second is an assertion
  *              (RFC 7523) whose `nonce` is the hash of the proof transcript, and the session comes back.
  * A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,
