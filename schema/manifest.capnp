@@ -248,6 +248,70 @@ struct Passkeys {
   # `ee882879-721c-4913-9775-3dfcce97072a`. At most 16; empty: any.
 }
 
+struct OidcClaim {
+  # What a claim of a token must be. Of a list one must be it.
+
+  name @0 :Text;
+  # Which one: `email_verified`, `groups`.
+
+  value @1 :Text;
+  # Its value as text: `true`, `admins`. A * at its end stands for any rest.
+}
+
+struct OidcRule {
+  # Whose a token of an issuer is.
+
+  claims @0 :List(OidcClaim);
+  # All of them must hold.
+
+  account @1 :Text;
+  # The account that it logs in to. Instead: `create`.
+
+  create @2 :Bool = false;
+  # The account is made at the first login, with `profile`. Nothing but this identity, issuer and subject, logs in to
+  # it, until an administrator says otherwise. An instance that has no account makes none.
+
+  profile @3 :Text;
+  # The profile that it gives. Of an account that is there: one of its own, and empty means any of them.
+}
+
+struct OidcIssuer {
+  # An identity provider (OpenID Connect) whose word is taken for who somebody is. An identity is issuer and subject
+  # (`iss`, `sub`) and never a mail address.
+
+  name @0 :Text;
+  # What clients, the audit log and the names of accounts that are made call it.
+
+  issuer @1 :Text;
+  # Its URL, as its tokens have it in `iss`: compared letter by letter. `https://`.
+
+  clientId @2 :Text;
+  # Who this instance is there (`client_id`).
+
+  clientSecretFile @3 :Text;
+  # A file with this instance's secret there, if it has one; by its absolute path, and closed to others. Read when the
+  # instance starts.
+
+  keysFile @4 :Text;
+  # A file with its public keys (JSON Web Key Set), by its absolute path. Then none are fetched, and whoever has taken
+  # over the process that fetches cannot say what the issuer has said. Read when the instance starts.
+
+  loopback @5 :Bool = false;
+  # Whether it may speak `http://` at 127.0.0.1 or [::1], written so: for providers on this machine.
+
+  caFile @6 :Text;
+  # A file with the certificates of who vouches for its hosts, PEM, by its absolute path. Empty: the system's.
+
+  scopes @7 :Text = "openid";
+  # What is asked for, with spaces between: rules may need `openid groups`.
+
+  audience @8 :Text;
+  # Who this instance is in access tokens (`aud`), which programs log in by. Empty: none does.
+
+  rules @9 :List(OidcRule);
+  # Whose its tokens are. The first rule that is met counts.
+}
+
 struct Authentication {
   # The ways in. Accounts are made by `capos account add`, not here.
 
@@ -272,6 +336,9 @@ struct Authentication {
 
   passkeys @6 :Passkeys;
   # By a passkey of the account: a key in a phone, a computer or a security key, by a WebAuthn client.
+
+  oidc @7 :List(OidcIssuer);
+  # By an identity provider: in a browser of one's own, or by a code that is typed into another. At most 16.
 }
 
 enum Confinement {

@@ -102,6 +102,9 @@ struct RemoteAuthMethod {
 
   reason @5 :Text;
   # Why it is disabled. Empty when it is enabled.
+
+  issuers @6 :List(Text);
+  # The identity providers of this instance by name, where the method has some.
 }
 
 enum RemoteChannelBinding {
@@ -196,6 +199,10 @@ interface RemoteAuthFlow {
   #   passkey:   likewise; the second is an AuthenticationResponseJSON for the transcript's hash.
   #   serviceCredential: the first response is empty, and step.challenge is the nonce; the second is an assertion
   #              (RFC 7523) whose `nonce` is the hash of the proof transcript, and the session comes back.
+  #   oidcDeviceCode: the first response is empty; step.url and step.userCode are for a person. The second is empty,
+  #              too, and returns when that person has said yes: the session comes back.
+  #   oidcAuthorizationCodePkce: the first response is the redirect URI, `http://127.0.0.1:PORT/…`; step.url is to be
+  #              opened in a browser. The second is the query that the redirect has brought.
   # A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,
   # denied.backoff, denied.already-bound. Since 0.1.
 

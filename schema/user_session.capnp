@@ -17,6 +17,9 @@ struct LoginSelector {
 
   account @0 :Text;
   # The account's name on this instance. Empty where the method itself says who it is.
+
+  issuer @1 :Text;
+  # Which identity provider, by its name on this instance (RemoteAuthMethod.issuers). Empty: the first.
 }
 
 struct LoginSourceMetadata {

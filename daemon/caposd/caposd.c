@@ -25,6 +25,7 @@
 #include "daemon-log.h"
 #include "manifest-load.h"
 #include "pin.h"
+#include "providers.h"
 
 enum {
         ORDERLY_MS = 1500,
@@ -39,7 +40,7 @@ static bool caposd_is_over(const struct caposd *c)
 {
         return c->keeper.ending && !core_is_running(&c->core) && !c->workers.zygote.running &&
                !c->identity.signer.running && workers_none(&c->workers) &&
-               provers_none(&c->provers);
+               requests_none(&c->provers) && requests_none(&c->fetchers);
 }
 
 /* Orderly, within two seconds. Of several exit codes the first counts. */
@@ -53,10 +54,12 @@ static void caposd_end(struct caposd *c, int exit_code)
         program_end(&c->core.sessiond); /* first: to end all sessions, before it misses anybody */
         program_end(&c->core.gateway);
         program_end(&c->provers.zygote);
+        program_end(&c->fetchers.zygote);
         program_end(&c->identity.signer);
         for (uint32_t i = 0; i < c->core.nservices; i++)
                 program_end(&c->core.services[i].program);
-        provers_kill_all(&c->provers);
+        requests_kill_all(&c->provers);
+        requests_kill_all(&c->fetchers);
         workers_end(&c->workers);
         capos_io_timer_start(&c->deadline, ORDERLY_MS);
 }
@@ -83,12 +86,14 @@ static void caposd_late(struct capos_io_timer *t)
         caposd_force(&c->core.gateway);
         caposd_force(&c->workers.zygote);
         caposd_force(&c->provers.zygote);
+        caposd_force(&c->fetchers.zygote);
         caposd_force(&c->identity.signer);
         for (uint32_t i = 0; i < c->core.nservices; i++)
                 caposd_force(&c->core.services[i].program);
         caposd_force(&c->core.sessiond);
         workers_kill_all(&c->workers);
-        provers_kill_all(&c->provers);
+        requests_kill_all(&c->provers);
+        requests_kill_all(&c->fetchers);
         capos_io_timer_start(t, FORCED_MS);
 }
 
@@ -97,7 +102,7 @@ static void caposd_late(struct capos_io_timer *t)
 static bool caposd_is_ready(const struct caposd *c)
 {
         return core_is_ready(&c->core) && identity_is_ready(&c->identity) && c->workers.offered &&
-               c->provers.zygote.ready;
+               requests_is_ready(&c->provers) && requests_is_ready(&c->fetchers);
 }
 
 static void caposd_check_up(struct caposd *c)
@@ -300,17 +305,25 @@ static void caposd_introduce(struct caposd *c)
                                 .manifest = &c->manifest,
                                 .manifest_fd = c->manifest_fd,
                                 .rules_fd = c->rules_fd,
+                                .providers_fd = c->providers_fd,
                                 .reread = caposd_reread,
                                 .workers = &c->workers,
                                 .provers = &c->provers,
+                                .fetchers = &c->fetchers,
                                 .identity = &c->identity};
         c->identity = (struct identity){.keeper = &c->keeper,
                                         .place = &c->place,
                                         .sessiond = &c->core.sessiond.link,
                                         .started = caposd_signer_started,
                                         .renewed = caposd_identity_renewed};
-        c->provers = (struct provers){
-                .keeper = &c->keeper, .sessiond = &c->core.sessiond.link, .copies = &c->copies};
+        c->provers = (struct requests){.kind = &REQUEST_PROVER,
+                                       .keeper = &c->keeper,
+                                       .sessiond = &c->core.sessiond.link,
+                                       .copies = &c->copies,
+                                       .wanted = true};
+        c->fetchers = c->provers;
+        c->fetchers.kind = &REQUEST_FETCHER;
+        c->fetchers.wanted = providers_wanted(manifest_root(c->manifest.msg));
         c->workers = (struct workers){.keeper = &c->keeper,
                                       .gateway = &c->core.gateway.link,
                                       .sessiond = &c->core.sessiond.link,
@@ -348,6 +361,9 @@ static int caposd_init_parts(struct caposd *c)
                 r = daemon_manifest_give(&c->manifest, &c->manifest_fd);
         if (!r)
                 r = caposd_init_rules(c);
+        if (!r && providers_wanted(manifest_root(c->manifest.msg)))
+                r = providers_make(manifest_root(c->manifest.msg), caposd_complain, c,
+                                   &c->providers_fd);
         if (r)
                 return r;
 
@@ -356,7 +372,9 @@ static int caposd_init_parts(struct caposd *c)
         if (!r)
                 r = identity_init(&c->identity);
         if (!r)
-                r = provers_init(&c->provers);
+                r = requests_init(&c->provers);
+        if (!r)
+                r = requests_init(&c->fetchers);
         if (!r)
                 r = workers_init(&c->workers);
         return r;
@@ -366,7 +384,11 @@ int caposd_init(struct caposd *c, const struct options *o, struct daemon_manifes
 {
         int r;
 
-        *c = (struct caposd){.options = *o, .manifest_fd = -1, .rules_fd = -1, .signal_fd = -1};
+        *c = (struct caposd){.options = *o,
+                             .manifest_fd = -1,
+                             .rules_fd = -1,
+                             .providers_fd = -1,
+                             .signal_fd = -1};
         r = place_open(&c->place, o, manifest_first_user(manifest_root(m->msg)));
         if (r)
                 return r;
@@ -395,7 +417,8 @@ int caposd_run(struct caposd *c)
         identity_start(&c->identity);
         if (identity_is_ready(&c->identity)) /* else when there is a certificate */
                 program_start(&c->workers.zygote);
-        program_start(&c->provers.zygote);
+        requests_begin(&c->provers);
+        requests_begin(&c->fetchers);
         program_start(&c->core.sessiond);
         for (uint32_t i = 0; i < c->core.nservices; i++)
                 program_start(&c->core.services[i].program);
@@ -412,7 +435,8 @@ int caposd_run(struct caposd *c)
 void caposd_deinit(struct caposd *c)
 {
         workers_deinit(&c->workers);
-        provers_deinit(&c->provers);
+        requests_deinit(&c->fetchers);
+        requests_deinit(&c->provers);
         identity_deinit(&c->identity);
         core_deinit(&c->core);
         capos_io_watch_deinit(&c->signals);
@@ -424,6 +448,8 @@ void caposd_deinit(struct caposd *c)
                 (void)close(c->manifest_fd);
         if (c->rules_fd >= 0)
                 (void)close(c->rules_fd);
+        if (c->providers_fd >= 0)
+                (void)close(c->providers_fd);
         capos_io_loop_deinit(&c->keeper.loop);
         place_close(&c->place);
         daemon_manifest_deinit(&c->manifest);

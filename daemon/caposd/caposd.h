@@ -12,14 +12,15 @@ struct caposd {
         struct daemon_manifest manifest;
         struct place place;
         int manifest_fd;
-        int rules_fd; /* for client certificates; -1: there are none */
+        int rules_fd;     /* for client certificates; -1: there are none */
+        int providers_fd; /* files of identity providers; -1: there are none */
         int signal_fd;
         struct capos_io_watch signals;
         struct capos_io_timer deadline;   /* of ending */
         struct capos_io_timer look_again; /* at services that never say that they are ready */
         struct copies copies;
         struct workers workers;
-        struct provers provers;
+        struct requests provers, fetchers;
         struct identity identity;
         struct core core;
         int exit_code;

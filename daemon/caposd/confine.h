@@ -12,6 +12,7 @@ enum confine_user {
         USER_WORKER,
         USER_PROVER,
         USER_SIGNER,
+        USER_FETCHER,
         USER_SERVICES = 16, /* and its place in the manifest */
         USERS = USER_SERVICES + 256,
 };

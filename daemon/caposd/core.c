@@ -92,6 +92,21 @@ void core_tell_rules(struct core *c, uint32_t request, int result)
                 daemon_link_send(&c->sessiond.link, &p, &fd);
 }
 
+static void core_tell_providers(struct core *c)
+{
+        const struct packet p = {.type = PACKET_PROVIDERS};
+        int fd;
+
+        if (c->providers_fd < 0)
+                return;
+
+        fd = fcntl(c->providers_fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                core_introduction_failed(&c->sessiond, -errno);
+        else
+                daemon_link_send(&c->sessiond.link, &p, &fd);
+}
+
 /*
  * A link between the session manager and another. Each time with a number of its own: what is said
  * of an older link is no news. type: what the session manager is told. The number, or 0.
@@ -242,6 +257,7 @@ static void sessiond_started(struct program *p)
 
         core_tell(c);
         core_tell_rules(c, 0, 0);
+        core_tell_providers(c);
         core_meet_gateway(c);
         core_meet_signer(c);
         for (uint32_t i = 0; i < c->nservices; i++)
@@ -252,7 +268,9 @@ static void sessiond_got(struct program *p, const struct packet *packet)
 {
         struct core *c = core_of_sessiond(p);
 
-        if (packet->type == PACKET_PROVE && provers_start(c->provers, packet->index))
+        if (packet->type == PACKET_PROVE && requests_start(c->provers, packet->index))
+                program_renew(p);
+        else if (packet->type == PACKET_FETCH && requests_start(c->fetchers, packet->index))
                 program_renew(p);
         else if (packet->type == PACKET_KILL)
                 workers_kill_event(c->workers, packet->event);
@@ -272,7 +290,8 @@ static void sessiond_ended(struct program *p)
 
         if (!c->keeper->ending)
                 workers_kill_all(c->workers);
-        provers_kill_all(c->provers);
+        requests_kill_all(c->provers);
+        requests_kill_all(c->fetchers);
 }
 
 static const struct program_ops SESSIOND_OPS = {.prepare = sessiond_prepare,

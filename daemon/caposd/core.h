@@ -4,7 +4,7 @@
 
 #include "identity.h"
 #include "place.h"
-#include "provers.h"
+#include "requests.h"
 #include "workers.h"
 
 struct service {
@@ -22,11 +22,12 @@ struct core {
         const struct place *place;
         const struct daemon_manifest *manifest;
         int manifest_fd;
-        int rules_fd; /* for client certificates; -1: there are none */
+        int rules_fd;     /* for client certificates; -1: there are none */
+        int providers_fd; /* files of identity providers; -1: there are none */
         /* The session manager wants their files to be read again. */
         void (*reread)(struct core *c, uint32_t request);
         struct workers *workers;
-        struct provers *provers;
+        struct requests *provers, *fetchers;
         struct identity *identity;
 
         struct program sessiond, gateway;

@@ -12,6 +12,7 @@
 #include "daemon-text.h"
 #include "manifest-check.h"
 #include "manifest-passkeys.h"
+#include "providers.h"
 #include "session-sshkey.h"
 
 enum {
@@ -296,6 +297,7 @@ unsigned manifest_check(manifest_reader m,
         check_authorities(&c);
         c.faults += certificates_check(m, complain, arg);
         c.faults += manifest_passkeys_check(m, complain, arg);
+        c.faults += providers_check(m, complain, arg);
         if (manifest_first_user(m) < FIRST_USER_MIN || manifest_first_user(m) > FIRST_USER_MAX)
                 check_fault(&c, "firstUser", "must be 1000 to 4294901760");
         check_limits(&c, manifest_limits(m));

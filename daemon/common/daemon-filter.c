@@ -3,7 +3,7 @@
  *
  * Each role is a row of groups of system calls. Everything else kills the process, so that a hole
  * is seen in a test and an intruder does not get a second try. No role may make memory executable,
- * open a socket to anywhere, run a program or trace another process.
+ * run a program or trace another process, and none but the fetcher open a socket to anywhere.
  *
  * Where a call's number does not say what it can do, its arguments are part of the list: `fcntl`
  * may read and set flags, but never name who gets a signal; `tgkill` may be aimed at this process
@@ -20,6 +20,9 @@
  *   sessiond  files, accept on the admin socket, socket pairs
  *   signer    the same as a prover, no more memory to lock, and open files that it is given
  *   service   the ordinary questions a program asks; with a state directory: files
+ *   fetcher   sockets of IPv4 and IPv6, connect, and files to read, of which Landlock leaves those
+ *             that hosts are looked up in; `fetchers`, its zygote, has all that as well: a list can
+ *             only become shorter
  *
  * A service without a directory is answered EACCES when it opens something, instead of being
  * killed: parts of the C library (local time, for one) look for a file and do without it.
@@ -137,6 +140,20 @@ static const int CALLS_FILES[] = {
         SCMP_SYS(unlink),    SCMP_SYS(unlinkat), SCMP_SYS(utimensat), -1,
 };
 
+/* Speaking to hosts, once connected. */
+static const int CALLS_DIAL[] = {
+        SCMP_SYS(connect), SCMP_SYS(getpeername), SCMP_SYS(sendmmsg),
+        SCMP_SYS(lseek),   SCMP_SYS(geteuid),     -1,
+};
+
+/* Confining paths. */
+static const int CALLS_LANDLOCK[] = {
+        SCMP_SYS(landlock_create_ruleset),
+        SCMP_SYS(landlock_add_rule),
+        SCMP_SYS(landlock_restrict_self),
+        -1,
+};
+
 /* ---- by number and arguments ---------------------------------------------------------------- */
 
 /* A call that is allowed when all comparisons hold; several rules of one call are alternatives. */
@@ -219,6 +236,24 @@ static const struct rule RULES_FORK[] = {
         {.call = RULES_END},
 };
 
+/* What hosts are reached by, and looked up in. */
+static const struct rule RULES_DIAL[] = {
+        RULE1(socket, IS(0, AF_INET)),
+        RULE1(socket, IS(0, AF_INET6)),
+        RULE1(socketpair, IS(0, AF_UNIX)),
+        RULE1(ioctl, IS(1, FIONREAD)),
+        RULE2(setsockopt, IS(1, IPPROTO_IP), IS(2, IP_RECVERR)),
+        RULE2(setsockopt, IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVERR)),
+        RULE1(openat, IS(2, O_RDONLY | O_CLOEXEC)),
+        RULE1(openat, IS(2, O_RDONLY)),
+        {.call = RULES_END},
+};
+
+static const struct rule RULES_LANDLOCK[] = {
+        RULE1(openat, IS(2, O_PATH | O_CLOEXEC)),
+        {.call = RULES_END},
+};
+
 enum { SPECIAL = S_ISUID | S_ISGID | S_ISVTX };
 
 static const struct rule RULES_FILES[] = {
@@ -242,6 +277,7 @@ struct list {
         const struct rule *rules[GROUPS]; /* beyond RULES_ALL */
         bool own_signals;                 /* may end itself by one */
         bool refuses_paths;               /* answers EACCES where it would kill */
+        bool refuses_sockets;             /* … likewise, of other families than it may */
 };
 
 static const struct list LISTS[] = {
@@ -270,6 +306,15 @@ static const struct list LISTS[] = {
         [ROLE_SIGNER] = {.calls = {CALLS_SPEAK, CALLS_REREAD},
                          .rules = {RULES_SPEAK},
                          .own_signals = true},
+        [ROLE_FETCHERS] = {.calls = {CALLS_SPEAK, CALLS_FORK, CALLS_DIAL, CALLS_PATHS,
+                                     CALLS_LANDLOCK},
+                           .rules = {RULES_SPEAK, RULES_FORK, RULES_DIAL, RULES_LANDLOCK},
+                           .own_signals = true,
+                           .refuses_sockets = true},
+        [ROLE_FETCHER] = {.calls = {CALLS_SPEAK, CALLS_DIAL, CALLS_PATHS},
+                          .rules = {RULES_SPEAK, RULES_DIAL},
+                          .own_signals = true,
+                          .refuses_sockets = true},
 };
 
 /* ---- building ------------------------------------------------------------------------------- */
@@ -322,6 +367,21 @@ static int filter_refuse_paths(scmp_filter_ctx f)
         return r ? r : filter_calls(f, SCMP_ACT_ERRNO(EACCES), CALLS_PATHS);
 }
 
+/* The C library asks the kernel which addresses this machine has, and a daemon for hosts, and does
+ * without either. */
+static int filter_refuse_sockets(scmp_filter_ctx f)
+{
+        static const struct rule families[] = {
+                RULE1(socket, IS(0, AF_UNIX)),
+                RULE1(socket, IS(0, AF_NETLINK)),
+        };
+        int r = 0;
+
+        for (unsigned i = 0; !r && i < sizeof(families) / sizeof(families[0]); i++)
+                r = filter_add(f, SCMP_ACT_ERRNO(EACCES), &families[i]);
+        return r;
+}
+
 static int filter_build(scmp_filter_ctx f, const struct list *l)
 {
         int r;
@@ -344,6 +404,8 @@ static int filter_build(scmp_filter_ctx f, const struct list *l)
                 r = filter_own_signals(f);
         if (!r && l->refuses_paths)
                 r = filter_refuse_paths(f);
+        if (!r && l->refuses_sockets)
+                r = filter_refuse_sockets(f);
         return r;
 }
 

@@ -47,6 +47,8 @@ unsigned packet_fds(uint32_t type)
         case PACKET_GATEWAY:
         case PACKET_SERVICE:
         case PACKET_PROVER:
+        case PACKET_FETCHER:
+        case PACKET_PROVIDERS:
         case PACKET_SESSIOND:
         case PACKET_SIGNER:
         case PACKET_SIGN:

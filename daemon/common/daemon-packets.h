@@ -46,6 +46,9 @@ enum packet_type {
         PACKET_RULES, /* for client certificates: a memory file of records (lib/tls/tls-rules.h) */
         PACKET_IDENTITY,
         PACKET_CONFINED,
+        PACKET_FETCH, /* something is to be fetched */
+        PACKET_FETCHER,
+        PACKET_PROVIDERS, /* a memory file: daemon-fetch.h */
 };
 
 /* What the session manager has found when it looked at a service. */
@@ -86,9 +89,9 @@ struct packet {
         uint32_t type;   /* enum packet_type */
         uint32_t worker; /* caposd's number for a worker process */
         uint64_t event;  /* the gateway's number for a connection: unique while the instance runs */
-        /* SERVICE: place in the manifest; PROVE, PROVER: request; WORKERS: count; GATEWAY,
-         * SESSIOND, SIGNER, LOST: introduction; ENDPOINT: which; RENEW, RELOAD, RELOADED: request;
-         * CONFINED: layers that are had, of enum daemon_layer */
+        /* SERVICE: place in the manifest; PROVE, PROVER, FETCH, FETCHER: request; WORKERS: count;
+         * GATEWAY, SESSIOND, SIGNER, LOST: introduction; ENDPOINT: which; RENEW, RELOAD, RELOADED:
+         * request; CONFINED: layers that are had, of enum daemon_layer */
         uint32_t index;
         uint32_t transport;  /* enum packet_transport */
         int32_t pid;         /* FORKED */

@@ -11,6 +11,7 @@
  * headers of a build are older than the kernels it runs on.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <sys/prctl.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "daemon-powers.h"
+#include "daemon-seclude.h"
 
 _Static_assert((int)POWERS_FIND_PROGRAMS == (1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH),
                "the names of the header");
@@ -79,6 +81,7 @@ enum {
         PATHS_REFER = 1 << 13,
         PATHS_TRUNCATE = 1 << 14,
         PATHS_IOCTL = 1 << 15,
+        PORTS_BIND = 1,
         PORTS = 3, /* bind, connect */
         SCOPE = 3, /* abstract sockets, signals */
         VERSION_ONLY = 1,
@@ -105,42 +108,88 @@ static uint64_t paths_known(long version)
         return known;
 }
 
-static int paths_enter(int ruleset, int dir_fd, uint64_t known)
+/* The files that the C library looks hosts up in. They are opened anew each time: whoever changes
+ * one puts another in its place. */
+static const char *const RESOLVER[] = {DAEMON_RESOLVER_FILES};
+
+static int path_allow(int ruleset, int fd, uint64_t access)
 {
-        struct landlock_path_beneath_attr beneath = {.allowed_access = PATHS_KEEP & known,
-                                                     .parent_fd = dir_fd};
+        struct landlock_path_beneath_attr beneath = {.allowed_access = access, .parent_fd = fd};
 
-        if (dir_fd >= 0 &&
-            syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0)
-                return -errno;
-
-        return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
+        return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0
+                       ? -errno
+                       : 0;
 }
 
-int daemon_powers_paths(int dir_fd)
+/* Those that are there. */
+static int resolver_allow(int ruleset)
+{
+        int r = 0;
+
+        for (unsigned i = 0; !r && i < sizeof(RESOLVER) / sizeof(RESOLVER[0]); i++) {
+                int fd = open(RESOLVER[i], O_PATH | O_CLOEXEC);
+
+                if (fd < 0)
+                        continue;
+                r = path_allow(ruleset, fd, LANDLOCK_ACCESS_FS_READ_FILE);
+                (void)close(fd);
+        }
+        return r;
+}
+
+/* A ruleset of all that this kernel knows: nothing of that is within reach then, and of ports not
+ * what is said. *ret_fd is -1 where the kernel has no Landlock. 0, or -errno. */
+static int ruleset_make(uint64_t ports, struct ruleset *ret_a, int *ret_fd)
 {
         long version = syscall(SYS_landlock_create_ruleset, NULL, 0, VERSION_ONLY);
         struct ruleset a = {0};
         size_t size = sizeof(a.paths);
-        int ruleset, r;
 
+        *ret_fd = -1;
         if (version < 1)
                 return 0;
 
         a.paths = paths_known(version);
         if (version >= 4) {
-                a.ports = PORTS;
+                a.ports = ports;
                 size = sizeof(a.paths) + sizeof(a.ports);
         }
         if (version >= 6) {
                 a.scope = SCOPE;
                 size = sizeof(a);
         }
-        ruleset = (int)syscall(SYS_landlock_create_ruleset, &a, size, 0);
-        if (ruleset < 0)
-                return errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -errno;
+        *ret_a = a;
+        *ret_fd = (int)syscall(SYS_landlock_create_ruleset, &a, size, 0);
+        return *ret_fd < 0 && errno != EOPNOTSUPP && errno != ENOSYS ? -errno : 0;
+}
 
-        r = paths_enter(ruleset, dir_fd, a.paths);
+static int ruleset_enter(int ruleset, int r)
+{
+        if (!r && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+                r = -errno;
         (void)close(ruleset);
         return r;
+}
+
+int daemon_powers_paths(int dir_fd)
+{
+        struct ruleset a;
+        int ruleset, r = ruleset_make(PORTS, &a, &ruleset);
+
+        if (ruleset < 0)
+                return r;
+        if (dir_fd >= 0)
+                r = path_allow(ruleset, dir_fd, PATHS_KEEP & a.paths);
+        return ruleset_enter(ruleset, r);
+}
+
+int daemon_powers_dial(void)
+{
+        struct ruleset a;
+        int ruleset, r = ruleset_make(PORTS_BIND, &a, &ruleset);
+
+        if (ruleset < 0)
+                return r;
+
+        return ruleset_enter(ruleset, resolver_allow(ruleset));
 }

@@ -22,4 +22,8 @@ int daemon_powers_drop(uint64_t keep) CAPNP_MUST_USE;
  */
 int daemon_powers_paths(int dir_fd) CAPNP_MUST_USE;
 
+/* The same for who connects to hosts: within reach are the files that hosts are looked up in, to be
+ * read, and ports to connect to. */
+int daemon_powers_dial(void) CAPNP_MUST_USE;
+
 #endif

@@ -28,6 +28,8 @@ struct role {
         bool forks;
         bool keeps;  /* files, in DAEMON_STATE_FD */
         bool forked; /* from a role whose paths are confined already */
+        bool later;  /* the paths of its copies are confined, one by one */
+        bool dials;  /* connects to hosts, and reads the files that hosts are looked up in */
 };
 
 static const struct role ROLES[] = {
@@ -40,6 +42,8 @@ static const struct role ROLES[] = {
         [ROLE_SERVICE] = {.fds = 8192},
         [ROLE_KEEPER] = {.fds = 8192, .keeps = true},
         [ROLE_SIGNER] = {.fds = 16384}, /* one for each of 8,192 connections */
+        [ROLE_FETCHERS] = {.fds = 1024, .forks = true, .later = true},
+        [ROLE_FETCHER] = {.address_bytes = 256ull * MIB, .fds = 32, .dials = true},
 };
 
 /* ---- limits --------------------------------------------------------------------------------- */
@@ -90,8 +94,10 @@ int daemon_sandbox_parent(pid_t parent)
 /* A report of a sanitizer names source lines, for which files are read. */
 static int paths_enter(const struct role *role)
 {
-        if (sandbox_build.reports || role->forked)
+        if (sandbox_build.reports || role->forked || role->later)
                 return 0;
+        if (role->dials)
+                return daemon_powers_dial();
 
         return daemon_powers_paths(role->keeps ? DAEMON_STATE_FD : -1);
 }

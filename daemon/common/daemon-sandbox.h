@@ -17,6 +17,8 @@ enum daemon_role {
         ROLE_SERVICE, /* without a folder of its own */
         ROLE_KEEPER,  /* a service with one */
         ROLE_SIGNER,
+        ROLE_FETCHERS, /* the zygote of the fetchers: what its copies need and cannot be given */
+        ROLE_FETCHER,
 };
 
 /* Where sessiond, the signer (until it is in the sandbox) and a keeper have their folder, the only

@@ -40,13 +40,16 @@ static const char *const SYSTEM[] = {
 };
 /* Reports of a sanitizer and its start look here. */
 static const char PROC[] = "/proc";
+/* For who connects to hosts; behind links to them. */
+static const char *const RESOLVER[] = {DAEMON_RESOLVER_FILES};
 static const char *const DEVICES[] = {"/dev/null", "/dev/urandom"};
 
 enum {
         NSYSTEM = sizeof(SYSTEM) / sizeof(*SYSTEM),
         NDEVICES = sizeof(DEVICES) / sizeof(*DEVICES),
-        MOUNTS = NSYSTEM + NDEVICES + 3,
-        SEPARATE = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
+        NRESOLVER = sizeof(RESOLVER) / sizeof(*RESOLVER),
+        MOUNTS = NSYSTEM + NDEVICES + NRESOLVER + 3,
+        SEPARATE = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
 };
 
 /* One thing of the old root, on its way into the new one. */
@@ -91,13 +94,13 @@ static int users_map(uid_t uid, gid_t gid)
         return file_put("/proc/self/gid_map", text);
 }
 
-static int namespaces_enter(void)
+static int namespaces_enter(bool network)
 {
         uid_t uid = geteuid();
         gid_t gid = getegid();
         int r = 0;
 
-        if (unshare(SEPARATE | (uid ? CLONE_NEWUSER : 0)) < 0)
+        if (unshare(SEPARATE | (network ? 0 : CLONE_NEWNET) | (uid ? CLONE_NEWUSER : 0)) < 0)
                 return -errno;
         if (uid)
                 r = users_map(uid, gid);
@@ -124,6 +127,16 @@ static int carried_init(struct carried *c, const char *path, uint64_t attributes
         }
         c->folder = S_ISDIR(st.st_mode);
         c->tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+        return c->tree < 0 ? -errno : 0;
+}
+
+/* What is there behind all links, where the first of them is. */
+static int carried_init_file(struct carried *c, const char *path)
+{
+        *c = (struct carried){.path = path,
+                              .attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+                                            MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+        c->tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         return c->tree < 0 ? -errno : 0;
 }
 
@@ -212,7 +225,8 @@ static bool is_below(const char *path, const char *folder)
 }
 
 /* What of the old root goes along. folder: the program's. */
-static int root_gather(struct carried *c, unsigned *ret_n, const char *folder, int state_fd)
+static int root_gather(struct carried *c, unsigned *ret_n, const char *folder, int state_fd,
+                       bool network)
 {
         const uint64_t fixed = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID;
         unsigned n = 0;
@@ -226,6 +240,11 @@ static int root_gather(struct carried *c, unsigned *ret_n, const char *folder, i
         for (unsigned i = 0; !r && i < NDEVICES; i++) {
                 r = carried_init(&c[n], DEVICES[i], MOUNT_ATTR_NOSUID);
                 n += !r;
+        }
+        for (unsigned i = 0; !r && network && i < NRESOLVER; i++) {
+                r = carried_init_file(&c[n], RESOLVER[i]);
+                n += !r;
+                r = r == -ENOENT ? 0 : r;
         }
         if (!r && sandbox_build.reports)
                 r = carried_init(&c[n++], PROC, MOUNT_ATTR_NOSUID);
@@ -279,7 +298,7 @@ static int state_reopen(int state_fd)
         return 0;
 }
 
-static int root_enter(const char *program, int state_fd)
+static int root_enter(const char *program, int state_fd, bool network)
 {
         struct carried carried[MOUNTS];
         char folder[PATH_MAX];
@@ -288,7 +307,7 @@ static int root_enter(const char *program, int state_fd)
         int r;
 
         snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(program, '/') - program), program);
-        r = root_gather(carried, &n, folder, state_fd);
+        r = root_gather(carried, &n, folder, state_fd, network);
         if (!r)
                 r = root_mount(carried, n);
         if (!r)
@@ -313,9 +332,9 @@ int daemon_seclude(const struct daemon_seclusion *s, const char *program, int st
         int r = 0;
 
         if (s->namespaces && (geteuid() == 0 || !s->sees_users)) {
-                r = namespaces_enter();
+                r = namespaces_enter(s->network);
                 if (!r)
-                        r = root_enter(program, state_fd);
+                        r = root_enter(program, state_fd, s->network);
         }
         if (!r && s->user && geteuid() == 0)
                 r = user_become(s->user);

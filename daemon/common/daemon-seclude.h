@@ -27,8 +27,13 @@ enum { LAYERS_ALL = LAYER_PATHS | LAYER_NAMESPACES | LAYER_USERS };
 /* The manifest's default for the first number. */
 enum { DAEMON_FIRST_USER = 1823014912 };
 
+/* What the C library reads when it looks a host up. */
+#define DAEMON_RESOLVER_FILES \
+        "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/gai.conf", "/etc/nsswitch.conf"
+
 struct daemon_seclusion {
         bool namespaces;
+        bool network; /* it keeps the machine's, and sees the files that hosts are looked up in */
         /*
          * It has to know users by their numbers. Namespaces of an ordinary user's come with one of
          * users, in which all others are nobody: such a process goes without then.

@@ -66,7 +66,7 @@ int daemon_zygote_enter(struct daemon_zygote *z)
 {
         int r = daemon_filter_make(z->role, &z->filter);
 
-        return r ? r : daemon_sandbox(ROLE_ZYGOTE);
+        return r ? r : daemon_sandbox(z->own_role);
 }
 
 /* As fork(), and the child is a sibling. The number, or -errno. */

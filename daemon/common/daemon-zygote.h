@@ -18,6 +18,7 @@ struct daemon_zygote {
          * Does not return. */
         void (*live)(struct daemon_zygote *z, int socket);
         void *arg;                   /* live's own */
+        enum daemon_role own_role;   /* ROLE_ZYGOTE, or one that has what its copies need beyond */
         enum daemon_role role;       /* of the copies */
         struct daemon_filter filter; /* theirs, too: daemon_zygote_enter() */
 };

@@ -229,8 +229,11 @@ static int zygote_ready(struct daemon_zygote *z)
 
 int main(void)
 {
-        struct daemon_zygote z = {
-                .link = LINK_FD, .parent = getppid(), .live = prover_live, .role = ROLE_PROVER};
+        struct daemon_zygote z = {.link = LINK_FD,
+                                  .parent = getppid(),
+                                  .live = prover_live,
+                                  .own_role = ROLE_ZYGOTE,
+                                  .role = ROLE_PROVER};
         int r;
 
         if (sodium_init() < 0 || !prover_warm_up() || !test_signature() || !test_password() ||

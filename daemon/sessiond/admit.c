@@ -249,6 +249,15 @@ static void admission_set_deadline(struct admission *ad, uint64_t ms)
                 admission_kill(ad, "no memory");
 }
 
+void admission_be_patient(struct admission *ad, uint32_t ms)
+{
+        if (ad->state != ADMISSION_FRESH || ad->patient)
+                return;
+
+        ad->patient = true;
+        admission_set_deadline(ad, ms);
+}
+
 /* Which place the connection takes at the gateway. */
 static void admission_tell_gateway(const struct admission *ad)
 {

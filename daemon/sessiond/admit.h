@@ -42,6 +42,7 @@ struct admission {
         capnp_timer *deadline;
         capnp_timer *ack;      /* a notice has not been acknowledged */
         capnp_answer *watcher; /* waits for a notice */
+        bool patient;          /* it had its longer time */
         bool ended_notice;     /* the worker has not been told of the end */
         char ended_reason[64];
         unsigned illegal, reports, refusals;
@@ -66,6 +67,8 @@ void admissions_signed(struct sessiond *s, const struct packet *p);
 int admission_shake(struct admission *ad, capnp_answer *a);
 /* Becomes bound to a session, once. */
 void admission_bind(struct admission *ad, struct session *e);
+/* Somebody is waited for: a connection without a session has so long from now, once. */
+void admission_be_patient(struct admission *ad, uint32_t ms);
 /* The worker must go: it has broken the rules, or does not answer. */
 void admission_kill(struct admission *ad, const char *why);
 /* A call that is illegal where it comes: refuses and records it, and a few of them are the end.

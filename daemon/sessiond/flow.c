@@ -47,8 +47,9 @@ static void flow_move(struct flow *f, enum flow_state to)
 {
         static const uint8_t may[] = {
                 [FLOW_FREE] = 1 << FLOW_STARTED,
-                [FLOW_STARTED] = 1 << FLOW_PROVING | 1 << FLOW_FREE,
-                [FLOW_PROVING] = 1 << FLOW_PROVED | 1 << FLOW_FREE,
+                [FLOW_STARTED] = 1 << FLOW_WAITING | 1 << FLOW_PROVING | 1 << FLOW_FREE,
+                [FLOW_WAITING] = 1 << FLOW_STARTED | 1 << FLOW_FREE,
+                [FLOW_PROVING] = 1 << FLOW_WAITING | 1 << FLOW_PROVED | 1 << FLOW_FREE,
                 [FLOW_PROVED] = 1 << FLOW_FREE,
         };
 
@@ -61,6 +62,7 @@ static void flow_init(struct flow *f, struct flows *fs)
 {
         f->of = fs;
         f->claim.origin = fs->origin;
+        capnp_i_list_init(&f->patient);
 }
 
 void flows_init(struct flows *fs, const struct origin *o, const struct flow_ops *ops, void *arg)
@@ -82,6 +84,9 @@ void flow_end(struct flow *f)
                 f->attempt->f = NULL;
                 prover_give_up(f->attempt->job);
         }
+        if (f->method && f->method->end)
+                f->method->end(&f->claim);
+        capnp_i_list_remove(&f->patient);
         sodium_memzero(f, sizeof(*f));
         flow_init(f, fs);
 }
@@ -238,6 +243,7 @@ static enum capos_denial claim_fill(struct claim *c, remote_auth_start_reader q,
         capnp_text account = login_selector_account(remote_auth_start_selector(q));
         capnp_text profile = remote_auth_start_requested_profile(q);
         capnp_data nonce = remote_auth_start_client_nonce(q);
+        capnp_text issuer = login_selector_issuer(remote_auth_start_selector(q));
 
         if (!origin_binding(c->origin, remote_auth_start_binding(q), &c->binding)) {
                 *ret_why = "there is no such binding without TLS";
@@ -253,6 +259,12 @@ static enum capos_denial claim_fill(struct claim *c, remote_auth_start_reader q,
                 return CAPOS_DENIED_FLOW;
         }
 
+        if (issuer.len >= sizeof(c->issuer) || !text_is_plain(issuer)) {
+                *ret_why = "there is no such identity provider";
+                return CAPOS_DENIED_FLOW;
+        }
+
+        snprintf(c->issuer, sizeof(c->issuer), "%s", issuer.p);
         snprintf(c->profile, sizeof(c->profile), "%s", profile.p);
         if (nonce.len)
                 memcpy(c->client_nonce, nonce.p, nonce.len);
@@ -289,6 +301,24 @@ static bool flow_could_renew(const struct flow *f, const struct session *e)
         return strength_renews(&p, e->kind, e->strength);
 }
 
+/* Takes a place among those who wait for a person. False: there is none. */
+static bool flow_be_patient(struct flow *f)
+{
+        const struct origin *o = f->claim.origin;
+        struct capnp_i_list *all = &o->s->patient;
+        unsigned n = 0, of_party = 0;
+
+        for (struct capnp_i_list *l = all->next; l != all; l = l->next, n++)
+                of_party +=
+                        !strcmp(CAPNP_I_OF(l, struct flow, patient)->claim.origin->party, o->party);
+        if (n >= FLOWS_PATIENT || of_party >= FLOWS_PATIENT_OF_PARTY)
+                return false;
+
+        capnp_i_list_append(all, &f->patient);
+        f->of->ops->patient(f->of->arg, f->method->patience_ms);
+        return true;
+}
+
 static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader q,
                       const struct session *renewed)
 {
@@ -301,6 +331,9 @@ static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader 
                 return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
         if (renewed && !flow_could_renew(f, renewed))
                 return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF, NULL);
+
+        if (f->method->patience_ms && !flow_be_patient(f))
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_FLOWS);
 
         randombytes_buf(f->claim.nonce, sizeof(f->claim.nonce));
         f->number = ++f->of->last;
@@ -447,7 +480,8 @@ static int flow_try(struct flow *f, capnp_data response)
         return r;
 }
 
-static int flow_prove(struct flow *f, capnp_answer *a, capnp_data response)
+/* Takes a, which may be kept already. */
+static int flow_prove_kept(struct flow *f, capnp_answer *a, capnp_data response)
 {
         const struct origin *o = f->claim.origin;
         const struct throttle_who who = {f->method->throttle, f->claim.claimed, o->source,
@@ -469,7 +503,15 @@ static int flow_prove(struct flow *f, capnp_answer *a, capnp_data response)
 
         flow_move(f, FLOW_PROVING);
         f->answer = a;
-        return capnp_answer_keep(a, flow_on_cancel, f);
+        return 0;
+}
+
+/* Once it is being proved, the call is kept. */
+static int flow_prove(struct flow *f, capnp_answer *a, capnp_data response)
+{
+        int r = flow_prove_kept(f, a, response);
+
+        return f->answer == a ? capnp_answer_keep(a, flow_on_cancel, f) : r;
 }
 
 /* ---- next ----------------------------------------------------------------------------------- */
@@ -477,7 +519,8 @@ static int flow_prove(struct flow *f, capnp_answer *a, capnp_data response)
 /* A connection without a session has no longer, either; one that has a session stays. */
 static uint64_t flow_left_ms(const struct flow *f)
 {
-        uint64_t most = f->claim.origin->s->policy.admission_ms;
+        uint64_t most = f->method->patience_ms ? f->method->patience_ms
+                                               : f->claim.origin->s->policy.admission_ms;
         uint64_t gone = clock_boot_ms() - f->begun_ms;
 
         return gone < most ? most - gone : 0;
@@ -493,6 +536,49 @@ static int flow_step(struct flow *f, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+static int flow_wait(struct flow *f, capnp_answer *a, capnp_data response)
+{
+        flow_move(f, FLOW_WAITING);
+        f->answer = a;
+        (void)capnp_answer_keep(a, flow_on_cancel, f);
+        f->method->wait(&f->claim, f, response);
+        return 0;
+}
+
+/* The call that waits. */
+static capnp_answer *flow_take_answer(struct flow *f)
+{
+        capnp_answer *a = f->answer;
+
+        flow_move(f, FLOW_STARTED);
+        f->answer = NULL;
+        return a;
+}
+
+void flow_go_on(struct flow *f, enum method_turn turn)
+{
+        capnp_answer *a = flow_take_answer(f);
+
+        assert(turn == METHOD_STEP || turn == METHOD_PROOF);
+        if (turn == METHOD_STEP)
+                (void)flow_step(f, a);
+        else
+                (void)flow_prove_kept(f, a, (capnp_data){0});
+}
+
+void flow_refuse(struct flow *f, enum capos_denial d, const char *why, const char *detail)
+{
+        capnp_answer *a = flow_take_answer(f);
+
+        flow_describe(f, detail ? detail : why);
+        (void)flow_deny(f, a, d, why);
+}
+
+void flow_full(struct flow *f)
+{
+        (void)flow_over_quota(f, flow_take_answer(f), CAPOS_I_QUOTA_PROOFS);
+}
+
 int flow_next(struct flows *fs, capnp_answer *a, bool may_login)
 {
         struct flow *f = flow_find(fs, admission_next_param_flow(a));
@@ -500,7 +586,7 @@ int flow_next(struct flows *fs, capnp_answer *a, bool may_login)
 
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
-        if (!f || f->state == FLOW_PROVING) {
+        if (!f || f->state != FLOW_STARTED) {
                 (void)origin_deny_attempt(fs->origin, a, NULL, CAPOS_DENIED_FLOW, NULL);
                 fs->ops->refused(fs->arg);
                 return 0;
@@ -517,6 +603,8 @@ int flow_next(struct flows *fs, capnp_answer *a, bool may_login)
                 return flow_step(f, a);
         case METHOD_PROOF:
                 return flow_prove(f, a, response);
+        case METHOD_WAIT:
+                return flow_wait(f, a, response);
         case METHOD_REFUSED:
                 break;
         }
@@ -572,6 +660,12 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
         struct principal who = {0};
         enum capos_denial d;
 
+        if (end == PROVE_VERDICT && v->good != 1 && !f->stale && f->method->again) {
+                flow_move(f, FLOW_WAITING);
+                if (f->method->again(&f->claim, f, v))
+                        return;
+        }
+
         f->answer = NULL;
         if (end != PROVE_VERDICT) {
                 (void)flow_over_quota(f, a, CAPOS_I_QUOTA_PROOFS);
@@ -581,7 +675,7 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
         d = f->stale ? CAPOS_DENIED_CREDENTIALS : f->method->accept(&f->claim, v, &who);
         flow_describe(f, who.detail);
         if (d) {
-                (void)flow_deny(f, a, d, NULL);
+                (void)flow_deny(f, a, d, who.why);
                 return;
         }
 

@@ -14,11 +14,17 @@ struct flows;
 struct session;
 struct sessiond;
 
-enum { FLOWS = 4, FLOW_STEPS = 4 };
+enum {
+        FLOWS = 4,
+        FLOW_STEPS = 4,
+        FLOWS_PATIENT = 64,         /* that wait for a person, in all … */
+        FLOWS_PATIENT_OF_PARTY = 8, /* … and of one user or address */
+};
 
 enum flow_state {
         FLOW_FREE,
         FLOW_STARTED,
+        FLOW_WAITING, /* its call is kept, while the method asks somebody else */
         FLOW_PROVING, /* its call is kept until the verdict is there */
         FLOW_PROVED,  /* the proof was good; what comes of it is being seen to */
 };
@@ -40,6 +46,7 @@ struct flow {
         char detail[CAPOS_AUDIT_TEXT_BYTES];      /* for the record of the attempt; "": nothing */
         uint64_t enrolment;                       /* whose key is being tried; 0: of none */
         uint64_t duration_ms;                     /* asked for a renewal */
+        struct capnp_i_list patient;              /* sessiond.patient: it waits for a person */
         struct attempt *attempt;                  /* while its proof waits or is checked */
         capnp_answer *answer;                     /* kept as long */
 };
@@ -51,6 +58,8 @@ struct flow_ops {
         /* An attempt was refused; its flow and its answer are over. May end the connection, but not
          * free what the flows are in. */
         void (*refused)(void *arg);
+        /* A person is waited for, so long. */
+        void (*patient)(void *arg, uint32_t ms);
 };
 
 /* Those of a connection. */
@@ -80,6 +89,13 @@ int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e);
 struct strength_of flow_strength(const struct flow *f, const struct principal *p);
 /* Notes more for the record of the attempt. text: NULL or "": nothing. */
 void flow_describe(struct flow *f, const char *text);
+/* What a method that had to wait has come to: a step, or a proof, which is made of no response. */
+void flow_go_on(struct flow *f, enum method_turn turn);
+/* … a denial. why: for the client; may be NULL. detail: for the record; NULL: the same. */
+void flow_refuse(struct flow *f, enum capos_denial d, const char *why, const char *detail);
+/* … there was no room for it. */
+void flow_full(struct flow *f);
+
 /* Records that an attempt has got what it was for. */
 void flow_passed(struct flow *f);
 /* Ends a flow that came to something. */

@@ -50,11 +50,21 @@ static const struct policy_profile *login_profile(struct sessiond *s, const stru
                        : NULL;
 }
 
+static const char unbound[] = "it demands a proof that is bound to the channel";
 static const char weak[] = "it demands a proof that is bound to the channel (tls-exporter)";
 
 static bool login_binding_ok(const struct flow *f, const struct policy_profile *p)
 {
         return !f->method->binds || f->claim.binding != BINDING_SERVER_KEY || p->server_key_binding;
+}
+
+/* Whether a profile takes what was proved, as far as it is bound to this connection. */
+static const char *login_unbound(const struct flow *f, const struct policy_profile *p)
+{
+        if (f->method->unbound && !p->unbound)
+                return unbound;
+
+        return login_binding_ok(f, p) ? NULL : weak;
 }
 
 static int login_make(struct admission *ad, struct flow *f, const struct principal *p,
@@ -81,8 +91,8 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         }
         if (!who.profile)
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
-        if (!login_binding_ok(f, who.profile))
-                return flow_deny(f, a, CAPOS_DENIED_PROFILE, weak);
+        if (login_unbound(f, who.profile))
+                return flow_deny(f, a, CAPOS_DENIED_PROFILE, login_unbound(f, who.profile));
         if (f->alone)
                 sessions_end(s, p->account, NULL, "ended by a newer login of the account");
         if (n)
@@ -116,8 +126,11 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
         if (login_profile(ad->origin.s, f, p, e->profile->name) != e->profile)
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
-        if (!login_binding_ok(f, e->profile))
-                return flow_deny(f, a, CAPOS_DENIED_PROFILE, weak);
+        if (f->method->same && strcmp(f->credential, e->credential) != 0)
+                return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS,
+                                 "the session was made by something else");
+        if (login_unbound(f, e->profile))
+                return flow_deny(f, a, CAPOS_DENIED_PROFILE, login_unbound(f, e->profile));
         if (!strength_renews(&proof, e->kind, e->strength))
                 return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF,
                                  "nobody has touched a security key");
@@ -155,7 +168,13 @@ static void login_on_refused(void *arg)
         admission_refused(arg);
 }
 
-static const struct flow_ops flow_ops = {.proved = login_on_proved, .refused = login_on_refused};
+static void login_on_patient(void *arg, uint32_t ms)
+{
+        admission_be_patient(arg, ms);
+}
+
+static const struct flow_ops flow_ops = {
+        .proved = login_on_proved, .refused = login_on_refused, .patient = login_on_patient};
 
 void login_init(struct admission *ad)
 {

@@ -9,6 +9,9 @@
 #include "store.h"
 #include "throttle.h"
 
+struct flow;
+struct issuer;
+
 /* What a client says that it is, and the nonce that was given out for it. */
 struct claim {
         const struct origin *origin;
@@ -20,6 +23,8 @@ struct claim {
         uint8_t nonce[CAPOS_PROOF_NONCE_BYTES];
         bool asked; /* a step was shown to the client */
         enum binding binding;
+        char issuer[65]; /* the identity provider that is meant, by its name; "": the first */
+        void *own;       /* the method's; NULL at first */
 };
 
 /* What a prover is to look at. */
@@ -42,6 +47,7 @@ struct principal {
         uint64_t until_ms;                        /* wall time, when that is over; 0: it is not */
         bool touched;                             /* somebody has touched a security key */
         char detail[CAPOS_AUDIT_TEXT_BYTES]; /* for the audit log; "": nothing. Of a denial, too */
+        const char *why; /* of a denial, for the client; NULL: it is told no more */
 };
 
 /* The transcript that a proof of a claim is made over (doc/protocol/admission.md). 0; -EINVAL: it
@@ -57,9 +63,10 @@ enum method_whose { METHOD_FOR_PEOPLE, METHOD_FOR_SERVICES, METHOD_FOR_BOTH };
 
 /* What a response of a client's comes to. */
 enum method_turn {
-        METHOD_STEP,   /* it is shown what to do next */
-        METHOD_PROOF,  /* it is a proof: to be checked */
-        METHOD_REFUSED /* it is out of turn */
+        METHOD_STEP,    /* it is shown what to do next */
+        METHOD_PROOF,   /* it is a proof: to be checked */
+        METHOD_REFUSED, /* it is out of turn */
+        METHOD_WAIT,    /* somebody else has to be asked first */
 };
 
 /*
@@ -86,6 +93,18 @@ struct method_ops {
         /* Who it is, by a verdict. 0: *ret; else the denial. */
         enum capos_denial (*accept)(const struct claim *c, const struct proof_verdict *v,
                                     struct principal *ret);
+        /*
+         * Of methods that ask others, NULL elsewhere. wait: after METHOD_WAIT; one of flow_go_on(),
+         * flow_refuse(), flow_full() (flow.h) is called then, from within or later. again: a
+         * verdict that may be another one when somebody else has been asked: likewise, and true;
+         * false: it counts. end: the flow is over; frees what is the method's.
+         */
+        void (*wait)(struct claim *c, struct flow *f, capnp_data response);
+        bool (*again)(struct claim *c, struct flow *f, const struct proof_verdict *v);
+        void (*end)(struct claim *c);
+        uint32_t patience_ms; /* what a person needs; 0: what every connection has */
+        bool unbound;         /* a proof is bound to no channel: only for profiles that allow it */
+        bool same;            /* it renews only what the same credential has made */
 };
 
 struct method {
@@ -99,6 +118,6 @@ struct method {
 };
 
 extern const struct method method_password, method_key, method_passkey, method_certificate,
-        method_guest, method_anonymous, method_service;
+        method_guest, method_anonymous, method_service, method_device, method_browser;
 
 #endif

@@ -13,8 +13,8 @@ static const struct {
 } rows[CAPOS_AUTH_KINDS] = {
         [CAPOS_AUTH_PASSWORD] = {true, &method_password},
         [CAPOS_AUTH_PUBLIC_KEY] = {false, &method_key},
-        [CAPOS_AUTH_OIDC_DEVICE_CODE] = {true, NULL},
-        [CAPOS_AUTH_OIDC_PKCE] = {true, NULL},
+        [CAPOS_AUTH_OIDC_DEVICE_CODE] = {true, &method_device},
+        [CAPOS_AUTH_OIDC_PKCE] = {true, &method_browser},
         [CAPOS_AUTH_PASSKEY] = {true, &method_passkey},
         [CAPOS_AUTH_MTLS] = {false, &method_certificate},
         [CAPOS_AUTH_GUEST] = {false, &method_guest},
@@ -73,9 +73,10 @@ enum capos_auth method_of_proof(capnp_data proof)
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
+/* Whether there can be an account with a profile that takes what this proves. */
 static bool method_may_give(const struct method *m, const struct policy_profile *p)
 {
-        return p->accounts && method_is_for(m->ops, p->service);
+        return p->accounts && method_is_for(m->ops, p->service) && (p->unbound || !m->ops->unbound);
 }
 
 static void method_hints(const struct policy *p, const struct method *m,
@@ -98,6 +99,18 @@ static void method_hints(const struct policy *p, const struct method *m,
                         remote_auth_method_set_profile_hints_at(list, at++, p->profiles[i].name);
 }
 
+static void method_issuers(struct issuers *is, const struct method *m, remote_auth_method_builder b)
+{
+        capnp_lbuilder list;
+
+        if (m != &method_device && m != &method_browser)
+                return;
+
+        list = remote_auth_method_init_issuers(b, is->n);
+        for (unsigned i = 0; i < is->n; i++)
+                remote_auth_method_set_issuers_at(list, i, is->all[i].name);
+}
+
 int methods_tell(const struct origin *o, capnp_answer *a)
 {
         remote_auth_method_list_builder list =
@@ -113,8 +126,10 @@ int methods_tell(const struct origin *o, capnp_answer *a)
                 remote_auth_method_set_state(b, *reason ? REMOTE_AUTH_STATE_DISABLED
                                                         : REMOTE_AUTH_STATE_ENABLED);
                 remote_auth_method_set_reason(b, reason);
-                if (!*reason)
-                        method_hints(&o->s->policy, rows[i].method, b);
+                if (*reason)
+                        continue;
+                method_hints(&o->s->policy, rows[i].method, b);
+                method_issuers(&o->s->issuers, rows[i].method, b);
         }
         return capnp_answer_return(a);
 }

@@ -192,6 +192,7 @@ static int policy_fill(struct policy *p, manifest_reader m)
         p->max_admissions = room.connections + room.unauthenticated;
         p->password = authentication_password(a);
         p->public_key = authentication_public_key(a);
+        p->issuers = authentication_oidc(a);
         p->admission_ms = limits_admission_ms(manifest_limits(m));
         r = policy_services(p, manifest_services(m));
         if (!r)

@@ -3,6 +3,7 @@
 #define SESSIOND_POLICY_H
 
 #include "authorities.h"
+#include "manifest.capnp-c.h"
 #include "passkeys.h"
 
 #include <capos/capnp.h>
@@ -72,6 +73,7 @@ struct policy {
         struct authorities authorities; /* who may certify SSH keys */
         struct passkeys passkeys;
         struct policy_entry guest, anonymous;
+        oidc_issuer_list issuers; /* in msg; what is made of them is struct issuers */
         uint64_t admission_ms;
 };
 

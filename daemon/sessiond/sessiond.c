@@ -14,6 +14,7 @@
 
 #include "admit.h"
 #include "check.h"
+#include "clock.h"
 #include "daemon-log.h"
 #include "daemon-sandbox.h"
 #include "enrolment.h"
@@ -93,6 +94,14 @@ static void sessiond_new_signer(struct sessiond *s, const struct packet *p, int 
         }
 }
 
+static void sessiond_take_providers(struct sessiond *s, int fd)
+{
+        int r = issuers_take_files(&s->issuers, fd);
+
+        if (r)
+                sessiond_stop(s, r);
+}
+
 static void up_got(struct daemon_link *l, const struct packet *p, const int *fds)
 {
         struct sessiond *s = CAPNP_I_OF(l, struct sessiond, up);
@@ -112,6 +121,12 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
                 break;
         case PACKET_PROVER:
                 prover_arrived(&s->prover, p->index, fds[0]);
+                break;
+        case PACKET_FETCHER:
+                fetcher_arrived(&s->fetcher, p->index, fds[0]);
+                break;
+        case PACKET_PROVIDERS:
+                sessiond_take_providers(s, fds[0]);
                 break;
         case PACKET_RULES:
                 recheck_start(s, p, fds[0]);
@@ -159,6 +174,7 @@ int sessiond_init(struct sessiond *s)
         capnp_i_list_init(&s->sessions);
         capnp_i_list_init(&s->attempts);
         capnp_i_list_init(&s->enrolments);
+        capnp_i_list_init(&s->patient);
         randombytes_buf(s->boot_secret, sizeof(s->boot_secret));
         throttle_init(&s->throttle);
 
@@ -167,8 +183,12 @@ int sessiond_init(struct sessiond *s)
                 return r;
 
         prover_init(&s->prover, s);
+        fetcher_init(&s->fetcher, s);
+        s->issuers.now_ms = clock_boot_ms;
         capnp_i_list_init(&s->checks);
         r = policy_init(&s->policy, FD_MANIFEST);
+        if (!r)
+                r = issuers_init(&s->issuers, &s->fetcher, s->policy.issuers);
         if (!r)
                 r = services_init(s);
         if (!r)
@@ -209,6 +229,8 @@ void sessiond_deinit(struct sessiond *s)
         enrolments_deinit(s);
         identity_deinit(&s->identity);
         prover_deinit(&s->prover);
+        issuers_deinit(&s->issuers);
+        fetcher_deinit(&s->fetcher);
         recheck_deinit(s);
         checks_deinit(s);
         services_deinit(s);

@@ -10,7 +10,9 @@
 #include "base-list.h"
 #include "daemon-link.h"
 #include "daemon-log.h"
+#include "fetch.h"
 #include "identity.h"
+#include "issuers.h"
 #include "policy.h"
 #include "prove.h"
 #include "recheck.h"
@@ -31,6 +33,8 @@ struct sessiond {
         struct store store;
         struct audit audit;
         struct prover prover;
+        struct fetcher fetcher;
+        struct issuers issuers; /* identity providers */
         struct throttle throttle;
         struct rules rules; /* for client certificates */
         struct recheck recheck;
@@ -44,6 +48,7 @@ struct sessiond {
         struct capnp_i_list attempts;   /* proofs under way */
         struct capnp_i_list enrolments; /* keys of clients whose line may drop */
         uint64_t last_enrolment;
+        struct capnp_i_list patient; /* flows that wait for a person */
         uint32_t nadmissions;
         uint8_t boot_secret[32]; /* what references of callers are made with */
         uint32_t workers, nsessions;

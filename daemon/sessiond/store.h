@@ -14,7 +14,7 @@
 #include "session-audit.h"
 
 enum {
-        STORE_VERSION = 4,
+        STORE_VERSION = 5,
         STORE_NAME_BYTES = 32,                /* of an account */
         STORE_PROFILES = 16,                  /* of an account */
         STORE_KEYS = 32,                      /* likewise */
@@ -116,6 +116,28 @@ int store_remove_service_key(struct store *s, const char *name, const char *id,
  * since 1970. 0; STORE_E_EXISTS: it was used before; -errno. */
 int store_use_once(struct store *s, const uint8_t hash[STORE_HASH_BYTES], int64_t until_s,
                    int64_t now_s) CAPNP_MUST_USE;
+
+/* What an identity provider calls somebody: issuer and subject. Both are foreign texts. */
+struct store_identity {
+        const char *issuer, *subject;
+};
+
+/* 0; STORE_E_EXISTS: it is somebody's; STORE_E_NONE: no such account; -errno. */
+int store_add_identity(struct store *s, const char *name,
+                       const struct store_identity *i) CAPNP_MUST_USE;
+/* 0; STORE_E_NONE; -errno. */
+int store_remove_identity(struct store *s, const char *name,
+                          const struct store_identity *i) CAPNP_MUST_USE;
+/* Whose it is. 0; STORE_E_NONE; -errno. */
+int store_find_identity(struct store *s, const struct store_identity *i,
+                        char ret_name[STORE_NAME_BYTES + 1]) CAPNP_MUST_USE;
+/* Makes an account whose only credential it is. 0; STORE_E_EXISTS; -errno. */
+int store_add_with_identity(struct store *s, const char *name, const char *profile,
+                            const struct store_identity *i) CAPNP_MUST_USE;
+/* Calls fn for each of an account's. 0, or -errno. */
+int store_each_identity(struct store *s, const char *name,
+                        void (*fn)(void *arg, const struct store_identity *i),
+                        void *arg) CAPNP_MUST_USE;
 
 /* What store_set_mark() was told last. 0, or -errno. */
 int store_mark(struct store *s, struct store_mark *ret) CAPNP_MUST_USE;

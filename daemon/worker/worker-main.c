@@ -40,6 +40,7 @@ static int zygote_init(struct daemon_zygote *z, struct worker_kit *kit)
                                     .parent = getppid(),
                                     .live = worker_live,
                                     .arg = kit,
+                                    .own_role = ROLE_ZYGOTE,
                                     .role = ROLE_WORKER};
         r = daemon_manifest_take(&m, MANIFEST_FD);
         if (r)

@@ -57,6 +57,8 @@ def roles(filters, sandbox):
             words.append("signals to itself")
         if "refuses_paths = true" in m[2]:
             words.append("paths are refused with EACCES")
+        if "refuses_sockets = true" in m[2]:
+            words.append("sockets of other families are refused with EACCES")
         words.append(re.search(r"\.fds = (\d+)", limit)[1] + " descriptors")
         if memory := re.search(r"address_bytes = (\d+)ull", limit):
             words.append(f"{memory[1]} MiB of address space")

@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+"""by-oidc: log in by an identity provider, with a code for a device and with a browser.
+
+Why: what a login by a provider is worth is decided in five processes, one of which speaks to the
+network. That they agree, whose account it is, what a client is told and what the audit log has, is
+seen from outside only. The provider is a stand-in (oplib.py); npm's is among the peers.
+
+usage: by-oidc.py
+"""
+import base64
+import hashlib
+import json
+import os
+import socket
+import sys
+import tempfile
+import time
+import urllib.parse
+
+import instance
+import oplib
+import sessionlib as s
+from sessionlib import Failed, Refused, Struct
+
+SCRIPT = "e2e-oidc"
+DEVICE, BROWSER = 2, 3
+REDIRECT = "http://127.0.0.1:9/callback"
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+def step(result):
+    """(url, user code, challenge) of an answer to next."""
+    b = result.content.ptr(0)
+    return s.text(b.ptr(1)), s.text(b.ptr(2)), bytes(b.ptr(3) or b"")
+
+
+def info(session):
+    i = session.call(0).content.ptr(0)
+    return tuple(s.text(i.ptr(n)) for n in (1, 2, 3))
+
+
+class Cases:
+    def __init__(self, folder):
+        self.op, self.peers = oplib.Provider(), 0
+        secret = os.path.join(folder, "secret")
+        with open(secret, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            f.write(oplib.SECRET + "\n")
+        profiles = [instance.profile("lounge", ["session", "system_info"]).replace(
+            "leaseMs", "unbound = true, leaseMs", 1)]
+        oidc = f"""oidc = [(name = "op", issuer = "{self.op.url}", clientId = "{oplib.CLIENT}",
+          clientSecretFile = "{secret}", loopback = true, rules = [
+            (claims = [(name = "groups", value = "admins")], account = "alice"),
+            (claims = [(name = "groups", value = "people")], create = true, profile = "lounge")])]"""
+        text = instance.manifest(profiles=profiles)
+        self.target = instance.Instance(text.replace("authentication = (",
+                                                     f"authentication = ({oidc},\n    ", 1))
+
+    def connect(self):
+        """From another address each time: what one source does again and again is only counted."""
+        self.peers += 1
+        host, port = self.target.address.rsplit(":", 1)
+        sock = socket.create_connection((host, int(port)), 30, (f"127.0.1.{self.peers}", 0))
+        return s.Peer(sock)
+
+    # ---- the two flows
+
+    def device(self, peer, account=None, profile=None):
+        flow = peer.flow(DEVICE, account, profile)
+        url, code, _ = step(s.answer(flow, ""))
+        expect((url, code), (f"{self.op.url}/activate", "WDJB-MJHT"), "the step")
+        return flow
+
+    def by_device(self):
+        self.op.claims = {"groups": ["people"]}
+        self.op.approved, self.op.slow_down = False, 0
+        peer = self.connect()
+        flow = self.device(peer)
+        q = flow.send(0, Struct(b"", [b""]))
+        instance.until(lambda: self.op.count("/token") > 0, "a question at the provider")
+        self.op.approved = True
+        session = peer.wait(q).ref(1, s.SESSION)
+        account, profile, kind = info(session)
+        expect((account[:3], profile, kind), ("op-", "lounge", "oidcDeviceCode"), "the session")
+        expect(sorted(s.names(s.cap_set(session))), ["session", "system_info"], "the bundle")
+        session.call(3)
+        peer.close()
+
+    def by_browser(self):
+        self.op.claims = {"groups": "admins", "sub": "alice at op"}
+        peer = self.connect()
+        flow = peer.flow(BROWSER)
+        url, _, challenge = step(s.answer(flow, REDIRECT))
+        asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+        expect(asked["nonce"], self.nonce(challenge), "the nonce")
+        session = s.answer(flow, self.op.browse(url)).ref(1, s.SESSION)
+        expect(info(session), ("alice", "operator", "oidcAuthorizationCodePkce"), "the session")
+        expect(sorted(s.names(s.cap_set(session))), ["chat", "session", "system_info"], "the bundle")
+        expect(self.last()["outcome"], "ok", "the record")
+        expect(self.last()["binding"], "none", "the binding: there is no TLS")
+        session.call(3)
+        peer.close()
+
+    def renewal(self):
+        """By the same identity; another one's is refused, and the session goes on."""
+        self.op.claims = {"groups": "admins", "sub": "alice at op"}
+        peer = self.connect()
+        session = self.browse(peer.flow(BROWSER))
+        flow = session.call(4, s.auth_start(BROWSER)).ref(0, s.FLOW)
+        session = self.browse(flow)
+        expect(info(session)[0], "alice", "the account")
+        self.op.claims = {"groups": "admins", "sub": "another of the admins"}
+        self.refused(lambda: self.browse(session.call(4, s.auth_start(BROWSER)).ref(0, s.FLOW)),
+                     "denied.credentials", "made by something else")
+        expect(info(session)[0], "alice", "the account")
+        session.call(3)
+        peer.close()
+
+    def browse(self, flow, **changes):
+        url, _, _ = step(s.answer(flow, REDIRECT))
+        return s.answer(flow, self.op.browse(url, **changes)).ref(1, s.SESSION)
+
+    # ---- who may not
+
+    @staticmethod
+    def refused(function, code, why=""):
+        try:
+            function()
+        except Refused as e:
+            expect(e.code, code, "the denial")
+            if why not in e.reason:
+                raise Failed(f"{why!r} is not in {e.reason!r}") from e
+            return
+        raise Failed(f"{code}: it was let in")
+
+    def audit(self):
+        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
+    def last(self):
+        return [r for r in self.audit() if r["what"] == "attempt" and "times" not in r][-1]
+
+    def cheat(self, told, recorded=None, account=None, changes=None):
+        """A browser's login that is refused: what the client is told, what is recorded."""
+        code = "denied.credentials"
+        peer = self.connect()
+        try:
+            self.refused(lambda: self.browse(peer.flow(BROWSER, account), **changes or {}),
+                         code, told)
+        finally:
+            peer.close()
+        record = self.last()
+        expect(record["outcome"], code, "the record's outcome")
+        if (recorded or told) not in record.get("detail", ""):
+            raise Failed(f"{recorded or told!r} is not in {record}")
+
+    def wrong_tokens(self):
+        now = int(time.time())
+        for claims, why in (({"aud": "another"}, "for somebody else"),
+                            ({"aud": ["another", "x"]}, "for somebody else"),
+                            ({"aud": [oplib.CLIENT, "x"], "azp": "x"}, "for somebody else"),
+                            ({"aud": [oplib.CLIENT, "x"]}, "for somebody else"),
+                            ({"azp": "x"}, "for somebody else"), ({"aud": None}, "for somebody else"),
+                            ({"iss": "https://op.example"}, "another issuer"),
+                            ({"iss": self.op.url + "/"}, "another issuer"),
+                            ({"iss": None}, "another issuer"), ({"nonce": "x" * 43}, "another login"),
+                            ({"nonce": None}, "another login"),
+                            ({"at_hash": "x" * 22}, "another access token"),
+                            ({"exp": now - 120}, "expired"), ({"exp": None}, "expired"),
+                            ({"nbf": now + 600}, "not valid yet"),
+                            ({"iat": now + 600}, "not valid yet"), ({"sub": None}, "about nobody"),
+                            ({"sub": ""}, "about nobody"), ({"sub": "x" * 256}, "about nobody")):
+            self.op.claims = {"groups": "admins", "sub": "alice at op", **claims}
+            try:
+                self.cheat("", why)
+            except Failed as e:
+                raise Failed(f"{claims}: {e}") from e
+
+    def wrong_redirects(self):
+        self.op.claims = {"groups": "admins", "sub": "alice at op"}
+        for changes, told in (({"state": "x" * 43}, "another login (state)"),
+                              ({"state": None}, "another login (state)"),
+                              ({"iss": "https://op.example"}, "another identity provider (iss)"),
+                              ({"iss": None}, "another identity provider (iss)"),
+                              ({"code": None}, "has no code"),
+                              ({"code": "guessed"}, "invalid_grant"),
+                              ({"code": None, "error": "access_denied"}, "somebody has said no"),
+                              ({"code": None, "error": "server_error"}, "has refused")):
+            self.cheat(told, changes=changes)
+
+    def wrong_responses(self):
+        """Redirects to elsewhere, and turns that are none."""
+        for uri in ("", "https://example.org/", "http://localhost:1/", "http://127.0.0.1.example.org/",
+                    "javascript:alert(1)", "http://127.0.0.1:1/\0x"):
+            peer = self.connect()
+            flow = peer.flow(BROWSER)
+            self.refused(lambda f=flow, u=uri: s.answer(f, u), "denied.credentials",
+                         "first comes the redirect URI")
+            peer.close()
+
+    def wrong_accounts(self):
+        """An account that is named must be the identity's; nobody's identity is nobody."""
+        self.op.claims = {"groups": "admins", "sub": "alice at op"}
+        self.cheat("", "it is alice's", account="bob")
+        self.op.claims = {"groups": "strangers", "sub": "a stranger"}
+        self.cheat("nobody has an account", "a stranger")
+
+    def stolen_by_a_middle(self):
+        """A login that one has begun, and another has said yes to: the nonce is of one connection."""
+        self.op.claims = {"groups": "admins", "sub": "alice at op"}
+        first, second = self.connect(), self.connect()
+        flow, other = first.flow(BROWSER), second.flow(BROWSER)
+        url, _, _ = step(s.answer(flow, REDIRECT))
+        theirs, _, _ = step(s.answer(other, REDIRECT))
+        state = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(theirs).query))["state"]
+        query = self.op.browse(url, state=state)
+        self.refused(lambda: s.answer(other, query), "denied.credentials", "invalid_grant")
+        first.close()
+        second.close()
+
+    def device_without_a_profile(self):
+        """A code for a device gives no profile that does not say so."""
+        self.op.claims = {"groups": "admins", "sub": "alice at op"}
+        self.op.approved = True
+        peer = self.connect()
+        flow = self.device(peer)
+        self.refused(lambda: s.answer(flow, ""), "denied.profile", "bound to the channel")
+        peer.close()
+
+    def device_refused(self):
+        for error, code, told in (("access_denied", "denied.credentials", "somebody has said no"),
+                                  ("expired_token", "denied.flow", "too old"),
+                                  ("invalid_grant", "denied.credentials", "invalid_grant")):
+            self.op.answers["/token"] = lambda h, _, e=error: h.answer(400, {"error": e})
+            peer = self.connect()
+            flow = self.device(peer)
+            self.refused(lambda f=flow: s.answer(f, ""), code, told)
+            peer.close()
+        self.op.answers.clear()
+
+    def device_slowly(self):
+        """A provider that says slow_down is asked less often, and then lets in."""
+        self.op.claims = {"groups": ["people"], "sub": "slow"}
+        self.op.approved, self.op.slow_down = True, 1
+        peer = self.connect()
+        session = s.answer(self.device(peer), "").ref(1, s.SESSION)
+        expect(info(session)[1], "lounge", "the profile")
+        peer.close()
+
+    def no_such_provider(self):
+        peer = self.connect()
+        start = s.auth_start(DEVICE)
+        start.ptrs[0].ptrs[0] = Struct(b"", [None, "nowhere"])
+        flow = peer.gateway().call(1, start).ref(0, s.FLOW)
+        self.refused(lambda: s.answer(flow, ""), "denied.flow", "no such identity provider")
+        peer.close()
+
+    @staticmethod
+    def nonce(challenge, account=b"", profile=b""):
+        fields = [b"capos admission proof 1", b"plain", b"", challenge, b"", account, profile, b""]
+        text = b"".join(len(f).to_bytes(4, "big") + f for f in fields)
+        return base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
+
+    def run(self):
+        return instance.run_cases(SCRIPT, [
+            ("a code for a device", self.by_device),
+            ("a browser", self.by_browser),
+            ("renewal by the same identity", self.renewal),
+            ("a provider that is slow", self.device_slowly),
+            ("accounts that are not theirs", self.wrong_accounts),
+            ("tokens that are wrong", self.wrong_tokens),
+            ("redirects that are wrong", self.wrong_redirects),
+            ("responses that are wrong", self.wrong_responses),
+            ("somebody else's yes", self.stolen_by_a_middle),
+            ("a code for a device without a profile for it", self.device_without_a_profile),
+            ("a device that is refused", self.device_refused),
+            ("a provider that is not there", self.no_such_provider),
+        ])
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="capos-oidc-") as folder:
+        cases = Cases(folder)
+        with cases.target:
+            return cases.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
