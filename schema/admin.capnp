@@ -57,6 +57,9 @@ struct LiveSession {
   expiresAtMs @6 :UInt64;
   grants @7 :List(Text);
   # Names of the granted capabilities that have not been revoked.
+
+  droppedAtMs @8 :UInt64;
+  # Its connection has ended, and its client may come back until the lease ends; else 0.
 }
 
 interface Admin {
@@ -81,7 +84,8 @@ interface Admin {
   sessionList @6 () -> (sessions :List(LiveSession));
 
   sessionRevoke @7 (id :Text, cap :Text) -> ();
-  # Ends a session, or with a cap takes that capability from it. Returns when it has happened.
+  # Ends a session, or with a cap takes that capability from it. Returns when it has happened. One whose connection has
+  # ended is not come back to then, or without that capability.
 
   status @8 () -> (sessions :UInt32, workers :UInt32, descriptors :UInt32, version :Text,
       address :Text, addresses :List(Text), confinement :Text, layers :List(Text),

@@ -6,9 +6,13 @@
  * Each caller has a connection of its own; what it held there is dropped when it ends. Callers get
  * the session itself: their calls are relayed like any others between two connections.
  *
- * The agent ends with the session. A lost connection says so by itself. That a session has expired
- * or was revoked only shows in a call, so the agent asks for its info now and then, when the lease
- * ends, and when a caller has left. The first refusal is the end.
+ * The agent ends with the session. That a session has expired or was revoked only shows in a call,
+ * so the agent asks for its info now and then, when the lease ends, and when a caller has left. The
+ * first refusal is the end.
+ *
+ * A line that drops is no end where the session can be come back to (capos_client_reconnect()).
+ * Callers whose calls were under way see them fail, and those that come meanwhile are told; nothing
+ * is done again for them.
  */
 #include "agent.h"
 
@@ -44,8 +48,11 @@ struct agent {
         uint8_t *proof_bytes;
         uint32_t proof_len;
         char why[RUNTIME_WHY]; /* the session has ended; "": the user has ended it */
-        bool wipe;             /* a proof has been in this memory */
-        bool withdrawn;        /* the name is free, and may be another agent's by now */
+        uint64_t dropped_ms;   /* when the line did; 0: it is there */
+        uint64_t back_ms;      /* when it last came back */
+        uint32_t reconnects;
+        bool wipe;      /* a proof has been in this memory */
+        bool withdrawn; /* the name is free, and may be another agent's by now */
 };
 
 /* ---- looking after the session ------------------------------------------------------------ */
@@ -66,6 +73,43 @@ static void agent_end(struct agent *g, const struct capos_error *why)
         capnp_vat_stop(g->seed->vat);
 }
 
+/* ---- a line that drops -------------------------------------------------------------------- */
+
+static void agent_on_back(capos_client *c, int r, void *arg)
+{
+        struct agent *g = arg;
+        const struct capos_error *e = capos_client_error_peek(c);
+
+        if (r) {
+                (void)snprintf(g->why, sizeof(g->why),
+                               "the line dropped, and could not be made again: %.400s", e->text);
+                agent_end(g, e);
+                return;
+        }
+        g->dropped_ms = 0;
+        g->back_ms = cli_now_ms();
+        g->reconnects++;
+        agent_look(g, LOOK_MS);
+}
+
+/* The connection has ended, or answers no more. Both a call and the end of it may say so. */
+static void agent_lost(struct agent *g, const struct capos_error *why)
+{
+        int r;
+
+        if (g->dropped_ms || g->why[0])
+                return;
+        r = capos_client_reconnect(g->seed->client, 0, agent_on_back, g);
+        if (r == -EBUSY) /* what runs will fail, and come here */
+                return;
+        if (r) {
+                agent_end(g, why);
+                return;
+        }
+        g->dropped_ms = cli_now_ms();
+        g->timer = capnp_timer_free(g->timer);
+}
+
 static void agent_on_fetched(capos_client *c, int r, void *arg)
 {
         struct agent *g = arg;
@@ -73,6 +117,10 @@ static void agent_on_fetched(capos_client *c, int r, void *arg)
         uint64_t now_ms = cli_now_ms();
         uint32_t next_ms = LOOK_MS;
 
+        if (r == CAPNP_E_DISCONNECTED || r == -ETIMEDOUT) {
+                agent_lost(g, capos_client_error_peek(c));
+                return;
+        }
         if (r && r != CAPOS_E_QUOTA) {
                 agent_end(g, capos_client_error_peek(c));
                 return;
@@ -101,8 +149,9 @@ static void agent_on_timer(void *arg)
 
 static void agent_look(struct agent *g, uint32_t after_ms)
 {
-        capnp_timer_free(g->timer);
-        g->timer = NULL;
+        g->timer = capnp_timer_free(g->timer);
+        if (g->dropped_ms)
+                return;
         if (capnp_timer_new(g->seed->vat, after_ms, agent_on_timer, g, &g->timer))
                 capnp_vat_stop(g->seed->vat);
 }
@@ -110,10 +159,19 @@ static void agent_look(struct agent *g, uint32_t after_ms)
 static void agent_on_end(capos_client *c, const struct capos_error *why, void *arg)
 {
         (void)c;
-        agent_end(arg, why);
+        agent_lost(arg, why);
 }
 
 /* ---- what callers may ask ----------------------------------------------------------------- */
+
+/* Says that there is no session just now. */
+static int agent_refuse_dropped(const struct agent *g, capnp_answer *a)
+{
+        return capnp_answer_fail(a, CAPNP_DISCONNECTED,
+                                 "the line to the instance has dropped %u s ago and is being made "
+                                 "again: try again in a moment",
+                                 (unsigned)((cli_now_ms() - g->dropped_ms) / 1000));
+}
 
 static int agent_info(void *self, capnp_answer *a)
 {
@@ -130,6 +188,9 @@ static int agent_info(void *self, capnp_answer *a)
         agent_info_set_kind(b, i.kind);
         agent_info_set_expires_at_ms(b, i.expires_at_ms);
         agent_info_set_pid(b, (uint32_t)getpid());
+        agent_info_set_dropped_at_ms(b, g->dropped_ms);
+        agent_info_set_reconnects(b, g->reconnects);
+        agent_info_set_reconnected_at_ms(b, g->back_ms);
         agent_info_set_key(b, g->seed->key);
         agent_info_set_identity(b, g->seed->identity);
         if (client_binding_peek(g->seed->client, &channel, &key)) {
@@ -142,6 +203,9 @@ static int agent_info(void *self, capnp_answer *a)
 static int agent_session(void *self, capnp_answer *a)
 {
         struct agent *g = self;
+
+        if (g->dropped_ms)
+                return agent_refuse_dropped(g, a);
 
         session_agent_session_results_set_session(
                 a, (remote_session_client){capos_client_session_peek(g->seed->client)});
@@ -186,6 +250,8 @@ static int agent_renew(void *self, capnp_answer *a)
 
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "bad parameters");
+        if (g->dropped_ms)
+                return agent_refuse_dropped(g, a);
         if (g->renewal)
                 return capnp_answer_fail(a, CAPNP_OVERLOADED, "a renewal is under way");
 
@@ -243,6 +309,12 @@ static int agent_logout(void *self, capnp_answer *a)
 
         if (g->logout)
                 return capnp_answer_fail(a, CAPNP_OVERLOADED, "a logout is under way");
+        if (g->dropped_ms) {
+                /* The session has ended with its connection, and the key goes with this process. */
+                agent_withdraw(g);
+                capnp_vat_stop(g->seed->vat);
+                return capnp_answer_return(a);
+        }
         q = remote_session_logout(
                 (remote_session_client){capos_client_session_peek(g->seed->client)});
         if (!q)

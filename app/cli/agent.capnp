@@ -31,6 +31,13 @@ struct AgentInfo {
 
   identity @10 :Text;
   # The file that `--identity` named, as a whole path; empty: the key was found.
+
+  droppedAtMs @11 :UInt64;
+  # Since when the line to the instance is dead, and the agent tries to come back; 0: it is not.
+
+  reconnects @12 :UInt32;
+  reconnectedAtMs @13 :UInt64;
+  # How often it has come back, and when last. Milliseconds since 1970.
 }
 
 interface SessionAgent {
@@ -40,7 +47,8 @@ interface SessionAgent {
   info @0 () -> (info :AgentInfo);
 
   session @1 () -> (session :Rs.RemoteSession);
-  # The session itself. What a caller gets through it is dropped when the caller goes.
+  # The session itself. What a caller gets through it is dropped when the caller goes, and dead when the line has
+  # dropped. While it is, this fails, and so does renew.
 
   renew @2 (proof :Data, requestedDurationMs :UInt64) -> ();
   # RemoteSession.renew with this proof; the agent keeps the reference that comes back.

@@ -7,14 +7,15 @@
 
 static json_t *live_json(live_session_reader s)
 {
-        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:o}", "id",
+        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o}", "id",
                          cli_json_text(live_session_id(s).p), "account",
                          cli_json_text(live_session_account(s).p), "profile",
                          cli_json_text(live_session_profile(s).p), "kind",
                          cli_json_text(live_session_kind(s).p), "source",
                          cli_json_text(live_session_source(s).p), "startedAtMs",
                          (json_int_t)live_session_started_at_ms(s), "expiresAtMs",
-                         (json_int_t)live_session_expires_at_ms(s), "grants",
+                         (json_int_t)live_session_expires_at_ms(s), "droppedAtMs",
+                         (json_int_t)live_session_dropped_at_ms(s), "grants",
                          admin_texts_json(live_session_grants(s), live_session_grants_at));
 }
 
@@ -31,7 +32,8 @@ static void live_print(live_session_reader s)
         printf(") from ");
         cli_print_safe(live_session_source(s).p);
         cli_format_until(live_session_expires_at_ms(s), until, sizeof(until));
-        printf(", ends %s: ", until);
+        printf(live_session_dropped_at_ms(s) ? ", its line has dropped, ends %s: " : ", ends %s: ",
+               until);
         admin_texts_print(live_session_grants(s), live_session_grants_at);
         printf("\n");
 }

@@ -19,6 +19,8 @@
 struct reached {
         char address[CAPOS_ADDRESS_WHERE + 16]; /* as it was given */
         char key[TLS_FINGERPRINT_TEXT];         /* behind TLS, else "" */
+        uint32_t reconnects;
+        uint64_t reconnected_at_ms;
 };
 
 static json_t *info_json(const struct capos_session_info *i)
@@ -62,6 +64,11 @@ static void info_print(const struct capos_session_info *i, const struct reached 
         (void)snprintf(both, sizeof(both), "%s (%s)", at, until);
         line_print("ends", both);
         line_print("renewable", i->renew_challenge.len ? "yes, by `capos renew`" : "no");
+        if (at_whom->reconnects) {
+                cli_format_time(at_whom->reconnected_at_ms, at, sizeof(at));
+                (void)snprintf(both, sizeof(both), "%u times, last at %s", at_whom->reconnects, at);
+                line_print("dropped", both);
+        }
 }
 
 static int reached_fetch(struct cli *c, struct reached *ret)
@@ -77,7 +84,8 @@ static int reached_fetch(struct cli *c, struct reached *ret)
 
         a = session_agent_info_info(q);
         key = agent_info_server_key_hash(a);
-        *ret = (struct reached){.key = ""};
+        *ret = (struct reached){.reconnects = agent_info_reconnects(a),
+                                .reconnected_at_ms = agent_info_reconnected_at_ms(a)};
         (void)snprintf(ret->address, sizeof(ret->address), "%s", agent_info_address(a).p);
         if (key.len == TLS_KEY_HASH_BYTES)
                 capos_i_tls_fingerprint_print(key.p, ret->key);
@@ -104,6 +112,7 @@ int cmd_whoami(struct cli *c)
         all = info_json(&i);
         (void)json_object_set_new(all, "instance", cli_json_text(at_whom.address));
         (void)json_object_set_new(all, "key", json_string(at_whom.key));
+        (void)json_object_set_new(all, "reconnects", json_integer(at_whom.reconnects));
         return cli_print_json(c, all);
 }
 
@@ -368,13 +377,15 @@ int cmd_renew(struct cli *c)
 
 static json_t *agent_json(agent_info_reader i)
 {
-        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:I,s:i}", "alias",
+        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:I,s:i,s:I,s:i}", "alias",
                          cli_json_text(agent_info_alias(i).p), "address",
                          cli_json_text(agent_info_address(i).p), "account",
                          cli_json_text(agent_info_account(i).p), "profile",
                          cli_json_text(agent_info_profile(i).p), "kind",
                          cli_json_text(agent_info_kind(i).p), "expiresAtMs",
-                         (json_int_t)agent_info_expires_at_ms(i), "agent", (int)agent_info_pid(i));
+                         (json_int_t)agent_info_expires_at_ms(i), "agent", (int)agent_info_pid(i),
+                         "droppedAtMs", (json_int_t)agent_info_dropped_at_ms(i), "reconnects",
+                         (int)agent_info_reconnects(i));
 }
 
 static void agent_print(agent_info_reader i)
@@ -387,7 +398,12 @@ static void agent_print(agent_info_reader i)
         cli_print_safe(agent_info_profile(i).p);
         printf(" at ");
         cli_print_safe(agent_info_address(i).p);
-        printf(", ends %s\n", until);
+        printf(", ends %s", until);
+        if (agent_info_reconnects(i))
+                printf(", reconnected %ux", agent_info_reconnects(i));
+        if (agent_info_dropped_at_ms(i))
+                printf(", the line has dropped: reconnecting");
+        printf("\n");
 }
 
 /* A login whose agent does not answer: it is there, and what it is cannot be known. */

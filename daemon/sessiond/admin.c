@@ -19,6 +19,7 @@
 
 #include "admin-passkey.h"
 #include "admin.capnp-c.h"
+#include "clock.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
 #include "enrolment.h"
@@ -594,15 +595,45 @@ static void live_fill(const struct session *e, live_session_builder b)
                         live_session_set_grants_at(list, at++, e->grants[i].policy->name);
 }
 
+/* One whose client may come back. */
+static void dropped_fill(const struct enrolment *n, live_session_builder b)
+{
+        const struct policy_profile *p = n->profile;
+        capnp_lbuilder list;
+        unsigned many = 0, at = 0;
+
+        live_session_set_id(b, n->last);
+        live_session_set_account(b, n->account);
+        live_session_set_profile(b, p->name);
+        live_session_set_kind(b, capos_auth_name(n->kind));
+        live_session_set_source(b, n->source);
+        live_session_set_started_at_ms(b, n->started_ms);
+        live_session_set_expires_at_ms(b, clock_wall_ms() + enrolment_left_ms(n));
+        live_session_set_dropped_at_ms(b, n->dropped_ms);
+        for (unsigned i = 0; i < p->ngrants; i++)
+                many += !(n->revoked >> i & 1);
+        list = live_session_init_grants(b, many);
+        for (unsigned i = 0; i < p->ngrants; i++)
+                if (!(n->revoked >> i & 1))
+                        live_session_set_grants_at(list, at++, p->grants[i].name);
+}
+
 static int admin_on_session_list(void *self, capnp_answer *a)
 {
         struct sessiond *s = self;
-        live_session_list_builder to = admin_session_list_results_init_sessions(a, s->nsessions);
-        uint32_t at = 0;
+        live_session_list_builder to;
+        uint32_t all = s->nsessions, at = 0;
 
+        for (struct enrolment *n = enrolments_next(s, NULL); n; n = enrolments_next(s, n))
+                all++;
+        to = admin_session_list_results_init_sessions(a, all);
         for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next)
                 live_fill(CAPNP_I_OF(l, struct session, link),
                           live_session_list_builder_get(to, at++));
+        /* One may have run out since. */
+        for (struct enrolment *n = enrolments_next(s, NULL); n && at < all;
+             n = enrolments_next(s, n))
+                dropped_fill(n, live_session_list_builder_get(to, at++));
         return capnp_answer_return(a);
 }
 
@@ -611,12 +642,16 @@ static int admin_on_session_revoke(void *self, capnp_answer *a)
         struct sessiond *s = self;
         struct session *e = sessions_find(s, admin_session_revoke_param_id(a));
         capnp_text cap = admin_session_revoke_param_cap(a);
+        struct enrolment *n = NULL;
 
-        if (!capnp_answer_check(a) && !e && !cap.len &&
-            enrolments_revoke(s, admin_session_revoke_param_id(a)))
-                return audit_return(&s->audit, a);
-        if (capnp_answer_check(a) || !e)
+        if (!e)
+                n = enrolments_dropped(s, admin_session_revoke_param_id(a));
+        if (capnp_answer_check(a) || (!e && !n))
                 return capnp_answer_fail(a, CAPNP_FAILED, "there is no such session");
+        if (n && enrolment_revoke(n, cap))
+                return capnp_answer_fail(a, CAPNP_FAILED, "the session has no such capability");
+        if (n)
+                return audit_return(&s->audit, a);
         if (!cap.len)
                 session_end(e, SESSION_REVOCATION, "revoked");
         else if (session_revoke(e, cap))

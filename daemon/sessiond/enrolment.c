@@ -21,6 +21,8 @@
 #include "daemon-text.h"
 #include "sessiond.h"
 
+_Static_assert(POLICY_GRANTS <= 64, "a bit for each grant");
+
 /* What such a key begins with; 32 bytes follow. */
 static const uint8_t head[] = {0,   0,   0,   11,  's', 's', 'h', '-', 'e', 'd',
                                '2', '5', '5', '1', '9', 0,   0,   0,   32};
@@ -102,6 +104,7 @@ void enrolment_drop(struct enrolment *n)
         uint32_t all = 0, of_account = 0;
 
         n->session = NULL;
+        n->dropped_ms = clock_wall_ms();
         if (!enrolment_left_ms(n)) {
                 (void)enrolment_end(n);
                 return;
@@ -135,23 +138,51 @@ void enrolments_end(struct sessiond *s, const char *account, const char *credent
         }
 }
 
-bool enrolments_revoke(struct sessiond *s, capnp_text session)
+struct enrolment *enrolments_next(struct sessiond *s, struct enrolment *after)
 {
-        struct enrolment *n = waiting_from(s, s->enrolments.next);
+        return after ? waiting_after(after) : waiting_from(s, s->enrolments.next);
+}
+
+struct enrolment *enrolments_dropped(struct sessiond *s, capnp_text session)
+{
+        struct enrolment *n = enrolments_next(s, NULL);
 
         while (n && !text_is(session, n->first) && !text_is(session, n->last))
-                n = waiting_after(n);
-        if (!n)
-                return false;
+                n = enrolments_next(s, n);
+        return n;
+}
 
-        audit_add(&s->audit, (struct capos_audit_record){.what = "revocation",
-                                                         .outcome = "ok",
-                                                         .source = "local",
-                                                         .account = n->account,
-                                                         .session = n->last,
-                                                         .detail = "its line had dropped"});
-        (void)enrolment_end(n);
-        return true;
+/* Which of the profile's grants. false: it has none of this name. */
+static bool grant_find(const struct enrolment *n, capnp_text name, unsigned *ret)
+{
+        for (*ret = 0; *ret < n->profile->ngrants; ++*ret)
+                if (text_is(name, n->profile->grants[*ret].name))
+                        return true;
+
+        return false;
+}
+
+int enrolment_revoke(struct enrolment *n, capnp_text name)
+{
+        struct capos_audit_record r = {.what = "revocation",
+                                       .outcome = "ok",
+                                       .source = "local",
+                                       .account = n->account,
+                                       .profile = n->profile->name,
+                                       .session = n->last,
+                                       .detail = "its line had dropped"};
+        unsigned i = 0;
+
+        if (name.len && !grant_find(n, name, &i))
+                return CAPNP_E_UNKNOWN;
+
+        if (name.len)
+                r.capability = n->profile->grants[i].name;
+        audit_add(&n->s->audit, r);
+        n->revoked |= UINT64_C(1) << i;
+        if (!name.len)
+                (void)enrolment_end(n);
+        return 0;
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */

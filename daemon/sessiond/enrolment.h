@@ -5,13 +5,13 @@
 #include "base-list.h"
 #include "daemon-packets.h"
 #include "origin.h"
+#include "policy.h"
 #include "session-names.h"
 #include "store.h"
 #include "strength.h"
 
 #include <capos/capnp.h>
 
-struct policy_profile;
 struct session;
 struct sessiond;
 
@@ -38,6 +38,10 @@ struct enrolment {
         const struct policy_profile *profile;
         uint64_t until_ms;    /* wall time: when what made the first is over; 0: it is not */
         uint64_t deadline_ms; /* since the machine started: the lease of the session */
+        uint64_t started_ms;  /* wall time, of the last session */
+        uint64_t dropped_ms;  /* likewise: when its line did; 0: it is there */
+        uint64_t revoked;     /* which of the profile's grants: a set of bits */
+        char source[64];      /* where the last session came from */
         uint8_t key[ENROLMENT_KEY_BYTES];
         char fingerprint[STORE_FINGERPRINT_BYTES];
 };
@@ -61,8 +65,14 @@ struct enrolment *enrolments_get(struct sessiond *s, uint64_t number);
 /* Ends those of an account whose line has dropped, or only those that a credential made (NULL:
  * all). */
 void enrolments_end(struct sessiond *s, const char *account, const char *credential);
-/* Ends the one of a session that was dropped. false: there is none. */
-bool enrolments_revoke(struct sessiond *s, capnp_text session);
+/* The next one that waits for its client, after another; NULL: the first. NULL: there is no more.
+ */
+struct enrolment *enrolments_next(struct sessiond *s, struct enrolment *after);
+/* The one of a session that was dropped. NULL: there is none. */
+struct enrolment *enrolments_dropped(struct sessiond *s, capnp_text session);
+/* Takes a capability of its session away, or with an empty name all of it: then it is gone. 0;
+ * CAPNP_E_UNKNOWN: it has none of this name. */
+int enrolment_revoke(struct enrolment *n, capnp_text name) CAPNP_MUST_USE;
 void enrolments_deinit(struct sessiond *s);
 
 #endif

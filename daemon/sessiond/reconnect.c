@@ -34,7 +34,7 @@ static const char *enrol_closed(const struct admission *ad)
                 return "there is no account to come back to";
         if (e->kind == CAPOS_AUTH_MTLS)
                 return "log in by the certificate again";
-        if (e->kind == CAPOS_AUTH_SERVICE)
+        if (e->profile->service)
                 return "log in by the credential again";
         if (!method_takes_proofs(&ad->origin, CAPOS_AUTH_PUBLIC_KEY))
                 return capos_auth_name(CAPOS_AUTH_PUBLIC_KEY);
@@ -62,6 +62,8 @@ static struct enrolment enrol_describe(struct session *e, uint32_t transport)
         memcpy(n.last, e->id, sizeof(e->id));
         memcpy(n.account, e->account, sizeof(n.account));
         memcpy(n.credential, e->credential, sizeof(n.credential));
+        for (unsigned i = 0; i < e->ngrants; i++)
+                n.revoked |= (uint64_t)e->grants[i].revoked << i;
         return n;
 }
 

@@ -86,10 +86,14 @@ static void session_leave(struct session *e, enum session_end why)
         struct enrolment *n = e->enrolment;
 
         e->enrolment = NULL;
-        if (n && why == SESSION_DISCONNECT)
-                enrolment_drop(n);
-        else
+        if (!n || why != SESSION_DISCONNECT) {
                 (void)enrolment_end(n);
+                return;
+        }
+
+        n->started_ms = e->started_ms;
+        (void)snprintf(n->source, sizeof(n->source), "%s", e->origin->address);
+        enrolment_drop(n);
 }
 
 /* It goes on where another has ended. */
@@ -101,7 +105,11 @@ static void session_come_back(struct session *e, struct enrolment *n)
         session_audit(e, "grant", "ok", NULL, detail);
         memcpy(n->last, e->id, sizeof(e->id));
         n->session = e;
+        n->dropped_ms = 0;
         e->enrolment = n;
+        /* What was taken away stays away. */
+        for (unsigned i = 0; i < e->ngrants; i++)
+                e->grants[i].revoked = n->revoked >> i & 1;
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -267,6 +275,8 @@ int session_revoke(struct session *e, capnp_text name)
 
         g->revoked = true;
         g->notice = true;
+        if (e->enrolment)
+                e->enrolment->revoked |= UINT64_C(1) << (g - e->grants);
         if (e->ops)
                 e->ops->changed(e->arg);
         grant_close(g);

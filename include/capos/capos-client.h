@@ -444,7 +444,7 @@ static inline void capos_client_freep(capos_client **c)
  * session has none and is not told.
  *
  * @param c      the client
- * @param ended  called once, from the loop, with why; NULL: no more
+ * @param ended  called once for a connection, from the loop, with why; NULL: no more
  * @param arg    handed to ended
  */
 CAPNP_PUBLIC void capos_client_on_end(capos_client *c,
@@ -615,6 +615,39 @@ CAPNP_PUBLIC bool capos_client_find(const capos_client *c, const char *name,
  * @return           the reference, the caller's; NULL when there is no memory
  */
 CAPNP_PUBLIC capnp_cap *capos_client_get(capos_client *c, const char *name, uint64_t interface);
+
+/**
+ * Whether this client can come back when its connection has ended: it was made by an address, and
+ * its login has left what is needed. That is a key that the library makes for the session and hands
+ * over with it, where the instance takes one (doc/protocol/admission.md, A line that drops); it is
+ * in memory alone, and wiped with the client, by a logout, and when the instance refuses it. After
+ * a login by certificate it is that certificate.
+ *
+ * @param c  the client
+ * @return   whether capos_client_reconnect() can begin
+ */
+CAPNP_PUBLIC bool capos_client_can_reconnect(const capos_client *c);
+
+/**
+ * Begins to come back: connects again and logs in by what capos_client_can_reconnect() says, at
+ * once and, where there is no connection, no answer or no room, again after waits that grow to half
+ * a minute. For who was told by capos_client_on_end() that the line has dropped, or by an operation
+ * that ended with CAPNP_E_DISCONNECTED or -ETIMEDOUT; he may call it from there. A connection that
+ * is there is closed, and its session ends.
+ *
+ * The session that comes back has the same account and profile, and ends no later than the first
+ * would have. Nothing is done again that was under way, and no reference survives: take each anew,
+ * by its name. capos_client_on_end() stays in force. What ends in an error cannot be tried again:
+ * free the client.
+ *
+ * @param c       the client; no operation runs
+ * @param for_ms  how long to try; 0: until the session would have ended
+ * @param done    told the end; may be NULL
+ * @param arg     handed to done
+ * @return        0; -EBUSY, -ENOMEM: it has not begun; -ENOTCONN: it cannot
+ */
+CAPNP_PUBLIC int capos_client_reconnect(capos_client *c, uint32_t for_ms, capos_done *done,
+                                        void *arg) CAPNP_MUST_USE;
 
 /**
  * The session itself, a RemoteSession.

@@ -153,32 +153,30 @@ static int secure_code(int r)
         return r == CAPOS_I_TLS_E_CA ? CAPOS_E_CA : r > 0 ? CAPOS_E_CERTIFICATE : r;
 }
 
-/* Puts TLS into the connection, which has not begun. */
-static int client_secure(capos_client *c, const struct capos_trust *trust)
+/* What TLS is spoken with, to this place: whom to believe, and who to be. */
+static int client_prepare(capos_client *c, const struct capos_trust *trust)
 {
-        struct client_identity *i = c->identity;
-        bool is_system = !strcmp(i->at.ca, "system");
+        bool is_system = !strcmp(c->at.ca, "system");
         struct capos_i_tls_client_settings s = {
-                .ca_file = *i->at.ca && !is_system ? i->at.ca : NULL, .ca_system = is_system};
-        struct capos_i_tls_plan p = {
-                .check = identity_check, .secured = identity_secured, .arg = i};
-        struct capos_i_tls_context *x = NULL;
-        char host[CAPOS_ADDRESS_WHERE];
-        int r;
+                .ca_file = *c->at.ca && !is_system ? c->at.ca : NULL, .ca_system = is_system};
 
         if (trust) {
                 s.certificates = trust->certificates;
                 s.key = trust->key;
         }
-        r = capos_i_tls_client_new(&s, &x);
-        if (r)
-                return secure_code(r);
+        return secure_code(capos_i_tls_client_new(&s, &c->tls));
+}
 
-        host_of(i->at.where, host, sizeof(host));
+/* Puts TLS into the connection, which has not begun. */
+static int client_secure(capos_client *c)
+{
+        struct capos_i_tls_plan p = {
+                .check = identity_check, .secured = identity_secured, .arg = c->identity};
+        char host[CAPOS_ADDRESS_WHERE];
+
+        host_of(c->at.where, host, sizeof(host));
         p.host = host;
-        r = capos_i_tls_connect(c->vat, c->conn, x, &p, NULL);
-        capos_i_tls_context_unref(x);
-        return r;
+        return capos_i_tls_connect(c->vat, c->conn, c->tls, &p, NULL);
 }
 
 bool client_binding_peek(const capos_client *c, capnp_data *ret_channel, capnp_data *ret_key)
@@ -230,45 +228,72 @@ int capos_known_add(const char *known, const char *addr, const char *fingerprint
 
 /* ---- all ---------------------------------------------------------------------------------- */
 
-static int client_open(capos_client *c, const struct capos_address *a,
-                       const struct capos_trust *trust, const struct capnp_limits *l)
+/* Makes the connection, and asks for its bootstrap object. */
+static int client_dial(capos_client *c)
 {
-        bool tls = a->transport == CAPOS_TRANSPORT_TLS;
         int r;
 
-        if (!tls && trust && trust->certificates.len)
-                return CAPOS_E_CERTIFICATE;
-        if (!tls)
-                return capnp_conn_connect_checked(c->vat, a->where, l, client_trusts_server,
-                                                  &c->conn);
+        if (c->at.transport == CAPOS_TRANSPORT_TLS)
+                r = capnp_conn_connect(c->vat, c->at.where, &c->limits, NULL, &c->conn);
+        else
+                r = capnp_conn_connect_checked(c->vat, c->at.where, &c->limits,
+                                               client_trusts_server, &c->conn);
+        if (!r && c->identity)
+                r = client_secure(c);
+        return r ? r : capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->gateway);
+}
 
-        r = identity_new(a, trust, &c->identity);
-        if (!r)
-                r = capnp_conn_connect(c->vat, a->where, l, NULL, &c->conn);
-        return r ? r : client_secure(c, trust);
+int client_dial_again(capos_client *c)
+{
+        struct client_identity *i = c->identity;
+
+        client_hang_up(c);
+        if (i) {
+                i->seen[0] = 0;
+                i->bound = false;
+                explicit_bzero(i->exporter, sizeof(i->exporter));
+                memset(&i->refused, 0, sizeof(i->refused));
+        }
+        return client_dial(c);
+}
+
+/* Whom to take for the instance. */
+static int client_open(capos_client *c, const struct capos_trust *trust)
+{
+        int r = 0;
+
+        if (c->at.transport != CAPOS_TRANSPORT_TLS)
+                return trust && trust->certificates.len ? CAPOS_E_CERTIFICATE : 0;
+
+        r = identity_new(&c->at, trust, &c->identity);
+        return r ? r : client_prepare(c, trust);
 }
 
 int capos_client_connect(capnp_vat *v, const char *addr, const struct capos_trust *trust,
                          const struct capnp_limits *l, capos_client **ret_c)
 {
         CAPNP_AUTO(capos_client_freep) capos_client *c = NULL;
-        struct capnp_limits own = l ? *l : (struct capnp_limits){0};
         struct capos_address a;
         const char *why;
         int r;
 
-        own.wipe = true; /* passwords go this way */
         r = capos_address_parse(addr, CAPOS_ADDRESS_CONNECT, &a, &why);
         if (!r)
                 r = client_make(v, &c);
-        if (!r)
-                r = client_open(c, &a, trust, &own);
-        if (!r)
-                r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->gateway);
         if (r)
                 return r;
 
+        c->at = a;
+        c->limits = l ? *l : (struct capnp_limits){0};
+        c->limits.wipe = true; /* passwords go this way */
         c->transport = capos_transport_name(a.transport);
+        c->reachable = true;
+        r = client_open(c, trust);
+        if (!r)
+                r = client_dial(c);
+        if (r)
+                return r;
+
         *ret_c = c;
         c = NULL;
         return 0;

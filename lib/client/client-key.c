@@ -52,6 +52,24 @@ bool capos_key_is_certified(const capos_key *k)
         return k->certified;
 }
 
+int key_make(capos_key **ret_k)
+{
+        CAPNP_AUTO(capos_key_freep) capos_key *k = calloc(1, sizeof(*k));
+        uint8_t public[KEY_PUBLIC_BYTES];
+        struct client_out o = {.p = public, .room = sizeof(public)};
+
+        if (!k)
+                return -ENOMEM;
+        k->pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+        if (!k->pkey || key_public_of_pkey(k->pkey, &o) ||
+            key_set_public(k, (capnp_data){public, (uint32_t)o.len}))
+                return -ENOMEM;
+
+        *ret_k = k;
+        k = NULL;
+        return 0;
+}
+
 /* ---- files -------------------------------------------------------------------------------- */
 
 int key_read_file(const char *path, char *p, size_t room, size_t *ret_len)

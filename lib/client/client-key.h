@@ -51,6 +51,9 @@ int key_set_public(capos_key *k, capnp_data public) CAPNP_MUST_USE;
 /* The plain public key, which is what there is, or in the certificate. 0; CAPNP_E_LIMIT. */
 int key_write_plain(const capos_key *k, struct client_out *o) CAPNP_MUST_USE;
 
+/* Makes an Ed25519 key that is nowhere else. 0; -ENOMEM. */
+int key_make(capos_key **ret_k) CAPNP_MUST_USE;
+
 /* Reads a file into p, at most room bytes. 0; CAPNP_E_LIMIT: larger; -errno. */
 int key_read_file(const char *path, char *p, size_t room, size_t *ret_len) CAPNP_MUST_USE;
 

@@ -10,7 +10,8 @@
  * keys, which sign by themselves. He may take his time, so nothing is waited for meanwhile.
  *
  * Once the credentials are out of hand, everything else is asked in the same breath: the session,
- * what it is, and its bundle.
+ * what it is, and its bundle; and a key is handed over that was made for it, by which
+ * client-reconnect.c comes back.
  */
 #include "client-key.h"
 #include "client.h"
@@ -18,6 +19,7 @@
 
 #include <errno.h>
 #include <openssl/sha.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -25,8 +27,9 @@ enum { PROOF_ROOM = 16 * 1024 };
 
 /* ---- the end of every login --------------------------------------------------------------- */
 
-/* Questions of a login's last step: [0] has the session, then its bundle, info and list. */
-enum { LOGIN_SESSION, LOGIN_CAPS, LOGIN_INFO, LOGIN_LIST, LOGIN_ALL };
+/* Questions of a login's last step: [0] has the session, then its bundle, info and list. All that
+ * matters; one that hands over a key may follow. */
+enum { LOGIN_SESSION, LOGIN_CAPS, LOGIN_INFO, LOGIN_LIST, LOGIN_ALL, LOGIN_ENROL = LOGIN_ALL };
 
 static void login_ask_all(capos_client *c, capnp_cap *session)
 {
@@ -35,6 +38,73 @@ static void login_ask_all(capos_client *c, capnp_cap *session)
         client_ask(c, caps);
         client_ask(c, remote_session_info((remote_session_client){session}));
         client_ask(c, remote_cap_set_list(remote_session_cap_set_caps(caps)));
+}
+
+/* ---- a key to come back by ---------------------------------------------------------------- */
+
+/* Whether a login of this kind leaves something to come back by. */
+static bool back_is_for(const capos_client *c, const struct capos_login *l)
+{
+        switch (l->kind) {
+        case CAPOS_AUTH_ANONYMOUS:
+        case CAPOS_AUTH_GUEST:
+        case CAPOS_AUTH_SERVICE:
+        case CAPOS_AUTH_KINDS:
+                return false;
+        case CAPOS_AUTH_PASSWORD:
+        case CAPOS_AUTH_PUBLIC_KEY:
+        case CAPOS_AUTH_OIDC_DEVICE_CODE:
+        case CAPOS_AUTH_OIDC_PKCE:
+        case CAPOS_AUTH_PASSKEY:
+        case CAPOS_AUTH_MTLS:
+                break;
+        }
+        return c->reachable;
+}
+
+/* A login begins: not one that comes back, which has its key. What has no key does without. */
+static void back_prepare(capos_client *c, const struct capos_login *l)
+{
+        if (c->back.running)
+                return;
+
+        client_back_forget(c);
+        if (back_is_for(c, l) && l->kind != CAPOS_AUTH_MTLS)
+                (void)!key_make(&c->back.key);
+}
+
+/* Hands the key over, of the session that a login may end in. */
+static void back_ask(capos_client *c, capnp_cap *session)
+{
+        capnp_question *q;
+
+        if (c->back.running || !c->back.key)
+                return;
+
+        q = remote_session_enrol((remote_session_client){session});
+        remote_session_enrol_set_key(q, capos_key_public_peek(c->back.key));
+        client_ask(c, q);
+}
+
+/* A login has ended well; an instance that takes no key says so. */
+static void back_bind(capos_client *c)
+{
+        struct client_back *b = &c->back;
+        struct capos_session_info i;
+
+        if (b->running || !capos_client_info(c, &i))
+                return;
+        b->is_ready = b->key ? !capos_error_of_question(c->op.q[LOGIN_ENROL], NULL)
+                             : back_is_for(c, c->as);
+        if (!b->is_ready || strlen(i.account) >= sizeof(b->account) ||
+            strlen(i.profile) >= sizeof(b->profile)) {
+                client_back_forget(c);
+                return;
+        }
+
+        (void)snprintf(b->account, sizeof(b->account), "%s", i.account);
+        (void)snprintf(b->profile, sizeof(b->profile), "%s", i.profile);
+        (void)snprintf(b->client, sizeof(b->client), "%s", c->as->client ? c->as->client : "");
 }
 
 static void login_bind(capos_client *c, capnp_cap *session)
@@ -47,6 +117,7 @@ static void login_bind(capos_client *c, capnp_cap *session)
         c->caps = capnp_cap_ref(caps);
         client_keep(c, LOGIN_INFO, &c->info);
         client_keep(c, LOGIN_LIST, &c->list);
+        back_bind(c);
 }
 
 /* ---- anonymous and guest ------------------------------------------------------------------ */
@@ -144,6 +215,7 @@ static void flow_ask(capos_client *c, capnp_data response)
         remote_auth_flow_next_set_response(next, response);
         client_ask(c, next);
         login_ask_all(c, remote_auth_flow_next_session(next).c);
+        back_ask(c, remote_auth_flow_next_session(next).c);
 }
 
 /* A key signs at once: the response is a signature over the transcript. */
@@ -280,6 +352,7 @@ int capos_client_login(capos_client *c, const struct capos_login *l, capos_done 
                 return r;
 
         c->as = l;
+        back_prepare(c, l);
         switch (l->kind) {
         case CAPOS_AUTH_ANONYMOUS:
                 return login_anonymous(c, l);

@@ -18,6 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* How long a try to come back may take, where nothing is said of operations. */
+enum { BACK_MS = 20 * 1000 };
+
 /* ---- the operation ------------------------------------------------------------------------ */
 
 static void op_drop_questions(struct client_op *op)
@@ -44,16 +47,17 @@ static void op_on_deadline(void *arg)
 
         c->op.deadline = NULL;
         (void)client_fail(&c->error, -ETIMEDOUT, "no answer within %u seconds",
-                          (c->timeout_ms + 999) / 1000);
+                          ((c->timeout_ms ? c->timeout_ms : BACK_MS) + 999) / 1000);
         client_end(c);
 }
 
 int client_restart_deadline(capos_client *c)
 {
         c->op.deadline = capnp_timer_free(c->op.deadline);
-        if (!c->timeout_ms)
+        if (!c->timeout_ms && !c->back.running)
                 return 0;
-        return capnp_timer_new(c->vat, c->timeout_ms, op_on_deadline, c, &c->op.deadline);
+        return capnp_timer_new(c->vat, c->timeout_ms ? c->timeout_ms : BACK_MS, op_on_deadline, c,
+                               &c->op.deadline);
 }
 
 void client_stop_deadline(capos_client *c)
@@ -68,7 +72,7 @@ void client_drop_questions(capos_client *c)
 
 int client_begin(capos_client *c, capos_done *done, void *arg)
 {
-        if (c->op.running)
+        if (c->op.running || (c->back.running && !c->back.begins))
                 return -EBUSY;
 
         c->op = (struct client_op){.running = true, .done = done, .arg = arg};
@@ -191,7 +195,7 @@ int capos_client_wait(capos_client *c, int begun)
         if (begun)
                 return begun;
 
-        while (c->op.running) {
+        while (c->op.running || c->back.running) {
                 if (poll(&p, 1, capnp_vat_timeout_ms(c->vat)) < 0 && errno != EINTR)
                         return -errno;
                 r = capnp_vat_process(c->vat);
@@ -256,27 +260,48 @@ int capos_client_new_of_session(capnp_vat *v, capnp_cap *session, capos_client *
         return 0;
 }
 
+void client_hang_up(capos_client *c)
+{
+        c->caps = capnp_cap_unref(c->caps);
+        c->session = capnp_cap_unref(c->session);
+        c->gateway = capnp_cap_unref(c->gateway);
+        if (!c->conn)
+                return;
+
+        capnp_conn_on_close(c->conn, NULL, NULL);
+        capnp_conn_close(c->conn, (capnp_exception){CAPNP_DISCONNECTED, "done"});
+        c->conn = capnp_conn_unref(c->conn);
+}
+
+void client_back_forget(capos_client *c)
+{
+        c->back.key = capos_key_free(c->back.key);
+        c->back.is_ready = false;
+}
+
 capos_client *capos_client_free(capos_client *c)
 {
         if (!c)
                 return NULL;
 
         op_clear(&c->op);
+        client_back_forget(c);
+        c->back.timer = capnp_timer_free(c->back.timer);
         capnp_question_free(c->methods);
         capnp_question_free(c->info);
         capnp_question_free(c->list);
-        capnp_cap_unref(c->caps);
-        capnp_cap_unref(c->session);
-        capnp_cap_unref(c->gateway);
-        if (c->conn) {
-                capnp_conn_on_close(c->conn, NULL, NULL);
-                capnp_conn_close(c->conn, (capnp_exception){CAPNP_DISCONNECTED, "done"});
-                capnp_conn_unref(c->conn);
-        }
+        client_hang_up(c);
+        capos_i_tls_context_unref(c->tls);
         capnp_schema_free(c->schema);
         client_identity_free(c->identity);
         free(c);
         return NULL;
+}
+
+void client_hear_end(capos_client *c)
+{
+        if (c->conn)
+                capnp_conn_on_close(c->conn, c->ended ? client_on_close : NULL, c);
 }
 
 void capos_client_on_end(capos_client *c,
@@ -285,8 +310,7 @@ void capos_client_on_end(capos_client *c,
 {
         c->ended = ended;
         c->ended_arg = arg;
-        if (c->conn)
-                capnp_conn_on_close(c->conn, ended ? client_on_close : NULL, c);
+        client_hear_end(c);
 }
 
 void capos_client_set_timeout(capos_client *c, uint32_t timeout_ms)
@@ -470,7 +494,8 @@ capnp_cap *capos_client_session_peek(const capos_client *c)
 
 static void logout_step(capos_client *c)
 {
-        (void)client_outcome(c, 1);
+        if (!client_outcome(c, 1))
+                client_back_forget(c);
         client_end(c);
 }
 

@@ -28,6 +28,21 @@ struct client_op {
         capnp_timer *deadline; /* runs for the whole operation; NULL: it may take any time */
 };
 
+/* What a client comes back by when its line has dropped. */
+struct client_back {
+        capos_key *key; /* enrolled, or about to be; NULL: by the certificate of the connection */
+        bool is_ready;  /* a login has left what is needed */
+        bool running;   /* it comes back … */
+        bool begins;    /* … and begins an operation of its own */
+        char account[128], profile[128], client[64];
+        struct capos_login login;
+        capnp_timer *timer;
+        uint32_t wait_ms;    /* before the next try */
+        uint64_t give_up_ms; /* since 1970 */
+        capos_done *done;
+        void *arg;
+};
+
 /* Who is behind TLS: what was expected, and what has come. */
 struct client_identity {
         struct capos_address at;
@@ -44,6 +59,10 @@ struct capos_client {
         capnp_vat *vat;
         struct client_identity *identity; /* NULL: no TLS */
         const char *transport;            /* of the connection, as the proof transcript names it */
+        struct capos_address at;          /* where it leads, when reachable */
+        struct capnp_limits limits;       /* likewise */
+        struct capos_i_tls_context *tls;  /* likewise; NULL: no TLS */
+        bool reachable;                   /* another connection can be made */
         capnp_conn *conn;                 /* NULL: somebody else's session */
         capnp_cap *gateway;               /* likewise */
         capnp_cap *session, *caps;        /* NULL: not logged in */
@@ -54,6 +73,7 @@ struct capos_client {
         uint32_t timeout_ms;              /* of an operation; 0: none */
         uint8_t nonce[32];                /* ours, of the login that runs */
         struct client_op op;
+        struct client_back back;
         struct capos_error error;
         void (*ended)(capos_client *c, const struct capos_error *why, void *arg);
         void *ended_arg;
@@ -67,6 +87,14 @@ int client_make(capnp_vat *v, capos_client **ret_c) CAPNP_MUST_USE;
 /* Whether the connection is over because it is not the instance that was meant; *e says so then. */
 bool client_identity_refused(const capos_client *c, struct capos_error *e);
 struct client_identity *client_identity_free(struct client_identity *i);
+/* Lets go of the session and closes the connection. */
+void client_hang_up(capos_client *c);
+/* … and makes another one, to where the first led. 0, or as capos_client_connect(). */
+int client_dial_again(capos_client *c) CAPNP_MUST_USE;
+/* Has who asked for it told of the end of this connection, too. */
+void client_hear_end(capos_client *c);
+/* There is no coming back: wipes the key. */
+void client_back_forget(capos_client *c);
 /* What a proof by key names of the connection: tls-exporter, and the hash of the server's key.
  * false: it is not behind TLS. */
 bool client_binding_peek(const capos_client *c, capnp_data *ret_channel, capnp_data *ret_key);

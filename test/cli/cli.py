@@ -103,7 +103,7 @@ def terminated_agent_cleans_up(g):
 
 @case()
 def end_of_the_server_ends_the_agent(g):
-    r = g.login("work")
+    r = g.anonymous("work")  # which has nothing to come back by
     g.server.send_signal(signal.SIGKILL)
     g.until(lambda: not agent_lives(r["agent"]), "the agent lives on")
     g.error(4, "no-session", "whoami")

@@ -373,7 +373,7 @@ def the_reason_of_an_end_is_kept(g):
     g.ok("logout")
     says = g.error(4, "no-session", "whoami")
     holds("ended" not in says, says)
-    g.login("work")
+    g.anonymous("work")  # which has nothing to come back by
     g.server.kill()
     g.server.wait()
     g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "the agent lives on", 30)

@@ -214,11 +214,11 @@ class Admin:
         self.ref.call(5, Struct(b"", [name, password.encode()]))
 
     def sessions(self):
-        """[{id, account, profile, kind, source, grants}]"""
+        """[{id, account, profile, kind, source, dropped, grants}]"""
         found = self.ref.call(6).content.ptr(0) or []
         return [{"id": text(s.ptr(0)), "account": text(s.ptr(1)), "profile": text(s.ptr(2)),
                  "kind": text(s.ptr(3)), "source": text(s.ptr(4)),
-                 "grants": [text(g) for g in s.ptr(5) or []]} for s in found]
+                 "dropped": s.uint(128, 64), "grants": [text(g) for g in s.ptr(5) or []]} for s in found]
 
     def revoke(self, session, cap=None):
         self.ref.call(7, Struct(b"", [session, cap]))

@@ -1,0 +1,149 @@
+/*
+ * Coming back when the line has dropped.
+ *
+ * The key that a login has enrolled (client-login.c) logs in again, on a connection that is made as
+ * the first was, with whom to trust decided anew. That is tried at once, and then after waits that
+ * double, each off by a quarter at random so that a thousand clients of an instance that was
+ * restarted do not come at the same time. What could be otherwise next time is tried again: no
+ * connection, no room, no answer. An instance that refuses is believed, and so is a key that is not
+ * the instance's.
+ *
+ * Nothing that was under way is done again here. It has failed, and whether it happened nobody
+ * knows; and what was got from the session before is dead, for a caller must see that there was a
+ * gap.
+ */
+#include "client.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum { FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 30 * 1000 };
+
+static void back_try(void *arg);
+
+static uint64_t back_now_ms(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_REALTIME, &t);
+        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+bool capos_client_can_reconnect(const capos_client *c)
+{
+        return c->reachable && c->back.is_ready;
+}
+
+static void back_end(capos_client *c)
+{
+        struct client_back *b = &c->back;
+
+        b->running = false;
+        b->timer = capnp_timer_free(b->timer);
+        if (c->error.code)
+                client_back_forget(c);
+        if (b->done)
+                b->done(c, c->error.code, b->arg);
+}
+
+/* Whether another try cannot go otherwise. */
+static bool back_is_refused(const struct capos_error *e)
+{
+        switch (e->code) {
+        case CAPOS_E_DENIED:
+                return e->denial != CAPOS_DENIED_BACKOFF;
+        case CAPOS_E_UNKNOWN_KEY:
+        case CAPOS_E_WRONG_KEY:
+        case CAPOS_E_CA:
+        case CAPOS_E_CERTIFICATE:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* The next wait, a quarter more or less. */
+static uint32_t back_wait_ms(struct client_back *b)
+{
+        uint32_t ms = b->wait_ms;
+        uint8_t chance = 0;
+
+        (void)!getrandom(&chance, sizeof(chance), 0);
+        b->wait_ms = ms * 2 < LONGEST_WAIT_MS ? ms * 2 : LONGEST_WAIT_MS;
+        return ms - ms / 4 + ms * chance / 512;
+}
+
+static void back_later(capos_client *c)
+{
+        struct client_back *b = &c->back;
+        uint32_t ms = back_wait_ms(b);
+        uint64_t now_ms = back_now_ms();
+
+        if (now_ms + ms >= b->give_up_ms || capnp_timer_new(c->vat, ms, back_try, c, &b->timer))
+                back_end(c);
+}
+
+static void back_on_login(capos_client *c, int r, void *arg)
+{
+        (void)arg;
+        if (!r) {
+                client_hear_end(c);
+                back_end(c);
+        } else if (back_is_refused(&c->error)) {
+                back_end(c);
+        } else {
+                back_later(c);
+        }
+}
+
+static void back_try(void *arg)
+{
+        capos_client *c = arg;
+        struct client_back *b = &c->back;
+        int r = client_dial_again(c);
+
+        b->timer = NULL;
+        b->begins = true;
+        if (!r)
+                r = capos_client_login(c, &b->login, back_on_login, NULL);
+        b->begins = false;
+        if (!r)
+                return;
+
+        (void)capos_error_of(r, (capnp_exception){CAPNP_DISCONNECTED, ""}, &c->error);
+        if (back_is_refused(&c->error))
+                back_end(c);
+        else
+                back_later(c);
+}
+
+int capos_client_reconnect(capos_client *c, uint32_t for_ms, capos_done *done, void *arg)
+{
+        struct client_back *b = &c->back;
+        uint64_t now_ms = back_now_ms();
+        struct capos_session_info i;
+
+        if (c->op.running || b->running)
+                return -EBUSY;
+        if (!capos_client_can_reconnect(c) || !capos_client_info(c, &i))
+                return -ENOTCONN;
+        if (capnp_timer_new(c->vat, 0, back_try, c, &b->timer))
+                return -ENOMEM;
+
+        b->login = (struct capos_login){.kind = b->key ? CAPOS_AUTH_PUBLIC_KEY : CAPOS_AUTH_MTLS,
+                                        .account = b->account,
+                                        .profile = b->profile,
+                                        .key = b->key,
+                                        .client = b->client};
+        b->give_up_ms = i.expires_at_ms;
+        if (for_ms && now_ms + for_ms < b->give_up_ms)
+                b->give_up_ms = now_ms + for_ms;
+        b->wait_ms = FIRST_WAIT_MS;
+        b->done = done;
+        b->arg = arg;
+        b->running = true;
+        memset(&c->error, 0, sizeof(c->error));
+        return 0;
+}

@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+"""reconnect: a line that drops under a login of the command's, over each transport.
+
+Why: that a session is come back to is the work of four processes and a key that is nowhere on disk,
+and what must end it for good is decided far from the line. So the line here is one that can be cut:
+a proxy between the command's agent and a real instance, which knows nothing of what it carries. It
+cuts both sides, or only the client's, so that the instance still thinks that the old line is there.
+
+usage: reconnect.py
+"""
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+import certlib
+import instance
+import sessionlib as s
+from sessionlib import Failed
+
+SCRIPT = "e2e-reconnect"
+TIMES = 20
+WAIT_S = 100
+BUNDLE = ["chat", "session", "system_info"]
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+class Line:
+    """Carries bytes to `upstream`, a socket's address, until it is cut."""
+
+    def __init__(self, family, address, upstream):
+        self.family, self.upstream = family, upstream
+        self.pairs, self.lock, self.over = [], threading.Lock(), False
+        self.listener = socket.socket(family, socket.SOCK_STREAM)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(address)
+        self.address = self.listener.getsockname()
+        self.listener.listen()
+        self.up = True
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
+
+    def accept(self):
+        while not self.over:
+            if not select.select([self.listener], [], [], 0.05)[0]:
+                continue
+            near = self.listener.accept()[0]
+            far = socket.socket(self.family, socket.SOCK_STREAM)
+            try:
+                if not self.up:
+                    raise OSError("down")
+                far.connect(self.upstream)
+            except OSError:
+                near.close()
+                far.close()
+                continue
+            with self.lock:
+                self.pairs.append((near, far))
+            for a, b in ((near, far), (far, near)):
+                threading.Thread(target=self.carry, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def carry(a, b):
+        try:
+            while True:
+                got = a.recv(1 << 16)
+                if not got:
+                    break
+                b.sendall(got)
+        except OSError:
+            pass
+
+    @staticmethod
+    def end(sock):
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def cut(self, half=False):
+        """Ends what is carried; half: only the client hears of it."""
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+        for near, far in pairs:
+            if half:
+                self.left = getattr(self, "left", []) + [far]
+                # Nobody carries to it any more: what comes from it is read and let go.
+            self.end(near)
+            if not half:
+                self.end(far)
+
+    def close(self):
+        self.over = True
+        self.thread.join(5)
+        self.listener.close()
+        self.cut()
+        for far in getattr(self, "left", []):
+            self.end(far)
+
+
+class Target(certlib.TlsInstance):
+    """With a profile of a short lease."""
+
+    def __init__(self):
+        super().__init__(instance.manifest(profiles=[
+            instance.profile("short", BUNDLE, lease_ms=4000)]), user=False)
+
+    def start(self):
+        super().start()
+        pin = certlib.fingerprint(os.path.join(self.state, "tls", "cert.pem"))
+        host, port = self.tls.rsplit(":", 1)
+        self.at = {"tls": (host, int(port)), "unix": self.unix}
+        host, port = self.address.rsplit(":", 1)
+        self.at["plain"] = (host, int(port))
+        self.pin = pin
+
+    def account(self, name):
+        self.add_user(name, ("operator", "short"))
+
+
+class Cases:
+    def __init__(self, target, folder):
+        self.target, self.folder, self.number = target, folder, 0
+
+    def capos(self, *words, code=0, stdin=""):
+        env = {k: v for k, v in os.environ.items() if k != "SSH_AUTH_SOCK"}
+        env.update(HOME=self.folder, XDG_RUNTIME_DIR=self.folder, XDG_CONFIG_HOME=self.folder)
+        done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), *words],
+                              input=stdin, env=env, capture_output=True, text=True, timeout=60,
+                              check=False)
+        if code is not None and done.returncode != code:
+            raise Failed(f"{words}: {done}")
+        return done
+
+    def line(self, transport):
+        if transport == "unix":
+            self.number += 1
+            return Line(socket.AF_UNIX, os.path.join(self.folder, f"line-{self.number}"),
+                        self.target.at["unix"])
+        return Line(socket.AF_INET, ("127.0.0.1", 0), self.target.at[transport])
+
+    def login(self, transport, line, name, profile="operator"):
+        where = f"unix:{line.address}" if transport == "unix" else "127.0.0.1:%d" % line.address[1]
+        if transport == "tls":
+            where = f"capos://{where}/#{self.target.pin}"
+        elif transport == "plain":
+            where = f"plain:{where}"
+        self.capos("login", f"{name}@{where}", "--password-stdin", "--as", name, "--profile", profile,
+                   stdin=instance.SECRET)
+
+    def now(self, name):
+        """The login, as `capos sessions` has it; None: it is over."""
+        found = json.loads(self.capos("sessions", "--json").stdout)["sessions"]
+        return next((x for x in found if x["alias"] == name), None)
+
+    def is_back(self, name, times):
+        def look():
+            now = self.now(name)
+            if not now:
+                raise Failed(f"{name} is over: {self.capos('caps', '-s', name, code=None).stderr}")
+            return now["reconnects"] == times and not now["droppedAtMs"]
+        instance.until(look, f"reconnect {times}", WAIT_S)
+
+    def is_over(self, name, says):
+        """The agent has ended, and who asks is told why."""
+        instance.until(lambda: not self.now(name), "the end", WAIT_S)
+        told = self.capos("caps", "-s", name, code=None)
+        if told.returncode != 4 or says not in told.stderr:
+            raise Failed(f"expected {says!r}: {told}")
+
+    def bundle(self, name):
+        caps = json.loads(self.capos("caps", "-s", name, "--json").stdout)["capabilities"]
+        expect(sorted(c["name"] for c in caps), BUNDLE, "the bundle")
+        self.capos("call", "-s", name, "system_info", "motd")
+
+    def sessions(self, name):
+        admin = self.target.admin()
+        try:
+            return [x for x in admin.sessions() if x["account"] == name and not x["dropped"]]
+        finally:
+            admin.close()
+
+    # ---- coming back
+
+    def drops(self, transport):
+        """Twenty times; every second time the instance does not hear of it."""
+        name = f"drops-{transport}"
+        self.target.account(name)
+        line = self.line(transport)
+        try:
+            self.login(transport, line, name)
+            until = json.loads(self.capos("whoami", "-s", name, "--json").stdout)["expiresAtMs"]
+            for n in range(TIMES):
+                line.cut(half=n % 2 == 1)
+                self.is_back(name, n + 1)
+                self.bundle(name)
+                expect(len(self.sessions(name)), 1, "sessions of the account")
+            who = json.loads(self.capos("whoami", "-s", name, "--json").stdout)
+            expect((who["account"], who["profile"], who["kind"], who["reconnects"]),
+                   (name, "operator", "password", TIMES), "the session")
+            if who["expiresAtMs"] > until + 5:
+                raise Failed(f"it ends {who['expiresAtMs'] - until} ms later than it did")
+            said = self.capos("whoami", "-s", name).stdout
+            if f"dropped    {TIMES} times" not in said:
+                raise Failed(said)
+            self.capos("renew", "-s", name, "--password-stdin", stdin=instance.SECRET)
+            self.capos("logout", "-s", name)
+        finally:
+            line.close()
+
+    def down(self):
+        """While there is no line, callers are told, and a logout is one."""
+        self.target.account("down")
+        line = self.line("plain")
+        try:
+            self.login("plain", line, "down")
+            line.up = False
+            line.cut()
+            instance.until(lambda: self.now("down")["droppedAtMs"], "the drop")
+            told = self.capos("call", "-s", "down", "system_info", "motd", code=4)
+            if "has dropped" not in told.stderr or "again" not in told.stderr:
+                raise Failed(told.stderr)
+            if "reconnecting" not in self.capos("sessions").stdout:
+                raise Failed("`capos sessions` does not say so")
+            line.up = True
+            self.is_back("down", 1)
+            self.bundle("down")
+            line.up = False
+            line.cut()
+            instance.until(lambda: self.now("down")["droppedAtMs"], "the drop")
+            self.capos("logout", "-s", "down")
+            expect(self.now("down"), None, "after the logout")
+        finally:
+            line.close()
+
+    # ---- and not
+
+    def ended(self, name, act, says, profile="operator", transport="plain"):
+        """The line drops, something happens, the line is there again."""
+        self.target.account(name)
+        line = self.line(transport)
+        try:
+            self.login(transport, line, name, profile)
+            ident = json.loads(self.capos("whoami", "-s", name, "--json").stdout)["id"]
+            line.up = False
+            line.cut()
+            instance.until(lambda: not self.sessions(name), "the end of the session")
+            act(line, ident)
+            line.up = True
+            self.is_over(name, says)
+        finally:
+            line.close()
+
+    def by_admin(self, act):
+        def run(_, ident):
+            admin = self.target.admin()
+            try:
+                act(admin, ident)
+            finally:
+                admin.close()
+        return run
+
+    def revoked(self):
+        self.ended("revoked", self.by_admin(lambda a, ident: a.revoke(ident)),
+                   "could not be made again: denied.credentials")
+
+    def revoked_by_the_command(self):
+        self.ended("revoked2", lambda _, ident: self.capos("session", "revoke", ident, "--state",
+                                                           self.target.state),
+                   "could not be made again: denied.credentials")
+
+    def capability_revoked(self):
+        """Before the line drops, and while it is down: it stays away."""
+        name = "narrowed"
+        self.target.account(name)
+        line = self.line("plain")
+        admin = self.target.admin()
+        try:
+            self.login("plain", line, name)
+            admin.revoke(self.sessions(name)[0]["id"], "chat")
+            line.up = False
+            line.cut()
+            instance.until(lambda: not self.sessions(name), "the end of the session")
+            dropped = [x for x in admin.sessions() if x["account"] == name]
+            expect([x["grants"] for x in dropped], [["session", "system_info"]], "what is left")
+            admin.revoke(dropped[0]["id"], "system_info")
+            line.up = True
+            self.is_back(name, 1)
+            caps = json.loads(self.capos("caps", "-s", name, "--json").stdout)["capabilities"]
+            expect([c["name"] for c in caps], ["session"], "the bundle")
+            told = self.capos("call", "-s", name, "system_info", "motd", code=None)
+            expect(told.returncode != 0, True, "the call")
+            self.capos("logout", "-s", name)
+        finally:
+            admin.close()
+            line.close()
+
+    def account_removed(self):
+        self.ended("removed", self.by_admin(lambda a, _: a.account_remove("removed")),
+                   "could not be made again: denied.credentials")
+
+    def password_changed(self):
+        self.ended("changed", self.by_admin(lambda a, _: a.passwd("changed", "another password")),
+                   "could not be made again: denied.credentials")
+
+    def expired(self):
+        """The agent gives up when there is nothing to come back to."""
+        def wait(line, _):
+            instance.until(lambda: not self.now("expired"), "the agent's end", WAIT_S)
+        self.ended("expired", wait, "could not be made again", profile="short")
+
+    def another_instance(self):
+        """Its key is unknown there; and over TLS the key that it shows is another."""
+        with Target() as other:
+            for transport, says in (("plain", "denied.credentials"), ("unix", "denied.credentials"),
+                                    ("tls", "key")):
+                def divert(line, _, t=transport):
+                    line.upstream = other.at[t]
+                self.ended(f"other-{transport}", divert, says, transport=transport)
+
+    def session_manager_killed(self):
+        """Last: there is another one then, which knows no key."""
+        def kill(*_):
+            before = self.target.pids("sessiond")
+            os.kill(before[0], signal.SIGKILL)
+            instance.until(lambda: self.target.pids("sessiond") not in ([], before), "another one")
+        self.ended("killed", kill, "could not be made again: denied.credentials", transport="tls")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="capos-line-") as folder, Target() as target:
+        c = Cases(target, folder)
+        rows = [(f"drops-{t}", lambda t=t: c.drops(t)) for t in ("tls", "plain", "unix")]
+        rows += [(f.__name__.replace("_", "-"), f) for f in
+                 (c.down, c.revoked, c.revoked_by_the_command, c.capability_revoked,
+                  c.account_removed, c.password_changed, c.expired, c.another_instance,
+                  c.session_manager_killed)]
+        return instance.run_cases(SCRIPT, rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
