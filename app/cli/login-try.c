@@ -12,6 +12,9 @@
 /* How long an attempt, and all of them, wait when the instance asks for it. */
 enum { WAIT_SECONDS = 20, WAIT_ALL_SECONDS = 60 };
 
+/* From when on a wait is shown. */
+enum { SHOWN_SECONDS = 3 };
+
 /* ---- what is said --------------------------------------------------------------------------- */
 
 static void line_print(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
@@ -83,6 +86,46 @@ void login_note_offers(struct login *l)
         }
 }
 
+/* ---- what takes long ------------------------------------------------------------------------ */
+
+/* A line on the terminal that counts, and goes when the wait is over. */
+struct progress {
+        struct login *l;
+        capnp_timer *timer;
+        unsigned seconds;
+        bool shown;
+};
+
+static void progress_begin(struct progress *p);
+
+static void progress_on_second(void *arg)
+{
+        struct progress *p = arg;
+        char safe[256];
+
+        p->timer = NULL;
+        if (++p->seconds >= SHOWN_SECONDS) {
+                cli_escape(p->l->awaited ? p->l->awaited : "the instance", safe, sizeof(safe));
+                (void)fprintf(stderr, "\rcapos: waiting for %s, %u s ", safe, p->seconds);
+                p->shown = true;
+        }
+        progress_begin(p);
+}
+
+/* Without memory there is no such line. */
+static void progress_begin(struct progress *p)
+{
+        if (login_has_person(p->l) && isatty(STDERR_FILENO))
+                (void)!capnp_timer_new(p->l->c->vat, 1000, progress_on_second, p, &p->timer);
+}
+
+static void progress_end(struct progress *p)
+{
+        capnp_timer_free(p->timer);
+        if (p->shown)
+                (void)fprintf(stderr, "\r\033[K");
+}
+
 /* ---- attempts ------------------------------------------------------------------------------- */
 
 /* "denied.backoff: try again in 2 seconds" */
@@ -112,6 +155,7 @@ static bool login_is_connected(const struct login *l)
 /* A connection of its own for each: a failed one may be closed by the instance. */
 static int login_try_once(struct login *l)
 {
+        struct progress p = {.l = l};
         struct cli *c = l->c;
         int r = 0;
 
@@ -121,8 +165,11 @@ static int login_try_once(struct login *l)
         if (r)
                 return capos_error_of(r, (capnp_exception){CAPNP_FAILED, ""}, &l->error);
 
-        capos_client_set_timeout(c->client, cli_timeout(c, CLI_LOGIN_MS));
+        capos_client_set_timeout(c->client,
+                                 cli_timeout(c, l->patience_ms ? l->patience_ms : CLI_LOGIN_MS));
+        progress_begin(&p);
         r = capos_client_wait(c->client, capos_client_login(c->client, &l->how, NULL, NULL));
+        progress_end(&p);
         l->error = *capos_client_error_peek(c->client);
         return r;
 }

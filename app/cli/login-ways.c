@@ -291,6 +291,19 @@ static bool refusal_is_of_proof(const struct capos_error *e)
         }
 }
 
+/* What the way before has left. */
+static void way_prepare(struct login *l)
+{
+        l->how = (struct capos_login){
+                .account = l->account,
+                .profile = l->c->profile,
+                .client = "capos",
+                .end_others = l->c->end_others,
+        };
+        l->patience_ms = 0;
+        l->awaited = NULL;
+}
+
 static int way_try_only(struct login *l, const struct way *w)
 {
         struct cli *c = l->c;
@@ -307,6 +320,7 @@ static int way_try_only(struct login *l, const struct way *w)
         case JUDGED_NOT_CHOSEN:
                 break;
         }
+        way_prepare(l);
         switch (w->run(l)) {
         case WAY_IN:
                 return EXIT_OK;
@@ -338,6 +352,7 @@ static int ways_try_all(struct login *l)
 
         for (unsigned i = way_next(l, 0); i < WAYS; i = next) {
                 login_tell(l, "trying %s", ways[i]->name);
+                way_prepare(l);
                 end = ways[i]->run(l);
                 if (end == WAY_IN)
                         return EXIT_OK;
@@ -359,9 +374,5 @@ static int ways_try_all(struct login *l)
 int ways_try(struct login *l, const struct way *only)
 {
         ways_tell(l);
-        l->how.account = l->account;
-        l->how.profile = l->c->profile;
-        l->how.client = "capos";
-        l->how.end_others = l->c->end_others;
         return only ? way_try_only(l, only) : ways_try_all(l);
 }

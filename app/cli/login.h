@@ -28,9 +28,11 @@ struct login {
         struct capos_login how;
         struct capos_error error; /* of the last attempt */
         unsigned attempts, waited;
-        bool greeted;        /* the connection has not been used for an attempt */
-        char why[LOGIN_WHY]; /* why a way had nothing to try with, and what would help */
-        int exit;            /* of a way that has said itself what went wrong */
+        bool greeted;         /* the connection has not been used for an attempt */
+        uint32_t patience_ms; /* how long a step may take, where a way needs longer than usual */
+        const char *awaited;  /* what it is that takes long, for a person; NULL: the instance */
+        char why[LOGIN_WHY];  /* why a way had nothing to try with, and what would help */
+        int exit;             /* of a way that has said itself what went wrong */
         char key[KEYS_PRINT], identity[PATH_MAX]; /* what it was made by, for renewals */
         struct agent_seed seed;
 };
@@ -47,7 +49,8 @@ void login_reconnect(struct login *l);
 
 /*
  * Makes one attempt, l->how filled in; whose session, profile and claims are there already. Waits
- * as long as the instance asks for, within bounds. 0, or a code that l->error explains.
+ * as long as the instance asks for, within bounds. What takes long is shown meanwhile, with
+ * l->awaited and how long it has taken. 0, or a code that l->error explains.
  */
 int login_try(struct login *l);
 

@@ -31,7 +31,7 @@ class Cases(c.Cheats):
         self.plain, self.eve, self.stray = f.Key("ed25519"), f.Key("sk-ed25519"), f.Key("sk-p256")
         for name, keys in ((USER, (*self.keys, self.plain)), (TWIN, (self.first,)),
                            (OTHER, (self.eve,))):
-            target.account(name, keys)
+            target.account(name, keys, password=c.instance.SECRET)
 
     def login(self, account=USER, profile="operator", peer=None, **how):
         return super().login(account, profile, peer, **how)
@@ -314,6 +314,27 @@ class Cases(c.Cheats):
         login, session = self.session()
         return self.not_renewed(session, f.sshsig(self.eve, login.text()))
 
+    def renewal_by_less(self):
+        """By what nobody has touched: the account's plain key, and its password."""
+        login, session = self.session()
+        self.weaker(session, f.sshsig(self.plain, login.text()), "publicKey")
+        layer = self.weaker(session, c.instance.SECRET.encode(), "password")
+        for kind in (s.PUBLIC_KEY, s.PASSWORD):
+            self.elsewhere()
+            login, session = self.session()
+            self.refused("denied.weak-proof", lambda k=kind, x=login, y=session: self.by_flow(
+                x.peer, y, k), kind=s.KINDS[kind])
+        return layer
+
+    def weaker(self, session, proof, kind):
+        return self.refused("denied.weak-proof", lambda: self.renew(session, proof), kind=kind)
+
+    def by_flow(self, peer, session, kind):
+        flow = c.Login(peer, USER, kind=kind, session=session)
+        if kind == s.PASSWORD:
+            return s.answer(flow.flow, c.instance.SECRET)
+        return flow.ask().prove(f.sshsig(self.plain, flow.text()))
+
 
 NAMES = ("honest", "verified", "counter_back", "same_flow", "flow_beside", "flow_after",
          "other_connection", "other_account", "other_profile", "other_nonce", "other_exporter",
@@ -321,7 +342,8 @@ NAMES = ("honest", "verified", "counter_back", "same_flow", "flow_beside", "flow
          "middle_server_key", "other_space", "untouched", "touch_claimed", "said_changed",
          "said_cut", "other_application", "application_renamed", "not_for_ssh", "anothers",
          "plain_as_sk", "sk_as_plain", "key_made_plain", "for_the_web", "other_algorithm", "broken",
-         "zeros", "renewal", "renewal_replayed", "renewal_untouched", "renewal_by_another")
+         "zeros", "renewal", "renewal_replayed", "renewal_untouched", "renewal_by_another",
+         "renewal_by_less")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from sessionlib import Failed
 
 CHUNK = 1 << 20
 OVERLAP = 96  # longer than all that is searched for
+NEEDLE = 24  # bytes of a text whose beginning may have been overwritten
 
 
 # ---- what is searched for ----------------------------------------------------------------------
@@ -29,7 +30,7 @@ def secret(name):
 def needle(text):
     """What is left of a planted text when its beginning was overwritten, as by an allocator's own
     pointers; of any other all of it."""
-    return text.encode()[-24:] if text.startswith("planted-") else text.encode()
+    return text.encode()[-NEEDLE:] if text.startswith("planted-") else text.encode()
 
 
 def key_needles(path):
@@ -94,6 +95,16 @@ def files_have(folder, needles):
     return found
 
 
+# ---- arguments ---------------------------------------------------------------------------------
+
+def arguments():
+    """Of every process of the machine, as `ps` shows them."""
+    return "".join(instance.read_proc(pid, "cmdline") for pid in os.listdir("/proc")
+                   if pid.isdigit())
+
+
+# ---- all of it ---------------------------------------------------------------------------------
+
 class Search:
     """Everything of an instance at one moment."""
 
@@ -101,6 +112,7 @@ class Search:
         self.target = target
         self.processes = dict(target.tree())
         self.processes.update({pid: "agent" for pid in agents if instance.state(pid)})
+        self.arguments = arguments().encode(errors="replace")
 
     def places(self, *needles):
         """Where one of these is: names of processes and files."""
@@ -110,6 +122,8 @@ class Search:
             found += sorted(names)
         if any(n in self.target.log_text().encode() for n in needles):
             found.append("log")
+        if any(n in self.arguments for n in needles):
+            found.append("ps")
         return found
 
 

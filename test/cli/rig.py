@@ -175,7 +175,9 @@ def agent_lives(pid):
 
 
 def typed(command, env, answers):
-    """Runs a command on a terminal of its own; each answer is typed when its prompt has come."""
+    """Runs a command on a terminal of its own; each answer is typed when its prompt has come. It may be
+    a function, which is called then and says it.
+    """
     pid, fd = pty.fork()
     if not pid:
         os.execve(command[0], command, env)
@@ -197,7 +199,7 @@ def typed(command, env, answers):
             break
         time.sleep(0.05)
         seen = len(shown)
-        os.write(fd, answer.encode() + b"\n")
+        os.write(fd, (answer() if callable(answer) else answer).encode() + b"\n")
         shown += b"\n"
     _, status = os.waitpid(pid, 0)
     os.close(fd)

@@ -1,6 +1,7 @@
 """Cases of how a login chooses among the ways that there are, and of what it says. cli.py runs them.
 """
 import os
+import signal
 
 from rig import PASSWORD, case, equal, holds, keygen, typed
 
@@ -160,6 +161,26 @@ def something_else_than_the_proof_ends_it(g):
     equal(code, 3, shown)
     holds("too many failures" in shown and "900 seconds" in shown and "Password" not in shown,
           shown)
+
+
+@case(once=True)
+def a_long_wait_is_shown(g):
+    def stop():
+        g.server.send_signal(signal.SIGSTOP)
+        return PASSWORD
+
+    def go_on():
+        g.server.send_signal(signal.SIGCONT)
+        return ""
+
+    try:
+        code, shown = typed([g.capos, "login", f"alice@{g.address}"], g.env,
+                            [("Password of alice", stop), ("waiting for the instance, ", go_on)])
+    finally:
+        g.server.send_signal(signal.SIGCONT)
+    equal(code, 0, shown)
+    holds("\r\x1b[K" in shown and PASSWORD not in shown, shown)
+    logged_in(g, "password")
 
 
 @case()

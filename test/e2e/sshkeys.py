@@ -1,4 +1,4 @@
-"""sshkeys: SSH keys for tests, as people have them: in files, in an agent, in security keys, certified.
+"""sshkeys: SSH keys for tests, as people have them: in files, agents and security keys, certified.
 
 Why: ssh-keygen, ssh-agent and ssh-sk-helper make them, so that what is proved is what the world
 has. The security keys are without hardware (sk-dummy, of Debian's openssh-tests): they touch

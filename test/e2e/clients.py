@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""clients: the programs of doc/clients.md, compiled as they are printed there, and run.
+
+Why: whoever writes a client begins with a copy of one. What is printed and does not work is worse than
+nothing, so each is made with what is installed, logs in by its method, and is refused with a proof
+that is not right.
+
+usage: clients.py BUILD
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import certlib
+import instance
+import sessionlib as s
+from sessionlib import Failed
+
+SCRIPT = "e2e-clients"
+PAGE = os.path.join(s.TOP, "doc", "clients.md")
+PROGRAM = re.compile(r"^```c\n(/\* ([a-z-]+)\.c: .*?)^```$", re.M | re.S)
+
+
+class Programs:
+    """The instance, what proves, and the programs by their names."""
+
+    def __init__(self, folder, build):
+        self.folder, self.build = folder, build
+        self.ca = certlib.Authority(folder, "ca")
+        stray = certlib.Authority(folder, "stray")
+        self.ada = self.ca.issue("ada", "email:ada@example.org")
+        self.stray = stray.issue("ada", "email:ada@example.org")
+        self.target = certlib.TlsInstance(certlib.lets_in(self.ca, instance.manifest(guest=True)))
+        with open(PAGE, encoding="utf-8") as f:
+            self.texts = {m[2]: m[1] for m in PROGRAM.finditer(f.read())}
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def start(self):
+        self.target.start()
+        for name in ("ada", "carol"):
+            self.target.add_user(name)
+        for name in ("key", "other"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.path(name)],
+                           check=True)
+        subprocess.run([os.path.join(self.build, "bin", "capos"), "account", "key", "add", "carol",
+                        self.path("key.pub"), "--state", self.target.state], check=True,
+                       stdout=subprocess.DEVNULL)
+        pin = certlib.fingerprint(os.path.join(self.target.state, "tls", "cert.pem"))
+        self.where = f"capos://{self.target.tls}/#{pin}"
+
+    def make(self, name):
+        source = self.path(name + ".c")
+        with open(source, "w", encoding="utf-8") as f:
+            f.write(self.texts[name])
+        done = subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-o", self.path(name), source,
+                               "-I", os.path.join(s.TOP, "include"), "-L", self.build, "-lcapos",
+                               "-lcapos-rpc", "-Wl,-rpath," + self.build], capture_output=True,
+                              text=True, check=False)
+        if done.returncode:
+            raise Failed(f"{name}: {done.stderr}")
+
+    def run(self, name, *words, code=0, stdin="", **env):
+        """What it has printed, by its exit code."""
+        clean = {k: v for k, v in os.environ.items() if k != "SSH_AUTH_SOCK"}
+        done = subprocess.run([self.path(name), self.where, *words], input=stdin, text=True,
+                              capture_output=True, env={**clean, "HOME": self.folder, **env},
+                              timeout=60, check=False)
+        if done.returncode != code:
+            raise Failed(f"{name} {words}: {done}")
+        return done.stderr if code else done.stdout
+
+    def expect(self, name, text, *words, **more):
+        said = self.run(name, *words, **more)
+        if text not in said:
+            raise Failed(f"{name} {words}: {said!r}, not {text!r}")
+
+    # ---- one case for each program --------------------------------------------------------------
+
+    def by_password(self):
+        self.expect("by-password", f"{instance.USER} by password, profile operator\n",
+                    instance.USER, stdin=instance.SECRET + "\n")
+        self.expect("by-password", "denied.credentials", instance.USER, stdin="not it\n", code=1)
+
+    def by_key(self):
+        self.expect("by-key", "carol by publicKey, profile operator\n", "carol", self.path("key"))
+        self.expect("by-key", "denied.credentials", "carol", self.path("other"), code=1)
+        socket = self.path("agent")
+        agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
+        try:
+            instance.until(lambda: os.path.exists(socket), "the ssh-agent")
+            subprocess.run(["ssh-add", "-q", self.path("key")], check=True,
+                           env={**os.environ, "SSH_AUTH_SOCK": socket})
+            self.expect("by-key", "carol by publicKey, profile operator\n", "carol",
+                        self.path("key.pub"), SSH_AUTH_SOCK=socket)
+            self.expect("by-key", "agent", "carol", self.path("other.pub"), code=1,
+                        SSH_AUTH_SOCK=socket)
+        finally:
+            agent.terminate()
+            agent.wait()
+
+    def by_certificate(self):
+        self.expect("by-certificate", "ada by mtlsClientCert, profile operator\n", *self.ada)
+        self.expect("by-certificate", "denied.credentials", *self.stray, code=1)
+
+    def by_nobody(self):
+        for kind in ("anonymous", "guest"):
+            self.expect("by-nobody", f"nobody by {kind}, profile {kind}\n", kind)
+        self.expect("by-nobody", "", "sorcery", code=2)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="capos-clients-") as folder:
+        programs = Programs(folder, os.path.abspath(sys.argv[1]))
+
+        def case(name):
+            programs.make(name)
+            getattr(programs, name.replace("-", "_"))()
+
+        try:
+            programs.start()
+            code = instance.run_cases(SCRIPT, [(name, lambda n=name: case(n))
+                                               for name in programs.texts])
+        finally:
+            wrong = programs.target.stop()
+            programs.target.folder.cleanup()
+    for text in wrong:
+        print("not ok", text)
+    return code or bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
