@@ -262,11 +262,24 @@ static int renew_key(struct cli *c, agent_info_reader login, capos_key **ret_k)
         return cli_fail(c, EXIT_USAGE, "usage", "by which key? capos renew --identity FILE");
 }
 
+/* A service account's key is in a file. */
+static int renew_service_key(struct cli *c, agent_info_reader login, capos_key **ret_k)
+{
+        const char *file = c->identity ? c->identity : agent_info_identity(login).p;
+
+        if (!*file)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "by which key? capos renew --identity FILE");
+        return keys_of_file(c, file, ret_k);
+}
+
 /* By what made the session, unless an option says otherwise. */
 static enum capos_auth renew_kind(const struct cli *c, const char *made_by)
 {
         if (c->password || c->password_stdin)
                 return CAPOS_AUTH_PASSWORD;
+        if (!strcmp(made_by, capos_auth_name(CAPOS_AUTH_SERVICE)))
+                return CAPOS_AUTH_SERVICE;
         if (c->identity || !strcmp(made_by, capos_auth_name(CAPOS_AUTH_PUBLIC_KEY)))
                 return CAPOS_AUTH_PUBLIC_KEY;
 
@@ -275,12 +288,12 @@ static enum capos_auth renew_kind(const struct cli *c, const char *made_by)
 }
 
 /* What a proof by key names of the connection, which is the agent's, as is what it was made by. */
-static int renew_by_key(struct cli *c, struct capnp_buf *proof)
+static int renew_by_key(struct cli *c, enum capos_auth kind, struct capnp_buf *proof)
 {
         CAPNP_AUTO(capnp_question_freep)
         capnp_question *q = session_agent_info((session_agent_client){c->remote});
         CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
-        struct capos_login how = {.kind = CAPOS_AUTH_PUBLIC_KEY};
+        struct capos_login how = {.kind = kind, .key_id = c->key_id};
         agent_info_reader login;
         struct capos_error e;
         int r = cli_wait(c, q, CLI_ANSWER_MS);
@@ -293,7 +306,8 @@ static int renew_by_key(struct cli *c, struct capnp_buf *proof)
                                agent_info_server_key_hash(login));
         if (r)
                 return cli_fail_code(c, r, "renew");
-        r = renew_key(c, login, &key);
+        r = kind == CAPOS_AUTH_SERVICE ? renew_service_key(c, login, &key)
+                                       : renew_key(c, login, &key);
         if (r)
                 return r;
 
@@ -354,8 +368,8 @@ int cmd_renew(struct cli *c)
         kind = renew_kind(c, i.kind);
         capnp_buf_init(&proof, 16 * 1024);
         /* A certificate was shown when the connection was made. */
-        if (kind == CAPOS_AUTH_PUBLIC_KEY)
-                r = renew_by_key(c, &proof);
+        if (kind == CAPOS_AUTH_PUBLIC_KEY || kind == CAPOS_AUTH_SERVICE)
+                r = renew_by_key(c, kind, &proof);
         else if (kind != CAPOS_AUTH_MTLS)
                 r = renew_by_password(c, &proof);
         if (r)

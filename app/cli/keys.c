@@ -282,3 +282,11 @@ int keys_of_identity(struct cli *c, const char *path, capos_key **ret_k)
                 return cli_fail(c, EXIT_FAILED, "key", "%s", of_agent.text);
         return cli_fail(c, EXIT_FAILED, "key", "%s", of_file.text);
 }
+
+int keys_of_file(struct cli *c, const char *path, capos_key **ret_k)
+{
+        struct capos_error e;
+        int r = key_open(c, path, ret_k, &e);
+
+        return r ? cli_fail(c, EXIT_FAILED, "key", "%s", e.text) : EXIT_OK;
+}

@@ -38,5 +38,7 @@ unsigned keys_left(struct keys *k);
  * public half. Errors are said; what failed first is said first. An exit code.
  */
 int keys_of_identity(struct cli *c, const char *path, capos_key **ret_k) CAPNP_MUST_USE;
+/* The key of a file, whatever the ssh-agent has: for what only a key of one's own can sign. */
+int keys_of_file(struct cli *c, const char *path, capos_key **ret_k) CAPNP_MUST_USE;
 
 #endif

@@ -26,8 +26,6 @@
 static const struct way way_oidc = {.name = "oidc", .kind = CAPOS_AUTH_OIDC_PKCE};
 static const struct way way_oidc_device = {.name = "oidc-device",
                                            .kind = CAPOS_AUTH_OIDC_DEVICE_CODE};
-static const struct way way_service = {
-        .name = "service", .kind = CAPOS_AUTH_SERVICE, .is_asked_for = true};
 
 static const struct way *const ways[] = {
         &way_key,      &way_certificate, &way_passkey, &way_oidc,      &way_oidc_device,

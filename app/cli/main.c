@@ -93,6 +93,12 @@ static const struct cli_option passwd_options[] = {
                         offsetof(struct cli, via)                                                \
         }
 
+#define KEY_ID_OPTION                                                                             \
+        {                                                                                         \
+                "key-id", 0, "ID", "of a service account's key (`kid`; default: its thumbprint)", \
+                        offsetof(struct cli, key_id)                                              \
+        }
+
 #define EXPECT_OPTION                                                                  \
         {                                                                              \
                 "expect", 0, "KEY", "the fingerprint of the instance's key: sha256:…", \
@@ -141,6 +147,7 @@ static const struct cli_option login_options[] = {
         PASSKEY_OPTION,
         {"anonymous", 0, NULL, "log in as nobody in particular", offsetof(struct cli, anonymous)},
         {"guest", 0, NULL, "log in as a guest", offsetof(struct cli, guest)},
+        KEY_ID_OPTION,
         EXPECT_OPTION,
         VIA_OPTION,
         {"end-others", 0, NULL, "end the account's other sessions, wherever they are",
@@ -169,6 +176,7 @@ static const struct cli_option renew_options[] = {
          offsetof(struct cli, password)},
         {"password-stdin", 0, NULL, "prove it by password, one line of standard input",
          offsetof(struct cli, password_stdin)},
+        KEY_ID_OPTION,
         {0},
 };
 
@@ -282,6 +290,7 @@ static const struct cli_command commands[] = {
          "  capos login alice@example.org --profile operator --as work\n"
          "  capos login localhost:2327 --anonymous\n"
          "  capos login bot@example.org --method key --identity bot.key --non-interactive\n"
+         "  capos login ci@example.org --method service --identity ci.pem --non-interactive\n"
          "  capos login alice@example.org --via ssh\n",
          cmd_login, login_options, 1, 1, false},
         {"logout", "[--all]", "End a session, or all of yours on this machine", NULL, cmd_logout,

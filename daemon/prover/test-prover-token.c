@@ -5,6 +5,7 @@
  */
 #include "harness.h"
 
+#include "session-proof.h"
 #include "token.h"
 
 #include <openssl/core_names.h>
@@ -13,6 +14,7 @@
 #include <openssl/pem.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ROOM = 16 * 1024, TEXT = 4096, NOW = 1800000000 };
@@ -362,6 +364,106 @@ TEST_T(what_is_wanted_may_be_damaged, 120)
                 w.p[i / 8] ^= (uint8_t)(1 << i % 8);
         }
         EVP_PKEY_free(key);
+}
+
+/* ---- the document --------------------------------------------------------------------------- */
+
+enum field { KEY, ACCOUNT, AUDIENCE, TRANSCRIPT, NONCE, TOKEN, FIELDS };
+
+struct vector {
+        char text[FIELDS][TEXT];
+        long now, until;
+};
+
+static void vector_line(struct vector *v, const char *line)
+{
+        static const char *const names[FIELDS] = {
+                "key: ", "account: ", "audience: ", "transcript: ", "nonce: ", "token: "};
+
+        for (unsigned i = 0; i < FIELDS; i++)
+                if (!strncmp(line, names[i], strlen(names[i])))
+                        strncat(v->text[i], line + strlen(names[i]), TEXT - strlen(v->text[i]) - 1);
+        (void)sscanf(line, "now: %ld", &v->now);
+        (void)sscanf(line, "until: %ld", &v->until);
+}
+
+/* The nonce that an instance wants, by the transcript. */
+static void vector_nonce(const struct vector *v, char ret[CAPOS_PROOF_NONCE_TEXT])
+{
+        uint8_t transcript[TEXT], hash[32];
+        size_t len;
+
+        CHECK(!sodium_hex2bin(transcript, sizeof(transcript), v->text[TRANSCRIPT],
+                              strlen(v->text[TRANSCRIPT]), NULL, &len, NULL));
+        crypto_hash_sha256(hash, transcript, len);
+        capos_proof_nonce(hash, ret);
+}
+
+/* As a session manager asks for a service account's. */
+static bool vector_ask(const struct vector *v, const char *nonce, long now, struct proof_verdict *r)
+{
+        const struct token_issuer head = {.flags = TOKEN_NONCE, .life_s = 300};
+        struct token_wanted about = {.now_s = now};
+        static struct wanted w;
+        char keys[TEXT];
+
+        CHECK(key_take(v->text[KEY], "", r));
+        snprintf(keys, sizeof(keys), "{\"keys\":[%s]}", r->verifier);
+        snprintf(about.nonce, sizeof(about.nonce), "%s", nonce);
+        memcpy(w.p, &about, sizeof(about));
+        w.len = sizeof(about);
+        add(&w, TOKEN_ISSUER, &head, sizeof(head));
+        add_text(&w, TOKEN_NAME, v->text[ACCOUNT]);
+        add_text(&w, TOKEN_SUBJECT, v->text[ACCOUNT]);
+        add_text(&w, TOKEN_AUDIENCE, v->text[AUDIENCE]);
+        add_text(&w, TOKEN_KEYS, keys);
+        return ask(&w, v->text[TOKEN], r);
+}
+
+static void vector_check(const struct vector *v)
+{
+        char nonce[CAPOS_PROOF_NONCE_TEXT];
+        struct proof_verdict r;
+
+        vector_nonce(v, nonce);
+        CHECK_STR(nonce, v->text[NONCE]);
+        CHECK(vector_ask(v, nonce, v->now, &r));
+        CHECK_STR(r.name, v->text[ACCOUNT]);
+        CHECK_EQ(r.until_s, v->until);
+        CHECK(!vector_ask(v, nonce, v->until + TOKEN_SKEW_S, &r));
+        CHECK_EQ(r.reason, TOKEN_E_EXPIRED);
+        nonce[0]++;
+        CHECK(!vector_ask(v, nonce, v->now, &r));
+        CHECK_EQ(r.reason, TOKEN_E_NONCE);
+}
+
+TEST(an_assertion_is_that_of_the_document)
+{
+        static struct vector v;
+        char path[4096], line[2048];
+        const char *root = getenv("CAPOS_SRCDIR");
+        bool inside = false;
+        unsigned n = 0;
+        FILE *f;
+
+        CHECK(sodium_init() >= 0);
+        snprintf(path, sizeof(path), "%s/doc/protocol/admission.md", root ? root : ".");
+        f = fopen(path, "re");
+        CHECK(f);
+        while (fgets(line, sizeof(line), f)) {
+                line[strcspn(line, "\n")] = 0;
+                if (inside && !strcmp(line, "```")) {
+                        vector_check(&v);
+                        n++;
+                        inside = false;
+                }
+                if (inside)
+                        vector_line(&v, line);
+                if (!strcmp(line, "```vector-assertion"))
+                        inside = true;
+        }
+        fclose(f);
+        CHECK_EQ(n, 1);
 }
 
 TEST(the_warm_up_is_good)

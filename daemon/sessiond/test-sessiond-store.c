@@ -117,21 +117,35 @@ TEST(what_was_used_is_used_until_it_is_over)
         store_done(&s, dir);
 }
 
-/* As it was before there were service accounts: its accounts are people's. */
+/* As it was before there were service accounts, with one account, which is a person's. */
+static const char old_store[] =
+        "CREATE TABLE instance (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL,"
+        " epoch INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE account (name TEXT PRIMARY KEY, verifier TEXT NOT NULL) STRICT;"
+        "CREATE TABLE profile (account TEXT NOT NULL REFERENCES account ON DELETE CASCADE,"
+        " place INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (account, place)) STRICT;"
+        "CREATE TABLE key (account TEXT NOT NULL REFERENCES account ON DELETE CASCADE,"
+        " fingerprint TEXT NOT NULL, blob BLOB NOT NULL, comment TEXT NOT NULL,"
+        " PRIMARY KEY (account, fingerprint)) STRICT;"
+        "CREATE TABLE audit (one INTEGER PRIMARY KEY CHECK (one = 1), segment INTEGER NOT NULL,"
+        " records INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;"
+        "INSERT INTO account VALUES ('ada', '');"
+        "INSERT INTO profile VALUES ('ada', 0, 'robot');"
+        "PRAGMA user_version = 2";
+
 TEST(an_older_store_is_brought_forward)
 {
         struct store_account a;
         char dir[64];
         struct store s;
+        sqlite3 *db;
 
-        store_begin(&s, dir);
-        CHECK_OK(make(&s, "ada", false));
-        CHECK_EQ(sqlite3_exec(s.db,
-                              "DROP TABLE service_key; DROP TABLE used;"
-                              "ALTER TABLE account DROP COLUMN service; PRAGMA user_version = 2",
-                              NULL, NULL, NULL),
-                 SQLITE_OK);
-        store_deinit(&s);
+        snprintf(dir, sizeof(dir), "/tmp/capos-store-XXXXXX");
+        CHECK(mkdtemp(dir) && !chdir(dir));
+        CHECK_EQ(sqlite3_open(STORE_FILE, &db), SQLITE_OK);
+        CHECK_EQ(sqlite3_exec(db, old_store, NULL, NULL, NULL), SQLITE_OK);
+        CHECK_EQ(sqlite3_close(db), SQLITE_OK);
+
         CHECK_OK(store_init(&s));
         CHECK_OK(store_load(&s, "ada", &a));
         CHECK(!a.service);

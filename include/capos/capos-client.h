@@ -104,15 +104,18 @@ struct capos_login {
                                  proof says whose it is: for MTLS, OIDC and PASSKEY */
         const char *profile;  /**< what to ask for; NULL: the account's first */
         capnp_data password;  /**< for PASSWORD: UTF-8; the library keeps no copy of its own */
-        const capos_key *key; /**< for PUBLIC_KEY */
-        capnp_data first;     /**< the first response, for OIDC, PASSKEY and SERVICE; may be empty,
-                                 which asks what is wanted */
-        capos_on_step *step;  /**< for the same kinds: answers what the instance asks for then */
-        void *step_arg;       /**< handed to step */
-        const char *client;   /**< the program, for the audit log: a claim; NULL: "libcapos" */
-        const char *host;     /**< its machine, likewise; NULL: not told */
-        const char *note;     /**< anything else, likewise; NULL: nothing */
-        bool end_others;      /**< with a good proof the account's other sessions end first */
+        const capos_key *key; /**< for PUBLIC_KEY; for SERVICE it signs an assertion at once */
+        const char *key_id;   /**< what that calls the key; NULL: its thumbprint */
+        const char *algorithm; /**< what it is signed by; NULL: as capos_assertion_make() says */
+        capnp_data first;      /**< the first response, for OIDC, PASSKEY and SERVICE; may be empty,
+                                  which asks what is wanted */
+        capos_on_step *step;   /**< for the same kinds: answers what the instance asks for then; not
+                                  for SERVICE with a key */
+        void *step_arg;        /**< handed to step */
+        const char *client;    /**< the program, for the audit log: a claim; NULL: "libcapos" */
+        const char *host;      /**< its machine, likewise; NULL: not told */
+        const char *note;      /**< anything else, likewise; NULL: nothing */
+        bool end_others;       /**< with a good proof the account's other sessions end first */
 };
 
 /** A session, for its holder (user_session.capnp, SessionInfo). Borrowed from the client. */
@@ -301,6 +304,33 @@ CAPNP_PUBLIC const char *capos_key_fingerprint_peek(const capos_key *k);
  */
 CAPNP_PUBLIC int capos_key_sign(const capos_key *k, const char *purpose, capnp_data what,
                                 struct capnp_buf *to, struct capos_error *ret_e) CAPNP_MUST_USE;
+
+/** What an assertion of a service account says (doc/protocol/admission.md). All is borrowed. */
+struct capos_assertion {
+        const char *account;   /**< whose it is */
+        const char *key_id;    /**< what the instance calls the key; NULL: its thumbprint */
+        const char *algorithm; /**< "EdDSA", "ES256", "ES384", "PS256", "RS256"; NULL: the key's
+                                    own, of RSA "PS256" */
+        const char *audience; /**< fingerprint of the instance's key, `sha256:…`; NULL or "": there
+                                   is no TLS */
+        uint32_t life_s;      /**< how long it is good, 300 at most; 0: a minute */
+        /** of the login that it is for: capos_step.transcript_hash */
+        uint8_t transcript_hash[CAPOS_TRANSCRIPT_HASH];
+};
+
+/**
+ * Makes an assertion (RFC 7523), with which a service account logs in.
+ *
+ * @param k      the account's key, from a file: RSA, P-256, P-384 or Ed25519
+ * @param s      what it says
+ * @param to     where the token is appended
+ * @param ret_e  what is wrong; may be NULL
+ * @return       0; CAPOS_E_KEY: an agent's key, or one that does not sign so; -EINVAL: a word that
+ *               cannot stand in it; CAPNP_E_LIMIT: larger than it or to may become; -ENOMEM
+ */
+CAPNP_PUBLIC int capos_assertion_make(const capos_key *k, const struct capos_assertion *s,
+                                      struct capnp_buf *to,
+                                      struct capos_error *ret_e) CAPNP_MUST_USE;
 
 /**
  * Wipes and frees a key.
@@ -701,7 +731,7 @@ CAPNP_PUBLIC int capos_client_renew(capos_client *c, const struct capos_login *l
  * @param to     where the proof is appended; wipe it afterwards
  * @param ret_e  what is wrong; may be NULL
  * @return       0; CAPOS_E_METHOD: not by this kind, or the session cannot be renewed; or as
- *               capos_key_sign()
+ *               capos_key_sign(), capos_assertion_make()
  */
 CAPNP_PUBLIC int capos_client_renewal_proof(const capos_client *c, const struct capos_login *l,
                                             struct capnp_buf *to,

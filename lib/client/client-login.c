@@ -234,6 +234,42 @@ static void key_on_step(capos_client *c, const struct capos_step *s, void *arg)
         (void)!capos_client_answer(c, (capnp_data){(const uint8_t *)blob.p, (uint32_t)blob.len});
 }
 
+/* Whose key has signed what: all but the transcript. */
+static struct capos_assertion assertion_of(const struct capos_login *l, const char *account,
+                                           const char *audience)
+{
+        return (struct capos_assertion){.account = account,
+                                        .key_id = l->key_id,
+                                        .algorithm = l->algorithm,
+                                        .audience = audience};
+}
+
+/* So does a service account's: the response is an assertion. */
+static void service_on_step(capos_client *c, const struct capos_step *s, void *arg)
+{
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf token = {0};
+        struct capos_assertion a = assertion_of(c->as, c->as->account, capos_client_key_peek(c));
+
+        (void)arg;
+        memcpy(a.transcript_hash, s->transcript_hash, sizeof(a.transcript_hash));
+        capnp_buf_init(&token, PROOF_ROOM);
+        if (capos_assertion_make(c->as->key, &a, &token, &c->error)) {
+                client_end(c);
+                return;
+        }
+        (void)!capos_client_answer(c, (capnp_data){(const uint8_t *)token.p, (uint32_t)token.len});
+        client_buf_wipe(&token);
+}
+
+/* Who answers steps; NULL: nobody. */
+static capos_on_step *login_step(const struct capos_login *l)
+{
+        if (l->kind == CAPOS_AUTH_PUBLIC_KEY)
+                return key_on_step;
+
+        return l->kind == CAPOS_AUTH_SERVICE && l->key ? service_on_step : l->step;
+}
+
 /* What a step that was answered by `next` says; borrowed from the question. */
 static void step_read(const capos_client *c, capnp_question *next, struct capos_step *ret)
 {
@@ -260,7 +296,7 @@ static void step_read(const capos_client *c, capnp_question *next, struct capos_
 static void flow_on_step(capos_client *c)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *next = c->op.q[0];
-        capos_on_step *step = c->as->kind == CAPOS_AUTH_PUBLIC_KEY ? key_on_step : c->as->step;
+        capos_on_step *step = login_step(c->as);
         struct capos_step s;
 
         c->op.q[0] = NULL;
@@ -368,10 +404,13 @@ int capos_client_login(capos_client *c, const struct capos_login *l, capos_done 
                 break;
         case CAPOS_AUTH_MTLS: /* the certificate was shown already */
                 return login_flow(c, l, (capnp_data){0});
+        case CAPOS_AUTH_SERVICE:
+                if (l->account && (l->key || l->step))
+                        return login_flow(c, l, l->key ? (capnp_data){0} : l->first);
+                break;
         case CAPOS_AUTH_OIDC_DEVICE_CODE:
         case CAPOS_AUTH_OIDC_PKCE:
         case CAPOS_AUTH_PASSKEY:
-        case CAPOS_AUTH_SERVICE:
                 if (l->step)
                         return login_flow(c, l, l->first);
                 break;
@@ -383,6 +422,24 @@ int capos_client_login(capos_client *c, const struct capos_login *l, capos_done 
 }
 
 /* ---- renewal ------------------------------------------------------------------------------ */
+
+/* The transcript of a renewal is not one that an instance has asked for in a step. */
+static int proof_assert(const struct capos_proof *p, const struct capos_login *l,
+                        const char *account, struct capnp_buf *to, struct capos_error *ret_e)
+{
+        char audience[CAPOS_PROOF_AUDIENCE];
+        uint8_t transcript[CAPOS_PROOF_BYTES];
+        struct capos_assertion a = assertion_of(l, account, audience);
+        size_t len;
+        int r = capos_proof_write(p, transcript, sizeof(transcript), &len);
+
+        if (r)
+                return client_fail(ret_e, r, "proof: %s", capos_strerror(r));
+
+        capos_proof_audience(p->server_key_hash, audience);
+        (void)SHA256(transcript, len, a.transcript_hash);
+        return capos_assertion_make(l->key, &a, to, ret_e);
+}
 
 int capos_client_renewal_proof(const capos_client *c, const struct capos_login *l,
                                struct capnp_buf *to, struct capos_error *ret_e)
@@ -400,7 +457,7 @@ int capos_client_renewal_proof(const capos_client *c, const struct capos_login *
         }
         if (l->kind == CAPOS_AUTH_MTLS)
                 return 0;
-        if (l->kind != CAPOS_AUTH_PUBLIC_KEY || !l->key)
+        if ((l->kind != CAPOS_AUTH_PUBLIC_KEY && l->kind != CAPOS_AUTH_SERVICE) || !l->key)
                 return client_fail(ret_e, CAPOS_E_METHOD,
                                    "a session is renewed by a password, a key or a certificate");
 
@@ -411,7 +468,8 @@ int capos_client_renewal_proof(const capos_client *c, const struct capos_login *
                 .profile = text_of(i.profile),
         };
         (void)client_binding_peek(c, &p.channel_binding, &p.server_key_hash);
-        return proof_sign(&p, l->key, to, ret_e);
+        return l->kind == CAPOS_AUTH_SERVICE ? proof_assert(&p, l, i.account, to, ret_e)
+                                             : proof_sign(&p, l->key, to, ret_e);
 }
 
 static void renew_step(capos_client *c)
