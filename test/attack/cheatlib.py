@@ -183,12 +183,12 @@ class Target(certlib.TlsInstance):
     """Listens on tls:, plain: and unix:. Profiles: operator, robot, and loose, which allows the
     binding to the instance's key alone."""
 
-    def __init__(self, public_key=True, ways="", **more):
-        """ways: more of what the manifest says of `authentication`."""
+    def __init__(self, public_key=True, ways="", others=(), **more):
+        """ways: more of what the manifest says of `authentication`; others: more profiles."""
         profiles = [instance.profile("robot", ["session", "system_info"]),
                     instance.profile("loose", ["session", "system_info"]).replace(
                         "leaseMs", "serverKeyBinding = true, leaseMs", 1)]
-        text = instance.manifest(profiles=profiles, **more)
+        text = instance.manifest(profiles=[*profiles, *others], **more)
         ways += "" if public_key else "publicKey = false, "
         text = text.replace("authentication = (", f"authentication = ({ways}", 1)
         super().__init__(text, user=False)

@@ -1,0 +1,103 @@
+"""jwtforge: signed JSON Web Tokens that are made of bytes.
+
+Why: who makes tokens well has a library; who cheats writes header and claims as they are, twice or
+not at all, and signs by whatever key and in whatever form. Keys are those of python3-cryptography.
+"""
+import base64
+import hashlib
+import hmac
+import json
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+
+ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
+
+
+def b64(data):
+    """base64url without padding, as text."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def encoded(part):
+    """A part of a token: an object, or its text as somebody has written it."""
+    if not isinstance(part, (str, bytes)):
+        part = json.dumps(part)
+    return b64(part.encode() if isinstance(part, str) else part)
+
+
+class Key:
+    """For one algorithm, with an id."""
+
+    def __init__(self, algorithm, kid):
+        self.algorithm, self.kid = algorithm, kid
+        if algorithm == "EdDSA":
+            self.private = ed25519.Ed25519PrivateKey.generate()
+        elif algorithm in ("ES256", "ES384"):
+            self.private = ec.generate_private_key(
+                ec.SECP256R1() if algorithm == "ES256" else ec.SECP384R1())
+        else:
+            self.private = rsa.generate_private_key(65537, 2048)
+
+    @property
+    def pem(self):
+        return self.private.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+
+    @property
+    def jwk(self):
+        """The public key, as an object."""
+        if self.algorithm == "EdDSA":
+            point = self.private.public_key().public_bytes(serialization.Encoding.Raw,
+                                                           serialization.PublicFormat.Raw)
+            made = {"kty": "OKP", "crv": "Ed25519", "x": b64(point)}
+        elif self.algorithm in ("ES256", "ES384"):
+            n, size = self.private.public_key().public_numbers(), self.size
+            made = {"kty": "EC", "crv": {32: "P-256", 48: "P-384"}[size],
+                    "x": b64(n.x.to_bytes(size, "big")), "y": b64(n.y.to_bytes(size, "big"))}
+        else:
+            n = self.private.public_key().public_numbers()
+            made = {"kty": "RSA", "n": b64(n.n.to_bytes(256, "big")), "e": "AQAB"}
+        return {**made, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
+
+    @property
+    def size(self):
+        """Bytes of each number of an ECDSA signature."""
+        return 32 if self.algorithm == "ES256" else 48
+
+    def raw(self, text, algorithm=None):
+        """The bytes of a signature."""
+        algorithm = algorithm or self.algorithm
+        if isinstance(self.private, ed25519.Ed25519PrivateKey):
+            return self.private.sign(text)
+        digest = hashes.SHA384() if algorithm == "ES384" else hashes.SHA256()
+        if isinstance(self.private, rsa.RSAPrivateKey):
+            pss = padding.PSS(padding.MGF1(digest), 32)
+            return self.private.sign(text, pss if algorithm == "PS256" else padding.PKCS1v15(),
+                                     digest)
+        r, s = utils.decode_dss_signature(self.private.sign(text, ec.ECDSA(digest)))
+        return r.to_bytes(self.size, "big") + s.to_bytes(self.size, "big")
+
+    def der(self, text):
+        """An ECDSA signature in the other form."""
+        return self.private.sign(text, ec.ECDSA(hashes.SHA256()))
+
+    def token(self, claims, header=None, sign=None, **more):
+        """A token. header: all of it, an object or text; more: additions to the usual one; sign: a
+        function from text to signature."""
+        if header is None:
+            header = {"alg": self.algorithm, "kid": self.kid, "typ": "JWT", **more}
+        text = f"{encoded(header)}.{encoded(claims)}".encode()
+        return text + b"." + b64((sign or self.raw)(text)).encode()
+
+    def thumbprint(self):
+        """RFC 7638."""
+        wanted = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
+        jwk = self.jwk
+        text = json.dumps({k: jwk[k] for k in wanted[jwk["kty"]]}, separators=(",", ":"))
+        return b64(hashlib.sha256(text.encode()).digest())
+
+
+def by_secret(secret):
+    """An HMAC by something that everybody knows."""
+    return lambda text: hmac.new(secret, text, hashlib.sha256).digest()
