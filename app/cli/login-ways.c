@@ -22,11 +22,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Ways that instances have and this command does not. */
-static const struct way way_oidc = {.name = "oidc", .kind = CAPOS_AUTH_OIDC_PKCE};
-static const struct way way_oidc_device = {.name = "oidc-device",
-                                           .kind = CAPOS_AUTH_OIDC_DEVICE_CODE};
-
 static const struct way *const ways[] = {
         &way_key,      &way_certificate, &way_passkey, &way_oidc,      &way_oidc_device,
         &way_password, &way_service,     &way_guest,   &way_anonymous,

@@ -34,8 +34,8 @@ struct way {
         enum way_end (*run)(struct login *l);
 };
 
-extern const struct way way_key, way_certificate, way_passkey, way_password, way_service, way_guest,
-        way_anonymous;
+extern const struct way way_key, way_certificate, way_passkey, way_oidc, way_oidc_device,
+        way_password, way_service, way_guest, way_anonymous;
 
 /* The way that a command line asks for, and what contradicts itself is said. NULL: none in
  * particular. An exit code. */

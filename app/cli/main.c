@@ -127,6 +127,8 @@ static const struct cli_option login_options[] = {
         {"identity", 'i', "FILE",
          "log in by this private key, from a file or an ssh-agent; or by FILE-cert.pub",
          offsetof(struct cli, identity)},
+        {"issuer", 0, "NAME", "the identity provider to log in by, as the instance calls it",
+         offsetof(struct cli, issuer)},
         {"certificate", 0, "FILE", "log in by this certificate, over TLS; NAME may be left out",
          offsetof(struct cli, certificate)},
         {"key", 0, "FILE", "its private key", offsetof(struct cli, key)},

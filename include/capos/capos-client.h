@@ -103,6 +103,7 @@ struct capos_login {
         const char *account;  /**< whose session; NULL for GUEST and ANONYMOUS, and may be where the
                                  proof says whose it is: for MTLS, OIDC and PASSKEY */
         const char *profile;  /**< what to ask for; NULL: the account's first */
+        const char *issuer;   /**< for OIDC: the identity provider, by its name; NULL: the first */
         capnp_data password;  /**< for PASSWORD: UTF-8; the library keeps no copy of its own */
         const capos_key *key; /**< for PUBLIC_KEY; for SERVICE it signs an assertion at once */
         const char *key_id;   /**< what that calls the key; NULL: its thumbprint */

@@ -361,14 +361,16 @@ static int login_flow(capos_client *c, const struct capos_login *l, capnp_data f
         capnp_question *q =
                 remote_session_gateway_start((remote_session_gateway_client){c->gateway});
         remote_auth_start_builder b = remote_session_gateway_start_init_request(q);
+        login_selector_builder selector;
 
         if (getrandom(c->nonce, sizeof(c->nonce), 0) != (ssize_t)sizeof(c->nonce)) {
                 client_cancel(c);
                 return -errno;
         }
         remote_auth_start_set_kind(b, (enum remote_auth_kind)l->kind);
-        login_selector_set_account(remote_auth_start_init_selector(b),
-                                   l->account ? l->account : "");
+        selector = remote_auth_start_init_selector(b);
+        login_selector_set_account(selector, l->account ? l->account : "");
+        login_selector_set_issuer(selector, l->issuer ? l->issuer : "");
         remote_auth_start_set_requested_profile(b, l->profile ? l->profile : "");
         remote_auth_start_set_client_nonce(b, (capnp_data){c->nonce, sizeof(c->nonce)});
         remote_auth_start_set_end_others(b, l->end_others);

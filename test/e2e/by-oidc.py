@@ -12,10 +12,13 @@ import hashlib
 import json
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.parse
+import urllib.request
 
 import instance
 import oplib
@@ -45,7 +48,7 @@ def info(session):
 
 class Cases:
     def __init__(self, folder):
-        self.op, self.peers = oplib.Provider(), 0
+        self.op, self.peers, self.folder = oplib.Provider(), 0, folder
         secret = os.path.join(folder, "secret")
         with open(secret, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
             f.write(oplib.SECRET + "\n")
@@ -122,6 +125,68 @@ class Cases:
     def browse(self, flow, **changes):
         url, _, _ = step(s.answer(flow, REDIRECT))
         return s.answer(flow, self.op.browse(url, **changes)).ref(1, s.SESSION)
+
+    # ---- the command
+
+    def capos(self, *words):
+        env = {**os.environ, "XDG_RUNTIME_DIR": self.folder, "HOME": self.folder}
+        for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "SSH_AUTH_SOCK"):
+            env.pop(name, None)
+        return subprocess.Popen([os.path.join(instance.build_folder(), "bin", "capos"), *words],
+                                env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
+    def command(self, method, alias, do):
+        """`capos login`, what it says given to do; then what it has, and its end."""
+        p = self.capos("login", self.target.where, "--method", method, "--issuer", "op", "--as", alias)
+        said = ""
+        while not (found := do(said)):
+            line = p.stderr.readline()
+            if not line:
+                raise Failed(f"it ends: {said}")
+            said += line
+        out, err = p.communicate(timeout=120)
+        expect(p.returncode, 0, f"{said}{err}: the exit code")
+        if found not in out:
+            raise Failed(f"{found} is not in {out!r}")
+        for words, wanted in ((("caps",), "system_info"), (("logout",), "Logged out")):
+            out, err = self.capos(*words, "--session", alias).communicate(timeout=60)
+            if wanted not in out:
+                raise Failed(f"{words}: {out!r} {err!r}")
+
+    def by_command_device(self):
+        self.op.claims = {"groups": ["people"], "sub": "at a terminal"}
+        self.op.approved = False
+
+        def say_yes(said):
+            if f"open {self.op.url}/activate in a browser" not in said or "WDJB-MJHT" not in said:
+                return None
+            self.op.approved = True
+            return "profile lounge"
+
+        self.command("oidc-device", "by-device", say_yes)
+
+    def by_command_browser(self):
+        self.op.claims = {"groups": "admins", "sub": "alice at op"}
+
+        def open_it(said):
+            url = next((u for u in said.split() if u.startswith(f"{self.op.url}/authorize?")), None)
+            if not url:
+                return None
+            host = url.split("127.0.0.1%3A")[1].split("%2F")[0]
+            for path in ("/", "/callback", "/callback?state=guessed&code=x", "/callback?"):
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{host}{path}", timeout=30)
+                    raise Failed(f"{path} was answered")
+                except urllib.error.HTTPError as e:
+                    if e.code not in (400, 404):
+                        raise
+            with urllib.request.urlopen(url, timeout=30) as page:
+                if b"You may close this window" not in page.read():
+                    raise Failed("the page says something else")
+            return "Logged in as alice (profile operator)"
+
+        self.command("oidc", "by-browser", open_it)
 
     # ---- who may not
 
@@ -268,6 +333,8 @@ class Cases:
         return instance.run_cases(SCRIPT, [
             ("a code for a device", self.by_device),
             ("a browser", self.by_browser),
+            ("the command, by a code for a device", self.by_command_device),
+            ("the command, by a browser", self.by_command_browser),
             ("renewal by the same identity", self.renewal),
             ("a provider that is slow", self.device_slowly),
             ("accounts that are not theirs", self.wrong_accounts),

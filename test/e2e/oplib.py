@@ -106,7 +106,8 @@ class Provider:
             self.asked[path] = self.count(path) + 1
         serve = self.answers.get(path) or {
             "/.well-known/openid-configuration": self.discovery, "/jwks": self.jwks,
-            "/device": self.device, "/token": self.token}.get(path)
+            "/device": self.device, "/token": self.token,
+            "/authorize": self.authorize}.get(path)
         try:
             if serve:
                 serve(h, form)
@@ -167,6 +168,12 @@ class Provider:
                                           **self.head)}
 
     # ---- a person with a browser
+
+    def authorize(self, h, _):
+        """Whoever opens the page has said yes."""
+        url = self.url + h.path
+        back = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))["redirect_uri"]
+        h.answer(302, b"", Location=f"{back}?{self.browse(url)}")
 
     def browse(self, url, **changes):
         """Says yes at an authorization URL; the query of the redirect."""

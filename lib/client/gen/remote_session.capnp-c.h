@@ -119,8 +119,8 @@ typedef struct { capnp_lbuilder l; } remote_auth_state_list_builder, remote_auth
 typedef struct { capnp_reader r; } remote_auth_method_reader, remote_auth_method_reader_d620b49256c53459;
 typedef struct { capnp_builder b; } remote_auth_method_builder, remote_auth_method_builder_d620b49256c53459;
 #define REMOTE_AUTH_METHOD_ID UINT64_C(0xd620b49256c53459)
-enum { REMOTE_AUTH_METHOD_WORDS = 1, REMOTE_AUTH_METHOD_PTRS = 3 };
-enum { REMOTE_AUTH_METHOD_WORDS_d620b49256c53459 = 1, REMOTE_AUTH_METHOD_PTRS_d620b49256c53459 = 3 };
+enum { REMOTE_AUTH_METHOD_WORDS = 1, REMOTE_AUTH_METHOD_PTRS = 4 };
+enum { REMOTE_AUTH_METHOD_WORDS_d620b49256c53459 = 1, REMOTE_AUTH_METHOD_PTRS_d620b49256c53459 = 4 };
 typedef struct { capnp_list l; } remote_auth_method_list, remote_auth_method_list_d620b49256c53459;
 typedef struct { capnp_lbuilder l; } remote_auth_method_list_builder, remote_auth_method_list_builder_d620b49256c53459;
 
@@ -494,6 +494,10 @@ struct remote_auth_flow_ops {
          *   passkey:   likewise; the second is an AuthenticationResponseJSON for the transcript's hash.
          *   serviceCredential: the first response is empty, and step.challenge is the nonce; the second is an assertion
          *              (RFC 7523) whose `nonce` is the hash of the proof transcript, and the session comes back.
+         *   oidcDeviceCode: the first response is empty; step.url and step.userCode are for a person. The second is empty,
+         *              too, and returns when that person has said yes: the session comes back.
+         *   oidcAuthorizationCodePkce: the first response is the redirect URI, `http://127.0.0.1:PORT/…`; step.url is to be
+         *              opened in a browser. The second is the query that the redirect has brought.
          * A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,
          * denied.backoff, denied.already-bound. Since 0.1.
          */
@@ -680,6 +684,17 @@ static inline capnp_text remote_auth_method_reason(remote_auth_method_reader r) 
 static inline bool remote_auth_method_has_reason(remote_auth_method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
 static inline void remote_auth_method_set_reason(remote_auth_method_builder b, const char *s) { capnp_builder_set_text(b.b, 2, s); }
 static inline void remote_auth_method_set_reason_n(remote_auth_method_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 2), v); }
+
+/**
+ * The identity providers of this instance by name, where the method has some.
+ */
+static inline capnp_list remote_auth_method_issuers(remote_auth_method_reader r) { return capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_POINTER, NULL); }
+static inline bool remote_auth_method_has_issuers(remote_auth_method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
+static inline capnp_lbuilder remote_auth_method_init_issuers(remote_auth_method_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder remote_auth_method_build_issuers(remote_auth_method_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_POINTER, 0, 0, NULL); }
+static inline void remote_auth_method_set_issuers(remote_auth_method_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v); }
+static inline capnp_text remote_auth_method_issuers_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
+static inline void remote_auth_method_set_issuers_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), capnp_text_of(s)); }
 
 /* ---- RemoteChannelBinding ---- */
 
@@ -1445,6 +1460,10 @@ static inline CAPNP_MUST_USE int remote_auth_flow_serve(capnp_vat *v, const stru
  *   passkey:   likewise; the second is an AuthenticationResponseJSON for the transcript's hash.
  *   serviceCredential: the first response is empty, and step.challenge is the nonce; the second is an assertion
  *              (RFC 7523) whose `nonce` is the hash of the proof transcript, and the session comes back.
+ *   oidcDeviceCode: the first response is empty; step.url and step.userCode are for a person. The second is empty,
+ *              too, and returns when that person has said yes: the session comes back.
+ *   oidcAuthorizationCodePkce: the first response is the redirect URI, `http://127.0.0.1:PORT/…`; step.url is to be
+ *              opened in a browser. The second is the query that the redirect has brought.
  * A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,
  * denied.backoff, denied.already-bound. Since 0.1.
  */

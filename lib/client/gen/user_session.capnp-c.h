@@ -19,8 +19,8 @@ extern "C" {
 typedef struct { capnp_reader r; } login_selector_reader, login_selector_reader_f9d815b5f7ed7c70;
 typedef struct { capnp_builder b; } login_selector_builder, login_selector_builder_f9d815b5f7ed7c70;
 #define LOGIN_SELECTOR_ID UINT64_C(0xf9d815b5f7ed7c70)
-enum { LOGIN_SELECTOR_WORDS = 0, LOGIN_SELECTOR_PTRS = 1 };
-enum { LOGIN_SELECTOR_WORDS_f9d815b5f7ed7c70 = 0, LOGIN_SELECTOR_PTRS_f9d815b5f7ed7c70 = 1 };
+enum { LOGIN_SELECTOR_WORDS = 0, LOGIN_SELECTOR_PTRS = 2 };
+enum { LOGIN_SELECTOR_WORDS_f9d815b5f7ed7c70 = 0, LOGIN_SELECTOR_PTRS_f9d815b5f7ed7c70 = 2 };
 typedef struct { capnp_list l; } login_selector_list, login_selector_list_f9d815b5f7ed7c70;
 typedef struct { capnp_lbuilder l; } login_selector_list_builder, login_selector_list_builder_f9d815b5f7ed7c70;
 
@@ -104,6 +104,14 @@ static inline capnp_text login_selector_account(login_selector_reader r) { retur
 static inline bool login_selector_has_account(login_selector_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
 static inline void login_selector_set_account(login_selector_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
 static inline void login_selector_set_account_n(login_selector_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+
+/**
+ * Which identity provider, by its name on this instance (RemoteAuthMethod.issuers). Empty: the first.
+ */
+static inline capnp_text login_selector_issuer(login_selector_reader r) { return capnp_reader_text(r.r, 1); }
+static inline bool login_selector_has_issuer(login_selector_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
+static inline void login_selector_set_issuer(login_selector_builder b, const char *s) { capnp_builder_set_text(b.b, 1, s); }
+static inline void login_selector_set_issuer_n(login_selector_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 1), v); }
 
 /* ---- LoginSourceMetadata ---- */
 
