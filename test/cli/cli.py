@@ -598,7 +598,7 @@ def completion(g):
     equal(complete("lo"), ["login", "logout"])
     equal(complete("account", ""), ["add", "remove", "list", "key", "passkey", "passwd"])
     equal(complete("account", "key", "r"), ["remove"])
-    equal(complete("login", "--pass"), ["--password", "--password-stdin", "--password-file"])
+    equal(complete("login", "--passw"), ["--password", "--password-stdin", "--password-file"])
     equal(complete("login", "--method", "p"), ["passkey", "password"])
     equal(complete("whoami", "--session", ""), ["work"])
     holds({"system_info", "chat"} <= set(complete("call", "")), "capabilities")
