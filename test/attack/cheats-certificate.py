@@ -12,12 +12,13 @@ import ssl
 import sys
 import tempfile
 
+import cheatlib as c
+import debian  # noqa: F401
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-import cheatlib as c
 import sessionlib as s
 import tlspeer
 from cheatlib import OTHER, USER

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 
+import debian  # noqa: F401
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 

@@ -11,6 +11,7 @@ import os
 import struct
 import time
 
+import debian  # noqa: F401
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 

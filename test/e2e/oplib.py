@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.parse
 
+import debian  # noqa: F401
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature

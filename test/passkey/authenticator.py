@@ -13,8 +13,10 @@ import json
 import os
 import sys
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import debian  # noqa: E402,F401
+from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa  # noqa: E402
 
 ES256, EDDSA, RS256 = -7, -8, -257
 NAMES = {"es256": ES256, "eddsa": EDDSA, "rs256": RS256}
