@@ -1,0 +1,470 @@
+#!/usr/bin/env python3
+"""cheats-oidc: who logs in by an identity provider as somebody else, or by what others were told.
+
+Why: between a person's yes and a session lie a browser, a code, a token and two parties that do not
+trust each other's networks. Whoever gets hold of one of these, or makes a provider say it, must gain
+nothing; nor must a provider that is wrong, or another one that is right about its own people. The
+provider is a stand-in that says what a try wants (test/e2e/oplib.py).
+"""
+import os
+import sys
+import tempfile
+import time
+import urllib.parse
+
+import cheatlib as c
+import instance
+import jwtforge as j
+import oplib
+import sessionlib as s
+from cheatlib import OTHER, TWIN, USER
+from sessionlib import Failed, Struct
+
+SCRIPT = "attack-cheats-oidc"
+DEVICE, BROWSER = 2, 3
+REDIRECT = "http://127.0.0.1:9/callback"
+
+
+class Target(c.Target):
+    """Believes two providers, the second for eve alone; who comes by a code for a device may be in
+    `lounge`."""
+
+    def __init__(self):
+        self.place = tempfile.TemporaryDirectory(prefix="capos-op-")
+        self.op, self.evil = oplib.Provider(), oplib.Provider()
+        issuers = self.issuer("op", self.op, f'''
+            (claims = [(name = "groups", value = "admins")], account = "{USER}"),
+            (claims = [(name = "groups", value = "people")], create = true, profile = "lounge")''')
+        issuers += ", " + self.issuer("evil", self.evil, f'''
+            (claims = [(name = "groups", value = "admins")], account = "{OTHER}")''')
+        lounge, job = (instance.profile(n, ["session", "system_info"]).replace(
+            "leaseMs", f"{flag} = true, leaseMs", 1) for n, flag in (("lounge", "unbound"),
+                                                                     ("job", "service")))
+        super().__init__(ways=f"oidc = [{issuers}], ", others=[lounge, job])
+
+    def issuer(self, name, provider, rules):
+        secret = os.path.join(self.place.name, name)
+        with open(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as f:
+            f.write(oplib.SECRET + "\n")
+        return (f'(name = "{name}", issuer = "{provider.url}", clientId = "{oplib.CLIENT}", '
+                f'clientSecretFile = "{secret}", loopback = true, rules = [{rules}])')
+
+    def __exit__(self, *error):
+        super().__exit__(*error)
+        for provider in (self.op, self.evil):
+            provider.stop()
+        self.place.cleanup()
+
+
+class Cases(c.Cheats):
+    """carol is whoever is an admin at the first provider, eve at the second; dave has a password."""
+
+    def __init__(self, target):
+        super().__init__(target, "oidcAuthorizationCodePkce")
+        self.op, self.evil = target.op, target.evil
+        for name in (USER, TWIN, OTHER):
+            target.account(name, profiles=("operator", "robot", "loose", "lounge"),
+                           password=instance.SECRET)
+
+    def tried(self, function):
+        """With providers that are honest again."""
+        def run():
+            for provider in (self.op, self.evil):
+                provider.claims = {"groups": "admins", "sub": "carol at op"}
+                provider.approved, provider.head = True, {}
+                provider.description.clear()
+                provider.answers.clear()
+            return function()
+        return super().tried(run)
+
+    # ---- a login
+
+    @staticmethod
+    def start(peer, kind=BROWSER, account=None, profile=None, issuer=None, on=None):
+        start = s.auth_start(kind, account, profile)
+        start.ptrs[0].ptrs[0] = Struct(b"", [account, issuer])
+        return (on or peer.first).call(4 if on else 1, start).ref(0, s.FLOW)
+
+    @staticmethod
+    def url(flow, redirect=REDIRECT):
+        return s.text(s.answer(flow, redirect).content.ptr(0).ptr(1))
+
+    def browse(self, flow, provider=None, **changes):
+        """All of it, by a person who says yes."""
+        return self.finish(flow, (provider or self.op).browse(self.url(flow), **changes))
+
+    @staticmethod
+    def finish(flow, query):
+        return s.answer(flow, query).ref(1, s.SESSION)
+
+    def refuses(self, why, call, code="denied.credentials", layer=None, kind=None):
+        """The record says why; the next try comes from elsewhere."""
+        kind = kind or self.kind
+        layer = self.refused(code, call, layer, kind=kind)
+        found = self.recorded(code, kind=kind)[-1].get("detail", "")
+        if why not in found:
+            raise Failed(f"{why!r} is not in {found!r}")
+        self.elsewhere()
+        return layer
+
+    def cheat(self, why, provider=None, changes=None, **how):
+        """A login of which something is wrong."""
+        flow = self.start(self.peer(), **how)
+        return self.refuses(why, lambda: self.browse(flow, provider, **changes or {}))
+
+    # ---- what the provider says
+
+    def said(self, why, **claims):
+        """An ID token with other claims; None: not there."""
+        self.op.claims = {"groups": "admins", "sub": "carol at op", **claims}
+        return self.cheat(why)
+
+    def token(self, why, make):
+        """Another ID token altogether: make(the claims of a good one)."""
+        def answer(handler, form):
+            code = self.op.codes.pop(form.get("code"))
+            now = int(time.time())
+            claims = {"iss": self.op.url, "sub": "carol at op", "aud": oplib.CLIENT, "exp": now + 600,
+                      "iat": now, "nonce": code["nonce"], "groups": "admins"}
+            token = make(claims)
+            handler.answer(200, {"access_token": "x", "token_type": "Bearer", "expires_in": 600,
+                                 "id_token": token if isinstance(token, str) else token.decode()})
+        self.op.answers["/token"] = answer
+        return self.cheat(why)
+
+    def key(self):
+        """The provider's own key, for tokens that are made here."""
+        key = j.Key("ES256", self.op.key.kid)
+        key.private = self.op.key.private
+        return key
+
+    # ---- who may
+
+    def honest(self):
+        return self.let_in(self.browse(self.start(self.peer())), USER)
+
+    def other_provider(self):
+        self.evil.claims = {"groups": "admins", "sub": "eve"}
+        flow = self.start(self.peer(), issuer="evil")
+        return self.let_in(self.browse(flow, self.evil), OTHER)
+
+    def made(self):
+        """Whoever the rule says gets an account of his own, and the same one again."""
+        self.op.claims = {"groups": ["people"], "sub": "somebody new"}
+        names = set()
+        for _ in range(2):
+            session = self.browse(self.start(self.peer()))
+            names.add(s.text(session.call(0).content.ptr(0).ptr(1)))
+            session.call(3)
+        if len(names) != 1 or not names.pop().startswith("op-"):
+            raise Failed(f"it is {names}")
+        return "nobody"
+
+    # ---- replays, of what a browser brings
+
+    def same_flow(self):
+        flow = self.start(self.peer())
+        query = self.op.browse(self.url(flow))
+        self.finish(flow, query)
+        return self.refused("denied.flow", lambda: self.finish(flow, query), kind=None)
+
+    def other_flow(self):
+        """On the same connection, and on another one: it is of another login."""
+        flow = self.start(self.peer())
+        query = self.op.browse(self.url(flow))
+        for peer in (flow.peer, self.peer()):
+            other = self.start(peer)
+            self.url(other)
+            layer = self.refuses("of another login (state)", lambda x=other: self.finish(x, query),
+                                 layer="sessiond")
+        return layer
+
+    def state_rewritten(self):
+        """A code that somebody else has got, under one's own state: the verifier is another's."""
+        victim, own = self.start(self.peer()), self.start(self.peer())
+        self.swap(victim, own)
+        return self.refuses("invalid_grant", lambda: self.finish(own, self.swapped), layer="provider")
+
+    def swap(self, victim, own):
+        state = urllib.parse.parse_qs(urllib.parse.urlsplit(self.url(own)).query)["state"][0]
+        self.swapped = self.op.browse(self.url(victim), state=state)
+
+    def without_pkce(self):
+        """The same, at a provider that looks at no verifier: the token is for another login."""
+        def answer(handler, form):
+            handler.answer(200, self.op.tokens(self.op.codes.pop(form["code"])["nonce"]))
+        self.op.answers["/token"] = answer
+        victim, own = self.start(self.peer()), self.start(self.peer())
+        self.swap(victim, own)
+        return self.refuses("for another login", lambda: self.finish(own, self.swapped))
+
+    def state_guessed(self):
+        for changes in ({"state": "x" * 43}, {"state": None}, {"state": ""}):
+            layer = self.cheat("of another login (state)", changes=changes)
+        return "sessiond" if layer else None
+
+    def mixed_up(self):
+        """The redirect is another provider's, or says nobody's name."""
+        for issuer in (self.evil.url, self.op.url + "/", None, ""):
+            layer = self.cheat("of another identity provider (iss)", changes={"iss": issuer})
+        return "sessiond" if layer else None
+
+    def elsewhere_redirected(self):
+        """The code goes to this machine's browser, and nowhere else."""
+        for uri in ("https://example.org/", "http://localhost:1/", "http://127.0.0.1.example.org/",
+                    "http://127.0.0.1@example.org/", "http://[::1", "javascript:alert(1)",
+                    "http://127.0.0.1:1/\0x", "http://127.0.0.1:1/ x", "http://0.0.0.0:1/",
+                    "http://127.0.0.1:1/#x", "x" * 5000):
+            flow = self.start(self.peer())
+            layer = self.refuses("", lambda x=flow, u=uri: self.url(x, u), layer="sessiond")
+        return layer
+
+    def flow_of_another(self):
+        """A number of one connection is nothing on another, which ends."""
+        flow = self.start(self.peer())
+        query = self.op.browse(self.url(flow))
+        try:
+            s.answer(s.Ref(self.peer(), flow.number, s.FLOW), query)
+        except (s.Refused, Failed, s.Closed) as e:
+            if isinstance(e, s.Refused) and e.code.startswith("denied."):
+                raise Failed(f"it is known there: {e}") from e
+            return "vat"
+        raise Failed("it got through")
+
+    # ---- as somebody else
+
+    def other_account(self):
+        return self.cheat(f"it is {USER}'s", account=TWIN) and "sessiond"
+
+    def other_profile(self):
+        for profile in ("guest", "job", "anonymous"):
+            flow = self.start(self.peer(), profile=profile)
+            layer = self.refuses("", lambda x=flow: self.browse(x), "denied.profile")
+        return layer
+
+    def nearly_the_rule(self):
+        """Claims that a careless comparison takes for the right ones."""
+        for groups in ("Admins", "admins ", " admins", "admin", "admins\0", "adminsx", {"admins": 1},
+                       {"0": "admins"}, [["admins"]], [{"name": "admins"}], 1, True, None, [], "*",
+                       "admins,people"):
+            why = "no signed token" if groups == "admins\0" else "op, subject nearly"
+            layer = self.said(why, groups=groups, sub="nearly")
+        for name in ("Groups", "group", "roles"):
+            self.said("op, subject nearly", **{"groups": None, name: "admins", "sub": "nearly"})
+        return "sessiond" if layer else None
+
+    def by_mail(self):
+        """Whose mail address it is says nothing, nor does a name."""
+        for claims in ({"email": "carol@example.org", "email_verified": True},
+                       {"preferred_username": USER, "name": USER, "account": USER}):
+            layer = self.said("op, subject a stranger", groups="strangers", sub="a stranger", **claims)
+        return "sessiond" if layer else None
+
+    def same_subject(self):
+        """The other provider has somebody of the same name."""
+        self.evil.claims = {"groups": "people", "sub": "carol at op"}
+        return self.cheat("evil, subject carol at op", self.evil, issuer="evil") and "sessiond"
+
+    def no_provider(self):
+        flow = self.start(self.peer(), issuer="nowhere")
+        return self.refuses("", lambda: self.url(flow), "denied.flow")
+
+    # ---- other tokens
+
+    def token_of_the_other(self):
+        """The other provider's token where the first one's is expected, in its own name and in the
+        first one's."""
+        evil = j.Key("ES256", self.evil.key.kid)
+        evil.private = self.evil.key.private
+        self.token("of another issuer", lambda good: evil.token({**good, "iss": self.evil.url}))
+        self.token("the issuer has no such key", evil.token)
+        return self.token("not signed", lambda good: evil.token(good, kid=self.op.key.kid))
+
+    def other_issuer(self):
+        for issuer in ("https://op.example", self.op.url + "/", self.op.url.upper(), None, "", 7):
+            layer = self.said("of another issuer", iss=issuer)
+        return layer
+
+    def other_audience(self):
+        for claims in ({"aud": "another"}, {"aud": None}, {"aud": []}, {"aud": [oplib.CLIENT, "x"]},
+                       {"aud": [oplib.CLIENT, "x"], "azp": "x"}, {"azp": "x"}, {"aud": "CAPOS"}):
+            layer = self.said("for somebody else", **claims)
+        return self.said("no signed token", aud=oplib.CLIENT + "\0") and layer
+
+    def other_nonce(self):
+        for nonce in ("x" * 43, None, "", 7, ["x"]):
+            layer = self.said("for another login", nonce=nonce)
+        return layer
+
+    def other_time(self):
+        now = int(time.time())
+        for claims, why in (({"exp": now - 120}, "expired"), ({"exp": None}, "expired"),
+                            ({"exp": "9999999999"}, "expired"), ({"nbf": now + 600}, "not valid yet"),
+                            ({"iat": now + 600}, "not valid yet")):
+            layer = self.said(why, **claims)
+        return layer
+
+    def other_access_token(self):
+        return self.said("for another access token", at_hash="x" * 22)
+
+    def nobody_in_it(self):
+        for subject in (None, "", "x" * 256, 7, ["carol at op"]):
+            layer = self.said("about nobody", sub=subject)
+        return layer
+
+    def none(self):
+        for name in ("none", "None", ""):
+            self.token("", lambda good, n=name: self.key().token(
+                good, {"alg": n, "kid": self.op.key.kid}, lambda _: b""))
+        return self.token("an algorithm", lambda good: self.key().token(
+            good, {"alg": "none", "kid": self.op.key.kid}))
+
+    def by_secret(self):
+        """HS256, by the client's secret, which other clients' logins are signed by, or a public key."""
+        for secret in (oplib.SECRET.encode(), self.key().pem.encode(), b""):
+            layer = self.token("an algorithm", lambda good, x=secret: self.key().token(
+                good, {"alg": "HS256", "kid": self.op.key.kid}, j.by_secret(x)))
+        return layer
+
+    def other_key(self):
+        stray = j.Key("ES256", "stray")
+        self.token("its header wants", lambda good: stray.token(good, jwk=stray.jwk))
+        self.token("its header wants", lambda good: stray.token(good, jku="http://127.0.0.1:9/"))
+        self.token("it names no key", lambda good: self.key().token(good, {"alg": "ES256"}))
+        return self.token("not signed", lambda good: stray.token(good, kid=self.op.key.kid))
+
+    def unknown_keys(self):
+        """Any number of ids that nobody has makes the provider be asked for its keys once."""
+        before = self.op.count("/jwks")
+        for i in range(20):
+            layer = self.token("the issuer has no such key", j.Key("ES256", f"stray {i}").token)
+        if self.op.count("/jwks") - before > 1:
+            raise Failed(f"the keys were fetched {self.op.count('/jwks') - before} times")
+        return layer
+
+    def other_type(self):
+        for kind in ("logout+jwt", "at+jwt", "dpop+jwt"):
+            layer = self.token("a token for something else",
+                               lambda good, t=kind: self.key().token(good, typ=t))
+        return layer
+
+    def twice(self):
+        key = self.key()
+        for name in ("sub", "iss", "nonce"):
+            layer = self.token("no signed token", lambda good, n=name: key.token(
+                "{\"" + n + "\": \"x\", " + j.json.dumps(good)[1:]))
+        return layer
+
+    def changed(self):
+        def turn(token, at):
+            return token[:at] + (b"B" if token[at:at + 1] == b"A" else b"A") + token[at + 1:]
+        for at in (3, 40, 130, 200, 260, -60, -5):
+            layer = self.token("", lambda good, a=at: turn(self.key().token(good), a % 250))
+        return layer
+
+    # ---- a code for a device
+
+    def device(self, profile="lounge", peer=None, account=None):
+        flow = self.start(peer or self.peer(), DEVICE, account, profile)
+        if s.text(s.answer(flow, "").content.ptr(0).ptr(2)) != "WDJB-MJHT":
+            raise Failed("there is no code to be typed")
+        return flow
+
+    def device_honest(self):
+        session = self.finish(self.device(), "")
+        if s.text(session.call(0).content.ptr(0).ptr(2)) != "lounge":
+            raise Failed("it is another profile")
+        self.recorded("ok", kind="oidcDeviceCode", account=USER, binding="none")
+        return "nobody"
+
+    def device_anywhere(self):
+        """It is bound to no channel, so it gets no profile that does not say so."""
+        for profile in ("operator", "", "robot", "loose"):
+            flow = self.device(profile)
+            layer = self.refuses("", lambda x=flow: self.finish(x, ""), "denied.profile",
+                                 kind="oidcDeviceCode")
+        return layer
+
+    def device_again(self):
+        flow = self.device()
+        self.finish(flow, "")
+        return self.refused("denied.flow", lambda: self.finish(flow, ""), kind=None)
+
+    def device_other_account(self):
+        flow = self.device(account=TWIN)
+        return self.refuses(f"it is {USER}'s", lambda: self.finish(flow, ""), layer="sessiond",
+                            kind="oidcDeviceCode")
+
+    def device_says(self):
+        """There is nothing to say: no code, no token."""
+        for response in (b"the-device-code", b"WDJB-MJHT", j.Key("ES256", "x").token({"sub": "x"})):
+            flow = self.device()
+            layer = self.refuses("", lambda x=flow, r=response: self.finish(x, r), layer="sessiond",
+                                 kind="oidcDeviceCode")
+        return layer
+
+    def device_refused(self):
+        for error, code in (("access_denied", "denied.credentials"), ("expired_token", "denied.flow"),
+                            ("invalid_grant", "denied.credentials")):
+            self.op.answers["/token"] = lambda h, _, e=error: h.answer(400, {"error": e})
+            flow = self.device()
+            layer = self.refuses("", lambda x=flow: self.finish(x, ""), code, "provider",
+                                 "oidcDeviceCode")
+        return layer
+
+    def device_token(self):
+        """The token is judged as any."""
+        for claims, why in (({"aud": "another"}, "for somebody else"), ({"exp": 1}, "expired"),
+                            ({"iss": self.evil.url}, "of another issuer")):
+            self.op.claims = {"groups": "admins", "sub": "carol at op", **claims}
+            flow = self.device()
+            layer = self.refuses(why, lambda x=flow: self.finish(x, ""), kind="oidcDeviceCode")
+        return layer
+
+    # ---- renewal
+
+    def renewal(self):
+        session = self.browse(self.start(self.peer()))
+        return self.let_in(self.browse(self.start(session.peer, on=session)), USER)
+
+    def renewal_by_another(self):
+        """Another identity that the rule takes for the same account."""
+        session = self.browse(self.start(self.peer()))
+        self.op.claims = {"groups": "admins", "sub": "another of the admins"}
+        flow = self.start(session.peer, on=session)
+        return self.refuses("", lambda: self.browse(flow), layer="sessiond")
+
+    def renewal_by_less(self):
+        session = self.browse(self.start(self.peer(), profile="lounge"))
+        return self.refused("denied.weak-proof",
+                            lambda: self.start(session.peer, DEVICE, on=session),
+                            kind="oidcDeviceCode")
+
+    # ---- where nobody is yet
+
+    def first_of_all(self):
+        """An instance without an account lets nobody make himself the first."""
+        with Target() as target:
+            cases = Cases.__new__(Cases)
+            c.Cheats.__init__(cases, target, self.kind)
+            cases.op, cases.source = target.op, "127.22.0.1"
+            target.op.claims = {"groups": ["people"], "sub": "the first"}
+            flow = cases.start(cases.peer())
+            layer = cases.refuses("", lambda: cases.browse(flow), layer="sessiond")
+            for peer in cases.peers:
+                peer.close()
+            return layer
+
+
+NAMES = ("honest", "other_provider", "made", "same_flow", "other_flow", "state_rewritten",
+         "without_pkce", "state_guessed", "mixed_up", "elsewhere_redirected", "flow_of_another",
+         "other_account", "other_profile", "nearly_the_rule", "by_mail", "same_subject", "no_provider",
+         "token_of_the_other", "other_issuer", "other_audience", "other_nonce", "other_time",
+         "other_access_token", "nobody_in_it", "none", "by_secret", "other_key", "unknown_keys",
+         "other_type", "twice", "changed", "device_honest", "device_anywhere", "device_again",
+         "device_other_account", "device_says", "device_refused", "device_token", "renewal",
+         "renewal_by_another", "renewal_by_less", "first_of_all")
+
+
+if __name__ == "__main__":
+    sys.exit(c.main(SCRIPT, "OP", Cases, NAMES, Target))
