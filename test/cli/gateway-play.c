@@ -368,7 +368,7 @@ static bool proof_is_good(struct play *p, capnp_data d)
 {
         if (data_is(d, PLAY_PASSWORD))
                 return true;
-        if (d.len < 100 || d.len > sizeof(p->proof) || memcmp(d.p, "SSHSIG", 6) != 0)
+        if (d.len < 100 || d.len > sizeof(p->proof) || memcmp(d.p, "SSHSIG", 6) != 0 || p->forgets)
                 return false;
         memcpy(p->proof, d.p, d.len);
         p->proof_len = d.len;
@@ -403,11 +403,31 @@ static int session_logout(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+/* An instance of before there was such a thing, unless it is one of now. */
+static int session_enrol(void *self, capnp_answer *a)
+{
+        struct part *x = self;
+        struct play *p = x->k->p;
+        capnp_data key = remote_session_enrol_param_key(a);
+
+        if (!p->enrols)
+                return capnp_answer_fail(a, CAPNP_UNIMPLEMENTED, "no such method");
+        if (session_is_stale(x, a))
+                return 0;
+        if (key.len > sizeof(p->enrolled))
+                return deny(a, "credentials");
+        memcpy(p->enrolled, key.p, key.len);
+        p->enrolled_len = key.len;
+        remote_session_enrol_results_set_until_ms(a, x->k->expires_ms);
+        return capnp_answer_return(a);
+}
+
 static const struct remote_session_ops session_ops = {.gone = part_gone,
                                                       .info = session_info_serve,
                                                       .cap_set = session_caps,
                                                       .renew = session_renew,
-                                                      .logout = session_logout};
+                                                      .logout = session_logout,
+                                                      .enrol = session_enrol};
 
 static int session_give(struct conn *k, capnp_cap **ret_c)
 {
@@ -571,6 +591,7 @@ static void play_accept(void *self, int fd)
         }
         *k = (struct conn){.p = p, .refs = 1};
         p->connections++;
+        p->last_fd = fd;
         if (remote_session_gateway_serve(p->vat, &gateway_ops, k, &cap)) {
                 (void)close(fd);
                 conn_unref(k);

@@ -32,6 +32,10 @@ struct play {
         uint32_t proof_len;
         uint8_t client_nonce[64];
         uint32_t client_nonce_len;
+        int last_fd;          /* of the last connection, which may be cut */
+        bool enrols, forgets; /* takes keys to come back by; knows none any more */
+        uint8_t enrolled[64];
+        uint32_t enrolled_len;
 };
 
 /* Serves at an address. 0 or an error. */

@@ -528,6 +528,107 @@ TEST(schemas_make_calls_by_name)
         rig_deinit(&g);
 }
 
+/* ---- coming back -------------------------------------------------------------------------- */
+
+/* The line drops. */
+static void rig_cut(struct rig *g)
+{
+        g->ended = false;
+        CHECK_EQ(shutdown(g->play.last_fd, SHUT_RDWR), 0);
+        rig_run_until(g, &g->ended);
+}
+
+TEST(nothing_to_come_back_by)
+{
+        struct rig g;
+
+        rig_init(&g);
+        CHECK(!capos_client_can_reconnect(g.c));
+        CHECK_OK(rig_login(&g, CAPOS_AUTH_PASSWORD, PLAY_ACCOUNT, PLAY_PASSWORD));
+        CHECK(!capos_client_can_reconnect(g.c)); /* the instance knows of no such thing */
+        CHECK_EQ(capos_client_reconnect(g.c, 0, NULL, NULL), -ENOTCONN);
+        capos_client_free(g.c);
+        g.play.enrols = true;
+        CHECK_OK(capos_client_new(g.vat, g.address, NULL, &g.c));
+        CHECK_OK(rig_login(&g, CAPOS_AUTH_ANONYMOUS, NULL, NULL));
+        CHECK(!capos_client_can_reconnect(g.c));
+        CHECK_EQ(g.play.enrolled_len, 0);
+        rig_deinit(&g);
+}
+
+TEST(a_line_that_drops)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *old = NULL, *now = NULL;
+        struct capos_session_info i;
+        struct capos_error e;
+        uint8_t first[64];
+        struct rig g;
+
+        rig_init(&g);
+        g.play.enrols = true;
+        CHECK_OK(rig_login(&g, CAPOS_AUTH_PASSWORD, PLAY_ACCOUNT, PLAY_PASSWORD));
+        CHECK(capos_client_can_reconnect(g.c));
+        CHECK_EQ(g.play.enrolled_len, 51);
+        memcpy(first, g.play.enrolled, 51);
+        old = capos_client_get(g.c, "system_info", SYSTEM_INFO_ID);
+        CHECK_OK(call_motd(old, &e));
+
+        /* Nobody is there for some tries. */
+        g.play.listener = capnp_listener_free(g.play.listener);
+        rig_cut(&g);
+        CHECK_EQ(call_motd(old, &e), CAPNP_E_DISCONNECTED);
+        CHECK_EQ(capos_client_wait(g.c, capos_client_reconnect(g.c, 1000, NULL, NULL)),
+                 CAPNP_E_DISCONNECTED);
+        CHECK(!capos_client_can_reconnect(g.c)); /* which was told to be the end of it */
+        old = capnp_cap_unref(old);
+        rig_deinit(&g);
+
+        rig_init(&g);
+        g.play.enrols = true;
+        CHECK_OK(rig_login(&g, CAPOS_AUTH_PASSWORD, PLAY_ACCOUNT, PLAY_PASSWORD));
+        CHECK(memcmp(g.play.enrolled, first, 51) != 0);
+        memcpy(first, g.play.enrolled, 51);
+        old = capos_client_get(g.c, "system_info", SYSTEM_INFO_ID);
+        for (unsigned n = 0; n < 3; n++) {
+                rig_cut(&g);
+                CHECK_OK(capos_client_reconnect(g.c, 0, NULL, NULL));
+                CHECK_EQ(capos_client_reconnect(g.c, 0, NULL, NULL), -EBUSY);
+                CHECK_EQ(rig_login(&g, CAPOS_AUTH_ANONYMOUS, NULL, NULL), -EBUSY);
+                CHECK_OK(capos_client_wait(g.c, 0));
+                CHECK(capos_client_info(g.c, &i));
+                CHECK_STR(i.kind, "publicKey");
+                /* Signed by the same key, which is in the blob. */
+                CHECK_MEM(g.play.proof + 14, first, 51);
+                CHECK_MEM(g.play.enrolled, first, 51);
+        }
+        CHECK_EQ(call_motd(old, &e), CAPNP_E_DISCONNECTED);
+        now = capos_client_get(g.c, "system_info", SYSTEM_INFO_ID);
+        CHECK_OK(call_motd(now, &e));
+        now = capnp_cap_unref(now);
+        old = capnp_cap_unref(old);
+
+        /* It is refused, and believed. */
+        rig_cut(&g);
+        g.play.forgets = true;
+        CHECK_EQ(capos_client_wait(g.c, capos_client_reconnect(g.c, 0, NULL, NULL)),
+                 CAPOS_E_DENIED);
+        CHECK_EQ(rig_denial(&g), CAPOS_DENIED_CREDENTIALS);
+        CHECK_EQ(capos_client_reconnect(g.c, 0, NULL, NULL), -ENOTCONN);
+        rig_deinit(&g);
+}
+
+TEST(no_way_back_after_a_logout)
+{
+        struct rig g;
+
+        rig_init(&g);
+        g.play.enrols = true;
+        CHECK_OK(rig_login(&g, CAPOS_AUTH_PASSWORD, PLAY_ACCOUNT, PLAY_PASSWORD));
+        CHECK_OK(capos_client_wait(g.c, capos_client_logout(g.c, NULL, NULL)));
+        CHECK(!capos_client_can_reconnect(g.c));
+        rig_deinit(&g);
+}
+
 TEST(instance_that_is_not_there)
 {
         capos_client *c = NULL;
