@@ -89,11 +89,12 @@ interface Admin {
 
   status @8 () -> (sessions :UInt32, workers :UInt32, descriptors :UInt32, version :Text,
       address :Text, addresses :List(Text), confinement :Text, layers :List(Text),
-      certificateNames :Text, certificateUntilMs :UInt64);
+      certificateNames :Text, certificateUntilMs :UInt64, revocationsUntilMs :UInt64);
   # What the session manager holds: for people, and for tests that count what is left. addresses: where clients
   # connect, `capos://HOST:PORT/#sha256:…` for TLS; address: the first of them. confinement: `basic` or `full`, and
   # which layers of `full` there are: paths, namespaces, users. certificateNames, certificateUntilMs (since 1970):
-  # what clients are shown over TLS; empty and 0 without it.
+  # what clients are shown over TLS; empty and 0 without it. revocationsUntilMs: when the first of the lists of
+  # revocations has to be followed by another; 0: none has to.
 
   auditPath @9 () -> (path :Text);
   # Where the audit log is.

@@ -176,6 +176,18 @@ static void option_set(struct cli *c, const struct cli_option *o, const char *va
                 c->listens[c->nlistens++] = value;
 }
 
+/* Whether a command has an option, as it was typed. */
+static bool option_is_of_any(const struct cli *c, const char *typed)
+{
+        const char *name = typed + (typed[1] == '-' ? 2 : 1);
+
+        for (const struct cli_command *k = c->commands; k->name; k++)
+                if (option_find(k->options, name, strlen(name), typed[1] == '-' ? 0 : typed[1]))
+                        return true;
+
+        return false;
+}
+
 static int option_unknown(const struct cli *c, const char *word)
 {
         const struct cli_option *tables[] = {c->command ? c->command->options : NULL,
@@ -184,6 +196,8 @@ static int option_unknown(const struct cli *c, const char *word)
         struct cli_near near = {.word = typed};
 
         (void)snprintf(typed, sizeof(typed), "%.*s", (int)strcspn(word, "="), word);
+        if (!c->command && option_is_of_any(c, typed))
+                return usage_fail(c, "this option goes behind the command", word);
         for (unsigned i = 0; i < 2; i++) {
                 for (const struct cli_option *o = tables[i]; o && o->name; o++) {
                         (void)snprintf(name, sizeof(name), "--%s", o->name);

@@ -410,6 +410,19 @@ static int main_help(struct cli *c)
         return c->help ? EXIT_OK : EXIT_USAGE;
 }
 
+/* What a group alone stands for: its list, where that takes no word and no option. */
+static const struct cli_command *main_list_of(const struct cli *c)
+{
+        const struct cli_command *k;
+        char name[sizeof(c->group) + 8];
+
+        if (!*c->group || c->help || c->version)
+                return NULL;
+        (void)snprintf(name, sizeof(name), "%s list", c->group);
+        k = cli_command_find(c, name);
+        return k && !k->options && !k->max_words ? k : NULL;
+}
+
 /*
  * Descriptors 0 to 2 are taken in any case, or a socket could get one of these numbers and the next
  * message to a person would go to an instance. What takes the place of one that is closed can't be
@@ -434,6 +447,8 @@ int main(int argc, char **argv)
         (void)setlocale(LC_CTYPE, "C.UTF-8"); /* for how wide characters are */
         (void)sigaction(SIGPIPE, &ignore, NULL);
         r = cli_parse(&c, argc, argv);
+        if (!c.command)
+                c.command = main_list_of(&c);
         if (!r && (c.help || c.version || !c.command))
                 r = main_help(&c);
         else if (!r)

@@ -150,20 +150,22 @@ static void caposd_complain(void *arg, const char *path, const char *what)
 /* Reads them, and lets go of those before. 0, or -errno: nothing has changed. */
 static int caposd_read_rules(struct caposd *c)
 {
-        int fd = -1, r;
+        struct certificates_made made = {.fd = -1};
         bool same;
+        int r;
 
         if (!certificates_wanted(manifest_root(c->manifest.msg)))
                 return 0;
 
-        r = certificates_make(manifest_root(c->manifest.msg), caposd_complain, c, &fd);
+        r = certificates_make(manifest_root(c->manifest.msg), caposd_complain, c, &made);
         if (r)
                 return r;
 
-        same = c->rules_fd < 0 || certificates_same_authorities(c->rules_fd, fd);
+        same = c->rules_fd < 0 || certificates_same_authorities(c->rules_fd, made.fd);
         if (c->rules_fd >= 0)
                 (void)close(c->rules_fd);
-        c->rules_fd = c->core.rules_fd = c->workers.rules_fd = fd;
+        c->rules_fd = c->core.rules_fd = c->workers.rules_fd = made.fd;
+        c->lists_until_s = c->core.lists_until_s = made.until_s;
         if (!same && c->workers.zygote.running)
                 workers_renew(&c->workers); /* they tell clients of the authorities */
         return 0;
@@ -305,6 +307,7 @@ static void caposd_introduce(struct caposd *c)
                                 .manifest = &c->manifest,
                                 .manifest_fd = c->manifest_fd,
                                 .rules_fd = c->rules_fd,
+                                .lists_until_s = c->lists_until_s,
                                 .providers_fd = c->providers_fd,
                                 .reread = caposd_reread,
                                 .workers = &c->workers,

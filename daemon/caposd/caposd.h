@@ -12,8 +12,9 @@ struct caposd {
         struct daemon_manifest manifest;
         struct place place;
         int manifest_fd;
-        int rules_fd;     /* for client certificates; -1: there are none */
-        int providers_fd; /* files of identity providers; -1: there are none */
+        int rules_fd;          /* for client certificates; -1: there are none */
+        int64_t lists_until_s; /* of them: struct certificates_made */
+        int providers_fd;      /* files of identity providers; -1: there are none */
         int signal_fd;
         struct capos_io_watch signals;
         struct capos_io_timer deadline;   /* of ending */

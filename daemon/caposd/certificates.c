@@ -318,7 +318,8 @@ static int records_give(const struct certificates *c, int *ret_fd)
         return r;
 }
 
-int certificates_make(manifest_reader m, certificates_complain *complain, void *arg, int *ret_fd)
+int certificates_make(manifest_reader m, certificates_complain *complain, void *arg,
+                      struct certificates_made *ret)
 {
         struct certificates c = {
                 .r = manifest_certificates(m), .m = m, .complain = complain, .arg = arg};
@@ -335,7 +336,10 @@ int certificates_make(manifest_reader m, certificates_complain *complain, void *
         for (uint32_t i = 0; !r && i < rules; i++)
                 r = rule_make(&c, i) ? -EINVAL : 0;
         if (!r)
-                r = records_give(&c, ret_fd);
+                r = records_give(&c, &ret->fd);
+        if (!r)
+                ret->until_s =
+                        capos_i_tls_policy_lists_until((capnp_data){c.records, (uint32_t)c.len});
         free(c.records);
         return r;
 }

@@ -7,6 +7,12 @@
 /* Something is wrong, at a path in the manifest. */
 typedef void certificates_complain(void *arg, const char *path, const char *what);
 
+struct certificates_made {
+        int fd;
+        int64_t until_s; /* when a list of revocations has to be followed by another, in seconds
+                          * since 1970; 0: none has to */
+};
+
 /* Whether there are rules: clients are asked for certificates then. */
 bool certificates_wanted(manifest_reader m);
 /* What the manifest says of certificates by itself. Returns how many faults there are. */
@@ -17,7 +23,7 @@ unsigned certificates_check(manifest_reader m, certificates_complain *complain, 
  * be, and complain was told; -errno.
  */
 int certificates_make(manifest_reader m, certificates_complain *complain, void *arg,
-                      int *ret_fd) CAPNP_MUST_USE;
+                      struct certificates_made *ret) CAPNP_MUST_USE;
 /* Whether two such files have the same authorities, whatever their lists of revocations. */
 bool certificates_same_authorities(int one, int other);
 

@@ -79,7 +79,10 @@ void core_tell(struct core *c)
 
 void core_tell_rules(struct core *c, uint32_t request, int result)
 {
-        const struct packet p = {.type = PACKET_RULES, .index = request, .result = result};
+        const struct packet p = {.type = PACKET_RULES,
+                                 .index = request,
+                                 .result = result,
+                                 .until_s = c->lists_until_s};
         int fd;
 
         if (c->rules_fd < 0 || !c->sessiond.running)

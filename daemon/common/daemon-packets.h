@@ -100,7 +100,9 @@ struct packet {
         uint32_t profile;    /* CHECKED: for CHECK_FACET, whose bundle it is in */
         uint32_t grant;      /* CHECKED: and where in it */
         int32_t result;      /* RELOADED: 0, an enum tls_identity_err, -errno */
-        int64_t until_s;     /* IDENTITY: when the certificate expires, in seconds since 1970 */
+        /* IDENTITY: when the certificate expires, in seconds since 1970. RULES: when a list of
+         * revocations has to be followed by another; 0: none has to */
+        int64_t until_s;
         /* The peer's, as text: 127.0.0.1:4711, [::1]:4711, unix:uid=1000. ENDPOINT: as clients
          * write it. IDENTITY: the names of the certificate. RELOADED from caposd: the fingerprint,
          * or why the old one stays. */

@@ -14,6 +14,7 @@ struct identity {
         char addresses[IDENTITY_ADDRESSES][120]; /* where clients connect; "" after the last */
         char names[120];                         /* of the certificate; "": there is none */
         int64_t until_s;                         /* its end, in seconds since 1970 */
+        int64_t lists_until_s;                   /* when a list of revocations is out of date */
         bool full;                               /* confinement that was asked for */
         unsigned layers;                         /* of it, had: of enum daemon_layer */
         capnp_answer *reloading;                 /* who waits for a new one; NULL: nobody */

@@ -129,6 +129,7 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
                 sessiond_take_providers(s, fds[0]);
                 break;
         case PACKET_RULES:
+                s->identity.lists_until_s = p->until_s;
                 recheck_start(s, p, fds[0]);
                 break;
         case PACKET_WORKERS:

@@ -176,7 +176,9 @@ TEST(what_is_revoked_is_refused)
         CHECK_OK(judge(&d, &r, &who));
         r = rules_with_crl(&ca, &ca, NULL, later);
         CHECK_OK(judge(&c, &r, &who));
+        CHECK_EQ(capos_i_tls_policy_lists_until(rules_data(&r)), later);
         r = rules_with_crl(&ca, &ca, NULL, CERT_NOW - 1);
+        CHECK_EQ(capos_i_tls_policy_lists_until(rules_data(&r)), CERT_NOW - 1);
         CHECK_EQ(judge(&c, &r, &who), TLS_RECHECK_E_CRL);
         r = rules_with_crl(&ca, &fake, &c, later);
         CHECK_EQ(judge(&c, &r, &who), TLS_RECHECK_E_CRL);
@@ -358,6 +360,7 @@ TEST(rules_that_cannot_be_read_are_none)
                 CHECK(judge(&c, &r, &who) != 0);
         CHECK_OK(judge(&c, &good, &who));
         CHECK_OK(capos_i_tls_policy_check(rules_data(&good)));
+        CHECK_EQ(capos_i_tls_policy_lists_until(rules_data(&good)), 0); /* it has none */
         r = good;
         rules_begin(&r, -1); /* behind one that is met */
         rules_are_none(&c, &r);

@@ -13,6 +13,8 @@
  */
 #include "tls-policy.h"
 
+#include "tls-fingerprint.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -493,14 +495,42 @@ int capos_i_tls_policy_judge(capnp_data rules, const struct tls_shown *shown,
         return 0;
 }
 
+static void policy_free_authorities(struct policy *p)
+{
+        for (unsigned i = 0; i < p->nauthorities; i++)
+                authority_deinit(&p->authorities[i]);
+        ERR_clear_error();
+}
+
 int capos_i_tls_policy_check(capnp_data rules)
 {
         static const struct tls_shown nobody;
         struct policy p = {.shown = &nobody, .met = true}; /* so that no chain is asked for */
         int r = policy_read(&p, rules);
 
-        for (unsigned i = 0; i < p.nauthorities; i++)
-                authority_deinit(&p.authorities[i]);
-        ERR_clear_error();
+        policy_free_authorities(&p);
         return r;
+}
+
+int64_t capos_i_tls_policy_lists_until(capnp_data rules)
+{
+        static const struct tls_shown nobody;
+        struct policy p = {.shown = &nobody, .met = true};
+        int64_t first = 0, until;
+
+        (void)!policy_read(&p, rules);
+        for (unsigned i = 0; i < p.nauthorities; i++) {
+                const struct authority *a = &p.authorities[i];
+
+                for (int n = 0; n < sk_X509_CRL_num(a->crls); n++) {
+                        const X509_CRL *l = sk_X509_CRL_value(a->crls, n);
+                        const ASN1_TIME *next = X509_CRL_get0_nextUpdate(l);
+
+                        if (next && !capos_i_tls_time_read(next, &until) &&
+                            (!first || until < first))
+                                first = until;
+                }
+        }
+        policy_free_authorities(&p);
+        return first;
 }

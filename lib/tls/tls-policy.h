@@ -19,5 +19,8 @@ int capos_i_tls_policy_judge(capnp_data rules, const struct tls_shown *shown,
 /* Whether records can be read: authorities' certificates and lists, rules, patterns. 0;
  * TLS_RECHECK_E_RULES; -ENOMEM. */
 int capos_i_tls_policy_check(capnp_data rules) CAPNP_MUST_USE;
+/* When the first of the lists in records that can be read has to be followed by another, in seconds
+ * since 1970; 0: there is none, or none that says so. */
+int64_t capos_i_tls_policy_lists_until(capnp_data rules);
 
 #endif

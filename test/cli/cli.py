@@ -571,6 +571,8 @@ def usage(g):
                   ["login"], ["login", "--as"], ["whoami", "--json=1"], ["account"],
                   ["account", "key"], ["audit", "tail", "-n", "many"], ["help", "nothing"]):
         g.error(2, "usage", *wrong)
+    says = g.error(2, "usage", "--state", g.path("x"), "status")
+    holds("behind the command" in says, says)
     equal(g.fails(2).out[:6], "usage:")
     holds("no such command" in g.fails(2, "nothing").err, "unclear")
     text = g.ok("--help").out

@@ -36,6 +36,7 @@ def known_instances_are_added_and_removed(g):
     g.ok("known", "add", "example.org", B)
     equal(known(g), [("Example.org:2327", A), ("[::1]:7", B), ("example.org:2327", B)])
     shown = g.ok("known", "list").out
+    equal(g.ok("known").out, shown)
     holds(f"Example.org:2327 {A} since 20" in shown and "the one in the cellar" in shown, shown)
     g.ok("known", "remove", "example.org", A)
     equal(known(g), [("[::1]:7", B), ("example.org:2327", B)])

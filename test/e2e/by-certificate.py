@@ -338,6 +338,18 @@ class Cases:
         for p in peers:
             p.close()
 
+    def a_list_that_is_soon_out_of_date(self):
+        """Is said, before it lets nobody in."""
+        state = ("--state", self.target.state)
+        expect("revocations" in self.capos(0, "status", *state), False, "a warning too early")
+        self.ca.list_revoked(days=3)
+        self.capos(0, "cert", "crl", *state)
+        said = self.capos(0, "status", *state)
+        if "a list of revocations ends" not in said or "capos cert crl" not in said:
+            raise Failed(said)
+        self.ca.list_revoked()
+        self.capos(0, "cert", "crl", *state)
+
     def a_list_that_cannot_be_read(self):
         """What was read before goes on to count."""
         with open(self.ca.crl, "w", encoding="ascii") as f:
@@ -397,7 +409,8 @@ NAMES = ["by_certificate", "renewal", "rules_decide", "other_ways_over_tls", "no
          "no_certificate", "expired", "not_yet_valid", "another_authority", "no_rule", "no_account",
          "another_account", "another_profile", "renewal_of_another_account",
          "ends_with_the_certificate", "revoked",
-         "revoked_by_the_command", "a_list_that_cannot_be_read", "authorities_are_told"]
+         "revoked_by_the_command", "a_list_that_is_soon_out_of_date", "a_list_that_cannot_be_read",
+         "authorities_are_told"]
 
 
 def main():

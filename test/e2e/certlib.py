@@ -93,8 +93,8 @@ class Authority:
         openssl("ca", "-config", self.config, "-revoke", path)
         self.list_revoked()
 
-    def list_revoked(self):
-        openssl("ca", "-config", self.config, "-gencrl", "-out", self.crl)
+    def list_revoked(self, days=30):
+        openssl("ca", "-config", self.config, "-gencrl", "-crldays", str(days), "-out", self.crl)
 
 
 def lets_in(ca, text):

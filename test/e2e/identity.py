@@ -171,6 +171,7 @@ def make(folder, name, *how):
 
 def make_all(folder):
     make(folder, "good", *P256, *LEAF)
+    make(folder, "brief", *P256, *LEAF, "-days", "3")
     make(folder, "rsa", "-newkey", "rsa:2048", *LEAF)
     make(folder, "ca", *P256)
     openssl(folder, "pkey", "-in", "good.key", "-aes256", "-passout", "pass:x", "-out",
@@ -233,6 +234,11 @@ class Cases:
             raise Failed("it is the old certificate")
 
     def imported(self):
+        expect("  !  " in self.run.capos("status")[0], False, "a warning too early")
+        self.run.capos("cert", "import", f"{self.folder}/brief.pem", f"{self.folder}/brief.key")
+        said = self.run.capos("status")[0]
+        holds(said, "the certificate ends in", "a warning")
+        holds(said, "capos cert renew", "what to do")
         out = self.run.capos("cert", "import", f"{self.folder}/good.pem",
                              f"{self.folder}/good.key", "--json")[0]
         expect(json.loads(out)["taken"], True, "taken")
