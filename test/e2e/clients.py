@@ -20,6 +20,7 @@ from sessionlib import Failed
 
 SCRIPT = "e2e-clients"
 PAGE = os.path.join(s.TOP, "doc", "clients.md")
+ORIGIN = "http://localhost:8080"
 PROGRAM = re.compile(r"^```c\n(/\* ([a-z-]+)\.c: .*?)^```$", re.M | re.S)
 
 
@@ -32,7 +33,10 @@ class Programs:
         stray = certlib.Authority(folder, "stray")
         self.ada = self.ca.issue("ada", "email:ada@example.org")
         self.stray = stray.issue("ada", "email:ada@example.org")
-        self.target = certlib.TlsInstance(certlib.lets_in(self.ca, instance.manifest(guest=True)))
+        text = certlib.lets_in(self.ca, instance.manifest(guest=True))
+        self.target = certlib.TlsInstance(text.replace(
+            "authentication = (", f'authentication = (passkeys = (relyingParty = "localhost", origins = ["{ORIGIN}"]),',
+            1))
         with open(PAGE, encoding="utf-8") as f:
             self.texts = {m[2]: m[1] for m in PROGRAM.finditer(f.read())}
 
@@ -105,6 +109,23 @@ class Programs:
     def by_certificate(self):
         self.expect("by-certificate", "ada by mtlsClientCert, profile operator\n", *self.ada)
         self.expect("by-certificate", "denied.credentials", *self.stray, code=1)
+
+    def by_passkey(self):
+        tool = [sys.executable, os.path.join(s.TOP, "test", "passkey", "authenticator.py"), self.path("passkeys")]
+        subprocess.run([os.path.join(self.build, "bin", "capos"), "account", "passkey", "add", "carol", "--state",
+                        self.target.state, "--passkey-command", " ".join(tool + [ORIGIN])], check=True,
+                       stdout=subprocess.DEVNULL)
+        for origin, code, says in ((ORIGIN, 0, "carol by passkey, profile operator\n"),
+                                   ("https://evil.example", 1, "denied.credentials")):
+            child = subprocess.Popen([self.path("by-passkey"), self.where], stdin=subprocess.PIPE, text=True,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                     env={**os.environ, "HOME": self.folder})
+            answer = subprocess.run(tool + [origin], input=child.stdout.readline(), check=True, text=True,
+                                    stdout=subprocess.PIPE).stdout
+            said, _ = child.communicate(answer + "\n", timeout=60)
+            if says not in said or child.returncode != code:
+                raise Failed(f"by-passkey: {said!r}, not {says!r}")
+        self.expect("by-passkey", "there is no answer", code=1)
 
     def by_nobody(self):
         for kind in ("anonymous", "guest"):
