@@ -710,11 +710,13 @@ CAPNP_PUBLIC int capos_client_fetch_schema(capos_client *c, uint64_t interface, 
 CAPNP_PUBLIC const capnp_schema *capos_client_schema_peek(const capos_client *c);
 
 /**
- * Begins to renew the session with a fresh proof, a password or a key. Its info is fetched again.
+ * Begins to renew the session with a fresh proof: a password, a key, or what a handler answers the
+ * instance's steps by (OIDC, PASSKEY). Its info is fetched again.
  *
  * @param c            the client; logged in, and its info asked for
- * @param l            the proof: kind, and password or key; the rest is the session's
- * @param duration_ms  how long from now; 0: what the profile gives
+ * @param l            the proof: kind, and password, key or step, borrowed until the end; the rest
+ * is the session's
+ * @param duration_ms  how long from now; 0: what the profile gives, and always so with steps
  * @param done         told the end; may be NULL
  * @param arg          handed to done
  * @return      0; -EBUSY, -ENOMEM: it has not begun; or as

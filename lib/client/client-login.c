@@ -78,7 +78,7 @@ static void back_ask(capos_client *c, capnp_cap *session)
 {
         capnp_question *q;
 
-        if (c->back.running || !c->back.key)
+        if (c->back.running || !c->back.key || c->op.renews)
                 return;
 
         q = remote_session_enrol((remote_session_client){session});
@@ -117,7 +117,8 @@ static void login_bind(capos_client *c, capnp_cap *session)
         c->caps = capnp_cap_ref(caps);
         client_keep(c, LOGIN_INFO, &c->info);
         client_keep(c, LOGIN_LIST, &c->list);
-        back_bind(c);
+        if (!c->op.renews)
+                back_bind(c);
 }
 
 /* ---- anonymous and guest ------------------------------------------------------------------ */
@@ -179,8 +180,10 @@ static capnp_text text_of(const char *s)
 /* What the running login signs, or is otherwise bound to. nonce: the instance's. */
 static void proof_fill(const capos_client *c, capnp_data nonce, struct capos_proof *p)
 {
+        struct capos_session_info i;
+
         *p = (struct capos_proof){
-                .transport = c->transport,
+                .transport = c->op.renews && capos_client_info(c, &i) ? i.transport : c->transport,
                 .nonce = nonce,
                 .client_nonce = {c->nonce, sizeof(c->nonce)},
                 .account = text_of(c->as->account ? c->as->account : ""),
@@ -354,19 +357,11 @@ int capos_client_give_up(capos_client *c, const char *why)
         return 0;
 }
 
-/* Starts a flow and answers its first question in the same breath. */
-static int login_flow(capos_client *c, const struct capos_login *l, capnp_data first)
+static void start_fill(const capos_client *c, const struct capos_login *l,
+                       remote_auth_start_builder b)
 {
-        CAPNP_AUTO(capnp_question_freep)
-        capnp_question *q =
-                remote_session_gateway_start((remote_session_gateway_client){c->gateway});
-        remote_auth_start_builder b = remote_session_gateway_start_init_request(q);
         login_selector_builder selector;
 
-        if (getrandom(c->nonce, sizeof(c->nonce), 0) != (ssize_t)sizeof(c->nonce)) {
-                client_cancel(c);
-                return -errno;
-        }
         remote_auth_start_set_kind(b, (enum remote_auth_kind)l->kind);
         selector = remote_auth_start_init_selector(b);
         login_selector_set_account(selector, l->account ? l->account : "");
@@ -375,9 +370,36 @@ static int login_flow(capos_client *c, const struct capos_login *l, capnp_data f
         remote_auth_start_set_client_nonce(b, (capnp_data){c->nonce, sizeof(c->nonce)});
         remote_auth_start_set_end_others(b, l->end_others);
         login_claim(remote_auth_start_init_source(b), l);
+}
 
+/* Begins a flow; the question has to live until it is sent. */
+static capnp_question *flow_start(capos_client *c, const struct capos_login *l)
+{
+        capnp_question *q;
+
+        if (c->op.renews) {
+                q = remote_session_reauthenticate((remote_session_client){c->session});
+                start_fill(c, l, remote_session_reauthenticate_init_request(q));
+                c->op.flow = capnp_cap_ref(remote_session_reauthenticate_flow(q).c);
+        } else {
+                q = remote_session_gateway_start((remote_session_gateway_client){c->gateway});
+                start_fill(c, l, remote_session_gateway_start_init_request(q));
+                c->op.flow = capnp_cap_ref(remote_session_gateway_start_flow(q).c);
+        }
+        return q;
+}
+
+/* Starts a flow and answers its first question in the same breath. */
+static int login_flow(capos_client *c, const struct capos_login *l, capnp_data first)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+
+        if (getrandom(c->nonce, sizeof(c->nonce), 0) != (ssize_t)sizeof(c->nonce)) {
+                client_cancel(c);
+                return -errno;
+        }
         /* What fails in start fails in next, which hangs on it, so nobody needs to look at it. */
-        c->op.flow = capnp_cap_ref(remote_session_gateway_start_flow(q).c);
+        q = flow_start(c, l);
         flow_ask(c, first);
         return client_go(c, flow_step);
 }
@@ -484,6 +506,24 @@ static void renew_step(capos_client *c)
         client_end(c);
 }
 
+/* By a method of several steps: a flow of the session's, for its own account. */
+static int renew_by_steps(capos_client *c, const struct capos_login *l)
+{
+        struct capos_session_info i;
+
+        if (!capos_client_info(c, &i)) {
+                client_cancel(c);
+                return CAPOS_E_METHOD;
+        }
+        c->again = *l;
+        c->again.account = i.account;
+        c->again.profile = NULL;
+        c->again.end_others = false;
+        c->as = &c->again;
+        c->op.renews = true;
+        return login_flow(c, &c->again, l->first);
+}
+
 int capos_client_renew(capos_client *c, const struct capos_login *l, uint64_t duration_ms,
                        capos_done *done, void *arg)
 {
@@ -493,6 +533,8 @@ int capos_client_renew(capos_client *c, const struct capos_login *l, uint64_t du
 
         if (r)
                 return r;
+        if (l->step && !l->key)
+                return renew_by_steps(c, l);
 
         capnp_buf_init(&proof, PROOF_ROOM);
         r = capos_client_renewal_proof(c, l, &proof, &c->error);

@@ -24,6 +24,7 @@ struct client_op {
         unsigned n, open;
         capnp_cap *flow; /* of a login; NULL: there is none */
         bool asks;       /* a step was handed out and not answered yet */
+        bool renews;     /* the flow is of the session's */
         capnp_timer *soon;
         capnp_timer *deadline; /* runs for the whole operation; NULL: it may take any time */
 };
@@ -70,6 +71,7 @@ struct capos_client {
         capnp_question *methods;          /* the answers that the accessors read */
         capnp_question *info, *list;      /* likewise */
         const struct capos_login *as;     /* while a login runs */
+        struct capos_login again;         /* … that is a renewal: what it is by */
         uint32_t timeout_ms;              /* of an operation; 0: none */
         uint8_t nonce[32];                /* ours, of the login that runs */
         struct client_op op;

@@ -30,6 +30,7 @@ struct part {
         struct conn *k;
         unsigned number; /* a session's generation; a flow's kind; a membership's place */
         unsigned steps;  /* that a flow has shown */
+        bool renews;     /* a flow of a session's */
         bool over;
         char account[32];
         uint8_t nonce[32];
@@ -422,10 +423,26 @@ static int session_enrol(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+static int flow_give(struct conn *k, remote_auth_start_reader q, bool renews, capnp_cap **ret_c);
+
+static int session_reauthenticate(void *self, capnp_answer *a)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
+        struct part *x = self;
+
+        if (session_is_stale(x, a))
+                return 0;
+        if (flow_give(x->k, remote_session_reauthenticate_param_request(a), true, &cap))
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+        remote_session_reauthenticate_results_set_flow(a, (remote_auth_flow_client){cap});
+        return capnp_answer_return(a);
+}
+
 static const struct remote_session_ops session_ops = {.gone = part_gone,
                                                       .info = session_info_serve,
                                                       .cap_set = session_caps,
                                                       .renew = session_renew,
+                                                      .reauthenticate = session_reauthenticate,
                                                       .logout = session_logout,
                                                       .enrol = session_enrol};
 
@@ -492,13 +509,16 @@ static int flow_next(void *self, capnp_answer *a)
         if (x->number == REMOTE_AUTH_KIND_OIDC_DEVICE_CODE && x->steps < 2)
                 return flow_next_of_many(x, a);
         x->over = true;
-        if (x->k->generation)
+        if (x->k->generation && !x->renews)
                 return deny(a, "already-bound");
         if (!strcmp(x->account, "slow"))
                 return deny(a, "backoff: try again in 900 seconds");
         if (!flow_is_proved(x, response))
                 return deny(a, "credentials");
-        if (session_bind(x->k, x->account, capos_auth_name(x->number), &cap))
+        if (x->renews)
+                x->k->expires_ms = now_ms() + 2 * x->k->p->lease_ms;
+        if (x->renews ? session_give(x->k, &cap)
+                      : session_bind(x->k, x->account, capos_auth_name(x->number), &cap))
                 return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
         remote_auth_flow_next_results_set_done(a, true);
         remote_auth_flow_next_results_set_session(a, (remote_session_client){cap});
@@ -507,20 +527,15 @@ static int flow_next(void *self, capnp_answer *a)
 
 static const struct remote_auth_flow_ops flow_ops = {.gone = part_gone, .next = flow_next};
 
-static int gateway_start(void *self, capnp_answer *a)
+static int flow_give(struct conn *k, remote_auth_start_reader q, bool renews, capnp_cap **ret_c)
 {
-        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
-        remote_auth_start_reader q = remote_session_gateway_start_param_request(a);
         capnp_data nonce = remote_auth_start_client_nonce(q);
-        struct conn *k = self;
-        struct part *x;
+        struct part *x = part_new(k);
 
-        if (remote_auth_start_kind(q) > REMOTE_AUTH_KIND_OIDC_DEVICE_CODE)
-                return deny(a, "method-disabled");
-        x = part_new(k);
-        if (!x || remote_auth_flow_serve(k->p->vat, &flow_ops, x, &cap))
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+        if (!x || remote_auth_flow_serve(k->p->vat, &flow_ops, x, ret_c))
+                return -1;
 
+        x->renews = renews;
         x->number = remote_auth_start_kind(q);
         strncpy(x->account, login_selector_account(remote_auth_start_selector(q)).p,
                 sizeof(x->account) - 1);
@@ -528,6 +543,18 @@ static int gateway_start(void *self, capnp_answer *a)
         k->p->client_nonce_len = nonce.len <= 64 ? nonce.len : 0;
         if (k->p->client_nonce_len)
                 memcpy(k->p->client_nonce, nonce.p, k->p->client_nonce_len);
+        return 0;
+}
+
+static int gateway_start(void *self, capnp_answer *a)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
+        remote_auth_start_reader q = remote_session_gateway_start_param_request(a);
+
+        if (remote_auth_start_kind(q) > REMOTE_AUTH_KIND_OIDC_DEVICE_CODE)
+                return deny(a, "method-disabled");
+        if (flow_give(self, q, false, &cap))
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
         remote_session_gateway_start_results_set_flow(a, (remote_auth_flow_client){cap});
         return capnp_answer_return(a);
 }

@@ -484,6 +484,52 @@ TEST(renewal_replaces_the_session)
         rig_deinit(&g);
 }
 
+TEST(renewal_by_steps_replaces_the_session)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *old = NULL;
+        struct answers n = {.first = "", .second = "not that"};
+        struct capos_login l = {
+                .kind = CAPOS_AUTH_OIDC_DEVICE_CODE, .step = answers_on_step, .step_arg = &n};
+        struct capos_proof p = {.transport = "plain"};
+        uint8_t nonce[32], transcript[CAPOS_PROOF_BYTES], hash[32];
+        struct capos_session_info i;
+        uint64_t expires_ms;
+        capos_client *c;
+        struct rig g;
+        size_t len;
+
+        rig_init(&g);
+        CHECK_OK(rig_login(&g, CAPOS_AUTH_PASSWORD, "alice", PLAY_PASSWORD));
+        CHECK(capos_client_info(g.c, &i));
+        expires_ms = i.expires_at_ms;
+        old = capnp_cap_ref(capos_client_session_peek(g.c));
+        CHECK_EQ(capos_client_wait(g.c, capos_client_renew(g.c, &l, 0, NULL, NULL)),
+                 CAPOS_E_DENIED);
+        CHECK_EQ(rig_denial(&g), CAPOS_DENIED_CREDENTIALS);
+
+        n = (struct answers){.first = "", .second = "that"};
+        CHECK_OK(capos_client_wait(g.c, capos_client_renew(g.c, &l, 0, NULL, NULL)));
+        CHECK_EQ(n.asked, 2);
+        CHECK(capos_client_info(g.c, &i));
+        CHECK(i.expires_at_ms > expires_ms);
+
+        /* What was signed names the session's account. */
+        memset(nonce, 0x42, sizeof(nonce));
+        p.account = (capnp_text){"alice", 5};
+        p.profile = (capnp_text){"", 0};
+        p.nonce = (capnp_data){nonce, sizeof(nonce)};
+        p.client_nonce = (capnp_data){g.play.client_nonce, g.play.client_nonce_len};
+        CHECK_OK(capos_proof_write(&p, transcript, sizeof(transcript), &len));
+        (void)SHA256(transcript, len, hash);
+        CHECK_MEM(n.hash, hash, sizeof(hash));
+
+        CHECK_OK(capos_client_new_of_session(g.vat, old, &c));
+        CHECK_EQ(capos_client_wait(c, capos_client_fetch(c, NULL, NULL)), CAPOS_E_DENIED);
+        CHECK_EQ(capos_client_error_peek(c)->denial, CAPOS_DENIED_STALE_SESSION);
+        capos_client_free(c);
+        rig_deinit(&g);
+}
+
 TEST(logout_ends_every_reference)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
