@@ -83,6 +83,8 @@ static void browser_step(const struct claim *c, remote_auth_step_builder b)
         snprintf(url, sizeof(url), "%s%s%s", at, strchr(at, '?') ? "&" : "?", query);
         remote_auth_step_set_prompt(b, "Log in at the identity provider in your browser");
         remote_auth_step_set_url(b, url);
+        sodium_memzero(query, sizeof(query));
+        sodium_memzero(url, sizeof(url));
         remote_auth_step_set_challenge(b, (capnp_data){c->nonce, sizeof(c->nonce)});
 }
 
@@ -101,6 +103,7 @@ static void browser_ready(struct oidc *o)
                 flow_refuse(o->f, CAPOS_DENIED_FLOW, "the URL is too long", NULL);
         else
                 flow_go_on(o->f, METHOD_STEP);
+        sodium_memzero(query, sizeof(query));
 }
 
 /* ---- what it brings ------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
  * Nothing ties what comes to this connection: whoever sees code and page can have somebody else say
  * yes. So only profiles that allow it take such a proof.
  */
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -119,6 +120,7 @@ static void device_ask(void *arg)
         issuer_fill(o->issuer, FETCH_DEVICE_TOKEN, o->issuer->places.token, &q);
         memcpy(q.code, o->device_code, sizeof(q.code));
         oidc_fetch(o, &q, device_on_token);
+        sodium_memzero(&q, sizeof(q));
 }
 
 static void device_wait(struct claim *c, struct flow *f, capnp_data response)

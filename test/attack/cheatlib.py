@@ -208,6 +208,14 @@ class Target(certlib.TlsInstance):
         finally:
             admin.close()
 
+    def admin_call(self, method, *pointers):
+        """A call of the admin socket; its result."""
+        admin = self.admin()
+        try:
+            return admin.ref.call(method, Struct(b"", list(pointers)))
+        finally:
+            admin.close()
+
     def records(self, begin=0):
         with open(os.path.join(self.state, "audit.log"), encoding="utf-8") as f:
             return [json.loads(line) for line in f][begin:]

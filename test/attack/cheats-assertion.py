@@ -46,12 +46,15 @@ class Target(c.Target):
         for key in keys:
             self.admin_call(13, name, json.dumps(key.jwk), "")
 
-    def admin_call(self, method, *pointers):
-        admin = self.admin()
-        try:
-            return admin.ref.call(method, Struct(b"", list(pointers)))
-        finally:
-            admin.close()
+
+def claims(login, text=None, **lies):
+    """What a good token says for this login. text: the transcript, if not it."""
+    audience = "capos"
+    if login.peer.transport == "tls":
+        audience = c.tlspeer.fingerprint(login.peer.key_hash)
+    digest = hashlib.sha256(login.text() if text is None else text).digest()
+    return {"iss": login.account, "sub": login.account, "aud": audience,
+            "exp": int(time.time()) + LIFE_S - 10, "nonce": j.b64(digest), **lies}
 
 
 class Cases(c.Cheats):
@@ -72,15 +75,6 @@ class Cases(c.Cheats):
     def login(self, account=JOB, profile="job", peer=None, **how):
         return super().login(account, profile, peer, **{"kind": SERVICE, **how})
 
-    def claims(self, login, text=None, **lies):
-        """What a good one says for this login. text: the transcript, if not it."""
-        audience = "capos"
-        if login.peer.transport == "tls":
-            audience = c.tlspeer.fingerprint(login.peer.key_hash)
-        digest = hashlib.sha256(login.text() if text is None else text).digest()
-        return {"iss": login.account, "sub": login.account, "aud": audience,
-                "exp": int(time.time()) + LIFE_S - 10, "nonce": j.b64(digest), **lies}
-
     def wrong(self, login, response, why, **wanted):
         """It does not convince, and the record says why."""
         return self.refused("denied.credentials", lambda: login.prove(response), why=why, **wanted)
@@ -100,7 +94,7 @@ class Cases(c.Cheats):
         for key in keys or [self.key]:
             first = self.is_first(why)
             login = self.login()
-            layer = self.wrong(login, make(key, self.claims(login)), why, audit=first)
+            layer = self.wrong(login, make(key, claims(login)), why, audit=first)
         return layer
 
     def says(self, why, key=None, **lies):
@@ -111,7 +105,7 @@ class Cases(c.Cheats):
     def lie(self, **fields):
         """A token for another transcript."""
         login = self.login()
-        layer = self.wrong(login, self.key.token(self.claims(login, login.text(**fields))),
+        layer = self.wrong(login, self.key.token(claims(login, login.text(**fields))),
                            "for another login")
         self.elsewhere()
         return layer
@@ -119,7 +113,7 @@ class Cases(c.Cheats):
     def good(self, key=None, login=None):
         """(login, its proof, its session)."""
         login = login or self.login()
-        proof = (key or self.key).token(self.claims(login))
+        proof = (key or self.key).token(claims(login))
         return login, proof, login.prove(proof)
 
     # ---- who may
@@ -149,7 +143,7 @@ class Cases(c.Cheats):
         self.let_in(stays, "rotates")
         self.elsewhere()
         login = self.login("rotates")
-        self.wrong(login, old.token(self.claims(login)), "the issuer has no such key")
+        self.wrong(login, old.token(claims(login)), "the issuer has no such key")
         return "nobody"
 
     def key_removed(self):
@@ -157,7 +151,7 @@ class Cases(c.Cheats):
         key = j.Key("RS256", "brief")
         self.target.add_program("brief", [key])
         login = self.login("brief")
-        proof = key.token(self.claims(login))
+        proof = key.token(claims(login))
         self.target.admin_call(14, "brief", "brief")
         return self.wrong(login, proof, "the issuer has no such key")
 
@@ -170,7 +164,7 @@ class Cases(c.Cheats):
     def flow_beside(self):
         peer = self.peer()
         first, second = (self.login(peer=peer) for _ in range(2))
-        return self.wrong(second, self.key.token(self.claims(first)), "for another login")
+        return self.wrong(second, self.key.token(claims(first)), "for another login")
 
     def flow_after(self):
         login, _, _ = self.good()
@@ -188,7 +182,7 @@ class Cases(c.Cheats):
         """Before a nonce was told."""
         login = c.Login(self.peer(), JOB, kind=SERVICE)
         return self.refused("denied.credentials",
-                            lambda: login.prove(self.key.token(self.claims(login))), "sessiond")
+                            lambda: login.prove(self.key.token(claims(login))), "sessiond")
 
     # ---- another account, another profile, another kind
 
@@ -198,7 +192,7 @@ class Cases(c.Cheats):
         self.says("about nobody, or somebody else", sub=OTHER)
         self.says("of another issuer", iss=OTHER)
         login = self.login(OTHER)
-        return self.wrong(login, self.key.token(self.claims(login)), "the issuer has no such key")
+        return self.wrong(login, self.key.token(claims(login)), "the issuer has no such key")
 
     def others_key(self):
         """Of another program, under its own id and under the right one; of nobody."""
@@ -210,13 +204,13 @@ class Cases(c.Cheats):
     def a_persons_account(self):
         """carol has no such key, whatever she signs by."""
         login = self.login(USER, "operator")
-        return self.wrong(login, self.key.token(self.claims(login)), "")
+        return self.wrong(login, self.key.token(claims(login)), "")
 
     def a_persons_profile(self):
         for profile in ("operator", "robot", "guest", "anonymous"):
             login = self.login(profile=profile)
             layer = self.refused("denied.profile",
-                                 lambda x=login: x.prove(self.key.token(self.claims(x))))
+                                 lambda x=login: x.prove(self.key.token(claims(x))))
             self.elsewhere()
         return layer
 
@@ -240,7 +234,7 @@ class Cases(c.Cheats):
     def profile_of_others(self):
         login = self.login(profile="weekly")
         return self.refused("denied.profile",
-                            lambda: login.prove(self.key.token(self.claims(login))))
+                            lambda: login.prove(self.key.token(claims(login))))
 
     def a_persons_way(self):
         """A program's account by a password, by an SSH key, by a certificate for it."""
@@ -289,7 +283,7 @@ class Cases(c.Cheats):
         """An honest token, on its way through somebody."""
         with self.middle(identity) as middle:
             login = self.login(peer=self.peer(address=middle.address), **how)
-            proof = self.key.token(self.claims(login))
+            proof = self.key.token(claims(login))
             layer = self.wrong(login, proof, why, account=JOB, transport="tls")
             if proof not in middle.heard:
                 raise Failed("he has not heard the token")
@@ -304,7 +298,7 @@ class Cases(c.Cheats):
     def server_key_where_it_may_not(self):
         login = self.login(binding=SERVER_KEY)
         return self.refused("denied.profile",
-                            lambda: login.prove(self.key.token(self.claims(login))))
+                            lambda: login.prove(self.key.token(claims(login))))
 
     # ---- for whom, until when
 
@@ -319,7 +313,7 @@ class Cases(c.Cheats):
                 {**good, "aud": g(good["aud"])}))
         self.says("for somebody else", azp="somebody")
         login = self.login(peer=self.peer("plain"))
-        self.wrong(login, self.key.token(self.claims(login, aud=other)), "for somebody else")
+        self.wrong(login, self.key.token(claims(login, aud=other)), "for somebody else")
         return layer
 
     def expired(self):
@@ -444,7 +438,7 @@ class Cases(c.Cheats):
         for size in (13000, 45000):
             login = self.login()
             layer = self.refused("denied.credentials", lambda x=login, n=size: x.prove(
-                self.key.token({**self.claims(x), "x": "x" * n})), "sessiond")
+                self.key.token({**claims(x), "x": "x" * n})), "sessiond")
             self.elsewhere()
         return layer
 
@@ -480,11 +474,11 @@ class Cases(c.Cheats):
 
     def renewal(self):
         login, session = self.session()
-        return self.let_in(self.renew(session, self.keys["EdDSA"].token(self.claims(login))), JOB)
+        return self.let_in(self.renew(session, self.keys["EdDSA"].token(claims(login))), JOB)
 
     def renewal_replayed(self):
         login, session = self.session()
-        proof = self.key.token(self.claims(login))
+        proof = self.key.token(claims(login))
         return self.not_renewed(self.renew(session, proof), proof, "renewal: for another login")
 
     def renewal_by_login(self):
@@ -494,7 +488,7 @@ class Cases(c.Cheats):
     def renewal_of_another_session(self):
         first, _ = self.session()
         _, session = self.session()
-        return self.not_renewed(session, self.key.token(self.claims(first)),
+        return self.not_renewed(session, self.key.token(claims(first)),
                                 "renewal: for another login")
 
 

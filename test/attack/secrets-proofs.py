@@ -8,6 +8,7 @@ audit log, its state, and the arguments of every process of the machine.
 
 Memory of others is the superuser's to read; without that the script is skipped.
 """
+import importlib
 import os
 import struct
 import sys
@@ -16,20 +17,31 @@ import time
 import attacklib as a
 import cheatlib as c
 import finder
+import jwtforge as j
+import oplib
 import sessionlib as s
 import sshforge as f
+
+assertion, oidc, passkey = (importlib.import_module(f"cheats-{n}") for n in ("assertion", "oidc",
+                                                                           "passkey"))
 
 SCRIPT = "attack-secrets-proofs"
 SETTLE_S = 1
 USER = c.USER
 
 
-class Target(c.Target):
-    """Believes an SSH authority."""
+class Target(oidc.Target):
+    """Two identity providers; and an SSH authority, passkeys and a profile for programs."""
 
     def __init__(self):
         self.office = f.Key("ed25519")
-        super().__init__(ways=f'sshAuthorities = [(name = "office", key = "{self.office.line}")], ')
+        super().__init__(passkey.WAYS + 'sshAuthorities = [(name = "office", key = '
+                         f'"{self.office.line}")], ')
+
+
+def end(proof):
+    """What of it is looked for."""
+    return proof[-finder.NEEDLE:]
 
 
 class Planter(c.Cheats):
@@ -39,7 +51,10 @@ class Planter(c.Cheats):
         super().__init__(target, "publicKey")
         self.source = "127.20.0.1"
         self.key, self.sk, self.certified = f.Key("ed25519"), f.Key("sk-p256"), f.Key("ed25519")
-        target.account(USER, [self.key, self.sk])
+        target.account(USER, [self.key, self.sk], profiles=("operator", "lounge"))
+        self.program = j.Key("EdDSA", "the-program's")
+        target.admin_call(12, "job", s.w.Ptrs(["job"]))
+        target.admin_call(13, "job", j.json.dumps(self.program.jwk), "")
 
     def proved(self, key, shown=None, good=True):
         """A login over each transport; the ends of the signatures."""
@@ -54,7 +69,7 @@ class Planter(c.Cheats):
                     raise
             else:
                 session.call(3)
-            found[over] = proof[-finder.NEEDLE:]
+            found[over] = end(proof)
         return found
 
     def signature(self):
@@ -76,7 +91,7 @@ class Planter(c.Cheats):
         login.nonce = session.call(0).content.ptr(0).ptr(4)
         proof = f.sshsig(self.key, login.text())
         session.call(2, s.Struct(struct.pack("<Q", 60000), [proof]))
-        return {"renewal": proof[-finder.NEEDLE:]}
+        return {"renewal": end(proof)}
 
     def dropped(self):
         """The client goes before there is an answer."""
@@ -85,12 +100,132 @@ class Planter(c.Cheats):
         login.flow.send(0, s.Struct(b"", [proof]))
         login.peer.close()
         self.peers.remove(login.peer)
-        return {"dropped": proof[-finder.NEEDLE:]}
+        return {"dropped": end(proof)}
+
+
+    # ---- programs
+
+    def assertion(self, good=True):
+        found = {}
+        for over in ("tls", "plain", "unix"):
+            login = c.Login(self.peer(over), "job", "job", 8).ask()
+            proof = self.program.token(assertion.claims(login, **({} if good else {"nonce": "x"})))
+            self.tried_out(lambda x=login, p=proof: x.prove(p), good)
+            found[over] = end(proof)
+        return found
+
+    def assertion_refused(self):
+        return self.assertion(False)
+
+    def assertion_renewal(self):
+        login = c.Login(self.peer(), "job", "job", 8).ask()
+        session = login.prove(self.program.token(assertion.claims(login)))
+        login.nonce = session.call(0).content.ptr(0).ptr(4)
+        proof = self.program.token(assertion.claims(login))
+        session.call(2, s.Struct(struct.pack("<Q", 60000), [proof]))
+        return {"a renewal": end(proof)}
+
+    @staticmethod
+    def tried_out(function, good):
+        try:
+            function()
+        except s.Refused:
+            if good:
+                raise
+        else:
+            if not good:
+                raise a.Failed("it was let in")
+
+    # ---- passkeys
+
+    def passkey(self, good=True):
+        cases = passkey.Cases.__new__(passkey.Cases)
+        cases.target = self.target
+        key, found = cases.register(USER), {}
+        for over in ("tls", "plain", "unix"):
+            login = c.Login(self.peer(over), USER, "operator", passkey.PASSKEY).ask()
+            lies = {} if good else {"nonce": bytes(32)}
+            proof = cases.proof(login, key, **lies)
+            self.tried_out(lambda x=login, p=proof: x.prove(j.json.dumps(p)), good)
+            found[over + ", as text"] = end(proof["response"]["signature"].encode())
+            found[over + ", as bytes"] = end(passkey.a.unb64(proof["response"]["signature"]))
+        return found
+
+    def passkey_refused(self):
+        return self.passkey(False)
+
+    # ---- identity providers
+
+    def provider(self, **claims):
+        """What it gives is kept, and each time another."""
+        op, given = self.target.op, {}
+
+        def tokens(nonce):
+            access = finder.secret("access")
+            made = oplib.Provider.tokens(op, nonce) | {"access_token": access}
+            given.update({"the access token": access, "the ID token": made["id_token"]})
+            return made
+        op.claims = {"groups": "admins", "sub": "carol at op", "at_hash": None, **claims}
+        op.tokens, op.approved = tokens, True
+        return op, given
+
+    def browser(self, good=True):
+        op, given = self.provider(**({} if good else {"aud": "another"}))
+        flow = self.flow(oidc.BROWSER, "operator")
+        query = op.browse(oidc.Cases.url(flow))
+        asked = dict(oidc.urllib.parse.parse_qsl(query))
+        exchange = {}
+
+        def token(handler, form):
+            exchange.update(form)
+            op.token(handler, form)
+        op.answers["/token"] = token
+        self.tried_out(lambda: s.answer(flow, query), good)
+        given.update({"the code": asked["code"], "the state": asked["state"],
+                      "the verifier": exchange["code_verifier"]})
+        return {name: end(text.encode()) for name, text in given.items()}
+
+    def browser_refused(self):
+        return self.browser(False)
+
+    def browser_dropped(self):
+        """Whoever has said yes, and is gone; the code is never asked for."""
+        flow = self.flow(oidc.BROWSER, "operator")
+        url = oidc.Cases.url(flow)
+        flow.peer.close()
+        self.peers.remove(flow.peer)
+        state = oidc.urllib.parse.parse_qs(oidc.urllib.parse.urlsplit(url).query)["state"][0]
+        return {"the state": end(state.encode())}
+
+    def device(self):
+        op, given = self.provider()
+        code, typed = finder.secret("device"), finder.secret("typed")
+        op.answers.clear()
+        op.answers["/device"] = lambda h, _: h.answer(200, {
+            "device_code": code, "user_code": typed[-20:], "verification_uri": op.url + "/activate",
+            "interval": 1, "expires_in": 600})
+        flow = self.flow(oidc.DEVICE, "lounge")
+        s.answer(flow, "")
+        self.tried_out(lambda: s.answer(flow, ""), True)
+        given["the device's code"] = code
+        return {name: end(text.encode()) for name, text in given.items()} | {
+            "what is typed": typed[-20:].encode()}
+
+    def flow(self, kind, profile):
+        return oidc.Cases.start(self.peer(), kind, profile=profile)
+
+    def client_secret(self):
+        """The instance's own, which it needs again: with who speaks to providers alone, and never on
+        disk."""
+        return {"the manifest": end(oplib.SECRET.encode())}
 
 
 # What is planted, and where it may be found.
 SECRETS = (("signature", ()), ("signature_refused", ()), ("security_key", ()), ("certificate", ()),
-           ("renewal", ()), ("dropped", ()))
+           ("renewal", ()), ("dropped", ()), ("assertion", ()), ("assertion_refused", ()),
+           ("assertion_renewal", ()), ("passkey", ()), ("passkey_refused", ()), ("browser", ()),
+           ("browser_refused", ()), ("browser_dropped", ()), ("device", ()),
+           ("client_secret", ("capos-sessiond",)))
 
 
 def found_nowhere(search, needles, may):
