@@ -60,7 +60,7 @@ enum RemoteDenial {
   # Too many failures: try again later. The text says after how many seconds.
 
   weakProof @12;
-  # A renewal by less than what made the session.
+  # A renewal by less than what made the session, or a reconnect over a weaker channel.
 }
 
 enum RemoteAuthKind {

@@ -273,6 +273,16 @@ static int renew_service_key(struct cli *c, agent_info_reader login, capos_key *
         return keys_of_file(c, file, ret_k);
 }
 
+/* Whether only a provider could renew it, and nothing else is offered. */
+static bool renew_needs_browser(const struct cli *c, const char *made_by)
+{
+        if (c->identity || c->password || c->password_stdin)
+                return false;
+
+        return !strcmp(made_by, capos_auth_name(CAPOS_AUTH_OIDC_PKCE)) ||
+               !strcmp(made_by, capos_auth_name(CAPOS_AUTH_OIDC_DEVICE_CODE));
+}
+
 /* By what made the session, unless an option says otherwise. */
 static enum capos_auth renew_kind(const struct cli *c, const char *made_by)
 {
@@ -365,6 +375,10 @@ int cmd_renew(struct cli *c)
                 return cli_fail(c, EXIT_FAILED, "not-renewable",
                                 "what a passkey has made only a passkey renews, which this command "
                                 "cannot: log in again");
+        if (renew_needs_browser(c, i.kind))
+                return cli_fail(c, EXIT_FAILED, "not-renewable",
+                                "an identity provider has made this session: renew it by a key "
+                                "(--identity FILE), or log in again");
         kind = renew_kind(c, i.kind);
         capnp_buf_init(&proof, 16 * 1024);
         /* A certificate was shown when the connection was made. */

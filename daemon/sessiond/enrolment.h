@@ -35,6 +35,7 @@ struct enrolment {
         enum binding binding;
         enum strength strength;
         uint32_t transport; /* enum packet_transport */
+        char host[64];      /* where it has to come from; "": from anywhere */
         const struct policy_profile *profile;
         uint64_t until_ms;    /* wall time: when what made the first is over; 0: it is not */
         uint64_t deadline_ms; /* since the machine started: the lease of the session */

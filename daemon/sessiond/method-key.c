@@ -67,21 +67,6 @@ static const struct store_key *key_find(const struct store_account *acc, capnp_d
         return NULL;
 }
 
-/* The peer's address without its port; "": it has none. */
-static void address_host(const struct origin *o, char *to, size_t room)
-{
-        const char *p = o->address, *end = strrchr(p, ':');
-
-        *to = 0;
-        if (o->transport == TRANSPORT_UNIX || !end)
-                return;
-        if (*p == '[' && end > p && end[-1] == ']') {
-                p++;
-                end--;
-        }
-        (void)snprintf(to, room, "%.*s", (int)(end - p), p);
-}
-
 /* Whether a signature names a certificate, and there is an authority that could have made it. */
 static bool key_is_certified(const struct claim *c, capnp_data sig)
 {
@@ -96,7 +81,7 @@ static capnp_data key_wanted(const struct claim *c)
         struct proof_ssh about = {.now_s = (int64_t)(clock_wall_ms() / 1000)};
 
         (void)snprintf(about.account, sizeof(about.account), "%s", c->claimed);
-        address_host(c->origin, about.address, sizeof(about.address));
+        origin_host(c->origin, about.address, sizeof(about.address));
         return authorities_ask(&c->origin->s->policy.authorities, &about);
 }
 

@@ -140,6 +140,20 @@ void origin_prove(const struct origin *o, enum binding b, struct capos_proof *p)
                 p->server_key_hash = (capnp_data){c->key_hash, sizeof(c->key_hash)};
 }
 
+void origin_host(const struct origin *o, char *to, size_t room)
+{
+        const char *p = o->address, *end = strrchr(p, ':');
+
+        *to = 0;
+        if (o->transport == TRANSPORT_UNIX || !end)
+                return;
+        if (*p == '[' && end > p && end[-1] == ']') {
+                p++;
+                end--;
+        }
+        (void)snprintf(to, room, "%.*s", (int)(end - p), p);
+}
+
 struct turns_path origin_path(const struct origin *o)
 {
         struct turns_path p = {0};

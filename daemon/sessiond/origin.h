@@ -79,6 +79,8 @@ void origin_prove(const struct origin *o, enum binding b, struct capos_proof *p)
 
 /* "plain", "tls" or "unix". */
 const char *origin_transport(const struct origin *o);
+/* The peer's address without its port; "": it has none. */
+void origin_host(const struct origin *o, char *to, size_t room);
 /* Whose turn it is counted as. */
 struct turns_path origin_path(const struct origin *o);
 

@@ -47,13 +47,20 @@ static int enrol_deny(struct admission *ad, capnp_answer *a, enum capos_denial d
         return origin_deny(&ad->origin, a, d, why);
 }
 
-static struct enrolment enrol_describe(struct session *e, uint32_t transport)
+/* What an SSH certificate has made may be restricted to an address, which its prover has seen to;
+ * only a certificate gives a session of a key an end. */
+static bool enrol_is_certified(const struct session *e)
+{
+        return e->kind == CAPOS_AUTH_PUBLIC_KEY && e->until_ms;
+}
+
+static struct enrolment enrol_describe(struct session *e)
 {
         struct enrolment n = {.session = e,
                               .kind = e->kind,
                               .binding = e->binding,
                               .strength = e->strength,
-                              .transport = transport,
+                              .transport = e->origin->transport,
                               .profile = e->profile,
                               .until_ms = e->until_ms,
                               .deadline_ms = e->deadline_ms};
@@ -62,6 +69,8 @@ static struct enrolment enrol_describe(struct session *e, uint32_t transport)
         memcpy(n.last, e->id, sizeof(e->id));
         memcpy(n.account, e->account, sizeof(n.account));
         memcpy(n.credential, e->credential, sizeof(n.credential));
+        if (enrol_is_certified(e))
+                origin_host(e->origin, n.host, sizeof(n.host));
         for (unsigned i = 0; i < e->ngrants; i++)
                 n.revoked |= (uint64_t)e->grants[i].revoked << i;
         return n;
@@ -93,13 +102,14 @@ int reconnect_enrol(struct admission *ad, capnp_answer *a)
                 return enrol_deny(ad, a, CAPOS_DENIED_CREDENTIALS,
                                   "only an Ed25519 key that is good for nothing else");
 
-        n = enrol_describe(e, ad->origin.transport);
+        n = enrol_describe(e);
         if (enrolment_new(s, &n, key, &e->enrolment))
                 return capos_i_refuse_no_memory(a);
 
         session_audit(e, "enrol", "ok", NULL, e->enrolment->fingerprint);
         admission_enrol_results_set_until_ms(a, e->expires_ms);
-        return audit_return(&s->audit, a);
+        /* The record is written; what is lost with the machine, the key is lost with, too. */
+        return capnp_answer_return(a);
 }
 
 /* ---- coming back ---------------------------------------------------------------------------- */
@@ -107,6 +117,12 @@ int reconnect_enrol(struct admission *ad, capnp_answer *a)
 /* Whether the channel of a proof is worth what the first one's was. */
 static bool reconnect_channel_ok(const struct enrolment *n, const struct flow *f)
 {
+        char host[sizeof(n->host)];
+
+        origin_host(f->claim.origin, host, sizeof(host));
+        if (n->host[0] && strcmp(n->host, host) != 0)
+                return false;
+
         return f->claim.origin->transport == n->transport &&
                (n->binding != BINDING_EXPORTER || f->claim.binding == BINDING_EXPORTER);
 }

@@ -14,11 +14,12 @@ import cheatlib as c
 import sessionlib as s
 import sshforge as f
 from cheatlib import OTHER, SERVER_KEY, TWIN, USER
-from sessionlib import Failed
+from sessionlib import Failed, Struct
 
 SCRIPT = "attack-cheats-sshcert"
 REVOKED_SERIAL, REVOKED_ID = 66, b"lost laptop"
 DAY = 86400
+ENROL = 6  # RemoteSession.enrol
 KINDS = ("ed25519", "p256", "p384", "rsa", "sk-ed25519", "sk-p256")
 NO_AUTHORITY = "by an authority that nobody has named"
 UNSIGNED = "not signed by its authority"
@@ -420,6 +421,19 @@ class Cases(c.Cheats):
             self.shown(self.certificate().blob(), NOT_HIS, algorithm=name)
         return layer
 
+    def come_back_from_elsewhere(self):
+        """The certificate is good at one address, so that is what its session's own key is good at."""
+        option = [(b"source-address", f.strings(self.source.encode()))]
+        login, _, session = self.good(options=option)
+        own = f.Key("ed25519")
+        session.call(ENROL, Struct(b"", [own.blob]))
+        again = self.login()
+        self.let_in(again.prove(f.sshsig(own, again.text())), USER)
+        self.elsewhere()
+        again = self.login()
+        return self.refused("denied.weak-proof",
+                            lambda: again.prove(f.sshsig(own, again.text())), account=USER)
+
     # ---- renewal
 
     def session(self, **how):
@@ -491,7 +505,7 @@ NAMES = ("honest", "each_authority", "restricted", "same_flow", "flow_beside", "
          "option_with_more", "elsewhere_only", "options_unsorted", "options_cut", "unverified",
          "untouched", "tampered", "rewritten", "unrestricted", "reserved", "cut", "other_type",
          "anothers_signature", "without_certificate", "downgraded", "renewal", "renewal_replayed",
-         "renewal_by_worse", "renewal_wider")
+         "renewal_by_worse", "renewal_wider", "come_back_from_elsewhere")
 
 
 if __name__ == "__main__":

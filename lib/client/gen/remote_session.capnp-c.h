@@ -74,7 +74,7 @@ enum remote_denial CAPNP_ENUM_U16 {
          */
         REMOTE_DENIAL_BACKOFF = 11,
         /**
-         * A renewal by less than what made the session.
+         * A renewal by less than what made the session, or a reconnect over a weaker channel.
          */
         REMOTE_DENIAL_WEAK_PROOF = 12,
 };
