@@ -9,12 +9,14 @@ usage: clients.py BUILD
 """
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 
 import certlib
 import instance
+import reconnect
 import sessionlib as s
 from sessionlib import Failed
 
@@ -126,6 +128,34 @@ class Programs:
             if says not in said or child.returncode != code:
                 raise Failed(f"by-passkey: {said!r}, not {says!r}")
         self.expect("by-passkey", "there is no answer", code=1)
+
+    def comes_back(self):
+        """Through a line that is cut."""
+        host, port = self.target.tls.rsplit(":", 1)
+        line = reconnect.Line(socket.AF_INET, ("127.0.0.1", 0), (host, int(port)))
+        where = f"capos://127.0.0.1:{line.address[1]}/#" + self.where.rpartition("#")[2]
+        child = subprocess.Popen([self.path("comes-back"), where, instance.USER], text=True,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1,
+                                 env={**os.environ, "HOME": self.folder})
+        same = f"{instance.USER}, profile operator\n"
+        try:
+            child.stdin.write(instance.SECRET + "\n\n")
+            said = [child.stdout.readline()]
+            for _ in range(3):
+                line.cut()
+                child.stdin.write("\n")
+                said += [child.stdout.readline(), child.stdout.readline()]
+            child.stdin.close()
+            if said != [same] + 3 * ["The line has dropped, and is there again.\n", same]:
+                raise Failed(f"it says {said}")
+            if child.wait(60):
+                raise Failed(f"it ends with {child.returncode}")
+        finally:
+            child.kill()
+            child.wait()
+            child.stdout.close()
+            line.close()
+        self.expect("comes-back", "denied.credentials", instance.USER, stdin="not it\n", code=1)
 
     def by_nobody(self):
         for kind in ("anonymous", "guest"):
