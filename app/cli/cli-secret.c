@@ -139,7 +139,7 @@ bool cli_ask_secret(struct cli *c, const char *prompt, char *to, size_t room)
         return ok;
 }
 
-int cli_read_password_file(struct cli *c, const char *path, char *to, size_t room)
+int cli_read_secret_file(struct cli *c, const char *path, const char *what, char *to, size_t room)
 {
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         struct stat st;
@@ -155,13 +155,13 @@ int cli_read_password_file(struct cli *c, const char *path, char *to, size_t roo
         if (S_ISREG(st.st_mode) && (st.st_mode & 077)) {
                 (void)close(fd);
                 return cli_fail(c, EXIT_FAILED, "failed",
-                                "%s: others can read this password (0%03o): chmod 600 %s", path,
+                                "%s: others can read this %s (0%03o): chmod 600 %s", path, what,
                                 st.st_mode & 0777, path);
         }
         ok = line_read(fd, to, room);
         (void)close(fd);
         return ok ? EXIT_OK
-                  : cli_fail(c, EXIT_FAILED, "failed", "%s: there is no password in it", path);
+                  : cli_fail(c, EXIT_FAILED, "failed", "%s: there is no %s in it", path, what);
 }
 
 int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool twice, char *to,

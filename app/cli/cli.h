@@ -39,7 +39,7 @@ struct cli {
                 verbose, non_interactive;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
                 *account, *via, *expect, *certificate, *key, *method, *password_file, *key_id,
-                *passkey_command, *label, *issuer;
+                *passkey_command, *label, *issuer, *token_file;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];
@@ -132,7 +132,8 @@ int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool t
 
 /* The first line of a file; one's own must be closed to others. Likewise to be wiped. An exit code.
  */
-int cli_read_password_file(struct cli *c, const char *path, char *to, size_t room) CAPNP_MUST_USE;
+int cli_read_secret_file(struct cli *c, const char *path, const char *what, char *to,
+                         size_t room) CAPNP_MUST_USE;
 
 /* Whether there is a terminal that somebody may be asked on (--non-interactive). */
 bool cli_has_terminal(const struct cli *c);

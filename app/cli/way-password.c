@@ -39,8 +39,8 @@ static int password_try(struct login *l, const char *prompt)
         char password[PASSWORD_ROOM];
         int r;
 
-        l->exit = l->c->password_file ? cli_read_password_file(l->c, l->c->password_file, password,
-                                                               PASSWORD_BYTES + 1)
+        l->exit = l->c->password_file ? cli_read_secret_file(l->c, l->c->password_file, "password",
+                                                             password, PASSWORD_BYTES + 1)
                                       : cli_read_password(l->c, prompt, l->c->password_stdin, false,
                                                           password, PASSWORD_BYTES + 1);
         if (l->exit)

@@ -289,7 +289,8 @@ static bool flow_set_method(struct flow *f)
 
 struct strength_of flow_strength(const struct flow *f, const struct principal *p)
 {
-        return (struct strength_of){(enum capos_auth)f->kind, flow_binding(f), p->touched};
+        return (struct strength_of){(enum capos_auth)f->kind, flow_binding(f), p->touched,
+                                    p->unbound};
 }
 
 /* Whether any proof of this kind could renew a session: who has none need not be asked for one. */

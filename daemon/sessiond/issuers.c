@@ -417,8 +417,13 @@ void issuer_give_up(struct issuer_wait *w)
 
 /* ---- what a prover is asked ----------------------------------------------------------------- */
 
-int issuer_ask(const struct issuer *i, const char *audience, uint32_t flags, uint8_t *out,
-               size_t room, size_t *len)
+struct issuer_out {
+        uint8_t *p;
+        size_t room, *len;
+};
+
+static int issuer_add(const struct issuer *i, const char *audience, uint32_t flags, bool keys,
+                      struct issuer_out *to)
 {
         const struct token_issuer about = {.flags = flags};
         const struct {
@@ -429,20 +434,39 @@ int issuer_ask(const struct issuer *i, const char *audience, uint32_t flags, uin
                 {TOKEN_ISSUER, &about, sizeof(about)},
                 {TOKEN_NAME, i->issuer, strlen(i->issuer)},
                 {TOKEN_AUDIENCE, audience, strlen(audience)},
-                {TOKEN_KEYS, i->keys, i->keys_len},
+                {TOKEN_KEYS, i->keys, keys ? i->keys_len : 0},
         };
 
         for (unsigned k = 0; k < sizeof(records) / sizeof(records[0]); k++) {
                 capnp_data d = {records[k].p, (uint32_t)records[k].len};
 
-                if (records[k].len && daemon_token_add(out, room, len, records[k].kind, d))
+                if (records[k].len &&
+                    daemon_token_add(to->p, to->room, to->len, records[k].kind, d))
                         return CAPNP_E_LIMIT;
         }
-        if (i->rule_records_len > room - *len)
+        if (i->rule_records_len > to->room - *to->len)
                 return CAPNP_E_LIMIT;
 
         if (i->rule_records_len)
-                memcpy(out + *len, i->rule_records, i->rule_records_len);
-        *len += i->rule_records_len;
+                memcpy(to->p + *to->len, i->rule_records, i->rule_records_len);
+        *to->len += i->rule_records_len;
         return 0;
+}
+
+bool issuer_has_keys(const struct issuer *i)
+{
+        return issuer_has(i, true, ISSUER_GOOD_MS);
+}
+
+int issuer_ask(const struct issuer *i, const char *audience, uint32_t flags, uint8_t *out,
+               size_t room, size_t *len)
+{
+        return issuer_add(i, audience, flags, issuer_has_keys(i),
+                          &(struct issuer_out){out, room, len});
+}
+
+int issuer_ask_without(const struct issuer *i, const char *audience, uint32_t flags, uint8_t *out,
+                       size_t room, size_t *len)
+{
+        return issuer_add(i, audience, flags, false, &(struct issuer_out){out, room, len});
 }

@@ -114,9 +114,14 @@ void issuer_fill(const struct issuer *i, enum fetch_kind kind, const char *url,
                  struct fetch_request *q);
 /*
  * Adds to what a prover is asked (daemon-token.h) this issuer: for whom a token has to be, and
- * enum token_flag. keys and rules are those of now. 0; CAPNP_E_LIMIT.
+ * enum token_flag. Its keys are there as far as they are good now. 0; CAPNP_E_LIMIT.
  */
 int issuer_ask(const struct issuer *i, const char *audience, uint32_t flags, uint8_t *out,
                size_t room, size_t *len) CAPNP_MUST_USE;
+/* The same without its keys: its tokens are known then, and nothing else of them. */
+int issuer_ask_without(const struct issuer *i, const char *audience, uint32_t flags, uint8_t *out,
+                       size_t room, size_t *len) CAPNP_MUST_USE;
+/* Whether it has keys that are good now. */
+bool issuer_has_keys(const struct issuer *i);
 
 #endif

@@ -59,9 +59,10 @@ static bool login_binding_ok(const struct flow *f, const struct policy_profile *
 }
 
 /* Whether a profile takes what was proved, as far as it is bound to this connection. */
-static const char *login_unbound(const struct flow *f, const struct policy_profile *p)
+static const char *login_unbound(const struct flow *f, const struct principal *who,
+                                 const struct policy_profile *p)
 {
-        if (f->method->unbound && !p->unbound)
+        if ((f->method->unbound || who->unbound) && !p->unbound)
                 return unbound;
 
         return login_binding_ok(f, p) ? NULL : weak;
@@ -91,8 +92,8 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         }
         if (!who.profile)
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
-        if (login_unbound(f, who.profile))
-                return flow_deny(f, a, CAPOS_DENIED_PROFILE, login_unbound(f, who.profile));
+        if (login_unbound(f, p, who.profile))
+                return flow_deny(f, a, CAPOS_DENIED_PROFILE, login_unbound(f, p, who.profile));
         if (f->alone)
                 sessions_end(s, p->account, NULL, "ended by a newer login of the account");
         if (n)
@@ -126,11 +127,11 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
         if (login_profile(ad->origin.s, f, p, e->profile->name) != e->profile)
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
-        if (f->method->same && strcmp(f->credential, e->credential) != 0)
+        if ((f->method->same || p->unbound) && strcmp(f->credential, e->credential) != 0)
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS,
                                  "the session was made by something else");
-        if (login_unbound(f, e->profile))
-                return flow_deny(f, a, CAPOS_DENIED_PROFILE, login_unbound(f, e->profile));
+        if (login_unbound(f, p, e->profile))
+                return flow_deny(f, a, CAPOS_DENIED_PROFILE, login_unbound(f, p, e->profile));
         if (!strength_renews(&proof, e->kind, e->strength))
                 return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF,
                                  "nobody has touched a security key");

@@ -4,6 +4,8 @@
  * is the hash of the transcript, which the instance knows and whoever reads the token elsewhere has
  * no use for. So nothing has to be kept against its being used twice: the nonce is good once.
  *
+ * Or an access token of an identity provider's (access.c), where such are taken.
+ *
  * Here only what is wanted is written down; a prover reads the token. An account that is not there
  * is asked for as one without keys.
  */
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access.h"
 #include "clock.h"
 #include "daemon-token.h"
 #include "sessiond.h"
@@ -24,6 +27,7 @@ enum {
         KEYS_BYTES = STORE_SERVICE_KEYS * (STORE_SERVICE_KEY_BYTES + 1) + 32,
         WANTED_BYTES = KEYS_BYTES + 1024,
         REASON_SHOWN = 100,
+        ITSELF = 1, /* issuers of assertions: the account */
 };
 
 /* Where there are no profiles for service accounts, there can be none of them. */
@@ -57,8 +61,10 @@ static enum method_turn service_turn(const struct claim *c, capnp_data response)
 {
         if (!response.len)
                 return METHOD_STEP;
+        if (!c->asked || response.len > ASSERTION_BYTES)
+                return METHOD_REFUSED;
 
-        return c->asked ? METHOD_PROOF : METHOD_REFUSED;
+        return access_is_on(&c->origin->s->issuers) ? METHOD_WAIT : METHOD_PROOF;
 }
 
 static void service_step(const struct claim *c, remote_auth_step_builder b)
@@ -127,7 +133,12 @@ static int service_prove(const struct claim *c, const struct store_account *acc,
         ret->kind = PROOF_TOKEN;
         ret->parts[0] = (capnp_data){wanted, (uint32_t)len};
         ret->parts[1] = response;
-        return 0;
+        if (!c->own)
+                return 0;
+
+        r = access_ask(c->own, ret->parts[0], &ret->parts[0]);
+        ret->parts[1] = access_token(c->own);
+        return r;
 }
 
 /* ---- the verdict ---------------------------------------------------------------------------- */
@@ -154,6 +165,9 @@ static bool service_credential(const struct claim *c, const char *id, struct pri
 static enum capos_denial service_accept(const struct claim *c, const struct proof_verdict *v,
                                         struct principal *ret)
 {
+        if (v->good == 1 && v->issuer >= ITSELF)
+                return access_accept(c, v, ITSELF, ret);
+
         snprintf(ret->detail, sizeof(ret->detail), "%s%.*s", v->good == 1 ? "key " : "",
                  REASON_SHOWN, v->subject);
         if (v->good != 1 || !c->account[0] || !service_credential(c, v->subject, ret))
@@ -161,6 +175,12 @@ static enum capos_denial service_accept(const struct claim *c, const struct proo
 
         memcpy(ret->account, c->account, sizeof(ret->account));
         return CAPOS_DENIED_NONE;
+}
+
+static bool service_again(struct claim *c, struct flow *f, const struct proof_verdict *v)
+{
+        (void)f;
+        return c->own && access_again(c->own, v, ITSELF);
 }
 
 static const struct method_ops service_ops = {
@@ -173,6 +193,9 @@ static const struct method_ops service_ops = {
         .step = service_step,
         .prove = service_prove,
         .accept = service_accept,
+        .wait = access_wait,
+        .again = service_again,
+        .end = access_end,
 };
 
 const struct method method_service = {.is_on = service_is_on, .ops = &service_ops};

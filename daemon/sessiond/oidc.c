@@ -290,10 +290,9 @@ static enum capos_denial account_make(struct sessiond *s, const struct issuer *i
         return CAPOS_DENIED_NONE;
 }
 
-/* By the store, else by the rule that was met. */
-static enum capos_denial identity_account(struct sessiond *s, const struct issuer *i,
-                                          const struct proof_verdict *v,
-                                          const struct store_identity *id, struct principal *ret)
+enum capos_denial oidc_account(struct sessiond *s, const struct issuer *i,
+                               const struct proof_verdict *v, const struct store_identity *id,
+                               struct principal *ret)
 {
         const struct issuer_rule *rule = v->rule < i->nrules ? &i->rules[v->rule] : NULL;
         int r = store_find_identity(&s->store, id, ret->account);
@@ -308,10 +307,8 @@ static enum capos_denial identity_account(struct sessiond *s, const struct issue
         }
 
         ret->profile = rule->profile;
-        if (!rule->account)
-                return account_make(s, i, rule, id, ret);
-
-        snprintf(ret->account, sizeof(ret->account), "%s", rule->account);
+        if (rule->account)
+                snprintf(ret->account, sizeof(ret->account), "%s", rule->account);
         return CAPOS_DENIED_NONE;
 }
 
@@ -333,7 +330,9 @@ enum capos_denial oidc_accept(const struct claim *c, const struct proof_verdict 
         oidc_credential(&id, ret->credential);
         snprintf(ret->detail, sizeof(ret->detail), "%.16s, subject %.*s", o->issuer->name,
                  SUBJECT_SHOWN, id.subject);
-        d = identity_account(s, o->issuer, v, &id, ret);
+        d = oidc_account(s, o->issuer, v, &id, ret);
+        if (!d && !ret->account[0])
+                d = account_make(s, o->issuer, &o->issuer->rules[v->rule], &id, ret);
         if (d)
                 return d;
 

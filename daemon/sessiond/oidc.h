@@ -54,6 +54,12 @@ void oidc_lacks(struct oidc *o, const char *what);
 /* What a session says that it was made by. */
 void oidc_credential(const struct store_identity *id, char ret[STORE_FINGERPRINT_BYTES]);
 
+/* Whose an identity is: by the store, else by the rule that was met. ret->account: "": one is to be
+ * made for it. 0, or the denial. */
+enum capos_denial oidc_account(struct sessiond *s, const struct issuer *i,
+                               const struct proof_verdict *v, const struct store_identity *id,
+                               struct principal *ret);
+
 /* Operations of the methods. */
 int oidc_prove(const struct claim *c, const struct store_account *acc, capnp_data response,
                struct method_proof *ret);

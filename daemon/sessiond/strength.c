@@ -32,6 +32,8 @@ static const struct {
 
 enum strength strength_made(const struct strength_of *p)
 {
+        if (p->unbound)
+                return STRENGTH_TOKEN;
         if (p->binding == BINDING_SERVER_KEY)
                 return table[p->kind].server_key;
         if (p->kind == CAPOS_AUTH_PUBLIC_KEY && p->touched)

@@ -21,6 +21,7 @@ struct strength_of {
         enum capos_auth kind;
         enum binding binding; /* what it was made over */
         bool touched;         /* somebody has touched a security key for it */
+        bool unbound;         /* it is bound to nothing: whoever has it can show it */
 };
 
 /* What a session is worth that this proof has made. */

@@ -26,7 +26,8 @@ import sessionlib as s
 from sessionlib import Failed, Refused, Struct
 
 SCRIPT = "e2e-oidc"
-DEVICE, BROWSER = 2, 3
+DEVICE, BROWSER, SERVICE = 2, 3, 8
+TOKENS = 200
 REDIRECT = "http://127.0.0.1:9/callback"
 
 
@@ -53,9 +54,16 @@ class Cases:
         with open(secret, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
             f.write(oplib.SECRET + "\n")
         profiles = [instance.profile("lounge", ["session", "system_info"]).replace(
-            "leaseMs", "unbound = true, leaseMs", 1)]
+            "leaseMs", "unbound = true, leaseMs", 1),
+                    instance.profile("robot", ["session", "system_info"]).replace(
+                        "leaseMs", "unbound = true, service = true, leaseMs", 1),
+                    instance.profile("careful", ["session"]).replace(
+                        "leaseMs", "service = true, leaseMs", 1)]
         oidc = f"""oidc = [(name = "op", issuer = "{self.op.url}", clientId = "{oplib.CLIENT}",
-          clientSecretFile = "{secret}", loopback = true, rules = [
+          clientSecretFile = "{secret}", loopback = true, audience = "capos-api", rules = [
+            (claims = [(name = "client_id", value = "ci")], account = "ci", profile = "robot"),
+            (claims = [(name = "client_id", value = "careful")], account = "careful"),
+            (claims = [(name = "client_id", value = "person")], account = "alice"),
             (claims = [(name = "groups", value = "admins")], account = "alice"),
             (claims = [(name = "groups", value = "people")], create = true, profile = "lounge")])]"""
         text = instance.manifest(profiles=profiles)
@@ -187,6 +195,76 @@ class Cases:
             return "Logged in as alice (profile operator)"
 
         self.command("oidc", "by-browser", open_it)
+
+    # ---- programs, by access tokens
+
+    def access(self, key=None, head=None, **claims):
+        now = int(time.time())
+        said = {"iss": self.op.url, "sub": "ci-runner", "aud": "capos-api", "client_id": "ci",
+                "exp": now + 600, "iat": now, "jti": os.urandom(8).hex(), **claims}
+        return (key or self.op.key).sign({k: v for k, v in said.items() if v is not None},
+                                         **{"typ": "at+jwt", **(head or {})})
+
+    def show(self, token, account=None, profile=None, peer=None):
+        peer = peer or self.connect()
+        flow = peer.flow(SERVICE, account, profile)
+        s.answer(flow, "")
+        return peer, s.answer(flow, token).ref(1, s.SESSION)
+
+    def add_services(self):
+        for name, profile in (("ci", "robot"), ("careful", "careful")):
+            p = self.capos("service-account", "add", name, "--profile", profile, "--state", self.target.state)
+            expect(p.communicate(timeout=60)[1], "", "adding a service account")
+
+    def by_access_token(self):
+        self.add_services()
+        token = self.access()
+        peer, session = self.show(token)
+        expect(info(session), ("ci", "robot", "serviceCredential"), "the session")
+        flow = session.call(4, s.auth_start(SERVICE)).ref(0, s.FLOW)
+        s.answer(flow, "")
+        session = s.answer(flow, self.access()).ref(1, s.SESSION)
+        expect(info(session)[0], "ci", "the account after a renewal")
+        self.refused(lambda: self.show(token), "denied.credentials", "good for one login")
+        path = os.path.join(self.folder, "token")
+        with open(path, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            f.write(self.access() + "\n")
+        out, err = self.capos("login", self.target.where, "--token-file", path, "--as", "t").communicate(timeout=60)
+        if "Logged in as ci (profile robot)" not in out:
+            raise Failed(f"{out!r} {err!r}")
+        self.capos("logout", "--session", "t").communicate(timeout=60)
+        session.call(3)
+        peer.close()
+
+    def wrong_access_tokens(self):
+        now = int(time.time())
+        for claims, code in (({"aud": oplib.CLIENT}, "denied.credentials"),
+                             ({"aud": "another"}, "denied.credentials"),
+                             ({"iss": "https://op.example"}, "denied.credentials"),
+                             ({"exp": now - 120}, "denied.credentials"),
+                             ({"client_id": "nobody"}, "denied.credentials"),
+                             ({"client_id": "person", "sub": "a person"}, "denied.profile"),
+                             ({"client_id": "careful", "sub": "careful"}, "denied.profile")):
+            self.refused(lambda c=claims: self.show(self.access(**c)), code)
+        self.refused(lambda: self.show(self.access(), "careful"), "denied.credentials")
+        self.refused(lambda: self.show(self.access(head={"typ": "logout+jwt"})), "denied.credentials")
+        self.refused(lambda: self.show(self.access(key=oplib.Key(self.op.key.kid))), "denied.credentials")
+        self.op.claims = {"aud": "capos-api", "client_id": "ci", "sub": "ci-runner"}
+        self.cheat("", "for somebody else")
+
+    def unknown_keys(self):
+        """However many tokens name keys that are not there, keys are asked for once a minute."""
+        self.show(self.access())[0].close()
+        before, begun = self.op.count("/jwks"), time.monotonic()
+        for i in range(TOKENS):
+            if i % 10 == 0:
+                peer = self.connect()
+            self.refused(lambda: self.show(self.access(oplib.Key()), peer=peer), "denied.credentials")
+            if i % 10 == 9:
+                peer.close()
+        asked, may = self.op.count("/jwks") - before, 1 + int((time.monotonic() - begun) / 60)
+        if not 1 <= asked <= may:
+            raise Failed(f"keys were asked for {asked} times, not 1 to {may}")
 
     # ---- who may not
 
@@ -335,6 +413,8 @@ class Cases:
             ("a browser", self.by_browser),
             ("the command, by a code for a device", self.by_command_device),
             ("the command, by a browser", self.by_command_browser),
+            ("an access token", self.by_access_token),
+            ("access tokens that are wrong", self.wrong_access_tokens),
             ("renewal by the same identity", self.renewal),
             ("a provider that is slow", self.device_slowly),
             ("accounts that are not theirs", self.wrong_accounts),
@@ -345,6 +425,7 @@ class Cases:
             ("a code for a device without a profile for it", self.device_without_a_profile),
             ("a device that is refused", self.device_refused),
             ("a provider that is not there", self.no_such_provider),
+            ("keys that nobody has", self.unknown_keys),
         ])
 
 
