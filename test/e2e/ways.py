@@ -15,33 +15,39 @@ import os
 import subprocess
 import sys
 import tempfile
+import urllib.parse
+import urllib.request
 
 import certlib
 import instance
+import oplib
 import sessionlib as s
 import sshkeys
 from sessionlib import Failed
 
 SCRIPT = "e2e-ways"
 TRANSPORTS = ("tls", "plain", "unix")
-BUNDLE = {"operator": ["chat", "session", "system_info"], "guest": ["session", "system_info"],
-          "anonymous": ["session", "system_info"]}
-ADA = "ada"
+LITTLE = ["session", "system_info"]
+BUNDLE = {"operator": ["chat", "session", "system_info"], "guest": LITTLE, "anonymous": LITTLE,
+          "job": LITTLE, "lounge": LITTLE}
+ADA, PROGRAM = "ada", "ci"
+ORIGIN = "https://capos.example"
 
 
 class Way:
-    """login, renew: the command's options; typed: what it reads; says: how the records of its proofs
-    begin; more: the script with the rest about it."""
+    """login, renew: the command's options; typed: what it reads; says: what the records of its proofs
+    have; more: the script with the rest about it. renews: whether the command can, None: that script
+    has it. opens: a page."""
 
-    def __init__(self, kind, more, login=(), renew=None, typed="", account=ADA, profile="operator",
-                 bound="none", says=""):
-        self.kind, self.more, self.typed, self.says = kind, more, typed, says
+    def __init__(self, kind, more, login=(), renew=None, **how):
+        self.kind, self.more = kind, more
         self.login, self.renew = list(login), list(login if renew is None else renew)
-        self.account, self.profile, self.bound = account, profile, bound
-
-
-# Kinds of which nothing is here: the script that has them.
-ELSEWHERE = {"passkey": "by-passkey.py"}
+        self.typed, self.says = how.pop("typed", ""), how.pop("says", "")
+        self.account, self.profile = how.pop("account", ADA), how.pop("profile", "operator")
+        self.bound, self.opens = how.pop("bound", "none"), how.pop("opens", False)
+        self.renews = how.pop("renews", bool(self.account))
+        if how:
+            raise TypeError(how)
 
 
 def expect(got, wanted, what):
@@ -54,14 +60,36 @@ class Table(sshkeys.Keys):
         super().__init__(folder)
         self.ca = certlib.Authority(folder, "tls-ca")
         self.keygen("ca")
-        text = certlib.lets_in(self.ca, instance.manifest(guest=True))
-        self.target = certlib.TlsInstance(text.replace(
-            "authentication = (", "authentication = (sshAuthorities = [(name = \"office\", key = "
-            f"\"{self.read('ca.pub')}\")],", 1), user=False)
+        self.op = oplib.Provider()
+        self.op.claims, self.op.approved = {"groups": "admins"}, True
+        self.op.answers["/authorize"] = self.op_page
+        secret = self.write("secret", oplib.SECRET + "\n")
+        more = [instance.profile(name, LITTLE).replace("leaseMs", f"{flag} = true, leaseMs", 1)
+                for name, flag in (("job", "service"), ("lounge", "unbound"))]
+        text = certlib.lets_in(self.ca, instance.manifest(guest=True, profiles=more))
+        self.target = certlib.TlsInstance(text.replace("authentication = (", f"""authentication = (
+            sshAuthorities = [(name = "office", key = "{self.read('ca.pub')}")],
+            passkeys = (relyingParty = "capos.example", origins = ["{ORIGIN}"]),
+            oidc = [(name = "op", issuer = "{self.op.url}", clientId = "{oplib.CLIENT}",
+                clientSecretFile = "{secret}", loopback = true,
+                rules = [(claims = [(name = "groups", value = "admins")], account = "{ADA}")])],
+            """, 1), user=False)
+
+    def write(self, name, text):
+        with open(os.open(self.path(name), os.O_WRONLY | os.O_CREAT, 0o600), "w",
+                  encoding="utf-8") as f:
+            f.write(text)
+        return self.path(name)
+
+    def op_page(self, handler, _):
+        """Where the browser goes, and is sent back from."""
+        query = self.op.browse(handler.path)
+        asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(handler.path).query))
+        handler.answer(302, b"", Location=f"{asked['redirect_uri']}?{query}")
 
     def start(self):
         self.target.start()
-        self.target.add_user(ADA)
+        self.target.add_user(ADA, ["operator", "lounge"])
         self.start_agent()
         pin = certlib.fingerprint(os.path.join(self.target.state, "tls", "cert.pem"))
         self.where = {"tls": f"capos://{self.target.tls}/#{pin}",
@@ -81,12 +109,19 @@ class Table(sshkeys.Keys):
             "certificate": Way("mtlsClientCert", "by-certificate.py",
                                ["--certificate", certificate[0], "--key", certificate[1]], [],
                                bound="tls-certificate"),
+            "service": self.by_service(), "passkey": self.by_passkey(),
+            "oidc": Way("oidcAuthorizationCodePkce", "by-oidc.py", ["--issuer", "op"], opens=True,
+                        renews=None, bound="tls-exporter", says="op, subject "),
+            "oidc_device": Way("oidcDeviceCode", "by-oidc.py",
+                               ["--issuer", "op", "--profile", "lounge"], profile="lounge",
+                               renews=None, says="op, subject "),
             "guest": Way("guest", "denials.py", ["--guest"], [], account="", profile="guest"),
             "anonymous": Way("anonymous", "denials.py", ["--anonymous"], [], account="",
                              profile="anonymous")}
 
     def stop(self):
         self.stop_agent()
+        self.op.stop()
         return self.target.stop()
 
     # ---- who proves
@@ -118,6 +153,25 @@ class Table(sshkeys.Keys):
         return shown and Way("publicKey", "by-sshkey.py", ["--identity", shown],
                              bound="tls-exporter", says="authority office, serial 7, at work")
 
+    def by_service(self):
+        """A program, by a key of openssl's."""
+        certlib.openssl("genpkey", "-algorithm", "ed25519", "-out", self.path("ci.pem"))
+        os.chmod(self.path("ci.pem"), 0o600)
+        public = certlib.openssl("pkey", "-in", self.path("ci.pem"), "-pubout")
+        for words, typed in ((["add", PROGRAM, "--profile", "job"], ""),
+                             (["key", "add", PROGRAM, "-"], public)):
+            self.capos(0, "service-account", *words, "--state", self.target.state, stdin=typed)
+        return Way("serviceCredential", "by-service.py", ["--identity", self.path("ci.pem")],
+                   account=PROGRAM, profile="job", bound="tls-exporter", says="key ")
+
+    def by_passkey(self):
+        program = os.path.join(s.TOP, "test", "passkey", "authenticator.py")
+        command = f"{sys.executable} {program} {self.path('passkeys')} {ORIGIN}"
+        self.capos(0, "account", "passkey", "add", ADA, "--passkey-command", command, "--state",
+                   self.target.state)
+        return Way("passkey", "by-passkey.py", ["--passkey-command", command], renews=None,
+                   bound="tls-exporter", says="counter ")
+
     # ---- what is done
 
     def capos(self, code, *words, stdin=""):
@@ -127,6 +181,19 @@ class Table(sshkeys.Keys):
         if done.returncode != code:
             raise Failed(f"{words}: {done}")
         return done.stdout
+
+    def open_page(self, words):
+        """The same; a page is opened, which sends whoever says yes back to the command."""
+        p = subprocess.Popen([os.path.join(instance.build_folder(), "bin", "capos"), *words],
+                             env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, text=True)
+        said = ""
+        for line in p.stderr:
+            said += line
+            for url in [w for w in line.split() if "/authorize?" in w]:
+                urllib.request.urlopen(url, timeout=30).close()
+        if p.wait(60):
+            raise Failed(f"{words}: {said}")
 
     def records(self, begin):
         with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
@@ -138,14 +205,13 @@ class Table(sshkeys.Keys):
         return {m["kind"]: m for m in told}
 
     def every_kind(self):
-        """Each kind that can be told of has its rows, here or elsewhere; else it is off."""
+        """Each kind that can be told of has its rows, and the scripts with the rest are there."""
         here = {way.kind for way in self.ways.values() if way}
         told = self.methods("tls")
         expect(sorted(told), sorted(s.KINDS), "the kinds")
         for kind in told:
-            if kind not in here | set(ELSEWHERE):
-                expect(told[kind]["enabled"], False, kind)
-        for script in {way.more for way in self.ways.values() if way} | set(ELSEWHERE.values()):
+            expect((kind in here, told[kind]["enabled"]), (True, True), kind)
+        for script in {way.more for way in self.ways.values() if way}:
             expect(os.path.exists(os.path.join(s.TOP, "test", "e2e", script)), True, script)
 
     def refused(self, way, transport):
@@ -158,14 +224,19 @@ class Table(sshkeys.Keys):
         begin = len(self.records(0))
         name = f"{way.account}@" if way.account else ""
         method = self.methods(transport)[way.kind]["method"]
-        self.capos(0, "login", name + self.where[transport], *way.login, "--as", "x", "--method",
-                   method, "--non-interactive", stdin=way.typed)
+        words = ["login", name + self.where[transport], *way.login, "--as", "x", "--method", method,
+                 "--non-interactive"]
+        if way.opens:
+            self.open_page(words)
+        else:
+            self.capos(0, *words, stdin=way.typed)
         i = json.loads(self.capos(0, "whoami", "-s", "x", "--json"))
         expect([i[k] for k in ("account", "profile", "kind", "transport")],
                [way.account, way.profile, way.kind, transport], "the session")
         caps = json.loads(self.capos(0, "caps", "-s", "x", "--json"))
         expect(sorted(c["name"] for c in caps["capabilities"]), BUNDLE[way.profile], "the bundle")
-        self.capos(0 if way.account else 1, "renew", "-s", "x", *way.renew, stdin=way.typed)
+        if way.renews is not None:
+            self.capos(0 if way.renews else 1, "renew", "-s", "x", *way.renew, stdin=way.typed)
         self.capos(0, "logout", "-s", "x")
         self.audited(way, transport, begin)
 
@@ -177,17 +248,18 @@ class Table(sshkeys.Keys):
                 expect([(r["outcome"], r["transport"], r["binding"]) for r in found],
                        [("ok", transport, "none")], "the record")
             return
-        for what, outcome, times in (("attempt", "ok", 2), ("grant", "ok", 1), ("renewal", "ok", 1),
-                                     ("logout", "ok", 1)):
+        renewed = 1 if way.renews else 0
+        for what, outcome, times in (("attempt", "ok", 1 + renewed), ("grant", "ok", 1),
+                                     ("renewal", "ok", renewed), ("logout", "ok", 1)):
             found = [r for r in records if r["what"] == what and r["outcome"] == outcome]
             expect(len(found), times, f"records of {what}")
             for r in found:
                 expect([r["account"], r["kind"], r["transport"]],
                        [way.account, way.kind, transport], what)
         proofs = [r for r in records if r["what"] == "attempt"]
-        expect([r["binding"] for r in proofs], [way.bound if transport == "tls" else "none"] * 2,
-               "what the proofs are bound to")
-        expect([way.says in r.get("detail", "") for r in proofs], [True] * 2, f"{proofs}")
+        bound = way.bound if transport == "tls" else "none"
+        for r in proofs:
+            expect((r["binding"], way.says in r.get("detail", "")), (bound, True), f"{r}")
 
     def case(self, name, transport):
         def run():
