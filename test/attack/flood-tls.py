@@ -6,8 +6,9 @@ one of them must get in. One more client has been logged in since the beginning,
 not grow meanwhile. When the attackers have gone, nothing is left: sessions, workers and descriptors
 are what they were, in every process.
 
-What stops an attacker is looked at beside that, one of each kind, at an instance of its own: whether
-TLS ends the connection, the vat behind it, or nobody until the instance's patience ends.
+What stops an attacker is looked at beside that, one of each kind, at an instance of its own that is
+as patient as can be, and by what the server has sent, opened: an alert, or the end without one (its
+patience with a handshake, or with what it floods), is TLS's; an abort of RPC is the vat's.
 
 How long it takes is set by CAPOS_ATTACK_SECONDS; `make soak` gives it minutes.
 """
@@ -17,13 +18,13 @@ import ssl
 import struct
 import sys
 import threading
-import time
 
 import attacklib as a
 import attacktls
 import instance
 import sessionlib as s
 import tlspeer
+import tlswire
 from tlspeer import ALERT, CHANGE, DATA, HANDSHAKE, record
 
 SCRIPT = "attack-flood-tls"
@@ -34,8 +35,7 @@ GROWTH_KIB = 16384 if SANITIZED else 64  # what a worker may take more after any
 WORKER_KIB = 65536 if SANITIZED else 2048  # what one may ever have that is not of a file
 RECORDS = 400
 HALF_OPEN = 2000 if a.SECONDS >= 30 else 300  # handshakes, at the least
-PATIENCE_MS = 15000  # of the instance that is looked at; who has an answer has it long before
-ABORT_BYTES = 64  # an alert is shorter, an abort of the vat is not
+PATIENCE_MS = 600000  # of the instance that is looked at, longer than anybody waits here
 
 
 # ---- ways to be a nuisance: before a handshake -------------------------------------------------
@@ -76,10 +76,6 @@ def other_versions(_, one):
     one.send(tlspeer.hello(context))
 
 
-def oversized(_, one):
-    one.send(tlspeer.hello() + struct.pack(">BHH", DATA, 0x0303, 0xffff) + bytes(40000))
-
-
 def endless_hello(_, one):
     """A message of 16 MiB that is on its way, of which 128 KiB come."""
     one.send(record(HANDSHAKE, b"\1\xff\xff\xff" + bytes(16000)))
@@ -87,24 +83,37 @@ def endless_hello(_, one):
         one.send(record(HANDSHAKE, bytes(16384)))
 
 
-def early_data(_, one):
+def hello_and(attackers, number, more, hello=None, waits=False):
+    """A hello of our own, so that the answer can be opened, and more behind it: at once, or when the
+    server has signed."""
+    one = tlswire.Client(tlspeer.connect(attackers.target.tls_address, a.source(number)), hello or tlswire.Hello())
+    one.early = b""
+    one.send(record(HANDSHAKE, one.hello.message))
+    if waits:
+        one.early = one.sock.recv(65536)
+    one.send(more)
+    return one
+
+
+def oversized(attackers, number):
+    return hello_and(attackers, number, struct.pack(">BHH", DATA, 0x0303, 0xffff) + bytes(40000))
+
+
+def early_data(attackers, number):
     """Says that there will be some, and sends it without waiting."""
-    one.send(tlspeer.with_extension(tlspeer.hello(), struct.pack(">HH", 42, 0)))
-    for _ in range(20):
-        one.send(record(DATA, os.urandom(4096)))
+    modes, last = tlswire.forged_psk()
+    return hello_and(attackers, number, b"".join(record(DATA, os.urandom(4096)) for _ in range(20)),
+                     tlswire.Hello(more={**modes, tlswire.EARLY: b""}, last=last))
 
 
-def half_open(_, one):
-    """The server has signed; nothing comes back."""
-    one.send(tlspeer.hello())
-    one.recv(65536)
+def half_open(attackers, number):
+    """Nothing comes back."""
+    return hello_and(attackers, number, b"", waits=True)
 
 
-def cipher_changes(_, one):
+def cipher_changes(attackers, number):
     """What middle boxes like to see, again and again in the middle of a handshake."""
-    one.send(tlspeer.hello())
-    one.recv(65536)
-    one.send(record(CHANGE, b"\1") * RECORDS)
+    return hello_and(attackers, number, record(CHANGE, b"\1") * RECORDS, waits=True)
 
 
 # ---- … and after one ---------------------------------------------------------------------------
@@ -148,11 +157,10 @@ def plain_after(_):
     return record(DATA, bytes(64))
 
 
-HALF = raw(half_open)
 WAYS = [raw(silent), raw(slow), raw(garbage),
-        raw(tls_garbage), raw(other_versions), raw(oversized),
-        raw(endless_hello), raw(early_data), HALF,
-        raw(cipher_changes), rogue(key_updates), rogue(empty_records),
+        raw(tls_garbage), raw(other_versions), oversized,
+        raw(endless_hello), early_data, half_open,
+        cipher_changes, rogue(key_updates), rogue(empty_records),
         rogue(warnings), rogue(renegotiation), rogue(byte_records),
         rogue(plain_after)]
 KEYS = 10  # the flood of key updates
@@ -160,14 +168,6 @@ ROGUES = range(10, 16)  # those with a session of TLS, whose records are seen se
 
 
 # ---- what stops one ----------------------------------------------------------------------------
-
-def longest_record(data):
-    at, longest = 0, 0
-    while at + 5 <= len(data):
-        size = struct.unpack_from(">H", data, at + 3)[0]
-        longest, at = max(longest, size), at + 5 + size
-    return longest
-
 
 class Looks:
     """One attacker of each kind at an instance that nobody floods, and by what it was stopped."""
@@ -179,15 +179,15 @@ class Looks:
         self.threads = []
 
     def look(self, number, act):
-        begin, got, one, layer = time.monotonic(), b"", None, "nobody"
+        heard = tlswire.Heard(lambda _: None)  # of who says no hello of his own
+        one = None
         try:
             one = act(self, number)
-            sock = getattr(one, "sock", one)
+            sock, heard = getattr(one, "sock", one), getattr(one, "heard", heard)
             sock.settimeout(GOOD_S)
-            part = b"-"
-            while part:
-                part = sock.recv(65536)
-                got += part
+            heard.feed(getattr(one, "early", b""))
+            while part := sock.recv(65536):
+                heard.feed(part)
         except TimeoutError:
             return
         except OSError:
@@ -196,11 +196,8 @@ class Looks:
             a.close(one)
         if number in ROGUES and number not in self.shaken:
             return  # it did not come to what was to be tried
-        if time.monotonic() - begin > PATIENCE_MS / 1000 * 2 / 3:
-            layer = "gateway"
-        else:
-            layer = "vat" if longest_record(got) > ABORT_BYTES and number in ROGUES else "TLS"
-        self.found[number] = layer
+        heard.ended = True
+        self.found[number] = ("TLS" if heard.aborts() is None else "vat", heard)
 
     def __enter__(self):
         self.target.__enter__()
@@ -213,7 +210,9 @@ class Looks:
 
     def layer(self, number):
         self.threads[number].join(GOOD_S)
-        return self.found.get(number, "nobody")
+        layer, heard = self.found.get(number, ("nobody", "it goes on"))
+        print(f"# one alone: {heard}", flush=True)
+        return layer
 
     def __exit__(self, *error):
         for t in self.threads:
@@ -307,7 +306,7 @@ def flood(target, looks, number, act, least=0, looks_at_memory=False):
 
 def tries(target, looks):
     s.WAIT_S = GOOD_S
-    found = {f"T{i + 1}": flood(target, looks, i, act, HALF_OPEN if act is HALF else 0)
+    found = {f"T{i + 1}": flood(target, looks, i, act, HALF_OPEN if act is half_open else 0)
              for i, act in enumerate(WAYS)}
     found["T17"] = instance.needs_root(flood(target, looks, KEYS, WAYS[KEYS], looks_at_memory=True))
     return found

@@ -2,14 +2,10 @@
 
 Why: Python's ssl makes a good handshake, and offers neither the exporter nor a record that is not
 good. Both follow from the secrets of a connection, which it writes down when asked to: so exporters
-are derived here, by RFC 8446 alone, and records of any kind are sealed, with libcrypto for the
-cipher itself. Python's standard library otherwise.
+are derived here, by RFC 8446 alone, and records of any kind are sealed and opened (tlswire).
 """
 import base64
-import ctypes
-import ctypes.util
 import hashlib
-import hmac
 import os
 import socket
 import ssl
@@ -18,21 +14,15 @@ import tempfile
 import time
 
 import sessionlib as s
+import tlswire
+from tlswire import ALERT, CHANGE, DATA, HANDSHAKE, expand, record  # noqa: F401
 
-HANDSHAKE, ALERT, DATA, CHANGE = 22, 21, 23, 20
 KEY_UPDATE_ASKED = b"\x18\0\0\1\1"
 LABEL = b"EXPORTER-Channel-Binding"
 EMPTY = hashlib.sha256(b"").digest()
 
 
 # ---- secrets -----------------------------------------------------------------------------------
-
-def expand(secret, label, context, size):
-    """HKDF-Expand-Label for up to 32 bytes."""
-    label = b"tls13 " + label
-    info = struct.pack(">HB", size, len(label)) + label + bytes([len(context)]) + context
-    return hmac.new(secret, info + b"\1", hashlib.sha256).digest()[:size]
-
 
 def exported(secret):
     """`tls-exporter` (RFC 9266) of a connection with this exporter secret."""
@@ -147,7 +137,8 @@ class TlsPeer(s.Peer):
         try:
             tls = context.wrap_socket(connect(address, source))
             self.exporter = exported(secrets.get("EXPORTER_SECRET"))
-            self.client_secret = secrets.get("CLIENT_TRAFFIC_SECRET_0")
+            self.client_secret = secrets.get(tlswire.OF_CLIENT)
+            self.server_secret = secrets.get(tlswire.OF_SERVER)
         finally:
             secrets.forget()
         self.key_hash = hashlib.sha256(public_key(tls.getpeercert(True))).digest()
@@ -161,33 +152,6 @@ class TlsPeer(s.Peer):
 
 # ---- records that nobody should send -----------------------------------------------------------
 
-crypto = ctypes.CDLL(ctypes.util.find_library("crypto"))
-for name in ("EVP_CIPHER_CTX_new", "EVP_aes_128_gcm"):
-    getattr(crypto, name).restype = ctypes.c_void_p
-GET_TAG, TAG = 0x10, 16
-
-
-def seal(key, nonce, extra, text):
-    """AES-128-GCM: the text, encrypted, and its tag."""
-    c = ctypes.c_void_p(crypto.EVP_CIPHER_CTX_new())
-    out, tag, n = ctypes.create_string_buffer(len(text) + TAG), ctypes.create_string_buffer(TAG), \
-        ctypes.c_int()
-    ref = ctypes.byref(n)
-    crypto.EVP_EncryptInit_ex(c, ctypes.c_void_p(crypto.EVP_aes_128_gcm()), None, key, nonce)
-    crypto.EVP_EncryptUpdate(c, None, ref, extra, len(extra))
-    crypto.EVP_EncryptUpdate(c, out, ref, text, len(text))
-    done = n.value
-    crypto.EVP_EncryptFinal_ex(c, out, ref)
-    crypto.EVP_CIPHER_CTX_ctrl(c, GET_TAG, TAG, tag)
-    crypto.EVP_CIPHER_CTX_free(c)
-    return out.raw[:done] + tag.raw
-
-
-def record(kind, content, version=0x0303):
-    """A record in the clear."""
-    return struct.pack(">BHH", kind, version, len(content)) + content
-
-
 class Rogue:
     """Has made a good handshake, and from then on sends whatever records it likes."""
 
@@ -199,41 +163,38 @@ class Rogue:
         self.sock = socket.socket(fileno=os.dup(tls.fileno()))
         self.sock.settimeout(s.WAIT_S)
         tls.close()
-        self.number, self.secret = 0, peer.client_secret
-        self.rekey(self.secret)
-
-    def rekey(self, secret):
-        self.secret, self.number = secret, 0
-        self.key = expand(secret, b"key", b"", 16)
-        self.iv = expand(secret, b"iv", b"", 12)
+        self.keys = tlswire.Keys(0x1301, peer.client_secret)
+        self.heard = tlswire.Heard(lambda _: None)
+        self.heard.version, self.heard.suite, self.heard.finished = 0x0304, 0x1301, True
+        self.heard.keys = tlswire.Keys(0x1301, peer.server_secret)
 
     def sealed(self, kind, content):
         """The next record."""
-        text = content + bytes([kind])
-        nonce = bytes(x ^ y for x, y in zip(self.iv, struct.pack(">4xQ", self.number)))
-        self.number += 1
-        head = struct.pack(">BHH", DATA, 0x0303, len(text) + TAG)
-        return head + seal(self.key, nonce, head, text)
+        return self.keys.seal(kind, content)
 
     def key_update(self):
         """A record that asks for new keys, and then has them."""
         sent = self.sealed(HANDSHAKE, KEY_UPDATE_ASKED)
-        self.rekey(expand(self.secret, b"traffic upd", b"", 32))
+        self.keys.rekey()
         return sent
 
+    def opened(self):
+        """Reads until the server ends it; what it had to say, as a tlswire.Heard."""
+        self.ended()
+        return self.heard
+
     def ended(self):
-        """Reads until the server ends it; how many bytes it had to say."""
-        got = 0
+        """Reads until the server ends it."""
         while True:
             try:
                 part = self.sock.recv(65536)
             except socket.timeout:
                 raise s.Hang("the server does not end it") from None
             except OSError:
-                return got
+                return
             if not part:
-                return got
-            got += len(part)
+                return
+            self.heard.feed(part)
 
     def close(self):
         self.sock.close()
@@ -248,14 +209,3 @@ def hello(context=None, name=None):
     except ssl.SSLWantReadError:
         pass
     return out.read()
-
-
-def with_extension(data, extension):
-    """The records of a hello, with one extension more, in front."""
-    at = 5 + 4 + 2 + 32
-    at += 1 + data[at]
-    at += 2 + struct.unpack_from(">H", data, at)[0]
-    at += 1 + data[at]
-    rest = struct.pack(">H", len(data) - at - 2 + len(extension)) + extension + data[at + 2:]
-    body = data[9:at] + rest
-    return record(HANDSHAKE, b"\1" + struct.pack(">I", len(body))[1:] + body, 0x0301)
