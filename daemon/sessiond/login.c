@@ -136,6 +136,9 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                 return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF,
                                  "nobody has touched a security key");
 
+        /* A fresh one of what made the session takes its place. */
+        if (p->unbound)
+                e->until_ms = p->until_ms;
         flow_passed(f);
         if (session_renew(e, f->duration_ms, p->until_ms))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);

@@ -216,15 +216,22 @@ class Cases:
             p = self.capos("service-account", "add", name, "--profile", profile, "--state", self.target.state)
             expect(p.communicate(timeout=60)[1], "", "adding a service account")
 
+    @staticmethod
+    def left(session):
+        """Seconds that it has."""
+        return session.call(0).content.ptr(0).uint(64, 64) / 1000 - time.time()
+
     def by_access_token(self):
         self.add_services()
-        token = self.access()
+        token = self.access(exp=int(time.time()) + 100)
         peer, session = self.show(token)
         expect(info(session), ("ci", "robot", "serviceCredential"), "the session")
+        expect(self.left(session) <= 100, True, "it ends with its token")
         flow = session.call(4, s.auth_start(SERVICE)).ref(0, s.FLOW)
         s.answer(flow, "")
         session = s.answer(flow, self.access()).ref(1, s.SESSION)
         expect(info(session)[0], "ci", "the account after a renewal")
+        expect(self.left(session) > 300, True, "it ends with the next one")
         self.refused(lambda: self.show(token), "denied.credentials", "good for one login")
         path = os.path.join(self.folder, "token")
         with open(path, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
