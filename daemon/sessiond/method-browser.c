@@ -190,4 +190,4 @@ static const struct method_ops browser_ops = {
         .same = true,
 };
 
-const struct method method_browser = {.is_on = oidc_is_on, .ops = &browser_ops};
+const struct method method_browser = {.is_on = oidc_is_on, .off = OIDC_OFF, .ops = &browser_ops};

@@ -22,6 +22,15 @@ static bool certificate_is_on(const struct policy *p)
         return p->nrules > 0;
 }
 
+/* A rule names the only profile that it gives, or leaves that to the account. */
+static bool certificate_gives(const struct policy *p, const struct policy_profile *profile)
+{
+        for (unsigned i = 0; i < p->nrules; i++)
+                if (!p->rules[i].profile || !strcmp(p->rules[i].profile, profile->name))
+                        return true;
+        return false;
+}
+
 static bool certificate_recognizes(capnp_data proof)
 {
         return !proof.len;
@@ -99,4 +108,8 @@ static const struct method_ops certificate_ops = {
 };
 
 const struct method method_certificate = {
-        .is_on = certificate_is_on, .needs_tls = true, .ops = &certificate_ops};
+        .is_on = certificate_is_on,
+        .off = "no rules for certificates in this instance's manifest",
+        .gives = certificate_gives,
+        .needs_tls = true,
+        .ops = &certificate_ops};

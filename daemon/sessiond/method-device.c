@@ -149,4 +149,4 @@ static const struct method_ops device_ops = {
         .same = true,
 };
 
-const struct method method_device = {.is_on = oidc_is_on, .ops = &device_ops};
+const struct method method_device = {.is_on = oidc_is_on, .off = OIDC_OFF, .ops = &device_ops};

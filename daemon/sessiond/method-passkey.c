@@ -197,4 +197,7 @@ static const struct method_ops passkey_ops = {
         .accept = passkey_accept,
 };
 
-const struct method method_passkey = {.is_on = passkey_is_on, .ops = &passkey_ops};
+const struct method method_passkey = {
+        .is_on = passkey_is_on,
+        .off = "no relying party for passkeys in this instance's manifest",
+        .ops = &passkey_ops};

@@ -198,4 +198,7 @@ static const struct method_ops service_ops = {
         .end = access_end,
 };
 
-const struct method method_service = {.is_on = service_is_on, .ops = &service_ops};
+const struct method method_service = {
+        .is_on = service_is_on,
+        .off = "no profile for service accounts in this instance's manifest",
+        .ops = &service_ops};

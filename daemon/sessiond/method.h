@@ -110,8 +110,12 @@ struct method_ops {
 
 struct method {
         bool needs_tls; /* there is nothing to prove it by on other connections */
-        /* Whether this instance offers it. */
+        /* Whether this instance offers it; and why it does not, and what would change that. NULL:
+         * the manifest says so in one word. */
         bool (*is_on)(const struct policy *p);
+        const char *off;
+        /* Whether it can lead to a profile of those that accounts have. NULL: to each. */
+        bool (*gives)(const struct policy *p, const struct policy_profile *profile);
         /* A way in without an account and without a proof: what the manifest says of it. NULL: it
          * takes a proof. */
         const struct policy_entry *(*entry)(const struct policy *p);

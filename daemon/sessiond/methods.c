@@ -27,24 +27,6 @@ const struct method *method_of_kind(unsigned kind)
         return kind < CAPOS_AUTH_KINDS ? rows[kind].method : NULL;
 }
 
-/* Why nobody can log in this way; "": one can. */
-static const char *method_reason(const struct origin *o, const struct method *m)
-{
-        if (!m)
-                return "not in this version";
-        if (!m->is_on(&o->s->policy))
-                return "switched off by this instance's manifest";
-
-        return m->needs_tls && o->transport != TRANSPORT_TLS ? "needs TLS" : "";
-}
-
-bool method_takes_proofs(const struct origin *o, unsigned kind)
-{
-        const struct method *m = method_of_kind(kind);
-
-        return m && m->ops && !*method_reason(o, m);
-}
-
 bool method_is_for(const struct method_ops *m, bool service)
 {
         switch (m->whose) {
@@ -56,6 +38,46 @@ bool method_is_for(const struct method_ops *m, bool service)
                 break;
         }
         return true;
+}
+
+/* Whether there can be an account with a profile that takes what this proves. */
+static bool method_may_give(const struct policy *p, const struct method *m,
+                            const struct policy_profile *one)
+{
+        return one->accounts && method_is_for(m->ops, one->service) &&
+               (one->unbound || !m->ops->unbound) && (!m->gives || m->gives(p, one));
+}
+
+/* Whether it can lead anywhere. */
+static bool method_gives_any(const struct policy *p, const struct method *m)
+{
+        for (unsigned i = 0; i < p->nprofiles; i++)
+                if (method_may_give(p, m, &p->profiles[i]))
+                        return true;
+        return false;
+}
+
+/* Why nobody can log in this way; "": one can. */
+static const char *method_reason(const struct origin *o, const struct method *m)
+{
+        if (!m)
+                return "not in this version";
+        if (!m->is_on(&o->s->policy))
+                return m->off ? m->off : "switched off by this instance's manifest";
+
+        if (m->needs_tls && o->transport != TRANSPORT_TLS)
+                return "needs TLS";
+        if (m->ops && m->ops->unbound && !method_gives_any(&o->s->policy, m))
+                return "no profile takes a proof that is bound to no channel (`unbound`)";
+
+        return "";
+}
+
+bool method_takes_proofs(const struct origin *o, unsigned kind)
+{
+        const struct method *m = method_of_kind(kind);
+
+        return m && m->ops && !*method_reason(o, m);
 }
 
 /* From the last row on: the first takes what no other knows. */
@@ -73,12 +95,6 @@ enum capos_auth method_of_proof(capnp_data proof)
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
-/* Whether there can be an account with a profile that takes what this proves. */
-static bool method_may_give(const struct method *m, const struct policy_profile *p)
-{
-        return p->accounts && method_is_for(m->ops, p->service) && (p->unbound || !m->ops->unbound);
-}
-
 static void method_hints(const struct policy *p, const struct method *m,
                          remote_auth_method_builder b)
 {
@@ -92,10 +108,10 @@ static void method_hints(const struct policy *p, const struct method *m,
         }
 
         for (unsigned i = 0; i < p->nprofiles; i++)
-                n += method_may_give(m, &p->profiles[i]);
+                n += method_may_give(p, m, &p->profiles[i]);
         list = remote_auth_method_init_profile_hints(b, n);
         for (unsigned i = 0; i < p->nprofiles; i++)
-                if (method_may_give(m, &p->profiles[i]))
+                if (method_may_give(p, m, &p->profiles[i]))
                         remote_auth_method_set_profile_hints_at(list, at++, p->profiles[i].name);
 }
 

@@ -33,6 +33,8 @@ struct oidc {
         bool looked;         /* an unknown key was looked for */
 };
 
+/* Why it is not offered. */
+#define OIDC_OFF "no identity provider in this instance's manifest"
 /* Whether the instance has identity providers. */
 bool oidc_is_on(const struct policy *p);
 /* No proof of a renewal is one. */

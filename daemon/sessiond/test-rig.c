@@ -124,6 +124,17 @@ static int manifest_memfd(const struct rig_options *o)
         return fd;
 }
 
+void rig_hints(remote_auth_method_reader m, const char *names)
+{
+        capnp_list l = remote_auth_method_profile_hints(m);
+        char all[256] = "";
+
+        for (uint32_t i = 0; i < l.len; i++)
+                snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? " " : "",
+                         remote_auth_method_profile_hints_at(l, i).p);
+        CHECK_STR(all, names);
+}
+
 /* ---- caposd's part -------------------------------------------------------------------------- */
 
 /* Puts descriptors where a program expects them, in a child. */

@@ -153,4 +153,7 @@ char *rig_file(struct rig *g, const char *name, size_t *ret_len);
 unsigned rig_audited(struct rig *g, const char *text);
 void rig_status(struct rig *g, unsigned *ret_sessions, unsigned *ret_descriptors);
 
+/* What is told of the profiles of a method: their names, with spaces between. */
+void rig_hints(remote_auth_method_reader m, const char *names);
+
 #endif

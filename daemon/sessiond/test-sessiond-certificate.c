@@ -440,6 +440,12 @@ static void offered(struct rig_worker *w, enum remote_auth_state state, const ch
 
         CHECK_EQ(remote_auth_method_state(m), state);
         CHECK_STR(remote_auth_method_reason(m).p, reason);
+        /* The rule gives this profile; passwords are good for every one that accounts have. */
+        if (*reason)
+                CHECK_EQ(remote_auth_method_profile_hints(m).len, 0);
+        else
+                rig_hints(m, "operator");
+        rig_hints(remote_auth_method_list_get(l, REMOTE_AUTH_KIND_PASSWORD), "operator second");
         capnp_question_free(q);
 }
 
@@ -462,7 +468,7 @@ TEST_T(it_is_offered_where_it_can_be, 120)
                 offered(&w, rules && tls ? REMOTE_AUTH_STATE_ENABLED : REMOTE_AUTH_STATE_DISABLED,
                         rules && tls ? ""
                         : rules      ? "needs TLS"
-                                     : "switched off by this instance's manifest");
+                                     : "no rules for certificates in this instance's manifest");
                 rig_worker_end(&w);
                 rig_stop(&t.g, false);
                 rig_remove(t.g.dir);

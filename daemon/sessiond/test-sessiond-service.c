@@ -420,6 +420,8 @@ TEST_T(the_method_is_there_where_it_is_good_for_something, 60)
         q = rig_good(admission_methods(w.ask));
         m = remote_auth_method_list_get(admission_methods_methods(q), 8);
         CHECK_EQ(remote_auth_method_state(m), REMOTE_AUTH_STATE_DISABLED);
+        CHECK_STR(remote_auth_method_reason(m).p,
+                  "no profile for service accounts in this instance's manifest");
         capnp_question_free(q);
         rig_worker_end(&w);
         rig_stop(&g, false);

@@ -37,6 +37,9 @@ TEST(methods_say_the_truth)
                 CHECK_EQ(remote_auth_method_state(m) == REMOTE_AUTH_STATE_ENABLED, on);
                 CHECK_EQ(remote_auth_method_reason(m).len == 0, on);
                 CHECK(remote_auth_method_label(m).len);
+                rig_hints(m, !on                           ? ""
+                             : i >= REMOTE_AUTH_KIND_GUEST ? "visitor"
+                                                           : "operator second");
         }
         capnp_question_free(q);
         rig_worker_end(&w);

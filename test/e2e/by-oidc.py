@@ -67,8 +67,8 @@ class Cases:
             (claims = [(name = "groups", value = "admins")], account = "alice"),
             (claims = [(name = "groups", value = "people")], create = true, profile = "lounge")])]"""
         text = instance.manifest(profiles=profiles)
-        self.target = instance.Instance(text.replace("authentication = (",
-                                                     f"authentication = ({oidc},\n    ", 1))
+        self.text = text.replace("authentication = (", f"authentication = ({oidc},\n    ", 1)
+        self.target = instance.Instance(self.text)
 
     def connect(self):
         """From another address each time: what one source does again and again is only counted."""
@@ -133,6 +133,33 @@ class Cases:
     def browse(self, flow, **changes):
         url, _, _ = step(s.answer(flow, REDIRECT))
         return s.answer(flow, self.op.browse(url, **changes)).ref(1, s.SESSION)
+
+    # ---- what is told
+
+    def told(self, target):
+        """{method: what `capos methods` has of it}"""
+        out, err = self.capos("methods", target.where, "--json").communicate(timeout=60)
+        if not out:
+            raise Failed(err)
+        return {m["method"]: m for m in json.loads(out)["methods"]}
+
+    def what_is_told(self):
+        """Profiles that a code for a device gives; and where there is none, it is not offered."""
+        told = self.told(self.target)
+        expect(told["oidc-device"]["profiles"], ["lounge"], "profiles by a device")
+        expect(told["oidc"]["profiles"], ["anonymous", "guest", "operator", "lounge"], "a browser")
+        other = instance.Instance(self.text.replace("unbound = true, ", "", 1))
+        other.start()
+        try:
+            told = self.told(other)
+            expect(told["oidc"]["enabled"], True, "a browser")
+            expect((told["oidc-device"]["enabled"], told["oidc-device"]["reason"]),
+                   (False, "no profile takes a proof that is bound to no channel (`unbound`)"),
+                   "a device")
+        finally:
+            wrong = other.stop()
+            other.folder.cleanup()
+        expect(wrong, [], "the other instance")
 
     # ---- the command
 
@@ -416,6 +443,7 @@ class Cases:
 
     def run(self):
         return instance.run_cases(SCRIPT, [
+            ("what is told", self.what_is_told),
             ("a code for a device", self.by_device),
             ("a browser", self.by_browser),
             ("the command, by a code for a device", self.by_command_device),
