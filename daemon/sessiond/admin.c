@@ -19,7 +19,6 @@
 
 #include "admin-passkey.h"
 #include "admin.capnp-c.h"
-#include "clock.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
 #include "enrolment.h"
@@ -608,7 +607,7 @@ static void dropped_fill(const struct enrolment *n, live_session_builder b)
         live_session_set_kind(b, capos_auth_name(n->kind));
         live_session_set_source(b, n->source);
         live_session_set_started_at_ms(b, n->started_ms);
-        live_session_set_expires_at_ms(b, clock_wall_ms() + enrolment_left_ms(n));
+        live_session_set_expires_at_ms(b, n->expires_ms);
         live_session_set_dropped_at_ms(b, n->dropped_ms);
         for (unsigned i = 0; i < p->ngrants; i++)
                 many += !(n->revoked >> i & 1);

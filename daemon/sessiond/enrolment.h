@@ -39,7 +39,8 @@ struct enrolment {
         const struct policy_profile *profile;
         uint64_t until_ms;    /* wall time: when what made the first is over; 0: it is not */
         uint64_t deadline_ms; /* since the machine started: the lease of the session */
-        uint64_t started_ms;  /* wall time, of the last session */
+        uint64_t expires_ms;  /* wall time: the same, for people */
+        uint64_t started_ms;  /* likewise, of the last session */
         uint64_t dropped_ms;  /* likewise: when its line did; 0: it is there */
         uint64_t revoked;     /* which of the profile's grants: a set of bits */
         char source[64];      /* where the last session came from */

@@ -63,7 +63,8 @@ static struct enrolment enrol_describe(struct session *e)
                               .transport = e->origin->transport,
                               .profile = e->profile,
                               .until_ms = e->until_ms,
-                              .deadline_ms = e->deadline_ms};
+                              .deadline_ms = e->deadline_ms,
+                              .expires_ms = e->expires_ms};
 
         memcpy(n.first, e->id, sizeof(e->id));
         memcpy(n.last, e->id, sizeof(e->id));

@@ -107,6 +107,9 @@ static void session_come_back(struct session *e, struct enrolment *n)
         n->session = e;
         n->dropped_ms = 0;
         e->enrolment = n;
+        /* To the millisecond: it has been some since what is left was asked. */
+        e->deadline_ms = n->deadline_ms;
+        e->expires_ms = n->expires_ms;
         /* What was taken away stays away. */
         for (unsigned i = 0; i < e->ngrants; i++)
                 e->grants[i].revoked = n->revoked >> i & 1;
@@ -291,8 +294,10 @@ int session_renew(struct session *e, uint64_t duration_ms, uint64_t until_ms)
         if (r)
                 return r;
 
-        if (e->enrolment)
+        if (e->enrolment) {
                 e->enrolment->deadline_ms = e->deadline_ms;
+                e->enrolment->expires_ms = e->expires_ms;
+        }
         randombytes_buf(e->challenge, sizeof(e->challenge));
         session_audit(e, "renewal", "ok", NULL, NULL);
         return 0;

@@ -207,8 +207,7 @@ class Cases:
             who = json.loads(self.capos("whoami", "-s", name, "--json").stdout)
             expect((who["account"], who["profile"], who["kind"], who["reconnects"]),
                    (name, "operator", "password", TIMES), "the session")
-            if who["expiresAtMs"] > until + 5:
-                raise Failed(f"it ends {who['expiresAtMs'] - until} ms later than it did")
+            expect(who["expiresAtMs"], until, "its end")
             said = self.capos("whoami", "-s", name).stdout
             if f"dropped    {TIMES} times" not in said:
                 raise Failed(said)
