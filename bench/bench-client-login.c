@@ -12,6 +12,7 @@
  *     handshake, guest, anonymous
  *     password   --password TEXT
  *     key        --key FILE or --agent-key FILE.pub; and --certified FILE, its certificate
+ *     service    --key FILE, of a service account
  *     mtls       --certificate FILE --key FILE; also for handshake
  */
 #include <capos/capos-client.h>
@@ -120,6 +121,7 @@ static int way_kind(const char *way)
                 {"handshake", CAPOS_AUTH_ANONYMOUS}, {"guest", CAPOS_AUTH_GUEST},
                 {"anonymous", CAPOS_AUTH_ANONYMOUS}, {"password", CAPOS_AUTH_PASSWORD},
                 {"key", CAPOS_AUTH_PUBLIC_KEY},      {"mtls", CAPOS_AUTH_MTLS},
+                {"service", CAPOS_AUTH_SERVICE},
         };
 
         for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
@@ -149,7 +151,7 @@ int main(int argc, char **argv)
         if (o.password)
                 login.password =
                         (capnp_data){(const uint8_t *)o.password, (uint32_t)strlen(o.password)};
-        if (kind == CAPOS_AUTH_PUBLIC_KEY && key_open(&o, &key))
+        if ((kind == CAPOS_AUTH_PUBLIC_KEY || kind == CAPOS_AUTH_SERVICE) && key_open(&o, &key))
                 return 1;
         if (o.certificate) {
                 trust.certificates = file_read(o.certificate, pem[0]);
