@@ -29,7 +29,7 @@ class Target(c.Target):
     """Believes two providers, the second for eve alone; who comes by a code for a device may be in
     `lounge`."""
 
-    def __init__(self, ways=""):
+    def __init__(self, ways="", more=()):
         self.place = tempfile.TemporaryDirectory(prefix="capos-op-")
         self.op, self.evil = oplib.Provider(), oplib.Provider()
         issuers = self.issuer("op", self.op, f'''
@@ -40,7 +40,7 @@ class Target(c.Target):
         lounge, job = (instance.profile(n, ["session", "system_info"]).replace(
             "leaseMs", f"{flag} = true, leaseMs", 1) for n, flag in (("lounge", "unbound"),
                                                                      ("job", "service")))
-        super().__init__(ways=f"oidc = [{issuers}], {ways}", others=[lounge, job])
+        super().__init__(ways=f"oidc = [{issuers}], {ways}", others=[lounge, job, *more])
 
     def issuer(self, name, provider, rules):
         secret = os.path.join(self.place.name, name)
