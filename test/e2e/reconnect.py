@@ -108,11 +108,14 @@ class Line:
 
 
 class Target(certlib.TlsInstance):
-    """With a profile of a short lease."""
+    """With a profile of a short lease, and of an authority's if there is one."""
 
-    def __init__(self):
-        super().__init__(instance.manifest(profiles=[
-            instance.profile("short", BUNDLE, lease_ms=4000)]), user=False)
+    def __init__(self, ca=None):
+        text = instance.manifest(profiles=[instance.profile("short", BUNDLE, lease_ms=4000)])
+        if ca:
+            text = certlib.lets_in(ca, text).replace(
+                f'file = "{ca.pem}"', f'file = "{ca.pem}", revocations = "{ca.crl}"', 1)
+        super().__init__(text, user=False)
 
     def start(self):
         super().start()
@@ -128,8 +131,8 @@ class Target(certlib.TlsInstance):
 
 
 class Cases:
-    def __init__(self, target, folder):
-        self.target, self.folder, self.number = target, folder, 0
+    def __init__(self, target, folder, ca):
+        self.target, self.folder, self.ca, self.number = target, folder, ca, 0
 
     def capos(self, *words, code=0, stdin=""):
         env = {k: v for k, v in os.environ.items() if k != "SSH_AUTH_SOCK"}
@@ -148,14 +151,14 @@ class Cases:
                         self.target.at["unix"])
         return Line(socket.AF_INET, ("127.0.0.1", 0), self.target.at[transport])
 
-    def login(self, transport, line, name, profile="operator"):
+    def login(self, transport, line, name, profile="operator", by=()):
         where = f"unix:{line.address}" if transport == "unix" else "127.0.0.1:%d" % line.address[1]
         if transport == "tls":
             where = f"capos://{where}/#{self.target.pin}"
         elif transport == "plain":
             where = f"plain:{where}"
-        self.capos("login", f"{name}@{where}", "--password-stdin", "--as", name, "--profile", profile,
-                   stdin=instance.SECRET)
+        self.capos("login", f"{name}@{where}", *(by or ["--password-stdin"]), "--as", name,
+                   "--profile", profile, stdin="" if by else instance.SECRET)
 
     def now(self, name):
         """The login, as `capos sessions` has it; None: it is over."""
@@ -213,6 +216,28 @@ class Cases:
                 raise Failed(said)
             self.capos("renew", "-s", name, "--password-stdin", stdin=instance.SECRET)
             self.capos("logout", "-s", name)
+        finally:
+            line.close()
+
+    def by_certificate(self):
+        """Which needs no key of its own, and is good for as long as it is not revoked."""
+        name = "ada"
+        self.target.account(name)
+        who = self.ca.issue(name, "email:ada@example.org")
+        line = self.line("tls")
+        try:
+            self.login("tls", line, name, by=["--certificate", who[0], "--key", who[1]])
+            for n in range(3):
+                line.cut(half=n % 2 == 1)
+                self.is_back(name, n + 1)
+                self.bundle(name)
+            line.up = False
+            line.cut()
+            instance.until(lambda: (self.now(name) or {}).get("droppedAtMs"), "the drop")
+            self.ca.revoke(who[0])
+            self.capos("cert", "crl", "--state", self.target.state)
+            line.up = True
+            self.is_over(name, "could not be made again: denied.credentials")
         finally:
             line.close()
 
@@ -336,14 +361,19 @@ class Cases:
 
 
 def main():
-    with tempfile.TemporaryDirectory(prefix="capos-line-") as folder, Target() as target:
-        c = Cases(target, folder)
-        rows = [(f"drops-{t}", lambda t=t: c.drops(t)) for t in ("tls", "plain", "unix")]
-        rows += [(f.__name__.replace("_", "-"), f) for f in
-                 (c.down, c.revoked, c.revoked_by_the_command, c.capability_revoked,
-                  c.account_removed, c.password_changed, c.expired, c.another_instance,
-                  c.session_manager_killed)]
-        return instance.run_cases(SCRIPT, rows)
+    with tempfile.TemporaryDirectory(prefix="capos-line-") as folder:
+        ca = certlib.Authority(folder, "ca")
+        with Target(ca) as target:
+            return run(Cases(target, folder, ca))
+
+
+def run(c):
+    rows = [(f"drops-{t}", lambda t=t: c.drops(t)) for t in ("tls", "plain", "unix")]
+    rows += [(f.__name__.replace("_", "-"), f) for f in
+             (c.by_certificate, c.down, c.revoked, c.revoked_by_the_command, c.capability_revoked,
+              c.account_removed, c.password_changed, c.expired, c.another_instance,
+              c.session_manager_killed)]
+    return instance.run_cases(SCRIPT, rows)
 
 
 if __name__ == "__main__":
