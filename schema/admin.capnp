@@ -62,6 +62,16 @@ struct LiveSession {
   # Its connection has ended, and its client may come back until the lease ends; else 0.
 }
 
+struct Identity {
+  # Somebody, as an identity provider has him.
+
+  issuer @0 :Text;
+  # Its URL.
+
+  subject @1 :Text;
+  # What it calls him.
+}
+
 interface Admin {
   accountAdd @0 (name :Text, profiles :List(Text), password :Data) -> ();
   # Makes an account: 1 to 32 of a-z, 0-9, dot, dash and underscore. An empty password: none yet.
@@ -142,5 +152,16 @@ interface Admin {
   # Errors: failed (no such account).
 
   passkeyRemove @18 (name :Text, id :Text) -> ();
+  # Ends the sessions it made.
+
+  identityAdd @19 (name :Text, issuer :Text, subject :Text) -> ();
+  # Has an account log in by an identity provider: issuer is its name in the manifest, or its URL; subject is what it
+  # calls the account's owner (`sub`). An identity is one account's, and comes before the provider's rules.
+  # Errors: failed (no such account or provider; it is somebody's already).
+
+  identityList @20 (name :Text) -> (identities :List(Identity));
+  # Errors: failed (no such account).
+
+  identityRemove @21 (name :Text, issuer :Text, subject :Text) -> ();
   # Ends the sessions it made.
 }

@@ -259,7 +259,7 @@ struct OidcClaim {
 }
 
 struct OidcRule {
-  # Whose a token of an issuer is.
+  # Whose a token of an issuer is, where nobody has said so by `capos account identity add`.
 
   claims @0 :List(OidcClaim);
   # All of them must hold.

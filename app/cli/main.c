@@ -239,6 +239,18 @@ static const struct cli_command commands[] = {
          "Take a key from an account, and end the sessions it made",
          "`capos account key list NAME` has the fingerprints.\n", cmd_account_key_remove,
          state_options, 2, 2, false},
+        {"account identity add", "NAME PROVIDER SUBJECT",
+         "Let an account log in by an identity provider",
+         "PROVIDER is its name in the manifest, or its URL; SUBJECT is what it calls the owner\n"
+         "(`sub`; the audit log has it when a login was refused). Without this, the rules of\n"
+         "the manifest decide.\n",
+         cmd_account_identity_add, state_options, 3, 3, false},
+        {"account identity list", "NAME", "List the identities of an account", NULL,
+         cmd_account_identity_list, state_options, 1, 1, false},
+        {"account identity remove", "NAME PROVIDER SUBJECT",
+         "Take an identity from an account, and end the sessions it made",
+         "`capos account identity list NAME` has them.\n", cmd_account_identity_remove,
+         state_options, 3, 3, false},
         {"account passkey add", "NAME [FILE] [--label TEXT] [--passkey-command COMMAND]",
          "Let an account log in by a passkey",
          "In two steps. Without FILE it prints what an authenticator is to be asked for, a\n"

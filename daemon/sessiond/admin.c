@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admin-identity.h"
 #include "admin-passkey.h"
 #include "admin.capnp-c.h"
 #include "daemon-log.h"
@@ -702,6 +703,21 @@ static int admin_on_reload_revocations(void *self, capnp_answer *a)
         return recheck_reload(self, a);
 }
 
+static int admin_on_identity_add(void *self, capnp_answer *a)
+{
+        return admin_identity_give(self, a);
+}
+
+static int admin_on_identity_list(void *self, capnp_answer *a)
+{
+        return admin_identity_tell(self, a);
+}
+
+static int admin_on_identity_remove(void *self, capnp_answer *a)
+{
+        return admin_identity_take(self, a);
+}
+
 static int admin_on_passkey_begin(void *self, capnp_answer *a)
 {
         return admin_passkey_start(self, a);
@@ -738,6 +754,9 @@ static const struct admin_ops admin_operations = {
         .service_account_add = admin_on_service_account_add,
         .service_key_add = admin_on_service_key_add,
         .service_key_remove = admin_on_service_key_remove,
+        .identity_add = admin_on_identity_add,
+        .identity_list = admin_on_identity_list,
+        .identity_remove = admin_on_identity_remove,
         .passkey_begin = admin_on_passkey_begin,
         .passkey_add = admin_on_passkey_add,
         .passkey_list = admin_on_passkey_list,

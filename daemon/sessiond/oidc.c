@@ -302,7 +302,8 @@ enum capos_denial oidc_account(struct sessiond *s, const struct issuer *i,
         if (r != STORE_E_NONE)
                 return CAPOS_DENIED_CREDENTIALS;
         if (!rule) {
-                ret->why = "nobody has an account for this identity here: ask an administrator";
+                ret->why = "nobody has an account for this identity here: ask an administrator for "
+                           "`capos account identity add`";
                 return CAPOS_DENIED_CREDENTIALS;
         }
 

@@ -223,6 +223,35 @@ class Cases:
 
         self.command("oidc", "by-browser", open_it)
 
+    # ---- what an administrator says
+
+    def identities(self):
+        """An identity that is given to an account comes before the rules; taken, it ends sessions."""
+        def account(*words):
+            p = self.capos("account", "identity", *words, "--state", self.target.state)
+            out, err = p.communicate(timeout=60)
+            return p.returncode, out + err
+
+        self.op.claims = {"groups": "strangers", "sub": "Al Ice"}
+        self.cheat("`capos account identity add`", "Al Ice")
+        expect(account("add", "alice", "op", "Al Ice"), (0, "The identity is the account's.\n"), "adding")
+        for words, why in ((("add", "alice", "op", "Al Ice"), "somebody's already"),
+                           (("add", "nobody", "op", "x"), "none such"),
+                           (("add", "alice", "elsewhere", "x"), "no identity provider"),
+                           (("add", "alice", "op", ""), "1 to 255 bytes"),
+                           (("remove", "alice", "op", "another"), "none such")):
+            code, said = account(*words)
+            if code != 1 or why not in said:
+                raise Failed(f"{words}: {code} {said}")
+        expect(account("list", "alice"), (0, f"{self.op.url} Al Ice\n"), "the list")
+        peer = self.connect()
+        session = self.browse(peer.flow(BROWSER))
+        expect(info(session)[0], "alice", "the account")
+        expect(account("remove", "alice", self.op.url, "Al Ice")[0], 0, "removing")
+        self.refused(lambda: session.call(0), "denied.stale-session", "revoked")
+        peer.close()
+        self.cheat("nobody has an account", "Al Ice")
+
     # ---- programs, by access tokens
 
     def access(self, key=None, head=None, **claims):
@@ -448,6 +477,7 @@ class Cases:
             ("a browser", self.by_browser),
             ("the command, by a code for a device", self.by_command_device),
             ("the command, by a browser", self.by_command_browser),
+            ("identities that are given and taken", self.identities),
             ("an access token", self.by_access_token),
             ("access tokens that are wrong", self.wrong_access_tokens),
             ("renewal by the same identity", self.renewal),
