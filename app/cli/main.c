@@ -412,8 +412,14 @@ int cmd_help(struct cli *c)
 }
 
 /* What answers without a command to run. An exit code. */
+enum { HELP_BYTES = 32 * 1024 };
+
 static int main_help(struct cli *c)
 {
+        static char whole[HELP_BYTES];
+
+        /* One write: why it fails is known then. */
+        (void)setvbuf(stdout, whole, _IOFBF, sizeof(whole));
         if (c->version && !c->help)
                 return cmd_version(c);
         if (c->json && !c->help && *c->group)
