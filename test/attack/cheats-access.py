@@ -32,8 +32,8 @@ class Target(oidc.Target):
     """Takes access tokens of the first provider; the second's are for logins of people alone. `ci` may
     be `job`, which is bound, and `night`, which is not."""
 
-    def __init__(self):
-        super().__init__(more=[instance.profile("night", ["session", "system_info"]).replace(
+    def __init__(self, ways=""):
+        super().__init__(ways, more=[instance.profile("night", ["session", "system_info"]).replace(
             "leaseMs", "service = true, unbound = true, leaseMs", 1)])
 
     def issuer(self, name, provider, rules):

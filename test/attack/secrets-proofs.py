@@ -22,15 +22,15 @@ import oplib
 import sessionlib as s
 import sshforge as f
 
-assertion, oidc, passkey = (importlib.import_module(f"cheats-{n}") for n in ("assertion", "oidc",
-                                                                           "passkey"))
+access, assertion, oidc, passkey = (importlib.import_module(f"cheats-{n}") for n in (
+    "access", "assertion", "oidc", "passkey"))
 
 SCRIPT = "attack-secrets-proofs"
 SETTLE_S = 1
 USER = c.USER
 
 
-class Target(oidc.Target):
+class Target(access.Target):
     """Two identity providers; and an SSH authority, passkeys and a profile for programs."""
 
     def __init__(self):
@@ -54,6 +54,7 @@ class Planter(c.Cheats):
         target.account(USER, [self.key, self.sk], profiles=("operator", "lounge"))
         self.program = j.Key("EdDSA", "the-program's")
         target.admin_call(12, "job", s.w.Ptrs(["job"]))
+        target.admin_call(12, "ci", s.w.Ptrs(["night"]))
         target.admin_call(13, "job", j.json.dumps(self.program.jwk), "")
 
     def proved(self, key, shown=None, good=True):
@@ -214,6 +215,19 @@ class Planter(c.Cheats):
     def flow(self, kind, profile):
         return oidc.Cases.start(self.peer(), kind, profile=profile)
 
+    def access_token(self, good=True):
+        cases = access.Cases.__new__(access.Cases)
+        cases.op, found = self.target.op, {}
+        for over in ("tls", "plain", "unix"):
+            token = cases.token(**({} if good else {"aud": "another"}))
+            login = c.Login(self.peer(over), "", "night", access.SERVICE).ask()
+            self.tried_out(lambda x=login, t=token: x.prove(t), good)
+            found[over] = end(token)
+        return found
+
+    def access_refused(self):
+        return self.access_token(False)
+
     def client_secret(self):
         """The instance's own, which it needs again: with who speaks to providers alone, and never on
         disk."""
@@ -225,7 +239,7 @@ SECRETS = (("signature", ()), ("signature_refused", ()), ("security_key", ()), (
            ("renewal", ()), ("dropped", ()), ("assertion", ()), ("assertion_refused", ()),
            ("assertion_renewal", ()), ("passkey", ()), ("passkey_refused", ()), ("browser", ()),
            ("browser_refused", ()), ("browser_dropped", ()), ("device", ()),
-           ("client_secret", ("capos-sessiond",)))
+           ("client_secret", ("capos-sessiond",)), ("access_token", ()), ("access_refused", ()))
 
 
 def found_nowhere(search, needles, may):
