@@ -271,7 +271,7 @@ static bool refusal_is_of_proof(const struct capos_error *e)
 {
         switch (e->code) {
         case CAPOS_E_DENIED:
-                return e->denial == CAPOS_DENIED_CREDENTIALS ||
+                return e->denial == CAPOS_DENIED_CREDENTIALS || e->denial == CAPOS_DENIED_FLOW ||
                        e->denial == CAPOS_DENIED_METHOD_DISABLED;
         case CAPOS_E_AGENT:
         case CAPOS_E_KEY:

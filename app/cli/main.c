@@ -296,9 +296,10 @@ static const struct cli_command commands[] = {
         {"login", "NAME@HOST:PORT [--method NAME] [OPTION]...", "Log in to an instance",
          "Also: capos login HOST:PORT --anonymous, or --guest. Without an option it tries what\n"
          "the instance offers and there is something for here: keys of the ssh-agent and of\n"
-         "~/.ssh, a client certificate, then a password on the terminal. --method NAME tries one\n"
-         "way alone; -v says what is offered and tried; `capos methods` lists both. The login\n"
-         "goes on in the background until `capos logout`, or until the session ends.\n\n"
+         "~/.ssh, a client certificate, a browser or a code for one elsewhere, then a password on\n"
+         "the terminal. --method NAME tries one way alone; -v says what is offered and tried;\n"
+         "`capos methods` lists both. The login goes on in the background until `capos logout`,\n"
+         "or until the session ends.\n\n"
          "An address may say its transport: tls:HOST:PORT, plain:HOST:PORT, unix:PATH. HOST:PORT\n"
          "alone is tls:, and localhost:PORT the Unix socket of an instance here, where there is\n"
          "one. With --via ssh, HOST is one that your ssh knows, and has `capos` too.\n\n"

@@ -235,7 +235,9 @@ class Cases:
         self.login("rolling", second, "--as", "new")
         expect(self.admin("key", "list", "rolling").split(), [old.id, new.id], "the keys")
         self.through("rolling", first)
-        self.admin("key", "remove", "rolling", old.id)
+        # An id may begin with a dash.
+        self.capos(0, "service-account", "key", "remove", "--state", self.target.state, "--",
+                   "rolling", old.id)
         self.capos(3, "whoami", "-s", "old")
         expect(self.session("new")[0], "rolling", "the new one")
         self.login("rolling", first, code=3)

@@ -2,19 +2,29 @@
 
 An instance has all of them switched on, over TLS, so that what is chosen is chosen and not all that was there.
 """
+import os
 import re
+import shlex
+import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import oplib  # noqa: E402
 from rows import row
 from terminal import Terminal, need
 
 ALL = ("key", "certificate", "passkey", "oidc", "oidc-device", "password", "service", "guest", "anonymous")
 
-# What is put into the manifest that is built in: {home}, {key}.
+# What is put into the manifest that is built in.
 OPEN = """s|guest = (enabled = false)|guest = (enabled = true, profile = "anonymous")|
+s|( name = "operator",|( name = "robot", service = true, bundle = [(name = "session")] ), & unbound = true,|
 s|authentication = (|& certificates = (authorities = [(name = "ours", file = "{home}/ca.pem")], \\
  rules = [(authority = "ours", email = ["*@example.org"], accountFromName = true)]), \\
- sshAuthorities = [(name = "office", key = "{key}")],|
+ sshAuthorities = [(name = "office", key = "{key}")], \\
+ passkeys = (relyingParty = "capos.example", origins = ["{origin}"]), \\
+ oidc = [(name = "op", issuer = "{op}", clientId = "{client}", clientSecretFile = "{home}/secret", loopback = true, \\
+ rules = [(claims = [(name = "groups", value = "people")], account = "alice")])],|
 """
+ORIGIN = "https://login.capos.example"
 
 # Authorities as an operator makes them.
 AUTHORITIES = (
@@ -31,14 +41,15 @@ CERTIFICATE = (
     "chmod 600 alice.key")
 
 
-def starts(t):
-    """An instance behind TLS, which whoever has started it knows; $A, and alice."""
+def starts(t, op="http://127.0.0.1:9"):
+    """An instance behind TLS, which whoever has started it knows; $A, and alice. op: the identity provider."""
     for line in AUTHORITIES:
         t.types(line)
+    t.types(f"(umask 077; echo {shlex.quote(oplib.SECRET)} > secret)")
     with open(t.home.path("home/ca.pub"), encoding="ascii") as f:
         key = f.read().strip()
     with open(t.home.path("home/open.sed"), "w", encoding="utf-8") as f:
-        f.write(OPEN.format(home=t.home.path("home"), key=key))
+        f.write(OPEN.format(home=t.home.path("home"), key=key, op=op, client=oplib.CLIENT, origin=ORIGIN))
     t.types("capos manifest show | sed -f open.sed > my.manifest")
     t.types("capos manifest check my.manifest", "is good")
     t.instance = Terminal(t.home)
@@ -129,6 +140,86 @@ def by_a_password(t):
 
 
 @row()
+def by_a_passkey(t):
+    starts(t)
+    t.types(f'P="python3 $SOURCE/test/passkey/authenticator.py $HOME/token {ORIGIN}"')
+    t.types('capos account passkey add alice --passkey-command "$P"')
+    t.types('capos login $A -v --passkey-command "$P"', "^capos: by passkey of capos.example: ", "^Logged in as alice")
+    is_in(t, "passkey")
+    t.types('capos login alice@$A --method passkey --passkey-command "$P" --non-interactive', "^Logged in as alice")
+    is_in(t, "passkey")
+    t.types("capos login $A --method passkey", "by passkey: .*--passkey-command", code=1)
+
+
+class Provided:
+    """An identity provider on this machine, where alice is one of the people."""
+
+    def __enter__(self):
+        self.op = oplib.Provider()
+        self.op.claims = {"groups": ["people"]}
+        return self.op
+
+    def __exit__(self, *_):
+        self.op.stop()
+
+
+@row()
+def by_a_browser(t):
+    with Provided() as op:
+        starts(t, op.url)
+        with open(t.home.path("home/browser"), "w", encoding="ascii") as f:
+            f.write("#!/usr/bin/python3\nimport sys, urllib.request as u\n"
+                    "open('page', 'wb').write(u.urlopen(sys.argv[1]).read())\n")
+        t.types("chmod 700 browser")
+        t.types("BROWSER=$HOME/browser capos login $A", "^capos: log in with your browser",
+                rf"^capos: {op.url}/authorize\?", "^Logged in as alice", never=("Password",))
+        is_in(t, "oidcAuthorizationCodePkce")
+        t.types("grep -o 'You may close this window' page", "close this window")
+        # Whoever asks for it and has no browser is shown where to go.
+        t.begin("capos login $A --method oidc --non-interactive")
+        shown = t.sees(rf"^capos: {op.url}/authorize\?\S+$")
+        other = Terminal(t.home)
+        url = re.search(rf"{op.url}/authorize\?\S+", shown).group()
+        other.types(f"./browser '{url}'")
+        t.ended("^Logged in as alice")
+        is_in(t, "oidcAuthorizationCodePkce")
+
+
+@row()
+def by_a_code_for_a_device(t):
+    with Provided() as op:
+        starts(t, op.url)
+        for more in ("", " --method oidc-device", " --method oidc-device --non-interactive"):
+            op.approved = False
+            t.begin(f"capos login $A{more}")
+            t.sees(rf"^capos: open {op.url}/activate in a browser, on any machine, and enter the code WDJB-MJHT$")
+            if not more:
+                t.sees(r"^capos: waiting for somebody to enter the code, \d+ s")
+            op.approved = True
+            t.ended("^Logged in as alice", never=("Password",))
+            is_in(t, "oidcDeviceCode")
+        # Somebody says no: a password is asked for then.
+        op.answers["/token"] = lambda h, _: h.answer(400, {"error": "access_denied"})
+        t.types("capos login alice@$A", "not by oidc-device: .*; now by password$", "^Logged in as alice",
+                answers=[("^Password of alice at .*:", "correct horse")])
+        is_in(t, "password")
+
+
+@row()
+def by_a_services_key(t):
+    starts(t)
+    t.types("openssl genpkey -algorithm ed25519 -out bot.pem; chmod 600 bot.pem")
+    t.types("capos service-account add bot --profile robot")
+    t.types("openssl pkey -in bot.pem -pubout | capos service-account key add bot -")
+    t.types("capos login bot@$A --method service --identity bot.pem", "^Logged in as bot .profile robot.")
+    is_in(t, "serviceCredential", "bot")
+    t.types("capos login bot@$A --method service --identity bot.pem --non-interactive", "^Logged in as bot")
+    is_in(t, "serviceCredential", "bot")
+    t.types("capos login alice@$A --method service --identity bot.pem --non-interactive", "not right", code=3)
+    t.types("capos login bot@$A --method service", "by service: ", code=1)
+
+
+@row()
 def as_nobody(t):
     starts(t)
     for name in ("guest", "anonymous"):
@@ -141,7 +232,8 @@ def as_nobody(t):
 def a_key_that_is_not_taken_leads_to_a_password(t):
     starts(t)
     own_key(t, account=False)
-    t.types("capos login alice@$A", "^capos: not by key: the account or the proof is not right; now by password$",
+    t.types("capos login alice@$A", "^capos: not by key: the account or the proof is not right; now by oidc-device$",
+            "^capos: not by oidc-device: the identity provider op does not answer: .*; now by password$",
             "^Logged in as alice", answers=[("^Password of alice at .*:", "correct horse")])
     is_in(t, "password")
 
