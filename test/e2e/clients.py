@@ -13,9 +13,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 import certlib
 import instance
+import oplib
 import reconnect
 import sessionlib as s
 from sessionlib import Failed
@@ -35,10 +37,18 @@ class Programs:
         stray = certlib.Authority(folder, "stray")
         self.ada = self.ca.issue("ada", "email:ada@example.org")
         self.stray = stray.issue("ada", "email:ada@example.org")
-        text = certlib.lets_in(self.ca, instance.manifest(guest=True))
+        self.op = oplib.Provider()
+        robot = instance.profile("robot", ["session"]).replace("leaseMs", "service = true, leaseMs", 1)
+        text = certlib.lets_in(self.ca, instance.manifest(guest=True, profiles=[robot]))
+        text = text.replace('(name = "operator", ', '(name = "operator", unbound = true, ', 1)
+        text = text.replace("authentication = (", f"""authentication = (oidc = [(name = "op",
+            issuer = "{self.op.url}", clientId = "{oplib.CLIENT}", clientSecretFile = "{self.path('secret')}",
+            loopback = true, rules = [(claims = [(name = "groups", value = "people")], account = "ada")])],""", 1)
         self.target = certlib.TlsInstance(text.replace(
             "authentication = (", f'authentication = (passkeys = (relyingParty = "localhost", origins = ["{ORIGIN}"]),',
             1))
+        with open(self.path("secret"), "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            f.write(oplib.SECRET + "\n")
         with open(PAGE, encoding="utf-8") as f:
             self.texts = {m[2]: m[1] for m in PROGRAM.finditer(f.read())}
 
@@ -157,6 +167,43 @@ class Programs:
             line.close()
         self.expect("comes-back", "denied.credentials", instance.USER, stdin="not it\n", code=1)
 
+    def by_provider(self, name, kind, say_yes):
+        """Somebody who is one of the people, and then one who is not."""
+        for groups, code, says in (("people", 0, f"ada by {kind}, profile operator\n"),
+                                   ("others", 1, "denied.credentials")):
+            self.op.claims, self.op.approved = {"groups": groups, "sub": groups}, False
+            child = subprocess.Popen([self.path(name), self.where], text=True, stdout=subprocess.PIPE,
+                                     stderr=subprocess.STDOUT, env={**os.environ, "HOME": self.folder})
+            say_yes(child.stdout.readline().strip())
+            said, _ = child.communicate(timeout=60)
+            if says not in said or child.returncode != code:
+                raise Failed(f"{name}: {said!r}, not {says!r}")
+
+    def by_browser(self):
+        self.by_provider("by-browser", "oidcAuthorizationCodePkce",
+                         lambda url: urllib.request.urlopen(url, timeout=30).read())
+
+    def by_device(self):
+        def say_yes(said):
+            if said != f"{self.op.url}/activate WDJB-MJHT":
+                raise Failed(f"it says {said!r}")
+            self.op.approved = True
+
+        self.by_provider("by-device", "oidcDeviceCode", say_yes)
+
+    def by_service(self):
+        admin = [os.path.join(self.build, "bin", "capos"), "service-account"]
+        state = ["--state", self.target.state]
+        subprocess.run([*admin, "add", "bot", "--profile", "robot", *state], check=True, stdout=subprocess.DEVNULL)
+        for name in ("bot", "stray-bot"):
+            certlib.openssl("genpkey", "-algorithm", "ed25519", "-out", self.path(name))
+            os.chmod(self.path(name), 0o600)
+        public = certlib.openssl("pkey", "-in", self.path("bot"), "-pubout")
+        subprocess.run([*admin, "key", "add", "bot", "-", *state], input=public, text=True, check=True,
+                       stdout=subprocess.DEVNULL)
+        self.expect("by-service", "bot by serviceCredential, profile robot\n", "bot", self.path("bot"))
+        self.expect("by-service", "denied.credentials", "bot", self.path("stray-bot"), code=1)
+
     def by_nobody(self):
         for kind in ("anonymous", "guest"):
             self.expect("by-nobody", f"nobody by {kind}, profile {kind}\n", kind)
@@ -176,6 +223,7 @@ def main():
             code = instance.run_cases(SCRIPT, [(name, lambda n=name: case(n))
                                                for name in programs.texts])
         finally:
+            programs.op.stop()
             wrong = programs.target.stop()
             programs.target.folder.cleanup()
     for text in wrong:
