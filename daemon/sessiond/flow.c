@@ -167,7 +167,7 @@ static struct capos_audit_record flow_record(struct flow *f, const char *outcome
         r.kind = capos_auth_name(f->kind);
         r.detail = flow_detail(f);
         if (f->method)
-                r.binding = binding_name(flow_binding(f));
+                r.binding = binding_name(f->unbound ? BINDING_NONE : flow_binding(f));
         r.claim = f->claim.origin->claim[0] ? f->claim.origin->claim : NULL;
         return r;
 }
@@ -674,6 +674,7 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
         }
 
         d = f->stale ? CAPOS_DENIED_CREDENTIALS : f->method->accept(&f->claim, v, &who);
+        f->unbound = who.unbound;
         flow_describe(f, who.detail);
         if (d) {
                 (void)flow_deny(f, a, d, who.why);

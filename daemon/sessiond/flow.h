@@ -39,6 +39,7 @@ struct flow {
         bool renewal; /* of a session */
         bool direct;  /* asked by Admission.renew, not by next */
         bool stale;   /* the account has changed meanwhile */
+        bool unbound; /* its proof was bound to nothing, whatever its method is */
         bool alone;   /* the account's other sessions are to end */
         unsigned steps;
         uint64_t begun_ms;

@@ -12,9 +12,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 import certlib
 import instance
+import oplib
 import sessionlib as s
 import tlspeer
 import tokens
@@ -29,16 +31,21 @@ def expect(got, wanted, what):
         raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
 
 
-def manifest(more=""):
-    robot = instance.profile("robot", ["session", "system_info"]).replace(
-        "leaseMs", "service = true, leaseMs", 1)
-    text = instance.manifest(profiles=[robot])
-    return text.replace("authentication = (", f"authentication = ({more}", 1)
+def manifest(provider):
+    robot, courier = (instance.profile(n, ["session", "system_info"]).replace(
+        "leaseMs", more + ", leaseMs", 1)
+        for n, more in (("robot", "service = true"), ("courier", "service = true, unbound = true")))
+    text = instance.manifest(profiles=[robot, courier])
+    return text.replace("authentication = (", f"""authentication = (oidc = [
+        (name = "op", issuer = "{provider.url}", clientId = "{oplib.CLIENT}", loopback = true,
+         audience = "here", rules = [
+           (claims = [(name = "roles", value = "deploy")], account = "courier")])],
+        """, 1)
 
 
 class Cases:
-    def __init__(self, target, ca):
-        self.target, self.ca = target, ca
+    def __init__(self, target, ca, provider):
+        self.target, self.ca, self.op = target, ca, provider
         self.folder = target.folder.name
         self.env = {k: v for k, v in os.environ.items() if k != "SSH_AUTH_SOCK"}
         self.env.update(HOME=self.folder, XDG_RUNTIME_DIR=self.folder)
@@ -176,6 +183,33 @@ class Cases:
                 session.call(3)
                 peer.close()
 
+    def an_access_token_is_bound_to_nothing(self):
+        """Over TLS, too, and that is what the record says; an assertion there is bound."""
+        self.admin("add", "courier", "--profile", "courier")
+        now = int(time.time())
+        token = self.op.key.sign({"iss": self.op.url, "sub": "the deployer", "aud": "here",
+                                  "roles": ["deploy"], "exp": now + 300}, typ="at+jwt")
+        for outcome in ("ok", "denied.credentials"):
+            peer = tlspeer.TlsPeer(self.target.tls)
+            flow = peer.flow(SERVICE)
+            flow.call(0, s.Struct(b"", [None]))
+            try:
+                session = s.answer(flow, token).ref(1, s.SESSION)
+                expect(s.text(session.call(0).content.ptr(0).ptr(1)), "courier", "the account")
+            except Refused as e:
+                expect(e.code, outcome, "the second time")
+            record = self.records("attempt")[-1]
+            expect((record["outcome"], record["transport"]), (outcome, "tls"), "the record")
+            if outcome == "ok":
+                expect(record["binding"], "none", "the binding")
+            peer.close()
+        key = tokens.Key()
+        self.account("bound", key)
+        self.login("bound", self.write("bound.pem", key.pem(private=True)), "--expect",
+                   self.target.pin, over="tls:" + self.target.tls)
+        expect(self.records("attempt")[-1]["binding"], "tls-exporter", "an assertion's binding")
+        self.capos(0, "logout", "-s", "bound")
+
     # ---- people and programs
 
     def each_has_its_own(self):
@@ -248,7 +282,8 @@ class Cases:
 
 
 NAMES = ("every_kind_of_key", "keys_of_openssl", "what_is_said", "assertion_of_others",
-         "each_has_its_own", "a_certificate_of_a_program", "a_key_after_the_other")
+         "an_access_token_is_bound_to_nothing", "each_has_its_own", "a_certificate_of_a_program",
+         "a_key_after_the_other")
 
 
 def main():
@@ -257,15 +292,17 @@ def main():
 
 
 def run(ca):
-    target = certlib.TlsInstance(certlib.lets_in(ca, manifest()), user=False)
+    provider = oplib.Provider()
+    target = certlib.TlsInstance(certlib.lets_in(ca, manifest(provider)), user=False)
     target.start()
     try:
         target.add_user("carol", ["operator"])
         target.pin = certlib.fingerprint(os.path.join(target.state, "tls", "cert.pem"))
-        cases = Cases(target, ca)
+        cases = Cases(target, ca, provider)
         code = instance.run_cases(SCRIPT, [(n, getattr(cases, n)) for n in NAMES])
     finally:
         wrong = target.stop()
+        provider.stop()
         target.folder.cleanup()
     for text in wrong:
         print("not ok", text)
