@@ -80,8 +80,10 @@ struct fetch_reply {
                         char url[FETCH_URL_BYTES];
                         char url_complete[FETCH_URL_BYTES]; /* "": there is none */
                 } device;
-                uint8_t bytes[2 * FETCH_TOKEN_BYTES];
+                uint8_t bytes[FETCH_KEYS_BYTES];
         };
 };
+
+_Static_assert(2 * (int)FETCH_TOKEN_BYTES <= (int)FETCH_KEYS_BYTES, "two tokens fit");
 
 #endif

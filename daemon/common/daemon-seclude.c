@@ -40,8 +40,9 @@ static const char *const SYSTEM[] = {
 };
 /* Reports of a sanitizer and its start look here. */
 static const char PROC[] = "/proc";
-/* For who connects to hosts; behind links to them. */
-static const char *const RESOLVER[] = {DAEMON_RESOLVER_FILES};
+/* For who connects to hosts: what those are looked up in, and who vouches for them. Behind links.
+ */
+static const char *const RESOLVER[] = {DAEMON_RESOLVER_FILES, "/etc/ssl/certs/ca-certificates.crt"};
 static const char *const DEVICES[] = {"/dev/null", "/dev/urandom"};
 
 enum {

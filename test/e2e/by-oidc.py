@@ -329,6 +329,40 @@ class Cases:
         if not 1 <= asked <= may:
             raise Failed(f"keys were asked for {asked} times, not 1 to {may}")
 
+    def many_keys(self):
+        """A set of keys as large as is taken, and a byte more."""
+        self.op.claims = {"groups": "admins", "sub": "alice at op"}
+        op, ordinary = self.op, self.target
+        text = json.dumps({"keys": [op.key.jwk()]})
+        for size, good in ((48 * 1024, True), (48 * 1024 + 1, False)):
+            self.target = instance.Instance(self.text)
+            op.answers["/jwks"] = lambda h, _, n=size: h.answer(200, text.ljust(n).encode())
+            try:
+                with self.target:
+                    peer = self.connect()
+                    if good:
+                        expect(info(self.browse(peer.flow(BROWSER)))[0], "alice", "the account")
+                    else:
+                        self.refused(lambda p=peer: self.browse(p.flow(BROWSER)),
+                                     "denied.method-disabled", "does not answer")
+                    peer.close()
+            finally:
+                self.target = ordinary
+                op.answers.clear()
+
+    @instance.needs_root
+    def confined(self):
+        """In confinement `full` the fetcher has a network, names, and who vouches for hosts."""
+        ordinary = self.target
+        self.target = instance.Instance(self.text.replace("( motd", "( confinement = full, motd", 1))
+        try:
+            with self.target:
+                self.by_browser()
+                if "capos-fetcher: warning" in self.target.log_text():
+                    raise Failed(self.target.log_text())
+        finally:
+            self.target = ordinary
+
     # ---- who may not
 
     @staticmethod
@@ -490,6 +524,8 @@ class Cases:
             ("a code for a device without a profile for it", self.device_without_a_profile),
             ("a device that is refused", self.device_refused),
             ("a provider that is not there", self.no_such_provider),
+            ("as many keys as are taken", self.many_keys),
+            ("confinement full", self.confined),
             ("keys that nobody has", self.unknown_keys),
         ])
 
