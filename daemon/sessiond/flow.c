@@ -49,7 +49,8 @@ static void flow_move(struct flow *f, enum flow_state to)
                 [FLOW_FREE] = 1 << FLOW_STARTED,
                 [FLOW_STARTED] = 1 << FLOW_WAITING | 1 << FLOW_PROVING | 1 << FLOW_FREE,
                 [FLOW_WAITING] = 1 << FLOW_STARTED | 1 << FLOW_FREE,
-                [FLOW_PROVING] = 1 << FLOW_WAITING | 1 << FLOW_PROVED | 1 << FLOW_FREE,
+                [FLOW_PROVING] =
+                        1 << FLOW_STARTED | 1 << FLOW_WAITING | 1 << FLOW_PROVED | 1 << FLOW_FREE,
                 [FLOW_PROVED] = 1 << FLOW_FREE,
         };
 
@@ -128,6 +129,16 @@ void flows_spoil_kind(struct sessiond *s, enum capos_auth kind)
 
                 if (f && f->kind == kind)
                         f->stale = true;
+        }
+}
+
+void flows_judge_again(struct sessiond *s, enum capos_auth kind)
+{
+        for (struct capnp_i_list *l = s->attempts.next; l != &s->attempts; l = l->next) {
+                struct flow *f = CAPNP_I_OF(l, struct attempt, link)->f;
+
+                if (f && f->kind == kind)
+                        f->outdated = true;
         }
 }
 
@@ -385,7 +396,7 @@ static void attempt_on_end(void *arg, enum prove_end end, const struct proof_ver
         struct throttle_who who = attempt_who(t);
         struct flow *f = t->f;
 
-        if (end == PROVE_VERDICT && (f || v->good != 1))
+        if (end == PROVE_VERDICT && (f ? !f->outdated : v->good != 1))
                 throttle_verdict(count, &who, v->good == 1, clock_boot_ms());
         if (end == PROVE_UNTRIED)
                 throttle_wasted(count, &who, clock_boot_ms());
@@ -643,6 +654,7 @@ int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e)
         snprintf(f->claim.profile, sizeof(f->claim.profile), "%s", e->profile->name);
         memcpy(f->claim.nonce, e->challenge, sizeof(f->claim.nonce));
         f->claim.binding = e->binding;
+        f->begun_ms = clock_boot_ms();
         if (!flow_set_method(f))
                 return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
         if (!flow_could_renew(f, e))
@@ -654,6 +666,19 @@ int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e)
 
 /* ---- the verdict ---------------------------------------------------------------------------- */
 
+/* What it was judged by does not count any more. As long as there is time, for rules may change
+ * again and again. */
+static void flow_judge_again(struct flow *f)
+{
+        capnp_answer *a = flow_take_answer(f);
+
+        f->outdated = false;
+        if (flow_left_ms(f))
+                (void)flow_prove_kept(f, a, (capnp_data){0});
+        else
+                (void)flow_deny(f, a, CAPOS_DENIED_FLOW, "too late");
+}
+
 static void flow_on_verdict(struct flow *f, enum prove_end end, const struct proof_verdict *v)
 {
         struct flows *fs = f->of;
@@ -661,6 +686,10 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
         struct principal who = {0};
         enum capos_denial d;
 
+        if (end == PROVE_VERDICT && f->outdated && !f->stale) {
+                flow_judge_again(f);
+                return;
+        }
         if (end == PROVE_VERDICT && v->good != 1 && !f->stale && f->method->again) {
                 flow_move(f, FLOW_WAITING);
                 if (f->method->again(&f->claim, f, v))

@@ -36,11 +36,12 @@ struct flow {
         unsigned kind;                   /* enum capos_auth, or what the client has sent */
         const struct method_ops *method; /* NULL: it has not been looked up yet */
         struct claim claim;
-        bool renewal; /* of a session */
-        bool direct;  /* asked by Admission.renew, not by next */
-        bool stale;   /* the account has changed meanwhile */
-        bool unbound; /* its proof was bound to nothing, whatever its method is */
-        bool alone;   /* the account's other sessions are to end */
+        bool renewal;  /* of a session */
+        bool direct;   /* asked by Admission.renew, not by next */
+        bool stale;    /* the account has changed meanwhile */
+        bool outdated; /* … or the rules that its proof is judged by */
+        bool unbound;  /* its proof was bound to nothing, whatever its method is */
+        bool alone;    /* the account's other sessions are to end */
         unsigned steps;
         uint64_t begun_ms;
         char credential[STORE_FINGERPRINT_BYTES]; /* what is being tried */
@@ -110,5 +111,8 @@ int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q);
 void flows_spoil(struct sessiond *s, const char *account);
 /* The same for all proofs of a kind. */
 void flows_spoil_kind(struct sessiond *s, enum capos_auth kind);
+/* The rules have changed: what is being proved right now is judged again, by those that there are
+ * then. For a kind whose response is empty, as it is not kept. */
+void flows_judge_again(struct sessiond *s, enum capos_auth kind);
 
 #endif

@@ -5,7 +5,8 @@
  * Nobody has to show it again: the handshake is kept as long as its connection, so a prover judges
  * that by the new rules. One after the other, as a party of its own among those who want something
  * proved: whoever logs in meanwhile waits no longer than for anybody else. A prover that gave no
- * verdict is asked again. Proofs under way were begun by the old rules, and do not count.
+ * verdict is asked again. So is one whose proof was begun by the old rules: what it says then does
+ * not count, and who wants to get in waits for what it says of the new ones.
  */
 #include "recheck.h"
 
@@ -180,7 +181,7 @@ void recheck_start(struct sessiond *s, const struct packet *p, int fd)
                 return;
 
         c->ended = 0;
-        flows_spoil_kind(s, CAPOS_AUTH_MTLS);
+        flows_judge_again(s, CAPOS_AUTH_MTLS);
         recheck_next(s);
 }
 

@@ -327,25 +327,41 @@ TEST_T(other_rules_end_what_they_do_not_let_in, 240)
         stage_end(&t);
 }
 
-TEST_T(a_proof_by_rules_of_before_does_not_count, 240)
+/* Logs in, and has the rules change twice while that is being judged. */
+static capnp_question *log_in_meanwhile(struct stage *t, struct rig_worker *w,
+                                        const struct rules *now)
+{
+        capnp_question *q;
+
+        t->g.hold_provers = true;
+        q = log_in(w, "", "");
+        capnp_question_send(q, NULL, NULL);
+        rig_until_count(&t->g, &t->g.nheld, 1);
+        rig_rules(&t->g, rules_data(&t->rules)); /* on the same socket as what is held */
+        rig_rules(&t->g, rules_data(now));
+        rig_release_provers(&t->g);
+        return q;
+}
+
+TEST_T(a_proof_by_rules_of_before_is_judged_again, 240)
 {
         static struct handshake h;
         struct rig_worker w;
+        struct rules others;
         struct stage t;
-        capnp_question *q;
 
         stage_start(&t);
         stage_connect(&t, &w);
         shake(&t, &t.alice, &h);
         hand_over(&t, &w, &h);
-        t.g.hold_provers = true;
-        q = log_in(&w, "", "");
-        capnp_question_send(q, NULL, NULL);
-        rig_until_count(&t.g, &t.g.nheld, 1);
-        rig_rules(&t.g, rules_data(&t.rules)); /* on the same socket as what is held */
-        rig_release_provers(&t.g);
-        rig_refused(q, "denied.credentials");
-        capnp_question_free(rig_good(log_in(&w, "", "")));
+        capnp_question_free(rig_good(log_in_meanwhile(&t, &w, &t.rules)));
+        rig_worker_end(&w);
+
+        stage_connect(&t, &w);
+        shake(&t, &t.alice, &h);
+        hand_over(&t, &w, &h);
+        others = rules_of(&t.other);
+        rig_refused(log_in_meanwhile(&t, &w, &others), "denied.credentials");
         rig_worker_end(&w);
         stage_end(&t);
 }
