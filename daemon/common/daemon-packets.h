@@ -27,6 +27,8 @@ enum packet_type {
         PACKET_BOUND,
         PACKET_UNBOUND,
         PACKET_REFUSED,
+        PACKET_LATER, /* an event over TLS: there is no signer; to be told again after SIGNABLE */
+        PACKET_SIGNABLE, /* there is one */
         PACKET_LOST,
         PACKET_ENDPOINT,
         PACKET_HANDOFF,

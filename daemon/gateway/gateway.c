@@ -6,6 +6,10 @@
  * which caposd sends. When both are there the worker gets the two sockets, and what remains here is
  * a line in a table: who it is and what its session is (conns.c).
  *
+ * Who comes over TLS while there is no signer waits for one: the session manager says so, and when
+ * it is to be told again. When a signer has died since, that is noticed when its socket is used,
+ * and the connection is as one that has just come. What has a worker by then fails.
+ *
  * Neighbours die, and links break. A new session manager is told of every connection that still
  * waits; what an old one has sent for those is void, for nobody is behind it. When only the link
  * has broken, caposd is told and makes another. Connections that were handed over are caposd's
@@ -94,7 +98,7 @@ static void gateway_announce(struct gateway *g)
                 struct conn *c = CAPNP_I_OF(l, struct conn, link);
                 struct packet p = {.type = PACKET_EVENT};
 
-                if (c->announced || !daemon_link_is_open(&g->sessiond))
+                if (c->announced || c->later || !daemon_link_is_open(&g->sessiond))
                         continue;
                 c->announced = true;
                 g->announced++;
@@ -103,21 +107,21 @@ static void gateway_announce(struct gateway *g)
         }
 }
 
-/* Has the time run in which its worker may ask for a signature; before that worker can ask. */
-static void conn_begin(struct conn *c)
+/* Has the time run in which its worker may ask for a signature; before that worker can ask. False:
+ * nobody would answer. */
+static bool conn_begin(struct conn *c)
 {
         const struct sign_begin b = {0};
 
-        if (c->signer < 0 || c->begun)
-                return;
-
-        c->begun = true;
-        (void)!capos_io_packet_send(c->signer, &b, sizeof(b), NULL, 0); /* gone: no handshake */
+        if (c->signer >= 0 && !c->begun)
+                c->begun = !capos_io_packet_send(c->signer, &b, sizeof(b), NULL, 0);
+        return c->signer < 0 || c->begun;
 }
 
 /*
  * Gives one connection to one worker; caposd has to know before that one can die of it. 0; -EAGAIN:
- * later, to this very one; another value: it did not take it.
+ * later, to this very one; -ENOTCONN: not to anybody, for its signer has gone; another value: it
+ * did not take it.
  */
 static int gateway_hand(struct gateway *g, struct conn *c, struct idle *i)
 {
@@ -127,6 +131,8 @@ static int gateway_hand(struct gateway *g, struct conn *c, struct idle *i)
 
         if (i->event && i->event != c->event) /* which has gone, and this one is known as its */
                 return -ESRCH;
+        if (!conn_begin(c))
+                return -ENOTCONN;
 
         conn_describe(c, &p);
         if (!i->event)
@@ -136,7 +142,6 @@ static int gateway_hand(struct gateway *g, struct conn *c, struct idle *i)
                             .event = c->event,
                             .transport = c->transport};
         memcpy(p.nonce, c->nonce, sizeof(p.nonce));
-        conn_begin(c);
         r = capos_io_packet_send(i->fd, &p, sizeof(p), fds, packet_fds(p.type));
         if (r == -ETOOMANYREFS) {
                 capos_io_timer_start(&g->refs, CAPOS_IO_REFS_MS);
@@ -168,6 +173,13 @@ static void gateway_match_promised(struct gateway *g)
         }
 }
 
+/* As if it had just come. */
+static void conn_anew(struct conn *c)
+{
+        conn_unadmit(c);
+        c->announced = c->later = false;
+}
+
 /* Brings connections that are admitted and workers that are idle together. */
 static void gateway_match(struct gateway *g)
 {
@@ -179,14 +191,17 @@ static void gateway_match(struct gateway *g)
                 int r = c->admission < 0 ? 0 : -ENOENT;
 
                 next = l->next;
-                while (r && !g->refs.place && !capnp_i_list_empty(&g->idle)) {
+                while (r && r != -ENOTCONN && !g->refs.place && !capnp_i_list_empty(&g->idle)) {
                         struct idle *i = CAPNP_I_OF(g->idle.next, struct idle, link);
 
                         r = gateway_hand(g, c, i);
-                        if (r != -EAGAIN)
+                        if (r != -EAGAIN && r != -ENOTCONN)
                                 idle_free(i);
                 }
+                if (r == -ENOTCONN)
+                        conn_anew(c);
         }
+        gateway_announce(g);
 }
 
 static void gateway_hand_again(struct capos_io_timer *t)
@@ -373,6 +388,16 @@ static void gateway_class(struct gateway *g, struct conn *c, enum conn_class con
         gateway_make_room(g);
 }
 
+/* Those that wait for a signer wait no longer. */
+static void gateway_signable(struct gateway *g)
+{
+        struct capnp_i_list *w = &g->conns.waiting;
+
+        for (struct capnp_i_list *l = w->next; l != w; l = l->next)
+                CAPNP_I_OF(l, struct conn, link)->later = false;
+        gateway_announce(g);
+}
+
 static void sessiond_got(struct daemon_link *l, const struct packet *p, const int *fds)
 {
         struct gateway *g = CAPNP_I_OF(l, struct gateway, sessiond);
@@ -388,6 +413,16 @@ static void sessiond_got(struct daemon_link *l, const struct packet *p, const in
                 if (c && !c->handed)
                         gateway_drop(g, c, "the session manager cannot take a connection");
                 gateway_answered(g);
+                break;
+        case PACKET_LATER:
+                if (c && !c->handed) {
+                        c->announced = false;
+                        c->later = true;
+                }
+                gateway_answered(g);
+                break;
+        case PACKET_SIGNABLE:
+                gateway_signable(g);
                 break;
         case PACKET_BOUND:
                 if (c && c->handed && p->conn_class <= CLASS_ACCOUNT)
@@ -409,12 +444,8 @@ static void gateway_forget(struct gateway *g)
         struct capnp_i_list *w = &g->conns.waiting;
 
         g->announced = 0;
-        for (struct capnp_i_list *i = w->next; i != w; i = i->next) {
-                struct conn *c = CAPNP_I_OF(i, struct conn, link);
-
-                conn_unadmit(c);
-                c->announced = false;
-        }
+        for (struct capnp_i_list *i = w->next; i != w; i = i->next)
+                conn_anew(CAPNP_I_OF(i, struct conn, link));
 }
 
 /* Dead, or only its link: caposd knows, and makes us acquainted with whom there is. */

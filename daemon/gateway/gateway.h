@@ -41,6 +41,7 @@ struct conn {
         uint8_t nonce[32];     /* … and the event's nonce */
         struct capos_io_watch gone;
         bool announced; /* to the session manager that there is now */
+        bool later;     /* … which wants to be told again when there is a signer */
         uint64_t since_ms;
         uint32_t transport; /* enum packet_transport */
         char address[CAPOS_IO_ADDRESS_TEXT];

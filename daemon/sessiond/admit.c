@@ -201,8 +201,8 @@ void admissions_signed(struct sessiond *s, const struct packet *p)
         for (struct capnp_i_list *l = s->admissions.next; l != &s->admissions; l = l->next) {
                 struct admission *ad = CAPNP_I_OF(l, struct admission, link);
 
-                if (ad->origin.event != p->event)
-                        continue;
+                if (ad->origin.event != p->event || admission_is_over(ad))
+                        continue; /* an event may be told twice (daemon/gateway) */
                 if (!origin_signed(&ad->origin, p))
                         daemon_log(LOG_ERR, "event %llu: the signer has signed twice",
                                    (unsigned long long)p->event);

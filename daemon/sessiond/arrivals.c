@@ -41,6 +41,18 @@ static void arrivals_log(struct arrivals *a, int r)
         a->logged_ms = now;
 }
 
+/* Over TLS nobody can be admitted while there is nobody who signs. */
+static bool arrivals_put_off(struct sessiond *s, const struct packet *event)
+{
+        const struct packet p = {.type = PACKET_LATER, .event = event->event};
+
+        if (event->transport != TRANSPORT_TLS || link_has_signer(s))
+                return false;
+
+        link_send_gate(s, &p, NULL);
+        return true;
+}
+
 /* An admission is over: there may be room. */
 static void arrivals_go_on(struct sessiond *s)
 {
@@ -53,7 +65,8 @@ static void arrivals_admit(struct sessiond *s)
         int r = 0;
 
         while (!r && a->n && s->nadmissions < s->policy.max_admissions) {
-                r = dispatch_open(s, &a->queue[a->first], arrivals_go_on, NULL);
+                if (!arrivals_put_off(s, &a->queue[a->first]))
+                        r = dispatch_open(s, &a->queue[a->first], arrivals_go_on, NULL);
                 if (r)
                         break;
                 a->first = (a->first + 1) % ARRIVALS_MAX;

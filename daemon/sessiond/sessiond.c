@@ -91,7 +91,10 @@ static void sessiond_new_signer(struct sessiond *s, const struct packet *p, int 
         if (r) {
                 close(fd);
                 sessiond_stop(s, r);
+                return;
         }
+
+        link_send_gate(s, &(struct packet){.type = PACKET_SIGNABLE}, NULL);
 }
 
 static void sessiond_take_providers(struct sessiond *s, int fd)

@@ -301,6 +301,15 @@ class Cases:
         called(info)
         peer.close()
 
+    def who_comes_without_a_signer(self):
+        """Waits for the next one, and gets in."""
+        for _ in range(3):
+            pids = self.run.pids("signer")
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            instance.until(lambda p=pids: all(instance.state(n) in ("", "Z") for n in p), "its end", 60)
+            expect(self.run.shown(), self.run.stored(), "certificate")
+
     def the_signer_dies(self):
         peer = self.run.connect()
         info = enter(peer)
@@ -496,7 +505,7 @@ def main():
             names = ("shown_is_stored", "names_are_said_once", "many_at_once", "replaced_under_sessions",
                      "handshakes_under_way", "renewed_with_the_same_key", "imported",
                      "refused_by_name", "refused_by_the_instance", "without_a_signer",
-                     "the_signer_dies", "the_gateway_dies", "the_session_manager_dies")
+                     "who_comes_without_a_signer", "the_signer_dies", "the_gateway_dies", "the_session_manager_dies")
             table = [(n.replace("_", " "), getattr(cases, n)) for n in names]
             table += [("known to its user", known_to_its_user), ("bad starts", bad_starts),
                       ("while somebody makes it", while_somebody_makes_it),
