@@ -78,9 +78,37 @@ TEST(the_built_in_manifest_is_what_it_should_be)
         "(authentication = (passkeys = (relyingParty = \"" party_ "\"" more_ ")))"
 #define ORIGIN(party_, origin_) PASSKEYS(party_, ", origins = [\"" origin_ "\"]")
 
+#define OIDC(name_, issuer_, more_)                                                               \
+        "(profiles = [(name = \"p\"), (name = \"s\", service = true)], authentication = (oidc = " \
+        "[(name = \"" name_ "\", issuer = \"" issuer_ "\", clientId = \"i\"" more_ ")]))"
+#define ISSUER(issuer_) OIDC("op", issuer_, "")
+#define RULE(rule_)     OIDC("op", "https://op.example", ", rules = [(" rule_ ")]")
+#define ADMINS          "claims = [(name = \"groups\", value = \"admins\")]"
+
 static const struct {
         const char *text, *said;
 } FAULTS[] = {
+        /* identity providers */
+        {OIDC("Op", "https://op.example", ""), "oidc[0].name: has 1 to 16 of"},
+        {ISSUER("http://op.example"), "oidc[0].issuer: must be https://HOST"},
+        {ISSUER("http://127.0.0.1:8080"), "oidc[0].issuer: must be https://HOST"},
+        {ISSUER("https://op.example/?a=b"), "oidc[0].issuer: an issuer has no query"},
+        {"(authentication = (oidc = [(name = \"op\", issuer = \"https://op.example\")]))",
+         "oidc[0].clientId: is missing"},
+        {OIDC("op", "https://op.example", ", audience = \"i\""), "oidc[0].audience: must not be"},
+        {OIDC("op", "https://op.example", ", scopes = \"email\""), "oidc[0].scopes: must begin"},
+        {OIDC("op", "https://op.example", ", keysFile = \"k\""),
+         "oidc[0].keysFile: must be an abs"},
+        {OIDC("op", "https://op.example", ", clientSecretFile = \"k\""),
+         "clientSecretFile: must be"},
+        {RULE("account = \"a\""), "oidc[0].rules[0].claims: anybody there would meet it"},
+        {RULE(ADMINS), "oidc[0].rules[0].account: either this or `create`"},
+        {RULE(ADMINS ", account = \"a\", create = true, profile = \"p\""),
+         "rules[0].account: either"},
+        {RULE(ADMINS ", create = true"), "rules[0].profile: is missing"},
+        {RULE(ADMINS ", create = true, profile = \"s\""),
+         "rules[0].profile: people's accounts have"},
+        {RULE(ADMINS ", account = \"a\", profile = \"x\""), "rules[0].profile: people's accounts"},
         /* passkeys */
         {PASSKEYS("a.example", ""), "passkeys.origins: must be 1 to 16"},
         {PASSKEYS("", ", origins = [\"https://a.example\"]"), "relyingParty: must be a domain"},
