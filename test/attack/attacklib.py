@@ -375,7 +375,10 @@ def main(script, make, tries):
     """Starts the target that make() returns, and runs tries(target); the exit code."""
     try:
         with make() as target:
-            return run(script, tries(target))
+            code = run(script, tries(target))
+            if code:
+                print(f"# the log of the instance: {target.log_text()[-4000:]}")
+            return code
     except (Failed, subprocess.SubprocessError) + REFUSALS as e:
         print(f"not ok instance - {type(e).__name__} {e}")
         instance.count(script, 0, 1)

@@ -384,6 +384,7 @@ AFTER = [
     ("new keys from both, and a call in them", stays(lambda c: [c.key_update()])),
     ("a record of 16 KiB of padding, and a call", stays(lambda c: [c.sealed(DATA, b"", 16384)])),
     ("10 changes of keys, and a call", stays(lambda c: [c.key_update() for _ in range(10)])),
+    ("400 changes of keys, and a call", stays(lambda c: [c.key_update(False) for _ in range(MANY)])),
     ("400 empty records", ends(lambda c: [c.sealed(DATA, b"") for _ in range(MANY)])),
     ("400 warnings", ends(lambda c: [c.sealed(ALERT, b"\1\x5a") for _ in range(MANY)])),
     ("a second hello", ends(lambda c: [c.sealed(HANDSHAKE, Hello().message)])),
