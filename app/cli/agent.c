@@ -45,6 +45,10 @@ struct agent {
         capnp_answer *renewal; /* the call that waits for the renewal */
         capnp_answer *logout;  /* the call that waits for the logout */
         struct capos_login proof;
+        uint64_t duration_ms;  /* of a renewal */
+        bool waits;            /* it begins when the look at the session that runs is over */
+        capnp_cap *holder;     /* of a passkey, while a renewal asks it */
+        capnp_question *asked; /* … and what it is asked */
         uint8_t *proof_bytes;
         uint32_t proof_len;
         char why[RUNTIME_WHY]; /* the session has ended; "": the user has ended it */
@@ -58,6 +62,7 @@ struct agent {
 /* ---- looking after the session ------------------------------------------------------------ */
 
 static void agent_look(struct agent *g, uint32_t after_ms);
+static bool agent_renew_waiting(struct agent *g, int r);
 
 /* Ends, and leaves word of why: the user's next command can say it. A look at the session may see
  * that the connection is lost before we are told. */
@@ -117,6 +122,8 @@ static void agent_on_fetched(capos_client *c, int r, void *arg)
         uint64_t now_ms = cli_now_ms();
         uint32_t next_ms = LOOK_MS;
 
+        if (agent_renew_waiting(g, r))
+                return;
         if (r == CAPNP_E_DISCONNECTED || r == -ETIMEDOUT) {
                 agent_lost(g, capos_client_error_peek(c));
                 return;
@@ -225,14 +232,25 @@ static void agent_drop_proof(struct agent *g)
         g->proof_bytes = NULL;
 }
 
+/* Lets go of what a renewal held; its answer is the caller's. */
+static capnp_answer *agent_end_renewal(struct agent *g)
+{
+        capnp_answer *a = g->renewal;
+
+        g->renewal = NULL;
+        g->waits = false;
+        g->holder = capnp_cap_unref(g->holder);
+        g->asked = capnp_question_free(g->asked);
+        agent_drop_proof(g);
+        return a;
+}
+
 static void agent_on_renewed(capos_client *c, int r, void *arg)
 {
         struct agent *g = arg;
-        capnp_answer *a = g->renewal;
+        capnp_answer *a = agent_end_renewal(g);
         const struct capos_error *e = capos_client_error_peek(c);
 
-        g->renewal = NULL;
-        agent_drop_proof(g);
         g->wipe = true;
         if (r)
                 (void)capnp_answer_fail(a, error_kind(e), "%s", e->text);
@@ -241,12 +259,45 @@ static void agent_on_renewed(capos_client *c, int r, void *arg)
         agent_look(g, 0);
 }
 
+/* 0: it has begun, or will. */
+static int agent_begin_renewal(struct agent *g)
+{
+        int r = capos_client_renew(g->seed->client, &g->proof, g->duration_ms, agent_on_renewed, g);
+
+        g->waits = r == -EBUSY;
+        return g->waits ? 0 : r;
+}
+
+/* A look at the session is over, and so ended. Whether a renewal has begun that waited for that. */
+static bool agent_renew_waiting(struct agent *g, int r)
+{
+        if (!g->waits)
+                return false;
+        if (!r)
+                r = agent_begin_renewal(g);
+        if (r)
+                (void)capnp_answer_fail(agent_end_renewal(g), CAPNP_FAILED, "%s",
+                                        capos_strerror(r));
+        return !r;
+}
+
+/* Takes a, whose renewal is g->proof. */
+static int agent_renew_by_proof(struct agent *g, capnp_answer *a)
+{
+        int r;
+
+        g->renewal = a;
+        r = agent_begin_renewal(g);
+        if (r)
+                return capnp_answer_fail(agent_end_renewal(g), CAPNP_OVERLOADED, "%s",
+                                         capos_strerror(r));
+        return capnp_answer_keep(a, NULL, NULL);
+}
+
 static int agent_renew(void *self, capnp_answer *a)
 {
         struct agent *g = self;
         capnp_data proof = session_agent_renew_param_proof(a);
-        uint64_t duration_ms = session_agent_renew_param_requested_duration_ms(a);
-        int r;
 
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "bad parameters");
@@ -264,13 +315,55 @@ static int agent_renew(void *self, capnp_answer *a)
         /* Of this kind the library sends the bytes as they are. */
         g->proof = (struct capos_login){.kind = CAPOS_AUTH_PASSWORD,
                                         .password = {g->proof_bytes, proof.len}};
-        r = capos_client_renew(g->seed->client, &g->proof, duration_ms, agent_on_renewed, g);
-        if (r) {
-                agent_drop_proof(g);
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "%s", capos_strerror(r));
+        g->duration_ms = session_agent_renew_param_requested_duration_ms(a);
+        return agent_renew_by_proof(g, a);
+}
+
+static void agent_on_answer(capnp_question *q, int r, void *arg)
+{
+        struct agent *g = arg;
+
+        g->asked = NULL;
+        if (r)
+                (void)!capos_client_give_up(g->seed->client, capnp_question_exception(q).reason);
+        else
+                (void)!capos_client_answer(g->seed->client, passkey_holder_prove_response(q));
+        capnp_question_free(q);
+}
+
+static void agent_on_step(capos_client *c, const struct capos_step *s, void *arg)
+{
+        struct agent *g = arg;
+        capnp_question *q = passkey_holder_prove((passkey_holder_client){g->holder});
+
+        if (!q) {
+                (void)!capos_client_give_up(c, "no memory");
+                return;
         }
-        g->renewal = a;
-        return capnp_answer_keep(a, NULL, NULL);
+        passkey_holder_prove_set_relying_party(q, s->relying_party);
+        passkey_holder_prove_set_challenge(
+                q, (capnp_data){s->transcript_hash, sizeof(s->transcript_hash)});
+        g->asked = q;
+        capnp_question_send(q, agent_on_answer, g);
+}
+
+static int agent_renew_by_passkey(void *self, capnp_answer *a)
+{
+        struct agent *g = self;
+        capnp_cap *holder = session_agent_renew_by_passkey_param_holder(a).c;
+
+        if (capnp_answer_check(a) || !holder)
+                return capnp_answer_fail(a, CAPNP_FAILED, "bad parameters");
+        if (g->dropped_ms)
+                return agent_refuse_dropped(g, a);
+        if (g->renewal)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "a renewal is under way");
+
+        g->proof = (struct capos_login){
+                .kind = CAPOS_AUTH_PASSKEY, .step = agent_on_step, .step_arg = g};
+        g->duration_ms = 0;
+        g->holder = capnp_cap_ref(holder);
+        return agent_renew_by_proof(g, a);
 }
 
 /* Nobody can begin anew: the name is taken out of the folder, once, for the next login may use it
@@ -329,6 +422,7 @@ static const struct session_agent_ops agent_ops = {
         .session = agent_session,
         .renew = agent_renew,
         .logout = agent_logout,
+        .renew_by_passkey = agent_renew_by_passkey,
 };
 
 /* ---- callers ------------------------------------------------------------------------------ */

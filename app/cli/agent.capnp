@@ -40,6 +40,13 @@ struct AgentInfo {
   # How often it has come back, and when last. Milliseconds since 1970.
 }
 
+interface PasskeyHolder {
+  # A command that can ask an authenticator.
+
+  prove @0 (relyingParty :Text, challenge :Data) -> (response :Data);
+  # challenge: WebAuthn's, the hash of the proof transcript. response: an AuthenticationResponseJSON.
+}
+
 interface SessionAgent {
   # The bootstrap object of the socket. Whoever can connect to it has the session: the socket is in a
   # folder that only its user can enter, and others are turned away by what the kernel says they are.
@@ -55,4 +62,7 @@ interface SessionAgent {
 
   logout @3 () -> ();
   # RemoteSession.logout; the agent ends when this has returned.
+
+  renewByPasskey @4 (holder :PasskeyHolder) -> ();
+  # RemoteSession.reauthenticate by what the holder answers.
 }

@@ -2,6 +2,7 @@
 #include "agent.capnp-c.h"
 #include "client.h"
 #include "keys.h"
+#include "renew-passkey.h"
 #include "runtime.h"
 #include "session-address.h"
 #include "tls-fingerprint.h"
@@ -371,10 +372,11 @@ int cmd_renew(struct cli *c)
         if (!i.renew_challenge.len)
                 return cli_fail(c, EXIT_FAILED, "not-renewable",
                                 "this session cannot be renewed: log in again");
-        if (!strcmp(i.kind, capos_auth_name(CAPOS_AUTH_PASSKEY)))
-                return cli_fail(c, EXIT_FAILED, "not-renewable",
-                                "what a passkey has made only a passkey renews, which this command "
-                                "cannot: log in again");
+        if (c->passkey_command || !strcmp(i.kind, capos_auth_name(CAPOS_AUTH_PASSKEY))) {
+                r = renew_by_passkey(c);
+                cli_close(c);
+                return r ? r : cmd_whoami(c);
+        }
         if (renew_needs_browser(c, i.kind))
                 return cli_fail(c, EXIT_FAILED, "not-renewable",
                                 "an identity provider has made this session: renew it by a key "

@@ -182,6 +182,7 @@ static const struct cli_option renew_options[] = {
         {"password-stdin", 0, NULL, "prove it by password, one line of standard input",
          offsetof(struct cli, password_stdin)},
         KEY_ID_OPTION,
+        PASSKEY_OPTION,
         {0},
 };
 

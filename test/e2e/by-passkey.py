@@ -165,11 +165,17 @@ class Cases:
                            ("ok", "passkey", transport, "tls-exporter" if transport == "tls" else "none"), "the record")
                     expect(record["detail"].startswith("counter "), True, record["detail"])
                     expect(self.last("grant")["detail"], ident, "the credential")
-                    said = self.capos(1, "renew", "-s", "x", "--password-stdin", stdin=instance.SECRET).stderr
-                    expect("log in again" in said, True, said)
+                    said = self.capos(2, "renew", "-s", "x", "--password-stdin", stdin=instance.SECRET).stderr
+                    expect("only a passkey renews" in said, True, said)
+                    self.capos(0, "renew", "-s", "x", "--passkey-command", self.command(algorithm))
+                    record = self.last()
+                    expect((record["outcome"], record["binding"], record["detail"].split(",")[0][:16]),
+                           ("ok", "tls-exporter" if transport == "tls" else "none", "renewal: counter"), "the renewal")
+                    self.capos(3, "renew", "-s", "x", "--passkey-command", self.command("bob"))
+                    self.capos(1, "renew", "-s", "x", "--passkey-command", "exit 1")
                     self.capos(0, "logout", "-s", "x")
         found = json.loads(self.account("list", "ada", "--json").stdout)["passkeys"]
-        expect([k["count"] for k in found], [6, 6, 6], "the counters")
+        expect([k["count"] for k in found], [12, 12, 12], "the counters")
         expect(all(abs(k["usedAtMs"] / 1000 - time.time()) < 600 for k in found), True, "when they were used")
 
     def it_is_one_of_the_methods(self):
