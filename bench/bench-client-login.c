@@ -13,6 +13,9 @@
  *     password   --password TEXT
  *     key        --key FILE or --agent-key FILE.pub; and --certified FILE, its certificate
  *     service    --key FILE, of a service account
+ *     passkey    --passkey FILE --passkey-id ID --passkey-user USER --origin ORIGIN
+ *     token      --token-file FILE, read anew each time
+ *     oidc-device  --issuer NAME --profile NAME: where nobody has to be waited for
  *     mtls       --certificate FILE --key FILE; also for handshake
  */
 #include <capos/capos-client.h>
@@ -21,10 +24,12 @@
 #include <string.h>
 
 #include "bench-clock.h"
+#include "bench-passkey.h"
 
 struct options {
         const char *way, *expect, *account, *password, *key, *agent_key, *certified, *certificate,
-                *address;
+                *token, *issuer, *profile, *address;
+        struct bench_passkey passkey;
         unsigned long count;
 };
 
@@ -54,6 +59,13 @@ static bool options_parse(struct options *o, int argc, char **argv)
                 {"--agent-key", &o->agent_key},
                 {"--certified", &o->certified},
                 {"--certificate", &o->certificate},
+                {"--token-file", &o->token},
+                {"--passkey", &o->passkey.key},
+                {"--passkey-id", &o->passkey.id},
+                {"--passkey-user", &o->passkey.user},
+                {"--origin", &o->passkey.origin},
+                {"--issuer", &o->issuer},
+                {"--profile", &o->profile},
         };
         const size_t n = sizeof(known) / sizeof(known[0]);
 
@@ -79,6 +91,21 @@ static int step(capos_client *c, int begun)
         if (r)
                 fprintf(stderr, "bench-client-login: %s\n", capos_client_error_peek(c)->text);
         return r;
+}
+
+/* A token or a passkey's answer; whatever else the instance shows, somebody has answered it
+ * elsewhere. */
+static void on_step(capos_client *c, const struct capos_step *s, void *arg)
+{
+        const struct options *o = arg;
+        size_t n;
+
+        if (!o->passkey.key) {
+                (void)!capos_client_answer(c, file_read(o->token, pem[0]));
+                return;
+        }
+        n = bench_passkey_answer(&o->passkey, s, pem[0], sizeof(pem[0]));
+        (void)!capos_client_answer(c, (capnp_data){(const uint8_t *)pem[0], (uint32_t)n});
 }
 
 static int once(capnp_vat *vat, const struct options *o, const struct capos_trust *trust,
@@ -118,10 +145,16 @@ static int way_kind(const char *way)
                 const char *name;
                 enum capos_auth kind;
         } ways[] = {
-                {"handshake", CAPOS_AUTH_ANONYMOUS}, {"guest", CAPOS_AUTH_GUEST},
-                {"anonymous", CAPOS_AUTH_ANONYMOUS}, {"password", CAPOS_AUTH_PASSWORD},
-                {"key", CAPOS_AUTH_PUBLIC_KEY},      {"mtls", CAPOS_AUTH_MTLS},
+                {"handshake", CAPOS_AUTH_ANONYMOUS},
+                {"guest", CAPOS_AUTH_GUEST},
+                {"anonymous", CAPOS_AUTH_ANONYMOUS},
+                {"password", CAPOS_AUTH_PASSWORD},
+                {"key", CAPOS_AUTH_PUBLIC_KEY},
+                {"mtls", CAPOS_AUTH_MTLS},
                 {"service", CAPOS_AUTH_SERVICE},
+                {"token", CAPOS_AUTH_SERVICE},
+                {"oidc-device", CAPOS_AUTH_OIDC_DEVICE_CODE},
+                {"passkey", CAPOS_AUTH_PASSKEY},
         };
 
         for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
@@ -148,10 +181,15 @@ int main(int argc, char **argv)
         trust.expect = o.expect;
         login.kind = (enum capos_auth)kind;
         login.account = o.account;
+        login.profile = o.profile;
+        login.issuer = o.issuer;
+        login.step = on_step;
+        login.step_arg = &o;
         if (o.password)
                 login.password =
                         (capnp_data){(const uint8_t *)o.password, (uint32_t)strlen(o.password)};
-        if ((kind == CAPOS_AUTH_PUBLIC_KEY || kind == CAPOS_AUTH_SERVICE) && key_open(&o, &key))
+        if ((kind == CAPOS_AUTH_PUBLIC_KEY || kind == CAPOS_AUTH_SERVICE) && !o.token &&
+            key_open(&o, &key))
                 return 1;
         if (o.certificate) {
                 trust.certificates = file_read(o.certificate, pem[0]);
