@@ -97,6 +97,13 @@ static void agent_on_back(capos_client *c, int r, void *arg)
         agent_look(g, LOOK_MS);
 }
 
+/* Whoever was asked for a renewal's proof need not answer: there is nobody to tell it to. */
+static void agent_ask_no_more(struct agent *g)
+{
+        g->asked = capnp_question_free(g->asked);
+        (void)!capos_client_give_up(g->seed->client, "the connection has ended");
+}
+
 /* The connection has ended, or answers no more. Both a call and the end of it may say so. */
 static void agent_lost(struct agent *g, const struct capos_error *why)
 {
@@ -105,8 +112,11 @@ static void agent_lost(struct agent *g, const struct capos_error *why)
         if (g->dropped_ms || g->why[0])
                 return;
         r = capos_client_reconnect(g->seed->client, 0, agent_on_back, g);
-        if (r == -EBUSY) /* what runs will fail, and come here */
+        if (r == -EBUSY) { /* what runs will fail, and come here; whoever is asked may take long */
+                if (g->asked)
+                        agent_ask_no_more(g);
                 return;
+        }
         if (r) {
                 agent_end(g, why);
                 return;
@@ -556,8 +566,8 @@ static int agent_serve(const struct agent_seed *s, int ready_fd)
         capnp_timer_free(g.timer);
         capos_client_free(s->client);
         if (g.renewal)
-                (void)capnp_answer_fail(g.renewal, CAPNP_DISCONNECTED, "the agent ends");
-        agent_drop_proof(&g);
+                (void)capnp_answer_fail(agent_end_renewal(&g), CAPNP_DISCONNECTED,
+                                        "the agent ends");
         capnp_cap_unref(g.root);
         (void)capnp_vat_free(s->vat);
         return r;

@@ -645,7 +645,11 @@ static int admin_on_session_revoke(void *self, capnp_answer *a)
         struct enrolment *n = NULL;
 
         if (!e)
-                n = enrolments_dropped(s, admin_session_revoke_param_id(a));
+                n = enrolments_of(s, admin_session_revoke_param_id(a));
+        if (n && n->session) {
+                e = n->session; /* it has been come back to, under another id */
+                n = NULL;
+        }
         if (capnp_answer_check(a) || (!e && !n))
                 return capnp_answer_fail(a, CAPNP_FAILED, "there is no such session");
         if (n && enrolment_revoke(n, cap))

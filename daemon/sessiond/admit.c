@@ -72,6 +72,13 @@ void admission_audit(struct admission *ad, const char *what, const char *outcome
         audit_add_counted(&ad->origin.s->audit, r);
 }
 
+/* Its worker is not to be trusted: a key that it has enrolled may be its own. */
+static void admission_unenrol(struct admission *ad)
+{
+        if (ad->session)
+                ad->session->enrolment = enrolment_end(ad->session->enrolment);
+}
+
 void admission_kill(struct admission *ad, const char *why)
 {
         if (admission_is_over(ad))
@@ -82,9 +89,7 @@ void admission_kill(struct admission *ad, const char *why)
         admission_audit(ad, "kill", why, NULL);
         admission_move(ad, ADMISSION_KILLED);
         link_kill(ad->origin.s, ad->origin.event);
-        /* A key that it has enrolled may be its own. */
-        if (ad->session)
-                ad->session->enrolment = enrolment_end(ad->session->enrolment);
+        admission_unenrol(ad);
         if (ad->session)
                 session_end(ad->session, SESSION_DISCONNECT, "the worker was killed");
         capnp_conn_close(ad->conn, (capnp_exception){CAPNP_FAILED, why});
@@ -127,6 +132,7 @@ static void admission_expect_ack(struct admission *ad)
 
         admission_audit(ad, "kill", "no memory", NULL);
         admission_move(ad, ADMISSION_KILLED);
+        admission_unenrol(ad);
         link_kill(ad->origin.s, ad->origin.event);
 }
 
@@ -368,6 +374,8 @@ static void admission_on_close(capnp_conn *c, void *arg)
         if (!admission_is_over(ad)) {
                 if (end == CAPNP_END_BROKEN && capnp_rpc_is_closed(capnp_conn_rpc(c), &why))
                         admission_audit(ad, "illegal", why.reason, NULL);
+                if (end == CAPNP_END_BROKEN)
+                        admission_unenrol(ad);
                 if (end != CAPNP_END_CLOSED)
                         link_kill(ad->origin.s, ad->origin.event);
         }

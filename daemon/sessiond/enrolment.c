@@ -143,13 +143,17 @@ struct enrolment *enrolments_next(struct sessiond *s, struct enrolment *after)
         return after ? waiting_after(after) : waiting_from(s, s->enrolments.next);
 }
 
-struct enrolment *enrolments_dropped(struct sessiond *s, capnp_text session)
+struct enrolment *enrolments_of(struct sessiond *s, capnp_text session)
 {
-        struct enrolment *n = enrolments_next(s, NULL);
+        for (struct capnp_i_list *l = s->enrolments.next; l != &s->enrolments; l = l->next) {
+                struct enrolment *n = CAPNP_I_OF(l, struct enrolment, link);
 
-        while (n && !text_is(session, n->first) && !text_is(session, n->last))
-                n = enrolments_next(s, n);
-        return n;
+                if ((text_is(session, n->first) || text_is(session, n->before) ||
+                     text_is(session, n->last)) &&
+                    enrolment_left_ms(n))
+                        return n;
+        }
+        return NULL;
 }
 
 /* Which of the profile's grants. false: it has none of this name. */

@@ -25,10 +25,11 @@ enum {
 /* What the first session was, which is all that those that come back can be. */
 struct enrolment {
         struct sessiond *s;
-        struct capnp_i_list link;                                 /* sessiond.enrolments */
-        uint64_t number;                                          /* of all that there have been */
-        struct session *session;                                  /* NULL: its line has dropped */
-        char first[ENROLMENT_ID_BYTES], last[ENROLMENT_ID_BYTES]; /* sessions */
+        struct capnp_i_list link; /* sessiond.enrolments */
+        uint64_t number;          /* of all that there have been */
+        struct session *session;  /* NULL: its line has dropped */
+        char first[ENROLMENT_ID_BYTES], before[ENROLMENT_ID_BYTES],
+                last[ENROLMENT_ID_BYTES]; /* sessions: the one that enrolled, the last two */
         char account[STORE_NAME_BYTES + 1];
         char credential[STORE_FINGERPRINT_BYTES];
         enum capos_auth kind;
@@ -70,8 +71,9 @@ void enrolments_end(struct sessiond *s, const char *account, const char *credent
 /* The next one that waits for its client, after another; NULL: the first. NULL: there is no more.
  */
 struct enrolment *enrolments_next(struct sessiond *s, struct enrolment *after);
-/* The one of a session that was dropped. NULL: there is none. */
-struct enrolment *enrolments_dropped(struct sessiond *s, capnp_text session);
+/* The one by which a session can be come back to, or was: whatever it is called by now. NULL: there
+ * is none. */
+struct enrolment *enrolments_of(struct sessiond *s, capnp_text session);
 /* Takes a capability of its session away, or with an empty name all of it: then it is gone. 0;
  * CAPNP_E_UNKNOWN: it has none of this name. */
 int enrolment_revoke(struct enrolment *n, capnp_text name) CAPNP_MUST_USE;

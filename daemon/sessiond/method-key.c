@@ -151,7 +151,8 @@ static void key_certified(const struct claim *c, const struct proof_verdict *v,
         if (v->subject[0] && n > 0)
                 snprintf(ret->detail + n, sizeof(ret->detail) - (size_t)n, ", %.*s", NAME_SHOWN,
                          v->subject);
-        ret->until_ms = v->until_s < INT64_MAX / 1000 ? (uint64_t)v->until_s * 1000 : 0;
+        ret->until_ms =
+                (uint64_t)(v->until_s < INT64_MAX / 1000 ? v->until_s : INT64_MAX / 1000) * 1000;
         ret->profile = a->profile[which];
         capos_i_sshkey_fingerprint(v->key_hash, ret->credential);
 }

@@ -67,6 +67,7 @@ static struct enrolment enrol_describe(struct session *e)
                               .expires_ms = e->expires_ms};
 
         memcpy(n.first, e->id, sizeof(e->id));
+        memcpy(n.before, e->id, sizeof(e->id));
         memcpy(n.last, e->id, sizeof(e->id));
         memcpy(n.account, e->account, sizeof(n.account));
         memcpy(n.credential, e->credential, sizeof(n.credential));

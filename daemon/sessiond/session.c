@@ -103,6 +103,7 @@ static void session_come_back(struct session *e, struct enrolment *n)
 
         (void)snprintf(detail, sizeof(detail), "%s, reconnect of %.8s", e->credential, n->last);
         session_audit(e, "grant", "ok", NULL, detail);
+        memcpy(n->before, n->last, sizeof(n->before));
         memcpy(n->last, e->id, sizeof(e->id));
         n->session = e;
         n->dropped_ms = 0;

@@ -669,11 +669,10 @@ static void worker_on_close(capnp_conn *c, void *arg)
 void rig_worker(struct rig *g, const char *address, struct rig_worker *w)
 {
         const struct capnp_limits limits = {.fds = 1};
-        int fd;
 
         *w = (struct rig_worker){.g = g};
-        fd = rig_worker_fd(g, address, &w->event);
-        CHECK_OK(capnp_conn_new(g->vat, fd, &limits, NULL, &w->conn));
+        w->fd = rig_worker_fd(g, address, &w->event);
+        CHECK_OK(capnp_conn_new(g->vat, w->fd, &limits, NULL, &w->conn));
         capnp_conn_on_close(w->conn, worker_on_close, w);
         CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(w->conn), &w->ask.c));
 }

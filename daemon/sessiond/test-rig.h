@@ -87,6 +87,7 @@ struct rig_worker {
         uint64_t event;
         capnp_conn *conn;
         admission_client ask;
+        int fd; /* its socket, which is the connection's: for bytes by hand */
         bool closed;
 };
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SECRET "correct horse battery"
 
@@ -330,6 +331,53 @@ TEST_T(over_is_over, 120)
                 rig_refused(admission_secured(w.ask), "secured is illegal now");
         rig_until(&g, &w.closed);
         rig_worker_end(&w);
+        refused(&g, &k, alice(), "denied.credentials");
+        stop(&g);
+}
+
+/* … or one that breaks the protocol: Release of an export that there is not. */
+TEST_T(a_breach_of_the_protocol_ends_it, 60)
+{
+        static const uint64_t release[] = {4ull << 32, 1ull << 48 | 1ull << 32, 6, 1ull << 32,
+                                           1ull << 32 | 99};
+        struct rig_worker w;
+        struct rig g;
+        struct key k;
+        char id[33];
+
+        start(&g, NULL);
+        key_make(&k);
+        begin(&g, &w, "alice", &k, id);
+        CHECK_EQ(write(w.fd, release, sizeof(release)), (ssize_t)sizeof(release));
+        rig_until_count(&g, &g.nkilled, 1);
+        CHECK_EQ(g.killed[0], w.event);
+        rig_worker_end(&w);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"illegal\""), 1);
+        refused(&g, &k, alice(), "denied.credentials");
+        stop(&g);
+}
+
+/* An administrator has read its id; meanwhile it was come back to. */
+TEST_T(revoked_by_an_id_of_before, 60)
+{
+        struct rig_worker w, again;
+        struct rig g;
+        struct key k;
+        struct back b = alice();
+        char id[33];
+
+        start(&g, NULL);
+        key_make(&k);
+        begin(&g, &w, "alice", &k, id);
+        drop(&g, &w);
+        for (unsigned i = 0; i < 3; i++) {
+                capnp_question_free(rig_good(come_back(&g, &again, &k, &b)));
+                if (i < 2)
+                        drop(&g, &again);
+        }
+        capnp_question_free(rig_good(by_id(&g, id)));
+        rig_refused(rig_ask_open(&again), "denied.stale-session: revoked");
+        rig_worker_end(&again);
         refused(&g, &k, alice(), "denied.credentials");
         stop(&g);
 }

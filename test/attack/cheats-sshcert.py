@@ -20,6 +20,7 @@ SCRIPT = "attack-cheats-sshcert"
 REVOKED_SERIAL, REVOKED_ID = 66, b"lost laptop"
 DAY = 86400
 ENROL = 6  # RemoteSession.enrol
+FOREVER = 2 ** 64 - 1
 KINDS = ("ed25519", "p256", "p384", "rsa", "sk-ed25519", "sk-p256")
 NO_AUTHORITY = "by an authority that nobody has named"
 UNSIGNED = "not signed by its authority"
@@ -422,17 +423,22 @@ class Cases(c.Cheats):
         return layer
 
     def come_back_from_elsewhere(self):
-        """The certificate is good at one address, so that is what its session's own key is good at."""
+        """The certificate is good at one address, so that is what its session's own key is good at,
+        whether or not it ever ends."""
         option = [(b"source-address", f.strings(self.source.encode()))]
-        login, _, session = self.good(options=option)
-        own = f.Key("ed25519")
-        session.call(ENROL, Struct(b"", [own.blob]))
-        again = self.login()
-        self.let_in(again.prove(f.sshsig(own, again.text())), USER)
-        self.elsewhere()
-        again = self.login()
-        return self.refused("denied.weak-proof",
-                            lambda: again.prove(f.sshsig(own, again.text())), account=USER)
+        here = self.source
+        for until in ({}, {"before": FOREVER}):
+            self.source = here
+            _, _, session = self.good(options=option, **until)
+            own = f.Key("ed25519")
+            session.call(ENROL, Struct(b"", [own.blob]))
+            again = self.login()
+            self.let_in(again.prove(f.sshsig(own, again.text())), USER)
+            self.elsewhere()
+            again = self.login()
+            layer = self.refused("denied.weak-proof",
+                                 lambda: again.prove(f.sshsig(own, again.text())), account=USER)
+        return layer
 
     # ---- renewal
 
