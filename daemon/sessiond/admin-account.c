@@ -1,0 +1,323 @@
+/*
+ * Accounts over the admin socket: made and removed, with their profiles, passwords and SSH keys. A
+ * service account has neither of the latter; what it has is in admin-service.c. What takes a way in
+ * away also ends what came in by it: flows under way, and sessions.
+ */
+#include "admin-account.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "admin-change.h"
+#include "admin.capnp-c.h"
+#include "daemon-text.h"
+#include "flow.h"
+#include "session.h"
+#include "sessiond.h"
+
+enum { PASSWORD_LEAST = 8, PASSWORD_MOST = 1024 };
+
+/* One that needs a verifier of a password; an empty one is none. */
+static int change_hash(struct change *c, capnp_data password)
+{
+        if (!password.len)
+                return change_now(c);
+
+        return change_start(c, &(struct prove_what){.kind = PROOF_HASH, .parts = {password}});
+}
+
+static bool password_ok(capnp_data p)
+{
+        return !p.len || (p.len >= PASSWORD_LEAST && p.len <= PASSWORD_MOST);
+}
+
+static int apply_add(struct change *c, const struct proof_verdict *v)
+{
+        const char *profiles[STORE_PROFILES];
+        int r;
+
+        for (unsigned i = 0; i < c->nprofiles; i++)
+                profiles[i] = c->profiles[i];
+        r = store_add(&c->s->store, &(struct store_new){.name = c->name,
+                                                        .verifier = v->verifier,
+                                                        .profiles = profiles,
+                                                        .nprofiles = c->nprofiles,
+                                                        .service = c->service});
+        if (!r)
+                admin_audit(c->s, "account-add", c->name, c->service ? "service" : NULL);
+        return r;
+}
+
+/* What is wrong with the profiles asked for; NULL: nothing. */
+static const char *change_profiles(struct change *c, capnp_list list)
+{
+        if (!list.len || list.len > STORE_PROFILES)
+                return "an account has 1 to 16 profiles";
+
+        for (uint32_t i = 0; i < list.len; i++) {
+                capnp_text t = capnp_any_text(capnp_list_any(list, i), (capnp_text){0});
+                const struct policy_profile *p = policy_profile(&c->s->policy, t);
+
+                if (!p || !p->accounts || t.len >= sizeof(c->profiles[0]))
+                        return "no such profile, or not one for accounts";
+                if (p->service != c->service)
+                        return p->service ? "the profile is for service accounts only"
+                                          : "the profile is not for service accounts";
+                snprintf(c->profiles[c->nprofiles++], sizeof(c->profiles[0]), "%s", t.p);
+        }
+        return NULL;
+}
+
+int admin_on_account_add(void *self, capnp_answer *a)
+{
+        capnp_data password = admin_account_add_param_password(a);
+        capnp_list profiles = admin_account_add_param_profiles(a);
+        struct change *c = change_new(self, a, admin_account_add_param_name(a));
+        const char *wrong;
+
+        if (!c)
+                return 0;
+
+        wrong = change_profiles(c, profiles);
+        if (!wrong && !password_ok(password))
+                wrong = "a password has 8 to 1024 bytes";
+        if (wrong)
+                return change_fail(c, wrong);
+
+        c->apply = apply_add;
+        return change_hash(c, password);
+}
+
+int admin_on_service_account_add(void *self, capnp_answer *a)
+{
+        capnp_list profiles = admin_service_account_add_param_profiles(a);
+        struct change *c = change_new(self, a, admin_service_account_add_param_name(a));
+        const char *wrong;
+
+        if (!c)
+                return 0;
+
+        c->service = true;
+        wrong = change_profiles(c, profiles);
+        if (wrong)
+                return change_fail(c, wrong);
+
+        c->apply = apply_add;
+        return change_now(c);
+}
+
+static int apply_remove(struct change *c, const struct proof_verdict *v)
+{
+        int r = store_remove(&c->s->store, c->name);
+
+        (void)v;
+        if (r)
+                return r;
+
+        admin_audit(c->s, "account-remove", c->name, NULL);
+        flows_spoil(c->s, c->name);
+        sessions_end(c->s, c->name, NULL, "revoked");
+        return 0;
+}
+
+int admin_on_account_remove(void *self, capnp_answer *a)
+{
+        struct change *c = change_new(self, a, admin_account_remove_param_name(a));
+
+        if (!c)
+                return 0;
+
+        c->apply = apply_remove;
+        return change_now(c);
+}
+
+struct listing {
+        account_list_builder to;
+        uint32_t at;
+};
+
+static void listing_add(void *arg, const struct store_account *acc)
+{
+        struct listing *l = arg;
+        account_builder b = account_list_builder_get(l->to, l->at++);
+        capnp_lbuilder list;
+        char text[256];
+
+        account_set_name(b, acc->name);
+        account_set_has_password(b, acc->verifier[0] != 0);
+        account_set_service(b, acc->service);
+        list = account_init_service_keys(b, acc->nservice_keys);
+        for (unsigned i = 0; i < acc->nservice_keys; i++)
+                account_set_service_keys_at(list, i, acc->service_keys[i].id);
+        list = account_init_profiles(b, acc->nprofiles);
+        for (unsigned i = 0; i < acc->nprofiles; i++)
+                account_set_profiles_at(list, i, acc->profiles[i]);
+        list = account_init_keys(b, acc->nkeys);
+        for (unsigned i = 0; i < acc->nkeys; i++) {
+                snprintf(text, sizeof(text), "%s%s%s", acc->keys[i].fingerprint,
+                         acc->keys[i].comment[0] ? " " : "", acc->keys[i].comment);
+                account_set_keys_at(list, i, text);
+        }
+}
+
+int admin_on_account_list(void *self, capnp_answer *a)
+{
+        struct sessiond *s = self;
+        struct listing l = {0};
+        int r;
+
+        l.to = admin_account_list_results_init_accounts(a, store_count(&s->store));
+        r = store_each(&s->store, listing_add, &l);
+        return r ? admin_fail(a, r) : capnp_answer_return(a);
+}
+
+/* A password or an SSH key is a person's. 0; STORE_E_NONE; ADMIN_E_SERVICE; -errno. */
+static int change_for_person(struct change *c)
+{
+        struct store_account acc;
+        int r = store_load(&c->s->store, c->name, &acc);
+
+        if (r)
+                return r;
+        if (acc.service)
+                r = ADMIN_E_SERVICE;
+        store_account_deinit(&acc);
+        return r;
+}
+
+static int apply_passwd(struct change *c, const struct proof_verdict *v)
+{
+        int r = change_for_person(c);
+
+        if (!r)
+                r = store_set_verifier(&c->s->store, c->name, v->verifier);
+
+        if (r)
+                return r;
+
+        admin_audit(c->s, "password", c->name, v->verifier[0] ? "set" : "removed");
+        flows_spoil(c->s, c->name);
+        sessions_end(c->s, c->name, "password", "revoked");
+        return 0;
+}
+
+int admin_on_passwd(void *self, capnp_answer *a)
+{
+        capnp_data password = admin_passwd_param_password(a);
+        struct change *c = change_new(self, a, admin_passwd_param_name(a));
+
+        if (!c)
+                return 0;
+        if (!password_ok(password))
+                return change_fail(c, "a password has 8 to 1024 bytes");
+
+        c->apply = apply_passwd;
+        return change_hash(c, password);
+}
+
+/* ---- keys ----------------------------------------------------------------------------------- */
+
+static void key_fingerprint(struct store_key *k)
+{
+        uint8_t hash[crypto_hash_sha256_BYTES];
+
+        crypto_hash_sha256(hash, k->blob, k->len);
+        capos_i_sshkey_fingerprint(hash, k->fingerprint);
+}
+
+/* A comment is for people: what does not print becomes a question mark. */
+static void key_comment(struct store_key *k, const char *p)
+{
+        size_t n = 0;
+
+        for (; *p && *p != '\n' && *p != '\r' && n < sizeof(k->comment) - 1; p++)
+                k->comment[n++] = *p >= ' ' && *p < 0x7f ? *p : '?';
+        k->comment[n] = 0;
+}
+
+/* `type base64 [comment]`. What is wrong with it; NULL: nothing. */
+static const char *key_read(struct store_key *k, const char *line)
+{
+        const char *comment, *wrong;
+
+        k->blob = malloc(STORE_KEY_BYTES);
+        if (!k->blob)
+                return "no memory";
+
+        wrong = capos_i_sshkey_read(line, k->blob, &k->len, &comment);
+        if (wrong)
+                return wrong;
+
+        key_fingerprint(k);
+        key_comment(k, comment);
+        return NULL;
+}
+
+static int apply_key(struct change *c, const struct proof_verdict *v)
+{
+        int r;
+
+        if (v->good != 1)
+                return CAPNP_E_SYNTAX;
+
+        r = change_for_person(c);
+        if (!r)
+                r = store_add_key(&c->s->store, c->name, &c->key);
+        if (r)
+                return r;
+
+        admin_audit(c->s, "key-add", c->name, c->key.fingerprint);
+        admin_key_add_results_set_fingerprint(c->a, c->key.fingerprint);
+        return 0;
+}
+
+int admin_on_key_add(void *self, capnp_answer *a)
+{
+        capnp_text line = admin_key_add_param_key(a);
+        struct change *c = change_new(self, a, admin_key_add_param_name(a));
+        const char *wrong;
+
+        if (!c)
+                return 0;
+
+        wrong = text_is_plain(line) ? key_read(&c->key, line.p) : "a key is a line of text";
+        if (wrong)
+                return change_fail(c, wrong);
+
+        c->apply = apply_key;
+        return change_start(
+                c, &(struct prove_what){.kind = PROOF_KEY, .parts = {{c->key.blob, c->key.len}}});
+}
+
+static int apply_key_remove(struct change *c, const struct proof_verdict *v)
+{
+        int r = store_remove_key(&c->s->store, c->name, c->key.fingerprint);
+
+        (void)v;
+        if (r)
+                return r;
+
+        admin_audit(c->s, "key-remove", c->name, c->key.fingerprint);
+        flows_spoil(c->s, c->name);
+        sessions_end(c->s, c->name, c->key.fingerprint, "revoked");
+        return 0;
+}
+
+int admin_on_key_remove(void *self, capnp_answer *a)
+{
+        capnp_text fingerprint = admin_key_remove_param_fingerprint(a);
+        struct change *c = change_new(self, a, admin_key_remove_param_name(a));
+
+        if (!c)
+                return 0;
+
+        if (!text_is_plain(fingerprint) || fingerprint.len >= sizeof(c->key.fingerprint)) {
+                change_free(c);
+                return admin_fail(a, STORE_E_NONE);
+        }
+
+        snprintf(c->key.fingerprint, sizeof(c->key.fingerprint), "%s", fingerprint.p);
+        c->apply = apply_key_remove;
+        return change_now(c);
+}

@@ -1,0 +1,132 @@
+/*
+ * A change of an account, over the admin socket, from its call to its answer.
+ *
+ * Passwords and keys that come in there are still given to a prover, which is the only place where
+ * either is looked into; a change that has none of them is made at once, by the same way. Whoever
+ * has made one gives it up by starting it, making it now or failing it: each answers the call.
+ */
+#include "admin-change.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "origin.h"
+#include "sessiond.h"
+
+void admin_audit(struct sessiond *s, const char *what, const char *account, const char *detail)
+{
+        audit_add(&s->audit, (struct capos_audit_record){.what = what,
+                                                         .outcome = "ok",
+                                                         .source = "local",
+                                                         .account = account,
+                                                         .detail = detail});
+}
+
+void change_free(struct change *c)
+{
+        free(c->key.blob);
+        sodium_memzero(c, sizeof(*c));
+        free(c);
+}
+
+int admin_fail(capnp_answer *a, int r)
+{
+        switch (r) {
+        case STORE_E_EXISTS:
+                return capnp_answer_fail(a, CAPNP_FAILED, "it exists already");
+        case STORE_E_NONE:
+                return capnp_answer_fail(a, CAPNP_FAILED, "there is none such");
+        case STORE_E_FULL:
+                return capnp_answer_fail(a, CAPNP_FAILED, "there are too many");
+        case ADMIN_E_SERVICE:
+                return capnp_answer_fail(a, CAPNP_FAILED,
+                                         "it is a service account: it has keys for its tokens");
+        case CAPNP_E_LIMIT:
+                return capos_i_over_quota(a, CAPOS_I_QUOTA_PROOFS, "try again");
+        default:
+                return capnp_answer_fail(a, CAPNP_FAILED, "it failed: %s", capnp_strerror(r));
+        }
+}
+
+void change_on_verdict(void *arg, enum prove_end end, const struct proof_verdict *v)
+{
+        struct change *c = arg;
+        int r;
+
+        if (end != PROVE_VERDICT) {
+                (void)capos_i_over_quota(c->a, CAPOS_I_QUOTA_PROOFS,
+                                         "the prover failed: try again");
+                change_free(c);
+                return;
+        }
+
+        r = c->apply(c, v);
+        if (r)
+                (void)admin_fail(c->a, r);
+        else
+                (void)audit_return(&c->s->audit, c->a);
+        change_free(c);
+}
+
+/* Has something proved; whose turn it is and whom it is for is filled in here. Takes c and its
+ * answer. */
+int change_start(struct change *c, const struct prove_what *what)
+{
+        struct prove_what w = *what;
+        capnp_answer *a = c->a;
+        int r;
+
+        /* Each by itself: whoever administers has many at once, and is no stranger. */
+        snprintf(w.path.key[0], TURNS_KEY, "admin");
+        snprintf(w.path.key[1], TURNS_KEY, "%s", c->name);
+        w.done = w.done ? w.done : change_on_verdict;
+        w.arg = c;
+        r = prover_start(&c->s->prover, &w, NULL);
+
+        if (!r)
+                return capnp_answer_keep(a, NULL, NULL);
+
+        change_free(c);
+        return admin_fail(a, r);
+}
+
+/* Reads the account's name. NULL: it is none, or there is no memory; then a is taken. */
+struct change *change_new(struct sessiond *s, capnp_answer *a, capnp_text name)
+{
+        struct change *c;
+
+        if (capnp_answer_check(a) || !store_name_ok(name.p, name.len)) {
+                (void)capnp_answer_fail(a, CAPNP_FAILED, "a name is 1 to %d of a-z 0-9 . - _",
+                                        STORE_NAME_BYTES);
+                return NULL;
+        }
+
+        c = calloc(1, sizeof(*c));
+        if (!c) {
+                (void)capos_i_refuse_no_memory(a);
+                return NULL;
+        }
+
+        c->s = s;
+        c->a = a;
+        snprintf(c->name, sizeof(c->name), "%s", name.p);
+        return c;
+}
+
+/* Ends a change that needs no prover. */
+int change_now(struct change *c)
+{
+        const struct proof_verdict none = {0};
+
+        change_on_verdict(c, PROVE_VERDICT, &none);
+        return 0;
+}
+
+int change_fail(struct change *c, const char *why)
+{
+        capnp_answer *a = c->a;
+
+        change_free(c);
+        return capnp_answer_fail(a, CAPNP_FAILED, "%s", why);
+}

@@ -1,0 +1,47 @@
+/* Local administration: a change of an account that waits for a prover. */
+#ifndef SESSIOND_ADMIN_CHANGE_H
+#define SESSIOND_ADMIN_CHANGE_H
+
+#include <capos/capnp.h>
+
+#include "prove.h"
+#include "store.h"
+
+struct sessiond;
+
+enum { ADMIN_E_SERVICE = 64 /* beside enum store_err: not for service accounts */ };
+
+struct change {
+        struct sessiond *s;
+        capnp_answer *a;
+        int (*apply)(struct change *c, const struct proof_verdict *v);
+        char name[STORE_NAME_BYTES + 1];
+        char profiles[STORE_PROFILES][65];
+        unsigned nprofiles;
+        bool service; /* the account is a program's */
+        struct store_key key;
+        char id[STORE_SERVICE_KEY_ID + 1]; /* of a service account's key */
+};
+
+/* Reads the account's name. NULL: it is none, or there is no memory; then a is taken. */
+struct change *change_new(struct sessiond *s, capnp_answer *a, capnp_text name);
+void change_free(struct change *c);
+
+/* Has something proved; whose turn it is and whom it is for is filled in here. Takes c and its
+ * answer. */
+int change_start(struct change *c, const struct prove_what *what);
+
+/* Ends a change that needs no prover. */
+int change_now(struct change *c);
+int change_fail(struct change *c, const char *why);
+
+/* What a change does with its verdict, if it does nothing else. */
+void change_on_verdict(void *arg, enum prove_end end, const struct proof_verdict *v);
+
+/* Answers with what enum store_err, ADMIN_E_SERVICE or -errno means. */
+int admin_fail(capnp_answer *a, int r);
+
+/* Has it on record that an administrator has done it. */
+void admin_audit(struct sessiond *s, const char *what, const char *account, const char *detail);
+
+#endif
