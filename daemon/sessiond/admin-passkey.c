@@ -24,6 +24,7 @@ struct making {
         struct sessiond *s;
         capnp_answer *a;
         struct store_passkey k;
+        int64_t serial; /* of the account that it is for */
         struct proof_passkey_new wanted;
 };
 
@@ -37,39 +38,60 @@ static void passkey_audit(struct sessiond *s, const char *what, const char *outc
                                                          .detail = detail});
 }
 
-static int passkey_fail(capnp_answer *a, int r)
+static const char *passkey_why(int r)
 {
         switch (r) {
         case STORE_E_EXISTS:
-                return capnp_answer_fail(a, CAPNP_FAILED, "it exists already");
+                return "it exists already";
         case STORE_E_NONE:
-                return capnp_answer_fail(a, CAPNP_FAILED, "there is none such");
+                return "there is none such";
         case STORE_E_FULL:
-                return capnp_answer_fail(a, CAPNP_FAILED, "there are too many");
+                return "there are too many";
         default:
-                return capnp_answer_fail(a, CAPNP_FAILED, "it failed: %s", capnp_strerror(r));
+                return "the store has failed";
         }
 }
 
-/* Copies the name of a person's account. false: there is none such, and a is taken. */
-static bool account_take(struct sessiond *s, capnp_answer *a, capnp_text name,
-                         char to[STORE_NAME_BYTES + 1])
+static int passkey_fail(capnp_answer *a, int r)
+{
+        return capnp_answer_fail(a, CAPNP_FAILED, "%s", passkey_why(r));
+}
+
+/* A person's account: its name, and which of those that had this name it is. */
+struct whose {
+        char account[STORE_NAME_BYTES + 1];
+        int64_t serial;
+};
+
+/* What is wrong with a name; NULL: nothing. */
+static const char *whose_read(struct sessiond *s, capnp_text name, struct whose *ret)
 {
         struct store_account acc;
         bool service;
+        int r;
 
-        if (capnp_answer_check(a) || !store_name_ok(name.p, name.len) ||
-            store_load(&s->store, name.p, &acc)) {
-                (void)passkey_fail(a, STORE_E_NONE);
-                return false;
-        }
+        if (!store_name_ok(name.p, name.len))
+                return passkey_why(STORE_E_NONE);
+        r = store_load(&s->store, name.p, &acc);
+        if (r)
+                return passkey_why(r);
 
         service = acc.service;
-        memcpy(to, acc.name, sizeof(acc.name));
+        memcpy(ret->account, acc.name, sizeof(acc.name));
+        ret->serial = acc.serial;
         store_account_deinit(&acc);
-        if (service)
-                (void)capnp_answer_fail(a, CAPNP_FAILED, "a service account has no passkeys");
-        return !service;
+        return service ? "a service account has no passkeys" : NULL;
+}
+
+/* false: there is none such, and a is taken. */
+static bool whose_take(struct sessiond *s, capnp_answer *a, capnp_text name, struct whose *ret)
+{
+        const char *wrong =
+                capnp_answer_check(a) ? passkey_why(STORE_E_NONE) : whose_read(s, name, ret);
+
+        if (wrong)
+                (void)capnp_answer_fail(a, CAPNP_FAILED, "%s", wrong);
+        return !wrong;
 }
 
 /* ---- making --------------------------------------------------------------------------------- */
@@ -95,27 +117,27 @@ int admin_passkey_start(struct sessiond *s, capnp_answer *a)
 {
         const struct passkeys *p = &s->policy.passkeys;
         uint8_t challenge[PASSKEY_CHALLENGE_BYTES], user[PASSKEY_USER_BYTES];
-        char account[STORE_NAME_BYTES + 1];
         struct known l = {.fill = false};
+        struct whose w;
         int r;
 
         if (!*p->relying_party)
                 return capnp_answer_fail(a, CAPNP_FAILED,
                                          "passkeys are switched off: the manifest names no "
                                          "authentication.passkeys.relyingParty");
-        if (!account_take(s, a, admin_passkey_begin_param_name(a), account))
+        if (!whose_take(s, a, admin_passkey_begin_param_name(a), &w))
                 return 0;
 
-        r = store_each_passkey(&s->store, account, known_add, &l);
+        r = store_each_passkey(&s->store, w.account, known_add, &l);
         l.to = admin_passkey_begin_results_init_known(a, l.n);
         l.fill = true;
         if (!r)
-                r = store_each_passkey(&s->store, account, known_add, &l);
+                r = store_each_passkey(&s->store, w.account, known_add, &l);
         if (r)
                 return passkey_fail(a, r);
 
-        passkeys_user(&s->store, account, user);
-        registrations_begin(&s->registrations, account, clock_boot_ms(), challenge);
+        passkeys_user(&s->store, w.account, user);
+        registrations_begin(&s->registrations, w.account, w.serial, clock_boot_ms(), challenge);
         admin_passkey_begin_results_set_challenge(a, (capnp_data){challenge, sizeof(challenge)});
         admin_passkey_begin_results_set_relying_party(a, p->relying_party);
         admin_passkey_begin_results_set_user(a, (capnp_data){user, sizeof(user)});
@@ -126,36 +148,58 @@ int admin_passkey_start(struct sessiond *s, capnp_answer *a)
 }
 
 /* A label is for people: what does not print becomes a question mark. */
-static void label_copy(char to[STORE_LABEL_BYTES + 1], capnp_text t)
+static void label_copy(char *to, capnp_text t, size_t room)
 {
-        uint32_t n = 0;
+        size_t n = 0;
 
-        for (; n < t.len && n < STORE_LABEL_BYTES; n++)
+        for (; n < t.len && n < room - 1; n++)
                 to[n] = t.p[n] >= ' ' && t.p[n] < 0x7f ? t.p[n] : '?';
         to[n] = 0;
+}
+
+/* It becomes none, which is on record. Takes m. */
+static int making_fail(struct making *m, const char *why)
+{
+        capnp_answer *a = m->a;
+
+        passkey_audit(m->s, "passkey-add", "failed", m->k.account, why);
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "%s", why);
+        free(m);
+        return 0;
+}
+
+/* … nor can it be looked at now. */
+static int making_over_quota(struct making *m, const char *why)
+{
+        capnp_answer *a = m->a;
+
+        passkey_audit(m->s, "passkey-add", capos_i_quota_code(CAPOS_I_QUOTA_PROOFS), m->k.account,
+                      why);
+        free(m);
+        return capos_i_over_quota(a, CAPOS_I_QUOTA_PROOFS, why);
 }
 
 static int making_end(struct making *m, const struct proof_verdict *v)
 {
         struct sessiond *s = m->s;
+        capnp_answer *a = m->a;
         int r;
 
-        if (v->good != 1) {
-                passkey_audit(s, "passkey-add", "failed", m->k.account, v->subject);
-                return capnp_answer_fail(m->a, CAPNP_FAILED, "%s", v->subject);
-        }
+        if (v->good != 1)
+                return making_fail(m, v->subject);
 
         m->k.key = v->passkey;
         m->k.count = v->count;
         m->k.made_ms = clock_wall_ms();
         passkeys_fingerprint(m->k.key.id, m->k.key.id_len, m->k.fingerprint);
-        r = store_add_passkey(&s->store, &m->k);
+        r = store_add_passkey(&s->store, &m->k, m->serial);
         if (r)
-                return passkey_fail(m->a, r);
+                return making_fail(m, r == STORE_E_NONE ? "its account is gone" : passkey_why(r));
 
         passkey_audit(s, "passkey-add", "ok", m->k.account, m->k.fingerprint);
-        admin_passkey_add_results_set_id(m->a, m->k.fingerprint);
-        return audit_return(&s->audit, m->a);
+        admin_passkey_add_results_set_id(a, m->k.fingerprint);
+        free(m);
+        return audit_return(&s->audit, a);
 }
 
 static void making_on_verdict(void *arg, enum prove_end end, const struct proof_verdict *v)
@@ -165,14 +209,13 @@ static void making_on_verdict(void *arg, enum prove_end end, const struct proof_
         if (end == PROVE_VERDICT)
                 (void)making_end(m, v);
         else
-                (void)capos_i_over_quota(m->a, CAPOS_I_QUOTA_PROOFS,
-                                         "the prover failed: try again");
-        free(m);
+                (void)making_over_quota(m, "the prover failed: try again");
 }
 
-/* Takes m, and a unless it fails. 0; CAPNP_E_LIMIT; -ENOMEM. */
+/* Takes m. */
 static int making_start(struct making *m, capnp_text response)
 {
+        capnp_answer *a = m->a;
         const struct passkeys *p = &m->s->policy.passkeys;
         struct prove_what w = {
                 .kind = PROOF_PASSKEY_NEW,
@@ -187,40 +230,38 @@ static int making_start(struct making *m, capnp_text response)
         snprintf(w.path.key[0], TURNS_KEY, "admin");
         snprintf(w.path.key[1], TURNS_KEY, "%s", m->k.account);
         r = prover_start(&m->s->prover, &w, NULL);
-        if (r)
-                free(m);
-        return r;
+        if (!r)
+                return capnp_answer_keep(a, NULL, NULL);
+
+        return r == CAPNP_E_LIMIT ? making_over_quota(m, "try again")
+                                  : making_fail(m, capnp_strerror(r));
 }
 
 int admin_passkey_finish(struct sessiond *s, capnp_answer *a)
 {
         capnp_text response = admin_passkey_add_param_response(a);
         struct making *m = calloc(1, sizeof(*m));
-        int r;
+        const char *wrong;
+        struct whose w;
 
         if (!m)
                 return capos_i_refuse_no_memory(a);
 
         *m = (struct making){.s = s, .a = a, .wanted = s->policy.passkeys.wanted};
-        label_copy(m->k.label, admin_passkey_add_param_label(a));
-        if (!account_take(s, a, admin_passkey_add_param_name(a), m->k.account)) {
-                free(m);
-                return 0;
-        }
-        if (!registrations_take(&s->registrations, m->k.account, clock_boot_ms(),
-                                m->wanted.challenge)) {
-                passkey_audit(s, "passkey-add", "failed", m->k.account, "there is no challenge");
-                free(m);
-                return capnp_answer_fail(a, CAPNP_FAILED,
-                                         "nothing was begun for this account, or it is over: ask "
-                                         "for new options");
-        }
-        r = making_start(m, response);
-        if (!r)
-                return capnp_answer_keep(a, NULL, NULL);
+        label_copy(m->k.label, admin_passkey_add_param_label(a), sizeof(m->k.label));
+        label_copy(m->k.account, admin_passkey_add_param_name(a), sizeof(m->k.account));
+        wrong = capnp_answer_check(a) ? "the request cannot be read"
+                                      : whose_read(s, admin_passkey_add_param_name(a), &w);
+        if (wrong)
+                return making_fail(m, wrong);
 
-        return r == CAPNP_E_LIMIT ? capos_i_over_quota(a, CAPOS_I_QUOTA_PROOFS, "try again")
-                                  : passkey_fail(a, r);
+        m->serial = w.serial;
+        if (!registrations_take(&s->registrations, w.account, w.serial, clock_boot_ms(),
+                                m->wanted.challenge))
+                return making_fail(m, "nothing was begun for this account, or it is over: ask for "
+                                      "new options");
+
+        return making_start(m, response);
 }
 
 /* ---- what there is -------------------------------------------------------------------------- */
@@ -274,35 +315,35 @@ static void listing_fill(void *arg, const struct store_passkey *k)
 
 int admin_passkey_tell(struct sessiond *s, capnp_answer *a)
 {
-        char account[STORE_NAME_BYTES + 1];
         struct listing l = {.n = 0};
+        struct whose w;
         int r;
 
-        if (!account_take(s, a, admin_passkey_list_param_name(a), account))
+        if (!whose_take(s, a, admin_passkey_list_param_name(a), &w))
                 return 0;
 
-        r = store_each_passkey(&s->store, account, listing_count, &l);
+        r = store_each_passkey(&s->store, w.account, listing_count, &l);
         l.to = admin_passkey_list_results_init_passkeys(a, l.n);
         if (!r)
-                r = store_each_passkey(&s->store, account, listing_fill, &l);
+                r = store_each_passkey(&s->store, w.account, listing_fill, &l);
         return r ? passkey_fail(a, r) : capnp_answer_return(a);
 }
 
 int admin_passkey_end(struct sessiond *s, capnp_answer *a)
 {
         capnp_text id = admin_passkey_remove_param_id(a);
-        char account[STORE_NAME_BYTES + 1];
+        struct whose w;
         int r;
 
-        if (!account_take(s, a, admin_passkey_remove_param_name(a), account))
+        if (!whose_take(s, a, admin_passkey_remove_param_name(a), &w))
                 return 0;
 
-        r = text_is_plain(id) ? store_remove_passkey(&s->store, account, id.p) : STORE_E_NONE;
+        r = text_is_plain(id) ? store_remove_passkey(&s->store, w.account, id.p) : STORE_E_NONE;
         if (r)
                 return passkey_fail(a, r);
 
-        passkey_audit(s, "passkey-remove", "ok", account, id.p);
-        flows_spoil(s, account);
-        sessions_end(s, account, id.p, "revoked");
+        passkey_audit(s, "passkey-remove", "ok", w.account, id.p);
+        flows_spoil(s, w.account);
+        sessions_end(s, w.account, id.p, "revoked");
         return audit_return(&s->audit, a);
 }

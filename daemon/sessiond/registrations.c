@@ -26,21 +26,22 @@ static struct registration *registrations_oldest(struct registrations *r)
         return oldest;
 }
 
-void registrations_begin(struct registrations *r, const char *account, uint64_t now_ms,
-                         uint8_t ret_challenge[PASSKEY_CHALLENGE_BYTES])
+void registrations_begin(struct registrations *r, const char *account, int64_t serial,
+                         uint64_t now_ms, uint8_t ret_challenge[PASSKEY_CHALLENGE_BYTES])
 {
         struct registration *one = registrations_find(r, account);
 
         if (!one)
                 one = registrations_oldest(r);
         snprintf(one->account, sizeof(one->account), "%s", account);
+        one->serial = serial;
         one->until_ms = now_ms + REGISTRATION_MS;
         randombytes_buf(one->challenge, sizeof(one->challenge));
         memcpy(ret_challenge, one->challenge, sizeof(one->challenge));
 }
 
-bool registrations_take(struct registrations *r, const char *account, uint64_t now_ms,
-                        uint8_t ret_challenge[PASSKEY_CHALLENGE_BYTES])
+bool registrations_take(struct registrations *r, const char *account, int64_t serial,
+                        uint64_t now_ms, uint8_t ret_challenge[PASSKEY_CHALLENGE_BYTES])
 {
         struct registration *one = *account ? registrations_find(r, account) : NULL;
         bool good;
@@ -48,7 +49,7 @@ bool registrations_take(struct registrations *r, const char *account, uint64_t n
         if (!one)
                 return false;
 
-        good = now_ms < one->until_ms;
+        good = one->serial == serial && now_ms < one->until_ms;
         memcpy(ret_challenge, one->challenge, sizeof(one->challenge));
         sodium_memzero(one, sizeof(*one));
         return good;

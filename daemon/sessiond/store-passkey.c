@@ -86,8 +86,8 @@ static void passkey_count(void *arg, const struct store_passkey *k)
         ++*(unsigned *)arg;
 }
 
-/* 0; STORE_E_NONE; STORE_E_FULL; -errno. */
-static int account_has_room(struct store *s, const char *account)
+/* Whether this very account is a person's, and has room. 0; STORE_E_NONE; STORE_E_FULL; -errno. */
+static int account_has_room(struct store *s, const char *account, int64_t serial)
 {
         struct store_account a;
         unsigned n = 0;
@@ -95,15 +95,17 @@ static int account_has_room(struct store *s, const char *account)
 
         if (r)
                 return r;
+        r = a.serial == serial && !a.service ? 0 : STORE_E_NONE;
         store_account_deinit(&a);
-        r = store_each_passkey(s, account, passkey_count, &n);
+        if (!r)
+                r = store_each_passkey(s, account, passkey_count, &n);
         return !r && n >= STORE_PASSKEYS ? STORE_E_FULL : r;
 }
 
-int store_add_passkey(struct store *s, const struct store_passkey *k)
+int store_add_passkey(struct store *s, const struct store_passkey *k, int64_t serial)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = account_has_room(s, k->account);
+        int r = account_has_room(s, k->account, serial);
 
         if (!r)
                 r = store_prepare(s,

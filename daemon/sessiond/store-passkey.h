@@ -23,8 +23,10 @@ int store_find_passkey(struct store *s, const char *fingerprint,
 int store_each_passkey(struct store *s, const char *account,
                        void (*fn)(void *arg, const struct store_passkey *k),
                        void *arg) CAPNP_MUST_USE;
-/* 0; STORE_E_EXISTS; STORE_E_NONE: no such account; STORE_E_FULL; -errno. */
-int store_add_passkey(struct store *s, const struct store_passkey *k) CAPNP_MUST_USE;
+/* serial: of the account that it is for. 0; STORE_E_EXISTS; STORE_E_NONE: that one is gone, whoever
+ * has its name now, or is a program's; STORE_E_FULL; -errno. */
+int store_add_passkey(struct store *s, const struct store_passkey *k,
+                      int64_t serial) CAPNP_MUST_USE;
 /* 0; STORE_E_NONE; -errno. */
 int store_remove_passkey(struct store *s, const char *account,
                          const char *fingerprint) CAPNP_MUST_USE;

@@ -44,6 +44,9 @@ static const char *const steps[STORE_VERSION] = {
         "CREATE TABLE identity (issuer TEXT NOT NULL, subject TEXT NOT NULL,"
         " account TEXT NOT NULL REFERENCES account ON DELETE CASCADE,"
         " PRIMARY KEY (issuer, subject)) STRICT;",
+        "ALTER TABLE account ADD COLUMN serial INTEGER NOT NULL DEFAULT 0;"
+        "UPDATE account SET serial = random();"
+        "CREATE INDEX key_blob ON key (blob);",
 };
 
 int store_errno(struct store *s, const char *what)
@@ -334,6 +337,7 @@ static int account_read(struct store *s, sqlite3_stmt *q, struct store_account *
         snprintf(a->name, sizeof(a->name), "%s", (const char *)sqlite3_column_text(q, 0));
         snprintf(a->verifier, sizeof(a->verifier), "%s", (const char *)sqlite3_column_text(q, 1));
         a->service = sqlite3_column_int(q, 2) != 0;
+        a->serial = sqlite3_column_int64(q, 3);
         r = account_read_profiles(s, a);
         if (!r)
                 r = account_read_keys(s, a);
@@ -347,7 +351,8 @@ static int account_read(struct store *s, sqlite3_stmt *q, struct store_account *
 int store_load(struct store *s, const char *name, struct store_account *ret)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = store_prepare(s, "SELECT name, verifier, service FROM account WHERE name = ?",
+        int r = store_prepare(s,
+                              "SELECT name, verifier, service, serial FROM account WHERE name = ?",
                               TEXTS(name), &q);
 
         if (r)
@@ -373,7 +378,8 @@ void store_account_deinit(struct store_account *a)
 int store_each(struct store *s, void (*fn)(void *arg, const struct store_account *a), void *arg)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = store_prepare(s, "SELECT name, verifier, service FROM account ORDER BY name",
+        int r = store_prepare(s,
+                              "SELECT name, verifier, service, serial FROM account ORDER BY name",
                               TEXTS(NULL), &q);
 
         while (!r && sqlite3_step(q) == SQLITE_ROW) {
@@ -431,8 +437,8 @@ int store_add(struct store *s, const struct store_new *a)
                 return r;
 
         r = store_change(s,
-                         "INSERT INTO account (name, verifier, service)"
-                         " VALUES (?1, ?2, CAST(?3 AS INTEGER))",
+                         "INSERT INTO account (name, verifier, service, serial)"
+                         " VALUES (?1, ?2, CAST(?3 AS INTEGER), random())",
                          TEXTS(a->name, a->verifier, a->service ? "1" : "0"));
         for (unsigned i = 0; i < a->nprofiles && !r; i++)
                 r = store_add_profile(s, a->name, i, a->profiles[i]);
@@ -638,7 +644,10 @@ int store_add_with_identity(struct store *s, const char *name, const char *profi
         if (r)
                 return r;
 
-        r = store_change(s, "INSERT INTO account (name, verifier) VALUES (?, ?)", TEXTS(name, ""));
+        r = store_change(s,
+                         "INSERT INTO account (name, verifier, serial)"
+                         " VALUES (?, ?, random())",
+                         TEXTS(name, ""));
         if (!r)
                 r = store_add_profile(s, name, 0, profile);
         if (!r)

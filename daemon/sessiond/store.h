@@ -14,7 +14,7 @@
 #include "session-audit.h"
 
 enum {
-        STORE_VERSION = 5,
+        STORE_VERSION = 6,
         STORE_NAME_BYTES = 32,                /* of an account */
         STORE_PROFILES = 16,                  /* of an account */
         STORE_KEYS = 32,                      /* likewise */
@@ -52,6 +52,7 @@ struct store_service_key {
 /* A copy of what is stored; to be deinitialised, which wipes it. */
 struct store_account {
         char name[STORE_NAME_BYTES + 1];
+        int64_t serial;                        /* another one when it was made anew */
         char verifier[crypto_pwhash_STRBYTES]; /* "": no password */
         char profiles[STORE_PROFILES][65];
         struct store_key keys[STORE_KEYS];

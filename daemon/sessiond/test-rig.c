@@ -73,6 +73,12 @@ static void manifest_rule(certificates_builder c, bool by_name)
         certificate_rule_set_profile(r, "operator");
 }
 
+static void manifest_passkeys(passkeys_builder p)
+{
+        passkeys_set_relying_party(p, RIG_PARTY);
+        passkeys_set_origins_at(passkeys_init_origins(p, 1), 0, RIG_ORIGIN);
+}
+
 static int manifest_memfd(const struct rig_options *o)
 {
         capnp_msg *m = NULL;
@@ -108,6 +114,8 @@ static int manifest_memfd(const struct rig_options *o)
         manifest_entry(authentication_init_anonymous(a), !o->no_entry);
         if (o->certificates)
                 manifest_rule(authentication_init_certificates(a), o->by_name);
+        if (o->passkeys)
+                manifest_passkeys(authentication_init_passkeys(a));
         limits = manifest_init_limits(b);
         if (o->admission_ms)
                 limits_set_admission_ms(limits, o->admission_ms);

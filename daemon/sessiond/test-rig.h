@@ -19,6 +19,10 @@
 #define RIG_HOME "127.0.0.1:4711"
 #define RIG_AWAY "192.0.2.7:4711"
 
+/* For whom passkeys are, and their only origin. */
+#define RIG_PARTY  "capos.example"
+#define RIG_ORIGIN "https://" RIG_PARTY
+
 enum { RIG_EVENTS = 32, RIG_PROVERS = 256 };
 enum { ECHO_ADD_ONE, ECHO_HANG };
 
@@ -29,6 +33,7 @@ struct rig_options {
         bool certificates; /* one rule: it is alice, with the profile `operator` */
         bool by_name;      /* … it is whom the certificate names */
         bool service;      /* there is a profile for service accounts, `robot` */
+        bool passkeys;     /* people may have some */
         bool server_key;   /* the profile lets proofs be bound to the server's key alone */
         const char *dir;   /* a folder that exists already, to start again in */
 };

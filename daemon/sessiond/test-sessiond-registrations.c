@@ -12,12 +12,12 @@ TEST(a_challenge_is_good_once)
         struct registrations r = {0};
         uint8_t made[PASSKEY_CHALLENGE_BYTES], taken[PASSKEY_CHALLENGE_BYTES];
 
-        registrations_begin(&r, "ada", 1000, made);
-        CHECK(!registrations_take(&r, "bob", 1000, taken));
-        CHECK(!registrations_take(&r, "", 1000, taken));
-        CHECK(registrations_take(&r, "ada", 1000 + REGISTRATION_MS - 1, taken));
+        registrations_begin(&r, "ada", 7, 1000, made);
+        CHECK(!registrations_take(&r, "bob", 7, 1000, taken));
+        CHECK(!registrations_take(&r, "", 7, 1000, taken));
+        CHECK(registrations_take(&r, "ada", 7, 1000 + REGISTRATION_MS - 1, taken));
         CHECK_MEM(taken, made, sizeof(made));
-        CHECK(!registrations_take(&r, "ada", 1001, taken));
+        CHECK(!registrations_take(&r, "ada", 7, 1001, taken));
 }
 
 TEST(a_challenge_is_over_after_a_while)
@@ -25,9 +25,20 @@ TEST(a_challenge_is_over_after_a_while)
         struct registrations r = {0};
         uint8_t made[PASSKEY_CHALLENGE_BYTES], taken[PASSKEY_CHALLENGE_BYTES];
 
-        registrations_begin(&r, "ada", 1000, made);
-        CHECK(!registrations_take(&r, "ada", 1000 + REGISTRATION_MS, taken));
-        CHECK(!registrations_take(&r, "ada", 1000, taken));
+        registrations_begin(&r, "ada", 7, 1000, made);
+        CHECK(!registrations_take(&r, "ada", 7, 1000 + REGISTRATION_MS, taken));
+        CHECK(!registrations_take(&r, "ada", 7, 1000, taken));
+}
+
+/* Its account was removed, and made anew under the name. */
+TEST(a_challenge_ends_with_its_account)
+{
+        struct registrations r = {0};
+        uint8_t made[PASSKEY_CHALLENGE_BYTES], taken[PASSKEY_CHALLENGE_BYTES];
+
+        registrations_begin(&r, "ada", 7, 1000, made);
+        CHECK(!registrations_take(&r, "ada", 8, 1000, taken));
+        CHECK(!registrations_take(&r, "ada", 7, 1000, taken));
 }
 
 TEST(a_later_one_replaces_that_of_the_account)
@@ -36,12 +47,12 @@ TEST(a_later_one_replaces_that_of_the_account)
         uint8_t first[PASSKEY_CHALLENGE_BYTES], second[PASSKEY_CHALLENGE_BYTES];
         uint8_t taken[PASSKEY_CHALLENGE_BYTES];
 
-        registrations_begin(&r, "ada", 1000, first);
-        registrations_begin(&r, "ada", 1001, second);
+        registrations_begin(&r, "ada", 7, 1000, first);
+        registrations_begin(&r, "ada", 7, 1001, second);
         CHECK(memcmp(first, second, sizeof(first)) != 0);
-        CHECK(registrations_take(&r, "ada", 1002, taken));
+        CHECK(registrations_take(&r, "ada", 7, 1002, taken));
         CHECK_MEM(taken, second, sizeof(taken));
-        CHECK(!registrations_take(&r, "ada", 1002, taken));
+        CHECK(!registrations_take(&r, "ada", 7, 1002, taken));
 }
 
 TEST(the_oldest_gives_way)
@@ -52,9 +63,9 @@ TEST(the_oldest_gives_way)
 
         for (unsigned i = 0; i <= REGISTRATIONS; i++) {
                 snprintf(name, sizeof(name), "ada%u", i);
-                registrations_begin(&r, name, 1000 + i, c);
+                registrations_begin(&r, name, 7, 1000 + i, c);
         }
-        CHECK(!registrations_take(&r, "ada0", 2000, c));
-        CHECK(registrations_take(&r, "ada1", 2000, c));
-        CHECK(registrations_take(&r, name, 2000, c));
+        CHECK(!registrations_take(&r, "ada0", 7, 2000, c));
+        CHECK(registrations_take(&r, "ada1", 7, 2000, c));
+        CHECK(registrations_take(&r, name, 7, 2000, c));
 }

@@ -1,0 +1,235 @@
+/*
+ * Passkeys that are being made, while the account that they are for goes away, or somebody else
+ * gets its name: nothing of the one account becomes the other's, and what fails is on record.
+ */
+#include "test-rig.h"
+
+#include "daemon-packets.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ID_BYTES = 16, DATA_BYTES = 37 + 16 + 2 + ID_BYTES + 10 + crypto_sign_PUBLICKEYBYTES };
+
+/* ---- an authenticator ----------------------------------------------------------------------- */
+
+struct response {
+        char text[4096];
+};
+
+static size_t base64(char *to, size_t room, const void *p, size_t len)
+{
+        sodium_bin2base64(to, room, p, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+        return strlen(to);
+}
+
+/* Its data: a new key of EdDSA. */
+static void data_make(uint8_t p[DATA_BYTES])
+{
+        static const uint8_t cose[] = {0xa4, 1, 1, 3, 0x27, 0x20, 6, 0x21, 0x58, 0x20};
+        uint8_t secret[crypto_sign_SECRETKEYBYTES];
+
+        memset(p, 0, DATA_BYTES);
+        crypto_hash_sha256(p, (const uint8_t *)RIG_PARTY, strlen(RIG_PARTY));
+        p[32] = 0x45; /* present, verified, a credential follows */
+        p[54] = ID_BYTES;
+        randombytes_buf(p + 55, ID_BYTES);
+        memcpy(p + 55 + ID_BYTES, cose, sizeof(cose));
+        crypto_sign_keypair(p + 55 + ID_BYTES + sizeof(cose), secret);
+}
+
+/* A RegistrationResponseJSON, attested by nobody. */
+static void response_make(struct response *r, capnp_data challenge)
+{
+        static const char front[] = "\xa3\x63"
+                                    "fmt\x64"
+                                    "none\x67"
+                                    "attStmt\xa0\x68"
+                                    "authData\x58";
+        uint8_t object[sizeof(front) + DATA_BYTES];
+        char client[512], b64[3][1024];
+
+        memcpy(object, front, sizeof(front) - 1);
+        object[sizeof(front) - 1] = DATA_BYTES;
+        data_make(object + sizeof(front));
+        base64(b64[0], sizeof(b64[0]), challenge.p, challenge.len);
+        snprintf(client, sizeof(client),
+                 "{\"type\":\"webauthn.create\",\"challenge\":\"%s\",\"origin\":\"" RIG_ORIGIN
+                 "\"}",
+                 b64[0]);
+        base64(b64[0], sizeof(b64[0]), object + sizeof(front) + 55, ID_BYTES);
+        base64(b64[1], sizeof(b64[1]), client, strlen(client));
+        base64(b64[2], sizeof(b64[2]), object, sizeof(object));
+        snprintf(r->text, sizeof(r->text),
+                 "{\"id\":\"%s\",\"rawId\":\"%s\",\"type\":\"public-key\",\"response\":"
+                 "{\"clientDataJSON\":\"%s\",\"attestationObject\":\"%s\"}}",
+                 b64[0], b64[0], b64[1], b64[2]);
+}
+
+/* ---- an administrator ----------------------------------------------------------------------- */
+
+static void begin(struct rig *g, const char *account, struct response *r)
+{
+        capnp_question *q = admin_passkey_begin(rig_admin(g));
+
+        admin_passkey_begin_set_name(q, account);
+        response_make(r, admin_passkey_begin_challenge(rig_good(q)));
+        capnp_question_free(q);
+}
+
+static capnp_question *add(struct rig *g, const char *account, const struct response *r)
+{
+        capnp_question *q = admin_passkey_add(rig_admin(g));
+
+        admin_passkey_add_set_name(q, account);
+        admin_passkey_add_set_label(q, "of a test");
+        admin_passkey_add_set_response(q, r->text);
+        capnp_question_send(q, NULL, NULL);
+        return q;
+}
+
+static void account_remove(struct rig *g, const char *name)
+{
+        capnp_question *q = admin_account_remove(rig_admin(g));
+
+        admin_account_remove_set_name(q, name);
+        capnp_question_free(rig_good(q));
+}
+
+static void service_add(struct rig *g, const char *name)
+{
+        capnp_question *q = admin_service_account_add(rig_admin(g));
+
+        admin_service_account_add_set_name(q, name);
+        admin_service_account_add_in_set_profiles_at(admin_service_account_add_init_profiles(q, 1),
+                                                     0, "robot");
+        capnp_question_free(rig_good(q));
+}
+
+static unsigned passkeys(struct rig *g, const char *account)
+{
+        capnp_question *q = admin_passkey_list(rig_admin(g));
+        unsigned n;
+
+        admin_passkey_list_set_name(q, account);
+        n = passkey_list_len(admin_passkey_list_passkeys(rig_good(q)));
+        capnp_question_free(q);
+        return n;
+}
+
+static void start(struct rig *g)
+{
+        CHECK(sodium_init() >= 0);
+        rig_start(g, &(struct rig_options){.passkeys = true, .service = true});
+        rig_account(g, "ada", "");
+}
+
+static void stop(struct rig *g)
+{
+        rig_stop(g, false);
+        rig_remove(g->dir);
+}
+
+static unsigned failures(struct rig *g, const char *outcome, const char *why)
+{
+        char text[256];
+
+        snprintf(text, sizeof(text),
+                 "\"what\":\"passkey-add\",\"outcome\":\"%s\",\"source\":\"local\","
+                 "\"account\":\"ada\",\"detail\":\"%s",
+                 outcome, why);
+        return rig_audited(g, text);
+}
+
+/* ---- what becomes of it --------------------------------------------------------------------- */
+
+TEST_T(one_is_made, 60)
+{
+        struct response r;
+        struct rig g;
+
+        start(&g);
+        begin(&g, "ada", &r);
+        capnp_question_free(rig_good(add(&g, "ada", &r)));
+        CHECK_EQ(passkeys(&g, "ada"), 1);
+        stop(&g);
+}
+
+enum after { GONE, REMADE, REMADE_FOR_A_PROGRAM };
+
+static void account_change(struct rig *g, enum after what)
+{
+        account_remove(g, "ada");
+        if (what == REMADE)
+                rig_account(g, "ada", "");
+        if (what == REMADE_FOR_A_PROGRAM)
+                service_add(g, "ada");
+}
+
+/* Between the two steps. */
+TEST_T(what_was_begun_ends_with_its_account, 60)
+{
+        static const char *const words[] = {[GONE] = "there is none such",
+                                            [REMADE] = "nothing was begun for this account",
+                                            [REMADE_FOR_A_PROGRAM] = "a service account has no"};
+        struct response r;
+        struct rig g;
+
+        for (enum after what = GONE; what <= REMADE_FOR_A_PROGRAM; what++) {
+                start(&g);
+                begin(&g, "ada", &r);
+                account_change(&g, what);
+                rig_refused(add(&g, "ada", &r), words[what]);
+                CHECK_EQ(failures(&g, "failed", words[what]), 1);
+                if (what == REMADE)
+                        CHECK_EQ(passkeys(&g, "ada"), 0);
+                stop(&g);
+        }
+}
+
+/* While a prover looks at what has come. */
+TEST_T(what_is_judged_ends_with_its_account, 60)
+{
+        struct response r;
+        capnp_question *q;
+        struct rig g;
+
+        for (enum after what = GONE; what <= REMADE_FOR_A_PROGRAM; what++) {
+                start(&g);
+                begin(&g, "ada", &r);
+                g.hold_provers = true;
+                q = add(&g, "ada", &r);
+                rig_until_count(&g, &g.nheld, 1);
+                account_change(&g, what);
+                rig_release_provers(&g);
+                rig_refused(q, "its account is gone");
+                CHECK_EQ(failures(&g, "failed", "its account is gone"), 1);
+                if (what == REMADE)
+                        CHECK_EQ(passkeys(&g, "ada"), 0);
+                stop(&g);
+        }
+}
+
+/* Whatever it fails for, there is one record. */
+TEST_T(what_fails_is_on_record, 60)
+{
+        struct response r, other;
+        struct rig g;
+
+        start(&g);
+        begin(&g, "ada", &r);
+        begin(&g, "ada", &other); /* in its place */
+        rig_refused(add(&g, "ada", &r), "for another challenge");
+        CHECK_EQ(failures(&g, "failed", "for another challenge"), 1);
+        rig_refused(add(&g, "ada", &other), "nothing was begun for this account");
+        CHECK_EQ(failures(&g, "failed", "nothing was begun"), 1);
+
+        begin(&g, "ada", &r);
+        capnp_question_free(rig_good(add(&g, "ada", &r)));
+        begin(&g, "ada", &other);
+        snprintf(other.text, sizeof(other.text), "{}");
+        rig_refused(add(&g, "ada", &other), "no response of an authenticator");
+        CHECK_EQ(failures(&g, "failed", "no response of an authenticator"), 1);
+        stop(&g);
+}
