@@ -245,7 +245,8 @@ struct Passkeys {
 
   aaguids @3 :List(Text);
   # The makes of authenticators that a new one may be of, as they say themselves:
-  # `ee882879-721c-4913-9775-3dfcce97072a`. At most 16; empty: any.
+  # `ee882879-721c-4913-9775-3dfcce97072a`. At most 16; empty: any. Browsers leave the make out unless it is attested, so
+  # a list wants `attestation`.
 }
 
 struct OidcClaim {

@@ -128,6 +128,22 @@ static bool aaguid_is_good(capnp_text t)
         return true;
 }
 
+static void check_makes(struct check *c, passkeys_reader p)
+{
+        capnp_list makes = passkeys_aaguids(p);
+
+        if (makes.len > MAKES_MAX)
+                check_fault(c, WHERE "aaguids", "too many: at most 16");
+        if (makes.len && passkeys_attestation(p) == ATTESTATION_NONE)
+                check_fault(c, WHERE "aaguids",
+                            "let nobody in while `attestation` is none: browsers leave the make "
+                            "out");
+        for (uint32_t i = 0; i < makes.len && i < MAKES_MAX; i++)
+                if (!aaguid_is_good(passkeys_aaguids_at(makes, i)))
+                        check_fault_at(c, WHERE "aaguids", i,
+                                       "must be 32 of 0-9 and a-f, as 8-4-4-4-12 with dashes");
+}
+
 unsigned manifest_passkeys_check(manifest_reader m,
                                  void (*complain)(void *arg, const char *path, const char *what),
                                  void *arg)
@@ -152,11 +168,6 @@ unsigned manifest_passkeys_check(manifest_reader m,
         }
         if (!attestation_name(passkeys_attestation(p)))
                 check_fault(&c, WHERE "attestation", "unknown");
-        if (makes.len > MAKES_MAX)
-                check_fault(&c, WHERE "aaguids", "too many: at most 16");
-        for (uint32_t i = 0; i < makes.len && i < MAKES_MAX; i++)
-                if (!aaguid_is_good(passkeys_aaguids_at(makes, i)))
-                        check_fault_at(&c, WHERE "aaguids", i,
-                                       "must be 32 of 0-9 and a-f, as 8-4-4-4-12 with dashes");
+        check_makes(&c, p);
         return c.faults;
 }

@@ -130,8 +130,12 @@ static const struct {
         {ORIGIN("a.example", "https://a.example.b.example"), "origins[0]: must be of the relying"},
         {ORIGIN("a.example", "http://a.example"), "origins[0]: must be https: only"},
         {ORIGIN("localhost", "http://b.localhost"), "origins[0]: must be https: only"},
-        {PASSKEYS("a.example", ", origins = [\"https://a.example\"], aaguids = [\"1\"]"),
+        {PASSKEYS("a.example", ", origins = [\"https://a.example\"], attestation = self,"
+                               " aaguids = [\"1\"]"),
          "aaguids[0]: must be 32 of"},
+        {PASSKEYS("a.example", ", origins = [\"https://a.example\"],"
+                               " aaguids = [\"ee882879-721c-4913-9775-3dfcce97072a\"]"),
+         "passkeys.aaguids: let nobody in while"},
         /* client certificates */
         {CERTIFICATES("(name = \"ours\")", ""), "certificates.authorities[0].file: either"},
         {CERTIFICATES("(name = \"ours\", file = \"ca.pem\")", ""), "authorities[0].file: must be"},

@@ -157,6 +157,34 @@ static bool item_is_number(const cbor_item_t *i, const void *number)
         return cbor_isa_uint(i) && cbor_get_int(i) == *(const uint8_t *)number;
 }
 
+static bool text_is_new(const cbor_item_t *map, size_t at)
+{
+        const struct cbor_pair *p = cbor_map_handle(map);
+        size_t len;
+
+        if (!cbor_isa_string(p[at].key))
+                return false;
+        len = cbor_string_length(p[at].key);
+        for (size_t i = 0; i < at; i++)
+                if (cbor_string_length(p[i].key) == len &&
+                    !memcmp(cbor_string_handle(p[i].key), cbor_string_handle(p[at].key), len))
+                        return false;
+        return true;
+}
+
+bool passkey_cbor_take_named(capnp_data *in)
+{
+        capnp_data item;
+        cbor_item_t *i = passkey_cbor_take(in, &item) ? item_load(item) : NULL;
+        bool good = i && cbor_isa_map(i);
+
+        for (size_t at = 0; good && at < cbor_map_size(i); at++)
+                good = text_is_new(i, at);
+        if (i)
+                cbor_decref(&i);
+        return good;
+}
+
 static bool item_number(const cbor_item_t *i, int32_t *ret)
 {
         uint64_t n;

@@ -7,6 +7,8 @@
 /* Takes one item off the front: of definite lengths, not nested deeper than an authenticator does,
  * all there. false: it is not one. */
 bool passkey_cbor_take(capnp_data *in, capnp_data *ret_item) CAPNP_MUST_USE;
+/* The same of a map whose keys are texts, none of them twice; what is in it is not told. */
+bool passkey_cbor_take_named(capnp_data *in) CAPNP_MUST_USE;
 /* What is in an item that was taken. The number that a map has under a text, or under a number.
  * false: it is no map, or has none there, or two. */
 bool passkey_cbor_named(capnp_data map, const char *name, int32_t *ret) CAPNP_MUST_USE;

@@ -34,6 +34,8 @@ static const char *const words[PASSKEY_ERRS] = {
         [PASSKEY_E_KEY] = "its key is none",
         [PASSKEY_E_ATTESTATION] = "not attested as the manifest demands",
         [PASSKEY_E_MAKE] = "of a make that the manifest does not name",
+        [PASSKEY_E_TOKEN] = "bound to another connection, by a token",
+        [PASSKEY_E_EXTENSIONS] = "its extensions are none",
 };
 
 const char *passkey_strerror(int err)
@@ -137,6 +139,20 @@ static bool challenge_is(const char *text, const uint8_t challenge[PASSKEY_CHALL
         return strlen(text) == strlen(wanted) && !sodium_memcmp(text, wanted, strlen(wanted));
 }
 
+/* Token binding has gone from the Web. A browser that knows it says that it is `supported`; one
+ * that has used it has used it with somebody else. A word that is not known says nothing (5.8.1).
+ */
+static int token_judge(json_t *binding)
+{
+        const char *status = json_string_value(json_object_get(binding, "status"));
+
+        if (!binding)
+                return 0;
+        if (!status)
+                return PASSKEY_E_FORM;
+        return strcmp(status, "present") != 0 ? 0 : PASSKEY_E_TOKEN;
+}
+
 static int client_judge(json_t *j, const char *type,
                         const uint8_t challenge[PASSKEY_CHALLENGE_BYTES],
                         const struct passkey_party *p)
@@ -157,7 +173,7 @@ static int client_judge(json_t *j, const char *type,
         if ((cross && !json_is_false(cross)) || json_object_get(j, "topOrigin"))
                 return PASSKEY_E_CROSS;
 
-        return 0;
+        return token_judge(json_object_get(j, "tokenBinding"));
 }
 
 int passkey_client_check(capnp_data client, const char *type,

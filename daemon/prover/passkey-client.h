@@ -24,6 +24,8 @@ enum passkey_err {
         PASSKEY_E_KEY,         /* likewise: no key */
         PASSKEY_E_ATTESTATION, /* likewise: not as is wanted */
         PASSKEY_E_MAKE,        /* likewise: of a make that is not accepted */
+        PASSKEY_E_TOKEN,       /* bound to a connection by token binding, which there is not */
+        PASSKEY_E_EXTENSIONS,  /* what it says of extensions is no map of theirs */
         PASSKEY_ERRS
 };
 

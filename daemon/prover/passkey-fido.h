@@ -18,12 +18,16 @@ enum passkey_flag {
 
 /* Judges the front: for whom it is, and what it says of the person. 0; enum passkey_err. */
 int passkey_data_check(capnp_data data, const struct passkey_party *p) CAPNP_MUST_USE;
+/* Judges what follows the front, and a new credential: extensions, where it says so, and nothing
+ * else. 0; PASSKEY_E_EXTENSIONS; PASSKEY_E_FORM. */
+int passkey_data_end(capnp_data data, capnp_data rest) CAPNP_MUST_USE;
 /* How often the authenticator says that it has signed. */
 uint32_t passkey_data_count(capnp_data data);
 /* Whether a key is one, of an algorithm that is accepted. 0; PASSKEY_E_ALGORITHM; PASSKEY_E_KEY. */
 int passkey_key_check(const struct passkey *k) CAPNP_MUST_USE;
-/* Verifies what a login has signed: 0; PASSKEY_E_SIGNATURE; PASSKEY_E_KEY; -ENOMEM. */
-int passkey_verify(const struct passkey *k, const struct passkey_response *r,
-                   const struct passkey_party *p) CAPNP_MUST_USE;
+/* Verifies what a key has signed: an authenticator's data, and what the browser says. 0;
+ * PASSKEY_E_SIGNATURE; PASSKEY_E_KEY; PASSKEY_E_FORM: too long; -ENOMEM. */
+int passkey_verify(const struct passkey *k, capnp_data data, capnp_data client,
+                   capnp_data signature) CAPNP_MUST_USE;
 
 #endif

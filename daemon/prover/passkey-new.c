@@ -75,25 +75,22 @@ static bool object_read(capnp_data all, struct object *o)
 
 /* ---- the data ------------------------------------------------------------------------------- */
 
-/* Whether all that the data says that it has is there, and nothing else; *ret_key: the COSE key. */
-static bool data_split(capnp_data data, capnp_data *ret_key)
+/* Whether all that the data says that it has is there, and nothing else: 0, *ret_key is the COSE
+ * key; PASSKEY_E_FORM; PASSKEY_E_EXTENSIONS. */
+static int data_split(capnp_data data, capnp_data *ret_key)
 {
-        capnp_data rest, more;
+        capnp_data rest;
         size_t len;
 
         if (data.len < ID_AT || !(data.p[PASSKEY_FLAGS_AT] & PASSKEY_HAS_CREDENTIAL))
-                return false;
+                return PASSKEY_E_FORM;
 
         len = (size_t)data.p[ID_LEN_AT] << 8 | data.p[ID_LEN_AT + 1];
         if (!len || len > PASSKEY_ID_BYTES || len > data.len - ID_AT)
-                return false;
+                return PASSKEY_E_FORM;
 
         rest = (capnp_data){data.p + ID_AT + len, (uint32_t)(data.len - ID_AT - len)};
-        if (!passkey_cbor_take(&rest, ret_key))
-                return false;
-        if (data.p[PASSKEY_FLAGS_AT] & PASSKEY_HAS_EXTENSIONS && !passkey_cbor_take(&rest, &more))
-                return false;
-        return !rest.len;
+        return passkey_cbor_take(&rest, ret_key) ? passkey_data_end(data, rest) : PASSKEY_E_FORM;
 }
 
 static int key_algorithm(capnp_data key, int32_t *ret)
@@ -122,35 +119,55 @@ static int passkey_fill(const fido_cred_t *c, struct passkey *ret)
         return passkey_key_check(ret);
 }
 
-static int cred_fill(fido_cred_t *c, int32_t algorithm, capnp_data data)
+/* libfido2 reads what ends with the key; of what follows it would refuse what it does not know. */
+static int cred_fill(fido_cred_t *c, int32_t algorithm, capnp_data data, capnp_data key)
 {
-        int e = fido_cred_set_type(c, algorithm);
+        size_t len = (size_t)(key.p - data.p) + key.len;
+        uint8_t front[PASSKEY_RESPONSE_BYTES];
 
-        if (e == FIDO_OK)
-                e = fido_cred_set_authdata_raw(c, data.p, data.len);
-        return e == FIDO_OK ? 0 : PASSKEY_E_KEY;
+        if (len > sizeof(front))
+                return PASSKEY_E_FORM;
+
+        memcpy(front, data.p, len);
+        front[PASSKEY_FLAGS_AT] &= (uint8_t)~PASSKEY_HAS_EXTENSIONS;
+        return fido_cred_set_type(c, algorithm) == FIDO_OK &&
+                               fido_cred_set_authdata_raw(c, front, len) == FIDO_OK
+                       ? 0
+                       : PASSKEY_E_KEY;
+}
+
+/* The signature in a statement of `packed`: a map of it and the algorithm, without certificates. */
+static bool statement_signature(capnp_data statement, capnp_data *ret)
+{
+        static const uint8_t map_of_two = 0xa2;
+        capnp_data rest = {statement.p + 1, statement.len - 1}, item;
+        char name[16];
+
+        *ret = (capnp_data){0};
+        for (unsigned i = 0; i < 2; i++) {
+                if (statement.p[0] != map_of_two || !text_take(&rest, name, sizeof(name)))
+                        return false;
+                if (strcmp(name, "sig") != 0 ? !passkey_cbor_take(&rest, &item)
+                                             : !bytes_take(&rest, ret))
+                        return false;
+        }
+        return ret->len > 0;
 }
 
 /* Whether the new key has signed that it was made. */
-static int cred_verify_self(fido_cred_t *c, const struct object *o,
-                            const struct passkey_response *r, const struct passkey_party *p)
+static int attested_by_itself(const struct passkey *k, const struct object *o, capnp_data client)
 {
-        uint8_t hash[crypto_hash_sha256_BYTES];
+        capnp_data signature;
         int32_t algorithm;
+        int e;
 
         if (strcmp(o->format, "packed") != 0 ||
-            !passkey_cbor_named(o->statement, "alg", &algorithm) || algorithm != fido_cred_type(c))
+            !passkey_cbor_named(o->statement, "alg", &algorithm) || algorithm != k->algorithm ||
+            !statement_signature(o->statement, &signature))
                 return PASSKEY_E_ATTESTATION;
 
-        crypto_hash_sha256(hash, r->client.p, r->client.len);
-        if (fido_cred_set_fmt(c, o->format) != FIDO_OK ||
-            fido_cred_set_rp(c, p->id, NULL) != FIDO_OK ||
-            fido_cred_set_clientdata_hash(c, hash, sizeof(hash)) != FIDO_OK ||
-            fido_cred_set_uv(c, FIDO_OPT_TRUE) != FIDO_OK ||
-            fido_cred_set_attstmt(c, o->statement.p, o->statement.len) != FIDO_OK ||
-            fido_cred_verify_self(c) != FIDO_OK)
-                return PASSKEY_E_ATTESTATION;
-        return 0;
+        e = passkey_verify(k, o->data, client, signature);
+        return e == PASSKEY_E_SIGNATURE ? PASSKEY_E_ATTESTATION : e;
 }
 
 static bool make_is_good(const struct proof_passkey_new *w, const uint8_t *aaguid)
@@ -162,21 +179,22 @@ static bool make_is_good(const struct proof_passkey_new *w, const uint8_t *aagui
 }
 
 static int cred_judge(fido_cred_t *c, const struct object *o, const struct passkey_response *r,
-                      const struct passkey_party *p, const struct proof_passkey_new *w,
-                      struct passkey *ret)
+                      const struct proof_passkey_new *w, struct passkey *ret)
 {
         capnp_data key = {0};
         int32_t algorithm;
-        int e = data_split(o->data, &key) ? key_algorithm(key, &algorithm) : PASSKEY_E_FORM;
+        int e = data_split(o->data, &key);
 
         if (!e)
-                e = cred_fill(c, algorithm, o->data);
+                e = key_algorithm(key, &algorithm);
+        if (!e)
+                e = cred_fill(c, algorithm, o->data, key);
         if (!e)
                 e = passkey_fill(c, ret);
         if (!e && (ret->id_len != r->id.len || memcmp(ret->id, r->id.p, r->id.len) != 0))
                 e = PASSKEY_E_CREDENTIAL;
         if (!e && w->attestation != PASSKEY_ATTESTATION_NONE)
-                e = cred_verify_self(c, o, r, p);
+                e = attested_by_itself(ret, o, r->client);
         if (!e && !make_is_good(w, ret->aaguid))
                 e = PASSKEY_E_MAKE;
         return e;
@@ -199,7 +217,7 @@ int passkey_new_read(const struct passkey_response *r, const struct passkey_part
         if (!c)
                 return -ENOMEM;
 
-        e = cred_judge(c, &o, r, p, w, ret);
+        e = cred_judge(c, &o, r, w, ret);
         fido_cred_free(&c);
         *ret_data = o.data;
         return e;

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "passkey-cbor.h"
 #include "passkey-client.h"
 #include "passkey-fido.h"
 #include "passkey-new.h"
@@ -55,17 +54,14 @@ static void verdict_describe(struct proof_verdict *v, capnp_data id, capnp_data 
 static int login_data_check(capnp_data data, const struct passkey_party *p)
 {
         int r = passkey_data_check(data, p);
-        capnp_data rest, item;
 
         if (r)
                 return r;
         if (data.p[PASSKEY_FLAGS_AT] & PASSKEY_HAS_CREDENTIAL)
                 return PASSKEY_E_FORM;
 
-        rest = (capnp_data){data.p + PASSKEY_DATA_LEAST, data.len - PASSKEY_DATA_LEAST};
-        if (data.p[PASSKEY_FLAGS_AT] & PASSKEY_HAS_EXTENSIONS && !passkey_cbor_take(&rest, &item))
-                return PASSKEY_E_FORM;
-        return rest.len ? PASSKEY_E_FORM : 0;
+        return passkey_data_end(
+                data, (capnp_data){data.p + PASSKEY_DATA_LEAST, data.len - PASSKEY_DATA_LEAST});
 }
 
 static bool user_is_good(const struct proof_passkey *w, capnp_data user)
@@ -88,7 +84,7 @@ static int login_judge(const struct proof_passkey *w, const struct passkey_respo
         if (e)
                 return e;
 
-        e = passkey_verify(k, r, p);
+        e = passkey_verify(k, r->data, r->client, r->signature);
         if (!known)
                 return PASSKEY_E_CREDENTIAL;
         return !e && !user_is_good(w, r->user) ? PASSKEY_E_USER : e;
@@ -158,13 +154,9 @@ bool passkey_warm_up(void)
 {
         uint8_t data[PASSKEY_DATA_LEAST] = {[PASSKEY_FLAGS_AT] =
                                                     PASSKEY_PRESENT | PASSKEY_VERIFIED};
-        const struct passkey_response r = {.client = {data, sizeof(data)},
-                                           .data = {data, sizeof(data)},
-                                           .signature = {data, sizeof(data)}};
-        const struct passkey_party p = {.id = "localhost"};
+        const capnp_data all = {data, sizeof(data)};
 
         fido_init(0);
-        crypto_hash_sha256(data, (const uint8_t *)p.id, strlen(p.id));
         return !passkey_key_check(&nobody) &&
-               passkey_verify(&nobody, &r, &p) == PASSKEY_E_SIGNATURE;
+               passkey_verify(&nobody, all, all, all) == PASSKEY_E_SIGNATURE;
 }

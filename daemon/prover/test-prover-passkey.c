@@ -70,7 +70,7 @@ static struct proof_passkey wanted_of(const char *name)
 /* ---- responses that are bent ---------------------------------------------------------------- */
 
 struct bent {
-        char text[8192];
+        char text[16384];
 };
 
 /* A field that is base64url, decoded. */
@@ -86,7 +86,7 @@ static size_t field_get(json_t *object, const char *name, uint8_t *to, size_t ro
 
 static void field_set(json_t *object, const char *name, const uint8_t *p, size_t n)
 {
-        char text[4096];
+        char text[8192];
 
         sodium_bin2base64(text, sizeof(text), p, n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
         json_object_set_new(object, name, json_string(text));
@@ -240,6 +240,17 @@ static const struct {
         {"{\"type\"", "\"type\"", PASSKEY_E_FORM},
         {"{\"type\"", "[{\"type\"", PASSKEY_E_FORM},
         {"\"crossOrigin\":false", "\"other\":[]", PASSKEY_E_SIGNATURE},
+        {"\"crossOrigin\":false", "\"topOrigin\":null", PASSKEY_E_CROSS},
+        {"\"crossOrigin\":false", "\"crossOrigin\":false,\"topOrigin\":\"\"", PASSKEY_E_CROSS},
+        {"\"crossOrigin\":false", "\"tokenBinding\":{\"status\":\"present\",\"id\":\"AA\"}",
+         PASSKEY_E_TOKEN},
+        {"\"crossOrigin\":false", "\"tokenBinding\":{\"status\":\"present\"}", PASSKEY_E_TOKEN},
+        {"\"crossOrigin\":false", "\"tokenBinding\":{\"id\":\"AA\"}", PASSKEY_E_FORM},
+        {"\"crossOrigin\":false", "\"tokenBinding\":null", PASSKEY_E_FORM},
+        {"\"crossOrigin\":false", "\"tokenBinding\":\"present\"", PASSKEY_E_FORM},
+        {"\"crossOrigin\":false", "\"tokenBinding\":{\"status\":\"supported\"}",
+         PASSKEY_E_SIGNATURE},
+        {"\"crossOrigin\":false", "\"tokenBinding\":{\"status\":\"another\"}", PASSKEY_E_SIGNATURE},
 };
 
 TEST(what_the_browser_says_is_weighed)
@@ -270,7 +281,7 @@ TEST(what_the_authenticator_says_is_weighed)
                 {PASSKEY_FLAGS_AT, PASSKEY_IS_COPIED, PASSKEY_E_BACKUP},
                 {PASSKEY_FLAGS_AT, PASSKEY_IS_COPIED | PASSKEY_MAY_BE_COPIED, PASSKEY_E_SIGNATURE},
                 {PASSKEY_FLAGS_AT, PASSKEY_HAS_CREDENTIAL, PASSKEY_E_FORM},
-                {PASSKEY_FLAGS_AT, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_FORM},
+                {PASSKEY_FLAGS_AT, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_EXTENSIONS},
                 {36, 1, PASSKEY_E_SIGNATURE},
                 {36, 0, PASSKEY_E_FORM},
         };
@@ -473,6 +484,177 @@ TEST(a_key_is_one)
         CHECK_EQ(passkey_key_check(&k), PASSKEY_E_KEY);
         k.algorithm = -37;
         CHECK_EQ(passkey_key_check(&k), PASSKEY_E_ALGORITHM);
+}
+
+/* ---- what an authenticator adds ------------------------------------------------------------- */
+
+/* One of our own, which says what it likes. */
+struct made {
+        uint8_t key[crypto_sign_PUBLICKEYBYTES], secret[crypto_sign_SECRETKEYBYTES];
+        uint8_t data[8192];
+        size_t len;
+        char said[256]; /* the client data */
+};
+
+static void made_put(struct made *m, const void *p, size_t len)
+{
+        CHECK(m->len + len <= sizeof(m->data));
+        memcpy(m->data + m->len, p, len);
+        m->len += len;
+}
+
+/* The data, and what the browser says; is_new: with the credential. */
+static void made_begin(struct made *m, bool is_new, uint8_t flags)
+{
+        static const uint8_t cose[] = {0xa4, 1, 1, 3, 0x27, 0x20, 6, 0x21, 0x58, 0x20};
+        uint8_t front[PASSKEY_DATA_LEAST + 16 + 2] = {0}, challenge[PASSKEY_CHALLENGE_BYTES];
+        char text[64];
+
+        crypto_hash_sha256(front, (const uint8_t *)party_text, strlen(party_text));
+        front[PASSKEY_FLAGS_AT] = PASSKEY_PRESENT | PASSKEY_VERIFIED | flags;
+        front[PASSKEY_FLAGS_AT] |= is_new ? PASSKEY_HAS_CREDENTIAL : 0;
+        front[sizeof(front) - 1] = sizeof(m->key);
+        m->len = 0;
+        made_put(m, front, is_new ? sizeof(front) : PASSKEY_DATA_LEAST);
+        if (is_new) {
+                made_put(m, m->key, sizeof(m->key)); /* its id, too */
+                made_put(m, cose, sizeof(cose));
+                made_put(m, m->key, sizeof(m->key));
+        }
+        challenge_fill(challenge);
+        sodium_bin2base64(text, sizeof(text), challenge, sizeof(challenge),
+                          sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+        snprintf(m->said, sizeof(m->said),
+                 "{\"type\":\"webauthn.%s\",\"challenge\":\"%s\",\"origin\":\"https://localhost\"}",
+                 is_new ? "create" : "get", text);
+}
+
+static void made_sign(const struct made *m, uint8_t ret[crypto_sign_BYTES])
+{
+        uint8_t text[sizeof(m->data) + crypto_hash_sha256_BYTES];
+
+        memcpy(text, m->data, m->len);
+        crypto_hash_sha256(text + m->len, (const uint8_t *)m->said, strlen(m->said));
+        crypto_sign_detached(ret, NULL, text, m->len + crypto_hash_sha256_BYTES, m->secret);
+}
+
+static const char *made_answer(const struct made *m, struct bent *b, const char *name,
+                               const uint8_t *p, size_t len, const uint8_t *signature)
+{
+        json_t *j = json_pack("{s:s,s:{}}", "type", "public-key", "response"), *inner;
+
+        inner = json_object_get(j, "response");
+        field_set(j, "id", m->key, sizeof(m->key));
+        field_set(j, "rawId", m->key, sizeof(m->key));
+        field_set(inner, "clientDataJSON", (const uint8_t *)m->said, strlen(m->said));
+        field_set(inner, name, p, len);
+        if (signature)
+                field_set(inner, "signature", signature, crypto_sign_BYTES);
+        return bend_end(b, j);
+}
+
+static const char *made_login(const struct made *m, struct bent *b)
+{
+        uint8_t signature[crypto_sign_BYTES];
+
+        made_sign(m, signature);
+        return made_answer(m, b, "authenticatorData", m->data, m->len, signature);
+}
+
+/* Attested by itself. */
+static const char *made_new(struct made *m, struct bent *b)
+{
+        static const char front[] = "\xa3\x63"
+                                    "fmt\x66"
+                                    "packed\x67"
+                                    "attStmt\xa2\x63"
+                                    "alg\x27\x63"
+                                    "sig\x58\x40",
+                          behind[] = "\x68"
+                                     "authData\x59";
+        const uint8_t len[] = {(uint8_t)(m->len >> 8), (uint8_t)m->len};
+        uint8_t signature[crypto_sign_BYTES];
+        struct made o = {.len = 0};
+
+        made_sign(m, signature);
+        made_put(&o, front, sizeof(front) - 1);
+        made_put(&o, signature, sizeof(signature));
+        made_put(&o, behind, sizeof(behind) - 1);
+        made_put(&o, len, sizeof(len));
+        made_put(&o, m->data, m->len);
+        return made_answer(m, b, "attestationObject", o.data, o.len, NULL);
+}
+
+#define PROTECT \
+        "\x6b"  \
+        "credProtect\x02"
+#define SECRET \
+        "\x6b" \
+        "hmac-secret\xf5"
+
+/* What follows, and what comes of it; with a number, that many zeros more, inside. */
+static const struct {
+        const char *bytes;
+        size_t len, zeros;
+        uint8_t flags;
+        enum passkey_err why;
+} extensions[] = {
+        {"", 0, 0, 0, 0},
+        {"\xa1" PROTECT, 14, 0, PASSKEY_HAS_EXTENSIONS, 0},
+        {"\xa1" SECRET, 14, 0, PASSKEY_HAS_EXTENSIONS, 0},
+        {"\xa2" PROTECT SECRET, 27, 0, PASSKEY_HAS_EXTENSIONS, 0},
+        {"\xa1\x6b"
+         "hmac-secret\x80",
+         14, 0, PASSKEY_HAS_EXTENSIONS, 0},
+        {"\xa1\x61"
+         "x\x59\x08\x00",
+         6, 2048, PASSKEY_HAS_EXTENSIONS, 0},
+        {"\xa0", 1, 0, PASSKEY_HAS_EXTENSIONS, 0},
+        {"", 0, 0, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_EXTENSIONS},
+        {"\xa1" PROTECT, 14, 0, 0, PASSKEY_E_FORM},
+        {"\xa1" PROTECT, 13, 0, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_EXTENSIONS},
+        {"\xa1" PROTECT, 14, 1, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_FORM},
+        {"\xa2" PROTECT PROTECT, 27, 0, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_EXTENSIONS},
+        {"\xa1\x01\x01", 3, 0, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_EXTENSIONS},
+        {"\x80", 1, 0, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_EXTENSIONS},
+        {"\x41"
+         "x",
+         2, 0, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_EXTENSIONS},
+        {"\xf6", 1, 0, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_EXTENSIONS},
+        {"\xbf\xff", 2, 0, PASSKEY_HAS_EXTENSIONS, PASSKEY_E_EXTENSIONS},
+};
+
+/* What nobody has asked for may be there (WebAuthn 7.1, 7.2), in its form. */
+TEST(extensions_are_passed_over_and_have_a_form)
+{
+        static const uint8_t zeros[2048] = {0};
+        struct proof_passkey w = {.known = {.algorithm = -8, .id_len = 32, .key_len = 32}};
+        struct proof_passkey_new n = {.attestation = PASSKEY_ATTESTATION_SELF};
+        struct proof_verdict v;
+        struct made m = {.len = 0};
+        struct bent b;
+
+        challenge_fill(w.challenge);
+        challenge_fill(n.challenge);
+        crypto_sign_keypair(m.key, m.secret);
+        memcpy(w.known.id, m.key, sizeof(m.key));
+        memcpy(w.known.key, m.key, sizeof(m.key));
+        for (unsigned i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++) {
+                made_begin(&m, false, extensions[i].flags);
+                made_put(&m, extensions[i].bytes, extensions[i].len);
+                made_put(&m, zeros, extensions[i].zeros);
+                CHECK_EQ(ask(&w, made_login(&m, &b), &v), !extensions[i].why);
+                CHECK_EQ(v.reason, extensions[i].why);
+
+                made_begin(&m, true, extensions[i].flags);
+                made_put(&m, extensions[i].bytes, extensions[i].len);
+                made_put(&m, zeros, extensions[i].zeros);
+                n.attestation = PASSKEY_ATTESTATION_SELF;
+                CHECK_EQ(ask_new(&n, made_new(&m, &b), &v), !extensions[i].why);
+                CHECK_EQ(v.reason, extensions[i].why);
+                n.attestation = PASSKEY_ATTESTATION_NONE;
+                CHECK_EQ(ask_new(&n, b.text, &v), !extensions[i].why);
+        }
 }
 
 /* ---- the document --------------------------------------------------------------------------- */

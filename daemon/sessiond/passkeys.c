@@ -47,7 +47,8 @@ static int party_write(struct passkeys *p, capnp_text id, capnp_list origins)
 
 static int makes_read(struct passkeys *p, capnp_list list)
 {
-        if (list.len > PASSKEY_AAGUIDS)
+        if (list.len > PASSKEY_AAGUIDS ||
+            (list.len && p->wanted.attestation == PASSKEY_ATTESTATION_NONE))
                 return CAPNP_E_POISON;
 
         for (uint32_t i = 0; i < list.len; i++) {

@@ -19,7 +19,7 @@ struct passkeys {
         struct proof_passkey_new wanted; /* of a new one; its challenge is empty */
 };
 
-/* 0; CAPNP_E_POISON: an AAGUID that is none, or too much; -ENOMEM. */
+/* 0; CAPNP_E_POISON: an AAGUID that is none, or that nothing attests, or too much; -ENOMEM. */
 int passkeys_init(struct passkeys *p, passkeys_reader r) CAPNP_MUST_USE;
 void passkeys_deinit(struct passkeys *p);
 

@@ -492,6 +492,26 @@ class Cases(c.Cheats):
         return self.refused("denied.weak-proof", lambda: session.call(
             2, Struct(bytes(8), [c.instance.SECRET.encode()])), kind="password")
 
+    def bound_by_token(self):
+        for binding in ({"status": "present", "id": "AA"}, {"status": "present"}):
+            login = self.login()
+            layer = self.wrong(login, self.client(login, tokenBinding=binding), why="bound to another connection")
+        return layer
+
+    def extensions(self):
+        """What authenticators add by themselves is no fault; what is no map of extensions is."""
+        none = "its extensions are none"
+        for more, why in ((a.cbor({"credProtect": 2, "hmac-secret": 1}), None), (a.cbor({1: 2}), none),
+                          (a.cbor(b"x"), none), (b"\xa1", none), (a.cbor({"x": 1}) * 2, FORM)):
+            self.eve.extensions = more
+            login = self.login(OTHER)
+            if why:
+                layer = self.wrong(login, self.proof(login, self.eve), why=why)
+            else:
+                login.prove(json.dumps(self.proof(login, self.eve))).call(3)
+        self.eve.extensions = b""
+        return layer
+
 
 NAMES = ("honest", "counts_nothing", "same_flow", "flow_beside", "flow_after", "other_connection", "unasked",
          "other_account", "other_profile", "other_nonce", "other_exporter", "other_server", "plain_over_tls",
@@ -500,7 +520,7 @@ NAMES = ("honest", "counts_nothing", "same_flow", "flow_beside", "flow_after", "
          "verified_claimed", "more_data", "count_back", "anothers", "nobodys", "id_of_anothers", "id_beside",
          "other_user", "other_algorithm", "tampered", "registration_as_login", "removed", "registered_again",
          "registered_wrongly", "of_two_accounts", "renewed", "renewal_replayed", "renewal_by_another",
-         "renewal_by_less")
+         "renewal_by_less", "bound_by_token", "extensions")
 
 
 if __name__ == "__main__":

@@ -238,7 +238,7 @@ class Cases:
         """Attestation by the key itself, and makes that are named."""
         make = "aaguids = [\"%s\"]"
         rows = [(", attestation = self", "none", "not attested"), (", attestation = self", "packed", None),
-                (", " + make % "00000000-0000-0000-0000-000000000001", "none", "of a make"),
+                (", attestation = self, " + make % "00000000-0000-0000-0000-000000000001", "packed", "of a make"),
                 (", attestation = self, " + make % "ca905ca9-05ca-905c-a905-ca905ca905ca", "packed", None)]
         for i, (more, attestation, why) in enumerate(rows):
             target = instance.Instance(manifest(more))

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa 
 ES256, EDDSA, RS256 = -7, -8, -257
 NAMES = {"es256": ES256, "eddsa": EDDSA, "rs256": RS256}
 AAGUID = bytes.fromhex("ca905ca905ca905ca905ca905ca905ca")
-PRESENT, VERIFIED, MAY_BE_COPIED, COPIED, CREDENTIAL = 0x01, 0x04, 0x08, 0x10, 0x40
+PRESENT, VERIFIED, MAY_BE_COPIED, COPIED, CREDENTIAL, EXTENSIONS = 0x01, 0x04, 0x08, 0x10, 0x40, 0x80
 
 
 def b64(data):
@@ -89,10 +89,12 @@ class Passkey:
         self.id = ident or os.urandom(32)
         self.count = count
         self.flags = PRESENT | VERIFIED
+        self.extensions = b""  # what it adds unasked
 
     def data(self, more=b""):
-        flags = self.flags | (CREDENTIAL if more else 0)
-        return hashlib.sha256(self.party.encode()).digest() + bytes([flags]) + self.count.to_bytes(4, "big") + more
+        flags = self.flags | (CREDENTIAL if more else 0) | (EXTENSIONS if self.extensions else 0)
+        front = hashlib.sha256(self.party.encode()).digest() + bytes([flags]) + self.count.to_bytes(4, "big")
+        return front + more + self.extensions
 
     def client(self, kind, challenge, origin, **more):
         return json.dumps({"type": kind, "challenge": b64(challenge), "origin": origin, "crossOrigin": False, **more},
