@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "daemon-log.h"
 #include "links.h"
 #include "sessiond.h"
@@ -250,18 +251,36 @@ static void admission_on_deadline(void *arg)
 static void admission_set_deadline(struct admission *ad, uint64_t ms)
 {
         ad->deadline = capnp_timer_free(ad->deadline);
+        ad->deadline_ms = clock_boot_ms() + ms;
         if (ms && capnp_timer_new(ad->origin.s->vat, ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms,
                                   admission_on_deadline, ad, &ad->deadline))
                 admission_kill(ad, "no memory");
 }
 
-void admission_be_patient(struct admission *ad, uint32_t ms)
+uint32_t admission_stand_still(struct admission *ad, uint32_t ms)
 {
-        if (ad->state != ADMISSION_FRESH || ad->patient)
-                return;
+        uint64_t now = clock_boot_ms();
 
-        ad->patient = true;
-        admission_set_deadline(ad, ms);
+        if (ad->state != ADMISSION_FRESH)
+                return ms;
+
+        if (!ad->still_until_ms)
+                ad->still_until_ms = now + ms;
+        if (ad->still_until_ms <= now)
+                return 0;
+        if (!ad->waits++) {
+                ad->left_ms = ad->deadline_ms > now ? ad->deadline_ms - now : 0;
+                admission_set_deadline(ad, 0);
+        }
+        return ad->still_until_ms - now < ms ? (uint32_t)(ad->still_until_ms - now) : ms;
+}
+
+/* At least long enough to be told why. */
+void admission_go_on(struct admission *ad)
+{
+        if (ad->state == ADMISSION_FRESH && !--ad->waits)
+                admission_set_deadline(ad, ad->left_ms > ADMISSION_TOLD_MS ? ad->left_ms
+                                                                           : ADMISSION_TOLD_MS);
 }
 
 /* Which place the connection takes at the gateway. */

@@ -15,6 +15,7 @@ struct sessiond;
 
 enum {
         ADMISSION_ACK_MS = 1000,     /* for a worker to acknowledge a notice */
+        ADMISSION_TOLD_MS = 2000,    /* for a client to be told that nobody is waited for */
         ADMISSION_LINGER_MS = 90000, /* for a worker to go after its session has */
         ADMISSION_ILLEGAL = 16,      /* calls that are illegal, before the worker is killed */
         ADMISSION_REPORTS = 1000,    /* records a worker may cause */
@@ -40,10 +41,13 @@ struct admission {
         struct session *session; /* NULL: none yet, or none any more */
         struct flows flows;
         capnp_timer *deadline;
-        capnp_timer *ack;      /* a notice has not been acknowledged */
-        capnp_answer *watcher; /* waits for a notice */
-        bool patient;          /* it had its longer time */
-        bool ended_notice;     /* the worker has not been told of the end */
+        uint64_t deadline_ms;    /* since the machine started: when that is */
+        unsigned waits;          /* flows that wait for a person: so long there is none … */
+        uint64_t left_ms;        /* … and this much is left afterwards */
+        uint64_t still_until_ms; /* likewise: how long flows may do so; 0: none has yet */
+        capnp_timer *ack;        /* a notice has not been acknowledged */
+        capnp_answer *watcher;   /* waits for a notice */
+        bool ended_notice;       /* the worker has not been told of the end */
         char ended_reason[64];
         unsigned illegal, reports, refusals;
         bool gone; /* the object that is served has no reference any more */
@@ -67,8 +71,12 @@ void admissions_signed(struct sessiond *s, const struct packet *p);
 int admission_shake(struct admission *ad, capnp_answer *a);
 /* Becomes bound to a session, once. */
 void admission_bind(struct admission *ad, struct session *e);
-/* Somebody is waited for: a connection without a session has so long from now, once. */
-void admission_be_patient(struct admission *ad, uint32_t ms);
+/* One more flow waits for a person: the time of a connection without a session stands still until
+ * it does not any more. How long it may, of ms; 0: not any more. The first time decides until when
+ * any may. */
+uint32_t admission_stand_still(struct admission *ad, uint32_t ms);
+/* One less. */
+void admission_go_on(struct admission *ad);
 /* The worker must go: it has broken the rules, or does not answer. */
 void admission_kill(struct admission *ad, const char *why);
 /* A call that is illegal where it comes: refuses and records it, and a few of them are the end.

@@ -46,12 +46,13 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
 static void flow_move(struct flow *f, enum flow_state to)
 {
         static const uint8_t may[] = {
-                [FLOW_FREE] = 1 << FLOW_STARTED,
+                [FLOW_FREE] = 1 << FLOW_STARTED | 1 << FLOW_OVER,
                 [FLOW_STARTED] = 1 << FLOW_WAITING | 1 << FLOW_PROVING | 1 << FLOW_FREE,
                 [FLOW_WAITING] = 1 << FLOW_STARTED | 1 << FLOW_FREE,
                 [FLOW_PROVING] =
                         1 << FLOW_STARTED | 1 << FLOW_WAITING | 1 << FLOW_PROVED | 1 << FLOW_FREE,
                 [FLOW_PROVED] = 1 << FLOW_FREE,
+                [FLOW_OVER] = 1 << FLOW_FREE,
         };
 
         assert(may[f->state] & 1 << to);
@@ -63,7 +64,7 @@ static void flow_init(struct flow *f, struct flows *fs)
 {
         f->of = fs;
         f->claim.origin = fs->origin;
-        capnp_i_list_init(&f->patient);
+        patience_init(&f->patient);
 }
 
 void flows_init(struct flows *fs, const struct origin *o, const struct flow_ops *ops, void *arg)
@@ -72,6 +73,13 @@ void flows_init(struct flows *fs, const struct origin *o, const struct flow_ops 
         for (unsigned i = 0; i < FLOWS; i++)
                 flow_init(&fs->all[i], fs);
         flow_init(&fs->renewal, fs);
+}
+
+/* No person is waited for any more. */
+static void flow_hurry(struct flow *f)
+{
+        patience_remove(&f->patient);
+        f->timer = capnp_timer_free(f->timer);
 }
 
 /* Also while a prover works: nobody hears its verdict then. */
@@ -87,7 +95,9 @@ void flow_end(struct flow *f)
         }
         if (f->method && f->method->end)
                 f->method->end(&f->claim);
-        capnp_i_list_remove(&f->patient);
+        flow_hurry(f);
+        if (f->waits)
+                fs->ops->waited(fs->arg);
         sodium_memzero(f, sizeof(*f));
         flow_init(f, fs);
 }
@@ -313,22 +323,17 @@ static bool flow_could_renew(const struct flow *f, const struct session *e)
         return strength_renews(&p, e->kind, e->strength);
 }
 
-/* Takes a place among those who wait for a person. False: there is none. */
-static bool flow_be_patient(struct flow *f)
+/* A connection without a session has no longer, either; one that has a session stays. */
+static void flow_set_time(struct flow *f)
 {
-        const struct origin *o = f->claim.origin;
-        struct capnp_i_list *all = &o->s->patient;
-        unsigned n = 0, of_party = 0;
+        f->until_ms = clock_boot_ms() + f->claim.origin->s->policy.admission_ms;
+}
 
-        for (struct capnp_i_list *l = all->next; l != all; l = l->next, n++)
-                of_party +=
-                        !strcmp(CAPNP_I_OF(l, struct flow, patient)->claim.origin->party, o->party);
-        if (n >= FLOWS_PATIENT || of_party >= FLOWS_PATIENT_OF_PARTY)
-                return false;
+static uint64_t flow_left_ms(const struct flow *f)
+{
+        uint64_t now = clock_boot_ms();
 
-        capnp_i_list_append(all, &f->patient);
-        f->of->ops->patient(f->of->arg, f->method->patience_ms);
-        return true;
+        return f->until_ms > now ? f->until_ms - now : 0;
 }
 
 static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader q,
@@ -344,25 +349,38 @@ static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader 
         if (renewed && !flow_could_renew(f, renewed))
                 return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF, NULL);
 
-        if (f->method->patience_ms && !flow_be_patient(f))
-                return flow_over_quota(f, a, CAPOS_I_QUOTA_FLOWS);
-
         randombytes_buf(f->claim.nonce, sizeof(f->claim.nonce));
         f->number = ++f->of->last;
-        f->begun_ms = clock_boot_ms();
+        flow_set_time(f);
         flow_move(f, FLOW_STARTED);
         admission_start_results_set_flow(a, f->number);
         return capnp_answer_return(a);
 }
 
+/* A place for another one: a free one, else that of one which is over, or can come to nothing any
+ * more. NULL: there is none. */
+static struct flow *flow_new(struct flows *fs)
+{
+        struct flow *over = NULL;
+
+        for (unsigned i = 0; i < FLOWS; i++) {
+                struct flow *f = &fs->all[i];
+
+                if (f->state == FLOW_FREE)
+                        return f;
+                if (f->state == FLOW_OVER || (f->state == FLOW_STARTED && !flow_left_ms(f)))
+                        over = f;
+        }
+        if (over)
+                flow_end(over);
+        return over;
+}
+
 int flow_start(struct flows *fs, capnp_answer *a, const struct session *renewed)
 {
         remote_auth_start_reader q = admission_start_param_request(a);
-        struct flow *f = NULL;
+        struct flow *f = flow_new(fs);
 
-        for (unsigned i = 0; i < FLOWS && !f; i++)
-                if (fs->all[i].state == FLOW_FREE)
-                        f = &fs->all[i];
         if (!f) {
                 origin_attempt(fs->origin, capos_auth_name(remote_auth_start_kind(q)),
                                capos_i_quota_code(CAPOS_I_QUOTA_FLOWS));
@@ -514,6 +532,7 @@ static int flow_prove_kept(struct flow *f, capnp_answer *a, capnp_data response)
                         f, a, r == CAPNP_E_LIMIT ? CAPOS_I_QUOTA_PROOFS : CAPOS_I_QUOTA_MEMORY);
 
         flow_move(f, FLOW_PROVING);
+        flow_hurry(f);
         f->answer = a;
         return 0;
 }
@@ -526,22 +545,103 @@ static int flow_prove(struct flow *f, capnp_answer *a, capnp_data response)
         return f->answer == a ? capnp_answer_keep(a, flow_on_cancel, f) : r;
 }
 
-/* ---- next ----------------------------------------------------------------------------------- */
-
-/* A connection without a session has no longer, either; one that has a session stays. */
-static uint64_t flow_left_ms(const struct flow *f)
+/* The call that waits. */
+static capnp_answer *flow_take_answer(struct flow *f)
 {
-        uint64_t most = f->method->patience_ms ? f->method->patience_ms
-                                               : f->claim.origin->s->policy.admission_ms;
-        uint64_t gone = clock_boot_ms() - f->begun_ms;
+        capnp_answer *a = f->answer;
 
-        return gone < most ? most - gone : 0;
+        flow_move(f, FLOW_STARTED);
+        f->answer = NULL;
+        return a;
 }
+
+/* ---- waiting for a person ------------------------------------------------------------------- */
+
+/* Says why one is over that was not refused for what its client did; it has been recorded. */
+static int over_tell(const struct origin *o, capnp_answer *a, enum flow_over why)
+{
+        if (why == FLOW_DISPLACED)
+                return origin_over_quota(o, a, CAPOS_I_QUOTA_FLOWS,
+                                         "there are too many who wait for somebody: try again");
+
+        return origin_deny(o, a, CAPOS_DENIED_FLOW, "nobody has come back in time");
+}
+
+/* Ends one that waits for a person. Its client is told now if it has a call open, or else with its
+ * next one. */
+static void flow_put_out(struct flow *f, enum flow_over why)
+{
+        const char *code = why == FLOW_DISPLACED ? capos_i_quota_code(CAPOS_I_QUOTA_FLOWS)
+                                                 : capos_denial_code(CAPOS_DENIED_FLOW);
+        const struct origin *o = f->claim.origin;
+        uint32_t number = f->number;
+        capnp_answer *a = f->answer;
+
+        flow_refused(f, code, why == FLOW_DISPLACED ? "displaced" : "too late");
+        flow_end(f);
+        if (a) {
+                (void)over_tell(o, a, why);
+                return;
+        }
+
+        f->number = number;
+        f->over = why;
+        flow_move(f, FLOW_OVER);
+}
+
+static void flow_on_late(void *arg)
+{
+        struct flow *f = arg;
+
+        f->timer = NULL;
+        flow_put_out(f, FLOW_LATE);
+}
+
+/*
+ * Takes a place among those that wait for a person, and the time that goes with it; whoever has to
+ * give way for it does. Not before there is something for that person to see: what a stranger only
+ * begins costs nobody a place. 0; 1: the connection has had such time already; -ENOMEM.
+ */
+static int flow_be_patient(struct flow *f)
+{
+        const struct origin *o = f->claim.origin;
+        struct capnp_i_list *all = &o->s->patient;
+        struct flows *fs = f->of;
+        struct patient *out;
+        uint32_t ms;
+
+        if (!f->waits) {
+                ms = fs->ops->waits(fs->arg, f->method->patience_ms);
+                f->waits = ms > 0;
+                if (!ms)
+                        return 1;
+
+                f->until_ms = clock_boot_ms() + ms;
+        }
+        if (f->timer)
+                return 0;
+        if (capnp_timer_new(o->s->vat, (uint32_t)flow_left_ms(f), flow_on_late, f, &f->timer))
+                return -ENOMEM;
+
+        patience_add(all, &f->patient, o->party, o->source);
+        while ((out = patience_excess(all)))
+                flow_put_out(CAPNP_I_OF(out, struct flow, patient), FLOW_DISPLACED);
+        return 0;
+}
+
+/* ---- next ----------------------------------------------------------------------------------- */
 
 static int flow_step(struct flow *f, capnp_answer *a)
 {
-        remote_auth_step_builder b = admission_next_results_init_step(a);
+        remote_auth_step_builder b;
+        int r = f->method->patience_ms ? flow_be_patient(f) : 0;
 
+        if (r > 0)
+                return flow_deny(f, a, CAPOS_DENIED_FLOW, "too late: connect anew");
+        if (r)
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);
+
+        b = admission_next_results_init_step(a);
         remote_auth_step_set_expires_at_ms(b, clock_wall_ms() + flow_left_ms(f));
         f->method->step(&f->claim, b);
         f->claim.asked = true;
@@ -555,16 +655,6 @@ static int flow_wait(struct flow *f, capnp_answer *a, capnp_data response)
         (void)capnp_answer_keep(a, flow_on_cancel, f);
         f->method->wait(&f->claim, f, response);
         return 0;
-}
-
-/* The call that waits. */
-static capnp_answer *flow_take_answer(struct flow *f)
-{
-        capnp_answer *a = f->answer;
-
-        flow_move(f, FLOW_STARTED);
-        f->answer = NULL;
-        return a;
 }
 
 void flow_go_on(struct flow *f, enum method_turn turn)
@@ -598,6 +688,12 @@ int flow_next(struct flows *fs, capnp_answer *a, bool may_login)
 
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
+        if (f && f->state == FLOW_OVER) {
+                enum flow_over why = f->over;
+
+                flow_end(f);
+                return over_tell(fs->origin, a, why);
+        }
         if (!f || f->state != FLOW_STARTED) {
                 (void)origin_deny_attempt(fs->origin, a, NULL, CAPOS_DENIED_FLOW, NULL);
                 fs->ops->refused(fs->arg);
@@ -654,7 +750,7 @@ int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e)
         snprintf(f->claim.profile, sizeof(f->claim.profile), "%s", e->profile->name);
         memcpy(f->claim.nonce, e->challenge, sizeof(f->claim.nonce));
         f->claim.binding = e->binding;
-        f->begun_ms = clock_boot_ms();
+        flow_set_time(f);
         if (!flow_set_method(f))
                 return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
         if (!flow_could_renew(f, e))

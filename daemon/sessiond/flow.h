@@ -3,6 +3,7 @@
 #define SESSIOND_FLOW_H
 
 #include "method.h"
+#include "patience.h"
 #include "strength.h"
 
 #include "admission.capnp-c.h"
@@ -17,8 +18,6 @@ struct sessiond;
 enum {
         FLOWS = 4,
         FLOW_STEPS = 4,
-        FLOWS_PATIENT = 64,         /* that wait for a person, in all … */
-        FLOWS_PATIENT_OF_PARTY = 8, /* … and of one user or address */
 };
 
 enum flow_state {
@@ -27,7 +26,11 @@ enum flow_state {
         FLOW_WAITING, /* its call is kept, while the method asks somebody else */
         FLOW_PROVING, /* its call is kept until the verdict is there */
         FLOW_PROVED,  /* the proof was good; what comes of it is being seen to */
+        FLOW_OVER,    /* it was ended, and its client has not been told yet */
 };
+
+/* Why a flow that waited for a person was ended. */
+enum flow_over { FLOW_LATE, FLOW_DISPLACED };
 
 struct flow {
         struct flows *of;
@@ -43,12 +46,15 @@ struct flow {
         bool unbound;  /* its proof was bound to nothing, whatever its method is */
         bool alone;    /* the account's other sessions are to end */
         unsigned steps;
-        uint64_t begun_ms;
+        uint64_t until_ms;   /* since the machine started: it has so long */
+        capnp_timer *timer;  /* … and is ended then, while it waits for a person */
+        enum flow_over over; /* FLOW_OVER: why */
         char credential[STORE_FINGERPRINT_BYTES]; /* what is being tried */
         char detail[CAPOS_AUDIT_TEXT_BYTES];      /* for the record of the attempt; "": nothing */
         uint64_t enrolment;                       /* whose key is being tried; 0: of none */
         uint64_t duration_ms;                     /* asked for a renewal */
-        struct capnp_i_list patient;              /* sessiond.patient: it waits for a person */
+        struct patient patient;                   /* sessiond.patient: it waits for a person */
+        bool waits;                               /* … or has: flow_ops.waits was called */
         struct attempt *attempt;                  /* while its proof waits or is checked */
         capnp_answer *answer;                     /* kept as long */
 };
@@ -60,8 +66,10 @@ struct flow_ops {
         /* An attempt was refused; its flow and its answer are over. May end the connection, but not
          * free what the flows are in. */
         void (*refused)(void *arg);
-        /* A person is waited for, so long. */
-        void (*patient)(void *arg, uint32_t ms);
+        /* A flow waits for a person, until waited(): what the connection itself has of time stands
+         * still meanwhile. How long it may, of ms; 0: not any more, and waited() is not called. */
+        uint32_t (*waits)(void *arg, uint32_t ms);
+        void (*waited)(void *arg);
 };
 
 /* Those of a connection. */

@@ -172,13 +172,20 @@ static void login_on_refused(void *arg)
         admission_refused(arg);
 }
 
-static void login_on_patient(void *arg, uint32_t ms)
+static uint32_t login_on_waits(void *arg, uint32_t ms)
 {
-        admission_be_patient(arg, ms);
+        return admission_stand_still(arg, ms);
 }
 
-static const struct flow_ops flow_ops = {
-        .proved = login_on_proved, .refused = login_on_refused, .patient = login_on_patient};
+static void login_on_waited(void *arg)
+{
+        admission_go_on(arg);
+}
+
+static const struct flow_ops flow_ops = {.proved = login_on_proved,
+                                         .refused = login_on_refused,
+                                         .waits = login_on_waits,
+                                         .waited = login_on_waited};
 
 void login_init(struct admission *ad)
 {

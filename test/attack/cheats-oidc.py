@@ -440,6 +440,36 @@ class Cases(c.Cheats):
                             lambda: self.start(session.peer, DEVICE, on=session),
                             kind="oidcDeviceCode")
 
+    # ---- all places for who waits for a person
+
+    def crowd(self, address, user=lambda n: None):
+        """64 flows wait for somebody who never comes; another one comes in all the same, and the
+        first of those that had a place is told that it has none any more."""
+        own, flows = self.source, []
+        for number in range(16):
+            self.source, uid = address(number), user(number)
+            try:
+                if uid:
+                    os.seteuid(uid)  # a socket is whose it was when it was made
+                peer = self.peer("plain")
+            finally:
+                if uid:
+                    os.seteuid(0)
+            for _ in range(4):
+                flows.append(self.start(peer))
+                self.url(flows[-1])
+        self.source = own
+        self.let_in(self.browse(self.start(self.peer())), USER)
+        return self.refused("over-quota.flows", lambda: self.finish(flows[0], "code=x"))
+
+    def crowd_of_one(self):
+        return self.crowd(lambda n: "127.30.0.1")
+
+    def crowd_of_many(self):
+        """From sixteen addresses; as the superuser also of eight users, who have all places then."""
+        users = (lambda n: 61000 + n // 2) if os.geteuid() == 0 else lambda n: None
+        return self.crowd(lambda n: f"127.31.{n}.1", users)
+
     # ---- where nobody is yet
 
     def first_of_all(self):
@@ -463,7 +493,7 @@ NAMES = ("honest", "other_provider", "made", "same_flow", "other_flow", "state_r
          "other_access_token", "nobody_in_it", "none", "by_secret", "other_key", "unknown_keys",
          "other_type", "twice", "changed", "device_honest", "device_anywhere", "device_again",
          "device_other_account", "device_says", "device_refused", "device_token", "renewal",
-         "renewal_by_another", "renewal_by_less", "first_of_all")
+         "renewal_by_another", "renewal_by_less", "first_of_all", "crowd_of_one", "crowd_of_many")
 
 
 if __name__ == "__main__":

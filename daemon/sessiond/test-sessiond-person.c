@@ -1,0 +1,431 @@
+/*
+ * Waiting for a person: when a flow takes a place and time for it, and that both come back. The
+ * session manager's own code, in this process, with connections of any address and a clock that the
+ * test sets.
+ */
+#include "harness.h"
+
+#include "admit.h"
+#include "arrivals.h"
+#include "clock.h"
+#include "sessiond.h"
+#include "vat-loop.h"
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { MINUTE_MS = 60 * 1000, ADMISSION_MS = MINUTE_MS, CONNS = 80 };
+
+/* ---- the clock ------------------------------------------------------------------------------ */
+
+static time_t ahead_s;
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+        int r = (int)syscall(SYS_clock_gettime, id, t);
+
+        t->tv_sec += ahead_s;
+        return r;
+}
+
+/* ---- the rig -------------------------------------------------------------------------------- */
+
+static struct sessiond s;
+static int gate; /* the gateway's end of its link: the test */
+static capnp_msg *manifest;
+static struct policy_profile profile = {.name = "operator",
+                                        .accounts = true,
+                                        .lease_ms = 1000 * MINUTE_MS,
+                                        .max_lease_ms = 1000 * MINUTE_MS};
+static char dir[] = "/tmp/test-sessiond-person-XXXXXX";
+
+/* A client's connection, with our end of it. */
+struct client {
+        capnp_conn *conn;
+        admission_client ask;
+        struct admission *ad;
+};
+
+static struct client clients[CONNS];
+static unsigned nclients;
+
+static void link_ignore(struct daemon_link *l, const struct packet *p, const int *fds)
+{
+        (void)l;
+        (void)p;
+        (void)fds;
+}
+
+static void link_over(struct daemon_link *l)
+{
+        (void)l;
+}
+
+static const struct daemon_link_ops link_ops = {.got = link_ignore, .closed = link_over};
+
+/* One identity provider, of which everything is known. */
+static void provider_make(void)
+{
+        oidc_issuer_builder b;
+        authentication_builder a;
+        struct issuer *i;
+
+        CHECK_OK(capnp_msg_new(&manifest));
+        a = manifest_init_authentication(manifest_build(manifest));
+        b = oidc_issuer_list_builder_get(authentication_init_oidc(a, 1), 0);
+        oidc_issuer_set_name(b, "op");
+        oidc_issuer_set_issuer(b, "https://op.example");
+        oidc_issuer_set_client_id(b, "capos");
+        s.policy.issuers = authentication_oidc(manifest_authentication(manifest_root(manifest)));
+        s.issuers.now_ms = clock_boot_ms;
+        CHECK_OK(issuers_init(&s.issuers, &s.fetcher, s.policy.issuers));
+        s.issuers.have_files = true;
+        i = &s.issuers.all[0];
+        i->described = true;
+        i->described_ms = clock_boot_ms();
+        snprintf(i->places.authorization, sizeof(i->places.authorization),
+                 "https://op.example/authorize");
+        snprintf(i->places.token, sizeof(i->places.token), "https://op.example/token");
+}
+
+static void begin(void)
+{
+        int ends[2];
+
+        CHECK(sodium_init() >= 0);
+        memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
+        CHECK(mkdtemp(dir) && !chdir(dir));
+        memset(&s, 0, sizeof(s));
+        ahead_s = 0;
+        nclients = 0;
+        capnp_i_list_init(&s.admissions);
+        capnp_i_list_init(&s.sessions);
+        capnp_i_list_init(&s.attempts);
+        capnp_i_list_init(&s.enrolments);
+        capnp_i_list_init(&s.checks);
+        capnp_i_list_init(&s.patient);
+        throttle_init(&s.throttle);
+        s.policy.max_sessions = s.policy.max_admissions = CONNS;
+        s.policy.admission_ms = ADMISSION_MS;
+        s.policy.profiles = &profile;
+        s.policy.nprofiles = 1;
+        CHECK_OK(capnp_vat_new(&s.vat));
+        prover_init(&s.prover, &s);
+        fetcher_init(&s.fetcher, &s);
+        provider_make();
+        CHECK_OK(store_init(&s.store));
+        CHECK_OK(audit_init(&s.audit, s.vat, AT_FDCWD, &s.store));
+        CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+        gate = ends[1];
+        CHECK_OK(daemon_link_init(&s.gate, capnp_i_vat_io_loop(s.vat), ends[0], false, &link_ops));
+}
+
+static void client_end(struct client *c)
+{
+        c->ask.c = capnp_cap_unref(c->ask.c);
+        if (c->conn)
+                capnp_conn_close(c->conn, (capnp_exception){CAPNP_DISCONNECTED, "it goes"});
+        c->conn = capnp_conn_unref(c->conn);
+}
+
+static void turns(unsigned n)
+{
+        while (n--)
+                CHECK_OK(capnp_vat_process(s.vat));
+}
+
+static void finish(void)
+{
+        static const char *const files[] = {STORE_FILE, STORE_FILE "-wal", STORE_FILE "-shm",
+                                            "audit.log"};
+
+        for (unsigned i = 0; i < nclients; i++)
+                client_end(&clients[i]);
+        turns(10);
+        arrivals_forget(&s);
+        admissions_end(&s);
+        CHECK(capnp_i_list_empty(&s.patient));
+        prover_deinit(&s.prover);
+        issuers_deinit(&s.issuers);
+        fetcher_deinit(&s.fetcher);
+        daemon_link_deinit(&s.gate);
+        close(gate);
+        audit_deinit(&s.audit);
+        s.vat = capnp_vat_free(s.vat);
+        store_deinit(&s.store);
+        capnp_msg_free(manifest);
+        for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+                (void)unlink(files[i]);
+        CHECK_EQ(chdir("/"), 0);
+        CHECK_EQ(rmdir(dir), 0);
+}
+
+static struct admission *admission_of(uint64_t event)
+{
+        for (struct capnp_i_list *l = s.admissions.next; l != &s.admissions; l = l->next)
+                if (CAPNP_I_OF(l, struct admission, link)->origin.event == event)
+                        return CAPNP_I_OF(l, struct admission, link);
+        return NULL;
+}
+
+/* A connection comes in from 192.0.2.number. */
+static struct client *client_new(uint8_t number)
+{
+        struct packet p = {.type = PACKET_EVENT,
+                           .event = nclients + 1,
+                           .source = {.kind = SOURCE_ADDRESS,
+                                      .prefix = {[10] = 0xff, 0xff, 192, 0, 2, number}}};
+        const struct capnp_limits limits = {.fds = 1};
+        struct client *c = &clients[nclients++];
+        int fds[LINK_FDS + 1];
+
+        CHECK(nclients <= CONNS);
+        *c = (struct client){0};
+        arrivals_add(&s, &p);
+        c->ad = admission_of(p.event);
+        CHECK(c->ad);
+        turns(2);
+        while (!daemon_packet_recv(gate, &p, fds) && p.type != PACKET_ADMISSION)
+                ;
+        CHECK_EQ(p.type, PACKET_ADMISSION);
+        CHECK_OK(capnp_conn_new(s.vat, fds[0], &limits, NULL, &c->conn));
+        CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->ask.c));
+        return c;
+}
+
+/* ---- what a client does --------------------------------------------------------------------- */
+
+static uint32_t flow_begin(struct client *c, bool renewal)
+{
+        capnp_question *q = admission_start(c->ask);
+        uint32_t flow;
+
+        remote_auth_start_set_kind(admission_start_init_request(q),
+                                   REMOTE_AUTH_KIND_OIDC_AUTHORIZATION_CODE_PKCE);
+        admission_start_set_renewal(q, renewal);
+        CHECK_OK(capnp_question_wait(q));
+        flow = admission_start_flow(q);
+        capnp_question_free(q);
+        return flow;
+}
+
+static capnp_question *flow_ask(struct client *c, uint32_t flow, const char *response)
+{
+        capnp_question *q = admission_next(c->ask);
+
+        admission_next_set_flow(q, flow);
+        admission_next_set_response(
+                q, (capnp_data){(const uint8_t *)response, (uint32_t)strlen(response)});
+        return q;
+}
+
+/* Has the client shown where to go. */
+static void flow_show(struct client *c, uint32_t flow)
+{
+        capnp_question *q = flow_ask(c, flow, "http://127.0.0.1:9/callback");
+
+        CHECK_OK(capnp_question_wait(q));
+        CHECK(remote_auth_step_url(admission_next_step(q)).len);
+        capnp_question_free(q);
+}
+
+static void flow_cancel_by(struct client *c, uint32_t flow)
+{
+        capnp_question *q = admission_cancel(c->ask);
+
+        admission_cancel_set_flow(q, flow);
+        CHECK_OK(capnp_question_wait(q));
+        capnp_question_free(q);
+}
+
+/* What the next call of a flow is refused with. */
+static void flow_refused_with(struct client *c, uint32_t flow, const char *code)
+{
+        capnp_question *q = flow_ask(c, flow, "code=x&state=y");
+
+        CHECK_EQ(capnp_question_wait(q), CAPNP_E_EXCEPTION);
+        if (!strstr(capnp_question_exception(q).reason, code))
+                test_fail(__FILE__, __LINE__, "%s, not %s", capnp_question_exception(q).reason,
+                          code);
+        capnp_question_free(q);
+}
+
+static unsigned waiting(void)
+{
+        unsigned n = 0;
+
+        for (struct capnp_i_list *l = s.patient.next; l != &s.patient; l = l->next)
+                n++;
+        return n;
+}
+
+/* Time passes, and what is due happens. */
+static void pass(unsigned minutes)
+{
+        ahead_s += (time_t)minutes * 60;
+        turns(10);
+}
+
+/* ---- tests ---------------------------------------------------------------------------------- */
+
+/* As it was before the first one waited: the connection goes when its own time is over. */
+static void has_no_longer_time(struct client *c)
+{
+        CHECK_EQ(c->ad->state, ADMISSION_FRESH);
+        pass(2);
+        CHECK(capnp_i_list_empty(&s.admissions));
+}
+
+TEST(a_start_costs_nothing)
+{
+        struct client *c;
+
+        begin();
+        c = client_new(1);
+        (void)flow_begin(c, false);
+        CHECK_EQ(waiting(), 0);
+        has_no_longer_time(c);
+        finish();
+}
+
+TEST(a_step_takes_a_place_and_time)
+{
+        struct client *c;
+        uint32_t flow;
+
+        begin();
+        c = client_new(1);
+        flow = flow_begin(c, false);
+        flow_show(c, flow);
+        CHECK_EQ(waiting(), 1);
+        pass(9);
+        CHECK_EQ(c->ad->state, ADMISSION_FRESH);
+        CHECK_EQ(waiting(), 1);
+        finish();
+}
+
+/* By whatever way it ends. */
+TEST(what_ends_gives_both_back)
+{
+        for (unsigned way = 0; way < 3; way++) {
+                struct client *c;
+                uint32_t flow;
+
+                begin();
+                c = client_new(1);
+                flow = flow_begin(c, false);
+                flow_show(c, flow);
+                if (way == 0)
+                        flow_cancel_by(c, flow);
+                else if (way == 1)
+                        flow_refused_with(c, flow, "denied.credentials"); /* another state */
+                else
+                        pass(10);
+                CHECK_EQ(waiting(), 0);
+                if (way == 2) /* told, and not only cut off */
+                        flow_refused_with(c, flow, "denied.flow");
+                has_no_longer_time(c);
+                finish();
+        }
+}
+
+TEST(two_that_wait_are_counted_apart)
+{
+        struct client *c;
+        uint32_t one, two;
+
+        begin();
+        c = client_new(1);
+        one = flow_begin(c, false);
+        two = flow_begin(c, false);
+        flow_show(c, one);
+        flow_show(c, two);
+        CHECK_EQ(waiting(), 2);
+        flow_cancel_by(c, one);
+        CHECK_EQ(waiting(), 1);
+        pass(2);
+        CHECK_EQ(c->ad->state, ADMISSION_FRESH);
+        flow_cancel_by(c, two);
+        has_no_longer_time(c);
+        finish();
+}
+
+/* Beginning again and again does not keep a connection. */
+TEST(time_for_persons_is_given_once)
+{
+        struct client *c;
+
+        begin();
+        c = client_new(1);
+        for (unsigned i = 0; i < 3; i++) {
+                uint32_t flow = flow_begin(c, false);
+
+                flow_show(c, flow);
+                pass(4);
+                if (i < 2)
+                        flow_cancel_by(c, flow);
+        }
+        CHECK_EQ(waiting(), 0); /* the third had two minutes */
+        has_no_longer_time(c);
+        finish();
+}
+
+TEST(a_renewal_ends_too)
+{
+        const struct session_who who = {.account = "alice",
+                                        .credential = "oidc:x",
+                                        .kind = CAPOS_AUTH_OIDC_PKCE,
+                                        .strength = STRENGTH_ASSERTED,
+                                        .profile = &profile};
+        struct session *e;
+        struct client *c;
+        uint32_t flow;
+
+        begin();
+        c = client_new(1);
+        turns(3);
+        CHECK_OK(session_new(&c->ad->origin, &who, &e));
+        admission_bind(c->ad, e);
+        for (unsigned i = 0; i < 2; i++) {
+                flow = flow_begin(c, true);
+                flow_show(c, flow);
+                CHECK_EQ(waiting(), 1);
+                pass(9);
+                CHECK_EQ(waiting(), 1);
+                pass(1);
+                CHECK_EQ(waiting(), 0);
+        }
+        flow_refused_with(c, flow, "denied.flow");
+        CHECK_EQ(c->ad->state, ADMISSION_BOUND);
+        finish();
+}
+
+/* From one address, and from as many as there are places: whoever comes then has a place, and the
+ * one that gave way is told. */
+TEST(nobody_is_kept_out)
+{
+        for (unsigned many = 0; many < 2; many++) {
+                uint32_t flows[PATIENCE_PLACES];
+                struct client *c;
+
+                begin();
+                for (unsigned i = 0; i < PATIENCE_PLACES; i++) {
+                        c = client_new(many ? (uint8_t)(100 + i) : 100);
+                        flows[i] = flow_begin(c, false);
+                        flow_show(c, flows[i]);
+                }
+                CHECK_EQ(waiting(), many ? PATIENCE_PLACES : PATIENCE_OF_PARTY);
+                c = client_new(1);
+                flow_show(c, flow_begin(c, false));
+                CHECK_EQ(waiting(), many ? PATIENCE_PLACES : PATIENCE_OF_PARTY + 1);
+                flow_refused_with(&clients[0], flows[0], "over-quota.flows");
+                flow_refused_with(&clients[0], flows[0], "denied.flow"); /* and then it is gone */
+                CHECK_EQ(clients[0].ad->state, ADMISSION_FRESH);
+                finish();
+        }
+}
