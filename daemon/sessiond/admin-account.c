@@ -117,7 +117,7 @@ static int apply_remove(struct change *c, const struct proof_verdict *v)
 
         admin_audit(c->s, "account-remove", c->name, NULL);
         flows_spoil(c->s, c->name);
-        sessions_end(c->s, c->name, NULL, "revoked");
+        sessions_end(c->s, c->name, NULL, REVOKED_ACCOUNT);
         return 0;
 }
 
@@ -198,7 +198,7 @@ static int apply_passwd(struct change *c, const struct proof_verdict *v)
 
         admin_audit(c->s, "password", c->name, v->verifier[0] ? "set" : "removed");
         flows_spoil(c->s, c->name);
-        sessions_end(c->s, c->name, "password", "revoked");
+        sessions_end(c->s, c->name, "password", REVOKED_CREDENTIAL);
         return 0;
 }
 
@@ -300,7 +300,7 @@ static int apply_key_remove(struct change *c, const struct proof_verdict *v)
 
         admin_audit(c->s, "key-remove", c->name, c->key.fingerprint);
         flows_spoil(c->s, c->name);
-        sessions_end(c->s, c->name, c->key.fingerprint, "revoked");
+        sessions_end(c->s, c->name, c->key.fingerprint, REVOKED_CREDENTIAL);
         return 0;
 }
 

@@ -106,7 +106,7 @@ int admin_identity_take(struct sessiond *s, capnp_answer *a)
         flows_spoil_kind(s, CAPOS_AUTH_OIDC_DEVICE_CODE);
         flows_spoil_kind(s, CAPOS_AUTH_OIDC_PKCE);
         flows_spoil_kind(s, CAPOS_AUTH_SERVICE);
-        sessions_end(s, n.account, credential, "revoked");
+        sessions_end(s, n.account, credential, REVOKED_CREDENTIAL);
         return audit_return(&s->audit, a);
 }
 

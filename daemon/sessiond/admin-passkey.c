@@ -344,6 +344,6 @@ int admin_passkey_end(struct sessiond *s, capnp_answer *a)
 
         passkey_audit(s, "passkey-remove", "ok", w.account, id.p);
         flows_spoil(s, w.account);
-        sessions_end(s, w.account, id.p, "revoked");
+        sessions_end(s, w.account, id.p, REVOKED_CREDENTIAL);
         return audit_return(&s->audit, a);
 }

@@ -93,7 +93,7 @@ static int apply_service_key_remove(struct change *c, const struct proof_verdict
 
         admin_audit(c->s, "key-remove", c->name, fingerprint);
         flows_spoil(c->s, c->name);
-        sessions_end(c->s, c->name, fingerprint, "revoked");
+        sessions_end(c->s, c->name, fingerprint, REVOKED_CREDENTIAL);
         return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +74,27 @@ uint64_t enrolment_left_ms(const struct enrolment *n)
         return n->deadline_ms > now_ms ? n->deadline_ms - now_ms : 0;
 }
 
+/* Its end is on record: nobody hears of it, and nobody comes back. */
+static struct capos_audit_record enrolment_record(const struct enrolment *n, const char *what,
+                                                  const char *detail)
+{
+        return (struct capos_audit_record){.what = what,
+                                           .outcome = "ok",
+                                           .source = "local",
+                                           .account = n->account,
+                                           .profile = n->profile->name,
+                                           .session = n->last,
+                                           .detail = detail};
+}
+
 /* ---- those that wait ------------------------------------------------------------------------ */
+
+static void enrolment_give_way(struct enrolment *n)
+{
+        audit_add(&n->s->audit,
+                  enrolment_record(n, "displacement", "too many whose line had dropped"));
+        (void)enrolment_end(n);
+}
 
 /* The next one that waits, from l on; those whose time is over are let go on the way. NULL: there
  * is no more. Not one that is live, which its session ends. */
@@ -121,20 +142,27 @@ void enrolment_drop(struct enrolment *n)
                 own = own ? own : w;
         }
         if (of_account > ENROLMENTS_OF_ACCOUNT)
-                (void)enrolment_end(own);
+                enrolment_give_way(own);
         else if (all > ENROLMENTS_DROPPED)
-                (void)enrolment_end(oldest);
+                enrolment_give_way(oldest);
 }
 
-void enrolments_end(struct sessiond *s, const char *account, const char *credential)
+void enrolments_end(struct sessiond *s, const char *account, const char *credential,
+                    const char *reason)
 {
         struct enrolment *n = waiting_from(s, s->enrolments.next), *next;
+        char detail[96];
+
+        (void)snprintf(detail, sizeof(detail), "%s; its line had dropped", reason);
 
         for (; n; n = next) {
                 next = waiting_after(n);
-                if (!strcmp(n->account, account) &&
-                    (!credential || !strcmp(n->credential, credential)))
-                        (void)enrolment_end(n);
+                if (strcmp(n->account, account) != 0 ||
+                    (credential && strcmp(n->credential, credential) != 0 &&
+                     strcmp(n->renewed, credential) != 0))
+                        continue;
+                audit_add(&s->audit, enrolment_record(n, "revocation", detail));
+                (void)enrolment_end(n);
         }
 }
 
@@ -168,13 +196,7 @@ static bool grant_find(const struct enrolment *n, capnp_text name, unsigned *ret
 
 int enrolment_revoke(struct enrolment *n, capnp_text name)
 {
-        struct capos_audit_record r = {.what = "revocation",
-                                       .outcome = "ok",
-                                       .source = "local",
-                                       .account = n->account,
-                                       .profile = n->profile->name,
-                                       .session = n->last,
-                                       .detail = "its line had dropped"};
+        struct capos_audit_record r = enrolment_record(n, "revocation", "its line had dropped");
         unsigned i = 0;
 
         if (name.len && !grant_find(n, name, &i))

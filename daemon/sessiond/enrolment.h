@@ -32,6 +32,7 @@ struct enrolment {
                 last[ENROLMENT_ID_BYTES]; /* sessions: the one that enrolled, the last two */
         char account[STORE_NAME_BYTES + 1];
         char credential[STORE_FINGERPRINT_BYTES];
+        char renewed[STORE_FINGERPRINT_BYTES]; /* what has renewed it last; "": nothing has */
         enum capos_auth kind;
         enum binding binding;
         enum strength strength;
@@ -65,9 +66,10 @@ uint64_t enrolment_left_ms(const struct enrolment *n);
 /* The one that a key is for: what begins with its bytes. account: NULL: of any. NULL: none. */
 struct enrolment *enrolments_find(struct sessiond *s, const char *account, capnp_data key);
 struct enrolment *enrolments_get(struct sessiond *s, uint64_t number);
-/* Ends those of an account whose line has dropped, or only those that a credential made (NULL:
- * all). */
-void enrolments_end(struct sessiond *s, const char *account, const char *credential);
+/* Ends those of an account whose line has dropped, or only those that rest on a credential, as a
+ * session does (NULL: all). reason: for the record. */
+void enrolments_end(struct sessiond *s, const char *account, const char *credential,
+                    const char *reason);
 /* The next one that waits for its client, after another; NULL: the first. NULL: there is no more.
  */
 struct enrolment *enrolments_next(struct sessiond *s, struct enrolment *after);

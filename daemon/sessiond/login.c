@@ -79,11 +79,12 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                                   .binding = f->claim.binding,
                                   .strength = strength_made(&proof),
                                   .until_ms = p->until_ms,
+                                  .alone = f->alone,
                                   .profile = login_profile(s, f, p, f->claim.profile)};
         const char *why = NULL;
         struct enrolment *n = NULL;
         enum capos_denial d;
-        struct session *e;
+        struct session *e, *before;
 
         if (f->enrolment) {
                 d = reconnect_check(ad, f, who.profile, &why, &n);
@@ -94,8 +95,7 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
         if (login_unbound(f, p, who.profile))
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, login_unbound(f, p, who.profile));
-        if (f->alone)
-                sessions_end(s, p->account, NULL, "ended by a newer login of the account");
+        before = n ? n->session : NULL;
         if (n)
                 reconnect_fill(n, &who);
         if (places_take(&ad->origin, &who))
@@ -105,6 +105,11 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         if (session_new(&ad->origin, &who, &e))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
 
+        /* Only now: whoever does not get the new one still has what he had. */
+        if (before)
+                reconnect_done(before);
+        if (who.alone)
+                sessions_end_others(e, "ended by a newer login of the account");
         flow_end(f);
         admission_bind(ad, e);
         admission_next_results_set_done(a, true);
@@ -117,6 +122,7 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
 {
         struct session *e = ad->session;
         const struct strength_of proof = flow_strength(f, p);
+        struct session_renewal by;
         bool direct = f->direct;
 
         if (direct && memcmp(f->claim.nonce, e->challenge, sizeof(f->claim.nonce)) != 0)
@@ -136,11 +142,12 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                 return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF,
                                  "nobody has touched a security key");
 
-        /* A fresh one of what made the session takes its place. */
-        if (p->unbound)
-                e->until_ms = p->until_ms;
+        by = (struct session_renewal){.credential = f->credential,
+                                      .duration_ms = f->duration_ms,
+                                      .until_ms = p->until_ms,
+                                      .replaces = p->unbound};
         flow_passed(f);
-        if (session_renew(e, f->duration_ms, p->until_ms))
+        if (session_renew(e, &by))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);
 
         flow_end(f);

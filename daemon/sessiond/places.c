@@ -160,14 +160,24 @@ const char *places_why(const struct origin *o, const struct session_who *who)
         return "try again later";
 }
 
-/* Whether an account has fewer sessions than it may. */
-static bool places_account_may(struct sessiond *s, const struct session_who *who)
-{
-        uint32_t n = 0;
+/* Sessions of an account: all, and those that end when the new one is there. */
+struct own {
+        uint32_t all, replaced;
+};
 
-        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next)
-                n += !strcmp(CAPNP_I_OF(l, struct session, link)->account, who->account);
-        return n < who->profile->quota.sessions_per_account;
+static struct own places_own(struct sessiond *s, const struct session_who *who)
+{
+        struct own n = {0};
+
+        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
+                const struct session *e = CAPNP_I_OF(l, struct session, link);
+
+                if (strcmp(e->account, who->account) != 0)
+                        continue;
+                n.all++;
+                n.replaced += who->alone || (who->enrolment && who->enrolment->session == e);
+        }
+        return n;
 }
 
 int places_take(const struct origin *o, const struct session_who *who)
@@ -176,12 +186,15 @@ int places_take(const struct origin *o, const struct session_who *who)
         static const struct tally none = {0};
         const struct policy *p = &o->s->policy;
         struct tally n = places_count(o->s, conn_class, &o->from);
+        struct own own = {0};
 
+        if (conn_class == CLASS_ACCOUNT)
+                own = places_own(o->s, who);
         if (conn_class == CLASS_ACCOUNT
-                    ? !places_account_may(o->s, who)
+                    ? own.all - own.replaced >= who->profile->quota.sessions_per_account
                     : !places_take_entry(o->s, places_entry(p, conn_class), conn_class, &n))
                 return CAPNP_E_LIMIT;
-        if (o->s->nsessions < p->max_sessions)
+        if (o->s->nsessions - own.replaced < p->max_sessions)
                 return 0;
 
         /* In the order of enum conn_class: those below give way to anybody; equals only to one who

@@ -23,6 +23,9 @@
 #include "methods.h"
 #include "sessiond.h"
 
+/* Keys of a session that are looked at, if none of them is good. */
+enum { ENROL_TRIES = 16 };
+
 /* ---- enrolling ------------------------------------------------------------------------------ */
 
 /* Why this session gets none; NULL: it may. */
@@ -43,6 +46,7 @@ static const char *enrol_closed(const struct admission *ad)
 
 static int enrol_deny(struct admission *ad, capnp_answer *a, enum capos_denial d, const char *why)
 {
+        ad->enrols += d == CAPOS_DENIED_CREDENTIALS;
         admission_audit(ad, "enrol", capos_denial_code(d), NULL);
         return origin_deny(&ad->origin, a, d, why);
 }
@@ -71,6 +75,7 @@ static struct enrolment enrol_describe(struct session *e)
         memcpy(n.last, e->id, sizeof(e->id));
         memcpy(n.account, e->account, sizeof(n.account));
         memcpy(n.credential, e->credential, sizeof(n.credential));
+        memcpy(n.renewed, e->renewed, sizeof(n.renewed));
         if (enrol_is_certified(e))
                 origin_host(e->origin, n.host, sizeof(n.host));
         for (unsigned i = 0; i < e->ngrants; i++)
@@ -100,6 +105,8 @@ int reconnect_enrol(struct admission *ad, capnp_answer *a)
                 return enrol_deny(ad, a, CAPOS_DENIED_METHOD_DISABLED, closed);
         if (e->enrolment)
                 return enrol_deny(ad, a, CAPOS_DENIED_ALREADY_BOUND, "the session has a key");
+        if (ad->enrols >= ENROL_TRIES)
+                return enrol_deny(ad, a, CAPOS_DENIED_CREDENTIALS, "too many keys were refused");
         if (!enrolment_key_ok(key) || !enrol_key_is_free(s, key))
                 return enrol_deny(ad, a, CAPOS_DENIED_CREDENTIALS,
                                   "only an Ed25519 key that is good for nothing else");
@@ -162,17 +169,16 @@ enum capos_denial reconnect_check(struct admission *ad, struct flow *f,
 
 void reconnect_fill(struct enrolment *n, struct session_who *who)
 {
-        struct session *before = n->session;
-
-        n->session = NULL;
-        if (before) {
-                before->enrolment = NULL;
-                session_end(before, SESSION_DISPLACEMENT, "its client has come back");
-        }
         who->credential = n->credential;
         who->kind = n->kind;
         who->strength = n->strength;
         who->until_ms = n->until_ms;
         who->profile = n->profile;
         who->enrolment = n;
+}
+
+void reconnect_done(struct session *before)
+{
+        before->enrolment = NULL;
+        session_end(before, SESSION_DISPLACEMENT, "its client has come back");
 }

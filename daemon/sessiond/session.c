@@ -133,15 +133,15 @@ static uint64_t time_bounded(uint64_t ms, uint64_t until_ms)
         return until_ms && left < ms ? left : ms;
 }
 
-/* until_ms: wall time; 0: none. */
-static int session_lease(struct session *e, uint64_t ms, uint64_t until_ms)
+/* made_ms, until_ms: what it rests on ends then: wall time; 0: it does not. */
+static int session_lease(struct session *e, uint64_t ms, uint64_t made_ms, uint64_t until_ms)
 {
         capnp_timer *t;
         int r;
 
         if (ms > e->profile->max_lease_ms)
                 ms = e->profile->max_lease_ms;
-        ms = time_bounded(time_bounded(ms, e->until_ms), until_ms);
+        ms = time_bounded(time_bounded(ms, made_ms), until_ms);
         r = session_timer(e, ms, &t);
         if (r)
                 return r;
@@ -179,6 +179,8 @@ static void session_name(struct session *e, const struct session_who *who)
         sodium_bin2hex(e->id, sizeof(e->id), id, sizeof(id));
         snprintf(e->account, sizeof(e->account), "%s", who->account);
         snprintf(e->credential, sizeof(e->credential), "%s", who->credential);
+        if (who->enrolment)
+                memcpy(e->renewed, who->enrolment->renewed, sizeof(e->renewed));
         e->kind = who->kind;
         e->binding = who->binding;
         e->strength = who->strength;
@@ -208,7 +210,7 @@ int session_new(const struct origin *o, const struct session_who *who, struct se
                 r = session_lease(e,
                                   who->enrolment ? enrolment_left_ms(who->enrolment)
                                                  : e->profile->lease_ms,
-                                  0);
+                                  e->until_ms, 0);
         if (r) {
                 session_free(e);
                 return r;
@@ -288,19 +290,25 @@ int session_revoke(struct session *e, capnp_text name)
         return 0;
 }
 
-int session_renew(struct session *e, uint64_t duration_ms, uint64_t until_ms)
+int session_renew(struct session *e, const struct session_renewal *by)
 {
-        int r = session_lease(e, duration_ms ? duration_ms : e->profile->lease_ms, until_ms);
+        uint64_t made_ms = by->replaces ? by->until_ms : e->until_ms;
+        int r = session_lease(e, by->duration_ms ? by->duration_ms : e->profile->lease_ms, made_ms,
+                              by->until_ms);
 
         if (r)
                 return r;
 
+        e->until_ms = made_ms;
+        (void)snprintf(e->renewed, sizeof(e->renewed), "%s", by->credential);
         if (e->enrolment) {
+                memcpy(e->enrolment->renewed, e->renewed, sizeof(e->renewed));
+                e->enrolment->until_ms = made_ms;
                 e->enrolment->deadline_ms = e->deadline_ms;
                 e->enrolment->expires_ms = e->expires_ms;
         }
         randombytes_buf(e->challenge, sizeof(e->challenge));
-        session_audit(e, "renewal", "ok", NULL, NULL);
+        session_audit(e, "renewal", "ok", NULL, by->credential);
         return 0;
 }
 
@@ -370,19 +378,41 @@ void session_fill(const struct session *e, bound_builder b)
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
+/* What is taken away may have been stolen, and whoever had it may have made a session by it that
+ * its owner renewed; or have renewed the owner's. */
+static bool session_rests_on(const struct session *e, const char *credential)
+{
+        return !strcmp(e->credential, credential) || !strcmp(e->renewed, credential);
+}
+
 void sessions_end(struct sessiond *s, const char *account, const char *credential,
                   const char *reason)
 {
         struct capnp_i_list *l = s->sessions.next;
 
-        enrolments_end(s, account, credential);
+        enrolments_end(s, account, credential, reason);
         while (l != &s->sessions) {
                 struct session *e = CAPNP_I_OF(l, struct session, link);
 
                 l = l->next;
                 if (!strcmp(e->account, account) &&
-                    (!credential || !strcmp(e->credential, credential)))
+                    (!credential || session_rests_on(e, credential)))
                         session_end(e, SESSION_REVOCATION, reason);
+        }
+}
+
+void sessions_end_others(const struct session *e, const char *reason)
+{
+        struct sessiond *s = e->s;
+        struct capnp_i_list *l = s->sessions.next;
+
+        enrolments_end(s, e->account, NULL, reason);
+        while (l != &s->sessions) {
+                struct session *other = CAPNP_I_OF(l, struct session, link);
+
+                l = l->next;
+                if (other != e && !strcmp(other->account, e->account))
+                        session_end(other, SESSION_REVOCATION, reason);
         }
 }
 

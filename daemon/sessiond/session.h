@@ -29,6 +29,10 @@ enum session_end {
         SESSION_DISCONNECT
 };
 
+/* Why, for a client: of a revocation that is not of this one session. */
+#define REVOKED_ACCOUNT    "revoked: the account was removed"
+#define REVOKED_CREDENTIAL "revoked: what it was proved by was taken away"
+
 /* What whoever holds a session is told, from inside the functions here. */
 struct session_ops {
         /* It ends. Its sockets are shut right after this, so what its worker is to hear first is
@@ -48,6 +52,7 @@ struct session {
         char id[2 * SESSION_ID_BYTES + 1];
         char account[STORE_NAME_BYTES + 1];       /* "": guest or anonymous */
         char credential[STORE_FINGERPRINT_BYTES]; /* what made it: "password", a fingerprint */
+        char renewed[STORE_FINGERPRINT_BYTES];    /* what has renewed it last; "": nothing has */
         enum capos_auth kind;
         enum binding binding;                       /* of the proofs that renew it */
         enum strength strength;                     /* … which are worth as much, or more */
@@ -71,7 +76,16 @@ struct session_who {
         enum strength strength;
         const struct policy_profile *profile;
         uint64_t until_ms;           /* wall time, when what was proved is over; 0: it is not */
+        bool alone;                  /* it takes the place of all others of the account */
         struct enrolment *enrolment; /* its client comes back; NULL: it does not */
+};
+
+/* What a session is renewed by. */
+struct session_renewal {
+        const char *credential;
+        uint64_t duration_ms; /* from now; 0: what the profile says */
+        uint64_t until_ms;    /* wall time, when what was proved is over; 0: it is not */
+        bool replaces;        /* … and when what made the session was, counts no more */
 };
 
 /* What a session is counted as. */
@@ -86,10 +100,9 @@ void session_bind(struct session *e, const struct session_ops *ops, void *arg);
 void session_end(struct session *e, enum session_end why, const char *reason);
 /* Takes one capability away. 0; CAPNP_E_UNKNOWN: it has none of this name. */
 int session_revoke(struct session *e, capnp_text name) CAPNP_MUST_USE;
-/* Sets the lease to end duration_ms from now (0: what the profile says), within the profile's
- * bounds, and not after what made it, or what renews it (until_ms; 0: it does not end), and a new
- * challenge. 0 or -ENOMEM. */
-int session_renew(struct session *e, uint64_t duration_ms, uint64_t until_ms) CAPNP_MUST_USE;
+/* Sets the lease anew, within the profile's bounds, and not after what made it, or what renews it,
+ * and a new challenge; from now on it rests on that, too. 0 or -ENOMEM, and nothing has changed. */
+int session_renew(struct session *e, const struct session_renewal *by) CAPNP_MUST_USE;
 
 /* NULL when there is none. */
 struct grant *session_grant(struct session *e, capnp_text name);
@@ -98,10 +111,13 @@ void session_fill(const struct session *e, bound_builder b);
 void session_audit(const struct session *e, const char *what, const char *outcome,
                    const char *capability, const char *detail);
 
-/* Ends the sessions of an account, or only those that a credential made (NULL: all), and those that
- * its clients could come back to. reason: for their clients. */
+/* Ends the sessions of an account, or only those that rest on a credential: it made them, or has
+ * renewed them last (NULL: all); and those that its clients could come back to. reason: for their
+ * clients. */
 void sessions_end(struct sessiond *s, const char *account, const char *credential,
                   const char *reason);
+/* Ends all others of its account, likewise. */
+void sessions_end_others(const struct session *e, const char *reason);
 /* Finds a session by its id. NULL: there is none. */
 struct session *sessions_find(struct sessiond *s, capnp_text id);
 

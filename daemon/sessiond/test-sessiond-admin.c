@@ -197,7 +197,8 @@ TEST_T(a_changed_password_ends_what_the_old_one_made, 90)
         capnp_question_free(rig_good(passwd(&g, "alice", "an other secret")));
         empty(&g);
         q = rig_good(admission_watch(w.ask));
-        CHECK_STR(notice_ended(admission_watch_notice(q)).p, "revoked");
+        CHECK_STR(notice_ended(admission_watch_notice(q)).p,
+                  "revoked: what it was proved by was taken away");
         capnp_question_free(q);
         rig_worker_end(&w);
         rig_worker(&g, RIG_HOME, &w);

@@ -6,6 +6,8 @@
 
 #include "admit.h"
 #include "dispatch.h"
+#include "places.h"
+#include "reconnect.h"
 #include "session.h"
 #include "sessiond.h"
 
@@ -122,4 +124,51 @@ TEST(an_end_without_memory)
                 turns(5);
                 finish(dir);
         }
+}
+
+/* Whoever comes back, while his session is still there for all that is known, and has to be told
+ * that there is no memory: it is still there. */
+TEST(coming_back_without_memory)
+{
+        static const uint8_t key[ENROLMENT_KEY_BYTES] = {0};
+        const struct packet event = {.type = PACKET_EVENT, .event = 8};
+        unsigned made = 0;
+
+        for (unsigned n = 1; n <= 12; n++) {
+                char dir[] = "/tmp/test-sessiond-memory-XXXXXX";
+                struct session_who who = {.account = "ada", .credential = "password"};
+                struct enrolment at = {.profile = &profile, .account = "ada"};
+                struct admission *ad, *again;
+                struct session *e, *back;
+                int r;
+
+                begin(dir);
+                profile.quota.sessions_per_account = 1;
+                e = session_make(&ad);
+                memcpy(e->account, "ada", 4);
+                at.session = e;
+                at.deadline_ms = e->deadline_ms;
+                CHECK_OK(enrolment_new(&s, &at, (capnp_data){key, sizeof(key)}, &e->enrolment));
+                CHECK_OK(dispatch_open(&s, &event, ignore, &again));
+
+                test_fail_alloc_at(n);
+                reconnect_fill(e->enrolment, &who);
+                r = places_take(&again->origin, &who);
+                if (!r)
+                        r = session_new(&again->origin, &who, &back);
+                test_fail_alloc_at(0);
+                if (r) {
+                        CHECK(ad->session == e && e->enrolment->session == e);
+                        CHECK_EQ(s.nsessions, 1);
+                } else {
+                        made++;
+                        reconnect_done(e);
+                        CHECK(!ad->session && back->enrolment->session == back);
+                        session_end(back, SESSION_LOGOUT, "logout");
+                        CHECK_EQ(s.nsessions, 0);
+                }
+                turns(5);
+                finish(dir);
+        }
+        CHECK(made > 0 && made < 12);
 }

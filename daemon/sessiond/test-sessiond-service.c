@@ -223,7 +223,7 @@ TEST_T(an_assertion_logs_in_and_renews, 90)
         CHECK_EQ(rig_audited(&t.g, "\"detail\":\"key k1\""), 1);
         CHECK_EQ(rig_audited(&t.g, "\"detail\":\"renewal: key k1\""), 1);
         CHECK_EQ(rig_audited(&t.g, "\"detail\":\"jwk:"),
-                 2); /* the key, and what made the session */
+                 3); /* the key, what made the session, what renewed it */
         stage_stop(&t);
 }
 

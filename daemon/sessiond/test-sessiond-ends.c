@@ -1,0 +1,232 @@
+/*
+ * What ends a session from outside, and what its client is told: a table, for one whose line is
+ * there and for one whose line has dropped, whose key is over then, and that on record. A session
+ * rests on what made it and on what has renewed it last.
+ */
+#include "test-key.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Whose keys; OWN: the session's, to come back by. */
+enum who { MADE, RENEWED, LATER, OWN, KEYS };
+
+struct stage {
+        struct rig g;
+        struct rig_worker w;
+        struct key keys[KEYS];
+        char id[33];
+};
+
+/* ---- what is done --------------------------------------------------------------------------- */
+
+static void account_goes(struct stage *t)
+{
+        capnp_question *q = admin_account_remove(rig_admin(&t->g));
+
+        admin_account_remove_set_name(q, "alice");
+        capnp_question_free(rig_good(q));
+}
+
+static void password_changes(struct stage *t)
+{
+        capnp_question *q = admin_passwd(rig_admin(&t->g));
+
+        admin_passwd_set_name(q, "alice");
+        admin_passwd_set_password(q, (capnp_data){(const uint8_t *)"another one", 11});
+        capnp_question_free(rig_good(q));
+}
+
+static void maker_goes(struct stage *t)
+{
+        key_remove(&t->g, "alice", &t->keys[MADE]);
+}
+
+static void renewer_goes(struct stage *t)
+{
+        key_remove(&t->g, "alice", &t->keys[RENEWED]);
+}
+
+static void later_goes(struct stage *t)
+{
+        key_remove(&t->g, "alice", &t->keys[LATER]);
+}
+
+static void it_is_revoked(struct stage *t)
+{
+        capnp_question *q = admin_session_revoke(rig_admin(&t->g));
+
+        admin_session_revoke_set_id(q, t->id);
+        capnp_question_free(rig_good(q));
+}
+
+static void another_is_alone(struct stage *t)
+{
+        struct back b = {.account = "alice", .profile = "operator", .end_others = true};
+        struct rig_worker w;
+
+        capnp_question_free(rig_good(key_come_back(&t->g, &w, &t->keys[MADE], &b)));
+        rig_worker_end(&w);
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+#define ACCOUNT    "revoked: the account was removed"
+#define CREDENTIAL "revoked: what it was proved by was taken away"
+
+static const struct {
+        unsigned renewals; /* by RENEWED, then by LATER */
+        void (*act)(struct stage *t);
+        const char *why; /* NULL: it goes on */
+} rows[] = {
+        {0, it_is_revoked, "revoked"},
+        {0, account_goes, ACCOUNT},
+        {0, another_is_alone, "ended by a newer login of the account"},
+        {0, password_changes, NULL},
+        {0, maker_goes, CREDENTIAL},
+        {0, renewer_goes, NULL},
+        {1, maker_goes, CREDENTIAL},
+        {1, renewer_goes, CREDENTIAL},
+        {2, maker_goes, CREDENTIAL},
+        {2, renewer_goes, NULL}, /* nothing of it is left */
+        {2, later_goes, CREDENTIAL},
+};
+
+/* The challenge of a session, and its end. */
+struct lease {
+        uint8_t challenge[32];
+        uint64_t until_ms;
+};
+
+static void lease_read(bound_reader b, struct lease *ret)
+{
+        session_info_reader i = bound_info(b);
+
+        CHECK_EQ(session_info_renew_challenge(i).len, sizeof(ret->challenge));
+        memcpy(ret->challenge, session_info_renew_challenge(i).p, sizeof(ret->challenge));
+        ret->until_ms = session_info_expires_at_ms(i);
+}
+
+static void renew(struct stage *t, enum who by, struct lease *l)
+{
+        struct capos_proof p = {.transport = "plain",
+                                .nonce = {l->challenge, sizeof(l->challenge)},
+                                .account = {"alice", 5},
+                                .profile = {"operator", 8}};
+        capnp_question *q = admission_renew(t->w.ask);
+        struct out sig;
+
+        key_sign(&t->keys[by], &p, &sig);
+        admission_renew_set_proof(q, (capnp_data){sig.p, (uint32_t)sig.n});
+        lease_read(admission_renew_bound(rig_good(q)), l);
+        capnp_question_free(q);
+}
+
+/* A session that a key has made and others have renewed, and its client can come back to it. */
+static void stage_begin(struct stage *t, unsigned renewals)
+{
+        struct back b = key_alice();
+        struct lease l;
+        capnp_question *q;
+
+        CHECK(sodium_init() >= 0);
+        rig_start(&t->g, NULL);
+        rig_account(&t->g, "alice", KEY_PASSWORD);
+        for (unsigned i = 0; i < KEYS; i++) {
+                key_make(&t->keys[i]);
+                if (i != OWN)
+                        key_register(&t->g, "alice", &t->keys[i]);
+        }
+        q = rig_good(key_come_back(&t->g, &t->w, &t->keys[MADE], &b));
+        lease_read(admission_next_bound(q), &l);
+        snprintf(t->id, sizeof(t->id), "%s",
+                 session_info_id(bound_info(admission_next_bound(q))).p);
+        capnp_question_free(q);
+        capnp_question_free(rig_good(key_enrol(&t->w, t->keys[OWN].blob, KEY_BLOB)));
+        for (unsigned i = 0; i < renewals; i++)
+                renew(t, RENEWED + i, &l);
+}
+
+static void stage_end(struct stage *t)
+{
+        rig_stop(&t->g, false);
+        rig_remove(t->g.dir);
+}
+
+/* Its client's key. */
+static void come_back(struct stage *t, bool good)
+{
+        struct back b = key_alice();
+        struct rig_worker w;
+        capnp_question *q = key_come_back(&t->g, &w, &t->keys[OWN], &b);
+
+        if (good)
+                capnp_question_free(rig_good(q));
+        else
+                rig_refused(q, "denied.credentials");
+        rig_worker_end(&w);
+}
+
+TEST_T(a_client_is_told_why_its_session_has_ended, 120)
+{
+        char text[256];
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct stage t;
+                capnp_question *q;
+
+                stage_begin(&t, rows[i].renewals);
+                rows[i].act(&t);
+                if (rows[i].why) {
+                        snprintf(text, sizeof(text), "denied.stale-session: %s", rows[i].why);
+                        rig_refused(rig_ask_open(&t.w), text);
+                        q = rig_good(admission_watch(t.w.ask));
+                        CHECK_STR(notice_ended(admission_watch_notice(q)).p, rows[i].why);
+                        capnp_question_free(q);
+                        snprintf(text, sizeof(text), "\"detail\":\"%s\"", rows[i].why);
+                        CHECK_EQ(rig_audited(&t.g, text), 1);
+                } else {
+                        capnp_question_free(rig_good(admission_logout(t.w.ask)));
+                        rig_refused(rig_ask_open(&t.w), "denied.stale-session: logout");
+                }
+                rig_worker_end(&t.w);
+                come_back(&t, false);
+                stage_end(&t);
+        }
+}
+
+TEST_T(a_line_that_has_dropped_is_not_come_back_to, 120)
+{
+        char text[256];
+
+        for (unsigned i = 1; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct stage t;
+
+                stage_begin(&t, rows[i].renewals);
+                key_drop(&t.g, &t.w);
+                rows[i].act(&t);
+                snprintf(text, sizeof(text),
+                         "\"what\":\"revocation\",\"outcome\":\"ok\",\"source\":\"local\","
+                         "\"account\":\"alice\",\"profile\":\"operator\",\"session\":\"%s\","
+                         "\"detail\":\"%s; its line had dropped\"",
+                         t.id, rows[i].why);
+                CHECK_EQ(rig_audited(&t.g, text), rows[i].why != NULL);
+                come_back(&t, !rows[i].why);
+                stage_end(&t);
+        }
+}
+
+/* What renewed a session does not come and go with its line. */
+TEST_T(who_has_come_back_rests_on_the_same, 60)
+{
+        struct back b = key_alice();
+        struct stage t;
+
+        stage_begin(&t, 1);
+        key_drop(&t.g, &t.w);
+        capnp_question_free(rig_good(key_come_back(&t.g, &t.w, &t.keys[OWN], &b)));
+        renewer_goes(&t);
+        rig_refused(rig_ask_open(&t.w), "denied.stale-session: " CREDENTIAL);
+        rig_worker_end(&t.w);
+        stage_end(&t);
+}
