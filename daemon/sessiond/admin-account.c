@@ -176,8 +176,10 @@ int admin_on_account_list(void *self, capnp_answer *a)
 static int change_for_person(struct change *c)
 {
         struct store_account acc;
-        int r = store_load(&c->s->store, c->name, &acc);
+        int r = change_is_for_it(c);
 
+        if (!r)
+                r = store_load(&c->s->store, c->name, &acc);
         if (r)
                 return r;
         if (acc.service)

@@ -111,7 +111,17 @@ struct change *change_new(struct sessiond *s, capnp_answer *a, capnp_text name)
         c->s = s;
         c->a = a;
         snprintf(c->name, sizeof(c->name), "%s", name.p);
+        if (store_serial(&s->store, c->name, &c->serial))
+                c->serial = 0;
         return c;
+}
+
+int change_is_for_it(const struct change *c)
+{
+        int64_t serial;
+        int r = store_serial(&c->s->store, c->name, &serial);
+
+        return !r && serial != c->serial ? STORE_E_NONE : r;
 }
 
 /* Ends a change that needs no prover. */

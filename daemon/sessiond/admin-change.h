@@ -16,6 +16,7 @@ struct change {
         capnp_answer *a;
         int (*apply)(struct change *c, const struct proof_verdict *v);
         char name[STORE_NAME_BYTES + 1];
+        int64_t serial; /* of the account when it was asked for; 0: there was none */
         char profiles[STORE_PROFILES][65];
         unsigned nprofiles;
         bool service; /* the account is a program's */
@@ -34,6 +35,10 @@ int change_start(struct change *c, const struct prove_what *what);
 /* Ends a change that needs no prover. */
 int change_now(struct change *c);
 int change_fail(struct change *c, const char *why);
+
+/* Whether the account is still the one that it was asked for: not another that has got the name
+ * while a prover worked. 0; STORE_E_NONE; -errno. */
+int change_is_for_it(const struct change *c) CAPNP_MUST_USE;
 
 /* What a change does with its verdict, if it does nothing else. */
 void change_on_verdict(void *arg, enum prove_end end, const struct proof_verdict *v);

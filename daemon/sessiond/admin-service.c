@@ -46,7 +46,9 @@ static int apply_service_key(struct change *c, const struct proof_verdict *v)
         k.jwk = jwk;
         snprintf(k.id, sizeof(k.id), "%.*s", STORE_SERVICE_KEY_ID, v->name);
         service_fingerprint(v->key_hash, k.fingerprint);
-        r = store_add_service_key(&c->s->store, c->name, &k);
+        r = change_is_for_it(c);
+        if (!r)
+                r = store_add_service_key(&c->s->store, c->name, &k);
         if (r)
                 return r;
 

@@ -366,6 +366,23 @@ int store_load(struct store *s, const char *name, struct store_account *ret)
         return account_read(s, q, ret);
 }
 
+int store_serial(struct store *s, const char *name, int64_t *ret)
+{
+        AUTO_STATEMENT *q = NULL;
+        int r = store_prepare(s, "SELECT serial FROM account WHERE name = ?", TEXTS(name), &q);
+
+        if (r)
+                return r;
+        r = sqlite3_step(q);
+        if (r == SQLITE_DONE)
+                return STORE_E_NONE;
+        if (r != SQLITE_ROW)
+                return store_errno(s, "serial");
+
+        *ret = sqlite3_column_int64(q, 0);
+        return 0;
+}
+
 void store_account_deinit(struct store_account *a)
 {
         for (unsigned i = 0; i < a->nkeys; i++)

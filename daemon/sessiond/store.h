@@ -89,6 +89,8 @@ bool store_name_ok(const char *name, size_t len);
 /* 0; STORE_E_NONE; -errno. */
 int store_load(struct store *s, const char *name, struct store_account *ret) CAPNP_MUST_USE;
 void store_account_deinit(struct store_account *a);
+/* The account's serial alone. 0; STORE_E_NONE; -errno. */
+int store_serial(struct store *s, const char *name, int64_t *ret) CAPNP_MUST_USE;
 /* Calls fn for every account. 0, or -errno. */
 int store_each(struct store *s, void (*fn)(void *arg, const struct store_account *a),
                void *arg) CAPNP_MUST_USE;

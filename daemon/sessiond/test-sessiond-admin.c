@@ -184,6 +184,46 @@ TEST_T(status_has_what_caposd_tells, 90)
         rig_remove(g.dir);
 }
 
+/* A password is hashed, a key looked at, while its account goes and another gets its name. */
+TEST_T(a_change_is_for_the_account_that_it_was_asked_for, 60)
+{
+        static const char key[] = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFhmZmZmZmZmZmZmZmZmZmZm"
+                                  "ZmZmZmZmZmZmZmZmZmZm bob";
+        capnp_question *passwd, *add, *q;
+        struct rig g;
+        account_reader acc;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "bob", "");
+        g.hold_provers = true;
+        passwd = admin_passwd(rig_admin(&g));
+        admin_passwd_set_name(passwd, "bob");
+        admin_passwd_set_password(passwd, (capnp_data){(const uint8_t *)"of the first", 12});
+        capnp_question_send(passwd, NULL, NULL);
+        add = admin_key_add(rig_admin(&g));
+        admin_key_add_set_name(add, "bob");
+        admin_key_add_set_key(add, key);
+        capnp_question_send(add, NULL, NULL);
+        rig_until_count(&g, &g.nheld, 2);
+
+        q = admin_account_remove(rig_admin(&g));
+        admin_account_remove_set_name(q, "bob");
+        capnp_question_free(rig_good(q));
+        rig_account(&g, "bob", "");
+        rig_release_provers(&g);
+        rig_refused(passwd, "there is none such");
+        rig_refused(add, "there is none such");
+
+        q = rig_good(admin_account_list(rig_admin(&g)));
+        acc = account_list_get(admin_account_list_accounts(q), 0);
+        CHECK_STR(account_name(acc).p, "bob");
+        CHECK(!account_has_password(acc));
+        CHECK_EQ(account_keys(acc).len, 0);
+        capnp_question_free(q);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 TEST_T(a_changed_password_ends_what_the_old_one_made, 90)
 {
         struct rig_worker w;
