@@ -310,7 +310,7 @@ struct OidcIssuer {
   # Who this instance is in access tokens (`aud`), which programs log in by. Empty: none does.
 
   rules @9 :List(OidcRule);
-  # Whose its tokens are. The first rule that is met counts.
+  # Whose its tokens are. The first rule that is met counts. At most 64, whose claims have 12 KiB together.
 }
 
 struct Authentication {

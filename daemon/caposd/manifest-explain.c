@@ -144,10 +144,63 @@ static void certificates_print(certificates_reader c)
 
 static void passkeys_print(passkeys_reader p)
 {
-        if (passkeys_relying_party(p).len)
-                printf("  %-10s open, for %s\n", "passkey", passkeys_relying_party(p).p);
-        else
+        capnp_list origins = passkeys_origins(p), makes = passkeys_aaguids(p);
+
+        if (!passkeys_relying_party(p).len) {
                 printf("  %-10s closed\n", "passkey");
+                return;
+        }
+
+        printf("  %-10s open, for %s, from", "passkey", passkeys_relying_party(p).p);
+        for (uint32_t i = 0; i < origins.len; i++)
+                printf("%s %s", i ? "," : "", passkeys_origins_at(origins, i).p);
+        printf("\n  %-10s new ones: %s", "",
+               passkeys_attestation(p) == ATTESTATION_SELF ? "attested by their own key"
+                                                           : "not attested");
+        if (makes.len)
+                printf(", of the makes that are named, %u", makes.len);
+        puts("");
+}
+
+static void rule_print(oidc_rule_reader r)
+{
+        oidc_claim_list claims = oidc_rule_claims(r);
+        capnp_text profile = oidc_rule_profile(r);
+
+        printf("  %-10s ", "");
+        for (uint32_t i = 0; i < oidc_claim_list_len(claims); i++)
+                printf("%s%s = %s", i ? " and " : "",
+                       oidc_claim_name(oidc_claim_list_get(claims, i)).p,
+                       oidc_claim_value(oidc_claim_list_get(claims, i)).p);
+        if (oidc_rule_create(r))
+                printf(": an account of its own, made with profile %s\n", profile.p);
+        else if (profile.len)
+                printf(": account %s, with profile %s\n", oidc_rule_account(r).p, profile.p);
+        else
+                printf(": account %s, with any of its profiles\n", oidc_rule_account(r).p);
+}
+
+/* In the order in which they are looked at. */
+static void issuer_print(oidc_issuer_reader o)
+{
+        oidc_rule_list rules = oidc_issuer_rules(o);
+
+        printf("  %-10s by %s, %s\n", "provider", oidc_issuer_name(o).p, oidc_issuer_issuer(o).p);
+        printf("  %-10s identities that `capos account identity add` has given to an account%s\n",
+               "", oidc_rule_list_len(rules) ? "; else:" : "");
+        for (uint32_t i = 0; i < oidc_rule_list_len(rules); i++)
+                rule_print(oidc_rule_list_get(rules, i));
+        if (oidc_issuer_audience(o).len)
+                printf("  %-10s programs, too, by access tokens for %s\n", "",
+                       oidc_issuer_audience(o).p);
+}
+
+static void issuers_print(oidc_issuer_list l)
+{
+        for (uint32_t i = 0; i < oidc_issuer_list_len(l); i++)
+                issuer_print(oidc_issuer_list_get(l, i));
+        if (!oidc_issuer_list_len(l))
+                printf("  %-10s closed\n", "provider");
 }
 
 static void authorities_print(ssh_authority_list l)
@@ -225,6 +278,7 @@ void manifest_explain(manifest_reader m)
         authorities_print(authentication_ssh_authorities(a));
         certificates_print(authentication_certificates(a));
         passkeys_print(authentication_passkeys(a));
+        issuers_print(authentication_oidc(a));
         entry_print("guest", authentication_guest(a));
         entry_print("anonymous", authentication_anonymous(a));
         puts("\nProfiles");

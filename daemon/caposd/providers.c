@@ -17,6 +17,7 @@
 
 #include "daemon-fetch.h"
 #include "daemon-text.h"
+#include "daemon-token.h"
 #include "session-url.h"
 #include "tls-file.h"
 
@@ -189,6 +190,28 @@ static void rule_check(struct providers *p, uint32_t at, oidc_rule_list list, ui
                 rule_fault(p, at, i, "profile", "people's accounts have no profile of this name");
 }
 
+/* A prover is told all of an issuer's rules, with each token. */
+static void rules_check_size(struct providers *p, uint32_t at, oidc_rule_list list)
+{
+        size_t len = 0;
+
+        for (uint32_t i = 0; i < oidc_rule_list_len(list); i++) {
+                oidc_claim_list claims = oidc_rule_claims(oidc_rule_list_get(list, i));
+
+                len += TOKEN_HEADER_BYTES;
+                for (uint32_t k = 0; k < oidc_claim_list_len(claims); k++) {
+                        oidc_claim_reader c = oidc_claim_list_get(claims, k);
+
+                        len += TOKEN_HEADER_BYTES + (size_t)oidc_claim_name(c).len + 1 +
+                               oidc_claim_value(c).len;
+                }
+        }
+        if (len > TOKEN_RULES_BYTES)
+                fault(p, at, "rules",
+                      "too long: names and values of all claims have 12 KiB at most, with 6 bytes "
+                      "for each");
+}
+
 unsigned providers_check(manifest_reader m, providers_complain *complain, void *arg)
 {
         struct providers p = providers_of(m, complain, arg);
@@ -208,6 +231,7 @@ unsigned providers_check(manifest_reader m, providers_complain *complain, void *
                         fault(&p, i, "rules", "too many: at most 64");
                 for (uint32_t k = 0; k < oidc_rule_list_len(rules) && k < RULES_MAX; k++)
                         rule_check(&p, i, rules, k);
+                rules_check_size(&p, i, rules);
         }
         return p.faults;
 }

@@ -220,6 +220,46 @@ TEST(what_is_wrong_is_named_with_its_place)
         }
 }
 
+/* Rules of an issuer, of so many bytes as records; each has up to 16 claims. */
+static char *rules_text(size_t bytes)
+{
+        enum { RECORD = 5, CLAIM = RECORD + 1 + 1 + 250, CLAIMS = 16 };
+        char value[256], *text = NULL;
+        size_t len, one;
+        FILE *f = open_memstream(&text, &len);
+
+        CHECK(f != NULL);
+        memset(value, 'x', sizeof(value));
+        fprintf(f, "(authentication = (oidc = [(name = \"op\", issuer = \"https://op.example\","
+                   " clientId = \"i\", rules = [");
+        for (unsigned i = 0; bytes; i++) {
+                if (i % CLAIMS == 0) {
+                        fprintf(f, "%s(account = \"a\", claims = [", i ? "]), " : "");
+                        bytes -= RECORD;
+                }
+                one = bytes < CLAIM ? bytes : CLAIM;
+                CHECK(one > RECORD + 2);
+                fprintf(f, "%s(name = \"n\", value = \"%.*s\")", i % CLAIMS ? ", " : "",
+                        (int)(one - RECORD - 2), value);
+                bytes -= one;
+        }
+        fprintf(f, "])])]))");
+        fclose(f);
+        return text;
+}
+
+/* What would not fit into a request to a prover, is said before the start. */
+TEST(rules_of_an_issuer_have_a_size)
+{
+        char said[4096], *fits = rules_text(12288), *more = rules_text(12289);
+
+        CHECK_EQ(text_load(fits, said, sizeof(said)), 0);
+        CHECK_EQ(text_load(more, said, sizeof(said)), -EINVAL);
+        CHECK(strstr(said, "oidc[0].rules: too long") != NULL);
+        free(fits);
+        free(more);
+}
+
 TEST(all_that_is_wrong_is_named)
 {
         char said[4096];

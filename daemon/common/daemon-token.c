@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { HEADER = 5, LENGTH_BYTES = 4 };
+enum { HEADER = TOKEN_HEADER_BYTES, LENGTH_BYTES = 4 };
 
 int daemon_token_add(uint8_t *out, size_t room, size_t *len, enum token_record kind,
                      capnp_data bytes)

@@ -61,7 +61,9 @@ enum {
         TOKEN_NONCE_TEXT = 44,        /* base64url of 32 bytes without padding, and a NUL */
         TOKEN_SUBJECT_BYTES = 255,
         TOKEN_KEY_ID_BYTES = 128,
-        TOKEN_SKEW_S = 60, /* clocks differ by that */
+        TOKEN_SKEW_S = 60,             /* clocks differ by that */
+        TOKEN_RULES_BYTES = 12 * 1024, /* of the records of an issuer's rules */
+        TOKEN_HEADER_BYTES = 5,        /* of a record, before its bytes */
 };
 
 #define TOKEN_NO_RULE UINT32_MAX

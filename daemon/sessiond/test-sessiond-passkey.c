@@ -48,16 +48,16 @@ static void response_make(struct response *r, capnp_data challenge)
                                     "attStmt\xa0\x68"
                                     "authData\x58";
         uint8_t object[sizeof(front) + DATA_BYTES];
-        char client[512], b64[3][1024];
+        char client[512], asked[64], b64[3][640];
 
         memcpy(object, front, sizeof(front) - 1);
         object[sizeof(front) - 1] = DATA_BYTES;
         data_make(object + sizeof(front));
-        base64(b64[0], sizeof(b64[0]), challenge.p, challenge.len);
+        base64(asked, sizeof(asked), challenge.p, challenge.len);
         snprintf(client, sizeof(client),
                  "{\"type\":\"webauthn.create\",\"challenge\":\"%s\",\"origin\":\"" RIG_ORIGIN
                  "\"}",
-                 b64[0]);
+                 asked);
         base64(b64[0], sizeof(b64[0]), object + sizeof(front) + 55, ID_BYTES);
         base64(b64[1], sizeof(b64[1]), client, strlen(client));
         base64(b64[2], sizeof(b64[2]), object, sizeof(object));

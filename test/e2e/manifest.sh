@@ -35,6 +35,13 @@ change 's/program = "capos-system-info",/& arguments = ["--colour"],/' arguments
 change 's/calls = 16,/& callsPerSecond = 9,/' rate
 change 's/maxLeaseMs/maxLeesMs/' spelling
 
+sed -e 's|authentication = (|&oidc = [(name = "work", issuer = "https://op.example", clientId = "i", audience = "us",|' \
+    -e '/oidc = /s|$|\
+ rules = [(claims = [(name = "groups", value = "admins"), (name = "level", value = "3*")], account = "ada"),\
+ (claims = [(name = "hd", value = "example.org")], create = true, profile = "operator")])],\
+ passkeys = (relyingParty = "a.example", origins = ["https://a.example"], attestation = self,\
+ aaguids = ["ee882879-721c-4913-9775-3dfcce97072a"]),|' good >ways
+
 row shown-is-good 0 'good is good: 2 services' "$capos" manifest check good
 row built-in-is-good 0 'built-in manifest is good' "$capos" manifest check
 row shown-as-json 0 '^\{"motd":"' "$capos" manifest show --json
@@ -62,6 +69,13 @@ row explain-place 0 'services\[1\]\.interfaceId :UInt64' "$capos" manifest expla
 row explain-unknown 1 'no field profiles\.leese; profiles has: name bundle' "$capos" manifest explain profiles.leese
 
 row explain-file 0 'Message of the day: Mind the step\.' "$capos" manifest explain motd.m
+row explain-provider 0 'provider +by work, https://op\.example' "$capos" manifest explain ways
+row explain-rule 0 'groups = admins and level = 3\*: account ada, with any of its' "$capos" manifest explain ways
+row explain-create 0 'hd = example\.org: an account of its own, made with profile op' "$capos" manifest explain ways
+row explain-tokens 0 'programs, too, by access tokens for us' "$capos" manifest explain ways
+row explain-passkeys 0 'passkey +open, for a\.example, from https://a\.example' "$capos" manifest explain ways
+row explain-makes 0 'new ones: attested by their own key, of the makes that are named, 1' "$capos" manifest explain ways
+row explain-none 0 'provider +closed' "$capos" manifest explain
 row explain-grants 0 'anonymous +open, with profile anonymous' "$capos" manifest explain
 
 # The message that the file says is the one that people read.
