@@ -216,9 +216,27 @@ static void flow_refused(struct flow *f, const char *code, const char *why)
                            f->claim.origin->source, why, capos_auth_name(f->kind));
 }
 
+/* Whose failures its own are. account: as it was claimed. */
+static struct throttle_who flow_who(const struct flow *f, const char *account)
+{
+        const struct origin *o = f->claim.origin;
+
+        return (struct throttle_who){f->method->throttle, account, o->source, o->shared};
+}
+
+static void flow_count(struct flow *f, const char *account, bool good)
+{
+        const struct throttle_who who = flow_who(f, account);
+
+        throttle_verdict(&f->claim.origin->s->throttle, &who, good, clock_boot_ms());
+}
+
+/* Only what has got what it was for makes failures be forgotten: a good proof can be another
+ * account's, or for a profile that it does not have. */
 void flow_passed(struct flow *f)
 {
         audit_add(&f->claim.origin->s->audit, flow_record(f, "ok"));
+        flow_count(f, f->tried, true);
 }
 
 int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const char *detail)
@@ -414,8 +432,8 @@ static void attempt_on_end(void *arg, enum prove_end end, const struct proof_ver
         struct throttle_who who = attempt_who(t);
         struct flow *f = t->f;
 
-        if (end == PROVE_VERDICT && (f ? !f->outdated : v->good != 1))
-                throttle_verdict(count, &who, v->good == 1, clock_boot_ms());
+        if (end == PROVE_VERDICT && !f && v->good != 1)
+                throttle_verdict(count, &who, false, clock_boot_ms());
         if (end == PROVE_UNTRIED)
                 throttle_wasted(count, &who, clock_boot_ms());
         attempt_free(t);
@@ -513,16 +531,14 @@ static int flow_try(struct flow *f, capnp_data response)
 /* Takes a, which may be kept already. */
 static int flow_prove_kept(struct flow *f, capnp_answer *a, capnp_data response)
 {
-        const struct origin *o = f->claim.origin;
-        const struct throttle_who who = {f->method->throttle, f->claim.claimed, o->source,
-                                         o->shared};
+        const struct throttle_who who = flow_who(f, f->claim.claimed);
         uint32_t wait;
         int r;
 
         if (response.len > f->method->response_bytes)
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
 
-        wait = throttle_wait(&o->s->throttle, &who, clock_boot_ms());
+        wait = throttle_wait(&f->claim.origin->s->throttle, &who, clock_boot_ms());
         if (wait)
                 return flow_backoff(f, a, wait);
 
@@ -797,6 +813,8 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
                 (void)flow_over_quota(f, a, CAPOS_I_QUOTA_PROOFS);
                 return;
         }
+        if (v->good != 1)
+                flow_count(f, f->claim.claimed, false);
 
         d = f->stale ? CAPOS_DENIED_CREDENTIALS : f->method->accept(&f->claim, v, &who);
         f->unbound = who.unbound;
@@ -808,6 +826,7 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
 
         if (who.credential[0])
                 memcpy(f->credential, who.credential, sizeof(f->credential));
+        memcpy(f->tried, f->claim.claimed, sizeof(f->tried));
         memcpy(f->claim.claimed, who.account, sizeof(who.account));
 
         flow_move(f, FLOW_PROVED);

@@ -39,12 +39,13 @@ struct flow {
         unsigned kind;                   /* enum capos_auth, or what the client has sent */
         const struct method_ops *method; /* NULL: it has not been looked up yet */
         struct claim claim;
-        bool renewal;  /* of a session */
-        bool direct;   /* asked by Admission.renew, not by next */
-        bool stale;    /* the account has changed meanwhile */
-        bool outdated; /* … or the rules that its proof is judged by */
-        bool unbound;  /* its proof was bound to nothing, whatever its method is */
-        bool alone;    /* the account's other sessions are to end */
+        char tried[129]; /* the account that was claimed, once claim.claimed is whose it was */
+        bool renewal;    /* of a session */
+        bool direct;     /* asked by Admission.renew, not by next */
+        bool stale;      /* the account has changed meanwhile */
+        bool outdated;   /* … or the rules that its proof is judged by */
+        bool unbound;    /* its proof was bound to nothing, whatever its method is */
+        bool alone;      /* the account's other sessions are to end */
         unsigned steps;
         uint64_t until_ms;   /* since the machine started: it has so long */
         capnp_timer *timer;  /* … and is ended then, while it waits for a person */

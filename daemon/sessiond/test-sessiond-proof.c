@@ -132,6 +132,36 @@ TEST_T(failures_make_wait_but_not_others, 90)
         rig_remove(g.dir);
 }
 
+/* It neither counts, nor makes forget what was counted. */
+TEST_T(a_good_proof_that_is_refused_is_no_success, 90)
+{
+        static const char *const tried[] = {PLANTED, PLANTED, SECRET, PLANTED, PLANTED};
+        struct rig_worker w;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        for (unsigned i = 0; i < 5; i++) {
+                rig_worker(&g, RIG_AWAY, &w);
+                rig_refused(rig_password(&w, "alice", "visitor", tried[i]),
+                            i == 2 ? "denied.profile" : "denied.credentials");
+                rig_worker_end(&w);
+                if (i == 3) /* the third failure */
+                        rig_pause(&g, 1100);
+        }
+        rig_refused(login(&g, &w, RIG_AWAY, "alice", SECRET), "denied.backoff");
+        rig_worker_end(&w);
+        rig_pause(&g, 2100);
+        capnp_question_free(rig_good(login(&g, &w, RIG_AWAY, "alice", SECRET)));
+        rig_worker_end(&w);
+        rig_refused(login(&g, &w, RIG_AWAY, "alice", PLANTED), "denied.credentials");
+        rig_worker_end(&w);
+        capnp_question_free(rig_good(login(&g, &w, RIG_AWAY, "alice", SECRET)));
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 TEST_T(flows_are_few_and_can_be_canceled, 60)
 {
         struct rig_worker w;
