@@ -4,9 +4,11 @@
  *
  * Nobody has to show it again: the handshake is kept as long as its connection, so a prover judges
  * that by the new rules. One after the other, as a party of its own among those who want something
- * proved: whoever logs in meanwhile waits no longer than for anybody else. A prover that gave no
- * verdict is asked again. So is one whose proof was begun by the old rules: what it says then does
- * not count, and who wants to get in waits for what it says of the new ones.
+ * proved: whoever logs in meanwhile waits no longer than for anybody else. One of which a prover
+ * gave no verdict waits until the others were judged, and is judged again; after a few times its
+ * session ends, for a handshake that no prover survives must not keep what others lose. What was
+ * begun by the rules of before does not count: it is judged again, and who wants to get in waits
+ * for what is said of the new ones.
  */
 #include "recheck.h"
 
@@ -19,11 +21,12 @@
 #include "links.h"
 #include "sessiond.h"
 
-enum { AGAIN_MS = 1000, RELOAD_MS = 60 * 1000 };
+enum { AGAIN_MS = 1000, RELOAD_MS = 60 * 1000, UNJUDGED_MOST = 5 };
 
 static const char REVOKED[] = "the certificate is not accepted any more";
+static const char UNJUDGED[] = "the certificate cannot be judged any more";
 
-static void recheck_next(struct sessiond *s);
+static void recheck_next(struct sessiond *s, bool again);
 
 /* ---- who waits for it ----------------------------------------------------------------------- */
 
@@ -84,7 +87,7 @@ static void recheck_on_timer(void *arg)
         struct sessiond *s = arg;
 
         s->recheck.again = NULL;
-        recheck_next(s);
+        recheck_next(s, true);
 }
 
 static void recheck_later(struct sessiond *s)
@@ -94,16 +97,19 @@ static void recheck_later(struct sessiond *s)
                 daemon_log(LOG_ERR, "out of memory: a certificate is not judged again");
 }
 
-/* One that was not judged by these rules yet. */
+/* One that was not judged by these rules yet: of those that were tried, the one longest ago. */
 static struct session *recheck_find(struct sessiond *s)
 {
+        struct session *first = NULL;
+
         for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
                 struct session *e = CAPNP_I_OF(l, struct session, link);
 
-                if (e->kind == CAPOS_AUTH_MTLS && e->rules != s->rules.generation)
-                        return e;
+                if (e->kind == CAPOS_AUTH_MTLS && e->rules != s->rules.generation &&
+                    (!first || e->passed_over < first->passed_over))
+                        first = e;
         }
-        return NULL;
+        return first;
 }
 
 static bool recheck_is_good(struct sessiond *s, const struct session *e,
@@ -116,30 +122,43 @@ static bool recheck_is_good(struct sessiond *s, const struct session *e,
                (!rule->profile || !strcmp(rule->profile, e->profile->name));
 }
 
+static void recheck_revoke(struct recheck *c, struct session *e, const char *why)
+{
+        c->ended++;
+        session_end(e, SESSION_REVOCATION, why);
+}
+
+/* There is no verdict. failed: a prover should have given one. */
+static void recheck_pass_over(struct recheck *c, struct session *e, bool failed)
+{
+        e->passed_over = ++c->passes;
+        e->unjudged += failed;
+        if (e->unjudged >= UNJUDGED_MOST)
+                recheck_revoke(c, e, UNJUDGED);
+}
+
 static void recheck_on_end(void *arg, enum prove_end end, const struct proof_verdict *v)
 {
         struct sessiond *s = arg;
         struct recheck *c = &s->recheck;
         struct session *e = sessions_find(s, (capnp_text){c->id, (uint32_t)strlen(c->id)});
+        bool judged = end == PROVE_VERDICT && (v->good == 1 || v->reason != PROOF_REASON_MEMORY);
 
         c->job = NULL;
         if (!s->prover.s) /* it is the end of it all */
                 return;
-        if (end != PROVE_VERDICT || (v->good != 1 && v->reason == PROOF_REASON_MEMORY)) {
-                recheck_later(s);
-                return;
-        }
 
-        if (e && recheck_is_good(s, e, v))
+        if (e && !judged)
+                recheck_pass_over(c, e, end != PROVE_UNTRIED);
+        else if (e && c->generation == s->rules.generation && recheck_is_good(s, e, v))
                 e->rules = c->generation;
-        else if (e) {
-                c->ended++;
-                session_end(e, SESSION_REVOCATION, REVOKED);
-        }
-        recheck_next(s);
+        else if (e && c->generation == s->rules.generation)
+                recheck_revoke(c, e, REVOKED);
+        recheck_next(s, false);
 }
 
-static void recheck_next(struct sessiond *s)
+/* again: also one that was tried before, which others are not kept waiting for. */
+static void recheck_next(struct sessiond *s, bool again)
 {
         struct recheck *c = &s->recheck;
         struct prove_what w = {.kind = PROOF_CERTIFICATE,
@@ -151,14 +170,32 @@ static void recheck_next(struct sessiond *s)
 
         if (!e)
                 wait_done(s);
-        if (!e || c->job || c->again)
+        if (!e || c->job)
                 return;
+        if (e->passed_over && !again) {
+                recheck_later(s);
+                return;
+        }
 
         memcpy(c->id, e->id, sizeof(c->id));
         c->generation = s->rules.generation;
         rules_ask(&s->rules, e->origin, &known, w.parts);
         if (prover_start(&s->prover, &w, &c->job))
                 recheck_later(s);
+}
+
+/* By new rules nobody was tried yet. */
+static void recheck_all(struct sessiond *s)
+{
+        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
+                struct session *e = CAPNP_I_OF(l, struct session, link);
+
+                e->passed_over = 0;
+                e->unjudged = 0;
+        }
+
+        s->recheck.ended = 0;
+        recheck_next(s, false);
 }
 
 void recheck_start(struct sessiond *s, const struct packet *p, int fd)
@@ -180,9 +217,8 @@ void recheck_start(struct sessiond *s, const struct packet *p, int fd)
         if (r)
                 return;
 
-        c->ended = 0;
         flows_judge_again(s, CAPOS_AUTH_MTLS);
-        recheck_next(s);
+        recheck_all(s);
 }
 
 void recheck_deinit(struct sessiond *s)

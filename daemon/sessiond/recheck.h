@@ -10,6 +10,7 @@ struct recheck {
         struct prove_job *job;             /* NULL: none is under way */
         char id[2 * SESSION_ID_BYTES + 1]; /* of the session it is about */
         uint32_t generation;               /* of the rules it is about */
+        uint64_t passes;                   /* of sessions that were passed over, so far */
         capnp_timer *again;
         capnp_answer *waiting; /* for all of it; NULL: nobody does */
         capnp_timer *deadline; /* … and for how long */

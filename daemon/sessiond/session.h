@@ -60,6 +60,8 @@ struct session {
         uint64_t started_ms, expires_ms;            /* wall time */
         uint64_t until_ms;    /* likewise: when what made it is over; 0: it is not */
         uint32_t rules;       /* generation of those by which its certificate was judged last */
+        uint64_t passed_over; /* by others: which time it was that it was not judged; 0: never */
+        unsigned unjudged;    /* how often a prover that was asked by these rules gave no verdict */
         uint64_t deadline_ms; /* since the machine started */
         capnp_timer *expiry;
         struct enrolment *enrolment; /* NULL: its client cannot come back */

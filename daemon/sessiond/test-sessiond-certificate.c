@@ -368,10 +368,10 @@ TEST_T(a_proof_by_rules_of_before_is_judged_again, 240)
 
 /* ---- provers -------------------------------------------------------------------------------- */
 
-/* Answers the proof that is held, in the place of a prover. */
-static void verdict_is(struct stage *t, const struct proof_verdict *v)
+/* Answers a proof that is held, in the place of a prover. v: NULL: a prover that says nothing. */
+static void verdict_of(struct stage *t, unsigned held, const struct proof_verdict *v)
 {
-        const struct packet p = {.type = PACKET_PROVER, .index = t->g.held[0].index};
+        const struct packet p = {.type = PACKET_PROVER, .index = t->g.held[held].index};
         static struct proof_request q;
         struct pollfd wait = {.events = POLLIN};
         int ends[2];
@@ -382,7 +382,8 @@ static void verdict_is(struct stage *t, const struct proof_verdict *v)
         CHECK_EQ(poll(&wait, 1, 60000), 1);
         CHECK_OK(capos_io_packet_recv(ends[1], &q, sizeof(q), NULL, 0));
         CHECK_EQ(q.kind, PROOF_CERTIFICATE);
-        CHECK_OK(capos_io_packet_send(ends[1], v, sizeof(*v), NULL, 0));
+        if (v)
+                CHECK_OK(capos_io_packet_send(ends[1], v, sizeof(*v), NULL, 0));
         close(ends[0]);
         close(ends[1]);
 }
@@ -407,9 +408,68 @@ TEST_T(a_name_ends_with_its_room, 120)
         q = log_in(&w, "", "");
         capnp_question_send(q, NULL, NULL);
         rig_until_count(&t.g, &t.g.nheld, 1);
-        verdict_is(&t, &v);
+        verdict_of(&t, 0, &v);
         rig_refused(q, "denied.credentials");
         rig_worker_end(&w);
+        stage_end(&t);
+}
+
+/* Two sessions of alice's, and the first of them is about to be judged by new rules. */
+static void judge_two(struct stage *t, struct rig_worker *first, struct rig_worker *second)
+{
+        stage_start(t);
+        be_alice(t, first);
+        be_alice(t, second);
+        CHECK(is_there(&t->g, 2));
+        t->g.hold_provers = true;
+        rig_rules(&t->g, rules_data(&t->rules));
+        rig_until_count(&t->g, &t->g.nheld, 1);
+}
+
+/* A handshake that gives no verdict keeps nobody else from being judged; and it does not keep its
+ * own session for ever. */
+TEST_T(a_handshake_without_a_verdict_blocks_nobody, 240)
+{
+        const struct proof_verdict bad = {.good = 0};
+        struct rig_worker first, second;
+        struct stage t;
+
+        judge_two(&t, &first, &second);
+        verdict_of(&t, 0, NULL);
+        rig_until_count(&t.g, &t.g.nheld, 2);
+        verdict_of(&t, 1, &bad);
+        CHECK(is_there(&t.g, 1));
+        rig_refused(admission_renew(second.ask), "denied.stale-session");
+        for (unsigned i = 2; i < 6; i++) {
+                rig_until_count(&t.g, &t.g.nheld, i + 1);
+                CHECK(is_there(&t.g, 1));
+                verdict_of(&t, i, NULL);
+        }
+        CHECK(is_there(&t.g, 0));
+        CHECK_EQ(rig_audited(&t.g, "the certificate cannot be judged any more"), 1);
+        rig_worker_end(&second);
+        rig_worker_end(&first);
+        stage_end(&t);
+}
+
+TEST_T(a_session_is_not_judged_by_rules_of_before, 240)
+{
+        const struct proof_verdict bad = {.good = 0};
+        struct rig_worker first, second;
+        struct stage t;
+
+        judge_two(&t, &first, &second);
+        rig_rules(&t.g, rules_data(&t.rules)); /* on the same socket as what comes next */
+        verdict_of(&t, 0, &bad);
+        rig_until_count(&t.g, &t.g.nheld, 2); /* judged again, whichever it was */
+        t.g.held[0] = t.g.held[1];
+        t.g.nheld = 1;
+        rig_release_provers(&t.g);
+        capnp_question_free(rig_good(admission_logout(second.ask)));
+        capnp_question_free(rig_good(admission_logout(first.ask)));
+        CHECK_EQ(rig_audited(&t.g, "the certificate is not accepted any more"), 0);
+        rig_worker_end(&second);
+        rig_worker_end(&first);
         stage_end(&t);
 }
 
