@@ -8,7 +8,8 @@
  *
  * Who comes over TLS while there is no signer waits for one: the session manager says so, and when
  * it is to be told again. When a signer has died since, that is noticed when its socket is used,
- * and the connection is as one that has just come. What has a worker by then fails.
+ * and the connection is as one that has just come; but a signer that is there and takes it three
+ * times not will not take it at all, and it is dropped. What has a worker by then fails.
  *
  * Neighbours die, and links break. A new session manager is told of every connection that still
  * waits; what an old one has sent for those is void, for nobody is behind it. When only the link
@@ -41,6 +42,7 @@ enum {
         SHORT_LOG_MS = 60 * 1000,
         ACCEPTS = 64,
         ANNOUNCED_MAX = 256, /* connections that the session manager has not answered */
+        SIGNER_TRIES = 3,    /* of one connection, by a signer that the session manager has */
 };
 
 /* ---- a connection --------------------------------------------------------------------------- */
@@ -198,8 +200,12 @@ static void gateway_match(struct gateway *g)
                         if (r != -EAGAIN && r != -ENOTCONN)
                                 idle_free(i);
                 }
-                if (r == -ENOTCONN)
+                if (r != -ENOTCONN)
+                        continue;
+                if (++c->tries < SIGNER_TRIES)
                         conn_anew(c);
+                else
+                        gateway_drop(g, c, "the signer does not take a connection");
         }
         gateway_announce(g);
 }
@@ -418,6 +424,7 @@ static void sessiond_got(struct daemon_link *l, const struct packet *p, const in
                 if (c && !c->handed) {
                         c->announced = false;
                         c->later = true;
+                        c->tries = 0; /* it was nobody's fault */
                 }
                 gateway_answered(g);
                 break;

@@ -38,6 +38,7 @@ struct conn {
         int client, admission; /* its socket, and that to the session manager; -1 */
         int signer;            /* of a TLS connection: the one to the signer; -1 */
         bool begun;            /* the signer knows that a worker has it */
+        unsigned tries;        /* signers that did not want to know, although there is one */
         uint8_t nonce[32];     /* … and the event's nonce */
         struct capos_io_watch gone;
         bool announced; /* to the session manager that there is now */

@@ -24,7 +24,7 @@ void link_send_signer(struct sessiond *s, const struct packet *p, const int *fds
 
 bool link_has_signer(const struct sessiond *s)
 {
-        return daemon_link_is_open(&s->signer);
+        return !daemon_link_is_over(&s->signer);
 }
 
 void link_hear_signer(struct sessiond *s)
