@@ -53,22 +53,30 @@ static void dropped_fill(const struct enrolment *n, live_session_builder b)
                         live_session_set_grants_at(list, at++, p->grants[i].name);
 }
 
+/* In one go, for time passes: one that was counted could be over when it is shown. How many. */
+static uint32_t dropped_find(struct sessiond *s, struct enrolment *ret[ENROLMENTS_DROPPED])
+{
+        uint32_t n = 0;
+
+        for (struct enrolment *e = enrolments_next(s, NULL); e && n < ENROLMENTS_DROPPED;
+             e = enrolments_next(s, e))
+                ret[n++] = e;
+        return n;
+}
+
 int admin_on_session_list(void *self, capnp_answer *a)
 {
         struct sessiond *s = self;
-        live_session_list_builder to;
-        uint32_t all = s->nsessions, at = 0;
+        struct enrolment *dropped[ENROLMENTS_DROPPED];
+        uint32_t ndropped = dropped_find(s, dropped), at = 0;
+        live_session_list_builder to =
+                admin_session_list_results_init_sessions(a, s->nsessions + ndropped);
 
-        for (struct enrolment *n = enrolments_next(s, NULL); n; n = enrolments_next(s, n))
-                all++;
-        to = admin_session_list_results_init_sessions(a, all);
         for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next)
                 live_fill(CAPNP_I_OF(l, struct session, link),
                           live_session_list_builder_get(to, at++));
-        /* One may have run out since. */
-        for (struct enrolment *n = enrolments_next(s, NULL); n && at < all;
-             n = enrolments_next(s, n))
-                dropped_fill(n, live_session_list_builder_get(to, at++));
+        for (uint32_t i = 0; i < ndropped; i++)
+                dropped_fill(dropped[i], live_session_list_builder_get(to, at++));
         return capnp_answer_return(a);
 }
 

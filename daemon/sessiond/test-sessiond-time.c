@@ -1,13 +1,15 @@
 /*
- * Waiting for a person: when a flow takes a place and time for it, and that both come back. The
- * session manager's own code, in this process, with connections of any address and a clock that the
- * test sets.
+ * What takes time. Waiting for a person: when a flow takes a place and time for it, and that both
+ * come back. And what is shown of what ends meanwhile. The session manager's own code, in this
+ * process, with connections of any address and a clock that the test sets.
  */
 #include "harness.h"
 
+#include "admin.capnp-c.h"
 #include "admit.h"
 #include "arrivals.h"
 #include "clock.h"
+#include "enrolment.h"
 #include "sessiond.h"
 #include "vat-loop.h"
 
@@ -23,12 +25,13 @@ enum { MINUTE_MS = 60 * 1000, ADMISSION_MS = MINUTE_MS, CONNS = 80 };
 
 /* ---- the clock ------------------------------------------------------------------------------ */
 
-static time_t ahead_s;
+static time_t ahead_s, step_s; /* by how much it is wrong; how much more each time */
 
 int clock_gettime(clockid_t id, struct timespec *t)
 {
         int r = (int)syscall(SYS_clock_gettime, id, t);
 
+        ahead_s += step_s;
         t->tv_sec += ahead_s;
         return r;
 }
@@ -42,7 +45,7 @@ static struct policy_profile profile = {.name = "operator",
                                         .accounts = true,
                                         .lease_ms = 1000 * MINUTE_MS,
                                         .max_lease_ms = 1000 * MINUTE_MS};
-static char dir[] = "/tmp/test-sessiond-person-XXXXXX";
+static char dir[] = "/tmp/test-sessiond-time-XXXXXX";
 
 /* A client's connection, with our end of it. */
 struct client {
@@ -101,7 +104,7 @@ static void begin(void)
         memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
         CHECK(mkdtemp(dir) && !chdir(dir));
         memset(&s, 0, sizeof(s));
-        ahead_s = 0;
+        ahead_s = step_s = 0;
         nclients = 0;
         capnp_i_list_init(&s.admissions);
         capnp_i_list_init(&s.sessions);
@@ -149,6 +152,7 @@ static void finish(void)
         turns(10);
         arrivals_forget(&s);
         admissions_end(&s);
+        enrolments_deinit(&s);
         CHECK(capnp_i_list_empty(&s.patient));
         prover_deinit(&s.prover);
         issuers_deinit(&s.issuers);
@@ -428,4 +432,40 @@ TEST(nobody_is_kept_out)
                 CHECK_EQ(clients[0].ad->state, ADMISSION_FRESH);
                 finish();
         }
+}
+
+/* Eight whose clients may come back, whose time ends while they are listed. */
+TEST(what_is_listed_is_all_there)
+{
+        static const uint8_t key[ENROLMENT_KEY_BYTES];
+        live_session_list l;
+        struct enrolment *n;
+        capnp_question *q;
+        int ends[2];
+
+        begin();
+        CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+        CHECK_OK(admin_init(&s, ends[0]));
+        for (unsigned i = 0; i < 8; i++) {
+                const struct enrolment one = {.account = "alice",
+                                              .last = "an id",
+                                              .profile = &profile,
+                                              .deadline_ms = clock_boot_ms() + 1000 * 1000};
+
+                CHECK_OK(enrolment_new(&s, &one, (capnp_data){key, sizeof(key)}, &n));
+        }
+        q = admin_session_list((admin_client){s.admin.root});
+        capnp_question_send(q, NULL, NULL);
+        step_s = 110;
+        turns(3);
+        step_s = 0;
+        CHECK_OK(capnp_question_wait(q));
+        l = admin_session_list_sessions(q);
+        CHECK(live_session_list_len(l) > 0);
+        for (uint32_t i = 0; i < live_session_list_len(l); i++)
+                CHECK_STR(live_session_id(live_session_list_get(l, i)).p, "an id");
+        capnp_question_free(q);
+        admin_deinit(&s.admin);
+        close(ends[1]);
+        finish();
 }
