@@ -62,6 +62,22 @@ struct LiveSession {
   # Its connection has ended, and its client may come back until the lease ends; else 0.
 }
 
+struct ProviderState {
+  # An identity provider, as far as it has been asked.
+
+  name @0 :Text;
+  # The manifest's.
+
+  keysAtMs @1 :UInt64;
+  # When its keys were fetched (since 1970); 0: there are none. They are good for a day.
+
+  pinned @2 :Bool;
+  # Its keys are the manifest's.
+
+  failing @3 :Text;
+  # Why the last request to it came to nothing; empty: it did not.
+}
+
 struct Identity {
   # Somebody, as an identity provider has him.
 
@@ -99,12 +115,14 @@ interface Admin {
 
   status @8 () -> (sessions :UInt32, workers :UInt32, descriptors :UInt32, version :Text,
       address :Text, addresses :List(Text), confinement :Text, layers :List(Text),
-      certificateNames :Text, certificateUntilMs :UInt64, revocationsUntilMs :UInt64);
+      certificateNames :Text, certificateUntilMs :UInt64, revocationsUntilMs :UInt64,
+      authoritiesUntilMs :UInt64, providers :List(ProviderState));
   # What the session manager holds: for people, and for tests that count what is left. addresses: where clients
   # connect, `capos://HOST:PORT/#sha256:…` for TLS; address: the first of them. confinement: `basic` or `full`, and
   # which layers of `full` there are: paths, namespaces, users. certificateNames, certificateUntilMs (since 1970):
   # what clients are shown over TLS; empty and 0 without it. revocationsUntilMs: when the first of the lists of
-  # revocations has to be followed by another; 0: none has to.
+  # revocations has to be followed by another; 0: none has to. authoritiesUntilMs: when the first certificate of an
+  # authority for client certificates is over; 0: there is none. providers: the manifest's identity providers.
 
   auditPath @9 () -> (path :Text);
   # Where the audit log is.

@@ -1,11 +1,10 @@
 /* Sessions of the instance on this machine, and what it holds. */
 #include "admin.h"
+#include "dates.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { WARN_DAYS = 14 };
 
 static json_t *live_json(live_session_reader s)
 {
@@ -178,34 +177,21 @@ static json_t *status_certificate_json(capnp_question *q)
 static json_t *status_json(capnp_question *q)
 {
         capnp_list all = admin_status_addresses(q);
-        json_t *list = json_array();
+        json_t *list = json_array(), *j;
 
         for (uint32_t i = 0; i < all.len; i++)
                 (void)json_array_append_new(list,
                                             cli_json_text(admin_status_out_addresses_at(all, i).p));
-        return json_pack("{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:I,s:o*}", "sessions",
-                         (int)admin_status_sessions(q), "workers", (int)admin_status_workers(q),
-                         "descriptors", (int)admin_status_descriptors(q), "version",
-                         cli_json_text(admin_status_version(q).p), "address",
-                         cli_json_text(admin_status_address(q).p), "addresses", list, "confinement",
-                         cli_json_text(admin_status_confinement(q).p), "layers",
-                         admin_texts_json(admin_status_layers(q), admin_status_out_layers_at),
-                         "revocationsUntilMs", (json_int_t)admin_status_revocations_until_ms(q),
-                         "certificate", status_certificate_json(q));
-}
-
-/* Something ends so soon that somebody should know. what: "the certificate". */
-static void status_warn(const char *what, uint64_t until_ms, const char *todo)
-{
-        char until[64];
-
-        if (until_ms > cli_now_ms() + (uint64_t)WARN_DAYS * 24 * 3600 * 1000)
-                return;
-        cli_format_until(until_ms, until, sizeof(until));
-        if (until_ms > cli_now_ms())
-                printf("\n  !      %s ends %s: %s", what, until, todo);
-        else
-                printf("\n  !      %s has ended: %s", what, todo);
+        j = json_pack("{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o*}", "sessions",
+                      (int)admin_status_sessions(q), "workers", (int)admin_status_workers(q),
+                      "descriptors", (int)admin_status_descriptors(q), "version",
+                      cli_json_text(admin_status_version(q).p), "address",
+                      cli_json_text(admin_status_address(q).p), "addresses", list, "confinement",
+                      cli_json_text(admin_status_confinement(q).p), "layers",
+                      admin_texts_json(admin_status_layers(q), admin_status_out_layers_at),
+                      "certificate", status_certificate_json(q));
+        dates_json(j, q);
+        return j;
 }
 
 /* What clients see, and what the processes are kept in. */
@@ -219,12 +205,8 @@ static void status_print_outside(capnp_question *q)
                 printf("\nnames    ");
                 cli_print_safe(admin_status_certificate_names(q).p);
                 printf("\nuntil    %s", until);
-                status_warn("the certificate", admin_status_certificate_until_ms(q),
-                            "capos cert renew, or capos cert import");
         }
-        if (admin_status_revocations_until_ms(q))
-                status_warn("a list of revocations", admin_status_revocations_until_ms(q),
-                            "put a new one in its place, then capos cert crl");
+        (void)dates_warn(q);
         printf("\nconfined ");
         cli_print_safe(admin_status_confinement(q).p);
         printf("%s", layers.len ? ": " : "");

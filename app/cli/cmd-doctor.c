@@ -1,8 +1,10 @@
 /*
  * `capos doctor`: what this machine's kernel lets an instance confine, found by asking it, each
- * question in a child where it changes anything; and the versions of what is used.
+ * question in a child where it changes anything; the versions of what is used; and which dates of
+ * an instance that runs here come near.
  */
-#include "cli.h"
+#include "admin.h"
+#include "dates.h"
 
 #include "daemon-seclude.h"
 
@@ -109,17 +111,61 @@ static struct answers doctor_ask(void)
         return a;
 }
 
+/* The status of the instance that runs here; NULL: none does, or it is another's. */
+static capnp_question *doctor_status(struct cli *c)
+{
+        capnp_question *q;
+
+        if (!state_has_admin(c))
+                return NULL;
+
+        q = admin_status(admin_of(c));
+        if (!cli_wait(c, q, CLI_LOGIN_MS))
+                return q;
+
+        capnp_question_free(q);
+        return NULL;
+}
+
+/* NULL: there is none. */
+static json_t *doctor_dates(capnp_question *status)
+{
+        json_t *j = status ? json_object() : NULL;
+
+        if (!j)
+                return NULL;
+        (void)json_object_set_new(
+                j, "certificateUntilMs",
+                json_integer((json_int_t)admin_status_certificate_until_ms(status)));
+        dates_json(j, status);
+        return j;
+}
+
 static int doctor_json(struct cli *c, const struct answers *a, const struct utsname *u)
 {
+        CAPNP_AUTO(capnp_question_freep) capnp_question *status = doctor_status(c);
         json_t *all = json_object();
 
         for (unsigned i = 0; i < FINDINGS; i++)
                 (void)json_object_set_new(all, findings[i].name, json_boolean(a->has[i]));
-        return cli_print_json(c, json_pack("{s:o,s:b,s:b,s:b,s:s,s:s,s:s,s:s}", "kernel", all,
+        return cli_print_json(c, json_pack("{s:o,s:b,s:b,s:b,s:s,s:s,s:s,s:s,s:o*}", "kernel", all,
                                            "basic", a->basic, "full", a->full, "runtimeDir",
                                            has_runtime_dir(), "release", u->release, "machine",
                                            u->machine, "version", CAPOS_VERSION, "openssl",
-                                           OpenSSL_version(OPENSSL_VERSION_STRING)));
+                                           OpenSSL_version(OPENSSL_VERSION_STRING), "dates",
+                                           doctor_dates(status)));
+}
+
+static void doctor_print_dates(struct cli *c)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *status = doctor_status(c);
+
+        if (!status)
+                return;
+        printf("Dates of the instance that runs here:");
+        if (!dates_warn(status))
+                printf(" none comes near.");
+        printf("\n");
 }
 
 int cmd_doctor(struct cli *c)
@@ -145,6 +191,7 @@ int cmd_doctor(struct cli *c)
         printf("Runtime folder for logins: %s.\n",
                has_runtime_dir() ? "as it should be"
                                  : "none; set XDG_RUNTIME_DIR, or use --runtime DIR");
+        doctor_print_dates(c);
         return a.basic ? EXIT_OK : EXIT_FAILED;
 }
 

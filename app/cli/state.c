@@ -12,21 +12,28 @@
 #include <string.h>
 #include <unistd.h>
 
-int state_folder(const struct cli *c, char *to, size_t room)
+/* What snprintf() says; 0: it cannot be found. */
+static int folder_find(const struct cli *c, char *to, size_t room)
 {
         const char *xdg = secure_getenv("XDG_STATE_HOME"), *home = secure_getenv("HOME");
         const char *own = secure_getenv("CAPOS_STATE");
-        int n;
 
         if (c->state || (own && *own))
-                n = snprintf(to, room, "%s", c->state ? c->state : own);
-        else if (geteuid() == 0)
-                n = snprintf(to, room, "/var/lib/capos");
-        else if (xdg && xdg[0] == '/')
-                n = snprintf(to, room, "%s/capos", xdg);
-        else if (home && home[0] == '/')
-                n = snprintf(to, room, "%s/.local/state/capos", home);
-        else
+                return snprintf(to, room, "%s", c->state ? c->state : own);
+        if (geteuid() == 0)
+                return snprintf(to, room, "/var/lib/capos");
+        if (xdg && xdg[0] == '/')
+                return snprintf(to, room, "%s/capos", xdg);
+        if (home && home[0] == '/')
+                return snprintf(to, room, "%s/.local/state/capos", home);
+        return 0;
+}
+
+int state_folder(const struct cli *c, char *to, size_t room)
+{
+        int n = folder_find(c, to, room);
+
+        if (!n)
                 return cli_fail(c, EXIT_USAGE, "usage",
                                 "which instance? HOME and XDG_STATE_HOME are not set: --state DIR, "
                                 "or $CAPOS_STATE");
@@ -100,4 +107,16 @@ int state_try_admin(struct cli *c, bool *ret_runs)
         r = admin_connect(c, path);
         *ret_runs = r != -ENOENT && r != -ECONNREFUSED;
         return r && *ret_runs ? admin_fail(c, path, r) : EXIT_OK;
+}
+
+bool state_has_admin(struct cli *c)
+{
+        char folder[RUNTIME_PATH - 16], path[RUNTIME_PATH];
+        int n = folder_find(c, folder, sizeof(folder));
+
+        if (n <= 0 || (size_t)n >= sizeof(folder))
+                return false;
+
+        (void)snprintf(path, sizeof(path), "%s/admin.sock", folder);
+        return !admin_connect(c, path);
 }

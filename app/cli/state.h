@@ -8,6 +8,8 @@
 int state_folder(const struct cli *c, char *to, size_t room) CAPNP_MUST_USE;
 /* Connects to the running instance; c->remote is its Admin then. An exit code. */
 int state_open_admin(struct cli *c) CAPNP_MUST_USE;
+/* Likewise, for who can do without, and says nothing. */
+bool state_has_admin(struct cli *c) CAPNP_MUST_USE;
 /* Likewise, but that none runs is no error: ret_runs says so. */
 int state_try_admin(struct cli *c, bool *ret_runs) CAPNP_MUST_USE;
 

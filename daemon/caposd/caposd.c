@@ -166,6 +166,7 @@ static int caposd_read_rules(struct caposd *c)
                 (void)close(c->rules_fd);
         c->rules_fd = c->core.rules_fd = c->workers.rules_fd = made.fd;
         c->lists_until_s = c->core.lists_until_s = made.until_s;
+        c->authorities_s = c->core.authorities_s = made.authorities_s;
         if (!same && c->workers.zygote.running)
                 workers_renew(&c->workers); /* they tell clients of the authorities */
         return 0;
@@ -308,6 +309,7 @@ static void caposd_introduce(struct caposd *c)
                                 .manifest_fd = c->manifest_fd,
                                 .rules_fd = c->rules_fd,
                                 .lists_until_s = c->lists_until_s,
+                                .authorities_s = c->authorities_s,
                                 .providers_fd = c->providers_fd,
                                 .reread = caposd_reread,
                                 .workers = &c->workers,

@@ -14,6 +14,7 @@ struct caposd {
         int manifest_fd;
         int rules_fd;          /* for client certificates; -1: there are none */
         int64_t lists_until_s; /* of them: struct certificates_made */
+        int64_t authorities_s; /* likewise */
         int providers_fd;      /* files of identity providers; -1: there are none */
         int signal_fd;
         struct capos_io_watch signals;

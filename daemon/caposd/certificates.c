@@ -337,9 +337,12 @@ int certificates_make(manifest_reader m, certificates_complain *complain, void *
                 r = rule_make(&c, i) ? -EINVAL : 0;
         if (!r)
                 r = records_give(&c, &ret->fd);
-        if (!r)
-                ret->until_s =
-                        capos_i_tls_policy_lists_until((capnp_data){c.records, (uint32_t)c.len});
+        if (!r) {
+                capnp_data records = {c.records, (uint32_t)c.len};
+
+                ret->until_s = capos_i_tls_policy_lists_until(records);
+                ret->authorities_s = capos_i_tls_policy_authorities_until(records);
+        }
         free(c.records);
         return r;
 }

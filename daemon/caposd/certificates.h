@@ -11,6 +11,7 @@ struct certificates_made {
         int fd;
         int64_t until_s; /* when a list of revocations has to be followed by another, in seconds
                           * since 1970; 0: none has to */
+        int64_t authorities_s; /* when an authority's certificate is over, likewise */
 };
 
 /* Whether there are rules: clients are asked for certificates then. */

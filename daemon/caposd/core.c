@@ -82,7 +82,8 @@ void core_tell_rules(struct core *c, uint32_t request, int result)
         const struct packet p = {.type = PACKET_RULES,
                                  .index = request,
                                  .result = result,
-                                 .until_s = c->lists_until_s};
+                                 .until_s = c->lists_until_s,
+                                 .authorities_s = c->authorities_s};
         int fd;
 
         if (c->rules_fd < 0 || !c->sessiond.running)

@@ -24,6 +24,7 @@ struct core {
         int manifest_fd;
         int rules_fd;          /* for client certificates; -1: there are none */
         int64_t lists_until_s; /* of them: struct certificates_made */
+        int64_t authorities_s; /* likewise */
         int providers_fd;      /* files of identity providers; -1: there are none */
         /* The session manager wants their files to be read again. */
         void (*reread)(struct core *c, uint32_t request);

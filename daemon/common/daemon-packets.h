@@ -105,6 +105,7 @@ struct packet {
         /* IDENTITY: when the certificate expires, in seconds since 1970. RULES: when a list of
          * revocations has to be followed by another; 0: none has to */
         int64_t until_s;
+        int64_t authorities_s; /* RULES: when an authority's certificate is over, likewise */
         /* The peer's, as text: 127.0.0.1:4711, [::1]:4711, unix:uid=1000. ENDPOINT: as clients
          * write it. IDENTITY: the names of the certificate. RELOADED from caposd: the fingerprint,
          * or why the old one stays. */

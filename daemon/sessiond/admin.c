@@ -20,6 +20,7 @@
 #include "admin-service.h"
 #include "admin-session.h"
 #include "admin.capnp-c.h"
+#include "clock.h"
 #include "daemon-log.h"
 #include "io-socket.h"
 #include "session.h"
@@ -39,6 +40,25 @@ static uint32_t admin_descriptors(const struct sessiond *s)
         return n;
 }
 
+/* Wall time is for people. */
+static void status_providers(const struct issuers *is, capnp_answer *a)
+{
+        provider_state_list_builder list = admin_status_results_init_providers(a, is->n);
+
+        for (unsigned k = 0; k < is->n; k++) {
+                const struct issuer *i = &is->all[k];
+                provider_state_builder b = provider_state_list_builder_get(list, k);
+                uint64_t age_ms = issuer_keys_age_ms(i);
+
+                provider_state_set_name(b, i->name);
+                provider_state_set_pinned(b, i->pinned);
+                if (age_ms != UINT64_MAX && !i->pinned)
+                        provider_state_set_keys_at_ms(b, clock_wall_ms() - age_ms);
+                if (i->failed)
+                        provider_state_set_failing(b, i->why);
+        }
+}
+
 static int admin_on_status(void *self, capnp_answer *a)
 {
         struct sessiond *s = self;
@@ -48,6 +68,7 @@ static int admin_on_status(void *self, capnp_answer *a)
         admin_status_results_set_descriptors(a, admin_descriptors(s));
         admin_status_results_set_version(a, CAPOS_VERSION);
         identity_describe(&s->identity, a);
+        status_providers(&s->issuers, a);
         return capnp_answer_return(a);
 }
 

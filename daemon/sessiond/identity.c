@@ -146,6 +146,7 @@ void identity_describe(const struct identity *id, capnp_answer *a)
         admin_status_results_set_certificate_names(a, id->names);
         admin_status_results_set_certificate_until_ms(a, (uint64_t)id->until_s * 1000);
         admin_status_results_set_revocations_until_ms(a, (uint64_t)id->lists_until_s * 1000);
+        admin_status_results_set_authorities_until_ms(a, (uint64_t)id->authorities_s * 1000);
 }
 
 void identity_deinit(struct identity *id)

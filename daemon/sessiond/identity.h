@@ -15,6 +15,7 @@ struct identity {
         char names[120];                         /* of the certificate; "": there is none */
         int64_t until_s;                         /* its end, in seconds since 1970 */
         int64_t lists_until_s;                   /* when a list of revocations is out of date */
+        int64_t authorities_s;                   /* when an authority's certificate is over */
         bool full;                               /* confinement that was asked for */
         unsigned layers;                         /* of it, had: of enum daemon_layer */
         capnp_answer *reloading;                 /* who waits for a new one; NULL: nobody */

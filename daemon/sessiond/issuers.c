@@ -191,6 +191,11 @@ static uint64_t issuer_age(const struct issuer *i, uint64_t since_ms)
         return i->of->now_ms() - since_ms;
 }
 
+uint64_t issuer_keys_age_ms(const struct issuer *i)
+{
+        return i->keys ? issuer_age(i, i->keys_ms) : UINT64_MAX;
+}
+
 /* Whether there is something that is good until within_ms after it came. */
 static bool issuer_has(const struct issuer *i, bool keys, uint64_t within_ms)
 {

@@ -106,6 +106,8 @@ int issuer_need(struct issuer *i, enum issuer_need need, struct issuer_wait *w) 
  * issuer_need() does, but seldom. CAPNP_E_UNKNOWN: there is none. */
 int issuer_look_for_key(struct issuer *i, uint32_t generation,
                         struct issuer_wait *w) CAPNP_MUST_USE;
+/* How old its keys are; UINT64_MAX: there are none. */
+uint64_t issuer_keys_age_ms(const struct issuer *i);
 /* Nobody waits. */
 void issuer_give_up(struct issuer_wait *w);
 

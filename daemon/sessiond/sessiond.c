@@ -133,6 +133,7 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
                 break;
         case PACKET_RULES:
                 s->identity.lists_until_s = p->until_s;
+                s->identity.authorities_s = p->authorities_s;
                 recheck_start(s, p, fds[0]);
                 break;
         case PACKET_WORKERS:

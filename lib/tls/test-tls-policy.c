@@ -177,6 +177,8 @@ TEST(what_is_revoked_is_refused)
         r = rules_with_crl(&ca, &ca, NULL, later);
         CHECK_OK(judge(&c, &r, &who));
         CHECK_EQ(capos_i_tls_policy_lists_until(rules_data(&r)), later);
+        CHECK_EQ(capos_i_tls_policy_authorities_until(rules_data(&r)),
+                 CERT_NOW + 1000ll * CERT_DAY);
         r = rules_with_crl(&ca, &ca, NULL, CERT_NOW - 1);
         CHECK_EQ(capos_i_tls_policy_lists_until(rules_data(&r)), CERT_NOW - 1);
         CHECK_EQ(judge(&c, &r, &who), TLS_RECHECK_E_CRL);

@@ -512,25 +512,40 @@ int capos_i_tls_policy_check(capnp_data rules)
         return r;
 }
 
+static void until_first(int64_t *first, const ASN1_TIME *t)
+{
+        int64_t until;
+
+        if (t && !capos_i_tls_time_read(t, &until) && (!*first || until < *first))
+                *first = until;
+}
+
 int64_t capos_i_tls_policy_lists_until(capnp_data rules)
 {
         static const struct tls_shown nobody;
         struct policy p = {.shown = &nobody, .met = true};
-        int64_t first = 0, until;
+        int64_t first = 0;
 
         (void)!policy_read(&p, rules);
-        for (unsigned i = 0; i < p.nauthorities; i++) {
-                const struct authority *a = &p.authorities[i];
+        for (unsigned i = 0; i < p.nauthorities; i++)
+                for (int n = 0; n < sk_X509_CRL_num(p.authorities[i].crls); n++)
+                        until_first(&first, X509_CRL_get0_nextUpdate(
+                                                    sk_X509_CRL_value(p.authorities[i].crls, n)));
+        policy_free_authorities(&p);
+        return first;
+}
 
-                for (int n = 0; n < sk_X509_CRL_num(a->crls); n++) {
-                        const X509_CRL *l = sk_X509_CRL_value(a->crls, n);
-                        const ASN1_TIME *next = X509_CRL_get0_nextUpdate(l);
+int64_t capos_i_tls_policy_authorities_until(capnp_data rules)
+{
+        static const struct tls_shown nobody;
+        struct policy p = {.shown = &nobody, .met = true};
+        int64_t first = 0;
 
-                        if (next && !capos_i_tls_time_read(next, &until) &&
-                            (!first || until < first))
-                                first = until;
-                }
-        }
+        (void)!policy_read(&p, rules);
+        for (unsigned i = 0; i < p.nauthorities; i++)
+                for (int n = 0; n < sk_X509_num(p.authorities[i].certs); n++)
+                        until_first(&first,
+                                    X509_get0_notAfter(sk_X509_value(p.authorities[i].certs, n)));
         policy_free_authorities(&p);
         return first;
 }

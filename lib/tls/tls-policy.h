@@ -22,5 +22,7 @@ int capos_i_tls_policy_check(capnp_data rules) CAPNP_MUST_USE;
 /* When the first of the lists in records that can be read has to be followed by another, in seconds
  * since 1970; 0: there is none, or none that says so. */
 int64_t capos_i_tls_policy_lists_until(capnp_data rules);
+/* When the first of the authorities' certificates is over, likewise; 0: there is none. */
+int64_t capos_i_tls_policy_authorities_until(capnp_data rules);
 
 #endif

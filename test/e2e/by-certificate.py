@@ -342,13 +342,30 @@ class Cases:
         """Is said, before it lets nobody in."""
         state = ("--state", self.target.state)
         expect("revocations" in self.capos(0, "status", *state), False, "a warning too early")
+        expect("none comes near" in self.capos(0, "doctor", *state), True, "a warning too early")
         self.ca.list_revoked(days=3)
         self.capos(0, "cert", "crl", *state)
         said = self.capos(0, "status", *state)
         if "a list of revocations ends" not in said or "capos cert crl" not in said:
             raise Failed(said)
+        expect("a list of revocations ends" in self.capos(0, "doctor", *state), True, "the doctor")
         self.ca.list_revoked()
         self.capos(0, "cert", "crl", *state)
+
+    def an_authority_that_soon_ends(self):
+        """Likewise."""
+        state = ("--state", self.target.state)
+        with open(self.ca.pem, "rb") as f:
+            pem = f.read()
+        self.ca.certify(days=5)
+        self.capos(0, "cert", "crl", *state)
+        for command in ("status", "doctor"):
+            said = self.capos(0, command, *state)
+            expect("an authority for client certificates ends" in said, True, said)
+        with open(self.ca.pem, "wb") as f:
+            f.write(pem)
+        self.capos(0, "cert", "crl", *state)
+        expect("none comes near" in self.capos(0, "doctor", *state), True, "the doctor")
 
     def a_list_that_cannot_be_read(self):
         """What was read before goes on to count."""
@@ -409,7 +426,8 @@ NAMES = ["by_certificate", "renewal", "rules_decide", "other_ways_over_tls", "no
          "no_certificate", "expired", "not_yet_valid", "another_authority", "no_rule", "no_account",
          "another_account", "another_profile", "renewal_of_another_account",
          "ends_with_the_certificate", "revoked",
-         "revoked_by_the_command", "a_list_that_is_soon_out_of_date", "a_list_that_cannot_be_read",
+         "revoked_by_the_command", "a_list_that_is_soon_out_of_date", "an_authority_that_soon_ends",
+         "a_list_that_cannot_be_read",
          "authorities_are_told"]
 
 

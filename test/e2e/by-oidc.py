@@ -329,6 +329,12 @@ class Cases:
         if not 1 <= asked <= may:
             raise Failed(f"keys were asked for {asked} times, not 1 to {may}")
 
+    def says_so(self):
+        """Whoever looks at the instance is told, too."""
+        for command in ("status", "doctor"):
+            said = self.capos(command, "--state", self.target.state).communicate(timeout=60)
+            expect("the identity provider op does not answer (" in str(said[0]), True, str(said))
+
     def many_keys(self):
         """A set of keys as large as is taken, and a byte more."""
         self.op.claims = {"groups": "admins", "sub": "alice at op"}
@@ -345,6 +351,7 @@ class Cases:
                     else:
                         self.refused(lambda p=peer: self.browse(p.flow(BROWSER)),
                                      "denied.method-disabled", "does not answer")
+                        self.says_so()
                     peer.close()
             finally:
                 self.target = ordinary

@@ -66,9 +66,14 @@ class Authority:
             with open(self.path(file), "w", encoding="ascii") as f:
                 f.write(text)
         self.key("ca")
-        openssl("req", "-new", "-x509", "-config", self.config, "-extensions", "ca_ext", "-key",
-                self.path("ca.key"), "-subj", f"/CN={name}", "-days", "30", "-out", self.pem)
+        self.name = name
+        self.certify()
         self.list_revoked()
+
+    def certify(self, days=30):
+        """Its own certificate, for the same key."""
+        openssl("req", "-new", "-x509", "-config", self.config, "-extensions", "ca_ext", "-key",
+                self.path("ca.key"), "-subj", f"/CN={self.name}", "-days", str(days), "-out", self.pem)
 
     def path(self, name):
         return os.path.join(self.folder, name)
