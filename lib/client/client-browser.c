@@ -2,15 +2,13 @@
  * A browser's part of a login (RFC 8252): it is sent to an identity provider, and comes back to a
  * port of this machine where we listen meanwhile.
  *
- * Whoever sends us somewhere is looked at first: the URL must be one that may be opened, ask for a
- * code, lead back here, and carry the hash of this login's transcript. So an instance cannot have a
- * person say yes to another login than this one, and a token that comes of it is good here alone.
+ * Where we are sent is looked at first (client-page.c).
  *
  * At the port anybody of this machine can knock, and pages in the browser, too. What does not have
  * the state of this login is answered and forgotten.
  */
+#include "client-page.h"
 #include "client.h"
-#include "session-proof.h"
 #include "session-url.h"
 
 #include <capos/capos-browser.h>
@@ -168,42 +166,10 @@ static void browser_on_visit(void *arg, uint32_t events)
 
 /* ---- where it is sent ----------------------------------------------------------------------- */
 
-static bool field_is(const char *query, const char *name, const char *value)
-{
-        char found[STATE_BYTES];
-
-        return !capos_i_query_get(query, name, found, sizeof(found)) && !strcmp(found, value);
-}
-
-/* What is wrong with a URL that the instance wants opened; NULL: nothing, and the state is kept. */
-static const char *url_wrong(capos_browser *b, const struct capos_step *s)
-{
-        char url[CAPOS_URL_BYTES], nonce[CAPOS_PROOF_NONCE_TEXT];
-        const char *query = strchr(s->url, '?');
-
-        /* What is before the query says where it leads. */
-        (void)snprintf(url, sizeof(url), "%.*s", (int)(query ? query - s->url : 0), s->url);
-        if (!query || !capos_i_url_is_good(url, true) ||
-            strspn(query, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%"
-                          "?&=+:/") != strlen(query))
-                return "the instance leads to a page that is not opened";
-
-        query++;
-        capos_proof_nonce(s->transcript_hash, nonce);
-        if (!field_is(query, "nonce", nonce))
-                return "the instance leads to the login of somebody else (nonce)";
-        if (!field_is(query, "response_type", "code") ||
-            !field_is(query, "code_challenge_method", "S256") ||
-            !field_is(query, "redirect_uri", b->redirect) ||
-            capos_i_query_get(query, "state", b->state, sizeof(b->state)) || !b->state[0])
-                return "the instance leads to another kind of login";
-        return NULL;
-}
-
 void capos_browser_step(capos_client *c, const struct capos_step *s, void *browser)
 {
         capos_browser *b = browser;
-        const char *wrong = url_wrong(b, s);
+        const char *wrong = client_page_wrong(s, b->redirect, b->state, sizeof(b->state));
         int r;
 
         if (wrong) {

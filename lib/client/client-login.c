@@ -14,6 +14,7 @@
  * client-reconnect.c comes back.
  */
 #include "client-key.h"
+#include "client-page.h"
 #include "client.h"
 #include "session-proof.h"
 
@@ -312,6 +313,12 @@ static void flow_on_step(capos_client *c)
         }
 
         step_read(c, next, &s);
+        if (!client_page_is_good(s.url)) {
+                (void)client_fail(&c->error, CAPOS_E_METHOD, "%s",
+                                  "the instance leads to a page that is not opened");
+                client_end(c);
+                return;
+        }
         client_stop_deadline(c);
         c->op.asks = true;
         step(c, &s, c->as->step_arg);
