@@ -512,6 +512,16 @@ class Cases(c.Cheats):
         self.eve.extensions = b""
         return layer
 
+    def for_another_account(self):
+        """That has got the name meanwhile."""
+        self.begin_at = len(self.target.records())
+        self.target.account("fay", password=c.instance.SECRET)
+        challenge, user = self.begun("fay")
+        self.admin(1, "fay")
+        self.target.account("fay", password=c.instance.SECRET)
+        self.not_added("nothing was begun", "fay", a.Passkey(PARTY, user).make(challenge, ORIGIN))
+        return "sessiond"
+
 
 NAMES = ("honest", "counts_nothing", "same_flow", "flow_beside", "flow_after", "other_connection", "unasked",
          "other_account", "other_profile", "other_nonce", "other_exporter", "other_server", "plain_over_tls",
@@ -520,7 +530,7 @@ NAMES = ("honest", "counts_nothing", "same_flow", "flow_beside", "flow_after", "
          "verified_claimed", "more_data", "count_back", "anothers", "nobodys", "id_of_anothers", "id_beside",
          "other_user", "other_algorithm", "tampered", "registration_as_login", "removed", "registered_again",
          "registered_wrongly", "of_two_accounts", "renewed", "renewal_replayed", "renewal_by_another",
-         "renewal_by_less", "bound_by_token", "extensions")
+         "renewal_by_less", "bound_by_token", "extensions", "for_another_account")
 
 
 if __name__ == "__main__":

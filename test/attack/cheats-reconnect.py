@@ -20,7 +20,7 @@ from sessionlib import Failed, Refused, Struct
 
 SCRIPT = "attack-cheats-reconnect"
 ENROL, MANY, WAITING, LEASE_MS = 6, 3000, 16, 4000
-MOST_GROWN = 1024 * 1024
+MOST_GROWN, TRIES = 1024 * 1024, 16
 HEAD = b"\0\0\0\x0bssh-ed25519\0\0\0 "
 
 
@@ -348,6 +348,22 @@ class Cases(c.KeyCheats):
         login.prove(login.signed(all_of[-1].key))
         return self.not_back(all_of[0])
 
+    def renewer_taken(self):
+        """The key that has renewed the session, which a password has made."""
+        key = self.new_key()
+        held = self.enter(name=self.account(key))
+        flow = c.Login(held.peer, held.name, "operator", session=held.session).ask()
+        held.session = flow.prove(flow.signed(key))
+        return self.after(lambda h: self.admin(4, h.name, c.fingerprint(key)), held)
+
+    def many_keys(self):
+        """Tries of one session, whether any of them is known: a good key comes too late."""
+        session, known = self.session(), blob(self.eve)
+        layer = self.not_enrolled(session, known)  # the rest is counted
+        for key in [known] * (TRIES - 1) + [blob(self.new_key())]:
+            self.refused("denied.credentials", lambda k=key: self.enrol(session, k), audit=False)
+        return layer
+
 
 class Short(c.Target):
     """The profile `robot` has a short lease."""
@@ -366,7 +382,8 @@ NAMES = ("honest", "half_open", "another_account", "another_profile", "no_profil
          "replayed", "other_channel", "middle_own", "middle_stolen", "other_transport",
          "weaker_binding", "anothers_signature", "another_instance", "logged_out", "revoked",
          "revoked_later", "account_anew", "password_changed", "key_taken", "others_ended", "expired",
-         "manager_killed", "anothers_key", "second_key", "no_key", "nobodys", "thousands")
+         "manager_killed", "anothers_key", "second_key", "no_key", "nobodys", "thousands",
+         "renewer_taken", "many_keys")
 
 
 if __name__ == "__main__":
