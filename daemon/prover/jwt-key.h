@@ -17,6 +17,9 @@ const EVP_MD *jwt_algorithm_hash(const struct jwt_algorithm *a);
  * TOKEN_E_UNKNOWN_KEY; -ENOMEM. */
 int jwt_key_find(capnp_data set, const char *id, const struct jwt_algorithm *a,
                  EVP_PKEY **ret) CAPNP_MUST_USE;
+/* A key of an algorithm's that is nobody's, so that who has none costs what who has one does. 0;
+ * -ENOMEM. */
+int jwt_key_nobody(const struct jwt_algorithm *a, EVP_PKEY **ret) CAPNP_MUST_USE;
 /* A key by itself, whatever it signs by. 0; TOKEN_E_KEY: it is none that could; -ENOMEM. */
 int jwt_key_read(json_t *jwk, EVP_PKEY **ret) CAPNP_MUST_USE;
 /* A public key with the members that its thumbprint is of (RFC 7638). Owned. NULL: it is of no kind

@@ -142,6 +142,23 @@ static int header_check(json_t *header, uint32_t flags)
         return type_is_good(header, flags) ? 0 : TOKEN_E_TYPE;
 }
 
+static int signature_check(const struct jwt *t, const struct jwt_algorithm *a, EVP_PKEY *key)
+{
+        return jwt_key_verify(key, a, (capnp_data){t->signature, (uint32_t)t->signature_len},
+                              t->text);
+}
+
+/* The same work for nothing, by a key of nobody's: how long it takes does not tell whether there is
+ * a key. The algorithm is the token's, whoever has which key. */
+static void signature_waste(const struct jwt *t, const struct jwt_algorithm *a)
+{
+        EVP_PKEY *key = NULL;
+
+        if (!jwt_key_nobody(a, &key))
+                (void)!signature_check(t, a, key);
+        EVP_PKEY_free(key);
+}
+
 static int token_verify(const struct jwt *t, const struct jwt_wanted *w,
                         const struct jwt_algorithm **ret_a)
 {
@@ -158,11 +175,12 @@ static int token_verify(const struct jwt *t, const struct jwt_wanted *w,
         if (!t->key_id || strlen(t->key_id) > TOKEN_KEY_ID_BYTES)
                 return TOKEN_E_KEY;
         r = w->keys.len ? jwt_key_find(w->keys, t->key_id, *ret_a, &key) : TOKEN_E_UNKNOWN_KEY;
+        if (r == TOKEN_E_UNKNOWN_KEY || r == TOKEN_E_KEY)
+                signature_waste(t, *ret_a);
         if (r)
                 return r;
 
-        r = jwt_key_verify(key, *ret_a, (capnp_data){t->signature, (uint32_t)t->signature_len},
-                           t->text);
+        r = signature_check(t, *ret_a, key);
         EVP_PKEY_free(key);
         return r;
 }

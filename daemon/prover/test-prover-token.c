@@ -8,6 +8,7 @@
 #include "session-proof.h"
 #include "token.h"
 
+#include <dlfcn.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
@@ -469,4 +470,111 @@ TEST(an_assertion_is_that_of_the_document)
 TEST(the_warm_up_is_good)
 {
         CHECK(token_warm_up());
+}
+
+/* ---- what it costs -------------------------------------------------------------------------- */
+
+/* The keys that signatures were checked by, instead of their time: `kind bits`, each in a line. */
+static char checked[256];
+
+int EVP_DigestVerify(EVP_MD_CTX *ctx, const unsigned char *sig, size_t sig_len,
+                     const unsigned char *text, size_t len)
+{
+        static int (*real)(EVP_MD_CTX *, const unsigned char *, size_t, const unsigned char *,
+                           size_t);
+        EVP_PKEY *by = EVP_PKEY_CTX_get0_pkey(EVP_MD_CTX_get_pkey_ctx(ctx));
+        size_t n = strlen(checked);
+
+        if (!real)
+                *(void **)&real = dlsym(RTLD_NEXT, "EVP_DigestVerify");
+        snprintf(checked + n, sizeof(checked) - n, "%s %d\n", EVP_PKEY_get0_type_name(by),
+                 EVP_PKEY_get_bits(by));
+        return real(ctx, sig, sig_len, text, len);
+}
+
+static void base64_add(char *to, size_t room, const void *p, size_t len)
+{
+        size_t n = strlen(to);
+
+        sodium_bin2base64(to + n, room - n, p, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+/* A token by an algorithm and the key `k`, with a signature of its form that is none. */
+static void token_badly(const char *algorithm, size_t signature_len, char to[TEXT])
+{
+        static const char claims[] = "{\"iss\":\"a\",\"sub\":\"a\",\"aud\":\"b\"}";
+        char header[64];
+        uint8_t sig[256];
+
+        snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"kid\":\"k\"}", algorithm);
+        memset(sig, 1, sizeof(sig));
+        to[0] = 0;
+        base64_add(to, TEXT, header, strlen(header));
+        strncat(to, ".", 1);
+        base64_add(to, TEXT, claims, strlen(claims));
+        strncat(to, ".", 1);
+        base64_add(to, TEXT, sig, signature_len);
+}
+
+/* What a token is checked by where these are the keys: the verdict is no. */
+static void cost_of(const char *token, const char *keys, char to[256])
+{
+        const struct token_wanted about = {.now_s = NOW};
+        const struct token_issuer head = {.life_s = 300};
+        struct proof_verdict v = {0};
+        static uint8_t wanted[ROOM];
+        size_t len = sizeof(about);
+
+        memcpy(wanted, &about, sizeof(about));
+        CHECK_OK(daemon_token_add(wanted, ROOM, &len, TOKEN_ISSUER,
+                                  (capnp_data){(const uint8_t *)&head, sizeof(head)}));
+        CHECK_OK(daemon_token_add(wanted, ROOM, &len, TOKEN_NAME, data("a")));
+        CHECK_OK(daemon_token_add(wanted, ROOM, &len, TOKEN_AUDIENCE, data("b")));
+        CHECK_OK(daemon_token_add(wanted, ROOM, &len, TOKEN_KEYS, data(keys)));
+        checked[0] = 0;
+        CHECK(!token_prove((capnp_data){wanted, (uint32_t)len}, data(token), (capnp_data){0}, &v));
+        memcpy(to, checked, sizeof(checked));
+}
+
+/* Whoever guesses accounts and keys learns nothing by how long a refusal takes. */
+TEST(who_has_no_key_costs_what_who_has_one_does)
+{
+        static const struct {
+                const char *algorithm, *kind, *curve;
+                size_t signature_len;
+        } ways[] = {{"RS256", "RSA", NULL, 256},    {"PS256", "RSA", NULL, 256},
+                    {"ES256", "EC", "P-256", 64},   {"ES384", "EC", "P-384", 96},
+                    {"EdDSA", "ED25519", NULL, 64}, {"Ed25519", "ED25519", NULL, 64}};
+
+        for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+                char token[TEXT], pem[TEXT], keys[TEXT], known[256], other[256];
+                EVP_PKEY *k = ways[i].curve ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", ways[i].curve)
+                              : strcmp(ways[i].kind, "RSA") != 0
+                                      ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
+                                      : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+                struct proof_verdict v;
+
+                token_badly(ways[i].algorithm, ways[i].signature_len, token);
+                pem_of(k, false, pem);
+                CHECK(key_take(pem, "k", &v));
+                snprintf(keys, sizeof(keys), "{\"keys\":[%s]}", v.verifier);
+                cost_of(token, keys, known);
+                CHECK(strstr(known, ways[i].kind));
+                cost_of(token, "{\"keys\":[]}", other); /* no such account, or none of its keys */
+                CHECK_STR(other, known);
+                CHECK(key_take(pem, "another", &v));
+                snprintf(keys, sizeof(keys), "{\"keys\":[%s]}", v.verifier);
+                cost_of(token, keys, other);
+                CHECK_STR(other, known);
+                /* Its key is of another kind. */
+                EVP_PKEY_free(k);
+                k = EVP_PKEY_Q_keygen(NULL, NULL, "EC",
+                                      !strcmp(ways[i].algorithm, "ES256") ? "P-384" : "P-256");
+                pem_of(k, false, pem);
+                CHECK(key_take(pem, "k", &v));
+                snprintf(keys, sizeof(keys), "{\"keys\":[%s]}", v.verifier);
+                cost_of(token, keys, other);
+                CHECK_STR(other, known);
+                EVP_PKEY_free(k);
+        }
 }

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -214,18 +213,6 @@ static void token_explain(int r, const struct jwt *t, struct proof_verdict *v)
         v->reason = r < 0 ? PROOF_REASON_MEMORY : (uint32_t)r;
 }
 
-static EVP_PKEY *waste_key; /* of the warm-up, for good */
-
-/* The work of a signature's check, for nothing: who has no key costs what who has one does. */
-static void waste(const struct jwt *t)
-{
-        static const uint8_t signature[64] = {[31] = 1, [63] = 1};
-
-        if (waste_key)
-                (void)!jwt_key_verify(waste_key, jwt_algorithm_find("ES256"),
-                                      (capnp_data){signature, sizeof(signature)}, t->text);
-}
-
 static int token_judge(const struct token_wanted *about, capnp_data records, const struct jwt *t,
                        capnp_data access, struct proof_verdict *v)
 {
@@ -242,8 +229,6 @@ static int token_judge(const struct token_wanted *about, capnp_data records, con
                 i.w.access = access;
         v->issuer = i.number;
         r = jwt_judge(t, &i.w, &said);
-        if (r == TOKEN_E_UNKNOWN_KEY || r == TOKEN_E_KEY)
-                waste(t);
         return r ? r : token_accept(&i, t, &said, v);
 }
 
@@ -309,18 +294,11 @@ bool token_warm_up(void)
         uint8_t wanted[2048];
         bool good = true;
         size_t len;
-        BIO *from;
 
         if (!token_prove_key(text_data(test_pem), text_data("a"), &v))
                 return false;
         (void)snprintf(keys, sizeof(keys), "{\"keys\":[%s]}", v.verifier);
         if (!test_wanted(keys, wanted, sizeof(wanted), &len))
-                return false;
-
-        from = BIO_new_mem_buf(test_pem, -1);
-        waste_key = from ? PEM_read_bio_PUBKEY(from, NULL, NULL, NULL) : NULL;
-        BIO_free(from);
-        if (!waste_key)
                 return false;
 
         memcpy(token, test_token, sizeof(token));
