@@ -51,6 +51,7 @@ static void finish(const char *dir)
                                             "audit.log"};
 
         admissions_end(&s);
+        enrolments_deinit(&s);
         prover_deinit(&s.prover);
         audit_deinit(&s.audit);
         s.vat = capnp_vat_free(s.vat);

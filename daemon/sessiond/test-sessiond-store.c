@@ -117,7 +117,7 @@ TEST(what_was_used_is_used_until_it_is_over)
         store_done(&s, dir);
 }
 
-/* As it was before there were service accounts, with one account, which is a person's. */
+/* As it was before there were service accounts, with two accounts, which are people's. */
 static const char old_store[] =
         "CREATE TABLE instance (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL,"
         " epoch INTEGER NOT NULL) STRICT;"
@@ -129,13 +129,14 @@ static const char old_store[] =
         " PRIMARY KEY (account, fingerprint)) STRICT;"
         "CREATE TABLE audit (one INTEGER PRIMARY KEY CHECK (one = 1), segment INTEGER NOT NULL,"
         " records INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;"
-        "INSERT INTO account VALUES ('ada', '');"
+        "INSERT INTO account VALUES ('ada', ''), ('bob', '');"
         "INSERT INTO profile VALUES ('ada', 0, 'robot');"
         "PRAGMA user_version = 2";
 
 TEST(an_older_store_is_brought_forward)
 {
         struct store_account a;
+        int64_t serial, other;
         char dir[64];
         struct store s;
         sqlite3 *db;
@@ -150,7 +151,15 @@ TEST(an_older_store_is_brought_forward)
         CHECK_OK(store_load(&s, "ada", &a));
         CHECK(!a.service);
         CHECK_STR(a.profiles[0], "robot");
+        serial = a.serial;
         store_account_deinit(&a);
+        CHECK_OK(store_serial(&s, "bob", &other));
+        CHECK(serial && other && serial != other);
+        CHECK_OK(store_remove(&s, "ada"));
+        CHECK_EQ(store_serial(&s, "ada", &other), STORE_E_NONE);
+        CHECK_OK(make(&s, "ada", false));
+        CHECK_OK(store_serial(&s, "ada", &other));
+        CHECK(serial != other);
         CHECK_OK(make(&s, "ci", true));
         CHECK_OK(key(&s, "ci", "a", "jwk:a"));
         store_done(&s, dir);
