@@ -342,6 +342,7 @@ void admission_bind(struct admission *ad, struct session *e)
                 origin_forget_handshake(&ad->origin);
         admission_set_deadline(ad, 0);
         admission_tell_gateway(ad);
+        flows_bound(&ad->flows);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */

@@ -697,6 +697,18 @@ void flow_full(struct flow *f)
         (void)flow_over_quota(f, flow_take_answer(f), CAPOS_I_QUOTA_PROOFS);
 }
 
+void flows_bound(struct flows *fs)
+{
+        for (unsigned i = 0; i < FLOWS; i++) {
+                struct flow *f = &fs->all[i];
+
+                if (f->state == FLOW_WAITING)
+                        flow_refuse(f, CAPOS_DENIED_ALREADY_BOUND, NULL, NULL);
+                else
+                        flow_hurry(f); /* its client may find out */
+        }
+}
+
 int flow_next(struct flows *fs, capnp_answer *a, bool may_login)
 {
         struct flow *f = flow_find(fs, admission_next_param_flow(a));

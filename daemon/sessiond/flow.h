@@ -87,6 +87,10 @@ void flows_init(struct flows *fs, const struct origin *o, const struct flow_ops 
 /* Ends every flow; nobody hears of them any more. */
 void flows_end(struct flows *fs);
 
+/* The connection has a session: logins that are under way can come to nothing, so nothing is asked
+ * of others for them any more, and none takes a place. */
+void flows_bound(struct flows *fs);
+
 /* Admission.start. renewed: the session that is to be renewed; NULL: for a login. Takes a. */
 int flow_start(struct flows *fs, capnp_answer *a, const struct session *renewed);
 /* Admission.next. may_login: the connection has no session yet. Takes a. */

@@ -409,6 +409,39 @@ TEST(a_renewal_ends_too)
         finish();
 }
 
+/* Logins that can come to nothing any more, one of which waits for the provider. */
+TEST(a_session_leaves_no_login_waiting)
+{
+        const struct session_who who = {.account = "alice",
+                                        .credential = "oidc:x",
+                                        .kind = CAPOS_AUTH_OIDC_PKCE,
+                                        .strength = STRENGTH_ASSERTED,
+                                        .profile = &profile};
+        struct session *e;
+        struct client *c;
+        capnp_question *q;
+        uint32_t one, two;
+
+        begin();
+        c = client_new(1);
+        one = flow_begin(c, false);
+        two = flow_begin(c, false);
+        flow_show(c, one);
+        s.issuers.all[0].described = false;
+        q = flow_ask(c, two, "http://127.0.0.1:9/callback");
+        capnp_question_send(q, NULL, NULL);
+        turns(3);
+        CHECK_EQ(c->ad->flows.all[1].state, FLOW_WAITING);
+        CHECK_OK(session_new(&c->ad->origin, &who, &e));
+        admission_bind(c->ad, e);
+        CHECK_EQ(waiting(), 0);
+        CHECK_EQ(capnp_question_wait(q), CAPNP_E_EXCEPTION);
+        CHECK(strstr(capnp_question_exception(q).reason, "denied.already-bound"));
+        capnp_question_free(q);
+        flow_refused_with(c, one, "denied.already-bound");
+        finish();
+}
+
 /* From one address, and from as many as there are places: whoever comes then has a place, and the
  * one that gave way is told. */
 TEST(nobody_is_kept_out)
