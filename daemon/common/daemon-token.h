@@ -16,7 +16,8 @@
  *   name      `sub`: 1 to 255 bytes, no NUL. Foreign: it may be any UTF-8
  *   subject   the id of the key that has signed it (`kid`), printable
  *   until_s   `exp`
- *   key_hash  SHA-256 of the whole token, to keep it from being used twice
+ *   key_hash  SHA-256 of its header and claims as they were signed, to keep it from being used
+ *             twice: the signature is not in it, as whoever has one of ECDSA can make another
  *
  * and for a refused one reason (enum token_err, or PROOF_REASON_MEMORY) and subject: why, in
  * printable words, for the audit log and not for the client. TOKEN_E_UNKNOWN_KEY is the one reason

@@ -9,7 +9,8 @@
 #include "token.h"
 
 #include <dlfcn.h>
-#include <openssl/core_names.h>
+#include <openssl/bn.h>
+#include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -293,10 +294,77 @@ TEST(the_first_rule_of_its_issuer_is_met)
                 CHECK_STR(v.name, "ada");
                 CHECK_STR(v.subject, "k1");
                 CHECK_EQ(v.until_s, NOW + 100);
-                CHECK(EVP_Digest(token, strlen(token), hash, NULL, EVP_sha256(), NULL));
+                CHECK(EVP_Digest(token, (size_t)(strrchr(token, '.') - token), hash, NULL,
+                                 EVP_sha256(), NULL));
                 CHECK_MEM(v.key_hash, hash, sizeof(hash));
         }
         EVP_PKEY_free(key);
+}
+
+/* Both signatures of a text by an ECDSA key, which anybody makes of either: r and s, r and n - s.
+ */
+static void sign_both(EVP_PKEY *k, int curve, const char *text, char ret[2][TEXT])
+{
+        EC_GROUP *group = EC_GROUP_new_by_curve_name(curve);
+        const unsigned width = (unsigned)EVP_PKEY_get_bits(k) / 8;
+        const EVP_MD *digest = width == 32 ? EVP_sha256() : EVP_sha384();
+        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        uint8_t der[256], raw[96];
+        const uint8_t *p = der;
+        size_t len = sizeof(der);
+        BIGNUM *s = BN_new();
+        ECDSA_SIG *e;
+
+        CHECK(EVP_DigestSignInit(ctx, NULL, digest, NULL, k) == 1);
+        CHECK(EVP_DigestSign(ctx, der, &len, (const uint8_t *)text, strlen(text)) == 1);
+        e = d2i_ECDSA_SIG(NULL, &p, (long)len);
+        CHECK(e && group && s && BN_copy(s, ECDSA_SIG_get0_s(e)));
+        CHECK(BN_bn2binpad(ECDSA_SIG_get0_r(e), raw, (int)width) == (int)width);
+        for (unsigned i = 0; i < 2; i++) {
+                CHECK(BN_bn2binpad(s, raw + width, (int)width) == (int)width);
+                encode(raw, (size_t)2 * width, ret[i]);
+                CHECK(BN_sub(s, EC_GROUP_get0_order(group), s));
+        }
+        BN_free(s);
+        ECDSA_SIG_free(e);
+        EVP_MD_CTX_free(ctx);
+        EC_GROUP_free(group);
+}
+
+TEST(a_token_with_its_other_signature_is_the_same)
+{
+        static const char claims[] =
+                "{\"iss\":\"https://b\",\"sub\":\"ada\",\"exp\":1800000100,\"aud\":\"two\"}";
+        static const struct {
+                const char *algorithm, *curve;
+                int nid;
+        } ways[] = {{"ES256", "P-256", NID_X9_62_prime256v1}, {"ES384", "P-384", NID_secp384r1}};
+        char pem[TEXT], header[TEXT], text[TEXT], part[TEXT], sig[2][TEXT], token[2 * TEXT];
+        struct proof_verdict v, first;
+        static struct wanted w;
+
+        for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+                EVP_PKEY *k = EVP_PKEY_Q_keygen(NULL, NULL, "EC", ways[i].curve);
+
+                pem_of(k, false, pem);
+                CHECK(key_take(pem, "k1", &v));
+                snprintf(set, sizeof(set), "{\"keys\":[%s]}", v.verifier);
+                wanted_make(&w);
+                snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"kid\":\"k1\"}",
+                         ways[i].algorithm);
+                encode(header, strlen(header), text);
+                encode(claims, strlen(claims), part);
+                strncat(text, ".", TEXT - strlen(text) - 1);
+                strncat(text, part, TEXT - strlen(text) - 1);
+                sign_both(k, ways[i].nid, text, sig);
+                CHECK(strcmp(sig[0], sig[1]) != 0);
+                snprintf(token, sizeof(token), "%s.%s", text, sig[0]);
+                CHECK(ask(&w, token, &first));
+                snprintf(token, sizeof(token), "%s.%s", text, sig[1]);
+                CHECK(ask(&w, token, &v));
+                CHECK_MEM(v.key_hash, first.key_hash, sizeof(v.key_hash));
+                EVP_PKEY_free(k);
+        }
 }
 
 static const struct {

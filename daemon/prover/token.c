@@ -184,10 +184,12 @@ static uint32_t rules_met(const struct issuer *i, json_t *claims)
 
 /* ---- the verdict ---------------------------------------------------------------------------- */
 
-static int token_hash(capnp_data token, struct proof_verdict *v)
+/* Of what is signed: whoever has an ECDSA signature can make another one of it, without the key. */
+static int token_hash(const struct jwt *t, struct proof_verdict *v)
 {
-        return EVP_Digest(token.p, token.len, v->key_hash, NULL, EVP_sha256(), NULL) == 1 ? 0
-                                                                                          : -ENOMEM;
+        return EVP_Digest(t->text.p, t->text.len, v->key_hash, NULL, EVP_sha256(), NULL) == 1
+                       ? 0
+                       : -ENOMEM;
 }
 
 static int token_accept(const struct issuer *i, const struct jwt *t, const struct jwt_said *said,
@@ -248,7 +250,7 @@ bool token_prove(capnp_data wanted, capnp_data token, capnp_data access, struct 
                 if (!r)
                         r = token_judge(&about, wanted, &t, access, v);
                 if (!r)
-                        r = token_hash(token, v);
+                        r = token_hash(&t, v);
         }
         if (r)
                 token_explain(r, &t, v);

@@ -137,11 +137,19 @@ class Cases(c.Cheats):
         return "sessiond"
 
     def in_another_form(self):
-        """The same claims and another signature is another token, and as good; the same token with
-        anything about it is none."""
+        """With anything about it, it is none."""
         token = self.token()
         for change in (lambda t: t + b"=", lambda t: t + b"\n", lambda t: b"Bearer " + t):
             layer = self.wrong("", change(token))
+        return layer
+
+    def other_signature(self):
+        """As good as its own, by who has no key, and one that the provider has made anew."""
+        token = self.token()
+        self.login(token)
+        text, _, own = token.rpartition(b".")
+        for other in (j.other_half(j.decoded(own)), self.key().raw(text)):
+            layer = self.wrong("a second time", text + b"." + j.b64(other).encode(), layer="sessiond")
         return layer
 
     # ---- where it may not
@@ -254,7 +262,7 @@ class Cases(c.Cheats):
 NAMES = ("honest", "ends_with_it", "again", "same_flow", "at_once", "in_another_form",
          "bound_profile", "a_persons", "made_for_it", "other_account", "nobodys", "other_audience",
          "id_token", "other_type", "other_issuer", "by_itself", "other_time", "other_algorithm",
-         "renewal", "renewal_by_another", "renewal_by_less")
+         "renewal", "renewal_by_another", "renewal_by_less", "other_signature")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,10 @@ def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+def decoded(text):
+    return base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+
+
 def encoded(part):
     """A part of a token: an object, or its text as somebody has written it."""
     if not isinstance(part, (str, bytes)):
@@ -97,6 +101,12 @@ class Key:
         jwk = self.jwk
         text = json.dumps({k: jwk[k] for k in wanted[jwk["kty"]]}, separators=(",", ":"))
         return b64(hashlib.sha256(text.encode()).digest())
+
+
+def other_half(signature):
+    """The other signature by P-256 of the same text: whoever has one, has both."""
+    order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
+    return signature[:32] + (order - int.from_bytes(signature[32:], "big")).to_bytes(32, "big")
 
 
 def by_secret(secret):
