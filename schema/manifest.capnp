@@ -227,6 +227,10 @@ enum Attestation {
   self @1;
   # That its own key has signed it (format `packed`, no certificates). Browsers pass that on when they are asked for
   # attestation, and few authenticators make it.
+
+  packed @2;
+  # That its own key has signed it, or that of a certificate which it shows, as security keys have one of their maker
+  # (format `packed`). Who has issued that certificate is not judged.
 }
 
 struct Passkeys {

@@ -155,8 +155,9 @@ static void passkeys_print(passkeys_reader p)
         for (uint32_t i = 0; i < origins.len; i++)
                 printf("%s %s", i ? "," : "", passkeys_origins_at(origins, i).p);
         printf("\n  %-10s new ones: %s", "",
-               passkeys_attestation(p) == ATTESTATION_SELF ? "attested by their own key"
-                                                           : "not attested");
+               passkeys_attestation(p) == ATTESTATION_SELF     ? "attested by their own key"
+               : passkeys_attestation(p) == ATTESTATION_PACKED ? "attested, by whom is not judged"
+                                                               : "not attested");
         if (makes.len)
                 printf(", of the makes that are named, %u", makes.len);
         puts("");

@@ -207,7 +207,11 @@ struct proof_passkey {
 };
 
 /* What becomes a passkey. */
-enum passkey_attestation { PASSKEY_ATTESTATION_NONE, PASSKEY_ATTESTATION_SELF };
+enum passkey_attestation {
+        PASSKEY_ATTESTATION_NONE,
+        PASSKEY_ATTESTATION_SELF,
+        PASSKEY_ATTESTATION_PACKED, /* by itself, or by a certificate that it shows */
+};
 
 struct proof_passkey_new {
         uint8_t challenge[PASSKEY_CHALLENGE_BYTES];

@@ -152,26 +152,59 @@ int passkey_key_check(const struct passkey *k)
 
 /* ---- signatures ----------------------------------------------------------------------------- */
 
+/* Whether a key is of the kind that an algorithm signs by. */
+static bool key_is_of(const EVP_PKEY *key, int32_t algorithm)
+{
+        int kind = EVP_PKEY_get_base_id(key);
+
+        switch (algorithm) {
+        case COSE_ES256:
+                return kind == EVP_PKEY_EC;
+        case COSE_EDDSA:
+                return kind == EVP_PKEY_ED25519;
+        case COSE_RS256:
+                return kind == EVP_PKEY_RSA;
+        default:
+                return false;
+        }
+}
+
+int passkey_verify_by(EVP_PKEY *key, int32_t algorithm, capnp_data data, capnp_data client,
+                      capnp_data signature)
+{
+        uint8_t text[PASSKEY_RESPONSE_BYTES + crypto_hash_sha256_BYTES];
+        EVP_MD_CTX *c;
+        bool good;
+
+        if (data.len > PASSKEY_RESPONSE_BYTES)
+                return PASSKEY_E_FORM;
+        if (!key_is_of(key, algorithm))
+                return PASSKEY_E_SIGNATURE;
+
+        c = EVP_MD_CTX_new();
+        if (!c)
+                return -ENOMEM;
+
+        memcpy(text, data.p, data.len);
+        crypto_hash_sha256(text + data.len, client.p, client.len);
+        good = EVP_DigestVerifyInit(c, NULL, algorithm == COSE_EDDSA ? NULL : EVP_sha256(), NULL,
+                                    key) == 1 &&
+               EVP_DigestVerify(c, signature.p, signature.len, text,
+                                data.len + crypto_hash_sha256_BYTES) == 1;
+        EVP_MD_CTX_free(c);
+        return good ? 0 : PASSKEY_E_SIGNATURE;
+}
+
 int passkey_verify(const struct passkey *k, capnp_data data, capnp_data client,
                    capnp_data signature)
 {
-        uint8_t text[PASSKEY_RESPONSE_BYTES + crypto_hash_sha256_BYTES];
-        EVP_MD_CTX *c = EVP_MD_CTX_new();
-        EVP_PKEY *pkey = NULL;
-        int r = !c                                  ? -ENOMEM
-                : data.len > PASSKEY_RESPONSE_BYTES ? PASSKEY_E_FORM
-                                                    : key_open(k, &pkey);
+        EVP_PKEY *key = NULL;
+        int r = key_open(k, &key);
 
-        if (!r) {
-                memcpy(text, data.p, data.len);
-                crypto_hash_sha256(text + data.len, client.p, client.len);
-                if (EVP_DigestVerifyInit(c, NULL, k->algorithm == COSE_EDDSA ? NULL : EVP_sha256(),
-                                         NULL, pkey) != 1 ||
-                    EVP_DigestVerify(c, signature.p, signature.len, text,
-                                     data.len + crypto_hash_sha256_BYTES) != 1)
-                        r = PASSKEY_E_SIGNATURE;
-        }
-        EVP_PKEY_free(pkey);
-        EVP_MD_CTX_free(c);
-        return r == PASSKEY_E_ALGORITHM ? PASSKEY_E_KEY : r;
+        if (r)
+                return PASSKEY_E_KEY;
+
+        r = passkey_verify_by(key, k->algorithm, data, client, signature);
+        EVP_PKEY_free(key);
+        return r;
 }

@@ -4,6 +4,8 @@
 
 #include "passkey-client.h"
 
+#include <openssl/evp.h>
+
 /* The front of authenticator data, which is always there (WebAuthn 6.1). */
 enum { PASSKEY_DATA_LEAST = 37, PASSKEY_FLAGS_AT = 32 };
 
@@ -29,5 +31,9 @@ int passkey_key_check(const struct passkey *k) CAPNP_MUST_USE;
  * PASSKEY_E_SIGNATURE; PASSKEY_E_KEY; PASSKEY_E_FORM: too long; -ENOMEM. */
 int passkey_verify(const struct passkey *k, capnp_data data, capnp_data client,
                    capnp_data signature) CAPNP_MUST_USE;
+/* The same by another key, as COSE's algorithm says. 0; PASSKEY_E_SIGNATURE; PASSKEY_E_FORM;
+ * -ENOMEM. */
+int passkey_verify_by(EVP_PKEY *key, int32_t algorithm, capnp_data data, capnp_data client,
+                      capnp_data signature) CAPNP_MUST_USE;
 
 #endif

@@ -3,9 +3,8 @@
  *
  * An attestation object is a map of three: the format, the statement, the authenticator's data.
  * libfido2 takes none in one piece, so it is split here; the data it reads itself. What a format
- * proves is asked for only where the manifest says so: `self` demands that the new key has signed
- * its own making (format `packed`, no certificates). Which make an authenticator is of it only
- * says; nobody vouches for that here.
+ * proves is asked for only where the manifest says so (passkey-attest.c). Which make an
+ * authenticator is of it only says.
  */
 #include "passkey-new.h"
 
@@ -14,6 +13,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "passkey-attest.h"
 #include "passkey-cbor.h"
 #include "passkey-fido.h"
 
@@ -136,40 +136,6 @@ static int cred_fill(fido_cred_t *c, int32_t algorithm, capnp_data data, capnp_d
                        : PASSKEY_E_KEY;
 }
 
-/* The signature in a statement of `packed`: a map of it and the algorithm, without certificates. */
-static bool statement_signature(capnp_data statement, capnp_data *ret)
-{
-        static const uint8_t map_of_two = 0xa2;
-        capnp_data rest = {statement.p + 1, statement.len - 1}, item;
-        char name[16];
-
-        *ret = (capnp_data){0};
-        for (unsigned i = 0; i < 2; i++) {
-                if (statement.p[0] != map_of_two || !text_take(&rest, name, sizeof(name)))
-                        return false;
-                if (strcmp(name, "sig") != 0 ? !passkey_cbor_take(&rest, &item)
-                                             : !bytes_take(&rest, ret))
-                        return false;
-        }
-        return ret->len > 0;
-}
-
-/* Whether the new key has signed that it was made. */
-static int attested_by_itself(const struct passkey *k, const struct object *o, capnp_data client)
-{
-        capnp_data signature;
-        int32_t algorithm;
-        int e;
-
-        if (strcmp(o->format, "packed") != 0 ||
-            !passkey_cbor_named(o->statement, "alg", &algorithm) || algorithm != k->algorithm ||
-            !statement_signature(o->statement, &signature))
-                return PASSKEY_E_ATTESTATION;
-
-        e = passkey_verify(k, o->data, client, signature);
-        return e == PASSKEY_E_SIGNATURE ? PASSKEY_E_ATTESTATION : e;
-}
-
 static bool make_is_good(const struct proof_passkey_new *w, const uint8_t *aaguid)
 {
         for (uint32_t i = 0; i < w->naaguids && i < PASSKEY_AAGUIDS; i++)
@@ -194,7 +160,10 @@ static int cred_judge(fido_cred_t *c, const struct object *o, const struct passk
         if (!e && (ret->id_len != r->id.len || memcmp(ret->id, r->id.p, r->id.len) != 0))
                 e = PASSKEY_E_CREDENTIAL;
         if (!e && w->attestation != PASSKEY_ATTESTATION_NONE)
-                e = attested_by_itself(ret, o, r->client);
+                e = strcmp(o->format, "packed") != 0
+                            ? PASSKEY_E_ATTESTATION
+                            : passkey_attested(ret, (enum passkey_attestation)w->attestation,
+                                               o->statement, o->data, r->client);
         if (!e && !make_is_good(w, ret->aaguid))
                 e = PASSKEY_E_MAKE;
         return e;

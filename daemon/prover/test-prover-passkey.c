@@ -9,6 +9,8 @@
 #include "test-corpus.h"
 
 #include <jansson.h>
+#include <openssl/ec.h>
+#include <openssl/x509v3.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -561,6 +563,92 @@ static const char *made_login(const struct made *m, struct bent *b)
         return made_answer(m, b, "authenticatorData", m->data, m->len, signature);
 }
 
+/* Who vouches for it. */
+struct maker {
+        EVP_PKEY *key;
+        uint8_t der[1024];
+        size_t len;
+};
+
+static void extension_add(X509 *x, const char *oid, const uint8_t *value, size_t len)
+{
+        ASN1_OBJECT *id = OBJ_txt2obj(oid, 1);
+        ASN1_OCTET_STRING *s = ASN1_OCTET_STRING_new();
+        X509_EXTENSION *e;
+
+        CHECK(ASN1_OCTET_STRING_set(s, value, (int)len));
+        e = X509_EXTENSION_create_by_OBJ(NULL, id, 0, s);
+        CHECK(e && X509_add_ext(x, e, -1));
+        X509_EXTENSION_free(e);
+        ASN1_OCTET_STRING_free(s);
+        ASN1_OBJECT_free(id);
+}
+
+/* A certificate as 8.2.1 wants it, or nearly. make: NULL: it does not say. */
+static void maker_make(struct maker *m, const char *unit, const uint8_t *make, bool ca)
+{
+        static const uint8_t is_ca[] = {0x30, 3, 1, 1, 0xff}, is_none[] = {0x30, 0};
+        X509 *x = X509_new();
+        X509_NAME *name = X509_get_subject_name(x);
+        uint8_t value[18] = {4, 16}, *p = m->der;
+
+        m->key = EVP_EC_gen("P-256");
+        CHECK(m->key && X509_set_version(x, 2) && X509_set_pubkey(x, m->key));
+        CHECK(X509_NAME_add_entry_by_txt(name, "OU", MBSTRING_ASC, (const uint8_t *)unit, -1, -1,
+                                         0));
+        CHECK(ASN1_INTEGER_set(X509_get_serialNumber(x), 1));
+        CHECK(X509_gmtime_adj(X509_getm_notBefore(x), 0) &&
+              X509_gmtime_adj(X509_getm_notAfter(x), 86400));
+        extension_add(x, "2.5.29.19", ca ? is_ca : is_none, ca ? sizeof(is_ca) : sizeof(is_none));
+        if (make) {
+                memcpy(value + 2, make, PASSKEY_AAGUID_BYTES);
+                extension_add(x, "1.3.6.1.4.1.45724.1.1.4", value, sizeof(value));
+        }
+        CHECK(X509_sign(x, m->key, EVP_sha256()));
+        CHECK(i2d_X509(x, NULL) <= (int)sizeof(m->der));
+        m->len = (size_t)i2d_X509(x, &p);
+        X509_free(x);
+}
+
+/* A RegistrationResponseJSON that a maker vouches for. */
+static const char *made_certified(struct made *m, const struct maker *by, struct bent *b)
+{
+        static const char front[] = "\xa3\x63"
+                                    "fmt\x66"
+                                    "packed\x67"
+                                    "attStmt\xa3\x63"
+                                    "alg\x26\x63"
+                                    "sig\x58",
+                          between[] = "\x63"
+                                      "x5c\x81\x59",
+                          behind[] = "\x68"
+                                     "authData\x58";
+        uint8_t text[512], signature[80];
+        size_t len = sizeof(signature);
+        const uint8_t cert[] = {(uint8_t)(by->len >> 8), (uint8_t)by->len};
+        EVP_MD_CTX *c = EVP_MD_CTX_new();
+        struct made o = {.len = 0};
+        uint8_t one;
+
+        memcpy(text, m->data, m->len);
+        crypto_hash_sha256(text + m->len, (const uint8_t *)m->said, strlen(m->said));
+        CHECK(EVP_DigestSignInit(c, NULL, EVP_sha256(), NULL, by->key) == 1 &&
+              EVP_DigestSign(c, signature, &len, text, m->len + crypto_hash_sha256_BYTES) == 1);
+        EVP_MD_CTX_free(c);
+        made_put(&o, front, sizeof(front) - 1);
+        one = (uint8_t)len;
+        made_put(&o, &one, 1);
+        made_put(&o, signature, len);
+        made_put(&o, between, sizeof(between) - 1);
+        made_put(&o, cert, sizeof(cert));
+        made_put(&o, by->der, by->len);
+        made_put(&o, behind, sizeof(behind) - 1);
+        one = (uint8_t)m->len;
+        made_put(&o, &one, 1);
+        made_put(&o, m->data, m->len);
+        return made_answer(m, b, "attestationObject", o.data, o.len, NULL);
+}
+
 /* Attested by itself. */
 static const char *made_new(struct made *m, struct bent *b)
 {
@@ -655,6 +743,55 @@ TEST(extensions_are_passed_over_and_have_a_form)
                 n.attestation = PASSKEY_ATTESTATION_NONE;
                 CHECK_EQ(ask_new(&n, b.text, &v), !extensions[i].why);
         }
+}
+
+/* A maker's certificate has the form of one, and is for this make; whose it is, nobody asks. */
+TEST(a_makers_certificate_vouches_for_a_make)
+{
+        static const uint8_t zeros[PASSKEY_AAGUID_BYTES] = {0};
+        static const uint8_t other[PASSKEY_AAGUID_BYTES] = {1};
+        static const struct {
+                const char *unit;
+                const uint8_t *make;
+                bool ca, good;
+        } makers[] = {
+                {"Authenticator Attestation", zeros, false, true},
+                {"Authenticator Attestation", NULL, false, true},
+                {"Authenticator Attestation", other, false, false},
+                {"Authenticator Attestation", zeros, true, false},
+                {"Authenticator", zeros, false, false},
+        };
+        struct proof_passkey_new n = {.attestation = PASSKEY_ATTESTATION_PACKED};
+        struct proof_verdict v;
+        struct made m = {.len = 0};
+        struct bent b, spoilt;
+
+        challenge_fill(n.challenge);
+        crypto_sign_keypair(m.key, m.secret);
+        made_begin(&m, true, 0);
+        for (unsigned i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
+                struct maker by, else_by;
+
+                maker_make(&by, makers[i].unit, makers[i].make, makers[i].ca);
+                maker_make(&else_by, makers[i].unit, makers[i].make, makers[i].ca);
+                CHECK_EQ(ask_new(&n, made_certified(&m, &by, &b), &v), makers[i].good);
+                CHECK_EQ(v.reason, makers[i].good ? 0 : PASSKEY_E_ATTESTATION);
+
+                memcpy(by.der, else_by.der, sizeof(by.der)); /* another's certificate */
+                by.len = else_by.len;
+                CHECK(!ask_new(&n, made_certified(&m, &by, &spoilt), &v));
+                CHECK_EQ(v.reason, PASSKEY_E_ATTESTATION);
+                n.attestation = PASSKEY_ATTESTATION_SELF;
+                CHECK(!ask_new(&n, b.text, &v));
+                CHECK_EQ(v.reason, PASSKEY_E_ATTESTATION);
+                n.attestation = PASSKEY_ATTESTATION_PACKED;
+                EVP_PKEY_free(by.key);
+                EVP_PKEY_free(else_by.key);
+        }
+        CHECK(ask_new(&n, made_new(&m, &b), &v));
+
+        for (size_t at = 0; at < field_len(b.text, "attestationObject"); at++)
+                CHECK(!ask_new(&n, bend_byte(&spoilt, b.text, "attestationObject", at, 0), &v));
 }
 
 /* ---- the document --------------------------------------------------------------------------- */

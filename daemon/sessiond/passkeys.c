@@ -64,6 +64,18 @@ static int makes_read(struct passkeys *p, capnp_list list)
         return 0;
 }
 
+static enum passkey_attestation attestation_of(unsigned wanted)
+{
+        switch (wanted) {
+        case ATTESTATION_SELF:
+                return PASSKEY_ATTESTATION_SELF;
+        case ATTESTATION_PACKED:
+                return PASSKEY_ATTESTATION_PACKED;
+        default:
+                return PASSKEY_ATTESTATION_NONE;
+        }
+}
+
 int passkeys_init(struct passkeys *p, passkeys_reader r)
 {
         capnp_text id = passkeys_relying_party(r);
@@ -73,9 +85,7 @@ int passkeys_init(struct passkeys *p, passkeys_reader r)
         if (!id.len)
                 return 0;
 
-        p->wanted.attestation = passkeys_attestation(r) == ATTESTATION_SELF
-                                        ? PASSKEY_ATTESTATION_SELF
-                                        : PASSKEY_ATTESTATION_NONE;
+        p->wanted.attestation = attestation_of(passkeys_attestation(r));
         e = party_write(p, id, passkeys_origins(r));
         return e ? e : makes_read(p, passkeys_aaguids(r));
 }

@@ -239,7 +239,10 @@ class Cases:
         make = "aaguids = [\"%s\"]"
         rows = [(", attestation = self", "none", "not attested"), (", attestation = self", "packed", None),
                 (", attestation = self, " + make % "00000000-0000-0000-0000-000000000001", "packed", "of a make"),
-                (", attestation = self, " + make % "ca905ca9-05ca-905c-a905-ca905ca905ca", "packed", None)]
+                (", attestation = self, " + make % "ca905ca9-05ca-905c-a905-ca905ca905ca", "packed", None),
+                (", attestation = self", "certified", "not attested"),
+                (", attestation = packed", "none", "not attested"),
+                (", attestation = packed, " + make % "ca905ca9-05ca-905c-a905-ca905ca905ca", "certified", None)]
         for i, (more, attestation, why) in enumerate(rows):
             target = instance.Instance(manifest(more))
             target.start()

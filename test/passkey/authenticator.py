@@ -8,6 +8,7 @@ AuthenticationResponseJSON. Its passkeys lie in FILE, unprotected: it is for tes
 """
 import argparse
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import debian  # noqa: E402,F401
+from cryptography import x509  # noqa: E402
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa  # noqa: E402
 
@@ -47,6 +49,8 @@ def cbor(v):
         return head(2, len(v)) + v
     if isinstance(v, str):
         return head(3, len(v.encode())) + v.encode()
+    if isinstance(v, list):
+        return head(4, len(v)) + b"".join(cbor(x) for x in v)
     if isinstance(v, dict):
         return head(5, len(v)) + b"".join(cbor(k) + cbor(x) for k, x in v.items())
     raise TypeError(v)
@@ -80,6 +84,16 @@ def sign(key, data):
     return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
 
 
+def certificate(key):
+    """A maker's, by itself, as WebAuthn 8.2.1 wants it."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATIONAL_UNIT_NAME, "Authenticator Attestation")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    make = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4"), b"\x04\x10" + AAGUID)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=1))
+    made = made.add_extension(x509.BasicConstraints(False, None), True).add_extension(make, False)
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
 class Passkey:
     """One, and all that it says when it signs: a test may change each of these before."""
 
@@ -108,9 +122,12 @@ class Passkey:
         """The RegistrationResponseJSON, as a dict."""
         client = client or self.client("webauthn.create", challenge, origin)
         data = self.data(AAGUID + len(self.id).to_bytes(2, "big") + self.id + cbor(cose(self.key)))
-        statement = {}
+        statement, text = {}, data + hashlib.sha256(client).digest()
         if attestation == "packed":
-            statement = {"alg": self.algorithm, "sig": sign(self.key, data + hashlib.sha256(client).digest())}
+            statement = {"alg": self.algorithm, "sig": sign(self.key, text)}
+        elif attestation == "certified":
+            maker = make_key(ES256)
+            attestation, statement = "packed", {"alg": ES256, "sig": sign(maker, text), "x5c": [certificate(maker)]}
         return self.response(clientDataJSON=client, attestationObject=cbor(
             {"fmt": attestation, "attStmt": statement, "authData": data}))
 
@@ -155,7 +172,7 @@ def main():
     p.add_argument("file")
     p.add_argument("origin")
     p.add_argument("--algorithm", choices=NAMES, default="es256")
-    p.add_argument("--attestation", choices=["none", "packed"], default="none")
+    p.add_argument("--attestation", choices=["none", "packed", "certified"], default="none")
     a = p.parse_args()
     asked, keys = json.load(sys.stdin), read(a.file)
     challenge = unb64(asked["challenge"])
