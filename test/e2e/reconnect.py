@@ -163,6 +163,9 @@ class Cases:
     def now(self, name):
         """The login, as `capos sessions` has it; None: it is over."""
         found = json.loads(self.capos("sessions", "--json").stdout)["sessions"]
+        for row in found:
+            if not all(row.get(k) for k in ("alias", "address", "account", "profile", "kind", "expiresAtMs")):
+                raise Failed(f"a row without data: {row}")
         return next((x for x in found if x["alias"] == name), None)
 
     def is_back(self, name, times):
