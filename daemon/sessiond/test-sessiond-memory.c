@@ -11,6 +11,7 @@
 #include "session.h"
 #include "sessiond.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -172,4 +173,30 @@ TEST(coming_back_without_memory)
                 finish(dir);
         }
         CHECK(made > 0 && made < 12);
+}
+
+/* A renewal that fails changes nothing: not what the session rests on, nor until when. */
+TEST(a_renewal_without_memory)
+{
+        const struct session_renewal by = {
+                .credential = "jwk:b", .duration_ms = 1000, .until_ms = 1, .replaces = true};
+        char dir[] = "/tmp/test-sessiond-memory-XXXXXX";
+        struct admission *ad;
+        struct session *e;
+        uint64_t expires_ms;
+
+        begin(dir);
+        e = session_make(&ad);
+        expires_ms = e->expires_ms;
+        test_fail_alloc_at(1);
+        CHECK_EQ(session_renew(e, &by), -ENOMEM);
+        test_fail_alloc_at(0);
+        CHECK_EQ(e->until_ms, 0);
+        CHECK_EQ(e->expires_ms, expires_ms);
+        CHECK_STR(e->renewed, "");
+        CHECK_OK(session_renew(e, &by));
+        CHECK_EQ(e->until_ms, 1);
+        CHECK_STR(e->renewed, "jwk:b");
+        turns(5);
+        finish(dir);
 }

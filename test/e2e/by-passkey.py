@@ -221,7 +221,8 @@ class Cases:
         self.account("remove", "ada", self.made["eddsa"])
         self.whoami()
         self.account("remove", "ada", self.made["es256"])
-        self.whoami(code=3)
+        said = self.capos(3, "whoami", "-s", "x").stderr
+        expect("revoked: what it was proved by was taken away" in said, True, said)
         self.login(self.command("es256"), code=3)
         expect(self.last()["detail"], "by an unknown passkey", "the record")
         self.account("remove", "ada", self.made["es256"], code=1)
