@@ -2,6 +2,8 @@
 # The manifest: everything an instance is made of, in Cap'n Proto text form. A field that is not here is
 # refused with its name and place. All quantities have defaults; an empty manifest `()` is valid and
 # serves nobody.
+#
+# A duration is a text with units, `"90s"`, `"1h30m"`: w, d, h, m, s, ms. So is a size, `"64KiB"`: GiB, MiB, KiB, B.
 
 using Cxx = import "cxx.capnp";
 using Go = import "go.capnp";
@@ -22,11 +24,11 @@ struct Quota {
   calls @1 :UInt32 = 2048;
   # Calls that have not returned.
 
-  queuedBytes @2 :UInt64 = 8388608;
-  # Bytes of calls and results under way, in each direction.
+  queued @2 :Text = "8MiB";
+  # How much of calls and results under way, in each direction.
 
-  messageBytes @3 :UInt64 = 8388608;
-  # Bytes of one message.
+  message @3 :Text = "8MiB";
+  # How long one message may be.
 
   callsPerSecond @4 :UInt32 = 0;
   # Must be 0: this version does not hold a rate.
@@ -65,11 +67,11 @@ struct Profile {
   bundle @1 :List(Grant);
   # The capabilities. Who is in a profile without a service cannot see that it is there.
 
-  leaseMs @2 :UInt64 = 28800000;
-  # How long a session lasts without renewal. Eight hours; ten years at most.
+  lease @2 :Text = "8h";
+  # How long a session lasts without renewal: at most 49 days.
 
-  maxLeaseMs @3 :UInt64 = 86400000;
-  # What renewal may ask for at most. A day.
+  maxLease @3 :Text = "1d";
+  # What renewal may ask for at most.
 
   quota @4 :Quota;
   # What its sessions may use.
@@ -373,7 +375,7 @@ struct Limits {
   unauthenticated @1 :UInt32 = 128;
   # Connections without a session at once, beside those; beyond it the oldest of the busiest source is dropped.
 
-  admissionMs @2 :UInt64 = 30000;
+  admission @2 :Text = "30s";
   # How long a connection may stay without a session.
 
   idleWorkers @3 :UInt32 = 2;

@@ -215,7 +215,7 @@ static const struct cli_command commands[] = {
         {"manifest explain", "[FIELD | FILE]", "Say what a field means, or what a manifest grants",
          "Without either: what the built-in manifest grants.\n\n"
          "Examples:\n"
-         "  capos manifest explain profiles.leaseMs\n"
+         "  capos manifest explain profiles.lease\n"
          "  capos manifest explain my.manifest\n",
          cmd_manifest_explain, NULL, 0, 1, false},
         {"account add", "NAME [--profile P]... [--password | --password-stdin]",

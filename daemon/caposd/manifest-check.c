@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "certificates.h"
+#include "daemon-quantity.h"
 #include "daemon-text.h"
 #include "manifest-check.h"
 #include "manifest-passkeys.h"
@@ -67,6 +68,33 @@ static bool name_is_good(capnp_text t)
 }
 
 static const char BAD_NAME[] = "a name has 1 to 64 of a-z, 0-9, _ and -, a letter first";
+
+/* ---- quantities ----------------------------------------------------------------------------- */
+
+/* false: it is none, which has been said. */
+static bool check_duration(struct check *c, const char *member, const char *field, capnp_text t,
+                           uint64_t *ret_ms)
+{
+        if (!daemon_duration_read(t, ret_ms))
+                check_fault_in(c, member, field,
+                               "no duration: numbers with w, d, h, m, s or ms, as \"1h30m\"");
+        else if (!*ret_ms)
+                check_fault_in(c, member, field, "must not be 0");
+        else
+                return true;
+        return false;
+}
+
+static void check_size(struct check *c, const char *member, const char *field, capnp_text t)
+{
+        uint64_t bytes;
+
+        if (!daemon_size_read(t, &bytes))
+                check_fault_in(c, member, field,
+                               "no size: a number with GiB, MiB, KiB or B, as \"64KiB\"");
+        else if (!bytes)
+                check_fault_in(c, member, field, "must not be 0");
+}
 
 /* ---- services ------------------------------------------------------------------------------- */
 
@@ -150,15 +178,26 @@ static void check_quota(struct check *c, const char *member, quota_reader q)
                 check_fault_in(c, member, "quota.references", "must not be 0");
         if (!quota_calls(q))
                 check_fault_in(c, member, "quota.calls", "must not be 0");
-        if (!quota_queued_bytes(q))
-                check_fault_in(c, member, "quota.queuedBytes", "must not be 0");
-        if (!quota_message_bytes(q))
-                check_fault_in(c, member, "quota.messageBytes", "must not be 0");
+        check_size(c, member, "quota.queued", quota_queued(q));
+        check_size(c, member, "quota.message", quota_message(q));
         if (quota_calls_per_second(q))
                 check_fault_in(c, member, "quota.callsPerSecond",
                                "this version does not hold a rate; leave it out");
         if (!quota_sessions_per_account(q))
                 check_fault_in(c, member, "quota.sessionsPerAccount", "must not be 0");
+}
+
+static void check_leases(struct check *c, const char *member, profile_reader p)
+{
+        uint64_t lease, most;
+        bool good = check_duration(c, member, "lease", profile_lease(p), &lease);
+
+        if (!check_duration(c, member, "maxLease", profile_max_lease(p), &most))
+                return;
+        if (most > UINT32_MAX)
+                check_fault_in(c, member, "maxLease", "must not be more than 49 days");
+        if (good && lease > most)
+                check_fault_in(c, member, "maxLease", "must not be less than `lease`");
 }
 
 static void check_profile(struct check *c, uint32_t i)
@@ -176,13 +215,7 @@ static void check_profile(struct check *c, uint32_t i)
                         check_fault_in(c, member, "name", "another profile has this name");
                         break;
                 }
-        if (!profile_lease_ms(p))
-                check_fault_in(c, member, "leaseMs", "must not be 0");
-        if (profile_lease_ms(p) > profile_max_lease_ms(p))
-                check_fault_in(c, member, "maxLeaseMs", "must not be less than leaseMs");
-        if (profile_max_lease_ms(p) > UINT32_MAX)
-                check_fault_in(c, member, "maxLeaseMs",
-                               "must not be more than 4294967295 (49 days)");
+        check_leases(c, member, p);
         if (grant_list_len(bundle) > LIST_MAX)
                 check_fault_in(c, member, "bundle", "too long: at most 256");
         if (profile_service(p) && !profile_accounts(p))
@@ -260,6 +293,8 @@ static void check_authorities(struct check *c)
 
 static void check_limits(struct check *c, limits_reader l)
 {
+        uint64_t ms;
+
         if (!limits_connections(l))
                 check_fault(c, "limits.connections", "must not be 0");
         if (!limits_unauthenticated(l))
@@ -268,8 +303,7 @@ static void check_limits(struct check *c, limits_reader l)
                 check_fault(c, "limits.connections", "too many: at most 4096");
         if (limits_unauthenticated(l) > limits_connections(l))
                 check_fault(c, "limits.unauthenticated", "must not be more than connections");
-        if (!limits_admission_ms(l))
-                check_fault(c, "limits.admissionMs", "must not be 0");
+        check_duration(c, "limits", "admission", limits_admission(l), &ms);
         if (!limits_idle_workers(l) || limits_idle_workers(l) > IDLE_MAX)
                 check_fault(c, "limits.idleWorkers", "must be 1 to 64");
 }

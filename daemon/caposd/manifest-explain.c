@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon-quantity.h"
 #include "manifest-explain.h"
 
 /* ---- fields --------------------------------------------------------------------------------- */
@@ -243,10 +244,10 @@ static void profile_print(manifest_reader m, profile_reader p)
                : profile_accounts(p) ? ""
                                      : ", not for accounts",
                profile_unbound(p) ? ", by proofs that are bound to no channel, too" : "");
-        time_print("    for ", profile_lease_ms(p));
-        time_print(", renewable up to ", profile_max_lease_ms(p));
+        time_print("    for ", daemon_duration(profile_lease(p)));
+        time_print(", renewable up to ", daemon_duration(profile_max_lease(p)));
         printf("; at once %u calls, %u references, %" PRIu64 " KiB", quota_calls(q),
-               quota_references(q), quota_queued_bytes(q) / 1024);
+               quota_references(q), daemon_size(quota_queued(q)) / 1024);
         if (profile_accounts(p))
                 printf(", %u sessions an account", quota_sessions_per_account(q));
         puts("");

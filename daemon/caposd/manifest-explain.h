@@ -4,7 +4,7 @@
 
 #include "daemon-manifest.h"
 
-/* Prints what a field is: `profiles.leaseMs`; empty: all there are. 0; -EINVAL: there is none, and
+/* Prints what a field is: `profiles.lease`; empty: all there are. 0; -EINVAL: there is none, and
  * said so. */
 int manifest_explain_field(const char *path) CAPNP_MUST_USE;
 /* Prints what a manifest grants to whom. */

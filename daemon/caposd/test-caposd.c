@@ -453,7 +453,7 @@ TEST_T(whoever_waits_has_a_deadline, 60)
         int fd, gone;
 
         instance_init(&i);
-        instance_manifest(&i, "(limits = (admissionMs = 700))");
+        instance_manifest(&i, "(limits = (admission = \"700ms\"))");
         instance_start(&i);
         sessiond = instance_child(&i, "capos-sessiond");
         CHECK(kill(sessiond, SIGSTOP) == 0);

@@ -62,7 +62,7 @@ TEST(the_built_in_manifest_is_what_it_should_be)
         CHECK(!entry_enabled(authentication_guest(a)));
         CHECK(entry_enabled(authentication_anonymous(a)));
         CHECK_EQ(profile_list_len(manifest_profiles(root)), 2);
-        CHECK_EQ(profile_lease_ms(profile_list_get(manifest_profiles(root), 0)), 300000);
+        CHECK_STR(profile_lease(profile_list_get(manifest_profiles(root), 0)).p, "5m");
         CHECK(!profile_accounts(profile_list_get(manifest_profiles(root), 0)));
         daemon_manifest_deinit(&m);
 }
@@ -188,8 +188,18 @@ static const struct {
          "profiles[0].bundle[1].name: there is no service"},
         {"(profiles = [(name = \"p\", bundle = [(name = \"session\"), (name = \"session\")])])",
          "profiles[0].bundle[1].name: granted twice"},
-        {"(profiles = [(name = \"p\", leaseMs = 0)])", "profiles[0].leaseMs"},
-        {"(profiles = [(name = \"p\", leaseMs = 10, maxLeaseMs = 9)])", "profiles[0].maxLeaseMs"},
+        {"(profiles = [(name = \"p\", lease = \"0s\")])", "profiles[0].lease: must not be 0"},
+        {"(profiles = [(name = \"p\", lease = \"8\")])", "profiles[0].lease: no duration"},
+        {"(profiles = [(name = \"p\", lease = 8)])", "lease"},
+        {"(profiles = [(name = \"p\", maxLease = \"50d\")])",
+         "profiles[0].maxLease: must not be more than 49 days"},
+        {"(profiles = [(name = \"p\", quota = (queued = \"8MB\"))])",
+         "profiles[0].quota.queued: no size"},
+        {"(profiles = [(name = \"p\", quota = (message = \"0B\"))])",
+         "profiles[0].quota.message: must not be 0"},
+        {"(limits = (admission = \"soon\"))", "limits.admission: no duration"},
+        {"(profiles = [(name = \"p\", lease = \"10s\", maxLease = \"9s\")])",
+         "profiles[0].maxLease"},
         {"(profiles = [(name = \"p\", quota = (calls = 0))])", "profiles[0].quota.calls"},
         {"(profiles = [(name = \"p\", service = true, accounts = false)])",
          "profiles[0].service: is for accounts"},

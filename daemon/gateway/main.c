@@ -9,6 +9,7 @@
 #include "daemon-capacity.h"
 #include "daemon-log.h"
 #include "daemon-manifest.h"
+#include "daemon-quantity.h"
 #include "daemon-sandbox.h"
 #include "gateway.h"
 
@@ -64,7 +65,7 @@ static int gateway_start(struct gateway *g, int argc, char **argv)
         daemon_capacity_find(root, daemon_capacity_fds(), &c);
         s.places = c.unauthenticated;
         s.places_of_one = c.unauthenticated_of_one;
-        s.patience_ms = limits_admission_ms(manifest_limits(root));
+        s.patience_ms = daemon_duration(limits_admission(manifest_limits(root)));
         r = daemon_sandbox_fds(c.gateway_fds);
         return r ? r : gateway_init(g, &s);
 }

@@ -15,6 +15,7 @@
 
 #include "daemon-capacity.h"
 #include "daemon-log.h"
+#include "daemon-quantity.h"
 #include "daemon-text.h"
 #include "manifest.capnp-c.h"
 
@@ -101,14 +102,16 @@ static struct policy_quota policy_quota(quota_reader q)
                 .calls = quota_calls(q),
                 .calls_per_second = quota_calls_per_second(q),
                 .sessions_per_account = quota_sessions_per_account(q),
-                .queued_bytes = quota_queued_bytes(q),
-                .message_bytes = quota_message_bytes(q),
+                .queued_bytes = daemon_size(quota_queued(q)),
+                .message_bytes = daemon_size(quota_message(q)),
         };
 }
 
 /* What is for ever ends in ten years: a time that can be told. */
-static uint64_t policy_lease(uint64_t ms)
+static uint64_t policy_lease(capnp_text t)
 {
+        uint64_t ms = daemon_duration(t);
+
         return ms < POLICY_LEASE_MS ? ms : POLICY_LEASE_MS;
 }
 
@@ -129,8 +132,8 @@ static int policy_profiles(struct policy *p, profile_list list)
                 struct policy_profile *to = &p->profiles[p->nprofiles++];
 
                 to->name = profile_name(f).p;
-                to->lease_ms = policy_lease(profile_lease_ms(f));
-                to->max_lease_ms = policy_lease(profile_max_lease_ms(f));
+                to->lease_ms = policy_lease(profile_lease(f));
+                to->max_lease_ms = policy_lease(profile_max_lease(f));
                 to->accounts = profile_accounts(f);
                 to->server_key_binding = profile_server_key_binding(f);
                 to->service = profile_service(f);
@@ -193,7 +196,7 @@ static int policy_fill(struct policy *p, manifest_reader m)
         p->password = authentication_password(a);
         p->public_key = authentication_public_key(a);
         p->issuers = authentication_oidc(a);
-        p->admission_ms = limits_admission_ms(manifest_limits(m));
+        p->admission_ms = daemon_duration(limits_admission(manifest_limits(m)));
         r = policy_services(p, manifest_services(m));
         if (!r)
                 r = policy_profiles(p, manifest_profiles(m));

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,16 +38,25 @@ static const char *program(const char *name, char path[512])
 
 /* ---- the manifest --------------------------------------------------------------------------- */
 
+enum { DURATION_TEXT = 32 };
+
+static const char *duration(uint64_t ms, char text[DURATION_TEXT])
+{
+        snprintf(text, DURATION_TEXT, "%" PRIu64 "ms", ms);
+        return text;
+}
+
 static void manifest_profile(profile_builder p, const char *name, const struct rig_options *o)
 {
         grant_list_builder g = profile_init_bundle(p, 2);
+        char text[DURATION_TEXT];
 
         profile_set_name(p, name);
         if (o->lease_ms)
-                profile_set_lease_ms(p, o->lease_ms);
+                profile_set_lease(p, duration(o->lease_ms, text));
         profile_set_server_key_binding(p, o->server_key);
         if (o->max_lease_ms)
-                profile_set_max_lease_ms(p, o->max_lease_ms);
+                profile_set_max_lease(p, duration(o->max_lease_ms, text));
         grant_set_name(grant_list_builder_get(g, 0), "session");
         grant_set_name(grant_list_builder_get(g, 1), "echo");
         grant_set_facet(grant_list_builder_get(g, 1), name);
@@ -87,6 +97,7 @@ static int manifest_memfd(const struct rig_options *o)
         profile_list_builder p;
         authentication_builder a;
         limits_builder limits;
+        char text[DURATION_TEXT];
         int fd = memfd_create("manifest", MFD_CLOEXEC);
         void *bytes;
         size_t len;
@@ -118,7 +129,7 @@ static int manifest_memfd(const struct rig_options *o)
                 manifest_passkeys(authentication_init_passkeys(a));
         limits = manifest_init_limits(b);
         if (o->admission_ms)
-                limits_set_admission_ms(limits, o->admission_ms);
+                limits_set_admission(limits, duration(o->admission_ms, text));
         if (o->connections)
                 limits_set_connections(limits, o->connections);
 

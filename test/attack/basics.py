@@ -82,11 +82,11 @@ def open_manifest(target):
     long = a.instance.profile("long", ["session"], lease_ms=(1 << 64) - 1)
     with open(path, "w", encoding="utf-8") as f:
         f.write(a.instance.manifest(profiles=[long]).replace(
-            f"leaseMs = {(1 << 64) - 1}", f"leaseMs = {(1 << 64) - 1}, maxLeaseMs = {(1 << 64) - 1}"))
+            f"lease = \"{(1 << 64) - 1}ms\"", f"lease = \"{(1 << 64) - 1}ms\", maxLease = \"{(1 << 64) - 1}ms\""))
     done = subprocess.run([target.command, "up", "--state", os.path.join(target.folder.name, "s"),
                            "--listen", "plain:127.0.0.1:0", "--manifest", path], capture_output=True,
                           text=True, timeout=60, check=False)
-    if not done.returncode or "maxLeaseMs" not in done.stderr:
+    if not done.returncode or "maxLease" not in done.stderr:
         raise a.Failed(f"{done.returncode} {done.stderr}")
     return "caposd"
 

@@ -187,7 +187,7 @@ class Target(certlib.TlsInstance):
         """ways: more of what the manifest says of `authentication`; others: more profiles."""
         profiles = [instance.profile("robot", ["session", "system_info"]),
                     instance.profile("loose", ["session", "system_info"]).replace(
-                        "leaseMs", "serverKeyBinding = true, leaseMs", 1)]
+                        "lease", "serverKeyBinding = true, lease", 1)]
         text = instance.manifest(profiles=[*profiles, *others], **more)
         ways += "" if public_key else "publicKey = false, "
         text = text.replace("authentication = (", f"authentication = ({ways}", 1)

@@ -34,7 +34,7 @@ class Target(oidc.Target):
 
     def __init__(self, ways=""):
         super().__init__(ways, more=[instance.profile("night", ["session", "system_info"]).replace(
-            "leaseMs", "service = true, unbound = true, leaseMs", 1)])
+            "lease", "service = true, unbound = true, lease", 1)])
 
     def issuer(self, name, provider, rules):
         if name == "op":

@@ -29,8 +29,8 @@ FORM = "no signed token"
 
 
 def for_programs(name):
-    return instance.profile(name, ["session", "system_info"]).replace("leaseMs",
-                                                                      "service = true, leaseMs", 1)
+    return instance.profile(name, ["session", "system_info"]).replace("lease",
+                                                                      "service = true, lease", 1)
 
 
 class Target(c.Target):

@@ -242,7 +242,7 @@ class Cases(c.KeyCheats):
 
     def late(self):
         """Whoever has his nonce and waits is cut off; a renewal that waits is over."""
-        with c.Target(limits=f"admissionMs = {LATE_MS}") as target:
+        with c.Target(limits=f"admission = \"{LATE_MS}ms\"") as target:
             cases = Cases(target)
             cases.source = "127.21.1.1"
             waits = cases.login(USER, "operator")

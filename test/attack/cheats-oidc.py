@@ -38,7 +38,7 @@ class Target(c.Target):
         issuers += ", " + self.issuer("evil", self.evil, f'''
             (claims = [(name = "groups", value = "admins")], account = "{OTHER}")''')
         lounge, job = (instance.profile(n, ["session", "system_info"]).replace(
-            "leaseMs", f"{flag} = true, leaseMs", 1) for n, flag in (("lounge", "unbound"),
+            "lease", f"{flag} = true, lease", 1) for n, flag in (("lounge", "unbound"),
                                                                      ("job", "service")))
         super().__init__(ways=f"oidc = [{issuers}], {ways}", others=[lounge, job, *more])
 

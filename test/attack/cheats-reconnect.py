@@ -374,8 +374,8 @@ class Short(c.Target):
         with open(path, encoding="utf-8") as f:
             text = f.read()
         with open(path, "w", encoding="utf-8") as f:
-            f.write(text.replace('(name = "robot", leaseMs = 600000',
-                                 f'(name = "robot", leaseMs = {LEASE_MS}', 1))
+            f.write(text.replace('(name = "robot", lease = "600000ms"',
+                                 f'(name = "robot", lease = "{LEASE_MS}ms"', 1))
 
 
 NAMES = ("honest", "half_open", "another_account", "another_profile", "no_profile", "for_renewal",

@@ -175,7 +175,7 @@ class Looks:
     def __init__(self):
         self.over, self.found, self.shaken = threading.Event(), {}, set()
         self.target = attacktls.TlsTarget(
-            instance.manifest(limits=f"connections = 64, unauthenticated = 48, admissionMs = {PATIENCE_MS}"))
+            instance.manifest(limits=f"connections = 64, unauthenticated = 48, admission = \"{PATIENCE_MS}ms\""))
         self.threads = []
 
     def look(self, number, act):

@@ -98,7 +98,7 @@ class Border:
         peer.close()
 
     def long_messages(self):
-        """More than the session's messageBytes, from the client and from the service."""
+        """More than the session's quota.message, from the client and from the service."""
         peer = self.run.connect()
         session = peer.password(instance.USER + "2", instance.SECRET, "narrow")
         info = s.get(s.cap_set(session), "long_info", s.SYSTEM_INFO)
@@ -158,7 +158,7 @@ def main():
     try:
         long_info = instance.service("long_info", "capos-system-info", s.SYSTEM_INFO,
                                      ["--motd", "m" * 12000])
-        narrow = instance.profile("narrow", ["session", "long_info"], messageBytes=8192)
+        narrow = instance.profile("narrow", ["session", "long_info"], message="\"8KiB\"")
         with Run(instance.manifest(profiles=[narrow], services=[long_info])) as run:
             run.add_user(instance.USER + "2", ["narrow"], instance.SECRET)
             b = Border(run)

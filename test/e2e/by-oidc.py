@@ -54,11 +54,11 @@ class Cases:
         with open(secret, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
             f.write(oplib.SECRET + "\n")
         profiles = [instance.profile("lounge", ["session", "system_info"]).replace(
-            "leaseMs", "unbound = true, leaseMs", 1),
+            "lease", "unbound = true, lease", 1),
                     instance.profile("robot", ["session", "system_info"]).replace(
-                        "leaseMs", "unbound = true, service = true, leaseMs", 1),
+                        "lease", "unbound = true, service = true, lease", 1),
                     instance.profile("careful", ["session"]).replace(
-                        "leaseMs", "service = true, leaseMs", 1)]
+                        "lease", "service = true, lease", 1)]
         oidc = f"""oidc = [(name = "op", issuer = "{self.op.url}", clientId = "{oplib.CLIENT}",
           clientSecretFile = "{secret}", loopback = true, audience = "capos-api", rules = [
             (claims = [(name = "client_id", value = "ci")], account = "ci", profile = "robot"),

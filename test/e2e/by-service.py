@@ -33,7 +33,7 @@ def expect(got, wanted, what):
 
 def manifest(provider):
     robot, courier = (instance.profile(n, ["session", "system_info"]).replace(
-        "leaseMs", more + ", leaseMs", 1)
+        "lease", more + ", lease", 1)
         for n, more in (("robot", "service = true"), ("courier", "service = true, unbound = true")))
     text = instance.manifest(profiles=[robot, courier])
     return text.replace("authentication = (", f"""authentication = (oidc = [

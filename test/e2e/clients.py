@@ -38,7 +38,7 @@ class Programs:
         self.ada = self.ca.issue("ada", "email:ada@example.org")
         self.stray = stray.issue("ada", "email:ada@example.org")
         self.op = oplib.Provider()
-        robot = instance.profile("robot", ["session"]).replace("leaseMs", "service = true, leaseMs", 1)
+        robot = instance.profile("robot", ["session"]).replace("lease", "service = true, lease", 1)
         text = certlib.lets_in(self.ca, instance.manifest(guest=True, profiles=[robot]))
         text = text.replace('(name = "operator", ', '(name = "operator", unbound = true, ', 1)
         text = text.replace("authentication = (", f"""authentication = (oidc = [(name = "op",

@@ -50,7 +50,7 @@ def profile(name, grants, lease_ms=600000, **quota):
     pairs = [g if isinstance(g, tuple) else (g, "session") for g in grants]
     bundle = ", ".join(f"(name = {quoted(n)}, transfer = {t})" for n, t in pairs)
     limits = ", ".join(f"{k} = {v}" for k, v in quota.items())
-    return (f"(name = {quoted(name)}, leaseMs = {lease_ms}, bundle = [{bundle}], "
+    return (f"(name = {quoted(name)}, lease = \"{lease_ms}ms\", bundle = [{bundle}], "
             f"quota = ({limits}))")
 
 

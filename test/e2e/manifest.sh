@@ -33,7 +33,7 @@ change "s|\"capos-chat\"|\"$top/good\"|" not-executable
 change "s|\"capos-chat\"|\"$top\"|" folder
 change 's/program = "capos-system-info",/& arguments = ["--colour"],/' arguments
 change 's/calls = 16,/& callsPerSecond = 9,/' rate
-change 's/maxLeaseMs/maxLeesMs/' spelling
+change 's/maxLease/maxLees/' spelling
 
 sed -e 's|authentication = (|&oidc = [(name = "work", issuer = "https://op.example", clientId = "i", audience = "us",|' \
     -e '/oidc = /s|$|\
@@ -49,7 +49,7 @@ row good-as-json 0 '^\{"good":true,"services":2\}$' "$capos" manifest check --js
 row explained-as-json 0 'Mind the step' "$capos" manifest explain --json motd.m
 row field-is-no-json 2 '"code":"usage"' "$capos" manifest explain --json motd
 row motd-is-good 0 "motd.m is good" "$capos" manifest check motd.m
-row spelling 1 '^.*spelling:[0-9]+:[0-9]+:.*maxLeaseMs' "$capos" manifest check spelling
+row spelling 1 '^.*spelling:[0-9]+:[0-9]+:.*maxLease' "$capos" manifest check spelling
 row no-file 1 'nothing: No such file' "$capos" manifest check nothing
 row rate 1 'rate: profiles\[0\]\.quota\.callsPerSecond: .*leave it out' "$capos" manifest check rate
 for verb in 'manifest check' 'up --listen plain:127.0.0.1:0 --state state --manifest'; do
@@ -63,7 +63,7 @@ for verb in 'manifest check' 'up --listen plain:127.0.0.1:0 --state state --mani
         row arguments 1 'system_info .*does not take its arguments' "$@" arguments
 done
 
-row explain-field 0 'profiles\.leaseMs :UInt64 = 28800000' "$capos" manifest explain profiles.leaseMs
+row explain-field 0 'profiles\.lease :Text = "8h"' "$capos" manifest explain profiles.lease
 row explain-text 0 'message of the day' "$capos" manifest explain motd
 row explain-place 0 'services\[1\]\.interfaceId :UInt64' "$capos" manifest explain 'services[1].interfaceId'
 row explain-unknown 1 'no field profiles\.leese; profiles has: name bundle' "$capos" manifest explain profiles.leese

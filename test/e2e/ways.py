@@ -64,7 +64,7 @@ class Table(sshkeys.Keys):
         self.op.claims, self.op.approved = {"groups": "admins"}, True
         self.op.answers["/authorize"] = self.op_page
         secret = self.write("secret", oplib.SECRET + "\n")
-        more = [instance.profile(name, LITTLE).replace("leaseMs", f"{flag} = true, leaseMs", 1)
+        more = [instance.profile(name, LITTLE).replace("lease", f"{flag} = true, lease", 1)
                 for name, flag in (("job", "service"), ("lounge", "unbound"))]
         text = certlib.lets_in(self.ca, instance.manifest(guest=True, profiles=more))
         self.target = certlib.TlsInstance(text.replace("authentication = (", f"""authentication = (

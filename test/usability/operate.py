@@ -22,7 +22,7 @@ def a_manifest_to_start_from(t):
     t.types("capos manifest show > my.manifest")
     t.types("capos manifest check my.manifest", r"^my\.manifest is good: 2 services")
     t.types("capos manifest explain my.manifest", "anonymous +open", "chat +Chat")
-    t.types("capos manifest explain profiles.leaseMs", "profiles.leaseMs :UInt64")
+    t.types("capos manifest explain profiles.lease", "profiles.lease :Text")
 
 
 @row()
@@ -75,11 +75,11 @@ def a_manifest_in_another_form(t):
     t.types("echo '()' > m.closed; capos manifest check m.closed", "nobody can log in")
     t.types("echo '(authentication = (password = false, publicKey = false))' > m.off")
     t.types("capos manifest check m.off", "warning: m.off: nobody can log in")
-    t.types("capos manifest show | sed 's/300000/5m/' > m.unit")
+    t.types("capos manifest show | sed 's/\"5m\"/5m/' > m.unit")
     t.types("capos manifest check m.unit", r"m\.unit:\d+:\d+: .*", code=1)
-    t.types("capos manifest show | sed 's/300000/\"5m\"/' > m.text")
-    t.types("capos manifest check m.text", r"m\.text:\d+:\d+: .*", code=1)
-    t.types("capos manifest show | sed 's/leaseMs/confinement = ful, leaseMs/' > m.near")
+    t.types("capos manifest show | sed 's/\"5m\"/\"5\"/' > m.text")
+    t.types("capos manifest check m.text", r"m\.text:.*no duration", code=1)
+    t.types("capos manifest show | sed 's/lease =/confinement = ful, lease =/' > m.near")
     t.types("capos manifest check m.near", r"m\.near:\d+:\d+: ", code=1)
 
 

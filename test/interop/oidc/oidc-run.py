@@ -150,7 +150,7 @@ class Cases:
 
     @staticmethod
     def profile(name, more):
-        return instance.profile(name, ["session", "system_info"]).replace("leaseMs", f"{more}, leaseMs", 1)
+        return instance.profile(name, ["session", "system_info"]).replace("lease", f"{more}, lease", 1)
 
     def instance(self, algorithm="RS256"):
         self.target = instance.Instance(self.texts[algorithm])

@@ -25,7 +25,7 @@ def relay_manifest(program):
     services = [instance.service(name, program, conf) for name in ("conf", "conf2", "conf3")]
     anonymous = instance.profile(
         "relay", ["session", ("conf", "services"), ("conf2", "services"), "conf3"],
-        references=65536, calls=65536, queuedBytes=64 << 20, messageBytes=32 << 20)
+        references=65536, calls=65536, queued="\"64MiB\"", message="\"32MiB\"")
     return instance.manifest(services=services, profiles=[anonymous], anonymous="relay")
 
 
