@@ -313,7 +313,8 @@ struct OidcIssuer {
   # What is asked for, with spaces between: rules may need `openid groups`.
 
   audience @8 :Text;
-  # Who this instance is in access tokens (`aud`), which programs log in by. Empty: none does.
+  # Who this instance is in access tokens (`aud`), which programs log in by. Empty: none does. They are good for a day at
+  # most.
 
   rules @9 :List(OidcRule);
   # Whose its tokens are. The first rule that is met counts. At most 64, whose claims have 12 KiB together.

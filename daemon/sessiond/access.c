@@ -6,8 +6,8 @@
  * provider whose keys are not is named without any: then it answers that it does not know the key,
  * and whose it would be, and that provider alone is asked for its keys.
  *
- * Such a token is bound to nothing. So it is good for one login, and for profiles that say so; and
- * what it has made ends with it.
+ * Such a token is bound to nothing. So it is good for one login (login.c uses it up), for a day at
+ * most, and for profiles that say so; and what it has made ends with it.
  */
 #include "access.h"
 
@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "flow.h"
 #include "oidc.h"
 #include "sessiond.h"
@@ -181,14 +180,8 @@ enum capos_denial access_accept(const struct claim *c, const struct proof_verdic
                          ret->account);
                 return CAPOS_DENIED_CREDENTIALS;
         }
-        if (store_use_once(&s->store, v->key_hash, v->until_s, (int64_t)(clock_wall_ms() / 1000))) {
-                snprintf(ret->detail, sizeof(ret->detail), "%.16s: an access token a second time",
-                         i->name);
-                ret->why = "an access token is good for one login";
-                return CAPOS_DENIED_CREDENTIALS;
-        }
-
-        ret->unbound = true;
+        ret->unbound = ret->once = true;
+        memcpy(ret->once_hash, v->key_hash, sizeof(ret->once_hash));
         ret->until_ms = v->until_s > 0 ? (uint64_t)v->until_s * 1000 : 1;
         return CAPOS_DENIED_NONE;
 }

@@ -430,7 +430,8 @@ struct issuer_out {
 static int issuer_add(const struct issuer *i, const char *audience, uint32_t flags, bool keys,
                       struct issuer_out *to)
 {
-        const struct token_issuer about = {.flags = flags};
+        const struct token_issuer about = {.flags = flags,
+                                           .life_s = flags & TOKEN_ACCESS ? ISSUER_ACCESS_S : 0};
         const struct {
                 enum token_record kind;
                 const void *p;

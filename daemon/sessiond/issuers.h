@@ -9,6 +9,7 @@
 
 enum {
         ISSUERS = 16,
+        ISSUER_ACCESS_S = 24 * 60 * 60,         /* an access token is good that long at most */
         ISSUER_RULES_BYTES = TOKEN_RULES_BYTES, /* of the records of its rules */
         ISSUER_ASK_BYTES = sizeof(struct token_wanted) + FETCH_KEYS_BYTES + ISSUER_RULES_BYTES +
                            4 * FETCH_URL_BYTES,

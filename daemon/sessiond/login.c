@@ -6,10 +6,12 @@
  */
 #include "login.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "admit.h"
+#include "clock.h"
 #include "daemon-text.h"
 #include "methods.h"
 #include "places.h"
@@ -68,6 +70,39 @@ static const char *login_unbound(const struct flow *f, const struct principal *w
         return login_binding_ok(f, p) ? NULL : weak;
 }
 
+/*
+ * Uses up what is good once: last, when nothing else is left that could refuse it, so that it is
+ * still good after a mistake. false: the flow is over, and a too; what cannot be remembered is not
+ * taken either, but that is nobody's doing.
+ */
+static bool login_use_up(struct sessiond *s, struct flow *f, const struct principal *p,
+                         capnp_answer *a)
+{
+        static const char *const words[] = {"a second time", "over, by a clock that was ahead",
+                                            "the store does not remember it"};
+        char detail[CAPOS_AUDIT_TEXT_BYTES];
+        int r;
+
+        if (!p->once)
+                return true;
+        r = store_use_once(&s->store, p->once_hash, (int64_t)(p->until_ms / 1000),
+                           (int64_t)(clock_wall_ms() / 1000));
+        if (!r)
+                return true;
+
+        (void)snprintf(detail, sizeof(detail), "%.90s: %s", p->detail,
+                       words[r < 0 ? 2 : r == STORE_E_OVER]);
+        flow_describe(f, detail);
+        if (r < 0)
+                (void)flow_over_quota(f, a,
+                                      r == -ENOMEM ? CAPOS_I_QUOTA_MEMORY : CAPOS_I_QUOTA_DISK);
+        else
+                (void)flow_deny(f, a, CAPOS_DENIED_CREDENTIALS,
+                                r == STORE_E_OVER ? "it has expired"
+                                                  : "an access token is good for one login");
+        return false;
+}
+
 static int login_make(struct admission *ad, struct flow *f, const struct principal *p,
                       capnp_answer *a)
 {
@@ -100,6 +135,8 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                 reconnect_fill(n, &who);
         if (places_take(&ad->origin, &who))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
+        if (!login_use_up(s, f, p, a))
+                return 0;
 
         flow_passed(f);
         if (session_new(&ad->origin, &who, &e))
@@ -141,6 +178,8 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
         if (!strength_renews(&proof, e->kind, e->strength))
                 return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF,
                                  "nobody has touched a security key");
+        if (!login_use_up(ad->origin.s, f, p, a))
+                return 0;
 
         by = (struct session_renewal){.credential = f->credential,
                                       .duration_ms = f->duration_ms,

@@ -46,7 +46,9 @@ struct principal {
         char credential[STORE_FINGERPRINT_BYTES]; /* what was proved; "": what was tried */
         uint64_t until_ms;                        /* wall time, when that is over; 0: it is not */
         bool unbound;                             /* what was proved is bound to no channel */
-        bool touched;                             /* somebody has touched a security key */
+        bool once; /* … and is good once, until until_ms: this is what it is known again by */
+        uint8_t once_hash[STORE_HASH_BYTES];
+        bool touched;                        /* somebody has touched a security key */
         char detail[CAPOS_AUDIT_TEXT_BYTES]; /* for the audit log; "": nothing. Of a denial, too */
         const char *why; /* of a denial, for the client; NULL: it is told no more */
 };

@@ -14,7 +14,7 @@
 #include "session-audit.h"
 
 enum {
-        STORE_VERSION = 6,
+        STORE_VERSION = 7,
         STORE_NAME_BYTES = 32,                /* of an account */
         STORE_PROFILES = 16,                  /* of an account */
         STORE_KEYS = 32,                      /* likewise */
@@ -76,7 +76,7 @@ struct store_mark {
 };
 
 /* What can go wrong because of the caller. */
-enum store_err { STORE_E_EXISTS = 1, STORE_E_NONE, STORE_E_FULL };
+enum store_err { STORE_E_EXISTS = 1, STORE_E_NONE, STORE_E_FULL, STORE_E_OVER };
 
 /* Opens or makes the store in the current folder, brings it to this version and counts the epoch.
  * 0; -EPROTO: it was written by a newer version; -errno. */
@@ -115,8 +115,12 @@ int store_add_service_key(struct store *s, const char *name,
 int store_remove_service_key(struct store *s, const char *name, const char *id,
                              char ret_fingerprint[STORE_FINGERPRINT_BYTES]) CAPNP_MUST_USE;
 
-/* Remembers that something was used, which is good once: until it is not good anyway, in seconds
- * since 1970. 0; STORE_E_EXISTS: it was used before; -errno. */
+/*
+ * Remembers that something was used, which is good once: until it is not good anyway, in seconds
+ * since 1970. 0; STORE_E_EXISTS: it was used before; STORE_E_OVER: it is not good any more, or ends
+ * before something that is forgotten already, as the clock has gone back since: nobody knows
+ * whether it was used; -errno.
+ */
 int store_use_once(struct store *s, const uint8_t hash[STORE_HASH_BYTES], int64_t until_s,
                    int64_t now_s) CAPNP_MUST_USE;
 

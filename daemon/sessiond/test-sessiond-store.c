@@ -5,6 +5,7 @@
 
 #include "store.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,8 +113,76 @@ TEST(what_was_used_is_used_until_it_is_over)
         store_deinit(&s);
         CHECK_OK(store_init(&s));
         CHECK_EQ(store_use_once(&s, one, 1000, 1000 + TOKEN_SKEW_S), STORE_E_EXISTS);
-        CHECK_OK(store_use_once(&s, one, 1000, 1001 + TOKEN_SKEW_S));
+        CHECK_EQ(store_use_once(&s, one, 1000, 1001 + TOKEN_SKEW_S), STORE_E_OVER);
         CHECK_EQ(store_use_once(&s, other, 5000, 4000), STORE_E_EXISTS);
+        store_done(&s, dir);
+}
+
+static int commit_count(void *arg)
+{
+        ++*(unsigned *)arg;
+        return 0;
+}
+
+static unsigned used_rows(struct store *s)
+{
+        sqlite3_stmt *q;
+        unsigned n;
+
+        CHECK_EQ(sqlite3_prepare_v2(s->db, "SELECT count(*) FROM used", -1, &q, NULL), SQLITE_OK);
+        CHECK_EQ(sqlite3_step(q), SQLITE_ROW);
+        n = (unsigned)sqlite3_column_int(q, 0);
+        sqlite3_finalize(q);
+        return n;
+}
+
+TEST(a_clock_that_goes_back_makes_nothing_good_again)
+{
+        uint8_t one[STORE_HASH_BYTES] = {1}, late[STORE_HASH_BYTES] = {2}, early[32] = {3},
+                next[STORE_HASH_BYTES] = {4};
+        char dir[64];
+        struct store s;
+
+        store_begin(&s, dir);
+        CHECK_OK(store_use_once(&s, one, 1000, 900));
+        CHECK_OK(store_use_once(&s, late, 100000, 50000)); /* ahead, for a moment */
+        CHECK_EQ(used_rows(&s), 1);
+        store_deinit(&s);
+        CHECK_OK(store_init(&s));
+        CHECK_EQ(store_use_once(&s, one, 1000, 900), STORE_E_OVER);
+        CHECK_EQ(store_use_once(&s, early, 1000, 900), STORE_E_OVER); /* it may be that one */
+        CHECK_OK(store_use_once(&s, early, 1001, 900)); /* and no longer than for what there was */
+        CHECK_EQ(store_use_once(&s, late, 100000, 900), STORE_E_EXISTS);
+        CHECK_OK(store_use_once(&s, next, 1000000, 900000));
+        CHECK_EQ(store_use_once(&s, early, 1001, 900), STORE_E_OVER);
+        CHECK_EQ(used_rows(&s), 1);
+        store_done(&s, dir);
+}
+
+TEST(what_is_good_once_takes_one_transaction_or_none)
+{
+        uint8_t one[STORE_HASH_BYTES] = {1}, other[STORE_HASH_BYTES] = {2};
+        unsigned commits = 0;
+        struct store s;
+        sqlite3 *db;
+        char dir[64];
+
+        store_begin(&s, dir);
+        sqlite3_commit_hook(s.db, commit_count, &commits);
+        CHECK_OK(store_use_once(&s, one, 1000, 900));
+        CHECK_EQ(commits, 1);
+        CHECK_OK(store_use_once(&s, other, 5000, 2000));
+        CHECK_EQ(commits, 2);
+
+        /* What cannot be remembered is not taken, and nothing is forgotten for it. */
+        CHECK_EQ(sqlite3_open(STORE_FILE, &db), SQLITE_OK);
+        CHECK_EQ(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+        CHECK_EQ(store_use_once(&s, one, 9000, 6000), -EIO);
+        CHECK_EQ(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+        CHECK_EQ(sqlite3_close(db), SQLITE_OK);
+        CHECK_EQ(commits, 2);
+        CHECK_EQ(store_use_once(&s, other, 5000, 2000), STORE_E_EXISTS);
+        CHECK_OK(store_use_once(&s, one, 9000, 6000));
         store_done(&s, dir);
 }
 

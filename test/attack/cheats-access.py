@@ -6,8 +6,10 @@ that it is good once and for profiles that say so, and that no other token of th
 its key signs as well, passes for one. Everything of cheats-assertion that is about a token's form is
 judged by the same code; here is what only access tokens have.
 """
+import contextlib
 import importlib
 import os
+import sqlite3
 import sys
 import time
 
@@ -152,10 +154,25 @@ class Cases(c.Cheats):
             layer = self.wrong("a second time", text + b"." + j.b64(other).encode(), layer="sessiond")
         return layer
 
+    def not_remembered(self):
+        """Somebody keeps the store busy: that is no second time, and uses nothing up."""
+        token = self.token()
+        with contextlib.closing(sqlite3.connect(self.target.state + "/accounts.db")) as store:
+            store.isolation_level = None
+            store.execute("BEGIN IMMEDIATE")
+            layer = self.wrong("does not remember it", token, "over-quota.disk", layer="sessiond")
+            store.execute("ROLLBACK")
+        self.let_in(self.login(token), "ci")
+        return layer
+
     # ---- where it may not
 
     def bound_profile(self):
-        return self.wrong("", self.token(), "denied.profile", profile="job")
+        """It is not used up by a mistake."""
+        token = self.token()
+        layer = self.wrong("", token, "denied.profile", profile="job")
+        self.let_in(self.login(token), "ci")
+        return layer
 
     def a_persons(self):
         """By a rule for people: their accounts take no program's token, whatever they ask for."""
@@ -226,6 +243,14 @@ class Cases(c.Cheats):
             layer = self.wrong(why, self.token(**lies))
         return layer
 
+    def too_long(self):
+        """What has to be remembered for long; a day is taken."""
+        now = int(time.time())
+        for until in (now + 86400 + 120, now + 10 * 365 * 86400, 9e14):
+            layer = self.wrong("good for too long", self.token(exp=until))
+        self.let_in(self.login(self.token(exp=now + 86400)), "ci")
+        return layer
+
     def other_algorithm(self):
         for name in ("none", "HS256", "RS256"):
             layer = self.wrong("", self.key().token(
@@ -262,7 +287,8 @@ class Cases(c.Cheats):
 NAMES = ("honest", "ends_with_it", "again", "same_flow", "at_once", "in_another_form",
          "bound_profile", "a_persons", "made_for_it", "other_account", "nobodys", "other_audience",
          "id_token", "other_type", "other_issuer", "by_itself", "other_time", "other_algorithm",
-         "renewal", "renewal_by_another", "renewal_by_less", "other_signature")
+         "renewal", "renewal_by_another", "renewal_by_less", "other_signature",
+         "not_remembered", "too_long")
 
 
 if __name__ == "__main__":
