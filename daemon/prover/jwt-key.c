@@ -18,11 +18,11 @@
 #include <string.h>
 
 #include "jwt.h"
+#include "public-key.h"
 
 enum {
         DEPTH = 16,
-        RSA_LEAST_BITS = 2048,
-        RSA_MOST_BYTES = 2048,
+        RSA_MOST_BITS = 4096,
         EXPONENT_BYTES = 8,
         POINT_BYTES = 48, /* of a coordinate, at most */
         ED25519_BYTES = 32,
@@ -152,11 +152,11 @@ static int key_of_params(const char *kind, OSSL_PARAM_BLD *b, EVP_PKEY **ret)
 
 static int key_rsa(json_t *jwk, EVP_PKEY **ret)
 {
-        uint8_t n[RSA_MOST_BYTES], e[EXPONENT_BYTES];
+        uint8_t n[RSA_MOST_BITS / 8], e[EXPONENT_BYTES];
         size_t n_len, e_len;
         OSSL_PARAM_BLD *b;
         BIGNUM *bn, *be;
-        int r = TOKEN_E_KEY;
+        int r;
 
         if (!bytes_of(jwk, "n", n, sizeof(n), &n_len) || !bytes_of(jwk, "e", e, sizeof(e), &e_len))
                 return TOKEN_E_KEY;
@@ -167,7 +167,7 @@ static int key_rsa(json_t *jwk, EVP_PKEY **ret)
         if (!b || !bn || !be || !OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, bn) ||
             !OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, be))
                 r = -ENOMEM;
-        else if (BN_num_bits(bn) >= RSA_LEAST_BITS && BN_is_odd(be) && !BN_is_one(be))
+        else
                 r = key_of_params("RSA", b, ret);
         OSSL_PARAM_BLD_free(b);
         BN_free(bn);
@@ -259,12 +259,27 @@ static json_t *key_named(json_t *keys, const char *id, bool *ret_known)
         return found;
 }
 
+bool jwt_key_is_good(EVP_PKEY *key)
+{
+        return public_key_is_sound(key, RSA_MOST_BITS);
+}
+
 static int key_make(json_t *jwk, const struct jwt_algorithm *a, EVP_PKEY **ret)
 {
-        if (!strcmp(a->kind, "RSA"))
-                return key_rsa(jwk, ret);
+        EVP_PKEY *key = NULL;
+        int r;
 
-        return a->group ? key_ec(jwk, a, ret) : key_okp(jwk, ret);
+        if (!strcmp(a->kind, "RSA"))
+                r = key_rsa(jwk, &key);
+        else
+                r = a->group ? key_ec(jwk, a, &key) : key_okp(jwk, &key);
+        if (!r && jwt_key_is_good(key)) {
+                *ret = key;
+                return 0;
+        }
+
+        EVP_PKEY_free(key);
+        return r ? r : TOKEN_E_KEY;
 }
 
 int jwt_key_find(capnp_data set, const char *id, const struct jwt_algorithm *a, EVP_PKEY **ret)
@@ -350,8 +365,7 @@ static bool member_set_number(json_t *jwk, const char *name, EVP_PKEY *key, cons
 
 static bool write_rsa(json_t *jwk, EVP_PKEY *key)
 {
-        return EVP_PKEY_get_bits(key) >= RSA_LEAST_BITS &&
-               !json_object_set_new(jwk, "kty", json_string("RSA")) &&
+        return !json_object_set_new(jwk, "kty", json_string("RSA")) &&
                member_set_number(jwk, "n", key, OSSL_PKEY_PARAM_RSA_N, 0) &&
                member_set_number(jwk, "e", key, OSSL_PKEY_PARAM_RSA_E, 0);
 }

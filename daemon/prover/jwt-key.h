@@ -22,8 +22,10 @@ int jwt_key_find(capnp_data set, const char *id, const struct jwt_algorithm *a,
 int jwt_key_nobody(const struct jwt_algorithm *a, EVP_PKEY **ret) CAPNP_MUST_USE;
 /* A key by itself, whatever it signs by. 0; TOKEN_E_KEY: it is none that could; -ENOMEM. */
 int jwt_key_read(json_t *jwk, EVP_PKEY **ret) CAPNP_MUST_USE;
+/* Whether a key is one that is taken at all. */
+bool jwt_key_is_good(EVP_PKEY *key) CAPNP_MUST_USE;
 /* A public key with the members that its thumbprint is of (RFC 7638). Owned. NULL: it is of no kind
- * that is accepted, or has more than 4096 bits, or there is no memory. */
+ * that is accepted, or there is no memory. */
 json_t *jwt_key_write(EVP_PKEY *key);
 /* 0; TOKEN_E_SIGNATURE; -ENOMEM. */
 int jwt_key_verify(EVP_PKEY *key, const struct jwt_algorithm *a, capnp_data signature,

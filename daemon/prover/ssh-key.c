@@ -18,8 +18,9 @@
 #include <openssl/param_build.h>
 #include <string.h>
 
+#include "public-key.h"
+
 enum {
-        RSA_LEAST_BITS = 2048,
         RSA_MOST_BITS = 16384,
         EXPONENT_BYTES = 8,
         ED25519_BYTES = 32,
@@ -169,7 +170,7 @@ static int key_rsa(struct ssh_in *i, struct ssh_key *k)
         OSSL_PARAM_BLD_free(b);
         BN_free(be);
         BN_free(bn);
-        if (bits < RSA_LEAST_BITS) {
+        if (bits < PUBLIC_KEY_RSA_LEAST_BITS) {
                 OSSL_PARAM_free(params);
                 return SSH_E_WEAK;
         }
@@ -200,6 +201,8 @@ int ssh_key_read_rest(struct ssh_in *i, enum ssh_type type, struct ssh_key *ret)
                 r = key_rsa(i, &k);
         else
                 r = types[type].curve ? key_ecdsa(i, &k) : key_ed25519(i, &k);
+        if (!r && !public_key_is_sound(k.pkey, RSA_MOST_BITS))
+                r = SSH_E_FORM;
         if (!r && types[type].security_key)
                 r = key_application(i, &k);
         if (r) {

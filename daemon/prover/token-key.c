@@ -18,7 +18,9 @@
 
 enum { KEY_TEXT_BYTES = 16 * 1024, THUMBPRINT_TEXT = 44 };
 
-static const char bad[] = "it is no public key of RSA (2048 to 4096 bits), P-256, P-384 or Ed25519";
+static const char bad[] = "it is no public key of RSA (2048 to 4096 bits), P-256, P-384 or "
+                          "Ed25519, or one by which anybody can sign";
+static const char encrypted[] = "it is encrypted: a public key is no secret, bring it as it is";
 static const char private_key[] = "it is a private key: it belongs to its owner alone";
 
 /* What a key said of itself. */
@@ -43,18 +45,44 @@ static const char *brought_read_jwk(capnp_data text, struct brought *b)
         return b->jwk && !jwt_key_read(b->jwk, &b->key) ? NULL : bad;
 }
 
+/* Nobody is asked for a passphrase. */
+static int no_passphrase(char *to, int room, int writing, void *arg)
+{
+        (void)to;
+        (void)room;
+        (void)writing;
+        (void)arg;
+        return -1;
+}
+
+static bool text_has(capnp_data text, const char *word)
+{
+        return memmem(text.p, text.len, word, strlen(word)) != NULL;
+}
+
 static const char *brought_read_pem(capnp_data text, struct brought *b)
 {
-        static const char mark[] = "PRIVATE KEY-----";
         BIO *from;
 
-        if (memmem(text.p, text.len, mark, strlen(mark)))
+        if (text_has(text, "PRIVATE KEY-----"))
                 return private_key;
+        if (text_has(text, "ENCRYPTED"))
+                return encrypted;
 
         from = BIO_new_mem_buf(text.p, (int)text.len);
-        b->key = from ? PEM_read_bio_PUBKEY(from, NULL, NULL, NULL) : NULL;
+        b->key = from ? PEM_read_bio_PUBKEY(from, NULL, no_passphrase, NULL) : NULL;
         BIO_free(from);
         return b->key ? NULL : bad;
+}
+
+/* All that shows, as there is time: of a modulus that it is no prime, and has no small factor. */
+static bool brought_is_sound(const struct brought *b)
+{
+        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, b->key, NULL);
+        bool sound = ctx && jwt_key_is_good(b->key) && EVP_PKEY_public_check(ctx) == 1;
+
+        EVP_PKEY_CTX_free(ctx);
+        return sound;
 }
 
 static const char *brought_read(capnp_data text, struct brought *b)
@@ -136,6 +164,8 @@ bool token_prove_key(capnp_data text, capnp_data id, struct proof_verdict *v)
                 id.len = sizeof(wanted) - 1; /* too long all the same */
         if (id.len)
                 memcpy(wanted, id.p, id.len);
+        if (!why && !brought_is_sound(&b))
+                why = bad;
         if (!why) {
                 jwk = jwt_key_write(b.key);
                 why = jwk ? key_keep(&b, wanted, jwk, v) : bad;

@@ -54,6 +54,7 @@ class Cases(c.Cheats):
         self.op, self.evil = target.op, target.evil
         target.account(USER, profiles=("operator", "lounge"), password=instance.SECRET)
         self.program = j.Key("ES256", "cis-own")
+        self.op.others = [{**jwk, "kid": f"weak {i}"} for i, jwk in enumerate(j.WEAK)]
         for name in ("ci", "other"):
             target.admin_call(12, name, s.w.Ptrs(["job", "night"]))
         target.admin_call(13, "ci", j.json.dumps(self.program.jwk), "")
@@ -230,6 +231,15 @@ class Cases(c.Cheats):
         self.wrong("the issuer has no such key", evil.token(self.claims()))
         return self.wrong("not signed", evil.token(self.claims(), kid=self.op.key.kid))
 
+    def weak_key(self):
+        """By whoever has seen that the provider has such a key; its good ones are good all the same."""
+        for i, (name, sign) in ((0, ("EdDSA", j.by_nobody)), (3, ("EdDSA", j.by_nobody)),
+                                (len(j.WEAK) - 1, ("RS256", j.by_one))):
+            layer = self.wrong("it names no key", self.key().token(
+                self.claims(), {"alg": name, "kid": f"weak {i}"}, sign))
+        self.let_in(self.login(self.token()), "ci")
+        return layer
+
     def by_itself(self):
         """ci's own key signs what only the provider may say."""
         self.wrong("the issuer has no such key", self.program.token(self.claims()))
@@ -288,7 +298,7 @@ NAMES = ("honest", "ends_with_it", "again", "same_flow", "at_once", "in_another_
          "bound_profile", "a_persons", "made_for_it", "other_account", "nobodys", "other_audience",
          "id_token", "other_type", "other_issuer", "by_itself", "other_time", "other_algorithm",
          "renewal", "renewal_by_another", "renewal_by_less", "other_signature",
-         "not_remembered", "too_long")
+         "not_remembered", "too_long", "weak_key")
 
 
 if __name__ == "__main__":

@@ -392,6 +392,19 @@ class Cases(c.Cheats):
             self.forged("its header wants", lambda k, good, m=more: k.token(good, **m))
         return layer
 
+    def weak_key(self):
+        """One that is no secret, which somebody has an administrator register."""
+        for jwk in j.WEAK:
+            try:
+                self.target.admin_call(13, JOB, json.dumps({**jwk, "kid": "weak"}), "")
+            except s.Refused as e:
+                if "by which anybody can sign" not in str(e):
+                    raise
+                continue
+            raise Failed(f"{jwk} is registered")
+        return self.forged("the issuer has no such key", lambda k, good: k.token(
+            good, {"alg": "EdDSA", "kid": "weak"}, j.by_nobody))
+
     def other_type(self):
         for kind in ("logout+jwt", "at+jwt", "JWE", "", 7, "dpop+jwt", "secevent+jwt"):
             layer = self.forged("a token for something else",
@@ -499,7 +512,8 @@ NAMES = ("honest", "rotation", "key_removed", "same_flow", "flow_beside", "flow_
          "middle_stolen_key", "server_key_where_it_may_not", "other_audience", "expired", "too_long",
          "not_yet", "none", "by_public_key", "other_algorithm", "other_form", "other_key_id",
          "brings_a_key", "other_type", "twice", "no_json", "not_encoded", "too_large", "changed",
-         "renewal", "renewal_replayed", "renewal_by_login", "renewal_of_another_session")
+         "renewal", "renewal_replayed", "renewal_by_login", "renewal_of_another_session",
+         "weak_key")
 
 
 if __name__ == "__main__":

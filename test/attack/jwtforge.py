@@ -109,6 +109,25 @@ def other_half(signature):
     return signature[:32] + (order - int.from_bytes(signature[32:], "big")).to_bytes(32, "big")
 
 
+# Public keys by which everybody signs: the points of small order of Ed25519, the last in another form,
+# and RSA with an exponent of one.
+SMALL = ["01" + "00" * 31, "ec" + "ff" * 30 + "7f", "00" * 32, "01" + "00" * 30 + "80"]
+WEAK = [{"kty": "OKP", "crv": "Ed25519", "x": b64(bytes.fromhex(point))} for point in SMALL]
+WEAK.append({"kty": "RSA", "n": b64(b"\xff" * 255 + b"\xef"), "e": "AQ"})
+
+
+def by_nobody(_):
+    """A signature by the first of these, of any text."""
+    return bytes.fromhex(SMALL[0]) + bytes(32)
+
+
+def by_one(text):
+    """… by the last: the padded hash itself."""
+    head = bytes.fromhex("3031300d060960864801650304020105000420")
+    digest = head + hashlib.sha256(text).digest()
+    return b"\0\1" + b"\xff" * (256 - 3 - len(digest)) + b"\0" + digest
+
+
 def by_secret(secret):
     """An HMAC by something that everybody knows."""
     return lambda text: hmac.new(secret, text, hashlib.sha256).digest()

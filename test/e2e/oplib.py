@@ -52,6 +52,7 @@ class Provider:
 
     def __init__(self, port=0):
         self.key = Key()
+        self.others = []  # keys of its set, as objects
         self.asked = {}  # path: how often
         self.claims = {}  # that are added to each ID token; None: left out
         self.description = {}  # the same of what it says of itself
@@ -128,7 +129,7 @@ class Provider:
         h.answer(200, {k: v for k, v in said.items() if v is not None})
 
     def jwks(self, h, _):
-        h.answer(200, {"keys": [self.key.jwk()]})
+        h.answer(200, {"keys": [self.key.jwk(), *self.others]})
 
     def client_is_good(self, h):
         want = ":".join(urllib.parse.quote(t, safe="") for t in (CLIENT, SECRET))
