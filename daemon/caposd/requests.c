@@ -119,6 +119,8 @@ static void request_late(struct capos_io_timer *t)
                    (unsigned)(p->all->kind->patience_ms / 1000));
         if (p->state == REQUEST_WAITING)
                 request_free(p);
+        else if (p->state == REQUEST_FORKING) /* a zygote that does not answer is none */
+                program_renew(&p->all->zygote);
         else
                 request_kill(p);
 }

@@ -368,6 +368,21 @@ TEST(a_proof_gets_a_process)
         instance_deinit(&i);
 }
 
+TEST(a_zygote_that_makes_no_copy_is_replaced)
+{
+        struct instance i;
+        pid_t prover;
+
+        instance_init(&i);
+        instance_start(&i);
+        prover = instance_child(&i, "capos-prover");
+        CHECK_OK(kill(prover, SIGSTOP));
+        CHECK_EQ(instance_ask(&i, 'p'), 1);
+        CHECK(instance_await_child(&i, "capos-prover", prover) != prover);
+        CHECK(instance_logged(&i, "capos-prover has taken more than 10 seconds"));
+        instance_deinit(&i);
+}
+
 TEST(the_oldest_without_a_session_makes_room)
 {
         struct instance i;

@@ -57,7 +57,8 @@ enum fetch_end {
         FETCH_DENIED,    /* somebody has said no */
         FETCH_EXPIRED,   /* a code is too old */
         FETCH_REFUSED,   /* the provider says that it is not so */
-        FETCH_FAILED,    /* no answer, or none that makes sense */
+        FETCH_MISFIT,    /* it does not take such a request from us: another one ends likewise */
+        FETCH_FAILED,    /* no answer, or none that makes sense; another time it may be there */
 };
 
 struct fetch_reply {

@@ -15,7 +15,8 @@
 
 _Static_assert((int)FETCH_URL_BYTES == (int)CAPOS_URL_BYTES, "URLs are as long everywhere");
 
-enum { INTERVAL_S = 5, INTERVAL_MOST_S = 60, EXPIRES_S = 300, HTTP_OK = 200 };
+enum { INTERVAL_S = 5, INTERVAL_MOST_S = 60, EXPIRES_S = 300 };
+enum { HTTP_OK = 200, HTTP_TOO_MANY = 429, HTTP_SERVER = 5 /* hundred, and above */ };
 
 void answer_fail(struct fetch_reply *ret, const char *why)
 {
@@ -161,15 +162,17 @@ static void read_tokens(const json_t *o, struct fetch_reply *ret)
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
+/* Only `invalid_grant` is about what somebody has brought; what is not known is about how we ask.
+ */
 static void read_error(const json_t *o, long status, struct fetch_reply *ret)
 {
         static const struct {
                 const char *name;
                 enum fetch_end end;
-        } known[] = {{"authorization_pending", FETCH_PENDING},
-                     {"slow_down", FETCH_SLOW_DOWN},
-                     {"access_denied", FETCH_DENIED},
-                     {"expired_token", FETCH_EXPIRED}};
+        } known[] = {{"authorization_pending", FETCH_PENDING}, {"slow_down", FETCH_SLOW_DOWN},
+                     {"access_denied", FETCH_DENIED},          {"expired_token", FETCH_EXPIRED},
+                     {"invalid_grant", FETCH_REFUSED},         {"server_error", FETCH_FAILED},
+                     {"temporarily_unavailable", FETCH_FAILED}};
         char name[64] = "";
 
         if (!text_copy(o, "error", name, sizeof(name)) || !name[0]) {
@@ -179,11 +182,13 @@ static void read_error(const json_t *o, long status, struct fetch_reply *ret)
                 return;
         }
 
-        *ret = (struct fetch_reply){.end = FETCH_REFUSED};
+        *ret = (struct fetch_reply){.end = FETCH_MISFIT};
         (void)snprintf(ret->why, sizeof(ret->why), "the provider says %s", name);
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
                 if (!strcmp(name, known[i].name))
                         ret->end = known[i].end;
+        if (status / 100 == HTTP_SERVER || status == HTTP_TOO_MANY)
+                ret->end = FETCH_FAILED;
 }
 
 void answer_read(const struct fetch_request *q, long status, capnp_data body,

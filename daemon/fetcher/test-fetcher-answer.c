@@ -138,5 +138,14 @@ TEST(errors_are_told_apart)
         CHECK_EQ(ends(FETCH_DEVICE_TOKEN, 400, "{\"error\":\"invalid_grant\"}"), FETCH_REFUSED);
         CHECK(strstr(reply.why, "invalid_grant"));
         CHECK_EQ(ends(FETCH_DEVICE_TOKEN, 400, "{\"error\":\"a\\nb\"}"), FETCH_FAILED);
+        CHECK_EQ(ends(FETCH_CODE_TOKEN, 401, "{\"error\":\"invalid_client\"}"), FETCH_MISFIT);
+        CHECK_EQ(ends(FETCH_DEVICE, 400, "{\"error\":\"unauthorized_client\"}"), FETCH_MISFIT);
+        CHECK_EQ(ends(FETCH_DEVICE_TOKEN, 400, "{\"error\":\"never_heard\"}"), FETCH_MISFIT);
+        CHECK_EQ(ends(FETCH_DEVICE_TOKEN, 400, "{\"error\":\"server_error\"}"), FETCH_FAILED);
+        CHECK_EQ(ends(FETCH_CODE_TOKEN, 503, "{\"error\":\"temporarily_unavailable\"}"),
+                 FETCH_FAILED);
+        CHECK_EQ(ends(FETCH_CODE_TOKEN, 429, "{\"error\":\"invalid_client\"}"), FETCH_FAILED);
+        CHECK_EQ(ends(FETCH_CODE_TOKEN, 500, "{\"error\":\"invalid_grant\"}"), FETCH_FAILED);
+        CHECK(strstr(reply.why, "invalid_grant"));
         CHECK_EQ(ends(FETCH_DEVICE_TOKEN, 400, "nothing"), FETCH_FAILED);
 }

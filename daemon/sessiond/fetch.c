@@ -17,9 +17,11 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "daemon-log.h"
 #include "io-packet.h"
 #include "links.h"
+#include "session-url.h"
 #include "sessiond.h"
 
 struct fetch_job {
@@ -81,30 +83,43 @@ static void job_on_timer(void *arg)
 
 /* ---- what comes ----------------------------------------------------------------------------- */
 
-static bool text_ends(const char *p, size_t room)
+/* It ends, and is printable. */
+static bool text_is_good(const char *p, size_t room)
 {
-        return memchr(p, 0, room) != NULL;
+        size_t n = 0;
+
+        while (n < room && p[n] >= ' ' && p[n] <= '~')
+                n++;
+        return n < room && !p[n];
 }
 
-/* Lengths fit and texts end, whoever has written them. */
+/* Whether a URL may go to people or to another fetcher; "": there is none. */
+static bool url_is_good(const struct fetch_job *j, const char url[FETCH_URL_BYTES])
+{
+        return text_is_good(url, FETCH_URL_BYTES) &&
+               (!url[0] || capos_i_url_is_good(url, j->q.loopback));
+}
+
+/* Lengths fit, texts end and can be printed, URLs lead where they may, whoever has written them: a
+ * fetcher hears the network, and may have been taken over. */
 static bool reply_is_good(const struct fetch_job *j, const struct fetch_reply *r)
 {
-        if (!text_ends(r->why, sizeof(r->why)) || r->end < FETCH_GOOD || r->end > FETCH_FAILED)
+        if (!text_is_good(r->why, sizeof(r->why)) || r->end < FETCH_GOOD || r->end > FETCH_FAILED)
                 return false;
         if (r->end != FETCH_GOOD)
                 return true;
 
         switch ((enum fetch_kind)j->q.kind) {
         case FETCH_DISCOVER:
-                return text_ends(r->discovered.authorization, FETCH_URL_BYTES) &&
-                       text_ends(r->discovered.token, FETCH_URL_BYTES) &&
-                       text_ends(r->discovered.device, FETCH_URL_BYTES) &&
-                       text_ends(r->discovered.keys, FETCH_URL_BYTES);
+                return url_is_good(j, r->discovered.authorization) &&
+                       url_is_good(j, r->discovered.token) &&
+                       url_is_good(j, r->discovered.device) && url_is_good(j, r->discovered.keys) &&
+                       r->discovered.keys[0];
         case FETCH_DEVICE:
-                return text_ends(r->device.code, FETCH_CODE_BYTES) &&
-                       text_ends(r->device.user_code, FETCH_USER_CODE_BYTES) &&
-                       text_ends(r->device.url, FETCH_URL_BYTES) &&
-                       text_ends(r->device.url_complete, FETCH_URL_BYTES);
+                return text_is_good(r->device.code, FETCH_CODE_BYTES) &&
+                       text_is_good(r->device.user_code, FETCH_USER_CODE_BYTES) &&
+                       url_is_good(j, r->device.url) && r->device.url[0] &&
+                       url_is_good(j, r->device.url_complete);
         case FETCH_KEYS:
                 return r->len <= FETCH_KEYS_BYTES;
         case FETCH_DEVICE_TOKEN:
@@ -144,12 +159,36 @@ static void job_run(struct fetch_job *j)
         link_send_up(f->s, &(struct packet){.type = PACKET_FETCH, .index = j->number});
 }
 
+static void fetcher_on_time(void *arg)
+{
+        struct fetcher *f = arg;
+
+        f->again = capnp_timer_free(f->again);
+        fetcher_turn(f);
+}
+
+/* Whether a provider may be asked now; if not, somebody is called when one may. So strangers cannot
+ * have us ask without end, and whose turn it is goes round all the same. */
+static bool fetcher_may(struct fetcher *f)
+{
+        const uint64_t ahead = FETCH_BURST * FETCH_EVERY_MS, now = clock_boot_ms();
+
+        if (f->due_ms < now)
+                f->due_ms = now;
+        if (f->due_ms < now + ahead) {
+                f->due_ms += FETCH_EVERY_MS;
+                return true;
+        }
+        if (!f->again && capnp_timer_new(f->s->vat, (uint32_t)(f->due_ms - now - ahead) + 1,
+                                         fetcher_on_time, f, &f->again))
+                f->again = NULL; /* the next that comes tries again */
+        return false;
+}
+
 static void fetcher_turn(struct fetcher *f)
 {
-        struct turns_job *t;
-
-        while (f->nrunning < FETCH_AT_ONCE && (t = turns_take(&f->waiting)))
-                job_run(CAPNP_I_OF(t, struct fetch_job, turn));
+        while (f->nrunning < FETCH_AT_ONCE && turns_count(&f->waiting) && fetcher_may(f))
+                job_run(CAPNP_I_OF(turns_take(&f->waiting), struct fetch_job, turn));
 }
 
 int fetch_start(struct fetcher *f, const struct fetch_request *q, const struct turns_path *path,
@@ -169,14 +208,15 @@ int fetch_start(struct fetcher *f, const struct fetch_request *q, const struct t
         j->q = *q;
         capnp_i_list_init(&j->link);
         r = turns_add(&f->waiting, path, &j->turn, &out);
-        if (out)
-                job_tell(CAPNP_I_OF(out, struct fetch_job, turn), NULL);
         if (r) {
                 job_free(j);
                 return r;
         }
 
+        /* Whoever gives way may end, and end others: from here on j may be gone. */
         *ret_job = j;
+        if (out)
+                job_tell(CAPNP_I_OF(out, struct fetch_job, turn), NULL);
         fetcher_turn(f);
         return 0;
 }
@@ -247,5 +287,6 @@ void fetcher_deinit(struct fetcher *f)
         while (!capnp_i_list_empty(&f->running))
                 job_tell(CAPNP_I_OF(f->running.next, struct fetch_job, link), NULL);
         turns_deinit(&f->waiting);
+        f->again = capnp_timer_free(f->again);
         f->s = NULL;
 }

@@ -14,7 +14,9 @@ enum {
         FETCH_OF_PARTY = 64, /* … likewise */
         FETCH_OF_SOURCE = 16,
         FETCH_OF_CONNECTION = 5,
-        FETCH_MS = 20000, /* a fetcher that takes longer has failed */
+        FETCH_MS = 20000,    /* a fetcher that takes longer has failed */
+        FETCH_EVERY_MS = 40, /* providers are asked so often, … */
+        FETCH_BURST = 50,    /* … after so many at once */
 };
 
 struct fetch_job;
@@ -25,6 +27,8 @@ struct fetcher {
         struct turns waiting;
         struct capnp_i_list running;
         unsigned nrunning;
+        uint64_t due_ms;    /* when the next would come, were they evenly spaced */
+        capnp_timer *again; /* for whoever waits for that */
         uint32_t last_request;
 };
 

@@ -41,6 +41,29 @@ struct attempt {
 
 static void flow_on_verdict(struct flow *f, enum prove_end end, const struct proof_verdict *v);
 
+/* ---- what counts ---------------------------------------------------------------------------- */
+
+/* Whose failures its own are. account: as it was claimed. */
+static struct throttle_who flow_who(const struct flow *f, const char *account)
+{
+        const struct origin *o = f->claim.origin;
+
+        return (struct throttle_who){f->method->throttle, account, o->source, o->shared};
+}
+
+static void flow_count(struct flow *f, const char *account, bool good)
+{
+        const struct throttle_who who = flow_who(f, account);
+
+        f->costs = false;
+        throttle_verdict(&f->claim.origin->s->throttle, &who, good, clock_boot_ms());
+}
+
+void flow_cost(struct flow *f)
+{
+        f->costs = true;
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static void flow_move(struct flow *f, enum flow_state to)
@@ -95,6 +118,8 @@ void flow_end(struct flow *f)
         }
         if (f->method && f->method->end)
                 f->method->end(&f->claim);
+        if (f->costs)
+                flow_count(f, f->claim.claimed, false);
         flow_hurry(f);
         if (f->waits)
                 fs->ops->waited(fs->arg);
@@ -214,21 +239,6 @@ static void flow_refused(struct flow *f, const char *code, const char *why)
                            f->renewal ? "renewal" : "login",
                            daemon_log_text(f->claim.claimed, strlen(f->claim.claimed)).s,
                            f->claim.origin->source, why, capos_auth_name(f->kind));
-}
-
-/* Whose failures its own are. account: as it was claimed. */
-static struct throttle_who flow_who(const struct flow *f, const char *account)
-{
-        const struct origin *o = f->claim.origin;
-
-        return (struct throttle_who){f->method->throttle, account, o->source, o->shared};
-}
-
-static void flow_count(struct flow *f, const char *account, bool good)
-{
-        const struct throttle_who who = flow_who(f, account);
-
-        throttle_verdict(&f->claim.origin->s->throttle, &who, good, clock_boot_ms());
 }
 
 /* Only what has got what it was for makes failures be forgotten: a good proof can be another
@@ -666,6 +676,12 @@ static int flow_step(struct flow *f, capnp_answer *a)
 
 static int flow_wait(struct flow *f, capnp_answer *a, capnp_data response)
 {
+        const struct throttle_who who = flow_who(f, f->claim.claimed);
+        uint32_t wait = throttle_wait(&f->claim.origin->s->throttle, &who, clock_boot_ms());
+
+        if (wait)
+                return flow_backoff(f, a, wait);
+
         flow_move(f, FLOW_WAITING);
         f->answer = a;
         (void)capnp_answer_keep(a, flow_on_cancel, f);
@@ -838,6 +854,7 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
 
         if (who.credential[0])
                 memcpy(f->credential, who.credential, sizeof(f->credential));
+        f->costs = false;
         memcpy(f->tried, f->claim.claimed, sizeof(f->tried));
         memcpy(f->claim.claimed, who.account, sizeof(who.account));
 

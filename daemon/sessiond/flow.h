@@ -46,6 +46,7 @@ struct flow {
         bool outdated;   /* … or the rules that its proof is judged by */
         bool unbound;    /* its proof was bound to nothing, whatever its method is */
         bool alone;      /* the account's other sessions are to end */
+        bool costs;      /* flow_cost() was called */
         unsigned steps;
         uint64_t until_ms;   /* since the machine started: it has so long */
         capnp_timer *timer;  /* … and is ended then, while it waits for a person */
@@ -111,6 +112,9 @@ void flow_refuse(struct flow *f, enum capos_denial d, const char *why, const cha
 /* … there was no room for it. */
 void flow_full(struct flow *f);
 
+/* Somebody else is asked for it, which strangers should not have us do without end: should it come
+ * to no good proof, that counts as a failure. */
+void flow_cost(struct flow *f);
 /* Records that an attempt has got what it was for. */
 void flow_passed(struct flow *f);
 /* Ends a flow that came to something. */

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "daemon-text.h"
 #include "methods.h"
+#include "oidc.h"
 #include "places.h"
 #include "reconnect.h"
 #include "session.h"
@@ -29,16 +30,18 @@ static const struct policy_profile *login_profile(struct sessiond *s, const stru
                                                   const struct principal *who, const char *wanted)
 {
         const struct policy_profile *p = NULL;
-        struct store_account acc;
+        struct store_account acc = {0};
         bool service;
 
         if (who->profile && wanted[0] && strcmp(who->profile, wanted) != 0)
                 return NULL;
-        if (store_load(&s->store, who->account, &acc))
-                return NULL;
-
         if (who->profile)
                 wanted = who->profile;
+
+        if (who->newcomer.issuer)
+                p = policy_profile(&s->policy, (capnp_text){wanted, (uint32_t)strlen(wanted)});
+        else if (store_load(&s->store, who->account, &acc))
+                return NULL;
 
         service = acc.service;
         for (unsigned i = 0; i < acc.nprofiles && !p; i++)
@@ -135,6 +138,9 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                 reconnect_fill(n, &who);
         if (places_take(&ad->origin, &who))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
+        if (p->newcomer.issuer && oidc_make(s, p))
+                return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS,
+                                 "an account cannot be made for this identity");
         if (!login_use_up(s, f, p, a))
                 return 0;
 

@@ -16,7 +16,7 @@
 #include "session-url.h"
 #include "sessiond.h"
 
-enum { QUERY_BYTES = 4096, RANDOM_BYTES = 32 };
+enum { QUERY_BYTES = 4096, RANDOM_BYTES = 32, ERROR_BYTES = 64 };
 
 /* The response as a text; NULL: it is none that fits. */
 static const char *response_text(capnp_data response, char to[QUERY_BYTES])
@@ -119,11 +119,34 @@ static void browser_on_token(void *arg, const struct fetch_reply *reply)
                 oidc_take_tokens(o, reply);
 }
 
+/* The provider's own error, which anybody can have made up who knows the state. */
+static const char *error_read(const char *query)
+{
+        static const struct {
+                const char *name, *why;
+        } known[] = {{"access_denied", "somebody has said no there"},
+                     {"login_required", "nobody has logged in there"},
+                     {"interaction_required", "nobody has logged in there"},
+                     {"consent_required", "nobody has agreed there"},
+                     {"server_error", "the identity provider has failed: try again"},
+                     {"temporarily_unavailable", "the identity provider is busy: try again"}};
+        char error[ERROR_BYTES] = "";
+        int r = capos_i_query_get(query, "error", error, sizeof(error));
+
+        if (r == CAPNP_E_UNKNOWN)
+                return NULL;
+        for (unsigned i = 0; !r && i < sizeof(known) / sizeof(known[0]); i++)
+                if (!strcmp(error, known[i].name))
+                        return known[i].why;
+        return "the identity provider has refused";
+}
+
 /* What is wrong with a redirect; NULL: nothing, and *code has been read. */
 static const char *redirect_read(const struct oidc *o, const char *query,
                                  char code[FETCH_CODE_BYTES])
 {
-        char state[FETCH_ID_BYTES] = "", issuer[FETCH_URL_BYTES] = "", error[64] = "";
+        char state[FETCH_ID_BYTES] = "", issuer[FETCH_URL_BYTES] = "";
+        const char *error;
         int r = capos_i_query_get(query, "state", state, sizeof(state));
 
         if (r || strlen(state) != strlen(o->state) ||
@@ -134,9 +157,9 @@ static const char *redirect_read(const struct oidc *o, const char *query,
         if (r ? r != CAPNP_E_UNKNOWN || o->issuer->places.names_itself
               : strcmp(issuer, o->issuer->issuer) != 0)
                 return "the redirect is of another identity provider (iss)";
-        if (!capos_i_query_get(query, "error", error, sizeof(error)))
-                return !strcmp(error, "access_denied") ? "somebody has said no there"
-                                                       : "the identity provider has refused";
+        error = error_read(query);
+        if (error)
+                return error;
         return capos_i_query_get(query, "code", code, FETCH_CODE_BYTES) || !code[0]
                        ? "the redirect has no code"
                        : NULL;
@@ -150,6 +173,7 @@ static void browser_exchange(struct oidc *o, const char *query)
         q = (struct fetch_request){0};
         wrong = redirect_read(o, query, q.code);
         if (wrong) {
+                sodium_memzero(q.code, sizeof(q.code));
                 flow_refuse(o->f, CAPOS_DENIED_CREDENTIALS, wrong, NULL);
                 return;
         }

@@ -70,6 +70,7 @@ static void device_ready(struct oidc *o)
         q = (struct fetch_request){0};
         issuer_fill(o->issuer, FETCH_DEVICE, o->issuer->places.device, &q);
         oidc_fetch(o, &q, device_on_code);
+        sodium_memzero(&q, sizeof(q));
 }
 
 /* ---- waiting for somebody ------------------------------------------------------------------- */

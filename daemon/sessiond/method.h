@@ -48,6 +48,9 @@ struct principal {
         bool unbound;                             /* what was proved is bound to no channel */
         bool once; /* … and is good once, until until_ms: this is what it is known again by */
         uint8_t once_hash[STORE_HASH_BYTES];
+        /* Whose account is made now, with `profile`, if all else is as it should be: issuer NULL:
+         * it is there. Borrowed from the policy and the verdict. */
+        struct store_identity newcomer;
         bool touched;                        /* somebody has touched a security key */
         char detail[CAPOS_AUDIT_TEXT_BYTES]; /* for the audit log; "": nothing. Of a denial, too */
         const char *why; /* of a denial, for the client; NULL: it is told no more */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "daemon-log.h"
 #include "flow.h"
 #include "sessiond.h"
 
@@ -124,8 +125,18 @@ void oidc_fetch(struct oidc *o, const struct fetch_request *q, fetch_done *done)
 {
         const struct turns_path path = origin_path(o->c->origin);
 
+        if (q->kind != FETCH_DEVICE_TOKEN) /* whose pace is the provider's own */
+                flow_cost(o->f);
         if (fetch_start(&o->c->origin->s->fetcher, q, &path, done, o, &o->job))
                 flow_full(o->f);
+}
+
+/* The manifest and what the provider knows of this instance do not fit: nobody gets in. */
+static void oidc_log(const struct oidc *o, const char *why)
+{
+        if (daemon_log_may(&o->c->origin->s->refused, clock_boot_ms()))
+                daemon_log(LOG_ERR, "identity provider %s does not take this instance: %s",
+                           o->issuer->name, why);
 }
 
 void oidc_refuse(struct oidc *o, const struct fetch_reply *reply)
@@ -150,9 +161,12 @@ void oidc_refuse(struct oidc *o, const struct fetch_reply *reply)
         case FETCH_GOOD:
         case FETCH_PENDING:
         case FETCH_SLOW_DOWN:
+        case FETCH_MISFIT:
         case FETCH_FAILED:
                 break;
         }
+        if (reply->end == FETCH_MISFIT)
+                oidc_log(o, reply->why);
         snprintf(why, sizeof(why), "the identity provider %.64s does not answer as it should",
                  o->issuer->name);
         flow_refuse(o->f, CAPOS_DENIED_METHOD_DISABLED, why, reply->why);
@@ -260,14 +274,12 @@ void oidc_credential(const struct store_identity *id, char ret[STORE_FINGERPRINT
                           sizeof(hash), sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
 }
 
-/* Makes the account of an identity, named after its provider. */
-static enum capos_denial account_make(struct sessiond *s, const struct issuer *i,
-                                      const struct issuer_rule *rule,
-                                      const struct store_identity *id, struct principal *ret)
+/* An identity is to have an account, named after its provider: not before all else is certain. */
+static enum capos_denial account_promise(struct sessiond *s, const struct issuer *i,
+                                         const struct store_identity *id, struct principal *ret)
 {
         uint8_t hash[crypto_hash_sha256_BYTES];
         char hex[2 * NAME_HASH_BYTES + 1];
-        int r;
 
         if (!store_count(&s->store)) {
                 ret->why = "this instance has no account yet: the first is made on its own machine";
@@ -277,17 +289,30 @@ static enum capos_denial account_make(struct sessiond *s, const struct issuer *i
         identity_hash(id, hash);
         sodium_bin2hex(hex, sizeof(hex), hash, NAME_HASH_BYTES);
         snprintf(ret->account, sizeof(ret->account), "%.16s-%s", i->name, hex);
-        r = store_add_with_identity(&s->store, ret->account, rule->profile, id);
-        if (r) {
-                ret->why = "an account cannot be made for this identity";
-                return CAPOS_DENIED_CREDENTIALS;
-        }
-
-        audit_add(&s->audit, (struct capos_audit_record){.what = "account-add",
-                                                         .outcome = "ok",
-                                                         .account = ret->account,
-                                                         .detail = ret->detail});
+        ret->newcomer = *id;
         return CAPOS_DENIED_NONE;
+}
+
+int oidc_make(struct sessiond *s, const struct principal *p)
+{
+        int r = store_add_with_identity(&s->store, p->account, p->profile, &p->newcomer);
+
+        if (!r)
+                audit_add(&s->audit, (struct capos_audit_record){.what = "account-add",
+                                                                 .outcome = "ok",
+                                                                 .account = p->account,
+                                                                 .detail = p->detail});
+        return r;
+}
+
+static bool account_is_there(struct sessiond *s, const char *name)
+{
+        struct store_account acc;
+        int r = store_load(&s->store, name, &acc);
+
+        if (!r)
+                store_account_deinit(&acc);
+        return !r;
 }
 
 enum capos_denial oidc_account(struct sessiond *s, const struct issuer *i,
@@ -319,7 +344,6 @@ enum capos_denial oidc_accept(const struct claim *c, const struct proof_verdict 
         const struct oidc *o = c->own;
         const struct store_identity id = {o->issuer->issuer, v->name};
         struct sessiond *s = c->origin->s;
-        struct store_account acc;
         enum capos_denial d;
 
         if (v->good != 1) {
@@ -333,15 +357,14 @@ enum capos_denial oidc_accept(const struct claim *c, const struct proof_verdict 
                  SUBJECT_SHOWN, id.subject);
         d = oidc_account(s, o->issuer, v, &id, ret);
         if (!d && !ret->account[0])
-                d = account_make(s, o->issuer, &o->issuer->rules[v->rule], &id, ret);
+                d = account_promise(s, o->issuer, &id, ret);
         if (d)
                 return d;
 
-        if (store_load(&s->store, ret->account, &acc)) {
+        if (!ret->newcomer.issuer && !account_is_there(s, ret->account)) {
                 ret->why = "the account of this identity is not there";
                 return CAPOS_DENIED_CREDENTIALS;
         }
-        store_account_deinit(&acc);
         if (c->claimed[0] && strcmp(c->claimed, ret->account) != 0) {
                 snprintf(ret->detail, sizeof(ret->detail), "%.16s: it is %s's", o->issuer->name,
                          ret->account);

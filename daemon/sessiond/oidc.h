@@ -62,6 +62,9 @@ enum capos_denial oidc_account(struct sessiond *s, const struct issuer *i,
                                const struct proof_verdict *v, const struct store_identity *id,
                                struct principal *ret);
 
+/* Makes the account that somebody is to have: p->newcomer. 0; STORE_E_EXISTS; -errno. */
+int oidc_make(struct sessiond *s, const struct principal *p) CAPNP_MUST_USE;
+
 /* Operations of the methods. */
 int oidc_prove(const struct claim *c, const struct store_account *acc, capnp_data response,
                struct method_proof *ret);

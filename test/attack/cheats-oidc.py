@@ -23,6 +23,7 @@ from sessionlib import Failed, Struct
 SCRIPT = "attack-cheats-oidc"
 DEVICE, BROWSER = 2, 3
 REDIRECT = "http://127.0.0.1:9/callback"
+TRIES, FREE = 60, 20  # of logins in a row; that come to nothing before there is a wait
 
 
 class Target(c.Target):
@@ -421,6 +422,52 @@ class Cases(c.Cheats):
             layer = self.refuses(why, lambda x=flow: self.finish(x, ""), kind="oidcDeviceCode")
         return layer
 
+    # ---- what others are asked
+
+    def asked_for_codes(self):
+        """Codes that nobody wants: after some the provider is not asked any more."""
+        before, peer = self.op.count("/device"), self.peer()
+        for _ in range(TRIES):
+            flow = self.start(peer, DEVICE)
+            try:
+                s.answer(flow, "")
+            except s.Refused:
+                break
+            flow.call(1)
+        self.is_bounded("/device", before)
+        return self.refused("denied.backoff", lambda: s.answer(self.start(peer, DEVICE), ""),
+                            kind="oidcDeviceCode")
+
+    def asked_for_tokens(self):
+        """Codes of a browser's that are none."""
+        before = self.op.count("/token")
+        for _ in range(TRIES):
+            flow = self.start(self.peer())
+            try:
+                state = urllib.parse.parse_qs(urllib.parse.urlsplit(self.url(flow)).query)["state"][0]
+                self.finish(flow, urllib.parse.urlencode({"code": "none", "state": state,
+                                                          "iss": self.op.url}))
+            except s.Refused as e:
+                if e.code == "denied.backoff":
+                    break
+        self.is_bounded("/token", before)
+        return self.refused("denied.backoff", lambda: self.url(self.start(self.peer())))
+
+    def is_bounded(self, what, before):
+        if self.op.count(what) - before > FREE:
+            raise Failed(f"the provider was asked {self.op.count(what) - before} times")
+
+    def made_for_nothing(self):
+        """No account is made for a login that comes to nothing."""
+        self.op.claims = {"groups": ["people"], "sub": "never seen"}
+        for how, code in (({"profile": "operator"}, "denied.profile"),
+                          ({"account": TWIN}, "denied.credentials")):
+            layer = self.refuses("", lambda h=how: self.browse(self.start(self.peer(), **h)), code,
+                                 "sessiond")
+        if any(r["what"] == "account-add" for r in self.target.records(self.begin)):
+            raise Failed("an account was made")
+        return layer
+
     # ---- renewal
 
     def renewal(self):
@@ -493,7 +540,8 @@ NAMES = ("honest", "other_provider", "made", "same_flow", "other_flow", "state_r
          "other_access_token", "nobody_in_it", "none", "by_secret", "other_key", "unknown_keys",
          "other_type", "twice", "changed", "device_honest", "device_anywhere", "device_again",
          "device_other_account", "device_says", "device_refused", "device_token", "renewal",
-         "renewal_by_another", "renewal_by_less", "first_of_all", "crowd_of_one", "crowd_of_many")
+         "renewal_by_another", "renewal_by_less", "first_of_all", "crowd_of_one", "crowd_of_many",
+         "asked_for_codes", "asked_for_tokens", "made_for_nothing")
 
 
 if __name__ == "__main__":

@@ -435,7 +435,10 @@ class Cases:
                               ({"code": None}, "has no code"),
                               ({"code": "guessed"}, "invalid_grant"),
                               ({"code": None, "error": "access_denied"}, "somebody has said no"),
-                              ({"code": None, "error": "server_error"}, "has refused")):
+                              ({"code": None, "error": "server_error"}, "has failed"),
+                              ({"code": None, "error": "login_required"}, "nobody has logged in"),
+                              ({"code": None, "error": "\x1b[2J"}, "has refused"),
+                              ({"code": None, "error": "x" * 100}, "has refused")):
             self.cheat(told, changes=changes)
 
     def wrong_responses(self):
