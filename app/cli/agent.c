@@ -184,10 +184,13 @@ static void agent_on_end(capos_client *c, const struct capos_error *why, void *a
 /* Says that there is no session just now. */
 static int agent_refuse_dropped(const struct agent *g, capnp_answer *a)
 {
+        const char *why = capos_client_reconnect_why_peek(g->seed->client);
+
         return capnp_answer_fail(a, CAPNP_DISCONNECTED,
                                  "the line to the instance has dropped %u s ago and is being made "
-                                 "again: try again in a moment",
-                                 (unsigned)((cli_now_ms() - g->dropped_ms) / 1000));
+                                 "again: try again in a moment%s%s",
+                                 (unsigned)((cli_now_ms() - g->dropped_ms) / 1000),
+                                 *why ? ". The last try: " : "", why);
 }
 
 static int agent_info(void *self, capnp_answer *a)
@@ -206,6 +209,7 @@ static int agent_info(void *self, capnp_answer *a)
         agent_info_set_expires_at_ms(b, i.expires_at_ms);
         agent_info_set_pid(b, (uint32_t)getpid());
         agent_info_set_dropped_at_ms(b, g->dropped_ms);
+        agent_info_set_dropped_why(b, capos_client_reconnect_why_peek(g->seed->client));
         agent_info_set_reconnects(b, g->reconnects);
         agent_info_set_reconnected_at_ms(b, g->back_ms);
         agent_info_set_key(b, g->seed->key);

@@ -38,6 +38,9 @@ struct AgentInfo {
   reconnects @12 :UInt32;
   reconnectedAtMs @13 :UInt64;
   # How often it has come back, and when last. Milliseconds since 1970.
+
+  droppedWhy @14 :Text;
+  # How the last try to come back has failed; empty: none has.
 }
 
 interface PasskeyHolder {

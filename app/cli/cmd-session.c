@@ -407,14 +407,15 @@ int cmd_renew(struct cli *c)
 
 static json_t *agent_json(agent_info_reader i)
 {
-        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:I,s:i,s:I,s:i}", "alias",
+        return json_pack("{s:o,s:o,s:o,s:o,s:o,s:I,s:i,s:I,s:o,s:i}", "alias",
                          cli_json_text(agent_info_alias(i).p), "address",
                          cli_json_text(agent_info_address(i).p), "account",
                          cli_json_text(agent_info_account(i).p), "profile",
                          cli_json_text(agent_info_profile(i).p), "kind",
                          cli_json_text(agent_info_kind(i).p), "expiresAtMs",
                          (json_int_t)agent_info_expires_at_ms(i), "agent", (int)agent_info_pid(i),
-                         "droppedAtMs", (json_int_t)agent_info_dropped_at_ms(i), "reconnects",
+                         "droppedAtMs", (json_int_t)agent_info_dropped_at_ms(i), "droppedWhy",
+                         cli_json_text(agent_info_dropped_why(i).p), "reconnects",
                          (int)agent_info_reconnects(i));
 }
 
@@ -433,6 +434,10 @@ static void agent_print(agent_info_reader i)
                 printf(", reconnected %ux", agent_info_reconnects(i));
         if (agent_info_dropped_at_ms(i))
                 printf(", the line has dropped: reconnecting");
+        if (*agent_info_dropped_why(i).p) {
+                printf("; the last try: ");
+                cli_print_safe(agent_info_dropped_why(i).p);
+        }
         printf("\n");
 }
 

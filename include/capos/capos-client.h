@@ -661,10 +661,11 @@ CAPNP_PUBLIC bool capos_client_can_reconnect(const capos_client *c);
 
 /**
  * Begins to come back: connects again and logs in by what capos_client_can_reconnect() says, at
- * once and, where there is no connection, no answer or no room, again after waits that grow to half
- * a minute. For who was told by capos_client_on_end() that the line has dropped, or by an operation
- * that ended with CAPNP_E_DISCONNECTED or -ETIMEDOUT; he may call it from there. A connection that
- * is there is closed, and its session ends.
+ * once and, where there is no connection, no answer, no room or another instance, again after waits
+ * that grow to half a minute. Another instance than the one that was meant is told nothing. For who
+ * was told by capos_client_on_end() that the line has dropped, or by an operation that ended with
+ * CAPNP_E_DISCONNECTED or -ETIMEDOUT; he may call it from there. A connection that is there is
+ * closed, and its session ends.
  *
  * The session that comes back has the same account and profile, and ends no later than the first
  * would have. Nothing is done again that was under way, and no reference survives: take each anew,
@@ -679,6 +680,15 @@ CAPNP_PUBLIC bool capos_client_can_reconnect(const capos_client *c);
  */
 CAPNP_PUBLIC int capos_client_reconnect(capos_client *c, uint32_t for_ms, capos_done *done,
                                         void *arg) CAPNP_MUST_USE;
+
+/**
+ * Why it has not come back yet: how the last try has ended.
+ *
+ * @param c  the client
+ * @return   for a person, may come from a peer; "": it does not come back, or was not refused yet.
+ *           Borrowed until the vat runs
+ */
+CAPNP_PUBLIC const char *capos_client_reconnect_why_peek(const capos_client *c);
 
 /**
  * The session itself, a RemoteSession.

@@ -95,8 +95,10 @@ static void back_bind(capos_client *c)
 
         if (b->running || !capos_client_info(c, &i))
                 return;
-        b->is_ready = b->key ? !capos_error_of_question(c->op.q[LOGIN_ENROL], NULL)
-                             : back_is_for(c, c->as);
+        b->kind = c->as->kind == CAPOS_AUTH_MTLS ? CAPOS_AUTH_MTLS : CAPOS_AUTH_PUBLIC_KEY;
+        b->is_ready = b->kind == CAPOS_AUTH_MTLS
+                              ? back_is_for(c, c->as)
+                              : b->key && !capos_error_of_question(c->op.q[LOGIN_ENROL], NULL);
         if (!b->is_ready || strlen(i.account) >= sizeof(b->account) ||
             strlen(i.profile) >= sizeof(b->profile)) {
                 client_back_forget(c);

@@ -5,8 +5,10 @@
  * the first was, with whom to trust decided anew. That is tried at once, and then after waits that
  * double, each off by a quarter at random so that a thousand clients of an instance that was
  * restarted do not come at the same time. What could be otherwise next time is tried again: no
- * connection, no room, no answer. An instance that refuses is believed, and so is a key that is not
- * the instance's.
+ * connection, no room, no answer, and somebody else in the instance's place. Who opens a laptop in
+ * a hotel meets the hotel first: it shows a key of its own, is told nothing, and is gone when the
+ * guest has paid. What ends it is the instance's own word that there is nothing to come back to,
+ * and over TLS only the instance gets to say a word.
  *
  * Nothing that was under way is done again here. It has failed, and whether it happened nobody
  * knows; and what was got from the session before is dead, for a caller must see that there was a
@@ -15,6 +17,7 @@
 #include "client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -41,6 +44,7 @@ static void back_end(capos_client *c)
         struct client_back *b = &c->back;
 
         b->running = false;
+        b->why[0] = 0;
         b->timer = capnp_timer_free(b->timer);
         if (c->error.code)
                 client_back_forget(c);
@@ -48,20 +52,29 @@ static void back_end(capos_client *c)
                 b->done(c, c->error.code, b->arg);
 }
 
-/* Whether another try cannot go otherwise. */
-static bool back_is_refused(const struct capos_error *e)
+bool client_back_is_refused(const struct capos_error *e)
 {
-        switch (e->code) {
-        case CAPOS_E_DENIED:
-                return e->denial != CAPOS_DENIED_BACKOFF;
-        case CAPOS_E_UNKNOWN_KEY:
-        case CAPOS_E_WRONG_KEY:
-        case CAPOS_E_CA:
-        case CAPOS_E_CERTIFICATE:
-                return true;
-        default:
+        if (e->code != CAPOS_E_DENIED)
                 return false;
+
+        switch (e->denial) {
+        case CAPOS_DENIED_CREDENTIALS: /* the key is unknown: logged out, revoked, expired */
+        case CAPOS_DENIED_PROFILE:
+        case CAPOS_DENIED_STALE_SESSION:
+        case CAPOS_DENIED_METHOD_DISABLED:
+                return true;
+        case CAPOS_DENIED_BACKOFF:
+        case CAPOS_DENIED_FLOW:       /* it took too long */
+        case CAPOS_DENIED_WEAK_PROOF: /* not from here: a laptop may go back to where it was */
+        case CAPOS_DENIED_ALREADY_BOUND:
+        case CAPOS_DENIED_NONE:
+        case CAPOS_DENIED_UNKNOWN_NAME: /* the rest is said of capabilities */
+        case CAPOS_DENIED_WRONG_INTERFACE:
+        case CAPOS_DENIED_REVOKED_LEASE:
+        case CAPOS_DENIED_TRANSFER:
+                break;
         }
+        return false;
 }
 
 /* The next wait, a quarter more or less. */
@@ -81,6 +94,7 @@ static void back_later(capos_client *c)
         uint32_t ms = back_wait_ms(b);
         uint64_t now_ms = back_now_ms();
 
+        (void)snprintf(b->why, sizeof(b->why), "%s", c->error.text);
         if (now_ms + ms >= b->give_up_ms || capnp_timer_new(c->vat, ms, back_try, c, &b->timer))
                 back_end(c);
 }
@@ -91,7 +105,7 @@ static void back_on_login(capos_client *c, int r, void *arg)
         if (!r) {
                 client_hear_end(c);
                 back_end(c);
-        } else if (back_is_refused(&c->error)) {
+        } else if (client_back_is_refused(&c->error)) {
                 back_end(c);
         } else {
                 back_later(c);
@@ -113,10 +127,12 @@ static void back_try(void *arg)
                 return;
 
         (void)capos_error_of(r, (capnp_exception){CAPNP_DISCONNECTED, ""}, &c->error);
-        if (back_is_refused(&c->error))
-                back_end(c);
-        else
-                back_later(c);
+        back_later(c);
+}
+
+const char *capos_client_reconnect_why_peek(const capos_client *c)
+{
+        return c->back.why;
 }
 
 int capos_client_reconnect(capos_client *c, uint32_t for_ms, capos_done *done, void *arg)
@@ -132,7 +148,7 @@ int capos_client_reconnect(capos_client *c, uint32_t for_ms, capos_done *done, v
         if (capnp_timer_new(c->vat, 0, back_try, c, &b->timer))
                 return -ENOMEM;
 
-        b->login = (struct capos_login){.kind = b->key ? CAPOS_AUTH_PUBLIC_KEY : CAPOS_AUTH_MTLS,
+        b->login = (struct capos_login){.kind = b->kind,
                                         .account = b->account,
                                         .profile = b->profile,
                                         .key = b->key,

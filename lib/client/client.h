@@ -32,14 +32,16 @@ struct client_op {
 /* What a client comes back by when its line has dropped. */
 struct client_back {
         capos_key *key; /* enrolled, or about to be; NULL: by the certificate of the connection */
-        bool is_ready;  /* a login has left what is needed */
-        bool running;   /* it comes back … */
-        bool begins;    /* … and begins an operation of its own */
+        bool is_ready;  /* a login has left what is needed … */
+        enum capos_auth kind; /* … to come back so */
+        bool running;         /* it comes back … */
+        bool begins;          /* … and begins an operation of its own */
         char account[128], profile[128], client[64];
         struct capos_login login;
         capnp_timer *timer;
-        uint32_t wait_ms;    /* before the next try */
-        uint64_t give_up_ms; /* since 1970 */
+        uint32_t wait_ms;                                  /* before the next try */
+        uint64_t give_up_ms;                               /* since 1970 */
+        char why[sizeof(((struct capos_error *)0)->text)]; /* the last try has failed; "": none */
         capos_done *done;
         void *arg;
 };
@@ -95,6 +97,8 @@ void client_hang_up(capos_client *c);
 int client_dial_again(capos_client *c) CAPNP_MUST_USE;
 /* Has who asked for it told of the end of this connection, too. */
 void client_hear_end(capos_client *c);
+/* Whether what a try to come back has ended with is the last word, not the next try's to change. */
+bool client_back_is_refused(const struct capos_error *e);
 /* There is no coming back: wipes the key. */
 void client_back_forget(capos_client *c);
 /* What a proof by key names of the connection: tls-exporter, and the hash of the server's key.

@@ -663,6 +663,24 @@ TEST(a_line_that_drops)
         rig_deinit(&g);
 }
 
+TEST(a_key_that_could_not_be_made_is_no_certificate)
+{
+        for (unsigned n = 1; n <= 16; n++) {
+                struct rig g;
+                int r;
+
+                rig_init(&g);
+                g.play.enrols = true;
+                test_fail_alloc_at(n);
+                r = rig_login(&g, CAPOS_AUTH_PASSWORD, PLAY_ACCOUNT, PLAY_PASSWORD);
+                test_fail_alloc_at(0);
+                CHECK(n > 1 || !r); /* the first is the key's */
+                CHECK(n > 1 || !g.play.enrolled_len);
+                CHECK(!capos_client_can_reconnect(g.c) || g.play.enrolled_len == 51);
+                rig_deinit(&g);
+        }
+}
+
 TEST(no_way_back_after_a_logout)
 {
         struct rig g;

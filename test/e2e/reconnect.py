@@ -346,13 +346,66 @@ class Cases:
         self.ended("expired", wait, "could not be made again", profile="short")
 
     def another_instance(self):
-        """Its key is unknown there; and over TLS the key that it shows is another."""
+        """Its key is unknown there."""
         with Target() as other:
-            for transport, says in (("plain", "denied.credentials"), ("unix", "denied.credentials"),
-                                    ("tls", "key")):
+            for transport in ("plain", "unix"):
                 def divert(line, _, t=transport):
                     line.upstream = other.at[t]
-                self.ended(f"other-{transport}", divert, says, transport=transport)
+                self.ended(f"other-{transport}", divert, "denied.credentials", transport=transport)
+
+    def somebody_else(self):
+        """Over TLS somebody else has another key: he is told nothing, and outlasted."""
+        name = "hotel"
+        self.target.account(name)
+        line = self.line("tls")
+        try:
+            with Target() as other:
+                self.login("tls", line, name)
+                line.upstream = other.at["tls"]
+                line.cut()
+                instance.until(lambda: "not the instance" in self.now(name)["droppedWhy"],
+                               "the reason", WAIT_S)
+                told = self.capos("call", "-s", name, "system_info", "motd", code=4)
+                if "The last try: this is not the instance" not in told.stderr:
+                    raise Failed(told.stderr)
+                if "the last try: this is not the instance" not in self.capos("sessions").stdout:
+                    raise Failed("`capos sessions` does not say why")
+                with open(os.path.join(other.state, "audit.log"), encoding="utf-8") as f:
+                    heard = [x for x in map(json.loads, f) if x["what"] == "attempt"]
+                expect(heard, [], "what he heard")
+            line.upstream = self.target.at["tls"]
+            self.is_back(name, 1)
+            expect(self.now(name)["droppedWhy"], "", "the reason, afterwards")
+            self.bundle(name)
+        finally:
+            line.close()
+
+    def nobody_at_all(self):
+        """What answers is no TLS: a page to pay at."""
+        self.target.account("page")
+        line = self.line("tls")
+        page = socket.create_server(("127.0.0.1", 0))
+        served = threading.Event()
+
+        def serve():
+            near = page.accept()[0]
+            near.sendall(b"HTTP/1.1 302 Found\r\nLocation: http://hotel.example/\r\n\r\n")
+            near.close()
+            served.set()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            self.login("tls", line, "page")
+            line.upstream = page.getsockname()
+            line.cut()
+            if not served.wait(WAIT_S):
+                raise Failed("no try to come back")
+            line.upstream = self.target.at["tls"]
+            self.is_back("page", 1)
+        finally:
+            page.close()
+            line.close()
 
     def session_manager_killed(self):
         """Last: there is another one then, which knows no key."""
@@ -374,8 +427,8 @@ def run(c):
     rows = [(f"drops-{t}", lambda t=t: c.drops(t)) for t in ("tls", "plain", "unix")]
     rows += [(f.__name__.replace("_", "-"), f) for f in
              (c.by_certificate, c.down, c.revoked, c.revoked_by_the_command, c.capability_revoked,
-              c.account_removed, c.password_changed, c.expired, c.another_instance,
-              c.session_manager_killed)]
+              c.account_removed, c.password_changed, c.expired, c.another_instance, c.somebody_else,
+              c.nobody_at_all, c.session_manager_killed)]
     return instance.run_cases(SCRIPT, rows)
 
 
