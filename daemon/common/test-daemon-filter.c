@@ -31,15 +31,16 @@
 #include "daemon-sandbox.h"
 #include "harness.h"
 
-enum { ROLES = ROLE_SIGNER + 1, ENTERED = 40, REFUSED, WENT };
+enum { ROLES = ROLE_FETCHER + 1, ENTERED = 40, REFUSED, WENT };
 
 /* One letter a role, in the order of enum daemon_role: killed, refused with EACCES, goes through.
  */
-#define NOBODY         "KKKKKKKK"
-#define ALL_BUT_WORKER "GGKGGGGG"
-#define ZYGOTE         "KGKKKKKK"
-#define SESSIOND       "KKKGKKKK"
-#define KEEPERS        "KKKGKKGK"
+#define NOBODY         "KKKKKKKKKK"
+#define ALL            "GGGGGGGGGG"
+#define ALL_BUT_WORKER "GGKGGGGGGG"
+#define ZYGOTES        "KGKKKKKKGK"
+#define KEEPERS        "KKKGKKGKKK"
+#define FETCHERS       "KKKKKKKKGG"
 
 /* Arguments that are known only when the test runs. */
 enum {
@@ -68,9 +69,9 @@ static const struct row SIGNALS[] = {
         {"notify", SYS_fcntl, {PIPE, F_NOTIFY, 1}, NOBODY},
         {"duplicate without close-on-exec", SYS_fcntl, {PIPE, F_DUPFD, 3}, NOBODY},
         {"seal", SYS_fcntl, {PIPE, F_ADD_SEALS, 0}, NOBODY},
-        {"nonblocking", SYS_fcntl, {PIPE, F_SETFL, O_NONBLOCK}, "GGGGGGGG"},
-        {"duplicate", SYS_fcntl, {PIPE, F_DUPFD_CLOEXEC, 3}, "GGGGGGGG"},
-        {"close on exec", SYS_fcntl, {PIPE, F_SETFD, FD_CLOEXEC}, "GGGGGGGG"},
+        {"nonblocking", SYS_fcntl, {PIPE, F_SETFL, O_NONBLOCK}, ALL},
+        {"duplicate", SYS_fcntl, {PIPE, F_DUPFD_CLOEXEC, 3}, ALL},
+        {"close on exec", SYS_fcntl, {PIPE, F_SETFD, FD_CLOEXEC}, ALL},
         {"tgkill another", SYS_tgkill, {VICTIM, VICTIM, SIGKILL}, NOBODY},
         {"tgkill myself", SYS_tgkill, {MYSELF, THREAD, 0}, ALL_BUT_WORKER},
         {"tkill", SYS_tkill, {VICTIM, SIGKILL}, NOBODY},
@@ -104,12 +105,12 @@ static const struct row PROCESSES[] = {
         {"write another's memory", SYS_process_vm_writev, {VICTIM, TEXT, 0, TEXT, 0, 0}, NOBODY},
         {"compare with another", SYS_kcmp, {MYSELF, VICTIM, 0, 0, 0}, NOBODY},
         {"another's limits", SYS_prlimit64, {VICTIM, RLIMIT_NOFILE, 0, TEXT}, NOBODY},
-        {"own limits set", SYS_prlimit64, {0, RLIMIT_NOFILE, TEXT, 0}, ZYGOTE},
-        {"own limits asked", SYS_prlimit64, {0, RLIMIT_NOFILE, 0, TEXT}, "GGGGGGGG"},
+        {"own limits set", SYS_prlimit64, {0, RLIMIT_NOFILE, TEXT, 0}, ZYGOTES},
+        {"own limits asked", SYS_prlimit64, {0, RLIMIT_NOFILE, 0, TEXT}, ALL},
         {"schedule", SYS_sched_setscheduler, {VICTIM, SCHED_FIFO, TEXT}, NOBODY},
         {"priority", SYS_setpriority, {PRIO_PROCESS, VICTIM, 19}, NOBODY},
         {"become another", SYS_setresuid, {1, 1, 1}, NOBODY},
-        {"capabilities", SYS_capset, {TEXT, TEXT}, ZYGOTE},
+        {"capabilities", SYS_capset, {TEXT, TEXT}, ZYGOTES},
         {"a name", SYS_prctl, {PR_SET_NAME, TEXT}, NOBODY},
         {"be traced", SYS_prctl, {0x59616d61 /* PR_SET_PTRACER */, VICTIM}, NOBODY},
         {"be dumpable", SYS_prctl, {PR_SET_DUMPABLE, 1}, NOBODY},
@@ -124,8 +125,8 @@ static const struct row MEMORY[] = {
          NOBODY},
         {"make code", SYS_mprotect, {0, 4096, PROT_EXEC}, NOBODY},
         {"make code with a key", SYS_pkey_mprotect, {0, 4096, PROT_EXEC, -1}, NOBODY},
-        {"data", SYS_mprotect, {0, 0, PROT_READ}, "GGGGGGGG"},
-        {"give pages back", SYS_madvise, {0, 0, MADV_DONTNEED}, "GGGGGGGG"},
+        {"data", SYS_mprotect, {0, 0, PROT_READ}, ALL},
+        {"give pages back", SYS_madvise, {0, 0, MADV_DONTNEED}, ALL},
         {"punch a hole", SYS_madvise, {0, 0, MADV_REMOVE}, NOBODY},
         {"poison", SYS_madvise, {0, 4096, 100 /* MADV_HWPOISON */}, NOBODY},
         {"merge pages", SYS_madvise, {0, 0, MADV_MERGEABLE}, NOBODY},
@@ -137,16 +138,19 @@ static const struct row MEMORY[] = {
 };
 
 static const struct row SOCKETS[] = {
-        {"tcp socket", SYS_socket, {AF_INET, SOCK_STREAM, 0}, NOBODY},
-        {"unix socket", SYS_socket, {AF_UNIX, SOCK_STREAM, 0}, NOBODY},
-        {"netlink socket", SYS_socket, {AF_NETLINK, SOCK_RAW, 0}, NOBODY},
+        {"tcp socket", SYS_socket, {AF_INET, SOCK_STREAM, 0}, FETCHERS},
+        {"tcp socket, IPv6", SYS_socket, {AF_INET6, SOCK_STREAM, 0}, FETCHERS},
+        {"udp socket", SYS_socket, {AF_INET, SOCK_DGRAM, 0}, FETCHERS},
+        {"unix socket", SYS_socket, {AF_UNIX, SOCK_STREAM, 0}, "KKKKKKKKRR"},
+        {"netlink socket", SYS_socket, {AF_NETLINK, SOCK_RAW, 0}, "KKKKKKKKRR"},
         {"packet socket", SYS_socket, {AF_PACKET, SOCK_RAW, 0}, NOBODY},
-        {"connect", SYS_connect, {PAIR, TEXT, 16}, NOBODY},
+        {"connect", SYS_connect, {PAIR, TEXT, 16}, FETCHERS},
         {"bind", SYS_bind, {PAIR, TEXT, 16}, NOBODY},
         {"listen", SYS_listen, {PAIR, 1}, NOBODY},
-        {"unix pair", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, TEXT}, SESSIOND},
+        {"unix pair", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, TEXT}, "KKKGKKKKGG"},
         {"tipc pair", SYS_socketpair, {30 /* AF_TIPC */, SOCK_STREAM, 0, TEXT}, NOBODY},
         {"send to an address", SYS_sendto, {PAIR, TEXT, 1, 0, TEXT, 16}, NOBODY},
+        {"send several", SYS_sendmmsg, {PAIR, TEXT, 0, 0}, FETCHERS},
         {"send", SYS_sendto, {PAIR, TEXT, 0, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0}, ALL_BUT_WORKER},
         {"linger", SYS_setsockopt, {PAIR, SOL_SOCKET, SO_LINGER, TEXT, 8}, NOBODY},
         {"buffers beyond the limit",
@@ -163,24 +167,29 @@ static const struct row SOCKETS[] = {
         {"credentials", SYS_setsockopt, {PAIR, SOL_SOCKET, SO_PASSCRED, TEXT, 4}, NOBODY},
         {"repair a connection", SYS_setsockopt, {PAIR, IPPROTO_TCP, TCP_REPAIR, TEXT, 4}, NOBODY},
         {"another protocol", SYS_setsockopt, {PAIR, IPPROTO_TCP, TCP_ULP, TEXT, 4}, NOBODY},
+        {"errors of IP", SYS_setsockopt, {PAIR, IPPROTO_IP, IP_RECVERR, TEXT, 4}, FETCHERS},
         {"options of IP", SYS_setsockopt, {PAIR, IPPROTO_IP, 1, TEXT, 4}, NOBODY},
-        {"keep alive", SYS_setsockopt, {PAIR, SOL_SOCKET, SO_KEEPALIVE, TEXT, 4}, "GGGGGGGG"},
+        {"keep alive", SYS_setsockopt, {PAIR, SOL_SOCKET, SO_KEEPALIVE, TEXT, 4}, ALL},
         {"type into a terminal", SYS_ioctl, {PAIR, TIOCSTI, TEXT}, NOBODY},
         {"signal by ioctl", SYS_ioctl, {PAIR, FIOASYNC, TEXT}, NOBODY},
         {"own by ioctl", SYS_ioctl, {PAIR, FIOSETOWN, TEXT}, NOBODY},
-        {"what is queued", SYS_ioctl, {PAIR, FIONREAD, TEXT}, SESSIOND},
+        {"what is queued", SYS_ioctl, {PAIR, FIONREAD, TEXT}, "KKKGKKKKGG"},
 };
 
 static const struct row FILES[] = {
-        {"open", SYS_open, {OUTSIDE, O_RDONLY, 0}, "KKKRKRRK"},
-        {"openat", SYS_openat, {AT_FDCWD, OUTSIDE, O_RDONLY, 0}, "KKKRKRRK"},
-        {"a path without reading", SYS_openat, {AT_FDCWD, TEXT, O_PATH, 0}, "KKKKKRKK"},
-        {"a file that signals", SYS_openat, {AT_FDCWD, TEXT, O_RDWR | O_ASYNC, 0}, "KKKKKRKK"},
+        {"open", SYS_open, {OUTSIDE, O_RDONLY, 0}, "KKKRKRRKKK"},
+        {"openat", SYS_openat, {AT_FDCWD, OUTSIDE, O_RDONLY, 0}, "KKKRKRRKGR"},
+        {"a path without reading", SYS_openat, {AT_FDCWD, TEXT, O_PATH, 0}, "KKKKKRKKKK"},
+        {"a path to confine", SYS_openat, {AT_FDCWD, TEXT, O_PATH | O_CLOEXEC, 0}, "KKKKKRKKGK"},
+        {"confine paths", SYS_landlock_create_ruleset, {0, 0, 1}, "KKKKKKKKGK"},
+        {"a file to write", SYS_openat, {AT_FDCWD, TEXT, O_RDWR | O_CLOEXEC, 0}, "KKKGKRGKKK"},
+        {"look for a file", SYS_newfstatat, {AT_FDCWD, TEXT, PIPE, 0}, "GGKGGGGGGG"},
+        {"a file that signals", SYS_openat, {AT_FDCWD, TEXT, O_RDWR | O_ASYNC, 0}, "KKKKKRKKKK"},
         {"a set-uid file",
          SYS_openat,
          {DAEMON_STATE_FD, TEXT, O_CREAT | O_RDWR, 04755},
-         "KKKKKRKK"},
-        {"a folder", SYS_mkdirat, {DAEMON_STATE_FD, TEXT, 0700}, "KKKRKKRK"},
+         "KKKKKRKKKK"},
+        {"a folder", SYS_mkdirat, {DAEMON_STATE_FD, TEXT, 0700}, "KKKRKKRKKK"},
         {"a sticky folder", SYS_mkdirat, {DAEMON_STATE_FD, TEXT, 01777}, NOBODY},
         {"set-uid", SYS_fchmod, {PIPE, 04755}, NOBODY},
         {"set-gid", SYS_fchmod, {PIPE, 02755}, NOBODY},

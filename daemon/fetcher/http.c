@@ -163,20 +163,34 @@ static bool ask_set(CURL *c, const struct http_ask *q, struct http_answer *a)
                              !curl_easy_setopt(c, CURLOPT_PASSWORD, q->secret)));
 }
 
+/* What is wrong with a host's certificate only its text says; names in there are the host's. */
+static void ask_say_why(CURLcode e, char *text, struct http_answer *a, const char *name)
+{
+        for (char *c = text; *c; c++)
+                if (*c < ' ' || *c > '~')
+                        *c = '?';
+        snprintf(a->why, sizeof(a->why), "%.100s: %s", name,
+                 e == CURLE_PEER_FAILED_VERIFICATION && *text ? text : curl_easy_strerror(e));
+}
+
 static int ask_perform(CURL *c, struct http_answer *a, const char *name)
 {
-        CURLcode e = curl_easy_perform(c);
+        char text[CURL_ERROR_SIZE] = "";
+        CURLcode e = curl_easy_setopt(c, CURLOPT_ERRORBUFFER, text);
 
+        if (!e)
+                e = curl_easy_perform(c);
+        if (!e)
+                e = curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a->status);
+        (void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, NULL);
         if (e == CURLE_WRITE_ERROR) {
                 snprintf(a->why, sizeof(a->why), "%s: the answer is longer than %d KiB", name,
                          HTTP_BODY_BYTES / 1024);
                 return -EIO;
         }
-        if (e || curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a->status)) {
-                snprintf(a->why, sizeof(a->why), "%s: %s", name, curl_easy_strerror(e));
-                return -EIO;
-        }
-        return 0;
+        if (e)
+                ask_say_why(e, text, a, name);
+        return e ? -EIO : 0;
 }
 
 /* name: of the host. addresses: as the library is told; "": it needs none. */

@@ -10,18 +10,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 import instance
+import oplib
 import sessionlib as s
 from sessionlib import Failed
 
 SCRIPT = "e2e-confine"
+DEVICE = 2
 FIRST_USER = 1823014912
 SERVICES = 16
 ROOT = os.geteuid() == 0
 # Whoever has to know users by their numbers stays where these mean something.
 SEES_USERS = ("gateway", "sessiond")
-NUMBERS = {"sessiond": 0, "gateway": 1, "worker": 2, "prover": 3, "system-info": SERVICES,
+# Whoever asks identity providers has the machine's network, and nothing else of it.
+DIALS = "fetcher"
+NUMBERS = {"sessiond": 0, "gateway": 1, "worker": 2, "prover": 3, "fetcher": 5, "system-info": SERVICES,
            "chat": SERVICES + 1}
 # A user namespace in which there can be no other network.
 LESS = ["unshare", "--user", "--map-root-user", "sh", "-c",
@@ -40,13 +45,46 @@ def text(**more):
     return plain.replace("( motd", f"( {members}motd", 1)
 
 
+def with_provider(op):
+    """The same, with an identity provider: so there are fetchers."""
+    oidc = (f'oidc = [(name = "op", issuer = "{op.url}", clientId = "{oplib.CLIENT}", '
+            f'loopback = true)],')
+    profile = 'name = "operator", unbound = true'
+    return text(confinement="full").replace("authentication = (", f"authentication = ({oidc}", 1) \
+        .replace('name = "operator"', profile, 1)
+
+
 class Cases:
-    def __init__(self, run):
-        self.run = run
+    def __init__(self, run, op=None):
+        self.run, self.op = run, op
 
     def others(self):
         return {p: n.removeprefix("capos-") for p, n in self.run.tree().items()
                 if p != self.run.process.pid}
+
+    def fetchers(self):
+        """All is looked at again while a provider lets a fetcher wait; then that is served."""
+        go = threading.Event()
+
+        def device(h, _):
+            go.wait(60)
+            h.answer(200, {"device_code": "a", "user_code": "B", "interval": 1, "expires_in": 600,
+                           "verification_uri": f"{self.op.url}/activate"})
+        self.op.answers["/device"] = device
+        peer = self.run.connect()
+        q = peer.flow(DEVICE).send(0, s.Struct(b"", [b""]))
+        instance.until(lambda: self.op.count("/device"), "a question at the provider")
+        expect(len(self.run.pids("fetcher")), 2, "fetchers")
+        try:
+            self.namespaces()
+            self.no_powers()
+            if ROOT:
+                Cases.nothing_to_see(self)
+                Cases.users(self)
+        finally:
+            go.set()
+        expect(s.text(peer.wait(q).content.ptr(0).ptr(2)), "B", "the provider's code")
+        peer.close()
 
     def namespaces(self):
         for pid, name in self.others().items():
@@ -57,7 +95,8 @@ class Cases:
                             == os.readlink(f"/proc/self/ns/{kind}"))
                 except PermissionError:
                     continue  # who is not dumpable is not looked at; the superuser looks
-                expect(same, outside, f"{kind} of {name} is ours")
+                expect(same, outside or (kind == "net" and name == DIALS),
+                       f"{kind} of {name} is ours")
 
     @instance.needs_root
     def nothing_to_see(self):
@@ -172,11 +211,12 @@ def main():
         print("this machine cannot have it: capos doctor")
         return 77
     try:
-        with instance.Instance(text(confinement="full")) as run:
-            cases = Cases(run)
+        op = oplib.Provider()
+        with instance.Instance(with_provider(op)) as run:
+            cases = Cases(run, op)
             table = [(name.replace("_", " "), getattr(cases, name))
                      for name in ("namespaces", "nothing_to_see", "users", "files_belong_to_them",
-                                  "no_powers", "it_works", "who_dies_comes_back")]
+                                  "no_powers", "it_works", "fetchers", "who_dies_comes_back")]
             table += [("on one state directory", on_one_state_directory)]
             if can_have_less():
                 table += [("refused where it cannot be had", refused_where_it_cannot_be_had),
