@@ -12,7 +12,7 @@
 #include <openssl/core_names.h>
 #include <sodium.h>
 
-enum { EXPONENT_BITS = 64 };
+enum { EXPONENT_BITS = 64, FACTORS = 752 };
 
 static bool rsa_is_sound(EVP_PKEY *key, int most_bits)
 {
@@ -25,6 +25,26 @@ static bool rsa_is_sound(EVP_PKEY *key, int most_bits)
         BN_free(n);
         BN_free(e);
         return sound;
+}
+
+/* Not by EVP_PKEY_public_check(), whose answer is by chance for some numbers. */
+bool public_key_hides_factors(EVP_PKEY *key)
+{
+        BN_CTX *ctx;
+        BIGNUM *n = NULL;
+        bool hides;
+
+        if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
+                return true;
+
+        ctx = BN_CTX_new();
+        hides = ctx && EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n) == 1;
+        for (BN_ULONG factor = 3; hides && factor < FACTORS; factor += 2)
+                hides = BN_mod_word(n, factor) != 0;
+        hides = hides && !BN_check_prime(n, ctx, NULL);
+        BN_free(n);
+        BN_CTX_free(ctx);
+        return hides;
 }
 
 /* On its curve, and not at infinity. */
