@@ -79,9 +79,9 @@ struct token_wanted {
 /* Of an issuer. */
 enum token_flag {
         TOKEN_NONCE = 1, /* `nonce` has to be the one that is wanted; else it is not looked at */
-        /* An access token: `typ` may also be `at+jwt`, and `azp` is whoever asked for it. Else
-         * `azp`, where there is one, must be an audience of ours, and it must be there where there
-         * are other audiences beside. */
+        /* An access token: `typ` may also be `at+jwt` (RFC 9068), and `azp` is whoever asked for
+         * it. Else `azp`, where there is one, must be an audience of ours, and it must be there
+         * where there are other audiences beside. */
         TOKEN_ACCESS = 2,
 };
 

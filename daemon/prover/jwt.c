@@ -120,18 +120,29 @@ void jwt_deinit(struct jwt *t)
 
 /* ---- who made it ---------------------------------------------------------------------------- */
 
-/* Names of media types are compared without their case (RFC 7515, 4.1.9). */
+/* A media type: without its case, and without what is before it of most (RFC 7515, 4.1.9). */
+static bool type_is(const char *type, const char *wanted)
+{
+        static const char most[] = "application/";
+
+        if (!strncasecmp(type, most, strlen(most)))
+                type += strlen(most);
+        return !strcasecmp(type, wanted);
+}
+
 static bool type_is_good(json_t *header, uint32_t flags)
 {
         json_t *j = json_object_get(header, "typ");
         const char *type = json_string_value(j);
 
-        return !j ||
-               (type && (!strcasecmp(type, "JWT") ||
-                         (flags & TOKEN_ACCESS && (!strcasecmp(type, "at+jwt") ||
-                                                   !strcasecmp(type, "application/at+jwt")))));
+        if (!j)
+                return true;
+
+        return type && (type_is(type, "jwt") || (flags & TOKEN_ACCESS && type_is(type, "at+jwt")));
 }
 
+/* What would make another token of it, or says where its key is. A certificate that it brings
+ * (`x5c`, `x5t`) is not looked at: issuers add theirs, and whose the key is, its id says. */
 static int header_check(json_t *header, uint32_t flags)
 {
         static const char *const unknown[] = {"crit", "b64", "zip", "enc", "jwk", "jku", "x5u"};

@@ -371,6 +371,65 @@ TEST_T(no_letter_can_change_and_none_be_missing, 120)
         }
 }
 
+/* What else a header may have, and what it comes to: as an identity, as an access token, and signed
+ * by somebody else. */
+static const struct {
+        const char *member;
+        int identity, access, stray;
+} members[] = {
+        {"\"typ\":\"JWT\"", 0, 0, TOKEN_E_SIGNATURE},
+        {"\"typ\":\"jwt\"", 0, 0, TOKEN_E_SIGNATURE},
+        {"\"typ\":\"application/jwt\"", 0, 0, TOKEN_E_SIGNATURE},
+        {"\"typ\":\"Application/JWT\"", 0, 0, TOKEN_E_SIGNATURE},
+        {"\"typ\":\"at+jwt\"", TOKEN_E_TYPE, 0, TOKEN_E_TYPE},
+        {"\"typ\":\"AT+JWT\"", TOKEN_E_TYPE, 0, TOKEN_E_TYPE},
+        {"\"typ\":\"application/at+jwt\"", TOKEN_E_TYPE, 0, TOKEN_E_TYPE},
+        {"\"typ\":\"logout+jwt\"", TOKEN_E_TYPE, TOKEN_E_TYPE, TOKEN_E_TYPE},
+        {"\"typ\":\"application/logout+jwt\"", TOKEN_E_TYPE, TOKEN_E_TYPE, TOKEN_E_TYPE},
+        {"\"typ\":\"text/jwt\"", TOKEN_E_TYPE, TOKEN_E_TYPE, TOKEN_E_TYPE},
+        {"\"typ\":\"application/application/jwt\"", TOKEN_E_TYPE, TOKEN_E_TYPE, TOKEN_E_TYPE},
+        {"\"typ\":\"application/\"", TOKEN_E_TYPE, TOKEN_E_TYPE, TOKEN_E_TYPE},
+        {"\"typ\":\"\"", TOKEN_E_TYPE, TOKEN_E_TYPE, TOKEN_E_TYPE},
+        {"\"typ\":null", TOKEN_E_TYPE, TOKEN_E_TYPE, TOKEN_E_TYPE},
+        {"\"typ\":[\"JWT\"]", TOKEN_E_TYPE, TOKEN_E_TYPE, TOKEN_E_TYPE},
+        {"\"crit\":[\"exp\"]", TOKEN_E_HEADER, TOKEN_E_HEADER, TOKEN_E_HEADER},
+        {"\"crit\":[]", TOKEN_E_HEADER, TOKEN_E_HEADER, TOKEN_E_HEADER},
+        {"\"crit\":null", TOKEN_E_HEADER, TOKEN_E_HEADER, TOKEN_E_HEADER},
+        {"\"b64\":true", TOKEN_E_HEADER, TOKEN_E_HEADER, TOKEN_E_HEADER},
+        {"\"b64\":false", TOKEN_E_HEADER, TOKEN_E_HEADER, TOKEN_E_HEADER},
+        {"\"zip\":\"DEF\"", TOKEN_E_HEADER, TOKEN_E_HEADER, TOKEN_E_HEADER},
+        {"\"enc\":\"A128GCM\"", TOKEN_E_HEADER, TOKEN_E_HEADER, TOKEN_E_HEADER},
+        {"\"jku\":\"https://x\"", TOKEN_E_HEADER, TOKEN_E_HEADER, TOKEN_E_HEADER},
+        {"\"x5u\":\"https://x\"", TOKEN_E_HEADER, TOKEN_E_HEADER, TOKEN_E_HEADER},
+        {"\"jwk\":{\"kty\":\"RSA\"}", TOKEN_E_HEADER, TOKEN_E_HEADER, TOKEN_E_HEADER},
+        {"\"x5c\":[\"MIIB\"]", 0, 0, TOKEN_E_SIGNATURE},
+        {"\"x5c\":7", 0, 0, TOKEN_E_SIGNATURE},
+        {"\"x5t\":\"AAAA\",\"x5t#S256\":\"AAAA\"", 0, 0, TOKEN_E_SIGNATURE},
+        {"\"cty\":\"JWT\",\"other\":{}", 0, 0, TOKEN_E_SIGNATURE},
+};
+
+TEST(a_header_says_what_it_may)
+{
+        struct jwt_wanted w = {.issuer = data(ISSUER),
+                               .audience = {data("capos")},
+                               .naudience = 1,
+                               .flags = TOKEN_ACCESS,
+                               .now = NOW};
+        char token[TOKEN], header[256];
+
+        keys_make();
+        w.keys = data(keys);
+        for (unsigned i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+                snprintf(header, sizeof(header), "{\"alg\":\"RS256\",\"kid\":\"RS256\",%s}",
+                         members[i].member);
+                token_make(&(struct row){.header = header}, token);
+                CHECK_EQ(judge(token, keys), members[i].identity);
+                CHECK_EQ(judge_as(token, &w), members[i].access);
+                token_make(&(struct row){.header = header, .key = RSA_OTHER + 1}, token);
+                CHECK_EQ(judge(token, keys), members[i].stray);
+        }
+}
+
 /* An access token has a type of its own, and is for whoever asked for it. */
 TEST(an_access_token_is_no_identity)
 {
