@@ -5,7 +5,10 @@
  * Where we are sent is looked at first (client-page.c).
  *
  * At the port anybody of this machine can knock, and pages in the browser, too. What does not have
- * the state of this login is answered and forgotten.
+ * the state of this login is answered and forgotten. Who says nothing is not even handed over by
+ * the kernel, as a rule; whoever is, is read at once, and where there are too many the oldest gives
+ * way, after all were heard once more, and nobody who has shown the state before those who have
+ * not. So a crowd that holds its tongue keeps nobody from being heard.
  */
 #include "client-page.h"
 #include "client.h"
@@ -16,6 +19,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +27,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { VISITS = 8, VISIT_BYTES = 8192, STATE_BYTES = 256, REDIRECT_BYTES = 64, HOST_BYTES = 24 };
+enum { VISITS = 64, VISIT_BYTES = 8192, STATE_BYTES = 256, REDIRECT_BYTES = 64, HOST_BYTES = 24 };
+
+/* How many the kernel keeps for us, and for how many seconds it waits for them to say something. */
+enum { QUEUE = 1024, SILENT_S = 60 };
 
 static const char PATH[] = "/callback";
 
@@ -32,6 +39,8 @@ struct visit {
         capos_browser *b;
         capnp_watch *watch; /* NULL: there is none */
         int fd;
+        uint64_t number; /* of those that were taken */
+        bool is_ours;    /* it has shown the state */
         size_t len;
         char text[VISIT_BYTES];
 };
@@ -46,7 +55,7 @@ struct capos_browser {
         char redirect[REDIRECT_BYTES], host[HOST_BYTES];
         char state[STATE_BYTES];
         struct visit visits[VISITS];
-        unsigned next; /* the visit whose turn it is to give way */
+        uint64_t taken; /* visits, ever */
 };
 
 /* ---- answering a browser -------------------------------------------------------------------- */
@@ -58,8 +67,9 @@ static void visit_end(struct visit *v)
 
         v->watch = capnp_watch_free(v->watch);
         (void)close(v->fd);
-        explicit_bzero(v->text, sizeof(v->text));
+        explicit_bzero(v->text, v->len);
         v->len = 0;
+        v->is_ours = false;
 }
 
 /* A page as short as it can be, with nothing in it that came from outside. */
@@ -78,93 +88,155 @@ static void visit_answer(struct visit *v, const char *status, const char *words)
         visit_end(v);
 }
 
-/* The query of a request for our page, NUL-terminated in place; NULL: it is for something else. */
-static char *visit_query(struct visit *v)
+/* The query of a request for our page, into a buffer of VISIT_BYTES; false: it is for something
+ * else, or has not come as far as that. */
+static bool visit_query(const struct visit *v, char *query)
 {
-        char *query = v->text + strlen("GET ") + strlen(PATH), *end;
+        const char *from = v->text, *end;
         char head[REDIRECT_BYTES];
 
         (void)snprintf(head, sizeof(head), "GET %s?", PATH);
-        if (strncmp(v->text, head, strlen(head)) != 0)
-                return NULL;
-        (void)snprintf(head, sizeof(head), "\r\nhost: %s\r\n", v->b->host);
-        if (!strcasestr(v->text, head))
-                return NULL;
-
-        end = strchr(++query, ' ');
+        if (strncmp(from, head, strlen(head)) != 0)
+                return false;
+        from += strlen(head);
+        end = strchr(from, ' ');
         if (!end)
-                return NULL;
-        *end = '\0';
-        return query;
+                return false;
+
+        (void)snprintf(query, VISIT_BYTES, "%.*s", (int)(end - from), from);
+        return true;
 }
 
-/* A whole request has come. */
-static void visit_read(struct visit *v)
+/* Whether the login that waits is this visit's. */
+static bool visit_has_state(const struct visit *v, const char *query)
 {
-        capos_browser *b = v->b;
-        capos_client *c = b->client;
-        char query[VISIT_BYTES], state[STATE_BYTES] = "";
-        const char *found = visit_query(v);
+        char state[STATE_BYTES] = "";
 
-        if (!found) {
+        return v->b->client && !capos_i_query_get(query, "state", state, sizeof(state)) &&
+               !strcmp(state, v->b->state);
+}
+
+static bool visit_is_to_us(const struct visit *v)
+{
+        char host[REDIRECT_BYTES];
+
+        (void)snprintf(host, sizeof(host), "\r\nhost: %s\r\n", v->b->host);
+        return strcasestr(v->text, host);
+}
+
+/* A whole request has come. Whether it is the login's answer: then b may be gone. */
+static bool visit_read(struct visit *v)
+{
+        capos_client *c = v->b->client;
+        char query[VISIT_BYTES];
+        bool ours;
+
+        if (!visit_query(v, query) || !visit_is_to_us(v)) {
                 visit_answer(v, "404 Not Found", "There is nothing here.");
-                return;
+                return false;
         }
-        if (!c || capos_i_query_get(found, "state", state, sizeof(state)) ||
-            strcmp(state, b->state) != 0) {
+        ours = visit_has_state(v, query);
+        if (ours)
+                visit_answer(v, "200 OK",
+                             "You may close this window. How the login has ended is said where it "
+                             "began.");
+        else
                 visit_answer(v, "400 Bad Request", "This is not the login that is waited for.");
-                return;
-        }
-
-        (void)snprintf(query, sizeof(query), "%s", found);
-        b->client = NULL;
-        visit_answer(v, "200 OK",
-                     "You may close this window. How the login has ended is said where it began.");
-        (void)!capos_client_answer(c,
-                                   (capnp_data){(const uint8_t *)query, (uint32_t)strlen(query)});
+        if (ours)
+                (void)!capos_client_answer(
+                        c, (capnp_data){(const uint8_t *)query, (uint32_t)strlen(query)});
         explicit_bzero(query, sizeof(query));
+        return ours;
 }
 
-static void visit_on_bytes(void *arg, uint32_t events)
+/* Takes what has come. As visit_read(). */
+static bool visit_hear(struct visit *v)
 {
-        struct visit *v = arg;
         ssize_t n = recv(v->fd, v->text + v->len, sizeof(v->text) - 1 - v->len, MSG_DONTWAIT);
+        char query[VISIT_BYTES];
 
-        (void)events;
         if (n < 0 && errno == EAGAIN)
-                return;
+                return false;
         if (n <= 0) {
                 visit_end(v);
-                return;
+                return false;
         }
 
         v->len += (size_t)n;
         v->text[v->len] = '\0';
         if (strstr(v->text, "\r\n\r\n"))
-                visit_read(v);
-        else if (v->len == sizeof(v->text) - 1)
+                return visit_read(v);
+        if (v->len == sizeof(v->text) - 1) {
                 visit_answer(v, "431 Request Header Fields Too Large", "This is too long.");
+                return false;
+        }
+        if (visit_query(v, query)) {
+                v->is_ours = visit_has_state(v, query);
+                explicit_bzero(query, sizeof(query));
+        }
+        return false;
 }
 
-/* The oldest gives way: browsers open connections that they never use. */
+static void visit_on_bytes(void *arg, uint32_t events)
+{
+        (void)events;
+        (void)visit_hear(arg);
+}
+
+/* Whether one gives way before another. */
+static bool visit_is_before(const struct visit *v, const struct visit *w)
+{
+        if (!v->watch || !w->watch)
+                return !v->watch && w->watch;
+
+        return v->is_ours == w->is_ours ? v->number < w->number : !v->is_ours;
+}
+
+/* An empty place, or whose it is to be next. */
+static struct visit *browser_place(capos_browser *b)
+{
+        struct visit *v = &b->visits[0];
+
+        for (unsigned i = 1; i < VISITS; i++)
+                if (visit_is_before(&b->visits[i], v))
+                        v = &b->visits[i];
+        return v;
+}
+
 static void browser_on_visit(void *arg, uint32_t events)
 {
         capos_browser *b = arg;
-        struct visit *v = &b->visits[b->next++ % VISITS];
-        int fd = accept4(b->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct visit *v = browser_place(b);
+        int fd;
 
         (void)events;
+        for (unsigned i = 0; v->watch && i < VISITS; i++)
+                if (b->visits[i].watch && visit_hear(&b->visits[i]))
+                        return; /* it is over, and whoever knocks is not waited for */
+        v = browser_place(b);
+        fd = accept4(b->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0)
                 return;
 
         visit_end(v);
         v->b = b;
         v->fd = fd;
+        v->number = ++b->taken;
         if (capnp_watch_new(b->vat, fd, EPOLLIN, visit_on_bytes, v, &v->watch))
                 (void)close(fd);
+        else
+                (void)visit_hear(v);
 }
 
 /* ---- where it is sent ----------------------------------------------------------------------- */
+
+/* The step is answered, or the login is over: the client may be gone soon. */
+static void browser_let_go(void *arg)
+{
+        capos_browser *b = arg;
+
+        b->client = NULL;
+}
 
 void capos_browser_step(capos_client *c, const struct capos_step *s, void *browser)
 {
@@ -178,12 +250,10 @@ void capos_browser_step(capos_client *c, const struct capos_step *s, void *brows
         }
 
         b->client = c;
+        client_on_let_go(c, browser_let_go, b);
         r = b->open(s, b->arg);
-        if (!r)
-                return;
-
-        b->client = NULL;
-        (void)!capos_client_give_up(c, capos_strerror(r));
+        if (r)
+                (void)!capos_client_give_up(c, capos_strerror(r));
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -192,11 +262,13 @@ static int browser_listen(capos_browser *b)
 {
         struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         socklen_t len = sizeof(a);
+        int silent_s = SILENT_S;
 
         b->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (b->fd < 0 || bind(b->fd, (struct sockaddr *)&a, sizeof(a)) || listen(b->fd, VISITS) ||
+        if (b->fd < 0 || bind(b->fd, (struct sockaddr *)&a, sizeof(a)) || listen(b->fd, QUEUE) ||
             getsockname(b->fd, (struct sockaddr *)&a, &len))
                 return -errno;
+        (void)setsockopt(b->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &silent_s, sizeof(silent_s));
 
         (void)snprintf(b->host, sizeof(b->host), "127.0.0.1:%u", ntohs(a.sin_port));
         (void)snprintf(b->redirect, sizeof(b->redirect), "http://%s%s", b->host, PATH);
@@ -233,6 +305,8 @@ capos_browser *capos_browser_free(capos_browser *b)
         if (!b)
                 return NULL;
 
+        if (b->client)
+                client_on_let_go(b->client, NULL, NULL);
         for (unsigned i = 0; i < VISITS; i++)
                 visit_end(&b->visits[i]);
         b->watch = capnp_watch_free(b->watch);

@@ -347,6 +347,7 @@ int capos_client_answer(capos_client *c, capnp_data response)
                 return -EINVAL;
 
         c->op.asks = false;
+        client_let_go(c);
         if (client_restart_deadline(c)) {
                 client_end_with(c, -ENOMEM);
                 return 0;

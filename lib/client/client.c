@@ -31,8 +31,29 @@ static void op_drop_questions(struct client_op *op)
         op->open = 0;
 }
 
+static void op_let_go(struct client_op *op)
+{
+        void (*fn)(void *arg) = op->let_go;
+
+        op->let_go = NULL;
+        if (fn)
+                fn(op->let_go_arg);
+}
+
+void client_on_let_go(capos_client *c, void (*fn)(void *arg), void *arg)
+{
+        c->op.let_go = fn;
+        c->op.let_go_arg = arg;
+}
+
+void client_let_go(capos_client *c)
+{
+        op_let_go(&c->op);
+}
+
 static void op_clear(struct client_op *op)
 {
+        op_let_go(op);
         op_drop_questions(op);
         op->asks = false;
         op->flow = capnp_cap_unref(op->flow);

@@ -22,9 +22,11 @@ struct client_op {
         void (*step)(capos_client *c);
         capnp_question *q[OP_QUESTIONS];
         unsigned n, open;
-        capnp_cap *flow; /* of a login; NULL: there is none */
-        bool asks;       /* a step was handed out and not answered yet */
-        bool renews;     /* the flow is of the session's */
+        capnp_cap *flow;           /* of a login; NULL: there is none */
+        bool asks;                 /* a step was handed out and not answered yet */
+        void (*let_go)(void *arg); /* that is over, however; NULL: nobody wants to know */
+        void *let_go_arg;
+        bool renews; /* the flow is of the session's */
         capnp_timer *soon;
         capnp_timer *deadline; /* runs for the whole operation; NULL: it may take any time */
 };
@@ -107,6 +109,10 @@ bool client_binding_peek(const capos_client *c, capnp_data *ret_channel, capnp_d
 /* The same of a connection that somebody else has, for a client of his session. Empty: there is no
  * TLS. 0; -ENOMEM. */
 int client_binding_set(capos_client *c, capnp_data channel, capnp_data key) CAPNP_MUST_USE;
+/* Has who answers a step later told when it is none any more; fn NULL: nobody. */
+void client_on_let_go(capos_client *c, void (*fn)(void *arg), void *arg);
+/* A step is answered, or nobody waits for that: tells. */
+void client_let_go(capos_client *c);
 /* Begins an operation. 0; -EBUSY. */
 int client_begin(capos_client *c, capos_done *done, void *arg) CAPNP_MUST_USE;
 /* The same for what needs a session: -ENOTCONN without one. */
