@@ -7,6 +7,7 @@
 #include "passkey-fido.h"
 #include "passkey.h"
 #include "test-corpus.h"
+#include "vectors.h"
 
 #include <jansson.h>
 #include <openssl/ec.h>
@@ -807,7 +808,7 @@ struct vector {
         unsigned counter;
 };
 
-static void vector_line(struct vector *v, const char *line)
+static void vector_line(void *arg, const char *line)
 {
         static const char *const names[FIELDS] = {
                 [KEY] = "key: ",
@@ -818,39 +819,14 @@ static void vector_line(struct vector *v, const char *line)
                 [SIGNATURE] = "signature: ",
                 [HANDLE] = "user-handle: ",
         };
-        size_t n;
+        struct vector *v = arg;
 
-        for (unsigned i = 0; i < FIELDS; i++) {
-                if (strncmp(line, names[i], strlen(names[i])) != 0)
-                        continue;
-                CHECK(!sodium_hex2bin(v->bytes[i] + v->len[i], sizeof(v->bytes[i]) - v->len[i],
-                                      line + strlen(names[i]),
-                                      strcspn(line, "\n") - strlen(names[i]), NULL, &n, NULL));
-                v->len[i] += n;
-        }
+        for (unsigned i = 0; i < FIELDS; i++)
+                vectors_hex(line, names[i], v->bytes[i], sizeof(v->bytes[i]), &v->len[i]);
         (void)sscanf(line, "relying-party: %255s", v->party[0]);
         (void)sscanf(line, "origin: %255s", v->party[1]);
         (void)sscanf(line, "algorithm: %d", &v->algorithm);
         (void)sscanf(line, "counter: %u", &v->counter);
-}
-
-static void vector_read(struct vector *v)
-{
-        const char *root = getenv("CAPOS_SRCDIR");
-        char path[1024], line[256];
-        bool inside = false;
-        FILE *f;
-
-        snprintf(path, sizeof(path), "%s/doc/protocol/admission.md", root ? root : ".");
-        f = fopen(path, "re");
-        CHECK(f != NULL);
-        while (fgets(line, sizeof(line), f)) {
-                inside = inside ? strncmp(line, "```", 3) != 0
-                                : !strcmp(line, "```vector-passkey\n");
-                if (inside)
-                        vector_line(v, line);
-        }
-        fclose(f);
 }
 
 static bool vector_ask(const struct vector *v, struct proof_verdict *ret)
@@ -886,17 +862,25 @@ static bool vector_ask(const struct vector *v, struct proof_verdict *ret)
                              (capnp_data){(const uint8_t *)party, (uint32_t)n + 1}, ret);
 }
 
-TEST(a_proof_is_that_of_the_document)
+static void vector_check(void *arg)
 {
-        struct vector v = {.algorithm = 0};
+        struct vector *v = arg;
         struct proof_verdict verdict;
 
-        vector_read(&v);
-        CHECK(vector_ask(&v, &verdict));
-        CHECK_EQ(verdict.count, v.counter);
-        v.bytes[TRANSCRIPT][9] ^= 1;
-        CHECK(!vector_ask(&v, &verdict));
+        CHECK(vector_ask(v, &verdict));
+        CHECK_EQ(verdict.count, v->counter);
+        v->bytes[TRANSCRIPT][9] ^= 1;
+        CHECK(!vector_ask(v, &verdict));
         CHECK_EQ(verdict.reason, PASSKEY_E_CHALLENGE);
+}
+
+TEST(a_proof_is_that_of_the_document)
+{
+        struct vector v;
+
+        CHECK_EQ(vectors_each(&(struct vectors){"vector-passkey", &v, sizeof(v), vector_line,
+                                                vector_check}),
+                 1);
 }
 
 /* ---- CBOR ----------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 
 #include "session-proof.h"
 #include "token.h"
+#include "vectors.h"
 
 #include <dlfcn.h>
 #include <openssl/bn.h>
@@ -437,21 +438,25 @@ TEST_T(what_is_wanted_may_be_damaged, 120)
 
 /* ---- the document --------------------------------------------------------------------------- */
 
-enum field { KEY, ACCOUNT, AUDIENCE, TRANSCRIPT, NONCE, TOKEN, FIELDS };
+enum field { KEY, ACCOUNT, AUDIENCE, NONCE, TOKEN, FIELDS };
 
 struct vector {
         char text[FIELDS][TEXT];
+        uint8_t transcript[TEXT];
+        size_t transcript_len;
         long now, until;
 };
 
-static void vector_line(struct vector *v, const char *line)
+static void vector_line(void *arg, const char *line)
 {
         static const char *const names[FIELDS] = {
-                "key: ", "account: ", "audience: ", "transcript: ", "nonce: ", "token: "};
+                "key: ", "account: ", "audience: ", "nonce: ", "token: "};
+        struct vector *v = arg;
 
         for (unsigned i = 0; i < FIELDS; i++)
                 if (!strncmp(line, names[i], strlen(names[i])))
                         strncat(v->text[i], line + strlen(names[i]), TEXT - strlen(v->text[i]) - 1);
+        vectors_hex(line, "transcript: ", v->transcript, sizeof(v->transcript), &v->transcript_len);
         (void)sscanf(line, "now: %ld", &v->now);
         (void)sscanf(line, "until: %ld", &v->until);
 }
@@ -459,12 +464,9 @@ static void vector_line(struct vector *v, const char *line)
 /* The nonce that an instance wants, by the transcript. */
 static void vector_nonce(const struct vector *v, char ret[CAPOS_PROOF_NONCE_TEXT])
 {
-        uint8_t transcript[TEXT], hash[32];
-        size_t len;
+        uint8_t hash[32];
 
-        CHECK(!sodium_hex2bin(transcript, sizeof(transcript), v->text[TRANSCRIPT],
-                              strlen(v->text[TRANSCRIPT]), NULL, &len, NULL));
-        crypto_hash_sha256(hash, transcript, len);
+        crypto_hash_sha256(hash, v->transcript, v->transcript_len);
         capos_proof_nonce(hash, ret);
 }
 
@@ -489,8 +491,9 @@ static bool vector_ask(const struct vector *v, const char *nonce, long now, stru
         return ask(&w, v->text[TOKEN], r);
 }
 
-static void vector_check(const struct vector *v)
+static void vector_check(void *arg)
 {
+        const struct vector *v = arg;
         char nonce[CAPOS_PROOF_NONCE_TEXT];
         struct proof_verdict r;
 
@@ -509,30 +512,11 @@ static void vector_check(const struct vector *v)
 TEST(an_assertion_is_that_of_the_document)
 {
         static struct vector v;
-        char path[4096], line[2048];
-        const char *root = getenv("CAPOS_SRCDIR");
-        bool inside = false;
-        unsigned n = 0;
-        FILE *f;
 
         CHECK(sodium_init() >= 0);
-        snprintf(path, sizeof(path), "%s/doc/protocol/admission.md", root ? root : ".");
-        f = fopen(path, "re");
-        CHECK(f);
-        while (fgets(line, sizeof(line), f)) {
-                line[strcspn(line, "\n")] = 0;
-                if (inside && !strcmp(line, "```")) {
-                        vector_check(&v);
-                        n++;
-                        inside = false;
-                }
-                if (inside)
-                        vector_line(&v, line);
-                if (!strcmp(line, "```vector-assertion"))
-                        inside = true;
-        }
-        fclose(f);
-        CHECK_EQ(n, 1);
+        CHECK_EQ(vectors_each(&(struct vectors){"vector-assertion", &v, sizeof(v), vector_line,
+                                                vector_check}),
+                 1);
 }
 
 TEST(the_warm_up_is_good)

@@ -6,10 +6,7 @@
 
 #include "key.h"
 #include "session-proof.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "vectors.h"
 
 enum field { AUTHORITY, KEY, TRANSCRIPT, SIGNATURE, FIELDS };
 
@@ -25,17 +22,7 @@ static capnp_data vector_data(const struct vector *v, enum field f)
         return (capnp_data){v->data[f], (uint32_t)v->len[f]};
 }
 
-static void hex_append(struct vector *v, enum field f, const char *s)
-{
-        unsigned byte;
-
-        for (; sscanf(s, "%2x", &byte) == 1; s += 2) {
-                CHECK(v->len[f] < sizeof(v->data[f]));
-                v->data[f][v->len[f]++] = (uint8_t)byte;
-        }
-}
-
-static void vector_line(struct vector *v, const char *line)
+static void vector_line(void *arg, const char *line)
 {
         static const char *const names[] = {
                 [AUTHORITY] = "authority: ",
@@ -43,10 +30,10 @@ static void vector_line(struct vector *v, const char *line)
                 [TRANSCRIPT] = "transcript: ",
                 [SIGNATURE] = "signature: ",
         };
+        struct vector *v = arg;
 
         for (unsigned i = 0; i < FIELDS; i++)
-                if (!strncmp(line, names[i], strlen(names[i])))
-                        hex_append(v, i, line + strlen(names[i]));
+                vectors_hex(line, names[i], v->data[i], sizeof(v->data[i]), &v->len[i]);
         (void)sscanf(line, "account: %63s", v->account);
         (void)sscanf(line, "address: %61s", v->address);
         (void)sscanf(line, "now: %ld", &v->now);
@@ -83,8 +70,10 @@ static bool is_good(const struct vector *v)
         return key_prove(vector_data(v, KEY), sig, text, &verdict);
 }
 
-static void vector_check(struct vector *v)
+static void vector_check(void *arg)
 {
+        struct vector *v = arg;
+
         CHECK(is_good(v));
         v->data[TRANSCRIPT][9] ^= 1;
         CHECK(!is_good(v));
@@ -104,30 +93,9 @@ static void vector_check(struct vector *v)
 
 TEST(proofs_are_those_of_the_document)
 {
-        char path[4096], line[2048];
-        const char *root = getenv("CAPOS_SRCDIR");
         struct vector v;
-        bool inside = false;
-        unsigned n = 0;
-        FILE *f;
 
-        snprintf(path, sizeof(path), "%s/doc/protocol/admission.md", root ? root : ".");
-        f = fopen(path, "re");
-        CHECK(f);
-        while (fgets(line, sizeof(line), f)) {
-                line[strcspn(line, "\n")] = 0;
-                if (inside && !strcmp(line, "```")) {
-                        vector_check(&v);
-                        n++;
-                        inside = false;
-                }
-                if (inside)
-                        vector_line(&v, line);
-                if (!strcmp(line, "```vector-signature")) {
-                        inside = true;
-                        v = (struct vector){0};
-                }
-        }
-        fclose(f);
-        CHECK_EQ(n, 4);
+        CHECK_EQ(vectors_each(&(struct vectors){"vector-signature", &v, sizeof(v), vector_line,
+                                                vector_check}),
+                 4);
 }

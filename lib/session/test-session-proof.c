@@ -2,44 +2,26 @@
 #include "harness.h"
 
 #include "session-proof.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "vectors.h"
 
 struct vector {
         char text[3][128];    /* transport, account, profile */
         uint8_t data[5][512]; /* binding, nonce, client nonce, key hash, transcript */
         size_t len[5];
-        bool ends;
 };
 
-static size_t hex_read(const char *s, uint8_t *out, size_t room)
-{
-        size_t n = 0;
-        unsigned byte;
-
-        for (; sscanf(s, "%2x", &byte) == 1; s += 2) {
-                CHECK(n < room);
-                out[n++] = (uint8_t)byte;
-        }
-        return n;
-}
-
-static void vector_line(struct vector *v, const char *line)
+static void vector_line(void *arg, const char *line)
 {
         static const char *const texts[] = {"transport: ", "account: ", "profile: "};
         static const char *const datas[] = {"channel-binding: ", "nonce: ", "client-nonce: ",
                                             "server-key-hash: ", "transcript: "};
+        struct vector *v = arg;
 
         for (unsigned i = 0; i < 3; i++)
                 if (!strncmp(line, texts[i], strlen(texts[i])))
                         snprintf(v->text[i], sizeof(v->text[i]), "%s", line + strlen(texts[i]));
         for (unsigned i = 0; i < 5; i++)
-                if (!strncmp(line, datas[i], strlen(datas[i])))
-                        v->len[i] += hex_read(line + strlen(datas[i]), v->data[i] + v->len[i],
-                                              sizeof(v->data[i]) - v->len[i]);
-        v->ends = !strcmp(line, "```");
+                vectors_hex(line, datas[i], v->data[i], sizeof(v->data[i]), &v->len[i]);
 }
 
 static struct capos_proof vector_proof(const struct vector *v)
@@ -55,8 +37,9 @@ static struct capos_proof vector_proof(const struct vector *v)
         };
 }
 
-static void vector_check(const struct vector *v)
+static void vector_check(void *arg)
 {
+        const struct vector *v = arg;
         struct capos_proof p = vector_proof(v);
         uint8_t out[CAPOS_PROOF_BYTES];
         size_t len;
@@ -71,32 +54,11 @@ static void vector_check(const struct vector *v)
 
 TEST(transcripts_are_those_of_the_document)
 {
-        char path[4096], line[2048];
-        const char *root = getenv("CAPOS_SRCDIR");
-        struct vector v = {0};
-        bool inside = false;
-        unsigned n = 0;
-        FILE *f;
+        struct vector v;
 
-        snprintf(path, sizeof(path), "%s/doc/protocol/admission.md", root ? root : ".");
-        f = fopen(path, "re");
-        CHECK(f);
-        while (fgets(line, sizeof(line), f)) {
-                line[strcspn(line, "\n")] = 0;
-                if (inside)
-                        vector_line(&v, line);
-                if (inside && v.ends) {
-                        vector_check(&v);
-                        n++;
-                        inside = false;
-                }
-                if (!strcmp(line, "```vector")) {
-                        inside = true;
-                        v = (struct vector){0};
-                }
-        }
-        fclose(f);
-        CHECK_EQ(n, 5);
+        CHECK_EQ(
+                vectors_each(&(struct vectors){"vector", &v, sizeof(v), vector_line, vector_check}),
+                5);
 }
 
 TEST(fields_cannot_move)
