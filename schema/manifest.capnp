@@ -94,7 +94,20 @@ struct Profile {
 
 enum Disclosure {
   pseudonym @0;
-  # A name of 16 bytes for each account, the same at every login, unrelated to that at other services.
+  # A name of 16 bytes for each account, the same at every login, unrelated to that at other services. It is told with
+  # each caller, and when it is asked for.
+
+  account @1;
+  # The account's name, when the service asks for it.
+
+  profile @2;
+  # The session's profile, likewise.
+
+  method @3;
+  # By which method the caller has logged in, likewise.
+
+  source @4;
+  # The address that the connection came from, likewise.
 }
 
 struct Service {

@@ -35,7 +35,54 @@ struct CallerContext {
 
   pseudonym @3 :Data;
   # 16 bytes that stay the same for one account across sessions and differ between services. Only with
-  # a matching disclosure grant in the manifest; empty otherwise.
+  # a matching disclosure grant in the manifest; empty otherwise. ServiceHost.disclose tells the same.
+}
+
+enum CallerField {
+  # What the session manager can tell of a caller; the manifest's Disclosure, same values.
+
+  pseudonym @0;
+  # A name of 16 bytes for each account, the same at every login, unrelated to that at other services.
+
+  account @1;
+  # The account's name.
+
+  profile @2;
+  # What the session was granted by.
+
+  method @3;
+  # How it was proved who that is.
+
+  source @4;
+  # The address that the connection came from.
+}
+
+struct CallerFacts {
+  # What was asked for; everything else is empty. A guest and an anonymous session have no account and no pseudonym.
+
+  account @0 :Text;
+  # Its name on this instance.
+
+  profile @1 :Text;
+  # Its name in the manifest.
+
+  method @2 :Text;
+  # The name of a RemoteAuthKind.
+
+  source @3 :Text;
+  # As the gateway saw it.
+
+  pseudonym @4 :Data;
+  # 16 bytes.
+}
+
+interface ServiceHost {
+  # The session manager, to one service: the bootstrap object of its side of the control connection.
+
+  disclose @0 (reference :Data, fields :List(CallerField)) -> (caller :CallerFacts);
+  # Who a caller is that has a socket to this service now. Every field has to be in the manifest's `disclosure`, or
+  # nothing is told. What is told is recorded once for each session and field, and so is what is refused.
+  # Errors: denied.disclosure. Since 0.1.
 }
 
 interface ServiceEnd {

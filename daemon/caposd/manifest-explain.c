@@ -255,6 +255,13 @@ static void profile_print(manifest_reader m, profile_reader p)
                 grant_print(m, grant_list_get(profile_bundle(p), i));
 }
 
+static void disclosure_print(disclosure_list d)
+{
+        for (uint32_t i = 0; i < disclosure_list_len(d); i++)
+                printf("%s%s", i ? ", " : "; may know of callers: ",
+                       disclosure_name(disclosure_list_get(d, i)));
+}
+
 static void services_print(manifest_reader m)
 {
         service_list l = manifest_services(m);
@@ -262,10 +269,11 @@ static void services_print(manifest_reader m)
         for (uint32_t i = 0; i < service_list_len(l); i++) {
                 service_reader s = service_list_get(l, i);
 
-                printf("  %-14s %s, interface 0x%016" PRIx64 "%s%s\n", service_name(s).p,
+                printf("  %-14s %s, interface 0x%016" PRIx64 "%s", service_name(s).p,
                        service_program(s).p, service_interface_id(s),
-                       service_state(s) ? ", keeps files" : "",
-                       disclosure_list_len(service_disclosure(s)) ? ", knows accounts again" : "");
+                       service_state(s) ? ", keeps files" : "");
+                disclosure_print(service_disclosure(s));
+                printf("\n");
         }
 }
 

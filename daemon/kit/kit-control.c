@@ -30,21 +30,6 @@ enum {
         CONTROL_ANSWERS = 1024,
 };
 
-/* One control connection. Lives as long as its object. */
-struct kit_control {
-        struct kit *k;
-        capnp_conn *conn; /* NULL: it has ended */
-        capnp_cap *cap;   /* the object itself, as long as it is the current one */
-};
-
-/* A caller and its socket. */
-struct kit_socket {
-        struct capnp_i_list link; /* kit.sockets */
-        struct kit *k;
-        capnp_conn *conn;
-        struct kit_caller caller;
-};
-
 static const capnp_exception gone = {CAPNP_DISCONNECTED, "the service has closed the connection"};
 
 struct capnp_limits kit_limits(const struct capnp_limits *l)
@@ -72,6 +57,7 @@ static void kit_socket_close(struct kit_socket *s)
 {
         struct kit *k = s->k;
 
+        kit_disclose_end(s);
         capnp_conn_on_close(s->conn, NULL, NULL);
         capnp_conn_close(s->conn, gone);
         s->conn = capnp_conn_unref(s->conn);
@@ -120,6 +106,7 @@ static int kit_socket_open(struct kit_socket *s, int fd, const char *facet)
 
         r = capnp_conn_new(k->vat, fd, &k->limits, bootstrap, &s->conn);
         if (r) {
+                kit_disclose_end(s);
                 if (k->service->closed)
                         k->service->closed(k->self, &s->caller);
                 return r;
@@ -217,8 +204,10 @@ static int control_open(void *self, capnp_answer *a)
 
         s->k = c->k;
         s->caller = caller;
+        capnp_i_list_init(&s->questions);
         r = kit_socket_open(s, fd, facet.p);
         if (r) {
+                kit_disclose_end(s);
                 free(s);
                 return control_fail(a, r);
         }
@@ -269,6 +258,7 @@ void kit_control_end(struct kit *k)
                 capnp_conn_on_close(c->conn, NULL, NULL);
                 capnp_conn_close(c->conn, gone);
                 c->conn = capnp_conn_unref(c->conn);
+                c->host = capnp_cap_unref(c->host);
                 c->cap = capnp_cap_unref(c->cap);
         }
         while (!capnp_i_list_empty(&k->sockets))

@@ -5,7 +5,25 @@
 #include "base-list.h"
 #include <capos/kit.h>
 
-struct kit_control;
+struct kit;
+
+/* One control connection. Lives as long as its object. */
+struct kit_control {
+        struct kit *k;
+        capnp_conn *conn; /* NULL: it has ended */
+        capnp_cap *cap;   /* the object itself, as long as it is the current one */
+        capnp_cap *host;  /* the session manager's ServiceHost; NULL: nobody has asked for it */
+};
+
+/* A caller and its socket. */
+struct kit_socket {
+        struct capnp_i_list link; /* kit.sockets */
+        struct kit *k;
+        capnp_conn *conn;
+        struct kit_caller caller;
+        struct capnp_i_list questions; /* struct kit_question, kit-disclose.c */
+        unsigned nquestions;
+};
 
 /* A service that runs. */
 struct kit {
@@ -13,7 +31,7 @@ struct kit {
         void *self;
         capnp_vat *vat;
         struct kit_control *control; /* NULL: no session manager */
-        struct capnp_i_list sockets; /* struct kit_socket, kit-control.c */
+        struct capnp_i_list sockets; /* struct kit_socket */
         uint32_t nsockets, max_sockets;
         struct capnp_limits limits;
         uint8_t *schema; /* what describe() returns; NULL: nobody has asked */
@@ -26,5 +44,8 @@ struct kit {
 int kit_control_begin(struct kit *k, int fd) CAPNP_MUST_USE;
 /* Ends it, and every caller with it. */
 void kit_control_end(struct kit *k);
+
+/* What was asked about a caller is not told any more. */
+void kit_disclose_end(struct kit_socket *s);
 
 #endif

@@ -7,17 +7,21 @@
 
 struct session;
 
+enum { CALLER_BYTES = 16 };
+
 struct grant {
         struct session *session;
         const struct policy_grant *policy;
         capnp_vat *vat;
-        struct capnp_i_list of_service; /* while it has a socket */
-        struct capnp_i_list openings;   /* what the service was sent of it and has not taken */
-        uint32_t socket;                /* counts those that it has had */
-        capnp_timer *patience;          /* for the service to answer, or to read what is left */
-        capnp_watch *watch;             /* tells when the worker has closed its end */
-        int dup;                        /* our duplicate of the service's end; -1: no socket */
-        bool hung_up;                   /* the worker has closed it: nothing more comes in */
+        struct capnp_i_list of_service;  /* while it has a socket */
+        struct capnp_i_list openings;    /* what the service was sent of it and has not taken */
+        uint32_t socket;                 /* counts those that it has had */
+        uint8_t reference[CALLER_BYTES]; /* what the service calls it by, while it has a socket */
+        uint32_t disclosed;              /* what the service was told of it: on record */
+        capnp_timer *patience;           /* for the service to answer, or to read what is left */
+        capnp_watch *watch;              /* tells when the worker has closed its end */
+        int dup;                         /* our duplicate of the service's end; -1: no socket */
+        bool hung_up;                    /* the worker has closed it: nothing more comes in */
         bool revoked;
         bool notice; /* the worker has not been told yet */
 };

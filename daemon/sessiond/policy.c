@@ -39,6 +39,18 @@ const struct policy_profile *policy_profile(const struct policy *p, capnp_text n
         return NULL;
 }
 
+/* What this version does not know it does not tell. */
+static uint32_t policy_disclosure(disclosure_list l)
+{
+        uint32_t bits = 0;
+
+        for (unsigned i = 0; i < disclosure_list_len(l); i++)
+                if (disclosure_name(disclosure_list_get(l, i)))
+                        bits |= 1U << disclosure_list_get(l, i);
+
+        return bits;
+}
+
 static int policy_services(struct policy *p, service_list list)
 {
         unsigned n = service_list_len(list);
@@ -53,15 +65,12 @@ static int policy_services(struct policy *p, service_list list)
         for (unsigned i = 0; i < n; i++) {
                 service_reader r = service_list_get(list, i);
                 struct policy_service *s = &p->services[p->nservices++];
-                disclosure_list d = service_disclosure(r);
 
                 s->name = service_name(r).p;
                 s->title = service_title(r).p;
                 s->summary = service_summary(r).p;
                 s->interface_id = service_interface_id(r);
-                for (unsigned k = 0; k < disclosure_list_len(d); k++)
-                        if (disclosure_list_get(d, k) == DISCLOSURE_PSEUDONYM)
-                                s->pseudonym = true;
+                s->disclosure = policy_disclosure(service_disclosure(r));
         }
         return 0;
 }

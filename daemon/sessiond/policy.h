@@ -21,7 +21,7 @@ enum {
 struct policy_service {
         const char *name, *title, *summary;
         uint64_t interface_id;
-        bool pseudonym; /* may know its callers again */
+        uint32_t disclosure; /* what it may know of its callers: bits of enum disclosure */
 };
 
 struct policy_grant {

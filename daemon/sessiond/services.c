@@ -3,8 +3,9 @@
  *
  * A service is started by caposd, which hands us a socket to it. On that socket the service is the
  * server: we tell it of each new caller, with the caller's socket attached, and ask it once what
- * interface it has (describe.c). A service that goes takes its session sockets with it: we hold
- * duplicates of its ends, so nobody would notice before we shut them.
+ * interface it has (describe.c). It may ask us who a caller is (caller.c). A service that goes
+ * takes its session sockets with it: we hold duplicates of its ends, so nobody would notice before
+ * we shut them.
  *
  * A service may be slow, or stopped. So what it is asked has a deadline, and what waits for it is
  * bounded, for each grant and in all: a socket that was sent to it is a descriptor of ours until it
@@ -13,19 +14,17 @@
 #include "services.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "daemon-log.h"
 #include "grant.h"
 #include "links.h"
 #include "service_control.capnp-c.h"
 #include "session.h"
 #include "sessiond.h"
-
-enum { REFERENCE_BYTES = 16 };
 
 /* ServiceEnd has no methods: it is only there to carry a socket. */
 static const struct service_end_ops end_ops = {0};
@@ -60,6 +59,7 @@ void service_start(struct sessiond *s, uint32_t index, int fd)
 {
         struct capnp_limits limits = {
                 .fds = 1, .message_bytes = SERVICE_SCHEMA_BYTES, .answers = 16};
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *host = NULL;
         struct service *v;
         int r;
 
@@ -70,7 +70,11 @@ void service_start(struct sessiond *s, uint32_t index, int fd)
 
         v = &s->services[index];
         service_stop(v);
-        r = capnp_conn_new(s->vat, fd, &limits, NULL, &v->conn);
+        r = caller_host_new(v, &host);
+        if (r)
+                close(fd);
+        else
+                r = capnp_conn_new(s->vat, fd, &limits, host, &v->conn);
         if (!r)
                 r = capnp_rpc_bootstrap(capnp_conn_rpc(v->conn), &v->control);
         if (r) {
@@ -103,40 +107,6 @@ void services_deinit(struct sessiond *s)
                 service_stop(&s->services[i]);
         free(s->services);
         s->services = NULL;
-}
-
-/* ---- who is calling ------------------------------------------------------------------------- */
-
-/* The first 16 bytes of a keyed hash over a label, the service's name and one more text. */
-static void caller_name(const uint8_t key[32], const char *label, const char *service,
-                        const char *of, uint8_t ret[REFERENCE_BYTES])
-{
-        uint8_t mac[crypto_auth_hmacsha256_BYTES];
-        crypto_auth_hmacsha256_state h;
-
-        crypto_auth_hmacsha256_init(&h, key, 32);
-        /* With its NUL each, so that no text can pass for the beginning of the next. */
-        crypto_auth_hmacsha256_update(&h, (const uint8_t *)label, strlen(label) + 1);
-        crypto_auth_hmacsha256_update(&h, (const uint8_t *)service, strlen(service) + 1);
-        crypto_auth_hmacsha256_update(&h, (const uint8_t *)of, strlen(of) + 1);
-        crypto_auth_hmacsha256_final(&h, mac);
-        memcpy(ret, mac, REFERENCE_BYTES);
-}
-
-static void caller_fill(struct service *v, const struct session *e, caller_context_builder b)
-{
-        uint8_t name[REFERENCE_BYTES];
-
-        caller_name(v->s->boot_secret, "reference", v->policy->name, e->id, name);
-        caller_context_set_reference(b, (capnp_data){name, sizeof(name)});
-        caller_context_set_epoch(b, v->s->store.epoch);
-        caller_context_set_kind(b, CALLER_CONTEXT_KIND_SESSION);
-        if (!v->policy->pseudonym || !e->account[0])
-                return;
-
-        caller_name(v->s->store.secret, "pseudonym", v->policy->name, e->account, name);
-        caller_context_set_pseudonym(b, (capnp_data){name, sizeof(name)});
-        session_audit(e, "disclosure", "ok", v->policy->name, "pseudonym");
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
@@ -228,7 +198,7 @@ static int service_send(struct service *v, struct grant *g, int fd)
         if (!o)
                 return -ENOMEM;
 
-        caller_fill(v, g->session, service_control_open_init_context(o->q));
+        caller_fill(v, g, service_control_open_init_context(o->q));
         service_control_open_set_facet(o->q, g->policy->facet);
         service_control_open_set_end(o->q, (service_end_client){end});
         capnp_question_send(o->q, service_on_opened, o);

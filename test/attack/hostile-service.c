@@ -3,7 +3,7 @@
  * asks for its message.
  *
  *     hostile-service --call NR A1 … A6      a system call; the message is its result
- *     hostile-service --act NAME             something of its own, below
+ *     hostile-service --act NAME FIELDS      something of its own, below
  */
 #include <capos/kit.h>
 
@@ -19,33 +19,39 @@
 
 #include "daemon-packets.h"
 
-enum { LINK_FD = 3, KILLS = 200, LARGE = 2 * 1024 * 1024 };
+enum { LINK_FD = 3, KILLS = 200, LARGE = 2 * 1024 * 1024, NAGS = 2000 };
 
 struct hostile {
         uint64_t words[7];
         const char *act; /* NULL: the call */
         capnp_cap *object;
+        struct kit_caller *caller; /* the last that came; NULL: it has gone */
+        unsigned asked;            /* by act_nag() */
+        capnp_answer *answer;      /* … for this */
 };
 
-static int act_forge(capnp_answer *a)
+static int act_forge(struct hostile *h, capnp_answer *a)
 {
+        (void)h;
         return capnp_answer_fail(a, CAPNP_FAILED, "denied.stale-session: forged");
 }
 
-static int act_babble(capnp_answer *a)
+static int act_babble(struct hostile *h, capnp_answer *a)
 {
         char text[4096];
 
+        (void)h;
         memset(text, 'x', sizeof(text));
         text[sizeof(text) - 1] = 0;
         text[0] = '\x1b';
         return capnp_answer_fail(a, CAPNP_FAILED, "%s", text);
 }
 
-static int act_large(capnp_answer *a)
+static int act_large(struct hostile *h, capnp_answer *a)
 {
         char *text = malloc(LARGE);
 
+        (void)h;
         if (!text)
                 return -ENOMEM;
 
@@ -57,8 +63,9 @@ static int act_large(capnp_answer *a)
 }
 
 /* To caposd, which takes two types from a service, and these are not among them. */
-static int act_packets(capnp_answer *a)
+static int act_packets(struct hostile *h, capnp_answer *a)
 {
+        (void)h;
         for (unsigned i = 0; i < KILLS; i++) {
                 const struct packet p = {.type = i % 2 ? PACKET_KILL : PACKET_PROVE, .event = i};
 
@@ -69,33 +76,113 @@ static int act_packets(capnp_answer *a)
         return capnp_answer_return(a);
 }
 
-static int act_end(capnp_answer *a)
+static int act_end(struct hostile *h, capnp_answer *a)
 {
+        (void)h;
         (void)a;
         _exit(7);
 }
 
-static int act_hang(capnp_answer *a)
+static int act_hang(struct hostile *h, capnp_answer *a)
 {
+        (void)h;
+        return capnp_answer_keep(a, NULL, NULL);
+}
+
+/* ---- about its callers ---------------------------------------------------------------------- */
+
+static void hex(char **at, const uint8_t *p, size_t n)
+{
+        for (; n--; p++)
+                *at += snprintf(*at, 3, "%02x", *p);
+        *at += snprintf(*at, 2, " ");
+}
+
+/* What came along with the caller: two services are to have nothing in common. */
+static int act_names(struct hostile *h, capnp_answer *a)
+{
+        char text[4 * KIT_REFERENCE_BYTES + 3], *at = text;
+
+        hex(&at, h->caller->reference, KIT_REFERENCE_BYTES);
+        hex(&at, h->caller->pseudonym, KIT_REFERENCE_BYTES);
+        system_info_motd_results_set_text(a, text);
+        return capnp_answer_return(a);
+}
+
+static void told(void *arg, int r, const struct kit_facts *f)
+{
+        char text[512] = "refused";
+
+        if (!r)
+                (void)snprintf(text, sizeof(text), "%s|%s|%s|%s|%d", f->account, f->profile,
+                               f->method, f->source, f->has_pseudonym);
+        system_info_motd_results_set_text(arg, text);
+        (void)capnp_answer_return(arg);
+}
+
+static int ask(struct hostile *h, capnp_answer *a)
+{
+        int r = kit_disclose(h->caller, (unsigned)h->words[0], told, a);
+
+        return r ? r : capnp_answer_keep(a, NULL, NULL);
+}
+
+static int act_ask(struct hostile *h, capnp_answer *a)
+{
+        return ask(h, a);
+}
+
+/* Of somebody whose reference it has made up. */
+static int act_guess(struct hostile *h, capnp_answer *a)
+{
+        h->caller->reference[0] ^= 1;
+        return ask(h, a);
+}
+
+static void nag(struct hostile *h);
+
+static void nag_told(void *arg, int r, const struct kit_facts *f)
+{
+        (void)r, (void)f;
+        nag(arg);
+}
+
+static void nag(struct hostile *h)
+{
+        if (h->asked++ < NAGS &&
+            !kit_disclose(h->caller, (unsigned)(h->words[0] << h->asked % 2), nag_told, h))
+                return;
+        system_info_motd_results_set_text(h->answer, "asked");
+        (void)capnp_answer_return(h->answer);
+}
+
+/* Again and again, what it may not know. */
+static int act_nag(struct hostile *h, capnp_answer *a)
+{
+        h->answer = a;
+        h->asked = 0;
+        nag(h);
         return capnp_answer_keep(a, NULL, NULL);
 }
 
 static const struct {
         const char *name;
-        int (*act)(capnp_answer *a);
+        int (*act)(struct hostile *h, capnp_answer *a);
 } acts[] = {
         {"forge", act_forge},     {"babble", act_babble}, {"large", act_large},
         {"packets", act_packets}, {"end", act_end},       {"hang", act_hang},
+        {"names", act_names},     {"ask", act_ask},       {"guess", act_guess},
+        {"nag", act_nag},
 };
 
 static int hostile_motd(void *self, capnp_answer *a)
 {
-        const struct hostile *h = self;
+        struct hostile *h = self;
         char text[32];
 
         for (unsigned i = 0; h->act && i < sizeof(acts) / sizeof(*acts); i++)
                 if (!strcmp(acts[i].name, h->act))
-                        return acts[i].act(a);
+                        return acts[i].act(h, a);
 
         snprintf(text, sizeof(text), "%lld", (long long)hijack_call(h->words));
         system_info_motd_results_set_text(a, text);
@@ -106,12 +193,20 @@ static const struct system_info_ops hostile_ops = {.motd = hostile_motd};
 
 static int hostile_open(void *self, struct kit_caller *c, const char *facet, capnp_cap **ret)
 {
-        const struct hostile *h = self;
+        struct hostile *h = self;
 
-        (void)c;
         (void)facet;
+        h->caller = c;
         *ret = capnp_cap_ref(h->object);
         return 0;
+}
+
+static void hostile_closed(void *self, struct kit_caller *c)
+{
+        struct hostile *h = self;
+
+        if (h->caller == c)
+                h->caller = NULL;
 }
 
 /* A word: a number, or text that is pointed to. */
@@ -130,8 +225,8 @@ static int hostile_start(const struct kit_start *start, void **ret)
 
         if (start->argc > 2 && !strcmp(start->argv[1], "--act"))
                 h.act = start->argv[2];
-        for (int i = 2; !h.act && i < start->argc && i < 9; i++)
-                h.words[i - 2] = word_of(start->argv[i]);
+        for (int i = h.act ? 3 : 2; i < start->argc && i < 9; i++)
+                h.words[i - (h.act ? 3 : 2)] = word_of(start->argv[i]);
         r = system_info_serve(start->vat, &hostile_ops, &h, &h.object);
         *ret = &h;
         return r;
@@ -150,6 +245,7 @@ int main(int argc, char **argv)
                                                    .schema = &system_info_capnp_schema,
                                                    .start = hostile_start,
                                                    .open = hostile_open,
+                                                   .closed = hostile_closed,
                                                    .stop = hostile_stop};
 
         return kit_run(&service, argc, argv);

@@ -6,6 +6,7 @@ manager and one for each caller; what it may do is the list of its role. Each tr
 of its own in the manifest, which begins as a good one and does its deed when it is called
 (hostile-service.c). Whoever has called it sees its end or its words; nobody else sees anything.
 """
+import json
 import sys
 
 import attacklib as a
@@ -31,6 +32,10 @@ def calls():
 
 
 ACTS = ["forge", "babble", "large", "packets", "end", "hang"]
+PSEUDONYM, ACCOUNT, PROFILE, METHOD, SOURCE = 1, 2, 4, 8, 16
+# What is done, what is asked for, what the manifest lets it know.
+CURIOUS = [["ask", ACCOUNT | PSEUDONYM, "pseudonym"], ["guess", ACCOUNT, "account"],
+           ["nag", METHOD, "account, pseudonym"]]
 
 
 def text():
@@ -39,7 +44,11 @@ def text():
                for i, c in enumerate(calls())]
     hostile += [a.instance.service(name, a.program("hostile-service"), s.SYSTEM_INFO,
                                    ["--act", name]) for name in ACTS]
-    grants = ["session", "system_info"] + [f"c{i}" for i in range(len(calls()))] + ACTS
+    hostile += [a.instance.service(act, a.program("hostile-service"), s.SYSTEM_INFO,
+                                   ["--act", act, str(fields)], disclosure=may)
+                for act, fields, may in CURIOUS]
+    grants = (["session", "system_info"] + [f"c{i}" for i in range(len(calls()))] + ACTS +
+              [c[0] for c in CURIOUS])
     return a.instance.manifest(services=hostile, anonymous="wide",
                                profiles=[a.instance.profile("wide", grants)])
 
@@ -160,6 +169,30 @@ def hang(target):
     return "service end"
 
 
+def told_nothing(target, name, why):
+    """It is refused, whole, and that is on record."""
+    got = words(target, name)
+    if got != "refused":
+        raise a.Failed(f"it has learned {got}")
+    lines = [x for x in map(json.loads, target.audit_lines())
+             if x["what"] == "disclosure" and x["capability"] == name
+             and x["outcome"] == "denied.disclosure"]
+    if len(lines) != 1 or lines[0]["detail"] != why:
+        raise a.Failed(f"recorded: {lines}")
+    return "sessiond"
+
+
+def nag(target):
+    """Thousands of questions are a few lines."""
+    before = len(target.audit_lines())
+    if words(target, "nag") != "asked":
+        raise a.Failed("it has not asked")
+    after = len(target.audit_lines())
+    if after > before + 20:
+        raise a.Failed(f"{after - before} records")
+    return "sessiond"
+
+
 def after_all(target, before):
     target.settled()
     now = others(target)
@@ -175,6 +208,9 @@ def tries(target):
     rows = {f"HS{i + 1}": (lambda i=i: call_try(target, i)) for i in range(len(calls()))}
     for deed in (forge, babble, large, packets, end, hang):
         rows[f"HS{len(rows) + 1}"] = lambda d=deed: d(target)
+    rows["HS32"] = lambda: told_nothing(target, "ask", "account")
+    rows["HS33"] = lambda: told_nothing(target, "guess", "no such caller")
+    rows["HS34"] = lambda: nag(target)
     rows[f"HS{len(rows) + 1}"] = lambda: after_all(target, before)
     return rows
 

@@ -38,10 +38,11 @@ def quoted(value):
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def service(name, program, iface, arguments=()):
-    """A service of a manifest, as text."""
+def service(name, program, iface, arguments=(), disclosure=""):
+    """A service of a manifest, as text; disclosure: names with commas between."""
     return (f"(name = {quoted(name)}, program = {quoted(program)}, "
             f"arguments = [{', '.join(map(quoted, arguments))}], interfaceId = {iface}, "
+            f"disclosure = [{disclosure}], "
             f"title = {quoted(name)}, summary = \"For tests.\")")
 
 

@@ -35,6 +35,25 @@ struct kit_caller {
         void *data;                             /**< the service's own; NULL at first */
 };
 
+/** What a service may ask about a caller, where the manifest's `disclosure` says so: bits. */
+enum kit_field {
+        KIT_PSEUDONYM = 1, /**< also told with the caller, without being asked */
+        KIT_ACCOUNT = 2,   /**< the account's name */
+        KIT_PROFILE = 4,   /**< the session's profile */
+        KIT_METHOD = 8,    /**< the method of its login: the name of a RemoteAuthKind */
+        KIT_SOURCE = 16,   /**< the address that its connection came from */
+};
+
+/** What was told of a caller. What was not asked for is "", and so is what there is none of. */
+struct kit_facts {
+        const char *account;                    /**< "": a guest's or an anonymous session */
+        const char *profile;                    /**< its name in the manifest */
+        const char *method;                     /**< as in RemoteAuthKind */
+        const char *source;                     /**< as the gateway saw it */
+        bool has_pseudonym;                     /**< whether the next member means anything */
+        uint8_t pseudonym[KIT_REFERENCE_BYTES]; /**< as in struct kit_caller */
+};
+
 /** What a service starts with. */
 struct kit_start {
         capnp_vat *vat; /**< its loop */
@@ -87,6 +106,24 @@ struct kit_service {
  *              stderr; 2: wrong arguments, or not started by an instance
  */
 int kit_run(const struct kit_service *s, int argc, char **argv);
+
+/**
+ * Asks the instance who a caller is. Nothing is told unless the manifest grants all that is asked
+ * for; both are recorded.
+ *
+ * @param caller  who: one that has come and is not closed
+ * @param fields  what: bits of enum kit_field
+ * @param told    called once, from the loop and not from here, unless the caller is closed before:
+ *                with 0 and what was asked for, whose texts are valid during the call; with
+ *                CAPNP_E_EXCEPTION, and NULL: it is refused; with another code of
+ *                capnp_question_wait()'s or capnp_question_check()'s, and NULL
+ * @param arg     handed to told
+ * @return        0; -ENOMEM; CAPNP_E_LIMIT: 16 such questions about this caller are under way;
+ *                CAPNP_E_DISCONNECTED: the session manager has gone
+ */
+int kit_disclose(struct kit_caller *caller, unsigned fields,
+                 void (*told)(void *arg, int r, const struct kit_facts *facts),
+                 void *arg) CAPNP_MUST_USE;
 
 /**
  * Gives every caller's own limits their defaults.
