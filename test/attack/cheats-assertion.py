@@ -14,9 +14,9 @@ import time
 
 import cheatlib as c
 import instance
-import jwtforge as j
 import sessionlib as s
 import sshforge as f
+import tokens as j
 from cheatlib import SERVER_KEY, USER
 from sessionlib import Failed, Struct
 

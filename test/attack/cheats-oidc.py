@@ -14,9 +14,9 @@ import urllib.parse
 
 import cheatlib as c
 import instance
-import jwtforge as j
 import oplib
 import sessionlib as s
+import tokens as j
 from cheatlib import OTHER, TWIN, USER
 from sessionlib import Failed, Struct
 
@@ -134,10 +134,8 @@ class Cases(c.Cheats):
         return self.cheat(why)
 
     def key(self):
-        """The provider's own key, for tokens that are made here."""
-        key = j.Key("ES256", self.op.key.kid)
-        key.private = self.op.key.private
-        return key
+        """The provider's own, for tokens that are made here."""
+        return self.op.key
 
     # ---- who may
 
@@ -275,8 +273,7 @@ class Cases(c.Cheats):
     def token_of_the_other(self):
         """The other provider's token where the first one's is expected, in its own name and in the
         first one's."""
-        evil = j.Key("ES256", self.evil.key.kid)
-        evil.private = self.evil.key.private
+        evil = self.evil.key
         self.token("of another issuer", lambda good: evil.token({**good, "iss": self.evil.url}))
         self.token("the issuer has no such key", evil.token)
         return self.token("not signed", lambda good: evil.token(good, kid=self.op.key.kid))

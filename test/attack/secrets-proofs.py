@@ -17,10 +17,10 @@ import time
 import attacklib as a
 import cheatlib as c
 import finder
-import jwtforge as j
 import oplib
 import sessionlib as s
 import sshforge as f
+import tokens as j
 
 access, assertion, oidc, passkey = (importlib.import_module(f"cheats-{n}") for n in (
     "access", "assertion", "oidc", "passkey"))

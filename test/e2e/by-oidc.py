@@ -23,6 +23,7 @@ import urllib.request
 import instance
 import oplib
 import sessionlib as s
+import tokens
 from sessionlib import Failed, Refused, Struct
 
 SCRIPT = "e2e-oidc"
@@ -258,8 +259,8 @@ class Cases:
         now = int(time.time())
         said = {"iss": self.op.url, "sub": "ci-runner", "aud": "capos-api", "client_id": "ci",
                 "exp": now + 600, "iat": now, "jti": os.urandom(8).hex(), **claims}
-        return (key or self.op.key).sign({k: v for k, v in said.items() if v is not None},
-                                         **{"typ": "at+jwt", **(head or {})})
+        return (key or self.op.key).token({k: v for k, v in said.items() if v is not None},
+                                          **{"typ": "at+jwt", **(head or {})}).decode()
 
     def show(self, token, account=None, profile=None, peer=None):
         peer = peer or self.connect()
@@ -311,7 +312,7 @@ class Cases:
             self.refused(lambda c=claims: self.show(self.access(**c)), code)
         self.refused(lambda: self.show(self.access(), "careful"), "denied.credentials")
         self.refused(lambda: self.show(self.access(head={"typ": "logout+jwt"})), "denied.credentials")
-        self.refused(lambda: self.show(self.access(key=oplib.Key(self.op.key.kid))), "denied.credentials")
+        self.refused(lambda: self.show(self.access(key=tokens.Key("ES256", self.op.key.kid))), "denied.credentials")
         self.op.claims = {"aud": "capos-api", "client_id": "ci", "sub": "ci-runner"}
         self.cheat("", "for somebody else")
 
@@ -322,7 +323,7 @@ class Cases:
         for i in range(TOKENS):
             if i % 10 == 0:
                 peer = self.connect()
-            self.refused(lambda: self.show(self.access(oplib.Key()), peer=peer), "denied.credentials")
+            self.refused(lambda: self.show(self.access(tokens.Key("ES256")), peer=peer), "denied.credentials")
             if i % 10 == 9:
                 peer.close()
         asked, may = self.op.count("/jwks") - before, 1 + int((time.monotonic() - begun) / 60)
@@ -339,7 +340,7 @@ class Cases:
         """A set of keys as large as is taken, and a byte more."""
         self.op.claims = {"groups": "admins", "sub": "alice at op"}
         op, ordinary = self.op, self.target
-        text = json.dumps({"keys": [op.key.jwk()]})
+        text = json.dumps({"keys": [op.key.jwk]})
         for size, good in ((48 * 1024, True), (48 * 1024 + 1, False)):
             self.target = instance.Instance(self.text)
             op.answers["/jwks"] = lambda h, _, n=size: h.answer(200, text.ljust(n).encode())

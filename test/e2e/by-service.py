@@ -78,7 +78,7 @@ class Cases:
                           stdin=stdin).stdout
 
     def key_add(self, name, key, *words):
-        return self.admin("key", "add", name, "-", *words, stdin=key.pem()).strip()
+        return self.admin("key", "add", name, "-", *words, stdin=key.pem).strip()
 
     def login(self, name, key, *words, code=0, over=None):
         return self.capos(code, "login", f"{name}@{over or 'plain:' + self.target.address}",
@@ -112,7 +112,7 @@ class Cases:
         for algorithm in ("PS256", "ES256", "ES384", "EdDSA"):
             name, key = "by-" + algorithm.lower(), tokens.Key(algorithm)
             self.account(name, key)
-            file = self.write(name + ".pem", key.pem(private=True))
+            file = self.write(name + ".pem", key.private_pem)
             self.through(name, file)
             self.through(name, file, over="unix:" + self.target.unix)
             self.through(name, file, "--expect", expect, over="tls:" + self.target.tls)
@@ -136,7 +136,7 @@ class Cases:
         self.account("told")
         key = tokens.Key()
         said = self.capos(2, "service-account", "key", "add", "told", "-", "--state",
-                          self.target.state, stdin=key.pem(private=True)).stderr
+                          self.target.state, stdin=key.private_pem).stderr
         expect("private key" in said, True, said)
         said = self.capos(1, "service-account", "key", "add", "told", "-", "--state",
                           self.target.state, stdin="hello").stderr
@@ -174,12 +174,12 @@ class Cases:
                 fields = (b"capos admission proof 1", transport, channel, nonce, b"",
                           name.encode(), b"robot", server)
                 text = b"".join(len(f).to_bytes(4, "big") + f for f in fields)
-                said = tokens.claims(name, audience,
-                                     tokens.encode(hashlib.sha256(text).digest()))
-                session = s.answer(flow, tokens.token(key, said)).ref(1, s.SESSION)
+                said = {"iss": name, "sub": name, "aud": audience, "exp": int(time.time()) + 120,
+                        "nonce": tokens.b64(hashlib.sha256(text).digest())}
+                session = s.answer(flow, key.token(said)).ref(1, s.SESSION)
                 info = session.call(0).content.ptr(0)
                 expect((s.text(info.ptr(1)), s.text(info.ptr(2))), (name, "robot"), over)
-                expect(self.records("attempt")[-1]["detail"], "key " + key.id, "the record")
+                expect(self.records("attempt")[-1]["detail"], "key " + key.kid, "the record")
                 session.call(3)
                 peer.close()
 
@@ -187,8 +187,8 @@ class Cases:
         """Over TLS, too, and that is what the record says; an assertion there is bound."""
         self.admin("add", "courier", "--profile", "courier")
         now = int(time.time())
-        token = self.op.key.sign({"iss": self.op.url, "sub": "the deployer", "aud": "here",
-                                  "roles": ["deploy"], "exp": now + 300}, typ="at+jwt")
+        token = self.op.key.token({"iss": self.op.url, "sub": "the deployer", "aud": "here",
+                                   "roles": ["deploy"], "exp": now + 300}, typ="at+jwt")
         for outcome in ("ok", "denied.credentials"):
             peer = tlspeer.TlsPeer(self.target.tls)
             flow = peer.flow(SERVICE)
@@ -205,7 +205,7 @@ class Cases:
             peer.close()
         key = tokens.Key()
         self.account("bound", key)
-        self.login("bound", self.write("bound.pem", key.pem(private=True)), "--expect",
+        self.login("bound", self.write("bound.pem", key.private_pem), "--expect",
                    self.target.pin, over="tls:" + self.target.tls)
         expect(self.records("attempt")[-1]["binding"], "tls-exporter", "an assertion's binding")
         self.capos(0, "logout", "-s", "bound")
@@ -215,14 +215,14 @@ class Cases:
     def each_has_its_own(self):
         key = tokens.Key()
         self.account("robbie", key)
-        file = self.write("robbie.pem", key.pem(private=True))
+        file = self.write("robbie.pem", key.private_pem)
         for words in (("add", "wrong", "--profile", "operator"), ("add", "carol", "--profile",
                                                                   "robot")):
             self.admin(*words, code=1)
         self.capos(1, "account", "add", "wrong", "--profile", "robot", "--state", self.target.state)
         self.capos(1, "account", "passwd", "robbie", "--password-stdin", "--state",
                    self.target.state, stdin="a long password\n")
-        self.admin("key", "add", "carol", "-", code=1, stdin=key.pem())
+        self.admin("key", "add", "carol", "-", code=1, stdin=key.pem)
         for profile in ("operator", "nothing"):
             done = self.login("robbie", file, "--profile", profile, code=3)
             expect(json.loads(done.stdout)["error"]["code"], "denied.profile", str(done))
@@ -262,16 +262,16 @@ class Cases:
         """Both are good; the session of the old one ends with it, and the new one's goes on."""
         old, new = tokens.Key(), tokens.Key("ES256")
         self.account("rolling", old)
-        first = self.write("old.pem", old.pem(private=True))
-        second = self.write("new.pem", new.pem(private=True))
+        first = self.write("old.pem", old.private_pem)
+        second = self.write("new.pem", new.private_pem)
         self.login("rolling", first, "--as", "old")
-        expect(self.key_add("rolling", new), new.id, "the thumbprint")
+        expect(self.key_add("rolling", new), new.kid, "the thumbprint")
         self.login("rolling", second, "--as", "new")
-        expect(self.admin("key", "list", "rolling").split(), [old.id, new.id], "the keys")
+        expect(self.admin("key", "list", "rolling").split(), [old.kid, new.kid], "the keys")
         self.through("rolling", first)
         # An id may begin with a dash.
         self.capos(0, "service-account", "key", "remove", "--state", self.target.state, "--",
-                   "rolling", old.id)
+                   "rolling", old.kid)
         self.capos(3, "whoami", "-s", "old")
         expect(self.session("new")[0], "rolling", "the new one")
         self.login("rolling", first, code=3)

@@ -14,44 +14,18 @@ import threading
 import time
 import urllib.parse
 
-import debian  # noqa: F401
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+import tokens
+from tokens import b64
 
 CLIENT, SECRET = "capos", "a secret of the client's & more"
 SUBJECT = "248289761001"
-
-
-def b64(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-class Key:
-    """A signing key, ES256."""
-
-    def __init__(self, kid=None):
-        self.private = ec.generate_private_key(ec.SECP256R1())
-        self.kid = kid or os.urandom(8).hex()
-
-    def jwk(self):
-        n = self.private.public_key().public_numbers()
-        return {"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.kid,
-                "x": b64(n.x.to_bytes(32, "big")), "y": b64(n.y.to_bytes(32, "big"))}
-
-    def sign(self, claims, **head):
-        parts = [b64(json.dumps(p).encode())
-                 for p in ({"alg": "ES256", "kid": self.kid, "typ": "JWT", **head}, claims)]
-        text = ".".join(parts)
-        r, s = decode_dss_signature(self.private.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
-        return f"{text}.{b64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
 class Provider:
     """Runs from its making to stop(). What is special is set from outside, at any time."""
 
     def __init__(self, port=0):
-        self.key = Key()
+        self.key = tokens.Key("ES256")
         self.others = []  # keys of its set, as objects
         self.asked = {}  # path: how often
         self.claims = {}  # that are added to each ID token; None: left out
@@ -129,7 +103,7 @@ class Provider:
         h.answer(200, {k: v for k, v in said.items() if v is not None})
 
     def jwks(self, h, _):
-        h.answer(200, {"keys": [self.key.jwk(), *self.others]})
+        h.answer(200, {"keys": [self.key.jwk, *self.others]})
 
     def client_is_good(self, h):
         want = ":".join(urllib.parse.quote(t, safe="") for t in (CLIENT, SECRET))
@@ -166,8 +140,8 @@ class Provider:
                   "nonce": nonce, "at_hash": b64(hashlib.sha256(access.encode()).digest()[:16]),
                   **self.claims}
         return {"access_token": access, "token_type": "Bearer", "expires_in": 600,
-                "id_token": self.key.sign({k: v for k, v in claims.items() if v is not None},
-                                          **self.head)}
+                "id_token": self.key.token({k: v for k, v in claims.items() if v is not None},
+                                           **self.head).decode()}
 
     # ---- a person with a browser
 
