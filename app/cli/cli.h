@@ -39,7 +39,8 @@ struct cli {
                 verbose, non_interactive;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
                 *account, *via, *expect, *certificate, *key, *method, *password_file, *key_id,
-                *passkey_command, *label, *issuer, *token_file;
+                *passkey_command, *label, *issuer, *token_file, *since, *until, *what, *outcome,
+                *event, *source, *capability, *of_session;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];
@@ -209,6 +210,8 @@ int cmd_session_revoke(struct cli *c);
 int cmd_status(struct cli *c);
 int cmd_audit_verify(struct cli *c);
 int cmd_audit_tail(struct cli *c);
+int cmd_audit_query(struct cli *c);
+int cmd_audit_export(struct cli *c);
 int cmd_methods(struct cli *c);
 int cmd_login(struct cli *c);
 int cmd_pipe(struct cli *c);

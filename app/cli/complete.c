@@ -81,6 +81,8 @@ static const struct {
         {"methods", 0, KIND_ADDRESS},
         {"audit verify", 0, KIND_FILE},
         {"audit tail", 0, KIND_FILE},
+        {"audit query", 0, KIND_FILE},
+        {"audit export", 0, KIND_FILE},
         {"manifest check", 0, KIND_FILE},
         {"cert import", 0, KIND_FILE},
         {"manifest explain", 0, KIND_FILE},

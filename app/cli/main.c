@@ -186,6 +186,35 @@ static const struct cli_option renew_options[] = {
         {0},
 };
 
+#define TIME_OPTIONS                                                                            \
+        {"since", 0, "TIME",                                                                    \
+         "from then on: a time in UTC or its beginning, 2026-11-23T02:06, or how long ago, 2h", \
+         offsetof(struct cli, since)},                                                          \
+        {                                                                                       \
+                "until", 0, "TIME", "until then, likewise: a day is the whole day",             \
+                        offsetof(struct cli, until)                                             \
+        }
+
+static const struct cli_option export_options[] = {STATE_OPTION, TIME_OPTIONS, {0}};
+
+static const struct cli_option query_options[] = {
+        STATE_OPTION,
+        TIME_OPTIONS,
+        {"what", 0, "WHAT", "this kind of record: attempt, grant, open, …",
+         offsetof(struct cli, what)},
+        {"outcome", 0, "CODE",
+         "this one, `ok` or `denied.credentials`, or all of a group: `denied`",
+         offsetof(struct cli, outcome)},
+        {"account", 0, "NAME", "about this account", offsetof(struct cli, account)},
+        {"session", 0, "ID", "about this session, by its id or how that begins",
+         offsetof(struct cli, of_session)},
+        {"event", 0, "N", "about this connection, by its number", offsetof(struct cli, event)},
+        {"source", 0, "ADDR", "from this address, with its port or without",
+         offsetof(struct cli, source)},
+        {"capability", 0, "NAME", "about this capability", offsetof(struct cli, capability)},
+        {0},
+};
+
 static const struct cli_option tail_options[] = {
         STATE_OPTION,
         {"lines", 'n', "N", "how many records (default: 10)", offsetof(struct cli, lines)},
@@ -389,6 +418,17 @@ static const struct cli_command commands[] = {
          cmd_audit_verify, state_options, 0, 1, false},
         {"audit tail", "[FILE] [-n N] [-f]", "Show the latest records of an audit log", NULL,
          cmd_audit_tail, tail_options, 0, 1, false},
+        {"audit query", "[FILE]", "Show the records of an audit log that are looked for",
+         "All conditions must hold. What is read is verified; the first line that does not\n"
+         "follow from those before it ends the list, and exit code 1 says so. --json prints\n"
+         "the records as they stand in the log.\n\n"
+         "Example:\n  capos audit query --since 1d --account alice --outcome denied\n",
+         cmd_audit_query, query_options, 0, 1, false},
+        {"audit export", "[FILE]", "Print a part of an audit log that can be verified elsewhere",
+         "Everything that was recorded in that time, as JSON lines, between two that say what\n"
+         "it goes on from and where it ends. `capos audit verify FILE` takes it.\n\n"
+         "Example:\n  capos audit export --since 2026-11-23 --until 2026-11-23 >monday.jsonl\n",
+         cmd_audit_export, export_options, 0, 1, false},
         {"doctor", "", "Show what this machine can confine, versions, and dates that come near",
          NULL, cmd_doctor, state_options, 0, 0, false},
         {"version", "", "Show the version", NULL, cmd_version, NULL, 0, 0, false},

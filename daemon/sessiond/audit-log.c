@@ -321,6 +321,8 @@ static int log_judge(struct audit_log *l, const struct store_mark *m, struct aud
         if (r)
                 return r;
 
+        if (v.part)
+                v.fault = CAPOS_AUDIT_FORM; /* of some log; it is none */
         l->chain = v.chain;
         l->segment = v.segment;
         l->bytes = v.good_bytes;

@@ -8,7 +8,8 @@
  *
  * The chain goes through all segments. The first line of a segment that goes on from another says
  * so itself, in its last two members (`segment`, `before`: the hash it goes on from), so that each
- * file can be verified alone.
+ * file can be verified alone. A part that is taken out of a log stands between two lines that say
+ * the same of it: `{"part-from":"N","hash":"H"}` and `{"part-to":"N","hash":"H"}`.
  *
  * Text comes from clients in part. It is UTF-8 as it stands, but for what could end a line, forge
  * one or turn one around on a terminal: controls, marks of direction and of no width, line
@@ -28,6 +29,8 @@
 
 static const char segment_begins[] = ",\"segment\":\"";
 static const char before_begins[] = "\",\"before\":\"";
+static const char part_begins[] = "{\"part-from\":\"";
+static const char part_ends[] = "{\"part-to\":\"";
 static const char tail_begins[] = ",\"hash\":\"";
 static const char tail_ends[] = "\"}";
 
@@ -212,6 +215,26 @@ size_t capos_audit_line(struct capos_audit_chain *c, const struct capos_audit_re
         return l.len;
 }
 
+static size_t part_put(const struct capos_audit_chain *c, const char *begins, char *out)
+{
+        char hex[HEX_BYTES + 1];
+
+        sodium_bin2hex(hex, sizeof(hex), c->hash, sizeof(c->hash));
+        return (size_t)snprintf(out, CAPOS_AUDIT_LINE_BYTES, "%s%llu\"%s%s%s\n", begins,
+                                (unsigned long long)c->records, tail_begins, hex, tail_ends);
+}
+
+size_t capos_audit_part_begin(const struct capos_audit_chain *before,
+                              char out[CAPOS_AUDIT_LINE_BYTES])
+{
+        return part_put(before, part_begins, out);
+}
+
+size_t capos_audit_part_end(const struct capos_audit_chain *after, char out[CAPOS_AUDIT_LINE_BYTES])
+{
+        return part_put(after, part_ends, out);
+}
+
 /* ---- verifying ---------------------------------------------------------------------------- */
 
 static bool hash_of_hex(const char *hex, uint8_t ret[CAPOS_AUDIT_HASH_BYTES])
@@ -308,9 +331,70 @@ static enum capos_audit_fault chain_compare(const struct capos_audit_chain *c,
         return CAPOS_AUDIT_OTHER;
 }
 
+/* A line around a part: at how many records, and their hash. */
+static bool part_line(const char *p, size_t len, const char *begins, struct capos_audit_chain *ret)
+{
+        struct capos_audit_chain c;
+        char again[CAPOS_AUDIT_LINE_BYTES];
+        size_t n = strlen(begins);
+
+        if (len < n + TAIL_BYTES || memcmp(p, begins, n) != 0 ||
+            !hash_of_hex(p + len - (sizeof(tail_ends) - 1) - HEX_BYTES, c.hash))
+                return false;
+
+        c.records = number_at(p + n, p + len);
+        if (part_put(&c, begins, again) != len + 1 || memcmp(again, p, len) != 0)
+                return false;
+
+        *ret = c;
+        return true;
+}
+
+/* The lines around a part. False: it is a record, or nothing. */
+static bool verdict_part(struct capos_audit_verdict *v, const char *p, size_t len)
+{
+        struct capos_audit_chain c;
+
+        if (!v->segment && part_line(p, len, part_begins, &c)) {
+                v->segment = 1;
+                v->part = true;
+                v->begin = v->chain = c;
+                return true;
+        }
+        if (!v->part || !part_line(p, len, part_ends, &c))
+                return false;
+
+        v->ended = true;
+        if (c.records != v->chain.records || memcmp(c.hash, v->chain.hash, sizeof(c.hash)) != 0)
+                v->fault = CAPOS_AUDIT_CHAIN;
+        return true;
+}
+
+static void verdict_line(struct capos_audit_verdict *v, const struct capos_audit_chain *known,
+                         const struct capos_audit_reader *reader, const char *p, size_t len)
+{
+        struct capos_audit_chain before;
+
+        if (v->ended) {
+                v->fault = CAPOS_AUDIT_FORM;
+                return;
+        }
+        if (verdict_part(v, p, len))
+                return;
+        if (!v->segment)
+                verdict_begin(v, p, len);
+
+        before = v->chain;
+        v->fault = chain_follow(&v->chain, p, len);
+        if (!v->fault)
+                v->fault = chain_compare(&v->chain, known);
+        if (!v->fault && reader)
+                reader->line(reader->arg, p, len, &before, &v->chain);
+}
+
 /* Follows the whole lines in a block. Returns the bytes they take. */
 static size_t verdict_block(struct capos_audit_verdict *v, const struct capos_audit_chain *known,
-                            const char *p, size_t len)
+                            const struct capos_audit_reader *reader, const char *p, size_t len)
 {
         size_t at = 0;
 
@@ -319,11 +403,7 @@ static size_t verdict_block(struct capos_audit_verdict *v, const struct capos_au
 
                 if (!end)
                         break;
-                if (!v->segment)
-                        verdict_begin(v, p, (size_t)(end - p));
-                v->fault = chain_follow(&v->chain, p + at, (size_t)(end - p) - at);
-                if (!v->fault)
-                        v->fault = chain_compare(&v->chain, known);
+                verdict_line(v, known, reader, p + at, (size_t)(end - p) - at);
                 if (!v->fault)
                         at = (size_t)(end - p) + 1;
         }
@@ -347,7 +427,7 @@ static int audit_read(int fd, char *p, size_t len, uint64_t at, size_t *ret_len)
 }
 
 static int verdict_read(struct capos_audit_verdict *v, const struct capos_audit_chain *known,
-                        int fd)
+                        const struct capos_audit_reader *reader, int fd)
 {
         char *block = malloc(READ_BYTES);
         size_t len = 0, used;
@@ -357,7 +437,7 @@ static int verdict_read(struct capos_audit_verdict *v, const struct capos_audit_
                 r = audit_read(fd, block, READ_BYTES, v->good_bytes, &len);
                 if (r || !len)
                         break;
-                used = verdict_block(v, known, block, len);
+                used = verdict_block(v, known, reader, block, len);
                 if (!v->fault && !used)
                         v->fault =
                                 len < CAPOS_AUDIT_LINE_BYTES ? CAPOS_AUDIT_TORN : CAPOS_AUDIT_FORM;
@@ -366,8 +446,8 @@ static int verdict_read(struct capos_audit_verdict *v, const struct capos_audit_
         return r;
 }
 
-int capos_audit_verify(int fd, const struct capos_audit_chain *known,
-                       struct capos_audit_verdict *ret)
+int capos_audit_read(int fd, const struct capos_audit_chain *known,
+                     const struct capos_audit_reader *reader, struct capos_audit_verdict *ret)
 {
         struct capos_audit_verdict v = {0};
         struct stat st;
@@ -378,7 +458,7 @@ int capos_audit_verify(int fd, const struct capos_audit_chain *known,
         if (!S_ISREG(st.st_mode))
                 return -EINVAL;
 
-        r = verdict_read(&v, known, fd);
+        r = verdict_read(&v, known, reader, fd);
         if (r)
                 return r;
 
@@ -386,12 +466,20 @@ int capos_audit_verify(int fd, const struct capos_audit_chain *known,
         v.segment = v.segment ? v.segment : 1;
         if (!v.fault)
                 v.fault = chain_compare(&v.begin, known);
-        v.line = v.chain.records - v.begin.records + (v.fault != CAPOS_AUDIT_OTHER);
+        if (!v.fault && v.part && !v.ended)
+                v.fault = CAPOS_AUDIT_CUT;
+        v.line = v.chain.records - v.begin.records + (v.fault != CAPOS_AUDIT_OTHER) + v.part;
         v.line = v.fault ? v.line : 0;
         if ((!v.fault || v.fault == CAPOS_AUDIT_TORN) && known && v.chain.records < known->records)
                 v.fault = CAPOS_AUDIT_CUT;
         *ret = v;
         return 0;
+}
+
+int capos_audit_verify(int fd, const struct capos_audit_chain *known,
+                       struct capos_audit_verdict *ret)
+{
+        return capos_audit_read(fd, known, NULL, ret);
 }
 
 const char *capos_audit_fault_text(enum capos_audit_fault f)

@@ -58,6 +58,7 @@ enum capos_audit_fault {
 struct capos_audit_verdict {
         enum capos_audit_fault fault;
         uint32_t segment;               /* 1 is the first */
+        bool part, ended;               /* it was taken out of a log; its last line was there */
         uint64_t line;                  /* in this file, where the fault is; 1 is the first */
         uint64_t good_bytes;            /* of all lines before it */
         uint64_t bytes;                 /* of the file */
@@ -72,6 +73,29 @@ struct capos_audit_verdict {
  */
 int capos_audit_verify(int fd, const struct capos_audit_chain *known,
                        struct capos_audit_verdict *ret) CAPNP_MUST_USE;
+/* Somebody who reads along: each line that follows, without its newline, and where the log stands
+ * before and after it. */
+struct capos_audit_reader {
+        void (*line)(void *arg, const char *p, size_t len, const struct capos_audit_chain *before,
+                     const struct capos_audit_chain *after);
+        void *arg;
+};
+
+/* The same as capos_audit_verify(), and every good line is read to somebody. */
+int capos_audit_read(int fd, const struct capos_audit_chain *known,
+                     const struct capos_audit_reader *reader,
+                     struct capos_audit_verdict *ret) CAPNP_MUST_USE;
+
+/*
+ * A part of a log that is verified elsewhere: a line that says what it goes on from, the records as
+ * they stand in the log, and a line that says where it ends. capos_audit_verify() takes it as a
+ * segment. Each makes its line, newline included, and returns its length.
+ */
+size_t capos_audit_part_begin(const struct capos_audit_chain *before,
+                              char out[CAPOS_AUDIT_LINE_BYTES]);
+size_t capos_audit_part_end(const struct capos_audit_chain *after,
+                            char out[CAPOS_AUDIT_LINE_BYTES]);
+
 /* In words: "a line does not follow from those before it". */
 const char *capos_audit_fault_text(enum capos_audit_fault f);
 

@@ -256,6 +256,78 @@ TEST(what_is_known_must_be_there)
         free(l.p);
 }
 
+/* Records 11 to 20, to be verified elsewhere. */
+static size_t part_make(const struct log *l, char *to)
+{
+        struct capos_audit_chain from = verify(l->p, l->ends[10]).chain,
+                                 end = verify(l->p, l->ends[20]).chain;
+        size_t len = capos_audit_part_begin(&from, to), n = l->ends[20] - l->ends[10];
+
+        memcpy(to + len, l->p + l->ends[10], n);
+        return len + n + capos_audit_part_end(&end, to + len + n);
+}
+
+struct reading {
+        unsigned lines;
+        uint64_t last;
+};
+
+static void reading_line(void *arg, const char *p, size_t len,
+                         const struct capos_audit_chain *before,
+                         const struct capos_audit_chain *after)
+{
+        struct reading *r = arg;
+
+        CHECK(len > 2 && *p == '{' && p[len - 1] == '}');
+        CHECK_EQ(after->records, before->records + 1);
+        CHECK(!r->lines || before->records == r->last);
+        r->last = after->records;
+        r->lines++;
+}
+
+TEST_T(a_part_verifies_alone, 120)
+{
+        struct capos_audit_verdict v;
+        struct reading reading = {0};
+        const struct capos_audit_reader reader = {reading_line, &reading};
+        struct log l;
+        char *part;
+        size_t len, last;
+        int fd = memfd_create("part", MFD_CLOEXEC);
+
+        log_make(&l);
+        part = malloc(l.len + 1);
+        CHECK(part && fd >= 0);
+        len = part_make(&l, part);
+        CHECK_EQ(write(fd, part, len), len);
+        CHECK_OK(capos_audit_read(fd, NULL, &reader, &v));
+        close(fd);
+        CHECK_EQ(v.fault, CAPOS_AUDIT_GOOD);
+        CHECK(v.part && v.ended);
+        CHECK_EQ(v.begin.records, 10);
+        CHECK_EQ(v.chain.records, 20);
+        CHECK_EQ(reading.lines, 10);
+        CHECK_EQ(reading.last, 20);
+
+        for (size_t i = 0; i < len; i++) {
+                if (i)
+                        CHECK(verify(part, i).fault);
+                part[i] ^= 1;
+                CHECK(verify(part, len).fault);
+                part[i] ^= 1;
+        }
+        /* Without its last line, and with more behind it. */
+        last = len - 1;
+        while (part[last - 1] != '\n')
+                last--;
+        CHECK_EQ(verify(part, last).fault, CAPOS_AUDIT_CUT);
+        part[len] = '\n';
+        CHECK_EQ(verify(part, len + 1).fault, CAPOS_AUDIT_FORM);
+        CHECK_EQ(verify(part, len + 1).line, 12);
+        free(part);
+        free(l.p);
+}
+
 TEST(what_is_no_file_is_not_waited_for)
 {
         struct capos_audit_verdict v;
