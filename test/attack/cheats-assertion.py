@@ -19,6 +19,7 @@ import sshforge as f
 import tokens as j
 from cheatlib import SERVER_KEY, USER
 from sessionlib import Failed, Struct
+from tied import Tied
 
 SCRIPT = "attack-cheats-assertion"
 SERVICE = 8
@@ -57,9 +58,13 @@ def claims(login, text=None, **lies):
             "exp": int(time.time()) + LIFE_S - 10, "nonce": j.b64(digest), **lies}
 
 
-class Cases(c.Cheats):
+class Cases(Tied):
     """`job` has a key of each algorithm, `other` one; carol is a person, with an SSH key and a
     password."""
+
+    untied = "for another login"
+    method = SERVICE
+    account = JOB
 
     def __init__(self, target):
         super().__init__(target, "serviceCredential")
@@ -71,6 +76,9 @@ class Cases(c.Cheats):
         target.add_program(JOB, self.keys.values())
         target.add_program(OTHER, [self.others])
         target.account(USER, [self.ssh], password=instance.SECRET)
+
+    def tied(self, login, key, **lies):
+        return key.token(claims(login, login.text(**lies)))
 
     def login(self, account=JOB, profile="job", peer=None, **how):
         return super().login(account, profile, peer, **{"kind": SERVICE, **how})
@@ -101,14 +109,6 @@ class Cases(c.Cheats):
         """… whose claims are others; one that is None is not there."""
         return self.forged(why, lambda k, good: k.token(
             {n: v for n, v in {**good, **lies}.items() if v is not None}), key and [key])
-
-    def lie(self, **fields):
-        """A token for another transcript."""
-        login = self.login()
-        layer = self.wrong(login, self.key.token(claims(login, login.text(**fields))),
-                           "for another login")
-        self.elsewhere()
-        return layer
 
     def good(self, key=None, login=None):
         """(login, its proof, its session)."""
@@ -156,27 +156,6 @@ class Cases(c.Cheats):
         return self.wrong(login, proof, "the issuer has no such key")
 
     # ---- replays
-
-    def same_flow(self):
-        login, proof, _ = self.good()
-        return self.refused("denied.flow", lambda: login.prove(proof), kind=None)
-
-    def flow_beside(self):
-        peer = self.peer()
-        first, second = (self.login(peer=peer) for _ in range(2))
-        return self.wrong(second, self.key.token(claims(first)), "for another login")
-
-    def flow_after(self):
-        login, _, _ = self.good()
-        return self.refused("denied.already-bound", lambda: c.Login(login.peer, JOB, kind=SERVICE))
-
-    def other_connection(self):
-        for over in ("tls", "plain", "unix"):
-            _, proof, _ = self.good(login=self.login(peer=self.peer(over)))
-            layer = self.wrong(self.login(peer=self.peer(over)), proof, "for another login",
-                               transport=over)
-            self.elsewhere()
-        return layer
 
     def not_asked(self):
         """Before a nonce was told."""
@@ -272,28 +251,12 @@ class Cases(c.Cheats):
                 {**good, "nonce": g(good["nonce"])}))
         return layer
 
-    def other_exporter(self):
-        return self.lie(channel=self.peer().exporter)
-
     def other_transport(self):
         self.lie(transport=b"plain", channel=b"", key_hash=b"")
         return self.lie(transport=b"tls-key", channel=b"")
 
-    def between(self, identity, why="for another login", **how):
-        """An honest token, on its way through somebody."""
-        with self.middle(identity) as middle:
-            login = self.login(peer=self.peer(address=middle.address), **how)
-            proof = self.key.token(claims(login))
-            layer = self.wrong(login, proof, why, account=JOB, transport="tls")
-            if proof not in middle.heard:
-                raise Failed("he has not heard the token")
-            return layer
-
     def middle_own_key(self):
         return self.between(None, "for somebody else")
-
-    def middle_stolen_key(self):
-        return self.between(self.target.identity)
 
     def server_key_where_it_may_not(self):
         login = self.login(binding=SERVER_KEY)

@@ -12,8 +12,9 @@ import sys
 
 import cheatlib as c
 import sessionlib as s
-from cheatlib import OTHER, SERVER_KEY, TWIN, USER
+from cheatlib import OTHER, TWIN, USER
 from sessionlib import Failed, Refused, Struct
+from tied import Tied
 
 sys.path.insert(0, os.path.join(s.TOP, "test", "passkey"))
 import authenticator as a  # noqa: E402
@@ -30,8 +31,11 @@ def make():
     return c.Target(ways=WAYS)
 
 
-class Cases(c.Cheats):
+class Cases(Tied):
     """carol has a passkey of each algorithm; dave and eve have one each."""
+
+    untied = "for another challenge"
+    method = PASSKEY
 
     def __init__(self, target):
         super().__init__(target, "passkey")
@@ -77,6 +81,9 @@ class Cases(c.Cheats):
     def proof(self, login, key=None, origin=ORIGIN, **lies):
         return (key or self.key).get(self.challenge(login, **lies), origin)
 
+    def tied(self, login, key, **lies):
+        return json.dumps(self.proof(login, key, **lies)).encode()
+
     def client(self, login, key=None, change=None, **fields):
         """A proof whose browser says this, signed as it stands."""
         key = key or self.key
@@ -96,11 +103,6 @@ class Cases(c.Cheats):
             layer = self.wrong(login, forged(login, key), account=USER, **wanted)
             self.elsewhere()
         return layer
-
-    def lie(self, to=USER, **fields):
-        """All is as it should be, but for these fields of the transcript."""
-        login = self.login(to)
-        return self.wrong(login, self.proof(login, **fields), account=to, why="for another challenge")
 
     def good(self, key=None, **how):
         """(login, its proof, its session)."""
@@ -130,26 +132,6 @@ class Cases(c.Cheats):
 
     # ---- replays
 
-    def same_flow(self):
-        login, proof, _ = self.good()
-        return self.refused("denied.flow", lambda: login.prove(proof), kind=None)
-
-    def flow_beside(self):
-        peer = self.peer()
-        first, second = (self.login(peer=peer) for _ in range(2))
-        return self.wrong(second, self.proof(first), why="for another challenge")
-
-    def flow_after(self):
-        login, _, _ = self.good()
-        return self.refused("denied.already-bound", lambda: c.Login(login.peer, USER, kind=PASSKEY))
-
-    def other_connection(self):
-        for over in ("tls", "plain", "unix"):
-            _, proof, _ = self.good(peer=self.peer(over))
-            layer = self.wrong(self.login(peer=self.peer(over)), proof, transport=over)
-            self.elsewhere()
-        return layer
-
     def unasked(self):
         """Before there is a challenge."""
         login = c.Login(self.peer(), USER, "operator", PASSKEY)
@@ -157,51 +139,10 @@ class Cases(c.Cheats):
 
     # ---- lies in the transcript
 
-    def other_account(self):
-        return self.lie(TWIN, account=USER.encode())
-
-    def other_profile(self):
-        return self.lie(profile=b"robot")
-
-    def other_nonce(self):
-        self.lie(nonce=bytes(32))
-        self.elsewhere()
-        return self.lie(client_nonce=b"x")
-
-    def other_exporter(self):
-        return self.lie(channel=self.peer().exporter)
-
-    def other_server(self):
-        return self.lie(key_hash=bytes(32))
-
-    def plain_over_tls(self):
-        return self.lie(transport=b"plain", channel=b"", key_hash=b"")
-
     def nonce_itself(self):
         """The challenge of a site that knows no transcript."""
         login = self.login()
         return self.wrong(login, self.key.get(login.nonce, ORIGIN), why="for another challenge")
-
-    # ---- somebody between
-
-    def between(self, identity, **how):
-        """An honest proof, on its way through somebody."""
-        with self.middle(identity) as middle:
-            login = self.login(peer=self.peer(address=middle.address), **how)
-            proof = json.dumps(self.proof(login))
-            layer = self.wrong(login, proof, account=USER, transport="tls")
-            if proof.encode() not in middle.heard:
-                raise Failed("he has not heard the proof")
-            return layer
-
-    def middle_own_key(self):
-        return self.between(None)
-
-    def middle_stolen_key(self):
-        return self.between(self.target.identity)
-
-    def middle_server_key(self):
-        return self.between(None, profile="loose", binding=SERVER_KEY)
 
     # ---- what the browser says
 

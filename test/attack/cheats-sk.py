@@ -11,8 +11,9 @@ import sys
 import cheatlib as c
 import sessionlib as s
 import sshforge as f
-from cheatlib import OTHER, SERVER_KEY, TWIN, USER
+from cheatlib import OTHER, TWIN, USER
 from sessionlib import Failed
+from tied import Tied
 
 SCRIPT = "attack-cheats-sk"
 AT_ONCE = 12  # failures from one address, which are fewer than make it wait
@@ -21,7 +22,7 @@ SAID = 5  # bytes behind a signature: flags and counter
 KINDS = ("sk-ed25519", "sk-p256")
 
 
-class Cases(c.Cheats):
+class Cases(Tied):
     """carol has a security key of each kind, and a plain key; dave has carol's first; eve her own."""
 
     def __init__(self, target):
@@ -32,6 +33,13 @@ class Cases(c.Cheats):
         for name, keys in ((USER, (*self.keys, self.plain)), (TWIN, (self.first,)),
                            (OTHER, (self.eve,))):
             target.account(name, keys, password=c.instance.SECRET)
+
+    def each_key(self):
+        return self.keys
+
+    @staticmethod
+    def tied(login, key, **lies):
+        return f.sshsig(key, login.text(**lies))
 
     def login(self, account=USER, profile="operator", peer=None, **how):
         return super().login(account, profile, peer, **how)
@@ -45,14 +53,6 @@ class Cases(c.Cheats):
         for key in keys or self.keys:
             login = self.login()
             layer = self.wrong(login, forged(key, login.text()), account=USER, **wanted)
-            self.elsewhere()
-        return layer
-
-    def lie(self, to=USER, keys=None, **fields):
-        """All is as it should be, but for these fields of the transcript."""
-        for key in keys or self.keys:
-            login = self.login(to)
-            layer = self.wrong(login, f.sshsig(key, login.text(**fields)), account=to)
             self.elsewhere()
         return layer
 
@@ -87,69 +87,6 @@ class Cases(c.Cheats):
             layer = self.let_in(self.good()[2], USER)
             self.recorded("ok", f"security key, counter {counter + 1}")
         return layer
-
-    # ---- replays
-
-    def same_flow(self):
-        login, proof, _ = self.good()
-        return self.refused("denied.flow", lambda: login.prove(proof), kind=None)
-
-    def flow_beside(self):
-        peer = self.peer()
-        first, second = (self.login(peer=peer) for _ in range(2))
-        return self.wrong(second, f.sshsig(self.first, first.text()))
-
-    def flow_after(self):
-        login, _, _ = self.good()
-        return self.refused("denied.already-bound", lambda: c.Login(login.peer, USER))
-
-    def other_connection(self):
-        for over in ("tls", "plain", "unix"):
-            _, proof, _ = self.good(peer=self.peer(over))
-            layer = self.wrong(self.login(peer=self.peer(over)), proof, transport=over)
-            self.elsewhere()
-        return layer
-
-    # ---- lies in the transcript
-
-    def other_account(self):
-        return self.lie(TWIN, [self.first], account=USER.encode())
-
-    def other_profile(self):
-        return self.lie(profile=b"robot")
-
-    def other_nonce(self):
-        return self.lie(nonce=bytes(32))
-
-    def other_exporter(self):
-        return self.lie(channel=self.peer().exporter)
-
-    def other_server(self):
-        return self.lie(key_hash=bytes(32))
-
-    def plain_over_tls(self):
-        return self.lie(transport=b"plain", channel=b"", key_hash=b"")
-
-    def between(self, identity, **how):
-        """An honest proof, on its way through somebody."""
-        with self.middle(identity) as middle:
-            for key in self.keys:
-                login = self.login(peer=self.peer(address=middle.address), **how)
-                proof = f.sshsig(key, login.text())
-                layer = self.wrong(login, proof, account=USER, transport="tls")
-                if proof not in middle.heard:
-                    raise Failed("he has not heard the proof")
-                self.elsewhere()
-            return layer
-
-    def middle_own_key(self):
-        return self.between(None)
-
-    def middle_stolen_key(self):
-        return self.between(self.target.identity)
-
-    def middle_server_key(self):
-        return self.between(None, profile="loose", binding=SERVER_KEY)
 
     # ---- what the security key says
 

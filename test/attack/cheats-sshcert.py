@@ -13,8 +13,9 @@ import time
 import cheatlib as c
 import sessionlib as s
 import sshforge as f
-from cheatlib import OTHER, SERVER_KEY, TWIN, USER
+from cheatlib import OTHER, TWIN, USER
 from sessionlib import Failed, Struct
+from tied import Tied
 
 SCRIPT = "attack-cheats-sshcert"
 REVOKED_SERIAL, REVOKED_ID = 66, b"lost laptop"
@@ -43,8 +44,10 @@ class Target(c.Target):
         super().__init__(ways=f"sshAuthorities = [{', '.join(rows)}], ")
 
 
-class Cases(c.Cheats):
+class Cases(Tied):
     """Nobody has a key of his own; carol and dave are accounts, eve may not be a robot."""
+
+    untied = NOT_HIS
 
     def __init__(self, target):
         super().__init__(target, "publicKey")
@@ -58,6 +61,11 @@ class Cases(c.Cheats):
         """carol's, by the office."""
         return f.Certificate(key or self.key, by or self.target.office,
                              **{"principals": [USER.encode()], **fields})
+
+    def tied(self, login, key, **lies):
+        """By a good certificate, of both."""
+        blob = self.certificate(key, principals=[USER.encode(), TWIN.encode()]).blob()
+        return f.sshsig(key, login.text(**lies), blob)
 
     def login(self, account=USER, profile="operator", peer=None, **how):
         return super().login(account, profile, peer, **how)
@@ -78,15 +86,6 @@ class Cases(c.Cheats):
         """A certificate with these fields is refused, though an authority has signed it."""
         blob = self.certificate(key, by, **fields).blob()
         return self.shown(blob, why, account, key, over)
-
-    def lie(self, to=USER, **fields):
-        """A good certificate, of both; its key signs another transcript."""
-        login = self.login(to)
-        blob = self.certificate(principals=[USER.encode(), TWIN.encode()]).blob()
-        layer = self.wrong(login, f.sshsig(self.key, login.text(**fields), blob), NOT_HIS,
-                           account=to)
-        self.elsewhere()
-        return layer
 
     def good(self, key=None, by=None, login=None, **fields):
         """(login, its proof, its session)."""
@@ -125,25 +124,6 @@ class Cases(c.Cheats):
         self.let_in(login.prove(proof), USER)
         return layer
 
-    # ---- replays
-
-    def same_flow(self):
-        login, proof, _ = self.good()
-        return self.refused("denied.flow", lambda: login.prove(proof), kind=None)
-
-    def flow_beside(self):
-        peer = self.peer()
-        first, second = (self.login(peer=peer) for _ in range(2))
-        blob = self.certificate().blob()
-        return self.wrong(second, f.sshsig(self.key, first.text(), blob), NOT_HIS)
-
-    def other_connection(self):
-        for over in ("tls", "plain", "unix"):
-            _, proof, _ = self.good(login=self.login(peer=self.peer(over)))
-            layer = self.wrong(self.login(peer=self.peer(over)), proof, NOT_HIS, transport=over)
-            self.elsewhere()
-        return layer
-
     # ---- another account, another profile
 
     def other_principal(self):
@@ -160,9 +140,6 @@ class Cases(c.Cheats):
             layer = self.shown(signed_with(certificate, f.strings(cut), f.strings(cut + more)),
                                "for other accounts")
         return layer
-
-    def other_account(self):
-        return self.lie(TWIN, account=USER.encode())
 
     def no_account(self):
         login = self.login("nobody")
@@ -187,42 +164,10 @@ class Cases(c.Cheats):
             self.elsewhere()
         return layer
 
-    def other_profile(self):
-        return self.lie(profile=b"robot")
-
     # ---- another nonce, another channel
-
-    def other_nonce(self):
-        self.lie(client_nonce=b"mine")
-        return self.lie(nonce=bytes(32))
-
-    def other_exporter(self):
-        return self.lie(channel=self.peer().exporter)
-
-    def other_server(self):
-        return self.lie(key_hash=bytes(32))
 
     def other_transport(self):
         return self.lie(transport=b"unix", channel=b"", key_hash=b"")
-
-    def between(self, identity, **how):
-        """An honest proof, on its way through somebody."""
-        with self.middle(identity) as middle:
-            login = self.login(peer=self.peer(address=middle.address), **how)
-            proof = f.sshsig(self.key, login.text(), self.certificate().blob())
-            layer = self.wrong(login, proof, NOT_HIS, account=USER, transport="tls")
-            if proof not in middle.heard:
-                raise Failed("he has not heard the proof")
-            return layer
-
-    def middle_own_key(self):
-        return self.between(None)
-
-    def middle_stolen_key(self):
-        return self.between(self.target.identity)
-
-    def middle_server_key(self):
-        return self.between(None, profile="loose", binding=SERVER_KEY)
 
     def other_space(self):
         for space in (b"file", b"git", b"login@capos2"):
