@@ -49,6 +49,7 @@ struct agent {
         bool waits;            /* it begins when the look at the session that runs is over */
         capnp_cap *holder;     /* of a passkey, while a renewal asks it */
         capnp_question *asked; /* … and what it is asked */
+        char party[256];       /* whose passkey it is told to be; "": not told */
         uint8_t *proof_bytes;
         uint32_t proof_len;
         char why[RUNTIME_WHY]; /* the session has ended; "": the user has ended it */
@@ -357,6 +358,7 @@ static void agent_on_step(capos_client *c, const struct capos_step *s, void *arg
         passkey_holder_prove_set_relying_party(q, s->relying_party);
         passkey_holder_prove_set_challenge(
                 q, (capnp_data){s->transcript_hash, sizeof(s->transcript_hash)});
+        passkey_holder_prove_set_expires_at_ms(q, s->expires_at_ms);
         g->asked = q;
         capnp_question_send(q, agent_on_answer, g);
 }
@@ -365,16 +367,20 @@ static int agent_renew_by_passkey(void *self, capnp_answer *a)
 {
         struct agent *g = self;
         capnp_cap *holder = session_agent_renew_by_passkey_param_holder(a).c;
+        const char *party = session_agent_renew_by_passkey_param_relying_party(a).p;
 
-        if (capnp_answer_check(a) || !holder)
+        if (capnp_answer_check(a) || !holder || strlen(party) >= sizeof(g->party))
                 return capnp_answer_fail(a, CAPNP_FAILED, "bad parameters");
         if (g->dropped_ms)
                 return agent_refuse_dropped(g, a);
         if (g->renewal)
                 return capnp_answer_fail(a, CAPNP_OVERLOADED, "a renewal is under way");
 
-        g->proof = (struct capos_login){
-                .kind = CAPOS_AUTH_PASSKEY, .step = agent_on_step, .step_arg = g};
+        (void)snprintf(g->party, sizeof(g->party), "%s", party);
+        g->proof = (struct capos_login){.kind = CAPOS_AUTH_PASSKEY,
+                                        .relying_party = *party ? g->party : g->seed->relying_party,
+                                        .step = agent_on_step,
+                                        .step_arg = g};
         g->duration_ms = 0;
         g->holder = capnp_cap_ref(holder);
         return agent_renew_by_proof(g, a);

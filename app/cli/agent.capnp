@@ -46,8 +46,9 @@ struct AgentInfo {
 interface PasskeyHolder {
   # A command that can ask an authenticator.
 
-  prove @0 (relyingParty :Text, challenge :Data) -> (response :Data);
-  # challenge: WebAuthn's, the hash of the proof transcript. response: an AuthenticationResponseJSON.
+  prove @0 (relyingParty :Text, challenge :Data, expiresAtMs :UInt64) -> (response :Data);
+  # challenge: WebAuthn's, the hash of the proof transcript. response: an AuthenticationResponseJSON. expiresAtMs: until
+  # when the instance waits for it, since 1970.
 }
 
 interface SessionAgent {
@@ -66,6 +67,7 @@ interface SessionAgent {
   logout @3 () -> ();
   # RemoteSession.logout; the agent ends when this has returned.
 
-  renewByPasskey @4 (holder :PasskeyHolder) -> ();
-  # RemoteSession.reauthenticate by what the holder answers.
+  renewByPasskey @4 (holder :PasskeyHolder, relyingParty :Text) -> ();
+  # RemoteSession.reauthenticate by what the holder answers. relyingParty: whose passkeys the instance may ask for; empty:
+  # as at the login.
 }

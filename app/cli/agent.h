@@ -12,6 +12,7 @@ struct agent_seed {
         const char *path;     /* the listener's */
         const char *alias, *address;
         const char *key, *identity; /* as in AgentInfo */
+        const char *relying_party;  /* whose passkeys may be asked for; NULL: the host's */
         int *inherited; /* descriptors that are the caller's, and will not be the agent's */
         unsigned ninherited;
 };

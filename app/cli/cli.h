@@ -39,8 +39,8 @@ struct cli {
                 verbose, non_interactive;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
                 *account, *via, *expect, *certificate, *key, *method, *password_file, *key_id,
-                *passkey_command, *label, *issuer, *token_file, *since, *until, *what, *outcome,
-                *event, *source, *capability, *of_session;
+                *passkey_command, *relying_party, *label, *issuer, *token_file, *since, *until,
+                *what, *outcome, *event, *source, *capability, *of_session;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];

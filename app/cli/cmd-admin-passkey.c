@@ -63,7 +63,7 @@ static json_t *options_json(const struct cli *c, capnp_question *q)
 }
 
 /* Begins, and has the options as text; to be freed. An exit code. */
-static int passkey_begin(struct cli *c, char **ret_options)
+static int passkey_begin(struct cli *c, char **ret_options, uint64_t *ret_until_ms)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = admin_passkey_begin(admin_of(c));
         json_t *options;
@@ -72,6 +72,7 @@ static int passkey_begin(struct cli *c, char **ret_options)
         if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, NULL);
 
+        *ret_until_ms = admin_passkey_begin_until_ms(q);
         options = options_json(c, q);
         *ret_options = options ? json_dumps(options, JSON_COMPACT) : NULL;
         json_decref(options);
@@ -125,13 +126,16 @@ static int passkey_add_by_command(struct cli *c)
 {
         char answer[PASSKEY_ANSWER_BYTES + 1];
         const char *wrong;
+        uint64_t until_ms;
         char *options;
         size_t len;
-        int r = passkey_begin(c, &options);
+        int r = passkey_begin(c, &options, &until_ms);
 
         if (r)
                 return r;
-        wrong = passkey_command_run(c->passkey_command, options, strlen(options), answer, &len);
+        wrong = passkey_command_run(c->passkey_command,
+                                    &(struct passkey_asked){options, strlen(options), until_ms},
+                                    answer, &len);
         free(options);
         if (!wrong && memchr(answer, 0, len))
                 wrong = "the passkey command says no JSON";
@@ -145,6 +149,7 @@ static int passkey_add_by_command(struct cli *c)
 int cmd_account_passkey_add(struct cli *c)
 {
         char response[PASSKEY_ANSWER_BYTES + 1];
+        uint64_t until_ms;
         char *options;
         int r = EXIT_OK;
 
@@ -162,7 +167,7 @@ int cmd_account_passkey_add(struct cli *c)
         if (c->passkey_command)
                 return passkey_add_by_command(c);
 
-        r = passkey_begin(c, &options);
+        r = passkey_begin(c, &options, &until_ms);
         if (r)
                 return r;
         printf("%s\n", options);

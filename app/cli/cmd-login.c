@@ -214,6 +214,7 @@ static int login_leave_agent(struct login *l)
         s->address = l->place.text;
         s->key = l->key;
         s->identity = l->identity;
+        s->relying_party = l->c->relying_party;
         login_greeting(l);
         via_leave(l->c);
         runtime_note_write(l->socket, "");

@@ -112,6 +112,13 @@ static const struct cli_option passwd_options[] = {
                         offsetof(struct cli, passkey_command)                                     \
         }
 
+#define PARTY_OPTION                                                                           \
+        {                                                                                      \
+                "relying-party", 0, "DOMAIN",                                                  \
+                        "whose passkeys the instance may ask for (default: its own domain's)", \
+                        offsetof(struct cli, relying_party)                                    \
+        }
+
 static const struct cli_option passkey_add_options[] = {
         STATE_OPTION,
         {"label", 0, "TEXT", "what to call it", offsetof(struct cli, label)},
@@ -150,6 +157,7 @@ static const struct cli_option login_options[] = {
         {"verbose", 'v', NULL, "say what is offered, what is tried, and how it ended",
          offsetof(struct cli, verbose)},
         PASSKEY_OPTION,
+        PARTY_OPTION,
         {"anonymous", 0, NULL, "log in as nobody in particular", offsetof(struct cli, anonymous)},
         {"guest", 0, NULL, "log in as a guest", offsetof(struct cli, guest)},
         KEY_ID_OPTION,
@@ -183,6 +191,7 @@ static const struct cli_option renew_options[] = {
          offsetof(struct cli, password_stdin)},
         KEY_ID_OPTION,
         PASSKEY_OPTION,
+        PARTY_OPTION,
         {0},
 };
 

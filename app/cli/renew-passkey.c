@@ -30,7 +30,11 @@ static int holder_prove(void *self, capnp_answer *a)
         capnp_buf_init(&options, OPTIONS_ROOM);
         if (capos_passkey_options(&s, &options, &e))
                 return capnp_answer_fail(a, CAPNP_FAILED, "%s", e.text);
-        wrong = passkey_command_run(c->passkey_command, options.p, options.len, answer, &len);
+        wrong = passkey_command_run(
+                c->passkey_command,
+                &(struct passkey_asked){options.p, options.len,
+                                        passkey_holder_prove_param_expires_at_ms(a)},
+                answer, &len);
         if (wrong)
                 return capnp_answer_fail(a, CAPNP_FAILED, "%s", wrong);
 
@@ -59,5 +63,7 @@ int renew_by_passkey(struct cli *c)
 
         q = session_agent_renew_by_passkey((session_agent_client){c->remote});
         session_agent_renew_by_passkey_set_holder(q, (passkey_holder_client){holder});
+        session_agent_renew_by_passkey_set_relying_party(q,
+                                                         c->relying_party ? c->relying_party : "");
         return cli_wait(c, q, CLI_LOGIN_MS) ? cli_fail_question(c, q, "renew") : EXIT_OK;
 }

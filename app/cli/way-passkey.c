@@ -40,7 +40,9 @@ static void passkey_on_step(capos_client *client, const struct capos_step *s, vo
                 return;
         }
         login_tell(l, "by passkey of %s: %s", s->relying_party, l->c->passkey_command);
-        wrong = passkey_command_run(l->c->passkey_command, options.p, options.len, answer, &len);
+        wrong = passkey_command_run(
+                l->c->passkey_command,
+                &(struct passkey_asked){options.p, options.len, s->expires_at_ms}, answer, &len);
         if (wrong)
                 (void)!capos_client_give_up(client, wrong);
         else
@@ -53,9 +55,11 @@ static enum way_end passkey_run(struct login *l)
         int r;
 
         l->how.kind = CAPOS_AUTH_PASSKEY;
+        l->how.relying_party = l->c->relying_party;
         l->how.step = passkey_on_step;
         l->how.step_arg = l;
         r = login_try(l);
+        l->how.relying_party = NULL;
         l->how.step = NULL;
         l->how.step_arg = NULL;
         return r ? WAY_REFUSED : WAY_IN;

@@ -104,9 +104,12 @@ struct capos_login {
                                  proof says whose it is: for MTLS, OIDC and PASSKEY */
         const char *profile;  /**< what to ask for; NULL: the account's first */
         const char *issuer;   /**< for OIDC: the identity provider, by its name; NULL: the first */
-        capnp_data password;  /**< for PASSWORD: UTF-8; the library keeps no copy of its own */
-        const capos_key *key; /**< for PUBLIC_KEY; for SERVICE it signs an assertion at once */
-        const char *key_id;   /**< what that calls the key; NULL: its thumbprint */
+        const char *relying_party; /**< for PASSKEY: whose it may be asked for; NULL: the host's of
+                                      the address, or of a domain above it that is no top level;
+                                      of a Unix socket `localhost`, of a literal address nobody's */
+        capnp_data password;       /**< for PASSWORD: UTF-8; the library keeps no copy of its own */
+        const capos_key *key;      /**< for PUBLIC_KEY; for SERVICE it signs an assertion at once */
+        const char *key_id;        /**< what that calls the key; NULL: its thumbprint */
         const char *algorithm; /**< what it is signed by; NULL: as capos_assertion_make() says */
         capnp_data first;      /**< the first response, for OIDC, PASSKEY and SERVICE; may be empty,
                                   which asks what is wanted */

@@ -13,6 +13,7 @@
 #include "client.h"
 #include "tls-fingerprint.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,22 @@ static void host_of(const char *where, char *to, size_t room)
         const char *end = brackets ? strchr(where, ']') : strrchr(where, ':');
 
         (void)snprintf(to, room, "%.*s", (int)(end - where) - brackets, where + brackets);
+}
+
+void client_host(const capos_client *c, char *to)
+{
+        struct in6_addr ip;
+
+        *to = 0;
+        if (!c->reachable)
+                return;
+        if (c->at.transport == CAPOS_TRANSPORT_UNIX) {
+                (void)snprintf(to, CAPOS_ADDRESS_WHERE, "localhost");
+                return;
+        }
+        host_of(c->at.where, to, CAPOS_ADDRESS_WHERE);
+        if (strchr(to, ':') || inet_pton(AF_INET, to, &ip) == 1)
+                *to = 0;
 }
 
 static int secure_code(int r)

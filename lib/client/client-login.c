@@ -298,6 +298,28 @@ static void step_read(const capos_client *c, capnp_question *next, struct capos_
                 (void)SHA256(transcript, len, ret->transcript_hash);
 }
 
+/* Whether passkeys of this domain may be asked for; c->error says else. */
+static bool party_is_good(capos_client *c, const char *party)
+{
+        char host[CAPOS_ADDRESS_WHERE];
+
+        client_host(c, host);
+        if (c->as->relying_party ? !strcmp(c->as->relying_party, party)
+                                 : client_party_is_of(host, party))
+                return true;
+
+        (void)client_fail(
+                &c->error, CAPOS_E_METHOD,
+                "the instance asks for passkeys of %.253s, and %s%s: if that is right, say "
+                "so by --relying-party",
+                party,
+                c->as->relying_party ? "was to ask for those of "
+                : *host              ? "was dialled as "
+                                     : "was not dialled by a name",
+                c->as->relying_party ? c->as->relying_party : host);
+        return false;
+}
+
 /* The instance wants more. Who is to answer may do so at once, or later. */
 static void flow_on_step(capos_client *c)
 {
@@ -318,6 +340,10 @@ static void flow_on_step(capos_client *c)
         if (!client_page_is_good(s.url)) {
                 (void)client_fail(&c->error, CAPOS_E_METHOD, "%s",
                                   "the instance leads to a page that is not opened");
+                client_end(c);
+                return;
+        }
+        if (c->as->kind == CAPOS_AUTH_PASSKEY && !party_is_good(c, s.relying_party)) {
                 client_end(c);
                 return;
         }

@@ -1,9 +1,14 @@
 /*
  * What a WebAuthn client is asked for. The challenge is the hash of the transcript that this side
  * has put together: nobody who is between, and no instance, can have another login signed.
+ *
+ * Whose passkeys are asked for is the instance's wish, as it is a page's in a browser, and what a
+ * browser demands of a page holds here: it is the host's own domain, or one above it. Which of
+ * those are anybody's to register names in (`co.uk`) a browser has a list of, and we have not.
  */
 #include "client-error.h"
 #include "client-ssh.h"
+#include "client.h"
 
 #include <capos/capos-client.h>
 
@@ -21,6 +26,17 @@ static bool domain_is_one(const char *s)
 
         return len > 0 && len <= DOMAIN_BYTES &&
                strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789.-") == len;
+}
+
+bool client_party_is_of(const char *host, const char *party)
+{
+        size_t all = strlen(host), len = strlen(party);
+        const char *dot = strchr(party, '.');
+
+        if (!len || len > all || strcasecmp(host + all - len, party) != 0)
+                return false;
+
+        return len == all || (host[all - len - 1] == '.' && dot && dot != party && dot[1]);
 }
 
 static void base64url(const uint8_t *p, size_t len, char to[BASE64_ROOM])

@@ -113,6 +113,11 @@ int client_binding_set(capos_client *c, capnp_data channel, capnp_data key) CAPN
 void client_on_let_go(capos_client *c, void (*fn)(void *arg), void *arg);
 /* A step is answered, or nobody waits for that: tells. */
 void client_let_go(capos_client *c);
+/* The host that was dialled, into CAPOS_ADDRESS_WHERE bytes: `localhost` of a Unix socket; "":
+ * there is none, or a literal address. */
+void client_host(const capos_client *c, char *to);
+/* Whether passkeys of a domain may be asked for by who was dialled as a host; both as above. */
+bool client_party_is_of(const char *host, const char *party);
 /* Begins an operation. 0; -EBUSY. */
 int client_begin(capos_client *c, capos_done *done, void *arg) CAPNP_MUST_USE;
 /* The same for what needs a session: -ENOTCONN without one. */

@@ -7,6 +7,7 @@ started as --passkey-command, as somebody's own would be.
 
 usage: by-passkey.py
 """
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -84,10 +85,11 @@ class Cases:
         return {"tls": f"tls:{self.target.tls}", "plain": f"plain:{self.target.address}",
                 "unix": f"unix:{self.target.unix}"}[transport]
 
-    def login(self, command, transport="plain", account="", code=0):
+    def login(self, command, transport="plain", account="", code=0, party="capos.example"):
         words = ["--expect", self.fingerprint()] if transport == "tls" else []
         where = (account + "@" if account else "") + self.where(transport)
-        return self.capos(code, "login", where, "--passkey-command", command, "--as", "x", "--json", *words)
+        return self.capos(code, "login", where, "--passkey-command", command, "--as", "x", "--json", *words,
+                          *(["--relying-party", party] if party else []))
 
     def fingerprint(self):
         return json.loads(self.capos(0, "cert", "show", "--json", "--state", self.target.state).stdout)["fingerprint"]
@@ -183,6 +185,44 @@ class Cases:
         one = next(m for m in methods if m["kind"] == "passkey")
         expect((one["enabled"], one["method"]), (True, "passkey"), "the method")
 
+    def a_domain_is_not_the_instances_to_choose(self):
+        """Nobody is asked for another domain's passkey than the address says, or the user."""
+        asked = self.path("asked")
+        for transport, why in (("tls", "was not dialled by a name"), ("unix", "was dialled as localhost")):
+            said = self.login(f"touch {asked}", transport, party=None, code=1).stdout
+            if "asks for passkeys of capos.example" not in said or why not in said:
+                raise Failed(said)
+        said = self.login(f"touch {asked}", party="example.net", code=1).stdout
+        expect("was to ask for those of example.net" in said, True, said)
+        self.login(self.command("bob"), "unix")
+        said = self.capos(1, "renew", "-s", "x", "--passkey-command", f"touch {asked}", "--relying-party",
+                          "example.net").stderr
+        expect("was to ask for those of example.net" in said, True, said)
+        expect(os.path.exists(asked), False, "whether an authenticator was asked")
+        self.capos(0, "renew", "-s", "x", "--passkey-command", self.command("bob"))
+        self.capos(0, "logout", "-s", "x")
+
+    def nobody_shows_one(self):
+        """When the instance waits no more, the command ends, and so does all that it has started."""
+        target = instance.Instance(manifest().replace("limits = (", 'limits = (admission = "3s"', 1))
+        target.start()
+        try:
+            def login(n, more):
+                pid = self.path(f"pid{n}")
+                said = self.capos(1, "login", f"plain:{target.address}", "--relying-party", "capos.example", "--as",
+                                  f"late{n}", "--passkey-command", f"sleep 1000 >/dev/null & echo $! >{pid}; {more}")
+                expect("no passkey was shown in time" in said.stderr, True, said)
+                with open(pid, encoding="ascii") as f:
+                    left = f"/proc/{f.read().strip()}"
+                instance.until(lambda: not os.path.exists(left), "the end of what the command has started")
+
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                list(pool.map(login, (1, 2), ("wait", "echo something; exec >&-; wait")))
+        finally:
+            wrong = target.stop()
+            target.folder.cleanup()
+        expect(wrong, [], "the end of the instance")
+
     def anothers_account_is_refused(self):
         said = self.login(self.command("bob"), account="ada", code=3)
         expect(json.loads(said.stdout or said.stderr)["error"]["code"], "denied.credentials", "the denial")
@@ -266,7 +306,8 @@ def main():
             cases.start()
             names = ["they_are_registered", "they_are_listed", "one_that_is_not_good_is_refused",
                      "a_program_that_fails_is_told_of", "each_logs_in_over_each_transport",
-                     "it_is_one_of_the_methods", "anothers_account_is_refused", "a_session_is_renewed",
+                     "it_is_one_of_the_methods", "a_domain_is_not_the_instances_to_choose", "nobody_shows_one",
+                     "anothers_account_is_refused", "a_session_is_renewed",
                      "one_that_is_removed_ends_its_sessions", "it_lives_as_long_as_its_account",
                      "what_is_demanded_is_shown"]
             code = instance.run_cases(SCRIPT, [(n, getattr(cases, n)) for n in names])

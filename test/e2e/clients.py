@@ -129,15 +129,16 @@ class Programs:
                        stdout=subprocess.DEVNULL)
         for origin, code, says in ((ORIGIN, 0, "carol by passkey, profile operator\n"),
                                    ("https://evil.example", 1, "denied.credentials")):
-            child = subprocess.Popen([self.path("by-passkey"), self.where], stdin=subprocess.PIPE, text=True,
-                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            child = subprocess.Popen([self.path("by-passkey"), self.where, "localhost"], stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                      env={**os.environ, "HOME": self.folder})
             answer = subprocess.run(tool + [origin], input=child.stdout.readline(), check=True, text=True,
                                     stdout=subprocess.PIPE).stdout
             said, _ = child.communicate(answer + "\n", timeout=60)
             if says not in said or child.returncode != code:
                 raise Failed(f"by-passkey: {said!r}, not {says!r}")
-        self.expect("by-passkey", "there is no answer", code=1)
+        self.expect("by-passkey", "there is no answer", "localhost", code=1)
+        self.expect("by-passkey", "was to ask for those of example.org", "example.org", code=1)
 
     def comes_back(self):
         """Through a line that is cut."""

@@ -169,7 +169,7 @@ class Table(sshkeys.Keys):
         command = f"{sys.executable} {program} {self.path('passkeys')} {ORIGIN}"
         self.capos(0, "account", "passkey", "add", ADA, "--passkey-command", command, "--state",
                    self.target.state)
-        return Way("passkey", "by-passkey.py", ["--passkey-command", command],
+        return Way("passkey", "by-passkey.py", ["--passkey-command", command, "--relying-party", "capos.example"],
                    bound="tls-exporter", says="counter ")
 
     # ---- what is done

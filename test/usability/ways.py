@@ -144,9 +144,12 @@ def by_a_passkey(t):
     starts(t)
     t.types(f'P="python3 $SOURCE/test/passkey/authenticator.py $HOME/token {ORIGIN}"')
     t.types('capos account passkey add alice --passkey-command "$P"')
-    t.types('capos login $A -v --passkey-command "$P"', "^capos: by passkey of capos.example: ", "^Logged in as alice")
+    t.types('capos login $A --passkey-command "$P"', "asks for passkeys of capos.example", "--relying-party", code=1)
+    t.types('R="--relying-party capos.example"')
+    t.types('capos login $A -v --passkey-command "$P" $R', "^capos: by passkey of capos.example: ",
+            "^Logged in as alice")
     is_in(t, "passkey")
-    t.types('capos login alice@$A --method passkey --passkey-command "$P" --non-interactive', "^Logged in as alice")
+    t.types('capos login alice@$A --method passkey --passkey-command "$P" $R --non-interactive', "^Logged in as alice")
     is_in(t, "passkey")
     t.types("capos login $A --method passkey", "by passkey: .*--passkey-command", code=1)
 
