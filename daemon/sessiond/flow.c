@@ -253,6 +253,13 @@ int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const char *
 {
         struct flows *fs = f->of;
         const char *code = capos_denial_code(d);
+        int broken = f->judged ? store_failure(&fs->origin->s->store) : 0;
+
+        if (broken) {
+                flow_describe(f, "the store has failed");
+                return flow_over_quota(
+                        f, a, broken == -ENOMEM ? CAPOS_I_QUOTA_MEMORY : CAPOS_I_QUOTA_DISK);
+        }
 
         flow_refused(f, code, code + strlen(CAPOS_I_DENIED));
         flow_end(f);
@@ -844,6 +851,8 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
         if (v->good != 1)
                 flow_count(f, f->claim.claimed, false);
 
+        f->judged = true;
+        (void)store_failure(&fs->origin->s->store); /* what failed before */
         d = f->stale ? CAPOS_DENIED_CREDENTIALS : f->method->accept(&f->claim, v, &who);
         f->unbound = who.unbound;
         flow_describe(f, who.detail);

@@ -46,6 +46,7 @@ struct flow {
         bool outdated;   /* … or the rules that its proof is judged by */
         bool unbound;    /* its proof was bound to nothing, whatever its method is */
         bool alone;      /* the account's other sessions are to end */
+        bool judged;     /* its proof is seen to right now: what the store fails at is for it */
         bool costs;      /* flow_cost() was called */
         unsigned steps;
         uint64_t until_ms;   /* since the machine started: it has so long */
@@ -119,7 +120,8 @@ void flow_cost(struct flow *f);
 void flow_passed(struct flow *f);
 /* Ends a flow that came to something. */
 void flow_end(struct flow *f);
-/* Ends it as an attempt that was refused, which is recorded. Takes a. detail: may be NULL. */
+/* Ends it as an attempt that was refused, which is recorded. Takes a. detail: may be NULL. Where
+ * the store has failed since the verdict, the refusal is that, and nobody's fault. */
 int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const char *detail);
 /* The same, because there is too much of something. */
 int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q);

@@ -6,7 +6,6 @@
  */
 #include "login.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,14 +74,12 @@ static const char *login_unbound(const struct flow *f, const struct principal *w
 
 /*
  * Uses up what is good once: last, when nothing else is left that could refuse it, so that it is
- * still good after a mistake. false: the flow is over, and a too; what cannot be remembered is not
- * taken either, but that is nobody's doing.
+ * still good after a mistake. What cannot be remembered is not taken. false: the flow is over, and
+ * a too.
  */
 static bool login_use_up(struct sessiond *s, struct flow *f, const struct principal *p,
                          capnp_answer *a)
 {
-        static const char *const words[] = {"a second time", "over, by a clock that was ahead",
-                                            "the store does not remember it"};
         char detail[CAPOS_AUDIT_TEXT_BYTES];
         int r;
 
@@ -94,15 +91,11 @@ static bool login_use_up(struct sessiond *s, struct flow *f, const struct princi
                 return true;
 
         (void)snprintf(detail, sizeof(detail), "%.90s: %s", p->detail,
-                       words[r < 0 ? 2 : r == STORE_E_OVER]);
+                       r == STORE_E_OVER ? "over, by a clock that was ahead" : "a second time");
         flow_describe(f, detail);
-        if (r < 0)
-                (void)flow_over_quota(f, a,
-                                      r == -ENOMEM ? CAPOS_I_QUOTA_MEMORY : CAPOS_I_QUOTA_DISK);
-        else
-                (void)flow_deny(f, a, CAPOS_DENIED_CREDENTIALS,
-                                r == STORE_E_OVER ? "it has expired"
-                                                  : "an access token is good for one login");
+        (void)flow_deny(f, a, CAPOS_DENIED_CREDENTIALS,
+                        r == STORE_E_OVER ? "it has expired"
+                                          : "an access token is good for one login");
         return false;
 }
 

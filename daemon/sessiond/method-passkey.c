@@ -152,8 +152,6 @@ static bool passkey_use(struct store *s, const struct store_passkey *k,
                 snprintf(ret->detail, sizeof(ret->detail),
                          "its counter is %u, and was %u before: there may be a copy", v->count,
                          k->count);
-        else if (r)
-                snprintf(ret->detail, sizeof(ret->detail), "the store has failed");
         return !r;
 }
 

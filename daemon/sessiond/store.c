@@ -53,7 +53,16 @@ static const char *const steps[STORE_VERSION] = {
 int store_errno(struct store *s, const char *what)
 {
         daemon_log(LOG_ERR, "the account store: %s: %s", what, sqlite3_errmsg(s->db));
-        return sqlite3_errcode(s->db) == SQLITE_NOMEM ? -ENOMEM : -EIO;
+        s->failed = sqlite3_errcode(s->db) == SQLITE_NOMEM ? -ENOMEM : -EIO;
+        return s->failed;
+}
+
+int store_failure(struct store *s)
+{
+        int r = s->failed;
+
+        s->failed = 0;
+        return r;
 }
 
 static int store_exec(struct store *s, const char *sql)

@@ -31,6 +31,7 @@ enum {
 
 struct store {
         sqlite3 *db;
+        int failed;                         /* of store_failure() */
         uint64_t epoch;                     /* counts the starts on this folder */
         uint8_t secret[STORE_SECRET_BYTES]; /* of the instance */
 };
@@ -82,6 +83,10 @@ enum store_err { STORE_E_EXISTS = 1, STORE_E_NONE, STORE_E_FULL, STORE_E_OVER };
  * 0; -EPROTO: it was written by a newer version; -errno. */
 int store_init(struct store *s) CAPNP_MUST_USE;
 void store_deinit(struct store *s);
+
+/* What has failed since this was asked last, -EIO or -ENOMEM; 0: nothing. So that who refuses
+ * somebody can tell whether it is the store's doing, however far below it was. */
+int store_failure(struct store *s);
 
 /* Whether a text can be an account's name. */
 bool store_name_ok(const char *name, size_t len);

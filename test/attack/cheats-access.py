@@ -159,8 +159,20 @@ class Cases(c.Cheats):
         with contextlib.closing(sqlite3.connect(self.target.state + "/accounts.db")) as store:
             store.isolation_level = None
             store.execute("BEGIN IMMEDIATE")
-            layer = self.wrong("does not remember it", token, "over-quota.disk", layer="sessiond")
+            layer = self.wrong("the store has failed", token, "over-quota.disk", layer="sessiond")
             store.execute("ROLLBACK")
+        self.let_in(self.login(token), "ci")
+        return layer
+
+    def not_known(self):
+        """The store cannot say whose it is, or which profiles that has: no word of that to him."""
+        token = self.token()
+        with contextlib.closing(sqlite3.connect(self.target.state + "/accounts.db")) as store:
+            for table in ("identity", "profile"):
+                store.execute(f"ALTER TABLE {table} RENAME TO gone")
+                layer = self.wrong("the store has failed", token, "over-quota.disk",
+                                   layer="sessiond")
+                store.execute(f"ALTER TABLE gone RENAME TO {table}")
         self.let_in(self.login(token), "ci")
         return layer
 
@@ -296,7 +308,7 @@ NAMES = ("honest", "ends_with_it", "again", "same_flow", "at_once", "in_another_
          "bound_profile", "a_persons", "made_for_it", "other_account", "nobodys", "other_audience",
          "id_token", "other_type", "other_issuer", "by_itself", "other_time", "other_algorithm",
          "renewal", "renewal_by_another", "renewal_by_less", "other_signature",
-         "not_remembered", "too_long", "weak_key")
+         "not_remembered", "too_long", "weak_key", "not_known")
 
 
 if __name__ == "__main__":
