@@ -291,10 +291,12 @@ class Cases(c.Cheats):
         return self.let_in(self.login(self.token(), "ci", "night", peer, session), "ci")
 
     def renewal_by_another(self):
-        """Another identity of the same account."""
-        session = self.login(self.token())
-        return self.refused("denied.credentials", lambda: self.login(
-            self.token(sub="another"), "ci", "night", session.peer, session), "sessiond")
+        """Another identity of the same account; its token is good for a login afterwards."""
+        session, token = self.login(self.token()), self.token(sub="another")
+        layer = self.refused("denied.credentials", lambda: self.login(
+            token, "ci", "night", session.peer, session), "sessiond")
+        self.let_in(self.login(token), "ci")
+        return layer
 
     def renewal_by_less(self):
         """A token, after an assertion that its key has signed for this channel."""
