@@ -81,7 +81,7 @@ interface Admission {
 
   renew @7 (proof :Data, durationMs :UInt64) -> (bound :Bound);
 
-  logout @8 () -> ();
+  logout @8 () -> (witness :Us.LogWitness);
 
   watch @9 () -> (notice :Notice);
   # Returns when there is something to act upon. Asking again acknowledges it; a worker that does not

@@ -250,9 +250,10 @@ interface RemoteSession {
   # much as the one that made the session, or more.
   # Errors: denied.credentials, denied.weak-proof, denied.stale-session. Since 0.1.
 
-  logout @3 () -> ();
+  logout @3 () -> (witness :Us.LogWitness);
   # Ends the session. Every reference that came from it is dead when this returns, and every open call
-  # fails with denied.stale-session. Since 0.1.
+  # fails with denied.stale-session. The witness is of an account's session only, and of what is on the
+  # instance's disk by then: perhaps not yet of this end. Since 0.1.
 
   reauthenticate @4 (request :RemoteAuthStart) -> (flow :RemoteAuthFlow);
   # Renewal by a method that takes several steps. The flow's session replaces this reference. Errors: as renew, and

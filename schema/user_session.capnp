@@ -55,6 +55,17 @@ struct SessionQuota {
   # Rate from which calls are paced. 0: not paced.
 }
 
+struct LogWitness {
+  # How far the instance's audit log has got, for whoever wants to hold the instance to it: a log that its operator
+  # writes anew has another hash there.
+
+  records @0 :UInt64;
+  # So many there were. 0: the instance does not say.
+
+  hash @1 :Data;
+  # That of the last of them.
+}
+
 struct SessionInfo {
   # A session, for its holder. Nothing in it opens anything: to know a session is not to have it.
 
@@ -91,6 +102,9 @@ struct SessionInfo {
 
   serverKeyHash @10 :Data;
   # Hash of the instance's key; part of every proof. Empty without TLS.
+
+  witness @11 :LogWitness;
+  # When the session began, or was renewed last. Sessions of accounts only. Since 0.1.
 }
 
 interface UserSession {

@@ -19,6 +19,7 @@
 #include "agent.capnp-c.h"
 #include "client.h"
 #include "runtime.h"
+#include "witness.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -404,6 +405,10 @@ static void agent_on_logged_out(capnp_question *q, int r, void *arg)
         capnp_exception why = capnp_question_exception(q);
 
         g->logout = NULL;
+        if (!r)
+                witness_keep(g->seed->witnesses, "logout",
+                             log_witness_records(remote_session_logout_witness(q)),
+                             log_witness_hash(remote_session_logout_witness(q)));
         /* Before the answer: whoever has it finds this login no more. */
         agent_withdraw(g);
         if (r)

@@ -13,6 +13,7 @@ struct agent_seed {
         const char *alias, *address;
         const char *key, *identity; /* as in AgentInfo */
         const char *relying_party;  /* whose passkeys may be asked for; NULL: the host's */
+        const char *witnesses;      /* the file of this instance (witness.h); NULL: none */
         int *inherited; /* descriptors that are the caller's, and will not be the agent's */
         unsigned ninherited;
 };

@@ -40,7 +40,7 @@ struct cli {
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
                 *account, *via, *expect, *certificate, *key, *method, *password_file, *key_id,
                 *passkey_command, *relying_party, *label, *issuer, *token_file, *since, *until,
-                *what, *outcome, *event, *source, *capability, *of_session;
+                *what, *outcome, *event, *source, *capability, *of_session, *witness;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];

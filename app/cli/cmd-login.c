@@ -8,6 +8,7 @@
 #include "login-ways.h"
 #include "system_info.capnp-c.h"
 #include "via.h"
+#include "witness.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -201,6 +202,18 @@ static void login_greeting(struct login *l)
         cli_print_lines(system_info_motd_text(q).p);
 }
 
+/* What the instance has told of its log is kept, for whoever audits it. */
+static void login_witness(struct login *l)
+{
+        struct capos_session_info i;
+
+        if (!capos_client_info(l->c->client, &i) ||
+            witness_place(l->place.text, l->witnesses, sizeof(l->witnesses)))
+                return;
+        l->seed.witnesses = l->witnesses;
+        witness_keep(l->witnesses, "login", i.witness_records, i.witness_hash);
+}
+
 static int login_leave_agent(struct login *l)
 {
         struct agent_seed *s = &l->seed;
@@ -216,6 +229,7 @@ static int login_leave_agent(struct login *l)
         s->identity = l->identity;
         s->relying_party = l->c->relying_party;
         login_greeting(l);
+        login_witness(l);
         via_leave(l->c);
         runtime_note_write(l->socket, "");
         cli_wipe_heap();

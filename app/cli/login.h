@@ -35,6 +35,7 @@ struct login {
         const char *awaited;  /* what it is that takes long, for a person; NULL: the instance */
         char why[LOGIN_WHY];  /* why a way had nothing to try with, and what would help */
         int exit;             /* of a way that has said itself what went wrong */
+        char witnesses[PATH_MAX];                 /* the file of this instance */
         char key[KEYS_PRINT], identity[PATH_MAX]; /* what it was made by, for renewals */
         struct agent_seed seed;
 };

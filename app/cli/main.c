@@ -204,6 +204,13 @@ static const struct cli_option renew_options[] = {
                         offsetof(struct cli, until)                                             \
         }
 
+static const struct cli_option verify_options[] = {
+        STATE_OPTION,
+        {"witness", 0, "FILE", "what users were told must be in it, too",
+         offsetof(struct cli, witness)},
+        {0},
+};
+
 static const struct cli_option export_options[] = {STATE_OPTION, TIME_OPTIONS, {0}};
 
 static const struct cli_option query_options[] = {
@@ -423,8 +430,11 @@ static const struct cli_command commands[] = {
          state_options, 0, 0, false},
         {"audit verify", "[FILE]", "Check that an audit log is complete and unchanged",
          "Without FILE: the log of the instance whose state folder is meant. A folder, or a file\n"
-         "called audit.log, stands for the sealed segments beside it, too.\n",
-         cmd_audit_verify, state_options, 0, 1, false},
+         "called audit.log, stands for the sealed segments beside it, too.\n\n"
+         "What users were told at login and logout is kept by `capos login`, a file for each\n"
+         "instance, in ~/.config/capos/witnesses. With --witness such a file must agree: an\n"
+         "operator who has written the log anew is found out.\n",
+         cmd_audit_verify, verify_options, 0, 1, false},
         {"audit tail", "[FILE] [-n N] [-f]", "Show the latest records of an audit log", NULL,
          cmd_audit_tail, tail_options, 0, 1, false},
         {"audit query", "[FILE]", "Show the records of an audit log that are looked for",

@@ -130,6 +130,7 @@ void audit_log_sync(struct audit_log *l)
         if (l->unsynced && fdatasync(l->fd) && errno != EINVAL)
                 log_broken("sync", -errno);
         l->unsynced = false;
+        l->synced = l->chain;
 }
 
 /* The next segment, with its first record, whole on disk under another name. The descriptor, or
@@ -203,7 +204,7 @@ static void log_seal(struct audit_log *l)
         close(l->fd);
         l->fd = fd;
         l->segment++;
-        l->chain = chain;
+        l->chain = l->synced = chain;
         l->bytes = bytes;
         l->unmarked = true;
         audit_log_mark(l);
@@ -359,6 +360,7 @@ int audit_log_open(struct audit_log *l, int dir, struct store *s, struct audit_f
                 return r;
         }
 
+        l->synced = l->chain;
         log_size_reserve(l);
         if (!audit_log_has_room(l))
                 daemon_log(LOG_ERR, "the audit log: the disk is full");

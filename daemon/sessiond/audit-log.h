@@ -15,8 +15,8 @@ enum {
 
 struct audit_log {
         struct store *store;
-        int dir, fd; /* fd: -1: not open */
-        struct capos_audit_chain chain;
+        int dir, fd;                            /* fd: -1: not open */
+        struct capos_audit_chain chain, synced; /* what is written; what is on disk */
         uint32_t segment;
         uint64_t segment_bytes; /* after which a segment is sealed */
         uint64_t bytes, room;   /* of the segment: what is written, what the disk has set aside */

@@ -286,6 +286,7 @@ int login_renew(struct admission *ad, capnp_answer *a)
 /* The record is written; nobody who logs out need wait for the disk. */
 int login_logout(struct admission *ad, capnp_answer *a)
 {
+        session_witness(ad->session, admission_logout_results_init_witness(a));
         session_end(ad->session, SESSION_LOGOUT, "logout");
         return capnp_answer_return(a);
 }

@@ -332,6 +332,19 @@ static void session_fill_quota(const struct policy_quota *q, session_quota_build
         session_quota_set_calls_per_second(b, q->calls_per_second);
 }
 
+static void session_fill_chain(const struct capos_audit_chain *c, log_witness_builder b)
+{
+        log_witness_set_records(b, c->records);
+        log_witness_set_hash(b, (capnp_data){c->hash, sizeof(c->hash)});
+}
+
+/* How busy the instance is is nobody's business who has no account. */
+void session_witness(const struct session *e, log_witness_builder b)
+{
+        if (e->account[0])
+                session_fill_chain(&e->s->audit.log.synced, b);
+}
+
 static void session_fill_info(const struct session *e, session_info_builder b)
 {
         session_info_set_id(b, e->id);
@@ -343,9 +356,12 @@ static void session_fill_info(const struct session *e, session_info_builder b)
         session_info_set_transport(b, origin_transport(e->origin));
         session_info_set_source(b, e->origin->address);
         session_fill_quota(&e->profile->quota, session_info_init_quota(b));
-        if (e->account[0])
-                session_info_set_renew_challenge(b,
-                                                 (capnp_data){e->challenge, sizeof(e->challenge)});
+        if (!e->account[0])
+                return;
+
+        session_info_set_renew_challenge(b, (capnp_data){e->challenge, sizeof(e->challenge)});
+        /* With the record of this grant, or renewal: whoever is told it waits for the disk. */
+        session_fill_chain(&e->s->audit.log.chain, session_info_init_witness(b));
 }
 
 static void session_fill_entry(const struct grant *g, bundle_entry_builder b)

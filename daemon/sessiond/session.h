@@ -108,7 +108,10 @@ int session_renew(struct session *e, const struct session_renewal *by) CAPNP_MUS
 
 /* NULL when there is none. */
 struct grant *session_grant(struct session *e, capnp_text name);
+/* Describes it, to whoever is told by audit_return(). */
 void session_fill(const struct session *e, bound_builder b);
+/* How far the log has got that is on disk. */
+void session_witness(const struct session *e, log_witness_builder b);
 /* Adds a record of something that concerns this session. capability, detail: may be NULL. */
 void session_audit(const struct session *e, const char *what, const char *outcome,
                    const char *capability, const char *detail);

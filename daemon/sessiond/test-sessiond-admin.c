@@ -684,6 +684,66 @@ TEST_T(a_kill_leaves_a_chain_that_goes_on, 90)
         rig_remove(dir);
 }
 
+/* The witness is a record that is in the log, under its number and hash. */
+static uint64_t witnessed(struct rig *g, log_witness_reader w, const char *what)
+{
+        capnp_data hash = log_witness_hash(w);
+        char text[160], number[32], *all, *line, *end;
+        size_t len;
+
+        CHECK_EQ(hash.len, CAPOS_AUDIT_HASH_BYTES);
+        for (unsigned i = 0; i < hash.len; i++)
+                snprintf(text + 2 * i, 3, "%02x", hash.p[i]);
+        snprintf(number, sizeof(number), "{\"n\":%llu,",
+                 (unsigned long long)log_witness_records(w));
+        all = rig_file(g, "audit.log", &len);
+        line = strstr(all, number);
+        CHECK(line);
+        end = strchr(line, '\n');
+        CHECK(end);
+        *end = 0;
+        CHECK(strstr(line, text));
+        snprintf(text, sizeof(text), "\"what\":\"%s\"", what);
+        CHECK(strstr(line, text));
+        free(all);
+        return log_witness_records(w);
+}
+
+TEST_T(users_are_told_how_far_the_log_is, 60)
+{
+        struct rig_worker w;
+        capnp_question *q;
+        capnp_conn *c;
+        struct rig g;
+        uint64_t begun;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        rig_worker(&g, RIG_HOME, &w);
+        q = rig_good(rig_password(&w, "alice", "", SECRET));
+        begun = witnessed(&g, session_info_witness(bound_info(admission_next_bound(q))), "grant");
+        capnp_question_free(q);
+        capnp_cap_unref(rig_open(&w, &c));
+        capnp_conn_unref(c);
+        q = rig_good(admission_logout(w.ask));
+        CHECK(witnessed(&g, admission_logout_witness(q), "open") > begun);
+        capnp_question_free(q);
+        rig_worker_end(&w);
+
+        /* How much is going on is not a stranger's business. */
+        rig_worker(&g, RIG_AWAY, &w);
+        q = rig_enter(&w);
+        CHECK_EQ(log_witness_records(session_info_witness(bound_info(admission_enter_bound(q)))),
+                 0);
+        capnp_question_free(q);
+        q = rig_good(admission_logout(w.ask));
+        CHECK_EQ(log_witness_records(admission_logout_witness(q)), 0);
+        capnp_question_free(q);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 TEST(files_are_private)
 {
         static const char *const names[] = {"accounts.db", "accounts.db-wal", "audit.log"};

@@ -173,6 +173,7 @@ static const char logged_out[] = "the session was logged out";
 /* The Return goes first: what follows fails everything else. */
 static void logout_done(struct pending *p)
 {
+        remote_session_logout_results_set_witness(p->a, admission_logout_witness(p->q));
         (void)capnp_answer_return(p->a);
         p->a = NULL;
         worker_end(p->w, logged_out);

@@ -138,6 +138,8 @@ struct capos_session_info {
         uint64_t queued_bytes;      /**< quota: toward a service, and toward us */
         uint64_t message_bytes;     /**< quota: one message */
         uint32_t calls_per_second;  /**< rate from which calls are paced; 0: not paced */
+        uint64_t witness_records;   /**< how long the instance's audit log was then; 0: not told */
+        capnp_data witness_hash;    /**< the hash of its last record */
 };
 
 /** A capability of the bundle (remote_session.capnp, RemoteCapEntry). Borrowed from the client. */

@@ -458,6 +458,8 @@ bool capos_client_info(const capos_client *c, struct capos_session_info *ret_i)
                 .queued_bytes = session_quota_queued_bytes(q),
                 .message_bytes = session_quota_message_bytes(q),
                 .calls_per_second = session_quota_calls_per_second(q),
+                .witness_records = log_witness_records(session_info_witness(i)),
+                .witness_hash = log_witness_hash(session_info_witness(i)),
         };
         return true;
 }

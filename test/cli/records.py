@@ -1,4 +1,4 @@
-"""records: the cases of `capos audit query` and `capos audit export`.
+"""records: the cases of `capos audit query`, `export`, and of witnesses.
 
 What is looked for is compared with the log itself, line by line; what is exported is verified, and
 then changed in every way that somebody could like.
@@ -116,3 +116,91 @@ def audit_export(g):
     equal(done.out.splitlines(), [last])
     holds(f"records 1 to {len(lines)} are not here" in done.err, done.err)
     g.error(1, "audit", "audit", "verify", folder)
+
+
+def witness_files(g):
+    folder = os.path.join(g.env["HOME"], ".config", "capos", "witnesses")
+    return [os.path.join(folder, name) for name in os.listdir(folder)]
+
+
+def forge(lines, at):
+    """The same log, written anew with something else in one line: the chain is whole again."""
+    out, before = [], bytes(32)
+    for i, line in enumerate(lines):
+        body = line[:line.rindex(',"hash":"')]
+        if i == at:
+            body = body.replace('"account":"alice"', '"account":"mallory"')
+        before = hashlib.sha256(before + body.encode()).digest()
+        out.append(f'{body},"hash":"{before.hex()}"}}')
+    return out
+
+
+@case(needs_instance=True)
+def audit_witness(g):
+    """A log that was written anew is whole, and not what users were told of."""
+    s = ("--state", g.state)
+    g.login("work")
+    g.ok("logout")
+    files = witness_files(g)
+    equal(len(files), 1, "files")
+    told = [line.split() for line in open(files[0], encoding="utf-8")]
+    equal([w[3] for w in told], ["login", "logout"])
+    equal(os.stat(files[0]).st_mode & 0o777, 0o600)
+    log = g.ok("audit", "verify", "--json", *s).json["file"]
+    lines = open(log, encoding="utf-8").read().splitlines()
+    grant = json.loads(lines[int(told[0][1]) - 1])
+    equal((grant["what"], grant["hash"]), ("grant", told[0][2]))
+    equal(g.ok("audit", "verify", "--json", "--witness", files[0], *s).json["witnesses"], 2)
+
+    copy = g.path("witness-copy")
+
+    def verify(content, words, witness=files[0]):
+        with open(copy, "w", encoding="utf-8") as f:
+            f.write("\n".join(content) + "\n")
+        g.ok("audit", "verify", copy)
+        says = g.error(1, "audit", "audit", "verify", "--witness", witness, copy)
+        holds(words in says, says)
+
+    changed = next(i for i, x in enumerate(lines) if '"account":"alice"' in x)
+    verify(forge(lines, changed), "has another hash than in")
+    part = g.path("witness-part")
+    with open(part, "w", encoding="utf-8") as f:
+        f.write(g.ok("audit", "export", log).out)
+    g.ok("audit", "verify", "--witness", files[0], part)
+
+    # A log that ends before, as a whole; and one that nobody was told of.
+    whole = g.path("witness-whole")
+    os.mkdir(whole)
+    with open(os.path.join(whole, "audit.log"), "w", encoding="utf-8") as f:
+        f.write("\n".join(lines[:int(told[0][1]) - 1]) + "\n")
+    g.ok("audit", "verify", whole)
+    says = g.error(1, "audit", "audit", "verify", "--witness", files[0], whole)
+    holds("its end is missing" in says, says)
+    empty = g.path("witness-empty")
+    with open(empty, "w", encoding="utf-8") as f:
+        f.write("# nobody\n")
+    says = g.error(1, "audit", "audit", "verify", "--witness", empty, log)
+    holds("no record that" in says, says)
+    with open(empty, "w", encoding="utf-8") as f:
+        f.write(f"now 1 {told[0][2][:-1]}\n")
+    holds("line 1" in g.error(1, "failed", "audit", "verify", "--witness", empty, log), "no line")
+
+
+@case(needs_instance=True)
+def witnesses_stay_few(g):
+    """A file that has become long loses every other line, and keeps its first and its last."""
+    g.login("work")
+    file = witness_files(g)[0]
+    one = open(file, encoding="utf-8").read().splitlines()[-1]
+    many = [one.replace(" login", f" {i}") for i in range(3000)]
+    with open(file, "w", encoding="utf-8") as f:
+        f.write("\n".join(many) + "\n")
+    size = os.stat(file).st_size
+    holds(size > 256 * 1024, "not long enough")
+    g.ok("logout")
+    now = open(file, encoding="utf-8").read().splitlines()
+    kept = [int(x.split()[3]) for x in now[:-1]]
+    equal(now[-1].split()[3], "logout")
+    equal(kept[:3], [0, 2, 4])
+    holds(os.stat(file).st_size < size * 0.6, "as long as before")
+    g.ok("audit", "verify", "--witness", file, "--state", g.state)

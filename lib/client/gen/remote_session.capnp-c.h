@@ -289,7 +289,7 @@ enum { REMOTE_SESSION_LOGOUT_IN_WORDS = 0, REMOTE_SESSION_LOGOUT_IN_PTRS = 0 };
 typedef struct { capnp_reader r; } remote_session_logout_out_reader;
 typedef struct { capnp_builder b; } remote_session_logout_out_builder;
 #define REMOTE_SESSION_LOGOUT_OUT_ID UINT64_C(0x9c900defa1678819)
-enum { REMOTE_SESSION_LOGOUT_OUT_WORDS = 0, REMOTE_SESSION_LOGOUT_OUT_PTRS = 0 };
+enum { REMOTE_SESSION_LOGOUT_OUT_WORDS = 0, REMOTE_SESSION_LOGOUT_OUT_PTRS = 1 };
 
 typedef struct { capnp_reader r; } remote_session_reauthenticate_in_reader;
 typedef struct { capnp_builder b; } remote_session_reauthenticate_in_builder;
@@ -530,7 +530,8 @@ struct remote_session_ops {
         capnp_handler *renew;
         /**
          * Ends the session. Every reference that came from it is dead when this returns, and every open call
-         * fails with denied.stale-session. Since 0.1.
+         * fails with denied.stale-session. The witness is of an account's session only, and of what is on the
+         * instance's disk by then: perhaps not yet of this end. Since 0.1.
          */
         capnp_handler *logout;
         /**
@@ -1059,6 +1060,12 @@ static inline remote_session_logout_in_reader remote_session_logout_in_as_reader
 
 static inline remote_session_logout_out_reader remote_session_logout_out_as_reader(remote_session_logout_out_builder b) { return CAPNP_NEW(remote_session_logout_out_reader, capnp_builder_reader(b.b)); }
 
+static inline log_witness_reader_b5912972fcd8f8f6 remote_session_logout_out_witness(remote_session_logout_out_reader r) { return CAPNP_NEW(log_witness_reader_b5912972fcd8f8f6, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
+static inline bool remote_session_logout_out_has_witness(remote_session_logout_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline log_witness_builder_b5912972fcd8f8f6 remote_session_logout_out_init_witness(remote_session_logout_out_builder b) { return CAPNP_NEW(log_witness_builder_b5912972fcd8f8f6, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), LOG_WITNESS_WORDS_b5912972fcd8f8f6, LOG_WITNESS_PTRS_b5912972fcd8f8f6)); }
+static inline log_witness_builder_b5912972fcd8f8f6 remote_session_logout_out_build_witness(remote_session_logout_out_builder b) { return CAPNP_NEW(log_witness_builder_b5912972fcd8f8f6, capnp_abuilder_struct(capnp_builder_any(b.b, 0), LOG_WITNESS_WORDS_b5912972fcd8f8f6, LOG_WITNESS_PTRS_b5912972fcd8f8f6, NULL)); }
+static inline void remote_session_logout_out_set_witness(remote_session_logout_out_builder b, log_witness_reader_b5912972fcd8f8f6 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+
 /* ---- RemoteSession.reauthenticate ---- */
 
 static inline remote_session_reauthenticate_in_reader remote_session_reauthenticate_in_as_reader(remote_session_reauthenticate_in_builder b) { return CAPNP_NEW(remote_session_reauthenticate_in_reader, capnp_builder_reader(b.b)); }
@@ -1552,13 +1559,19 @@ static inline void remote_session_renew_results_set_session(capnp_answer *a, rem
 
 /**
  * Ends the session. Every reference that came from it is dead when this returns, and every open call
- * fails with denied.stale-session. Since 0.1.
+ * fails with denied.stale-session. The witness is of an account's session only, and of what is on the
+ * instance's disk by then: perhaps not yet of this end. Since 0.1.
  */
 static inline capnp_question *remote_session_logout(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 3); }
 static inline remote_session_logout_in_builder remote_session_logout_params(capnp_question *q) { return CAPNP_NEW(remote_session_logout_in_builder, capnp_question_params(q)); }
 static inline remote_session_logout_out_reader remote_session_logout_results(capnp_question *q) { return CAPNP_NEW(remote_session_logout_out_reader, capnp_question_response(q)); }
+static inline log_witness_reader_b5912972fcd8f8f6 remote_session_logout_witness(capnp_question *q) { return remote_session_logout_out_witness(CAPNP_NEW(remote_session_logout_out_reader, capnp_question_response(q))); }
+static inline bool remote_session_logout_has_witness(capnp_question *q) { return remote_session_logout_out_has_witness(CAPNP_NEW(remote_session_logout_out_reader, capnp_question_response(q))); }
 static inline remote_session_logout_in_reader remote_session_logout_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_logout_in_reader, capnp_answer_params(a)); }
 static inline remote_session_logout_out_builder remote_session_logout_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_logout_out_builder, capnp_answer_results(a)); }
+static inline log_witness_builder_b5912972fcd8f8f6 remote_session_logout_results_init_witness(capnp_answer *a) { return remote_session_logout_out_init_witness(CAPNP_NEW(remote_session_logout_out_builder, capnp_answer_results(a))); }
+static inline log_witness_builder_b5912972fcd8f8f6 remote_session_logout_results_build_witness(capnp_answer *a) { return remote_session_logout_out_build_witness(CAPNP_NEW(remote_session_logout_out_builder, capnp_answer_results(a))); }
+static inline void remote_session_logout_results_set_witness(capnp_answer *a, log_witness_reader_b5912972fcd8f8f6 v) { remote_session_logout_out_set_witness(CAPNP_NEW(remote_session_logout_out_builder, capnp_answer_results(a)), v); }
 
 /**
  * Renewal by a method that takes several steps. The flow's session replaces this reference. Errors: as renew, and

@@ -48,13 +48,25 @@ typedef struct { capnp_list l; } session_quota_list, session_quota_list_9dc250f2
 typedef struct { capnp_lbuilder l; } session_quota_list_builder, session_quota_list_builder_9dc250f2090923f8;
 
 /**
+ * How far the instance's audit log has got, for whoever wants to hold the instance to it: a log that its operator
+ * writes anew has another hash there.
+ */
+typedef struct { capnp_reader r; } log_witness_reader, log_witness_reader_b5912972fcd8f8f6;
+typedef struct { capnp_builder b; } log_witness_builder, log_witness_builder_b5912972fcd8f8f6;
+#define LOG_WITNESS_ID UINT64_C(0xb5912972fcd8f8f6)
+enum { LOG_WITNESS_WORDS = 1, LOG_WITNESS_PTRS = 1 };
+enum { LOG_WITNESS_WORDS_b5912972fcd8f8f6 = 1, LOG_WITNESS_PTRS_b5912972fcd8f8f6 = 1 };
+typedef struct { capnp_list l; } log_witness_list, log_witness_list_b5912972fcd8f8f6;
+typedef struct { capnp_lbuilder l; } log_witness_list_builder, log_witness_list_builder_b5912972fcd8f8f6;
+
+/**
  * A session, for its holder. Nothing in it opens anything: to know a session is not to have it.
  */
 typedef struct { capnp_reader r; } session_info_reader, session_info_reader_de21ed90ac6ed3a4;
 typedef struct { capnp_builder b; } session_info_builder, session_info_builder_de21ed90ac6ed3a4;
 #define SESSION_INFO_ID UINT64_C(0xde21ed90ac6ed3a4)
-enum { SESSION_INFO_WORDS = 2, SESSION_INFO_PTRS = 9 };
-enum { SESSION_INFO_WORDS_de21ed90ac6ed3a4 = 2, SESSION_INFO_PTRS_de21ed90ac6ed3a4 = 9 };
+enum { SESSION_INFO_WORDS = 2, SESSION_INFO_PTRS = 10 };
+enum { SESSION_INFO_WORDS_de21ed90ac6ed3a4 = 2, SESSION_INFO_PTRS_de21ed90ac6ed3a4 = 10 };
 typedef struct { capnp_list l; } session_info_list, session_info_list_de21ed90ac6ed3a4;
 typedef struct { capnp_lbuilder l; } session_info_list_builder, session_info_list_builder_de21ed90ac6ed3a4;
 
@@ -193,6 +205,33 @@ static inline void session_quota_set_message_bytes(session_quota_builder b, uint
 static inline uint32_t session_quota_calls_per_second(session_quota_reader r) { return capnp_reader_u32(r.r, 24, 0u); }
 static inline void session_quota_set_calls_per_second(session_quota_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 24, v, 0u); }
 
+/* ---- LogWitness ---- */
+
+static inline log_witness_reader log_witness_as_reader(log_witness_builder b) { return CAPNP_NEW(log_witness_reader, capnp_builder_reader(b.b)); }
+static inline log_witness_reader log_witness_root(capnp_msg *m) { return CAPNP_NEW(log_witness_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline log_witness_builder log_witness_build(capnp_msg *m) { return CAPNP_NEW(log_witness_builder, capnp_abuilder_init_struct(capnp_msg_build(m), LOG_WITNESS_WORDS, LOG_WITNESS_PTRS)); }
+static inline log_witness_reader log_witness_of_any(capnp_any a) { return CAPNP_NEW(log_witness_reader, capnp_any_struct(a, NULL)); }
+static inline log_witness_builder log_witness_init_any(capnp_abuilder a) { return CAPNP_NEW(log_witness_builder, capnp_abuilder_init_struct(a, LOG_WITNESS_WORDS, LOG_WITNESS_PTRS)); }
+static inline uint32_t log_witness_list_len(log_witness_list l) { return l.l.len; }
+static inline log_witness_reader log_witness_list_get(log_witness_list l, uint32_t i) { return CAPNP_NEW(log_witness_reader, capnp_list_struct(l.l, i)); }
+static inline uint32_t log_witness_list_builder_len(log_witness_list_builder l) { return l.l.len; }
+static inline log_witness_builder log_witness_list_builder_get(log_witness_list_builder l, uint32_t i) { return CAPNP_NEW(log_witness_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline log_witness_list log_witness_list_as_reader(log_witness_list_builder l) { return CAPNP_NEW(log_witness_list, capnp_lbuilder_list(l.l)); }
+
+/**
+ * So many there were. 0: the instance does not say.
+ */
+static inline uint64_t log_witness_records(log_witness_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
+static inline void log_witness_set_records(log_witness_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+
+/**
+ * That of the last of them.
+ */
+static inline capnp_data log_witness_hash(log_witness_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
+static inline bool log_witness_has_hash(log_witness_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void log_witness_set_hash(log_witness_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
+static inline uint8_t *log_witness_init_hash(log_witness_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
+
 /* ---- SessionInfo ---- */
 
 static inline session_info_reader session_info_as_reader(session_info_builder b) { return CAPNP_NEW(session_info_reader, capnp_builder_reader(b.b)); }
@@ -291,6 +330,15 @@ static inline capnp_data session_info_server_key_hash(session_info_reader r) { r
 static inline bool session_info_has_server_key_hash(session_info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 8)) != CAPNP_WHAT_NULL; }
 static inline void session_info_set_server_key_hash(session_info_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 8), v); }
 static inline uint8_t *session_info_init_server_key_hash(session_info_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 8), n); }
+
+/**
+ * When the session began, or was renewed last. Sessions of accounts only. Since 0.1.
+ */
+static inline log_witness_reader session_info_witness(session_info_reader r) { return CAPNP_NEW(log_witness_reader, capnp_any_struct(capnp_reader_any(r.r, 9), NULL)); }
+static inline bool session_info_has_witness(session_info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 9)) != CAPNP_WHAT_NULL; }
+static inline log_witness_builder session_info_init_witness(session_info_builder b) { return CAPNP_NEW(log_witness_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 9), LOG_WITNESS_WORDS, LOG_WITNESS_PTRS)); }
+static inline log_witness_builder session_info_build_witness(session_info_builder b) { return CAPNP_NEW(log_witness_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 9), LOG_WITNESS_WORDS, LOG_WITNESS_PTRS, NULL)); }
+static inline void session_info_set_witness(session_info_builder b, log_witness_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 9), v.r); }
 
 /* ---- UserSession.info ---- */
 
