@@ -14,7 +14,10 @@
 
 #include <fcntl.h>
 
+#include "daemon-log.h"
+#include "daemon-packets.h"
 #include "daemon-zygote.h"
+#include "io-packet.h"
 
 static int packet_wait(int fd, short events)
 {
@@ -67,6 +70,20 @@ int daemon_zygote_enter(struct daemon_zygote *z)
         int r = daemon_filter_make(z->role, &z->filter);
 
         return r ? r : daemon_sandbox(z->own_role);
+}
+
+int daemon_zygote_begin(struct daemon_zygote *z)
+{
+        const int allowed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, z->link};
+        const struct packet ready = {.type = PACKET_READY};
+        int other = -1, r;
+
+        r = daemon_check_fds(allowed, 4, &other);
+        if (r)
+                daemon_log(LOG_ERR, "descriptor %d should not be as it is", other);
+        if (!r)
+                r = daemon_zygote_enter(z);
+        return r ? r : capos_io_packet_send(z->link, &ready, sizeof(ready), NULL, 0);
 }
 
 /* As fork(), and the child is a sibling. The number, or -errno. */

@@ -26,6 +26,8 @@ struct daemon_zygote {
 /* Enters the sandbox of a zygote, after having made ready what its copies enter: z->filter, which
  * is the caller's to free. 0, or -errno: then the process must end. */
 int daemon_zygote_enter(struct daemon_zygote *z) CAPNP_MUST_USE;
+/* The same for one that has nothing but its link, after a look at that; says that it is ready. */
+int daemon_zygote_begin(struct daemon_zygote *z) CAPNP_MUST_USE;
 
 /*
  * Copies itself when it is told to, until the link closes. Returns in the zygote alone: 0, or

@@ -198,20 +198,6 @@ static int authorities_read(void)
         return 0;
 }
 
-static int zygote_ready(struct daemon_zygote *z)
-{
-        const int allowed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, LINK_FD};
-        const struct packet ready = {.type = PACKET_READY};
-        int other = -1, r;
-
-        r = daemon_check_fds(allowed, 4, &other);
-        if (r)
-                daemon_log(LOG_ERR, "descriptor %d should not be as it is", other);
-        if (!r)
-                r = daemon_zygote_enter(z);
-        return r ? r : capos_io_packet_send(LINK_FD, &ready, sizeof(ready), NULL, 0);
-}
-
 int main(void)
 {
         struct daemon_zygote z = {.link = LINK_FD,
@@ -228,7 +214,7 @@ int main(void)
 
         r = authorities_read();
         if (!r)
-                r = zygote_ready(&z);
+                r = daemon_zygote_begin(&z);
         if (!r)
                 r = daemon_zygote_run(&z);
         daemon_filter_deinit(&z.filter);

@@ -213,20 +213,6 @@ static bool prover_warm_up(void)
                EVP_Digest("", 0, hash, &len, EVP_sha512(), NULL) == 1;
 }
 
-static int zygote_ready(struct daemon_zygote *z)
-{
-        const int allowed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, LINK_FD};
-        const struct packet ready = {.type = PACKET_READY};
-        int other = -1, r;
-
-        r = daemon_check_fds(allowed, 4, &other);
-        if (r)
-                daemon_log(LOG_ERR, "descriptor %d should not be as it is", other);
-        if (!r)
-                r = daemon_zygote_enter(z);
-        return r ? r : capos_io_packet_send(LINK_FD, &ready, sizeof(ready), NULL, 0);
-}
-
 int main(void)
 {
         struct daemon_zygote z = {.link = LINK_FD,
@@ -242,7 +228,7 @@ int main(void)
                 return 1;
         }
 
-        r = zygote_ready(&z);
+        r = daemon_zygote_begin(&z);
         if (!r)
                 r = daemon_zygote_run(&z);
         daemon_filter_deinit(&z.filter);
