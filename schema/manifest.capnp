@@ -309,8 +309,8 @@ struct OidcIssuer {
   # Who this instance is there (`client_id`).
 
   clientSecretFile @3 :Text;
-  # A file with this instance's secret there, if it has one; by its absolute path, and closed to others. Read when the
-  # instance starts.
+  # A file with this instance's secret there, if it has one: one line, by its absolute path, and closed to others. Read
+  # when the instance starts; an empty one ends the start.
 
   keysFile @4 :Text;
   # A file with its public keys (JSON Web Key Set), by its absolute path. Then none are fetched, and whoever has taken
@@ -323,7 +323,7 @@ struct OidcIssuer {
   # A file with the certificates of who vouches for its hosts, PEM, by its absolute path. Empty: the system's.
 
   scopes @7 :Text = "openid";
-  # What is asked for, with spaces between: rules may need `openid groups`.
+  # What is asked for, with spaces between: rules may need `openid groups`. The first is `openid`.
 
   audience @8 :Text;
   # Who this instance is in access tokens (`aud`), which programs log in by. Empty: none does. They are good for a day at

@@ -120,6 +120,14 @@ static void issuer_check_names(struct providers *p, uint32_t i, oidc_issuer_read
                 fault(p, i, "issuer", "an issuer has no query");
 }
 
+/* Words with a space between them. */
+static bool scopes_are_good(capnp_text t)
+{
+        static const char first[] = "openid";
+
+        return strcspn(t.p, " ") == strlen(first) && !strncmp(t.p, first, strlen(first));
+}
+
 static void issuer_check_texts(struct providers *p, uint32_t i, oidc_issuer_reader r)
 {
         static const char printable[] = "must be printable ASCII of less than 256 bytes";
@@ -137,8 +145,8 @@ static void issuer_check_texts(struct providers *p, uint32_t i, oidc_issuer_read
                       "program's");
         if (!text_is_printable(oidc_issuer_scopes(r), FETCH_ID_BYTES))
                 fault(p, i, "scopes", printable);
-        else if (strncmp(oidc_issuer_scopes(r).p, "openid", strlen("openid")) != 0)
-                fault(p, i, "scopes", "must begin with `openid`");
+        else if (!scopes_are_good(oidc_issuer_scopes(r)))
+                fault(p, i, "scopes", "must begin with the word `openid`");
         if (path_wrong(oidc_issuer_client_secret_file(r)))
                 fault(p, i, "clientSecretFile", path_wrong(oidc_issuer_client_secret_file(r)));
         if (path_wrong(oidc_issuer_keys_file(r)))
@@ -252,6 +260,55 @@ static const char *load_strerror(int r)
         }
 }
 
+/* Without the end of its line. */
+static uint32_t secret_len(capnp_data d)
+{
+        uint32_t n = d.len;
+
+        while (n && (d.p[n - 1] == '\n' || d.p[n - 1] == '\r'))
+                n--;
+        return n;
+}
+
+/* An empty one would make this instance a client without a secret, and nobody would know. */
+static bool is_secret(capnp_data d)
+{
+        uint32_t n = secret_len(d);
+
+        for (uint32_t i = 0; i < n; i++)
+                if (d.p[i] < ' ' || d.p[i] == 0x7f)
+                        return false;
+        return n > 0;
+}
+
+/* Whether it is meant to be that: who uses it looks closer. */
+static bool is_keys(capnp_data d)
+{
+        return memmem(d.p, d.len, "\"keys\"", strlen("\"keys\"")) != NULL;
+}
+
+static bool is_certificates(capnp_data d)
+{
+        return memmem(d.p, d.len, "CERTIFICATE-----", strlen("CERTIFICATE-----")) != NULL;
+}
+
+enum { FILE_SECRET, FILE_KEYS, FILE_CA, FILES };
+
+static const struct file {
+        const char *field;
+        size_t most;
+        bool closed; /* to others */
+        bool (*is)(capnp_data d);
+        const char *wrong; /* what is said if it is not */
+} FILES_OF[FILES] = {
+        [FILE_SECRET] = {"clientSecretFile", FETCH_ID_BYTES - 1, true, is_secret,
+                         "has no secret: one line, not empty"},
+        [FILE_KEYS] = {"keysFile", FETCH_KEYS_BYTES, false, is_keys,
+                       "has no JSON Web Key Set: an object with `keys`"},
+        [FILE_CA] = {"caFile", FETCH_CA_BYTES, false, is_certificates,
+                     "has no certificate: PEM, `BEGIN CERTIFICATE`"},
+};
+
 static bool file_is_closed(int fd)
 {
         struct stat st;
@@ -259,9 +316,8 @@ static bool file_is_closed(int fd)
         return !fstat(fd, &st) && !(st.st_mode & (S_IRWXG | S_IRWXO));
 }
 
-/* Reads a file; "": there is none. secret: it has to be closed to others. 0; TLS_FILE_E_SIZE;
- * -errno. */
-static int file_read(capnp_text path, size_t most, bool secret, capnp_data *ret)
+/* Reads a file; "": there is none. 0; TLS_FILE_E_SIZE; -errno. */
+static int file_read(capnp_text path, const struct file *f, capnp_data *ret)
 {
         int fd, r;
 
@@ -272,9 +328,9 @@ static int file_read(capnp_text path, size_t most, bool secret, capnp_data *ret)
         if (fd < 0)
                 return -errno;
 
-        r = secret && !file_is_closed(fd) ? -EPERM : capos_i_tls_file_read(fd, ret);
+        r = f->closed && !file_is_closed(fd) ? -EPERM : capos_i_tls_file_read(fd, ret);
         (void)close(fd);
-        if (!r && (!ret->len || ret->len > most)) {
+        if (!r && (!ret->len || ret->len > f->most)) {
                 r = ret->len ? TLS_FILE_E_SIZE : -EINVAL;
                 capos_i_tls_bytes_free(ret);
         }
@@ -286,53 +342,47 @@ static int bytes_put(struct providers *p, const void *bytes, size_t len)
         return !len || write(p->fd, bytes, len) == (ssize_t)len ? 0 : -EIO;
 }
 
-/* Without the end of its line. */
-static uint32_t secret_len(capnp_data d)
+static int files_put(struct providers *p, const capnp_data d[FILES])
 {
-        uint32_t n = d.len;
-
-        while (n && (d.p[n - 1] == '\n' || d.p[n - 1] == '\r'))
-                n--;
-        return n;
-}
-
-static int files_put(struct providers *p, capnp_data secret, capnp_data keys, capnp_data ca)
-{
-        struct fetch_files f = {.secret = secret_len(secret), .keys = keys.len, .ca = ca.len};
+        struct fetch_files f = {.secret = secret_len(d[FILE_SECRET]),
+                                .keys = d[FILE_KEYS].len,
+                                .ca = d[FILE_CA].len};
         int r;
 
         r = bytes_put(p, &f, sizeof(f));
         if (!r)
-                r = bytes_put(p, secret.p, f.secret);
+                r = bytes_put(p, d[FILE_SECRET].p, f.secret);
         if (!r)
-                r = bytes_put(p, keys.p, keys.len);
-        return r ? r : bytes_put(p, ca.p, ca.len);
+                r = bytes_put(p, d[FILE_KEYS].p, f.keys);
+        return r ? r : bytes_put(p, d[FILE_CA].p, f.ca);
 }
 
 static int issuer_make(struct providers *p, uint32_t i)
 {
         oidc_issuer_reader r = oidc_issuer_list_get(p->list, i);
-        capnp_data secret = {0}, keys = {0}, ca = {0};
-        const char *field = "clientSecretFile";
-        int e;
+        const capnp_text paths[FILES] = {[FILE_SECRET] = oidc_issuer_client_secret_file(r),
+                                         [FILE_KEYS] = oidc_issuer_keys_file(r),
+                                         [FILE_CA] = oidc_issuer_ca_file(r)};
+        capnp_data d[FILES] = {0};
+        const char *wrong = NULL;
+        unsigned k;
 
-        e = file_read(oidc_issuer_client_secret_file(r), FETCH_ID_BYTES - 1, true, &secret);
-        if (!e) {
-                field = "keysFile";
-                e = file_read(oidc_issuer_keys_file(r), FETCH_KEYS_BYTES, false, &keys);
+        for (k = 0; !wrong && k < FILES; k++) {
+                int e = file_read(paths[k], &FILES_OF[k], &d[k]);
+
+                wrong = e ? load_strerror(e) : NULL;
+                if (!wrong && d[k].len && !FILES_OF[k].is(d[k]))
+                        wrong = FILES_OF[k].wrong;
+                if (wrong)
+                        fault(p, i, FILES_OF[k].field, wrong);
         }
-        if (!e) {
-                field = "caFile";
-                e = file_read(oidc_issuer_ca_file(r), FETCH_CA_BYTES, false, &ca);
+        if (!wrong && files_put(p, d)) {
+                wrong = strerror(EIO);
+                fault(p, i, "name", wrong);
         }
-        if (!e)
-                e = files_put(p, secret, keys, ca);
-        if (e)
-                fault(p, i, field, load_strerror(e));
-        capos_i_tls_bytes_free(&secret);
-        capos_i_tls_bytes_free(&keys);
-        capos_i_tls_bytes_free(&ca);
-        return e ? -EINVAL : 0;
+        for (k = 0; k < FILES; k++)
+                capos_i_tls_bytes_free(&d[k]);
+        return wrong ? -EINVAL : 0;
 }
 
 int providers_make(manifest_reader m, providers_complain *complain, void *arg, int *ret_fd)

@@ -12,6 +12,7 @@
 #include "chat.capnp-c.h"
 #include "harness.h"
 #include "manifest-load.h"
+#include "providers.h"
 #include "system_info.capnp-c.h"
 
 /* Loads a text; what it says on standard error is put into said. */
@@ -97,6 +98,10 @@ static const struct {
          "oidc[0].clientId: is missing"},
         {OIDC("op", "https://op.example", ", audience = \"i\""), "oidc[0].audience: must not be"},
         {OIDC("op", "https://op.example", ", scopes = \"email\""), "oidc[0].scopes: must begin"},
+        {OIDC("op", "https://op.example", ", scopes = \"openidfoo\""),
+         "oidc[0].scopes: must begin"},
+        {OIDC("op", "https://op.example", ", scopes = \"email openid\""),
+         "oidc[0].scopes: must begin"},
         {OIDC("op", "https://op.example", ", keysFile = \"k\""),
          "oidc[0].keysFile: must be an abs"},
         {OIDC("op", "https://op.example", ", clientSecretFile = \"k\""),
@@ -268,6 +273,84 @@ TEST(rules_of_an_issuer_have_a_size)
         CHECK(strstr(said, "oidc[0].rules: too long") != NULL);
         free(fits);
         free(more);
+}
+
+/* ---- files of identity providers ------------------------------------------------------------- */
+
+struct told {
+        unsigned n;
+        char what[256];
+};
+
+static void tell(void *arg, const char *path, const char *what)
+{
+        struct told *t = arg;
+
+        t->n++;
+        (void)snprintf(t->what, sizeof(t->what), "%s %s", path, what);
+}
+
+/* Has providers_make() read a file of these bytes. Closed to others; 0, or what it returns. */
+static int file_try(const char *field, const char *bytes, size_t len, struct told *told)
+{
+        char path[] = "/tmp/capos-provider-XXXXXX", manifest[] = "/tmp/capos-manifest-XXXXXX";
+        struct daemon_manifest m = {0};
+        int fd = mkstemp(path), text = mkstemp(manifest), made = -1, r;
+
+        CHECK(fd >= 0 && text >= 0);
+        CHECK_EQ(write(fd, bytes, len), (ssize_t)len);
+        CHECK(dprintf(text, OIDC("op", "https://op.example", ", %s = \"%s\""), field, path) > 0);
+        close(fd);
+        close(text);
+        CHECK_OK(manifest_load(&m, manifest));
+        *told = (struct told){0};
+        r = providers_make(manifest_root(m.msg), tell, told, &made);
+        if (!r)
+                close(made);
+        daemon_manifest_deinit(&m);
+        unlink(path);
+        unlink(manifest);
+        return r;
+}
+
+TEST(a_providers_files_are_what_they_should_be)
+{
+        static const struct {
+                const char *field, *bytes;
+                size_t len; /* 0: to the NUL */
+                const char *said;
+        } files[] = {
+                {"clientSecretFile", "secret\n", 0, NULL},
+                {"clientSecretFile", "sec ret\r\n", 0, NULL},
+                {"clientSecretFile", "", 0, "is no file, or empty"},
+                {"clientSecretFile", "\n", 0, "has no secret"},
+                {"clientSecretFile", "\r\n\n", 0, "has no secret"},
+                {"clientSecretFile", "one\ntwo\n", 0, "has no secret"},
+                {"clientSecretFile", "\0secret", 7, "has no secret"},
+                {"keysFile", "{\"keys\": []}", 0, NULL},
+                {"keysFile", "{}\n", 0, "has no JSON Web Key Set"},
+                {"keysFile", "\n", 0, "has no JSON Web Key Set"},
+                {"caFile", "-----BEGIN CERTIFICATE-----\n", 0, NULL},
+                {"caFile", "-----BEGIN PRIVATE KEY-----\n", 0, "has no certificate"},
+                {"caFile", " ", 0, "has no certificate"},
+        };
+
+        for (unsigned i = 0; i < sizeof(files) / sizeof(*files); i++) {
+                size_t len = files[i].len ? files[i].len : strlen(files[i].bytes);
+                struct told told;
+                int r = file_try(files[i].field, files[i].bytes, len, &told);
+
+                if (!files[i].said) {
+                        CHECK_STR(told.what, "");
+                        CHECK_OK(r);
+                        continue;
+                }
+                CHECK_EQ(r, -EINVAL);
+                CHECK_EQ(told.n, 1);
+                if (!strstr(told.what, files[i].said) || !strstr(told.what, files[i].field))
+                        test_fail(__FILE__, __LINE__, "%u: expected %s, said %s", i, files[i].said,
+                                  told.what);
+        }
 }
 
 TEST(all_that_is_wrong_is_named)
