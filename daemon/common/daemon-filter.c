@@ -142,8 +142,13 @@ static const int CALLS_FILES[] = {
 
 /* Speaking to hosts, once connected. */
 static const int CALLS_DIAL[] = {
-        SCMP_SYS(connect), SCMP_SYS(getpeername), SCMP_SYS(sendmmsg),
-        SCMP_SYS(lseek),   SCMP_SYS(geteuid),     -1,
+        SCMP_SYS(connect),
+        SCMP_SYS(getpeername),
+        SCMP_SYS(sendmmsg),
+        SCMP_SYS(lseek),
+        SCMP_SYS(geteuid),
+        SCMP_SYS(alarm),
+        -1,
 };
 
 /* Confining paths. */

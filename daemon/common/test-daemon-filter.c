@@ -85,6 +85,7 @@ static const struct row SIGNALS[] = {
         {"a pidfd", SYS_pidfd_open, {VICTIM, 0}, NOBODY},
         {"signal by pidfd", SYS_pidfd_send_signal, {PIPE, SIGKILL, 0, 0}, NOBODY},
         {"a descriptor by pidfd", SYS_pidfd_getfd, {PIPE, 0, 0}, NOBODY},
+        {"an alarm", SYS_alarm, {0}, FETCHERS},
         {"a timer that signals", SYS_timer_create, {CLOCK_MONOTONIC, TEXT, TEXT}, NOBODY},
 };
 

@@ -15,9 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io-loop.h"
+
 enum {
         CONNECT_MS = 5000,
-        TOTAL_MS = 15000,
         ADDRESSES = 8,
         ADDRESS_BYTES = 64,
         HOST_BYTES = 256,
@@ -123,7 +124,6 @@ static bool ask_set_bounds(CURL *c, bool plain)
                 {CURLOPT_NOSIGNAL, 1},
                 {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
                 {CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS},
-                {CURLOPT_TIMEOUT_MS, TOTAL_MS},
                 {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
                 {CURLOPT_SSL_VERIFYPEER, 1},
                 {CURLOPT_SSL_VERIFYHOST, 2},
@@ -150,10 +150,13 @@ static bool ask_set_bounds(CURL *c, bool plain)
 
 static bool ask_set(CURL *c, const struct http_ask *q, struct http_answer *a)
 {
+        uint64_t now = capos_io_now_ms();
+        long left_ms = now < q->until_ms ? (long)(q->until_ms - now) : 1;
         struct curl_blob ca = {(void *)(uintptr_t)q->ca.p, q->ca.len, CURL_BLOB_NOCOPY};
 
         return ask_set_bounds(c, !strncmp(q->url, "http:", 5)) &&
                !curl_easy_setopt(c, CURLOPT_URL, q->url) &&
+               !curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, left_ms) &&
                (!q->ca.len || !curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &ca)) &&
                !curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, body_add) &&
                !curl_easy_setopt(c, CURLOPT_WRITEDATA, a) &&

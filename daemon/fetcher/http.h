@@ -11,7 +11,8 @@ struct http_ask {
         const char *form; /* what is posted; NULL: it is got */
         const char *user; /* who asks, by name and secret; NULL: nobody */
         const char *secret;
-        capnp_data ca; /* who vouches for the host, PEM */
+        capnp_data ca;     /* who vouches for the host, PEM */
+        uint64_t until_ms; /* capos_io_now_ms(): it is given up then, but for a look-up of names */
 };
 
 struct http_answer {
@@ -23,8 +24,9 @@ struct http_answer {
 
 /* Makes the library ready, once and before the process is confined. False: it does not work. */
 bool http_warm_up(void);
-/* Asks. 0: an answer has come, whatever its status; -EIO: none, or one that is too long: a->why.
- * a->body is there before. */
+/* Asks. How long a look-up of names takes is not bounded: the C library waits for ever for a server
+ * that says nothing over TCP. 0: an answer has come, whatever its status; -EIO: none, or one that
+ * is too long: a->why. a->body is there before. */
 int http_ask(const struct http_ask *q, struct http_answer *a) CAPNP_MUST_USE;
 
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,15 @@
 #include "daemon-packets.h"
 #include "daemon-zygote.h"
 #include "http.h"
+#include "io-loop.h"
 #include "io-packet.h"
 #include "session-url.h"
 
 enum {
         CPU_SECONDS = 10,
         REQUEST_MS = 10000,
+        ANSWER_MS = 15000,
+        LIFE_S = 16, /* … and so long with names that cannot be looked up; caposd waits for 20 */
         FORM_BYTES = 16 * 1024,
         AUTHORITIES_BYTES = 4 * 1024 * 1024,
         ESCAPED_BYTES = 3 * FETCH_ID_BYTES,
@@ -112,7 +116,8 @@ static void request_serve(const struct fetch_request *q, struct fetch_reply *ret
         char url[FETCH_URL_BYTES];
         struct http_answer a = {.body = body};
         struct http_ask ask = {.url = q->url,
-                               .ca = q->ca_len ? (capnp_data){q->ca, q->ca_len} : authorities};
+                               .ca = q->ca_len ? (capnp_data){q->ca, q->ca_len} : authorities,
+                               .until_ms = capos_io_now_ms() + ANSWER_MS};
         bool post = q->kind >= FETCH_DEVICE;
         int r = 0;
 
@@ -141,6 +146,28 @@ static void request_serve(const struct fetch_request *q, struct fetch_reply *ret
 
 /* ---- a fetcher ------------------------------------------------------------------------------ */
 
+/* What is answered where the C library waits for a server of names, and for how long nobody knows.
+ */
+static struct fetch_reply late;
+
+static void fetcher_late(int signal)
+{
+        (void)signal;
+        _exit(capos_io_packet_send(LINK_FD, &late, sizeof(late), NULL, 0) ? 1 : 0);
+}
+
+/* From here on the process has so many seconds, whatever it waits for. 0, or -errno. */
+static int fetcher_bound(void)
+{
+        const struct sigaction a = {.sa_handler = fetcher_late};
+
+        answer_fail(&late, "looking up the provider's host takes too long");
+        if (sigaction(SIGALRM, &a, NULL))
+                return -errno;
+        (void)alarm(LIFE_S);
+        return 0;
+}
+
 /* One request. The process's exit code; what it knows goes with it. */
 static int fetcher_serve(void)
 {
@@ -151,6 +178,8 @@ static int fetcher_serve(void)
         if (poll(&p, 1, REQUEST_MS) <= 0 || capos_io_packet_recv(LINK_FD, &q, sizeof(q), NULL, 0))
                 return 1;
 
+        if (fetcher_bound())
+                return 1;
         if (request_is_good(&q))
                 request_serve(&q, &reply);
         else
