@@ -14,6 +14,7 @@
 
 #include "daemon-log.h"
 #include "daemon-sandbox.h"
+#include "daemon-text.h"
 #include "harness.h"
 
 /* What a child writes to its standard error when it logs one line. */
@@ -113,4 +114,18 @@ TEST(lines_that_strangers_cause_are_few)
         CHECK(r.lost > 0);
         CHECK(daemon_log_may(&r, 900000));
         CHECK_EQ(r.lost, 0);
+}
+
+TEST(a_text_is_cut_between_its_characters)
+{
+        CHECK_EQ(text_fit("", 4), 0);
+        CHECK_EQ(text_fit("abc", 4), 3);
+        CHECK_EQ(text_fit("abcd", 4), 4);
+        CHECK_EQ(text_fit("abcde", 4), 4);
+        CHECK_EQ(text_fit("abc\u00e9", 5), 5);
+        CHECK_EQ(text_fit("abc\u00e9", 4), 3);
+        CHECK_EQ(text_fit("a\u20ac\u20ac", 6), 4);
+        CHECK_EQ(text_fit("\U0001f511\U0001f511", 7), 4);
+        CHECK_EQ(text_fit("\U0001f511", 3), 0);
+        CHECK_EQ(text_fit("\x80\x80\x80\x80\x80\x80\x80\x80", 7), 7);
 }

@@ -17,11 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon-text.h"
 #include "flow.h"
 #include "oidc.h"
 #include "sessiond.h"
-
-enum { SUBJECT_SHOWN = 48 };
 
 static bool is_taken(const struct issuer *i)
 {
@@ -166,7 +165,7 @@ enum capos_denial access_accept(const struct claim *c, const struct proof_verdic
 
         id = (struct store_identity){i->issuer, v->name};
         snprintf(ret->detail, sizeof(ret->detail), "%.16s, access token of %.*s", i->name,
-                 SUBJECT_SHOWN, id.subject);
+                 text_fit(id.subject, OIDC_SUBJECT_SHOWN), id.subject);
         oidc_credential(&id, ret->credential);
         d = oidc_account(s, i, v, &id, ret);
         if (d)

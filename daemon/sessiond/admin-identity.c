@@ -58,7 +58,8 @@ static void identity_audit(struct sessiond *s, const char *what, const struct na
 {
         char detail[CAPOS_AUDIT_TEXT_BYTES];
 
-        snprintf(detail, sizeof(detail), "%.60s %.60s", n->id.issuer, n->id.subject);
+        snprintf(detail, sizeof(detail), "%.60s %.*s", n->id.issuer,
+                 text_fit(n->id.subject, OIDC_SUBJECT_SHOWN), n->id.subject);
         audit_add(&s->audit, (struct capos_audit_record){.what = what,
                                                          .outcome = "ok",
                                                          .source = "local",

@@ -224,7 +224,7 @@ void flow_describe(struct flow *f, const char *text)
 
         if (text && *text)
                 snprintf(f->detail, sizeof(f->detail), "%s%.*s", f->renewal ? renewal : "",
-                         (int)(sizeof(f->detail) - sizeof(renewal)), text);
+                         text_fit(text, sizeof(f->detail) - sizeof(renewal)), text);
 }
 
 /* A refused attempt: a record, and one line in a form that is documented (doc/design/instance.md,

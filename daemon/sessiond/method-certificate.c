@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon-text.h"
 #include "rules.h"
 #include "sessiond.h"
 
@@ -62,7 +63,8 @@ static void certificate_explain(const struct proof_verdict *v, struct principal 
 static void certificate_describe(const struct proof_verdict *v, struct principal *ret)
 {
         snprintf(ret->detail, sizeof(ret->detail), "rule %u, serial %.*s, %.*s", v->rule,
-                 (int)sizeof(v->serial) - 1, v->serial, SUBJECT_SHOWN, v->subject);
+                 (int)sizeof(v->serial) - 1, v->serial, text_fit(v->subject, SUBJECT_SHOWN),
+                 v->subject);
         rules_fingerprint(v, ret->credential);
         ret->until_ms = v->until_s > 0 ? (uint64_t)v->until_s * 1000 : 1;
 }

@@ -16,10 +16,11 @@
 
 #include "clock.h"
 #include "daemon-log.h"
+#include "daemon-text.h"
 #include "flow.h"
 #include "sessiond.h"
 
-enum { NAME_HASH_BYTES = 6, SUBJECT_SHOWN = 48 };
+enum { NAME_HASH_BYTES = 6 };
 
 bool oidc_is_on(const struct policy *p)
 {
@@ -354,7 +355,7 @@ enum capos_denial oidc_accept(const struct claim *c, const struct proof_verdict 
 
         oidc_credential(&id, ret->credential);
         snprintf(ret->detail, sizeof(ret->detail), "%.16s, subject %.*s", o->issuer->name,
-                 SUBJECT_SHOWN, id.subject);
+                 text_fit(id.subject, OIDC_SUBJECT_SHOWN), id.subject);
         d = oidc_account(s, o->issuer, v, &id, ret);
         if (!d && !ret->account[0])
                 d = account_promise(s, o->issuer, &id, ret);

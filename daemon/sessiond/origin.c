@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon-text.h"
 #include "sessiond.h"
+
+enum { CLAIM_SHOWN = 48 };
 
 void origin_init(struct origin *o, struct sessiond *s, const struct packet *event)
 {
@@ -80,10 +83,11 @@ int origin_secured(struct origin *o, capnp_data exporter, capnp_data handshake)
 void origin_claim(struct origin *o, login_source_metadata_reader r)
 {
         static const char nothing[] = " /  / ";
+        const char *client = login_source_metadata_client(r).p,
+                   *host = login_source_metadata_host(r).p, *note = login_source_metadata_note(r).p;
 
-        snprintf(o->claim, sizeof(o->claim), "%.48s / %.48s / %.48s",
-                 login_source_metadata_client(r).p, login_source_metadata_host(r).p,
-                 login_source_metadata_note(r).p);
+        snprintf(o->claim, sizeof(o->claim), "%.*s / %.*s / %.*s", text_fit(client, CLAIM_SHOWN),
+                 client, text_fit(host, CLAIM_SHOWN), host, text_fit(note, CLAIM_SHOWN), note);
         if (!strcmp(o->claim, nothing))
                 o->claim[0] = 0;
 }

@@ -131,6 +131,15 @@ class Cases:
         session.call(3)
         peer.close()
 
+    def subject_is_cut(self):
+        """A record shows some of a long subject, in whole characters."""
+        self.op.claims = {"groups": "admins", "sub": "a" + 60 * "\u00e9"}
+        peer = self.connect()
+        session = self.browse(peer.flow(BROWSER))
+        expect(self.last()["detail"], "op, subject a" + 23 * "\u00e9", "the record")
+        session.call(3)
+        peer.close()
+
     def browse(self, flow, **changes):
         url, _, _ = step(s.answer(flow, REDIRECT))
         return s.answer(flow, self.op.browse(url, **changes)).ref(1, s.SESSION)
