@@ -21,6 +21,8 @@
 #include "runtime.h"
 #include "witness.h"
 
+#include <capos/capos-browser.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,11 +48,12 @@ struct agent {
         capnp_answer *renewal; /* the call that waits for the renewal */
         capnp_answer *logout;  /* the call that waits for the logout */
         struct capos_login proof;
-        uint64_t duration_ms;  /* of a renewal */
-        bool waits;            /* it begins when the look at the session that runs is over */
-        capnp_cap *holder;     /* of a passkey, while a renewal asks it */
-        capnp_question *asked; /* … and what it is asked */
-        char party[256];       /* whose passkey it is told to be; "": not told */
+        uint64_t duration_ms;   /* of a renewal */
+        bool waits;             /* it begins when the look at the session that runs is over */
+        capnp_cap *holder;      /* who proves it, or shows a page, while a renewal runs */
+        capnp_question *asked;  /* … and what he is asked */
+        capos_browser *browser; /* where his browser comes back to; NULL: there is none */
+        char named[256];        /* the relying party or issuer that he has named; "": none */
         uint8_t *proof_bytes;
         uint32_t proof_len;
         char why[RUNTIME_WHY]; /* the session has ended; "": the user has ended it */
@@ -257,6 +260,7 @@ static capnp_answer *agent_end_renewal(struct agent *g)
         g->waits = false;
         g->holder = capnp_cap_unref(g->holder);
         g->asked = capnp_question_free(g->asked);
+        g->browser = capos_browser_free(g->browser);
         agent_drop_proof(g);
         return a;
 }
@@ -268,6 +272,7 @@ static void agent_on_renewed(capos_client *c, int r, void *arg)
         const struct capos_error *e = capos_client_error_peek(c);
 
         g->wipe = true;
+        capos_client_set_timeout(c, g->seed->timeout_ms);
         if (r)
                 (void)capnp_answer_fail(a, error_kind(e), "%s", e->text);
         else
@@ -278,8 +283,13 @@ static void agent_on_renewed(capos_client *c, int r, void *arg)
 /* 0: it has begun, or will. */
 static int agent_begin_renewal(struct agent *g)
 {
-        int r = capos_client_renew(g->seed->client, &g->proof, g->duration_ms, agent_on_renewed, g);
+        capos_client *c = g->seed->client;
+        int r;
 
+        capos_client_set_timeout(c, g->proof.step ? CLI_PERSON_MS : g->seed->timeout_ms);
+        r = capos_client_renew(c, &g->proof, g->duration_ms, agent_on_renewed, g);
+        if (r)
+                capos_client_set_timeout(c, g->seed->timeout_ms);
         g->waits = r == -EBUSY;
         return g->waits ? 0 : r;
 }
@@ -310,24 +320,41 @@ static int agent_renew_by_proof(struct agent *g, capnp_answer *a)
         return capnp_answer_keep(a, NULL, NULL);
 }
 
+/* Whether no renewal can begin now; a was answered then. */
+static bool agent_renews_not(const struct agent *g, capnp_answer *a, bool is_bad)
+{
+        if (is_bad)
+                (void)capnp_answer_fail(a, CAPNP_FAILED, "bad parameters");
+        else if (g->dropped_ms)
+                (void)agent_refuse_dropped(g, a);
+        else if (g->renewal)
+                (void)capnp_answer_fail(a, CAPNP_OVERLOADED, "a renewal is under way");
+        else
+                return false;
+        return true;
+}
+
+/* Keeps a copy of what is proved by. 0; -ENOMEM: a was answered. */
+static int agent_take_proof(struct agent *g, capnp_answer *a, capnp_data proof)
+{
+        g->proof_bytes = malloc(proof.len + 1);
+        if (!g->proof_bytes) {
+                (void)capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+                return -ENOMEM;
+        }
+        if (proof.len)
+                memcpy(g->proof_bytes, proof.p, proof.len);
+        g->proof_len = proof.len;
+        return 0;
+}
+
 static int agent_renew(void *self, capnp_answer *a)
 {
         struct agent *g = self;
         capnp_data proof = session_agent_renew_param_proof(a);
 
-        if (capnp_answer_check(a))
-                return capnp_answer_fail(a, CAPNP_FAILED, "bad parameters");
-        if (g->dropped_ms)
-                return agent_refuse_dropped(g, a);
-        if (g->renewal)
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "a renewal is under way");
-
-        g->proof_bytes = malloc(proof.len + 1);
-        if (!g->proof_bytes)
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
-        if (proof.len)
-                memcpy(g->proof_bytes, proof.p, proof.len);
-        g->proof_len = proof.len;
+        if (agent_renews_not(g, a, capnp_answer_check(a)) || agent_take_proof(g, a, proof))
+                return 0;
         /* Of this kind the library sends the bytes as they are. */
         g->proof = (struct capos_login){.kind = CAPOS_AUTH_PASSWORD,
                                         .password = {g->proof_bytes, proof.len}};
@@ -370,20 +397,119 @@ static int agent_renew_by_passkey(void *self, capnp_answer *a)
         capnp_cap *holder = session_agent_renew_by_passkey_param_holder(a).c;
         const char *party = session_agent_renew_by_passkey_param_relying_party(a).p;
 
-        if (capnp_answer_check(a) || !holder || strlen(party) >= sizeof(g->party))
-                return capnp_answer_fail(a, CAPNP_FAILED, "bad parameters");
-        if (g->dropped_ms)
-                return agent_refuse_dropped(g, a);
-        if (g->renewal)
-                return capnp_answer_fail(a, CAPNP_OVERLOADED, "a renewal is under way");
+        if (agent_renews_not(g, a,
+                             capnp_answer_check(a) || !holder || strlen(party) >= sizeof(g->named)))
+                return 0;
 
-        (void)snprintf(g->party, sizeof(g->party), "%s", party);
+        (void)snprintf(g->named, sizeof(g->named), "%s", party);
         g->proof = (struct capos_login){.kind = CAPOS_AUTH_PASSKEY,
-                                        .relying_party = *party ? g->party : g->seed->relying_party,
+                                        .relying_party = *party ? g->named : g->seed->relying_party,
                                         .step = agent_on_step,
                                         .step_arg = g};
         g->duration_ms = 0;
         g->holder = capnp_cap_ref(holder);
+        return agent_renew_by_proof(g, a);
+}
+
+/* Whoever was to open the page has gone, and nobody waits for it. */
+static void agent_on_page_gone(capnp_question *q, int r, void *arg)
+{
+        struct agent *g = arg;
+
+        (void)r;
+        g->asked = NULL;
+        (void)!capos_client_give_up(g->seed->client, "nobody is there to open the page");
+        capnp_question_free(q);
+}
+
+static int agent_show(const struct capos_step *s, void *arg)
+{
+        struct agent *g = arg;
+        capnp_question *q = page_holder_show((page_holder_client){g->holder});
+
+        if (!q)
+                return -ENOMEM;
+        page_holder_show_set_url(q, s->url);
+        page_holder_show_set_user_code(q, s->user_code);
+        capnp_question_free(g->asked);
+        g->asked = q;
+        capnp_question_send(q, agent_on_page_gone, g);
+        return 0;
+}
+
+static void agent_on_code(capos_client *c, const struct capos_step *s, void *arg)
+{
+        int r = agent_show(s, arg);
+
+        if (r)
+                (void)!capos_client_give_up(c, capos_strerror(r));
+        else
+                (void)!capos_client_answer(c, (capnp_data){0});
+}
+
+/* What a browser comes back to is here: so is the connection that its login is bound to. */
+static int agent_prepare_page(struct agent *g, bool device)
+{
+        int r;
+
+        if (device) {
+                g->proof = (struct capos_login){
+                        .kind = CAPOS_AUTH_OIDC_DEVICE_CODE, .step = agent_on_code, .step_arg = g};
+                return 0;
+        }
+        r = capos_browser_new(g->seed->vat, agent_show, g, &g->browser);
+        if (r)
+                return r;
+
+        g->proof = (struct capos_login){.kind = CAPOS_AUTH_OIDC_PKCE,
+                                        .first = capos_browser_first_peek(g->browser),
+                                        .step = capos_browser_step,
+                                        .step_arg = g->browser};
+        return 0;
+}
+
+static int agent_renew_by_page(void *self, capnp_answer *a)
+{
+        struct agent *g = self;
+        capnp_cap *holder = session_agent_renew_by_page_param_holder(a).c;
+        const char *issuer = session_agent_renew_by_page_param_issuer(a).p;
+        int r;
+
+        if (agent_renews_not(
+                    g, a, capnp_answer_check(a) || !holder || strlen(issuer) >= sizeof(g->named)))
+                return 0;
+        r = agent_prepare_page(g, session_agent_renew_by_page_param_device(a));
+        if (r)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no port for a browser: %s",
+                                         capos_strerror(r));
+
+        (void)snprintf(g->named, sizeof(g->named), "%s", issuer);
+        g->proof.issuer = *issuer ? g->named : g->seed->issuer;
+        g->duration_ms = 0;
+        g->holder = capnp_cap_ref(holder);
+        return agent_renew_by_proof(g, a);
+}
+
+static void agent_on_token_step(capos_client *c, const struct capos_step *s, void *arg)
+{
+        const struct agent *g = arg;
+
+        (void)s;
+        (void)!capos_client_answer(c, (capnp_data){g->proof_bytes, g->proof_len});
+}
+
+static int agent_renew_by_token(void *self, capnp_answer *a)
+{
+        struct agent *g = self;
+        capnp_data token = session_agent_renew_by_token_param_token(a);
+
+        if (agent_renews_not(g, a, capnp_answer_check(a) || !token.len) ||
+            agent_take_proof(g, a, token))
+                return 0;
+
+        g->proof = (struct capos_login){
+                .kind = CAPOS_AUTH_SERVICE, .step = agent_on_token_step, .step_arg = g};
+        g->duration_ms = 0;
         return agent_renew_by_proof(g, a);
 }
 
@@ -448,6 +574,8 @@ static const struct session_agent_ops agent_ops = {
         .renew = agent_renew,
         .logout = agent_logout,
         .renew_by_passkey = agent_renew_by_passkey,
+        .renew_by_page = agent_renew_by_page,
+        .renew_by_token = agent_renew_by_token,
 };
 
 /* ---- callers ------------------------------------------------------------------------------ */
@@ -568,6 +696,7 @@ static int agent_serve(const struct agent_seed *s, int ready_fd)
         if (r)
                 return r;
 
+        capos_client_set_timeout(s->client, s->timeout_ms);
         capos_client_on_end(s->client, agent_on_end, &g);
         agent_look(&g, LOOK_MS);
         agent_tell_ready(ready_fd);

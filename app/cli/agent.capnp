@@ -51,6 +51,14 @@ interface PasskeyHolder {
   # when the instance waits for it, since 1970.
 }
 
+interface PageHolder {
+  # A command that can show a page to somebody.
+
+  show @0 (url :Text, userCode :Text) -> ();
+  # The page is of this renewal, and to be opened on this machine; with a userCode on any, and that entered there. It does
+  # not return before nobody is there any more who could.
+}
+
 interface SessionAgent {
   # The bootstrap object of the socket. Whoever can connect to it has the session: the socket is in a
   # folder that only its user can enter, and others are turned away by what the kernel says they are.
@@ -70,4 +78,11 @@ interface SessionAgent {
   renewByPasskey @4 (holder :PasskeyHolder, relyingParty :Text) -> ();
   # RemoteSession.reauthenticate by what the holder answers. relyingParty: whose passkeys the instance may ask for; empty:
   # as at the login.
+
+  renewByPage @5 (holder :PageHolder, device :Bool, issuer :Text) -> ();
+  # RemoteSession.reauthenticate by an identity provider: in a browser of this machine, which comes back to the agent, or
+  # with a code for another device. issuer: which; empty: as at the login.
+
+  renewByToken @6 (token :Data) -> ();
+  # RemoteSession.reauthenticate of a service account's session, by an access token.
 }

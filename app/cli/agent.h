@@ -14,6 +14,8 @@ struct agent_seed {
         const char *key, *identity; /* as in AgentInfo */
         const char *relying_party;  /* whose passkeys may be asked for; NULL: the host's */
         const char *witnesses;      /* the file of this instance (witness.h); NULL: none */
+        const char *issuer;         /* by whom renewals are, too; NULL: the first */
+        uint32_t timeout_ms;        /* of what the agent asks the instance */
         int *inherited; /* descriptors that are the caller's, and will not be the agent's */
         unsigned ninherited;
 };

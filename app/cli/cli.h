@@ -154,6 +154,8 @@ void cli_wipe_heap(void);
 /* ---- cli-wait.c */
 
 enum { CLI_ANSWER_MS = 15 * 1000, CLI_LOGIN_MS = 60 * 1000 };
+/* … and for a person: as long as an instance does, and a little. */
+enum { CLI_PERSON_MS = 11 * 60 * 1000 };
 
 /* How long to wait, --timeout or this. */
 uint32_t cli_timeout(const struct cli *c, uint32_t default_ms);

@@ -228,6 +228,8 @@ static int login_leave_agent(struct login *l)
         s->key = l->key;
         s->identity = l->identity;
         s->relying_party = l->c->relying_party;
+        s->issuer = l->c->issuer;
+        s->timeout_ms = cli_timeout(l->c, CLI_LOGIN_MS);
         login_greeting(l);
         login_witness(l);
         via_leave(l->c);

@@ -2,7 +2,7 @@
 #include "agent.capnp-c.h"
 #include "client.h"
 #include "keys.h"
-#include "renew-passkey.h"
+#include "renew-steps.h"
 #include "runtime.h"
 #include "session-address.h"
 #include "tls-fingerprint.h"
@@ -270,18 +270,9 @@ static int renew_service_key(struct cli *c, agent_info_reader login, capos_key *
 
         if (!*file)
                 return cli_fail(c, EXIT_USAGE, "usage",
-                                "by which key? capos renew --identity FILE");
+                                "by which key, or token? capos renew --identity FILE, or "
+                                "--token-file FILE");
         return keys_of_file(c, file, ret_k);
-}
-
-/* Whether only a provider could renew it, and nothing else is offered. */
-static bool renew_needs_browser(const struct cli *c, const char *made_by)
-{
-        if (c->identity || c->password || c->password_stdin)
-                return false;
-
-        return !strcmp(made_by, capos_auth_name(CAPOS_AUTH_OIDC_PKCE)) ||
-               !strcmp(made_by, capos_auth_name(CAPOS_AUTH_OIDC_DEVICE_CODE));
 }
 
 /* By what made the session, unless an option says otherwise. */
@@ -296,6 +287,40 @@ static enum capos_auth renew_kind(const struct cli *c, const char *made_by)
 
         return strcmp(made_by, capos_auth_name(CAPOS_AUTH_MTLS)) ? CAPOS_AUTH_PASSWORD
                                                                  : CAPOS_AUTH_MTLS;
+}
+
+static bool is_kind(const char *text, enum capos_auth kind)
+{
+        return !strcmp(text, capos_auth_name(kind));
+}
+
+/* Whether it is proved in steps, and how: by what an option says, else by what made the session. */
+static bool renew_has_steps(const struct cli *c, const char *made_by, enum capos_auth *ret_kind)
+{
+        bool chosen = c->method || c->identity || c->password || c->password_stdin;
+
+        if (c->passkey_command || is_kind(made_by, CAPOS_AUTH_PASSKEY))
+                *ret_kind = CAPOS_AUTH_PASSKEY;
+        else if (c->token_file)
+                *ret_kind = CAPOS_AUTH_SERVICE;
+        else if (chosen ? c->method && !strcmp(c->method, "oidc")
+                        : is_kind(made_by, CAPOS_AUTH_OIDC_PKCE))
+                *ret_kind = CAPOS_AUTH_OIDC_PKCE;
+        else if (chosen ? c->method != NULL : is_kind(made_by, CAPOS_AUTH_OIDC_DEVICE_CODE))
+                *ret_kind = CAPOS_AUTH_OIDC_DEVICE_CODE;
+        else
+                return false;
+        return true;
+}
+
+static int renew_by_steps(struct cli *c, enum capos_auth kind)
+{
+        if (kind == CAPOS_AUTH_PASSKEY)
+                return renew_by_passkey(c);
+        if (kind == CAPOS_AUTH_SERVICE)
+                return renew_by_token(c);
+
+        return renew_by_page(c, kind == CAPOS_AUTH_OIDC_DEVICE_CODE);
 }
 
 /* What a proof by key names of the connection, which is the agent's, as is what it was made by. */
@@ -364,6 +389,8 @@ int cmd_renew(struct cli *c)
         if (c->duration && !cli_parse_duration(c->duration, &duration_ms))
                 return cli_fail(c, EXIT_USAGE, "usage", "%s: a duration is like 90s, 10m or 2h",
                                 c->duration);
+        if (c->method && strcmp(c->method, "oidc") != 0 && strcmp(c->method, "oidc-device") != 0)
+                return cli_fail(c, EXIT_USAGE, "usage", "--method oidc, or oidc-device");
         r = cli_open_and_fetch(c);
         if (r)
                 return r;
@@ -372,15 +399,11 @@ int cmd_renew(struct cli *c)
         if (!i.renew_challenge.len)
                 return cli_fail(c, EXIT_FAILED, "not-renewable",
                                 "this session cannot be renewed: log in again");
-        if (c->passkey_command || !strcmp(i.kind, capos_auth_name(CAPOS_AUTH_PASSKEY))) {
-                r = renew_by_passkey(c);
+        if (renew_has_steps(c, i.kind, &kind)) {
+                r = renew_by_steps(c, kind);
                 cli_close(c);
                 return r ? r : cmd_whoami(c);
         }
-        if (renew_needs_browser(c, i.kind))
-                return cli_fail(c, EXIT_FAILED, "not-renewable",
-                                "an identity provider has made this session: renew it by a key "
-                                "(--identity FILE), or log in again");
         kind = renew_kind(c, i.kind);
         capnp_buf_init(&proof, 16 * 1024);
         /* A certificate was shown when the connection was made. */

@@ -9,8 +9,6 @@
 
 #include <limits.h>
 
-/* How long an attempt waits for a person: as long as an instance does, and a little. */
-enum { LOGIN_PERSON_MS = 11 * 60 * 1000 };
 enum { LOGIN_WHY = 320, LOGIN_REASON = 160, LOGIN_PROFILES = 200 };
 
 /* What the instance has said of a kind, to this connection. */

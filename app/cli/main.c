@@ -189,6 +189,12 @@ static const struct cli_option renew_options[] = {
          offsetof(struct cli, password)},
         {"password-stdin", 0, NULL, "prove it by password, one line of standard input",
          offsetof(struct cli, password_stdin)},
+        {"method", 0, "NAME",
+         "by an identity provider: oidc, oidc-device (default: as it was made)",
+         offsetof(struct cli, method)},
+        {"issuer", 0, "NAME", "which, as the instance calls it", offsetof(struct cli, issuer)},
+        {"token-file", 0, "FILE", "prove it by this access token, the first line of FILE",
+         offsetof(struct cli, token_file)},
         KEY_ID_OPTION,
         PASSKEY_OPTION,
         PARTY_OPTION,
@@ -360,7 +366,11 @@ static const struct cli_command commands[] = {
         {"logout", "[--all]", "End a session, or all of yours on this machine", NULL, cmd_logout,
          logout_options, 0, 0, false},
         {"renew", "[--duration TIME]", "Renew a session by a fresh proof",
-         "Example:\n  capos renew --duration 2h\n", cmd_renew, renew_options, 0, 0, false},
+         "Proved by what the login was made by, unless an option says otherwise.\n\n"
+         "Examples:\n"
+         "  capos renew --duration 2h\n"
+         "  capos renew --method oidc\n",
+         cmd_renew, renew_options, 0, 0, false},
         {"sessions", "", "List your logins on this machine", NULL, cmd_sessions, NULL, 0, 0, false},
         {"pipe", "[localhost:PORT | unix:PATH]",
          "Join standard input and output to the Unix socket of an instance here",

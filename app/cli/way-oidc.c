@@ -1,24 +1,15 @@
 /*
  * By an identity provider: in a browser of this machine, or by a code that somebody types into one
- * elsewhere.
- *
- * What is opened is what libcapos has found to be of this login (capos-browser.h). It is printed,
- * too: a browser that does not start, or starts on another screen, is no reason to fail. Nothing
- * of it is a secret to whoever sees the terminal.
+ * elsewhere. What is opened is what libcapos has found to be of this login (capos-browser.h).
  */
 #include "login-ways.h"
 
+#include "page.h"
+
 #include <capos/capos-browser.h>
 
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static const char OPENER[] = "xdg-open";
 
 /* A person, or whoever has asked for just this, and shows what is printed to one. */
 static bool oidc_is_asked(const struct login *l, const struct way *w)
@@ -26,27 +17,9 @@ static bool oidc_is_asked(const struct login *l, const struct way *w)
         return l->c->method && !strcmp(l->c->method, w->name);
 }
 
-static bool oidc_has_screen(void)
-{
-        const char *x = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
-
-        return (x && *x) || (wayland && *wayland);
-}
-
-/* What opens pages here; NULL: nothing. */
-static const char *oidc_opener(void)
-{
-        const char *browser = getenv("BROWSER");
-
-        if (browser && *browser)
-                return browser;
-
-        return oidc_has_screen() ? OPENER : NULL;
-}
-
 static bool browser_ready(const struct login *l, char *why)
 {
-        const char *opener = oidc_opener();
+        const char *opener = page_opener();
 
         (void)snprintf(why, LOGIN_WHY, "%s",
                        opener ? opener : "there is no browser here: neither $BROWSER nor a screen");
@@ -67,35 +40,11 @@ static bool device_ready(const struct login *l, char *why)
 
 /* ---- a browser here ------------------------------------------------------------------------- */
 
-/* Not waited for: a browser that was not running becomes the process itself. */
-static void browser_start(const char *opener, const char *url)
-{
-        char *argv[] = {(char *)(uintptr_t)opener, (char *)(uintptr_t)url, NULL};
-        posix_spawn_file_actions_t files;
-        posix_spawnattr_t how;
-        pid_t pid;
-
-        if (posix_spawn_file_actions_init(&files))
-                return;
-        if (!posix_spawnattr_init(&how)) {
-                (void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSID);
-                for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-                        (void)posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
-                (void)!posix_spawnp(&pid, opener, &files, &how, argv, environ);
-                (void)posix_spawnattr_destroy(&how);
-        }
-        (void)posix_spawn_file_actions_destroy(&files);
-}
-
 static int browser_open(const struct capos_step *s, void *arg)
 {
-        struct login *l = arg;
-        const char *opener = oidc_opener();
+        const struct login *l = arg;
 
-        login_say(l, "log in with your browser, on this machine; should it not open by itself:");
-        login_say(l, "%s", s->url);
-        if (opener && login_has_person(l))
-                browser_start(opener, s->url);
+        page_open(l->c, s->url);
         return 0;
 }
 
@@ -109,7 +58,7 @@ static enum way_end oidc_try(struct login *l, enum capos_auth kind, capos_on_ste
         l->how.issuer = l->c->issuer;
         l->how.step = step;
         l->how.step_arg = arg;
-        l->patience_ms = LOGIN_PERSON_MS;
+        l->patience_ms = CLI_PERSON_MS;
         l->awaited = browser ? "the browser" : "somebody to enter the code";
         r = login_try(l);
         l->patience_ms = 0;
@@ -139,9 +88,8 @@ static enum way_end browser_run(struct login *l)
 
 static void device_on_step(capos_client *client, const struct capos_step *s, void *arg)
 {
-        login_say(arg, "open %s in a browser, on any machine, and enter the code %s", s->url,
-                  s->user_code);
-        login_say(arg, "waiting for that; interrupt to give up");
+        (void)arg;
+        page_say_code(s->url, s->user_code);
         (void)!capos_client_answer(client, (capnp_data){0});
 }
 

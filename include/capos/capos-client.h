@@ -575,12 +575,13 @@ CAPNP_PUBLIC int capos_client_login(capos_client *c, const struct capos_login *l
 CAPNP_PUBLIC int capos_client_answer(capos_client *c, capnp_data response) CAPNP_MUST_USE;
 
 /**
- * Ends a login whose step will not be answered, with -ECANCELED. The client may be gone when this
+ * Ends a login or renewal that proves something, with -ECANCELED: because a step will not be
+ * answered, or nobody waits any more for what comes of it. The client may be gone when this
  * returns.
  *
  * @param c    the client
  * @param why  for a person
- * @return     0; -EINVAL: no step waits for an answer
+ * @return     0; -EINVAL: nothing of that kind is under way
  */
 CAPNP_PUBLIC int capos_client_give_up(capos_client *c, const char *why) CAPNP_MUST_USE;
 

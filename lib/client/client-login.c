@@ -385,7 +385,7 @@ int capos_client_answer(capos_client *c, capnp_data response)
 
 int capos_client_give_up(capos_client *c, const char *why)
 {
-        if (!c->op.running || !c->op.asks)
+        if (!c->op.running || !c->op.flow)
                 return -EINVAL;
 
         (void)client_fail(&c->error, -ECANCELED, "%s", why);

@@ -374,6 +374,13 @@ static void on_login(capos_client *c, int r, void *arg)
         *(bool *)arg = true;
 }
 
+static void on_given_up(capos_client *c, int r, void *arg)
+{
+        (void)c;
+        CHECK_EQ(r, -ECANCELED);
+        *(bool *)arg = true;
+}
+
 static void rig_run_until_asked(struct rig *g, const struct answers *n, unsigned times)
 {
         for (int i = 0; i < 1000 && n->asked < times; i++) {
@@ -402,6 +409,16 @@ TEST(a_step_may_be_answered_later)
         rig_run_until_asked(&g, &n, 2);
         CHECK_OK(capos_client_answer(g.c, data_of("that")));
         rig_run_until(&g, &done);
+
+        /* Nor need he wait for what comes of it. */
+        done = false;
+        n = (struct answers){.first = "", .later = true};
+        CHECK_OK(capos_client_login(g.c, &l, on_given_up, &done));
+        rig_run_until_asked(&g, &n, 1);
+        CHECK_OK(capos_client_answer(g.c, data_of("")));
+        CHECK_OK(capos_client_give_up(g.c, "enough"));
+        CHECK(done);
+        CHECK_EQ(capos_client_give_up(g.c, "enough"), -EINVAL);
 
         /* The client may go while a step waits. */
         g.c = capos_client_free(g.c);

@@ -181,19 +181,42 @@ class Cases:
                                 env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
 
-    def command(self, method, alias, do):
-        """`capos login`, what it says given to do; then what it has, and its end."""
-        p = self.capos("login", self.target.where, "--method", method, "--issuer", "op", "--as", alias)
+    def page(self, do, *words):
+        """A command that leads to a page: what it says is given to do. What it has printed in the end."""
+        p = self.capos(*words)
         said = ""
-        while not (found := do(said)):
+        while not do(said):
             line = p.stderr.readline()
             if not line:
                 raise Failed(f"it ends: {said}")
             said += line
         out, err = p.communicate(timeout=120)
         expect(p.returncode, 0, f"{said}{err}: the exit code")
+        return out
+
+    def renewed(self, alias, do):
+        """A renewal that nobody waits for any more keeps none from the next one."""
+        self.op.approved = False
+        p = self.capos("renew", "--session", alias)
+        while "127.0.0.1" not in p.stderr.readline():
+            pass
+        p.terminate()
+        p.communicate(timeout=60)
+        before = json.loads(self.capos("whoami", "--session", alias, "--json").communicate(timeout=60)[0])
+        out = self.page(do, "renew", "--session", alias)
+        if before["account"] not in out or before["profile"] not in out:
+            raise Failed(out)
+        record = self.last("renewal")
+        expect((record["outcome"], record["account"]), ("ok", before["account"]), "the record")
+        expect(self.capos("renew", "--session", alias, "--duration", "1h").wait(60), 2, "for how long")
+        expect(self.capos("renew", "--session", alias, "--method", "key").wait(60), 2, "by which method")
+
+    def command(self, method, alias, do, found):
+        """`capos login`, then what it has, a renewal by the same, and its end."""
+        out = self.page(do, "login", self.target.where, "--method", method, "--issuer", "op", "--as", alias)
         if found not in out:
             raise Failed(f"{found} is not in {out!r}")
+        self.renewed(alias, do)
         for words, wanted in ((("caps",), "system_info"), (("logout",), "Logged out")):
             out, err = self.capos(*words, "--session", alias).communicate(timeout=60)
             if wanted not in out:
@@ -205,11 +228,11 @@ class Cases:
 
         def say_yes(said):
             if f"open {self.op.url}/activate in a browser" not in said or "WDJB-MJHT" not in said:
-                return None
+                return False
             self.op.approved = True
-            return "profile lounge"
+            return True
 
-        self.command("oidc-device", "by-device", say_yes)
+        self.command("oidc-device", "by-device", say_yes, "profile lounge")
 
     def by_command_browser(self):
         self.op.claims = {"groups": "admins", "sub": "alice at op"}
@@ -217,7 +240,7 @@ class Cases:
         def open_it(said):
             url = next((u for u in said.split() if u.startswith(f"{self.op.url}/authorize?")), None)
             if not url:
-                return None
+                return False
             host = url.split("127.0.0.1%3A")[1].split("%2F")[0]
             for path in ("/", "/callback", "/callback?state=guessed&code=x", "/callback?"):
                 try:
@@ -229,9 +252,9 @@ class Cases:
             with urllib.request.urlopen(url, timeout=30) as page:
                 if b"You may close this window" not in page.read():
                     raise Failed("the page says something else")
-            return "Logged in as alice (profile operator)"
+            return True
 
-        self.command("oidc", "by-browser", open_it)
+        self.command("oidc", "by-browser", open_it, "Logged in as alice (profile operator)")
 
     # ---- what an administrator says
 
@@ -305,6 +328,12 @@ class Cases:
         out, err = self.capos("login", self.target.where, "--token-file", path, "--as", "t").communicate(timeout=60)
         if "Logged in as ci (profile robot)" not in out:
             raise Failed(f"{out!r} {err!r}")
+        expect(self.capos("renew", "--session", "t", "--token-file", path).wait(60), 3, "by the same token")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(self.access() + "\n")
+        expect(self.capos("renew", "--session", "t", "--token-file", path).wait(60), 0, "by another one")
+        out, err = self.capos("renew", "--session", "t").communicate(timeout=60)
+        expect("--token-file FILE" in err, True, err)
         self.capos("logout", "--session", "t").communicate(timeout=60)
         session.call(3)
         peer.close()
@@ -397,8 +426,8 @@ class Cases:
         with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
             return [json.loads(line) for line in f]
 
-    def last(self):
-        return [r for r in self.audit() if r["what"] == "attempt" and "times" not in r][-1]
+    def last(self, what="attempt"):
+        return [r for r in self.audit() if r["what"] == what and "times" not in r][-1]
 
     def cheat(self, told, recorded=None, account=None, changes=None):
         """A browser's login that is refused: what the client is told, what is recorded."""

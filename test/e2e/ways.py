@@ -110,11 +110,11 @@ class Table(sshkeys.Keys):
                                ["--certificate", certificate[0], "--key", certificate[1]], [],
                                bound="tls-certificate"),
             "service": self.by_service(), "passkey": self.by_passkey(),
-            "oidc": Way("oidcAuthorizationCodePkce", "by-oidc.py", ["--issuer", "op"], opens=True,
-                        renews=None, bound="tls-exporter", says="op, subject "),
+            "oidc": Way("oidcAuthorizationCodePkce", "by-oidc.py", ["--issuer", "op"], [], opens=True,
+                        bound="tls-exporter", says="op, subject "),
             "oidc_device": Way("oidcDeviceCode", "by-oidc.py",
-                               ["--issuer", "op", "--profile", "lounge"], profile="lounge",
-                               renews=None, says="op, subject "),
+                               ["--issuer", "op", "--profile", "lounge"], [], profile="lounge",
+                               says="op, subject "),
             "guest": Way("guest", "denials.py", ["--guest"], [], account="", profile="guest"),
             "anonymous": Way("anonymous", "denials.py", ["--anonymous"], [], account="",
                              profile="anonymous")}
@@ -235,7 +235,9 @@ class Table(sshkeys.Keys):
                [way.account, way.profile, way.kind, transport], "the session")
         caps = json.loads(self.capos(0, "caps", "-s", "x", "--json"))
         expect(sorted(c["name"] for c in caps["capabilities"]), BUNDLE[way.profile], "the bundle")
-        if way.renews is not None:
+        if way.opens:
+            self.open_page(["renew", "-s", "x"])
+        elif way.renews is not None:
             self.capos(0 if way.renews else 1, "renew", "-s", "x", *way.renew, stdin=way.typed)
         self.capos(0, "logout", "-s", "x")
         self.audited(way, transport, begin)

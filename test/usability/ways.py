@@ -176,6 +176,8 @@ def by_a_browser(t):
         t.types("chmod 700 browser")
         t.types("BROWSER=$HOME/browser capos login $A", "^capos: log in with your browser",
                 rf"^capos: {op.url}/authorize\?", "^Logged in as alice", never=("Password",))
+        t.types("BROWSER=$HOME/browser capos renew", "^capos: log in with your browser",
+                rf"^capos: {op.url}/authorize\?", "oidcAuthorizationCodePkce", never=("Password",))
         is_in(t, "oidcAuthorizationCodePkce")
         t.types("grep -o 'You may close this window' page", "close this window")
         # Whoever asks for it and has no browser is shown where to go.

@@ -1,0 +1,14 @@
+/* `capos renew` by what is proved in steps: a passkey, an identity provider, an access token. */
+#ifndef CAPOS_CLI_RENEW_STEPS_H
+#define CAPOS_CLI_RENEW_STEPS_H
+
+#include "cli.h"
+
+/* Has the agent renew its session by what --passkey-command answers. An exit code. */
+int renew_by_passkey(struct cli *c) CAPNP_MUST_USE;
+/* … by an identity provider, with a browser here or with a code for one elsewhere. */
+int renew_by_page(struct cli *c, bool device) CAPNP_MUST_USE;
+/* … by the access token in --token-file. */
+int renew_by_token(struct cli *c) CAPNP_MUST_USE;
+
+#endif
