@@ -105,7 +105,7 @@ TEST(what_is_too_long_for_the_session_manager_does_not_get_there)
         rig_close(&r);
 }
 
-/* The session manager has let somebody in who is not there any more. */
+/* The session manager has let somebody in who is not there any more: as if his line had dropped. */
 TEST(a_login_that_was_given_up_is_undone)
 {
         struct rig r = {.silent = true};
@@ -123,8 +123,10 @@ TEST(a_login_that_was_given_up_is_undone)
                 CHECK(kept);
                 r.kept = NULL;
                 CHECK_OK(capnp_answer_return(kept));
-                rig_until(&r, &r.asked[LOGOUT], sizeof(r.asked[LOGOUT]));
+                rig_settle(&r);
                 CHECK_EQ(r.w.state, WORKER_ENDED);
+                CHECK(!r.w.sessiond);
+                CHECK_EQ(r.asked[LOGOUT], 0);
         }
         rig_close(&r);
 }

@@ -3,7 +3,8 @@
  * is only the live object.
  *
  * A login whose answer was canceled before it could be sent has no holder: the session ends at
- * once.
+ * once, as if its line had dropped. It is no logout: whoever has not waited for his way back may
+ * try it again.
  */
 #include "worker-gateway.h"
 #include "worker-end.h"
@@ -40,7 +41,6 @@ static int gateway_bound(struct pending *p, bound_reader b, capnp_cap **ret_c)
         if (p->canceled) {
                 (void)capnp_answer_fail(p->a, CAPNP_FAILED, "canceled");
                 p->a = NULL; /* the end of the session fails what is still open */
-                capnp_question_detach(admission_logout(worker_ask(w)));
                 worker_end(w, "the login was given up");
                 return -1;
         }

@@ -123,6 +123,22 @@ class Cases(c.KeyCheats):
             return "sessiond"
         raise Failed("there are two of them")
 
+    def given_up(self):
+        """Whoever has not waited for the answer has not logged out."""
+        held = self.dropped(self.enter())
+        login = self.back(held)
+        question = login.flow.send(0, Struct(b"", [login.signed(held.key)]))
+        login.peer.send(s.w.finish(question))
+
+        def ended():
+            records = self.target.records(self.begin)
+            id_of = [r["session"] for r in records if r["what"] == "grant"][-1]
+            return id_of != held.id and any(r["what"] in ("disconnect", "logout") and
+                                            r.get("session") == id_of for r in records)
+        instance.until(ended, "the end of a session that nobody has")
+        again = self.back(held)
+        return self.let_in(again.prove(again.signed(held.key)), held.name)
+
     # ---- for something else
 
     def another_account(self):
@@ -383,7 +399,7 @@ NAMES = ("honest", "half_open", "another_account", "another_profile", "no_profil
          "weaker_binding", "anothers_signature", "another_instance", "logged_out", "revoked",
          "revoked_later", "account_anew", "password_changed", "key_taken", "others_ended", "expired",
          "manager_killed", "anothers_key", "second_key", "no_key", "nobodys", "thousands",
-         "renewer_taken", "many_keys")
+         "renewer_taken", "many_keys", "given_up")
 
 
 if __name__ == "__main__":
