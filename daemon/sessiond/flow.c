@@ -43,12 +43,20 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
 
 /* ---- what counts ---------------------------------------------------------------------------- */
 
-/* Whose failures its own are. account: as it was claimed. */
+/* Under which name its failures count. account: as it was claimed. Where somebody else says who it
+ * is, a claim can be any name, and a new one each time. */
+static const char *flow_name(const struct flow *f, const char *account)
+{
+        return f->method->patience_ms ? "" : account;
+}
+
+/* Whose failures its own are. */
 static struct throttle_who flow_who(const struct flow *f, const char *account)
 {
         const struct origin *o = f->claim.origin;
 
-        return (struct throttle_who){f->method->throttle, account, o->source, o->shared};
+        return (struct throttle_who){f->method->throttle, flow_name(f, account), o->source,
+                                     o->shared};
 }
 
 static void flow_count(struct flow *f, const char *account, bool good)
@@ -473,7 +481,7 @@ static struct attempt *attempt_new(struct flow *f)
         t->f = f;
         t->kind = f->method->throttle;
         t->shared = o->shared;
-        memcpy(t->account, f->claim.claimed, sizeof(t->account));
+        (void)snprintf(t->account, sizeof(t->account), "%s", flow_name(f, f->claim.claimed));
         memcpy(t->source, o->source, sizeof(t->source));
         capnp_i_list_init(&t->link);
         capnp_i_list_append(&t->s->attempts, &t->link);

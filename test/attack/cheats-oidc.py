@@ -422,10 +422,11 @@ class Cases(c.Cheats):
     # ---- what others are asked
 
     def asked_for_codes(self):
-        """Codes that nobody wants: after some the provider is not asked any more."""
+        """Codes that nobody wants: after some the provider is not asked any more, whoever is said
+        to want them."""
         before, peer = self.op.count("/device"), self.peer()
-        for _ in range(TRIES):
-            flow = self.start(peer, DEVICE)
+        for i in range(TRIES):
+            flow = self.start(peer, DEVICE, f"somebody{i}")
             try:
                 s.answer(flow, "")
             except s.Refused:
