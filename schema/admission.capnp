@@ -35,6 +35,23 @@ struct Bound {
 
   info @0 :Us.SessionInfo;
   bundle @1 :List(BundleEntry);
+
+  auditCalls @2 :Bool;
+  # Each call is recorded by itself.
+}
+
+struct CallTally {
+  # Calls of one method in a window of time; with Bound.auditCalls one call.
+
+  capability @0 :Text;
+  interfaceId @1 :UInt64;
+  method @2 :UInt16;
+  calls @3 :UInt64;
+  bytes @4 :UInt64;
+  # Of parameters.
+
+  outcome @5 :Text;
+  # `ok`: they went to the service; else the code that the worker has refused them with.
 }
 
 struct Notice {
@@ -97,4 +114,7 @@ interface Admission {
 
   enrol @12 (key :Data) -> (untilMs :UInt64);
   # RemoteSession.enrol.
+
+  tally @13 (calls :List(CallTally)) -> ();
+  # For the audit log, likewise: what calls the client has made. At most 65 rows; about once a minute, and at the end.
 }

@@ -90,6 +90,10 @@ struct Profile {
   unbound @8 :Bool = false;
   # Whether proofs are good here that are bound to no channel, because whoever makes them cannot know it: a login by
   # device code, a workload's access token. Whoever is told such a proof before the instance is can use it instead.
+
+  auditCalls @9 :Bool = false;
+  # Whether each call is recorded by itself: its capability, method and size. At most 200 a second, and 512 at once, go
+  # through then. Without it calls are counted: a record a minute for each method.
 }
 
 enum Disclosure {

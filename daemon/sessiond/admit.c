@@ -337,6 +337,7 @@ void admission_bind(struct admission *ad, struct session *e)
 {
         admission_move(ad, ADMISSION_BOUND);
         ad->session = e;
+        tally_begin(&ad->tallied, e);
         session_bind(e, &session_ops, ad);
         if (!e->account[0]) /* it cannot be renewed, so what it was made by is not wanted */
                 origin_forget_handshake(&ad->origin);

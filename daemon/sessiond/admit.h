@@ -7,6 +7,7 @@
 #include "flow.h"
 #include "origin.h"
 #include "session.h"
+#include "tally.h"
 
 #include <capos/capnp.h>
 
@@ -49,6 +50,7 @@ struct admission {
         capnp_answer *watcher;   /* waits for a notice */
         bool ended_notice;       /* the worker has not been told of the end */
         char ended_reason[64];
+        struct tallied tallied;
         unsigned illegal, reports, refusals, enrols; /* enrols: keys that were refused */
         bool gone; /* the object that is served has no reference any more */
         void (*freed)(struct sessiond *s);

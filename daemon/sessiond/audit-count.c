@@ -189,13 +189,13 @@ bool audit_counts_first(struct audit_counts *c, const struct capos_audit_record 
         if (!row) /* more kinds than there are: to any of the others */
                 row = &c->rows[AUDIT_COUNT_ROWS];
         if (row->key) {
-                row->times++;
+                row->times += r->times ? r->times : 1;
                 return false;
         }
 
         row->key = key;
         row->begun_ms = now_ms;
-        row->times = deferred;
+        row->times = !deferred ? 0 : r->times ? r->times : 1;
         c->used++;
         return !deferred;
 }

@@ -17,6 +17,7 @@
 #include "login.h"
 #include "reconnect.h"
 #include "sessiond.h"
+#include "tally.h"
 
 enum { ANY = ADMISSION_FRESH | ADMISSION_BOUND | ADMISSION_ENDED };
 
@@ -40,6 +41,7 @@ static const struct {
         {"report", ADMISSION_BOUND | ADMISSION_ENDED, false, bundle_report},
         {"secured", ADMISSION_SHAKING, false, admission_shake},
         {"enrol", ADMISSION_BOUND, true, reconnect_enrol},
+        {"tally", ADMISSION_BOUND | ADMISSION_ENDED, false, tally_calls},
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
@@ -89,6 +91,7 @@ static const struct admission_ops gate = {
         .report = dispatch_call,
         .secured = dispatch_call,
         .enrol = dispatch_call,
+        .tally = dispatch_call,
 };
 
 _Static_assert(sizeof(gate) ==

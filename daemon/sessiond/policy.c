@@ -146,6 +146,7 @@ static int policy_profiles(struct policy *p, profile_list list)
                 to->accounts = profile_accounts(f);
                 to->server_key_binding = profile_server_key_binding(f);
                 to->service = profile_service(f);
+                to->audit_calls = profile_audit_calls(f);
                 to->unbound = profile_unbound(f);
                 to->quota = policy_quota(profile_quota(f));
                 r = policy_grants(p, to, profile_bundle(f));

@@ -44,6 +44,7 @@ struct policy_profile {
         bool accounts;           /* may be given to accounts */
         bool server_key_binding; /* a proof may be bound to our key alone */
         bool service;            /* for service accounts, and for nobody else */
+        bool audit_calls;        /* each call is recorded by itself */
         bool unbound;            /* a proof may be bound to no channel at all */
 };
 

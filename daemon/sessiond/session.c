@@ -385,6 +385,7 @@ void session_fill(const struct session *e, bound_builder b)
         for (unsigned i = 0; i < e->ngrants; i++)
                 n += !e->grants[i].revoked;
         session_fill_info(e, bound_init_info(b));
+        bound_set_audit_calls(b, e->profile->audit_calls);
         list = bound_init_bundle(b, n);
         for (unsigned i = 0; i < e->ngrants; i++)
                 if (!e->grants[i].revoked)

@@ -744,6 +744,77 @@ TEST_T(users_are_told_how_far_the_log_is, 60)
         rig_remove(g.dir);
 }
 
+static capnp_question *tally(struct rig_worker *w, unsigned rows)
+{
+        capnp_question *q = admission_tally(w->ask);
+        call_tally_list_builder l = admission_tally_init_calls(q, rows);
+
+        for (unsigned i = 0; i < rows; i++) {
+                call_tally_builder b = call_tally_list_builder_get(l, i);
+
+                call_tally_set_capability(b, "echo");
+                call_tally_set_interface_id(b, ECHO_ID);
+                call_tally_set_method(b, (uint16_t)i);
+                call_tally_set_calls(b, 1000);
+                call_tally_set_outcome(b, "ok");
+        }
+        return q;
+}
+
+/* A worker that was taken over says what it likes, and not more than so much of it. */
+TEST_T(a_worker_tells_of_calls_within_bounds, 120)
+{
+        struct rig_worker w;
+        unsigned good = 0;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        rig_worker(&g, RIG_HOME, &w);
+        rig_refused(tally(&w, 1), "tally is illegal now");
+        capnp_question_free(rig_good(rig_password(&w, "alice", "", SECRET)));
+        rig_refused(tally(&w, 66), "over-quota.reports");
+        for (unsigned i = 0; i < 1000; i++) {
+                capnp_question *q = tally(&w, 65);
+
+                good += !capnp_question_wait(q);
+                capnp_question_free(q);
+        }
+        CHECK(good >= 3 && good < 30);
+        rig_worker_end(&w);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"calls\""), 65 * good);
+        CHECK_EQ(rig_audited(&g, "\"reporter\":\"worker\",\"times\":\"1000\""), 65 * good);
+        CHECK_EQ(rig_audited(&g, "0xec40ec40ec40ec40.64, 0 bytes"), good);
+
+        /* Of nobody's sessions they are counted. */
+        rig_worker(&g, RIG_AWAY, &w);
+        capnp_question_free(rig_enter(&w));
+        for (unsigned i = 0; i < 2; i++)
+                capnp_question_free(rig_good(tally(&w, 65)));
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        CHECK(rig_audited(&g, "\"what\":\"calls\"") < 65 * good + 40);
+        rig_remove(g.dir);
+}
+
+/* Whose they were is known when the session is over. */
+TEST_T(the_last_calls_of_a_session_are_its_own, 60)
+{
+        struct rig_worker w;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_good(rig_password(&w, "alice", "", SECRET)));
+        capnp_question_free(rig_good(admission_logout(w.ask)));
+        capnp_question_free(rig_good(tally(&w, 1)));
+        rig_worker_end(&w);
+        CHECK_EQ(rig_audited(&g, "\"account\":\"alice\",\"profile\":\"operator\",\"session\""), 1);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 TEST(files_are_private)
 {
         static const char *const names[] = {"accounts.db", "accounts.db-wal", "audit.log"};

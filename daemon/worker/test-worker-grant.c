@@ -306,3 +306,71 @@ TEST(all_grants_end_with_the_session)
         }
         rig_close(&r);
 }
+
+/* ---- calls are counted ---------------------------------------------------------------------- */
+
+TEST(calls_are_told_as_numbers_at_the_end)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP b = rig_get(&r, session, "b");
+
+                for (unsigned i = 0; i < 300; i++)
+                        CHECK_OK(rig_call(&r, i % 3 ? a : b, ECHO, NULL, NULL));
+                CHECK(rig_call(&r, a, FAIL, NULL, NULL)); /* went to the service, all the same */
+                CHECK_EQ(r.tallied, 0);
+                rig_notice_ended(&r, "expired");
+                rig_settle(&r);
+                CHECK_EQ(r.tallied, 3);
+                CHECK_EQ(r.tallied_calls, 301);
+                CHECK_EQ(r.refused_calls, 0);
+        }
+        rig_close(&r);
+}
+
+/* However many methods there are. */
+TEST(calls_of_many_methods_are_few_rows)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+
+                for (uint16_t i = 0; i < 200; i++)
+                        (void)!rig_call(&r, a, (uint16_t)(100 + i), NULL, NULL);
+                rig_notice_ended(&r, "expired");
+                rig_settle(&r);
+                CHECK_EQ(r.asked[13], 1);
+                CHECK_EQ(r.tallied, TALLY_ROWS + 1);
+                CHECK_EQ(r.tallied_calls + r.refused_calls, 200);
+        }
+        rig_close(&r);
+}
+
+/* What is recorded by itself does not go through beyond a rate. */
+TEST_T(calls_that_are_recorded_are_held_to_a_rate, 60)
+{
+        struct rig r = {.audit_calls = true};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                unsigned good = 0, n = 0;
+
+                while (n++ < 100000 && !rig_call(&r, a, ECHO, NULL, NULL))
+                        good++;
+                CHECK(said("over-quota.reports"));
+                CHECK(good >= 512);
+                rig_notice_ended(&r, "expired");
+                rig_settle(&r);
+                CHECK_EQ(r.tallied_calls, good);
+                CHECK_EQ(r.tallied, good + 1); /* one for what was refused */
+                CHECK_EQ(r.refused_calls, 1);
+                CHECK_EQ(r.served, good);
+        }
+        rig_close(&r);
+}

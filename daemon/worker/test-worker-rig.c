@@ -97,6 +97,7 @@ static void bound_fill(const struct rig *r, bound_builder b)
         session_quota_builder q = session_info_init_quota(info);
         bundle_entry_list_builder l = bound_init_bundle(b, 3);
 
+        bound_set_audit_calls(b, r->audit_calls);
         session_info_set_kind(info, "anonymous");
         session_quota_set_references(q, 64);
         session_quota_set_calls(q, r->calls);
@@ -221,6 +222,23 @@ static int ask_watch(void *self, capnp_answer *a)
         return capnp_answer_keep(a, watch_canceled, r);
 }
 
+static int ask_tally(void *self, capnp_answer *a)
+{
+        struct rig *r = self;
+        call_tally_list l = admission_tally_param_calls(a);
+
+        for (uint32_t i = 0; i < call_tally_list_len(l); i++) {
+                call_tally_reader x = call_tally_list_get(l, i);
+                bool ok = !strcmp(call_tally_outcome(x).p, "ok");
+
+                CHECK(!ok || call_tally_interface_id(x) == SERVICE);
+                r->tallied++;
+                *(ok ? &r->tallied_calls : &r->refused_calls) += call_tally_calls(x);
+        }
+        r->asked[13]++;
+        return capnp_answer_return(a);
+}
+
 static int ask_report(void *self, capnp_answer *a)
 {
         struct rig *r = self;
@@ -243,6 +261,7 @@ static const struct admission_ops admission = {
         .logout = ask_nothing,
         .watch = ask_watch,
         .report = ask_report,
+        .tally = ask_tally,
 };
 
 void rig_notice_ended(struct rig *r, const char *why)

@@ -38,8 +38,11 @@ struct rig {
         uint32_t calls, bytes; /* the session's quota */
         capnp_answer *kept;
         capnp_answer *watch;
-        unsigned asked[16]; /* by method */
-        char reported[128]; /* event and detail of the last report */
+        unsigned asked[16];                    /* by method */
+        bool audit_calls;                      /* of the session's profile */
+        unsigned tallied;                      /* rows of tally() … */
+        uint64_t tallied_calls, refused_calls; /* … and the calls in them */
+        char reported[128];                    /* event and detail of the last report */
 
         /* The service. */
         capnp_answer *held[8];

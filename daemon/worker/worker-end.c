@@ -7,6 +7,7 @@
 #include "worker-end.h"
 #include "worker-grant.h"
 #include "worker-pending.h"
+#include "worker-tally.h"
 
 enum { LINGER_MS = 60 * 1000 };
 
@@ -29,6 +30,7 @@ void worker_end(struct worker *w, const char *reason)
 
         worker_move(w, WORKER_ENDED);
         worker_cut(w, reason);
+        tally_report(w);
         w->admission = capnp_cap_unref(w->admission);
         capnp_conn_on_close(w->sessiond, NULL, NULL);
         capnp_conn_close(w->sessiond, (capnp_exception){CAPNP_DISCONNECTED, "over"});

@@ -16,6 +16,7 @@
 
 #include "daemon-text.h"
 #include "worker-grant.h"
+#include "worker-tally.h"
 #include "worker-user.h"
 
 /* A capability of the bundle that has been asked for. */
@@ -44,19 +45,31 @@ static capnp_exception grant_over_quota(struct worker *w, enum capos_i_quota q, 
                                  capos_i_refusal(w->refusal, capos_i_quota_code(q), detail)};
 }
 
+/* Says why a call cannot go through, and counts it as such. */
+static int grant_pass_not(struct grant *g, const struct tally_row *call, enum capos_i_quota q,
+                          const char *detail, capnp_exception *why)
+{
+        (void)!tally_call(g->w, g->name, call->iface, call->method, call->bytes,
+                          capos_i_quota_code(q));
+        *why = grant_over_quota(g->w, q, detail);
+        return -EDQUOT;
+}
+
 static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, uint64_t bytes,
                       capnp_exception *why)
 {
-        struct worker *w = ((struct grant *)self)->w;
+        const struct tally_row call = {.iface = iface, .method = method, .bytes = bytes};
+        struct grant *g = self;
+        struct worker *w = g->w;
 
-        (void)inward, (void)iface, (void)method;
-        if (w->calls >= w->max_calls) {
-                *why = grant_over_quota(w, CAPOS_I_QUOTA_CALLS, "too many calls at once");
-                return -EDQUOT;
-        }
-
-        if (w->bytes && bytes > w->max_bytes - w->bytes) {
-                *why = grant_over_quota(w, CAPOS_I_QUOTA_BYTES, "too many bytes in flight");
+        if (w->calls >= w->max_calls)
+                return grant_pass_not(g, &call, CAPOS_I_QUOTA_CALLS, "too many calls at once", why);
+        if (w->bytes && bytes > w->max_bytes - w->bytes)
+                return grant_pass_not(g, &call, CAPOS_I_QUOTA_BYTES, "too many bytes in flight",
+                                      why);
+        if (inward && !tally_call(w, g->name, iface, method, bytes, "ok")) {
+                *why = grant_over_quota(w, CAPOS_I_QUOTA_REPORTS,
+                                        "too many calls for the audit log");
                 return -EDQUOT;
         }
 

@@ -17,6 +17,7 @@
 #include "worker-gateway.h"
 #include "worker-grant.h"
 #include "worker-session.h"
+#include "worker-tally.h"
 #include "worker-tls.h"
 #include "worker-user.h"
 
@@ -65,6 +66,7 @@ static void worker_watch(struct worker *w)
 static void worker_client_closed(capnp_conn *c, void *arg)
 {
         (void)c;
+        tally_report(arg);
         worker_done(arg);
 }
 
@@ -137,6 +139,7 @@ void worker_close(struct worker *w)
         capos_i_refusal(w->ended, capos_denial_code(CAPOS_DENIED_STALE_SESSION),
                         "the connection is closing");
         grant_end_all(w);
+        w->tally.timer = capnp_timer_free(w->tally.timer);
         w->admission = capnp_cap_unref(w->admission);
         w->client = capnp_conn_unref(w->client);
         w->sessiond = capnp_conn_unref(w->sessiond);

@@ -14,6 +14,7 @@
 #include "worker-grant.h"
 #include "worker-pending.h"
 #include "worker-session.h"
+#include "worker-tally.h"
 
 struct session_ref {
         struct worker *w;
@@ -188,6 +189,7 @@ static int session_logout(void *self, capnp_answer *a)
 
         /* Before the session manager ends the sockets, which would look like services that died. */
         worker_cut(s->w, logged_out);
+        tally_report(s->w);
         return pending_send(s->w, a, admission_logout(worker_ask(s->w)), logout_done, NULL);
 }
 

@@ -77,6 +77,7 @@ int worker_bind(struct worker *w, bound_reader b)
         w->generation++;
         worker_move(w, WORKER_BOUND);
         l = worker_limits(w);
+        w->tally.each = bound_audit_calls(worker_bound(w));
         w->max_calls = l.answers;
         w->max_bytes = l.out_bytes;
         capnp_rpc_set_limits(capnp_conn_rpc(w->client), &l);

@@ -14,6 +14,25 @@ enum {
         ADMISSION_ENVELOPE = 1024,   /* … with what is around the parameters */
 };
 
+enum { TALLY_ROWS = 64 };
+
+/* Calls of one method, or one call. */
+struct tally_row {
+        const char *name, *outcome; /* of the capability; what became of them */
+        uint64_t iface, calls, bytes;
+        uint16_t method;
+};
+
+/* What the session manager has not been told yet (worker-tally.c). */
+struct tally {
+        bool each; /* every call has a row */
+        unsigned n;
+        struct tally_row rows[TALLY_ROWS], others; /* those that have found no room */
+        capnp_timer *timer;                        /* NULL: nothing to tell */
+        uint32_t room;                             /* each: so many calls more, … */
+        uint64_t filled_ms;                        /* … as of then; 0: none yet */
+};
+
 enum worker_state {
         WORKER_FRESH, /* nobody has logged in: no authority at all */
         WORKER_BOUND, /* a session, for good */
@@ -36,6 +55,7 @@ struct worker {
         struct capnp_i_list revoked;       /* struct revoked: what the bundle has lost */
         uint32_t calls, max_calls;         /* in flight across membranes */
         uint64_t bytes, max_bytes;
+        struct tally tally;
         capnp_timer *linger;
         /* Whether a reference is one of the objects that the worker serves to its client. */
         bool (*owns)(const capnp_cap *c);

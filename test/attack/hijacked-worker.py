@@ -19,6 +19,7 @@ SCRIPT = "attack-hijacked-worker"
 ADMISSION = s.type_id("admission", "Admission")
 ANONYMOUS, GUEST = 7, 6
 METHODS, START, NEXT, CANCEL, ENTER, OPEN, SCHEMA, RENEW, LOGOUT, WATCH, REPORT, SECURED = range(12)
+TALLY = 13
 SIGKILL = 9
 
 
@@ -242,6 +243,20 @@ def many_reports(k):
     return says("over-quota.reports", got)
 
 
+def many_tallies(k):
+    """Numbers of calls that nobody has made: 300 times 65 rows; what is recorded of it is little."""
+    k.enter()
+    before = len(k.target.audit_lines())
+    rows = w.Structs([s.Struct(struct.pack("<QQQQ", i, 0, 1, 0), ["x", "ok"]) for i in range(65)])
+    got = None
+    for _ in range(300):
+        got = k.admission(TALLY, s.Struct(b"", [rows]))
+        k.send(k.other, w.finish(k.question))
+    if len(k.target.audit_lines()) > before + 100:
+        raise a.Failed("the log has grown")
+    return says("over-quota.reports", got)
+
+
 def no_such_method(k):
     got = k.admission(4711)
     return says("", got)
@@ -422,7 +437,7 @@ def deeds():
             ends_after(b"\xff" * 4096), ends_after(lambda k: w.release(k.root, 1000)),
             instance.needs_root(with_descriptor), no_acknowledgement, use_of_a_grant,
             use_after_logout, use_after_revocation, open_after_revocation, other_service_on_a_grant,
-            instance.needs_root(descriptor_to_a_service), junk_to_a_service]
+            instance.needs_root(descriptor_to_a_service), junk_to_a_service, many_tallies]
 
 
 def led(target, deed):
