@@ -53,6 +53,8 @@ enum token_err {
         TOKEN_E_NONCE,   /* for another login */
         TOKEN_E_SUBJECT, /* for nobody, or not for whom it has to be */
         TOKEN_E_HASH,    /* the access token beside it is another */
+        TOKEN_E_UNDATED, /* it does not say when its owner has proved himself (`auth_time`) */
+        TOKEN_E_STALE,   /* … and that was before he was asked to */
         TOKEN_E_WANTED,  /* what it has to be good for cannot be read: our own fault */
 };
 
@@ -73,7 +75,7 @@ enum {
 struct token_wanted {
         int64_t now_s;                /* seconds since 1970 */
         char nonce[TOKEN_NONCE_TEXT]; /* of TOKEN_NONCE */
-        uint32_t zero;                /* for the alignment */
+        uint32_t fresh_s; /* `auth_time` is at most so long ago; 0: it is not looked at */
 };
 
 /* Of an issuer. */

@@ -36,6 +36,8 @@ static const char *const words[] = {
         [TOKEN_E_NONCE] = "for another login",
         [TOKEN_E_SUBJECT] = "about nobody, or somebody else",
         [TOKEN_E_HASH] = "for another access token",
+        [TOKEN_E_UNDATED] = "without auth_time: the provider does not say when he was asked",
+        [TOKEN_E_STALE] = "auth_time is too long ago: the provider has not asked him anew",
         [TOKEN_E_WANTED] = "what it has to be good for cannot be read",
 };
 
@@ -264,6 +266,21 @@ static int times_check(json_t *claims, const struct jwt_wanted *w, int64_t *ret_
         return 0;
 }
 
+/* Whether its owner has just proved himself there: a session at the provider is no proof. */
+static int fresh_check(json_t *claims, const struct jwt_wanted *w)
+{
+        double at, now = (double)w->now;
+        bool there;
+
+        if (!w->fresh_s)
+                return 0;
+        if (!claim_time(claims, "auth_time", &there, &at) || !there)
+                return TOKEN_E_UNDATED;
+        if (now + TOKEN_SKEW_S < at)
+                return TOKEN_E_EARLY;
+        return at + w->fresh_s + TOKEN_SKEW_S < now ? TOKEN_E_STALE : 0;
+}
+
 /* `at_hash`: the left half of the hash of the access token. */
 static bool hash_is_right(json_t *claims, const struct jwt_algorithm *a, capnp_data access)
 {
@@ -298,6 +315,8 @@ static int claims_check(const struct jwt *t, const struct jwt_algorithm *a,
         if (!is_for(t->claims, w))
                 return TOKEN_E_AUDIENCE;
         r = times_check(t->claims, w, &ret->until);
+        if (!r)
+                r = fresh_check(t->claims, w);
         if (r)
                 return r;
         if (w->flags & TOKEN_NONCE && !nonce_is(t->claims, w->nonce))

@@ -29,6 +29,7 @@ struct jwt_wanted {
         const char *nonce;  /* of TOKEN_NONCE */
         uint32_t flags;     /* enum token_flag */
         uint32_t life_s;    /* of `exp`, from now; 0: any */
+        uint32_t fresh_s;   /* of `auth_time`, until now; 0: it is not looked at */
         capnp_data access;  /* what `at_hash`, if there is one, must be of; p NULL: not looked at */
         int64_t now;        /* seconds since 1970 */
 };

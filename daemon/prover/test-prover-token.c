@@ -382,6 +382,48 @@ static const struct {
         {"https://a", ",\"aud\":\"one\",\"nonce\":\"\"", "for another login", TOKEN_E_NONCE},
 };
 
+/* 100 seconds, and what clocks may differ by. */
+TEST(a_proof_may_have_to_be_a_new_one)
+{
+        static const struct {
+                int64_t ago;
+                uint32_t reason;
+        } fresh[] = {{0, 0},
+                     {160, 0},
+                     {161, TOKEN_E_STALE},
+                     {-60, 0},
+                     {-61, TOKEN_E_EARLY},
+                     {NOW, TOKEN_E_STALE}};
+        static const char *const undated[] = {"", ",\"auth_time\":null",
+                                              ",\"auth_time\":\"1800000000\"",
+                                              ",\"auth_time\":true", ",\"auth_time\":1e300"};
+        struct token_wanted about = {.now_s = NOW, .nonce = "nonce", .fresh_s = 100};
+        static struct wanted w;
+        struct proof_verdict v;
+        char token[TEXT], claims[128];
+
+        key_make();
+        wanted_make(&w);
+        memcpy(w.p, &about, sizeof(about));
+        for (unsigned i = 0; i < sizeof(fresh) / sizeof(fresh[0]); i++) {
+                snprintf(claims, sizeof(claims), ",\"aud\":\"two\",\"auth_time\":%lld",
+                         (long long)NOW - (long long)fresh[i].ago);
+                token_make("https://b", claims, token);
+                CHECK_EQ(ask(&w, token, &v), !fresh[i].reason);
+                CHECK_EQ(v.reason, fresh[i].reason);
+        }
+        for (unsigned i = 0; i < sizeof(undated) / sizeof(undated[0]); i++) {
+                snprintf(claims, sizeof(claims), ",\"aud\":\"two\"%s", undated[i]);
+                token_make("https://b", claims, token);
+                CHECK(!ask(&w, token, &v));
+                CHECK_EQ(v.reason, TOKEN_E_UNDATED);
+        }
+
+        about.fresh_s = 0;
+        memcpy(w.p, &about, sizeof(about));
+        CHECK(ask(&w, token, &v));
+}
+
 TEST(a_refusal_says_why)
 {
         static struct wanted w;

@@ -227,6 +227,7 @@ static int token_judge(const struct token_wanted *about, capnp_data records, con
 
         i.w.now = about->now_s;
         i.w.nonce = about->nonce;
+        i.w.fresh_s = about->fresh_s;
         if (access.len)
                 i.w.access = access;
         v->issuer = i.number;

@@ -58,17 +58,23 @@ static int query_write(const struct oidc *o, char *to, size_t room)
         uint8_t hash[crypto_hash_sha256_BYTES];
         char challenge[OIDC_RANDOM_TEXT];
         const char *const fields[][2] = {
-                {"response_type", "code"},     {"client_id", o->issuer->client_id},
-                {"redirect_uri", o->redirect}, {"scope", o->issuer->scopes},
-                {"state", o->state},           {"nonce", o->nonce},
-                {"code_challenge", challenge}, {"code_challenge_method", "S256"},
+                {"response_type", "code"},
+                {"client_id", o->issuer->client_id},
+                {"redirect_uri", o->redirect},
+                {"scope", o->issuer->scopes},
+                {"state", o->state},
+                {"nonce", o->nonce},
+                {"code_challenge", challenge},
+                {"code_challenge_method", "S256"},
+                {"max_age", "0"}, /* the last, and of a renewal: the person is asked anew */
         };
+        const size_t n = sizeof(fields) / sizeof(fields[0]) - !o->asked_ms;
         int r = 0;
 
         crypto_hash_sha256(hash, (const uint8_t *)o->verifier, strlen(o->verifier));
         sodium_bin2base64(challenge, sizeof(challenge), hash, sizeof(hash),
                           sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-        for (size_t i = 0; !r && i < sizeof(fields) / sizeof(fields[0]); i++)
+        for (size_t i = 0; !r && i < n; i++)
                 r = capos_i_query_add(to, room, fields[i][0], fields[i][1]);
         return r;
 }
@@ -97,6 +103,8 @@ static void browser_ready(struct oidc *o)
                 return;
         }
 
+        if (o->f->renewal)
+                o->asked_ms = clock_boot_ms();
         random_text(o->state);
         random_text(o->verifier);
         if (claim_token_nonce(o->c, o->nonce) || query_write(o, query, sizeof(query)))

@@ -221,6 +221,8 @@ int oidc_prove(const struct claim *c, const struct store_account *acc, capnp_dat
                 return -ENOMEM;
 
         memcpy(w.nonce, o->nonce, sizeof(w.nonce));
+        if (o->asked_ms)
+                w.fresh_s = (uint32_t)((clock_boot_ms() - o->asked_ms) / 1000) + 1;
         memcpy(o->asked, &w, sizeof(w));
         o->generation = o->issuer->generation;
         if (issuer_ask(o->issuer, o->issuer->client_id, o->nonce[0] ? TOKEN_NONCE : 0, o->asked,
@@ -350,6 +352,9 @@ enum capos_denial oidc_accept(const struct claim *c, const struct proof_verdict 
         if (v->good != 1) {
                 snprintf(ret->detail, sizeof(ret->detail), "%.16s: %.*s", o->issuer->name,
                          CAPOS_AUDIT_TEXT_BYTES - 20, v->subject);
+                if (v->reason == TOKEN_E_UNDATED || v->reason == TOKEN_E_STALE)
+                        ret->why = "the identity provider does not say that it has asked anew who "
+                                   "you are (auth_time)";
                 return CAPOS_DENIED_CREDENTIALS;
         }
 

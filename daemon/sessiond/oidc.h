@@ -32,6 +32,7 @@ struct oidc {
         uint8_t *asked;      /* what a prover was told last */
         uint32_t generation; /* … of keys */
         bool looked;         /* an unknown key was looked for */
+        uint64_t asked_ms;   /* since the machine started: a proof after that is wanted; 0: any */
 };
 
 /* Why it is not offered. */

@@ -23,6 +23,8 @@ static const char *const names[] = {
         "response_type", "client_id", "redirect_uri",   "scope",
         "state",         "nonce",     "code_challenge", "code_challenge_method",
 };
+/* … and, for a renewal, how long ago the last proof may be: none but 0, whatever is there. */
+static const char AGE[] = "max_age";
 enum { NAMES = sizeof(names) / sizeof(names[0]) };
 
 bool client_page_is_good(const char *url)
@@ -40,7 +42,7 @@ bool client_page_is_good(const char *url)
                                "-._~%?&=+:/") == strlen(url + n);
 }
 
-/* Which of the names a field has. -1: none of them. */
+/* Which of the names a field has; NAMES: the one that may be missing. -1: none of them. */
 static int field_name(const char *field, size_t len)
 {
         const char *is = memchr(field, '=', len);
@@ -49,7 +51,7 @@ static int field_name(const char *field, size_t len)
         for (int i = 0; i < NAMES; i++)
                 if (strlen(names[i]) == n && !memcmp(names[i], field, n))
                         return i;
-        return -1;
+        return n == strlen(AGE) && !memcmp(AGE, field, n) ? NAMES : -1;
 }
 
 /* Whether all the names are there, each once, and no other. */
@@ -66,7 +68,7 @@ static bool query_is_plain(const char *query)
                         return false;
                 seen |= 1u << i;
         }
-        return seen == (1u << NAMES) - 1;
+        return (seen & ~(1u << NAMES)) == (1u << NAMES) - 1;
 }
 
 static bool field_is(const char *query, const char *name, const char *value)
@@ -80,7 +82,7 @@ const char *client_page_wrong(const struct capos_step *s, const char *redirect, 
                               size_t room)
 {
         const char *query = strchr(s->url, '?');
-        char nonce[CAPOS_PROOF_NONCE_TEXT];
+        char nonce[CAPOS_PROOF_NONCE_TEXT], age[VALUE_BYTES];
 
         if (!query || !client_page_is_good(s->url))
                 return "the instance leads to a page that is not opened";
@@ -93,7 +95,9 @@ const char *client_page_wrong(const struct capos_step *s, const char *redirect, 
         if (!field_is(query, "response_type", "code") ||
             !field_is(query, "code_challenge_method", "S256") ||
             !field_is(query, "redirect_uri", redirect) ||
-            capos_i_query_get(query, "state", ret_state, room) || !ret_state[0])
+            capos_i_query_get(query, "state", ret_state, room) || !ret_state[0] ||
+            (capos_i_query_get(query, AGE, age, sizeof(age)) != CAPNP_E_UNKNOWN &&
+             !field_is(query, AGE, "0")))
                 return "the instance leads to another kind of login";
         return NULL;
 }

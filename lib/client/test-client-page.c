@@ -30,6 +30,7 @@ TEST(the_page_of_this_login_is_opened)
 
         CHECK(!wrong(GOOD, state));
         CHECK_STR(state, "S");
+        CHECK(!wrong(GOOD "&max_age=0", state)); /* of a renewal */
 }
 
 TEST(a_page_that_says_something_else_is_not)
@@ -53,6 +54,12 @@ TEST(a_page_that_says_something_else_is_not)
                 {GOOD "&request_uri=https%3A%2F%2Fa.example", "something else"},
                 {GOOD "&response_mode=form_post", "something else"},
                 {GOOD "&prompt=none", "something else"},
+                {GOOD "&max_age=0&max_age=0", "something else"},
+                {GOOD "&max%5Fage=0", "something else"},
+                {GOOD "&max_age", "something else"},
+                {GOOD "&max_age=86400", "another kind"},
+                {GOOD "&max_age=", "another kind"},
+                {AT "?max_age=0&" FIELDS "&" PKCE, "something else"},
                 {GOOD "&claims=x", "something else"},
                 {GOOD "&x", "something else"},
                 {GOOD "&=x", "something else"},

@@ -124,6 +124,12 @@ class Cases:
         flow = session.call(4, s.auth_start(BROWSER)).ref(0, s.FLOW)
         session = self.browse(flow)
         expect(info(session)[0], "alice", "the account")
+        for when, why in ((int(time.time()) - 600, "too long ago"), (None, "without auth_time")):
+            self.op.claims = {"groups": "admins", "sub": "alice at op", "auth_time": when}
+            self.refused(lambda: self.browse(session.call(4, s.auth_start(BROWSER)).ref(0, s.FLOW)),
+                         "denied.credentials", "asked anew")
+            if why not in self.last()["detail"]:
+                raise Failed(self.last()["detail"])
         self.op.claims = {"groups": "admins", "sub": "another of the admins"}
         self.refused(lambda: self.browse(session.call(4, s.auth_start(BROWSER)).ref(0, s.FLOW)),
                      "denied.credentials", "made by something else")

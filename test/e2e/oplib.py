@@ -131,14 +131,14 @@ class Provider:
         if not code or code["redirect_uri"] != form.get("redirect_uri") or code["code_challenge"] \
                 != b64(hashlib.sha256(form.get("code_verifier", "").encode()).digest()):
             return h.answer(400, {"error": "invalid_grant"})
-        return h.answer(200, self.tokens(code["nonce"]))
+        return h.answer(200, self.tokens(code["nonce"], fresh=code.get("max_age") == "0"))
 
-    def tokens(self, nonce):
+    def tokens(self, nonce, fresh=False):
         access = "an-opaque-access-token"
         now = int(time.time())
         claims = {"iss": self.url, "sub": SUBJECT, "aud": CLIENT, "exp": now + 600, "iat": now,
                   "nonce": nonce, "at_hash": b64(hashlib.sha256(access.encode()).digest()[:16]),
-                  **self.claims}
+                  "auth_time": now if fresh else None, **self.claims}
         return {"access_token": access, "token_type": "Bearer", "expires_in": 600,
                 "id_token": self.key.token({k: v for k, v in claims.items() if v is not None},
                                            **self.head).decode()}
