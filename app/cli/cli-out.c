@@ -202,7 +202,8 @@ static const char *denial_words(enum capos_denial d)
                 [CAPOS_DENIED_REVOKED_LEASE] = "an administrator has taken this capability back",
                 [CAPOS_DENIED_METHOD_DISABLED] =
                         "the instance does not offer this way to log in (see `capos methods`)",
-                [CAPOS_DENIED_CREDENTIALS] = "the account or the proof is not right",
+                [CAPOS_DENIED_CREDENTIALS] = "the account or the proof is not right; on the "
+                                             "instance's machine `capos audit tail` tells more",
                 [CAPOS_DENIED_ALREADY_BOUND] = "this connection has a session already",
                 [CAPOS_DENIED_TRANSFER] = "the capability may not be passed on to there",
                 [CAPOS_DENIED_FLOW] = "the attempt to log in took too long: try again",

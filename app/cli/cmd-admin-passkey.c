@@ -172,6 +172,10 @@ int cmd_account_passkey_add(struct cli *c)
                 return r;
         printf("%s\n", options);
         free(options);
+        if (isatty(STDERR_FILENO))
+                (void)fputs("What an authenticator answers to that, within five minutes:\n"
+                            "  capos account passkey add NAME FILE\n",
+                            stderr);
         return EXIT_OK;
 }
 

@@ -318,7 +318,10 @@ static int way_try_only(struct login *l, const struct way *w)
         case WAY_IN:
                 return EXIT_OK;
         case WAY_REFUSED:
-                return cli_fail_error(c, &l->error, "login");
+                l->exit = cli_fail_error(c, &l->error, "login");
+                if (w == &way_key && !c->method && !c->json && l->offers[way_service.kind].enabled)
+                        login_say(l, "is it the key of a service account? Then --method service");
+                return l->exit;
         case WAY_EMPTY:
                 return cli_fail(c, EXIT_FAILED, "no-method", "login by %s: %s", w->name, l->why);
         case WAY_OVER:

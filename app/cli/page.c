@@ -69,11 +69,12 @@ static void browser_start(const char *opener, const char *url)
 
 void page_open(const struct cli *c, const char *url)
 {
-        const char *opener = page_opener();
+        const char *opener = cli_has_terminal(c) ? page_opener() : NULL;
 
-        page_say("log in with your browser, on this machine; should it not open by itself:");
+        page_say(opener ? "log in with your browser, on this machine; should it not open by itself:"
+                        : "open this page in a browser on this machine, to log in:");
         page_say("%s", url);
-        if (opener && cli_has_terminal(c))
+        if (opener)
                 browser_start(opener, url);
 }
 

@@ -23,19 +23,23 @@ static bool browser_ready(const struct login *l, char *why)
 
         (void)snprintf(why, LOGIN_WHY, "%s",
                        opener ? opener : "there is no browser here: neither $BROWSER nor a screen");
+        if (oidc_is_asked(l, &way_oidc)) {
+                (void)snprintf(why, LOGIN_WHY, "a page for a browser on this machine");
+                return true;
+        }
         if (opener && !login_has_person(l))
                 (void)snprintf(why, LOGIN_WHY, "nobody is here to be asked: --method oidc");
-        return (opener && login_has_person(l)) || oidc_is_asked(l, &way_oidc);
+        return opener && login_has_person(l);
 }
 
 static bool device_ready(const struct login *l, char *why)
 {
-        bool person = login_has_person(l);
+        bool ready = login_has_person(l) || oidc_is_asked(l, &way_oidc_device);
 
         (void)snprintf(why, LOGIN_WHY, "%s",
-                       person ? "a code for a browser elsewhere"
-                              : "nobody is here to be asked: --method oidc-device");
-        return person || oidc_is_asked(l, &way_oidc_device);
+                       ready ? "a code for a browser elsewhere"
+                             : "nobody is here to be asked: --method oidc-device");
+        return ready;
 }
 
 /* ---- a browser here ------------------------------------------------------------------------- */

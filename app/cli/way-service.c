@@ -23,8 +23,8 @@ static bool service_ready(const struct login *l, char *why)
 
         (void)snprintf(why, LOGIN_WHY, "%.300s",
                        file ? file
-                            : "it needs the key of a service account, --identity FILE, or a token, "
-                              "--token-file FILE");
+                            : "it needs the key of a service account, --method service --identity "
+                              "FILE, or a token, --token-file FILE");
         if (!l->c->token_file && file && !*l->account)
                 (void)snprintf(why, LOGIN_WHY, "it needs a name: NAME@%s", l->place.text);
         return l->c->token_file || (file && *l->account);

@@ -51,7 +51,7 @@ def a_refused_key_leads_to_a_password_and_that_is_said(g):
     # Where nobody can be asked, the refusal is the end, and what else there would be is said.
     for more, word in (([], "--password-stdin"), (["--non-interactive"], "--password-file")):
         r = g.fails(3, "login", f"alice@{g.address}", *more)
-        holds("the account or the proof is not right" in r.err and
+        holds("the account or the proof is not right" in r.err and "audit tail" in r.err and
               "by password it was not tried" in r.err and word in r.err, r)
     code, ways = why_not(g, 3, f"alice@{g.address}")
     equal((code, ways["key"][0], ways["password"][0]),

@@ -221,6 +221,7 @@ def by_a_services_key(t):
     t.types("capos login bot@$A --method service --identity bot.pem --non-interactive", "^Logged in as bot")
     is_in(t, "serviceCredential", "bot")
     t.types("capos login alice@$A --method service --identity bot.pem --non-interactive", "not right", code=3)
+    t.types("capos login bot@$A --identity bot.pem --non-interactive", "Then --method service", code=3)
     t.types("capos login bot@$A --method service", "by service: ", code=1)
 
 
