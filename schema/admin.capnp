@@ -26,6 +26,12 @@ struct Account {
 
   serviceKeys @5 :List(Text);
   # Ids of the keys that it signs assertions with.
+
+  locked @6 :Bool;
+  # Nobody gets in.
+
+  lockReason @7 :Text;
+  # What the administrator has said; may be empty.
 }
 
 struct Passkey {
@@ -182,4 +188,13 @@ interface Admin {
 
   identityRemove @21 (name :Text, issuer :Text, subject :Text) -> ();
   # Ends the sessions it made.
+
+  accountLock @22 (name :Text, reason :Text) -> ();
+  # Nobody gets into the account any more, by whatever he proves, and whoever tries is told what somebody without a
+  # proof is. It keeps all it has, also over a restart. Ends its sessions, and what its clients could come back by.
+  # reason: for other administrators, at most 120 bytes; may be empty.
+  # Errors: failed (no such account).
+
+  accountUnlock @23 (name :Text) -> ();
+  # Errors: failed (no such account).
 }

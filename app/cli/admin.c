@@ -42,3 +42,12 @@ void admin_texts_print(capnp_list l, capnp_text (*at)(capnp_list l, uint32_t i))
                 cli_print_safe(at(l, i).p);
         }
 }
+
+void admin_lock_print(account_reader a)
+{
+        if (!account_locked(a))
+                return;
+        printf("%-16s locked%s", "", account_lock_reason(a).len ? ": " : "");
+        cli_print_safe(account_lock_reason(a).p);
+        printf("\n");
+}

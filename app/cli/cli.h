@@ -40,7 +40,7 @@ struct cli {
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
                 *account, *via, *expect, *certificate, *key, *method, *password_file, *key_id,
                 *passkey_command, *relying_party, *label, *issuer, *token_file, *since, *until,
-                *what, *outcome, *event, *source, *capability, *of_session, *witness;
+                *reason, *what, *outcome, *event, *source, *capability, *of_session, *witness;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];
@@ -192,6 +192,8 @@ int cmd_account_add(struct cli *c);
 int cmd_account_remove(struct cli *c);
 int cmd_account_list(struct cli *c);
 int cmd_account_passwd(struct cli *c);
+int cmd_account_lock(struct cli *c);
+int cmd_account_unlock(struct cli *c);
 int cmd_account_key_add(struct cli *c);
 int cmd_account_key_list(struct cli *c);
 int cmd_account_key_remove(struct cli *c);

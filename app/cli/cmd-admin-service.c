@@ -72,9 +72,11 @@ int cmd_service_add(struct cli *c)
 
 static json_t *service_json(account_reader a)
 {
-        return json_pack("{s:o,s:o,s:o}", "name", cli_json_text(account_name(a).p), "profiles",
-                         admin_texts_json(account_profiles(a), account_profiles_at), "keys",
-                         admin_texts_json(account_service_keys(a), account_service_keys_at));
+        return json_pack("{s:o,s:o,s:o,s:b,s:o}", "name", cli_json_text(account_name(a).p),
+                         "profiles", admin_texts_json(account_profiles(a), account_profiles_at),
+                         "keys", admin_texts_json(account_service_keys(a), account_service_keys_at),
+                         "locked", account_locked(a), "lockReason",
+                         cli_json_text(account_lock_reason(a).p));
 }
 
 static void service_print(account_reader a)
@@ -88,6 +90,7 @@ static void service_print(account_reader a)
                 cli_print_safe(account_service_keys_at(account_service_keys(a), i).p);
                 printf("\n");
         }
+        admin_lock_print(a);
 }
 
 int cmd_service_list(struct cli *c)

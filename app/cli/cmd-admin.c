@@ -86,10 +86,11 @@ int cmd_account_remove(struct cli *c)
 
 static json_t *account_json(account_reader a)
 {
-        return json_pack("{s:o,s:o,s:b,s:o}", "name", cli_json_text(account_name(a).p), "profiles",
-                         admin_texts_json(account_profiles(a), account_profiles_at), "hasPassword",
-                         account_has_password(a), "keys",
-                         admin_texts_json(account_keys(a), account_keys_at));
+        return json_pack("{s:o,s:o,s:b,s:o,s:b,s:o}", "name", cli_json_text(account_name(a).p),
+                         "profiles", admin_texts_json(account_profiles(a), account_profiles_at),
+                         "hasPassword", account_has_password(a), "keys",
+                         admin_texts_json(account_keys(a), account_keys_at), "locked",
+                         account_locked(a), "lockReason", cli_json_text(account_lock_reason(a).p));
 }
 
 static void account_print(account_reader a)
@@ -101,6 +102,7 @@ static void account_print(account_reader a)
                 printf(" (password)\n");
         else
                 printf(account_keys(a).len ? " (no password)\n" : " (no password, no key)\n");
+        admin_lock_print(a);
         for (uint32_t i = 0; i < account_keys(a).len; i++) {
                 printf("%-16s key ", "");
                 cli_print_safe(account_keys_at(account_keys(a), i).p);

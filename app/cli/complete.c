@@ -53,6 +53,8 @@ static const struct {
         {"describe", 2, KIND_NONE},
         {"account remove", 0, KIND_ACCOUNT},
         {"account passwd", 0, KIND_ACCOUNT},
+        {"account lock", 0, KIND_ACCOUNT},
+        {"account unlock", 0, KIND_ACCOUNT},
         {"account key add", 0, KIND_ACCOUNT},
         {"account key add", 1, KIND_FILE},
         {"account key list", 0, KIND_ACCOUNT},

@@ -46,6 +46,13 @@ static const struct cli_option account_add_options[] = {
         {0},
 };
 
+static const struct cli_option lock_options[] = {
+        STATE_OPTION,
+        {"reason", 0, "TEXT", "why, for whoever lists the accounts or reads the audit log",
+         offsetof(struct cli, reason)},
+        {0},
+};
+
 static const struct cli_option service_add_options[] = {
         STATE_OPTION,
         {"profile", 0, "P", "a profile the account may have, repeatable; the first is its default",
@@ -322,6 +329,13 @@ static const struct cli_command commands[] = {
         {"account passwd", "NAME [--password-stdin]",
          "Set an account's password, and end the sessions the old one made",
          "An empty password removes it.\n", cmd_account_passwd, passwd_options, 1, 1, false},
+        {"account lock", "NAME [--reason TEXT]", "Let nobody into an account, and end its sessions",
+         "Whoever tries is told the same as with a wrong password. All that the account has\n"
+         "stays: `capos account unlock NAME`.\n\n"
+         "Example:\n  capos account lock alice --reason 'laptop stolen'\n",
+         cmd_account_lock, lock_options, 1, 1, false},
+        {"account unlock", "NAME", "Let the owner of a locked account in again", NULL,
+         cmd_account_unlock, state_options, 1, 1, false},
         {"service-account add", "NAME --profile P...", "Make an account for a program",
          "It logs in by assertions that its own key has signed, or by a client certificate, and\n"
          "has profiles that the manifest has for such accounts (service = true).\n\n"

@@ -147,6 +147,8 @@ static void listing_add(void *arg, const struct store_account *acc)
         account_set_name(b, acc->name);
         account_set_has_password(b, acc->verifier[0] != 0);
         account_set_service(b, acc->service);
+        account_set_locked(b, acc->locked);
+        account_set_lock_reason(b, acc->reason);
         list = account_init_service_keys(b, acc->nservice_keys);
         for (unsigned i = 0; i < acc->nservice_keys; i++)
                 account_set_service_keys_at(list, i, acc->service_keys[i].id);

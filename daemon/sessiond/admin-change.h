@@ -22,6 +22,7 @@ struct change {
         bool service; /* the account is a program's */
         struct store_key key;
         char id[STORE_SERVICE_KEY_ID + 1]; /* of a service account's key */
+        char reason[STORE_REASON_BYTES + 1];
 };
 
 /* Reads the account's name. NULL: it is none, or there is no memory; then a is taken. */

@@ -16,6 +16,7 @@
 
 #include "admin-account.h"
 #include "admin-identity.h"
+#include "admin-lock.h"
 #include "admin-passkey.h"
 #include "admin-service.h"
 #include "admin-session.h"
@@ -148,6 +149,8 @@ static const struct admin_ops admin_operations = {
         .passkey_add = admin_on_passkey_add,
         .passkey_list = admin_on_passkey_list,
         .passkey_remove = admin_on_passkey_remove,
+        .account_lock = admin_on_account_lock,
+        .account_unlock = admin_on_account_unlock,
 };
 
 /* ---- the listener --------------------------------------------------------------------------- */

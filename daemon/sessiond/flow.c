@@ -276,6 +276,13 @@ int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const char *
         return 0;
 }
 
+int flow_deny_good(struct flow *f, capnp_answer *a, const char *why)
+{
+        flow_describe(f, why);
+        flow_count(f, f->tried, false);
+        return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
+}
+
 int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q)
 {
         struct flows *fs = f->of;

@@ -123,6 +123,8 @@ void flow_end(struct flow *f);
 /* Ends it as an attempt that was refused, which is recorded. Takes a. detail: may be NULL. Where
  * the store has failed since the verdict, the refusal is that, and nobody's fault. */
 int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const char *detail);
+/* A good proof that is to look and to count like a bad one. why: for the record. Takes a. */
+int flow_deny_good(struct flow *f, capnp_answer *a, const char *why);
 /* The same, because there is too much of something. */
 int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q);
 

@@ -198,10 +198,34 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
         return audit_return(&ad->origin.s->audit, a);
 }
 
+/*
+ * Whether the account is locked: then a good proof is what a bad one is to who has made it, in its
+ * code, in what it costs and in what counts, whatever else there would be to say. true: the flow is
+ * over, and a too.
+ */
+static bool login_locked(struct sessiond *s, struct flow *f, const struct principal *p,
+                         capnp_answer *a)
+{
+        char why[CAPOS_AUDIT_TEXT_BYTES];
+        bool locked = false;
+        int r = store_locked(&s->store, p->account, &locked);
+
+        if (r < 0)
+                (void)flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
+        if (r >= 0 && locked) {
+                (void)snprintf(why, sizeof(why), "locked%s%.100s", p->detail[0] ? ": " : "",
+                               p->detail);
+                (void)flow_deny_good(f, a, why);
+        }
+        return r < 0 || locked;
+}
+
 static void login_on_proved(void *arg, struct flow *f, const struct principal *p, capnp_answer *a)
 {
         struct admission *ad = arg;
 
+        if (login_locked(ad->origin.s, f, p, a))
+                return;
         if (f->renewal && ad->state == ADMISSION_BOUND)
                 (void)login_renewed(ad, f, p, a);
         else if (f->renewal)

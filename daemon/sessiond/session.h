@@ -31,6 +31,7 @@ enum session_end {
 
 /* Why, for a client: of a revocation that is not of this one session. */
 #define REVOKED_ACCOUNT    "revoked: the account was removed"
+#define REVOKED_LOCKED     "revoked: the account is locked"
 #define REVOKED_CREDENTIAL "revoked: what it was proved by was taken away"
 
 /* What whoever holds a session is told, from inside the functions here. */

@@ -48,6 +48,8 @@ static const char *const steps[STORE_VERSION] = {
         "UPDATE account SET serial = random();"
         "CREATE INDEX key_blob ON key (blob);",
         "ALTER TABLE instance ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;",
+        "ALTER TABLE account ADD COLUMN locked INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE account ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
 };
 
 int store_errno(struct store *s, const char *what)
@@ -340,6 +342,8 @@ static int account_read_service_keys(struct store *s, struct store_account *a)
         return r;
 }
 
+#define ACCOUNT_COLUMNS "SELECT name, verifier, service, serial, locked, reason FROM account"
+
 static int account_read(struct store *s, sqlite3_stmt *q, struct store_account *a)
 {
         int r;
@@ -349,6 +353,8 @@ static int account_read(struct store *s, sqlite3_stmt *q, struct store_account *
         snprintf(a->verifier, sizeof(a->verifier), "%s", (const char *)sqlite3_column_text(q, 1));
         a->service = sqlite3_column_int(q, 2) != 0;
         a->serial = sqlite3_column_int64(q, 3);
+        a->locked = sqlite3_column_int(q, 4) != 0;
+        snprintf(a->reason, sizeof(a->reason), "%s", (const char *)sqlite3_column_text(q, 5));
         r = account_read_profiles(s, a);
         if (!r)
                 r = account_read_keys(s, a);
@@ -362,9 +368,7 @@ static int account_read(struct store *s, sqlite3_stmt *q, struct store_account *
 int store_load(struct store *s, const char *name, struct store_account *ret)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = store_prepare(s,
-                              "SELECT name, verifier, service, serial FROM account WHERE name = ?",
-                              TEXTS(name), &q);
+        int r = store_prepare(s, ACCOUNT_COLUMNS " WHERE name = ?", TEXTS(name), &q);
 
         if (r)
                 return r;
@@ -406,9 +410,7 @@ void store_account_deinit(struct store_account *a)
 int store_each(struct store *s, void (*fn)(void *arg, const struct store_account *a), void *arg)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = store_prepare(s,
-                              "SELECT name, verifier, service, serial FROM account ORDER BY name",
-                              TEXTS(NULL), &q);
+        int r = store_prepare(s, ACCOUNT_COLUMNS " ORDER BY name", TEXTS(NULL), &q);
 
         while (!r && sqlite3_step(q) == SQLITE_ROW) {
                 struct store_account a;

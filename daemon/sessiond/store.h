@@ -14,7 +14,7 @@
 #include "session-audit.h"
 
 enum {
-        STORE_VERSION = 7,
+        STORE_VERSION = 8,
         STORE_NAME_BYTES = 32,                /* of an account */
         STORE_PROFILES = 16,                  /* of an account */
         STORE_KEYS = 32,                      /* likewise */
@@ -25,6 +25,7 @@ enum {
         STORE_SERVICE_KEY_ID = TOKEN_KEY_ID_BYTES, /* of an id */
         STORE_SERVICE_KEY_BYTES = VERIFIER_BYTES,  /* as JSON */
         STORE_HASH_BYTES = 32,
+        STORE_REASON_BYTES = 120, /* why an account is locked */
 };
 
 #define STORE_FILE "accounts.db"
@@ -60,6 +61,8 @@ struct store_account {
         bool service; /* a program's: it has no password and no such keys, but these: */
         struct store_service_key service_keys[STORE_SERVICE_KEYS];
         unsigned nprofiles, nkeys, nservice_keys;
+        bool locked;                         /* it is there, and nobody gets in */
+        char reason[STORE_REASON_BYTES + 1]; /* … why; "": not said */
 };
 
 /* An account that is to be made. */
@@ -111,6 +114,13 @@ int store_remove_key(struct store *s, const char *name, const char *fingerprint)
 int store_has_key(struct store *s, capnp_data key, bool *ret) CAPNP_MUST_USE;
 /* 0; STORE_E_EXISTS; STORE_E_NONE: no such account; STORE_E_FULL; -errno. */
 int store_add_key(struct store *s, const char *name, const struct store_key *k) CAPNP_MUST_USE;
+
+/* Both are good for one that is so already, too. reason: at most STORE_REASON_BYTES, may be "". 0;
+ * STORE_E_NONE; -errno. */
+int store_lock(struct store *s, const char *name, const char *reason) CAPNP_MUST_USE;
+int store_unlock(struct store *s, const char *name) CAPNP_MUST_USE;
+/* Whether nobody gets in. 0; STORE_E_NONE; -errno. */
+int store_locked(struct store *s, const char *name, bool *ret) CAPNP_MUST_USE;
 
 /* 0; STORE_E_EXISTS: the account has this id, or this key, already; STORE_E_NONE: no such service
  * account; STORE_E_FULL; -errno. */

@@ -28,6 +28,14 @@ static void account_goes(struct stage *t)
         capnp_question_free(rig_good(q));
 }
 
+static void account_is_locked(struct stage *t)
+{
+        capnp_question *q = admin_account_lock(rig_admin(&t->g));
+
+        admin_account_lock_set_name(q, "alice");
+        capnp_question_free(rig_good(q));
+}
+
 static void password_changes(struct stage *t)
 {
         capnp_question *q = admin_passwd(rig_admin(&t->g));
@@ -72,6 +80,7 @@ static void another_is_alone(struct stage *t)
 /* ---- the table ------------------------------------------------------------------------------ */
 
 #define ACCOUNT    "revoked: the account was removed"
+#define LOCKED     "revoked: the account is locked"
 #define CREDENTIAL "revoked: what it was proved by was taken away"
 
 static const struct {
@@ -81,6 +90,7 @@ static const struct {
 } rows[] = {
         {0, it_is_revoked, "revoked"},
         {0, account_goes, ACCOUNT},
+        {0, account_is_locked, LOCKED},
         {0, another_is_alone, "ended by a newer login of the account"},
         {0, password_changes, NULL},
         {0, maker_goes, CREDENTIAL},

@@ -219,6 +219,8 @@ TEST(an_older_store_is_brought_forward)
         CHECK_OK(store_init(&s));
         CHECK_OK(store_load(&s, "ada", &a));
         CHECK(!a.service);
+        CHECK(!a.locked);
+        CHECK_STR(a.reason, "");
         CHECK_STR(a.profiles[0], "robot");
         serial = a.serial;
         store_account_deinit(&a);

@@ -28,6 +28,23 @@ def an_account_that_nobody_can_use_is_said(g):
 
 
 @case(needs_instance=True)
+def a_locked_account_is_shown(g):
+    s = ("--state", g.state)
+    g.ok("account", "lock", "alice", "--reason", "laptop stolen", *s)
+    holds("locked: laptop stolen" in g.ok("account", "list", *s).out, "not listed")
+    a = next(a for a in g.ok("account", "list", "--json", *s).json["accounts"]
+             if a["name"] == "alice")
+    equal((a["locked"], a["lockReason"]), (True, "laptop stolen"))
+    g.ok("account", "lock", "alice", *s)
+    holds("locked\n" in g.ok("account", "list", *s).out, "not listed")
+    g.ok("account", "unlock", "alice", *s)
+    holds("locked" not in g.ok("account", "list", *s).out, "still listed")
+    g.error(1, "failed", "account", "lock", "nobody", *s)
+    g.login("again")
+    g.ok("logout", "-s", "again")
+
+
+@case(needs_instance=True)
 def all_keys_of_a_file_are_added(g):
     s = ("--state", g.state)
     names = ["one", "two", "three"]

@@ -260,6 +260,24 @@ class Table:
         flow = self.run.connect().flow(s.PASSWORD, "dave")
         refused("denied.credentials", lambda: s.answer(flow, instance.SECRET))
 
+    def stale_after_the_account_is_locked(self):
+        """Then the right password is what a wrong one is, until it is unlocked."""
+        self.run.add_user("heidi")
+        session = self.run.connect().password("heidi", instance.SECRET)
+        caps = s.cap_set(session)
+        info = s.get(caps, "system_info", s.SYSTEM_INFO)
+        admin = self.run.admin()
+        admin.account_lock("heidi", "on holiday")
+        instance.until(lambda: self.is_stale(session), "the end of the session")
+        self.everything_is_stale(session, caps, info)
+        says = {refused("denied.credentials", lambda p=p: self.run.connect().password("heidi", p))
+                for p in (instance.SECRET, "wrong password")}
+        if len(says) != 1:
+            raise Failed(f"it can be told that it is locked: {says}")
+        admin.account_unlock("heidi")
+        admin.close()
+        self.run.connect().password("heidi", instance.SECRET)
+
     def stale_after_the_password_is_changed(self):
         self.run.add_user("erin")
         session = self.run.connect().password("erin", instance.SECRET)
@@ -453,7 +471,8 @@ class Table:
                 self.credentials_of_a_key, self.already_bound, self.flow, self.backoff,
                 self.over_quota_flows, self.over_quota_sessions, self.stale_after_logout,
                 self.stale_after_revocation, self.stale_after_expiry,
-                self.stale_after_the_account_is_removed, self.stale_after_the_password_is_changed,
+                self.stale_after_the_account_is_removed, self.stale_after_the_account_is_locked,
+                self.stale_after_the_password_is_changed,
                 self.stale_reference_after_renewal, self.renewal_with_a_wrong_password,
                 self.renewal_by_less, self.revoked_lease, self.revoked_before_it_was_asked_for, self.transfer,
                 self.transfer_that_is_allowed] + forged + [

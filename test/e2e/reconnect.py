@@ -335,6 +335,10 @@ class Cases:
         self.ended("removed", self.by_admin(lambda a, _: a.account_remove("removed")),
                    "could not be made again: denied.credentials")
 
+    def account_locked(self):
+        self.ended("locked", self.by_admin(lambda a, _: a.account_lock("locked")),
+                   "could not be made again: denied.credentials")
+
     def password_changed(self):
         self.ended("changed", self.by_admin(lambda a, _: a.passwd("changed", "another password")),
                    "could not be made again: denied.credentials")
@@ -427,7 +431,7 @@ def run(c):
     rows = [(f"drops-{t}", lambda t=t: c.drops(t)) for t in ("tls", "plain", "unix")]
     rows += [(f.__name__.replace("_", "-"), f) for f in
              (c.by_certificate, c.down, c.revoked, c.revoked_by_the_command, c.capability_revoked,
-              c.account_removed, c.password_changed, c.expired, c.another_instance, c.somebody_else,
+              c.account_removed, c.account_locked, c.password_changed, c.expired, c.another_instance, c.somebody_else,
               c.nobody_at_all, c.session_manager_killed)]
     return instance.run_cases(SCRIPT, rows)
 

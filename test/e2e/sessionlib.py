@@ -213,6 +213,12 @@ class Admin:
     def passwd(self, name, password):
         self.ref.call(5, Struct(b"", [name, password.encode()]))
 
+    def account_lock(self, name, reason=""):
+        self.ref.call(22, Struct(b"", [name, reason]))
+
+    def account_unlock(self, name):
+        self.ref.call(23, Struct(b"", [name]))
+
     def sessions(self):
         """[{id, account, profile, kind, source, dropped, grants}]"""
         found = self.ref.call(6).content.ptr(0) or []
