@@ -197,7 +197,9 @@ static const char *denial_words(enum capos_denial d)
                 [CAPOS_DENIED_UNKNOWN_NAME] =
                         "the session has no such capability (`capos caps` lists what it has)",
                 [CAPOS_DENIED_WRONG_INTERFACE] = "the capability has another interface",
-                [CAPOS_DENIED_PROFILE] = "the profile does not exist or is not open to you",
+                [CAPOS_DENIED_PROFILE] =
+                        "the profile does not exist or is not open to you; `capos login -v` "
+                        "tells which each way may lead to",
                 [CAPOS_DENIED_STALE_SESSION] = "the session has ended: log in again",
                 [CAPOS_DENIED_REVOKED_LEASE] = "an administrator has taken this capability back",
                 [CAPOS_DENIED_METHOD_DISABLED] =

@@ -115,6 +115,11 @@ static int greet_fail(struct cli *c, const struct greet_place *p, const struct c
                 return cli_fail(c, EXIT_NO_CONNECTION, "disconnected",
                                 "%s: %s before it had answered: is this a capOS instance? (%s)",
                                 address, e->text, CHECK);
+        if (e->code == CAPNP_E_DISCONNECTED && strstr(e->text, "refused"))
+                return cli_fail(c, EXIT_NO_CONNECTION, "disconnected",
+                                "%s: %s: nothing listens there; `capos status` on that machine has "
+                                "the addresses, `capos up` starts an instance",
+                                address, e->text);
         return cli_fail_error(c, e, address);
 }
 

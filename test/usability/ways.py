@@ -223,6 +223,8 @@ def by_a_services_key(t):
     t.types("capos login alice@$A --method service --identity bot.pem --non-interactive", "not right", code=3)
     t.types("capos login bot@$A --identity bot.pem --non-interactive", "Then --method service", code=3)
     t.types("capos login bot@$A --method service", "by service: ", code=1)
+    t.types("echo 'correct horse' | capos login alice@$A --profile nowhere --password-stdin", "capos login -v", code=3)
+    t.types("capos login alice@127.0.0.1:9", "Connection refused: .*capos up", code=4)
 
 
 @row()
