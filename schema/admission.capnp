@@ -67,6 +67,9 @@ struct Notice {
     renewed @2 :Bound;
     # The leases are longer.
   }
+
+  why @3 :Text;
+  # Of revoked: why, for people.
 }
 
 interface GrantEnd {

@@ -45,6 +45,45 @@ enum Transfer {
   # May be passed to other services of the same session, as an argument of a call.
 }
 
+enum Power {
+  # What a service hands out that reaches further than itself.
+
+  spawn @0;
+  # Starts programs.
+
+  network @1;
+  # Speaks to other machines.
+
+  keys @2;
+  # Signs or deciphers with keys that are somebody else's.
+
+  credentials @3;
+  # Reads or changes what people log in with.
+
+  accounts @4;
+  # Reads or changes who may log in.
+
+  storage @5;
+  # Reads or writes files beyond a folder of its own.
+
+  debug @6;
+  # Looks into processes.
+
+  audit @7;
+  # Reads or changes what is recorded.
+}
+
+struct Remote {
+  # That a service may be handed to clients, and at most how. A service that has none of this is local: no list of a
+  # remote session shows it.
+
+  transfer @0 :Transfer = session;
+  # What a bundle may allow at most.
+
+  lease @1 :Text;
+  # How long a client may have it at most, after logging in or renewing. Empty: as long as its session.
+}
+
 struct Grant {
   # One line of a profile's bundle.
 
@@ -56,6 +95,10 @@ struct Grant {
 
   transfer @2 :Transfer = session;
   # Whether the client may pass it on.
+
+  lease @3 :Text;
+  # How long the client has it, after logging in or renewing; then it ends alone, and comes back with another login.
+  # Empty: as long as the service allows, and its session lasts.
 }
 
 struct Profile {
@@ -94,6 +137,13 @@ struct Profile {
   auditCalls @9 :Bool = false;
   # Whether each call is recorded by itself: its capability, method and size. At most 200 a second, and 512 at once, go
   # through then. Without it calls are counted: a record a minute for each method.
+
+  local @10 :Bool = false;
+  # Whether it is for this machine: for accounts that come over a Unix socket, as the user who runs the instance or as
+  # the superuser. Its bundle may have services that are not `remote`. Where there is one, every other has less.
+
+  elevated @11 :Bool = false;
+  # Whether its bundle may have services with `powers`.
 }
 
 enum Disclosure {
@@ -140,10 +190,17 @@ struct Service {
 
   state @7 :Bool = false;
   # Whether it gets a directory of its own to keep things in.
+
+  remote @8 :Remote;
+  # That it may be handed to clients: `remote = ()`. Without it only a profile that is `local` has it.
+
+  powers @9 :List(Power);
+  # What it hands out that reaches further than itself: only for profiles that are `elevated`.
 }
 
 struct Entry {
-  # How people without an account get in.
+  # How people without an account get in. Their profile lasts for an hour at most, has no powers, is not `local`, and
+  # no account's profile has less.
 
   enabled @0 :Bool = false;
   # Whether it is open at all.

@@ -13,6 +13,7 @@
 #include "daemon-text.h"
 #include "manifest-check.h"
 #include "manifest-passkeys.h"
+#include "manifest-profiles.h"
 #include "providers.h"
 #include "session-sshkey.h"
 
@@ -218,6 +219,9 @@ static void check_profile(struct check *c, uint32_t i)
         check_leases(c, member, p);
         if (grant_list_len(bundle) > LIST_MAX)
                 check_fault_in(c, member, "bundle", "too long: at most 256");
+        if (profile_local(p) && !profile_accounts(p))
+                check_fault_in(c, member, "local",
+                               "is for accounts that come from here, and `accounts` is false");
         if (profile_service(p) && !profile_accounts(p))
                 check_fault_in(c, member, "service",
                                "is for accounts of a kind, and `accounts` is false");
@@ -331,6 +335,7 @@ unsigned manifest_check(manifest_reader m,
         check_authorities(&c);
         c.faults += certificates_check(m, complain, arg);
         c.faults += manifest_passkeys_check(m, complain, arg);
+        c.faults += manifest_profiles_check(m, complain, arg);
         c.faults += providers_check(m, complain, arg);
         if (manifest_first_user(m) < FIRST_USER_MIN || manifest_first_user(m) > FIRST_USER_MAX)
                 check_fault(&c, "firstUser", "must be 1000 to 4294901760");

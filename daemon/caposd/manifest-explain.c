@@ -225,6 +225,7 @@ static service_reader service_named(manifest_reader m, capnp_text name)
 static void grant_print(manifest_reader m, grant_reader g)
 {
         service_reader s = service_named(m, grant_name(g));
+        capnp_text lease = grant_lease(g).len ? grant_lease(g) : remote_lease(service_remote(s));
 
         printf("    %-14s %s", grant_name(g).p,
                strcmp(grant_name(g).p, "session") ? service_title(s).p : "Who the session is");
@@ -232,6 +233,8 @@ static void grant_print(manifest_reader m, grant_reader g)
                 printf(", as `%s`", grant_facet(g).p);
         if (grant_transfer(g) == TRANSFER_SERVICES)
                 printf("; may be passed to other services");
+        if (lease.len)
+                printf("; for %s", lease.p);
         puts("");
 }
 
@@ -244,6 +247,10 @@ static void profile_print(manifest_reader m, profile_reader p)
                : profile_accounts(p) ? ""
                                      : ", not for accounts",
                profile_unbound(p) ? ", by proofs that are bound to no channel, too" : "");
+        if (profile_local(p))
+                puts("    for the instance's owner and root, over a Unix socket");
+        if (profile_elevated(p))
+                puts("    elevated: may have what hands out powers");
         time_print("    for ", daemon_duration(profile_lease(p)));
         time_print(", renewable up to ", daemon_duration(profile_max_lease(p)));
         printf("; at once %u calls, %u references, %" PRIu64 " KiB", quota_calls(q),

@@ -70,6 +70,13 @@ TEST(the_built_in_manifest_is_what_it_should_be)
 
 #define SERVICE(more_) "(name = \"a\", program = \"p\", interfaceId = 0x8000000000000001" more_ ")"
 
+#define GRANTS(service_, profile_, grant_)                                        \
+        "(services = [" SERVICE(service_) "], profiles = [(name = \"p\"" profile_ \
+                                          ", bundle = [(" grant_ ")])])"
+#define VISITOR(profile_)                                             \
+        "(profiles = [(name = \"p\", " profile_ "), (name = \"q\")]," \
+        " authentication = (guest = (enabled = true, profile = \"p\")))"
+
 #define CERTIFICATES(authorities_, rules_)                                                      \
         "(authentication = (certificates = (authorities = [" authorities_ "], rules = [" rules_ \
         "])))"
@@ -206,6 +213,30 @@ static const struct {
         {"(profiles = [(name = \"p\", lease = \"10s\", maxLease = \"9s\")])",
          "profiles[0].maxLease"},
         {"(profiles = [(name = \"p\", quota = (calls = 0))])", "profiles[0].quota.calls"},
+        {GRANTS("", "", "name = \"a\""), "profiles[0].bundle[0].name: the service is not `remote`"},
+        {GRANTS(", remote = ()", "", "name = \"a\", transfer = services"),
+         "profiles[0].bundle[0].transfer: the service does not allow it"},
+        {GRANTS(", remote = (), powers = [spawn, audit]", "", "name = \"a\""),
+         "profiles[0].bundle[0].name: the service hands out powers (`spawn`), and"},
+        {GRANTS(", remote = (lease = \"1m\")", "", "name = \"a\", lease = \"2m\""),
+         "profiles[0].bundle[0].lease: is longer than the service allows"},
+        {GRANTS(", remote = (lease = \"0s\")", "", "name = \"a\""),
+         "services[0].remote.lease: no duration"},
+        {GRANTS(", remote = ()", "", "name = \"a\", lease = \"5\""),
+         "profiles[0].bundle[0].lease: no duration"},
+        {GRANTS(", powers = [keys]", ", local = true", "name = \"a\""),
+         "profiles[0].bundle[0].name: the service hands out powers (`keys`), and"},
+        {GRANTS(", remote = (), powers = [fly]", ", elevated = true", "name = \"a\""), "fly"},
+        {GRANTS(", remote = ()", "",
+                "name = \"a\")]), (name = \"l\", local = true, bundle = [(name = \"a\""),
+         "profiles[0].bundle: must be less than what a profile that is `local` has"},
+        {"(profiles = [(name = \"p\", local = true, accounts = false)])",
+         "profiles[0].local: is for accounts that come from here"},
+        {VISITOR("lease = \"61m\""), "authentication.guest.profile: its `lease` is longer than an"},
+        {VISITOR("elevated = true"), "authentication.guest.profile: it is `elevated`"},
+        {VISITOR("local = true"), "authentication.guest.profile: it is `local`"},
+        {VISITOR("bundle = [(name = \"session\")]"),
+         "authentication.guest.profile: it has more than `q`, which is for accounts"},
         {"(profiles = [(name = \"p\", service = true, accounts = false)])",
          "profiles[0].service: is for accounts"},
         {"(profiles = [(name = \"p\", service = true)],"

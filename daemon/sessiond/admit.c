@@ -159,7 +159,10 @@ static void admission_deliver(struct admission *ad)
                 notice_set_ended(admission_watch_results_init_notice(a), ad->ended_reason);
                 ad->ended_notice = false;
         } else {
-                notice_set_revoked(admission_watch_results_init_notice(a), g->policy->name);
+                notice_builder n = admission_watch_results_init_notice(a);
+
+                notice_set_revoked(n, g->policy->name);
+                notice_set_why(n, g->why ? g->why : "an administrator has revoked this capability");
                 g->notice = false;
         }
         (void)capnp_answer_return(a);

@@ -58,8 +58,12 @@ int bundle_open(struct admission *ad, capnp_answer *a)
         g = session_grant(ad->session, wanted);
         if (!g)
                 return open_deny(ad, a, name, CAPOS_DENIED_UNKNOWN_NAME);
-        if (g->revoked)
-                return open_deny(ad, a, name, CAPOS_DENIED_REVOKED_LEASE);
+        if (g->revoked) {
+                admission_audit(ad, "open", capos_denial_code(CAPOS_DENIED_REVOKED_LEASE), name);
+                return origin_deny(&ad->origin, a, CAPOS_DENIED_REVOKED_LEASE, g->why);
+        }
+        if (g->policy->service && !policy_may_grant(ad->session->profile, g->policy->service))
+                return open_deny(ad, a, name, CAPOS_DENIED_PROFILE);
         if (grant_interface(g) != id)
                 return open_deny(ad, a, name, CAPOS_DENIED_WRONG_INTERFACE);
 

@@ -42,6 +42,7 @@ struct enrolment {
         uint64_t until_ms;    /* wall time: when what made the first is over; 0: it is not */
         uint64_t deadline_ms; /* since the machine started: the lease of the session */
         uint64_t expires_ms;  /* wall time: the same, for people */
+        uint64_t begun_ms;    /* since the machine started: the last login or renewal */
         uint64_t started_ms;  /* likewise, of the last session */
         uint64_t dropped_ms;  /* likewise: when its line did; 0: it is there */
         uint64_t revoked;     /* which of the profile's grants: a set of bits */

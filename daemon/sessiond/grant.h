@@ -23,7 +23,8 @@ struct grant {
         int dup;                         /* our duplicate of the service's end; -1: no socket */
         bool hung_up;                    /* the worker has closed it: nothing more comes in */
         bool revoked;
-        bool notice; /* the worker has not been told yet */
+        const char *why; /* … for people; NULL: an administrator has */
+        bool notice;     /* the worker has not been told yet */
 };
 
 void grant_init(struct grant *g, capnp_vat *v, struct session *e, const struct policy_grant *p);

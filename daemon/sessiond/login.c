@@ -49,7 +49,8 @@ static const struct policy_profile *login_profile(struct sessiond *s, const stru
                                 &s->policy,
                                 (capnp_text){acc.profiles[i], (uint32_t)strlen(acc.profiles[i])});
         store_account_deinit(&acc);
-        return p && p->accounts && p->service == service && method_is_for(f->method, service)
+        return p && p->accounts && p->service == service && method_is_for(f->method, service) &&
+                               (!p->local || origin_is_local(f->claim.origin))
                        ? p
                        : NULL;
 }

@@ -41,18 +41,23 @@ bool method_is_for(const struct method_ops *m, bool service)
 }
 
 /* Whether there can be an account with a profile that takes what this proves. */
-static bool method_may_give(const struct policy *p, const struct method *m,
+static bool method_may_give(const struct origin *o, const struct method *m,
                             const struct policy_profile *one)
 {
-        return one->accounts && method_is_for(m->ops, one->service) &&
-               (one->unbound || !m->ops->unbound) && (!m->gives || m->gives(p, one));
+        const struct policy *p = &o->s->policy;
+
+        return one->accounts && (!one->local || origin_is_local(o)) &&
+               method_is_for(m->ops, one->service) && (one->unbound || !m->ops->unbound) &&
+               (!m->gives || m->gives(p, one));
 }
 
 /* Whether it can lead anywhere. */
-static bool method_gives_any(const struct policy *p, const struct method *m)
+static bool method_gives_any(const struct origin *o, const struct method *m)
 {
+        const struct policy *p = &o->s->policy;
+
         for (unsigned i = 0; i < p->nprofiles; i++)
-                if (method_may_give(p, m, &p->profiles[i]))
+                if (method_may_give(o, m, &p->profiles[i]))
                         return true;
         return false;
 }
@@ -67,7 +72,7 @@ static const char *method_reason(const struct origin *o, const struct method *m)
 
         if (m->needs_tls && o->transport != TRANSPORT_TLS)
                 return "needs TLS";
-        if (m->ops && m->ops->unbound && !method_gives_any(&o->s->policy, m))
+        if (m->ops && m->ops->unbound && !method_gives_any(o, m))
                 return "no profile takes a proof that is bound to no channel (`unbound`)";
 
         return "";
@@ -95,9 +100,10 @@ enum capos_auth method_of_proof(capnp_data proof)
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
-static void method_hints(const struct policy *p, const struct method *m,
+static void method_hints(const struct origin *o, const struct method *m,
                          remote_auth_method_builder b)
 {
+        const struct policy *p = &o->s->policy;
         capnp_lbuilder list;
         unsigned n = 0, at = 0;
 
@@ -108,10 +114,10 @@ static void method_hints(const struct policy *p, const struct method *m,
         }
 
         for (unsigned i = 0; i < p->nprofiles; i++)
-                n += method_may_give(p, m, &p->profiles[i]);
+                n += method_may_give(o, m, &p->profiles[i]);
         list = remote_auth_method_init_profile_hints(b, n);
         for (unsigned i = 0; i < p->nprofiles; i++)
-                if (method_may_give(p, m, &p->profiles[i]))
+                if (method_may_give(o, m, &p->profiles[i]))
                         remote_auth_method_set_profile_hints_at(list, at++, p->profiles[i].name);
 }
 
@@ -144,7 +150,7 @@ int methods_tell(const struct origin *o, capnp_answer *a)
                 remote_auth_method_set_reason(b, reason);
                 if (*reason)
                         continue;
-                method_hints(&o->s->policy, rows[i].method, b);
+                method_hints(o, rows[i].method, b);
                 method_issuers(&o->s->issuers, rows[i].method, b);
         }
         return capnp_answer_return(a);

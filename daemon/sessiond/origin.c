@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon-text.h"
 #include "sessiond.h"
@@ -90,6 +91,12 @@ void origin_claim(struct origin *o, login_source_metadata_reader r)
                  client, text_fit(host, CLAIM_SHOWN), host, text_fit(note, CLAIM_SHOWN), note);
         if (!strcmp(o->claim, nothing))
                 o->claim[0] = 0;
+}
+
+bool origin_is_local(const struct origin *o)
+{
+        return o->transport == TRANSPORT_UNIX && o->from.kind == SOURCE_UID &&
+               (o->from.uid == 0 || o->from.uid == geteuid());
 }
 
 const char *origin_transport(const struct origin *o)

@@ -77,6 +77,9 @@ const char *binding_name(enum binding b);
 /* Fills in the fields of a proof that are about the connection; borrowed from the origin. */
 void origin_prove(const struct origin *o, enum binding b, struct capos_proof *p);
 
+/* Whether it is this machine's own: a Unix socket, and at its other end the user we run as or the
+ * superuser. */
+bool origin_is_local(const struct origin *o);
 /* "plain", "tls" or "unix". */
 const char *origin_transport(const struct origin *o);
 /* The peer's address without its port; "": it has none. */

@@ -70,9 +70,23 @@ static int policy_services(struct policy *p, service_list list)
                 s->title = service_title(r).p;
                 s->summary = service_summary(r).p;
                 s->interface_id = service_interface_id(r);
+                s->remote = service_has_remote(r);
+                s->lease_ms = daemon_duration(remote_lease(service_remote(r)));
+                s->powers = power_list_len(service_powers(r)) > 0;
                 s->disclosure = policy_disclosure(service_disclosure(r));
         }
         return 0;
+}
+
+bool policy_may_grant(const struct policy_profile *f, const struct policy_service *v)
+{
+        if ((v->remote || f->local) && (!v->powers || f->elevated))
+                return true;
+
+        daemon_log(LOG_ERR, "profile %s grants %s, which it may not have",
+                   daemon_log_text(f->name, strlen(f->name)).s,
+                   daemon_log_text(v->name, strlen(v->name)).s);
+        return false;
 }
 
 static int policy_grants(struct policy *p, struct policy_profile *f, grant_list list)
@@ -94,6 +108,11 @@ static int policy_grants(struct policy *p, struct policy_profile *f, grant_list 
                 g->facet = grant_facet(r).p;
                 g->services = grant_transfer(r) == TRANSFER_SERVICES;
                 g->service = policy_service(p, g->name);
+                g->lease_ms = daemon_duration(grant_lease(r));
+                if (g->service && !g->lease_ms)
+                        g->lease_ms = g->service->lease_ms;
+                if (g->service && !policy_may_grant(f, g->service))
+                        return CAPNP_E_POISON;
                 if (!g->service && strcmp(g->name, "session") != 0) {
                         daemon_log(LOG_ERR, "profile %s grants %s, which is no service",
                                    daemon_log_text(f->name, strlen(f->name)).s,
@@ -148,6 +167,8 @@ static int policy_profiles(struct policy *p, profile_list list)
                 to->service = profile_service(f);
                 to->audit_calls = profile_audit_calls(f);
                 to->unbound = profile_unbound(f);
+                to->local = profile_local(f);
+                to->elevated = profile_elevated(f);
                 to->quota = policy_quota(profile_quota(f));
                 r = policy_grants(p, to, profile_bundle(f));
         }

@@ -21,6 +21,9 @@ enum {
 struct policy_service {
         const char *name, *title, *summary;
         uint64_t interface_id;
+        uint64_t lease_ms;   /* the longest that it is granted for; 0: any */
+        bool remote;         /* for profiles that are not local, too */
+        bool powers;         /* for profiles that are elevated, alone */
         uint32_t disclosure; /* what it may know of its callers: bits of enum disclosure */
 };
 
@@ -28,6 +31,7 @@ struct policy_grant {
         const char *name, *facet;
         const struct policy_service *service; /* NULL: `session`, served by the worker */
         bool services;                        /* may be passed on to other services */
+        uint64_t lease_ms;                    /* after a login or renewal; 0: as its session */
 };
 
 struct policy_quota {
@@ -46,6 +50,8 @@ struct policy_profile {
         bool service;            /* for service accounts, and for nobody else */
         bool audit_calls;        /* each call is recorded by itself */
         bool unbound;            /* a proof may be bound to no channel at all */
+        bool local;              /* for who comes from this machine as its owner */
+        bool elevated;           /* may have what hands out powers */
 };
 
 /* A way in without an account. */
@@ -83,6 +89,9 @@ struct policy {
 int policy_init(struct policy *p, int fd) CAPNP_MUST_USE;
 void policy_deinit(struct policy *p);
 
+/* Whether a profile may have a service at all, by what both say of themselves; the log says so if
+ * it may not. */
+bool policy_may_grant(const struct policy_profile *f, const struct policy_service *v);
 /* NULL when there is none. */
 const struct policy_profile *policy_profile(const struct policy *p, capnp_text name);
 

@@ -68,7 +68,8 @@ static struct enrolment enrol_describe(struct session *e)
                               .profile = e->profile,
                               .until_ms = e->until_ms,
                               .deadline_ms = e->deadline_ms,
-                              .expires_ms = e->expires_ms};
+                              .expires_ms = e->expires_ms,
+                              .begun_ms = e->begun_ms};
 
         memcpy(n.first, e->id, sizeof(e->id));
         memcpy(n.before, e->id, sizeof(e->id));

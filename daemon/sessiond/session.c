@@ -24,9 +24,13 @@
 #include "origin.h"
 #include "sessiond.h"
 
+static const char expired[] = "expired"; /* of a session, and of a capability alone */
+
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
 
 static void session_on_expiry(void *arg);
+static uint64_t entry_deadline_ms(const struct grant *g);
+static void entries_end(struct session *e);
 
 static struct capos_audit_record session_record(const struct session *e, const char *what,
                                                 const char *outcome)
@@ -111,18 +115,92 @@ static void session_come_back(struct session *e, struct enrolment *n)
         /* To the millisecond: it has been some since what is left was asked. */
         e->deadline_ms = n->deadline_ms;
         e->expires_ms = n->expires_ms;
+        e->begun_ms = n->begun_ms;
         /* What was taken away stays away. */
         for (unsigned i = 0; i < e->ngrants; i++)
-                e->grants[i].revoked = n->revoked >> i & 1;
+                if (n->revoked >> i & 1) {
+                        e->grants[i].revoked = true;
+                        if (entry_deadline_ms(&e->grants[i]) <= clock_boot_ms())
+                                e->grants[i].why = expired;
+                }
+        entries_end(e);
+}
+
+/* A timer runs for a day at most; what is longer is looked at again then. */
+static int session_timer_for(struct session *e, uint64_t ms, void (*on_time)(void *arg),
+                             capnp_timer **ret_t)
+{
+        return capnp_timer_new(e->s->vat, ms > DAY_MS ? DAY_MS : (uint32_t)ms, on_time, e, ret_t);
+}
+
+/* ---- leases of single capabilities ----------------------------------------------------------- */
+
+/* When it ends: with its session, or before. Since the machine started. */
+static uint64_t entry_deadline_ms(const struct grant *g)
+{
+        const struct session *e = g->session;
+        uint64_t own = e->begun_ms + g->policy->lease_ms;
+
+        return g->policy->lease_ms && own < e->deadline_ms ? own : e->deadline_ms;
+}
+
+/* The same, for people. */
+static uint64_t entry_expires_ms(const struct grant *g)
+{
+        return g->session->expires_ms - (g->session->deadline_ms - entry_deadline_ms(g));
+}
+
+/* Takes a capability away; the session goes on. why: for people, static; NULL: somebody has. */
+static void entry_take(struct session *e, struct grant *g, const char *why)
+{
+        g->revoked = true;
+        g->notice = true;
+        g->why = why;
+        if (e->enrolment)
+                e->enrolment->revoked |= UINT64_C(1) << (g - e->grants);
+        if (e->ops)
+                e->ops->changed(e->arg);
+        grant_close(g);
+}
+
+static void entries_on_timer(void *arg)
+{
+        struct session *e = arg;
+
+        e->entries = NULL;
+        entries_end(e);
+}
+
+/* Ends what has come to its end, and waits for the next. Without memory to wait with, what would be
+ * waited for ends now: nobody has anything for longer than he may. */
+static void entries_end(struct session *e)
+{
+        uint64_t now = clock_boot_ms(), next = e->deadline_ms;
+        bool waits = true;
+
+        e->entries = capnp_timer_free(e->entries);
+        for (unsigned i = 0; i < e->ngrants; i++)
+                if (!e->grants[i].revoked && entry_deadline_ms(&e->grants[i]) > now &&
+                    entry_deadline_ms(&e->grants[i]) < next)
+                        next = entry_deadline_ms(&e->grants[i]);
+        if (next < e->deadline_ms)
+                waits = !session_timer_for(e, next - now, entries_on_timer, &e->entries);
+        for (unsigned i = 0; i < e->ngrants; i++) {
+                struct grant *g = &e->grants[i];
+                uint64_t end = entry_deadline_ms(g);
+
+                if (g->revoked || end >= e->deadline_ms || (end > now && waits))
+                        continue;
+                entry_take(e, g, expired);
+                session_audit(e, "expiry", "ok", g->policy->name, NULL);
+        }
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-/* A timer runs for a day at most; what is longer is looked at again then. */
 static int session_timer(struct session *e, uint64_t ms, capnp_timer **ret_t)
 {
-        return capnp_timer_new(e->s->vat, ms > DAY_MS ? DAY_MS : (uint32_t)ms, session_on_expiry, e,
-                               ret_t);
+        return session_timer_for(e, ms, session_on_expiry, ret_t);
 }
 
 /* What is left of ms at a time that may come before; 0 is none. */
@@ -149,7 +227,9 @@ static int session_lease(struct session *e, uint64_t ms, uint64_t made_ms, uint6
         capnp_timer_free(e->expiry);
         e->expiry = t;
         e->expires_ms = clock_wall_ms() + ms;
-        e->deadline_ms = clock_boot_ms() + ms;
+        e->begun_ms = clock_boot_ms();
+        e->deadline_ms = e->begun_ms + ms;
+        entries_end(e);
         return 0;
 }
 
@@ -159,6 +239,7 @@ static void session_free(struct session *e)
                 grant_deinit(&e->grants[i]);
         free(e->grants);
         capnp_timer_free(e->expiry);
+        capnp_timer_free(e->entries);
         sodium_memzero(e, sizeof(*e));
         free(e);
 }
@@ -267,7 +348,7 @@ static void session_on_expiry(void *arg)
         if (now_ms < e->deadline_ms && !session_timer(e, e->deadline_ms - now_ms, &e->expiry))
                 return;
 
-        session_end(e, SESSION_EXPIRY, "expired");
+        session_end(e, SESSION_EXPIRY, expired);
 }
 
 int session_revoke(struct session *e, capnp_text name)
@@ -279,13 +360,7 @@ int session_revoke(struct session *e, capnp_text name)
         if (g->revoked)
                 return 0;
 
-        g->revoked = true;
-        g->notice = true;
-        if (e->enrolment)
-                e->enrolment->revoked |= UINT64_C(1) << (g - e->grants);
-        if (e->ops)
-                e->ops->changed(e->arg);
-        grant_close(g);
+        entry_take(e, g, NULL);
         session_audit_revocation(e, g->policy->name, NULL);
         return 0;
 }
@@ -305,6 +380,7 @@ int session_renew(struct session *e, const struct session_renewal *by)
                 memcpy(e->enrolment->renewed, e->renewed, sizeof(e->renewed));
                 e->enrolment->until_ms = made_ms;
                 e->enrolment->deadline_ms = e->deadline_ms;
+                e->enrolment->begun_ms = e->begun_ms;
                 e->enrolment->expires_ms = e->expires_ms;
         }
         randombytes_buf(e->challenge, sizeof(e->challenge));
@@ -373,7 +449,7 @@ static void session_fill_entry(const struct grant *g, bundle_entry_builder b)
         bundle_entry_set_services(b, g->policy->services);
         bundle_entry_set_title(b, v ? v->title : "Session");
         bundle_entry_set_summary(b, v ? v->summary : "Who this session is, and until when.");
-        bundle_entry_set_lease_expires_at_ms(b, g->session->expires_ms);
+        bundle_entry_set_lease_expires_at_ms(b, entry_expires_ms(g));
         bundle_entry_set_local(b, !v);
 }
 

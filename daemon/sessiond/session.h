@@ -64,7 +64,9 @@ struct session {
         uint64_t passed_over; /* by others: which time it was that it was not judged; 0: never */
         unsigned unjudged;    /* how often a prover that was asked by these rules gave no verdict */
         uint64_t deadline_ms; /* since the machine started */
+        uint64_t begun_ms;    /* likewise: the last login or renewal */
         capnp_timer *expiry;
+        capnp_timer *entries;        /* for the next capability whose lease ends before */
         struct enrolment *enrolment; /* NULL: its client cannot come back */
         struct grant *grants;
         unsigned ngrants;

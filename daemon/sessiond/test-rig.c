@@ -108,6 +108,7 @@ static int manifest_memfd(const struct rig_options *o)
         service_set_name(v, "echo");
         service_set_interface_id(v, ECHO_ID);
         service_set_title(v, "Echo");
+        remote_set_transfer(service_init_remote(v), TRANSFER_SERVICES);
         if (o->pseudonym)
                 disclosure_list_builder_set(service_init_disclosure(v, 1), 0, DISCLOSURE_PSEUDONYM);
         p = manifest_init_profiles(b, o->service ? 4 : 3);

@@ -275,8 +275,12 @@ void rig_notice_ended(struct rig *r, const char *why)
 
 void rig_notice_revoked(struct rig *r, const char *name)
 {
+        notice_builder n;
+
         CHECK(r->watch);
-        notice_set_revoked(admission_watch_results_init_notice(r->watch), name);
+        n = admission_watch_results_init_notice(r->watch);
+        notice_set_revoked(n, name);
+        notice_set_why(n, "an administrator has revoked this capability");
         CHECK_OK(capnp_answer_return(r->watch));
         r->watch = NULL;
         rig_settle(r);

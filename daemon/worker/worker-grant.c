@@ -387,7 +387,7 @@ static void revoked_note(struct worker *w, capnp_text name)
         capnp_i_list_append(&w->revoked, &r->link);
 }
 
-void grant_revoke(struct worker *w, capnp_text name)
+void grant_revoke(struct worker *w, capnp_text name, capnp_text why)
 {
         struct grant *g = grant_find(w, name);
 
@@ -396,7 +396,7 @@ void grant_revoke(struct worker *w, capnp_text name)
                 return;
 
         grant_cut(g, capos_i_refusal(w->refusal, capos_denial_code(CAPOS_DENIED_REVOKED_LEASE),
-                                     "an administrator has revoked this capability"));
+                                     why.p));
         g->revoked = true;
 }
 

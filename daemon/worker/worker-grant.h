@@ -7,7 +7,7 @@
 /* Answers RemoteCapSet.get. */
 int grant_get(struct worker *w, capnp_answer *a);
 /* Takes one back: what came from it is dead when this returns. */
-void grant_revoke(struct worker *w, capnp_text name);
+void grant_revoke(struct worker *w, capnp_text name, capnp_text why);
 /* When that was done to a name of the bundle, in ms since 1970; 0: it was not. */
 uint64_t grant_revoked_ms(const struct worker *w, capnp_text name);
 /* Cuts all of them; calls fail with w->ended. */

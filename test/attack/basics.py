@@ -79,7 +79,7 @@ def open_manifest(target):
         a.instance.Instance.start(again(one))
         if "others can write it (mode 0666)" not in one.log_text():
             raise a.Failed(one.log_text())
-    long = a.instance.profile("long", ["session"], lease_ms=(1 << 64) - 1)
+    long = a.instance.profile("long", ["session", "system_info"], lease_ms=(1 << 64) - 1)
     with open(path, "w", encoding="utf-8") as f:
         f.write(a.instance.manifest(profiles=[long]).replace(
             f"lease = \"{(1 << 64) - 1}ms\"", f"lease = \"{(1 << 64) - 1}ms\", maxLease = \"{(1 << 64) - 1}ms\""))

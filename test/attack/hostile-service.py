@@ -49,7 +49,7 @@ def text():
                 for act, fields, may in CURIOUS]
     grants = (["session", "system_info"] + [f"c{i}" for i in range(len(calls()))] + ACTS +
               [c[0] for c in CURIOUS])
-    return a.instance.manifest(services=hostile, anonymous="wide",
+    return a.instance.manifest(services=hostile, anonymous="wide", operator=grants[2:],
                                profiles=[a.instance.profile("wide", grants)])
 
 

@@ -158,7 +158,7 @@ def main():
     try:
         long_info = instance.service("long_info", "capos-system-info", s.SYSTEM_INFO,
                                      ["--motd", "m" * 12000])
-        narrow = instance.profile("narrow", ["session", "long_info"], message="\"8KiB\"")
+        narrow = instance.profile("narrow", ["session", "system_info", "long_info"], message="\"8KiB\"")
         with Run(instance.manifest(profiles=[narrow], services=[long_info])) as run:
             run.add_user(instance.USER + "2", ["narrow"], instance.SECRET)
             b = Border(run)

@@ -44,7 +44,7 @@ def refused(code, call, kind="failed"):
 def profiles():
     """What the cases need beyond the ordinary profiles."""
     return [instance.profile("short", ["session", "system_info"], lease_ms=2000),
-            instance.profile("single", ["session"], sessionsPerAccount=1),
+            instance.profile("single", ["session", "system_info"], sessionsPerAccount=1),
             instance.profile("few", ["session", "system_info", "chat"], calls=4),
             instance.profile("open", ["session", ("system_info", "services"), "chat"])]
 

@@ -29,7 +29,8 @@ def text():
     services = [instance.service(name, program, s.SYSTEM_INFO, ["--act", act, str(fields)], may)
                 for name, (act, fields, may) in SERVICES.items()]
     wide = instance.profile("wide", ["session"] + list(SERVICES))
-    return instance.manifest(services=services, profiles=[wide], anonymous="wide")
+    return instance.manifest(services=services, profiles=[wide], anonymous="wide",
+                             operator=SERVICES)
 
 
 class Disclosure:

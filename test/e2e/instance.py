@@ -43,7 +43,7 @@ def service(name, program, iface, arguments=(), disclosure=""):
     return (f"(name = {quoted(name)}, program = {quoted(program)}, "
             f"arguments = [{', '.join(map(quoted, arguments))}], interfaceId = {iface}, "
             f"disclosure = [{disclosure}], "
-            f"title = {quoted(name)}, summary = \"For tests.\")")
+            f"title = {quoted(name)}, summary = \"For tests.\", remote = (transfer = services))")
 
 
 def profile(name, grants, lease_ms=600000, **quota):
@@ -56,14 +56,14 @@ def profile(name, grants, lease_ms=600000, **quota):
 
 
 def manifest(guest=False, profiles=(), services=(), password=True, anonymous="anonymous",
-             limits=""):
+             limits="", operator=()):
     """The text of a manifest: the ordinary services and profiles, and what a test adds."""
     all_services = [service("system_info", "capos-system-info", s.SYSTEM_INFO,
                             ["--motd", "Hello from the test."]),
                     service("chat", "capos-chat", s.CHAT)] + list(services)
-    ordinary = [profile("anonymous", ["session", "system_info"]),
-                profile("guest", ["session", "system_info"]),
-                profile("operator", ["session", "system_info", "chat"])]
+    ordinary = [profile("anonymous", ["session", "system_info"])] if anonymous == "anonymous" else []
+    ordinary += [profile("guest", ["session", "system_info"]),
+                 profile("operator", ["session", "system_info", "chat", *operator])]
     comma = ",\n    "
     return (f"( motd = \"Hello from the test.\",\n"
             f"  services = [{comma.join(all_services)}],\n"

@@ -26,7 +26,8 @@ def relay_manifest(program):
     anonymous = instance.profile(
         "relay", ["session", ("conf", "services"), ("conf2", "services"), "conf3"],
         references=65536, calls=65536, queued="\"64MiB\"", message="\"32MiB\"")
-    return instance.manifest(services=services, profiles=[anonymous], anonymous="relay")
+    return instance.manifest(services=services, profiles=[anonymous], anonymous="relay",
+                             operator=["conf", "conf2", "conf3"])
 
 
 # A service's words are cut at 512 bytes on purpose; cases-relay.c++ has a case for that.

@@ -1,0 +1,229 @@
+/*
+ * Which services which profiles may have.
+ *
+ * What a service does not declare is not handed out: to clients from elsewhere, to other services,
+ * or at all if it reaches further than itself. So who writes a bundle cannot grant by mistake what
+ * the service's entry does not say of it; and who comes without an account never has more than one
+ * who comes with it.
+ */
+#include "manifest-profiles.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon-quantity.h"
+
+enum { PATH_BYTES = 160, WHAT_BYTES = 160, GRANTS_MAX = 256, PROFILES_MAX = 256 };
+
+static const uint64_t ENTRY_MS = UINT64_C(60) * 60 * 1000;
+
+struct check {
+        manifest_reader m;
+        void (*complain)(void *arg, const char *path, const char *what);
+        void *arg;
+        unsigned faults;
+};
+
+static bool text_equal(capnp_text a, capnp_text b)
+{
+        return a.len == b.len && !memcmp(a.p, b.p, a.len);
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+        return a < b ? a : b;
+}
+
+/* false: there is none, which is somebody else's to say, or it is `session`. */
+static bool service_find(const struct check *c, capnp_text name, service_reader *ret)
+{
+        service_list l = manifest_services(c->m);
+
+        for (uint32_t i = 0; i < service_list_len(l); i++) {
+                *ret = service_list_get(l, i);
+                if (text_equal(service_name(*ret), name))
+                        return true;
+        }
+        return false;
+}
+
+/* ---- what services declare ------------------------------------------------------------------ */
+
+static void fault(struct check *c, const char *path, const char *what)
+{
+        c->faults++;
+        c->complain(c->arg, path, what);
+}
+
+static void fault_of(struct check *c, unsigned profile, unsigned grant, const char *field,
+                     const char *what)
+{
+        char path[PATH_BYTES];
+
+        (void)snprintf(path, sizeof(path), "profiles[%u].bundle[%u].%s", profile, grant, field);
+        fault(c, path, what);
+}
+
+/* A lease of an entry's, or the longest; both may be left out. */
+static bool lease_is_good(capnp_text t)
+{
+        return !t.len || daemon_duration(t) > 0;
+}
+
+static const char NO_LEASE[] = "no duration, or 0: numbers with w, d, h, m, s or ms, as \"1h30m\"";
+
+static void check_grant(struct check *c, profile_reader p, unsigned profile, unsigned grant)
+{
+        grant_reader g = grant_list_get(profile_bundle(p), grant);
+        char what[WHAT_BYTES];
+        uint64_t most;
+        service_reader v;
+
+        if (!lease_is_good(grant_lease(g)))
+                fault_of(c, profile, grant, "lease", NO_LEASE);
+        if (!service_find(c, grant_name(g), &v))
+                return;
+
+        most = daemon_duration(remote_lease(service_remote(v)));
+        if (most && daemon_duration(grant_lease(g)) > most)
+                fault_of(c, profile, grant, "lease",
+                         "is longer than the service allows (`remote.lease`)");
+
+        if (!service_has_remote(v) && !profile_local(p))
+                fault_of(c, profile, grant, "name",
+                         "the service is not `remote`: only a profile that is `local` may have it");
+        if (grant_transfer(g) == TRANSFER_SERVICES &&
+            remote_transfer(service_remote(v)) != TRANSFER_SERVICES)
+                fault_of(c, profile, grant, "transfer",
+                         "the service does not allow it (`remote.transfer`)");
+        if (!power_list_len(service_powers(v)) || profile_elevated(p))
+                return;
+
+        (void)snprintf(what, sizeof(what),
+                       "the service hands out powers (`%s`), and the profile is not `elevated`",
+                       power_name(power_list_get(service_powers(v), 0)));
+        fault_of(c, profile, grant, "name", what);
+}
+
+static void check_service(struct check *c, unsigned service)
+{
+        service_reader v = service_list_get(manifest_services(c->m), service);
+        power_list l = service_powers(v);
+        char path[PATH_BYTES];
+
+        (void)snprintf(path, sizeof(path), "services[%u].remote.lease", service);
+        if (!lease_is_good(remote_lease(service_remote(v))))
+                fault(c, path, NO_LEASE);
+        (void)snprintf(path, sizeof(path), "services[%u].powers", service);
+        for (uint32_t i = 0; i < power_list_len(l); i++)
+                if (!power_name(power_list_get(l, i)))
+                        fault(c, path, "unknown");
+}
+
+/* ---- who has more than whom ----------------------------------------------------------------- */
+
+static bool bundle_has(grant_list bundle, capnp_text name)
+{
+        for (uint32_t i = 0; i < least(grant_list_len(bundle), GRANTS_MAX); i++)
+                if (text_equal(grant_name(grant_list_get(bundle, i)), name))
+                        return true;
+        return false;
+}
+
+/* Whether everything in a is in b. */
+static bool bundle_is_within(grant_list a, grant_list b)
+{
+        for (uint32_t i = 0; i < least(grant_list_len(a), GRANTS_MAX); i++)
+                if (!bundle_has(b, grant_name(grant_list_get(a, i))))
+                        return false;
+        return true;
+}
+
+/* Remote bundles are narrower than what the owner of the machine has. */
+static void check_narrow(struct check *c, unsigned profile)
+{
+        profile_list l = manifest_profiles(c->m);
+        grant_list own = profile_bundle(profile_list_get(l, profile));
+        bool any = false;
+        char path[PATH_BYTES];
+
+        for (uint32_t i = 0; i < least(profile_list_len(l), PROFILES_MAX); i++) {
+                profile_reader p = profile_list_get(l, i);
+
+                if (!profile_local(p))
+                        continue;
+                any = true;
+                if (bundle_is_within(own, profile_bundle(p)) &&
+                    !bundle_is_within(profile_bundle(p), own))
+                        return;
+        }
+        if (!any)
+                return;
+
+        (void)snprintf(path, sizeof(path), "profiles[%u].bundle", profile);
+        fault(c, path, "must be less than what a profile that is `local` has");
+}
+
+static bool is_for_nobody(const struct check *c, profile_reader p)
+{
+        authentication_reader a = manifest_authentication(c->m);
+
+        return text_equal(profile_name(p), entry_profile(authentication_guest(a))) ||
+               text_equal(profile_name(p), entry_profile(authentication_anonymous(a)));
+}
+
+static void check_entry(struct check *c, const char *path, entry_reader e)
+{
+        profile_list l = manifest_profiles(c->m);
+        uint32_t n = least(profile_list_len(l), PROFILES_MAX), at = 0;
+        char what[WHAT_BYTES];
+        profile_reader p;
+
+        while (at < n && !text_equal(profile_name(profile_list_get(l, at)), entry_profile(e)))
+                at++;
+        if (at == n)
+                return;
+
+        p = profile_list_get(l, at);
+        if (daemon_duration(profile_lease(p)) > ENTRY_MS)
+                fault(c, path, "its `lease` is longer than an hour");
+        if (profile_elevated(p))
+                fault(c, path, "it is `elevated`, and whoever comes has no account");
+        if (profile_local(p))
+                fault(c, path, "it is `local`, and anybody may come");
+        for (uint32_t i = 0; i < n; i++) {
+                profile_reader other = profile_list_get(l, i);
+
+                if (!profile_accounts(other) || profile_service(other) || is_for_nobody(c, other) ||
+                    bundle_is_within(profile_bundle(p), profile_bundle(other)))
+                        continue;
+
+                (void)snprintf(what, sizeof(what),
+                               "it has more than `%.64s`, which is for accounts",
+                               profile_name(other).p);
+                fault(c, path, what);
+        }
+}
+
+unsigned manifest_profiles_check(manifest_reader m,
+                                 void (*complain)(void *arg, const char *path, const char *what),
+                                 void *arg)
+{
+        struct check c = {.m = m, .complain = complain, .arg = arg};
+        authentication_reader a = manifest_authentication(m);
+        uint32_t n = least(profile_list_len(manifest_profiles(m)), PROFILES_MAX);
+
+        for (uint32_t i = 0; i < least(service_list_len(manifest_services(m)), PROFILES_MAX); i++)
+                check_service(&c, i);
+        for (uint32_t i = 0; i < n; i++) {
+                profile_reader p = profile_list_get(manifest_profiles(m), i);
+
+                for (uint32_t k = 0; k < least(grant_list_len(profile_bundle(p)), GRANTS_MAX); k++)
+                        check_grant(&c, p, i, k);
+                if (!profile_local(p))
+                        check_narrow(&c, i);
+        }
+        check_entry(&c, "authentication.guest.profile", authentication_guest(a));
+        check_entry(&c, "authentication.anonymous.profile", authentication_anonymous(a));
+        return c.faults;
+}
