@@ -28,6 +28,8 @@ const struct cli_option cli_common_options[] = {
          offsetof(struct cli, timeout)},
         {"runtime", 0, "DIR", "where the agents' sockets are (default: $XDG_RUNTIME_DIR/capos)",
          offsetof(struct cli, runtime)},
+        {"transcript", 0, "FILE", "note each call, without its content, in a new file",
+         offsetof(struct cli, transcript)},
         {"help", 'h', NULL, "print this help", offsetof(struct cli, help)},
         {"version", 'V', NULL, "print the version", offsetof(struct cli, version)},
         {0},

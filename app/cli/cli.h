@@ -32,7 +32,8 @@ struct cli {
         const struct cli_command *commands; /* all there are; ends with a NULL name */
         /* What all commands take. */
         bool json, help, version;
-        const char *session, *runtime, *timeout;
+        const char *session, *runtime, *timeout, *transcript;
+        int transcript_fd;   /* of that file; only with it */
         uint32_t timeout_ms; /* 0: not given */
         /* What some of them take. */
         bool password_stdin, password, anonymous, guest, lng, follow, end_others, all, pem, new_key,

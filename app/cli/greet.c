@@ -238,6 +238,9 @@ int greet(struct cli *c, const struct greet_place *p)
         r = via_check(c, p);
         if (r)
                 return r;
+        if (c->transcript)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "--transcript: of commands of a login and of administration only");
         if (c->expect && (!capos_fingerprint_check(c->expect, strlen(c->expect)) ||
                           p->at.transport != CAPOS_TRANSPORT_TLS))
                 return cli_fail(c, EXIT_USAGE, "usage",

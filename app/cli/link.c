@@ -4,6 +4,7 @@
  */
 #include "agent.capnp-c.h"
 #include "runtime.h"
+#include "transcript.h"
 #include "via.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@ static int link_connect(struct cli *c, const char *path)
         if (r)
                 return r;
         r = capnp_conn_new(c->vat, fd, NULL, NULL, &c->conn);
+        if (!r)
+                transcript_watch(c);
         return r ? r : capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->remote);
 }
 

@@ -4,6 +4,7 @@
  * Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 denied by the instance, 4 no
  * connection to an instance or no login.
  */
+#include "transcript.h"
 #include "via.h"
 
 #include <fcntl.h>
@@ -558,6 +559,8 @@ int main(int argc, char **argv)
         if (!r && (c.help || c.version || !c.command))
                 r = main_help(&c);
         else if (!r)
+                r = transcript_open(&c);
+        if (!r && c.command && !c.help && !c.version)
                 r = c.command->run(&c);
         via_end(&c);
         cli_close(&c);

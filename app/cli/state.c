@@ -5,6 +5,7 @@
 #include "state.h"
 
 #include "runtime.h"
+#include "transcript.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,6 +67,8 @@ static int admin_connect(struct cli *c, const char *path)
         r = capnp_vat_new(&c->vat);
         if (!r)
                 r = capnp_conn_new(c->vat, fd, NULL, NULL, &c->conn);
+        if (!r)
+                transcript_watch(c);
         if (!r)
                 r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->remote);
         return r;
