@@ -118,7 +118,7 @@ TEST(lines_that_strangers_cause_are_few)
 
 TEST(a_text_is_cut_between_its_characters)
 {
-        CHECK_EQ(text_fit("", 4), 0);
+        CHECK_EQ(text_fit("\0\0\0", 4), 0);
         CHECK_EQ(text_fit("abc", 4), 3);
         CHECK_EQ(text_fit("abcd", 4), 4);
         CHECK_EQ(text_fit("abcde", 4), 4);

@@ -212,7 +212,7 @@ static void rsa_write(struct rsa *r)
 static void rsa_check(struct rsa *r, bool good, bool set, int ssh)
 {
         EVP_PKEY *key = rsa_of(r->n, r->e);
-        static char text[TEXT];
+        static char text[TEXT + 3];
         uint8_t *der = NULL;
         int len = i2d_PUBKEY(key, &der);
 

@@ -74,7 +74,7 @@ int store_each_passkey(struct store *s, const char *account,
                               " ORDER BY made_ms, rowid",
                               TEXTS(account), &q);
 
-        while (!r && sqlite3_step(q) == SQLITE_ROW)
+        while (!r && store_row(s, q, &r))
                 if (passkey_read(q, &k))
                         fn(arg, &k);
         return r;

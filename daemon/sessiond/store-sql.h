@@ -4,9 +4,14 @@
 
 #include "store.h"
 
+/* It may be used again by whoever prepares the same text; what was bound to it is gone. */
 static inline void statement_end(sqlite3_stmt **q)
 {
-        sqlite3_finalize(*q);
+        if (!*q)
+                return;
+
+        (void)sqlite3_reset(*q);
+        (void)sqlite3_clear_bindings(*q);
 }
 
 #define AUTO_STATEMENT CAPNP_AUTO(statement_end) sqlite3_stmt
@@ -15,9 +20,13 @@ static inline void statement_end(sqlite3_stmt **q)
 
 /* Logs what has failed. -EIO, or -ENOMEM. */
 int store_errno(struct store *s, const char *what);
-/* Binds up to three texts; NULL ends them. 0; -errno. */
+/* Finds a statement that is not in use, or compiles one, which costs ten times as much, and binds
+ * up to three texts; NULL ends them. It is in use until statement_end(). 0; -errno. */
 int store_prepare(struct store *s, const char *sql, const char *const texts[3],
                   sqlite3_stmt **ret) CAPNP_MUST_USE;
+/* The next row of a statement. false: there is none, and *r is 0, or -errno: it cannot be read,
+ * which is not the same. */
+bool store_row(struct store *s, sqlite3_stmt *q, int *r) CAPNP_MUST_USE;
 /* Runs a statement that returns no rows. 0; STORE_E_EXISTS; -errno. */
 int store_step(struct store *s, sqlite3_stmt *q) CAPNP_MUST_USE;
 /* A change of one row. 0; STORE_E_NONE; -errno. */

@@ -72,15 +72,36 @@ static int store_exec(struct store *s, const char *sql)
         return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_errno(s, sql);
 }
 
+/* One of this text whose last use is over; NULL: none. A use begins with its first step, and
+ * nothing prepares the same text between that and its own. */
+static sqlite3_stmt *statement_find(sqlite3 *db, const char *sql)
+{
+        sqlite3_stmt *q = sqlite3_next_stmt(db, NULL);
+
+        while (q && (sqlite3_stmt_busy(q) || strcmp(sqlite3_sql(q), sql) != 0))
+                q = sqlite3_next_stmt(db, q);
+        return q;
+}
+
 int store_prepare(struct store *s, const char *sql, const char *const texts[3], sqlite3_stmt **ret)
 {
-        if (sqlite3_prepare_v2(s->db, sql, -1, ret, NULL) != SQLITE_OK)
+        *ret = statement_find(s->db, sql);
+        if (!*ret &&
+            sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) != SQLITE_OK)
                 return store_errno(s, "prepare");
         for (int i = 0; i < 3 && texts[i]; i++)
                 if (sqlite3_bind_text(*ret, i + 1, texts[i], -1, SQLITE_STATIC) != SQLITE_OK)
                         return store_errno(s, "bind");
 
         return 0;
+}
+
+bool store_row(struct store *s, sqlite3_stmt *q, int *r)
+{
+        int row = sqlite3_step(q);
+
+        *r = row == SQLITE_ROW || row == SQLITE_DONE ? 0 : store_errno(s, "row");
+        return row == SQLITE_ROW;
 }
 
 int store_step(struct store *s, sqlite3_stmt *q)
@@ -256,7 +277,11 @@ int store_init(struct store *s)
 
 void store_deinit(struct store *s)
 {
-        sqlite3_close_v2(s->db);
+        sqlite3_stmt *q;
+
+        while (s->db && (q = sqlite3_next_stmt(s->db, NULL)))
+                (void)sqlite3_finalize(q);
+        (void)sqlite3_close(s->db);
         sodium_memzero(s, sizeof(*s));
 }
 
@@ -274,7 +299,7 @@ static int account_read_profiles(struct store *s, struct store_account *a)
         int r = store_prepare(s, "SELECT name FROM profile WHERE account = ? ORDER BY place",
                               TEXTS(a->name), &q);
 
-        while (!r && a->nprofiles < STORE_PROFILES && sqlite3_step(q) == SQLITE_ROW) {
+        while (!r && a->nprofiles < STORE_PROFILES && store_row(s, q, &r)) {
                 char *to = a->profiles[a->nprofiles++];
 
                 snprintf(to, sizeof(a->profiles[0]), "%s", (const char *)sqlite3_column_text(q, 0));
@@ -309,7 +334,7 @@ static int account_read_keys(struct store *s, struct store_account *a)
                               " ORDER BY rowid",
                               TEXTS(a->name), &q);
 
-        while (!r && a->nkeys < STORE_KEYS && sqlite3_step(q) == SQLITE_ROW)
+        while (!r && a->nkeys < STORE_KEYS && store_row(s, q, &r))
                 r = account_read_key(a, q);
         return r;
 }
@@ -337,7 +362,7 @@ static int account_read_service_keys(struct store *s, struct store_account *a)
                               " ORDER BY rowid",
                               TEXTS(a->name), &q);
 
-        while (!r && a->nservice_keys < STORE_SERVICE_KEYS && sqlite3_step(q) == SQLITE_ROW)
+        while (!r && a->nservice_keys < STORE_SERVICE_KEYS && store_row(s, q, &r))
                 r = account_read_service_key(a, q);
         return r;
 }
@@ -412,7 +437,7 @@ int store_each(struct store *s, void (*fn)(void *arg, const struct store_account
         AUTO_STATEMENT *q = NULL;
         int r = store_prepare(s, ACCOUNT_COLUMNS " ORDER BY name", TEXTS(NULL), &q);
 
-        while (!r && sqlite3_step(q) == SQLITE_ROW) {
+        while (!r && store_row(s, q, &r)) {
                 struct store_account a;
 
                 r = account_read(s, q, &a);
@@ -720,7 +745,7 @@ int store_each_identity(struct store *s, const char *name,
                               " ORDER BY issuer, subject",
                               TEXTS(name), &q);
 
-        while (!r && sqlite3_step(q) == SQLITE_ROW) {
+        while (!r && store_row(s, q, &r)) {
                 const struct store_identity i = {(const char *)sqlite3_column_text(q, 0),
                                                  (const char *)sqlite3_column_text(q, 1)};
 
