@@ -563,18 +563,8 @@ static int flow_try(struct flow *f, capnp_data response)
 /* Takes a, which may be kept already. */
 static int flow_prove_kept(struct flow *f, capnp_answer *a, capnp_data response)
 {
-        const struct throttle_who who = flow_who(f, f->claim.claimed);
-        uint32_t wait;
-        int r;
+        int r = flow_try(f, response);
 
-        if (response.len > f->method->response_bytes)
-                return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
-
-        wait = throttle_wait(&f->claim.origin->s->throttle, &who, clock_boot_ms());
-        if (wait)
-                return flow_backoff(f, a, wait);
-
-        r = flow_try(f, response);
         if (r)
                 return flow_over_quota(
                         f, a, r == CAPNP_E_LIMIT ? CAPOS_I_QUOTA_PROOFS : CAPOS_I_QUOTA_MEMORY);
@@ -585,11 +575,27 @@ static int flow_prove_kept(struct flow *f, capnp_answer *a, capnp_data response)
         return 0;
 }
 
+/* Seconds that whoever does this has to wait for his failures. Not asked again once somebody was at
+ * work for it: what a neighbour fails at meanwhile throws no login away. */
+static uint32_t flow_has_to_wait(const struct flow *f)
+{
+        const struct throttle_who who = flow_who(f, f->claim.claimed);
+
+        return throttle_wait(&f->claim.origin->s->throttle, &who, clock_boot_ms());
+}
+
 /* Once it is being proved, the call is kept. */
 static int flow_prove(struct flow *f, capnp_answer *a, capnp_data response)
 {
-        int r = flow_prove_kept(f, a, response);
+        uint32_t wait = flow_has_to_wait(f);
+        int r;
 
+        if (response.len > f->method->response_bytes)
+                return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
+        if (wait)
+                return flow_backoff(f, a, wait);
+
+        r = flow_prove_kept(f, a, response);
         return f->answer == a ? capnp_answer_keep(a, flow_on_cancel, f) : r;
 }
 
@@ -672,8 +678,14 @@ static int flow_be_patient(struct flow *f)
                 return -ENOMEM;
 
         patience_add(all, &f->patient, o->party, o->source);
-        while ((out = patience_excess(all)))
-                flow_put_out(CAPNP_I_OF(out, struct flow, patient), FLOW_DISPLACED);
+        while ((out = patience_excess(all))) {
+                struct flow *victim = CAPNP_I_OF(out, struct flow, patient);
+
+                /* What a provider was asked for in vain counts against who made it so. */
+                f->costs = f->costs || victim->costs;
+                victim->costs = false;
+                flow_put_out(victim, FLOW_DISPLACED);
+        }
         return 0;
 }
 
@@ -698,8 +710,7 @@ static int flow_step(struct flow *f, capnp_answer *a)
 
 static int flow_wait(struct flow *f, capnp_answer *a, capnp_data response)
 {
-        const struct throttle_who who = flow_who(f, f->claim.claimed);
-        uint32_t wait = throttle_wait(&f->claim.origin->s->throttle, &who, clock_boot_ms());
+        uint32_t wait = f->claim.asked ? 0 : flow_has_to_wait(f);
 
         if (wait)
                 return flow_backoff(f, a, wait);

@@ -451,6 +451,34 @@ class Cases(c.Cheats):
         self.is_bounded("/token", before)
         return self.refused("denied.backoff", lambda: self.url(self.start(self.peer())))
 
+    def pushed_out(self):
+        """Whoever waits with a code, and is pushed out by others, is not the one who has to wait then."""
+        own = self.source
+        for again in range(FREE + 6):
+            self.source = own
+            peers = [self.peer("plain")]
+            flow = self.start(peers[0], DEVICE)
+            s.answer(flow, "")
+            for number in range(9):
+                self.source = f"127.31.{again}.{number + 1}"
+                peers.append(self.peer("plain"))
+                self.url(self.start(peers[-1]))
+            self.refused("over-quota.flows", lambda f=flow: s.answer(f, ""), audit=False)
+            for peer in peers:
+                peer.close()
+        self.source = own
+        session = self.finish(self.device(), "")
+        self.recorded("ok", kind="oidcDeviceCode", account=USER, binding="none")
+        session.call(3)
+        return "sessiond"
+
+    def neighbours(self):
+        """Others fail from the same address while somebody is at the provider's page."""
+        flow = self.start(self.peer())
+        query = self.op.browse(self.url(flow))
+        self.asked_for_codes()
+        return self.let_in(self.finish(flow, query), USER)
+
     def is_bounded(self, what, before):
         if self.op.count(what) - before > FREE:
             raise Failed(f"the provider was asked {self.op.count(what) - before} times")
@@ -539,7 +567,7 @@ NAMES = ("honest", "other_provider", "made", "same_flow", "other_flow", "state_r
          "other_type", "twice", "changed", "device_honest", "device_anywhere", "device_again",
          "device_other_account", "device_says", "device_refused", "device_token", "renewal",
          "renewal_by_another", "renewal_by_less", "first_of_all", "crowd_of_one", "crowd_of_many",
-         "asked_for_codes", "asked_for_tokens", "made_for_nothing")
+         "asked_for_codes", "asked_for_tokens", "made_for_nothing", "pushed_out", "neighbours")
 
 
 if __name__ == "__main__":
