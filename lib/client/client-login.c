@@ -105,6 +105,8 @@ static void back_bind(capos_client *c)
                 return;
         }
 
+        b->begun_ms = client_back_now_ms();
+        b->begun_at_ms = i.started_at_ms;
         (void)snprintf(b->account, sizeof(b->account), "%s", i.account);
         (void)snprintf(b->profile, sizeof(b->profile), "%s", i.profile);
         (void)snprintf(b->client, sizeof(b->client), "%s", c->as->client ? c->as->client : "");

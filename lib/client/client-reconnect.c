@@ -26,12 +26,17 @@ enum { FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 30 * 1000 };
 
 static void back_try(void *arg);
 
-static uint64_t back_now_ms(void)
+uint64_t client_back_now_ms(void)
 {
         struct timespec t;
 
-        (void)clock_gettime(CLOCK_REALTIME, &t);
+        (void)clock_gettime(CLOCK_BOOTTIME, &t);
         return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+uint64_t client_back_until_ms(const struct client_back *b, uint64_t expires_at_ms)
+{
+        return b->begun_ms + (expires_at_ms > b->begun_at_ms ? expires_at_ms - b->begun_at_ms : 0);
 }
 
 bool capos_client_can_reconnect(const capos_client *c)
@@ -92,7 +97,7 @@ static void back_later(capos_client *c)
 {
         struct client_back *b = &c->back;
         uint32_t ms = back_wait_ms(b);
-        uint64_t now_ms = back_now_ms();
+        uint64_t now_ms = client_back_now_ms();
 
         (void)snprintf(b->why, sizeof(b->why), "%s", c->error.text);
         if (now_ms + ms >= b->give_up_ms || capnp_timer_new(c->vat, ms, back_try, c, &b->timer))
@@ -138,7 +143,7 @@ const char *capos_client_reconnect_why_peek(const capos_client *c)
 int capos_client_reconnect(capos_client *c, uint32_t for_ms, capos_done *done, void *arg)
 {
         struct client_back *b = &c->back;
-        uint64_t now_ms = back_now_ms();
+        uint64_t now_ms = client_back_now_ms();
         struct capos_session_info i;
 
         if (c->op.running || b->running)
@@ -153,7 +158,7 @@ int capos_client_reconnect(capos_client *c, uint32_t for_ms, capos_done *done, v
                                         .profile = b->profile,
                                         .key = b->key,
                                         .client = b->client};
-        b->give_up_ms = i.expires_at_ms;
+        b->give_up_ms = client_back_until_ms(b, i.expires_at_ms);
         if (for_ms && now_ms + for_ms < b->give_up_ms)
                 b->give_up_ms = now_ms + for_ms;
         b->wait_ms = FIRST_WAIT_MS;

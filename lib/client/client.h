@@ -41,8 +41,10 @@ struct client_back {
         char account[128], profile[128], client[64];
         struct capos_login login;
         capnp_timer *timer;
-        uint32_t wait_ms;                                  /* before the next try */
-        uint64_t give_up_ms;                               /* since 1970 */
+        uint32_t wait_ms;     /* before the next try */
+        uint64_t begun_ms;    /* the login, since this machine started */
+        uint64_t begun_at_ms; /* … by the clock of the instance, which may be another */
+        uint64_t give_up_ms;  /* since this machine started */
         char why[sizeof(((struct capos_error *)0)->text)]; /* the last try has failed; "": none */
         capos_done *done;
         void *arg;
@@ -99,6 +101,10 @@ void client_hang_up(capos_client *c);
 int client_dial_again(capos_client *c) CAPNP_MUST_USE;
 /* Has who asked for it told of the end of this connection, too. */
 void client_hear_end(capos_client *c);
+/* By a clock that nobody sets, and that counts sleep. */
+uint64_t client_back_now_ms(void);
+/* When a session is over, by the same clock: expires_at_ms is the instance's word, by its own. */
+uint64_t client_back_until_ms(const struct client_back *b, uint64_t expires_at_ms);
 /* Whether what a try to come back has ended with is the last word, not the next try's to change. */
 bool client_back_is_refused(const struct capos_error *e);
 /* There is no coming back: wipes the key. */

@@ -32,3 +32,13 @@ TEST(what_is_tried_again)
         for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
                 CHECK(!client_back_is_refused(&(struct capos_error){.code = codes[i]}));
 }
+
+TEST(a_session_lasts_by_the_clock_of_its_instance)
+{
+        /* Ours says 1,000 s since the start; the instance's is anything. */
+        const struct client_back b = {.begun_ms = 1000000, .begun_at_ms = UINT64_C(4102444800000)};
+
+        CHECK_EQ(client_back_until_ms(&b, b.begun_at_ms + 600000), 1600000);
+        CHECK_EQ(client_back_until_ms(&b, b.begun_at_ms), 1000000);
+        CHECK_EQ(client_back_until_ms(&b, 0), 1000000);
+}
