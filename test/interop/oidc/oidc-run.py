@@ -168,9 +168,16 @@ class Cases:
         if wanted not in out:
             raise Failed(f"{words}: {out!r} {err!r}")
 
-    def login(self, words, do, wanted):
-        """`capos login`: what it says is given to do, line by line, until that has done its part."""
-        p = self.capos("login", self.target.where, "--as", "it", *words)
+    def login(self, words, do, wanted, renewal=()):
+        """A login, its renewal by the same, and its end."""
+        self.proved(["login", self.target.where, "--as", "it", *words], do, wanted)
+        self.proved(["renew", "--session", "it", *renewal], do, "renewable  yes")
+        self.said("caps", "--session", "it", wanted="system_info")
+        self.said("logout", "--session", "it", wanted="Logged out")
+
+    def proved(self, words, do, wanted):
+        """What a command says is given to do, line by line, until that has done its part."""
+        p = self.capos(*words)
         done = not do
         said = ""
         while not done:
@@ -182,8 +189,6 @@ class Cases:
         out, err = p.communicate(timeout=WAIT_S)
         if wanted not in out:
             raise Failed(f"{wanted!r} is not in {out!r}; {said}{err}")
-        self.said("caps", "--session", "it", wanted="system_info")
-        self.said("logout", "--session", "it", wanted="Logged out")
 
     # ---- people
 
@@ -211,11 +216,17 @@ class Cases:
 
     # ---- programs
 
-    def by_token(self, token):
-        path = os.path.join(self.folder, "token")
-        with open(path, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
-            f.write(token)
-        self.login(["--token-file", path], None, "Logged in as ci (profile robot)")
+    def by_token(self, another):
+        """another: gets one; each is good once."""
+        paths = [os.path.join(self.folder, name) for name in ("token", "token of the renewal")]
+        for path in paths:
+            with open(path, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+                f.write(another())
+        self.login(["--token-file", paths[0]], None, "Logged in as ci (profile robot)",
+                   ["--token-file", paths[1]])
+
+    def of_client(self):
+        return self.op.token("ci", grant_type="client_credentials")
 
     def add_ci(self):
         p = self.capos("service-account", "add", "ci", "--profile", "robot", "--state", self.target.state)
@@ -226,14 +237,13 @@ class Cases:
     def by_client_credentials(self):
         with self.instance():
             self.add_ci()
-            self.by_token(self.op.token("ci", grant_type="client_credentials"))
+            self.by_token(self.of_client)
 
     def by_token_exchange(self):
         with self.instance():
             self.add_ci()
-            subject = self.op.token("ci", grant_type="client_credentials")
-            self.by_token(self.op.token(
-                "deputy", grant_type=EXCHANGE, subject_token=subject,
+            self.by_token(lambda: self.op.token(
+                "deputy", grant_type=EXCHANGE, subject_token=self.of_client(),
                 subject_token_type="urn:ietf:params:oauth:token-type:access_token"))
 
     def new_keys(self):
@@ -241,12 +251,12 @@ class Cases:
         the old ones no more; and what is asked for is little."""
         with self.instance():
             self.add_ci()
-            self.by_token(self.op.token("ci", grant_type="client_credentials"))
-            old = self.op.token("ci", grant_type="client_credentials")
+            self.by_token(self.of_client)
+            old = self.of_client()
             self.op.stop()
             self.op.start()
             self.op.asked.clear()
-            self.by_token(self.op.token("ci", grant_type="client_credentials"))
+            self.by_token(self.of_client)
             try:
                 peer = self.target.connect()
                 flow = peer.flow(SERVICE)
