@@ -161,9 +161,9 @@ class Planter(c.Cheats):
         """What it gives is kept, and each time another."""
         op, given = self.target.op, {}
 
-        def tokens(nonce):
+        def tokens(nonce, **how):
             access = finder.secret("access")
-            made = oplib.Provider.tokens(op, nonce) | {"access_token": access}
+            made = oplib.Provider.tokens(op, nonce, **how) | {"access_token": access}
             given.update({"the access token": access, "the ID token": made["id_token"]})
             return made
         op.claims = {"groups": "admins", "sub": "carol at op", "at_hash": None, **claims}
