@@ -176,8 +176,15 @@ def drive(client, address, only):
     return parse(out)
 
 
-def cell(client, server, names):
-    """One client and one server. When the server dies on the way, what failed gets one of its own."""
+def stuck(found):
+    """Cases in which a client came back to nobody, past its own deadlines: `no end`. A server that does
+    not answer is another failure, because the deadline of the call says so then."""
+    return [name for name, why in found.items() if why == "no end"]
+
+
+def cell(client, server, names, tries):
+    """One client and one server. When the server dies on the way, what failed gets one of its own. What
+    is stuck is tried again, so often."""
     with Server(server) as s:
         found = drive(client, s.address, names)
         died = s.died()
@@ -186,6 +193,10 @@ def cell(client, server, names):
             found |= drive(client, s.address, [name])
             if s.died():
                 found[name] = "the server dies"
+    for _ in range(tries):
+        for name in stuck(found):
+            with Server(server) as s:
+                found |= drive(client, s.address, [name])
     return found
 
 
@@ -243,7 +254,8 @@ def main():
         for s, server in every.items():
             if not args.markdown and ("C" not in (c, s) or "*" in table.get(f"{s} server", {})):
                 continue  # told, not tested: what strangers do to each other, who cannot serve
-            grid[c, s] = cell(client, server, CASES)
+            # Go's client holds its locks against itself now and then, one time in ten or so.
+            grid[c, s] = cell(client, server, CASES, 3 if c == "Go" else 0)
             for case, why in grid[c, s].items():
                 own[c, s, case] = known(table, c, s, case) if why else None
                 bad = bool(why) and not own[c, s, case]
