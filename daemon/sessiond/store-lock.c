@@ -21,13 +21,10 @@ int store_locked(struct store *s, const char *name, bool *ret)
         AUTO_STATEMENT *q = NULL;
         int r = store_prepare(s, "SELECT locked FROM account WHERE name = ?", TEXTS(name), &q);
 
+        if (!r)
+                r = store_one(s, q);
         if (r)
                 return r;
-        r = sqlite3_step(q);
-        if (r == SQLITE_DONE)
-                return STORE_E_NONE;
-        if (r != SQLITE_ROW)
-                return store_errno(s, "locked");
 
         *ret = sqlite3_column_int(q, 0) != 0;
         return 0;

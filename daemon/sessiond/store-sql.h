@@ -27,6 +27,8 @@ int store_prepare(struct store *s, const char *sql, const char *const texts[3],
 /* The next row of a statement. false: there is none, and *r is 0, or -errno: it cannot be read,
  * which is not the same. */
 bool store_row(struct store *s, sqlite3_stmt *q, int *r) CAPNP_MUST_USE;
+/* The one row of a statement. 0; STORE_E_NONE: there is none; -errno. */
+int store_one(struct store *s, sqlite3_stmt *q) CAPNP_MUST_USE;
 /* Runs a statement that returns no rows. 0; STORE_E_EXISTS; -errno. */
 int store_step(struct store *s, sqlite3_stmt *q) CAPNP_MUST_USE;
 /* A change of one row. 0; STORE_E_NONE; -errno. */

@@ -104,6 +104,16 @@ bool store_row(struct store *s, sqlite3_stmt *q, int *r)
         return row == SQLITE_ROW;
 }
 
+int store_one(struct store *s, sqlite3_stmt *q)
+{
+        int r;
+
+        if (store_row(s, q, &r))
+                return 0;
+
+        return r ? r : STORE_E_NONE;
+}
+
 int store_step(struct store *s, sqlite3_stmt *q)
 {
         int r = sqlite3_step(q);
@@ -395,13 +405,10 @@ int store_load(struct store *s, const char *name, struct store_account *ret)
         AUTO_STATEMENT *q = NULL;
         int r = store_prepare(s, ACCOUNT_COLUMNS " WHERE name = ?", TEXTS(name), &q);
 
+        if (!r)
+                r = store_one(s, q);
         if (r)
                 return r;
-        r = sqlite3_step(q);
-        if (r == SQLITE_DONE)
-                return STORE_E_NONE;
-        if (r != SQLITE_ROW)
-                return store_errno(s, "account");
 
         return account_read(s, q, ret);
 }
@@ -411,13 +418,10 @@ int store_serial(struct store *s, const char *name, int64_t *ret)
         AUTO_STATEMENT *q = NULL;
         int r = store_prepare(s, "SELECT serial FROM account WHERE name = ?", TEXTS(name), &q);
 
+        if (!r)
+                r = store_one(s, q);
         if (r)
                 return r;
-        r = sqlite3_step(q);
-        if (r == SQLITE_DONE)
-                return STORE_E_NONE;
-        if (r != SQLITE_ROW)
-                return store_errno(s, "serial");
 
         *ret = sqlite3_column_int64(q, 0);
         return 0;
