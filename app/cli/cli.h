@@ -33,7 +33,6 @@ struct cli {
         /* What all commands take. */
         bool json, help, version;
         const char *session, *runtime, *timeout, *transcript;
-        int transcript_fd;   /* of that file; only with it */
         uint32_t timeout_ms; /* 0: not given */
         /* What some of them take. */
         bool password_stdin, password, anonymous, guest, lng, follow, end_others, all, pem, new_key,

@@ -7,6 +7,7 @@
  */
 #include "login-ways.h"
 #include "system_info.capnp-c.h"
+#include "transcript.h"
 #include "via.h"
 #include "witness.h"
 
@@ -217,8 +218,8 @@ static void login_witness(struct login *l)
 static int login_leave_agent(struct login *l)
 {
         struct agent_seed *s = &l->seed;
+        int r, noted;
         pid_t pid;
-        int r;
 
         s->vat = l->c->vat;
         s->client = l->c->client;
@@ -234,6 +235,7 @@ static int login_leave_agent(struct login *l)
         login_witness(l);
         via_leave(l->c);
         runtime_note_write(l->socket, "");
+        noted = transcript_end(l->c, EXIT_OK); /* what the agent says is not the command's */
         cli_wipe_heap();
         r = login_listen(l, &s->listener);
         if (!r)
@@ -242,6 +244,8 @@ static int login_leave_agent(struct login *l)
                 return cli_fail_code(l->c, r, l->socket);
 
         r = login_report(l, pid);
+        if (!r)
+                r = noted;
         /* Ended here, without freeing: the connection is the agent's now. */
         _exit(cli_finish(l->c, r));
 }

@@ -5,8 +5,8 @@
  *
  * Who starts an instance knows it: caposd is told in which file that is kept.
  */
-#include "cli.h"
 #include "client-known.h"
+#include "transcript.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +22,8 @@ static int caposd_exec(struct cli *c, const char *const *argv)
         char self[2048], path[2200];
         ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
+        if (transcript_end(c, EXIT_OK))
+                return EXIT_FAILED;
         self[len > 0 ? len : 0] = 0;
         if (strrchr(self, '/'))
                 strrchr(self, '/')[1] = 0;

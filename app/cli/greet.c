@@ -8,6 +8,7 @@
 
 #include "local.h"
 #include "tls-file.h"
+#include "transcript.h"
 #include "via.h"
 
 #include <errno.h>
@@ -171,7 +172,7 @@ static int greet_connect_showing(struct cli *c, const char *address, struct capo
 
 /* ---- connecting ----------------------------------------------------------------------------- */
 
-int greet_connect(struct cli *c, const struct greet_place *p)
+static int greet_dial(struct cli *c, const struct greet_place *p)
 {
         char local[LOCAL_ADDRESS], whole[CAPOS_ADDRESS_WHERE + CAPOS_ADDRESS_CA + 64];
         struct capos_trust trust = {.expect = c->expect};
@@ -188,6 +189,15 @@ int greet_connect(struct cli *c, const struct greet_place *p)
         }
         return c->certificate ? greet_connect_showing(c, address, &trust)
                               : capos_client_connect(c->vat, address, &trust, NULL, &c->client);
+}
+
+int greet_connect(struct cli *c, const struct greet_place *p)
+{
+        int r = greet_dial(c, p);
+
+        if (!r)
+                transcript_watch_client(c, c->client);
+        return r;
 }
 
 /* Asks a person whether an instance that is not known is the one that was meant, and keeps that.
@@ -238,9 +248,6 @@ int greet(struct cli *c, const struct greet_place *p)
         r = via_check(c, p);
         if (r)
                 return r;
-        if (c->transcript)
-                return cli_fail(c, EXIT_USAGE, "usage",
-                                "--transcript: of commands of a login and of administration only");
         if (c->expect && (!capos_fingerprint_check(c->expect, strlen(c->expect)) ||
                           p->at.transport != CAPOS_TRANSPORT_TLS))
                 return cli_fail(c, EXIT_USAGE, "usage",

@@ -25,7 +25,7 @@ static int link_connect(struct cli *c, const char *path)
                 return r;
         r = capnp_conn_new(c->vat, fd, NULL, NULL, &c->conn);
         if (!r)
-                transcript_watch(c);
+                transcript_watch(c, c->conn, "agent");
         return r ? r : capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->remote);
 }
 

@@ -564,5 +564,5 @@ int main(int argc, char **argv)
                 r = c.command->run(&c);
         via_end(&c);
         cli_close(&c);
-        return cli_finish(&c, r);
+        return cli_finish(&c, transcript_end(&c, r));
 }

@@ -68,7 +68,7 @@ static int admin_connect(struct cli *c, const char *path)
         if (!r)
                 r = capnp_conn_new(c->vat, fd, NULL, NULL, &c->conn);
         if (!r)
-                transcript_watch(c);
+                transcript_watch(c, c->conn, "admin");
         if (!r)
                 r = capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->remote);
         return r;

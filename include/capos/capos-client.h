@@ -489,6 +489,17 @@ CAPNP_PUBLIC void capos_client_on_end(capos_client *c,
                                       void *arg);
 
 /**
+ * Sees every frame of this client's connection from now on, and of those that it makes when it
+ * comes back, for tracing. A client of somebody else's session has none.
+ *
+ * @param c    the client
+ * @param fn   as for capnp_rpc_set_trace(); NULL: no more tracing
+ * @param arg  handed to fn
+ */
+CAPNP_PUBLIC void capos_client_set_trace(capos_client *c,
+                                         void (*fn)(void *arg, bool in, capnp_msg *m), void *arg);
+
+/**
  * Bounds how long an operation may take. One that takes longer is canceled and ends with
  * -ETIMEDOUT; the connection stays, and what a login had begun at the instance may still happen
  * there. Without this there is no bound.

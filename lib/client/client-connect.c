@@ -257,6 +257,8 @@ static int client_dial(capos_client *c)
                                                client_trusts_server, &c->conn);
         if (!r && c->identity)
                 r = client_secure(c);
+        if (!r && c->trace)
+                capnp_rpc_set_trace(capnp_conn_rpc(c->conn), c->trace, c->trace_arg);
         return r ? r : capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->gateway);
 }
 

@@ -334,6 +334,15 @@ void capos_client_on_end(capos_client *c,
         client_hear_end(c);
 }
 
+void capos_client_set_trace(capos_client *c, void (*fn)(void *arg, bool in, capnp_msg *m),
+                            void *arg)
+{
+        c->trace = fn;
+        c->trace_arg = arg;
+        if (c->conn)
+                capnp_rpc_set_trace(capnp_conn_rpc(c->conn), fn, arg);
+}
+
 void capos_client_set_timeout(capos_client *c, uint32_t timeout_ms)
 {
         c->timeout_ms = timeout_ms;

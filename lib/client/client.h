@@ -85,6 +85,8 @@ struct capos_client {
         struct capos_error error;
         void (*ended)(capos_client *c, const struct capos_error *why, void *arg);
         void *ended_arg;
+        void (*trace)(void *arg, bool in, capnp_msg *m); /* NULL: nobody looks on */
+        void *trace_arg;
 };
 
 /* Who serves a Unix socket is known before a word is said to him: root, the user himself, or whose

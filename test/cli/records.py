@@ -205,32 +205,3 @@ def witnesses_stay_few(g):
     equal(kept[:3], [0, 2, 4])
     holds(os.stat(file).st_size < size * 0.6, "as long as before")
     g.ok("audit", "verify", "--witness", file, "--state", g.state)
-
-
-@case(needs_instance=True)
-def a_transcript_has_numbers_alone(g):
-    """What is secret, or only somebody's, is in no transcript, and the file is ours alone."""
-    s = ("--state", g.state)
-    planted = ["planted password 1", "planted reason 2", "plantedname3", "planted-channel-4"]
-    g.login("work")
-    runs = [(("account", "add", planted[2], "--password-stdin", *s), planted[0] + "\n"),
-            (("account", "passwd", planted[2], "--password-stdin", *s), planted[0] + "x\n"),
-            (("account", "lock", planted[2], "--reason", planted[1], *s), ""),
-            (("call", "system_info", "motd"), ""), (("whoami",), "")]
-    line = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
-                      r"(-> call \d+ @0x[0-9a-f]{16} \d+|<- return \d+ [a-z]+), \d+ bytes")
-    for i, (words, stdin) in enumerate(runs):
-        path = g.path(f"transcript{i}")
-        g.ok(*words, "--transcript", path, stdin=stdin)
-        equal(os.stat(path).st_mode & 0o777, 0o600)
-        text = g.read(f"transcript{i}")
-        holds("-> call" in text and "<- return" in text, text)
-        for t in text.splitlines():
-            holds(line.fullmatch(t), t)
-        holds(not any(p in text for p in planted), text)
-    path = g.path("transcript-of-failure")
-    g.error(1, "failed", "account", "lock", planted[2] + "-nobody", *s, "--transcript", path)
-    holds(planted[2] not in g.read("transcript-of-failure"), "the name is in it")
-    g.error(1, "failed", "whoami", "--transcript", g.path("transcript0"))
-    g.error(2, "usage", "methods", g.address, "--transcript", g.path("none"))
-    g.ok("logout")
