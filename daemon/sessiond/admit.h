@@ -4,7 +4,7 @@
 
 #include "admission.capnp-c.h"
 #include "base-list.h"
-#include "flow.h"
+#include "flows.h"
 #include "origin.h"
 #include "session.h"
 #include "tally.h"

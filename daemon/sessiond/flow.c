@@ -20,9 +20,7 @@
 #include "clock.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
-#include "methods.h"
 #include "prove.h"
-#include "session.h"
 #include "sessiond.h"
 
 /*
@@ -74,7 +72,7 @@ void flow_cost(struct flow *f)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static void flow_move(struct flow *f, enum flow_state to)
+void flow_move(struct flow *f, enum flow_state to)
 {
         static const uint8_t may[] = {
                 [FLOW_FREE] = 1 << FLOW_STARTED | 1 << FLOW_OVER,
@@ -91,23 +89,15 @@ static void flow_move(struct flow *f, enum flow_state to)
 }
 
 /* In memory that is zero. */
-static void flow_init(struct flow *f, struct flows *fs)
+void flow_init(struct flow *f, struct flows *fs)
 {
         f->of = fs;
         f->claim.origin = fs->origin;
         patience_init(&f->patient);
 }
 
-void flows_init(struct flows *fs, const struct origin *o, const struct flow_ops *ops, void *arg)
-{
-        *fs = (struct flows){.origin = o, .ops = ops, .arg = arg};
-        for (unsigned i = 0; i < FLOWS; i++)
-                flow_init(&fs->all[i], fs);
-        flow_init(&fs->renewal, fs);
-}
-
 /* No person is waited for any more. */
-static void flow_hurry(struct flow *f)
+void flow_hurry(struct flow *f)
 {
         patience_remove(&f->patient);
         f->timer = capnp_timer_free(f->timer);
@@ -136,7 +126,7 @@ void flow_end(struct flow *f)
 }
 
 /* Ends a flow whose call is still open, as a stranger to its outcome. */
-static void flow_abandon(struct flow *f)
+void flow_abandon(struct flow *f)
 {
         capnp_answer *a = f->answer;
 
@@ -146,13 +136,6 @@ static void flow_abandon(struct flow *f)
         flow_end(f);
         if (a)
                 (void)capos_i_deny(a, CAPOS_DENIED_FLOW, NULL);
-}
-
-void flows_end(struct flows *fs)
-{
-        for (unsigned i = 0; i < FLOWS; i++)
-                flow_abandon(&fs->all[i]);
-        flow_abandon(&fs->renewal);
 }
 
 void flows_spoil(struct sessiond *s, const char *account)
@@ -183,15 +166,6 @@ void flows_judge_again(struct sessiond *s, enum capos_auth kind)
                 if (f && f->kind == kind)
                         f->outdated = true;
         }
-}
-
-static struct flow *flow_find(struct flows *fs, uint32_t number)
-{
-        for (unsigned i = 0; number && i < FLOWS; i++)
-                if (fs->all[i].state != FLOW_FREE && fs->all[i].number == number)
-                        return &fs->all[i];
-
-        return NULL;
 }
 
 /* ---- what is recorded ----------------------------------------------------------------------- */
@@ -294,153 +268,17 @@ int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q)
         return 0;
 }
 
-/* ---- start ---------------------------------------------------------------------------------- */
-
-static void claim_set_account(struct claim *c, capnp_text name)
-{
-        size_t len = name.len < sizeof(c->claimed) - 1 ? name.len : sizeof(c->claimed) - 1;
-
-        for (size_t i = 0; i < len; i++)
-                c->claimed[i] = name.p[i] ? name.p[i] : '?';
-        c->claimed[len] = 0;
-        if (store_name_ok(c->claimed, len))
-                memcpy(c->account, c->claimed, len + 1);
-}
-
-/* 0, or the denial: what is asked for cannot be, and *ret_why may say more. */
-static enum capos_denial claim_fill(struct claim *c, remote_auth_start_reader q,
-                                    const struct session *renewed, const char **ret_why)
-{
-        capnp_text account = login_selector_account(remote_auth_start_selector(q));
-        capnp_text profile = remote_auth_start_requested_profile(q);
-        capnp_data nonce = remote_auth_start_client_nonce(q);
-        capnp_text issuer = login_selector_issuer(remote_auth_start_selector(q));
-
-        if (!origin_binding(c->origin, remote_auth_start_binding(q), &c->binding)) {
-                *ret_why = "there is no such binding without TLS";
-                return CAPOS_DENIED_FLOW;
-        }
-        if (renewed && !account.len)
-                account = (capnp_text){renewed->account, (uint32_t)strlen(renewed->account)};
-        claim_set_account(c, account);
-        if (profile.len >= sizeof(c->profile) || !text_is_plain(profile))
-                return CAPOS_DENIED_PROFILE;
-        if (nonce.len > sizeof(c->client_nonce)) {
-                *ret_why = "clientNonce has 64 bytes at most";
-                return CAPOS_DENIED_FLOW;
-        }
-
-        if (issuer.len >= sizeof(c->issuer) || !text_is_plain(issuer)) {
-                *ret_why = "there is no such identity provider";
-                return CAPOS_DENIED_FLOW;
-        }
-
-        snprintf(c->issuer, sizeof(c->issuer), "%s", issuer.p);
-        snprintf(c->profile, sizeof(c->profile), "%s", profile.p);
-        if (nonce.len)
-                memcpy(c->client_nonce, nonce.p, nonce.len);
-        c->client_nonce_len = nonce.len;
-        if (renewed && strcmp(c->account, renewed->account) != 0)
-                return CAPOS_DENIED_CREDENTIALS;
-        if (renewed && profile.len && strcmp(c->profile, renewed->profile->name) != 0)
-                return CAPOS_DENIED_PROFILE;
-
-        return CAPOS_DENIED_NONE;
-}
-
-/* Whether the flow's kind is one of the instance's, and takes proofs. */
-static bool flow_set_method(struct flow *f)
-{
-        if (!method_takes_proofs(f->claim.origin, f->kind))
-                return false;
-
-        f->method = method_of_kind(f->kind)->ops;
-        return true;
-}
-
 struct strength_of flow_strength(const struct flow *f, const struct principal *p)
 {
         return (struct strength_of){(enum capos_auth)f->kind, flow_binding(f), p->touched,
                                     p->unbound};
 }
 
-/* Whether any proof of this kind could renew a session: who has none need not be asked for one. */
-static bool flow_could_renew(const struct flow *f, const struct session *e)
-{
-        const struct principal best = {.touched = true};
-        const struct strength_of p = flow_strength(f, &best);
-
-        return strength_renews(&p, e->kind, e->strength);
-}
-
-/* A connection without a session has no longer, either; one that has a session stays. */
-static void flow_set_time(struct flow *f)
-{
-        f->until_ms = clock_boot_ms() + f->claim.origin->s->policy.admission_ms;
-}
-
-static uint64_t flow_left_ms(const struct flow *f)
+uint64_t flow_left_ms(const struct flow *f)
 {
         uint64_t now = clock_boot_ms();
 
         return f->until_ms > now ? f->until_ms - now : 0;
-}
-
-static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader q,
-                      const struct session *renewed)
-{
-        const char *why = NULL;
-        enum capos_denial d = claim_fill(&f->claim, q, renewed, &why);
-
-        if (d)
-                return flow_deny(f, a, d, why);
-        if (!flow_set_method(f))
-                return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
-        if (renewed && !flow_could_renew(f, renewed))
-                return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF, NULL);
-
-        randombytes_buf(f->claim.nonce, sizeof(f->claim.nonce));
-        f->number = ++f->of->last;
-        flow_set_time(f);
-        flow_move(f, FLOW_STARTED);
-        admission_start_results_set_flow(a, f->number);
-        return capnp_answer_return(a);
-}
-
-/* A place for another one: a free one, else that of one which is over, or can come to nothing any
- * more. NULL: there is none. */
-static struct flow *flow_new(struct flows *fs)
-{
-        struct flow *over = NULL;
-
-        for (unsigned i = 0; i < FLOWS; i++) {
-                struct flow *f = &fs->all[i];
-
-                if (f->state == FLOW_FREE)
-                        return f;
-                if (f->state == FLOW_OVER || (f->state == FLOW_STARTED && !flow_left_ms(f)))
-                        over = f;
-        }
-        if (over)
-                flow_end(over);
-        return over;
-}
-
-int flow_start(struct flows *fs, capnp_answer *a, const struct session *renewed)
-{
-        remote_auth_start_reader q = admission_start_param_request(a);
-        struct flow *f = flow_new(fs);
-
-        if (!f) {
-                origin_attempt(fs->origin, capos_auth_name(remote_auth_start_kind(q)),
-                               capos_i_quota_code(CAPOS_I_QUOTA_FLOWS));
-                return origin_over_quota(fs->origin, a, CAPOS_I_QUOTA_FLOWS, "too many at once");
-        }
-
-        f->renewal = renewed != NULL;
-        f->kind = remote_auth_start_kind(q);
-        f->alone = !renewed && remote_auth_start_end_others(q);
-        return flow_begin(f, a, q, renewed);
 }
 
 /* ---- proving -------------------------------------------------------------------------------- */
@@ -585,7 +423,7 @@ static uint32_t flow_has_to_wait(const struct flow *f)
 }
 
 /* Once it is being proved, the call is kept. */
-static int flow_prove(struct flow *f, capnp_answer *a, capnp_data response)
+int flow_prove(struct flow *f, capnp_answer *a, capnp_data response)
 {
         uint32_t wait = flow_has_to_wait(f);
         int r;
@@ -612,7 +450,7 @@ static capnp_answer *flow_take_answer(struct flow *f)
 /* ---- waiting for a person ------------------------------------------------------------------- */
 
 /* Says why one is over that was not refused for what its client did; it has been recorded. */
-static int over_tell(const struct origin *o, capnp_answer *a, enum flow_over why)
+int flow_tell_over(const struct origin *o, capnp_answer *a, enum flow_over why)
 {
         if (why == FLOW_DISPLACED)
                 return origin_over_quota(o, a, CAPOS_I_QUOTA_FLOWS,
@@ -634,7 +472,7 @@ static void flow_put_out(struct flow *f, enum flow_over why)
         flow_refused(f, code, why == FLOW_DISPLACED ? "displaced" : "too late");
         flow_end(f);
         if (a) {
-                (void)over_tell(o, a, why);
+                (void)flow_tell_over(o, a, why);
                 return;
         }
 
@@ -689,9 +527,9 @@ static int flow_be_patient(struct flow *f)
         return 0;
 }
 
-/* ---- next ----------------------------------------------------------------------------------- */
+/* ---- steps ---------------------------------------------------------------------------------- */
 
-static int flow_step(struct flow *f, capnp_answer *a)
+int flow_step(struct flow *f, capnp_answer *a)
 {
         remote_auth_step_builder b;
         int r = f->method->patience_ms ? flow_be_patient(f) : 0;
@@ -708,7 +546,7 @@ static int flow_step(struct flow *f, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
-static int flow_wait(struct flow *f, capnp_answer *a, capnp_data response)
+int flow_wait(struct flow *f, capnp_answer *a, capnp_data response)
 {
         uint32_t wait = f->claim.asked ? 0 : flow_has_to_wait(f);
 
@@ -744,97 +582,6 @@ void flow_refuse(struct flow *f, enum capos_denial d, const char *why, const cha
 void flow_full(struct flow *f)
 {
         (void)flow_over_quota(f, flow_take_answer(f), CAPOS_I_QUOTA_PROOFS);
-}
-
-void flows_bound(struct flows *fs)
-{
-        for (unsigned i = 0; i < FLOWS; i++) {
-                struct flow *f = &fs->all[i];
-
-                if (f->state == FLOW_WAITING)
-                        flow_refuse(f, CAPOS_DENIED_ALREADY_BOUND, NULL, NULL);
-                else
-                        flow_hurry(f); /* its client may find out */
-        }
-}
-
-int flow_next(struct flows *fs, capnp_answer *a, bool may_login)
-{
-        struct flow *f = flow_find(fs, admission_next_param_flow(a));
-        capnp_data response = admission_next_param_response(a);
-
-        if (capnp_answer_check(a))
-                return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
-        if (f && f->state == FLOW_OVER) {
-                enum flow_over why = f->over;
-
-                flow_end(f);
-                return over_tell(fs->origin, a, why);
-        }
-        if (!f || f->state != FLOW_STARTED) {
-                (void)origin_deny_attempt(fs->origin, a, NULL, CAPOS_DENIED_FLOW, NULL);
-                fs->ops->refused(fs->arg);
-                return 0;
-        }
-        if (!f->renewal && !may_login)
-                return flow_deny(f, a, CAPOS_DENIED_ALREADY_BOUND, NULL);
-        if (!flow_left_ms(f))
-                return flow_deny(f, a, CAPOS_DENIED_FLOW, "too late");
-        if (++f->steps > FLOW_STEPS)
-                return flow_deny(f, a, CAPOS_DENIED_FLOW, "too many steps");
-
-        switch (f->method->turn(&f->claim, response)) {
-        case METHOD_STEP:
-                return flow_step(f, a);
-        case METHOD_PROOF:
-                return flow_prove(f, a, response);
-        case METHOD_WAIT:
-                return flow_wait(f, a, response);
-        case METHOD_REFUSED:
-                break;
-        }
-        flow_describe(f, f->method->refused);
-        return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, f->method->refused);
-}
-
-int flow_cancel(struct flows *fs, capnp_answer *a)
-{
-        struct flow *f = flow_find(fs, admission_cancel_param_flow(a));
-
-        if (f)
-                flow_abandon(f);
-        return capnp_answer_return(a);
-}
-
-/* ---- renew ---------------------------------------------------------------------------------- */
-
-int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e)
-{
-        capnp_data proof = admission_renew_param_proof(a);
-        struct flow *f = &fs->renewal;
-
-        if (f->state != FLOW_FREE) {
-                origin_attempt(fs->origin, capos_auth_name(method_of_proof(proof)),
-                               capos_i_quota_code(CAPOS_I_QUOTA_FLOWS));
-                return origin_over_quota(fs->origin, a, CAPOS_I_QUOTA_FLOWS, "one renewal at once");
-        }
-
-        f->renewal = f->direct = true;
-        f->duration_ms = admission_renew_param_duration_ms(a);
-        f->kind = method_of_proof(proof);
-        snprintf(f->claim.account, sizeof(f->claim.account), "%s", e->account);
-        snprintf(f->claim.claimed, sizeof(f->claim.claimed), "%s", e->account);
-        snprintf(f->claim.profile, sizeof(f->claim.profile), "%s", e->profile->name);
-        memcpy(f->claim.nonce, e->challenge, sizeof(f->claim.nonce));
-        f->claim.binding = e->binding;
-        flow_set_time(f);
-        if (!flow_set_method(f))
-                return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
-        if (!flow_could_renew(f, e))
-                return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF, NULL);
-
-        flow_move(f, FLOW_STARTED);
-        return flow_prove(f, a, proof);
 }
 
 /* ---- the verdict ---------------------------------------------------------------------------- */

@@ -75,7 +75,7 @@ struct flow_ops {
         void (*waited)(void *arg);
 };
 
-/* Those of a connection. */
+/* Those of a connection (flows.h). */
 struct flows {
         const struct origin *origin;
         const struct flow_ops *ops;
@@ -85,22 +85,23 @@ struct flows {
         uint32_t last;
 };
 
-void flows_init(struct flows *fs, const struct origin *o, const struct flow_ops *ops, void *arg);
-/* Ends every flow; nobody hears of them any more. */
-void flows_end(struct flows *fs);
+/* An empty place of a connection's. f: of memory that is zero. */
+void flow_init(struct flow *f, struct flows *fs);
+/* Against a table of legal moves. */
+void flow_move(struct flow *f, enum flow_state to);
+/* Of its time; 0: it can come to nothing any more. */
+uint64_t flow_left_ms(const struct flow *f);
+/* No person is waited for any more. */
+void flow_hurry(struct flow *f);
+/* Ends a flow whose call may be open, as a stranger to its outcome. */
+void flow_abandon(struct flow *f);
 
-/* The connection has a session: logins that are under way can come to nothing, so nothing is asked
- * of others for them any more, and none takes a place. */
-void flows_bound(struct flows *fs);
-
-/* Admission.start. renewed: the session that is to be renewed; NULL: for a login. Takes a. */
-int flow_start(struct flows *fs, capnp_answer *a, const struct session *renewed);
-/* Admission.next. may_login: the connection has no session yet. Takes a. */
-int flow_next(struct flows *fs, capnp_answer *a, bool may_login);
-/* Admission.cancel. Takes a. */
-int flow_cancel(struct flows *fs, capnp_answer *a);
-/* Admission.renew of a session. Takes a. */
-int flow_renew(struct flows *fs, capnp_answer *a, const struct session *e);
+/* What Admission.next or renew comes to, by the method's turn(). Each takes a. */
+int flow_step(struct flow *f, capnp_answer *a);
+int flow_prove(struct flow *f, capnp_answer *a, capnp_data response);
+int flow_wait(struct flow *f, capnp_answer *a, capnp_data response);
+/* Says why one is over that was not refused for what its client did; it has been recorded. */
+int flow_tell_over(const struct origin *o, capnp_answer *a, enum flow_over why);
 
 /* What a proof is worth. p: whose it was, once it was good. */
 struct strength_of flow_strength(const struct flow *f, const struct principal *p);

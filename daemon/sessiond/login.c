@@ -284,17 +284,17 @@ int login_start(struct admission *ad, capnp_answer *a)
         if (!renewal && ad->session)
                 return origin_deny_attempt(&ad->origin, a, kind, CAPOS_DENIED_ALREADY_BOUND, NULL);
 
-        return flow_start(&ad->flows, a, renewal ? ad->session : NULL);
+        return flows_start(&ad->flows, a, renewal ? ad->session : NULL);
 }
 
 int login_next(struct admission *ad, capnp_answer *a)
 {
-        return flow_next(&ad->flows, a, ad->state == ADMISSION_FRESH);
+        return flows_next(&ad->flows, a, ad->state == ADMISSION_FRESH);
 }
 
 int login_cancel(struct admission *ad, capnp_answer *a)
 {
-        return flow_cancel(&ad->flows, a);
+        return flows_cancel(&ad->flows, a);
 }
 
 int login_renew(struct admission *ad, capnp_answer *a)
@@ -305,7 +305,7 @@ int login_renew(struct admission *ad, capnp_answer *a)
                 return origin_deny_attempt(&ad->origin, a, NULL, CAPOS_DENIED_METHOD_DISABLED,
                                            "this session cannot be renewed");
 
-        return flow_renew(&ad->flows, a, ad->session);
+        return flows_renew(&ad->flows, a, ad->session);
 }
 
 /* The record is written; nobody who logs out need wait for the disk. */
