@@ -443,6 +443,8 @@ enum Exposed {
 }
 
 struct Limits {
+  # How much the instance takes upon itself.
+
   connections @0 :UInt32 = 1024;
   # Connections with a session at once. When there are more, anonymous sessions end first, then guests'; one of an
   # account never does.

@@ -137,16 +137,6 @@ static void caposd_look_again(struct capos_io_timer *t)
 
 /* ---- rules for client certificates ---------------------------------------------------------- */
 
-static const char *caposd_manifest_name(const struct caposd *c)
-{
-        return c->options.manifest ? c->options.manifest : "built-in manifest";
-}
-
-static void caposd_complain(void *arg, const char *path, const char *what)
-{
-        daemon_log(LOG_ERR, "%s: %s: %s", caposd_manifest_name(arg), path, what);
-}
-
 /* Reads them, and lets go of those before. 0, or -errno: nothing has changed. */
 static int caposd_read_rules(struct caposd *c)
 {
@@ -157,7 +147,8 @@ static int caposd_read_rules(struct caposd *c)
         if (!certificates_wanted(manifest_root(c->manifest.msg)))
                 return 0;
 
-        r = certificates_make(manifest_root(c->manifest.msg), caposd_complain, c, &made);
+        r = certificates_make(manifest_root(c->manifest.msg), manifest_complain, &c->manifest,
+                              &made);
         if (r)
                 return r;
 
@@ -367,10 +358,10 @@ static int caposd_init_parts(struct caposd *c)
         if (!r)
                 r = caposd_init_rules(c);
         if (!r && providers_wanted(manifest_root(c->manifest.msg)))
-                r = providers_make(manifest_root(c->manifest.msg), caposd_complain, c,
+                r = providers_make(manifest_root(c->manifest.msg), manifest_complain, &c->manifest,
                                    &c->providers_fd);
         if (r)
-                return r;
+                return r == -EINVAL ? CAPOSD_E_SAID : r;
 
         caposd_introduce(c);
         r = core_init(&c->core);

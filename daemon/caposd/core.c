@@ -19,8 +19,10 @@
 
 #include "core.h"
 #include "daemon-log.h"
+#include "manifest-load.h"
 
 enum {
+        WHAT_BYTES = 256,
         ADMIN_FD = 4,
         STATE_FD = 5,
         DIAG_FD = 7,
@@ -200,20 +202,26 @@ static void core_complain(const struct core *c, const struct packet *p)
         profile_reader profile =
                 profile_list_get(manifest_profiles(manifest_root(c->manifest->msg)), p->profile);
         grant_reader grant = grant_list_get(profile_bundle(profile), p->grant);
-        const char *file = c->options->manifest ? c->options->manifest : "built-in manifest";
+        char path[64], what[WHAT_BYTES];
 
         if (p->check == CHECK_SILENT)
                 daemon_log(LOG_WARNING,
                            "%s: services[%u]: %s does not answer: its interface and facets are not "
                            "checked",
-                           file, p->index, service_name(s).p);
-        if (p->check == CHECK_INTERFACE)
-                daemon_log(LOG_ERR, "%s: services[%u].interfaceId: %s does not serve 0x%016" PRIx64,
-                           file, p->index, service_program(s).p, service_interface_id(s));
-        if (p->check == CHECK_FACET)
-                daemon_log(LOG_ERR, "%s: profiles[%u].bundle[%u].facet: %s refuses `%s`: %s", file,
-                           p->profile, p->grant, service_name(s).p, grant_facet(grant).p,
-                           p->address);
+                           c->manifest->name, p->index, service_name(s).p);
+        if (p->check == CHECK_INTERFACE) {
+                (void)snprintf(path, sizeof(path), "services[%u].interfaceId", p->index);
+                (void)snprintf(what, sizeof(what), "%s does not serve 0x%016" PRIx64,
+                               service_program(s).p, service_interface_id(s));
+                manifest_complain((void *)(uintptr_t)c->manifest, path, what);
+        }
+        if (p->check == CHECK_FACET) {
+                (void)snprintf(path, sizeof(path), "profiles[%u].bundle[%u].facet", p->profile,
+                               p->grant);
+                (void)snprintf(what, sizeof(what), "%s refuses `%s`: %s", service_name(s).p,
+                               grant_facet(grant).p, p->address);
+                manifest_complain((void *)(uintptr_t)c->manifest, path, what);
+        }
 }
 
 static void core_checked(struct core *c, const struct packet *p)

@@ -102,11 +102,6 @@ static bool manifest_is_closed(manifest_reader m)
                 !entry_enabled(authentication_anonymous(a)));
 }
 
-static void manifest_complain(void *arg, const char *path, const char *what)
-{
-        daemon_log(LOG_ERR, "%s: %s: %s", (const char *)arg, path, what);
-}
-
 /* What is closed of the first three, as by `2>&-`, would become something else's number. */
 static int standard_open(void)
 {
@@ -135,7 +130,6 @@ int main(int argc, char **argv)
 {
         CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
         struct options o;
-        const char *name;
         int r;
 
         if (standard_open())
@@ -143,6 +137,8 @@ int main(int argc, char **argv)
         r = options_parse(&o, argc, argv);
         if (r)
                 return r == OPTIONS_HELP ? 0 : EXIT_USAGE;
+        if (o.check || o.show || o.explain)
+                daemon_log_to_somebody();
         if (o.show && !o.json) {
                 (void)fputs(manifest_built_in_text, stdout);
                 return printed();
@@ -150,16 +146,15 @@ int main(int argc, char **argv)
         if (o.explain && o.explain[0])
                 return manifest_explain_field(o.explain) ? 1 : printed();
 
-        name = o.manifest ? o.manifest : "built-in manifest";
         (void)umask(077);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || manifest_load(&m, o.manifest))
                 return 1;
         if (o.show || o.explain)
                 return manifest_say(&o, manifest_root(m.msg));
-        if (programs_check(manifest_root(m.msg), manifest_complain, (void *)(uintptr_t)name))
+        if (programs_check(manifest_root(m.msg), manifest_complain, &m))
                 return 1;
         if (manifest_is_closed(manifest_root(m.msg)))
-                daemon_log(LOG_WARNING, "%s: nobody can log in: no profile, or no way in", name);
+                daemon_log(LOG_WARNING, "%s: nobody can log in: no profile, or no way in", m.name);
 
         /* What the caller had open (locks, pipes) is his: an instance lives long. */
         if (close_range(3, ~0u, 0) < 0)

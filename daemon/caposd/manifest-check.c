@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "certificates.h"
+#include "daemon-packets.h"
 #include "daemon-quantity.h"
 #include "daemon-text.h"
 #include "manifest-check.h"
@@ -23,6 +24,7 @@ enum {
         IDLE_MAX = 64,
         PATH_BYTES = 160,
         MOTD_BYTES = 16384,
+        GRANTS_MAX = 64, /* the session manager's */
         FIRST_USER_MIN = 1000,
         AUTHORITIES_MAX = 16,
         MEMBER_BYTES = 64,
@@ -217,8 +219,8 @@ static void check_profile(struct check *c, uint32_t i)
                         break;
                 }
         check_leases(c, member, p);
-        if (grant_list_len(bundle) > LIST_MAX)
-                check_fault_in(c, member, "bundle", "too long: at most 256");
+        if (grant_list_len(bundle) > GRANTS_MAX)
+                check_fault_in(c, member, "bundle", "too long: at most 64");
         if (profile_local(p) && !profile_accounts(p))
                 check_fault_in(c, member, "local",
                                "is for accounts that come from here, and `accounts` is false");
@@ -226,7 +228,7 @@ static void check_profile(struct check *c, uint32_t i)
                 check_fault_in(c, member, "service",
                                "is for accounts of a kind, and `accounts` is false");
         check_quota(c, member, profile_quota(p));
-        for (uint32_t k = 0; k < grant_list_len(bundle) && k < LIST_MAX; k++)
+        for (uint32_t k = 0; k < grant_list_len(bundle) && k < GRANTS_MAX; k++)
                 check_grant(c, member, bundle, k);
 }
 
@@ -281,10 +283,27 @@ static void check_authority(struct check *c, uint32_t i)
                 check_profile_named(c, member, ssh_authority_profile(a));
 }
 
+/* Of the strings that a prover is told of it: sessiond/authorities.c. */
+static size_t authority_size(ssh_authority_reader a)
+{
+        capnp_list ids = ssh_authority_revoked_ids(a);
+        uint8_t blob[CAPOS_SSHKEY_BYTES];
+        uint32_t len = 0;
+        size_t size;
+
+        (void)capos_i_sshkey_read(ssh_authority_key(a).p, blob, &len, NULL);
+        size = 4 * sizeof(uint32_t) + len + sizeof(uint64_t) * ssh_authority_revoked_serials(a).len;
+        for (uint32_t i = 0; i < ids.len; i++)
+                size += sizeof(uint32_t) + ssh_authority_revoked_ids_at(ids, i).len;
+        return size;
+}
+
 static void check_authorities(struct check *c)
 {
         authentication_reader a = manifest_authentication(c->m);
-        uint32_t n = ssh_authority_list_len(authentication_ssh_authorities(a));
+        ssh_authority_list l = authentication_ssh_authorities(a);
+        uint32_t n = ssh_authority_list_len(l);
+        size_t size = sizeof(struct proof_ssh);
 
         if (n > AUTHORITIES_MAX)
                 check_fault(c, "authentication.sshAuthorities", "too many: at most 16");
@@ -293,6 +312,11 @@ static void check_authorities(struct check *c)
                             "let nobody in while `publicKey` is false");
         for (uint32_t i = 0; i < n && i < AUTHORITIES_MAX; i++)
                 check_authority(c, i);
+        for (uint32_t i = 0; i < n && i < AUTHORITIES_MAX; i++)
+                size += authority_size(ssh_authority_list_get(l, i));
+        if (size > PROOF_AUTHORITIES_BYTES)
+                check_fault(c, "authentication.sshAuthorities",
+                            "too long: all of them, with what they have revoked, have 32 KiB");
 }
 
 static void check_limits(struct check *c, limits_reader l)

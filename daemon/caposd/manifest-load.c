@@ -16,8 +16,9 @@
 #include "daemon-log.h"
 #include "manifest-check.h"
 #include "manifest-load.h"
+#include "manifest-place.h"
 
-enum { TEXT_BYTES = 1024 * 1024, LINE_BYTES = 1024 };
+enum { TEXT_BYTES = 1024 * 1024, LINE_BYTES = 1024, FAULTS_MAX = 20 };
 
 static _Alignas(8) const uint8_t BUILT_IN[] = {
 #include "default-manifest.inc"
@@ -141,10 +142,18 @@ static int manifest_from_text(struct daemon_manifest *ret_m, const char *path)
         r = capnp_msg_new(&m);
         if (!r)
                 r = text_parse(path, (capnp_text){text, (uint32_t)len}, m);
-        free(text);
         if (!r)
                 r = daemon_manifest_give(&(struct daemon_manifest){.msg = m}, &fd);
-        return r ? r : daemon_manifest_take(ret_m, fd);
+        if (!r)
+                r = daemon_manifest_take(ret_m, fd);
+        if (r) {
+                free(text);
+                return r;
+        }
+
+        ret_m->text = text;
+        ret_m->text_len = (uint32_t)len;
+        return 0;
 }
 
 /* ---- both ----------------------------------------------------------------------------------- */
@@ -158,22 +167,48 @@ static int manifest_built_in(struct daemon_manifest *ret_m)
         return r > 0 ? -EINVAL : r;
 }
 
+void manifest_complain(void *manifest, const char *path, const char *what)
+{
+        const struct daemon_manifest *m = manifest;
+        struct manifest_place at;
+
+        if (!m->text) {
+                daemon_log(LOG_ERR, "%s: %s: %s", m->name, path, what);
+                return;
+        }
+
+        at = manifest_place((capnp_text){m->text, m->text_len}, path);
+        daemon_log(LOG_ERR, "%s:%u:%u: %s: %s", m->name, at.line, at.column, path, what);
+}
+
+/* Where one thing is wrong many may be, and nobody reads them all. */
+struct faults {
+        struct daemon_manifest *m;
+        unsigned n;
+};
+
 static void load_complain(void *arg, const char *path, const char *what)
 {
-        daemon_log(LOG_ERR, "%s: %s: %s", (const char *)arg, path, what);
+        struct faults *f = arg;
+
+        if (f->n++ < FAULTS_MAX)
+                manifest_complain(f->m, path, what);
 }
 
 int manifest_load(struct daemon_manifest *ret_m, const char *path)
 {
-        const char *name = path ? path : "built-in manifest";
+        struct faults faults = {.m = ret_m};
         int r;
 
         r = path ? manifest_from_text(ret_m, path) : manifest_built_in(ret_m);
         if (r)
                 return r;
 
-        if (manifest_check(manifest_root(ret_m->msg), load_complain, (void *)(uintptr_t)name))
+        ret_m->name = path ? path : "built-in manifest";
+        if (manifest_check(manifest_root(ret_m->msg), load_complain, &faults))
                 r = -EINVAL;
+        if (faults.n > FAULTS_MAX)
+                daemon_log(LOG_ERR, "%s: %u more faults", ret_m->name, faults.n - FAULTS_MAX);
         if (!r)
                 r = capnp_msg_check(ret_m->msg) ? -EINVAL : 0;
         if (r)

@@ -139,7 +139,7 @@ static void issuer_check_texts(struct providers *p, uint32_t i, oidc_issuer_read
                 fault(p, i, "clientId", printable);
         if (!text_is_printable(oidc_issuer_audience(r), FETCH_ID_BYTES))
                 fault(p, i, "audience", printable);
-        if (text_equal(oidc_issuer_audience(r), id))
+        if (id.len && text_equal(oidc_issuer_audience(r), id))
                 fault(p, i, "audience",
                       "must not be `clientId`: tokens for a person's login would be good for a "
                       "program's");

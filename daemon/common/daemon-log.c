@@ -24,6 +24,13 @@
 
 enum { LINE_BYTES = 1024 };
 
+static bool log_is_plain;
+
+void daemon_log_to_somebody(void)
+{
+        log_is_plain = true;
+}
+
 static bool log_is_journal(void)
 {
         const char *stream = getenv("JOURNAL_STREAM");
@@ -87,7 +94,9 @@ static size_t log_begin(char *line, size_t size, int priority)
         char date[64];
         int r;
 
-        if (log_is_journal()) {
+        if (log_is_plain) {
+                r = 0;
+        } else if (log_is_journal()) {
                 r = snprintf(line, size, "<%d>%s: ", priority, program_invocation_short_name);
         } else {
                 log_date(date, sizeof(date));

@@ -22,6 +22,8 @@ struct daemon_log_rate {
 /* Writes `2026-11-28 17:50:12Z program: warning: text`, or `<4>program: text` to the journal. What
  * comes from a client goes through daemon_log_text(). */
 void daemon_log(int priority, const char *fmt, ...) CAPNP_PRINTF(2, 3);
+/* From now on this process writes the text alone: somebody has asked it something, and waits. */
+void daemon_log_to_somebody(void);
 /* Whether another line may be written; how many were not is said with the next that may. now_ms: of
  * any clock that goes on. */
 bool daemon_log_may(struct daemon_log_rate *r, uint64_t now_ms);

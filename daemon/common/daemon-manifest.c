@@ -17,7 +17,8 @@ void daemon_manifest_deinit(struct daemon_manifest *m)
 {
         m->msg = capnp_msg_free(m->msg);
         free(m->bytes);
-        m->bytes = NULL;
+        free(m->text);
+        *m = (struct daemon_manifest){0};
 }
 
 static int manifest_read(int fd, void *bytes, size_t len)

@@ -14,7 +14,10 @@ enum {
 /* A manifest in memory; its root is manifest_root(m.msg). */
 struct daemon_manifest {
         capnp_msg *msg;
-        void *bytes; /* what msg reads */
+        void *bytes;      /* what msg reads */
+        const char *name; /* who has read it: for people; borrowed */
+        char *text;       /* as somebody has written it; NULL: there is no text */
+        uint32_t text_len;
 };
 
 /* Reads a manifest from the start of fd, which is closed in any case. 0; -EBADMSG: that is none;

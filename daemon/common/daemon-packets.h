@@ -157,7 +157,8 @@ enum proof_kind {
 
 enum {
         PROOF_BYTES = 96 * 1024,
-        PROOF_RULES_BYTES = 56 * 1024, /* of that, beside the longest handshake */
+        PROOF_RULES_BYTES = 56 * 1024,       /* of that, beside the longest handshake */
+        PROOF_AUTHORITIES_BYTES = 32 * 1024, /* struct proof_ssh and all that is believed */
         VERIFIER_BYTES = 1024,
         PROOF_SUBJECT_BYTES = 256,
         PROOF_SERIAL_BYTES = 48,

@@ -10,7 +10,7 @@
 
 #include "session-sshkey.h"
 
-/* Strings with their length before them, in a place of AUTHORITIES_BYTES. */
+/* Strings with their length before them, in a place of PROOF_AUTHORITIES_BYTES. */
 struct out {
         uint8_t *p;
         size_t len;
@@ -19,7 +19,7 @@ struct out {
 
 static void out_raw(struct out *o, const void *p, size_t len)
 {
-        if (o->full || len > AUTHORITIES_BYTES - o->len) {
+        if (o->full || len > PROOF_AUTHORITIES_BYTES - o->len) {
                 o->full = true;
                 return;
         }
@@ -89,7 +89,7 @@ static int authority_write(struct out *o, ssh_authority_reader a)
 int authorities_init(struct authorities *a, ssh_authority_list list)
 {
         unsigned n = ssh_authority_list_len(list);
-        struct out o = {.p = n ? calloc(1, AUTHORITIES_BYTES) : NULL,
+        struct out o = {.p = n ? calloc(1, PROOF_AUTHORITIES_BYTES) : NULL,
                         .len = sizeof(struct proof_ssh)};
         int r = n && !o.p ? -ENOMEM : 0;
 

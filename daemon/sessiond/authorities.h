@@ -7,7 +7,7 @@
 
 #include <capos/capnp.h>
 
-enum { AUTHORITIES = 16, AUTHORITIES_BYTES = 32 * 1024 };
+enum { AUTHORITIES = 16 };
 
 struct authorities {
         const char *name[AUTHORITIES], *profile[AUTHORITIES]; /* the manifest's */
