@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "admit.h"
+#include "broker.h"
 #include "clock.h"
 #include "daemon-text.h"
 #include "methods.h"
@@ -21,56 +22,42 @@
 
 /* ---- what a proof was for ------------------------------------------------------------------- */
 
-/*
- * The account's profile that was asked for, or its first; NULL: it has none such, or it is not the
- * one that what was proved is good for, or not one for such accounts, who may not log in this way.
- */
+static struct broker_case login_case(const struct flow *f, const struct principal *who,
+                                     const char *wanted)
+{
+        return (struct broker_case){.policy = &f->claim.origin->s->policy,
+                                    .method = f->method,
+                                    .only = who->profile,
+                                    .wanted = wanted,
+                                    .binding = f->claim.binding,
+                                    .unbound = who->unbound,
+                                    .local = origin_is_local(f->claim.origin)};
+}
+
+/* NULL: none, and that is a denial, too. */
 static const struct policy_profile *login_profile(struct sessiond *s, const struct flow *f,
                                                   const struct principal *who, const char *wanted)
 {
-        const struct policy_profile *p = NULL;
+        struct broker_case c = login_case(f, who, wanted);
         struct store_account acc = {0};
-        bool service;
+        const struct policy_profile *p;
 
-        if (who->profile && wanted[0] && strcmp(who->profile, wanted) != 0)
-                return NULL;
-        if (who->profile)
-                wanted = who->profile;
-
-        if (who->newcomer.issuer)
-                p = policy_profile(&s->policy, (capnp_text){wanted, (uint32_t)strlen(wanted)});
-        else if (store_load(&s->store, who->account, &acc))
-                return NULL;
-
-        service = acc.service;
-        for (unsigned i = 0; i < acc.nprofiles && !p; i++)
-                if (!wanted[0] || !strcmp(acc.profiles[i], wanted))
-                        p = policy_profile(
-                                &s->policy,
-                                (capnp_text){acc.profiles[i], (uint32_t)strlen(acc.profiles[i])});
+        if (!who->newcomer.issuer) {
+                if (store_load(&s->store, who->account, &acc))
+                        return NULL;
+                c.account = &acc;
+        }
+        p = broker_profile(&c, NULL);
         store_account_deinit(&acc);
-        return p && p->accounts && p->service == service && method_is_for(f->method, service) &&
-                               (!p->local || origin_is_local(f->claim.origin))
-                       ? p
-                       : NULL;
+        return p;
 }
 
-static const char unbound[] = "it demands a proof that is bound to the channel";
-static const char weak[] = "it demands a proof that is bound to the channel (tls-exporter)";
-
-static bool login_binding_ok(const struct flow *f, const struct policy_profile *p)
-{
-        return !f->method->binds || f->claim.binding != BINDING_SERVER_KEY || p->server_key_binding;
-}
-
-/* Whether a profile takes what was proved, as far as it is bound to this connection. */
 static const char *login_unbound(const struct flow *f, const struct principal *who,
                                  const struct policy_profile *p)
 {
-        if ((f->method->unbound || who->unbound) && !p->unbound)
-                return unbound;
+        struct broker_case c = login_case(f, who, "");
 
-        return login_binding_ok(f, p) ? NULL : weak;
+        return broker_unbound(&c, p);
 }
 
 /*
