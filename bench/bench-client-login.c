@@ -14,6 +14,7 @@
  *     key        --key FILE or --agent-key FILE.pub; and --certified FILE, its certificate
  *     service    --key FILE, of a service account
  *     passkey    --passkey FILE --passkey-id ID --passkey-user USER --origin ORIGIN
+ *                --relying-party DOMAIN
  *     token      --token-file FILE, read anew each time
  *     oidc-device  --issuer NAME --profile NAME: where nobody has to be waited for
  *     mtls       --certificate FILE --key FILE; also for handshake
@@ -28,7 +29,7 @@
 
 struct options {
         const char *way, *expect, *account, *password, *key, *agent_key, *certified, *certificate,
-                *token, *issuer, *profile, *address;
+                *token, *issuer, *profile, *relying_party, *address;
         struct bench_passkey passkey;
         unsigned long count;
 };
@@ -64,6 +65,7 @@ static bool options_parse(struct options *o, int argc, char **argv)
                 {"--passkey-id", &o->passkey.id},
                 {"--passkey-user", &o->passkey.user},
                 {"--origin", &o->passkey.origin},
+                {"--relying-party", &o->relying_party},
                 {"--issuer", &o->issuer},
                 {"--profile", &o->profile},
         };
@@ -183,6 +185,7 @@ int main(int argc, char **argv)
         login.account = o.account;
         login.profile = o.profile;
         login.issuer = o.issuer;
+        login.relying_party = o.relying_party;
         login.step = on_step;
         login.step_arg = &o;
         if (o.password)
