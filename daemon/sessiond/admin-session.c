@@ -23,11 +23,11 @@ static void live_fill(const struct session *e, live_session_builder b)
         live_session_set_started_at_ms(b, e->started_ms);
         live_session_set_expires_at_ms(b, e->expires_ms);
         for (unsigned i = 0; i < e->ngrants; i++)
-                n += !e->grants[i].revoked;
+                n += !e->grants[i]->revoked;
         list = live_session_init_grants(b, n);
         for (unsigned i = 0; i < e->ngrants; i++)
-                if (!e->grants[i].revoked)
-                        live_session_set_grants_at(list, at++, e->grants[i].policy->name);
+                if (!e->grants[i]->revoked)
+                        live_session_set_grants_at(list, at++, e->grants[i]->name);
 }
 
 /* One whose client may come back. */

@@ -36,7 +36,7 @@ static uint32_t admin_descriptors(const struct sessiond *s)
                 const struct session *e = CAPNP_I_OF(l, struct session, link);
 
                 for (unsigned i = 0; i < e->ngrants; i++)
-                        n += e->grants[i].dup >= 0;
+                        n += e->grants[i]->dup >= 0;
         }
         return n;
 }

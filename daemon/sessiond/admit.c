@@ -143,8 +143,8 @@ static struct grant *admission_revoked(struct admission *ad)
         struct session *e = ad->session;
 
         for (unsigned i = 0; e && i < e->ngrants; i++)
-                if (e->grants[i].notice)
-                        return &e->grants[i];
+                if (e->grants[i]->notice)
+                        return e->grants[i];
 
         return NULL;
 }
@@ -161,7 +161,7 @@ static void admission_deliver(struct admission *ad)
         } else {
                 notice_builder n = admission_watch_results_init_notice(a);
 
-                notice_set_revoked(n, g->policy->name);
+                notice_set_revoked(n, g->name);
                 notice_set_why(n, g->why ? g->why : "an administrator has revoked this capability");
                 g->notice = false;
         }

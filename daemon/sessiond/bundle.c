@@ -64,7 +64,7 @@ int bundle_open(struct admission *ad, capnp_answer *a)
         }
         if (g->policy->service && !policy_may_grant(ad->session->profile, g->policy->service))
                 return open_deny(ad, a, name, CAPOS_DENIED_PROFILE);
-        if (grant_interface(g) != id)
+        if (g->interface_id != id)
                 return open_deny(ad, a, name, CAPOS_DENIED_WRONG_INTERFACE);
 
         /* Nothing to hand over: the worker serves it itself, or has its socket already. */
@@ -83,13 +83,15 @@ int bundle_schema(struct admission *ad, capnp_answer *a)
         bool revoked = false;
 
         for (unsigned i = 0; i < e->ngrants; i++) {
-                const struct policy_service *v = e->grants[i].policy->service;
+                const struct grant *g = e->grants[i];
+                const struct policy_service *v;
 
-                if (grant_interface(&e->grants[i]) != id)
+                if (g->interface_id != id)
                         continue;
-                revoked |= e->grants[i].revoked;
-                if (e->grants[i].revoked)
+                revoked |= g->revoked;
+                if (g->revoked)
                         continue;
+                v = g->policy->service;
                 return v ? service_describe(service_of(ad->origin.s, v), a)
                          : service_describe_session(a);
         }

@@ -15,6 +15,7 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "grant.h"
@@ -101,7 +102,7 @@ static void fields_note(struct grant *g, uint32_t fields)
         if (!more)
                 return;
         fields_text(more, text);
-        session_audit(g->session, "disclosure", "ok", g->policy->name, text);
+        session_audit(g->session, "disclosure", "ok", g->name, text);
         g->disclosed |= more;
 }
 
@@ -177,9 +178,13 @@ static void disclose_fill(struct service *v, const struct session *e, uint32_t f
 static int host_disclose(void *self, capnp_answer *a)
 {
         struct service *v = self;
-        struct grant *g = caller_find(v, service_host_disclose_param_reference(a));
         uint32_t fields = fields_read(service_host_disclose_param_fields(a)), denied;
+        struct grant *g;
 
+        if (v->over)
+                return capnp_answer_fail(a, CAPNP_DISCONNECTED, "the service has ended");
+
+        g = caller_find(v, service_host_disclose_param_reference(a));
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
 
@@ -192,9 +197,21 @@ static int host_disclose(void *self, capnp_answer *a)
         return audit_return(&v->s->audit, a);
 }
 
-static const struct service_host_ops host_ops = {.disclose = host_disclose};
+static void host_gone(void *self)
+{
+        struct service *v = self;
+
+        v->hosts--;
+        if (v->over && !v->hosts)
+                free(v);
+}
+
+static const struct service_host_ops host_ops = {.gone = host_gone, .disclose = host_disclose};
 
 int caller_host_new(struct service *v, capnp_cap **ret)
 {
-        return service_host_serve(v->s->vat, &host_ops, v, ret);
+        int r = service_host_serve(v->s->vat, &host_ops, v, ret);
+
+        v->hosts += !r;
+        return r;
 }

@@ -205,7 +205,7 @@ void check_start(struct sessiond *s, uint32_t index)
 {
         struct check *k;
 
-        if (index >= s->policy.nservices || !s->services[index].control)
+        if (index >= s->policy.nservices || !s->services[index]->control)
                 return; /* it has gone again: it will be announced anew, and asked for anew */
 
         k = calloc(1, sizeof(*k));
@@ -214,7 +214,7 @@ void check_start(struct sessiond *s, uint32_t index)
 
         *k = (struct check){.s = s, .policy = &s->policy.services[index], .index = index};
         capnp_i_list_append(&s->checks, &k->link);
-        k->control = capnp_cap_ref(s->services[index].control);
+        k->control = capnp_cap_ref(s->services[index]->control);
         k->asking = service_control_describe((service_control_client){k->control});
         if (!k->asking || capnp_timer_new(s->vat, CHECK_MS, check_on_deadline, k, &k->deadline)) {
                 check_end(k, CHECK_SILENT, "");

@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -26,16 +28,22 @@
 
 enum { GRANT_LOOK_MS = 100 };
 
-void grant_init(struct grant *g, capnp_vat *v, struct session *e, const struct policy_grant *p)
+struct grant *grant_new(capnp_vat *v, struct session *e, const struct policy_grant *p)
 {
-        *g = (struct grant){.session = e, .policy = p, .vat = v, .dup = -1};
+        struct grant *g = malloc(sizeof(*g));
+
+        if (!g)
+                return NULL;
+
+        *g = (struct grant){.session = e,
+                            .policy = p,
+                            .interface_id = p->service ? p->service->interface_id : USER_SESSION_ID,
+                            .vat = v,
+                            .dup = -1};
+        (void)snprintf(g->name, sizeof(g->name), "%s", p->name);
         capnp_i_list_init(&g->of_service);
         capnp_i_list_init(&g->openings);
-}
-
-uint64_t grant_interface(const struct grant *g)
-{
-        return g->policy->service ? g->policy->service->interface_id : USER_SESSION_ID;
+        return g;
 }
 
 static void grant_drain(int fd)
@@ -70,11 +78,12 @@ void grant_close(struct grant *g)
         grant_drop(g);
 }
 
-void grant_deinit(struct grant *g)
+void grant_free(struct grant *g)
 {
         grant_close(g);
         while (capnp_i_list_pop(&g->openings))
                 ;
+        free(g);
 }
 
 static bool grant_is_empty(const struct grant *g)

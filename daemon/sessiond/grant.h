@@ -11,7 +11,9 @@ enum { CALLER_BYTES = 16 };
 
 struct grant {
         struct session *session;
-        const struct policy_grant *policy;
+        const struct policy_grant *policy; /* NULL: it has none any more, and is revoked */
+        char name[POLICY_NAME_BYTES + 1];
+        uint64_t interface_id;
         capnp_vat *vat;
         struct capnp_i_list of_service;  /* while it has a socket */
         struct capnp_i_list openings;    /* what the service was sent of it and has not taken */
@@ -27,12 +29,11 @@ struct grant {
         bool notice;     /* the worker has not been told yet */
 };
 
-void grant_init(struct grant *g, capnp_vat *v, struct session *e, const struct policy_grant *p);
+/* Makes one, without a socket. NULL: there is no memory. */
+struct grant *grant_new(capnp_vat *v, struct session *e, const struct policy_grant *p);
 /* Nothing of the grant is left anywhere. */
-void grant_deinit(struct grant *g);
+void grant_free(struct grant *g);
 
-/* The interface of what is granted. */
-uint64_t grant_interface(const struct grant *g);
 /* Whether it has a socket that its worker can use. */
 bool grant_is_open(struct grant *g);
 /* Makes its socket; it has none: *ret_worker and *ret_service are the ends, the

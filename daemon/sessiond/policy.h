@@ -16,6 +16,7 @@ enum {
         POLICY_PROFILES = 256,
         POLICY_GRANTS = 64, /* of one profile */
         POLICY_RULES = 256,
+        POLICY_NAME_BYTES = 64, /* of a service: the manifest takes no longer ones */
 };
 
 struct policy_service {

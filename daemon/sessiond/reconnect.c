@@ -80,7 +80,7 @@ static struct enrolment enrol_describe(struct session *e)
         if (enrol_is_certified(e))
                 origin_host(e->origin, n.host, sizeof(n.host));
         for (unsigned i = 0; i < e->ngrants; i++)
-                n.revoked |= (uint64_t)e->grants[i].revoked << i;
+                n.revoked |= (uint64_t)e->grants[i]->revoked << i;
         return n;
 }
 

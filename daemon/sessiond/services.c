@@ -68,7 +68,7 @@ void service_start(struct sessiond *s, uint32_t index, int fd)
                 return;
         }
 
-        v = &s->services[index];
+        v = s->services[index];
         service_stop(v);
         r = caller_host_new(v, &host);
         if (r)
@@ -85,6 +85,32 @@ void service_start(struct sessiond *s, uint32_t index, int fd)
         capnp_conn_on_close(v->conn, service_on_close, v);
 }
 
+struct service *service_new(struct sessiond *s, const struct policy_service *p)
+{
+        struct service *v = calloc(1, sizeof(*v));
+
+        if (!v)
+                return NULL;
+
+        v->s = s;
+        v->policy = p;
+        capnp_i_list_init(&v->grants);
+        capnp_i_list_init(&v->openings);
+        capnp_i_list_init(&v->waiters);
+        return v;
+}
+
+void service_end(struct service *v)
+{
+        if (!v)
+                return;
+
+        service_stop(v);
+        v->over = true;
+        if (!v->hosts)
+                free(v);
+}
+
 int services_init(struct sessiond *s)
 {
         s->services = calloc(s->policy.nservices + 1, sizeof(*s->services));
@@ -92,11 +118,9 @@ int services_init(struct sessiond *s)
                 return -ENOMEM;
 
         for (unsigned i = 0; i < s->policy.nservices; i++) {
-                s->services[i].s = s;
-                s->services[i].policy = &s->policy.services[i];
-                capnp_i_list_init(&s->services[i].grants);
-                capnp_i_list_init(&s->services[i].openings);
-                capnp_i_list_init(&s->services[i].waiters);
+                s->services[i] = service_new(s, &s->policy.services[i]);
+                if (!s->services[i])
+                        return -ENOMEM;
         }
         return 0;
 }
@@ -104,7 +128,7 @@ int services_init(struct sessiond *s)
 void services_deinit(struct sessiond *s)
 {
         for (unsigned i = 0; s->services && i < s->policy.nservices; i++)
-                service_stop(&s->services[i]);
+                service_end(s->services[i]);
         free(s->services);
         s->services = NULL;
 }
@@ -220,7 +244,7 @@ static int service_is_ready(const struct service *v, const struct grant *g)
 
 struct service *service_of(struct sessiond *s, const struct policy_service *p)
 {
-        return &s->services[p - s->policy.services];
+        return s->services[p - s->policy.services];
 }
 
 int service_open(struct grant *g, int *ret_fd)

@@ -19,6 +19,8 @@ enum {
 struct service {
         struct sessiond *s;
         const struct policy_service *policy;
+        unsigned hosts;     /* of this and of earlier runs, that can still be called */
+        bool over;          /* service_end() was called */
         capnp_conn *conn;   /* NULL: not running */
         capnp_cap *control; /* its ServiceControl */
         uint8_t *schema;    /* what it said of itself, once asked; NULL: not yet */
@@ -47,6 +49,11 @@ struct opening {
 /* Makes one for each of the policy. 0 or -ENOMEM. */
 int services_init(struct sessiond *s) CAPNP_MUST_USE;
 void services_deinit(struct sessiond *s);
+/* Makes one that does not run. NULL: there is no memory. */
+struct service *service_new(struct sessiond *s, const struct policy_service *p);
+/* It is not the instance's any more: what belongs to it ends, and it is freed as soon as nobody can
+ * call its host any more. NULL does nothing. */
+void service_end(struct service *v);
 
 /* A service was started; fd is taken. What belonged to an earlier run of it ends. */
 void service_start(struct sessiond *s, uint32_t index, int fd);

@@ -77,8 +77,12 @@ static int session_grants(struct session *e)
         if (!e->grants)
                 return -ENOMEM;
 
-        for (unsigned i = 0; i < e->profile->ngrants; i++)
-                grant_init(&e->grants[e->ngrants++], e->s->vat, e, &e->profile->grants[i]);
+        for (unsigned i = 0; i < e->profile->ngrants; i++) {
+                e->grants[i] = grant_new(e->s->vat, e, &e->profile->grants[i]);
+                if (!e->grants[i])
+                        return -ENOMEM;
+                e->ngrants++;
+        }
         return 0;
 }
 
@@ -119,9 +123,9 @@ static void session_come_back(struct session *e, struct enrolment *n)
         /* What was taken away stays away. */
         for (unsigned i = 0; i < e->ngrants; i++)
                 if (n->revoked >> i & 1) {
-                        e->grants[i].revoked = true;
-                        if (entry_deadline_ms(&e->grants[i]) <= clock_boot_ms())
-                                e->grants[i].why = expired;
+                        e->grants[i]->revoked = true;
+                        if (entry_deadline_ms(e->grants[i]) <= clock_boot_ms())
+                                e->grants[i]->why = expired;
                 }
         entries_end(e);
 }
@@ -157,7 +161,7 @@ static void entry_take(struct session *e, struct grant *g, const char *why)
         g->notice = true;
         g->why = why;
         if (e->enrolment)
-                e->enrolment->revoked |= UINT64_C(1) << (g - e->grants);
+                e->enrolment->revoked |= UINT64_C(1) << (g->policy - e->profile->grants);
         if (e->ops)
                 e->ops->changed(e->arg);
         grant_close(g);
@@ -180,19 +184,19 @@ static void entries_end(struct session *e)
 
         e->entries = capnp_timer_free(e->entries);
         for (unsigned i = 0; i < e->ngrants; i++)
-                if (!e->grants[i].revoked && entry_deadline_ms(&e->grants[i]) > now &&
-                    entry_deadline_ms(&e->grants[i]) < next)
-                        next = entry_deadline_ms(&e->grants[i]);
+                if (!e->grants[i]->revoked && entry_deadline_ms(e->grants[i]) > now &&
+                    entry_deadline_ms(e->grants[i]) < next)
+                        next = entry_deadline_ms(e->grants[i]);
         if (next < e->deadline_ms)
                 waits = !session_timer_for(e, next - now, entries_on_timer, &e->entries);
         for (unsigned i = 0; i < e->ngrants; i++) {
-                struct grant *g = &e->grants[i];
+                struct grant *g = e->grants[i];
                 uint64_t end = entry_deadline_ms(g);
 
                 if (g->revoked || end >= e->deadline_ms || (end > now && waits))
                         continue;
                 entry_take(e, g, expired);
-                session_audit(e, "expiry", "ok", g->policy->name, NULL);
+                session_audit(e, "expiry", "ok", g->name, NULL);
         }
 }
 
@@ -236,7 +240,7 @@ static int session_lease(struct session *e, uint64_t ms, uint64_t made_ms, uint6
 static void session_free(struct session *e)
 {
         for (unsigned i = 0; i < e->ngrants; i++)
-                grant_deinit(&e->grants[i]);
+                grant_free(e->grants[i]);
         free(e->grants);
         capnp_timer_free(e->expiry);
         capnp_timer_free(e->entries);
@@ -327,7 +331,7 @@ void session_end(struct session *e, enum session_end why, const char *reason)
                 e->ops->ended(e->arg, why, reason);
         session_leave(e, why);
         for (unsigned i = 0; i < e->ngrants; i++)
-                grant_close(&e->grants[i]);
+                grant_close(e->grants[i]);
         if (why == SESSION_REVOCATION)
                 session_audit_revocation(e, NULL, reason);
         else
@@ -361,7 +365,7 @@ int session_revoke(struct session *e, capnp_text name)
                 return 0;
 
         entry_take(e, g, NULL);
-        session_audit_revocation(e, g->policy->name, NULL);
+        session_audit_revocation(e, g->name, NULL);
         return 0;
 }
 
@@ -391,8 +395,8 @@ int session_renew(struct session *e, const struct session_renewal *by)
 struct grant *session_grant(struct session *e, capnp_text name)
 {
         for (unsigned i = 0; i < e->ngrants; i++)
-                if (text_is(name, e->grants[i].policy->name))
-                        return &e->grants[i];
+                if (text_is(name, e->grants[i]->name))
+                        return e->grants[i];
 
         return NULL;
 }
@@ -444,8 +448,8 @@ static void session_fill_entry(const struct grant *g, bundle_entry_builder b)
 {
         const struct policy_service *v = g->policy->service;
 
-        bundle_entry_set_name(b, g->policy->name);
-        bundle_entry_set_interface_id(b, grant_interface(g));
+        bundle_entry_set_name(b, g->name);
+        bundle_entry_set_interface_id(b, g->interface_id);
         bundle_entry_set_services(b, g->policy->services);
         bundle_entry_set_title(b, v ? v->title : "Session");
         bundle_entry_set_summary(b, v ? v->summary : "Who this session is, and until when.");
@@ -459,14 +463,13 @@ void session_fill(const struct session *e, bound_builder b)
         unsigned n = 0, at = 0;
 
         for (unsigned i = 0; i < e->ngrants; i++)
-                n += !e->grants[i].revoked;
+                n += !e->grants[i]->revoked;
         session_fill_info(e, bound_init_info(b));
         bound_set_audit_calls(b, e->profile->audit_calls);
         list = bound_init_bundle(b, n);
         for (unsigned i = 0; i < e->ngrants; i++)
-                if (!e->grants[i].revoked)
-                        session_fill_entry(&e->grants[i],
-                                           bundle_entry_list_builder_get(list, at++));
+                if (!e->grants[i]->revoked)
+                        session_fill_entry(e->grants[i], bundle_entry_list_builder_get(list, at++));
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */

@@ -68,7 +68,7 @@ struct session {
         capnp_timer *expiry;
         capnp_timer *entries;        /* for the next capability whose lease ends before */
         struct enrolment *enrolment; /* NULL: its client cannot come back */
-        struct grant *grants;
+        struct grant **grants; /* the profile's, in its order; then those that it has no more */
         unsigned ngrants;
 };
 

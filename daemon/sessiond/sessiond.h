@@ -39,7 +39,7 @@ struct sessiond {
         struct rules rules; /* for client certificates */
         struct recheck recheck;
         struct daemon_log_rate refused; /* lines about logins */
-        struct service *services;       /* as many as the policy has, in its order */
+        struct service **services;      /* as many as the policy has, in its order */
         struct capnp_i_list checks;     /* of services, under way */
         struct admin admin;
         struct registrations registrations; /* of passkeys */

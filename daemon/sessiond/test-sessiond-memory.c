@@ -103,7 +103,7 @@ TEST(a_revocation_without_memory)
                 CHECK_OK(session_revoke(e, (capnp_text){"session", 7}));
                 test_fail_alloc_at(0);
                 killed += ad->state == ADMISSION_KILLED;
-                CHECK(e->grants[0].revoked && s.nsessions == 1);
+                CHECK(e->grants[0]->revoked && s.nsessions == 1);
                 turns(5);
                 CHECK_EQ(s.nsessions, 0);
                 finish(dir);
