@@ -33,5 +33,21 @@ int store_one(struct store *s, sqlite3_stmt *q) CAPNP_MUST_USE;
 int store_step(struct store *s, sqlite3_stmt *q) CAPNP_MUST_USE;
 /* A change of one row. 0; STORE_E_NONE; -errno. */
 int store_change(struct store *s, const char *sql, const char *const texts[3]) CAPNP_MUST_USE;
+/* Runs what nothing is bound to. 0; -errno. */
+int store_exec(struct store *s, const char *sql);
+/* The one number that a statement gives. 0; -errno. */
+int store_number(struct store *s, const char *sql, int64_t *ret) CAPNP_MUST_USE;
+/* Ends a transaction as its outcome says, which it returns, unless that fails. */
+int store_end(struct store *s, int r);
+
+/* Brings the store to this version. 0; -EPROTO: it was written by a newer one; -errno. */
+int store_migrate(struct store *s) CAPNP_MUST_USE;
+
+/* Parts of an account. 0; -errno, and what was read is to be freed with the account. */
+int store_read_keys(struct store *s, struct store_account *a) CAPNP_MUST_USE;
+int store_read_service_keys(struct store *s, struct store_account *a) CAPNP_MUST_USE;
+/* Another profile of an account that is being made. 0; STORE_E_EXISTS; -errno. */
+int store_add_profile(struct store *s, const char *name, unsigned place,
+                      const char *profile) CAPNP_MUST_USE;
 
 #endif
