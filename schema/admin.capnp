@@ -32,6 +32,9 @@ struct Account {
 
   lockReason @7 :Text;
   # What the administrator has said; may be empty.
+
+  expiresAtMs @8 :UInt64;
+  # From then on (since 1970) nobody gets in; 0: it does not expire.
 }
 
 struct Passkey {
@@ -196,5 +199,10 @@ interface Admin {
   # Errors: failed (no such account).
 
   accountUnlock @23 (name :Text) -> ();
+  # Errors: failed (no such account).
+
+  accountExpire @24 (name :Text, atMs :UInt64) -> ();
+  # From then on (since 1970; 0: never) it is with the account as if it were locked, but for what the audit log says. No
+  # session of the account lasts longer, and no renewal makes one do so; those that are there end with that reason.
   # Errors: failed (no such account).
 }

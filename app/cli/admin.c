@@ -43,8 +43,21 @@ void admin_texts_print(capnp_list l, capnp_text (*at)(capnp_list l, uint32_t i))
         }
 }
 
+static void expiry_print(account_reader a)
+{
+        uint64_t at_ms = account_expires_at_ms(a);
+        char at[64];
+
+        if (!at_ms)
+                return;
+
+        cli_format_time(at_ms, at, sizeof(at));
+        printf("%-16s %s %s\n", "", at_ms > cli_now_ms() ? "expires" : "expired", at);
+}
+
 void admin_lock_print(account_reader a)
 {
+        expiry_print(a);
         if (!account_locked(a))
                 return;
         printf("%-16s locked%s", "", account_lock_reason(a).len ? ": " : "");

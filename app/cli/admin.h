@@ -12,7 +12,7 @@ int admin_do(struct cli *c, capnp_question *q, const char *done);
 /* A list of texts, as JSON and for a person. */
 json_t *admin_texts_json(capnp_list l, capnp_text (*at)(capnp_list l, uint32_t i));
 void admin_texts_print(capnp_list l, capnp_text (*at)(capnp_list l, uint32_t i));
-/* A line about an account that is locked, in a list for a person. */
+/* In a list for a person: lines about an account that is locked, or expires. */
 void admin_lock_print(account_reader a);
 
 #endif

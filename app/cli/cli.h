@@ -194,6 +194,7 @@ int cmd_account_list(struct cli *c);
 int cmd_account_passwd(struct cli *c);
 int cmd_account_lock(struct cli *c);
 int cmd_account_unlock(struct cli *c);
+int cmd_account_expire(struct cli *c);
 int cmd_account_key_add(struct cli *c);
 int cmd_account_key_list(struct cli *c);
 int cmd_account_key_remove(struct cli *c);

@@ -72,11 +72,12 @@ int cmd_service_add(struct cli *c)
 
 static json_t *service_json(account_reader a)
 {
-        return json_pack("{s:o,s:o,s:o,s:b,s:o}", "name", cli_json_text(account_name(a).p),
+        return json_pack("{s:o,s:o,s:o,s:b,s:o,s:I}", "name", cli_json_text(account_name(a).p),
                          "profiles", admin_texts_json(account_profiles(a), account_profiles_at),
                          "keys", admin_texts_json(account_service_keys(a), account_service_keys_at),
                          "locked", account_locked(a), "lockReason",
-                         cli_json_text(account_lock_reason(a).p));
+                         cli_json_text(account_lock_reason(a).p), "expiresAtMs",
+                         (json_int_t)account_expires_at_ms(a));
 }
 
 static void service_print(account_reader a)

@@ -55,6 +55,8 @@ static const struct {
         {"account passwd", 0, KIND_ACCOUNT},
         {"account lock", 0, KIND_ACCOUNT},
         {"account unlock", 0, KIND_ACCOUNT},
+        {"account expire", 0, KIND_ACCOUNT},
+        {"account expire", 1, KIND_NONE},
         {"account key add", 0, KIND_ACCOUNT},
         {"account key add", 1, KIND_FILE},
         {"account key list", 0, KIND_ACCOUNT},

@@ -337,6 +337,14 @@ static const struct cli_command commands[] = {
          cmd_account_lock, lock_options, 1, 1, false},
         {"account unlock", "NAME", "Let the owner of a locked account in again", NULL,
          cmd_account_unlock, state_options, 1, 1, false},
+        {"account expire", "NAME WHEN", "Let nobody into an account from some time on",
+         "WHEN is a date, of this machine's time zone unless it ends with Z, how long from now,\n"
+         "or never. The account is then as if it were locked, and its sessions end no later.\n\n"
+         "Examples:\n"
+         "  capos account expire alice 2027-01-31\n"
+         "  capos account expire ci 8h\n"
+         "  capos account expire alice never\n",
+         cmd_account_expire, state_options, 2, 2, false},
         {"service-account add", "NAME --profile P...", "Make an account for a program",
          "It logs in by assertions that its own key has signed, or by a client certificate, and\n"
          "has profiles that the manifest has for such accounts (service = true).\n\n"

@@ -149,6 +149,7 @@ static void listing_add(void *arg, const struct store_account *acc)
         account_set_service(b, acc->service);
         account_set_locked(b, acc->locked);
         account_set_lock_reason(b, acc->reason);
+        account_set_expires_at_ms(b, acc->expires_ms);
         list = account_init_service_keys(b, acc->nservice_keys);
         for (unsigned i = 0; i < acc->nservice_keys; i++)
                 account_set_service_keys_at(list, i, acc->service_keys[i].id);

@@ -23,6 +23,7 @@ struct change {
         struct store_key key;
         char id[STORE_SERVICE_KEY_ID + 1]; /* of a service account's key */
         char reason[STORE_REASON_BYTES + 1];
+        uint64_t at_ms; /* when the account expires */
 };
 
 /* Reads the account's name. NULL: it is none, or there is no memory; then a is taken. */

@@ -1,17 +1,21 @@
 /*
- * Accounts are locked and unlocked, over the admin socket. What is locked keeps its profiles, its
- * keys and its identities; its sessions end, and login.c refuses whoever proves to be its owner.
- * Flows under way need not be ended: each meets that when its proof turns out to be good.
+ * Accounts are locked and unlocked, and expire, over the admin socket. What is locked keeps its
+ * profiles, keys and identities; its sessions end, and login.c refuses whoever proves to be its
+ * owner. Flows under way need not be ended: each meets that when its proof turns out to be good.
  */
 #include "admin-lock.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "admin-change.h"
 #include "admin.capnp-c.h"
 #include "daemon-text.h"
+#include "expiry.h"
 #include "session.h"
 #include "sessiond.h"
+
+#define EXPIRY_MOST_MS UINT64_C(253402300799000) /* the end of the year 9999 */
 
 static int apply_lock(struct change *c, const struct proof_verdict *v)
 {
@@ -59,5 +63,39 @@ int admin_on_account_unlock(void *self, capnp_answer *a)
                 return 0;
 
         c->apply = apply_unlock;
+        return change_now(c);
+}
+
+/* Nothing waits for the date: a login is refused then, and sessions have it for their end. */
+static int apply_expire(struct change *c, const struct proof_verdict *v)
+{
+        int r = store_set_expiry(&c->s->store, c->name, c->at_ms);
+        time_t t = (time_t)(c->at_ms / 1000);
+        char at[32] = "never";
+        struct tm tm;
+
+        (void)v;
+        if (r)
+                return r;
+
+        if (c->at_ms && gmtime_r(&t, &tm))
+                (void)strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &tm);
+        admin_audit(c->s, "account-expire", c->name, at);
+        expiry_of_account(c->s, c->name, c->at_ms);
+        return 0;
+}
+
+int admin_on_account_expire(void *self, capnp_answer *a)
+{
+        uint64_t at_ms = admin_account_expire_param_at_ms(a);
+        struct change *c = change_new(self, a, admin_account_expire_param_name(a));
+
+        if (!c)
+                return 0;
+        if (at_ms > EXPIRY_MOST_MS)
+                return change_fail(c, "there is no such date");
+
+        c->at_ms = at_ms;
+        c->apply = apply_expire;
         return change_now(c);
 }

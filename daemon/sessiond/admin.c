@@ -151,6 +151,7 @@ static const struct admin_ops admin_operations = {
         .passkey_remove = admin_on_passkey_remove,
         .account_lock = admin_on_account_lock,
         .account_unlock = admin_on_account_unlock,
+        .account_expire = admin_on_account_expire,
 };
 
 /* ---- the listener --------------------------------------------------------------------------- */

@@ -74,6 +74,15 @@ uint64_t enrolment_left_ms(const struct enrolment *n)
         return n->deadline_ms > now_ms ? n->deadline_ms - now_ms : 0;
 }
 
+void enrolment_cut(struct enrolment *n)
+{
+        uint64_t left = enrolment_left_ms(n), ms;
+
+        ms = dates_bound(&n->dates, left);
+        n->deadline_ms -= left - ms;
+        n->expires_ms = clock_wall_ms() + ms;
+}
+
 /* Its end is on record: nobody hears of it, and nobody comes back. */
 static struct capos_audit_record enrolment_record(const struct enrolment *n, const char *what,
                                                   const char *detail)

@@ -4,6 +4,7 @@
 
 #include "base-list.h"
 #include "daemon-packets.h"
+#include "dates.h"
 #include "origin.h"
 #include "policy.h"
 #include "session-names.h"
@@ -39,7 +40,7 @@ struct enrolment {
         uint32_t transport; /* enum packet_transport */
         char host[64];      /* where it has to come from; "": from anywhere */
         const struct policy_profile *profile;
-        uint64_t until_ms;    /* wall time: when what made the first is over; 0: it is not */
+        struct dates dates;   /* when it has to be over */
         uint64_t deadline_ms; /* since the machine started: the lease of the session */
         uint64_t expires_ms;  /* wall time: the same, for people */
         uint64_t begun_ms;    /* since the machine started: the last login or renewal */
@@ -61,6 +62,8 @@ int enrolment_new(struct sessiond *s, const struct enrolment *n, capnp_data key,
 void enrolment_drop(struct enrolment *n);
 /* It is over. NULL does nothing. Returns NULL. */
 struct enrolment *enrolment_end(struct enrolment *n);
+/* Its dates, or the clock, are others now: it ends no later than they say. */
+void enrolment_cut(struct enrolment *n);
 /* What is left of it. */
 uint64_t enrolment_left_ms(const struct enrolment *n);
 

@@ -65,7 +65,7 @@ struct flow {
 struct flow_ops {
         /* A proof was good, and nothing is recorded of it yet. Ends the flow, by one of the
          * functions below, and the answer. Called from the loop. */
-        void (*proved)(void *arg, struct flow *f, const struct principal *p, capnp_answer *a);
+        void (*proved)(void *arg, struct flow *f, struct principal *p, capnp_answer *a);
         /* An attempt was refused; its flow and its answer are over. May end the connection, but not
          * free what the flows are in. */
         void (*refused)(void *arg);

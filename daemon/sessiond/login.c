@@ -94,10 +94,10 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         const struct strength_of proof = flow_strength(f, p);
         struct session_who who = {.account = p->account,
                                   .credential = f->credential,
+                                  .dates = {.made_ms = p->until_ms, .account_ms = p->expires_ms},
                                   .kind = (enum capos_auth)f->kind,
                                   .binding = f->claim.binding,
                                   .strength = strength_made(&proof),
-                                  .until_ms = p->until_ms,
                                   .alone = f->alone,
                                   .profile = login_profile(s, f, p, f->claim.profile)};
         const char *why = NULL;
@@ -187,32 +187,40 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
 }
 
 /*
- * Whether the account is locked: then a good proof is what a bad one is to who has made it, in its
- * code, in what it costs and in what counts, whatever else there would be to say. true: the flow is
- * over, and a too.
+ * Whether the account is locked, or has expired: then a good proof is what a bad one is to who has
+ * made it, in its code, in what it costs and in what counts, whatever else there would be to say.
+ * true: the flow is over, and a too. Else p knows how long the account is good.
  */
-static bool login_locked(struct sessiond *s, struct flow *f, const struct principal *p,
-                         capnp_answer *a)
+static bool login_shut(struct sessiond *s, struct flow *f, struct principal *p, capnp_answer *a)
 {
         char why[CAPOS_AUDIT_TEXT_BYTES];
-        bool locked = false;
-        int r = store_locked(&s->store, p->account, &locked);
+        struct store_door door = {0};
+        const char *shut = NULL;
+        int r = store_door(&s->store, p->account, &door);
 
-        if (r < 0)
+        if (r < 0) {
                 (void)flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
-        if (r >= 0 && locked) {
-                (void)snprintf(why, sizeof(why), "locked%s%.100s", p->detail[0] ? ": " : "",
-                               p->detail);
-                (void)flow_deny_good(f, a, why);
+                return true;
         }
-        return r < 0 || locked;
+
+        p->expires_ms = door.expires_ms;
+        if (door.locked)
+                shut = "locked";
+        else if (door.expires_ms && door.expires_ms <= clock_wall_ms())
+                shut = "account expired";
+        if (!shut)
+                return false;
+
+        (void)snprintf(why, sizeof(why), "%s%s%.100s", shut, p->detail[0] ? ": " : "", p->detail);
+        (void)flow_deny_good(f, a, why);
+        return true;
 }
 
-static void login_on_proved(void *arg, struct flow *f, const struct principal *p, capnp_answer *a)
+static void login_on_proved(void *arg, struct flow *f, struct principal *p, capnp_answer *a)
 {
         struct admission *ad = arg;
 
-        if (login_locked(ad->origin.s, f, p, a))
+        if (login_shut(ad->origin.s, f, p, a))
                 return;
         if (f->renewal && ad->state == ADMISSION_BOUND)
                 (void)login_renewed(ad, f, p, a);

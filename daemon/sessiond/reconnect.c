@@ -55,7 +55,7 @@ static int enrol_deny(struct admission *ad, capnp_answer *a, enum capos_denial d
  * only a certificate gives a session of a key an end. */
 static bool enrol_is_certified(const struct session *e)
 {
-        return e->kind == CAPOS_AUTH_PUBLIC_KEY && e->until_ms;
+        return e->kind == CAPOS_AUTH_PUBLIC_KEY && e->dates.made_ms;
 }
 
 static struct enrolment enrol_describe(struct session *e)
@@ -66,7 +66,7 @@ static struct enrolment enrol_describe(struct session *e)
                               .strength = e->strength,
                               .transport = e->origin->transport,
                               .profile = e->profile,
-                              .until_ms = e->until_ms,
+                              .dates = e->dates,
                               .deadline_ms = e->deadline_ms,
                               .expires_ms = e->expires_ms,
                               .begun_ms = e->begun_ms};
@@ -173,7 +173,7 @@ void reconnect_fill(struct enrolment *n, struct session_who *who)
         who->credential = n->credential;
         who->kind = n->kind;
         who->strength = n->strength;
-        who->until_ms = n->until_ms;
+        who->dates = n->dates;
         who->profile = n->profile;
         who->enrolment = n;
 }

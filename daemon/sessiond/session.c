@@ -117,8 +117,10 @@ static void session_come_back(struct session *e, struct enrolment *n)
         n->dropped_ms = 0;
         e->enrolment = n;
         /* To the millisecond: it has been some since what is left was asked. */
-        e->deadline_ms = n->deadline_ms;
-        e->expires_ms = n->expires_ms;
+        if (e->deadline_ms >= n->deadline_ms) {
+                e->deadline_ms = n->deadline_ms;
+                e->expires_ms = n->expires_ms;
+        }
         e->begun_ms = n->begun_ms;
         /* What was taken away stays away. */
         for (unsigned i = 0; i < e->ngrants; i++)
@@ -207,29 +209,22 @@ static int session_timer(struct session *e, uint64_t ms, capnp_timer **ret_t)
         return session_timer_for(e, ms, session_on_expiry, ret_t);
 }
 
-/* What is left of ms at a time that may come before; 0 is none. */
-static uint64_t time_bounded(uint64_t ms, uint64_t until_ms)
+static int session_lease(struct session *e, uint64_t ms, const struct dates *dates)
 {
-        uint64_t now = clock_wall_ms(), left = until_ms > now ? until_ms - now : 0;
-
-        return until_ms && left < ms ? left : ms;
-}
-
-/* made_ms, until_ms: what it rests on ends then: wall time; 0: it does not. */
-static int session_lease(struct session *e, uint64_t ms, uint64_t made_ms, uint64_t until_ms)
-{
+        struct dates cut = *dates;
         capnp_timer *t;
         int r;
 
         if (ms > e->profile->max_lease_ms)
                 ms = e->profile->max_lease_ms;
-        ms = time_bounded(time_bounded(ms, made_ms), until_ms);
+        ms = dates_bound(&cut, ms);
         r = session_timer(e, ms, &t);
         if (r)
                 return r;
 
         capnp_timer_free(e->expiry);
         e->expiry = t;
+        e->dates = cut;
         e->expires_ms = clock_wall_ms() + ms;
         e->begun_ms = clock_boot_ms();
         e->deadline_ms = e->begun_ms + ms;
@@ -270,7 +265,6 @@ static void session_name(struct session *e, const struct session_who *who)
         e->binding = who->binding;
         e->strength = who->strength;
         e->profile = who->profile;
-        e->until_ms = who->until_ms;
         e->rules = e->s->rules.generation;
         e->started_ms = clock_wall_ms();
         if (who->account[0])
@@ -295,7 +289,7 @@ int session_new(const struct origin *o, const struct session_who *who, struct se
                 r = session_lease(e,
                                   who->enrolment ? enrolment_left_ms(who->enrolment)
                                                  : e->profile->lease_ms,
-                                  e->until_ms, 0);
+                                  &who->dates);
         if (r) {
                 session_free(e);
                 return r;
@@ -352,7 +346,45 @@ static void session_on_expiry(void *arg)
         if (now_ms < e->deadline_ms && !session_timer(e, e->deadline_ms - now_ms, &e->expiry))
                 return;
 
-        session_end(e, SESSION_EXPIRY, expired);
+        if (e->dates.over)
+                session_end(e, SESSION_REVOCATION, e->dates.over);
+        else
+                session_end(e, SESSION_EXPIRY, expired);
+}
+
+/* Its key, if it has one, is over when it is. */
+static void session_tell_enrolment(const struct session *e)
+{
+        struct enrolment *n = e->enrolment;
+
+        if (!n)
+                return;
+
+        memcpy(n->renewed, e->renewed, sizeof(n->renewed));
+        n->dates = e->dates;
+        n->deadline_ms = e->deadline_ms;
+        n->begun_ms = e->begun_ms;
+        n->expires_ms = e->expires_ms;
+}
+
+void session_cut(struct session *e)
+{
+        uint64_t now_ms = clock_boot_ms(), left = 0, ms;
+
+        if (e->deadline_ms > now_ms)
+                left = e->deadline_ms - now_ms;
+        ms = dates_bound(&e->dates, left);
+        if (ms == left)
+                return;
+
+        e->deadline_ms = now_ms + ms;
+        e->expires_ms = clock_wall_ms() + ms;
+        e->expiry = capnp_timer_free(e->expiry);
+        session_tell_enrolment(e);
+        entries_end(e);
+        /* Without memory to wait with, now: nobody has anything for longer than he may. */
+        if (session_timer(e, ms, &e->expiry))
+                session_end(e, SESSION_REVOCATION, e->dates.over ? e->dates.over : expired);
 }
 
 int session_revoke(struct session *e, capnp_text name)
@@ -371,22 +403,16 @@ int session_revoke(struct session *e, capnp_text name)
 
 int session_renew(struct session *e, const struct session_renewal *by)
 {
-        uint64_t made_ms = by->replaces ? by->until_ms : e->until_ms;
-        int r = session_lease(e, by->duration_ms ? by->duration_ms : e->profile->lease_ms, made_ms,
-                              by->until_ms);
+        const struct dates dates = {.made_ms = by->replaces ? by->until_ms : e->dates.made_ms,
+                                    .renewed_ms = by->until_ms,
+                                    .account_ms = e->dates.account_ms};
+        int r = session_lease(e, by->duration_ms ? by->duration_ms : e->profile->lease_ms, &dates);
 
         if (r)
                 return r;
 
-        e->until_ms = made_ms;
         (void)snprintf(e->renewed, sizeof(e->renewed), "%s", by->credential);
-        if (e->enrolment) {
-                memcpy(e->enrolment->renewed, e->renewed, sizeof(e->renewed));
-                e->enrolment->until_ms = made_ms;
-                e->enrolment->deadline_ms = e->deadline_ms;
-                e->enrolment->begun_ms = e->begun_ms;
-                e->enrolment->expires_ms = e->expires_ms;
-        }
+        session_tell_enrolment(e);
         randombytes_buf(e->challenge, sizeof(e->challenge));
         session_audit(e, "renewal", "ok", NULL, by->credential);
         return 0;

@@ -4,6 +4,7 @@
 
 #include "base-list.h"
 #include "daemon-packets.h"
+#include "dates.h"
 #include "enrolment.h"
 #include "grant.h"
 #include "origin.h"
@@ -59,7 +60,7 @@ struct session {
         enum strength strength;                     /* … which are worth as much, or more */
         uint8_t challenge[CAPOS_PROOF_NONCE_BYTES]; /* for renewing; zero when it can't be */
         uint64_t started_ms, expires_ms;            /* wall time */
-        uint64_t until_ms;    /* likewise: when what made it is over; 0: it is not */
+        struct dates dates;                         /* … when it has to be over */
         uint32_t rules;       /* generation of those by which its certificate was judged last */
         uint64_t passed_over; /* by others: which time it was that it was not judged; 0: never */
         unsigned unjudged;    /* how often a prover that was asked by these rules gave no verdict */
@@ -80,7 +81,7 @@ struct session_who {
         enum binding binding;
         enum strength strength;
         const struct policy_profile *profile;
-        uint64_t until_ms;           /* wall time, when what was proved is over; 0: it is not */
+        struct dates dates;          /* when it has to be over */
         bool alone;                  /* it takes the place of all others of the account */
         struct enrolment *enrolment; /* its client comes back; NULL: it does not */
 };
@@ -108,6 +109,9 @@ int session_revoke(struct session *e, capnp_text name) CAPNP_MUST_USE;
 /* Sets the lease anew, within the profile's bounds, and not after what made it, or what renews it,
  * and a new challenge; from now on it rests on that, too. 0 or -ENOMEM, and nothing has changed. */
 int session_renew(struct session *e, const struct session_renewal *by) CAPNP_MUST_USE;
+
+/* Its dates, or the clock, are others now: it ends no later than they say. May end it. */
+void session_cut(struct session *e);
 
 /* NULL when there is none. */
 struct grant *session_grant(struct session *e, capnp_text name);

@@ -199,6 +199,8 @@ int sessiond_init(struct sessiond *s)
         if (!r)
                 r = sessiond_init_state(s);
         if (!r)
+                r = expiry_init(s);
+        if (!r)
                 r = admin_init(s, FD_ADMIN);
         if (!r)
                 r = daemon_link_init(&s->up, capnp_i_vat_io_loop(s->vat), LINK_FD, true, &up_ops);
@@ -240,6 +242,7 @@ void sessiond_deinit(struct sessiond *s)
         checks_deinit(s);
         services_deinit(s);
         admin_deinit(&s->admin);
+        expiry_deinit(s);
         daemon_link_deinit(&s->up);
         daemon_link_deinit(&s->signer);
         daemon_link_deinit(&s->gate);

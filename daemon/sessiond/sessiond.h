@@ -10,6 +10,7 @@
 #include "base-list.h"
 #include "daemon-link.h"
 #include "daemon-log.h"
+#include "expiry.h"
 #include "fetch.h"
 #include "identity.h"
 #include "issuers.h"
@@ -35,6 +36,7 @@ struct sessiond {
         struct prover prover;
         struct fetcher fetcher;
         struct issuers issuers; /* identity providers */
+        struct expiry expiry;
         struct throttle throttle;
         struct rules rules; /* for client certificates */
         struct recheck recheck;

@@ -40,6 +40,7 @@ static const char *const steps[STORE_VERSION] = {
         "ALTER TABLE instance ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;",
         "ALTER TABLE account ADD COLUMN locked INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE account ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
+        "ALTER TABLE account ADD COLUMN expires_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int store_migrate_step(struct store *s, int64_t from)

@@ -14,7 +14,7 @@
 #include "session-audit.h"
 
 enum {
-        STORE_VERSION = 8,
+        STORE_VERSION = 9,
         STORE_NAME_BYTES = 32,                /* of an account */
         STORE_PROFILES = 16,                  /* of an account */
         STORE_KEYS = 32,                      /* likewise */
@@ -63,6 +63,13 @@ struct store_account {
         unsigned nprofiles, nkeys, nservice_keys;
         bool locked;                         /* it is there, and nobody gets in */
         char reason[STORE_REASON_BYTES + 1]; /* … why; "": not said */
+        uint64_t expires_ms;                 /* wall time: likewise from then on; 0: never */
+};
+
+/* What of an account says whether anybody gets in. */
+struct store_door {
+        bool locked;
+        uint64_t expires_ms; /* 0: never */
 };
 
 /* An account that is to be made. */
@@ -119,8 +126,10 @@ int store_add_key(struct store *s, const char *name, const struct store_key *k) 
  * STORE_E_NONE; -errno. */
 int store_lock(struct store *s, const char *name, const char *reason) CAPNP_MUST_USE;
 int store_unlock(struct store *s, const char *name) CAPNP_MUST_USE;
-/* Whether nobody gets in. 0; STORE_E_NONE; -errno. */
-int store_locked(struct store *s, const char *name, bool *ret) CAPNP_MUST_USE;
+/* Since 1970; 0: never. 0; STORE_E_NONE; -errno. */
+int store_set_expiry(struct store *s, const char *name, uint64_t expires_ms) CAPNP_MUST_USE;
+/* Whether and how long somebody gets in. 0; STORE_E_NONE; -errno. */
+int store_door(struct store *s, const char *name, struct store_door *ret) CAPNP_MUST_USE;
 
 /* 0; STORE_E_EXISTS: the account has this id, or this key, already; STORE_E_NONE: no such service
  * account; STORE_E_FULL; -errno. */

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define SECRET "correct horse battery"
 #define WRONG  "horse battery correct"
@@ -92,6 +93,70 @@ TEST_T(a_locked_account_is_a_wrong_proof, 90)
         CHECK_STR(right, "");
         CHECK_EQ(rig_audited(&g, "\"what\":\"account-lock\""), 2);
         CHECK_EQ(rig_audited(&g, "\"what\":\"account-unlock\""), 2);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
+static void expire(struct rig *g, const char *name, uint64_t at_ms)
+{
+        capnp_question *q = admin_account_expire(rig_admin(g));
+
+        admin_account_expire_set_name(q, name);
+        admin_account_expire_set_at_ms(q, at_ms);
+        capnp_question_free(rig_good(q));
+}
+
+/* The end of a session that has just begun, at most that of its account. */
+static uint64_t until(struct rig *g)
+{
+        struct rig_worker w;
+        capnp_question *q;
+        uint64_t ms;
+
+        rig_worker(g, RIG_AWAY, &w);
+        q = rig_good(rig_password(&w, "alice", "operator", SECRET));
+        ms = session_info_expires_at_ms(bound_info(admission_next_bound(q)));
+        capnp_question_free(q);
+        rig_worker_end(&w);
+        return ms;
+}
+
+TEST_T(an_account_that_has_expired_is_a_wrong_proof, 90)
+{
+        uint64_t soon = ((uint64_t)time(NULL) + 600) * 1000;
+        struct rig_options again = {0};
+        char dir[64], wrong[256], right[256];
+        capnp_question *q;
+        struct rig g;
+
+        rig_start(&g, &again);
+        snprintf(dir, sizeof(dir), "%s", g.dir);
+        again.dir = dir;
+        rig_account(&g, "alice", SECRET);
+        q = admin_account_expire(rig_admin(&g));
+        admin_account_expire_set_name(q, "nobody");
+        rig_refused(q, "there is none such");
+        q = admin_account_expire(rig_admin(&g));
+        admin_account_expire_set_name(q, "alice");
+        admin_account_expire_set_at_ms(q, UINT64_MAX);
+        rig_refused(q, "there is no such date");
+        expire(&g, "alice", soon);
+        CHECK(until(&g) <= soon + 1);
+
+        /* Also after a restart. */
+        rig_stop(&g, false);
+        rig_start(&g, &again);
+        CHECK(until(&g) <= soon + 1);
+        expire(&g, "alice", (uint64_t)time(NULL) * 1000);
+        told(&g, WRONG, wrong);
+        told(&g, SECRET, right);
+        CHECK(!strncmp(wrong, "denied.credentials", 18));
+        CHECK_STR(right, wrong);
+        CHECK_EQ(rig_audited(&g, "\"detail\":\"account expired\""), 1);
+        expire(&g, "alice", 0);
+        CHECK(until(&g) > soon + 1);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"account-expire\""), 3);
+        CHECK_EQ(rig_audited(&g, "\"detail\":\"never\""), 1);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }

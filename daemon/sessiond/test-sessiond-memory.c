@@ -191,11 +191,11 @@ TEST(a_renewal_without_memory)
         test_fail_alloc_at(1);
         CHECK_EQ(session_renew(e, &by), -ENOMEM);
         test_fail_alloc_at(0);
-        CHECK_EQ(e->until_ms, 0);
+        CHECK_EQ(e->dates.made_ms, 0);
         CHECK_EQ(e->expires_ms, expires_ms);
         CHECK_STR(e->renewed, "");
         CHECK_OK(session_renew(e, &by));
-        CHECK_EQ(e->until_ms, 1);
+        CHECK_EQ(e->dates.made_ms, 1);
         CHECK_STR(e->renewed, "jwk:b");
         turns(5);
         finish(dir);

@@ -26,13 +26,14 @@ enum { MINUTE_MS = 60 * 1000, ADMISSION_MS = MINUTE_MS, CONNS = 80 };
 /* ---- the clock ------------------------------------------------------------------------------ */
 
 static time_t ahead_s, step_s; /* by how much it is wrong; how much more each time */
+static time_t wall_s;          /* … only of that for people */
 
 int clock_gettime(clockid_t id, struct timespec *t)
 {
         int r = (int)syscall(SYS_clock_gettime, id, t);
 
         ahead_s += step_s;
-        t->tv_sec += ahead_s;
+        t->tv_sec += ahead_s + (id == CLOCK_REALTIME ? wall_s : 0);
         return r;
 }
 
@@ -104,7 +105,7 @@ static void begin(void)
         memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
         CHECK(mkdtemp(dir) && !chdir(dir));
         memset(&s, 0, sizeof(s));
-        ahead_s = step_s = 0;
+        ahead_s = step_s = wall_s = 0;
         nclients = 0;
         capnp_i_list_init(&s.admissions);
         capnp_i_list_init(&s.sessions);
@@ -465,6 +466,101 @@ TEST(nobody_is_kept_out)
                 CHECK_EQ(clients[0].ad->state, ADMISSION_FRESH);
                 finish();
         }
+}
+
+/* Somebody with a password, whose account or proof is over at some time. */
+static struct session *session_until(struct client *c, uint64_t made_ms, uint64_t account_ms)
+{
+        const struct session_who who = {.account = "alice",
+                                        .credential = "password",
+                                        .kind = CAPOS_AUTH_PASSWORD,
+                                        .strength = STRENGTH_PASSWORD,
+                                        .profile = &profile,
+                                        .dates = {.made_ms = made_ms, .account_ms = account_ms}};
+        struct session *e;
+
+        turns(3);
+        CHECK_OK(session_new(&c->ad->origin, &who, &e));
+        admission_bind(c->ad, e);
+        return e;
+}
+
+/* Minutes on the wall's clock alone. */
+static void wall_is_set(int minutes)
+{
+        wall_s += (time_t)minutes * 60;
+        expiry_clock_set(&s);
+        turns(10);
+}
+
+TEST(a_date_ends_a_session_whatever_the_clock_is_set_to)
+{
+        static const struct {
+                uint64_t made_min, account_min; /* 0: none */
+                int set_min;                    /* the clock */
+                unsigned lives_min;             /* since then */
+                const char *why;
+        } rows[] = {
+                {0, 10, 0, 10, REVOKED_EXPIRED},   {10, 0, 0, 10, "expired"},
+                {10, 20, 0, 10, "expired"},        {20, 10, 0, 10, REVOKED_EXPIRED},
+                {0, 10, 5, 5, REVOKED_EXPIRED},    {0, 10, 10, 0, REVOKED_EXPIRED},
+                {0, 10, 99, 0, REVOKED_EXPIRED},   {10, 0, 7, 3, "expired"},
+                {0, 10, -60, 10, REVOKED_EXPIRED}, {0, 0, 600, 1000, "expired"},
+        };
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct client *c;
+                uint64_t now;
+
+                begin();
+                now = clock_wall_ms();
+                c = client_new(1);
+                (void)session_until(c, rows[i].made_min ? now + rows[i].made_min * MINUTE_MS : 0,
+                                    rows[i].account_min ? now + rows[i].account_min * MINUTE_MS
+                                                        : 0);
+                wall_is_set(rows[i].set_min);
+                if (rows[i].lives_min) {
+                        pass(rows[i].lives_min - 1);
+                        CHECK_EQ(c->ad->state, ADMISSION_BOUND);
+                        pass(1);
+                }
+                CHECK_EQ(c->ad->state, ADMISSION_ENDED);
+                CHECK_STR(c->ad->ended_reason, rows[i].why);
+                finish();
+        }
+}
+
+/* One is renewed before its account's date, and by something that is over before; nothing that is
+ * said of the account later is forgotten by a renewal. */
+TEST(no_renewal_goes_beyond_a_date)
+{
+        struct session_renewal by = {.credential = "password"};
+        struct session *e;
+        struct client *c;
+        uint64_t now;
+
+        begin();
+        now = clock_wall_ms();
+        c = client_new(1);
+        e = session_until(c, 0, now + 10 * MINUTE_MS);
+        CHECK_OK(session_renew(e, &by));
+        CHECK(e->expires_ms <= now + 10 * MINUTE_MS + 1);
+        by.until_ms = now + 5 * MINUTE_MS;
+        CHECK_OK(session_renew(e, &by));
+        CHECK(e->expires_ms <= now + 5 * MINUTE_MS + 1);
+        expiry_of_account(&s, "alice", now + 3 * MINUTE_MS);
+        CHECK(e->expires_ms <= now + 3 * MINUTE_MS + 1);
+        expiry_of_account(&s, "alice", now + 20 * MINUTE_MS);
+        CHECK(e->expires_ms <= now + 3 * MINUTE_MS + 1); /* what is longer, a renewal gives */
+        by.until_ms = 0;
+        CHECK_OK(session_renew(e, &by));
+        CHECK(e->expires_ms > now + 19 * MINUTE_MS);
+        expiry_of_account(&s, "bob", now);
+        pass(19);
+        CHECK_EQ(c->ad->state, ADMISSION_BOUND);
+        pass(1);
+        CHECK_EQ(c->ad->state, ADMISSION_ENDED);
+        finish();
 }
 
 /* Eight whose clients may come back, whose time ends while they are listed. */

@@ -45,6 +45,32 @@ def a_locked_account_is_shown(g):
 
 
 @case(needs_instance=True)
+def an_account_that_expires_is_shown(g):
+    s = ("--state", g.state)
+
+    def shown():
+        a = next(a for a in g.ok("account", "list", "--json", *s).json["accounts"]
+                 if a["name"] == "alice")
+        return a["expiresAtMs"]
+
+    equal(shown(), 0)
+    says = g.ok("account", "expire", "alice", "2099-01-31T18:00Z", *s).out
+    holds("The account expires 2099-01-31 " in says or "2099-02-01" in says, says)
+    equal(shown(), 4073565600000)
+    holds("expires 2099-0" in g.ok("account", "list", *s).out, "not listed")
+    says = g.ok("account", "expire", "alice", "2020-01-01", *s).out
+    holds("has expired" in says, says)
+    holds("expired 2020-01-01" in g.ok("account", "list", *s).out, "not listed")
+    for wrong in ("tomorrow", "90", "2027-02-30", "8"):
+        g.error(2, "usage", "account", "expire", "alice", wrong, *s)
+    g.error(1, "failed", "account", "expire", "nobody", "8h", *s)
+    g.ok("account", "expire", "alice", "never", *s)
+    equal(shown(), 0)
+    g.login("again")
+    g.ok("logout", "-s", "again")
+
+
+@case(needs_instance=True)
 def all_keys_of_a_file_are_added(g):
     s = ("--state", g.state)
     names = ["one", "two", "three"]

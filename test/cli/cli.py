@@ -601,7 +601,7 @@ def completion(g):
     holds({"up", "login", "account", "call"} <= set(complete("")), "commands")
     equal(complete("lo"), ["login", "logout"])
     equal(complete("account", ""), ["add", "remove", "list", "key", "identity", "passkey", "passwd",
-                                    "lock", "unlock"])
+                                    "lock", "unlock", "expire"])
     equal(complete("account", "key", "r"), ["remove"])
     equal(complete("login", "--passw"), ["--password", "--password-stdin", "--password-file"])
     equal(complete("login", "--method", "p"), ["passkey", "password"])

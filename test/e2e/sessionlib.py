@@ -219,6 +219,9 @@ class Admin:
     def account_unlock(self, name):
         self.ref.call(23, Struct(b"", [name]))
 
+    def account_expire(self, name, at_ms):
+        self.ref.call(24, Struct(at_ms.to_bytes(8, "little"), [name]))
+
     def sessions(self):
         """[{id, account, profile, kind, source, dropped, grants}]"""
         found = self.ref.call(6).content.ptr(0) or []

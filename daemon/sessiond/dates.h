@@ -1,0 +1,22 @@
+/* Dates that end a session, however long its lease is. */
+#ifndef SESSIOND_DATES_H
+#define SESSIOND_DATES_H
+
+#include <stdint.h>
+
+/* Why, for its client. */
+#define REVOKED_EXPIRED "revoked: the account has expired"
+
+/* Wall time; 0: there is none. */
+struct dates {
+        uint64_t made_ms;    /* what made it is over */
+        uint64_t renewed_ms; /* what has renewed it last is */
+        uint64_t account_ms; /* its account is */
+        const char *over;    /* what its client is told at the first of them, if the lease ends by
+                                it; NULL: what is said of any. Static */
+};
+
+/* What is left of ms at the first of them; if that is less, d->over is why. */
+uint64_t dates_bound(struct dates *d, uint64_t ms);
+
+#endif

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""accounts: what an operator of sshd expects of accounts, seen from outside.
+
+Why: a lock, a date or an option of a key that holds only where it was written is none. So it is set
+by the command that people use, and looked at by a client that knows nothing of it.
+
+usage: accounts.py
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import instance
+import sessionlib as s
+import sshkeys
+from sessionlib import Failed, Refused
+
+SCRIPT = "e2e-accounts"
+ENDS_AT = 64  # bits into SessionInfo
+EXPIRED = "revoked: the account has expired"
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+def refused(code, act):
+    """It is; what is said."""
+    try:
+        act()
+    except Refused as e:
+        if e.code != code:
+            raise Failed(f"expected {code}, got {e}") from e
+        return e.reason
+    raise Failed(f"it was not refused: {code}")
+
+
+class Cases(sshkeys.Keys):
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.target = instance.Instance(instance.manifest())
+
+    def start(self):
+        self.target.start()
+
+    def stop(self):
+        return self.target.stop()
+
+    def capos(self, code, *words, text=""):
+        done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), *words],
+                              input=text, env=self.env, capture_output=True, text=True, timeout=60,
+                              check=False)
+        if done.returncode != code:
+            raise Failed(f"{words}: {done}")
+        return done
+
+    def admin(self, *words, code=0):
+        return self.capos(code, *words, "--state", self.target.state)
+
+    def shown(self, name):
+        """An account, as it is listed."""
+        found = json.loads(self.admin("account", "list", "--json").stdout)["accounts"]
+        return next(a for a in found if a["name"] == name)
+
+    def last(self, what="attempt"):
+        """The last record of this kind."""
+        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
+            return [r for r in map(json.loads, f) if r.get("what") == what][-1]
+
+    # ---- accounts that expire
+
+    def ends(self, session, why):
+        """The session does, with this reason."""
+        def over():
+            try:
+                session.call(0)
+            except Refused as e:
+                expect(e.code, "denied.stale-session", "the code")
+                if why not in e.reason:
+                    raise Failed(f"not {why!r}: {e.reason!r}") from e
+                return True
+            return False
+        instance.until(over, "the end of the session")
+
+    def expires(self):
+        """A session ends at the date, and a good proof is what a bad one is then."""
+        self.target.add_user("dora")
+        before = self.target.connect().password("dora", instance.SECRET)
+        self.admin("account", "expire", "dora", "1h")
+        during = self.target.connect().password("dora", instance.SECRET)
+        self.admin("account", "expire", "dora", "3s")
+        for session in (before, during):
+            session.call(0)
+        for session in (before, during):
+            self.ends(session, EXPIRED)
+        says = {refused("denied.credentials",
+                        lambda p=p: self.target.connect().password("dora", p))
+                for p in (instance.SECRET, "a wrong password")}
+        expect(len(says), 1, f"what is said of a good proof and of a bad one: {says}")
+        self.admin("account", "expire", "dora", "never")
+        expect(self.shown("dora")["expiresAtMs"], 0, "what is listed")
+        self.target.connect().password("dora", instance.SECRET).call(0)
+
+    def no_renewal_outlives_it(self):
+        self.target.add_user("eve")
+        self.admin("account", "expire", "eve", "20m")
+        until = self.shown("eve")["expiresAtMs"]
+        session = self.target.connect().password("eve", instance.SECRET)
+        proof = s.Struct((3600000).to_bytes(8, "little"), [instance.SECRET.encode()])
+        renewed = session.call(2, proof).ref(0, s.SESSION)
+        ends = renewed.call(0).content.ptr(0).uint(ENDS_AT, 64)
+        if not time.time() * 1000 < ends <= until + 1:
+            raise Failed(f"it ends at {ends}, the account at {until}")
+
+    def a_flow_under_way_meets_it(self):
+        """Begun while the account was good, proved when it is not."""
+        self.target.add_user("finn")
+        flow = self.target.connect().flow(s.PASSWORD, "finn")
+        flow.call(0, s.Struct(b"", [None]))
+        self.admin("account", "expire", "finn", "0s")
+        refused("denied.credentials", lambda: s.answer(flow, instance.SECRET))
+        expect(self.last()["detail"], "account expired", "the record")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="capos-accounts-") as folder:
+        cases = Cases(folder)
+        try:
+            cases.start()
+            names = ["expires", "no_renewal_outlives_it", "a_flow_under_way_meets_it"]
+            code = instance.run_cases(SCRIPT, [(n, getattr(cases, n)) for n in names])
+        finally:
+            wrong = cases.stop()
+            cases.target.folder.cleanup()
+    for text in wrong:
+        print("not ok", text)
+    return code or bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
