@@ -220,6 +220,7 @@ int cmd_audit_export(struct cli *c);
 int cmd_methods(struct cli *c);
 int cmd_login(struct cli *c);
 int cmd_pipe(struct cli *c);
+int cmd_probe(struct cli *c);
 int cmd_whoami(struct cli *c);
 int cmd_caps(struct cli *c);
 int cmd_describe(struct cli *c);

@@ -83,6 +83,7 @@ static const struct {
         {"login", 0, KIND_WHERE},
         {"login", 1, KIND_NONE},
         {"methods", 0, KIND_ADDRESS},
+        {"probe", 0, KIND_LOGIN},
         {"audit verify", 0, KIND_FILE},
         {"audit tail", 0, KIND_FILE},
         {"audit query", 0, KIND_FILE},

@@ -178,6 +178,25 @@ static const struct cli_option login_options[] = {
         {0},
 };
 
+/* What the session is made by that a probe needs for itself. */
+static const struct cli_option probe_options[] = {
+        {"method", 0, "NAME", "make its own session by this, as for `capos login`",
+         offsetof(struct cli, method)},
+        {"identity", 'i', "FILE", "make it by this private key", offsetof(struct cli, identity)},
+        {"password", 0, NULL, "make it by password, asked for on the terminal",
+         offsetof(struct cli, password)},
+        {"password-stdin", 0, NULL, "make it by password, one line of standard input",
+         offsetof(struct cli, password_stdin)},
+        {"password-file", 0, "FILE", "make it by password, the first line of FILE",
+         offsetof(struct cli, password_file)},
+        {"token-file", 0, "FILE", "make it by this access token, the first line of FILE",
+         offsetof(struct cli, token_file)},
+        KEY_ID_OPTION,
+        EXPECT_OPTION,
+        VIA_OPTION,
+        {0},
+};
+
 static const struct cli_option logout_options[] = {
         {"all", 0, NULL, "every login of `capos sessions`", offsetof(struct cli, all)},
         {0},
@@ -398,6 +417,15 @@ static const struct cli_command commands[] = {
         {"pipe", "[localhost:PORT | unix:PATH]",
          "Join standard input and output to the Unix socket of an instance here",
          "It is what `--via ssh` starts at the other end.\n", cmd_pipe, NULL, 0, 1, false},
+        {"probe", "[ALIAS]... [--method NAME]", "Send an instance what it has to refuse",
+         "Eight things, a line each: what was sent, what was expected and what came. The login\n"
+         "stays as it is: what would end or fill a session is tried on another one, which is\n"
+         "anonymous or a guest's, or made by --method NAME. Exit code 0: nothing was let through;\n"
+         "what could not be tried says what it needs.\n\n"
+         "Examples:\n"
+         "  capos probe\n"
+         "  capos probe work --method key --json\n",
+         cmd_probe, probe_options, 0, CLI_WORDS, false},
         {"methods", "HOST:PORT", "List the ways to log in to an instance", NULL, cmd_methods,
          methods_options, 1, 1, false},
         {"whoami", "", "Show what the session is", NULL, cmd_whoami, NULL, 0, 0, false},

@@ -28,6 +28,17 @@ def the_two_minutes_of_the_readme(t):
             r"^[0-9a-f]{64}$")
 
 
+@row(instance=True)
+def what_has_to_be_refused(t):
+    log_in(t)
+    t.types("capos probe", r"^unknown-name .* denied\.unknown-name +ok$",
+            r"^second-login .* denied\.already-bound +ok$", r"^quota .* over-quota\.references +ok$",
+            r"^stale-call .* denied\.stale-session +ok$",
+            r"^8 as expected, 0 not, 0 skipped$")
+    t.types("capos probe --help", "Eight things", "--method NAME")
+    t.types("capos whoami", "^account +alice$")
+
+
 # ---- words that are not quite right --------------------------------------------------------------
 
 
