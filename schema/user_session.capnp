@@ -55,6 +55,25 @@ struct SessionQuota {
   # Rate from which calls are paced. 0: not paced.
 }
 
+struct QuotaUse {
+  # How near a session has come to one of its bounds.
+
+  name @0 :Text;
+  # Which one. What the client holds or has under way: `references`, `calls`, `held-bytes` (kept for its calls and
+  # references), `queued-bytes` (results that it has not read). `own-references`: references of its own that the
+  # session holds. Between the client and all services, both ways: `calls-across`, `bytes-across`. `message-bytes`: one
+  # message. `sessions`: of its account, as of the login or the last renewal.
+
+  limit @1 :UInt64;
+  # How much there may be. 0: any.
+
+  used @2 :UInt64;
+  # How much there is now, this call among it.
+
+  most @3 :UInt64;
+  # How much there has been at most.
+}
+
 struct LogWitness {
   # How far the instance's audit log has got, for whoever wants to hold the instance to it: a log that its operator
   # writes anew has another hash there.
@@ -105,6 +124,9 @@ struct SessionInfo {
 
   witness @11 :LogWitness;
   # When the session began, or was renewed last. Sessions of accounts only. Since 0.1.
+
+  use @12 :List(QuotaUse);
+  # How much of its quotas the session uses. Since 0.1.
 }
 
 interface UserSession {

@@ -38,6 +38,33 @@ static json_t *info_json(const struct capos_session_info *i)
                          (json_int_t)i->calls_per_second);
 }
 
+static json_t *use_json(const struct cli *c)
+{
+        json_t *all = json_object();
+        struct capos_quota_use u;
+
+        for (uint32_t i = 0; capos_client_use(c->client, i, &u); i++)
+                (void)json_object_set_new(all, u.name,
+                                          json_pack("{s:I,s:I,s:I}", "limit", (json_int_t)u.limit,
+                                                    "used", (json_int_t)u.used, "most",
+                                                    (json_int_t)u.most));
+        return all;
+}
+
+static void use_print(const struct cli *c)
+{
+        struct capos_quota_use u;
+
+        for (uint32_t i = 0; capos_client_use(c->client, i, &u); i++) {
+                printf("%s", i ? "           " : "uses       ");
+                cli_print_padded(u.name, 15);
+                printf(" %" PRIu64, u.used);
+                if (u.limit)
+                        printf(" of %" PRIu64, u.limit);
+                printf(", %" PRIu64 " at most so far\n", u.most);
+        }
+}
+
 static void line_print(const char *name, const char *value)
 {
         printf("%-10s ", name);
@@ -108,11 +135,14 @@ int cmd_whoami(struct cli *c)
         (void)capos_client_info(c->client, &i);
         if (!c->json) {
                 info_print(&i, &at_whom);
+                if (c->lng)
+                        use_print(c);
                 return EXIT_OK;
         }
         all = info_json(&i);
         (void)json_object_set_new(all, "instance", cli_json_text(at_whom.address));
         (void)json_object_set_new(all, "key", json_string(at_whom.key));
+        (void)json_object_set_new(all, "use", use_json(c));
         (void)json_object_set_new(all, "reconnects", json_integer(at_whom.reconnects));
         return cli_print_json(c, all);
 }

@@ -208,6 +208,11 @@ static const struct cli_option caps_options[] = {
         {0},
 };
 
+static const struct cli_option whoami_options[] = {
+        {"long", 'l', NULL, "how much of its quotas it uses as well", offsetof(struct cli, lng)},
+        {0},
+};
+
 static const struct cli_option renew_options[] = {
         {"duration", 0, "TIME", "how long from now: 90s, 10m, 2h (default: the profile's)",
          offsetof(struct cli, duration)},
@@ -428,7 +433,8 @@ static const struct cli_command commands[] = {
          cmd_probe, probe_options, 0, CLI_WORDS, false},
         {"methods", "HOST:PORT", "List the ways to log in to an instance", NULL, cmd_methods,
          methods_options, 1, 1, false},
-        {"whoami", "", "Show what the session is", NULL, cmd_whoami, NULL, 0, 0, false},
+        {"whoami", "[--long]", "Show what the session is", NULL, cmd_whoami, whoami_options, 0, 0,
+         false},
         {"caps", "[--long]", "List the capabilities of the session", NULL, cmd_caps, caps_options,
          0, 0, false},
         {"describe", "CAP [METHOD]", "Show the methods of a capability",

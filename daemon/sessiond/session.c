@@ -438,6 +438,27 @@ static void session_fill_quota(const struct policy_quota *q, session_quota_build
         session_quota_set_calls_per_second(b, q->calls_per_second);
 }
 
+static uint32_t sessions_of_account(const struct session *e)
+{
+        uint32_t n = 0;
+
+        for (struct capnp_i_list *l = e->s->sessions.next; l != &e->s->sessions; l = l->next)
+                n += !strcmp(CAPNP_I_OF(l, struct session, link)->account, e->account);
+        return n;
+}
+
+/* What its worker cannot know; the rest is the worker's to add. */
+static void session_fill_use(const struct session *e, session_info_builder b)
+{
+        uint32_t n = sessions_of_account(e);
+        quota_use_builder u = quota_use_list_builder_get(session_info_init_use(b, 1), 0);
+
+        quota_use_set_name(u, "sessions");
+        quota_use_set_limit(u, e->profile->quota.sessions_per_account);
+        quota_use_set_used(u, n);
+        quota_use_set_most(u, n);
+}
+
 static void session_fill_chain(const struct capos_audit_chain *c, log_witness_builder b)
 {
         log_witness_set_records(b, c->records);
@@ -465,6 +486,7 @@ static void session_fill_info(const struct session *e, session_info_builder b)
         if (!e->account[0])
                 return;
 
+        session_fill_use(e, b);
         session_info_set_renew_challenge(b, (capnp_data){e->challenge, sizeof(e->challenge)});
         /* With the record of this grant, or renewal: whoever is told it waits for the disk. */
         session_fill_chain(&e->s->audit.log.chain, session_info_init_witness(b));

@@ -106,14 +106,89 @@ TEST(more_calls_at_once_than_the_quota_are_refused)
                 capnp_question_send(q[1], NULL, NULL);
                 CHECK(rig_call(&r, a, ECHO, NULL, NULL));
                 CHECK(said("over-quota.calls"));
-                CHECK_EQ(r.w.calls, 2);
+                CHECK_EQ(r.w.calls.used, 2);
 
                 rig_release(&r);
                 CHECK_OK(rig_finish(q[0]));
                 CHECK_OK(rig_finish(q[1]));
                 CHECK_OK(rig_call(&r, a, ECHO, NULL, NULL));
                 rig_settle(&r);
-                CHECK_EQ(r.w.calls, 0);
+                CHECK_EQ(r.w.calls.used, 0);
+        }
+        rig_close(&r);
+}
+
+/* A row of what the session uses. */
+static struct capnp_i_quota use(capnp_cap *session, const char *name)
+{
+        capnp_question *q = remote_session_info((remote_session_client){session});
+        struct capnp_i_quota found = {0};
+        quota_use_list l;
+
+        CHECK_OK(capnp_question_wait(q));
+        l = session_info_use(remote_session_info_info(q));
+        for (uint32_t i = 0; i < quota_use_list_len(l); i++) {
+                quota_use_reader u = quota_use_list_get(l, i);
+
+                if (!strcmp(quota_use_name(u).p, name))
+                        found = (struct capnp_i_quota){quota_use_limit(u), quota_use_used(u),
+                                                       quota_use_most(u)};
+        }
+        capnp_question_free(q);
+        return found;
+}
+
+#define CHECK_USE(row, l, u, m)                                 \
+        do {                                                    \
+                struct capnp_i_quota found = use(session, row); \
+                CHECK_EQ(found.limit, l);                       \
+                CHECK_EQ(found.used, u);                        \
+                CHECK_EQ(found.most, m);                        \
+        } while (0)
+
+/* Its holder is told how near it is to each bound, and has been. */
+TEST(a_session_sees_what_it_uses)
+{
+        struct rig r = {.calls = 6};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                capnp_question *q[2];
+                uint64_t refs, most;
+
+                rig_settle(&r);
+                refs = use(session, "references").used;
+                most = use(session, "references").most;
+                for (int i = 0; i < 2; i++)
+                        capnp_question_send(q[i] = rig_begin(&r, a, HOLD, NULL), NULL, NULL);
+                CHECK_USE("calls-across", 6, 2, 2);
+                CHECK_USE("calls", 6, 3, 3); /* and the question itself */
+                CHECK_USE("message-bytes", 256 * 1024, 0, use(session, "message-bytes").most);
+                CHECK(use(session, "message-bytes").most > 500);
+                CHECK(use(session, "bytes-across").used > 0);
+                CHECK(use(session, "held-bytes").used > 0);
+                CHECK_EQ(use(session, "held-bytes").limit, 256 * 1024);
+                CHECK_EQ(use(session, "queued-bytes").limit, 256 * 1024);
+
+                rig_release(&r);
+                CHECK_OK(rig_finish(q[0]));
+                CHECK_OK(rig_finish(q[1]));
+                rig_settle(&r);
+                CHECK_USE("calls-across", 6, 0, 2);
+                CHECK_USE("bytes-across", 256 * 1024, 0, use(session, "bytes-across").most);
+                {
+                        CAP object = NULL;
+                        CAP own = rig_own(&r);
+
+                        CHECK_OK(rig_call(&r, a, ECHO, NULL, &object));
+                        CHECK_OK(rig_call(&r, a, TAKE, own, NULL));
+                        CHECK_USE("references", 64, refs + 1, most);
+                        CHECK_USE("own-references", 64, 1, 1);
+                }
+                rig_settle(&r);
+                CHECK_USE("references", 64, refs, most);
+                CHECK_USE("own-references", 64, 1, 1); /* the service holds it */
         }
         rig_close(&r);
 }

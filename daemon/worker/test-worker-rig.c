@@ -416,6 +416,6 @@ void rig_close(struct rig *r)
         worker_close(&r->w);
         capnp_vat_free(r->vat);
         worker_deinit(&r->w);
-        CHECK_EQ(r->w.calls, 0);
-        CHECK_EQ(r->w.bytes, 0);
+        CHECK_EQ(r->w.calls.used, 0);
+        CHECK_EQ(r->w.bytes.used, 0);
 }

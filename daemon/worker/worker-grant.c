@@ -62,9 +62,9 @@ static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
         struct grant *g = self;
         struct worker *w = g->w;
 
-        if (w->calls >= w->max_calls)
+        if (!capnp_i_quota_has(&w->calls, 1))
                 return grant_pass_not(g, &call, CAPOS_I_QUOTA_CALLS, "too many calls at once", why);
-        if (w->bytes && bytes > w->max_bytes - w->bytes)
+        if (w->bytes.used && !capnp_i_quota_has(&w->bytes, bytes))
                 return grant_pass_not(g, &call, CAPOS_I_QUOTA_BYTES, "too many bytes in flight",
                                       why);
         if (inward && !tally_call(w, g->name, iface, method, bytes, "ok")) {
@@ -73,8 +73,8 @@ static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
                 return -EDQUOT;
         }
 
-        w->calls++;
-        w->bytes += bytes;
+        capnp_i_quota_take(&w->calls, 1);
+        capnp_i_quota_take(&w->bytes, bytes);
         return 0;
 }
 
@@ -82,8 +82,8 @@ static void grant_pass_end(void *self, uint64_t bytes)
 {
         struct worker *w = ((struct grant *)self)->w;
 
-        w->calls--;
-        w->bytes -= bytes;
+        capnp_i_quota_give(&w->calls, 1);
+        capnp_i_quota_give(&w->bytes, bytes);
 }
 
 static void grant_report(struct worker *w, const char *event, const char *detail)
@@ -237,7 +237,7 @@ static int grant_connect(struct grant *g, int fd, capnp_cap **ret_c)
         struct capnp_limits l = {
                 .message_bytes = session_quota_message_bytes(
                         session_info_quota(bound_info(worker_bound(g->w)))),
-                .out_bytes = g->w->max_bytes,
+                .out_bytes = g->w->bytes.limit,
         };
         int r;
 

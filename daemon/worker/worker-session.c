@@ -15,6 +15,7 @@
 #include "worker-pending.h"
 #include "worker-session.h"
 #include "worker-tally.h"
+#include "worker-use.h"
 
 struct session_ref {
         struct worker *w;
@@ -114,6 +115,7 @@ static int session_info_serve(void *self, capnp_answer *a)
                 return 0;
 
         remote_session_info_results_set_info(a, bound_info(worker_bound(s->w)));
+        use_fill(s->w, remote_session_info_results_build_info(a));
         return capnp_answer_return(a);
 }
 

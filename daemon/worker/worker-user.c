@@ -2,6 +2,7 @@
  * UserSession: what a session may show to others, for it tells who somebody is and gives nothing.
  */
 #include "worker-user.h"
+#include "worker-use.h"
 
 static int user_info(void *self, capnp_answer *a)
 {
@@ -11,6 +12,7 @@ static int user_info(void *self, capnp_answer *a)
                 return 0;
 
         user_session_info_results_set_info(a, bound_info(worker_bound(w)));
+        use_fill(w, user_session_info_results_build_info(a));
         return capnp_answer_return(a);
 }
 

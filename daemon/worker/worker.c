@@ -15,7 +15,7 @@ static const bool MOVES[WORKER_STATES][WORKER_STATES] = {
 
 void worker_init(struct worker *w, capnp_vat *vat)
 {
-        *w = (struct worker){.vat = vat, .max_calls = UINT32_MAX, .max_bytes = UINT64_MAX};
+        *w = (struct worker){.vat = vat, .calls.limit = UINT64_MAX, .bytes.limit = UINT64_MAX};
         capnp_i_list_init(&w->pending);
         capnp_i_list_init(&w->grants);
         capnp_i_list_init(&w->revoked);
@@ -78,8 +78,8 @@ int worker_bind(struct worker *w, bound_reader b)
         worker_move(w, WORKER_BOUND);
         l = worker_limits(w);
         w->tally.each = bound_audit_calls(worker_bound(w));
-        w->max_calls = l.answers;
-        w->max_bytes = l.out_bytes;
+        w->calls.limit = l.answers;
+        w->bytes.limit = l.out_bytes;
         capnp_rpc_set_limits(capnp_conn_rpc(w->client), &l);
         return 0;
 }

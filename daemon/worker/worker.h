@@ -6,6 +6,7 @@
 
 #include "admission.capnp-c.h"
 #include "base-list.h"
+#include "base-quota.h"
 #include "session-names.h"
 
 enum {
@@ -53,8 +54,7 @@ struct worker {
         struct capnp_i_list pending;       /* struct pending */
         struct capnp_i_list grants;        /* struct grant */
         struct capnp_i_list revoked;       /* struct revoked: what the bundle has lost */
-        uint32_t calls, max_calls;         /* in flight across membranes */
-        uint64_t bytes, max_bytes;
+        struct capnp_i_quota calls, bytes; /* in flight across membranes, both ways */
         struct tally tally;
         capnp_timer *linger;
         /* Whether a reference is one of the objects that the worker serves to its client. */

@@ -664,15 +664,16 @@ CAPNP_PUBLIC capnp_membrane *capnp_cap_membrane_peek(const capnp_cap *c);
 
 /** How much a connection holds. */
 struct capnp_rpc_counts {
-        uint32_t questions;  /**< calls we made that are not finished */
-        uint32_t answers;    /**< calls of the peer that are not finished */
-        uint32_t exports;    /**< our objects that the peer holds */
-        uint32_t imports;    /**< the peer's objects that we hold */
-        uint32_t embargoes;  /**< promises waiting for their order to be safe */
-        uint64_t held_bytes; /**< charged to the peer */
-        uint64_t out_bytes;  /**< queued toward the peer */
-        uint64_t calls_in;   /**< calls received, ever */
-        uint64_t calls_out;  /**< calls sent, ever */
+        uint32_t questions;     /**< calls we made that are not finished */
+        uint32_t answers;       /**< calls of the peer that are not finished */
+        uint32_t exports;       /**< our objects that the peer holds */
+        uint32_t imports;       /**< the peer's objects that we hold */
+        uint32_t embargoes;     /**< promises waiting for their order to be safe */
+        uint64_t held_bytes;    /**< charged to the peer */
+        uint64_t out_bytes;     /**< queued toward the peer */
+        uint64_t message_bytes; /**< capnp_rpc_count_most(): the longest message, either way */
+        uint64_t calls_in;      /**< calls received, ever */
+        uint64_t calls_out;     /**< calls sent, ever */
 };
 
 /**
@@ -843,6 +844,14 @@ CAPNP_PUBLIC enum capnp_end capnp_rpc_end(const capnp_rpc *r);
  * @param ret_n  filled in
  */
 CAPNP_PUBLIC void capnp_rpc_count(const capnp_rpc *r, struct capnp_rpc_counts *ret_n);
+
+/**
+ * Counts the most that a connection has held at once so far, of each kind by itself.
+ *
+ * @param r      the core
+ * @param ret_n  filled in
+ */
+CAPNP_PUBLIC void capnp_rpc_count_most(const capnp_rpc *r, struct capnp_rpc_counts *ret_n);
 
 /**
  * Changes a connection's limits. What is there already stays.

@@ -142,6 +142,14 @@ struct capos_session_info {
         capnp_data witness_hash;    /**< the hash of its last record */
 };
 
+/** How near a session has come to one of its bounds (QuotaUse). Borrowed from the client. */
+struct capos_quota_use {
+        const char *name; /**< which: "references" */
+        uint64_t limit;   /**< how much there may be; 0: any */
+        uint64_t used;    /**< how much there was when it was asked for */
+        uint64_t most;    /**< how much there had been at most */
+};
+
 /** A capability of the bundle (remote_session.capnp, RemoteCapEntry). Borrowed from the client. */
 struct capos_cap_entry {
         const char *name;          /**< for capos_client_get() */
@@ -630,6 +638,17 @@ CAPNP_PUBLIC int capos_client_fetch(capos_client *c, capos_done *done, void *arg
  * @return       true; false before it was asked for
  */
 CAPNP_PUBLIC bool capos_client_info(const capos_client *c, struct capos_session_info *ret_i);
+
+/**
+ * How much of its quotas the session uses, as of the last time that it was asked.
+ *
+ * @param c      the client
+ * @param i      from 0
+ * @param ret_u  filled in; borrowed until the next operation that asks
+ * @return       true; false past the last, or before it was asked for
+ */
+CAPNP_PUBLIC bool capos_client_use(const capos_client *c, uint32_t i,
+                                   struct capos_quota_use *ret_u);
 
 /**
  * A capability of the bundle.

@@ -50,7 +50,7 @@ static void map_insert(struct capnp_i_map *m, uint64_t key, void *value)
 
 static int map_resize(struct capnp_i_map *m, uint32_t room)
 {
-        struct capnp_i_map n = {.room = room};
+        struct capnp_i_map n = {.room = room, .most = m->most};
         uint32_t i;
 
         n.slots = calloc(room, sizeof(*n.slots));
@@ -92,6 +92,8 @@ void capnp_i_map_put(struct capnp_i_map *m, uint64_t key, void *value)
                 s->value = value;
         else
                 map_insert(m, key, value);
+        if (m->used > m->most)
+                m->most = m->used;
 }
 
 /* Closes the hole at i: every entry behind it that may move up does. */

@@ -14,6 +14,7 @@ struct capnp_i_map_slot {
 struct capnp_i_map {
         struct capnp_i_map_slot *slots;
         uint32_t room, used; /* room: 0 or a power of two */
+        uint32_t most;       /* that were used at once so far */
 };
 
 /* NULL when the key is not there. */

@@ -473,6 +473,28 @@ bool capos_client_info(const capos_client *c, struct capos_session_info *ret_i)
         return true;
 }
 
+bool capos_client_use(const capos_client *c, uint32_t i, struct capos_quota_use *ret_u)
+{
+        quota_use_list l;
+        quota_use_reader u;
+
+        if (!c->info)
+                return false;
+
+        l = session_info_use(remote_session_info_info(c->info));
+        if (i >= quota_use_list_len(l))
+                return false;
+
+        u = quota_use_list_get(l, i);
+        *ret_u = (struct capos_quota_use){
+                .name = quota_use_name(u).p,
+                .limit = quota_use_limit(u),
+                .used = quota_use_used(u),
+                .most = quota_use_most(u),
+        };
+        return true;
+}
+
 bool capos_client_entry(const capos_client *c, uint32_t i, struct capos_cap_entry *ret_e)
 {
         remote_cap_entry_list l;

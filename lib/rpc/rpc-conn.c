@@ -314,6 +314,22 @@ void capnp_rpc_count(const capnp_rpc *r, struct capnp_rpc_counts *ret_n)
         };
 }
 
+void capnp_rpc_count_most(const capnp_rpc *r, struct capnp_rpc_counts *ret_n)
+{
+        *ret_n = (struct capnp_rpc_counts){
+                .questions = r->questions.most,
+                .answers = r->answers.most,
+                .exports = r->exports.most,
+                .imports = r->imports.most,
+                .embargoes = r->embargoes.most,
+                .held_bytes = r->most_held,
+                .out_bytes = r->most_out,
+                .message_bytes = r->longest,
+                .calls_in = r->calls_in,
+                .calls_out = r->calls_out,
+        };
+}
+
 void capnp_rpc_set_limits(capnp_rpc *r, const struct capnp_limits *l)
 {
         rpc_take_limits(r, l);

@@ -79,6 +79,8 @@ static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
                 return k == -ENOMEM ? feed_no_memory(r)
                                     : capnp_i_rpc_violation(r, "a message is malformed");
 
+        if (len > r->longest)
+                r->longest = len;
         f->secret = r->limits.wipe;
         if (r->trace)
                 r->trace(r->trace_arg, true, &f->msg);

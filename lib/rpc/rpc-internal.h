@@ -544,6 +544,7 @@ struct slot {
 struct slots {
         struct slot *v;
         uint32_t n, free, live; /* free: index of the first free slot, n when there is none */
+        uint32_t most;          /* that were live at once so far */
 };
 
 enum { MAX_FDS = 16 };
@@ -599,7 +600,7 @@ struct capnp_rpc {
         struct capnp_i_map exported;  /* capnp_cap -> struct export */
         struct capnp_i_map imports;   /* capnp_cap: import or promise */
         struct capnp_i_map gates;     /* struct hosted -> struct gate */
-        uint64_t held;                /* bytes in the ledger */
+        uint64_t held, most_held;     /* bytes in the ledger; and at most so far */
         uint64_t held_for[FOR_COUNT]; /* of these */
         uint32_t charges;             /* things in it */
         uint32_t disembargos;         /* of the peer's, waiting */
@@ -609,6 +610,7 @@ struct capnp_rpc {
         /* streams of bytes */
         struct capnp_i_list outq;
         uint64_t out_bytes, out_replies, out_notes; /* queued; of these, as in struct out */
+        uint64_t most_out, longest; /* queued at once so far; of a message, either way */
         uint8_t *in;
         size_t in_len, in_room;
         struct skip skip;    /* a message that is too long, on its way past us */

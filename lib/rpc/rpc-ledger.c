@@ -24,6 +24,8 @@ void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes, enum charge_
         g->what = (uint8_t)what;
         g->bytes += bytes;
         r->held += bytes;
+        if (r->held > r->most_held)
+                r->most_held = r->held;
         r->held_for[what] += bytes;
 }
 

@@ -135,6 +135,10 @@ static inline void out_count(capnp_rpc *r, uint16_t tag, bool refusal, uint32_t 
         struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
 
         r->out_bytes += bytes;
+        if (r->out_bytes > r->most_out)
+                r->most_out = r->out_bytes;
+        if (bytes > r->longest)
+                r->longest = bytes;
         if (tag == MESSAGE_CALL || tag == MESSAGE_BOOTSTRAP || tag == MESSAGE_ABORT)
                 return;
 

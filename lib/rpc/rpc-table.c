@@ -31,6 +31,8 @@ static int slots_new(struct slots *s, void *p, uint32_t *ret_id)
         s->free = s->v[*ret_id].next_free;
         s->v[*ret_id] = (struct slot){.p = p, .live = true};
         s->live++;
+        if (s->live > s->most)
+                s->most = s->live;
         return 0;
 }
 

@@ -43,6 +43,13 @@ def login_call_logout(g):
     holds(agent_lives(r["agent"]), "the agent is gone")
     equal(g.ok("whoami", "--json").json["account"], "alice")
     holds("operator" in g.ok("whoami").out, "no profile")
+    if not g.gateway:
+        use = g.ok("whoami", "--json").json["use"]
+        equal(use["sessions"], {"limit": 16, "used": 1, "most": 1})
+        equal(use["calls"]["limit"], 2048)
+        holds(0 < use["calls"]["used"] <= use["calls"]["most"] < 2048, "no call asks")
+        holds(re.search(r"^ +calls +\d+ of 2048, \d+ at most so far$",
+                        g.ok("whoami", "--long").out, re.M), "no use")
     names = [c["name"] for c in g.ok("caps", "--json").json["capabilities"]]
     holds({"session", "system_info", "chat"} <= set(names), names)
     motd = g.ok("call", "system_info", "motd", "--json").json

@@ -48,6 +48,17 @@ typedef struct { capnp_list l; } session_quota_list, session_quota_list_9dc250f2
 typedef struct { capnp_lbuilder l; } session_quota_list_builder, session_quota_list_builder_9dc250f2090923f8;
 
 /**
+ * How near a session has come to one of its bounds.
+ */
+typedef struct { capnp_reader r; } quota_use_reader, quota_use_reader_b00c4431bdc2fbe4;
+typedef struct { capnp_builder b; } quota_use_builder, quota_use_builder_b00c4431bdc2fbe4;
+#define QUOTA_USE_ID UINT64_C(0xb00c4431bdc2fbe4)
+enum { QUOTA_USE_WORDS = 3, QUOTA_USE_PTRS = 1 };
+enum { QUOTA_USE_WORDS_b00c4431bdc2fbe4 = 3, QUOTA_USE_PTRS_b00c4431bdc2fbe4 = 1 };
+typedef struct { capnp_list l; } quota_use_list, quota_use_list_b00c4431bdc2fbe4;
+typedef struct { capnp_lbuilder l; } quota_use_list_builder, quota_use_list_builder_b00c4431bdc2fbe4;
+
+/**
  * How far the instance's audit log has got, for whoever wants to hold the instance to it: a log that its operator
  * writes anew has another hash there.
  */
@@ -65,8 +76,8 @@ typedef struct { capnp_lbuilder l; } log_witness_list_builder, log_witness_list_
 typedef struct { capnp_reader r; } session_info_reader, session_info_reader_de21ed90ac6ed3a4;
 typedef struct { capnp_builder b; } session_info_builder, session_info_builder_de21ed90ac6ed3a4;
 #define SESSION_INFO_ID UINT64_C(0xde21ed90ac6ed3a4)
-enum { SESSION_INFO_WORDS = 2, SESSION_INFO_PTRS = 10 };
-enum { SESSION_INFO_WORDS_de21ed90ac6ed3a4 = 2, SESSION_INFO_PTRS_de21ed90ac6ed3a4 = 10 };
+enum { SESSION_INFO_WORDS = 2, SESSION_INFO_PTRS = 11 };
+enum { SESSION_INFO_WORDS_de21ed90ac6ed3a4 = 2, SESSION_INFO_PTRS_de21ed90ac6ed3a4 = 11 };
 typedef struct { capnp_list l; } session_info_list, session_info_list_de21ed90ac6ed3a4;
 typedef struct { capnp_lbuilder l; } session_info_list_builder, session_info_list_builder_de21ed90ac6ed3a4;
 
@@ -205,6 +216,48 @@ static inline void session_quota_set_message_bytes(session_quota_builder b, uint
 static inline uint32_t session_quota_calls_per_second(session_quota_reader r) { return capnp_reader_u32(r.r, 24, 0u); }
 static inline void session_quota_set_calls_per_second(session_quota_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 24, v, 0u); }
 
+/* ---- QuotaUse ---- */
+
+static inline quota_use_reader quota_use_as_reader(quota_use_builder b) { return CAPNP_NEW(quota_use_reader, capnp_builder_reader(b.b)); }
+static inline quota_use_reader quota_use_root(capnp_msg *m) { return CAPNP_NEW(quota_use_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline quota_use_builder quota_use_build(capnp_msg *m) { return CAPNP_NEW(quota_use_builder, capnp_abuilder_init_struct(capnp_msg_build(m), QUOTA_USE_WORDS, QUOTA_USE_PTRS)); }
+static inline quota_use_reader quota_use_of_any(capnp_any a) { return CAPNP_NEW(quota_use_reader, capnp_any_struct(a, NULL)); }
+static inline quota_use_builder quota_use_init_any(capnp_abuilder a) { return CAPNP_NEW(quota_use_builder, capnp_abuilder_init_struct(a, QUOTA_USE_WORDS, QUOTA_USE_PTRS)); }
+static inline uint32_t quota_use_list_len(quota_use_list l) { return l.l.len; }
+static inline quota_use_reader quota_use_list_get(quota_use_list l, uint32_t i) { return CAPNP_NEW(quota_use_reader, capnp_list_struct(l.l, i)); }
+static inline uint32_t quota_use_list_builder_len(quota_use_list_builder l) { return l.l.len; }
+static inline quota_use_builder quota_use_list_builder_get(quota_use_list_builder l, uint32_t i) { return CAPNP_NEW(quota_use_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline quota_use_list quota_use_list_as_reader(quota_use_list_builder l) { return CAPNP_NEW(quota_use_list, capnp_lbuilder_list(l.l)); }
+
+/**
+ * Which one. What the client holds or has under way: `references`, `calls`, `held-bytes` (kept for its calls and
+ * references), `queued-bytes` (results that it has not read). `own-references`: references of its own that the
+ * session holds. Between the client and all services, both ways: `calls-across`, `bytes-across`. `message-bytes`: one
+ * message. `sessions`: of its account, as of the login or the last renewal.
+ */
+static inline capnp_text quota_use_name(quota_use_reader r) { return capnp_reader_text(r.r, 0); }
+static inline bool quota_use_has_name(quota_use_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void quota_use_set_name(quota_use_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
+static inline void quota_use_set_name_n(quota_use_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+
+/**
+ * How much there may be. 0: any.
+ */
+static inline uint64_t quota_use_limit(quota_use_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
+static inline void quota_use_set_limit(quota_use_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+
+/**
+ * How much there is now, this call among it.
+ */
+static inline uint64_t quota_use_used(quota_use_reader r) { return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
+static inline void quota_use_set_used(quota_use_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
+
+/**
+ * How much there has been at most.
+ */
+static inline uint64_t quota_use_most(quota_use_reader r) { return capnp_reader_u64(r.r, 16, UINT64_C(0)); }
+static inline void quota_use_set_most(quota_use_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
+
 /* ---- LogWitness ---- */
 
 static inline log_witness_reader log_witness_as_reader(log_witness_builder b) { return CAPNP_NEW(log_witness_reader, capnp_builder_reader(b.b)); }
@@ -339,6 +392,15 @@ static inline bool session_info_has_witness(session_info_reader r) { return capn
 static inline log_witness_builder session_info_init_witness(session_info_builder b) { return CAPNP_NEW(log_witness_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 9), LOG_WITNESS_WORDS, LOG_WITNESS_PTRS)); }
 static inline log_witness_builder session_info_build_witness(session_info_builder b) { return CAPNP_NEW(log_witness_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 9), LOG_WITNESS_WORDS, LOG_WITNESS_PTRS, NULL)); }
 static inline void session_info_set_witness(session_info_builder b, log_witness_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 9), v.r); }
+
+/**
+ * How much of its quotas the session uses. Since 0.1.
+ */
+static inline quota_use_list session_info_use(session_info_reader r) { return CAPNP_NEW(quota_use_list, capnp_any_list(capnp_reader_any(r.r, 10), CAPNP_SIZE_COMPOSITE, NULL)); }
+static inline bool session_info_has_use(session_info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 10)) != CAPNP_WHAT_NULL; }
+static inline quota_use_list_builder session_info_init_use(session_info_builder b, uint32_t n) { return CAPNP_NEW(quota_use_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 10), n, QUOTA_USE_WORDS, QUOTA_USE_PTRS)); }
+static inline quota_use_list_builder session_info_build_use(session_info_builder b) { return CAPNP_NEW(quota_use_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 10), CAPNP_SIZE_COMPOSITE, QUOTA_USE_WORDS, QUOTA_USE_PTRS, NULL)); }
+static inline void session_info_set_use(session_info_builder b, quota_use_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 10), v.l); }
 
 /* ---- UserSession.info ---- */
 
