@@ -120,4 +120,10 @@ interface Admission {
 
   tally @13 (calls :List(CallTally)) -> ();
   # For the audit log, likewise: what calls the client has made. At most 65 rows; about once a minute, and at the end.
+
+  accountSessions @14 () -> (sessions :List(Rs.AccountSession), more :UInt32);
+  # RemoteSession.accountSessions.
+
+  endAccountSession @15 (id :Text) -> (ended :UInt32);
+  # RemoteSession.endAccountSession.
 }

@@ -234,6 +234,34 @@ struct RemoteCapEntry {
   # One sentence for a person. Since 0.1.
 }
 
+struct AccountSession {
+  # A session, for the owner of its account.
+
+  id @0 :Text;
+  # SessionInfo.id.
+
+  profile @1 :Text;
+  # Its profile.
+
+  kind @2 :Text;
+  # How it was authenticated: the name of a RemoteAuthKind.
+
+  source @3 :Text;
+  # Where its connection came from, as the gateway saw it.
+
+  startedAtMs @4 :UInt64;
+  # Milliseconds since 1970.
+
+  expiresAtMs @5 :UInt64;
+  # When its lease ends. Milliseconds since 1970.
+
+  droppedAtMs @6 :UInt64;
+  # Its connection has ended, and its client may come back until the lease ends; else 0.
+
+  current @7 :Bool;
+  # It is the one that asks.
+}
+
 interface RemoteSession {
   # The session. It lives as long as its connection, not as long as this reference.
 
@@ -269,6 +297,17 @@ interface RemoteSession {
   # lease ends (milliseconds since 1970; a renewal moves it), for nothing else, and gone with logout and revocation.
   # Errors: denied.method-disabled, denied.already-bound, denied.credentials, denied.stale-session. Since 0.1, an
   # addition to the original contract.
+
+  accountSessions @7 () -> (sessions :List(AccountSession), more :UInt32);
+  # The sessions of this session's account, wherever they are: this one, the others, the youngest first, and those whose
+  # client may come back. At most 256 of them; more: how many there are beside. Who has no account has none to see.
+  # Errors: denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
+
+  endAccountSession @8 (id :Text) -> (ended :UInt32);
+  # Ends another session of the account, and takes from its client what it could come back by; with an empty id all
+  # others. None of them is there when this returns, and whoever held one is told why. This one is ended by logout.
+  # Errors: denied.unknown-name (the account has no other such session: whether somebody else's has that id is not
+  # told), denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
 }
 
 interface RemoteCapSet {

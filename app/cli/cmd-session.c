@@ -1,7 +1,8 @@
-/* Commands about the session that is: what it is, what it has, renewing and ending it. */
+/* Commands about the session that is: what it is, what it has, renewing it. */
 #include "agent.capnp-c.h"
 #include "client.h"
 #include "keys.h"
+#include "owner.h"
 #include "renew-steps.h"
 #include "runtime.h"
 #include "session-address.h"
@@ -213,62 +214,6 @@ int cmd_caps(struct cli *c)
                 return r;
         }
         return cli_print_json(c, json_pack("{s:o}", "capabilities", all));
-}
-
-/* ---- logout ------------------------------------------------------------------------------- */
-
-/* Ends the session of the agent that is connected. 0, or why not: c->late, or q. */
-static int agent_logout(struct cli *c, capnp_question **ret_q)
-{
-        int r;
-
-        *ret_q = session_agent_logout((session_agent_client){c->remote});
-        r = cli_wait(c, *ret_q, CLI_ANSWER_MS);
-        /* A session that is gone already is what was wanted. */
-        return !c->late && (r == CAPNP_E_DISCONNECTED || r == CAPNP_E_EXCEPTION) ? 0 : r;
-}
-
-/* Every login there is; those that don't answer are named, and the others end all the same. */
-static int logout_all(struct cli *c)
-{
-        struct runtime_aliases names;
-        unsigned n = 0;
-        int r = runtime_list(c, &names), worst = EXIT_OK;
-
-        for (unsigned i = 0; !r && i < names.n; i++) {
-                CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-                int failed = cli_open_agent(c, names.name[i]);
-
-                if (!failed)
-                        failed = agent_logout(c, &q);
-                if (failed == -EAGAIN || c->late)
-                        worst = cli_fail_late(c, names.name[i]);
-                n += !failed;
-                q = capnp_question_free(q);
-                cli_close(c);
-        }
-        if (r || worst)
-                return r ? r : worst;
-        if (c->json)
-                return cli_print_json(
-                        c, json_pack("{s:b,s:i}", "loggedOut", n > 0, "sessions", (int)n));
-        printf("%u %s ended.\n", n, n == 1 ? "login has" : "logins have");
-        return EXIT_OK;
-}
-
-int cmd_logout(struct cli *c)
-{
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        int r = c->all ? logout_all(c) : cli_open_session(c);
-
-        if (r || c->all)
-                return r;
-        if (agent_logout(c, &q))
-                return cli_fail_question(c, q, "logout");
-        if (c->json)
-                return cli_print_json(c, json_pack("{s:b}", "loggedOut", 1));
-        printf("Logged out.\n");
-        return EXIT_OK;
 }
 
 /* ---- renew -------------------------------------------------------------------------------- */
@@ -534,9 +479,9 @@ int cmd_sessions(struct cli *c)
 {
         struct runtime_aliases names;
         json_t *all;
-        int r = runtime_list(c, &names);
+        int r = c->far ? owner_show(c) : runtime_list(c, &names);
 
-        if (r)
+        if (r || c->far)
                 return r;
 
         all = c->json ? json_array() : NULL;

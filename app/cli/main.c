@@ -198,7 +198,18 @@ static const struct cli_option probe_options[] = {
 };
 
 static const struct cli_option logout_options[] = {
-        {"all", 0, NULL, "every login of `capos sessions`", offsetof(struct cli, all)},
+        {"all", 0, NULL,
+         "every login of `capos sessions`, and the other sessions of their accounts, wherever they "
+         "are",
+         offsetof(struct cli, all)},
+        {"other", 0, "ID", "not this session: another one of the account, by `sessions --remote`",
+         offsetof(struct cli, other)},
+        {0},
+};
+
+static const struct cli_option sessions_options[] = {
+        {"remote", 0, NULL, "those of the login's account at its instance, wherever they are",
+         offsetof(struct cli, far)},
         {0},
 };
 
@@ -410,15 +421,24 @@ static const struct cli_command commands[] = {
          "  capos login ci@example.org --method service --identity ci.pem --non-interactive\n"
          "  capos login alice@example.org --via ssh\n",
          cmd_login, login_options, 1, 1, false},
-        {"logout", "[--all]", "End a session, or all of yours on this machine", NULL, cmd_logout,
-         logout_options, 0, 0, false},
+        {"logout", "[--all | --other ID]", "End a session, or all of yours",
+         "With --all, every login on this machine ends, and at their instances all other\n"
+         "sessions of their accounts, wherever they are; with --session, that is one login and\n"
+         "its account. The beginning of an ID is enough when no other session's begins so.\n\n"
+         "Examples:\n"
+         "  capos logout --all\n"
+         "  capos logout --other 8a706f\n",
+         cmd_logout, logout_options, 0, 0, false},
         {"renew", "[--duration TIME]", "Renew a session by a fresh proof",
          "Proved by what the login was made by, unless an option says otherwise.\n\n"
          "Examples:\n"
          "  capos renew --duration 2h\n"
          "  capos renew --method oidc\n",
          cmd_renew, renew_options, 0, 0, false},
-        {"sessions", "", "List your logins on this machine", NULL, cmd_sessions, NULL, 0, 0, false},
+        {"sessions", "[--remote]", "List your logins on this machine, or your sessions anywhere",
+         "With --remote: the sessions of the login's account at its instance, with where they\n"
+         "come from, and those whose line has dropped and whose client may come back.\n",
+         cmd_sessions, sessions_options, 0, 0, false},
         {"pipe", "[localhost:PORT | unix:PATH]",
          "Join standard input and output to the Unix socket of an instance here",
          "It is what `--via ssh` starts at the other end.\n", cmd_pipe, NULL, 0, 1, false},

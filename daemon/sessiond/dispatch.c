@@ -15,6 +15,7 @@
 #include "admit.h"
 #include "bundle.h"
 #include "login.h"
+#include "owner.h"
 #include "reconnect.h"
 #include "sessiond.h"
 #include "tally.h"
@@ -42,6 +43,8 @@ static const struct {
         {"secured", ADMISSION_SHAKING, false, admission_shake},
         {"enrol", ADMISSION_BOUND, true, reconnect_enrol},
         {"tally", ADMISSION_BOUND | ADMISSION_ENDED, false, tally_calls},
+        {"accountSessions", ADMISSION_BOUND, false, owner_list},
+        {"endAccountSession", ADMISSION_BOUND, false, owner_end},
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
@@ -92,6 +95,8 @@ static const struct admission_ops gate = {
         .secured = dispatch_call,
         .enrol = dispatch_call,
         .tally = dispatch_call,
+        .account_sessions = dispatch_call,
+        .end_account_session = dispatch_call,
 };
 
 _Static_assert(sizeof(gate) ==

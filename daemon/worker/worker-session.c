@@ -242,6 +242,46 @@ static int session_enrol(void *self, capnp_answer *a)
         return pending_send(s->w, a, q, enrol_done, NULL);
 }
 
+static void account_sessions_done(struct pending *p)
+{
+        remote_session_account_sessions_results_set_sessions(
+                p->a, admission_account_sessions_sessions(p->q));
+        remote_session_account_sessions_results_set_more(p->a,
+                                                         admission_account_sessions_more(p->q));
+        (void)capnp_answer_return(p->a);
+}
+
+static int session_account_sessions(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+
+        if (session_stale(s, a))
+                return 0;
+
+        return pending_send(s->w, a, admission_account_sessions(worker_ask(s->w)),
+                            account_sessions_done, NULL);
+}
+
+static void end_account_session_done(struct pending *p)
+{
+        remote_session_end_account_session_results_set_ended(
+                p->a, admission_end_account_session_ended(p->q));
+        (void)capnp_answer_return(p->a);
+}
+
+static int session_end_account_session(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+        capnp_question *q;
+
+        if (session_stale(s, a))
+                return 0;
+
+        q = admission_end_account_session(worker_ask(s->w));
+        admission_end_account_session_set_id_n(q, remote_session_end_account_session_param_id(a));
+        return pending_send(s->w, a, q, end_account_session_done, NULL);
+}
+
 static const struct remote_session_ops session_ops = {
         .gone = session_gone,
         .info = session_info_serve,
@@ -250,6 +290,8 @@ static const struct remote_session_ops session_ops = {
         .logout = session_logout,
         .reauthenticate = session_reauthenticate,
         .enrol = session_enrol,
+        .account_sessions = session_account_sessions,
+        .end_account_session = session_end_account_session,
 };
 
 int session_ref_new(struct worker *w, capnp_cap **ret_c)

@@ -382,15 +382,6 @@ def the_reason_of_an_end_is_kept(g):
 
 
 @case(once=True)
-def all_logins_end(g):
-    agents = [g.login("one")["agent"], g.anonymous("two")["agent"], g.login("three")["agent"]]
-    equal(g.ok("logout", "--all", "--json").json, {"loggedOut": True, "sessions": 3})
-    for pid in agents:
-        g.until(lambda pid=pid: not agent_lives(pid), "an agent lives on")
-    holds("0 logins" in g.ok("logout", "--all").out, "not counted")
-
-
-@case(once=True)
 def a_person_is_greeted(g):
     code, shown = typed([g.capos, "login", f"alice@{g.address}", "--password"], g.env,
                         [("Password of alice", PASSWORD)])

@@ -246,6 +246,17 @@ typedef struct { capnp_list l; } remote_cap_entry_list, remote_cap_entry_list_91
 typedef struct { capnp_lbuilder l; } remote_cap_entry_list_builder, remote_cap_entry_list_builder_91552dbee7364980;
 
 /**
+ * A session, for the owner of its account.
+ */
+typedef struct { capnp_reader r; } account_session_reader, account_session_reader_c4b95058501f2a54;
+typedef struct { capnp_builder b; } account_session_builder, account_session_builder_c4b95058501f2a54;
+#define ACCOUNT_SESSION_ID UINT64_C(0xc4b95058501f2a54)
+enum { ACCOUNT_SESSION_WORDS = 4, ACCOUNT_SESSION_PTRS = 4 };
+enum { ACCOUNT_SESSION_WORDS_c4b95058501f2a54 = 4, ACCOUNT_SESSION_PTRS_c4b95058501f2a54 = 4 };
+typedef struct { capnp_list l; } account_session_list, account_session_list_c4b95058501f2a54;
+typedef struct { capnp_lbuilder l; } account_session_list_builder, account_session_list_builder_c4b95058501f2a54;
+
+/**
  * The session. It lives as long as its connection, not as long as this reference.
  */
 typedef struct { capnp_cap *c; } remote_session_client, remote_session_client_ff93aab475cb0192;
@@ -320,6 +331,26 @@ typedef struct { capnp_reader r; } remote_session_enrol_out_reader;
 typedef struct { capnp_builder b; } remote_session_enrol_out_builder;
 #define REMOTE_SESSION_ENROL_OUT_ID UINT64_C(0xffd364f11115227a)
 enum { REMOTE_SESSION_ENROL_OUT_WORDS = 1, REMOTE_SESSION_ENROL_OUT_PTRS = 0 };
+
+typedef struct { capnp_reader r; } remote_session_account_sessions_in_reader;
+typedef struct { capnp_builder b; } remote_session_account_sessions_in_builder;
+#define REMOTE_SESSION_ACCOUNT_SESSIONS_IN_ID UINT64_C(0xd58a71afad31f54b)
+enum { REMOTE_SESSION_ACCOUNT_SESSIONS_IN_WORDS = 0, REMOTE_SESSION_ACCOUNT_SESSIONS_IN_PTRS = 0 };
+
+typedef struct { capnp_reader r; } remote_session_account_sessions_out_reader;
+typedef struct { capnp_builder b; } remote_session_account_sessions_out_builder;
+#define REMOTE_SESSION_ACCOUNT_SESSIONS_OUT_ID UINT64_C(0xd94eb8ec4a53f5bf)
+enum { REMOTE_SESSION_ACCOUNT_SESSIONS_OUT_WORDS = 1, REMOTE_SESSION_ACCOUNT_SESSIONS_OUT_PTRS = 1 };
+
+typedef struct { capnp_reader r; } remote_session_end_account_session_in_reader;
+typedef struct { capnp_builder b; } remote_session_end_account_session_in_builder;
+#define REMOTE_SESSION_END_ACCOUNT_SESSION_IN_ID UINT64_C(0xe36e87df627a34b2)
+enum { REMOTE_SESSION_END_ACCOUNT_SESSION_IN_WORDS = 0, REMOTE_SESSION_END_ACCOUNT_SESSION_IN_PTRS = 1 };
+
+typedef struct { capnp_reader r; } remote_session_end_account_session_out_reader;
+typedef struct { capnp_builder b; } remote_session_end_account_session_out_builder;
+#define REMOTE_SESSION_END_ACCOUNT_SESSION_OUT_ID UINT64_C(0xc0901b1dbdbeb05d)
+enum { REMOTE_SESSION_END_ACCOUNT_SESSION_OUT_WORDS = 1, REMOTE_SESSION_END_ACCOUNT_SESSION_OUT_PTRS = 0 };
 
 /**
  * The bundle: what this session was granted, by name.
@@ -552,6 +583,19 @@ struct remote_session_ops {
          * addition to the original contract.
          */
         capnp_handler *enrol;
+        /**
+         * The sessions of this session's account, wherever they are: this one, the others, the youngest first, and those whose
+         * client may come back. At most 256 of them; more: how many there are beside. Who has no account has none to see.
+         * Errors: denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
+         */
+        capnp_handler *account_sessions;
+        /**
+         * Ends another session of the account, and takes from its client what it could come back by; with an empty id all
+         * others. None of them is there when this returns, and whoever held one is told why. This one is ended by logout.
+         * Errors: denied.unknown-name (the account has no other such session: whether somebody else's has that id is not
+         * told), denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
+         */
+        capnp_handler *end_account_session;
 };
 typedef struct remote_session_ops remote_session_ops_ff93aab475cb0192;
 
@@ -1006,6 +1050,75 @@ static inline bool remote_cap_entry_has_summary(remote_cap_entry_reader r) { ret
 static inline void remote_cap_entry_set_summary(remote_cap_entry_builder b, const char *s) { capnp_builder_set_text(b.b, 3, s); }
 static inline void remote_cap_entry_set_summary_n(remote_cap_entry_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 3), v); }
 
+/* ---- AccountSession ---- */
+
+static inline account_session_reader account_session_as_reader(account_session_builder b) { return CAPNP_NEW(account_session_reader, capnp_builder_reader(b.b)); }
+static inline account_session_reader account_session_root(capnp_msg *m) { return CAPNP_NEW(account_session_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
+static inline account_session_builder account_session_build(capnp_msg *m) { return CAPNP_NEW(account_session_builder, capnp_abuilder_init_struct(capnp_msg_build(m), ACCOUNT_SESSION_WORDS, ACCOUNT_SESSION_PTRS)); }
+static inline account_session_reader account_session_of_any(capnp_any a) { return CAPNP_NEW(account_session_reader, capnp_any_struct(a, NULL)); }
+static inline account_session_builder account_session_init_any(capnp_abuilder a) { return CAPNP_NEW(account_session_builder, capnp_abuilder_init_struct(a, ACCOUNT_SESSION_WORDS, ACCOUNT_SESSION_PTRS)); }
+static inline uint32_t account_session_list_len(account_session_list l) { return l.l.len; }
+static inline account_session_reader account_session_list_get(account_session_list l, uint32_t i) { return CAPNP_NEW(account_session_reader, capnp_list_struct(l.l, i)); }
+static inline uint32_t account_session_list_builder_len(account_session_list_builder l) { return l.l.len; }
+static inline account_session_builder account_session_list_builder_get(account_session_list_builder l, uint32_t i) { return CAPNP_NEW(account_session_builder, capnp_lbuilder_struct(l.l, i)); }
+static inline account_session_list account_session_list_as_reader(account_session_list_builder l) { return CAPNP_NEW(account_session_list, capnp_lbuilder_list(l.l)); }
+
+/**
+ * SessionInfo.id.
+ */
+static inline capnp_text account_session_id(account_session_reader r) { return capnp_reader_text(r.r, 0); }
+static inline bool account_session_has_id(account_session_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void account_session_set_id(account_session_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
+static inline void account_session_set_id_n(account_session_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+
+/**
+ * Its profile.
+ */
+static inline capnp_text account_session_profile(account_session_reader r) { return capnp_reader_text(r.r, 1); }
+static inline bool account_session_has_profile(account_session_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
+static inline void account_session_set_profile(account_session_builder b, const char *s) { capnp_builder_set_text(b.b, 1, s); }
+static inline void account_session_set_profile_n(account_session_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 1), v); }
+
+/**
+ * How it was authenticated: the name of a RemoteAuthKind.
+ */
+static inline capnp_text account_session_kind(account_session_reader r) { return capnp_reader_text(r.r, 2); }
+static inline bool account_session_has_kind(account_session_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
+static inline void account_session_set_kind(account_session_builder b, const char *s) { capnp_builder_set_text(b.b, 2, s); }
+static inline void account_session_set_kind_n(account_session_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 2), v); }
+
+/**
+ * Where its connection came from, as the gateway saw it.
+ */
+static inline capnp_text account_session_source(account_session_reader r) { return capnp_reader_text(r.r, 3); }
+static inline bool account_session_has_source(account_session_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
+static inline void account_session_set_source(account_session_builder b, const char *s) { capnp_builder_set_text(b.b, 3, s); }
+static inline void account_session_set_source_n(account_session_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 3), v); }
+
+/**
+ * Milliseconds since 1970.
+ */
+static inline uint64_t account_session_started_at_ms(account_session_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
+static inline void account_session_set_started_at_ms(account_session_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+
+/**
+ * When its lease ends. Milliseconds since 1970.
+ */
+static inline uint64_t account_session_expires_at_ms(account_session_reader r) { return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
+static inline void account_session_set_expires_at_ms(account_session_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
+
+/**
+ * Its connection has ended, and its client may come back until the lease ends; else 0.
+ */
+static inline uint64_t account_session_dropped_at_ms(account_session_reader r) { return capnp_reader_u64(r.r, 16, UINT64_C(0)); }
+static inline void account_session_set_dropped_at_ms(account_session_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
+
+/**
+ * It is the one that asks.
+ */
+static inline bool account_session_current(account_session_reader r) { return capnp_reader_bool(r.r, 192, false); }
+static inline void account_session_set_current(account_session_builder b, bool v) { capnp_builder_set_bool(b.b, 192, v, false); }
+
 /* ---- RemoteSession.info ---- */
 
 static inline remote_session_info_in_reader remote_session_info_in_as_reader(remote_session_info_in_builder b) { return CAPNP_NEW(remote_session_info_in_reader, capnp_builder_reader(b.b)); }
@@ -1111,6 +1224,39 @@ static inline remote_session_enrol_out_reader remote_session_enrol_out_as_reader
 
 static inline uint64_t remote_session_enrol_out_until_ms(remote_session_enrol_out_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
 static inline void remote_session_enrol_out_set_until_ms(remote_session_enrol_out_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+
+/* ---- RemoteSession.accountSessions ---- */
+
+static inline remote_session_account_sessions_in_reader remote_session_account_sessions_in_as_reader(remote_session_account_sessions_in_builder b) { return CAPNP_NEW(remote_session_account_sessions_in_reader, capnp_builder_reader(b.b)); }
+
+/* ---- RemoteSession.accountSessions ---- */
+
+static inline remote_session_account_sessions_out_reader remote_session_account_sessions_out_as_reader(remote_session_account_sessions_out_builder b) { return CAPNP_NEW(remote_session_account_sessions_out_reader, capnp_builder_reader(b.b)); }
+
+static inline account_session_list remote_session_account_sessions_out_sessions(remote_session_account_sessions_out_reader r) { return CAPNP_NEW(account_session_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
+static inline bool remote_session_account_sessions_out_has_sessions(remote_session_account_sessions_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline account_session_list_builder remote_session_account_sessions_out_init_sessions(remote_session_account_sessions_out_builder b, uint32_t n) { return CAPNP_NEW(account_session_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, ACCOUNT_SESSION_WORDS, ACCOUNT_SESSION_PTRS)); }
+static inline account_session_list_builder remote_session_account_sessions_out_build_sessions(remote_session_account_sessions_out_builder b) { return CAPNP_NEW(account_session_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, ACCOUNT_SESSION_WORDS, ACCOUNT_SESSION_PTRS, NULL)); }
+static inline void remote_session_account_sessions_out_set_sessions(remote_session_account_sessions_out_builder b, account_session_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+
+static inline uint32_t remote_session_account_sessions_out_more(remote_session_account_sessions_out_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
+static inline void remote_session_account_sessions_out_set_more(remote_session_account_sessions_out_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
+
+/* ---- RemoteSession.endAccountSession ---- */
+
+static inline remote_session_end_account_session_in_reader remote_session_end_account_session_in_as_reader(remote_session_end_account_session_in_builder b) { return CAPNP_NEW(remote_session_end_account_session_in_reader, capnp_builder_reader(b.b)); }
+
+static inline capnp_text remote_session_end_account_session_in_id(remote_session_end_account_session_in_reader r) { return capnp_reader_text(r.r, 0); }
+static inline bool remote_session_end_account_session_in_has_id(remote_session_end_account_session_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void remote_session_end_account_session_in_set_id(remote_session_end_account_session_in_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
+static inline void remote_session_end_account_session_in_set_id_n(remote_session_end_account_session_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+
+/* ---- RemoteSession.endAccountSession ---- */
+
+static inline remote_session_end_account_session_out_reader remote_session_end_account_session_out_as_reader(remote_session_end_account_session_out_builder b) { return CAPNP_NEW(remote_session_end_account_session_out_reader, capnp_builder_reader(b.b)); }
+
+static inline uint32_t remote_session_end_account_session_out_ended(remote_session_end_account_session_out_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
+static inline void remote_session_end_account_session_out_set_ended(remote_session_end_account_session_out_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
 
 /* ---- RemoteCapSet.list ---- */
 
@@ -1622,6 +1768,42 @@ static inline capnp_data remote_session_enrol_param_key(capnp_answer *a) { retur
 static inline bool remote_session_enrol_param_has_key(capnp_answer *a) { return remote_session_enrol_in_has_key(CAPNP_NEW(remote_session_enrol_in_reader, capnp_answer_params(a))); }
 static inline remote_session_enrol_out_builder remote_session_enrol_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_enrol_out_builder, capnp_answer_results(a)); }
 static inline void remote_session_enrol_results_set_until_ms(capnp_answer *a, uint64_t v) { remote_session_enrol_out_set_until_ms(CAPNP_NEW(remote_session_enrol_out_builder, capnp_answer_results(a)), v); }
+
+/**
+ * The sessions of this session's account, wherever they are: this one, the others, the youngest first, and those whose
+ * client may come back. At most 256 of them; more: how many there are beside. Who has no account has none to see.
+ * Errors: denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
+ */
+static inline capnp_question *remote_session_account_sessions(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 7); }
+static inline remote_session_account_sessions_in_builder remote_session_account_sessions_params(capnp_question *q) { return CAPNP_NEW(remote_session_account_sessions_in_builder, capnp_question_params(q)); }
+static inline remote_session_account_sessions_out_reader remote_session_account_sessions_results(capnp_question *q) { return CAPNP_NEW(remote_session_account_sessions_out_reader, capnp_question_response(q)); }
+static inline account_session_list remote_session_account_sessions_sessions(capnp_question *q) { return remote_session_account_sessions_out_sessions(CAPNP_NEW(remote_session_account_sessions_out_reader, capnp_question_response(q))); }
+static inline bool remote_session_account_sessions_has_sessions(capnp_question *q) { return remote_session_account_sessions_out_has_sessions(CAPNP_NEW(remote_session_account_sessions_out_reader, capnp_question_response(q))); }
+static inline uint32_t remote_session_account_sessions_more(capnp_question *q) { return remote_session_account_sessions_out_more(CAPNP_NEW(remote_session_account_sessions_out_reader, capnp_question_response(q))); }
+static inline remote_session_account_sessions_in_reader remote_session_account_sessions_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_account_sessions_in_reader, capnp_answer_params(a)); }
+static inline remote_session_account_sessions_out_builder remote_session_account_sessions_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_account_sessions_out_builder, capnp_answer_results(a)); }
+static inline account_session_list_builder remote_session_account_sessions_results_init_sessions(capnp_answer *a, uint32_t n) { return remote_session_account_sessions_out_init_sessions(CAPNP_NEW(remote_session_account_sessions_out_builder, capnp_answer_results(a)), n); }
+static inline account_session_list_builder remote_session_account_sessions_results_build_sessions(capnp_answer *a) { return remote_session_account_sessions_out_build_sessions(CAPNP_NEW(remote_session_account_sessions_out_builder, capnp_answer_results(a))); }
+static inline void remote_session_account_sessions_results_set_sessions(capnp_answer *a, account_session_list v) { remote_session_account_sessions_out_set_sessions(CAPNP_NEW(remote_session_account_sessions_out_builder, capnp_answer_results(a)), v); }
+static inline void remote_session_account_sessions_results_set_more(capnp_answer *a, uint32_t v) { remote_session_account_sessions_out_set_more(CAPNP_NEW(remote_session_account_sessions_out_builder, capnp_answer_results(a)), v); }
+
+/**
+ * Ends another session of the account, and takes from its client what it could come back by; with an empty id all
+ * others. None of them is there when this returns, and whoever held one is told why. This one is ended by logout.
+ * Errors: denied.unknown-name (the account has no other such session: whether somebody else's has that id is not
+ * told), denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
+ */
+static inline capnp_question *remote_session_end_account_session(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 8); }
+static inline remote_session_end_account_session_in_builder remote_session_end_account_session_params(capnp_question *q) { return CAPNP_NEW(remote_session_end_account_session_in_builder, capnp_question_params(q)); }
+static inline void remote_session_end_account_session_set_id(capnp_question *q, const char *s) { remote_session_end_account_session_in_set_id(CAPNP_NEW(remote_session_end_account_session_in_builder, capnp_question_params(q)), s); }
+static inline void remote_session_end_account_session_set_id_n(capnp_question *q, capnp_text v) { remote_session_end_account_session_in_set_id_n(CAPNP_NEW(remote_session_end_account_session_in_builder, capnp_question_params(q)), v); }
+static inline remote_session_end_account_session_out_reader remote_session_end_account_session_results(capnp_question *q) { return CAPNP_NEW(remote_session_end_account_session_out_reader, capnp_question_response(q)); }
+static inline uint32_t remote_session_end_account_session_ended(capnp_question *q) { return remote_session_end_account_session_out_ended(CAPNP_NEW(remote_session_end_account_session_out_reader, capnp_question_response(q))); }
+static inline remote_session_end_account_session_in_reader remote_session_end_account_session_get_params(capnp_answer *a) { return CAPNP_NEW(remote_session_end_account_session_in_reader, capnp_answer_params(a)); }
+static inline capnp_text remote_session_end_account_session_param_id(capnp_answer *a) { return remote_session_end_account_session_in_id(CAPNP_NEW(remote_session_end_account_session_in_reader, capnp_answer_params(a))); }
+static inline bool remote_session_end_account_session_param_has_id(capnp_answer *a) { return remote_session_end_account_session_in_has_id(CAPNP_NEW(remote_session_end_account_session_in_reader, capnp_answer_params(a))); }
+static inline remote_session_end_account_session_out_builder remote_session_end_account_session_get_results(capnp_answer *a) { return CAPNP_NEW(remote_session_end_account_session_out_builder, capnp_answer_results(a)); }
+static inline void remote_session_end_account_session_results_set_ended(capnp_answer *a, uint32_t v) { remote_session_end_account_session_out_set_ended(CAPNP_NEW(remote_session_end_account_session_out_builder, capnp_answer_results(a)), v); }
 
 /* ---- RemoteCapSet ---- */
 
