@@ -205,4 +205,10 @@ interface Admin {
   # From then on (since 1970; 0: never) it is with the account as if it were locked, but for what the audit log says. No
   # session of the account lasts longer, and no renewal makes one do so; those that are there end with that reason.
   # Errors: failed (no such account).
+
+  reload @25 () -> (faults :Text);
+  # Has the instance read its manifest again, and live by it (doc/design/broker.md). faults: what is wrong with it, a
+  # line each, as in the instance's log; nothing has changed then. Empty: it counts when this returns, and what it
+  # grants no more is gone.
+  # Errors: failed (it takes too long), overloaded (another one is under way).
 }

@@ -226,7 +226,8 @@ struct CertificateAuthority {
   # Its certificates, PEM. Instead: `file`.
 
   file @2 :Text;
-  # A file with them, by its absolute path. Read when the instance starts, and again by `capos cert crl`.
+  # A file with them, by its absolute path. Read when the instance starts, and again by `capos cert crl` and `capos
+  # reload`.
 
   revocations @3 :Text;
   # A file with its lists of revocations (CRL), PEM, by its absolute path. Read as `file` is; sessions that a
@@ -371,11 +372,12 @@ struct OidcIssuer {
 
   clientSecretFile @3 :Text;
   # A file with this instance's secret there, if it has one: one line, by its absolute path, and closed to others. Read
-  # when the instance starts; an empty one ends the start.
+  # when the instance starts, and by `capos reload`; an empty one ends the start.
 
   keysFile @4 :Text;
   # A file with its public keys (JSON Web Key Set), by its absolute path. Then none are fetched, and whoever has taken
-  # over the process that fetches cannot say what the issuer has said. Read when the instance starts.
+  # over the process that fetches cannot say what the issuer has said. Read when the instance starts, and by `capos
+  # reload`.
 
   loopback @5 :Bool = false;
   # Whether it may speak `http://` at 127.0.0.1 or [::1], written so: for providers on this machine.

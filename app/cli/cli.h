@@ -234,6 +234,7 @@ int cmd_cert_show(struct cli *c);
 int cmd_cert_import(struct cli *c);
 int cmd_cert_renew(struct cli *c);
 int cmd_cert_crl(struct cli *c);
+int cmd_reload(struct cli *c);
 int cmd_known_list(struct cli *c);
 int cmd_known_add(struct cli *c);
 int cmd_known_remove(struct cli *c);

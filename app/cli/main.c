@@ -513,6 +513,11 @@ static const struct cli_command commands[] = {
          "And the certificates of the authorities that its manifest names. Sessions that a client\n"
          "certificate has made end when it is not good any more.\n",
          cmd_cert_crl, state_options, 0, 0, false},
+        {"reload", "", "Have the instance of this machine live by its manifest as it is now",
+         "It is read and checked as at the start, with the files that it names. If anything is\n"
+         "wrong, that is said, and nothing changes. Otherwise it counts for living sessions, too:\n"
+         "what a profile grants no more is taken away. SIGHUP for capos-caposd does the same.\n",
+         cmd_reload, state_options, 0, 0, false},
         {"status", "", "Show what the instance of this machine holds", NULL, cmd_status,
          state_options, 0, 0, false},
         {"audit verify", "[FILE]", "Check that an audit log is complete and unchanged",

@@ -56,8 +56,9 @@ static void caposd_end(struct caposd *c, int exit_code)
         program_end(&c->provers.zygote);
         program_end(&c->fetchers.zygote);
         program_end(&c->identity.signer);
+        reload_drop(c);
         for (uint32_t i = 0; i < c->core.nservices; i++)
-                program_end(&c->core.services[i].program);
+                program_end(&c->core.services[i]->program);
         requests_kill_all(&c->provers);
         requests_kill_all(&c->fetchers);
         workers_end(&c->workers);
@@ -88,8 +89,8 @@ static void caposd_late(struct capos_io_timer *t)
         caposd_force(&c->provers.zygote);
         caposd_force(&c->fetchers.zygote);
         caposd_force(&c->identity.signer);
-        for (uint32_t i = 0; i < c->core.nservices; i++)
-                caposd_force(&c->core.services[i].program);
+        for (struct capnp_i_list *l = c->core.all.next; l != &c->core.all; l = l->next)
+                caposd_force(&CAPNP_I_OF(l, struct service, of_all)->program);
         caposd_force(&c->core.sessiond);
         workers_kill_all(&c->workers);
         requests_kill_all(&c->provers);
@@ -123,7 +124,10 @@ static void caposd_check_up(struct caposd *c)
 /* keeper.changed */
 static void caposd_changed(struct keeper *k)
 {
-        caposd_check_up(CAPNP_I_OF(k, struct caposd, keeper));
+        struct caposd *c = CAPNP_I_OF(k, struct caposd, keeper);
+
+        caposd_check_up(c);
+        reload_look(c);
 }
 
 static void caposd_look_again(struct capos_io_timer *t)
@@ -190,17 +194,18 @@ static void caposd_reread(struct core *core, uint32_t request)
                 core_tell_rules(core, request, r);
 }
 
-/* ---- signals -------------------------------------------------------------------------------- */
-
-static void caposd_recheck(struct caposd *c)
+/* core.change */
+static void caposd_change(struct core *core, const struct packet *p)
 {
-        CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
+        struct caposd *c = CAPNP_I_OF(core, struct caposd, core);
 
-        if (manifest_load(&m, c->options.manifest))
-                daemon_log(LOG_ERR, "the manifest is wrong: the instance goes on with the old one");
+        if (p && p->type == PACKET_CHANGE)
+                reload_want(c, p->index);
         else
-                daemon_log(LOG_NOTICE, "the manifest is good; it counts from the next start on");
+                reload_got(c, p);
 }
+
+/* ---- signals -------------------------------------------------------------------------------- */
 
 static void caposd_signal(struct capos_io_watch *w, uint32_t events)
 {
@@ -214,8 +219,7 @@ static void caposd_signal(struct capos_io_watch *w, uint32_t events)
                         copies_reap(&c->copies);
                         break;
                 case SIGHUP:
-                        caposd_recheck(c);
-                        caposd_reread(&c->core, 0);
+                        reload_want(c, 0);
                         break;
                 default:
                         caposd_end(c, 0);
@@ -303,6 +307,7 @@ static void caposd_introduce(struct caposd *c)
                                 .authorities_s = c->authorities_s,
                                 .providers_fd = c->providers_fd,
                                 .reread = caposd_reread,
+                                .change = caposd_change,
                                 .workers = &c->workers,
                                 .provers = &c->provers,
                                 .fetchers = &c->fetchers,
@@ -353,6 +358,8 @@ static int caposd_init_parts(struct caposd *c)
                 r = capos_io_timer_init(&c->look_again, &c->keeper.loop, caposd_look_again);
         if (!r)
                 r = caposd_init_signals(c);
+        if (!r)
+                r = reload_init(c);
         if (!r)
                 r = daemon_manifest_give(&c->manifest, &c->manifest_fd);
         if (!r)
@@ -417,12 +424,14 @@ int caposd_run(struct caposd *c)
         requests_begin(&c->fetchers);
         program_start(&c->core.sessiond);
         for (uint32_t i = 0; i < c->core.nservices; i++)
-                program_start(&c->core.services[i].program);
+                program_start(&c->core.services[i]->program);
         program_start(&c->core.gateway);
         capos_io_timer_start(&c->look_again, LOOK_MS);
 
-        while (!r && !caposd_is_over(c))
+        while (!r && !caposd_is_over(c)) {
                 r = capos_io_loop_turn(&c->keeper.loop, -1);
+                core_sweep(&c->core);
+        }
         if (r)
                 daemon_log(LOG_ERR, "%s", capnp_strerror(r));
         return r ? 1 : c->exit_code;
@@ -430,6 +439,7 @@ int caposd_run(struct caposd *c)
 
 void caposd_deinit(struct caposd *c)
 {
+        reload_deinit(c);
         workers_deinit(&c->workers);
         requests_deinit(&c->fetchers);
         requests_deinit(&c->provers);

@@ -5,6 +5,7 @@
 #define CAPOS_CAPOSD_H
 
 #include "core.h"
+#include "reload.h"
 
 struct caposd {
         struct keeper keeper;
@@ -25,6 +26,7 @@ struct caposd {
         struct requests provers, fetchers;
         struct identity identity;
         struct core core;
+        struct reload reload;
         int exit_code;
 };
 

@@ -13,8 +13,8 @@ enum confine_user {
         USER_PROVER,
         USER_SIGNER,
         USER_FETCHER,
-        USER_SERVICES = 16, /* and its place in the manifest */
-        USERS = USER_SERVICES + 256,
+        USER_SERVICES = 16,              /* and the lowest number that no other service has */
+        USERS = USER_SERVICES + 3 * 256, /* those that come, and those that have not left yet */
 };
 
 struct confine {

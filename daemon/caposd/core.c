@@ -172,9 +172,10 @@ static void core_lost(struct core *c, const struct packet *p)
                 capos_io_timer_start(&c->meet_again, MEET_AGAIN_MS);
 }
 
-static void core_meet_service(struct core *c, struct service *s)
+void core_meet_service(struct core *c, struct service *s)
 {
-        const struct packet to_sessiond = {.type = PACKET_SERVICE, .index = s->index};
+        const struct packet to_sessiond = {.type = s->next ? PACKET_NEXT_SERVICE : PACKET_SERVICE,
+                                           .index = s->index};
         const struct packet to_service = {.type = PACKET_CONTROL};
         int pair[2];
 
@@ -195,12 +196,11 @@ static void core_meet_service(struct core *c, struct service *s)
 /* ---- what the session manager has found ----------------------------------------------------- */
 
 /* Says where in the manifest it is, and what. */
-static void core_complain(const struct core *c, const struct packet *p)
+void core_complain(const struct daemon_manifest *of, const struct packet *p)
 {
-        service_reader s =
-                service_list_get(manifest_services(manifest_root(c->manifest->msg)), p->index);
-        profile_reader profile =
-                profile_list_get(manifest_profiles(manifest_root(c->manifest->msg)), p->profile);
+        manifest_reader m = manifest_root(of->msg);
+        service_reader s = service_list_get(manifest_services(m), p->index);
+        profile_reader profile = profile_list_get(manifest_profiles(m), p->profile);
         grant_reader grant = grant_list_get(profile_bundle(profile), p->grant);
         char path[64], what[WHAT_BYTES];
 
@@ -208,19 +208,19 @@ static void core_complain(const struct core *c, const struct packet *p)
                 daemon_log(LOG_WARNING,
                            "%s: services[%u]: %s does not answer: its interface and facets are not "
                            "checked",
-                           c->manifest->name, p->index, service_name(s).p);
+                           of->name, p->index, service_name(s).p);
         if (p->check == CHECK_INTERFACE) {
                 (void)snprintf(path, sizeof(path), "services[%u].interfaceId", p->index);
                 (void)snprintf(what, sizeof(what), "%s does not serve 0x%016" PRIx64,
                                service_program(s).p, service_interface_id(s));
-                manifest_complain((void *)(uintptr_t)c->manifest, path, what);
+                manifest_complain((void *)(uintptr_t)of, path, what);
         }
         if (p->check == CHECK_FACET) {
                 (void)snprintf(path, sizeof(path), "profiles[%u].bundle[%u].facet", p->profile,
                                p->grant);
                 (void)snprintf(what, sizeof(what), "%s refuses `%s`: %s", service_name(s).p,
                                grant_facet(grant).p, p->address);
-                manifest_complain((void *)(uintptr_t)c->manifest, path, what);
+                manifest_complain((void *)(uintptr_t)of, path, what);
         }
 }
 
@@ -230,11 +230,11 @@ static void core_checked(struct core *c, const struct packet *p)
                 return;
         /* Of one that has died, its end says more, and comes in a moment. */
         if (p->check == CHECK_SILENT && c->options->check &&
-            daemon_link_is_over(&c->services[p->index].program.link))
+            daemon_link_is_over(&c->services[p->index]->program.link))
                 return;
 
-        c->services[p->index].checked = true;
-        core_complain(c, p);
+        c->services[p->index]->checked = true;
+        core_complain(c->manifest, p);
         if (p->check == CHECK_INTERFACE || p->check == CHECK_FACET ||
             (p->check == CHECK_SILENT && c->options->check))
                 c->keeper->hopeless(c->keeper);
@@ -273,7 +273,7 @@ static void sessiond_started(struct program *p)
         core_meet_gateway(c);
         core_meet_signer(c);
         for (uint32_t i = 0; i < c->nservices; i++)
-                core_meet_service(c, &c->services[i]);
+                core_meet_service(c, c->services[i]);
 }
 
 static void sessiond_got(struct program *p, const struct packet *packet)
@@ -294,6 +294,9 @@ static void sessiond_got(struct program *p, const struct packet *packet)
                 c->reread(c, packet->index);
         else if (packet->type == PACKET_CHECKED)
                 core_checked(c, packet);
+        else if (packet->type == PACKET_CHANGE || packet->type == PACKET_NEXT_READ ||
+                 packet->type == PACKET_NEXT_CHECKED)
+                c->change(c, packet);
 }
 
 static void sessiond_ended(struct program *p)
@@ -302,6 +305,7 @@ static void sessiond_ended(struct program *p)
 
         if (!c->keeper->ending)
                 workers_kill_all(c->workers);
+        c->change(c, NULL);
         requests_kill_all(c->provers);
         requests_kill_all(c->fetchers);
 }
@@ -366,7 +370,7 @@ static int service_prepare(struct program *p, struct daemon_spawn *s)
 {
         struct service *service = CAPNP_I_OF(p, struct service, program);
         const struct confine *c = &p->keeper->confinement;
-        unsigned user = USER_SERVICES + service->index;
+        unsigned user = USER_SERVICES + service->user;
         int fd, r;
 
         s->env = service->core->motd;
@@ -389,7 +393,8 @@ static void service_started(struct program *p)
 {
         struct service *s = CAPNP_I_OF(p, struct service, program);
 
-        core_meet_service(s->core, s);
+        if (!s->next) /* else when the session manager knows of it */
+                core_meet_service(s->core, s);
 }
 
 /* It has nothing to say but that it is ready, once. */
@@ -410,35 +415,111 @@ static const struct program_ops SERVICE_OPS = {.prepare = service_prepare,
                                                .got = service_got,
                                                .ended = service_ended};
 
-/* The program's own name, then what the manifest says. */
+/* The program's own name, then what the manifest says; copies, and one of the service's name behind
+ * them. */
 static int service_make_argv(struct program *p, service_reader s)
 {
         capnp_list args = service_arguments(s);
-        uint32_t n = args.len;
+        size_t pointers = (args.len + 2) * sizeof(*p->argv), bytes = service_name(s).len + 1;
+        char *at;
 
-        p->argv = calloc(n + 2, sizeof(*p->argv));
+        for (uint32_t i = 0; i < args.len; i++)
+                bytes += service_arguments_at(args, i).len + 1;
+        p->argv = calloc(1, pointers + bytes);
         if (!p->argv)
                 return -ENOMEM;
 
+        at = (char *)p->argv + pointers;
         p->argv[0] = p->path;
-        for (uint32_t i = 0; i < n; i++)
-                p->argv[i + 1] = service_arguments_at(args, i).p;
+        for (uint32_t i = 0; i < args.len; i++) {
+                p->argv[i + 1] = at;
+                at = stpcpy(at, service_arguments_at(args, i).p) + 1;
+        }
+        p->name = at;
+        (void)stpcpy(at, service_name(s).p);
         return 0;
 }
 
-static int service_init(struct core *c, uint32_t index)
+static bool user_is_taken(const struct core *c, unsigned user)
 {
-        service_reader s =
-                service_list_get(manifest_services(manifest_root(c->manifest->msg)), index);
-        struct service *service = &c->services[index];
-        int r;
+        for (const struct capnp_i_list *l = c->all.next; l != &c->all; l = l->next)
+                if (CAPNP_I_OF(l, struct service, of_all)->user == user)
+                        return true;
+        return false;
+}
 
-        service->core = c;
-        service->index = index;
-        service->state = service_state(s);
-        r = program_init(&service->program, c->keeper, service_name(s).p, service_program(s).p,
+static void service_free(struct service *s)
+{
+        capnp_i_list_remove(&s->of_all);
+        capnp_i_list_remove(&s->link);
+        program_deinit(&s->program);
+        free(s);
+}
+
+int core_new_service(struct core *c, manifest_reader m, uint32_t index, struct service **ret)
+{
+        service_reader r = service_list_get(manifest_services(m), index);
+        struct service *s = calloc(1, sizeof(*s));
+        int e;
+
+        if (!s)
+                return -ENOMEM;
+
+        *s = (struct service){.core = c, .index = index, .state = service_state(r)};
+        while (user_is_taken(c, s->user))
+                s->user++;
+        if (s->user >= USERS - USER_SERVICES) {
+                daemon_log(LOG_ERR, "%s: too many services at once", service_name(r).p);
+                free(s);
+                return CAPOSD_E_SAID;
+        }
+        capnp_i_list_init(&s->link);
+        capnp_i_list_init(&s->of_all);
+        capnp_i_list_append(&c->all, &s->of_all);
+        e = program_init(&s->program, c->keeper, service_name(r).p, service_program(r).p,
                          &SERVICE_OPS);
-        return r ? r : service_make_argv(&service->program, s);
+        if (!e)
+                e = service_make_argv(&s->program, r);
+        if (e)
+                service_free(s);
+        else
+                *ret = s;
+        return e;
+}
+
+void core_dismiss(struct core *c, struct service *s)
+{
+        program_dismiss(&s->program);
+        capnp_i_list_append(&c->leaving, &s->link);
+}
+
+static bool is_leaving(const struct core *c, const char *name)
+{
+        for (const struct capnp_i_list *l = c->leaving.next; l != &c->leaving; l = l->next)
+                if (!strcmp(CAPNP_I_OF(l, struct service, link)->program.name, name))
+                        return true;
+        return false;
+}
+
+void core_sweep(struct core *c)
+{
+        struct capnp_i_list *l, *next;
+
+        for (l = c->leaving.next; l != &c->leaving; l = next) {
+                struct service *s = CAPNP_I_OF(l, struct service, link);
+
+                next = l->next;
+                if (!s->program.running)
+                        service_free(s);
+        }
+        for (uint32_t i = 0; i < c->nservices; i++) {
+                struct service *s = c->services[i];
+
+                if (!s->late || is_leaving(c, s->program.name))
+                        continue;
+                s->late = false;
+                program_start(&s->program);
+        }
 }
 
 /* A word for each listener. */
@@ -456,7 +537,7 @@ static int gateway_make_argv(struct program *p, const struct place *place)
 
 /* ---- being there ---------------------------------------------------------------------------- */
 
-static bool service_is_ready(const struct service *s)
+bool core_service_is_ready(const struct service *s)
 {
         const struct program *p = &s->program;
         bool silent = p->running && capos_io_now_ms() - p->started_ms >= SILENT_MS;
@@ -469,7 +550,7 @@ bool core_is_ready(const struct core *c)
         if (!c->sessiond.ready || !c->gateway.ready)
                 return false;
         for (uint32_t i = 0; i < c->nservices; i++)
-                if (!service_is_ready(&c->services[i]))
+                if (!core_service_is_ready(c->services[i]))
                         return false;
         return true;
 }
@@ -478,8 +559,8 @@ bool core_is_running(const struct core *c)
 {
         if (c->sessiond.running || c->gateway.running)
                 return true;
-        for (uint32_t i = 0; i < c->nservices; i++)
-                if (c->services[i].program.running)
+        for (const struct capnp_i_list *l = c->all.next; l && l != &c->all; l = l->next)
+                if (CAPNP_I_OF(l, struct service, of_all)->program.running)
                         return true;
         return false;
 }
@@ -491,11 +572,12 @@ int core_init(struct core *c)
         uint32_t n = service_list_len(manifest_services(manifest_root(c->manifest->msg)));
         int r;
 
-        c->services = calloc(n ? n : 1, sizeof(*c->services));
+        capnp_i_list_init(&c->leaving);
+        capnp_i_list_init(&c->all);
+        c->services = calloc(n + 1, sizeof(struct service *));
         if (!c->services)
                 return -ENOMEM;
 
-        c->nservices = n;
         if (asprintf(&c->motd, "CAPOS_MOTD=%s", manifest_motd(manifest_root(c->manifest->msg)).p) <
             0) {
                 c->motd = NULL;
@@ -510,8 +592,10 @@ int core_init(struct core *c)
                                  &GATEWAY_OPS);
         if (!r)
                 r = gateway_make_argv(&c->gateway, c->place);
-        for (uint32_t i = 0; !r && i < n; i++)
-                r = service_init(c, i);
+        for (uint32_t i = 0; !r && i < n; i++) {
+                r = core_new_service(c, manifest_root(c->manifest->msg), i, &c->services[i]);
+                c->nservices += !r;
+        }
         return r;
 }
 
@@ -520,8 +604,8 @@ void core_deinit(struct core *c)
         capos_io_timer_deinit(&c->meet_again);
         program_deinit(&c->gateway);
         program_deinit(&c->sessiond);
-        for (uint32_t i = 0; i < c->nservices; i++)
-                program_deinit(&c->services[i].program);
+        while (c->all.next && !capnp_i_list_empty(&c->all))
+                service_free(CAPNP_I_OF(c->all.next, struct service, of_all));
         free(c->motd);
         c->motd = NULL;
         free(c->services);

@@ -10,9 +10,14 @@
 struct service {
         struct program program;
         struct core *core;
-        uint32_t index; /* in the manifest */
+        struct capnp_i_list of_all; /* core.all */
+        struct capnp_i_list link;   /* core.leaving */
+        uint32_t index;             /* in the manifest */
+        unsigned user;              /* whose number it gets: no other's as long as it is there */
         bool state;
         bool checked; /* the session manager has looked at it */
+        bool next;    /* the manifest that it is of does not count yet */
+        bool late;    /* it is started when the one before it, whose folder it has, has ended */
 };
 
 struct core {
@@ -28,13 +33,18 @@ struct core {
         int providers_fd;      /* files of identity providers; -1: there are none */
         /* The session manager wants their files to be read again. */
         void (*reread)(struct core *c, uint32_t request);
+        /* Somebody wants the manifest to be read again; the session manager has something to say of
+         * the next one; or has ended (packet NULL). */
+        void (*change)(struct core *c, const struct packet *p);
         struct workers *workers;
         struct requests *provers, *fetchers;
         struct identity *identity;
 
         struct program sessiond, gateway;
-        struct service *services;
+        struct service **services;
         uint32_t nservices;
+        struct capnp_i_list all; /* struct service: those, and those of the next manifest, and … */
+        struct capnp_i_list leaving;      /* … those that are not wanted any more */
         char *motd;                       /* CAPOS_MOTD=..., for the environment of services */
         struct capos_io_timer meet_again; /* those whose link to the session manager has broken */
         uint32_t introductions;           /* to the session manager, in all */
@@ -55,6 +65,21 @@ void core_meet_signer(struct core *c);
 /* There are other rules for client certificates: rules_fd. request: of the session manager's, 0:
  * none. result: 0; else they are those of before. */
 void core_tell_rules(struct core *c, uint32_t request, int result);
+/* Makes a service of a manifest, which need not be there any longer; it is not started. 0;
+ * CAPOSD_E_SAID; -errno. */
+int core_new_service(struct core *c, manifest_reader m, uint32_t index,
+                     struct service **ret) CAPNP_MUST_USE;
+/* It is not wanted any more. */
+void core_dismiss(struct core *c, struct service *s);
+/* Frees those that have left, and starts those that wait for that: between two turns of the loop.
+ */
+void core_sweep(struct core *c);
+/* Introduces a service to the session manager: of the next manifest, if it is that. */
+void core_meet_service(struct core *c, struct service *s);
+/* Says in the log what the session manager has found of a manifest, with its place. */
+void core_complain(const struct daemon_manifest *m, const struct packet *p);
+/* Whether a program is there, as far as it says so. */
+bool core_service_is_ready(const struct service *s);
 /* Whether one of them still runs. */
 bool core_is_running(const struct core *c);
 

@@ -176,8 +176,15 @@ static void program_died(struct program *p, const char *how, bool usage)
 {
         struct keeper *k = p->keeper;
 
-        if (k->ending)
+        if (k->ending || p->dismissed)
                 return;
+
+        if (p->once) {
+                daemon_log(LOG_ERR, "%s %s", p->name, how);
+                p->failed = true;
+                k->changed(k);
+                return;
+        }
 
         if (usage && !k->up) {
                 daemon_log(LOG_ERR, "%s %s: it does not take its arguments: giving up", p->name,
@@ -208,7 +215,7 @@ static void program_ended(struct capos_io_child *child, int code, int status)
         capos_io_timer_stop(&p->timer);
         p->running = p->ready = p->wanted_dead = false;
         p->ops->ended(p);
-        if (wanted && !p->keeper->ending) {
+        if (wanted && !p->keeper->ending && !p->dismissed) {
                 program_start(p);
         } else {
                 program_describe(code, status, how, sizeof(how));
@@ -316,7 +323,7 @@ void program_start(struct program *p)
         char how[128];
         int r;
 
-        if (p->running || p->keeper->ending)
+        if (p->running || p->keeper->ending || p->dismissed)
                 return;
 
         r = program_launch(p);
@@ -364,6 +371,14 @@ void program_refuse(struct program *p)
 {
         daemon_link_deinit(&p->link);
         program_kill(p);
+}
+
+void program_dismiss(struct program *p)
+{
+        p->dismissed = true;
+        program_end(p);
+        if (p->running)
+                capos_io_timer_start(&p->timer, LINGER_MS);
 }
 
 void program_end(struct program *p)

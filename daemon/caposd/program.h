@@ -39,9 +39,9 @@ struct program_ops {
 
 struct program {
         struct keeper *keeper;
-        const char *name;  /* for the log; borrowed */
+        const char *name;  /* for the log; borrowed, or in argv */
         char *path;        /* owned */
-        const char **argv; /* owned, what it points to borrowed */
+        const char **argv; /* owned, one block; what it points to in it, or borrowed */
         const struct program_ops *ops;
         struct capos_io_child child;
         struct daemon_link link;
@@ -49,6 +49,9 @@ struct program {
         pid_t pid;
         bool running, ready;
         bool wanted_dead; /* we have killed it to have a new one at once */
+        bool once;        /* it is not started again … */
+        bool failed;      /* … and has ended, or could not be started */
+        bool dismissed;   /* it is not wanted any more */
         uint64_t started_ms, delay_ms;
         uint64_t first_death_ms;
         unsigned deaths; /* since first_death_ms */
@@ -75,6 +78,9 @@ void program_renew(struct program *p);
 void program_refuse(struct program *p);
 /* Has it end in an orderly way: closes its link. */
 void program_end(struct program *p);
+/* The same for one that is not started again, and gets a second. It can be freed when it does not
+ * run any more, but not from within what it calls. */
+void program_dismiss(struct program *p);
 
 /* Adds a copy of a descriptor to what a program is started with. 0, or -errno. */
 int program_give(struct daemon_spawn *s, int fd, int at) CAPNP_MUST_USE;

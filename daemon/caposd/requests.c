@@ -322,6 +322,24 @@ int requests_init(struct requests *rs)
         return program_init(&rs->zygote, rs->keeper, rs->kind->name, rs->kind->name, &ZYGOTE_OPS);
 }
 
+int requests_want(struct requests *rs)
+{
+        int r;
+
+        if (rs->wanted)
+                return 0;
+
+        r = program_init(&rs->zygote, rs->keeper, rs->kind->name, rs->kind->name, &ZYGOTE_OPS);
+        if (r) {
+                program_deinit(&rs->zygote);
+                return r;
+        }
+
+        rs->wanted = true;
+        requests_begin(rs);
+        return 0;
+}
+
 void requests_deinit(struct requests *rs)
 {
         if (rs->list.next)

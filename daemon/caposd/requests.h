@@ -37,6 +37,8 @@ struct requests {
 int requests_init(struct requests *rs) CAPNP_MUST_USE;
 /* Takes a zeroed one, too. */
 void requests_deinit(struct requests *rs);
+/* Something is wanted that was not, maybe. 0; CAPOSD_E_SAID; -errno. */
+int requests_want(struct requests *rs) CAPNP_MUST_USE;
 /* Starts the zygote, if one is wanted. */
 void requests_begin(struct requests *rs);
 /* Whether requests can be answered, or nobody will have one. */

@@ -302,19 +302,26 @@ TEST(a_service_need_not_say_that_it_is_ready)
         instance_deinit(&i);
 }
 
-TEST(sighup_only_checks)
+TEST(sighup_has_the_manifest_count)
 {
         struct instance i;
+        char text[256];
 
         instance_init(&i);
         instance_manifest(&i, "()");
         instance_start(&i);
         CHECK(kill(i.pid, SIGHUP) == 0);
-        instance_await_log(&i, "the manifest is good");
+        instance_await_log(&i, "counts from now on");
         instance_manifest(&i, "(motto = \"x\")");
         CHECK(kill(i.pid, SIGHUP) == 0);
-        instance_await_log(&i, "goes on with the old one");
+        instance_await_log(&i, "nothing has changed");
         CHECK(instance_logged(&i, "motto"));
+
+        snprintf(text, sizeof(text), WITH_SERVICE, "capos-dies", "dies");
+        instance_manifest(&i, text);
+        CHECK(kill(i.pid, SIGHUP) == 0);
+        instance_await_log(&i, "services[0].program: cannot be started");
+        CHECK(instance_logged(&i, "x ended with exit code 4"));
         instance_deinit(&i);
 }
 

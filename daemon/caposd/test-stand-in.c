@@ -124,6 +124,14 @@ static void caposd_got(struct daemon_link *l, const struct packet *p, const int 
                 daemon_link_send(&s->caposd,
                                  &(struct packet){.type = PACKET_CHECKED, .index = p->index}, NULL);
                 break;
+        case PACKET_NEXT:
+                daemon_link_send(&s->caposd, &(struct packet){.type = PACKET_NEXT_READ}, NULL);
+                break;
+        case PACKET_NEXT_CHECK:
+                daemon_link_send(&s->caposd,
+                                 &(struct packet){.type = PACKET_NEXT_CHECKED, .index = p->index},
+                                 NULL);
+                break;
         default:
                 break;
         }

@@ -39,6 +39,7 @@ unsigned packet_fds(uint32_t type)
 {
         switch (type) {
         case PACKET_HANDOFF_TLS:
+        case PACKET_NEXT:
                 return 3;
         case PACKET_HANDOFF:
         case PACKET_ADMISSION_TLS:
@@ -57,6 +58,8 @@ unsigned packet_fds(uint32_t type)
         case PACKET_FORK:
         case PACKET_CONTROL:
         case PACKET_RULES:
+        case PACKET_CHANGED:
+        case PACKET_NEXT_SERVICE:
                 return 1;
         default:
                 return 0;

@@ -106,15 +106,22 @@ static size_t log_begin(char *line, size_t size, int priority)
         return r < 0 ? 0 : (size_t)r < size ? (size_t)r : size - 1;
 }
 
+static int copy_fd = -1;
+
+void daemon_log_copy(int fd)
+{
+        copy_fd = fd;
+}
+
 void daemon_log(int priority, const char *fmt, ...)
 {
         char line[LINE_BYTES];
         va_list args;
         ssize_t written;
-        size_t n;
+        size_t n, begin;
         int r;
 
-        n = log_begin(line, sizeof(line) - 1, priority);
+        begin = n = log_begin(line, sizeof(line) - 1, priority);
         va_start(args, fmt);
         r = vsnprintf(line + n, sizeof(line) - n - 1, fmt, args);
         va_end(args);
@@ -126,6 +133,8 @@ void daemon_log(int priority, const char *fmt, ...)
         do
                 written = write(STDERR_FILENO, line, n);
         while (written < 0 && errno == EINTR);
+        if (copy_fd >= 0 && priority <= LOG_ERR)
+                (void)!write(copy_fd, line + begin, n - begin);
 }
 
 /* ---- many of them --------------------------------------------------------------------------- */

@@ -24,6 +24,9 @@ struct daemon_log_rate {
 void daemon_log(int priority, const char *fmt, ...) CAPNP_PRINTF(2, 3);
 /* From now on this process writes the text alone: somebody has asked it something, and waits. */
 void daemon_log_to_somebody(void);
+/* Has what is logged as an error written to a file, too, from now on: a line each, without the
+ * time. -1: not any more. For a process that is asked why something did not work. */
+void daemon_log_copy(int fd);
 /* Whether another line may be written; how many were not is said with the next that may. now_ms: of
  * any clock that goes on. */
 bool daemon_log_may(struct daemon_log_rate *r, uint64_t now_ms);

@@ -51,6 +51,23 @@ enum packet_type {
         PACKET_FETCH, /* something is to be fetched */
         PACKET_FETCHER,
         PACKET_PROVIDERS, /* a memory file: daemon-fetch.h */
+        /* Another manifest, while the instance runs (sessiond/swap.c has the plot): */
+        PACKET_CHANGE,    /* somebody wants the file to be read again */
+        PACKET_CHANGED,   /* a memory file: what is wrong with it, or nothing */
+        PACKET_NEXT,      /* memory files: the manifest, RULES, PROVIDERS; empty: there are none */
+        PACKET_NEXT_READ, /* it has been read */
+        PACKET_NEXT_SERVICE, /* as SERVICE, of one that the present manifest does not have so */
+        PACKET_NEXT_CHECK,   /* as CHECK */
+        PACKET_NEXT_CHECKED, /* as CHECKED */
+        PACKET_SWAP,         /* from now on it is the manifest */
+        PACKET_DROP,         /* it is not wanted any more */
+};
+
+/* What another manifest has in common with the present one, files included: a set. */
+enum packet_next {
+        NEXT_SAME_ISSUERS = 1,
+        NEXT_SAME_AUTHORITIES = 2, /* for SSH keys */
+        NEXT_SAME_PASSKEYS = 4,
 };
 
 /* What the session manager has found when it looked at a service. */
@@ -93,7 +110,8 @@ struct packet {
         uint64_t event;  /* the gateway's number for a connection: unique while the instance runs */
         /* SERVICE: place in the manifest; PROVE, PROVER, FETCH, FETCHER: request; WORKERS: count;
          * GATEWAY, SESSIOND, SIGNER, LOST: introduction; ENDPOINT: which; RENEW, RELOAD, RELOADED:
-         * request; CONFINED: layers that are had, of enum daemon_layer */
+         * request; CONFINED: layers that are had, of enum daemon_layer; CHANGE, CHANGED: request;
+         * NEXT: enum packet_next; NEXT_READ, NEXT_CHECK, …: as those without NEXT */
         uint32_t index;
         uint32_t transport;  /* enum packet_transport */
         int32_t pid;         /* FORKED */
@@ -101,7 +119,7 @@ struct packet {
         uint32_t check;      /* CHECKED: enum packet_check */
         uint32_t profile;    /* CHECKED: for CHECK_FACET, whose bundle it is in */
         uint32_t grant;      /* CHECKED: and where in it */
-        int32_t result;      /* RELOADED: 0, an enum tls_identity_err, -errno */
+        int32_t result; /* RELOADED: 0, an enum tls_identity_err, -errno. CHANGED, NEXT_READ: 0 */
         /* IDENTITY: when the certificate expires, in seconds since 1970. RULES: when a list of
          * revocations has to be followed by another; 0: none has to */
         int64_t until_s;

@@ -91,6 +91,11 @@ static int admin_on_reload_revocations(void *self, capnp_answer *a)
         return recheck_reload(self, a);
 }
 
+static int admin_on_reload(void *self, capnp_answer *a)
+{
+        return reload_ask(self, a);
+}
+
 static int admin_on_identity_add(void *self, capnp_answer *a)
 {
         return admin_identity_give(self, a);
@@ -149,6 +154,7 @@ static const struct admin_ops admin_operations = {
         .passkey_add = admin_on_passkey_add,
         .passkey_list = admin_on_passkey_list,
         .passkey_remove = admin_on_passkey_remove,
+        .reload = admin_on_reload,
         .account_lock = admin_on_account_lock,
         .account_unlock = admin_on_account_unlock,
         .account_expire = admin_on_account_expire,

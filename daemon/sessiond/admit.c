@@ -158,6 +158,11 @@ static void admission_deliver(struct admission *ad)
         if (ad->ended_notice) {
                 notice_set_ended(admission_watch_results_init_notice(a), ad->ended_reason);
                 ad->ended_notice = false;
+        } else if (!g) {
+                ad->session->notice = false;
+                ad->tallied.each = ad->session->profile->audit_calls;
+                session_fill(ad->session,
+                             notice_init_renewed(admission_watch_results_init_notice(a)));
         } else {
                 notice_builder n = admission_watch_results_init_notice(a);
 
@@ -199,7 +204,7 @@ int admission_wait(struct admission *ad, capnp_answer *a)
         ad->ack = capnp_timer_free(ad->ack);
         ad->watcher = a;
         (void)capnp_answer_keep(a, admission_on_watch_cancel, ad);
-        if (ad->ended_notice || admission_revoked(ad))
+        if (ad->ended_notice || admission_revoked(ad) || (ad->session && ad->session->notice))
                 admission_notify(ad);
         return 0;
 }
@@ -306,6 +311,14 @@ void admissions_tell_gateway(struct sessiond *s)
                 if (ad->state == ADMISSION_ENDED || ad->session)
                         admission_tell_gateway(ad);
         }
+}
+
+bool admissions_told(const struct sessiond *s)
+{
+        for (const struct capnp_i_list *l = s->admissions.next; l != &s->admissions; l = l->next)
+                if (CAPNP_I_OF(l, struct admission, link)->ack)
+                        return false;
+        return true;
 }
 
 static void admission_on_changed(void *arg)

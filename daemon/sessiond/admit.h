@@ -92,6 +92,9 @@ int admission_wait(struct admission *ad, capnp_answer *a);
 void admission_audit(struct admission *ad, const char *what, const char *outcome,
                      const char *capability);
 
+/* Whether every worker has acknowledged all that it was told: each does within a second, or goes.
+ */
+bool admissions_told(const struct sessiond *s);
 /* A new gateway, or a new link to it: it is told which connections have a session. */
 void admissions_tell_gateway(struct sessiond *s);
 

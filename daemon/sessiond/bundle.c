@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "admit.h"
+#include "follow.h"
 #include "services.h"
 #include "session.h"
 #include "sessiond.h"
@@ -58,6 +59,10 @@ int bundle_open(struct admission *ad, capnp_answer *a)
         g = session_grant(ad->session, wanted);
         if (!g)
                 return open_deny(ad, a, name, CAPOS_DENIED_UNKNOWN_NAME);
+        if (session_owes(ad->session, wanted)) {
+                admission_audit(ad, "open", capos_denial_code(CAPOS_DENIED_REVOKED_LEASE), name);
+                return origin_deny(&ad->origin, a, CAPOS_DENIED_REVOKED_LEASE, REVOKED_POLICY);
+        }
         if (g->revoked) {
                 admission_audit(ad, "open", capos_denial_code(CAPOS_DENIED_REVOKED_LEASE), name);
                 return origin_deny(&ad->origin, a, CAPOS_DENIED_REVOKED_LEASE, g->why);

@@ -25,7 +25,8 @@ enum { CHECK_MS = 10 * 1000, NOBODY_BYTES = 16 };
 struct check {
         struct capnp_i_list link; /* sessiond.checks */
         struct sessiond *s;
-        const struct policy_service *policy;
+        const struct policy *all;
+        const struct policy_service *policy; /* of it */
         uint32_t index;
         capnp_cap *control;
         capnp_question *asking;
@@ -47,7 +48,7 @@ static void check_free(struct check *k)
 /* Tells caposd. Takes k. */
 static void check_end(struct check *k, enum packet_check found, const char *reason)
 {
-        struct packet p = {.type = PACKET_CHECKED,
+        struct packet p = {.type = k->all == &k->s->policy ? PACKET_CHECKED : PACKET_NEXT_CHECKED,
                            .index = k->index,
                            .check = found,
                            .profile = k->profile,
@@ -71,7 +72,7 @@ static void check_on_deadline(void *arg)
 
 static const struct policy_grant *check_grant(const struct check *k, unsigned p, unsigned g)
 {
-        return &k->s->policy.profiles[p].grants[g];
+        return &k->all->profiles[p].grants[g];
 }
 
 /* Whether a grant before this one has asked for the same. */
@@ -80,7 +81,7 @@ static bool check_is_known(const struct check *k)
         const char *facet = check_grant(k, k->profile, k->grant)->facet;
 
         for (unsigned p = 0; p <= k->profile; p++) {
-                unsigned n = p < k->profile ? k->s->policy.profiles[p].ngrants : k->grant;
+                unsigned n = p < k->profile ? k->all->profiles[p].ngrants : k->grant;
 
                 for (unsigned g = 0; g < n; g++)
                         if (check_grant(k, p, g)->service == k->policy &&
@@ -93,8 +94,8 @@ static bool check_is_known(const struct check *k)
 /* Goes on to the next grant of this service, from the present one on. Whether there is one. */
 static bool check_find(struct check *k)
 {
-        for (; k->profile < k->s->policy.nprofiles; k->profile++, k->grant = 0)
-                for (; k->grant < k->s->policy.profiles[k->profile].ngrants; k->grant++)
+        for (; k->profile < k->all->nprofiles; k->profile++, k->grant = 0)
+                for (; k->grant < k->all->profiles[k->profile].ngrants; k->grant++)
                         if (check_grant(k, k->profile, k->grant)->service == k->policy &&
                             !check_is_known(k))
                                 return true;
@@ -201,20 +202,26 @@ static void check_on_described(capnp_question *q, int r, void *arg)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-void check_start(struct sessiond *s, uint32_t index)
+void check_start(struct sessiond *s, const struct policy *p, const struct service *v,
+                 uint32_t index)
 {
         struct check *k;
 
-        if (index >= s->policy.nservices || !s->services[index]->control)
-                return; /* it has gone again: it will be announced anew, and asked for anew */
+        /* While the instance starts: it will be announced anew, and asked for anew. */
+        if (!v->control && p == &s->policy)
+                return;
 
         k = calloc(1, sizeof(*k));
         if (!k)
                 return;
 
-        *k = (struct check){.s = s, .policy = &s->policy.services[index], .index = index};
+        *k = (struct check){.s = s, .all = p, .policy = &p->services[index], .index = index};
         capnp_i_list_append(&s->checks, &k->link);
-        k->control = capnp_cap_ref(s->services[index]->control);
+        if (!v->control) {
+                check_end(k, CHECK_SILENT, "");
+                return;
+        }
+        k->control = capnp_cap_ref(v->control);
         k->asking = service_control_describe((service_control_client){k->control});
         if (!k->asking || capnp_timer_new(s->vat, CHECK_MS, check_on_deadline, k, &k->deadline)) {
                 check_end(k, CHECK_SILENT, "");
@@ -223,7 +230,7 @@ void check_start(struct sessiond *s, uint32_t index)
         capnp_question_send(k->asking, check_on_described, k);
 }
 
-void checks_deinit(struct sessiond *s)
+void checks_end(struct sessiond *s)
 {
         while (!capnp_i_list_empty(&s->checks))
                 check_free(CAPNP_I_OF(s->checks.next, struct check, link));

@@ -156,13 +156,19 @@ void enrolment_drop(struct enrolment *n)
                 enrolment_give_way(oldest);
 }
 
+void enrolment_over(struct enrolment *n, const char *reason)
+{
+        char detail[96];
+
+        (void)snprintf(detail, sizeof(detail), "%s; its line had dropped", reason);
+        audit_add(&n->s->audit, enrolment_record(n, "revocation", detail));
+        (void)enrolment_end(n);
+}
+
 void enrolments_end(struct sessiond *s, const char *account, const char *credential,
                     const char *reason)
 {
         struct enrolment *n = waiting_from(s, s->enrolments.next), *next;
-        char detail[96];
-
-        (void)snprintf(detail, sizeof(detail), "%s; its line had dropped", reason);
 
         for (; n; n = next) {
                 next = waiting_after(n);
@@ -170,8 +176,7 @@ void enrolments_end(struct sessiond *s, const char *account, const char *credent
                     (credential && strcmp(n->credential, credential) != 0 &&
                      strcmp(n->renewed, credential) != 0))
                         continue;
-                audit_add(&s->audit, enrolment_record(n, "revocation", detail));
-                (void)enrolment_end(n);
+                enrolment_over(n, reason);
         }
 }
 

@@ -44,8 +44,10 @@ struct enrolment {
         uint64_t deadline_ms; /* since the machine started: the lease of the session */
         uint64_t expires_ms;  /* wall time: the same, for people */
         uint64_t begun_ms;    /* since the machine started: the last login or renewal */
-        uint64_t started_ms;  /* likewise, of the last session */
+        uint64_t asked_ms;    /* how long that was to be; 0: what the profile says */
+        uint64_t started_ms;  /* since 1970: of the last session */
         uint64_t dropped_ms;  /* likewise: when its line did; 0: it is there */
+        bool unbound;         /* what was proved is bound to no channel */
         uint64_t revoked;     /* which of the profile's grants: a set of bits */
         char source[64];      /* where the last session came from */
         uint8_t key[ENROLMENT_KEY_BYTES];
@@ -64,6 +66,8 @@ void enrolment_drop(struct enrolment *n);
 struct enrolment *enrolment_end(struct enrolment *n);
 /* Its dates, or the clock, are others now: it ends no later than they say. */
 void enrolment_cut(struct enrolment *n);
+/* Somebody of the instance has ended it; its line has dropped. reason: for the record. */
+void enrolment_over(struct enrolment *n, const char *reason);
 /* What is left of it. */
 uint64_t enrolment_left_ms(const struct enrolment *n);
 

@@ -35,6 +35,19 @@ void flows_end(struct flows *fs)
         flow_abandon(&fs->renewal);
 }
 
+static void abandon_one(struct flow *f, uint32_t kinds)
+{
+        if (f->kind < CAPOS_AUTH_KINDS && kinds >> f->kind & 1)
+                flow_abandon(f);
+}
+
+void flows_abandon(struct flows *fs, uint32_t kinds)
+{
+        for (unsigned i = 0; i < FLOWS; i++)
+                abandon_one(&fs->all[i], kinds);
+        abandon_one(&fs->renewal, kinds);
+}
+
 static struct flow *flow_find(struct flows *fs, uint32_t number)
 {
         for (unsigned i = 0; number && i < FLOWS; i++)

@@ -8,6 +8,8 @@ void flows_init(struct flows *fs, const struct origin *o, const struct flow_ops 
 /* Ends every flow; nobody hears of them any more. */
 void flows_end(struct flows *fs);
 
+/* Ends those of a set of kinds, a bit for each enum capos_auth: whoever is at it begins anew. */
+void flows_abandon(struct flows *fs, uint32_t kinds);
 /* The connection has a session: logins that are under way can come to nothing, so nothing is asked
  * of others for them any more, and none takes a place. */
 void flows_bound(struct flows *fs);

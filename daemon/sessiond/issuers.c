@@ -113,6 +113,36 @@ void issuers_deinit(struct issuers *is)
         is->n = 0;
 }
 
+void issuers_adopt(struct issuers *is, struct issuers *from)
+{
+        for (unsigned k = 0; k < is->n; k++) {
+                struct issuer *to = &is->all[k], *i = &from->all[k];
+                struct issuer_rule *rules = to->rules;
+
+                to->name = i->name;
+                to->issuer = i->issuer;
+                to->client_id = i->client_id;
+                to->scopes = i->scopes;
+                to->audience = i->audience;
+                to->rules = i->rules;
+                i->rules = rules;
+        }
+}
+
+void issuers_replace(struct issuers *is, struct issuers *from)
+{
+        issuers_deinit(is);
+        for (unsigned k = 0; k < from->n; k++) {
+                is->all[k] = from->all[k];
+                is->all[k].of = is;
+                capnp_i_list_init(&is->all[k].waiting);
+                sodium_memzero(from->all[k].secret, sizeof(from->all[k].secret));
+        }
+        is->n = from->n;
+        is->have_files = from->have_files;
+        from->n = 0;
+}
+
 /* ---- files ---------------------------------------------------------------------------------- */
 
 /* The next len bytes; NULL: there is no memory, or they are not there. */

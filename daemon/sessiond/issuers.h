@@ -85,6 +85,11 @@ struct issuer_wait {
 int issuers_init(struct issuers *is, struct fetcher *f, oidc_issuer_list list) CAPNP_MUST_USE;
 /* Nobody may wait any more. */
 void issuers_deinit(struct issuers *is);
+/* The manifest is another one, and says the same: what is known of them is still good. With from,
+ * nothing is done any more but to deinit it. */
+void issuers_adopt(struct issuers *is, struct issuers *from);
+/* … and says something else: nothing is known. Nobody may wait any more; from is empty then. */
+void issuers_replace(struct issuers *is, struct issuers *from);
 /* The files that the manifest names, from caposd; fd is taken. 0, or -errno. */
 int issuers_take_files(struct issuers *is, int fd) CAPNP_MUST_USE;
 

@@ -98,6 +98,7 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                                   .kind = (enum capos_auth)f->kind,
                                   .binding = f->claim.binding,
                                   .strength = strength_made(&proof),
+                                  .unbound = f->method->unbound || p->unbound,
                                   .alone = f->alone,
                                   .profile = login_profile(s, f, p, f->claim.profile)};
         const char *why = NULL;
@@ -222,6 +223,10 @@ static void login_on_proved(void *arg, struct flow *f, struct principal *p, capn
 
         if (login_shut(ad->origin.s, f, p, a))
                 return;
+        if (!method_takes_proofs(&ad->origin, f->kind)) { /* any more: the manifest is another */
+                (void)flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, NULL);
+                return;
+        }
         if (f->renewal && ad->state == ADMISSION_BOUND)
                 (void)login_renewed(ad, f, p, a);
         else if (f->renewal)

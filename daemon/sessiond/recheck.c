@@ -221,6 +221,18 @@ void recheck_start(struct sessiond *s, const struct packet *p, int fd)
         recheck_all(s);
 }
 
+int recheck_rules(struct sessiond *s, int fd)
+{
+        int r = rules_take(&s->rules, fd);
+
+        if (r)
+                return r;
+
+        flows_judge_again(s, CAPOS_AUTH_MTLS);
+        recheck_all(s);
+        return 0;
+}
+
 void recheck_deinit(struct sessiond *s)
 {
         s->recheck.again = capnp_timer_free(s->recheck.again);

@@ -21,6 +21,8 @@ struct recheck {
 
 /* RULES: other rules have come, in a file, which is taken. */
 void recheck_start(struct sessiond *s, const struct packet *p, int fd);
+/* The policy has rules, and these are they: a file, which is taken. 0, or -errno. */
+int recheck_rules(struct sessiond *s, int fd) CAPNP_MUST_USE;
 /* Admin.reloadRevocations: has caposd read the files again. The answer is ended when every session
  * was judged by them, or after a deadline. Takes a. */
 int recheck_reload(struct sessiond *s, capnp_answer *a);

@@ -69,7 +69,9 @@ static struct enrolment enrol_describe(struct session *e)
                               .dates = e->dates,
                               .deadline_ms = e->deadline_ms,
                               .expires_ms = e->expires_ms,
-                              .begun_ms = e->begun_ms};
+                              .begun_ms = e->begun_ms,
+                              .asked_ms = e->asked_ms,
+                              .unbound = e->unbound};
 
         memcpy(n.first, e->id, sizeof(e->id));
         memcpy(n.before, e->id, sizeof(e->id));
@@ -79,8 +81,7 @@ static struct enrolment enrol_describe(struct session *e)
         memcpy(n.renewed, e->renewed, sizeof(n.renewed));
         if (enrol_is_certified(e))
                 origin_host(e->origin, n.host, sizeof(n.host));
-        for (unsigned i = 0; i < e->ngrants; i++)
-                n.revoked |= (uint64_t)e->grants[i]->revoked << i;
+        n.revoked = session_revoked(e);
         return n;
 }
 
@@ -174,6 +175,7 @@ void reconnect_fill(struct enrolment *n, struct session_who *who)
         who->kind = n->kind;
         who->strength = n->strength;
         who->dates = n->dates;
+        who->unbound = n->unbound;
         who->profile = n->profile;
         who->enrolment = n;
 }

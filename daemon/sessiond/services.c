@@ -55,26 +55,19 @@ static void service_on_close(capnp_conn *c, void *arg)
         service_stop(v);
 }
 
-void service_start(struct sessiond *s, uint32_t index, int fd)
+void service_run(struct service *v, int fd)
 {
         struct capnp_limits limits = {
                 .fds = 1, .message_bytes = SERVICE_SCHEMA_BYTES, .answers = 16};
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *host = NULL;
-        struct service *v;
         int r;
 
-        if (index >= s->policy.nservices) {
-                close(fd);
-                return;
-        }
-
-        v = s->services[index];
         service_stop(v);
         r = caller_host_new(v, &host);
         if (r)
                 close(fd);
         else
-                r = capnp_conn_new(s->vat, fd, &limits, host, &v->conn);
+                r = capnp_conn_new(v->s->vat, fd, &limits, host, &v->conn);
         if (!r)
                 r = capnp_rpc_bootstrap(capnp_conn_rpc(v->conn), &v->control);
         if (r) {
@@ -83,6 +76,14 @@ void service_start(struct sessiond *s, uint32_t index, int fd)
                 return;
         }
         capnp_conn_on_close(v->conn, service_on_close, v);
+}
+
+void service_start(struct sessiond *s, uint32_t index, int fd)
+{
+        if (index < s->policy.nservices)
+                service_run(s->services[index], fd);
+        else
+                close(fd);
 }
 
 struct service *service_new(struct sessiond *s, const struct policy_service *p)

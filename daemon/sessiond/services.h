@@ -56,6 +56,8 @@ struct service *service_new(struct sessiond *s, const struct policy_service *p);
 void service_end(struct service *v);
 
 /* A service was started; fd is taken. What belonged to an earlier run of it ends. */
+void service_run(struct service *v, int fd);
+/* The same, by its place in the policy. */
 void service_start(struct sessiond *s, uint32_t index, int fd);
 /* The service that the policy speaks of. */
 struct service *service_of(struct sessiond *s, const struct policy_service *p);

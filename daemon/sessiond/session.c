@@ -122,6 +122,7 @@ static void session_come_back(struct session *e, struct enrolment *n)
                 e->expires_ms = n->expires_ms;
         }
         e->begun_ms = n->begun_ms;
+        e->asked_ms = n->asked_ms;
         /* What was taken away stays away. */
         for (unsigned i = 0; i < e->ngrants; i++)
                 if (n->revoked >> i & 1) {
@@ -156,8 +157,7 @@ static uint64_t entry_expires_ms(const struct grant *g)
         return g->session->expires_ms - (g->session->deadline_ms - entry_deadline_ms(g));
 }
 
-/* Takes a capability away; the session goes on. why: for people, static; NULL: somebody has. */
-static void entry_take(struct session *e, struct grant *g, const char *why)
+void session_take(struct session *e, struct grant *g, const char *why)
 {
         g->revoked = true;
         g->notice = true;
@@ -193,11 +193,11 @@ static void entries_end(struct session *e)
                 waits = !session_timer_for(e, next - now, entries_on_timer, &e->entries);
         for (unsigned i = 0; i < e->ngrants; i++) {
                 struct grant *g = e->grants[i];
-                uint64_t end = entry_deadline_ms(g);
+                uint64_t end = g->revoked ? e->deadline_ms : entry_deadline_ms(g);
 
-                if (g->revoked || end >= e->deadline_ms || (end > now && waits))
+                if (end >= e->deadline_ms || (end > now && waits))
                         continue;
-                entry_take(e, g, expired);
+                session_take(e, g, expired);
                 session_audit(e, "expiry", "ok", g->name, NULL);
         }
 }
@@ -207,6 +207,25 @@ static void entries_end(struct session *e)
 static int session_timer(struct session *e, uint64_t ms, capnp_timer **ret_t)
 {
         return session_timer_for(e, ms, session_on_expiry, ret_t);
+}
+
+int session_shorten(struct session *e, uint64_t deadline_ms)
+{
+        uint64_t now = clock_boot_ms();
+        capnp_timer *t;
+
+        if (deadline_ms <= now)
+                return CAPNP_E_LIMIT;
+        if (deadline_ms < e->deadline_ms) {
+                if (session_timer(e, deadline_ms - now, &t))
+                        return -ENOMEM;
+                capnp_timer_free(e->expiry);
+                e->expiry = t;
+                e->expires_ms -= e->deadline_ms - deadline_ms;
+                e->deadline_ms = deadline_ms;
+        }
+        entries_end(e);
+        return 0;
 }
 
 static int session_lease(struct session *e, uint64_t ms, const struct dates *dates)
@@ -265,6 +284,7 @@ static void session_name(struct session *e, const struct session_who *who)
         e->binding = who->binding;
         e->strength = who->strength;
         e->profile = who->profile;
+        e->unbound = who->unbound;
         e->rules = e->s->rules.generation;
         e->started_ms = clock_wall_ms();
         if (who->account[0])
@@ -364,6 +384,7 @@ static void session_tell_enrolment(const struct session *e)
         n->dates = e->dates;
         n->deadline_ms = e->deadline_ms;
         n->begun_ms = e->begun_ms;
+        n->asked_ms = e->asked_ms;
         n->expires_ms = e->expires_ms;
 }
 
@@ -396,7 +417,7 @@ int session_revoke(struct session *e, capnp_text name)
         if (g->revoked)
                 return 0;
 
-        entry_take(e, g, NULL);
+        session_take(e, g, NULL);
         session_audit_revocation(e, g->name, NULL);
         return 0;
 }
@@ -411,11 +432,37 @@ int session_renew(struct session *e, const struct session_renewal *by)
         if (r)
                 return r;
 
+        e->asked_ms = by->duration_ms;
         (void)snprintf(e->renewed, sizeof(e->renewed), "%s", by->credential);
         session_tell_enrolment(e);
         randombytes_buf(e->challenge, sizeof(e->challenge));
         session_audit(e, "renewal", "ok", NULL, by->credential);
         return 0;
+}
+
+bool session_owes(const struct session *e, capnp_text name)
+{
+        for (unsigned i = 0; i < e->ngrants; i++)
+                if (e->grants[i]->notice && text_is(name, e->grants[i]->name))
+                        return true;
+
+        return false;
+}
+
+void session_changed(struct session *e)
+{
+        e->notice = true;
+        if (e->ops)
+                e->ops->changed(e->arg);
+}
+
+uint64_t session_revoked(const struct session *e)
+{
+        uint64_t set = 0;
+
+        for (unsigned i = 0; i < e->profile->ngrants; i++)
+                set |= (uint64_t)e->grants[i]->revoked << i;
+        return set;
 }
 
 struct grant *session_grant(struct session *e, capnp_text name)

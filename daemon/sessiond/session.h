@@ -66,9 +66,12 @@ struct session {
         unsigned unjudged;    /* how often a prover that was asked by these rules gave no verdict */
         uint64_t deadline_ms; /* since the machine started */
         uint64_t begun_ms;    /* likewise: the last login or renewal */
+        uint64_t asked_ms;    /* how long that was to be; 0: what the profile says */
         capnp_timer *expiry;
         capnp_timer *entries;        /* for the next capability whose lease ends before */
         struct enrolment *enrolment; /* NULL: its client cannot come back */
+        bool unbound;                /* what was proved is bound to no channel */
+        bool notice;                 /* the worker has not been told what it is now */
         struct grant **grants; /* the profile's, in its order; then those that it has no more */
         unsigned ngrants;
 };
@@ -82,6 +85,7 @@ struct session_who {
         enum strength strength;
         const struct policy_profile *profile;
         struct dates dates;          /* when it has to be over */
+        bool unbound;                /* what was proved is bound to no channel */
         bool alone;                  /* it takes the place of all others of the account */
         struct enrolment *enrolment; /* its client comes back; NULL: it does not */
 };
@@ -106,6 +110,16 @@ void session_bind(struct session *e, const struct session_ops *ops, void *arg);
 void session_end(struct session *e, enum session_end why, const char *reason);
 /* Takes one capability away. 0; CAPNP_E_UNKNOWN: it has none of this name. */
 int session_revoke(struct session *e, capnp_text name) CAPNP_MUST_USE;
+/* The same for one of them. The session goes on; nothing is recorded. why: for people, static;
+ * NULL: somebody of the instance has. */
+void session_take(struct session *e, struct grant *g, const char *why);
+/* It is to end by then, since the machine started, if not before, and its capabilities by their
+ * own leases. CAPNP_E_LIMIT: it has ended already, but for session_end(); -ENOMEM: likewise. */
+int session_shorten(struct session *e, uint64_t deadline_ms) CAPNP_MUST_USE;
+/* Its worker is to be told what it is now. */
+void session_changed(struct session *e);
+/* Which of its profile's grants are revoked: a set of bits. */
+uint64_t session_revoked(const struct session *e);
 /* Sets the lease anew, within the profile's bounds, and not after what made it, or what renews it,
  * and a new challenge; from now on it rests on that, too. 0 or -ENOMEM, and nothing has changed. */
 int session_renew(struct session *e, const struct session_renewal *by) CAPNP_MUST_USE;
@@ -113,6 +127,8 @@ int session_renew(struct session *e, const struct session_renewal *by) CAPNP_MUS
 /* Its dates, or the clock, are others now: it ends no later than they say. May end it. */
 void session_cut(struct session *e);
 
+/* Whether its worker has still to be told that a capability of this name was taken away. */
+bool session_owes(const struct session *e, capnp_text name);
 /* NULL when there is none. */
 struct grant *session_grant(struct session *e, capnp_text name);
 /* Describes it, to whoever is told by audit_return(). */

@@ -21,6 +21,7 @@
 #include "links.h"
 #include "session.h"
 #include "state.h"
+#include "swap.h"
 #include "vat-loop.h"
 
 /* ---- links ---------------------------------------------------------------------------------- */
@@ -105,6 +106,37 @@ static void sessiond_take_providers(struct sessiond *s, int fd)
                 sessiond_stop(s, r);
 }
 
+/* Of another manifest. Whether it is. */
+static bool next_got(struct sessiond *s, const struct packet *p, const int *fds)
+{
+        int r;
+
+        switch (p->type) {
+        case PACKET_CHANGED:
+                reload_told(s, p, fds[0]);
+                return true;
+        case PACKET_NEXT:
+                swap_read(s, p, fds);
+                return true;
+        case PACKET_NEXT_SERVICE:
+                swap_service(s, p->index, fds[0]);
+                return true;
+        case PACKET_NEXT_CHECK:
+                swap_check(s, p->index);
+                return true;
+        case PACKET_SWAP:
+                r = swap_do(s);
+                if (r)
+                        sessiond_stop(s, r);
+                return true;
+        case PACKET_DROP:
+                swap_drop(s);
+                return true;
+        default:
+                return false;
+        }
+}
+
 static void up_got(struct daemon_link *l, const struct packet *p, const int *fds)
 {
         struct sessiond *s = CAPNP_I_OF(l, struct sessiond, up);
@@ -120,7 +152,8 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
                 service_start(s, p->index, fds[0]);
                 break;
         case PACKET_CHECK:
-                check_start(s, p->index);
+                if (p->index < s->policy.nservices)
+                        check_start(s, &s->policy, s->services[p->index], p->index);
                 break;
         case PACKET_PROVER:
                 prover_arrived(&s->prover, p->index, fds[0]);
@@ -140,7 +173,7 @@ static void up_got(struct daemon_link *l, const struct packet *p, const int *fds
                 s->workers = p->index;
                 break;
         default:
-                if (!identity_got(s, p))
+                if (!identity_got(s, p) && !next_got(s, p, fds))
                         capos_io_fds_close(fds, packet_fds(p->type));
         }
 }
@@ -239,7 +272,9 @@ void sessiond_deinit(struct sessiond *s)
         issuers_deinit(&s->issuers);
         fetcher_deinit(&s->fetcher);
         recheck_deinit(s);
-        checks_deinit(s);
+        reload_deinit(s);
+        swap_drop(s);
+        checks_end(s);
         services_deinit(s);
         admin_deinit(&s->admin);
         expiry_deinit(s);

@@ -18,6 +18,7 @@
 #include "prove.h"
 #include "recheck.h"
 #include "registrations.h"
+#include "reload.h"
 #include "rules.h"
 #include "services.h"
 #include "store.h"
@@ -30,7 +31,9 @@ struct sessiond {
         struct daemon_link up;   /* to caposd */
         struct daemon_link gate; /* to the gateway */
         struct daemon_link signer;
-        struct policy policy;
+        struct policy policy; /* who points into it for longer is in follow_all(), or swap_do() */
+        struct next *next;    /* that is being looked at; NULL: there is none */
+        struct reload reload;
         struct store store;
         struct audit audit;
         struct prover prover;

@@ -238,6 +238,62 @@ TEST(words_that_come_through_two_grants_are_marked_once)
         rig_close(&r);
 }
 
+/* A policy takes a capability and gives it again: another one, of the same name. */
+TEST(what_was_taken_back_may_be_granted_again)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP again = NULL;
+
+                rig_notice_revoked(&r, "a");
+                CHECK(rig_call(&r, a, ECHO, NULL, NULL));
+                CHECK(said("denied.revoked-lease"));
+                rig_notice_renewed(&r);
+                again = rig_get(&r, session, "a"); /* by the reference of before, too */
+                CHECK(again);
+                CHECK_OK(rig_call(&r, again, ECHO, NULL, NULL));
+                CHECK(rig_call(&r, a, ECHO, NULL, NULL));
+                CHECK(said("denied.revoked-lease"));
+                rig_notice_revoked(&r, "a");
+                CHECK(rig_call(&r, again, ECHO, NULL, NULL));
+                CHECK(said("denied.revoked-lease"));
+        }
+        rig_close(&r);
+}
+
+/* More is under way than may be from now on: nothing more goes through, and nothing is torn down.
+ */
+TEST(a_narrower_quota_holds_at_once)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                capnp_question *q[3];
+
+                for (unsigned i = 0; i < 3; i++) {
+                        q[i] = rig_begin(&r, a, HOLD, NULL);
+                        capnp_question_send(q[i], NULL, NULL);
+                }
+                rig_settle(&r);
+                r.calls = 2;
+                rig_notice_renewed(&r);
+                CHECK(rig_call(&r, a, ECHO, NULL, NULL));
+                CHECK(said("over-quota.calls"));
+                CHECK_EQ(r.w.calls.used, 3);
+
+                rig_release(&r);
+                for (unsigned i = 0; i < 3; i++)
+                        CHECK_OK(rig_finish(q[i]));
+                CHECK_OK(rig_call(&r, a, ECHO, NULL, NULL));
+        }
+        rig_close(&r);
+}
+
 /* ---- what may be passed on ------------------------------------------------------------------ */
 
 TEST(the_clients_own_objects_may_go_to_a_service)

@@ -286,6 +286,15 @@ void rig_notice_revoked(struct rig *r, const char *name)
         rig_settle(r);
 }
 
+void rig_notice_renewed(struct rig *r)
+{
+        CHECK(r->watch);
+        bound_fill(r, notice_init_renewed(admission_watch_results_init_notice(r->watch)));
+        CHECK_OK(capnp_answer_return(r->watch));
+        r->watch = NULL;
+        rig_settle(r);
+}
+
 /* ---- the client ----------------------------------------------------------------------------- */
 
 capnp_cap *rig_enter(struct rig *r)

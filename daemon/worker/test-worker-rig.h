@@ -80,5 +80,7 @@ void rig_release(struct rig *r);
 /* Notices of the session manager. */
 void rig_notice_ended(struct rig *r, const char *why);
 void rig_notice_revoked(struct rig *r, const char *name);
+/* The session is otherwise than it was. */
+void rig_notice_renewed(struct rig *r);
 
 #endif

@@ -155,14 +155,17 @@ static const struct capnp_membrane_ops grant_policy = {
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
+/* What was taken back may be granted again, and is another one then. */
 static struct grant *grant_find(struct worker *w, capnp_text name)
 {
         struct capnp_i_list *l;
 
-        for (l = w->grants.next; l != &w->grants; l = l->next)
-                if (text_is(name, CAPNP_I_OF(l, struct grant, link)->name))
-                        return CAPNP_I_OF(l, struct grant, link);
+        for (l = w->grants.next; l != &w->grants; l = l->next) {
+                struct grant *g = CAPNP_I_OF(l, struct grant, link);
 
+                if (!g->revoked && text_is(name, g->name))
+                        return g;
+        }
         return NULL;
 }
 
@@ -230,15 +233,20 @@ static int grant_root(struct grant *g, capnp_cap **ret_c)
         return *ret_c ? 0 : -ENOMEM;
 }
 
+static struct capnp_limits grant_limits(const struct worker *w)
+{
+        return (struct capnp_limits){
+                .message_bytes = session_quota_message_bytes(
+                        session_info_quota(bound_info(worker_bound(w)))),
+                .out_bytes = w->bytes.limit,
+        };
+}
+
 /* Speaks to the service at the other end of a fresh socket. Takes fd. The connection ends by itself
  * when nobody uses it any more: with the last reference that came from it, either way. */
 static int grant_connect(struct grant *g, int fd, capnp_cap **ret_c)
 {
-        struct capnp_limits l = {
-                .message_bytes = session_quota_message_bytes(
-                        session_info_quota(bound_info(worker_bound(g->w)))),
-                .out_bytes = g->w->bytes.limit,
-        };
+        struct capnp_limits l = grant_limits(g->w);
         int r;
 
         grant_let_go(g);
@@ -392,12 +400,37 @@ void grant_revoke(struct worker *w, capnp_text name, capnp_text why)
         struct grant *g = grant_find(w, name);
 
         revoked_note(w, name);
+        w->user_revoked |= text_is(name, "session");
         if (!g)
                 return;
 
         grant_cut(g, capos_i_refusal(w->refusal, capos_denial_code(CAPOS_DENIED_REVOKED_LEASE),
                                      why.p));
         g->revoked = true;
+}
+
+void grants_follow(struct worker *w)
+{
+        struct capnp_limits limits = grant_limits(w);
+        struct capnp_i_list *l, *next;
+
+        for (l = w->revoked.next; l != &w->revoked; l = next) {
+                struct revoked *r = CAPNP_I_OF(l, struct revoked, link);
+
+                next = l->next;
+                if (!bundle_entry_name(grant_entry(w, r->name)).len)
+                        continue;
+                w->user_revoked &= strcmp(r->name, "session") != 0;
+                capnp_i_list_remove(l);
+                free(r);
+        }
+        for (l = w->grants.next; l != &w->grants; l = l->next) {
+                struct grant *g = CAPNP_I_OF(l, struct grant, link);
+
+                g->services = bundle_entry_services(grant_entry(w, g->name));
+                if (g->conn)
+                        capnp_rpc_set_limits(capnp_conn_rpc(g->conn), &limits);
+        }
 }
 
 /* The structs stay: calls across the cut membranes still end one by one and count down. */

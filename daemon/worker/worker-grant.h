@@ -10,6 +10,8 @@ int grant_get(struct worker *w, capnp_answer *a);
 void grant_revoke(struct worker *w, capnp_text name, capnp_text why);
 /* When that was done to a name of the bundle, in ms since 1970; 0: it was not. */
 uint64_t grant_revoked_ms(const struct worker *w, capnp_text name);
+/* The bundle or the quotas are others than before, as bound: what may be done with them follows. */
+void grants_follow(struct worker *w);
 /* Cuts all of them; calls fail with w->ended. */
 void grant_end_all(struct worker *w);
 /* Frees them, when no call is left that could count down. */

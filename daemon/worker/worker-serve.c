@@ -40,8 +40,10 @@ static void worker_notice(struct worker *w, notice_reader n)
                 grant_revoke(w, notice_revoked(n), notice_why(n));
                 break;
         case NOTICE_RENEWED:
-                if (worker_bind(w, notice_renewed(n)))
+                if (worker_rebind(w, notice_renewed(n)))
                         worker_end(w, "out of memory");
+                else
+                        grants_follow(w);
                 break;
         }
 }

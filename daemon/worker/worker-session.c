@@ -138,8 +138,10 @@ static int session_cap_set(void *self, capnp_answer *a)
 /* pending_bound */
 static int session_renewed(struct pending *p, bound_reader b, capnp_cap **ret_c)
 {
-        if (!worker_bind(p->w, b) && !session_ref_new(p->w, ret_c))
+        if (!worker_bind(p->w, b) && !session_ref_new(p->w, ret_c)) {
+                grants_follow(p->w);
                 return 0;
+        }
 
         (void)capos_i_refuse_no_memory(p->a);
         return -1;

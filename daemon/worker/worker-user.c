@@ -10,6 +10,8 @@ static int user_info(void *self, capnp_answer *a)
 
         if (worker_refuses_unbound(w, a))
                 return 0;
+        if (w->user_revoked)
+                return capos_i_deny(a, CAPOS_DENIED_REVOKED_LEASE, NULL);
 
         user_session_info_results_set_info(a, bound_info(worker_bound(w)));
         use_fill(w, user_session_info_results_build_info(a));

@@ -56,7 +56,7 @@ struct capnp_limits worker_limits(const struct worker *w)
                                      .wipe = true}; /* a renewal may come at any time */
 }
 
-int worker_bind(struct worker *w, bound_reader b)
+int worker_rebind(struct worker *w, bound_reader b)
 {
         struct capnp_limits l;
         capnp_msg *m = NULL;
@@ -74,7 +74,6 @@ int worker_bind(struct worker *w, bound_reader b)
 
         capnp_msg_free(w->bound);
         w->bound = m;
-        w->generation++;
         worker_move(w, WORKER_BOUND);
         l = worker_limits(w);
         w->tally.each = bound_audit_calls(worker_bound(w));
@@ -82,6 +81,14 @@ int worker_bind(struct worker *w, bound_reader b)
         w->bytes.limit = l.out_bytes;
         capnp_rpc_set_limits(capnp_conn_rpc(w->client), &l);
         return 0;
+}
+
+int worker_bind(struct worker *w, bound_reader b)
+{
+        int r = worker_rebind(w, b);
+
+        w->generation += !r;
+        return r;
 }
 
 /* ---- calls ---------------------------------------------------------------------------------- */

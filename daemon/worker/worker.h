@@ -54,6 +54,7 @@ struct worker {
         struct capnp_i_list pending;       /* struct pending */
         struct capnp_i_list grants;        /* struct grant */
         struct capnp_i_list revoked;       /* struct revoked: what the bundle has lost */
+        bool user_revoked;                 /* … `session` among them */
         struct capnp_i_quota calls, bytes; /* in flight across membranes, both ways */
         struct tally tally;
         capnp_timer *linger;
@@ -70,6 +71,9 @@ void worker_move(struct worker *w, enum worker_state to);
 struct capnp_limits worker_limits(const struct worker *w);
 /* Takes over what sessiond says the session is. 0 or -ENOMEM. */
 int worker_bind(struct worker *w, bound_reader b) CAPNP_MUST_USE;
+/* It is otherwise than it was, and the client's references to it are good all the same. Likewise.
+ */
+int worker_rebind(struct worker *w, bound_reader b) CAPNP_MUST_USE;
 /* The session; before there is one, an empty struct. */
 bound_reader worker_bound(const struct worker *w);
 /* Whom to ask; not once it is over. */

@@ -1,0 +1,283 @@
+/*
+ * Living sessions, when the policy is another one.
+ *
+ * Each is held against the profile of the same name. If that is gone, or not for it any more, the
+ * session ends. Otherwise it has what the profile grants now: what is granted no more, or with
+ * another facet or interface, is taken away as by a revocation; what is new appears; quotas and
+ * leases are the new ones, and no lease becomes longer by it, since nobody has proved anything.
+ * Whose bundle, quotas and leases are what they were is told nothing, and keeps its sockets.
+ *
+ * What somebody has taken away stays away, and what has expired comes back with another login; what
+ * the policy alone has taken comes back with the policy. A capability that is gone is remembered by
+ * its name, so that whoever asks for it is told why.
+ */
+#include "follow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "methods.h"
+#include "session.h"
+#include "sessiond.h"
+#include "user_session.capnp-c.h"
+
+enum { GONE = 64 }; /* names that are remembered, of one session */
+
+static const char taken[] = REVOKED_POLICY;
+
+/* ---- who goes on ---------------------------------------------------------------------------- */
+
+static bool proof_is_bound(const struct session *e, const struct policy_profile *p)
+{
+        const struct broker_case c = {.method = method_of_kind(e->kind)->ops,
+                                      .binding = e->binding,
+                                      .unbound = e->unbound};
+
+        return !broker_unbound(&c, p);
+}
+
+/* Whether the way that it came in by, without an account, still leads to its profile. */
+static bool entry_is_open(const struct session *e, const struct policy *to,
+                          const struct policy_profile *p)
+{
+        const struct method *m = method_of_kind(e->kind);
+
+        return m && m->entry && m->entry(to)->profile == p;
+}
+
+/* Why it cannot go on; NULL: it can. p: its profile; NULL: there is none. */
+static const char *session_refusal(const struct session *e, const struct policy *to,
+                                   const struct policy_profile *p)
+{
+        if (!p)
+                return "policy: the profile is gone";
+        if (!e->account[0])
+                return entry_is_open(e, to, p) ? NULL : "policy: nobody gets in this way any more";
+        if (!p->accounts || p->service != e->profile->service)
+                return "policy: the profile is not for this account";
+        if (p->local && !origin_is_local(e->origin))
+                return "policy: the profile is for this machine alone";
+        if (!proof_is_bound(e, p))
+                return "policy: the profile wants a better proof";
+        if (e->kind == CAPOS_AUTH_MTLS && !to->nrules)
+                return "policy: certificates are not accepted any more";
+        return NULL;
+}
+
+static const struct policy_profile *profile_now(const struct policy *to, const char *name)
+{
+        return policy_profile(to, (capnp_text){name, (uint32_t)strlen(name)});
+}
+
+/* ---- what it has ---------------------------------------------------------------------------- */
+
+static uint64_t interface_of(const struct policy_grant *g)
+{
+        return g->service ? g->service->interface_id : USER_SESSION_ID;
+}
+
+/* Whether a grant may go on as another: it is the same thing, or stays revoked whatever it is. */
+static bool grant_is(const struct grant *g, const struct policy_grant *p)
+{
+        if (strcmp(g->name, p->name) != 0 || g->why == taken)
+                return false;
+
+        return g->revoked ||
+               (!strcmp(g->policy->facet, p->facet) && g->interface_id == interface_of(p));
+}
+
+/* Whether it is among the first n. */
+static bool is_among(struct grant *const *list, unsigned n, const struct grant *g)
+{
+        while (n)
+                if (list[--n] == g)
+                        return true;
+        return false;
+}
+
+/* The new list, of which those that are kept are the old ones. 0, or -ENOMEM: none was made. */
+static int list_make(struct session *e, const struct policy_profile *p, struct grant **list)
+{
+        for (unsigned i = 0; i < p->ngrants; i++) {
+                for (unsigned k = 0; k < e->ngrants && !list[i]; k++)
+                        if (grant_is(e->grants[k], &p->grants[i]))
+                                list[i] = e->grants[k];
+                if (!list[i])
+                        list[i] = grant_new(e->s->vat, e, &p->grants[i]);
+                if (list[i])
+                        continue;
+                while (i--)
+                        if (!is_among(e->grants, e->ngrants, list[i]))
+                                grant_free(list[i]);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+/* Whether it has to be remembered beside the n of the new list. The worker has to hear of it; or it
+ * has to stay away, if it is granted again; or whoever asks for it is told why. */
+static bool is_remembered(const struct grant *g, struct grant *const *list, unsigned n)
+{
+        if (g->notice || g->why != taken)
+                return true;
+        for (unsigned i = 0; i < n; i++)
+                if (!strcmp(list[i]->name, g->name))
+                        return false;
+        return true;
+}
+
+/* 0, or -ENOMEM: nothing has changed. */
+static int grants_follow(struct session *e, const struct policy_profile *p)
+{
+        struct grant **list = calloc(p->ngrants + e->ngrants + 1, sizeof(struct grant *)), **old;
+        unsigned n = p->ngrants, nold = e->ngrants;
+        int r = list ? list_make(e, p, list) : -ENOMEM;
+
+        if (r) {
+                free(list);
+                return r;
+        }
+
+        for (unsigned i = 0; i < nold; i++)
+                if (!e->grants[i]->revoked && !is_among(list, p->ngrants, e->grants[i])) {
+                        session_take(e, e->grants[i], taken);
+                        session_audit(e, "revocation", "ok", e->grants[i]->name, taken);
+                }
+        for (unsigned i = 0; i < p->ngrants; i++)
+                list[i]->policy = &p->grants[i];
+        for (unsigned i = nold; i-- > 0;) {
+                struct grant *g = e->grants[i];
+
+                if (is_among(list, p->ngrants, g))
+                        continue;
+                g->policy = NULL;
+                if (n - p->ngrants < GONE && is_remembered(g, list, p->ngrants))
+                        list[n++] = g;
+                else
+                        grant_free(g);
+        }
+        old = e->grants;
+        e->grants = list;
+        e->ngrants = n;
+        free(old);
+        return 0;
+}
+
+/* ---- its lease ------------------------------------------------------------------------------ */
+
+static uint64_t lease_end_ms(const struct policy_profile *p, uint64_t begun_ms, uint64_t asked_ms)
+{
+        uint64_t ms = asked_ms ? asked_ms : p->lease_ms;
+
+        return begun_ms + (ms < p->max_lease_ms ? ms : p->max_lease_ms);
+}
+
+/* ---- who is told ---------------------------------------------------------------------------- */
+
+/* What the worker knows of a session, as bytes. NULL: there is no memory. */
+static uint8_t *session_bytes(const struct session *e, size_t *ret_len)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        uint8_t *p;
+
+        if (capnp_msg_new(&m))
+                return NULL;
+
+        session_fill(e, bound_build(m));
+        *ret_len = capnp_msg_size(m);
+        p = capnp_msg_check(m) ? NULL : malloc(*ret_len);
+        if (p && capnp_msg_write(m, p, *ret_len)) {
+                free(p);
+                return NULL;
+        }
+        return p;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+/* The way back leads to what the session is now. */
+static void enrolment_follow(struct session *e)
+{
+        struct enrolment *n = e->enrolment;
+
+        if (!n)
+                return;
+
+        n->profile = e->profile;
+        n->deadline_ms = e->deadline_ms;
+        n->expires_ms = e->expires_ms;
+        n->revoked = session_revoked(e);
+}
+
+static void session_follow(struct session *e, const struct policy *to)
+{
+        const struct policy_profile *p = profile_now(to, e->profile->name);
+        const char *refusal = session_refusal(e, to, p);
+        size_t len = 0, len_now = 0;
+        uint8_t *before, *now;
+
+        if (refusal) {
+                session_end(e, SESSION_REVOCATION, refusal);
+                return;
+        }
+
+        before = session_bytes(e, &len);
+        if (grants_follow(e, p)) {
+                session_end(e, SESSION_REVOCATION, "policy: out of memory");
+                free(before);
+                return;
+        }
+        e->profile = p;
+        if (session_shorten(e, lease_end_ms(p, e->begun_ms, e->asked_ms))) {
+                session_end(e, SESSION_EXPIRY, "expired: policy");
+                free(before);
+                return;
+        }
+        enrolment_follow(e);
+        now = session_bytes(e, &len_now);
+        if (!before || !now || len != len_now || memcmp(before, now, len) != 0)
+                session_changed(e);
+        free(before);
+        free(now);
+}
+
+/* Of a client that is away. It is held against the rest when it comes back, as every login is. */
+static void dropped_follow(struct enrolment *n, const struct policy *to)
+{
+        const struct policy_profile *p = profile_now(to, n->profile->name);
+        uint64_t revoked = 0, end;
+
+        if (!p || !p->accounts || p->service) {
+                enrolment_over(n, "policy");
+                return;
+        }
+
+        for (unsigned i = 0; i < n->profile->ngrants; i++)
+                for (unsigned k = 0; n->revoked >> i & 1 && k < p->ngrants; k++)
+                        if (!strcmp(n->profile->grants[i].name, p->grants[k].name))
+                                revoked |= UINT64_C(1) << k;
+        end = lease_end_ms(p, n->begun_ms, n->asked_ms);
+        if (end < n->deadline_ms) {
+                n->expires_ms -= n->deadline_ms - end;
+                n->deadline_ms = end;
+        }
+        n->revoked = revoked;
+        n->profile = p;
+}
+
+void follow_all(struct sessiond *s, const struct policy *to)
+{
+        struct capnp_i_list *l, *next;
+        struct enrolment *n, *after;
+
+        for (l = s->sessions.next; l != &s->sessions; l = next) {
+                next = l->next;
+                session_follow(CAPNP_I_OF(l, struct session, link), to);
+        }
+        for (n = enrolments_next(s, NULL); n; n = after) {
+                after = enrolments_next(s, n);
+                dropped_follow(n, to);
+        }
+}
