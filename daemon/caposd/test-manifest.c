@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "chat.capnp-c.h"
+#include "daemon-packets.h"
 #include "harness.h"
+#include "manifest-compare.h"
 #include "manifest-load.h"
 #include "manifest-place.h"
 #include "providers.h"
@@ -312,4 +314,123 @@ TEST(a_manifest_that_cannot_be_read_is_told)
 
         CHECK_EQ(manifest_load(&m, "/nowhere/manifest"), -ENOENT);
         CHECK_EQ(manifest_load(&m, "/tmp"), -EISDIR);
+}
+
+/* ---- two of them ---------------------------------------------------------------------------- */
+
+/* A manifest with so much in it; to be deinited. */
+static struct daemon_manifest manifest_of(const char *text)
+{
+        struct daemon_manifest m = {0};
+        char path[] = "/tmp/capos-manifest-XXXXXX";
+        int fd = mkstemp(path);
+
+        CHECK(fd >= 0);
+        CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+        close(fd);
+        CHECK_OK(manifest_load(&m, path));
+        unlink(path);
+        return m;
+}
+
+static void paths_note(void *arg, const char *path, const char *what)
+{
+        char *paths = arg;
+
+        CHECK(strstr(what, "cannot change"));
+        snprintf(paths + strlen(paths), 256 - strlen(paths), "%s ", path);
+}
+
+TEST(what_cannot_change_is_named)
+{
+        static const struct {
+                const char *text, *paths;
+        } rows[] = {
+                {"()", ""},
+                {"(motd = \"x\")", "motd "},
+                {"(exposed = acceptBasic, confinement = full)", "confinement exposed "},
+                {"(firstUser = 4000)", "firstUser "},
+                {"(limits = (connections = 999))", "limits.connections "},
+                {"(limits = (unauthenticated = 99, idleWorkers = 3))",
+                 "limits.unauthenticated limits.idleWorkers "},
+                {"(limits = (admission = \"29s\", unauthenticatedPerSource = 4))",
+                 "limits.unauthenticatedPerSource limits.admission "},
+                {"(profiles = [(name = \"p\")], authentication = (password = false))", ""},
+        };
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                struct daemon_manifest a = manifest_of("()"), b = manifest_of(rows[i].text);
+                char paths[256] = "";
+
+                manifest_fixed(manifest_root(a.msg), manifest_root(b.msg), paths_note, paths);
+                CHECK_STR(paths, rows[i].paths);
+                daemon_manifest_deinit(&a);
+                daemon_manifest_deinit(&b);
+        }
+}
+
+TEST(parts_that_are_the_same)
+{
+        enum { ALL = NEXT_SAME_ISSUERS | NEXT_SAME_AUTHORITIES | NEXT_SAME_PASSKEYS };
+        static const struct {
+                const char *a, *b;
+                uint32_t same;
+        } rows[] = {
+                {"()", "()", ALL},
+                {"(authentication = (oidc = [(name = \"work\", issuer = \"https://login.example\","
+                 " clientId = \"c\")]))",
+                 "(authentication = (password = false, oidc = [(name = \"work\", issuer = "
+                 "\"https://login.example\", clientId = \"c\")]))",
+                 ALL},
+                {"(authentication = (oidc = [(name = \"work\", issuer = \"https://login.example\","
+                 " clientId = \"c\")]))",
+                 "()", ALL & ~(unsigned)NEXT_SAME_ISSUERS},
+                {"(authentication = (oidc = [(name = \"work\", issuer = \"https://login.example\","
+                 " clientId = \"c\")]))",
+                 "(authentication = (oidc = [(name = \"work\", issuer = \"https://login.example\","
+                 " clientId = \"c\", audience = \"x\")]))",
+                 ALL & ~(unsigned)NEXT_SAME_ISSUERS},
+                {"()",
+                 "(authentication = (passkeys = (relyingParty = \"example.org\", origins = "
+                 "[\"https://example.org\"])))",
+                 ALL & ~(unsigned)NEXT_SAME_PASSKEYS},
+        };
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                struct daemon_manifest a = manifest_of(rows[i].a), b = manifest_of(rows[i].b);
+
+                CHECK_EQ(manifest_same(manifest_root(a.msg), manifest_root(b.msg)), rows[i].same);
+                daemon_manifest_deinit(&a);
+                daemon_manifest_deinit(&b);
+        }
+}
+
+#define SERVICE(more) "(services = [(name = \"x\", program = \"capos-chat\"" more ")])"
+
+TEST(what_makes_a_service_another_process)
+{
+        static const struct {
+                const char *text;
+                bool same;
+        } rows[] = {
+                {SERVICE(", interfaceId = 0xf000000000000007"), true},
+                {SERVICE(", interfaceId = 0xf000000000000007, title = \"X\", remote = (),"
+                         " disclosure = [account]"),
+                 true},
+                {SERVICE(", interfaceId = 0xf000000000000008"), false},
+                {SERVICE(", interfaceId = 0xf000000000000007, arguments = [\"a\"]"), false},
+                {SERVICE(", interfaceId = 0xf000000000000007, state = true"), false},
+        };
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                struct daemon_manifest a = manifest_of(rows[0].text);
+                struct daemon_manifest b = manifest_of(rows[i].text);
+
+                CHECK_EQ(manifest_same_process(
+                                 service_list_get(manifest_services(manifest_root(a.msg)), 0),
+                                 service_list_get(manifest_services(manifest_root(b.msg)), 0)),
+                         rows[i].same);
+                daemon_manifest_deinit(&a);
+                daemon_manifest_deinit(&b);
+        }
 }

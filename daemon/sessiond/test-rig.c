@@ -48,7 +48,7 @@ static const char *duration(uint64_t ms, char text[DURATION_TEXT])
 
 static void manifest_profile(profile_builder p, const char *name, const struct rig_options *o)
 {
-        grant_list_builder g = profile_init_bundle(p, 2);
+        grant_list_builder g = profile_init_bundle(p, o->no_echo ? 1 : 2);
         char text[DURATION_TEXT];
 
         profile_set_name(p, name);
@@ -58,9 +58,11 @@ static void manifest_profile(profile_builder p, const char *name, const struct r
         if (o->max_lease_ms)
                 profile_set_max_lease(p, duration(o->max_lease_ms, text));
         grant_set_name(grant_list_builder_get(g, 0), "session");
-        grant_set_name(grant_list_builder_get(g, 1), "echo");
-        grant_set_facet(grant_list_builder_get(g, 1), name);
-        grant_set_transfer(grant_list_builder_get(g, 1), TRANSFER_SERVICES);
+        if (!o->no_echo) {
+                grant_set_name(grant_list_builder_get(g, 1), "echo");
+                grant_set_facet(grant_list_builder_get(g, 1), o->facet ? o->facet : name);
+                grant_set_transfer(grant_list_builder_get(g, 1), TRANSFER_SERVICES);
+        }
         quota_set_sessions_per_account(profile_init_quota(p), 3);
 }
 
@@ -112,7 +114,8 @@ static int manifest_memfd(const struct rig_options *o)
         if (o->pseudonym)
                 disclosure_list_builder_set(service_init_disclosure(v, 1), 0, DISCLOSURE_PSEUDONYM);
         p = manifest_init_profiles(b, o->service ? 4 : 3);
-        manifest_profile(profile_list_builder_get(p, 0), "operator", o);
+        manifest_profile(profile_list_builder_get(p, 0), o->no_operator ? "another" : "operator",
+                         o);
         manifest_profile(profile_list_builder_get(p, 1), "visitor", o);
         profile_set_accounts(profile_list_builder_get(p, 1), false);
         manifest_profile(profile_list_builder_get(p, 2), "second", o);
@@ -241,6 +244,10 @@ static void rig_on_up(void *arg, uint32_t events)
                 g->ready = true;
         if (p.type == PACKET_KILL && g->nkilled < RIG_EVENTS)
                 g->killed[g->nkilled++] = p.event;
+        if (p.type == PACKET_NEXT_READ) {
+                g->next_read = true;
+                g->next_result = p.result;
+        }
         if (p.type == PACKET_RENEW) {
                 g->renewal = p.index;
                 g->nrenewals++;
@@ -292,6 +299,43 @@ void rig_rules(struct rig *g, capnp_data records)
         CHECK_EQ(write(fd, records.p, records.len), records.len);
         CHECK_OK(capos_io_packet_send(g->up, &p, sizeof(p), &fd, 1));
         close(fd);
+}
+
+/* Shows it a file; takes it. */
+static int rig_show(struct rig *g, int fd)
+{
+        const struct packet p = {.type = PACKET_NEXT};
+        int fds[3] = {fd, memfd_create("rules", MFD_CLOEXEC), memfd_create("files", MFD_CLOEXEC)};
+
+        CHECK(fd >= 0 && fds[1] >= 0 && fds[2] >= 0);
+        g->next_read = false;
+        CHECK_OK(capos_io_packet_send(g->up, &p, sizeof(p), fds, 3));
+        capos_io_fds_close(fds, 3);
+        rig_until(g, &g->next_read);
+        return g->next_result;
+}
+
+int rig_next(struct rig *g, const struct rig_options *o)
+{
+        return rig_show(g, manifest_memfd(o));
+}
+
+int rig_next_bytes(struct rig *g, const void *bytes, size_t len)
+{
+        int fd = memfd_create("manifest", MFD_CLOEXEC);
+
+        CHECK(fd >= 0);
+        CHECK_EQ(write(fd, bytes, len), len);
+        return rig_show(g, fd);
+}
+
+void rig_change(struct rig *g, const struct rig_options *o)
+{
+        const struct packet p = {.type = PACKET_SWAP};
+
+        CHECK_OK(rig_next(g, o));
+        CHECK_OK(capos_io_packet_send(g->up, &p, sizeof(p), NULL, 0));
+        capnp_question_free(rig_good(admin_status(rig_admin(g)))); /* it has seen it */
 }
 
 /* ---- the signer ----------------------------------------------------------------------------- */

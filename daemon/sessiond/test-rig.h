@@ -35,6 +35,9 @@ struct rig_options {
         bool service;      /* there is a profile for service accounts, `robot` */
         bool passkeys;     /* people may have some */
         bool server_key;   /* the profile lets proofs be bound to the server's key alone */
+        bool no_echo;      /* bundles have `session` alone */
+        bool no_operator;  /* there is another profile in its place */
+        const char *facet; /* of echo in all bundles; NULL: the profile's name */
         const char *dir;   /* a folder that exists already, to start again in */
 };
 
@@ -70,6 +73,8 @@ struct rig {
         pid_t provers[RIG_PROVERS];
         unsigned nprovers;
         bool hold_provers; /* PROVE is not answered */
+        bool next_read;    /* NEXT_READ has come … */
+        int32_t next_result;
         struct packet held[RIG_PROVERS];
         unsigned nheld;
 
@@ -121,6 +126,11 @@ void rig_pause(struct rig *g, unsigned ms);
 
 /* Rules for client certificates: as records. */
 void rig_rules(struct rig *g, capnp_data records);
+/* Another manifest is to be looked at, or bytes that are none. What NEXT_READ says of it. */
+int rig_next(struct rig *g, const struct rig_options *o);
+int rig_next_bytes(struct rig *g, const void *bytes, size_t len);
+/* … and counts; it is a good one. */
+void rig_change(struct rig *g, const struct rig_options *o);
 /* There is a signer from now on, and connections come in over TLS. */
 void rig_start_signer(struct rig *g);
 /* It has signed for the last event. */
