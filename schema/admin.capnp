@@ -35,6 +35,36 @@ struct Account {
 
   expiresAtMs @8 :UInt64;
   # From then on (since 1970) nobody gets in; 0: it does not expire.
+
+  lastLoginAtMs @9 :UInt64;
+  # When somebody got in last (since 1970); 0: nobody has, as far as is known.
+
+  lastLoginKind @10 :Text;
+  # How: the name of a RemoteAuthKind.
+
+  lastLoginFrom @11 :Text;
+  # From where: an address, or a user of this machine, `uid:1000`.
+}
+
+struct AccountKey {
+  id @0 :Text;
+  # What it is removed by: `SHA256:…`; of a service account its `kid`.
+
+  fingerprint @1 :Text;
+  # What the audit log calls it.
+
+  type @2 :Text;
+  # `ssh-ed25519`; of a service account `Ed25519`, `P-256`, `P-384`, `RSA`.
+
+  comment @3 :Text;
+  addedAtMs @4 :UInt64;
+  # 0: before this was noted.
+
+  usedAtMs @5 :UInt64;
+  # When somebody got in or renewed a session by it last; 0: nobody has, as far as is known.
+
+  usedFrom @6 :Text;
+  # From where.
 }
 
 struct Passkey {
@@ -211,4 +241,8 @@ interface Admin {
   # line each, as in the instance's log; nothing has changed then. Empty: it counts when this returns, and what it
   # grants no more is gone.
   # Errors: failed (it takes too long), overloaded (another one is under way).
+
+  keyList @26 (name :Text) -> (keys :List(AccountKey));
+  # Its SSH keys, or those of a service account.
+  # Errors: failed (no such account).
 }

@@ -127,6 +127,16 @@ struct SessionInfo {
 
   use @12 :List(QuotaUse);
   # How much of its quotas the session uses. Since 0.1.
+
+  lastLoginAtMs @13 :UInt64;
+  # When somebody logged in to the account before this session was made. Milliseconds since 1970. 0: nobody has, as far as
+  # is known. Sessions of accounts only. Since 0.1.
+
+  lastLoginKind @14 :Text;
+  # How: the name of a RemoteAuthKind.
+
+  lastLoginFrom @15 :Text;
+  # From where: an address, or a user of the instance's machine.
 }
 
 interface UserSession {

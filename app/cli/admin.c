@@ -55,12 +55,102 @@ static void expiry_print(account_reader a)
         printf("%-16s %s %s\n", "", at_ms > cli_now_ms() ? "expires" : "expired", at);
 }
 
+static void last_print(account_reader a)
+{
+        char at[64];
+
+        if (!account_last_login_at_ms(a))
+                return;
+
+        cli_format_time(account_last_login_at_ms(a), at, sizeof(at));
+        printf("%-16s last login %s by ", "", at);
+        cli_print_safe(account_last_login_kind(a).p);
+        printf(" from ");
+        cli_print_safe(account_last_login_from(a).p);
+        printf("\n");
+}
+
 void admin_lock_print(account_reader a)
 {
+        last_print(a);
         expiry_print(a);
         if (!account_locked(a))
                 return;
         printf("%-16s locked%s", "", account_lock_reason(a).len ? ": " : "");
         cli_print_safe(account_lock_reason(a).p);
         printf("\n");
+}
+
+void admin_lock_json(json_t *to, account_reader a)
+{
+        json_t *more = json_pack("{s:b,s:o,s:I,s:I,s:o,s:o}", "locked", account_locked(a),
+                                 "lockReason", cli_json_text(account_lock_reason(a).p),
+                                 "expiresAtMs", (json_int_t)account_expires_at_ms(a),
+                                 "lastLoginAtMs", (json_int_t)account_last_login_at_ms(a),
+                                 "lastLoginKind", cli_json_text(account_last_login_kind(a).p),
+                                 "lastLoginFrom", cli_json_text(account_last_login_from(a).p));
+
+        (void)json_object_update(to, more);
+        json_decref(more);
+}
+
+/* ---- keys --------------------------------------------------------------------------------- */
+
+static json_t *key_json(account_key_reader k)
+{
+        return json_pack("{s:o,s:o,s:o,s:o,s:I,s:I,s:o}", "id", cli_json_text(account_key_id(k).p),
+                         "fingerprint", cli_json_text(account_key_fingerprint(k).p), "type",
+                         cli_json_text(account_key_type(k).p), "comment",
+                         cli_json_text(account_key_comment(k).p), "addedAtMs",
+                         (json_int_t)account_key_added_at_ms(k), "usedAtMs",
+                         (json_int_t)account_key_used_at_ms(k), "usedFrom",
+                         cli_json_text(account_key_used_from(k).p));
+}
+
+static void key_print(account_key_reader k)
+{
+        char at[64];
+
+        cli_print_safe(account_key_id(k).p);
+        printf(" ");
+        cli_print_safe(account_key_type(k).p);
+        if (account_key_comment(k).len)
+                printf(" ");
+        cli_print_safe(account_key_comment(k).p);
+        if (account_key_added_at_ms(k)) {
+                cli_format_time(account_key_added_at_ms(k), at, sizeof(at));
+                printf(", added %s", at);
+        }
+        if (account_key_used_at_ms(k)) {
+                cli_format_time(account_key_used_at_ms(k), at, sizeof(at));
+                printf(", used %s from ", at);
+                cli_print_safe(account_key_used_from(k).p);
+        }
+        printf("\n");
+}
+
+int admin_keys_list(struct cli *c)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        account_key_list l;
+        json_t *all;
+        int r = state_open_admin(c);
+
+        if (r)
+                return r;
+
+        q = admin_key_list(admin_of(c));
+        admin_key_list_set_name(q, c->words[0]);
+        if (cli_wait(c, q, CLI_LOGIN_MS))
+                return cli_fail_question(c, q, c->words[0]);
+
+        l = admin_key_list_keys(q);
+        all = c->json ? json_array() : NULL;
+        for (uint32_t i = 0; i < account_key_list_len(l); i++) {
+                if (c->json)
+                        (void)json_array_append_new(all, key_json(account_key_list_get(l, i)));
+                else
+                        key_print(account_key_list_get(l, i));
+        }
+        return c->json ? cli_print_json(c, json_pack("{s:o}", "keys", all)) : EXIT_OK;
 }

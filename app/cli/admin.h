@@ -12,7 +12,12 @@ int admin_do(struct cli *c, capnp_question *q, const char *done);
 /* A list of texts, as JSON and for a person. */
 json_t *admin_texts_json(capnp_list l, capnp_text (*at)(capnp_list l, uint32_t i));
 void admin_texts_print(capnp_list l, capnp_text (*at)(capnp_list l, uint32_t i));
-/* In a list for a person: lines about an account that is locked, or expires. */
+/* In a list for a person: lines about an account that is locked, or expires; and when somebody got
+ * in last. */
 void admin_lock_print(account_reader a);
+/* The same as members of an object. */
+void admin_lock_json(json_t *to, account_reader a);
+/* The keys of the account that the first word names: for a person, or as JSON. An exit code. */
+int admin_keys_list(struct cli *c);
 
 #endif

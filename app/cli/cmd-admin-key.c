@@ -218,34 +218,7 @@ int cmd_account_key_add(struct cli *c)
 
 int cmd_account_key_list(struct cli *c)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        account_list l;
-        int r = state_open_admin(c);
-
-        if (r)
-                return r;
-
-        q = admin_account_list(admin_of(c));
-        if (cli_wait(c, q, CLI_LOGIN_MS))
-                return cli_fail_question(c, q, NULL);
-
-        l = admin_account_list_accounts(q);
-        for (uint32_t i = 0; i < account_list_len(l); i++) {
-                account_reader a = account_list_get(l, i);
-
-                if (strcmp(account_name(a).p, c->words[0]) != 0)
-                        continue;
-                if (c->json)
-                        return cli_print_json(
-                                c, json_pack("{s:o}", "keys",
-                                             admin_texts_json(account_keys(a), account_keys_at)));
-                for (uint32_t k = 0; k < account_keys(a).len; k++) {
-                        cli_print_safe(account_keys_at(account_keys(a), k).p);
-                        printf("\n");
-                }
-                return EXIT_OK;
-        }
-        return cli_fail(c, EXIT_FAILED, "failed", "%s: there is no such account", c->words[0]);
+        return admin_keys_list(c);
 }
 
 int cmd_account_key_remove(struct cli *c)

@@ -72,12 +72,12 @@ int cmd_service_add(struct cli *c)
 
 static json_t *service_json(account_reader a)
 {
-        return json_pack("{s:o,s:o,s:o,s:b,s:o,s:I}", "name", cli_json_text(account_name(a).p),
-                         "profiles", admin_texts_json(account_profiles(a), account_profiles_at),
-                         "keys", admin_texts_json(account_service_keys(a), account_service_keys_at),
-                         "locked", account_locked(a), "lockReason",
-                         cli_json_text(account_lock_reason(a).p), "expiresAtMs",
-                         (json_int_t)account_expires_at_ms(a));
+        json_t *o = json_pack("{s:o,s:o,s:o}", "name", cli_json_text(account_name(a).p), "profiles",
+                              admin_texts_json(account_profiles(a), account_profiles_at), "keys",
+                              admin_texts_json(account_service_keys(a), account_service_keys_at));
+
+        admin_lock_json(o, a);
+        return o;
 }
 
 static void service_print(account_reader a)
@@ -199,24 +199,7 @@ int cmd_service_key_add(struct cli *c)
 
 int cmd_service_key_list(struct cli *c)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        account_reader a;
-        int r = accounts_ask(c, &q);
-
-        if (!r)
-                r = service_find(c, q, &a);
-        if (r)
-                return r;
-        if (c->json)
-                return cli_print_json(c, json_pack("{s:o}", "keys",
-                                                   admin_texts_json(account_service_keys(a),
-                                                                    account_service_keys_at)));
-
-        for (uint32_t i = 0; i < account_service_keys(a).len; i++) {
-                cli_print_safe(account_service_keys_at(account_service_keys(a), i).p);
-                printf("\n");
-        }
-        return EXIT_OK;
+        return admin_keys_list(c);
 }
 
 int cmd_service_key_remove(struct cli *c)

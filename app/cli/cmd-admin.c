@@ -86,12 +86,14 @@ int cmd_account_remove(struct cli *c)
 
 static json_t *account_json(account_reader a)
 {
-        return json_pack("{s:o,s:o,s:b,s:o,s:b,s:o,s:I}", "name", cli_json_text(account_name(a).p),
-                         "profiles", admin_texts_json(account_profiles(a), account_profiles_at),
-                         "hasPassword", account_has_password(a), "keys",
-                         admin_texts_json(account_keys(a), account_keys_at), "locked",
-                         account_locked(a), "lockReason", cli_json_text(account_lock_reason(a).p),
-                         "expiresAtMs", (json_int_t)account_expires_at_ms(a));
+        json_t *o =
+                json_pack("{s:o,s:o,s:b,s:o}", "name", cli_json_text(account_name(a).p), "profiles",
+                          admin_texts_json(account_profiles(a), account_profiles_at), "hasPassword",
+                          account_has_password(a), "keys",
+                          admin_texts_json(account_keys(a), account_keys_at));
+
+        admin_lock_json(o, a);
+        return o;
 }
 
 static void account_print(account_reader a)

@@ -156,6 +156,22 @@ static int login_listen(const struct login *l, int *ret_fd)
         return r;
 }
 
+/* As sshd has it: whoever was it not finds out. */
+static void login_report_last(const struct capos_session_info *i)
+{
+        char at[64];
+
+        if (!i->last_login_at_ms)
+                return;
+
+        cli_format_time(i->last_login_at_ms, at, sizeof(at));
+        printf("Last login: %s by ", at);
+        cli_print_safe(i->last_login_kind);
+        printf(" from ");
+        cli_print_safe(i->last_login_from);
+        printf(".\n");
+}
+
 static int login_report(const struct login *l, pid_t pid)
 {
         struct capos_session_info i;
@@ -168,13 +184,15 @@ static int login_report(const struct login *l, pid_t pid)
                 n++;
         if (l->c->json)
                 return cli_print_json(
-                        l->c, json_pack("{s:o,s:s,s:o,s:o,s:o,s:I,s:i,s:i}", "alias",
-                                        cli_json_text(l->alias), "address", l->place.text,
-                                        "account", cli_json_text(i.account), "profile",
-                                        cli_json_text(i.profile), "kind", cli_json_text(i.kind),
-                                        "expiresAtMs", (json_int_t)i.expires_at_ms, "capabilities",
-                                        (int)n, "agent", (int)pid));
+                        l->c,
+                        json_pack("{s:o,s:s,s:o,s:o,s:o,s:I,s:i,s:i,s:I}", "alias",
+                                  cli_json_text(l->alias), "address", l->place.text, "account",
+                                  cli_json_text(i.account), "profile", cli_json_text(i.profile),
+                                  "kind", cli_json_text(i.kind), "expiresAtMs",
+                                  (json_int_t)i.expires_at_ms, "capabilities", (int)n, "agent",
+                                  (int)pid, "lastLoginAtMs", (json_int_t)i.last_login_at_ms));
 
+        login_report_last(&i);
         cli_format_until(i.expires_at_ms, until, sizeof(until));
         printf("Logged in as ");
         cli_print_safe(*i.account ? i.account : i.kind);

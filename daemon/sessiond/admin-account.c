@@ -150,6 +150,9 @@ static void listing_add(void *arg, const struct store_account *acc)
         account_set_locked(b, acc->locked);
         account_set_lock_reason(b, acc->reason);
         account_set_expires_at_ms(b, acc->expires_ms);
+        account_set_last_login_at_ms(b, acc->last.at_ms);
+        account_set_last_login_kind(b, acc->last.kind);
+        account_set_last_login_from(b, acc->last.from);
         list = account_init_service_keys(b, acc->nservice_keys);
         for (unsigned i = 0; i < acc->nservice_keys; i++)
                 account_set_service_keys_at(list, i, acc->service_keys[i].id);
@@ -325,4 +328,51 @@ int admin_on_key_remove(void *self, capnp_answer *a)
         snprintf(c->key.fingerprint, sizeof(c->key.fingerprint), "%s", fingerprint.p);
         c->apply = apply_key_remove;
         return change_now(c);
+}
+
+struct key_listing {
+        account_key_list_builder to;
+        uint32_t at, n;
+};
+
+static void key_listing_count(void *arg, const struct store_credential *c)
+{
+        struct key_listing *l = arg;
+
+        (void)c;
+        l->n++;
+}
+
+static void key_listing_add(void *arg, const struct store_credential *c)
+{
+        struct key_listing *l = arg;
+        account_key_builder b = account_key_list_builder_get(l->to, l->at++);
+
+        account_key_set_id(b, c->id);
+        account_key_set_fingerprint(b, c->fingerprint);
+        account_key_set_type(b, c->type);
+        account_key_set_comment(b, c->comment);
+        account_key_set_added_at_ms(b, c->added_ms);
+        account_key_set_used_at_ms(b, c->used_ms);
+        account_key_set_used_from(b, c->used_from);
+}
+
+int admin_on_key_list(void *self, capnp_answer *a)
+{
+        struct sessiond *s = self;
+        capnp_text name = admin_key_list_param_name(a);
+        struct key_listing l = {0};
+        int64_t serial;
+        int r = capnp_answer_check(a) || !store_name_ok(name.p, name.len)
+                        ? STORE_E_NONE
+                        : store_serial(&s->store, name.p, &serial);
+
+        if (!r)
+                r = store_each_key(&s->store, name.p, key_listing_count, &l);
+        if (r)
+                return admin_fail(a, r);
+
+        l.to = admin_key_list_results_init_keys(a, l.n);
+        r = store_each_key(&s->store, name.p, key_listing_add, &l);
+        return r ? admin_fail(a, r) : capnp_answer_return(a);
 }

@@ -11,6 +11,7 @@ int admin_on_account_list(void *self, capnp_answer *a);
 int admin_on_passwd(void *self, capnp_answer *a);
 int admin_on_key_add(void *self, capnp_answer *a);
 int admin_on_key_remove(void *self, capnp_answer *a);
+int admin_on_key_list(void *self, capnp_answer *a);
 int admin_on_service_account_add(void *self, capnp_answer *a);
 
 #endif

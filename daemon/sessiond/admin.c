@@ -158,6 +158,7 @@ static const struct admin_ops admin_operations = {
         .account_lock = admin_on_account_lock,
         .account_unlock = admin_on_account_unlock,
         .account_expire = admin_on_account_expire,
+        .key_list = admin_on_key_list,
 };
 
 /* ---- the listener --------------------------------------------------------------------------- */

@@ -40,16 +40,17 @@ struct enrolment {
         uint32_t transport; /* enum packet_transport */
         char host[64];      /* where it has to come from; "": from anywhere */
         const struct policy_profile *profile;
-        struct dates dates;   /* when it has to be over */
-        uint64_t deadline_ms; /* since the machine started: the lease of the session */
-        uint64_t expires_ms;  /* wall time: the same, for people */
-        uint64_t begun_ms;    /* since the machine started: the last login or renewal */
-        uint64_t asked_ms;    /* how long that was to be; 0: what the profile says */
-        uint64_t started_ms;  /* since 1970: of the last session */
-        uint64_t dropped_ms;  /* likewise: when its line did; 0: it is there */
-        bool unbound;         /* what was proved is bound to no channel */
-        uint64_t revoked;     /* which of the profile's grants: a set of bits */
-        char source[64];      /* where the last session came from */
+        struct dates dates;       /* when it has to be over */
+        struct store_login login; /* the account's before the first session */
+        uint64_t deadline_ms;     /* since the machine started: the lease of the session */
+        uint64_t expires_ms;      /* wall time: the same, for people */
+        uint64_t begun_ms;        /* since the machine started: the last login or renewal */
+        uint64_t asked_ms;        /* how long that was to be; 0: what the profile says */
+        uint64_t started_ms;      /* since 1970: of the last session */
+        uint64_t dropped_ms;      /* likewise: when its line did; 0: it is there */
+        bool unbound;             /* what was proved is bound to no channel */
+        uint64_t revoked;         /* which of the profile's grants: a set of bits */
+        char source[64];          /* where the last session came from */
         uint8_t key[ENROLMENT_KEY_BYTES];
         char fingerprint[STORE_FINGERPRINT_BYTES];
 };

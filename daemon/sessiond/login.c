@@ -12,6 +12,7 @@
 #include "admit.h"
 #include "broker.h"
 #include "clock.h"
+#include "daemon-log.h"
 #include "daemon-text.h"
 #include "methods.h"
 #include "oidc.h"
@@ -87,20 +88,39 @@ static bool login_use_up(struct sessiond *s, struct flow *f, const struct princi
         return false;
 }
 
+/* Only of what has come to something; whoever comes back has logged in before. What the store fails
+ * at is no reason to refuse anybody: the audit log has it. */
+static void login_note(const struct flow *f, const char *account)
+{
+        const struct origin *o = f->claim.origin;
+        struct store_login l = {.at_ms = clock_wall_ms()};
+
+        if (f->enrolment)
+                return;
+        (void)snprintf(l.kind, sizeof(l.kind), "%s", capos_auth_name(f->kind));
+        origin_host(o, l.from, sizeof(l.from));
+        if (!l.from[0])
+                (void)snprintf(l.from, sizeof(l.from), "%.63s", o->source);
+        if (store_note_login(&o->s->store, account, f->credential, &l, f->renewal))
+                daemon_log(LOG_ERR, "the last login of %s is not noted", account);
+}
+
 static int login_make(struct admission *ad, struct flow *f, const struct principal *p,
                       capnp_answer *a)
 {
         struct sessiond *s = ad->origin.s;
         const struct strength_of proof = flow_strength(f, p);
-        struct session_who who = {.account = p->account,
-                                  .credential = f->credential,
-                                  .dates = {.made_ms = p->until_ms, .account_ms = p->expires_ms},
-                                  .kind = (enum capos_auth)f->kind,
-                                  .binding = f->claim.binding,
-                                  .strength = strength_made(&proof),
-                                  .unbound = f->method->unbound || p->unbound,
-                                  .alone = f->alone,
-                                  .profile = login_profile(s, f, p, f->claim.profile)};
+        struct session_who who = {
+                .account = p->account,
+                .credential = f->credential,
+                .dates = {.made_ms = p->until_ms, .account_ms = p->door.expires_ms},
+                .before = p->door.last,
+                .kind = (enum capos_auth)f->kind,
+                .binding = f->claim.binding,
+                .strength = strength_made(&proof),
+                .unbound = f->method->unbound || p->unbound,
+                .alone = f->alone,
+                .profile = login_profile(s, f, p, f->claim.profile)};
         const char *why = NULL;
         struct enrolment *n = NULL;
         enum capos_denial d;
@@ -130,6 +150,7 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         if (session_new(&ad->origin, &who, &e))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
 
+        login_note(f, p->account);
         /* Only now: whoever does not get the new one still has what he had. */
         if (before)
                 reconnect_done(before);
@@ -177,6 +198,7 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
         if (session_renew(e, &by))
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);
 
+        login_note(f, p->account);
         flow_end(f);
         if (direct) {
                 session_fill(e, admission_renew_results_init_bound(a));
@@ -190,24 +212,23 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
 /*
  * Whether the account is locked, or has expired: then a good proof is what a bad one is to who has
  * made it, in its code, in what it costs and in what counts, whatever else there would be to say.
- * true: the flow is over, and a too. Else p knows how long the account is good.
+ * true: the flow is over, and a too. Else p knows what of the account there is to know.
  */
 static bool login_shut(struct sessiond *s, struct flow *f, struct principal *p, capnp_answer *a)
 {
         char why[CAPOS_AUDIT_TEXT_BYTES];
-        struct store_door door = {0};
+        const struct store_door *door = &p->door;
         const char *shut = NULL;
-        int r = store_door(&s->store, p->account, &door);
+        int r = store_door(&s->store, p->account, &p->door);
 
         if (r < 0) {
                 (void)flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
                 return true;
         }
 
-        p->expires_ms = door.expires_ms;
-        if (door.locked)
+        if (door->locked)
                 shut = "locked";
-        else if (door.expires_ms && door.expires_ms <= clock_wall_ms())
+        else if (door->expires_ms && door->expires_ms <= clock_wall_ms())
                 shut = "account expired";
         if (!shut)
                 return false;

@@ -45,8 +45,8 @@ struct principal {
                 *profile; /* the one of the account's that it may have; NULL: any. The policy's */
         char credential[STORE_FINGERPRINT_BYTES]; /* what was proved; "": what was tried */
         uint64_t until_ms;                        /* wall time, when that is over; 0: it is not */
-        uint64_t expires_ms; /* likewise, when its account is; filled in by login.c */
-        bool unbound;        /* what was proved is bound to no channel */
+        struct store_door door;                   /* of the account; filled in by login.c */
+        bool unbound;                             /* what was proved is bound to no channel */
         bool once; /* … and is good once, until until_ms: this is what it is known again by */
         uint8_t once_hash[STORE_HASH_BYTES];
         /* Whose account is made now, with `profile`, if all else is as it should be: issuer NULL:

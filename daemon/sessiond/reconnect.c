@@ -67,6 +67,7 @@ static struct enrolment enrol_describe(struct session *e)
                               .transport = e->origin->transport,
                               .profile = e->profile,
                               .dates = e->dates,
+                              .login = e->before,
                               .deadline_ms = e->deadline_ms,
                               .expires_ms = e->expires_ms,
                               .begun_ms = e->begun_ms,
@@ -176,6 +177,7 @@ void reconnect_fill(struct enrolment *n, struct session_who *who)
         who->strength = n->strength;
         who->dates = n->dates;
         who->unbound = n->unbound;
+        who->before = n->login;
         who->profile = n->profile;
         who->enrolment = n;
 }

@@ -285,6 +285,7 @@ static void session_name(struct session *e, const struct session_who *who)
         e->strength = who->strength;
         e->profile = who->profile;
         e->unbound = who->unbound;
+        e->before = who->before;
         e->rules = e->s->rules.generation;
         e->started_ms = clock_wall_ms();
         if (who->account[0])
@@ -534,6 +535,9 @@ static void session_fill_info(const struct session *e, session_info_builder b)
                 return;
 
         session_fill_use(e, b);
+        session_info_set_last_login_at_ms(b, e->before.at_ms);
+        session_info_set_last_login_kind(b, e->before.kind);
+        session_info_set_last_login_from(b, e->before.from);
         session_info_set_renew_challenge(b, (capnp_data){e->challenge, sizeof(e->challenge)});
         /* With the record of this grant, or renewal: whoever is told it waits for the disk. */
         session_fill_chain(&e->s->audit.log.chain, session_info_init_witness(b));

@@ -80,23 +80,33 @@ static int key_room(struct store *s, const char *name)
         return !r && sqlite3_column_int(q, 0) >= STORE_KEYS ? STORE_E_FULL : r;
 }
 
-int store_add_key(struct store *s, const char *name, const struct store_key *k)
+static int key_insert(struct store *s, const char *name, const struct store_key *k)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = key_room(s, name);
-
-        if (r)
-                return r;
-
-        r = store_prepare(s,
-                          "INSERT INTO key (account, fingerprint, comment, blob)"
-                          " VALUES (?, ?, ?, ?)",
-                          TEXTS(name, k->fingerprint, k->comment), &q);
+        int r = store_prepare(s,
+                              "INSERT INTO key (account, fingerprint, comment, blob)"
+                              " VALUES (?, ?, ?, ?)",
+                              TEXTS(name, k->fingerprint, k->comment), &q);
         if (!r && sqlite3_bind_blob(q, 4, k->blob, (int)k->len, SQLITE_STATIC) != SQLITE_OK)
                 r = store_errno(s, "bind");
         if (!r)
                 r = store_step(s, q);
         return r;
+}
+
+int store_add_key(struct store *s, const char *name, const struct store_key *k)
+{
+        int r = key_room(s, name);
+
+        if (!r)
+                r = store_exec(s, "BEGIN IMMEDIATE");
+        if (r)
+                return r;
+
+        r = key_insert(s, name, k);
+        if (!r)
+                r = store_add_credential(s, name, k->fingerprint);
+        return store_end(s, r);
 }
 
 /* ---- service accounts ----------------------------------------------------------------------- */
@@ -145,21 +155,33 @@ static int service_key_room(struct store *s, const char *name)
         return !r && sqlite3_column_int(q, 0) >= STORE_SERVICE_KEYS ? STORE_E_FULL : r;
 }
 
-int store_add_service_key(struct store *s, const char *name, const struct store_service_key *k)
+static int service_key_insert(struct store *s, const char *name, const struct store_service_key *k)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = service_key_room(s, name);
-
-        if (!r)
-                r = store_prepare(s,
-                                  "INSERT INTO service_key (account, id, fingerprint, jwk)"
-                                  " VALUES (?, ?, ?, ?)",
-                                  TEXTS(name, k->id, k->fingerprint), &q);
+        int r = store_prepare(s,
+                              "INSERT INTO service_key (account, id, fingerprint, jwk)"
+                              " VALUES (?, ?, ?, ?)",
+                              TEXTS(name, k->id, k->fingerprint), &q);
         if (!r && sqlite3_bind_text(q, 4, k->jwk, -1, SQLITE_STATIC) != SQLITE_OK)
                 r = store_errno(s, "bind");
         if (!r)
                 r = store_step(s, q);
         return r;
+}
+
+int store_add_service_key(struct store *s, const char *name, const struct store_service_key *k)
+{
+        int r = service_key_room(s, name);
+
+        if (!r)
+                r = store_exec(s, "BEGIN IMMEDIATE");
+        if (r)
+                return r;
+
+        r = service_key_insert(s, name, k);
+        if (!r)
+                r = store_add_credential(s, name, k->fingerprint);
+        return store_end(s, r);
 }
 
 int store_remove_service_key(struct store *s, const char *name, const char *id,

@@ -32,7 +32,9 @@ int store_set_expiry(struct store *s, const char *name, uint64_t expires_ms)
 int store_door(struct store *s, const char *name, struct store_door *ret)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = store_prepare(s, "SELECT locked, expires_ms FROM account WHERE name = ?",
+        int r = store_prepare(s,
+                              "SELECT locked, expires_ms, last_ms, last_kind, last_from"
+                              " FROM account WHERE name = ?",
                               TEXTS(name), &q);
 
         if (!r)
@@ -42,5 +44,6 @@ int store_door(struct store *s, const char *name, struct store_door *ret)
 
         ret->locked = sqlite3_column_int(q, 0) != 0;
         ret->expires_ms = (uint64_t)sqlite3_column_int64(q, 1);
+        store_read_login(q, 2, &ret->last);
         return 0;
 }

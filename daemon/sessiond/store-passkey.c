@@ -102,17 +102,14 @@ static int account_has_room(struct store *s, const char *account, int64_t serial
         return !r && n >= STORE_PASSKEYS ? STORE_E_FULL : r;
 }
 
-int store_add_passkey(struct store *s, const struct store_passkey *k, int64_t serial)
+static int passkey_insert(struct store *s, const struct store_passkey *k)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = account_has_room(s, k->account, serial);
-
-        if (!r)
-                r = store_prepare(s,
-                                  "INSERT INTO passkey (fingerprint, account, label, algorithm, id,"
-                                  " key, aaguid, count, made_ms, used_ms)"
-                                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                                  TEXTS(k->fingerprint, k->account, k->label), &q);
+        int r = store_prepare(s,
+                              "INSERT INTO passkey (fingerprint, account, label, algorithm, id,"
+                              " key, aaguid, count, made_ms, used_ms)"
+                              " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              TEXTS(k->fingerprint, k->account, k->label), &q);
         if (r)
                 return r;
 
@@ -127,6 +124,21 @@ int store_add_passkey(struct store *s, const struct store_passkey *k, int64_t se
                 return store_errno(s, "bind");
 
         return store_step(s, q);
+}
+
+int store_add_passkey(struct store *s, const struct store_passkey *k, int64_t serial)
+{
+        int r = account_has_room(s, k->account, serial);
+
+        if (!r)
+                r = store_exec(s, "BEGIN IMMEDIATE");
+        if (r)
+                return r;
+
+        r = passkey_insert(s, k);
+        if (!r)
+                r = store_add_credential(s, k->account, k->fingerprint);
+        return store_end(s, r);
 }
 
 int store_remove_passkey(struct store *s, const char *account, const char *fingerprint)

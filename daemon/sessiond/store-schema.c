@@ -41,6 +41,24 @@ static const char *const steps[STORE_VERSION] = {
         "ALTER TABLE account ADD COLUMN locked INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE account ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
         "ALTER TABLE account ADD COLUMN expires_ms INTEGER NOT NULL DEFAULT 0;",
+        "ALTER TABLE account ADD COLUMN last_ms INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE account ADD COLUMN last_kind TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE account ADD COLUMN last_from TEXT NOT NULL DEFAULT '';"
+        "CREATE TABLE credential (account TEXT NOT NULL REFERENCES account ON DELETE CASCADE,"
+        " fingerprint TEXT NOT NULL, added_ms INTEGER NOT NULL DEFAULT 0,"
+        " used_ms INTEGER NOT NULL DEFAULT 0, used_from TEXT NOT NULL DEFAULT '',"
+        " PRIMARY KEY (account, fingerprint)) STRICT;"
+        "INSERT INTO credential (account, fingerprint) SELECT account, fingerprint FROM key;"
+        "INSERT INTO credential (account, fingerprint)"
+        " SELECT account, fingerprint FROM service_key;"
+        "INSERT INTO credential (account, fingerprint, added_ms, used_ms)"
+        " SELECT account, fingerprint, made_ms, used_ms FROM passkey;"
+        "CREATE TRIGGER key_gone AFTER DELETE ON key BEGIN DELETE FROM credential"
+        " WHERE account = old.account AND fingerprint = old.fingerprint; END;"
+        "CREATE TRIGGER service_key_gone AFTER DELETE ON service_key BEGIN DELETE FROM credential"
+        " WHERE account = old.account AND fingerprint = old.fingerprint; END;"
+        "CREATE TRIGGER passkey_gone AFTER DELETE ON passkey BEGIN DELETE FROM credential"
+        " WHERE account = old.account AND fingerprint = old.fingerprint; END;",
 };
 
 static int store_migrate_step(struct store *s, int64_t from)

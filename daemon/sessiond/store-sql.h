@@ -43,6 +43,12 @@ int store_end(struct store *s, int r);
 /* Brings the store to this version. 0; -EPROTO: it was written by a newer one; -errno. */
 int store_migrate(struct store *s) CAPNP_MUST_USE;
 
+/* What is known of something that is being added to an account, in the same transaction. 0; -errno.
+ */
+int store_add_credential(struct store *s, const char *name, const char *fingerprint) CAPNP_MUST_USE;
+/* The columns last_ms, last_kind, last_from from this one on. */
+void store_read_login(sqlite3_stmt *q, int column, struct store_login *ret);
+
 /* Parts of an account. 0; -errno, and what was read is to be freed with the account. */
 int store_read_keys(struct store *s, struct store_account *a) CAPNP_MUST_USE;
 int store_read_service_keys(struct store *s, struct store_account *a) CAPNP_MUST_USE;

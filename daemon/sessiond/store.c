@@ -150,8 +150,9 @@ static int account_read_profiles(struct store *s, struct store_account *a)
         return r;
 }
 
-#define ACCOUNT_COLUMNS \
-        "SELECT name, verifier, service, serial, locked, reason, expires_ms FROM account"
+#define ACCOUNT_COLUMNS                                                        \
+        "SELECT name, verifier, service, serial, locked, reason, expires_ms, " \
+        "last_ms, last_kind, last_from FROM account"
 
 static int account_read(struct store *s, sqlite3_stmt *q, struct store_account *a)
 {
@@ -165,6 +166,7 @@ static int account_read(struct store *s, sqlite3_stmt *q, struct store_account *
         a->locked = sqlite3_column_int(q, 4) != 0;
         snprintf(a->reason, sizeof(a->reason), "%s", (const char *)sqlite3_column_text(q, 5));
         a->expires_ms = (uint64_t)sqlite3_column_int64(q, 6);
+        store_read_login(q, 7, &a->last);
         r = account_read_profiles(s, a);
         if (!r)
                 r = store_read_keys(s, a);

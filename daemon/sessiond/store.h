@@ -14,7 +14,7 @@
 #include "session-audit.h"
 
 enum {
-        STORE_VERSION = 9,
+        STORE_VERSION = 10,
         STORE_NAME_BYTES = 32,                /* of an account */
         STORE_PROFILES = 16,                  /* of an account */
         STORE_KEYS = 32,                      /* likewise */
@@ -26,6 +26,8 @@ enum {
         STORE_SERVICE_KEY_BYTES = VERIFIER_BYTES,  /* as JSON */
         STORE_HASH_BYTES = 32,
         STORE_REASON_BYTES = 120, /* why an account is locked */
+        STORE_HOST_BYTES = 63,    /* where somebody came from */
+        STORE_TYPE_BYTES = 39,    /* of a key */
 };
 
 #define STORE_FILE "accounts.db"
@@ -51,6 +53,23 @@ struct store_service_key {
         char *jwk;                                 /* with its id; owned */
 };
 
+/* Somebody has got in. */
+struct store_login {
+        uint64_t at_ms;                  /* wall time; 0: nobody has */
+        char kind[24];                   /* by which method */
+        char from[STORE_HOST_BYTES + 1]; /* an address, or a user of this machine */
+};
+
+/* What is known of something that an account is proved by, beside what proves it. */
+struct store_credential {
+        char fingerprint[STORE_FINGERPRINT_BYTES];
+        char id[STORE_FINGERPRINT_BYTES]; /* what it is called: of a service account's key its id */
+        char type[STORE_TYPE_BYTES + 1];  /* `ssh-ed25519`, `P-256` */
+        char comment[128];
+        uint64_t added_ms, used_ms; /* wall time; 0: before that was noted; 0: never */
+        char used_from[STORE_HOST_BYTES + 1];
+};
+
 /* A copy of what is stored; to be deinitialised, which wipes it. */
 struct store_account {
         char name[STORE_NAME_BYTES + 1];
@@ -64,12 +83,14 @@ struct store_account {
         bool locked;                         /* it is there, and nobody gets in */
         char reason[STORE_REASON_BYTES + 1]; /* … why; "": not said */
         uint64_t expires_ms;                 /* wall time: likewise from then on; 0: never */
+        struct store_login last;
 };
 
 /* What of an account says whether anybody gets in. */
 struct store_door {
         bool locked;
         uint64_t expires_ms; /* 0: never */
+        struct store_login last;
 };
 
 /* An account that is to be made. */
@@ -130,6 +151,17 @@ int store_unlock(struct store *s, const char *name) CAPNP_MUST_USE;
 int store_set_expiry(struct store *s, const char *name, uint64_t expires_ms) CAPNP_MUST_USE;
 /* Whether and how long somebody gets in. 0; STORE_E_NONE; -errno. */
 int store_door(struct store *s, const char *name, struct store_door *ret) CAPNP_MUST_USE;
+
+/* Notes that somebody has got in, without waiting for the disk: a crash of the machine may take it.
+ * An account's last login, and the last use of what it was by, which is noted of keys and passkeys
+ * alone. renewal: only the latter. 0, or -errno. */
+int store_note_login(struct store *s, const char *name, const char *fingerprint,
+                     const struct store_login *l, bool renewal) CAPNP_MUST_USE;
+/* Calls fn for each SSH key, and for each key of a service account, the oldest first. 0, or -errno.
+ */
+int store_each_key(struct store *s, const char *name,
+                   void (*fn)(void *arg, const struct store_credential *c),
+                   void *arg) CAPNP_MUST_USE;
 
 /* 0; STORE_E_EXISTS: the account has this id, or this key, already; STORE_E_NONE: no such service
  * account; STORE_E_FULL; -errno. */

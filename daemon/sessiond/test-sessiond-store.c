@@ -186,6 +186,115 @@ TEST(what_is_good_once_takes_one_transaction_or_none)
         store_done(&s, dir);
 }
 
+/* What is told of an account's keys, at most one of each name. */
+struct told {
+        struct store_credential all[4];
+        unsigned n;
+};
+
+static void told_add(void *arg, const struct store_credential *c)
+{
+        struct told *t = arg;
+
+        CHECK(t->n < 4);
+        t->all[t->n++] = *c;
+}
+
+static void told_read(struct store *s, const char *name, struct told *ret)
+{
+        *ret = (struct told){0};
+        CHECK_OK(store_each_key(s, name, told_add, ret));
+}
+
+static uint32_t credential_rows(struct store *s)
+{
+        sqlite3_stmt *q;
+        uint32_t n;
+
+        CHECK_EQ(sqlite3_prepare_v2(s->db, "SELECT count(*) FROM credential", -1, &q, NULL),
+                 SQLITE_OK);
+        CHECK_EQ(sqlite3_step(q), SQLITE_ROW);
+        n = (uint32_t)sqlite3_column_int64(q, 0);
+        sqlite3_finalize(q);
+        return n;
+}
+
+static int ssh_key(struct store *s, const char *name, const char *fingerprint)
+{
+        static uint8_t blob[] = {0,   0,   0,   11,  's', 's', 'h', '-', 'e', 'd',
+                                 '2', '5', '5', '1', '9', 0,   0,   0,   1,   7};
+        struct store_key k = {.blob = blob, .len = sizeof(blob), .comment = "at home"};
+
+        snprintf(k.fingerprint, sizeof(k.fingerprint), "%s", fingerprint);
+        return store_add_key(s, name, &k);
+}
+
+TEST(logins_are_noted_where_they_belong)
+{
+        const struct store_login l = {.at_ms = 1234, .kind = "publicKey", .from = "192.0.2.7"};
+        const struct store_login other = {.at_ms = 2345, .kind = "password", .from = "uid:7"};
+        struct store_door door;
+        struct store_account a;
+        struct told t;
+        struct store s;
+        char dir[64];
+
+        store_begin(&s, dir);
+        CHECK_OK(make(&s, "ada", false));
+        CHECK_OK(make(&s, "ci", true));
+        CHECK_OK(ssh_key(&s, "ada", "SHA256:a"));
+        CHECK_OK(ssh_key(&s, "ada", "SHA256:b"));
+        CHECK_EQ(ssh_key(&s, "ada", "SHA256:a"), STORE_E_EXISTS);
+        CHECK_OK(store_add_service_key(
+                &s, "ci",
+                &(struct store_service_key){
+                        .id = "one",
+                        .fingerprint = "jwk:one",
+                        .jwk = (char[]){"{\"kty\":\"EC\",\"crv\":\"P-256\"}"}}));
+        CHECK_OK(store_door(&s, "ada", &door));
+        CHECK_EQ(door.last.at_ms, 0);
+
+        CHECK_OK(store_note_login(&s, "ada", "SHA256:b", &l, false));
+        CHECK_OK(store_note_login(&s, "ada", "password", &other, true));
+        CHECK_OK(store_load(&s, "ada", &a));
+        CHECK_EQ(a.last.at_ms, 1234);
+        CHECK_STR(a.last.kind, "publicKey");
+        CHECK_STR(a.last.from, "192.0.2.7");
+        store_account_deinit(&a);
+        told_read(&s, "ada", &t);
+        CHECK_EQ(t.n, 2);
+        for (unsigned i = 0; i < 2; i++) {
+                bool used = !strcmp(t.all[i].fingerprint, "SHA256:b");
+
+                CHECK_STR(t.all[i].id, t.all[i].fingerprint);
+                CHECK_STR(t.all[i].type, "ssh-ed25519");
+                CHECK_STR(t.all[i].comment, "at home");
+                CHECK(t.all[i].added_ms > 0);
+                CHECK_EQ(t.all[i].used_ms, used ? 1234 : 0);
+                CHECK_STR(t.all[i].used_from, used ? "192.0.2.7" : "");
+        }
+        CHECK_OK(store_note_login(&s, "ada", "SHA256:b", &other, true));
+        CHECK_OK(store_door(&s, "ada", &door));
+        CHECK_EQ(door.last.at_ms, 1234);
+        told_read(&s, "ci", &t);
+        CHECK_EQ(t.n, 1);
+        CHECK_STR(t.all[0].id, "one");
+        CHECK_STR(t.all[0].type, "P-256");
+
+        /* What is known of a key goes with it. */
+        CHECK_EQ(credential_rows(&s), 3);
+        CHECK_OK(store_remove_key(&s, "ada", "SHA256:b"));
+        CHECK_EQ(credential_rows(&s), 2);
+        CHECK_OK(ssh_key(&s, "ada", "SHA256:b"));
+        told_read(&s, "ada", &t);
+        CHECK_EQ(t.n, 2);
+        CHECK_EQ(t.all[0].used_ms + t.all[1].used_ms, 0);
+        CHECK_OK(store_remove(&s, "ada"));
+        CHECK_OK(store_remove(&s, "ci"));
+        CHECK_EQ(credential_rows(&s), 0);
+        store_done(&s, dir);
+}
+
 /* As it was before there were service accounts, with two accounts, which are people's. */
 static const char old_store[] =
         "CREATE TABLE instance (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL,"
@@ -200,6 +309,7 @@ static const char old_store[] =
         " records INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;"
         "INSERT INTO account VALUES ('ada', ''), ('bob', '');"
         "INSERT INTO profile VALUES ('ada', 0, 'robot');"
+        "INSERT INTO key VALUES ('bob', 'SHA256:old', x'0000000b7373682d65643235353139000000', '');"
         "PRAGMA user_version = 2";
 
 TEST(an_older_store_is_brought_forward)
@@ -207,6 +317,7 @@ TEST(an_older_store_is_brought_forward)
         struct store_account a;
         int64_t serial, other;
         char dir[64];
+        struct told t;
         struct store s;
         sqlite3 *db;
 
@@ -233,5 +344,9 @@ TEST(an_older_store_is_brought_forward)
         CHECK(serial != other);
         CHECK_OK(make(&s, "ci", true));
         CHECK_OK(key(&s, "ci", "a", "jwk:a"));
+        told_read(&s, "bob", &t);
+        CHECK_EQ(t.n, 1);
+        CHECK_STR(t.all[0].type, "ssh-ed25519");
+        CHECK_EQ(t.all[0].added_ms, 0);
         store_done(&s, dir);
 }

@@ -140,6 +140,9 @@ struct capos_session_info {
         uint32_t calls_per_second;  /**< rate from which calls are paced; 0: not paced */
         uint64_t witness_records;   /**< how long the instance's audit log was then; 0: not told */
         capnp_data witness_hash;    /**< the hash of its last record */
+        uint64_t last_login_at_ms; /**< of the account, before this one; since 1970; 0: not known */
+        const char *last_login_kind; /**< how: "password" */
+        const char *last_login_from; /**< from where: an address, or "uid:1000" */
 };
 
 /** How near a session has come to one of its bounds (QuotaUse). Borrowed from the client. */

@@ -469,6 +469,9 @@ bool capos_client_info(const capos_client *c, struct capos_session_info *ret_i)
                 .calls_per_second = session_quota_calls_per_second(q),
                 .witness_records = log_witness_records(session_info_witness(i)),
                 .witness_hash = log_witness_hash(session_info_witness(i)),
+                .last_login_at_ms = session_info_last_login_at_ms(i),
+                .last_login_kind = session_info_last_login_kind(i).p,
+                .last_login_from = session_info_last_login_from(i).p,
         };
         return true;
 }

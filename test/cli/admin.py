@@ -22,8 +22,10 @@ def an_account_that_nobody_can_use_is_said(g):
     g.ok("account", "key", "add", "bob", g.path("k.pub"), *s)
     holds("(no password)" in g.ok("account", "list", *s).out, "not listed")
     print_ = g.ok("account", "key", "list", "bob", *s).out
-    holds(re.fullmatch(r"SHA256:\S+ a key\n", print_), print_)
-    equal(len(g.ok("account", "key", "list", "bob", "--json", *s).json["keys"]), 1)
+    holds(re.fullmatch(r"SHA256:\S+ ssh-ed25519 a key, added 20\S+ \S+\n", print_), print_)
+    key = g.ok("account", "key", "list", "bob", "--json", *s).json["keys"]
+    equal([(k["type"], k["comment"], k["usedAtMs"]) for k in key], [("ssh-ed25519", "a key", 0)])
+    holds(key[0]["id"] == key[0]["fingerprint"] and key[0]["addedAtMs"], key)
     g.error(1, "failed", "account", "key", "list", "nobody", *s)
 
 

@@ -19,7 +19,8 @@ import sshkeys
 from sessionlib import Failed, Refused
 
 SCRIPT = "e2e-accounts"
-ENDS_AT = 64  # bits into SessionInfo
+ENDS_AT, LAST_AT = 64, 128  # bits into SessionInfo
+LAST_KIND, LAST_FROM = 11, 12  # pointers of it
 EXPIRED = "revoked: the account has expired"
 
 
@@ -70,6 +71,55 @@ class Cases(sshkeys.Keys):
         """The last record of this kind."""
         with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
             return [r for r in map(json.loads, f) if r.get("what") == what][-1]
+
+    # ---- who got in
+
+    def key_list(self, name):
+        return json.loads(self.admin("account", "key", "list", name, "--json").stdout)["keys"]
+
+    def login(self, name, *words, code=0):
+        """By the command, over the plain listener."""
+        return self.capos(code, "login", f"{name}@plain:{self.target.address}", "--json", *words)
+
+    def by_key(self, name, key, code=0):
+        done = self.login(name, "--identity", self.path(key), "--non-interactive", code=code)
+        if not code:
+            self.capos(0, "logout", "-s", json.loads(done.stdout)["alias"])
+        return done
+
+    def last_login(self):
+        """Only of who was let in, and told to the next one."""
+        self.target.add_user("gil")
+        self.keygen("gil")
+        self.admin("account", "key", "add", "gil", self.path("gil.pub"))
+        expect(self.shown("gil")["lastLoginAtMs"], 0, "an account that nobody has used")
+        begun = time.time() * 1000
+        done = self.by_key("gil", "gil")
+        expect(json.loads(done.stdout)["lastLoginAtMs"], 0, "what the first one is told")
+        seen = self.shown("gil")
+        expect((seen["lastLoginKind"], seen["lastLoginFrom"]), ("publicKey", "127.0.0.1"), "shown")
+        key = self.key_list("gil")[0]
+        expect((key["usedAtMs"], key["usedFrom"]), (seen["lastLoginAtMs"], "127.0.0.1"), "the key")
+        if not begun <= seen["lastLoginAtMs"] <= time.time() * 1000:
+            raise Failed(f"another time: {seen}")
+        refused("denied.credentials", lambda: self.target.connect().password("gil", "wrong one"))
+        self.admin("account", "lock", "gil")
+        refused("denied.credentials",
+                lambda: self.target.connect().password("gil", instance.SECRET))
+        self.admin("account", "unlock", "gil")
+        refused("denied.profile",
+                lambda: self.target.connect().password("gil", instance.SECRET, "another"))
+        expect(self.shown("gil"), seen, "after three that were refused")
+        session = self.target.connect().password("gil", instance.SECRET)
+        info = session.call(0).content.ptr(0)
+        expect((info.uint(LAST_AT, 64), s.text(info.ptr(LAST_KIND)), s.text(info.ptr(LAST_FROM))),
+               (seen["lastLoginAtMs"], "publicKey", "127.0.0.1"), "what the next one is told")
+        proof = s.Struct((60000).to_bytes(8, "little"), [instance.SECRET.encode()])
+        before = self.shown("gil")
+        expect(before["lastLoginKind"], "password", "after another login")
+        session.call(2, proof)
+        expect(self.shown("gil"), before, "after a renewal")
+        expect(self.key_list("gil"), [key], "the key, which was not used again")
 
     # ---- accounts that expire
 
@@ -131,7 +181,7 @@ def main():
         cases = Cases(folder)
         try:
             cases.start()
-            names = ["expires", "no_renewal_outlives_it", "a_flow_under_way_meets_it"]
+            names = ["last_login", "expires", "no_renewal_outlives_it", "a_flow_under_way_meets_it"]
             code = instance.run_cases(SCRIPT, [(n, getattr(cases, n)) for n in names])
         finally:
             wrong = cases.stop()

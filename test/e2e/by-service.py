@@ -267,7 +267,8 @@ class Cases:
         self.login("rolling", first, "--as", "old")
         expect(self.key_add("rolling", new), new.kid, "the thumbprint")
         self.login("rolling", second, "--as", "new")
-        expect(self.admin("key", "list", "rolling").split(), [old.kid, new.kid], "the keys")
+        lines = self.admin("key", "list", "rolling").splitlines()
+        expect([line.split()[0] for line in lines], [old.kid, new.kid], "the keys")
         self.through("rolling", first)
         # An id may begin with a dash.
         self.capos(0, "service-account", "key", "remove", "--state", self.target.state, "--",

@@ -76,8 +76,8 @@ typedef struct { capnp_lbuilder l; } log_witness_list_builder, log_witness_list_
 typedef struct { capnp_reader r; } session_info_reader, session_info_reader_de21ed90ac6ed3a4;
 typedef struct { capnp_builder b; } session_info_builder, session_info_builder_de21ed90ac6ed3a4;
 #define SESSION_INFO_ID UINT64_C(0xde21ed90ac6ed3a4)
-enum { SESSION_INFO_WORDS = 2, SESSION_INFO_PTRS = 11 };
-enum { SESSION_INFO_WORDS_de21ed90ac6ed3a4 = 2, SESSION_INFO_PTRS_de21ed90ac6ed3a4 = 11 };
+enum { SESSION_INFO_WORDS = 3, SESSION_INFO_PTRS = 13 };
+enum { SESSION_INFO_WORDS_de21ed90ac6ed3a4 = 3, SESSION_INFO_PTRS_de21ed90ac6ed3a4 = 13 };
 typedef struct { capnp_list l; } session_info_list, session_info_list_de21ed90ac6ed3a4;
 typedef struct { capnp_lbuilder l; } session_info_list_builder, session_info_list_builder_de21ed90ac6ed3a4;
 
@@ -401,6 +401,29 @@ static inline bool session_info_has_use(session_info_reader r) { return capnp_an
 static inline quota_use_list_builder session_info_init_use(session_info_builder b, uint32_t n) { return CAPNP_NEW(quota_use_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 10), n, QUOTA_USE_WORDS, QUOTA_USE_PTRS)); }
 static inline quota_use_list_builder session_info_build_use(session_info_builder b) { return CAPNP_NEW(quota_use_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 10), CAPNP_SIZE_COMPOSITE, QUOTA_USE_WORDS, QUOTA_USE_PTRS, NULL)); }
 static inline void session_info_set_use(session_info_builder b, quota_use_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 10), v.l); }
+
+/**
+ * When somebody logged in to the account before this session was made. Milliseconds since 1970. 0: nobody has, as far as
+ * is known. Sessions of accounts only. Since 0.1.
+ */
+static inline uint64_t session_info_last_login_at_ms(session_info_reader r) { return capnp_reader_u64(r.r, 16, UINT64_C(0)); }
+static inline void session_info_set_last_login_at_ms(session_info_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
+
+/**
+ * How: the name of a RemoteAuthKind.
+ */
+static inline capnp_text session_info_last_login_kind(session_info_reader r) { return capnp_reader_text(r.r, 11); }
+static inline bool session_info_has_last_login_kind(session_info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 11)) != CAPNP_WHAT_NULL; }
+static inline void session_info_set_last_login_kind(session_info_builder b, const char *s) { capnp_builder_set_text(b.b, 11, s); }
+static inline void session_info_set_last_login_kind_n(session_info_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 11), v); }
+
+/**
+ * From where: an address, or a user of the instance's machine.
+ */
+static inline capnp_text session_info_last_login_from(session_info_reader r) { return capnp_reader_text(r.r, 12); }
+static inline bool session_info_has_last_login_from(session_info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 12)) != CAPNP_WHAT_NULL; }
+static inline void session_info_set_last_login_from(session_info_builder b, const char *s) { capnp_builder_set_text(b.b, 12, s); }
+static inline void session_info_set_last_login_from_n(session_info_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 12), v); }
 
 /* ---- UserSession.info ---- */
 
