@@ -22,7 +22,7 @@ from certlib import MTLS, Authority, TlsInstance, TlsPeer
 from sessionlib import Failed, Refused, Struct
 
 SCRIPT = "e2e-certificates"
-AGAIN = "were read again"
+AGAIN = "counts from now on"
 TRIES = 20  # more than there are idle workers, and fewer than a zygote makes
 SOON_S = 10  # how long a certificate is good that expires while the test looks on
 
@@ -338,6 +338,35 @@ class Cases:
         for p in peers:
             p.close()
 
+    def other_rules(self):
+        """By another manifest: each is judged again, by what he has shown; without rules nobody is left."""
+        peers = [self.connect(self.ada) for _ in range(2)] + [self.connect()]
+        certified = [p.by_certificate() for p in peers[:2]]
+        text, state = self.manifest(), self.target.state
+        self.target.changed(text.replace('"For tests."', '"For others."'))
+        for session in certified:
+            expect(self.info(session)[0], "ada", "whose it is")
+        self.target.changed(text.replace('email = ["*@example.org"], accountFromName = true',
+                                         'email = ["*@example.org"], account = "builder"'))
+
+        def over(session):
+            try:
+                session.call(0)
+            except Refused as e:
+                expect(e.code, "denied.stale-session", "the denial")
+                return True
+        for session in certified:
+            instance.until(lambda e=session: over(e), "its end")
+        self.target.changed(text)
+        again = self.connect(self.ada)
+        session = again.by_certificate()
+        self.target.changed(instance.manifest(profiles=[instance.profile("robot", ["session", "system_info"])]))
+        expect(over(session), True, "its end, without rules")
+        self.target.changed(text)
+        self.capos(0, "cert", "crl", "--state", state)
+        for peer in [*peers, again]:
+            peer.close()
+
     def a_list_that_is_soon_out_of_date(self):
         """Is said, before it lets nobody in."""
         state = ("--state", self.target.state)
@@ -426,7 +455,7 @@ NAMES = ["by_certificate", "renewal", "rules_decide", "other_ways_over_tls", "no
          "no_certificate", "expired", "not_yet_valid", "another_authority", "no_rule", "no_account",
          "another_account", "another_profile", "renewal_of_another_account",
          "ends_with_the_certificate", "revoked",
-         "revoked_by_the_command", "a_list_that_is_soon_out_of_date", "an_authority_that_soon_ends",
+         "revoked_by_the_command", "other_rules", "a_list_that_is_soon_out_of_date", "an_authority_that_soon_ends",
          "a_list_that_cannot_be_read",
          "authorities_are_told"]
 

@@ -137,6 +137,38 @@ class Cases:
         session.call(3)
         peer.close()
 
+    def another_manifest(self):
+        """One that says the same of providers ends nothing, and nothing is fetched anew; another one ends
+        the logins that are under way, and not the sessions."""
+        self.op.claims = {"groups": "admins", "sub": "alice at op"}
+        peers = [self.connect() for _ in range(4)]
+        session = self.browse(peers[0].flow(BROWSER))
+        flow, fetched = peers[1].flow(BROWSER), self.op.count("/jwks")
+        url, _, _ = step(s.answer(flow, REDIRECT))
+        self.target.changed(self.text.replace("For tests", "For others"))
+        same = s.answer(flow, self.op.browse(url)).ref(1, s.SESSION)
+        expect(self.op.count("/jwks"), fetched, "keys fetched")
+
+        self.op.claims, self.op.approved = {"groups": ["people"]}, False
+        flow = peers[2].flow(BROWSER)
+        url, _, _ = step(s.answer(flow, REDIRECT))
+        waits = self.device(peers[3]).send(0, Struct(b"", [b""]))
+        self.target.changed(self.text.replace('"capos-api"', '"capos-api-2"'))
+        self.refused(lambda: s.answer(flow, self.op.browse(url)), "denied.flow")
+        self.refused(lambda: peers[3].wait(waits), "denied.flow")
+        self.op.claims = {"groups": "admins", "sub": "alice at op"}
+        self.browse(peers[2].flow(BROWSER)).call(3)
+
+        without = instance.manifest()
+        self.target.changed(without)
+        self.refused(lambda: peers[3].flow(BROWSER), "denied.method-disabled")
+        for e in (session, same):
+            expect(info(e)[0], "alice", "whose it is")
+            e.call(3)
+        self.target.changed(self.text)
+        for peer in peers:
+            peer.close()
+
     def subject_is_cut(self):
         """A record shows some of a long subject, in whole characters."""
         self.op.claims = {"groups": "admins", "sub": "a" + 60 * "\u00e9"}
@@ -570,6 +602,7 @@ class Cases:
             ("an access token", self.by_access_token),
             ("access tokens that are wrong", self.wrong_access_tokens),
             ("renewal by the same identity", self.renewal),
+            ("another manifest meanwhile", self.another_manifest),
             ("a provider that is slow", self.device_slowly),
             ("accounts that are not theirs", self.wrong_accounts),
             ("tokens that are wrong", self.wrong_tokens),

@@ -213,6 +213,21 @@ class Instance:
         with open(self.log, "rb") as f:
             return f.read().decode(errors="replace")
 
+    def reload(self, text=None):
+        """Has it live by another manifest, or by what the file is now; what came of the command."""
+        if text is not None:
+            with open(os.path.join(self.folder.name, "manifest"), "w", encoding="utf-8") as f:
+                f.write(text)
+        capos = os.path.join(build_folder(), "bin", "capos")
+        return subprocess.run([capos, "reload", "--state", self.state], capture_output=True, text=True,
+                              timeout=120, check=False)
+
+    def changed(self, text):
+        """The same, for one that is good."""
+        done = self.reload(text)
+        if done.returncode or done.stderr:
+            raise s.Failed(f"reload: {done}")
+
     # ---- looking
 
     def tree(self):

@@ -68,23 +68,15 @@ class Cases:
         with open(os.path.join(self.target.folder.name, "manifest"), "w", encoding="utf-8") as f:
             f.write(text)
 
-    def command(self):
-        capos = os.path.join(instance.build_folder(), "bin", "capos")
-        return subprocess.run([capos, "reload", "--state", self.target.state], capture_output=True,
-                              text=True, timeout=90, check=False)
-
     def reload(self, text):
-        self.write(text)
-        done = self.command()
-        expect((done.returncode, done.stderr), (0, ""), "reload")
+        self.target.changed(text)
 
     def fails(self, text, *said):
         """It is refused, in these words, to the command and in the log; and nothing changes."""
         session, caps = self.login()
         info, chat = self.get(caps, "system_info"), s.get(caps, "chat", s.CHAT)
         daemons, bundle = self.target.daemons(), s.names(caps)
-        self.write(text)
-        done = self.command()
+        done = self.target.reload(text)
         expect(done.returncode, 1, "the exit code")
         for words in (*said, "nothing has changed"):
             if words not in done.stderr:
@@ -363,7 +355,7 @@ class Cases:
         self.fails(self.text(limits="connections = 999"), "limits.connections: cannot change")
         self.fails(self.text().replace("( motd", "( firstUser = 4242, motd"), "firstUser: cannot change")
         os.remove(os.path.join(self.target.folder.name, "manifest"))
-        expect(self.command().returncode, 1, "no manifest at all")
+        expect(self.target.reload().returncode, 1, "no manifest at all")
         self.reload(self.text())
         failed = [r for r in self.audit() if r["what"] == "manifest" and r["outcome"] == "failed"]
         expect(sum("laese" in r["detail"] for r in failed), 1, "records of the first")
@@ -383,6 +375,26 @@ class Cases:
                 raise Failed(f"{p.returncode}: {said}")
         self.reload(self.text())
 
+    @staticmethod
+    def confined():
+        """Each service a user of its own, whatever place in a manifest it has, and whoever leaves."""
+        def text(services, **more):
+            return instance.manifest(services=services, **more).replace("( motd", "( confinement = full, motd")
+
+        def users(target):
+            return {p: os.stat(f"/proc/{p}").st_uid for p in target.pids("capos-system-info") + target.pids("chat")}
+        one = extra("one", "--motd", "one").replace("title", "state = true, title")
+        two = extra("two", "--motd", "two")
+        with instance.Instance(text([])) as target:
+            _, session, caps = target.login()
+            for services in ([two, one], [one], [one, two], [extra("other"), one], []):
+                target.changed(text(services, operator=[n for n in ("one", "two") if f'"{n}"' in str(services)]))
+                instance.until(lambda n=len(services) + 2: len(users(target)) == n, "the services")
+                expect(len(set(users(target).values())), len(services) + 2, "users")
+                if one in services:
+                    expect(s.motd(s.get(caps, "one", s.SYSTEM_INFO)), "one", "the service")
+            session.call(3)
+
     def audit(self):
         with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
             return [json.loads(line) for line in f]
@@ -398,6 +410,7 @@ class Cases:
                 ("a method is switched off", self.method_off), ("a shorter lease", self.shorter),
                 ("a service comes, changes and goes", self.service_comes_and_goes),
                 ("… and keeps things", self.service_with_a_folder),
+                ("confinement full", instance.needs_root(self.confined)),
                 ("broken manifests", self.broken), ("two at once", self.two_at_once)]
         if self.conf:
             rows[3:3] = [("… under an open call", self.taken_away_under_an_open_call)]

@@ -7,9 +7,7 @@ and nothing of the instance, says of each session whether it lives, and of each 
 next call ends. Meanwhile others log in, call and log out by a profile that never changes, and must
 not notice anything.
 """
-import os
 import random
-import subprocess
 import threading
 
 import instance
@@ -256,11 +254,7 @@ class Random:
         before, text, good = self.policy, None, self.rng.random() < 0.7
         now = Policy(self.rng, before)
         text = now.text() if good else broken(self.rng, now.text())
-        with open(os.path.join(self.target.folder.name, "manifest"), "w", encoding="utf-8") as f:
-            f.write(text)
-        capos = os.path.join(instance.build_folder(), "bin", "capos")
-        done = subprocess.run([capos, "reload", "--state", self.target.state], capture_output=True,
-                              text=True, timeout=120, check=False)
+        done = self.target.reload(text)
         if done.returncode != (0 if good else 1):
             raise Failed(f"reload of a {'good' if good else 'broken'} manifest: {done}")
         counts["taken" if good else "refused"] += 1
