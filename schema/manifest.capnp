@@ -101,6 +101,31 @@ struct Grant {
   # Empty: as long as the service allows, and its session lasts.
 }
 
+enum Strength {
+  # What a proof of who somebody is is worth: each more than those before it.
+
+  none @0;
+  # Nothing was proved.
+
+  token @1;
+  # A token that is good wherever it is shown: of a device code, a workload's access token.
+
+  password @2;
+  # A secret that is told; of an identity provider's token, one bound to the instance's key alone.
+
+  asserted @3;
+  # An identity provider's word about this very connection.
+
+  signedKey @4;
+  # A private key, for this instance alone (`serverKeyBinding`).
+
+  signed @5;
+  # A private key, for this very connection: SSH keys, client certificates, assertions of service accounts.
+
+  touched @6;
+  # Likewise, and somebody was there: passkeys, and SSH keys in a security key that was touched.
+}
+
 struct Profile {
   # A bundle of capabilities, for how long, and how much of everything.
 
@@ -144,6 +169,13 @@ struct Profile {
 
   elevated @11 :Bool = false;
   # Whether its bundle may have services with `powers`.
+
+  methods @12 :List(Text);
+  # By which methods one logs in to it, by their names for `capos login --method`: key, password, certificate, passkey,
+  # oidc, oidc-device, service. Empty: by each. What it demands holds for a renewal, too.
+
+  atLeast @13 :Strength = none;
+  # What the proof is worth at the least, whatever its method.
 }
 
 enum Disclosure {

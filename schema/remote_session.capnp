@@ -125,7 +125,7 @@ struct RemoteAuthStart {
   # Whose session this will be.
 
   requestedProfile @2 :Text;
-  # Empty: the account's first profile.
+  # Empty: the first of the account's profiles that the proof is good for.
 
   clientNonce @3 :Data;
   # At most 64 bytes, part of the proof transcript (doc/protocol/admission.md). May be empty.

@@ -15,6 +15,7 @@
 #include "manifest-check.h"
 #include "manifest-passkeys.h"
 #include "manifest-profiles.h"
+#include "manifest-strength.h"
 #include "providers.h"
 #include "session-sshkey.h"
 
@@ -360,6 +361,7 @@ unsigned manifest_check(manifest_reader m,
         c.faults += certificates_check(m, complain, arg);
         c.faults += manifest_passkeys_check(m, complain, arg);
         c.faults += manifest_profiles_check(m, complain, arg);
+        c.faults += manifest_strength_check(m, complain, arg);
         c.faults += providers_check(m, complain, arg);
         if (manifest_first_user(m) < FIRST_USER_MIN || manifest_first_user(m) > FIRST_USER_MAX)
                 check_fault(&c, "firstUser", "must be 1000 to 4294901760");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon-quantity.h"
+#include "daemon-strength.h"
 #include "manifest-explain.h"
 
 /* ---- fields --------------------------------------------------------------------------------- */
@@ -240,7 +241,9 @@ static void grant_print(manifest_reader m, grant_reader g)
 
 static void profile_print(manifest_reader m, profile_reader p)
 {
+        const struct strength_demand demand = strength_demanded(p);
         quota_reader q = profile_quota(p);
+        char text[STRENGTH_TEXT];
 
         printf("  %s%s%s\n", profile_name(p).p,
                profile_service(p)    ? ", for service accounts only"
@@ -251,6 +254,8 @@ static void profile_print(manifest_reader m, profile_reader p)
                 puts("    for the instance's owner and root, over a Unix socket");
         if (profile_elevated(p))
                 puts("    elevated: may have what hands out powers");
+        if (demand.methods || demand.at_least != STRENGTH_NONE)
+                printf("    %s\n", strength_say(&demand, text));
         time_print("    for ", daemon_duration(profile_lease(p)));
         time_print(", renewable up to ", daemon_duration(profile_max_lease(p)));
         printf("; at once %u calls, %u references, %" PRIu64 " KiB", quota_calls(q),

@@ -17,20 +17,6 @@ static const struct policy_profile *profile_named(const struct broker_case *c, c
         return policy_profile(c->policy, (capnp_text){name, (uint32_t)strlen(name)});
 }
 
-/* The first of the account's that may be meant, and that there is. */
-static const struct policy_profile *profile_find(const struct broker_case *c, const char *wanted)
-{
-        const struct policy_profile *p = NULL;
-
-        if (!c->account)
-                return profile_named(c, wanted);
-
-        for (unsigned i = 0; i < c->account->nprofiles && !p; i++)
-                if (!wanted[0] || !strcmp(c->account->profiles[i], wanted))
-                        p = profile_named(c, c->account->profiles[i]);
-        return p;
-}
-
 /* Why such an account, that comes so, may not have it. NULL: it may. */
 static const char *profile_refuses(const struct broker_case *c, const struct policy_profile *p)
 {
@@ -51,6 +37,40 @@ static const char *profile_refuses(const struct broker_case *c, const struct pol
         return NULL;
 }
 
+const char *broker_weak(const struct broker_case *c, const struct policy_profile *p,
+                        char text[STRENGTH_TEXT])
+{
+        if ((c->method->unbound || c->proof.unbound) && !p->unbound)
+                return "it demands a proof that is bound to the channel";
+        if (c->method->binds && c->proof.binding == BINDING_SERVER_KEY && !p->server_key_binding)
+                return "it demands a proof that is bound to the channel (tls-exporter)";
+
+        return c->back || strength_meets(&p->demand, c->proof.kind, strength_made(&c->proof))
+                       ? NULL
+                       : strength_say(&p->demand, text);
+}
+
+/* The account's that is meant; or the first that will do, else the first. */
+static const struct policy_profile *profile_find(const struct broker_case *c, const char *wanted)
+{
+        const struct policy_profile *first = NULL;
+        char text[STRENGTH_TEXT];
+
+        if (!c->account)
+                return profile_named(c, wanted);
+
+        for (unsigned i = 0; i < c->account->nprofiles; i++) {
+                const char *name = c->account->profiles[i];
+                const struct policy_profile *p =
+                        wanted[0] && strcmp(name, wanted) != 0 ? NULL : profile_named(c, name);
+
+                if (p && !profile_refuses(c, p) && !broker_weak(c, p, text))
+                        return p;
+                first = first ? first : p;
+        }
+        return first;
+}
+
 const struct policy_profile *broker_profile(const struct broker_case *c, const char **ret_why)
 {
         const char *wanted = c->only ? c->only : c->wanted, *why = NULL;
@@ -66,14 +86,4 @@ const struct policy_profile *broker_profile(const struct broker_case *c, const c
         if (ret_why)
                 *ret_why = why;
         return why ? NULL : p;
-}
-
-const char *broker_unbound(const struct broker_case *c, const struct policy_profile *p)
-{
-        if ((c->method->unbound || c->unbound) && !p->unbound)
-                return "it demands a proof that is bound to the channel";
-        if (c->method->binds && c->binding == BINDING_SERVER_KEY && !p->server_key_binding)
-                return "it demands a proof that is bound to the channel (tls-exporter)";
-
-        return NULL;
 }

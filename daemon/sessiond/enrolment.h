@@ -9,7 +9,6 @@
 #include "policy.h"
 #include "session-names.h"
 #include "store.h"
-#include "strength.h"
 
 #include <capos/capnp.h>
 

@@ -4,7 +4,6 @@
 
 #include "method.h"
 #include "patience.h"
-#include "strength.h"
 
 #include "admission.capnp-c.h"
 

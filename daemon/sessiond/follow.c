@@ -29,13 +29,15 @@ static const char taken[] = REVOKED_POLICY;
 
 /* ---- who goes on ---------------------------------------------------------------------------- */
 
-static bool proof_is_bound(const struct session *e, const struct policy_profile *p)
+static bool proof_is_enough(const struct session *e, const struct policy_profile *p)
 {
-        const struct broker_case c = {.method = method_of_kind(e->kind)->ops,
-                                      .binding = e->binding,
-                                      .unbound = e->unbound};
+        const struct broker_case c = {
+                .method = method_of_kind(e->kind)->ops,
+                .proof = {.kind = e->kind, .binding = e->binding, .unbound = e->unbound},
+                .back = true};
+        char text[STRENGTH_TEXT];
 
-        return !broker_unbound(&c, p);
+        return !broker_weak(&c, p, text) && strength_meets(&p->demand, e->kind, e->strength);
 }
 
 /* Whether the way that it came in by, without an account, still leads to its profile. */
@@ -59,7 +61,7 @@ static const char *session_refusal(const struct session *e, const struct policy 
                 return "policy: the profile is not for this account";
         if (p->local && !origin_is_local(e->origin))
                 return "policy: the profile is for this machine alone";
-        if (!proof_is_bound(e, p))
+        if (!proof_is_enough(e, p))
                 return "policy: the profile wants a better proof";
         if (e->kind == CAPOS_AUTH_MTLS && !to->nrules)
                 return "policy: certificates are not accepted any more";

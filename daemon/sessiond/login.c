@@ -30,8 +30,8 @@ static struct broker_case login_case(const struct flow *f, const struct principa
                                     .method = f->method,
                                     .only = who->profile,
                                     .wanted = wanted,
-                                    .binding = f->claim.binding,
-                                    .unbound = who->unbound,
+                                    .proof = flow_strength(f, who),
+                                    .back = f->enrolment != 0,
                                     .local = origin_is_local(f->claim.origin)};
 }
 
@@ -53,12 +53,22 @@ static const struct policy_profile *login_profile(struct sessiond *s, const stru
         return p;
 }
 
-static const char *login_unbound(const struct flow *f, const struct principal *who,
-                                 const struct policy_profile *p)
+/* Whether a profile takes what was proved; false: the flow is over, and a too. */
+static bool login_is_enough(struct flow *f, const struct principal *who,
+                            const struct policy_profile *p, capnp_answer *a)
 {
-        struct broker_case c = login_case(f, who, "");
+        const struct broker_case c = login_case(f, who, "");
+        char text[STRENGTH_TEXT], detail[CAPOS_AUDIT_TEXT_BYTES];
+        const char *why = broker_weak(&c, p, text);
 
-        return broker_unbound(&c, p);
+        if (!why)
+                return true;
+
+        (void)snprintf(detail, sizeof(detail), "%.90s%s%s", who->detail, who->detail[0] ? ": " : "",
+                       why);
+        flow_describe(f, detail);
+        (void)flow_deny(f, a, CAPOS_DENIED_PROFILE, why);
+        return false;
 }
 
 /*
@@ -133,8 +143,8 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         }
         if (!who.profile)
                 return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
-        if (login_unbound(f, p, who.profile))
-                return flow_deny(f, a, CAPOS_DENIED_PROFILE, login_unbound(f, p, who.profile));
+        if (!login_is_enough(f, p, who.profile, a))
+                return 0;
         before = n ? n->session : NULL;
         if (n)
                 reconnect_fill(n, &who);
@@ -182,8 +192,8 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
         if ((f->method->same || p->unbound) && strcmp(f->credential, e->credential) != 0)
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS,
                                  "the session was made by something else");
-        if (login_unbound(f, p, e->profile))
-                return flow_deny(f, a, CAPOS_DENIED_PROFILE, login_unbound(f, p, e->profile));
+        if (!login_is_enough(f, p, e->profile, a))
+                return 0;
         if (!strength_renews(&proof, e->kind, e->strength))
                 return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF,
                                  "nobody has touched a security key");

@@ -41,30 +41,34 @@ bool method_is_for(const struct method_ops *m, bool service)
 }
 
 /* Whether there can be an account with a profile that takes what this proves. */
-static bool method_may_give(const struct origin *o, const struct method *m,
+static bool method_may_give(const struct origin *o, enum capos_auth kind,
                             const struct policy_profile *one)
 {
+        const struct method *m = rows[kind].method;
         const struct policy *p = &o->s->policy;
 
         return one->accounts && (!one->local || origin_is_local(o)) &&
-               method_is_for(m->ops, one->service) && (one->unbound || !m->ops->unbound) &&
-               (!m->gives || m->gives(p, one));
+               strength_may_meet(&one->demand, kind) && method_is_for(m->ops, one->service) &&
+               (one->unbound || !m->ops->unbound) && (!m->gives || m->gives(p, one));
 }
 
 /* Whether it can lead anywhere. */
-static bool method_gives_any(const struct origin *o, const struct method *m)
+static bool method_gives_any(const struct origin *o, enum capos_auth kind)
 {
         const struct policy *p = &o->s->policy;
 
         for (unsigned i = 0; i < p->nprofiles; i++)
-                if (method_may_give(o, m, &p->profiles[i]))
+                if (method_may_give(o, kind, &p->profiles[i]))
                         return true;
         return false;
 }
 
-/* Why nobody can log in this way; "": one can. */
-static const char *method_reason(const struct origin *o, const struct method *m)
+/* Why nobody can log in this way; "": one can. By a key one can also come back to a session of any
+ * profile (reconnect.c). */
+static const char *method_reason(const struct origin *o, unsigned kind)
 {
+        const struct method *m = method_of_kind(kind);
+
         if (!m)
                 return "not in this version";
         if (!m->is_on(&o->s->policy))
@@ -72,17 +76,18 @@ static const char *method_reason(const struct origin *o, const struct method *m)
 
         if (m->needs_tls && o->transport != TRANSPORT_TLS)
                 return "needs TLS";
-        if (m->ops && m->ops->unbound && !method_gives_any(o, m))
-                return "no profile takes a proof that is bound to no channel (`unbound`)";
+        if (!m->ops || m == &method_key || method_gives_any(o, (enum capos_auth)kind))
+                return "";
 
-        return "";
+        return m->ops->unbound ? "no profile takes a proof that is bound to no channel (`unbound`)"
+                               : "no profile takes it";
 }
 
 bool method_takes_proofs(const struct origin *o, unsigned kind)
 {
         const struct method *m = method_of_kind(kind);
 
-        return m && m->ops && !*method_reason(o, m);
+        return m && m->ops && !*method_reason(o, kind);
 }
 
 /* From the last row on: the first takes what no other knows. */
@@ -100,9 +105,9 @@ enum capos_auth method_of_proof(capnp_data proof)
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
-static void method_hints(const struct origin *o, const struct method *m,
-                         remote_auth_method_builder b)
+static void method_hints(const struct origin *o, enum capos_auth kind, remote_auth_method_builder b)
 {
+        const struct method *m = rows[kind].method;
         const struct policy *p = &o->s->policy;
         capnp_lbuilder list;
         unsigned n = 0, at = 0;
@@ -114,10 +119,10 @@ static void method_hints(const struct origin *o, const struct method *m,
         }
 
         for (unsigned i = 0; i < p->nprofiles; i++)
-                n += method_may_give(o, m, &p->profiles[i]);
+                n += method_may_give(o, kind, &p->profiles[i]);
         list = remote_auth_method_init_profile_hints(b, n);
         for (unsigned i = 0; i < p->nprofiles; i++)
-                if (method_may_give(o, m, &p->profiles[i]))
+                if (method_may_give(o, kind, &p->profiles[i]))
                         remote_auth_method_set_profile_hints_at(list, at++, p->profiles[i].name);
 }
 
@@ -140,7 +145,7 @@ int methods_tell(const struct origin *o, capnp_answer *a)
 
         for (unsigned i = 0; i < CAPOS_AUTH_KINDS; i++) {
                 remote_auth_method_builder b = remote_auth_method_list_builder_get(list, i);
-                const char *reason = method_reason(o, rows[i].method);
+                const char *reason = method_reason(o, i);
 
                 remote_auth_method_set_kind(b, (enum remote_auth_kind)i);
                 remote_auth_method_set_label(b, capos_auth_label(i));
@@ -150,7 +155,7 @@ int methods_tell(const struct origin *o, capnp_answer *a)
                 remote_auth_method_set_reason(b, reason);
                 if (*reason)
                         continue;
-                method_hints(o, rows[i].method, b);
+                method_hints(o, (enum capos_auth)i, b);
                 method_issuers(&o->s->issuers, rows[i].method, b);
         }
         return capnp_answer_return(a);

@@ -3,6 +3,7 @@
 #define SESSIOND_ORIGIN_H
 
 #include "daemon-source.h"
+#include "daemon-strength.h"
 #include "remote_session.capnp-c.h"
 #include "session-audit.h"
 #include "session-names.h"
@@ -14,14 +15,6 @@
 struct sessiond;
 
 enum { CHANNEL_BYTES = 32, CHANNEL_HANDSHAKE_BYTES = 32 * 1024 };
-
-/* What a proof is bound to, beside its nonce. */
-enum binding {
-        BINDING_NONE,        /* there is no TLS */
-        BINDING_EXPORTER,    /* the channel */
-        BINDING_SERVER_KEY,  /* the instance's key */
-        BINDING_CERTIFICATE, /* the handshake, which the client has signed */
-};
 
 /*
  * What is known of the TLS of a connection. The nonce was given out here; what was signed, with

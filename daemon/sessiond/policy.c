@@ -170,6 +170,7 @@ static int policy_profiles(struct policy *p, profile_list list)
                 to->local = profile_local(f);
                 to->elevated = profile_elevated(f);
                 to->quota = policy_quota(profile_quota(f));
+                to->demand = strength_demanded(f);
                 r = policy_grants(p, to, profile_bundle(f));
         }
         return r;

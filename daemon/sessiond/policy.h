@@ -3,6 +3,7 @@
 #define SESSIOND_POLICY_H
 
 #include "authorities.h"
+#include "daemon-strength.h"
 #include "manifest.capnp-c.h"
 #include "passkeys.h"
 
@@ -46,13 +47,14 @@ struct policy_profile {
         unsigned ngrants;
         uint64_t lease_ms, max_lease_ms;
         struct policy_quota quota;
-        bool accounts;           /* may be given to accounts */
-        bool server_key_binding; /* a proof may be bound to our key alone */
-        bool service;            /* for service accounts, and for nobody else */
-        bool audit_calls;        /* each call is recorded by itself */
-        bool unbound;            /* a proof may be bound to no channel at all */
-        bool local;              /* for who comes from this machine as its owner */
-        bool elevated;           /* may have what hands out powers */
+        struct strength_demand demand; /* of who logs in to it */
+        bool accounts;                 /* may be given to accounts */
+        bool server_key_binding;       /* a proof may be bound to our key alone */
+        bool service;                  /* for service accounts, and for nobody else */
+        bool audit_calls;              /* each call is recorded by itself */
+        bool unbound;                  /* a proof may be bound to no channel at all */
+        bool local;                    /* for who comes from this machine as its owner */
+        bool elevated;                 /* may have what hands out powers */
 };
 
 /* A way in without an account. */

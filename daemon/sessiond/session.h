@@ -12,7 +12,6 @@
 #include "session-names.h"
 #include "session-proof.h"
 #include "store.h"
-#include "strength.h"
 
 #include "admission.capnp-c.h"
 

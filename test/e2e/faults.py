@@ -19,7 +19,8 @@ from sessionlib import Failed, TOP
 SCRIPT = "e2e-faults"
 CAPOSD = os.path.join(TOP, "daemon", "caposd")
 # Who complains, and what of a source is not about manifests.
-SOURCES = ("certificates.c", "manifest-check.c", "manifest-passkeys.c", "manifest-profiles.c", "providers.c")
+SOURCES = ("certificates.c", "manifest-check.c", "manifest-passkeys.c", "manifest-profiles.c",
+           "manifest-strength.c", "providers.c")
 CALL = re.compile(r"\b(?:rule_)?(?:check_)?fault(?:_in|_at|_of)?\(|\bcheck_(?:duration|size)\(")
 TEXT = r'"(?:[^"\\\n]|\\.)*"'
 # Said by another test, which knows why: a file that another user has, memory that is short.

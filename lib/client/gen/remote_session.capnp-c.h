@@ -776,7 +776,7 @@ static inline login_selector_builder_f9d815b5f7ed7c70 remote_auth_start_build_se
 static inline void remote_auth_start_set_selector(remote_auth_start_builder b, login_selector_reader_f9d815b5f7ed7c70 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
 
 /**
- * Empty: the account's first profile.
+ * Empty: the first of the account's profiles that the proof is good for.
  */
 static inline capnp_text remote_auth_start_requested_profile(remote_auth_start_reader r) { return capnp_reader_text(r.r, 1); }
 static inline bool remote_auth_start_has_requested_profile(remote_auth_start_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }

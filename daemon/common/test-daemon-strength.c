@@ -1,9 +1,10 @@
 /* What proofs are worth: every pair that matters, as a table. */
 #include "harness.h"
 
-#include "strength.h"
+#include "daemon-strength.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define PASSWORD                                                \
         {                                                       \
@@ -98,4 +99,65 @@ TEST(no_less_renews)
                         printf("row %u\n", i);
                 CHECK_EQ(strength_renews(&rows[i].by, rows[i].made.kind, made), rows[i].good);
         }
+}
+
+static struct strength_demand demand(uint32_t methods, enum strength at_least)
+{
+        return (struct strength_demand){methods, at_least};
+}
+
+TEST(what_is_demanded_is_met_or_not)
+{
+        static const struct {
+                uint32_t methods;
+                enum strength at_least;
+                struct strength_of by;
+                bool good, may; /* … some proof of that kind would do */
+        } rows[] = {
+                {0, STRENGTH_NONE, PASSWORD, true, true},
+                {1 << CAPOS_AUTH_PUBLIC_KEY, STRENGTH_NONE, KEY, true, true},
+                {1 << CAPOS_AUTH_PUBLIC_KEY, STRENGTH_NONE, PASSKEY, false, false},
+                {1 << CAPOS_AUTH_PUBLIC_KEY, STRENGTH_TOUCHED, KEY, false, true},
+                {1 << CAPOS_AUTH_PUBLIC_KEY, STRENGTH_TOUCHED, TOUCH, true, true},
+                {1 << CAPOS_AUTH_PUBLIC_KEY, STRENGTH_SIGNED, KEY_WEAK, false, true},
+                {0, STRENGTH_ASSERTED, PASSWORD, false, false},
+                {0, STRENGTH_ASSERTED, BROWSER, true, true},
+                {0, STRENGTH_SIGNED, ACCESS, false, true},
+                {0, STRENGTH_SIGNED, ASSERTION, true, true},
+                {0, STRENGTH_SIGNED, CERT, true, true},
+                {0, STRENGTH_TOUCHED, CERT, false, false},
+                {1U << CAPOS_AUTH_KINDS, STRENGTH_NONE, KEY, false, false}, /* an unknown one */
+        };
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct strength_demand d = demand(rows[i].methods, rows[i].at_least);
+
+                CHECK_EQ(strength_meets(&d, rows[i].by.kind, strength_made(&rows[i].by)),
+                         rows[i].good);
+                CHECK_EQ(strength_may_meet(&d, rows[i].by.kind), rows[i].may);
+        }
+}
+
+TEST(what_is_demanded_is_said)
+{
+        struct strength_demand d =
+                demand(1 << CAPOS_AUTH_PUBLIC_KEY | 1 << CAPOS_AUTH_PASSKEY, STRENGTH_SIGNED_KEY);
+        char text[STRENGTH_TEXT];
+
+        CHECK_STR(strength_say(&d, text), "it demands key or passkey, a proof worth `signedKey`");
+        d = demand(0, STRENGTH_TOUCHED);
+        CHECK_STR(strength_say(&d, text), "it demands a proof worth `touched`");
+        d = demand((1 << CAPOS_AUTH_KINDS) - 1, STRENGTH_SIGNED_KEY);
+        CHECK(strlen(strength_say(&d, text)) < STRENGTH_TEXT - 1);
+}
+
+TEST(words_are_read_back)
+{
+        for (unsigned i = 0; i < CAPOS_AUTH_KINDS; i++) {
+                const char *word = auth_word((enum capos_auth)i);
+
+                CHECK_EQ(auth_of_word((capnp_text){word, (uint32_t)strlen(word)}), i);
+        }
+        CHECK_EQ(auth_of_word((capnp_text){"ke", 2}), CAPOS_AUTH_KINDS);
+        CHECK_EQ(auth_of_word((capnp_text){"", 0}), CAPOS_AUTH_KINDS);
 }
