@@ -89,10 +89,65 @@ int cmd_manifest_check(struct cli *c)
         return manifest_exec(c, "--check", c->nwords ? c->words[0] : NULL);
 }
 
+/* What caposd hands on to the session manager. */
+struct login_args {
+        char text[8][300];
+        const char *argv[24];
+        int n, ntext;
+};
+
+static void login_arg(struct login_args *a, const char *name, const char *value)
+{
+        char *to = a->text[a->ntext++];
+
+        (void)snprintf(to, sizeof(a->text[0]), "--login=--%s%s%s", name, *value ? "=" : "", value);
+        a->argv[a->n++] = to;
+}
+
+/* What a login would come to. */
+static int login_explain(struct cli *c, const char *file)
+{
+        const char *state = c->state ? c->state : secure_getenv("CAPOS_STATE");
+        struct login_args a = {.argv = {"capos-caposd"}, .n = 1};
+        const struct {
+                const char *name, *value;
+        } texts[] = {{"account", c->account},
+                     {"method", c->method},
+                     {"profile", c->profile},
+                     {"from", c->from},
+                     {"profiles", c->supposed}};
+
+        if (!c->method)
+                return cli_fail(c, EXIT_USAGE, "usage", "--method METHOD: how it logs in");
+        for (unsigned i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+                if (texts[i].value)
+                        login_arg(&a, texts[i].name, texts[i].value);
+        if (c->service_account)
+                login_arg(&a, "service-account", "");
+        if (c->server_key)
+                login_arg(&a, "server-key", "");
+        if (c->touched)
+                login_arg(&a, "touched", "");
+        if (c->json)
+                a.argv[a.n++] = "--json";
+        if (state && *state) {
+                a.argv[a.n++] = "--state";
+                a.argv[a.n++] = state;
+        }
+        if (file) {
+                a.argv[a.n++] = "--manifest";
+                a.argv[a.n++] = file;
+        }
+        return caposd_exec(c, a.argv);
+}
+
 int cmd_manifest_explain(struct cli *c)
 {
         const char *what = c->nwords ? c->words[0] : "";
         char field[256];
+
+        if (c->method || c->account)
+                return login_explain(c, *what ? what : NULL);
 
         if (!c->nwords || strchr(what, '/') || access(what, F_OK) == 0)
                 return manifest_exec(c, "--explain", *what ? what : NULL);

@@ -26,6 +26,26 @@ static const struct cli_option up_options[] = {
         {0},
 };
 
+static const struct cli_option explain_options[] = {
+        {"account", 0, "NAME", "what a login of this account would get, by --method",
+         offsetof(struct cli, account)},
+        {"method", 0, "METHOD", "how it logs in: key, password, certificate, guest …",
+         offsetof(struct cli, method)},
+        {"profile", 0, "PROFILE", "the profile that it asks for (default: none)",
+         offsetof(struct cli, profile)},
+        {"from", 0, "WHERE", "tls, plain, unix, unix:UID or an IP address (default: tls)",
+         offsetof(struct cli, from)},
+        {"server-key", 0, NULL, "its proof is bound to the instance's key alone",
+         offsetof(struct cli, server_key)},
+        {"touched", 0, NULL, "a security key is touched for it", offsetof(struct cli, touched)},
+        {"state", 0, "DIR", "where the accounts are (default: $CAPOS_STATE)",
+         offsetof(struct cli, state)},
+        {"profiles", 0, "P,…", "no account that is there: one that would have these profiles",
+         offsetof(struct cli, supposed)},
+        {"service-account", 0, NULL, "… and be a program's", offsetof(struct cli, service_account)},
+        {0},
+};
+
 enum { TLS_NAMES = 32 };
 
 #define STATE_OPTION                                                                      \
@@ -306,12 +326,18 @@ static const struct cli_command commands[] = {
          "good.\n\n"
          "Example:\n  capos manifest check my.manifest\n",
          cmd_manifest_check, NULL, 0, 1, false},
-        {"manifest explain", "[FIELD | FILE]", "Say what a field means, or what a manifest grants",
-         "Without either: what the built-in manifest grants.\n\n"
+        {"manifest explain", "[FIELD | FILE] [--account NAME] [--method METHOD]...",
+         "Say what a field means, what a manifest grants, or what a login would get",
+         "Without either: what the built-in manifest grants. With --method: what a login by it\n"
+         "would come to, and why, as whoever decides about logins says. No instance has to run:\n"
+         "what an account has is read in its folder, or said by --profiles. Exit code 0: it is\n"
+         "let in; 3: it is not.\n\n"
          "Examples:\n"
          "  capos manifest explain profiles.lease\n"
-         "  capos manifest explain my.manifest\n",
-         cmd_manifest_explain, NULL, 0, 1, false},
+         "  capos manifest explain my.manifest\n"
+         "  capos manifest explain my.manifest --account ada --method key --from 192.0.2.7\n"
+         "  capos manifest explain my.manifest --account new --profiles p --method password\n",
+         cmd_manifest_explain, explain_options, 0, 1, false},
         {"account add", "NAME [--profile P]... [--password | --password-stdin]",
          "Make an account on the instance of this machine",
          "Asks for a password, twice, unless standard input is no terminal. An account can\n"

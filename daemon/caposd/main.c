@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,52 @@ static int manifest_say(const struct options *o, manifest_reader m)
         return printed();
 }
 
+/*
+ * Becomes the session manager, which is asked about a login and has nobody else to talk to: who
+ * decides about logins is there. Returns an exit code only when that fails.
+ */
+static int login_explain(const struct options *o, const struct daemon_manifest *m)
+{
+        const char *argv[LOGIN_ARGS + 8] = {"capos-sessiond", "--explain", "--manifest", m->name,
+                                            "--state"};
+        char *program = program_find(argv[0]), state[PATH_MAX];
+        unsigned n = 6;
+        int fd = -1, r;
+
+        r = program ? place_path(o, state, sizeof(state)) : -ENOENT;
+        argv[5] = state;
+        for (unsigned i = 0; i < o->nlogin; i++)
+                argv[n++] = o->login[i];
+        if (o->json)
+                argv[n++] = "--json";
+        if (!r)
+                r = daemon_manifest_give(m, &fd);
+        if (!r && (dup2(fd, MANIFEST_FD) < 0 || fcntl(MANIFEST_FD, F_SETFD, 0) < 0 ||
+                   execv(program, (char **)(uintptr_t)argv)))
+                r = -errno;
+        daemon_log(LOG_ERR, "%s: %s", argv[0], capnp_strerror(r));
+        free(program);
+        return 1;
+}
+
+/* What was asked for, of a manifest that is good; an exit code. */
+static int manifest_use(struct options *o, struct daemon_manifest *m)
+{
+        if (o->nlogin)
+                return login_explain(o, m);
+        if (o->show || o->explain)
+                return manifest_say(o, manifest_root(m->msg));
+        if (programs_check(manifest_root(m->msg), manifest_complain, m))
+                return 1;
+        if (manifest_is_closed(manifest_root(m->msg)))
+                daemon_log(LOG_WARNING, "%s: nobody can log in: no profile, or no way in", m->name);
+
+        /* What the caller had open (locks, pipes) is his: an instance lives long. */
+        if (close_range(3, ~0u, 0) < 0)
+                return 1;
+        return o->check ? manifest_try(o, m) : instance_run(o, m);
+}
+
 int main(int argc, char **argv)
 {
         CAPNP_AUTO(daemon_manifest_deinit) struct daemon_manifest m = {0};
@@ -137,7 +184,7 @@ int main(int argc, char **argv)
         r = options_parse(&o, argc, argv);
         if (r)
                 return r == OPTIONS_HELP ? 0 : EXIT_USAGE;
-        if (o.check || o.show || o.explain)
+        if (o.check || o.show || o.explain || o.nlogin)
                 daemon_log_to_somebody();
         if (o.show && !o.json) {
                 (void)fputs(manifest_built_in_text, stdout);
@@ -149,15 +196,5 @@ int main(int argc, char **argv)
         (void)umask(077);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || manifest_load(&m, o.manifest))
                 return 1;
-        if (o.show || o.explain)
-                return manifest_say(&o, manifest_root(m.msg));
-        if (programs_check(manifest_root(m.msg), manifest_complain, &m))
-                return 1;
-        if (manifest_is_closed(manifest_root(m.msg)))
-                daemon_log(LOG_WARNING, "%s: nobody can log in: no profile, or no way in", m.name);
-
-        /* What the caller had open (locks, pipes) is his: an instance lives long. */
-        if (close_range(3, ~0u, 0) < 0)
-                return 1;
-        return o.check ? manifest_try(&o, &m) : instance_run(&o, &m);
+        return manifest_use(&o, &m);
 }

@@ -107,22 +107,11 @@ int manifest_explain_field(const char *path)
 
 /* ---- a manifest ----------------------------------------------------------------------------- */
 
-/* 90000 as `1 min 30 s`: its two largest units. */
 static void time_print(const char *before, uint64_t ms)
 {
-        static const struct {
-                const char *name;
-                uint64_t ms;
-        } units[] = {{"d", 86400000}, {"h", 3600000}, {"min", 60000}, {"s", 1000}, {"ms", 1}};
-        unsigned printed = 0;
+        char text[DAEMON_DURATION_TEXT];
 
-        fputs(before, stdout);
-        for (unsigned i = 0; i < sizeof(units) / sizeof(*units) && printed < 2; i++) {
-                if (ms < units[i].ms)
-                        continue;
-                printf("%s%" PRIu64 " %s", printed++ ? " " : "", ms / units[i].ms, units[i].name);
-                ms %= units[i].ms;
-        }
+        printf("%s%s", before, daemon_duration_say(ms, text));
 }
 
 static void entry_print(const char *name, entry_reader e)

@@ -25,14 +25,22 @@ static const char USAGE[] =
         "                         says, and end; in a state directory of its own\n"
         "  --explain[=FIELD]      say what a field means, or the manifest grants\n"
         "  --show                 print the built-in manifest\n"
-        "  --json                 the last three: print JSON\n";
+        "  --json                 the last three: print JSON\n"
+        "  --login=ARGUMENT       say what a login would come to, and end: what capos-sessiond\n"
+        "                         --explain takes, repeatable\n";
 
 static const struct option LONG[] = {
-        {"state", required_argument, NULL, 's'},    {"listen", required_argument, NULL, 'l'},
-        {"manifest", required_argument, NULL, 'm'}, {"known", required_argument, NULL, 'k'},
-        {"check", no_argument, NULL, 'c'},          {"explain", optional_argument, NULL, 'e'},
-        {"show", no_argument, NULL, 'p'},           {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+        {"state", required_argument, NULL, 's'},
+        {"listen", required_argument, NULL, 'l'},
+        {"manifest", required_argument, NULL, 'm'},
+        {"known", required_argument, NULL, 'k'},
+        {"check", no_argument, NULL, 'c'},
+        {"explain", optional_argument, NULL, 'e'},
+        {"show", no_argument, NULL, 'p'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {"login", required_argument, NULL, 'L'},
+        {NULL, 0, NULL, 0},
 };
 
 int options_parse(struct options *o, int argc, char **argv)
@@ -69,6 +77,13 @@ int options_parse(struct options *o, int argc, char **argv)
                         break;
                 case 'j':
                         o->json = true;
+                        break;
+                case 'L':
+                        if (o->nlogin == LOGIN_ARGS) {
+                                fprintf(stderr, "--login: at most %d times\n", LOGIN_ARGS);
+                                return -EINVAL;
+                        }
+                        o->login[o->nlogin++] = optarg;
                         break;
                 case 'h':
                         fputs(USAGE, stdout);

@@ -4,7 +4,7 @@
 
 #include <capos/capnp-base.h>
 
-enum { LISTENS_MAX = 7 };
+enum { LISTENS_MAX = 7, LOGIN_ARGS = 16 };
 
 struct options {
         const char *state;               /* NULL: the default */
@@ -15,6 +15,10 @@ struct options {
         bool check;           /* start, look, and end again */
         bool show;            /* print the built-in manifest */
         bool json; /* … and what a check or a whole manifest's explanation says, as JSON */
+        /* What a login would come to: the arguments of capos-sessiond --explain. None: not asked.
+         */
+        const char *login[LOGIN_ARGS];
+        unsigned nlogin;
         const char *explain; /* a field to explain, empty for the manifest as a whole; or NULL */
 };
 

@@ -22,7 +22,7 @@ static const char ADMIN[] = "admin.sock";
 
 /* ---- the directory -------------------------------------------------------------------------- */
 
-static int state_path(const struct options *o, char *path, size_t size)
+int place_path(const struct options *o, char *path, size_t size)
 {
         const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
         int n;
@@ -98,7 +98,7 @@ static int place_open_directory(struct place *p, const struct options *o, uid_t 
 {
         int r;
 
-        r = state_path(o, p->path, sizeof(p->path));
+        r = place_path(o, p->path, sizeof(p->path));
         if (r == -ENOENT) {
                 daemon_log(LOG_ERR,
                            "where shall the state be kept? HOME and XDG_STATE_HOME are not "

@@ -22,4 +22,7 @@ void place_close(struct place *p);
 /* A service's own directory, made when it is not there. 0, or -errno. */
 int place_service(const struct place *p, const char *name, int *ret_fd) CAPNP_MUST_USE;
 
+/* The path of the directory, by the options and the environment. 0, or -errno. */
+int place_path(const struct options *o, char *path, size_t size) CAPNP_MUST_USE;
+
 #endif

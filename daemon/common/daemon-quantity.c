@@ -6,6 +6,8 @@
  */
 #include "daemon-quantity.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 struct unit {
@@ -102,4 +104,22 @@ uint64_t daemon_size(capnp_text t)
         uint64_t bytes;
 
         return daemon_size_read(t, &bytes) ? bytes : 0;
+}
+
+const char *daemon_duration_say(uint64_t ms, char out[DAEMON_DURATION_TEXT])
+{
+        static const struct unit said[] = {
+                {"d", 86400000}, {"h", 3600000}, {"min", 60000}, {"s", 1000}, {"ms", 1}};
+        unsigned parts = 0;
+        size_t n = 0;
+
+        out[0] = 0;
+        for (unsigned i = 0; i < sizeof(said) / sizeof(*said) && parts < 2; i++) {
+                if (ms < said[i].worth)
+                        continue;
+                n += (size_t)snprintf(out + n, DAEMON_DURATION_TEXT - n, "%s%" PRIu64 " %s",
+                                      parts++ ? " " : "", ms / said[i].worth, said[i].name);
+                ms %= said[i].worth;
+        }
+        return out;
 }

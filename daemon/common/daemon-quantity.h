@@ -14,4 +14,8 @@ bool daemon_size_read(capnp_text t, uint64_t *ret_bytes) CAPNP_MUST_USE;
 uint64_t daemon_duration(capnp_text t);
 uint64_t daemon_size(capnp_text t);
 
+enum { DAEMON_DURATION_TEXT = 48 };
+/* 90000 as `1 min 30 s`: its two largest units, for people. Returns out. */
+const char *daemon_duration_say(uint64_t ms, char out[DAEMON_DURATION_TEXT]);
+
 #endif

@@ -87,3 +87,11 @@ const struct policy_profile *broker_profile(const struct broker_case *c, const c
                 *ret_why = why;
         return why ? NULL : p;
 }
+
+const char *broker_shut(const struct store_door *door, uint64_t now_ms)
+{
+        if (door->locked)
+                return "locked";
+
+        return door->expires_ms && door->expires_ms <= now_ms ? "account expired" : NULL;
+}

@@ -24,5 +24,8 @@ const struct policy_profile *broker_profile(const struct broker_case *c, const c
  * by what it is worth. NULL: it does; else why not, for the client. text: room for that. */
 const char *broker_weak(const struct broker_case *c, const struct policy_profile *p,
                         char text[STRENGTH_TEXT]);
+/* Why an account lets nobody in at this time, whatever is proved, for the record. NULL: it does not
+ * do that. */
+const char *broker_shut(const struct store_door *door, uint64_t now_ms);
 
 #endif

@@ -227,8 +227,7 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
 static bool login_shut(struct sessiond *s, struct flow *f, struct principal *p, capnp_answer *a)
 {
         char why[CAPOS_AUDIT_TEXT_BYTES];
-        const struct store_door *door = &p->door;
-        const char *shut = NULL;
+        const char *shut;
         int r = store_door(&s->store, p->account, &p->door);
 
         if (r < 0) {
@@ -236,10 +235,7 @@ static bool login_shut(struct sessiond *s, struct flow *f, struct principal *p, 
                 return true;
         }
 
-        if (door->locked)
-                shut = "locked";
-        else if (door->expires_ms && door->expires_ms <= clock_wall_ms())
-                shut = "account expired";
+        shut = broker_shut(&p->door, clock_wall_ms());
         if (!shut)
                 return false;
 

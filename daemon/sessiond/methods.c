@@ -63,9 +63,8 @@ static bool method_gives_any(const struct origin *o, enum capos_auth kind)
         return false;
 }
 
-/* Why nobody can log in this way; "": one can. By a key one can also come back to a session of any
- * profile (reconnect.c). */
-static const char *method_reason(const struct origin *o, unsigned kind)
+/* By a key one can also come back to a session of any profile (reconnect.c). */
+const char *method_off(const struct origin *o, unsigned kind)
 {
         const struct method *m = method_of_kind(kind);
 
@@ -87,7 +86,7 @@ bool method_takes_proofs(const struct origin *o, unsigned kind)
 {
         const struct method *m = method_of_kind(kind);
 
-        return m && m->ops && !*method_reason(o, kind);
+        return m && m->ops && !*method_off(o, kind);
 }
 
 /* From the last row on: the first takes what no other knows. */
@@ -145,7 +144,7 @@ int methods_tell(const struct origin *o, capnp_answer *a)
 
         for (unsigned i = 0; i < CAPOS_AUTH_KINDS; i++) {
                 remote_auth_method_builder b = remote_auth_method_list_builder_get(list, i);
-                const char *reason = method_reason(o, i);
+                const char *reason = method_off(o, i);
 
                 remote_auth_method_set_kind(b, (enum remote_auth_kind)i);
                 remote_auth_method_set_label(b, capos_auth_label(i));

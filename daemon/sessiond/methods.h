@@ -12,6 +12,8 @@ const struct method *method_of_kind(unsigned kind);
 enum capos_auth method_of_proof(capnp_data proof);
 /* Whether somebody can log in by proofs of this kind, where he comes from. */
 bool method_takes_proofs(const struct origin *o, unsigned kind);
+/* Why nobody can log in by this kind, where he comes from; "": one can. */
+const char *method_off(const struct origin *o, unsigned kind);
 /* Whether service accounts log in by it, or people do. */
 bool method_is_for(const struct method_ops *m, bool service);
 

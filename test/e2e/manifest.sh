@@ -78,6 +78,32 @@ row explain-makes 0 'new ones: attested by their own key, of the makes that are 
 row explain-none 0 'provider +closed' "$capos" manifest explain
 row explain-grants 0 'anonymous +open, with profile anonymous' "$capos" manifest explain
 
+# What a login would get; of accounts that are not there.
+login=("$capos" manifest explain)
+row login-key 0 'a key of its own: profile operator' "${login[@]}" motd.m --account ada --profiles operator --method key
+row login-bound 0 'bound to tls-exporter' "${login[@]}" motd.m --account ada --profiles operator --method key
+row login-plain 0 'bound to nothing' "${login[@]}" motd.m --account ada --profiles operator --method key --from plain
+row login-grants 0 'chat +for 8 h: the bundle names it' "${login[@]}" --account ada --profiles operator --method key
+row login-absent 0 'chat +not there: the profile.s bundle does not name it' "${login[@]}" --method anonymous
+row login-profile 3 'denied\.profile: its profile is not for accounts' \
+        "${login[@]}" --account ada --profiles anonymous --method password
+row login-key-alone 3 'denied\.profile: it demands a proof that is bound to the channel' \
+        "${login[@]}" --account ada --profiles operator --method key --server-key
+row login-off 3 'denied\.method-disabled: switched off' "${login[@]}" --method guest
+row login-rule 0 'meets authentication\.oidc.0.\.rules.0.: profile operator' \
+        "${login[@]}" ways --account ada --profiles operator --method oidc
+row login-device 3 'denied\.method-disabled: no profile takes' \
+        "${login[@]}" ways --account ada --profiles operator --method oidc-device
+row login-nobody 2 '--account NAME' "${login[@]}" --method key
+row login-how 2 '--method METHOD' "${login[@]}" --account ada
+row login-no-method 2 'there is no fly; there are password key' "${login[@]}" --method fly
+row login-no-where 2 'unix:UID or an IP address, not nowhere' "${login[@]}" --method anonymous --from nowhere
+row login-no-store 1 'cannot be read: No such file.*--profiles' "${login[@]}" --account ada --method key --state nowhere
+echo '( motd = 1 )' >wrong
+row login-wrong 1 '^wrong:1:10: motd' "${login[@]}" wrong --method key
+row login-json 0 '"outcome":"ok","profile":"operator"' \
+        "${login[@]}" --account ada --profiles operator --method password --json
+
 # The message that the file says is the one that people read.
 export XDG_RUNTIME_DIR=$top/run
 mkdir -m 700 run
@@ -88,8 +114,18 @@ address=$(awk '{ print $(NF - 2) ":" $(NF - 1) ":" $NF }' <<<"$line")
 row login 0 'Logged in' "$capos" login "$address" --anonymous
 row motd 0 'Mind the step\.' "$capos" call system_info motd
 row logout 0 . "$capos" logout
+stored=("${login[@]}" --method password --state state --account)
+"$capos" account add ada --state state --profile operator </dev/null >/dev/null 2>&1
+row login-stored 3 'denied\.credentials: the account has no password' "${stored[@]}" ada
+"$capos" account lock ada --state state >/dev/null
+printf 'a secret of eight' | "$capos" account passwd ada --password-stdin --state state >/dev/null
+row login-locked 3 'its password: denied\.credentials: locked' "${stored[@]}" ada
+row login-unknown 3 'bob .*: there is none' "${stored[@]}" bob
 kill -TERM "$pid"
 wait "$pid"
+ls -A state >before
+row login-stopped 3 'its password: denied\.credentials: locked' "${stored[@]}" ada
+row login-leaves-nothing 0 '^$' bash -c 'ls -A state | diff before -'
 
 [ -z "${CAPOS_TEST_COUNTS:-}" ] || echo "e2e-manifest $passed $failed" >>"$CAPOS_TEST_COUNTS"
 echo "$passed passed, $failed failed"
