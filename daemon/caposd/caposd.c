@@ -182,6 +182,7 @@ static void caposd_reread(struct core *core, uint32_t request)
         struct caposd *c = CAPNP_I_OF(core, struct caposd, core);
         int r;
 
+        c->reload.reread = true;
         if (c->rules_fd < 0)
                 return;
 
@@ -329,7 +330,6 @@ static void caposd_introduce(struct caposd *c)
                                       .gateway = &c->core.gateway.link,
                                       .sessiond = &c->core.sessiond.link,
                                       .copies = &c->copies,
-                                      .manifest_fd = c->manifest_fd,
                                       .certificate_fd = -1,
                                       .rules_fd = c->rules_fd,
                                       .wanted_idle = limits_idle_workers(l)};

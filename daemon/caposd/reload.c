@@ -248,7 +248,7 @@ static void services_check(struct caposd *c)
         struct reload *r = &c->reload;
 
         for (uint32_t i = 0; i < r->nservices; i++) {
-                const struct packet p = {.type = PACKET_NEXT_CHECK, .index = i};
+                const struct packet p = {.type = PACKET_NEXT_CHECK, .event = r->number, .index = i};
 
                 if (service_is_tried(r->services[i]))
                         core_meet_service(&c->core, r->services[i]);
@@ -315,7 +315,7 @@ static void reload_do(struct caposd *c)
         c->providers_fd = c->core.providers_fd = r->providers_fd;
         r->providers_fd = -1;
         fd_end(&c->manifest_fd);
-        c->manifest_fd = c->core.manifest_fd = c->workers.manifest_fd = r->manifest_fd;
+        c->manifest_fd = c->core.manifest_fd = r->manifest_fd;
         r->manifest_fd = -1;
         daemon_manifest_deinit(&c->manifest);
         c->manifest = r->manifest;
@@ -323,6 +323,8 @@ static void reload_do(struct caposd *c)
         reload_clear(r);
         daemon_log(LOG_NOTICE, "%s counts from now on", reload_name(c));
         reload_tell(c, 0);
+        if (r->reread)
+                c->core.reread(&c->core, 0);
         if (r->again)
                 capos_io_timer_start(&r->timer, 0);
 }
@@ -339,6 +341,7 @@ static int reload_show(struct caposd *c, uint32_t same)
 {
         struct reload *r = &c->reload;
         const struct packet p = {.type = PACKET_NEXT,
+                                 .event = r->number,
                                  .index = same,
                                  .until_s = r->rules.until_s,
                                  .authorities_s = r->rules.authorities_s};
@@ -361,6 +364,8 @@ static void reload_begin(struct caposd *c, uint32_t request)
         int e;
 
         r->request = request;
+        r->number++;
+        r->reread = false;
         r->rules = (struct certificates_made){.fd = -1};
         r->text = memfd_create("reload", MFD_CLOEXEC);
         daemon_log_copy(r->text);
@@ -488,6 +493,8 @@ void reload_got(struct caposd *c, const struct packet *p)
 {
         struct reload *r = &c->reload;
 
+        if (p && p->event != r->number)
+                return;
         if (!p && r->state != RELOAD_IDLE) {
                 daemon_log(LOG_ERR, "%s: the session manager has ended", reload_name(c));
                 reload_fail(c);

@@ -17,6 +17,8 @@ enum reload_state {
 
 struct reload {
         enum reload_state state;
+        uint64_t number;  /* of it: what is said of an earlier one is no news */
+        bool reread;      /* the files for client certificates were read again meanwhile */
         uint32_t request; /* the session manager's; 0: nobody waits */
         bool again;       /* another one was wanted meanwhile … */
         uint32_t again_request;

@@ -125,11 +125,15 @@ static void caposd_got(struct daemon_link *l, const struct packet *p, const int 
                                  &(struct packet){.type = PACKET_CHECKED, .index = p->index}, NULL);
                 break;
         case PACKET_NEXT:
-                daemon_link_send(&s->caposd, &(struct packet){.type = PACKET_NEXT_READ}, NULL);
+                daemon_link_send(&s->caposd,
+                                 &(struct packet){.type = PACKET_NEXT_READ, .event = p->event},
+                                 NULL);
                 break;
         case PACKET_NEXT_CHECK:
                 daemon_link_send(&s->caposd,
-                                 &(struct packet){.type = PACKET_NEXT_CHECKED, .index = p->index},
+                                 &(struct packet){.type = PACKET_NEXT_CHECKED,
+                                                  .event = p->event,
+                                                  .index = p->index},
                                  NULL);
                 break;
         default:

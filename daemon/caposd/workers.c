@@ -358,11 +358,10 @@ static struct workers *workers_of(struct program *p)
 static int zygote_prepare(struct program *p, struct daemon_spawn *s)
 {
         const struct workers *ws = workers_of(p);
-        int r;
+        int r = 0;
 
         confine_program(&p->keeper->confinement, USER_WORKER, 0, s);
-        r = program_give(s, ws->manifest_fd, MANIFEST_FD);
-        if (!r && ws->certificate_fd >= 0)
+        if (ws->certificate_fd >= 0)
                 r = program_give(s, ws->certificate_fd, CERTIFICATE_FD);
         if (!r && ws->certificate_fd >= 0 && ws->rules_fd >= 0)
                 r = program_give(s, ws->rules_fd, RULES_FD);

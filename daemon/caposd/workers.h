@@ -13,8 +13,7 @@ struct workers {
         struct keeper *keeper;
         struct daemon_link *gateway, *sessiond; /* closed at times */
         struct copies *copies;
-        int manifest_fd;      /* for the zygote */
-        int certificate_fd;   /* likewise; -1: none is needed */
+        int certificate_fd;   /* for the zygote; -1: none is needed */
         int rules_fd;         /* for client certificates, likewise; -1: none are asked for */
         uint32_t wanted_idle; /* how many should be waiting */
 

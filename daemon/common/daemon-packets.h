@@ -107,7 +107,9 @@ struct source {
 struct packet {
         uint32_t type;   /* enum packet_type */
         uint32_t worker; /* caposd's number for a worker process */
-        uint64_t event;  /* the gateway's number for a connection: unique while the instance runs */
+        /* The gateway's number for a connection: unique while the instance runs. NEXT and what is
+         * said of it: caposd's number for that manifest */
+        uint64_t event;
         /* SERVICE: place in the manifest; PROVE, PROVER, FETCH, FETCHER: request; WORKERS: count;
          * GATEWAY, SESSIOND, SIGNER, LOST: introduction; ENDPOINT: which; RENEW, RELOAD, RELOADED:
          * request; CONFINED: layers that are had, of enum daemon_layer; CHANGE, CHANGED: request;

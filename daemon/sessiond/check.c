@@ -49,6 +49,7 @@ static void check_free(struct check *k)
 static void check_end(struct check *k, enum packet_check found, const char *reason)
 {
         struct packet p = {.type = k->all == &k->s->policy ? PACKET_CHECKED : PACKET_NEXT_CHECKED,
+                           .event = k->s->next_number,
                            .index = k->index,
                            .check = found,
                            .profile = k->profile,

@@ -21,7 +21,6 @@
 #include "methods.h"
 #include "session.h"
 #include "sessiond.h"
-#include "user_session.capnp-c.h"
 
 enum { GONE = 64 }; /* names that are remembered, of one session */
 
@@ -75,11 +74,6 @@ static const struct policy_profile *profile_now(const struct policy *to, const c
 
 /* ---- what it has ---------------------------------------------------------------------------- */
 
-static uint64_t interface_of(const struct policy_grant *g)
-{
-        return g->service ? g->service->interface_id : USER_SESSION_ID;
-}
-
 /* Whether a grant may go on as another: it is the same thing, or stays revoked whatever it is. */
 static bool grant_is(const struct grant *g, const struct policy_grant *p)
 {
@@ -87,7 +81,7 @@ static bool grant_is(const struct grant *g, const struct policy_grant *p)
                 return false;
 
         return g->revoked ||
-               (!strcmp(g->policy->facet, p->facet) && g->interface_id == interface_of(p));
+               (!strcmp(g->policy->facet, p->facet) && g->interface_id == grant_interface(p));
 }
 
 /* Whether it is among the first n. */

@@ -28,6 +28,11 @@
 
 enum { GRANT_LOOK_MS = 100 };
 
+uint64_t grant_interface(const struct policy_grant *p)
+{
+        return p->service ? p->service->interface_id : USER_SESSION_ID;
+}
+
 struct grant *grant_new(capnp_vat *v, struct session *e, const struct policy_grant *p)
 {
         struct grant *g = malloc(sizeof(*g));
@@ -35,11 +40,8 @@ struct grant *grant_new(capnp_vat *v, struct session *e, const struct policy_gra
         if (!g)
                 return NULL;
 
-        *g = (struct grant){.session = e,
-                            .policy = p,
-                            .interface_id = p->service ? p->service->interface_id : USER_SESSION_ID,
-                            .vat = v,
-                            .dup = -1};
+        *g = (struct grant){
+                .session = e, .policy = p, .interface_id = grant_interface(p), .vat = v, .dup = -1};
         (void)snprintf(g->name, sizeof(g->name), "%s", p->name);
         capnp_i_list_init(&g->of_service);
         capnp_i_list_init(&g->openings);

@@ -29,6 +29,8 @@ struct grant {
         bool notice;     /* the worker has not been told yet */
 };
 
+/* The interface of what is granted. */
+uint64_t grant_interface(const struct policy_grant *p);
 /* Makes one, without a socket. NULL: there is no memory. */
 struct grant *grant_new(capnp_vat *v, struct session *e, const struct policy_grant *p);
 /* Nothing of the grant is left anywhere. */

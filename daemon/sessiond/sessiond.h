@@ -32,7 +32,8 @@ struct sessiond {
         struct daemon_link gate; /* to the gateway */
         struct daemon_link signer;
         struct policy policy; /* who points into it for longer is in follow_all(), or swap_do() */
-        struct next *next;    /* that is being looked at; NULL: there is none */
+        struct next *next;    /* that is being looked at; NULL: there is none … */
+        uint64_t next_number; /* … or caposd's number for the last one */
         struct reload reload;
         struct store store;
         struct audit audit;

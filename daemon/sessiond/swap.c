@@ -119,10 +119,11 @@ static int next_read(struct sessiond *s, struct next *n, const int *fds)
 
 void swap_read(struct sessiond *s, const struct packet *p, const int *fds)
 {
-        struct packet answer = {.type = PACKET_NEXT_READ};
+        struct packet answer = {.type = PACKET_NEXT_READ, .event = p->event};
         struct next *n = calloc(1, sizeof(*n));
 
         swap_drop(s);
+        s->next_number = p->event;
         if (n) {
                 *n = (struct next){.same = p->index,
                                    .lists_until_s = p->until_s,

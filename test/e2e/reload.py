@@ -235,6 +235,23 @@ class Cases:
         self.reload(self.text())
         mine.call(3)
 
+    def better_proof(self):
+        """A profile that wants more than what its session was made by."""
+        self.target.add_user("carol", ["other"])
+        session, _ = self.login("carol")
+        mine, _ = self.login()
+        self.reload(self.text().replace('(name = "other", ', '(name = "other", atLeast = token, '))
+        session.call(0)
+        self.reload(self.text().replace('(name = "other", ', '(name = "other", atLeast = signedKey, '))
+        refused(lambda: session.call(0), OVER, "policy: the profile wants a better proof")
+        mine.call(0)
+        self.reload(self.text())
+        session, _ = self.login("carol")
+        self.reload(self.text().replace('(name = "other", ', '(name = "other", methods = ["key"], '))
+        refused(lambda: session.call(0), OVER, "policy: the profile wants a better proof")
+        self.reload(self.text())
+        mine.call(3)
+
     def without_an_account(self):
         """Guests and anonymous sessions end when that way in is closed; accounts' go on."""
         self.reload(self.text(guest=True))
@@ -319,6 +336,17 @@ class Cases:
         self.reload(self.text())
         refused(lambda: self.get(caps, "extra"), GONE, "policy")
         self.same(daemons)
+        session.call(3)
+
+    def longer_bundle(self):
+        """Of a living session: its worker has room for what it could not foresee."""
+        session, caps = self.login()
+        many = [f"many{i}" for i in range(24)]
+        self.reload(self.text([extra(n, "--motd", n) for n in many], many))
+        for n, ref in [(n, self.get(caps, n)) for n in many]:
+            expect(s.motd(ref), n, "the service")
+        self.reload(self.text())
+        refused(lambda: self.get(caps, many[0]), GONE, "policy")
         session.call(3)
 
     def service_with_a_folder(self):
@@ -406,8 +434,10 @@ class Cases:
                 ("… the session's own", self.the_session_itself),
                 ("transfer and lease of an entry", self.transfer_and_lease),
                 ("a profile is gone", self.profile_gone),
+                ("a profile that wants a better proof", self.better_proof),
                 ("guests and anonymous sessions", self.without_an_account),
                 ("a method is switched off", self.method_off), ("a shorter lease", self.shorter),
+                ("more services than there ever were", self.longer_bundle),
                 ("a service comes, changes and goes", self.service_comes_and_goes),
                 ("… and keeps things", self.service_with_a_folder),
                 ("confinement full", instance.needs_root(self.confined)),
