@@ -1,6 +1,11 @@
 @0x9b6d27f3e8c0a514;
-# Local administration, over a socket in the state directory that only the instance's own user can
-# open. `capos account`, `capos session` and `capos audit` are this interface and nothing else.
+# Administration: over a socket in the state directory that only the instance's own user can open, and
+# as the capability `admin` of a session whose profile has it (doc/design/admin.md). `capos account`,
+# `capos session` and `capos audit` are this interface and nothing else.
+#
+# From elsewhere, a call that the facet does not have, or that acts on the instance's machine, is
+# `unimplemented`; so are auditPath, reloadIdentity, reloadRevocations and reload. What would take from the
+# session that asks what it stands on is refused.
 
 using Cxx = import "cxx.capnp";
 using Go = import "go.capnp";
@@ -245,4 +250,10 @@ interface Admin {
   keyList @26 (name :Text) -> (keys :List(AccountKey));
   # Its SSH keys, or those of a service account.
   # Errors: failed (no such account).
+
+  auditRead @27 (segment :UInt32, at :UInt64) -> (lines :Data, segment :UInt32, next :UInt64, sealed :Bool);
+  # A piece of the audit log: whole lines of a segment (doc/protocol/audit.md), from the byte `at` on, where a line
+  # begins; at most 32 KiB. segment: its number, from 1 on; 0: the one that is written. Its number comes back. next: the
+  # byte to go on from. No lines: there are no more, and if it is sealed, the next segment goes on.
+  # Errors: failed (no such segment).
 }

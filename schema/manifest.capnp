@@ -88,10 +88,12 @@ struct Grant {
   # One line of a profile's bundle.
 
   name @0 :Text;
-  # What clients ask for; the name of a service, or `session`.
+  # What clients ask for; the name of a service, or `session`, or `admin`: the instance's own capability to manage its
+  # accounts, sessions and audit log from elsewhere, for profiles that are `elevated`.
 
   facet @1 :Text;
-  # Which face of the service; services define their own. Empty: the ordinary one.
+  # Which face of the service; services define their own. Empty: the ordinary one. Those of `admin` are `accounts`,
+  # `sessions` and `audit`; empty: all of it.
 
   transfer @2 :Transfer = session;
   # Whether the client may pass it on.

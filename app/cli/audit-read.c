@@ -7,6 +7,7 @@
  */
 #include "audit-read.h"
 
+#include "audit-far.h"
 #include "session-audit.h"
 #include "state.h"
 
@@ -83,6 +84,11 @@ int audit_place(struct cli *c, char *path, size_t room)
         struct stat st;
         int r;
 
+        if (state_is_far(c)) {
+                (void)snprintf(path, room, AUDIT_FAR);
+                return c->nwords ? cli_fail(c, EXIT_USAGE, "usage", "a FILE is here: not --remote")
+                                 : EXIT_OK;
+        }
         if (c->nwords && (stat(c->words[0], &st) || !S_ISDIR(st.st_mode))) {
                 (void)snprintf(path, room, "%s", c->words[0]);
                 return EXIT_OK;
@@ -159,7 +165,7 @@ static void reading_file(struct audit_reading *r, const char *path, int fd)
                                    v.line, capos_audit_fault_text(v.fault));
         else
                 r->code = reading_follow(r, path, &v);
-        if (r->from_any && !r->alone && v.begin.records)
+        if (r->from_any && !r->alone && v.begin.records && !state_is_far(r->c))
                 fprintf(stderr, "capos: %s: records 1 to %" PRIu64 " are not here\n", path,
                         v.begin.records);
         r->from_any = false;
@@ -200,9 +206,33 @@ static void reading_sealed(struct audit_reading *r, const char *path, int last)
         free(numbers);
 }
 
+/* A log elsewhere, as far as it was asked for: a segment at a time is fetched. */
+static int reading_far(struct audit_reading *r)
+{
+        struct audit_far far;
+        int fd;
+
+        r->code = audit_far_begin(&far, r->c, r->since);
+        r->from_any = r->from_any || far.first > 1;
+        while (!r->code && far.next) {
+                uint32_t segment = far.next;
+                char name[AUDIT_PATH_BYTES];
+
+                (void)snprintf(name, sizeof(name), "segment %" PRIu32 " of %s", segment, AUDIT_FAR);
+                r->code = audit_far_fetch(&far, &fd);
+                if (!r->code)
+                        reading_file(r, name, fd);
+        }
+        return r->code;
+}
+
 int audit_read(struct audit_reading *r, const char *path)
 {
-        int fd = file_open(path);
+        int fd;
+
+        if (state_is_far(r->c))
+                return reading_far(r);
+        fd = file_open(path);
 
         if (fd < 0)
                 return cli_fail(r->c, EXIT_FAILED, "failed", "%s: %s", path, strerror(errno));
@@ -248,6 +278,7 @@ void audit_show(const struct cli *c, const char *line)
         record_print_member(o, "session", " session=");
         record_print_member(o, "capability", " capability=");
         record_print_member(o, "source", " from=");
+        record_print_member(o, "actor", " actor=");
         record_print_member(o, "detail", " ");
         record_print_member(o, "times", " \xc3\x97");
         printf("\n");

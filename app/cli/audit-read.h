@@ -7,14 +7,15 @@
 
 enum { AUDIT_PATH_BYTES = 4096 };
 
-/* A log that is read and verified; all but the first four members are the reader's own. */
+/* A log that is read and verified; all but the first five members are the reader's own. */
 struct audit_reading {
         struct cli *c;
         /* Told each record that follows from those before it. NULL: nobody is. */
         void (*line)(void *arg, const char *p, size_t len, const struct capos_audit_chain *before,
                      const struct capos_audit_chain *after);
         void *arg;
-        bool from_any; /* its first segments may be elsewhere: that is said, and no fault */
+        const char *since; /* elsewhere: what ends before is not fetched; NULL: nothing does */
+        bool from_any;     /* its first segments may be elsewhere: that is said, and no fault */
         struct capos_audit_chain chain; /* where the last file ended */
         uint32_t segment;               /* its number; 0: none yet */
         bool alone;                     /* one file, whatever it goes on from */

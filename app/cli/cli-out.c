@@ -290,6 +290,8 @@ int cli_fail_code(const struct cli *c, int r, const char *doing)
         return cli_fail_error(c, &e, doing);
 }
 
+#define SERVICE "service: "
+
 int cli_fail_question(const struct cli *c, const capnp_question *q, const char *doing)
 {
         struct capos_error e;
@@ -297,6 +299,10 @@ int cli_fail_question(const struct cli *c, const capnp_question *q, const char *
         if (c->late)
                 return cli_fail_late(c, doing);
         (void)capos_error_of_question(q, &e);
+        /* Who administers speaks to no service, though the session's worker thinks so. */
+        if (c->administers && !strncmp(e.text, SERVICE, sizeof(SERVICE) - 1))
+                memmove(e.text, e.text + sizeof(SERVICE) - 1,
+                        strlen(e.text + sizeof(SERVICE) - 1) + 1);
         return cli_fail_error(c, &e, doing);
 }
 

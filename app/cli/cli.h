@@ -54,11 +54,13 @@ struct cli {
         /* The connection to the agent, or to the instance. */
         capnp_vat *vat;
         capnp_conn *conn;
-        capnp_cap *remote; /* its bootstrap object */
+        capnp_cap *remote; /* its bootstrap object; with --remote, what it administers by */
         capos_client *client;
-        const char *peer; /* who that is, for who waits: "the agent of this login"; NULL: nobody */
-        pid_t peer_pid;   /* 0: not known */
-        bool late;        /* a wait was given up */
+        const char *peer;  /* who that is, for who waits: "the agent of this login"; NULL: nobody */
+        pid_t peer_pid;    /* 0: not known */
+        bool late;         /* a wait was given up */
+        bool administers;  /* c->remote is the `admin` of a session */
+        const char *actor; /* whose doings `audit query` looks for */
         /* With --via ssh (via.c). */
         pid_t ssh;              /* 0: none */
         int ssh_errors;         /* what it says; -1: no more */

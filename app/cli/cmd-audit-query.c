@@ -107,7 +107,7 @@ static bool record_is(const struct cli *c, const json_t *o)
 {
         return member_is(o, "what", c->what, 0) && member_is(o, "outcome", c->outcome, '.') &&
                member_is(o, "event", c->event, 0) && member_is(o, "source", c->source, ':') &&
-               member_is(o, "account", c->account, 0) &&
+               member_is(o, "account", c->account, 0) && member_is(o, "actor", c->actor, 0) &&
                member_is(o, "capability", c->capability, 0) && session_is(o, c->of_session);
 }
 
@@ -144,7 +144,8 @@ static int query_begin(struct cli *c, struct query *q, char path[AUDIT_PATH_BYTE
 int cmd_audit_query(struct cli *c)
 {
         struct query q = {0};
-        struct audit_reading reading = {.c = c, .line = query_line, .arg = &q, .from_any = true};
+        struct audit_reading reading = {
+                .c = c, .line = query_line, .arg = &q, .since = q.since, .from_any = true};
         char path[AUDIT_PATH_BYTES];
         int r = query_begin(c, &q, path);
 
@@ -177,7 +178,8 @@ static void export_line(void *arg, const char *p, size_t len,
 int cmd_audit_export(struct cli *c)
 {
         struct query q = {0};
-        struct audit_reading reading = {.c = c, .line = export_line, .arg = &q, .from_any = true};
+        struct audit_reading reading = {
+                .c = c, .line = export_line, .arg = &q, .since = q.since, .from_any = true};
         char path[AUDIT_PATH_BYTES], text[CAPOS_AUDIT_LINE_BYTES];
         int r = query_begin(c, &q, path);
 

@@ -48,10 +48,21 @@ static const struct cli_option explain_options[] = {
 
 enum { TLS_NAMES = 32 };
 
-#define STATE_OPTION                                                                      \
+/* For what is done on its machine alone. */
+#define MACHINE_OPTION                                                                    \
         {                                                                                 \
                 "state", 0, "DIR", "the instance's state folder (default: $CAPOS_STATE)", \
                         offsetof(struct cli, state)                                       \
+        }
+
+static const struct cli_option machine_options[] = {MACHINE_OPTION, {0}};
+
+/* For what an administrator does from elsewhere, too: --session alone means it. */
+#define STATE_OPTION                                                                     \
+        MACHINE_OPTION,                                                                  \
+        {                                                                                \
+                "remote", 0, NULL, "the instance that your login is to, by its `admin`", \
+                        offsetof(struct cli, far)                                        \
         }
 
 static const struct cli_option state_options[] = {STATE_OPTION, {0}};
@@ -89,14 +100,14 @@ static const struct cli_option service_key_options[] = {
 };
 
 static const struct cli_option cert_show_options[] = {
-        STATE_OPTION,
+        MACHINE_OPTION,
         {"pem", 0, NULL, "the certificate itself, for programs that take it as their only root",
          offsetof(struct cli, pem)},
         {0},
 };
 
 static const struct cli_option cert_renew_options[] = {
-        STATE_OPTION,
+        MACHINE_OPTION,
         {"new-key", 0, NULL, "with a new key: clients that know the old one must be told",
          offsetof(struct cli, new_key)},
         {0},
@@ -297,11 +308,13 @@ static const struct cli_option query_options[] = {
         {"source", 0, "ADDR", "from this address, with its port or without",
          offsetof(struct cli, source)},
         {"capability", 0, "NAME", "about this capability", offsetof(struct cli, capability)},
+        {"actor", 0, "NAME", "done by this administrator, from elsewhere",
+         offsetof(struct cli, actor)},
         {0},
 };
 
 static const struct cli_option tail_options[] = {
-        STATE_OPTION,
+        MACHINE_OPTION,
         {"lines", 'n', "N", "how many records (default: 10)", offsetof(struct cli, lines)},
         {"follow", 'f', NULL, "go on with what is added", offsetof(struct cli, follow)},
         {0},
@@ -529,7 +542,7 @@ static const struct cli_command commands[] = {
          "CERT is in PEM, the instance's own first, then who has issued it; KEY, its private key,\n"
          "P-256 or Ed25519. Nothing is changed when they do not fit.\n\n"
          "Example:\n  capos cert import fullchain.pem privkey.pem\n",
-         cmd_cert_import, state_options, 2, 2, false},
+         cmd_cert_import, machine_options, 2, 2, false},
         {"cert renew", "[NAME...] [--new-key]", "Make the instance a new certificate of its own",
          "With the same key, unless --new-key, for the names and addresses given, or for those of\n"
          "the old one; valid for ten years.\n\n"
@@ -538,12 +551,12 @@ static const struct cli_command commands[] = {
         {"cert crl", "", "Have the instance of this machine read its lists of revocations again",
          "And the certificates of the authorities that its manifest names. Sessions that a client\n"
          "certificate has made end when it is not good any more.\n",
-         cmd_cert_crl, state_options, 0, 0, false},
+         cmd_cert_crl, machine_options, 0, 0, false},
         {"reload", "", "Have the instance of this machine live by its manifest as it is now",
          "It is read and checked as at the start, with the files that it names. If anything is\n"
          "wrong, that is said, and nothing changes. Otherwise it counts for living sessions, too:\n"
          "what a profile grants no more is taken away. SIGHUP for capos-caposd does the same.\n",
-         cmd_reload, state_options, 0, 0, false},
+         cmd_reload, machine_options, 0, 0, false},
         {"status", "", "Show what the instance of this machine holds", NULL, cmd_status,
          state_options, 0, 0, false},
         {"audit verify", "[FILE]", "Check that an audit log is complete and unchanged",
@@ -567,7 +580,7 @@ static const struct cli_command commands[] = {
          "Example:\n  capos audit export --since 2026-11-23 --until 2026-11-23 >monday.jsonl\n",
          cmd_audit_export, export_options, 0, 1, false},
         {"doctor", "", "Show what this machine can confine, versions, and dates that come near",
-         NULL, cmd_doctor, state_options, 0, 0, false},
+         NULL, cmd_doctor, machine_options, 0, 0, false},
         {"version", "", "Show the version", NULL, cmd_version, NULL, 0, 0, false},
         {"help", "[COMMAND...]", "Show help", NULL, cmd_help, NULL, 0, 3, false},
         {"__complete", "", "Complete a command line", NULL, cmd_complete, NULL, 0, CLI_WORDS, true},

@@ -1,9 +1,13 @@
 /*
  * The instance on this machine is found by its state folder. Its admin socket lies in there; who
  * may open it is decided by the folder, and by the instance asking the kernel who we are.
+ *
+ * One that is elsewhere is administered by a login of one's own whose profile grants `admin`: the
+ * same interface, by another way.
  */
 #include "state.h"
 
+#include "admin.capnp-c.h"
 #include "runtime.h"
 #include "transcript.h"
 
@@ -87,11 +91,56 @@ static int admin_fail(const struct cli *c, const char *path, int r)
         return r == -EAGAIN ? cli_fail_late(c, NULL) : cli_fail_code(c, r, path);
 }
 
+/* ---- an instance elsewhere ---------------------------------------------------------------- */
+
+bool state_is_far(const struct cli *c)
+{
+        const struct cli_option *o = c->command ? c->command->options : NULL;
+
+        while (o && o->name && strcmp(o->name, "remote") != 0)
+                o++;
+        return o && o->name && (c->far || c->session);
+}
+
+/* By the capability `admin` of a login. */
+static int far_open_admin(struct cli *c)
+{
+        struct capos_session_info i = {.profile = ""};
+        struct capos_cap_entry e;
+        int r;
+
+        if (c->state)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "--state is for the instance of this machine, --remote and "
+                                "--session for that of a login: not both");
+        r = cli_open_and_fetch(c);
+        if (r)
+                return r;
+        if (!capos_client_find(c->client, "admin", &e)) {
+                (void)capos_client_info(c->client, &i);
+                return cli_fail(c, EXIT_DENIED, "no-admin",
+                                "this login, with profile %s, may not administer its instance: log "
+                                "in with a profile whose bundle has `admin` (capos login "
+                                "--profile); which one, its manifest says",
+                                i.profile);
+        }
+
+        c->administers = true;
+        (void)capnp_cap_unref(c->remote);
+        c->remote = capos_client_get(c->client, "admin", ADMIN_ID);
+        return c->remote ? EXIT_OK : cli_fail_code(c, -ENOMEM, NULL);
+}
+
+/* ---- either ------------------------------------------------------------------------------- */
+
 int state_open_admin(struct cli *c)
 {
         char path[RUNTIME_PATH];
-        int r = admin_path(c, path);
+        int r;
 
+        if (state_is_far(c))
+                return far_open_admin(c);
+        r = admin_path(c, path);
         if (r)
                 return r;
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "certificates.h"
+#include "daemon-admin.h"
 #include "daemon-packets.h"
 #include "daemon-quantity.h"
 #include "daemon-text.h"
@@ -34,7 +35,7 @@ enum {
 /* There is room for all numbers beyond the first, and the last, which is no number. */
 static const uint32_t FIRST_USER_MAX = UINT32_MAX - 65535;
 
-static const char SESSION[] = "session"; /* the one capability that is no service */
+static const char SESSION[] = "session"; /* it and `admin` are no services */
 
 struct check {
         manifest_reader m;
@@ -129,6 +130,8 @@ static void check_service_name(struct check *c, const char *member, uint32_t i)
                 check_fault_in(c, member, "name", BAD_NAME);
         if (text_is(name, SESSION))
                 check_fault_in(c, member, "name", "`session` is not a service");
+        if (text_is(name, DAEMON_ADMIN))
+                check_fault_in(c, member, "name", "`admin` is the instance's own");
         for (uint32_t k = 0; k < i; k++) {
                 if (!text_equal(name, service_name(service_list_get(l, k))))
                         continue;
@@ -157,6 +160,16 @@ static void check_service(struct check *c, uint32_t i)
 
 /* ---- profiles ------------------------------------------------------------------------------- */
 
+/* The instance's own stays with whom it was granted to. */
+static void check_admin(struct check *c, const char *member, grant_reader g)
+{
+        if (!daemon_admin_facets(grant_facet(g)))
+                check_fault_in(c, member, "facet",
+                               "`admin` has `accounts`, `sessions` and `audit`; empty: all");
+        if (grant_transfer(g) == TRANSFER_SERVICES)
+                check_fault_in(c, member, "transfer", "`admin` is passed on to nobody");
+}
+
 static void check_grant(struct check *c, const char *profile, grant_list bundle, uint32_t i)
 {
         grant_reader g = grant_list_get(bundle, i);
@@ -164,7 +177,9 @@ static void check_grant(struct check *c, const char *profile, grant_list bundle,
         char member[PATH_BYTES / 2 + 32];
 
         snprintf(member, sizeof(member), "%s.bundle[%u]", profile, i);
-        if (!text_is(name, SESSION) && !service_exists(c->m, name))
+        if (text_is(name, DAEMON_ADMIN))
+                check_admin(c, member, g);
+        else if (!text_is(name, SESSION) && !service_exists(c->m, name))
                 check_fault_in(c, member, "name", "there is no service of this name");
         if (!transfer_name(grant_transfer(g)))
                 check_fault_in(c, member, "transfer", "unknown");

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon-admin.h"
 #include "daemon-quantity.h"
 #include "daemon-strength.h"
 #include "manifest-explain.h"
@@ -212,13 +213,19 @@ static service_reader service_named(manifest_reader m, capnp_text name)
         return (service_reader){0};
 }
 
+/* Of what is no service. */
+static const char *own_title(capnp_text name)
+{
+        return text_is(name, DAEMON_ADMIN) ? "Administration" : "Who the session is";
+}
+
 static void grant_print(manifest_reader m, grant_reader g)
 {
         service_reader s = service_named(m, grant_name(g));
         capnp_text lease = grant_lease(g).len ? grant_lease(g) : remote_lease(service_remote(s));
 
         printf("    %-14s %s", grant_name(g).p,
-               strcmp(grant_name(g).p, "session") ? service_title(s).p : "Who the session is");
+               service_name(s).len ? service_title(s).p : own_title(grant_name(g)));
         if (grant_facet(g).len)
                 printf(", as `%s`", grant_facet(g).p);
         if (grant_transfer(g) == TRANSFER_SERVICES)

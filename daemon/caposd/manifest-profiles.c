@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon-admin.h"
 #include "daemon-quantity.h"
 
 enum { PATH_BYTES = 160, WHAT_BYTES = 160, GRANTS_MAX = 256, PROFILES_MAX = 256 };
@@ -81,6 +82,10 @@ static void check_grant(struct check *c, profile_reader p, unsigned profile, uns
 
         if (!lease_is_good(grant_lease(g)))
                 fault_of(c, profile, grant, "lease", NO_LEASE);
+        if (text_is(grant_name(g), DAEMON_ADMIN) && !profile_elevated(p))
+                fault_of(c, profile, grant, "name",
+                         "`admin` hands out powers (`accounts`, `credentials`, `audit`), and the "
+                         "profile is not `elevated`");
         if (!service_find(c, grant_name(g), &v))
                 return;
 

@@ -25,6 +25,7 @@ void admin_audit(struct sessiond *s, const char *what, const char *account, cons
 
 void change_free(struct change *c)
 {
+        c->by = asker_unref(c->by);
         free(c->key.blob);
         sodium_memzero(c, sizeof(*c));
         free(c);
@@ -49,10 +50,23 @@ int admin_fail(capnp_answer *a, int r)
         }
 }
 
+/* It can be made. */
+static void change_make(struct change *c, const struct proof_verdict *v)
+{
+        struct sessiond *s = c->s;
+        struct asker *before = asker_begin(s, c->by);
+        int r = c->apply(c, v);
+
+        if (r)
+                (void)admin_fail(c->a, r);
+        else
+                (void)audit_return(&s->audit, c->a);
+        (void)asker_begin(s, before);
+}
+
 void change_on_verdict(void *arg, enum prove_end end, const struct proof_verdict *v)
 {
         struct change *c = arg;
-        int r;
 
         if (end != PROVE_VERDICT) {
                 (void)capos_i_over_quota(c->a, CAPOS_I_QUOTA_PROOFS,
@@ -61,11 +75,11 @@ void change_on_verdict(void *arg, enum prove_end end, const struct proof_verdict
                 return;
         }
 
-        r = c->apply(c, v);
-        if (r)
-                (void)admin_fail(c->a, r);
+        /* Proving takes its time. */
+        if (asker_is_there(c->by))
+                change_make(c, v);
         else
-                (void)audit_return(&c->s->audit, c->a);
+                (void)asker_refuse(c->a);
         change_free(c);
 }
 
@@ -78,7 +92,7 @@ int change_start(struct change *c, const struct prove_what *what)
         int r;
 
         /* Each by itself: whoever administers has many at once, and is no stranger. */
-        snprintf(w.path.key[0], TURNS_KEY, "admin");
+        snprintf(w.path.key[0], TURNS_KEY, "%s", asker_party(c->by));
         snprintf(w.path.key[1], TURNS_KEY, "%s", c->name);
         w.done = w.done ? w.done : change_on_verdict;
         w.arg = c;
@@ -110,6 +124,7 @@ struct change *change_new(struct sessiond *s, capnp_answer *a, capnp_text name)
 
         c->s = s;
         c->a = a;
+        c->by = asker_ref(s->asker);
         snprintf(c->name, sizeof(c->name), "%s", name.p);
         if (store_serial(&s->store, c->name, &c->serial))
                 c->serial = 0;

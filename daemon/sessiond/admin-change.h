@@ -14,6 +14,7 @@ enum { ADMIN_E_SERVICE = 64 /* beside enum store_err: not for service accounts *
 struct change {
         struct sessiond *s;
         capnp_answer *a;
+        struct asker *by; /* who has asked; NULL: this machine's administrator */
         int (*apply)(struct change *c, const struct proof_verdict *v);
         char name[STORE_NAME_BYTES + 1];
         int64_t serial; /* of the account when it was asked for; 0: there was none */

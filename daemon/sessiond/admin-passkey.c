@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "admin.capnp-c.h"
+#include "asker.h"
 #include "clock.h"
 #include "daemon-text.h"
 #include "flow.h"
@@ -23,6 +24,7 @@ enum { AAGUID_TEXT = 37 };
 struct making {
         struct sessiond *s;
         capnp_answer *a;
+        struct asker *by; /* who has asked; NULL: this machine's administrator */
         struct store_passkey k;
         int64_t serial; /* of the account that it is for */
         struct proof_passkey_new wanted;
@@ -157,6 +159,12 @@ static void label_copy(char *to, capnp_text t, size_t room)
         to[n] = 0;
 }
 
+static void making_free(struct making *m)
+{
+        m->by = asker_unref(m->by);
+        free(m);
+}
+
 /* It becomes none, which is on record. Takes m. */
 static int making_fail(struct making *m, const char *why)
 {
@@ -164,7 +172,7 @@ static int making_fail(struct making *m, const char *why)
 
         passkey_audit(m->s, "passkey-add", "failed", m->k.account, why);
         (void)capnp_answer_fail(a, CAPNP_FAILED, "%s", why);
-        free(m);
+        making_free(m);
         return 0;
 }
 
@@ -175,7 +183,7 @@ static int making_over_quota(struct making *m, const char *why)
 
         passkey_audit(m->s, "passkey-add", capos_i_quota_code(CAPOS_I_QUOTA_PROOFS), m->k.account,
                       why);
-        free(m);
+        making_free(m);
         return capos_i_over_quota(a, CAPOS_I_QUOTA_PROOFS, why);
 }
 
@@ -198,18 +206,23 @@ static int making_end(struct making *m, const struct proof_verdict *v)
 
         passkey_audit(s, "passkey-add", "ok", m->k.account, m->k.fingerprint);
         admin_passkey_add_results_set_id(a, m->k.fingerprint);
-        free(m);
+        making_free(m);
         return audit_return(&s->audit, a);
 }
 
 static void making_on_verdict(void *arg, enum prove_end end, const struct proof_verdict *v)
 {
         struct making *m = arg;
+        struct sessiond *s = m->s;
+        struct asker *before = asker_begin(s, m->by);
 
-        if (end == PROVE_VERDICT)
+        if (!asker_is_there(m->by))
+                (void)making_fail(m, "whoever asked may not any more");
+        else if (end == PROVE_VERDICT)
                 (void)making_end(m, v);
         else
                 (void)making_over_quota(m, "the prover failed: try again");
+        (void)asker_begin(s, before);
 }
 
 /* Takes m. */
@@ -227,7 +240,7 @@ static int making_start(struct making *m, capnp_text response)
         };
         int r;
 
-        snprintf(w.path.key[0], TURNS_KEY, "admin");
+        snprintf(w.path.key[0], TURNS_KEY, "%s", asker_party(m->by));
         snprintf(w.path.key[1], TURNS_KEY, "%s", m->k.account);
         r = prover_start(&m->s->prover, &w, NULL);
         if (!r)
@@ -247,7 +260,8 @@ int admin_passkey_finish(struct sessiond *s, capnp_answer *a)
         if (!m)
                 return capos_i_refuse_no_memory(a);
 
-        *m = (struct making){.s = s, .a = a, .wanted = s->policy.passkeys.wanted};
+        *m = (struct making){
+                .s = s, .a = a, .by = asker_ref(s->asker), .wanted = s->policy.passkeys.wanted};
         label_copy(m->k.label, admin_passkey_add_param_label(a), sizeof(m->k.label));
         label_copy(m->k.account, admin_passkey_add_param_name(a), sizeof(m->k.account));
         wrong = capnp_answer_check(a) ? "the request cannot be read"

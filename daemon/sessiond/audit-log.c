@@ -232,6 +232,50 @@ void audit_log_write(struct audit_log *l, const struct capos_audit_record *r)
                 log_seal(l);
 }
 
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* Of another segment than the one that is written. The descriptor, or -errno. */
+static int log_open_sealed(const struct audit_log *l, uint32_t segment)
+{
+        char name[CAPOS_AUDIT_NAME_BYTES];
+        int fd;
+
+        capos_audit_segment_name(segment, name);
+        fd = openat(l->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        return fd < 0 ? -errno : fd;
+}
+
+int audit_log_read(struct audit_log *l, struct audit_piece *p, char *out, uint32_t room)
+{
+        uint32_t segment = p->segment ? p->segment : l->segment;
+        bool sealed = segment != l->segment;
+        int fd = l->fd, error;
+        ssize_t n;
+
+        if (segment > l->segment || p->at > INT64_MAX)
+                return -EINVAL;
+        if (sealed)
+                fd = log_open_sealed(l, segment);
+        if (fd < 0)
+                return fd;
+
+        do
+                n = pread(fd, out, room, (off_t)p->at);
+        while (n < 0 && errno == EINTR);
+        error = n < 0 ? -errno : 0;
+        if (sealed)
+                close(fd);
+        if (error)
+                return error;
+
+        while (n && out[n - 1] != '\n')
+                n--;
+        p->segment = segment;
+        p->sealed = sealed;
+        p->len = (uint32_t)n;
+        return 0;
+}
+
 /* ---- the start ------------------------------------------------------------------------------ */
 
 /* What a crash may have left of a change of segments. */

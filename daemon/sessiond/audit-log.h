@@ -48,6 +48,18 @@ void audit_log_write(struct audit_log *l, const struct capos_audit_record *r);
 void audit_log_sync(struct audit_log *l);
 /* Lets the store remember how far the log has got: what is synced alone. */
 void audit_log_mark(struct audit_log *l);
+/* A piece of a segment: whole lines. */
+struct audit_piece {
+        uint32_t segment; /* 0: the one that is written, whose number is filled in */
+        uint64_t at;      /* from which byte on, the beginning of a line */
+        uint32_t len;     /* filled in; 0: there is no more */
+        bool sealed;      /* likewise: the segment gets no longer */
+};
+
+/* Reads as much as there is and fits into out, which is longer than a line. 0, -EINVAL: there was
+ * no such segment yet, -errno: of one that is not there any more. */
+int audit_log_read(struct audit_log *l, struct audit_piece *p, char *out,
+                   uint32_t room) CAPNP_MUST_USE;
 /* Whether more may be begun than what the reserve is for. Asks the disk again each time it was no.
  */
 bool audit_log_has_room(struct audit_log *l);

@@ -48,6 +48,12 @@ static void audit_tick_later(struct audit *a)
 static void audit_write(struct audit *a, struct capos_audit_record r)
 {
         r.time_ms = clock_wall_ms();
+        if (a->actor) {
+                r.actor = a->actor->account;
+                r.actor_session = a->actor->session;
+                if (r.source && !strcmp(r.source, "local"))
+                        r.source = a->actor->source;
+        }
         audit_log_write(&a->log, &r);
         audit_tick_later(a);
 }

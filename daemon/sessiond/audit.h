@@ -9,7 +9,14 @@
 
 #include <capos/capnp.h>
 
+/* An administrator who is elsewhere. */
+struct audit_actor {
+        char account[33], session[33];
+        char source[64];
+};
+
 struct audit {
+        const struct audit_actor *actor; /* for whom things are done just now; NULL: nobody */
         capnp_vat *vat;
         capnp_timer *flush;       /* at the end of this turn: answers wait for the disk */
         capnp_timer *tick;        /* within a second: what nobody waits for */

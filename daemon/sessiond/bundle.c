@@ -6,11 +6,14 @@
 
 #include <unistd.h>
 
+#include "admin-remote.h"
+#include "admin.capnp-c.h"
 #include "admit.h"
 #include "follow.h"
 #include "services.h"
 #include "session.h"
 #include "sessiond.h"
+#include "user_session.capnp-c.h"
 
 static const struct grant_end_ops end_ops = {0};
 
@@ -73,7 +76,9 @@ int bundle_open(struct admission *ad, capnp_answer *a)
                 return open_deny(ad, a, name, CAPOS_DENIED_WRONG_INTERFACE);
 
         /* Nothing to hand over: the worker serves it itself, or has its socket already. */
-        r = g->policy->service ? service_open(g, &fd) : CAPNP_E_LIMIT;
+        r = CAPNP_E_LIMIT;
+        if (g->policy->service)
+                r = g->policy->service->own ? admin_open(g, &fd) : service_open(g, &fd);
         if (r && r != CAPNP_E_LIMIT)
                 return open_fail(ad, a, name, r);
 
@@ -97,8 +102,10 @@ int bundle_schema(struct admission *ad, capnp_answer *a)
                 if (g->revoked)
                         continue;
                 v = g->policy->service;
-                return v ? service_describe(service_of(ad->origin.s, v), a)
-                         : service_describe_session(a);
+                if (!v || v->own)
+                        return service_describe_own(
+                                v ? &admin_capnp_schema : &user_session_capnp_schema, a);
+                return service_describe(service_of(ad->origin.s, v), a);
         }
         return origin_deny(&ad->origin, a,
                            revoked ? CAPOS_DENIED_REVOKED_LEASE : CAPOS_DENIED_UNKNOWN_NAME, NULL);

@@ -14,7 +14,6 @@
 #include "services.h"
 #include "session-names.h"
 #include "sessiond.h"
-#include "user_session.capnp-c.h"
 
 /* Somebody who wants to know. */
 struct waiter {
@@ -142,9 +141,8 @@ int service_describe(struct service *v, capnp_answer *a)
         return capnp_answer_keep(a, waiter_on_cancel, w);
 }
 
-int service_describe_session(capnp_answer *a)
+int service_describe_own(const struct capnp_schema_file *f, capnp_answer *a)
 {
-        const struct capnp_schema_file *f = &user_session_capnp_schema;
         CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
         capnp_builder root;
         capnp_lbuilder nodes;

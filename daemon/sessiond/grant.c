@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "asker.h"
 #include "user_session.capnp-c.h"
 
 enum { GRANT_LOOK_MS = 100 };
@@ -64,6 +65,10 @@ static void grant_drain(int fd)
 static void grant_drop(struct grant *g)
 {
         g->socket++;
+        g->asker = asker_end(g->asker);
+        if (g->own)
+                capnp_conn_close(g->own, (capnp_exception){CAPNP_DISCONNECTED, "over"});
+        g->own = capnp_conn_unref(g->own);
         g->patience = capnp_timer_free(g->patience);
         g->hung_up = false;
         g->watch = capnp_watch_free(g->watch);

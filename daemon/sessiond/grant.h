@@ -5,6 +5,7 @@
 #include "base-list.h"
 #include "policy.h"
 
+struct asker;
 struct session;
 
 enum { CALLER_BYTES = 16 };
@@ -22,6 +23,8 @@ struct grant {
         uint32_t disclosed;              /* what the service was told of it: on record */
         capnp_timer *patience;           /* for the service to answer, or to read what is left */
         capnp_watch *watch;              /* tells when the worker has closed its end */
+        struct asker *asker;             /* of `admin`: who is behind the socket … */
+        capnp_conn *own;                 /* … whose service's end is ours */
         int dup;                         /* our duplicate of the service's end; -1: no socket */
         bool hung_up;                    /* the worker has closed it: nothing more comes in */
         bool revoked;

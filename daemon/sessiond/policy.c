@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin.capnp-c.h"
+#include "daemon-admin.h"
 #include "daemon-capacity.h"
 #include "daemon-log.h"
 #include "daemon-quantity.h"
@@ -21,13 +23,24 @@
 
 enum { MANIFEST_BYTES = 4 * 1024 * 1024 };
 
+/* It reaches further than itself: accounts, what they are proved by, the audit log. */
+static const struct policy_service policy_admin = {
+        .name = DAEMON_ADMIN,
+        .title = "Administration",
+        .summary = "Accounts, sessions and the audit log of this instance.",
+        .interface_id = ADMIN_ID,
+        .remote = true,
+        .powers = true,
+        .own = true,
+};
+
 static const struct policy_service *policy_service(const struct policy *p, const char *name)
 {
         for (unsigned i = 0; i < p->nservices; i++)
                 if (!strcmp(p->services[i].name, name))
                         return &p->services[i];
 
-        return NULL;
+        return strcmp(name, DAEMON_ADMIN) ? NULL : &policy_admin;
 }
 
 const struct policy_profile *policy_profile(const struct policy *p, capnp_text name)
@@ -113,6 +126,9 @@ static int policy_grants(struct policy *p, struct policy_profile *f, grant_list 
                         g->lease_ms = g->service->lease_ms;
                 if (g->service && !policy_may_grant(f, g->service))
                         return CAPNP_E_POISON;
+                if (g->service == &policy_admin &&
+                    (g->services || !daemon_admin_facets(grant_facet(r))))
+                        return CAPNP_E_POISON; /* caposd has said so */
                 if (!g->service && strcmp(g->name, "session") != 0) {
                         daemon_log(LOG_ERR, "profile %s grants %s, which is no service",
                                    daemon_log_text(f->name, strlen(f->name)).s,

@@ -26,6 +26,7 @@ struct policy_service {
         uint64_t lease_ms;   /* the longest that it is granted for; 0: any */
         bool remote;         /* for profiles that are not local, too */
         bool powers;         /* for profiles that are elevated, alone */
+        bool own;            /* it is `admin`, which nobody is started for */
         uint32_t disclosure; /* what it may know of its callers: bits of enum disclosure */
 };
 

@@ -75,7 +75,8 @@ int service_open(struct grant *g, int *ret_fd) CAPNP_MUST_USE;
 void service_describe_end(struct service *v);
 /* Ends an answer to Admission.schema with what the service says. Takes a. */
 int service_describe(struct service *v, capnp_answer *a);
-/* The schema of the capability `session`: a CodeGeneratorRequest. Takes a. */
-int service_describe_session(capnp_answer *a);
+/* That of a capability of the instance's own, whose schema is in this file: a CodeGeneratorRequest.
+ * Takes a. */
+int service_describe_own(const struct capnp_schema_file *f, capnp_answer *a);
 
 #endif

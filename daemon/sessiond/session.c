@@ -58,6 +58,16 @@ void session_audit(const struct session *e, const char *what, const char *outcom
                 audit_add_counted(&e->s->audit, r);
 }
 
+void session_audit_counted(const struct session *e, const char *what, const char *outcome,
+                           const char *capability, const char *detail)
+{
+        struct capos_audit_record r = session_record(e, what, outcome);
+
+        r.capability = capability;
+        r.detail = detail;
+        audit_add_counted(&e->s->audit, r);
+}
+
 /* Somebody of the instance has taken away all of it, or a capability: never only counted. */
 static void session_audit_revocation(const struct session *e, const char *capability,
                                      const char *detail)

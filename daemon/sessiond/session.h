@@ -140,6 +140,10 @@ void session_witness(const struct session *e, log_witness_builder b);
 void session_audit(const struct session *e, const char *what, const char *outcome,
                    const char *capability, const char *detail);
 
+/* The same for what may be done again and again: counted. */
+void session_audit_counted(const struct session *e, const char *what, const char *outcome,
+                           const char *capability, const char *detail);
+
 /* Ends the sessions of an account, or only those that rest on a credential: it made them, or has
  * renewed them last (NULL: all); and those that its clients could come back to. reason: for their
  * clients. */

@@ -6,6 +6,7 @@
 
 #include "admin.h"
 #include "arrivals.h"
+#include "asker.h"
 #include "audit.h"
 #include "base-list.h"
 #include "daemon-link.h"
@@ -48,6 +49,7 @@ struct sessiond {
         struct service **services;      /* as many as the policy has, in its order */
         struct capnp_i_list checks;     /* of services, under way */
         struct admin admin;
+        struct asker *asker; /* for whom things are done just now; NULL: for nobody elsewhere */
         struct registrations registrations; /* of passkeys */
         struct arrivals arrivals;
         struct capnp_i_list admissions, sessions;

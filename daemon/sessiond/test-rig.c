@@ -66,6 +66,18 @@ static void manifest_profile(profile_builder p, const char *name, const struct r
         quota_set_sessions_per_account(profile_init_quota(p), 3);
 }
 
+static void manifest_boss(profile_builder p, const struct rig_options *o)
+{
+        grant_list_builder g;
+
+        manifest_profile(p, "boss", o);
+        profile_set_elevated(p, !o->humble);
+        g = profile_init_bundle(p, 2);
+        grant_set_name(grant_list_builder_get(g, 0), "session");
+        grant_set_name(grant_list_builder_get(g, 1), "admin");
+        grant_set_facet(grant_list_builder_get(g, 1), o->admin);
+}
+
 static void manifest_entry(entry_builder e, bool enabled)
 {
         entry_set_enabled(e, enabled);
@@ -113,7 +125,7 @@ static int manifest_memfd(const struct rig_options *o)
         remote_set_transfer(service_init_remote(v), TRANSFER_SERVICES);
         if (o->pseudonym)
                 disclosure_list_builder_set(service_init_disclosure(v, 1), 0, DISCLOSURE_PSEUDONYM);
-        p = manifest_init_profiles(b, o->service ? 4 : 3);
+        p = manifest_init_profiles(b, 3 + o->service + (o->admin != NULL));
         manifest_profile(profile_list_builder_get(p, 0), o->no_operator ? "another" : "operator",
                          o);
         manifest_profile(profile_list_builder_get(p, 1), "visitor", o);
@@ -123,6 +135,8 @@ static int manifest_memfd(const struct rig_options *o)
                 manifest_profile(profile_list_builder_get(p, 3), "robot", o);
                 profile_set_service(profile_list_builder_get(p, 3), true);
         }
+        if (o->admin)
+                manifest_boss(profile_list_builder_get(p, 3 + o->service), o);
         a = manifest_init_authentication(b);
         authentication_set_password(a, !o->no_password);
         manifest_entry(authentication_init_guest(a), !o->no_entry);

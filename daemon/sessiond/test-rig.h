@@ -38,6 +38,8 @@ struct rig_options {
         bool no_echo;      /* bundles have `session` alone */
         bool no_operator;  /* there is another profile in its place */
         const char *facet; /* of echo in all bundles; NULL: the profile's name */
+        const char *admin; /* a profile has this facet of `admin`, `boss`; "": all of it */
+        bool humble;       /* … which is not elevated */
         const char *dir;   /* a folder that exists already, to start again in */
 };
 

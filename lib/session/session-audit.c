@@ -198,6 +198,8 @@ size_t capos_audit_line(struct capos_audit_chain *c, const struct capos_audit_re
         line_text(&l, "session", r->session);
         line_text(&l, "capability", r->capability);
         line_text(&l, "detail", r->detail);
+        line_text(&l, "actor", r->actor);
+        line_text(&l, "actorSession", r->actor_session);
         line_text(&l, "claim", r->claim);
         line_text(&l, "reporter", r->reporter);
         line_number(&l, "times", r->times);

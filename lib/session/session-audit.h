@@ -28,7 +28,8 @@ struct capos_audit_record {
         const char *session;    /* its id */
         const char *capability; /* its name */
         const char *detail;
-        const char *claim;    /* what the client said about itself */
+        const char *actor, *actor_session; /* the administrator who has done it from elsewhere */
+        const char *claim;                 /* what the client said about itself */
         const char *reporter; /* "worker": reported by a worker, so only as good as that */
         uint64_t times;       /* how many more like the record before there were */
         uint32_t segment;     /* the first record of a segment that goes on from another: which */

@@ -37,6 +37,12 @@ def type_id(schema, name, root="schema"):
     return struct.unpack(">Q", digest[:8])[0] | 1 << 63
 
 
+def ordinal(schema, method):
+    """The number of a method; its name is the only one of that file."""
+    with open(os.path.join(TOP, "schema", schema + ".capnp"), encoding="utf-8") as f:
+        return int(re.search(rf"^  {method} @(\d+) ", f.read(), re.M).group(1))
+
+
 GATEWAY = type_id("remote_session", "RemoteSessionGateway")
 FLOW = type_id("remote_session", "RemoteAuthFlow")
 SESSION = type_id("remote_session", "RemoteSession")

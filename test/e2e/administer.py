@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""administer: an administrator who is elsewhere, and owners who look after their sessions.
+
+Why: what reaches further than itself is the first thing that a bundle must not hold by mistake, and
+what is held has to end with its session, be on record with who did it, and let nobody saw off the
+branch he sits on. The client here is made of bytes, or is `capos`.
+
+usage: administer.py
+"""
+import json
+import os
+import subprocess
+import sys
+
+import instance
+import sessionlib as s
+from sessionlib import Failed, Refused, Struct
+
+SCRIPT = "e2e-administer"
+BOSS, GUARD = "boss", "guard"
+ADD, REMOVE, LIST, PASSWD, SESSIONS, REVOKE, STATUS, PATH, RELOAD, LOCK = (
+    s.ordinal("admin", name) for name in (
+        "accountAdd", "accountRemove", "accountList", "passwd", "sessionList", "sessionRevoke",
+        "status", "auditPath", "reloadIdentity", "accountLock"))
+ACCOUNT_SESSIONS = s.ordinal("remote_session", "accountSessions")
+END_ACCOUNT_SESSION = s.ordinal("remote_session", "endAccountSession")
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+def refused(code, call, says=""):
+    try:
+        call()
+    except Refused as e:
+        if e.code != code or says not in e.reason:
+            raise Failed(f"expected {code} and {says!r}: {e}") from e
+        return
+    raise Failed(f"expected {code}, and it worked")
+
+
+def elevated(name, facet="", more=""):
+    """A profile that may administer."""
+    return instance.profile(name, ["session", "system_info", "chat", "admin"]).replace(
+        "lease", f"elevated = true, {more} lease", 1).replace(
+            '(name = "admin"', f'(name = "admin", facet = "{facet}"')
+
+
+class Cases:
+    def __init__(self, target):
+        self.target = target
+        self.env = {**os.environ, "HOME": target.folder.name,
+                    "XDG_RUNTIME_DIR": target.folder.name}
+        self.env.pop("CAPOS_STATE", None)
+
+    def administer(self, name="ada"):
+        peer, session, caps = self.target.login(name)
+        return peer, session, s.get(caps, "admin", s.ADMIN)
+
+    def audit(self, **wanted):
+        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
+            return [r for r in map(json.loads, f) if all(r.get(k) == v for k, v in wanted.items())]
+
+    def local(self, method, *words):
+        """The machine's own administrator asks."""
+        admin = self.target.admin()
+        try:
+            return admin.ref.call(method, Struct(b"", list(words)))
+        finally:
+            admin.close()
+
+    # ---- who has it
+
+    def in_the_bundle(self):
+        peer, session, caps = self.target.login("ada")
+        expect(s.names(caps)["admin"][:2], (s.ADMIN, "session"), "the entry")
+        caps.call(2, Struct(s.struct.pack("<Q", s.ADMIN)))
+        refused("denied.wrong-interface", lambda: s.get(caps, "admin", s.CHAT))
+        session.call(3)
+        peer.close()
+
+    def not_without(self):
+        for login in (lambda: self.target.login(), self.nobody):
+            peer, _, caps = login()
+            expect("admin" in s.names(caps), False, "the bundle")
+            refused("denied.unknown-name", lambda c=caps: s.get(c, "admin", s.ADMIN))
+            peer.close()
+
+    def nobody(self):
+        peer = self.target.connect()
+        session = peer.anonymous()
+        return peer, session, s.cap_set(session)
+
+    def stays_with_whom_it_was_granted_to(self):
+        """Passed on to a service it is refused by the session, on record."""
+        peer, session, caps = self.target.login("ada")
+        admin = s.get(caps, "admin", s.ADMIN)
+        chat = s.get(caps, "chat", s.CHAT)
+        own = [s.w.descriptor(s.w.RECEIVER_HOSTED, admin.number)]
+        refused("denied.transfer", lambda: chat.call(0, Struct(b"", ["#x", s.w.Cap(0)]), own))
+        session.call(3)
+        peer.close()
+
+    def wrong_manifests(self):
+        """Each ends the start, and the check, with its place."""
+        humble = elevated("p").replace("elevated = true, ", "")
+        visitor = elevated("visitor").replace(", (name = \"chat\", transfer = session)", "")
+        for profiles, services, anonymous, said in (
+                ([humble], [], "anonymous", "profiles[3].bundle[3].name: `admin` hands out powers"),
+                ([elevated("p", "everything")], [], "anonymous", "profiles[3].bundle[3].facet: `admin` has"),
+                ([elevated("p").replace('facet = "", transfer = session', 'facet = "", transfer = services')],
+                 [], "anonymous", "profiles[3].bundle[3].transfer: `admin` is passed on to nobody"),
+                ([], [instance.service("admin", "capos-chat", s.CHAT)], "anonymous",
+                 "services[2].name: `admin` is the instance's own"),
+                ([visitor], [], "visitor", "authentication.anonymous.profile: it is `elevated`")):
+            text = instance.manifest(profiles=profiles, services=services, anonymous=anonymous)
+            path = os.path.join(self.target.folder.name, "wrong")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+            for words in (["manifest", "check", path],
+                          ["up", "--state", path + "-state", "--listen", "plain:127.0.0.1:0",
+                           "--manifest", path]):
+                done = self.capos(*words, code=1)
+                if said not in done.stderr:
+                    raise Failed(f"{words[0]}: {said!r} is not in {done.stderr!r}")
+
+    # ---- what is done by it
+
+    def ends_another(self):
+        """An account goes under its session; each step is on record with who has done it."""
+        peer, session, admin = self.administer()
+        admin.call(ADD, Struct(b"", ["bob", s.w.Ptrs(["operator"]), instance.SECRET.encode()]))
+        theirs, bobs, _ = self.target.login("bob")
+        admin.call(REMOVE, Struct(b"", ["bob"]))
+        refused("denied.stale-session", lambda: bobs.call(0), "the account was removed")
+        refused("denied.credentials",
+                lambda: self.target.connect().password("bob", instance.SECRET))
+        ada = s.text(session.call(0).content.ptr(0).ptr(0))
+        for what, more in (("admin", {"detail": "accountAdd bob", "session": ada, "account": "ada"}),
+                           ("account-add", {"account": "bob"}), ("account-remove", {"account": "bob"}),
+                           ("revocation", {"account": "bob"})):
+            found = self.audit(what=what, actor="ada", actorSession=ada, **more)
+            expect(len(found), 1, f"records of {what}")
+            if found[0]["source"] == "local":
+                raise Failed(f"it was not local: {found[0]}")
+        theirs.close()
+        session.call(3)
+        peer.close()
+
+    def not_on_the_machine(self):
+        peer, session, admin = self.administer()
+        for method in (PATH, RELOAD, RELOAD + 1):
+            refused("service", lambda m=method: admin.call(m), "on the instance's machine alone")
+        admin.call(STATUS)
+        session.call(3)
+        peer.close()
+
+    def a_part_of_it(self):
+        peer, session, admin = self.administer("gustav")
+        admin.call(SESSIONS)
+        refused("service", lambda: admin.call(LIST), "another facet")
+        refused("service", lambda: admin.call(ADD, Struct(b"", ["x", s.w.Ptrs([BOSS]), b""])),
+                "another facet")
+        session.call(3)
+        peer.close()
+
+    def not_himself(self):
+        peer, session, admin = self.administer()
+        mine = s.text(session.call(0).content.ptr(0).ptr(0))
+        for method, words in ((REMOVE, ["ada"]), (LOCK, ["ada", "oops"]), (PASSWD, ["ada", b""]),
+                              (REVOKE, [mine, ""]), (REVOKE, [mine, "admin"])):
+            refused("service", lambda m=method, x=words: admin.call(m, Struct(b"", x)),
+                    "it is what you ask by")
+        session.call(3)
+        peer.close()
+
+    def ends_with_its_session(self):
+        """Taken away, it is over for what was asked before, too."""
+        peer, session, admin = self.administer()
+        mine = s.text(session.call(0).content.ptr(0).ptr(0))
+        self.local(REVOKE, mine, "admin")
+        refused("denied.revoked-lease", lambda: admin.call(STATUS))
+        refused("denied.revoked-lease", lambda: s.get(s.cap_set(session), "admin", s.ADMIN))
+        self.local(REVOKE, mine, "")
+        refused("denied.stale-session", lambda: session.call(0), "revoked")
+        peer.close()
+
+    def policy_takes_it(self):
+        """Another manifest grants a facet of it, or none: what was had ends under way."""
+        path = self.target.arguments[self.target.arguments.index("--manifest") + 1]
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        peer, session, admin = self.administer()
+        for other in (text.replace('(name = "admin", facet = ""', '(name = "admin", facet = "audit"'), text):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(other)
+            self.capos("reload", "--state", self.target.state)
+            refused("denied.revoked-lease", lambda: admin.call(STATUS), "policy")
+            admin = s.get(s.cap_set(session), "admin", s.ADMIN)
+            if other != text:
+                refused("service", lambda: admin.call(STATUS), "another facet")
+        admin.call(STATUS)
+        session.call(3)
+        peer.close()
+
+    # ---- by the command
+
+    def capos(self, *words, code=0, text=""):
+        done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), *words],
+                              input=text, capture_output=True, text=True, timeout=60, check=False,
+                              env=self.env)
+        expect(done.returncode, code, f"{words}: {done.stdout} {done.stderr}")
+        return done
+
+    def by_command(self):
+        for name in ("ada", instance.USER):
+            self.capos("login", f"{name}@{self.target.where}", "--password-stdin", "--as", name,
+                       text=instance.SECRET + "\n")
+        far = ("--session", "ada")
+        self.capos("account", "add", "carol", "--password-stdin", *far, text="a good password\n")
+        names = [a["name"] for a in json.loads(
+            self.capos("account", "list", "--json", *far).stdout)["accounts"]]
+        expect("carol" in names and "ada" in names, True, f"accounts {names}")
+        self.capos("account", "lock", "carol", "--reason", "who is it", *far)
+        shown = self.capos("session", "list", *far).stdout
+        expect("ada" in shown and instance.USER in shown, True, shown)
+        self.capos("status", *far)
+        said = self.capos("account", "remove", "ada", *far, code=1).stderr
+        expect("it is what you ask by" in said and "service:" not in said, True, said)
+        records = [json.loads(line) for line in self.capos(
+            "audit", "query", "--account", "carol", "--json", "-s", "ada").stdout.splitlines()]
+        expect([r["what"] for r in records], ["account-add", "account-lock"], "the records")
+        expect({r["actor"] for r in records}, {"ada"}, "who did it")
+        self.capos("audit", "verify", *far)
+        said = self.capos("account", "list", "--session", instance.USER, code=3).stderr
+        expect("profile operator" in said and "capos login --profile" in said, True, said)
+        said = self.capos("account", "list", "--remote", code=2).stderr
+        expect("choose one" in said, True, said)
+        self.capos("account", "list", "--state", self.target.state, "--remote", code=2)
+        self.capos("account", "remove", "carol", "--state", self.target.state)
+        self.capos("session", "revoke", "--account", instance.USER, *far)
+        self.capos("logout", "--all")
+
+    # ---- owners
+
+    def owners(self):
+        first, session, _ = self.target.login()
+        other, others, _ = self.target.login()
+        boss, adas, _ = self.target.login("ada")
+        ids = [s.text(x.call(0).content.ptr(0).ptr(0)) for x in (session, others, adas)]
+        listed = [(s.text(e.ptr(0)), e.uint(192, 8) & 1) for e in
+                  session.call(ACCOUNT_SESSIONS).content.ptr(0)]
+        expect(listed, [(ids[0], 1), (ids[1], 0)], "the sessions")
+        for wrong in (ids[2], "0" * 32, ids[0]):
+            refused("denied.unknown-name",
+                    lambda i=wrong: session.call(END_ACCOUNT_SESSION, Struct(b"", [i])),
+                    "the account has no other session of this id")
+        expect(session.call(END_ACCOUNT_SESSION, Struct(b"", [ids[1]])).content.uint(0, 32), 1, "ended")
+        refused("denied.stale-session", lambda: others.call(0), "its owner has ended it")
+        adas.call(0)
+        peer, nobodys, _ = self.nobody()
+        for method in (ACCOUNT_SESSIONS, END_ACCOUNT_SESSION):
+            refused("denied.profile", lambda m=method: nobodys.call(m, Struct(b"", [""])))
+        again, _, _ = self.target.login()
+        expect(session.call(END_ACCOUNT_SESSION, Struct(b"", [""])).content.uint(0, 32), 1, "ended")
+        expect(session.call(END_ACCOUNT_SESSION, Struct(b"", [""])).content.uint(0, 32), 0, "ended")
+        for p in (first, other, boss, peer, again):
+            p.close()
+
+
+def main():
+    target = instance.Instance(instance.manifest(
+        profiles=[elevated(BOSS), elevated(GUARD, "sessions")]))
+    with target:
+        target.add_user("ada", [BOSS])
+        target.add_user("gustav", [GUARD])
+        cases = Cases(target)
+        return instance.run_cases(SCRIPT, [
+            ("it is in the bundle", cases.in_the_bundle),
+            ("of nobody else", cases.not_without),
+            ("it is not passed on", cases.stays_with_whom_it_was_granted_to),
+            ("manifests that grant it wrongly", cases.wrong_manifests),
+            ("an account goes under its session", cases.ends_another),
+            ("what acts on the machine", cases.not_on_the_machine),
+            ("a facet", cases.a_part_of_it),
+            ("what he stands on", cases.not_himself),
+            ("it ends with its session", cases.ends_with_its_session),
+            ("the policy takes it away", cases.policy_takes_it),
+            ("by the command", cases.by_command),
+            ("owners of accounts", cases.owners)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
