@@ -31,7 +31,8 @@ struct Quota {
   # How long one message may be.
 
   callsPerSecond @4 :UInt32 = 0;
-  # Must be 0: this version does not hold a rate.
+  # Calls that are taken in a second: as many at once, and from then on one as soon as the rate allows. What comes faster
+  # is not read until then, and not refused. 0: any; else 10 or more, so that who is next waits a tenth of a second.
 
   sessionsPerAccount @5 :UInt32 = 16;
   # Sessions of one account with this profile.

@@ -52,7 +52,7 @@ struct SessionQuota {
   # Size of one message.
 
   callsPerSecond @4 :UInt32;
-  # Rate from which calls are paced. 0: not paced.
+  # How many calls are taken in a second. More wait where they are, in order; none is refused for it. 0: any.
 }
 
 struct QuotaUse {
@@ -62,7 +62,7 @@ struct QuotaUse {
   # Which one. What the client holds or has under way: `references`, `calls`, `held-bytes` (kept for its calls and
   # references), `queued-bytes` (results that it has not read). `own-references`: references of its own that the
   # session holds. Between the client and all services, both ways: `calls-across`, `bytes-across`. `message-bytes`: one
-  # message. `sessions`: of its account, as of the login or the last renewal.
+  # message. `calls-per-second`: calls of which not as much time has passed as the rate wants. `sessions`: of its account, as of the login or the last renewal.
 
   limit @1 :UInt64;
   # How much there may be. 0: any.

@@ -22,6 +22,7 @@
 
 enum {
         NAME_BYTES = 64,
+        LEAST_RATE = 10, /* calls in a second: nobody waits for longer than a tenth of one */
         LIST_MAX = 256,
         IDLE_MAX = 64,
         PATH_BYTES = 160,
@@ -199,9 +200,8 @@ static void check_quota(struct check *c, const char *member, quota_reader q)
                 check_fault_in(c, member, "quota.calls", "must not be 0");
         check_size(c, member, "quota.queued", quota_queued(q));
         check_size(c, member, "quota.message", quota_message(q));
-        if (quota_calls_per_second(q))
-                check_fault_in(c, member, "quota.callsPerSecond",
-                               "this version does not hold a rate; leave it out");
+        if (quota_calls_per_second(q) && quota_calls_per_second(q) < LEAST_RATE)
+                check_fault_in(c, member, "quota.callsPerSecond", "must be 0, or 10 and more");
         if (!quota_sessions_per_account(q))
                 check_fault_in(c, member, "quota.sessionsPerAccount", "must not be 0");
 }

@@ -48,6 +48,8 @@ struct capnp_limits kit_limits(const struct capnp_limits *l)
                 own.refs = 1024;
         if (!own.segments)
                 own.segments = 64;
+        if (!own.turn)
+                own.turn = 1;
         return own;
 }
 

@@ -53,6 +53,7 @@ struct capnp_limits worker_limits(const struct worker *w)
                                      .answers = session_quota_calls(q),
                                      .refs = session_quota_references(q),
                                      .segments = 64,
+                                     .rate = session_quota_calls_per_second(q),
                                      .wipe = true}; /* a renewal may come at any time */
 }
 

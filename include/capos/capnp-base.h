@@ -103,6 +103,11 @@ struct capnp_limits {
                                      least 8 Mi words (64 MiB) */
         uint64_t window_bytes;  /**< stream calls in flight per target before
                                      capnp_question_stream() asks to wait: 64 KiB */
+        uint32_t turn;          /**< calls of the peer that are taken before it is the turn of
+                                     other connections: any (0). Held by vats with sockets */
+        uint32_t rate;          /**< calls of the peer in a second: beyond that they are taken one
+                                     by one as time passes, and meanwhile nothing is read: any (0).
+                                     Likewise */
         bool fds_out_only;      /**< fds is for what is sent; what comes is never taken: false */
         bool data_only;         /**< the peer sends no capabilities: a Call or Return whose table
                                      has an entry, and any Resolve, end the connection as a breach

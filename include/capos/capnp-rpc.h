@@ -672,6 +672,7 @@ struct capnp_rpc_counts {
         uint64_t held_bytes;    /**< charged to the peer */
         uint64_t out_bytes;     /**< queued toward the peer */
         uint64_t message_bytes; /**< capnp_rpc_count_most(): the longest message, either way */
+        uint32_t rate;          /**< calls that count for limits.rate */
         uint64_t calls_in;      /**< calls received, ever */
         uint64_t calls_out;     /**< calls sent, ever */
 };

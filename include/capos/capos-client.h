@@ -137,7 +137,7 @@ struct capos_session_info {
         uint32_t calls;             /**< quota: calls in flight */
         uint64_t queued_bytes;      /**< quota: toward a service, and toward us */
         uint64_t message_bytes;     /**< quota: one message */
-        uint32_t calls_per_second;  /**< rate from which calls are paced; 0: not paced */
+        uint32_t calls_per_second;  /**< calls that are taken in a second; 0: any */
         uint64_t witness_records;   /**< how long the instance's audit log was then; 0: not told */
         capnp_data witness_hash;    /**< the hash of its last record */
         uint64_t last_login_at_ms; /**< of the account, before this one; since 1970; 0: not known */

@@ -35,6 +35,7 @@ static void rpc_take_limits(capnp_rpc *r, const struct capnp_limits *l)
                 r->limits.fds = MAX_FDS;
         if (r->no_fds)
                 r->limits.fds = 0;
+        capnp_i_turn_limits(r);
 }
 
 int capnp_rpc_new(capnp_vat *v, const struct capnp_limits *l, capnp_cap *bootstrap,
@@ -56,6 +57,7 @@ int capnp_rpc_new(capnp_vat *v, const struct capnp_limits *l, capnp_cap *bootstr
         r->why = capnp_i_cap_broken(why);
         r->vat = capnp_i_vat_ref(v);
         r->refs = 1;
+        r->calls_stop = UINT64_MAX;
         rpc_take_limits(r, l);
         r->bootstrap = capnp_cap_ref(bootstrap);
         capnp_i_list_init(&r->outq);
@@ -251,7 +253,8 @@ void capnp_i_rpc_eased(capnp_rpc *r)
         capnp_i_rpc_dirty(r);
 }
 
-bool capnp_rpc_wants_input(const capnp_rpc *r)
+/* Whether input would be wanted if none was left of the last turn. */
+static inline bool rpc_would_read(const capnp_rpc *r)
 {
         if (r->closed)
                 return false;
@@ -261,6 +264,16 @@ bool capnp_rpc_wants_input(const capnp_rpc *r)
 
         return !rpc_waits_for_nothing(r) ||
                (r->out_replies <= r->limits.out_bytes && !capnp_i_rpc_is_paused(r));
+}
+
+bool capnp_i_rpc_would_read(const capnp_rpc *r)
+{
+        return rpc_would_read(r);
+}
+
+bool capnp_rpc_wants_input(const capnp_rpc *r)
+{
+        return !r->rest.b && rpc_would_read(r);
 }
 
 /* ---- asking --------------------------------------------------------------------------------- */
@@ -309,6 +322,7 @@ void capnp_rpc_count(const capnp_rpc *r, struct capnp_rpc_counts *ret_n)
                 .embargoes = r->embargoes.live,
                 .held_bytes = r->held,
                 .out_bytes = r->out_bytes,
+                .rate = capnp_i_turn_used(r),
                 .calls_in = r->calls_in,
                 .calls_out = r->calls_out,
         };
@@ -325,6 +339,7 @@ void capnp_rpc_count_most(const capnp_rpc *r, struct capnp_rpc_counts *ret_n)
                 .held_bytes = r->most_held,
                 .out_bytes = r->most_out,
                 .message_bytes = r->longest,
+                .rate = capnp_i_turn_most(r),
                 .calls_in = r->calls_in,
                 .calls_out = r->calls_out,
         };

@@ -8,6 +8,8 @@
  * the read there. So those that one feed brings belong to the message that is incomplete when its
  * bytes are used up, or else to the last one in it, and they are bound to that message at once: a
  * message of many reads keeps its own while those that follow get theirs.
+ *
+ * Feeding stops behind the last call of a turn (rpc-turn.c). What is left is kept as it came.
  */
 #include "rpc-internal.h"
 
@@ -140,6 +142,15 @@ static int feed_measure(capnp_rpc *r, const uint8_t *b, size_t len, struct measu
         return 0;
 }
 
+static void rest_drop(capnp_rpc *r)
+{
+        if (r->rest.b && r->limits.wipe)
+                explicit_bzero(r->rest.b, r->rest.len);
+        free(r->rest.b);
+        capnp_i_fds_close(&r->rest.fds);
+        r->rest = (struct rest){0};
+}
+
 /* The buffer goes, wiped where the program asks for that. */
 static void feed_free(capnp_rpc *r)
 {
@@ -152,6 +163,7 @@ static void feed_free(capnp_rpc *r)
 
 void capnp_i_feed_deinit(capnp_rpc *r)
 {
+        rest_drop(r);
         feed_free(r);
 }
 
@@ -318,22 +330,99 @@ static void feed_end(capnp_rpc *r)
                         false);
 }
 
+/* Until all is used up, or the turn is over. */
+static int feed_run(capnp_rpc *r, struct input *in)
+{
+        int k = 0;
+
+        while (!k && in->len && r->calls_in < r->calls_stop)
+                k = feed_next(r, in);
+        if (!k && !in->len && in->nfds)
+                feed_bind_fds(r, in);
+        return k;
+}
+
+/* ---- what is left of a turn ----------------------------------------------------------------- */
+
+/* Keeps all of it, behind what is there already. */
+static int rest_keep(capnp_rpc *r, struct input *in)
+{
+        size_t left = r->rest.len - r->rest.at;
+        uint8_t *b = malloc(left + in->len);
+        struct fds fds = r->rest.fds;
+
+        if (!b)
+                return feed_no_memory(r);
+
+        if (left)
+                memcpy(b, r->rest.b + r->rest.at, left);
+        memcpy(b + left, in->b, in->len);
+        for (unsigned i = 0; i < in->nfds; i++) {
+                if (fds.n < capnp_i_rpc_fds_in(r))
+                        fds.v[fds.n++] = in->fds[i];
+                else
+                        close(in->fds[i]);
+        }
+        r->rest.fds.n = 0;
+        rest_drop(r);
+        r->rest = (struct rest){.b = b, .len = left + in->len, .fds = fds};
+        in->len = 0;
+        in->nfds = 0;
+        return 0;
+}
+
+/* … which is done with, and so is what else there was to come. */
+static int rest_end(capnp_rpc *r)
+{
+        bool ended = r->rest.ended;
+
+        rest_drop(r);
+        if (ended)
+                feed_end(r);
+        return r->closed;
+}
+
+int capnp_i_feed_rest(capnp_rpc *r)
+{
+        struct rest *t = &r->rest;
+        struct fds fds = t->fds;
+        struct input in = {t->b + t->at, t->len - t->at, fds.v, fds.n};
+        int k;
+
+        capnp_i_rpc_ref(r);
+        t->fds.n = 0;
+        k = feed_run(r, &in);
+        if (!k && in.len) {
+                t->at = t->len - in.len;
+                t->fds = fds;
+        } else if (!k) {
+                k = rest_end(r);
+        } else {
+                feed_close_fds(&in);
+                rest_drop(r);
+        }
+        capnp_i_rpc_unref(r);
+        return k;
+}
+
 int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsigned nfds)
 {
         struct input in = {b, len, fds, nfds};
         int k = r->closed;
 
         capnp_i_vat_acts(r->vat);
-        if (!k && !len) {
+        if (!k && !len && r->rest.b) {
+                r->rest.ended = true;
+        } else if (!k && !len) {
                 feed_end(r);
                 k = r->closed;
         }
 
         capnp_i_rpc_ref(r);
-        while (!k && in.len)
-                k = feed_next(r, &in);
-        if (!k && in.nfds)
-                feed_bind_fds(r, &in);
+        if (!k && !r->rest.b)
+                k = feed_run(r, &in);
+        if (!k && in.len)
+                k = rest_keep(r, &in);
         feed_close_fds(&in);
         capnp_i_rpc_unref(r);
         return k;

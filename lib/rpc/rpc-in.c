@@ -74,7 +74,7 @@ static const char *in_quota(const capnp_rpc *r)
                 return "over-quota.calls: too many calls at once";
         if (capnp_i_ledger_is_full(r))
                 return "over-quota.bytes: calls and references keep too many bytes";
-        if (r->out_replies > r->limits.out_bytes + OUT_SLACK && capnp_rpc_wants_input(r))
+        if (r->out_replies > r->limits.out_bytes + OUT_SLACK && capnp_i_rpc_would_read(r))
                 return "over-quota.bytes: too many results wait to be read";
 
         return NULL;

@@ -7,6 +7,7 @@
 
 #include "base-list.h"
 #include "base-map.h"
+#include "base-quota.h"
 #include "msg-internal.h"
 #include "rpc-loop.h"
 
@@ -580,6 +581,14 @@ struct skip {
         uint8_t word[8];
 };
 
+/* What was fed behind the last call of a turn. */
+struct rest {
+        uint8_t *b; /* NULL: nothing */
+        size_t at, len;
+        struct fds fds;
+        bool ended; /* … and then the peer has closed its side */
+};
+
 struct capnp_rpc {
         capnp_vat *vat;
         struct capnp_i_list link; /* vat.rpcs */
@@ -618,6 +627,12 @@ struct capnp_rpc {
         struct fds fds_now;  /* … with the one that is being acted on; a taken one is -1 */
         bool no_fds;         /* the transport carries none, whatever the limits say */
         uint64_t calls_in, calls_out;
+        /* turns (rpc-turn.c) */
+        uint64_t calls_stop;       /* behind so many nothing is let in before the next turn */
+        uint64_t calls_counted;    /* so many are in … */
+        struct capnp_i_quota rate; /* of limits.rate, in thousandths of calls, as of … */
+        uint64_t rate_ms;
+        struct rest rest;
         void (*trace)(void *arg, bool in, capnp_msg *m);
         void *trace_arg;
 };
@@ -642,6 +657,15 @@ void capnp_i_rpc_check_idle(capnp_rpc *r);
 int capnp_i_rpc_violation(capnp_rpc *r, const char *fmt, ...) CAPNP_PRINTF(2, 3);
 /* Something that was a reason to stop reading has become less. */
 void capnp_i_rpc_eased(capnp_rpc *r);
+/* Whether input would be wanted if none was left of the last turn. */
+bool capnp_i_rpc_would_read(const capnp_rpc *r);
+/* The limits are others. */
+void capnp_i_turn_limits(capnp_rpc *r);
+/* How many calls count for the rate, and did at most. */
+uint32_t capnp_i_turn_used(const capnp_rpc *r);
+uint32_t capnp_i_turn_most(const capnp_rpc *r);
+/* Feeds what is left of the last turn; as capnp_rpc_feed(). */
+int capnp_i_feed_rest(capnp_rpc *r) CAPNP_MUST_USE;
 /* Ends a connection: marks it, queues the abort (tell) and the teardown. Never re-enters. */
 void capnp_i_rpc_break(capnp_rpc *r, enum capnp_end end, int code, capnp_exception why, bool tell);
 /* Ends it for want of memory. */

@@ -39,6 +39,23 @@ bool capnp_i_rpc_is_paused(const capnp_rpc *r);
 uint64_t capnp_i_rpc_progress(const capnp_rpc *r);
 void capnp_i_rpc_read_on(capnp_rpc *r);
 
+/*
+ * Turns (limits.turn, limits.rate). Where capnp_i_rpc_takes_turns(), capnp_i_rpc_turn() comes
+ * before each time that bytes are read, and again in a later round while the core is stalled with
+ * some: it takes what is left of those, and returns what capnp_rpc_feed() does. now_ms: of any
+ * clock that does not go back; read only where there is a rate.
+ */
+enum capnp_i_stall {
+        CAPNP_I_GOES_ON,  /* nothing is left of what was fed */
+        CAPNP_I_HAS_TURN, /* in the next round */
+        CAPNP_I_WAITS,    /* for time to pass */
+        CAPNP_I_IS_FULL,  /* for what makes the core want input again */
+};
+bool capnp_i_rpc_takes_turns(const capnp_rpc *r);
+bool capnp_i_rpc_has_rate(const capnp_rpc *r);
+int capnp_i_rpc_turn(capnp_rpc *r, uint64_t now_ms) CAPNP_MUST_USE;
+enum capnp_i_stall capnp_i_rpc_stall(const capnp_rpc *r);
+
 /* The transport has broken, or was cut off inside a message: nobody has said anything. */
 void capnp_i_rpc_lost(capnp_rpc *r, const char *reason);
 

@@ -177,7 +177,7 @@ static bool conn_is_unused(capnp_conn *c)
                 return false;
 
         c->maybe_idle = false;
-        if (c->held || !c->ends_idle)
+        if (c->held || !c->ends_idle || c->left)
                 return false;
 
         capnp_rpc_count(c->rpc, &n);
@@ -244,7 +244,9 @@ static void conn_linger(capnp_conn *c)
  * may be unable to go on, and there will be an event when it can. */
 static void conn_read_on(capnp_conn *c)
 {
-        if (c->state == CONN_OPEN && !c->blocked && capnp_i_filter_is_full(c) &&
+        if (c->left && c->state == CONN_OPEN)
+                capnp_i_stream_turn(c);
+        if (c->filter && c->state == CONN_OPEN && !c->blocked && capnp_i_filter_is_full(c) &&
             capnp_rpc_wants_input(c->rpc))
                 capnp_i_stream_read(c);
 }
@@ -294,7 +296,7 @@ static void conn_settle(struct capos_io_task *t)
                 conn_send(c);
         if (c->state == CONN_CLOSING)
                 conn_linger(c);
-        if (c->filter)
+        if (c->filter || c->left)
                 conn_read_on(c);
         conn_pause(c);
         if (c->watch.loop && capos_io_watch_set(&c->watch, conn_events(c)))
@@ -327,7 +329,7 @@ static void conn_hang_up(capnp_conn *c)
 {
         c->blocked = c->short_refs = false;
         conn_send(c);
-        if (c->state == CONN_OPEN && c->blocked)
+        if (c->state == CONN_OPEN && (c->blocked || c->waits))
                 capnp_i_conn_break(c, "write", -EPIPE);
 }
 

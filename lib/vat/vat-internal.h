@@ -15,7 +15,8 @@ enum {
         WRITE_ROUND_BYTES = 512 * 1024, /* likewise */
         WRITE_VECTORS = 64,
         READ_PAUSE_MS = 1000, /* a peer is not read from for so long, unless something moves */
-        CLOSE_MS = 1000,      /* a closed connection may take this long to send its last words */
+        TURN_MS = 10,    /* until one that has made too many calls may go on, again and again */
+        CLOSE_MS = 1000, /* a closed connection may take this long to send its last words */
 };
 
 /* The loop of a vat: what capnp_i_vat_loop() returns. */
@@ -23,10 +24,11 @@ struct vat_io {
         capnp_vat *vat;
         struct capos_io_loop loop;
         struct capnp_i_list conns, listeners, watches, timers;
-        struct capos_io_timer refs; /* runs while connections are short of descriptors' places */
-        uint8_t *in;                /* READ_BYTES, shared: the core copies what it keeps */
-        uint8_t *filter_bytes;      /* shared by connections with a filter; NULL: none has been */
-        uint64_t read_bytes;        /* since events were last run */
+        struct capos_io_timer refs;  /* runs while connections are short of descriptors' places */
+        struct capos_io_timer turns; /* runs while connections wait for their rate */
+        uint8_t *in;                 /* READ_BYTES, shared: the core copies what it keeps */
+        uint8_t *filter_bytes;       /* shared by connections with a filter; NULL: none has been */
+        uint64_t read_bytes;         /* since events were last run */
         uint32_t last_number;
         bool busy;      /* a round is running: none may start inside of it */
         bool filtering; /* a filter is at work in filter_bytes */
@@ -74,6 +76,8 @@ struct capnp_conn {
         bool maybe_idle;   /* look whether they are */
         bool blocked;      /* the kernel takes no more output for now */
         bool short_refs;   /* … and io->refs, not the socket, tells when that may be over */
+        bool left;         /* the core has some of what was read to go on with */
+        bool waits;        /* for its rate, and io->turns */
         bool peer_ended;   /* the peer has closed its side */
         bool told;         /* closed() has been called */
         void (*closed)(capnp_conn *c, void *arg);
@@ -101,6 +105,10 @@ void capnp_i_conn_end(capnp_conn *c);
 
 /* vat-stream.c */
 void capnp_i_stream_read(capnp_conn *c);
+/* Goes on with what the core has left over, if it is time. */
+void capnp_i_stream_turn(capnp_conn *c);
+/* The timer io->turns: every connection that waits for it is looked at. */
+void capnp_i_stream_on_turns(struct capos_io_timer *t);
 /* Sends what is queued until it is all gone or the kernel takes no more. 0; -errno: it never will.
  */
 int capnp_i_stream_write(capnp_conn *c) CAPNP_MUST_USE;

@@ -88,6 +88,7 @@ static void vat_io_free(capnp_vat *v)
 
         capnp_i_vat_set_loop(v, NULL, NULL);
         capos_io_timer_deinit(&io->refs);
+        capos_io_timer_deinit(&io->turns);
         capos_io_loop_deinit(&io->loop);
         free(io->filter_bytes);
         free(io->in);
@@ -114,6 +115,8 @@ int capnp_vat_new(capnp_vat **ret_v)
         r = io->in ? capos_io_loop_init(&io->loop) : -ENOMEM;
         if (!r) {
                 r = capos_io_timer_init(&io->refs, &io->loop, capnp_i_stream_on_refs);
+                if (!r)
+                        r = capos_io_timer_init(&io->turns, &io->loop, capnp_i_stream_on_turns);
                 if (r)
                         capos_io_loop_deinit(&io->loop);
         }

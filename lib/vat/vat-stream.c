@@ -15,6 +15,11 @@
  *
  * A peer that has closed may have said why before: when writing fails, what it sent is read first.
  *
+ * Of a peer that takes turns (capnp_i_rpc_takes_turns()) the core may leave some of what was read.
+ * It goes on with that at the end of this round and of each that follows, a turn at a time, and the
+ * loop does not sleep meanwhile; or when a timer of the vat says that time has passed. Until then
+ * the socket is not read.
+ *
  * A connection with a filter reads and writes by vat-filter.c; the rounds are the same.
  */
 #include "vat-filter.h"
@@ -36,6 +41,14 @@ static ssize_t stream_receive(capnp_conn *c, int *fds, unsigned *ret_nfds)
         return capos_io_stream_read_fds(c->fd, &v, 1, fds, max, ret_nfds);
 }
 
+/* What a feed has returned; closes the core where that was our own side's fault. */
+static int stream_fed(capnp_conn *c, int r)
+{
+        if (r < 0)
+                capnp_rpc_close(c->rpc, (capnp_exception){CAPNP_FAILED, capnp_strerror(r)});
+        return r;
+}
+
 /* One read and its feed. 1: there may be more; 0: not now; -errno: the socket is of no more use. */
 static int stream_read_once(capnp_conn *c)
 {
@@ -53,16 +66,49 @@ static int stream_read_once(capnp_conn *c)
         c->io->read_bytes += (uint64_t)n;
         c->peer_ended = n == 0;
         wipe = capnp_i_rpc_wipes(c->rpc);
-        r = capnp_rpc_feed(c->rpc, c->io->in, (size_t)n, fds, nfds);
+        r = stream_fed(c, capnp_rpc_feed(c->rpc, c->io->in, (size_t)n, fds, nfds));
         if (wipe)
                 explicit_bzero(c->io->in, (size_t)n);
-        if (r < 0)
-                capnp_rpc_close(c->rpc, (capnp_exception){CAPNP_FAILED, capnp_strerror(r)});
         if (r || n == 0) {
                 capnp_i_conn_note(c);
                 return 0;
         }
         return n == READ_BYTES;
+}
+
+/* Whether the core goes on; and what it had left over, with it. */
+static bool stream_take_turn(capnp_conn *c)
+{
+        uint64_t now_ms = capnp_i_rpc_has_rate(c->rpc) ? capos_io_now_ms() : 0;
+
+        if (!stream_fed(c, capnp_i_rpc_turn(c->rpc, now_ms)))
+                return true;
+
+        capnp_i_conn_note(c);
+        return false;
+}
+
+void capnp_i_stream_turn(capnp_conn *c)
+{
+        enum capnp_i_stall stall = CAPNP_I_GOES_ON;
+
+        if (stream_take_turn(c))
+                stall = capnp_i_rpc_stall(c->rpc);
+        c->left = stall != CAPNP_I_GOES_ON;
+        c->waits = stall == CAPNP_I_WAITS;
+        if (c->waits && !c->io->turns.place)
+                capos_io_timer_start(&c->io->turns, TURN_MS);
+        if (stall == CAPNP_I_HAS_TURN)
+                capnp_i_conn_note(c);
+}
+
+void capnp_i_stream_on_turns(struct capos_io_timer *t)
+{
+        struct vat_io *io = CAPNP_I_OF(t, struct vat_io, turns);
+
+        for (struct capnp_i_list *l = io->conns.next; l != &io->conns; l = l->next)
+                if (CAPNP_I_OF(l, capnp_conn, link)->waits)
+                        capnp_i_conn_note(CAPNP_I_OF(l, capnp_conn, link));
 }
 
 void capnp_i_stream_read(capnp_conn *c)
@@ -71,6 +117,8 @@ void capnp_i_stream_read(capnp_conn *c)
         bool wants;
         int r;
 
+        if (capnp_i_rpc_takes_turns(c->rpc) && !stream_take_turn(c))
+                return;
         do {
                 r = c->filter ? capnp_i_filter_read(c) : stream_read_once(c);
                 wants = capnp_rpc_wants_input(c->rpc);
@@ -80,6 +128,8 @@ void capnp_i_stream_read(capnp_conn *c)
                 capnp_i_conn_break(c, "read", r);
         else if (!wants || c->filter)
                 capnp_i_conn_note(c);
+        if (!wants)
+                c->left = capnp_i_rpc_stall(c->rpc) != CAPNP_I_GOES_ON;
 }
 
 /* Once: up to 64 pieces. 1: all taken, maybe there is more; 0: nothing left or no room; -errno. */

@@ -51,7 +51,7 @@ row field-is-no-json 2 '"code":"usage"' "$capos" manifest explain --json motd
 row motd-is-good 0 "motd.m is good" "$capos" manifest check motd.m
 row spelling 1 '^.*spelling:[0-9]+:[0-9]+:.*maxLease' "$capos" manifest check spelling
 row no-file 1 'nothing: No such file' "$capos" manifest check nothing
-row rate 1 'rate:[0-9]+:[0-9]+: profiles\[0\]\.quota\.callsPerSecond: .*leave it out' "$capos" manifest check rate
+row rate 1 'rate:[0-9]+:[0-9]+: profiles\[0\]\.quota\.callsPerSecond: .*10 and more' "$capos" manifest check rate
 for verb in 'manifest check' 'up --listen plain:127.0.0.1:0 --state state --manifest'; do
         # shellcheck disable=SC2086
         set -- "$capos" $verb

@@ -211,7 +211,7 @@ static inline uint64_t session_quota_message_bytes(session_quota_reader r) { ret
 static inline void session_quota_set_message_bytes(session_quota_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
 
 /**
- * Rate from which calls are paced. 0: not paced.
+ * How many calls are taken in a second. More wait where they are, in order; none is refused for it. 0: any.
  */
 static inline uint32_t session_quota_calls_per_second(session_quota_reader r) { return capnp_reader_u32(r.r, 24, 0u); }
 static inline void session_quota_set_calls_per_second(session_quota_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 24, v, 0u); }
@@ -233,7 +233,7 @@ static inline quota_use_list quota_use_list_as_reader(quota_use_list_builder l) 
  * Which one. What the client holds or has under way: `references`, `calls`, `held-bytes` (kept for its calls and
  * references), `queued-bytes` (results that it has not read). `own-references`: references of its own that the
  * session holds. Between the client and all services, both ways: `calls-across`, `bytes-across`. `message-bytes`: one
- * message. `sessions`: of its account, as of the login or the last renewal.
+ * message. `calls-per-second`: calls of which not as much time has passed as the rate wants. `sessions`: of its account, as of the login or the last renewal.
  */
 static inline capnp_text quota_use_name(quota_use_reader r) { return capnp_reader_text(r.r, 0); }
 static inline bool quota_use_has_name(quota_use_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
