@@ -31,6 +31,9 @@ bench: deps-bench all
 soak: deps-test all
 	@tool/soak -C $(BUILD) $(T)
 
+smoke: deps-test all
+	@CAPOS_BUILDDIR=$(abspath $(BUILD)) test/e2e/smoke.py
+
 instructions: deps-instructions all
 	@bench/instructions $(BUILD)
 
@@ -77,4 +80,4 @@ $(BUILD_FUZZ)/build.ninja: | deps-fuzz
 		$(BUILD_FUZZ) >$(BUILD_FUZZ).log 2>&1 || { cat $(BUILD_FUZZ).log; exit 1; }
 	@rm -f $(BUILD_FUZZ).log
 
-.PHONY: all run test test-peers soak bench instructions fuzz check format doc install uninstall clean
+.PHONY: all run test test-peers smoke soak bench instructions fuzz check format doc install uninstall clean

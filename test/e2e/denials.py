@@ -25,6 +25,7 @@ import sessionlib as s
 from sessionlib import Failed, Refused, Struct
 
 SEEN = set()
+WIDE = ("operator", "short", "few", "open")
 CONF = s.type_id("conf", "Conf", root="test/peers")
 CALL_BACK, FAIL, HANG = 8, 15, 16
 
@@ -39,6 +40,14 @@ def refused(code, call, kind="failed"):
         SEEN.add(code)
         return e.reason.partition(code)[2]
     raise Failed(f"expected {code}, but it worked")
+
+
+def signed(key, account, nonce):
+    """The proof that a key in a file is the account's, on a plain connection."""
+    fields = [b"capos admission proof 1", b"plain", b"", nonce, b"", account.encode(), b"", b""]
+    made = subprocess.run(["ssh-keygen", "-Y", "sign", "-q", "-f", key, "-n", "login@capos"], check=True,
+                          input=b"".join(struct.pack(">I", len(f)) + f for f in fields), capture_output=True)
+    return base64.b64decode(b"".join(made.stdout.splitlines()[1:-1]))
 
 
 def profiles():
@@ -318,12 +327,8 @@ class Table:
                 admin.key_add("kim", f.read().strip())
             flow = self.run.connect().flow(s.PUBLIC_KEY, "kim")
             nonce = flow.call(0, Struct(b"", [None])).content.ptr(0).ptr(3)
-            fields = [b"capos admission proof 1", b"plain", b"", nonce, b"", b"kim", b"", b""]
-            proof = subprocess.run(
-                ["ssh-keygen", "-Y", "sign", "-q", "-f", key, "-n", "login@capos"], check=True,
-                input=b"".join(struct.pack(">I", len(f)) + f for f in fields), capture_output=True)
+            proof = signed(key, "kim", nonce)
         admin.close()
-        proof = base64.b64decode(b"".join(proof.stdout.splitlines()[1:-1]))
         session = flow.call(0, Struct(b"", [proof])).ref(1, s.SESSION)
         by_password = Struct(struct.pack("<Q", 60000), [instance.SECRET.encode()])
         refused("denied.weak-proof", lambda: session.call(2, by_password))
@@ -496,12 +501,24 @@ def disabled_cases():
     return [("method-off", method_off)]
 
 
+def accounts(run, wide):
+    """Those that the rows are about. wide: what profiles the first one may have."""
+    admin = run.admin()
+    admin.account_remove(instance.USER)
+    admin.account_add(instance.USER, wide, instance.SECRET)
+    for name in ("bob", "carol", "grace", "mallory"):
+        admin.account_add(name, ["operator"], instance.SECRET)
+    admin.account_add("frank", ["single"], instance.SECRET)
+    admin.account_add("keyless", ["operator"], "")
+    admin.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description="Every denial, from outside.")
     parser.add_argument("--forger")
     options = parser.parse_args()
     services, extra = [], profiles()
-    wide = ["operator", "short", "few", "open"]
+    wide = list(WIDE)
     if options.forger:
         services = [instance.service("conf", os.path.abspath(options.forger), CONF)]
         extra.append(instance.profile("forger", ["session", "conf", "system_info"]))
@@ -509,14 +526,7 @@ def main():
     text = instance.manifest(guest=True, profiles=extra, services=services)
     try:
         with instance.Instance(text) as run:
-            admin = run.admin()
-            admin.account_remove(instance.USER)
-            admin.account_add(instance.USER, wide, instance.SECRET)
-            for name in ("bob", "carol", "grace", "mallory"):
-                admin.account_add(name, ["operator"], instance.SECRET)
-            admin.account_add("frank", ["single"], instance.SECRET)
-            admin.account_add("keyless", ["operator"], "")
-            admin.close()
+            accounts(run, wide)
             table = Table(run, options.forger)
             cases = [(f.__name__.replace("_", "-"), f) for f in table.rows()]
             return instance.run_cases("e2e-denials", disabled_cases() + cases)
