@@ -19,6 +19,10 @@
  * nobody else may write to it. By sudo, HOME can be another user's: root then has the file of its
  * own home, for it should not believe that user, and a file that it made there would not be theirs.
  *
+ * This machine has several names for itself, and an instance that is known by one is known by all,
+ * if it has the same port and shows the same key; another key is another instance's, or a
+ * stranger's, and is asked for.
+ *
  * What a program keeps for itself it finds again by the note (client_known_replace()).
  */
 #include "client-known.h"
@@ -203,7 +207,30 @@ int client_known_path(char *to, size_t room)
 struct finding {
         const char *place, *fingerprint;
         struct client_known *known;
+        unsigned same_line; /* has the key for another name of this machine's; 0: none */
 };
+
+/* The `:PORT` of a place on this machine, by any of the names that its loopback has; NULL: it is
+ * elsewhere. */
+static const char *loopback_port(const char *place)
+{
+        static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
+
+        for (unsigned i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+                size_t len = strlen(hosts[i]);
+
+                if (!strncasecmp(place, hosts[i], len) && place[len] == ':')
+                        return place + len;
+        }
+        return NULL;
+}
+
+static bool places_are_one(const char *a, const char *b)
+{
+        const char *x = loopback_port(a), *y = loopback_port(b);
+
+        return x && y && !strcmp(x, y);
+}
 
 static void find_got(void *arg, const char *raw, size_t len, const struct client_known_entry *e)
 {
@@ -218,8 +245,13 @@ static void find_got(void *arg, const char *raw, size_t len, const struct client
                 *k = (struct client_known){.state = CLIENT_UNREADABLE, .line = e->line};
                 return;
         }
-        if (strcasecmp(e->place, f->place) != 0 || k->state == CLIENT_KNOWN)
+        if (k->state == CLIENT_KNOWN)
                 return;
+        if (strcasecmp(e->place, f->place) != 0) {
+                if (!strcmp(e->fingerprint, f->fingerprint) && places_are_one(e->place, f->place))
+                        f->same_line = e->line;
+                return;
+        }
         if (!strcmp(e->fingerprint, f->fingerprint)) {
                 *k = (struct client_known){.state = CLIENT_KNOWN, .line = e->line};
         } else if (k->state == CLIENT_UNKNOWN) {
@@ -233,9 +265,11 @@ int client_known_find(const char *path, const char *place, const char *fingerpri
                       struct client_known *ret)
 {
         struct client_known k = {.state = CLIENT_UNKNOWN};
-        struct finding f = {place, fingerprint, &k};
+        struct finding f = {.place = place, .fingerprint = fingerprint, .known = &k};
         int r = known_read(path, find_got, &f);
 
+        if (k.state == CLIENT_UNKNOWN && f.same_line)
+                k = (struct client_known){.state = CLIENT_KNOWN, .line = f.same_line};
         if (!r)
                 *ret = k;
         return r;

@@ -100,6 +100,31 @@ TEST(a_place_may_have_several_keys)
         end();
 }
 
+TEST(this_machine_is_known_by_all_its_names)
+{
+        static const char *const names[] = {"localhost:1", "127.0.0.1:1", "[::1]:1", "LocalHost:1"};
+        char line[128];
+
+        for (unsigned i = 0; i < 3; i++) {
+                snprintf(line, sizeof(line), "%s " A "\n", names[i]);
+                begin(line);
+                for (unsigned k = 0; k < 4; k++) {
+                        CHECK_EQ(find(names[k], A).state, CLIENT_KNOWN);
+                        CHECK_EQ(find(names[k], A).line, 1);
+                }
+                CHECK_EQ(find(names[i], B).state, CLIENT_CHANGED);
+                CHECK_EQ(find(names[(i + 1) % 3], B).state, CLIENT_UNKNOWN);
+                CHECK_EQ(find("localhost:2", A).state, CLIENT_UNKNOWN);
+                CHECK_EQ(find("localhost.example.org:1", A).state, CLIENT_UNKNOWN);
+                CHECK_EQ(find("127.0.0.2:1", A).state, CLIENT_UNKNOWN);
+                end();
+        }
+        /* What a line says of the name itself goes before. */
+        begin("127.0.0.1:1 " A "\nlocalhost:1 " B "\n");
+        CHECK_EQ(find("localhost:1", A).state, CLIENT_CHANGED);
+        end();
+}
+
 TEST(what_cannot_be_read_is_an_error_with_its_line)
 {
         static const char *const bad[] = {

@@ -13,7 +13,7 @@ enum {
 };
 
 enum client_known_state {
-        CLIENT_KNOWN,      /* a line has this place and this key */
+        CLIENT_KNOWN,      /* a line has this place (or, of this machine, a name for it) and key */
         CLIENT_UNKNOWN,    /* no line has this place */
         CLIENT_CHANGED,    /* the lines of this place have other keys */
         CLIENT_UNREADABLE, /* some line is none; whether another one would fit is not asked */
