@@ -83,6 +83,25 @@ static void reload_got(struct sessiond *s, const struct packet *p)
 
 /* ---- what there is -------------------------------------------------------------------------- */
 
+static void endpoint_got(struct identity *id, uint32_t index, const char *address)
+{
+        static const char known[] = "capos://"; /* with the fingerprint behind it */
+        const char *where = address + sizeof(known) - 1;
+
+        if (index >= IDENTITY_ADDRESSES)
+                return;
+
+        snprintf(id->addresses[index], sizeof(id->addresses[index]), "%s", address);
+        if (!*id->needs_tls && !strncmp(address, known, sizeof(known) - 1))
+                snprintf(id->needs_tls, sizeof(id->needs_tls), "needs TLS: log in at tls:%.*s",
+                         (int)strcspn(where, "/"), where);
+}
+
+const char *identity_needs_tls(const struct identity *id)
+{
+        return *id->needs_tls ? id->needs_tls : "needs TLS, and this instance has no tls: listener";
+}
+
 bool identity_got(struct sessiond *s, const struct packet *p)
 {
         struct identity *id = &s->identity;
@@ -91,8 +110,7 @@ bool identity_got(struct sessiond *s, const struct packet *p)
         text.address[sizeof(text.address) - 1] = '\0';
         switch (p->type) {
         case PACKET_ENDPOINT:
-                if (p->index < IDENTITY_ADDRESSES)
-                        memcpy(id->addresses[p->index], text.address, sizeof(text.address));
+                endpoint_got(id, p->index, text.address);
                 return true;
         case PACKET_IDENTITY:
                 memcpy(id->names, text.address, sizeof(text.address));

@@ -74,7 +74,7 @@ const char *method_off(const struct origin *o, unsigned kind)
                 return m->off ? m->off : "switched off by this instance's manifest";
 
         if (m->needs_tls && o->transport != TRANSPORT_TLS)
-                return "needs TLS";
+                return identity_needs_tls(&o->s->identity);
         if (!m->ops || m == &method_key || method_gives_any(o, (enum capos_auth)kind))
                 return "";
 

@@ -543,7 +543,7 @@ TEST_T(it_is_offered_where_it_can_be, 120)
                         hand_over(&t, &w, &h);
                 offered(&w, rules && tls ? REMOTE_AUTH_STATE_ENABLED : REMOTE_AUTH_STATE_DISABLED,
                         rules && tls ? ""
-                        : rules      ? "needs TLS"
+                        : rules      ? "needs TLS, and this instance has no tls: listener"
                                      : "no rules for certificates in this instance's manifest");
                 rig_worker_end(&w);
                 rig_stop(&t.g, false);

@@ -160,7 +160,8 @@ class Cases:
             peer = s.Peer(address)
             gateway = peer.gateway()
             m = gateway.call(0).content.ptr(0)[MTLS]
-            expect((m.uint(32, 16), s.text(m.ptr(2))), (1, "needs TLS"), address)
+            expect((m.uint(32, 16), s.text(m.ptr(2))),
+                   (1, f"needs TLS: log in at tls:{self.target.tls}"), address)
             try:
                 gateway.call(1, s.auth_start(MTLS))
                 raise Failed("a flow begins")
@@ -211,7 +212,8 @@ class Cases:
         with instance.Instance(self.manifest()) as plain:
             peer, _, _ = plain.login()
             m = peer.gateway().call(0).content.ptr(0)[MTLS]
-            expect(s.text(m.ptr(2)), "needs TLS", "the reason")
+            expect(s.text(m.ptr(2)), "needs TLS, and this instance has no tls: listener",
+                   "the reason")
             peer.close()
 
     def both(self):

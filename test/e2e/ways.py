@@ -217,7 +217,8 @@ class Table(sshkeys.Keys):
     def refused(self, way, transport):
         """It is not offered, which is said, and who tries it all the same is refused."""
         found = self.methods(transport)[way.kind]
-        expect((found["enabled"], found["reason"]), (False, "needs TLS"), "what is told")
+        expect((found["enabled"], found["reason"]),
+               (False, f"needs TLS: log in at tls:{self.target.tls}"), "what is told")
         self.capos(2, "login", self.where[transport], *way.login)
 
     def session(self, way, transport):
