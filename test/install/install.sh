@@ -3,7 +3,8 @@
 # of it away again: install.sh BUILD SOURCE
 #
 # Installs below a folder (DESTDIR), makes C of the installed schemas by the installed generator, compiles the README's
-# client and the example's service against the installed headers and libraries, and starts the installed command.
+# client and the example's service against the installed headers and libraries, and starts the installed command. The
+# same is compiled against the build folder.
 set -euo pipefail
 
 build=$1
@@ -61,6 +62,24 @@ sed "s|program = \"counter\"|program = \"$PWD/counter\"|" counter.manifest >my.m
 LD_LIBRARY_PATH=$(dirname "$pkg") "$at/bin/capos" manifest check my.manifest >said ||
         fail "the service does not start"
 grep -q 'my.manifest is good: 1 services' said || fail "the check says $(cat said)"
+
+# And by the build folder alone, from its own .pc files.
+mkdir "$top/build"
+cd "$top/build"
+unset PKG_CONFIG_SYSROOT_DIR
+export PKG_CONFIG_PATH=$build/meson-uninstalled
+schemas=$(pkg-config --variable=schemadir capos-rpc)
+PATH=$build/compiler:$PATH capnp compile -oc:. --src-prefix="$schemas" \
+        "$schemas"/{remote_session,user_session,system_info}.capnp
+# shellcheck disable=SC2046
+cc -I. -o session "$source/example/session.c" ./*.capnp-c.c $(pkg-config --cflags --libs capos-rpc)
+cp ../service/counter.{c,capnp-c.c,capnp-c.h} .
+# shellcheck disable=SC2046
+cc -o counter counter.c counter.capnp-c.c $(pkg-config --cflags --libs capos-kit)
+printf '#include <capos/capos-client.h>\nint main(void) { return !capos_strerror(0); }\n' >client.c
+# shellcheck disable=SC2046
+cc -o client client.c $(pkg-config --cflags --libs capos)
+LD_LIBRARY_PATH=$build ./client || fail "what was compiled against the build folder does not run"
 
 DESTDIR=$root ninja -C "$build" uninstall >/dev/null
 left=$(find "$top" -path "$root/*" \( -type f -o -type l \))
