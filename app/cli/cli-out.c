@@ -203,7 +203,7 @@ static const char *denial_words(enum capos_denial d)
                 [CAPOS_DENIED_STALE_SESSION] = "the session has ended: log in again",
                 [CAPOS_DENIED_REVOKED_LEASE] = "an administrator has taken this capability back",
                 [CAPOS_DENIED_METHOD_DISABLED] =
-                        "the instance does not offer this way to log in (see `capos methods`)",
+                        "the instance lets nobody in this way now; `capos methods` has the others",
                 [CAPOS_DENIED_CREDENTIALS] = "the account or the proof is not right; on the "
                                              "instance's machine `capos audit tail` tells more",
                 [CAPOS_DENIED_ALREADY_BOUND] = "this connection has a session already",
@@ -217,12 +217,21 @@ static const char *denial_words(enum capos_denial d)
         return (unsigned)d < sizeof(words) / sizeof(words[0]) && words[d] ? words[d] : "refused";
 }
 
+/* Whether the instance has said in a sentence what is the matter, and not by the name of a kind. */
+static bool denial_is_told(const struct capos_error *e, const char *detail)
+{
+        return e->denial == CAPOS_DENIED_METHOD_DISABLED && strchr(detail, ' ');
+}
+
 static int fail_denied(const struct cli *c, const struct capos_error *e, const char *doing)
 {
         /* Where the words are all there is to say, the detail only says them again. */
         const char *detail =
                 e->denial == CAPOS_DENIED_REVOKED_LEASE ? "" : capos_denial_detail_peek(e->text);
 
+        if (denial_is_told(e, detail))
+                return cli_fail(c, EXIT_DENIED, capos_denial_code(e->denial),
+                                "%s: the instance lets nobody in this way now: %s", doing, detail);
         return cli_fail(c, EXIT_DENIED, capos_denial_code(e->denial), "%s: %s%s%s%s", doing,
                         denial_words(e->denial), *detail ? " (" : "", detail, *detail ? ")" : "");
 }

@@ -43,6 +43,23 @@ static json_t *methods_json(const struct login *l)
         return json_pack("{s:o}", "methods", all);
 }
 
+/* Why not; of one that is offered, first which profiles it may give. */
+static void methods_print_words(const struct login *l, const struct seen *s)
+{
+        const char *profiles = l->offers[s->m.kind].profiles;
+
+        if (!s->m.enabled) {
+                cli_print_safe(s->m.reason);
+                return;
+        }
+        printf("for ");
+        cli_print_safe(*profiles ? profiles : "no profile");
+        if (s->here.here)
+                return;
+        printf("; ");
+        cli_print_safe(s->here.why);
+}
+
 static void methods_print(const struct login *l)
 {
         struct seen s;
@@ -50,9 +67,7 @@ static void methods_print(const struct login *l)
         for (uint32_t i = 0; methods_read(l, i, &s); i++) {
                 printf("%-26s %-12s %-9s %-9s ", capos_auth_name(s.m.kind), s.here.name,
                        s.m.enabled ? "enabled" : "disabled", s.here.here ? "here" : "not here");
-                cli_print_safe(s.m.enabled && s.here.here ? l->offers[s.m.kind].profiles
-                               : s.m.enabled              ? s.here.why
-                                                          : s.m.reason);
+                methods_print_words(l, &s);
                 printf("\n");
         }
 }

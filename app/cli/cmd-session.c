@@ -351,6 +351,14 @@ static int renew_by_password(struct cli *c, struct capnp_buf *proof)
         return r ? cli_fail_error(c, &e, "renew") : EXIT_OK;
 }
 
+static bool renew_has_method(const char *name)
+{
+        for (unsigned i = 0; renew_method(i); i++)
+                if (!strcmp(renew_method(i), name))
+                        return true;
+        return false;
+}
+
 int cmd_renew(struct cli *c)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf proof = {0};
@@ -364,7 +372,7 @@ int cmd_renew(struct cli *c)
         if (c->duration && !cli_parse_duration(c->duration, &duration_ms))
                 return cli_fail(c, EXIT_USAGE, "usage", "%s: a duration is like 90s, 10m or 2h",
                                 c->duration);
-        if (c->method && strcmp(c->method, "oidc") != 0 && strcmp(c->method, "oidc-device") != 0)
+        if (c->method && !renew_has_method(c->method))
                 return cli_fail(c, EXIT_USAGE, "usage", "--method oidc, or oidc-device");
         r = cli_open_and_fetch(c);
         if (r)

@@ -12,6 +12,7 @@
 #include "admin.h"
 #include "agent.capnp-c.h"
 #include "login-ways.h"
+#include "renew-steps.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -388,6 +389,13 @@ static enum kind kind_of_value(const struct cli_option *o)
         return !strcmp(o->name, "account") ? KIND_ACCOUNT : KIND_NONE;
 }
 
+/* The names that a table has, up to NULL. */
+static void offer_ways(const char *(*name)(unsigned i), const char *word)
+{
+        for (unsigned i = 0; name(i); i++)
+                offer(name(i), word);
+}
+
 static void offer_kind(struct cli *c, enum kind k, const struct typed *t, const char *word)
 {
         char name[64] = "";
@@ -431,8 +439,7 @@ static void offer_kind(struct cli *c, enum kind k, const struct typed *t, const 
                 offer_commands(c, name, word);
                 return;
         case KIND_WAY:
-                for (unsigned i = 0; ways_name(i); i++)
-                        offer(ways_name(i), word);
+                offer_ways(strcmp(t->name, "renew") ? ways_name : renew_method, word);
                 return;
         case KIND_NONE:
                 break;

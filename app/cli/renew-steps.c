@@ -15,6 +15,13 @@
 
 enum { OPTIONS_ROOM = 1024, TOKEN_ROOM = 16 * 1024 + 1 };
 
+const char *renew_method(unsigned i)
+{
+        static const char *const names[] = {"oidc", "oidc-device"};
+
+        return i < sizeof(names) / sizeof(names[0]) ? names[i] : NULL;
+}
+
 /* An exit code. */
 static int renew_takes_no_time(struct cli *c)
 {

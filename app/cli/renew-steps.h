@@ -4,6 +4,8 @@
 
 #include "cli.h"
 
+/* What `capos renew --method` has, from 0. NULL: past the last. */
+const char *renew_method(unsigned i);
 /* Has the agent renew its session by what --passkey-command answers. An exit code. */
 int renew_by_passkey(struct cli *c) CAPNP_MUST_USE;
 /* … by an identity provider, with a browser here or with a code for one elsewhere. */

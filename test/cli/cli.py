@@ -199,10 +199,16 @@ def refused_logins(g):
 
 @case()
 def methods_are_listed(g):
-    states = {m["kind"]: m["enabled"] for m in g.ok("methods", g.address, "--json").json["methods"]}
+    methods = g.ok("methods", g.address, "--json").json["methods"]
+    states = {m["kind"]: m["enabled"] for m in methods}
     equal(len(states), 9)
     holds(states["password"] and states["anonymous"] and not states["guest"], states)
     holds("disabled" in g.ok("methods", g.address).out, "no state")
+    # Which profiles each can lead to is said of those that can't be tried from here, too.
+    for line in [one for one in g.ok("methods", g.address).out.splitlines() if " enabled " in one]:
+        kind = line.split()[0]
+        said = {m["kind"]: ", ".join(m["profiles"]) for m in methods}[kind]
+        holds(f" for {said or 'no profile'}" in line, line)
 
 
 @case()
@@ -614,6 +620,7 @@ def completion(g):
     equal(complete("account", "key", "r"), ["remove"])
     equal(complete("login", "--passw"), ["--password", "--password-stdin", "--password-file"])
     equal(complete("login", "--method", "p"), ["passkey", "password"])
+    equal(complete("renew", "--method", ""), ["oidc", "oidc-device"])
     equal(complete("whoami", "--session", ""), ["work"])
     holds({"system_info", "chat"} <= set(complete("call", "")), "capabilities")
     equal(complete("call", "--session", "work", "system_info", ""), ["motd", "version", "uptime"])

@@ -99,6 +99,9 @@ def by_a_key_in_an_agent(t):
 @row()
 def by_a_certified_key(t):
     starts(t)
+    # Of one that is asked for, the first words are what is true: not that it is not offered.
+    t.types("capos login $A --method oidc-device",
+            "^capos: login: the instance lets nobody in this way now: the identity provider op does not answer", code=3)
     own_key(t, account=False)
     t.types("ssh-keygen -q -s ca -I laptop -n alice -V +1d ~/.ssh/id_ed25519.pub")
     t.types("capos login alice@$A -v", "^capos: by key: SHA256:.*, certified$", "^Logged in as alice")
@@ -258,7 +261,7 @@ def when_nothing_fits_each_way_says_why_not(t):
     t.types("capos login alice@$A --method key", "by key: .*ssh-keygen", code=1)
     t.types("capos login alice@$A --method pass", "no such method.*there are: key, certificate", code=2)
     t.types("capos methods $A", r"^publicKey +key +enabled +not here ",
-            r"^password +password +enabled +here +operator$")
+            r"^password +password +enabled +here +for operator$")
 
 
 @row()
