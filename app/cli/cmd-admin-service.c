@@ -37,8 +37,10 @@ static int service_find(struct cli *c, capnp_question *q, account_reader *ret)
                         return EXIT_OK;
                 }
         }
-        return cli_fail(c, EXIT_FAILED, "failed", "%s: there is no such service account",
-                        c->words[0]);
+        return cli_fail(
+                c, EXIT_FAILED, "failed",
+                "%s: there is no such service account (`capos service-account list` has them)",
+                c->words[0]);
 }
 
 /* ---- accounts ----------------------------------------------------------------------------- */
@@ -47,7 +49,7 @@ int cmd_service_add(struct cli *c)
 {
         capnp_lbuilder list;
         capnp_question *q;
-        char done[256];
+        char done[512];
         int r;
 
         if (!c->nprofiles)
@@ -64,34 +66,78 @@ int cmd_service_add(struct cli *c)
         for (unsigned i = 0; i < c->nprofiles; i++)
                 admin_service_account_add_in_set_profiles_at(list, i, c->profiles[i]);
         (void)snprintf(done, sizeof(done),
-                       "The service account is there. It needs a key:\n"
-                       "  capos service-account key add %.100s FILE",
-                       c->words[0]);
+                       "The service account is there. It logs in by a key of its own, or by the "
+                       "access tokens\nof an identity provider (or by both); say which:\n"
+                       "  capos service-account key add %.100s FILE\n"
+                       "  capos account identity add %.100s PROVIDER SUBJECT",
+                       c->words[0], c->words[0]);
         return admin_do(c, q, done);
 }
 
-static json_t *service_json(account_reader a)
+static json_t *identities_json(identity_list l)
 {
-        json_t *o = json_pack("{s:o,s:o,s:o}", "name", cli_json_text(account_name(a).p), "profiles",
-                              admin_texts_json(account_profiles(a), account_profiles_at), "keys",
-                              admin_texts_json(account_service_keys(a), account_service_keys_at));
+        json_t *all = json_array();
+
+        for (uint32_t i = 0; i < identity_list_len(l); i++)
+                (void)json_array_append_new(
+                        all, json_pack("{s:o,s:o}", "issuer",
+                                       cli_json_text(identity_issuer(identity_list_get(l, i)).p),
+                                       "subject",
+                                       cli_json_text(identity_subject(identity_list_get(l, i)).p)));
+        return all;
+}
+
+static json_t *service_json(account_reader a, identity_list l)
+{
+        json_t *o =
+                json_pack("{s:o,s:o,s:o,s:o}", "name", cli_json_text(account_name(a).p), "profiles",
+                          admin_texts_json(account_profiles(a), account_profiles_at), "keys",
+                          admin_texts_json(account_service_keys(a), account_service_keys_at),
+                          "identities", identities_json(l));
 
         admin_lock_json(o, a);
         return o;
 }
 
-static void service_print(account_reader a)
+static void service_print(account_reader a, identity_list l)
 {
+        bool has_none = !account_service_keys(a).len && !identity_list_len(l);
+
         cli_print_padded(account_name(a).p, 16);
         printf(" ");
         admin_texts_print(account_profiles(a), account_profiles_at);
-        printf("%s\n", account_service_keys(a).len ? "" : " (no key)");
+        printf("%s\n", has_none ? " (neither a key nor an identity: it cannot log in)" : "");
+        for (uint32_t i = 0; i < identity_list_len(l); i++) {
+                printf("%-16s identity ", "");
+                cli_print_safe(identity_issuer(identity_list_get(l, i)).p);
+                printf(" ");
+                cli_print_safe(identity_subject(identity_list_get(l, i)).p);
+                printf("\n");
+        }
         for (uint32_t i = 0; i < account_service_keys(a).len; i++) {
                 printf("%-16s key ", "");
                 cli_print_safe(account_service_keys_at(account_service_keys(a), i).p);
                 printf("\n");
         }
         admin_lock_print(a);
+}
+
+/* An account with all that it logs in by. An exit code. */
+static int service_show(struct cli *c, account_reader a, json_t *all)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = admin_identity_list(admin_of(c));
+        identity_list l;
+
+        admin_identity_list_set_name(q, account_name(a).p);
+        if (cli_wait(c, q, CLI_LOGIN_MS))
+                return cli_fail_question(c, q, account_name(a).p);
+
+        l = admin_identity_list_identities(q);
+        if (c->json)
+                (void)json_array_append_new(all, service_json(a, l));
+        else
+                service_print(a, l);
+        return EXIT_OK;
 }
 
 int cmd_service_list(struct cli *c)
@@ -106,13 +152,12 @@ int cmd_service_list(struct cli *c)
 
         l = admin_account_list_accounts(q);
         all = c->json ? json_array() : NULL;
-        for (uint32_t i = 0; i < account_list_len(l); i++) {
-                account_reader a = account_list_get(l, i);
-
-                if (account_service(a) && c->json)
-                        (void)json_array_append_new(all, service_json(a));
-                else if (account_service(a))
-                        service_print(a);
+        for (uint32_t i = 0; !r && i < account_list_len(l); i++)
+                if (account_service(account_list_get(l, i)))
+                        r = service_show(c, account_list_get(l, i), all);
+        if (r) {
+                json_decref(all);
+                return r;
         }
         return c->json ? cli_print_json(c, json_pack("{s:o}", "serviceAccounts", all)) : EXIT_OK;
 }

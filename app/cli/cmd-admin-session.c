@@ -121,7 +121,9 @@ static int revoke_account(struct cli *c, live_session_list l, const char *cap)
         if (r)
                 return r;
         if (!n)
-                return cli_fail(c, EXIT_FAILED, "failed", "%s has no session", c->account);
+                return cli_fail(c, EXIT_FAILED, "failed",
+                                "%s has no session (`capos session list` has those that there are)",
+                                c->account);
         if (c->json)
                 return cli_print_json(c, json_pack("{s:b,s:i}", "done", 1, "sessions", (int)n));
         printf(cap ? "The capability is revoked in %u %s.\n" : "%u %s ended.\n", n,

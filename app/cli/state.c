@@ -86,7 +86,9 @@ static int admin_fail(const struct cli *c, const char *path, int r)
                                 "folder by --state",
                                 (int)(strrchr(path, '/') - path), path);
         if (r == -EACCES || r == -EPERM)
-                return cli_fail(c, EXIT_DENIED, "not-yours", "%s: the instance is another user's",
+                return cli_fail(c, EXIT_DENIED, "not-yours",
+                                "%s: the instance is another user's: administer it as that "
+                                "user, or by sudo",
                                 path);
         return r == -EAGAIN ? cli_fail_late(c, NULL) : cli_fail_code(c, r, path);
 }

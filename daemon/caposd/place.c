@@ -62,8 +62,10 @@ static int directory_open(struct place *p, uid_t first_user)
         if (p->dir < 0 || fstat(p->dir, &st) < 0)
                 return -errno;
         if (!confine_may_be_ours(first_user, st.st_uid) || (st.st_mode & 077)) {
-                daemon_log(LOG_ERR, "%s: others may enter it; it must be yours, and of mode 0700",
-                           p->path);
+                daemon_log(LOG_ERR,
+                           "%s: others may enter it; it must be yours, and of mode 0700: chmod 700 "
+                           "%s, or another folder by --state",
+                           p->path, p->path);
                 return -EPERM;
         }
         return 0;
@@ -114,7 +116,10 @@ static int place_open_directory(struct place *p, const struct options *o, uid_t 
         if (!r)
                 r = directory_lock(p);
         if (r == -EBUSY)
-                daemon_log(LOG_ERR, "%s: another instance is using it", p->path);
+                daemon_log(LOG_ERR,
+                           "%s: another instance is using it: end that, or give another folder by "
+                           "--state",
+                           p->path);
         else if (r)
                 daemon_log(LOG_ERR, "state directory %s: %s", p->path, capnp_strerror(r));
         return r;

@@ -16,7 +16,7 @@
 #include "session.h"
 #include "sessiond.h"
 
-enum { PASSWORD_LEAST = 8, PASSWORD_MOST = 1024 };
+enum { PASSWORD_LEAST = 8, PASSWORD_MOST = 1024, WHY_BYTES = 320 };
 
 /* One that needs a verifier of a password; an empty one is none. */
 static int change_hash(struct change *c, capnp_data password)
@@ -49,8 +49,31 @@ static int apply_add(struct change *c, const struct proof_verdict *v)
         return r;
 }
 
+/* What is wrong with a profile, and as many of those that would do as there is room for. */
+static const char *profile_why(const struct change *c, const char *wrong,
+                               char room[static WHY_BYTES])
+{
+        const struct policy *p = &c->s->policy;
+        size_t len = (size_t)snprintf(room, WHY_BYTES, "%s: ", wrong);
+        const char *before = "there are ";
+
+        for (unsigned i = 0; i < p->nprofiles; i++) {
+                const struct policy_profile *one = &p->profiles[i];
+
+                if (!one->accounts || one->service != c->service ||
+                    len + strlen(before) + strlen(one->name) >= WHY_BYTES)
+                        continue;
+                len += (size_t)snprintf(room + len, WHY_BYTES - len, "%s%s", before, one->name);
+                before = ", ";
+        }
+        if (*before != ',')
+                snprintf(room + len, WHY_BYTES - len, "the manifest has none%s",
+                         c->service ? "; one says `service = true`" : "");
+        return room;
+}
+
 /* What is wrong with the profiles asked for; NULL: nothing. */
-static const char *change_profiles(struct change *c, capnp_list list)
+static const char *change_profiles(struct change *c, capnp_list list, char room[static WHY_BYTES])
 {
         if (!list.len || list.len > STORE_PROFILES)
                 return "an account has 1 to 16 profiles";
@@ -60,10 +83,12 @@ static const char *change_profiles(struct change *c, capnp_list list)
                 const struct policy_profile *p = policy_profile(&c->s->policy, t);
 
                 if (!p || !p->accounts || t.len >= sizeof(c->profiles[0]))
-                        return "no such profile, or not one for accounts";
+                        return profile_why(c, "no such profile, or not one for accounts", room);
                 if (p->service != c->service)
-                        return p->service ? "the profile is for service accounts only"
-                                          : "the profile is not for service accounts";
+                        return profile_why(c,
+                                           p->service ? "the profile is for service accounts only"
+                                                      : "the profile is not for service accounts",
+                                           room);
                 snprintf(c->profiles[c->nprofiles++], sizeof(c->profiles[0]), "%s", t.p);
         }
         return NULL;
@@ -74,12 +99,13 @@ int admin_on_account_add(void *self, capnp_answer *a)
         capnp_data password = admin_account_add_param_password(a);
         capnp_list profiles = admin_account_add_param_profiles(a);
         struct change *c = change_new(self, a, admin_account_add_param_name(a));
+        char room[WHY_BYTES];
         const char *wrong;
 
         if (!c)
                 return 0;
 
-        wrong = change_profiles(c, profiles);
+        wrong = change_profiles(c, profiles, room);
         if (!wrong && !password_ok(password))
                 wrong = "a password has 8 to 1024 bytes";
         if (wrong)
@@ -93,13 +119,14 @@ int admin_on_service_account_add(void *self, capnp_answer *a)
 {
         capnp_list profiles = admin_service_account_add_param_profiles(a);
         struct change *c = change_new(self, a, admin_service_account_add_param_name(a));
+        char room[WHY_BYTES];
         const char *wrong;
 
         if (!c)
                 return 0;
 
         c->service = true;
-        wrong = change_profiles(c, profiles);
+        wrong = change_profiles(c, profiles, room);
         if (wrong)
                 return change_fail(c, wrong);
 

@@ -31,18 +31,31 @@ void change_free(struct change *c)
         free(c);
 }
 
-int admin_fail(capnp_answer *a, int r)
+const char *admin_words(int r)
 {
         switch (r) {
         case STORE_E_EXISTS:
-                return capnp_answer_fail(a, CAPNP_FAILED, "it exists already");
+                return "it exists already: `capos account list` and `capos service-account list` "
+                       "have what there is";
         case STORE_E_NONE:
-                return capnp_answer_fail(a, CAPNP_FAILED, "there is none such");
+                return "there is none such: `capos account list` and `capos service-account list` "
+                       "have what there is";
         case STORE_E_FULL:
-                return capnp_answer_fail(a, CAPNP_FAILED, "there are too many");
+                return "there are too many: remove one that is not needed any more";
         case ADMIN_E_SERVICE:
-                return capnp_answer_fail(a, CAPNP_FAILED,
-                                         "it is a service account: it has keys for its tokens");
+                return "it is a service account: `capos service-account key add` gives it a key";
+        default:
+                return NULL;
+        }
+}
+
+int admin_fail(capnp_answer *a, int r)
+{
+        const char *words = admin_words(r);
+
+        if (words)
+                return capnp_answer_fail(a, CAPNP_FAILED, "%s", words);
+        switch (r) {
         case CAPNP_E_LIMIT:
                 return capos_i_over_quota(a, CAPOS_I_QUOTA_PROOFS, "try again");
         default:

@@ -46,6 +46,8 @@ int change_is_for_it(const struct change *c) CAPNP_MUST_USE;
 /* What a change does with its verdict, if it does nothing else. */
 void change_on_verdict(void *arg, enum prove_end end, const struct proof_verdict *v);
 
+/* What enum store_err means to whoever administers, and what to do next; NULL: it is none. */
+const char *admin_words(int r);
 /* Answers with what enum store_err, ADMIN_E_SERVICE or -errno means. */
 int admin_fail(capnp_answer *a, int r);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin-change.h"
 #include "admin.capnp-c.h"
 #include "daemon-text.h"
 #include "flow.h"
@@ -19,16 +20,49 @@
 struct named {
         const char *account;
         struct store_identity id;
+        char wrong[320]; /* what is wrong with a provider's name */
 };
+
+/* It may be the account's own already. */
+static int identity_fail_taken(struct sessiond *s, capnp_answer *a, const struct named *n)
+{
+        char owner[STORE_NAME_BYTES + 1];
+        int r = store_find_identity(&s->store, &n->id, owner);
+
+        if (r)
+                return admin_fail(a, r);
+        if (!strcmp(owner, n->account))
+                return capnp_answer_fail(a, CAPNP_FAILED, "this identity is its own already");
+
+        return capnp_answer_fail(a, CAPNP_FAILED,
+                                 "this identity is %s's already: `capos account identity remove` "
+                                 "takes it away there",
+                                 owner);
+}
 
 static int identity_fail(capnp_answer *a, int r)
 {
-        if (r == STORE_E_EXISTS)
-                return capnp_answer_fail(a, CAPNP_FAILED, "this identity is somebody's already");
         if (r == STORE_E_NONE)
-                return capnp_answer_fail(a, CAPNP_FAILED, "there is none such");
+                return capnp_answer_fail(a, CAPNP_FAILED,
+                                         "there is none such: `capos account list` has the "
+                                         "accounts, `capos account identity list` what is one's");
 
         return capnp_answer_fail(a, CAPNP_FAILED, "it failed: %s", capnp_strerror(r));
+}
+
+/* Names those that there are, as many as there is room for. */
+static const char *provider_why(const struct issuers *is, struct named *n)
+{
+        size_t room = sizeof(n->wrong);
+        size_t len = (size_t)snprintf(n->wrong, room, "%s",
+                                      "the manifest has no identity provider of this name");
+
+        for (unsigned i = 0; i < is->n && len < room; i++)
+                len += (size_t)snprintf(n->wrong + len, room - len, "%s%s",
+                                        i ? ", " : "; there are ", is->all[i].name);
+        if (!is->n)
+                snprintf(n->wrong + len, room - len, "%s", ": authentication.oidc has none");
+        return n->wrong;
 }
 
 /* What is wrong with what was asked for; NULL: nothing. The provider is meant by its name, or by
@@ -39,7 +73,7 @@ static const char *named_read(struct sessiond *s, capnp_answer *a, capnp_text ac
         const struct issuer *i;
 
         if (capnp_answer_check(a) || !store_name_ok(account.p, account.len))
-                return "there is no account of this name";
+                return "there is no account of this name: `capos account list` has them";
         if (!text_is_plain(issuer) || !text_is_plain(subject) || !subject.len ||
             subject.len > TOKEN_SUBJECT_BYTES)
                 return "a subject has 1 to 255 bytes";
@@ -48,9 +82,10 @@ static const char *named_read(struct sessiond *s, capnp_answer *a, capnp_text ac
         if (!i)
                 i = issuers_find_url(&s->issuers, issuer.p);
         if (!i)
-                return "the manifest has no identity provider of this name";
+                return provider_why(&s->issuers, ret);
 
-        *ret = (struct named){account.p, {i->issuer, subject.p}};
+        ret->account = account.p;
+        ret->id = (struct store_identity){i->issuer, subject.p};
         return NULL;
 }
 
@@ -79,6 +114,8 @@ int admin_identity_give(struct sessiond *s, capnp_answer *a)
                 return capnp_answer_fail(a, CAPNP_FAILED, "%s", wrong);
 
         r = store_add_identity(&s->store, n.account, &n.id);
+        if (r == STORE_E_EXISTS)
+                return identity_fail_taken(s, a, &n);
         if (r)
                 return identity_fail(a, r);
 

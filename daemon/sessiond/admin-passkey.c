@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin-change.h"
 #include "admin.capnp-c.h"
 #include "asker.h"
 #include "clock.h"
@@ -44,13 +45,12 @@ static const char *passkey_why(int r)
 {
         switch (r) {
         case STORE_E_EXISTS:
-                return "it exists already";
+                return "it exists already: `capos account passkey list` has what there is";
         case STORE_E_NONE:
-                return "there is none such";
-        case STORE_E_FULL:
-                return "there are too many";
+                return "there is none such: `capos account list` has the accounts, `capos account "
+                       "passkey list` the passkeys of one";
         default:
-                return "the store has failed";
+                return admin_words(r) ? admin_words(r) : "the store has failed: see its log";
         }
 }
 
@@ -82,7 +82,9 @@ static const char *whose_read(struct sessiond *s, capnp_text name, struct whose 
         memcpy(ret->account, acc.name, sizeof(acc.name));
         ret->serial = acc.serial;
         store_account_deinit(&acc);
-        return service ? "a service account has no passkeys" : NULL;
+        return service ? "a service account has no passkeys: `capos service-account key add` "
+                         "gives it a key"
+                       : NULL;
 }
 
 /* false: there is none such, and a is taken. */

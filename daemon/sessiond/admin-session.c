@@ -80,6 +80,9 @@ int admin_on_session_list(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+static const char NO_CAP[] = "the session has no such capability: `capos manifest explain` has "
+                             "those of its profile";
+
 int admin_on_session_revoke(void *self, capnp_answer *a)
 {
         struct sessiond *s = self;
@@ -94,15 +97,16 @@ int admin_on_session_revoke(void *self, capnp_answer *a)
                 n = NULL;
         }
         if (capnp_answer_check(a) || (!e && !n))
-                return capnp_answer_fail(a, CAPNP_FAILED, "there is no such session");
+                return capnp_answer_fail(a, CAPNP_FAILED,
+                                         "there is no such session: `capos session list` has them");
         if (n && enrolment_revoke(n, cap))
-                return capnp_answer_fail(a, CAPNP_FAILED, "the session has no such capability");
+                return capnp_answer_fail(a, CAPNP_FAILED, NO_CAP);
         if (n)
                 return audit_return(&s->audit, a);
         if (!cap.len)
                 session_end(e, SESSION_REVOCATION, "revoked");
         else if (session_revoke(e, cap))
-                return capnp_answer_fail(a, CAPNP_FAILED, "the session has no such capability");
+                return capnp_answer_fail(a, CAPNP_FAILED, NO_CAP);
 
         return audit_return(&s->audit, a);
 }

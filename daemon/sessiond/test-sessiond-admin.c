@@ -76,9 +76,9 @@ TEST_T(accounts_are_made_and_removed, 90)
         l = admin_account_add_init_profiles(q, 1);
         admin_account_add_set_name(q, "carol");
         admin_account_add_in_set_profiles_at(l, 0, "visitor");
-        rig_refused(q, "no such profile, or not one for accounts");
+        rig_refused(q, "no such profile, or not one for accounts: there are ");
         rig_refused(passwd(&g, "alice", "short"), "a password has");
-        rig_refused(passwd(&g, "nobody", SECRET), "there is none such");
+        rig_refused(passwd(&g, "nobody", SECRET), "there is none such: `capos account list`");
         capnp_question_free(rig_good(passwd(&g, "bob", SECRET)));
         capnp_question_free(rig_good(passwd(&g, "alice", "")));
 

@@ -309,12 +309,13 @@ TEST_T(people_and_programs_stay_apart, 120)
 
         stage_start(&t);
         rig_account(&t.g, "ada", SECRET);
-        rig_refused(account_add(&t.g, "cd", "operator"), "the profile is not for service accounts");
-        rig_refused(account_add(&t.g, "ada", "robot"), "it exists already");
+        rig_refused(account_add(&t.g, "cd", "operator"),
+                    "the profile is not for service accounts: there are robot");
+        rig_refused(account_add(&t.g, "ada", "robot"), "it exists already: `capos account list`");
         q = admin_account_add(rig_admin(&t.g));
         admin_account_add_in_set_profiles_at(admin_account_add_init_profiles(q, 1), 0, "robot");
         admin_account_add_set_name(q, "bob");
-        rig_refused(q, "the profile is for service accounts only");
+        rig_refused(q, "the profile is for service accounts only: there are operator");
         q = admin_passwd(rig_admin(&t.g));
         admin_passwd_set_name(q, "ci");
         admin_passwd_set_password(q, (capnp_data){(const uint8_t *)SECRET, sizeof(SECRET) - 1});

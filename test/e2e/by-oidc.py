@@ -303,12 +303,19 @@ class Cases:
             out, err = p.communicate(timeout=60)
             return p.returncode, out + err
 
+        self.add_services()
+        said = self.listed("careful")
+        expect("neither a key nor an identity" in said, True, said)
+        expect(account("add", "careful", "op", "x")[0], 0, "an identity of a program")
+        expect(self.listed("careful"), f"careful          careful\n{'':16} identity {self.op.url} x\n", "the list")
+        expect(account("remove", "careful", "op", "x")[0], 0, "removing")
         self.op.claims = {"groups": "strangers", "sub": "Al Ice"}
         self.cheat("`capos account identity add`", "Al Ice")
         expect(account("add", "alice", "op", "Al Ice"), (0, "The identity is the account's.\n"), "adding")
-        for words, why in ((("add", "alice", "op", "Al Ice"), "somebody's already"),
-                           (("add", "nobody", "op", "x"), "none such"),
-                           (("add", "alice", "elsewhere", "x"), "no identity provider"),
+        for words, why in ((("add", "alice", "op", "Al Ice"), "its own already"),
+                           (("add", "ci", "op", "Al Ice"), "alice's already: `capos account identity remove`"),
+                           (("add", "nobody", "op", "x"), "none such: `capos account list`"),
+                           (("add", "alice", "elsewhere", "x"), "no identity provider of this name; there are op"),
                            (("add", "alice", "op", ""), "1 to 255 bytes"),
                            (("remove", "alice", "op", "another"), "none such")):
             code, said = account(*words)
@@ -341,7 +348,19 @@ class Cases:
     def add_services(self):
         for name, profile in (("ci", "robot"), ("careful", "careful")):
             p = self.capos("service-account", "add", name, "--profile", profile, "--state", self.target.state)
-            expect(p.communicate(timeout=60)[1], "", "adding a service account")
+            out, err = p.communicate(timeout=60)
+            expect(err, "", "adding a service account")
+            for word in (f"service-account key add {name}", f"account identity add {name} PROVIDER"):
+                expect(word in out, True, out)
+
+    def listed(self, name):
+        """What the list of service accounts has of one."""
+        p = self.capos("service-account", "list", "--state", self.target.state)
+        shown = p.communicate(timeout=60)[0].splitlines(keepends=True)
+        at = [i for i, line in enumerate(shown) if line.startswith(name + " ")][0]
+        rest = shown[at + 1:]
+        more = next((i for i, line in enumerate(rest) if line[0] != " "), len(rest))
+        return "".join(shown[at:at + 1 + more])
 
     @staticmethod
     def left(session):
@@ -349,7 +368,6 @@ class Cases:
         return session.call(0).content.ptr(0).uint(64, 64) / 1000 - time.time()
 
     def by_access_token(self):
-        self.add_services()
         token = self.access(exp=int(time.time()) + 100)
         peer, session = self.show(token)
         expect(info(session), ("ci", "robot", "serviceCredential"), "the session")
