@@ -304,6 +304,8 @@ static void attempt_on_end(void *arg, enum prove_end end, const struct proof_ver
 
         if (end == PROVE_VERDICT && !f && v->good != 1)
                 throttle_verdict(count, &who, false, clock_boot_ms());
+        if (end == PROVE_FAILED)
+                throttle_unjudged(count, &who, clock_boot_ms());
         if (end == PROVE_UNTRIED)
                 throttle_wasted(count, &who, clock_boot_ms());
         attempt_free(t);

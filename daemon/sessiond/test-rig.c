@@ -226,9 +226,11 @@ static void rig_prove(struct rig *g, const struct packet *p)
         int ends[2];
 
         CHECK_OK(capos_io_packet_pair(ends));
-        CHECK_OK(capos_io_packet_send(g->zygote_link, &copy, sizeof(copy), &ends[1], 1));
-        CHECK(g->nprovers < RIG_PROVERS);
-        g->provers[g->nprovers++] = rig_zygote_says(g, PACKET_FORKED).pid;
+        if (!g->kill_provers) {
+                CHECK_OK(capos_io_packet_send(g->zygote_link, &copy, sizeof(copy), &ends[1], 1));
+                CHECK(g->nprovers < RIG_PROVERS);
+                g->provers[g->nprovers++] = rig_zygote_says(g, PACKET_FORKED).pid;
+        }
         CHECK_OK(capos_io_packet_send(g->up, &answer, sizeof(answer), ends, 1));
         close(ends[0]);
         close(ends[1]);

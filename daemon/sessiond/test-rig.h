@@ -75,6 +75,7 @@ struct rig {
         pid_t provers[RIG_PROVERS];
         unsigned nprovers;
         bool hold_provers; /* PROVE is not answered */
+        bool kill_provers; /* … is answered by one that is dead */
         bool next_read;    /* NEXT_READ has come … */
         int32_t next_result;
         struct packet held[RIG_PROVERS];

@@ -264,6 +264,28 @@ TEST_T(a_flood_waits_for_itself, 90)
         rig_remove(g.dir);
 }
 
+/* Who can make provers crash does not try for nothing; nobody else pays for it. */
+TEST_T(an_attempt_that_kills_its_prover_counts, 60)
+{
+        struct rig_worker w;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        g.kill_provers = true;
+        for (unsigned i = 0; i < 3; i++) {
+                rig_refused(login(&g, &w, RIG_AWAY, "alice", SECRET), "over-quota.proofs");
+                rig_worker_end(&w);
+        }
+        g.kill_provers = false;
+        rig_refused(login(&g, &w, RIG_AWAY, "alice", SECRET), "denied.backoff");
+        rig_worker_end(&w);
+        capnp_question_free(rig_good(login(&g, &w, RIG_HOME, "alice", SECRET)));
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 /* Who hangs up keeps his place, is not tried, and holds nobody up. */
 TEST_T(what_was_given_up_is_not_tried, 60)
 {

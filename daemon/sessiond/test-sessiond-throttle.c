@@ -150,6 +150,32 @@ TEST(what_was_wasted_costs_its_source)
         CHECK_EQ(wait_of("alice", "192.0.2.2", 1000000), 0);
 }
 
+TEST(what_no_prover_has_judged_costs_who_tried)
+{
+        struct throttle_who w = by_password("alice", "192.0.2.1");
+        struct throttle_who key = w;
+        char name[16];
+
+        begin();
+        for (unsigned i = 0; i < THROTTLE_FREE; i++) {
+                CHECK_EQ(wait_of("alice", "192.0.2.1", 1000000), 0);
+                throttle_unjudged(&t, &w, 1000000);
+        }
+        CHECK_EQ(wait_of("alice", "192.0.2.1", 1000000), 1);
+        CHECK_EQ(wait_of("alice", "192.0.2.2", 1000000), 0);
+        CHECK_EQ(wait_of("bob", "192.0.2.1", 1000000), 0);
+        key.kind = THROTTLE_KEY;
+        CHECK_EQ(throttle_wait(&t, &key, 1000000), 0);
+
+        begin();
+        for (unsigned i = 0; i < THROTTLE_SOURCE_FREE; i++) {
+                snprintf(name, sizeof(name), "user%u", i);
+                w = by_password(name, "192.0.2.1");
+                throttle_unjudged(&t, &w, 1000000);
+        }
+        CHECK_EQ(wait_of("new", "192.0.2.1", 1000000), 1);
+}
+
 /* Asking makes no row, and names that nobody has push nobody out. */
 TEST(made_up_names_do_not_make_forget)
 {

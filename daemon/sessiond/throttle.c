@@ -172,6 +172,21 @@ static struct throttle_row *throttle_row(struct throttle *t, enum what what,
         return r ? r : throttle_make(t, key, now_ms);
 }
 
+/*
+ * Whoever can make a prover crash would else try for nothing. It is no failure of the account as a
+ * whole, which would make its owner wait elsewhere: nothing was guessed.
+ */
+void throttle_unjudged(struct throttle *t, const struct throttle_who *w, uint64_t now_ms)
+{
+        struct throttle_row *r = throttle_row(t, WHAT_PAIR, w, now_ms);
+
+        if (r)
+                row_fail(r, w->kind == THROTTLE_KEY ? THROTTLE_KEY_FREE : THROTTLE_FREE, now_ms);
+        r = w->exempt ? NULL : throttle_row(t, WHAT_SOURCE, w, now_ms);
+        if (r)
+                row_fail(r, THROTTLE_SOURCE_FREE, now_ms);
+}
+
 void throttle_verdict(struct throttle *t, const struct throttle_who *w, bool good, uint64_t now_ms)
 {
         struct throttle_row *r;
@@ -183,15 +198,10 @@ void throttle_verdict(struct throttle *t, const struct throttle_who *w, bool goo
                 return;
         }
 
-        r = throttle_row(t, WHAT_PAIR, w, now_ms);
-        if (r)
-                row_fail(r, w->kind == THROTTLE_KEY ? THROTTLE_KEY_FREE : THROTTLE_FREE, now_ms);
+        throttle_unjudged(t, w, now_ms);
         r = w->kind == THROTTLE_PASSWORD ? throttle_row(t, WHAT_ACCOUNT, w, now_ms) : NULL;
         if (r)
                 row_fail_account(r, now_ms);
-        r = w->exempt ? NULL : throttle_row(t, WHAT_SOURCE, w, now_ms);
-        if (r)
-                row_fail(r, THROTTLE_SOURCE_FREE, now_ms);
 }
 
 void throttle_wasted(struct throttle *t, const struct throttle_who *w, uint64_t now_ms)

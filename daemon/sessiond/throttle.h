@@ -45,6 +45,8 @@ void throttle_init(struct throttle *t);
 uint32_t throttle_wait(struct throttle *t, const struct throttle_who *w, uint64_t now_ms);
 /* A proof was checked. */
 void throttle_verdict(struct throttle *t, const struct throttle_who *w, bool good, uint64_t now_ms);
+/* A prover got it, and gave no verdict: costs who tried, there, and nobody else. */
+void throttle_unjudged(struct throttle *t, const struct throttle_who *w, uint64_t now_ms);
 /* An attempt was refused for want of room, or given up before it was checked: costs its source. */
 void throttle_wasted(struct throttle *t, const struct throttle_who *w, uint64_t now_ms);
 
