@@ -513,6 +513,16 @@ class Cases(c.Cheats):
                             lambda: self.start(session.peer, DEVICE, on=session),
                             kind="oidcDeviceCode")
 
+    def renewal_without_asking(self):
+        """By who has somebody's browser, where the provider still knows him: it says that it has asked
+        long ago, or does not say when."""
+        session = self.browse(self.start(self.peer()))
+        for when, why in ((int(time.time()) - 600, "too long ago"), (None, "without auth_time")):
+            self.op.claims = {**self.op.claims, "auth_time": when}
+            flow = self.start(session.peer, on=session)
+            layer = self.refuses(why, lambda f=flow: self.browse(f), layer="prover")
+        return layer
+
     # ---- all places for who waits for a person
 
     def crowd(self, address, user=lambda n: None):
@@ -567,7 +577,8 @@ NAMES = ("honest", "other_provider", "made", "same_flow", "other_flow", "state_r
          "other_type", "twice", "changed", "device_honest", "device_anywhere", "device_again",
          "device_other_account", "device_says", "device_refused", "device_token", "renewal",
          "renewal_by_another", "renewal_by_less", "first_of_all", "crowd_of_one", "crowd_of_many",
-         "asked_for_codes", "asked_for_tokens", "made_for_nothing", "pushed_out", "neighbours")
+         "asked_for_codes", "asked_for_tokens", "made_for_nothing", "pushed_out", "neighbours",
+         "renewal_without_asking")
 
 
 if __name__ == "__main__":
