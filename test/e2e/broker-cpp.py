@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""broker-cpp: what a profile grants and when that ends, as a client of the C++ library sees it.
+
+Why: broker.py, reload.py and accounts.py look with a client that was written beside the instance.
+The table here is short, and who looks is a program with nothing of ours but the schemas.
+
+usage: broker-cpp.py CLIENT [--forger SERVICE]
+
+SERVICE is one of Conf (test/peers/conf.capnp), whose calls can be left open.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+import instance
+import sessionlib as s
+from sessionlib import Failed
+
+CONF = s.type_id("conf", "Conf", root="test/peers")
+HANG, ADD = 16, 0
+GONE, OVER = "denied.revoked-lease", "denied.stale-session"
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+class Client:
+    """The program; each call is a command, and what came of it."""
+
+    def __init__(self, program, address):
+        self.process = subprocess.Popen([program, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.process.stdin.close()
+        self.process.wait(60)
+        self.process.stdout.close()
+
+    def begin(self, *words):
+        self.process.stdin.write("\t".join(str(w) for w in words) + "\n")
+        self.process.stdin.flush()
+
+    def end(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise Failed(f"the client has ended: {self.process.wait(60)}")
+        return json.loads(line)
+
+    def ask(self, *words):
+        self.begin(*words)
+        return self.end()
+
+    def good(self, *words):
+        said = self.ask(*words)
+        if "refused" in said:
+            raise Failed(f"{words}: {said}")
+        return said
+
+    def refused(self, code, says, *words):
+        self.is_refused(self.ask(*words), code, says, words)
+
+    @staticmethod
+    def is_refused(said, code, says, what):
+        if said.get("refused") != code or says not in said["reason"]:
+            raise Failed(f"{what}: expected {code} with {says!r}, got {said}")
+
+
+class Cases:
+    def __init__(self, client, forger):
+        self.client = client
+        self.local = instance.service("vault", "capos-system-info", s.SYSTEM_INFO).replace(
+            ", remote = (transfer = services)", "")
+        self.conf = instance.service("conf", os.path.abspath(forger), CONF)
+        self.target = instance.Instance(self.text())
+
+    def text(self, grants=("conf",)):
+        owner = instance.profile("owner", ["session", "system_info", "chat", "vault", "conf"]).replace(
+            "lease", "local = true, lease", 1)
+        hasty = instance.profile("hasty", ["session", "system_info", "chat"]).replace(
+            '(name = "system_info"', '(name = "system_info", lease = "2s"', 1)
+        sealed = instance.profile("sealed", ["session", "system_info"]).replace(
+            "lease", "atLeast = touched, lease", 1)
+        return instance.manifest(guest=True, services=[self.local, self.conf], operator=grants,
+                                 profiles=[owner, hasty, sealed])
+
+    def login(self, name=instance.USER, profile=""):
+        c = Client(self.client, self.target.address)
+        expect(c.good("password", name, instance.SECRET, profile)["account"], name, "the account")
+        return c
+
+    def capos(self, *words):
+        done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), *words, "--state",
+                               self.target.state], capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode:
+            raise Failed(f"{words}: {done}")
+
+    # ---- the rows
+
+    def ends_alone(self):
+        """A lease of two seconds beside one that goes on."""
+        with self.login("short") as c:
+            leases = c.good("list")
+            if not leases["system_info"] + 60000 < leases["chat"]:
+                raise Failed(f"the leases: {leases}")
+            c.good("get", "system_info", s.SYSTEM_INFO)
+            c.good("get", "chat", s.CHAT)
+            said = c.ask("until", "system_info", 0)
+            if said.get("refused") == "service":  # it was under way just then (CAVEATS.md)
+                said = c.ask("call", "system_info", 0)
+            c.is_refused(said, GONE, "expired", "its calls")
+            c.refused(GONE, "expired", "get", "system_info", s.SYSTEM_INFO)
+            c.good("call", "chat", 1)
+            listed = c.good("list")
+            if not listed["system_info"] <= time.time() * 1000 < listed["chat"]:
+                raise Failed(f"the leases afterwards: {listed}")
+
+    def local_only(self):
+        """In no list, and not to be got, with whatever account; its profile is not there, either."""
+        for words in (("guest",), ("anonymous",), ("password", instance.USER, instance.SECRET)):
+            with Client(self.client, self.target.address) as c:
+                c.good(*words)
+                expect("vault" in c.good("list"), False, "whether it is listed")
+                c.refused("denied.unknown-name", "", "get", "vault", s.SYSTEM_INFO)
+        for profile in ("", "owner"):
+            with Client(self.client, self.target.address) as c:
+                c.refused("denied.profile", "", "password", "owner", instance.SECRET, profile)
+
+    def powers(self):
+        """A manifest that hands out powers to a profile that is not elevated does not come to be, and what
+        it says cannot be got."""
+        powerful = self.text(("conf", "vault")).replace(
+            self.local, self.local.replace("title", "remote = (), powers = [spawn], title"))
+        with self.login() as c:
+            done = self.target.reload(powerful)
+            expect((done.returncode, "hands out powers (`spawn`)" in done.stderr), (1, True), f"{done}")
+            c.refused("denied.unknown-name", "", "get", "vault", s.SYSTEM_INFO)
+            self.target.changed(self.text())
+
+    def worth_too_little(self):
+        with Client(self.client, self.target.address) as c:
+            c.refused("denied.profile", "worth `touched`", "password", "sealed", instance.SECRET)
+
+    def taken_away(self):
+        """Policy takes a capability away under an open call; the rest goes on."""
+        with self.login() as c:
+            c.good("get", "conf", CONF)
+            c.good("get", "chat", s.CHAT)
+            c.good("send", "conf", HANG)
+            c.good("call", "conf", ADD)
+            self.target.changed(self.text(()))
+            c.refused(GONE, "policy", "wait")
+            c.refused(GONE, "policy", "call", "conf", ADD)
+            expect("conf" in c.good("list"), False, "whether it is listed")
+            c.good("call", "chat", 1)
+            self.target.changed(self.text())
+
+    def narrowed(self):
+        """A narrower quota holds at once; what is above it is not torn down, and wider is wider."""
+        with self.login() as c:
+            c.good("get", "conf", CONF)
+            for _ in range(6):
+                c.good("send", "conf", HANG)
+            c.good("call", "conf", ADD)
+            self.target.changed(self.text().replace("quota = ()", "quota = (calls = 4)"))
+            c.refused("over-quota.calls", "", "call", "conf", ADD)
+            self.target.changed(self.text())
+            c.good("call", "conf", ADD)
+
+    def ended(self, name, says, *words):
+        """What is done to an account ends its session, and another is not to be had."""
+        self.target.add_user(name)
+        with self.login(name) as c, self.login() as other:
+            c.good("get", "chat", s.CHAT)
+            c.begin("over")
+            self.capos("account", *words)
+            c.is_refused(c.end(), OVER, says, words)
+            c.refused(OVER, says, "call", "chat", 1)
+            other.good("info")
+        with Client(self.client, self.target.address) as c:
+            c.refused("denied.credentials", "", "password", name, instance.SECRET)
+
+    def locked(self):
+        self.ended("locked", "revoked", "lock", "locked")
+
+    def removed(self):
+        self.ended("removed", "revoked", "remove", "removed")
+
+    def expired(self):
+        self.ended("expired", "expired", "expire", "expired", "2001-01-01")
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("client")
+    p.add_argument("--forger", required=True)
+    a = p.parse_args()
+    cases = Cases(a.client, a.forger)
+    with cases.target:
+        cases.target.add_user("owner", ["owner"])
+        cases.target.add_user("short", ["hasty"])
+        cases.target.add_user("sealed", ["sealed"])
+        return instance.run_cases("broker-cpp", [
+            ("a lease that ends alone", cases.ends_alone),
+            ("what is local only", cases.local_only),
+            ("powers", cases.powers),
+            ("a proof that is worth too little", cases.worth_too_little),
+            ("policy taken away under an open call", cases.taken_away),
+            ("a narrower quota", cases.narrowed),
+            ("a locked account", cases.locked),
+            ("an expired account", cases.expired),
+            ("a removed account", cases.removed)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,258 @@
+/*
+ * broker-client: does what it is told on standard input, a command a line, its words apart by tabs,
+ * with the Cap'n Proto C++ library and nothing of ours but schema/. What came of each is a line of
+ * JSON.
+ *
+ * Why: what a profile grants, and when that ends, must hold for programs that nobody here wrote. So
+ * the table is somewhere else (test/e2e/broker-cpp.py, which reloads manifests and locks accounts
+ * meanwhile), and a client of another library says what it sees.
+ *
+ *     password NAME PASSWORD [PROFILE] | guest | anonymous     logs in
+ *     info | list | logout        of the session
+ *     get NAME INTERFACE          a capability of the bundle, kept under its name
+ *     call NAME METHOD            without parameters
+ *     send NAME METHOD            the same, without waiting
+ *     wait                        for the first that was sent and not waited for
+ *     until NAME METHOD           calls again and again, until it is refused
+ *     over                        asks the session likewise, until that is
+ *
+ * Usage: broker-client HOST:PORT
+ */
+#include <capnp/capability.h>
+#include <capnp/rpc-twoparty.h>
+#include <capnp/serialize.h>
+#include <kj/async-io.h>
+#include <kj/debug.h>
+#include <kj/encoding.h>
+
+#include <deque>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "remote_session.capnp.h"
+
+using namespace capos;
+
+namespace
+{
+
+constexpr int WAIT_S = 60, PAUSE_MS = 20;
+
+/* `"text"`, as JSON has it. */
+std::string quoted(kj::StringPtr text)
+{
+        std::string all = "\"";
+
+        for (char c : text) {
+                static const char hex[] = "0123456789abcdef";
+
+                if (c == '"' || c == '\\')
+                        all += std::string("\\") + c;
+                else if ((unsigned char)c < 0x20)
+                        all += std::string("\\u00") + hex[c >> 4 & 15] + hex[c & 15];
+                else
+                        all += c;
+        }
+        return all + "\"";
+}
+
+using Called = capnp::RemotePromise<capnp::AnyPointer>;
+
+class Client
+{
+      public:
+        explicit Client(const char *address)
+            : io(kj::setupAsyncIo()),
+              stream(wait(wait(io.provider->getNetwork().parseAddress(address))->connect())),
+              rpc(*stream), gateway(rpc.bootstrap().castAs<RemoteSessionGateway>()),
+              session(nullptr), caps(nullptr)
+        {
+        }
+
+        /* What came of a command; an exception is a refusal. */
+        std::string run(const std::vector<std::string> &words);
+
+      private:
+        template <typename T> T wait(kj::Promise<T> &&p)
+        {
+                auto late = io.provider->getTimer().afterDelay(WAIT_S * kj::SECONDS);
+
+                return p.exclusiveJoin(late.then([]() -> kj::Promise<T> {
+                                return KJ_EXCEPTION(FAILED, "nothing came within a minute");
+                        }))
+                        .wait(io.waitScope);
+        }
+
+        std::string entered(RemoteSession::Client s)
+        {
+                session = s;
+                caps = wait(session.capSetRequest().send()).getCaps();
+                return info();
+        }
+        std::string by_password(const std::vector<std::string> &words);
+        std::string info();
+        std::string list();
+        std::string get(const std::string &name, uint64_t interface);
+        Called send(const std::string &name, uint16_t method);
+        std::string until(std::function<void()> call);
+
+        kj::AsyncIoContext io;
+        kj::Own<kj::AsyncIoStream> stream;
+        capnp::TwoPartyClient rpc;
+        RemoteSessionGateway::Client gateway;
+        RemoteSession::Client session;
+        RemoteCapSet::Client caps;
+        struct Held {
+                capnp::Capability::Client cap;
+                uint64_t interface;
+        };
+        std::map<std::string, Held> held;
+        std::deque<Called> sent;
+};
+
+std::string Client::by_password(const std::vector<std::string> &words)
+{
+        auto start = gateway.startRequest();
+        auto request = start.initRequest();
+
+        request.setKind(RemoteAuthKind::PASSWORD);
+        request.initSelector().setAccount(words.at(1));
+        if (words.size() > 3)
+                request.setRequestedProfile(words.at(3));
+        auto next = start.send().getFlow().nextRequest();
+        next.setResponse(kj::StringPtr(words.at(2).c_str()).asBytes());
+        return entered(wait(next.send()).getSession());
+}
+
+std::string Client::info()
+{
+        auto r = wait(session.infoRequest().send());
+        auto i = r.getInfo();
+
+        return "{\"account\": " + quoted(i.getAccount()) + ", \"profile\": " +
+               quoted(i.getProfile()) + ", \"kind\": " + quoted(i.getKind()) +
+               ", \"ends\": " + std::to_string(i.getExpiresAtMs()) + "}";
+}
+
+std::string Client::list()
+{
+        auto r = wait(caps.listRequest().send());
+        std::string all;
+
+        for (auto e : r.getEntries())
+                all += (all.empty() ? "" : ", ") + quoted(e.getName()) + ": " +
+                       std::to_string(e.getLeaseExpiresAtMs());
+        return "{" + all + "}";
+}
+
+std::string Client::get(const std::string &name, uint64_t interface)
+{
+        auto get = caps.getRequest();
+
+        get.setName(name);
+        get.setExpectedInterfaceId(interface);
+        auto r = wait(get.send());
+        held.erase(name);
+        held.emplace(name, Held{r.getCap().castAs<capnp::Capability>(), interface});
+        return "{}";
+}
+
+Called Client::send(const std::string &name, uint16_t method)
+{
+        Held &h = held.at(name);
+        auto r = h.cap.typelessRequest(h.interface, method, nullptr);
+
+        /* All parameters are what they are by default. */
+        r.initAsAnyStruct(0, 0);
+        return r.send();
+}
+
+std::string Client::until(std::function<void()> call)
+{
+        for (int i = 0; i < WAIT_S * 1000 / PAUSE_MS; i++) {
+                call();
+                wait(io.provider->getTimer().afterDelay(PAUSE_MS * kj::MILLISECONDS));
+        }
+        return "{}";
+}
+
+std::string Client::run(const std::vector<std::string> &words)
+{
+        const std::string &what = words.at(0);
+
+        if (what == "password")
+                return by_password(words);
+        if (what == "guest")
+                return entered(wait(gateway.guestRequest().send()).getSession());
+        if (what == "anonymous")
+                return entered(wait(gateway.anonymousRequest().send()).getSession());
+        if (what == "info")
+                return info();
+        if (what == "list")
+                return list();
+        if (what == "get")
+                return get(words.at(1), std::stoull(words.at(2), nullptr, 0));
+        if (what == "logout") {
+                wait(session.logoutRequest().send().ignoreResult());
+        } else if (what == "call") {
+                wait(send(words.at(1), (uint16_t)std::stoul(words.at(2))).ignoreResult());
+        } else if (what == "send") {
+                sent.push_back(send(words.at(1), (uint16_t)std::stoul(words.at(2))));
+        } else if (what == "until") {
+                return until([&]() {
+                        wait(send(words.at(1), (uint16_t)std::stoul(words.at(2))).ignoreResult());
+                });
+        } else if (what == "over") {
+                return until([&]() { info(); });
+        } else if (what == "wait") {
+                Called first = kj::mv(sent.front());
+
+                sent.pop_front();
+                wait(first.ignoreResult());
+        } else {
+                KJ_FAIL_REQUIRE("no such command", what);
+        }
+        return "{}";
+}
+
+/* What an exception says, whatever the libraries on the way put before it. */
+std::string reason(const kj::Exception &e)
+{
+        static const std::string prefix = "remote exception: ";
+        std::string text = e.getDescription().cStr();
+
+        while (text.compare(0, prefix.size(), prefix) == 0)
+                text.erase(0, prefix.size());
+        return "{\"refused\": " + quoted(text.substr(0, text.find_first_of(" :"))) +
+               ", \"reason\": " + quoted(text) + "}";
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+        if (argc != 2) {
+                std::cerr << "usage: " << argv[0] << " HOST:PORT\n";
+                return 2;
+        }
+
+        Client client(argv[1]);
+        std::string line;
+
+        while (std::getline(std::cin, line)) {
+                std::istringstream in(line);
+                std::vector<std::string> words;
+                std::string said;
+
+                for (std::string word; std::getline(in, word, '\t');)
+                        words.push_back(word);
+                KJ_IF_MAYBE(e, kj::runCatchingExceptions([&]() { said = client.run(words); }))
+                        said = reason(*e);
+                std::cout << said << std::endl;
+        }
+        return 0;
+}
