@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""quotas: each bound of a session, reached exactly, exceeded by one, and given back.
+
+Why: a quota that can be exceeded by one is none, and one that something keeps a part of is used up
+after a while. So each is filled to its limit, one more is refused with its code, and there is room
+again as soon as something was given back; after a logout, a connection that is closed and a client
+that is killed, a new session finds nothing used. What a session says of itself must agree.
+
+usage: quotas.py
+"""
+import os
+import signal
+import sys
+import time
+
+import instance
+import sessionlib as s
+import wirelib as w
+from sessionlib import Failed, Refused, Struct
+
+SCRIPT = "e2e-quotas"
+NAME, PACED = "tight", "paced"
+CALLS, REFERENCES, MESSAGE, SESSIONS, RATE = 8, 12, 16384, 2, 20
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+def refused(code, act):
+    try:
+        act()
+    except Refused as e:
+        expect((e.kind, e.code), ("overloaded", code), "a refusal")
+        return
+    raise Failed(f"one more than there may be was taken, {code} was expected")
+
+
+def use(session):
+    """{name: (limit, used, most)}, as the session tells its holder."""
+    rows = session.call(0).content.ptr(0).ptr(10)
+    return {s.text(r.ptr(0)): (r.uint(0, 64), r.uint(64, 64), r.uint(128, 64)) for r in rows}
+
+
+def messages(n):
+    """A call's parameters that make its message n bytes long, its segment table apart."""
+    def params(spare):
+        return Struct(b"", [b"x" * spare])
+    rest = len(w.call(1, 1, 0, params(8), iface=s.SESSION)) - 8 - 8
+    return params(n - rest)
+
+
+class Cases:
+    def __init__(self, target):
+        self.target = target
+        self.last = None
+        self.kept = []  # else what nobody names is closed
+
+    def open(self, name=NAME):
+        peer = self.target.connect()
+        return peer, peer.password(name, instance.SECRET)
+
+    def calls(self):
+        """A call is one until its Finish; the question about the use is one, too."""
+        peer, session = self.open()
+        questions = [session.send(1) for _ in range(CALLS)]
+        for q in questions:
+            if peer.recv_return(q).exception():
+                raise Failed("a call within the limit failed")
+        for _ in range(2):
+            refused("over-quota.calls", lambda: session.call(1))
+        for q in questions[1:]:
+            peer.send(w.finish(q))
+        expect(use(session)["calls"], (CALLS, 2, CALLS), "calls with one that is not finished")
+        peer.send(w.finish(questions[0]))
+        session.call(1)
+        expect(use(session)["calls"], (CALLS, 1, CALLS), "calls")
+        session.call(3)
+        peer.close()
+
+    def references(self):
+        peer, session = self.open()
+        had = use(session)["references"][1]
+        sets = [session.call(1).ref(0, s.CAP_SET) for _ in range(REFERENCES - had)]
+        expect(use(session)["references"], (REFERENCES,) * 3, "references at the limit")
+        refused("over-quota.references", lambda: session.call(1))
+        sets.pop().release()
+        sets.append(session.call(1).ref(0, s.CAP_SET))
+        refused("over-quota.references", lambda: session.call(1))
+        for c in sets:
+            c.release()
+        expect(use(session)["references"], (REFERENCES, had, REFERENCES), "references given back")
+        peer.close()
+
+    def message(self):
+        peer, session = self.open()
+        session.call(0, messages(MESSAGE))
+        expect(use(session)["message-bytes"][0], MESSAGE, "the limit of a message")
+        refused("over-quota.bytes", lambda: session.call(0, messages(MESSAGE + 8)))
+        session.call(0, messages(MESSAGE))
+        peer.close()
+
+    def again(self):
+        """One of two sessions has ended: the third gets in."""
+        instance.until(self.one_more, "room for another session")
+        refused("over-quota.sessions", self.open)
+
+    def one_more(self):
+        try:
+            self.last = self.open()
+            self.kept.append(self.last)
+        except Refused as e:
+            expect(e.code, "over-quota.sessions", "why not")
+            return False
+        return True
+
+    def sessions(self):
+        instance.until(self.one_more, "a first session")
+        first = self.last
+        instance.until(self.one_more, "a second session")
+        expect(use(self.last[1])["sessions"], (SESSIONS,) * 3, "sessions")
+        refused("over-quota.sessions", self.open)
+        first[1].call(3)
+        self.again()
+        first[0].close()
+        before = self.last
+        before[0].close()
+        self.again()
+        for peer, _ in self.kept:
+            peer.close()
+
+    def killed(self):
+        """A client in a process of its own, with calls and references under way, and SIGKILL."""
+        readable, writable = os.pipe()
+        child = os.fork()
+        if not child:
+            try:
+                peer, session = self.open()
+                for _ in range(CALLS):
+                    session.send(1)
+                os.write(writable, b"x")
+                time.sleep(60)
+                peer.close()
+            finally:
+                os._exit(1)
+        os.close(writable)
+        expect(os.read(readable, 1), b"x", "the client")
+        os.close(readable)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        instance.until(self.one_more, "room for a session")
+        kept = self.last
+        instance.until(self.one_more, "room for another")
+        now = use(self.last[1])
+        for row in ("calls-across", "bytes-across", "own-references"):
+            expect(now[row][1:], (0, 0), row)
+        expect(now["calls"][1], 1, "calls")
+        kept[0].close()
+        self.last[0].close()
+
+    def rate(self):
+        """Twice as many and one more: the second half takes a second, and none is refused."""
+        peer, session = self.open(PACED)
+        session.call(0)
+        began = time.monotonic()
+        questions = [session.send(0) for _ in range(2 * RATE + 1)]
+        for q in questions:
+            m = peer.recv_until(lambda m: m.tag == w.RETURN)
+            expect(m.answer_id, q, "the order of calls that wait")
+            if m.exception():
+                raise Failed(f"refused: {m.exception()}")
+            peer.send(w.finish(q))
+        if time.monotonic() - began < 0.9:
+            raise Failed("so many calls were taken faster than the rate")
+        limit, _, most = use(session)["calls-per-second"]
+        expect((limit, most), (RATE, RATE), "the rate")
+        session.call(3)
+        peer.close()
+
+
+def main():
+    tight = instance.profile(NAME, ["session", "system_info"], calls=CALLS, references=REFERENCES,
+                             message='"16KiB"', sessionsPerAccount=SESSIONS)
+    paced = instance.profile(PACED, ["session", "system_info"], callsPerSecond=RATE)
+    with instance.Instance(instance.manifest(profiles=[tight, paced])) as target:
+        target.add_user(NAME, [NAME])
+        target.add_user(PACED, [PACED])
+        cases = Cases(target)
+        return instance.run_cases(SCRIPT, [
+            ("calls at once", cases.calls),
+            ("references", cases.references),
+            ("the length of a message", cases.message),
+            ("sessions of an account", cases.sessions),
+            ("… after a client was killed", cases.killed),
+            ("a rate", cases.rate)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
