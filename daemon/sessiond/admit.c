@@ -183,6 +183,9 @@ static void admission_notify(struct admission *ad)
 
         if (ad->watcher)
                 admission_deliver(ad);
+        /* Before sockets to services are ended, which would look like services that died. */
+        if (ad->conn)
+                capnp_conn_flush(ad->conn);
         admission_expect_ack(ad);
 }
 

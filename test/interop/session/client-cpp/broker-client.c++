@@ -14,7 +14,6 @@
  *     send NAME METHOD            the same, without waiting
  *     wait                        for the first that was sent and not waited for
  *     until NAME METHOD           calls again and again, until it is refused
- *     over                        asks the session likewise, until that is
  *
  * Usage: broker-client HOST:PORT
  */
@@ -26,7 +25,6 @@
 #include <kj/encoding.h>
 
 #include <deque>
-#include <functional>
 #include <iostream>
 #include <map>
 #include <sstream>
@@ -98,7 +96,7 @@ class Client
         std::string list();
         std::string get(const std::string &name, uint64_t interface);
         Called send(const std::string &name, uint16_t method);
-        std::string until(std::function<void()> call);
+        std::string until(const std::string &name, uint16_t method);
 
         kj::AsyncIoContext io;
         kj::Own<kj::AsyncIoStream> stream;
@@ -171,10 +169,10 @@ Called Client::send(const std::string &name, uint16_t method)
         return r.send();
 }
 
-std::string Client::until(std::function<void()> call)
+std::string Client::until(const std::string &name, uint16_t method)
 {
         for (int i = 0; i < WAIT_S * 1000 / PAUSE_MS; i++) {
-                call();
+                wait(send(name, method).ignoreResult());
                 wait(io.provider->getTimer().afterDelay(PAUSE_MS * kj::MILLISECONDS));
         }
         return "{}";
@@ -203,11 +201,7 @@ std::string Client::run(const std::vector<std::string> &words)
         } else if (what == "send") {
                 sent.push_back(send(words.at(1), (uint16_t)std::stoul(words.at(2))));
         } else if (what == "until") {
-                return until([&]() {
-                        wait(send(words.at(1), (uint16_t)std::stoul(words.at(2))).ignoreResult());
-                });
-        } else if (what == "over") {
-                return until([&]() { info(); });
+                return until(words.at(1), (uint16_t)std::stoul(words.at(2)));
         } else if (what == "wait") {
                 Called first = kj::mv(sent.front());
 
