@@ -191,6 +191,8 @@ static void profile_print(const struct explanation *e, const struct policy_profi
         printf("\n    at once %u calls, %u references, %" PRIu64
                " KiB waiting, messages of %" PRIu64 " KiB",
                q->calls, q->references, q->queued_bytes / 1024, q->message_bytes / 1024);
+        if (q->calls_per_second)
+                printf(", %u calls a second", q->calls_per_second);
         if (e->account)
                 printf(", %u sessions of the account", q->sessions_per_account);
         puts("");
@@ -289,8 +291,9 @@ static void json_profile(const struct explanation *e, const struct policy_profil
         printf(",\"leaseMs\":%" PRIu64 ",\"maxLeaseMs\":%" PRIu64, lease_ms(e, p, NULL),
                p->max_lease_ms);
         printf(",\"quota\":{\"references\":%u,\"calls\":%u,\"queuedBytes\":%" PRIu64
-               ",\"messageBytes\":%" PRIu64 ",\"sessionsPerAccount\":%u}",
-               q->references, q->calls, q->queued_bytes, q->message_bytes, q->sessions_per_account);
+               ",\"messageBytes\":%" PRIu64 ",\"callsPerSecond\":%u,\"sessionsPerAccount\":%u}",
+               q->references, q->calls, q->queued_bytes, q->message_bytes, q->calls_per_second,
+               q->sessions_per_account);
         printf(",\"entries\":[");
         for (unsigned i = 0; i < p->ngrants; i++) {
                 fputs(i ? "," : "", stdout);

@@ -96,7 +96,8 @@ class Profile:
                 + flag("serverKeyBinding", r.random() < .4) + demand
                 + f", bundle = [{', '.join(map(self.grant, self.grants))}]"
                 + f", quota = (references = {r.randint(8, 99)}, calls = {r.randint(4, 99)}, "
-                  f'queued = "{r.randint(256, 999)}KiB", message = "{r.randint(64, 128)}KiB", sessionsPerAccount = 9))')
+                  f'queued = "{r.randint(256, 999)}KiB", message = "{r.randint(64, 128)}KiB", '
+                  f"callsPerSecond = {r.choice((0, 0, 50, 900))}, sessionsPerAccount = 9))")
 
 
 class World:
@@ -225,7 +226,8 @@ class Run:
             info = session.call(0).content.ptr(0)
             begun, quota = info.uint(0, 64), info.ptr(5)
             got = {"profile": s.text(info.ptr(2)), "leaseMs": info.uint(64, 64) - begun,
-                   "quota": [quota.uint(0, 32), quota.uint(32, 32), quota.uint(64, 64), quota.uint(128, 64)],
+                   "quota": [quota.uint(0, 32), quota.uint(32, 32), quota.uint(64, 64), quota.uint(128, 64),
+                             quota.uint(192, 32)],
                    "entries": {n: (iface, transfer, end - begun)
                                for n, (iface, transfer, end) in s.names(s.cap_set(session)).items()}}
             session.call(3)
@@ -250,7 +252,7 @@ class Run:
         p = e["granted"][0]
         q = p["quota"]
         return {"profile": p["name"], "leaseMs": p["leaseMs"],
-                "quota": [q["references"], q["calls"], q["queuedBytes"], q["messageBytes"]],
+                "quota": [q["references"], q["calls"], q["queuedBytes"], q["messageBytes"], q["callsPerSecond"]],
                 "entries": {n["name"]: (int(n["interface"], 16), n["transfer"], n["leaseMs"]) for n in p["entries"]}}
 
     def file(self):
