@@ -20,6 +20,7 @@
 #include "worker-tally.h"
 #include "worker-tls.h"
 #include "worker-user.h"
+#include "worker-zygote.h"
 
 static void worker_done(struct worker *w)
 {
@@ -162,7 +163,7 @@ int worker_serve(const struct worker_start *s)
 
         r = capnp_vat_new(&vat);
         if (r)
-                return 1;
+                return WORKER_EXIT_FAILED;
 
         r = worker_open(&w, vat, s);
         if (!r)
@@ -170,5 +171,9 @@ int worker_serve(const struct worker_start *s)
         worker_close(&w);
         capnp_vat_free(vat);
         worker_deinit(&w);
-        return r ? 1 : 0;
+        if (r)
+                return WORKER_EXIT_FAILED;
+
+        /* Everything has ended, so everything has been given back. */
+        return w.calls.used || w.bytes.used ? WORKER_EXIT_LEDGER : WORKER_EXIT_OK;
 }

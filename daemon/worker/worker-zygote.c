@@ -73,5 +73,5 @@ void worker_live(struct daemon_zygote *z, int handoff)
                 s.tls = &kit->tls;
                 s.nonce = p.nonce;
         }
-        _exit(worker_serve(&s) ? WORKER_EXIT_FAILED : WORKER_EXIT_OK);
+        _exit(worker_serve(&s));
 }

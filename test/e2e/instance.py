@@ -278,6 +278,8 @@ class Instance:
                     os.kill(p, signal.SIGKILL)
         if REPORT.search(self.log_text()):
             wrong.append("a sanitizer has reported: " + self.log_text()[-3000:])
+        if "a worker ended with exit code 13" in self.log_text():
+            wrong.append("a session has not given back all of its quotas (WORKER_EXIT_LEDGER)")
         self.process = None
         return wrong
 
