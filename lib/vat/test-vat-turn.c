@@ -143,3 +143,37 @@ TEST_T(calls_beyond_a_rate_wait_and_none_is_refused, 120)
         (void)close(ends[1]);
         capnp_vat_free(s.vat);
 }
+
+static void on_closed(capnp_conn *c, void *arg)
+{
+        (void)c;
+        *(bool *)arg = true;
+}
+
+/* Whoever has gone is not waited for: what he had sent too fast is dropped with him. */
+TEST_T(one_who_goes_while_his_calls_wait_is_let_go, 60)
+{
+        static struct service s;
+        struct object o = {&s, 0};
+        bool closed = false;
+        capnp_cap *root;
+        capnp_conn *c;
+        int ends[2];
+
+        CHECK_OK(capnp_vat_new(&s.vat));
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
+        write_calls(ends[1], FLOOD);
+        CHECK_OK(capnp_cap_new_dispatch(s.vat, serve, NULL, &o, &root));
+        CHECK_OK(capnp_conn_new(s.vat, ends[0], &(struct capnp_limits){.rate = 10}, root, &c));
+        capnp_cap_unref(root);
+        capnp_conn_on_close(c, on_closed, &closed);
+        while (s.served < 10)
+                CHECK_OK(capnp_vat_process(s.vat));
+        (void)close(ends[1]);
+        for (int i = 0; i < 1000 && !closed; i++)
+                CHECK_OK(capnp_vat_process(s.vat));
+        CHECK(closed);
+        CHECK(s.served < FLOOD);
+        capnp_conn_unref(c);
+        capnp_vat_free(s.vat);
+}
