@@ -51,6 +51,20 @@ struct Account {
   # From where: an address, or a user of this machine, `uid:1000`.
 }
 
+struct KeyOptions {
+  # What something that an account is proved by is restricted to, as by options in sshd's authorized_keys.
+
+  from @0 :Text;
+  # Where it is good from: networks as sshd has them, `10.0.0.0/8,2001:db8::7,!10.1.0.0/16`, and `unix` for who comes by
+  # a Unix socket. Names are not among them. At most 1,024 bytes; empty: from anywhere.
+
+  expiresAtMs @1 :UInt64;
+  # From then on (since 1970) it is not good, and sessions that it has made or renewed last end; 0: it does not expire.
+
+  profile @2 :Text;
+  # The one of the account's profiles that it gives; empty: any of them.
+}
+
 struct AccountKey {
   id @0 :Text;
   # What it is removed by: `SHA256:…`; of a service account its `kid`.
@@ -70,6 +84,8 @@ struct AccountKey {
 
   usedFrom @6 :Text;
   # From where.
+
+  options @7 :KeyOptions;
 }
 
 struct Passkey {
@@ -89,6 +105,8 @@ struct Passkey {
   madeAtMs @5 :UInt64;
   usedAtMs @6 :UInt64;
   # 0: never.
+
+  options @7 :KeyOptions;
 }
 
 struct LiveSession {
@@ -142,8 +160,8 @@ interface Admin {
 
   accountList @2 () -> (accounts :List(Account));
 
-  keyAdd @3 (name :Text, key :Text) -> (fingerprint :Text);
-  # key: a line as in authorized_keys, without options.
+  keyAdd @3 (name :Text, key :Text, options :KeyOptions) -> (fingerprint :Text);
+  # key: a line as in authorized_keys, without its options.
 
   keyRemove @4 (name :Text, fingerprint :Text) -> ();
   # Ends the sessions it made.
@@ -189,7 +207,7 @@ interface Admin {
   # keys; accountRemove removes it, and accountList has it.
   # Errors: failed (exists, bad name, no such profile, or one for people).
 
-  serviceKeyAdd @13 (name :Text, key :Text, id :Text) -> (id :Text);
+  serviceKeyAdd @13 (name :Text, key :Text, id :Text, options :KeyOptions) -> (id :Text);
   # Lets a service account log in by tokens that a key has signed (doc/protocol/admission.md). key: the public key, PEM
   # or a JSON Web Key. id: what tokens call it (`kid`); empty: the key's own, or else its thumbprint (RFC 7638). Several
   # keys are good at once, so that a new one can be handed out before the old one is removed.
@@ -206,7 +224,7 @@ interface Admin {
   # account's passkeys, which the authenticator is not to replace. attested: attestation is wanted.
   # Errors: failed (no such account, or passkeys are switched off).
 
-  passkeyAdd @16 (name :Text, label :Text, response :Text) -> (id :Text);
+  passkeyAdd @16 (name :Text, label :Text, response :Text, options :KeyOptions) -> (id :Text);
   # response: a RegistrationResponseJSON. label: for people; may be empty.
   # Errors: failed (nothing was begun, or it is over; what is wrong with it; the account has it, or has too many).
 

@@ -4,6 +4,10 @@
  */
 #include "admin.h"
 
+#include <string.h>
+
+#include "when.h"
+
 #include <stdio.h>
 
 admin_client admin_of(const struct cli *c)
@@ -96,15 +100,70 @@ void admin_lock_json(json_t *to, account_reader a)
 
 /* ---- keys --------------------------------------------------------------------------------- */
 
+int admin_key_limits(const struct cli *c, struct key_limits *k)
+{
+        char fault[KEY_FAULT_BYTES];
+        const char *why = NULL;
+
+        *k = (struct key_limits){.profile = c->profile};
+        if (c->from)
+                why = key_limits_from(k, c->from, strlen(c->from), fault);
+        if (why)
+                return cli_fail(c, EXIT_USAGE, "usage", "%s", why);
+        if (c->expires && !when_read(c->expires, cli_now_ms(), &k->expires_ms))
+                return cli_fail(c, EXIT_USAGE, "usage", "%s: this is not " WHEN_FORMS, c->expires);
+        return EXIT_OK;
+}
+
+void admin_key_limits_set(const struct key_limits *k, key_options_builder b)
+{
+        key_options_set_from(b, k->from);
+        key_options_set_expires_at_ms(b, k->expires_ms);
+        key_options_set_profile(b, k->profile ? k->profile : "");
+}
+
+void admin_key_limits_json(json_t *to, key_options_reader r)
+{
+        json_t *more = json_pack("{s:o,s:I,s:o}", "from", cli_json_text(key_options_from(r).p),
+                                 "expiresAtMs", (json_int_t)key_options_expires_at_ms(r), "profile",
+                                 cli_json_text(key_options_profile(r).p));
+
+        (void)json_object_update(to, more);
+        json_decref(more);
+}
+
+void admin_key_limits_print(key_options_reader r)
+{
+        uint64_t at_ms = key_options_expires_at_ms(r);
+        char at[64];
+
+        if (key_options_from(r).len) {
+                printf(", from ");
+                cli_print_safe(key_options_from(r).p);
+        }
+        if (at_ms) {
+                cli_format_time(at_ms, at, sizeof(at));
+                printf(", %s %s", at_ms > cli_now_ms() ? "expires" : "expired", at);
+        }
+        if (key_options_profile(r).len) {
+                printf(", profile ");
+                cli_print_safe(key_options_profile(r).p);
+        }
+}
+
 static json_t *key_json(account_key_reader k)
 {
-        return json_pack("{s:o,s:o,s:o,s:o,s:I,s:I,s:o}", "id", cli_json_text(account_key_id(k).p),
-                         "fingerprint", cli_json_text(account_key_fingerprint(k).p), "type",
-                         cli_json_text(account_key_type(k).p), "comment",
-                         cli_json_text(account_key_comment(k).p), "addedAtMs",
-                         (json_int_t)account_key_added_at_ms(k), "usedAtMs",
-                         (json_int_t)account_key_used_at_ms(k), "usedFrom",
-                         cli_json_text(account_key_used_from(k).p));
+        json_t *o =
+                json_pack("{s:o,s:o,s:o,s:o,s:I,s:I,s:o}", "id", cli_json_text(account_key_id(k).p),
+                          "fingerprint", cli_json_text(account_key_fingerprint(k).p), "type",
+                          cli_json_text(account_key_type(k).p), "comment",
+                          cli_json_text(account_key_comment(k).p), "addedAtMs",
+                          (json_int_t)account_key_added_at_ms(k), "usedAtMs",
+                          (json_int_t)account_key_used_at_ms(k), "usedFrom",
+                          cli_json_text(account_key_used_from(k).p));
+
+        admin_key_limits_json(o, account_key_options(k));
+        return o;
 }
 
 static void key_print(account_key_reader k)
@@ -126,6 +185,7 @@ static void key_print(account_key_reader k)
                 printf(", used %s from ", at);
                 cli_print_safe(account_key_used_from(k).p);
         }
+        admin_key_limits_print(account_key_options(k));
         printf("\n");
 }
 

@@ -3,6 +3,7 @@
 #define CAPOS_CLI_ADMIN_H
 
 #include "admin.capnp-c.h"
+#include "key-options.h"
 #include "state.h"
 
 /* c->remote as what it is. */
@@ -17,6 +18,13 @@ void admin_texts_print(capnp_list l, capnp_text (*at)(capnp_list l, uint32_t i))
 void admin_lock_print(account_reader a);
 /* The same as members of an object. */
 void admin_lock_json(json_t *to, account_reader a);
+/* Reads --from, --expires and --profile. An exit code. */
+int admin_key_limits(const struct cli *c, struct key_limits *k);
+/* The same as the instance wants them. */
+void admin_key_limits_set(const struct key_limits *k, key_options_builder b);
+/* Adds them to an object; and to a line for a person. */
+void admin_key_limits_json(json_t *to, key_options_reader r);
+void admin_key_limits_print(key_options_reader r);
 /* The keys of the account that the first word names: for a person, or as JSON. An exit code. */
 int admin_keys_list(struct cli *c);
 

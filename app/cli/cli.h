@@ -40,7 +40,7 @@ struct cli {
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
                 *account, *via, *expect, *certificate, *key, *method, *password_file, *key_id,
                 *passkey_command, *relying_party, *label, *issuer, *token_file, *since, *until,
-                *reason, *from, *supposed, *what, *outcome, *event, *source, *capability,
+                *reason, *from, *expires, *supposed, *what, *outcome, *event, *source, *capability,
                 *of_session, *witness, *other;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;

@@ -17,6 +17,7 @@ enum { LINE_BYTES = 16 * 1024, MOST_KEYS = 64, RSA_LEAST_BITS = 2048 };
 /* What was read of a file. */
 struct key_lines {
         char *line[MOST_KEYS]; /* owned */
+        struct key_limits limits[MOST_KEYS];
         unsigned number[MOST_KEYS];
         unsigned n;
 };
@@ -102,17 +103,29 @@ static const char *line_fault(const char *line)
                        "(authentication.sshAuthorities), or give the plain public key";
         if (word_is(line, len, "ssh-dss"))
                 return "a DSA key is not accepted";
-        if (strstr(line, " ssh-") || strstr(line, " ecdsa-sha2-") || strstr(line, " sk-"))
-                return "options in front of a key are not supported";
         return "this is no public key (ssh-ed25519, ecdsa-sha2-nistp*, ssh-rsa, sk-*)";
 }
 
 /* ---- adding ------------------------------------------------------------------------------- */
 
-/* One line of a file. An exit code. */
-static int key_lines_add(struct cli *c, struct key_lines *l, const char *line, unsigned number)
+/* Whether there are options in front of a key. Its type has no quotes and no equals sign, and there
+ * is a key behind it. */
+static bool line_has_options(const char *line)
 {
-        const char *path = c->words[1], *fault;
+        size_t len = strcspn(line, " \t");
+
+        return memchr(line, '"', len) || memchr(line, '=', len) || memchr(line, ',', len) ||
+               strstr(line + len, " ssh-") || strstr(line + len, " ecdsa-sha2-") ||
+               strstr(line + len, " sk-");
+}
+
+/* One line of a file. given: what the command restricts it to. An exit code. */
+static int key_lines_add(struct cli *c, struct key_lines *l, const char *line, unsigned number,
+                         const struct key_limits *given)
+{
+        const char *path = c->words[1], *fault = NULL;
+        struct key_limits limits = *given;
+        char text[KEY_FAULT_BYTES];
 
         line += strspn(line, " \t");
         if (!*line || *line == '#')
@@ -120,7 +133,10 @@ static int key_lines_add(struct cli *c, struct key_lines *l, const char *line, u
         if (strstr(line, "PRIVATE KEY"))
                 return cli_fail(c, EXIT_USAGE, "usage",
                                 "%s is a private key: give its public half, %s.pub", path, path);
-        fault = line_fault(line);
+        if (line_has_options(line) && !type_is_known(line, strcspn(line, " \t")))
+                fault = key_limits_line(&limits, &line, text);
+        if (!fault)
+                fault = line_fault(line);
         if (!fault && l->n == MOST_KEYS)
                 fault = "more than 64 keys at once";
         if (fault)
@@ -128,12 +144,13 @@ static int key_lines_add(struct cli *c, struct key_lines *l, const char *line, u
                                 number, fault);
 
         l->number[l->n] = number;
+        l->limits[l->n] = limits;
         l->line[l->n] = strdup(line);
         return l->line[l->n] && ++l->n ? EXIT_OK : cli_fail_code(c, -ENOMEM, path);
 }
 
 /* All keys of a file; `-` is standard input. An exit code. */
-static int key_lines_read(struct cli *c, struct key_lines *l)
+static int key_lines_read(struct cli *c, struct key_lines *l, const struct key_limits *given)
 {
         const char *path = c->words[1];
         FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
@@ -147,7 +164,7 @@ static int key_lines_read(struct cli *c, struct key_lines *l)
         errno = 0;
         while (!r && fgets(line, sizeof(line), f)) {
                 line[strcspn(line, "\r\n")] = 0;
-                r = key_lines_add(c, l, line, ++number);
+                r = key_lines_add(c, l, line, ++number, given);
         }
         if (!r && ferror(f))
                 r = cli_fail(c, EXIT_FAILED, "failed", "%s: %s", path, strerror(errno));
@@ -167,6 +184,7 @@ static int key_add(struct cli *c, const struct key_lines *l, unsigned i, json_t 
 
         admin_key_add_set_name(q, c->words[0]);
         admin_key_add_set_key(q, l->line[i]);
+        admin_key_limits_set(&l->limits[i], admin_key_add_init_options(q));
         if (cli_wait(c, q, CLI_LOGIN_MS)) {
                 (void)snprintf(doing, sizeof(doing), "%.400s:%u", c->words[1], l->number[i]);
                 return cli_fail_question(c, q, doing);
@@ -184,10 +202,13 @@ static int key_add(struct cli *c, const struct key_lines *l, unsigned i, json_t 
 int cmd_account_key_add(struct cli *c)
 {
         CAPNP_AUTO(key_lines_deinit) struct key_lines l = {0};
+        struct key_limits given;
         json_t *all, *first;
         unsigned done = 0;
-        int r = key_lines_read(c, &l);
+        int r = admin_key_limits(c, &given);
 
+        if (!r)
+                r = key_lines_read(c, &l, &given);
         if (!r)
                 r = state_open_admin(c);
         if (r)

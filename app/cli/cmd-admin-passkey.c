@@ -84,11 +84,17 @@ static int passkey_begin(struct cli *c, char **ret_options, uint64_t *ret_until_
 static int passkey_finish(struct cli *c, const char *response)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = admin_passkey_add(admin_of(c));
+        struct key_limits limits;
         const char *id;
+        int r = admin_key_limits(c, &limits);
+
+        if (r)
+                return r;
 
         admin_passkey_add_set_name(q, c->words[0]);
         admin_passkey_add_set_label(q, c->label ? c->label : "");
         admin_passkey_add_set_response(q, response);
+        admin_key_limits_set(&limits, admin_passkey_add_init_options(q));
         if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, "passkey");
 
@@ -183,12 +189,15 @@ int cmd_account_passkey_add(struct cli *c)
 
 static json_t *passkey_json(passkey_reader k)
 {
-        return json_pack("{s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "id", cli_json_text(passkey_id(k).p),
-                         "label", cli_json_text(passkey_label(k).p), "algorithm",
-                         cli_json_text(passkey_algorithm(k).p), "aaguid",
-                         cli_json_text(passkey_aaguid(k).p), "count", (json_int_t)passkey_count(k),
-                         "madeAtMs", (json_int_t)passkey_made_at_ms(k), "usedAtMs",
-                         (json_int_t)passkey_used_at_ms(k));
+        json_t *o = json_pack(
+                "{s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "id", cli_json_text(passkey_id(k).p), "label",
+                cli_json_text(passkey_label(k).p), "algorithm",
+                cli_json_text(passkey_algorithm(k).p), "aaguid", cli_json_text(passkey_aaguid(k).p),
+                "count", (json_int_t)passkey_count(k), "madeAtMs",
+                (json_int_t)passkey_made_at_ms(k), "usedAtMs", (json_int_t)passkey_used_at_ms(k));
+
+        admin_key_limits_json(o, passkey_options(k));
+        return o;
 }
 
 static void passkey_print(passkey_reader k)
@@ -200,6 +209,7 @@ static void passkey_print(passkey_reader k)
                 cli_format_time(passkey_used_at_ms(k), used, sizeof(used));
         cli_print_safe(passkey_id(k).p);
         printf(" %-6s made %s, used %s", passkey_algorithm(k).p, made, used);
+        admin_key_limits_print(passkey_options(k));
         if (passkey_label(k).len)
                 printf(" ");
         cli_print_safe(passkey_label(k).p);

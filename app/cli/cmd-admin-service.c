@@ -210,8 +210,12 @@ int cmd_service_key_add(struct cli *c)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         char key[KEY_FILE_BYTES + 1];
+        struct key_limits limits;
         const char *id;
-        int r = key_read(c, key);
+        int r = admin_key_limits(c, &limits);
+
+        if (!r)
+                r = key_read(c, key);
 
         /* Before it leaves this process. */
         if (!r && strstr(key, "PRIVATE KEY"))
@@ -225,6 +229,7 @@ int cmd_service_key_add(struct cli *c)
                 q = admin_service_key_add(admin_of(c));
                 admin_service_key_add_set_name(q, c->words[0]);
                 admin_service_key_add_set_key(q, key);
+                admin_key_limits_set(&limits, admin_service_key_add_init_options(q));
                 if (c->key_id)
                         admin_service_key_add_set_id(q, c->key_id);
                 if (cli_wait(c, q, CLI_LOGIN_MS))

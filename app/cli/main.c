@@ -78,6 +78,20 @@ static const struct cli_option account_add_options[] = {
         {0},
 };
 
+#define KEY_LIMITS_OPTIONS                                                                   \
+        {"from", 0, "NETWORKS",                                                              \
+         "where it is good from: 10.0.0.0/8,2001:db8::7,!10.1.0.0/16, unix (a Unix socket)", \
+         offsetof(struct cli, from)},                                                        \
+                {"expires", 0, "WHEN", "a date, how long from now, or never",                \
+                 offsetof(struct cli, expires)},                                             \
+        {                                                                                    \
+                "profile", 0, "P",                                                           \
+                        "the one of the account's profiles that it gives (default: any)",    \
+                        offsetof(struct cli, profile)                                        \
+        }
+
+static const struct cli_option account_key_options[] = {STATE_OPTION, KEY_LIMITS_OPTIONS, {0}};
+
 static const struct cli_option lock_options[] = {
         STATE_OPTION,
         {"reason", 0, "TEXT", "why, for whoever lists the accounts or reads the audit log",
@@ -96,6 +110,7 @@ static const struct cli_option service_key_options[] = {
         STATE_OPTION,
         {"id", 0, "ID", "what assertions call the key (`kid`; default: its own, or its thumbprint)",
          offsetof(struct cli, key_id)},
+        KEY_LIMITS_OPTIONS,
         {0},
 };
 
@@ -161,6 +176,7 @@ static const struct cli_option passwd_options[] = {
 static const struct cli_option passkey_add_options[] = {
         STATE_OPTION,
         {"label", 0, "TEXT", "what to call it", offsetof(struct cli, label)},
+        KEY_LIMITS_OPTIONS,
         PASSKEY_OPTION,
         {0},
 };
@@ -364,9 +380,13 @@ static const struct cli_command commands[] = {
         {"account list", "", "List the accounts", NULL, cmd_account_list, state_options, 0, 0,
          false},
         {"account key add", "NAME FILE", "Let an account log in by the public keys of a file",
-         "FILE is the public half of a key, or an authorized_keys; `-` is standard input.\n\n"
-         "Example:\n  capos account key add alice ~/.ssh/id_ed25519.pub\n",
-         cmd_account_key_add, state_options, 2, 2, false},
+         "FILE is the public half of a key, or an authorized_keys; `-` is standard input. Before\n"
+         "a key may be from=\"…\" and expiry-time=\"…\", as sshd has them. A key that has\n"
+         "expired, or comes from elsewhere, is refused as an unknown one is.\n\n"
+         "Examples:\n"
+         "  capos account key add alice ~/.ssh/id_ed25519.pub\n"
+         "  capos account key add alice key.pub --from 10.0.0.0/8,192.0.2.7 --expires 30d\n",
+         cmd_account_key_add, account_key_options, 2, 2, false},
         {"account key list", "NAME", "List the keys of an account", NULL, cmd_account_key_list,
          state_options, 1, 1, false},
         {"account key remove", "NAME FINGERPRINT",

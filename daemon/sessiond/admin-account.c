@@ -11,6 +11,7 @@
 
 #include "admin-change.h"
 #include "admin.capnp-c.h"
+#include "credential.h"
 #include "daemon-text.h"
 #include "flow.h"
 #include "session.h"
@@ -298,7 +299,7 @@ static int apply_key(struct change *c, const struct proof_verdict *v)
 
         r = change_for_person(c);
         if (!r)
-                r = store_add_key(&c->s->store, c->name, &c->key);
+                r = store_add_key(&c->s->store, c->name, &c->key, &c->may);
         if (r)
                 return r;
 
@@ -319,6 +320,8 @@ int admin_on_key_add(void *self, capnp_answer *a)
         wrong = text_is_plain(line) ? key_read(&c->key, line.p) : "a key is a line of text";
         if (wrong)
                 return change_fail(c, wrong);
+        if (!change_options(c, admin_key_add_param_options(a)))
+                return 0;
 
         c->apply = apply_key;
         return change_start(
@@ -382,6 +385,7 @@ static void key_listing_add(void *arg, const struct store_credential *c)
         account_key_set_added_at_ms(b, c->added_ms);
         account_key_set_used_at_ms(b, c->used_ms);
         account_key_set_used_from(b, c->used_from);
+        credential_fill(&c->may, account_key_init_options(b));
 }
 
 int admin_on_key_list(void *self, capnp_answer *a)

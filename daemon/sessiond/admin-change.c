@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "credential.h"
 #include "origin.h"
 #include "sessiond.h"
 
@@ -150,6 +151,16 @@ int change_is_for_it(const struct change *c)
         int r = store_serial(&c->s->store, c->name, &serial);
 
         return !r && serial != c->serial ? STORE_E_NONE : r;
+}
+
+bool change_options(struct change *c, key_options_reader from)
+{
+        char text[160];
+        const char *why = credential_read(c->s, c->name, from, &c->may, text);
+
+        if (why)
+                (void)change_fail(c, why);
+        return !why;
 }
 
 /* Ends a change that needs no prover. */

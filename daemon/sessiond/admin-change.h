@@ -4,6 +4,7 @@
 
 #include <capos/capnp.h>
 
+#include "admin.capnp-c.h"
 #include "prove.h"
 #include "store.h"
 
@@ -24,7 +25,8 @@ struct change {
         struct store_key key;
         char id[STORE_SERVICE_KEY_ID + 1]; /* of a service account's key */
         char reason[STORE_REASON_BYTES + 1];
-        uint64_t at_ms; /* when the account expires */
+        uint64_t at_ms;           /* when the account expires */
+        struct store_options may; /* what a key that is added is restricted to */
 };
 
 /* Reads the account's name. NULL: it is none, or there is no memory; then a is taken. */
@@ -34,6 +36,10 @@ void change_free(struct change *c);
 /* Has something proved; whose turn it is and whom it is for is filled in here. Takes c and its
  * answer. */
 int change_start(struct change *c, const struct prove_what *what);
+
+/* Reads what a key that is added is restricted to. false: something is wrong with it; c and its
+ * answer are taken. */
+bool change_options(struct change *c, key_options_reader from);
 
 /* Ends a change that needs no prover. */
 int change_now(struct change *c);

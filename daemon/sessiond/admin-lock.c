@@ -15,8 +15,6 @@
 #include "session.h"
 #include "sessiond.h"
 
-#define EXPIRY_MOST_MS UINT64_C(253402300799000) /* the end of the year 9999 */
-
 static int apply_lock(struct change *c, const struct proof_verdict *v)
 {
         int r = store_lock(&c->s->store, c->name, c->reason);
@@ -92,7 +90,7 @@ int admin_on_account_expire(void *self, capnp_answer *a)
 
         if (!c)
                 return 0;
-        if (at_ms > EXPIRY_MOST_MS)
+        if (at_ms > DATES_MOST_MS)
                 return change_fail(c, "there is no such date");
 
         c->at_ms = at_ms;

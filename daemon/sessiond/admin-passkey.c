@@ -12,6 +12,7 @@
 #include "admin.capnp-c.h"
 #include "asker.h"
 #include "clock.h"
+#include "credential.h"
 #include "daemon-text.h"
 #include "flow.h"
 #include "origin.h"
@@ -28,6 +29,7 @@ struct making {
         struct asker *by; /* who has asked; NULL: this machine's administrator */
         struct store_passkey k;
         int64_t serial; /* of the account that it is for */
+        struct store_options may;
         struct proof_passkey_new wanted;
 };
 
@@ -202,7 +204,7 @@ static int making_end(struct making *m, const struct proof_verdict *v)
         m->k.count = v->count;
         m->k.made_ms = clock_wall_ms();
         passkeys_fingerprint(m->k.key.id, m->k.key.id_len, m->k.fingerprint);
-        r = store_add_passkey(&s->store, &m->k, m->serial);
+        r = store_add_passkey(&s->store, &m->k, m->serial, &m->may);
         if (r)
                 return making_fail(m, r == STORE_E_NONE ? "its account is gone" : passkey_why(r));
 
@@ -257,6 +259,7 @@ int admin_passkey_finish(struct sessiond *s, capnp_answer *a)
         capnp_text response = admin_passkey_add_param_response(a);
         struct making *m = calloc(1, sizeof(*m));
         const char *wrong;
+        char text[160];
         struct whose w;
 
         if (!m)
@@ -268,6 +271,9 @@ int admin_passkey_finish(struct sessiond *s, capnp_answer *a)
         label_copy(m->k.account, admin_passkey_add_param_name(a), sizeof(m->k.account));
         wrong = capnp_answer_check(a) ? "the request cannot be read"
                                       : whose_read(s, admin_passkey_add_param_name(a), &w);
+        if (!wrong)
+                wrong = credential_read(s, w.account, admin_passkey_add_param_options(a), &m->may,
+                                        text);
         if (wrong)
                 return making_fail(m, wrong);
 
@@ -297,6 +303,7 @@ static void aaguid_print(const uint8_t p[PASSKEY_AAGUID_BYTES], char to[AAGUID_T
 }
 
 struct listing {
+        struct store *s;
         passkey_list_builder to;
         uint32_t n, at;
 };
@@ -311,6 +318,7 @@ static void listing_count(void *arg, const struct store_passkey *k)
 
 static void listing_fill(void *arg, const struct store_passkey *k)
 {
+        struct store_options may = {0};
         struct listing *l = arg;
         char aaguid[AAGUID_TEXT];
         passkey_builder b;
@@ -327,11 +335,13 @@ static void listing_fill(void *arg, const struct store_passkey *k)
         passkey_set_count(b, k->count);
         passkey_set_made_at_ms(b, k->made_ms);
         passkey_set_used_at_ms(b, k->used_ms);
+        if (!store_options(l->s, k->account, k->fingerprint, &may))
+                credential_fill(&may, passkey_init_options(b));
 }
 
 int admin_passkey_tell(struct sessiond *s, capnp_answer *a)
 {
-        struct listing l = {.n = 0};
+        struct listing l = {.s = &s->store};
         struct whose w;
         int r;
 

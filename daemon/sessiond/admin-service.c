@@ -48,7 +48,7 @@ static int apply_service_key(struct change *c, const struct proof_verdict *v)
         service_fingerprint(v->key_hash, k.fingerprint);
         r = change_is_for_it(c);
         if (!r)
-                r = store_add_service_key(&c->s->store, c->name, &k);
+                r = store_add_service_key(&c->s->store, c->name, &k, &c->may);
         if (r)
                 return r;
 
@@ -77,6 +77,8 @@ int admin_on_service_key_add(void *self, capnp_answer *a)
                 return 0;
         if (key.len > SERVICE_KEY_TEXT)
                 return change_fail(c, "a key has at most 16 KiB");
+        if (!change_options(c, admin_service_key_add_param_options(a)))
+                return 0;
 
         c->apply = apply_service_key;
         return change_start(c, &(struct prove_what){.kind = PROOF_TOKEN_KEY,

@@ -7,6 +7,8 @@
 /* Why, for its client. */
 #define REVOKED_EXPIRED "revoked: the account has expired"
 
+#define DATES_MOST_MS UINT64_C(253402300799000) /* the end of the year 9999 */
+
 /* Wall time; 0: there is none. */
 struct dates {
         uint64_t made_ms;    /* what made it is over */

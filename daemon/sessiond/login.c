@@ -12,6 +12,7 @@
 #include "admit.h"
 #include "broker.h"
 #include "clock.h"
+#include "credential.h"
 #include "daemon-log.h"
 #include "daemon-text.h"
 #include "methods.h"
@@ -115,6 +116,15 @@ static void login_note(const struct flow *f, const char *account)
                 daemon_log(LOG_ERR, "the last login of %s is not noted", account);
 }
 
+/* When what was proved is over, or the key that has proved it is. */
+static uint64_t login_until(const struct principal *p)
+{
+        if (!p->until_ms || (p->credential_ms && p->credential_ms < p->until_ms))
+                return p->credential_ms;
+
+        return p->until_ms;
+}
+
 static int login_make(struct admission *ad, struct flow *f, const struct principal *p,
                       capnp_answer *a)
 {
@@ -123,8 +133,9 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         struct session_who who = {
                 .account = p->account,
                 .credential = f->credential,
-                .dates = {.made_ms = p->until_ms, .account_ms = p->door.expires_ms},
+                .dates = {.made_ms = login_until(p), .account_ms = p->door.expires_ms},
                 .before = p->door.last,
+                .certified = f->kind == CAPOS_AUTH_PUBLIC_KEY && p->until_ms,
                 .kind = (enum capos_auth)f->kind,
                 .binding = f->claim.binding,
                 .strength = strength_made(&proof),
@@ -202,7 +213,7 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
 
         by = (struct session_renewal){.credential = f->credential,
                                       .duration_ms = f->duration_ms,
-                                      .until_ms = p->until_ms,
+                                      .until_ms = login_until(p),
                                       .replaces = p->unbound};
         flow_passed(f);
         if (session_renew(e, &by))
@@ -219,23 +230,40 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
         return audit_return(&ad->origin.s->audit, a);
 }
 
+/* Why the account is of no use to its owner, or what he has proved it by; NULL: both are. Fills in
+ * what p has of both. 0; -errno. */
+static int login_closed(struct sessiond *s, const struct flow *f, struct principal *p,
+                        const char **ret_why)
+{
+        int r = store_door(&s->store, p->account, &p->door);
+
+        *ret_why = NULL;
+        if (r)
+                return r < 0 ? r : 0;
+        *ret_why = broker_shut(&p->door, clock_wall_ms());
+        if (*ret_why)
+                return 0;
+        if (f->enrolment)
+                r = credential_judge_enrolled(f->claim.origin, f->enrolment, p, ret_why);
+        else
+                r = credential_judge(f->claim.origin, f->credential, p, ret_why);
+        return r;
+}
+
 /*
- * Whether the account is locked, or has expired: then a good proof is what a bad one is to who has
- * made it, in its code, in what it costs and in what counts, whatever else there would be to say.
- * true: the flow is over, and a too. Else p knows what of the account there is to know.
+ * Whether the account is locked, or has expired, or its key may not be used: then a good proof is
+ * what a bad one is to who has made it, in its code, in what it costs and in what counts, whatever
+ * else there would be to say. true: the flow is over, and a too.
  */
 static bool login_shut(struct sessiond *s, struct flow *f, struct principal *p, capnp_answer *a)
 {
         char why[CAPOS_AUDIT_TEXT_BYTES];
         const char *shut;
-        int r = store_door(&s->store, p->account, &p->door);
 
-        if (r < 0) {
+        if (login_closed(s, f, p, &shut)) {
                 (void)flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
                 return true;
         }
-
-        shut = broker_shut(&p->door, clock_wall_ms());
         if (!shut)
                 return false;
 

@@ -46,7 +46,10 @@ struct principal {
         char credential[STORE_FINGERPRINT_BYTES]; /* what was proved; "": what was tried */
         uint64_t until_ms;                        /* wall time, when that is over; 0: it is not */
         struct store_door door;                   /* of the account; filled in by login.c */
-        bool unbound;                             /* what was proved is bound to no channel */
+        uint64_t
+                credential_ms; /* likewise: when the key is over that has proved it; 0: it is not */
+        char only[65];         /* likewise: room for its profile */
+        bool unbound;          /* what was proved is bound to no channel */
         bool once; /* … and is good once, until until_ms: this is what it is known again by */
         uint8_t once_hash[STORE_HASH_BYTES];
         /* Whose account is made now, with `profile`, if all else is as it should be: issuer NULL:

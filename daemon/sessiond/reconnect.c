@@ -51,13 +51,6 @@ static int enrol_deny(struct admission *ad, capnp_answer *a, enum capos_denial d
         return origin_deny(&ad->origin, a, d, why);
 }
 
-/* What an SSH certificate has made may be restricted to an address, which its prover has seen to;
- * only a certificate gives a session of a key an end. */
-static bool enrol_is_certified(const struct session *e)
-{
-        return e->kind == CAPOS_AUTH_PUBLIC_KEY && e->dates.made_ms;
-}
-
 static struct enrolment enrol_describe(struct session *e)
 {
         struct enrolment n = {.session = e,
@@ -80,7 +73,7 @@ static struct enrolment enrol_describe(struct session *e)
         memcpy(n.account, e->account, sizeof(n.account));
         memcpy(n.credential, e->credential, sizeof(n.credential));
         memcpy(n.renewed, e->renewed, sizeof(n.renewed));
-        if (enrol_is_certified(e))
+        if (e->certified) /* it may be restricted to an address, which its prover has seen to */
                 origin_host(e->origin, n.host, sizeof(n.host));
         n.revoked = session_revoked(e);
         return n;

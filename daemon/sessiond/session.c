@@ -296,6 +296,7 @@ static void session_name(struct session *e, const struct session_who *who)
         e->profile = who->profile;
         e->unbound = who->unbound;
         e->before = who->before;
+        e->certified = who->certified;
         e->rules = e->s->rules.generation;
         e->started_ms = clock_wall_ms();
         if (who->account[0])

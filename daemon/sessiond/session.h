@@ -61,6 +61,7 @@ struct session {
         uint64_t started_ms, expires_ms;            /* wall time */
         struct dates dates;                         /* … when it has to be over */
         struct store_login before;                  /* the account's login before this one */
+        bool certified;                             /* an SSH certificate has made it */
         uint32_t rules;       /* generation of those by which its certificate was judged last */
         uint64_t passed_over; /* by others: which time it was that it was not judged; 0: never */
         unsigned unjudged;    /* how often a prover that was asked by these rules gave no verdict */
@@ -87,6 +88,7 @@ struct session_who {
         struct dates dates;          /* when it has to be over */
         bool unbound;                /* what was proved is bound to no channel */
         struct store_login before;   /* of the account */
+        bool certified;              /* by an SSH certificate */
         bool alone;                  /* it takes the place of all others of the account */
         struct enrolment *enrolment; /* its client comes back; NULL: it does not */
 };

@@ -94,7 +94,8 @@ static int key_insert(struct store *s, const char *name, const struct store_key 
         return r;
 }
 
-int store_add_key(struct store *s, const char *name, const struct store_key *k)
+int store_add_key(struct store *s, const char *name, const struct store_key *k,
+                  const struct store_options *may)
 {
         int r = key_room(s, name);
 
@@ -105,7 +106,7 @@ int store_add_key(struct store *s, const char *name, const struct store_key *k)
 
         r = key_insert(s, name, k);
         if (!r)
-                r = store_add_credential(s, name, k->fingerprint);
+                r = store_add_credential(s, name, k->fingerprint, may);
         return store_end(s, r);
 }
 
@@ -169,7 +170,8 @@ static int service_key_insert(struct store *s, const char *name, const struct st
         return r;
 }
 
-int store_add_service_key(struct store *s, const char *name, const struct store_service_key *k)
+int store_add_service_key(struct store *s, const char *name, const struct store_service_key *k,
+                          const struct store_options *may)
 {
         int r = service_key_room(s, name);
 
@@ -180,7 +182,7 @@ int store_add_service_key(struct store *s, const char *name, const struct store_
 
         r = service_key_insert(s, name, k);
         if (!r)
-                r = store_add_credential(s, name, k->fingerprint);
+                r = store_add_credential(s, name, k->fingerprint, may);
         return store_end(s, r);
 }
 

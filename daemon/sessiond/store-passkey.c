@@ -126,7 +126,8 @@ static int passkey_insert(struct store *s, const struct store_passkey *k)
         return store_step(s, q);
 }
 
-int store_add_passkey(struct store *s, const struct store_passkey *k, int64_t serial)
+int store_add_passkey(struct store *s, const struct store_passkey *k, int64_t serial,
+                      const struct store_options *may)
 {
         int r = account_has_room(s, k->account, serial);
 
@@ -137,7 +138,7 @@ int store_add_passkey(struct store *s, const struct store_passkey *k, int64_t se
 
         r = passkey_insert(s, k);
         if (!r)
-                r = store_add_credential(s, k->account, k->fingerprint);
+                r = store_add_credential(s, k->account, k->fingerprint, may);
         return store_end(s, r);
 }
 

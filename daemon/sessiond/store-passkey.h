@@ -25,8 +25,8 @@ int store_each_passkey(struct store *s, const char *account,
                        void *arg) CAPNP_MUST_USE;
 /* serial: of the account that it is for. 0; STORE_E_EXISTS; STORE_E_NONE: that one is gone, whoever
  * has its name now, or is a program's; STORE_E_FULL; -errno. */
-int store_add_passkey(struct store *s, const struct store_passkey *k,
-                      int64_t serial) CAPNP_MUST_USE;
+int store_add_passkey(struct store *s, const struct store_passkey *k, int64_t serial,
+                      const struct store_options *may) CAPNP_MUST_USE;
 /* 0; STORE_E_NONE; -errno. */
 int store_remove_passkey(struct store *s, const char *account,
                          const char *fingerprint) CAPNP_MUST_USE;

@@ -59,6 +59,9 @@ static const char *const steps[STORE_VERSION] = {
         " WHERE account = old.account AND fingerprint = old.fingerprint; END;"
         "CREATE TRIGGER passkey_gone AFTER DELETE ON passkey BEGIN DELETE FROM credential"
         " WHERE account = old.account AND fingerprint = old.fingerprint; END;",
+        "ALTER TABLE credential ADD COLUMN sources TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE credential ADD COLUMN profile TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE credential ADD COLUMN expires_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int store_migrate_step(struct store *s, int64_t from)

@@ -45,7 +45,8 @@ int store_migrate(struct store *s) CAPNP_MUST_USE;
 
 /* What is known of something that is being added to an account, in the same transaction. 0; -errno.
  */
-int store_add_credential(struct store *s, const char *name, const char *fingerprint) CAPNP_MUST_USE;
+int store_add_credential(struct store *s, const char *name, const char *fingerprint,
+                         const struct store_options *may) CAPNP_MUST_USE;
 /* The columns last_ms, last_kind, last_from from this one on. */
 void store_read_login(sqlite3_stmt *q, int column, struct store_login *ret);
 

@@ -2,6 +2,7 @@
 #ifndef SESSIOND_STORE_H
 #define SESSIOND_STORE_H
 
+#include "daemon-network.h"
 #include "daemon-packets.h"
 #include "daemon-token.h"
 #include "session-sshkey.h"
@@ -14,7 +15,7 @@
 #include "session-audit.h"
 
 enum {
-        STORE_VERSION = 10,
+        STORE_VERSION = 11,
         STORE_NAME_BYTES = 32,                /* of an account */
         STORE_PROFILES = 16,                  /* of an account */
         STORE_KEYS = 32,                      /* likewise */
@@ -60,6 +61,13 @@ struct store_login {
         char from[STORE_HOST_BYTES + 1]; /* an address, or a user of this machine */
 };
 
+/* What a key or a passkey is restricted to. */
+struct store_options {
+        char sources[NETWORKS_BYTES + 1]; /* where from, as a list of networks; "": anywhere */
+        char profile[65];                 /* the one that it gives; "": any of the account's */
+        uint64_t expires_ms;              /* wall time; 0: never */
+};
+
 /* What is known of something that an account is proved by, beside what proves it. */
 struct store_credential {
         char fingerprint[STORE_FINGERPRINT_BYTES];
@@ -68,6 +76,7 @@ struct store_credential {
         char comment[128];
         uint64_t added_ms, used_ms; /* wall time; 0: before that was noted; 0: never */
         char used_from[STORE_HOST_BYTES + 1];
+        struct store_options may;
 };
 
 /* A copy of what is stored; to be deinitialised, which wipes it. */
@@ -141,7 +150,12 @@ int store_remove_key(struct store *s, const char *name, const char *fingerprint)
 /* Whether any account has this key. 0, or -errno. */
 int store_has_key(struct store *s, capnp_data key, bool *ret) CAPNP_MUST_USE;
 /* 0; STORE_E_EXISTS; STORE_E_NONE: no such account; STORE_E_FULL; -errno. */
-int store_add_key(struct store *s, const char *name, const struct store_key *k) CAPNP_MUST_USE;
+int store_add_key(struct store *s, const char *name, const struct store_key *k,
+                  const struct store_options *may) CAPNP_MUST_USE;
+/* What something is restricted to. 0; STORE_E_NONE: the account has nothing such, so it is not;
+ * -errno. */
+int store_options(struct store *s, const char *name, const char *fingerprint,
+                  struct store_options *ret) CAPNP_MUST_USE;
 
 /* Both are good for one that is so already, too. reason: at most STORE_REASON_BYTES, may be "". 0;
  * STORE_E_NONE; -errno. */
@@ -165,8 +179,8 @@ int store_each_key(struct store *s, const char *name,
 
 /* 0; STORE_E_EXISTS: the account has this id, or this key, already; STORE_E_NONE: no such service
  * account; STORE_E_FULL; -errno. */
-int store_add_service_key(struct store *s, const char *name,
-                          const struct store_service_key *k) CAPNP_MUST_USE;
+int store_add_service_key(struct store *s, const char *name, const struct store_service_key *k,
+                          const struct store_options *may) CAPNP_MUST_USE;
 /* 0: *ret_fingerprint is of the one that is gone; STORE_E_NONE; -errno. */
 int store_remove_service_key(struct store *s, const char *name, const char *id,
                              char ret_fingerprint[STORE_FINGERPRINT_BYTES]) CAPNP_MUST_USE;

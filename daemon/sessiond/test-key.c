@@ -149,7 +149,7 @@ uint32_t key_ask(struct rig *g, struct rig_worker *w, const struct back *b, uint
         capnp_question *q;
         uint32_t flow;
 
-        rig_worker(g, RIG_HOME, w);
+        rig_worker(g, b->from ? b->from : RIG_HOME, w);
         q = admission_start(w->ask);
         s = admission_start_init_request(q);
         remote_auth_start_set_kind(s, REMOTE_AUTH_KIND_PUBLIC_KEY);

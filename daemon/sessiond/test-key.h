@@ -27,7 +27,8 @@ struct out {
 struct back {
         const char *account, *profile;
         bool end_others;
-        struct out sig; /* the last one */
+        const char *from; /* its address; NULL: any */
+        struct out sig;   /* the last one */
 };
 
 void key_make(struct key *k);

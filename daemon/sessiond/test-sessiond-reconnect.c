@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { HEAD = 19, TIMES = 20, MANY = 40, WAITING = 16, TRIES = 16 };
@@ -108,6 +109,64 @@ TEST_T(who_comes_back_ends_what_he_left, 60)
         q = rig_good(key_come_back(&g, &w, &k, &b));
         back_ms = session_info_expires_at_ms(bound_info(admission_next_bound(q)));
         CHECK_EQ(back_ms, until_ms);
+        capnp_question_free(q);
+        rig_worker_end(&w);
+        stop(&g);
+}
+
+/* An account's key that is good from one place, and for one profile. */
+static void register_restricted(struct rig *g, const struct key *k, uint64_t expires_ms)
+{
+        char blob[128], line[192];
+        capnp_question *q = admin_key_add(rig_admin(g));
+        key_options_builder b = admin_key_add_init_options(q);
+
+        sodium_bin2base64(blob, sizeof(blob), k->blob, sizeof(k->blob),
+                          sodium_base64_VARIANT_ORIGINAL);
+        snprintf(line, sizeof(line), "ssh-ed25519 %s", blob);
+        admin_key_add_set_name(q, "alice");
+        admin_key_add_set_key(q, line);
+        key_options_set_from(b, "192.0.2.0/24,!192.0.2.66");
+        key_options_set_expires_at_ms(b, expires_ms);
+        key_options_set_profile(b, "operator");
+        capnp_question_free(rig_good(q));
+}
+
+/* Whoever comes back rests on the key that his session rests on. */
+TEST_T(what_a_key_is_restricted_to_holds_for_who_comes_back, 60)
+{
+        static const char *const elsewhere[] = {"198.51.100.7:1", "192.0.2.66:1",
+                                                "[2001:db8::7]:1"};
+        uint64_t until_ms = ((uint64_t)time(NULL) + 300) * 1000;
+        struct back b = key_alice();
+        struct rig_worker w, other;
+        struct key made, own;
+        capnp_question *q;
+        struct rig g;
+
+        start(&g, NULL);
+        key_make(&made);
+        key_make(&own);
+        register_restricted(&g, &made, until_ms);
+        b.from = elsewhere[0];
+        rig_refused(key_come_back(&g, &other, &made, &b), "denied.credentials");
+        rig_worker_end(&other);
+        CHECK_EQ(rig_audited(&g, "\"detail\":\"key not from here\""), 1);
+
+        b.from = "[::ffff:192.0.2.7]:1";
+        q = rig_good(key_come_back(&g, &w, &made, &b));
+        CHECK(session_info_expires_at_ms(bound_info(admission_next_bound(q))) <= until_ms + 1);
+        capnp_question_free(q);
+        capnp_question_free(rig_good(key_enrol(&w, own.blob, KEY_BLOB)));
+        key_drop(&g, &w);
+        for (unsigned i = 0; i < 3; i++) {
+                b.from = elsewhere[i];
+                rig_refused(key_come_back(&g, &other, &own, &b), "denied.credentials");
+                rig_worker_end(&other);
+        }
+        b.from = "192.0.2.9:1";
+        q = rig_good(key_come_back(&g, &w, &own, &b));
+        CHECK(session_info_expires_at_ms(bound_info(admission_next_bound(q))) <= until_ms + 1);
         capnp_question_free(q);
         rig_worker_end(&w);
         stop(&g);

@@ -50,7 +50,7 @@ static int key(struct store *s, const char *name, const char *id, const char *fi
 
         snprintf(k.id, sizeof(k.id), "%s", id);
         snprintf(k.fingerprint, sizeof(k.fingerprint), "%s", fingerprint);
-        return store_add_service_key(s, name, &k);
+        return store_add_service_key(s, name, &k, &(struct store_options){0});
 }
 
 TEST(service_accounts_have_keys)
@@ -226,13 +226,14 @@ static int ssh_key(struct store *s, const char *name, const char *fingerprint)
         struct store_key k = {.blob = blob, .len = sizeof(blob), .comment = "at home"};
 
         snprintf(k.fingerprint, sizeof(k.fingerprint), "%s", fingerprint);
-        return store_add_key(s, name, &k);
+        return store_add_key(s, name, &k, &(struct store_options){0});
 }
 
 TEST(logins_are_noted_where_they_belong)
 {
         const struct store_login l = {.at_ms = 1234, .kind = "publicKey", .from = "192.0.2.7"};
         const struct store_login other = {.at_ms = 2345, .kind = "password", .from = "uid:7"};
+        struct store_options may;
         struct store_door door;
         struct store_account a;
         struct told t;
@@ -247,10 +248,10 @@ TEST(logins_are_noted_where_they_belong)
         CHECK_EQ(ssh_key(&s, "ada", "SHA256:a"), STORE_E_EXISTS);
         CHECK_OK(store_add_service_key(
                 &s, "ci",
-                &(struct store_service_key){
-                        .id = "one",
-                        .fingerprint = "jwk:one",
-                        .jwk = (char[]){"{\"kty\":\"EC\",\"crv\":\"P-256\"}"}}));
+                &(struct store_service_key){.id = "one",
+                                            .fingerprint = "jwk:one",
+                                            .jwk = (char[]){"{\"kty\":\"EC\",\"crv\":\"P-256\"}"}},
+                &(struct store_options){.sources = "unix", .profile = "robot", .expires_ms = 77}));
         CHECK_OK(store_door(&s, "ada", &door));
         CHECK_EQ(door.last.at_ms, 0);
 
@@ -280,6 +281,12 @@ TEST(logins_are_noted_where_they_belong)
         CHECK_EQ(t.n, 1);
         CHECK_STR(t.all[0].id, "one");
         CHECK_STR(t.all[0].type, "P-256");
+        CHECK_STR(t.all[0].may.sources, "unix");
+        CHECK_STR(t.all[0].may.profile, "robot");
+        CHECK_EQ(t.all[0].may.expires_ms, 77);
+        CHECK_OK(store_options(&s, "ci", "jwk:one", &may));
+        CHECK_EQ(may.expires_ms, 77);
+        CHECK_EQ(store_options(&s, "ada", "jwk:one", &may), STORE_E_NONE);
 
         /* What is known of a key goes with it. */
         CHECK_EQ(credential_rows(&s), 3);

@@ -43,7 +43,10 @@ def refused(code, act):
 class Cases(sshkeys.Keys):
     def __init__(self, folder):
         super().__init__(folder)
-        self.target = instance.Instance(instance.manifest())
+        self.target = instance.Instance(instance.manifest(
+            profiles=[instance.profile("second", ["session", "system_info"]),
+                      instance.profile("robot", ["session", "system_info"]).replace(
+                          "lease", "service = true, lease", 1)]))
 
     def start(self):
         self.target.start()
@@ -121,6 +124,104 @@ class Cases(sshkeys.Keys):
         expect(self.shown("gil"), before, "after a renewal")
         expect(self.key_list("gil"), [key], "the key, which was not used again")
 
+    # ---- options of keys
+
+    def key_of(self, account, *options, line="", profiles=("operator",), code=0):
+        """An account with one key, with options of the command, and of a line."""
+        self.target.add_user(account, list(profiles))
+        self.keygen(account)
+        with open(self.path(account + ".line"), "w", encoding="ascii") as f:
+            f.write(line + self.read(account + ".pub") + "\n")
+        return self.admin("account", "key", "add", account, self.path(account + ".line"), *options,
+                          code=code)
+
+    def said(self, account):
+        """What somebody is told whose key is not taken."""
+        return self.by_key(account, account, code=3).stderr
+
+    def from_where(self):
+        """It is judged by the address that the gateway has seen."""
+        rows = [("127.0.0.0/8", True), ("127.0.0.1", True), ("10.0.0.0/8,127.0.0.1", True),
+                ("0.0.0.0/0", True), ("::ffff:127.0.0.0/104", True), ("10.0.0.0/8", False),
+                ("unix", False), ("::/0", False), ("127.0.0.0/8,!127.0.0.1", False)]
+        for i, (networks, good) in enumerate(rows):
+            self.key_of(f"from{i}", "--from", networks)
+            expect(self.key_list(f"from{i}")[0]["from"], networks, "what is listed")
+            if good:
+                self.by_key(f"from{i}", f"from{i}")
+                continue
+            self.said(f"from{i}")
+            expect(self.last()["detail"], "key not from here", networks)
+            expect(self.key_list(f"from{i}")[0]["usedAtMs"], 0, "a use that was none")
+        self.key_of("from9", line='from="10.0.0.0/8,!10.1.0.0/16,127.0.0.1" ')
+        self.by_key("from9", "from9")
+
+    def a_key_that_expires(self):
+        """So do sessions that rest on it, and what their clients come back by."""
+        self.key_of("hal", "--expires", "4s")
+        self.login("hal", "--identity", self.path("hal"), "--as", "hal", "--non-interactive")
+        self.capos(0, "call", "-s", "hal", "system_info", "motd")
+        instance.until(lambda: time.time() * 1000 > self.key_list("hal")[0]["expiresAtMs"], "then")
+        instance.until(lambda: self.ended("hal"), "the end of the session")
+        self.said("hal")
+        expect(self.last()["detail"], "key expired", "the record")
+        self.key_of("ivy", line='expiry-time="20200101" ')
+        self.said("ivy")
+
+    def ended(self, alias):
+        done = subprocess.run(
+            [os.path.join(instance.build_folder(), "bin", "capos"), "whoami", "-s", alias],
+            env=self.env, capture_output=True, timeout=60, check=False)
+        return done.returncode != 0
+
+    def a_key_for_one_profile(self):
+        self.key_of("jan", "--profile", "second", profiles=("operator", "second"))
+        shown = json.loads(self.login("jan", "--identity", self.path("jan"), "--as", "jan",
+                                      "--non-interactive").stdout)
+        expect(shown["profile"], "second", "its profile")
+        self.capos(0, "logout", "-s", "jan")
+        self.login("jan", "--identity", self.path("jan"), "--profile", "operator",
+                   "--non-interactive", code=3)
+        expect(self.last()["outcome"], "denied.profile", "the record")
+        session = self.target.connect().password("jan", instance.SECRET)
+        expect(s.text(session.call(0).content.ptr(0).ptr(2)), "operator", "by the password")
+
+    def a_service_account_has_them_too(self):
+        self.admin("service-account", "add", "ci", "--profile", "robot")
+        with open(self.path("ci.pem"), "wb") as f:
+            f.write(subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519"], check=True,
+                                   capture_output=True).stdout)
+        os.chmod(self.path("ci.pem"), 0o600)
+        public = subprocess.run(["openssl", "pkey", "-in", self.path("ci.pem"), "-pubout"],
+                                check=True, capture_output=True, text=True).stdout
+        words = ["--method", "service", "--identity", self.path("ci.pem"), "--non-interactive"]
+        for options, why in ((["--from", "10.0.0.0/8"], "key not from here"),
+                             (["--expires", "0s"], "key expired"), (["--expires", "1h"], None)):
+            key = self.capos(0, "service-account", "key", "add", "ci", "-", *options, "--state",
+                             self.target.state, text=public).stdout.strip()
+            self.login("ci", "--as", "ci", *words, code=3 if why else 0)
+            if why and not self.last()["detail"].startswith(why):
+                raise Failed(f"{options}: {self.last()}")
+            if not why:
+                self.capos(0, "logout", "-s", "ci")
+            self.admin("service-account", "key", "remove", "ci", key)
+
+    def options_that_are_wrong(self):
+        for line, says in (('restrict,from="127.0.0.1" ', "the option restrict is not supported"),
+                           ('command="ls" ', "the option command is not supported"),
+                           ('from="10.0.0.1/8" ', "10.0.0.1/8: it has bits behind its prefix"),
+                           ('expiry-time="soon" ', "soon: this is no date")):
+            done = self.key_of("kay", line=line, code=1)
+            if says not in done.stderr:
+                raise Failed(f"{line}: {done.stderr}")
+            self.admin("account", "remove", "kay")
+            os.unlink(self.path("kay"))
+        self.key_of("kay", "--from", "example.org", code=2)
+        for options in (("--expires", "soon"), ("--from", "10.0.0.0/33")):
+            self.admin("account", "key", "add", "kay", self.path("kay.pub"), *options, code=2)
+        self.admin("account", "key", "add", "kay", self.path("kay.pub"), "--profile", "none", code=1)
+        expect(self.key_list("kay"), [], "what was added")
+
     # ---- accounts that expire
 
     def ends(self, session, why):
@@ -181,7 +282,9 @@ def main():
         cases = Cases(folder)
         try:
             cases.start()
-            names = ["last_login", "expires", "no_renewal_outlives_it", "a_flow_under_way_meets_it"]
+            names = ["last_login", "from_where", "a_key_that_expires", "a_key_for_one_profile",
+                     "a_service_account_has_them_too",
+                     "options_that_are_wrong", "expires", "no_renewal_outlives_it", "a_flow_under_way_meets_it"]
             code = instance.run_cases(SCRIPT, [(n, getattr(cases, n)) for n in names])
         finally:
             wrong = cases.stop()
