@@ -179,6 +179,10 @@ struct Profile {
 
   atLeast @13 :Strength = none;
   # What the proof is worth at the least, whatever its method.
+
+  from @14 :List(Text);
+  # Where its sessions come from: as in `admission.allow`, to logins and renewals alike. At most 256; empty: from anywhere
+  # that `admission` lets in.
 }
 
 enum Disclosure {
@@ -499,6 +503,17 @@ struct Limits {
   # Connections without a session of one source. 0: all but an eighth.
 }
 
+struct Addresses {
+  # Where connections may come from: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`, and `unix` for who comes by a Unix
+  # socket. An IPv4 address is the same in whichever way it is written; `::/0` is IPv6 alone. At most 256 of each.
+
+  allow @0 :List(Text);
+  # From there alone. Empty: from anywhere.
+
+  deny @1 :List(Text);
+  # Not from there, whatever else is said.
+}
+
 struct Manifest {
   motd @0 :Text = "Welcome to capOS.";
   # The message of the day, which `system_info` tells. At most 16 KiB.
@@ -525,4 +540,7 @@ struct Manifest {
   firstUser @7 :UInt32 = 1823014912;
   # In confinement `full`, of the superuser's instance: the first of the user numbers that its processes get, one
   # for each of the daemons and each service. They must belong to nobody else.
+
+  admission @8 :Addresses;
+  # Who is spoken to at all. Others' connections are closed before a word is said.
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "daemon-admin.h"
+#include "daemon-network.h"
 #include "daemon-quantity.h"
 
 enum { PATH_BYTES = 160, WHAT_BYTES = 160, GRANTS_MAX = 256, PROFILES_MAX = 256 };
@@ -125,6 +126,27 @@ static void check_service(struct check *c, unsigned service)
                         fault(c, path, "unknown");
 }
 
+/* ---- from where ----------------------------------------------------------------------------- */
+
+static void check_networks(struct check *c, const char *path, capnp_list l)
+{
+        char at[PATH_BYTES], what[WHAT_BYTES];
+        struct network n;
+
+        if (l.len > GRANTS_MAX)
+                fault(c, path, "has more than 256 networks");
+        for (uint32_t i = 0; i < least(l.len, GRANTS_MAX); i++) {
+                capnp_text t = capnp_any_text(capnp_list_any(l, i), (capnp_text){0});
+                const char *why = daemon_network_read(t, &n);
+
+                if (!why)
+                        continue;
+                (void)snprintf(at, sizeof(at), "%s[%u]", path, i);
+                (void)snprintf(what, sizeof(what), "`%.64s`: %s", t.p, why);
+                fault(c, at, what);
+        }
+}
+
 /* ---- who has more than whom ----------------------------------------------------------------- */
 
 static bool bundle_has(grant_list bundle, capnp_text name)
@@ -217,6 +239,7 @@ unsigned manifest_profiles_check(manifest_reader m,
         struct check c = {.m = m, .complain = complain, .arg = arg};
         authentication_reader a = manifest_authentication(m);
         uint32_t n = least(profile_list_len(manifest_profiles(m)), PROFILES_MAX);
+        char path[PATH_BYTES];
 
         for (uint32_t i = 0; i < least(service_list_len(manifest_services(m)), PROFILES_MAX); i++)
                 check_service(&c, i);
@@ -225,9 +248,13 @@ unsigned manifest_profiles_check(manifest_reader m,
 
                 for (uint32_t k = 0; k < least(grant_list_len(profile_bundle(p)), GRANTS_MAX); k++)
                         check_grant(&c, p, i, k);
+                (void)snprintf(path, sizeof(path), "profiles[%u].from", i);
+                check_networks(&c, path, profile_from(p));
                 if (!profile_local(p))
                         check_narrow(&c, i);
         }
+        check_networks(&c, "admission.allow", addresses_allow(manifest_admission(m)));
+        check_networks(&c, "admission.deny", addresses_deny(manifest_admission(m)));
         check_entry(&c, "authentication.guest.profile", authentication_guest(a));
         check_entry(&c, "authentication.anonymous.profile", authentication_anonymous(a));
         return c.faults;

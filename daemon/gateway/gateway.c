@@ -417,7 +417,7 @@ static void sessiond_got(struct daemon_link *l, const struct packet *p, const in
                 break;
         case PACKET_REFUSED:
                 if (c && !c->handed)
-                        gateway_drop(g, c, "the session manager cannot take a connection");
+                        gateway_drop(g, c, "the session manager does not take it");
                 gateway_answered(g);
                 break;
         case PACKET_LATER:

@@ -15,6 +15,8 @@
 #include "dispatch.h"
 #include "io-loop.h"
 #include "links.h"
+#include "networks.h"
+#include "origin.h"
 #include "sessiond.h"
 
 enum { AGAIN_MS = 50, LOG_MS = 60 * 1000 };
@@ -86,11 +88,25 @@ static void arrivals_on_time(void *arg)
         arrivals_admit(s);
 }
 
+/* Whether the manifest wants nobody from there; that is on record, counted. */
+static bool arrivals_unwanted(struct sessiond *s, const struct packet *p)
+{
+        struct origin o;
+        bool wanted;
+
+        origin_init(&o, s, p);
+        wanted = networks_admit(s->policy.admission, o.host);
+        if (!wanted)
+                audit_add_counted(&s->audit, origin_record(&o, "connection", "refused"));
+        origin_deinit(&o);
+        return !wanted;
+}
+
 void arrivals_add(struct sessiond *s, const struct packet *p)
 {
         struct arrivals *a = &s->arrivals;
 
-        if (a->n == ARRIVALS_MAX) {
+        if (a->n == ARRIVALS_MAX || arrivals_unwanted(s, p)) {
                 link_send_gate(s, &(struct packet){.type = PACKET_REFUSED, .event = p->event},
                                NULL);
                 return;

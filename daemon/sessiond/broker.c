@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "methods.h"
+#include "networks.h"
 
 static const struct policy_profile *profile_named(const struct broker_case *c, const char *name)
 {
@@ -34,6 +35,8 @@ static const char *profile_refuses(const struct broker_case *c, const struct pol
         if (p->local && !c->local)
                 return "its profile is `local`: for the owner of the instance and the superuser, "
                        "over a Unix socket";
+        if (p->from.len && !networks_have(p->from, c->host))
+                return "its profile is for other addresses (`from`)";
         return NULL;
 }
 

@@ -14,6 +14,7 @@ struct broker_case {
         struct strength_of proof; /* what was proved, flow_strength() */
         bool back;                /* by a key that was enrolled: as what made the session did */
         bool local;               /* origin_is_local() */
+        const char *host;         /* origin_host() */
 };
 
 /* The profile that was asked for, and never another; else the account's first that takes such a

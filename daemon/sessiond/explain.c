@@ -63,7 +63,8 @@ static struct explain_way *way_add(struct explain *x, const char *by, const char
                                         .account = &e->about,
                                         .only = only,
                                         .wanted = e->wanted,
-                                        .local = origin_is_local(&x->origin)}};
+                                        .local = origin_is_local(&x->origin),
+                                        .host = x->origin.host}};
         (void)snprintf(w->by, sizeof(w->by), "%s", by);
         w->c.proof.kind = e->kind;
         w->c.proof.touched = x->ask.touched;

@@ -19,6 +19,7 @@
 
 #include "broker.h"
 #include "methods.h"
+#include "networks.h"
 #include "session.h"
 #include "sessiond.h"
 
@@ -54,6 +55,10 @@ static const char *session_refusal(const struct session *e, const struct policy 
 {
         if (!p)
                 return "policy: the profile is gone";
+        if (!networks_admit(to->admission, e->origin->host))
+                return "policy: nobody is let in from there any more";
+        if (p->from.len && !networks_have(p->from, e->origin->host))
+                return "policy: the profile is for other addresses";
         if (!e->account[0])
                 return entry_is_open(e, to, p) ? NULL : "policy: nobody gets in this way any more";
         if (!p->accounts || p->service != e->profile->service)

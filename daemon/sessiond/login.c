@@ -33,7 +33,8 @@ static struct broker_case login_case(const struct flow *f, const struct principa
                                     .wanted = wanted,
                                     .proof = flow_strength(f, who),
                                     .back = f->enrolment != 0,
-                                    .local = origin_is_local(f->claim.origin)};
+                                    .local = origin_is_local(f->claim.origin),
+                                    .host = f->claim.origin->host};
 }
 
 /* NULL: none, and that is a denial, too. */
@@ -409,6 +410,8 @@ int login_enter(struct admission *ad, capnp_answer *a)
                                            NULL);
 
         who.profile = m->entry(p)->profile;
+        if (!method_entry_is_near(&ad->origin, m))
+                return origin_deny_attempt(&ad->origin, a, name, CAPOS_DENIED_PROFILE, NULL);
         if (wanted.len && !text_is(wanted, who.profile->name))
                 return origin_deny_attempt(&ad->origin, a, name, CAPOS_DENIED_PROFILE, NULL);
 

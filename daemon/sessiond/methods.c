@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "networks.h"
 #include "sessiond.h"
 
 static const struct {
@@ -40,6 +41,17 @@ bool method_is_for(const struct method_ops *m, bool service)
         return true;
 }
 
+/* Whether a profile is for who comes from there. */
+static bool profile_is_near(const struct origin *o, const struct policy_profile *one)
+{
+        return !one->from.len || networks_have(one->from, o->host);
+}
+
+bool method_entry_is_near(const struct origin *o, const struct method *m)
+{
+        return profile_is_near(o, m->entry(&o->s->policy)->profile);
+}
+
 /* Whether there can be an account with a profile that takes what this proves. */
 static bool method_may_give(const struct origin *o, enum capos_auth kind,
                             const struct policy_profile *one)
@@ -47,7 +59,7 @@ static bool method_may_give(const struct origin *o, enum capos_auth kind,
         const struct method *m = rows[kind].method;
         const struct policy *p = &o->s->policy;
 
-        return one->accounts && (!one->local || origin_is_local(o)) &&
+        return one->accounts && (!one->local || origin_is_local(o)) && profile_is_near(o, one) &&
                strength_may_meet(&one->demand, kind) && method_is_for(m->ops, one->service) &&
                (one->unbound || !m->ops->unbound) && (!m->gives || m->gives(p, one));
 }
@@ -75,6 +87,8 @@ const char *method_off(const struct origin *o, unsigned kind)
 
         if (m->needs_tls && o->transport != TRANSPORT_TLS)
                 return identity_needs_tls(&o->s->identity);
+        if (m->entry && !method_entry_is_near(o, m))
+                return "not from where you are";
         if (!m->ops || m == &method_key || method_gives_any(o, (enum capos_auth)kind))
                 return "";
 

@@ -10,6 +10,8 @@
 const struct method *method_of_kind(unsigned kind);
 /* The kind that a proof of a renewal is of: of a method that takes proofs. */
 enum capos_auth method_of_proof(capnp_data proof);
+/* Whether a way in without an account, which is open, is for who comes from there. */
+bool method_entry_is_near(const struct origin *o, const struct method *m);
 /* Whether somebody can log in by proofs of this kind, where he comes from. */
 bool method_takes_proofs(const struct origin *o, unsigned kind);
 /* Why nobody can log in by this kind, where he comes from; "": one can. */

@@ -24,6 +24,7 @@ void origin_init(struct origin *o, struct sessiond *s, const struct packet *even
         o->transport = event->transport <= TRANSPORT_UNIX ? event->transport : TRANSPORT_PLAIN;
         snprintf(o->address, sizeof(o->address), "%.*s", (int)sizeof(o->address) - 1,
                  event->address);
+        origin_host(o, o->host, sizeof(o->host));
         source_print(&event->source, o->source);
         o->shared = here || event->source.kind == SOURCE_NONE || !strncmp(o->source, "127.", 4) ||
                     !strcmp(o->source, "::1");

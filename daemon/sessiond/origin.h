@@ -40,6 +40,7 @@ struct origin {
         struct sessiond *s;
         uint64_t event;
         char address[64]; /* the peer's */
+        char host[64];    /* … without its port; "": it has none, by a Unix socket */
         /* Whom it is counted under; a party has one or many sources. */
         char source[TURNS_KEY], party[TURNS_KEY];
         struct source from; /* the same as the gateway has it */

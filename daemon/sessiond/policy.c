@@ -20,6 +20,7 @@
 #include "daemon-quantity.h"
 #include "daemon-text.h"
 #include "manifest.capnp-c.h"
+#include "networks.h"
 
 enum { MANIFEST_BYTES = 4 * 1024 * 1024 };
 
@@ -185,6 +186,9 @@ static int policy_profiles(struct policy *p, profile_list list)
                 to->unbound = profile_unbound(f);
                 to->local = profile_local(f);
                 to->elevated = profile_elevated(f);
+                to->from = profile_from(f);
+                if (!networks_ok(to->from))
+                        return CAPNP_E_POISON;
                 to->quota = policy_quota(profile_quota(f));
                 to->demand = strength_demanded(f);
                 r = policy_grants(p, to, profile_bundle(f));
@@ -245,6 +249,10 @@ static int policy_fill(struct policy *p, manifest_reader m)
         p->public_key = authentication_public_key(a);
         p->issuers = authentication_oidc(a);
         p->admission_ms = daemon_duration(limits_admission(manifest_limits(m)));
+        p->admission = manifest_admission(m);
+        if (!networks_ok(addresses_allow(p->admission)) ||
+            !networks_ok(addresses_deny(p->admission)))
+                return CAPNP_E_POISON;
         r = policy_services(p, manifest_services(m));
         if (!r)
                 r = policy_profiles(p, manifest_profiles(m));

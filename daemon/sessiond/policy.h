@@ -56,6 +56,7 @@ struct policy_profile {
         bool unbound;                  /* a proof may be bound to no channel at all */
         bool local;                    /* for who comes from this machine as its owner */
         bool elevated;                 /* may have what hands out powers */
+        capnp_list from; /* where its sessions come from (networks.h); empty: anywhere */
 };
 
 /* A way in without an account. */
@@ -84,7 +85,8 @@ struct policy {
         struct authorities authorities; /* who may certify SSH keys */
         struct passkeys passkeys;
         struct policy_entry guest, anonymous;
-        oidc_issuer_list issuers; /* in msg; what is made of them is struct issuers */
+        addresses_reader admission; /* in msg: who is spoken to at all */
+        oidc_issuer_list issuers;   /* in msg; what is made of them is struct issuers */
         uint64_t admission_ms;
 };
 

@@ -5,6 +5,8 @@
  */
 #include "test-key.h"
 
+#include "clock.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -51,15 +53,16 @@ static void account_is_over(struct stage *t)
         account_expires(t, 1);
 }
 
-/* Whatever was said of it before. */
+/* Whatever was said of it before. The session has ended just now, and nobody has been told yet. */
 static void account_ends_soon(struct stage *t)
 {
-        uint64_t now_ms = (uint64_t)time(NULL) * 1000;
+        uint64_t now_ms = clock_wall_ms();
 
         account_expires(t, now_ms + 3600 * 1000);
         account_expires(t, 0);
-        account_expires(t, now_ms + 1500);
-        rig_pause(&t->g, 1600);
+        account_expires(t, now_ms + 1000);
+        while (clock_wall_ms() <= now_ms + 1000)
+                rig_pause(&t->g, 10);
 }
 
 static void account_goes_on(struct stage *t)

@@ -158,7 +158,7 @@ class Cases(sshkeys.Keys):
 
     def a_key_that_expires(self):
         """So do sessions that rest on it, and what their clients come back by."""
-        self.key_of("hal", "--expires", "4s")
+        self.key_of("hal", "--expires", "10s")
         self.login("hal", "--identity", self.path("hal"), "--as", "hal", "--non-interactive")
         self.capos(0, "call", "-s", "hal", "system_info", "motd")
         instance.until(lambda: time.time() * 1000 > self.key_list("hal")[0]["expiresAtMs"], "then")
@@ -243,7 +243,7 @@ class Cases(sshkeys.Keys):
         before = self.target.connect().password("dora", instance.SECRET)
         self.admin("account", "expire", "dora", "1h")
         during = self.target.connect().password("dora", instance.SECRET)
-        self.admin("account", "expire", "dora", "3s")
+        self.admin("account", "expire", "dora", "8s")
         for session in (before, during):
             session.call(0)
         for session in (before, during):
@@ -277,6 +277,64 @@ class Cases(sshkeys.Keys):
         expect(self.last()["detail"], "account expired", "the record")
 
 
+def manifest(admission="", profile_from=""):
+    near = instance.profile("near", ["session", "system_info"])
+    text = instance.manifest(profiles=[near.replace("lease", f"from = {profile_from}, lease", 1)
+                                       if profile_from else near], guest=True)
+    return text.replace("(", f"(admission = {admission}, ", 1) if admission else text
+
+
+def starts(text):
+    """What `manifest check` says of it, and its code."""
+    with tempfile.NamedTemporaryFile("w", suffix=".manifest", encoding="utf-8") as f:
+        f.write(text)
+        f.flush()
+        done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), "manifest",
+                               "check", f.name], capture_output=True, text=True, timeout=60,
+                              check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def lists_are_checked():
+    expect(starts(manifest('(allow = ["127.0.0.0/8", "unix"], deny = ["10.0.0.0/8"])',
+                           '["127.0.0.1"]'))[0], 0, "good ones")
+    for admission, profile, path in (('(allow = ["10.0.0.1/8"])', "", "admission.allow[0]"),
+                                     ('(deny = ["unix", "host.example"])', "", "admission.deny[1]"),
+                                     ("", '["10.0.0.0/8", "10.0.0.0/33"]', "from[1]")):
+        code, says = starts(manifest(admission, profile))
+        if not code or path not in says:
+            raise Failed(f"{admission}{profile}: {code}, {says}")
+
+
+def strangers_are_not_spoken_to():
+    """Denied, or not allowed: the connection ends, and a record says so, with the others' number."""
+    for admission, good in (('(deny = ["127.0.0.0/8"])', False), ('(allow = ["10.0.0.0/8"])', False),
+                            ('(allow = ["0.0.0.0/0"], deny = ["127.0.0.1"])', False),
+                            ('(allow = ["127.0.0.1"])', True), ('(deny = ["10.0.0.0/8"])', True)):
+        with instance.Instance(manifest(admission), user=False) as target:
+            for _ in range(5):
+                try:
+                    target.connect().anonymous().call(0)
+                    got = True
+                except (s.w.Closed, OSError):
+                    got = False
+                expect(got, good, admission)
+            with open(os.path.join(target.state, "audit.log"), encoding="utf-8") as f:
+                said = [r for r in map(json.loads, f) if r.get("what") == "connection"]
+            expect(len(said), 0 if good else 1, f"{admission}: records")
+
+
+def a_profile_is_for_some_addresses():
+    for networks, good in (('["127.0.0.0/8"]', True), ('["10.0.0.0/8", "unix"]', False)):
+        with instance.Instance(manifest(profile_from=networks), user=False) as target:
+            target.add_user("lea", ["near"])
+            if good:
+                target.connect().password("lea", instance.SECRET).call(0)
+                continue
+            refused("denied.profile",
+                    lambda t=target: t.connect().password("lea", instance.SECRET))
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="capos-accounts-") as folder:
         cases = Cases(folder)
@@ -285,7 +343,9 @@ def main():
             names = ["last_login", "from_where", "a_key_that_expires", "a_key_for_one_profile",
                      "a_service_account_has_them_too",
                      "options_that_are_wrong", "expires", "no_renewal_outlives_it", "a_flow_under_way_meets_it"]
-            code = instance.run_cases(SCRIPT, [(n, getattr(cases, n)) for n in names])
+            code = instance.run_cases(SCRIPT, [(n, getattr(cases, n)) for n in names] + [
+                (f.__name__, f) for f in (lists_are_checked, strangers_are_not_spoken_to,
+                                          a_profile_is_for_some_addresses)])
         finally:
             wrong = cases.stop()
             cases.target.folder.cleanup()

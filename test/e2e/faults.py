@@ -57,6 +57,8 @@ def large_rows():
     yield f'(motd = "{"x" * 16385}")', "1:9: motd: must have at most 16384 bytes, none of them 0"
     yield f"(services = [{many('(' + SERVICE + ')', 257)}])", "1:13: services: too many: at most 256"
     yield f"(profiles = [{many('()', 257)}])", "1:13: profiles: too many: at most 256"
+    yield (f"(admission = (deny = [{many(chr(34) + 'unix' + chr(34), 257)}]))",
+           "1:22: admission.deny: has more than 256 networks")
     yield (f'(profiles = [(name = "p", bundle = [{many("()", 65)}])])',
            "1:36: profiles[0].bundle: too long: at most 64")
     yield (f"(authentication = (sshAuthorities = [{many('()', 17)}]))",
