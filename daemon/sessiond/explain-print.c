@@ -65,11 +65,28 @@ static const char *present(const struct policy_profile *p, const struct policy_g
         return "the bundle names it, and it is `remote`";
 }
 
+/* Until when what gives it is good, where that has a date in all cases: the last; 0: for ever. */
+static uint64_t key_ms(const struct explanation *e, const struct policy_profile *p)
+{
+        uint64_t last = 0;
+
+        for (unsigned i = 0; i < e->nways; i++) {
+                const struct explain_way *w = &e->ways[i];
+
+                if (w->denial || w->to != p)
+                        continue;
+                if (!w->who.credential_ms)
+                        return 0;
+                last = w->who.credential_ms > last ? w->who.credential_ms : last;
+        }
+        return last;
+}
+
 /* What a session has it for, from a login now on; NULL: what a session is for. */
 static uint64_t lease_ms(const struct explanation *e, const struct policy_profile *p,
                          const struct policy_grant *g)
 {
-        struct dates dates = {.account_ms = e->about.expires_ms};
+        struct dates dates = {.made_ms = key_ms(e, p), .account_ms = e->about.expires_ms};
         uint64_t own = p->lease_ms < p->max_lease_ms ? p->lease_ms : p->max_lease_ms;
 
         own = dates_bound(&dates, own);
@@ -85,6 +102,11 @@ static power_list powers_of(const struct explanation *e, const struct policy_gra
                 if (!strcmp(service_name(service_list_get(l, i)).p, g->name))
                         return service_powers(service_list_get(l, i));
         return (power_list){0};
+}
+
+static const char *code_of(const struct explain_way *w)
+{
+        return w->closed ? "closed" : capos_denial_code(w->denial);
 }
 
 static const char *binding_of(const struct explain_way *w)
@@ -142,17 +164,22 @@ static void account_print(const struct explanation *e)
 
 static void way_print(const struct explain_way *w)
 {
+        char text[32];
+
         if (w->by[0])
                 printf("  %s: ", w->by);
         else
                 printf("  ");
         if (w->denial)
-                printf("%s: %s\n", capos_denial_code(w->denial), w->why);
+                printf("%s: %s\n", code_of(w), w->why);
         else
                 printf("profile %s\n", w->to->name);
-        if (w->by[0])
-                printf("      bound to %s, worth `%s`\n", binding_of(w),
-                       strength_name(w->strength));
+        if (!w->by[0])
+                return;
+        printf("      bound to %s, worth `%s`", binding_of(w), strength_name(w->strength));
+        if (w->who.credential_ms)
+                printf(", good until %s", time_of(w->who.credential_ms, text));
+        puts("");
 }
 
 static void time_print(const char *before, uint64_t ms)
@@ -254,7 +281,7 @@ static void json_bool(const char *before, bool b)
 static void json_way(const struct explain_way *w)
 {
         json_text("{\"by\":", w->by);
-        json_text(",\"outcome\":", w->denial ? capos_denial_code(w->denial) : "ok");
+        json_text(",\"outcome\":", w->denial ? code_of(w) : "ok");
         if (w->denial)
                 json_text(",\"why\":", w->why);
         else
@@ -262,6 +289,7 @@ static void json_way(const struct explain_way *w)
         if (w->by[0]) {
                 json_text(",\"binding\":", binding_of(w));
                 json_text(",\"strength\":", strength_name(w->strength));
+                printf(",\"untilMs\":%" PRIu64, w->who.credential_ms);
         }
         putchar('}');
 }

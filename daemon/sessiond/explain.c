@@ -20,10 +20,12 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "credential.h"
 #include "daemon-source.h"
 #include "daemon-strength.h"
 #include "daemon-text.h"
 #include "methods.h"
+#include "networks.h"
 #include "sessiond.h"
 #include "store-look.h"
 #include "store-passkey.h"
@@ -48,8 +50,10 @@ struct explain {
 
 /* ---- ways ----------------------------------------------------------------------------------- */
 
-/* Adds something that could be proved. only: the one profile that it gives; NULL: any. */
-static struct explain_way *way_add(struct explain *x, const char *by, const char *only)
+/* Adds something that could be proved. only: the one profile that it gives; NULL: any. stored: what
+ * the account has it as; NULL: it is no account's. */
+static struct explain_way *way_add(struct explain *x, const char *by, const char *only,
+                                   const char *stored)
 {
         struct explanation *e = &x->e;
         struct explain_way *w;
@@ -66,6 +70,9 @@ static struct explain_way *way_add(struct explain *x, const char *by, const char
                                         .local = origin_is_local(&x->origin),
                                         .host = x->origin.host}};
         (void)snprintf(w->by, sizeof(w->by), "%s", by);
+        (void)snprintf(w->who.account, sizeof(w->who.account), "%s", e->account);
+        (void)snprintf(w->who.credential, sizeof(w->who.credential), "%s", stored ? stored : "");
+        w->who.profile = only;
         w->c.proof.kind = e->kind;
         w->c.proof.touched = x->ask.touched;
         w->c.proof.unbound = x->method->ops->unbound;
@@ -85,14 +92,14 @@ static void ways_of_keys(struct explain *x)
 
                 (void)snprintf(by, sizeof(by), "its key %s%s%s", k->fingerprint,
                                k->comment[0] ? ", " : "", k->comment);
-                (void)way_add(x, by, NULL);
+                (void)way_add(x, by, NULL, k->fingerprint);
         }
         if (x->supposed)
-                (void)way_add(x, "a key of its own", NULL);
+                (void)way_add(x, "a key of its own", NULL, NULL);
         for (unsigned i = 0; i < a->n; i++) {
                 (void)snprintf(by, sizeof(by), "a key that authority %s has certified for it",
                                a->name[i]);
-                (void)way_add(x, by, a->profile[i]);
+                (void)way_add(x, by, a->profile[i], NULL);
         }
 }
 
@@ -102,7 +109,7 @@ static void way_of_passkey(void *arg, const struct store_passkey *k)
 
         (void)snprintf(by, sizeof(by), "its passkey %s%s%s", k->fingerprint,
                        k->label[0] ? ", " : "", k->label);
-        (void)way_add(arg, by, NULL);
+        (void)way_add(arg, by, NULL, k->fingerprint);
 }
 
 static void ways_of_rules(struct explain *x)
@@ -117,7 +124,7 @@ static void ways_of_rules(struct explain *x)
                 (void)snprintf(by, sizeof(by),
                                "a certificate that meets authentication.certificates.rules[%u]%s",
                                i, p->rules[i].account_from_name ? ", with its name" : "");
-                (void)way_add(x, by, p->rules[i].profile);
+                (void)way_add(x, by, p->rules[i].profile, NULL);
         }
 }
 
@@ -130,7 +137,7 @@ struct identities {
 
 static void way_of_issuer(const struct identities *who, const char *by, const char *only)
 {
-        struct explain_way *w = way_add(who->x, by, only);
+        struct explain_way *w = way_add(who->x, by, only, NULL);
 
         if (w && who->access)
                 w->c.proof.unbound = true;
@@ -185,10 +192,10 @@ static void ways_of_service(struct explain *x)
         for (unsigned i = 0; i < x->e.about.nservice_keys; i++) {
                 (void)snprintf(by, sizeof(by), "an assertion by its key %s",
                                x->e.about.service_keys[i].id);
-                (void)way_add(x, by, NULL);
+                (void)way_add(x, by, NULL, x->e.about.service_keys[i].fingerprint);
         }
         if (x->supposed && x->e.about.service)
-                (void)way_add(x, "an assertion by a key of its own", NULL);
+                (void)way_add(x, "an assertion by a key of its own", NULL, NULL);
         ways_of_issuers(x, true);
 }
 
@@ -197,14 +204,14 @@ static void ways_find(struct explain *x)
         switch (x->e.kind) {
         case CAPOS_AUTH_PASSWORD:
                 if (x->e.about.verifier[0] || (x->supposed && !x->e.about.service))
-                        (void)way_add(x, "its password", NULL);
+                        (void)way_add(x, "its password", NULL, NULL);
                 break;
         case CAPOS_AUTH_PUBLIC_KEY:
                 ways_of_keys(x);
                 break;
         case CAPOS_AUTH_PASSKEY:
                 if (x->supposed)
-                        (void)way_add(x, "a passkey of its own", NULL);
+                        (void)way_add(x, "a passkey of its own", NULL, NULL);
                 else
                         x->failed =
                                 store_each_passkey(&x->s.store, x->e.account, way_of_passkey, x);
@@ -257,7 +264,7 @@ static void way_deny(struct explain_way *w, enum capos_denial d, const char *why
 }
 
 /* As login.c goes about it, once a proof was good. */
-static void way_decide(const struct explain *x, struct explain_way *w)
+static void way_decide(struct explain *x, struct explain_way *w)
 {
         const struct store_door door = {.locked = x->e.about.locked,
                                         .expires_ms = x->e.about.expires_ms};
@@ -266,6 +273,10 @@ static void way_decide(const struct explain *x, struct explain_way *w)
 
         w->strength = strength_made(&w->c.proof);
         why = broker_shut(&door, clock_wall_ms());
+        if (!why && w->who.credential[0] &&
+            credential_judge(&x->origin, w->who.credential, &w->who, &why))
+                x->failed = -EIO;
+        w->c.only = w->who.profile;
         if (why) {
                 way_deny(w, CAPOS_DENIED_CREDENTIALS, why);
                 return;
@@ -305,7 +316,11 @@ static void decide(struct explain *x)
 {
         const char *off = method_off(&x->origin, x->e.kind);
 
-        if (*off) {
+        if (!networks_admit(x->e.policy->admission, x->origin.host)) {
+                way_for_nothing(x, CAPOS_DENIED_PROFILE,
+                                "the manifest takes no connections from there (`admission`)");
+                x->e.ways[0].closed = true;
+        } else if (*off) {
                 way_for_nothing(x, CAPOS_DENIED_METHOD_DISABLED, off);
         } else if (x->method->entry) {
                 decide_entry(x);
@@ -383,19 +398,24 @@ static bool is_number(const char *host)
 /* `unix`, `unix:UID`, `plain`, `tls`, ADDRESS: that is by TLS from there. */
 static int from_read(struct explain *x)
 {
+        static const char plain[] = "plain";
         struct packet p = {.transport = TRANSPORT_TLS};
         const char *from = x->ask.from;
         struct capos_io_addresses a;
         char text[sizeof(p.address)];
         int r = 0;
 
-        if (!strcmp(from, "plain")) {
+        if (!strncmp(from, plain, strlen(plain))) {
                 p.transport = TRANSPORT_PLAIN;
-        } else if (!strncmp(from, "unix", 4) && (!from[4] || from[4] == ':')) {
+                from += from[strlen(plain)] == ':' ? strlen(plain) + 1 : strlen(plain);
+        }
+        if (!*from || !strcmp(from, "tls"))
+                from = "127.0.0.1";
+        if (!strncmp(from, "unix", 4) && (!from[4] || from[4] == ':')) {
                 p.transport = TRANSPORT_UNIX;
                 p.source = source_of_uid(from[4] ? (uid_t)strtoul(from + 5, NULL, 10) : geteuid(),
                                          NULL);
-        } else if (strcmp(from, "tls") != 0) {
+        } else {
                 (void)snprintf(text, sizeof(text), strchr(from, ':') ? "[%.100s]:1" : "%.100s:1",
                                from);
                 r = is_number(from) ? capos_io_address_parse(text, false, &a) : -EINVAL;
@@ -404,7 +424,8 @@ static int from_read(struct explain *x)
                 (void)snprintf(p.address, sizeof(p.address), "%s", text);
         }
         if (r) {
-                fprintf(stderr, "--from: tls, plain, unix, unix:UID or an IP address, not %s\n",
+                fprintf(stderr,
+                        "--from: tls, plain[:ADDRESS], unix[:UID] or an IP address, not %s\n",
                         from);
                 return USAGE;
         }

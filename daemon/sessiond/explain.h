@@ -10,7 +10,9 @@ enum { EXPLAIN_WAYS = 64, EXPLAIN_TEXT = 256 };
 struct explain_way {
         char by[EXPLAIN_TEXT];           /* what it is, for people */
         struct broker_case c;            /* by which it is decided */
+        struct principal who;            /* whom it proves; credential: what it is stored as */
         enum capos_denial denial;        /* NONE: it is granted */
+        bool closed;                     /* … nobody is told: the connection is closed */
         char why[EXPLAIN_TEXT];          /* which rule decides; "": granted */
         const struct policy_profile *to; /* the profile; NULL: none */
         enum strength strength;          /* what a session is worth then */

@@ -33,7 +33,7 @@ KINDS = {"password": 0, "key": 1, "guest": 6, "anonymous": 7, "service": 8}
 POWERS = ("spawn", "network", "keys", "audit")
 STRENGTHS = ("token", "password", "asserted", "signedKey", "signed")
 SLACK_MS = 20000  # between a login and what it says of its leases; those differ by minutes
-PIN = "sha256:"
+FROM = {"plain": "plain:127.0.0.1", "tls": "127.0.0.1", "unix": "unix"}
 
 
 # ---- manifests -------------------------------------------------------------------------------------------------------
@@ -169,19 +169,31 @@ class Run:
         if service:
             self.run("service-account", "add", name, *(w for p in profiles for w in ("--profile", p)))
             if r.random() < .85:
-                self.run("service-account", "key", "add", name, "-", stdin=self.token.pem)
+                self.run("service-account", "key", "add", name, "-", *self.options(profiles), stdin=self.token.pem)
         else:
             admin = self.target.admin()
             admin.account_add(name, profiles, instance.SECRET if r.random() < .85 else "")
-            if r.random() < .8:
-                admin.key_add(name, self.keys.read("k.pub"))
             admin.close()
+            if r.random() < .8:
+                self.run("account", "key", "add", name, self.keys.path("k.pub"), *self.options(profiles))
         if r.random() < .1:
             admin = self.target.admin()
             admin.account_lock(name, "for a while")
             admin.close()
         if r.random() < .25:
             self.run("account", "expire", name, r.choice(("2020-01-01", "30m", "3h", "9d")))
+
+    def options(self, profiles):
+        """What a key is restricted to."""
+        r = self.world.r
+        words = []
+        if r.random() < .2:
+            words += ["--from", r.choice(("127.0.0.0/8", "192.0.2.0/24"))]
+        if r.random() < .2:
+            words += ["--expires", r.choice(("20m", "2h"))]
+        if r.random() < .2:
+            words += ["--profile", r.choice(profiles)]
+        return words
 
     def run(self, *words, stdin="", codes=(0,)):
         done = subprocess.run([self.capos, *words, "--state", self.target.state], input=stdin, capture_output=True,
@@ -241,7 +253,7 @@ class Run:
         """The same, as it is explained."""
         method, wanted, over, by_server = ask
         said = self.run("manifest", "explain", self.file(), "--json",
-                        "--account", name, "--method", method, "--from", over,
+                        "--account", name, "--method", method, "--from", FROM[over],
                         *(("--profile", wanted) if wanted else ()), *(("--server-key",) if by_server else ()),
                         codes=(0, 3))
         e = json.loads(said.stdout)

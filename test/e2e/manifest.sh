@@ -94,10 +94,14 @@ row login-rule 0 'meets authentication\.oidc.0.\.rules.0.: profile operator' \
         "${login[@]}" ways --account ada --profiles operator --method oidc
 row login-device 3 'denied\.method-disabled: no profile takes' \
         "${login[@]}" ways --account ada --profiles operator --method oidc-device
+change 's/authentication = (/admission = (deny = ["192.0.2.0\/24"]),\n  &/' deny
+row login-closed 3 'closed: the manifest takes no connections from there' \
+        "${login[@]}" deny --method anonymous --from 192.0.2.7
+row login-admitted 0 'profile anonymous' "${login[@]}" deny --method anonymous --from 192.0.3.7
 row login-nobody 2 '--account NAME' "${login[@]}" --method key
 row login-how 2 '--method METHOD' "${login[@]}" --account ada
 row login-no-method 2 'there is no fly; there are password key' "${login[@]}" --method fly
-row login-no-where 2 'unix:UID or an IP address, not nowhere' "${login[@]}" --method anonymous --from nowhere
+row login-no-where 2 'or an IP address, not nowhere' "${login[@]}" --method anonymous --from nowhere
 row login-no-store 1 'cannot be read: No such file.*--profiles' "${login[@]}" --account ada --method key --state nowhere
 echo '( motd = 1 )' >wrong
 row login-wrong 1 '^wrong:1:10: motd' "${login[@]}" wrong --method key
