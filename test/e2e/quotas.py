@@ -21,6 +21,7 @@ from sessionlib import Failed, Refused, Struct
 SCRIPT = "e2e-quotas"
 NAME, PACED = "tight", "paced"
 CALLS, REFERENCES, MESSAGE, SESSIONS, RATE = 8, 12, 16384, 2, 20
+POLITE, EACH, FLOOD = 50, 5, 20  # more a person may not say at once
 
 
 def expect(got, wanted, what):
@@ -159,6 +160,35 @@ class Cases:
         kept[0].close()
         self.last[0].close()
 
+    def room(self):
+        peer = self.target.connect()
+        session = peer.anonymous()
+        chat = s.get(s.cap_set(session), "chat", s.CHAT)
+        return peer, session, s.join(chat, "#turns")[0]
+
+    def turns(self):
+        """50 sessions and one that floods: how a service takes what waits for it, by its own count."""
+        rooms = [self.room() for _ in range(POLITE + 1)]
+        chat = self.target.pids("capos-chat")[0]
+        os.kill(chat, signal.SIGSTOP)
+        try:
+            sent = [[m.send(0, Struct(b"", ["x"])) for _ in range(EACH if i else FLOOD)]
+                    for i, (_, _, m) in enumerate(rooms)]
+            for i, (_, session, _) in enumerate(rooms):  # all of it has left the worker
+                expect(use(session)["calls-across"][1], EACH if i else FLOOD, "calls that wait")
+        finally:
+            os.kill(chat, signal.SIGCONT)
+        served = sorted((peer.wait(q).content.uint(0, 64), i)
+                        for i, (peer, _, _) in enumerate(rooms) for q in sent[i])
+        for i in range(1, POLITE + 1):
+            mine = [at for at, (_, who) in enumerate(served) if who == i]
+            for a, b in zip(mine, mine[1:]):
+                between = sum(who == 0 for _, who in served[a:b])
+                if between > 2:
+                    raise Failed(f"{between} calls of the flooder's between two of session {i}")
+        for peer, _, _ in rooms:
+            peer.close()
+
     def rate(self):
         """Twice as many and one more: the second half takes a second, and none is refused."""
         peer, session = self.open(PACED)
@@ -180,10 +210,12 @@ class Cases:
 
 
 def main():
-    tight = instance.profile(NAME, ["session", "system_info"], calls=CALLS, references=REFERENCES,
+    tight = instance.profile(NAME, ["session", "system_info", "chat"], calls=CALLS, references=REFERENCES,
                              message='"16KiB"', sessionsPerAccount=SESSIONS)
-    paced = instance.profile(PACED, ["session", "system_info"], callsPerSecond=RATE)
-    with instance.Instance(instance.manifest(profiles=[tight, paced])) as target:
+    paced = instance.profile(PACED, ["session", "system_info", "chat"], callsPerSecond=RATE)
+    crowd = instance.profile("crowd", ["session", "chat"])
+    with instance.Instance(instance.manifest(profiles=[tight, paced, crowd],
+                                             anonymous="crowd")) as target:
         target.add_user(NAME, [NAME])
         target.add_user(PACED, [PACED])
         cases = Cases(target)
@@ -193,7 +225,8 @@ def main():
             ("the length of a message", cases.message),
             ("sessions of an account", cases.sessions),
             ("… after a client was killed", cases.killed),
-            ("a rate", cases.rate)])
+            ("a rate", cases.rate),
+            ("50 sessions beside one that floods", cases.turns)])
 
 
 if __name__ == "__main__":
