@@ -284,8 +284,10 @@ interface RemoteSession {
   # instance's disk by then: perhaps not yet of this end. Since 0.1.
 
   reauthenticate @4 (request :RemoteAuthStart) -> (flow :RemoteAuthFlow);
-  # Renewal by a method that takes several steps. The flow's session replaces this reference. Errors: as renew, and
-  # those of RemoteSessionGateway.start; denied.weak-proof already here where the method alone tells.
+  # Renewal by a method that takes several steps. The flow's session replaces this reference. Another profile of the
+  # account's as requestedProfile raises the session to that, which must have all that this one has, and more: what is
+  # open goes on. Errors: as renew, and those of RemoteSessionGateway.start, denied.profile among them;
+  # denied.weak-proof already here where the method alone tells.
   # Since 0.1, an addition to the original contract.
 
   offerUi @5 (host :RemoteUiHost) -> ();

@@ -174,7 +174,7 @@ void enrolments_end(struct sessiond *s, const char *account, const char *credent
                 next = waiting_after(n);
                 if (strcmp(n->account, account) != 0 ||
                     (credential && strcmp(n->credential, credential) != 0 &&
-                     strcmp(n->renewed, credential) != 0))
+                     strcmp(n->renewed, credential) != 0 && strcmp(n->raised, credential) != 0))
                         continue;
                 enrolment_over(n, reason);
         }

@@ -33,7 +33,8 @@ struct enrolment {
         char account[STORE_NAME_BYTES + 1];
         char credential[STORE_FINGERPRINT_BYTES];
         char renewed[STORE_FINGERPRINT_BYTES]; /* what has renewed it last; "": nothing has */
-        enum capos_auth kind;
+        char raised[STORE_FINGERPRINT_BYTES];  /* what has raised it last; likewise */
+        enum capos_auth kind, by;              /* what made it; … or has raised it last */
         enum binding binding;
         enum strength strength;
         uint32_t transport; /* enum packet_transport */

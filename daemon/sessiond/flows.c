@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "daemon-text.h"
 #include "methods.h"
+#include "raise.h"
 #include "session.h"
 #include "sessiond.h"
 
@@ -118,9 +119,6 @@ static enum capos_denial claim_fill(struct claim *c, remote_auth_start_reader q,
         c->client_nonce_len = nonce.len;
         if (renewed && strcmp(c->account, renewed->account) != 0)
                 return CAPOS_DENIED_CREDENTIALS;
-        if (renewed && profile.len && strcmp(c->profile, renewed->profile->name) != 0)
-                return CAPOS_DENIED_PROFILE;
-
         return CAPOS_DENIED_NONE;
 }
 
@@ -140,7 +138,26 @@ static bool flow_could_renew(const struct flow *f, const struct session *e)
         const struct principal best = {.touched = true};
         const struct strength_of p = flow_strength(f, &best);
 
-        return strength_renews(&p, e->kind, e->strength);
+        return strength_renews(&p, e->by, e->strength);
+}
+
+/* Why a session cannot be raised as is asked for, whatever is proved. 0: it can, or nothing of the
+ * sort is asked for. */
+static enum capos_denial flow_could_raise(const struct flow *f, const struct session *e,
+                                          const char **ret_why)
+{
+        const char *name = f->claim.profile;
+        const struct policy_profile *to;
+
+        if (!name[0] || !strcmp(name, e->profile->name))
+                return CAPOS_DENIED_NONE;
+
+        *ret_why = raise_refuses_kind((enum capos_auth)f->kind);
+        if (*ret_why)
+                return CAPOS_DENIED_WEAK_PROOF;
+        to = policy_profile(&e->s->policy, (capnp_text){name, (uint32_t)strlen(name)});
+        *ret_why = to ? raise_refuses(e, to) : NULL;
+        return to && !*ret_why ? CAPOS_DENIED_NONE : CAPOS_DENIED_PROFILE;
 }
 
 /* A connection without a session has no longer, either; one that has a session stays. */
@@ -161,6 +178,9 @@ static int flow_begin(struct flow *f, capnp_answer *a, remote_auth_start_reader 
                 return flow_deny(f, a, CAPOS_DENIED_METHOD_DISABLED, capos_auth_name(f->kind));
         if (renewed && !flow_could_renew(f, renewed))
                 return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF, NULL);
+        d = renewed ? flow_could_raise(f, renewed, &why) : CAPOS_DENIED_NONE;
+        if (d)
+                return flow_deny(f, a, d, why);
 
         randombytes_buf(f->claim.nonce, sizeof(f->claim.nonce));
         f->number = ++f->of->last;

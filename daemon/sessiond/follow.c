@@ -32,12 +32,12 @@ static const char taken[] = REVOKED_POLICY;
 static bool proof_is_enough(const struct session *e, const struct policy_profile *p)
 {
         const struct broker_case c = {
-                .method = method_of_kind(e->kind)->ops,
-                .proof = {.kind = e->kind, .binding = e->binding, .unbound = e->unbound},
+                .method = method_of_kind(e->by)->ops,
+                .proof = {.kind = e->by, .binding = e->binding, .unbound = e->unbound},
                 .back = true};
         char text[STRENGTH_TEXT];
 
-        return !broker_weak(&c, p, text) && strength_meets(&p->demand, e->kind, e->strength);
+        return !broker_weak(&c, p, text) && strength_meets(&p->demand, e->by, e->strength);
 }
 
 /* Whether the way that it came in by, without an account, still leads to its profile. */
@@ -129,8 +129,7 @@ static bool is_remembered(const struct grant *g, struct grant *const *list, unsi
         return true;
 }
 
-/* 0, or -ENOMEM: nothing has changed. */
-static int grants_follow(struct session *e, const struct policy_profile *p)
+int follow_grants(struct session *e, const struct policy_profile *p)
 {
         struct grant **list = calloc(p->ngrants + e->ngrants + 1, sizeof(struct grant *)), **old;
         unsigned n = p->ngrants, nold = e->ngrants;
@@ -225,7 +224,7 @@ static void session_follow(struct session *e, const struct policy *to)
         }
 
         before = session_bytes(e, &len);
-        if (grants_follow(e, p)) {
+        if (follow_grants(e, p)) {
                 session_end(e, SESSION_REVOCATION, "policy: out of memory");
                 free(before);
                 return;

@@ -3,6 +3,8 @@
 #define SESSIOND_FOLLOW_H
 
 struct policy;
+struct policy_profile;
+struct session;
 struct sessiond;
 
 /* Why, for clients: a capability that the policy gives no more, or otherwise. */
@@ -14,5 +16,8 @@ struct sessiond;
  * into the other.
  */
 void follow_all(struct sessiond *s, const struct policy *to);
+/* Gives a session what a profile grants: what it has already goes on as it is. 0, or -ENOMEM:
+ * nothing has changed. */
+int follow_grants(struct session *e, const struct policy_profile *p);
 
 #endif

@@ -18,6 +18,7 @@
 #include "methods.h"
 #include "oidc.h"
 #include "places.h"
+#include "raise.h"
 #include "reconnect.h"
 #include "session.h"
 #include "sessiond.h"
@@ -185,39 +186,71 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         return audit_return(&s->audit, a);
 }
 
+/* Whether a session may have a profile by what was proved, its own or another; false: the flow is
+ * over, and a too. */
+static bool login_may_renew(const struct session *e, struct flow *f, const struct principal *p,
+                            const struct policy_profile *to, capnp_answer *a)
+{
+        const struct strength_of proof = flow_strength(f, p);
+        const char *rests_on = e->raised[0] ? e->raised : e->credential, *why = NULL;
+        enum capos_denial d = CAPOS_DENIED_CREDENTIALS;
+        bool raises = to && to != e->profile;
+
+        if (f->direct && memcmp(f->claim.nonce, e->challenge, sizeof(f->claim.nonce)) != 0) {
+                why = "the challenge was used";
+        } else if (!f->enrolment && !strcmp(p->account, e->account)) {
+                why = raises ? raise_refuses(e, to) : NULL;
+                d = to && !why ? CAPOS_DENIED_NONE : CAPOS_DENIED_PROFILE;
+        }
+        if (!d && ((f->method->same && !raises) || p->unbound) &&
+            strcmp(f->credential, rests_on) != 0) {
+                d = CAPOS_DENIED_CREDENTIALS;
+                why = "the session was made by something else";
+        }
+        if (!d && !login_is_enough(f, p, to, a))
+                return false;
+        if (!d && !strength_renews(&proof, e->by, e->strength)) {
+                d = CAPOS_DENIED_WEAK_PROOF;
+                why = "nobody has touched a security key";
+        }
+        if (d)
+                (void)flow_deny(f, a, d, why);
+        return !d;
+}
+
 static int login_renewed(struct admission *ad, struct flow *f, const struct principal *p,
                          capnp_answer *a)
 {
         struct session *e = ad->session;
         const struct strength_of proof = flow_strength(f, p);
-        struct session_renewal by;
-        bool direct = f->direct;
+        bool direct = f->direct, same = direct || !f->claim.profile[0];
+        const struct raise raise = {
+                .to = login_profile(ad->origin.s, f, p, same ? e->profile->name : f->claim.profile),
+                .credential = f->credential,
+                .kind = proof.kind,
+                .strength = strength_made(&proof),
+                .unbound = f->method->unbound || p->unbound};
+        const struct session_renewal by = {.credential = f->credential,
+                                           .duration_ms = f->duration_ms,
+                                           .until_ms = login_until(p),
+                                           .replaces = p->unbound};
+        int r = 0;
 
-        if (direct && memcmp(f->claim.nonce, e->challenge, sizeof(f->claim.nonce)) != 0)
-                return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, "the challenge was used");
-        if (f->enrolment)
-                return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
-        if (strcmp(p->account, e->account) != 0)
-                return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
-        if (login_profile(ad->origin.s, f, p, e->profile->name) != e->profile)
-                return flow_deny(f, a, CAPOS_DENIED_PROFILE, NULL);
-        if ((f->method->same || p->unbound) && strcmp(f->credential, e->credential) != 0)
-                return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS,
-                                 "the session was made by something else");
-        if (!login_is_enough(f, p, e->profile, a))
+        if (!login_may_renew(e, f, p, raise.to, a))
                 return 0;
-        if (!strength_renews(&proof, e->kind, e->strength))
-                return flow_deny(f, a, CAPOS_DENIED_WEAK_PROOF,
-                                 "nobody has touched a security key");
+        if (raise.to != e->profile && places_keep(e, raise.to))
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
         if (!login_use_up(ad->origin.s, f, p, a))
                 return 0;
 
-        by = (struct session_renewal){.credential = f->credential,
-                                      .duration_ms = f->duration_ms,
-                                      .until_ms = login_until(p),
-                                      .replaces = p->unbound};
         flow_passed(f);
-        if (session_renew(e, &by))
+        if (raise.to != e->profile) {
+                r = raise_session(e, &raise);
+                tally_begin(&ad->tallied, e);
+        }
+        if (!r)
+                r = session_renew(e, &by);
+        if (r)
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);
 
         login_note(f, p->account);

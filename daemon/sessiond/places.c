@@ -205,3 +205,10 @@ int places_take(const struct origin *o, const struct session_who *who)
         return conn_class < CLASS_ACCOUNT && places_displace(o->s, conn_class, &n) ? 0
                                                                                    : CAPNP_E_LIMIT;
 }
+
+int places_keep(const struct session *e, const struct policy_profile *to)
+{
+        const struct session_who who = {.account = e->account};
+
+        return places_own(e->s, &who).all > to->quota.sessions_per_account ? CAPNP_E_LIMIT : 0;
+}

@@ -119,7 +119,7 @@ static bool recheck_is_good(struct sessiond *s, const struct session *e,
         char account[STORE_NAME_BYTES + 1];
 
         return rule && rules_account(rule, v, account) && !strcmp(account, e->account) &&
-               (!rule->profile || !strcmp(rule->profile, e->profile->name));
+               (!rule->profile || !strcmp(rule->profile, e->made_in));
 }
 
 static void recheck_revoke(struct recheck *c, struct session *e, const char *why)

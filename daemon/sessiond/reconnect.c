@@ -55,6 +55,7 @@ static struct enrolment enrol_describe(struct session *e)
 {
         struct enrolment n = {.session = e,
                               .kind = e->kind,
+                              .by = e->by,
                               .binding = e->binding,
                               .strength = e->strength,
                               .transport = e->origin->transport,
@@ -73,6 +74,7 @@ static struct enrolment enrol_describe(struct session *e)
         memcpy(n.account, e->account, sizeof(n.account));
         memcpy(n.credential, e->credential, sizeof(n.credential));
         memcpy(n.renewed, e->renewed, sizeof(n.renewed));
+        memcpy(n.raised, e->raised, sizeof(n.raised));
         if (e->certified) /* it may be restricted to an address, which its prover has seen to */
                 origin_host(e->origin, n.host, sizeof(n.host));
         n.revoked = session_revoked(e);

@@ -288,9 +288,13 @@ static void session_name(struct session *e, const struct session_who *who)
         sodium_bin2hex(e->id, sizeof(e->id), id, sizeof(id));
         snprintf(e->account, sizeof(e->account), "%s", who->account);
         snprintf(e->credential, sizeof(e->credential), "%s", who->credential);
-        if (who->enrolment)
+        snprintf(e->made_in, sizeof(e->made_in), "%s", who->profile->name);
+        if (who->enrolment) {
                 memcpy(e->renewed, who->enrolment->renewed, sizeof(e->renewed));
+                memcpy(e->raised, who->enrolment->raised, sizeof(e->raised));
+        }
         e->kind = who->kind;
+        e->by = who->enrolment ? who->enrolment->by : who->kind;
         e->binding = who->binding;
         e->strength = who->strength;
         e->profile = who->profile;
@@ -588,7 +592,8 @@ void session_fill(const struct session *e, bound_builder b)
  * its owner renewed; or have renewed the owner's. */
 static bool session_rests_on(const struct session *e, const char *credential)
 {
-        return !strcmp(e->credential, credential) || !strcmp(e->renewed, credential);
+        return !strcmp(e->credential, credential) || !strcmp(e->renewed, credential) ||
+               !strcmp(e->raised, credential);
 }
 
 void sessions_end(struct sessiond *s, const char *account, const char *credential,

@@ -54,9 +54,12 @@ struct session {
         char account[STORE_NAME_BYTES + 1];       /* "": guest or anonymous */
         char credential[STORE_FINGERPRINT_BYTES]; /* what made it: "password", a fingerprint */
         char renewed[STORE_FINGERPRINT_BYTES];    /* what has renewed it last; "": nothing has */
-        enum capos_auth kind;
-        enum binding binding;                       /* of the proofs that renew it */
-        enum strength strength;                     /* … which are worth as much, or more */
+        char raised[STORE_FINGERPRINT_BYTES];     /* what has raised it last; "": nothing has */
+        char made_in[POLICY_NAME_BYTES + 1];      /* the profile that it was made in */
+        enum capos_auth kind;                     /* what made it */
+        enum capos_auth by;                       /* … or has raised it last */
+        enum binding binding;                     /* of the proofs that renew it */
+        enum strength strength;                   /* … which are worth as much as that, or more */
         uint8_t challenge[CAPOS_PROOF_NONCE_BYTES]; /* for renewing; zero when it can't be */
         uint64_t started_ms, expires_ms;            /* wall time */
         struct dates dates;                         /* … when it has to be over */

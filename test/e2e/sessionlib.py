@@ -216,6 +216,9 @@ class Admin:
     def key_add(self, name, key):
         return text(self.ref.call(3, Struct(b"", [name, key])).content.ptr(0))
 
+    def key_remove(self, name, fingerprint):
+        self.ref.call(4, Struct(b"", [name, fingerprint]))
+
     def passwd(self, name, password):
         self.ref.call(5, Struct(b"", [name, password.encode()]))
 

@@ -3,7 +3,8 @@
 
 Why: who has the password of an account should not have all that its owner has with his key. What is too weak for the
 profile that is asked for is told so, and gets no other one instead; who asks for none gets the first that his proof is
-good for; and what is told of the ways in is what they give.
+good for; and what is told of the ways in is what they give. A session is raised by a proof of its own, for a profile
+that is asked for by name, and never otherwise.
 
 usage: strength.py
 """
@@ -59,17 +60,17 @@ class Cases:
             admin.key_add(ADA, f.read().strip())
         admin.close()
 
-    def signed(self, nonce, profile):
+    def signed(self, nonce, profile, key=None):
         """An SSHSIG of a proof, over a connection without TLS."""
         fields = [b"capos admission proof 1", b"plain", b"", nonce, b"", ADA.encode(), profile.encode(), b""]
-        done = subprocess.run(["ssh-keygen", "-Y", "sign", "-q", "-f", self.key, "-n", "login@capos"], check=True,
+        done = subprocess.run(["ssh-keygen", "-Y", "sign", "-q", "-f", key or self.key, "-n", "login@capos"], check=1,
                               input=b"".join(struct.pack(">I", len(f)) + f for f in fields), capture_output=True)
         return base64.b64decode(b"".join(done.stdout.splitlines()[1:-1]))
 
-    def by_key(self, wanted="", peer=None):
-        flow = (peer or self.target.connect()).flow(s.PUBLIC_KEY, ADA, wanted)
+    def by_key(self, wanted="", key=None):
+        flow = self.target.connect().flow(s.PUBLIC_KEY, ADA, wanted)
         nonce = flow.call(0, Struct(b"", [None])).content.ptr(0).ptr(3)
-        return s.answer(flow, self.signed(nonce, wanted)).ref(1, s.SESSION)
+        return s.answer(flow, self.signed(nonce, wanted, key)).ref(1, s.SESSION)
 
     def by_password(self, wanted=""):
         return self.target.connect().password(ADA, instance.SECRET, wanted)
@@ -106,6 +107,118 @@ class Cases:
                 lambda: session.call(2, Struct(struct.pack("<Q", 0), [instance.SECRET.encode()])))
         expect(profile_of(session), KEEPER, "it goes on")
 
+    # ---- a session that is raised
+
+    def raised(self, session, wanted=KEEPER, kind=s.PUBLIC_KEY, signed=None):
+        """By a proof of one's own; the session that comes back."""
+        flow = session.call(4, s.auth_start(kind, ADA, wanted)).ref(0, s.FLOW)
+        if kind == s.PASSWORD:
+            return s.answer(flow, instance.SECRET).ref(1, s.SESSION)
+        nonce = flow.call(0, Struct(b"", [None])).content.ptr(0).ptr(3)
+        return s.answer(flow, self.signed(nonce, wanted if signed is None else signed)).ref(1, s.SESSION)
+
+    def raises(self):
+        """What is there goes on; what is new is listed; the record says from where, and by what."""
+        session = self.by_password()
+        caps = s.cap_set(session)
+        expect(sorted(s.names(caps)), ["session", "system_info"], "before")
+        info = s.get(caps, "system_info", s.SYSTEM_INFO)
+        raised = self.raised(session)
+        refused("denied.stale-session", lambda: session.call(0))
+        expect(profile_of(raised), KEEPER, "its profile")
+        expect(sorted(s.names(caps)), ["chat", "session", "system_info"], "by the reference of before")
+        info.call(0)
+        s.get(caps, "chat", s.CHAT).call(1)
+        row = [r for r in self.audit() if r["what"] == "raise"][-1]
+        expect((row["profile"], row["detail"].split(", by SHA256:")[0]), (KEEPER, "from staff"), f"the record {row}")
+        refused("denied.weak-proof",
+                lambda: raised.call(2, Struct(struct.pack("<Q", 0), [instance.SECRET.encode()])))
+        expect(profile_of(self.raised(raised, "")), KEEPER, "renewed by what has raised it")
+
+    def raises_not(self):
+        """Each refusal leaves the session as it is, and none gives another profile."""
+        session = self.by_password()
+        refused("denied.profile", lambda: self.raised(session, kind=s.PASSWORD), "it demands key")
+        refused("denied.credentials", lambda: self.raised(session, signed=STAFF))
+        refused("denied.credentials", lambda: self.raised(session, signed=""))
+        refused("denied.profile", lambda: self.raised(session, "operator"))  # not this account's
+        refused("denied.profile", lambda: self.raised(session, "nowhere"))
+        refused("denied.profile", lambda: self.raised(session, "anonymous"), "only raised")
+        expect(profile_of(session), STAFF, "after all of that")
+        expect(sorted(s.names(s.cap_set(session))), ["session", "system_info"], "its bundle")
+        above = self.by_key(KEEPER)
+        refused("denied.profile", lambda: self.raised(above, STAFF), "only raised")
+        expect(profile_of(above), KEEPER, "never lowered")
+        nobody = self.target.connect().anonymous()
+        refused("denied.method-disabled", lambda: self.raised(nobody))
+
+    def renews_as_it_is(self):
+        """A proof that would do for more, and asks for nothing."""
+        session = self.raised(self.by_password(), "")
+        expect(profile_of(session), STAFF, "renewed by key")
+        expect(profile_of(self.raised(session, STAFF)), STAFF, "by name")
+
+    def two_at_once(self):
+        session = self.by_password()
+        flows = [session.call(4, s.auth_start(s.PUBLIC_KEY, ADA, wanted)).ref(0, s.FLOW)
+                 for wanted in (KEEPER, KEEPER, STAFF)]
+        nonces = [f.call(0, Struct(b"", [None])).content.ptr(0).ptr(3) for f in flows]
+        s.answer(flows[0], self.signed(nonces[0], KEEPER))
+        session = s.answer(flows[1], self.signed(nonces[1], KEEPER)).ref(1, s.SESSION)
+        refused("denied.profile", lambda: s.answer(flows[2], self.signed(nonces[2], STAFF)), "only raised")
+        expect(profile_of(session), KEEPER, "after all three")
+        expect(sorted(s.names(s.cap_set(session))), ["chat", "session", "system_info"], "each once")
+
+    def locked_meanwhile(self):
+        session = self.by_password()
+        flow = session.call(4, s.auth_start(s.PUBLIC_KEY, ADA, KEEPER)).ref(0, s.FLOW)
+        proof = self.signed(flow.call(0, Struct(b"", [None])).content.ptr(0).ptr(3), KEEPER)
+        admin = self.target.admin()
+        admin.account_lock(ADA)
+        refused("denied.stale-session", lambda: s.answer(flow, proof))
+        admin.account_unlock(ADA)
+        admin.close()
+
+    def taken_away_stays_away(self):
+        session = self.by_password()
+        admin = self.target.admin()
+        admin.revoke(s.text(session.call(0).content.ptr(0).ptr(0)), "system_info")
+        admin.close()
+        caps = s.cap_set(self.raised(session))
+        refused("denied.revoked-lease", lambda: s.get(caps, "system_info", s.SYSTEM_INFO))
+        s.get(caps, "chat", s.CHAT).call(1)
+
+    def comes_back(self):
+        """After its line has dropped: as what it was raised to."""
+        back = os.path.join(self.target.folder.name, "back")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", back], check=True)
+        with open(back + ".pub", encoding="ascii") as f:
+            blob = base64.b64decode(f.read().split()[1])
+        peer = self.target.connect()
+        session = peer.password(ADA, instance.SECRET, STAFF)
+        session.call(6, Struct(b"", [blob]))
+        self.raised(session)
+        peer.close()
+        refused("denied.profile", lambda: self.by_key(STAFF, back), "names the profile of its session")
+        session = self.by_key(KEEPER, back)
+        expect(profile_of(session), KEEPER, "its profile")
+        expect(sorted(s.names(s.cap_set(session))), ["chat", "session", "system_info"], "its bundle")
+        refused("denied.weak-proof",
+                lambda: session.call(2, Struct(struct.pack("<Q", 0), [instance.SECRET.encode()])))
+
+    def with_its_key(self):
+        """A session ends with the key that has raised it, though a password has made it."""
+        session = self.raised(self.by_password())
+        admin = self.target.admin()
+        with open(self.key + ".pub", encoding="ascii") as f:
+            line = f.read().strip()
+        fingerprint = subprocess.run(["ssh-keygen", "-l", "-f", self.key + ".pub"], check=True, capture_output=True,
+                                     text=True).stdout.split()[1]
+        admin.key_remove(ADA, fingerprint)
+        refused("denied.stale-session", lambda: session.call(0))
+        admin.key_add(ADA, line)
+        admin.close()
+
     def audit(self):
         with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
             return [json.loads(line) for line in f]
@@ -124,7 +237,15 @@ def main():
             ("none is asked for", cases.asked_for_none),
             ("a proof that is worth too little", cases.worth_too_little),
             ("profiles that are told", cases.told_as_it_is),
-            ("a renewal by less", cases.renewed_by_less)])
+            ("a renewal by less", cases.renewed_by_less),
+            ("a session that is raised", cases.raises),
+            ("… and is not", cases.raises_not),
+            ("a renewal raises nothing", cases.renews_as_it_is),
+            ("two at once", cases.two_at_once),
+            ("an account that is locked meanwhile", cases.locked_meanwhile),
+            ("what was taken away", cases.taken_away_stays_away),
+            ("a line that drops afterwards", cases.comes_back),
+            ("the key that has raised it", cases.with_its_key)])
 
 
 if __name__ == "__main__":

@@ -566,8 +566,10 @@ struct remote_session_ops {
          */
         capnp_handler *logout;
         /**
-         * Renewal by a method that takes several steps. The flow's session replaces this reference. Errors: as renew, and
-         * those of RemoteSessionGateway.start; denied.weak-proof already here where the method alone tells.
+         * Renewal by a method that takes several steps. The flow's session replaces this reference. Another profile of the
+         * account's as requestedProfile raises the session to that, which must have all that this one has, and more: what is
+         * open goes on. Errors: as renew, and those of RemoteSessionGateway.start, denied.profile among them;
+         * denied.weak-proof already here where the method alone tells.
          * Since 0.1, an addition to the original contract.
          */
         capnp_handler *reauthenticate;
@@ -1720,8 +1722,10 @@ static inline log_witness_builder_b5912972fcd8f8f6 remote_session_logout_results
 static inline void remote_session_logout_results_set_witness(capnp_answer *a, log_witness_reader_b5912972fcd8f8f6 v) { remote_session_logout_out_set_witness(CAPNP_NEW(remote_session_logout_out_builder, capnp_answer_results(a)), v); }
 
 /**
- * Renewal by a method that takes several steps. The flow's session replaces this reference. Errors: as renew, and
- * those of RemoteSessionGateway.start; denied.weak-proof already here where the method alone tells.
+ * Renewal by a method that takes several steps. The flow's session replaces this reference. Another profile of the
+ * account's as requestedProfile raises the session to that, which must have all that this one has, and more: what is
+ * open goes on. Errors: as renew, and those of RemoteSessionGateway.start, denied.profile among them;
+ * denied.weak-proof already here where the method alone tells.
  * Since 0.1, an addition to the original contract.
  */
 static inline capnp_question *remote_session_reauthenticate(remote_session_client c) { return capnp_question_new(c.c, &capnp_interface_ff93aab475cb0192, 4); }
