@@ -19,6 +19,7 @@
 #include "agent.capnp-c.h"
 #include "client.h"
 #include "runtime.h"
+#include "session-proof.h"
 #include "witness.h"
 
 #include <capos/capos-browser.h>
@@ -54,6 +55,7 @@ struct agent {
         capnp_question *asked;  /* … and what he is asked */
         capos_browser *browser; /* where his browser comes back to; NULL: there is none */
         char named[256];        /* the relying party or issuer that he has named; "": none */
+        char profile[256];      /* what the session is to be raised to; "": nothing */
         uint8_t *proof_bytes;
         uint32_t proof_len;
         char why[RUNTIME_WHY]; /* the session has ended; "": the user has ended it */
@@ -362,6 +364,71 @@ static int agent_renew(void *self, capnp_answer *a)
         return agent_renew_by_proof(g, a);
 }
 
+/* What the session is to be raised to. false: it is too long. */
+static bool agent_take_profile(struct agent *g, capnp_text profile)
+{
+        if (profile.len >= sizeof(g->profile))
+                return false;
+
+        (void)snprintf(g->profile, sizeof(g->profile), "%s", profile.p);
+        return true;
+}
+
+static void agent_on_signed(capnp_question *q, int r, void *arg)
+{
+        struct agent *g = arg;
+
+        g->asked = NULL;
+        if (r)
+                (void)!capos_client_give_up(g->seed->client, capnp_question_exception(q).reason);
+        else
+                (void)!capos_client_answer(g->seed->client, key_holder_sign_signature(q));
+        capnp_question_free(q);
+}
+
+static void agent_on_key_step(capos_client *c, const struct capos_step *s, void *arg)
+{
+        uint8_t transcript[CAPOS_PROOF_BYTES];
+        capnp_question *q = NULL;
+        struct agent *g = arg;
+        size_t len;
+
+        if (!client_transcript(c, s->challenge, transcript, &len))
+                q = key_holder_sign((key_holder_client){g->holder});
+        if (!q) {
+                (void)!capos_client_give_up(c, "no memory");
+                return;
+        }
+        key_holder_sign_set_transcript(q, (capnp_data){transcript, (uint32_t)len});
+        g->asked = q;
+        capnp_question_send(q, agent_on_signed, g);
+}
+
+static int agent_raise(void *self, capnp_answer *a)
+{
+        struct agent *g = self;
+        capnp_text profile = session_agent_raise_param_profile(a);
+        capnp_cap *holder = session_agent_raise_param_holder(a).c;
+        capnp_data password = session_agent_raise_param_password(a);
+
+        if (agent_renews_not(g, a,
+                             capnp_answer_check(a) || !profile.len ||
+                                     !agent_take_profile(g, profile)) ||
+            (!holder && agent_take_proof(g, a, password)))
+                return 0;
+
+        if (holder)
+                g->proof = (struct capos_login){
+                        .kind = CAPOS_AUTH_PUBLIC_KEY, .step = agent_on_key_step, .step_arg = g};
+        else
+                g->proof = (struct capos_login){.kind = CAPOS_AUTH_PASSWORD,
+                                                .password = {g->proof_bytes, password.len}};
+        g->proof.profile = g->profile;
+        g->duration_ms = 0;
+        g->holder = capnp_cap_ref(holder);
+        return agent_renew_by_proof(g, a);
+}
+
 static void agent_on_answer(capnp_question *q, int r, void *arg)
 {
         struct agent *g = arg;
@@ -398,11 +465,15 @@ static int agent_renew_by_passkey(void *self, capnp_answer *a)
         const char *party = session_agent_renew_by_passkey_param_relying_party(a).p;
 
         if (agent_renews_not(g, a,
-                             capnp_answer_check(a) || !holder || strlen(party) >= sizeof(g->named)))
+                             capnp_answer_check(a) || !holder ||
+                                     strlen(party) >= sizeof(g->named) ||
+                                     !agent_take_profile(
+                                             g, session_agent_renew_by_passkey_param_profile(a))))
                 return 0;
 
         (void)snprintf(g->named, sizeof(g->named), "%s", party);
         g->proof = (struct capos_login){.kind = CAPOS_AUTH_PASSKEY,
+                                        .profile = *g->profile ? g->profile : NULL,
                                         .relying_party = *party ? g->named : g->seed->relying_party,
                                         .step = agent_on_step,
                                         .step_arg = g};
@@ -476,7 +547,9 @@ static int agent_renew_by_page(void *self, capnp_answer *a)
         int r;
 
         if (agent_renews_not(
-                    g, a, capnp_answer_check(a) || !holder || strlen(issuer) >= sizeof(g->named)))
+                    g, a,
+                    capnp_answer_check(a) || !holder || strlen(issuer) >= sizeof(g->named) ||
+                            !agent_take_profile(g, session_agent_renew_by_page_param_profile(a))))
                 return 0;
         r = agent_prepare_page(g, session_agent_renew_by_page_param_device(a));
         if (r)
@@ -485,6 +558,7 @@ static int agent_renew_by_page(void *self, capnp_answer *a)
 
         (void)snprintf(g->named, sizeof(g->named), "%s", issuer);
         g->proof.issuer = *issuer ? g->named : g->seed->issuer;
+        g->proof.profile = *g->profile ? g->profile : NULL;
         g->duration_ms = 0;
         g->holder = capnp_cap_ref(holder);
         return agent_renew_by_proof(g, a);
@@ -576,6 +650,7 @@ static const struct session_agent_ops agent_ops = {
         .renew_by_passkey = agent_renew_by_passkey,
         .renew_by_page = agent_renew_by_page,
         .renew_by_token = agent_renew_by_token,
+        .raise = agent_raise,
 };
 
 /* ---- callers ------------------------------------------------------------------------------ */

@@ -59,6 +59,13 @@ interface PageHolder {
   # not return before nobody is there any more who could.
 }
 
+interface KeyHolder {
+  # A command that has a key.
+
+  sign @0 (transcript :Data) -> (signature :Data);
+  # An SSHSIG blob over a proof's transcript.
+}
+
 interface SessionAgent {
   # The bootstrap object of the socket. Whoever can connect to it has the session: the socket is in a
   # folder that only its user can enter, and others are turned away by what the kernel says they are.
@@ -75,14 +82,17 @@ interface SessionAgent {
   logout @3 () -> ();
   # RemoteSession.logout; the agent ends when this has returned.
 
-  renewByPasskey @4 (holder :PasskeyHolder, relyingParty :Text) -> ();
+  renewByPasskey @4 (holder :PasskeyHolder, relyingParty :Text, profile :Text) -> ();
   # RemoteSession.reauthenticate by what the holder answers. relyingParty: whose passkeys the instance may ask for; empty:
-  # as at the login.
+  # as at the login. profile: what the session is raised to; empty: it is not.
 
-  renewByPage @5 (holder :PageHolder, device :Bool, issuer :Text) -> ();
+  renewByPage @5 (holder :PageHolder, device :Bool, issuer :Text, profile :Text) -> ();
   # RemoteSession.reauthenticate by an identity provider: in a browser of this machine, which comes back to the agent, or
-  # with a code for another device. issuer: which; empty: as at the login.
+  # with a code for another device. issuer: which; empty: as at the login. profile: as above.
 
   renewByToken @6 (token :Data) -> ();
   # RemoteSession.reauthenticate of a service account's session, by an access token.
+
+  raise @7 (profile :Text, password :Data, holder :KeyHolder) -> ();
+  # RemoteSession.reauthenticate for another profile: by what the holder signs; without one by the password.
 }

@@ -288,6 +288,25 @@ static bool renew_has_steps(const struct cli *c, const char *made_by, enum capos
         return true;
 }
 
+/* By what a session is raised: by what an option says. CAPOS_AUTH_KINDS: none does. */
+static enum capos_auth raise_kind(const struct cli *c)
+{
+        const char *m = c->method ? c->method : "";
+
+        if (c->passkey_command)
+                return CAPOS_AUTH_PASSKEY;
+        if (!strcmp(m, "oidc"))
+                return CAPOS_AUTH_OIDC_PKCE;
+        if (!strcmp(m, "oidc-device"))
+                return CAPOS_AUTH_OIDC_DEVICE_CODE;
+        if (c->identity || !strcmp(m, "key"))
+                return CAPOS_AUTH_PUBLIC_KEY;
+        if (c->password || c->password_stdin || !strcmp(m, "password"))
+                return CAPOS_AUTH_PASSWORD;
+
+        return CAPOS_AUTH_KINDS;
+}
+
 static int renew_by_steps(struct cli *c, enum capos_auth kind)
 {
         if (kind == CAPOS_AUTH_PASSKEY)
@@ -351,12 +370,53 @@ static int renew_by_password(struct cli *c, struct capnp_buf *proof)
         return r ? cli_fail_error(c, &e, "renew") : EXIT_OK;
 }
 
+/* To another profile, by another proof, which the agent's session is then worth. */
+static int renew_raising(struct cli *c, const char *account)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        CAPNP_AUTO(capos_key_freep) capos_key *key = NULL;
+        enum capos_auth kind = raise_kind(c);
+        int r;
+
+        if (kind == CAPOS_AUTH_KINDS)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "by what is it raised to %s? --identity FILE, --password, "
+                                "--passkey-command COMMAND, or --method oidc or oidc-device",
+                                c->profile);
+        if (kind == CAPOS_AUTH_PASSWORD)
+                return raise_by_password(c, account);
+        if (kind != CAPOS_AUTH_PUBLIC_KEY)
+                return renew_by_steps(c, kind);
+
+        q = session_agent_info((session_agent_client){c->remote});
+        if (cli_wait(c, q, CLI_ANSWER_MS))
+                return cli_fail_question(c, q, NULL);
+        r = renew_key(c, session_agent_info_info(q), &key);
+        return r ? r : raise_by_key(c, key);
+}
+
 static bool renew_has_method(const char *name)
 {
         for (unsigned i = 0; renew_method(i); i++)
                 if (!strcmp(renew_method(i), name))
                         return true;
         return false;
+}
+
+/* Whether what is asked for is something. An exit code. */
+static int renew_read(struct cli *c, uint64_t *ret_duration_ms)
+{
+        const char *m = c->method;
+
+        if (c->duration && !cli_parse_duration(c->duration, ret_duration_ms))
+                return cli_fail(c, EXIT_USAGE, "usage", "%s: a duration is like 90s, 10m or 2h",
+                                c->duration);
+        if (!m || renew_has_method(m) ||
+            (c->profile && (!strcmp(m, "key") || !strcmp(m, "password"))))
+                return EXIT_OK;
+
+        return cli_fail(c, EXIT_USAGE, "usage", "--method oidc, or oidc-device%s",
+                        c->profile ? "; key, or password" : "");
 }
 
 int cmd_renew(struct cli *c)
@@ -369,11 +429,9 @@ int cmd_renew(struct cli *c)
         int r = EXIT_OK;
 
         cli_protect();
-        if (c->duration && !cli_parse_duration(c->duration, &duration_ms))
-                return cli_fail(c, EXIT_USAGE, "usage", "%s: a duration is like 90s, 10m or 2h",
-                                c->duration);
-        if (c->method && !renew_has_method(c->method))
-                return cli_fail(c, EXIT_USAGE, "usage", "--method oidc, or oidc-device");
+        r = renew_read(c, &duration_ms);
+        if (r)
+                return r;
         r = cli_open_and_fetch(c);
         if (r)
                 return r;
@@ -382,8 +440,8 @@ int cmd_renew(struct cli *c)
         if (!i.renew_challenge.len)
                 return cli_fail(c, EXIT_FAILED, "not-renewable",
                                 "this session cannot be renewed: log in again");
-        if (renew_has_steps(c, i.kind, &kind)) {
-                r = renew_by_steps(c, kind);
+        if (c->profile || renew_has_steps(c, i.kind, &kind)) {
+                r = c->profile ? renew_raising(c, i.account) : renew_by_steps(c, kind);
                 cli_close(c);
                 return r ? r : cmd_whoami(c);
         }

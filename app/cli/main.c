@@ -272,6 +272,9 @@ static const struct cli_option whoami_options[] = {
 };
 
 static const struct cli_option renew_options[] = {
+        {"profile", 0, "NAME",
+         "raise it to this profile of the account's, by a proof that it takes",
+         offsetof(struct cli, profile)},
         {"duration", 0, "TIME", "how long from now: 90s, 10m, 2h (default: the profile's)",
          offsetof(struct cli, duration)},
         {"identity", 'i', "FILE", "prove it by this private key", offsetof(struct cli, identity)},
@@ -488,11 +491,13 @@ static const struct cli_command commands[] = {
          "  capos logout --all\n"
          "  capos logout --other 8a706f\n",
          cmd_logout, logout_options, 0, 0, false},
-        {"renew", "[--duration TIME]", "Renew a session by a fresh proof",
-         "Proved by what the login was made by, unless an option says otherwise.\n\n"
+        {"renew", "[--duration TIME] [--profile NAME]", "Renew a session by a fresh proof",
+         "Proved by what the login was made by, unless an option says otherwise. With --profile\n"
+         "the session gets what that profile has more, by a proof that it takes.\n\n"
          "Examples:\n"
          "  capos renew --duration 2h\n"
-         "  capos renew --method oidc\n",
+         "  capos renew --method oidc\n"
+         "  capos renew --profile operator --identity ~/.ssh/id_ed25519\n",
          cmd_renew, renew_options, 0, 0, false},
         {"sessions", "[--remote]", "List your logins on this machine, or your sessions anywhere",
          "With --remote: the sessions of the login's account at its instance, with where they\n"

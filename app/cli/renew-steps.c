@@ -10,6 +10,7 @@
 #include "agent.capnp-c.h"
 #include "page.h"
 #include "passkey-command.h"
+#include "session-proof.h"
 
 #include <string.h>
 
@@ -30,6 +31,68 @@ static int renew_takes_no_time(struct cli *c)
 
         return cli_fail(c, EXIT_USAGE, "usage",
                         "this renews for as long as the profile gives: leave out --duration");
+}
+
+/* ---- to another profile --------------------------------------------------------------------- */
+
+struct signer {
+        const capos_key *key;
+};
+
+static int signer_sign(void *self, capnp_answer *a)
+{
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf blob = {0};
+        const struct signer *s = self;
+        struct capos_error e;
+
+        capnp_buf_init(&blob, TOKEN_ROOM);
+        if (capos_key_sign(s->key, CAPOS_PROOF_NAMESPACE, key_holder_sign_param_transcript(a),
+                           &blob, &e))
+                return capnp_answer_fail(a, CAPNP_FAILED, "%s", e.text);
+
+        key_holder_sign_results_set_signature(
+                a, (capnp_data){(const uint8_t *)blob.p, (uint32_t)blob.len});
+        return capnp_answer_return(a);
+}
+
+static const struct key_holder_ops signer_ops = {.sign = signer_sign};
+
+int raise_by_key(struct cli *c, const capos_key *key)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *holder = NULL;
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        struct signer s = {key};
+        int r = renew_takes_no_time(c);
+
+        if (r)
+                return r;
+        if (key_holder_serve(c->vat, &signer_ops, &s, &holder))
+                return cli_fail(c, EXIT_FAILED, "failed", "renew: no memory");
+
+        q = session_agent_raise((session_agent_client){c->remote});
+        session_agent_raise_set_profile(q, c->profile);
+        session_agent_raise_set_holder(q, (key_holder_client){holder});
+        return cli_wait(c, q, CLI_LOGIN_MS) ? cli_fail_question(c, q, "renew") : EXIT_OK;
+}
+
+int raise_by_password(struct cli *c, const char *account)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        char password[1040] = {0}, prompt[256];
+        int r = renew_takes_no_time(c);
+
+        (void)snprintf(prompt, sizeof(prompt), "Password of %.100s", account);
+        if (!r)
+                r = cli_read_password(c, prompt, c->password_stdin, false, password, 1025);
+        if (r)
+                return r;
+
+        q = session_agent_raise((session_agent_client){c->remote});
+        session_agent_raise_set_profile(q, c->profile);
+        session_agent_raise_set_password(
+                q, (capnp_data){(const uint8_t *)password, (uint32_t)strlen(password)});
+        explicit_bzero(password, sizeof(password));
+        return cli_wait(c, q, CLI_LOGIN_MS) ? cli_fail_question(c, q, "renew") : EXIT_OK;
 }
 
 /* ---- by a passkey --------------------------------------------------------------------------- */
@@ -87,6 +150,7 @@ int renew_by_passkey(struct cli *c)
         session_agent_renew_by_passkey_set_holder(q, (passkey_holder_client){holder});
         session_agent_renew_by_passkey_set_relying_party(q,
                                                          c->relying_party ? c->relying_party : "");
+        session_agent_renew_by_passkey_set_profile(q, c->profile ? c->profile : "");
         return cli_wait(c, q, CLI_LOGIN_MS) ? cli_fail_question(c, q, "renew") : EXIT_OK;
 }
 
@@ -132,6 +196,7 @@ int renew_by_page(struct cli *c, bool device)
         session_agent_renew_by_page_set_holder(q, (page_holder_client){holder});
         session_agent_renew_by_page_set_device(q, device);
         session_agent_renew_by_page_set_issuer(q, c->issuer ? c->issuer : "");
+        session_agent_renew_by_page_set_profile(q, c->profile ? c->profile : "");
         return cli_wait(c, q, CLI_PERSON_MS) ? cli_fail_question(c, q, "renew") : EXIT_OK;
 }
 

@@ -102,7 +102,8 @@ struct capos_login {
         enum capos_auth kind; /**< which way */
         const char *account;  /**< whose session; NULL for GUEST and ANONYMOUS, and may be where the
                                  proof says whose it is: for MTLS, OIDC and PASSKEY */
-        const char *profile;  /**< what to ask for; NULL: the account's first */
+        const char *profile;  /**< what to ask for; NULL: the account's first that takes the proof;
+                                 for a renewal: what the session is raised to, NULL: nothing */
         const char *issuer;   /**< for OIDC: the identity provider, by its name; NULL: the first */
         const char *relying_party; /**< for PASSKEY: whose it may be asked for; NULL: the host's of
                                       the address, or of a domain above it that is no top level;
@@ -763,8 +764,8 @@ CAPNP_PUBLIC const capnp_schema *capos_client_schema_peek(const capos_client *c)
  * instance's steps by (OIDC, PASSKEY). Its info is fetched again.
  *
  * @param c            the client; logged in, and its info asked for
- * @param l            the proof: kind, and password, key or step, borrowed until the end; the rest
- * is the session's
+ * @param l            the proof: kind, and password, key or step, borrowed until the end; profile,
+ * to raise it to another of the account's, in steps then; the rest is the session's
  * @param duration_ms  how long from now; 0: what the profile gives, and always so with steps
  * @param done         told the end; may be NULL
  * @param arg          handed to done

@@ -112,6 +112,16 @@ static void back_bind(capos_client *c)
         (void)snprintf(b->client, sizeof(b->client), "%s", c->as->client ? c->as->client : "");
 }
 
+/* It may have been raised: who comes back asks for what it is then, and never for less. */
+static void back_renewed(capos_client *c)
+{
+        struct capos_session_info i;
+
+        if (!capos_client_info(c, &i) || strlen(i.profile) >= sizeof(c->back.profile))
+                return;
+        (void)snprintf(c->back.profile, sizeof(c->back.profile), "%s", i.profile);
+}
+
 static void login_bind(capos_client *c, capnp_cap *session)
 {
         capnp_cap *caps = remote_session_cap_set_caps(c->op.q[LOGIN_CAPS]).c;
@@ -122,7 +132,9 @@ static void login_bind(capos_client *c, capnp_cap *session)
         c->caps = capnp_cap_ref(caps);
         client_keep(c, LOGIN_INFO, &c->info);
         client_keep(c, LOGIN_LIST, &c->list);
-        if (!c->op.renews)
+        if (c->op.renews)
+                back_renewed(c);
+        else
                 back_bind(c);
 }
 
@@ -195,6 +207,17 @@ static void proof_fill(const capos_client *c, capnp_data nonce, struct capos_pro
                 .profile = text_of(c->as->profile ? c->as->profile : ""),
         };
         (void)client_binding_peek(c, &p->channel_binding, &p->server_key_hash);
+}
+
+int client_transcript(const capos_client *c, capnp_data challenge, uint8_t to[CAPOS_PROOF_BYTES],
+                      size_t *ret_len)
+{
+        struct capos_proof p;
+
+        if (!c->as)
+                return -EINVAL;
+        proof_fill(c, challenge, &p);
+        return capos_proof_write(&p, to, CAPOS_PROOF_BYTES, ret_len) ? -EINVAL : 0;
 }
 
 static int proof_sign(const struct capos_proof *p, const capos_key *k, struct capnp_buf *to,
@@ -272,7 +295,7 @@ static void service_on_step(capos_client *c, const struct capos_step *s, void *a
 /* Who answers steps; NULL: nobody. */
 static capos_on_step *login_step(const struct capos_login *l)
 {
-        if (l->kind == CAPOS_AUTH_PUBLIC_KEY)
+        if (l->kind == CAPOS_AUTH_PUBLIC_KEY && l->key)
                 return key_on_step;
 
         return l->kind == CAPOS_AUTH_SERVICE && l->key ? service_on_step : l->step;
@@ -555,11 +578,20 @@ static int renew_by_steps(capos_client *c, const struct capos_login *l)
         }
         c->again = *l;
         c->again.account = i.account;
-        c->again.profile = NULL;
+        if (l->profile && !strcmp(l->profile, i.profile))
+                c->again.profile = NULL;
         c->again.end_others = false;
         c->as = &c->again;
         c->op.renews = true;
-        return login_flow(c, &c->again, l->first);
+        return login_flow(c, &c->again, l->kind == CAPOS_AUTH_PASSWORD ? l->password : l->first);
+}
+
+/* Whether another profile is asked for than the session has. */
+static bool renew_raises(const capos_client *c, const struct capos_login *l)
+{
+        struct capos_session_info i;
+
+        return l->profile && capos_client_info(c, &i) && strcmp(l->profile, i.profile) != 0;
 }
 
 int capos_client_renew(capos_client *c, const struct capos_login *l, uint64_t duration_ms,
@@ -571,7 +603,7 @@ int capos_client_renew(capos_client *c, const struct capos_login *l, uint64_t du
 
         if (r)
                 return r;
-        if (l->step && !l->key)
+        if ((l->step && !l->key) || renew_raises(c, l))
                 return renew_by_steps(c, l);
 
         capnp_buf_init(&proof, PROOF_ROOM);

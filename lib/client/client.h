@@ -5,6 +5,7 @@
 #include "client-error.h"
 #include "client-known.h"
 #include "gen/remote_session.capnp-c.h"
+#include "session-proof.h"
 #include "tls.h"
 
 #include <capos/capos-client.h>
@@ -117,6 +118,9 @@ bool client_binding_peek(const capos_client *c, capnp_data *ret_channel, capnp_d
 /* The same of a connection that somebody else has, for a client of his session. Empty: there is no
  * TLS. 0; -ENOMEM. */
 int client_binding_set(capos_client *c, capnp_data channel, capnp_data key) CAPNP_MUST_USE;
+/* What a proof is made over, in answer to a step with this challenge. 0, or -EINVAL. */
+int client_transcript(const capos_client *c, capnp_data challenge, uint8_t to[CAPOS_PROOF_BYTES],
+                      size_t *ret_len) CAPNP_MUST_USE;
 /* Has who answers a step later told when it is none any more; fn NULL: nobody. */
 void client_on_let_go(capos_client *c, void (*fn)(void *arg), void *arg);
 /* A step is answered, or nobody waits for that: tells. */

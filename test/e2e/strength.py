@@ -219,6 +219,37 @@ class Cases:
         admin.key_add(ADA, line)
         admin.close()
 
+    def from_a_terminal(self):
+        """The agent's session has more afterwards, for whoever uses it."""
+        home = os.path.join(self.target.folder.name, "home")
+        os.mkdir(home, 0o700)
+        env = {**os.environ, "HOME": home, "XDG_RUNTIME_DIR": home}
+        env.pop("SSH_AUTH_SOCK", None)
+
+        def capos(*words, said=""):
+            program = os.path.join(instance.build_folder(), "bin", "capos")
+            return subprocess.run([program, *words], capture_output=True, text=True, timeout=60, env=env, input=said,
+                                  check=False)
+
+        def caps():
+            return sorted(e["name"] for e in json.loads(capos("caps", "--json").stdout)["capabilities"])
+
+        secret = instance.SECRET + "\n"
+        done = capos("login", f"{ADA}@{self.target.where}", "--profile", STAFF, "--password-stdin", said=secret)
+        expect(done.returncode, 0, f"the login: {done}")
+        expect(caps(), ["session", "system_info"], "before")
+        for words, code, says in ((("--profile", KEEPER), 2, "by what is it raised to keeper?"),
+                                  (("--profile", KEEPER, "--password-stdin"), 3, "it demands key"),
+                                  (("--profile", "nowhere", "--identity", self.key), 3, "does not exist")):
+            done = capos("renew", *words, said=secret)
+            expect((done.returncode, says in done.stderr), (code, True), f"{words}: {done}")
+        expect(caps(), ["session", "system_info"], "after what was refused")
+        done = capos("renew", "--profile", KEEPER, "--identity", self.key)
+        expect((done.returncode, f"profile    {KEEPER}" in done.stdout), (0, True), f"raised: {done}")
+        expect(caps(), ["chat", "session", "system_info"], "afterwards")
+        expect(capos("renew", "--identity", self.key).returncode, 0, "renewed by the same")
+        expect(capos("logout").returncode, 0, "logout")
+
     def audit(self):
         with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
             return [json.loads(line) for line in f]
@@ -245,6 +276,7 @@ def main():
             ("an account that is locked meanwhile", cases.locked_meanwhile),
             ("what was taken away", cases.taken_away_stays_away),
             ("a line that drops afterwards", cases.comes_back),
+            ("from a terminal", cases.from_a_terminal),
             ("the key that has raised it", cases.with_its_key)])
 
 
