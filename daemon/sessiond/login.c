@@ -229,7 +229,8 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                 .credential = f->credential,
                 .kind = proof.kind,
                 .strength = strength_made(&proof),
-                .unbound = f->method->unbound || p->unbound};
+                .unbound = f->method->unbound || p->unbound,
+                .certified = f->kind == CAPOS_AUTH_PUBLIC_KEY && p->until_ms};
         const struct session_renewal by = {.credential = f->credential,
                                            .duration_ms = f->duration_ms,
                                            .until_ms = login_until(p),
@@ -250,8 +251,10 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
         }
         if (!r)
                 r = session_renew(e, &by);
-        if (r)
+        if (r) {
+                session_changed(e); /* what it has more, it has */
                 return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);
+        }
 
         login_note(f, p->account);
         flow_end(f);

@@ -70,6 +70,7 @@ int raise_session(struct session *e, const struct raise *by)
         e->by = by->kind;
         e->strength = by->strength;
         e->unbound = by->unbound;
+        e->certified |= by->certified;
         (void)snprintf(e->raised, sizeof(e->raised), "%s", by->credential);
         if (e->enrolment) {
                 e->enrolment->profile = e->profile;
@@ -77,6 +78,8 @@ int raise_session(struct session *e, const struct raise *by)
                 e->enrolment->strength = e->strength;
                 e->enrolment->unbound = e->unbound;
                 e->enrolment->revoked = session_revoked(e);
+                if (by->certified)
+                        origin_host(e->origin, e->enrolment->host, sizeof(e->enrolment->host));
                 memcpy(e->enrolment->raised, e->raised, sizeof(e->raised));
         }
         (void)snprintf(detail, sizeof(detail), "from %.64s, by %s", from, by->credential);

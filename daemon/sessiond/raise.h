@@ -16,6 +16,7 @@ struct raise {
         enum capos_auth kind;
         enum strength strength; /* what that is worth */
         bool unbound;           /* it is bound to no channel */
+        bool certified; /* it is a certified key, which may be good from one address alone */
 };
 
 /* It has what the other profile grants, and is renewed by what is worth as much as this; the lease

@@ -14,6 +14,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 
 import instance
 import sessionlib as s
@@ -22,6 +23,8 @@ from sessionlib import Failed, Refused, Struct
 SCRIPT = "e2e-strength"
 ADA, BEA = "ada", "bea"
 STAFF, KEEPER, SEALED = "staff", "keeper", "sealed"  # by anything, by a key, by what was touched
+CARL, TIGHT = "carl", "tight"  # one session of an account, of few calls at once, and of a minute
+QUOTA = 5  # of SessionInfo's pointers
 
 
 def expect(got, wanted, what):
@@ -55,6 +58,7 @@ class Cases:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
         self.target.add_user(ADA, [KEEPER, STAFF])
         self.target.add_user(BEA, [SEALED])
+        self.target.add_user(CARL, [STAFF, TIGHT])
         admin = self.target.admin()
         with open(self.key + ".pub", encoding="ascii") as f:
             admin.key_add(ADA, f.read().strip())
@@ -98,8 +102,8 @@ class Cases:
                               timeout=60, check=True).stdout
         told = {m["method"]: m["profiles"] for m in json.loads(said)["methods"]}
         every = ["anonymous", "guest", "operator", STAFF]
-        expect(told["password"], every, "by password")
-        expect(told["key"], every + [KEEPER, SEALED], "by key")
+        expect(told["password"], every + [TIGHT], "by password")
+        expect(told["key"], every + [KEEPER, SEALED, TIGHT], "by key")
 
     def renewed_by_less(self):
         session = self.by_key(KEEPER)
@@ -206,6 +210,26 @@ class Cases:
         refused("denied.weak-proof",
                 lambda: session.call(2, Struct(struct.pack("<Q", 0), [instance.SECRET.encode()])))
 
+    def as_the_other_profile_has_it(self):
+        """Quotas and lease are its own: also how many sessions an account may have."""
+        first, other = (self.target.connect().password(CARL, instance.SECRET) for _ in range(2))
+
+        def raised():
+            flow = first.call(4, s.auth_start(s.PASSWORD, CARL, TIGHT)).ref(0, s.FLOW)
+            return s.answer(flow, instance.SECRET).ref(1, s.SESSION)
+
+        def told(session):
+            info = session.call(0).content.ptr(0)
+            return s.text(info.ptr(2)), info.ptr(QUOTA).uint(32, 32), info.uint(64, 64) / 1000 - time.time()
+
+        profile, calls, left_s = told(first)
+        expect((profile, calls, left_s > 120), (STAFF, 2048, True), "before")
+        refused("over-quota.sessions", raised)
+        expect(told(first)[0], STAFF, "while there is another")
+        other.call(3)
+        profile, calls, left_s = told(raised())
+        expect((profile, calls, left_s < 120), (TIGHT, 16, True), "afterwards")
+
     def with_its_key(self):
         """A session ends with the key that has raised it, though a password has made it."""
         session = self.raised(self.by_password())
@@ -259,7 +283,8 @@ def main():
     text = instance.manifest(profiles=[
         instance.profile(STAFF, ["session", "system_info"]),
         demanding(KEEPER, ["session", "system_info", "chat"], "methods = [\"key\"], atLeast = signed"),
-        demanding(SEALED, ["session", "system_info"], "atLeast = touched")])
+        demanding(SEALED, ["session", "system_info"], "atLeast = touched"),
+        instance.profile(TIGHT, ["session", "system_info", "chat"], 60000, calls=16, sessionsPerAccount=1)])
     with instance.Instance(text) as target:
         cases = Cases(target)
         cases.prepare()
@@ -276,6 +301,7 @@ def main():
             ("an account that is locked meanwhile", cases.locked_meanwhile),
             ("what was taken away", cases.taken_away_stays_away),
             ("a line that drops afterwards", cases.comes_back),
+            ("quotas and lease of the other", cases.as_the_other_profile_has_it),
             ("from a terminal", cases.from_a_terminal),
             ("the key that has raised it", cases.with_its_key)])
 
