@@ -377,7 +377,10 @@ class Cases(c.Cheats):
 
     def device_anywhere(self):
         """It is bound to no channel, so it gets no profile that does not say so."""
-        for profile in ("operator", "", "robot", "loose"):
+        session = self.finish(self.device(""), "")  # the first of the account's that will do
+        if s.text(session.call(0).content.ptr(0).ptr(2)) != "lounge":
+            raise Failed("it got another profile")
+        for profile in ("operator", "robot", "loose"):
             flow = self.device(profile)
             layer = self.refuses("", lambda x=flow: self.finish(x, ""), "denied.profile",
                                  kind="oidcDeviceCode")
