@@ -95,7 +95,9 @@ static size_t log_begin(char *line, size_t size, int priority)
         int r;
 
         if (log_is_plain) {
-                r = 0;
+                /* Whoever waits for it knows that something is wrong, but not that it may be. */
+                r = snprintf(line, size, "%s",
+                             priority == LOG_WARNING ? priority_word(priority) : "");
         } else if (log_is_journal()) {
                 r = snprintf(line, size, "<%d>%s: ", priority, program_invocation_short_name);
         } else {

@@ -122,7 +122,7 @@ class Cases:
         if done.returncode != 1 or done.stdout:
             raise Failed(f"{text}: exit code {done.returncode}, {done.stdout}")
         lines = done.stderr.rstrip("\n").split("\n")
-        lines = [line for line in lines if line != f"{path}: {NOBODY}"]
+        lines = [line for line in lines if line != f"warning: {path}: {NOBODY}"]
         if not all(line.startswith(path + ":") for line in lines):
             raise Failed(f"{text}: {done.stderr}")
         return [line[len(path) + 1:].replace(self.folder, "FILES") for line in lines]
