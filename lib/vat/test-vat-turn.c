@@ -79,7 +79,7 @@ static void service_run(struct service *s, const struct capnp_limits *l)
         capnp_vat_free(s->vat);
 }
 
-/* The most calls of the flooder between two of one of the others. */
+/* The most calls of the flooder before the next of one of the others, all of whose wait. */
 static unsigned most_between(const struct service *s)
 {
         unsigned most = 0;
@@ -89,10 +89,11 @@ static unsigned most_between(const struct service *s)
 
                 for (unsigned i = 0; i < s->served && seen < EACH; i++) {
                         between += !s->who[i];
+                        if (between > most)
+                                most = between;
                         if (s->who[i] != p)
                                 continue;
-                        if (seen++ && between > most)
-                                most = between;
+                        seen++;
                         between = 0;
                 }
         }
@@ -113,6 +114,7 @@ TEST_T(without_turns_it_goes_first, 120)
 
         service_run(&s, &(struct capnp_limits){0});
         CHECK_EQ(s.who[FLOOD - 1], 0);
+        CHECK_EQ(most_between(&s), FLOOD);
 }
 
 /* By a clock that only runs longer: at a rate of 20, 20 calls at once, and 21 take a second more.
