@@ -46,10 +46,10 @@ static void dropped_fill(const struct enrolment *n, live_session_builder b)
         live_session_set_expires_at_ms(b, n->expires_ms);
         live_session_set_dropped_at_ms(b, n->dropped_ms);
         for (unsigned i = 0; i < p->ngrants; i++)
-                many += !(n->revoked >> i & 1);
+                many += !enrolment_is_away(n, n->profile->grants[i].name);
         list = live_session_init_grants(b, many);
         for (unsigned i = 0; i < p->ngrants; i++)
-                if (!(n->revoked >> i & 1))
+                if (!enrolment_is_away(n, n->profile->grants[i].name))
                         live_session_set_grants_at(list, at++, p->grants[i].name);
 }
 

@@ -22,8 +22,6 @@
 #include "daemon-text.h"
 #include "sessiond.h"
 
-_Static_assert(POLICY_GRANTS <= 64, "a bit for each grant");
-
 /* What such a key begins with; 32 bytes follow. */
 static const uint8_t head[] = {0,   0,   0,   11,  's', 's', 'h', '-', 'e', 'd',
                                '2', '5', '5', '1', '9', 0,   0,   0,   32};
@@ -65,6 +63,26 @@ struct enrolment *enrolment_end(struct enrolment *n)
         sodium_memzero(n, sizeof(*n));
         free(n);
         return NULL;
+}
+
+bool enrolment_is_away(const struct enrolment *n, const char *name)
+{
+        for (unsigned i = 0; i < n->naway; i++)
+                if (!strcmp(n->away[i], name))
+                        return true;
+
+        return false;
+}
+
+struct enrolment *enrolment_keep_away(struct enrolment *n, const char *name)
+{
+        if (enrolment_is_away(n, name))
+                return n;
+        if (n->naway == ENROLMENT_AWAY)
+                return enrolment_end(n);
+
+        (void)snprintf(n->away[n->naway++], sizeof(n->away[0]), "%s", name);
+        return n;
 }
 
 uint64_t enrolment_left_ms(const struct enrolment *n)
@@ -219,8 +237,9 @@ int enrolment_revoke(struct enrolment *n, capnp_text name)
         if (name.len)
                 r.capability = n->profile->grants[i].name;
         audit_add(&n->s->audit, r);
-        n->revoked |= UINT64_C(1) << i;
-        if (!name.len)
+        if (name.len)
+                (void)enrolment_keep_away(n, n->profile->grants[i].name);
+        else
                 (void)enrolment_end(n);
         return 0;
 }

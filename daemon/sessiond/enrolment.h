@@ -16,8 +16,9 @@ struct session;
 struct sessiond;
 
 enum {
-        ENROLMENT_KEY_BYTES = 51,   /* of an ssh-ed25519 key */
-        ENROLMENT_ID_BYTES = 33,    /* of a session's id */
+        ENROLMENT_KEY_BYTES = 51, /* of an ssh-ed25519 key */
+        ENROLMENT_ID_BYTES = 33,  /* of a session's id */
+        ENROLMENT_AWAY = POLICY_GRANTS,
         ENROLMENTS_OF_ACCOUNT = 16, /* whose line has dropped */
         ENROLMENTS_DROPPED = 1024,  /* likewise, of all accounts */
 };
@@ -49,8 +50,9 @@ struct enrolment {
         uint64_t started_ms;      /* since 1970: of the last session */
         uint64_t dropped_ms;      /* likewise: when its line did; 0: it is there */
         bool unbound;             /* what was proved is bound to no channel */
-        uint64_t revoked;         /* which of the profile's grants: a set of bits */
-        char source[64];          /* where the last session came from */
+        char away[ENROLMENT_AWAY][POLICY_NAME_BYTES + 1]; /* what was taken, and stays away */
+        unsigned naway;
+        char source[64]; /* where the last session came from */
         uint8_t key[ENROLMENT_KEY_BYTES];
         char fingerprint[STORE_FINGERPRINT_BYTES];
 };
@@ -69,6 +71,10 @@ struct enrolment *enrolment_end(struct enrolment *n);
 void enrolment_cut(struct enrolment *n);
 /* Somebody of the instance has ended it; its line has dropped. reason: for the record. */
 void enrolment_over(struct enrolment *n, const char *reason);
+/* What was taken is not had again by coming back, whatever the profile has by then. Returns n; what
+ * cannot be remembered is the end of it, and NULL. */
+struct enrolment *enrolment_keep_away(struct enrolment *n, const char *name);
+bool enrolment_is_away(const struct enrolment *n, const char *name);
 /* What is left of it. */
 uint64_t enrolment_left_ms(const struct enrolment *n);
 

@@ -23,21 +23,29 @@
 #include "session.h"
 #include "sessiond.h"
 
-enum { GONE = 64 }; /* names that are remembered, of one session */
+enum { GONE = 64 }; /* names that are remembered of one session, only to say why */
 
 static const char taken[] = REVOKED_POLICY;
 
 /* ---- who goes on ---------------------------------------------------------------------------- */
 
-static bool proof_is_enough(const struct session *e, const struct policy_profile *p)
+/* What has made a session, or raised it last, its client there or not. */
+struct proved {
+        enum capos_auth kind;
+        enum binding binding;
+        enum strength strength;
+        bool unbound;
+};
+
+static bool proof_is_enough(const struct proved *by, const struct policy_profile *p)
 {
         const struct broker_case c = {
-                .method = method_of_kind(e->by)->ops,
-                .proof = {.kind = e->by, .binding = e->binding, .unbound = e->unbound},
+                .method = method_of_kind(by->kind)->ops,
+                .proof = {.kind = by->kind, .binding = by->binding, .unbound = by->unbound},
                 .back = true};
         char text[STRENGTH_TEXT];
 
-        return !broker_weak(&c, p, text) && strength_meets(&p->demand, e->by, e->strength);
+        return !broker_weak(&c, p, text) && strength_meets(&p->demand, by->kind, by->strength);
 }
 
 /* Whether the way that it came in by, without an account, still leads to its profile. */
@@ -53,6 +61,8 @@ static bool entry_is_open(const struct session *e, const struct policy *to,
 static const char *session_refusal(const struct session *e, const struct policy *to,
                                    const struct policy_profile *p)
 {
+        const struct proved proof = {e->by, e->binding, e->strength, e->unbound};
+
         if (!p)
                 return "policy: the profile is gone";
         if (!networks_admit(to->admission, e->origin->host))
@@ -65,7 +75,7 @@ static const char *session_refusal(const struct session *e, const struct policy 
                 return "policy: the profile is not for this account";
         if (p->local && !origin_is_local(e->origin))
                 return "policy: the profile is for this machine alone";
-        if (!proof_is_enough(e, p))
+        if (!proof_is_enough(&proof, p))
                 return "policy: the profile wants a better proof";
         if (e->kind == CAPOS_AUTH_MTLS && !to->nrules)
                 return "policy: certificates are not accepted any more";
@@ -82,7 +92,7 @@ static const struct policy_profile *profile_now(const struct policy *to, const c
 /* Whether a grant may go on as another: it is the same thing, or stays revoked whatever it is. */
 static bool grant_is(const struct grant *g, const struct policy_grant *p)
 {
-        if (strcmp(g->name, p->name) != 0 || g->why == taken)
+        if (strcmp(g->name, p->name) != 0 || g->by_policy)
                 return false;
 
         return g->revoked ||
@@ -121,7 +131,7 @@ static int list_make(struct session *e, const struct policy_profile *p, struct g
  * has to stay away, if it is granted again; or whoever asks for it is told why. */
 static bool is_remembered(const struct grant *g, struct grant *const *list, unsigned n)
 {
-        if (g->notice || g->why != taken)
+        if (g->notice || !g->by_policy)
                 return true;
         for (unsigned i = 0; i < n; i++)
                 if (!strcmp(list[i]->name, g->name))
@@ -142,6 +152,7 @@ int follow_grants(struct session *e, const struct policy_profile *p)
 
         for (unsigned i = 0; i < nold; i++)
                 if (!e->grants[i]->revoked && !is_among(list, p->ngrants, e->grants[i])) {
+                        e->grants[i]->by_policy = true;
                         session_take(e, e->grants[i], taken);
                         session_audit(e, "revocation", "ok", e->grants[i]->name, taken);
                 }
@@ -153,7 +164,7 @@ int follow_grants(struct session *e, const struct policy_profile *p)
                 if (is_among(list, p->ngrants, g))
                         continue;
                 g->policy = NULL;
-                if (n - p->ngrants < GONE && is_remembered(g, list, p->ngrants))
+                if ((n - p->ngrants < GONE || !g->by_policy) && is_remembered(g, list, p->ngrants))
                         list[n++] = g;
                 else
                         grant_free(g);
@@ -208,7 +219,7 @@ static void enrolment_follow(struct session *e)
         n->profile = e->profile;
         n->deadline_ms = e->deadline_ms;
         n->expires_ms = e->expires_ms;
-        n->revoked = session_revoked(e);
+        session_tell_away(e);
 }
 
 static void session_follow(struct session *e, const struct policy *to)
@@ -247,23 +258,19 @@ static void session_follow(struct session *e, const struct policy *to)
 static void dropped_follow(struct enrolment *n, const struct policy *to)
 {
         const struct policy_profile *p = profile_now(to, n->profile->name);
-        uint64_t revoked = 0, end;
+        const struct proved proof = {n->by, n->binding, n->strength, n->unbound};
+        uint64_t end;
 
-        if (!p || !p->accounts || p->service) {
+        if (!p || !p->accounts || p->service || !proof_is_enough(&proof, p)) {
                 enrolment_over(n, "policy");
                 return;
         }
 
-        for (unsigned i = 0; i < n->profile->ngrants; i++)
-                for (unsigned k = 0; n->revoked >> i & 1 && k < p->ngrants; k++)
-                        if (!strcmp(n->profile->grants[i].name, p->grants[k].name))
-                                revoked |= UINT64_C(1) << k;
         end = lease_end_ms(p, n->begun_ms, n->asked_ms);
         if (end < n->deadline_ms) {
                 n->expires_ms -= n->deadline_ms - end;
                 n->deadline_ms = end;
         }
-        n->revoked = revoked;
         n->profile = p;
 }
 

@@ -29,6 +29,7 @@ struct grant {
         bool hung_up;                    /* the worker has closed it: nothing more comes in */
         bool revoked;
         const char *why; /* … for people; NULL: an administrator has */
+        bool by_policy;  /* … which can give it again */
         bool notice;     /* the worker has not been told yet */
 };
 

@@ -77,11 +77,11 @@ int raise_session(struct session *e, const struct raise *by)
                 e->enrolment->by = e->by;
                 e->enrolment->strength = e->strength;
                 e->enrolment->unbound = e->unbound;
-                e->enrolment->revoked = session_revoked(e);
                 if (by->certified)
                         origin_host(e->origin, e->enrolment->host, sizeof(e->enrolment->host));
                 memcpy(e->enrolment->raised, e->raised, sizeof(e->raised));
         }
+        session_tell_away(e);
         (void)snprintf(detail, sizeof(detail), "from %.64s, by %s", from, by->credential);
         session_audit(e, "raise", "ok", NULL, detail);
         daemon_log(LOG_INFO, "session %.8s of %s is raised from %s to %s", e->id, e->account, from,

@@ -77,7 +77,6 @@ static struct enrolment enrol_describe(struct session *e)
         memcpy(n.raised, e->raised, sizeof(n.raised));
         if (e->certified) /* it may be restricted to an address, which its prover has seen to */
                 origin_host(e->origin, n.host, sizeof(n.host));
-        n.revoked = session_revoked(e);
         return n;
 }
 
@@ -111,6 +110,10 @@ int reconnect_enrol(struct admission *ad, capnp_answer *a)
 
         n = enrol_describe(e);
         if (enrolment_new(s, &n, key, &e->enrolment))
+                return capos_i_refuse_no_memory(a);
+
+        session_tell_away(e);
+        if (!e->enrolment)
                 return capos_i_refuse_no_memory(a);
 
         session_audit(e, "enrol", "ok", NULL, e->enrolment->fingerprint);

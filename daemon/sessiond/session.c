@@ -81,9 +81,29 @@ static void session_audit_revocation(const struct session *e, const char *capabi
 
 /* ---- the broker ----------------------------------------------------------------------------- */
 
-static int session_grants(struct session *e)
+/* What was taken, and its profile has not, for whoever asks for it; and for when it has it again.
+ */
+static int session_away(struct session *e, const struct enrolment *n)
 {
-        e->grants = calloc(e->profile->ngrants + 1, sizeof(*e->grants));
+        for (unsigned i = 0; i < n->naway; i++) {
+                const struct policy_grant none = {.name = n->away[i]};
+                struct grant *g = session_grant(e, capnp_text_of(n->away[i]));
+
+                if (!g) {
+                        g = grant_new(e->s->vat, e, &none);
+                        if (!g)
+                                return -ENOMEM;
+                        g->policy = NULL;
+                        e->grants[e->ngrants++] = g;
+                }
+                g->revoked = true;
+        }
+        return 0;
+}
+
+static int session_grants(struct session *e, const struct enrolment *n)
+{
+        e->grants = calloc(e->profile->ngrants + (n ? n->naway : 0) + 1, sizeof(*e->grants));
         if (!e->grants)
                 return -ENOMEM;
 
@@ -93,7 +113,7 @@ static int session_grants(struct session *e)
                         return -ENOMEM;
                 e->ngrants++;
         }
-        return 0;
+        return n ? session_away(e, n) : 0;
 }
 
 /* ---- its client may come back ---------------------------------------------------------------- */
@@ -133,13 +153,9 @@ static void session_come_back(struct session *e, struct enrolment *n)
         }
         e->begun_ms = n->begun_ms;
         e->asked_ms = n->asked_ms;
-        /* What was taken away stays away. */
-        for (unsigned i = 0; i < e->ngrants; i++)
-                if (n->revoked >> i & 1) {
-                        e->grants[i]->revoked = true;
-                        if (entry_deadline_ms(e->grants[i]) <= clock_boot_ms())
-                                e->grants[i]->why = expired;
-                }
+        for (unsigned i = 0; i < e->profile->ngrants; i++)
+                if (e->grants[i]->revoked && entry_deadline_ms(e->grants[i]) <= clock_boot_ms())
+                        e->grants[i]->why = expired;
         entries_end(e);
 }
 
@@ -172,8 +188,8 @@ void session_take(struct session *e, struct grant *g, const char *why)
         g->revoked = true;
         g->notice = true;
         g->why = why;
-        if (e->enrolment)
-                e->enrolment->revoked |= UINT64_C(1) << (g->policy - e->profile->grants);
+        if (e->enrolment && !g->by_policy)
+                e->enrolment = enrolment_keep_away(e->enrolment, g->name);
         if (e->ops)
                 e->ops->changed(e->arg);
         grant_close(g);
@@ -320,7 +336,7 @@ int session_new(const struct origin *o, const struct session_who *who, struct se
         e->origin = o;
         session_name(e, who);
         capnp_i_list_init(&e->link);
-        r = session_grants(e);
+        r = session_grants(e, who->enrolment);
         if (!r)
                 r = session_lease(e,
                                   who->enrolment ? enrolment_left_ms(who->enrolment)
@@ -430,9 +446,10 @@ int session_revoke(struct session *e, capnp_text name)
 
         if (!g)
                 return CAPNP_E_UNKNOWN;
-        if (g->revoked)
+        if (g->revoked && !g->by_policy)
                 return 0;
 
+        g->by_policy = false; /* whatever the policy is by then */
         session_take(e, g, NULL);
         session_audit_revocation(e, g->name, NULL);
         return 0;
@@ -472,13 +489,13 @@ void session_changed(struct session *e)
                 e->ops->changed(e->arg);
 }
 
-uint64_t session_revoked(const struct session *e)
+void session_tell_away(struct session *e)
 {
-        uint64_t set = 0;
-
-        for (unsigned i = 0; i < e->profile->ngrants; i++)
-                set |= (uint64_t)e->grants[i]->revoked << i;
-        return set;
+        if (e->enrolment)
+                e->enrolment->naway = 0;
+        for (unsigned i = 0; e->enrolment && i < e->ngrants; i++)
+                if (e->grants[i]->revoked && !e->grants[i]->by_policy)
+                        e->enrolment = enrolment_keep_away(e->enrolment, e->grants[i]->name);
 }
 
 struct grant *session_grant(struct session *e, capnp_text name)

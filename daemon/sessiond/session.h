@@ -124,8 +124,9 @@ void session_take(struct session *e, struct grant *g, const char *why);
 int session_shorten(struct session *e, uint64_t deadline_ms) CAPNP_MUST_USE;
 /* Its worker is to be told what it is now. */
 void session_changed(struct session *e);
-/* Which of its profile's grants are revoked: a set of bits. */
-uint64_t session_revoked(const struct session *e);
+/* What was taken from it stays away from whoever comes back to it, but for what the policy alone
+ * has taken. It may have no enrolment afterwards. */
+void session_tell_away(struct session *e);
 /* Sets the lease anew, within the profile's bounds, and not after what made it, or what renews it,
  * and a new challenge; from now on it rests on that, too. 0 or -ENOMEM, and nothing has changed. */
 int session_renew(struct session *e, const struct session_renewal *by) CAPNP_MUST_USE;

@@ -197,6 +197,45 @@ TEST_T(what_cannot_be_read_changes_nothing, 60)
         stop(&g);
 }
 
+static void revoke_echo(struct rig *g, const char *id)
+{
+        capnp_question *q = admin_session_revoke(rig_admin(g));
+
+        admin_session_revoke_set_id(q, id);
+        admin_session_revoke_set_cap(q, "echo");
+        capnp_question_free(rig_good(q));
+}
+
+/* What the policy had taken before, too: else the policy would bring it back. */
+TEST_T(what_somebody_takes_stays_away_whatever_the_policy_does, 60)
+{
+        const struct rig_options less = {.no_echo = true};
+        struct rig_worker w;
+        struct rig g;
+        struct key k;
+        struct back b = key_alice();
+        char id[33];
+
+        start(&g);
+        key_make(&k);
+        key_begin(&g, &w, "alice", &k, id);
+        rig_change(&g, &less);
+        revoke_echo(&g, id);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"revocation\""), 2);
+        rig_change(&g, &usual);
+        rig_refused(rig_ask_open(&w), "denied.revoked-lease");
+
+        /* Nor does it come back with a client whose line has dropped while there was none. */
+        rig_change(&g, &less);
+        key_drop(&g, &w);
+        capnp_question_free(rig_good(key_come_back(&g, &w, &k, &b)));
+        rig_refused(rig_ask_open(&w), "denied.revoked-lease");
+        rig_change(&g, &usual);
+        rig_refused(rig_ask_open(&w), "denied.revoked-lease");
+        rig_worker_end(&w);
+        stop(&g);
+}
+
 /* ---- who is on his way ---------------------------------------------------------------------- */
 
 TEST_T(a_proof_under_way_is_judged_by_what_counts_then, 60)
@@ -255,18 +294,19 @@ TEST_T(who_is_away_does_not_get_back_what_was_taken, 60)
         struct rig g;
         struct key k;
         struct back b = key_alice();
-        capnp_question *q;
         char id[33];
 
         start(&g);
         key_make(&k);
         key_begin(&g, &w, "alice", &k, id);
         key_drop(&g, &w);
-        q = admin_session_revoke(rig_admin(&g));
-        admin_session_revoke_set_id(q, id);
-        admin_session_revoke_set_cap(q, "echo");
-        capnp_question_free(rig_good(q));
+        revoke_echo(&g, id);
         rig_change(&g, &(struct rig_options){.facet = "other"});
+        capnp_question_free(rig_good(key_come_back(&g, &w, &k, &b)));
+        rig_refused(rig_ask_open(&w), "denied.revoked-lease");
+        key_drop(&g, &w);
+        rig_change(&g, &(struct rig_options){.no_echo = true});
+        rig_change(&g, &usual);
         capnp_question_free(rig_good(key_come_back(&g, &w, &k, &b)));
         rig_refused(rig_ask_open(&w), "denied.revoked-lease");
         rig_worker_end(&w);
@@ -296,6 +336,26 @@ TEST_T(who_is_away_does_not_come_back_to_what_is_gone, 60)
         key_drop(&g, &w);
         rig_change(&g, &(struct rig_options){.lease_ms = 1, .max_lease_ms = 1});
         rig_change(&g, &usual);
+        rig_refused(key_come_back(&g, &w, &k, &b), "denied.credentials");
+        rig_worker_end(&w);
+        stop(&g);
+}
+
+/* Coming back proves nothing, so what a profile demands is asked of what has made the session. */
+TEST_T(who_is_away_does_not_come_back_by_less_than_is_demanded, 60)
+{
+        struct rig_worker w;
+        struct rig g;
+        struct key k;
+        struct back b = key_alice();
+        char id[33];
+
+        start(&g);
+        key_make(&k);
+        key_begin(&g, &w, "alice", &k, id);
+        key_drop(&g, &w);
+        rig_change(&g, &(struct rig_options){.touched = true});
+        CHECK_EQ(rig_audited(&g, "policy; its line had dropped"), 1);
         rig_refused(key_come_back(&g, &w, &k, &b), "denied.credentials");
         rig_worker_end(&w);
         stop(&g);
