@@ -269,8 +269,11 @@ static int policy_fill(struct policy *p, manifest_reader m)
         return r ? r : capnp_msg_check(p->msg);
 }
 
+/* It is read for as long as it counts, by each connection; so no number of words may be the last.
+ * It comes from caposd, and each of its lists has a maximum here. */
 static int policy_load(struct policy *p, int fd)
 {
+        const struct capnp_limits limits = {.traversal = UINT64_MAX};
         struct stat st;
         size_t size;
 
@@ -287,7 +290,7 @@ static int policy_load(struct policy *p, int fd)
         if (pread(fd, p->bytes, size, 0) != (ssize_t)size)
                 return -EIO;
 
-        return capnp_msg_parse(p->bytes, size, NULL, &p->msg);
+        return capnp_msg_parse(p->bytes, size, &limits, &p->msg);
 }
 
 int policy_init(struct policy *p, int fd)

@@ -10,6 +10,7 @@
 #include "arrivals.h"
 #include "clock.h"
 #include "enrolment.h"
+#include "networks.h"
 #include "sessiond.h"
 #include "vat-loop.h"
 
@@ -17,6 +18,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -597,4 +599,30 @@ TEST(what_is_listed_is_all_there)
         admin_deinit(&s.admin);
         close(ends[1]);
         finish();
+}
+
+/* ---- for years ------------------------------------------------------------------------------ */
+
+/* Each connection has it read, so what a message may be read of must not run out: what cannot be
+ * read any more is on no list of those that are kept out. */
+TEST(a_policy_is_read_as_often_as_somebody_connects)
+{
+        enum { CONNECTIONS = 4 * 1000 * 1000 };
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        int fd = memfd_create("manifest", MFD_CLOEXEC);
+        static uint8_t bytes[4096];
+        struct policy p;
+
+        CHECK_OK(capnp_msg_new(&m));
+        addresses_set_deny_at(addresses_init_deny(manifest_init_admission(manifest_build(m)), 1), 0,
+                              "192.0.2.0/24");
+        CHECK(fd >= 0 && capnp_msg_size(m) <= sizeof(bytes));
+        CHECK_OK(capnp_msg_write(m, bytes, sizeof(bytes)));
+        CHECK_EQ(write(fd, bytes, capnp_msg_size(m)), capnp_msg_size(m));
+        CHECK_OK(policy_init(&p, fd));
+        for (unsigned i = 0; i < CONNECTIONS; i++)
+                CHECK(!networks_admit(p.admission, "192.0.2.7"));
+        CHECK(networks_admit(p.admission, "192.0.3.7"));
+        policy_deinit(&p);
+        close(fd);
 }
