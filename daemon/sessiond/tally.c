@@ -42,7 +42,8 @@ static bool tally_take(struct tallied *t, uint32_t rows)
         return true;
 }
 
-static void tally_record(struct admission *ad, call_tally_reader x)
+/* has_room: else it is a number, for what is left of the disk is for the ends of what has begun. */
+static void tally_record(struct admission *ad, call_tally_reader x, bool has_room)
 {
         const struct tallied *t = &ad->tallied;
         struct capos_audit_record r =
@@ -58,7 +59,7 @@ static void tally_record(struct admission *ad, call_tally_reader x)
         r.detail = detail;
         r.reporter = "worker";
         r.times = call_tally_calls(x);
-        if (t->account[0])
+        if (t->account[0] && has_room)
                 audit_add(&ad->origin.s->audit, r);
         else
                 audit_add_counted(&ad->origin.s->audit, r);
@@ -76,6 +77,7 @@ int tally_calls(struct admission *ad, capnp_answer *a)
 {
         call_tally_list l = admission_tally_param_calls(a);
         uint32_t n = call_tally_list_len(l);
+        bool has_room = audit_log_has_room(&ad->origin.s->audit.log);
 
         if (capnp_answer_check(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
@@ -83,6 +85,6 @@ int tally_calls(struct admission *ad, capnp_answer *a)
                 return origin_over_quota(&ad->origin, a, CAPOS_I_QUOTA_REPORTS, NULL);
 
         for (uint32_t i = 0; i < n; i++)
-                tally_record(ad, call_tally_list_get(l, i));
+                tally_record(ad, call_tally_list_get(l, i), has_room);
         return capnp_answer_return(a);
 }
