@@ -103,7 +103,7 @@ def keys_that_will_not_do_say_why(g):
     for line, why in ((weak, "fewer than 2048 bits"),
                       (g.read("good-cert.pub"), "sshAuthorities"),
                       ("ssh-dss AAAAB3NzaC1kc3M= x\n", "DSA"),
-                      ('command="id" ' + good, "options"), ("hello\n", "no public key")):
+                      ('command="id" ' + good, "the option command is not supported"), ("hello\n", "no public key")):
         with open(g.path("keys"), "w", encoding="ascii") as f:
             f.write(good + line)
         says = g.error(1, "failed", "account", "key", "add", "alice", g.path("keys"), *s)
