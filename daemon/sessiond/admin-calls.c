@@ -137,12 +137,13 @@ static bool ends_passkey(const struct session *e, capnp_answer *a)
         return is_own(e, first_text(a)) && rests_on(e, admin_passkey_remove_param_id(a));
 }
 
-/* Of itself, or of what it asks by. */
+/* Of itself, whatever it was called before its line dropped, or of what it asks by. */
 static bool ends_session(const struct session *e, capnp_answer *a)
 {
-        capnp_text cap = admin_session_revoke_param_cap(a);
+        capnp_text id = admin_session_revoke_param_id(a), cap = admin_session_revoke_param_cap(a);
+        const struct enrolment *n = enrolments_of(e->s, id);
 
-        return text_is(admin_session_revoke_param_id(a), e->id) &&
+        return (text_is(id, e->id) || (n && n->session == e)) &&
                (!cap.len || text_is(cap, DAEMON_ADMIN));
 }
 

@@ -2,7 +2,7 @@
  * Administration from elsewhere: the capability `admin` of a session, as its worker sees it. Who
  * has it, what it may be asked for, and that nothing is done for somebody who has lost it.
  */
-#include "test-rig.h"
+#include "test-key.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -310,6 +310,30 @@ TEST_T(nobody_takes_away_what_he_stands_on, 60)
         rig_refused(ask_admin(&d.w),
                     "denied.stale-session: revoked: what it was proved by was taken away");
         CHECK(has_account(&g, "ada"));
+        stop(&g, &d);
+}
+
+/* An id that it had before its line dropped is one of its own, too. */
+TEST_T(nobody_ends_himself_by_an_id_that_he_had, 60)
+{
+        struct back b = {.account = "ada", .profile = "boss"};
+        capnp_question *q;
+        struct desk d;
+        struct rig g;
+        struct key k;
+
+        rig_start(&g, &all);
+        add(rig_admin(&g), "ada", "boss", true);
+        key_make(&k);
+        key_begin(&g, &d.w, "ada", &k, d.id);
+        key_drop(&g, &d.w);
+        capnp_question_free(rig_good(key_come_back(&g, &d.w, &k, &b)));
+        open_admin(&g, &d);
+        q = take_away(d.admin, d.id, "");
+        CHECK(capnp_question_wait(q) != 0);
+        CHECK(strstr(capnp_question_exception(q).reason, "it is what you ask by") != NULL);
+        capnp_question_free(q);
+        capnp_question_free(rig_good(admin_status(d.admin)));
         stop(&g, &d);
 }
 
