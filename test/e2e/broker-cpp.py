@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""broker-cpp: what a profile grants and when that ends, as a client of the C++ library sees it.
+"""broker-cpp: what a profile grants, how one has more and when that ends, as a client of the C++ library sees it.
 
 Why: broker.py, reload.py and accounts.py look with a client that was written beside the instance.
 The table here is short, and who looks is a program with nothing of ours but the schemas.
@@ -22,6 +22,7 @@ from sessionlib import Failed
 CONF = s.type_id("conf", "Conf", root="test/peers")
 HANG, ADD = 16, 0
 GONE, OVER = "denied.revoked-lease", "denied.stale-session"
+MODEST = ["session", "system_info"]
 
 
 def expect(got, wanted, what):
@@ -86,10 +87,12 @@ class Cases:
             "lease", "local = true, lease", 1)
         hasty = instance.profile("hasty", ["session", "system_info", "chat"]).replace(
             '(name = "system_info"', '(name = "system_info", lease = "2s"', 1)
-        sealed = instance.profile("sealed", ["session", "system_info"]).replace(
+        sealed = instance.profile("sealed", ["session", "system_info", "chat"]).replace(
             "lease", "atLeast = touched, lease", 1)
+        modest = instance.profile("modest", ["session", "system_info"])
+        wide = instance.profile("wide", ["session", "system_info", "chat"])
         return instance.manifest(guest=True, services=[self.local, self.conf], operator=grants,
-                                 profiles=[owner, hasty, sealed])
+                                 profiles=[owner, hasty, sealed, modest, wide])
 
     def login(self, name=instance.USER, profile=""):
         c = Client(self.client, self.target.address)
@@ -155,6 +158,45 @@ class Cases:
         with Client(self.client, self.target.address) as c:
             c.refused("denied.profile", "worth `touched`", "password", "sealed", instance.SECRET)
 
+    def raised(self):
+        """A proof of its own, for a profile by name: more is there, and what was there goes on."""
+        with self.login("riser") as c:
+            expect((c.good("info")["profile"], sorted(c.good("list"))), ("modest", MODEST), "before")
+            c.good("get", "system_info", s.SYSTEM_INFO)
+            c.refused("denied.unknown-name", "", "get", "chat", s.CHAT)
+            expect(c.good("raise", "riser", instance.SECRET, "wide")["profile"], "wide", "what it is raised to")
+            expect((c.good("info")["profile"], sorted(c.good("list"))), ("wide", ["chat", *MODEST]), "afterwards")
+            c.good("call", "system_info", 0)
+            c.good("get", "chat", s.CHAT)
+            c.good("call", "chat", 1)
+            c.refused(OVER, "", "former")
+            self.not_raised(c, "has something that", "riser", instance.SECRET, "modest")
+
+    @staticmethod
+    def not_raised(c, says, *words, code="denied.profile"):
+        """It is refused, and the session is what it was."""
+        before = c.good("info"), c.good("list")
+        c.refused(code, says, "raise", *words)
+        expect((c.good("info"), c.good("list")), before, f"after {words}")
+
+    def to_another(self):
+        """A profile that the account has not, nobody has, or has more of one thing and less of another; and who
+        has no account."""
+        with self.login("riser") as c:
+            self.not_raised(c, "has something that", "riser", instance.SECRET, "hasty")
+            for profile in ("operator", "nowhere"):
+                self.not_raised(c, "", "riser", instance.SECRET, profile)
+            self.not_raised(c, "", instance.USER, instance.SECRET, "operator", code="denied.credentials")
+        with Client(self.client, self.target.address) as c:
+            c.good("guest")
+            self.not_raised(c, "", "riser", instance.SECRET, "wide", code="denied.method-disabled")
+
+    def by_too_little(self):
+        """The account has the profile, which demands more than a password; and no password at all."""
+        with self.login("riser") as c:
+            self.not_raised(c, "worth `touched`", "riser", instance.SECRET, "sealed")
+            self.not_raised(c, "", "riser", "something else", "wide", code="denied.credentials")
+
     def taken_away(self):
         """Policy takes a capability away under an open call; the rest goes on."""
         with self.login() as c:
@@ -214,11 +256,15 @@ def main():
         cases.target.add_user("owner", ["owner"])
         cases.target.add_user("short", ["hasty"])
         cases.target.add_user("sealed", ["sealed"])
+        cases.target.add_user("riser", ["modest", "wide", "sealed", "hasty"])
         return instance.run_cases("broker-cpp", [
             ("a lease that ends alone", cases.ends_alone),
             ("what is local only", cases.local_only),
             ("powers", cases.powers),
             ("a proof that is worth too little", cases.worth_too_little),
+            ("a session that is raised", cases.raised),
+            ("… to what it cannot be", cases.to_another),
+            ("… by a proof that is worth too little", cases.by_too_little),
             ("policy taken away under an open call", cases.taken_away),
             ("a narrower quota", cases.narrowed),
             ("a locked account", cases.locked),

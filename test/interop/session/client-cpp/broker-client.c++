@@ -8,7 +8,9 @@
  * meanwhile), and a client of another library says what it sees.
  *
  *     password NAME PASSWORD [PROFILE] | guest | anonymous     logs in
+ *     raise NAME PASSWORD PROFILE     the session, which goes on with the bundle it has
  *     info | list | logout        of the session
+ *     former                      info, of the session that was replaced when it was raised
  *     get NAME INTERFACE          a capability of the bundle, kept under its name
  *     call NAME METHOD            without parameters
  *     send NAME METHOD            the same, without waiting
@@ -67,7 +69,7 @@ class Client
             : io(kj::setupAsyncIo()),
               stream(wait(wait(io.provider->getNetwork().parseAddress(address))->connect())),
               rpc(*stream), gateway(rpc.bootstrap().castAs<RemoteSessionGateway>()),
-              session(nullptr), caps(nullptr)
+              session(nullptr), former(nullptr), caps(nullptr)
         {
         }
 
@@ -89,10 +91,12 @@ class Client
         {
                 session = s;
                 caps = wait(session.capSetRequest().send()).getCaps();
-                return info();
+                return info_of(session);
         }
-        std::string by_password(const std::vector<std::string> &words);
-        std::string info();
+        template <typename R>
+        RemoteSession::Client by_password(R &&start, const std::vector<std::string> &words);
+        std::string raise(const std::vector<std::string> &words);
+        std::string info_of(RemoteSession::Client of);
         std::string list();
         std::string get(const std::string &name, uint64_t interface);
         Called send(const std::string &name, uint16_t method);
@@ -102,7 +106,7 @@ class Client
         kj::Own<kj::AsyncIoStream> stream;
         capnp::TwoPartyClient rpc;
         RemoteSessionGateway::Client gateway;
-        RemoteSession::Client session;
+        RemoteSession::Client session, former;
         RemoteCapSet::Client caps;
         struct Held {
                 capnp::Capability::Client cap;
@@ -112,9 +116,10 @@ class Client
         std::deque<Called> sent;
 };
 
-std::string Client::by_password(const std::vector<std::string> &words)
+/* start: a request for a flow, of the gateway or of a session. */
+template <typename R>
+RemoteSession::Client Client::by_password(R &&start, const std::vector<std::string> &words)
 {
-        auto start = gateway.startRequest();
         auto request = start.initRequest();
 
         request.setKind(RemoteAuthKind::PASSWORD);
@@ -123,12 +128,21 @@ std::string Client::by_password(const std::vector<std::string> &words)
                 request.setRequestedProfile(words.at(3));
         auto next = start.send().getFlow().nextRequest();
         next.setResponse(kj::StringPtr(words.at(2).c_str()).asBytes());
-        return entered(wait(next.send()).getSession());
+        return wait(next.send()).getSession();
 }
 
-std::string Client::info()
+std::string Client::raise(const std::vector<std::string> &words)
 {
-        auto r = wait(session.infoRequest().send());
+        RemoteSession::Client raised = by_password(session.reauthenticateRequest(), words);
+
+        former = session;
+        session = raised;
+        return info_of(session);
+}
+
+std::string Client::info_of(RemoteSession::Client of)
+{
+        auto r = wait(of.infoRequest().send());
         auto i = r.getInfo();
 
         return "{\"account\": " + quoted(i.getAccount()) + ", \"profile\": " +
@@ -183,13 +197,17 @@ std::string Client::run(const std::vector<std::string> &words)
         const std::string &what = words.at(0);
 
         if (what == "password")
-                return by_password(words);
+                return entered(by_password(gateway.startRequest(), words));
+        if (what == "raise")
+                return raise(words);
         if (what == "guest")
                 return entered(wait(gateway.guestRequest().send()).getSession());
         if (what == "anonymous")
                 return entered(wait(gateway.anonymousRequest().send()).getSession());
         if (what == "info")
-                return info();
+                return info_of(session);
+        if (what == "former")
+                return info_of(former);
         if (what == "list")
                 return list();
         if (what == "get")
