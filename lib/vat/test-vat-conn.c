@@ -524,6 +524,54 @@ TEST(half_closed_peer_gets_what_was_asked_before)
         raw_deinit(&w);
 }
 
+static void on_end_look(capnp_conn *c, void *arg)
+{
+        int *fd = arg;
+
+        (void)c;
+        CHECK_EQ(poll(&(struct pollfd){.fd = *fd, .events = POLLIN}, 1, 0), 1);
+        *fd = -1;
+}
+
+/* Whoever ends a connection says why on another one before; what comes last is told of first. */
+static void end_with_a_word(bool writes)
+{
+        int end[2], word[2], fd;
+        capnp_cap *root, *late = NULL;
+        capnp_conn *c, *other;
+        struct site s;
+
+        site_init(&s);
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, end));
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, word));
+        CHECK_OK(capnp_conn_new(s.vat, end[0], NULL, NULL, &c));
+        CHECK_OK(capnp_conn_new(s.vat, word[0], NULL, s.root, &other));
+        CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(c), &root));
+        run_for_ms(s.vat, 1);
+        fd = word[1];
+        capnp_conn_on_close(c, on_end_look, &fd);
+
+        if (writes)
+                CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(c), &late));
+        close(end[1]);
+        CHECK_EQ(write(word[1], bootstrap, sizeof(bootstrap)), (ssize_t)sizeof(bootstrap));
+        while (fd >= 0)
+                CHECK_OK(capnp_vat_process(s.vat));
+
+        capnp_cap_unref(late);
+        capnp_cap_unref(root);
+        capnp_conn_unref(c);
+        capnp_conn_unref(other);
+        close(word[1]);
+        site_deinit(&s);
+}
+
+TEST(what_was_said_before_an_end_is_read_before_it_counts)
+{
+        end_with_a_word(false);
+        end_with_a_word(true);
+}
+
 TEST(peer_that_is_gone_before_the_answer)
 {
         struct raw w;

@@ -220,8 +220,12 @@ static void conn_send(capnp_conn *c)
         if (!r)
                 return;
         /* What the peer sent before it went may say why. */
-        if (c->state == CONN_OPEN)
+        if (c->state == CONN_OPEN) {
                 capnp_i_stream_read(c);
+                c->blocked = !capnp_i_stream_end_counts(c);
+                if (c->blocked)
+                        return;
+        }
         if (c->state != CONN_CLOSED)
                 capnp_i_conn_break(c, "write", r);
 }

@@ -29,6 +29,7 @@ struct vat_io {
         uint8_t *in;                 /* READ_BYTES, shared: the core copies what it keeps */
         uint8_t *filter_bytes;       /* shared by connections with a filter; NULL: none has been */
         uint64_t read_bytes;         /* since events were last run */
+        uint64_t rounds;             /* how many there have been, with this one */
         uint32_t last_number;
         bool busy;      /* a round is running: none may start inside of it */
         bool filtering; /* a filter is at work in filter_bytes */
@@ -67,19 +68,21 @@ struct capnp_conn {
         struct conn_attempt *attempt;
         struct conn_filter *filter; /* NULL: the socket has what the core has */
         int fd;
+        int end_error; /* by which the socket ended; 0: by none */
         enum conn_state state;
-        uint64_t progress; /* of the core, when input was last found not to be wanted */
-        uint32_t number;   /* for the trace */
-        bool paused;       /* the timer runs, so that this ends */
-        bool held;         /* the program has a reference */
-        bool ends_idle;    /* nobody can use it any more once its tables are empty */
-        bool maybe_idle;   /* look whether they are */
-        bool blocked;      /* the kernel takes no more output for now */
-        bool short_refs;   /* … and io->refs, not the socket, tells when that may be over */
-        bool left;         /* the core has some of what was read to go on with */
-        bool waits;        /* for its rate, and io->turns */
-        bool peer_ended;   /* the peer has closed its side */
-        bool told;         /* closed() has been called */
+        uint64_t end_round; /* in which the socket was found to have ended; 0: it has not */
+        uint64_t progress;  /* of the core, when input was last found not to be wanted */
+        uint32_t number;    /* for the trace */
+        bool paused;        /* the timer runs, so that this ends */
+        bool held;          /* the program has a reference */
+        bool ends_idle;     /* nobody can use it any more once its tables are empty */
+        bool maybe_idle;    /* look whether they are */
+        bool blocked;       /* the kernel takes no more output for now */
+        bool short_refs;    /* … and io->refs, not the socket, tells when that may be over */
+        bool left;          /* the core has some of what was read to go on with */
+        bool waits;         /* for its rate, and io->turns */
+        bool peer_ended;    /* the peer has closed its side */
+        bool told;          /* closed() has been called */
         void (*closed)(capnp_conn *c, void *arg);
         void *closed_arg;
 };
@@ -112,6 +115,8 @@ void capnp_i_stream_on_turns(struct capos_io_timer *t);
 /* Sends what is queued until it is all gone or the kernel takes no more. 0; -errno: it never will.
  */
 int capnp_i_stream_write(capnp_conn *c) CAPNP_MUST_USE;
+/* The socket has ended: whether that counts already. Once a round. */
+bool capnp_i_stream_end_counts(capnp_conn *c);
 /* The timer io->refs: every connection that waits for it tries again. */
 void capnp_i_stream_on_refs(struct capos_io_timer *t);
 /* Throws away what the peer still sends. false: it has ended its side. */

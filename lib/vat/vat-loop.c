@@ -37,6 +37,7 @@ static int vat_io_round(struct vat_io *io, bool may_wait)
                 capos_io_loop_run_tasks(&io->loop);
                 timeout_ms = capnp_vat_timeout_ms(io->vat);
         }
+        io->rounds++;
         r = capos_io_loop_wait(&io->loop, timeout_ms);
         steps += io->read_bytes / BYTES_STEP;
         io->read_bytes = 0;

@@ -14,6 +14,9 @@
  * user's, so all connections of a vat wait for one timer.
  *
  * A peer that has closed may have said why before: when writing fails, what it sent is read first.
+ * And somebody else may say why, who has ended it: a manager that takes a service away tells so on
+ * a connection of its own first. So an end counts a round after it was seen, when whatever was sent
+ * before it has been read, on all connections.
  *
  * Of a peer that takes turns (capnp_i_rpc_takes_turns()) the core may leave some of what was read.
  * It goes on with that at the end of this round and of each that follows, a turn at a time, and the
@@ -49,6 +52,14 @@ static int stream_fed(capnp_conn *c, int r)
         return r;
 }
 
+/* The loop tells again what it has told of a socket that has ended. */
+bool capnp_i_stream_end_counts(capnp_conn *c)
+{
+        if (!c->end_round)
+                c->end_round = c->io->rounds;
+        return c->end_round != c->io->rounds;
+}
+
 /* One read and its feed. 1: there may be more; 0: not now; -errno: the socket is of no more use. */
 static int stream_read_once(capnp_conn *c)
 {
@@ -60,6 +71,11 @@ static int stream_read_once(capnp_conn *c)
         n = stream_receive(c, fds, &nfds);
         if (n == -EAGAIN)
                 return 0;
+        if (n <= 0 && !capnp_i_stream_end_counts(c)) {
+                c->end_error = (int)n;
+                return 0;
+        }
+        n = n ? n : c->end_error; /* the kernel says it once */
         if (n < 0)
                 return (int)n;
 
