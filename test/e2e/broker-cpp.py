@@ -105,15 +105,6 @@ class Cases:
         if done.returncode:
             raise Failed(f"{words}: {done}")
 
-    @staticmethod
-    def ends(c, code, says, name, method):
-        """What is called again and again is refused. The call that was under way just then may not have been
-        told yet (CAVEATS.md)."""
-        said = c.end()
-        if said.get("refused") == "service":
-            said = c.ask("until", name, method)
-        c.is_refused(said, code, says, name)
-
     # ---- the rows
 
     def ends_alone(self):
@@ -125,7 +116,7 @@ class Cases:
             c.good("get", "system_info", s.SYSTEM_INFO)
             c.good("get", "chat", s.CHAT)
             c.begin("until", "system_info", 0)
-            self.ends(c, GONE, "expired", "system_info", 0)
+            c.is_refused(c.end(), GONE, "expired", "system_info")
             c.refused(GONE, "expired", "get", "system_info", s.SYSTEM_INFO)
             c.good("call", "chat", 1)
             listed = c.good("list")
@@ -230,7 +221,7 @@ class Cases:
             c.good("get", "chat", s.CHAT)
             c.begin("until", "chat", 1)
             self.capos("account", *words)
-            self.ends(c, OVER, says, "chat", 1)
+            c.is_refused(c.end(), OVER, says, "chat")
             c.refused(OVER, says, "info")
             other.good("info")
         with Client(self.client, self.target.address) as c:
