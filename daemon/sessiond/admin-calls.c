@@ -103,7 +103,8 @@ static bool is_own(const struct session *e, capnp_text name)
 
 static bool rests_on(const struct session *e, capnp_text credential)
 {
-        return text_is(credential, e->credential) || text_is(credential, e->renewed);
+        return text_is(credential, e->credential) || text_is(credential, e->renewed) ||
+               text_is(credential, e->raised);
 }
 
 /* The account that every call of accounts begins with. */

@@ -43,8 +43,9 @@ static const char *options_apply(struct principal *p, const struct store_options
         return NULL;
 }
 
-int credential_judge(const struct origin *o, const char *fingerprint, struct principal *p,
-                     const char **ret_why)
+/* gives: it may be for one profile, and then gives that. */
+static int judge(const struct origin *o, const char *fingerprint, bool gives, struct principal *p,
+                 const char **ret_why)
 {
         struct store_options may = {0};
         int r = store_options(&o->s->store, p->account, fingerprint, &may);
@@ -52,11 +53,19 @@ int credential_judge(const struct origin *o, const char *fingerprint, struct pri
         *ret_why = NULL;
         if (r < 0)
                 return r;
+        if (!gives)
+                may.profile[0] = 0;
         if (!r)
                 *ret_why = options_refuse(o, &may);
         if (!r && !*ret_why)
                 *ret_why = options_apply(p, &may);
         return 0;
+}
+
+int credential_judge(const struct origin *o, const char *fingerprint, struct principal *p,
+                     const char **ret_why)
+{
+        return judge(o, fingerprint, true, p, ret_why);
 }
 
 int credential_judge_enrolled(const struct origin *o, uint64_t enrolment, struct principal *p,
@@ -69,8 +78,12 @@ int credential_judge_enrolled(const struct origin *o, uint64_t enrolment, struct
         if (!n)
                 return 0;
 
-        r = credential_judge(o, n->credential, p, ret_why);
-        return r || *ret_why || !n->renewed[0] ? r : credential_judge(o, n->renewed, p, ret_why);
+        r = judge(o, n->credential, true, p, ret_why);
+        if (!r && !*ret_why && n->renewed[0])
+                r = judge(o, n->renewed, true, p, ret_why);
+        if (!r && !*ret_why && n->raised[0])
+                r = judge(o, n->raised, false, p, ret_why);
+        return r;
 }
 
 /* ---- for administrators --------------------------------------------------------------------- */

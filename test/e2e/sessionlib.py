@@ -213,8 +213,9 @@ class Admin:
     def account_remove(self, name):
         self.ref.call(1, Struct(b"", [name]))
 
-    def key_add(self, name, key):
-        return text(self.ref.call(3, Struct(b"", [name, key])).content.ptr(0))
+    def key_add(self, name, key, sources=""):
+        options = Struct(bytes(8), [sources, ""])
+        return text(self.ref.call(3, Struct(b"", [name, key, options])).content.ptr(0))
 
     def key_remove(self, name, fingerprint):
         self.ref.call(4, Struct(b"", [name, fingerprint]))

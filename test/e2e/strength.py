@@ -11,6 +11,7 @@ usage: strength.py
 import base64
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -71,8 +72,8 @@ class Cases:
                               input=b"".join(struct.pack(">I", len(f)) + f for f in fields), capture_output=True)
         return base64.b64decode(b"".join(done.stdout.splitlines()[1:-1]))
 
-    def by_key(self, wanted="", key=None):
-        flow = self.target.connect().flow(s.PUBLIC_KEY, ADA, wanted)
+    def by_key(self, wanted="", key=None, peer=None):
+        flow = (peer or self.target.connect()).flow(s.PUBLIC_KEY, ADA, wanted)
         nonce = flow.call(0, Struct(b"", [None])).content.ptr(0).ptr(3)
         return s.answer(flow, self.signed(nonce, wanted, key)).ref(1, s.SESSION)
 
@@ -230,6 +231,31 @@ class Cases:
         profile, calls, left_s = told(raised())
         expect((profile, calls, left_s < 120), (TIGHT, 16, True), "afterwards")
 
+    def comes_back_from_elsewhere(self):
+        """What raised it is not good from there, though something else has renewed it."""
+        near, back = (os.path.join(self.target.folder.name, name) for name in ("near", "back2"))
+        for key in (near, back):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        admin = self.target.admin()
+        with open(near + ".pub", encoding="ascii") as f:
+            admin.key_add(ADA, f.read().strip(), "127.0.0.1")
+        admin.close()
+        with open(back + ".pub", encoding="ascii") as f:
+            blob = base64.b64decode(f.read().split()[1])
+
+        peer = self.target.connect()
+        session = peer.password(ADA, instance.SECRET, STAFF)
+        session.call(6, Struct(b"", [blob]))
+        first, self.key = self.key, near
+        session = self.raised(session)
+        self.key = first
+        self.raised(session, "")
+        peer.close()
+        host, port = self.target.address.rsplit(":", 1)
+        other = socket.create_connection((host, int(port)), 60, ("127.0.0.2", 0))
+        refused("denied.credentials", lambda: self.by_key(KEEPER, back, s.Peer(other)))
+        expect(profile_of(self.by_key(KEEPER, back)), KEEPER, "from where it was")
+
     def with_its_key(self):
         """A session ends with the key that has raised it, though a password has made it."""
         session = self.raised(self.by_password())
@@ -301,6 +327,7 @@ def main():
             ("an account that is locked meanwhile", cases.locked_meanwhile),
             ("what was taken away", cases.taken_away_stays_away),
             ("a line that drops afterwards", cases.comes_back),
+            ("… somewhere else", cases.comes_back_from_elsewhere),
             ("quotas and lease of the other", cases.as_the_other_profile_has_it),
             ("from a terminal", cases.from_a_terminal),
             ("the key that has raised it", cases.with_its_key)])
