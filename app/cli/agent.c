@@ -162,7 +162,7 @@ static void agent_on_timer(void *arg)
 
         g->timer = NULL;
         if (g->wipe)
-                cli_wipe_heap();
+                cli_wipe_left();
         g->wipe = false;
         r = capos_client_fetch(g->seed->client, agent_on_fetched, g);
         if (r == -EBUSY)

@@ -205,7 +205,7 @@ void cli_protect(void)
  * M_PERTURB overwrites what is freed, but not what the allocator's per-thread cache takes back: up
  * to seven pieces of each small size. All of them are taken out here once, and wiped.
  */
-void cli_wipe_heap(void)
+static void heap_wipe(void)
 {
         enum { PIECES = 8, LARGEST = 1040, STEP = 16 };
         void *p[PIECES];
@@ -219,4 +219,26 @@ void cli_wipe_heap(void)
                 for (unsigned i = 0; i < PIECES; i++)
                         free(p[i]);
         }
+}
+
+/* Libraries sign, print and parse on the stack, and wipe nothing. What they have used lies below
+ * whoever calls this. */
+__attribute__((noinline)) static void stack_wipe(void)
+{
+        uint8_t below[256 * 1024];
+
+        explicit_bzero(below, sizeof(below));
+}
+
+void cli_wipe_left(void)
+{
+        heap_wipe();
+        stack_wipe();
+}
+
+void cli_buf_deinit(struct capnp_buf *b)
+{
+        if (b->p)
+                explicit_bzero(b->p, b->room);
+        capnp_buf_deinit(b);
 }

@@ -151,8 +151,11 @@ void cli_terminal_give_back(void);
 
 /* For processes that will hold a secret: no dump, no tracer, and memory overwritten when freed. */
 void cli_protect(void);
-/* Overwrites what the allocator keeps of freed memory. */
-void cli_wipe_heap(void);
+/* Overwrites what is left of calls that have returned, ours and libraries', and what the allocator
+ * keeps of freed memory. */
+void cli_wipe_left(void);
+/* The end of a buffer that has held a proof. */
+void cli_buf_deinit(struct capnp_buf *b);
 
 /* ---- cli-wait.c */
 

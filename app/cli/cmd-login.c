@@ -254,7 +254,7 @@ static int login_leave_agent(struct login *l)
         via_leave(l->c);
         runtime_note_write(l->socket, "");
         noted = transcript_end(l->c, EXIT_OK); /* what the agent says is not the command's */
-        cli_wipe_heap();
+        cli_wipe_left();
         r = login_listen(l, &s->listener);
         if (!r)
                 r = agent_start(s, &pid);

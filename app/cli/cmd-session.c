@@ -421,7 +421,7 @@ static int renew_read(struct cli *c, uint64_t *ret_duration_ms)
 
 int cmd_renew(struct cli *c)
 {
-        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf proof = {0};
+        CAPNP_AUTO(cli_buf_deinit) struct capnp_buf proof = {0};
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         struct capos_session_info i;
         uint64_t duration_ms = 0;
@@ -459,8 +459,6 @@ int cmd_renew(struct cli *c)
         session_agent_renew_set_proof(q,
                                       (capnp_data){(const uint8_t *)proof.p, (uint32_t)proof.len});
         session_agent_renew_set_requested_duration_ms(q, duration_ms);
-        if (proof.len)
-                explicit_bzero(proof.p, proof.len);
         if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, "renew");
         cli_close(c);

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { LINE_BYTES = 2048 };
@@ -45,6 +46,8 @@ static void page_say(const char *fmt, ...)
         va_end(ap);
         cli_escape(text, safe, sizeof(safe));
         (void)fprintf(stderr, "capos: %s\n", safe);
+        explicit_bzero(text, sizeof(text)); /* to who sees the terminal alone: a state, a code */
+        explicit_bzero(safe, sizeof(safe));
 }
 
 /* Not waited for: a browser that was not running becomes the process itself. */

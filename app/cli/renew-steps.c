@@ -41,7 +41,7 @@ struct signer {
 
 static int signer_sign(void *self, capnp_answer *a)
 {
-        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf blob = {0};
+        CAPNP_AUTO(cli_buf_deinit) struct capnp_buf blob = {0};
         const struct signer *s = self;
         struct capos_error e;
 
@@ -120,12 +120,11 @@ static int holder_prove(void *self, capnp_answer *a)
                 &(struct passkey_asked){options.p, options.len,
                                         passkey_holder_prove_param_expires_at_ms(a)},
                 answer, &len);
-        if (wrong)
-                return capnp_answer_fail(a, CAPNP_FAILED, "%s", wrong);
-
-        passkey_holder_prove_results_set_response(
-                a, (capnp_data){(const uint8_t *)answer, (uint32_t)len});
-        return capnp_answer_return(a);
+        if (!wrong)
+                passkey_holder_prove_results_set_response(
+                        a, (capnp_data){(const uint8_t *)answer, (uint32_t)len});
+        explicit_bzero(answer, sizeof(answer));
+        return wrong ? capnp_answer_fail(a, CAPNP_FAILED, "%s", wrong) : capnp_answer_return(a);
 }
 
 static const struct passkey_holder_ops holder_ops = {.prove = holder_prove};

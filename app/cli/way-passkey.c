@@ -48,6 +48,7 @@ static void passkey_on_step(capos_client *client, const struct capos_step *s, vo
         else
                 (void)!capos_client_answer(client,
                                            (capnp_data){(const uint8_t *)answer, (uint32_t)len});
+        explicit_bzero(answer, sizeof(answer));
 }
 
 static enum way_end passkey_run(struct login *l)

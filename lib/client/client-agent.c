@@ -38,6 +38,7 @@ struct agent {
         int fd;
         uint64_t deadline_ms;
         uint8_t *message; /* AGENT_MESSAGE_BYTES */
+        size_t used;      /* of it, so far: a signature may be there */
         struct client_in answer;
 };
 
@@ -45,6 +46,8 @@ static void agent_deinit(struct agent *a)
 {
         if (a->fd >= 0)
                 (void)close(a->fd);
+        if (a->message)
+                explicit_bzero(a->message, a->used);
         free(a->message);
 }
 
@@ -119,6 +122,7 @@ static int agent_exchange(struct agent *a, struct client_out *o, uint8_t expecte
         uint32_t len;
         int r;
 
+        a->used = o->len;
         client_out_u32(&head, (uint32_t)o->len - 4);
         r = o->full ? -EMSGSIZE : agent_move(a, true, a->message, o->len);
         if (!r)
@@ -129,6 +133,7 @@ static int agent_exchange(struct agent *a, struct client_out *o, uint8_t expecte
         len = client_in_u32(&i);
         if (!len || len > AGENT_MESSAGE_BYTES)
                 return -EMSGSIZE;
+        a->used = len > a->used ? len : a->used;
         r = agent_move(a, false, a->message, len);
         if (r)
                 return r;

@@ -207,13 +207,45 @@ static int token_sign(const capos_key *k, const struct algorithm *a, const char 
         return done && (!a->width || signature_pair(sig, ret_len, a->width)) ? 0 : CAPOS_E_KEY;
 }
 
+/* What is made on the way to a token. */
+struct parts {
+        char text[TOKEN_TEXT], end[NUMBER_TEXT];
+        uint8_t sig[KEY_SIGNATURE_BYTES];
+};
+
+static int token_make(const capos_key *k, const struct algorithm *a,
+                      const struct capos_assertion *s, struct parts *p, struct capnp_buf *to,
+                      struct capos_error *ret_e)
+{
+        char id[THUMBPRINT_TEXT];
+        size_t len, sig_len;
+        int r;
+
+        if (!s->key_id && !key_thumbprint(k, a, id))
+                return client_fail(ret_e, CAPOS_E_KEY, "%s", "the key is too large");
+
+        len = token_say(s, a, s->key_id ? s->key_id : id, p->text);
+        if (!len)
+                return client_fail(ret_e, CAPNP_E_LIMIT, "%s", "the assertion is too long");
+        r = token_sign(k, a, p->text, len, p->sig, &sig_len);
+        if (r)
+                return client_fail(ret_e, r, "%s", "the key does not sign");
+
+        if (!encode(p->sig, sig_len, p->end, sizeof(p->end)))
+                return client_fail(ret_e, CAPOS_E_KEY, "%s", "the key is too large");
+        r = client_buf_append(to, (const uint8_t *)p->text, len);
+        if (!r)
+                r = client_buf_append(to, (const uint8_t *)".", 1);
+        if (!r)
+                r = client_buf_append(to, (const uint8_t *)p->end, strlen(p->end));
+        return r ? client_fail(ret_e, r, "%s", capos_strerror(r)) : 0;
+}
+
 int capos_assertion_make(const capos_key *k, const struct capos_assertion *s, struct capnp_buf *to,
                          struct capos_error *ret_e)
 {
         const struct algorithm *a = algorithm_find(k, s->algorithm);
-        char text[TOKEN_TEXT], end[NUMBER_TEXT], id[THUMBPRINT_TEXT];
-        uint8_t sig[KEY_SIGNATURE_BYTES];
-        size_t len, sig_len;
+        struct parts parts;
         int r;
 
         if (!k->pkey)
@@ -227,22 +259,8 @@ int capos_assertion_make(const capos_key *k, const struct capos_assertion *s, st
             (s->audience && !word_is_plain(s->audience)))
                 return client_fail(ret_e, -EINVAL, "%s",
                                    "an assertion has no blanks and no quotes in its words");
-        if (!s->key_id && !key_thumbprint(k, a, id))
-                return client_fail(ret_e, CAPOS_E_KEY, "%s", "the key is too large");
 
-        len = token_say(s, a, s->key_id ? s->key_id : id, text);
-        if (!len)
-                return client_fail(ret_e, CAPNP_E_LIMIT, "%s", "the assertion is too long");
-        r = token_sign(k, a, text, len, sig, &sig_len);
-        if (r)
-                return client_fail(ret_e, r, "%s", "the key does not sign");
-
-        if (!encode(sig, sig_len, end, sizeof(end)))
-                return client_fail(ret_e, CAPOS_E_KEY, "%s", "the key is too large");
-        r = client_buf_append(to, (const uint8_t *)text, len);
-        if (!r)
-                r = client_buf_append(to, (const uint8_t *)".", 1);
-        if (!r)
-                r = client_buf_append(to, (const uint8_t *)end, strlen(end));
-        return r ? client_fail(ret_e, r, "%s", capos_strerror(r)) : 0;
+        r = token_make(k, a, s, &parts, to, ret_e);
+        explicit_bzero(&parts, sizeof(parts));
+        return r;
 }

@@ -111,9 +111,11 @@ static bool visit_query(const struct visit *v, char *query)
 static bool visit_has_state(const struct visit *v, const char *query)
 {
         char state[STATE_BYTES] = "";
+        bool has = v->b->client && !capos_i_query_get(query, "state", state, sizeof(state)) &&
+                   !strcmp(state, v->b->state);
 
-        return v->b->client && !capos_i_query_get(query, "state", state, sizeof(state)) &&
-               !strcmp(state, v->b->state);
+        explicit_bzero(state, sizeof(state));
+        return has;
 }
 
 static bool visit_is_to_us(const struct visit *v)
@@ -236,6 +238,7 @@ static void browser_let_go(void *arg)
         capos_browser *b = arg;
 
         b->client = NULL;
+        explicit_bzero(b->state, sizeof(b->state));
 }
 
 void capos_browser_step(capos_client *c, const struct capos_step *s, void *browser)
@@ -312,6 +315,7 @@ capos_browser *capos_browser_free(capos_browser *b)
         b->watch = capnp_watch_free(b->watch);
         if (b->fd >= 0)
                 (void)close(b->fd);
+        explicit_bzero(b->state, sizeof(b->state));
         free(b);
         return NULL;
 }

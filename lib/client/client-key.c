@@ -4,8 +4,8 @@
  * A file of one's own that others may read is refused, as ssh refuses it: its key is theirs as
  * well.
  *
- * What is read of a file is wiped before this returns; the key itself is OpenSSL's, which wipes the
- * private numbers when it is freed.
+ * What is read of a file, and each part of a signature, is wiped before this returns; the key
+ * itself is OpenSSL's, which wipes the private numbers when it is freed.
  */
 #include "client-key.h"
 
@@ -273,20 +273,24 @@ static void sshsig_write_blob(const capos_key *k, const char *purpose, const str
         client_out_string(o, sig->p, sig->len);
 }
 
-int capos_key_sign(const capos_key *k, const char *purpose, capnp_data what, struct capnp_buf *to,
-                   struct capos_error *ret_e)
-{
+/* What is made on the way to a blob, each a proof by itself. */
+struct sshsig {
         uint8_t data[512], sig[KEY_SIGNATURE_BYTES], blob[KEY_PUBLIC_BYTES + KEY_SIGNATURE_BYTES];
-        struct client_out d = {.p = data, .room = sizeof(data)};
-        struct client_out s = {.p = sig, .room = sizeof(sig)};
-        struct client_out b = {.p = blob, .room = sizeof(blob)};
+};
+
+static int sshsig_make(const capos_key *k, const char *purpose, capnp_data what,
+                       struct sshsig *room, struct capnp_buf *to, struct capos_error *ret_e)
+{
+        struct client_out d = {.p = room->data, .room = sizeof(room->data)};
+        struct client_out s = {.p = room->sig, .room = sizeof(room->sig)};
+        struct client_out b = {.p = room->blob, .room = sizeof(room->blob)};
         int r;
 
         r = sshsig_write_data(purpose, what, &d);
         if (r)
                 return client_fail(ret_e, r, "%s", capos_strerror(r));
 
-        what = (capnp_data){data, (uint32_t)d.len};
+        what = (capnp_data){room->data, (uint32_t)d.len};
         r = CAPOS_E_KEY;
         if (k->pkey)
                 r = key_sign_pkey(k, what, &s);
@@ -298,6 +302,16 @@ int capos_key_sign(const capos_key *k, const char *purpose, capnp_data what, str
                 return client_fail(ret_e, r, "signing: %s", capos_strerror(r));
 
         sshsig_write_blob(k, purpose, &s, &b);
-        r = s.full || b.full ? CAPNP_E_LIMIT : client_buf_append(to, blob, b.len);
+        r = s.full || b.full ? CAPNP_E_LIMIT : client_buf_append(to, room->blob, b.len);
         return r ? client_fail(ret_e, r, "signing: %s", capos_strerror(r)) : 0;
+}
+
+int capos_key_sign(const capos_key *k, const char *purpose, capnp_data what, struct capnp_buf *to,
+                   struct capos_error *ret_e)
+{
+        struct sshsig room;
+        int r = sshsig_make(k, purpose, what, &room, to, ret_e);
+
+        explicit_bzero(&room, sizeof(room));
+        return r;
 }

@@ -252,7 +252,7 @@ static void flow_ask(capos_client *c, capnp_data response)
 /* A key signs at once: the response is a signature over the transcript. */
 static void key_on_step(capos_client *c, const struct capos_step *s, void *arg)
 {
-        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf blob = {0};
+        CAPNP_AUTO(client_buf_deinit) struct capnp_buf blob = {0};
         struct capos_proof p;
 
         (void)arg;
@@ -278,7 +278,7 @@ static struct capos_assertion assertion_of(const struct capos_login *l, const ch
 /* So does a service account's: the response is an assertion. */
 static void service_on_step(capos_client *c, const struct capos_step *s, void *arg)
 {
-        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf token = {0};
+        CAPNP_AUTO(client_buf_deinit) struct capnp_buf token = {0};
         struct capos_assertion a = assertion_of(c->as, c->as->account, capos_client_key_peek(c));
 
         (void)arg;
@@ -289,7 +289,6 @@ static void service_on_step(capos_client *c, const struct capos_step *s, void *a
                 return;
         }
         (void)!capos_client_answer(c, (capnp_data){(const uint8_t *)token.p, (uint32_t)token.len});
-        client_buf_wipe(&token);
 }
 
 /* Who answers steps; NULL: nobody. */
@@ -597,7 +596,7 @@ static bool renew_raises(const capos_client *c, const struct capos_login *l)
 int capos_client_renew(capos_client *c, const struct capos_login *l, uint64_t duration_ms,
                        capos_done *done, void *arg)
 {
-        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf proof = {0};
+        CAPNP_AUTO(client_buf_deinit) struct capnp_buf proof = {0};
         capnp_question *q;
         int r = client_begin_bound(c, done, arg);
 
@@ -616,7 +615,6 @@ int capos_client_renew(capos_client *c, const struct capos_login *l, uint64_t du
         remote_session_renew_set_proof(q,
                                        (capnp_data){(const uint8_t *)proof.p, (uint32_t)proof.len});
         remote_session_renew_set_requested_duration_ms(q, duration_ms);
-        client_buf_wipe(&proof);
         client_ask(c, q);
         client_ask(c, remote_session_info(remote_session_renew_session(q)));
         return client_go(c, renew_step);

@@ -232,10 +232,13 @@ static int signature_of_der(const uint8_t *der, size_t len, struct client_out *t
         ECDSA_SIG_get0(s, &n[0], &n[1]);
         for (unsigned i = 0; i < 2; i++) {
                 if (BN_num_bytes(n[i]) > (int)sizeof(bytes))
-                        return CAPOS_E_KEY;
-                client_out_mpint(&o, bytes, (size_t)BN_bn2bin(n[i], bytes));
+                        o.full = true;
+                else
+                        client_out_mpint(&o, bytes, (size_t)BN_bn2bin(n[i], bytes));
         }
         client_out_string(to, pair, o.len);
+        explicit_bzero(pair, sizeof(pair));
+        explicit_bzero(bytes, sizeof(bytes));
         return o.full ? CAPOS_E_KEY : 0;
 }
 
@@ -244,6 +247,7 @@ int key_sign_pkey(const capos_key *k, capnp_data what, struct client_out *to)
         CAPNP_AUTO(md_ctx_freep) EVP_MD_CTX *c = EVP_MD_CTX_new();
         uint8_t sig[KEY_SIGNATURE_BYTES];
         size_t len = sizeof(sig);
+        int r = 0;
 
         if (!c)
                 return -ENOMEM;
@@ -253,7 +257,9 @@ int key_sign_pkey(const capos_key *k, capnp_data what, struct client_out *to)
 
         client_out_text(to, key_type_signature(k->type));
         if (key_type_curve(k->type))
-                return signature_of_der(sig, len, to);
-        client_out_string(to, sig, len);
-        return 0;
+                r = signature_of_der(sig, len, to);
+        else
+                client_out_string(to, sig, len);
+        explicit_bzero(sig, sizeof(sig));
+        return r;
 }

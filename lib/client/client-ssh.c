@@ -172,3 +172,9 @@ void client_buf_wipe(struct capnp_buf *b)
                 explicit_bzero(b->p, b->room);
         b->len = 0;
 }
+
+void client_buf_deinit(struct capnp_buf *b)
+{
+        client_buf_wipe(b);
+        capnp_buf_deinit(b);
+}
