@@ -16,15 +16,20 @@
  *     passkey    --passkey FILE --passkey-id ID --passkey-user USER --origin ORIGIN
  *                --relying-party DOMAIN
  *     token      --token-file FILE, read anew each time
+ *     oidc       --issuer NAME: where whoever opens the page has said yes, and is sent back
  *     oidc-device  --issuer NAME --profile NAME: where nobody has to be waited for
  *     mtls       --certificate FILE --key FILE; also for handshake
  */
+#include <capos/capos-browser.h>
 #include <capos/capos-client.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench-clock.h"
+#include "bench-page.h"
 #include "bench-passkey.h"
 
 struct options {
@@ -110,6 +115,32 @@ static void on_step(capos_client *c, const struct capos_step *s, void *arg)
         (void)!capos_client_answer(c, (capnp_data){(const uint8_t *)pem[0], (uint32_t)n});
 }
 
+static int on_page(const struct capos_step *s, void *arg)
+{
+        int *visit = arg;
+
+        *visit = bench_page_visit(s->url);
+        return *visit < 0 ? -EIO : 0;
+}
+
+/* As a browser comes back to a port that is this login's alone. */
+static int login_by_browser(capnp_vat *vat, capos_client *c, struct capos_login how)
+{
+        CAPNP_AUTO(capos_browser_freep) capos_browser *b = NULL;
+        int visit = -1, r = capos_browser_new(vat, on_page, &visit, &b);
+
+        if (r)
+                return r;
+
+        how.first = capos_browser_first_peek(b);
+        how.step = capos_browser_step;
+        how.step_arg = b;
+        r = step(c, capos_client_login(c, &how, NULL, NULL));
+        if (visit >= 0)
+                (void)close(visit);
+        return r;
+}
+
 static int once(capnp_vat *vat, const struct options *o, const struct capos_trust *trust,
                 const struct capos_login *login)
 {
@@ -121,7 +152,8 @@ static int once(capnp_vat *vat, const struct options *o, const struct capos_trus
         if (!strcmp(o->way, "handshake"))
                 return step(c, capos_client_fetch_methods(c, NULL, NULL));
 
-        r = step(c, capos_client_login(c, login, NULL, NULL));
+        r = login->kind == CAPOS_AUTH_OIDC_PKCE ? login_by_browser(vat, c, *login)
+                                                : step(c, capos_client_login(c, login, NULL, NULL));
         return r ? r : step(c, capos_client_logout(c, NULL, NULL));
 }
 
@@ -147,15 +179,11 @@ static int way_kind(const char *way)
                 const char *name;
                 enum capos_auth kind;
         } ways[] = {
-                {"handshake", CAPOS_AUTH_ANONYMOUS},
-                {"guest", CAPOS_AUTH_GUEST},
-                {"anonymous", CAPOS_AUTH_ANONYMOUS},
-                {"password", CAPOS_AUTH_PASSWORD},
-                {"key", CAPOS_AUTH_PUBLIC_KEY},
-                {"mtls", CAPOS_AUTH_MTLS},
-                {"service", CAPOS_AUTH_SERVICE},
-                {"token", CAPOS_AUTH_SERVICE},
-                {"oidc-device", CAPOS_AUTH_OIDC_DEVICE_CODE},
+                {"handshake", CAPOS_AUTH_ANONYMOUS}, {"guest", CAPOS_AUTH_GUEST},
+                {"anonymous", CAPOS_AUTH_ANONYMOUS}, {"password", CAPOS_AUTH_PASSWORD},
+                {"key", CAPOS_AUTH_PUBLIC_KEY},      {"mtls", CAPOS_AUTH_MTLS},
+                {"service", CAPOS_AUTH_SERVICE},     {"token", CAPOS_AUTH_SERVICE},
+                {"oidc", CAPOS_AUTH_OIDC_PKCE},      {"oidc-device", CAPOS_AUTH_OIDC_DEVICE_CODE},
                 {"passkey", CAPOS_AUTH_PASSKEY},
         };
 
