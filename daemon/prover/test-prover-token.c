@@ -483,7 +483,7 @@ TEST_T(what_is_wanted_may_be_damaged, 120)
 
 /* ---- the document --------------------------------------------------------------------------- */
 
-enum field { KEY, ACCOUNT, AUDIENCE, NONCE, TOKEN, FIELDS };
+enum field { KEY, ISSUER, SUBJECT, AUDIENCE, NONCE, TOKEN, ACCESS, FIELDS };
 
 struct vector {
         char text[FIELDS][TEXT];
@@ -495,12 +495,16 @@ struct vector {
 static void vector_line(void *arg, const char *line)
 {
         static const char *const names[FIELDS] = {
-                "key: ", "account: ", "audience: ", "nonce: ", "token: "};
+                "key: ",   "issuer: ", "subject: ",     "audience: ",
+                "nonce: ", "token: ",  "access-token: "};
         struct vector *v = arg;
 
         for (unsigned i = 0; i < FIELDS; i++)
                 if (!strncmp(line, names[i], strlen(names[i])))
                         strncat(v->text[i], line + strlen(names[i]), TEXT - strlen(v->text[i]) - 1);
+        for (enum field f = ISSUER; f <= SUBJECT; f++) /* a service account is both */
+                if (!strncmp(line, "account: ", 9))
+                        snprintf(v->text[f], TEXT, "%s", line + 9);
         vectors_hex(line, "transcript: ", v->transcript, sizeof(v->transcript), &v->transcript_len);
         (void)sscanf(line, "now: %ld", &v->now);
         (void)sscanf(line, "until: %ld", &v->until);
@@ -515,7 +519,7 @@ static void vector_nonce(const struct vector *v, char ret[CAPOS_PROOF_NONCE_TEXT
         capos_proof_nonce(hash, ret);
 }
 
-/* As a session manager asks for a service account's. */
+/* As a session manager asks. */
 static bool vector_ask(const struct vector *v, const char *nonce, long now, struct proof_verdict *r)
 {
         const struct token_issuer head = {.flags = TOKEN_NONCE, .life_s = 300};
@@ -529,29 +533,38 @@ static bool vector_ask(const struct vector *v, const char *nonce, long now, stru
         memcpy(w.p, &about, sizeof(about));
         w.len = sizeof(about);
         add(&w, TOKEN_ISSUER, &head, sizeof(head));
-        add_text(&w, TOKEN_NAME, v->text[ACCOUNT]);
-        add_text(&w, TOKEN_SUBJECT, v->text[ACCOUNT]);
+        add_text(&w, TOKEN_NAME, v->text[ISSUER]);
+        add_text(&w, TOKEN_SUBJECT, v->text[SUBJECT]);
         add_text(&w, TOKEN_AUDIENCE, v->text[AUDIENCE]);
         add_text(&w, TOKEN_KEYS, keys);
-        return ask(&w, v->text[TOKEN], r);
+        *r = (struct proof_verdict){0};
+        return token_prove((capnp_data){w.p, (uint32_t)w.len}, data(v->text[TOKEN]),
+                           data(v->text[ACCESS]), r);
 }
 
 static void vector_check(void *arg)
 {
-        const struct vector *v = arg;
+        struct vector *v = arg;
         char nonce[CAPOS_PROOF_NONCE_TEXT];
         struct proof_verdict r;
 
         vector_nonce(v, nonce);
         CHECK_STR(nonce, v->text[NONCE]);
         CHECK(vector_ask(v, nonce, v->now, &r));
-        CHECK_STR(r.name, v->text[ACCOUNT]);
+        CHECK_STR(r.name, v->text[SUBJECT]);
         CHECK_EQ(r.until_s, v->until);
         CHECK(!vector_ask(v, nonce, v->until + TOKEN_SKEW_S, &r));
         CHECK_EQ(r.reason, TOKEN_E_EXPIRED);
         nonce[0]++;
         CHECK(!vector_ask(v, nonce, v->now, &r));
         CHECK_EQ(r.reason, TOKEN_E_NONCE);
+        if (!v->text[ACCESS][0])
+                return;
+
+        nonce[0]--;
+        v->text[ACCESS][0]++;
+        CHECK(!vector_ask(v, nonce, v->now, &r));
+        CHECK_EQ(r.reason, TOKEN_E_HASH);
 }
 
 TEST(an_assertion_is_that_of_the_document)
@@ -560,6 +573,16 @@ TEST(an_assertion_is_that_of_the_document)
 
         CHECK(sodium_init() >= 0);
         CHECK_EQ(vectors_each(&(struct vectors){"vector-assertion", &v, sizeof(v), vector_line,
+                                                vector_check}),
+                 1);
+}
+
+TEST(an_ID_token_is_that_of_the_document)
+{
+        static struct vector v;
+
+        CHECK(sodium_init() >= 0);
+        CHECK_EQ(vectors_each(&(struct vectors){"vector-oidc", &v, sizeof(v), vector_line,
                                                 vector_check}),
                  1);
 }

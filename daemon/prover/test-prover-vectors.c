@@ -97,5 +97,5 @@ TEST(proofs_are_those_of_the_document)
 
         CHECK_EQ(vectors_each(&(struct vectors){"vector-signature", &v, sizeof(v), vector_line,
                                                 vector_check}),
-                 4);
+                 6);
 }

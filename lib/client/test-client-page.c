@@ -1,9 +1,11 @@
-/* Pages that an instance wants opened: the one of this login is, and none that says something else.
- */
+/* Pages that an instance wants opened: the one of this login is, as that of the document is, and
+ * none that says something else. */
 #include "harness.h"
 
 #include "client-page.h"
+#include "vectors.h"
 
+#include <openssl/sha.h>
 #include <string.h>
 
 #define AT   "https://op.example/authorize"
@@ -109,4 +111,50 @@ TEST(what_is_shown_for_a_device_is_a_page_too)
         CHECK(!client_page_is_good("https://op.example/\x1b]0;x\a"));
         CHECK(!client_page_is_good("https://op.example/device?\x1b]0;x\a"));
         CHECK(!client_page_is_good("https://op.example/a b"));
+}
+
+/* ---- the document --------------------------------------------------------------------------- */
+
+enum field { REDIRECT, STATE, URL, TEXTS };
+
+struct vector {
+        char text[TEXTS][1024];
+        uint8_t transcript[512];
+        size_t transcript_len;
+};
+
+static void vector_line(void *arg, const char *line)
+{
+        static const char *const names[] = {"redirect: ", "state: ", "url: "};
+        struct vector *v = arg;
+
+        for (unsigned i = 0; i < TEXTS; i++)
+                if (!strncmp(line, names[i], strlen(names[i])))
+                        strncat(v->text[i], line + strlen(names[i]),
+                                sizeof(v->text[i]) - strlen(v->text[i]) - 1);
+        vectors_hex(line, "transcript: ", v->transcript, sizeof(v->transcript), &v->transcript_len);
+}
+
+static void vector_check(void *arg)
+{
+        struct vector *v = arg;
+        struct capos_step s = {.url = v->text[URL]};
+        char state[64] = "";
+        const char *why;
+
+        (void)SHA256(v->transcript, v->transcript_len, s.transcript_hash);
+        CHECK(!client_page_wrong(&s, v->text[REDIRECT], state, sizeof(state)));
+        CHECK_STR(state, v->text[STATE]);
+        s.transcript_hash[0] ^= 1;
+        why = client_page_wrong(&s, v->text[REDIRECT], state, sizeof(state));
+        CHECK(why && strstr(why, "somebody else"));
+}
+
+TEST(the_page_of_the_document_is_opened)
+{
+        struct vector v;
+
+        CHECK_EQ(vectors_each(&(struct vectors){"vector-oidc", &v, sizeof(v), vector_line,
+                                                vector_check}),
+                 1);
 }
