@@ -6,6 +6,7 @@ trust each other's networks. Whoever gets hold of one of these, or makes a provi
 nothing; nor must a provider that is wrong, or another one that is right about its own people. The
 provider is a stand-in that says what a try wants (test/e2e/oplib.py).
 """
+import hashlib
 import os
 import sys
 import tempfile
@@ -230,6 +231,61 @@ class Cases(c.Cheats):
             return "vat"
         raise Failed("it got through")
 
+    # ---- another channel, and who ends TLS on both sides
+
+    @staticmethod
+    def asked(peer):
+        """A login that waits for a browser, and the URL for it."""
+        login = c.Login(peer, "", kind=BROWSER)
+        step = s.answer(login.flow, REDIRECT).content.ptr(0)
+        login.nonce = step.ptr(3)
+        return login, s.text(step.ptr(1))
+
+    @staticmethod
+    def nonce(login, **lies):
+        return j.b64(hashlib.sha256(login.text(**lies)).digest())
+
+    @staticmethod
+    def renonced(url, nonce):
+        """The page's URL with another nonce in it, and what it had."""
+        own = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)["nonce"][0]
+        return url.replace(urllib.parse.urlencode({"nonce": own}),
+                           urllib.parse.urlencode({"nonce": nonce})), own
+
+    def other_channel(self):
+        """A token for the right login, and the exporter of another connection, or one field else."""
+        for lie in ({"channel": self.peer().exporter}, {"channel": b""}, {"key_hash": bytes(32)},
+                    {"transport": b"plain", "channel": b"", "key_hash": b""},
+                    {"transport": b"tls-key", "channel": b""}, {"nonce": bytes(32)},
+                    {"client_nonce": b"mine"}, {"account": TWIN.encode()}, {"profile": b"loose"}):
+            login, url = self.asked(self.peer())
+            changed, own = self.renonced(url, self.nonce(login, **lie))
+            if own != self.nonce(login):
+                raise Failed("the page is asked for another nonce than the login's")
+            layer = self.refuses("for another login",
+                                 lambda x=login, u=changed: self.finish(x.flow, self.op.browse(u)))
+        return layer
+
+    def between(self, identity):
+        """A browser's login, through somebody who writes into the URL what its user expects: without
+        that the user's own client opens no page. What the provider signs is for their channel."""
+        with self.middle(identity) as middle:
+            login, url = self.asked(self.peer(address=middle.address))
+            changed, theirs = self.renonced(url, self.nonce(login))
+            if theirs == self.nonce(login):
+                raise Failed("both channels have the same nonce")
+            query = self.op.browse(changed)
+            layer = self.refuses("for another login", lambda: self.finish(login.flow, query))
+            if query.encode() not in middle.heard:
+                raise Failed("it did not go by him")
+        return layer
+
+    def middle_own_key(self):
+        return self.between(None)
+
+    def middle_stolen_key(self):
+        return self.between(self.target.identity)
+
     # ---- as somebody else
 
     def other_account(self):
@@ -384,6 +440,22 @@ class Cases(c.Cheats):
             flow = self.device(profile)
             layer = self.refuses("", lambda x=flow: self.finish(x, ""), "denied.profile",
                                  kind="oidcDeviceCode")
+        return layer
+
+    def device_between(self):
+        """Whoever ends TLS on both sides has the session, as the docs say, but never one that demands
+        a channel."""
+        with self.middle() as middle:
+            session = self.finish(self.device("", self.peer(address=middle.address)), "")
+            if s.text(session.call(0).content.ptr(0).ptr(2)) != "lounge":
+                raise Failed("it got another profile")
+            self.recorded("ok", kind="oidcDeviceCode", account=USER, binding="none")
+        for profile in ("operator", "robot", "loose"):
+            self.elsewhere()
+            with self.middle() as middle:
+                flow = self.device(profile, self.peer(address=middle.address))
+                layer = self.refuses("", lambda x=flow: self.finish(x, ""), "denied.profile",
+                                     kind="oidcDeviceCode")
         return layer
 
     def device_again(self):
@@ -581,7 +653,8 @@ NAMES = ("honest", "other_provider", "made", "same_flow", "other_flow", "state_r
          "device_other_account", "device_says", "device_refused", "device_token", "renewal",
          "renewal_by_another", "renewal_by_less", "first_of_all", "crowd_of_one", "crowd_of_many",
          "asked_for_codes", "asked_for_tokens", "made_for_nothing", "pushed_out", "neighbours",
-         "renewal_without_asking")
+         "renewal_without_asking", "other_channel", "middle_own_key", "middle_stolen_key",
+         "device_between")
 
 
 if __name__ == "__main__":
