@@ -10,8 +10,9 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
-#include <openssl/hmac.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -309,22 +310,119 @@ TEST(nobody_gets_through_with_less)
         }
 }
 
-/* Whoever has the public key can make an HMAC with it; and nobody needs one for no signature. */
+/* HEADER.CLAIMS. of an algorithm by its name, for the key with an id. */
+static void unsigned_make(const char *alg, const char *kid, char to[TOKEN])
+{
+        char header[256], part[TOKEN];
+
+        snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"kid\":\"%s\"}", alg, kid);
+        encode(header, strlen(header), to);
+        encode(claims_good, strlen(claims_good), part);
+        append(to, ".", part);
+        append(to, ".", "");
+}
+
+/* Whoever says that there is none, or gives none, or nothing but zeros: r and s of ECDSA among
+ * them. */
 TEST(a_signature_is_needed)
 {
-        static const char header[] = "{\"alg\":\"RS256\",\"kid\":\"RS256\"}";
+        static const char *const nothing[] = {"none", "None", "NONE", "nOnE", ""};
         char token[TOKEN], part[TOKEN];
         uint8_t zero[256] = {0};
 
         keys_make();
-        encode(header, strlen(header), token);
-        encode(claims_good, strlen(claims_good), part);
-        append(token, ".", part);
-        append(token, ".", "");
-        CHECK_EQ(judge(token, keys), TOKEN_E_SIGNATURE);
-        encode(zero, sizeof(zero), part);
-        append(token, part, "");
-        CHECK_EQ(judge(token, keys), TOKEN_E_SIGNATURE);
+        for (unsigned i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
+                for (unsigned n = 0; n < sizeof(nothing) / sizeof(nothing[0]); n++) {
+                        unsigned_make(nothing[n], algs[i].alg, token);
+                        CHECK_EQ(judge(token, keys), TOKEN_E_ALGORITHM);
+                }
+                unsigned_make(algs[i].alg, algs[i].alg, token);
+                CHECK_EQ(judge(token, keys), TOKEN_E_SIGNATURE);
+                encode(zero, algs[i].width ? 2 * algs[i].width : i < 2 ? 256 : 64, part);
+                append(token, part, "");
+                CHECK_EQ(judge(token, keys), TOKEN_E_SIGNATURE);
+        }
+}
+
+/* Whoever has the public key can make an HMAC with it, in each form that it is known in; whatever
+ * algorithm the token names then. */
+TEST(a_public_key_is_no_secret)
+{
+        static const char *const names[] = {"HS256", "HS384", "HS512"};
+        static const char *const digests[] = {"SHA256", "SHA384", "SHA512"};
+        char token[TOKEN], part[TOKEN], pem[TOKEN], *text;
+        uint8_t mac[64], *der;
+        size_t len, size;
+
+        keys_make();
+        for (unsigned i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
+                BIO *b = BIO_new(BIO_s_mem());
+                int r;
+
+                CHECK(PEM_write_bio_PUBKEY(b, made[algs[i].key]) == 1);
+                size = (size_t)BIO_get_mem_data(b, &text);
+                CHECK(size < sizeof(pem));
+                memcpy(pem, text, size);
+                BIO_free(b);
+                der = NULL;
+                r = i2d_PUBKEY(made[algs[i].key], &der);
+                CHECK(r > 0);
+                for (unsigned n = 0; n < 3 * 4; n++) {
+                        const struct {
+                                const void *p;
+                                size_t len;
+                        } secrets[] = {
+                                {pem, size}, {der, (size_t)r}, {keys, strlen(keys)}, {"", 0}};
+                        const char *alg = names[n / 4];
+
+                        unsigned_make(alg, algs[i].alg, token);
+                        len = strlen(token) - 1;
+                        CHECK(EVP_Q_mac(NULL, "HMAC", NULL, digests[n / 4], NULL, secrets[n % 4].p,
+                                        secrets[n % 4].len, (uint8_t *)token, len, mac, sizeof(mac),
+                                        &len));
+                        encode(mac, len, part);
+                        append(token, part, "");
+                        CHECK_EQ(judge(token, keys), TOKEN_E_ALGORITHM);
+                        unsigned_make(algs[i].alg, algs[i].alg, token);
+                        append(token, part, "");
+                        CHECK_EQ(judge(token, keys), TOKEN_E_SIGNATURE);
+                }
+                OPENSSL_free(der);
+        }
+}
+
+/* The last letter of a part has bits that belong to no byte: there is one way to write each part.
+ */
+TEST(no_bit_is_left_over)
+{
+        static const char letters[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        char token[TOKEN], other[TOKEN], *end;
+        unsigned tried = 0;
+
+        keys_make();
+        for (unsigned i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
+                token_make(&(struct row){.alg = i}, token);
+                for (size_t at = 1; at <= strlen(token); at++) {
+                        size_t begin = at, value;
+
+                        if (token[at] != '.' && token[at])
+                                continue;
+                        while (begin && token[begin - 1] != '.')
+                                begin--;
+                        value = (size_t)(strchr(letters, token[at - 1]) - letters);
+                        for (unsigned bit = 1; bit < ((at - begin) % 4 == 2   ? 16
+                                                      : (at - begin) % 4 == 3 ? 4
+                                                                              : 0);
+                             bit++, tried++) {
+                                memcpy(other, token, sizeof(other));
+                                end = &other[at - 1];
+                                *end = letters[value | bit];
+                                CHECK_EQ(judge(other, keys), TOKEN_E_FORM);
+                        }
+                }
+        }
+        CHECK(tried >= 5 * 3);
 }
 
 /* Another salt than the digest's length; r and s with a byte less. */
