@@ -462,6 +462,16 @@ struct Authentication {
 
   oidc @7 :List(OidcIssuer);
   # By an identity provider: in a browser of one's own, or by a code that is typed into another. At most 16.
+
+  revokedKeys @8 :Text;
+  # A file of SSH keys that are not believed any more, whoever has them, as sshd's RevokedKeys: at most 64 KiB, which
+  # nobody but its owner may write. A line each: a public key, `ssh-ed25519 AAAA... comment`, or a fingerprint, as
+  # `ssh-keygen -l` shows it; what begins with `#` is a comment. Neither such a key is taken nor what it has certified.
+  # The file is read at the start and by `capos reload`, which ends sessions that rest on such a key, too; one with
+  # another line is refused, and nothing changes.
+
+  revokedFingerprints @9 :List(Text);
+  # The same without a file: `SHA256:` and 43 letters. Those of the file are added to it.
 }
 
 enum Confinement {

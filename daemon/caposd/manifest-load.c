@@ -17,6 +17,7 @@
 #include "manifest-check.h"
 #include "manifest-load.h"
 #include "manifest-place.h"
+#include "revoked-keys.h"
 
 enum { TEXT_BYTES = 1024 * 1024, LINE_BYTES = 1024, FAULTS_MAX = 20 };
 
@@ -126,47 +127,6 @@ static int text_parse(const char *path, capnp_text text, capnp_msg *m)
         return r ? r : capnp_msg_check(m);
 }
 
-static int manifest_from_text(struct daemon_manifest *ret_m, const char *path)
-{
-        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
-        char *text = NULL;
-        size_t len = 0;
-        int r, fd = -1;
-
-        r = text_read(path, &text, &len);
-        if (r) {
-                daemon_log(LOG_ERR, "%s: %s", path, capnp_strerror(r));
-                return r;
-        }
-
-        r = capnp_msg_new(&m);
-        if (!r)
-                r = text_parse(path, (capnp_text){text, (uint32_t)len}, m);
-        if (!r)
-                r = daemon_manifest_give(&(struct daemon_manifest){.msg = m}, &fd);
-        if (!r)
-                r = daemon_manifest_take(ret_m, fd);
-        if (r) {
-                free(text);
-                return r;
-        }
-
-        ret_m->text = text;
-        ret_m->text_len = (uint32_t)len;
-        return 0;
-}
-
-/* ---- both ----------------------------------------------------------------------------------- */
-
-static int manifest_built_in(struct daemon_manifest *ret_m)
-{
-        int r;
-
-        *ret_m = (struct daemon_manifest){0};
-        r = capnp_msg_parse(BUILT_IN, sizeof(BUILT_IN), NULL, &ret_m->msg);
-        return r > 0 ? -EINVAL : r;
-}
-
 void manifest_complain(void *manifest, const char *path, const char *what)
 {
         const struct daemon_manifest *m = manifest;
@@ -195,17 +155,63 @@ static void load_complain(void *arg, const char *path, const char *what)
                 manifest_complain(f->m, path, what);
 }
 
+static int manifest_from_text(struct daemon_manifest *ret_m, const char *path,
+                              struct faults *faults)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        char *text = NULL;
+        size_t len = 0;
+        int r, fd = -1;
+
+        r = text_read(path, &text, &len);
+        if (r) {
+                daemon_log(LOG_ERR, "%s: %s", path, capnp_strerror(r));
+                return r;
+        }
+
+        r = capnp_msg_new(&m);
+        if (!r)
+                r = text_parse(path, (capnp_text){text, (uint32_t)len}, m);
+        *ret_m = (struct daemon_manifest){.name = path, .text = text, .text_len = (uint32_t)len};
+        if (!r)
+                r = revoked_keys_take(m, load_complain, faults);
+        *ret_m = (struct daemon_manifest){0};
+        if (!r)
+                r = daemon_manifest_give(&(struct daemon_manifest){.msg = m}, &fd);
+        if (!r)
+                r = daemon_manifest_take(ret_m, fd);
+        if (r) {
+                free(text);
+                return r;
+        }
+
+        ret_m->text = text;
+        ret_m->text_len = (uint32_t)len;
+        return 0;
+}
+
+/* ---- both ----------------------------------------------------------------------------------- */
+
+static int manifest_built_in(struct daemon_manifest *ret_m)
+{
+        int r;
+
+        *ret_m = (struct daemon_manifest){0};
+        r = capnp_msg_parse(BUILT_IN, sizeof(BUILT_IN), NULL, &ret_m->msg);
+        return r > 0 ? -EINVAL : r;
+}
+
 int manifest_load(struct daemon_manifest *ret_m, const char *path)
 {
         struct faults faults = {.m = ret_m};
         int r;
 
-        r = path ? manifest_from_text(ret_m, path) : manifest_built_in(ret_m);
+        r = path ? manifest_from_text(ret_m, path, &faults) : manifest_built_in(ret_m);
         if (r)
                 return r;
 
         ret_m->name = path ? path : "built-in manifest";
-        if (manifest_check(manifest_root(ret_m->msg), load_complain, &faults))
+        if (manifest_check(manifest_root(ret_m->msg), load_complain, &faults) || faults.n)
                 r = -EINVAL;
         if (faults.n > FAULTS_MAX)
                 daemon_log(LOG_ERR, "%s: %u more faults", ret_m->name, faults.n - FAULTS_MAX);

@@ -5,10 +5,9 @@
 #include "authorities.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "session-sshkey.h"
 
 /* Strings with their length before them, in a place of PROOF_AUTHORITIES_BYTES. */
 struct out {
@@ -60,16 +59,19 @@ static void out_text(struct out *o, const void *p, size_t len)
         out_raw(o, p, len);
 }
 
-static int authority_write(struct out *o, ssh_authority_reader a)
+static int authority_write(struct out *o, ssh_authority_reader a,
+                           char ret_fingerprint[CAPOS_SSHKEY_FINGERPRINT])
 {
         capnp_list serials = ssh_authority_revoked_serials(a), ids = ssh_authority_revoked_ids(a);
-        uint8_t blob[CAPOS_SSHKEY_BYTES];
+        uint8_t blob[CAPOS_SSHKEY_BYTES], hash[crypto_hash_sha256_BYTES];
         size_t all = out_begin(o), part;
         uint32_t len;
 
         if (capos_i_sshkey_read(ssh_authority_key(a).p, blob, &len, NULL))
                 return CAPNP_E_POISON;
 
+        crypto_hash_sha256(hash, blob, len);
+        capos_i_sshkey_fingerprint(hash, ret_fingerprint);
         out_text(o, blob, len);
         part = out_begin(o);
         for (uint32_t i = 0; i < serials.len; i++)
@@ -102,7 +104,7 @@ int authorities_init(struct authorities *a, ssh_authority_list list)
 
                 a->name[i] = ssh_authority_name(one).p;
                 a->profile[i] = profile[0] ? profile : NULL;
-                r = authority_write(&o, one);
+                r = authority_write(&o, one, a->fingerprint[i]);
         }
         if (r) {
                 free(o.p);

@@ -4,13 +4,15 @@
 
 #include "daemon-packets.h"
 #include "manifest.capnp-c.h"
+#include "session-sshkey.h"
 
 #include <capos/capnp.h>
 
 enum { AUTHORITIES = 16 };
 
 struct authorities {
-        const char *name[AUTHORITIES], *profile[AUTHORITIES]; /* the manifest's */
+        const char *name[AUTHORITIES], *profile[AUTHORITIES];    /* the manifest's */
+        char fingerprint[AUTHORITIES][CAPOS_SSHKEY_FINGERPRINT]; /* of their keys */
         unsigned n;
         uint8_t *bytes; /* owned: a struct proof_ssh, and as prover/ssh-certificate.h wants them */
         uint32_t len;

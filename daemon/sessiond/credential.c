@@ -47,10 +47,17 @@ static const char *options_apply(struct principal *p, const struct store_options
 static int judge(const struct origin *o, const char *fingerprint, bool gives, struct principal *p,
                  const char **ret_why)
 {
+        const struct revoked_keys *revoked = &o->s->policy.revoked;
         struct store_options may = {0};
-        int r = store_options(&o->s->store, p->account, fingerprint, &may);
+        int r;
 
         *ret_why = NULL;
+        if (revoked_keys_have(revoked, fingerprint) || revoked_keys_have(revoked, p->authority)) {
+                *ret_why = "revoked key";
+                return 0;
+        }
+
+        r = store_options(&o->s->store, p->account, fingerprint, &may);
         if (r < 0)
                 return r;
         if (!gives)
@@ -77,6 +84,10 @@ int credential_judge_enrolled(const struct origin *o, uint64_t enrolment, struct
         *ret_why = NULL;
         if (!n)
                 return 0;
+        if (revoked_keys_have_enrolment(&o->s->policy.revoked, n)) {
+                *ret_why = "revoked key";
+                return 0;
+        }
 
         r = judge(o, n->credential, true, p, ret_why);
         if (!r && !*ret_why && n->renewed[0])

@@ -23,6 +23,9 @@ enum {
         ENROLMENTS_DROPPED = 1024,  /* likewise, of all accounts */
 };
 
+/* What a session rests on: what has made it, has renewed it last, has raised it last. */
+enum { RESTS_MADE, RESTS_RENEWED, RESTS_RAISED, RESTS };
+
 /* What the first session was, which is all that those that come back can be. */
 struct enrolment {
         struct sessiond *s;
@@ -35,7 +38,8 @@ struct enrolment {
         char credential[STORE_FINGERPRINT_BYTES];
         char renewed[STORE_FINGERPRINT_BYTES]; /* what has renewed it last; "": nothing has */
         char raised[STORE_FINGERPRINT_BYTES];  /* what has raised it last; likewise */
-        enum capos_auth kind, by;              /* what made it; … or has raised it last */
+        char authority[RESTS][STORE_FINGERPRINT_BYTES]; /* the keys that have certified these */
+        enum capos_auth kind, by; /* what made it; … or has raised it last */
         enum binding binding;
         enum strength strength;
         uint32_t transport; /* enum packet_transport */

@@ -63,6 +63,8 @@ static const char *session_refusal(const struct session *e, const struct policy 
 {
         const struct proved proof = {e->by, e->binding, e->strength, e->unbound};
 
+        if (revoked_keys_have_session(&to->revoked, e))
+                return REVOKED_CREDENTIAL;
         if (!p)
                 return "policy: the profile is gone";
         if (!networks_admit(to->admission, e->origin->host))
@@ -261,6 +263,10 @@ static void dropped_follow(struct enrolment *n, const struct policy *to)
         const struct proved proof = {n->by, n->binding, n->strength, n->unbound};
         uint64_t end;
 
+        if (revoked_keys_have_enrolment(&to->revoked, n)) {
+                enrolment_over(n, "revoked key");
+                return;
+        }
         if (!p || !p->accounts || p->service || !proof_is_enough(&proof, p)) {
                 enrolment_over(n, "policy");
                 return;

@@ -135,6 +135,7 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         struct session_who who = {
                 .account = p->account,
                 .credential = f->credential,
+                .authority = p->authority,
                 .dates = {.made_ms = login_until(p), .account_ms = p->door.expires_ms},
                 .before = p->door.last,
                 .certified = f->kind == CAPOS_AUTH_PUBLIC_KEY && p->until_ms,
@@ -227,11 +228,13 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
         const struct raise raise = {
                 .to = login_profile(ad->origin.s, f, p, same ? e->profile->name : f->claim.profile),
                 .credential = f->credential,
+                .authority = p->authority,
                 .kind = proof.kind,
                 .strength = strength_made(&proof),
                 .unbound = f->method->unbound || p->unbound,
                 .certified = f->kind == CAPOS_AUTH_PUBLIC_KEY && p->until_ms};
         const struct session_renewal by = {.credential = f->credential,
+                                           .authority = p->authority,
                                            .duration_ms = f->duration_ms,
                                            .until_ms = login_until(p),
                                            .replaces = p->unbound};

@@ -155,6 +155,7 @@ static void key_certified(const struct claim *c, const struct proof_verdict *v,
                 (uint64_t)(v->until_s < INT64_MAX / 1000 ? v->until_s : INT64_MAX / 1000) * 1000;
         ret->profile = a->profile[which];
         capos_i_sshkey_fingerprint(v->key_hash, ret->credential);
+        memcpy(ret->authority, a->fingerprint[which], sizeof(ret->authority));
 }
 
 /* An authority may name whom it likes; who is nobody here is refused like anybody else. */

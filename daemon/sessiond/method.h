@@ -44,6 +44,7 @@ struct principal {
         const char
                 *profile; /* the one of the account's that it may have; NULL: any. The policy's */
         char credential[STORE_FINGERPRINT_BYTES]; /* what was proved; "": what was tried */
+        char authority[STORE_FINGERPRINT_BYTES];  /* the key that has certified that; "": none */
         uint64_t until_ms;                        /* wall time, when that is over; 0: it is not */
         struct store_door door;                   /* of the account; filled in by login.c */
         uint64_t

@@ -263,6 +263,8 @@ static int policy_fill(struct policy *p, manifest_reader m)
         if (!r)
                 r = passkeys_init(&p->passkeys, authentication_passkeys(a));
         if (!r)
+                r = revoked_keys_init(&p->revoked, authentication_revoked_fingerprints(a));
+        if (!r)
                 r = policy_entry(p, authentication_guest(a), &p->guest);
         if (!r)
                 r = policy_entry(p, authentication_anonymous(a), &p->anonymous);
@@ -315,6 +317,7 @@ void policy_deinit(struct policy *p)
         free(p->rules);
         authorities_deinit(&p->authorities);
         passkeys_deinit(&p->passkeys);
+        revoked_keys_deinit(&p->revoked);
         p->msg = capnp_msg_free(p->msg);
         free(p->bytes);
         *p = (struct policy){0};

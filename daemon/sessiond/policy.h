@@ -6,6 +6,7 @@
 #include "daemon-strength.h"
 #include "manifest.capnp-c.h"
 #include "passkeys.h"
+#include "revoked-keys.h"
 
 #include <capos/capnp.h>
 
@@ -84,6 +85,7 @@ struct policy {
         bool password, public_key;
         struct authorities authorities; /* who may certify SSH keys */
         struct passkeys passkeys;
+        struct revoked_keys revoked; /* whoever has them */
         struct policy_entry guest, anonymous;
         addresses_reader admission; /* in msg: who is spoken to at all */
         oidc_issuer_list issuers;   /* in msg; what is made of them is struct issuers */

@@ -72,6 +72,7 @@ int raise_session(struct session *e, const struct raise *by)
         e->unbound = by->unbound;
         e->certified |= by->certified;
         (void)snprintf(e->raised, sizeof(e->raised), "%s", by->credential);
+        session_rest_on(e, RESTS_RAISED, by->authority);
         if (e->enrolment) {
                 e->enrolment->profile = e->profile;
                 e->enrolment->by = e->by;
@@ -80,6 +81,7 @@ int raise_session(struct session *e, const struct raise *by)
                 if (by->certified)
                         origin_host(e->origin, e->enrolment->host, sizeof(e->enrolment->host));
                 memcpy(e->enrolment->raised, e->raised, sizeof(e->raised));
+                memcpy(e->enrolment->authority, e->authority, sizeof(e->authority));
         }
         session_tell_away(e);
         (void)snprintf(detail, sizeof(detail), "from %.64s, by %s", from, by->credential);

@@ -12,7 +12,7 @@ const char *raise_refuses_kind(enum capos_auth kind);
 /* What it is raised to, and by what. */
 struct raise {
         const struct policy_profile *to;
-        const char *credential;
+        const char *credential, *authority; /* that has certified it; NULL, "": none has */
         enum capos_auth kind;
         enum strength strength; /* what that is worth */
         bool unbound;           /* it is bound to no channel */

@@ -75,6 +75,7 @@ static struct enrolment enrol_describe(struct session *e)
         memcpy(n.credential, e->credential, sizeof(n.credential));
         memcpy(n.renewed, e->renewed, sizeof(n.renewed));
         memcpy(n.raised, e->raised, sizeof(n.raised));
+        memcpy(n.authority, e->authority, sizeof(n.authority));
         if (e->certified) /* it may be restricted to an address, which its prover has seen to */
                 origin_host(e->origin, n.host, sizeof(n.host));
         return n;

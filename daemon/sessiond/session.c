@@ -296,6 +296,12 @@ enum conn_class session_class(const char *account, enum capos_auth kind)
         return kind == CAPOS_AUTH_GUEST ? CLASS_GUEST : CLASS_ANONYMOUS;
 }
 
+void session_rest_on(struct session *e, unsigned what, const char *authority)
+{
+        (void)snprintf(e->authority[what], sizeof(e->authority[what]), "%s",
+                       authority ? authority : "");
+}
+
 static void session_name(struct session *e, const struct session_who *who)
 {
         uint8_t id[SESSION_ID_BYTES];
@@ -305,7 +311,9 @@ static void session_name(struct session *e, const struct session_who *who)
         snprintf(e->account, sizeof(e->account), "%s", who->account);
         snprintf(e->credential, sizeof(e->credential), "%s", who->credential);
         snprintf(e->made_in, sizeof(e->made_in), "%s", who->profile->name);
+        session_rest_on(e, RESTS_MADE, who->authority);
         if (who->enrolment) {
+                memcpy(e->authority, who->enrolment->authority, sizeof(e->authority));
                 memcpy(e->renewed, who->enrolment->renewed, sizeof(e->renewed));
                 memcpy(e->raised, who->enrolment->raised, sizeof(e->raised));
         }
@@ -413,6 +421,7 @@ static void session_tell_enrolment(const struct session *e)
                 return;
 
         memcpy(n->renewed, e->renewed, sizeof(n->renewed));
+        memcpy(n->authority, e->authority, sizeof(n->authority));
         n->dates = e->dates;
         n->deadline_ms = e->deadline_ms;
         n->begun_ms = e->begun_ms;
@@ -467,6 +476,7 @@ int session_renew(struct session *e, const struct session_renewal *by)
 
         e->asked_ms = by->duration_ms;
         (void)snprintf(e->renewed, sizeof(e->renewed), "%s", by->credential);
+        session_rest_on(e, RESTS_RENEWED, by->authority);
         session_tell_enrolment(e);
         randombytes_buf(e->challenge, sizeof(e->challenge));
         session_audit(e, "renewal", "ok", NULL, by->credential);

@@ -55,11 +55,12 @@ struct session {
         char credential[STORE_FINGERPRINT_BYTES]; /* what made it: "password", a fingerprint */
         char renewed[STORE_FINGERPRINT_BYTES];    /* what has renewed it last; "": nothing has */
         char raised[STORE_FINGERPRINT_BYTES];     /* what has raised it last; "": nothing has */
-        char made_in[POLICY_NAME_BYTES + 1];      /* the profile that it was made in */
-        enum capos_auth kind;                     /* what made it */
-        enum capos_auth by;                       /* … or has raised it last */
-        enum binding binding;                     /* of the proofs that renew it */
-        enum strength strength;                   /* … which are worth as much as that, or more */
+        char authority[RESTS][STORE_FINGERPRINT_BYTES]; /* the keys that have certified these */
+        char made_in[POLICY_NAME_BYTES + 1];            /* the profile that it was made in */
+        enum capos_auth kind;                           /* what made it */
+        enum capos_auth by;                             /* … or has raised it last */
+        enum binding binding;                           /* of the proofs that renew it */
+        enum strength strength; /* … which are worth as much as that, or more */
         uint8_t challenge[CAPOS_PROOF_NONCE_BYTES]; /* for renewing; zero when it can't be */
         uint64_t started_ms, expires_ms;            /* wall time */
         struct dates dates;                         /* … when it has to be over */
@@ -84,6 +85,7 @@ struct session {
 struct session_who {
         const char *account; /* "": nobody */
         const char *credential;
+        const char *authority; /* that has certified it; NULL, "": none has */
         enum capos_auth kind;
         enum binding binding;
         enum strength strength;
@@ -99,9 +101,10 @@ struct session_who {
 /* What a session is renewed by. */
 struct session_renewal {
         const char *credential;
-        uint64_t duration_ms; /* from now; 0: what the profile says */
-        uint64_t until_ms;    /* wall time, when what was proved is over; 0: it is not */
-        bool replaces;        /* … and when what made the session was, counts no more */
+        const char *authority; /* that has certified it; NULL, "": none has */
+        uint64_t duration_ms;  /* from now; 0: what the profile says */
+        uint64_t until_ms;     /* wall time, when what was proved is over; 0: it is not */
+        bool replaces;         /* … and when what made the session was, counts no more */
 };
 
 /* What a session is counted as. */
@@ -131,6 +134,8 @@ void session_tell_away(struct session *e);
  * and a new challenge; from now on it rests on that, too. 0 or -ENOMEM, and nothing has changed. */
 int session_renew(struct session *e, const struct session_renewal *by) CAPNP_MUST_USE;
 
+/* It rests on a key of this authority's; NULL, "": on none's. what: RESTS_… */
+void session_rest_on(struct session *e, unsigned what, const char *authority);
 /* Its dates, or the clock, are others now: it ends no later than they say. May end it. */
 void session_cut(struct session *e);
 

@@ -8,12 +8,14 @@ usage: accounts.py
 """
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 import instance
+import reconnect
 import sessionlib as s
 import sshkeys
 from sessionlib import Failed, Refused
@@ -277,6 +279,118 @@ class Cases(sshkeys.Keys):
         expect(self.last()["detail"], "account expired", "the record")
 
 
+class Revoked(sshkeys.Keys):
+    """A file of keys that are not believed any more, by an instance that is told of it while it runs."""
+
+    def __init__(self, folder):
+        os.mkdir(os.path.join(folder, "revoked"))
+        super().__init__(os.path.join(folder, "revoked"))
+        for name in ("ca", "ca2", "good", "lost", "shown", "away", "held", "other"):
+            self.keygen(name)
+        self.file("# nothing yet\n")
+
+    def file(self, text):
+        with open(self.path("list"), "w", encoding="ascii") as f:
+            f.write(text)
+        os.chmod(self.path("list"), 0o600)
+
+    def manifest(self):
+        by = ", ".join(f'(name = "{n}", key = "{self.read(n + ".pub")}")' for n in ("ca", "ca2"))
+        return instance.manifest().replace(
+            "authentication = (", f"authentication = (revokedKeys = \"{self.path('list')}\", "
+            f"sshAuthorities = [{by}],", 1)
+
+    def run_all(self):
+        with instance.Instance(self.manifest(), user=False) as target:
+            target.add_user("ada")
+            for name in ("good", "lost", "shown", "away"):
+                self.capos(0, "account", "key", "add", "ada", self.path(name + ".pub"), "--state",
+                           target.state)
+            self.certify("held")
+            self.certify("other", by="ca2")
+            self.listed(target)
+
+    def capos(self, code, *words):
+        done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), *words],
+                              env=self.env, capture_output=True, text=True, timeout=60, check=False,
+                              stdin=subprocess.DEVNULL)
+        if code is not None and done.returncode != code:
+            raise Failed(f"{words}: {done}")
+        return done
+
+    def login(self, target, name, code=0):
+        return self.capos(code, "login", f"ada@plain:{target.address}", "--identity",
+                          self.path(name), "--as", name, "--non-interactive").stderr
+
+    def lives(self, name):
+        return not self.capos(None, "call", "-s", name, "system_info", "motd").returncode
+
+    def refused(self, target, *names):
+        """As one that the account never had is."""
+        stranger = "stranger" + names[0].split("-")[0]
+        self.keygen(stranger)
+        wanted = self.login(target, stranger, 3)
+        for name in names:
+            expect(self.login(target, name, 3).replace(self.path(name), ""),
+                   wanted.replace(self.path(stranger), ""), name)
+            with open(os.path.join(target.state, "audit.log"), encoding="utf-8") as f:
+                last = [r for r in map(json.loads, f) if r.get("what") == "attempt"][-1]
+            expect((last["outcome"], last["detail"].split(":")[0]),
+                   ("denied.credentials", "revoked key"), f"{name}: the record")
+
+    def with_a_line(self, target, act):
+        """Its client is away meanwhile, and does not come back."""
+        host, port = target.address.rsplit(":", 1)
+        line = reconnect.Line(socket.AF_INET, ("127.0.0.1", 0), (host, int(port)))
+        try:
+            self.capos(0, "login", "ada@plain:127.0.0.1:%d" % line.address[1], "--identity",
+                       self.path("away"), "--as", "away", "--non-interactive")
+            line.up = False
+            line.cut()
+            instance.until(lambda: self.dropped(target) == 1, "the drop")
+            act()
+            expect(self.dropped(target), 0, "what waits for its client")
+            line.up = True
+            instance.until(lambda: "could not be made again: denied.credentials" in
+                           self.capos(None, "caps", "-s", "away").stderr, "the end")
+        finally:
+            line.close()
+
+    @staticmethod
+    def dropped(target):
+        admin = target.admin()
+        try:
+            return len([x for x in admin.sessions() if x["dropped"]])
+        finally:
+            admin.close()
+
+    def listed(self, target):
+        all_of = ("good", "lost", "shown", "held-cert.pub", "other-cert.pub")
+        for name in all_of:
+            self.login(target, name)
+        expect([n for n in all_of if self.lives(n)], list(all_of), "before")
+        self.file(f"{self.read('lost.pub')}\nnokey\n")
+        done = target.reload()
+        expect((done.returncode, f"{self.path('list')}:2: a key is a line" in done.stderr),
+               (1, True), f"a file that is broken: {done}")
+        expect([n for n in all_of if self.lives(n)], list(all_of), "nothing has changed")
+        self.capos(0, "logout", "-s", "lost")
+        self.login(target, "lost")
+        self.file(f"# mine\n{self.read('lost.pub')}\n\n256 {self.fingerprint('shown')} x (ED25519)\n"
+                  f"{self.fingerprint('held')}\n{self.fingerprint('away')}\n")
+        self.with_a_line(target, lambda: expect(target.reload().returncode, 0, "the reload"))
+        told = self.capos(3, "caps", "-s", "lost").stderr
+        expect("revoked: what it was proved by was taken away" in told, True, told)
+        expect([n for n in all_of if self.lives(n)], ["good", "other-cert.pub"], "who goes on")
+        self.refused(target, "lost", "shown", "held-cert.pub")
+        self.file(self.read("ca2.pub") + "\n")
+        expect(target.reload().returncode, 0, "the reload")
+        expect([n for n in ("good", "other-cert.pub") if self.lives(n)], ["good"], "who goes on")
+        self.refused(target, "other-cert.pub")
+        self.login(target, "lost")
+        self.login(target, "held-cert.pub")
+
+
 def manifest(admission="", profile_from=""):
     near = instance.profile("near", ["session", "system_info"])
     text = instance.manifest(profiles=[near.replace("lease", f"from = {profile_from}, lease", 1)
@@ -344,6 +458,7 @@ def main():
                      "a_service_account_has_them_too",
                      "options_that_are_wrong", "expires", "no_renewal_outlives_it", "a_flow_under_way_meets_it"]
             code = instance.run_cases(SCRIPT, [(n, getattr(cases, n)) for n in names] + [
+                ("revoked_keys", lambda: Revoked(folder).run_all())] + [
                 (f.__name__, f) for f in (lists_are_checked, strangers_are_not_spoken_to,
                                           a_profile_is_for_some_addresses)])
         finally:

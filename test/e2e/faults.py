@@ -20,7 +20,7 @@ SCRIPT = "e2e-faults"
 CAPOSD = os.path.join(TOP, "daemon", "caposd")
 # Who complains, and what of a source is not about manifests.
 SOURCES = ("certificates.c", "manifest-check.c", "manifest-passkeys.c", "manifest-profiles.c",
-           "manifest-strength.c", "providers.c")
+           "manifest-strength.c", "providers.c", "revoked-keys.c")
 CALL = re.compile(r"\b(?:rule_)?(?:check_)?fault(?:_in|_at|_of)?\(|\bcheck_(?:duration|size)\(")
 TEXT = r'"(?:[^"\\\n]|\\.)*"'
 # Said by another test, which knows why: a file that another user has, memory that is short.
@@ -30,6 +30,19 @@ ELSEWHERE = {
 NOBODY = "nobody can log in: no profile, or no way in"  # a warning
 PIN = f'"sha256:{"A" * 43}"'
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJKVfPmfTDrrJhC+gvMc1hrwOFliMdu8EvrAPz5H+oS4"
+# Of keys: good lines, and others.
+REVOKED = f"""# lost
+  {KEY} a laptop
+
+SHA256:{"A" * 43}
+256 SHA256:{"A" * 43} a comment (ED25519)
+laptop
+ssh-rsa {KEY.split()[1]}
+{KEY[:-8]}
+SHA256:{"A" * 42}
+256 MD5:00:11
+ssh-ed25519-cert-v01@openssh.com AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAAA==
+"""
 SERVICE = 'name = "a", program = "capos-chat", interfaceId = 0x8000000000000001'
 
 
@@ -110,6 +123,9 @@ class Cases:
         self.file("lines", b"one\ntwo\n")
         self.file("open", b"secret\n", 0o644)
         self.file("large", b"x" * 70000)
+        self.file("writable", b"", 0o664)
+        self.file("zero", b"# \0\n")
+        self.file("revoked", REVOKED.encode())
         self.file("key.pem", b"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n")
 
     def check(self, text):
