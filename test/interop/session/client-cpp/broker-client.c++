@@ -29,6 +29,7 @@
 #include <deque>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -112,7 +113,7 @@ class Client
                 capnp::Capability::Client cap;
                 uint64_t interface;
         };
-        std::map<std::string, Held> held;
+        std::map<std::string, std::unique_ptr<Held>> held;
         std::deque<Called> sent;
 };
 
@@ -168,14 +169,14 @@ std::string Client::get(const std::string &name, uint64_t interface)
         get.setName(name);
         get.setExpectedInterfaceId(interface);
         auto r = wait(get.send());
-        held.erase(name);
-        held.emplace(name, Held{r.getCap().castAs<capnp::Capability>(), interface});
+        held[name] = std::make_unique<Held>(
+                Held{r.getCap().castAs<capnp::Capability>(), interface});
         return "{}";
 }
 
 Called Client::send(const std::string &name, uint16_t method)
 {
-        Held &h = held.at(name);
+        Held &h = *held.at(name);
         auto r = h.cap.typelessRequest(h.interface, method, nullptr);
 
         /* All parameters are what they are by default. */
