@@ -485,6 +485,56 @@ class Cases(c.Cheats):
                                  "oidcDeviceCode")
         return layer
 
+    def device_of_another(self):
+        """A flow of another connection that waits for its code: its number is nothing here."""
+        flow = self.device()
+        try:
+            s.answer(s.Ref(self.peer(), flow.number, s.FLOW), "")
+        except (s.Refused, Failed, s.Closed) as e:
+            if isinstance(e, s.Refused) and e.code.startswith("denied."):
+                raise Failed(f"it is known there: {e}") from e
+            return "vat"
+        raise Failed("it got through")
+
+    def device_late(self):
+        """Whose code is too old, though the provider would still give a token for it; nor is it asked."""
+        self.op.answers["/device"] = lambda h, _: h.answer(200, {
+            "device_code": "the-device-code", "user_code": "WDJB-MJHT", "interval": 1, "expires_in": 1,
+            "verification_uri": f"{self.op.url}/activate"})
+        flow, before = self.device(), self.op.count("/token")
+        layer = self.refuses("in time", lambda: self.finish(flow, ""), "denied.flow",
+                             kind="oidcDeviceCode")
+        if self.op.count("/token") != before:
+            raise Failed("the provider was asked for a token")
+        return layer
+
+    def device_hurried(self):
+        """Asking again and again while nobody has said yes: that makes the provider be asked no more
+        often, and comes to nothing."""
+        asked = []
+        def pending(handler, _):
+            asked.append(time.monotonic())
+            handler.answer(400, {"error": "authorization_pending" if len(asked) < 3 else
+                                 "access_denied"})
+        self.op.answers["/token"] = pending
+        flow = self.device()
+        first = flow.send(0, Struct(b"", [b""]))
+        others = [flow.send(0, Struct(b"", [b""])) for _ in range(3)]
+        for question in others:
+            self.refused("denied.flow", lambda q=question: flow.peer.wait(q), audit=False)
+        layer = self.refuses("", lambda: flow.peer.wait(first), kind="oidcDeviceCode",
+                             layer="sessiond")
+        if len(asked) != 3 or min(b - a for a, b in zip(asked, asked[1:])) < 0.9:
+            raise Failed(f"the provider was asked at {asked}")
+        return layer
+
+    def device_by_another(self):
+        """Somebody else says yes: it is his account then, and never the one that was named."""
+        self.op.claims = {"groups": ["people"], "sub": "somebody else"}
+        flow = self.device(account=USER)
+        return self.refuses("it is op-", lambda: self.finish(flow, ""), layer="sessiond",
+                            kind="oidcDeviceCode")
+
     def device_token(self):
         """The token is judged as any."""
         for claims, why in (({"aud": "another"}, "for somebody else"), ({"exp": 1}, "expired"),
@@ -654,7 +704,7 @@ NAMES = ("honest", "other_provider", "made", "same_flow", "other_flow", "state_r
          "renewal_by_another", "renewal_by_less", "first_of_all", "crowd_of_one", "crowd_of_many",
          "asked_for_codes", "asked_for_tokens", "made_for_nothing", "pushed_out", "neighbours",
          "renewal_without_asking", "other_channel", "middle_own_key", "middle_stolen_key",
-         "device_between")
+         "device_between", "device_of_another", "device_late", "device_hurried", "device_by_another")
 
 
 if __name__ == "__main__":
