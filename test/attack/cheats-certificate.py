@@ -62,11 +62,12 @@ class Maker:
                                            serialization.NoEncryption()))
 
     def built(self, how):
-        begin, authority = datetime.datetime(2020, 1, 1), how.get("authority", False)
+        begin = datetime.datetime(how.get("year", 2020), 1, 1)
+        authority = how.get("authority", False)
         made = (x509.CertificateBuilder().subject_name(self.subject)
                 .issuer_name(how.get("issuer", self.by.subject)).public_key(self.key.public_key())
                 .serial_number(x509.random_serial_number()).not_valid_before(begin)
-                .not_valid_after(begin + datetime.timedelta(days=20000))
+                .not_valid_after(begin + datetime.timedelta(days=how.get("days", 20000)))
                 .add_extension(x509.BasicConstraints(authority, None), True))
         if how.get("mails"):
             made = made.add_extension(mail_names(how["mails"]), False)
@@ -92,9 +93,27 @@ class Target(c.Target):
     def __init__(self):
         self.place = tempfile.TemporaryDirectory(prefix="capos-ca-")
         self.ca = Maker(self.place.name, "ca", authority=True)
+        self.late = Maker(self.place.name, "late", self.ca, authority=True, days=1)
+        self.early = Maker(self.place.name, "early", self.ca, authority=True, year=2045)
+        self.list = os.path.join(self.place.name, "crl.pem")
+        self.list_revoked([])
         super().__init__(ways=f"""certificates = (
-            authorities = [(name = "ours", file = "{self.ca.path}")],
+            authorities = [(name = "ours", file = "{self.ca.path}", revocations = "{self.list}")],
             rules = [(authority = "ours", email = ["*@example.org"], accountFromName = true)]), """)
+
+    def list_revoked(self, revoked):
+        """Writes the list of each authority; revoked: certificates of the first."""
+        now, text = datetime.datetime.utcnow(), b""
+        for one in (self.ca, self.late, self.early):
+            made = (x509.CertificateRevocationListBuilder().issuer_name(one.subject)
+                    .last_update(now).next_update(now + datetime.timedelta(days=30)))
+            for who in revoked if one is self.ca else ():
+                serial = x509.load_der_x509_certificate(who.der).serial_number
+                made = made.add_revoked_certificate(x509.RevokedCertificateBuilder().serial_number(
+                    serial).revocation_date(now).build())
+            text += made.sign(one.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        with open(self.list, "wb") as f:
+            f.write(text)
 
     def __exit__(self, *error):
         super().__exit__(*error)
@@ -222,6 +241,27 @@ class Cases(c.Cheats):
         own = Maker(self.folder, "ca", authority=True)
         return self.wrong(self.chained(own), STRANGE)
 
+    # ---- when
+
+    def expired(self):
+        """Its own time, and that of who has issued it."""
+        self.wrong(self.made(days=1), "has expired")
+        return self.wrong(self.chained(self.target.late), "has expired")
+
+    def not_yet(self):
+        self.wrong(self.made(year=2045), "not valid yet")
+        return self.wrong(self.chained(self.target.early), "not valid yet")
+
+    def revoked(self):
+        """By its authority's list, which says nothing about others."""
+        who = self.made()
+        self.let_in(self.login(self.peer(who)), USER)
+        self.target.list_revoked([who])
+        self.capos("cert", "crl", "--state", self.target.state)
+        layer = self.wrong(who, "was revoked")
+        self.let_in(self.login(self.peer(self.carol)), USER)
+        return layer
+
     # ---- what it says
 
     def other_purpose(self):
@@ -282,7 +322,7 @@ NAMES = ("honest", "middle_own_key", "middle_stolen_key", "middle_own_certificat
          "flow_begun_before", "flow_of_another", "something_said", "without_tls", "own_authority",
          "by_itself", "by_a_leaf", "by_another", "other_purpose", "weak_key", "unknown_extension",
          "tampered", "nearly_the_name", "name_elsewhere", "other_account", "renewal_of_others",
-         "renewal_by_less")
+         "renewal_by_less", "expired", "not_yet", "revoked")
 
 
 if __name__ == "__main__":
