@@ -139,6 +139,11 @@ int cli_read_password(struct cli *c, const char *prompt, bool from_stdin, bool t
 int cli_read_secret_file(struct cli *c, const char *path, const char *what, char *to,
                          size_t room) CAPNP_MUST_USE;
 
+/* Whether a password is to prove it: --password, --password-stdin, --password-file. */
+bool cli_has_password_option(const struct cli *c);
+/* Reads it from where these say; without any, from the terminal. Likewise. */
+int cli_take_password(struct cli *c, const char *prompt, char *to, size_t room) CAPNP_MUST_USE;
+
 /* Whether there is a terminal that somebody may be asked on (--non-interactive). */
 bool cli_has_terminal(const struct cli *c);
 /* Asks for a secret on the terminal. false: there is no terminal, or nothing was typed. */

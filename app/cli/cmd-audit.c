@@ -88,11 +88,12 @@ static int verify_print(const struct cli *c, const char *path, const struct audi
                                                    (json_int_t)p->chain.records, "segments",
                                                    (json_int_t)p->segment, "hash", hash,
                                                    "witnesses", (json_int_t)t->agree));
-        printf("%s: %" PRIu64 " records, complete and unchanged. The last one's hash, to be kept "
+        printf("%s: %" PRIu64 " %s, complete and unchanged. The last one's hash, to be kept "
                "elsewhere:\n%s\n",
-               path, p->chain.records, hash);
+               path, p->chain.records, p->chain.records == 1 ? "record" : "records", hash);
         if (c->witness)
-                printf("What users were told of it is in it: %zu times.\n", t->agree);
+                printf("What users were told of it is in it: %zu %s.\n", t->agree,
+                       t->agree == 1 ? "time" : "times");
         return EXIT_OK;
 }
 

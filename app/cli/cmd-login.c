@@ -198,7 +198,8 @@ static int login_report(const struct login *l, pid_t pid)
         cli_print_safe(*i.account ? i.account : i.kind);
         printf(" (profile ");
         cli_print_safe(i.profile);
-        printf("), %u capabilities, ends %s. This login is called ", n, until);
+        printf("), %u %s, ends %s. This login is called ", n,
+               n == 1 ? "capability" : "capabilities", until);
         cli_print_safe(l->alias);
         printf(".\n");
         return EXIT_OK;

@@ -95,7 +95,8 @@ static void info_print(const struct capos_session_info *i, const struct reached 
         line_print("renewable", i->renew_challenge.len ? "yes, by `capos renew`" : "no");
         if (at_whom->reconnects) {
                 cli_format_time(at_whom->reconnected_at_ms, at, sizeof(at));
-                (void)snprintf(both, sizeof(both), "%u times, last at %s", at_whom->reconnects, at);
+                (void)snprintf(both, sizeof(both), "%u %s, last at %s", at_whom->reconnects,
+                               at_whom->reconnects == 1 ? "time" : "times", at);
                 line_print("dropped", both);
         }
 }
@@ -250,10 +251,18 @@ static int renew_service_key(struct cli *c, agent_info_reader login, capos_key *
         return keys_of_file(c, file, ret_k);
 }
 
+/* One that waits for a finger. */
+static void renew_say_touch(const capos_key *key)
+{
+        if (capos_key_needs_touch(key))
+                (void)fprintf(stderr, "capos: touch the security key %s\n",
+                              capos_key_fingerprint_peek(key));
+}
+
 /* By what made the session, unless an option says otherwise. */
 static enum capos_auth renew_kind(const struct cli *c, const char *made_by)
 {
-        if (c->password || c->password_stdin)
+        if (cli_has_password_option(c))
                 return CAPOS_AUTH_PASSWORD;
         if (!strcmp(made_by, capos_auth_name(CAPOS_AUTH_SERVICE)))
                 return CAPOS_AUTH_SERVICE;
@@ -272,7 +281,7 @@ static bool is_kind(const char *text, enum capos_auth kind)
 /* Whether it is proved in steps, and how: by what an option says, else by what made the session. */
 static bool renew_has_steps(const struct cli *c, const char *made_by, enum capos_auth *ret_kind)
 {
-        bool chosen = c->method || c->identity || c->password || c->password_stdin;
+        bool chosen = c->method || c->identity || cli_has_password_option(c);
 
         if (c->passkey_command || is_kind(made_by, CAPOS_AUTH_PASSKEY))
                 *ret_kind = CAPOS_AUTH_PASSKEY;
@@ -301,7 +310,7 @@ static enum capos_auth raise_kind(const struct cli *c)
                 return CAPOS_AUTH_OIDC_DEVICE_CODE;
         if (c->identity || !strcmp(m, "key"))
                 return CAPOS_AUTH_PUBLIC_KEY;
-        if (c->password || c->password_stdin || !strcmp(m, "password"))
+        if (cli_has_password_option(c) || !strcmp(m, "password"))
                 return CAPOS_AUTH_PASSWORD;
 
         return CAPOS_AUTH_KINDS;
@@ -341,9 +350,7 @@ static int renew_by_key(struct cli *c, enum capos_auth kind, struct capnp_buf *p
         if (r)
                 return r;
 
-        if (capos_key_needs_touch(key))
-                (void)fprintf(stderr, "capos: touch the security key %s\n",
-                              capos_key_fingerprint_peek(key));
+        renew_say_touch(key);
         how.key = key;
         return capos_client_renewal_proof(c->client, &how, proof, &e)
                        ? cli_fail_error(c, &e, "renew")
@@ -360,7 +367,7 @@ static int renew_by_password(struct cli *c, struct capnp_buf *proof)
 
         (void)capos_client_info(c->client, &i);
         (void)snprintf(prompt, sizeof(prompt), "Password of %.100s", i.account);
-        r = cli_read_password(c, prompt, c->password_stdin, false, password, 1025);
+        r = cli_take_password(c, prompt, password, 1025);
         if (r)
                 return r;
 
@@ -392,7 +399,11 @@ static int renew_raising(struct cli *c, const char *account)
         if (cli_wait(c, q, CLI_ANSWER_MS))
                 return cli_fail_question(c, q, NULL);
         r = renew_key(c, session_agent_info_info(q), &key);
-        return r ? r : raise_by_key(c, key);
+        if (r)
+                return r;
+
+        renew_say_touch(key);
+        return raise_by_key(c, key);
 }
 
 static bool renew_has_method(const char *name)

@@ -184,7 +184,8 @@ static const struct cli_option passkey_add_options[] = {
 static const struct cli_option methods_options[] = {EXPECT_OPTION, VIA_OPTION, {0}};
 
 static const struct cli_option login_options[] = {
-        {"profile", 0, "P", "the profile to ask for (default: the account's first)",
+        {"profile", 0, "P",
+         "the profile to ask for (default: the account's first that takes the proof)",
          offsetof(struct cli, profile)},
         {"identity", 'i', "FILE",
          "log in by this private key, from a file or an ssh-agent; or by FILE-cert.pub",
@@ -282,6 +283,8 @@ static const struct cli_option renew_options[] = {
          offsetof(struct cli, password)},
         {"password-stdin", 0, NULL, "prove it by password, one line of standard input",
          offsetof(struct cli, password_stdin)},
+        {"password-file", 0, "FILE", "prove it by password, the first line of FILE",
+         offsetof(struct cli, password_file)},
         {"method", 0, "NAME",
          "by an identity provider: oidc, oidc-device (default: as it was made)",
          offsetof(struct cli, method)},

@@ -95,9 +95,9 @@ static enum way_end key_run(struct login *l)
         left = keys_left(&keys);
         if (left)
                 login_say(l,
-                          "%u keys of the ssh-agent were not tried: name the right one by "
+                          "%u %s of the ssh-agent not tried: name the right one by "
                           "--identity FILE.pub",
-                          left);
+                          left, left == 1 ? "key was" : "keys were");
         if (tried)
                 return WAY_REFUSED;
         (void)snprintf(l->why, sizeof(l->why),

@@ -9,11 +9,6 @@
 
 enum { PASSWORD_ROOM = 1040, PASSWORD_BYTES = 1024, PASSWORD_TRIES = 3 };
 
-static bool password_asked(const struct cli *c)
-{
-        return c->password || c->password_stdin || c->password_file;
-}
-
 static bool password_is_read(const struct cli *c)
 {
         return c->password_stdin || c->password_file;
@@ -39,10 +34,7 @@ static int password_try(struct login *l, const char *prompt)
         char password[PASSWORD_ROOM];
         int r;
 
-        l->exit = l->c->password_file ? cli_read_secret_file(l->c, l->c->password_file, "password",
-                                                             password, PASSWORD_BYTES + 1)
-                                      : cli_read_password(l->c, prompt, l->c->password_stdin, false,
-                                                          password, PASSWORD_BYTES + 1);
+        l->exit = cli_take_password(l->c, prompt, password, PASSWORD_BYTES + 1);
         if (l->exit)
                 return 0;
 
@@ -76,6 +68,6 @@ static enum way_end password_run(struct login *l)
 const struct way way_password = {.name = "password",
                                  .kind = CAPOS_AUTH_PASSWORD,
                                  .option = "--password",
-                                 .asked = password_asked,
+                                 .asked = cli_has_password_option,
                                  .ready = password_ready,
                                  .run = password_run};

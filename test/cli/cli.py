@@ -463,6 +463,11 @@ def renewal_by_password(g):
     r = g.ok("renew", "--password-stdin", "--duration", "10m", "--json", stdin=PASSWORD).json
     holds(r["expiresAtMs"] != before, "not renewed")
     holds(abs(r["expiresAtMs"] / 1000 - time.time() - 600) < 30, "not for ten minutes")
+    for text, mode, code in ((PASSWORD, 0o600, 0), ("no", 0o600, 3), (PASSWORD, 0o644, 1)):
+        with open(g.path("pw"), "w", encoding="ascii") as f:
+            f.write(text + "\n")
+        os.chmod(g.path("pw"), mode)
+        equal(g.run("renew", "--password-file", g.path("pw")).code, code)
     g.ok("call", "system_info", "motd")
     for wrong in ("-5", "soon", "5 parsecs", ""):
         g.error(2, "usage", "renew", "--duration", wrong, "--password-stdin")
@@ -620,6 +625,7 @@ def completion(g):
     equal(complete("account", "key", "r"), ["remove"])
     equal(complete("login", "--passw"), ["--password", "--password-stdin", "--password-file"])
     equal(complete("login", "--method", "p"), ["passkey", "password"])
+    equal(complete("renew", "--passw"), ["--password", "--password-stdin", "--password-file"])
     equal(complete("renew", "--method", ""), ["oidc", "oidc-device"])
     equal(complete("whoami", "--session", ""), ["work"])
     holds({"system_info", "chat"} <= set(complete("call", "")), "capabilities")

@@ -219,7 +219,8 @@ def by_a_services_key(t):
     t.types("openssl genpkey -algorithm ed25519 -out bot.pem; chmod 600 bot.pem")
     t.types("capos service-account add bot --profile robot")
     t.types("openssl pkey -in bot.pem -pubout | capos service-account key add bot -")
-    t.types("capos login bot@$A --method service --identity bot.pem", "^Logged in as bot .profile robot.")
+    t.types("capos login bot@$A --method service --identity bot.pem",
+            "^Logged in as bot .profile robot., 1 capability, ends in")
     is_in(t, "serviceCredential", "bot")
     t.types("capos login bot@$A --method service --identity bot.pem --non-interactive", "^Logged in as bot")
     is_in(t, "serviceCredential", "bot")
