@@ -6,9 +6,12 @@ import os
 import re
 import shlex
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import oplib  # noqa: E402
+import sshkeys  # noqa: E402
+from instance import Skip  # noqa: E402
 from rows import row
 from terminal import Terminal, need
 
@@ -16,13 +19,15 @@ ALL = ("key", "certificate", "passkey", "oidc", "oidc-device", "password", "serv
 
 # What is put into the manifest that is built in.
 OPEN = """s|guest = (enabled = false)|guest = (enabled = true, profile = "anonymous")|
-s|( name = "operator",|( name = "robot", service = true, bundle = [(name = "session")] ), & unbound = true,|
+s|( name = "operator",|( name = "robot", service = true, unbound = true, bundle = [(name = "session")] ), & \\
+ unbound = true,|
 s|authentication = (|& certificates = (authorities = [(name = "ours", file = "{home}/ca.pem")], \\
  rules = [(authority = "ours", email = ["*@example.org"], accountFromName = true)]), \\
  sshAuthorities = [(name = "office", key = "{key}")], \\
  passkeys = (relyingParty = "capos.example", origins = ["{origin}"]), \\
  oidc = [(name = "op", issuer = "{op}", clientId = "{client}", clientSecretFile = "{home}/secret", loopback = true, \\
- rules = [(claims = [(name = "groups", value = "people")], account = "alice")])],|
+ audience = "here", rules = [(claims = [(name = "groups", value = "people")], account = "alice"), \\
+ (claims = [(name = "roles", value = "deploy")], account = "bot")])],|
 """
 ORIGIN = "https://login.capos.example"
 
@@ -97,6 +102,25 @@ def by_a_key_in_an_agent(t):
 
 
 @row()
+def by_a_security_key(t):
+    """One without hardware, which touches itself; whoever has one is told to."""
+    if not os.path.exists(sshkeys.PROVIDER):
+        raise Skip("there are no security keys here (openssh-tests)")
+    starts(t)
+    t.types(f"export SSH_SK_PROVIDER={sshkeys.PROVIDER}; eval $(ssh-agent -a $HOME/agent -P '/usr/lib/*')")
+    touch = "^capos: touch the security key SHA256:"
+    for kind in ("ed25519-sk", "ecdsa-sk"):
+        t.types(f"ssh-keygen -q -t {kind} -N '' -f {kind} && ssh-add -q {kind} && rm {kind}")
+        t.types(f"capos account key add alice {kind}.pub", "SHA256:")
+        t.types(f"capos login alice@$A --identity {kind}.pub --non-interactive", touch, "^Logged in as alice")
+        is_in(t, "publicKey")
+    t.types("capos login alice@$A", touch, "^Logged in as alice", never=("Password",))
+    t.types("capos renew", touch, "^by +publicKey$")
+    is_in(t, "publicKey")
+    t.types("ssh-agent -k")
+
+
+@row()
 def by_a_certified_key(t):
     starts(t)
     # Of one that is asked for, the first words are what is true: not that it is not offered.
@@ -139,6 +163,7 @@ def by_a_password(t):
     t.types("(umask 077; echo 'correct horse' > pw)")
     for more in ("--password-stdin <pw", "--password-file pw", "--password-file /dev/fd/5 5<pw"):
         t.types(f"capos login alice@$A --non-interactive {more}", "^Logged in as alice")
+        t.types(f"capos renew {more}", "^by +password$", never=("Password of",))
         is_in(t, "password")
 
 
@@ -229,6 +254,33 @@ def by_a_services_key(t):
     t.types("capos login bot@$A --method service", "by service: ", code=1)
     t.types("echo 'correct horse' | capos login alice@$A --profile nowhere --password-stdin", "capos login -v", code=3)
     t.types("capos login alice@127.0.0.1:9", "Connection refused: .*capos up", code=4)
+
+
+def token(t, op, name):
+    """An access token of a program's, in a file."""
+    text = op.key.token({"iss": op.url, "sub": "the deployer", "aud": "here", "roles": ["deploy"], "jti": name,
+                         "exp": int(time.time()) + 3600}, typ="at+jwt")
+    with open(t.home.path("home/" + name), "wb", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+        f.write(text + b"\n")
+
+
+@row()
+def by_an_access_token(t):
+    with Provided() as op:
+        starts(t, op.url)
+        t.types("capos service-account add bot --profile robot")
+        for name in ("first", "second", "third"):
+            token(t, op, name)
+        t.types("chmod 644 first; capos login $A --token-file first", "others can read this token", "chmod 600", code=1)
+        t.types("chmod 600 first; capos login $A --token-file first", "^Logged in as bot .profile robot.",
+                never=("Password",))
+        t.types("capos renew --token-file second", "^by +serviceCredential$")
+        is_in(t, "serviceCredential", "bot")
+        t.types("capos login bot@$A --method service --token-file third --non-interactive", "^Logged in as bot")
+        is_in(t, "serviceCredential", "bot")
+        # Each is good once, be it for a login or a renewal.
+        for name in ("first", "second", "third"):
+            t.types(f"capos login $A --token-file {name} --non-interactive", "not right", code=3)
 
 
 @row()
