@@ -33,6 +33,10 @@ WAIT_S = 120
 ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
 CAPOS = os.path.join(instance.build_folder(), "bin", "capos")
 SERVICE = 8
+# What each profile has: no two the same, and none what guests have, so that a wrong one is seen.
+BUNDLES = {"operator": ["chat", "session", "system_info"],
+           "lounge": ["notes", "session", "system_info"],
+           "robot": ["chat", "notes", "session", "system_info"]}
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 
@@ -136,13 +140,14 @@ class Cases:
             f.write("a secret & more")
         profiles = [self.profile("lounge", "unbound = true"),
                     self.profile("robot", "unbound = true, service = true")]
+        notes = instance.service("notes", "capos-system-info", s.SYSTEM_INFO, ["--motd", "Notes."])
         # One provider, for each algorithm by the client that is signed for by it.
         rules = """rules = [
             (claims = [(name = "client_id", value = "ci")], account = "ci"),
             (claims = [(name = "client_id", value = "deputy")], account = "ci"),
             (claims = [(name = "groups", value = "admins")], account = "alice"),
             (claims = [(name = "groups", value = "people")], create = true, profile = "lounge")]"""
-        self.texts = {a: instance.manifest(profiles=profiles).replace(
+        self.texts = {a: instance.manifest(profiles=profiles, services=[notes]).replace(
             "authentication = (", f"""authentication = (oidc = [(name = "op", issuer = "{self.op.url}",
               clientId = "capos-{a}", clientSecretFile = "{secret}", loopback = true,
               audience = "capos-api", {rules})],\n""", 1) for a in ALGORITHMS}
@@ -150,7 +155,7 @@ class Cases:
 
     @staticmethod
     def profile(name, more):
-        return instance.profile(name, ["session", "system_info"]).replace("lease", f"{more}, lease", 1)
+        return instance.profile(name, BUNDLES[name]).replace("lease", f"{more}, lease", 1)
 
     def instance(self, algorithm="RS256"):
         self.target = instance.Instance(self.texts[algorithm])
@@ -168,11 +173,27 @@ class Cases:
         if wanted not in out:
             raise Failed(f"{words}: {out!r} {err!r}")
 
-    def login(self, words, do, wanted, renewal=()):
-        """A login, its renewal by the same, and its end."""
-        self.proved(["login", self.target.where, "--as", "it", *words], do, wanted)
+    def told(self, *words):
+        out, err = self.capos(*words, "--session", "it", "--json").communicate(timeout=WAIT_S)
+        if err:
+            raise Failed(f"{words}: {err!r}")
+        return json.loads(out)
+
+    def has(self, profile, kind):
+        """The session is what it should be, and has what its profile says, no more and no less."""
+        i = self.told("whoami")
+        caps = sorted(c["name"] for c in self.told("caps")["capabilities"])
+        if (i["profile"], i["kind"], caps) != (profile, kind, BUNDLES[profile]):
+            raise Failed(f"it should be {profile} by {kind}, with {BUNDLES[profile]}: {i}, {caps}")
+
+    def login(self, words, do, who, kind, renewal=()):
+        """A login, its renewal by the same, and its end. who: how the account begins, and the profile."""
+        name, profile = who
+        self.proved(["login", self.target.where, "--as", "it", *words], do,
+                    f"Logged in as {name}")
+        self.has(profile, kind)
         self.proved(["renew", "--session", "it", *renewal], do, "renewable  yes")
-        self.said("caps", "--session", "it", wanted="system_info")
+        self.has(profile, kind)
         self.said("logout", "--session", "it", wanted="Logged out")
 
     def proved(self, words, do, wanted):
@@ -202,7 +223,8 @@ class Cases:
 
     def by_browser(self, algorithm):
         with self.instance(algorithm):
-            self.login(["--method", "oidc"], self.browse("admin ada"), "Logged in as alice (profile operator)")
+            self.login(["--method", "oidc"], self.browse("admin ada"), ("alice ", "operator"),
+                       "oidcAuthorizationCodePkce")
 
     def by_device(self):
         def do(said):
@@ -212,7 +234,7 @@ class Cases:
             return found
 
         with self.instance():
-            self.login(["--method", "oidc-device"], do, "(profile lounge)")
+            self.login(["--method", "oidc-device"], do, ("op-", "lounge"), "oidcDeviceCode")
 
     # ---- programs
 
@@ -222,7 +244,7 @@ class Cases:
         for path in paths:
             with open(path, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
                 f.write(another())
-        self.login(["--token-file", paths[0]], None, "Logged in as ci (profile robot)",
+        self.login(["--token-file", paths[0]], None, ("ci ", "robot"), "serviceCredential",
                    ["--token-file", paths[1]])
 
     def of_client(self):
