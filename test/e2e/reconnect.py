@@ -381,6 +381,7 @@ class Cases:
             self.is_back(name, 1)
             expect(self.now(name)["droppedWhy"], "", "the reason, afterwards")
             self.bundle(name)
+            self.capos("logout", "-s", name)
         finally:
             line.close()
 
@@ -407,6 +408,7 @@ class Cases:
                 raise Failed("no try to come back")
             line.upstream = self.target.at["tls"]
             self.is_back("page", 1)
+            self.capos("logout", "-s", "page")
         finally:
             page.close()
             line.close()
@@ -418,6 +420,13 @@ class Cases:
             os.kill(before[0], signal.SIGKILL)
             instance.until(lambda: self.target.pids("sessiond") not in ([], before), "another one")
         self.ended("killed", kill, "could not be made again: denied.credentials", transport="tls")
+
+    def no_login_is_left(self):
+        """After all others: each has ended its agent."""
+        found = json.loads(self.capos("sessions", "--json").stdout)["sessions"]
+        if found:
+            self.capos("logout", "--all", code=None)
+        expect([x["alias"] for x in found], [], "logins")
 
 
 def main():
@@ -432,7 +441,7 @@ def run(c):
     rows += [(f.__name__.replace("_", "-"), f) for f in
              (c.by_certificate, c.down, c.revoked, c.revoked_by_the_command, c.capability_revoked,
               c.account_removed, c.account_locked, c.password_changed, c.expired, c.another_instance, c.somebody_else,
-              c.nobody_at_all, c.session_manager_killed)]
+              c.nobody_at_all, c.session_manager_killed, c.no_login_is_left)]
     return instance.run_cases(SCRIPT, rows)
 
 
