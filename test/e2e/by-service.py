@@ -170,18 +170,34 @@ class Cases:
             for over in ("tls", "plain", "unix"):
                 peer, (transport, channel, server), audience = self.peer(over)
                 flow = peer.flow(SERVICE, name, "robot")
+
+                def proof(nonce):
+                    fields = (b"capos admission proof 1", transport, channel, nonce, b"",
+                              name.encode(), b"robot", server)
+                    text = b"".join(len(f).to_bytes(4, "big") + f for f in fields)
+                    return key.token({"iss": name, "sub": name, "aud": audience,
+                                      "exp": int(time.time()) + 120,
+                                      "nonce": tokens.b64(hashlib.sha256(text).digest())})
+
                 nonce = flow.call(0, s.Struct(b"", [None])).content.ptr(0).ptr(3)
-                fields = (b"capos admission proof 1", transport, channel, nonce, b"",
-                          name.encode(), b"robot", server)
-                text = b"".join(len(f).to_bytes(4, "big") + f for f in fields)
-                said = {"iss": name, "sub": name, "aud": audience, "exp": int(time.time()) + 120,
-                        "nonce": tokens.b64(hashlib.sha256(text).digest())}
-                session = s.answer(flow, key.token(said)).ref(1, s.SESSION)
-                info = session.call(0).content.ptr(0)
-                expect((s.text(info.ptr(1)), s.text(info.ptr(2))), (name, "robot"), over)
+                session = s.answer(flow, proof(nonce)).ref(1, s.SESSION)
+                challenge = self.has_its_own(session, name, over)
                 expect(self.records("attempt")[-1]["detail"], "key " + key.kid, "the record")
+                session = session.call(2, s.Struct(bytes(8), [proof(challenge)])).ref(0, s.SESSION)
+                expect(self.has_its_own(session, name, over) != challenge, True, "the challenge")
+                record = self.records("renewal")[-1]
+                expect((record["account"], record["outcome"]), (name, "ok"), "the renewal")
                 session.call(3)
                 peer.close()
+
+    @staticmethod
+    def has_its_own(session, name, over):
+        """What a session is and has is its service account's; what renews it is signed over."""
+        info = session.call(0).content.ptr(0)
+        expect(tuple(s.text(info.ptr(n)) for n in (1, 2, 3)), (name, "robot", "serviceCredential"),
+               over)
+        expect(sorted(s.names(s.cap_set(session))), ["session", "system_info"], "the bundle")
+        return bytes(info.ptr(4))
 
     def an_access_token_is_bound_to_nothing(self):
         """Over TLS, too, and that is what the record says; an assertion there is bound."""

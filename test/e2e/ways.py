@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.parse
 import urllib.request
 
@@ -29,15 +30,15 @@ SCRIPT = "e2e-ways"
 TRANSPORTS = ("tls", "plain", "unix")
 LITTLE = ["session", "system_info"]
 BUNDLE = {"operator": ["chat", "session", "system_info"], "guest": LITTLE, "anonymous": LITTLE,
-          "job": LITTLE, "lounge": LITTLE}
-ADA, PROGRAM = "ada", "ci"
+          "job": LITTLE, "errand": ["chat", "session"], "lounge": LITTLE}
+ADA, PROGRAM, COURIER = "ada", "ci", "courier"
 ORIGIN = "https://capos.example"
 
 
 class Way:
     """login, renew: the command's options; typed: what it reads; says: what the records of its proofs
     have; more: the script with the rest about it. renews: whether the command can, None: that script
-    has it. opens: a page."""
+    has it. opens: a page. fresh: called before each proof, with what is good once."""
 
     def __init__(self, kind, more, login=(), renew=None, **how):
         self.kind, self.more = kind, more
@@ -45,6 +46,7 @@ class Way:
         self.typed, self.says = how.pop("typed", ""), how.pop("says", "")
         self.account, self.profile = how.pop("account", ADA), how.pop("profile", "operator")
         self.bound, self.opens = how.pop("bound", "none"), how.pop("opens", False)
+        self.fresh = how.pop("fresh", lambda: None)
         self.renews = how.pop("renews", bool(self.account))
         if how:
             raise TypeError(how)
@@ -60,19 +62,23 @@ class Table(sshkeys.Keys):
         super().__init__(folder)
         self.ca = certlib.Authority(folder, "tls-ca")
         self.keygen("ca")
+        self.token = 0
         self.op = oplib.Provider()
         self.op.claims, self.op.approved = {"groups": "admins"}, True
         self.op.answers["/authorize"] = self.op_page
         secret = self.write("secret", oplib.SECRET + "\n")
-        more = [instance.profile(name, LITTLE).replace("lease", f"{flag} = true, lease", 1)
-                for name, flag in (("job", "service"), ("lounge", "unbound"))]
+        more = [instance.profile(name, BUNDLE[name]).replace("lease", f"{flags}, lease", 1)
+                for name, flags in (("job", "service = true"), ("lounge", "unbound = true"),
+                                    ("errand", "service = true, unbound = true"))]
         text = certlib.lets_in(self.ca, instance.manifest(guest=True, profiles=more))
         self.target = certlib.TlsInstance(text.replace("authentication = (", f"""authentication = (
             sshAuthorities = [(name = "office", key = "{self.read('ca.pub')}")],
             passkeys = (relyingParty = "capos.example", origins = ["{ORIGIN}"]),
             oidc = [(name = "op", issuer = "{self.op.url}", clientId = "{oplib.CLIENT}",
                 clientSecretFile = "{secret}", loopback = true,
-                rules = [(claims = [(name = "groups", value = "admins")], account = "{ADA}")])],
+                audience = "here", rules = [
+                  (claims = [(name = "groups", value = "admins")], account = "{ADA}"),
+                  (claims = [(name = "roles", value = "deploy")], account = "{COURIER}")])],
             """, 1), user=False)
 
     def write(self, name, text):
@@ -109,7 +115,8 @@ class Table(sshkeys.Keys):
             "certificate": Way("mtlsClientCert", "by-certificate.py",
                                ["--certificate", certificate[0], "--key", certificate[1]], [],
                                bound="tls-certificate"),
-            "service": self.by_service(), "passkey": self.by_passkey(),
+            "service": self.by_service(), "access_token": self.by_access_token(),
+            "passkey": self.by_passkey(),
             "oidc": Way("oidcAuthorizationCodePkce", "by-oidc.py", ["--issuer", "op"], [], opens=True,
                         bound="tls-exporter", says="op, subject "),
             "oidc_device": Way("oidcDeviceCode", "by-oidc.py",
@@ -163,6 +170,22 @@ class Table(sshkeys.Keys):
             self.capos(0, "service-account", *words, "--state", self.target.state, stdin=typed)
         return Way("serviceCredential", "by-service.py", ["--identity", self.path("ci.pem")],
                    account=PROGRAM, profile="job", bound="tls-exporter", says="key ")
+
+    def by_access_token(self):
+        """A program, by what a provider has given it, which is good once."""
+        self.capos(0, "service-account", "add", COURIER, "--profile", "errand", "--state",
+                   self.target.state)
+        path = self.path("token")
+
+        def fresh():
+            self.token += 1
+            text = self.op.key.token({"iss": self.op.url, "sub": "the deployer", "aud": "here",
+                                      "roles": ["deploy"], "jti": str(self.token),
+                                      "exp": int(time.time()) + 3600}, typ="at+jwt")
+            self.write("token", text.decode() + "\n")
+
+        return Way("serviceCredential", "by-oidc.py", ["--token-file", path], account=COURIER,
+                   profile="errand", fresh=fresh, says="op, access token of the deployer")
 
     def by_passkey(self):
         program = os.path.join(s.TOP, "test", "passkey", "authenticator.py")
@@ -227,6 +250,7 @@ class Table(sshkeys.Keys):
         method = self.methods(transport)[way.kind]["method"]
         words = ["login", name + self.where[transport], *way.login, "--as", "x", "--method", method,
                  "--non-interactive"]
+        way.fresh()
         if way.opens:
             self.open_page(words)
         else:
@@ -236,6 +260,7 @@ class Table(sshkeys.Keys):
                [way.account, way.profile, way.kind, transport], "the session")
         caps = json.loads(self.capos(0, "caps", "-s", "x", "--json"))
         expect(sorted(c["name"] for c in caps["capabilities"]), BUNDLE[way.profile], "the bundle")
+        way.fresh()
         if way.opens:
             self.open_page(["renew", "-s", "x"])
         elif way.renews is not None:
