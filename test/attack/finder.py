@@ -60,9 +60,13 @@ def regions(pid):
 
 
 def memory_has(pid, needles):
-    """Which of the texts are in a process's memory."""
+    """Which of the texts are in a process's memory; none, where it has ended."""
     found = set()
-    with open(f"/proc/{pid}/mem", "rb", 0) as f:
+    try:
+        f = open(f"/proc/{pid}/mem", "rb", 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    with f:
         for begin, end in regions(pid):
             before = b""
             for at in range(begin, end, CHUNK):
@@ -106,25 +110,36 @@ def arguments():
 # ---- all of it ---------------------------------------------------------------------------------
 
 class Search:
-    """Everything of an instance at one moment."""
+    """Everything of an instance at one moment: that of its making, for the needles that it is given
+    then, which are all looked for at once."""
 
-    def __init__(self, target, agents=()):
+    def __init__(self, target, agents=(), needles=()):
         self.target = target
-        self.processes = dict(target.tree())
-        self.processes.update({pid: "agent" for pid in agents if instance.state(pid)})
+        processes = dict(target.tree())
+        processes.update({pid: "agent" for pid in agents if instance.state(pid)})
+        # First those whose end is near: a worker without a session has a deadline.
+        self.processes = dict(sorted(processes.items(), key=lambda x: x[1] != "capos-worker"))
         self.arguments = arguments().encode(errors="replace")
+        self.found = {}
+        self.look(set(needles))
+
+    def look(self, needles):
+        """Where each of these is is known afterwards."""
+        self.found.update({n: [] for n in needles})
+        for pid, name in self.processes.items():
+            for n in memory_has(pid, needles):
+                self.found[n].append(name)
+        for n, names in files_have(self.target.state, needles).items():
+            self.found[n] += sorted(names)
+        log = self.target.log_text().encode()
+        for n in needles:
+            self.found[n] += [name for name, text in (("log", log), ("ps", self.arguments))
+                              if n in text]
 
     def places(self, *needles):
         """Where one of these is: names of processes and files."""
-        needles = set(needles)
-        found = [name for pid, name in self.processes.items() if memory_has(pid, needles)]
-        for names in files_have(self.target.state, needles).values():
-            found += sorted(names)
-        if any(n in self.target.log_text().encode() for n in needles):
-            found.append("log")
-        if any(n in self.arguments for n in needles):
-            found.append("ps")
-        return found
+        self.look(set(needles) - set(self.found))
+        return [place for n in needles for place in self.found[n]]
 
 
 # ---- what a command leaves ---------------------------------------------------------------------

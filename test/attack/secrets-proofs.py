@@ -4,14 +4,22 @@
 Why: a token is good until it expires, and an assertion, a code or a signature says what somebody has
 agreed to; whoever finds a dump, a log or a disk has it then. So here is a table: who plants what,
 and where it may be. All else is searched: the memory of every process of the instance, its log, its
-audit log, its state, and the arguments of every process of the machine.
+audit log, its state, and the arguments of every process of the machine; and the memory of the
+agents that `capos login` leaves, which have made or passed on a proof of their own. What that was is
+heard on the way to the instance.
 
 Memory of others is the superuser's to read; without that the script is skipped.
 """
+import http.client
 import importlib
 import os
+import re
+import signal
+import socket
 import struct
+import subprocess
 import sys
+import threading
 import time
 
 import attacklib as a
@@ -28,6 +36,8 @@ access, assertion, oidc, passkey = (importlib.import_module(f"cheats-{n}") for n
 SCRIPT = "attack-secrets-proofs"
 SETTLE_S = 1
 USER = c.USER
+CAPOS = os.path.join(c.instance.build_folder(), "bin", "capos")
+AMBIENT = ("SSH_AUTH_SOCK", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
 class Target(access.Target):
@@ -37,6 +47,43 @@ class Target(access.Target):
         self.office = f.Key("ed25519")
         super().__init__(passkey.WAYS + 'sshAuthorities = [(name = "office", key = '
                          f'"{self.office.line}")], ')
+
+
+class Relay:
+    """Between a command and an instance, until both are gone; keeps what the command has said."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(":", 1)
+        self.said, self.to = bytearray(), (host, int(port))
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.where = f"plain:127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            near = self.listener.accept()[0]
+            far = socket.create_connection(self.to)
+            threading.Thread(target=self.move, args=(near, far, self.said), daemon=True).start()
+            threading.Thread(target=self.move, args=(far, near, bytearray()), daemon=True).start()
+
+    @staticmethod
+    def move(source, to, kept):
+        try:
+            while part := source.recv(65536):
+                kept += part
+                to.sendall(part)
+            to.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def signature(self):
+        """The last of an SSH key."""
+        at = self.said.index(b"sha512", self.said.rindex(b"SSHSIG")) + 6
+        size = struct.unpack_from(">I", self.said, at)[0]
+        return end(bytes(self.said[at + 4:at + 4 + size]))
+
+    def match(self, pattern):
+        return re.findall(pattern, self.said)[-1]
 
 
 def end(proof):
@@ -51,7 +98,12 @@ class Planter(c.Cheats):
         super().__init__(target, "publicKey")
         self.source = "127.20.0.1"
         self.key, self.sk, self.certified = f.Key("ed25519"), f.Key("sk-p256"), f.Key("ed25519")
-        target.account(USER, [self.key, self.sk], profiles=("operator", "lounge"))
+        self.agents = {}  # name of a session: process
+        self.files = [os.path.join(self.folder, kind) for kind in ("ed25519", "ecdsa", "rsa")]
+        for path in self.files:
+            subprocess.run(["ssh-keygen", "-q", "-t", os.path.basename(path), "-N", "", "-f", path],
+                           check=True)
+        target.account(USER, [self.key, self.sk, *self.files], profiles=("operator", "lounge"))
         self.program = j.Key("EdDSA", "the-program's")
         target.admin_call(12, "job", s.w.Ptrs(["job"]))
         target.admin_call(12, "ci", s.w.Ptrs(["night"]))
@@ -103,6 +155,140 @@ class Planter(c.Cheats):
         self.peers.remove(login.peer)
         return {"dropped": end(proof)}
 
+
+    # ---- the command, whose agent stays
+
+    def command(self, *words, shown=None, **env):
+        """Starts it, shows each line that it prints for a person, and waits until it has ended; what
+        it has said."""
+        home = os.path.join(self.folder, "home")
+        os.makedirs(home, 0o700, exist_ok=True)
+        env = {k: v for k, v in os.environ.items() if k not in AMBIENT} | env
+        with subprocess.Popen([CAPOS, *words], stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              start_new_session=True,
+                              env=env | {"HOME": home, "XDG_RUNTIME_DIR": home}) as p:
+            late = threading.Timer(a.COMMAND_S, p.kill)
+            late.start()
+            said = ""
+            for line in p.stderr:
+                said += line
+                if shown:
+                    shown(line)
+            out = p.stdout.read()
+        late.cancel()
+        if p.returncode:
+            raise a.Failed(f"capos {words}: {p.returncode} {said}")
+        return out
+
+    def agent(self, account, *words, **how):
+        """Logs in through a relay, which is given back."""
+        relay, name = Relay(self.target.address), f"agent-{len(self.agents)}"
+        out = self.command("login", account + relay.where, "--as", name, "--json", *words, **how)
+        self.agents[name] = int(re.search(r'"agent":\s*(\d+)', out).group(1))
+        relay.name = name
+        return relay
+
+    def key_file(self):
+        found = {}
+        for path in self.files:
+            relay = self.agent(f"{USER}@", "--identity", path, "--profile", "operator")
+            found[path] = relay.signature()
+            self.command("renew", "-s", relay.name, "--identity", path)
+            found[path + ", renewed"] = relay.signature()
+        if len(set(found.values())) != len(found):
+            raise a.Failed("a signature was made twice")
+        return found
+
+    def key_agent(self):
+        path = os.path.join(self.folder, "ssh-agent")
+        with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as p:
+            try:
+                c.instance.until(lambda: os.path.exists(path), "an ssh-agent")
+                subprocess.run(["ssh-add", "-q", self.files[0]], check=True,
+                               env=dict(os.environ, SSH_AUTH_SOCK=path))
+                relay = self.agent(f"{USER}@", "--method", "key", "--profile", "operator",
+                                   SSH_AUTH_SOCK=path)
+            finally:
+                p.send_signal(signal.SIGTERM)
+        return {"an ssh-agent's": relay.signature()}
+
+    def passkey_command(self):
+        cases = passkey.Cases.__new__(passkey.Cases)
+        cases.target = self.target
+        file = os.path.join(self.folder, "passkeys")
+        passkey.a.write(file, [cases.register(USER)])
+        tool = [sys.executable, passkey.a.__file__, file, passkey.ORIGIN]
+        words = ("--passkey-command", " ".join(tool), "--relying-party", passkey.PARTY)
+        relay, found = self.agent(f"{USER}@", *words, "--profile", "operator"), {}
+        for when in ("login", "renewal"):
+            said = relay.match(rb'"signature": "([^"]+)"')
+            found[when + ", as text"] = end(said)
+            found[when + ", as bytes"] = end(passkey.a.unb64(said.decode()))
+            if when == "login":
+                self.command("renew", "-s", relay.name, *words)
+        return found
+
+    def private(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
+            f.write(text)
+        return path
+
+    def assertion_command(self):
+        path = self.private("program", self.program.private_pem)
+        relay = self.agent("job@", "--method", "service", "--identity", path, "--key-id",
+                           self.program.kid, "--profile", "job")
+        return {"an assertion": end(relay.match(rb"eyJ[\w-]+\.[\w-]+\.[\w-]+"))}
+
+    def token_command(self):
+        cases = access.Cases.__new__(access.Cases)
+        cases.op = self.target.op
+        token = cases.token()
+        path = self.private("token", token if isinstance(token, str) else token.decode())
+        relay = self.agent("", "--token-file", path, "--profile", "night")
+        return {"a token": end(relay.match(rb"eyJ[\w-]+\.[\w-]+\.[\w-]+"))}
+
+    def browser_command(self):
+        op, given = self.provider()
+        op.answers.clear()
+
+        def browse(line):
+            found = re.search(r"http://\S+\?\S+", line)
+            if not found:
+                return
+            asked = dict(oidc.urllib.parse.parse_qsl(oidc.urllib.parse.urlsplit(found[0]).query))
+            query, to = op.browse(found[0]), oidc.urllib.parse.urlsplit(asked["redirect_uri"])
+            given.update(dict(oidc.urllib.parse.parse_qsl(query)))
+            browser = http.client.HTTPConnection(to.hostname, to.port, timeout=s.WAIT_S)
+            browser.request("GET", f"{to.path}?{query}")
+            browser.getresponse().read()
+            browser.close()
+        self.agent("", "--method", "oidc", "--profile", "operator", shown=browse)
+        return {name: end(given[name].encode()) for name in ("code", "state")}
+
+    def device_command(self):
+        _, _, typed = self.device_provider()
+        seen = []
+        self.agent("", "--method", "oidc-device", "--profile", "lounge", shown=seen.append)
+        if typed not in "".join(seen):
+            raise a.Failed(f"no code was shown: {seen}")
+        return {"what is typed": typed.encode()}
+
+    def nobody_is_in(self):
+        admin = self.target.admin()
+        try:
+            return admin.status()["sessions"] == 0
+        finally:
+            admin.close()
+
+    def closed(self):
+        for name in self.agents:
+            self.command("logout", "-s", name)
+        for peer in self.peers:
+            peer.close()
+        c.instance.until(self.nobody_is_in, "the end of all sessions")
+        return "nobody"
 
     # ---- programs
 
@@ -198,19 +384,24 @@ class Planter(c.Cheats):
         state = oidc.urllib.parse.parse_qs(oidc.urllib.parse.urlsplit(url).query)["state"][0]
         return {"the state": end(state.encode())}
 
-    def device(self):
+    def device_provider(self):
+        """What it gives, its code for the instance, and what is typed."""
         op, given = self.provider()
-        code, typed = finder.secret("device"), finder.secret("typed")
+        code, typed = finder.secret("device"), finder.secret("typed")[-20:]
         op.answers.clear()
         op.answers["/device"] = lambda h, _: h.answer(200, {
-            "device_code": code, "user_code": typed[-20:], "verification_uri": op.url + "/activate",
+            "device_code": code, "user_code": typed, "verification_uri": op.url + "/activate",
             "interval": 1, "expires_in": 600})
+        return given, code, typed
+
+    def device(self):
+        given, code, typed = self.device_provider()
         flow = self.flow(oidc.DEVICE, "lounge")
         s.answer(flow, "")
         self.tried_out(lambda: s.answer(flow, ""), True)
         given["the device's code"] = code
         return {name: end(text.encode()) for name, text in given.items()} | {
-            "what is typed": typed[-20:].encode()}
+            "what is typed": typed.encode()}
 
     def flow(self, kind, profile):
         return oidc.Cases.start(self.peer(), kind, profile=profile)
@@ -239,7 +430,9 @@ SECRETS = (("signature", ()), ("signature_refused", ()), ("security_key", ()), (
            ("renewal", ()), ("dropped", ()), ("assertion", ()), ("assertion_refused", ()),
            ("assertion_renewal", ()), ("passkey", ()), ("passkey_refused", ()), ("browser", ()),
            ("browser_refused", ()), ("browser_dropped", ()), ("device", ()),
-           ("client_secret", ("capos-sessiond",)), ("access_token", ()), ("access_refused", ()))
+           ("client_secret", ("capos-sessiond",)), ("access_token", ()), ("access_refused", ()),
+           ("key_file", ()), ("key_agent", ()), ("passkey_command", ()), ("assertion_command", ()),
+           ("token_command", ()), ("browser_command", ()), ("device_command", ()))
 
 
 def found_nowhere(search, needles, may):
@@ -250,12 +443,18 @@ def found_nowhere(search, needles, may):
     return "wiping"
 
 
+def plain(target):
+    """What is no secret: a name, and an argument."""
+    return [USER.encode(), target.state.encode()]
+
+
 def search_works(search):
-    """What is no secret is found, in memory, in files and among arguments."""
-    places = search.places(USER.encode())
-    if not {"capos-sessiond", "audit.log"} <= set(places):
+    """That is found, in memory, in files and among arguments."""
+    name, argument = plain(search.target)
+    places = search.places(name)
+    if not {"capos-sessiond", "agent", "audit.log"} <= set(places):
         raise a.Failed(f"a name is only in {places}")
-    if "ps" not in search.places(search.target.state.encode()):
+    if "ps" not in search.places(argument):
         raise a.Failed("the arguments of a process are not seen")
     return "nobody"
 
@@ -264,9 +463,10 @@ def tries(target):
     planter = Planter(target)
     planted = [(getattr(planter, name)(), may) for name, may in SECRETS]
     time.sleep(SETTLE_S)
-    search = finder.Search(target)
+    search = finder.Search(target, planter.agents.values(), plain(target) + [
+        n for needles, _ in planted for n in needles.values()])
     functions = [lambda n=needles, m=may: found_nowhere(search, n, m) for needles, may in planted]
-    functions.append(lambda: search_works(search))
+    functions += [lambda: search_works(search), planter.closed]
     return {f"XP{i + 1}": function for i, function in enumerate(functions)}
 
 

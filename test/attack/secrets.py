@@ -138,7 +138,8 @@ def planted(target):
                   p.by_passphrase):
         plant()
     time.sleep(SETTLE_S)
-    return p, finder.Search(target, p.agents)
+    return p, finder.Search(target, p.agents, [
+        finder.needle(x) for x in (*p.secrets.values(), a.KEY_USER)])
 
 
 def found_nowhere(search, planter, name):
