@@ -27,6 +27,11 @@ JOB, OTHER = "job", "other"
 LIFE_S, SKEW_S = 300, 60
 AT_ONCE = 12  # failures from one address, which are fewer than make it wait
 FORM = "no signed token"
+NO_KEY, KEYLESS = "the issuer has no such key", "it names no key that could have signed it"
+UNSIGNED, UNKNOWN = "not signed by the issuer", "an algorithm that is not accepted"
+# What a prover may say of a token of which a letter of its header or of its claims is another.
+CHANGED = (FORM, KEYLESS, NO_KEY, UNKNOWN, UNSIGNED, "its header wants", "of another issuer", "expired",
+           "for somebody else", "about nobody", "for another login")
 
 
 def for_programs(name):
@@ -183,7 +188,7 @@ class Cases(Tied):
     def a_persons_account(self):
         """carol has no such key, whatever she signs by."""
         login = self.login(USER, "operator")
-        return self.wrong(login, self.key.token(claims(login)), "")
+        return self.wrong(login, self.key.token(claims(login)), NO_KEY)
 
     def a_persons_profile(self):
         for profile in ("operator", "robot", "guest", "anonymous"):
@@ -247,7 +252,8 @@ class Cases(Tied):
         """The right one, in another form."""
         for form in (lambda n: n + "=", lambda n: [n], lambda n: n + "\0", str.lower,
                      lambda n: n.replace("-", "+").replace("_", "/") + " "):
-            layer = self.forged("", lambda k, good, g=form: k.token(
+            why = FORM if form("x") == "x\0" else "for another login"
+            layer = self.forged(why, lambda k, good, g=form: k.token(
                 {**good, "nonce": g(good["nonce"])}))
         return layer
 
@@ -304,7 +310,8 @@ class Cases(Tied):
         for name in ("none", "None", "NONE", "nOnE", "", None, 7, []):
             header = {"alg": name, "kid": self.key.kid}
             self.forged("an algorithm", lambda k, good, h=header: k.token(good, h))
-            layer = self.forged("", lambda k, good, h=header: k.token(good, h, lambda _: b""))
+            layer = self.forged(UNKNOWN, lambda k, good, h=header: k.token(
+                good, h, lambda _: b""))
         return self.forged("an algorithm", lambda k, good: k.token(good, {"kid": k.kid})) and layer
 
     def by_public_key(self):
@@ -317,12 +324,13 @@ class Cases(Tied):
 
     def other_algorithm(self):
         """Each key by the names of the others, and of what nobody takes."""
-        names = (*j.ALGORITHMS, "RS1", "RS384", "RS512", "ES512", "ES256K", "Ed448", "es256")
-        for key in self.keys.values():
-            for name in names:
-                if name != key.algorithm:
-                    layer = self.forged("", lambda k, good, n=name: k.token(
-                        good, alg=n, sign=lambda text: k.raw(text, n)), [key])
+        strange = ("RS1", "RS384", "RS512", "ES512", "ES256K", "Ed448", "es256")
+        for why, names in ((KEYLESS, j.ALGORITHMS), (UNKNOWN, strange)):
+            for key in self.keys.values():
+                for name in names:
+                    if name != key.algorithm:
+                        layer = self.forged(why, lambda k, good, n=name: k.token(
+                            good, alg=n, sign=lambda text: k.raw(text, n)), [key])
         return layer
 
     def other_form(self):
@@ -337,11 +345,14 @@ class Cases(Tied):
     # ---- by which key
 
     def other_key_id(self):
-        for kid in ("unknown", "", None, 7, self.others.kid, "x" * 129, self.key.kid + "\0",
-                    self.key.kid.lower(), "../" + self.key.kid, self.keys["ES384"].kid):
-            layer = self.forged("", lambda k, good, x=kid: k.token(
-                good, {"alg": k.algorithm, "kid": x}))
-        return self.forged("it names no key", lambda k, good: k.token(
+        own = self.key.kid
+        for why, kids in ((NO_KEY, ("unknown", "", self.others.kid, own.lower(), "../" + own)),
+                          (KEYLESS, (None, 7, "x" * 129, self.keys["ES384"].kid)),
+                          (FORM, (own + "\0",))):
+            for kid in kids:
+                layer = self.forged(why, lambda k, good, x=kid: k.token(
+                    good, {"alg": k.algorithm, "kid": x}))
+        return self.forged(KEYLESS, lambda k, good: k.token(
             good, {"alg": k.algorithm})) and layer
 
     def brings_a_key(self):
@@ -404,10 +415,10 @@ class Cases(Tied):
                        lambda t: t + b".", lambda t: t + b".e30", lambda t: t.replace(b".", b"", 1),
                        lambda t: t.replace(b".", b"..", 1), lambda t: b"." + t, bits,
                        lambda t: t[:20] + b"\0" + t[20:], lambda t: t[:20] + b"+" + t[21:],
-                       lambda t: t[:t.rindex(b".")], lambda t: t[:t.rindex(b".") + 1],
-                       lambda t: b"..", lambda t: b"." * 1000, lambda t: t[:40]):
-            layer = self.forged("", lambda k, good, g=change: g(k.token(good)))
-        return layer
+                       lambda t: t[:t.rindex(b".")], lambda t: b"..", lambda t: b"." * 1000,
+                       lambda t: t[:40]):
+            layer = self.forged(FORM, lambda k, good, g=change: g(k.token(good)))
+        return self.forged(UNSIGNED, lambda k, good: k.token(good, sign=lambda _: b"")) and layer
 
     def too_large(self):
         self.forged("", lambda k, good: k.token({**good, "x": "x" * 12200}))
@@ -419,14 +430,20 @@ class Cases(Tied):
         return layer
 
     def changed(self):
-        """A letter of each part, at many places."""
-        for key in self.keys.values():
-            size = len(key.token({"iss": "x" * 200}))
-            for at in range(0, size, size // 20):
-                def turn(token, a=at):
-                    letter = b"B" if token[a:a + 1] == b"A" else b"A"
-                    return token[:a] + letter + token[a + 1:]
-                layer = self.forged("", lambda k, good, g=turn: g(k.token(good)), [key])
+        """A letter of each part, at many places: of the signature, but for its last letter, and of
+        what is signed."""
+        def turn(token, at):
+            letter = b"B" if token[at:at + 1] == b"A" else b"A"
+            return token[:at] + letter + token[at + 1:]
+        for of_signature, why in ((True, UNSIGNED), (False, CHANGED)):
+            for key in self.keys.values():
+                for n in range(10):
+                    def change(k, good, of=of_signature, n=n):
+                        token = k.token(good)
+                        begin, end = ((token.rindex(b".") + 1, len(token) - 1) if of else
+                                      (0, token.rindex(b".")))
+                        return turn(token, begin + (end - begin) * n // 10)
+                    layer = self.forged(why, change, [key])
         return layer
 
     # ---- renewal
