@@ -758,8 +758,32 @@ void rig_worker(struct rig *g, const char *address, struct rig_worker *w)
         CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(w->conn), &w->ask.c));
 }
 
+static void worker_on_notice(capnp_question *q, int r, void *arg)
+{
+        struct rig_worker *w = arg;
+        notice_reader n;
+
+        if (!r) {
+                n = admission_watch_notice(q);
+                if (notice_which(n) == NOTICE_ENDED) {
+                        snprintf(w->ended, sizeof(w->ended), "%s", notice_ended(n).p);
+                        w->told = true;
+                }
+        }
+        w->notice = capnp_question_free(q);
+        if (!r)
+                rig_attend(w);
+}
+
+void rig_attend(struct rig_worker *w)
+{
+        w->notice = admission_watch(w->ask);
+        capnp_question_send(w->notice, worker_on_notice, w);
+}
+
 void rig_worker_end(struct rig_worker *w)
 {
+        w->notice = capnp_question_free(w->notice);
         w->ask.c = capnp_cap_unref(w->ask.c);
         capnp_conn_close(w->conn, (capnp_exception){CAPNP_DISCONNECTED, "the worker ends"});
         rig_until(w->g, &w->closed);

@@ -114,6 +114,7 @@ TEST_T(an_owner_ends_his_own, 60)
         begin(&g, &a, "alice", RIG_HOME, ids[0]);
         begin(&g, &b, "bob", RIG_AWAY, ids[1]);
         begin(&g, &c, "alice", RIG_AWAY, ids[2]);
+        rig_attend(&c);
         ends(&a, ids[2], 1);
         rig_refused(rig_ask_open(&c), ENDED);
         rig_refused(ask_end(&a, ids[2]), UNKNOWN);
@@ -130,6 +131,7 @@ TEST_T(an_owner_ends_his_own, 60)
         begin(&g, &c, "alice", RIG_AWAY, ids[2]);
         key_begin(&g, &d, "alice", &k, ids[3]);
         key_drop(&g, &d);
+        rig_attend(&c);
         ends(&a, "", 2);
         rig_refused(rig_ask_open(&c), ENDED);
         rig_refused(key_come_back(&g, &again, &k, &back), "denied.credentials");

@@ -90,6 +90,7 @@ TEST_T(who_comes_back_ends_what_he_left, 60)
         start(&g, NULL);
         key_make(&k);
         key_begin(&g, &w, "alice", &k, id);
+        rig_attend(&w);
         capnp_question_free(rig_good(key_come_back(&g, &again, &k, &b)));
         rig_status(&g, &sessions, &descriptors);
         CHECK_EQ(sessions, 1);
@@ -278,6 +279,7 @@ TEST_T(revoked_by_an_id_of_before, 60)
                 if (i < 2)
                         key_drop(&g, &again);
         }
+        rig_attend(&again);
         capnp_question_free(rig_good(by_id(&g, id)));
         rig_refused(rig_ask_open(&again), "denied.stale-session: revoked");
         rig_worker_end(&again);

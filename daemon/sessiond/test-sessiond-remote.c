@@ -128,6 +128,7 @@ TEST_T(somebody_elsewhere_administers, 60)
         start(&g, &d, &all);
         add(d.admin, "bob", "operator", true);
         log_in(&g, &victim, "bob");
+        rig_attend(&victim.w);
         q = admin_account_remove(d.admin);
         admin_account_remove_set_name(q, "bob");
         capnp_question_free(rig_good(q));
