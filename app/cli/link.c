@@ -111,14 +111,15 @@ int cli_session_of_agent(struct cli *c)
         return r;
 }
 
-int cli_open_session(struct cli *c)
+/* An exit code; the login's name is told, where it is known. */
+static int link_open(struct cli *c, char alias[static RUNTIME_PATH])
 {
-        char alias[RUNTIME_PATH], path[RUNTIME_PATH];
         const char *named = c->session ? c->session : secure_getenv("CAPOS_SESSION");
+        char path[RUNTIME_PATH];
         int r;
 
-        (void)snprintf(alias, sizeof(alias), "%s", named ? named : "");
-        r = *alias ? EXIT_OK : link_only(c, alias, sizeof(alias));
+        (void)snprintf(alias, RUNTIME_PATH, "%s", named ? named : "");
+        r = *alias ? EXIT_OK : link_only(c, alias, RUNTIME_PATH);
         if (!r)
                 r = runtime_socket(c, alias, false, path, sizeof(path));
         if (r)
@@ -137,14 +138,25 @@ int cli_open_session(struct cli *c)
         return r ? cli_fail_code(c, r, path) : EXIT_OK;
 }
 
+int cli_open_session(struct cli *c)
+{
+        char alias[RUNTIME_PATH];
+
+        return link_open(c, alias);
+}
+
 int cli_open_and_fetch(struct cli *c)
 {
-        int r = cli_open_session(c);
+        char alias[RUNTIME_PATH];
+        int r = link_open(c, alias);
 
         if (r)
                 return r;
 
         r = capos_client_wait(c->client, capos_client_fetch(c->client, NULL, NULL));
+        /* It has ended just now, and says why where it says so to those who come later. */
+        if (r && capnp_rpc_is_closed(capnp_conn_rpc(c->conn), NULL))
+                return link_none(c, alias);
         return r ? cli_fail_error(c, capos_client_error_peek(c->client), NULL) : EXIT_OK;
 }
 

@@ -196,6 +196,25 @@ def a_stopped_agent_is_named(g):
     g.until(lambda: not agent_lives(r["agent"]), "the logout was lost")
 
 
+@case(once=True)
+def an_agent_that_ends_just_now_says_why(g):
+    """It has taken the command's connection, and has noted why it ends."""
+    ended = g.path("run/capos.ended")
+    os.makedirs(ended, 0o700, exist_ok=True)
+    os.makedirs(g.path("run/capos"), 0o700, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(g.path("run/capos/brief.sock"))
+        agent.listen()
+        with open(f"{ended}/brief", "w", encoding="ascii") as f:
+            f.write("somebody has ended it\n")
+        hangs_up = threading.Thread(target=lambda: [agent.accept()[0].close() for _ in range(2)])
+        hangs_up.start()
+        says = [g.error(4, "no-session", *args, "-s", "brief") for args in (["caps"], ["whoami"])]
+        hangs_up.join()
+    os.unlink(g.path("run/capos/brief.sock"))
+    holds(all("somebody has ended it" in text for text in says), says)
+
+
 @case(needs_instance=True)
 def a_stopped_instance_ends_a_wait(g):
     g.ok("status", "--state", g.state)
