@@ -202,7 +202,7 @@ class Cases:
     # ---- places
 
     def places_are_apart(self):
-        """Ports are; a name's capitals are not; addresses of another family are."""
+        """Ports are; a name's capitals are not, nor this machine's names where port and key are one."""
         c, key = self.client(), self.run.key()
         c.do("known", "add", self.run.six, key)
         c.methods(f"tls:{self.run.six}")
@@ -211,6 +211,8 @@ class Cases:
         c.do("known", "add", f"LocalHost:{port}", key)
         c.methods(f"tls:localhost:{port}")
         c.methods(f"tls:LOCALHOST:{port}")
+        c.methods()
+        c.write(f"localhost:{port} sha256:{'A' * 43}\n")
         c.methods(code=REFUSED)
         c.write(f"127.0.0.1:1 {key}\n")
         c.methods(code=REFUSED)
