@@ -6,6 +6,7 @@ the other sees passwords. The gateway here is the real one until somebody comes 
 (hijacked-gateway.c), the prover until it is given a password that is a system call
 (hijacked-prover.c).
 """
+import itertools
 import struct
 import sys
 
@@ -91,6 +92,9 @@ def gateway_packet(target, kind):
 
 # ---- the prover --------------------------------------------------------------------------------
 
+NUMBERS = itertools.count()
+
+
 def prover_calls():
     pid = lambda t: t.process.pid  # noqa: E731
     return [("tgkill", pid, pid, SIGKILL), ("kill", pid, SIGKILL), ("fcntl", 3, 8, pid),
@@ -100,11 +104,14 @@ def prover_calls():
 
 
 def prover_login(target, words):
-    """A login whose password is a system call."""
+    """A login whose password is a system call. Each of an account's own, for one that kills its prover counts, and
+    the next would have to wait."""
+    name = f"row{next(NUMBERS)}"
+    target.add_user(name)
     text = b"HIJACK\0\0" + struct.pack("<7Q", *[x & a.M64 for x in words + [0] * (7 - len(words))])
     peer = target.connect()
     try:
-        flow = peer.flow(s.PASSWORD, a.instance.USER)
+        flow = peer.flow(s.PASSWORD, name)
         flow.call(0, s.Struct(b"", [text]))
         return "went through"
     except s.Refused as e:
