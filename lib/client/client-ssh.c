@@ -166,15 +166,9 @@ int client_buf_append(struct capnp_buf *b, const uint8_t *p, size_t len)
         return 0;
 }
 
-void client_buf_wipe(struct capnp_buf *b)
+void client_buf_deinit(struct capnp_buf *b)
 {
         if (b->p)
                 explicit_bzero(b->p, b->room);
-        b->len = 0;
-}
-
-void client_buf_deinit(struct capnp_buf *b)
-{
-        client_buf_wipe(b);
         capnp_buf_deinit(b);
 }

@@ -42,9 +42,7 @@ int client_base64(const char *text, size_t len, struct client_out *to) CAPNP_MUS
 /* Appends to a buffer that may hold a secret: what it outgrows is wiped. 0; CAPNP_E_LIMIT; -ENOMEM.
  */
 int client_buf_append(struct capnp_buf *b, const uint8_t *p, size_t len) CAPNP_MUST_USE;
-/* Empties a buffer and leaves nothing of what was in it. */
-void client_buf_wipe(struct capnp_buf *b);
-/* The end of one that has held a proof. */
+/* The end of a buffer that has held a proof: nothing is left of what was in it. */
 void client_buf_deinit(struct capnp_buf *b);
 
 #endif
