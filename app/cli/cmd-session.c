@@ -58,7 +58,7 @@ static void use_print(const struct cli *c)
 
         for (uint32_t i = 0; capos_client_use(c->client, i, &u); i++) {
                 printf("%s", i ? "           " : "uses       ");
-                cli_print_padded(u.name, 15);
+                cli_print_padded(u.name, 16);
                 printf(" %" PRIu64, u.used);
                 if (u.limit)
                         printf(" of %" PRIu64, u.limit);
