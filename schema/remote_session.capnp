@@ -12,6 +12,7 @@
 using Cxx = import "cxx.capnp";
 using Go = import "go.capnp";
 using Java = import "java.capnp";
+using Ui = import "remote_ui.capnp";
 using Us = import "user_session.capnp";
 
 $Cxx.namespace("capos");
@@ -290,7 +291,7 @@ interface RemoteSession {
   # denied.weak-proof already here where the method alone tells.
   # Since 0.1, an addition to the original contract.
 
-  offerUi @5 (host :RemoteUiHost) -> ();
+  offerUi @5 (host :Ui.RemoteUiHost, service :Text) -> (offer :Ui.RemoteUiOffer);
   # Reserved for UI composition; `unimplemented` until then.
 
   enrol @6 (key :Data) -> (untilMs :UInt64);
@@ -310,6 +311,9 @@ interface RemoteSession {
   # others. None of them is there when this returns, and whoever held one is told why. This one is ended by logout.
   # Errors: denied.unknown-name (the account has no other such session: whether somebody else's has that id is not
   # told), denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
+
+  offerSurface @9 (surface :Ui.RemoteUiSurface, service :Text) -> (offer :Ui.RemoteUiOffer);
+  # Lends a service one pane that the host has made, and nothing else. Reserved as offerUi is.
 }
 
 interface RemoteCapSet {
@@ -327,53 +331,4 @@ interface RemoteCapSet {
   # The schema of an interface that is in the bundle, and of all it mentions: a serialized message
   # whose root is schema.capnp's CodeGeneratorRequest with its nodes.
   # Errors: denied.unknown-name, denied.stale-session. Since 0.1.
-}
-
-# ---- UI composition (reserved: types only) -------------------------------------------------------
-
-enum UiPatchKind {
-  openSurface @0;
-  closeSurface @1;
-  updateModel @2;
-  setLayoutHint @3;
-  setThemeHint @4;
-  addCommand @5;
-  removeCommand @6;
-}
-
-struct UiSurfaceSpec {
-  surfaceId @0 :Data;
-  title @1 :Text;
-  kind @2 :Text;
-  safetyClass @3 :Text;
-  modelSchema @4 :UInt64;
-}
-
-struct UiPatch {
-  kind @0 :UiPatchKind;
-  surfaceId @1 :Data;
-  payload @2 :Data;
-  expiresAtMs @3 :UInt64;
-}
-
-struct UiEvent {
-  surfaceId @0 :Data;
-  command @1 :Text;
-  payload @2 :Data;
-  userInitiated @3 :Bool;
-}
-
-interface RemoteUiHost {
-  # A host's offer to let services shape part of its window. Reserved.
-
-  open @0 (spec :UiSurfaceSpec) -> (surface :RemoteUiSurface);
-  theme @1 (scope :Text, hints :Data) -> ();
-}
-
-interface RemoteUiSurface {
-  # One pane. Reserved.
-
-  apply @0 (patch :UiPatch) -> ();
-  poll @1 (maxEvents :UInt16) -> (events :List(UiEvent));
-  close @2 () -> ();
 }

@@ -4,7 +4,7 @@
 
 #include "client-error.h"
 #include "client-known.h"
-#include "gen/remote_session.capnp-c.h"
+#include "remote_session.capnp-c.h"
 #include "session-proof.h"
 #include "tls.h"
 

@@ -29,7 +29,8 @@ at=$root$prefix
 
 for file in bin/capos bin/capnpc-c share/capos/default.manifest share/man/man1/capos.1 share/man/man5/capos-manifest.5 \
         include/capos/capnp.h include/capos/kit.h libexec/capos/capos-caposd \
-        include/capos/{remote_session,user_session,system_info,chat,service_control,manifest,c,cxx,go,java}.capnp; do
+        include/capos/{command,remote_session,remote_ui,user_session}.capnp \
+        include/capos/{system_info,chat,service_control,manifest,c,cxx,go,java}.capnp; do
         [ -f "$at/$file" ] || fail "$file is not installed"
 done
 
@@ -44,7 +45,7 @@ esac
 mkdir "$top/client"
 cd "$top/client"
 PATH=$at/bin:$PATH capnp compile -oc:. --src-prefix="$schemas" \
-        "$schemas"/{remote_session,user_session,system_info}.capnp
+        "$schemas"/{remote_session,remote_ui,command,user_session,system_info}.capnp
 # shellcheck disable=SC2046
 cc -I. -o session "$source/example/session.c" ./*.capnp-c.c $(pkg-config --cflags --libs capos-rpc)
 LD_LIBRARY_PATH=$(dirname "$pkg") ./session unix:"$top/nobody" 2>said && fail "a client without an instance succeeds"
@@ -70,7 +71,7 @@ unset PKG_CONFIG_SYSROOT_DIR
 export PKG_CONFIG_PATH=$build/meson-uninstalled
 schemas=$(pkg-config --variable=schemadir capos-rpc)
 PATH=$build/compiler:$PATH capnp compile -oc:. --src-prefix="$schemas" \
-        "$schemas"/{remote_session,user_session,system_info}.capnp
+        "$schemas"/{remote_session,remote_ui,command,user_session,system_info}.capnp
 # shellcheck disable=SC2046
 cc -I. -o session "$source/example/session.c" ./*.capnp-c.c $(pkg-config --cflags --libs capos-rpc)
 cp ../service/counter.{c,capnp-c.c,capnp-c.h} .

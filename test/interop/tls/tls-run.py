@@ -86,7 +86,7 @@ def build_go():
     env = dict(os.environ, GOFLAGS="-mod=readonly", GOBIN=os.path.join(at, "bin"))
     run("go", "install", GO_MODULE + "/capnpc-go", cwd=at, env=env)
     env["PATH"] = env["GOBIN"] + ":" + env["PATH"]
-    for name in ("user_session", "remote_session", "system_info"):
+    for name in ("command", "remote_ui", "user_session", "remote_session", "system_info"):
         to = os.path.join(at, name.replace("_", ""))
         os.makedirs(to, exist_ok=True)
         run("capnp", "compile", "--no-standard-import", "-I" + SCHEMA, "-ogo:" + to,
@@ -99,10 +99,10 @@ def build_node():
     need("npm")
     at = folder("node")
     run("npm", "ci", "--silent", "--no-audit", "--no-fund", cwd=at)
-    for name in ("cxx", "go", "java", "user_session", "remote_session", "system_info"):
+    for name in ("cxx", "go", "java", "command", "remote_ui", "user_session", "remote_session", "system_info"):
         shutil.copy(os.path.join(SCHEMA, name + ".capnp"), at)
     tool = os.path.join("node_modules", ".bin", "")
-    for name in ("user_session", "remote_session", "system_info"):
+    for name in ("command", "remote_ui", "user_session", "remote_session", "system_info"):
         run(tool + "capnp-es", name + ".capnp", "-ots", cwd=at)
     run(tool + "tsc", "--target", "es2022", "--module", "nodenext", "--moduleResolution",
         "nodenext", "--skipLibCheck", "--strict", "tls-client.ts", cwd=at)

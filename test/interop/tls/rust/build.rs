@@ -7,7 +7,7 @@ fn main() {
 
     println!("cargo:rerun-if-env-changed=SESSION_SCHEMA");
     command.src_prefix(&folder);
-    for name in ["user_session", "remote_session", "system_info"] {
+    for name in ["command", "remote_ui", "user_session", "remote_session", "system_info"] {
         let file = format!("{folder}/{name}.capnp");
         println!("cargo:rerun-if-changed={file}");
         command.file(file);

@@ -9,6 +9,8 @@ macro_rules! schema {
     };
 }
 
+schema!(command_capnp, "command_capnp.rs");
+schema!(remote_ui_capnp, "remote_ui_capnp.rs");
 schema!(user_session_capnp, "user_session_capnp.rs");
 schema!(remote_session_capnp, "remote_session_capnp.rs");
 schema!(chat_capnp, "chat_capnp.rs");

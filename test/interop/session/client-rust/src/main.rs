@@ -16,7 +16,10 @@ use std::time::Duration;
 use tokio_util::compat::TokioAsyncReadCompatExt;
 
 mod generated;
-use generated::{chat_capnp, remote_session_capnp, system_info_capnp, user_session_capnp};
+use generated::{
+    chat_capnp, command_capnp, remote_session_capnp, remote_ui_capnp, system_info_capnp,
+    user_session_capnp,
+};
 
 use chat_capnp::{chat, chat_listener, chat_membership};
 use remote_session_capnp::{

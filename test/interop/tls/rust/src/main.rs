@@ -16,7 +16,9 @@ use std::time::Duration;
 use tokio_util::compat::TokioAsyncReadCompatExt;
 
 mod generated;
-use generated::{remote_session_capnp, system_info_capnp, user_session_capnp};
+use generated::{
+    command_capnp, remote_session_capnp, remote_ui_capnp, system_info_capnp, user_session_capnp,
+};
 
 use remote_session_capnp::{
     remote_auth_flow, remote_session, remote_session_gateway, RemoteAuthKind,
