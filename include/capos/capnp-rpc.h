@@ -591,6 +591,12 @@ struct capnp_membrane_ops {
          */
         int (*pass)(void *self, bool inward, uint64_t iface, uint16_t method, uint64_t bytes,
                     capnp_exception *ret_why);
+        /**
+         * Asked before pass, about calls on what capnp_membrane_wrap_narrow() has wrapped alone:
+         * whether that has this method at all. 0: it has; anything else: the call fails with
+         * *ret_why, which is set as in pass.
+         */
+        int (*has)(void *self, uint64_t iface, uint16_t method, capnp_exception *ret_why);
         /** Once per allowed pass, when that call has ended, with the same bytes. May be called
             before the function that sent the call has returned. */
         void (*end)(void *self, uint64_t bytes);
@@ -637,6 +643,17 @@ CAPNP_PUBLIC capnp_membrane *capnp_membrane_unref(capnp_membrane *m);
  * @return        a reference, the caller's; NULL for NULL, or when there is no memory
  */
 CAPNP_PUBLIC capnp_cap *capnp_membrane_wrap(capnp_membrane *m, capnp_cap *inside);
+
+/**
+ * Wraps a reference as capnp_membrane_wrap() does, and from then on asks the policy's `has` about
+ * each call on it: also on what a promise turns out to be, and whenever the same inside crosses
+ * again. Other references that cross are not asked about.
+ *
+ * @param m       the membrane
+ * @param inside  the reference, or NULL
+ * @return        as capnp_membrane_wrap()
+ */
+CAPNP_PUBLIC capnp_cap *capnp_membrane_wrap_narrow(capnp_membrane *m, capnp_cap *inside);
 
 /**
  * Cuts every reference through a membrane, at once: open calls across it fail and their handlers

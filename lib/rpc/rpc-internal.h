@@ -479,6 +479,7 @@ struct wrap {
         capnp_membrane *membrane;
         capnp_cap *inner; /* NULL: the membrane was revoked */
         bool inward;      /* calls on it go to the inside */
+        bool narrow;      /* the policy says which methods it has */
         capnp_cap *to;    /* inner's settled self, wrapped; owned */
         bool settled;
 };

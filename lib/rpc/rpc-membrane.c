@@ -14,6 +14,10 @@
  * program that looks at a reference. Nothing must change below their feet, so a policy that acts is
  * stopped by an assertion (capnp_i_vat_acts()); what it wants to send is sent later.
  *
+ * One inward wrapper may be narrow: the policy is asked which methods that has. It stays so in what
+ * its promise becomes, and in whatever else leads to the same thing, or a peer would get around it
+ * by having it handed out twice.
+ *
  * A revocation ends everything at once: each wrapper becomes a broken reference and drops what it
  * led to, whoever still holds it, and peers that were promised something are told. Only what has
  * turned out to be the holder's own and needs no wrapper stays what it is.
@@ -167,6 +171,22 @@ capnp_cap *capnp_membrane_wrap(capnp_membrane *m, capnp_cap *inside)
         return capnp_i_membrane_cross(m, inside, false);
 }
 
+/* What leads somewhere else than in is not the membrane's to narrow. */
+static void membrane_narrow(capnp_membrane *m, capnp_cap *c)
+{
+        if (c && c->kind == CAP_WRAP && capnp_i_cap_wrap(c)->membrane == m &&
+            capnp_i_cap_wrap(c)->inward)
+                capnp_i_cap_wrap(c)->narrow = true;
+}
+
+capnp_cap *capnp_membrane_wrap_narrow(capnp_membrane *m, capnp_cap *inside)
+{
+        capnp_cap *c = capnp_membrane_wrap(m, inside);
+
+        membrane_narrow(m, c);
+        return c;
+}
+
 capnp_membrane *capnp_cap_membrane_peek(const capnp_cap *c)
 {
         capnp_cap *f = capnp_i_cap_final((capnp_cap *)(uintptr_t)c);
@@ -217,8 +237,25 @@ capnp_cap *capnp_i_wrap_final(struct wrap *w)
                 w->to = capnp_cap_new_broken(w->cap.vat, why);
         else
                 w->to = capnp_i_membrane_cross(w->membrane, f, !w->inward);
+        if (w->narrow)
+                membrane_narrow(w->membrane, w->to);
         w->settled = w->to || !f;
         return w->settled ? wrap_settled(w) : &w->cap;
+}
+
+/* Whether a wrapper is narrow, and has not the method that is called. */
+static bool wrap_has_not(const struct wrap *w, const struct call *c, capnp_exception *why)
+{
+        capnp_membrane *m = w->membrane;
+        bool lacks;
+
+        if (!w->narrow || !m->ops || !m->ops->has)
+                return false;
+
+        m->vat->asking++;
+        lacks = m->ops->has(m->self, c->iface, c->method, why);
+        m->vat->asking--;
+        return lacks;
 }
 
 /*
@@ -235,6 +272,8 @@ bool capnp_i_membrane_allows(struct call *c, capnp_cap *to, capnp_exception *ret
         for (x = c->crossings; x && allowed && seen; x = x->outer) {
                 allowed = !membrane_refuses(x->membrane, !x->inward, seen, ret_why);
                 outer = capnp_i_membrane_cross(x->membrane, seen, !x->inward);
+                if (allowed && outer && outer->kind == CAP_WRAP)
+                        allowed = !wrap_has_not(capnp_i_cap_wrap(outer), c, ret_why);
                 capnp_cap_unref(seen);
                 seen = outer;
         }
@@ -337,6 +376,8 @@ static bool membrane_stops(struct wrap *w, struct call *c, uint64_t bytes, capnp
         capnp_membrane *m = w->membrane;
         bool stops;
 
+        if (wrap_has_not(w, c, why))
+                return true;
         if (!m->ops || !m->ops->pass)
                 return false;
 

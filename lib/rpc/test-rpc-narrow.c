@@ -1,0 +1,205 @@
+/*
+ * Narrow wrappers: a membrane's policy says which methods one object has, on whatever way a call
+ * comes to it. Others that cross the same membrane are not asked about.
+ */
+#include "test-rpc-rig.h"
+
+enum { NOTE, ECHO, FORBIDDEN, MAKE };
+
+static struct {
+        struct rig rig;
+        capnp_membrane *wall;
+        capnp_cap *wrapped; /* at vat b, which serves it */
+        capnp_promise *later;
+        unsigned served, forbidden, asked, passed;
+} t;
+
+static int serve(void *self, capnp_answer *a)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *made = NULL;
+
+        t.served++;
+        t.forbidden += capnp_answer_method(a) == FORBIDDEN;
+        if (capnp_answer_method(a) == MAKE) {
+                CHECK_OK(capnp_cap_new_dispatch(t.rig.b.vat, serve, NULL, self, &made));
+                return reply(a, 0, made);
+        }
+        return reply(a, 0, capnp_answer_method(a) == ECHO ? asked_cap(a) : NULL);
+}
+
+static int has(void *self, uint64_t iface, uint16_t method, capnp_exception *why)
+{
+        (void)self;
+        CHECK_EQ(iface, 7);
+        t.asked++;
+        *why = (capnp_exception){CAPNP_FAILED, "it has not this method"};
+        return method == FORBIDDEN;
+}
+
+static int pass(void *self, bool inward, uint64_t iface, uint16_t method, uint64_t bytes,
+                capnp_exception *why)
+{
+        (void)self, (void)inward, (void)iface, (void)method, (void)bytes, (void)why;
+        t.passed++;
+        return 0;
+}
+
+static const struct capnp_membrane_ops policy = {.has = has, .pass = pass};
+
+/* b serves an object that is narrow, and a has a connection to it. wait: it is a promise first. */
+static void start(bool wait)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *inside = NULL;
+
+        memset(&t, 0, sizeof(t));
+        CHECK_OK(capnp_vat_new_bare(&t.rig.a.vat));
+        CHECK_OK(capnp_vat_new_bare(&t.rig.b.vat));
+        CHECK_OK(capnp_membrane_new(t.rig.b.vat, &policy, NULL, &t.wall));
+        if (wait)
+                CHECK_OK(capnp_promise_new(t.rig.b.vat, &t.later, &inside));
+        else
+                CHECK_OK(capnp_cap_new_dispatch(t.rig.b.vat, serve, NULL, NULL, &inside));
+        t.wrapped = capnp_membrane_wrap_narrow(t.wall, inside);
+        CHECK(t.wrapped);
+        CHECK_OK(capnp_rpc_new(t.rig.a.vat, NULL, NULL, &t.rig.a.rpc));
+        CHECK_OK(capnp_rpc_new(t.rig.b.vat, NULL, t.wrapped, &t.rig.b.rpc));
+}
+
+static void finish(void)
+{
+        rig_run(&t.rig);
+        rig_empty(t.rig.a.rpc);
+        rig_empty(t.rig.b.rpc);
+        CHECK_EQ(t.forbidden, 0);
+        capnp_cap_unref(t.wrapped);
+        capnp_membrane_unref(t.wall);
+        rig_close(&t.rig);
+}
+
+/* What a call came to, once everything has moved: NULL, or the reason. */
+static const char *came_to(capnp_question *q)
+{
+        rig_run(&t.rig);
+        return capnp_question_result(q) ? capnp_question_exception(q).reason : NULL;
+}
+
+static void refused(capnp_question *q)
+{
+        CHECK_STR(came_to(q), "it has not this method");
+        capnp_question_free(q);
+}
+
+static void good(capnp_question *q)
+{
+        CHECK(!came_to(q));
+        capnp_question_free(q);
+}
+
+static capnp_question *send(capnp_cap *c, uint16_t method, capnp_cap *arg)
+{
+        capnp_question *q = ask(t.rig.a.vat, c, method, 0, arg);
+
+        capnp_question_send(q, NULL, NULL);
+        return q;
+}
+
+static capnp_cap *bootstrap(void)
+{
+        capnp_cap *c = NULL;
+
+        CHECK_OK(capnp_rpc_bootstrap(t.rig.a.rpc, &c));
+        return c;
+}
+
+TEST(a_narrow_object_has_some_methods)
+{
+        capnp_cap *root;
+
+        start(false);
+        root = bootstrap();
+        good(send(root, NOTE, NULL));
+        CHECK_EQ(t.passed, 1);
+        refused(send(root, FORBIDDEN, NULL));
+        CHECK_EQ(t.asked, 2);
+        CHECK_EQ(t.passed, 1); /* nothing is charged for what it has not */
+        capnp_cap_unref(root);
+        finish();
+}
+
+TEST(also_before_it_is_there)
+{
+        capnp_question *q;
+        capnp_cap *root;
+
+        start(false);
+        root = bootstrap();
+        q = send(root, FORBIDDEN, NULL);
+        good(send(root, NOTE, NULL));
+        refused(q);
+        capnp_cap_unref(root);
+        finish();
+}
+
+TEST(what_it_hands_out_is_not_asked_about)
+{
+        capnp_question *made;
+        capnp_cap *root;
+
+        start(false);
+        root = bootstrap();
+        made = send(root, MAKE, NULL);
+        good(send(result_cap(made), NOTE, NULL));
+        CHECK_EQ(t.asked, 1);
+        CHECK_EQ(t.passed, 2);
+        good(send(result_cap(made), FORBIDDEN, NULL));
+        t.forbidden--;
+        capnp_question_free(made);
+        capnp_cap_unref(root);
+        finish();
+}
+
+/* Handed to its own service, which hands it back: it is no wider by that, nor while it is on its
+ * way. */
+TEST(it_comes_back_as_narrow)
+{
+        capnp_question *echo, *early;
+        capnp_cap *root;
+
+        start(false);
+        root = bootstrap();
+        good(send(root, NOTE, NULL));
+        echo = send(root, ECHO, root);
+        early = send(result_cap(echo), FORBIDDEN, NULL);
+        CHECK(!came_to(echo));
+        refused(early);
+        refused(send(result_cap(echo), FORBIDDEN, NULL));
+        good(send(result_cap(echo), NOTE, NULL));
+        capnp_question_free(echo);
+        capnp_cap_unref(root);
+        finish();
+}
+
+/* The promise was narrow, and so is what it becomes, by whatever way it is reached. */
+TEST(a_promise_is_as_narrow_as_what_it_becomes)
+{
+        capnp_cap *object = NULL, *again, *root;
+        capnp_question *waits, *q;
+
+        start(true);
+        root = bootstrap();
+        waits = send(root, NOTE, NULL);
+        q = send(root, FORBIDDEN, NULL);
+        refused(q); /* at once */
+        CHECK_OK(capnp_cap_new_dispatch(t.rig.b.vat, serve, NULL, NULL, &object));
+        capnp_promise_resolve(t.later, object);
+        good(waits);
+        refused(send(root, FORBIDDEN, NULL));
+        again = capnp_membrane_wrap(t.wall, object);
+        q = ask(t.rig.b.vat, again, FORBIDDEN, 0, NULL);
+        capnp_question_send(q, NULL, NULL);
+        refused(q);
+        capnp_cap_unref(again);
+        capnp_cap_unref(object);
+        capnp_cap_unref(root);
+        finish();
+}
