@@ -96,8 +96,9 @@ capnp_question *play_ask(struct play *p, uint8_t n, const char *facet, int end)
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *carrier = NULL;
 
         memset(caller_context_init_reference(x, KIT_REFERENCE_BYTES), n, KIT_REFERENCE_BYTES);
-        memset(caller_context_init_pseudonym(x, KIT_REFERENCE_BYTES), n ^ 0xff,
-               KIT_REFERENCE_BYTES);
+        if (n != 0)
+                memset(caller_context_init_pseudonym(x, KIT_REFERENCE_BYTES), n ^ 0xff,
+                       KIT_REFERENCE_BYTES);
         caller_context_set_epoch(x, 7);
         service_control_open_set_facet(q, facet);
         CHECK_OK(service_end_serve(p->vat, &end_ops, NULL, &carrier));

@@ -47,7 +47,7 @@ void play_ready(struct play *p);
 void play_control(struct play *p);
 /* The session manager's connection is gone. */
 void play_control_kill(struct play *p);
-/* Opens a facet for a caller; its reference (and pseudonym) are made of n. */
+/* Opens a facet for a caller; its reference (and pseudonym) are made of n. 0 has no pseudonym. */
 void play_open(struct play *p, struct play_caller *c, uint8_t n, const char *facet);
 /* The same, but the caller's socket is the test's to write to. */
 void play_open_raw(struct play *p, struct play_caller *c, uint8_t n);
