@@ -31,7 +31,7 @@ BANNED = {
     "signal": "sigaction or signalfd",
 }
 THREADS = {"pthread_create", "thrd_create"}
-PURE_LAYERS = {"base", "wire", "msg", "rpc", "dynamic"}
+PURE_LAYERS = {"base", "wire", "msg", "rpc", "dynamic", "ui"}
 IMPURE = set(
     """open openat creat fopen socket accept accept4 connect bind listen read write readv writev
     send recv sendto recvfrom sendmsg recvmsg poll ppoll select epoll_create1 epoll_ctl epoll_wait

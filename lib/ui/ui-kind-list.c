@@ -1,0 +1,47 @@
+/*
+ * A list: things with a key, in the order they came. Each may name commands of its surface that
+ * make sense for it.
+ */
+#include "ui-kind.h"
+
+enum { ITEMS = 1000 };
+
+static const struct ui_field item_fields[] = {
+        UI_F_TEXT("key", 0, UI_TEXT_KEY),
+        UI_F_TEXT("title", 1, UI_TEXT_TITLE),
+        UI_F_TEXT("detail", 2, UI_TEXT_SUMMARY),
+        UI_F_TEXT("badge", 3, UI_TEXT_BADGE),
+        UI_F_TONE("tone", 0),
+        UI_F_ICON("icon", 2),
+        UI_F_COMMANDS(4),
+};
+
+static const struct ui_shape shape_item = {
+        .id = UI_ITEM_ID,
+        .words = UI_ITEM_WORDS,
+        .ptrs = UI_ITEM_PTRS,
+        UI_SHAPE_FIELDS(item_fields),
+};
+
+static const struct ui_field list_fields[] = {
+        UI_F_STRUCTS("items", 0, shape_item, ITEMS),
+        UI_F_ENUM("selectable", 0, UI_LIST_SELECTION_MANY),
+};
+
+static const struct ui_shape shape_list = {
+        .id = UI_LIST_ID,
+        .words = UI_LIST_WORDS,
+        .ptrs = UI_LIST_PTRS,
+        UI_SHAPE_FIELDS(list_fields),
+};
+
+const struct ui_kind ui_kind_list = {
+        .name = "list",
+        .id = UI_SURFACE_KIND_LIST,
+        .whole = &shape_list,
+        .element = &shape_item,
+        .slot = 0,
+        .most = ITEMS,
+        .keyed = true,
+        .deltas = 1 << UI_MODEL_PATCH_ITEMS,
+};

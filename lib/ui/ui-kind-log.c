@@ -1,0 +1,83 @@
+/*
+ * A log: lines that only ever come at the end. Their numbers grow, so a gap can be shown; older
+ * ones than `keep` go.
+ */
+#include "ui-field.h"
+#include "ui-kind.h"
+
+enum { LINES = 5000, ATTRIBUTES = 8 };
+
+static const struct ui_field pair_fields[] = {
+        UI_F_TEXT("name", 0, UI_TEXT_LABEL),
+        UI_F_STRUCT("value", 1, ui_shape_cell),
+};
+
+static const struct ui_shape shape_pair = {
+        .id = UI_PAIR_ID,
+        .words = UI_PAIR_WORDS,
+        .ptrs = UI_PAIR_PTRS,
+        UI_SHAPE_FIELDS(pair_fields),
+};
+
+static const struct ui_field line_fields[] = {
+        UI_F_PLAIN("sequence", 0),
+        UI_F_PLAIN("atMs", 8),
+        UI_F_TONE("level", 16),
+        UI_F_TEXT("source", 0, UI_TEXT_LABEL),
+        UI_F_TEXT("text", 1, UI_TEXT_MESSAGE),
+        UI_F_STRUCTS("attributes", 2, shape_pair, ATTRIBUTES),
+};
+
+static const struct ui_shape shape_line = {
+        .id = UI_LOG_LINE_ID,
+        .words = UI_LOG_LINE_WORDS,
+        .ptrs = UI_LOG_LINE_PTRS,
+        UI_SHAPE_FIELDS(line_fields),
+};
+
+static const struct ui_field log_fields[] = {
+        UI_F_STRUCTS("lines", 0, shape_line, LINES),
+        UI_F_PLAIN("keep", 0),
+};
+
+static const struct ui_shape shape_log = {
+        .id = UI_LOG_ID,
+        .words = UI_LOG_WORDS,
+        .ptrs = UI_LOG_PTRS,
+        UI_SHAPE_FIELDS(log_fields),
+};
+
+static uint32_t log_keep(capnp_reader head)
+{
+        return ui_log_keep((ui_log_reader){head});
+}
+
+static int log_check(const struct ui_model *m, struct ui_refused *ret_why)
+{
+        uint32_t keep = log_keep(ui_model_head(m));
+        uint64_t last = 0;
+
+        if (keep < 1 || keep > LINES)
+                return UI_WRONG(ret_why, "keep: not 1 to %d", LINES);
+        for (uint32_t i = 0; i < m->n; i++) {
+                uint64_t sequence =
+                        ui_log_line_sequence((ui_log_line_reader){ui_model_element(m, i)});
+
+                if (i && sequence <= last)
+                        return UI_WRONG(ret_why, "lines: sequence does not grow");
+                last = sequence;
+        }
+        return 0;
+}
+
+const struct ui_kind ui_kind_log = {
+        .name = "log",
+        .id = UI_SURFACE_KIND_LOG,
+        .whole = &shape_log,
+        .element = &shape_line,
+        .slot = 0,
+        .most = LINES,
+        .deltas = 1 << UI_MODEL_PATCH_LINES,
+        .keep = log_keep,
+        .check = log_check,
+};

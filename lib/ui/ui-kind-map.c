@@ -1,0 +1,174 @@
+/*
+ * A map: a grid of places from a legend, paths over it, and markers on it. Markers come and go by
+ * key; a delta may also change single places of the grid. Everything lies inside.
+ */
+#include "ui-kind.h"
+
+enum { SIDE = 64, TILES = 64, MARKERS = 128, PATHS = 256, CELLS = SIDE * SIDE };
+
+static const struct ui_field tile_fields[] = {
+        UI_F_TEXT("glyph", 0, UI_TEXT_GLYPH),
+        UI_F_TEXT("label", 1, UI_TEXT_LABEL),
+        UI_F_TONE("tone", 0),
+};
+
+static const struct ui_shape shape_tile = {
+        .id = UI_TILE_ID,
+        .words = UI_TILE_WORDS,
+        .ptrs = UI_TILE_PTRS,
+        UI_SHAPE_FIELDS(tile_fields),
+};
+
+static const struct ui_field marker_fields[] = {
+        UI_F_TEXT("key", 0, UI_TEXT_KEY),
+        UI_F_PLAIN("x", 0),
+        UI_F_PLAIN("y", 2),
+        UI_F_ICON("icon", 4),
+        UI_F_TEXT("label", 1, UI_TEXT_LABEL),
+        UI_F_TONE("tone", 6),
+        UI_F_PLAIN("here", 8),
+        UI_F_COMMANDS(2),
+};
+
+static const struct ui_shape shape_marker = {
+        .id = UI_MARKER_ID,
+        .words = UI_MARKER_WORDS,
+        .ptrs = UI_MARKER_PTRS,
+        UI_SHAPE_FIELDS(marker_fields),
+};
+
+static const struct ui_field path_fields[] = {
+        UI_F_PLAIN("fromX", 0), UI_F_PLAIN("fromY", 2), UI_F_PLAIN("toX", 4),
+        UI_F_PLAIN("toY", 6),   UI_F_TONE("tone", 8),
+};
+
+static const struct ui_shape shape_path = {
+        .id = UI_MAP_PATH_ID,
+        .words = UI_MAP_PATH_WORDS,
+        .ptrs = UI_MAP_PATH_PTRS,
+        UI_SHAPE_FIELDS(path_fields),
+};
+
+static const struct ui_field map_fields[] = {
+        UI_F_PLAIN("width", 0),
+        UI_F_PLAIN("height", 2),
+        UI_F_STRUCTS("tiles", 0, shape_tile, TILES),
+        UI_F_BYTES("cells", 1, CELLS),
+        UI_F_STRUCTS("markers", 2, shape_marker, MARKERS),
+        UI_F_STRUCTS("paths", 3, shape_path, PATHS),
+};
+
+static const struct ui_shape shape_map = {
+        .id = UI_MAP_ID,
+        .words = UI_MAP_WORDS,
+        .ptrs = UI_MAP_PTRS,
+        UI_SHAPE_FIELDS(map_fields),
+};
+
+static const struct ui_field cell_fields[] = {
+        UI_F_PLAIN("x", 0),
+        UI_F_PLAIN("y", 2),
+        UI_F_PLAIN("tile", 4),
+};
+
+static const struct ui_shape shape_cell = {
+        .id = UI_MODEL_PATCH_MAP_PATCH_CELL_ID,
+        .words = UI_MODEL_PATCH_MAP_PATCH_CELL_WORDS,
+        .ptrs = UI_MODEL_PATCH_MAP_PATCH_CELL_PTRS,
+        UI_SHAPE_FIELDS(cell_fields),
+};
+
+static const struct ui_field patch_fields[] = {
+        UI_F_STRUCTS("cells", 0, shape_cell, CELLS),
+        UI_F_STRUCTS("markers", 1, shape_marker, MARKERS),
+};
+
+const struct ui_shape ui_shape_map_patch = {
+        .id = UI_MODEL_PATCH_MAP_PATCH_ID,
+        .words = UI_MODEL_PATCH_MAP_PATCH_WORDS,
+        .ptrs = UI_MODEL_PATCH_MAP_PATCH_PTRS,
+        UI_SHAPE_FIELDS(patch_fields),
+};
+
+static capnp_list map_elements(ui_model_patch_reader p)
+{
+        return ui_model_patch_map_patch_markers(ui_model_patch_map(p)).l;
+}
+
+static int map_head(const struct ui_model *m, ui_model_patch_reader p, struct ui_block **ret_b,
+                    struct ui_refused *ret_why)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *msg = NULL;
+        ui_map_reader was = {ui_model_head(m)};
+        ui_model_patch_map_patch_cell_list cells =
+                ui_model_patch_map_patch_cells(ui_model_patch_map(p));
+        uint16_t width = ui_map_width(was), height = ui_map_height(was);
+        capnp_lbuilder to;
+        int r = capnp_msg_new(&msg);
+
+        if (r)
+                return r;
+
+        capnp_abuilder_set_struct(capnp_msg_build(msg), was.r);
+        to = ui_map_build_cells((ui_map_builder){
+                capnp_abuilder_struct(capnp_msg_build(msg), UI_MAP_WORDS, UI_MAP_PTRS, NULL)});
+        for (uint32_t i = 0; i < ui_model_patch_map_patch_cell_list_len(cells); i++) {
+                ui_model_patch_map_patch_cell_reader c =
+                        ui_model_patch_map_patch_cell_list_get(cells, i);
+                uint16_t x = ui_model_patch_map_patch_cell_x(c);
+                uint16_t y = ui_model_patch_map_patch_cell_y(c);
+
+                if (x >= width || y >= height)
+                        return UI_WRONG(ret_why, "cells[%u]: outside of the map", i);
+                capnp_lbuilder_set_u8(to, y * (uint32_t)width + x,
+                                      ui_model_patch_map_patch_cell_tile(c));
+        }
+        r = capnp_msg_check(msg);
+        return r ? r
+                 : ui_block_new(&shape_map, capnp_any_struct(capnp_msg_root(msg), NULL), UINT16_MAX,
+                                ret_b);
+}
+
+static int map_check(const struct ui_model *m, struct ui_refused *ret_why)
+{
+        ui_map_reader map = {ui_model_head(m)};
+        uint16_t width = ui_map_width(map), height = ui_map_height(map);
+        capnp_list cells = ui_map_cells(map);
+        ui_map_path_list paths = ui_map_paths(map);
+
+        if (width > SIDE || height > SIDE)
+                return UI_WRONG(ret_why, "more than %d by %d", SIDE, SIDE);
+        if (cells.len != (uint32_t)width * height)
+                return UI_WRONG(ret_why, "cells: not width by height");
+        for (uint32_t i = 0; i < cells.len; i++)
+                if (capnp_list_u8(cells, i) >= ui_tile_list_len(ui_map_tiles(map)))
+                        return UI_WRONG(ret_why, "cells[%u]: not in tiles", i);
+        for (uint32_t i = 0; i < ui_map_path_list_len(paths); i++) {
+                ui_map_path_reader p = ui_map_path_list_get(paths, i);
+
+                if (ui_map_path_from_x(p) >= width || ui_map_path_to_x(p) >= width ||
+                    ui_map_path_from_y(p) >= height || ui_map_path_to_y(p) >= height)
+                        return UI_WRONG(ret_why, "paths[%u]: outside of the map", i);
+        }
+        for (uint32_t i = 0; i < m->n; i++) {
+                ui_marker_reader k = {ui_model_element(m, i)};
+
+                if (ui_marker_x(k) >= width || ui_marker_y(k) >= height)
+                        return UI_WRONG(ret_why, "markers[%u]: outside of the map", i);
+        }
+        return 0;
+}
+
+const struct ui_kind ui_kind_map = {
+        .name = "map",
+        .id = UI_SURFACE_KIND_MAP,
+        .whole = &shape_map,
+        .element = &shape_marker,
+        .slot = 2,
+        .most = MARKERS,
+        .keyed = true,
+        .deltas = 1 << UI_MODEL_PATCH_MAP,
+        .elements = map_elements,
+        .head = map_head,
+        .check = map_check,
+};

@@ -1,0 +1,68 @@
+/*
+ * A text: paragraphs of runs. A run has a meaning (its tone) and may be strong or of one width; how
+ * that looks, and where lines break, is who draws'. It changes as a whole.
+ */
+#include "ui-kind.h"
+
+enum { PARAGRAPHS = 256, RUNS = 64 };
+
+static const struct ui_field run_fields[] = {
+        UI_F_TEXT("text", 0, UI_TEXT_PARAGRAPH),
+        UI_F_TONE("tone", 0),
+        UI_F_PLAIN("strong", 2),
+        UI_F_PLAIN("mono", 2),
+};
+
+static const struct ui_shape shape_run = {
+        .id = UI_RUN_ID,
+        .words = UI_RUN_WORDS,
+        .ptrs = UI_RUN_PTRS,
+        UI_SHAPE_FIELDS(run_fields),
+};
+
+static const struct ui_field paragraph_fields[] = {
+        UI_F_ENUM("style", 0, UI_PARAGRAPH_STYLE_CAPTION),
+        UI_F_STRUCTS("runs", 0, shape_run, RUNS),
+};
+
+static const struct ui_shape shape_paragraph = {
+        .id = UI_PARAGRAPH_ID,
+        .words = UI_PARAGRAPH_WORDS,
+        .ptrs = UI_PARAGRAPH_PTRS,
+        UI_SHAPE_FIELDS(paragraph_fields),
+};
+
+static const struct ui_field text_fields[] = {
+        UI_F_STRUCTS("paragraphs", 0, shape_paragraph, PARAGRAPHS),
+};
+
+static const struct ui_shape shape_text = {
+        .id = UI_TEXT_ID,
+        .words = UI_TEXT_WORDS,
+        .ptrs = UI_TEXT_PTRS,
+        UI_SHAPE_FIELDS(text_fields),
+};
+
+/* A paragraph may be as long as one run of it. */
+static int text_check(const struct ui_model *m, struct ui_refused *ret_why)
+{
+        ui_paragraph_list all = ui_text_paragraphs((ui_text_reader){ui_model_head(m)});
+
+        for (uint32_t i = 0; i < ui_paragraph_list_len(all); i++) {
+                ui_run_list runs = ui_paragraph_runs(ui_paragraph_list_get(all, i));
+                uint64_t len = 0;
+
+                for (uint32_t k = 0; k < ui_run_list_len(runs); k++)
+                        len += ui_run_text(ui_run_list_get(runs, k)).len;
+                if (len > ui_text_most(UI_TEXT_PARAGRAPH))
+                        return ui_refuse(ret_why, UI_REFUSAL_TEXT, "paragraphs[%u]: too long", i);
+        }
+        return 0;
+}
+
+const struct ui_kind ui_kind_text = {
+        .name = "text",
+        .id = UI_SURFACE_KIND_TEXT,
+        .whole = &shape_text,
+        .check = text_check,
+};

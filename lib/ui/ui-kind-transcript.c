@@ -1,0 +1,90 @@
+/*
+ * A transcript: what was said, by whom as the service calls them, and perhaps a line to say
+ * something. Messages come at the end, and older ones than `keep` go. Who an author is on this
+ * instance is never said: the label is the service's word.
+ */
+#include "ui-kind.h"
+
+enum { MESSAGES = 2000 };
+
+static const struct ui_field message_fields[] = {
+        UI_F_PLAIN("sequence", 0),
+        UI_F_PLAIN("atMs", 8),
+        UI_F_TEXT("author", 0, UI_TEXT_LABEL),
+        UI_F_PLAIN("own", 16),
+        UI_F_ENUM("kind", 18, UI_MESSAGE_KIND_NOTED),
+        UI_F_TEXT("text", 1, UI_TEXT_MESSAGE),
+};
+
+static const struct ui_shape shape_message = {
+        .id = UI_MESSAGE_ID,
+        .words = UI_MESSAGE_WORDS,
+        .ptrs = UI_MESSAGE_PTRS,
+        UI_SHAPE_FIELDS(message_fields),
+};
+
+static const struct ui_field transcript_fields[] = {
+        UI_F_STRUCTS("messages", 0, shape_message, MESSAGES),
+        UI_F_PLAIN("keep", 0),
+        UI_F_TEXT("send", 1, UI_TEXT_COMMAND_IF),
+        UI_F_TEXT("draft", 2, UI_TEXT_LABEL),
+        UI_F_PLAIN("unread", 4),
+};
+
+static const struct ui_shape shape_transcript = {
+        .id = UI_TRANSCRIPT_ID,
+        .words = UI_TRANSCRIPT_WORDS,
+        .ptrs = UI_TRANSCRIPT_PTRS,
+        UI_SHAPE_FIELDS(transcript_fields),
+};
+
+static uint32_t transcript_keep(capnp_reader head)
+{
+        return ui_transcript_keep((ui_transcript_reader){head});
+}
+
+static int transcript_head(const struct ui_model *m, ui_model_patch_reader p,
+                           struct ui_block **ret_b, struct ui_refused *ret_why)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *msg = NULL;
+        ui_transcript_builder b;
+        int r;
+
+        (void)ret_why;
+        if (ui_model_patch_which(p) != UI_MODEL_PATCH_UNREAD) {
+                *ret_b = ui_block_ref(m->head);
+                return 0;
+        }
+
+        r = capnp_msg_new(&msg);
+        if (r)
+                return r;
+
+        capnp_abuilder_set_struct(capnp_msg_build(msg), ui_model_head(m));
+        b = (ui_transcript_builder){capnp_abuilder_struct(capnp_msg_build(msg), UI_TRANSCRIPT_WORDS,
+                                                          UI_TRANSCRIPT_PTRS, NULL)};
+        ui_transcript_set_unread(b, ui_model_patch_unread(p));
+        r = capnp_msg_check(msg);
+        return r ? r
+                 : ui_block_new(&shape_transcript, ui_transcript_as_reader(b).r, UINT16_MAX, ret_b);
+}
+
+static int transcript_check(const struct ui_model *m, struct ui_refused *ret_why)
+{
+        uint32_t keep = transcript_keep(ui_model_head(m));
+
+        return keep < 1 || keep > MESSAGES ? UI_WRONG(ret_why, "keep: not 1 to %d", MESSAGES) : 0;
+}
+
+const struct ui_kind ui_kind_transcript = {
+        .name = "transcript",
+        .id = UI_SURFACE_KIND_TRANSCRIPT,
+        .whole = &shape_transcript,
+        .element = &shape_message,
+        .slot = 0,
+        .most = MESSAGES,
+        .deltas = 1 << UI_MODEL_PATCH_MESSAGES | 1 << UI_MODEL_PATCH_UNREAD,
+        .keep = transcript_keep,
+        .head = transcript_head,
+        .check = transcript_check,
+};

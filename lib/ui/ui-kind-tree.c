@@ -1,0 +1,86 @@
+/*
+ * A tree, as a list of nodes that name their parents. A parent comes before its children, so there
+ * is no circle; who draws goes through once. A node that is taken away takes along all below it.
+ */
+#include "ui-kind.h"
+
+enum { NODES = 2000, DEEP = 12 };
+
+static const struct ui_field node_fields[] = {
+        UI_F_TEXT("key", 0, UI_TEXT_KEY),
+        UI_F_TEXT("parent", 1, UI_TEXT_REFERENCE),
+        UI_F_TEXT("title", 2, UI_TEXT_TITLE),
+        UI_F_TEXT("detail", 3, UI_TEXT_SUMMARY),
+        UI_F_TONE("tone", 0),
+        UI_F_ICON("icon", 2),
+        UI_F_PLAIN("open", 4),
+        UI_F_COMMANDS(4),
+};
+
+static const struct ui_shape shape_node = {
+        .id = UI_NODE_ID,
+        .words = UI_NODE_WORDS,
+        .ptrs = UI_NODE_PTRS,
+        UI_SHAPE_FIELDS(node_fields),
+};
+
+static const struct ui_field tree_fields[] = {
+        UI_F_STRUCTS("nodes", 0, shape_node, NODES),
+};
+
+static const struct ui_shape shape_tree = {
+        .id = UI_TREE_ID,
+        .words = UI_TREE_WORDS,
+        .ptrs = UI_TREE_PTRS,
+        UI_SHAPE_FIELDS(tree_fields),
+};
+
+/* The place of a node's parent; UINT32_MAX: it is a root, or names none. */
+static uint32_t parent_of(const struct ui_model *m, uint32_t i, bool *ret_root)
+{
+        capnp_text parent = ui_node_parent((ui_node_reader){ui_model_element(m, i)});
+
+        *ret_root = !parent.len;
+        return parent.len ? ui_model_find(m, parent) : UINT32_MAX;
+}
+
+static int tree_check(const struct ui_model *m, struct ui_refused *ret_why)
+{
+        uint8_t depth[NODES];
+
+        for (uint32_t i = 0; i < m->n; i++) {
+                bool root;
+                uint32_t parent = parent_of(m, i, &root);
+
+                if (!root && parent >= i)
+                        return UI_WRONG(ret_why, "nodes[%u].parent: none that comes before it", i);
+                depth[i] = root ? 1 : (uint8_t)(depth[parent] + 1);
+                if (depth[i] > DEEP)
+                        return UI_WRONG(ret_why, "nodes[%u]: more than %d deep", i, DEEP);
+        }
+        return 0;
+}
+
+static void tree_remove(const struct ui_model *m, bool *gone)
+{
+        for (uint32_t i = 0; i < m->n; i++) {
+                bool root;
+                uint32_t parent = parent_of(m, i, &root);
+
+                if (parent < i && gone[parent])
+                        gone[i] = true;
+        }
+}
+
+const struct ui_kind ui_kind_tree = {
+        .name = "tree",
+        .id = UI_SURFACE_KIND_TREE,
+        .whole = &shape_tree,
+        .element = &shape_node,
+        .slot = 0,
+        .most = NODES,
+        .keyed = true,
+        .deltas = 1 << UI_MODEL_PATCH_NODES,
+        .check = tree_check,
+        .remove = tree_remove,
+};
