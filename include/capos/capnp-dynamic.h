@@ -442,6 +442,23 @@ CAPNP_PUBLIC int capnp_dynamic_results(const capnp_schema *s, const struct capnp
                                        capnp_question *q, const struct capnp_dynamic_opts *o,
                                        struct capnp_buf *to) CAPNP_MUST_USE;
 
+/**
+ * A reference in the results of a call, by the names that lead to it: `membership`, `a.b.object`.
+ * Before the return it is a promise, as capnp_question_cap_peek() has it, so that a call on it need
+ * not wait.
+ *
+ * @param s              the registry
+ * @param m              what was called
+ * @param q              the question; sent
+ * @param path           names of fields, with dots between; 16 pointers at most
+ * @param ret_c          borrowed until q is freed; NULL: the call has failed, or there is a null
+ * @param ret_interface  what the schema says it is; 0 when it says nothing
+ * @return               0; CAPNP_E_UNKNOWN: the results have no reference of that name
+ */
+CAPNP_PUBLIC int capnp_dynamic_cap_peek(const capnp_schema *s, const struct capnp_method_info *m,
+                                        capnp_question *q, const char *path, capnp_cap **ret_c,
+                                        uint64_t *ret_interface) CAPNP_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

@@ -8,6 +8,9 @@
 #include "dynamic-schema.h"
 
 #include <errno.h>
+#include <string.h>
+
+enum { PATH_MAX_POINTERS = 16 };
 
 int capnp_dynamic_call(const capnp_schema *s, const struct capnp_dynamic_method *m,
                        capnp_text params, const struct capnp_dynamic_opts *o,
@@ -42,4 +45,59 @@ int capnp_dynamic_results(const capnp_schema *s, const struct capnp_method_info 
                 return r;
 
         return capnp_json_print(s, m->results, capnp_question_response(q), o, to);
+}
+
+/* Where a field's pointer is, and what to look in next. */
+struct step {
+        const capnp_decl *in;
+        uint16_t at[PATH_MAX_POINTERS];
+        unsigned n;
+};
+
+/* Follows one name; the last one's field is told. */
+static int step_take(const capnp_schema *s, struct step *t, const char *name, size_t len,
+                     const struct dynamic_field **ret_f)
+{
+        uint32_t i = t->in ? dynamic_decl_member(t->in, name, len) : UINT32_MAX;
+        const struct dynamic_field *f;
+
+        if (i == UINT32_MAX)
+                return CAPNP_E_UNKNOWN;
+        f = *ret_f = &t->in->fields[i];
+        if (f->is_group) {
+                t->in = dynamic_group(s, t->in, f);
+                return 0;
+        }
+        if (f->type.lists || t->n == PATH_MAX_POINTERS)
+                return CAPNP_E_UNKNOWN;
+
+        t->at[t->n++] = (uint16_t)f->offset;
+        t->in = f->type.which == TYPE_STRUCT ? dynamic_struct(s, f->type.id) : NULL;
+        return 0;
+}
+
+int capnp_dynamic_cap_peek(const capnp_schema *s, const struct capnp_method_info *m,
+                           capnp_question *q, const char *path, capnp_cap **ret_c,
+                           uint64_t *ret_interface)
+{
+        struct step t = {.in = dynamic_struct(s, m->results)};
+        const struct dynamic_field *f = NULL;
+        int r;
+
+        for (const char *p = path;; p++) {
+                size_t len = strcspn(p, ".");
+
+                r = step_take(s, &t, p, len, &f);
+                if (r)
+                        return r;
+                p += len;
+                if (!*p)
+                        break;
+        }
+        if (f->is_group || (f->type.which != TYPE_INTERFACE && !f->type.is_cap))
+                return CAPNP_E_UNKNOWN;
+
+        *ret_interface = f->type.which == TYPE_INTERFACE ? f->type.id : 0;
+        *ret_c = capnp_question_cap_peek(q, t.at, t.n);
+        return 0;
 }

@@ -200,3 +200,70 @@ TORTURE(calls_without_memory)
                 return;
         TORTURE_OK(r);
 }
+
+/* Answers Deep.down, when it is told to: with itself in each place. */
+struct deep {
+        capnp_answer *held;
+        unsigned added;
+};
+
+static int deep_serve(void *self, capnp_answer *a)
+{
+        struct deep *d = self;
+
+        if (d->held) {
+                d->added++;
+                return capnp_answer_return(a);
+        }
+        d->held = a;
+        return capnp_answer_keep(a, NULL, NULL);
+}
+
+TEST(references_in_results_are_found_by_name_before_and_after_the_return)
+{
+        static const char *const wrong[] = {"", "inner", "inner.x", "inner.none", "place", "place.x",
+                                            "many", "many.node", "inner.node.x", ".", "inner."};
+        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = schema_open();
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL, *early = NULL;
+        CAPNP_AUTO(capnp_vat_freep) capnp_vat *v = NULL;
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;
+        struct capnp_dynamic_method m = {0};
+        struct deep d = {0};
+        capnp_builder b, inner;
+        uint64_t interface = 1;
+        capnp_cap *got;
+
+        CHECK_OK(capnp_vat_new_bare(&v));
+        CHECK_OK(capnp_cap_new_dispatch(v, deep_serve, NULL, &d, &c));
+        m.vat = v;
+        m.target = c;
+        CHECK_OK(capnp_schema_find_method(s, type_id(s, "Deep"), "down", &m.info));
+        CHECK_OK(capnp_dynamic_call(s, &m, text_of(""), NULL, &q, NULL));
+        capnp_question_send(q, NULL, NULL);
+        for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+                CHECK_EQ(capnp_dynamic_cap_peek(s, &m.info, q, wrong[i], &got, &interface),
+                         CAPNP_E_UNKNOWN);
+
+        CHECK_OK(capnp_dynamic_cap_peek(s, &m.info, q, "inner.node", &got, &interface));
+        CHECK_EQ(interface, type_id(s, "Node"));
+        m.target = got;
+        CHECK_OK(capnp_schema_find_method(s, interface, "add", &m.info));
+        CHECK_OK(capnp_dynamic_call(s, &m, text_of(""), NULL, &early, NULL));
+        capnp_question_send(early, NULL, NULL);
+        while (capnp_rpc_step(v))
+                ;
+        CHECK(d.held && !d.added);
+
+        b = capnp_abuilder_init_struct(capnp_answer_results_any(d.held), 1, 3);
+        inner = capnp_abuilder_init_struct(capnp_builder_any(b, 0), 1, 1);
+        capnp_abuilder_set_cap(capnp_builder_any(inner, 0), c);
+        capnp_abuilder_set_cap(capnp_builder_any(b, 1), c);
+        CHECK_OK(capnp_answer_return(d.held));
+        while (capnp_rpc_step(v))
+                ;
+        CHECK_EQ(d.added, 1);
+        CHECK_OK(capnp_schema_find_method(s, type_id(s, "Deep"), "down", &m.info));
+        CHECK_OK(capnp_dynamic_cap_peek(s, &m.info, q, "place.any", &got, &interface));
+        CHECK_EQ(interface, 0);
+        CHECK(got == c);
+}

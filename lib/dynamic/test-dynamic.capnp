@@ -85,4 +85,18 @@ interface Node extends(Base) {
 }
 
 interface Leaf extends(Node, Base) {}
+interface Deep {
+  down @0 () -> Places;
+
+  struct Places {
+    inner @0 :Inner;
+    place :group { any @1 :Capability; x @2 :Int32; }
+    many @3 :List(Node);
+  }
+
+  struct Inner {
+    x @0 :Int32;
+    node @1 :Node;
+  }
+}
 interface Other { add @0 () -> (); only @1 (map :Map(Text, Leaf)) -> (); }
