@@ -178,6 +178,8 @@ int cli_fail(const struct cli *c, int exit, const char *code, const char *fmt, .
         char text[1024], safe[1600];
         va_list ap;
 
+        if (c->quiet)
+                return exit;
         va_start(ap, fmt);
         (void)vsnprintf(text, sizeof(text), fmt, ap);
         va_end(ap);

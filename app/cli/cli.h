@@ -59,8 +59,14 @@ struct cli {
         const char *peer;  /* who that is, for who waits: "the agent of this login"; NULL: nobody */
         pid_t peer_pid;    /* 0: not known */
         bool late;         /* a wait was given up */
+        bool quiet;        /* what fails is not said: something is only tried */
         bool administers;  /* c->remote is the `admin` of a session */
         const char *actor; /* whose doings `audit query` looks for */
+        char login[108];   /* the login that c->client is of; "": of none */
+        /* What a parameter that begins with $ refers to, as a number for the parser of parameters;
+         * NULL: nothing can. An exit code. */
+        int (*reference)(void *arg, const char *text, uint32_t *ret_n);
+        void *reference_arg;
         /* With --via ssh (via.c). */
         pid_t ssh;              /* 0: none */
         int ssh_errors;         /* what it says; -1: no more */
@@ -238,6 +244,7 @@ int cmd_describe(struct cli *c);
 int cmd_call(struct cli *c);
 int cmd_chat_join(struct cli *c);
 int cmd_renew(struct cli *c);
+int cmd_shell(struct cli *c);
 int cmd_logout(struct cli *c);
 int cmd_sessions(struct cli *c);
 int cmd_cert_show(struct cli *c);

@@ -134,6 +134,7 @@ static int link_open(struct cli *c, char alias[static RUNTIME_PATH])
         if (r)
                 return cli_fail_code(c, r, path);
 
+        (void)snprintf(c->login, sizeof(c->login), "%s", alias);
         r = cli_session_of_agent(c);
         return r ? cli_fail_code(c, r, path) : EXIT_OK;
 }

@@ -535,6 +535,16 @@ static const struct cli_command commands[] = {
          "  capos call chat join '{\"channel\": \"#lobby\"}'\n"
          "  capos call chat join channel='#lobby'\n",
          cmd_call, NULL, 2, CLI_WORDS, false},
+        {"shell", "", "Call methods line by line, and name what they return",
+         "On a terminal with a prompt, Tab and a history; else the lines are a script's, which\n"
+         "the first that fails ends. `$x = CAP.METHOD ...` names what comes back and does not\n"
+         "wait: a call on a reference in it, `$x.FIELD.METHOD`, may be sent before. `.help` has\n"
+         "it all.\n\n"
+         "Examples:\n"
+         "  capos shell\n"
+         "  printf '%s\\n' '$m = chat.join channel=#lobby' '$m.membership.send text=hello' |\n"
+         "          capos shell\n",
+         cmd_shell, NULL, 0, 0, false},
         {"chat join", "CHANNEL", "Talk in a channel",
          "Lines from standard input are said; what others say is printed. Ends with the input,\n"
          "by /quit, and when the capability or the session is over.\n\n"

@@ -24,6 +24,8 @@ enum {
         BASE_TEXT = 12,
         BASE_DATA = 13,
         BASE_ENUM = 15,
+        BASE_INTERFACE = 17,
+        BASE_ANY_POINTER = 18,
 };
 
 /* ---- files -------------------------------------------------------------------------------- */
@@ -167,9 +169,21 @@ static json_t *plain_json(const struct capnp_field_info *f, const char *value)
         return v ? v : json_string(value);
 }
 
+/* A reference that is held by name. */
+static int reference_json(const struct cli *c, const char *value, json_t **ret_v)
+{
+        uint32_t n;
+        int r = c->reference(c->reference_arg, value, &n);
+
+        if (!r)
+                *ret_v = json_pack("{s:I}", "$cap", (json_int_t)n);
+        return r;
+}
+
 static int value_read(struct cli *c, const struct capnp_field_info *f, const char *value, bool json,
                       json_t **ret_v)
 {
+        bool refers = f->base_type == BASE_INTERFACE || f->base_type == BASE_ANY_POINTER;
         json_error_t e;
 
         if (json) {
@@ -178,6 +192,8 @@ static int value_read(struct cli *c, const struct capnp_field_info *f, const cha
                               : cli_fail(c, EXIT_USAGE, "parameters", "%s:=%s: %s", f->name, value,
                                          e.text);
         }
+        if (refers && !f->lists && c->reference && *value == '$')
+                return reference_json(c, value, ret_v);
         if (*value == '@')
                 return file_value(c, f, value + 1, ret_v);
         *ret_v = plain_json(f, value);

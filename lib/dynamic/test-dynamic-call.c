@@ -221,8 +221,9 @@ static int deep_serve(void *self, capnp_answer *a)
 
 TEST(references_in_results_are_found_by_name_before_and_after_the_return)
 {
-        static const char *const wrong[] = {"", "inner", "inner.x", "inner.none", "place", "place.x",
-                                            "many", "many.node", "inner.node.x", ".", "inner."};
+        static const char *const wrong[] = {
+                "",     "inner",     "inner.x",      "inner.none", "place", "place.x",
+                "many", "many.node", "inner.node.x", ".",          "inner."};
         CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = schema_open();
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL, *early = NULL;
         CAPNP_AUTO(capnp_vat_freep) capnp_vat *v = NULL;

@@ -1,0 +1,250 @@
+/*
+ * What could be typed next, from the schemas: capabilities and names, their methods and references,
+ * the fields of a method's parameters, and what an enum or a Bool can be. Nothing here says that
+ * something is wrong: what is not known is not offered.
+ */
+#include "shell.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { BASE_BOOL = 1, BASE_ENUM = 15, BASE_STRUCT = 16, BASE_INTERFACE = 17 };
+
+/* What an offer goes to, and the text before the part that is being completed. */
+struct to {
+        shell_offer *offer;
+        void *arg;
+        const char *before;
+        size_t len;
+};
+
+static void offer(const struct to *to, const char *name, const char *end)
+{
+        char word[512];
+
+        (void)snprintf(word, sizeof(word), "%.*s%s%s", (int)to->len, to->before, name, end);
+        to->offer(to->arg, word);
+}
+
+static const capnp_schema *schema_of(const struct shell *s)
+{
+        return capos_client_schema_peek(s->c->client);
+}
+
+/* The last word of a line up to the cursor; the first, and whether these are the same. */
+static const char *last_word(const char *line)
+{
+        const char *space = strrchr(line, ' ');
+
+        return space ? space + 1 : line;
+}
+
+/* Where what is called begins: behind `$name =`. */
+static const char *expression_of(const char *line)
+{
+        size_t len = *line == '$' ? shell_name_length(line + 1) + 1 : 0;
+        const char *p = line + len;
+
+        p += strspn(p, " ");
+        if (!len || *p != '=')
+                return line;
+        p++;
+        return p + strspn(p, " ");
+}
+
+/* Finds a target without a word. false: there is none such. */
+static bool target_try(struct shell *s, const char *text, size_t len, struct shell_target *t)
+{
+        char word[300];
+        int r;
+
+        (void)snprintf(word, sizeof(word), "%.*s", (int)len, text);
+        s->c->quiet = true;
+        r = shell_target_find(s, word, t);
+        s->c->quiet = false;
+        /* The method lies in word. */
+        t->method = r || !*t->method ? "" : text + (t->method - word);
+        return !r;
+}
+
+/* The method that a line calls. */
+static bool method_of(struct shell *s, const char *line, struct capnp_method_info *m)
+{
+        const char *p = expression_of(line);
+        size_t len = strcspn(p, " ");
+        struct shell_target t;
+        char name[128];
+        bool found;
+
+        found = target_try(s, p, len, &t) && *t.method && t.interface;
+        if (found) {
+                (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(t.method, " "), t.method);
+                found = !capnp_schema_find_method(schema_of(s), t.interface, name, m);
+        }
+        shell_target_deinit(&t);
+        return found;
+}
+
+/* ---- targets --------------------------------------------------------------------------------- */
+
+static void offer_beginnings(struct shell *s, const struct to *to)
+{
+        struct capos_cap_entry e;
+        char name[SHELL_NAME + 1];
+
+        for (uint32_t i = 0; capos_client_entry(s->c->client, i, &e); i++)
+                offer(to, e.name, ".");
+        for (unsigned i = 0; i < s->nrefs; i++) {
+                (void)snprintf(name, sizeof(name), "$%s", s->refs[i]->name);
+                offer(to, name, ".");
+        }
+}
+
+/* Behind `$m.`: the references in what m stands for. */
+static void offer_references(struct shell *s, const struct to *to, const char *word)
+{
+        const struct shell_ref *r = shell_ref_find(s, word + 1, shell_name_length(word + 1));
+        const capnp_decl *d = r && r->q ? capnp_schema_find(schema_of(s), r->m.results) : NULL;
+        struct capnp_field_info f;
+
+        for (uint32_t i = 0; d && !capnp_decl_field(d, i, &f); i++)
+                if (f.base_type == BASE_INTERFACE && !f.lists)
+                        offer(to, f.name, ".");
+}
+
+static void offer_target(struct shell *s, const char *word, struct to *to)
+{
+        const char *dot = strrchr(word, '.');
+        struct capnp_method_info m;
+        struct shell_target t = {.method = ""};
+
+        if (!dot) {
+                offer_beginnings(s, to);
+                return;
+        }
+        to->before = word;
+        to->len = (size_t)(dot - word) + 1;
+        if (*word == '$' && dot == word + 1 + shell_name_length(word + 1))
+                offer_references(s, to, word);
+        if (target_try(s, word, (size_t)(dot - word), &t) && !*t.method)
+                for (uint32_t i = 0; !capnp_schema_method(schema_of(s), t.interface, i, &m); i++)
+                        offer(to, m.name, "");
+        shell_target_deinit(&t);
+}
+
+/* ---- parameters ------------------------------------------------------------------------------ */
+
+static void offer_values(struct shell *s, const struct capnp_field_info *f, const struct to *to)
+{
+        const capnp_decl *d = capnp_schema_find(schema_of(s), f->type);
+        const char *name;
+
+        if (f->lists)
+                return;
+        if (f->base_type == BASE_BOOL) {
+                offer(to, "true", "");
+                offer(to, "false", "");
+        }
+        if (f->base_type == BASE_ENUM)
+                for (uint16_t i = 0; d && (name = capnp_decl_enumerant(d, i)); i++)
+                        offer(to, name, "");
+        if (f->base_type == BASE_INTERFACE)
+                for (unsigned i = 0; i < s->nrefs; i++) {
+                        char ref[SHELL_NAME + 1];
+
+                        (void)snprintf(ref, sizeof(ref), "$%s", s->refs[i]->name);
+                        offer(to, ref, "");
+                }
+}
+
+/* A field by name. */
+static bool field_of(const capnp_decl *d, const char *name, size_t len, struct capnp_field_info *f)
+{
+        for (uint32_t i = 0; d && !capnp_decl_field(d, i, f); i++)
+                if (strlen(f->name) == len && !strncmp(f->name, name, len))
+                        return true;
+        return false;
+}
+
+static void offer_parameters(struct shell *s, uint64_t type, const char *word, struct to *to)
+{
+        const capnp_decl *d = capnp_schema_find(schema_of(s), type);
+        const char *p = word;
+        struct capnp_field_info f;
+
+        to->before = word;
+        for (;;) {
+                size_t len = strcspn(p, ".:=");
+
+                if (!p[len])
+                        break;
+                if (!field_of(d, p, len, &f))
+                        return;
+                if (p[len] != '.') {
+                        to->len = (size_t)(p - word) + len + 1;
+                        if (p[len] == '=')
+                                offer_values(s, &f, to);
+                        return;
+                }
+                d = capnp_schema_find(schema_of(s), f.type);
+                p += len + 1;
+        }
+        to->len = (size_t)(p - word);
+        for (uint32_t i = 0; d && !capnp_decl_field(d, i, &f); i++)
+                offer(to, f.name, f.base_type == BASE_STRUCT && !f.lists ? "." : "=");
+}
+
+/* ---- commands of the shell's own ------------------------------------------------------------- */
+
+static void offer_commands(struct shell *s, const char *line, const char *word, const struct to *to)
+{
+        static const char *const own[] = {".drop", ".help", ".quit", ".refs", ".wait"};
+        char name[80];
+
+        if (word != line) {
+                if (!strncmp(line, ".drop ", 6))
+                        offer_beginnings(s, to);
+                else
+                        for (uint32_t i = 0;; i++) {
+                                struct capos_cap_entry e;
+
+                                if (!capos_client_entry(s->c->client, i, &e))
+                                        return;
+                                offer(to, e.name, "");
+                        }
+                return;
+        }
+        for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+                offer(to, own[i], "");
+        for (const struct cli_command *k = s->c->commands; k->name; k++) {
+                (void)snprintf(name, sizeof(name), ".%.*s", (int)strcspn(k->name, " "), k->name);
+                if (!k->hidden)
+                        offer(to, name, "");
+        }
+}
+
+void shell_complete(struct shell *s, const char *line, shell_offer *offer_to, void *arg)
+{
+        struct to to = {.offer = offer_to, .arg = arg, .before = ""};
+        const char *word = last_word(line);
+        struct capnp_method_info m;
+
+        if (*line == '.')
+                offer_commands(s, line, word, &to);
+        else if (word == expression_of(line))
+                offer_target(s, word, &to);
+        else if (method_of(s, line, &m))
+                offer_parameters(s, m.params, word, &to);
+}
+
+void shell_usage(struct shell *s, const char *line, char *to, size_t room)
+{
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf usage = {0};
+        struct capnp_method_info m;
+
+        to[0] = '\0';
+        capnp_buf_init(&usage, SHELL_TEXT);
+        if (*line != '.' && strchr(expression_of(line), ' ') && method_of(s, line, &m) &&
+            !capnp_schema_usage(schema_of(s), &m, &usage))
+                (void)snprintf(to, room, "%s", usage.p);
+}

@@ -1,0 +1,180 @@
+"""Cases of `capos shell`: scripts, and what is typed at it. cli.py runs them."""
+import os
+import signal
+import stat
+import termios
+
+from rig import case, equal, holds
+from talk import Terminal
+
+
+def script(g, *lines, code=0, args=()):
+    r = g.run("shell", *args, stdin="".join(line + "\n" for line in lines))
+    holds(r.code == code, f"{lines}: {r}, expected exit code {code}")
+    return r
+
+
+def refused(g, line, words, code=2, before=()):
+    """A line that ends a script; what stands behind it is not done."""
+    r = script(g, *before, line, "system_info.motd", code=code)
+    holds(words in r.err, f"{line}: no {words!r} in {r}")
+    holds(f"line {len(before) + 1} ends the script" in r.err, f"{line}: {r}")
+    holds("elcome" not in r.out, f"{line}: went on: {r}")
+
+
+@case(needs_instance=True)
+def a_script_calls_and_names_what_comes_back(g):
+    g.login("work")
+    out = script(g, "# said by nobody", "", "  system_info.motd", "$m = chat.join channel=#shell",
+                 '$m.membership.send text="two words"', "$m.send text='it''s one'", "$c = chat", "$c.channels", "$_",
+                 '$again = chat.join {"channel": "#shell"}', ".wait", "$again", ".refs", ".drop $c $again", ".refs").out
+    holds("elcome" in out, out)
+    equal(out.count('"name": "#shell"'), 2, "the channels, and again as $_")
+    holds('"said": "two words"' in out and '"said": "its one"' in out, out)
+    holds(out.count("$again ") == 1 and out.count("$m ") == 2, out)
+
+
+@case(needs_instance=True)
+def a_script_ends_with_the_first_line_that_fails(g):
+    g.login("work")
+    refused(g, "chat.jion", "did you mean `join`?")
+    refused(g, "caht.join", "did you mean `chat`?", code=3)
+    refused(g, "chat", "chat: call which method? It has: join")
+    refused(g, "chat.join chanel=#x", "did you mean `channel`?")
+    refused(g, "chat.join channel=$x", "service: a channel is", code=1)
+    refused(g, "$x.send text=a", "$x: nothing has this name")
+    refused(g, '$x = chat.join channel="', "a quote has no end")
+    refused(g, "$x =", "$x = what?")
+    refused(g, "$_ = chat", "$_ is what was returned last")
+    refused(g, f"${'n' * 32} = chat", "a name has at most 31 letters")
+    refused(g, "chat.join.membership.send text=a", "has to have a name first: $x = chat.join")
+    refused(g, "$m.label.send", "has no such reference; it has: $m.membership", before=["$m = chat.join channel=#x"])
+    refused(g, "$m.membership.sned", "did you mean `send`?", before=["$m = chat.join channel=#x"])
+    refused(g, ".drop $x", "$x: nothing has this name")
+    refused(g, ".drop", ".drop which?")
+    refused(g, ".wait soon", "soon: is no duration")
+    refused(g, ".shell", "this is the shell")
+    refused(g, ".nothing", "nothing")
+    refused(g, ".call chat join channel=x", "a channel is", code=1)
+    refused(g, ".wait", "service: a channel is", code=1, before=["$m = chat.join channel=x"])
+
+
+@case(needs_instance=True)
+def what_failed_under_a_name_fails_the_script_that_waits_for_it(g):
+    g.login("work")
+    r = script(g, "$m = chat.join channel=x", code=1)
+    holds("$m: service: a channel is" in r.err, r)
+    r = script(g, "$m = chat.join channel=x", "$n = $m.membership.send text=a", code=1)
+    holds("$n: service: a channel is" in r.err, r)
+
+
+@case(needs_instance=True)
+def a_shell_runs_any_command_with_its_session(g):
+    g.login("one")
+    g.login("two")
+    r = script(g, ".whoami --json", ".caps", ".quit", "chat.nothing", args=("--session", "two"))
+    holds('"account":"alice"' in r.out.replace(" ", ""), r)
+    holds("system_info" in r.out, r)
+    g.error(2, "which-session", "shell")
+    r = script(g, "system_info.motd", ".whoami", args=("--session", "two", "--json"))
+    holds(r.out.count("\n") == 2, r)
+
+
+@case(needs_instance=True)
+def references_are_passed_by_name(g):
+    g.login("work")
+    refused(g, "chat.join channel=#x listener=$c.join", "$c.join: is no reference", before=["$c = chat"])
+    refused(g, "chat.join channel=#x listener=$none", "$none: nothing has this name")
+    script(g, "$m = chat.join channel=#x", "$n = chat.join channel=#y listener=$m.membership", ".wait",
+           "$n.send text=a")
+
+
+@case(needs_instance=True)
+def the_names_are_64(g):
+    g.login("work")
+    names = [f"$n{i} = chat" for i in range(64)]
+    refused(g, "$more = chat", "there are 64 names", before=names)
+    script(g, *names, "$n0 = system_info", ".drop $n1", "$more = chat")
+
+
+@case(needs_instance=True)
+def a_line_is_typed_completed_and_given_up(g):
+    g.login("work")
+    t = Terminal(g, "shell")
+    t.until("work> ")
+    t.type("sys\tmo\t\n")
+    t.until("elcome")
+    t.type("$m = chat.jo\tch\t#typed\n")
+    t.until('$m = {"membership"')
+    t.type("$m.membersh\tse\tte\t'häl lo'\n")
+    t.until('{"sequence"')
+    t.type("chat.join channel=x\n")
+    t.until("a channel is")
+    t.type("garbage that is given up\x03")
+    t.until("^C")
+    t.type("$m.\t\t")
+    t.until("$m.members")
+    t.type("\x15.refs\n")
+    t.until("Chat.join")
+    t.type(" $secret = chat\n")
+    t.type(".quit\n")
+    equal(t.end(), 0)
+    kept = g.path("home/.local/state/capos/shell-history")
+    holds(not os.path.exists(kept), "a folder that nobody made")
+
+
+@case(needs_instance=True)
+def what_is_typed_is_kept_for_its_user_alone(g):
+    g.login("work")
+    os.makedirs(g.path("home/.local/state"))
+    for again in (False, True):
+        t = Terminal(g, "shell")
+        t.until("work> ")
+        if again:
+            t.type("\x1b[A\x1b[A\n")
+            t.until("elcome")
+        else:
+            t.type("system_info.motd\n")
+            t.until("elcome")
+            t.type(" system_info.version\n.quit\n")
+            equal(t.end(), 0)
+            continue
+        t.until('"}\r\nwork> ')
+        g.until(lambda: not termios.tcgetattr(t.fd)[3] & termios.ICANON, "nobody reads keys")
+        t.type("\x04")
+        equal(t.end(), 0)
+    kept = g.path("home/.local/state/capos/shell-history")
+    equal(stat.S_IMODE(os.stat(kept).st_mode), 0o600)
+    holds("motd" in g.read(kept) and "version" not in g.read(kept), g.read(kept))
+
+
+@case(needs_instance=True)
+def a_call_that_does_not_return_is_given_up_and_the_shell_goes_on(g):
+    """Nobody answers: the agent is stopped."""
+    r = g.login("work")
+    t = Terminal(g, "shell")
+    t.until("work> ")
+    t.type("system_info.version\n")
+    t.until('"}\r\nwork> ')
+    os.kill(r["agent"], signal.SIGSTOP)
+    try:
+        t.type("system_info.motd\n")
+        t.until("motd\r\n")
+        t.type("\x03")
+        t.until("canceled")
+    finally:
+        os.kill(r["agent"], signal.SIGCONT)
+    t.type("system_info.motd\n")
+    t.until("elcome")
+    os.kill(t.pid, signal.SIGTERM)
+    t.end()
+
+
+@case(needs_instance=True)
+def a_shell_ends_with_its_login(g):
+    g.login("work")
+    t = Terminal(g, "shell")
+    t.until("work> ")
+    g.ok("logout")
+    t.until("is over")
+    equal(t.end(), 4)
