@@ -7,6 +7,7 @@ using Cxx = import "cxx.capnp";
 using Go = import "go.capnp";
 using Java = import "java.capnp";
 using Rs = import "remote_session.capnp";
+using Sc = import "service_control.capnp";
 using Us = import "user_session.capnp";
 
 $Cxx.namespace("capos");
@@ -28,6 +29,9 @@ struct BundleEntry {
   leaseExpiresAtMs @5 :UInt64;
   local @6 :Bool;
   # Served by the worker itself (`session`): there is no socket to open.
+
+  methods @7 :List(Rs.RemoteMethod);
+  # Those that it has; empty: all.
 }
 
 struct Bound {
@@ -93,9 +97,10 @@ interface Admission {
       -> (bound :Bound);
   # Guest and anonymous.
 
-  open @5 (name :Text, interfaceId :UInt64) -> (end :GrantEnd);
+  open @5 (name :Text, interfaceId :UInt64) -> (end :GrantEnd, methods :List(Sc.MethodId));
   # A connection to the service behind a grant. Checks name, interface, lease and policy again. end is
-  # null when there is nothing to hand over: the worker serves it itself, or has its socket already.
+  # null when there is nothing to hand over: the worker serves it itself, or has its socket already. methods: those that
+  # its object has; empty: all.
 
   schema @6 (interfaceId :UInt64) -> (schema :Data);
 

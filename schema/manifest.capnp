@@ -203,6 +203,18 @@ enum Disclosure {
   # The address that the connection came from, likewise.
 }
 
+struct Facet {
+  # A face of a service, and which methods of its interface that has.
+
+  name @0 :Text;
+  # What bundles call it: one that the service has. Empty: the ordinary one, which a bundle has that names none.
+
+  methods @1 :List(Text);
+  # Its methods by name, those of inherited interfaces among them; `Interface.method` where two of them have the name.
+  # Empty: all. Any other is refused (`denied.method`), by the service as well. What a method hands out is the service's
+  # to decide. At most 256.
+}
+
 struct Service {
   # A process that serves one interface.
 
@@ -235,6 +247,9 @@ struct Service {
 
   powers @9 :List(Power);
   # What it hands out that reaches further than itself: only for profiles that are `elevated`.
+
+  facets @10 :List(Facet);
+  # Its facets. Where there are some, a bundle names one of these or none; else any that the service has. At most 64.
 }
 
 struct Entry {

@@ -62,6 +62,9 @@ enum RemoteDenial {
 
   weakProof @12;
   # A renewal by less than what made the session, or a reconnect over a weaker channel.
+
+  method @13;
+  # The capability was granted without this method: RemoteCapEntry.methods says which it has.
 }
 
 enum RemoteAuthKind {
@@ -211,6 +214,19 @@ interface RemoteAuthFlow {
   # Ends the attempt. Later calls are denied.flow. Since 0.1.
 }
 
+struct RemoteMethod {
+  # A method of a capability. Since 0.1.
+
+  interfaceId @0 :UInt64;
+  # The interface that declares it.
+
+  ordinal @1 :UInt16;
+  # Its number there.
+
+  name @2 :Text;
+  # Its name, as the manifest has it: `list`, or `Directory.list`.
+}
+
 struct RemoteCapEntry {
   # A line of a CapSet.
 
@@ -233,6 +249,10 @@ struct RemoteCapEntry {
 
   summary @5 :Text;
   # One sentence for a person. Since 0.1.
+
+  methods @6 :List(RemoteMethod);
+  # The methods that can be called on what `get` gives; any other is denied.method. Empty: all of its interface, as far
+  # as the service has them. Since 0.1.
 }
 
 struct AccountSession {

@@ -85,14 +85,27 @@ interface ServiceHost {
   # Errors: denied.disclosure. Since 0.1.
 }
 
+struct MethodId {
+  # A method of an interface.
+
+  interfaceId @0 :UInt64;
+  # The interface that declares it: what a call names.
+
+  method @1 :UInt16;
+  # Its number there.
+}
+
 interface ServiceEnd {
   # Carries a socket: the service's end of a new connection, attached as a file descriptor.
 }
 
 interface ServiceControl {
-  open @0 (context :CallerContext, facet :Text, end :ServiceEnd) -> ();
+  open @0 (context :CallerContext, facet :Text, end :ServiceEnd, methods :List(MethodId)) -> ();
   # Serve a caller on the attached socket: its bootstrap object is the facet's. The caller is gone when
   # the socket is.
+  # methods: those that its bootstrap object has for this caller; empty: all. Any other call on it is to be refused with
+  # an exception of type failed, `denied.method`: the kit does, for the caller's worker refuses it, too, but may have
+  # been taken over. What the object hands out is the service's to decide.
 
   describe @1 () -> (schema :Data);
   # The schema of what the service offers: a serialized message whose root is schema.capnp's

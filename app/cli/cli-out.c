@@ -214,6 +214,8 @@ static const char *denial_words(enum capos_denial d)
                 [CAPOS_DENIED_BACKOFF] = "too many failures",
                 [CAPOS_DENIED_WEAK_PROOF] =
                         "the session was made by a stronger proof: renew it by that",
+                [CAPOS_DENIED_METHOD] = "the session was granted this capability without this "
+                                        "method; `capos describe` shows those it has",
         };
 
         return (unsigned)d < sizeof(words) / sizeof(words[0]) && words[d] ? words[d] : "refused";

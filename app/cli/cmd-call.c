@@ -160,15 +160,22 @@ int cmd_call(struct cli *c)
 
 /* ---- describe ----------------------------------------------------------------------------- */
 
-static json_t *method_json(const capnp_schema *s, const struct capnp_method_info *m)
+/* Whether the session has it, of a capability that it was granted. */
+static bool method_is_granted(const struct cli *c, const struct capos_cap_entry *e,
+                              const struct capnp_method_info *m)
+{
+        return capos_client_entry_has(c->client, e->name, m->interface, m->ordinal);
+}
+
+static json_t *method_json(const capnp_schema *s, const struct capnp_method_info *m, bool granted)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf usage = {0};
 
         capnp_buf_init(&usage, TEXT_BYTES);
         if (capnp_schema_usage(s, m, &usage))
                 return NULL;
-        return json_pack("{s:s,s:i,s:b,s:o}", "name", m->name, "ordinal", (int)m->ordinal, "stream",
-                         m->stream, "usage", cli_json_text(usage.p));
+        return json_pack("{s:s,s:i,s:b,s:b,s:o}", "name", m->name, "ordinal", (int)m->ordinal,
+                         "stream", m->stream, "granted", granted, "usage", cli_json_text(usage.p));
 }
 
 static void method_print(const capnp_schema *s, const struct capnp_method_info *m)
@@ -191,7 +198,8 @@ static int describe_json(struct cli *c, const struct capos_cap_entry *e)
 
         for (uint32_t i = 0; !capnp_schema_method(s, e->interface, i, &m); i++)
                 if (c->nwords < 2 || !strcmp(m.name, c->words[1]))
-                        (void)json_array_append_new(methods, method_json(s, &m));
+                        (void)json_array_append_new(
+                                methods, method_json(s, &m, method_is_granted(c, e, &m)));
         (void)snprintf(id, sizeof(id), "0x%016" PRIx64, e->interface);
         return cli_print_json(c,
                               json_pack("{s:o,s:o,s:s,s:o,s:o,s:o}", "name", cli_json_text(e->name),
@@ -206,6 +214,7 @@ int cmd_describe(struct cli *c)
         struct capos_cap_entry e;
         struct capnp_method_info m;
         const capnp_decl *d;
+        unsigned without = 0;
         int r = cap_open(c, &e);
 
         if (!r && c->nwords == 2)
@@ -227,8 +236,15 @@ int cmd_describe(struct cli *c)
                 printf("\n");
         }
         printf("\n");
-        for (uint32_t i = 0; !capnp_schema_method(s, e.interface, i, &m); i++)
-                if (c->nwords < 2 || !strcmp(m.name, c->words[1]))
+        for (uint32_t i = 0; !capnp_schema_method(s, e.interface, i, &m); i++) {
+                if (c->nwords == 2 && strcmp(m.name, c->words[1]) != 0)
+                        continue;
+                if (method_is_granted(c, &e, &m))
                         method_print(s, &m);
+                else
+                        without++;
+        }
+        if (without)
+                printf("  %u that the session was not granted\n", without);
         return EXIT_OK;
 }

@@ -157,19 +157,40 @@ static bool entry_is_revoked(const struct capos_cap_entry *e)
         return e->lease_expires_ms && e->lease_expires_ms <= cli_now_ms();
 }
 
-static json_t *entry_json(const struct capos_cap_entry *e)
+/* By name; empty: it has all. */
+static json_t *methods_json(const struct cli *c, const struct capos_cap_entry *e)
+{
+        json_t *all = json_array();
+        struct capos_cap_method m;
+
+        for (uint32_t i = 0; capos_client_entry_method(c->client, e->name, i, &m); i++)
+                (void)json_array_append_new(all, cli_json_text(m.name));
+        return all;
+}
+
+static json_t *entry_json(const struct cli *c, const struct capos_cap_entry *e)
 {
         char id[24];
 
         (void)snprintf(id, sizeof(id), "0x%016" PRIx64, e->interface);
-        return json_pack("{s:o,s:s,s:o,s:I,s:b,s:o,s:o}", "name", cli_json_text(e->name),
+        return json_pack("{s:o,s:s,s:o,s:I,s:b,s:o,s:o,s:o}", "name", cli_json_text(e->name),
                          "interfaceId", id, "transferPolicy", cli_json_text(e->transfer),
                          "leaseExpiresAtMs", (json_int_t)e->lease_expires_ms, "revoked",
                          entry_is_revoked(e), "title", cli_json_text(e->title), "summary",
-                         cli_json_text(e->summary));
+                         cli_json_text(e->summary), "methods", methods_json(c, e));
 }
 
-static void entry_print_long(const struct capos_cap_entry *e)
+static void methods_print(const struct cli *c, const struct capos_cap_entry *e)
+{
+        struct capos_cap_method m;
+
+        for (uint32_t i = 0; capos_client_entry_method(c->client, e->name, i, &m); i++) {
+                printf(i ? ", " : "\n  methods    ");
+                cli_print_safe(m.name);
+        }
+}
+
+static void entry_print_long(const struct cli *c, const struct capos_cap_entry *e)
 {
         char id[24], until[64];
 
@@ -181,6 +202,7 @@ static void entry_print_long(const struct capos_cap_entry *e)
                 (void)snprintf(until, sizeof(until), "revoked");
         printf("  interface  %s\n  lease ends %s\n  transfer   ", id, until);
         cli_print_safe(e->transfer);
+        methods_print(c, e);
         printf("\n  ");
         cli_print_safe(e->title);
         printf(": ");
@@ -204,9 +226,9 @@ int cmd_caps(struct cli *c)
 
         for (uint32_t i = 0; !r && capos_client_entry(c->client, i, &e); i++) {
                 if (c->json)
-                        (void)json_array_append_new(all, entry_json(&e));
+                        (void)json_array_append_new(all, entry_json(c, &e));
                 else if (c->lng)
-                        entry_print_long(&e);
+                        entry_print_long(c, &e);
                 else
                         entry_print(&e);
         }

@@ -356,9 +356,9 @@ static const struct cli_command commands[] = {
         {"manifest show", "", "Print the manifest that is built in, to start your own from",
          "Example:\n  capos manifest show > my.manifest\n", cmd_manifest_show, NULL, 0, 0, false},
         {"manifest check", "[FILE]", "Start what a manifest names, and say whether it is right",
-         "Starts every service once, in a folder of its own, and asks it for its interface and\n"
-         "for the facets that bundles name. Without FILE: the built-in manifest. Exit code 0:\n"
-         "good.\n\n"
+         "Starts every service once, in a folder of its own, and asks it for its interface, the\n"
+         "facets that are named, and their methods. Without FILE: the built-in manifest. Exit\n"
+         "code 0: good.\n\n"
          "Example:\n  capos manifest check my.manifest\n",
          cmd_manifest_check, NULL, 0, 1, false},
         {"manifest explain", "[FIELD | FILE] [--account NAME] [--method METHOD]...",

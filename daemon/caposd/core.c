@@ -19,6 +19,7 @@
 
 #include "core.h"
 #include "daemon-log.h"
+#include "manifest-facets.h"
 #include "manifest-load.h"
 
 enum {
@@ -172,6 +173,13 @@ static void core_lost(struct core *c, const struct packet *p)
                 capos_io_timer_start(&c->meet_again, MEET_AGAIN_MS);
 }
 
+/* Whether the session manager has to ask it which methods it has, in whichever life. */
+static bool core_has_methods(const struct core *c, const struct service *s)
+{
+        return !s->next && manifest_facets_ask(service_list_get(
+                                   manifest_services(manifest_root(c->manifest->msg)), s->index));
+}
+
 void core_meet_service(struct core *c, struct service *s)
 {
         const struct packet to_sessiond = {.type = s->next ? PACKET_NEXT_SERVICE : PACKET_SERVICE,
@@ -188,12 +196,39 @@ void core_meet_service(struct core *c, struct service *s)
         }
         daemon_link_send(&c->sessiond.link, &to_sessiond, &pair[0]);
         daemon_link_send(&s->program.link, &to_service, &pair[1]);
-        if (!c->keeper->up)
+        if (!c->keeper->up || core_has_methods(c, s))
                 daemon_link_send(&c->sessiond.link,
                                  &(struct packet){.type = PACKET_CHECK, .index = s->index}, NULL);
 }
 
 /* ---- what the session manager has found ----------------------------------------------------- */
+
+/* Of what the service's own entry declares. */
+static void core_complain_facets(const struct daemon_manifest *of, const struct packet *p,
+                                 service_reader s)
+{
+        facet_reader facet = facet_list_get(service_facets(s), p->facet);
+        char path[64], what[WHAT_BYTES] = "";
+
+        (void)snprintf(path, sizeof(path), "services[%u].facets", p->index);
+        if (p->check == CHECK_SILENT && manifest_facets_ask(s))
+                (void)snprintf(what, sizeof(what), "%s does not say which methods it has",
+                               service_name(s).p);
+        if (p->check == CHECK_DECLARED) {
+                (void)snprintf(path, sizeof(path), "services[%u].facets[%u].name", p->index,
+                               p->facet);
+                (void)snprintf(what, sizeof(what), "%s refuses `%s`: %s", service_name(s).p,
+                               facet_name(facet).p, p->address);
+        }
+        if (p->check == CHECK_METHOD) {
+                (void)snprintf(path, sizeof(path), "services[%u].facets[%u].methods[%u]", p->index,
+                               p->facet, p->method);
+                (void)snprintf(what, sizeof(what), "`%s`: %s",
+                               facet_methods_at(facet_methods(facet), p->method).p, p->address);
+        }
+        if (what[0])
+                manifest_complain((void *)(uintptr_t)of, path, what);
+}
 
 /* Says where in the manifest it is, and what. */
 void core_complain(const struct daemon_manifest *of, const struct packet *p)
@@ -222,12 +257,35 @@ void core_complain(const struct daemon_manifest *of, const struct packet *p)
                                grant_facet(grant).p, p->address);
                 manifest_complain((void *)(uintptr_t)of, path, what);
         }
+        core_complain_facets(of, p, s);
+}
+
+bool core_found_wrong(const struct daemon_manifest *of, const struct packet *p, bool demanding)
+{
+        service_list l = manifest_services(manifest_root(of->msg));
+
+        switch ((enum packet_check)p->check) {
+        case CHECK_GOOD:
+                return false;
+        case CHECK_SILENT:
+                return demanding || manifest_facets_ask(service_list_get(l, p->index));
+        case CHECK_INTERFACE:
+        case CHECK_FACET:
+        case CHECK_DECLARED:
+        case CHECK_METHOD:
+                return true;
+        }
+        return true;
 }
 
 static void core_checked(struct core *c, const struct packet *p)
 {
-        if (p->index >= c->nservices || c->keeper->up)
+        if (p->index >= c->nservices)
                 return;
+        if (c->keeper->up) {
+                core_complain(c->manifest, p);
+                return;
+        }
         /* Of one that has died, its end says more, and comes in a moment. */
         if (p->check == CHECK_SILENT && c->options->check &&
             daemon_link_is_over(&c->services[p->index]->program.link))
@@ -235,8 +293,7 @@ static void core_checked(struct core *c, const struct packet *p)
 
         c->services[p->index]->checked = true;
         core_complain(c->manifest, p);
-        if (p->check == CHECK_INTERFACE || p->check == CHECK_FACET ||
-            (p->check == CHECK_SILENT && c->options->check))
+        if (core_found_wrong(c->manifest, p, c->options->check))
                 c->keeper->hopeless(c->keeper);
         else
                 c->keeper->changed(c->keeper);

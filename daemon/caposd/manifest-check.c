@@ -14,6 +14,7 @@
 #include "daemon-quantity.h"
 #include "daemon-text.h"
 #include "manifest-check.h"
+#include "manifest-facets.h"
 #include "manifest-passkeys.h"
 #include "manifest-profiles.h"
 #include "manifest-strength.h"
@@ -374,6 +375,7 @@ unsigned manifest_check(manifest_reader m,
         check_entry(&c, "authentication.anonymous", authentication_anonymous(a));
         check_authorities(&c);
         c.faults += certificates_check(m, complain, arg);
+        c.faults += manifest_facets_check(m, complain, arg);
         c.faults += manifest_passkeys_check(m, complain, arg);
         c.faults += manifest_profiles_check(m, complain, arg);
         c.faults += manifest_strength_check(m, complain, arg);

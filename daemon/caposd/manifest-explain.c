@@ -11,6 +11,7 @@
 #include "daemon-quantity.h"
 #include "daemon-strength.h"
 #include "manifest-explain.h"
+#include "manifest-facets.h"
 
 /* ---- fields --------------------------------------------------------------------------------- */
 
@@ -219,6 +220,27 @@ static const char *own_title(capnp_text name)
         return text_is(name, DAEMON_ADMIN) ? "Administration" : "Who the session is";
 }
 
+/* Of those that have not all of them. */
+static void methods_print(service_reader s, grant_reader g)
+{
+        capnp_list names = facet_methods(manifest_facet(s, g));
+        unsigned facets = text_is(grant_name(g), DAEMON_ADMIN) && grant_facet(g).len
+                                  ? daemon_admin_facets(grant_facet(g))
+                                  : ADMIN_NOWHERE;
+        const char *between = "      with ";
+
+        for (uint32_t i = 0; i < names.len; i++, between = ", ")
+                printf("%s%s", between, facet_methods_at(names, i).p);
+        for (uint16_t i = 0; i < DAEMON_ADMIN_CALLS; i++) {
+                if (!(daemon_admin_call_facets(i) & facets))
+                        continue;
+                printf("%s%s", between, daemon_admin_call(i));
+                between = ", ";
+        }
+        if (between[0] == ',')
+                puts("");
+}
+
 static void grant_print(manifest_reader m, grant_reader g)
 {
         service_reader s = service_named(m, grant_name(g));
@@ -233,6 +255,7 @@ static void grant_print(manifest_reader m, grant_reader g)
         if (lease.len)
                 printf("; for %s", lease.p);
         puts("");
+        methods_print(s, g);
 }
 
 static void profile_print(manifest_reader m, profile_reader p)

@@ -14,6 +14,7 @@
 #include "daemon-admin.h"
 #include "daemon-network.h"
 #include "daemon-quantity.h"
+#include "manifest-facets.h"
 
 enum { PATH_BYTES = 160, WHAT_BYTES = 160, GRANTS_MAX = 256, PROFILES_MAX = 256 };
 
@@ -149,19 +150,25 @@ static void check_networks(struct check *c, const char *path, capnp_list l)
 
 /* ---- who has more than whom ----------------------------------------------------------------- */
 
-static bool bundle_has(grant_list bundle, capnp_text name)
+static bool bundle_has(const struct check *c, grant_list bundle, grant_reader g)
 {
-        for (uint32_t i = 0; i < least(grant_list_len(bundle), GRANTS_MAX); i++)
-                if (text_equal(grant_name(grant_list_get(bundle, i)), name))
-                        return true;
+        service_reader s = {0};
+
+        (void)service_find(c, grant_name(g), &s);
+        for (uint32_t i = 0; i < least(grant_list_len(bundle), GRANTS_MAX); i++) {
+                grant_reader other = grant_list_get(bundle, i);
+
+                if (text_equal(grant_name(other), grant_name(g)))
+                        return manifest_facets_within(s, g, other);
+        }
         return false;
 }
 
-/* Whether everything in a is in b. */
-static bool bundle_is_within(grant_list a, grant_list b)
+/* Whether everything in a is in b, with as many methods. */
+static bool bundle_is_within(const struct check *c, grant_list a, grant_list b)
 {
         for (uint32_t i = 0; i < least(grant_list_len(a), GRANTS_MAX); i++)
-                if (!bundle_has(b, grant_name(grant_list_get(a, i))))
+                if (!bundle_has(c, b, grant_list_get(a, i)))
                         return false;
         return true;
 }
@@ -180,8 +187,8 @@ static void check_narrow(struct check *c, unsigned profile)
                 if (!profile_local(p))
                         continue;
                 any = true;
-                if (bundle_is_within(own, profile_bundle(p)) &&
-                    !bundle_is_within(profile_bundle(p), own))
+                if (bundle_is_within(c, own, profile_bundle(p)) &&
+                    !bundle_is_within(c, profile_bundle(p), own))
                         return;
         }
         if (!any)
@@ -222,7 +229,7 @@ static void check_entry(struct check *c, const char *path, entry_reader e)
                 profile_reader other = profile_list_get(l, i);
 
                 if (!profile_accounts(other) || profile_service(other) || is_for_nobody(c, other) ||
-                    bundle_is_within(profile_bundle(p), profile_bundle(other)))
+                    bundle_is_within(c, profile_bundle(p), profile_bundle(other)))
                         continue;
 
                 (void)snprintf(what, sizeof(what),

@@ -483,7 +483,7 @@ static void reload_checked(struct caposd *c, const struct packet *p)
         core_complain(&r->manifest, p);
         if (silent)
                 reload_blame(c, p->index, "does not answer");
-        if (p->check == CHECK_INTERFACE || p->check == CHECK_FACET || silent)
+        if (silent || core_found_wrong(&r->manifest, p, false))
                 reload_fail(c);
         else
                 reload_look(c);

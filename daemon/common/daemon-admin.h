@@ -15,16 +15,13 @@ enum admin_facet {
         ADMIN_ALL = 7,
 };
 
+enum { DAEMON_ADMIN_CALLS = 28 }; /* of schema/admin.capnp */
+
 /* The set that a facet of a manifest names, "" all of it; ADMIN_NOWHERE: there is none such. */
-static inline unsigned daemon_admin_facets(capnp_text name)
-{
-        if (!name.len)
-                return ADMIN_ALL;
-        if (text_is(name, "accounts"))
-                return ADMIN_ACCOUNTS;
-        if (text_is(name, "sessions"))
-                return ADMIN_SESSIONS;
-        return text_is(name, "audit") ? ADMIN_AUDIT : ADMIN_NOWHERE;
-}
+unsigned daemon_admin_facets(capnp_text name);
+/* A call's name, by its number in schema/admin.capnp; NULL: there is none. */
+const char *daemon_admin_call(uint16_t method);
+/* In which facets it is. */
+unsigned daemon_admin_call_facets(uint16_t method);
 
 #endif

@@ -76,6 +76,8 @@ enum packet_check {
         CHECK_SILENT,    /* it does not answer */
         CHECK_INTERFACE, /* it does not serve the interface that the manifest says */
         CHECK_FACET,     /* it refuses a facet that a bundle names */
+        CHECK_DECLARED,  /* it refuses one that its own entry declares */
+        CHECK_METHOD,    /* its interface has not a method that its entry declares */
 };
 
 enum packet_transport { TRANSPORT_PLAIN = 0, TRANSPORT_TLS = 1, TRANSPORT_UNIX = 2 };
@@ -121,6 +123,8 @@ struct packet {
         uint32_t check;      /* CHECKED: enum packet_check */
         uint32_t profile;    /* CHECKED: for CHECK_FACET, whose bundle it is in */
         uint32_t grant;      /* CHECKED: and where in it */
+        uint32_t facet;      /* CHECKED: for CHECK_DECLARED and CHECK_METHOD, whose */
+        uint32_t method;     /* CHECKED: and for CHECK_METHOD, which of it */
         int32_t result; /* RELOADED: 0, an enum tls_identity_err, -errno. CHANGED, NEXT_READ: 0 */
         /* IDENTITY: when the certificate expires, in seconds since 1970. RULES: when a list of
          * revocations has to be followed by another; 0: none has to */

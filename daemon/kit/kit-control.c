@@ -94,7 +94,7 @@ static int kit_socket_dup(capnp_cap *end, int *ret_fd)
 }
 
 /* Connects a socket, which is taken, with what the service has for the caller. */
-static int kit_socket_open(struct kit_socket *s, int fd, const char *facet)
+static int kit_socket_open(struct kit_socket *s, int fd, const char *facet, method_id_list methods)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *bootstrap = NULL;
         struct kit *k = s->k;
@@ -106,7 +106,11 @@ static int kit_socket_open(struct kit_socket *s, int fd, const char *facet)
                 return r;
         }
 
-        r = capnp_conn_new(k->vat, fd, &k->limits, bootstrap, &s->conn);
+        r = kit_narrow(k, methods, &bootstrap);
+        if (r)
+                (void)close(fd);
+        else
+                r = capnp_conn_new(k->vat, fd, &k->limits, bootstrap, &s->conn);
         if (r) {
                 kit_disclose_end(s);
                 if (k->service->closed)
@@ -207,7 +211,7 @@ static int control_open(void *self, capnp_answer *a)
         s->k = c->k;
         s->caller = caller;
         capnp_i_list_init(&s->questions);
-        r = kit_socket_open(s, fd, facet.p);
+        r = kit_socket_open(s, fd, facet.p, service_control_open_param_methods(a));
         if (r) {
                 kit_disclose_end(s);
                 free(s);

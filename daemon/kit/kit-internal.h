@@ -3,6 +3,7 @@
 #define CAPOS_KIT_INTERNAL_H
 
 #include "base-list.h"
+#include "service_control.capnp-c.h"
 #include <capos/kit.h>
 
 struct kit;
@@ -44,6 +45,10 @@ struct kit {
 int kit_control_begin(struct kit *k, int fd) CAPNP_MUST_USE;
 /* Ends it, and every caller with it. */
 void kit_control_end(struct kit *k);
+
+/* Puts an object behind what has these methods alone; an empty list: it has all. *object is another
+ * reference then, and on failure none. 0; CAPNP_E_LIMIT: too many; -ENOMEM. */
+int kit_narrow(struct kit *k, method_id_list l, capnp_cap **object) CAPNP_MUST_USE;
 
 /* What was asked about a caller is not told any more. */
 void kit_disclose_end(struct kit_socket *s);

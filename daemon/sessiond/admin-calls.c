@@ -1,6 +1,5 @@
 /*
- * All calls of Admin, and who may make them: one table, and one function that every call goes
- * through.
+ * All calls of Admin: one table, and one function that every call goes through.
  *
  * This machine's administrator, who has the admin socket, may make all. Who is elsewhere and has
  * the capability `admin` may make those that have a facet, if it is his: what acts on the machine
@@ -150,46 +149,46 @@ static bool ends_session(const struct session *e, capnp_answer *a)
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
-/* By ordinal. facets: whose holders may make it from elsewhere. reads: it changes nothing. ends:
- * whether it would take from the session that asks what that stands on; NULL: it cannot. */
+/* By ordinal; daemon-admin.c says what each is called and which facets have it. reads: it changes
+ * nothing. ends: whether it would take from the session that asks what that stands on; NULL: it
+ * cannot. */
 static const struct {
-        const char *name;
-        unsigned facets;
         bool reads;
         bool (*ends)(const struct session *e, capnp_answer *a);
         int (*handler)(void *s, capnp_answer *a);
 } calls[] = {
-        {"accountAdd", ADMIN_ACCOUNTS, false, NULL, admin_on_account_add},
-        {"accountRemove", ADMIN_ACCOUNTS, false, ends_account, admin_on_account_remove},
-        {"accountList", ADMIN_ACCOUNTS, true, NULL, admin_on_account_list},
-        {"keyAdd", ADMIN_ACCOUNTS, false, NULL, admin_on_key_add},
-        {"keyRemove", ADMIN_ACCOUNTS, false, ends_key, admin_on_key_remove},
-        {"passwd", ADMIN_ACCOUNTS, false, ends_password, admin_on_passwd},
-        {"sessionList", ADMIN_SESSIONS, true, NULL, admin_on_session_list},
-        {"sessionRevoke", ADMIN_SESSIONS, false, ends_session, admin_on_session_revoke},
-        {"status", ADMIN_SESSIONS, true, NULL, admin_on_status},
-        {"auditPath", ADMIN_NOWHERE, true, NULL, admin_on_audit_path},
-        {"reloadIdentity", ADMIN_NOWHERE, false, NULL, call_reload_identity},
-        {"reloadRevocations", ADMIN_NOWHERE, false, NULL, call_reload_revocations},
-        {"serviceAccountAdd", ADMIN_ACCOUNTS, false, NULL, admin_on_service_account_add},
-        {"serviceKeyAdd", ADMIN_ACCOUNTS, false, NULL, admin_on_service_key_add},
-        {"serviceKeyRemove", ADMIN_ACCOUNTS, false, ends_account, admin_on_service_key_remove},
-        {"passkeyBegin", ADMIN_ACCOUNTS, false, NULL, call_passkey_begin},
-        {"passkeyAdd", ADMIN_ACCOUNTS, false, NULL, call_passkey_add},
-        {"passkeyList", ADMIN_ACCOUNTS, true, NULL, call_passkey_list},
-        {"passkeyRemove", ADMIN_ACCOUNTS, false, ends_passkey, call_passkey_remove},
-        {"identityAdd", ADMIN_ACCOUNTS, false, NULL, call_identity_add},
-        {"identityList", ADMIN_ACCOUNTS, true, NULL, call_identity_list},
-        {"identityRemove", ADMIN_ACCOUNTS, false, ends_account, call_identity_remove},
-        {"accountLock", ADMIN_ACCOUNTS, false, ends_account, admin_on_account_lock},
-        {"accountUnlock", ADMIN_ACCOUNTS, false, NULL, admin_on_account_unlock},
-        {"accountExpire", ADMIN_ACCOUNTS, false, ends_account_once, admin_on_account_expire},
-        {"reload", ADMIN_NOWHERE, false, NULL, call_reload},
-        {"keyList", ADMIN_ACCOUNTS, true, NULL, admin_on_key_list},
-        {"auditRead", ADMIN_AUDIT, true, NULL, admin_on_audit_read},
+        {false, NULL, admin_on_account_add},
+        {false, ends_account, admin_on_account_remove},
+        {true, NULL, admin_on_account_list},
+        {false, NULL, admin_on_key_add},
+        {false, ends_key, admin_on_key_remove},
+        {false, ends_password, admin_on_passwd},
+        {true, NULL, admin_on_session_list},
+        {false, ends_session, admin_on_session_revoke},
+        {true, NULL, admin_on_status},
+        {true, NULL, admin_on_audit_path},
+        {false, NULL, call_reload_identity},
+        {false, NULL, call_reload_revocations},
+        {false, NULL, admin_on_service_account_add},
+        {false, NULL, admin_on_service_key_add},
+        {false, ends_account, admin_on_service_key_remove},
+        {false, NULL, call_passkey_begin},
+        {false, NULL, call_passkey_add},
+        {true, NULL, call_passkey_list},
+        {false, ends_passkey, call_passkey_remove},
+        {false, NULL, call_identity_add},
+        {true, NULL, call_identity_list},
+        {false, ends_account, call_identity_remove},
+        {false, ends_account, admin_on_account_lock},
+        {false, NULL, admin_on_account_unlock},
+        {false, ends_account_once, admin_on_account_expire},
+        {false, NULL, call_reload},
+        {true, NULL, admin_on_key_list},
+        {true, NULL, admin_on_audit_read},
 };
 
-enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
+_Static_assert(sizeof(calls) / sizeof(calls[0]) == DAEMON_ADMIN_CALLS,
+               "one row for each call that daemon-admin.c names");
 
 /* ---- from elsewhere ------------------------------------------------------------------------- */
 
@@ -199,8 +198,8 @@ static void call_record(struct asker *k, const char *outcome, uint16_t method, c
         char detail[CAPOS_AUDIT_TEXT_BYTES];
         capnp_text about = first_text(a);
 
-        (void)snprintf(detail, sizeof(detail), "%s%s%s", calls[method].name, about.len ? " " : "",
-                       about.p);
+        (void)snprintf(detail, sizeof(detail), "%s%s%s", daemon_admin_call(method),
+                       about.len ? " " : "", about.p);
         if (calls[method].reads)
                 session_audit_counted(k->session, "admin", outcome, DAEMON_ADMIN, detail);
         else
@@ -214,20 +213,24 @@ static int call_from_elsewhere(struct asker *k, uint16_t method, capnp_answer *a
         if (!audit_has_room(&s->audit))
                 return capos_i_over_quota(a, CAPOS_I_QUOTA_DISK,
                                           "nothing more can be recorded: try again later");
-        if (!(calls[method].facets & k->facets)) {
+        if (!daemon_admin_call_facets(method)) {
                 call_record(k, "unimplemented", method, a);
                 return audit_fail(&s->audit, a, CAPNP_UNIMPLEMENTED,
-                                  calls[method].facets ? "%s: the session's profile grants another "
-                                                         "facet of `admin`"
-                                                       : "%s: on the instance's machine alone",
-                                  calls[method].name);
+                                  "%s: on the instance's machine alone", daemon_admin_call(method));
+        }
+        if (!(daemon_admin_call_facets(method) & k->facets)) {
+                call_record(k, capos_denial_code(CAPOS_DENIED_METHOD), method, a);
+                return audit_fail(&s->audit, a, CAPNP_FAILED,
+                                  "%s: %s: the session's profile grants another facet of `admin`",
+                                  capos_denial_code(CAPOS_DENIED_METHOD),
+                                  daemon_admin_call(method));
         }
         if (calls[method].ends && calls[method].ends(k->session, a)) {
                 call_record(k, "own", method, a);
                 return audit_fail(&s->audit, a, CAPNP_FAILED,
                                   "%s: it is what you ask by: another administrator can, or the "
                                   "instance's machine",
-                                  calls[method].name);
+                                  daemon_admin_call(method));
         }
         call_record(k, "ok", method, a);
         return calls[method].handler(s, a);
@@ -298,8 +301,8 @@ static const struct admin_ops ops = {
         .audit_read = admin_call,
 };
 
-_Static_assert(sizeof(ops) ==
-                       offsetof(struct admin_ops, account_add) + CALLS * sizeof(capnp_handler *),
+_Static_assert(sizeof(ops) == offsetof(struct admin_ops, account_add) +
+                                      DAEMON_ADMIN_CALLS * sizeof(capnp_handler *),
                "one row for each method of schema/admin.capnp");
 
 int admin_calls_serve(struct sessiond *s, struct asker *k, capnp_cap **ret)

@@ -17,6 +17,14 @@
 
 static const struct grant_end_ops end_ops = {0};
 
+/* Says which methods a grant has. */
+static void open_tell_methods(capnp_answer *a, const struct policy_facet *f)
+{
+        if (f)
+                daemon_methods_write(&f->methods,
+                                     admission_open_results_init_methods(a, f->methods.n));
+}
+
 /* Gives the worker its end. */
 static int open_return(struct admission *ad, capnp_answer *a, int fd)
 {
@@ -83,6 +91,7 @@ int bundle_open(struct admission *ad, capnp_answer *a)
                 return open_fail(ad, a, name, r);
 
         session_audit(ad->session, "open", "ok", name, NULL);
+        open_tell_methods(a, g->policy->narrow);
         return r ? audit_return(&ad->origin.s->audit, a) : open_return(ad, a, fd);
 }
 

@@ -1,10 +1,13 @@
 /*
  * Is it true what the manifest says of a service?
  *
- * The service is asked what it is (describe), and is opened once for each facet that a bundle
- * names, by a caller that nobody is and who hangs up at once. What contradicts the manifest is an
- * error of whoever wrote it, which he should hear of when the instance starts and not from his
- * users; a service that does not answer contradicts nothing.
+ * The service is asked what it is (describe), and is opened once for each facet that its entry
+ * declares or a bundle names, by a caller that nobody is and who hangs up at once. What contradicts
+ * the manifest is an error of whoever wrote it, which he should hear of when the instance starts
+ * and not from his users; a service that does not answer contradicts nothing.
+ *
+ * What it says it is also tells which methods its facets have (facets.c). So it is asked again when
+ * another session manager has to know.
  */
 #include "check.h"
 
@@ -18,6 +21,7 @@
 #include "daemon-packets.h"
 #include "links.h"
 #include "service_control.capnp-c.h"
+#include "session.h"
 #include "sessiond.h"
 
 enum { CHECK_MS = 10 * 1000, NOBODY_BYTES = 16 };
@@ -26,12 +30,13 @@ struct check {
         struct capnp_i_list link; /* sessiond.checks */
         struct sessiond *s;
         const struct policy *all;
-        const struct policy_service *policy; /* of it */
+        struct policy_service *policy; /* of it */
         uint32_t index;
         capnp_cap *control;
         capnp_question *asking;
         capnp_timer *deadline;
-        unsigned profile, grant; /* whose facet is asked for */
+        struct facet_place at;   /* declared by its entry; what was asked for last */
+        unsigned profile, grant; /* … and when all of those were: whose facet is asked for */
 };
 
 static const struct service_end_ops end_ops = {0};
@@ -53,7 +58,9 @@ static void check_end(struct check *k, enum packet_check found, const char *reas
                            .index = k->index,
                            .check = found,
                            .profile = k->profile,
-                           .grant = k->grant};
+                           .grant = k->grant,
+                           .facet = k->at.facet,
+                           .method = k->at.method};
         struct daemon_log_text text = daemon_log_text(reason, strlen(reason));
 
         memcpy(p.address, text.s, strnlen(text.s, sizeof(p.address) - 1));
@@ -76,11 +83,14 @@ static const struct policy_grant *check_grant(const struct check *k, unsigned p,
         return &k->all->profiles[p].grants[g];
 }
 
-/* Whether a grant before this one has asked for the same. */
+/* Whether what was asked for before was the same. */
 static bool check_is_known(const struct check *k)
 {
         const char *facet = check_grant(k, k->profile, k->grant)->facet;
 
+        for (unsigned i = 0; i < k->policy->facets.n; i++)
+                if (!strcmp(k->policy->facets.v[i].name, facet))
+                        return true;
         for (unsigned p = 0; p <= k->profile; p++) {
                 unsigned n = p < k->profile ? k->all->profiles[p].ngrants : k->grant;
 
@@ -92,9 +102,17 @@ static bool check_is_known(const struct check *k)
         return false;
 }
 
-/* Goes on to the next grant of this service, from the present one on. Whether there is one. */
+/* Whether what is asked for is one of the entry's own. */
+static bool check_is_declared(const struct check *k)
+{
+        return k->at.facet < k->policy->facets.n;
+}
+
+/* Goes on to the next facet of this service, from the present one on. Whether there is one. */
 static bool check_find(struct check *k)
 {
+        if (check_is_declared(k))
+                return true;
         for (; k->profile < k->all->nprofiles; k->profile++, k->grant = 0)
                 for (; k->grant < k->all->profiles[k->profile].ngrants; k->grant++)
                         if (check_grant(k, k->profile, k->grant)->service == k->policy &&
@@ -110,13 +128,23 @@ static void check_on_opened(capnp_question *q, int r, void *arg)
         struct check *k = arg;
 
         if (r == CAPNP_E_EXCEPTION && capnp_question_exception(q).kind != CAPNP_DISCONNECTED) {
-                check_end(k, CHECK_FACET, capnp_question_exception(q).reason);
+                check_end(k, check_is_declared(k) ? CHECK_DECLARED : CHECK_FACET,
+                          capnp_question_exception(q).reason);
         } else if (r) {
                 check_end(k, CHECK_SILENT, "");
         } else {
-                k->grant++;
+                if (check_is_declared(k))
+                        k->at.facet++;
+                else
+                        k->grant++;
                 check_next(k);
         }
+}
+
+static const char *check_facet(const struct check *k)
+{
+        return check_is_declared(k) ? k->policy->facets.v[k->at.facet].name
+                                    : check_grant(k, k->profile, k->grant)->facet;
 }
 
 /* Opens it for nobody, at a socket whose other end is closed already. */
@@ -142,7 +170,7 @@ static int check_open(struct check *k)
         who = service_control_open_init_context(k->asking);
         caller_context_set_reference(who, (capnp_data){nobody, sizeof(nobody)});
         caller_context_set_epoch(who, k->s->store.epoch);
-        service_control_open_set_facet(k->asking, check_grant(k, k->profile, k->grant)->facet);
+        service_control_open_set_facet(k->asking, check_facet(k));
         service_control_open_set_end(k->asking, (service_end_client){end});
         capnp_question_send(k->asking, check_on_opened, k);
         return 0;
@@ -186,10 +214,38 @@ static bool schema_has(capnp_data bytes, uint64_t id)
         return found;
 }
 
+/* Sessions that were there before their methods were known are told. */
+static void check_tell(struct sessiond *s)
+{
+        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next)
+                session_changed(CAPNP_I_OF(l, struct session, link));
+}
+
+/* Finds out which methods its facets have, if that has to be known. NULL; else what is wrong. */
+static const char *check_methods(struct check *k, capnp_data schema)
+{
+        struct policy_facets *f = &k->policy->facets;
+        bool known = facets_known(f);
+        const char *why;
+
+        if (!facets_ask(f))
+                return NULL;
+
+        why = facets_learn(f, k->policy->interface_id, schema, &k->at);
+        if (why)
+                return why;
+
+        k->at = (struct facet_place){0};
+        if (!known && k->all == &k->s->policy)
+                check_tell(k->s);
+        return NULL;
+}
+
 static void check_on_described(capnp_question *q, int r, void *arg)
 {
         struct check *k = arg;
         capnp_data schema = service_control_describe_schema(q);
+        const char *why;
 
         if (r &&
             (r != CAPNP_E_EXCEPTION || capnp_question_exception(q).kind != CAPNP_UNIMPLEMENTED)) {
@@ -197,14 +253,17 @@ static void check_on_described(capnp_question *q, int r, void *arg)
         } else if (!r && schema.len && !schema_has(schema, k->policy->interface_id)) {
                 check_end(k, CHECK_INTERFACE, "");
         } else {
-                check_next(k);
+                why = check_methods(k, schema);
+                if (why)
+                        check_end(k, CHECK_METHOD, why);
+                else
+                        check_next(k);
         }
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-void check_start(struct sessiond *s, const struct policy *p, const struct service *v,
-                 uint32_t index)
+void check_start(struct sessiond *s, struct policy *p, const struct service *v, uint32_t index)
 {
         struct check *k;
 

@@ -8,10 +8,10 @@ struct policy;
 struct service;
 struct sessiond;
 
-/* Looks at a service, by what a policy says of it at this place: the present one, or the next. The
- * answer goes to caposd as a packet CHECKED, or NEXT_CHECKED, after 10 seconds at most. */
-void check_start(struct sessiond *s, const struct policy *p, const struct service *v,
-                 uint32_t index);
+/* Looks at a service, and finds out which methods its facets have, by what a policy says of it at
+ * this place: the present one, or the next. The answer goes to caposd as a packet CHECKED, or
+ * NEXT_CHECKED, after 10 seconds at most. */
+void check_start(struct sessiond *s, struct policy *p, const struct service *v, uint32_t index);
 /* Gives up all that are under way. */
 void checks_end(struct sessiond *s);
 

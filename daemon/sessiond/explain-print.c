@@ -194,6 +194,11 @@ static const char *power_at(const void *arg, unsigned i)
         return power_name(power_list_get(*(const power_list *)arg, i));
 }
 
+static const char *method_at(const void *arg, unsigned i)
+{
+        return ((const struct policy_facet *)arg)->v[i].name;
+}
+
 static void grant_print(const struct explanation *e, const struct policy_profile *p,
                         const struct policy_grant *g)
 {
@@ -206,6 +211,10 @@ static void grant_print(const struct explanation *e, const struct policy_profile
         time_print("for ", lease_ms(e, p, g));
         list_print(", powers ", power_list_len(powers), power_at, &powers);
         printf(": %s\n", present(p, g));
+        if (!g->narrow)
+                return;
+        list_print("      with ", g->narrow->n, method_at, g->narrow);
+        puts("");
 }
 
 static void profile_print(const struct explanation *e, const struct policy_profile *p)
@@ -303,6 +312,7 @@ static void json_grant(const struct explanation *e, const struct policy_profile 
         printf(",\"interface\":\"0x%016" PRIx64 "\"",
                g->service ? g->service->interface_id : USER_SESSION_ID);
         json_text(",\"facet\":", g->facet);
+        json_list(",\"methods\":", g->narrow ? g->narrow->n : 0, method_at, g->narrow);
         json_text(",\"transfer\":", g->services ? "services" : "session");
         printf(",\"leaseMs\":%" PRIu64, lease_ms(e, p, g));
         json_list(",\"powers\":", power_list_len(powers), power_at, &powers);

@@ -3,9 +3,10 @@
  *
  * Each is held against the profile of the same name. If that is gone, or not for it any more, the
  * session ends. Otherwise it has what the profile grants now: what is granted no more, or with
- * another facet or interface, is taken away as by a revocation; what is new appears; quotas and
- * leases are the new ones, and no lease becomes longer by it, since nobody has proved anything.
- * Whose bundle, quotas and leases are what they were is told nothing, and keeps its sockets.
+ * another facet, other methods or another interface, is taken away as by a revocation; what is new
+ * appears; quotas and leases are the new ones, and no lease becomes longer by it, since nobody has
+ * proved anything. Whose bundle, quotas and leases are what they were is told nothing, and keeps
+ * its sockets.
  *
  * What somebody has taken away stays away, and what has expired comes back with another login; what
  * the policy alone has taken comes back with the policy. A capability that is gone is remembered by
@@ -98,7 +99,8 @@ static bool grant_is(const struct grant *g, const struct policy_grant *p)
                 return false;
 
         return g->revoked ||
-               (!strcmp(g->policy->facet, p->facet) && g->interface_id == grant_interface(p));
+               (!strcmp(g->policy->facet, p->facet) && facets_same(g->policy->narrow, p->narrow) &&
+                g->interface_id == grant_interface(p));
 }
 
 /* Whether it is among the first n. */

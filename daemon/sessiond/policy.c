@@ -68,6 +68,7 @@ static uint32_t policy_disclosure(disclosure_list l)
 static int policy_services(struct policy *p, service_list list)
 {
         unsigned n = service_list_len(list);
+        int r = 0;
 
         if (n > POLICY_SERVICES)
                 return CAPNP_E_POISON;
@@ -76,20 +77,21 @@ static int policy_services(struct policy *p, service_list list)
         if (!p->services)
                 return -ENOMEM;
 
-        for (unsigned i = 0; i < n; i++) {
-                service_reader r = service_list_get(list, i);
+        for (unsigned i = 0; i < n && !r; i++) {
+                service_reader f = service_list_get(list, i);
                 struct policy_service *s = &p->services[p->nservices++];
 
-                s->name = service_name(r).p;
-                s->title = service_title(r).p;
-                s->summary = service_summary(r).p;
-                s->interface_id = service_interface_id(r);
-                s->remote = service_has_remote(r);
-                s->lease_ms = daemon_duration(remote_lease(service_remote(r)));
-                s->powers = power_list_len(service_powers(r)) > 0;
-                s->disclosure = policy_disclosure(service_disclosure(r));
+                s->name = service_name(f).p;
+                s->title = service_title(f).p;
+                s->summary = service_summary(f).p;
+                s->interface_id = service_interface_id(f);
+                s->remote = service_has_remote(f);
+                s->lease_ms = daemon_duration(remote_lease(service_remote(f)));
+                s->powers = power_list_len(service_powers(f)) > 0;
+                s->disclosure = policy_disclosure(service_disclosure(f));
+                r = facets_init(&s->facets, service_facets(f));
         }
-        return 0;
+        return r;
 }
 
 bool policy_may_grant(const struct policy_profile *f, const struct policy_service *v)
@@ -125,6 +127,9 @@ static int policy_grants(struct policy *p, struct policy_profile *f, grant_list 
                 g->lease_ms = daemon_duration(grant_lease(r));
                 if (g->service && !g->lease_ms)
                         g->lease_ms = g->service->lease_ms;
+                if (g->service)
+                        g->narrow = facets_narrow(g->service->own ? &p->admin : &g->service->facets,
+                                                  g->facet);
                 if (g->service && !policy_may_grant(f, g->service))
                         return CAPNP_E_POISON;
                 if (g->service == &policy_admin &&
@@ -255,6 +260,8 @@ static int policy_fill(struct policy *p, manifest_reader m)
                 return CAPNP_E_POISON;
         r = policy_services(p, manifest_services(m));
         if (!r)
+                r = facets_init_admin(&p->admin);
+        if (!r)
                 r = policy_profiles(p, manifest_profiles(m));
         if (!r)
                 r = policy_rules(p, certificates_rules(authentication_certificates(a)));
@@ -312,6 +319,9 @@ void policy_deinit(struct policy *p)
 {
         for (unsigned i = 0; i < p->nprofiles; i++)
                 free(p->profiles[i].grants);
+        for (unsigned i = 0; i < p->nservices; i++)
+                facets_deinit(&p->services[i].facets);
+        facets_deinit(&p->admin);
         free(p->profiles);
         free(p->services);
         free(p->rules);

@@ -4,6 +4,7 @@
 
 #include "authorities.h"
 #include "daemon-strength.h"
+#include "facets.h"
 #include "manifest.capnp-c.h"
 #include "passkeys.h"
 #include "revoked-keys.h"
@@ -24,16 +25,18 @@ enum {
 struct policy_service {
         const char *name, *title, *summary;
         uint64_t interface_id;
-        uint64_t lease_ms;   /* the longest that it is granted for; 0: any */
-        bool remote;         /* for profiles that are not local, too */
-        bool powers;         /* for profiles that are elevated, alone */
-        bool own;            /* it is `admin`, which nobody is started for */
-        uint32_t disclosure; /* what it may know of its callers: bits of enum disclosure */
+        uint64_t lease_ms;           /* the longest that it is granted for; 0: any */
+        bool remote;                 /* for profiles that are not local, too */
+        bool powers;                 /* for profiles that are elevated, alone */
+        bool own;                    /* it is `admin`, which nobody is started for */
+        uint32_t disclosure;         /* what it may know of its callers: bits of enum disclosure */
+        struct policy_facets facets; /* what is known of them: check.c */
 };
 
 struct policy_grant {
         const char *name, *facet;
         const struct policy_service *service; /* NULL: `session`, served by the worker */
+        const struct policy_facet *narrow;    /* the methods that it has; NULL: all */
         bool services;                        /* may be passed on to other services */
         uint64_t lease_ms;                    /* after a login or renewal; 0: as its session */
 };
@@ -79,6 +82,7 @@ struct policy {
         capnp_msg *msg;          /* all texts lie in it */
         void *bytes;
         struct policy_service *services;
+        struct policy_facets admin; /* of the instance's own */
         struct policy_profile *profiles;
         struct policy_rule *rules;
         unsigned nservices, nprofiles, nrules;

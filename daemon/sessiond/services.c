@@ -210,6 +210,7 @@ static struct opening *opening_new(struct service *v, struct grant *g)
 static int service_send(struct service *v, struct grant *g, int fd)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *end = NULL;
+        const struct policy_facet *narrow = g->policy->narrow;
         struct opening *o;
         int r = service_end_serve(v->s->vat, &end_ops, NULL, &end);
 
@@ -226,16 +227,20 @@ static int service_send(struct service *v, struct grant *g, int fd)
         caller_fill(v, g, service_control_open_init_context(o->q));
         service_control_open_set_facet(o->q, g->policy->facet);
         service_control_open_set_end(o->q, (service_end_client){end});
+        if (narrow)
+                daemon_methods_write(&narrow->methods,
+                                     service_control_open_init_methods(o->q, narrow->methods.n));
         capnp_question_send(o->q, service_on_opened, o);
         return 0;
 }
 
-/* 0; CAPNP_E_DISCONNECTED; -EBUSY: what was sent waits. */
+/* 0; CAPNP_E_DISCONNECTED: it is not there, or which methods the grant has is not known yet;
+ * -EBUSY: what was sent waits. */
 static int service_is_ready(const struct service *v, const struct grant *g)
 {
         unsigned n = 0;
 
-        if (!v->control)
+        if (!v->control || (g->policy->narrow && !g->policy->narrow->methods.n))
                 return CAPNP_E_DISCONNECTED;
 
         for (const struct capnp_i_list *l = g->openings.next; l != &g->openings; l = l->next)

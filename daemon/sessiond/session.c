@@ -585,6 +585,19 @@ static void session_fill_info(const struct session *e, session_info_builder b)
         session_fill_chain(&e->s->audit.log.chain, session_info_init_witness(b));
 }
 
+static void session_fill_methods(const struct policy_facet *f, bundle_entry_builder b)
+{
+        remote_method_list_builder l = bundle_entry_init_methods(b, f->n);
+
+        for (unsigned i = 0; i < f->n; i++) {
+                remote_method_builder m = remote_method_list_builder_get(l, i);
+
+                remote_method_set_interface_id(m, f->v[i].id.interface_id);
+                remote_method_set_ordinal(m, f->v[i].id.method);
+                remote_method_set_name(m, f->v[i].name);
+        }
+}
+
 static void session_fill_entry(const struct grant *g, bundle_entry_builder b)
 {
         const struct policy_service *v = g->policy->service;
@@ -596,6 +609,8 @@ static void session_fill_entry(const struct grant *g, bundle_entry_builder b)
         bundle_entry_set_summary(b, v ? v->summary : "Who this session is, and until when.");
         bundle_entry_set_lease_expires_at_ms(b, entry_expires_ms(g));
         bundle_entry_set_local(b, !v);
+        if (g->policy->narrow)
+                session_fill_methods(g->policy->narrow, b);
 }
 
 void session_fill(const struct session *e, bound_builder b)

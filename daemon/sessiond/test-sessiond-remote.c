@@ -196,7 +196,7 @@ TEST_T(a_facet_is_a_part_of_it, 60)
                                       strstr(capnp_question_exception(q[k]).reason, other));
                         capnp_question_free(q[k]);
                 }
-                CHECK_EQ(rig_audited(&g, "\"what\":\"admin\",\"outcome\":\"unimplemented\""), 2);
+                CHECK_EQ(rig_audited(&g, "\"what\":\"admin\",\"outcome\":\"denied.method\""), 2);
                 CHECK_EQ(rig_audited(&g, "\"what\":\"admin\",\"outcome\":\"ok\""), 1);
                 stop(&g, &d);
         }

@@ -3,9 +3,9 @@
  *
  * The session manager decides each `get` anew and hands over a socket to the service when none is
  * open. What the service offers there is wrapped, and so is everything that ever crosses: a call is
- * charged to the session's quota, a reference that may not go to this service is refused, an
- * exception of the service's is marked as the service's. Cutting the membrane is how a capability
- * is revoked and how a session ends.
+ * charged to the session's quota, a reference that may not go to this service is refused, and so is
+ * a method that was not granted; an exception of the service's is marked as the service's. Cutting
+ * the membrane is how a capability is revoked and how a session ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "daemon-methods.h"
 #include "daemon-text.h"
 #include "worker-grant.h"
 #include "worker-tally.h"
@@ -27,6 +29,7 @@ struct grant {
         bool revoked;
         capnp_membrane *membrane;
         capnp_conn *conn; /* to the service, borrowed: it lives as long as it is used; NULL: none */
+        struct daemon_methods methods; /* that its root has; empty: all */
         char name[];
 };
 
@@ -76,6 +79,23 @@ static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
         capnp_i_quota_take(&w->calls, 1);
         capnp_i_quota_take(&w->bytes, bytes);
         return 0;
+}
+
+/* Said before the service has to: its own refusal would be its word. */
+static int grant_has(void *self, uint64_t iface, uint16_t method, uint64_t bytes,
+                     capnp_exception *why)
+{
+        const char *code = capos_denial_code(CAPOS_DENIED_METHOD);
+        struct grant *g = self;
+
+        if (daemon_methods_have(&g->methods, iface, method))
+                return 0;
+
+        (void)!tally_call(g->w, g->name, iface, method, bytes, code);
+        *why = (capnp_exception){CAPNP_FAILED,
+                                 capos_i_refusal(g->w->refusal, code,
+                                                 "the capability was granted without this method")};
+        return -EPERM;
 }
 
 static void grant_pass_end(void *self, uint64_t bytes)
@@ -148,6 +168,7 @@ static void grant_reason(void *self, capnp_exception why, char *out)
 
 static const struct capnp_membrane_ops grant_policy = {
         .pass = grant_pass,
+        .has = grant_has,
         .end = grant_pass_end,
         .transfer = grant_transfer,
         .reason = grant_reason,
@@ -229,7 +250,8 @@ static int grant_root(struct grant *g, capnp_cap **ret_c)
         if (r)
                 return r;
 
-        *ret_c = capnp_membrane_wrap(g->membrane, root);
+        *ret_c = g->methods.n ? capnp_membrane_wrap_narrow(g->membrane, root)
+                              : capnp_membrane_wrap(g->membrane, root);
         return *ret_c ? 0 : -ENOMEM;
 }
 
@@ -292,6 +314,20 @@ static void get_again(struct pending *p)
         (void)get_ask(p->w, a, p->name, p->interface, true);
 }
 
+/* Which methods the session manager says it has: of a fresh socket, or of the one that is open. */
+static int get_methods(struct grant *g, capnp_question *q)
+{
+        struct daemon_methods m;
+        int r = daemon_methods_read(admission_open_methods(q), &m);
+
+        if (r)
+                return r;
+
+        daemon_methods_deinit(&g->methods);
+        g->methods = m;
+        return 0;
+}
+
 static void get_done(struct pending *p)
 {
         struct worker *w = p->w;
@@ -317,7 +353,13 @@ static void get_done(struct pending *p)
                 return;
         }
 
-        r = g && fd >= 0 ? grant_connect(g, fd, &c) : g && g->conn ? grant_root(g, &c) : -ENOTCONN;
+        r = g ? get_methods(g, p->q) : -ENOTCONN;
+        if (r && fd >= 0)
+                (void)close(fd);
+        else if (!r && fd >= 0)
+                r = grant_connect(g, fd, &c);
+        else if (!r)
+                r = g->conn ? grant_root(g, &c) : -ENOTCONN;
         if (r)
                 (void)capnp_answer_fail(p->a, CAPNP_DISCONNECTED, "the service can not be reached");
         else
@@ -450,6 +492,7 @@ void grant_free_all(struct worker *w)
                 struct grant *g = CAPNP_I_OF(l, struct grant, link);
 
                 capnp_membrane_unref(g->membrane);
+                daemon_methods_deinit(&g->methods);
                 free(g);
         }
         while ((l = capnp_i_list_pop(&w->revoked)))

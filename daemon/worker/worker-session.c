@@ -54,6 +54,8 @@ static void cap_set_fill(const struct worker *w, bundle_entry_reader e, remote_c
                 b, revoked_ms ? revoked_ms : bundle_entry_lease_expires_at_ms(e));
         remote_cap_entry_set_title_n(b, bundle_entry_title(e));
         remote_cap_entry_set_summary_n(b, bundle_entry_summary(e));
+        if (remote_method_list_len(bundle_entry_methods(e)))
+                remote_cap_entry_set_methods(b, bundle_entry_methods(e));
 }
 
 static int cap_set_list(void *self, capnp_answer *a)

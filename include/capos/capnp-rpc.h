@@ -596,7 +596,8 @@ struct capnp_membrane_ops {
          * whether that has this method at all. 0: it has; anything else: the call fails with
          * *ret_why, which is set as in pass.
          */
-        int (*has)(void *self, uint64_t iface, uint16_t method, capnp_exception *ret_why);
+        int (*has)(void *self, uint64_t iface, uint16_t method, uint64_t bytes,
+                   capnp_exception *ret_why);
         /** Once per allowed pass, when that call has ended, with the same bytes. May be called
             before the function that sent the call has returned. */
         void (*end)(void *self, uint64_t bytes);

@@ -162,6 +162,14 @@ struct capos_cap_entry {
         uint64_t lease_expires_ms; /**< since 1970 */
         const char *title;         /**< for a person */
         const char *summary;       /**< one sentence for a person */
+        uint32_t nmethods;         /**< it has so many; 0: all of its interface */
+};
+
+/** A method of a capability that was granted with some of them. */
+struct capos_cap_method {
+        const char *name;   /**< as the instance's manifest has it: `list`, `Directory.list` */
+        uint64_t interface; /**< the interface that declares it */
+        uint16_t ordinal;   /**< its number there */
 };
 
 /* ---- errors ------------------------------------------------------------------------------- */
@@ -675,6 +683,30 @@ CAPNP_PUBLIC bool capos_client_entry(const capos_client *c, uint32_t i,
  */
 CAPNP_PUBLIC bool capos_client_find(const capos_client *c, const char *name,
                                     struct capos_cap_entry *ret_e);
+
+/**
+ * A method that a capability has, where it has not all of its interface's.
+ *
+ * @param c      the client
+ * @param name   the capability's
+ * @param i      from 0
+ * @param ret_m  filled in; borrowed until the next operation that asks
+ * @return       true; false past the last: at once where it has all, and where there is none
+ */
+CAPNP_PUBLIC bool capos_client_entry_method(const capos_client *c, const char *name, uint32_t i,
+                                            struct capos_cap_method *ret_m);
+
+/**
+ * Whether a capability was granted with a method. Any other call on it is refused.
+ *
+ * @param c          the client
+ * @param name       the capability's
+ * @param interface  the interface that declares the method
+ * @param ordinal    its number there
+ * @return           true, also where it has all of them; false: it has not, or there is none
+ */
+CAPNP_PUBLIC bool capos_client_entry_has(const capos_client *c, const char *name,
+                                         uint64_t interface, uint16_t ordinal);
 
 /**
  * Takes a capability out of the bundle. Costs no waiting: what comes back is a promise that calls

@@ -28,6 +28,7 @@ enum capos_denial {
         CAPOS_DENIED_FLOW,            /**< the authentication flow is over */
         CAPOS_DENIED_BACKOFF,         /**< too many failures; the text says for how long */
         CAPOS_DENIED_WEAK_PROOF,      /**< a renewal by less than what made the session */
+        CAPOS_DENIED_METHOD,          /**< the capability was granted without this method */
 };
 
 /** How somebody authenticates: RemoteAuthKind, the same values. */

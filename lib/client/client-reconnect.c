@@ -77,6 +77,7 @@ bool client_back_is_refused(const struct capos_error *e)
         case CAPOS_DENIED_WRONG_INTERFACE:
         case CAPOS_DENIED_REVOKED_LEASE:
         case CAPOS_DENIED_TRANSFER:
+        case CAPOS_DENIED_METHOD:
                 break;
         }
         return false;

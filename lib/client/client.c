@@ -518,6 +518,7 @@ bool capos_client_entry(const capos_client *c, uint32_t i, struct capos_cap_entr
                 .lease_expires_ms = remote_cap_entry_lease_expires_at_ms(e),
                 .title = remote_cap_entry_title(e).p,
                 .summary = remote_cap_entry_summary(e).p,
+                .nmethods = remote_method_list_len(remote_cap_entry_methods(e)),
         };
         return true;
 }
@@ -529,6 +530,51 @@ bool capos_client_find(const capos_client *c, const char *name, struct capos_cap
                         return true;
 
         return false;
+}
+
+/* Those that it is said to have; none: all. */
+static remote_method_list client_methods(const capos_client *c, const char *name)
+{
+        struct capos_cap_entry e;
+
+        for (uint32_t i = 0; capos_client_entry(c, i, &e); i++)
+                if (!strcmp(e.name, name))
+                        return remote_cap_entry_methods(
+                                remote_cap_entry_list_get(remote_cap_set_list_entries(c->list), i));
+        return (remote_method_list){0};
+}
+
+bool capos_client_entry_method(const capos_client *c, const char *name, uint32_t i,
+                               struct capos_cap_method *ret_m)
+{
+        remote_method_list l = client_methods(c, name);
+        remote_method_reader m;
+
+        if (i >= remote_method_list_len(l))
+                return false;
+
+        m = remote_method_list_get(l, i);
+        *ret_m = (struct capos_cap_method){
+                .name = remote_method_name(m).p,
+                .interface = remote_method_interface_id(m),
+                .ordinal = remote_method_ordinal(m),
+        };
+        return true;
+}
+
+bool capos_client_entry_has(const capos_client *c, const char *name, uint64_t interface,
+                            uint16_t ordinal)
+{
+        struct capos_cap_entry e;
+        struct capos_cap_method m;
+
+        if (!capos_client_find(c, name, &e))
+                return false;
+
+        for (uint32_t i = 0; capos_client_entry_method(c, name, i, &m); i++)
+                if (m.interface == interface && m.ordinal == ordinal)
+                        return true;
+        return !e.nmethods;
 }
 
 capnp_cap *capos_client_get(capos_client *c, const char *name, uint64_t interface)

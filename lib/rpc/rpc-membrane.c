@@ -253,7 +253,8 @@ static bool wrap_has_not(const struct wrap *w, const struct call *c, capnp_excep
                 return false;
 
         m->vat->asking++;
-        lacks = m->ops->has(m->self, c->iface, c->method, why);
+        lacks = m->ops->has(m->self, c->iface, c->method,
+                            c->params ? capnp_msg_size(&c->params->msg) : 0, why);
         m->vat->asking--;
         return lacks;
 }

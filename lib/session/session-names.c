@@ -24,6 +24,7 @@ static const char *const denials[] = {
         [CAPOS_DENIED_FLOW] = "denied.flow",
         [CAPOS_DENIED_BACKOFF] = "denied.backoff",
         [CAPOS_DENIED_WEAK_PROOF] = "denied.weak-proof",
+        [CAPOS_DENIED_METHOD] = "denied.method",
 };
 
 static const char *const quotas[CAPOS_I_QUOTAS] = {

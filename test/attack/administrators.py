@@ -99,12 +99,12 @@ class Cases:
         for method in range(CALLS):
             if method not in (SESSIONS, REVOKE, STATUS):
                 self.refused(lambda m=method: admin.call(m, Struct(b"\0" * 16, ["x", "y", "z"])),
-                             "service: ")
+                             "denied.method: ")
         admin.call(SESSIONS)
         if "x" in self.accounts():
             raise Failed("an account was made")
         peer.close()
-        return "sessiond"
+        return "worker"
 
     def the_machine(self):
         peer, _, admin, _ = self.login()

@@ -21,6 +21,7 @@ ANONYMOUS, GUEST = 7, 6
 METHODS, START, NEXT, CANCEL, ENTER, OPEN, SCHEMA, RENEW, LOGOUT, WATCH, REPORT, SECURED = range(12)
 TALLY = 13
 SIGKILL = 9
+UPTIME = 2
 
 
 class Worker(a.Hijacked):
@@ -421,6 +422,27 @@ def junk_to_a_service(k):
     return "service end"
 
 
+def beyond_what_was_granted(k):
+    """The worker's own look at methods is gone; the service's end has one, also for what is not there yet."""
+    k.enter()
+    fd = k.open("brief")
+    k.question += 2
+    early, late = k.question - 1, k.question
+    k.send(fd, w.bootstrap(early) + w.call(late, w.to_answer(early), UPTIME, iface=s.SYSTEM_INFO))
+    root = k.answer(fd, early).caps()[0][1]
+    refused = [k.answer(fd, late)]
+    for method in (UPTIME, 99):
+        k.question += 1
+        k.send(fd, w.call(k.question, root, method, iface=s.SYSTEM_INFO))
+        refused.append(k.answer(fd, k.question))
+    for m in refused:
+        if not m.exception() or "denied.method" not in m.exception()[1]:
+            raise a.Failed(f"not refused: {m.exception()}")
+    if motd(k, fd, root).exception():
+        raise a.Failed("what was granted is refused, too")
+    return "service end"
+
+
 # ---- all of them -------------------------------------------------------------------------------
 
 def deeds():
@@ -437,7 +459,8 @@ def deeds():
             ends_after(b"\xff" * 4096), ends_after(lambda k: w.release(k.root, 1000)),
             instance.needs_root(with_descriptor), no_acknowledgement, use_of_a_grant,
             use_after_logout, use_after_revocation, open_after_revocation, other_service_on_a_grant,
-            instance.needs_root(descriptor_to_a_service), junk_to_a_service, many_tallies]
+            instance.needs_root(descriptor_to_a_service), junk_to_a_service, many_tallies,
+            beyond_what_was_granted]
 
 
 def led(target, deed):
@@ -474,7 +497,10 @@ def after_all(target, before):
 
 
 def main():
-    text = a.instance.manifest()
+    brief = a.instance.service("brief", "capos-system-info", s.SYSTEM_INFO).replace(
+        "remote = ", 'facets = [(methods = ["motd"])], remote = ')
+    text = a.instance.manifest(services=[brief], operator=["brief"], anonymous="nobody", profiles=[
+        a.instance.profile("nobody", ["session", "system_info", "brief"])])
     return a.main(SCRIPT, lambda: HijackedTarget(text), tries)
 
 

@@ -160,9 +160,9 @@ class Cases:
     def a_part_of_it(self):
         peer, session, admin = self.administer("gustav")
         admin.call(SESSIONS)
-        refused("service", lambda: admin.call(LIST), "another facet")
-        refused("service", lambda: admin.call(ADD, Struct(b"", ["x", s.w.Ptrs([BOSS]), b""])),
-                "another facet")
+        refused("denied.method", lambda: admin.call(LIST))
+        refused("denied.method", lambda: admin.call(ADD, Struct(b"", ["x", s.w.Ptrs([BOSS]), b""])))
+        refused("denied.method", lambda: admin.call(PATH))
         session.call(3)
         peer.close()
 
@@ -200,7 +200,7 @@ class Cases:
             refused("denied.revoked-lease", lambda: admin.call(STATUS), "policy")
             admin = s.get(s.cap_set(session), "admin", s.ADMIN)
             if other != text:
-                refused("service", lambda: admin.call(STATUS), "another facet")
+                refused("denied.method", lambda: admin.call(STATUS))
         admin.call(STATUS)
         session.call(3)
         peer.close()

@@ -4,9 +4,9 @@
 Why: broker.py, reload.py and accounts.py look with a client that was written beside the instance.
 The table here is short, and who looks is a program with nothing of ours but the schemas.
 
-usage: broker-cpp.py CLIENT [--forger SERVICE]
+usage: broker-cpp.py CLIENT --forger SERVICE --faceted SERVICE
 
-SERVICE is one of Conf (test/peers/conf.capnp), whose calls can be left open.
+The first is one of Conf (test/peers/conf.capnp), whose calls can be left open; the second is faceted.c.
 """
 import argparse
 import json
@@ -21,7 +21,9 @@ from sessionlib import Failed
 
 CONF = s.type_id("conf", "Conf", root="test/peers")
 HANG, ADD = 16, 0
-GONE, OVER = "denied.revoked-lease", "denied.stale-session"
+SHELF, KEEPER, TELLER = (s.type_id("faceted", n, root="test/e2e") for n in ("Shelf", "Keeper", "Teller"))
+LIST, FORBID, KEEP, TELL = 0, 1, 0, 0
+GONE, OVER, METHOD = "denied.revoked-lease", "denied.stale-session", "denied.method"
 MODEST = ["session", "system_info"]
 
 
@@ -75,14 +77,14 @@ class Client:
 
 
 class Cases:
-    def __init__(self, client, forger):
-        self.client = client
+    def __init__(self, client, forger, faceted):
+        self.client, self.faceted = client, os.path.abspath(faceted)
         self.local = instance.service("vault", "capos-system-info", s.SYSTEM_INFO).replace(
             ", remote = (transfer = services)", "")
         self.conf = instance.service("conf", os.path.abspath(forger), CONF)
         self.target = instance.Instance(self.text())
 
-    def text(self, grants=("conf",)):
+    def text(self, grants=("conf",), methods=("list", "hang", "keep")):
         owner = instance.profile("owner", ["session", "system_info", "chat", "vault", "conf"]).replace(
             "lease", "local = true, lease", 1)
         hasty = instance.profile("hasty", ["session", "system_info", "chat"]).replace(
@@ -91,8 +93,14 @@ class Cases:
             "lease", "atLeast = touched, lease", 1)
         modest = instance.profile("modest", ["session", "system_info"])
         wide = instance.profile("wide", ["session", "system_info", "chat"])
-        return instance.manifest(guest=True, services=[self.local, self.conf], operator=grants,
-                                 profiles=[owner, hasty, sealed, modest, wide])
+        names = ", ".join(map(instance.quoted, methods))
+        shelf = instance.service("shelf", self.faceted, SHELF).replace(
+            "remote = ", f'facets = [(name = "read", methods = [{names}])], remote = ')
+        partial = instance.profile("partial", [*MODEST, "shelf"]).replace(
+            '(name = "shelf"', '(name = "shelf", facet = "read"')
+        owner = owner.replace("bundle = [", 'bundle = [(name = "shelf"), ', 1)
+        return instance.manifest(guest=True, services=[self.local, self.conf, shelf], operator=grants,
+                                 profiles=[owner, hasty, sealed, modest, wide, partial])
 
     def login(self, name=instance.USER, profile=""):
         c = Client(self.client, self.target.address)
@@ -214,6 +222,29 @@ class Cases:
             self.target.changed(self.text())
             c.good("call", "conf", ADD)
 
+    def some_methods(self):
+        """Those that the manifest says its facet has, its own and inherited ones, also before it is there."""
+        with self.login("reader") as c:
+            expect(c.good("methods", "shelf"), {"list": [SHELF, LIST], "hang": [SHELF, 5], "keep": [KEEPER, KEEP]},
+                   "the methods")
+            c.refused(METHOD, "", "early", "shelf", SHELF, FORBID)
+            c.good("early", "shelf", SHELF, LIST)
+            c.good("get", "shelf", SHELF)
+            c.good("call", "shelf", LIST)
+            c.good("call", "shelf", KEEP, KEEPER)
+            c.refused(METHOD, "", "call", "shelf", FORBID)
+            c.refused(METHOD, "", "call", "shelf", TELL, TELLER)
+            c.good("get", "system_info", s.SYSTEM_INFO)
+            c.good("send", "shelf", 5)
+            self.target.changed(self.text(methods=("hang", "Teller.tell")))
+            c.refused(GONE, "policy", "wait")
+            c.refused(GONE, "policy", "call", "shelf", LIST)
+            c.good("get", "shelf", SHELF)
+            c.good("call", "shelf", TELL, TELLER)
+            c.refused(METHOD, "", "call", "shelf", LIST)
+            c.good("call", "system_info", 0)
+            self.target.changed(self.text())
+
     def ended(self, name, says, *words):
         """What is done to an account ends its session, and another is not to be had."""
         self.target.add_user(name)
@@ -241,12 +272,14 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("client")
     p.add_argument("--forger", required=True)
+    p.add_argument("--faceted", required=True)
     a = p.parse_args()
-    cases = Cases(a.client, a.forger)
+    cases = Cases(a.client, a.forger, a.faceted)
     with cases.target:
         cases.target.add_user("owner", ["owner"])
         cases.target.add_user("short", ["hasty"])
         cases.target.add_user("sealed", ["sealed"])
+        cases.target.add_user("reader", ["partial"])
         cases.target.add_user("riser", ["modest", "wide", "sealed", "hasty"])
         return instance.run_cases("broker-cpp", [
             ("a lease that ends alone", cases.ends_alone),
@@ -258,6 +291,7 @@ def main():
             ("… by a proof that is worth too little", cases.by_too_little),
             ("policy taken away under an open call", cases.taken_away),
             ("a narrower quota", cases.narrowed),
+            ("methods of a facet", cases.some_methods),
             ("a locked account", cases.locked),
             ("an expired account", cases.expired),
             ("a removed account", cases.removed)])

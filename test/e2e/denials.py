@@ -25,7 +25,8 @@ import sessionlib as s
 from sessionlib import Failed, Refused, Struct
 
 SEEN = set()
-WIDE = ("operator", "short", "few", "open")
+WIDE = ("operator", "short", "few", "open", "partial")
+UPTIME = 2
 CONF = s.type_id("conf", "Conf", root="test/peers")
 CALL_BACK, FAIL, HANG = 8, 15, 16
 
@@ -50,9 +51,16 @@ def signed(key, account, nonce):
     return base64.b64decode(b"".join(made.stdout.splitlines()[1:-1]))
 
 
+def services():
+    """… and beyond the ordinary services: one that has a part of its methods."""
+    return [instance.service("brief", "capos-system-info", s.SYSTEM_INFO).replace(
+        "remote = ", 'facets = [(methods = ["motd", "version"])], remote = ')]
+
+
 def profiles():
     """What the cases need beyond the ordinary profiles."""
-    return [instance.profile("short", ["session", "system_info"], lease_ms=2000),
+    return [instance.profile("partial", ["session", "system_info", "brief"]),
+            instance.profile("short", ["session", "system_info"], lease_ms=2000),
             instance.profile("single", ["session", "system_info"], sessionsPerAccount=1),
             instance.profile("few", ["session", "system_info", "chat"], calls=4),
             instance.profile("open", ["session", ("system_info", "services"), "chat"])]
@@ -101,6 +109,20 @@ class Table:
         refused("denied.wrong-interface", lambda: s.get(caps, "system_info", 0))
         if not s.motd(s.get(caps, "system_info", s.SYSTEM_INFO)):
             raise Failed("the session is of no use afterwards")
+
+    def method_not_granted(self):
+        """Also before it is there; what was granted goes on."""
+        session, caps = self.bundle("partial")
+        brief = s.get(caps, "brief", s.SYSTEM_INFO)
+        refused("denied.method", lambda: brief.call(UPTIME))
+        asked = caps.send(1, Struct(struct.pack("<Q", s.SYSTEM_INFO), ["brief"]))
+        early = caps.peer.fresh_id()
+        caps.peer.send(s.w.call(early, s.w.to_answer(asked, 0), UPTIME, iface=s.SYSTEM_INFO))
+        refused("denied.method", lambda: caps.peer.wait(early))
+        caps.peer.wait(asked)
+        s.motd(brief)
+        s.get(caps, "system_info", s.SYSTEM_INFO).call(UPTIME)
+        session.call(3)
 
     # ---- admission
 
@@ -470,7 +492,7 @@ class Table:
     def rows(self):
         forged = [self.forged, self.forged_at_length, self.transfer_of_what_is_promised,
                   self.revoked_while_a_call_is_open] if self.forger else []
-        return [self.unknown_name, self.hidden_name_looks_unknown, self.wrong_interface,
+        return [self.unknown_name, self.hidden_name_looks_unknown, self.wrong_interface, self.method_not_granted,
                 self.profile_of_an_account, self.profile_of_others,
                 self.profile_after_a_wrong_password, self.method_disabled, self.credentials,
                 self.credentials_of_a_key, self.already_bound, self.flow, self.backoff,
@@ -517,13 +539,13 @@ def main():
     parser = argparse.ArgumentParser(description="Every denial, from outside.")
     parser.add_argument("--forger")
     options = parser.parse_args()
-    services, extra = [], profiles()
+    more, extra = services(), profiles()
     wide = list(WIDE)
     if options.forger:
-        services = [instance.service("conf", os.path.abspath(options.forger), CONF)]
+        more.append(instance.service("conf", os.path.abspath(options.forger), CONF))
         extra.append(instance.profile("forger", ["session", "conf", "system_info"]))
         wide.append("forger")
-    text = instance.manifest(guest=True, profiles=extra, services=services)
+    text = instance.manifest(guest=True, profiles=extra, services=more)
     try:
         with instance.Instance(text) as run:
             accounts(run, wide)

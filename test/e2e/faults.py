@@ -19,7 +19,7 @@ from sessionlib import Failed, TOP
 SCRIPT = "e2e-faults"
 CAPOSD = os.path.join(TOP, "daemon", "caposd")
 # Who complains, and what of a source is not about manifests.
-SOURCES = ("certificates.c", "manifest-check.c", "manifest-passkeys.c", "manifest-profiles.c",
+SOURCES = ("certificates.c", "manifest-check.c", "manifest-facets.c", "manifest-passkeys.c", "manifest-profiles.c",
            "manifest-strength.c", "providers.c", "revoked-keys.c")
 CALL = re.compile(r"\b(?:rule_)?(?:check_)?fault(?:_in|_at|_of)?\(|\bcheck_(?:duration|size)\(")
 TEXT = r'"(?:[^"\\\n]|\\.)*"'
@@ -70,6 +70,17 @@ def large_rows():
     yield f'(motd = "{"x" * 16385}")', "1:9: motd: must have at most 16384 bytes, none of them 0"
     yield f"(services = [{many('(' + SERVICE + ')', 257)}])", "1:13: services: too many: at most 256"
     yield f"(profiles = [{many('()', 257)}])", "1:13: profiles: too many: at most 256"
+    yield (f"(services = [({SERVICE}, facets = [{many('()', 65)}])])",
+           "1:94: services[0].facets: too many: at most 64")
+    yield (f"(services = [({SERVICE}, facets = [(methods = [{many(chr(34) + 'x' + chr(34), 257)}])])])",
+           "1:106: services[0].facets[0].methods: too many: at most 256")
+    wide = ", ".join(f'"m{i}"' for i in range(256))
+    more = [SERVICE.replace('"a"', f'"a{i}"') + f", facets = [(methods = [{wide}])]" for i in range(9)]
+    all_of_them = ", ".join(f"({m})" for m in more)
+    all_named = ", ".join(f'(name = "a{i}")' for i in range(9))
+    yield (f"(services = [{all_of_them}],\n"
+           f"profiles = [(name = \"p\", bundle = [{all_named}])])",
+           "2:35: profiles[0].bundle: too long: its facets have 2048 methods together, at most")
     yield (f"(admission = (deny = [{many(chr(34) + 'unix' + chr(34), 257)}]))",
            "1:22: admission.deny: has more than 256 networks")
     yield (f'(profiles = [(name = "p", bundle = [{many("()", 65)}])])',

@@ -231,6 +231,7 @@ DENIALS = {
     "transfer": ("chat.join() with references that may not be passed on", Table.transfer),
     "flow": ("next() after cancel(), and after a wrong proof", Table.flow),
     "backoff": ("a right password after too many wrong ones", Table.backoff),
+    "method": ("a method that a capability was granted without", Table.method_not_granted),
     "weakProof": ("the renewal of a session by key with a password", Table.renewal_by_less),
 }
 
@@ -316,7 +317,8 @@ def rows(smoke):
 
 def main():
     narrow = instance.profile("narrow", ["session", "system_info"], references=REFERENCES, message='"16KiB"')
-    text = instance.manifest(guest=True, profiles=[*denials.profiles(), narrow])
+    text = instance.manifest(guest=True, services=denials.services(),
+                             profiles=[*denials.profiles(), narrow])
     try:
         with tempfile.TemporaryDirectory(prefix="capos-smoke-") as folder, instance.Instance(text) as run:
             denials.accounts(run, [*denials.WIDE, "narrow"])

@@ -12,7 +12,9 @@
  *     info | list | logout        of the session
  *     former                      info, of the session that was replaced when it was raised
  *     get NAME INTERFACE          a capability of the bundle, kept under its name
- *     call NAME METHOD            without parameters
+ *     methods NAME                that the bundle says it has
+ *     early NAME INTERFACE METHOD get, and a call on what that will give, without waiting between
+ *     call NAME METHOD [INTERFACE]   without parameters; of another interface than was asked for
  *     send NAME METHOD            the same, without waiting
  *     wait                        for the first that was sent and not waited for
  *     until NAME METHOD           calls again and again, until it is refused
@@ -100,7 +102,9 @@ class Client
         std::string info_of(RemoteSession::Client of);
         std::string list();
         std::string get(const std::string &name, uint64_t interface);
-        Called send(const std::string &name, uint16_t method);
+        std::string methods(const std::string &name);
+        Called early(const std::string &name, uint64_t interface, uint16_t method);
+        Called send(const std::string &name, uint16_t method, uint64_t interface = 0);
         std::string until(const std::string &name, uint16_t method);
 
         kj::AsyncIoContext io;
@@ -174,10 +178,37 @@ std::string Client::get(const std::string &name, uint64_t interface)
         return "{}";
 }
 
-Called Client::send(const std::string &name, uint16_t method)
+std::string Client::methods(const std::string &name)
+{
+        auto r = wait(caps.listRequest().send());
+        std::string all;
+
+        for (auto e : r.getEntries())
+                for (auto m : e.getMethods())
+                        if (e.getName() == name.c_str())
+                                all += (all.empty() ? "" : ", ") + quoted(m.getName()) + ": [" +
+                                       std::to_string(m.getInterfaceId()) + ", " +
+                                       std::to_string(m.getOrdinal()) + "]";
+        return "{" + all + "}";
+}
+
+Called Client::early(const std::string &name, uint64_t interface, uint16_t method)
+{
+        auto get = caps.getRequest();
+
+        get.setName(name);
+        get.setExpectedInterfaceId(interface);
+        auto cap = get.send().getCap();
+        auto r = capnp::Capability::Client(cap).typelessRequest(interface, method, nullptr);
+
+        r.initAsAnyStruct(0, 0);
+        return r.send();
+}
+
+Called Client::send(const std::string &name, uint16_t method, uint64_t interface)
 {
         Held &h = *held.at(name);
-        auto r = h.cap.typelessRequest(h.interface, method, nullptr);
+        auto r = h.cap.typelessRequest(interface ? interface : h.interface, method, nullptr);
 
         /* All parameters are what they are by default. */
         r.initAsAnyStruct(0, 0);
@@ -216,7 +247,15 @@ std::string Client::run(const std::vector<std::string> &words)
         if (what == "logout") {
                 wait(session.logoutRequest().send().ignoreResult());
         } else if (what == "call") {
-                wait(send(words.at(1), (uint16_t)std::stoul(words.at(2))).ignoreResult());
+                uint64_t other = words.size() > 3 ? std::stoull(words.at(3), nullptr, 0) : 0;
+
+                wait(send(words.at(1), (uint16_t)std::stoul(words.at(2)), other).ignoreResult());
+        } else if (what == "methods") {
+                return methods(words.at(1));
+        } else if (what == "early") {
+                wait(early(words.at(1), std::stoull(words.at(2), nullptr, 0),
+                           (uint16_t)std::stoul(words.at(3)))
+                             .ignoreResult());
         } else if (what == "send") {
                 sent.push_back(send(words.at(1), (uint16_t)std::stoul(words.at(2))));
         } else if (what == "until") {

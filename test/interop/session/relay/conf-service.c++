@@ -14,6 +14,9 @@
 #include <capnp/capability.h>
 #include <capnp/rpc-twoparty.h>
 #include <capnp/rpc.capnp.h>
+#include <capnp/schema-loader.h>
+#include <capnp/schema.capnp.h>
+#include <capnp/serialize.h>
 #include <kj/async-io.h>
 #include <kj/async-unix.h>
 #include <kj/debug.h>
@@ -103,8 +106,21 @@ class Control final : public ServiceControl::Server
                         .attach(kj::mv(end));
         }
 
-        kj::Promise<void> describe(DescribeContext) override
+        /* Conf and what it mentions, as a compiler would hand it to a plugin. */
+        kj::Promise<void> describe(DescribeContext c) override
         {
+                capnp::MallocMessageBuilder message;
+                capnp::SchemaLoader loader;
+                uint at = 0;
+
+                loader.loadCompiledTypeAndDependencies<Conf>();
+                auto all = loader.getAllLoaded();
+                auto nodes = message.initRoot<capnp::schema::CodeGeneratorRequest>().initNodes(
+                        all.size());
+                for (auto schema : all)
+                        nodes.setWithCaveats(at++, schema.getProto());
+                auto words = capnp::messageToFlatArray(message);
+                c.getResults().setSchema(words.asBytes());
                 return kj::READY_NOW;
         }
 
