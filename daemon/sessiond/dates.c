@@ -22,5 +22,6 @@ uint64_t dates_bound(struct dates *d, uint64_t ms)
 {
         ms = date_bound(d, d->made_ms, ms, NULL);
         ms = date_bound(d, d->renewed_ms, ms, NULL);
+        ms = date_bound(d, d->raised_ms, ms, NULL);
         return date_bound(d, d->account_ms, ms, REVOKED_EXPIRED);
 }

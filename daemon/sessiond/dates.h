@@ -13,6 +13,7 @@
 struct dates {
         uint64_t made_ms;    /* what made it is over */
         uint64_t renewed_ms; /* what has renewed it last is */
+        uint64_t raised_ms;  /* what has raised it last is */
         uint64_t account_ms; /* its account is */
         const char *over;    /* what its client is told at the first of them, if the lease ends by
                                 it; NULL: what is said of any. Static */

@@ -237,7 +237,8 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                                            .authority = p->authority,
                                            .duration_ms = f->duration_ms,
                                            .until_ms = login_until(p),
-                                           .replaces = p->unbound};
+                                           .replaces = p->unbound,
+                                           .raises = raise.to != e->profile};
         int r = 0;
 
         if (!login_may_renew(e, f, p, raise.to, a))

@@ -466,11 +466,15 @@ int session_revoke(struct session *e, capnp_text name)
 
 int session_renew(struct session *e, const struct session_renewal *by)
 {
-        const struct dates dates = {.made_ms = by->replaces ? by->until_ms : e->dates.made_ms,
-                                    .renewed_ms = by->until_ms,
-                                    .account_ms = e->dates.account_ms};
-        int r = session_lease(e, by->duration_ms ? by->duration_ms : e->profile->lease_ms, &dates);
+        struct dates dates = e->dates;
+        int r;
 
+        dates.renewed_ms = by->until_ms;
+        if (by->replaces && !strcmp(by->credential, e->credential))
+                dates.made_ms = by->until_ms;
+        if (by->raises || (by->replaces && !strcmp(by->credential, e->raised)))
+                dates.raised_ms = by->until_ms;
+        r = session_lease(e, by->duration_ms ? by->duration_ms : e->profile->lease_ms, &dates);
         if (r)
                 return r;
 

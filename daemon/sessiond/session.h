@@ -104,7 +104,8 @@ struct session_renewal {
         const char *authority; /* that has certified it; NULL, "": none has */
         uint64_t duration_ms;  /* from now; 0: what the profile says */
         uint64_t until_ms;     /* wall time, when what was proved is over; 0: it is not */
-        bool replaces;         /* … and when what made the session was, counts no more */
+        bool replaces;         /* … and when it was by the proof before, counts no more */
+        bool raises;           /* it has raised the session, too */
 };
 
 /* What a session is counted as. */

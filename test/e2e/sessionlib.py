@@ -213,8 +213,8 @@ class Admin:
     def account_remove(self, name):
         self.ref.call(1, Struct(b"", [name]))
 
-    def key_add(self, name, key, sources=""):
-        options = Struct(bytes(8), [sources, ""])
+    def key_add(self, name, key, sources="", expires_ms=0):
+        options = Struct(struct.pack("<Q", expires_ms), [sources, ""])
         return text(self.ref.call(3, Struct(b"", [name, key, options])).content.ptr(0))
 
     def key_remove(self, name, fingerprint):

@@ -256,6 +256,29 @@ class Cases:
         refused("denied.credentials", lambda: self.by_key(KEEPER, back, s.Peer(other)))
         expect(profile_of(self.by_key(KEEPER, back)), KEEPER, "from where it was")
 
+    def until_its_key(self):
+        """A session ends no later than the key that has raised it does, whatever renews it afterwards."""
+        brief = os.path.join(self.target.folder.name, "brief")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", brief], check=True)
+        over_ms = int(time.time() + 120) * 1000
+        admin = self.target.admin()
+        with open(brief + ".pub", encoding="ascii") as f:
+            admin.key_add(ADA, f.read().strip(), expires_ms=over_ms)
+        admin.close()
+
+        def ends_ms(session):
+            return session.call(0).content.ptr(0).uint(64, 64)
+
+        session = self.by_password()
+        expect(ends_ms(session) > over_ms, True, "of the password")
+        first, self.key = self.key, brief
+        session = self.raised(session)
+        self.key = first
+        expect(ends_ms(session) <= over_ms, True, "raised by it")
+        session = self.raised(session, "")
+        expect(ends_ms(session) <= over_ms, True, "renewed by another")
+        expect(ends_ms(self.by_key(KEEPER)) > over_ms, True, "of another session")
+
     def with_its_key(self):
         """A session ends with the key that has raised it, though a password has made it."""
         session = self.raised(self.by_password())
@@ -330,6 +353,7 @@ def main():
             ("… somewhere else", cases.comes_back_from_elsewhere),
             ("quotas and lease of the other", cases.as_the_other_profile_has_it),
             ("from a terminal", cases.from_a_terminal),
+            ("a date of the key that has raised it", cases.until_its_key),
             ("the key that has raised it", cases.with_its_key)])
 
 
