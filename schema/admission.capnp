@@ -32,6 +32,9 @@ struct BundleEntry {
 
   methods @7 :List(Rs.RemoteMethod);
   # Those that it has; empty: all.
+
+  ui @8 :Bool;
+  # It may be offered the client's screen.
 }
 
 struct Bound {

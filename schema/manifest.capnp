@@ -102,6 +102,9 @@ struct Grant {
   lease @3 :Text;
   # How long the client has it, after logging in or renewing; then it ends alone, and comes back with another login.
   # Empty: as long as the service allows, and its session lasts.
+
+  ui @4 :Bool = false;
+  # Whether the service may propose panes for the client's screen, when the client lends it some of that.
 }
 
 enum Strength {

@@ -65,6 +65,12 @@ enum RemoteDenial {
 
   method @13;
   # The capability was granted without this method: RemoteCapEntry.methods says which it has.
+
+  ui @14;
+  # The profile does not let this service propose panes.
+
+  withdrawn @15;
+  # To a service: the host has taken back what it had lent it, or the session has.
 }
 
 enum RemoteAuthKind {
@@ -253,6 +259,9 @@ struct RemoteCapEntry {
   methods @6 :List(RemoteMethod);
   # The methods that can be called on what `get` gives; any other is denied.method. Empty: all of its interface, as far
   # as the service has them. Since 0.1.
+
+  ui @7 :Bool;
+  # Whether it may be offered a host, or a surface. Since 0.1.
 }
 
 struct AccountSession {
@@ -312,7 +321,12 @@ interface RemoteSession {
   # Since 0.1, an addition to the original contract.
 
   offerUi @5 (host :Ui.RemoteUiHost, service :Text) -> (offer :Ui.RemoteUiOffer);
-  # Reserved for UI composition; `unimplemented` until then.
+  # Lends the service of this name a host, the client's own object, and begins its UiComposer.compose with it. What the
+  # service has of it is gone when the offer is withdrawn or dropped, compose has returned, or the session, the capability
+  # or `ui` in its profile has ended. At most 8 offers at once.
+  # Errors: denied.unknown-name, denied.ui (the profile does not let it propose panes), denied.revoked-lease,
+  # denied.transfer (the host is something that the session was given), over-quota.ui-offers, denied.stale-session;
+  # `unimplemented`: the service's interface does not extend UiComposer. Since 0.1.
 
   enrol @6 (key :Data) -> (untilMs :UInt64);
   # Hands over the public half of an Ed25519 key in SSH's binary form, once, by which the client comes back when its
@@ -333,7 +347,8 @@ interface RemoteSession {
   # told), denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
 
   offerSurface @9 (surface :Ui.RemoteUiSurface, service :Text) -> (offer :Ui.RemoteUiOffer);
-  # Lends a service one pane that the host has made, and nothing else. Reserved as offerUi is.
+  # The same with one pane, which the host has made, and nothing else: UiComposer.draw. Since 0.1, an addition to the
+  # original contract.
 }
 
 interface RemoteCapSet {

@@ -185,6 +185,8 @@ static void check_grant(struct check *c, const char *profile, grant_list bundle,
                 check_fault_in(c, member, "name", "there is no service of this name");
         if (!transfer_name(grant_transfer(g)))
                 check_fault_in(c, member, "transfer", "unknown");
+        if (grant_ui(g) && (text_is(name, SESSION) || text_is(name, DAEMON_ADMIN)))
+                check_fault_in(c, member, "ui", "is for services: this is the instance's own");
         for (uint32_t k = 0; k < i; k++) {
                 if (!text_equal(name, grant_name(grant_list_get(bundle, k))))
                         continue;

@@ -252,6 +252,8 @@ static void grant_print(manifest_reader m, grant_reader g)
                 printf(", as `%s`", grant_facet(g).p);
         if (grant_transfer(g) == TRANSFER_SERVICES)
                 printf("; may be passed to other services");
+        if (grant_ui(g))
+                printf("; may propose panes");
         if (lease.len)
                 printf("; for %s", lease.p);
         puts("");

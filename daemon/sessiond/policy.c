@@ -123,6 +123,7 @@ static int policy_grants(struct policy *p, struct policy_profile *f, grant_list 
                 g->name = grant_name(r).p;
                 g->facet = grant_facet(r).p;
                 g->services = grant_transfer(r) == TRANSFER_SERVICES;
+                g->ui = grant_ui(r);
                 g->service = policy_service(p, g->name);
                 g->lease_ms = daemon_duration(grant_lease(r));
                 if (g->service && !g->lease_ms)

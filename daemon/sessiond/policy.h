@@ -38,6 +38,7 @@ struct policy_grant {
         const struct policy_service *service; /* NULL: `session`, served by the worker */
         const struct policy_facet *narrow;    /* the methods that it has; NULL: all */
         bool services;                        /* may be passed on to other services */
+        bool ui;                              /* may be offered the client's screen */
         uint64_t lease_ms;                    /* after a login or renewal; 0: as its session */
 };
 

@@ -20,7 +20,7 @@
 static bool grant_has_all_of(const struct policy_grant *a, const struct policy_grant *b)
 {
         return !strcmp(a->name, b->name) && !strcmp(a->facet, b->facet) &&
-               a->services >= b->services &&
+               a->services >= b->services && a->ui >= b->ui &&
                (!a->lease_ms || (b->lease_ms && a->lease_ms >= b->lease_ms));
 }
 

@@ -615,6 +615,7 @@ static void session_fill_entry(const struct grant *g, bundle_entry_builder b)
         bundle_entry_set_local(b, !v);
         if (g->policy->narrow)
                 session_fill_methods(g->policy->narrow, b);
+        bundle_entry_set_ui(b, g->policy->ui);
 }
 
 void session_fill(const struct session *e, bound_builder b)

@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include "remote_session.capnp-c.h"
+#include "remote_ui.capnp-c.h"
 #include "test-worker-rig.h"
+#include "user_session.capnp-c.h"
+#include <capos/capnp-dynamic.h>
 
 char rig_said[600];
 
@@ -22,6 +25,15 @@ static void held_canceled(capnp_answer *a, void *arg)
         for (unsigned i = 0; i < r->nheld; i++)
                 if (r->held[i] == a)
                         r->held[i] = NULL;
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+static void compose_canceled(capnp_answer *a, void *arg)
+{
+        struct rig *r = arg;
+
+        r->composing = NULL;
+        r->uncomposed = true;
         (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
 }
 
@@ -59,6 +71,12 @@ static int service_serve(void *self, capnp_answer *a)
         struct rig *r = self;
 
         r->served++;
+        if (capnp_answer_interface(a) == UI_COMPOSER_ID) {
+                capnp_cap_unref(r->lent);
+                r->lent = capnp_cap_ref(given);
+                r->composing = a;
+                return capnp_answer_keep(a, compose_canceled, r);
+        }
         switch (capnp_answer_method(a)) {
         case ECHO:
                 return service_echo(r, a);
@@ -68,6 +86,7 @@ static int service_serve(void *self, capnp_answer *a)
                 return capnp_answer_keep(a, held_canceled, r);
         case TAKE:
                 capnp_cap_unref(r->taken);
+                capnp_cap_unref(r->lent);
                 r->taken = capnp_cap_ref(given);
                 return capnp_answer_return(a);
         case TELL:
@@ -93,6 +112,7 @@ void rig_release(struct rig *r)
 static void bound_fill(const struct rig *r, bound_builder b)
 {
         static const char *const names[] = {"session", "a", "b"};
+        static const uint64_t ids[] = {USER_SESSION_ID, UI_COMPOSER_ID, SERVICE};
         session_info_builder info = bound_init_info(b);
         session_quota_builder q = session_info_init_quota(info);
         bundle_entry_list_builder l = bound_init_bundle(b, 3);
@@ -109,6 +129,8 @@ static void bound_fill(const struct rig *r, bound_builder b)
                 bundle_entry_set_name(e, names[i]);
                 bundle_entry_set_services(e, i && r->services);
                 bundle_entry_set_local(e, !i);
+                bundle_entry_set_interface_id(e, ids[i]);
+                bundle_entry_set_ui(e, i && r->ui);
         }
 }
 
@@ -197,6 +219,22 @@ static int ask_open(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+static int ask_schema(void *self, capnp_answer *a)
+{
+        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b;
+
+        if (refused(self, a))
+                return 0;
+
+        capnp_buf_init(&b, 64 * 1024);
+        CHECK_OK(capnp_schema_new(&s));
+        CHECK_OK(capnp_schema_add_file(s, &remote_ui_capnp_schema));
+        CHECK_OK(capnp_schema_dump(s, UI_COMPOSER_ID, &b));
+        admission_schema_results_set_schema(a, (capnp_data){(const uint8_t *)b.p, (uint32_t)b.len});
+        return capnp_answer_return(a);
+}
+
 static int ask_renew(void *self, capnp_answer *a)
 {
         if (refused(self, a))
@@ -256,7 +294,7 @@ static const struct admission_ops admission = {
         .cancel = ask_nothing,
         .enter = ask_enter,
         .open = ask_open,
-        .schema = ask_nothing,
+        .schema = ask_schema,
         .renew = ask_renew,
         .logout = ask_nothing,
         .watch = ask_watch,

@@ -49,6 +49,10 @@ struct rig {
         unsigned nheld, served;
         const char *service_says;
         capnp_cap *taken;
+        bool ui;                 /* "a" may be offered a host; its schema extends UiComposer */
+        capnp_answer *composing; /* its call as a composer */
+        capnp_cap *lent;         /* what came with that */
+        bool uncomposed;         /* that call was canceled */
 };
 
 void rig_open(struct rig *r);

@@ -6,6 +6,7 @@
  */
 #include "worker-end.h"
 #include "worker-grant.h"
+#include "worker-offer.h"
 #include "worker-pending.h"
 #include "worker-tally.h"
 
@@ -20,6 +21,7 @@ void worker_cut(struct worker *w, const char *reason)
 {
         capos_i_refusal(w->ended, capos_denial_code(CAPOS_DENIED_STALE_SESSION), reason);
         pending_fail_all(w, w->ended);
+        offers_end_all(w, w->ended);
         grant_end_all(w);
 }
 

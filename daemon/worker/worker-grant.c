@@ -17,6 +17,7 @@
 
 #include "daemon-methods.h"
 #include "daemon-text.h"
+#include "remote_ui.capnp-c.h"
 #include "worker-grant.h"
 #include "worker-tally.h"
 #include "worker-user.h"
@@ -48,6 +49,12 @@ static capnp_exception grant_over_quota(struct worker *w, enum capos_i_quota q, 
                                  capos_i_refusal(w->refusal, capos_i_quota_code(q), detail)};
 }
 
+static capnp_exception grant_denial(struct worker *w, enum capos_denial d, const char *detail)
+{
+        return (capnp_exception){CAPNP_FAILED,
+                                 capos_i_refusal(w->refusal, capos_denial_code(d), detail)};
+}
+
 /* Says why a call cannot go through, and counts it as such. */
 static int grant_pass_not(struct grant *g, const struct tally_row *call, enum capos_i_quota q,
                           const char *detail, capnp_exception *why)
@@ -65,6 +72,10 @@ static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
         struct grant *g = self;
         struct worker *w = g->w;
 
+        if (inward && iface == UI_COMPOSER_ID && !w->composing) {
+                *why = grant_denial(w, CAPOS_DENIED_UI, "a host is lent by RemoteSession.offerUi");
+                return -EPERM;
+        }
         if (!capnp_i_quota_has(&w->calls, 1))
                 return grant_pass_not(g, &call, CAPOS_I_QUOTA_CALLS, "too many calls at once", why);
         if (w->bytes.used && !capnp_i_quota_has(&w->bytes, bytes))
@@ -119,31 +130,31 @@ static void grant_report(struct worker *w, const char *event, const char *detail
         capnp_question_detach(q);
 }
 
+bool grant_may_pass(const struct worker *w, const capnp_cap *c)
+{
+        capnp_membrane *m = capnp_cap_membrane_peek(c);
+
+        for (struct capnp_i_list *l = w->grants.next; m && l != &w->grants; l = l->next)
+                if (CAPNP_I_OF(l, struct grant, link)->membrane == m)
+                        return CAPNP_I_OF(l, struct grant, link)->services;
+        return !w->owns(c);
+}
+
 /*
  * Outward everything may go: the membrane wraps it. Inward the client's own objects may, and what
  * another grant gave the session if its policy says `services`; the session's own objects may not.
  */
 static int grant_transfer(void *self, bool inward, capnp_cap *c, capnp_exception *why)
 {
-        struct grant *g = self, *other = NULL;
         capnp_membrane *m = capnp_cap_membrane_peek(c);
-        struct capnp_i_list *l;
+        struct grant *g = self;
 
-        if (!inward || (m && m == g->membrane))
-                return 0;
-
-        for (l = g->w->grants.next; m && l != &g->w->grants; l = l->next)
-                if (CAPNP_I_OF(l, struct grant, link)->membrane == m)
-                        other = CAPNP_I_OF(l, struct grant, link);
-
-        if (other ? other->services : !g->w->owns(c))
+        if (!inward || (m && m == g->membrane) || grant_may_pass(g->w, c))
                 return 0;
 
         grant_report(g->w, capos_denial_code(CAPOS_DENIED_TRANSFER), g->name);
-        *why = (capnp_exception){CAPNP_FAILED,
-                                 capos_i_refusal(g->w->refusal,
-                                                 capos_denial_code(CAPOS_DENIED_TRANSFER),
-                                                 "this capability may not be passed to a service")};
+        *why = grant_denial(g->w, CAPOS_DENIED_TRANSFER,
+                            "this capability may not be passed to a service");
         return -EPERM;
 }
 
@@ -190,18 +201,6 @@ static struct grant *grant_find(struct worker *w, capnp_text name)
         return NULL;
 }
 
-static bundle_entry_reader grant_entry(const struct worker *w, const char *name)
-{
-        bundle_entry_list in = bound_bundle(worker_bound(w));
-        uint32_t i;
-
-        for (i = 0; i < bundle_entry_list_len(in); i++)
-                if (text_is(bundle_entry_name(bundle_entry_list_get(in, i)), name))
-                        return bundle_entry_list_get(in, i);
-
-        return (bundle_entry_reader){0};
-}
-
 static struct grant *grant_new(struct worker *w, const char *name)
 {
         size_t len = strlen(name);
@@ -212,7 +211,7 @@ static struct grant *grant_new(struct worker *w, const char *name)
 
         memcpy(g->name, name, len);
         g->w = w;
-        g->services = bundle_entry_services(grant_entry(w, name));
+        g->services = bundle_entry_services(worker_entry(w, name));
         if (capnp_membrane_new(w->vat, &grant_policy, g, &g->membrane)) {
                 free(g);
                 return NULL;
@@ -302,7 +301,7 @@ static void get_local(struct pending *p)
 }
 
 static int get_ask(struct worker *w, capnp_answer *a, const char *name, uint64_t interface,
-                   bool again);
+                   grant_give *give, bool again);
 
 /* The session manager says that we have a socket, which we have just closed because nobody used it:
  * the two have crossed. Asked again, it knows. */
@@ -311,7 +310,7 @@ static void get_again(struct pending *p)
         capnp_answer *a = p->a;
 
         p->a = NULL;
-        (void)get_ask(p->w, a, p->name, p->interface, true);
+        (void)get_ask(p->w, a, p->name, p->interface, p->give, true);
 }
 
 /* Which methods the session manager says it has: of a fresh socket, or of the one that is open. */
@@ -335,7 +334,7 @@ static void get_done(struct pending *p)
         capnp_cap *c = NULL;
         struct grant *g;
 
-        if (bundle_entry_local(grant_entry(w, p->name))) {
+        if (bundle_entry_local(worker_entry(w, p->name))) {
                 get_local(p);
                 return;
         }
@@ -363,12 +362,12 @@ static void get_done(struct pending *p)
         if (r)
                 (void)capnp_answer_fail(p->a, CAPNP_DISCONNECTED, "the service can not be reached");
         else
-                get_return(p, c);
+                p->give(p, c);
         capnp_cap_unref(c);
 }
 
 static int get_ask(struct worker *w, capnp_answer *a, const char *name, uint64_t interface,
-                   bool again)
+                   grant_give *give, bool again)
 {
         capnp_question *q = admission_open(worker_ask(w));
         struct pending *p;
@@ -380,6 +379,7 @@ static int get_ask(struct worker *w, capnp_answer *a, const char *name, uint64_t
         if (p) {
                 snprintf(p->name, sizeof(p->name), "%s", name);
                 p->interface = interface;
+                p->give = give;
                 p->again = again;
         }
         return r;
@@ -392,7 +392,14 @@ int grant_get(struct worker *w, capnp_answer *a)
 
         /* No name is longer, and none has a NUL: one that is or has is none in any case. */
         snprintf(text, sizeof(text), "%s%s", text_is_plain(name) ? "" : "?", name.p);
-        return get_ask(w, a, text, remote_cap_set_get_param_expected_interface_id(a), false);
+        return get_ask(w, a, text, remote_cap_set_get_param_expected_interface_id(a), get_return,
+                       false);
+}
+
+int grant_open(struct worker *w, capnp_answer *a, const char *name, uint64_t interface,
+               grant_give *give)
+{
+        return get_ask(w, a, name, interface, give, false);
 }
 
 /* ---- taking away ---------------------------------------------------------------------------- */
@@ -460,7 +467,7 @@ void grants_follow(struct worker *w)
                 struct revoked *r = CAPNP_I_OF(l, struct revoked, link);
 
                 next = l->next;
-                if (!bundle_entry_name(grant_entry(w, r->name)).len)
+                if (!bundle_entry_name(worker_entry(w, r->name)).len)
                         continue;
                 w->user_revoked &= strcmp(r->name, "session") != 0;
                 capnp_i_list_remove(l);
@@ -469,7 +476,7 @@ void grants_follow(struct worker *w)
         for (l = w->grants.next; l != &w->grants; l = l->next) {
                 struct grant *g = CAPNP_I_OF(l, struct grant, link);
 
-                g->services = bundle_entry_services(grant_entry(w, g->name));
+                g->services = bundle_entry_services(worker_entry(w, g->name));
                 if (g->conn)
                         capnp_rpc_set_limits(capnp_conn_rpc(g->conn), &limits);
         }

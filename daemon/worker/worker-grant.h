@@ -6,6 +6,12 @@
 
 /* Answers RemoteCapSet.get. */
 int grant_get(struct worker *w, capnp_answer *a);
+/* Opens one for ourselves: give gets it, or a fails as it would for the client. Takes a. */
+int grant_open(struct worker *w, capnp_answer *a, const char *name, uint64_t interface,
+               grant_give *give);
+/* Whether what the client holds may go to a service: an object of its own, or what it was given for
+ * that. */
+bool grant_may_pass(const struct worker *w, const capnp_cap *c);
 /* Takes one back: what came from it is dead when this returns. */
 void grant_revoke(struct worker *w, capnp_text name, capnp_text why);
 /* When that was done to a name of the bundle, in ms since 1970; 0: it was not. */

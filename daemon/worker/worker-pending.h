@@ -10,6 +10,9 @@ struct pending;
  * 0; -1: there is none, and p->a has been ended. */
 typedef int pending_bound(struct pending *p, bound_reader b, capnp_cap **ret_c);
 
+/* Gets what a capability of the bundle is, borrowed, and ends p->a. */
+typedef void grant_give(struct pending *p, capnp_cap *c);
+
 /* A call of the client's that waits for the session manager. */
 struct pending {
         struct capnp_i_list link; /* worker.pending */
@@ -20,6 +23,7 @@ struct pending {
         bool canceled;
         bool again;           /* asked for the second time */
         pending_bound *bound; /* of a flow that may be done */
+        grant_give *give;
         uint64_t interface;
         char name[NAME_BYTES + 1];
 };

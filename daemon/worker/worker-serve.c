@@ -16,6 +16,7 @@
 #include "worker-flow.h"
 #include "worker-gateway.h"
 #include "worker-grant.h"
+#include "worker-offer.h"
 #include "worker-session.h"
 #include "worker-tally.h"
 #include "worker-tls.h"
@@ -43,8 +44,10 @@ static void worker_notice(struct worker *w, notice_reader n)
         case NOTICE_RENEWED:
                 if (worker_rebind(w, notice_renewed(n)))
                         worker_end(w, "out of memory");
-                else
+                else {
                         grants_follow(w);
+                        offers_follow(w);
+                }
                 break;
         }
 }
@@ -95,7 +98,8 @@ static void worker_orphaned(capnp_conn *c, void *arg)
 /* All that a client can hold of ours. */
 static bool worker_owns(const capnp_cap *c)
 {
-        return gateway_owns(c) || flow_owns(c) || session_ref_owns(c) || user_owns(c);
+        return gateway_owns(c) || flow_owns(c) || session_ref_owns(c) || user_owns(c) ||
+               offer_owns(c);
 }
 
 static int worker_connect(struct worker *w, const struct worker_start *s)
@@ -141,6 +145,7 @@ void worker_close(struct worker *w)
                 worker_move(w, WORKER_ENDED);
         capos_i_refusal(w->ended, capos_denial_code(CAPOS_DENIED_STALE_SESSION),
                         "the connection is closing");
+        offers_end_all(w, w->ended);
         grant_end_all(w);
         w->tally.timer = capnp_timer_free(w->tally.timer);
         w->admission = capnp_cap_unref(w->admission);

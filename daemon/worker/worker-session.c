@@ -12,6 +12,7 @@
 #include "worker-end.h"
 #include "worker-flow.h"
 #include "worker-grant.h"
+#include "worker-offer.h"
 #include "worker-pending.h"
 #include "worker-session.h"
 #include "worker-tally.h"
@@ -56,6 +57,7 @@ static void cap_set_fill(const struct worker *w, bundle_entry_reader e, remote_c
         remote_cap_entry_set_summary_n(b, bundle_entry_summary(e));
         if (remote_method_list_len(bundle_entry_methods(e)))
                 remote_cap_entry_set_methods(b, bundle_entry_methods(e));
+        remote_cap_entry_set_ui(b, bundle_entry_ui(e));
 }
 
 static int cap_set_list(void *self, capnp_answer *a)
@@ -142,6 +144,7 @@ static int session_renewed(struct pending *p, bound_reader b, capnp_cap **ret_c)
 {
         if (!worker_bind(p->w, b) && !session_ref_new(p->w, ret_c)) {
                 grants_follow(p->w);
+                offers_follow(p->w);
                 return 0;
         }
 
@@ -286,6 +289,20 @@ static int session_end_account_session(void *self, capnp_answer *a)
         return pending_send(s->w, a, q, end_account_session_done, NULL);
 }
 
+static int session_offer_ui(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+
+        return session_stale(s, a) ? 0 : offer_host(s->w, a);
+}
+
+static int session_offer_surface(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+
+        return session_stale(s, a) ? 0 : offer_surface(s->w, a);
+}
+
 static const struct remote_session_ops session_ops = {
         .gone = session_gone,
         .info = session_info_serve,
@@ -293,6 +310,8 @@ static const struct remote_session_ops session_ops = {
         .renew = session_renew,
         .logout = session_logout,
         .reauthenticate = session_reauthenticate,
+        .offer_ui = session_offer_ui,
+        .offer_surface = session_offer_surface,
         .enrol = session_enrol,
         .account_sessions = session_account_sessions,
         .end_account_session = session_end_account_session,

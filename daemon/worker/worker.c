@@ -5,7 +5,9 @@
  * session that is bound again has been renewed.
  */
 #include <assert.h>
+#include <time.h>
 
+#include "daemon-text.h"
 #include "worker.h"
 
 static const bool MOVES[WORKER_STATES][WORKER_STATES] = {
@@ -13,12 +15,22 @@ static const bool MOVES[WORKER_STATES][WORKER_STATES] = {
         [WORKER_BOUND] = {[WORKER_BOUND] = true, [WORKER_ENDED] = true},
 };
 
+static uint64_t worker_clock_ms(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 void worker_init(struct worker *w, capnp_vat *vat)
 {
         *w = (struct worker){.vat = vat, .calls.limit = UINT64_MAX, .bytes.limit = UINT64_MAX};
         capnp_i_list_init(&w->pending);
         capnp_i_list_init(&w->grants);
         capnp_i_list_init(&w->revoked);
+        capnp_i_list_init(&w->offers);
+        w->clock_ms = worker_clock_ms;
 }
 
 void worker_move(struct worker *w, enum worker_state to)
@@ -90,6 +102,18 @@ int worker_bind(struct worker *w, bound_reader b)
 
         w->generation += !r;
         return r;
+}
+
+bundle_entry_reader worker_entry(const struct worker *w, const char *name)
+{
+        bundle_entry_list in = bound_bundle(worker_bound(w));
+        uint32_t i;
+
+        for (i = 0; i < bundle_entry_list_len(in); i++)
+                if (text_is(bundle_entry_name(bundle_entry_list_get(in, i)), name))
+                        return bundle_entry_list_get(in, i);
+
+        return (bundle_entry_reader){0};
 }
 
 /* ---- calls ---------------------------------------------------------------------------------- */

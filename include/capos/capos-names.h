@@ -29,6 +29,8 @@ enum capos_denial {
         CAPOS_DENIED_BACKOFF,         /**< too many failures; the text says for how long */
         CAPOS_DENIED_WEAK_PROOF,      /**< a renewal by less than what made the session */
         CAPOS_DENIED_METHOD,          /**< the capability was granted without this method */
+        CAPOS_DENIED_UI,              /**< the profile does not let this service propose panes */
+        CAPOS_DENIED_WITHDRAWN,       /**< to a service: the host has taken back what it lent */
 };
 
 /** How somebody authenticates: RemoteAuthKind, the same values. */

@@ -78,6 +78,8 @@ bool client_back_is_refused(const struct capos_error *e)
         case CAPOS_DENIED_REVOKED_LEASE:
         case CAPOS_DENIED_TRANSFER:
         case CAPOS_DENIED_METHOD:
+        case CAPOS_DENIED_UI:
+        case CAPOS_DENIED_WITHDRAWN:
                 break;
         }
         return false;

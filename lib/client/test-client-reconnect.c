@@ -10,7 +10,7 @@ TEST(what_ends_a_way_back)
                                                  CAPOS_DENIED_STALE_SESSION,
                                                  CAPOS_DENIED_METHOD_DISABLED};
 
-        for (unsigned d = 0; d <= CAPOS_DENIED_METHOD; d++) {
+        for (unsigned d = 0; d <= CAPOS_DENIED_WITHDRAWN; d++) {
                 struct capos_error e = {.code = CAPOS_E_DENIED, .denial = (enum capos_denial)d};
                 bool is_last = false;
 

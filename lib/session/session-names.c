@@ -25,6 +25,8 @@ static const char *const denials[] = {
         [CAPOS_DENIED_BACKOFF] = "denied.backoff",
         [CAPOS_DENIED_WEAK_PROOF] = "denied.weak-proof",
         [CAPOS_DENIED_METHOD] = "denied.method",
+        [CAPOS_DENIED_UI] = "denied.ui",
+        [CAPOS_DENIED_WITHDRAWN] = "denied.withdrawn",
 };
 
 static const char *const quotas[CAPOS_I_QUOTAS] = {
@@ -38,6 +40,12 @@ static const char *const quotas[CAPOS_I_QUOTAS] = {
         [CAPOS_I_QUOTA_SOCKETS] = "over-quota.sockets",
         [CAPOS_I_QUOTA_DISK] = "over-quota.disk",
         [CAPOS_I_QUOTA_REPORTS] = "over-quota.reports",
+        [CAPOS_I_QUOTA_UI_OFFERS] = "over-quota.ui-offers",
+        [CAPOS_I_QUOTA_UI_PATCHES] = "over-quota.ui-patches",
+        [CAPOS_I_QUOTA_UI_PATCH] = "over-quota.ui-patch",
+        [CAPOS_I_QUOTA_UI_TRAFFIC] = "over-quota.ui-traffic",
+        [CAPOS_I_QUOTA_UI_REFERENCES] = "over-quota.ui-references",
+        [CAPOS_I_QUOTA_UI_POLLS] = "over-quota.ui-polls",
 };
 
 static const struct {

@@ -36,7 +36,7 @@ TEST(codes_survive_hops)
 
         for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
                 CHECK_EQ(capos_denial_of_text(rows[i].text), rows[i].is);
-        for (unsigned i = 1; i <= CAPOS_DENIED_METHOD; i++)
+        for (unsigned i = 1; i <= CAPOS_DENIED_WITHDRAWN; i++)
                 CHECK_EQ(capos_denial_of_text(capos_denial_code((enum capos_denial)i)), i);
 }
 
@@ -125,12 +125,12 @@ TEST(codes_are_those_of_the_document)
         struct page p;
 
         page_read(&p);
-        for (unsigned i = 1; i <= CAPOS_DENIED_METHOD; i++, n++)
+        for (unsigned i = 1; i <= CAPOS_DENIED_WITHDRAWN; i++, n++)
                 CHECK(page_has(&p, capos_denial_code((enum capos_denial)i)));
         for (unsigned i = 0; i < CAPOS_I_QUOTAS; i++, n++)
                 CHECK(page_has(&p, capos_i_quota_code((enum capos_i_quota)i)));
         CHECK_EQ(p.n, n);
-        CHECK(!strcmp(capos_denial_code((enum capos_denial)(CAPOS_DENIED_METHOD + 1)), "none"));
+        CHECK(!strcmp(capos_denial_code((enum capos_denial)(CAPOS_DENIED_WITHDRAWN + 1)), "none"));
 }
 
 TEST(refusals_are_a_code_and_more)

@@ -4,6 +4,7 @@
 Why: clients look at codes, and find them there. What the sources may answer and what the page says
 are two lists that nothing else holds together. Codes of denials have theirs in one enum of the
 schema; those of bounds are written where the bound is.
+What lib/ui refuses it refuses in the client (doc/design/ui.md).
 """
 import os
 import re
@@ -23,7 +24,7 @@ def in_sources():
             for name in names:
                 if re.fullmatch(r"(?!test-).*\.[ch]", name):
                     with open(os.path.join(folder, name), encoding="utf-8") as f:
-                        found |= set(re.findall(r'"(' + CODE.pattern + ")", f.read()))
+                        found |= set(re.findall(r'"(' + CODE.pattern + ")(?![a-z-])", f.read()))
     return found
 
 

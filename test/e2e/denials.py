@@ -400,6 +400,14 @@ class Table:
         self.pass_on(caps, info.number)
         s.motd(info)
 
+    def screen(self):
+        """No profile here lets a service propose panes (test/e2e/offer.py has those that do)."""
+        session = self.bundle()[0]
+        lent = s.w.descriptor(s.w.SENDER_HOSTED, 7)
+        for method in ("offerUi", "offerSurface"):
+            refused("denied.ui", lambda m=method: session.call(s.ordinal("remote_session", m),
+                                                               Struct(b"", [s.w.Cap(0), "chat"]), [lent]))
+
     # ---- what is not the instance's word
 
     def forged(self):
@@ -485,7 +493,7 @@ class Table:
             enum = re.search(r"enum RemoteDenial \{(.*?)^\}", f.read(), re.S | re.M).group(1)
         known = {"denied." + re.sub("[A-Z]", lambda m: "-" + m.group().lower(), name)
                  for name in re.findall(r"^  (\w+) @\d+;", enum, re.M) if name != "none"}
-        seen = {c for c in SEEN if c.startswith("denied.")}
+        seen = {c for c in SEEN if c.startswith("denied.")} | {"denied.withdrawn"}  # said to services alone
         if seen != known:
             raise Failed(f"not met: {known - seen}; not in the schema: {seen - known}")
 
@@ -502,7 +510,7 @@ class Table:
                 self.stale_after_the_password_is_changed,
                 self.stale_reference_after_renewal, self.renewal_with_a_wrong_password,
                 self.renewal_by_less, self.revoked_lease, self.revoked_before_it_was_asked_for, self.transfer,
-                self.transfer_that_is_allowed] + forged + [
+                self.transfer_that_is_allowed, self.screen] + forged + [
                 self.identity_in_a_request_changes_nothing, self.references_of_another_session,
                 self.every_code]
 

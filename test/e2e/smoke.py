@@ -91,14 +91,6 @@ class Smoke:
         flow = self.session().call(4, s.auth_start(s.PASSWORD, instance.USER)).ref(0, s.FLOW)
         s.answer(flow, instance.SECRET).ref(1, s.SESSION).call(0)
 
-    def no_ui(self):
-        try:
-            self.session().call(5, Struct(b"", [None]))
-        except Refused as e:
-            need(e.kind == "unimplemented", f"{e}")
-        else:
-            raise Failed("it is there")
-
     def enrols(self):
         blob = base64.b64decode(self.line.split()[1])
         need(self.session().call(6, Struct(b"", [blob])).content.uint(0, 64), "until when")
@@ -199,7 +191,8 @@ SUCCESSES = {
                              "anonymous": Smoke.anonymous},
     "RemoteAuthFlow": {"next": Smoke.by_password, "cancel": Smoke.cancels},
     "RemoteSession": {"info": Smoke.info, "capSet": Smoke.lists, "renew": Smoke.renews, "logout": Smoke.logs_out,
-                      "reauthenticate": Smoke.reauthenticates, "offerUi": Smoke.no_ui, "enrol": Smoke.enrols,
+                      "reauthenticate": Smoke.reauthenticates, "offerUi": Table.screen,
+                      "offerSurface": Table.screen, "enrol": Smoke.enrols,
                       "accountSessions": Smoke.sees_its_own, "endAccountSession": Smoke.ends_its_others},
     "RemoteCapSet": {"list": Smoke.lists, "get": Smoke.gets, "schema": Smoke.schema},
     "UserSession": {"info": Smoke.gets},
@@ -232,6 +225,8 @@ DENIALS = {
     "flow": ("next() after cancel(), and after a wrong proof", Table.flow),
     "backoff": ("a right password after too many wrong ones", Table.backoff),
     "method": ("a method that a capability was granted without", Table.method_not_granted),
+    "ui": ("offerUi() and offerSurface() to a service that may not propose panes", Table.screen),
+    "withdrawn": "services alone meet it: daemon/worker/test-worker-offer.c",
     "weakProof": ("the renewal of a session by key with a password", Table.renewal_by_less),
 }
 
@@ -247,6 +242,9 @@ QUOTAS = {
     "sockets": "it needs an instance without descriptors: daemon/sessiond/test-sessiond.c",
     "disk": "it needs a full disk: test/attack/audit.py",
     "reports": "no client sees it: daemon/worker/test-worker-grant.c",
+    "ui-offers": "it needs a service that composes: daemon/worker/test-worker-offer.c",
+    **{f"ui-{name}": "services alone meet it: daemon/worker/test-worker-offer.c"
+       for name in ("patches", "patch", "traffic", "references", "polls")},
 }
 
 
@@ -308,8 +306,9 @@ def rows(smoke):
     for name, function in WAYS.items():
         yield f"login by {name}", skipped(function) if isinstance(function, str) else bound(function)
     yield "the command", smoke.by_command
-    for name, (how, function) in DENIALS.items():
-        yield f"{code_of(name)}: {how}", provokes(code_of(name), function)
+    for name, how in DENIALS.items():
+        code = code_of(name)
+        yield (code, skipped(how)) if isinstance(how, str) else (f"{code}: {how[0]}", provokes(code, how[1]))
     for name, how in QUOTAS.items():
         code = f"over-quota.{name}"
         yield (code, skipped(how)) if isinstance(how, str) else (f"{code}: {how[0]}", provokes(code, how[1]))

@@ -1,0 +1,367 @@
+/*
+ * Offers: a played host, which is the client's, and a played service that composes. Both are in
+ * this process, with a worker between them.
+ */
+#include <string.h>
+
+#include "remote_session.capnp-c.h"
+#include "remote_ui.capnp-c.h"
+#include "test-worker-rig.h"
+#include "worker-offer.h"
+
+#define CAP  CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *
+#define CALL CAPNP_AUTO(capnp_question_freep) capnp_question *
+
+static char said[600];
+
+/* ---- the host ------------------------------------------------------------------------------- */
+
+struct host {
+        struct rig *r;
+        unsigned hosts, panes; /* that somebody holds */
+        unsigned applied, closed, persisted, opened;
+        capnp_answer *poll; /* open */
+};
+
+static void poll_canceled(capnp_answer *a, void *arg)
+{
+        ((struct host *)arg)->poll = NULL;
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+static int pane_apply(void *self, capnp_answer *a)
+{
+        remote_ui_surface_apply_results_set_revision(a, ++((struct host *)self)->applied);
+        return capnp_answer_return(a);
+}
+
+static int pane_poll(void *self, capnp_answer *a)
+{
+        struct host *h = self;
+
+        h->poll = a;
+        return capnp_answer_keep(a, poll_canceled, h);
+}
+
+static int pane_persist(void *self, capnp_answer *a)
+{
+        ((struct host *)self)->persisted++;
+        return capnp_answer_return(a);
+}
+
+static int pane_close(void *self, capnp_answer *a)
+{
+        ((struct host *)self)->closed++;
+        return capnp_answer_return(a);
+}
+
+static void pane_gone(void *self)
+{
+        ((struct host *)self)->panes--;
+}
+
+static const struct remote_ui_surface_ops pane_ops = {
+        .gone = pane_gone,
+        .apply = pane_apply,
+        .poll = pane_poll,
+        .close = pane_close,
+        .persist = pane_persist,
+};
+
+static capnp_cap *pane_new(struct host *h)
+{
+        capnp_cap *c = NULL;
+
+        h->panes++;
+        CHECK_OK(remote_ui_surface_serve(h->r->vat, &pane_ops, h, &c));
+        return c;
+}
+
+static int host_open(void *self, capnp_answer *a)
+{
+        CAP c = pane_new(self);
+
+        ((struct host *)self)->opened++;
+        remote_ui_host_open_results_set_surface(a, (remote_ui_surface_client){c});
+        return capnp_answer_return(a);
+}
+
+static void host_gone(void *self)
+{
+        ((struct host *)self)->hosts--;
+}
+
+static const struct remote_ui_host_ops host_ops = {.gone = host_gone, .open = host_open};
+
+static capnp_cap *host_new(struct host *h)
+{
+        capnp_cap *c = NULL;
+
+        h->hosts++;
+        CHECK_OK(remote_ui_host_serve(h->r->vat, &host_ops, h, &c));
+        return c;
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+static int finish(capnp_question *q)
+{
+        int r = capnp_question_wait(q);
+
+        snprintf(said, sizeof(said), "%s", r ? capnp_question_exception(q).reason : "");
+        return r;
+}
+
+/* NULL: as in `said`. */
+static capnp_cap *lend(capnp_cap *session, capnp_cap *host, const char *service)
+{
+        CALL q = remote_session_offer_ui((remote_session_client){session});
+
+        remote_session_offer_ui_set_host(q, (remote_ui_host_client){host});
+        remote_session_offer_ui_set_service(q, service);
+        return finish(q) ? NULL : capnp_cap_ref(remote_session_offer_ui_offer(q).c);
+}
+
+static capnp_cap *lend_pane(capnp_cap *session, capnp_cap *pane, const char *service)
+{
+        CALL q = remote_session_offer_surface((remote_session_client){session});
+
+        remote_session_offer_surface_set_surface(q, (remote_ui_surface_client){pane});
+        remote_session_offer_surface_set_service(q, service);
+        return finish(q) ? NULL : capnp_cap_ref(remote_session_offer_surface_offer(q).c);
+}
+
+static int withdraw(capnp_cap *offer)
+{
+        CALL q = remote_ui_offer_withdraw((remote_ui_offer_client){offer});
+
+        return finish(q);
+}
+
+/* As the service does. */
+static int apply(capnp_cap *pane)
+{
+        CALL q = remote_ui_surface_apply((remote_ui_surface_client){pane});
+
+        ui_patch_set_kind(remote_ui_surface_apply_init_patch(q), UI_PATCH_KIND_UPDATE_MODEL);
+        return finish(q);
+}
+
+static int persist(capnp_cap *pane)
+{
+        CALL q = remote_ui_surface_persist((remote_ui_surface_client){pane});
+
+        return finish(q);
+}
+
+static capnp_cap *open_pane(capnp_cap *host)
+{
+        CALL q = remote_ui_host_open((remote_ui_host_client){host});
+
+        return finish(q) ? NULL : capnp_cap_ref(remote_ui_host_open_surface(q).c);
+}
+
+static const char *ended(capnp_cap *offer)
+{
+        CALL q = remote_ui_offer_ended((remote_ui_offer_client){offer});
+
+        CHECK_OK(capnp_question_wait(q));
+        snprintf(said, sizeof(said), "%s", remote_ui_offer_ended_reason(q).p);
+        return said;
+}
+
+static bool is_said(const char *code)
+{
+        return !strncmp(said, code, strlen(code)) && !strncmp(said + strlen(code), ": ", 2);
+}
+
+/* ---- what a service may do with what it was lent -------------------------------------------- */
+
+TEST(a_pane_is_lent_patched_polled_and_withdrawn)
+{
+        struct rig r = {.ui = true};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP pane = pane_new(&h);
+                CAP offer = lend_pane(session, pane, "a");
+                CALL poll = NULL;
+
+                CHECK(offer);
+                pane = capnp_cap_unref(pane);
+                rig_settle(&r);
+                CHECK(r.lent);
+                CHECK_OK(apply(r.lent));
+                CHECK_EQ(h.applied, 1);
+                poll = remote_ui_surface_poll((remote_ui_surface_client){r.lent});
+                capnp_question_send(poll, NULL, NULL);
+                rig_settle(&r);
+                ui_event_set_user_initiated(
+                        ui_event_list_builder_get(
+                                remote_ui_surface_poll_results_init_events(h.poll, 1), 0),
+                        true);
+                CHECK_OK(capnp_answer_return(h.poll));
+                CHECK_OK(capnp_question_wait(poll));
+                CHECK(ui_event_user_initiated(
+                        ui_event_list_get(remote_ui_surface_poll_events(poll), 0)));
+                CHECK_EQ(h.panes, 1);
+                CHECK_OK(withdraw(offer));
+                rig_settle(&r);
+                CHECK_EQ(h.panes, 0); /* though the service holds its reference */
+                CHECK(r.uncomposed);
+                CHECK(apply(r.lent));
+                CHECK(is_said("denied.withdrawn"));
+                CHECK(persist(r.lent));
+                CHECK(is_said("denied.withdrawn"));
+                CHECK_EQ(h.applied, 1);
+                CHECK_EQ(h.persisted, 0);
+                CHECK_STR(ended(offer), "the host has withdrawn it");
+                CHECK_OK(withdraw(offer));
+        }
+        rig_close(&r);
+}
+
+TEST(a_host_is_lent_and_its_panes_go_with_it)
+{
+        struct rig r = {.ui = true};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP host = host_new(&h);
+                CAP offer = lend(session, host, "a");
+                CAP first = NULL, *second = NULL;
+
+                CHECK(offer);
+                host = capnp_cap_unref(host);
+                rig_settle(&r);
+                first = open_pane(r.lent);
+                second = open_pane(r.lent);
+                CHECK_OK(apply(first));
+                CHECK_OK(apply(second));
+                CHECK_EQ(h.panes, 2);
+                first = capnp_cap_unref(first);
+                rig_settle(&r);
+                CHECK_EQ(h.panes, 1);
+                CHECK_OK(withdraw(offer));
+                rig_settle(&r);
+                CHECK_EQ(h.panes, 0);
+                CHECK_EQ(h.hosts, 0);
+                CHECK(apply(second));
+                CHECK(is_said("denied.withdrawn"));
+                CHECK(!open_pane(r.lent));
+                CHECK(is_said("denied.withdrawn"));
+        }
+        rig_close(&r);
+}
+
+/* Whatever else the object can do. */
+TEST(nothing_but_the_lent_interface_passes)
+{
+        struct rig r = {.ui = true};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP pane = rig_own(&r); /* answers every method of every interface */
+                CAP offer = lend_pane(session, pane, "a");
+                unsigned served;
+
+                CHECK(offer);
+                rig_settle(&r);
+                served = r.served;
+                CHECK(rig_call(&r, r.lent, ECHO, NULL, NULL));
+                CHECK(!open_pane(r.lent));
+                CHECK_STR(said, "a host has lent no such thing");
+                CHECK_EQ(r.served, served);
+        }
+        rig_close(&r);
+        CHECK_EQ(h.panes, 0);
+}
+
+/* ---- who may be offered what ---------------------------------------------------------------- */
+
+TEST(what_cannot_be_offered)
+{
+        struct rig r = {.ui = true};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP pane = pane_new(&h);
+                CAP b = rig_get(&r, session, "b");
+
+                CHECK(!lend(session, pane, "c"));
+                CHECK_STR(said, "denied.unknown-name");
+                CHECK(!lend(session, pane, "session"));
+                CHECK(is_said("denied.ui"));
+                CHECK(!lend(session, NULL, "a"));
+                CHECK_STR(said, "there is nothing to lend");
+                CHECK(!lend(session, session, "a"));
+                CHECK(is_said("denied.transfer"));
+                CHECK(!lend(session, b, "a"));
+                CHECK(is_said("denied.transfer"));
+                CHECK(!lend(session, pane, "b"));
+                CHECK_STR(said, "b proposes no panes: its interface does not extend UiComposer");
+                r.ui = false;
+                rig_notice_renewed(&r);
+                CHECK(!lend(session, pane, "a"));
+                CHECK(is_said("denied.ui"));
+                CHECK_EQ(r.served, 0);
+        }
+        rig_close(&r);
+}
+
+/* Around the offer, so around its bounds and its records. */
+TEST(a_client_calls_no_composer_itself)
+{
+        struct rig r = {.ui = true};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP host = host_new(&h);
+                CAP a = rig_get(&r, session, "a");
+                CALL q = ui_composer_compose((ui_composer_client){a});
+
+                ui_composer_compose_set_host(q, (remote_ui_host_client){host});
+                CHECK(finish(q));
+                CHECK(is_said("denied.ui"));
+                CHECK_EQ(r.served, 0);
+        }
+        rig_close(&r);
+}
+
+TEST(a_session_has_eight_offers)
+{
+        struct rig r = {.ui = true, .calls = 64};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP host = host_new(&h);
+                capnp_cap *offers[OFFERS];
+
+                for (unsigned i = 0; i < OFFERS; i++)
+                        CHECK((offers[i] = lend(session, host, "a")));
+                CHECK(!lend(session, host, "a"));
+                CHECK(is_said("over-quota.ui-offers"));
+                CHECK_OK(withdraw(offers[0]));
+                capnp_cap_unref(offers[0]);
+                CHECK((offers[0] = lend(session, host, "a")));
+                CHECK(!lend(session, host, "a"));
+                for (unsigned i = 0; i < OFFERS; i++)
+                        capnp_cap_unref(offers[i]);
+                rig_settle(&r);
+                CHECK((offers[0] = lend(session, host, "a")));
+                capnp_cap_unref(offers[0]);
+        }
+        rig_close(&r);
+}

@@ -1,0 +1,33 @@
+/* What passes between a service and what a host has lent it. */
+#ifndef CAPOS_WORKER_OFFER_POLICY_H
+#define CAPOS_WORKER_OFFER_POLICY_H
+
+#include "worker.h"
+
+/* So much of something in a second, and so much at once; empties by the time. */
+struct offer_rate {
+        uint64_t per_second, at_once;
+        uint64_t used_m; /* in thousandths */
+        uint64_t at_ms;
+};
+
+/* Whether n more are within it at now_ms; they are taken then. */
+bool offer_rate_take(struct offer_rate *r, uint64_t n, uint64_t now_ms) CAPNP_MUST_USE;
+
+/* Of one offer. */
+struct offer_policy {
+        struct worker *w;
+        const char *service;
+        bool surface; /* one pane was lent, and no host */
+        struct offer_rate patches, bytes;
+};
+
+/* What the session's quotas allow. */
+void offer_policy_init(struct offer_policy *p, struct worker *w, const char *service, bool surface);
+/* Of a membrane that leads to a host, or to a surface, as in struct capnp_membrane_ops. self:
+ * struct offer_policy. */
+int offer_policy_pass(void *self, bool inward, uint64_t iface, uint16_t method, uint64_t bytes,
+                      capnp_exception *ret_why);
+int offer_policy_transfer(void *self, bool inward, capnp_cap *c, capnp_exception *ret_why);
+
+#endif

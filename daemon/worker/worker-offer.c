@@ -1,0 +1,340 @@
+/*
+ * Offers: what the client has lent to services for composing panes, a host or one surface each.
+ *
+ * What is lent is wrapped in a membrane of the offer's own, so that it can be taken back alone, and
+ * goes to the service as the argument of UiComposer.compose, or draw, through the membrane of the
+ * capability that the session has. That one call is the composition: whatever ends it ends the
+ * offer, and what ends the offer cancels it. So revocation, logout and the death of either end need
+ * no case of their own: the call fails.
+ *
+ * An offer ends once, in one function, which lets go of everything at once. The struct stays until
+ * its membrane is gone and nobody holds the RemoteUiOffer any more, to say why it has ended.
+ */
+#include <capos/capnp-dynamic.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon-text.h"
+#include "remote_ui.capnp-c.h"
+#include "worker-grant.h"
+#include "worker-offer-policy.h"
+#include "worker-offer.h"
+
+enum { OFFER_SURFACE = 9 }; /* of RemoteSession's methods */
+
+/* Somebody wants to know when it has ended. */
+struct waiter {
+        struct capnp_i_list link; /* offer.waiters */
+        capnp_answer *a;
+};
+
+struct offer {
+        struct capnp_i_list link; /* worker.offers, until it has ended */
+        struct worker *w;
+        struct offer_policy policy;
+        capnp_membrane *membrane; /* NULL: it has ended */
+        capnp_question *compose;  /* the composition */
+        struct capnp_i_list waiters;
+        unsigned refs; /* its membrane, and its RemoteUiOffer */
+        char reason[CAPOS_REFUSAL_BYTES];
+        char service[NAME_BYTES + 1];
+};
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static void offer_unref(struct offer *o)
+{
+        if (!--o->refs)
+                free(o);
+}
+
+static int ended_return(struct offer *o, capnp_answer *a)
+{
+        remote_ui_offer_ended_results_set_reason(a, o->reason);
+        return capnp_answer_return(a);
+}
+
+/* The service has nothing of the host's when this returns. */
+static void offer_end(struct offer *o, const char *reason)
+{
+        char text[CAPOS_REFUSAL_BYTES];
+        struct capnp_i_list *l;
+
+        if (!o->membrane)
+                return;
+
+        (void)snprintf(o->reason, sizeof(o->reason), "%s", reason);
+        capnp_i_list_remove(&o->link);
+        capos_i_refusal(text, capos_denial_code(CAPOS_DENIED_WITHDRAWN), reason);
+        capnp_membrane_revoke(o->membrane, (capnp_exception){CAPNP_FAILED, text});
+        o->membrane = capnp_membrane_unref(o->membrane);
+        o->compose = capnp_question_free(o->compose);
+        while ((l = capnp_i_list_pop(&o->waiters))) {
+                struct waiter *x = CAPNP_I_OF(l, struct waiter, link);
+
+                (void)ended_return(o, x->a);
+                free(x);
+        }
+}
+
+void offers_end_all(struct worker *w, const char *reason)
+{
+        struct capnp_i_list *l, *next;
+
+        for (l = w->offers.next; l != &w->offers; l = next) {
+                next = l->next;
+                offer_end(CAPNP_I_OF(l, struct offer, link), reason);
+        }
+}
+
+static void offer_on_gone(void *self)
+{
+        offer_unref(CAPNP_I_OF((struct offer_policy *)self, struct offer, policy));
+}
+
+static const struct capnp_membrane_ops offer_membrane = {
+        .pass = offer_policy_pass,
+        .transfer = offer_policy_transfer,
+        .gone = offer_on_gone,
+};
+
+/* compose has returned, or cannot go on. */
+static void offer_on_composed(capnp_question *q, int r, void *arg)
+{
+        offer_end(arg, r ? capnp_question_exception(q).reason : "the service has finished");
+}
+
+/* ---- RemoteUiOffer -------------------------------------------------------------------------- */
+
+static int offer_withdraw(void *self, capnp_answer *a)
+{
+        offer_end(self, "the host has withdrawn it");
+        return capnp_answer_return(a);
+}
+
+static void ended_canceled(capnp_answer *a, void *arg)
+{
+        struct waiter *x = arg;
+
+        capnp_i_list_remove(&x->link);
+        free(x);
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
+static int offer_ended(void *self, capnp_answer *a)
+{
+        struct offer *o = self;
+        struct waiter *x;
+
+        if (!o->membrane)
+                return ended_return(o, a);
+
+        x = malloc(sizeof(*x));
+        if (!x)
+                return capos_i_refuse_no_memory(a);
+
+        x->a = a;
+        capnp_i_list_init(&x->link);
+        capnp_i_list_append(&o->waiters, &x->link);
+        return capnp_answer_keep(a, ended_canceled, x);
+}
+
+static void offer_dropped(void *self)
+{
+        offer_end(self, "the host has dropped it");
+        offer_unref(self);
+}
+
+static const struct remote_ui_offer_ops offer_ops = {
+        .gone = offer_dropped,
+        .withdraw = offer_withdraw,
+        .ended = offer_ended,
+};
+
+bool offer_owns(const capnp_cap *c)
+{
+        return capnp_cap_self_peek(c, &offer_ops) != NULL;
+}
+
+/* ---- the beginning -------------------------------------------------------------------------- */
+
+static bool asks_for_surface(capnp_answer *a)
+{
+        return capnp_answer_method(a) == OFFER_SURFACE;
+}
+
+static capnp_cap *asked_to_lend(capnp_answer *a)
+{
+        return asks_for_surface(a) ? remote_session_offer_surface_param_surface(a).c
+                                   : remote_session_offer_ui_param_host(a).c;
+}
+
+static unsigned offers_count(const struct worker *w)
+{
+        unsigned n = 0;
+
+        for (const struct capnp_i_list *l = w->offers.next; l != &w->offers; l = l->next)
+                n++;
+        return n;
+}
+
+static struct offer *offer_new(struct worker *w, const char *service, bool surface)
+{
+        struct offer *o = calloc(1, sizeof(*o));
+
+        if (!o)
+                return NULL;
+
+        o->w = w;
+        o->refs = 1;
+        (void)snprintf(o->service, sizeof(o->service), "%s", service);
+        offer_policy_init(&o->policy, w, o->service, surface);
+        if (capnp_membrane_new(w->vat, &offer_membrane, &o->policy, &o->membrane)) {
+                free(o);
+                return NULL;
+        }
+
+        capnp_i_list_init(&o->waiters);
+        capnp_i_list_init(&o->link);
+        capnp_i_list_append(&w->offers, &o->link);
+        return o;
+}
+
+/* Its end ends the offer, also if it has ended by now. */
+static void offer_compose(struct offer *o, capnp_cap *service, capnp_cap *lent)
+{
+        ui_composer_client c = {service};
+
+        if (o->policy.surface) {
+                o->compose = ui_composer_draw(c);
+                ui_composer_draw_set_surface(o->compose, (remote_ui_surface_client){lent});
+        } else {
+                o->compose = ui_composer_compose(c);
+                ui_composer_compose_set_host(o->compose, (remote_ui_host_client){lent});
+        }
+        o->w->composing = true;
+        capnp_question_send(o->compose, offer_on_composed, o);
+        o->w->composing = false;
+}
+
+static void offer_return(struct pending *p, capnp_cap *offer)
+{
+        if (asks_for_surface(p->a))
+                remote_session_offer_surface_results_set_offer(p->a,
+                                                               (remote_ui_offer_client){offer});
+        else
+                remote_session_offer_ui_results_set_offer(p->a, (remote_ui_offer_client){offer});
+        (void)capnp_answer_return(p->a);
+}
+
+/* grant_give: the service can be called. */
+static void offer_begin(struct pending *p, capnp_cap *service)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *lent = NULL, *out = NULL;
+        struct worker *w = p->w;
+        struct offer *o;
+
+        if (offers_count(w) >= OFFERS) {
+                (void)capos_i_over_quota(p->a, CAPOS_I_QUOTA_UI_OFFERS, "withdraw one first");
+                return;
+        }
+
+        o = offer_new(w, p->name, asks_for_surface(p->a));
+        if (o)
+                lent = capnp_membrane_wrap(o->membrane, asked_to_lend(p->a));
+        if (!lent || remote_ui_offer_serve(w->vat, &offer_ops, o, &out)) {
+                if (o)
+                        offer_end(o, "no memory");
+                (void)capos_i_refuse_no_memory(p->a);
+                return;
+        }
+
+        o->refs++;
+        offer_return(p, out);
+        offer_compose(o, service, lent);
+}
+
+/* Whether an interface is one of composers, by the service's own schema. */
+static bool schema_composes(capnp_data bytes, uint64_t interface)
+{
+        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
+        struct capnp_method_info m;
+
+        if (capnp_schema_new(&s) || capnp_schema_add_request(s, bytes.p, bytes.len, NULL))
+                return false;
+
+        for (uint32_t i = 0; !capnp_schema_method(s, interface, i, &m); i++)
+                if (m.interface == UI_COMPOSER_ID)
+                        return true;
+        return false;
+}
+
+static void offer_schema_done(struct pending *p)
+{
+        capnp_answer *a = p->a;
+
+        if (!schema_composes(admission_schema_schema(p->q), p->interface)) {
+                (void)capnp_answer_fail(a, CAPNP_UNIMPLEMENTED,
+                                        "%s proposes no panes: its interface does not extend "
+                                        "UiComposer",
+                                        p->name);
+                return;
+        }
+
+        p->a = NULL;
+        (void)grant_open(p->w, a, p->name, p->interface, offer_begin);
+}
+
+static int offer_ask(struct worker *w, capnp_answer *a, capnp_text name)
+{
+        bundle_entry_reader e = worker_entry(w, name.p);
+        struct pending *p;
+        capnp_question *q;
+        int r;
+
+        if (!bundle_entry_name(e).len || !text_is_plain(name))
+                return capos_i_deny(a, CAPOS_DENIED_UNKNOWN_NAME, NULL);
+        if (!bundle_entry_ui(e))
+                return capos_i_deny(a, CAPOS_DENIED_UI,
+                                    "the profile does not let this service propose panes");
+        if (!asked_to_lend(a))
+                return capnp_answer_fail(a, CAPNP_FAILED, "there is nothing to lend");
+        if (!grant_may_pass(w, asked_to_lend(a)))
+                return capos_i_deny(a, CAPOS_DENIED_TRANSFER, "this may not be lent to a service");
+        if (offers_count(w) >= OFFERS)
+                return capos_i_over_quota(a, CAPOS_I_QUOTA_UI_OFFERS, "withdraw one first");
+
+        q = admission_schema(worker_ask(w));
+        admission_schema_set_interface_id(q, bundle_entry_interface_id(e));
+        r = pending_send(w, a, q, offer_schema_done, &p);
+        if (p) {
+                (void)snprintf(p->name, sizeof(p->name), "%s", name.p);
+                p->interface = bundle_entry_interface_id(e);
+        }
+        return r;
+}
+
+int offer_host(struct worker *w, capnp_answer *a)
+{
+        return offer_ask(w, a, remote_session_offer_ui_param_service(a));
+}
+
+int offer_surface(struct worker *w, capnp_answer *a)
+{
+        return offer_ask(w, a, remote_session_offer_surface_param_service(a));
+}
+
+void offers_follow(struct worker *w)
+{
+        struct capnp_i_list *l, *next;
+
+        for (l = w->offers.next; l != &w->offers; l = next) {
+                struct offer *o = CAPNP_I_OF(l, struct offer, link);
+
+                next = l->next;
+                if (!bundle_entry_ui(worker_entry(w, o->service)))
+                        offer_end(o, "denied.ui: policy");
+        }
+}
