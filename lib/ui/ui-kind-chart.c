@@ -14,7 +14,7 @@ static const struct ui_field series_fields[] = {
         UI_F_NUMBERS("y", UI_FIELD_DOUBLES, 3, UI_NUMBERS_GAPS, POINTS),
 };
 
-static const struct ui_shape shape_series = {
+const struct ui_shape ui_shape_series = {
         .id = UI_SERIES_ID,
         .words = UI_SERIES_WORDS,
         .ptrs = UI_SERIES_PTRS,
@@ -38,12 +38,12 @@ static const struct ui_field chart_fields[] = {
         UI_F_ENUM("style", 0, UI_CHART_STYLE_STEPS),
         UI_F_PLAIN("time", 2),
         UI_F_UNIT("unit", 4),
-        UI_F_STRUCTS("series", 0, shape_series, SERIES),
+        UI_F_STRUCTS("series", 0, ui_shape_series, SERIES),
         UI_F_PLAIN("keep", 8),
         UI_F_STRUCTS("mark", 1, shape_mark, MARKS),
 };
 
-static const struct ui_shape shape_chart = {
+const struct ui_shape ui_shape_chart = {
         .id = UI_CHART_ID,
         .words = UI_CHART_WORDS,
         .ptrs = UI_CHART_PTRS,
@@ -75,8 +75,6 @@ static int chart_merge(capnp_reader head, const struct ui_block *old, capnp_read
 
         if (ui_series_x(more).len != ui_series_y(more).len)
                 return UI_WRONG(ret_why, "series: x and y are not equally long");
-        if (keep < 1 || keep > POINTS)
-                return UI_WRONG(ret_why, "keep: not 1 to %d", POINTS);
 
         r = capnp_msg_new(&m);
         if (r)
@@ -90,13 +88,16 @@ static int chart_merge(capnp_reader head, const struct ui_block *old, capnp_read
         points_join(ui_series_init_x(b, n), ui_series_x(was), ui_series_x(more));
         points_join(ui_series_init_y(b, n), ui_series_y(was), ui_series_y(more));
         r = capnp_msg_check(m);
-        return r ? r : ui_block_new(&shape_series, ui_series_as_reader(b).r, UINT16_MAX, ret_b);
+        return r ? r : ui_block_new(&ui_shape_series, ui_series_as_reader(b).r, UINT16_MAX, ret_b);
 }
 
 static int chart_check(const struct ui_model *m, struct ui_refused *ret_why)
 {
+        uint32_t keep = ui_chart_keep((ui_chart_reader){ui_model_head(m)});
         uint32_t points = 0;
 
+        if (keep < 1 || keep > POINTS)
+                return UI_WRONG(ret_why, "keep: not 1 to %d", POINTS);
         for (uint32_t i = 0; i < m->n; i++)
                 points += ui_series_x((ui_series_reader){ui_model_element(m, i)}).len;
         return points > POINTS ? UI_WRONG(ret_why, "more than %d points", POINTS) : 0;
@@ -105,8 +106,8 @@ static int chart_check(const struct ui_model *m, struct ui_refused *ret_why)
 const struct ui_kind ui_kind_chart = {
         .name = "chart",
         .id = UI_SURFACE_KIND_CHART,
-        .whole = &shape_chart,
-        .element = &shape_series,
+        .whole = &ui_shape_chart,
+        .element = &ui_shape_series,
         .slot = 0,
         .most = SERIES,
         .keyed = true,

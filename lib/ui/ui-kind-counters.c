@@ -17,7 +17,7 @@ static const struct ui_field counter_fields[] = {
         UI_F_NUMBERS("recent", UI_FIELD_FLOATS, 2, UI_NUMBERS_FINITE, RECENT),
 };
 
-static const struct ui_shape shape_counter = {
+const struct ui_shape ui_shape_counter = {
         .id = UI_COUNTER_ID,
         .words = UI_COUNTER_WORDS,
         .ptrs = UI_COUNTER_PTRS,
@@ -25,10 +25,10 @@ static const struct ui_shape shape_counter = {
 };
 
 static const struct ui_field counters_fields[] = {
-        UI_F_STRUCTS("counters", 0, shape_counter, COUNTERS),
+        UI_F_STRUCTS("counters", 0, ui_shape_counter, COUNTERS),
 };
 
-static const struct ui_shape shape_counters = {
+const struct ui_shape ui_shape_counters = {
         .id = UI_COUNTERS_ID,
         .words = UI_COUNTERS_WORDS,
         .ptrs = UI_COUNTERS_PTRS,
@@ -38,8 +38,8 @@ static const struct ui_shape shape_counters = {
 const struct ui_kind ui_kind_counters = {
         .name = "counters",
         .id = UI_SURFACE_KIND_COUNTERS,
-        .whole = &shape_counters,
-        .element = &shape_counter,
+        .whole = &ui_shape_counters,
+        .element = &ui_shape_counter,
         .slot = 0,
         .most = COUNTERS,
         .keyed = true,

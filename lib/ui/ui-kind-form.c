@@ -25,7 +25,7 @@ static const struct ui_field form_fields[] = {
         UI_F_TEXT("submit", 3, UI_TEXT_COMMAND_IF),
 };
 
-static const struct ui_shape shape_form = {
+const struct ui_shape ui_shape_form = {
         .id = UI_FORM_ID,
         .words = UI_FORM_WORDS,
         .ptrs = UI_FORM_PTRS,
@@ -129,13 +129,13 @@ static int form_head(const struct ui_model *m, ui_model_patch_reader p, struct u
         ui_form_set_submit_n(b, ui_form_submit(was));
         values_merge(b, ui_form_values(was), values);
         r = capnp_msg_check(msg);
-        return r ? r : ui_block_new(&shape_form, ui_form_as_reader(b).r, UINT16_MAX, ret_b);
+        return r ? r : ui_block_new(&ui_shape_form, ui_form_as_reader(b).r, UINT16_MAX, ret_b);
 }
 
 const struct ui_kind ui_kind_form = {
         .name = "form",
         .id = UI_SURFACE_KIND_FORM,
-        .whole = &shape_form,
+        .whole = &ui_shape_form,
         .deltas = 1 << UI_MODEL_PATCH_FORM,
         .head = form_head,
         .check = form_check,

@@ -16,7 +16,7 @@ static const struct ui_field item_fields[] = {
         UI_F_COMMANDS(4),
 };
 
-static const struct ui_shape shape_item = {
+const struct ui_shape ui_shape_item = {
         .id = UI_ITEM_ID,
         .words = UI_ITEM_WORDS,
         .ptrs = UI_ITEM_PTRS,
@@ -24,11 +24,11 @@ static const struct ui_shape shape_item = {
 };
 
 static const struct ui_field list_fields[] = {
-        UI_F_STRUCTS("items", 0, shape_item, ITEMS),
+        UI_F_STRUCTS("items", 0, ui_shape_item, ITEMS),
         UI_F_ENUM("selectable", 0, UI_LIST_SELECTION_MANY),
 };
 
-static const struct ui_shape shape_list = {
+const struct ui_shape ui_shape_list = {
         .id = UI_LIST_ID,
         .words = UI_LIST_WORDS,
         .ptrs = UI_LIST_PTRS,
@@ -38,8 +38,8 @@ static const struct ui_shape shape_list = {
 const struct ui_kind ui_kind_list = {
         .name = "list",
         .id = UI_SURFACE_KIND_LIST,
-        .whole = &shape_list,
-        .element = &shape_item,
+        .whole = &ui_shape_list,
+        .element = &ui_shape_item,
         .slot = 0,
         .most = ITEMS,
         .keyed = true,

@@ -28,7 +28,7 @@ static const struct ui_field line_fields[] = {
         UI_F_STRUCTS("attributes", 2, shape_pair, ATTRIBUTES),
 };
 
-static const struct ui_shape shape_line = {
+const struct ui_shape ui_shape_line = {
         .id = UI_LOG_LINE_ID,
         .words = UI_LOG_LINE_WORDS,
         .ptrs = UI_LOG_LINE_PTRS,
@@ -36,11 +36,11 @@ static const struct ui_shape shape_line = {
 };
 
 static const struct ui_field log_fields[] = {
-        UI_F_STRUCTS("lines", 0, shape_line, LINES),
+        UI_F_STRUCTS("lines", 0, ui_shape_line, LINES),
         UI_F_PLAIN("keep", 0),
 };
 
-static const struct ui_shape shape_log = {
+const struct ui_shape ui_shape_log = {
         .id = UI_LOG_ID,
         .words = UI_LOG_WORDS,
         .ptrs = UI_LOG_PTRS,
@@ -73,8 +73,8 @@ static int log_check(const struct ui_model *m, struct ui_refused *ret_why)
 const struct ui_kind ui_kind_log = {
         .name = "log",
         .id = UI_SURFACE_KIND_LOG,
-        .whole = &shape_log,
-        .element = &shape_line,
+        .whole = &ui_shape_log,
+        .element = &ui_shape_line,
         .slot = 0,
         .most = LINES,
         .deltas = 1 << UI_MODEL_PATCH_LINES,

@@ -58,7 +58,7 @@ static const struct ui_field map_fields[] = {
         UI_F_STRUCTS("paths", 3, shape_path, PATHS),
 };
 
-static const struct ui_shape shape_map = {
+const struct ui_shape ui_shape_map = {
         .id = UI_MAP_ID,
         .words = UI_MAP_WORDS,
         .ptrs = UI_MAP_PTRS,
@@ -104,8 +104,14 @@ static int map_head(const struct ui_model *m, ui_model_patch_reader p, struct ui
                 ui_model_patch_map_patch_cells(ui_model_patch_map(p));
         uint16_t width = ui_map_width(was), height = ui_map_height(was);
         capnp_lbuilder to;
-        int r = capnp_msg_new(&msg);
+        int r;
 
+        if (!cells.l.len) {
+                *ret_b = ui_block_ref(m->head);
+                return 0;
+        }
+
+        r = capnp_msg_new(&msg);
         if (r)
                 return r;
 
@@ -125,8 +131,8 @@ static int map_head(const struct ui_model *m, ui_model_patch_reader p, struct ui
         }
         r = capnp_msg_check(msg);
         return r ? r
-                 : ui_block_new(&shape_map, capnp_any_struct(capnp_msg_root(msg), NULL), UINT16_MAX,
-                                ret_b);
+                 : ui_block_new(&ui_shape_map, capnp_any_struct(capnp_msg_root(msg), NULL),
+                                UINT16_MAX, ret_b);
 }
 
 static int map_check(const struct ui_model *m, struct ui_refused *ret_why)
@@ -162,7 +168,7 @@ static int map_check(const struct ui_model *m, struct ui_refused *ret_why)
 const struct ui_kind ui_kind_map = {
         .name = "map",
         .id = UI_SURFACE_KIND_MAP,
-        .whole = &shape_map,
+        .whole = &ui_shape_map,
         .element = &shape_marker,
         .slot = 2,
         .most = MARKERS,

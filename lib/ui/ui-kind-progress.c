@@ -14,7 +14,7 @@ static const struct ui_field step_fields[] = {
         UI_F_NUMBER("fraction", UI_FIELD_FLOAT, 4, UI_NUMBERS_FRACTION),
 };
 
-static const struct ui_shape shape_step = {
+const struct ui_shape ui_shape_step = {
         .id = UI_STEP_ID,
         .words = UI_STEP_WORDS,
         .ptrs = UI_STEP_PTRS,
@@ -22,10 +22,10 @@ static const struct ui_shape shape_step = {
 };
 
 static const struct ui_field progress_fields[] = {
-        UI_F_STRUCTS("steps", 0, shape_step, STEPS),
+        UI_F_STRUCTS("steps", 0, ui_shape_step, STEPS),
 };
 
-static const struct ui_shape shape_progress = {
+const struct ui_shape ui_shape_progress = {
         .id = UI_PROGRESS_ID,
         .words = UI_PROGRESS_WORDS,
         .ptrs = UI_PROGRESS_PTRS,
@@ -35,8 +35,8 @@ static const struct ui_shape shape_progress = {
 const struct ui_kind ui_kind_progress = {
         .name = "progress",
         .id = UI_SURFACE_KIND_PROGRESS,
-        .whole = &shape_progress,
-        .element = &shape_step,
+        .whole = &ui_shape_progress,
+        .element = &ui_shape_step,
         .slot = 0,
         .most = STEPS,
         .keyed = true,

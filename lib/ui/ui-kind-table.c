@@ -29,7 +29,7 @@ static const struct ui_field row_fields[] = {
         UI_F_COMMANDS(2),
 };
 
-static const struct ui_shape shape_row = {
+const struct ui_shape ui_shape_row = {
         .id = UI_ROW_ID,
         .words = UI_ROW_WORDS,
         .ptrs = UI_ROW_PTRS,
@@ -38,11 +38,11 @@ static const struct ui_shape shape_row = {
 
 static const struct ui_field table_fields[] = {
         UI_F_STRUCTS("columns", 0, shape_column, COLUMNS),
-        UI_F_STRUCTS("rows", 1, shape_row, ROWS),
+        UI_F_STRUCTS("rows", 1, ui_shape_row, ROWS),
         UI_F_ENUM("selectable", 0, UI_LIST_SELECTION_MANY),
 };
 
-static const struct ui_shape shape_table = {
+const struct ui_shape ui_shape_table = {
         .id = UI_TABLE_ID,
         .words = UI_TABLE_WORDS,
         .ptrs = UI_TABLE_PTRS,
@@ -71,8 +71,8 @@ static int table_check(const struct ui_model *m, struct ui_refused *ret_why)
 const struct ui_kind ui_kind_table = {
         .name = "table",
         .id = UI_SURFACE_KIND_TABLE,
-        .whole = &shape_table,
-        .element = &shape_row,
+        .whole = &ui_shape_table,
+        .element = &ui_shape_row,
         .slot = 1,
         .most = ROWS,
         .keyed = true,

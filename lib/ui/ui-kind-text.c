@@ -36,7 +36,7 @@ static const struct ui_field text_fields[] = {
         UI_F_STRUCTS("paragraphs", 0, shape_paragraph, PARAGRAPHS),
 };
 
-static const struct ui_shape shape_text = {
+const struct ui_shape ui_shape_text = {
         .id = UI_TEXT_ID,
         .words = UI_TEXT_WORDS,
         .ptrs = UI_TEXT_PTRS,
@@ -63,6 +63,6 @@ static int text_check(const struct ui_model *m, struct ui_refused *ret_why)
 const struct ui_kind ui_kind_text = {
         .name = "text",
         .id = UI_SURFACE_KIND_TEXT,
-        .whole = &shape_text,
+        .whole = &ui_shape_text,
         .check = text_check,
 };

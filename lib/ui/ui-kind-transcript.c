@@ -16,7 +16,7 @@ static const struct ui_field message_fields[] = {
         UI_F_TEXT("text", 1, UI_TEXT_MESSAGE),
 };
 
-static const struct ui_shape shape_message = {
+const struct ui_shape ui_shape_message = {
         .id = UI_MESSAGE_ID,
         .words = UI_MESSAGE_WORDS,
         .ptrs = UI_MESSAGE_PTRS,
@@ -24,14 +24,14 @@ static const struct ui_shape shape_message = {
 };
 
 static const struct ui_field transcript_fields[] = {
-        UI_F_STRUCTS("messages", 0, shape_message, MESSAGES),
+        UI_F_STRUCTS("messages", 0, ui_shape_message, MESSAGES),
         UI_F_PLAIN("keep", 0),
         UI_F_TEXT("send", 1, UI_TEXT_COMMAND_IF),
         UI_F_TEXT("draft", 2, UI_TEXT_LABEL),
         UI_F_PLAIN("unread", 4),
 };
 
-static const struct ui_shape shape_transcript = {
+const struct ui_shape ui_shape_transcript = {
         .id = UI_TRANSCRIPT_ID,
         .words = UI_TRANSCRIPT_WORDS,
         .ptrs = UI_TRANSCRIPT_PTRS,
@@ -66,7 +66,8 @@ static int transcript_head(const struct ui_model *m, ui_model_patch_reader p,
         ui_transcript_set_unread(b, ui_model_patch_unread(p));
         r = capnp_msg_check(msg);
         return r ? r
-                 : ui_block_new(&shape_transcript, ui_transcript_as_reader(b).r, UINT16_MAX, ret_b);
+                 : ui_block_new(&ui_shape_transcript, ui_transcript_as_reader(b).r, UINT16_MAX,
+                                ret_b);
 }
 
 static int transcript_check(const struct ui_model *m, struct ui_refused *ret_why)
@@ -79,8 +80,8 @@ static int transcript_check(const struct ui_model *m, struct ui_refused *ret_why
 const struct ui_kind ui_kind_transcript = {
         .name = "transcript",
         .id = UI_SURFACE_KIND_TRANSCRIPT,
-        .whole = &shape_transcript,
-        .element = &shape_message,
+        .whole = &ui_shape_transcript,
+        .element = &ui_shape_message,
         .slot = 0,
         .most = MESSAGES,
         .deltas = 1 << UI_MODEL_PATCH_MESSAGES | 1 << UI_MODEL_PATCH_UNREAD,

@@ -17,7 +17,7 @@ static const struct ui_field node_fields[] = {
         UI_F_COMMANDS(4),
 };
 
-static const struct ui_shape shape_node = {
+const struct ui_shape ui_shape_node = {
         .id = UI_NODE_ID,
         .words = UI_NODE_WORDS,
         .ptrs = UI_NODE_PTRS,
@@ -25,10 +25,10 @@ static const struct ui_shape shape_node = {
 };
 
 static const struct ui_field tree_fields[] = {
-        UI_F_STRUCTS("nodes", 0, shape_node, NODES),
+        UI_F_STRUCTS("nodes", 0, ui_shape_node, NODES),
 };
 
-static const struct ui_shape shape_tree = {
+const struct ui_shape ui_shape_tree = {
         .id = UI_TREE_ID,
         .words = UI_TREE_WORDS,
         .ptrs = UI_TREE_PTRS,
@@ -75,8 +75,8 @@ static void tree_remove(const struct ui_model *m, bool *gone)
 const struct ui_kind ui_kind_tree = {
         .name = "tree",
         .id = UI_SURFACE_KIND_TREE,
-        .whole = &shape_tree,
-        .element = &shape_node,
+        .whole = &ui_shape_tree,
+        .element = &ui_shape_node,
         .slot = 0,
         .most = NODES,
         .keyed = true,

@@ -41,6 +41,13 @@ extern const struct ui_kind ui_kind_text, ui_kind_log, ui_kind_list, ui_kind_tab
         ui_kind_counters, ui_kind_chart, ui_kind_form, ui_kind_progress, ui_kind_map,
         ui_kind_transcript;
 
+/* What a whole model, and what a delta, may hold. */
+extern const struct ui_shape ui_shape_text, ui_shape_log, ui_shape_list, ui_shape_table,
+        ui_shape_tree, ui_shape_counters, ui_shape_chart, ui_shape_form, ui_shape_progress,
+        ui_shape_map, ui_shape_transcript;
+extern const struct ui_shape ui_shape_line, ui_shape_item, ui_shape_row, ui_shape_node,
+        ui_shape_counter, ui_shape_series, ui_shape_step, ui_shape_map_patch, ui_shape_message;
+
 /* Of models, refused as such. */
 #define UI_WRONG(ret_why_, ...) ui_refuse(ret_why_, UI_REFUSAL_MODEL, __VA_ARGS__)
 

@@ -28,6 +28,81 @@ static const struct ui_kind *const kinds[] = {
         [UI_SURFACE_KIND_TRANSCRIPT] = &ui_kind_transcript,
 };
 
+/* ---- the contract's unions ---- */
+
+#define WHOLE(n_, which_, shape_)                                                       \
+        {                                                                               \
+                .name = n_, .type = UI_FIELD_STRUCT, .slot = 0, .member = (which_) + 1, \
+                .shape = &(shape_)                                                      \
+        }
+#define DELTA(n_, which_, shape_, most_)                                                 \
+        {                                                                                \
+                .name = n_, .type = UI_FIELD_STRUCTS, .slot = 1, .member = (which_) + 1, \
+                .most = most_, .shape = &(shape_)                                        \
+        }
+
+static const struct ui_field model_fields[] = {
+        WHOLE("text", UI_MODEL_TEXT, ui_shape_text),
+        WHOLE("log", UI_MODEL_LOG, ui_shape_log),
+        WHOLE("list", UI_MODEL_LIST, ui_shape_list),
+        WHOLE("table", UI_MODEL_TABLE, ui_shape_table),
+        WHOLE("tree", UI_MODEL_TREE, ui_shape_tree),
+        WHOLE("counters", UI_MODEL_COUNTERS, ui_shape_counters),
+        WHOLE("chart", UI_MODEL_CHART, ui_shape_chart),
+        WHOLE("form", UI_MODEL_FORM, ui_shape_form),
+        WHOLE("progress", UI_MODEL_PROGRESS, ui_shape_progress),
+        WHOLE("map", UI_MODEL_MAP, ui_shape_map),
+        WHOLE("transcript", UI_MODEL_TRANSCRIPT, ui_shape_transcript),
+};
+
+static const struct ui_shape shape_model = {
+        .id = UI_MODEL_ID,
+        .words = UI_MODEL_WORDS,
+        .ptrs = UI_MODEL_PTRS,
+        .tag = 0,
+        .tags = UI_MODEL_TRANSCRIPT + 1,
+        UI_SHAPE_FIELDS(model_fields),
+};
+
+static const struct ui_field patch_fields[] = {
+        UI_F_PLAIN("base", 0),
+        UI_F_TEXTS("remove", 0, UI_TEXT_KEY, 2000),
+        {.name = "whole",
+         .type = UI_FIELD_STRUCT,
+         .slot = 1,
+         .member = UI_MODEL_PATCH_WHOLE + 1,
+         .shape = &shape_model},
+        DELTA("lines", UI_MODEL_PATCH_LINES, ui_shape_line, 5000),
+        DELTA("items", UI_MODEL_PATCH_ITEMS, ui_shape_item, 1000),
+        DELTA("rows", UI_MODEL_PATCH_ROWS, ui_shape_row, 2000),
+        DELTA("nodes", UI_MODEL_PATCH_NODES, ui_shape_node, 2000),
+        DELTA("counters", UI_MODEL_PATCH_COUNTERS, ui_shape_counter, 64),
+        DELTA("points", UI_MODEL_PATCH_POINTS, ui_shape_series, 8),
+        {.name = "form",
+         .type = UI_FIELD_STRUCT,
+         .slot = 1,
+         .member = UI_MODEL_PATCH_FORM + 1,
+         .shape = &ui_shape_form},
+        DELTA("steps", UI_MODEL_PATCH_STEPS, ui_shape_step, 64),
+        {.name = "map",
+         .type = UI_FIELD_STRUCT,
+         .slot = 1,
+         .member = UI_MODEL_PATCH_MAP + 1,
+         .shape = &ui_shape_map_patch},
+        DELTA("messages", UI_MODEL_PATCH_MESSAGES, ui_shape_message, 2000),
+        {.name = "unread", .type = UI_FIELD_PLAIN, .slot = 12, .member = UI_MODEL_PATCH_UNREAD + 1},
+};
+
+const struct ui_shape ui_shape_model_patch = {
+        .id = UI_MODEL_PATCH_ID,
+        .words = UI_MODEL_PATCH_WORDS,
+        .ptrs = UI_MODEL_PATCH_PTRS,
+        .tag = 8,
+        .tags = UI_MODEL_PATCH_UNREAD + 1,
+        .code = UI_REFUSAL_MODEL,
+        UI_SHAPE_FIELDS(patch_fields),
+};
+
 const struct ui_kind *ui_kind_of(enum ui_surface_kind kind)
 {
         return (size_t)kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[kind] : NULL;
@@ -432,33 +507,46 @@ static int draft_delta(struct draft *d, ui_model_patch_reader p)
         return k->keep ? draft_newer(d) : draft_close(d, false);
 }
 
+/* Whether the patch is one that this kind has. */
+static int patch_fits(const struct ui_kind *k, ui_model_patch_reader p, struct ui_refused *ret_why)
+{
+        unsigned which = ui_model_patch_which(p);
+
+        if (which == UI_MODEL_PATCH_WHOLE)
+                return (unsigned)ui_model_which(ui_model_patch_whole(p)) == (unsigned)k->id
+                               ? 0
+                               : ui_refuse(ret_why, UI_REFUSAL_KIND, "a model that is no %s",
+                                           k->name);
+        return which <= UI_MODEL_PATCH_UNREAD && k->deltas & 1u << which
+                       ? 0
+                       : ui_refuse(ret_why, UI_REFUSAL_KIND, "a change that a %s does not have",
+                                   k->name);
+}
+
 int ui_model_patch_of(const struct ui_model *m, uint64_t revision, ui_model_patch_reader p,
                       struct ui_model **ret_next, struct ui_change *ret_change,
                       struct ui_refused *ret_why)
 {
         struct draft d = {.old = m, .why = ret_why};
-        enum ui_model_patch_which which = ui_model_patch_which(p);
-        int r;
+        int r = patch_fits(m->kind, p, ret_why);
 
-        if (which == UI_MODEL_PATCH_WHOLE) {
-                ui_model_reader whole = ui_model_patch_whole(p);
+        if (!r)
+                r = ui_shape_rules(&ui_shape_model_patch, p.r, ret_why);
+        if (r)
+                return r;
 
-                if ((unsigned)ui_model_which(whole) != (unsigned)m->kind->id)
-                        return ui_refuse(ret_why, UI_REFUSAL_KIND, "a model that is no %s",
-                                         m->kind->name);
+        if (ui_model_patch_which(p) != UI_MODEL_PATCH_WHOLE) {
+                if (ui_model_patch_base(p) != revision)
+                        return ui_refuse(ret_why, UI_REFUSAL_REVISION,
+                                         "this is revision %llu: send the whole",
+                                         (unsigned long long)revision);
+                r = draft_delta(&d, p);
+        } else {
                 if (ui_model_patch_remove(p).len)
                         return UI_WRONG(ret_why, "remove: goes with a delta");
-                r = draft_whole(&d, capnp_any_struct(capnp_reader_any(whole.r, 0), NULL));
-        } else if ((unsigned)which > 31 || !(m->kind->deltas & 1u << which)) {
-                return ui_refuse(ret_why, UI_REFUSAL_KIND, "a change that a %s does not have",
-                                 m->kind->name);
-        } else if (ui_model_patch_base(p) != revision) {
-                return ui_refuse(ret_why, UI_REFUSAL_REVISION, "this is %llu: send the whole",
-                                 (unsigned long long)revision);
-        } else {
-                r = draft_delta(&d, p);
+                r = draft_whole(
+                        &d, capnp_any_struct(capnp_reader_any(ui_model_patch_whole(p).r, 0), NULL));
         }
-
         if (!r) {
                 *ret_next = d.next;
                 *ret_change = d.change;

@@ -51,6 +51,9 @@ struct ui_change {
 
 void ui_change_deinit(struct ui_change *c);
 
+/* UiModelPatch, with all kinds of models. */
+extern const struct ui_shape ui_shape_model_patch;
+
 /* NULL: there is no such kind. */
 const struct ui_kind *ui_kind_of(enum ui_surface_kind kind);
 const char *ui_kind_name(const struct ui_kind *k);

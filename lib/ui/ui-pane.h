@@ -31,6 +31,10 @@ int ui_pane_new(struct ui_ledger *l, ui_surface_spec_reader spec, uint64_t now_m
 /* Also gives back what it held of its ledger. */
 struct ui_pane *ui_pane_free(struct ui_pane *p);
 
+/* What all of it costs, counted anew: p->account.bytes. */
+uint64_t ui_pane_bytes(const struct ui_pane *p);
+
+/* Title and summary; its layout is that of ui_pane_layout(). */
 ui_surface_spec_reader ui_pane_spec(const struct ui_pane *p);
 /* All defaults when there is no wish. */
 ui_layout_hint_reader ui_pane_layout(const struct ui_pane *p);

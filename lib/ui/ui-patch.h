@@ -4,6 +4,8 @@
 
 #include "ui-pane.h"
 
+extern const struct ui_shape ui_shape_patch;
+
 /* What a patch is judged by beside what is in it. */
 struct ui_patch_ops {
         /* Whether the pane may have this command; text and shape have been checked. Called once for
