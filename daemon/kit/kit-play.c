@@ -3,6 +3,7 @@
  */
 #include "kit-play.h"
 
+#include "daemon-methods.h"
 #include "daemon-packets.h"
 #include "daemon-spawn.h"
 #include "io-packet.h"
@@ -116,7 +117,9 @@ static void caller_on_close(capnp_conn *c, void *arg)
         caller->closed = true;
 }
 
-static int play_open_socket(struct play *p, uint8_t n, const char *facet)
+/* methods: all that the object has; NULL: it has all. */
+static int play_open_socket(struct play *p, uint8_t n, const char *facet,
+                            const struct daemon_methods *methods)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         int ends[2];
@@ -124,21 +127,35 @@ static int play_open_socket(struct play *p, uint8_t n, const char *facet)
         CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
         q = play_ask(p, n, facet, ends[1]);
         close(ends[1]);
+        if (methods)
+                daemon_methods_write(methods, service_control_open_init_methods(q, methods->n));
         CHECK_OK(capnp_question_wait(q));
         return ends[0];
 }
 
-void play_open(struct play *p, struct play_caller *c, uint8_t n, const char *facet)
+static void play_connect(struct play *p, struct play_caller *c, int fd)
 {
         *c = (struct play_caller){.raw = -1};
-        CHECK_OK(capnp_conn_new(p->vat, play_open_socket(p, n, facet), NULL, NULL, &c->conn));
+        CHECK_OK(capnp_conn_new(p->vat, fd, NULL, NULL, &c->conn));
         capnp_conn_on_close(c->conn, caller_on_close, c);
         CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->object));
 }
 
+void play_open(struct play *p, struct play_caller *c, uint8_t n, const char *facet)
+{
+        play_connect(p, c, play_open_socket(p, n, facet, NULL));
+}
+
+void play_open_narrow(struct play *p, struct play_caller *c, uint64_t interface, uint16_t method)
+{
+        struct daemon_method one = {interface, method};
+
+        play_connect(p, c, play_open_socket(p, 1, "", &(struct daemon_methods){1, &one}));
+}
+
 void play_open_raw(struct play *p, struct play_caller *c, uint8_t n)
 {
-        *c = (struct play_caller){.raw = play_open_socket(p, n, "")};
+        *c = (struct play_caller){.raw = play_open_socket(p, n, "", NULL)};
 }
 
 void play_close(struct play_caller *c)

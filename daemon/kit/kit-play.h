@@ -49,6 +49,8 @@ void play_control(struct play *p);
 void play_control_kill(struct play *p);
 /* Opens a facet for a caller; its reference (and pseudonym) are made of n. 0 has no pseudonym. */
 void play_open(struct play *p, struct play_caller *c, uint8_t n, const char *facet);
+/* The same, of an object that has one of its methods. */
+void play_open_narrow(struct play *p, struct play_caller *c, uint64_t interface, uint16_t method);
 /* The same, but the caller's socket is the test's to write to. */
 void play_open_raw(struct play *p, struct play_caller *c, uint8_t n);
 /* An open() that is not sent yet. end: borrowed, -1: none attached. */

@@ -9,6 +9,7 @@
 #include "admin-remote.h"
 #include "admin.capnp-c.h"
 #include "admit.h"
+#include "check.h"
 #include "follow.h"
 #include "services.h"
 #include "session.h"
@@ -87,6 +88,8 @@ int bundle_open(struct admission *ad, capnp_answer *a)
         r = CAPNP_E_LIMIT;
         if (g->policy->service)
                 r = g->policy->service->own ? admin_open(g, &fd) : service_open(g, &fd);
+        if (r && g->policy->narrow && !g->policy->narrow->methods.n)
+                check_again(ad->origin.s, g->policy->service);
         if (r && r != CAPNP_E_LIMIT)
                 return open_fail(ad, a, name, r);
 

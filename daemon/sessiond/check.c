@@ -290,8 +290,28 @@ void check_start(struct sessiond *s, struct policy *p, const struct service *v, 
         capnp_question_send(k->asking, check_on_described, k);
 }
 
-void checks_end(struct sessiond *s)
+void check_again(struct sessiond *s, const struct policy_service *p)
 {
-        while (!capnp_i_list_empty(&s->checks))
-                check_free(CAPNP_I_OF(s->checks.next, struct check, link));
+        uint32_t index = (uint32_t)(p - s->policy.services);
+
+        for (const struct capnp_i_list *l = s->checks.next; l != &s->checks; l = l->next) {
+                const struct check *k = CAPNP_I_OF(l, struct check, link);
+
+                if (k->all == &s->policy && k->index == index)
+                        return;
+        }
+        check_start(s, &s->policy, s->services[index], index);
+}
+
+void checks_end(struct sessiond *s, const struct policy *p)
+{
+        struct capnp_i_list *l, *next;
+
+        for (l = s->checks.next; l != &s->checks; l = next) {
+                struct check *k = CAPNP_I_OF(l, struct check, link);
+
+                next = l->next;
+                if (!p || k->all == p)
+                        check_free(k);
+        }
 }

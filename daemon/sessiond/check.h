@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 struct policy;
+struct policy_service;
 struct service;
 struct sessiond;
 
@@ -12,7 +13,10 @@ struct sessiond;
  * this place: the present one, or the next. The answer goes to caposd as a packet CHECKED, or
  * NEXT_CHECKED, after 10 seconds at most. */
 void check_start(struct sessiond *s, struct policy *p, const struct service *v, uint32_t index);
-/* Gives up all that are under way. */
-void checks_end(struct sessiond *s);
+/* The same for one of the present policy's that has not said yet what its methods are, unless it is
+ * being looked at. */
+void check_again(struct sessiond *s, const struct policy_service *p);
+/* Gives up those that are under way by a policy; NULL: all. */
+void checks_end(struct sessiond *s, const struct policy *p);
 
 #endif

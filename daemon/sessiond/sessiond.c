@@ -274,7 +274,7 @@ void sessiond_deinit(struct sessiond *s)
         recheck_deinit(s);
         reload_deinit(s);
         swap_drop(s);
-        checks_end(s);
+        checks_end(s, NULL);
         services_deinit(s);
         admin_deinit(&s->admin);
         expiry_deinit(s);

@@ -68,7 +68,7 @@ void swap_drop(struct sessiond *s)
         if (!n)
                 return;
 
-        checks_end(s);
+        checks_end(s, &n->policy);
         s->next = NULL;
         next_free(s, n);
 }
@@ -233,7 +233,7 @@ int swap_do(struct sessiond *s)
         if (!n)
                 return -EPROTO;
 
-        checks_end(s);
+        checks_end(s, NULL);
         attempts_end(s, n->same);
         follow_all(s, &n->policy);
         services_swap(s, n);

@@ -369,6 +369,68 @@ TEST(a_grant_goes_to_another_service_as_its_policy_says)
         }
 }
 
+/* ---- methods -------------------------------------------------------------------------------- */
+
+/* Before it costs anything, and by a code that is ours; what the service hands out has all. */
+TEST(a_method_that_was_not_granted_is_refused)
+{
+        struct rig r = {.nmethods = FAIL};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP object = NULL;
+
+                CHECK_OK(rig_call(&r, a, ECHO, NULL, &object));
+                r.service_says = "mine";
+                CHECK(rig_call(&r, a, FAIL, NULL, NULL));
+                CHECK(said("denied.method"));
+                CHECK_EQ(r.served, 1);
+                CHECK_EQ(r.w.calls.used, 0);
+                CHECK(rig_call(&r, object, FAIL, NULL, NULL));
+                CHECK(said("service"));
+                CHECK_EQ(r.served, 2);
+                rig_notice_ended(&r, "expired");
+                rig_settle(&r);
+                CHECK_EQ(r.refused_calls, 1); /* as such, in the audit log */
+        }
+        rig_close(&r);
+}
+
+/* What it is passed to can call what it has. */
+TEST(it_has_as_many_for_a_service_that_it_is_passed_to)
+{
+        struct rig r = {.nmethods = TELL + 1, .services = 1};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP b = NULL;
+
+                r.nmethods = 0;
+                b = rig_get(&r, session, "b");
+                CHECK_OK(rig_call(&r, b, TAKE, a, NULL));
+                CHECK_OK(rig_call(&r, b, TELL, NULL, NULL));
+        }
+        rig_close(&r);
+
+        r = (struct rig){.services = 1};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP b = rig_get(&r, session, "b");
+                CAP a = NULL;
+
+                r.nmethods = 1;
+                r.first = HOLD; /* not what TELL calls */
+                a = rig_get(&r, session, "a");
+                CHECK_OK(rig_call(&r, b, TAKE, a, NULL));
+                CHECK(rig_call(&r, b, TELL, NULL, NULL));
+                CHECK(strstr(rig_said, "denied.method"));
+        }
+        rig_close(&r);
+}
+
 /* ---- taking away ---------------------------------------------------------------------------- */
 
 static uint64_t lease_of(capnp_cap *session, const char *name)

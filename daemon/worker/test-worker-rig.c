@@ -195,6 +195,16 @@ static int ask_enter(void *self, capnp_answer *a)
         return capnp_answer_keep(a, kept_canceled, r);
 }
 
+static void methods_fill(const struct rig *r, capnp_answer *a)
+{
+        method_id_list_builder l = admission_open_results_init_methods(a, r->nmethods);
+
+        for (unsigned i = 0; i < r->nmethods; i++) {
+                method_id_set_interface_id(method_id_list_builder_get(l, i), SERVICE);
+                method_id_set_method(method_id_list_builder_get(l, i), (uint16_t)(r->first + i));
+        }
+}
+
 static int ask_open(void *self, capnp_answer *a)
 {
         static const struct grant_end_ops end_ops = {0};
@@ -205,6 +215,7 @@ static int ask_open(void *self, capnp_answer *a)
 
         if (refused(r, a))
                 return 0;
+        methods_fill(r, a);
         if (r->without_end || !strcmp(admission_open_param_name(a).p, "session")) {
                 r->without_end -= r->without_end > 0;
                 return capnp_answer_return(a);

@@ -35,6 +35,8 @@ struct rig {
         bool services;         /* of the bundle's entries "a" and "b": `services` */
         unsigned steps;        /* of a flow before it is done */
         unsigned without_end;  /* so many answers to open() carry no socket */
+        unsigned nmethods;     /* that all objects have; 0: all */
+        uint16_t first;        /* … from this on */
         uint32_t calls, bytes; /* the session's quota */
         capnp_answer *kept;
         capnp_answer *watch;

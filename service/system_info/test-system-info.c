@@ -210,6 +210,33 @@ TEST(describes_its_schema)
         play_stop(&p);
 }
 
+/* What the session manager says of methods holds here, whoever the caller is, and for him alone. */
+TEST(a_caller_has_the_methods_that_were_granted)
+{
+        struct play_caller narrow, wide;
+        capnp_question *early, *late;
+        struct play p;
+
+        play_start(&p, program);
+        play_open_narrow(&p, &narrow, SYSTEM_INFO_ID, 0);
+        early = system_info_uptime((system_info_client){narrow.object});
+        CHECK_EQ(capnp_question_wait(early), CAPNP_E_EXCEPTION); /* on what is a promise yet */
+        CHECK(!strncmp(capnp_question_exception(early).reason, "denied.method: ", 15));
+        check_motd(&narrow);
+        late = system_info_uptime((system_info_client){narrow.object});
+        CHECK_EQ(capnp_question_wait(late), CAPNP_E_EXCEPTION);
+        CHECK_EQ(capnp_question_exception(late).kind, CAPNP_FAILED);
+        capnp_question_free(early);
+        capnp_question_free(late);
+        play_open(&p, &wide, 2, "");
+        late = system_info_uptime((system_info_client){wide.object});
+        CHECK_OK(capnp_question_wait(late));
+        capnp_question_free(late);
+        play_close(&narrow);
+        play_close(&wide);
+        play_stop(&p);
+}
+
 /* A caller that sends nonsense, or too much, loses its own socket and nobody else's. */
 TEST(a_bad_caller_hurts_itself)
 {

@@ -32,6 +32,7 @@ SCRIPT = "e2e-explained"
 KINDS = {"password": 0, "key": 1, "guest": 6, "anonymous": 7, "service": 8}
 POWERS = ("spawn", "network", "keys", "audit")
 STRENGTHS = ("token", "password", "asserted", "signedKey", "signed")
+METHODS = {"capos-system-info": ("motd", "version", "SystemInfo.uptime"), "capos-chat": ("join", "channels")}
 SLACK_MS = 20000  # between a login and what it says of its leases; those differ by minutes
 FROM = {"plain": "plain:127.0.0.1", "tls": "127.0.0.1", "unix": "unix"}
 
@@ -45,12 +46,16 @@ class Service:
         self.transfer = r.random() < .5
         self.lease = r.choice((None, None, 20, 45)) if self.remote else None
         self.powers = r.sample(POWERS, r.choice((0, 0, 1, 2))) if name != "system_info" else []
+        some = METHODS[program]
+        self.methods = r.choice(([], r.sample(some, r.randint(1, len(some)))))  # of its ordinary facet
 
     def text(self):
         remote = ""
         if self.remote:
             lease = f', lease = "{self.lease}m"' if self.lease else ""
             remote = f", remote = (transfer = {'services' if self.transfer else 'session'}{lease})"
+        if self.methods:
+            remote += f", facets = [(methods = [{', '.join(map(quoted, self.methods))}])]"
         return (f'(name = "{self.name}", program = "{self.program}", interfaceId = {self.iface}{remote}, '
                 f"powers = [{', '.join(self.powers)}])")
 
@@ -235,13 +240,15 @@ class Run:
         peer = self.peer(ask[2])
         try:
             session = self.session(peer, ask, name)
+            caps = s.cap_set(session)
+            methods = {n: [m for _, _, m in l] for n, l in s.methods(caps).items()}
             info = session.call(0).content.ptr(0)
             begun, quota = info.uint(0, 64), info.ptr(5)
             got = {"profile": s.text(info.ptr(2)), "leaseMs": info.uint(64, 64) - begun,
                    "quota": [quota.uint(0, 32), quota.uint(32, 32), quota.uint(64, 64), quota.uint(128, 64),
                              quota.uint(192, 32)],
-                   "entries": {n: (iface, transfer, end - begun)
-                               for n, (iface, transfer, end) in s.names(s.cap_set(session)).items()}}
+                   "entries": {n: (iface, transfer, methods[n], end - begun)
+                               for n, (iface, transfer, end) in s.names(caps).items()}}
             session.call(3)
             return got
         except Refused as e:
@@ -265,7 +272,8 @@ class Run:
         q = p["quota"]
         return {"profile": p["name"], "leaseMs": p["leaseMs"],
                 "quota": [q["references"], q["calls"], q["queuedBytes"], q["messageBytes"], q["callsPerSecond"]],
-                "entries": {n["name"]: (int(n["interface"], 16), n["transfer"], n["leaseMs"]) for n in p["entries"]}}
+                "entries": {n["name"]: (int(n["interface"], 16), n["transfer"], n["methods"], n["leaseMs"])
+                            for n in p["entries"]}}
 
     def file(self):
         return self.target.arguments[self.target.arguments.index("--manifest") + 1]
@@ -275,10 +283,10 @@ def agree(one, other):
     if isinstance(one, str) or isinstance(other, str):
         return one == other
     near = [(one["leaseMs"], other["leaseMs"])]
-    near += [(one["entries"][n][2], other["entries"].get(n, (0, 0, 0))[2]) for n in one["entries"]]
+    near += [(one["entries"][n][3], other["entries"].get(n, (0, 0, [], 0))[3]) for n in one["entries"]]
     return (all(abs(a - b) < SLACK_MS for a, b in near)
             and all(one[k] == other[k] for k in ("profile", "quota"))
-            and {n: e[:2] for n, e in one["entries"].items()} == {n: e[:2] for n, e in other["entries"].items()})
+            and {n: e[:3] for n, e in one["entries"].items()} == {n: e[:3] for n, e in other["entries"].items()})
 
 
 # ---- all of it -------------------------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
  * what a caller cannot call is refused by the kit, or by nobody.
  *
  *     faceted [FACET …]      these are its facets, beside the ordinary one; else `read` and `write`
+ *     faceted --stop         it stops before it has said anything
  */
 #include <capos/kit.h>
 
 #include "faceted.capnp-c.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,6 +114,8 @@ static int faceted_start(const struct kit_start *s, void **ret_self)
         static const char *const ordinary[] = {"read", "write", NULL};
         static struct faceted f;
 
+        if (s->argc > 1 && !strcmp(s->argv[1], "--stop"))
+                (void)raise(SIGSTOP);
         f.vat = s->vat;
         f.facets = s->argc > 1 ? (const char *const *)s->argv + 1 : ordinary;
         *ret_self = &f;

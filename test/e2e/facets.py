@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -56,12 +57,6 @@ def declared(service, *facets):
 
 def granted(profile, name, facet):
     return profile.replace(f'(name = "{name}"', f'(name = "{name}", facet = "{facet}"', 1)
-
-
-def listed(caps):
-    """{name: [(interface, ordinal, name)]}"""
-    return {s.text(e.ptr(0)): [(m.uint(0, 64), m.uint(64, 16), s.text(m.ptr(0))) for m in e.ptr(4) or []]
-            for e in caps.call(0).content.ptr(0)}
 
 
 def says(ref, method, iface=None, params=None, caps=()):
@@ -170,7 +165,7 @@ class Cases:
     def others_have_all(self):
         """The ordinary facet is not declared here: all of it."""
         peer, session, caps = self.reader("writer")
-        expect(listed(caps)["shelf"], [], "what is listed")
+        expect(s.methods(caps)["shelf"], [], "what is listed")
         shelf = s.get(caps, "shelf", SHELF)
         for method, iface in ((OTHER, SHELF), (COUNT, KEEPER), (TELL, TELLER)):
             says(shelf, method, iface)
@@ -226,7 +221,7 @@ class Cases:
 
     def told(self):
         peer, session, caps = self.reader()
-        mine = listed(caps)
+        mine = s.methods(caps)
         expect([(i, n) for i, _, n in mine["shelf"]], [(NAMES[n], n) for n in READ], "what is listed")
         expect([o for _, o, _ in mine["shelf"]], [LIST, SELF, ECHO, OTHER, HANG, KEEP, COUNT], "by number")
         expect(mine["session"], [], "of one that has all")
@@ -236,7 +231,7 @@ class Cases:
     def administrators(self):
         """The instance's own `admin`: its facets are as they are."""
         peer, session, caps = self.reader()
-        mine = listed(caps)["admin"]
+        mine = s.methods(caps)["admin"]
         expect([(i, n) for i, _, n in mine], [(s.ADMIN, n) for n in ADMIN_SESSIONS], "what is listed")
         admin = s.get(caps, "admin", s.ADMIN)
         for name in ADMIN_SESSIONS[::2]:
@@ -282,7 +277,7 @@ class Cases:
         self.target.changed(self.text(READ[1:]))
         refused("denied.revoked-lease", lambda: peer.wait(open_call), "policy")
         refused("denied.revoked-lease", lambda: shelf.call(SELF), "policy")
-        expect([n for _, _, n in listed(caps)["shelf"]], READ[1:], "what is listed")
+        expect([n for _, _, n in s.methods(caps)["shelf"]], READ[1:], "what is listed")
         shelf = s.get(caps, "shelf", SHELF)
         shelf.call(SELF)
         refused(DENIED, lambda: shelf.call(LIST))
@@ -365,6 +360,41 @@ class Cases:
         session.call(3)
         peer.close()
 
+    def says_nothing(self):
+        """One that does not answer is let through at a start, unless its methods have to be known."""
+        path = os.path.join(self.target.folder.name, "silent")
+        stops = self.shelf.replace("arguments = []", 'arguments = ["--stop"]')
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(instance.manifest(services=[declared(stops, ("read", ["list"]))]))
+        done = self.run("up", "--state", path + "-state", "--listen", "plain:127.0.0.1:0", "--manifest", path)
+        if done.returncode != 1 or "services[2].facets: shelf does not say which methods it has" not in done.stderr:
+            raise Failed(f"{done}")
+
+    def is_asked_again(self):
+        """One that does not answer the next session manager is not had, and is as soon as it does."""
+        service = self.target.pids("faceted")[0]
+        os.kill(service, signal.SIGSTOP)
+        try:
+            os.kill(self.target.pids("sessiond")[0], 9)
+            instance.until(lambda: "shelf does not answer" in self.target.log_text(), "the end of its time", 60)
+            peer, session, caps = self.reader()
+            refused("the", lambda: s.get(caps, "shelf", SHELF).call(LIST), "service is not running")
+            s.get(caps, "system_info", s.SYSTEM_INFO).call(0)
+        finally:
+            os.kill(service, signal.SIGCONT)
+
+        def is_had():
+            try:
+                s.get(caps, "shelf", SHELF).call(LIST)
+                return True
+            except Refused:
+                return False
+        instance.until(is_had, "its answer", 30)
+        expect([(i, n) for i, _, n in s.methods(caps)["shelf"]], [(NAMES[n], n) for n in READ], "what is listed then")
+        refused(DENIED, lambda: s.get(caps, "shelf", SHELF).call(FORBID))
+        session.call(3)
+        peer.close()
+
     def manager_dies(self):
         """The next session manager asks what the methods are, and nobody has any before it knows."""
         os.kill(self.target.pids("sessiond")[0], 9)
@@ -375,7 +405,7 @@ class Cases:
                 shelf = s.get(caps, "shelf", SHELF)
                 shelf.call(LIST)
                 refused(DENIED, lambda: shelf.call(FORBID))
-                expect(len(listed(caps)["shelf"]), len(READ), "what is listed")
+                expect(len(s.methods(caps)["shelf"]), len(READ), "what is listed")
                 session.call(3)
                 peer.close()
                 return True
@@ -410,7 +440,9 @@ def main():
             ("what cannot be ends the start", cases.refused_at_start),
             ("what it means is explained", cases.explained),
             ("the service dies", cases.service_dies),
-            ("the session manager dies", cases.manager_dies)])
+            ("the session manager dies", cases.manager_dies),
+            ("… and the service does not answer the next one", cases.is_asked_again),
+            ("a service that says nothing", cases.says_nothing)])
 
 
 if __name__ == "__main__":

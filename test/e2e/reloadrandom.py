@@ -1,8 +1,8 @@
 """reloadrandom: manifests at random while an instance is under load, and a model of what they do.
 
 Why: what a new policy takes and what it leaves depends on what there was before, and nobody thinks
-of all of it. So manifests are made at random, of services, profiles, grants and ways in that come,
-change and go, and broken ones among them; and a model, which knows the rules of doc/design/broker.md
+of all of it. So manifests are made at random, of services, their methods, profiles, grants and ways in that
+come, change and go, and broken ones among them; and a model, which knows the rules of doc/design/broker.md
 and nothing of the instance, says of each session whether it lives, and of each reference how its
 next call ends. Meanwhile others log in, call and log out by a profile that never changes, and must
 not notice anything.
@@ -20,6 +20,8 @@ ALWAYS = ["session", "system_info"]
 STEADY = "operator"  # never changes
 GUEST, NOBODY = "guest", "anonymous"
 LIVES, REVOKED, LOST = "lives", "revoked", "disconnected"
+METHODS = ["motd", "version", "uptime"]  # by number; the first is what is called to see what has become of one
+UPTIME = 2
 
 
 class Policy:
@@ -28,14 +30,15 @@ class Policy:
     def __init__(self, rng, before=None):
         if before is None:
             self.services = {n: "0" for n in SERVICES[:2]}
+            self.methods = {n: [] for n in SERVICES}  # that its facet has; none: all
             self.profiles = {p: {"accounts": True, "grants": {SERVICES[0]: "session"}} for p in PROFILES}
             self.open = {GUEST: True, NOBODY: True}
             return
-        self.services, self.open = dict(before.services), dict(before.open)
+        self.services, self.open, self.methods = dict(before.services), dict(before.open), dict(before.methods)
         self.profiles = {p: {"accounts": f["accounts"], "grants": dict(f["grants"])}
                          for p, f in before.profiles.items()}
         for _ in range(rng.randint(1, 4)):
-            rng.choice([self.a_service, self.a_profile, self.a_grant, self.a_grant, self.a_way])(rng)
+            rng.choice([self.a_service, self.a_profile, self.a_grant, self.a_grant, self.a_way, self.a_facet])(rng)
         for f in self.profiles.values():
             f["grants"] = {n: t for n, t in f["grants"].items() if n in self.services}
 
@@ -65,6 +68,11 @@ class Policy:
         else:
             grants[name] = rng.choice(["session", "services"])
 
+    def a_facet(self, rng):
+        """The order means nothing; and all that there are are not the same as any."""
+        self.methods[rng.choice(SERVICES)] = rng.choice([[], rng.sample(METHODS, 3), ["motd"], ["motd", "uptime"],
+                                                         ["SystemInfo.uptime", "motd"]])
+
     def a_way(self, rng):
         way = rng.choice([GUEST, NOBODY])
         self.open[way] = not self.open[way]
@@ -72,12 +80,21 @@ class Policy:
     def text(self):
         text = instance.manifest(
             guest=self.open[GUEST],
-            services=[instance.service(n, "capos-system-info", s.SYSTEM_INFO, ["--motd", version])
-                      for n, version in self.services.items()],
+            services=[self.service(n, version) for n, version in self.services.items()],
             profiles=[self.profile(name, f) for name, f in self.profiles.items()])
         if not self.open[NOBODY]:
             text = text.replace("anonymous = (enabled = true", "anonymous = (enabled = false")
         return text
+
+    def service(self, name, version):
+        text = instance.service(name, "capos-system-info", s.SYSTEM_INFO, ["--motd", version])
+        methods = ", ".join(map(instance.quoted, self.methods[name]))
+        return text.replace("remote = ", f"facets = [(methods = [{methods}])], remote = ") if methods else text
+
+    def ordinals(self, name):
+        """Of the methods that a service's facet has; None: of any."""
+        said = {METHODS.index(m.split(".")[-1]) for m in self.methods.get(name, [])}
+        return said or None
 
     @staticmethod
     def profile(name, f):
@@ -99,7 +116,7 @@ class Policy:
 
 def broken(rng, text):
     """A manifest that must not be taken, for one reason or another."""
-    kind = rng.randrange(8)
+    kind = rng.randrange(9)
     if kind == 0:
         return text[:rng.randrange(len(text) - 4)]
     if kind == 1:
@@ -112,6 +129,8 @@ def broken(rng, text):
         return text.replace('(name = "chat", transfer', '(name = "chut", transfer', 1)
     if kind == 5:
         return text.replace("limits = (", "limits = (connections = 77, unauthenticated = 7", 1)
+    if kind == 8:
+        return text.replace('program = "capos-chat"', 'facets = [(methods = ["jion"])], program = "capos-chat"', 1)
     if kind == 6:
         return text.replace(f"interfaceId = {s.CHAT}", f"interfaceId = {s.SYSTEM_INFO}", 1)
     return text.replace('(name = "chat", transfer', '(name = "chat", facet = "none", transfer', 1)
@@ -139,7 +158,7 @@ class Session:
         had, has = before.bundle(self.who), now.bundle(self.who)
         self.taken = (self.taken | set(had)) - set(has)
         for name, row in self.refs.items():
-            if name not in has:
+            if name not in has or (row[2] == LIVES and before.ordinals(name) != now.ordinals(name)):
                 row[2] = REVOKED
             elif row[2] == LIVES and name in SERVICES and row[1] != now.services[name]:
                 row[2] = LOST
@@ -288,10 +307,15 @@ class Random:
         listed = {n: row[1] for n, row in s.names(session.caps).items()}
         if listed != bundle:
             raise Failed(f"{session.who} lists {listed}, not {bundle}")
+        for name, methods in s.methods(session.caps).items():
+            if [m for _, _, m in methods] != self.policy.methods.get(name, []):
+                raise Failed(f"{session.who}'s {name} has {methods}, not {self.policy.methods[name]}")
         for name, (ref, version, fate) in session.refs.items():
             got = self.fate(ref, version)
             if got != fate:
                 raise Failed(f"{session.who}'s {name}: {got}, not {fate}")
+            if fate == LIVES and self.is_refused(ref) == (UPTIME in (self.policy.ordinals(name) or {UPTIME})):
+                raise Failed(f"{session.who}'s {name} has not {self.policy.ordinals(name)}")
             counts["revoked"] += fate == REVOKED
             counts["lost"] += fate == LOST
         session.refs = {n: row for n, row in session.refs.items() if row[2] == LIVES}
@@ -303,6 +327,17 @@ class Random:
                     continue
                 raise Failed(f"{session.who}'s {name}, which was taken: {e}") from e
             raise Failed(f"{session.who} gets {name}")
+
+    @staticmethod
+    def is_refused(ref):
+        """Whether a method is that it may have or not."""
+        try:
+            ref.call(UPTIME)
+        except Refused as e:
+            if e.code != "denied.method":
+                raise
+            return True
+        return False
 
     @staticmethod
     def fate(ref, version):

@@ -181,6 +181,12 @@ def names(caps):
             for e in caps.call(0).content.ptr(0)}
 
 
+def methods(caps):
+    """Those that each of a bundle has, where it has not all: {name: [(interface id, ordinal, name)]}."""
+    return {text(e.ptr(0)): [(m.uint(0, 64), m.uint(64, 16), text(m.ptr(0))) for m in e.ptr(4) or []]
+            for e in caps.call(0).content.ptr(0)}
+
+
 def text(pointer):
     return (pointer or b"\0")[:-1].decode()
 
