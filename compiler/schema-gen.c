@@ -3,11 +3,13 @@
  *
  * Each node of the file is a constant message with a schema.capnp Node at its root, exactly as the
  * schema compiler described it. The file's table lists them, and the tables of the files that its
- * types come from.
+ * types come from. Comments are a text for each declaration that has any: as words they would be
+ * twice as long in the source, and nobody could read them there.
  */
 #include "gen.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* conf_capnp_schema: what a person types. */
 static const char *short_name(struct mem *m, const struct node *file)
@@ -55,10 +57,77 @@ static void imports_table(struct gen *g, struct node *const *imports, uint32_t n
         out_f(&g->c, "};\n");
 }
 
+/* The comments on a node and its members, a NUL behind each; empty when there are none. */
+static struct out node_docs(const struct node *n)
+{
+        struct out o = {0};
+        size_t end = 0;
+
+        for (uint32_t i = 0; i <= n->nmembers; i++) {
+                const char *doc = i ? node_member_doc(n, i - 1) : node_doc(n);
+
+                out_bytes(&o, doc, strlen(doc) + 1);
+                if (*doc)
+                        end = o.len;
+        }
+
+        o.len = end;
+        return o;
+}
+
+/* What is in a table: an expression of its text, and how long that is. A text that is too long for
+ * a literal is written first, as words. */
+struct docs {
+        const char *text;
+        uint32_t len;
+};
+
+static struct docs docs_of(struct gen *g, const struct node *n, uint32_t i)
+{
+        struct out o = node_docs(n);
+        const char *name = mem_fmt(g->mem, "capnp_i_doc_%" PRIu32, i);
+        struct docs d = {NULL, (uint32_t)o.len};
+        struct flat words;
+
+        if (d.len) {
+                /* The literal brings its last NUL itself. */
+                words = gen_bytes_words(g, o.s, d.len - 1);
+                if (words.n)
+                        gen_static_words(g, name, words);
+                d.text = gen_bytes(g, name, o.s, d.len - 1);
+        }
+
+        out_deinit(&o);
+        return d;
+}
+
+/* How many entries it has. */
+static uint32_t docs_table(struct gen *g, uint32_t nnodes)
+{
+        struct docs *all = mem_alloc(g->mem, nnodes * sizeof(*all));
+        uint32_t i = 0, n = 0;
+
+        for (const struct node *k = g->file; k; k = k->next, i++) {
+                all[i] = docs_of(g, k, i);
+                n += all[i].len != 0;
+        }
+        if (!n)
+                return 0;
+
+        out_f(&g->c, "\nstatic const struct capnp_schema_doc capnp_i_docs[] = {\n");
+        i = 0;
+        for (const struct node *k = g->file; k; k = k->next, i++)
+                if (all[i].len)
+                        out_f(&g->c, "        { UINT64_C(0x%016" PRIx64 "), %s, %" PRIu32 " },\n",
+                              k->id, all[i].text, all[i].len);
+        out_f(&g->c, "};\n");
+        return n;
+}
+
 void schema_gen(struct gen *g, struct node *const *imports, uint32_t nimports)
 {
         const char *table = table_name(g->mem, g->file), *name = node_file_name(g->file);
-        uint32_t n = 0;
+        uint32_t n = 0, ndocs;
 
         gen_at(g, g->file);
         for (struct node *k = g->file; k; k = k->next)
@@ -76,11 +145,13 @@ void schema_gen(struct gen *g, struct node *const *imports, uint32_t nimports)
 
         if (nimports)
                 imports_table(g, imports, nimports);
+        ndocs = docs_table(g, n);
         out_f(&g->c, "\nCAPNP_SHARED const struct capnp_schema_file %s = {\n", table);
         out_f(&g->c,
               "        UINT64_C(0x%016" PRIx64 "), %s, capnp_i_nodes, %s, %" PRIu32 ", %" PRIu32
-              ",\n};\n",
+              ", %" PRIu32 ", %s,\n};\n",
               g->file->id, gen_literal(g, name, (uint32_t)strlen(name)),
-              nimports ? "capnp_i_imports" : "NULL", n, nimports);
+              nimports ? "capnp_i_imports" : "NULL", n, nimports, ndocs,
+              ndocs ? "capnp_i_docs" : "NULL");
         declare(g, table);
 }

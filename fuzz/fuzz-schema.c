@@ -1,7 +1,7 @@
 /*
  * Any bytes as a CodeGeneratorRequest. What a registry takes is then used in all ways there are: by
- * name, by method, dumped and taken again; and the input itself is printed as if it were each of
- * the structs it declares.
+ * name, by method, dumped and taken again, its comments, annotations and defaults looked at; and
+ * the input itself is printed as if it were each of the structs it declares.
  */
 #include <capos/capnp-dynamic.h>
 
@@ -65,6 +65,25 @@ static void use_struct(capnp_schema *s, const capnp_decl *d, const void *bytes, 
         capnp_buf_deinit(&b);
 }
 
+/* What an author writes beside the types. 0xc8a77c2f6d0be391: what the corpus has, too. */
+static void use_words(const capnp_schema *s, const capnp_decl *d)
+{
+        struct capnp_buf b = {.max = OUT_MAX};
+        struct capnp_annotation a;
+
+        check(capnp_decl_doc(d));
+        (void)!capnp_decl_annotation(d, CAPNP_DECL_ITSELF, UINT64_C(0xc8a77c2f6d0be391), &a);
+        for (uint32_t i = 0; i < 50 && i < capnp_decl_count(d); i++) {
+                check(capnp_decl_member_doc(d, i));
+                if (!capnp_decl_annotation(d, i, UINT64_C(0xc8a77c2f6d0be391), &a))
+                        check(!a.text.p || strlen(a.text.p) <= a.text.len);
+                b.len = 0;
+                (void)!capnp_text_print_default(s, d, i, NULL, &b);
+                (void)!capnp_json_print_default(s, d, i, NULL, &b);
+        }
+        capnp_buf_deinit(&b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         capnp_schema *s = NULL;
@@ -84,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 if (capnp_decl_kind(d) == CAPNP_DECL_STRUCT)
                         use_struct(s, d, bytes, size);
                 (void)capnp_decl_enumerant(d, 0);
+                use_words(s, d);
         }
 
         capnp_schema_free(s);

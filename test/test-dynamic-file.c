@@ -42,6 +42,36 @@ TEST(circles_of_imports_end)
         CHECK(capnp_schema_find(s, manifest_capnp_schema.id));
 }
 
+/* What is written of generated code is what a registry makes of it. */
+TEST(files_are_written_with_their_comments)
+{
+        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL, *again = NULL;
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b = {.max = 1 << 20};
+        const capnp_decl *d;
+        uint32_t docs = 0;
+
+        CHECK_OK(capnp_schema_new(&s));
+        CHECK_OK(capnp_schema_add_file(s, &remote_session_capnp_schema));
+        CHECK_OK(capnp_schema_write_file(&remote_session_capnp_schema, &b));
+        CHECK_OK(capnp_schema_new(&again));
+        CHECK_OK(capnp_schema_add_request(again, b.p, b.len, NULL));
+        for (uint32_t i = 0; (d = capnp_schema_at(s, i)); i++) {
+                const capnp_decl *other = capnp_schema_at(again, i);
+
+                CHECK(other && capnp_decl_id(other) == capnp_decl_id(d));
+                CHECK_STR(capnp_decl_doc(other), capnp_decl_doc(d));
+                for (uint32_t k = 0; k < capnp_decl_count(d); k++) {
+                        CHECK_STR(capnp_decl_member_doc(other, k), capnp_decl_member_doc(d, k));
+                        docs += *capnp_decl_member_doc(d, k) != 0;
+                }
+        }
+        CHECK(docs > 50);
+        b.len = 0;
+        b.max = 1000;
+        CHECK_EQ(capnp_schema_write_file(&remote_session_capnp_schema, &b), CAPNP_E_LIMIT);
+        CHECK_EQ(b.len, 0);
+}
+
 TEST(manifest_is_read)
 {
         static const char text[] = "# An instance.\n"

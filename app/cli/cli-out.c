@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <wchar.h>
@@ -137,18 +138,41 @@ json_t *cli_json_text(const char *s)
         return json_string(safe);
 }
 
+/* In JSON they can only be in a string; those below a space are escaped in any. */
+void cli_print_json_text(const char *s, size_t len)
+{
+        const unsigned char *p = (const unsigned char *)s, *end = p + len;
+        uint32_t c;
+
+        while (p < end) {
+                unsigned n = utf8_read(p, &c);
+
+                if (n < 2 || char_is_harmless(c)) {
+                        n = n ? n : 1;
+                        if (*p == 0x7f)
+                                (void)fputs("\\u007f", stdout);
+                        else
+                                (void)fwrite(p, 1, n, stdout);
+                } else {
+                        printf("\\u%04x", c);
+                }
+                p += n;
+        }
+}
+
 int cli_print_json(const struct cli *c, json_t *o)
 {
-        int r;
+        char *s = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
-        if (!o) {
+        json_decref(o);
+        if (!s) {
                 (void)fputs("capos: out of memory\n", stderr);
                 return EXIT_FAILED;
         }
-        r = json_dumpf(o, stdout, JSON_COMPACT);
-        json_decref(o);
+        cli_print_json_text(s, strlen(s));
+        free(s);
         (void)putchar('\n');
-        return cli_finish(c, r && !ferror(stdout) ? EXIT_FAILED : EXIT_OK);
+        return cli_finish(c, EXIT_OK);
 }
 
 /*

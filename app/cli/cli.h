@@ -114,6 +114,8 @@ int cli_fail_question(const struct cli *c, const capnp_question *q, const char *
 int cli_fail_late(const struct cli *c, const char *doing);
 /* Prints an object in one line, and drops it. NULL: out of memory. */
 int cli_print_json(const struct cli *c, json_t *o);
+/* Prints JSON that somebody has written: what would steer a terminal is escaped as JSON does. */
+void cli_print_json_text(const char *s, size_t len);
 /* A text as JSON; bytes that are not UTF-8 are replaced. */
 json_t *cli_json_text(const char *s);
 /* Prints text of somebody else's: what would steer a terminal is shown as \xNN. */

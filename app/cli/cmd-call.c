@@ -3,7 +3,7 @@
  * once a command; parameters are JSON, or words like `name=value` from which JSON is made with the
  * help of the field's type.
  */
-#include "cli-near.h"
+#include "cap-schema.h"
 #include "params.h"
 
 #include <errno.h>
@@ -13,66 +13,6 @@
 #include <string.h>
 
 enum { TEXT_BYTES = 16 * 1024 * 1024 };
-
-/* ---- the schema --------------------------------------------------------------------------- */
-
-static int cap_unknown(struct cli *c)
-{
-        struct cli_near near = {.word = c->words[0]};
-        struct capos_cap_entry e;
-        char hint[128];
-
-        for (uint32_t i = 0; capos_client_entry(c->client, i, &e); i++)
-                cli_near_try(&near, e.name);
-        return cli_fail(c, EXIT_DENIED, "denied.unknown-name",
-                        "%s: the session has no such capability%s (`capos caps` lists what it has)",
-                        c->words[0], cli_near_text(&near, hint, sizeof(hint)));
-}
-
-/* Finds the capability that the first word names, and its schema. An exit code. */
-static int cap_open(struct cli *c, struct capos_cap_entry *ret_e)
-{
-        int r = cli_open_and_fetch(c);
-
-        if (r)
-                return r;
-        if (!capos_client_find(c->client, c->words[0], ret_e))
-                return cap_unknown(c);
-
-        r = capos_client_wait(c->client,
-                              capos_client_fetch_schema(c->client, ret_e->interface, NULL, NULL));
-        return r ? cli_fail_error(c, capos_client_error_peek(c->client), c->words[0]) : EXIT_OK;
-}
-
-/* "motd, uptime, version": for who has mistyped. */
-static void methods_name(const capnp_schema *s, uint64_t interface, struct cli_near *near, char *to,
-                         size_t room)
-{
-        struct capnp_method_info m;
-        size_t len = 0;
-
-        to[0] = 0;
-        for (uint32_t i = 0; !capnp_schema_method(s, interface, i, &m); i++) {
-                cli_near_try(near, m.name);
-                if (len < room)
-                        len += (size_t)snprintf(to + len, room - len, "%s%s", i ? ", " : "",
-                                                m.name);
-        }
-}
-
-static int method_find(struct cli *c, const struct capos_cap_entry *e, struct capnp_method_info *m)
-{
-        const capnp_schema *s = capos_client_schema_peek(c->client);
-        struct cli_near near = {.word = c->words[1]};
-        char names[400], hint[128];
-
-        if (!capnp_schema_find_method(s, e->interface, c->words[1], m))
-                return EXIT_OK;
-
-        methods_name(s, e->interface, &near, names, sizeof(names));
-        return cli_fail(c, EXIT_USAGE, "unknown-method", "%s has no method %s%s; it has: %s",
-                        e->name, c->words[1], cli_near_text(&near, hint, sizeof(hint)), names);
-}
 
 /* ---- call --------------------------------------------------------------------------------- */
 
@@ -103,9 +43,9 @@ static int results_print(struct cli *c, const struct capnp_method_info *m, capnp
         if (r)
                 return cli_fail_code(c, r, "results");
 
-        /* JSON has no control characters; the pretty form is for eyes. */
+        /* The pretty form is for eyes. */
         if (c->json)
-                (void)fwrite(out.p, 1, out.len, stdout);
+                cli_print_json_text(out.p, out.len);
         else
                 for (char *line = out.p; line;) {
                         char *end = strchr(line, '\n');
@@ -136,7 +76,7 @@ int cmd_call(struct cli *c)
 
         r = cap_open(c, &e);
         if (!r)
-                r = method_find(c, &e, &m);
+                r = cap_method(c, &e, &m);
         if (!r)
                 r = params_read(c, &m, &params, &typed);
         if (r)
@@ -156,95 +96,4 @@ int cmd_call(struct cli *c)
         if (cli_wait(c, q, 0))
                 return cli_fail_question(c, q, doing);
         return results_print(c, &m, q);
-}
-
-/* ---- describe ----------------------------------------------------------------------------- */
-
-/* Whether the session has it, of a capability that it was granted. */
-static bool method_is_granted(const struct cli *c, const struct capos_cap_entry *e,
-                              const struct capnp_method_info *m)
-{
-        return capos_client_entry_has(c->client, e->name, m->interface, m->ordinal);
-}
-
-static json_t *method_json(const capnp_schema *s, const struct capnp_method_info *m, bool granted)
-{
-        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf usage = {0};
-
-        capnp_buf_init(&usage, TEXT_BYTES);
-        if (capnp_schema_usage(s, m, &usage))
-                return NULL;
-        return json_pack("{s:s,s:i,s:b,s:b,s:o}", "name", m->name, "ordinal", (int)m->ordinal,
-                         "stream", m->stream, "granted", granted, "usage", cli_json_text(usage.p));
-}
-
-static void method_print(const capnp_schema *s, const struct capnp_method_info *m)
-{
-        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf usage = {0};
-
-        capnp_buf_init(&usage, TEXT_BYTES);
-        printf("  ");
-        cli_print_safe(capnp_schema_usage(s, m, &usage) ? m->name : usage.p);
-        printf("\n");
-}
-
-static int describe_json(struct cli *c, const struct capos_cap_entry *e)
-{
-        const capnp_schema *s = capos_client_schema_peek(c->client);
-        const capnp_decl *d = capnp_schema_find(s, e->interface);
-        json_t *methods = json_array();
-        struct capnp_method_info m;
-        char id[24];
-
-        for (uint32_t i = 0; !capnp_schema_method(s, e->interface, i, &m); i++)
-                if (c->nwords < 2 || !strcmp(m.name, c->words[1]))
-                        (void)json_array_append_new(
-                                methods, method_json(s, &m, method_is_granted(c, e, &m)));
-        (void)snprintf(id, sizeof(id), "0x%016" PRIx64, e->interface);
-        return cli_print_json(c,
-                              json_pack("{s:o,s:o,s:s,s:o,s:o,s:o}", "name", cli_json_text(e->name),
-                                        "interface", cli_json_text(d ? capnp_decl_name(d) : ""),
-                                        "interfaceId", id, "title", cli_json_text(e->title),
-                                        "summary", cli_json_text(e->summary), "methods", methods));
-}
-
-int cmd_describe(struct cli *c)
-{
-        const capnp_schema *s;
-        struct capos_cap_entry e;
-        struct capnp_method_info m;
-        const capnp_decl *d;
-        unsigned without = 0;
-        int r = cap_open(c, &e);
-
-        if (!r && c->nwords == 2)
-                r = method_find(c, &e, &m);
-        if (r)
-                return r;
-        if (c->json)
-                return describe_json(c, &e);
-
-        s = capos_client_schema_peek(c->client);
-        d = capnp_schema_find(s, e.interface);
-        cli_print_safe(e.name);
-        printf(" (");
-        cli_print_safe(d ? capnp_decl_name(d) : "?");
-        printf(", 0x%016" PRIx64 ")\n", e.interface);
-        if (*e.title || *e.summary) {
-                printf("  ");
-                cli_print_safe(*e.summary ? e.summary : e.title);
-                printf("\n");
-        }
-        printf("\n");
-        for (uint32_t i = 0; !capnp_schema_method(s, e.interface, i, &m); i++) {
-                if (c->nwords == 2 && strcmp(m.name, c->words[1]) != 0)
-                        continue;
-                if (method_is_granted(c, &e, &m))
-                        method_print(s, &m);
-                else
-                        without++;
-        }
-        if (without)
-                printf("  %u that the session was not granted\n", without);
-        return EXIT_OK;
 }

@@ -11,6 +11,7 @@
  */
 #include "admin.h"
 #include "agent.capnp-c.h"
+#include "cap-schema.h"
 #include "login-ways.h"
 #include "renew-steps.h"
 
@@ -29,6 +30,7 @@ enum kind {
         KIND_LOGIN,
         KIND_CAP,
         KIND_METHOD,
+        KIND_METHOD_OR_TYPE,
         KIND_FIELD,
         KIND_ACCOUNT,
         KIND_PRINT,
@@ -50,7 +52,7 @@ static const struct {
         {"call", 1, KIND_METHOD},
         {"call", 2, KIND_FIELD},
         {"describe", 0, KIND_CAP},
-        {"describe", 1, KIND_METHOD},
+        {"describe", 1, KIND_METHOD_OR_TYPE},
         {"describe", 2, KIND_NONE},
         {"account remove", 0, KIND_ACCOUNT},
         {"account passwd", 0, KIND_ACCOUNT},
@@ -174,14 +176,19 @@ static const capnp_schema *schema_fetch(struct cli *c, const char *cap, uint64_t
         return capos_client_schema_peek(c->client);
 }
 
-static void offer_methods(struct cli *c, const char *cap, const char *word)
+/* And types, if they are wanted. */
+static void offer_methods(struct cli *c, const char *cap, const char *word, bool types)
 {
         struct capnp_method_info m;
         uint64_t interface = 0;
         const capnp_schema *s = schema_fetch(c, cap, &interface);
+        const capnp_decl *d;
 
         for (uint32_t i = 0; s && !capnp_schema_method(s, interface, i, &m); i++)
                 offer(m.name, word);
+        for (uint32_t i = 0; types && s && (d = capnp_schema_at(s, i)); i++)
+                if (cap_type_is_shown(d))
+                        offer(capnp_decl_short_name(d), word);
 }
 
 static bool field_is_given(const struct typed *t, const char *name)
@@ -412,7 +419,8 @@ static void offer_kind(struct cli *c, enum kind k, const struct typed *t, const 
                 offer_caps(c, word);
                 return;
         case KIND_METHOD:
-                offer_methods(c, t->words[0], word);
+        case KIND_METHOD_OR_TYPE:
+                offer_methods(c, t->words[0], word, k == KIND_METHOD_OR_TYPE);
                 return;
         case KIND_FIELD:
                 offer_fields(c, t, word);

@@ -524,8 +524,12 @@ static const struct cli_command commands[] = {
          false},
         {"caps", "[--long]", "List the capabilities of the session", NULL, cmd_caps, caps_options,
          0, 0, false},
-        {"describe", "CAP [METHOD]", "Show the methods of a capability",
-         "Example:\n  capos describe chat\n", cmd_describe, NULL, 1, 2, false},
+        {"describe", "CAP [METHOD | TYPE]", "Show the methods of a capability, or a type",
+         "What their author says about them is shown, too; of a struct, its fields with their\n"
+         "types and defaults.\n\n"
+         "Examples:\n  capos describe chat\n  capos describe chat join\n"
+         "  capos describe chat ChatEvent\n",
+         cmd_describe, NULL, 1, 2, false},
         {"call", "CAP METHOD [JSON | - | FIELD=VALUE...]", "Call a method of a capability",
          "Parameters are one JSON object (`-`: on standard input), or words: FIELD=VALUE,\n"
          "FIELD=@FILE for what is in a file, FIELD:=JSON for anything; a.b=VALUE sets a field\n"

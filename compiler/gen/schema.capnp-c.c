@@ -707,5 +707,5 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
 };
 
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_a93fc509624c72d9 = {
-        UINT64_C(0xa93fc509624c72d9), "capnp/schema.capnp", capnp_i_nodes, NULL, 38, 0,
+        UINT64_C(0xa93fc509624c72d9), "capnp/schema.capnp", capnp_i_nodes, NULL, 38, 0, 0, NULL,
 };

@@ -148,8 +148,12 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0x859dad925ca1295f), capnp_i_node_11, sizeof(capnp_i_node_11) / 8 }, /* max */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xad24ddb470eec848), "A prefix for all names, and names given by hand.\n", 50 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_ad24ddb470eec848 = {
-        UINT64_C(0xad24ddb470eec848), "annotations.capnp", capnp_i_nodes, NULL, 12, 0,
+        UINT64_C(0xad24ddb470eec848), "annotations.capnp", capnp_i_nodes, NULL, 12, 0, 1, capnp_i_docs,
 };
 
 static const struct capnp_method capnp_i_bank_teller_methods[] = {

@@ -35,6 +35,10 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0xbf8d9b8c12cb33ac), capnp_i_node_1, sizeof(capnp_i_node_1) / 8 }, /* Anys */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xc27eda683e9229b1), "AnyPointer and its kinds.\n", 27 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_c27eda683e9229b1 = {
-        UINT64_C(0xc27eda683e9229b1), "anys.capnp", capnp_i_nodes, NULL, 2, 0,
+        UINT64_C(0xc27eda683e9229b1), "anys.capnp", capnp_i_nodes, NULL, 2, 0, 1, capnp_i_docs,
 };

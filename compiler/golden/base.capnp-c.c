@@ -63,8 +63,12 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0xf78d7065b945f754), capnp_i_node_5, sizeof(capnp_i_node_5) / 8 }, /* marked */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xf902dd8553887dcf), "What imports.capnp imports.\n", 29 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_f902dd8553887dcf = {
-        UINT64_C(0xf902dd8553887dcf), "base.capnp", capnp_i_nodes, NULL, 6, 0,
+        UINT64_C(0xf902dd8553887dcf), "base.capnp", capnp_i_nodes, NULL, 6, 0, 1, capnp_i_docs,
 };
 
 static const struct capnp_method capnp_i_account_methods[] = {

@@ -70,8 +70,12 @@ static const struct capnp_schema_file *const capnp_i_imports[] = {
         &capnp_schema_a112859bfb429c57,
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xb7bd3299c022b0fe), "Two files that import each other.\n", 35 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_b7bd3299c022b0fe = {
-        UINT64_C(0xb7bd3299c022b0fe), "circle-a.capnp", capnp_i_nodes, capnp_i_imports, 6, 1,
+        UINT64_C(0xb7bd3299c022b0fe), "circle-a.capnp", capnp_i_nodes, capnp_i_imports, 6, 1, 1, capnp_i_docs,
 };
 
 static const struct capnp_method capnp_i_coop_methods[] = {

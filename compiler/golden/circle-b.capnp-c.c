@@ -76,8 +76,13 @@ static const struct capnp_schema_file *const capnp_i_imports[] = {
         &capnp_schema_b7bd3299c022b0fe,
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xa112859bfb429c57), "The other one.\n", 16 },
+        { UINT64_C(0xc96fb5ed4806ad46), "A struct with the name that a list of another would have.\n", 59 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_a112859bfb429c57 = {
-        UINT64_C(0xa112859bfb429c57), "circle-b.capnp", capnp_i_nodes, capnp_i_imports, 6, 1,
+        UINT64_C(0xa112859bfb429c57), "circle-b.capnp", capnp_i_nodes, capnp_i_imports, 6, 1, 2, capnp_i_docs,
 };
 
 static const struct capnp_method capnp_i_nest_methods[] = {

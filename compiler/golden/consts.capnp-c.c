@@ -270,6 +270,10 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0xcb077549dcbe7a40), capnp_i_node_23, sizeof(capnp_i_node_23) / 8 }, /* Pair.origin */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xc9f0b22989837bdd), "Constants of every type.\n", 26 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_c9f0b22989837bdd = {
-        UINT64_C(0xc9f0b22989837bdd), "consts.capnp", capnp_i_nodes, NULL, 24, 0,
+        UINT64_C(0xc9f0b22989837bdd), "consts.capnp", capnp_i_nodes, NULL, 24, 0, 1, capnp_i_docs,
 };

@@ -90,8 +90,17 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0xa59159eb25122c6f), capnp_i_node_7, sizeof(capnp_i_node_7) / 8 }, /* answer */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xd7820d8a22d8e180), "The file's comment.\n", 21 },
+        { UINT64_C(0xe0fdb79efcbfb7d7), "What the struct is for.\n\nWith two paragraphs, a */ and a /* in it.\n\000One line.\n\000The first.\n\000The second,\nin two lines.\n\000Of the group.\n", 133 },
+        { UINT64_C(0x921b4aae3baa7091), "Of the group.\n\000Of x.\n", 22 },
+        { UINT64_C(0xc8bf45fd737c2626), "What kinds there are.\n\000The one.\n", 33 },
+        { UINT64_C(0xe33c59a269b42730), "Serves.\n\000Calls.\n", 17 },
+        { UINT64_C(0xa59159eb25122c6f), "The answer.\n", 13 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_d7820d8a22d8e180 = {
-        UINT64_C(0xd7820d8a22d8e180), "docs.capnp", capnp_i_nodes, NULL, 8, 0,
+        UINT64_C(0xd7820d8a22d8e180), "docs.capnp", capnp_i_nodes, NULL, 8, 0, 6, capnp_i_docs,
 };
 
 static const struct capnp_method capnp_i_service_methods[] = {

@@ -59,6 +59,11 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0x9711c5b7a64cbc4b), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* Alarm.Kind */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xbf4acfe6d85b0db3), "Enums on their own, nested, as fields and with a default.\n", 59 },
+        { UINT64_C(0xc6c6065b3a8fbbe6), "\000Nothing happens.\n", 19 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_bf4acfe6d85b0db3 = {
-        UINT64_C(0xbf4acfe6d85b0db3), "enums.capnp", capnp_i_nodes, NULL, 4, 0,
+        UINT64_C(0xbf4acfe6d85b0db3), "enums.capnp", capnp_i_nodes, NULL, 4, 0, 2, capnp_i_docs,
 };

@@ -173,8 +173,12 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0x8c7412863f0a4179), capnp_i_node_11, sizeof(capnp_i_node_11) / 8 }, /* TextCell */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xce028495ccbf2577), "Type parameters are AnyPointer.\n", 33 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_ce028495ccbf2577 = {
-        UINT64_C(0xce028495ccbf2577), "generics.capnp", capnp_i_nodes, NULL, 12, 0,
+        UINT64_C(0xce028495ccbf2577), "generics.capnp", capnp_i_nodes, NULL, 12, 0, 1, capnp_i_docs,
 };
 
 static const struct capnp_method capnp_i_cell_methods[] = {

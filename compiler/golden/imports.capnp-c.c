@@ -61,8 +61,12 @@ static const struct capnp_schema_file *const capnp_i_imports[] = {
         &capnp_schema_f902dd8553887dcf,
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0x86c90bd00005b016), "Types, superclasses and parameters of another file; imports of annotations bring no header.\n", 93 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_86c90bd00005b016 = {
-        UINT64_C(0x86c90bd00005b016), "imports.capnp", capnp_i_nodes, capnp_i_imports, 4, 1,
+        UINT64_C(0x86c90bd00005b016), "imports.capnp", capnp_i_nodes, capnp_i_imports, 4, 1, 1, capnp_i_docs,
 };
 
 static const struct capnp_method capnp_i_savings_methods[] = {

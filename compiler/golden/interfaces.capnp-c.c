@@ -378,8 +378,15 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0xee2437a6a5ea391c), capnp_i_node_33, sizeof(capnp_i_node_33) / 8 }, /* Tables.interface */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xfae93f14e72005e8), "Methods of all shapes, a diamond of interfaces, streams, capabilities in results.\n", 83 },
+        { UINT64_C(0xef8455bbd975b3e2), "\000What it is called.\n", 21 },
+        { UINT64_C(0xb17d8f427245f398), "\000\000\000\000Structs called after their method: their setters are called as the shortcuts would be.\n", 92 },
+        { UINT64_C(0xb08e5af45f84dc96), "Named as the tables behind an interface are.\n", 46 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_fae93f14e72005e8 = {
-        UINT64_C(0xfae93f14e72005e8), "interfaces.capnp", capnp_i_nodes, NULL, 34, 0,
+        UINT64_C(0xfae93f14e72005e8), "interfaces.capnp", capnp_i_nodes, NULL, 34, 0, 4, capnp_i_docs,
 };
 
 static const struct capnp_method capnp_i_node_methods[] = {

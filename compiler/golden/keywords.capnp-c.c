@@ -198,8 +198,12 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0x865964acb872ca48), capnp_i_node_16, sizeof(capnp_i_node_16) / 8 }, /* null */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xe56df67a67352d2c), "Words of C and C++ as names.\n", 30 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_e56df67a67352d2c = {
-        UINT64_C(0xe56df67a67352d2c), "keywords.capnp", capnp_i_nodes, NULL, 17, 0,
+        UINT64_C(0xe56df67a67352d2c), "keywords.capnp", capnp_i_nodes, NULL, 17, 0, 1, capnp_i_docs,
 };
 
 static const struct capnp_method capnp_i_operator_methods[] = {

@@ -122,8 +122,12 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0x8b2c2f26b304be8e), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* Lists.Thing */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xbf254a56fbc8cc23), "Lists of everything, and lists of lists of it.\n", 48 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_bf254a56fbc8cc23 = {
-        UINT64_C(0xbf254a56fbc8cc23), "lists.capnp", capnp_i_nodes, NULL, 5, 0,
+        UINT64_C(0xbf254a56fbc8cc23), "lists.capnp", capnp_i_nodes, NULL, 5, 0, 1, capnp_i_docs,
 };
 
 static const struct capnp_interface_part capnp_i_lists_thing_parts[] = {

@@ -157,8 +157,12 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0xa08c8c9c813e9c91), capnp_i_node_10, sizeof(capnp_i_node_10) / 8 }, /* Box.Kind */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xf78e2a0120242bff), "Declarations inside declarations, and names in need of care.\n", 62 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_f78e2a0120242bff = {
-        UINT64_C(0xf78e2a0120242bff), "nested.capnp", capnp_i_nodes, NULL, 11, 0,
+        UINT64_C(0xf78e2a0120242bff), "nested.capnp", capnp_i_nodes, NULL, 11, 0, 1, capnp_i_docs,
 };
 
 static const struct capnp_method capnp_i_outer_service_methods[] = {

@@ -128,6 +128,10 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0xfa8aaa4afc53a396), capnp_i_node_4, sizeof(capnp_i_node_4) / 8 }, /* PointerDefaults */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0xe001c72231f689ab), "Text, data, structs and lists, without and with a default.\n", 60 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_e001c72231f689ab = {
-        UINT64_C(0xe001c72231f689ab), "pointers.capnp", capnp_i_nodes, NULL, 5, 0,
+        UINT64_C(0xe001c72231f689ab), "pointers.capnp", capnp_i_nodes, NULL, 5, 0, 1, capnp_i_docs,
 };

@@ -112,6 +112,10 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0x99872fb682dae3fb), capnp_i_node_3, sizeof(capnp_i_node_3) / 8 }, /* PrimitiveDefaults.Color */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0x9a6c86287c71c6b5), "Every primitive type, without and with a default.\n", 51 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_9a6c86287c71c6b5 = {
-        UINT64_C(0x9a6c86287c71c6b5), "primitives.capnp", capnp_i_nodes, NULL, 4, 0,
+        UINT64_C(0x9a6c86287c71c6b5), "primitives.capnp", capnp_i_nodes, NULL, 4, 0, 1, capnp_i_docs,
 };

@@ -160,6 +160,10 @@ static const struct capnp_schema_node capnp_i_nodes[] = {
         { UINT64_C(0xda89581a07016bed), capnp_i_node_9, sizeof(capnp_i_node_9) / 8 }, /* Employee.employment.self.what */
 };
 
+static const struct capnp_schema_doc capnp_i_docs[] = {
+        { UINT64_C(0x8e146bf0b13a6678), "Unions with and without a name, groups, and groups in unions in groups.\n", 73 },
+};
+
 CAPNP_SHARED const struct capnp_schema_file capnp_schema_8e146bf0b13a6678 = {
-        UINT64_C(0x8e146bf0b13a6678), "unions.capnp", capnp_i_nodes, NULL, 10, 0,
+        UINT64_C(0x8e146bf0b13a6678), "unions.capnp", capnp_i_nodes, NULL, 10, 0, 1, capnp_i_docs,
 };

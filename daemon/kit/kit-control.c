@@ -226,13 +226,13 @@ static int control_describe(void *self, capnp_answer *a)
         struct kit *k = c->k;
         int r = 0;
 
-        if (!k->schema)
-                r = kit_schema_new(k->service->schema, &k->schema, &k->schema_len);
+        if (!k->schema.len)
+                r = capnp_schema_write_file(k->service->schema, &k->schema);
         if (r)
                 return control_fail(a, r);
 
         service_control_describe_results_set_schema(
-                a, (capnp_data){k->schema, (uint32_t)k->schema_len});
+                a, (capnp_data){(const uint8_t *)k->schema.p, (uint32_t)k->schema.len});
         return capnp_answer_return(a);
 }
 

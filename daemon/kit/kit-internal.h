@@ -4,6 +4,7 @@
 
 #include "base-list.h"
 #include "service_control.capnp-c.h"
+#include <capos/capnp-dynamic.h>
 #include <capos/kit.h>
 
 struct kit;
@@ -35,9 +36,8 @@ struct kit {
         struct capnp_i_list sockets; /* struct kit_socket */
         uint32_t nsockets, max_sockets;
         struct capnp_limits limits;
-        uint8_t *schema; /* what describe() returns; NULL: nobody has asked */
-        size_t schema_len;
-        int failed; /* -errno: why the loop was stopped; 0: orderly */
+        struct capnp_buf schema; /* what describe() returns; empty: nobody has asked */
+        int failed;              /* -errno: why the loop was stopped; 0: orderly */
 };
 
 /* Serves ServiceControl on a socket, which is taken. What came over an older one is void. 0; -errno

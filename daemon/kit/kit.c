@@ -29,7 +29,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINK_FD = 3, STATE_FD = DAEMON_STATE_FD };
+enum { LINK_FD = 3, STATE_FD = DAEMON_STATE_FD, SCHEMA_BYTES = 4 * 1024 * 1024 };
 
 static void kit_complain(const struct kit_service *s, const char *what, int r)
 {
@@ -189,6 +189,7 @@ static int kit_init(struct kit *k, const struct kit_service *s, bool keeps, int 
         *k = (struct kit){.service = s, .limits = kit_limits(&s->limits)};
         k->max_sockets = s->max_callers ? s->max_callers : KIT_CALLERS;
         capnp_i_list_init(&k->sockets);
+        capnp_buf_init(&k->schema, SCHEMA_BYTES);
         r = daemon_sandbox(keeps ? ROLE_KEEPER : ROLE_SERVICE);
         if (!r)
                 r = signals_open(ret_signal_fd);
@@ -227,7 +228,7 @@ int kit_run(const struct kit_service *s, int argc, char **argv)
         start.vat = k.vat;
         r = kit_serve(&k, &start, signal_fd);
         k.vat = capnp_vat_free(k.vat);
-        free(k.schema);
+        capnp_buf_deinit(&k.schema);
         (void)close(signal_fd);
         return r;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <capos/capnp-dynamic.h>
+
 #include "admission.capnp-c.h"
 #include "service_control.capnp-c.h"
 #include "services.h"
@@ -143,29 +145,10 @@ int service_describe(struct service *v, capnp_answer *a)
 
 int service_describe_own(const struct capnp_schema_file *f, capnp_answer *a)
 {
-        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
-        capnp_builder root;
-        capnp_lbuilder nodes;
-        uint8_t *p;
-        size_t len;
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b = {.max = SERVICE_SCHEMA_BYTES};
 
-        if (capnp_msg_new(&m))
+        if (capnp_schema_write_file(f, &b))
                 return capos_i_refuse_no_memory(a);
 
-        /* schema.capnp: CodeGeneratorRequest has no data and four pointers, nodes the first of
-         * them; Node has five words and six pointers. */
-        root = capnp_abuilder_init_struct(capnp_msg_build(m), 0, 4);
-        nodes = capnp_abuilder_init_structs(capnp_builder_any(root, 0), f->nnodes, 5, 6);
-        for (uint32_t i = 0; i < f->nnodes; i++) {
-                capnp_any node = {.p = f->nodes[i].words, .depth = 64};
-
-                capnp_builder_copy(capnp_lbuilder_struct(nodes, i), capnp_any_struct(node, NULL));
-        }
-
-        len = capnp_msg_size(m);
-        p = admission_schema_results_init_schema(a, (uint32_t)len);
-        if (capnp_msg_check(m) || !p || capnp_msg_write(m, p, len))
-                return capos_i_refuse_no_memory(a);
-
-        return capnp_answer_return(a);
+        return schema_return(a, (const uint8_t *)b.p, (uint32_t)b.len);
 }

@@ -553,7 +553,7 @@ TEST(schemas_come_from_those_who_serve)
         struct rig_worker w;
         struct rig g;
         capnp_question *q;
-        uint64_t words[1024];
+        uint64_t words[4096];
         capnp_msg *m;
         capnp_data d;
 

@@ -7,6 +7,10 @@
  * or from a peer, whose bytes are believed nothing. Everything else takes the registry and the type
  * id of a struct.
  *
+ * What the author of a schema wrote beside the types comes along: comments, defaults, annotations.
+ * Of a peer's these are a peer's words: they are UTF-8, and whoever shows them to a person filters
+ * them as any other text of a stranger.
+ *
  * How values look in JSON, as in the reference's own: 64-bit integers as strings; floats as
  * numbers, and "NaN", "Infinity", "-Infinity"; Data as a list of numbers; enums by name (a number
  * when the schema has no name for it); of a union the active member alone, and last; Void as null;
@@ -71,7 +75,20 @@ struct capnp_field_info {
         uint16_t value;    /**< of the union's discriminant when it is the active member */
         uint8_t lists;     /**< how many List( ) are around the type */
         uint8_t base_type; /**< the innermost type (schema.capnp, Type, which) */
+        bool has_default;  /**< the schema gives it one: capnp_text_print_default() */
+        const char *doc;   /**< the comment on it, see capnp_decl_doc(); "": none */
 };
+
+/** The value of an annotation. */
+struct capnp_annotation {
+        uint8_t type;    /**< its type (schema.capnp, Value, which); 14: a list, of whatever */
+        uint64_t bits;   /**< of a number, an enum, a bool: zero-extended */
+        capnp_text text; /**< of a Text; p NULL: it is none */
+        capnp_any any;   /**< of anything else that is a pointer; may be of any kind */
+};
+
+/** For capnp_decl_annotation(): the declaration itself, and none of its members. */
+#define CAPNP_DECL_ITSELF UINT32_MAX
 
 /** A method of an interface. */
 struct capnp_method_info {
@@ -185,8 +202,21 @@ CAPNP_PUBLIC int capnp_schema_add_request(capnp_schema *s, const void *b, size_t
                                           const struct capnp_limits *l) CAPNP_MUST_USE;
 
 /**
+ * Writes the declarations of generated code, with all files that it imports and all comments, as a
+ * serialized CodeGeneratorRequest: what a schema compiler would hand to a generator. Needs no
+ * registry.
+ *
+ * @param f   the file (conf.capnp: &conf_capnp_schema); NULL: the request declares nothing
+ * @param to  where the bytes are appended
+ * @return    0; CAPNP_E_LIMIT: larger than to may become, or more than 256 files; -ENOMEM. On an
+ *            error nothing was appended.
+ */
+CAPNP_PUBLIC int capnp_schema_write_file(const struct capnp_schema_file *f,
+                                         struct capnp_buf *to) CAPNP_MUST_USE;
+
+/**
  * Writes a declaration and all it stands on (types of fields, parameters and results, extended
- * interfaces, the files they are in) as a serialized CodeGeneratorRequest.
+ * interfaces, the files they are in) as a serialized CodeGeneratorRequest, with their comments.
  *
  * @param s   the registry
  * @param id  the declaration, usually an interface
@@ -280,6 +310,18 @@ CAPNP_PUBLIC int capnp_decl_field(const capnp_decl *d, uint32_t i,
                                   struct capnp_field_info *ret_f) CAPNP_MUST_USE;
 
 /**
+ * Writes the type of a field as a schema has it: `List(ChatEvent)`.
+ *
+ * @param s   the registry
+ * @param d   the struct
+ * @param i   the field, as capnp_decl_field() counts
+ * @param to  where the text is appended
+ * @return    0; CAPNP_E_UNKNOWN: no such field; CAPNP_E_LIMIT: larger than to may become; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_decl_field_type(const capnp_schema *s, const capnp_decl *d, uint32_t i,
+                                       struct capnp_buf *to) CAPNP_MUST_USE;
+
+/**
  * The name of an enumerant.
  *
  * @param d  the enum
@@ -287,6 +329,60 @@ CAPNP_PUBLIC int capnp_decl_field(const capnp_decl *d, uint32_t i,
  * @return   borrowed from the registry; NULL: the schema has no name for it, or d is no enum
  */
 CAPNP_PUBLIC const char *capnp_decl_enumerant(const capnp_decl *d, uint16_t v);
+
+/**
+ * The comment on a declaration.
+ *
+ * @param d  the declaration
+ * @return   UTF-8, as the schema compiler read it: lines that end with newlines. "": there is none,
+ *           or what a peer gave as one is no UTF-8. May hold control characters. Borrowed from the
+ *           registry
+ */
+CAPNP_PUBLIC const char *capnp_decl_doc(const capnp_decl *d);
+
+/**
+ * The comment on a member of a declaration.
+ *
+ * @param d  the declaration
+ * @param i  of a struct: which field, as capnp_decl_field() counts; of an enum: the value; of an
+ *           interface: the ordinal of one of its own methods
+ * @return   as capnp_decl_doc()
+ */
+CAPNP_PUBLIC const char *capnp_decl_member_doc(const capnp_decl *d, uint32_t i);
+
+/**
+ * The comment on a method.
+ *
+ * @param s  the registry
+ * @param m  the method
+ * @return   as capnp_decl_doc()
+ */
+CAPNP_PUBLIC const char *capnp_method_doc(const capnp_schema *s, const struct capnp_method_info *m);
+
+/**
+ * Looks for an annotation on a declaration, or on a member of it.
+ *
+ * @param d       the declaration
+ * @param member  which, as capnp_decl_member_doc() counts; CAPNP_DECL_ITSELF: none of them
+ * @param id      the annotation's id (its declaration need not be in the registry)
+ * @param ret_a   filled in; borrowed from the registry
+ * @return        0; CAPNP_E_UNKNOWN: there is none, or no such member
+ */
+CAPNP_PUBLIC int capnp_decl_annotation(const capnp_decl *d, uint32_t member, uint64_t id,
+                                       struct capnp_annotation *ret_a) CAPNP_MUST_USE;
+
+/**
+ * Looks for an annotation on a method.
+ *
+ * @param s      the registry
+ * @param m      the method
+ * @param id     the annotation's id
+ * @param ret_a  filled in; borrowed from the registry
+ * @return       0; CAPNP_E_UNKNOWN: there is none
+ */
+CAPNP_PUBLIC int capnp_method_annotation(const capnp_schema *s, const struct capnp_method_info *m,
+                                         uint64_t id,
+                                         struct capnp_annotation *ret_a) CAPNP_MUST_USE;
 
 /**
  * Walks the methods of an interface: its own first, then those of the interfaces it extends.
@@ -315,7 +411,8 @@ CAPNP_PUBLIC int capnp_schema_find_method(const capnp_schema *s, uint64_t interf
                                           struct capnp_method_info *ret_m) CAPNP_MUST_USE;
 
 /**
- * Writes how a method is called: `join(channel :Text) -> (membership :ChatMembership)`.
+ * Writes how a method is called: `join(channel :Text) -> (membership :ChatMembership)`. A
+ * parameter's default is written behind it, `count :UInt32 = 20`, unless it is a long one.
  *
  * @param s   the registry
  * @param m   the method
@@ -357,6 +454,36 @@ CAPNP_PUBLIC int capnp_json_print(const capnp_schema *s, uint64_t type, capnp_re
 CAPNP_PUBLIC int capnp_text_print(const capnp_schema *s, uint64_t type, capnp_reader r,
                                   const struct capnp_dynamic_opts *o,
                                   struct capnp_buf *to) CAPNP_MUST_USE;
+
+/**
+ * Prints the default of a field as JSON: what it is when nobody sets it, whether the schema says so
+ * or the type does.
+ *
+ * @param s   the registry
+ * @param d   the struct
+ * @param i   the field, as capnp_decl_field() counts
+ * @param o   options, or NULL
+ * @param to  where the text is appended; what was appended before an error is cut off again
+ * @return    as capnp_json_print(); CAPNP_E_UNKNOWN also for a group, and when there is no such
+ *            field
+ */
+CAPNP_PUBLIC int capnp_json_print_default(const capnp_schema *s, const capnp_decl *d, uint32_t i,
+                                          const struct capnp_dynamic_opts *o,
+                                          struct capnp_buf *to) CAPNP_MUST_USE;
+
+/**
+ * Prints the default of a field in Cap'n Proto text form, as a schema would have it.
+ *
+ * @param s   the registry
+ * @param d   the struct
+ * @param i   the field, as capnp_decl_field() counts
+ * @param o   options, or NULL
+ * @param to  where the text is appended; what was appended before an error is cut off again
+ * @return    as capnp_json_print_default()
+ */
+CAPNP_PUBLIC int capnp_text_print_default(const capnp_schema *s, const capnp_decl *d, uint32_t i,
+                                          const struct capnp_dynamic_opts *o,
+                                          struct capnp_buf *to) CAPNP_MUST_USE;
 
 /**
  * Reads JSON into a new struct: one object, UTF-8, no duplicate key, no number out of range.

@@ -381,14 +381,6 @@ static inline capnp_list capnp_any_list(capnp_any a, enum capnp_size size, const
 }
 
 /**
- * The list a slot points to, whatever its elements are.
- *
- * @param a  the slot
- * @return   the list; empty when the slot is null or bad
- */
-CAPNP_PUBLIC capnp_list capnp_any_list_any(capnp_any a);
-
-/**
  * The text a slot points to.
  *
  * @param a     the slot

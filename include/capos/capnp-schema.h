@@ -23,6 +23,18 @@ struct capnp_schema_node {
         uint32_t nwords;       /**< words at words */
 };
 
+/** The comments on a declaration and its members: a schema.capnp Node.SourceInfo. */
+struct capnp_schema_doc {
+        uint64_t id; /**< the declaration's type id */
+        /**
+         * The comment on the declaration itself, then those on its members in the order in which
+         * its Node has them, a NUL behind each; after the last that has one they end. What has no
+         * comment has an empty one.
+         */
+        const char *text;
+        uint32_t len; /**< bytes at text, with the last NUL */
+};
+
 /** A schema file: its declarations, and the files its types come from. */
 struct capnp_schema_file {
         uint64_t id;      /**< the file's id */
@@ -39,6 +51,12 @@ struct capnp_schema_file {
         const struct capnp_schema_file *const *imports;
         uint32_t nnodes;   /**< entries of nodes */
         uint32_t nimports; /**< entries of imports */
+        uint32_t ndocs;    /**< entries of docs */
+        /**
+         * The comments, in the order of nodes: of what has any. NULL when ndocs is 0, as when the
+         * generator was told to leave comments out.
+         */
+        const struct capnp_schema_doc *docs;
 };
 
 #ifdef __cplusplus

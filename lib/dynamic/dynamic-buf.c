@@ -117,6 +117,17 @@ int dynamic_out_end(struct dynamic_out *o, size_t start)
         return o->error;
 }
 
+int dynamic_out_msg(struct capnp_buf *to, capnp_msg *m)
+{
+        struct dynamic_out o = {.b = to};
+        size_t start = to->len, size = capnp_msg_size(m);
+        char *p = dynamic_out_grow(&o, size);
+
+        if (p)
+                dynamic_out_fail(&o, capnp_msg_write(m, p, size));
+        return dynamic_out_end(&o, start);
+}
+
 /* ---- UTF-8 -------------------------------------------------------------------------------- */
 
 unsigned dynamic_utf8(const char *text, size_t left)

@@ -20,6 +20,8 @@ void dynamic_out_fmt(struct dynamic_out *o, const char *fmt, ...) CAPNP_PRINTF(2
 /* A number in decimal: the bits of a signed one, or an unsigned one. */
 void dynamic_out_number(struct dynamic_out *o, uint64_t v, bool is_signed);
 void dynamic_out_fail(struct dynamic_out *o, int error);
+/* Appends a whole message in stream framing. 0; CAPNP_E_LIMIT; -ENOMEM; what is wrong with it. */
+int dynamic_out_msg(struct capnp_buf *to, capnp_msg *m) CAPNP_MUST_USE;
 /* Cuts the buffer to a length when something went wrong, and says what. */
 int dynamic_out_end(struct dynamic_out *o, size_t start);
 

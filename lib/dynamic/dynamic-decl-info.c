@@ -7,6 +7,10 @@
 #include "dynamic-buf.h"
 #include "dynamic-schema.h"
 
+#include <errno.h>
+
+enum { USAGE_DEFAULT_MAX = 40 };
+
 /* Type id of the struct that `-> stream` stands for (stream.capnp, StreamResult). */
 #define STREAM_RESULT_ID UINT64_C(0x995f9a3377c0b16e)
 
@@ -51,6 +55,8 @@ int capnp_decl_field(const capnp_decl *d, uint32_t i, struct capnp_field_info *r
                 .value = f->value,
                 .lists = f->type.lists,
                 .base_type = (uint8_t)f->type.which,
+                .has_default = f->has_default,
+                .doc = capnp_decl_member_doc(d, i),
         };
         return 0;
 }
@@ -149,6 +155,32 @@ static void usage_type(struct dynamic_out *o, const capnp_schema *s, const struc
                 dynamic_out_char(o, ')');
 }
 
+int capnp_decl_field_type(const capnp_schema *s, const capnp_decl *d, uint32_t i,
+                          struct capnp_buf *to)
+{
+        struct dynamic_out o = {.b = to};
+        size_t start = to->len;
+
+        if (d->kind != CAPNP_DECL_STRUCT || i >= d->n)
+                return CAPNP_E_UNKNOWN;
+
+        usage_type(&o, s, &d->fields[i].type);
+        return dynamic_out_end(&o, start);
+}
+
+/* ` = 20`, unless that would be longer than what it stands behind. */
+static void usage_default(struct dynamic_out *o, const capnp_schema *s, const capnp_decl *d,
+                          uint32_t i)
+{
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b = {.max = USAGE_DEFAULT_MAX};
+        int r = capnp_text_print_default(s, d, i, NULL, &b);
+
+        if (r == -ENOMEM)
+                dynamic_out_fail(o, r);
+        dynamic_out_str(o, " = ");
+        dynamic_out_str(o, r ? "…" : b.p);
+}
+
 /* A struct that a method declares in passing has no scope (schema.capnp,
  * Method.paramStructType); another is shown by its name. */
 static void usage_struct(struct dynamic_out *o, const capnp_schema *s, uint64_t id)
@@ -166,6 +198,8 @@ static void usage_struct(struct dynamic_out *o, const capnp_schema *s, uint64_t 
                 dynamic_out_str(o, d->fields[i].name);
                 dynamic_out_str(o, " :");
                 usage_type(o, s, &d->fields[i].type);
+                if (d->fields[i].has_default)
+                        usage_default(o, s, d, i);
         }
         dynamic_out_char(o, ')');
 }

@@ -174,6 +174,24 @@ static bool field_fits(const capnp_decl *d, const struct dynamic_field *f)
 }
 
 /* schema.capnp, Value: numbers lie at the first place that fits behind the discriminant. */
+uint64_t dynamic_value_bits(value_reader v, unsigned bits)
+{
+        switch (bits) {
+        case 1:
+                return capnp_reader_bool(v.r, 16, false);
+        case 8:
+                return capnp_reader_u8(v.r, 2, 0);
+        case 16:
+                return capnp_reader_u16(v.r, 2, 0);
+        case 32:
+                return capnp_reader_u32(v.r, 4, 0);
+        case 64:
+                return capnp_reader_u64(v.r, 8, 0);
+        default:
+                return 0;
+        }
+}
+
 static int field_set_default(struct dynamic_field *f, value_reader v)
 {
         enum type_which which = f->type.lists ? TYPE_LIST : f->type.which;
@@ -185,29 +203,10 @@ static int field_set_default(struct dynamic_field *f, value_reader v)
         if ((unsigned)value_which(v) != (unsigned)which)
                 return CAPNP_E_POISON;
 
-        if (dynamic_type_is_pointer(&f->type)) {
+        if (dynamic_type_is_pointer(&f->type))
                 f->dflt = capnp_reader_any(v.r, 0);
-                return 0;
-        }
-
-        switch (dynamic_size_bits(dynamic_type_size(&f->type))) {
-        case 1:
-                f->bits = capnp_reader_bool(v.r, 16, false);
-                break;
-        case 8:
-                f->bits = capnp_reader_u8(v.r, 2, 0);
-                break;
-        case 16:
-                f->bits = capnp_reader_u16(v.r, 2, 0);
-                break;
-        case 32:
-                f->bits = capnp_reader_u32(v.r, 4, 0);
-                break;
-        default:
-                f->bits = capnp_reader_u64(v.r, 8, 0);
-                break;
-        }
-
+        else
+                f->bits = dynamic_value_bits(v, dynamic_size_bits(dynamic_type_size(&f->type)));
         return 0;
 }
 
@@ -218,6 +217,7 @@ static int decl_add_slot(capnp_decl *d, struct dynamic_field *f, field_slot_read
         if (r)
                 return r;
 
+        f->has_default = field_slot_had_explicit_default(slot);
         f->offset = field_slot_offset(slot);
         if (!field_fits(d, f))
                 return CAPNP_E_POISON;
@@ -429,6 +429,7 @@ int dynamic_decl_new(node_reader node, capnp_decl **ret_d)
         d->kind = (enum capnp_decl_kind)node_which(node);
         d->r = node;
         d->n = n;
+        d->doc = "";
         d->names = calloc((size_t)n + 1, sizeof(*d->names));
         if (!d->names)
                 return -ENOMEM;
@@ -448,6 +449,7 @@ capnp_decl *dynamic_decl_free(capnp_decl *d)
                 return NULL;
 
         free(d->names);
+        free(d->docs);
         free(d->json);
         free(d->fields);
         free(d->members);

@@ -6,7 +6,8 @@
  * worklist is in the order they were met, so nothing recurses but the walk through a type's brand,
  * which is nested as deeply as our own message allows.
  *
- * Annotations and constants are left out, and so are comments: nobody calls those.
+ * The values of annotations are in the nodes; the declarations of annotations are left out, and so
+ * are constants: nobody calls those. Comments go along.
  */
 #include "dynamic-buf.h"
 #include "dynamic-schema.h"
@@ -167,6 +168,44 @@ static void dump_file(struct dump *d, code_generator_request_builder r)
         code_generator_request_requested_file_set_filename(f, file->name);
 }
 
+static bool decl_has_docs(const capnp_decl *d)
+{
+        return *d->doc || d->docs;
+}
+
+static void dump_docs_of(const capnp_decl *d, node_source_info_builder r)
+{
+        node_source_info_member_list_builder list;
+
+        node_source_info_set_id(r, d->id);
+        node_source_info_set_doc_comment(r, d->doc);
+        if (!d->docs)
+                return;
+
+        list = node_source_info_init_members(r, d->n);
+        for (uint32_t i = 0; i < d->n; i++)
+                if (d->docs[i])
+                        node_source_info_member_set_doc_comment(
+                                node_source_info_member_list_builder_get(list, i), d->docs[i]);
+}
+
+static void dump_docs(struct dump *d, code_generator_request_builder r)
+{
+        node_source_info_list_builder list;
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < d->n; i++)
+                n += decl_has_docs(d->list[i]);
+        if (!n)
+                return;
+
+        list = code_generator_request_init_source_info(r, n);
+        n = 0;
+        for (uint32_t i = 0; i < d->n; i++)
+                if (decl_has_docs(d->list[i]))
+                        dump_docs_of(d->list[i], node_source_info_list_builder_get(list, n++));
+}
+
 static int dump_build(struct dump *d, capnp_msg *m)
 {
         code_generator_request_builder r = code_generator_request_build(m);
@@ -174,6 +213,7 @@ static int dump_build(struct dump *d, capnp_msg *m)
 
         for (uint32_t i = 0; i < d->n; i++)
                 capnp_builder_copy(node_list_builder_get(nodes, i).b, d->list[i]->r.r);
+        dump_docs(d, r);
         dump_file(d, r);
         return capnp_msg_check(m);
 }
@@ -182,9 +222,6 @@ int capnp_schema_dump(const capnp_schema *s, uint64_t id, struct capnp_buf *to)
 {
         CAPNP_AUTO(dump_deinit) struct dump d = {0};
         CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
-        struct dynamic_out o = {.b = to};
-        size_t start = to->len, size;
-        char *p;
         int r = dump_collect(&d, s, id);
 
         if (r)
@@ -193,12 +230,5 @@ int capnp_schema_dump(const capnp_schema *s, uint64_t id, struct capnp_buf *to)
         r = capnp_msg_new(&m);
         if (!r)
                 r = dump_build(&d, m);
-        if (r)
-                return r;
-
-        size = capnp_msg_size(m);
-        p = dynamic_out_grow(&o, size);
-        if (p)
-                dynamic_out_fail(&o, capnp_msg_write(m, p, size));
-        return dynamic_out_end(&o, start);
+        return r ? r : dynamic_out_msg(to, m);
 }

@@ -270,22 +270,28 @@ static bool json_wants_lines(const struct layout_shape *s, bool is_struct)
         return s->items > 1 && (s->is_multiline || s->longest > JSON_LINE);
 }
 
+static const struct dynamic_syntax json_syntax = {
+        .is_json = true,
+        .open = '{',
+        .close = '}',
+        .comma = ",",
+        .key = json_key,
+        .number = json_number,
+        .text = json_text,
+        .data = json_data,
+        .cap = json_cap,
+        .any = json_any,
+        .wants_lines = json_wants_lines,
+};
+
 int capnp_json_print(const capnp_schema *s, uint64_t type, capnp_reader r,
                      const struct capnp_dynamic_opts *o, struct capnp_buf *to)
 {
-        static const struct dynamic_syntax json = {
-                .is_json = true,
-                .open = '{',
-                .close = '}',
-                .comma = ",",
-                .key = json_key,
-                .number = json_number,
-                .text = json_text,
-                .data = json_data,
-                .cap = json_cap,
-                .any = json_any,
-                .wants_lines = json_wants_lines,
-        };
+        return dynamic_print(&json_syntax, s, type, r, o, to);
+}
 
-        return dynamic_print(&json, s, type, r, o, to);
+int capnp_json_print_default(const capnp_schema *s, const capnp_decl *d, uint32_t i,
+                             const struct capnp_dynamic_opts *o, struct capnp_buf *to)
+{
+        return dynamic_print_default(&json_syntax, s, d, i, o, to);
 }

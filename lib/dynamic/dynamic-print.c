@@ -222,7 +222,7 @@ static void print_struct_value(struct dynamic_printer *p, const struct dynamic_t
 static void print_list(struct dynamic_printer *p, struct dynamic_type t, capnp_any a,
                        const struct dynamic_env *env)
 {
-        bool named = !p->top->is_list;
+        bool named = !p->top || !p->top->is_list;
         struct print_frame *f = frame_push(p, false);
 
         if (!f)
@@ -373,15 +373,36 @@ static void print_step(struct dynamic_printer *p)
                 print_union(p);
 }
 
+static struct dynamic_printer printer_of(const struct dynamic_syntax *syntax, const capnp_schema *s,
+                                         const struct capnp_dynamic_opts *o, struct capnp_buf *to)
+{
+        static const struct capnp_dynamic_opts none;
+
+        return (struct dynamic_printer){.out = {.b = to},
+                                        .syntax = syntax,
+                                        .s = s,
+                                        .o = o ? o : &none,
+                                        .looks = PRINT_LOOKS_MAX};
+}
+
+/* Prints what has been begun, of a message. */
+static int print_end(struct dynamic_printer *p, capnp_msg *m, size_t start)
+{
+        while (p->top && !p->out.error)
+                print_step(p);
+        if (m)
+                dynamic_out_fail(&p->out, capnp_msg_check(m));
+        if (!p->out.error)
+                layout_end(&p->layout, &p->out);
+        frames_free(p);
+        layout_deinit(&p->layout);
+        return dynamic_out_end(&p->out, start);
+}
+
 int dynamic_print(const struct dynamic_syntax *syntax, const capnp_schema *s, uint64_t type,
                   capnp_reader r, const struct capnp_dynamic_opts *o, struct capnp_buf *to)
 {
-        static const struct capnp_dynamic_opts none;
-        struct dynamic_printer p = {.out = {.b = to},
-                                    .syntax = syntax,
-                                    .s = s,
-                                    .o = o ? o : &none,
-                                    .looks = PRINT_LOOKS_MAX};
+        struct dynamic_printer p = printer_of(syntax, s, o, to);
         const capnp_decl *d = dynamic_struct(s, type);
         size_t start = to->len;
 
@@ -389,13 +410,28 @@ int dynamic_print(const struct dynamic_syntax *syntax, const capnp_schema *s, ui
                 return CAPNP_E_UNKNOWN;
 
         print_struct(&p, d, r, NULL, NULL, false);
-        while (p.top && !p.out.error)
-                print_step(&p);
-        if (r.m)
-                dynamic_out_fail(&p.out, capnp_msg_check(r.m));
-        if (!p.out.error)
-                layout_end(&p.layout, &p.out);
-        frames_free(&p);
-        layout_deinit(&p.layout);
-        return dynamic_out_end(&p.out, start);
+        return print_end(&p, r.m, start);
+}
+
+int dynamic_print_default(const struct dynamic_syntax *syntax, const capnp_schema *s,
+                          const capnp_decl *d, uint32_t i, const struct capnp_dynamic_opts *o,
+                          struct capnp_buf *to)
+{
+        struct dynamic_printer p = printer_of(syntax, s, o, to);
+        struct dynamic_json j = {0};
+        const struct dynamic_field *f;
+        struct dynamic_value v;
+        size_t start = to->len;
+
+        if (d->kind != CAPNP_DECL_STRUCT || i >= d->n || d->fields[i].is_group)
+                return CAPNP_E_UNKNOWN;
+
+        f = &d->fields[i];
+        v = dynamic_get((capnp_reader){0}, f);
+        /* There is no struct around it that it could be flattened into. */
+        if (json_of(&p, d, i))
+                j = d->json[i];
+        j.is_flat = false;
+        print_value(&p, f->type, &v, NULL, &j);
+        return print_end(&p, f->dflt.m, start);
 }

@@ -39,5 +39,9 @@ struct dynamic_printer {
 /* A whole struct, as capnp_json_print() says. */
 int dynamic_print(const struct dynamic_syntax *syntax, const capnp_schema *s, uint64_t type,
                   capnp_reader r, const struct capnp_dynamic_opts *o, struct capnp_buf *to);
+/* The default of a field of d, as capnp_json_print_default() says. */
+int dynamic_print_default(const struct dynamic_syntax *syntax, const capnp_schema *s,
+                          const capnp_decl *d, uint32_t i, const struct capnp_dynamic_opts *o,
+                          struct capnp_buf *to);
 
 #endif

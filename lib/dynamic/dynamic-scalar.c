@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- messages ----------------------------------------------------------------------------- */
@@ -66,19 +67,40 @@ static const char *suggest(const capnp_decl *d, capnp_text name)
         return found;
 }
 
+/* "; it has: a, b, c", as far as there is room. */
+static void names_list(const capnp_decl *d, char *to, size_t room)
+{
+        size_t len = 0;
+
+        to[0] = 0;
+        for (uint32_t i = 0; i < d->n; i++) {
+                const char *name =
+                        d->kind == CAPNP_DECL_ENUM ? d->enumerants[i] : d->fields[i].name;
+                int n = snprintf(to + len, room - len, "%s%s", i ? ", " : "; it has: ", name);
+
+                if (n < 0 || len + (size_t)n + sizeof(", …") > room) {
+                        (void)snprintf(to + len, room - len, "%s…", i ? ", " : "; it has: ");
+                        return;
+                }
+                len += (size_t)n;
+        }
+}
+
 int dynamic_unknown(struct tree *t, uint32_t at, const struct tree_path *path, const capnp_decl *d,
                     capnp_text name)
 {
         const char *like = suggest(d, name);
         int len = name.len < 60 ? (int)name.len : 60;
+        char names[120];
 
         if (like)
                 return tree_fail(t, CAPNP_E_UNKNOWN, at, path,
                                  "%s has no `%.*s`; did you mean `%s`?", d->short_name, len, name.p,
                                  like);
 
-        return tree_fail(t, CAPNP_E_UNKNOWN, at, path, "%s has no `%.*s`", d->short_name, len,
-                         name.p);
+        names_list(d, names, sizeof(names));
+        return tree_fail(t, CAPNP_E_UNKNOWN, at, path, "%s has no `%.*s`%s", d->short_name, len,
+                         name.p, names);
 }
 
 bool dynamic_json_is(capnp_text key, capnp_text name)

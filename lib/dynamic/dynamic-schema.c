@@ -51,6 +51,7 @@ static int batch_add(struct batch *b, node_reader node)
                 return r;
 
         b->decls[b->n++] = d;
+        dynamic_annotations_touch(d);
         return 0;
 }
 
@@ -72,15 +73,20 @@ static int batch_sort(struct batch *b)
         return 0;
 }
 
-/* Moves into the table what is not there yet; the rest stays in the batch. */
+/* One of a sorted batch; NULL. */
+static capnp_decl *batch_find(const struct batch *b, uint64_t id)
+{
+        capnp_decl key = {.id = id}, *at = &key, **found;
+
+        found = b->n ? bsearch(&at, b->decls, b->n, sizeof(*b->decls), compare_decls) : NULL;
+        return found ? *found : NULL;
+}
+
+/* Moves into the table what is not there yet; the rest stays in the batch, which is sorted. */
 static int schema_merge(capnp_schema *s, struct batch *b)
 {
         uint32_t i = 0, k = 0, n = 0, left = 0;
         capnp_decl **all;
-        int r = batch_sort(b);
-
-        if (r)
-                return r;
 
         all = malloc(((size_t)s->n + b->n + 1) * sizeof(capnp_decl *));
         if (!all)
@@ -150,6 +156,20 @@ static int batch_add_file(struct batch *b, const struct capnp_schema_file *f)
         return r;
 }
 
+/* The comments, when all nodes are there. */
+static int batch_add_docs(struct batch *b, const struct capnp_schema_file *f)
+{
+        int r = 0;
+
+        for (uint32_t i = 0; !r && i < f->ndocs; i++) {
+                capnp_decl *d = batch_find(b, f->docs[i].id);
+
+                r = d ? dynamic_doc_take(d, &f->docs[i]) : CAPNP_E_POISON;
+        }
+
+        return r;
+}
+
 int capnp_schema_add_file(capnp_schema *s, const struct capnp_schema_file *f)
 {
         CAPNP_AUTO(files_deinit) struct files files = {0};
@@ -164,6 +184,10 @@ int capnp_schema_add_file(capnp_schema *s, const struct capnp_schema_file *f)
                         r = files_add(&files, at->imports[k]);
         }
 
+        if (!r)
+                r = batch_sort(&b);
+        for (uint32_t i = 0; !r && i < files.n; i++)
+                r = batch_add_docs(&b, files.p[i]);
         return r ? r : schema_merge(s, &b);
 }
 
@@ -202,21 +226,40 @@ static int request_copy(const void *b, size_t len, const struct capnp_limits *l,
         return 0;
 }
 
+/* All that a request declares, sorted. Comments on what it does not declare mean nothing. */
+static int batch_add_request(struct batch *b, code_generator_request_reader r)
+{
+        node_list nodes = code_generator_request_nodes(r);
+        node_source_info_list infos = code_generator_request_source_info(r);
+        int error = 0;
+
+        for (uint32_t i = 0; !error && i < node_list_len(nodes); i++)
+                error = batch_add(b, node_list_get(nodes, i));
+        if (!error)
+                error = batch_sort(b);
+        for (uint32_t i = 0; !error && i < node_source_info_list_len(infos); i++) {
+                node_source_info_reader info = node_source_info_list_get(infos, i);
+                capnp_decl *d = batch_find(b, node_source_info_id(info));
+
+                if (d)
+                        error = dynamic_doc_read(d, info);
+        }
+
+        return error;
+}
+
 int capnp_schema_add_request(capnp_schema *s, const void *bytes, size_t len,
                              const struct capnp_limits *l)
 {
         CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
         CAPNP_AUTO(batch_deinit) struct batch b = {0};
         capnp_msg **copies;
-        node_list nodes;
         int r = request_copy(bytes, len, l, &m);
 
         if (r)
                 return r;
 
-        nodes = code_generator_request_nodes(code_generator_request_root(m));
-        for (uint32_t i = 0; !r && i < node_list_len(nodes); i++)
-                r = batch_add(&b, node_list_get(nodes, i));
+        r = batch_add_request(&b, code_generator_request_root(m));
         /* Reading the copy finds what is no bad pointer but of the wrong kind. */
         if (!r)
                 r = capnp_msg_check(m);

@@ -39,8 +39,9 @@ struct dynamic_env {
 
 struct dynamic_field {
         const char *name;
-        uint16_t value;  /* of the discriminant; DYNAMIC_NO_VALUE */
-        bool is_group;   /* then type.id is the group's */
+        uint16_t value; /* of the discriminant; DYNAMIC_NO_VALUE */
+        bool is_group;  /* then type.id is the group's */
+        bool has_default;
         uint32_t offset; /* Field.slot.offset, in units of the field's size */
         struct dynamic_type type;
         uint64_t bits;  /* the default of a number, an enum, a bool */
@@ -83,6 +84,8 @@ struct capnp_decl {
         enum capnp_decl_kind kind;
         const char *name;       /* the display name */
         const char *short_name; /* within name */
+        const char *doc;        /* the comment on it; "" */
+        const char **docs;      /* on its members; NULL: on none */
         node_reader r;
         uint32_t n;                 /* fields, enumerants, methods */
         struct dynamic_name *names; /* of them, sorted */
@@ -124,6 +127,16 @@ static inline void dynamic_decl_freep(capnp_decl **d)
 int dynamic_type_read(type_reader r, struct dynamic_type *ret_t) CAPNP_MUST_USE;
 /* The member with a name; UINT32_MAX: none. name needs no NUL. */
 uint32_t dynamic_decl_member(const capnp_decl *d, const char *name, size_t len);
+
+/* Notes the comments on it and its members. 0; -ENOMEM. */
+int dynamic_doc_read(capnp_decl *d, node_source_info_reader r) CAPNP_MUST_USE;
+int dynamic_doc_take(capnp_decl *d, const struct capnp_schema_doc *doc) CAPNP_MUST_USE;
+
+/* Reads all its annotations, so that bad ones mark their message before anybody has asked. */
+void dynamic_annotations_touch(const capnp_decl *d);
+
+/* The bits of a value that is no pointer, of a size; those of the others are zero. */
+uint64_t dynamic_value_bits(value_reader v, unsigned bits);
 
 /* Reads its annotations, when all else has been read. 0; -ENOMEM. */
 int dynamic_annot_read(capnp_decl *d) CAPNP_MUST_USE;

@@ -160,21 +160,27 @@ static bool text_wants_lines(const struct layout_shape *s, bool is_struct)
         return s->is_multiline || s->longest > TEXT_ITEM || (is_struct && s->total > TEXT_RECORD);
 }
 
+static const struct dynamic_syntax text_syntax = {
+        .open = '(',
+        .close = ')',
+        .comma = ", ",
+        .key = text_key,
+        .number = text_number,
+        .text = text_text,
+        .data = text_data,
+        .cap = text_cap,
+        .any = text_any,
+        .wants_lines = text_wants_lines,
+};
+
 int capnp_text_print(const capnp_schema *s, uint64_t type, capnp_reader r,
                      const struct capnp_dynamic_opts *o, struct capnp_buf *to)
 {
-        static const struct dynamic_syntax text = {
-                .open = '(',
-                .close = ')',
-                .comma = ", ",
-                .key = text_key,
-                .number = text_number,
-                .text = text_text,
-                .data = text_data,
-                .cap = text_cap,
-                .any = text_any,
-                .wants_lines = text_wants_lines,
-        };
+        return dynamic_print(&text_syntax, s, type, r, o, to);
+}
 
-        return dynamic_print(&text, s, type, r, o, to);
+int capnp_text_print_default(const capnp_schema *s, const capnp_decl *d, uint32_t i,
+                             const struct capnp_dynamic_opts *o, struct capnp_buf *to)
+{
+        return dynamic_print_default(&text_syntax, s, d, i, o, to);
 }

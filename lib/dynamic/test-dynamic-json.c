@@ -191,7 +191,9 @@ static const struct {
         {"{\"self\":{\"selves\":[{},{\"where\":{\"zap\":1}}]}}", CAPNP_E_UNKNOWN,
          "1:34: self.selves[1].where: where has no `zap`; did you mean `zip`?"},
         {"{\"points\":[null]}", CAPNP_E_SYNTAX, "1:12: points[0]: expected an object"},
-        {"{\"a\\nb\":1}", CAPNP_E_UNKNOWN, "1:3: All has no `a\\nb`"},
+        {"{\"a\\nb\":1}", CAPNP_E_UNKNOWN,
+         "1:3: All has no `a\\nb`; it has: nothing, flag, i8, i16, i32, i64, u8, u16, u32, "
+         "u64, f32, f64, text, data, color, point, given, hello, …"},
 };
 
 TEST(faults_are_told_with_their_place)

@@ -141,7 +141,9 @@ static const struct {
          "f:3:4: points[2]: Point has no `lable`; did you mean `label`?"},
         {"(self = (selves = [(), (where = (zip = true))]))", CAPNP_E_SYNTAX,
          "f:1:40: self.selves[1].where.zip: expected an integer"},
-        {"(qqqqqqqqq = 1)", CAPNP_E_UNKNOWN, "f:1:2: All has no `qqqqqqqqq`"},
+        {"(qqqqqqqqq = 1)", CAPNP_E_UNKNOWN,
+         "f:1:2: All has no `qqqqqqqqq`; it has: nothing, flag, i8, i16, i32, i64, u8, u16, u32, "
+         "u64, f32, f64, text, data, color, point, given, hello, …"},
         {"(i8 = 1, i8 = 2)", CAPNP_E_SYNTAX, "f:1:10: i8: given twice"},
         {"(one = 1, two = \"\")", CAPNP_E_SYNTAX,
          "f:1:11: two: in one union with `one`, which is given, too"},

@@ -402,6 +402,31 @@ def described(g):
 
 
 @case()
+def described_in_the_words_of_the_author(g):
+    g.login("work")
+    out = g.ok("describe", "chat").out
+    holds("\n  Grants: to join channels and talk there. Nothing else.\n" in out, out)
+    holds("\n      Joins a channel, making it when it is not there:" in out, out)
+    d = g.ok("describe", "chat", "--json").json
+    equal(d["doc"], "Grants: to join channels and talk there. Nothing else.")
+    holds(d["methods"][0]["doc"].startswith("Joins a channel"), d)
+    # The session is the worker's own, and the session manager says what it is.
+    holds("\n  The session, to itself." in g.ok("describe", "session").out, "no comment")
+    out = g.ok("describe", "chat", "ChatEvent").out
+    holds(out.startswith("ChatEvent (struct, chat.capnp:ChatEvent, 0x"), out)
+    holds("\n  sequence :UInt64\n      Grows by one" in out, out)
+    holds("\n  | said :Text\n      A message.\n" in out, out)
+    d = g.ok("describe", "chat", "ChatEvent", "--json").json
+    equal([f["name"] for f in d["fields"] if f["union"]], ["said", "joined", "left"])
+    equal(g.ok("describe", "chat", "ChatMembership", "--json").json["methods"][1]["name"], "members")
+    says = g.error(2, "unknown-method", "describe", "chat", "ChatEvnt")
+    holds("did you mean `ChatEvent`" in says and "join, channels" in says, says)
+    says = g.error(2, "parameters", "call", "chat", "join", '{"zzzzzzzz": 1}')
+    holds("it has: channel, listener" in says, says)
+    g.ok("logout")
+
+
+@case()
 def what_others_say_is_not_sent_to_the_terminal(g):
     g.login("work")
     for command in (["whoami"], ["caps"], ["caps", "--long"], ["call", "system_info", "motd"],
@@ -633,6 +658,8 @@ def completion(g):
     equal(complete("call", "--session", "work", "system_info", ""), ["motd", "version", "uptime"])
     equal(complete("call", "system_info", "m"), ["motd"])
     equal(complete("describe", "sys"), ["system_info"])
+    holds({"Chat", "ChatEvent", "ChatMembership"} <= set(complete("describe", "chat", "Chat")),
+          "types")
     equal(complete("call", "nothing", ""), [])
     equal(complete("probe", ""), ["work"])
     equal(complete("probe", "--method", "o"), ["oidc", "oidc-device"])

@@ -133,16 +133,4 @@ int kit_disclose(struct kit_caller *caller, unsigned fields,
  */
 struct capnp_limits kit_limits(const struct capnp_limits *l);
 
-/**
- * Writes a schema file, and all it stands on, as describe() returns it: a serialized
- * CodeGeneratorRequest.
- *
- * @param f        the file, as generated; NULL: a request that declares nothing
- * @param ret_b    the bytes, 8-byte aligned; the caller's, for free()
- * @param ret_len  how many
- * @return         0; CAPNP_E_LIMIT: more than 256 files; -ENOMEM
- */
-int kit_schema_new(const struct capnp_schema_file *f, uint8_t **ret_b,
-                   size_t *ret_len) CAPNP_MUST_USE;
-
 #endif

@@ -1,0 +1,35 @@
+/* A capability of the session by its name, with what it is by its schema. */
+#ifndef CAPOS_CLI_CAP_SCHEMA_H
+#define CAPOS_CLI_CAP_SCHEMA_H
+
+#include "cli.h"
+
+/* command.capnp: its annotations, and the words for an effect. */
+#define CAP_EFFECT UINT64_C(0xc8a77c2f6d0be391)
+#define CAP_TITLE  UINT64_C(0xd71f0a52b4c36e88)
+
+/* Opens the session, and finds the capability that c->words[0] names, and its schema. An exit
+ * code. */
+int cap_open(struct cli *c, struct capos_cap_entry *ret_e) CAPNP_MUST_USE;
+/* The method that c->words[1] names. An exit code. */
+int cap_method(struct cli *c, const struct capos_cap_entry *e,
+               struct capnp_method_info *ret_m) CAPNP_MUST_USE;
+/* What a method does to the world, as its schema says: the name of a CommandEffect; NULL: it does
+ * not say. */
+const char *cap_effect(const capnp_schema *s, const struct capnp_method_info *m);
+/* The title that the schema gives a method; "". */
+const char *cap_title(const capnp_schema *s, const struct capnp_method_info *m);
+
+/* Whether a declaration is a type that one would ask about: no group, no parameters of a method. */
+bool cap_type_is_shown(const capnp_decl *d);
+
+/* A list of names for who has mistyped: "motd, uptime, version", with … in place of what has no
+ * room. */
+struct cap_names {
+        char text[400];
+        size_t len;
+        bool full;
+};
+void cap_names_add(struct cap_names *n, const char *name);
+
+#endif
