@@ -156,6 +156,20 @@ static int kit_loop(struct kit *k, int signal_fd)
         return r ? r : k->failed;
 }
 
+/* Nobody calls any more, and the service has let go of what it held: so nothing is left of what
+ * callers have brought. */
+static int kit_settle(const struct kit *k)
+{
+        while (capnp_rpc_step(k->vat))
+                ;
+        if (!capnp_vat_held_bytes(k->vat))
+                return 0;
+
+        daemon_log(LOG_ERR, "%s: ledger: %llu bytes were not given back", k->service->name,
+                   (unsigned long long)capnp_vat_held_bytes(k->vat));
+        return 1;
+}
+
 /* The process's exit code. */
 static int kit_serve(struct kit *k, const struct kit_start *start, int signal_fd)
 {
@@ -176,6 +190,7 @@ static int kit_serve(struct kit *k, const struct kit_start *start, int signal_fd
         kit_control_end(k);
         if (s->stop)
                 s->stop(k->self);
+        r |= kit_settle(k);
         k->vat = capnp_vat_free(k->vat);
         if (s->free)
                 s->free(k->self);

@@ -258,6 +258,16 @@ int sessiond_run(struct sessiond *s)
         return r ? r : s->failed;
 }
 
+/* Everything has ended: nothing is left of what workers and services have brought. */
+static void sessiond_settle(const struct sessiond *s)
+{
+        while (capnp_rpc_step(s->vat))
+                ;
+        if (capnp_vat_held_bytes(s->vat))
+                daemon_log(LOG_ERR, "ledger: %llu bytes were not given back",
+                           (unsigned long long)capnp_vat_held_bytes(s->vat));
+}
+
 void sessiond_deinit(struct sessiond *s)
 {
         if (!s->vat)
@@ -283,6 +293,7 @@ void sessiond_deinit(struct sessiond *s)
         daemon_link_deinit(&s->gate);
         if (s->audit.log.fd >= 0)
                 audit_deinit(&s->audit);
+        sessiond_settle(s);
         s->vat = capnp_vat_free(s->vat);
         store_deinit(&s->store);
         policy_deinit(&s->policy);

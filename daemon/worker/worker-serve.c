@@ -150,7 +150,11 @@ void worker_close(struct worker *w)
         w->tally.timer = capnp_timer_free(w->tally.timer);
         w->admission = capnp_cap_unref(w->admission);
         w->client = capnp_conn_unref(w->client);
+        if (w->sessiond)
+                capnp_conn_close(w->sessiond, (capnp_exception){CAPNP_DISCONNECTED, "the end"});
         w->sessiond = capnp_conn_unref(w->sessiond);
+        while (capnp_rpc_step(w->vat)) /* what ends because of that gives back what it has held */
+                ;
 }
 
 void worker_deinit(struct worker *w)
@@ -164,6 +168,7 @@ int worker_serve(const struct worker_start *s)
 {
         struct worker w = {0};
         capnp_vat *vat = NULL;
+        uint64_t held;
         int r;
 
         r = capnp_vat_new(&vat);
@@ -174,11 +179,12 @@ int worker_serve(const struct worker_start *s)
         if (!r)
                 r = capnp_vat_run(vat);
         worker_close(&w);
+        held = capnp_vat_held_bytes(vat);
         capnp_vat_free(vat);
         worker_deinit(&w);
         if (r)
                 return WORKER_EXIT_FAILED;
 
         /* Everything has ended, so everything has been given back. */
-        return w.calls.used || w.bytes.used ? WORKER_EXIT_LEDGER : WORKER_EXIT_OK;
+        return held || w.calls.used || w.bytes.used ? WORKER_EXIT_LEDGER : WORKER_EXIT_OK;
 }

@@ -714,6 +714,17 @@ CAPNP_PUBLIC int capnp_vat_new_bare(capnp_vat **ret_v) CAPNP_MUST_USE;
 CAPNP_PUBLIC capnp_vat *capnp_vat_free(capnp_vat *v);
 
 /**
+ * Bytes that all peers of a vat are charged with: the sum of struct capnp_rpc_counts.held_bytes,
+ * connections that have ended included. It is 0 when all connections have ended, what that has
+ * caused has run, and the program holds nothing that they have brought: whatever is left then, the
+ * program has forgotten to let go of, or this library has.
+ *
+ * @param v  the vat
+ * @return   bytes
+ */
+CAPNP_PUBLIC uint64_t capnp_vat_held_bytes(const capnp_vat *v);
+
+/**
  * capnp_vat_free() for CAPNP_AUTO.
  *
  * @param v  the variable; set to NULL

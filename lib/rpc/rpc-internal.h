@@ -44,6 +44,7 @@ struct capnp_vat {
         uint32_t asking;      /* policies of membranes that are being asked */
         capnp_cap *bad_index; /* lent to messages: what an index outside the table reads as */
         uint32_t refs;        /* the owner's, and one for each object that points here */
+        uint64_t held;        /* charged to all peers */
         uint64_t steps;       /* along lists that a peer can lengthen: for tests */
         struct recycle calls; /* struct call */
         const struct capnp_i_loop *loop;

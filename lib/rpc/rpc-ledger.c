@@ -24,6 +24,7 @@ void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes, enum charge_
         g->what = (uint8_t)what;
         g->bytes += bytes;
         r->held += bytes;
+        r->vat->held += bytes;
         if (r->held > r->most_held)
                 r->most_held = r->held;
         r->held_for[what] += bytes;
@@ -36,6 +37,7 @@ void capnp_i_charge_end(struct charge *g)
 
         assert(r->held >= bytes && r->held_for[g->what] >= bytes);
         r->held -= bytes;
+        r->vat->held -= bytes;
         r->held_for[g->what] -= bytes;
         r->charges--;
         if (g->what == FOR_PARAMS) {

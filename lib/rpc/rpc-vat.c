@@ -107,6 +107,11 @@ capnp_vat *capnp_vat_free(capnp_vat *v)
         return NULL;
 }
 
+uint64_t capnp_vat_held_bytes(const capnp_vat *v)
+{
+        return v->held;
+}
+
 void capnp_i_event_init(struct event *e, void (*run)(struct event *e))
 {
         capnp_i_list_init(&e->link);

@@ -31,7 +31,7 @@ import transcripts  # noqa: F401  (likewise)
 import trust  # noqa: F401  (likewise)
 import via  # noqa: F401  (likewise)
 import ways  # noqa: F401  (likewise)
-from rig import (CASES, PASSWORD, Rig, Skip, agent_lives, case, equal, holds, in_memory, keygen,
+from rig import (CASES, PASSWORD, Failed, Rig, Skip, agent_lives, case, equal, holds, in_memory, keygen,
                  needs_root, typed)
 
 
@@ -714,8 +714,12 @@ def main():
             if rig:
                 print(rig.read("log")[-2000:])
         finally:
-            if rig:
-                rig.close()
+            try:
+                if rig:
+                    rig.close()
+            except Failed as e:
+                failed.append(f"{name}, at its end")
+                print(f"not ok {failed[-1]}: {e}")
     print(f"{a.name}: {passed} passed, {len(failed)} failed, {skipped} skipped")
     counts = os.environ.get("CAPOS_TEST_COUNTS")
     if counts:

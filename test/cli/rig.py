@@ -162,7 +162,9 @@ class Rig:
                 self.server.wait()
         self.server.stdout.close()
         self.log.close()
+        log = self.read("log")
         shutil.rmtree(self.dir)
+        holds("exit code 13" not in log and "were not given back" not in log, f"a ledger is not zero at the end: {log}")
 
 
 def agent_lives(pid):
