@@ -147,7 +147,7 @@ const struct ui_shape ui_shape_command = {
 
 /* ---- values ---- */
 
-static bool values_are_equal(command_value_reader a, command_value_reader b)
+bool ui_value_is(command_value_reader a, command_value_reader b)
 {
         if (command_value_which(a) != command_value_which(b))
                 return false;
@@ -208,7 +208,7 @@ static const char *choice_wrong(command_field_reader field, command_value_reader
         command_choice_list choices = command_field_choices(field);
 
         for (uint32_t i = 0; i < command_choice_list_len(choices); i++)
-                if (values_are_equal(command_choice_value(command_choice_list_get(choices, i)), v))
+                if (ui_value_is(command_choice_value(command_choice_list_get(choices, i)), v))
                         return NULL;
         return command_choice_list_len(choices) ? "none of the choices" : NULL;
 }

@@ -26,6 +26,9 @@ uint32_t ui_fields_find(command_field_list fields, capnp_text path);
 /* What is wrong with a value for a field, in words; NULL: it fits. `none` fits any. */
 const char *ui_value_wrong(command_field_reader field, command_value_reader value);
 
+/* Whether two values are the same. */
+bool ui_value_is(command_value_reader a, command_value_reader b);
+
 /* Whether two texts are the same. */
 static inline bool ui_text_is(capnp_text a, capnp_text b)
 {

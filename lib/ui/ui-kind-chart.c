@@ -3,6 +3,10 @@
  * older ones than `keep` go, in each series by itself.
  */
 #include "ui-kind.h"
+#include "ui-pen.h"
+
+#include <math.h>
+#include <stdio.h>
 
 enum { SERIES = 8, POINTS = 4096, MARKS = 16 };
 
@@ -103,6 +107,76 @@ static int chart_check(const struct ui_model *m, struct ui_refused *ret_why)
         return points > POINTS ? UI_WRONG(ret_why, "more than %d points", POINTS) : 0;
 }
 
+/* In words what a curve would show: how many points, the last, the least and the most of them. */
+static void series_say(struct ui_pen *pen, capnp_list y, enum ui_unit unit)
+{
+        char last[UI_NUMBER_BYTES], least[UI_NUMBER_BYTES], most[UI_NUMBER_BYTES];
+        char text[4 * UI_NUMBER_BYTES];
+        double low = INFINITY, high = -INFINITY, end = NAN;
+
+        for (uint32_t i = 0; i < y.len; i++) {
+                double v = capnp_list_f64(y, i);
+
+                if (isnan(v))
+                        continue;
+                low = v < low ? v : low;
+                high = v > high ? v : high;
+                end = v;
+        }
+        if (isnan(end)) {
+                ui_pen_words(pen, capnp_text_of("nothing yet"), 4);
+                return;
+        }
+        (void)snprintf(text, sizeof(text), "%s (%s to %s, %u points)",
+                       ui_number(last, end, unit, pen), ui_number(least, low, unit, pen),
+                       ui_number(most, high, unit, pen), y.len);
+        ui_pen_words(pen, capnp_text_of(text), 4);
+}
+
+static void series_draw(struct ui_pen *pen, ui_series_reader s, enum ui_unit unit)
+{
+        capnp_list y = ui_series_y(s);
+        uint32_t room = pen->draw.columns - 2, n = y.len < room ? y.len : room;
+        double curve[POINTS];
+
+        ui_pen_add(pen, ui_tone_mark(ui_series_tone(s)));
+        ui_pen_add(pen, " ");
+        ui_pen_words(pen, ui_series_label(s).len ? ui_series_label(s) : ui_series_key(s), 2);
+        ui_pen_words(pen, capnp_text_of(": "), 4);
+        series_say(pen, y, unit);
+        ui_pen_line(pen);
+        if (!n)
+                return;
+
+        for (uint32_t i = 0; i < n; i++)
+                curve[i] = capnp_list_f64(y, y.len - n + i);
+        ui_pen_to(pen, 2);
+        ui_pen_curve(pen, curve, n, n);
+        ui_pen_line(pen);
+}
+
+static void chart_draw(const struct ui_model *m, struct ui_pen *pen)
+{
+        ui_chart_reader chart = {ui_model_head(m)};
+        ui_chart_mark_list marks = ui_chart_mark(chart);
+        char out[UI_NUMBER_BYTES];
+
+        for (uint32_t i = 0; i < m->n; i++)
+                series_draw(pen, (ui_series_reader){ui_model_element(m, i)}, ui_chart_unit(chart));
+        for (uint32_t i = 0; i < ui_chart_mark_list_len(marks); i++) {
+                ui_chart_mark_reader mark = ui_chart_mark_list_get(marks, i);
+                enum ui_unit unit = ui_chart_time(chart) ? UI_UNIT_INSTANT : UI_UNIT_PLAIN;
+
+                ui_pen_add(pen, ui_tone_mark(ui_chart_mark_tone(mark)));
+                ui_pen_add(pen, " ");
+                ui_pen_words(pen, ui_chart_mark_label(mark), 4);
+                ui_pen_words(pen, capnp_text_of(" at "), 4);
+                ui_pen_words(pen, capnp_text_of(ui_number(out, ui_chart_mark_x(mark), unit, pen)),
+                             4);
+                ui_pen_line(pen);
+        }
+}
+
 const struct ui_kind ui_kind_chart = {
         .name = "chart",
         .id = UI_SURFACE_KIND_CHART,
@@ -114,4 +188,5 @@ const struct ui_kind ui_kind_chart = {
         .deltas = 1 << UI_MODEL_PATCH_POINTS,
         .merge = chart_merge,
         .check = chart_check,
+        .draw = chart_draw,
 };

@@ -5,6 +5,7 @@
  */
 #include "ui-field.h"
 #include "ui-kind.h"
+#include "ui-pen.h"
 
 static const struct ui_field complaint_fields[] = {
         UI_F_TEXT("path", 0, UI_TEXT_PATH_IF),
@@ -132,6 +133,102 @@ static int form_head(const struct ui_model *m, ui_model_patch_reader p, struct u
         return r ? r : ui_block_new(&ui_shape_form, ui_form_as_reader(b).r, UINT16_MAX, ret_b);
 }
 
+static enum ui_unit unit_of(command_field_reader f)
+{
+        switch (command_field_kind(f)) {
+        case COMMAND_FIELD_KIND_INSTANT:
+                return UI_UNIT_INSTANT;
+        case COMMAND_FIELD_KIND_DURATION:
+                return UI_UNIT_MILLISECONDS;
+        case COMMAND_FIELD_KIND_BYTES:
+                return UI_UNIT_BYTES;
+        default:
+                return UI_UNIT_PLAIN;
+        }
+}
+
+/* A value as a person would say it: a choice by its label. */
+static capnp_text field_value(char out[UI_NUMBER_BYTES], command_field_reader f,
+                              command_value_reader v, struct ui_pen *pen)
+{
+        command_choice_list choices = command_field_choices(f);
+
+        for (uint32_t i = 0; i < command_choice_list_len(choices); i++) {
+                command_choice_reader c = command_choice_list_get(choices, i);
+
+                if (ui_value_is(command_choice_value(c), v) && command_choice_label(c).len)
+                        return command_choice_label(c);
+        }
+        return ui_value_text(out, v, unit_of(f), pen);
+}
+
+static void field_draw(struct ui_pen *pen, ui_form_reader form, command_field_reader f)
+{
+        command_binding_list values = ui_form_values(form);
+        uint32_t at = values_find(values, command_field_path(f));
+        command_choice_list choices = command_field_choices(f);
+        char out[UI_NUMBER_BYTES];
+
+        ui_pen_add(pen, command_field_required(f) ? "* " : "  ");
+        ui_pen_words(pen,
+                     command_field_label(f).len ? command_field_label(f) : command_field_path(f),
+                     2);
+        ui_pen_words(pen, capnp_text_of(": ["), 4);
+        ui_pen_words(pen,
+                     field_value(out, f,
+                                 at == UINT32_MAX ? command_field_initial(f)
+                                                  : command_binding_value(
+                                                            command_binding_list_get(values, at)),
+                                 pen),
+                     4);
+        ui_pen_words(pen, capnp_text_of("]"), 4);
+        ui_pen_line(pen);
+        if (command_field_help(f).len) {
+                ui_pen_to(pen, 4);
+                ui_pen_words(pen, command_field_help(f), 4);
+                ui_pen_line(pen);
+        }
+        for (uint32_t i = 0; i < command_choice_list_len(choices); i++) {
+                ui_pen_to(pen, 4);
+                ui_pen_words(pen, capnp_text_of("- "), 6);
+                ui_pen_words(pen,
+                             field_value(out, f,
+                                         command_choice_value(command_choice_list_get(choices, i)),
+                                         pen),
+                             6);
+                ui_pen_line(pen);
+        }
+}
+
+static void complaints_draw(struct ui_pen *pen, ui_form_reader form, capnp_text path)
+{
+        ui_form_complaint_list all = ui_form_complaints(form);
+
+        for (uint32_t i = 0; i < ui_form_complaint_list_len(all); i++) {
+                ui_form_complaint_reader c = ui_form_complaint_list_get(all, i);
+
+                if (!ui_text_is(ui_form_complaint_path(c), path))
+                        continue;
+                ui_pen_add(pen, path.len ? "  ! " : "! ");
+                ui_pen_words(pen, ui_form_complaint_text(c), path.len ? 4 : 2);
+                ui_pen_line(pen);
+        }
+}
+
+static void form_draw(const struct ui_model *m, struct ui_pen *pen)
+{
+        ui_form_reader form = {ui_model_head(m)};
+        command_field_list fields = ui_form_fields(form);
+
+        for (uint32_t i = 0; i < command_field_list_len(fields); i++) {
+                command_field_reader f = command_field_list_get(fields, i);
+
+                field_draw(pen, form, f);
+                complaints_draw(pen, form, command_field_path(f));
+        }
+        complaints_draw(pen, form, capnp_text_of(""));
+}
+
 const struct ui_kind ui_kind_form = {
         .name = "form",
         .id = UI_SURFACE_KIND_FORM,
@@ -139,4 +236,5 @@ const struct ui_kind ui_kind_form = {
         .deltas = 1 << UI_MODEL_PATCH_FORM,
         .head = form_head,
         .check = form_check,
+        .draw = form_draw,
 };

@@ -3,6 +3,7 @@
  * make sense for it.
  */
 #include "ui-kind.h"
+#include "ui-pen.h"
 
 enum { ITEMS = 1000 };
 
@@ -35,6 +36,28 @@ const struct ui_shape ui_shape_list = {
         UI_SHAPE_FIELDS(list_fields),
 };
 
+static void list_draw(const struct ui_model *m, struct ui_pen *pen)
+{
+        for (uint32_t i = 0; i < m->n; i++) {
+                ui_item_reader item = {ui_model_element(m, i)};
+                capnp_text title = ui_item_title(item), badge = ui_item_badge(item);
+
+                ui_pen_add(pen, ui_tone_mark(ui_item_tone(item)));
+                ui_pen_add(pen, " ");
+                ui_pen_words(pen, title.len ? title : ui_item_key(item), 2);
+                if (badge.len) {
+                        ui_pen_words(pen, capnp_text_of(" ["), 4);
+                        ui_pen_words(pen, badge, 4);
+                        ui_pen_words(pen, capnp_text_of("]"), 4);
+                }
+                if (ui_item_detail(item).len) {
+                        ui_pen_words(pen, capnp_text_of(" - "), 4);
+                        ui_pen_words(pen, ui_item_detail(item), 4);
+                }
+                ui_pen_line(pen);
+        }
+}
+
 const struct ui_kind ui_kind_list = {
         .name = "list",
         .id = UI_SURFACE_KIND_LIST,
@@ -44,4 +67,5 @@ const struct ui_kind ui_kind_list = {
         .most = ITEMS,
         .keyed = true,
         .deltas = 1 << UI_MODEL_PATCH_ITEMS,
+        .draw = list_draw,
 };

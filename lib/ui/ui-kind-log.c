@@ -4,6 +4,9 @@
  */
 #include "ui-field.h"
 #include "ui-kind.h"
+#include "ui-pen.h"
+
+#include <stdio.h>
 
 enum { LINES = 5000, ATTRIBUTES = 8 };
 
@@ -70,6 +73,56 @@ static int log_check(const struct ui_model *m, struct ui_refused *ret_why)
         return 0;
 }
 
+static void line_draw(struct ui_pen *pen, ui_log_line_reader line)
+{
+        char out[UI_NUMBER_BYTES];
+        ui_pair_list pairs = ui_log_line_attributes(line);
+        capnp_text source = ui_log_line_source(line);
+
+        ui_pen_add(pen, ui_tone_mark(ui_log_line_level(line)));
+        ui_pen_add(pen, " ");
+        if (ui_log_line_at_ms(line)) {
+                ui_pen_add(pen, ui_instant(out, ui_log_line_at_ms(line), false, pen));
+                ui_pen_add(pen, " ");
+        }
+        if (source.len) {
+                ui_pen_words(pen, source, 2);
+                ui_pen_add(pen, ": ");
+        }
+        ui_pen_words(pen, ui_log_line_text(line), 2);
+        for (uint32_t i = 0; i < ui_pair_list_len(pairs); i++) {
+                ui_pair_reader pair = ui_pair_list_get(pairs, i);
+
+                ui_pen_words(pen, capnp_text_of(" "), 2);
+                ui_pen_words(pen, ui_pair_name(pair), 2);
+                ui_pen_words(pen, capnp_text_of("="), 2);
+                ui_pen_words(pen, ui_value_text(out, ui_pair_value(pair), UI_UNIT_PLAIN, pen), 2);
+        }
+        ui_pen_line(pen);
+}
+
+static void log_draw(const struct ui_model *m, struct ui_pen *pen)
+{
+        uint32_t first = pen->draw.rows && m->n > pen->draw.rows ? m->n - pen->draw.rows : 0;
+        uint64_t last = 0;
+
+        for (uint32_t i = first; i < m->n; i++) {
+                ui_log_line_reader line = {ui_model_element(m, i)};
+                uint64_t sequence = ui_log_line_sequence(line);
+
+                if (i > first && sequence - last > 1) {
+                        char gap[UI_NUMBER_BYTES];
+
+                        (void)snprintf(gap, sizeof(gap), "  (%llu missing)",
+                                       (unsigned long long)(sequence - last - 1));
+                        ui_pen_add(pen, gap);
+                        ui_pen_line(pen);
+                }
+                line_draw(pen, line);
+                last = sequence;
+        }
+}
+
 const struct ui_kind ui_kind_log = {
         .name = "log",
         .id = UI_SURFACE_KIND_LOG,
@@ -80,4 +133,5 @@ const struct ui_kind ui_kind_log = {
         .deltas = 1 << UI_MODEL_PATCH_LINES,
         .keep = log_keep,
         .check = log_check,
+        .draw = log_draw,
 };

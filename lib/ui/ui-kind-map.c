@@ -3,6 +3,9 @@
  * key; a delta may also change single places of the grid. Everything lies inside.
  */
 #include "ui-kind.h"
+#include "ui-pen.h"
+
+#include <stdio.h>
 
 enum { SIDE = 64, TILES = 64, MARKERS = 128, PATHS = 256, CELLS = SIDE * SIDE };
 
@@ -165,6 +168,110 @@ static int map_check(const struct ui_model *m, struct ui_refused *ret_why)
         return 0;
 }
 
+/* Markers on the grid: `@` is where the person is, the others by number. */
+static char marker_char(const struct ui_model *m, uint32_t i)
+{
+        static const char names[] = "123456789abcdefghijklmnopqrstuvwxyz";
+
+        if (ui_marker_here((ui_marker_reader){ui_model_element(m, i)}))
+                return '@';
+        return i < sizeof(names) - 1 ? names[i] : '*';
+}
+
+/* The marker at a place; UINT32_MAX: none. Where the person is goes before others. */
+static uint32_t marker_at(const struct ui_model *m, uint32_t x, uint32_t y)
+{
+        uint32_t found = UINT32_MAX;
+
+        for (uint32_t i = 0; i < m->n; i++) {
+                ui_marker_reader k = {ui_model_element(m, i)};
+
+                if (ui_marker_x(k) == x && ui_marker_y(k) == y &&
+                    (found == UINT32_MAX || ui_marker_here(k)))
+                        found = i;
+        }
+        return found;
+}
+
+/* The first column that is drawn, when the page is too narrow for all: the person is in sight. */
+static uint32_t view_from(const struct ui_model *m, uint32_t width, uint32_t shown)
+{
+        uint32_t here = 0;
+
+        for (uint32_t i = 0; i < m->n; i++)
+                if (ui_marker_here((ui_marker_reader){ui_model_element(m, i)}))
+                        here = ui_marker_x((ui_marker_reader){ui_model_element(m, i)});
+        if (here < shown / 2)
+                return 0;
+        return here - shown / 2 < width - shown ? here - shown / 2 : width - shown;
+}
+
+static void grid_draw(const struct ui_model *m, struct ui_pen *pen)
+{
+        ui_map_reader map = {ui_model_head(m)};
+        uint32_t width = ui_map_width(map), height = ui_map_height(map), each = 1, shown, from;
+        ui_tile_list tiles = ui_map_tiles(map);
+
+        for (uint32_t i = 0; i < ui_tile_list_len(tiles); i++)
+                if (ui_text_width(ui_tile_glyph(ui_tile_list_get(tiles, i))) > 1)
+                        each = 2;
+        shown = width * each > pen->draw.columns ? pen->draw.columns / each : width;
+        from = view_from(m, width, shown);
+        for (uint32_t y = 0; y < height; y++) {
+                for (uint32_t x = from; x < from + shown; x++) {
+                        uint32_t marker = marker_at(m, x, y);
+                        uint8_t tile = capnp_list_u8(ui_map_cells(map), y * width + x);
+                        char name[2] = {marker == UINT32_MAX ? ' ' : marker_char(m, marker)};
+
+                        ui_pen_field(pen,
+                                     marker == UINT32_MAX
+                                             ? ui_tile_glyph(ui_tile_list_get(tiles, tile))
+                                             : capnp_text_of(name),
+                                     each, false);
+                }
+                ui_pen_line(pen);
+        }
+}
+
+static void map_draw(const struct ui_model *m, struct ui_pen *pen)
+{
+        ui_map_reader map = {ui_model_head(m)};
+        ui_tile_list tiles = ui_map_tiles(map);
+        ui_map_path_list paths = ui_map_paths(map);
+        char text[80];
+
+        grid_draw(m, pen);
+        for (uint32_t i = 0; i < m->n; i++) {
+                ui_marker_reader k = {ui_model_element(m, i)};
+
+                (void)snprintf(text, sizeof(text), "%c ", marker_char(m, i));
+                ui_pen_add(pen, text);
+                ui_pen_words(pen, ui_marker_label(k).len ? ui_marker_label(k) : ui_marker_key(k),
+                             2);
+                (void)snprintf(text, sizeof(text), " (%u, %u)", ui_marker_x(k), ui_marker_y(k));
+                ui_pen_words(pen, capnp_text_of(text), 2);
+                ui_pen_line(pen);
+        }
+        for (uint32_t i = 0; i < ui_tile_list_len(tiles); i++) {
+                ui_tile_reader tile = ui_tile_list_get(tiles, i);
+
+                if (!ui_tile_label(tile).len)
+                        continue;
+                ui_pen_field(pen, ui_tile_glyph(tile), 2, false);
+                ui_pen_words(pen, ui_tile_label(tile), 2);
+                ui_pen_line(pen);
+        }
+        for (uint32_t i = 0; i < ui_map_path_list_len(paths); i++) {
+                ui_map_path_reader p = ui_map_path_list_get(paths, i);
+
+                (void)snprintf(text, sizeof(text), "way (%u, %u) to (%u, %u)",
+                               ui_map_path_from_x(p), ui_map_path_from_y(p), ui_map_path_to_x(p),
+                               ui_map_path_to_y(p));
+                ui_pen_words(pen, capnp_text_of(text), 2);
+                ui_pen_line(pen);
+        }
+}
+
 const struct ui_kind ui_kind_map = {
         .name = "map",
         .id = UI_SURFACE_KIND_MAP,
@@ -177,4 +284,5 @@ const struct ui_kind ui_kind_map = {
         .elements = map_elements,
         .head = map_head,
         .check = map_check,
+        .draw = map_draw,
 };

@@ -3,6 +3,7 @@
  * is no plain one: it would be drawn as what it is not.
  */
 #include "ui-kind.h"
+#include "ui-pen.h"
 
 enum { STEPS = 64 };
 
@@ -32,6 +33,36 @@ const struct ui_shape ui_shape_progress = {
         UI_SHAPE_FIELDS(progress_fields),
 };
 
+static void progress_draw(const struct ui_model *m, struct ui_pen *pen)
+{
+        static const char *const fronts[] = {"[ ] ", "[>] ", "[x] ", "[!] ", "[-] "};
+        static const char *const words[] = {"", "", "", " (failed)", " (skipped)"};
+
+        for (uint32_t i = 0; i < m->n; i++) {
+                ui_step_reader step = {ui_model_element(m, i)};
+                enum ui_step_state state = ui_step_state(step);
+                capnp_text title = ui_step_title(step);
+                float fraction = ui_step_fraction(step);
+                char out[UI_NUMBER_BYTES];
+
+                ui_pen_add(pen, fronts[state]);
+                ui_pen_words(pen, title.len ? title : ui_step_key(step), 4);
+                ui_pen_words(pen, capnp_text_of(words[state]), 4);
+                if (state == UI_STEP_STATE_RUNNING && fraction >= 0) {
+                        ui_pen_words(pen, capnp_text_of(" "), 4);
+                        ui_pen_words(pen,
+                                     capnp_text_of(ui_number(out, (double)fraction, UI_UNIT_PERCENT,
+                                                             pen)),
+                                     4);
+                }
+                if (ui_step_detail(step).len) {
+                        ui_pen_words(pen, capnp_text_of(" - "), 4);
+                        ui_pen_words(pen, ui_step_detail(step), 4);
+                }
+                ui_pen_line(pen);
+        }
+}
+
 const struct ui_kind ui_kind_progress = {
         .name = "progress",
         .id = UI_SURFACE_KIND_PROGRESS,
@@ -41,4 +72,5 @@ const struct ui_kind ui_kind_progress = {
         .most = STEPS,
         .keyed = true,
         .deltas = 1 << UI_MODEL_PATCH_STEPS,
+        .draw = progress_draw,
 };

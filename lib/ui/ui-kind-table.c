@@ -4,6 +4,7 @@
  */
 #include "ui-field.h"
 #include "ui-kind.h"
+#include "ui-pen.h"
 
 enum { COLUMNS = 24, ROWS = 2000 };
 
@@ -68,6 +69,105 @@ static int table_check(const struct ui_model *m, struct ui_refused *ret_why)
         return 0;
 }
 
+/* What is drawn between two columns. */
+enum { BETWEEN = 2, NARROWEST = 3 };
+
+struct widths {
+        uint32_t n, all;
+        uint32_t w[COLUMNS];
+};
+
+static void widths_measure(const struct ui_model *m, ui_column_list columns, struct widths *w,
+                           struct ui_pen *pen)
+{
+        char out[UI_NUMBER_BYTES];
+
+        w->n = ui_column_list_len(columns);
+        w->all = w->n ? (w->n - 1) * BETWEEN : 0;
+        for (uint32_t c = 0; c < w->n; c++) {
+                ui_column_reader column = ui_column_list_get(columns, c);
+
+                w->w[c] = ui_text_width(ui_column_title(column));
+                for (uint32_t i = 0; i < m->n; i++) {
+                        ui_row_reader row = {ui_model_element(m, i)};
+                        uint32_t width = ui_text_width(
+                                ui_value_text(out, command_value_list_get(ui_row_cells(row), c),
+                                              ui_column_unit(column), pen));
+
+                        if (width > w->w[c])
+                                w->w[c] = width;
+                }
+                w->all += w->w[c];
+        }
+}
+
+/* Takes from the widest, by its weight, until all of it fits. */
+static void widths_fit(ui_column_list columns, struct widths *w, uint32_t room)
+{
+        while (w->all > room) {
+                uint32_t widest = 0;
+                double most = -1;
+
+                for (uint32_t c = 0; c < w->n; c++) {
+                        uint8_t weight = ui_column_weight(ui_column_list_get(columns, c));
+                        double share = w->w[c] / (weight ? (double)weight : 1);
+
+                        if (w->w[c] > NARROWEST && share > most) {
+                                most = share;
+                                widest = c;
+                        }
+                }
+                if (most < 0)
+                        return; /* those at the end are left out */
+                w->w[widest]--;
+                w->all--;
+        }
+}
+
+static void cell_draw(struct ui_pen *pen, const struct widths *w, uint32_t c, capnp_text t,
+                      bool right)
+{
+        uint32_t columns = w->w[c] < ui_pen_room(pen) ? w->w[c] : ui_pen_room(pen);
+
+        if (columns < w->w[c] && columns < NARROWEST)
+                return;
+        ui_pen_field(pen, t, columns, right);
+        if (c + 1 < w->n && ui_pen_room(pen) > BETWEEN)
+                ui_pen_to(pen, pen->column + BETWEEN);
+}
+
+static void table_draw(const struct ui_model *m, struct ui_pen *pen)
+{
+        ui_column_list columns = ui_table_columns((ui_table_reader){ui_model_head(m)});
+        char out[UI_NUMBER_BYTES];
+        struct widths w;
+
+        widths_measure(m, columns, &w, pen);
+        widths_fit(columns, &w, pen->draw.columns - 2);
+        ui_pen_add(pen, "  ");
+        for (uint32_t c = 0; c < w.n; c++) {
+                ui_column_reader column = ui_column_list_get(columns, c);
+
+                cell_draw(pen, &w, c, ui_column_title(column), ui_column_numeric(column));
+        }
+        ui_pen_line(pen);
+        for (uint32_t i = 0; i < m->n; i++) {
+                ui_row_reader row = {ui_model_element(m, i)};
+
+                ui_pen_add(pen, ui_tone_mark(ui_row_tone(row)));
+                ui_pen_add(pen, " ");
+                for (uint32_t c = 0; c < w.n; c++) {
+                        ui_column_reader column = ui_column_list_get(columns, c);
+
+                        cell_draw(pen, &w, c,
+                                  ui_value_text(out, command_value_list_get(ui_row_cells(row), c),
+                                                ui_column_unit(column), pen),
+                                  ui_column_numeric(column));
+                }
+                ui_pen_line(pen);
+        }
+}
+
 const struct ui_kind ui_kind_table = {
         .name = "table",
         .id = UI_SURFACE_KIND_TABLE,
@@ -78,4 +178,5 @@ const struct ui_kind ui_kind_table = {
         .keyed = true,
         .deltas = 1 << UI_MODEL_PATCH_ROWS,
         .check = table_check,
+        .draw = table_draw,
 };

@@ -3,6 +3,10 @@
  * that looks, and where lines break, is who draws'. It changes as a whole.
  */
 #include "ui-kind.h"
+#include "ui-pen.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 enum { PARAGRAPHS = 256, RUNS = 64 };
 
@@ -60,9 +64,72 @@ static int text_check(const struct ui_model *m, struct ui_refused *ret_why)
         return 0;
 }
 
+/* All of a paragraph in one piece; NULL: no memory. */
+static char *paragraph_join(ui_paragraph_reader p, capnp_text *ret_t)
+{
+        ui_run_list runs = ui_paragraph_runs(p);
+        char *text = malloc(ui_text_most(UI_TEXT_PARAGRAPH) + 1);
+        uint32_t at = 0;
+
+        for (uint32_t i = 0; text && i < ui_run_list_len(runs); i++) {
+                capnp_text t = ui_run_text(ui_run_list_get(runs, i));
+
+                memcpy(text + at, t.p, t.len);
+                at += t.len;
+        }
+        *ret_t = (capnp_text){text, at};
+        return text;
+}
+
+static void paragraph_draw(struct ui_pen *pen, enum ui_paragraph_style style, capnp_text t)
+{
+        static const char *const fronts[] = {"", "", "- ", "> ", "    ", ""};
+
+        ui_pen_add(pen, fronts[style]);
+        if (style == UI_PARAGRAPH_STYLE_CODE)
+                ui_pen_code(pen, t, 4);
+        else
+                ui_pen_words(pen, t, (uint32_t)strlen(fronts[style]));
+        ui_pen_line(pen);
+        if (style == UI_PARAGRAPH_STYLE_HEADING) {
+                uint32_t width = ui_text_width(t);
+
+                while (width-- && ui_pen_room(pen))
+                        ui_pen_add(pen, "-");
+                ui_pen_line(pen);
+        }
+}
+
+static void text_draw(const struct ui_model *m, struct ui_pen *pen)
+{
+        ui_paragraph_list all = ui_text_paragraphs((ui_text_reader){ui_model_head(m)});
+        enum ui_paragraph_style last = UI_PARAGRAPH_STYLE_HEADING;
+
+        for (uint32_t i = 0; i < ui_paragraph_list_len(all); i++) {
+                ui_paragraph_reader p = ui_paragraph_list_get(all, i);
+                enum ui_paragraph_style style = ui_paragraph_style(p);
+                bool apart = last != UI_PARAGRAPH_STYLE_HEADING &&
+                             !(style == last && (style == UI_PARAGRAPH_STYLE_BULLET ||
+                                                 style == UI_PARAGRAPH_STYLE_CODE));
+                capnp_text t;
+                char *text = paragraph_join(p, &t);
+
+                if (!text) {
+                        dynamic_out_fail(&pen->out, -ENOMEM);
+                        return;
+                }
+                if (apart && i)
+                        ui_pen_line(pen);
+                paragraph_draw(pen, style, t);
+                last = style;
+                free(text);
+        }
+}
+
 const struct ui_kind ui_kind_text = {
         .name = "text",
         .id = UI_SURFACE_KIND_TEXT,
         .whole = &ui_shape_text,
         .check = text_check,
+        .draw = text_draw,
 };

@@ -4,6 +4,9 @@
  * instance is never said: the label is the service's word.
  */
 #include "ui-kind.h"
+#include "ui-pen.h"
+
+#include <stdio.h>
 
 enum { MESSAGES = 2000 };
 
@@ -77,6 +80,49 @@ static int transcript_check(const struct ui_model *m, struct ui_refused *ret_why
         return keep < 1 || keep > MESSAGES ? UI_WRONG(ret_why, "keep: not 1 to %d", MESSAGES) : 0;
 }
 
+static void message_draw(struct ui_pen *pen, ui_message_reader message)
+{
+        enum ui_message_kind kind = ui_message_kind(message);
+        char out[UI_NUMBER_BYTES];
+
+        if (ui_message_at_ms(message)) {
+                ui_pen_add(pen, ui_instant(out, ui_message_at_ms(message), false, pen));
+                ui_pen_add(pen, " ");
+        }
+        ui_pen_add(pen, kind == UI_MESSAGE_KIND_SAID       ? ""
+                        : kind == UI_MESSAGE_KIND_NARRATED ? "  "
+                                                           : "* ");
+        if (ui_message_author(message).len) {
+                ui_pen_words(pen, ui_message_author(message), 2);
+                if (kind == UI_MESSAGE_KIND_SAID)
+                        ui_pen_words(pen, capnp_text_of(":"), 2);
+                ui_pen_words(pen, capnp_text_of(" "), 2);
+        }
+        if (kind == UI_MESSAGE_KIND_JOINED || kind == UI_MESSAGE_KIND_LEFT)
+                ui_pen_words(
+                        pen,
+                        capnp_text_of(kind == UI_MESSAGE_KIND_JOINED ? "has joined " : "has left "),
+                        2);
+        ui_pen_words(pen, ui_message_text(message), 2);
+        ui_pen_line(pen);
+}
+
+static void transcript_draw(const struct ui_model *m, struct ui_pen *pen)
+{
+        uint32_t first = pen->draw.rows && m->n > pen->draw.rows ? m->n - pen->draw.rows : 0;
+        uint32_t unread = ui_transcript_unread((ui_transcript_reader){ui_model_head(m)});
+        char text[40];
+
+        for (uint32_t i = first; i < m->n; i++) {
+                if (unread && (m->n - i == unread || (i == first && m->n - i < unread))) {
+                        (void)snprintf(text, sizeof(text), "-- %u unread --", unread);
+                        ui_pen_words(pen, capnp_text_of(text), 0);
+                        ui_pen_line(pen);
+                }
+                message_draw(pen, (ui_message_reader){ui_model_element(m, i)});
+        }
+}
+
 const struct ui_kind ui_kind_transcript = {
         .name = "transcript",
         .id = UI_SURFACE_KIND_TRANSCRIPT,
@@ -88,4 +134,5 @@ const struct ui_kind ui_kind_transcript = {
         .keep = transcript_keep,
         .head = transcript_head,
         .check = transcript_check,
+        .draw = transcript_draw,
 };

@@ -3,6 +3,7 @@
  * is no circle; who draws goes through once. A node that is taken away takes along all below it.
  */
 #include "ui-kind.h"
+#include "ui-pen.h"
 
 enum { NODES = 2000, DEEP = 12 };
 
@@ -72,6 +73,60 @@ static void tree_remove(const struct ui_model *m, bool *gone)
         }
 }
 
+static void node_draw(struct ui_pen *pen, ui_node_reader node, uint32_t depth, bool has_children)
+{
+        capnp_text title = ui_node_title(node);
+        uint32_t indent = depth * 2;
+
+        ui_pen_add(pen, ui_tone_mark(ui_node_tone(node)));
+        ui_pen_to(pen, indent);
+        ui_pen_add(pen, !has_children ? "  " : ui_node_open(node) ? "- " : "+ ");
+        ui_pen_words(pen, title.len ? title : ui_node_key(node), indent + 2);
+        if (ui_node_detail(node).len) {
+                ui_pen_words(pen, capnp_text_of(" - "), indent + 4);
+                ui_pen_words(pen, ui_node_detail(node), indent + 4);
+        }
+        ui_pen_line(pen);
+}
+
+/* One after the other, each with all that is below it and shown. Nodes of one parent keep their
+ * order, but need not stand together in the model. */
+static void tree_draw(const struct ui_model *m, struct ui_pen *pen)
+{
+        struct {
+                uint16_t first, last, next;
+        } links[NODES + 1]; /* at n: of the roots; 0xffff: none */
+        uint16_t way[DEEP + 1], depth = 0, at;
+
+        for (uint32_t i = 0; i <= m->n; i++)
+                links[i].first = links[i].last = links[i].next = UINT16_MAX;
+        for (uint32_t i = 0; i < m->n; i++) {
+                bool root;
+                uint32_t up = parent_of(m, i, &root);
+
+                up = root ? m->n : up;
+                if (links[up].first == UINT16_MAX)
+                        links[up].first = (uint16_t)i;
+                else
+                        links[links[up].last].next = (uint16_t)i;
+                links[up].last = (uint16_t)i;
+        }
+        for (at = links[m->n].first; at != UINT16_MAX;) {
+                ui_node_reader node = {ui_model_element(m, at)};
+                bool has_children = links[at].first != UINT16_MAX;
+
+                node_draw(pen, node, depth + 1u, has_children);
+                if (has_children && ui_node_open(node)) {
+                        way[depth++] = at;
+                        at = links[at].first;
+                        continue;
+                }
+                while (links[at].next == UINT16_MAX && depth)
+                        at = way[--depth];
+                at = links[at].next;
+        }
+}
+
 const struct ui_kind ui_kind_tree = {
         .name = "tree",
         .id = UI_SURFACE_KIND_TREE,
@@ -83,4 +138,5 @@ const struct ui_kind ui_kind_tree = {
         .deltas = 1 << UI_MODEL_PATCH_NODES,
         .check = tree_check,
         .remove = tree_remove,
+        .draw = tree_draw,
 };

@@ -16,7 +16,7 @@ struct ui_kind {
         bool keyed;                     /* an element's first text is its key */
         unsigned deltas;                /* 1 << UI_MODEL_PATCH_…, those it has beside `whole` */
 
-        /* All below may be NULL. Each returns 0, CAPNP_E_EXCEPTION or -ENOMEM. */
+        /* All below but draw may be NULL. Each returns 0, CAPNP_E_EXCEPTION or -ENOMEM. */
 
         /* How many of the newest elements stay; without it, more than most are refused. */
         uint32_t (*keep)(capnp_reader head);
@@ -34,7 +34,7 @@ struct ui_kind {
         /* Which others go when `gone` says that some are removed; adds to it. */
         void (*remove)(const struct ui_model *m, bool *gone);
         /* Draws it as text (ui-draw-text.h). */
-        int (*draw)(const struct ui_model *m, struct ui_pen *pen);
+        void (*draw)(const struct ui_model *m, struct ui_pen *pen);
 };
 
 extern const struct ui_kind ui_kind_text, ui_kind_log, ui_kind_list, ui_kind_table, ui_kind_tree,

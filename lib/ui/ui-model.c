@@ -284,6 +284,7 @@ struct draft {
         bool *gone;             /* of the old elements */
         struct ui_block **news; /* in place of the old elements; NULL: as it was */
         capnp_list given;
+        uint64_t now_ms;
         struct ui_refused *why;
 };
 
@@ -303,9 +304,12 @@ static int draft_element(struct draft *d, const struct ui_block *old, uint32_t i
 {
         const struct ui_kind *k = d->next->kind;
         capnp_reader given = capnp_list_struct(d->given, i);
+        int r = k->merge ? k->merge(ui_model_head(d->next), old, given, ret_b, d->why)
+                         : ui_block_new(k->element, given, UINT16_MAX, ret_b);
 
-        return k->merge ? k->merge(ui_model_head(d->next), old, given, ret_b, d->why)
-                        : ui_block_new(k->element, given, UINT16_MAX, ret_b);
+        if (!r)
+                (*ret_b)->made_ms = d->now_ms;
+        return r;
 }
 
 static int draft_append(struct draft *d, uint32_t i)
@@ -523,11 +527,11 @@ static int patch_fits(const struct ui_kind *k, ui_model_patch_reader p, struct u
                                    k->name);
 }
 
-int ui_model_patch_of(const struct ui_model *m, uint64_t revision, ui_model_patch_reader p,
+int ui_model_patch_of(const struct ui_model *m, struct ui_at at, ui_model_patch_reader p,
                       struct ui_model **ret_next, struct ui_change *ret_change,
                       struct ui_refused *ret_why)
 {
-        struct draft d = {.old = m, .why = ret_why};
+        struct draft d = {.old = m, .now_ms = at.now_ms, .why = ret_why};
         int r = patch_fits(m->kind, p, ret_why);
 
         if (!r)
@@ -536,10 +540,10 @@ int ui_model_patch_of(const struct ui_model *m, uint64_t revision, ui_model_patc
                 return r;
 
         if (ui_model_patch_which(p) != UI_MODEL_PATCH_WHOLE) {
-                if (ui_model_patch_base(p) != revision)
+                if (ui_model_patch_base(p) != at.revision)
                         return ui_refuse(ret_why, UI_REFUSAL_REVISION,
                                          "this is revision %llu: send the whole",
-                                         (unsigned long long)revision);
+                                         (unsigned long long)at.revision);
                 r = draft_delta(&d, p);
         } else {
                 if (ui_model_patch_remove(p).len)

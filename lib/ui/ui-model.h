@@ -51,6 +51,12 @@ struct ui_change {
 
 void ui_change_deinit(struct ui_change *c);
 
+/* Where a patch finds a surface. */
+struct ui_at {
+        uint64_t revision; /* patches that were accepted before */
+        uint64_t now_ms;
+};
+
 /* UiModelPatch, with all kinds of models. */
 extern const struct ui_shape ui_shape_model_patch;
 
@@ -76,7 +82,7 @@ uint32_t ui_model_find(const struct ui_model *m, capnp_text key);
  * (ui-patch.c). 0: *ret_next is the new one, and ret_change says what is not as before (its
  * `before` is left alone); CAPNP_E_EXCEPTION: refused; -ENOMEM.
  */
-int ui_model_patch_of(const struct ui_model *m, uint64_t revision, ui_model_patch_reader p,
+int ui_model_patch_of(const struct ui_model *m, struct ui_at at, ui_model_patch_reader p,
                       struct ui_model **ret_next, struct ui_change *ret_change,
                       struct ui_refused *ret_why) CAPNP_MUST_USE;
 

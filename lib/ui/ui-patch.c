@@ -126,7 +126,8 @@ static int next_model(const struct patching *a, struct next *n)
 {
         const struct ui_pane *p = a->pane;
         ui_model_patch_reader patch = ui_patch_payload_model(a->payload);
-        int r = ui_model_patch_of(p->model, p->revision, patch, &n->model, &n->change, a->why);
+        struct ui_at at = {.revision = p->revision, .now_ms = a->now_ms};
+        int r = ui_model_patch_of(p->model, at, patch, &n->model, &n->change, a->why);
 
         if (r)
                 return r;

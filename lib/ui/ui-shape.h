@@ -104,7 +104,8 @@ struct ui_shape {
 struct ui_block {
         uint32_t refs;
         uint32_t words;
-        uint64_t w[]; /* a root pointer and what it points to */
+        uint64_t made_ms; /* when it was accepted; set by who makes it */
+        uint64_t w[];     /* a root pointer and what it points to */
 };
 
 /* Valid until the block's last reference is gone; never NULL inside, never marked. */
