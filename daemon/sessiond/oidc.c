@@ -336,9 +336,14 @@ enum capos_denial oidc_account(struct sessiond *s, const struct issuer *i,
         }
 
         ret->profile = rule->profile;
-        if (rule->account)
-                snprintf(ret->account, sizeof(ret->account), "%s", rule->account);
-        return CAPOS_DENIED_NONE;
+        if (!rule->account)
+                return CAPOS_DENIED_NONE;
+        snprintf(ret->account, sizeof(ret->account), "%s", rule->account);
+        if (account_is_there(s, ret->account))
+                return CAPOS_DENIED_NONE;
+
+        ret->why = "the account of this identity is not there";
+        return CAPOS_DENIED_CREDENTIALS;
 }
 
 enum capos_denial oidc_accept(const struct claim *c, const struct proof_verdict *v,
@@ -367,10 +372,6 @@ enum capos_denial oidc_accept(const struct claim *c, const struct proof_verdict 
         if (d)
                 return d;
 
-        if (!ret->newcomer.issuer && !account_is_there(s, ret->account)) {
-                ret->why = "the account of this identity is not there";
-                return CAPOS_DENIED_CREDENTIALS;
-        }
         if (c->claimed[0] && strcmp(c->claimed, ret->account) != 0) {
                 snprintf(ret->detail, sizeof(ret->detail), "%.16s: it is %s's", o->issuer->name,
                          ret->account);

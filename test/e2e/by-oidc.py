@@ -65,6 +65,7 @@ class Cases:
             (claims = [(name = "client_id", value = "ci")], account = "ci", profile = "robot"),
             (claims = [(name = "client_id", value = "careful")], account = "careful"),
             (claims = [(name = "client_id", value = "person")], account = "alice"),
+            (claims = [(name = "client_id", value = "gone")], account = "gone"),
             (claims = [(name = "groups", value = "admins")], account = "alice"),
             (claims = [(name = "groups", value = "people")], create = true, profile = "lounge")])]"""
         text = instance.manifest(profiles=profiles)
@@ -402,6 +403,7 @@ class Cases:
                              ({"iss": "https://op.example"}, "denied.credentials"),
                              ({"exp": now - 120}, "denied.credentials"),
                              ({"client_id": "nobody"}, "denied.credentials"),
+                             ({"client_id": "gone"}, "denied.credentials"),
                              ({"client_id": "person", "sub": "a person"}, "denied.profile"),
                              ({"client_id": "careful", "sub": "careful"}, "denied.profile")):
             self.refused(lambda c=claims: self.show(self.access(**c)), code)

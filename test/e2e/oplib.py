@@ -133,12 +133,12 @@ class Provider:
             return h.answer(400, {"error": "invalid_grant"})
         return h.answer(200, self.tokens(code["nonce"], fresh=code.get("max_age") == "0"))
 
-    def tokens(self, nonce, fresh=False):
+    def tokens(self, nonce, fresh=False, claims=None):
         access = "an-opaque-access-token"
         now = int(time.time())
         claims = {"iss": self.url, "sub": SUBJECT, "aud": CLIENT, "exp": now + 600, "iat": now,
                   "nonce": nonce, "at_hash": b64(hashlib.sha256(access.encode()).digest()[:16]),
-                  "auth_time": now if fresh else None, **self.claims}
+                  "auth_time": now if fresh else None, **(self.claims if claims is None else claims)}
         return {"access_token": access, "token_type": "Bearer", "expires_in": 600,
                 "id_token": self.key.token({k: v for k, v in claims.items() if v is not None},
                                            **self.head).decode()}
