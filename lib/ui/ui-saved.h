@@ -1,0 +1,78 @@
+/* What a person has chosen about services and their panes, and what of it may be kept. */
+#ifndef CAPOS_UI_SAVED_H
+#define CAPOS_UI_SAVED_H
+
+#include <capos/ui.h>
+
+#include "base-list.h"
+#include "ui-prompt.h"
+#include "ui-spec.h"
+
+enum {
+        UI_SAVED_SERVICES = 64,
+        UI_SAVED_PANES = 256, /* of all services */
+        UI_SAVED_NAME = 64,
+        UI_SAVED_TAB = 64,
+};
+
+/* UiLayoutHint. */
+struct ui_hint {
+        unsigned place;
+        uint32_t weight, min_columns, min_rows;
+        int32_t order;
+        bool collapsed;
+        char tab[UI_SAVED_TAB + 1];
+};
+
+struct ui_saved_pane {
+        struct capnp_i_list link;
+        uint8_t id[UI_ID_BYTES];
+        uint8_t id_len;
+        struct ui_hint hint;
+        bool placed;   /* hint counts: a person has moved it, or had it kept */
+        bool pinned;   /* likewise, and stays */
+        bool closed;   /* by a person */
+        bool personal; /* is never written */
+};
+
+struct ui_saved_service {
+        struct capnp_i_list link;
+        char name[UI_SAVED_NAME + 1];
+        enum capos_ui_consent consent;
+        struct capos_ui_theme theme;
+        struct capnp_i_list panes;
+        struct ui_prompt_meter meter; /* of this session; is never written */
+};
+
+struct ui_saved {
+        struct capnp_i_list services;
+        struct capos_ui_theme theme; /* of the workspace */
+        unsigned nservices, npanes;
+};
+
+void ui_saved_init(struct ui_saved *s);
+void ui_saved_deinit(struct ui_saved *s);
+/* Forgets all but consents. */
+void ui_saved_reset(struct ui_saved *s);
+
+/* NULL: nothing is known of it. */
+struct ui_saved_service *ui_saved_find(const struct ui_saved *s, const char *name);
+struct ui_saved_pane *ui_saved_find_pane(const struct ui_saved *s, const char *name, capnp_data id);
+/* As they are, or new ones. 0; CAPNP_E_LIMIT: there are too many; -ENOMEM. */
+int ui_saved_get(struct ui_saved *s, const char *name,
+                 struct ui_saved_service **ret_s) CAPNP_MUST_USE;
+int ui_saved_get_pane(struct ui_saved *s, const char *name, capnp_data id,
+                      struct ui_saved_pane **ret_p) CAPNP_MUST_USE;
+
+struct ui_hint ui_hint_of(ui_layout_hint_reader r);
+struct capos_ui_theme ui_theme_of(ui_theme_hint_reader r);
+bool ui_themes_are_equal(const struct capos_ui_theme *a, const struct capos_ui_theme *b);
+/* What b wishes, else what a does. */
+struct capos_ui_theme ui_theme_over(struct capos_ui_theme a, struct capos_ui_theme b);
+/* A wish, as far as what the person's system is set to lets it. */
+struct capos_ui_theme ui_theme_bound(struct capos_ui_theme wish, const struct capos_ui_theme *user);
+
+int ui_saved_load(struct ui_saved *s, ui_saved_reader r) CAPNP_MUST_USE;
+void ui_saved_store(const struct ui_saved *s, ui_saved_builder to);
+
+#endif

@@ -1,0 +1,201 @@
+/* Every end of an offer, in a table: panes are gone, calls of the service fail, nothing is held.
+ * And the whole with each allocation failing. */
+#include "ui-play.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void end_withdraw(struct play *p, capos_ui_offer *o)
+{
+        capos_ui_withdraw(o);
+        play_run(p);
+        CHECK_EQ(p->withdrawn, 1);
+}
+
+static void end_returned(struct play *p, capos_ui_offer *o)
+{
+        (void)o;
+        remote_ui_offer_ended_results_set_reason(p->ended, "the service has finished");
+        (void)capnp_answer_return(p->ended);
+        play_run(p);
+        CHECK_STR(p->why_over, "the service has finished");
+}
+
+static void end_revoked(struct play *p, capos_ui_offer *o)
+{
+        (void)o;
+        (void)capnp_answer_fail(p->ended, CAPNP_FAILED, "denied.revoked-lease: taken back");
+        play_run(p);
+        CHECK_STR(p->why_over, "denied.revoked-lease: taken back");
+}
+
+static void end_cut(struct play *p, capos_ui_offer *o)
+{
+        (void)o;
+        play_cut(p);
+}
+
+static void end_freed(struct play *p, capos_ui_offer *o)
+{
+        (void)o;
+        p->ui = capos_ui_free(p->ui);
+        play_run(p);
+        CHECK_EQ(p->why_closed, CAPOS_UI_CLOSED_SESSION);
+}
+
+static const struct {
+        const char *name;
+        void (*end)(struct play *p, capos_ui_offer *o);
+} ends[] = {
+        {"withdrawn", end_withdraw},   {"returned", end_returned},         {"revoked", end_revoked},
+        {"the line dropped", end_cut}, {"the workspace freed", end_freed},
+};
+
+TEST(each_end_leaves_nothing)
+{
+        for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+                capnp_question *poll, *persist;
+                capos_ui_offer *o;
+                struct play p;
+                capnp_cap *s;
+
+                CHECK_OK(play_open(&p));
+                o = play_offer(&p);
+                s = play_pane(&p, 'a', "log", "consequential");
+                CHECK_OK(play_apply(&p, s,
+                                    "(kind = addCommand, payload = (command = (id = \"x\", title = "
+                                    "\"X\", effect = lasting, run = (view = void))))"));
+                (void)play_poll(&p, s);
+                poll = play_ask(&p, s, SURFACE(SURFACE_POLL), "(waitMs = 60000)");
+                persist = play_ask(&p, s, SURFACE(SURFACE_PERSIST), "(what = layout)");
+                CHECK_EQ(p.prompts, 1);
+                CHECK(!capos_ui_is_zero(p.ui));
+
+                ends[i].end(&p, o);
+                CHECK_EQ(p.closed, 1);
+                CHECK_EQ(p.over, 1);
+                CHECK_EQ(p.prompts_gone, 1);
+                CHECK(!p.ui || capos_ui_is_zero(p.ui));
+                CHECK(capnp_question_is_done(poll));
+                CHECK(capnp_question_is_done(persist));
+                capnp_question_free(poll);
+                capnp_question_free(persist);
+                CHECK(play_apply(&p, s, "(kind = closeSurface, payload = (none = void))") != 0);
+                CHECK(!play_pane(&p, 'b', "log", "ordinary"));
+                CHECK_EQ(p.opened, 1);
+                if (ends[i].end != end_cut)
+                        CHECK_EQ(p.offers_gone, 1);
+                capnp_cap_unref(s);
+                play_close(&p);
+        }
+}
+
+TEST(a_session_that_refuses)
+{
+        struct play p;
+
+        CHECK_OK(play_open(&p));
+        p.refuses = true;
+        play_offer(&p);
+        CHECK_EQ(p.over, 1);
+        CHECK_STR(p.why_over, "denied.ui: not in this profile");
+        CHECK(capos_ui_is_zero(p.ui));
+        p.refuses = false;
+        play_offer(&p);
+        CHECK_EQ(p.over, 1);
+        play_close(&p);
+}
+
+/* What a person has run is the person's: its end is told, whatever has become of the pane. */
+TEST(a_call_outlives_its_pane)
+{
+        char patch[512];
+        capos_ui_offer *o;
+        struct play p;
+        capnp_cap *s;
+
+        CHECK_OK(play_open(&p));
+        o = play_offer(&p);
+        s = play_pane(&p, 'a', "log", "ordinary");
+        (void)snprintf(patch, sizeof(patch),
+                       "(kind = addCommand, payload = (command = (id = \"x\", title = \"X\", "
+                       "run = (call = (interfaceId = %" PRIu64 ", methodId = 0)))))",
+                       DESK_ID);
+        CHECK_OK(play_apply(&p, s, patch));
+        p.holds_calls = true;
+        CHECK_OK(play_act(&p, "x"));
+        CHECK_EQ(p.calls[0], 1);
+        CHECK_EQ(p.ran, 0);
+        capos_ui_withdraw(o);
+        play_run(&p);
+        CHECK(capos_ui_is_zero(p.ui));
+        (void)capnp_answer_return(p.held);
+        play_run(&p);
+        CHECK_EQ(p.ran, 1);
+        CHECK_EQ(p.ran_r, 0);
+        capnp_cap_unref(s);
+        play_close(&p);
+}
+
+TEST(a_call_ends_with_the_workspace)
+{
+        char patch[512];
+        struct play p;
+        capnp_cap *s;
+
+        CHECK_OK(play_open(&p));
+        play_offer(&p);
+        s = play_pane(&p, 'a', "log", "ordinary");
+        (void)snprintf(patch, sizeof(patch),
+                       "(kind = addCommand, payload = (command = (id = \"x\", title = \"X\", "
+                       "run = (call = (interfaceId = %" PRIu64 ", methodId = 0)))))",
+                       DESK_ID);
+        CHECK_OK(play_apply(&p, s, patch));
+        p.holds_calls = true;
+        CHECK_OK(play_act(&p, "x"));
+        p.ui = capos_ui_free(p.ui);
+        play_run(&p);
+        CHECK_EQ(p.ran, 0);
+        (void)capnp_answer_return(p.held);
+        capnp_cap_unref(s);
+        play_close(&p);
+}
+
+TORTURE_T(a_composition_without_memory, 300)
+{
+        struct capos_ui_offering what = {.name = "desk", .title = "The desk", .asked_for = true};
+        struct capos_ui_why why;
+        capos_ui_offer *o;
+        struct play p;
+        int r = play_open(&p);
+
+        if (!r)
+                r = capos_ui_offer_host(p.ui, &what, &o, &why);
+        if (!r) {
+                play_run(&p);
+                if (p.host && p.ui) {
+                        capnp_question *q = remote_ui_host_open((remote_ui_host_client){p.host});
+                        ui_surface_spec_builder b = remote_ui_host_open_init_spec(q);
+                        remote_ui_surface_client s = remote_ui_host_open_surface(q);
+
+                        ui_surface_spec_set_surface_id(b, (capnp_data){(const uint8_t *)"a", 1});
+                        ui_surface_spec_set_title(b, "A");
+                        ui_surface_spec_set_kind(b, UI_SURFACE_KIND_LOG);
+                        ui_surface_spec_set_safety_class(b, UI_SAFETY_CLASS_ORDINARY);
+                        ui_surface_spec_set_model_schema(b, UI_LOG_ID);
+                        capnp_question_send(q, NULL, NULL);
+                        (void)s;
+                        play_run(&p);
+                        if (capos_ui_surface_at(p.ui, 0)) {
+                                capos_ui_pin(capos_ui_surface_at(p.ui, 0), true);
+                                (void)!capos_ui_select(capos_ui_surface_at(p.ui, 0), NULL, 0);
+                                capos_ui_close(capos_ui_surface_at(p.ui, 0));
+                        }
+                        capnp_question_free(q);
+                }
+                capos_ui_reset(p.ui);
+        }
+        play_close(&p);
+        TORTURE_OK(r);
+}
