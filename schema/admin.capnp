@@ -7,6 +7,7 @@
 # `unimplemented`; so are auditPath, reloadIdentity, reloadRevocations and reload. What would take from the
 # session that asks what it stands on is refused.
 
+using Cm = import "command.capnp";
 using Cxx = import "cxx.capnp";
 using Go = import "go.capnp";
 using Java = import "java.capnp";
@@ -151,34 +152,34 @@ struct Identity {
 }
 
 interface Admin {
-  accountAdd @0 (name :Text, profiles :List(Text), password :Data) -> ();
+  accountAdd @0 (name :Text, profiles :List(Text), password :Data) -> () $Cm.effect(lasting);
   # Makes an account: 1 to 32 of a-z, 0-9, dot, dash and underscore. An empty password: none yet.
   # Errors: failed (exists, bad name, unknown profile, password shorter than 8 bytes).
 
-  accountRemove @1 (name :Text) -> ();
+  accountRemove @1 (name :Text) -> () $Cm.effect(lasting);
   # Ends its sessions too.
 
-  accountList @2 () -> (accounts :List(Account));
+  accountList @2 () -> (accounts :List(Account)) $Cm.effect(reads);
 
-  keyAdd @3 (name :Text, key :Text, options :KeyOptions) -> (fingerprint :Text);
+  keyAdd @3 (name :Text, key :Text, options :KeyOptions) -> (fingerprint :Text) $Cm.effect(lasting);
   # key: a line as in authorized_keys, without its options.
 
-  keyRemove @4 (name :Text, fingerprint :Text) -> ();
+  keyRemove @4 (name :Text, fingerprint :Text) -> () $Cm.effect(lasting);
   # Ends the sessions it made.
 
-  passwd @5 (name :Text, password :Data) -> ();
+  passwd @5 (name :Text, password :Data) -> () $Cm.effect(lasting) $Cm.title("Set a password");
   # An empty password removes it. Ends the sessions the old one made.
 
-  sessionList @6 () -> (sessions :List(LiveSession));
+  sessionList @6 () -> (sessions :List(LiveSession)) $Cm.effect(reads);
 
-  sessionRevoke @7 (id :Text, cap :Text) -> ();
+  sessionRevoke @7 (id :Text, cap :Text) -> () $Cm.effect(lasting);
   # Ends a session, or with a cap takes that capability from it. Returns when it has happened. One whose connection has
   # ended is not come back to then, or without that capability.
 
   status @8 () -> (sessions :UInt32, workers :UInt32, descriptors :UInt32, version :Text,
       address :Text, addresses :List(Text), confinement :Text, layers :List(Text),
       certificateNames :Text, certificateUntilMs :UInt64, revocationsUntilMs :UInt64,
-      authoritiesUntilMs :UInt64, providers :List(ProviderState));
+      authoritiesUntilMs :UInt64, providers :List(ProviderState)) $Cm.effect(reads);
   # What the session manager holds: for people, and for tests that count what is left. addresses: where clients
   # connect, `capos://HOST:PORT/#sha256:…` for TLS; address: the first of them. confinement: `basic` or `full`, and
   # which layers of `full` there are: paths, namespaces, users. certificateNames, certificateUntilMs (since 1970):
@@ -186,90 +187,92 @@ interface Admin {
   # revocations has to be followed by another; 0: none has to. authoritiesUntilMs: when the first certificate of an
   # authority for client certificates is over; 0: there is none. providers: the manifest's identity providers.
 
-  auditPath @9 () -> (path :Text);
+  auditPath @9 () -> (path :Text) $Cm.effect(reads);
   # Where the audit log is.
 
-  reloadIdentity @10 () -> (fingerprint :Text);
+  reloadIdentity @10 () -> (fingerprint :Text) $Cm.effect(lasting);
   # Has the instance take the key and the certificate that lie in its state directory now. Sessions and handshakes
   # under way go on; connections that come when this has returned see the new certificate. fingerprint: of the key;
   # empty: nobody comes over TLS, so there is nothing to be done.
   # Errors: failed (what is wrong with the new ones: the old ones stay; or nobody has answered in time), overloaded
   # (another one is under way).
 
-  reloadRevocations @11 () -> (ended :UInt32);
+  reloadRevocations @11 () -> (ended :UInt32) $Cm.effect(lasting);
   # Has the instance read the files that its manifest names for client certificates, lists of revocations above all.
   # ended: sessions of certificates that are not good any more; none of them is there when this returns.
   # Errors: failed (the manifest has no rules for certificates; a file that cannot be used, whose place is in the log:
   # what was read before stays; or it takes too long), overloaded (another one is under way).
 
-  serviceAccountAdd @12 (name :Text, profiles :List(Text)) -> ();
+  serviceAccountAdd @12 (name :Text, profiles :List(Text)) -> () $Cm.effect(lasting);
   # Makes a service account, by profiles that the manifest has for such (`service`). It has no password and no SSH
   # keys; accountRemove removes it, and accountList has it.
   # Errors: failed (exists, bad name, no such profile, or one for people).
 
-  serviceKeyAdd @13 (name :Text, key :Text, id :Text, options :KeyOptions) -> (id :Text);
+  serviceKeyAdd @13 (name :Text, key :Text, id :Text, options :KeyOptions) -> (id :Text) $Cm.effect(lasting);
   # Lets a service account log in by tokens that a key has signed (doc/protocol/admission.md). key: the public key, PEM
   # or a JSON Web Key. id: what tokens call it (`kid`); empty: the key's own, or else its thumbprint (RFC 7638). Several
   # keys are good at once, so that a new one can be handed out before the old one is removed.
   # Errors: failed (no such service account, no key of a kind that is taken, its id or itself is there already, eight
   # are there).
 
-  serviceKeyRemove @14 (name :Text, id :Text) -> ();
+  serviceKeyRemove @14 (name :Text, id :Text) -> () $Cm.effect(lasting);
   # Ends the sessions it made.
 
   passkeyBegin @15 (name :Text) -> (challenge :Data, relyingParty :Text, user :Data, known :List(Data),
-      attested :Bool, untilMs :UInt64);
+      attested :Bool, untilMs :UInt64) $Cm.effect(own);
   # Begins to register a passkey: what its creation options are made of (doc/protocol/admission.md). The challenge is
   # good for one passkeyAdd of this account, until untilMs; a later one of the account replaces it. known: ids of the
   # account's passkeys, which the authenticator is not to replace. attested: attestation is wanted.
   # Errors: failed (no such account, or passkeys are switched off).
 
-  passkeyAdd @16 (name :Text, label :Text, response :Text, options :KeyOptions) -> (id :Text);
+  passkeyAdd @16 (name :Text, label :Text, response :Text, options :KeyOptions) -> (id :Text)
+      $Cm.effect(lasting);
   # response: a RegistrationResponseJSON. label: for people; may be empty.
   # Errors: failed (nothing was begun, or it is over; what is wrong with it; the account has it, or has too many).
 
-  passkeyList @17 (name :Text) -> (passkeys :List(Passkey));
+  passkeyList @17 (name :Text) -> (passkeys :List(Passkey)) $Cm.effect(reads);
   # Errors: failed (no such account).
 
-  passkeyRemove @18 (name :Text, id :Text) -> ();
+  passkeyRemove @18 (name :Text, id :Text) -> () $Cm.effect(lasting);
   # Ends the sessions it made.
 
-  identityAdd @19 (name :Text, issuer :Text, subject :Text) -> ();
+  identityAdd @19 (name :Text, issuer :Text, subject :Text) -> () $Cm.effect(lasting);
   # Has an account log in by an identity provider: issuer is its name in the manifest, or its URL; subject is what it
   # calls the account's owner (`sub`). An identity is one account's, and comes before the provider's rules.
   # Errors: failed (no such account or provider; it is somebody's already).
 
-  identityList @20 (name :Text) -> (identities :List(Identity));
+  identityList @20 (name :Text) -> (identities :List(Identity)) $Cm.effect(reads);
   # Errors: failed (no such account).
 
-  identityRemove @21 (name :Text, issuer :Text, subject :Text) -> ();
+  identityRemove @21 (name :Text, issuer :Text, subject :Text) -> () $Cm.effect(lasting);
   # Ends the sessions it made.
 
-  accountLock @22 (name :Text, reason :Text) -> ();
+  accountLock @22 (name :Text, reason :Text) -> () $Cm.effect(lasting);
   # Nobody gets into the account any more, by whatever he proves, and whoever tries is told what somebody without a
   # proof is. It keeps all it has, also over a restart. Ends its sessions, and what its clients could come back by.
   # reason: for other administrators, at most 120 bytes; may be empty.
   # Errors: failed (no such account).
 
-  accountUnlock @23 (name :Text) -> ();
+  accountUnlock @23 (name :Text) -> () $Cm.effect(lasting);
   # Errors: failed (no such account).
 
-  accountExpire @24 (name :Text, atMs :UInt64) -> ();
+  accountExpire @24 (name :Text, atMs :UInt64) -> () $Cm.effect(lasting);
   # From then on (since 1970; 0: never) it is with the account as if it were locked, but for what the audit log says. No
   # session of the account lasts longer, and no renewal makes one do so; those that are there end with that reason.
   # Errors: failed (no such account).
 
-  reload @25 () -> (faults :Text);
+  reload @25 () -> (faults :Text) $Cm.effect(lasting);
   # Has the instance read its manifest again, and live by it (doc/design/broker.md). faults: what is wrong with it, a
   # line each, as in the instance's log; nothing has changed then. Empty: it counts when this returns, and what it
   # grants no more is gone.
   # Errors: failed (it takes too long), overloaded (another one is under way).
 
-  keyList @26 (name :Text) -> (keys :List(AccountKey));
+  keyList @26 (name :Text) -> (keys :List(AccountKey)) $Cm.effect(reads);
   # Its SSH keys, or those of a service account.
   # Errors: failed (no such account).
 
-  auditRead @27 (segment :UInt32, at :UInt64) -> (lines :Data, segment :UInt32, next :UInt64, sealed :Bool);
+  auditRead @27 (segment :UInt32, at :UInt64) -> (lines :Data, segment :UInt32, next :UInt64, sealed :Bool)
+      $Cm.effect(reads);
   # A piece of the audit log: whole lines of a segment (doc/protocol/audit.md), from the byte `at` on, where a line
   # begins; at most 32 KiB. segment: its number, from 1 on; 0: the one that is written. Its number comes back. next: the
   # byte to go on from. No lines: there are no more, and if it is sealed, the next segment goes on.

@@ -2,6 +2,7 @@
 # Chat: channels with members, history and live delivery. Every session sees the same channels; who a
 # member is, it sees only as a label that this service made up for it.
 
+using Cm = import "command.capnp";
 using Cxx = import "cxx.capnp";
 using Go = import "go.capnp";
 using Java = import "java.capnp";
@@ -45,7 +46,7 @@ struct ChatChannel {
 interface ChatListener {
   # The client's side: what it is told.
 
-  event @0 (event :ChatEvent) -> ();
+  event @0 (event :ChatEvent) -> () $Cm.effect(shared);
   # One event. The next one is sent when this has returned; a listener that lags by more than the
   # service keeps for it loses the oldest, and sees it by the gap in `sequence`.
 }
@@ -53,15 +54,15 @@ interface ChatListener {
 interface ChatMembership {
   # A place in a channel. Dropping it leaves.
 
-  send @0 (text :Text) -> (sequence :UInt64);
+  send @0 (text :Text) -> (sequence :UInt64) $Cm.effect(shared);
   # Says something: at most 4 KiB of UTF-8 without control characters other than newline and tab, at
   # most 20 messages in 10 seconds. Errors: overloaded (too fast), failed (empty, too long, not such a
   # text). Since 0.1.
 
-  members @1 () -> (labels :List(Text));
+  members @1 () -> (labels :List(Text)) $Cm.effect(reads);
   # Who is here. Since 0.1.
 
-  leave @2 () -> ();
+  leave @2 () -> () $Cm.effect(shared);
   # Leaves now. Since 0.1.
 }
 
@@ -69,14 +70,14 @@ interface Chat {
   # Grants: to join channels and talk there. Nothing else.
 
   join @0 (channel :Text, listener :ChatListener)
-      -> (membership :ChatMembership, label :Text, history :List(ChatEvent));
+      -> (membership :ChatMembership, label :Text, history :List(ChatEvent)) $Cm.effect(shared);
   # Joins a channel, making it when it is not there: `#` and 1 to 32 of a-z, 0-9, dash and underscore.
   # history has at most the last 50 events. listener may be null: then nothing is delivered; one that
   # fails a call is called no more. Joining a channel twice gives two places there, under one label.
   # A session has at most 16 places and joins at most 64 times in 10 seconds.
   # Errors: overloaded (too many channels, places or members; too fast), failed (bad name). Since 0.1.
 
-  channels @1 () -> (channels :List(ChatChannel));
+  channels @1 () -> (channels :List(ChatChannel)) $Cm.effect(reads);
   # What there is: at most 256. A channel whose last member has left is there for another hour when
   # something was said in it. Since 0.1.
 }

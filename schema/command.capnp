@@ -153,10 +153,10 @@ struct Command {
 interface CommandSurface {
   # Beside a service's own methods: an interface that has commands extends this one.
 
-  commands @0 (known :UInt64, waitMs :UInt32) -> (revision :UInt64, commands :List(Command));
+  commands @0 (known :UInt64, waitMs :UInt32) -> (revision :UInt64, commands :List(Command)) $effect(reads);
   # All commands there are now: at most 64. With a known revision, returns when there is a newer one or
   # after waitMs (at most 60,000), then with no commands and the same revision. Since 0.2.
 
-  complete @1 (command :Text, path :Text, prefix :Text) -> (choices :List(CommandChoice));
+  complete @1 (command :Text, path :Text, prefix :Text) -> (choices :List(CommandChoice)) $effect(reads);
   # What a field may be, at most 50. Since 0.2.
 }

@@ -9,6 +9,7 @@
 # `overloaded`, and its text begins with `over-quota.`. A service can forge neither: what it throws
 # arrives as `service: …`.
 
+using Cm = import "command.capnp";
 using Cxx = import "cxx.capnp";
 using Go = import "go.capnp";
 using Java = import "java.capnp";
@@ -180,19 +181,20 @@ struct RemoteAuthStep {
 interface RemoteSessionGateway {
   # What a connection starts with. Holding it grants nothing but the right to try to log in.
 
-  authMethods @0 () -> (methods :List(RemoteAuthMethod));
+  authMethods @0 () -> (methods :List(RemoteAuthMethod)) $Cm.effect(reads);
   # Every kind of RemoteAuthKind, each with its state. Cost: one call. Since 0.1.
 
-  start @1 (request :RemoteAuthStart) -> (flow :RemoteAuthFlow);
+  start @1 (request :RemoteAuthStart) -> (flow :RemoteAuthFlow) $Cm.effect(own);
   # Begins to authenticate. At most four flows of a connection are open at once; the first proof wins.
   # Errors: denied.method-disabled, denied.already-bound, over-quota.flows. Since 0.1.
 
-  guest @2 (requestedProfile :Text, source :Us.LoginSourceMetadata) -> (session :RemoteSession);
+  guest @2 (requestedProfile :Text, source :Us.LoginSourceMetadata) -> (session :RemoteSession)
+      $Cm.effect(own);
   # A session without an account, under the profile policy has set aside for guests.
   # Errors: denied.method-disabled, denied.profile, denied.already-bound. Since 0.1.
 
   anonymous @3 (requestedProfile :Text, source :Us.LoginSourceMetadata)
-      -> (session :RemoteSession);
+      -> (session :RemoteSession) $Cm.effect(own);
   # A session of nobody in particular, likewise. An empty requestedProfile takes the default.
   # Errors: denied.method-disabled, denied.profile, denied.already-bound. Since 0.1.
 }
@@ -200,7 +202,7 @@ interface RemoteSessionGateway {
 interface RemoteAuthFlow {
   # One attempt to authenticate. Dropping it cancels it.
 
-  next @0 (response :Data) -> (step :RemoteAuthStep, done :Bool, session :RemoteSession);
+  next @0 (response :Data) -> (step :RemoteAuthStep, done :Bool, session :RemoteSession) $Cm.effect(own);
   # Answers the previous step and gets the next. An empty first response asks what is wanted; the
   # answer may also be given at once.
   #   password:  the response is the password's UTF-8 bytes, and the session comes back.
@@ -216,7 +218,7 @@ interface RemoteAuthFlow {
   # A wrong proof ends the flow. Errors: denied.credentials, denied.profile, denied.flow,
   # denied.backoff, denied.already-bound. Since 0.1.
 
-  cancel @1 () -> ();
+  cancel @1 () -> () $Cm.effect(own);
   # Ends the attempt. Later calls are denied.flow. Since 0.1.
 }
 
@@ -295,32 +297,32 @@ struct AccountSession {
 interface RemoteSession {
   # The session. It lives as long as its connection, not as long as this reference.
 
-  info @0 () -> (info :Us.SessionInfo);
+  info @0 () -> (info :Us.SessionInfo) $Cm.effect(reads);
   # Errors: denied.stale-session. Since 0.1.
 
-  capSet @1 () -> (caps :RemoteCapSet);
+  capSet @1 () -> (caps :RemoteCapSet) $Cm.effect(reads);
   # The granted bundle. Errors: denied.stale-session. Since 0.1.
 
-  renew @2 (proof :Data, requestedDurationMs :UInt64) -> (session :RemoteSession);
+  renew @2 (proof :Data, requestedDurationMs :UInt64) -> (session :RemoteSession) $Cm.effect(own);
   # Fresh proof for a longer lease: the password, or an SSHSIG blob over the proof transcript with
   # SessionInfo.renewChallenge as its nonce. Never widens the profile; policy caps the duration. This
   # reference ends, the one that comes back replaces it; every other reference stays valid. The proof is worth as
   # much as the one that made the session, or more.
   # Errors: denied.credentials, denied.weak-proof, denied.stale-session. Since 0.1.
 
-  logout @3 () -> (witness :Us.LogWitness);
+  logout @3 () -> (witness :Us.LogWitness) $Cm.effect(own);
   # Ends the session. Every reference that came from it is dead when this returns, and every open call
   # fails with denied.stale-session. The witness is of an account's session only, and of what is on the
   # instance's disk by then: perhaps not yet of this end. Since 0.1.
 
-  reauthenticate @4 (request :RemoteAuthStart) -> (flow :RemoteAuthFlow);
+  reauthenticate @4 (request :RemoteAuthStart) -> (flow :RemoteAuthFlow) $Cm.effect(own);
   # Renewal by a method that takes several steps. The flow's session replaces this reference. Another profile of the
   # account's as requestedProfile raises the session to that, which must have all that this one has, and more: what is
   # open goes on. Errors: as renew, and those of RemoteSessionGateway.start, denied.profile among them;
   # denied.weak-proof already here where the method alone tells.
   # Since 0.1, an addition to the original contract.
 
-  offerUi @5 (host :Ui.RemoteUiHost, service :Text) -> (offer :Ui.RemoteUiOffer);
+  offerUi @5 (host :Ui.RemoteUiHost, service :Text) -> (offer :Ui.RemoteUiOffer) $Cm.effect(own);
   # Lends the service of this name a host, the client's own object, and begins its UiComposer.compose with it. What the
   # service has of it is gone when the offer is withdrawn or dropped, compose has returned, or the session, the capability
   # or `ui` in its profile has ended. At most 8 offers at once.
@@ -328,25 +330,25 @@ interface RemoteSession {
   # denied.transfer (the host is something that the session was given), over-quota.ui-offers, denied.stale-session;
   # `unimplemented`: the service's interface does not extend UiComposer. Since 0.1.
 
-  enrol @6 (key :Data) -> (untilMs :UInt64);
+  enrol @6 (key :Data) -> (untilMs :UInt64) $Cm.effect(own);
   # Hands over the public half of an Ed25519 key in SSH's binary form, once, by which the client comes back when its
   # connection has dropped: `start` with publicKey, the account and this session's profile. Good until untilMs, when the
   # lease ends (milliseconds since 1970; a renewal moves it), for nothing else, and gone with logout and revocation.
   # Errors: denied.method-disabled, denied.already-bound, denied.credentials, denied.stale-session. Since 0.1, an
   # addition to the original contract.
 
-  accountSessions @7 () -> (sessions :List(AccountSession), more :UInt32);
+  accountSessions @7 () -> (sessions :List(AccountSession), more :UInt32) $Cm.effect(reads);
   # The sessions of this session's account, wherever they are: this one, the others, the youngest first, and those whose
   # client may come back. At most 256 of them; more: how many there are beside. Who has no account has none to see.
   # Errors: denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
 
-  endAccountSession @8 (id :Text) -> (ended :UInt32);
+  endAccountSession @8 (id :Text) -> (ended :UInt32) $Cm.effect(own);
   # Ends another session of the account, and takes from its client what it could come back by; with an empty id all
   # others. None of them is there when this returns, and whoever held one is told why. This one is ended by logout.
   # Errors: denied.unknown-name (the account has no other such session: whether somebody else's has that id is not
   # told), denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
 
-  offerSurface @9 (surface :Ui.RemoteUiSurface, service :Text) -> (offer :Ui.RemoteUiOffer);
+  offerSurface @9 (surface :Ui.RemoteUiSurface, service :Text) -> (offer :Ui.RemoteUiOffer) $Cm.effect(own);
   # The same with one pane, which the host has made, and nothing else: UiComposer.draw. Since 0.1, an addition to the
   # original contract.
 }
@@ -354,15 +356,15 @@ interface RemoteSession {
 interface RemoteCapSet {
   # The bundle: what this session was granted, by name.
 
-  list @0 () -> (entries :List(RemoteCapEntry));
+  list @0 () -> (entries :List(RemoteCapEntry)) $Cm.effect(reads);
   # Errors: denied.stale-session. Since 0.1.
 
-  get @1 (name :Text, expectedInterfaceId :UInt64) -> (cap :Capability);
+  get @1 (name :Text, expectedInterfaceId :UInt64) -> (cap :Capability) $Cm.effect(reads);
   # A live reference. Pipelining through `cap` works in every language, because it is declared as a
   # capability. Errors: denied.unknown-name, denied.wrong-interface, denied.revoked-lease,
   # denied.stale-session. Since 0.1.
 
-  schema @2 (interfaceId :UInt64) -> (schema :Data);
+  schema @2 (interfaceId :UInt64) -> (schema :Data) $Cm.effect(reads);
   # The schema of an interface that is in the bundle, and of all it mentions: a serialized message
   # whose root is schema.capnp's CodeGeneratorRequest with its nodes.
   # Errors: denied.unknown-name, denied.stale-session. Since 0.1.

@@ -661,31 +661,31 @@ enum UiRefusal {
 interface RemoteUiHost {
   # What a host lends to one service, for as long as it likes.
 
-  open @0 (spec :UiSurfaceSpec) -> (surface :RemoteUiSurface);
+  open @0 (spec :UiSurfaceSpec) -> (surface :RemoteUiSurface) $Cm.effect(own);
   # A pane. One with this surfaceId that is open is `failed: refused.spec`.
 
-  theme @1 (scope :UiThemeScope, hints :UiThemeHint) -> ();
+  theme @1 (scope :UiThemeScope, hints :UiThemeHint) -> () $Cm.effect(own);
   # A wish. Returns when it has been taken up, or fails with refused.person.
 
-  describe @2 () -> (info :UiHostInfo);
+  describe @2 () -> (info :UiHostInfo) $Cm.effect(reads);
 }
 
 interface RemoteUiSurface {
   # One pane. Dropping it closes it.
 
-  apply @0 (patch :UiPatch) -> (revision :UInt64);
+  apply @0 (patch :UiPatch) -> (revision :UInt64) $Cm.effect(own);
   # All of a patch or nothing of it.
 
-  poll @1 (maxEvents :UInt16, waitMs :UInt32) -> (events :List(UiEvent));
+  poll @1 (maxEvents :UInt16, waitMs :UInt32) -> (events :List(UiEvent)) $Cm.effect(own);
   # Returns when there are events, or none after waitMs (at most 60,000). One call at a time.
 
-  close @2 () -> ();
+  close @2 () -> () $Cm.effect(own);
 
-  persist @3 (what :Persist) -> ();
+  persist @3 (what :Persist) -> () $Cm.effect(own);
   # Asks that the present place or look be kept for this account. The host asks a person; it, not the
   # service, keeps it. Errors: refused.person.
 
-  describe @4 () -> (spec :UiSurfaceSpec, info :UiHostInfo);
+  describe @4 () -> (spec :UiSurfaceSpec, info :UiHostInfo) $Cm.effect(reads);
   # What pane this is: for who was lent one that he did not open.
 
   enum Persist {
@@ -697,10 +697,10 @@ interface RemoteUiSurface {
 interface UiComposer {
   # What a service that composes panes has beside its own methods.
 
-  compose @0 (host :RemoteUiHost) -> ();
+  compose @0 (host :RemoteUiHost) -> () $Cm.effect(own);
   # Begins. Returns when the service has finished; canceling it takes the host back.
 
-  draw @1 (surface :RemoteUiSurface) -> ();
+  draw @1 (surface :RemoteUiSurface) -> () $Cm.effect(own);
   # The same with one pane, which the host has made, and nothing else. `describe` of the surface says which.
 }
 
@@ -729,13 +729,13 @@ struct UiReport {
 interface RemoteUiOffer {
   # A host's hold on what it has lent. Dropping it withdraws.
 
-  withdraw @0 () -> ();
+  withdraw @0 () -> () $Cm.effect(own);
   # Every reference the service has through it is dead when this returns.
 
-  ended @1 () -> (reason :Text);
+  ended @1 () -> (reason :Text) $Cm.effect(reads);
   # Returns when the composition is over, whoever ended it.
 
-  report @2 (report :UiReport) -> ();
+  report @2 (report :UiReport) -> () $Cm.effect(own);
   # At most 20 a second are recorded.
 }
 
@@ -769,8 +769,8 @@ struct UiSaved {
 interface UiSettings {
   # Keeps one account's UiSaved: 64 KiB. Granted by a bundle to the host program, not to services.
 
-  load @0 () -> (saved :UiSaved, version :UInt64);
-  save @1 (saved :UiSaved, version :UInt64) -> (version :UInt64);
+  load @0 () -> (saved :UiSaved, version :UInt64) $Cm.effect(reads);
+  save @1 (saved :UiSaved, version :UInt64) -> (version :UInt64) $Cm.effect(own);
   # Errors: failed when version is not the present one.
-  reset @2 () -> ();
+  reset @2 () -> () $Cm.effect(lasting);
 }

@@ -2,6 +2,7 @@
 # Who a session is, as far as its holder may know. The capability `session` of every bundle is a
 # UserSession; it is served by the session's own worker, so asking costs no other process anything.
 
+using Cm = import "command.capnp";
 using Cxx = import "cxx.capnp";
 using Go = import "go.capnp";
 using Java = import "java.capnp";
@@ -142,6 +143,6 @@ struct SessionInfo {
 interface UserSession {
   # The session, to itself. Grants nothing.
 
-  info @0 () -> (info :SessionInfo);
+  info @0 () -> (info :SessionInfo) $Cm.effect(reads);
   # What RemoteSession.info says. Cost: one call. Since 0.1.
 }

@@ -4,9 +4,14 @@
  */
 #include <capos/capnp-dynamic.h>
 
+#include "admin.capnp-c.h"
+#include "chat.capnp-c.h"
+#include "command.capnp-c.h"
 #include "harness.h"
 #include "manifest.capnp-c.h"
 #include "remote_session.capnp-c.h"
+#include "remote_ui.capnp-c.h"
+#include "system_info.capnp-c.h"
 #include "user_session.capnp-c.h"
 
 TEST(imports_come_along)
@@ -70,6 +75,35 @@ TEST(files_are_written_with_their_comments)
         b.max = 1000;
         CHECK_EQ(capnp_schema_write_file(&remote_session_capnp_schema, &b), CAPNP_E_LIMIT);
         CHECK_EQ(b.len, 0);
+}
+
+/* command.capnp: who has no effect counts as `lasting`, so a method that is forgotten is asked for
+ * in vain. Of what no client calls (the instance's own links) none is needed. */
+TEST(every_method_says_what_it_does)
+{
+        static const struct capnp_schema_file *const files[] = {
+                &admin_capnp_schema,       &chat_capnp_schema,        &command_capnp_schema,
+                &remote_ui_capnp_schema,   &system_info_capnp_schema, &remote_session_capnp_schema,
+                &user_session_capnp_schema};
+        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
+        struct capnp_annotation a;
+        const capnp_decl *d;
+        uint32_t methods = 0;
+
+        CHECK_OK(capnp_schema_new(&s));
+        for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+                CHECK_OK(capnp_schema_add_file(s, files[i]));
+        for (uint32_t i = 0; (d = capnp_schema_at(s, i)); i++)
+                for (uint32_t k = 0; k < capnp_decl_count(d); k++) {
+                        if (capnp_decl_kind(d) != CAPNP_DECL_INTERFACE)
+                                continue;
+                        methods++;
+                        if (capnp_decl_annotation(d, k, UINT64_C(0xc8a77c2f6d0be391), &a))
+                                test_fail(__FILE__, __LINE__, "%s, method %u", capnp_decl_name(d),
+                                          k);
+                        CHECK(a.bits <= COMMAND_EFFECT_LASTING);
+                }
+        CHECK(methods > 60);
 }
 
 TEST(manifest_is_read)

@@ -395,7 +395,10 @@ def described(g):
     equal(d["interface"], "system_info.capnp:SystemInfo")
     equal([m["name"] for m in d["methods"]], ["motd", "version", "uptime"])
     holds("motd() -> (text :Text)" in g.ok("describe", "system_info").out, "no usage")
-    equal(len(g.ok("describe", "system_info", "uptime", "--json").json["methods"]), 1)
+    m, = g.ok("describe", "system_info", "motd", "--json").json["methods"]
+    equal((m["effect"], m["title"]), ("reads", "Message of the day"))
+    holds("Message of the day.\n" in g.ok("describe", "system_info", "motd").out, "no title")
+    holds("(others see it)" in g.ok("describe", "chat", "join").out, "no effect")
     g.error(3, "denied.unknown-name", "describe", "nothing")
     g.error(2, "unknown-method", "describe", "system_info", "nothing")
     g.ok("logout")
