@@ -141,6 +141,23 @@ struct ProviderState {
   # Why the last request to it came to nothing; empty: it did not.
 }
 
+struct LedgerUse {
+  # Something that many share, and how much of it is in use.
+
+  name @0 :Text;
+  # `sessions`; `accounts`, `profiles`: the same, counted by these; `memory`: bytes that sessions may make the instance
+  # hold; `flows`: attempts to log in; `provers`, `fetchers`: processes.
+
+  limit @1 :UInt64;
+  # How much there may be in all. 0: any amount.
+
+  used @2 :UInt64;
+  # How much there is now.
+
+  most @3 :UInt64;
+  # How much there has been at most.
+}
+
 struct Identity {
   # Somebody, as an identity provider has him.
 
@@ -179,13 +196,14 @@ interface Admin {
   status @8 () -> (sessions :UInt32, workers :UInt32, descriptors :UInt32, version :Text,
       address :Text, addresses :List(Text), confinement :Text, layers :List(Text),
       certificateNames :Text, certificateUntilMs :UInt64, revocationsUntilMs :UInt64,
-      authoritiesUntilMs :UInt64, providers :List(ProviderState)) $Cm.effect(reads);
+      authoritiesUntilMs :UInt64, providers :List(ProviderState), ledgers :List(LedgerUse)) $Cm.effect(reads);
   # What the session manager holds: for people, and for tests that count what is left. addresses: where clients
   # connect, `capos://HOST:PORT/#sha256:…` for TLS; address: the first of them. confinement: `basic` or `full`, and
   # which layers of `full` there are: paths, namespaces, users. certificateNames, certificateUntilMs (since 1970):
   # what clients are shown over TLS; empty and 0 without it. revocationsUntilMs: when the first of the lists of
   # revocations has to be followed by another; 0: none has to. authoritiesUntilMs: when the first certificate of an
-  # authority for client certificates is over; 0: there is none. providers: the manifest's identity providers.
+  # authority for client certificates is over; 0: there is none. providers: the manifest's identity providers. ledgers:
+  # what is in use of everything that many share.
 
   auditPath @9 () -> (path :Text) $Cm.effect(reads);
   # Where the audit log is.

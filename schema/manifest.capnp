@@ -186,6 +186,10 @@ struct Profile {
   from @14 :List(Text);
   # Where its sessions come from: as in `admission.allow`, to logins and renewals alike. At most 256; empty: from anywhere
   # that `admission` lets in.
+
+  maxSessions @15 :UInt32 = 0;
+  # Sessions at once with this profile, of whomever. Its accounts share them: who comes late finds less than who came
+  # first, and whoever has none gets one while there is one. 0: any number.
 }
 
 enum Disclosure {
@@ -529,6 +533,11 @@ struct Limits {
 
   unauthenticatedPerSource @4 :UInt32 = 0;
   # Connections without a session of one source. 0: all but an eighth.
+
+  memory @5 :Text;
+  # How much sessions together may make the instance hold, as `"4GiB"`. Each takes, from its login to its end, what its
+  # profile's quota allows it: twice `queued`, and `message`. Accounts share it, and whoever has no account gives way.
+  # Empty: any amount.
 }
 
 struct Addresses {

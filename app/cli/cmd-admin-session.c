@@ -176,6 +176,43 @@ static json_t *status_certificate_json(capnp_question *q)
                          "untilMs", (json_int_t)admin_status_certificate_until_ms(q));
 }
 
+static json_t *status_ledgers_json(capnp_question *q)
+{
+        ledger_use_list l = admin_status_ledgers(q);
+        json_t *list = json_array();
+
+        for (uint32_t i = 0; i < ledger_use_list_len(l); i++) {
+                ledger_use_reader u = ledger_use_list_get(l, i);
+
+                (void)json_array_append_new(list,
+                                            json_pack("{s:o,s:I,s:I,s:I}", "name",
+                                                      cli_json_text(ledger_use_name(u).p), "limit",
+                                                      (json_int_t)ledger_use_limit(u), "used",
+                                                      (json_int_t)ledger_use_used(u), "most",
+                                                      (json_int_t)ledger_use_most(u)));
+        }
+        return list;
+}
+
+enum { LABEL = 9 }; /* the first column of what is printed */
+
+/* What is in use of what many share. */
+static void status_print_ledgers(capnp_question *q)
+{
+        ledger_use_list l = admin_status_ledgers(q);
+
+        for (uint32_t i = 0; i < ledger_use_list_len(l); i++) {
+                ledger_use_reader u = ledger_use_list_get(l, i);
+
+                if (!ledger_use_limit(u))
+                        continue;
+                cli_print_safe(ledger_use_name(u).p);
+                printf("%*s%" PRIu64 " of %" PRIu64 ", at most %" PRIu64 " so far\n",
+                       ledger_use_name(u).len < LABEL ? (int)(LABEL - ledger_use_name(u).len) : 1,
+                       "", ledger_use_used(u), ledger_use_limit(u), ledger_use_most(u));
+        }
+}
+
 static json_t *status_json(capnp_question *q)
 {
         capnp_list all = admin_status_addresses(q);
@@ -192,6 +229,7 @@ static json_t *status_json(capnp_question *q)
                       cli_json_text(admin_status_confinement(q).p), "layers",
                       admin_texts_json(admin_status_layers(q), admin_status_out_layers_at),
                       "certificate", status_certificate_json(q));
+        (void)json_object_set_new(j, "ledgers", status_ledgers_json(q));
         dates_json(j, q);
         return j;
 }
@@ -240,7 +278,7 @@ int cmd_status(struct cli *c)
         printf("\nversion  ");
         cli_print_safe(admin_status_version(q).p);
         status_print_outside(q);
-        printf("\nsessions %" PRIu32 "\nworkers  %" PRIu32 "\n", admin_status_sessions(q),
-               admin_status_workers(q));
+        printf("\nworkers  %" PRIu32 "\n", admin_status_workers(q));
+        status_print_ledgers(q);
         return EXIT_OK;
 }

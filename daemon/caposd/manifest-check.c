@@ -350,6 +350,8 @@ static void check_limits(struct check *c, limits_reader l)
                 check_fault(c, "limits.connections", "too many: at most 4096");
         if (limits_unauthenticated(l) > limits_connections(l))
                 check_fault(c, "limits.unauthenticated", "must not be more than connections");
+        if (limits_memory(l).len)
+                check_size(c, "limits", "memory", limits_memory(l));
         check_duration(c, "limits", "admission", limits_admission(l), &ms);
         if (!limits_idle_workers(l) || limits_idle_workers(l) > IDLE_MAX)
                 check_fault(c, "limits.idleWorkers", "must be 1 to 64");

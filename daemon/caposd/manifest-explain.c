@@ -283,6 +283,8 @@ static void profile_print(manifest_reader m, profile_reader p)
                quota_references(q), daemon_size(quota_queued(q)) / 1024);
         if (profile_accounts(p))
                 printf(", %u sessions an account", quota_sessions_per_account(q));
+        if (profile_max_sessions(p))
+                printf(", %u in all", profile_max_sessions(p));
         puts("");
         for (uint32_t i = 0; i < grant_list_len(profile_bundle(p)); i++)
                 grant_print(m, grant_list_get(profile_bundle(p), i));

@@ -355,6 +355,7 @@ TEST(what_cannot_change_is_named)
                  "limits.unauthenticated limits.idleWorkers "},
                 {"(limits = (admission = \"29s\", unauthenticatedPerSource = 4))",
                  "limits.unauthenticatedPerSource limits.admission "},
+                {"(limits = (memory = \"4GiB\"))", "limits.memory "},
                 {"(profiles = [(name = \"p\")], authentication = (password = false))", ""},
         };
 

@@ -5,6 +5,7 @@
 
 #include "admin.capnp-c.h"
 #include "clock.h"
+#include "flows.h"
 #include "session.h"
 #include "sessiond.h"
 
@@ -40,6 +41,42 @@ static void status_providers(const struct issuers *is, capnp_answer *a)
         }
 }
 
+static uint64_t ledger_limit(const struct sessiond *s, enum ledger_of l)
+{
+        switch (l) {
+        case LEDGER_SESSIONS:
+                return s->policy.max_sessions;
+        case LEDGER_MEMORY:
+                return s->policy.memory_bytes == UINT64_MAX ? 0 : s->policy.memory_bytes;
+        case LEDGER_FLOWS:
+                return flows_limit(&s->policy);
+        case LEDGER_PROVERS:
+                return (uint64_t)LANES * PROVE_AT_ONCE;
+        case LEDGER_FETCHERS:
+                return FETCH_AT_ONCE;
+        case LEDGER_ACCOUNTS:
+        case LEDGER_PROFILES:
+        case LEDGERS:
+                break;
+        }
+        return 0;
+}
+
+static void status_ledgers(const struct sessiond *s, capnp_answer *a)
+{
+        ledger_use_list_builder list = admin_status_results_init_ledgers(a, LEDGERS);
+
+        for (unsigned i = 0; i < LEDGERS; i++) {
+                const struct ledger *l = &s->ledgers.of[i];
+                ledger_use_builder b = ledger_use_list_builder_get(list, i);
+
+                ledger_use_set_name(b, ledger_name(i));
+                ledger_use_set_limit(b, ledger_limit(s, i));
+                ledger_use_set_used(b, l->used);
+                ledger_use_set_most(b, l->most);
+        }
+}
+
 int admin_on_status(void *self, capnp_answer *a)
 {
         struct sessiond *s = self;
@@ -50,5 +87,6 @@ int admin_on_status(void *self, capnp_answer *a)
         admin_status_results_set_version(a, CAPOS_VERSION);
         identity_describe(&s->identity, a);
         status_providers(&s->issuers, a);
+        status_ledgers(s, a);
         return capnp_answer_return(a);
 }

@@ -231,6 +231,8 @@ static void profile_print(const struct explanation *e, const struct policy_profi
                 printf(", %u calls a second", q->calls_per_second);
         if (e->account)
                 printf(", %u sessions of the account", q->sessions_per_account);
+        if (p->max_sessions)
+                printf(", %u of the profile", p->max_sessions);
         puts("");
         for (unsigned i = 0; i < p->ngrants; i++)
                 grant_print(e, p, &p->grants[i]);
@@ -329,9 +331,10 @@ static void json_profile(const struct explanation *e, const struct policy_profil
         printf(",\"leaseMs\":%" PRIu64 ",\"maxLeaseMs\":%" PRIu64, lease_ms(e, p, NULL),
                p->max_lease_ms);
         printf(",\"quota\":{\"references\":%u,\"calls\":%u,\"queuedBytes\":%" PRIu64
-               ",\"messageBytes\":%" PRIu64 ",\"callsPerSecond\":%u,\"sessionsPerAccount\":%u}",
+               ",\"messageBytes\":%" PRIu64 ",\"callsPerSecond\":%u,\"sessionsPerAccount\":%u}"
+               ",\"maxSessions\":%u",
                q->references, q->calls, q->queued_bytes, q->message_bytes, q->calls_per_second,
-               q->sessions_per_account);
+               q->sessions_per_account, p->max_sessions);
         printf(",\"entries\":[");
         for (unsigned i = 0; i < p->ngrants; i++) {
                 fputs(i ? "," : "", stdout);

@@ -30,7 +30,9 @@ struct fetch_job {
         struct fetcher *f;
         capnp_watch *watch;
         capnp_timer *timer;
-        fetch_done *done; /* NULL: nobody wants to know */
+        struct ledger_hold place; /* while it runs */
+        char source[TURNS_KEY];   /* whose it is */
+        fetch_done *done;         /* NULL: nobody wants to know */
         void *arg;
         uint32_t number; /* of its request; 0: waits for its turn */
         int fd;
@@ -44,6 +46,7 @@ static void job_free(struct fetch_job *j)
         if (j->fd >= 0)
                 close(j->fd);
         capnp_i_list_remove(&j->link);
+        ledger_give(&j->place);
         sodium_memzero(&j->q, sizeof(j->q));
         free(j);
 }
@@ -66,7 +69,6 @@ static void job_end(struct fetch_job *j, const struct fetch_reply *reply)
 {
         struct fetcher *f = j->f;
 
-        f->nrunning--;
         if (!reply)
                 daemon_log(LOG_WARNING, "a fetcher gave no answer");
         job_tell(j, reply);
@@ -150,7 +152,6 @@ static void job_run(struct fetch_job *j)
         struct fetcher *f = j->f;
 
         capnp_i_list_append(&f->running, &j->link);
-        f->nrunning++;
         j->number = ++f->last_request;
         if (!j->number)
                 j->number = ++f->last_request;
@@ -187,8 +188,22 @@ static bool fetcher_may(struct fetcher *f)
 
 static void fetcher_turn(struct fetcher *f)
 {
-        while (f->nrunning < FETCH_AT_ONCE && turns_count(&f->waiting) && fetcher_may(f))
-                job_run(CAPNP_I_OF(turns_take(&f->waiting), struct fetch_job, turn));
+        struct ledger *l = &f->s->ledgers.of[LEDGER_FETCHERS];
+
+        while (l->used < FETCH_AT_ONCE && turns_count(&f->waiting) && fetcher_may(f)) {
+                struct fetch_job *j = CAPNP_I_OF(turns_take(&f->waiting), struct fetch_job, turn);
+                const struct ledger_ask q = {.pool = "",
+                                             .owner = j->source,
+                                             .n = 1,
+                                             .all = FETCH_AT_ONCE,
+                                             .limit = FETCH_AT_ONCE,
+                                             .of_one = UINT64_MAX};
+
+                if (ledger_take(l, &q, &j->place))
+                        job_tell(j, NULL); /* there is no memory */
+                else
+                        job_run(j);
+        }
 }
 
 int fetch_start(struct fetcher *f, const struct fetch_request *q, const struct turns_path *path,
@@ -206,6 +221,7 @@ int fetch_start(struct fetcher *f, const struct fetch_request *q, const struct t
         j->arg = arg;
         j->fd = -1;
         j->q = *q;
+        memcpy(j->source, path->key[1], sizeof(j->source) - 1);
         capnp_i_list_init(&j->link);
         r = turns_add(&f->waiting, path, &j->turn, &out);
         if (r) {

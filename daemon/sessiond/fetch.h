@@ -26,7 +26,6 @@ struct fetcher {
         struct sessiond *s;
         struct turns waiting;
         struct capnp_i_list running;
-        unsigned nrunning;
         uint64_t due_ms;    /* when the next would come, were they evenly spaced */
         capnp_timer *again; /* for whoever waits for that */
         uint32_t last_request;

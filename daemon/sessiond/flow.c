@@ -119,6 +119,7 @@ void flow_end(struct flow *f)
         if (f->costs)
                 flow_count(f, f->claim.claimed, false);
         flow_hurry(f);
+        ledger_give(&f->place);
         if (f->waits)
                 fs->ops->waited(fs->arg);
         sodium_memzero(f, sizeof(*f));
@@ -240,7 +241,7 @@ int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const char *
         if (broken) {
                 flow_describe(f, "the store has failed");
                 return flow_over_quota(
-                        f, a, broken == -ENOMEM ? CAPOS_I_QUOTA_MEMORY : CAPOS_I_QUOTA_DISK);
+                        f, a, broken == -ENOMEM ? CAPOS_I_QUOTA_MEMORY : CAPOS_I_QUOTA_DISK, NULL);
         }
 
         flow_refused(f, code, code + strlen(CAPOS_I_DENIED));
@@ -257,13 +258,13 @@ int flow_deny_good(struct flow *f, capnp_answer *a, const char *why)
         return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS, NULL);
 }
 
-int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q)
+int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q, const char *why)
 {
         struct flows *fs = f->of;
 
         flow_refused(f, capos_i_quota_code(q), capos_i_quota_code(q));
         flow_end(f);
-        (void)origin_over_quota(fs->origin, a, q, "try again later");
+        (void)origin_over_quota(fs->origin, a, q, why ? why : "try again later");
         fs->ops->refused(fs->arg);
         return 0;
 }
@@ -407,7 +408,8 @@ static int flow_prove_kept(struct flow *f, capnp_answer *a, capnp_data response)
 
         if (r)
                 return flow_over_quota(
-                        f, a, r == CAPNP_E_LIMIT ? CAPOS_I_QUOTA_PROOFS : CAPOS_I_QUOTA_MEMORY);
+                        f, a, r == CAPNP_E_LIMIT ? CAPOS_I_QUOTA_PROOFS : CAPOS_I_QUOTA_MEMORY,
+                        NULL);
 
         flow_move(f, FLOW_PROVING);
         flow_hurry(f);
@@ -539,7 +541,7 @@ int flow_step(struct flow *f, capnp_answer *a)
         if (r > 0)
                 return flow_deny(f, a, CAPOS_DENIED_FLOW, "too late: connect anew");
         if (r)
-                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY, NULL);
 
         b = admission_next_results_init_step(a);
         remote_auth_step_set_expires_at_ms(b, clock_wall_ms() + flow_left_ms(f));
@@ -583,7 +585,7 @@ void flow_refuse(struct flow *f, enum capos_denial d, const char *why, const cha
 
 void flow_full(struct flow *f)
 {
-        (void)flow_over_quota(f, flow_take_answer(f), CAPOS_I_QUOTA_PROOFS);
+        (void)flow_over_quota(f, flow_take_answer(f), CAPOS_I_QUOTA_PROOFS, NULL);
 }
 
 /* ---- the verdict ---------------------------------------------------------------------------- */
@@ -620,7 +622,7 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
 
         f->answer = NULL;
         if (end != PROVE_VERDICT) {
-                (void)flow_over_quota(f, a, CAPOS_I_QUOTA_PROOFS);
+                (void)flow_over_quota(f, a, CAPOS_I_QUOTA_PROOFS, NULL);
                 return;
         }
         if (v->good != 1)

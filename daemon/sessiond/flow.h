@@ -2,6 +2,7 @@
 #ifndef SESSIOND_FLOW_H
 #define SESSIOND_FLOW_H
 
+#include "ledgers.h"
 #include "method.h"
 #include "patience.h"
 
@@ -39,14 +40,15 @@ struct flow {
         const struct method_ops *method; /* NULL: it has not been looked up yet */
         struct claim claim;
         char tried[129]; /* the account that was claimed, once claim.claimed is whose it was */
-        bool renewal;    /* of a session */
-        bool direct;     /* asked by Admission.renew, not by next */
-        bool stale;      /* the account has changed meanwhile */
-        bool outdated;   /* … or the rules that its proof is judged by */
-        bool unbound;    /* its proof was bound to nothing, whatever its method is */
-        bool alone;      /* the account's other sessions are to end */
-        bool judged;     /* its proof is seen to right now: what the store fails at is for it */
-        bool costs;      /* flow_cost() was called */
+        struct ledger_hold place; /* of a login */
+        bool renewal;             /* of a session */
+        bool direct;              /* asked by Admission.renew, not by next */
+        bool stale;               /* the account has changed meanwhile */
+        bool outdated;            /* … or the rules that its proof is judged by */
+        bool unbound;             /* its proof was bound to nothing, whatever its method is */
+        bool alone;               /* the account's other sessions are to end */
+        bool judged; /* its proof is seen to right now: what the store fails at is for it */
+        bool costs;  /* flow_cost() was called */
         unsigned steps;
         uint64_t until_ms;   /* since the machine started: it has so long */
         capnp_timer *timer;  /* … and is ended then, while it waits for a person */
@@ -125,8 +127,8 @@ void flow_end(struct flow *f);
 int flow_deny(struct flow *f, capnp_answer *a, enum capos_denial d, const char *detail);
 /* A good proof that is to look and to count like a bad one. why: for the record. Takes a. */
 int flow_deny_good(struct flow *f, capnp_answer *a, const char *why);
-/* The same, because there is too much of something. */
-int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q);
+/* The same, because there is too much of something. why: NULL: it may be otherwise later. */
+int flow_over_quota(struct flow *f, capnp_answer *a, enum capos_i_quota q, const char *why);
 
 /* An account's credentials have changed: what is being proved right now does not count. */
 void flows_spoil(struct sessiond *s, const char *account);

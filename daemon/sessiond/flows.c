@@ -67,6 +67,7 @@ void flows_bound(struct flows *fs)
                         flow_refuse(f, CAPOS_DENIED_ALREADY_BOUND, NULL, NULL);
                 else
                         flow_hurry(f); /* its client may find out */
+                ledger_give(&f->place);
         }
 }
 
@@ -209,15 +210,46 @@ static struct flow *flow_new(struct flows *fs)
         return over;
 }
 
+uint64_t flows_limit(const struct policy *p)
+{
+        return (uint64_t)FLOWS * p->max_fresh;
+}
+
+/* A login is one of all that are under way, which sources share. A renewal has its session's place.
+ * NULL; or why there is none, and *ret_quota. */
+static const char *flow_take_place(struct flow *f, enum capos_i_quota *ret_quota)
+{
+        const struct origin *o = f->claim.origin;
+        const uint64_t limit = flows_limit(&o->s->policy);
+        const struct ledger_ask q = {.pool = "",
+                                     .owner = o->source,
+                                     .n = 1,
+                                     .all = limit,
+                                     .limit = limit,
+                                     .of_one = LEDGER_SHARES};
+        int r = ledger_take(&o->s->ledgers.of[LEDGER_FLOWS], &q, &f->place);
+
+        *ret_quota = r < 0 ? CAPOS_I_QUOTA_MEMORY : CAPOS_I_QUOTA_FLOWS;
+        if (r < 0)
+                return "try again later";
+        if (r == LEDGER_FULL_OWNER)
+                return "source: what is left is for others";
+        return r ? "total: try again later" : NULL;
+}
+
 int flows_start(struct flows *fs, capnp_answer *a, const struct session *renewed)
 {
         remote_auth_start_reader q = admission_start_param_request(a);
         struct flow *f = flow_new(fs);
+        enum capos_i_quota quota = CAPOS_I_QUOTA_FLOWS;
+        const char *why = "connection: too many at once";
 
-        if (!f) {
+        if (f)
+                why = renewed ? NULL : flow_take_place(f, &quota);
+        if (why) {
                 origin_attempt(fs->origin, capos_auth_name(remote_auth_start_kind(q)),
-                               capos_i_quota_code(CAPOS_I_QUOTA_FLOWS));
-                return origin_over_quota(fs->origin, a, CAPOS_I_QUOTA_FLOWS, "too many at once");
+                               capos_i_quota_code(quota));
+                return origin_over_quota(fs->origin, a, quota, why);
         }
 
         f->renewal = renewed != NULL;
@@ -288,7 +320,8 @@ int flows_renew(struct flows *fs, capnp_answer *a, const struct session *e)
         if (f->state != FLOW_FREE) {
                 origin_attempt(fs->origin, capos_auth_name(method_of_proof(proof)),
                                capos_i_quota_code(CAPOS_I_QUOTA_FLOWS));
-                return origin_over_quota(fs->origin, a, CAPOS_I_QUOTA_FLOWS, "one renewal at once");
+                return origin_over_quota(fs->origin, a, CAPOS_I_QUOTA_FLOWS,
+                                         "session: one renewal at once");
         }
 
         f->renewal = f->direct = true;

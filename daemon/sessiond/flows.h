@@ -4,6 +4,9 @@
 
 #include "flow.h"
 
+/* How many logins may be under way, on all connections. */
+uint64_t flows_limit(const struct policy *p);
+
 void flows_init(struct flows *fs, const struct origin *o, const struct flow_ops *ops, void *arg);
 /* Ends every flow; nobody hears of them any more. */
 void flows_end(struct flows *fs);

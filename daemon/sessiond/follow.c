@@ -21,6 +21,7 @@
 #include "broker.h"
 #include "methods.h"
 #include "networks.h"
+#include "places.h"
 #include "session.h"
 #include "sessiond.h"
 
@@ -245,6 +246,7 @@ static void session_follow(struct session *e, const struct policy *to)
                 return;
         }
         e->profile = p;
+        places_follow(e);
         if (session_shorten(e, lease_end_ms(p, e->begun_ms, e->asked_ms))) {
                 session_end(e, SESSION_EXPIRY, "expired: policy");
                 free(before);

@@ -149,6 +149,8 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         struct enrolment *n = NULL;
         enum capos_denial d;
         struct session *e, *before;
+        CAPNP_AUTO(place_give) struct place place = {0};
+        struct places_full full;
 
         if (f->enrolment) {
                 d = reconnect_check(ad, f, who.profile, &why, &n);
@@ -162,8 +164,8 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         before = n ? n->session : NULL;
         if (n)
                 reconnect_fill(n, &who);
-        if (places_take(&ad->origin, &who))
-                return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
+        if (places_take(&ad->origin, &who, &place, &full))
+                return flow_over_quota(f, a, full.quota, full.why);
         if (p->newcomer.issuer && oidc_make(s, p))
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS,
                                  "an account cannot be made for this identity");
@@ -171,8 +173,8 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                 return 0;
 
         flow_passed(f);
-        if (session_new(&ad->origin, &who, &e))
-                return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
+        if (session_new(&ad->origin, &who, &place, &e))
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY, NULL);
 
         login_note(f, p->account);
         /* Only now: whoever does not get the new one still has what he had. */
@@ -239,25 +241,27 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                                            .until_ms = login_until(p),
                                            .replaces = p->unbound,
                                            .raises = raise.to != e->profile};
+        CAPNP_AUTO(place_give) struct place place = {0};
+        struct places_full full;
         int r = 0;
 
         if (!login_may_renew(e, f, p, raise.to, a))
                 return 0;
-        if (raise.to != e->profile && places_keep(e, raise.to))
-                return flow_over_quota(f, a, CAPOS_I_QUOTA_SESSIONS);
+        if (raise.to != e->profile && places_change(e, raise.to, &place, &full))
+                return flow_over_quota(f, a, full.quota, full.why);
         if (!login_use_up(ad->origin.s, f, p, a))
                 return 0;
 
         flow_passed(f);
         if (raise.to != e->profile) {
-                r = raise_session(e, &raise);
+                r = raise_session(e, &raise, &place);
                 tally_begin(&ad->tallied, e);
         }
         if (!r)
                 r = session_renew(e, &by);
         if (r) {
                 session_changed(e); /* what it has more, it has */
-                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY);
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY, NULL);
         }
 
         login_note(f, p->account);
@@ -416,13 +420,15 @@ int login_logout(struct admission *ad, capnp_answer *a)
 
 static int enter_make(struct admission *ad, capnp_answer *a, const struct session_who *who)
 {
+        CAPNP_AUTO(place_give) struct place place = {0};
+        struct places_full full = {CAPOS_I_QUOTA_MEMORY, "try again later"};
         struct session *e;
 
-        if (places_take(&ad->origin, who) || session_new(&ad->origin, who, &e)) {
+        if (places_take(&ad->origin, who, &place, &full) ||
+            session_new(&ad->origin, who, &place, &e)) {
                 origin_attempt(&ad->origin, capos_auth_name(who->kind),
-                               capos_i_quota_code(CAPOS_I_QUOTA_SESSIONS));
-                return origin_over_quota(&ad->origin, a, CAPOS_I_QUOTA_SESSIONS,
-                                         places_why(&ad->origin, who));
+                               capos_i_quota_code(full.quota));
+                return origin_over_quota(&ad->origin, a, full.quota, full.why);
         }
 
         origin_attempt(&ad->origin, capos_auth_name(who->kind), "ok");

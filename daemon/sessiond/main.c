@@ -36,6 +36,8 @@ int main(int argc, char **argv)
                 r = sessiond_run(&s);
         if (r)
                 daemon_log(LOG_ERR, "cannot go on: %s", capnp_strerror(r));
-        sessiond_deinit(&s);
+        if (!sessiond_deinit(&s) && !r)
+                return SESSIOND_EXIT_LEDGER;
+
         return r ? 1 : 0;
 }

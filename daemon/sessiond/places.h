@@ -2,6 +2,9 @@
 #ifndef SESSIOND_PLACES_H
 #define SESSIOND_PLACES_H
 
+#include "ledgers.h"
+#include "session-names.h"
+
 #include <capos/capnp-base.h>
 
 struct origin;
@@ -9,16 +12,20 @@ struct policy_profile;
 struct session;
 struct session_who;
 
-/* Asks for a place for somebody's session, before it is made; may end another one for it. 0;
- * CAPNP_E_LIMIT: the account, the source or the way in has as many as it may, or there is no room
- * at all. */
-int places_take(const struct origin *o, const struct session_who *who) CAPNP_MUST_USE;
+/* Which quota is used up, and whose: for people, behind its code. */
+struct places_full {
+        enum capos_i_quota quota;
+        const char *why;
+};
 
-/* Whether one that is there may go on with another profile. 0; CAPNP_E_LIMIT: the account has more
- * than that gives. */
-int places_keep(const struct session *e, const struct policy_profile *to) CAPNP_MUST_USE;
-
-/* Why there was none, for people. */
-const char *places_why(const struct origin *o, const struct session_who *who);
+/* Reserves a place for somebody's session, before it is made; may end another one for it. 0:
+ * *ret_place; CAPNP_E_LIMIT, -ENOMEM: there is none, and *ret_why. */
+int places_take(const struct origin *o, const struct session_who *who, struct place *ret_place,
+                struct places_full *ret_why) CAPNP_MUST_USE;
+/* The same for one that is there, with another profile, in the stead of its own. */
+int places_change(const struct session *e, const struct policy_profile *to, struct place *ret_place,
+                  struct places_full *ret_why) CAPNP_MUST_USE;
+/* Its profile's quota is another one now. */
+void places_follow(struct session *e);
 
 #endif

@@ -189,6 +189,7 @@ static int policy_profiles(struct policy *p, profile_list list)
                 to->server_key_binding = profile_server_key_binding(f);
                 to->service = profile_service(f);
                 to->audit_calls = profile_audit_calls(f);
+                to->max_sessions = profile_max_sessions(f);
                 to->unbound = profile_unbound(f);
                 to->local = profile_local(f);
                 to->elevated = profile_elevated(f);
@@ -251,6 +252,10 @@ static int policy_fill(struct policy *p, manifest_reader m)
         daemon_capacity_find(m, daemon_capacity_fds(), &room);
         p->max_sessions = room.connections;
         p->max_admissions = room.connections + room.unauthenticated;
+        p->max_fresh = room.unauthenticated;
+        p->memory_bytes = daemon_size(limits_memory(manifest_limits(m)));
+        if (!p->memory_bytes)
+                p->memory_bytes = UINT64_MAX;
         p->password = authentication_password(a);
         p->public_key = authentication_public_key(a);
         p->issuers = authentication_oidc(a);

@@ -52,6 +52,7 @@ struct policy_profile {
         struct policy_grant *grants;
         unsigned ngrants;
         uint64_t lease_ms, max_lease_ms;
+        uint32_t max_sessions; /* of all who have it; 0: any number */
         struct policy_quota quota;
         struct strength_demand demand; /* of who logs in to it */
         bool accounts;                 /* may be given to accounts */
@@ -80,6 +81,8 @@ struct policy_rule {
 struct policy {
         uint32_t max_sessions;   /* of all kinds: what there is room for */
         uint32_t max_admissions; /* … of connections, with and without one */
+        uint32_t max_fresh;      /* … without one */
+        uint64_t memory_bytes;   /* that sessions may come to; UINT64_MAX: any number */
         capnp_msg *msg;          /* all texts lie in it */
         void *bytes;
         struct policy_service *services;

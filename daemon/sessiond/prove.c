@@ -30,6 +30,8 @@ struct prove_job {
         struct capnp_i_list link; /* while it runs: lane's running */
         struct prover *p;
         enum prove_lane lane;
+        struct ledger_hold place; /* while it runs */
+        char source[TURNS_KEY];   /* whose it is */
         bool given_up;
         capnp_watch *watch;
         capnp_timer *timer;
@@ -41,6 +43,8 @@ struct prove_job {
         uint32_t len[3], bytes_len;
         uint8_t *bytes; /* the parts, one behind the other; NULL once they were sent */
 };
+
+static const char *const lane_names[LANES] = {[LANE_PASSWORD] = "password", [LANE_KEY] = "key"};
 
 static void job_wipe(struct prove_job *j)
 {
@@ -58,6 +62,7 @@ static void job_free(struct prove_job *j)
         if (j->fd >= 0)
                 close(j->fd);
         capnp_i_list_remove(&j->link);
+        ledger_give(&j->place);
         free(j);
 }
 
@@ -79,7 +84,6 @@ static void job_end(struct prove_job *j, const struct proof_verdict *v)
         struct prover *p = j->p;
         enum prove_lane lane = j->lane;
 
-        p->lanes[lane].nrunning--;
         if (!v)
                 daemon_log(LOG_WARNING, "a prover gave no verdict");
         job_tell(j, v ? PROVE_VERDICT : PROVE_FAILED, v);
@@ -123,7 +127,6 @@ static void job_run(struct prove_job *j)
         struct prover *p = j->p;
 
         capnp_i_list_append(&p->lanes[j->lane].running, &j->link);
-        p->lanes[j->lane].nrunning++;
         j->number = ++p->last_request;
         if (!j->number)
                 j->number = ++p->last_request;
@@ -132,16 +135,30 @@ static void job_run(struct prove_job *j)
         link_send_up(p->s, &(struct packet){.type = PACKET_PROVE, .index = j->number});
 }
 
+static struct ledger_ask job_ask(const struct prove_job *j)
+{
+        return (struct ledger_ask){.pool = lane_names[j->lane],
+                                   .owner = j->source,
+                                   .n = 1,
+                                   .all = UINT64_MAX,
+                                   .limit = PROVE_AT_ONCE,
+                                   .of_one = UINT64_MAX};
+}
+
 static void prover_turn(struct prover *p, enum prove_lane lane)
 {
+        struct ledger *l = &p->s->ledgers.of[LEDGER_PROVERS];
         struct turns_job *t;
 
-        while (p->lanes[lane].nrunning < PROVE_AT_ONCE &&
+        while (ledger_used(l, lane_names[lane]) < PROVE_AT_ONCE &&
                (t = turns_take(&p->lanes[lane].waiting))) {
                 struct prove_job *j = CAPNP_I_OF(t, struct prove_job, turn);
+                const struct ledger_ask q = job_ask(j);
 
                 if (j->given_up)
                         job_tell(j, PROVE_UNTRIED, NULL);
+                else if (ledger_take(l, &q, &j->place))
+                        job_tell(j, PROVE_FAILED, NULL); /* there is no memory */
                 else
                         job_run(j);
         }
@@ -209,6 +226,7 @@ int prover_start(struct prover *p, const struct prove_what *w, struct prove_job 
                                 .done = w->done,
                                 .arg = w->arg,
                                 .fd = -1};
+        memcpy(j->source, w->path.key[1], sizeof(j->source) - 1);
         capnp_i_list_init(&j->link);
         r = job_fill(j, w->parts);
         if (!r)

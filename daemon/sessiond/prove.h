@@ -28,7 +28,6 @@ struct prover {
         struct {
                 struct turns waiting;
                 struct capnp_i_list running;
-                unsigned nrunning;
         } lanes[LANES];
         uint32_t last_request;
 };

@@ -57,7 +57,7 @@ const char *raise_refuses_kind(enum capos_auth kind)
         return kind == CAPOS_AUTH_MTLS ? "a client certificate proves nothing anew" : NULL;
 }
 
-int raise_session(struct session *e, const struct raise *by)
+int raise_session(struct session *e, const struct raise *by, struct place *place)
 {
         const char *from = e->profile->name;
         char detail[CAPOS_AUDIT_TEXT_BYTES];
@@ -66,6 +66,9 @@ int raise_session(struct session *e, const struct raise *by)
         if (r)
                 return r;
 
+        place_give(&e->place);
+        e->place = *place;
+        *place = (struct place){0};
         e->profile = by->to;
         e->by = by->kind;
         e->strength = by->strength;

@@ -20,7 +20,8 @@ struct raise {
 };
 
 /* It has what the other profile grants, and is renewed by what is worth as much as this; the lease
- * is the caller's to renew. 0; -ENOMEM, and nothing has changed. */
-int raise_session(struct session *e, const struct raise *by) CAPNP_MUST_USE;
+ * is the caller's to renew. place: places_change()'s; taken with 0. 0; -ENOMEM, and nothing has
+ * changed. */
+int raise_session(struct session *e, const struct raise *by, struct place *place) CAPNP_MUST_USE;
 
 #endif

@@ -284,6 +284,7 @@ static void session_free(struct session *e)
         free(e->grants);
         capnp_timer_free(e->expiry);
         capnp_timer_free(e->entries);
+        place_give(&e->place);
         sodium_memzero(e, sizeof(*e));
         free(e);
 }
@@ -331,7 +332,8 @@ static void session_name(struct session *e, const struct session_who *who)
                 randombytes_buf(e->challenge, sizeof(e->challenge));
 }
 
-int session_new(const struct origin *o, const struct session_who *who, struct session **ret)
+int session_new(const struct origin *o, const struct session_who *who, struct place *place,
+                struct session **ret)
 {
         struct session *e;
         int r;
@@ -355,6 +357,8 @@ int session_new(const struct origin *o, const struct session_who *who, struct se
                 return r;
         }
 
+        e->place = *place;
+        *place = (struct place){0};
         capnp_i_list_append(&e->s->sessions, &e->link);
         e->s->nsessions++;
         if (who->enrolment)
@@ -532,19 +536,10 @@ static void session_fill_quota(const struct policy_quota *q, session_quota_build
         session_quota_set_calls_per_second(b, q->calls_per_second);
 }
 
-static uint32_t sessions_of_account(const struct session *e)
-{
-        uint32_t n = 0;
-
-        for (struct capnp_i_list *l = e->s->sessions.next; l != &e->s->sessions; l = l->next)
-                n += !strcmp(CAPNP_I_OF(l, struct session, link)->account, e->account);
-        return n;
-}
-
 /* What its worker cannot know; the rest is the worker's to add. */
 static void session_fill_use(const struct session *e, session_info_builder b)
 {
-        uint32_t n = sessions_of_account(e);
+        uint64_t n = ledger_used(&e->s->ledgers.of[LEDGER_ACCOUNTS], e->account);
         quota_use_builder u = quota_use_list_builder_get(session_info_init_use(b, 1), 0);
 
         quota_use_set_name(u, "sessions");

@@ -7,6 +7,7 @@
 #include "dates.h"
 #include "enrolment.h"
 #include "grant.h"
+#include "ledgers.h"
 #include "origin.h"
 #include "policy.h"
 #include "session-names.h"
@@ -47,6 +48,7 @@ struct session {
         struct sessiond *s;
         struct capnp_i_list link;
         const struct origin *origin;   /* outlives it */
+        struct place place;            /* what it takes of the instance */
         const struct session_ops *ops; /* NULL: nobody holds it */
         void *arg;
         const struct policy_profile *profile;
@@ -110,8 +112,8 @@ struct session_renewal {
 
 /* What a session is counted as. */
 enum conn_class session_class(const char *account, enum capos_auth kind);
-/* Makes a session, in a place that is free (places_take()). 0; -ENOMEM. */
-int session_new(const struct origin *o, const struct session_who *who,
+/* Makes a session. place: places_take()'s; taken with 0. 0; -ENOMEM. */
+int session_new(const struct origin *o, const struct session_who *who, struct place *place,
                 struct session **ret) CAPNP_MUST_USE;
 /* Who is told what happens to it. */
 void session_bind(struct session *e, const struct session_ops *ops, void *arg);

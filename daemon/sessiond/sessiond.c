@@ -214,6 +214,7 @@ int sessiond_init(struct sessiond *s)
         capnp_i_list_init(&s->enrolments);
         capnp_i_list_init(&s->patient);
         randombytes_buf(s->boot_secret, sizeof(s->boot_secret));
+        ledgers_init(&s->ledgers);
         throttle_init(&s->throttle);
 
         r = capnp_vat_new(&s->vat);
@@ -258,20 +259,26 @@ int sessiond_run(struct sessiond *s)
         return r ? r : s->failed;
 }
 
-/* Everything has ended: nothing is left of what workers and services have brought. */
-static void sessiond_settle(const struct sessiond *s)
+/* Everything has ended: whether nothing is left of what workers and services have brought, and of
+ * what many share. */
+static bool sessiond_settle(const struct sessiond *s)
 {
         while (capnp_rpc_step(s->vat))
                 ;
-        if (capnp_vat_held_bytes(s->vat))
-                daemon_log(LOG_ERR, "ledger: %llu bytes were not given back",
-                           (unsigned long long)capnp_vat_held_bytes(s->vat));
+        if (!capnp_vat_held_bytes(s->vat))
+                return ledgers_end(&s->ledgers);
+
+        daemon_log(LOG_ERR, "ledger: %llu bytes were not given back",
+                   (unsigned long long)capnp_vat_held_bytes(s->vat));
+        return false;
 }
 
-void sessiond_deinit(struct sessiond *s)
+bool sessiond_deinit(struct sessiond *s)
 {
+        bool all;
+
         if (!s->vat)
-                return;
+                return true;
 
         arrivals_forget(s);
         if (s->audit.log.fd >= 0)
@@ -293,9 +300,10 @@ void sessiond_deinit(struct sessiond *s)
         daemon_link_deinit(&s->gate);
         if (s->audit.log.fd >= 0)
                 audit_deinit(&s->audit);
-        sessiond_settle(s);
+        all = sessiond_settle(s);
         s->vat = capnp_vat_free(s->vat);
         store_deinit(&s->store);
         policy_deinit(&s->policy);
         sodium_memzero(s, sizeof(*s));
+        return all;
 }

@@ -15,6 +15,7 @@
 #include "fetch.h"
 #include "identity.h"
 #include "issuers.h"
+#include "ledgers.h"
 #include "policy.h"
 #include "prove.h"
 #include "recheck.h"
@@ -38,6 +39,7 @@ struct sessiond {
         struct reload reload;
         struct store store;
         struct audit audit;
+        struct ledgers ledgers;
         struct prover prover;
         struct fetcher fetcher;
         struct issuers issuers; /* identity providers */
@@ -71,6 +73,9 @@ struct sessiond {
 int sessiond_init(struct sessiond *s) CAPNP_MUST_USE;
 /* Says READY and serves until caposd has gone. 0, or -errno. */
 int sessiond_run(struct sessiond *s) CAPNP_MUST_USE;
-void sessiond_deinit(struct sessiond *s);
+/* Whether all that was in use has been given back. */
+bool sessiond_deinit(struct sessiond *s);
+
+enum { SESSIOND_EXIT_LEDGER = 13 }; /* something was not: a fault of ours, and the log has it */
 
 #endif

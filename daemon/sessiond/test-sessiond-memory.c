@@ -39,6 +39,8 @@ static void begin(char *dir)
         s.policy.anonymous = (struct policy_entry){
                 .profile = &profile, .max_sessions = 4, .max_sessions_of_one = 4};
         s.policy.max_sessions = 4;
+        s.policy.memory_bytes = UINT64_MAX;
+        ledgers_init(&s.ledgers);
         s.policy.admission_ms = 60000;
         CHECK_OK(capnp_vat_new(&s.vat));
         prover_init(&s.prover, &s);
@@ -56,6 +58,7 @@ static void finish(const char *dir)
         prover_deinit(&s.prover);
         audit_deinit(&s.audit);
         s.vat = capnp_vat_free(s.vat);
+        CHECK(ledgers_end(&s.ledgers));
         store_deinit(&s.store);
         for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
                 (void)unlink(files[i]);
@@ -80,10 +83,13 @@ static struct session *session_make(struct admission **ret_ad)
         const struct session_who who = {
                 .account = "", .credential = "", .kind = CAPOS_AUTH_ANONYMOUS, .profile = &profile};
         const struct packet event = {.type = PACKET_EVENT, .event = 7};
+        struct places_full full;
+        struct place place;
         struct session *e;
 
         CHECK_OK(dispatch_open(&s, &event, ignore, ret_ad));
-        CHECK_OK(session_new(&(*ret_ad)->origin, &who, &e));
+        CHECK_OK(places_take(&(*ret_ad)->origin, &who, &place, &full));
+        CHECK_OK(session_new(&(*ret_ad)->origin, &who, &place, &e));
         admission_bind(*ret_ad, e);
         return e;
 }
@@ -142,6 +148,8 @@ TEST(coming_back_without_memory)
                 struct enrolment at = {.profile = &profile, .account = "ada"};
                 struct admission *ad, *again;
                 struct session *e, *back;
+                struct place place = {0};
+                struct places_full full;
                 int r;
 
                 begin(dir);
@@ -155,10 +163,11 @@ TEST(coming_back_without_memory)
 
                 test_fail_alloc_at(n);
                 reconnect_fill(e->enrolment, &who);
-                r = places_take(&again->origin, &who);
+                r = places_take(&again->origin, &who, &place, &full);
                 if (!r)
-                        r = session_new(&again->origin, &who, &back);
+                        r = session_new(&again->origin, &who, &place, &back);
                 test_fail_alloc_at(0);
+                place_give(&place);
                 if (r) {
                         CHECK(ad->session == e && e->enrolment->session == e);
                         CHECK_EQ(s.nsessions, 1);

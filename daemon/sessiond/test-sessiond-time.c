@@ -116,7 +116,9 @@ static void begin(void)
         capnp_i_list_init(&s.checks);
         capnp_i_list_init(&s.patient);
         throttle_init(&s.throttle);
-        s.policy.max_sessions = s.policy.max_admissions = CONNS;
+        s.policy.max_sessions = s.policy.max_admissions = s.policy.max_fresh = CONNS;
+        s.policy.memory_bytes = UINT64_MAX;
+        ledgers_init(&s.ledgers);
         s.policy.admission_ms = ADMISSION_MS;
         s.policy.profiles = &profile;
         s.policy.nprofiles = 1;
@@ -164,6 +166,7 @@ static void finish(void)
         close(gate);
         audit_deinit(&s.audit);
         s.vat = capnp_vat_free(s.vat);
+        CHECK(ledgers_end(&s.ledgers));
         store_deinit(&s.store);
         capnp_msg_free(manifest);
         for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
@@ -389,6 +392,7 @@ TEST(a_renewal_ends_too)
                                         .kind = CAPOS_AUTH_OIDC_PKCE,
                                         .strength = STRENGTH_ASSERTED,
                                         .profile = &profile};
+        struct place place = {0};
         struct session *e;
         struct client *c;
         uint32_t flow;
@@ -396,7 +400,7 @@ TEST(a_renewal_ends_too)
         begin();
         c = client_new(1);
         turns(3);
-        CHECK_OK(session_new(&c->ad->origin, &who, &e));
+        CHECK_OK(session_new(&c->ad->origin, &who, &place, &e));
         admission_bind(c->ad, e);
         for (unsigned i = 0; i < 2; i++) {
                 flow = flow_begin(c, true);
@@ -420,6 +424,7 @@ TEST(a_session_leaves_no_login_waiting)
                                         .kind = CAPOS_AUTH_OIDC_PKCE,
                                         .strength = STRENGTH_ASSERTED,
                                         .profile = &profile};
+        struct place place = {0};
         struct session *e;
         struct client *c;
         capnp_question *q;
@@ -435,7 +440,7 @@ TEST(a_session_leaves_no_login_waiting)
         capnp_question_send(q, NULL, NULL);
         turns(3);
         CHECK_EQ(c->ad->flows.all[1].state, FLOW_WAITING);
-        CHECK_OK(session_new(&c->ad->origin, &who, &e));
+        CHECK_OK(session_new(&c->ad->origin, &who, &place, &e));
         admission_bind(c->ad, e);
         CHECK_EQ(waiting(), 0);
         CHECK_EQ(capnp_question_wait(q), CAPNP_E_EXCEPTION);
@@ -479,10 +484,11 @@ static struct session *session_until(struct client *c, uint64_t made_ms, uint64_
                                         .strength = STRENGTH_PASSWORD,
                                         .profile = &profile,
                                         .dates = {.made_ms = made_ms, .account_ms = account_ms}};
+        struct place place = {0};
         struct session *e;
 
         turns(3);
-        CHECK_OK(session_new(&c->ad->origin, &who, &e));
+        CHECK_OK(session_new(&c->ad->origin, &who, &place, &e));
         admission_bind(c->ad, e);
         return e;
 }

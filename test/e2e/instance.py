@@ -280,7 +280,7 @@ class Instance:
             wrong.append("a sanitizer has reported: " + self.log_text()[-3000:])
         if "a worker ended with exit code 13" in self.log_text():
             wrong.append("a session has not given back all of its quotas (WORKER_EXIT_LEDGER)")
-        if "bytes were not given back" in self.log_text():
+        if "were not given back" in self.log_text():
             wrong.append("a ledger is not zero at the end: " + self.log_text()[-1000:])
         self.process = None
         return wrong

@@ -253,5 +253,10 @@ class Admin:
         return {"sessions": r.uint(0, 32), "workers": r.uint(32, 32),
                 "descriptors": r.uint(64, 32)}
 
+    def ledgers(self):
+        """{name: (limit, used, most)} of what many share."""
+        rows = self.ref.call(8).content.ptr(7)
+        return {text(r.ptr(0)): (r.uint(0, 64), r.uint(64, 64), r.uint(128, 64)) for r in rows}
+
     def audit_path(self):
         return text(self.ref.call(9).content.ptr(0))

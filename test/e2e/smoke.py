@@ -238,7 +238,7 @@ QUOTAS = {
     "bytes": ("get() of a name longer than a message may be", Smoke.too_long),
     "calls": "it needs a service that does not answer: test/e2e/reload.py",
     "proofs": "it needs more proofs at once than provers: daemon/sessiond/test-sessiond-proof.c",
-    "memory": "it needs an instance without memory: lib/session/session-names.c has the code",
+    "memory": "it needs an instance whose memory is used up: test/e2e/shares.py",
     "sockets": "it needs an instance without descriptors: daemon/sessiond/test-sessiond.c",
     "disk": "it needs a full disk: test/attack/audit.py",
     "reports": "no client sees it: daemon/worker/test-worker-grant.c",

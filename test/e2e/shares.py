@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+"""shares: what many people share of an instance: reached exactly, refused by one past, given back.
+
+Why: one who comes first must not be able to leave nothing to those who come after him, and what an
+end leaves behind is missing for ever. So each pool (an account's sessions, a profile's, the
+instance's; the bytes that sessions may make it hold; attempts to log in) is filled by one after the
+other, each taking all that he gets, and the numbers are those of the table in
+doc/design/limits.md; what is refused says which pool and whose; and after a logout, a connection
+that is closed and a client that is killed as many get in as before. In the end the session manager
+has nothing in use, by its own word.
+
+usage: shares.py
+"""
+import os
+import signal
+import socket
+import sys
+import time
+
+import instance
+import sessionlib as s
+from sessionlib import Failed, Refused
+
+SCRIPT = "e2e-shares"
+NAMES = ["ada", "bob", "cleo", "dan"]
+HALL, SIXTEEN = 16, [8, 2, 1, 1]  # what each of four finds, one after the other
+MIB = 1 << 20
+MEMORY, EACH, WIDER = 12 * MIB, 3 * MIB, 6 * MIB
+FRESH, FLOWS = 8, [16, 5, 2, 1]  # places, and of four times as many attempts
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+def refused(act, code, words):
+    """The refusal says which ledger, and then whose."""
+    try:
+        act()
+    except Refused as e:
+        expect((e.kind, e.code), ("overloaded", code), "a refusal")
+        if not e.reason.partition(f"{code}: ")[2].startswith(words):
+            raise Failed(f"{words} was expected to be said: {e.reason}") from None
+        return
+    raise Failed(f"one more than there may be was taken, {code}: {words} was expected")
+
+
+def connect_from(target, source):
+    """From another address of this machine: a source of its own."""
+    peer = target.connect()
+    address = peer.sock.getpeername()
+    peer.sock.close()
+    peer.sock = socket.create_connection(address, s.WAIT_S, (source, 0))
+    return peer
+
+
+class Cases:
+    def __init__(self, target):
+        self.target = target
+
+    def login(self, name):
+        peer = self.target.connect()
+        try:
+            return peer, peer.password(name, instance.SECRET)
+        except Refused:
+            peer.close()
+            raise
+
+    def fill(self, name):
+        """All that one gets."""
+        got = []
+        while True:
+            try:
+                got.append(self.login(name))
+            except Refused as e:
+                if not e.code.startswith("over-quota."):
+                    raise
+                return got
+
+    def ledgers(self):
+        admin = self.target.admin()
+        try:
+            return {name: used for name, (_, used, _) in admin.ledgers().items()}
+        finally:
+            admin.close()
+
+    def used(self, ledger):
+        return self.ledgers()[ledger]
+
+    def nothing_in_use(self):
+        instance.until(lambda: not any(self.ledgers().values()),
+                       lambda: f"ledgers at zero: {self.ledgers()}")
+
+    def end(self, sessions, how):
+        """Some of each way there is."""
+        for i, (peer, session) in enumerate(sessions):
+            if how == "logout" or (how == "both" and i % 2):
+                session.call(3)
+            peer.close()
+
+    def again(self, act, what):
+        """Somebody else's end is seen a moment later."""
+        def tried():
+            try:
+                return act()
+            except Refused as e:
+                if e.code.startswith("over-quota."):
+                    return None
+                raise
+        return instance.until(tried, what)
+
+    def profile(self):
+        """Four accounts, one after the other, each with all that it gets: and again after each end."""
+        for how in ("logout", "close", "both"):
+            got = [self.fill(name) for name in NAMES]
+            expect([len(g) for g in got], SIXTEEN, "sessions that each account finds")
+            refused(lambda: self.login("ada"), "over-quota.sessions", "profile: what is left")
+            refused(lambda: self.login("bob"), "over-quota.sessions", "profile: what is left")
+            for g in got:
+                self.end(g, how)
+            self.nothing_in_use()
+
+    def equals(self):
+        """Two who take one in turn come to the same; three likewise."""
+        for n, wanted in ((2, [4, 4]), (3, [3, 3, 2]), (4, [2, 2, 2, 2])):
+            got, going = [[] for _ in range(n)], set(range(n))
+            while going:
+                for i in sorted(going):
+                    try:
+                        got[i].append(self.login(NAMES[i]))
+                    except Refused as e:
+                        expect(e.code, "over-quota.sessions", "why not")
+                        going.remove(i)
+            expect([len(g) for g in got], wanted, f"sessions of {n} equals")
+            for g in got:
+                self.end(g, "both")
+            self.nothing_in_use()
+
+    def whole(self):
+        """A pool that is small: one who is alone may have it whole, and there is no more than that."""
+        got = self.fill("few")
+        expect(len(got), 2, "sessions of the profile")
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        got.pop()[1].call(3)
+        got.append(self.again(lambda: self.login("few"), "a place after a logout"))
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        got.pop()[0].close()
+        got.append(self.again(lambda: self.login("few"), "a place after a disconnect"))
+        self.end(got, "both")
+        self.nothing_in_use()
+
+    def account(self):
+        got = [self.login("narrow") for _ in range(3)]
+        refused(lambda: self.login("narrow"), "over-quota.sessions", "account: it has as many")
+        self.end(got, "both")
+        self.nothing_in_use()
+
+    def killed(self):
+        """A client in a process of its own has all of a pool, and is killed."""
+        readable, writable = os.pipe()
+        child = os.fork()
+        if not child:
+            try:
+                got = self.fill("few")
+                os.write(writable, bytes([len(got)]))
+                time.sleep(60)
+            finally:
+                os._exit(1)
+        os.close(writable)
+        expect(os.read(readable, 1), b"\x02", "sessions of the client")
+        os.close(readable)
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        got = [self.again(lambda: self.login("few"), "a place after SIGKILL") for _ in range(2)]
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        self.end(got, "both")
+        self.nothing_in_use()
+
+    def flows(self):
+        """Attempts to log in, by four sources; a cancelled one, and one whose connection goes."""
+        peers, found = [], []
+        for i in range(len(FLOWS)):
+            found.append(0)
+            while True:
+                peer = connect_from(self.target, f"127.0.0.{i + 2}")
+                gateway = peer.gateway()
+                try:
+                    for _ in range(4):
+                        peer.last = peer.flow(s.PASSWORD, "ada", gateway=gateway)
+                        found[i] += 1
+                except Refused as e:
+                    expect(e.code, "over-quota.flows", "why not")
+                    if "source: what is left" not in e.reason:
+                        raise Failed(f"the source was expected to be said: {e.reason}") from None
+                    peers.append(peer)
+                    break
+                peers.append(peer)
+            if found[i] % 4 == 0:  # the last connection has none: its place is wanted
+                peers.pop().close()
+        expect(found, FLOWS, "attempts of each source")
+        expect(self.used("flows"), sum(FLOWS), "attempts by the session manager's count")
+        for peer in peers:
+            peer.close()
+        self.nothing_in_use()
+        peer = self.target.connect()
+        gateway = peer.gateway()
+        for _ in range(4):
+            peer.flow(s.PASSWORD, "ada", gateway=gateway)
+        refused(lambda: peer.flow(s.PASSWORD, "ada", gateway=gateway), "over-quota.flows",
+                "connection: too many")
+        peer.close()
+        self.nothing_in_use()
+
+
+class Memory(Cases):
+    def bytes(self):
+        """Each session reserves what its quota lets it queue, both ways, and one message."""
+        got = self.fill("ada")
+        expect(len(got), MEMORY // EACH, "sessions that there is memory for")
+        refused(lambda: self.login("ada"), "over-quota.memory", "total: ")
+        expect(self.used("memory"), MEMORY, "bytes")
+        got.pop()[1].call(3)
+        got.append(self.again(lambda: self.login("ada"), "room after a logout"))
+        self.end(got, "both")
+        self.nothing_in_use()
+
+    def shared(self):
+        """Two accounts: the second has what it asks for first, and then what is left is for others."""
+        ada = [self.login("ada") for _ in range(2)]
+        bob = [self.login("bob")]
+        refused(lambda: self.login("ada"), "over-quota.memory", "account: what is left")
+        refused(lambda: self.login("bob"), "over-quota.memory", "account: what is left")
+        self.end(ada + bob, "both")
+        self.nothing_in_use()
+
+    def gives_way(self):
+        """Who has no account makes room for who has one, and not the other way round."""
+        visitors = []
+        for _ in range(3):
+            peer = self.target.connect()
+            visitors.append((peer, peer.anonymous()))
+        expect(self.used("memory"), 3 * EACH, "bytes of three")
+        got = self.fill("ada")
+        expect(len(got), MEMORY // EACH, "sessions of the account")
+        peer = self.target.connect()
+        refused(peer.anonymous, "over-quota.memory", "total: ")
+        peer.close()
+        self.end(got, "both")
+        for peer, _ in visitors:
+            peer.close()
+        self.nothing_in_use()
+
+    def reload(self):
+        """Quotas that become wider and narrower count from then on, for who is there as well."""
+        got = [self.login("ada"), self.login("ada")]
+        self.target.changed(memory_manifest(WIDER))
+        expect(self.used("memory"), 2 * WIDER, "bytes by the wider quota")
+        refused(lambda: self.login("ada"), "over-quota.memory", "total: ")
+        self.target.changed(memory_manifest(EACH))
+        expect(self.used("memory"), 2 * EACH, "bytes by the narrower quota")
+        got += [self.login("ada"), self.login("ada")]
+        refused(lambda: self.login("ada"), "over-quota.memory", "total: ")
+        self.end(got, "both")
+        self.nothing_in_use()
+
+
+class Users(Cases):
+    """Sources that are parties: users of this machine, which only the superuser can be."""
+
+    def visit(self, uid, name):
+        readable, writable = os.pipe()
+        back, go = os.pipe()
+        child = os.fork()
+        if not child:
+            try:
+                os.setgroups([])
+                os.setresgid(uid, uid, uid)
+                os.setresuid(uid, uid, uid)
+                got = self.fill(name)
+                os.write(writable, bytes([len(got)]))
+                os.read(back, 1)
+            finally:
+                os._exit(0)
+        os.close(writable)
+        n = os.read(readable, 1)
+        os.close(readable)
+        return n[0] if n else -1, child, go
+
+    @instance.needs_root
+    def places(self):
+        """The instance's own places, of accounts without any other bound."""
+        visits = [self.visit(20001 + i, name) for i, name in enumerate(NAMES)]
+        for _, child, go in visits:
+            os.write(go, b"x")
+            os.waitpid(child, 0)
+        expect([v[0] for v in visits], SIXTEEN, "places that each user of the machine finds")
+        self.nothing_in_use()
+
+
+def memory_manifest(each):
+    quota = {"queued": f'"{each // 3}B"', "message": f'"{each // 3}B"'}
+    room = instance.profile("room", ["session", "system_info"], **quota)
+    visitor = instance.profile("visitor", ["session", "system_info"], **quota)
+    return instance.manifest(profiles=[room, visitor], anonymous="visitor",
+                             limits=f'memory = "{MEMORY}B"')
+
+
+def shared_profile(name, most, accounts=64):
+    text = instance.profile(name, ["session", "system_info"], sessionsPerAccount=accounts)
+    return text[:-1] + f", maxSessions = {most})"
+
+
+def run_profiles():
+    text = instance.manifest(profiles=[shared_profile("hall", HALL), shared_profile("few", 2),
+                                       shared_profile("narrow", 0, 3)],
+                             limits=f"unauthenticated = {FRESH}")
+    with instance.Instance(text) as target:
+        for name in NAMES:
+            target.add_user(name, ["hall"])
+        target.add_user("few", ["few"])
+        target.add_user("narrow", ["narrow"])
+        cases = Cases(target)
+        return instance.run_cases(SCRIPT, [
+            ("a profile's sessions, by one after the other", cases.profile),
+            ("… by equals", cases.equals),
+            ("… a few of them", cases.whole),
+            ("… after a client was killed", cases.killed),
+            ("an account's sessions", cases.account),
+            ("attempts to log in", cases.flows)])
+
+
+def run_memory():
+    with instance.Instance(memory_manifest(EACH)) as target:
+        for name in NAMES[:2]:
+            target.add_user(name, ["room"])
+        cases = Memory(target)
+        return instance.run_cases(SCRIPT, [
+            ("bytes of all sessions", cases.bytes),
+            ("… shared by accounts", cases.shared),
+            ("… who gives way", cases.gives_way),
+            ("… by another manifest", cases.reload)])
+
+
+def run_users():
+    text = instance.manifest(profiles=[shared_profile("any", 0)],
+                             limits=f"connections = {HALL}, unauthenticated = {FRESH}")
+    with instance.Instance(text) as target:
+        for name in NAMES:
+            target.add_user(name, ["any"])
+        cases = Users(target)
+        return instance.run_cases(SCRIPT, [("the instance's places, by users", cases.places)])
+
+
+def main():
+    return run_profiles() | run_memory() | run_users()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
