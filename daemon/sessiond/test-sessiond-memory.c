@@ -196,6 +196,7 @@ TEST(a_renewal_without_memory)
 
         begin(dir);
         e = session_make(&ad);
+        memcpy(e->credential, by.credential, strlen(by.credential) + 1);
         expires_ms = e->expires_ms;
         test_fail_alloc_at(1);
         CHECK_EQ(session_renew(e, &by), -ENOMEM);
