@@ -97,9 +97,13 @@ static void ways_of_keys(struct explain *x)
         if (x->supposed)
                 (void)way_add(x, "a key of its own", NULL, NULL);
         for (unsigned i = 0; i < a->n; i++) {
+                struct explain_way *w;
+
                 (void)snprintf(by, sizeof(by), "a key that authority %s has certified for it",
                                a->name[i]);
-                (void)way_add(x, by, a->profile[i], NULL);
+                w = way_add(x, by, a->profile[i], NULL);
+                if (w)
+                        memcpy(w->who.authority, a->fingerprint[i], sizeof(w->who.authority));
         }
 }
 
@@ -273,7 +277,7 @@ static void way_decide(struct explain *x, struct explain_way *w)
 
         w->strength = strength_made(&w->c.proof);
         why = broker_shut(&door, clock_wall_ms());
-        if (!why && w->who.credential[0] &&
+        if (!why && (w->who.credential[0] || w->who.authority[0]) &&
             credential_judge(&x->origin, w->who.credential, &w->who, &why))
                 x->failed = -EIO;
         w->c.only = w->who.profile;

@@ -27,6 +27,8 @@ BOUND = 64 * 1024
 NONCES = 2000
 OWN_ENDS = 1000  # each of which was a record
 END_ACCOUNT_SESSION = s.ordinal("remote_session", "endAccountSession")
+CALLS = 100  # fewer than are recorded at once
+REPORTED_S = 2  # a worker tells of them within one
 A_CONNECTION = 50  # fewer than a connection is closed after
 
 
@@ -199,6 +201,49 @@ def full_disk():
     return "sessiond"
 
 
+def calls(peer, info, times):
+    """Calls, more than one under way; each has to be answered."""
+    for _ in range(times // 10):
+        for question in [info.send(0) for _ in range(10)]:
+            peer.wait(question)
+
+
+def full_disk_and_each_call():
+    """A profile whose calls are recorded one by one (`auditCalls`): while there is no room they go on,
+    and are a number afterwards."""
+    each = instance.profile("each", ["session", "system_info"]).replace("(name =", "(auditCalls = true, name =", 1)
+    target = a.Target(instance.manifest(profiles=[each]))
+    disk = SmallDisk(target)
+
+    def of_calls():
+        return [r for r in records(target) if r["what"] == "call"]
+    try:
+        with target:
+            target.add_user("each", ["each"])
+            peer, _, caps = target.login("each")
+            info = s.get(caps, "system_info", s.SYSTEM_INFO)
+            calls(peer, info, CALLS)
+            instance.until(lambda: len(of_calls()) == CALLS, "a record for each call", 30)
+            disk.fill()
+            instance.until(lambda: refused_for_room(target), "the refusal", 30)
+            calls(peer, info, CALLS)
+            time.sleep(REPORTED_S)
+            if len(of_calls()) != CALLS:
+                raise a.Failed(f"{len(of_calls()) - CALLS} records of what is left of the disk")
+            disk.empty()
+            instance.until(lambda: not refused_for_room(target), "room", 30)
+            calls(peer, info, CALLS)
+            instance.until(lambda: len(of_calls()) >= 2 * CALLS, "a record for each call again", 30)
+            peer.close()
+            target.settled()
+            target.capos("audit", "verify", target.state)
+        if sum(int(r["times"]) for r in of_calls()) != 3 * CALLS:
+            raise a.Failed(f"of {3 * CALLS} calls: {of_calls()}")
+    finally:
+        disk.end()
+    return "sessiond"
+
+
 # ---- at rest -----------------------------------------------------------------------------------
 
 def stop_orderly(target):
@@ -343,7 +388,8 @@ def tries(target):
             "A9": lambda: restarted(cut, "cut"),
             "A10": refused_files,
             "A11": instance.needs_root(full_disk),
-            "A12": missing_segments}
+            "A12": missing_segments,
+            "A13": instance.needs_root(full_disk_and_each_call)}
     return rows
 
 

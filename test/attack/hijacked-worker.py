@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""hijacked-worker: sixty tries of a worker that has been taken over.
+"""hijacked-worker: seventy tries of a worker that has been taken over.
 
 Why: a worker reads hostile bytes, so one day one of them is the intruder's. What he has then is what
 the process has: two sockets and a list of system calls. The payload here is led by its own client
 (hijack.c), inside the real sandbox, and every try names who must stop it. What is allowed is tried,
 too: a test in which everything fails would show nothing.
 """
+import re
 import struct
 import sys
 import time
@@ -21,6 +22,9 @@ ANONYMOUS, GUEST = 7, 6
 METHODS, START, NEXT, CANCEL, ENTER, OPEN, SCHEMA, RENEW, LOGOUT, WATCH, REPORT, SECURED = range(12)
 TALLY = 13
 SIGKILL = 9
+WARDEN = "warden"  # whose profile has the facet `sessions` of `admin`, and these of its calls
+ADMIN_SESSIONS = [s.ordinal("admin", name) for name in ("sessionList", "sessionRevoke", "status")]
+ADMIN_CALLS = s.ordinal("admin", "auditRead")  # the last one
 UPTIME = 2
 
 
@@ -443,6 +447,39 @@ def beyond_what_was_granted(k):
     return "service end"
 
 
+def logged_in(k, name):
+    """It has heard the password of an account, as every worker does."""
+    _, m = k.admission(START, start_params(name))
+    why, _ = k.admission(NEXT, next_params(m.content.uint(0, 32), instance.SECRET.encode()))
+    if why:
+        raise a.Failed(f"a good password was refused: {why}")
+
+
+def admin_of_others(k):
+    """By its name and interface, by its own session; and as another name."""
+    logged_in(k, "alice")
+    says("denied.wrong-interface", k.admission(OPEN, s.Struct(struct.pack("<Q", s.ADMIN), ["session"])))
+    return says("denied.unknown-name", k.admission(OPEN, s.Struct(struct.pack("<Q", s.ADMIN), ["admin"])))
+
+
+def facet_of_others(k):
+    """On the socket itself, with no membrane of the worker's in between: each call that `sessions` does not have."""
+    logged_in(k, WARDEN)
+    fd = k.open("admin", s.ADMIN)
+    root = k.bootstrap(fd)
+    for method in range(ADMIN_CALLS + 1):
+        k.question += 1
+        k.send(fd, w.call(k.question, root, method, s.Struct(bytes(16), [WARDEN, b"", b""]), iface=s.ADMIN))
+        why = k.answer(fd, k.question).exception()
+        k.send(fd, w.finish(k.question))
+        if method in ADMIN_SESSIONS:
+            if why and "denied.method" in why[1]:
+                raise a.Failed(f"{method} of its own is refused: {why}")
+        elif not why or not re.search("denied.method|on the instance's machine alone|no such method", why[1]):
+            raise a.Failed(f"{method} is not refused: {why}")
+    return "sessiond"
+
+
 # ---- all of them -------------------------------------------------------------------------------
 
 def deeds():
@@ -460,7 +497,7 @@ def deeds():
             instance.needs_root(with_descriptor), no_acknowledgement, use_of_a_grant,
             use_after_logout, use_after_revocation, open_after_revocation, other_service_on_a_grant,
             instance.needs_root(descriptor_to_a_service), junk_to_a_service, many_tallies,
-            beyond_what_was_granted]
+            beyond_what_was_granted, admin_of_others, facet_of_others]
 
 
 def led(target, deed):
@@ -499,8 +536,10 @@ def after_all(target, before):
 def main():
     brief = a.instance.service("brief", "capos-system-info", s.SYSTEM_INFO).replace(
         "remote = ", 'facets = [(methods = ["motd"])], remote = ')
+    warden = a.instance.profile("warden", ["session", "system_info", "brief", "admin"]).replace(
+        '(name = "admin"', '(name = "admin", facet = "sessions"').replace("lease", "elevated = true, lease", 1)
     text = a.instance.manifest(services=[brief], operator=["brief"], anonymous="nobody", profiles=[
-        a.instance.profile("nobody", ["session", "system_info", "brief"])])
+        a.instance.profile("nobody", ["session", "system_info", "brief"]), warden])
     return a.main(SCRIPT, lambda: HijackedTarget(text), tries)
 
 
@@ -509,6 +548,10 @@ class HijackedTarget(a.Target):
 
     def __init__(self, text):
         super().__init__(text, {"capos-worker": a.program("hijacked-worker")})
+
+    def start(self):
+        super().start()
+        self.add_user(WARDEN, ["warden"])
 
 
 if __name__ == "__main__":

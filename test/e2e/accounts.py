@@ -309,6 +309,28 @@ class Revoked(sshkeys.Keys):
             self.certify("held")
             self.certify("other", by="ca2")
             self.listed(target)
+            self.is_explained(target)
+
+    def is_explained(self, target):
+        """Beforehand, and without a login; by whatever a key is, or is certified by."""
+        self.file(f"{self.fingerprint('lost')}\n{self.read('ca2.pub')}\n")
+        said = json.loads(self.capos(3, "manifest", "explain", target.arguments[-1], "--json", "--account", "ada",
+                                     "--method", "key", "--from", "192.0.2.1", "--profile", "nowhere", "--state",
+                                     target.state).stdout)
+        expect({w["why"] for w in said["ways"]},
+               {"revoked key", "the account has no such profile, or the manifest has none"}, "two reasons")
+        said = self.capos(0, "manifest", "explain", target.arguments[-1], "--json", "--account", "ada", "--method",
+                          "key", "--state", target.state).stdout
+        found = {w["by"].split(",")[0]: (w["outcome"], w.get("why")) for w in json.loads(said)["ways"]}
+        good, no = ("ok", None), ("denied.credentials", "revoked key")
+        wanted = {f"its key {self.fingerprint(n)}": no if n == "lost" else good
+                  for n in ("good", "lost", "shown", "away")}
+        wanted.update({f"a key that authority {n} has certified for it": no if n == "ca2" else good
+                       for n in ("ca", "ca2")})
+        expect(found, wanted, "what is explained")
+        said = self.capos(0, "manifest", "explain", target.arguments[-1], "--account", "ada", "--method", "key",
+                          "--state", target.state).stdout
+        expect(said.count("denied.credentials: revoked key"), 2, said)
 
     def capos(self, code, *words):
         done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), *words],
