@@ -158,8 +158,12 @@ static bool bundle_has(const struct check *c, grant_list bundle, grant_reader g)
         for (uint32_t i = 0; i < least(grant_list_len(bundle), GRANTS_MAX); i++) {
                 grant_reader other = grant_list_get(bundle, i);
 
-                if (text_equal(grant_name(other), grant_name(g)))
-                        return manifest_facets_within(s, g, other);
+                if (!text_equal(grant_name(other), grant_name(g)))
+                        continue;
+                if (text_is(grant_name(g), DAEMON_ADMIN))
+                        return !(daemon_admin_facets(grant_facet(g)) &
+                                 ~daemon_admin_facets(grant_facet(other)));
+                return manifest_facets_within(s, g, other);
         }
         return false;
 }

@@ -244,7 +244,8 @@ capnp_cap *capnp_i_wrap_final(struct wrap *w)
 }
 
 /* Whether a wrapper is narrow, and has not the method that is called. */
-static bool wrap_has_not(const struct wrap *w, const struct call *c, capnp_exception *why)
+static bool wrap_has_not(const struct wrap *w, const struct call *c, uint64_t bytes,
+                         capnp_exception *why)
 {
         capnp_membrane *m = w->membrane;
         bool lacks;
@@ -253,8 +254,7 @@ static bool wrap_has_not(const struct wrap *w, const struct call *c, capnp_excep
                 return false;
 
         m->vat->asking++;
-        lacks = m->ops->has(m->self, c->iface, c->method,
-                            c->params ? capnp_msg_size(&c->params->msg) : 0, why);
+        lacks = m->ops->has(m->self, c->iface, c->method, bytes, why);
         m->vat->asking--;
         return lacks;
 }
@@ -274,7 +274,7 @@ bool capnp_i_membrane_allows(struct call *c, capnp_cap *to, capnp_exception *ret
                 allowed = !membrane_refuses(x->membrane, !x->inward, seen, ret_why);
                 outer = capnp_i_membrane_cross(x->membrane, seen, !x->inward);
                 if (allowed && outer && outer->kind == CAP_WRAP)
-                        allowed = !wrap_has_not(capnp_i_cap_wrap(outer), c, ret_why);
+                        allowed = !wrap_has_not(capnp_i_cap_wrap(outer), c, x->bytes, ret_why);
                 capnp_cap_unref(seen);
                 seen = outer;
         }
@@ -377,7 +377,7 @@ static bool membrane_stops(struct wrap *w, struct call *c, uint64_t bytes, capnp
         capnp_membrane *m = w->membrane;
         bool stops;
 
-        if (wrap_has_not(w, c, why))
+        if (wrap_has_not(w, c, bytes, why))
                 return true;
         if (!m->ops || !m->ops->pass)
                 return false;

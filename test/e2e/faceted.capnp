@@ -13,7 +13,7 @@ interface Teller {
 }
 
 interface Shelf extends(Keeper, Teller) {
-  # Every method answers what was called; `forbid` is for nobody.
+  # Every method answers what was called; one is for nobody.
 
   list @0 () -> (said :Text);
   forbid @1 () -> (said :Text);

@@ -244,8 +244,8 @@ class Cases:
     def told_to_people(self):
         """`capos caps` and `capos describe` show what can be called, and `capos call` says why it cannot."""
         def capos(*words, code=0, text=""):
-            done = subprocess.run([self.capos, *words, "--runtime", self.target.folder.name], input=text, text=True,
-                                  capture_output=True, timeout=60, check=False)
+            done = subprocess.run([self.capos, *words], input=text, text=True, capture_output=True, timeout=60,
+                                  check=False, env={**os.environ, "XDG_RUNTIME_DIR": self.target.folder.name})
             expect(done.returncode, code, f"{words}: {done}")
             return done.stdout
         capos("login", f"reader@{self.target.where}", "--password-stdin", text=instance.SECRET + "\n")
@@ -260,6 +260,8 @@ class Cases:
         expect(("list()" in said, "forbid" in said, "  3 that the session was not granted\n" in said),
                (True, False, True), f"described: {said}")
         expect(json.loads(capos("call", "shelf", "keep", "--json")), {"said": "keep"}, "a call")
+        expect(capos("__complete", "--", "call", "shelf", "").split(),
+               ["list", "self", "echo", "other", "hang", "keep", "count"], "what is offered")
         said = json.loads(capos("call", "shelf", "forbid", "--json", code=3))
         expect(said["error"]["code"], DENIED, "a call that is refused")
         capos("logout")
