@@ -207,7 +207,8 @@ struct capos_ui_ran {
         capnp_question *question;               /**< has returned; NULL: nothing was called */
         int r;                                  /**< 0: done; CAPNP_E_EXCEPTION: see why; or what
                                                      capnp_question_wait() returns */
-        const char *why;                        /**< in words; "" when it is done */
+        const char *why;                        /**< in words that are safe to print, though they
+                                                     may be the service's; "" when it is done */
 };
 
 /**
@@ -244,7 +245,7 @@ struct capos_ui_front_ops {
         void (*prompt_gone)(void *arg, uint64_t id);
         /** A command has ended, for who ran it: the service is not told what came back. */
         void (*ran)(void *arg, const struct capos_ui_ran *r);
-        /** An offer is over; why is for a person. o ends when this returns. */
+        /** An offer is over; why is for a person, and safe to print. o ends when this returns. */
         void (*ended)(void *arg, capos_ui_offer *o, const char *why);
         /** Something that may be kept has changed: see capos_ui_saved_store(). */
         void (*saved)(void *arg);
@@ -584,7 +585,7 @@ CAPNP_PUBLIC bool capos_ui_answer(capos_ui *ui, uint64_t id, bool yes);
 
 /**
  * Closes a pane. It stays closed: its service cannot open one with this id until
- * capos_ui_allow() or a reset.
+ * capos_ui_allow() or a reset. An offer of one pane ends with it.
  *
  * @param s  the pane; ended
  */

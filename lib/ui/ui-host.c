@@ -34,10 +34,15 @@ void ui_offer_end(capos_ui_offer *o, enum capos_ui_close_reason how, const char 
                         ui_surface_close(s, how);
         }
         ui_unask(ui, o, NULL);
+        if (ui->theme_by == o->number) {
+                ui->theme = (struct capos_ui_theme){0};
+                ui->theme_until_ms = 0;
+        }
         capnp_i_list_remove(&o->link);
         ui->noffers--;
+        ui_restyle(ui);
         UI_TELL(ui, ended, o, why);
-        o->asking = capnp_question_free(o->asking); /* one of them may have the words of why */
+        o->asking = capnp_question_free(o->asking);
         o->ending = capnp_question_free(o->ending);
         o->offer = capnp_cap_unref(o->offer);
         o->ui = NULL;
@@ -113,6 +118,7 @@ static void wish_answered(void *arg, bool yes, bool is_over)
         ui_report(w->o, UI_REPORT_WHAT_THEME, yes, NULL, NULL, CAPOS_UI_OWN);
         if (yes) {
                 ui->theme = w->theme;
+                ui->theme_by = w->o->number;
                 ui->theme_until_ms = w->until_ms;
                 ui_restyle(ui);
                 ui_rewake(ui);
@@ -182,8 +188,8 @@ static int serve_theme(void *self, capnp_answer *a)
                 r = ui_refuse(&why, UI_REFUSAL_THEME, "an unknown scope");
         if (!r && until && until <= now)
                 r = ui_refuse(&why, UI_REFUSAL_EXPIRED, "its time is over");
-        if (!r && o->theme_at_ms && now - o->theme_at_ms < UI_THEME_MS)
-                r = ui_over_quota(&why, "theme", "more than one wish in %u ms", UI_THEME_MS);
+        if (!r)
+                r = ui_wish_may(o, &why);
         if (r)
                 return ui_answer_refuse(a, &why);
 
@@ -215,25 +221,24 @@ static const struct remote_ui_host_ops host_ops = {
 static void question_end(capos_ui_offer *o, capnp_question *q, int r)
 {
         const char *why = capnp_question_exception(q).reason;
+        char plain[CAPOS_UI_WORDS];
 
-        ui_offer_end(o, CAPOS_UI_CLOSED_BY_HOST, why[0] ? why : capnp_strerror(r));
+        ui_words_plain(why[0] ? why : capnp_strerror(r), plain, sizeof(plain));
+        ui_offer_end(o, CAPOS_UI_CLOSED_BY_HOST, plain);
 }
 
 static void ending_done(capnp_question *q, int r, void *arg)
 {
         capos_ui_offer *o = arg;
         capnp_text why = remote_ui_offer_ended_out_reason(remote_ui_offer_ended_results(q));
-        char copy[CAPOS_UI_WORDS] = "the composition is over";
+        char plain[CAPOS_UI_WORDS];
 
         if (r) {
                 question_end(o, q, r);
                 return;
         }
-        if (why.len && why.len < sizeof(copy) && !ui_text_wrong(UI_TEXT_SUMMARY, why)) {
-                memcpy(copy, why.p, why.len);
-                copy[why.len] = 0;
-        }
-        ui_offer_end(o, CAPOS_UI_CLOSED_BY_HOST, copy);
+        ui_words_plain(why.len ? why.p : "the composition is over", plain, sizeof(plain));
+        ui_offer_end(o, CAPOS_UI_CLOSED_BY_HOST, plain);
 }
 
 static void asking_done(capnp_question *q, int r, void *arg)

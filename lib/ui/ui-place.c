@@ -21,11 +21,14 @@ static struct ui_saved_pane *pane_of(capos_ui_surface *s)
 void capos_ui_close(capos_ui_surface *s)
 {
         struct ui_saved_pane *p = pane_of(s);
-        capos_ui *ui = s->offer->ui;
+        capos_ui_offer *o = s->offer, *lent = o->lent == s ? o : NULL;
+        capos_ui *ui = o->ui;
 
         if (p)
                 p->closed = true;
         ui_surface_close(s, CAPOS_UI_CLOSED_BY_PERSON);
+        if (lent) /* it was all that was lent */
+                capos_ui_withdraw(lent);
         UI_TELL(ui, saved);
 }
 

@@ -41,18 +41,20 @@ static void run_free(struct run *r)
 static void run_end(struct run *run, enum ui_outcome_which how, int r, const char *why)
 {
         capos_ui_surface *s = run->surface->pane ? run->surface : NULL;
+        char plain[CAPOS_UI_WORDS];
         const struct capos_ui_ran ran = {
                 .surface = s,
                 .command = run->command,
                 .method = &run->target.method,
                 .question = run->question,
                 .r = r,
-                .why = why,
+                .why = plain,
         };
 
         capnp_i_list_remove(&run->link);
+        ui_words_plain(why, plain, sizeof(plain));
         if (s)
-                ui_surface_tell(s, ui_event_new_outcome(run->command, how, why));
+                ui_surface_tell(s, ui_event_new_outcome(run->command, how, plain));
         UI_TELL(run->ui, ran, &ran);
         run_free(run);
 }

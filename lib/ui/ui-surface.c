@@ -95,17 +95,6 @@ static void change_tell(capos_ui_surface *s, const struct ui_change *c)
                 UI_TELL(s->offer->ui, changed, s, &change);
 }
 
-/* At most one wish about looks in two seconds. */
-static int theme_meter(capos_ui_offer *o, struct ui_refused *why)
-{
-        uint64_t now = ui_now(o->ui);
-
-        if (o->theme_at_ms && now - o->theme_at_ms < UI_THEME_MS)
-                return ui_over_quota(why, "theme", "more than one wish in %u ms", UI_THEME_MS);
-        o->theme_at_ms = now;
-        return 0;
-}
-
 static int serve_apply(void *self, capnp_answer *a)
 {
         capos_ui_surface *s = self;
@@ -122,7 +111,7 @@ static int serve_apply(void *self, capnp_answer *a)
 
         ui = s->offer->ui;
         if (ui_patch_kind(patch) == UI_PATCH_KIND_SET_THEME_HINT)
-                r = theme_meter(s->offer, &why);
+                r = ui_wish_may(s->offer, &why);
         if (!r)
                 r = ui_patch_apply(s->pane, patch, &ops, ui_now(ui), &change, &why);
         if (r == CAPNP_E_EXCEPTION)
@@ -136,8 +125,10 @@ static int serve_apply(void *self, capnp_answer *a)
         change_tell(s, &change);
         if (change.what & UI_CHANGED_LAYOUT)
                 ui_relayout(ui);
-        if (change.what & UI_CHANGED_THEME)
+        if (change.what & UI_CHANGED_THEME) {
+                s->offer->theme_at_ms = ui_now(ui);
                 ui_restyle(ui);
+        }
         if (change.what & UI_CHANGED_CLOSED)
                 ui_surface_close(s, CAPOS_UI_CLOSED_BY_SERVICE);
         else

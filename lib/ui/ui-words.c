@@ -66,6 +66,16 @@ void ui_words_say(struct ui_words *w, const char *fmt, ...)
                 ui_words_put(w, some, (size_t)n < sizeof(some) ? (size_t)n : sizeof(some) - 1);
 }
 
+/* As ui_text_next(), but goes on behind a byte that is no UTF-8. */
+static uint32_t text_next(capnp_text t, uint32_t *i)
+{
+        uint32_t at = *i, c = ui_text_next(t, i);
+
+        if (c == UINT32_MAX)
+                *i = at + 1;
+        return c;
+}
+
 static void escape_put(struct ui_words *w, uint32_t c)
 {
         if (c > 0xffff) {
@@ -82,7 +92,7 @@ void ui_words_quote(struct ui_words *w, capnp_text t)
 
         ui_words_put(w, "\"", 1);
         while (i < t.len) {
-                uint32_t at = i, c = ui_text_next(t, &i);
+                uint32_t at = i, c = text_next(t, &i);
                 capnp_text one = {t.p + at, i - at};
 
                 if (c == '"' || c == '\\')
@@ -99,6 +109,28 @@ void ui_words_quote(struct ui_words *w, capnp_text t)
                         ui_words_put(w, one.p, one.len);
         }
         ui_words_put(w, "\"", 1);
+}
+
+void ui_words_plain(const char *text, char *ret, size_t bytes)
+{
+        const capnp_text t = capnp_text_of(text);
+        uint32_t i = 0;
+        size_t n = 0;
+
+        while (i < t.len) {
+                uint32_t at = i, c = text_next(t, &i);
+                capnp_text one = {t.p + at, i - at};
+                bool is_good = c != UINT32_MAX && !ui_text_wrong(UI_TEXT_SUMMARY, one);
+
+                if (n + (is_good ? one.len : 1) >= bytes)
+                        break;
+                if (is_good)
+                        memcpy(ret + n, one.p, one.len);
+                else
+                        ret[n] = '?';
+                n += is_good ? one.len : 1;
+        }
+        ret[n] = 0;
 }
 
 char *ui_words_dup(const char *s)

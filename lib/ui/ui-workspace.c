@@ -140,6 +140,13 @@ static struct capos_ui_theme offer_wish(const capos_ui *ui, const capos_ui_offer
         return t;
 }
 
+int ui_wish_may(const capos_ui_offer *o, struct ui_refused *ret_why)
+{
+        if (o->theme_at_ms && ui_now(o->ui) - o->theme_at_ms < UI_THEME_MS)
+                return ui_over_quota(ret_why, "theme", "more than one wish in %u ms", UI_THEME_MS);
+        return 0;
+}
+
 void ui_restyle(capos_ui *ui)
 {
         struct capos_ui_theme t =

@@ -4,7 +4,8 @@
  * are counted, and know when they are over.
  *
  * Files, each using those before it: ui-poll.c (what a service is told), ui-workspace.c (layout,
- * prompts, looks, the time), ui-surface.c, ui-run.c (commands), ui-host.c (offers), ui.c.
+ * prompts, looks, the time), ui-surface.c, ui-run.c (commands), ui-host.c (offers), ui-place.c,
+ * ui.c.
  */
 #ifndef CAPOS_UI_WORKSPACE_H
 #define CAPOS_UI_WORKSPACE_H
@@ -32,7 +33,8 @@ struct capos_ui {
         struct ui_saved saved;
         struct capos_ui_layout layout;
         struct capos_ui_theme user, theme, look; /* set by the person; wished and agreed; drawn */
-        uint64_t theme_until_ms;                 /* 0: for good */
+        uint64_t theme_until_ms;                 /* 0: as long as the offer lasts */
+        uint32_t theme_by;                       /* the number of the offer that wished it */
         uint16_t columns, rows;
         uint32_t numbers; /* of offers */
         uint64_t prompt_ids, fronts;
@@ -110,6 +112,8 @@ int ui_answer_refuse(capnp_answer *a, const struct ui_refused *why);
 void ui_relayout(capos_ui *ui);
 /* Looks anew at how everything is drawn, and tells the front end what is not as before. */
 void ui_restyle(capos_ui *ui);
+/* Whether a service may wish for a look by now: one in UI_THEME_MS. 0; CAPNP_E_EXCEPTION. */
+int ui_wish_may(const capos_ui_offer *o, struct ui_refused *ret_why) CAPNP_MUST_USE;
 /* Tells the front end when it should tick. After whatever may have changed that. */
 void ui_rewake(capos_ui *ui);
 

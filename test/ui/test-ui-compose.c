@@ -280,5 +280,16 @@ TEST(one_pane_lent_and_nothing_else)
         CHECK_EQ(play_apply(&p, p.lent, "(kind = updateModel)"), CAPNP_E_EXCEPTION);
         CHECK(!strncmp(p.last, "refused.closed", 14));
         CHECK(capos_ui_is_zero(p.ui));
+
+        /* A person who closes it has ended the offer. */
+        CHECK_OK(capos_ui_offer_surface(p.ui, &what, &pane, &o, &why));
+        play_run(&p);
+        capos_ui_close(play_at(&p));
+        play_run(&p);
+        CHECK_EQ(p.over, 2);
+        CHECK_EQ(p.withdrawn, 2);
+        CHECK(capos_ui_is_zero(p.ui));
+        CHECK_EQ(capos_ui_offer_surface(p.ui, &what, &pane, &o, &why), CAPNP_E_EXCEPTION);
+        CHECK(!strncmp(why.text, "refused.closed", 14));
         play_close(&p);
 }

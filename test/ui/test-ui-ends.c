@@ -96,12 +96,12 @@ TEST(a_session_that_refuses)
         struct play p;
 
         CHECK_OK(play_open(&p));
-        p.refuses = true;
+        p.refuses = "denied.ui: not\nin this\033]0;profile\xff";
         play_offer(&p);
         CHECK_EQ(p.over, 1);
-        CHECK_STR(p.why_over, "denied.ui: not in this profile");
+        CHECK_STR(p.why_over, "denied.ui: not?in this?]0;profile?"); /* safe to print */
         CHECK(capos_ui_is_zero(p.ui));
-        p.refuses = false;
+        p.refuses = NULL;
         play_offer(&p);
         CHECK_EQ(p.over, 1);
         play_close(&p);
@@ -162,9 +162,77 @@ TEST(a_call_ends_with_the_workspace)
         play_close(&p);
 }
 
+/* ---- memory running out ---------------------------------------------------------------------- */
+
+/* host.open, by the service. */
+static capnp_question *open_pane(struct play *p)
+{
+        capnp_question *q = remote_ui_host_open((remote_ui_host_client){p->host});
+        ui_surface_spec_builder b = remote_ui_host_open_init_spec(q);
+
+        ui_surface_spec_set_surface_id(b, (capnp_data){(const uint8_t *)"a", 1});
+        ui_surface_spec_set_title(b, "A");
+        ui_surface_spec_set_kind(b, UI_SURFACE_KIND_LOG);
+        ui_surface_spec_set_safety_class(b, UI_SAFETY_CLASS_CONSEQUENTIAL);
+        ui_surface_spec_set_model_schema(b, UI_LOG_ID);
+        capnp_question_send(q, NULL, NULL);
+        return q;
+}
+
+/* surface.apply of a command that calls a method of the desk's with a constant. */
+static void add_command(remote_ui_surface_client s, uint16_t method)
+{
+        capnp_question *q = remote_ui_surface_apply(s);
+        ui_patch_builder b = remote_ui_surface_apply_init_patch(q);
+        command_builder c = ui_patch_payload_init_command(ui_patch_init_payload(b));
+        command_call_builder call = command_run_init_call(command_init_run(c));
+        command_binding_builder constant =
+                command_binding_list_builder_get(command_call_init_constants(call, 1), 0);
+        char id[] = "m0";
+
+        id[1] = (char)('0' + method);
+        ui_patch_set_kind(b, UI_PATCH_KIND_ADD_COMMAND);
+        command_set_id(c, id);
+        command_set_title(c, "Do it");
+        command_call_set_interface_id(call, DESK_ID);
+        command_call_set_method_id(call, method);
+        command_binding_set_path(constant, method == 3 ? "what" : "count");
+        if (method == 3)
+                command_value_set_text(command_binding_init_value(constant), "x");
+        else
+                command_value_set_int(command_binding_init_value(constant), 1);
+        capnp_question_detach(q);
+}
+
+/* All that a person may do to a pane. */
+static void do_everything(struct play *p, capos_ui_surface *s)
+{
+        static const struct capos_ui_act runs = {.command = "m0", .trusted = true};
+        static const struct capos_ui_act asks = {.command = "m3", .trusted = true};
+        static const char *const keys[] = {"k"};
+        struct capos_ui_why why;
+
+        (void)!capos_ui_activate(s, &runs, &why);
+        (void)!capos_ui_activate(s, &asks, &why);
+        play_run(p);
+        p->now_ms += 500;
+        (void)!capos_ui_answer(p->ui, p->prompt_id, true);
+        play_run(p);
+        s = capos_ui_surface_at(p->ui, 0);
+        if (!s) /* no memory in the connection: that is its end */
+                return;
+        capos_ui_pin(s, true);
+        capos_ui_move(s, &(struct capos_ui_move){.place = CAPOS_UI_SIDE});
+        (void)!capos_ui_select(s, keys, 1);
+        capos_ui_resize(p->ui, 80, 24);
+        capos_ui_close(s);
+}
+
 TORTURE_T(a_composition_without_memory, 300)
 {
-        struct capos_ui_offering what = {.name = "desk", .title = "The desk", .asked_for = true};
+        struct capos_ui_offering what = {
+                .name = "desk", .title = "The desk", .interface = DESK_ID, .asked_for = true};
+        capnp_question *q = NULL, *poll = NULL, *persist = NULL;
         struct capos_ui_why why;
         capos_ui_offer *o;
         struct play p;
@@ -172,30 +240,32 @@ TORTURE_T(a_composition_without_memory, 300)
 
         if (!r)
                 r = capos_ui_offer_host(p.ui, &what, &o, &why);
-        if (!r) {
+        if (!r)
                 play_run(&p);
-                if (p.host && p.ui) {
-                        capnp_question *q = remote_ui_host_open((remote_ui_host_client){p.host});
-                        ui_surface_spec_builder b = remote_ui_host_open_init_spec(q);
-                        remote_ui_surface_client s = remote_ui_host_open_surface(q);
-
-                        ui_surface_spec_set_surface_id(b, (capnp_data){(const uint8_t *)"a", 1});
-                        ui_surface_spec_set_title(b, "A");
-                        ui_surface_spec_set_kind(b, UI_SURFACE_KIND_LOG);
-                        ui_surface_spec_set_safety_class(b, UI_SAFETY_CLASS_ORDINARY);
-                        ui_surface_spec_set_model_schema(b, UI_LOG_ID);
-                        capnp_question_send(q, NULL, NULL);
-                        (void)s;
-                        play_run(&p);
-                        if (capos_ui_surface_at(p.ui, 0)) {
-                                capos_ui_pin(capos_ui_surface_at(p.ui, 0), true);
-                                (void)!capos_ui_select(capos_ui_surface_at(p.ui, 0), NULL, 0);
-                                capos_ui_close(capos_ui_surface_at(p.ui, 0));
-                        }
-                        capnp_question_free(q);
-                }
+        if (p.host) {
+                q = open_pane(&p);
+                play_run(&p);
+                add_command(remote_ui_host_open_surface(q), 0);
+                add_command(remote_ui_host_open_surface(q), 3);
+                poll = remote_ui_surface_poll(remote_ui_host_open_surface(q));
+                capnp_question_send(poll, NULL, NULL);
+                play_run(&p);
+        }
+        if (p.host && capos_ui_surface_at(p.ui, 0)) {
+                do_everything(&p, capos_ui_surface_at(p.ui, 0));
+                persist = remote_ui_surface_persist(remote_ui_host_open_surface(q));
+                capnp_question_send(persist, NULL, NULL);
+                play_run(&p);
                 capos_ui_reset(p.ui);
         }
+        if (p.ui && !r && !test_alloc_failed()) {
+                CHECK_EQ(p.calls[0], 1);
+                CHECK_EQ(p.calls[3], 1);
+                CHECK_EQ(p.ran, 2);
+        }
+        capnp_question_free(poll);
+        capnp_question_free(persist);
+        capnp_question_free(q);
         play_close(&p);
         TORTURE_OK(r);
 }

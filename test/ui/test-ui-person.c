@@ -65,9 +65,9 @@ TEST(what_runs_at_once)
 
         CHECK_OK(play_act(&p, "m6"));
         CHECK_EQ(p.ran_r, CAPNP_E_EXCEPTION);
-        CHECK_STR(p.ran_why, "the desk is locked");
+        CHECK_STR(p.ran_why, "the desk?[2J is locked");
         CHECK_EQ(play_poll(&p, s), 2);
-        CHECK(strstr(p.last, "failed = \"the desk is locked\"") != NULL);
+        CHECK(strstr(p.last, "failed = \"the desk?[2J is locked\"") != NULL);
 
         p.holds_desk = false;
         CHECK_OK(play_act(&p, "m0"));
@@ -395,6 +395,54 @@ TEST(a_wish_about_looks)
         CHECK_EQ(p.saved, 0);
         capos_ui_reset(p.ui);
         CHECK_EQ(p.theme.accent, UI_THEME_HINT_ACCENT_NONE);
+        CHECK_EQ(p.theme.contrast, UI_THEME_HINT_CONTRAST_NONE);
+        play_close(&p);
+}
+
+TEST(a_look_ends_with_its_offer)
+{
+        capnp_question *q;
+        capos_ui_offer *o;
+        struct play p;
+
+        CHECK_OK(play_open(&p));
+        o = play_offer(&p);
+        capnp_question_free(play_ask(&p, p.host, HOST(HOST_THEME), "(scope = workspace)"));
+        play_run(&p); /* who has given up is not asked about any more */
+        CHECK_EQ(p.prompts_gone, 1);
+        p.now_ms += 2000;
+        q = play_ask(&p, p.host, HOST(HOST_THEME),
+                     "(scope = workspace, hints = (density = compact))");
+        p.now_ms += 500;
+        CHECK(capos_ui_answer(p.ui, p.prompt_id, true));
+        play_run(&p);
+        CHECK_OK(play_end(&p, q, 0));
+        CHECK_EQ(p.theme.density, UI_THEME_HINT_DENSITY_COMPACT);
+        capos_ui_withdraw(o);
+        CHECK_EQ(p.theme.density, UI_THEME_HINT_DENSITY_NONE);
+        play_close(&p);
+}
+
+/* What the person's system is set to beats every wish. */
+TEST(the_person_has_the_last_word)
+{
+        struct play p;
+
+        CHECK_OK(play_open(&p));
+        p.ui = capos_ui_free(p.ui);
+        p.config.user = (struct capos_ui_theme){.scale_percent = 150,
+                                                .scheme = UI_THEME_HINT_SCHEME_DARK,
+                                                .contrast = UI_THEME_HINT_CONTRAST_MORE,
+                                                .motion = UI_THEME_HINT_MOTION_LESS};
+        CHECK_OK(capos_ui_new(&p.config, &p.ui));
+        play_offer(&p);
+        CHECK_OK(play_call(&p, p.host, HOST(HOST_THEME),
+                           "(hints = (scalePercent = 90, scheme = light, accent = rose))"));
+        CHECK_EQ(p.theme.scale_percent, 150);
+        CHECK_EQ(p.theme.scheme, UI_THEME_HINT_SCHEME_DARK);
+        CHECK_EQ(p.theme.contrast, UI_THEME_HINT_CONTRAST_MORE);
+        CHECK_EQ(p.theme.motion, UI_THEME_HINT_MOTION_LESS);
+        CHECK_EQ(p.theme.accent, UI_THEME_HINT_ACCENT_ROSE);
         play_close(&p);
 }
 

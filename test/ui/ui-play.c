@@ -77,7 +77,7 @@ static int serve_offer_ui(void *self, capnp_answer *a)
         struct play *p = self;
 
         if (p->refuses)
-                return capnp_answer_fail(a, CAPNP_FAILED, "denied.ui: not in this profile");
+                return capnp_answer_fail(a, CAPNP_FAILED, "%s", p->refuses);
         capnp_cap_unref(p->host);
         p->host = capnp_cap_ref(remote_session_offer_ui_param_host(a).c);
         return offer_give(p, a);
@@ -108,7 +108,7 @@ static int serve_desk(void *self, capnp_answer *a)
         p->calls[m & 7]++;
         note(p->last, sizeof(p->last), t.p ? t.p : "");
         if (m == 6)
-                return capnp_answer_fail(a, CAPNP_FAILED, "the desk is locked");
+                return capnp_answer_fail(a, CAPNP_FAILED, "the desk\033[2J is locked");
         if (p->holds_calls) {
                 p->held = a;
                 return capnp_answer_keep(a, NULL, NULL);
@@ -332,6 +332,8 @@ int play_open(struct play *p)
 void play_close(struct play *p)
 {
         p->ui = capos_ui_free(p->ui);
+        if (p->near && p->far)
+                play_run(p); /* what was on its way may still bring something */
         capnp_cap_unref(p->host);
         capnp_cap_unref(p->lent);
         capnp_cap_unref(p->session);

@@ -27,11 +27,11 @@ struct play {
         capnp_cap *host, *lent;
         capnp_answer *ended; /* of RemoteUiOffer */
         unsigned withdrawn, offers_gone, reports;
-        unsigned calls[8]; /* of the desk's methods */
-        char last[256];    /* the last text that one was called with */
-        bool holds_desk;   /* the session has it */
-        bool refuses;      /* the session refuses offers */
-        bool holds_calls;  /* the desk keeps calls open */
+        unsigned calls[8];   /* of the desk's methods */
+        char last[256];      /* the last text that one was called with */
+        bool holds_desk;     /* the session has it */
+        const char *refuses; /* what the session refuses offers with; NULL: it does not */
+        bool holds_calls;    /* the desk keeps calls open */
         capnp_answer *held;
 
         /* What the front end was told. */
