@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -22,6 +23,44 @@
 
 enum { ADMIN_ANSWERS = 64 };
 
+/* A connection, for as long as it lasts. */
+struct admin_line {
+        struct capnp_i_list link;
+        capnp_conn *conn;
+};
+
+static void line_free(struct admin_line *l)
+{
+        capnp_i_list_remove(&l->link);
+        capnp_conn_unref(l->conn);
+        free(l);
+}
+
+static void line_on_close(capnp_conn *c, void *arg)
+{
+        (void)c;
+        line_free(arg);
+}
+
+static void line_serve(struct admin *a, int fd, const struct capnp_limits *limits)
+{
+        struct admin_line *l = calloc(1, sizeof(*l));
+
+        if (!l) {
+                close(fd);
+                return;
+        }
+
+        capnp_i_list_init(&l->link);
+        if (capnp_conn_new(a->s->vat, fd, limits, a->root, &l->conn)) {
+                free(l);
+                return;
+        }
+
+        capnp_i_list_append(&a->lines, &l->link);
+        capnp_conn_on_close(l->conn, line_on_close, l);
+}
+
 /* Takes fd. */
 static void admin_serve_on(struct admin *a, int fd)
 {
@@ -29,7 +68,6 @@ static void admin_serve_on(struct admin *a, int fd)
                 .message_bytes = 1024 * 1024, .answers = ADMIN_ANSWERS, .wipe = true};
         struct ucred peer;
         socklen_t len = sizeof(peer);
-        capnp_conn *c;
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
             (peer.uid != geteuid() && peer.uid != 0)) {
@@ -37,8 +75,7 @@ static void admin_serve_on(struct admin *a, int fd)
                 close(fd);
                 return;
         }
-        if (!capnp_conn_new(a->s->vat, fd, &limits, a->root, &c))
-                capnp_conn_unref(c);
+        line_serve(a, fd, &limits);
 }
 
 static void admin_on_event(void *arg, uint32_t events)
@@ -58,6 +95,7 @@ int admin_init(struct sessiond *s, int fd)
         int r;
 
         *a = (struct admin){.s = s, .fd = fd};
+        capnp_i_list_init(&a->lines);
         if (!getcwd(a->path, sizeof(a->path) - sizeof(CAPOS_AUDIT_FILE) - 1))
                 return -errno;
         len = strlen(a->path);
@@ -77,6 +115,13 @@ void admin_deinit(struct admin *a)
                 return;
 
         a->watch = capnp_watch_free(a->watch);
+        while (!capnp_i_list_empty(&a->lines)) {
+                struct admin_line *l = CAPNP_I_OF(a->lines.next, struct admin_line, link);
+
+                capnp_conn_on_close(l->conn, NULL, NULL);
+                capnp_conn_close(l->conn, (capnp_exception){CAPNP_DISCONNECTED, "shutting down"});
+                line_free(l);
+        }
         a->root = capnp_cap_unref(a->root);
         close(a->fd);
         a->s = NULL;

@@ -2,6 +2,8 @@
 #ifndef SESSIOND_ADMIN_H
 #define SESSIOND_ADMIN_H
 
+#include "base-list.h"
+
 #include <capos/capnp.h>
 
 struct sessiond;
@@ -10,12 +12,14 @@ struct admin {
         struct sessiond *s;
         capnp_cap *root;
         capnp_watch *watch;
-        int fd;         /* the listener */
-        char path[512]; /* of the audit log */
+        struct capnp_i_list lines; /* who is connected */
+        int fd;                    /* the listener */
+        char path[512];            /* of the audit log */
 };
 
 /* Serves whoever connects to the listener fd, which is taken. 0 or -errno. */
 int admin_init(struct sessiond *s, int fd) CAPNP_MUST_USE;
+/* Ends whoever is connected, too. */
 void admin_deinit(struct admin *a);
 
 #endif

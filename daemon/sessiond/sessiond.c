@@ -259,14 +259,21 @@ int sessiond_run(struct sessiond *s)
         return r ? r : s->failed;
 }
 
-/* Everything has ended: nothing is left of what workers and services have brought. */
-static void sessiond_settle(const struct sessiond *s)
+/* Everything has ended: whether nothing is left of what workers and services have brought, and of
+ * what many share. */
+static bool sessiond_settle(const struct sessiond *s)
 {
+        bool all;
+
         while (capnp_rpc_step(s->vat))
                 ;
-        if (capnp_vat_held_bytes(s->vat))
-                daemon_log(LOG_ERR, "ledger: %llu bytes were not given back",
-                           (unsigned long long)capnp_vat_held_bytes(s->vat));
+        all = ledgers_end(&s->ledgers);
+        if (!capnp_vat_held_bytes(s->vat))
+                return all;
+
+        daemon_log(LOG_ERR, "ledger: %llu bytes were not given back",
+                   (unsigned long long)capnp_vat_held_bytes(s->vat));
+        return false;
 }
 
 bool sessiond_deinit(struct sessiond *s)
@@ -296,8 +303,7 @@ bool sessiond_deinit(struct sessiond *s)
         daemon_link_deinit(&s->gate);
         if (s->audit.log.fd >= 0)
                 audit_deinit(&s->audit);
-        sessiond_settle(s);
-        all = ledgers_end(&s->ledgers);
+        all = sessiond_settle(s);
         s->vat = capnp_vat_free(s->vat);
         store_deinit(&s->store);
         policy_deinit(&s->policy);

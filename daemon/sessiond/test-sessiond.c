@@ -116,6 +116,47 @@ TEST(an_account_never_gives_way)
         rig_remove(g.dir);
 }
 
+/* Four addresses, one after the other, each with all that it gets of 16 places; whose accounts they
+ * are does not matter. The numbers are those of doc/design/limits.md. */
+TEST_T(sources_share_the_places_of_accounts, 60)
+{
+        static const char *const from[] = {"192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1",
+                                           "[2001:db8::1]:1"};
+        static const unsigned finds[] = {8, 2, 1, 1};
+        const struct rig_options o = {.connections = 16};
+        struct rig_worker w[16];
+        unsigned n = 0;
+        struct rig g;
+
+        rig_start(&g, &o);
+        for (unsigned i = 0; i < 5; i++)
+                rig_account(&g, (char[]){'a', (char)('a' + i), 0}, "correct horse");
+        for (unsigned i = 0; i < 4; i++) {
+                for (unsigned k = 0; k <= finds[i]; k++, n++) {
+                        char name[] = {'a', (char)('a' + n / 3), 0}; /* three of each account */
+
+                        rig_worker(&g, from[i], &w[n]);
+                        if (k < finds[i])
+                                capnp_question_free(
+                                        rig_good(rig_password(&w[n], name, "", "correct horse")));
+                }
+                n--;
+                rig_refused(rig_password(&w[n], "ae", "", "correct horse"),
+                            "over-quota.sessions: source: ");
+                rig_worker_end(&w[n]);
+        }
+        capnp_question_free(rig_good(admission_logout(w[0].ask)));
+        rig_worker_end(&w[0]);
+        rig_worker(&g, from[0], &w[0]);
+        rig_refused(rig_password(&w[0], "ae", "", "correct horse"),
+                    "over-quota.sessions: source: ");
+        for (unsigned i = 0; i < n; i++)
+                rig_worker_end(&w[i]);
+        empty(&g);
+        rig_stop(&g, false);
+        rig_remove(g.dir);
+}
+
 /* ---- the ordinary life ---------------------------------------------------------------------- */
 
 TEST(anonymous_opens_calls_and_logs_out)
