@@ -226,3 +226,35 @@ TEST(what_is_not_in_the_table_is_not_kept)
         ui_block_unref(block);
         capnp_msg_free(m);
 }
+
+/* A list of bytes where structs are wanted reads as structs with a part of a word. What was checked
+ * of those is what is kept: nothing. */
+TEST(a_part_of_a_word_is_none)
+{
+        capnp_msg *m;
+        ui_row_builder b;
+        capnp_lbuilder l;
+        struct ui_block *block;
+        struct ui_refused why;
+
+        CHECK_OK(capnp_msg_new(&m));
+        b = ui_row_build(m);
+        ui_row_set_key(b, "k");
+        l = capnp_abuilder_init_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_BYTE, 3);
+        for (uint32_t i = 0; i < 3; i++)
+                capnp_lbuilder_set_u8(l, i, 0xff);
+        CHECK_OK(ui_shape_rules(&ui_shape_row, ui_row_as_reader(b).r, &why));
+        CHECK_OK(ui_block_new(&ui_shape_row, ui_row_as_reader(b).r, UINT16_MAX, &block));
+        CHECK_OK(ui_shape_rules(&ui_shape_row, ui_block_reader(block), &why));
+        CHECK_EQ(ui_row_cells((ui_row_reader){ui_block_reader(block)}).l.len, 3);
+        ui_block_unref(block);
+
+        /* The same for the struct itself, as one of a list. */
+        l = capnp_abuilder_init_list(capnp_msg_build(m), CAPNP_SIZE_TWO, 1);
+        capnp_lbuilder_set_u16(l, 0, 3);
+        CHECK_OK(ui_block_new(&ui_shape_item, capnp_list_struct(capnp_lbuilder_list(l), 0),
+                              UINT16_MAX, &block));
+        CHECK_EQ(ui_item_tone((ui_item_reader){ui_block_reader(block)}), UI_TONE_NEUTRAL);
+        ui_block_unref(block);
+        capnp_msg_free(m);
+}

@@ -87,7 +87,7 @@ static void line_draw(struct ui_pen *pen, ui_log_line_reader line)
         }
         if (source.len) {
                 ui_pen_words(pen, source, 2);
-                ui_pen_add(pen, ": ");
+                ui_pen_words(pen, capnp_text_of(": "), 2);
         }
         ui_pen_words(pen, ui_log_line_text(line), 2);
         for (uint32_t i = 0; i < ui_pair_list_len(pairs); i++) {
@@ -113,9 +113,10 @@ static void log_draw(const struct ui_model *m, struct ui_pen *pen)
                 if (i > first && sequence - last > 1) {
                         char gap[UI_NUMBER_BYTES];
 
-                        (void)snprintf(gap, sizeof(gap), "  (%llu missing)",
+                        (void)snprintf(gap, sizeof(gap), "(%llu missing)",
                                        (unsigned long long)(sequence - last - 1));
-                        ui_pen_add(pen, gap);
+                        ui_pen_add(pen, "  ");
+                        ui_pen_words(pen, capnp_text_of(gap), 2);
                         ui_pen_line(pen);
                 }
                 line_draw(pen, line);

@@ -76,7 +76,8 @@ static void tree_remove(const struct ui_model *m, bool *gone)
 static void node_draw(struct ui_pen *pen, ui_node_reader node, uint32_t depth, bool has_children)
 {
         capnp_text title = ui_node_title(node);
-        uint32_t indent = depth * 2;
+        /* On a narrow page what is deep stands no deeper than half of it. */
+        uint32_t half = pen->draw.columns / 2, indent = depth * 2 < half ? depth * 2 : half;
 
         ui_pen_add(pen, ui_tone_mark(ui_node_tone(node)));
         ui_pen_to(pen, indent);

@@ -45,6 +45,15 @@ struct walk {
 
 static int walk_struct(struct walk *w, const struct ui_shape *s, capnp_reader r);
 
+/* Structs that are no structs: a list of bytes may be read as one of structs, each with a part of a
+ * word. No field of ours was ever so small a list; so the part is none, wherever it is looked at.
+ */
+static capnp_reader whole_words(capnp_reader r)
+{
+        r.bytes &= ~UINT32_C(7);
+        return r;
+}
+
 static bool field_is_there(const struct ui_shape *s, const struct ui_field *f, capnp_reader r)
 {
         return !f->member || capnp_reader_u16(r, s->tag, 0) == f->member - 1;
@@ -86,7 +95,7 @@ static int walk_element(struct walk *w, const struct ui_field *f, capnp_list l, 
         case UI_FIELD_FLOATS:
                 return o->number(w, f, (double)capnp_list_f32(l, i));
         default:
-                return walk_struct(w, f->shape, capnp_list_struct(l, i));
+                return walk_struct(w, f->shape, whole_words(capnp_list_struct(l, i)));
         }
 }
 
@@ -364,7 +373,8 @@ static void copy_structs(struct copy *c, const struct ui_field *f, uint32_t slot
                 pointer(POINTER_LIST, slot, at, CAPNP_SIZE_COMPOSITE | (uint64_t)l.len * each << 3);
         c->w[at] = (uint64_t)l.len << 2 | struct_sizes(f->shape) << 32;
         for (uint32_t i = 0; i < l.len; i++)
-                copy_struct(c, f->shape, capnp_list_struct(l, i), at + 1 + i * each, UINT16_MAX);
+                copy_struct(c, f->shape, whole_words(capnp_list_struct(l, i)), at + 1 + i * each,
+                            UINT16_MAX);
 }
 
 static void copy_list(struct copy *c, const struct ui_field *f, uint32_t slot, capnp_any a)
@@ -456,6 +466,7 @@ int ui_block_new(const struct ui_shape *s, capnp_reader r, uint16_t but, struct 
         uint64_t words;
         struct ui_block *b;
 
+        r = whole_words(r);
         if (measure(s, r, but, UINT32_MAX / 8, &words))
                 return -ENOMEM;
 
