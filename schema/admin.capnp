@@ -176,7 +176,9 @@ interface Admin {
   accountRemove @1 (name :Text) -> () $Cm.effect(lasting);
   # Ends its sessions too.
 
-  accountList @2 () -> (accounts :List(Account)) $Cm.effect(reads);
+  accountList @2 (after :Text, most :UInt32) -> (accounts :List(Account), next :Text) $Cm.effect(reads);
+  # A page of all accounts, in the order of their names: at most `most` (0: any number), and never more than 64 or some
+  # 32 KiB. after: empty, or the `next` of the page before. next: empty where there are no more.
 
   keyAdd @3 (name :Text, key :Text, options :KeyOptions) -> (fingerprint :Text) $Cm.effect(lasting);
   # key: a line as in authorized_keys, without its options.
@@ -187,7 +189,8 @@ interface Admin {
   passwd @5 (name :Text, password :Data) -> () $Cm.effect(lasting) $Cm.title("Set a password");
   # An empty password removes it. Ends the sessions the old one made.
 
-  sessionList @6 () -> (sessions :List(LiveSession)) $Cm.effect(reads);
+  sessionList @6 (after :Text, most :UInt32) -> (sessions :List(LiveSession), next :Text) $Cm.effect(reads);
+  # Likewise of sessions, the oldest first. What begins or ends between two pages may be there or not.
 
   sessionRevoke @7 (id :Text, cap :Text) -> () $Cm.effect(lasting);
   # Ends a session, or with a cap takes that capability from it. Returns when it has happened. One whose connection has

@@ -10,6 +10,22 @@
 admin_client admin_of(const struct cli *c);
 /* Sends q, waits, and says what was done. Takes q. An exit code. */
 int admin_do(struct cli *c, capnp_question *q, const char *done);
+/* A list that comes in pages, each of which is there until the next one is asked for. */
+struct admin_pages {
+        struct cli *c;
+        int wait_ms;       /* for each */
+        capnp_question *q; /* the one that is there */
+        char after[128];   /* what it begins behind */
+        bool failed;
+};
+
+/* The next page; false: there is no more, or it did not come. */
+bool admin_accounts_next(struct admin_pages *p, account_list *ret);
+bool admin_sessions_next(struct admin_pages *p, live_session_list *ret);
+/* Says so, if one did not come. An exit code. */
+int admin_pages_end(struct admin_pages *p);
+void admin_pages_deinit(struct admin_pages *p);
+
 /* A list of texts, as JSON and for a person. */
 json_t *admin_texts_json(capnp_list l, capnp_text (*at)(capnp_list l, uint32_t i));
 void admin_texts_print(capnp_list l, capnp_text (*at)(capnp_list l, uint32_t i));

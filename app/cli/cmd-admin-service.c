@@ -12,35 +12,27 @@
 
 enum { KEY_FILE_BYTES = 16 * 1024 };
 
-/* All accounts of the instance. An exit code; on success *ret_q owns them. */
-static int accounts_ask(struct cli *c, capnp_question **ret_q)
+/* Whether the account that a command is about is a program's. An exit code. */
+static int service_find(struct cli *c)
 {
+        CAPNP_AUTO(admin_pages_deinit) struct admin_pages p = {.c = c, .wait_ms = CLI_LOGIN_MS};
+        account_list l;
         int r = state_open_admin(c);
 
         if (r)
                 return r;
 
-        *ret_q = admin_account_list(admin_of(c));
-        return cli_wait(c, *ret_q, CLI_LOGIN_MS) ? cli_fail_question(c, *ret_q, NULL) : EXIT_OK;
-}
-
-/* The service account that a command is about. An exit code. */
-static int service_find(struct cli *c, capnp_question *q, account_reader *ret)
-{
-        account_list l = admin_account_list_accounts(q);
-
-        for (uint32_t i = 0; i < account_list_len(l); i++) {
-                account_reader a = account_list_get(l, i);
-
-                if (account_service(a) && !strcmp(account_name(a).p, c->words[0])) {
-                        *ret = a;
-                        return EXIT_OK;
-                }
-        }
-        return cli_fail(
-                c, EXIT_FAILED, "failed",
-                "%s: there is no such service account (`capos service-account list` has them)",
-                c->words[0]);
+        while (admin_accounts_next(&p, &l))
+                for (uint32_t i = 0; i < account_list_len(l); i++)
+                        if (account_service(account_list_get(l, i)) &&
+                            !strcmp(account_name(account_list_get(l, i)).p, c->words[0]))
+                                return EXIT_OK;
+        r = admin_pages_end(&p);
+        return r ? r
+                 : cli_fail(c, EXIT_FAILED, "failed",
+                            "%s: there is no such service account (`capos service-account list` "
+                            "has them)",
+                            c->words[0]);
 }
 
 /* ---- accounts ----------------------------------------------------------------------------- */
@@ -142,35 +134,33 @@ static int service_show(struct cli *c, account_reader a, json_t *all)
 
 int cmd_service_list(struct cli *c)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        int r = accounts_ask(c, &q);
+        CAPNP_AUTO(admin_pages_deinit) struct admin_pages p = {.c = c, .wait_ms = CLI_LOGIN_MS};
         account_list l;
-        json_t *all;
+        json_t *all = NULL;
+        int r = state_open_admin(c);
 
         if (r)
                 return r;
 
-        l = admin_account_list_accounts(q);
         all = c->json ? json_array() : NULL;
-        for (uint32_t i = 0; !r && i < account_list_len(l); i++)
-                if (account_service(account_list_get(l, i)))
-                        r = service_show(c, account_list_get(l, i), all);
-        if (r) {
+        while (!r && admin_accounts_next(&p, &l))
+                for (uint32_t i = 0; !r && i < account_list_len(l); i++)
+                        if (account_service(account_list_get(l, i)))
+                                r = service_show(c, account_list_get(l, i), all);
+        if (!r)
+                r = admin_pages_end(&p);
+        if (r || !c->json) {
                 json_decref(all);
                 return r;
         }
-        return c->json ? cli_print_json(c, json_pack("{s:o}", "serviceAccounts", all)) : EXIT_OK;
+        return cli_print_json(c, json_pack("{s:o}", "serviceAccounts", all));
 }
 
 int cmd_service_remove(struct cli *c)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         capnp_question *remove;
-        account_reader a;
-        int r = accounts_ask(c, &q);
+        int r = service_find(c);
 
-        if (!r)
-                r = service_find(c, q, &a);
         if (r)
                 return r;
 

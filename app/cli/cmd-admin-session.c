@@ -41,27 +41,29 @@ static void live_print(live_session_reader s)
 
 int cmd_session_list(struct cli *c)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        CAPNP_AUTO(admin_pages_deinit) struct admin_pages p = {.c = c, .wait_ms = CLI_LOGIN_MS};
         live_session_list l;
-        json_t *all;
+        json_t *all = NULL;
         int r = state_open_admin(c);
 
         if (r)
                 return r;
 
-        q = admin_session_list(admin_of(c));
-        if (cli_wait(c, q, CLI_LOGIN_MS))
-                return cli_fail_question(c, q, NULL);
-
-        l = admin_session_list_sessions(q);
         all = c->json ? json_array() : NULL;
-        for (uint32_t i = 0; i < live_session_list_len(l); i++) {
-                if (c->json)
-                        (void)json_array_append_new(all, live_json(live_session_list_get(l, i)));
-                else
-                        live_print(live_session_list_get(l, i));
+        while (admin_sessions_next(&p, &l))
+                for (uint32_t i = 0; i < live_session_list_len(l); i++) {
+                        if (all)
+                                (void)json_array_append_new(all,
+                                                            live_json(live_session_list_get(l, i)));
+                        else
+                                live_print(live_session_list_get(l, i));
+                }
+        r = admin_pages_end(&p);
+        if (r || !c->json) {
+                json_decref(all);
+                return r;
         }
-        return c->json ? cli_print_json(c, json_pack("{s:o}", "sessions", all)) : EXIT_OK;
+        return cli_print_json(c, json_pack("{s:o}", "sessions", all));
 }
 
 /* ---- revoking ----------------------------------------------------------------------------- */
@@ -76,38 +78,50 @@ static int revoke_one(struct cli *c, const char *id, const char *cap)
         return cli_wait(c, q, CLI_LOGIN_MS) ? cli_fail_question(c, q, NULL) : EXIT_OK;
 }
 
-/* The session whose id begins so, when it is the only one. An exit code. */
-static int session_find(struct cli *c, live_session_list l, const char *begin, const char **ret_id)
-{
-        char which[400] = "";
-        size_t len = 0;
-        unsigned n = 0;
+/* What of a session is known by the beginning of its id. */
+struct found {
+        char id[64], which[400];
+        size_t len;
+        unsigned n;
+        bool whole; /* it is an id itself */
+};
 
-        for (uint32_t i = 0; i < live_session_list_len(l); i++) {
+static void session_look(struct found *f, live_session_list l, const char *begin)
+{
+        for (uint32_t i = 0; !f->whole && i < live_session_list_len(l); i++) {
                 const char *id = live_session_id(live_session_list_get(l, i)).p;
 
-                if (!strcmp(id, begin)) {
-                        *ret_id = id;
-                        return EXIT_OK;
-                }
-                if (!*begin || strncmp(id, begin, strlen(begin)) != 0)
+                f->whole = !strcmp(id, begin);
+                if (!f->whole && (!*begin || strncmp(id, begin, strlen(begin)) != 0))
                         continue;
-                *ret_id = id;
-                if (n++ < 8 && len < sizeof(which))
-                        len += (size_t)snprintf(which + len, sizeof(which) - len, " %s", id);
+                (void)snprintf(f->id, sizeof(f->id), "%s", id);
+                if (f->n++ < 8 && f->len < sizeof(f->which))
+                        f->len += (size_t)snprintf(f->which + f->len, sizeof(f->which) - f->len,
+                                                   " %s", id);
         }
-        if (n == 1)
-                return EXIT_OK;
-        if (n)
-                return cli_fail(c, EXIT_USAGE, "which-session", "%s begins %u ids:%s", begin, n,
-                                which);
+}
+
+/* The session whose id begins so, when it is the only one. An exit code. */
+static int session_find(struct cli *c, const char *begin, struct found *f)
+{
+        CAPNP_AUTO(admin_pages_deinit) struct admin_pages p = {.c = c, .wait_ms = CLI_LOGIN_MS};
+        live_session_list l;
+        int r;
+
+        while (!f->whole && admin_sessions_next(&p, &l))
+                session_look(f, l, begin);
+        r = admin_pages_end(&p);
+        if (r || f->whole || f->n == 1)
+                return r;
+        if (f->n)
+                return cli_fail(c, EXIT_USAGE, "which-session", "%s begins %u ids:%s", begin, f->n,
+                                f->which);
         return cli_fail(c, EXIT_FAILED, "failed",
                         "%s: there is no such session (`capos session list` has them)", begin);
 }
 
-static int revoke_account(struct cli *c, live_session_list l, const char *cap)
+static int revoke_accounts(struct cli *c, live_session_list l, const char *cap, unsigned *n)
 {
-        unsigned n = 0;
         int r = EXIT_OK;
 
         for (uint32_t i = 0; !r && i < live_session_list_len(l); i++) {
@@ -116,8 +130,22 @@ static int revoke_account(struct cli *c, live_session_list l, const char *cap)
                 if (strcmp(live_session_account(e).p, c->account) != 0)
                         continue;
                 r = revoke_one(c, live_session_id(e).p, cap);
-                n += !r;
+                *n += !r;
         }
+        return r;
+}
+
+static int revoke_account(struct cli *c, const char *cap)
+{
+        CAPNP_AUTO(admin_pages_deinit) struct admin_pages p = {.c = c, .wait_ms = CLI_LOGIN_MS};
+        live_session_list l;
+        unsigned n = 0;
+        int r = EXIT_OK;
+
+        while (!r && admin_sessions_next(&p, &l))
+                r = revoke_accounts(c, l, cap, &n);
+        if (!r)
+                r = admin_pages_end(&p);
         if (r)
                 return r;
         if (!n)
@@ -135,9 +163,9 @@ static int revoke_account(struct cli *c, live_session_list l, const char *cap)
 
 int cmd_session_revoke(struct cli *c)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         unsigned words = c->account ? 0 : 1;
-        const char *id = NULL, *cap = c->nwords > words ? c->words[words] : NULL;
+        const char *cap = c->nwords > words ? c->words[words] : NULL;
+        struct found f = {.n = 0};
         int r;
 
         if (c->nwords < words || c->nwords > words + 1)
@@ -147,20 +175,16 @@ int cmd_session_revoke(struct cli *c)
         r = state_open_admin(c);
         if (r)
                 return r;
-
-        q = admin_session_list(admin_of(c));
-        if (cli_wait(c, q, CLI_LOGIN_MS))
-                return cli_fail_question(c, q, NULL);
         if (c->account)
-                return revoke_account(c, admin_session_list_sessions(q), cap);
+                return revoke_account(c, cap);
 
-        r = session_find(c, admin_session_list_sessions(q), c->words[0], &id);
+        r = session_find(c, c->words[0], &f);
         if (!r)
-                r = revoke_one(c, id, cap);
+                r = revoke_one(c, f.id, cap);
         if (r)
                 return r;
         if (c->json)
-                return cli_print_json(c, json_pack("{s:b,s:s}", "done", 1, "session", id));
+                return cli_print_json(c, json_pack("{s:b,s:s}", "done", 1, "session", f.id));
         printf("%s\n", cap ? "The capability is revoked." : "The session has ended.");
         return EXIT_OK;
 }

@@ -113,33 +113,39 @@ static void account_print(account_reader a)
         }
 }
 
-int cmd_account_list(struct cli *c)
+static void accounts_show(account_list l, json_t *all)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        account_list l;
-        json_t *all;
-        int r = state_open_admin(c);
-
-        if (r)
-                return r;
-
-        q = admin_account_list(admin_of(c));
-        if (cli_wait(c, q, CLI_LOGIN_MS))
-                return cli_fail_question(c, q, NULL);
-
-        l = admin_account_list_accounts(q);
-        all = c->json ? json_array() : NULL;
         for (uint32_t i = 0; i < account_list_len(l); i++) {
                 account_reader a = account_list_get(l, i);
 
                 if (account_service(a))
                         continue;
-                if (c->json)
+                if (all)
                         (void)json_array_append_new(all, account_json(a));
                 else
                         account_print(a);
         }
-        return c->json ? cli_print_json(c, json_pack("{s:o}", "accounts", all)) : EXIT_OK;
+}
+
+int cmd_account_list(struct cli *c)
+{
+        CAPNP_AUTO(admin_pages_deinit) struct admin_pages p = {.c = c, .wait_ms = CLI_LOGIN_MS};
+        json_t *all = NULL;
+        account_list l;
+        int r = state_open_admin(c);
+
+        if (r)
+                return r;
+
+        all = c->json ? json_array() : NULL;
+        while (admin_accounts_next(&p, &l))
+                accounts_show(l, all);
+        r = admin_pages_end(&p);
+        if (r || !c->json) {
+                json_decref(all);
+                return r;
+        }
+        return cli_print_json(c, json_pack("{s:o}", "accounts", all));
 }
 
 int cmd_account_passwd(struct cli *c)

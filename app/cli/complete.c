@@ -243,45 +243,42 @@ static void offer_keys(capnp_list keys, capnp_text (*at)(capnp_list l, uint32_t 
         }
 }
 
+static void offer_account(account_reader a, const char *word, const char *keys_of)
+{
+        bool service = account_service(a);
+
+        if (!keys_of)
+                offer(account_name(a).p, word);
+        else if (!strcmp(account_name(a).p, keys_of) && service)
+                offer_keys(account_service_keys(a), account_service_keys_at, word);
+        else if (!strcmp(account_name(a).p, keys_of))
+                offer_keys(account_keys(a), account_keys_at, word);
+}
+
 /* Accounts of people or of programs, or the keys of one. */
 static void offer_accounts(struct cli *c, const char *word, bool service, const char *keys_of)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        CAPNP_AUTO(admin_pages_deinit) struct admin_pages p = {.c = c, .wait_ms = TAB_MS};
         account_list l;
 
         if (state_open_admin(c))
                 return;
-        q = admin_account_list(admin_of(c));
-        if (cli_wait(c, q, TAB_MS))
-                return;
-        l = admin_account_list_accounts(q);
-        for (uint32_t i = 0; i < account_list_len(l); i++) {
-                account_reader a = account_list_get(l, i);
-
-                if (account_service(a) != service)
-                        continue;
-                if (!keys_of)
-                        offer(account_name(a).p, word);
-                else if (!strcmp(account_name(a).p, keys_of) && service)
-                        offer_keys(account_service_keys(a), account_service_keys_at, word);
-                else if (!strcmp(account_name(a).p, keys_of))
-                        offer_keys(account_keys(a), account_keys_at, word);
-        }
+        while (admin_accounts_next(&p, &l))
+                for (uint32_t i = 0; i < account_list_len(l); i++)
+                        if (account_service(account_list_get(l, i)) == service)
+                                offer_account(account_list_get(l, i), word, keys_of);
 }
 
 static void offer_sessions(struct cli *c, const char *word)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        CAPNP_AUTO(admin_pages_deinit) struct admin_pages p = {.c = c, .wait_ms = TAB_MS};
         live_session_list l;
 
         if (state_open_admin(c))
                 return;
-        q = admin_session_list(admin_of(c));
-        if (cli_wait(c, q, TAB_MS))
-                return;
-        l = admin_session_list_sessions(q);
-        for (uint32_t i = 0; i < live_session_list_len(l); i++)
-                offer(live_session_id(live_session_list_get(l, i)).p, word);
+        while (admin_sessions_next(&p, &l))
+                for (uint32_t i = 0; i < live_session_list_len(l); i++)
+                        offer(live_session_id(live_session_list_get(l, i)).p, word);
 }
 
 /* ---- where there is an instance ----------------------------------------------------------- */

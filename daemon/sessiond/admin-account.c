@@ -160,52 +160,6 @@ int admin_on_account_remove(void *self, capnp_answer *a)
         return change_now(c);
 }
 
-struct listing {
-        account_list_builder to;
-        uint32_t at;
-};
-
-static void listing_add(void *arg, const struct store_account *acc)
-{
-        struct listing *l = arg;
-        account_builder b = account_list_builder_get(l->to, l->at++);
-        capnp_lbuilder list;
-        char text[256];
-
-        account_set_name(b, acc->name);
-        account_set_has_password(b, acc->verifier[0] != 0);
-        account_set_service(b, acc->service);
-        account_set_locked(b, acc->locked);
-        account_set_lock_reason(b, acc->reason);
-        account_set_expires_at_ms(b, acc->expires_ms);
-        account_set_last_login_at_ms(b, acc->last.at_ms);
-        account_set_last_login_kind(b, acc->last.kind);
-        account_set_last_login_from(b, acc->last.from);
-        list = account_init_service_keys(b, acc->nservice_keys);
-        for (unsigned i = 0; i < acc->nservice_keys; i++)
-                account_set_service_keys_at(list, i, acc->service_keys[i].id);
-        list = account_init_profiles(b, acc->nprofiles);
-        for (unsigned i = 0; i < acc->nprofiles; i++)
-                account_set_profiles_at(list, i, acc->profiles[i]);
-        list = account_init_keys(b, acc->nkeys);
-        for (unsigned i = 0; i < acc->nkeys; i++) {
-                snprintf(text, sizeof(text), "%s%s%s", acc->keys[i].fingerprint,
-                         acc->keys[i].comment[0] ? " " : "", acc->keys[i].comment);
-                account_set_keys_at(list, i, text);
-        }
-}
-
-int admin_on_account_list(void *self, capnp_answer *a)
-{
-        struct sessiond *s = self;
-        struct listing l = {0};
-        int r;
-
-        l.to = admin_account_list_results_init_accounts(a, store_count(&s->store));
-        r = store_each(&s->store, listing_add, &l);
-        return r ? admin_fail(a, r) : capnp_answer_return(a);
-}
-
 /* A password or an SSH key is a person's. 0; STORE_E_NONE; ADMIN_E_SERVICE; -errno. */
 static int change_for_person(struct change *c)
 {

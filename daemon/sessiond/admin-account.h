@@ -7,7 +7,6 @@
 /* Members of struct admin_ops: self is the struct sessiond, a is taken. */
 int admin_on_account_add(void *self, capnp_answer *a);
 int admin_on_account_remove(void *self, capnp_answer *a);
-int admin_on_account_list(void *self, capnp_answer *a);
 int admin_on_passwd(void *self, capnp_answer *a);
 int admin_on_key_add(void *self, capnp_answer *a);
 int admin_on_key_remove(void *self, capnp_answer *a);

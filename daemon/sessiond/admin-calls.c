@@ -21,6 +21,7 @@
 #include "admin-account.h"
 #include "admin-audit.h"
 #include "admin-identity.h"
+#include "admin-list.h"
 #include "admin-lock.h"
 #include "admin-passkey.h"
 #include "admin-service.h"

@@ -5,7 +5,6 @@
 #include <capos/capnp.h>
 
 /* Members of struct admin_ops: self is the struct sessiond, a is taken. */
-int admin_on_session_list(void *self, capnp_answer *a);
 int admin_on_session_revoke(void *self, capnp_answer *a);
 
 #endif

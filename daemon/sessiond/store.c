@@ -213,18 +213,20 @@ void store_account_deinit(struct store_account *a)
         sodium_memzero(a, sizeof(*a));
 }
 
-int store_each(struct store *s, void (*fn)(void *arg, const struct store_account *a), void *arg)
+int store_each(struct store *s, const char *after,
+               bool (*fn)(void *arg, const struct store_account *a), void *arg)
 {
         AUTO_STATEMENT *q = NULL;
-        int r = store_prepare(s, ACCOUNT_COLUMNS " ORDER BY name", TEXTS(NULL), &q);
+        int r = store_prepare(s, ACCOUNT_COLUMNS " WHERE name > ? ORDER BY name", TEXTS(after), &q);
+        bool more = true;
 
-        while (!r && store_row(s, q, &r)) {
+        while (!r && more && store_row(s, q, &r)) {
                 struct store_account a;
 
                 r = account_read(s, q, &a);
                 if (r)
                         break;
-                fn(arg, &a);
+                more = fn(arg, &a);
                 store_account_deinit(&a);
         }
         return r;

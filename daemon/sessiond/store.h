@@ -136,9 +136,10 @@ int store_load(struct store *s, const char *name, struct store_account *ret) CAP
 void store_account_deinit(struct store_account *a);
 /* The account's serial alone. 0; STORE_E_NONE; -errno. */
 int store_serial(struct store *s, const char *name, int64_t *ret) CAPNP_MUST_USE;
-/* Calls fn for every account. 0, or -errno. */
-int store_each(struct store *s, void (*fn)(void *arg, const struct store_account *a),
-               void *arg) CAPNP_MUST_USE;
+/* Calls fn for each account whose name is behind after ("": for each), in the order of their names,
+ * until it says that it was enough (false). 0, or -errno. */
+int store_each(struct store *s, const char *after,
+               bool (*fn)(void *arg, const struct store_account *a), void *arg) CAPNP_MUST_USE;
 uint32_t store_count(struct store *s);
 
 /* 0; STORE_E_EXISTS; -errno. */

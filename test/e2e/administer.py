@@ -7,8 +7,10 @@ branch he sits on. The client here is made of bytes, or is `capos`.
 
 usage: administer.py
 """
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -18,6 +20,7 @@ from sessionlib import Failed, Refused, Struct
 
 SCRIPT = "e2e-administer"
 BOSS, GUARD = "boss", "guard"
+MANY = 5000
 ADD, REMOVE, LIST, PASSWD, SESSIONS, REVOKE, STATUS, PATH, RELOAD, LOCK = (
     s.ordinal("admin", name) for name in (
         "accountAdd", "accountRemove", "accountList", "passwd", "sessionList", "sessionRevoke",
@@ -269,13 +272,90 @@ class Cases:
         for p in (first, other, boss, peer, again):
             p.close()
 
+    # ---- many of them
+
+    def store(self, *statements):
+        """Behind the session manager's back: thousands of accounts are not made one by one."""
+        with contextlib.closing(sqlite3.connect(os.path.join(self.target.state, "accounts.db"), timeout=60)) as store:
+            store.execute("PRAGMA foreign_keys = ON")
+            for text, rows in statements:
+                store.executemany(text, rows)
+            store.commit()
+
+    def known(self):
+        admin = self.target.admin()
+        try:
+            return admin.accounts()
+        finally:
+            admin.close()
+
+    def many_accounts(self):
+        """They come a page at a time, no longer than a message of the profile may be; here and from elsewhere."""
+        names, keys = [f"many-{i:04}" for i in range(MANY)], [f"keys-{i:02}" for i in range(12)]
+        comment, before = "c" * 120, self.known()
+        self.store(
+            ("INSERT INTO account (name, verifier) VALUES (?, '')", [(n,) for n in names + keys]),
+            ("INSERT INTO profile (account, place, name) VALUES (?, 0, 'operator')", [(n,) for n in names + keys]),
+            ("INSERT INTO key (account, fingerprint, blob, comment) VALUES (?, ?, ?, ?)",
+             [(n, f"SHA256:{i:043}", os.urandom(32), comment) for n in keys for i in range(32)]))
+        admin = self.target.admin()
+        try:
+            first = admin.ref.call(LIST, Struct(s.struct.pack("<Q", 3), [""])).content
+            expect((len(first.ptr(0)), s.text(first.ptr(1))), (3, s.text(first.ptr(0)[2].ptr(0))), "three")
+            listed = admin.accounts()
+            pages = [len(admin.ref.call(LIST, Struct(bytes(8), [n])).content.ptr(0)) for n in ("many-", "keys-", "zzz")]
+        finally:
+            admin.close()
+        expect(listed, sorted(names + keys + before), "all of them")
+        expect((pages[0], 1 < pages[1] < 8, pages[2]), (64, True, 0), "the accounts of a page")
+        peer, session, admin = self.administer("brief")
+        far = s.Admin.of(admin)
+        expect(far.accounts(), listed, "from elsewhere")
+        session.call(3)
+        peer.close()
+        for words in (["--state", self.target.state], ["--remote", "-s", "brief"]):
+            if words[0] == "--remote":
+                self.capos("login", f"brief@{self.target.where}", "--as", "brief", "--password-stdin",
+                           text=instance.SECRET)
+            said = json.loads(self.capos("account", "list", "--json", *words).stdout)["accounts"]
+            expect([a["name"] for a in said], listed, str(words))
+        said = self.capos("account", "list", "--state", self.target.state).stdout
+        expect(sum(line.startswith("many-") for line in said.splitlines()), MANY, "for people")
+        self.capos("logout", "-s", "brief")
+        self.store(("DELETE FROM account WHERE name = ?", [(n,) for n in names + keys]))
+
+    def many_sessions(self):
+        """The same of sessions; one that ends between two pages leaves no gap."""
+        peers = [self.nobody() for _ in range(9)]
+        admin = self.target.admin()
+        try:
+            instance.until(lambda: len(admin.sessions()) == len(peers), "the end of other sessions")
+            whole = [e["id"] for e in admin.sessions()]
+            for most in (1, 4):
+                expect([s.text(e.ptr(0)) for e in admin.pages(SESSIONS, most)], whole, f"{most} at a time")
+            expect(sorted(whole), sorted(s.text(p[1].call(0).content.ptr(0).ptr(0)) for p in peers), "all of them")
+            page = admin.ref.call(SESSIONS, Struct(s.struct.pack("<Q", 4), [""])).content
+            admin.revoke(whole[3])
+            rest = admin.ref.call(SESSIONS, Struct(s.struct.pack("<Q", 64), [s.text(page.ptr(1))])).content
+            expect([s.text(e.ptr(0)) for e in rest.ptr(0)], whole[4:], "behind the one that has ended")
+            for place in ("x", "18446744073709551615.x", "-1", ".", "1" * 200):  # places of nobody's
+                admin.ref.call(SESSIONS, Struct(bytes(8), [place]))
+        finally:
+            admin.close()
+        said = json.loads(self.capos("session", "list", "--json", "--state", self.target.state).stdout)["sessions"]
+        expect([e["id"] for e in said], whole[:3] + whole[4:], "by the command")
+        for peer, _, _ in peers:
+            peer.close()
+
 
 def main():
     target = instance.Instance(instance.manifest(
-        profiles=[elevated(BOSS), elevated(GUARD, "sessions")]))
+        profiles=[elevated(BOSS), elevated(GUARD, "sessions"),
+                  elevated("brief").replace("quota = (", 'quota = (message = "64KiB"')]))
     with target:
         target.add_user("ada", [BOSS])
         target.add_user("gustav", [GUARD])
+        target.add_user("brief", ["brief"])
         cases = Cases(target)
         return instance.run_cases(SCRIPT, [
             ("it is in the bundle", cases.in_the_bundle),
@@ -289,7 +369,9 @@ def main():
             ("it ends with its session", cases.ends_with_its_session),
             ("the policy takes it away", cases.policy_takes_it),
             ("by the command", cases.by_command),
-            ("owners of accounts", cases.owners)])
+            ("owners of accounts", cases.owners),
+            ("five thousand accounts", cases.many_accounts),
+            ("sessions by the page", cases.many_sessions)])
 
 
 if __name__ == "__main__":

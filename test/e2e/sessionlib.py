@@ -210,6 +210,13 @@ class Admin:
         self.peer = Peer("unix:" + path)
         self.ref = Ref(self.peer, self.peer.bootstrap(), ADMIN)
 
+    @classmethod
+    def of(cls, ref):
+        """The same calls, on the `admin` of a session."""
+        admin = cls.__new__(cls)
+        admin.peer, admin.ref = ref.peer, ref
+        return admin
+
     def close(self):
         self.peer.close()
 
@@ -238,12 +245,25 @@ class Admin:
     def account_expire(self, name, at_ms):
         self.ref.call(24, Struct(at_ms.to_bytes(8, "little"), [name]))
 
+    def pages(self, method, most=0):
+        """What a call lists that gives a page at a time."""
+        after, found = "", []
+        while True:
+            r = self.ref.call(method, Struct(struct.pack("<Q", most), [after])).content
+            found += list(r.ptr(0) or [])
+            after = text(r.ptr(1))
+            if not after:
+                return found
+
+    def accounts(self):
+        """Their names."""
+        return [text(a.ptr(0)) for a in self.pages(2)]
+
     def sessions(self):
-        """[{id, account, profile, kind, source, dropped, grants}]"""
-        found = self.ref.call(6).content.ptr(0) or []
+        """[{id, account, profile, kind, source, dropped, grants}], the oldest first."""
         return [{"id": text(s.ptr(0)), "account": text(s.ptr(1)), "profile": text(s.ptr(2)),
                  "kind": text(s.ptr(3)), "source": text(s.ptr(4)),
-                 "dropped": s.uint(128, 64), "grants": [text(g) for g in s.ptr(5) or []]} for s in found]
+                 "dropped": s.uint(128, 64), "grants": [text(g) for g in s.ptr(5) or []]} for s in self.pages(6)]
 
     def revoke(self, session, cap=None):
         self.ref.call(7, Struct(b"", [session, cap]))
