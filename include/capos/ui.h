@@ -423,6 +423,7 @@ CAPNP_PUBLIC int capos_ui_set_consent(capos_ui *ui, const char *service,
 /** What a pane is. Texts are borrowed until it changes. */
 struct capos_ui_pane {
         capos_ui_offer *offer;     /**< whose */
+        uint32_t number;           /**< for a person to name it by: from 1, never given again */
         const char *service;       /**< the bundle's name */
         const char *service_title; /**< to be drawn before the pane's own title, always */
         capnp_data id;             /**< the service's name for it */

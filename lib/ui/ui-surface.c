@@ -350,6 +350,7 @@ int ui_surface_new(capos_ui_offer *o, ui_surface_spec_reader spec, capos_ui_surf
         s->offer = o;
         o->refs++;
         s->pane = pane;
+        s->number = ++o->ui->panes;
         ui_events_init(&s->events);
         saved = ui_saved_find_pane(&o->ui->saved, o->name, ui_surface_id(s));
         pane->pinned = saved && saved->pinned;

@@ -36,7 +36,7 @@ struct capos_ui {
         uint64_t theme_until_ms;                 /* 0: as long as the offer lasts */
         uint32_t theme_by;                       /* the number of the offer that wished it */
         uint16_t columns, rows;
-        uint32_t numbers; /* of offers */
+        uint32_t numbers, panes; /* given so far, to offers and to panes */
         uint64_t prompt_ids, fronts;
         uint64_t wake_ms; /* what was told last; 0: nothing */
 };
@@ -61,6 +61,7 @@ struct capos_ui_offer {
 struct capos_ui_surface {
         unsigned refs; /* the offer's, its object's, one of each prompt and run */
         capos_ui_offer *offer;
+        uint32_t number;          /* for a person */
         struct ui_pane *pane;     /* NULL: it is closed */
         struct capnp_i_list link; /* capos_ui.surfaces */
         struct ui_events events;

@@ -209,6 +209,7 @@ void capos_ui_surface_info(const capos_ui_surface *s, struct capos_ui_pane *ret_
 
         *ret_p = (struct capos_ui_pane){
                 .offer = s->offer,
+                .number = s->number,
                 .service = s->offer->name,
                 .service_title = s->offer->title,
                 .id = ui_surface_id(s),

@@ -329,6 +329,10 @@ TEST(a_move_wins_until_a_reset)
         capos_ui_reset(p.ui);
         CHECK_EQ(l->nodes[0].kind, CAPOS_UI_ROWS);
         CHECK(l->nodes[1].rows < l->nodes[2].rows + 2); /* the service's wish is forgotten, too */
+        capos_ui_move(play_at(&p), &(struct capos_ui_move){.collapsed = true});
+        CHECK_EQ(l->nodes[2].kind, CAPOS_UI_TABS);
+        CHECK_EQ(l->nodes[2].front, -1);
+        CHECK(l->nodes[3].surface == play_at(&p));
         capnp_cap_unref(a);
         capnp_cap_unref(b);
         play_close(&p);
@@ -336,6 +340,7 @@ TEST(a_move_wins_until_a_reset)
 
 TEST(what_a_person_closes_stays_closed)
 {
+        struct capos_ui_pane pane;
         struct play p;
         capnp_cap *s, *again;
 
@@ -353,6 +358,8 @@ TEST(what_a_person_closes_stays_closed)
         capos_ui_allow(p.ui, "desk", (capnp_data){(const uint8_t *)"a", 1});
         again = play_pane(&p, 'a', "log", "ordinary");
         CHECK(again != NULL);
+        capos_ui_surface_info(play_at(&p), &pane);
+        CHECK_EQ(pane.number, 2); /* who names it by that does not mean the first one */
         capnp_cap_unref(again);
         play_run(&p);
         capnp_cap_unref(s);
@@ -540,7 +547,7 @@ TEST(nothing_is_kept_by_itself)
         CHECK(!strncmp(p.last, "refused.safety", 14));
         capos_ui_pin(play_at(&p), true);
         saved_text(&p, text, sizeof(text));
-        CHECK(!strstr(text, "surfaceId"));
+        CHECK(!strstr(text, "desk"));
 
         q = play_ask(&p, s, SURFACE(SURFACE_PERSIST), "(what = layout)");
         CHECK(strstr(p.prompt, "Keep the place of a pane?") != NULL);
