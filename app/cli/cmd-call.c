@@ -3,11 +3,12 @@
  * once a command; parameters are JSON, or words like `name=value` from which JSON is made with the
  * help of the field's type.
  */
+#include "call-watch.h"
+#include "call.h"
 #include "cap-schema.h"
 #include "params.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ static int results_print(struct cli *c, const struct capnp_method_info *m, capnp
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf out = {0};
         struct capnp_dynamic_opts o = {.pretty = !c->json};
+        bool among_events = c->json && c->watch;
         int r;
 
         capnp_buf_init(&out, TEXT_BYTES);
@@ -43,6 +45,8 @@ static int results_print(struct cli *c, const struct capnp_method_info *m, capnp
         if (r)
                 return cli_fail_code(c, r, "results");
 
+        if (among_events)
+                printf("{\"results\":");
         /* The pretty form is for eyes. */
         if (c->json)
                 cli_print_json_text(out.p, out.len);
@@ -57,20 +61,63 @@ static int results_print(struct cli *c, const struct capnp_method_info *m, capnp
                                 (void)putchar('\n');
                         line = end ? end + 1 : NULL;
                 }
-        (void)putchar('\n');
-        return EXIT_OK;
+        printf(among_events ? "}\n" : "\n");
+        return cli_finish(c, EXIT_OK);
+}
+
+/* Sends it, and prints its results. An exit code. */
+static int call_run(struct cli *c, const struct capnp_dynamic_method *dm, capnp_text params,
+                    bool typed, const struct watch *w, const char *doing)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        struct capnp_dynamic_opts strict = {
+                .reject_unknown = true, .find = w ? watch_find : NULL, .arg = (void *)w};
+        struct capnp_fault f = {0};
+        int r;
+
+        r = capnp_dynamic_call(capos_client_schema_peek(c->client), dm, params, &strict, &q, &f);
+        if (!typed)
+                f.line = 0; /* a place in a text that nobody has written */
+        if (r)
+                return fault_fail(c, r, &f);
+
+        if (cli_wait(c, q, 0))
+                return cli_fail_question(c, q, doing);
+        r = results_print(c, &dm->info, q);
+        if (r || !w)
+                return r;
+
+        /* What it returned is held while we watch: a place in a channel, say. */
+        return watch_run((struct watch *)w, c->words[0]);
+}
+
+int call_method(struct cli *c, const struct capos_cap_entry *e, const struct capnp_method_info *m,
+                char *params, bool typed)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
+        CAPNP_AUTO(watch_freep) struct watch *w = NULL;
+        struct capnp_dynamic_method dm = {.vat = c->vat, .info = *m};
+        char doing[300];
+        int r = EXIT_OK;
+
+        if (c->watch)
+                r = watch_new(c, m, &params, &w);
+        if (!r) {
+                cap = capos_client_get(c->client, e->name, e->interface);
+                dm.target = cap;
+                (void)snprintf(doing, sizeof(doing), "%s.%s", e->name, m->name);
+                r = call_run(c, &dm, (capnp_text){params, (uint32_t)strlen(params)}, typed, w,
+                             doing);
+        }
+        free(params);
+        return r;
 }
 
 int cmd_call(struct cli *c)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
         struct capos_cap_entry e;
-        struct capnp_dynamic_method dm;
         struct capnp_method_info m;
-        struct capnp_dynamic_opts strict = {.reject_unknown = true};
-        struct capnp_fault f = {0};
-        char doing[300], *params = NULL;
+        char *params = NULL;
         bool typed = false;
         int r;
 
@@ -79,21 +126,5 @@ int cmd_call(struct cli *c)
                 r = cap_method(c, &e, &m);
         if (!r)
                 r = params_read(c, &m, &params, &typed);
-        if (r)
-                return r;
-
-        cap = capos_client_get(c->client, e.name, e.interface);
-        dm = (struct capnp_dynamic_method){.vat = c->vat, .target = cap, .info = m};
-        r = capnp_dynamic_call(capos_client_schema_peek(c->client), &dm,
-                               (capnp_text){params, (uint32_t)strlen(params)}, &strict, &q, &f);
-        free(params);
-        if (!typed)
-                f.line = 0; /* a place in a text that nobody has written */
-        if (r)
-                return fault_fail(c, r, &f);
-
-        (void)snprintf(doing, sizeof(doing), "%s.%s", e.name, m.name);
-        if (cli_wait(c, q, 0))
-                return cli_fail_question(c, q, doing);
-        return results_print(c, &m, q);
+        return r ? r : call_method(c, &e, &m, params, typed);
 }

@@ -115,10 +115,12 @@ static void chat_on_event_canceled(capnp_answer *a, void *arg)
 
 /* The first event may be faster than the history it belongs behind: then it waits, and with it all
  * others, because the next one is sent when this one has returned. */
-static int chat_on_event(void *self, capnp_answer *a)
+static int chat_on_event(void *self, const struct capnp_method_info *m, capnp_answer *a)
 {
         struct chat *h = self;
 
+        if (m->ordinal != 0)
+                return capnp_answer_return(a); /* of a later version: nothing to show */
         if (!h->c)
                 return capnp_answer_fail(a, CAPNP_FAILED, "nobody listens");
         if (!h->membership && !h->early) {
@@ -173,8 +175,8 @@ static void chat_on_listener_gone(void *self)
         capnp_question_send(h->why_question, chat_on_told_why, h);
 }
 
-static const struct chat_listener_ops listener_ops = {.gone = chat_on_listener_gone,
-                                                      .event = chat_on_event};
+static const struct capnp_dynamic_ops listener_ops = {.call = chat_on_event,
+                                                      .gone = chat_on_listener_gone};
 
 /* ---- what we say -------------------------------------------------------------------------- */
 
@@ -454,6 +456,11 @@ int cmd_chat_join(struct cli *c)
         struct chat *h;
         int r = cli_open_session(c);
 
+        if (!r)
+                r = capos_client_wait(c->client,
+                                      capos_client_fetch_schema(c->client, CHAT_ID, NULL, NULL))
+                            ? cli_fail_error(c, capos_client_error_peek(c->client), "chat")
+                            : EXIT_OK;
         if (r)
                 return r;
         h = calloc(1, sizeof(*h));
@@ -462,9 +469,11 @@ int cmd_chat_join(struct cli *c)
 
         h->c = c;
         chat = capos_client_get(c->client, "chat", CHAT_ID);
-        if (chat_listener_serve(c->vat, &listener_ops, h, &listener)) {
+        r = capnp_dynamic_serve(c->vat, capos_client_schema_peek(c->client), CHAT_LISTENER_ID,
+                                &listener_ops, h, &listener);
+        if (r) {
                 free(h);
-                return cli_fail_code(c, -ENOMEM, NULL);
+                return cli_fail_code(c, r, "chat");
         }
         h->listened = true;
         r = room_join(h, chat, listener);

@@ -212,8 +212,8 @@ static void offer_fields(struct cli *c, const struct typed *t, const char *word)
         const capnp_decl *d = NULL;
         char name[300];
 
-        if (file) {
-                printf(":files %zu\n", (size_t)(file - word) + 2);
+        if (file || *word == '@') {
+                printf(":files %zu\n", file ? (size_t)(file - word) + 2 : 1);
                 return;
         }
         s = schema_fetch(c, t->words[0], &interface);

@@ -261,6 +261,11 @@ static const struct cli_option sessions_options[] = {
         {0},
 };
 
+static const struct cli_option call_options[] = {{"watch", 'w', NULL,
+                                                  "make listeners, and print what they are told",
+                                                  offsetof(struct cli, watch)},
+                                                 {0}};
+
 static const struct cli_option caps_options[] = {
         {"long", 'l', NULL, "interface, lease and transfer policy as well",
          offsetof(struct cli, lng)},
@@ -530,15 +535,20 @@ static const struct cli_command commands[] = {
          "Examples:\n  capos describe chat\n  capos describe chat join\n"
          "  capos describe chat ChatEvent\n",
          cmd_describe, NULL, 1, 2, false},
-        {"call", "CAP METHOD [JSON | - | FIELD=VALUE...]", "Call a method of a capability",
-         "Parameters are one JSON object (`-`: on standard input), or words: FIELD=VALUE,\n"
-         "FIELD=@FILE for what is in a file, FIELD:=JSON for anything; a.b=VALUE sets a field\n"
-         "inside a struct. Results are printed as JSON.\n\n"
+        {"call", "[--watch] CAP METHOD [JSON | - | @FILE | FIELD=VALUE...]",
+         "Call a method of a capability",
+         "Parameters are one JSON object (`-`: on standard input; @FILE: in a file), or words:\n"
+         "FIELD=VALUE, FIELD=@FILE for what is in a file, FIELD:=JSON for anything; a.b=VALUE\n"
+         "sets a field inside a struct. Results are printed as JSON.\n\n"
+         "With --watch, each parameter that is a reference and was not given becomes a listener,\n"
+         "and what it is told is printed, a line each, until nobody has more to tell: Ctrl-C ends\n"
+         "it before.\n\n"
          "Examples:\n"
          "  capos call system_info motd\n"
          "  capos call chat join '{\"channel\": \"#lobby\"}'\n"
-         "  capos call chat join channel='#lobby'\n",
-         cmd_call, NULL, 2, CLI_WORDS, false},
+         "  capos call chat join channel='#lobby'\n"
+         "  capos call --watch chat join channel='#lobby'\n",
+         cmd_call, call_options, 2, CLI_WORDS, false},
         {"shell", "", "Call methods line by line, and name what they return",
          "On a terminal with a prompt, Tab and a history; else the lines are a script's, which\n"
          "the first that fails ends. `$x = CAP.METHOD ...` names what comes back and does not\n"

@@ -78,7 +78,29 @@ static json_t *base64_json(const char *p, size_t len)
         return v;
 }
 
-/* What is in a file, for a field that holds text or bytes. */
+/* What is in a file as JSON, for a field that holds neither. */
+static int file_json(struct cli *c, const struct capnp_field_info *f, const char *path,
+                     json_t **ret_v)
+{
+        json_error_t e;
+        size_t len;
+        char *p;
+        int r = file_read(c, path, &p, &len);
+
+        if (r)
+                return r;
+
+        *ret_v = json_loadb(p, len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &e);
+        free(p);
+        if (*ret_v)
+                return EXIT_OK;
+        return cli_fail(c, EXIT_USAGE, "parameters",
+                        "%s=@%s: line %d, column %d: %s (the file of a field that is no Text or "
+                        "Data holds JSON)",
+                        f->name, path, e.line, e.column, e.text);
+}
+
+/* What is in a file, for a field. */
 static int file_value(struct cli *c, const struct capnp_field_info *f, const char *path,
                       json_t **ret_v)
 {
@@ -87,10 +109,7 @@ static int file_value(struct cli *c, const struct capnp_field_info *f, const cha
         int r;
 
         if (f->lists || (f->base_type != BASE_TEXT && f->base_type != BASE_DATA))
-                return cli_fail(c, EXIT_USAGE, "usage",
-                                "%s=@%s: a file can be a Text or Data; other values are given as "
-                                "%s:=JSON",
-                                f->name, path, f->name);
+                return file_json(c, f, path, ret_v);
         r = file_read(c, path, &p, &len);
         if (r)
                 return r;
@@ -251,18 +270,36 @@ static int word_add(struct cli *c, uint64_t type, const char *word, json_t *to)
         return r;
 }
 
+/* The whole object, from a file. */
+static int object_read(struct cli *c, const char *path, char **ret_text)
+{
+        size_t len;
+        char *p;
+        int r = file_read(c, path, &p, &len);
+
+        if (r)
+                return r;
+        if (strlen(p) == len) {
+                *ret_text = p;
+                return EXIT_OK;
+        }
+        free(p);
+        return cli_fail(c, EXIT_USAGE, "parameters", "%s: no JSON: there is a NUL byte in it",
+                        path);
+}
+
 int params_read(struct cli *c, const struct capnp_method_info *m, char **ret_text, bool *ret_typed)
 {
+        const char *whole = c->nwords == 3 ? c->words[2] : "";
         json_t *o;
-        size_t len;
         int r = EXIT_OK;
 
         *ret_text = NULL;
-        *ret_typed = c->nwords == 3 && (c->words[2][0] == '{' || !strcmp(c->words[2], "-"));
-        if (*ret_typed && c->words[2][0] == '-')
-                return file_read(c, "-", ret_text, &len);
+        *ret_typed = *whole == '{' || *whole == '@' || !strcmp(whole, "-");
+        if (*ret_typed && *whole != '{')
+                return object_read(c, *whole == '@' ? whole + 1 : whole, ret_text);
         if (*ret_typed) {
-                *ret_text = strdup(c->words[2]);
+                *ret_text = strdup(whole);
                 return *ret_text ? EXIT_OK : cli_fail_code(c, -ENOMEM, NULL);
         }
         o = json_object();

@@ -5,9 +5,9 @@
 #include "cli.h"
 
 /*
- * Reads the words behind CAP and METHOD into JSON: one object, `-` (it is on standard input), or
- * FIELD=VALUE, FIELD=@FILE, FIELD:=JSON. The text is to be freed; *ret_typed: it was one object, so
- * that places in it mean something. An exit code.
+ * Reads the words behind CAP and METHOD into JSON: one object, `-` (it is on standard input),
+ * @FILE, or FIELD=VALUE, FIELD=@FILE, FIELD:=JSON. The text is to be freed; *ret_typed: it was one
+ * object, so that places in it mean something. An exit code.
  */
 int params_read(struct cli *c, const struct capnp_method_info *m, char **ret_text,
                 bool *ret_typed) CAPNP_MUST_USE;

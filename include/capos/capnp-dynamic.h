@@ -385,6 +385,17 @@ CAPNP_PUBLIC int capnp_method_annotation(const capnp_schema *s, const struct cap
                                          struct capnp_annotation *ret_a) CAPNP_MUST_USE;
 
 /**
+ * One of an interface's own methods.
+ *
+ * @param d      the interface
+ * @param i      its ordinal
+ * @param ret_m  filled in
+ * @return       0; CAPNP_E_UNKNOWN: no such method, or not an interface
+ */
+CAPNP_PUBLIC int capnp_decl_method(const capnp_decl *d, uint32_t i,
+                                   struct capnp_method_info *ret_m) CAPNP_MUST_USE;
+
+/**
  * Walks the methods of an interface: its own first, then those of the interfaces it extends.
  *
  * @param s          the registry
@@ -585,6 +596,67 @@ CAPNP_PUBLIC int capnp_dynamic_results(const capnp_schema *s, const struct capnp
 CAPNP_PUBLIC int capnp_dynamic_cap_peek(const capnp_schema *s, const struct capnp_method_info *m,
                                         capnp_question *q, const char *path, capnp_cap **ret_c,
                                         uint64_t *ret_interface) CAPNP_MUST_USE;
+
+/* ---- objects ------------------------------------------------------------------------------ */
+
+/** What an object does that is served by its schema alone. */
+struct capnp_dynamic_ops {
+        /**
+         * One of its methods is called, also one of an interface that it extends. The handler ends
+         * the answer, or keeps it, as any other (capnp_handler). It reads the parameters with
+         * capnp_dynamic_params() or with capnp_answer_params(), and answers by
+         * capnp_dynamic_answer(). m: valid during the call.
+         */
+        int (*call)(void *self, const struct capnp_method_info *m, capnp_answer *a);
+        /** Once, after the last reference has gone; may be NULL. */
+        void (*gone)(void *self);
+};
+
+/**
+ * Makes an object of any interface. What the interface does not have is answered `unimplemented`
+ * without asking.
+ *
+ * @param v          the vat it lives in
+ * @param s          the registry; must outlive the object
+ * @param interface  the interface's type id
+ * @param ops        what it does; must outlive the object
+ * @param self       handed to both
+ * @param ret_c      the first reference; the caller's
+ * @return           0; CAPNP_E_UNKNOWN: the registry has no such interface; -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_dynamic_serve(capnp_vat *v, const capnp_schema *s, uint64_t interface,
+                                     const struct capnp_dynamic_ops *ops, void *self,
+                                     capnp_cap **ret_c) CAPNP_MUST_USE;
+
+/**
+ * Prints the parameters of a call as JSON.
+ *
+ * @param s   the registry
+ * @param m   what is called
+ * @param a   the answer
+ * @param o   options, or NULL; number is told the interface that the schema gives each reference
+ * @param to  where the text is appended
+ * @return    as capnp_json_print(); CAPNP_E_POISON: the caller sent no such parameters
+ */
+CAPNP_PUBLIC int capnp_dynamic_params(const capnp_schema *s, const struct capnp_method_info *m,
+                                      capnp_answer *a, const struct capnp_dynamic_opts *o,
+                                      struct capnp_buf *to) CAPNP_MUST_USE;
+
+/**
+ * Fills in the results of a call from JSON; capnp_answer_return() then sends them.
+ *
+ * @param s        the registry
+ * @param m        what is called
+ * @param a        the answer, not ended
+ * @param results  a JSON object; p NULL or an empty text stands for {}
+ * @param o        options, or NULL
+ * @param ret_f    what is wrong with results; may be NULL
+ * @return         as capnp_json_parse()
+ */
+CAPNP_PUBLIC int capnp_dynamic_answer(const capnp_schema *s, const struct capnp_method_info *m,
+                                      capnp_answer *a, capnp_text results,
+                                      const struct capnp_dynamic_opts *o,
+                                      struct capnp_fault *ret_f) CAPNP_MUST_USE;
 
 #ifdef __cplusplus
 }

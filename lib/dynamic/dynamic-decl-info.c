@@ -82,6 +82,15 @@ static struct capnp_method_info method_info(const capnp_decl *d, uint32_t i)
         };
 }
 
+int capnp_decl_method(const capnp_decl *d, uint32_t i, struct capnp_method_info *ret_m)
+{
+        if (d->kind != CAPNP_DECL_INTERFACE || i >= d->n)
+                return CAPNP_E_UNKNOWN;
+
+        *ret_m = method_info(d, i);
+        return 0;
+}
+
 int capnp_schema_method(const capnp_schema *s, uint64_t interface, uint32_t i,
                         struct capnp_method_info *ret_m)
 {

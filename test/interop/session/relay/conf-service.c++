@@ -1,200 +1,38 @@
 /*
- * conf-service: Conf of test/peers/conf.capnp as a service of an instance, on the Cap'n Proto C++
- * library and schema/service_control.capnp.
+ * conf-service: Conf of test/peers/conf.capnp as a service of an instance.
  *
  * Why: what lies between a client and a service is our worker. With a foreign client before it and
  * a foreign service behind it, every difference that it makes is seen by somebody who doesn't know
- * it. It is also the proof that a service can be written without daemon/kit.
- *
- * The instance starts it with descriptor 3, a packet socket (doc/design/instance.md). On that comes
- * a packet for every session manager, with a stream socket: there this is the server and
- * ServiceControl its bootstrap object. A newer one voids the older one and all callers that came
- * over it. All callers share one Conf.
+ * it.
  */
-#include <capnp/capability.h>
-#include <capnp/rpc-twoparty.h>
-#include <capnp/rpc.capnp.h>
+#include "foreign-service.h"
+
 #include <capnp/schema-loader.h>
 #include <capnp/schema.capnp.h>
 #include <capnp/serialize.h>
-#include <kj/async-io.h>
-#include <kj/async-unix.h>
-#include <kj/debug.h>
-
-#include <fcntl.h>
-#include <map>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "conf-impl.h"
-#include "service_control.capnp.h"
 
-extern "C" {
-#include "daemon-packets.h"
+/* Conf and what it mentions, as a compiler would hand it to a plugin. */
+static kj::Array<capnp::word> conf_describe()
+{
+        capnp::MallocMessageBuilder message;
+        capnp::SchemaLoader loader;
+        uint at = 0;
+
+        loader.loadCompiledTypeAndDependencies<Conf>();
+        auto all = loader.getAllLoaded();
+        auto nodes =
+                message.initRoot<capnp::schema::CodeGeneratorRequest>().initNodes(all.size());
+        for (auto schema : all)
+                nodes.setWithCaveats(at++, schema.getProto());
+        return capnp::messageToFlatArray(message);
 }
-
-using namespace capos;
-
-namespace
-{
-
-constexpr int LINK_FD = 3;
-
-/* One socket and what is served on it. */
-struct Socket {
-        Socket(kj::Own<kj::AsyncCapabilityStream> s, uint fds, capnp::Capability::Client root)
-            : stream(kj::mv(s)), network(*stream, fds, capnp::rpc::twoparty::Side::SERVER),
-              rpc(capnp::makeRpcServer(network, kj::mv(root)))
-        {
-        }
-
-        kj::Own<kj::AsyncCapabilityStream> stream;
-        capnp::TwoPartyVatNetwork network;
-        capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
-};
-
-/* All callers of one session manager. */
-class Callers final : private kj::TaskSet::ErrorHandler
-{
-      public:
-        Callers(kj::AsyncIoContext &io, Conf::Client conf)
-            : io(io), conf(kj::mv(conf)), tasks(*this)
-        {
-        }
-
-        void add(int fd)
-        {
-                auto socket = kj::heap<Socket>(
-                        io.lowLevelProvider->wrapUnixSocketFd(
-                                fd, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
-                                            kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC),
-                        0, conf);
-                auto gone = socket->network.onDisconnect();
-                tasks.add(gone.attach(kj::mv(socket)));
-        }
-
-      private:
-        void taskFailed(kj::Exception &&) override
-        {
-        }
-
-        kj::AsyncIoContext &io;
-        Conf::Client conf;
-        kj::TaskSet tasks;
-};
-
-class Control final : public ServiceControl::Server
-{
-      public:
-        explicit Control(Callers &callers) : callers(callers)
-        {
-        }
-
-      protected:
-        kj::Promise<void> open(OpenContext c) override
-        {
-                auto end = c.getParams().getEnd();
-                return end.getFd()
-                        .then([this](kj::Maybe<int> fd) {
-                                int own = fcntl(KJ_REQUIRE_NONNULL(fd, "no socket"),
-                                                F_DUPFD_CLOEXEC, 3);
-                                KJ_REQUIRE(own >= 0, "no descriptor");
-                                callers.add(own);
-                        })
-                        .attach(kj::mv(end));
-        }
-
-        /* Conf and what it mentions, as a compiler would hand it to a plugin. */
-        kj::Promise<void> describe(DescribeContext c) override
-        {
-                capnp::MallocMessageBuilder message;
-                capnp::SchemaLoader loader;
-                uint at = 0;
-
-                loader.loadCompiledTypeAndDependencies<Conf>();
-                auto all = loader.getAllLoaded();
-                auto nodes = message.initRoot<capnp::schema::CodeGeneratorRequest>().initNodes(
-                        all.size());
-                for (auto schema : all)
-                        nodes.setWithCaveats(at++, schema.getProto());
-                auto words = capnp::messageToFlatArray(message);
-                c.getResults().setSchema(words.asBytes());
-                return kj::READY_NOW;
-        }
-
-      private:
-        Callers &callers;
-};
-
-/* What lasts as long as one session manager. */
-struct Manager {
-        Manager(kj::AsyncIoContext &io, int fd, Conf::Client conf)
-            : callers(io, kj::mv(conf)),
-              socket(io.lowLevelProvider->wrapUnixSocketFd(
-                             fd, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
-                                         kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC),
-                     1, kj::heap<Control>(callers))
-        {
-        }
-
-        Callers callers;
-        Socket socket;
-};
-
-/* The socket of the next packet; -1: the instance is gone; -2: nothing there. */
-int link_receive()
-{
-        struct packet p;
-        alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-        struct iovec v = {&p, sizeof p};
-        struct msghdr m = {};
-        int fd = -2;
-
-        m.msg_iov = &v;
-        m.msg_iovlen = 1;
-        m.msg_control = control;
-        m.msg_controllen = sizeof control;
-        ssize_t n = recvmsg(LINK_FD, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        if (n == 0)
-                return -1;
-        struct cmsghdr *c = n < 0 ? nullptr : CMSG_FIRSTHDR(&m);
-        if (c != nullptr && c->cmsg_type == SCM_RIGHTS)
-                memcpy(&fd, CMSG_DATA(c), sizeof fd);
-        if (n == (ssize_t)sizeof p && p.type == PACKET_CONTROL)
-                return fd;
-        if (fd >= 0)
-                close(fd);
-        return -2;
-}
-
-} // namespace
 
 int main()
 {
         auto io = kj::setupAsyncIo();
-        auto conf = conf_new(io.provider->getTimer());
-        kj::UnixEventPort::FdObserver link(io.unixEventPort, LINK_FD,
-                                           kj::UnixEventPort::FdObserver::OBSERVE_READ);
-        kj::Own<Manager> manager;
+        auto schema = conf_describe();
 
-        if (fcntl(LINK_FD, F_GETFD) < 0) {
-                fprintf(stderr, "conf-service: started by nobody\n");
-                return 2;
-        }
-        struct packet ready = {};
-        ready.type = PACKET_READY;
-        (void)!send(LINK_FD, &ready, sizeof ready, MSG_NOSIGNAL);
-        for (;;) {
-                int fd = link_receive();
-                if (fd == -1)
-                        return 0;
-                if (fd >= 0) {
-                        manager = nullptr;
-                        manager = kj::heap<Manager>(io, fd, conf);
-                } else {
-                        link.whenBecomesReadable().wait(io.waitScope);
-                }
-        }
+        return foreign::run(io, conf_new(io.provider->getTimer()), schema.asBytes());
 }

@@ -1,0 +1,12 @@
+/* A call of a method that is known by its schema, from its parameters to its results. */
+#ifndef CAPOS_CLI_CALL_H
+#define CAPOS_CLI_CALL_H
+
+#include "cli.h"
+
+/* Calls a method of a capability and prints what it returns; with --watch, then what its listeners
+ * are told. params: JSON, taken. typed: somebody has written it as it is. An exit code. */
+int call_method(struct cli *c, const struct capos_cap_entry *e, const struct capnp_method_info *m,
+                char *params, bool typed) CAPNP_MUST_USE;
+
+#endif

@@ -1,0 +1,251 @@
+"""watched: `capos call --watch`, `capos describe` and the ways to give parameters, with a service
+that the command knows by its own words alone.
+
+    watched.py --name NAME SERVICE CAPNP BIN
+
+SERVICE is test/cli/watch/watch-service.c++, a foreign one. It is started in three instances: as
+`teller` it tells of itself what the compiler of schemas says, as `mute` the same without comments,
+and as `hostile` with comments and defaults that want to steer a terminal.
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+
+import instance  # noqa: E402
+import sessionlib  # noqa: E402
+from rig import CASES, Failed, Rig, case, equal, holds  # noqa: E402
+
+STEERING = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e\u2066"
+
+
+def harmless(text):
+    """No control character but the newline, and none that turns text around."""
+    return all(c == "\n" or (c >= " " and not "\x7f" <= c <= "\x9f" and c not in "\u202e\u2066")
+               for c in text)
+
+
+class Watch:
+    """An instance with one of the three, and a login."""
+
+    def __init__(self, name, service, capnp, binaries, folder):
+        self.capnp = capnp
+        teller = sessionlib.type_id("watch", "Teller", root="test/cli/watch")
+        with open(os.path.join(HERE, "watch", "watch.capnp"), encoding="utf-8") as f:
+            text = f.read()
+        if name == "mute":
+            text = "\n".join(x for x in text.split("\n") if not x.lstrip().startswith("#"))
+        if name == "hostile":
+            text = text.replace("# ", "# " + STEERING)
+            text = text.replace('["none"]', '["\\x1b[2J\\xc2\\x9b2J"]')
+        served = instance.service(name, service, teller, [self.request(folder, name, text)])
+        path = os.path.join(folder, name, "manifest")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(instance.manifest(services=[served], operator=[name]))
+        self.rig = Rig(binaries, None, manifest=path)
+        self.rig.login("work")
+
+    def request(self, folder, name, text):
+        os.mkdir(os.path.join(folder, name))
+        source = os.path.join(folder, name, "watch.capnp")
+        with open(source, "w", encoding="utf-8") as f:
+            f.write(text)
+        path = os.path.join(folder, name, "request")
+        with open(path, "wb") as f:
+            subprocess.run([self.capnp, "compile", "-o-", "--src-prefix=" + os.path.dirname(source),
+                            source], stdout=f, check=True)
+        return path
+
+
+# ---- listeners ---------------------------------------------------------------------------------
+
+
+@case()
+def a_method_that_tells_is_watched(g):
+    out = g.ok("call", "--watch", "teller", "tell", "times=2", "text=hi").out
+    lines = out.splitlines()
+    equal(lines[0], 'told {"item":{"number":0,"text":"hi","kind":"plain",'
+                    '"place":{"row":-1},"nothing":null}}')
+    holds(lines[1].startswith('told {"item":{"number":1'), lines)
+    equal(lines[2:], ['{"told": 2}'])
+
+
+@case()
+def what_is_told_is_json_a_line_each(g):
+    out = g.ok("call", "--watch", "--json", "teller", "tell", "text=a\nb", "times=1").out
+    lines = [json.loads(x) for x in out.splitlines()]
+    equal((lines[0]["listener"], lines[0]["method"]), ("listener", "told"))
+    equal(lines[0]["params"]["item"]["text"], "a\nb")
+    equal(lines[1:], [{"results": {"told": 1}}])
+
+
+@case()
+def each_parameter_without_a_value_has_a_listener(g):
+    out = g.ok("call", "-w", "--json", "teller", "follow", "item.number=7").out
+    lines = [json.loads(x) for x in out.splitlines()]
+    holds({"results": {}} in lines, lines)
+    told, = [x for x in lines if x.get("method") == "told"]
+    equal((told["listener"], told["params"]["item"]["number"]), ("first", 7))
+    equal(told["params"]["by"], {"$cap": 0})
+    equal(sorted(x["listener"] for x in lines if x.get("method") == "closed"), ["first", "second"])
+    out = g.ok("call", "-w", "teller", "follow", '{ "second": null }  ').out
+    holds('closed {"why":"all was told"}\n' in out and "second" not in out, out)
+    out = g.ok("call", "-w", "teller", "follow").out
+    holds('first.told {' in out and 'second.closed {"why":"all was told"}\n' in out, out)
+
+
+@case()
+def where_there_is_nothing_to_watch_it_is_said(g):
+    says = g.error(2, "usage", "call", "--watch", "teller", "echo")
+    holds("nothing to watch" in says, says)
+    says = g.error(2, "usage", "call", "--watch", "teller", "tell", "listener:=null")
+    holds("nothing to watch" in says, says)
+    g.error(2, "parameters", "call", "--watch", "teller", "tell", "{")
+    says = g.error(2, "parameters", "call", "--watch", "teller", "tell", '{\n"time": 1}')
+    holds("2:" in says and "did you mean `times`" in says, says)
+
+
+def watching(g, *words):
+    p = subprocess.Popen([g.capos, "call", "--watch", *words], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, env=g.env, text=True, start_new_session=True)
+    lines = [p.stdout.readline() for _ in range(2)]
+    holds(any(x.startswith("told ") for x in lines), lines)
+    return p
+
+
+@case()
+def it_ends_with_an_interrupt_and_with_the_session(g):
+    p = watching(g, "teller", "forever")
+    p.send_signal(signal.SIGINT)
+    p.communicate(timeout=30)
+    equal(p.returncode, -signal.SIGINT)
+    p = watching(g, "teller", "forever")
+    g.ok("logout")
+    out, err = p.communicate(timeout=30)
+    equal((p.returncode, out), (4, ""))
+    holds("the session has ended" in err, err)
+    g.login("work")
+    p = watching(g, "teller", "forever")
+    admin = g.ok("session", "list", "--state", g.state, "--json").json["sessions"]
+    g.ok("session", "revoke", admin[0]["id"], "teller", "--state", g.state)
+    out, err = p.communicate(timeout=30)
+    equal((p.returncode, out), (3, ""))
+    holds("taken this capability back" in err, err)
+    g.ok("logout")
+    g.login("work")
+
+
+# ---- parameters --------------------------------------------------------------------------------
+
+
+@case()
+def parameters_come_from_files(g):
+    with open(g.path("all.json"), "w", encoding="utf-8") as f:
+        f.write('{"item": {"number": 5, "text": "in a file"}, "count": 1}\n')
+    with open(g.path("item.json"), "w", encoding="utf-8") as f:
+        f.write('{"number": 6, "place": {"row": 2}}')
+    with open(g.path("text"), "w", encoding="utf-8") as f:
+        f.write("a text, {no json")
+    with open(g.path("bad.json"), "w", encoding="utf-8") as f:
+        f.write('{"number": 6,\n "number": 7}')
+    with open(g.path("nul"), "wb") as f:
+        f.write(b"{}\0{")
+    equal(g.ok("call", "teller", "echo", "@all.json", "--json").json["item"]["text"], "in a file")
+    with open(g.path("all.json"), encoding="utf-8") as f:
+        equal(g.ok("call", "teller", "echo", "-", "--json", stdin=f.read()).json["count"], 1)
+    r = g.ok("call", "teller", "echo", "item=@item.json", "count=3", "--json").json
+    equal((r["item"]["number"], r["item"]["place"]["row"], r["count"]), (6, 2, 3))
+    equal(g.ok("call", "teller", "echo", "item.text=@text", "--json").json["item"]["text"],
+          "a text, {no json")
+    says = g.error(2, "parameters", "call", "teller", "echo", "item=@bad.json")
+    holds("bad.json: line 2" in says and "uplicate" in says, says)
+    says = g.error(2, "parameters", "call", "teller", "echo", "@text")
+    holds(says.startswith("parameters: 1:"), says)
+    holds("NUL" in g.error(2, "parameters", "call", "teller", "echo", "@nul"), "a NUL is let in")
+    g.error(1, "failed", "call", "teller", "echo", "@nowhere")
+    g.error(1, "failed", "call", "teller", "echo", "item=@nowhere")
+
+
+# ---- what it is --------------------------------------------------------------------------------
+
+
+@case()
+def foreign_types_are_expanded(g):
+    out = g.ok("describe", "teller", "Item").out
+    for line in ("  One of those that are told.\n", '  tags :List(Text) = ["none"]\n',
+                 "  kind :Kind = plain\n", "  | nothing :Void\n  | ratio :Float32\n",
+                 "  place :group\n      Where it is.\n      row :Int16 = -1\n"
+                 "          From the top.\n"):
+        holds(line in out, f"{line!r} is not in {out}")
+    holds("tell(listener :Listener, times :UInt32 = 3, text :Text) -> (told :UInt32)\n"
+          "      Tells an item so many times, then returns.\n" in g.ok("describe", "teller").out,
+          "no comment, no default")
+    d = g.ok("describe", "teller", "Item", "--json").json
+    row, = [f for f in d["fields"] if f["name"] == "place"][0]["fields"]
+    equal((row["name"], row["default"], row["doc"]), ("row", "-1", "From the top."))
+    says = g.error(2, "unknown-field", "call", "teller", "echo", "item.txt=x")
+    holds("did you mean `text`" in says and "number, text, tags, kind" in says, says)
+
+
+@case()
+def without_comments_it_works_as_well(g):
+    out = g.ok("describe", "mute").out
+    holds("  tell(listener :Listener" in out and "Tells" not in out, out)
+    equal(g.ok("describe", "mute", "Item", "--json").json["doc"], "")
+    holds("told {" in g.ok("call", "-w", "mute", "tell").out, "it tells nothing")
+
+
+@case()
+def no_word_of_a_service_steers_the_terminal(g):
+    item = json.dumps({"item": {"text": STEERING}})
+    for words in (["describe", "hostile"], ["describe", "hostile", "Item"],
+                  ["describe", "hostile", "Hook"], ["describe", "hostile", "tell"],
+                  ["call", "-w", "hostile", "tell", "text=" + STEERING.replace("\0", "")],
+                  ["call", "hostile", "echo", item], ["call", "-w", "hostile", "follow", item]):
+        for more in ([], ["--json"]):
+            r = g.ok(*words, *more)
+            holds(harmless(r.out) and harmless(r.err), repr(r.out))
+    # It is shown, not dropped.
+    holds("\\x1b" in g.ok("describe", "hostile").out, "the comment is not shown")
+    holds("\\u202e" in g.ok("describe", "hostile", "--json").out, "nothing is escaped")
+
+
+# Which of the three a case needs.
+ONLY = {"without_comments_it_works_as_well": "mute",
+        "no_word_of_a_service_steers_the_terminal": "hostile"}
+
+
+def main(argv):
+    if len(argv) < 5 or argv[0] != "--name":
+        print(__doc__, file=sys.stderr)
+        return 2
+    import tempfile
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="capos-watched-") as folder:
+        for one in ("teller", "mute", "hostile"):
+            w = Watch(one, os.path.abspath(argv[2]), argv[3], os.path.abspath(argv[4]), folder)
+            try:
+                for name, f, _, _ in CASES:
+                    if ONLY.get(name, "teller") != one or (argv[5:] and name not in argv[5:]):
+                        continue
+                    started = time.monotonic()
+                    try:
+                        f(w.rig)
+                        passed += 1
+                        print(f"ok {name} ({time.monotonic() - started:.1f} s)")
+                    except (Failed, OSError, subprocess.SubprocessError, ValueError) as e:
+                        failed += 1
+                        print(f"not ok {name}: {e}")
+            finally:
+                w.rig.close()
+    instance.count(argv[1], passed, failed)
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
