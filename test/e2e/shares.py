@@ -112,7 +112,7 @@ class Cases:
 
     def profile(self):
         """Four accounts, one after the other, each with all that it gets: and again after each end."""
-        for how in ("logout", "close", "both"):
+        for how in ("logout", "close"):
             got = [self.fill(name) for name in NAMES]
             expect([len(g) for g in got], SIXTEEN, "sessions that each account finds")
             refused(lambda: self.login("ada"), "over-quota.sessions", "profile: what is left")
@@ -214,6 +214,88 @@ class Cases:
         self.nothing_in_use()
 
 
+    def limit_of_profile(self, most):
+        self.target.changed(profiles_manifest(few=most))
+
+    def reload(self):
+        """A profile's limit that becomes wider counts at once; narrower, it ends nobody."""
+        got = self.fill("few")
+        expect(len(got), 2, "sessions of the profile")
+        self.limit_of_profile(3)
+        got.append(self.login("few"))
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        self.limit_of_profile(1)
+        for _, session in got:
+            session.call(0)
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        for _ in range(2):
+            got.pop()[1].call(3)
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        got.pop()[1].call(3)
+        got.append(self.again(lambda: self.login("few"), "the only place"))
+        self.limit_of_profile(2)
+        self.end(got, "both")
+        self.nothing_in_use()
+
+    def provers(self):
+        """So many at once and no more, however many wait; and each is given back."""
+        flows = []
+        for _ in range(FRESH - 2):  # the last places are another source's
+            peer = self.target.connect()
+            flow = peer.flow(s.PASSWORD, "narrow")
+            flows.append((peer, flow.send(0, s.Struct(b"", [b"wrong"]))))
+        for peer, question in flows:
+            try:
+                peer.wait(question)
+            except Refused as e:
+                expect(e.code in ("denied.credentials", "denied.backoff"), True, e.code)
+            peer.close()
+        admin = self.target.admin()
+        limit, _, most = admin.ledgers()["provers"]
+        admin.close()
+        expect(limit, 4, "provers at once")
+        if not 2 <= most <= limit:
+            raise Failed(f"{most} provers at once, of {limit}")
+        self.nothing_in_use()
+
+
+class Small(Cases):
+    """An instance with four places, and eight for visitors of whom one source has seven."""
+
+    def places(self):
+        for how in ("logout", "close"):
+            got = self.fill("ada")
+            expect(len(got), 4, "places of the instance, for one who is alone")
+            refused(lambda: self.login("bob"), "over-quota.sessions", "total: ")
+            refused(lambda: self.login("ada"), "over-quota.sessions", "total: ")
+            self.end(got, how)
+            self.nothing_in_use()
+
+    def visitor(self, source):
+        peer = connect_from(self.target, source)
+        try:
+            return peer, peer.anonymous()
+        except Refused:
+            peer.close()
+            raise
+
+    def entry(self):
+        """A source has all places but an eighth, and then who has less takes one of whom has most."""
+        got = [self.visitor("127.0.0.2") for _ in range(7)]
+        refused(lambda: self.visitor("127.0.0.2"), "over-quota.sessions", "source: your source has")
+        got.append(self.visitor("127.0.0.3"))
+        got.append(self.visitor("127.0.0.4"))
+        expect(self.used("sessions"), 8, "sessions of visitors")
+        try:
+            got[0][1].call(0)
+            raise Failed("nobody gave way")
+        except Refused as e:
+            expect(e.code, "denied.stale-session", "who gave way")
+        self.end(got[1:], "both")
+        got[0][0].close()
+        self.nothing_in_use()
+
+
 class Memory(Cases):
     def bytes(self):
         """Each session reserves what its quota lets it queue, both ways, and one message."""
@@ -312,11 +394,14 @@ def shared_profile(name, most, accounts=64):
     return text[:-1] + f", maxSessions = {most})"
 
 
-def run_profiles():
-    text = instance.manifest(profiles=[shared_profile("hall", HALL), shared_profile("few", 2),
+def profiles_manifest(few=2):
+    return instance.manifest(profiles=[shared_profile("hall", HALL), shared_profile("few", few),
                                        shared_profile("narrow", 0, 3)],
                              limits=f"unauthenticated = {FRESH}")
-    with instance.Instance(text) as target:
+
+
+def run_profiles():
+    with instance.Instance(profiles_manifest()) as target:
         for name in NAMES:
             target.add_user(name, ["hall"])
         target.add_user("few", ["few"])
@@ -327,8 +412,10 @@ def run_profiles():
             ("… by equals", cases.equals),
             ("… a few of them", cases.whole),
             ("… after a client was killed", cases.killed),
+            ("… by another manifest", cases.reload),
             ("an account's sessions", cases.account),
-            ("attempts to log in", cases.flows)])
+            ("attempts to log in", cases.flows),
+            ("provers", cases.provers)])
 
 
 def run_memory():
@@ -343,6 +430,18 @@ def run_memory():
             ("… by another manifest", cases.reload)])
 
 
+def run_small():
+    few = instance.manifest(profiles=[shared_profile("any", 0)],
+                            limits="connections = 4, unauthenticated = 4")
+    visitors = few.replace("maxSessions = 512", "maxSessions = 8").replace("= 4, una", "= 32, una")
+    with instance.Instance(few) as target:
+        for name in NAMES[:2]:
+            target.add_user(name, ["any"])
+        bad = instance.run_cases(SCRIPT, [("the instance's places", Small(target).places)])
+    with instance.Instance(visitors) as target:
+        return bad | instance.run_cases(SCRIPT, [("visitors' places", Small(target).entry)])
+
+
 def run_users():
     text = instance.manifest(profiles=[shared_profile("any", 0)],
                              limits=f"connections = {HALL}, unauthenticated = {FRESH}")
@@ -354,7 +453,7 @@ def run_users():
 
 
 def main():
-    return run_profiles() | run_memory() | run_users()
+    return run_profiles() | run_memory() | run_small() | run_users()
 
 
 if __name__ == "__main__":
