@@ -495,6 +495,49 @@ TEST(a_bad_message_is_refused)
         rig_deinit(&g);
 }
 
+/* A form's complaints of a newer contract, whose further pointer leads nowhere: it is not looked
+ * at. */
+TEST(what_is_not_known_is_not_followed)
+{
+        struct rig g;
+        capnp_msg *m, *received;
+        capnp_lbuilder all;
+        ui_patch_builder patch;
+        ui_model_patch_builder model;
+        struct ui_change change = {0};
+        size_t len;
+        void *bytes;
+
+        rig_init(&g);
+        rig_open(&g, UI_SURFACE_KIND_FORM, "ordinary");
+        rig_model(&g, "whole = (form = (fields = [(path = \"a\")]))", NULL);
+        CHECK_OK(capnp_msg_new(&m));
+        patch = ui_patch_build(m);
+        ui_patch_set_kind(patch, UI_PATCH_KIND_UPDATE_MODEL);
+        model = ui_patch_payload_init_model(ui_patch_init_payload(patch));
+        ui_model_patch_set_base(model, 1);
+        all = capnp_abuilder_init_structs(capnp_builder_any(ui_model_patch_init_form(model).b, 2),
+                                          1, 0, 3);
+        capnp_abuilder_set_text(capnp_lbuilder_any(all, 0), capnp_text_of("a"));
+        capnp_builder_any(capnp_lbuilder_struct(all, 0), 2).p[0] = UINT64_C(0x000100017ffffffc);
+        len = capnp_msg_size(m);
+        bytes = aligned_alloc(8, len);
+        CHECK(bytes);
+        CHECK_OK(capnp_msg_write(m, bytes, len));
+        CHECK_OK(capnp_msg_parse(bytes, len, NULL, &received));
+        g.now_ms += 1000;
+        rig_expect(&g,
+                   ui_patch_apply(g.pane, ui_patch_root(received), &rig_ops, g.now_ms, &change,
+                                  &g.why),
+                   NULL, "a pointer more");
+        CHECK_OK(capnp_msg_check(received));
+        ui_change_deinit(&change);
+        capnp_msg_free(received);
+        capnp_msg_free(m);
+        free(bytes);
+        rig_deinit(&g);
+}
+
 /* ---- memory ---- */
 
 static const char *const steps[] = {

@@ -104,13 +104,32 @@ static void values_merge(ui_form_builder to, command_binding_list was, command_b
         }
 }
 
+/* What there was, with other values and complaints. Both are blocks: what came in a message is
+ * copied by its shape before anything is made of it. */
+static int form_join(ui_form_reader was, ui_form_reader given, struct ui_block **ret_b)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *msg = NULL;
+        ui_form_builder b;
+        int r = capnp_msg_new(&msg);
+
+        if (r)
+                return r;
+
+        b = ui_form_build(msg);
+        ui_form_set_fields(b, ui_form_fields(was));
+        ui_form_set_complaints(b, ui_form_complaints(given));
+        ui_form_set_submit_n(b, ui_form_submit(was));
+        values_merge(b, ui_form_values(was), ui_form_values(given));
+        r = capnp_msg_check(msg);
+        return r ? r : ui_block_new(&ui_shape_form, ui_form_as_reader(b).r, UINT16_MAX, ret_b);
+}
+
 static int form_head(const struct ui_model *m, ui_model_patch_reader p, struct ui_block **ret_b,
                      struct ui_refused *ret_why)
 {
-        CAPNP_AUTO(capnp_msg_freep) capnp_msg *msg = NULL;
-        ui_form_reader was = {ui_model_head(m)}, given = ui_model_patch_form(p);
+        ui_form_reader given = ui_model_patch_form(p);
         command_binding_list values = ui_form_values(given);
-        ui_form_builder b;
+        struct ui_block *block;
         int r;
 
         if (ui_form_fields(given).l.len || ui_form_submit(given).len)
@@ -120,17 +139,14 @@ static int form_head(const struct ui_model *m, ui_model_patch_reader p, struct u
                                 command_binding_path(command_binding_list_get(values, i))) != i)
                         return UI_WRONG(ret_why, "values[%u].path: there twice", i);
 
-        r = capnp_msg_new(&msg);
+        r = ui_block_new(&ui_shape_form, given.r, UINT16_MAX, &block);
         if (r)
                 return r;
 
-        b = ui_form_build(msg);
-        ui_form_set_fields(b, ui_form_fields(was));
-        ui_form_set_complaints(b, ui_form_complaints(given));
-        ui_form_set_submit_n(b, ui_form_submit(was));
-        values_merge(b, ui_form_values(was), values);
-        r = capnp_msg_check(msg);
-        return r ? r : ui_block_new(&ui_shape_form, ui_form_as_reader(b).r, UINT16_MAX, ret_b);
+        r = form_join((ui_form_reader){ui_model_head(m)}, (ui_form_reader){ui_block_reader(block)},
+                      ret_b);
+        ui_block_unref(block);
+        return r;
 }
 
 static enum ui_unit unit_of(command_field_reader f)
