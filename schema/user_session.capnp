@@ -63,7 +63,8 @@ struct QuotaUse {
   # Which one. What the client holds or has under way: `references`, `calls`, `held-bytes` (kept for its calls and
   # references), `queued-bytes` (results that it has not read). `own-references`: references of its own that the
   # session holds. Between the client and all services, both ways: `calls-across`, `bytes-across`. `message-bytes`: one
-  # message. `calls-per-second`: calls of which not as much time has passed as the rate wants. `sessions`: of its account, as of the login or the last renewal.
+  # message. `calls-per-second`: calls of which not as much time has passed as the rate wants. `sessions`: of its
+  # account, as of the login or the last renewal.
 
   limit @1 :UInt64;
   # How much there may be. 0: any.
@@ -130,8 +131,8 @@ struct SessionInfo {
   # How much of its quotas the session uses. Since 0.1.
 
   lastLoginAtMs @13 :UInt64;
-  # When somebody logged in to the account before this session was made. Milliseconds since 1970. 0: nobody has, as far as
-  # is known. Sessions of accounts only. Since 0.1.
+  # When somebody logged in to the account before this session was made. Milliseconds since 1970. 0: nobody has, as far
+  # as is known. Sessions of accounts only. Since 0.1.
 
   lastLoginKind @14 :Text;
   # How: the name of a RemoteAuthKind.

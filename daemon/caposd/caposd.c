@@ -43,6 +43,21 @@ static bool caposd_is_over(const struct caposd *c)
                requests_none(&c->provers) && requests_none(&c->fetchers);
 }
 
+/* Last of all, when it has been told of each worker's end: so it knows whether it has lost one. */
+static void caposd_end_gateway(struct caposd *c)
+{
+        struct program *p = &c->core.gateway;
+
+        if (c->gateway_told || !workers_none(&c->workers))
+                return;
+
+        c->gateway_told = true;
+        if (daemon_link_is_open(&p->link))
+                daemon_link_send(&p->link, &(struct packet){.type = PACKET_OVER}, NULL);
+        else
+                program_end(p);
+}
+
 /* Orderly, within two seconds. Of several exit codes the first counts. */
 static void caposd_end(struct caposd *c, int exit_code)
 {
@@ -52,7 +67,6 @@ static void caposd_end(struct caposd *c, int exit_code)
         c->keeper.ending = true;
         c->exit_code = exit_code;
         program_end(&c->core.sessiond); /* first: to end all sessions, before it misses anybody */
-        program_end(&c->core.gateway);
         program_end(&c->provers.zygote);
         program_end(&c->fetchers.zygote);
         program_end(&c->identity.signer);
@@ -62,6 +76,7 @@ static void caposd_end(struct caposd *c, int exit_code)
         requests_kill_all(&c->provers);
         requests_kill_all(&c->fetchers);
         workers_end(&c->workers);
+        caposd_end_gateway(c);
         capos_io_timer_start(&c->deadline, ORDERLY_MS);
 }
 
@@ -126,8 +141,11 @@ static void caposd_changed(struct keeper *k)
 {
         struct caposd *c = CAPNP_I_OF(k, struct caposd, keeper);
 
+        if (k->ending)
+                caposd_end_gateway(c);
+        else
+                reload_look(c);
         caposd_check_up(c);
-        reload_look(c);
 }
 
 static void caposd_look_again(struct capos_io_timer *t)

@@ -27,6 +27,7 @@ struct caposd {
         struct identity identity;
         struct core core;
         struct reload reload;
+        bool gateway_told; /* that it is to end */
         int exit_code;
 };
 

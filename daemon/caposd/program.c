@@ -171,13 +171,17 @@ static bool program_is_hopeless(struct program *p)
         return ++p->deaths >= DEATHS_MAX;
 }
 
-/* usage: it says that its arguments are wrong, which no second start changes. */
-static void program_died(struct program *p, const char *how, bool usage)
+/* usage: it says that its arguments are wrong, which no second start changes. ledger: it has lost
+ * something, which is said in any case. */
+static void program_died(struct program *p, const char *how, bool usage, bool ledger)
 {
         struct keeper *k = p->keeper;
 
-        if (k->ending || p->dismissed)
+        if (k->ending || p->dismissed) {
+                if (ledger)
+                        daemon_log(LOG_ERR, "%s %s", p->name, how);
                 return;
+        }
 
         if (p->once) {
                 daemon_log(LOG_ERR, "%s %s", p->name, how);
@@ -219,7 +223,8 @@ static void program_ended(struct capos_io_child *child, int code, int status)
                 program_start(p);
         } else {
                 program_describe(code, status, how, sizeof(how));
-                program_died(p, how, code == CLD_EXITED && status == EXIT_USAGE);
+                program_died(p, how, code == CLD_EXITED && status == EXIT_USAGE,
+                             code == CLD_EXITED && status == EXIT_LEDGER);
         }
 }
 
@@ -330,7 +335,7 @@ void program_start(struct program *p)
         if (r) {
                 snprintf(how, sizeof(how), "cannot be started (%s): %s", p->path,
                          capnp_strerror(r));
-                program_died(p, how, false);
+                program_died(p, how, false, false);
                 return;
         }
 

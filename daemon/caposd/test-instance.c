@@ -78,6 +78,7 @@ void instance_deinit(struct instance *i)
         if (i->pid) {
                 CHECK(kill(i->pid, SIGTERM) == 0);
                 CHECK_EQ(instance_wait(i), 0);
+                CHECK(!instance_logged(i, "ended with exit code 13"));
         }
         folder_remove(i->dir, 0);
 }

@@ -255,13 +255,15 @@ static void worker_ended(struct capos_io_child *child, int code, int status)
         bool crashed = code != CLD_EXITED && !w->killed;
         bool idle = w->life == WORKER_IDLE && !w->killed;
 
-        if (!ws->keeper->ending && !w->killed)
+        if (!w->killed && (!ws->keeper->ending || (code == CLD_EXITED && status == EXIT_LEDGER)))
                 worker_log_end(w, code, status);
         if (daemon_link_is_open(ws->gateway) && w->life != WORKER_VOID)
                 daemon_link_send(ws->gateway, &p, NULL);
         worker_free(w);
-        if (ws->keeper->ending)
+        if (ws->keeper->ending) {
+                ws->keeper->changed(ws->keeper);
                 return;
+        }
 
         workers_report(ws);
         if (idle)

@@ -12,6 +12,10 @@ enum {
         /* Packets that may wait for a slow reader; beyond it the link closes. Sessions cause a few
          * each, and there are no more of them than a manifest may ask for. */
         LINK_WAITING = 32768,
+        /* How a process ends, or says that it would have, in which something was not given back
+         * that a connection had taken: a fault of ours. It is in the log, also when the instance
+         * ends. */
+        EXIT_LEDGER = 13,
 };
 
 struct daemon_link;

@@ -61,6 +61,7 @@ enum packet_type {
         PACKET_NEXT_CHECKED, /* as CHECKED */
         PACKET_SWAP,         /* from now on it is the manifest */
         PACKET_DROP,         /* it is not wanted any more */
+        PACKET_OVER,         /* the instance ends, and the last worker has ended */
 };
 
 /* What another manifest has in common with the present one, files included: a set. */

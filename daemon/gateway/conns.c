@@ -113,12 +113,13 @@ void conns_init(struct conns *t, uint32_t max, uint32_t max_of_one)
         capnp_i_list_init(&t->parties);
 }
 
-void conns_deinit(struct conns *t)
+bool conns_deinit(struct conns *t)
 {
         while (!capnp_i_list_empty(&t->waiting))
                 conns_remove(t, CAPNP_I_OF(t->waiting.next, struct conn, link));
         while (!capnp_i_list_empty(&t->handed))
                 conns_remove(t, CAPNP_I_OF(t->handed.next, struct conn, link));
+        return !t->places && capnp_i_list_empty(&t->parties);
 }
 
 static bool class_has_session(enum conn_class conn_class)

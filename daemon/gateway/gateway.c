@@ -546,6 +546,9 @@ static void caposd_got(struct daemon_link *l, const struct packet *p, const int 
         case PACKET_WORKER_LIVE:
                 gateway_worker_live(g, p);
                 break;
+        case PACKET_OVER:
+                g->done = g->over = true;
+                break;
         default:
                 capos_io_fds_close(fds, packet_fds(p->type));
                 break;
@@ -612,11 +615,13 @@ int gateway_run(struct gateway *g)
         return r;
 }
 
-void gateway_deinit(struct gateway *g)
+bool gateway_deinit(struct gateway *g)
 {
+        bool clean = !g->over || capnp_i_list_empty(&g->conns.handed);
+
         while (!capnp_i_list_empty(&g->idle))
                 idle_free(CAPNP_I_OF(g->idle.next, struct idle, link));
-        conns_deinit(&g->conns);
+        clean &= conns_deinit(&g->conns);
         for (unsigned i = 0; i < g->nlisteners; i++)
                 capos_io_watch_deinit(&g->listeners[i].watch);
         daemon_link_deinit(&g->sessiond);
@@ -625,4 +630,5 @@ void gateway_deinit(struct gateway *g)
         capos_io_timer_deinit(&g->refs);
         capos_io_timer_deinit(&g->late);
         capos_io_loop_deinit(&g->loop);
+        return clean;
 }

@@ -103,14 +103,16 @@ struct gateway {
         uint64_t short_ms;  /* when it was last logged that something is short */
         uint64_t logged_ms; /* when a drop was last logged */
         uint32_t dropped;
-        bool done; /* caposd has gone */
+        bool done; /* caposd has gone, or … */
+        bool over; /* … there is no worker any more, and will be none */
 };
 
 /* ---- conns.c */
 
 /* max: how many may be fresh or linger; max_of_one: of one source. */
 void conns_init(struct conns *t, uint32_t max, uint32_t max_of_one);
-void conns_deinit(struct conns *t);
+/* false: places were counted of connections that are not there. */
+bool conns_deinit(struct conns *t);
 /* Adds one, fresh and waiting. 0, or -ENOMEM. */
 int conns_add(struct conns *t, const struct source *source, uint64_t event,
               struct conn **ret_c) CAPNP_MUST_USE;
@@ -147,6 +149,7 @@ struct gateway_start {
 int gateway_init(struct gateway *g, const struct gateway_start *s) CAPNP_MUST_USE;
 /* Until caposd goes. 0, or -errno. */
 int gateway_run(struct gateway *g) CAPNP_MUST_USE;
-void gateway_deinit(struct gateway *g);
+/* false: not all of what connections have taken was given back; known when caposd had said OVER. */
+bool gateway_deinit(struct gateway *g);
 
 #endif

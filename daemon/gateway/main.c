@@ -84,6 +84,8 @@ int main(int argc, char **argv)
                 r = gateway_run(&g);
         if (r)
                 daemon_log(LOG_ERR, "%s", capnp_strerror(r));
-        gateway_deinit(&g);
+        if (!gateway_deinit(&g) && !r)
+                return EXIT_LEDGER;
+
         return r ? 1 : 0;
 }

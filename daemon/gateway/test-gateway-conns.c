@@ -60,7 +60,7 @@ static uint64_t drop(struct table *t)
 
 static void end(struct table *t)
 {
-        conns_deinit(&t->conns);
+        CHECK(conns_deinit(&t->conns));
         CHECK_EQ(t->conns.places, 0);
         CHECK(capnp_i_list_empty(&t->conns.parties));
 }

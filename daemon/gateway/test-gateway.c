@@ -86,7 +86,7 @@ static void begin(void)
 
 static void end(void)
 {
-        gateway_deinit(&t.g);
+        CHECK(gateway_deinit(&t.g));
         close(LISTENER_FD);
         close(t.client);
         close(t.worker);

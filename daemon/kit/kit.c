@@ -13,6 +13,7 @@
  */
 #include "kit-internal.h"
 
+#include "daemon-link.h"
 #include "daemon-log.h"
 #include "daemon-packets.h"
 #include "daemon-sandbox.h"
@@ -29,7 +30,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINK_FD = 3, STATE_FD = DAEMON_STATE_FD, SCHEMA_BYTES = 4 * 1024 * 1024 };
+enum { STATE_FD = DAEMON_STATE_FD, SCHEMA_BYTES = 4 * 1024 * 1024, END_ROUNDS = 1000 };
 
 static void kit_complain(const struct kit_service *s, const char *what, int r)
 {
@@ -156,24 +157,31 @@ static int kit_loop(struct kit *k, int signal_fd)
         return r ? r : k->failed;
 }
 
-/* Nobody calls any more, and the service has let go of what it held: so nothing is left of what
- * callers have brought. */
-static int kit_settle(const struct kit *k)
+/* Every caller has gone, so nothing is kept for one any more; who lets go of it only at the very
+ * end has lost it. */
+static bool kit_is_clean(const struct kit *k)
 {
-        while (capnp_rpc_step(k->vat))
-                ;
-        if (!capnp_vat_held_bytes(k->vat))
-                return 0;
+        struct capnp_rpc_counts n;
 
-        daemon_log(LOG_ERR, "%s: ledger: %llu bytes were not given back", k->service->name,
-                   (unsigned long long)capnp_vat_held_bytes(k->vat));
-        return 1;
+        for (unsigned i = 0; i < END_ROUNDS && capnp_rpc_pending(k->vat); i++)
+                (void)!capnp_vat_process(k->vat);
+        capnp_vat_count(k->vat, &n);
+        if (!n.questions && !n.answers && !n.exports && !n.imports && !n.held_bytes)
+                return true;
+
+        daemon_log(LOG_ERR,
+                   "%s: ledger: %u and %u calls, %u and %u references, %llu bytes of callers "
+                   "were not given back",
+                   k->service->name, n.questions, n.answers, n.exports, n.imports,
+                   (unsigned long long)n.held_bytes);
+        return false;
 }
 
 /* The process's exit code. */
 static int kit_serve(struct kit *k, const struct kit_start *start, int signal_fd)
 {
         const struct kit_service *s = k->service;
+        bool clean;
         int r;
 
         r = s->start ? s->start(start, &k->self) : 0;
@@ -188,13 +196,16 @@ static int kit_serve(struct kit *k, const struct kit_start *start, int signal_fd
         if (r)
                 kit_complain(s, "link", r);
         kit_control_end(k);
+        clean = kit_is_clean(k);
         if (s->stop)
                 s->stop(k->self);
-        r |= kit_settle(k);
         k->vat = capnp_vat_free(k->vat);
         if (s->free)
                 s->free(k->self);
-        return r != 0;
+        if (r)
+                return 1;
+
+        return clean ? 0 : EXIT_LEDGER;
 }
 
 static int kit_init(struct kit *k, const struct kit_service *s, bool keeps, int *ret_signal_fd)

@@ -76,6 +76,6 @@ int sessiond_run(struct sessiond *s) CAPNP_MUST_USE;
 /* Whether all that was in use has been given back. */
 bool sessiond_deinit(struct sessiond *s);
 
-enum { SESSIOND_EXIT_LEDGER = 13 }; /* something was not: a fault of ours, and the log has it */
+enum { SESSIOND_EXIT_LEDGER = EXIT_LEDGER };
 
 #endif

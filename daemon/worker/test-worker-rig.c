@@ -86,7 +86,6 @@ static int service_serve(void *self, capnp_answer *a)
                 return capnp_answer_keep(a, held_canceled, r);
         case TAKE:
                 capnp_cap_unref(r->taken);
-                capnp_cap_unref(r->lent);
                 r->taken = capnp_cap_ref(given);
                 return capnp_answer_return(a);
         case TELL:
@@ -468,12 +467,10 @@ void rig_open(struct rig *r)
 void rig_close(struct rig *r)
 {
         capnp_cap_unref(r->taken);
+        capnp_cap_unref(r->lent);
         capnp_cap_unref(r->gateway);
         capnp_conn_unref(r->client);
         capnp_conn_unref(r->sessiond);
-        worker_close(&r->w);
+        CHECK(worker_finish(&r->w));
         capnp_vat_free(r->vat);
-        worker_deinit(&r->w);
-        CHECK_EQ(r->w.calls.used, 0);
-        CHECK_EQ(r->w.bytes.used, 0);
 }

@@ -135,7 +135,7 @@ int worker_open(struct worker *w, capnp_vat *vat, const struct worker_start *s)
         return worker_connect(w, s);
 }
 
-void worker_close(struct worker *w)
+static void worker_close(struct worker *w)
 {
         if (w->client)
                 capnp_conn_on_close(w->client, NULL, NULL);
@@ -157,18 +157,23 @@ void worker_close(struct worker *w)
                 ;
 }
 
-void worker_deinit(struct worker *w)
+bool worker_finish(struct worker *w)
 {
+        struct capnp_rpc_counts n;
+
+        worker_close(w);
+        capnp_vat_end(w->vat);
         grant_free_all(w);
         capnp_msg_free(w->bound);
         w->bound = NULL;
+        return capnp_vat_count(w->vat, &n) == 0 && !w->calls.used && !w->bytes.used;
 }
 
 int worker_serve(const struct worker_start *s)
 {
         struct worker w = {0};
         capnp_vat *vat = NULL;
-        uint64_t held;
+        bool clean;
         int r;
 
         r = capnp_vat_new(&vat);
@@ -178,13 +183,10 @@ int worker_serve(const struct worker_start *s)
         r = worker_open(&w, vat, s);
         if (!r)
                 r = capnp_vat_run(vat);
-        worker_close(&w);
-        held = capnp_vat_held_bytes(vat);
+        clean = worker_finish(&w);
         capnp_vat_free(vat);
-        worker_deinit(&w);
         if (r)
                 return WORKER_EXIT_FAILED;
 
-        /* Everything has ended, so everything has been given back. */
-        return held || w.calls.used || w.bytes.used ? WORKER_EXIT_LEDGER : WORKER_EXIT_OK;
+        return clean ? WORKER_EXIT_OK : WORKER_EXIT_LEDGER;
 }

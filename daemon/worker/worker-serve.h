@@ -18,13 +18,13 @@ int worker_serve(const struct worker_start *s);
 
 /*
  * The same in steps, for who has a vat. First: begins to serve; takes both sockets. When the
- * connection is done, capnp_vat_stop() is called. 0, or an error; worker_close() and
- * worker_deinit() are to be called all the same.
+ * connection is done, capnp_vat_stop() is called. 0, or an error; worker_finish() is to be called
+ * all the same.
  */
 int worker_open(struct worker *w, capnp_vat *vat, const struct worker_start *s) CAPNP_MUST_USE;
-/* Then: lets go of everything. */
-void worker_close(struct worker *w);
-/* Last, when the vat has been freed, whose calls count until then. */
-void worker_deinit(struct worker *w);
+/* Then: lets go of everything, and ends the vat, which can only be freed from then on. false: not
+ * all has been given back, of a quota or of what connections hold. Nothing else of the vat's may be
+ * held any more, or it counts. */
+bool worker_finish(struct worker *w) CAPNP_MUST_USE;
 
 #endif

@@ -12,7 +12,7 @@ enum worker_exit {
         WORKER_EXIT_SANDBOX = COPY_EXIT_SANDBOX,
         WORKER_EXIT_DESCRIPTORS = COPY_EXIT_DESCRIPTORS,
         WORKER_EXIT_HANDOFF = 12, /* the gateway broke the rules */
-        WORKER_EXIT_LEDGER = 13,  /* something of a quota was not given back: a fault of ours */
+        WORKER_EXIT_LEDGER = EXIT_LEDGER,
 };
 
 /* What the zygote has for its copies. */

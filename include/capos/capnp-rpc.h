@@ -705,8 +705,27 @@ struct capnp_rpc_counts {
 CAPNP_PUBLIC int capnp_vat_new_bare(capnp_vat **ret_v) CAPNP_MUST_USE;
 
 /**
- * Ends every connection of a vat, runs the destructors that this causes, and frees it. References
- * still held stay valid as broken ones.
+ * Ends every connection of a vat and runs the destructors that this causes. From then on it can be
+ * asked what is left (capnp_vat_count()), and freed; nothing else.
+ *
+ * @param v  the vat
+ */
+CAPNP_PUBLIC void capnp_vat_end(capnp_vat *v);
+
+/**
+ * Sums up what all connections of a vat hold, also those that have ended while something is kept
+ * that came over them.
+ *
+ * @param v      the vat
+ * @param ret_n  filled in
+ * @return       how many things belong to the vat: connections, references, calls, membranes. After
+ *               capnp_vat_end(), when the program has dropped all that it held: 0, or something has
+ *               been lost
+ */
+CAPNP_PUBLIC uint32_t capnp_vat_count(const capnp_vat *v, struct capnp_rpc_counts *ret_n);
+
+/**
+ * capnp_vat_end(), and frees the vat. References still held stay valid as broken ones.
  *
  * @param v  the vat, or NULL
  * @return   NULL

@@ -78,13 +78,10 @@ void *capnp_i_vat_loop(const capnp_vat *v)
         return v->loop_self;
 }
 
-capnp_vat *capnp_vat_free(capnp_vat *v)
+void capnp_vat_end(capnp_vat *v)
 {
         capnp_exception gone = {CAPNP_DISCONNECTED, "the vat is gone"};
         struct capnp_i_list *l, *next;
-
-        if (!v)
-                return NULL;
 
         if (v->loop)
                 v->loop->free(v);
@@ -97,7 +94,37 @@ capnp_vat *capnp_vat_free(capnp_vat *v)
 
         while (capnp_rpc_step(v))
                 ;
+}
 
+uint32_t capnp_vat_count(const capnp_vat *v, struct capnp_rpc_counts *ret_n)
+{
+        const struct capnp_i_list *l;
+
+        *ret_n = (struct capnp_rpc_counts){0};
+        for (l = v->rpcs.next; l != &v->rpcs; l = l->next) {
+                struct capnp_rpc_counts n;
+
+                capnp_rpc_count(CAPNP_I_OF(l, capnp_rpc, link), &n);
+                ret_n->questions += n.questions;
+                ret_n->answers += n.answers;
+                ret_n->exports += n.exports;
+                ret_n->imports += n.imports;
+                ret_n->embargoes += n.embargoes;
+                ret_n->held_bytes += n.held_bytes;
+                ret_n->out_bytes += n.out_bytes;
+                ret_n->rate += n.rate;
+                ret_n->calls_in += n.calls_in;
+                ret_n->calls_out += n.calls_out;
+        }
+        return v->refs - 1;
+}
+
+capnp_vat *capnp_vat_free(capnp_vat *v)
+{
+        if (!v)
+                return NULL;
+
+        capnp_vat_end(v);
         v->dead = true;
         /* What is kept for those who wrote a stream to it points to the vat, as nothing of it may.
          */

@@ -36,6 +36,34 @@ static void close_as(struct hand *h, enum capnp_end end)
         CHECK_EQ(capnp_rpc_end(h->rpc), end == CAPNP_END_NONE ? CAPNP_END_OURS : end);
         hand_close(h);
         capnp_cap_unref(t.root);
+        rig_vat_free(t.vat);
+}
+
+/* What is held of a connection that has ended counts, until it is let go. */
+TEST(what_is_left_of_it_is_counted)
+{
+        struct capnp_rpc_counts n;
+        capnp_cap *root;
+        struct hand h;
+
+        open_with(&h, NULL);
+        CHECK_OK(capnp_rpc_bootstrap(h.rpc, &root));
+        CHECK(capnp_vat_count(t.vat, &n) > 0);
+        CHECK_EQ(n.questions, 1);
+        CHECK_EQ(n.answers, 1);
+        CHECK_OK(hand_return_bootstrap(&h, 0, 5));
+        hand_run(&h);
+        CHECK(capnp_vat_count(t.vat, &n) > 0);
+        CHECK_EQ(n.imports, 1);
+        hand_close(&h);
+        capnp_cap_unref(t.root);
+        capnp_vat_end(t.vat);
+        CHECK(capnp_vat_count(t.vat, &n) > 0);
+        CHECK_EQ(n.imports, 0);
+        CHECK(n.held_bytes > 0);
+        capnp_cap_unref(root);
+        CHECK_EQ(capnp_vat_count(t.vat, &n), 0);
+        CHECK_EQ(n.held_bytes, 0);
         capnp_vat_free(t.vat);
 }
 

@@ -89,14 +89,27 @@ static inline void rig_empty(const capnp_rpc *r)
         CHECK_EQ(n.held_bytes, 0);
 }
 
+/* Also that nothing is left of it: the test has dropped all that it held. */
+static inline void rig_vat_free(capnp_vat *v)
+{
+        struct capnp_rpc_counts n;
+
+        if (!v)
+                return;
+
+        capnp_vat_end(v);
+        CHECK_EQ(capnp_vat_count(v, &n), 0);
+        capnp_vat_free(v);
+}
+
 static inline void rig_close(struct rig *g)
 {
         if (g->a.rpc)
                 capnp_rpc_free(g->a.rpc);
         if (g->b.rpc)
                 capnp_rpc_free(g->b.rpc);
-        capnp_vat_free(g->a.vat);
-        capnp_vat_free(g->b.vat);
+        rig_vat_free(g->a.vat);
+        rig_vat_free(g->b.vat);
 }
 
 /* A question with one word of data and one pointer. */

@@ -162,9 +162,9 @@ class Rig:
                 self.server.wait()
         self.server.stdout.close()
         self.log.close()
-        log = self.read("log")
+        lost = re.findall(r".*(?:ended with exit code 13\b|were not given back).*", self.read("log"))
         shutil.rmtree(self.dir)
-        holds("exit code 13" not in log and "were not given back" not in log, f"a ledger is not zero at the end: {log}")
+        holds(not lost, f"not all was given back: {lost}")
 
 
 def agent_lives(pid):

@@ -25,6 +25,7 @@ RUN_S = 300
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
 ENDPOINT = re.compile(r"remote CapSet: plain (\S+) (\d+)")
 REPORT = re.compile(r"(AddressSanitizer|LeakSanitizer|MemorySanitizer|runtime error:)")
+LEDGER = re.compile(r"ended with exit code 13\b|were not given back")
 USER, SECRET = "alice", "correct horse battery"
 
 
@@ -278,10 +279,9 @@ class Instance:
                     os.kill(p, signal.SIGKILL)
         if REPORT.search(self.log_text()):
             wrong.append("a sanitizer has reported: " + self.log_text()[-3000:])
-        if "a worker ended with exit code 13" in self.log_text():
-            wrong.append("a session has not given back all of its quotas (WORKER_EXIT_LEDGER)")
-        if "were not given back" in self.log_text():
-            wrong.append("a ledger is not zero at the end: " + self.log_text()[-1000:])
+        lost = [line for line in self.log_text().splitlines() if LEDGER.search(line)]
+        if lost:
+            wrong.append(f"not all was given back (EXIT_LEDGER), {len(lost)} times: {lost[0]}")
         self.process = None
         return wrong
 

@@ -406,9 +406,8 @@ static void converse(uint32_t number)
                 fprintf(stderr, "conversation %u does not end\n", number);
         CHECK(end);
         close(client[0]);
-        worker_close(&w);
+        CHECK(worker_finish(&w));
         capnp_vat_free(vat);
-        worker_deinit(&w);
         capnp_cap_unref(stage.held);
         capnp_vat_free(stage.vat);
 }

@@ -81,7 +81,9 @@ struct kit_service {
          */
         int (*open)(void *self, struct kit_caller *caller, const char *facet,
                     capnp_cap **ret_bootstrap);
-        /** A caller has gone, once. Objects that it holds may live a little longer. */
+        /** A caller has gone, once. Objects that it holds may live a little longer. What is held of
+         * the caller's own (listeners, calls that are not answered) has to be let go of now: what
+         * is still there when the service ends without a caller is a fault. */
         void (*closed)(void *self, struct kit_caller *caller);
         /** Once, at the end, after every caller was closed: save, stop timers. */
         void (*stop)(void *self);
@@ -103,7 +105,8 @@ struct kit_service {
  * @param argc  as main() got it
  * @param argv  likewise
  * @return      the process's exit code: 0 after an orderly end; 1: something failed, said on
- *              stderr; 2: wrong arguments, or not started by an instance
+ *              stderr; 2: wrong arguments, or not started by an instance; 13: something is kept of
+ * a caller's who has gone
  */
 int kit_run(const struct kit_service *s, int argc, char **argv);
 
