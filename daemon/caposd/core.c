@@ -211,7 +211,7 @@ static void core_complain_facets(const struct daemon_manifest *of, const struct 
         char path[64], what[WHAT_BYTES] = "";
 
         (void)snprintf(path, sizeof(path), "services[%u].facets", p->index);
-        if (p->check == CHECK_SILENT && manifest_facets_ask(s))
+        if (p->check == CHECK_UNKNOWN)
                 (void)snprintf(what, sizeof(what), "%s does not say which methods it has",
                                service_name(s).p);
         if (p->check == CHECK_DECLARED) {
@@ -239,7 +239,7 @@ void core_complain(const struct daemon_manifest *of, const struct packet *p)
         grant_reader grant = grant_list_get(profile_bundle(profile), p->grant);
         char path[64], what[WHAT_BYTES];
 
-        if (p->check == CHECK_SILENT)
+        if (p->check == CHECK_SILENT || p->check == CHECK_UNKNOWN)
                 daemon_log(LOG_WARNING,
                            "%s: services[%u]: %s does not answer: its interface and facets are not "
                            "checked",
@@ -260,15 +260,14 @@ void core_complain(const struct daemon_manifest *of, const struct packet *p)
         core_complain_facets(of, p, s);
 }
 
-bool core_found_wrong(const struct daemon_manifest *of, const struct packet *p, bool demanding)
+bool core_found_wrong(const struct packet *p, bool demanding)
 {
-        service_list l = manifest_services(manifest_root(of->msg));
-
         switch ((enum packet_check)p->check) {
         case CHECK_GOOD:
                 return false;
         case CHECK_SILENT:
-                return demanding || manifest_facets_ask(service_list_get(l, p->index));
+                return demanding;
+        case CHECK_UNKNOWN:
         case CHECK_INTERFACE:
         case CHECK_FACET:
         case CHECK_DECLARED:
@@ -287,13 +286,13 @@ static void core_checked(struct core *c, const struct packet *p)
                 return;
         }
         /* Of one that has died, its end says more, and comes in a moment. */
-        if (p->check == CHECK_SILENT && c->options->check &&
+        if ((p->check == CHECK_UNKNOWN || (p->check == CHECK_SILENT && c->options->check)) &&
             daemon_link_is_over(&c->services[p->index]->program.link))
                 return;
 
         c->services[p->index]->checked = true;
         core_complain(c->manifest, p);
-        if (core_found_wrong(c->manifest, p, c->options->check))
+        if (core_found_wrong(p, c->options->check))
                 c->keeper->hopeless(c->keeper);
         else
                 c->keeper->changed(c->keeper);

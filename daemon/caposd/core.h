@@ -78,9 +78,9 @@ void core_sweep(struct core *c);
 void core_meet_service(struct core *c, struct service *s);
 /* Says in the log what the session manager has found of a manifest, with its place. */
 void core_complain(const struct daemon_manifest *m, const struct packet *p);
-/* Whether an instance cannot live by that manifest. demanding: it has been asked whether it could,
+/* Whether an instance cannot live by that. demanding: it has been asked whether it could,
  * and every service has to answer. */
-bool core_found_wrong(const struct daemon_manifest *of, const struct packet *p, bool demanding);
+bool core_found_wrong(const struct packet *p, bool demanding);
 /* Whether a program is there, as far as it says so. */
 bool core_service_is_ready(const struct service *s);
 /* Whether one of them still runs. */

@@ -474,7 +474,8 @@ static void reload_checked(struct caposd *c, const struct packet *p)
 
         if (r->state != RELOAD_CHECKING || p->index >= r->nservices)
                 return;
-        silent = p->check == CHECK_SILENT && service_is_tried(r->services[p->index]);
+        silent = (p->check == CHECK_SILENT || p->check == CHECK_UNKNOWN) &&
+                 service_is_tried(r->services[p->index]);
         /* Of one that has died, its end says more, and comes in a moment. */
         if (silent && daemon_link_is_over(&r->services[p->index]->program.link))
                 return;
@@ -483,7 +484,7 @@ static void reload_checked(struct caposd *c, const struct packet *p)
         core_complain(&r->manifest, p);
         if (silent)
                 reload_blame(c, p->index, "does not answer");
-        if (silent || core_found_wrong(&r->manifest, p, false))
+        if (silent || core_found_wrong(p, false))
                 reload_fail(c);
         else
                 reload_look(c);

@@ -75,6 +75,7 @@ enum packet_next {
 enum packet_check {
         CHECK_GOOD,
         CHECK_SILENT,    /* it does not answer */
+        CHECK_UNKNOWN,   /* it does not, and which methods its facets have is not known */
         CHECK_INTERFACE, /* it does not serve the interface that the manifest says */
         CHECK_FACET,     /* it refuses a facet that a bundle names */
         CHECK_DECLARED,  /* it refuses one that its own entry declares */

@@ -53,6 +53,7 @@ static void check_free(struct check *k)
 /* Tells caposd. Takes k. */
 static void check_end(struct check *k, enum packet_check found, const char *reason)
 {
+        const struct policy_facets *f = &k->policy->facets;
         struct packet p = {.type = k->all == &k->s->policy ? PACKET_CHECKED : PACKET_NEXT_CHECKED,
                            .event = k->s->next_number,
                            .index = k->index,
@@ -63,6 +64,8 @@ static void check_end(struct check *k, enum packet_check found, const char *reas
                            .method = k->at.method};
         struct daemon_log_text text = daemon_log_text(reason, strlen(reason));
 
+        if (found == CHECK_SILENT && !facets_known(f))
+                p.check = CHECK_UNKNOWN;
         memcpy(p.address, text.s, strnlen(text.s, sizeof(p.address) - 1));
         link_send_up(k->s, &p);
         check_free(k);

@@ -142,6 +142,30 @@ bool facets_known(const struct policy_facets *f)
         return true;
 }
 
+/* The id that a name has in any of them; zero: none that is known. */
+static struct daemon_method facets_id(const struct policy_facets *f, const char *name)
+{
+        for (unsigned i = 0; i < f->n; i++)
+                for (unsigned k = 0; k < f->v[i].n; k++)
+                        if (!strcmp(f->v[i].v[k].name, name) && f->v[i].v[k].id.interface_id)
+                                return f->v[i].v[k].id;
+        return (struct daemon_method){0};
+}
+
+void facets_inherit(struct policy_facets *f, const struct policy_facets *before)
+{
+        for (unsigned i = 0; i < f->n; i++) {
+                bool known = true;
+
+                for (unsigned k = 0; k < f->v[i].n; k++) {
+                        f->v[i].v[k].id = facets_id(before, f->v[i].v[k].name);
+                        known &= f->v[i].v[k].id.interface_id != 0;
+                }
+                if (known)
+                        (void)!facet_close(&f->v[i]);
+        }
+}
+
 /* The methods of an interface, and of those that it extends. */
 struct methods {
         const capnp_schema *s;

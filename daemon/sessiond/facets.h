@@ -43,6 +43,9 @@ struct facet_place {
 bool facets_ask(const struct policy_facets *f);
 /* Whether it has said so. */
 bool facets_known(const struct policy_facets *f);
+/* Takes over what names mean that the same interface had before. What it does not find, or has no
+ * memory for, is not known. */
+void facets_inherit(struct policy_facets *f, const struct policy_facets *before);
 /* Finds out which methods are meant. schema: what the service says it is, a CodeGeneratorRequest.
  * NULL; else what is wrong, and *ret_at where: nothing has changed. */
 const char *facets_learn(struct policy_facets *f, uint64_t interface_id, capnp_data schema,

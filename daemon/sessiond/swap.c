@@ -90,12 +90,15 @@ static int next_services(struct sessiond *s, struct next *n)
                 return -ENOMEM;
 
         for (unsigned i = 0; i < n->policy.nservices; i++) {
-                const struct policy_service *p = &n->policy.services[i];
+                struct policy_service *p = &n->policy.services[i];
                 struct service *v = service_named(s, p->name);
 
                 n->services[i] = v ? v : service_new(s, p);
                 if (!n->services[i])
                         return -ENOMEM;
+                /* Until it has said so itself: it may not answer, and the rest has to go on. */
+                if (v && v->policy->interface_id == p->interface_id)
+                        facets_inherit(&p->facets, &v->policy->facets);
         }
         return 0;
 }

@@ -97,6 +97,36 @@ TEST(what_is_wrong_has_its_place)
         }
 }
 
+/* Of another manifest, until the service has said so anew. */
+TEST(names_mean_what_they_meant)
+{
+        static const char *const before[] = {"list", "keep", NULL}, *const same[] = {"keep", NULL},
+                                 *const more[] = {"keep", "tell", NULL};
+        capnp_msg *m[3] = {NULL};
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b = {0};
+        struct policy_facets f[3];
+        struct facet_place at;
+
+        describe(&b);
+        for (unsigned i = 0; i < 3; i++) {
+                CHECK_OK(capnp_msg_new(&m[i]));
+                make(&f[i], m[i], i == 0 ? before : i == 1 ? same : more);
+        }
+        facets_inherit(&f[1], &f[0]);
+        CHECK(!facets_known(&f[1])); /* it had not been known */
+        CHECK(!learn(&f[0], &b, &at));
+        facets_inherit(&f[1], &f[0]);
+        CHECK(facets_known(&f[1]));
+        CHECK(daemon_methods_have(&f[1].v[1].methods, KEEPER_ID, 0));
+        CHECK_EQ(f[1].v[1].methods.n, 1);
+        facets_inherit(&f[2], &f[0]);
+        CHECK(!facets_known(&f[2]));
+        for (unsigned i = 0; i < 3; i++) {
+                facets_deinit(&f[i]);
+                m[i] = capnp_msg_free(m[i]);
+        }
+}
+
 TEST(who_does_not_say_what_he_is_has_none)
 {
         static const char *const names[] = {"list", NULL};

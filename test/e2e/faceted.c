@@ -78,10 +78,16 @@ static int on_echo(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+static void on_hang_canceled(capnp_answer *a, void *arg)
+{
+        (void)arg;
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
 static int on_hang(void *self, capnp_answer *a)
 {
         (void)self;
-        return capnp_answer_keep(a, NULL, NULL);
+        return capnp_answer_keep(a, on_hang_canceled, NULL);
 }
 
 static int on_other(void *self, capnp_answer *a);

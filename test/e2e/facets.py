@@ -397,6 +397,52 @@ class Cases:
         session.call(3)
         peer.close()
 
+    def policy_goes_on(self):
+        """A service that hangs keeps nobody from changing the rest; what it has never said is waited for."""
+        peer, session, caps = self.reader()
+        shelf = s.get(caps, "shelf", SHELF)
+        service = self.target.pids("faceted")[0]
+        os.kill(service, signal.SIGSTOP)
+        try:
+            done = self.target.reload(self.text(READ[1:]))
+            expect((done.returncode, "shelf does not answer" in self.target.log_text()), (0, True), f"{done}")
+            done = self.target.reload(self.text(READ + ["tell"]))
+            expect((done.returncode, "does not say which methods it has" in done.stderr), (1, True), f"{done}")
+        finally:
+            os.kill(service, signal.SIGCONT)
+        peer.more_time()
+        refused("denied.revoked-lease", lambda: shelf.call(SELF), "policy")
+        shelf = s.get(caps, "shelf", SHELF)
+        shelf.call(SELF)
+        refused(DENIED, lambda: shelf.call(LIST))
+        self.target.changed(self.text())
+        session.call(3)
+        peer.close()
+
+    def keeps_files(self):
+        """One that cannot be tried beside the one that runs, because of its folder, says it once it is started."""
+        def text(*arguments):
+            said = ", ".join(map(instance.quoted, arguments))
+            return self.text(service=declared(self.shelf, ("read", READ)).replace(
+                "arguments = []", f"arguments = [{said}], state = true"))
+        self.target.changed(text("read"))
+        peer, session, caps = self.reader()
+
+        def is_had():
+            try:
+                s.get(caps, "shelf", SHELF).call(LIST)
+                return True
+            except Refused:
+                return False
+        instance.until(is_had, "the first one", 30)
+        self.target.changed(text("read", "more"))
+        instance.until(is_had, "the next one", 30)
+        refused(DENIED, lambda: s.get(caps, "shelf", SHELF).call(FORBID))
+        expect([(i, n) for i, _, n in s.methods(caps)["shelf"]], [(NAMES[n], n) for n in READ], "what is listed")
+        self.target.changed(self.text())
+        session.call(3)
+        peer.close()
+
     def manager_dies(self):
         """The next session manager asks what the methods are, and nobody has any before it knows."""
         os.kill(self.target.pids("sessiond")[0], 9)
@@ -439,6 +485,8 @@ def main():
             ("… to people, too", cases.told_to_people),
             ("the instance's own", cases.administrators),
             ("another manifest has fewer, more, the same", cases.loses_a_method),
+            ("… while the service hangs", cases.policy_goes_on),
+            ("… of one that keeps files", cases.keeps_files),
             ("what cannot be ends the start", cases.refused_at_start),
             ("what it means is explained", cases.explained),
             ("the service dies", cases.service_dies),
