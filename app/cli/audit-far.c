@@ -38,10 +38,10 @@ static void far_time(struct audit_far *f, uint32_t segment, char to[32])
                 (void)snprintf(to, 32, "%.23s", at + sizeof(name) - 1);
 }
 
-int audit_far_begin(struct audit_far *f, struct cli *c, const char *since)
+/* Connects, and asks which segment is written. An exit code. */
+static int far_begin(struct audit_far *f, struct cli *c)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        char time[32] = "";
         int r = state_open_admin(c);
 
         *f = (struct audit_far){.c = c, .first = 1, .next = 1};
@@ -51,8 +51,32 @@ int audit_far_begin(struct audit_far *f, struct cli *c, const char *since)
         q = far_ask(f, 0, 0);
         if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, NULL);
-
         f->last = f->next = admin_audit_read_segment(q);
+        return EXIT_OK;
+}
+
+int audit_far_latest(struct audit_far *f, struct cli *c)
+{
+        char time[32] = "";
+        int r = far_begin(f, c);
+
+        if (r)
+                return r;
+
+        if (f->last > 1)
+                far_time(f, f->last - 1, time);
+        f->first = f->next = *time ? f->last - 1 : f->last;
+        return c->late ? cli_fail_late(c, NULL) : EXIT_OK;
+}
+
+int audit_far_begin(struct audit_far *f, struct cli *c, const char *since)
+{
+        char time[32] = "";
+        int r = far_begin(f, c);
+
+        if (r)
+                return r;
+
         far_time(f, f->next, time);
         /* Back, until one begins before, or is not there. */
         while (f->next > 1 && !(since && *since && *time && strcmp(time, since) < 0)) {
@@ -82,12 +106,13 @@ static int far_write(int fd, capnp_data d)
 /* All pieces of a segment. An exit code. */
 static int far_copy(struct audit_far *f, uint32_t segment, int fd)
 {
-        uint64_t at = 0, next;
+        uint64_t next;
         bool more = true;
         int r;
 
+        f->at = 0;
         while (more) {
-                CAPNP_AUTO(capnp_question_freep) capnp_question *q = far_ask(f, segment, at);
+                CAPNP_AUTO(capnp_question_freep) capnp_question *q = far_ask(f, segment, f->at);
 
                 if (cli_wait(f->c, q, CLI_LOGIN_MS))
                         return cli_fail_question(f->c, q, NULL);
@@ -95,8 +120,8 @@ static int far_copy(struct audit_far *f, uint32_t segment, int fd)
                 if (r)
                         return cli_fail_code(f->c, r, NULL);
                 next = admin_audit_read_next(q);
-                more = next > at;
-                at = next;
+                more = next > f->at;
+                f->at = next;
         }
         return EXIT_OK;
 }
@@ -115,5 +140,30 @@ int audit_far_fetch(struct audit_far *f, int *ret_fd)
         }
         f->next = f->next < f->last ? f->next + 1 : 0;
         *ret_fd = fd;
+        return EXIT_OK;
+}
+
+int audit_far_more(struct audit_far *f, int (*show)(void *arg, capnp_data lines), void *arg)
+{
+        bool more = true;
+        int r;
+
+        while (more) {
+                CAPNP_AUTO(capnp_question_freep) capnp_question *q = far_ask(f, f->last, f->at);
+
+                if (cli_wait(f->c, q, CLI_LOGIN_MS))
+                        return cli_fail_question(f->c, q, NULL);
+                r = show(arg, admin_audit_read_lines(q));
+                if (r)
+                        return cli_fail_code(f->c, r, NULL);
+                if (admin_audit_read_next(q) > f->at) {
+                        f->at = admin_audit_read_next(q);
+                } else if (admin_audit_read_sealed(q) && f->last < UINT32_MAX) {
+                        f->last++;
+                        f->at = 0;
+                } else {
+                        more = false;
+                }
+        }
         return EXIT_OK;
 }

@@ -341,7 +341,7 @@ static const struct cli_option query_options[] = {
 };
 
 static const struct cli_option tail_options[] = {
-        MACHINE_OPTION,
+        STATE_OPTION,
         {"lines", 'n', "N", "how many records (default: 10)", offsetof(struct cli, lines)},
         {"follow", 'f', NULL, "go on with what is added", offsetof(struct cli, follow)},
         {0},

@@ -347,6 +347,39 @@ class Cases:
         for peer, _, _ in peers:
             peer.close()
 
+    # ---- the audit log
+
+    def log_goes_by(self):
+        """Its end, and what comes, are the same from elsewhere; with the facet for it, or all of `admin`."""
+        for name in ("ada", "gustav"):
+            self.capos("login", f"{name}@{self.target.where}", "--password-stdin", "--as", name, text=instance.SECRET)
+        said = self.capos("audit", "tail", "--remote", "-s", "gustav", code=3).stderr
+        expect("granted without this method" in said, True, said)
+        here = self.capos("audit", "tail", "-n", "1000000", "--json", "--state", self.target.state).stdout.splitlines()
+        there = self.capos("audit", "tail", "-n", "1000000", "--json", "--remote", "-s", "ada").stdout.splitlines()
+        expect(there[:len(here)], here, "all of it")
+        last = self.capos("audit", "tail", "-n", "5", "--json", "--remote", "-s", "ada").stdout.splitlines()
+        expect((len(last), set(last) <= set(there + last[-2:])), (5, True), "the end of it")
+        shown = self.capos("audit", "tail", "-n", "3", "--remote", "-s", "ada").stdout.splitlines()
+        expect((len(shown), shown[0][:1] == "{"), (3, False), "for people")
+        self.capos("audit", "tail", "--remote", "-s", "ada", self.target.state, code=2)
+        words = ["audit", "tail", "-n", "0", "-f", "--json", "--remote", "-s", "ada"]
+        with subprocess.Popen([os.path.join(instance.build_folder(), "bin", "capos"), *words], stdout=subprocess.PIPE,
+                              text=True, env=self.env) as p:
+            try:
+                for name in ("seen-1", "seen-2"):
+                    self.target.add_user(name)
+                    line = {}
+                    while line.get("account") != name:
+                        line = json.loads(p.stdout.readline() or "{}")
+                        if not line:
+                            raise Failed(f"it has ended before {name}: {p.wait()}")
+                    expect(line["what"], "account-add", "what comes")
+            finally:
+                p.terminate()
+        for name in ("ada", "gustav"):
+            self.capos("logout", "-s", name)
+
 
 def main():
     target = instance.Instance(instance.manifest(
@@ -369,6 +402,7 @@ def main():
             ("it ends with its session", cases.ends_with_its_session),
             ("the policy takes it away", cases.policy_takes_it),
             ("by the command", cases.by_command),
+            ("its log goes by", cases.log_goes_by),
             ("owners of accounts", cases.owners),
             ("five thousand accounts", cases.many_accounts),
             ("sessions by the page", cases.many_sessions)])
