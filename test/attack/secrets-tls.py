@@ -144,8 +144,9 @@ class Planter:
 
 def key_places(target, path, agents=()):
     """{place: forms} of the key in this file."""
-    search, found = finder.Search(target, agents), {}
-    for form, needle in finder.key_needles(path).items():
+    needles, found = finder.key_needles(path), {}
+    search = finder.Search(target, agents, needles.values())
+    for form, needle in needles.items():
         for place in search.places(needle):
             found.setdefault(place, []).append(form)
     return found
@@ -274,7 +275,7 @@ NAMES = ["login", "renew", "wrong", "madeup", "dropped", "bytes", "command"]
 def tries(target):
     planter = Planter(target)
     planter.all()
-    search = finder.Search(target, planter.agents)
+    search = finder.Search(target, planter.agents, [finder.needle(planter.secrets[n]) for n in NAMES])
     functions = [lambda: only_there(target, planter.agents), lambda: no_descriptor(target)]
     functions += [lambda n=name: planter.found(search, n) for name in NAMES]
     functions += [planter.close, lambda: renewed(target), lambda: imported(target),

@@ -189,25 +189,33 @@ class Cases:
     def login(self, words, do, who, kind, renewal=()):
         """A login, its renewal by the same, and its end. who: how the account begins, and the profile."""
         name, profile = who
-        self.proved(["login", self.target.where, "--as", "it", *words], do,
-                    f"Logged in as {name}")
-        self.has(profile, kind)
-        self.proved(["renew", "--session", "it", *renewal], do, "renewable  yes")
-        self.has(profile, kind)
-        self.said("logout", "--session", "it", wanted="Logged out")
+        try:
+            self.proved(["login", self.target.where, "--as", "it", *words], do,
+                        f"Logged in as {name}")
+            self.has(profile, kind)
+            self.proved(["renew", "--session", "it", *renewal], do, "renewable  yes")
+            self.has(profile, kind)
+            self.said("logout", "--session", "it", wanted="Logged out")
+        except BaseException:  # else its agent keeps the name from the next case
+            self.capos("logout", "--session", "it").communicate(timeout=WAIT_S)
+            raise
 
     def proved(self, words, do, wanted):
         """What a command says is given to do, line by line, until that has done its part."""
-        p = self.capos(*words)
         done = not do
         said = ""
-        while not done:
-            line = p.stderr.readline()
-            if not line:
-                raise Failed(f"it ends: {said}")
-            said += line
-            done = do(said)
-        out, err = p.communicate(timeout=WAIT_S)
+        with self.capos(*words) as p:
+            try:
+                while not done:
+                    line = p.stderr.readline()
+                    if not line:
+                        raise Failed(f"it ends: {said}")
+                    said += line
+                    done = do(said)
+                out, err = p.communicate(timeout=WAIT_S)
+            except BaseException:
+                p.kill()
+                raise
         if wanted not in out:
             raise Failed(f"{wanted!r} is not in {out!r}; {said}{err}")
 
