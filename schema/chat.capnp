@@ -66,7 +66,7 @@ interface ChatMembership {
   # Leaves now. Since 0.1.
 }
 
-interface Chat {
+interface Chat extends(Cm.CommandSurface) {
   # Grants: to join channels and talk there. Nothing else.
 
   join @0 (channel :Text, listener :ChatListener)
@@ -80,4 +80,12 @@ interface Chat {
   channels @1 () -> (channels :List(ChatChannel)) $Cm.effect(reads);
   # What there is: at most 256. A channel whose last member has left is there for another hour when
   # something was said in it. Since 0.1.
+
+  say @2 (channel :Text, text :Text) -> (sequence :UInt64) $Cm.effect(shared);
+  # Says something in a channel without holding a place in it, as ChatMembership.send does: for who
+  # has come for one message. Where the session has no place, this counts as joining, and nobody is
+  # told that somebody has come or gone. Errors: as join and send. Since 0.1.
+
+  leave @3 (channel :Text) -> () $Cm.effect(shared);
+  # Ends all places that this caller has in a channel. Errors: failed (it has none). Since 0.1.
 }

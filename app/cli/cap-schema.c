@@ -80,6 +80,19 @@ const char *cap_effect(const capnp_schema *s, const struct capnp_method_info *m)
         return command_effect_name((enum command_effect)a.bits);
 }
 
+const char *cap_effect_words(const char *effect)
+{
+        static const char *const words[][2] = {{"reads", "changes nothing"},
+                                               {"own", "changes only what is yours"},
+                                               {"shared", "others see it"},
+                                               {"lasting", "cannot be undone"}};
+
+        for (unsigned i = 0; effect && i < sizeof(words) / sizeof(words[0]); i++)
+                if (!strcmp(effect, words[i][0]))
+                        return words[i][1];
+        return NULL;
+}
+
 const char *cap_title(const capnp_schema *s, const struct capnp_method_info *m)
 {
         struct capnp_annotation a;

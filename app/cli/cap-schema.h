@@ -17,6 +17,8 @@ int cap_method(struct cli *c, const struct capos_cap_entry *e,
 /* What a method does to the world, as its schema says: the name of a CommandEffect; NULL: it does
  * not say. */
 const char *cap_effect(const capnp_schema *s, const struct capnp_method_info *m);
+/* What an effect means, for a person; NULL: nobody knows. */
+const char *cap_effect_words(const char *effect);
 /* The title that the schema gives a method; "". */
 const char *cap_title(const capnp_schema *s, const struct capnp_method_info *m);
 

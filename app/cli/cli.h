@@ -244,6 +244,8 @@ int cmd_whoami(struct cli *c);
 int cmd_caps(struct cli *c);
 int cmd_describe(struct cli *c);
 int cmd_call(struct cli *c);
+int cmd_commands(struct cli *c);
+int cmd_run(struct cli *c);
 int cmd_chat_join(struct cli *c);
 int cmd_renew(struct cli *c);
 int cmd_shell(struct cli *c);

@@ -408,7 +408,7 @@ static void chat_on_closed(capnp_conn *conn, void *arg)
         chat_stop(h);
 }
 
-static void chat_leave(struct chat *h)
+static void chat_end(struct chat *h)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
 
@@ -436,7 +436,7 @@ static int room_talk(struct chat *h)
                 line_begin(&h->edit);
         chat_input_more(h);
         r = capnp_vat_run(h->c->vat);
-        chat_leave(h);
+        chat_end(h);
         if (r)
                 return cli_fail_code(h->c, r, NULL);
         if (!h->result)

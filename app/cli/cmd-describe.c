@@ -57,20 +57,6 @@ static json_t *doc_json(const char *doc)
         return json_stringn(doc, len && doc[len - 1] == '\n' ? len - 1 : len);
 }
 
-/* What an effect means, for a person. */
-static const char *effect_words(const char *effect)
-{
-        static const char *const words[][2] = {{"reads", "changes nothing"},
-                                               {"own", "changes only what is yours"},
-                                               {"shared", "others see it"},
-                                               {"lasting", "cannot be undone"}};
-
-        for (unsigned i = 0; effect && i < sizeof(words) / sizeof(words[0]); i++)
-                if (!strcmp(effect, words[i][0]))
-                        return words[i][1];
-        return NULL;
-}
-
 /* ` :Text = "x"`, or nothing when memory is short. */
 static void type_print(const capnp_schema *s, const capnp_decl *d, uint32_t i,
                        const struct capnp_field_info *f)
@@ -106,7 +92,7 @@ static json_t *method_json(const capnp_schema *s, const struct capnp_method_info
 static void method_print(const capnp_schema *s, const struct capnp_method_info *m)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf usage = {.max = TEXT_BYTES};
-        const char *effect = effect_words(cap_effect(s, m)), *title = cap_title(s, m);
+        const char *effect = cap_effect_words(cap_effect(s, m)), *title = cap_title(s, m);
 
         printf("%*s", METHOD, "");
         cli_print_safe(capnp_schema_usage(s, m, &usage) ? m->name : usage.p);

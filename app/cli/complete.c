@@ -12,6 +12,7 @@
 #include "admin.h"
 #include "agent.capnp-c.h"
 #include "cap-schema.h"
+#include "command-fields.h"
 #include "login-ways.h"
 #include "renew-steps.h"
 
@@ -51,6 +52,10 @@ static const struct {
         {"call", 0, KIND_CAP},
         {"call", 1, KIND_METHOD},
         {"call", 2, KIND_FIELD},
+        {"commands", 0, KIND_CAP},
+        {"commands", 1, KIND_NONE},
+        {"run", 0, KIND_CAP},
+        {"run", 1, KIND_FIELD}, /* a command of the capability, and then its fields */
         {"describe", 0, KIND_CAP},
         {"describe", 1, KIND_METHOD_OR_TYPE},
         {"describe", 2, KIND_NONE},
@@ -212,6 +217,10 @@ static void offer_fields(struct cli *c, const struct typed *t, const char *word)
         const capnp_decl *d = NULL;
         char name[300];
 
+        if (!strcmp(t->name, "run")) {
+                command_offer(c, t->words, t->n, word, offer);
+                return;
+        }
         if (file || *word == '@') {
                 printf(":files %zu\n", file ? (size_t)(file - word) + 2 : 1);
                 return;

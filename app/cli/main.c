@@ -266,6 +266,12 @@ static const struct cli_option call_options[] = {{"watch", 'w', NULL,
                                                   offsetof(struct cli, watch)},
                                                  {0}};
 
+static const struct cli_option run_options[] = {
+        {"yes", 'y', NULL, "do not ask whether it is wanted", offsetof(struct cli, yes)},
+        {"watch", 'w', NULL, "make listeners, and print what they are told",
+         offsetof(struct cli, watch)},
+        {0}};
+
 static const struct cli_option caps_options[] = {
         {"long", 'l', NULL, "interface, lease and transfer policy as well",
          offsetof(struct cli, lng)},
@@ -559,6 +565,18 @@ static const struct cli_command commands[] = {
          "  printf '%s\\n' '$m = chat.join channel=#lobby' '$m.membership.send text=hello' |\n"
          "          capos shell\n",
          cmd_shell, NULL, 0, 0, false},
+        {"commands", "[--watch] CAP", "List the commands that a capability offers",
+         "With --watch, again whenever they change.\n\n"
+         "Example:\n  capos commands chat\n",
+         cmd_commands, call_options, 1, 1, false},
+        {"run", "[--yes] CAP COMMAND [FIELD=VALUE...]", "Run a command of a capability",
+         "Every field is checked before anything is sent. What is missing is asked for on a\n"
+         "terminal; so is whether something that cannot be undone is wanted, unless --yes says\n"
+         "so. --watch is that of `capos call`.\n\n"
+         "Examples:\n"
+         "  capos run chat send channel='#lobby' text=hello\n"
+         "  capos run --watch chat join channel='#lobby'\n",
+         cmd_run, run_options, 2, CLI_WORDS, false},
         {"chat join", "CHANNEL", "Talk in a channel",
          "Lines from standard input are said; what others say is printed. Ends with the input,\n"
          "by /quit, and when the capability or the session is over.\n\n"

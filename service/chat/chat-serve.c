@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 struct chat_guest {
@@ -55,11 +56,81 @@ static struct chat_time chat_time(const struct chat *c)
         return (struct chat_time){.now_ms = c->now_ms(), .wall_ms = clock_ms(CLOCK_REALTIME)};
 }
 
-void chat_init(struct chat *c, capnp_vat *v)
+/* ---- commands ----------------------------------------------------------------------------- */
+
+/* What can be done here in one call; a place and its listener are not for that. */
+static const struct kit_command_field channel_field[] = {
+        {.path = "channel",
+         .label = "Channel",
+         .help = "# and 1 to 32 of a-z, 0-9, dash and underscore.",
+         .required = true,
+         .completed = true,
+         .max_bytes = CHAT_NAME_BYTES}};
+static const struct kit_command_field say_fields[] = {
+        {.path = "channel",
+         .label = "Channel",
+         .help = "# and 1 to 32 of a-z, 0-9, dash and underscore.",
+         .required = true,
+         .completed = true,
+         .max_bytes = CHAT_NAME_BYTES},
+        {.path = "text", .label = "Message", .required = true, .max_bytes = 4096, .lines = 4}};
+
+static const struct kit_command commands[] = {
+        {.id = "join",
+         .title = "Join a channel",
+         .summary = "Takes a place in a channel, as long as it is held.",
+         .effect = KIT_SHARED,
+         .interface = CHAT_ID,
+         .method = 0,
+         .fields = channel_field,
+         .nfields = 1},
+        {.id = "leave",
+         .title = "Leave a channel",
+         .summary = "Ends all places that you have in it.",
+         .effect = KIT_SHARED,
+         .interface = CHAT_ID,
+         .method = 3,
+         .fields = channel_field,
+         .nfields = 1},
+        {.id = "send",
+         .title = "Say something",
+         .summary = "Says it in a channel, where you need no place.",
+         .effect = KIT_SHARED,
+         .interface = CHAT_ID,
+         .method = 2,
+         .fields = say_fields,
+         .nfields = 2},
+        {.id = "channels",
+         .title = "List the channels",
+         .effect = KIT_READS,
+         .interface = CHAT_ID,
+         .method = 1}};
+
+static void commands_complete(void *arg, const char *command, const char *path, const char *prefix,
+                              struct kit_choices *to)
+{
+        const struct chat_channel *c = NULL;
+        const struct chat *chat = arg;
+
+        (void)command;
+        (void)path;
+        (void)prefix;
+        while ((c = chat_rooms_next(&chat->rooms, c)))
+                kit_choices_add(to, &(struct kit_choice){.value = c->name});
+}
+
+int chat_init(struct chat *c, capnp_vat *v)
 {
         *c = (struct chat){.vat = v, .now_ms = boot_ms};
         chat_people_init(&c->people);
         chat_rooms_init(&c->rooms);
+        return kit_commands_new(v, commands, sizeof(commands) / sizeof(commands[0]),
+                                commands_complete, c, &c->commands);
+}
+
+void chat_stop(struct chat *c)
+{
+        c->commands = kit_commands_free(c->commands);
 }
 
 void chat_deinit(struct chat *c)
@@ -323,6 +394,83 @@ static int chat_serve_channels(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+/* ---- without a place ---------------------------------------------------------------------- */
+
+/* One of a guest's places in a channel; NULL: none. */
+static struct place *place_find(const struct chat_guest *g, capnp_text name)
+{
+        for (struct capnp_i_list *l = g->places.next; l != &g->places; l = l->next) {
+                struct place *p = CAPNP_I_OF(l, struct place, link);
+
+                if (p->member.channel && !strcmp(p->member.channel->name, name.p))
+                        return p;
+        }
+
+        return NULL;
+}
+
+static int chat_serve_say(void *self, capnp_answer *a)
+{
+        struct chat_guest *g = self;
+        capnp_text name = chat_say_param_channel(a), text = chat_say_param_text(a);
+        struct chat_time t = chat_time(g->chat);
+        struct place *p, *own = NULL;
+        uint64_t sequence = 0;
+        int r = 0;
+
+        if (capnp_answer_check(a))
+                return chat_fail(a, CHAT_E_TEXT);
+        if (!g->person)
+                return chat_fail(a, CHAT_E_LEFT);
+
+        p = place_find(g, name);
+        if (!p) {
+                r = place_new(g, name, t, &own);
+                p = own;
+        }
+        if (!r)
+                r = chat_member_say(&p->member, text, t, &sequence);
+        if (r) {
+                (void)chat_fail(a, r);
+        } else {
+                chat_say_results_set_sequence(a, sequence);
+                r = capnp_answer_return(a);
+                channel_deliver(p->member.channel);
+        }
+        if (own)
+                membership_gone(own);
+        return r < 0 ? r : 0;
+}
+
+static int chat_serve_leave(void *self, capnp_answer *a)
+{
+        struct chat_guest *g = self;
+        capnp_text name = chat_leave_param_channel(a);
+        struct place *p = place_find(g, name);
+
+        if (capnp_answer_check(a))
+                return chat_fail(a, CHAT_E_NAME);
+        if (!p)
+                return chat_fail(a, CHAT_E_LEFT);
+
+        for (; p; p = place_find(g, name))
+                place_end(p);
+        return capnp_answer_return(a);
+}
+
+static int chat_serve_commands(void *self, capnp_answer *a)
+{
+        return kit_commands_answer(((struct chat_guest *)self)->chat->commands, a);
+}
+
+static int chat_serve_complete(void *self, capnp_answer *a)
+{
+        struct chat *c = ((struct chat_guest *)self)->chat;
+
+        chat_rooms_sweep(&c->rooms, chat_time(c));
+        return kit_commands_complete(c->commands, a);
+}
+
 /* ---- guests ------------------------------------------------------------------------------- */
 
 static void guest_free_unused(struct chat_guest *g)
@@ -343,6 +491,9 @@ static const struct chat_ops chat_ops = {
         .gone = guest_object_gone,
         .join = chat_serve_join,
         .channels = chat_serve_channels,
+        .say = chat_serve_say,
+        .leave = chat_serve_leave,
+        .command_surface = {.commands = chat_serve_commands, .complete = chat_serve_complete},
 };
 
 int chat_guest_enter(struct chat *c, const uint8_t *reference, uint64_t epoch,

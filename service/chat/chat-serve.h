@@ -5,18 +5,23 @@
 #include "chat-room.h"
 
 #include <capos/capnp-vat.h>
+#include <capos/kit-commands.h>
 
 struct chat {
         capnp_vat *vat;
         struct chat_people people;
         struct chat_rooms rooms;
+        struct kit_commands *commands;
         uint64_t (*now_ms)(void); /* a clock that never goes back */
 };
 
 /* One socket's view. Lives as long as the socket or its object. */
 struct chat_guest;
 
-void chat_init(struct chat *c, capnp_vat *v);
+/* 0; -ENOMEM. */
+int chat_init(struct chat *c, capnp_vat *v) CAPNP_MUST_USE;
+/* No more is told of commands; before the loop ends. */
+void chat_stop(struct chat *c);
 /* Every guest has to have left, and every object to have gone. */
 void chat_deinit(struct chat *c);
 /*

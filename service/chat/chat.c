@@ -22,9 +22,8 @@ static int service_start(const struct kit_start *s, void **ret_self)
                 return -EINVAL;
         }
 
-        chat_init(&chat, s->vat);
         *ret_self = &chat;
-        return 0;
+        return chat_init(&chat, s->vat);
 }
 
 static int service_open(void *self, struct kit_caller *caller, const char *facet,
@@ -50,6 +49,11 @@ static void service_closed(void *self, struct kit_caller *caller)
         chat_guest_leave(caller->data);
 }
 
+static void service_stop(void *self)
+{
+        chat_stop(self);
+}
+
 static void service_free(void *self)
 {
         chat_deinit(self);
@@ -63,6 +67,7 @@ int main(int argc, char **argv)
                 .start = service_start,
                 .open = service_open,
                 .closed = service_closed,
+                .stop = service_stop,
                 .free = service_free,
         };
 

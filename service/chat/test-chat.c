@@ -6,6 +6,7 @@
 #include "kit-play.h"
 
 #include "chat.capnp-c.h"
+#include "command.capnp-c.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -159,6 +160,84 @@ static void leave(struct seat *s)
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = chat_membership_leave(s->in);
 
         CHECK_OK(capnp_question_wait(q));
+}
+
+/* ---- without a place ------------------------------------------------------------------------- */
+
+static int say_in(struct play_caller *c, const char *channel, const char *text)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = chat_say((chat_client){c->object});
+
+        chat_say_set_channel(q, channel);
+        chat_say_set_text(q, text);
+        return capnp_question_wait(q);
+}
+
+static int leave_all(struct play_caller *c, const char *channel)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = chat_leave((chat_client){c->object});
+
+        chat_leave_set_channel(q, channel);
+        return capnp_question_wait(q);
+}
+
+/* Who says something without a place is heard, and seen neither to come nor to go. */
+TEST(one_message_needs_no_place)
+{
+        struct play_caller c[2];
+        struct ear e;
+        struct seat s, again;
+        struct play p;
+
+        play_start(&p, program);
+        play_open(&p, &c[0], 1, "");
+        play_open(&p, &c[1], 2, "");
+        ear_open(&p, &e);
+        join(&c[0], "#den", &e, &s);
+        CHECK_OK(say_in(&c[1], "#den", "hello"));
+        CHECK_OK(say_in(&c[0], "#den", "back"));
+        ear_wait(&p, &e, 3); /* the first is that we have joined */
+        CHECK_STR(e.text[1], "hello");
+        CHECK_STR(e.text[2], "back");
+        CHECK_EQ(count_members(&s), 1);
+        CHECK_EQ(say_in(&c[1], "den", "x"), CAPNP_E_EXCEPTION);
+        CHECK_EQ(say_in(&c[1], "#den", ""), CAPNP_E_EXCEPTION);
+        CHECK_EQ(say_in(&c[1], "#den", "\x1b[2J"), CAPNP_E_EXCEPTION);
+        CHECK_EQ(leave_all(&c[1], "#den"), CAPNP_E_EXCEPTION);
+        join(&c[0], "#den", NULL, &again);
+        CHECK_OK(leave_all(&c[0], "#den"));
+        CHECK_EQ(leave_all(&c[0], "#den"), CAPNP_E_EXCEPTION);
+        CHECK_EQ(say_n(&s, "x", 1, "you have left the channel"), CAPNP_FAILED);
+        unseat(&s);
+        unseat(&again);
+        ear_close(&e);
+        play_close(&c[0]);
+        play_close(&c[1]);
+        play_stop(&p);
+}
+
+TEST(commands_are_described)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        struct play_caller c;
+        struct play p;
+
+        play_start(&p, program);
+        play_open(&p, &c, 1, "");
+        CHECK_OK(say_in(&c, "#den", "hello"));
+        q = command_surface_complete((command_surface_client){c.object});
+        command_surface_complete_set_command(q, "send");
+        command_surface_complete_set_path(q, "channel");
+        command_surface_complete_set_prefix(q, "#d");
+        CHECK_OK(capnp_question_wait(q));
+        CHECK_EQ(command_choice_list_len(command_surface_complete_choices(q)), 1);
+        q = capnp_question_free(q);
+        q = command_surface_commands((command_surface_client){c.object});
+        CHECK_OK(capnp_question_wait(q));
+        CHECK_EQ(command_list_len(command_surface_commands_commands(q)), 4);
+        q = capnp_question_free(q);
+        play_close(&c);
+        play_stop(&p);
 }
 
 /* ---- talking --------------------------------------------------------------------------------- */

@@ -176,6 +176,31 @@ def parameters_from_everywhere(g):
     g.ok("logout")
 
 
+@case(needs_instance=True)
+def chat_has_commands(g):
+    g.login("work")
+    d = g.ok("commands", "chat", "--json").json
+    equal([c["id"] for c in d["commands"]], ["join", "leave", "send", "channels"])
+    holds("(others see it)" in g.ok("commands", "chat").out, "no effect")
+    r = g.ok("run", "chat", "send", "channel=#den", "text=hello you", "--json").json
+    equal(r, {"sequence": "1"})
+    equal([c["name"] for c in g.ok("run", "chat", "channels", "--json").json["channels"]], ["#den"])
+    event, = [h for h in g.ok("run", "chat", "join", "channel=#den", "--json").json["history"]
+              if "said" in h]
+    equal((event["said"], event["channel"]), ("hello you", "#den"))
+    holds("you have left" in g.error(1, "failed", "run", "chat", "leave", "channel=#den"), "left")
+    holds("at most 33 bytes" in g.error(2, "parameters", "run", "chat", "send", "text=x",
+                                        "channel=#" + "x" * 40), "max")
+
+    def complete(*words):
+        return g.ok("__complete", *words).out.splitlines()
+
+    equal(complete("run", "chat", "ch"), ["channels"])
+    equal(complete("run", "chat", "send", "ch"), ["channel=", ":open"])
+    equal(complete("run", "chat", "send", "channel="), ["channel=#den"])
+    g.ok("logout")
+
+
 @case()
 def mistyped_names_get_a_hint(g):
     g.login("work")

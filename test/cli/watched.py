@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 
 import instance  # noqa: E402
 import sessionlib  # noqa: E402
-from rig import CASES, Failed, Rig, case, equal, holds  # noqa: E402
+from rig import CASES, Failed, Rig, case, equal, holds, typed  # noqa: E402
 
 STEERING = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e\u2066"
 
@@ -58,7 +58,7 @@ class Watch:
         path = os.path.join(folder, name, "request")
         with open(path, "wb") as f:
             subprocess.run([self.capnp, "compile", "-o-", "--src-prefix=" + os.path.dirname(source),
-                            source], stdout=f, check=True)
+                            "-I" + os.path.join(HERE, "..", "..", "schema"), source], stdout=f, check=True)
         return path
 
 
@@ -206,13 +206,94 @@ def no_word_of_a_service_steers_the_terminal(g):
     for words in (["describe", "hostile"], ["describe", "hostile", "Item"],
                   ["describe", "hostile", "Hook"], ["describe", "hostile", "tell"],
                   ["call", "-w", "hostile", "tell", "text=" + STEERING.replace("\0", "")],
-                  ["call", "hostile", "echo", item], ["call", "-w", "hostile", "follow", item]):
+                  ["call", "hostile", "echo", item], ["commands", "hostile"],
+                  ["call", "-w", "hostile", "follow", item]):
         for more in ([], ["--json"]):
             r = g.ok(*words, *more)
             holds(harmless(r.out) and harmless(r.err), repr(r.out))
+    for command in ("disabled", "view", "other"):
+        for more in ([], ["--json"]):
+            r = g.run("run", "hostile", command, *more)
+            holds(harmless(r.out) and harmless(r.err) and r.code, repr(r))
+    offered = g.ok("__complete", "run", "hostile", "echo", "item.kind=").out
+    holds("item.kind=plain\n" in offered and harmless(offered), repr(offered))
     # It is shown, not dropped.
     holds("\\x1b" in g.ok("describe", "hostile").out, "the comment is not shown")
     holds("\\u202e" in g.ok("describe", "hostile", "--json").out, "nothing is escaped")
+
+
+# ---- commands ----------------------------------------------------------------------------------
+
+
+@case()
+def commands_are_listed_and_run(g):
+    out = g.ok("commands", "teller").out
+    holds("echo " in out and "      item.number  a whole number, required\n" in out, out)
+    d = g.ok("commands", "teller", "--json").json
+    equal([c["id"] for c in d["commands"]][:2], ["echo", "wipe"])
+    equal(d["commands"][0]["fields"][1]["kind"], "text")
+    r = g.ok("run", "teller", "echo", "item.number=3", "item.kind=plain", "count=2s", "--json").json
+    equal((r["item"]["number"], r["item"]["text"], r["count"]), (3, "first", 2000))
+    equal(r["item"]["place"]["row"], 4)
+    equal(g.ok("run", "teller", "echo", "item.number=3", "item.ratio=0.5", "--json")
+          .json["item"]["ratio"], 0.5)
+
+
+@case()
+def fields_are_checked_before_anything_is_sent(g):
+    def refused(code, *words):
+        return g.error(2, code, "run", "teller", "echo", *words)
+
+    holds("from 1 to 9" in refused("parameters", "item.number=10"), "max")
+    holds("from 1 to 9" in refused("parameters", "item.number=0"), "min")
+    holds("whole number" in refused("parameters", "item.number=1.5"), "kind")
+    holds("whole number" in refused("parameters", "item.number=99999999999999999999999"), "long")
+    holds("at most 5" in refused("parameters", "item.number=1", "item.text=sixsix"), "maxBytes")
+    holds("no such choice" in refused("parameters", "item.number=1", "item.kind=other"), "choice")
+    holds("duration" in refused("parameters", "item.number=1", "count=soon"), "duration")
+    holds("a number" in refused("parameters", "item.number=1", "item.ratio=nan"), "nan")
+    says = refused("unknown-field", "item.nmber=1")
+    holds("did you mean `item.number`" in says and "item.text" in says, says)
+    holds("twice" in refused("usage", "item.number=1", "item.number=2"), "twice")
+    refused("usage", "item.number")
+    holds("item.number=VALUE" in refused("missing-field"), "required")
+    says = g.error(2, "unknown-command", "run", "teller", "ehco")
+    holds("did you mean `echo`" in says, says)
+    says = g.error(2, "no-commands", "commands", "system_info")
+    holds("capos describe system_info" in says, says)
+
+
+@case()
+def a_command_runs_what_it_may(g):
+    g.error(3, "refused.target", "run", "teller", "elsewhere", "--yes")
+    g.error(1, "unknown-method", "run", "teller", "nowhere", "--yes")
+    g.error(1, "refused.disabled", "run", "teller", "disabled", "--yes")
+    g.error(2, "refused.view", "run", "teller", "view", "--yes")
+
+
+@case()
+def what_lasts_is_asked_for(g):
+    # By the word of the service, and by that of a schema that says nothing.
+    g.error(2, "confirm", "run", "teller", "lasting")
+    g.error(2, "confirm", "run", "teller", "wipe")
+    code, shown = typed([g.capos, "run", "teller", "wipe"], g.env, [("Run it? [y/N]", "n")])
+    holds(code == 1 and "teller.wipe {} cannot be undone" in shown, (code, shown))
+    equal(g.ok("run", "--yes", "teller", "wipe", "--json").json, {"count": 1})
+    code, shown = typed([g.capos, "run", "teller", "wipe"], g.env, [("Run it? [y/N]", "y")])
+    holds(code == 0 and '"count": 2' in shown, (code, shown))
+    code, shown = typed([g.capos, "run", "teller", "echo"], g.env,
+                        [("Number (a whole number):", "4")])
+    holds(code == 0 and '"number": 4' in shown, (code, shown))
+
+
+@case()
+def changes_of_commands_are_shown(g):
+    p = subprocess.Popen([g.capos, "commands", "--watch", "--json", "teller"],
+                         stdout=subprocess.PIPE, env=g.env, text=True, start_new_session=True)
+    first, second = (json.loads(p.stdout.readline())["revision"] for _ in range(2))
+    p.send_signal(signal.SIGINT)
+    p.communicate(timeout=30)
+    equal(second, first + 1)
 
 
 # Which of the three a case needs.

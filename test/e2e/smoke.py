@@ -133,6 +133,14 @@ class Smoke:
     def channels(self):
         self.chat().call(1)
 
+    def says(self):
+        need(self.chat().call(2, Struct(b"", ["#smoke", "hi"])).content.uint(0, 64), "a number")
+
+    def leaves_all(self):
+        chat = self.chat()
+        s.join(chat, "#smoke")
+        chat.call(3, Struct(b"", ["#smoke"]))
+
     def sends(self):
         s.join(self.chat(), "#smoke")[0].call(0, Struct(b"", ["hello"]))
 
@@ -197,7 +205,7 @@ SUCCESSES = {
     "RemoteCapSet": {"list": Smoke.lists, "get": Smoke.gets, "schema": Smoke.schema},
     "UserSession": {"info": Smoke.gets},
     "SystemInfo": {"motd": Smoke.motd, "version": Smoke.version, "uptime": Smoke.uptime},
-    "Chat": {"join": Smoke.joins, "channels": Smoke.channels},
+    "Chat": {"join": Smoke.joins, "channels": Smoke.channels, "say": Smoke.says, "leave": Smoke.leaves_all},
     "ChatMembership": {"send": Smoke.sends, "members": Smoke.members, "leave": Smoke.leaves},
 }
 

@@ -8,6 +8,8 @@
 
 #include "watch.capnp.h"
 
+using namespace capos;
+
 namespace
 {
 
@@ -61,6 +63,52 @@ class TellerImpl final : public Teller::Server, private kj::TaskSet::ErrorHandle
                 return kj::READY_NOW;
         }
 
+        kj::Promise<void> wipe(WipeContext c) override
+        {
+                c.getResults().setCount(++wiped);
+                return kj::READY_NOW;
+        }
+
+        /* Some of these are what no honest service describes. */
+        kj::Promise<void> commands(CommandsContext c) override
+        {
+                static const char steering[] = "\x1b[2J\xc2\x9b" "2J\xe2\x80\xae";
+                auto r = c.getResults();
+
+                r.setRevision(++asked);
+                auto list = r.initCommands(7);
+                command(list[0], "echo", 3);
+                fields(list[0].initFields(5));
+                list[0].setEffect(CommandEffect::READS);
+                list[0].setSummary(steering);
+                auto constant = list[0].getRun().getCall().initConstants(1)[0];
+                constant.setPath("item.place.row");
+                constant.initValue().setInt(4);
+                command(list[1], "wipe", 4); /* the schema says nothing, the service says reads */
+                list[1].setEffect(CommandEffect::READS);
+                command(list[2], "lasting", 3);
+                list[2].setEffect(CommandEffect::LASTING);
+                command(list[3], "elsewhere", 0);
+                list[3].getRun().getCall().setCapability("chat");
+                command(list[4], "nowhere", 99);
+                command(list[5], "disabled", 3);
+                list[5].setEnabled(false);
+                list[5].setReason(steering);
+                list[6].setId("view");
+                list[6].setTitle(steering);
+                list[6].initRun().setView();
+                return kj::READY_NOW;
+        }
+
+        kj::Promise<void> complete(CompleteContext c) override
+        {
+                auto choices = c.getResults().initChoices(2);
+
+                choices[0].initValue().setText("plain");
+                choices[1].initValue().setText("\x1b[31m");
+                return kj::READY_NOW;
+        }
+
         kj::Promise<void> echo(EchoContext c) override
         {
                 auto p = c.getParams();
@@ -90,8 +138,39 @@ class TellerImpl final : public Teller::Server, private kj::TaskSet::ErrorHandle
                         });
         }
 
+        static void command(Command::Builder b, const char *id, uint16_t method)
+        {
+                b.setId(id);
+                b.setTitle(id);
+                b.setEffect(CommandEffect::SHARED);
+                auto call = b.initRun().initCall();
+                call.setInterfaceId(capnp::typeId<Teller>());
+                call.setMethodId(method);
+        }
+
+        static void fields(capnp::List<CommandField>::Builder list)
+        {
+                static const char *const paths[] = {"item.number", "item.text", "item.kind",
+                                                    "count", "item.ratio"};
+                static const CommandFieldKind kinds[] = {
+                        CommandFieldKind::INTEGER, CommandFieldKind::TEXT, CommandFieldKind::CHOICE,
+                        CommandFieldKind::DURATION, CommandFieldKind::NUMBER};
+
+                for (uint i = 0; i < 5; i++) {
+                        list[i].setPath(paths[i]);
+                        list[i].setKind(kinds[i]);
+                }
+                list[0].setRequired(true);
+                list[0].setLabel("Number");
+                list[0].setMin(1);
+                list[0].setMax(9);
+                list[1].setMaxBytes(5);
+                list[1].initInitial().setText("first");
+        }
+
         kj::Timer &timer;
         kj::TaskSet tasks;
+        uint asked = 0, wiped = 0;
         std::vector<Listener::Client> held;
 };
 

@@ -2,6 +2,8 @@
 # A service that tells listeners, for the tests of `capos call --watch`: written in C++, and known to
 # the command by what it says of itself alone.
 
+using Cm = import "/command.capnp";
+
 struct Item {
   # One of those that are told.
 
@@ -34,7 +36,7 @@ interface Hook extends(Listener) {
   # No more will come.
 }
 
-interface Teller {
+interface Teller extends(Cm.CommandSurface) {
   # Tells.
 
   tell @0 (listener :Listener, times :UInt32 = 3, text :Text) -> (told :UInt32);
@@ -46,6 +48,10 @@ interface Teller {
   forever @2 (listener :Listener) -> ();
   # Tells, and never lets go.
 
-  echo @3 (item :Item, items :List(Item), count :UInt32) -> (item :Item, count :UInt32);
+  echo @3 (item :Item, items :List(Item), count :UInt32) -> (item :Item, count :UInt32)
+      $Cm.effect(reads);
   # Returns what it is given.
+
+  wipe @4 (item :Item) -> (count :UInt32);
+  # Says nothing of what it does to the world.
 }

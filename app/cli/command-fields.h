@@ -1,0 +1,23 @@
+/* What `capos run` makes of the fields of a command. */
+#ifndef CAPOS_CLI_COMMAND_FIELDS_H
+#define CAPOS_CLI_COMMAND_FIELDS_H
+
+#include "cli.h"
+
+#include "command.capnp-c.h"
+
+/* Checks the words FIELD=VALUE, from the first on, against the fields of a command, asks on the
+ * terminal for what is missing, and makes the parameters of its call: JSON, to be freed. surface:
+ * asked for choices. Nothing has been sent for the command when it fails. An exit code. */
+int command_fields_read(struct cli *c, capnp_cap *surface, command_reader command, unsigned first,
+                        char **ret_params) CAPNP_MUST_USE;
+/* For completion: what the next word of `run CAP ...` may be, given to offer as far as it begins
+ * with word. words: those before it. Waits but a moment. */
+void command_offer(struct cli *c, const char *const *words, unsigned n, const char *word,
+                   void (*offer)(const char *candidate, const char *word));
+/* The name of a kind, for a person: "a whole number". */
+const char *command_kind_words(enum command_field_kind kind);
+/* Asks for a line on the terminal. false: there is none, or nothing was typed. */
+bool command_ask(struct cli *c, const char *prompt, char *to, size_t room);
+
+#endif
