@@ -240,25 +240,27 @@ static int params_fail(struct shell *s, int r, struct capnp_fault *f, bool typed
         return cli_fail(s->c, EXIT_USAGE, "parameters", "parameters: %s", line.p);
 }
 
-/* Makes the question of a call; words[0] is its target. An exit code. */
-static int call_make(struct shell *s, const struct shell_target *t, struct capnp_method_info *m,
-                     capnp_question **ret_q)
+/* Makes the question of a call; words[0] is its target. who: for its listeners. An exit code. */
+static int call_make(struct shell *s, const struct shell_target *t, const char *who,
+                     struct capnp_method_info *m, capnp_question **ret_q)
 {
         struct capnp_dynamic_opts o = {.reject_unknown = true, .find = given_find, .arg = s};
         struct capnp_dynamic_method dm = {.vat = s->c->vat, .target = t->cap};
         struct capnp_fault f = {0};
         char *text = NULL;
-        bool typed;
-        int r = method_find(s, t, m);
+        bool typed, listens = false;
+        int r = method_find(s, t, m), e = 0;
 
         if (!r)
                 r = params_read(s->c, m, &text, &typed);
         if (!r) {
                 dm.info = *m;
-                r = capnp_dynamic_call(capos_client_schema_peek(s->c->client), &dm,
-                                       (capnp_text){text, (uint32_t)strlen(text)}, &o, ret_q, &f);
-                if (r)
-                        r = params_fail(s, r, &f, typed);
+                e = shell_listen(s, who, m, &text, &listens);
+                if (!e)
+                        e = capnp_dynamic_call(capos_client_schema_peek(s->c->client), &dm,
+                                               capnp_text_of(text), &o, ret_q, &f);
+                if (e)
+                        r = params_fail(s, e, &f, typed && !listens);
         }
         free(text);
         while (s->ngiven > 0)
@@ -326,6 +328,7 @@ static int call_do(struct shell *s, const struct shell_target *t, const char *co
         struct cli *c = s->c;
         struct capnp_method_info m;
         capnp_question *q = NULL;
+        char who[SHELL_NAME + 150];
         int r;
 
         c->words[0] = t->name;
@@ -339,7 +342,9 @@ static int call_do(struct shell *s, const struct shell_target *t, const char *co
                 return cli_fail(c, EXIT_USAGE, "usage", "there are too many words");
         c->reference = given_number;
         c->reference_arg = s;
-        r = call_make(s, t, &m, &q);
+        (void)snprintf(who, sizeof(who), len ? "$%.*s" : "%.*s.%s", len ? (int)len : 120,
+                       len ? name : t->name, t->method);
+        r = call_make(s, t, who, &m, &q);
         if (r)
                 return r;
         return len ? call_named(s, &m, q, name, len) : call_now(s, t, &m, q);

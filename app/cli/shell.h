@@ -75,6 +75,13 @@ void shell_target_deinit(struct shell_target *t);
  * none, or several. */
 bool shell_only_reference(const struct shell *s, uint64_t results, const char **ret_field);
 
+/* ---- shell-listen.c */
+
+/* Adds a listener for each parameter that is a reference and not among the params, which are JSON,
+ * to these and to what is given. who: begins what is printed. 0; -ENOMEM, or another code. */
+int shell_listen(struct shell *s, const char *who, const struct capnp_method_info *m, char **params,
+                 bool *ret_added) CAPNP_MUST_USE;
+
 /* ---- shell-call.c */
 
 /* Does a line that is no command of the shell's own. */

@@ -90,6 +90,36 @@ def references_are_passed_by_name(g):
 
 
 @case(needs_instance=True)
+def what_a_listener_is_told_is_printed(g):
+    """Before what is asked afterwards; null listens to nothing."""
+    g.login("work")
+    out = script(g, "$m = chat.join channel=#heard", '$m.send text="to everybody"', "$m.members", ".drop $m",
+                 "$m = chat.join channel=#unheard listener:=null", "$m.send text=quiet", "$m.members",
+                 'chat.join {"channel": "#last"}', "$_.send text=loud", "chat.channels").out
+    heard = [line for line in out.splitlines() if ".listener event " in line]
+    holds([line.split()[0] for line in heard] == ["$m.listener"] * 2 + ["chat.join.listener"] * 2, heard)
+    holds('"to everybody"' in heard[1] and '"loud"' in heard[3], heard)
+
+
+@case(needs_instance=True)
+def what_is_heard_stands_above_the_line_that_is_typed(g):
+    g.login("one")
+    g.login("two")
+    t = Terminal(g, "shell", "-s", "one")
+    t.until("one> ")
+    t.type("$m = chat.join channel=#above\n")
+    t.until('$m = {"membership"')
+    t.type("half a line")
+    t.until("half a line")
+    script(g, "$n = chat.join channel=#above", "$n.send text=over", args=("-s", "two"))
+    t.until('"said":"over"')
+    t.shown = t.shown.split(b'"said":"over"')[1]
+    t.until("half a line")  # it is drawn anew
+    t.type("\x15.quit\n")
+    equal(t.end(), 0)
+
+
+@case(needs_instance=True)
 def the_names_are_64(g):
     g.login("work")
     names = [f"$n{i} = chat" for i in range(64)]
