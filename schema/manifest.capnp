@@ -520,7 +520,8 @@ struct Limits {
 
   connections @0 :UInt32 = 1024;
   # Connections with a session at once. When there are more, anonymous sessions end first, then guests'; one of an
-  # account never does.
+  # account never does. Accounts' are shared by where they come from: a user of this machine, or an address, has half of
+  # them at most (of 16 and fewer: 8), and less where others are there and half is used.
 
   unauthenticated @1 :UInt32 = 128;
   # Connections without a session at once, beside those; beyond it the oldest of the busiest source is dropped.
