@@ -4,9 +4,9 @@
 Why: an operator who reads there that nobody but the owner has the vault believes it. The explanation is made offline,
 by the function that decides about logins; whether it is given what a login gives it, only a login shows. So manifests
 and accounts are made at random, by a seed that is printed, and each account logs in, by whatever method there is
-(prooflib.py) and from where the seed says. Addresses that are let in, keys that are revoked, methods of facets, rules
-for certificates and for providers vary with them. Both have to agree on the denial, or on profile, capabilities, their
-methods, leases and quotas.
+(prooflib.py) and from where the seed says. Addresses that are let in, keys that are revoked and who has certified
+them, methods of facets, rules for certificates and for providers vary with them. Both have to agree on the denial, or
+on profile, capabilities, their methods, leases and quotas.
 
 usage: explained.py [INSTANCES [ACCOUNTS [SEED | random]]]
 """
@@ -38,7 +38,7 @@ ADMISSION = ("", "", "", ', admission = (deny = ["127.3.0.0/16"])',
              ', admission = (allow = ["127.0.0.0/8", "unix"], deny = ["127.2.128.0/17"])')
 WORTH = {"oidc-device": 0, "password": 1, "oidc": 2, "key": 4, "certificate": 4, "service": 4, "passkey": 5}
 PEOPLE = ("password", "key", "certificate", "passkey", "oidc", "oidc-device")
-ROWS = [2, 20] if "CAPOS_SANITIZED" in os.environ else [6, 40]
+ROWS = [2, 20] if "CAPOS_SANITIZED" in os.environ else [7, 40]
 HOSTS = ("example.org", "a.example.org")
 
 
@@ -147,6 +147,7 @@ class World:
         r = self.r = random.Random(seed)
         self.proofs, own = proofs, r.random() < .6  # a profile for the owner
         self.ways = [m for m in PEOPLE if r.random() < .9] or ["key"]
+        self.certifies = "key" in self.ways and r.random() < .7  # keys, by an authority
         self.services = [Service(r, "system_info", "capos-system-info", s.SYSTEM_INFO),
                          Service(r, "chat", "capos-chat", s.CHAT),
                          Service(r, "vault", "capos-system-info", s.SYSTEM_INFO, local=own)]
@@ -196,7 +197,9 @@ class World:
             self.proofs, "password" in self.ways, "key" in self.ways,
             ", ".join(rules) if "certificate" in self.ways else "", "passkey" in self.ways,
             ", ".join(claims) if self.has_provider() else None,
-            [self.proofs.keys.fingerprint(f"k{i}") for i in range(self.proofs.NKEYS) if self.r.random() < .15])
+            profile(self.profile()) if self.certifies else None,
+            [self.proofs.keys.fingerprint(name) for name in [f"k{i}" for i in range(self.proofs.NKEYS)] + ["authority"]
+             if self.r.random() < .15])
 
     def has_provider(self):
         return "oidc" in self.ways or "oidc-device" in self.ways
@@ -207,7 +210,7 @@ class World:
         """A login, and what of it the explanation calls that which is proved."""
         r = self.r
         method = r.choice(("service",) * 8 + ("password", "key", "passkey", "oidc") if account.service else
-                          ("password",) * 2 + ("key",) * 4 + PEOPLE[2:] * 8 + ("service", "guest", "anonymous"))
+                          ("password",) * 2 + ("key",) * 7 + PEOPLE[2:] * 8 + ("service", "guest", "anonymous"))
         own = [p.name for p in self.profiles if p.name in account.profiles]
         wanted = r.choice((None,) * 8 + (r.choice(own or ["nobody"]),) * 6 + ("nobody", r.choice(self.profiles).name))
         over = r.choice(("plain", "tls", "tls", "unix") if method != "certificate" else ("tls",) * 8 + ("plain",))
@@ -220,6 +223,9 @@ class World:
         return ask, self.prove(account, ask)
 
     def prove(self, account, ask):
+        if ask.method == "key" and self.certifies and self.r.random() < .4:
+            ask.by = "certified"
+            return "authority ssh"
         if ask.method == "key":
             ask.by = account.key or "k0"
             return "its key"
@@ -268,7 +274,8 @@ class Run:
                 self.run("service-account", "key", "add", name, "-", *self.options(account),
                          stdin=self.proofs.token.pem)
         else:
-            self.admin("account_add", name, account.profiles, instance.SECRET if r.random() < .85 else "")
+            often = .85 if ask.method == "password" else .1  # making one takes as long as a guess has to
+            self.admin("account_add", name, account.profiles, instance.SECRET if r.random() < often else "")
         if account.key and not account.service:
             self.run("account", "key", "add", name, self.proofs.keys.path(account.key + ".pub"),
                      *self.options(account))
@@ -424,7 +431,7 @@ class Property:
 
     def note(self, ask, outcome):
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
-        method = "access" if ask.access else ask.method
+        method = "access" if ask.access else "certified" if ask.by == "certified" else ask.method
         tried, good = self.methods.get(method, (0, 0))
         self.methods[method] = (tried + 1, good + (outcome == "ok"))
 

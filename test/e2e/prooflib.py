@@ -60,14 +60,15 @@ class Provider(oplib.Provider):
 class Proofs:
     """Keys, an authority and a provider, which any number of instances may have in their manifests."""
 
-    NKEYS = 3
+    NKEYS, NPRINCIPALS = 3, 100  # the latter u0, u1, ...: those that the key `certified` is certified for
 
     def __init__(self, folder):
         self.keys, self.token, self.op = sshkeys.Keys(folder), tokens.Key(), Provider()
         self.ca = certlib.Authority(folder, "ca")
         self.certificates, self.passkeys = {}, {}
-        for i in range(self.NKEYS):
-            self.keys.keygen(f"k{i}")
+        for name in [f"k{i}" for i in range(self.NKEYS)] + ["authority", "certified"]:
+            self.keys.keygen(name)
+        self.keys.certify("certified", by="authority", principals=",".join(f"u{i}" for i in range(self.NPRINCIPALS)))
         self.secret = os.path.join(folder, "secret")
         with open(self.secret, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
             f.write(oplib.SECRET + "\n")
@@ -92,7 +93,14 @@ class Proofs:
         """What ssh-keygen makes of some bytes, without its armour."""
         made = subprocess.run(["ssh-keygen", "-Y", "sign", "-f", self.keys.path(key), "-n", "login@capos"], input=data,
                               check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60).stdout
-        return base64.b64decode(b"".join(x for x in made.splitlines() if not x.startswith(b"-")))
+        blob = base64.b64decode(b"".join(x for x in made.splitlines() if not x.startswith(b"-")))
+        return self.with_certificate(blob) if key == "certified" else blob
+
+    def with_certificate(self, blob):
+        """The same signature, which names the certificate of its key and not the key."""
+        cert = base64.b64decode(self.keys.read("certified-cert.pub").split()[1])
+        size = int.from_bytes(blob[10:14], "big")
+        return blob[:10] + len(cert).to_bytes(4, "big") + cert + blob[14 + size:]
 
 
 class Ask:
@@ -182,9 +190,9 @@ class Way:
         return self.peer.wait(begun[1]).ref(begun[0], s.SESSION)
 
 
-def lets_in(proofs, password=True, key=True, certificates="", passkeys=True, oidc=None, revoked=()):
+def lets_in(proofs, password=True, key=True, certificates="", passkeys=True, oidc=None, authority=None, revoked=()):
     """What a manifest's `authentication` has of these. certificates, oidc: their rules, as text; empty, None: no such
-    way."""
+    way. authority: what is said of who certifies keys, beside who it is; None: nobody does."""
     parts = [f"password = {str(password).lower()}", f"publicKey = {str(key).lower()}"]
     if certificates:
         parts.append(f'certificates = (authorities = [(name = "ours", file = "{proofs.ca.pem}")], '
@@ -195,6 +203,8 @@ def lets_in(proofs, password=True, key=True, certificates="", passkeys=True, oid
         parts.append(f'oidc = [(name = "op", issuer = "{proofs.op.url}", clientId = "{oplib.CLIENT}", '
                      f'clientSecretFile = "{proofs.secret}", loopback = true, audience = "{AUDIENCE}", '
                      f"rules = [{oidc}])]")
+    if authority is not None:
+        parts.append(f'sshAuthorities = [(name = "ssh", key = "{proofs.keys.read("authority.pub")}"{authority})]')
     if revoked:
         parts.append(f"revokedFingerprints = [{', '.join(map(instance.quoted, revoked))}]")
     return ",\n    ".join(parts)
