@@ -105,7 +105,8 @@ interface Admission {
   # null when there is nothing to hand over: the worker serves it itself, or has its socket already. methods: those that
   # its object has; empty: all.
 
-  schema @6 (interfaceId :UInt64) -> (schema :Data);
+  schema @6 (interfaceId :UInt64, at :UInt32) -> (schema :Data, length :UInt32);
+  # From this byte on, as much as goes into a message here. length: of all of it.
 
   renew @7 (proof :Data, durationMs :UInt64) -> (bound :Bound);
 

@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 enum {
-        CONTROL_MESSAGE_BYTES = 64 * 1024,
+        CONTROL_MESSAGE_BYTES = 4 * 1024 * 1024, /* either way: the longest schema */
         CONTROL_ANSWERS = 1024,
 };
 

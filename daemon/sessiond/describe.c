@@ -17,6 +17,8 @@
 #include "session-names.h"
 #include "sessiond.h"
 
+enum { PART_BYTES = 48 * 1024 }; /* of a schema, in a message to a worker */
+
 /* Somebody who wants to know. */
 struct waiter {
         struct capnp_i_list link; /* service.waiters */
@@ -40,9 +42,15 @@ static void waiter_on_cancel(capnp_answer *a, void *arg)
         (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
 }
 
+/* A part: it may be longer than a message here. */
 static int schema_return(capnp_answer *a, const uint8_t *p, uint32_t len)
 {
-        admission_schema_results_set_schema(a, (capnp_data){p, len});
+        uint32_t at = admission_schema_param_at(a), n;
+
+        at = at < len ? at : len;
+        n = len - at < PART_BYTES ? len - at : PART_BYTES;
+        admission_schema_results_set_schema(a, (capnp_data){p + at, n});
+        admission_schema_results_set_length(a, len);
         return capnp_answer_return(a);
 }
 

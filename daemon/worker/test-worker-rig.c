@@ -229,8 +229,10 @@ static int ask_open(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+/* In parts, shorter ones than the session manager's. */
 static int ask_schema(void *self, capnp_answer *a)
 {
+        uint32_t at;
         CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b;
 
@@ -241,7 +243,12 @@ static int ask_schema(void *self, capnp_answer *a)
         CHECK_OK(capnp_schema_new(&s));
         CHECK_OK(capnp_schema_add_file(s, &remote_ui_capnp_schema));
         CHECK_OK(capnp_schema_dump(s, UI_COMPOSER_ID, &b));
-        admission_schema_results_set_schema(a, (capnp_data){(const uint8_t *)b.p, (uint32_t)b.len});
+        at = admission_schema_param_at(a);
+        CHECK(at < b.len);
+        admission_schema_results_set_schema(
+                a, (capnp_data){(const uint8_t *)b.p + at,
+                                (uint32_t)b.len - at < 1000 ? (uint32_t)b.len - at : 1000});
+        admission_schema_results_set_length(a, (uint32_t)b.len);
         return capnp_answer_return(a);
 }
 

@@ -10,7 +10,6 @@
  * An offer ends once, in one function, which lets go of everything at once. The struct stays until
  * its membrane is gone and nobody holds the RemoteUiOffer any more, to say why it has ended.
  */
-#include <capos/capnp-dynamic.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +17,11 @@
 
 #include "daemon-text.h"
 #include "remote_ui.capnp-c.h"
+#include "worker-composer.h"
 #include "worker-grant.h"
 #include "worker-offer-policy.h"
 #include "worker-offer.h"
+#include "worker-schema.h"
 
 enum { OFFER_SURFACE = 9 }; /* of RemoteSession's methods */
 
@@ -256,26 +257,11 @@ static void offer_begin(struct pending *p, capnp_cap *service)
         offer_compose(o, service, lent);
 }
 
-/* Whether an interface is one of composers, by the service's own schema. */
-static bool schema_composes(capnp_data bytes, uint64_t interface)
-{
-        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
-        struct capnp_method_info m;
-
-        if (capnp_schema_new(&s) || capnp_schema_add_request(s, bytes.p, bytes.len, NULL))
-                return false;
-
-        for (uint32_t i = 0; !capnp_schema_method(s, interface, i, &m); i++)
-                if (m.interface == UI_COMPOSER_ID)
-                        return true;
-        return false;
-}
-
-static void offer_schema_done(struct pending *p)
+static void offer_on_schema(struct pending *p, capnp_data schema)
 {
         capnp_answer *a = p->a;
 
-        if (!schema_composes(admission_schema_schema(p->q), p->interface)) {
+        if (!composer_extends(schema, p->interface, UI_COMPOSER_ID)) {
                 (void)capnp_answer_fail(a, CAPNP_UNIMPLEMENTED,
                                         "%s proposes no panes: its interface does not extend "
                                         "UiComposer",
@@ -290,9 +276,6 @@ static void offer_schema_done(struct pending *p)
 static int offer_ask(struct worker *w, capnp_answer *a, capnp_text name)
 {
         bundle_entry_reader e = worker_entry(w, name.p);
-        struct pending *p;
-        capnp_question *q;
-        int r;
 
         if (!bundle_entry_name(e).len || !text_is_plain(name))
                 return capos_i_deny(a, CAPOS_DENIED_UNKNOWN_NAME, NULL);
@@ -306,14 +289,7 @@ static int offer_ask(struct worker *w, capnp_answer *a, capnp_text name)
         if (offers_count(w) >= OFFERS)
                 return capos_i_over_quota(a, CAPOS_I_QUOTA_UI_OFFERS, "withdraw one first");
 
-        q = admission_schema(worker_ask(w));
-        admission_schema_set_interface_id(q, bundle_entry_interface_id(e));
-        r = pending_send(w, a, q, offer_schema_done, &p);
-        if (p) {
-                (void)snprintf(p->name, sizeof(p->name), "%s", name.p);
-                p->interface = bundle_entry_interface_id(e);
-        }
-        return r;
+        return schema_ask(w, a, name.p, bundle_entry_interface_id(e), offer_on_schema);
 }
 
 int offer_host(struct worker *w, capnp_answer *a)

@@ -15,6 +15,7 @@ static void pending_free(struct pending *p)
 {
         capnp_i_list_remove(&p->link);
         capnp_question_free(p->q);
+        free(p->parts);
         free(p);
 }
 

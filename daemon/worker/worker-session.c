@@ -14,6 +14,7 @@
 #include "worker-grant.h"
 #include "worker-offer.h"
 #include "worker-pending.h"
+#include "worker-schema.h"
 #include "worker-session.h"
 #include "worker-tally.h"
 #include "worker-use.h"
@@ -84,23 +85,20 @@ static int cap_set_get(void *self, capnp_answer *a)
         return worker_refuses_unbound(self, a) ? 0 : grant_get(self, a);
 }
 
-static void schema_done(struct pending *p)
+static void schema_done(struct pending *p, capnp_data schema)
 {
-        remote_cap_set_schema_results_set_schema(p->a, admission_schema_schema(p->q));
+        remote_cap_set_schema_results_set_schema(p->a, schema);
         (void)capnp_answer_return(p->a);
 }
 
 static int cap_set_schema(void *self, capnp_answer *a)
 {
         struct worker *w = self;
-        capnp_question *q;
 
         if (worker_refuses_unbound(w, a))
                 return 0;
 
-        q = admission_schema(worker_ask(w));
-        admission_schema_set_interface_id(q, remote_cap_set_schema_param_interface_id(a));
-        return pending_send(w, a, q, schema_done, NULL);
+        return schema_ask(w, a, "", remote_cap_set_schema_param_interface_id(a), schema_done);
 }
 
 static const struct remote_cap_set_ops cap_set_ops = {
