@@ -180,6 +180,9 @@ struct persist {
         capos_ui_surface *s;  /* counted */
         capnp_answer *answer; /* NULL: its caller has given up */
         enum remote_ui_surface_persist what;
+        /* What the person sees who is asked: a wish that comes meanwhile is not agreed to. */
+        struct ui_hint hint;
+        struct capos_ui_theme theme;
 };
 
 static int persist_keep(const struct persist *p)
@@ -193,8 +196,7 @@ static int persist_keep(const struct persist *p)
                 r = ui_saved_get(&ui->saved, p->s->offer->name, &of);
                 if (r)
                         return r;
-                of->theme =
-                        ui_theme_over(p->s->offer->theme, ui_theme_of(ui_pane_theme(p->s->pane)));
+                of->theme = p->theme;
                 return 0;
         }
 
@@ -202,7 +204,7 @@ static int persist_keep(const struct persist *p)
         if (r)
                 return r;
         if (!kept->placed && !kept->pinned)
-                kept->hint = ui_hint_of(ui_pane_layout(p->s->pane));
+                kept->hint = p->hint;
         kept->placed = true;
         return 0;
 }
@@ -263,6 +265,8 @@ static int serve_persist(void *self, capnp_answer *a)
         p->s = s;
         p->answer = a;
         p->what = remote_ui_surface_persist_in_what(in);
+        p->hint = ui_hint_of(ui_pane_layout(s->pane));
+        p->theme = ui_theme_over(s->offer->theme, ui_theme_of(ui_pane_theme(s->pane)));
         d.kind = p->what == REMOTE_UI_SURFACE_PERSIST_THEME ? CAPOS_UI_PROMPT_LOOK
                                                             : CAPOS_UI_PROMPT_LAYOUT;
         d.service = s->offer->name;

@@ -297,13 +297,33 @@ static int given_check(command_field_list fields, const struct capos_ui_value *g
         return 0;
 }
 
+/* Whether what was picked is called something else than it is: then it is the service's word that
+ * is sent, as with a constant. */
+static bool is_renamed(command_field_reader f, capnp_text picked)
+{
+        command_choice_list l = command_field_choices(f);
+
+        for (uint32_t i = 0; i < command_choice_list_len(l); i++) {
+                command_choice_reader c = command_choice_list_get(l, i);
+                struct ui_value v = ui_value_of(command_choice_value(c));
+                capnp_text label = command_choice_label(c);
+                bool is_it = value_is(&v, picked) ||
+                             (label.len == picked.len && !memcmp(label.p, picked.p, label.len));
+
+                if (is_it && label.len && !value_is(&v, label))
+                        return true;
+        }
+        return false;
+}
+
 /* What a field gives. has: false, nothing. */
 static int arg_of(command_field_reader f, const struct capos_ui_value *v, bool some,
                   struct ui_arg *arg, bool *ret_has, struct capos_ui_why *why)
 {
         bool needed = command_field_required(f) && !some;
 
-        *arg = (struct ui_arg){.path = command_field_path(f), .typed = v && v->typed};
+        *arg = (struct ui_arg){.path = command_field_path(f)};
+        arg->typed = v && v->typed && !is_renamed(f, v->text);
         *ret_has = true;
         if (v && (v->text.len || (command_field_kind(f) == COMMAND_FIELD_KIND_TEXT && !needed)))
                 return ui_value_parse(f, v->text, &arg->value, why);

@@ -23,7 +23,7 @@ struct ui_arg {
         capnp_text path; /* borrowed */
         struct ui_value value;
         bool constant; /* by the service */
-        bool typed;    /* by a person, in this act */
+        bool typed;    /* by a person, in this act, who saw what it is */
 };
 
 struct ui_args {

@@ -512,19 +512,6 @@ TEST(consent)
 
 /* ---- what may be kept ------------------------------------------------------------------------ */
 
-static void saved_text(struct play *p, char *ret, size_t bytes)
-{
-        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
-        struct capnp_buf b;
-
-        capnp_buf_init(&b, 65536);
-        CHECK_OK(capnp_msg_new(&m));
-        capos_ui_saved_store(p->ui, capnp_msg_build(m));
-        CHECK_OK(capnp_text_print(p->schema, UI_SAVED_ID, ui_saved_root(m).r, NULL, &b));
-        (void)snprintf(ret, bytes, "%s", b.p);
-        capnp_buf_deinit(&b);
-}
-
 TEST(nothing_is_kept_by_itself)
 {
         char text[4096];
@@ -538,7 +525,7 @@ TEST(nothing_is_kept_by_itself)
         mine = play_pane(&p, 'b', "log", "personal");
         CHECK_OK(play_apply(&p, s, "(kind = setLayoutHint, payload = (layout = (place = side)))"));
         CHECK_OK(play_call(&p, p.host, HOST(HOST_THEME), "(hints = (accent = teal))"));
-        saved_text(&p, text, sizeof(text));
+        play_saved(&p, text, sizeof(text));
         CHECK(!strstr(text, "desk"));
 
         /* Not of what is somebody's own. */
@@ -546,7 +533,7 @@ TEST(nothing_is_kept_by_itself)
                  CAPNP_E_EXCEPTION);
         CHECK(!strncmp(p.last, "refused.safety", 14));
         capos_ui_pin(play_at(&p), true);
-        saved_text(&p, text, sizeof(text));
+        play_saved(&p, text, sizeof(text));
         CHECK(!strstr(text, "desk"));
 
         q = play_ask(&p, s, SURFACE(SURFACE_PERSIST), "(what = layout)");
@@ -556,7 +543,7 @@ TEST(nothing_is_kept_by_itself)
         CHECK(capos_ui_answer(p.ui, p.prompt_id, true));
         play_run(&p);
         CHECK_OK(play_end(&p, q, 0));
-        saved_text(&p, text, sizeof(text));
+        play_saved(&p, text, sizeof(text));
         CHECK(strstr(text, "surfaceId = \"a\"") != NULL);
         CHECK(strstr(text, "place = side") != NULL);
         CHECK(!strstr(text, "teal"));
@@ -565,10 +552,10 @@ TEST(nothing_is_kept_by_itself)
         CHECK(capos_ui_answer(p.ui, p.prompt_id, true));
         play_run(&p);
         CHECK_OK(play_end(&p, q, 0));
-        saved_text(&p, text, sizeof(text));
+        play_saved(&p, text, sizeof(text));
         CHECK(strstr(text, "accent = teal") != NULL);
         capos_ui_reset(p.ui);
-        saved_text(&p, text, sizeof(text));
+        play_saved(&p, text, sizeof(text));
         CHECK(!strstr(text, "surfaceId"));
         CHECK(!strstr(text, "teal"));
         capnp_cap_unref(s);
@@ -601,7 +588,7 @@ TEST(what_was_kept_comes_back)
         CHECK_EQ(play_apply(&p, s, "(kind = setLayoutHint, payload = (layout = ()))"),
                  CAPNP_E_EXCEPTION);
         CHECK(!strncmp(p.last, "refused.pinned", 14));
-        saved_text(&p, text, sizeof(text));
+        play_saved(&p, text, sizeof(text));
         CHECK(!strstr(text, "bad")); /* nor what breaks a rule */
         CHECK(!strstr(text, "\"c\""));
         capnp_cap_unref(s);

@@ -190,8 +190,8 @@ static void on_theme(void *arg, capos_ui_offer *o, const struct capos_ui_theme *
 {
         struct play *p = arg;
 
-        (void)o;
         p->themes++;
+        p->restyled += !o;
         p->theme = *t;
 }
 
@@ -227,7 +227,7 @@ static void on_ended(void *arg, capos_ui_offer *o, const char *why)
 {
         struct play *p = arg;
 
-        CHECK_STR(capos_ui_offer_name(o), "desk");
+        CHECK(capos_ui_offer_name(o)[0] != 0);
         p->over++;
         note(p->why_over, sizeof(p->why_over), why);
 }
@@ -272,18 +272,22 @@ static bool move(capnp_rpc *from, capnp_rpc *to)
         return sum > 0;
 }
 
+bool play_step(struct play *p)
+{
+        bool more = capnp_rpc_step(p->near);
+
+        more |= capnp_rpc_step(p->far);
+        if (p->near_rpc && p->far_rpc) {
+                more |= move(p->near_rpc, p->far_rpc);
+                more |= move(p->far_rpc, p->near_rpc);
+        }
+        return more;
+}
+
 void play_run(struct play *p)
 {
-        bool more = true;
-
-        while (more) {
-                more = capnp_rpc_step(p->near);
-                more |= capnp_rpc_step(p->far);
-                if (p->near_rpc && p->far_rpc) {
-                        more |= move(p->near_rpc, p->far_rpc);
-                        more |= move(p->far_rpc, p->near_rpc);
-                }
-        }
+        while (play_step(p))
+                ;
 }
 
 static int play_join(struct play *p)
@@ -496,6 +500,19 @@ capos_ui_surface *play_at(struct play *p)
                 s = next;
         CHECK(s != NULL);
         return s;
+}
+
+void play_saved(struct play *p, char *ret, size_t bytes)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        struct capnp_buf b;
+
+        capnp_buf_init(&b, 65536);
+        CHECK_OK(capnp_msg_new(&m));
+        capos_ui_saved_store(p->ui, capnp_msg_build(m));
+        CHECK_OK(capnp_text_print(p->schema, UI_SAVED_ID, ui_saved_root(m).r, NULL, &b));
+        (void)snprintf(ret, bytes, "%s", b.p);
+        capnp_buf_deinit(&b);
 }
 
 int play_act(struct play *p, const char *command)

@@ -36,6 +36,7 @@ struct play {
 
         /* What the front end was told. */
         unsigned opened, changed, closed, layouts, themes, prompts, prompts_gone, ran, over, saved;
+        unsigned restyled; /* of the themes: those of the whole workspace */
         enum capos_ui_close_reason why_closed;
         struct capos_ui_change change; /* the last, without its lists */
         char prompt[4096];
@@ -56,6 +57,8 @@ void play_close(struct play *p);
 
 /* Runs and moves everything until nothing is left to do. */
 void play_run(struct play *p);
+/* One turn of that. Whether there was something to do. */
+bool play_step(struct play *p);
 /* Time passes, and what was due is done. */
 void play_pass(struct play *p, uint64_t ms);
 /* The line drops. */
@@ -88,6 +91,8 @@ int play_end(struct play *p, capnp_question *q, uint64_t results);
 
 /* The pane that came last. */
 capos_ui_surface *play_at(struct play *p);
+/* What may be kept, as text. */
+void play_saved(struct play *p, char *ret, size_t bytes);
 /* Runs a command without values. */
 int play_act(struct play *p, const char *command);
 
