@@ -63,8 +63,9 @@ struct QuotaUse {
   # Which one. What the client holds or has under way: `references`, `calls`, `held-bytes` (kept for its calls and
   # references), `queued-bytes` (results that it has not read). `own-references`: references of its own that the
   # session holds. Between the client and all services, both ways: `calls-across`, `bytes-across`. `message-bytes`: one
-  # message. `calls-per-second`: calls of which not as much time has passed as the rate wants. `sessions`: of its
-  # account, as of the login or the last renewal.
+  # message; `message-segments`, `message-nesting`, `message-traversal`: likewise, its segments, pointers in a row, and
+  # bytes that are looked at, of which only the limit is said. `calls-per-second`: calls of which not as much time has
+  # passed as the rate wants. `sessions`: of its account, as of the login or the last renewal.
 
   limit @1 :UInt64;
   # How much there may be. 0: any.

@@ -7,7 +7,7 @@
  */
 #include "worker-use.h"
 
-enum { OWN_ROWS = 9 };
+enum { OWN_ROWS = 12 };
 
 static void row_set(quota_use_builder b, const char *name, struct capnp_i_quota q)
 {
@@ -37,6 +37,9 @@ void use_fill(const struct worker *w, session_info_builder b)
                 {"held-bytes", {l.held_bytes, now.held_bytes, most.held_bytes}},
                 {"queued-bytes", {l.out_bytes, now.out_bytes, most.out_bytes}},
                 {"message-bytes", {l.message_bytes, 0, most.message_bytes}},
+                {"message-segments", {l.segments, 0, 0}},
+                {"message-nesting", {l.depth, 0, 0}},
+                {"message-traversal", {l.traversal * 8, 0, 0}},
                 {"calls-per-second", {l.rate, now.rate, most.rate}},
                 {"calls-across", w->calls},
                 {"bytes-across", w->bytes},

@@ -49,24 +49,24 @@ bound_reader worker_bound(const struct worker *w)
 struct capnp_limits worker_limits(const struct worker *w)
 {
         session_quota_reader q = session_info_quota(bound_info(worker_bound(w)));
+        struct capnp_limits l = {.message_bytes = 64 * 1024,
+                                 .out_bytes = 256 * 1024,
+                                 .held_bytes = 256 * 1024,
+                                 .answers = 16,
+                                 .refs = 32,
+                                 .segments = MESSAGE_SEGMENTS,
+                                 .depth = MESSAGE_NESTING,
+                                 .wipe = true}; /* a renewal may come at any time */
 
-        if (!w->bound)
-                return (struct capnp_limits){.message_bytes = 64 * 1024,
-                                             .out_bytes = 256 * 1024,
-                                             .held_bytes = 256 * 1024,
-                                             .answers = 16,
-                                             .refs = 32,
-                                             .segments = 64,
-                                             .wipe = true};
-
-        return (struct capnp_limits){.message_bytes = session_quota_message_bytes(q),
-                                     .out_bytes = session_quota_queued_bytes(q),
-                                     .held_bytes = session_quota_queued_bytes(q),
-                                     .answers = session_quota_calls(q),
-                                     .refs = session_quota_references(q),
-                                     .segments = 64,
-                                     .rate = session_quota_calls_per_second(q),
-                                     .wipe = true}; /* a renewal may come at any time */
+        if (w->bound) {
+                l.message_bytes = session_quota_message_bytes(q);
+                l.out_bytes = l.held_bytes = session_quota_queued_bytes(q);
+                l.answers = session_quota_calls(q);
+                l.refs = session_quota_references(q);
+                l.rate = session_quota_calls_per_second(q);
+        }
+        l.traversal = l.message_bytes / 8 * MESSAGE_TRAVERSAL;
+        return l;
 }
 
 int worker_rebind(struct worker *w, bound_reader b)

@@ -10,7 +10,10 @@
 #include "session-names.h"
 
 enum {
-        NAME_BYTES = 64,             /* of a capability: the manifest takes no longer ones */
+        NAME_BYTES = 64,       /* of a capability: the manifest takes no longer ones */
+        MESSAGE_SEGMENTS = 64, /* of one message; no profile has a reason for another bound … */
+        MESSAGE_NESTING = 64,  /* … than what every implementation of Cap'n Proto has, … */
+        MESSAGE_TRAVERSAL = 8, /* … or for more of this: times the longest message */
         ADMISSION_BYTES = 64 * 1024, /* the session manager takes no longer messages … */
         ADMISSION_ENVELOPE = 1024,   /* … with what is around the parameters */
 };

@@ -81,6 +81,7 @@ static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
                 return k == -ENOMEM ? feed_no_memory(r)
                                     : capnp_i_rpc_violation(r, "a message is malformed");
 
+        len -= capnp_i_frame_header(f->msg.nsegs);
         if (len > r->longest)
                 r->longest = len;
         f->secret = r->limits.wipe;

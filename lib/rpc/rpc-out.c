@@ -120,10 +120,11 @@ static int out_copy(capnp_rpc *r, struct frame *f, uint32_t bytes, const struct 
         return 0;
 }
 
-/* Parameters or results may be too long; what has no payload is none too long to be sent. */
+/* Parameters or results may be too long; what has no payload is none too long to be sent. Counted
+ * as in what comes: all segments, and not the table before them. */
 static bool out_is_long(const capnp_rpc *r, const struct frame *f, size_t bytes)
 {
-        return f->content.p && bytes > r->limits.message_bytes;
+        return f->content.p && bytes - capnp_i_frame_header(f->msg.nsegs) > r->limits.message_bytes;
 }
 
 /*
@@ -137,8 +138,6 @@ static inline void out_count(capnp_rpc *r, uint16_t tag, bool refusal, uint32_t 
         r->out_bytes += bytes;
         if (r->out_bytes > r->most_out)
                 r->most_out = r->out_bytes;
-        if (bytes > r->longest)
-                r->longest = bytes;
         if (tag == MESSAGE_CALL || tag == MESSAGE_BOOTSTRAP || tag == MESSAGE_ABORT)
                 return;
 
@@ -180,6 +179,9 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
 
         /* Every message of ours begins with its Message struct behind the root pointer. */
         out_count(r, (uint16_t)f->words[1], f->refusal, (uint32_t)bytes);
+        bytes -= capnp_i_frame_header(f->msg.nsegs);
+        if (bytes > r->longest)
+                r->longest = bytes;
         if (r->trace)
                 r->trace(r->trace_arg, false, &f->msg);
         capnp_i_rpc_dirty(r);

@@ -256,7 +256,7 @@ const char *capnp_i_send_why(int k)
 {
         switch (k) {
         case CAPNP_E_LIMIT:
-                return "over-quota.bytes: the message is too long";
+                return "over-quota.bytes: the message is too long, or too deep";
         case -EDQUOT:
                 return "over-quota.references: too many references";
         case -EBUSY:
