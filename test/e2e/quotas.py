@@ -19,7 +19,8 @@ import wirelib as w
 from sessionlib import Failed, Refused, Struct
 
 SCRIPT = "e2e-quotas"
-NAME, PACED = "tight", "paced"
+NAME, PACED, KEEPS = "tight", "paced", "keeps"
+SEGMENTS, QUEUED = 64, 65536
 CALLS, REFERENCES, MESSAGE, SESSIONS, RATE = 8, 12, 16384, 2, 20
 POLITE, EACH, FLOOD = 50, 5, 20  # more a person may not say at once
 
@@ -100,6 +101,46 @@ class Cases:
         expect(use(session)["message-bytes"][0], MESSAGE, "the limit of a message")
         refused("over-quota.bytes", lambda: session.call(0, messages(MESSAGE + 8)))
         session.call(0, messages(MESSAGE))
+        peer.close()
+
+    def segments(self):
+        """Empty ones count, too."""
+        peer, session = self.open()
+        for n in (SEGMENTS, SEGMENTS + 1, SEGMENTS):
+            q = peer.fresh_id()
+            words = w.call(q, session.number, 0, iface=s.SESSION)[8:]
+            peer.send(w.frame(words, *[b""] * (n - 1)))
+            if n > SEGMENTS:
+                refused("over-quota.bytes", lambda question=q: peer.wait(question))
+            else:
+                peer.wait(q)
+        expect(use(session)["message-segments"][0], SEGMENTS, "the limit of segments")
+        peer.close()
+
+    def results(self):
+        """Results with references are kept until their calls are finished, as long as there is room for bytes."""
+        peer, session = self.open(KEEPS)
+        base, counts = use(session)["held-bytes"], []
+        for _ in range(2):
+            kept, held = [], [base[1]]
+            try:
+                while True:
+                    kept.append(session.send(1))
+                    why = peer.recv_return(kept[-1]).exception()
+                    if why:
+                        kept.pop()
+                        raise Refused(*why)
+                    held.append(use(session)["held-bytes"][1])
+            except Refused as e:
+                expect((e.kind, e.code), ("overloaded", "over-quota.bytes"), "a refusal")
+            each = held[-1] - held[-2]
+            if not held[-1] <= QUEUED + each < held[-1] + 2 * each:
+                raise Failed(f"{len(kept)} were kept, with {held[-3:]} bytes")
+            counts.append(len(kept))
+            for q in kept:
+                peer.send(w.finish(q))
+            expect(use(session)["held-bytes"][:2], base[:2], "bytes given back")
+        expect(counts[0], counts[1], "how many can be kept again")
         peer.close()
 
     def again(self):
@@ -214,16 +255,20 @@ def main():
     tight = instance.profile(NAME, ["session", "system_info", "chat"], calls=CALLS, references=REFERENCES,
                              message='"16KiB"', sessionsPerAccount=SESSIONS)
     paced = instance.profile(PACED, ["session", "system_info", "chat"], callsPerSecond=RATE)
+    keeps = instance.profile(KEEPS, ["session", "system_info", "chat"], queued='"64KiB"')
     crowd = instance.profile("crowd", ["session", "chat"])
-    with instance.Instance(instance.manifest(profiles=[tight, paced, crowd],
+    with instance.Instance(instance.manifest(profiles=[tight, paced, keeps, crowd],
                                              anonymous="crowd")) as target:
         target.add_user(NAME, [NAME])
         target.add_user(PACED, [PACED])
+        target.add_user(KEEPS, [KEEPS])
         cases = Cases(target)
         return instance.run_cases(SCRIPT, [
             ("calls at once", cases.calls),
             ("references", cases.references),
             ("the length of a message", cases.message),
+            ("its segments", cases.segments),
+            ("results that are kept", cases.results),
             ("sessions of an account", cases.sessions),
             ("… after a client was killed", cases.killed),
             ("a rate", cases.rate),
