@@ -640,6 +640,19 @@ static void constants_hidden(struct stage *st)
         (void)snprintf(st->refused, sizeof(st->refused), "%s", st->p.ran_why);
 }
 
+/* Lines of a question, in what the service may say in it. */
+static void prompt_forged(struct stage *st)
+{
+        CHECK_OK(apply(st, COMMAND("fields = [(path = \"text\")], " CALL(
+                                   2, ", constants = [(path = \"to\", value = (text = "
+                                      "\"me\\\"\\naccount: bob\\nmethod: Desk.read\"))]"))));
+        CHECK_OK(act(st, "x", "text", true));
+        say_no(st);
+        CHECK(!strstr(st->prompt, "\naccount: bob"));
+        CHECK(!strstr(st->prompt, "\nmethod: Desk.read"));
+        (void)snprintf(st->refused, sizeof(st->refused), "%s", st->p.ran_why);
+}
+
 static void choice_renamed(struct stage *st)
 {
         CHECK_OK(apply(st, COMMAND("fields = [(path = \"text\", kind = choice, choices = [(value = "
@@ -732,6 +745,8 @@ static const struct {
         {"other-target", "log", other_target, "refused.target", 0, NULL},
         {"constants-hidden", "log", constants_hidden, "refused.person", 1,
          "to = \"all\"  (set by the service)\n"},
+        {"prompt-forged", "log", prompt_forged, "refused.person", 1,
+         "to = \"me\\\"\\naccount: bob\\nmethod: Desk.read\"  (set by the service)\n"},
         {"choice-renamed", "log", choice_renamed, "refused.person", 1, "text = \"I resign\"\n"},
         {"nobody-did-it", "log", nobody_did_it, "refused.person", 0, NULL},
         {"opens-again", "log", opens_again, "refused.closed", 0, NULL},
