@@ -32,6 +32,7 @@ struct cli {
         const struct cli_command *commands; /* all there are; ends with a NULL name */
         /* What all commands take. */
         bool json, help, version;
+        bool once; /* `ui` */
         const char *session, *runtime, *timeout, *transcript;
         uint32_t timeout_ms; /* 0: not given */
         /* What some of them take. */
@@ -249,6 +250,7 @@ int cmd_run(struct cli *c);
 int cmd_chat_join(struct cli *c);
 int cmd_renew(struct cli *c);
 int cmd_shell(struct cli *c);
+int cmd_ui(struct cli *c);
 int cmd_logout(struct cli *c);
 int cmd_sessions(struct cli *c);
 int cmd_cert_show(struct cli *c);

@@ -56,6 +56,8 @@ static const struct {
         {"commands", 1, KIND_NONE},
         {"run", 0, KIND_CAP},
         {"run", 1, KIND_FIELD}, /* a command of the capability, and then its fields */
+        {"ui", 0, KIND_CAP},
+        {"ui", 1, KIND_NONE},
         {"describe", 0, KIND_CAP},
         {"describe", 1, KIND_METHOD_OR_TYPE},
         {"describe", 2, KIND_NONE},

@@ -353,6 +353,11 @@ static const struct cli_option tail_options[] = {
         {0},
 };
 
+static const struct cli_option ui_options[] = {
+        {"once", 0, NULL, "print the panes as they are, and end", offsetof(struct cli, once)},
+        {"follow", 'f', NULL, "go on with what changes", offsetof(struct cli, follow)},
+        {NULL, 0, NULL, NULL, 0}};
+
 static const struct cli_command commands[] = {
         {"up", "[--state DIR] [--listen WHERE]... [--manifest FILE]",
          "Start an instance, in the foreground",
@@ -577,6 +582,16 @@ static const struct cli_command commands[] = {
          "  capos run chat send channel='#lobby' text=hello\n"
          "  capos run --watch chat join channel='#lobby'\n",
          cmd_run, run_options, 2, CLI_WORDS, false},
+        {"ui", "CAP [--once | --follow]", "Show the panes that a service composes",
+         "The service is lent a host for as long as this runs; what it wants to show is checked\n"
+         "and printed. On a terminal it goes on with what changes, and lines are typed: a command\n"
+         "of a pane with FIELD=VALUE, or `/help`. What a command would do for good, or with\n"
+         "something else than its own capability, is asked before. Else, or with --once, it ends\n"
+         "when nothing more comes for a moment. --json prints each pane and change as a line.\n\n"
+         "Examples:\n"
+         "  capos ui guide\n"
+         "  capos ui guide --once --json\n",
+         cmd_ui, ui_options, 1, 1, false},
         {"chat join", "CHANNEL", "Talk in a channel",
          "Lines from standard input are said; what others say is printed. Ends with the input,\n"
          "by /quit, and when the capability or the session is over.\n\n"

@@ -229,6 +229,8 @@ void shell_complete(struct shell *s, const char *line, shell_offer *offer_to, vo
         const char *word = last_word(line);
         struct capnp_method_info m;
 
+        if (s->plain)
+                return;
         if (*line == '.')
                 offer_commands(s, line, word, &to);
         else if (word == expression_of(line))
@@ -244,7 +246,7 @@ void shell_usage(struct shell *s, const char *line, char *to, size_t room)
 
         to[0] = '\0';
         capnp_buf_init(&usage, SHELL_TEXT);
-        if (*line != '.' && strchr(expression_of(line), ' ') && method_of(s, line, &m) &&
-            !capnp_schema_usage(schema_of(s), &m, &usage))
+        if (!s->plain && *line != '.' && strchr(expression_of(line), ' ') &&
+            method_of(s, line, &m) && !capnp_schema_usage(schema_of(s), &m, &usage))
                 (void)snprintf(to, room, "%s", usage.p);
 }

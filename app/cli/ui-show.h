@@ -1,0 +1,24 @@
+/* What `capos ui` shows of a workspace, and how. */
+#ifndef CAPOS_CLI_UI_SHOW_H
+#define CAPOS_CLI_UI_SHOW_H
+
+#include "cli.h"
+
+#include <capos/ui.h>
+
+enum { UI_TEXT_BYTES = 16 << 20 };
+
+/* What a pane is called by. */
+unsigned ui_show_number(const capos_ui_surface *s);
+/* A whole pane: its title, its model, its commands; as text of so many columns, or as JSON. */
+void ui_show_pane(const struct cli *c, const capos_ui_surface *s, unsigned columns);
+/* What has changed of it. */
+void ui_show_change(const struct cli *c, const capos_ui_surface *s,
+                    const struct capos_ui_change *change, unsigned columns);
+void ui_show_closed(const struct cli *c, const capos_ui_surface *s, enum capos_ui_close_reason why);
+/* A question that a person is asked, in the frame: never a service's own words alone. */
+void ui_show_prompt(const struct cli *c, const struct capos_ui_prompt *p);
+/* How a command has ended; results are printed as `capos call` does. */
+void ui_show_ran(const struct cli *c, const struct capos_ui_ran *r);
+
+#endif
