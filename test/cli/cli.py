@@ -398,7 +398,6 @@ def described(g):
     m, = g.ok("describe", "system_info", "motd", "--json").json["methods"]
     equal((m["effect"], m["title"]), ("reads", "Message of the day"))
     holds("Message of the day.\n" in g.ok("describe", "system_info", "motd").out, "no title")
-    holds("(others see it)" in g.ok("describe", "chat", "join").out, "no effect")
     g.error(3, "denied.unknown-name", "describe", "nothing")
     g.error(2, "unknown-method", "describe", "system_info", "nothing")
     g.ok("logout")
@@ -410,6 +409,7 @@ def described_in_the_words_of_the_author(g):
     out = g.ok("describe", "chat").out
     holds("\n  Grants: to join channels and talk there. Nothing else.\n" in out, out)
     holds("\n      Joins a channel, making it when it is not there:" in out, out)
+    holds("\n      (others see it)\n" in out, out)
     d = g.ok("describe", "chat", "--json").json
     equal(d["doc"], "Grants: to join channels and talk there. Nothing else.")
     holds(d["methods"][0]["doc"].startswith("Joins a channel"), d)
