@@ -47,7 +47,6 @@ static int child_wait(struct shell *s, pid_t pid)
                 (void)close(fd);
         else
                 (void)waitpid(pid, &status, 0);
-        s->interrupted = false;
         return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
 }
 

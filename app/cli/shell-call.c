@@ -86,7 +86,7 @@ static int question_wait(struct shell *s, capnp_question *q, const char *doing)
 {
         capnp_timer *t = NULL;
 
-        s->c->late = s->interrupted = false;
+        s->c->late = false;
         if (s->c->timeout_ms && capnp_timer_new(s->c->vat, s->c->timeout_ms, wait_on_time, s, &t))
                 return cli_fail_code(s->c, -ENOMEM, NULL);
         capnp_question_send(q, wait_on_return, s);
@@ -109,7 +109,7 @@ void shell_wait_for(struct shell *s, uint64_t ms)
 {
         capnp_timer *t = NULL;
 
-        s->c->late = s->interrupted = false;
+        s->c->late = false;
         if (capnp_timer_new(s->c->vat, (uint32_t)ms, wait_on_time, s, &t))
                 return;
         while (!s->interrupted && !s->ending && !s->c->late)
@@ -146,7 +146,6 @@ static void ref_on_return(capnp_question *q, int r, void *arg)
 
 void shell_wait_all(struct shell *s)
 {
-        s->interrupted = false;
         for (unsigned i = 0; i < s->nrefs && !s->interrupted && !s->ending;)
                 if (!s->refs[i]->q || capnp_question_is_done(s->refs[i]->q))
                         i++;

@@ -335,6 +335,7 @@ static const char *typed_line(struct shell_input *in)
         HistEvent e;
         int n = 0;
 
+        in->s->interrupted = false; /* what comes from now on is for what will be typed */
         in->editing = true;
         line = el_gets(in->el, &n);
         in->editing = false;

@@ -45,7 +45,7 @@ struct shell {
         capnp_cap *given[CLI_WORDS]; /* references among the parameters of the present call */
         unsigned ngiven;
         bool plain;       /* lines are not of the shell's: no completion, nothing on the right */
-        bool interrupted; /* by Ctrl-C */
+        bool interrupted; /* by Ctrl-C, since the line was asked for */
         bool ending;      /* by .quit, by a signal, or because the session has ended */
         int result;       /* the exit code so far */
 };
