@@ -173,11 +173,11 @@ static json_t *entry_json(const struct cli *c, const struct capos_cap_entry *e)
         char id[24];
 
         (void)snprintf(id, sizeof(id), "0x%016" PRIx64, e->interface);
-        return json_pack("{s:o,s:s,s:o,s:I,s:b,s:o,s:o,s:o}", "name", cli_json_text(e->name),
+        return json_pack("{s:o,s:s,s:o,s:I,s:b,s:o,s:o,s:b,s:o}", "name", cli_json_text(e->name),
                          "interfaceId", id, "transferPolicy", cli_json_text(e->transfer),
                          "leaseExpiresAtMs", (json_int_t)e->lease_expires_ms, "revoked",
                          entry_is_revoked(e), "title", cli_json_text(e->title), "summary",
-                         cli_json_text(e->summary), "methods", methods_json(c, e));
+                         cli_json_text(e->summary), "ui", e->ui, "methods", methods_json(c, e));
 }
 
 static void methods_print(const struct cli *c, const struct capos_cap_entry *e)
@@ -202,6 +202,8 @@ static void entry_print_long(const struct cli *c, const struct capos_cap_entry *
                 (void)snprintf(until, sizeof(until), "revoked");
         printf("  interface  %s\n  lease ends %s\n  transfer   ", id, until);
         cli_print_safe(e->transfer);
+        if (e->ui)
+                printf("\n  panes      it may propose some");
         methods_print(c, e);
         printf("\n  ");
         cli_print_safe(e->title);

@@ -2,6 +2,7 @@
  * Offers: a played host, which is the client's, and a played service that composes. Both are in
  * this process, with a worker between them.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "remote_session.capnp-c.h"
@@ -362,6 +363,225 @@ TEST(a_session_has_eight_offers)
                 rig_settle(&r);
                 CHECK((offers[0] = lend(session, host, "a")));
                 capnp_cap_unref(offers[0]);
+        }
+        rig_close(&r);
+}
+
+/* ---- bounds --------------------------------------------------------------------------------- */
+
+static uint64_t clock_now_ms = 1000;
+
+static uint64_t clock_ms(void)
+{
+        return clock_now_ms;
+}
+
+/* A patch with so many bytes of text. */
+static int apply_long(capnp_cap *pane, uint32_t text)
+{
+        CALL q = remote_ui_surface_apply((remote_ui_surface_client){pane});
+        ui_patch_builder p = remote_ui_surface_apply_init_patch(q);
+        char *id = malloc(text + 1);
+
+        CHECK(id);
+        memset(id, 'x', text);
+        id[text] = '\0';
+        ui_patch_payload_set_command_id_n(ui_patch_init_payload(p), (capnp_text){id, text});
+        free(id);
+        return finish(q);
+}
+
+TEST(patches_are_so_many_in_a_second)
+{
+        struct rig r = {.ui = true};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        r.w.clock_ms = clock_ms;
+        {
+                CAP session = rig_enter(&r);
+                CAP pane = pane_new(&h);
+                CAP offer = lend_pane(session, pane, "a");
+
+                CHECK(offer);
+                rig_settle(&r);
+                for (unsigned i = 0; i < 40; i++)
+                        CHECK_OK(apply(r.lent));
+                CHECK(apply(r.lent));
+                CHECK(is_said("over-quota.ui-patches"));
+                rig_settle(&r);
+                CHECK_STR(r.reported, "ui.quota a: over-quota.ui-patches");
+                clock_now_ms += 49;
+                CHECK(apply(r.lent));
+                clock_now_ms += 1;
+                CHECK_OK(apply(r.lent));
+                CHECK(apply(r.lent));
+                clock_now_ms += 1000;
+                for (unsigned i = 0; i < 20; i++)
+                        CHECK_OK(apply(r.lent));
+                CHECK(persist(r.lent));
+                CHECK(is_said("over-quota.ui-patches"));
+                CHECK_EQ(h.applied, 61);
+                CHECK_EQ(h.persisted, 0);
+        }
+        rig_close(&r);
+}
+
+/* To the word: the longest that passes, and one word more. */
+TEST(a_patch_is_so_long)
+{
+        struct rig r = {.ui = true};
+        struct host h = {.r = &r};
+        uint32_t most = 0;
+
+        rig_open(&r);
+        r.w.clock_ms = clock_ms;
+        {
+                CAP session = rig_enter(&r);
+                CAP pane = pane_new(&h);
+                CAP offer = lend_pane(session, pane, "a");
+
+                CHECK(offer);
+                rig_settle(&r);
+                for (uint32_t step = 64 * 1024; step >= 8; step /= 2) {
+                        clock_now_ms += 10000;
+                        if (!apply_long(r.lent, most + step))
+                                most += step;
+                        else
+                                CHECK(is_said("over-quota.ui-patch"));
+                }
+                CHECK(most >= 64 * 1024);
+                CHECK(most < 65 * 1024);
+        }
+        rig_close(&r);
+}
+
+TEST(patches_are_so_many_bytes_in_a_second)
+{
+        struct rig r = {.ui = true, .bytes = 1024 * 1024};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        r.w.clock_ms = clock_ms;
+        {
+                CAP session = rig_enter(&r);
+                CAP pane = pane_new(&h);
+                CAP offer = lend_pane(session, pane, "a");
+                unsigned n = 0;
+
+                CHECK(offer);
+                rig_settle(&r);
+                while (n < 40 && !apply_long(r.lent, 64 * 1024))
+                        n++;
+                CHECK(is_said("over-quota.ui-traffic"));
+                CHECK_EQ(n, 7); /* of 512 KiB, with what is around them */
+                clock_now_ms += 500;
+                CHECK_OK(apply_long(r.lent, 64 * 1024));
+        }
+        rig_close(&r);
+}
+
+/* ---- ends and records ----------------------------------------------------------------------- */
+
+TEST(what_ends_an_offer_is_told_and_recorded)
+{
+        struct rig r = {.ui = true};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP host = host_new(&h);
+                CAP offer = lend(session, host, "a");
+                CAP again = NULL;
+
+                CHECK(offer);
+                host = capnp_cap_unref(host);
+                rig_settle(&r);
+                CHECK_STR(r.reported, "ui.offer a");
+                CHECK_OK(capnp_answer_return(r.composing));
+                CHECK_STR(ended(offer), "the service has finished");
+                rig_settle(&r);
+                CHECK_STR(r.reported, "ui.end a: the service has finished");
+                CHECK_EQ(h.hosts, 0);
+
+                host = host_new(&h);
+                again = lend(session, host, "a");
+                host = capnp_cap_unref(host);
+                rig_notice_revoked(&r, "a");
+                CHECK(!strncmp(ended(again), "denied.revoked-lease", 20));
+                rig_settle(&r);
+                CHECK_EQ(h.hosts, 0);
+                CHECK(!lend(session, again, "session"));
+                rig_settle(&r);
+                CHECK_STR(r.reported, "ui.refused-offer session: denied.ui");
+        }
+        rig_close(&r);
+}
+
+TEST(a_policy_that_takes_ui_away_ends_offers)
+{
+        struct rig r = {.ui = true};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP host = host_new(&h);
+                CAP offer = lend(session, host, "a");
+
+                CHECK(offer);
+                host = capnp_cap_unref(host);
+                rig_settle(&r);
+                rig_notice_renewed(&r);
+                CHECK(r.composing);
+                r.ui = false;
+                rig_notice_renewed(&r);
+                CHECK_STR(ended(offer), "denied.ui: policy");
+                rig_settle(&r);
+                CHECK_EQ(h.hosts, 0);
+                CHECK(!r.composing);
+        }
+        rig_close(&r);
+}
+
+static int report(capnp_cap *offer)
+{
+        CALL q = remote_ui_offer_report((remote_ui_offer_client){offer});
+        ui_report_builder b = remote_ui_offer_report_init_report(q);
+
+        ui_report_set_what(b, UI_REPORT_WHAT_COMMAND);
+        ui_report_set_command(b, "send");
+        ui_report_set_capability(b, "a");
+        return finish(q);
+}
+
+TEST(what_a_host_reports_is_recorded_as_its_word)
+{
+        struct rig r = {.ui = true};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        r.w.clock_ms = clock_ms;
+        {
+                CAP session = rig_enter(&r);
+                CAP pane = pane_new(&h);
+                CAP offer = lend_pane(session, pane, "a");
+                unsigned before;
+
+                CHECK(offer);
+                rig_settle(&r);
+                before = r.asked[10];
+                for (unsigned i = 0; i < 25; i++)
+                        CHECK_OK(report(offer));
+                rig_settle(&r);
+                CHECK_STR(r.reported, "ui.command a: the client says refused: send on a 0x0.0");
+                CHECK_EQ(r.asked[10] - before, 20);
+                clock_now_ms += 50;
+                CHECK_OK(report(offer));
+                CHECK_OK(report(offer));
+                rig_settle(&r);
+                CHECK_EQ(r.asked[10] - before, 21);
         }
         rig_close(&r);
 }

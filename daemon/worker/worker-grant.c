@@ -117,19 +117,6 @@ static void grant_pass_end(void *self, uint64_t bytes)
         capnp_i_quota_give(&w->bytes, bytes);
 }
 
-static void grant_report(struct worker *w, const char *event, const char *detail)
-{
-        capnp_question *q;
-
-        if (w->state != WORKER_BOUND)
-                return;
-
-        q = admission_report(worker_ask(w));
-        admission_report_set_event(q, event);
-        admission_report_set_detail(q, detail);
-        capnp_question_detach(q);
-}
-
 bool grant_may_pass(const struct worker *w, const capnp_cap *c)
 {
         capnp_membrane *m = capnp_cap_membrane_peek(c);
@@ -152,7 +139,7 @@ static int grant_transfer(void *self, bool inward, capnp_cap *c, capnp_exception
         if (!inward || (m && m == g->membrane) || grant_may_pass(g->w, c))
                 return 0;
 
-        grant_report(g->w, capos_denial_code(CAPOS_DENIED_TRANSFER), g->name);
+        worker_report(g->w, capos_denial_code(CAPOS_DENIED_TRANSFER), g->name);
         *why = grant_denial(g->w, CAPOS_DENIED_TRANSFER,
                             "this capability may not be passed to a service");
         return -EPERM;

@@ -6,6 +6,7 @@
  * taken over. Nothing but RemoteUiHost and RemoteUiSurface passes, whatever else the object can do.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "remote_ui.capnp-c.h"
 #include "session-names.h"
@@ -18,6 +19,8 @@ enum {
         PATCH_BYTES = 64 * 1024,
         PATCH_ENVELOPE = 1024, /* what is around a patch in a message */
         BYTES = 256 * 1024,    /* a second, of all calls */
+        MINUTE_MS = 60 * 1000,
+        DETAIL_BYTES = 128, /* of a record */
 };
 
 bool offer_rate_take(struct offer_rate *r, uint64_t n, uint64_t now_ms)
@@ -44,9 +47,47 @@ void offer_policy_init(struct offer_policy *p, struct worker *w, const char *ser
         };
 }
 
+static void policy_tell(struct offer_policy *p, enum offer_event e, const char *more)
+{
+        static const char *const names[OFFER_EVENTS] = {
+                [OFFER_OPENS] = "ui.open",  [OFFER_CLOSES] = "ui.close",
+                [OFFER_THEME] = "ui.theme", [OFFER_PERSISTS] = "ui.persist",
+                [OFFER_QUOTA] = "ui.quota",
+        };
+        uint64_t now_ms = p->w->clock_ms();
+        char detail[DETAIL_BYTES];
+
+        if (p->told_ms[e] && now_ms - p->told_ms[e] < MINUTE_MS)
+                return;
+
+        p->told_ms[e] = now_ms;
+        (void)snprintf(detail, sizeof(detail), "%s%s%s", p->service, *more ? ": " : "", more);
+        worker_report(p->w, names[e], detail);
+}
+
+/* Of what a service asks for, what is recorded. */
+static void policy_tell_call(struct offer_policy *p, uint64_t iface, uint16_t method)
+{
+        static const struct {
+                uint64_t iface;
+                uint16_t method;
+                enum offer_event event;
+        } rows[] = {
+                {REMOTE_UI_HOST_ID, 0, OFFER_OPENS},
+                {REMOTE_UI_HOST_ID, 1, OFFER_THEME},
+                {REMOTE_UI_SURFACE_ID, 2, OFFER_CLOSES},
+                {REMOTE_UI_SURFACE_ID, 3, OFFER_PERSISTS},
+        };
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                if (rows[i].iface == iface && rows[i].method == method)
+                        policy_tell(p, rows[i].event, "");
+}
+
 static int policy_refuse(struct offer_policy *p, enum capos_i_quota q, const char *detail,
                          capnp_exception *why)
 {
+        policy_tell(p, OFFER_QUOTA, capos_i_quota_code(q));
         *why = (capnp_exception){CAPNP_OVERLOADED,
                                  capos_i_refusal(p->w->refusal, capos_i_quota_code(q), detail)};
         return -EDQUOT;
@@ -77,6 +118,7 @@ int offer_policy_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
         if (!method_is_cheap(iface, method) && !offer_rate_take(&p->patches, 1, now_ms))
                 return policy_refuse(p, CAPOS_I_QUOTA_UI_PATCHES, "too many patches in a second",
                                      why);
+        policy_tell_call(p, iface, method);
         return 0;
 }
 

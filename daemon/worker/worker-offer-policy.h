@@ -14,12 +14,23 @@ struct offer_rate {
 /* Whether n more are within it at now_ms; they are taken then. */
 bool offer_rate_take(struct offer_rate *r, uint64_t n, uint64_t now_ms) CAPNP_MUST_USE;
 
+/* What is recorded of an offer, but the first in a minute of each alone. */
+enum offer_event {
+        OFFER_OPENS,
+        OFFER_CLOSES,
+        OFFER_THEME,
+        OFFER_PERSISTS,
+        OFFER_QUOTA,
+        OFFER_EVENTS
+};
+
 /* Of one offer. */
 struct offer_policy {
         struct worker *w;
         const char *service;
         bool surface; /* one pane was lent, and no host */
         struct offer_rate patches, bytes;
+        uint64_t told_ms[OFFER_EVENTS]; /* when it was recorded last; 0: never */
 };
 
 /* What the session's quotas allow. */

@@ -11,6 +11,7 @@
  * its membrane is gone and nobody holds the RemoteUiOffer any more, to say why it has ended.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,10 @@
 #include "worker-offer.h"
 #include "worker-schema.h"
 
-enum { OFFER_SURFACE = 9 }; /* of RemoteSession's methods */
+enum {
+        OFFER_SURFACE = 9, /* of RemoteSession's methods */
+        REPORTS = 20,      /* a second that are recorded */
+};
 
 /* Somebody wants to know when it has ended. */
 struct waiter {
@@ -38,10 +42,21 @@ struct offer {
         capnp_membrane *membrane; /* NULL: it has ended */
         capnp_question *compose;  /* the composition */
         struct capnp_i_list waiters;
-        unsigned refs; /* its membrane, and its RemoteUiOffer */
+        struct offer_rate reports; /* that are recorded */
+        unsigned refs;             /* its membrane, and its RemoteUiOffer */
         char reason[CAPOS_REFUSAL_BYTES];
         char service[NAME_BYTES + 1];
 };
+
+/* ---- what is recorded ----------------------------------------------------------------------- */
+
+static void offer_tell(struct worker *w, const char *event, const char *service, const char *more)
+{
+        char detail[2 * CAPOS_REFUSAL_BYTES];
+
+        (void)snprintf(detail, sizeof(detail), "%.64s%s%s", service, *more ? ": " : "", more);
+        worker_report(w, event, detail);
+}
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
@@ -67,6 +82,7 @@ static void offer_end(struct offer *o, const char *reason)
                 return;
 
         (void)snprintf(o->reason, sizeof(o->reason), "%s", reason);
+        offer_tell(o->w, "ui.end", o->service, reason);
         capnp_i_list_remove(&o->link);
         capos_i_refusal(text, capos_denial_code(CAPOS_DENIED_WITHDRAWN), reason);
         capnp_membrane_revoke(o->membrane, (capnp_exception){CAPNP_FAILED, text});
@@ -142,6 +158,29 @@ static int offer_ended(void *self, capnp_answer *a)
         return capnp_answer_keep(a, ended_canceled, x);
 }
 
+/* The client's word, of what a person or the host has decided. */
+static int offer_report(void *self, capnp_answer *a)
+{
+        static const char *const whats[] = {"ui.command", "ui.prompt", "ui.persist", "ui.theme",
+                                            "ui.reset"};
+        ui_report_reader r = remote_ui_offer_report_param_report(a);
+        unsigned what = ui_report_what(r);
+        char detail[CAPOS_REFUSAL_BYTES];
+        struct offer *o = self;
+
+        if (capnp_answer_check(a) || what >= sizeof(whats) / sizeof(whats[0]))
+                return capnp_answer_fail(a, CAPNP_FAILED, "no report");
+        if (!o->membrane || !offer_rate_take(&o->reports, 1, o->w->clock_ms()))
+                return capnp_answer_return(a);
+
+        (void)snprintf(
+                detail, sizeof(detail), "the client says %s: %.32s on %.32s 0x%" PRIx64 ".%u",
+                ui_report_allowed(r) ? "allowed" : "refused", ui_report_command(r).p,
+                ui_report_capability(r).p, ui_report_interface_id(r), ui_report_method_id(r));
+        offer_tell(o->w, whats[what], o->service, detail);
+        return capnp_answer_return(a);
+}
+
 static void offer_dropped(void *self)
 {
         offer_end(self, "the host has dropped it");
@@ -152,6 +191,7 @@ static const struct remote_ui_offer_ops offer_ops = {
         .gone = offer_dropped,
         .withdraw = offer_withdraw,
         .ended = offer_ended,
+        .report = offer_report,
 };
 
 bool offer_owns(const capnp_cap *c)
@@ -190,6 +230,7 @@ static struct offer *offer_new(struct worker *w, const char *service, bool surfa
 
         o->w = w;
         o->refs = 1;
+        o->reports = (struct offer_rate){.per_second = REPORTS, .at_once = REPORTS};
         (void)snprintf(o->service, sizeof(o->service), "%s", service);
         offer_policy_init(&o->policy, w, o->service, surface);
         if (capnp_membrane_new(w->vat, &offer_membrane, &o->policy, &o->membrane)) {
@@ -253,6 +294,7 @@ static void offer_begin(struct pending *p, capnp_cap *service)
         }
 
         o->refs++;
+        offer_tell(w, "ui.offer", o->service, o->policy.surface ? "one surface" : "");
         offer_return(p, out);
         offer_compose(o, service, lent);
 }
@@ -273,19 +315,30 @@ static void offer_on_schema(struct pending *p, capnp_data schema)
         (void)grant_open(p->w, a, p->name, p->interface, offer_begin);
 }
 
+static int offer_deny(struct worker *w, capnp_answer *a, enum capos_denial d, const char *service,
+                      const char *detail)
+{
+        char text[CAPOS_REFUSAL_BYTES];
+
+        (void)snprintf(text, sizeof(text), "%.64s: %s", service, capos_denial_code(d));
+        worker_report(w, "ui.refused-offer", text);
+        return capos_i_deny(a, d, detail);
+}
+
 static int offer_ask(struct worker *w, capnp_answer *a, capnp_text name)
 {
         bundle_entry_reader e = worker_entry(w, name.p);
 
         if (!bundle_entry_name(e).len || !text_is_plain(name))
-                return capos_i_deny(a, CAPOS_DENIED_UNKNOWN_NAME, NULL);
+                return offer_deny(w, a, CAPOS_DENIED_UNKNOWN_NAME, name.p, NULL);
         if (!bundle_entry_ui(e))
-                return capos_i_deny(a, CAPOS_DENIED_UI,
-                                    "the profile does not let this service propose panes");
+                return offer_deny(w, a, CAPOS_DENIED_UI, name.p,
+                                  "the profile does not let this service propose panes");
         if (!asked_to_lend(a))
                 return capnp_answer_fail(a, CAPNP_FAILED, "there is nothing to lend");
         if (!grant_may_pass(w, asked_to_lend(a)))
-                return capos_i_deny(a, CAPOS_DENIED_TRANSFER, "this may not be lent to a service");
+                return offer_deny(w, a, CAPOS_DENIED_TRANSFER, name.p,
+                                  "this may not be lent to a service");
         if (offers_count(w) >= OFFERS)
                 return capos_i_over_quota(a, CAPOS_I_QUOTA_UI_OFFERS, "withdraw one first");
 

@@ -123,6 +123,19 @@ admission_client worker_ask(const struct worker *w)
         return (admission_client){w->admission};
 }
 
+void worker_report(struct worker *w, const char *event, const char *detail)
+{
+        capnp_question *q;
+
+        if (w->state != WORKER_BOUND)
+                return;
+
+        q = admission_report(worker_ask(w));
+        admission_report_set_event(q, event);
+        admission_report_set_detail(q, detail);
+        capnp_question_detach(q);
+}
+
 bool worker_refuses_ended(struct worker *w, capnp_answer *a)
 {
         if (w->state != WORKER_ENDED)

@@ -87,6 +87,9 @@ bundle_entry_reader worker_entry(const struct worker *w, const char *name);
 /* Whom to ask; not once it is over. */
 admission_client worker_ask(const struct worker *w);
 
+/* Has something recorded, as our word. Not without a session. */
+void worker_report(struct worker *w, const char *event, const char *detail);
+
 /* Whether a call must fail because the session is over: it has then. */
 bool worker_refuses_ended(struct worker *w, capnp_answer *a);
 /* Whether a call must fail because there is no session, or none any more: it has then. */

@@ -163,6 +163,7 @@ struct capos_cap_entry {
         const char *title;         /**< for a person */
         const char *summary;       /**< one sentence for a person */
         uint32_t nmethods;         /**< it has so many; 0: all of its interface */
+        bool ui;                   /**< a host of panes may be lent to it (RemoteSession.offerUi) */
 };
 
 /** A method of a capability that was granted with some of them. */

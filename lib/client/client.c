@@ -519,6 +519,7 @@ bool capos_client_entry(const capos_client *c, uint32_t i, struct capos_cap_entr
                 .title = remote_cap_entry_title(e).p,
                 .summary = remote_cap_entry_summary(e).p,
                 .nmethods = remote_method_list_len(remote_cap_entry_methods(e)),
+                .ui = remote_cap_entry_ui(e),
         };
         return true;
 }

@@ -44,8 +44,6 @@ static const char *const quotas[CAPOS_I_QUOTAS] = {
         [CAPOS_I_QUOTA_UI_PATCHES] = "over-quota.ui-patches",
         [CAPOS_I_QUOTA_UI_PATCH] = "over-quota.ui-patch",
         [CAPOS_I_QUOTA_UI_TRAFFIC] = "over-quota.ui-traffic",
-        [CAPOS_I_QUOTA_UI_REFERENCES] = "over-quota.ui-references",
-        [CAPOS_I_QUOTA_UI_POLLS] = "over-quota.ui-polls",
 };
 
 static const struct {

@@ -25,8 +25,6 @@ enum capos_i_quota {
         CAPOS_I_QUOTA_UI_PATCHES,
         CAPOS_I_QUOTA_UI_PATCH,
         CAPOS_I_QUOTA_UI_TRAFFIC,
-        CAPOS_I_QUOTA_UI_REFERENCES,
-        CAPOS_I_QUOTA_UI_POLLS,
         CAPOS_I_QUOTAS
 };
 

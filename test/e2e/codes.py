@@ -22,7 +22,7 @@ def in_sources():
     for top in ("daemon", "lib"):
         for folder, _, names in os.walk(os.path.join(s.TOP, top)):
             for name in names:
-                if re.fullmatch(r"(?!test-).*\.[ch]", name):
+                if re.fullmatch(r"(?!test-).*\.[ch]", name) and os.path.basename(folder) != "ui":
                     with open(os.path.join(folder, name), encoding="utf-8") as f:
                         found |= set(re.findall(r'"(' + CODE.pattern + ")(?![a-z-])", f.read()))
     return found

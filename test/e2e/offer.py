@@ -6,8 +6,10 @@ a patch, sends an event and withdraws, while the service (test/ui/panel.c) tries
 whoever brings it about, the host has lost no pane to somebody who still holds it, the service's call was canceled, and
 no worker keeps a quota (instance.py looks at how they end).
 
-usage: offer.py PANEL-HOST PANEL
+usage: offer.py PANEL PANEL-HOST
+       offer.py --proof NAME PANEL PANEL-HOST...     that row alone, by a host in another language
 """
+import json
 import os
 import signal
 import subprocess
@@ -44,7 +46,7 @@ class Host:
     """The program, which has lent a host."""
 
     def __init__(self, cases, how="wait", user=instance.USER):
-        self.process = subprocess.Popen([cases.program, cases.run.address, user, instance.SECRET, "end", how],
+        self.process = subprocess.Popen([*cases.program, cases.run.address, user, instance.SECRET, "end", how],
                                         stdout=subprocess.PIPE, text=True)
         self.says("lent")
 
@@ -66,8 +68,8 @@ class Host:
 
 
 class Cases:
-    def __init__(self, program, panel):
-        self.program, self.panel = program, os.path.abspath(panel)
+    def __init__(self, panel, program):
+        self.program, self.panel = list(program), os.path.abspath(panel)
         self.run = instance.Instance(self.text())
 
     def text(self, ui=True, panel=True):
@@ -94,11 +96,31 @@ class Cases:
         return tuple(r.uint(at, 32) for at in (0, 32, 64, 96))
 
     def quiet(self):
-        until(lambda: self.state()[::3] == (0, 0), lambda: f"a service that has nothing: {self.state()}")
+        def nothing():
+            try:
+                return self.state()[::3] == (0, 0)
+            except Refused:  # it is being started again
+                return False
+
+        until(nothing, "a service that has nothing")
 
     def proof(self):
-        if instance.run_client([self.program, self.run.address, instance.USER, instance.SECRET, "proof"])[1]:
+        if instance.run_client([*self.program, self.run.address, instance.USER, instance.SECRET, "proof"])[1]:
             raise Failed("not all of it")
+
+    def listed(self):
+        """`capos manifest explain`, and the list itself, of who may be lent a host and who may not."""
+        capos = os.path.join(instance.build_folder(), "bin", "capos")
+        manifest = os.path.join(self.run.folder.name, "manifest")
+        said = subprocess.run([capos, "manifest", "explain", manifest], capture_output=True, text=True, timeout=60,
+                              check=True).stdout
+        if not any("panel" in line and "; may propose panes" in line for line in said.split("\n")):
+            raise Failed(said)
+        peer, _, caps = self.run.login()
+        found = {s.text(e.ptr(0)): e.uint(128, 8) & 1 for e in caps.call(0).content.ptr(0)}
+        peer.close()
+        if found != {"session": 0, "system_info": 0, "chat": 0, "panel": 1}:
+            raise Failed(f"the list: {found}")
 
     # ---- ends
 
@@ -163,10 +185,24 @@ class Cases:
         admin.close()
         instance.until(lambda: not self.run.pids("panel") or len(self.run.pids("panel")) == 1, "one service")
 
+    def recorded(self):
+        admin = self.run.admin()
+        path = admin.audit_path()
+        admin.close()
+        with open(path, encoding="utf-8") as f:
+            records = [json.loads(line) for line in f]
+        found = {(r["outcome"], r["detail"]) for r in records
+                 if r["what"] == "report" and r.get("reporter") == "worker" and "detail" in r}
+        for row in (("ui.offer", "panel: one surface"), ("ui.end", "panel: the host has withdrawn it")):
+            if row not in found:
+                raise Failed(f"{row} is not among {sorted(found)}")
+
     def rows(self):
         nobody = "denied.stale-session"
         return [
             ("a surface is lent, patched, asked, and taken back", self.proof),
+            ("who may be lent one is listed", self.listed),
+            ("offers and their ends are on record", self.recorded),
             ("end: the host withdraws", self.own("withdraw", "the host has withdrawn it")),
             ("end: the offer is dropped", self.own("drop", "")),
             ("end: the service has finished", self.own("finish", "the service has finished")),
@@ -197,17 +233,19 @@ class Cases:
 
 
 def main(argv):
-    if len(argv) != 2:
+    alone = len(argv) > 3 and argv[0] == "--proof"
+    if not alone and len(argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
-    cases = Cases(*argv)
+    name = argv[1] if alone else SCRIPT
+    cases = Cases(argv[2], argv[3:]) if alone else Cases(argv[0], argv[1:])
     try:
         with cases.run:
             cases.accounts()
-            return instance.run_cases(SCRIPT, cases.rows())
+            return instance.run_cases(name, cases.rows()[:1] if alone else cases.rows())
     except (Failed, Refused, Closed, OSError) as e:
         print(f"not ok instance - {e}")
-        instance.count(SCRIPT, 0, 1)
+        instance.count(name, 0, 1)
         return 1
 
 

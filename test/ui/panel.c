@@ -24,7 +24,7 @@ struct panel {
         struct kit_composition *last; /* the last that is open */
         struct kit_pane *pane;        /* in it */
         capnp_cap *host, *surface;    /* what was lent last, and the pane in it, come what may */
-        uint32_t open, begun, over, panes, by_person, ncommands, nheld;
+        uint32_t callers, open, begun, over, panes, by_person, ncommands, nheld;
         char commands[COMMANDS][COMMAND_BYTES];
         capnp_cap *held[HELD];
 };
@@ -283,14 +283,17 @@ static int serve_finish(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
-static int serve_drop(void *self, capnp_answer *a)
+static void panel_forget(struct panel *l)
 {
-        struct panel *l = self;
-
         l->host = capnp_cap_unref(l->host);
         l->surface = capnp_cap_unref(l->surface);
         while (l->nheld)
                 capnp_cap_unref(l->held[--l->nheld]);
+}
+
+static int serve_drop(void *self, capnp_answer *a)
+{
+        panel_forget(self);
         return capnp_answer_return(a);
 }
 
@@ -316,19 +319,25 @@ static int service_open(void *self, struct kit_caller *caller, const char *facet
                         capnp_cap **ret_bootstrap)
 {
         struct panel *l = self;
+        int r;
 
         (void)caller;
-        return facet[0] ? CAPNP_E_UNKNOWN : panel_serve(l->vat, &panel_ops, l, ret_bootstrap);
+        if (facet[0])
+                return CAPNP_E_UNKNOWN;
+
+        r = panel_serve(l->vat, &panel_ops, l, ret_bootstrap);
+        l->callers += !r;
+        return r;
 }
 
-static void service_stop(void *self)
+/* What was lent by who has gone is nobody's: it is not kept for tests, either. */
+static void service_closed(void *self, struct kit_caller *caller)
 {
         struct panel *l = self;
 
-        capnp_cap_unref(l->host);
-        capnp_cap_unref(l->surface);
-        while (l->nheld)
-                capnp_cap_unref(l->held[--l->nheld]);
+        (void)caller;
+        if (!--l->callers)
+                panel_forget(l);
 }
 
 int main(int argc, char **argv)
@@ -338,7 +347,7 @@ int main(int argc, char **argv)
                 .schema = &panel_capnp_schema,
                 .start = service_start,
                 .open = service_open,
-                .stop = service_stop,
+                .closed = service_closed,
         };
 
         return kit_run(&service, argc, argv);

@@ -3,6 +3,7 @@
 against an instance by session-run.py.
 
 usage: session-peer.py rust|python
+       session-peer.py python PANEL     as a host that lends a surface to that service (test/e2e/offer.py)
 
 What is built goes to the build folder, the sources stay as they are: the packages come from the
 language's own registry, so this belongs to `make test-peers`. CAPOS_BUILDDIR names the build
@@ -60,6 +61,11 @@ def main(argv):
     os.environ["SESSION_SCHEMA"] = SCHEMA
     os.environ["PATH"] += os.pathsep + os.path.expanduser("~/.cargo/bin")
     client = build()
+    if len(argv) > 1:
+        os.environ["PANEL_SCHEMA"] = os.path.join(TOP, "test", "ui", "panel.capnp")
+        return subprocess.run([sys.executable, os.path.join(TOP, "test", "e2e", "offer.py"), "--proof",
+                               "session-panel-" + argv[0], argv[1], client[0],
+                               os.path.join(os.path.dirname(client[1]), "panel-host.py")], check=False).returncode
     return subprocess.run([sys.executable, os.path.join(HERE, "session-run.py"), "--name",
                            "session-" + argv[0]] + client, check=False).returncode
 
