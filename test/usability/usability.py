@@ -15,6 +15,7 @@ import traceback
 
 import operate  # noqa: F401  (its rows)
 import person  # noqa: F401  (likewise)
+import shelled  # noqa: F401  (likewise)
 import ways  # noqa: F401  (likewise)
 from instance import Skip  # (from beside e2e, as ways has it)
 from rows import ROWS
