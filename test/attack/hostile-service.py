@@ -7,6 +7,7 @@ of its own in the manifest, which begins as a good one and does its deed when it
 (hostile-service.c). Whoever has called it sees its end or its words; nobody else sees anything.
 """
 import json
+import re
 import sys
 
 import attacklib as a
@@ -216,7 +217,9 @@ def tries(target):
 
 
 def make():
-    return a.Target(text())
+    target = a.Target(text())
+    target.harmful = re.compile(rf"hostile-service: error|\b({'|'.join(ACTS)}) ended with exit code 13")
+    return target
 
 
 if __name__ == "__main__":
