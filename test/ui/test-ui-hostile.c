@@ -28,7 +28,7 @@ struct stage {
 
 /* ---- the frame ------------------------------------------------------------------------------- */
 
-static void frame_add(char *to, const char *format, ...)
+CAPNP_PRINTF(2, 3) static void frame_add(char *to, const char *format, ...)
 {
         size_t n = strlen(to);
         va_list ap;
@@ -267,14 +267,8 @@ static void title_nul(struct stage *st)
 
 static void title_escape(struct stage *st)
 {
-        static const char *const titles[] = {"\033[1;1H alice",
-                                             "\033]0;x\007",
-                                             "a\rb",
-                                             "a\nb",
-                                             "a\xc2\x9b"
-                                             "2J",
-                                             "a\x7f\x7f\x7f",
-                                             "a\xff\xfe"};
+        static const char *const titles[] = {"\033[1;1H alice", "\033]0;x\007",  "a\rb",     "a\nb",
+                                             "a\xc2\x9b\x32J",  "a\x7f\x7f\x7f", "a\xff\xfe"};
 
         for (unsigned i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
                 open_as(st, id_a, titles[i], (uint32_t)strlen(titles[i]));
