@@ -30,6 +30,7 @@ void expiry_of_account(struct sessiond *s, const char *account, uint64_t expires
         for (struct enrolment *n = enrolments_next(s, NULL); n; n = enrolments_next(s, n))
                 if (!strcmp(n->account, account)) {
                         n->dates.account_ms = expires_ms;
+                        n->dates.over = NULL;
                         enrolment_cut(n);
                 }
         while (l != &s->sessions) {
@@ -38,6 +39,7 @@ void expiry_of_account(struct sessiond *s, const char *account, uint64_t expires
                 l = l->next;
                 if (!strcmp(e->account, account)) {
                         e->dates.account_ms = expires_ms;
+                        e->dates.over = NULL;
                         session_cut(e);
                 }
         }

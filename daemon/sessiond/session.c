@@ -473,6 +473,7 @@ int session_renew(struct session *e, const struct session_renewal *by)
         struct dates dates = e->dates;
         int r;
 
+        dates.over = NULL; /* what ended it before may not end it now */
         dates.renewed_ms = by->until_ms;
         if (by->replaces && !strcmp(by->credential, e->credential))
                 dates.made_ms = by->until_ms;

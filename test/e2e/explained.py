@@ -446,7 +446,8 @@ class Property:
 
     def both_ways(self):
         """A property that only ever sees one outcome shows little, by whatever method."""
-        if len(self.outcomes) < 3 or self.outcomes.get("ok", 0) * 5 < sum(self.outcomes.values()):
+        tried = sum(self.outcomes.values())
+        if len(self.outcomes) < 3 or (tried >= 100 and self.outcomes.get("ok", 0) * 5 < tried):
             raise Failed(f"{self.outcomes}")
         for method in PEOPLE:
             tried, good = self.methods.get(method, (0, 0))
