@@ -222,7 +222,7 @@ static void on_closed(void *arg, capos_ui_surface *pane, enum capos_ui_close_rea
         if (!s->c->follow || s->over)
                 return;
         show_begin(s);
-        ui_show_closed(s->c, pane, why);
+        ui_show_closed(s->c, pane, why, s->columns);
         show_end(s);
 }
 
@@ -232,7 +232,7 @@ static void on_prompt(void *arg, const struct capos_ui_prompt *p)
 
         s->prompt = p->id;
         show_begin(s);
-        ui_show_prompt(s->c, p);
+        ui_show_prompt(s->c, p, s->columns);
         show_end(s);
 }
 
@@ -249,7 +249,7 @@ static void on_ran(void *arg, const struct capos_ui_ran *r)
         struct screen *s = arg;
 
         show_begin(s);
-        ui_show_ran(s->c, r);
+        ui_show_ran(s->c, r, s->columns);
         show_end(s);
 }
 
@@ -270,8 +270,10 @@ static void on_ended(void *arg, capos_ui_offer *o, const char *why)
         else if (!s->any)
                 s->result = cli_fail(s->c, EXIT_FAILED, "ended", "%s has composed no panes: %s",
                                      s->c->words[0], *why ? why : "it has finished");
-        else if (s->c->follow && !s->c->json)
-                printf("%s has ended: %s\n", s->c->words[0], *why ? why : "it has finished");
+        else if (s->c->follow && !s->c->json) {
+                printf("%s has ended:\n", s->c->words[0]);
+                ui_show_lines(*why ? why : "it has finished", s->columns);
+        }
         show_end(s);
         screen_stop(s);
 }
@@ -477,13 +479,21 @@ static void own_type(struct screen *s, const char *const *words, unsigned n)
         (void)cli_fail(s->c, EXIT_USAGE, "usage", "%s: there is no such thing (`/help`)", words[0]);
 }
 
+/* These answer questions of ours, and are never a service's command. */
+static bool word_answers(const char *word)
+{
+        return !strcmp(word, "yes") || !strcmp(word, "y") || !strcmp(word, "no") ||
+               !strcmp(word, "n");
+}
+
 static void prompt_type(struct screen *s, const char *word)
 {
         uint64_t id = s->prompt;
         bool yes = !strcmp(word, "yes") || !strcmp(word, "y");
 
-        if (!yes && strcmp(word, "no") != 0 && strcmp(word, "n") != 0) {
-                (void)cli_fail(s->c, EXIT_USAGE, "usage", "yes or no? (/quit leaves)");
+        if (!id || !word_answers(word)) {
+                (void)cli_fail(s->c, EXIT_USAGE, "usage",
+                               id ? "yes or no? (/quit leaves)" : "capos has asked nothing");
                 return;
         }
         if (yes && !shell_input_is_typed(s->lines.input))
@@ -504,7 +514,7 @@ static void line_type(struct screen *s, const char *line)
                 (void)cli_fail(s->c, EXIT_USAGE, "usage", "a quote has no end");
         } else if (n && words[0][0] == '/') {
                 own_type(s, words, n);
-        } else if (n && s->prompt) {
+        } else if (n && (s->prompt || word_answers(words[0]))) {
                 prompt_type(s, words[0]);
         } else if (n) {
                 pane = pane_of(s, words[0]);
@@ -522,9 +532,13 @@ static void line_type(struct screen *s, const char *line)
 
 static unsigned screen_columns(void)
 {
+        const char *said = getenv("COLUMNS");
+        unsigned long columns = said ? strtoul(said, NULL, 10) : 80;
         struct winsize size;
 
-        return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 20 ? 80 : size.ws_col;
+        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+                columns = size.ws_col;
+        return columns < 20 ? 20 : columns > 1000 ? 1000 : (unsigned)columns;
 }
 
 static int screen_open(struct screen *s, const struct capos_cap_entry *e)

@@ -3,8 +3,9 @@
  *
  * Every pane begins with a line of this program's own: its number, and the service's title as the
  * instance has it; only then comes what the service calls it. What a service can make a pane say
- * stands below that line, moved in by two columns, so none of it can look like a line of ours. The
- * text was checked by lib/ui, and is made harmless for a terminal here all the same.
+ * stands below that line, moved in by two columns and broken before the edge, so none of it can
+ * look like a line of ours. The text was checked by lib/ui, and is made harmless for a terminal
+ * here all the same.
  */
 #include "ui-show.h"
 
@@ -13,6 +14,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -37,31 +39,62 @@ unsigned ui_show_number(const capos_ui_surface *s)
         return (unsigned)p.number;
 }
 
-/* Lines of a service's, moved in. */
-static void lines_print(const char *text)
+/* A character takes two columns at most, wherever it is drawn, and so it is counted here. */
+static unsigned char_columns(const char *p, size_t *ret_len)
+{
+        *ret_len = 1;
+        while ((p[*ret_len] & 0xc0) == 0x80)
+                (*ret_len)++;
+        return *ret_len == 1 ? 1 : 2;
+}
+
+/* A line of a service's behind a beginning of ours, broken before the terminal would, and moved in
+ * from then on: nothing of it may stand where lines of ours begin. */
+static void line_print(const char *first, const char *line, size_t len, unsigned columns)
+{
+        size_t room = 4 * len + 8, n;
+        char *raw = strndup(line, len), *safe = malloc(room);
+        size_t at = strlen(first);
+
+        if (raw && safe) {
+                cli_escape(raw, safe, room);
+                printf("%s", first);
+                for (const char *p = safe; *p; p += n) {
+                        unsigned wide = char_columns(p, &n);
+
+                        if (at + wide > columns) {
+                                printf("\n" MARGIN);
+                                at = strlen(MARGIN);
+                        }
+                        (void)fwrite(p, 1, n, stdout);
+                        at += wide;
+                }
+                (void)putchar('\n');
+        }
+        free(raw);
+        free(safe);
+}
+
+void ui_show_lines(const char *text, unsigned columns)
 {
         while (*text) {
                 size_t len = strcspn(text, "\n");
-                char line[4096];
 
-                (void)snprintf(line, sizeof(line), "%.*s", (int)len, text);
-                printf(MARGIN);
-                cli_print_safe(line);
-                (void)putchar('\n');
+                line_print(MARGIN, text, len, columns);
                 text += len + (text[len] == '\n');
         }
 }
 
-static void title_print(const capos_ui_surface *s)
+static void title_print(const capos_ui_surface *s, unsigned columns)
 {
         struct capos_ui_pane p;
+        char number[16], rest[400];
 
         capos_ui_surface_info(s, &p);
-        printf("[%u] ", ui_show_number(s));
-        cli_print_safe(p.service_title);
-        printf(": ");
-        cli_print_safe(p.title.p ? p.title.p : "");
-        printf(" (%s%s)\n", WORD(kinds, p.kind), p.pinned ? ", pinned" : "");
+        (void)snprintf(number, sizeof(number), "[%u] ", ui_show_number(s));
+        (void)snprintf(rest, sizeof(rest), "%s: %s (%s%s)", p.service_title,
+                       p.title.p ? p.title.p : "", WORD(kinds, p.kind), p.pinned ? ", pinned" : "");
+        line_print(number, rest, strlen(rest), columns);
 }
 
 static void model_print(const capos_ui_surface *s, unsigned columns, uint32_t rows)
@@ -74,33 +107,42 @@ static void model_print(const capos_ui_surface *s, unsigned columns, uint32_t ro
         page.utc_offset_s = localtime_r(&now, &local) ? (int32_t)local.tm_gmtoff : 0;
         capnp_buf_init(&text, UI_TEXT_BYTES);
         if (!capos_ui_draw_text(s, &page, &text) && text.p)
-                lines_print(text.p);
+                ui_show_lines(text.p, columns);
 }
 
-/* `send text=…: say something`, each in a line. */
-static void commands_print(const capos_ui_surface *s, uint32_t n)
+/* `send text=  Say something (asks)` */
+static void command_write(FILE *to, const capos_ui_surface *s, uint32_t i)
+{
+        command_reader k = {capos_ui_command_at(s, i)};
+        command_field_list fields = command_fields(k);
+
+        (void)fputs(command_id(k).p, to);
+        for (uint32_t j = 0; j < command_field_list_len(fields); j++) {
+                command_field_reader f = command_field_list_get(fields, j);
+
+                (void)fprintf(to, command_field_required(f) ? " %s=" : " [%s=]",
+                              command_field_path(f).p);
+        }
+        (void)fprintf(to, "  %s", command_title(k).p);
+        if (!command_enabled(k))
+                (void)fprintf(to, " (not now: %s)", command_reason(k).p);
+        if (capos_ui_command_effect(s, i) == CAPOS_UI_LASTING)
+                (void)fputs(" (asks)", to);
+}
+
+static void commands_print(const capos_ui_surface *s, uint32_t n, unsigned columns)
 {
         for (uint32_t i = 0; i < n; i++) {
-                command_reader k = {capos_ui_command_at(s, i)};
-                command_field_list fields = command_fields(k);
+                size_t len = 0;
+                char *line = NULL;
+                FILE *to = open_memstream(&line, &len);
 
-                printf(MARGIN "> ");
-                cli_print_safe(command_id(k).p);
-                for (uint32_t j = 0; j < command_field_list_len(fields); j++) {
-                        command_field_reader f = command_field_list_get(fields, j);
-
-                        printf(command_field_required(f) ? " " : " [");
-                        cli_print_safe(command_field_path(f).p);
-                        printf(command_field_required(f) ? "=" : "=]");
-                }
-                printf("  ");
-                cli_print_safe(command_title(k).p);
-                if (!command_enabled(k)) {
-                        printf(" (not now: ");
-                        cli_print_safe(command_reason(k).p);
-                        printf(")");
-                }
-                printf("%s\n", capos_ui_command_effect(s, i) == CAPOS_UI_LASTING ? " (asks)" : "");
+                if (!to)
+                        return;
+                command_write(to, s, i);
+                if (!fclose(to))
+                        line_print(MARGIN "> ", line, len, columns);
+                free(line);
         }
 }
 
@@ -181,11 +223,11 @@ void ui_show_pane(const struct cli *c, const capos_ui_surface *s, unsigned colum
                 return;
         }
         capos_ui_surface_info(s, &p);
-        title_print(s);
+        title_print(s, columns);
         if (p.summary.len > 0)
-                lines_print(p.summary.p);
+                ui_show_lines(p.summary.p, columns);
         model_print(s, columns, 0);
-        commands_print(s, p.commands);
+        commands_print(s, p.commands, columns);
 }
 
 void ui_show_change(const struct cli *c, const capos_ui_surface *s,
@@ -204,7 +246,7 @@ void ui_show_change(const struct cli *c, const capos_ui_surface *s,
                 return;
         }
         capos_ui_surface_info(s, &p);
-        title_print(s);
+        title_print(s, columns);
         if (change->what & (CAPOS_UI_CHANGED_MODEL | CAPOS_UI_CHANGED_WHOLE))
                 model_print(s, columns,
                             only_more && (p.kind == UI_SURFACE_KIND_LOG ||
@@ -212,10 +254,11 @@ void ui_show_change(const struct cli *c, const capos_ui_surface *s,
                                     ? change->appended
                                     : 0);
         if (change->what & CAPOS_UI_CHANGED_COMMANDS)
-                commands_print(s, p.commands);
+                commands_print(s, p.commands, columns);
 }
 
-void ui_show_closed(const struct cli *c, const capos_ui_surface *s, enum capos_ui_close_reason why)
+void ui_show_closed(const struct cli *c, const capos_ui_surface *s, enum capos_ui_close_reason why,
+                    unsigned columns)
 {
         if (c->json) {
                 json_t *o = pane_json(s, "closed");
@@ -224,11 +267,11 @@ void ui_show_closed(const struct cli *c, const capos_ui_surface *s, enum capos_u
                 (void)cli_print_json(c, o);
                 return;
         }
-        title_print(s);
+        title_print(s, columns);
         printf("closed, %s\n", WORD(reasons, (unsigned)why));
 }
 
-void ui_show_prompt(const struct cli *c, const struct capos_ui_prompt *p)
+void ui_show_prompt(const struct cli *c, const struct capos_ui_prompt *p, unsigned columns)
 {
         if (c->json) {
                 (void)cli_print_json(c,
@@ -243,11 +286,11 @@ void ui_show_prompt(const struct cli *c, const struct capos_ui_prompt *p)
                 return;
         }
         printf("[?] capos asks:\n");
-        lines_print(p->text);
+        ui_show_lines(p->text, columns);
         printf("yes or no? (no)\n");
 }
 
-void ui_show_ran(const struct cli *c, const struct capos_ui_ran *r)
+void ui_show_ran(const struct cli *c, const struct capos_ui_ran *r, unsigned columns)
 {
         if (c->json) {
                 (void)cli_print_json(c, json_pack("{s:s,s:i,s:o,s:b,s:o}", "event", "ran", "pane",
@@ -257,8 +300,7 @@ void ui_show_ran(const struct cli *c, const struct capos_ui_ran *r)
                 return;
         }
         cli_print_safe(r->command);
-        printf(r->r ? ": " : ": done");
+        printf(r->r ? ":\n" : ": done\n");
         if (r->r)
-                cli_print_safe(r->why);
-        (void)putchar('\n');
+                ui_show_lines(r->why, columns);
 }

@@ -15,10 +15,13 @@ void ui_show_pane(const struct cli *c, const capos_ui_surface *s, unsigned colum
 /* What has changed of it. */
 void ui_show_change(const struct cli *c, const capos_ui_surface *s,
                     const struct capos_ui_change *change, unsigned columns);
-void ui_show_closed(const struct cli *c, const capos_ui_surface *s, enum capos_ui_close_reason why);
+void ui_show_closed(const struct cli *c, const capos_ui_surface *s, enum capos_ui_close_reason why,
+                    unsigned columns);
+/* Lines of somebody's, moved in, and none longer than that. */
+void ui_show_lines(const char *text, unsigned columns);
 /* A question that a person is asked, in the frame: never a service's own words alone. */
-void ui_show_prompt(const struct cli *c, const struct capos_ui_prompt *p);
+void ui_show_prompt(const struct cli *c, const struct capos_ui_prompt *p, unsigned columns);
 /* How a command has ended; results are printed as `capos call` does. */
-void ui_show_ran(const struct cli *c, const struct capos_ui_ran *r);
+void ui_show_ran(const struct cli *c, const struct capos_ui_ran *r, unsigned columns);
 
 #endif

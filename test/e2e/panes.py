@@ -109,6 +109,16 @@ class Cases:
         expect(t.end(), 0, "its exit code")
         instance.until(lambda: self.open_ones() == 0, "the end of the composition")
 
+    def stays_within(self):
+        """No line of a service's begins where ours do, or is longer than the page."""
+        done = subprocess.run([self.capos, "ui", "guide", "-s", "may", "--once"], capture_output=True, text=True,
+                              timeout=WAIT_S, env={**self.env, "COLUMNS": "30"}, check=True, stdin=subprocess.DEVNULL)
+        lines = done.stdout.splitlines()
+        expect((lines[0], lines[1]), ("[1] guide: First steps (progre", "  ss)"), "the title")
+        for line in lines[1:]:
+            if len(line) > 30 or not line.startswith("  "):
+                raise Failed(f"a line {line!r} of {lines}")
+
     def guided(self):
         """The example of doc/ui.md, from its first step to its last."""
         class Rig:
@@ -119,7 +129,7 @@ class Cases:
         t = Terminal(Rig, "ui", "guide", "-s", "may")
         t.until("Easier to read")
         for typed, shown in (("next", "shows its methods"), ("1 next", "is a first one"), ("easy", ""),
-                             ("next", "all of it is gone"), ("next", "guide has ended")):
+                             ("next", "all of it is gone"), ("next", "guide has ended:")):
             t.until("ui> ")
             t.shown = b""
             t.type(typed + "\n")
@@ -162,6 +172,7 @@ def main():
                 ("as JSON", cases.as_json),
                 ("what is refused", cases.refused),
                 ("on and on", cases.on_and_on),
+                ("lines that are too long", cases.stays_within),
                 ("on a terminal", cases.on_a_terminal),
                 ("a service that is killed", cases.killed),
                 ("a guide", cases.guided),
