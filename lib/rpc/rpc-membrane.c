@@ -229,12 +229,15 @@ capnp_cap *capnp_i_wrap_final(struct wrap *w)
                 return wrap_settled(w);
 
         f = capnp_i_cap_final(w->inner);
-        if (f == w->inner || capnp_i_cap_pending(f))
+        if (f == w->inner)
                 return &w->cap;
 
-        /* A promise may cross because nobody knows yet what it will be: now it is known. */
+        /* A promise may cross because nobody knows yet what it will be: now it is known, or whose
+         * it is, if it has become something that is itself still to be decided. */
         if (f && membrane_refuses(w->membrane, !w->inward, f, &why))
                 w->to = capnp_cap_new_broken(w->cap.vat, why);
+        else if (capnp_i_cap_pending(f))
+                return &w->cap;
         else
                 w->to = capnp_i_membrane_cross(w->membrane, f, !w->inward);
         if (w->narrow)

@@ -216,3 +216,92 @@ TEST(nothing_is_a_result)
         rig_run(&g);
         rig_close(&g);
 }
+
+/* ---- a promise that has become somebody else's, which is a promise itself -------------------- */
+
+static capnp_membrane *foreign;
+static capnp_cap *kept;
+static unsigned foreign_calls;
+
+static int transfer_none_of_foreign(void *self, bool inward, capnp_cap *c, capnp_exception *why)
+{
+        (void)self;
+        if (!inward || capnp_cap_membrane_peek(c) != foreign)
+                return 0;
+
+        *why = (capnp_exception){CAPNP_FAILED, "not to be passed on"};
+        return -EPERM;
+}
+
+static int serve_keep(void *self, capnp_answer *a)
+{
+        (void)self;
+        kept = capnp_cap_ref(capnp_any_cap_peek(capnp_reader_any(capnp_answer_params(a), 0)));
+        return capnp_answer_return(a);
+}
+
+static int serve_foreign(void *self, capnp_answer *a)
+{
+        (void)self;
+        foreign_calls++;
+        return capnp_answer_return(a);
+}
+
+static void steps(capnp_vat *v)
+{
+        while (capnp_rpc_step(v))
+                ;
+}
+
+TEST(a_promise_that_has_become_what_may_not_pass_is_refused_before_that_is_decided)
+{
+        static const struct capnp_membrane_ops ops = {.transfer = transfer_none_of_foreign};
+        capnp_cap *keeper, *outside, *object, *first, *second, *wrapped;
+        capnp_promise *becomes, *decides;
+        capnp_membrane *m;
+        capnp_question *q;
+        capnp_vat *v;
+
+        CHECK_OK(capnp_vat_new_bare(&v));
+        CHECK_OK(capnp_membrane_new(v, &ops, NULL, &m));
+        CHECK_OK(capnp_membrane_new(v, NULL, NULL, &foreign));
+        CHECK_OK(capnp_cap_new_dispatch(v, serve_keep, NULL, NULL, &keeper));
+        CHECK_OK(capnp_cap_new_dispatch(v, serve_foreign, NULL, NULL, &object));
+        CHECK_OK(capnp_promise_new(v, &becomes, &first));
+        CHECK_OK(capnp_promise_new(v, &decides, &second));
+        wrapped = capnp_membrane_wrap(foreign, second);
+        outside = capnp_membrane_wrap(m, keeper);
+
+        q = capnp_question_new_any(v, outside, 1, 0);
+        capnp_abuilder_set_cap(
+                capnp_builder_any(capnp_abuilder_init_struct(capnp_question_params_any(q), 0, 1),
+                                  0),
+                first);
+        capnp_question_send(q, NULL, NULL);
+        steps(v);
+        CHECK(kept != NULL);
+        capnp_question_free(q);
+
+        capnp_promise_resolve(becomes, wrapped);
+        steps(v);
+        q = capnp_question_new_any(v, kept, 1, 0);
+        capnp_question_send(q, NULL, NULL);
+        steps(v);
+        CHECK(capnp_question_is_done(q));
+        CHECK_STR(capnp_question_exception(q).reason, "not to be passed on");
+        capnp_question_free(q);
+        capnp_promise_resolve(decides, object);
+        steps(v);
+        CHECK_EQ(foreign_calls, 0);
+
+        capnp_cap_unref(kept);
+        capnp_cap_unref(outside);
+        capnp_cap_unref(wrapped);
+        capnp_cap_unref(first);
+        capnp_cap_unref(second);
+        capnp_cap_unref(keeper);
+        capnp_cap_unref(object);
+        capnp_membrane_unref(m);
+        capnp_membrane_unref(foreign);
+        capnp_vat_free(v);
+}
