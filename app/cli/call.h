@@ -8,5 +8,10 @@
  * are told. params: JSON, taken. typed: somebody has written it as it is. An exit code. */
 int call_method(struct cli *c, const struct capos_cap_entry *e, const struct capnp_method_info *m,
                 char *params, bool typed) CAPNP_MUST_USE;
+/* Prints what a call has returned. An exit code. */
+int call_results_print(struct cli *c, const struct capnp_method_info *m,
+                       capnp_question *q) CAPNP_MUST_USE;
+/* Says what is wrong with the parameters of one that could not be made. An exit code. */
+int call_fault_fail(struct cli *c, int r, const struct capnp_fault *f) CAPNP_MUST_USE;
 
 #endif

@@ -17,7 +17,7 @@ enum { TEXT_BYTES = 16 * 1024 * 1024 };
 
 /* ---- call --------------------------------------------------------------------------------- */
 
-static int fault_fail(struct cli *c, int r, const struct capnp_fault *f)
+int call_fault_fail(struct cli *c, int r, const struct capnp_fault *f)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf line = {0};
 
@@ -28,7 +28,7 @@ static int fault_fail(struct cli *c, int r, const struct capnp_fault *f)
         return cli_fail(c, EXIT_USAGE, "parameters", "parameters: %s", line.p);
 }
 
-static int results_print(struct cli *c, const struct capnp_method_info *m, capnp_question *q)
+int call_results_print(struct cli *c, const struct capnp_method_info *m, capnp_question *q)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf out = {0};
         struct capnp_dynamic_opts o = {.pretty = !c->json};
@@ -79,11 +79,11 @@ static int call_run(struct cli *c, const struct capnp_dynamic_method *dm, capnp_
         if (!typed)
                 f.line = 0; /* a place in a text that nobody has written */
         if (r)
-                return fault_fail(c, r, &f);
+                return call_fault_fail(c, r, &f);
 
         if (cli_wait(c, q, 0))
                 return cli_fail_question(c, q, doing);
-        r = results_print(c, &dm->info, q);
+        r = call_results_print(c, &dm->info, q);
         if (r || !w)
                 return r;
 

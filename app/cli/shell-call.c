@@ -9,6 +9,8 @@
  *
  * Where a parameter is a reference, `field=$m.membership` passes it.
  */
+#include "call.h"
+#include "cap-schema.h"
 #include "cli-near.h"
 #include "params.h"
 #include "shell.h"
@@ -19,35 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- printing -------------------------------------------------------------------------------- */
-
-/* Text of somebody else's, line by line. */
-static void text_print(char *text)
-{
-        for (char *line = text; line;) {
-                char *end = strchr(line, '\n');
-
-                if (end)
-                        *end = 0;
-                cli_print_safe(line);
-                (void)putchar('\n');
-                line = end ? end + 1 : NULL;
-        }
-}
-
-static int results_print(struct shell *s, const struct capnp_method_info *m, capnp_question *q)
-{
-        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf out = {0};
-        const struct capnp_dynamic_opts o = {.pretty = !s->c->json};
-        int r;
-
-        capnp_buf_init(&out, SHELL_TEXT);
-        r = capnp_dynamic_results(capos_client_schema_peek(s->c->client), m, q, &o, &out);
-        if (r)
-                return cli_fail_code(s->c, r, "results");
-        text_print(out.p);
-        return EXIT_OK;
-}
+/* ---- failures ---------------------------------------------------------------------------------
+ */
 
 /* A failure of the session's own ends the shell: nothing that could be typed would succeed. After
  * another one a capability may have to be got anew: it was taken away and is there again, or its
@@ -137,7 +112,7 @@ static void ref_on_return(capnp_question *q, int r, void *arg)
                 s->result = question_fail(s, q, doing);
         } else if (shell_input_is_typed(s->input)) {
                 printf("$%s = ", ref->name);
-                (void)results_print(s, &ref->m, q);
+                (void)!call_results_print(s->c, &ref->m, q);
         }
         (void)fflush(stdout);
         shell_input_show(s->input);
@@ -166,7 +141,7 @@ static int ref_show(struct shell *s, const struct shell_ref *r)
         if (r->q && capnp_question_result(r->q))
                 return question_fail(s, r->q, r->name);
         if (r->q)
-                return results_print(s, &r->m, r->q);
+                return call_results_print(s->c, &r->m, r->q);
         d = capnp_schema_find(schema, r->interface);
         printf("$%s: a reference, ", r->name);
         cli_print_safe(d ? capnp_decl_name(d) : "of unknown interface");
@@ -180,8 +155,9 @@ static int method_find(struct shell *s, const struct shell_target *t, struct cap
 {
         const capnp_schema *schema = capos_client_schema_peek(s->c->client);
         struct cli_near near = {.word = t->method};
-        char names[600] = "", hint[128];
-        size_t used = 0;
+        struct cap_names names = {.len = 0};
+        const char *all;
+        char hint[128];
 
         if (t->interface && *t->method &&
             !capnp_schema_find_method(schema, t->interface, t->method, m))
@@ -189,16 +165,14 @@ static int method_find(struct shell *s, const struct shell_target *t, struct cap
         for (uint32_t i = 0; t->interface && !capnp_schema_method(schema, t->interface, i, m);
              i++) {
                 cli_near_try(&near, m->name);
-                if (used < sizeof(names))
-                        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
-                                                 i ? ", " : "", m->name);
+                cap_names_add(&names, m->name);
         }
+        all = *names.text ? names.text : "none that is known";
         if (!*t->method)
                 return cli_fail(s->c, EXIT_USAGE, "usage", "%s: call which method? It has: %s",
-                                t->name, *names ? names : "none that is known");
+                                t->name, all);
         return cli_fail(s->c, EXIT_USAGE, "unknown-method", "%s has no method %s%s; it has: %s",
-                        t->name, t->method, cli_near_text(&near, hint, sizeof(hint)),
-                        *names ? names : "none that is known");
+                        t->name, t->method, cli_near_text(&near, hint, sizeof(hint)), all);
 }
 
 /* The number of a reference that is a parameter, `$m.membership`. */
@@ -226,19 +200,6 @@ static capnp_cap *given_find(void *arg, uint32_t n)
         return n < s->ngiven ? s->given[n] : NULL;
 }
 
-static int params_fail(struct shell *s, int r, struct capnp_fault *f, bool typed)
-{
-        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf line = {0};
-
-        if (!typed)
-                f->line = 0; /* a place in a text that nobody has written */
-        capnp_buf_init(&line, 1024);
-        if ((r != CAPNP_E_SYNTAX && r != CAPNP_E_UNKNOWN) || !f->what[0] ||
-            capnp_fault_print(f, NULL, &line))
-                return cli_fail_code(s->c, r, "parameters");
-        return cli_fail(s->c, EXIT_USAGE, "parameters", "parameters: %s", line.p);
-}
-
 /* Makes the question of a call; words[0] is its target. who: for its listeners. An exit code. */
 static int call_make(struct shell *s, const struct shell_target *t, const char *who,
                      struct capnp_method_info *m, capnp_question **ret_q)
@@ -258,8 +219,10 @@ static int call_make(struct shell *s, const struct shell_target *t, const char *
                 if (!e)
                         e = capnp_dynamic_call(capos_client_schema_peek(s->c->client), &dm,
                                                capnp_text_of(text), &o, ret_q, &f);
+                if (!typed || listens)
+                        f.line = 0; /* a place in a text that nobody has written */
                 if (e)
-                        r = params_fail(s, e, &f, typed && !listens);
+                        r = call_fault_fail(s->c, e, &f);
         }
         free(text);
         while (s->ngiven > 0)
@@ -295,7 +258,7 @@ static int call_now(struct shell *s, const struct shell_target *t,
         (void)snprintf(doing, sizeof(doing), "%s.%s", t->name, m->name);
         r = question_wait(s, q, doing);
         if (!r)
-                r = results_print(s, m, q);
+                r = call_results_print(s->c, m, q);
         last = r ? NULL : shell_ref_new(s, "_", 1);
         if (!last) {
                 capnp_question_free(q);

@@ -9,6 +9,7 @@
  * title stands behind the service's name, which is the host's to write.
  */
 #include "ui-text.h"
+#include "dynamic-buf.h"
 
 #include <string.h>
 
@@ -99,39 +100,20 @@ unsigned ui_text_columns(uint32_t c)
         return IN(wide, c) ? 2 : 1;
 }
 
-/* Bytes of a character that begins with b; 0: none does. */
-static unsigned char_len(uint8_t b)
-{
-        if (b < 0x80)
-                return 1;
-        if (b < 0xc2)
-                return 0;
-        if (b < 0xe0)
-                return 2;
-        if (b < 0xf0)
-                return 3;
-        return b < 0xf5 ? 4 : 0;
-}
-
 uint32_t ui_text_next(capnp_text t, uint32_t *i)
 {
-        static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-        static const uint8_t first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
         const uint8_t *b = (const uint8_t *)t.p + *i;
-        unsigned n = char_len(b[0]);
+        unsigned n = dynamic_utf8(t.p + *i, t.len - *i);
         uint32_t c;
 
-        if (n == 0 || n > t.len - *i)
+        if (n == 0)
                 return UINT32_MAX;
 
-        c = b[0] & first[n];
-        for (unsigned k = 1; k < n; k++) {
-                if ((b[k] & 0xc0) != 0x80)
-                        return UINT32_MAX;
+        c = n == 1 ? b[0] : b[0] & (0x7fu >> n);
+        for (unsigned k = 1; k < n; k++)
                 c = c << 6 | (b[k] & 0x3f);
-        }
         *i += n;
-        return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? UINT32_MAX : c;
+        return c;
 }
 
 uint32_t ui_text_width(capnp_text t)
