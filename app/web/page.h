@@ -1,0 +1,17 @@
+/* The files of the page, as they are embedded in the program. */
+#ifndef CAPOS_WEB_PAGE_H
+#define CAPOS_WEB_PAGE_H
+
+#include <stddef.h>
+
+struct page_file {
+        const char *path; /* of the request: "/", "/app.0123abcd.js" */
+        const char *type; /* for Content-Type */
+        const unsigned char *bytes;
+        size_t len;
+};
+
+/* The files; the last one has no path. */
+extern const struct page_file page_files[];
+
+#endif

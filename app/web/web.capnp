@@ -1,0 +1,363 @@
+@0xb4c05d1f7e28a963;
+# Between a page and the bridge's process of its session: each text frame of their WebSocket is one WebUp or one
+# WebDown, as JSON by the dynamic layer's rules. An unknown field, a wrong type or a key given twice ends the
+# connection (1008). Nothing in it is authority: instances are places in the bridge's list, capabilities are names,
+# results are numbers that mean something in this process alone, and are gone with it.
+
+using Rs = import "/remote_session.capnp";
+using Us = import "/user_session.capnp";
+using Ui = import "/remote_ui.capnp";
+using Cm = import "/command.capnp";
+
+annotation base64 @0xd7d879450a253e4b (field) :Void;
+# The reference's annotation, of json.capnp, by its id: that file and cxx.capnp do not go together. Data without it is
+# a list of numbers.
+
+struct WebUp {
+  id @0 :UInt32;
+  # Answered by the WebDown with the same id: `done`, `failed`, or what is said at the act. 0: no answer is wanted.
+
+  union {
+    hello @1 :Data $base64;
+    # First of all: the browser key's signature (ECDSA P-256 with SHA-256; r and s, 64 bytes) over
+    #     "capos-web-1" 0x00 greet.nonce greet.cookie PORT
+    # where PORT is that of the page's origin in decimal digits (80 where it is not written). Until then nothing else
+    # is taken. Answered by `done`; then all that there is, is said: instances, state, session, panes.
+
+    instances @2 :Void;
+    # Answered by `instances`.
+
+    add @3 :Instance;
+    # A new instance: its name and address. Within what the bridge allows; nothing is connected to for it.
+
+    rename @4 :Instance;
+    # `place` and the new `name`.
+
+    remove @5 :UInt16;
+    connect @6 :UInt16;
+    # Connects to the instance at this place. Answered by `key`, when the instance is not known yet; by `methods`.
+
+    trust @7 :Bool;
+    # The person's answer to `key`: whether it is the one. Yes: it is written down, and `methods` follows.
+
+    disconnect @8 :Void;
+    # Without a session: back to the list.
+
+    login @9 :Login;
+    # Begins to log in. Answered by `step`, again and again, until `session`, or by `failed`.
+
+    answer @10 :Text;
+    # To a `step` that wants one: a password, what is asked.
+
+    passkey @11 :Text;
+    # To a `step` with a passkey's challenge: AuthenticationResponseJSON, as the browser gives it.
+
+    giveUp @12 :Void;
+    # The person does not go on with the login, or the renewal.
+
+    renew @13 :Login;
+    # A longer lease; with a profile, the session is raised to it. As login.
+
+    logout @14 :Void;
+    refresh @15 :Void;
+    # What SessionInfo says now, with the use of quotas, and the bundle: `session`, `caps`.
+
+    schema @16 :Text;
+    # The interface of a capability, by its name: `schema`.
+
+    call @17 :Call;
+    # Answered by `returned`, or `failed`.
+
+    cancel @18 :UInt32;
+    # The call that was begun with this id.
+
+    forget @19 :UInt32;
+    # A handle: the reference is let go.
+
+    probe @20 :Probe;
+    # Answered by `probed`.
+
+    offer @21 :Text;
+    # Lends the service of this name a host.
+
+    withdraw @22 :Text;
+    act @23 :Act;
+    # What a person does to a pane, other than running a command.
+
+    run @24 :Run;
+    # Runs a command of a pane's. Answered by `done` when it is under way (or a `prompt` stands), and later `ran`.
+
+    confirm @25 :Confirm;
+    # Answers a prompt.
+
+    reset @26 :Void;
+    # Every wish, theme, pin, move and closed mark is forgotten.
+
+    size @27 :Size;
+    # How much room the panes have in this tab.
+
+    seen @28 :Theme;
+    # What the person's system wants.
+
+    sessions @29 :Void;
+    # The account's sessions: `sessions`.
+
+    endSession @30 :Text;
+    # Ends one of them; empty: all others.
+
+    export @31 :Void;
+    # The transcript, redacted: `file`.
+
+    consent @32 :Consent;
+    enrol @33 :Enrol;
+    # Registers a passkey, by a code that an administrator has given. Answered by `enrolment`.
+
+    enrolled @34 :Text;
+    # To `enrolment`: RegistrationResponseJSON.
+  }
+
+  struct Instance { place @0 :UInt16; name @1 :Text; address @2 :Text; }
+  struct Login {
+    kind @0 :Rs.RemoteAuthKind;
+    account @1 :Text;
+    profile @2 :Text;
+    issuer @3 :Text;
+    secret @4 :Text;
+    # A password at once; it is wiped when it was sent.
+    key @5 :Text;
+    # For publicKey: the fingerprint of a key in the bridge's ssh-agent, as `methods` has it.
+    endOthers @6 :Bool;
+  }
+  struct Call {
+    target @0 :Text;
+    # A capability's name; empty: the handle.
+    handle @1 :UInt32;
+    method @2 :Text;
+    # `motd`, or `Chat.join` where a name is in two interfaces.
+    params @3 :Text;
+    # JSON, at most 64 KiB. `{"$cap": n}` is handle n; `{"$listen": true}` makes a listener of the page's: what is
+    # called on it comes as `event`.
+  }
+  enum Probe {
+    unknownName @0; wrongInterface @1; wrongProfile @2; methodDisabled @3; secondLogin @4; transfer @5; quota @6;
+    staleCall @7;
+  }
+  struct Act {
+    surface @0 :UInt32;
+    union {
+      close @1 :Void;
+      pin @2 :Bool;
+      move @3 :Ui.UiLayoutHint;
+      show @4 :Void;
+      # Brings it to the front of its tabs.
+      select @5 :List(Text);
+      edit @6 :List(Value);
+      # What stands in a form's fields while a person edits.
+    }
+  }
+  struct Value { path @0 :Text; text @1 :Text; typed @2 :Bool; }
+  struct Run {
+    surface @0 :UInt32;
+    command @1 :Text;
+    values @2 :List(Value);
+    selection @3 :List(Text);
+    trusted @4 :Bool;
+    # A real device did it (Event.isTrusted). The browser's word.
+  }
+  struct Confirm { prompt @0 :UInt64; yes @1 :Bool; }
+  struct Size { columns @0 :UInt16; rows @1 :UInt16; }
+  struct Theme { scheme @0 :Ui.UiThemeHint.Scheme; contrast @1 :Ui.UiThemeHint.Contrast;
+                 motion @2 :Ui.UiThemeHint.Motion; density @3 :Ui.UiThemeHint.Density; }
+  struct Consent { service @0 :Text; consent @1 :Ui.UiConsent; }
+  struct Enrol { account @0 :Text; code @1 :Text; label @2 :Text; }
+}
+
+struct WebDown {
+  id @0 :UInt32;
+  # Of the WebUp that it answers; 0: nobody asked.
+
+  union {
+    greet @1 :Greet;
+    # First of all.
+
+    done @2 :Void;
+    failed @3 :Failure;
+    instances @4 :List(Instance);
+    key @5 :Key;
+    # An instance that is not known here: is it the one?
+
+    methods @6 :Methods;
+    step @7 :Step;
+    rotate @8 :Text;
+    # A ticket for one POST /rotate: the cookie gets another id.
+
+    session @9 :Us.SessionInfo;
+    caps @10 :List(Cap);
+    schema @11 :Schema;
+    returned @12 :Returned;
+    event @13 :Event;
+    probed @14 :Probed;
+    ended @15 :Failure;
+    # The session has ended, or the line to the instance; what it holds can be called no more.
+
+    line @16 :Line;
+    # The line to the instance has dropped, and is being made again.
+
+    pane @17 :Pane;
+    # A pane was opened, or all of it is said anew.
+
+    change @18 :Change;
+    # Some of a pane's model has changed.
+
+    commands @19 :Commands;
+    gone @20 :Gone;
+    layout @21 :Layout;
+    theme @22 :PaneTheme;
+    prompt @23 :Prompt;
+    promptGone @24 :UInt64;
+    ran @25 :Ran;
+    # A command that was run has ended.
+
+    offers @26 :List(Offer);
+    record @27 :Record;
+    # A line of the transcript.
+
+    sessions @28 :List(Rs.AccountSession);
+    file @29 :File;
+    enrolment @30 :Text;
+    # PublicKeyCredentialCreationOptionsJSON.
+  }
+
+  struct Greet {
+    nonce @0 :Data $base64;
+    bridge @1 :Text;
+    version @2 :Text;
+    csrf @3 :Text;
+    # What POST /rotate wants to see in `X-Capos`.
+    cookie @4 :Data $base64;
+    # SHA-256 of the cookie, which no script can read.
+    idleMs @5 :UInt32;
+    # So long without an act of a person's, and the browser's session ends …
+    endsAtMs @6 :UInt64;
+    # … and then in any case.
+  }
+  struct Failure {
+    code @0 :Text;
+    # `denied.unknown-name`, `over-quota.calls`, `refused.text`, `bridge.…`; empty: a service's own.
+    text @1 :Text;
+    path @2 :Text;
+    # The field that is wrong.
+  }
+  struct Instance {
+    place @0 :UInt16;
+    name @1 :Text;
+    address @2 :Text;
+    fingerprint @3 :Text;
+    # As it is known; empty: not yet.
+    seenAtMs @4 :UInt64;
+    transport @5 :Text;
+    connected @6 :Bool;
+    fixed @7 :Bool;
+    # It was given on the command line.
+  }
+  struct Key { address @0 :Text; fingerprint @1 :Text; words @2 :Text; known @3 :Text; }
+  struct Methods {
+    instance @0 :UInt16; methods @1 :List(Rs.RemoteAuthMethod); keys @2 :List(SshKey); relyingParties @3 :Bool;
+  }
+  struct SshKey { fingerprint @0 :Text; comment @1 :Text; }
+  struct Step {
+    kind @0 :Rs.RemoteAuthKind;
+    prompt @1 :Text;
+    redaction @2 :Bool;
+    url @3 :Text;
+    userCode @4 :Text;
+    challenge @5 :Data $base64;
+    # Of a passkey.
+    relyingParty @6 :Text;
+    expiresAtMs @7 :UInt64;
+    wants @8 :Wants;
+    enum Wants { nothing @0; answer @1; passkey @2; redirect @3; elsewhere @4; }
+    # nothing: the instance is at work. redirect: `url` is to be opened in this browser, and comes back to /back.
+    # elsewhere: `userCode` is to be entered at `url`, with whatever browser.
+  }
+  struct Cap { entry @0 :Rs.RemoteCapEntry; interface @1 :Text; state @2 :Text; offered @3 :Bool; composes @4 :Bool; }
+  struct Schema {
+    name @0 :Text;
+    interfaces @1 :List(Interface);
+    types @2 :List(Type);
+    # What the parameters and results are made of: structs and enums, each once.
+    struct Interface { id @0 :UInt64; name @1 :Text; doc @2 :Text; methods @3 :List(Method); }
+    struct Method {
+      name @0 :Text; doc @1 :Text; params @2 :UInt64; results @3 :UInt64; effect @4 :Cm.CommandEffect;
+      ordinal @5 :UInt16; granted @6 :Bool;
+      line @7 :Text;
+      # As capnp would write it.
+    }
+    struct Type { id @0 :UInt64; name @1 :Text; doc @2 :Text; fields @3 :List(Field); enumerants @4 :List(Enumerant); }
+    struct Field {
+      name @0 :Text; doc @1 :Text; type @2 :Text; of @3 :UInt64; list @4 :UInt8; default @5 :Text; union @6 :Text;
+      # type: `text`, `data`, `bool`, `int`, `uint`, `float`, `int64`, `uint64`, `enum`, `struct`, `group`, `cap`,
+      # `any`, `void`; of: the enum's, struct's or interface's id; list: so many List( around it; default: JSON;
+      # union: fields with the same word exclude each other.
+    }
+    struct Enumerant { name @0 :Text; doc @1 :Text; }
+  }
+  struct Returned { json @0 :Text; handles @1 :List(Handle); tookUs @2 :UInt64; bytes @3 :UInt64; }
+  struct Handle { handle @0 :UInt32; path @1 :Text; interface @2 :Text; interfaceId @3 :UInt64; }
+  struct Event { listener @0 :UInt32; interface @1 :Text; method @2 :Text; json @3 :Text; atMs @4 :UInt64; }
+  struct Probed {
+    probe @0 :WebUp.Probe; sent @1 :Text; expected @2 :Text; came @3 :Text; state @4 :State;
+    enum State { passed @0; failed @1; skipped @2; }
+  }
+  struct Line { down @0 :Bool; why @1 :Text; tries @2 :UInt32; }
+  struct Pane {
+    surface @0 :UInt32; service @1 :Text; serviceTitle @2 :Text; title @3 :Text; summary @4 :Text;
+    kind @5 :Ui.UiSurfaceKind; safetyClass @6 :Ui.UiSafetyClass; revision @7 :UInt64; pinned @8 :Bool;
+    model @9 :Ui.UiModel;
+    commands @10 :List(Offered);
+  }
+  struct Offered { command @0 :Cm.Command; effect @1 :Cm.CommandEffect; asks @2 :Bool; }
+  # effect: as the host judges it.
+  struct Commands { surface @0 :UInt32; commands @1 :List(Offered); }
+  struct Change {
+    surface @0 :UInt32;
+    revision @1 :UInt64;
+    model @2 :Ui.UiModel;
+    # Only what is new: the head, where `head` says so, and in its list the elements that were replaced, then those
+    # that were appended.
+    head @3 :Bool;
+    removed @4 :List(UInt16);
+    # Places before the change …
+    dropped @5 :UInt32;
+    # … and so many at the front, of what is left.
+    replaced @6 :List(UInt16);
+    # Places after that.
+    appended @7 :UInt32;
+  }
+  struct Gone { surface @0 :UInt32; reason @1 :Text; }
+  struct Layout {
+    narrow @0 :Bool;
+    nodes @1 :List(Node);
+    # The root first; each followed by its children, and theirs.
+    struct Node {
+      kind @0 :Kind; surface @1 :UInt32; weight @2 :UInt8; children @3 :UInt8; front @4 :Int8; visible @5 :Bool;
+      enum Kind { rows @0; columns @1; tabs @2; pane @3; }
+    }
+  }
+  struct PaneTheme { surface @0 :UInt32; hint @1 :Ui.UiThemeHint; }
+  # surface 0: of the whole workspace.
+  struct Prompt {
+    prompt @0 :UInt64; kind @1 :Kind; service @2 :Text; serviceTitle @3 :Text; account @4 :Text; what @5 :Text;
+    capability @6 :Text; method @7 :Text; effect @8 :Cm.CommandEffect; arguments @9 :List(Argument); text @10 :Text;
+    deafMs @11 :UInt32;
+    enum Kind { command @0; layout @1; look @2; theme @3; offer @4; }
+    struct Argument { path @0 :Text; value @1 :Text; constant @2 :Bool; }
+  }
+  struct Ran { surface @0 :UInt32; command @1 :Text; failure @2 :Failure; json @3 :Text; }
+  struct Offer { service @0 :Text; title @1 :Text; consent @2 :Ui.UiConsent; running @3 :Bool; why @4 :Text; }
+  struct Record {
+    atMs @0 :UInt64; what @1 :Text; name @2 :Text; outcome @3 :Text; detail @4 :Text; tone @5 :Ui.UiTone;
+  }
+  # Codes, names, sizes: never a secret, parameters, or what a personal pane shows.
+  struct File { name @0 :Text; type @1 :Text; text @2 :Text; }
+}
