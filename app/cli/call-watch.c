@@ -24,16 +24,16 @@ enum { EVENT_BYTES = 16 * 1024 * 1024, TYPE_INTERFACE_BASE = 17, NO_METHOD = UIN
 static void event_print(const struct watch_listener *l, const struct capnp_method_info *m,
                         const struct capnp_buf *params)
 {
+        char first[600];
+
         if (l->w->c->json) {
                 printf("{\"listener\":\"%s\",\"method\":\"%s\",\"params\":", l->param, m->name);
                 cli_print_json_text(params->p, params->len);
                 printf("}\n");
         } else {
-                if (l->w->n > 1)
-                        printf("%s.", l->param);
-                printf("%s ", m->name);
-                cli_print_safe(params->p);
-                printf("\n");
+                (void)snprintf(first, sizeof(first), "%s%s%s ", l->w->n > 1 ? l->param : "",
+                               l->w->n > 1 ? "." : "", m->name);
+                cli_print_line(stdout, first, params->p, params->len, cli_columns(stdout));
         }
         /* Who does not read any more has seen enough. */
         if (cli_finish(l->w->c, EXIT_OK)) {

@@ -1,9 +1,6 @@
 /*
  * Everything that is printed. Results go to standard output; with --json they are one object a
  * line, errors included. Without it, errors go to standard error.
- *
- * Texts that come from an instance or from other people are not trusted with the terminal: control
- * characters, and the Unicode ones that reorder or hide text, are shown instead of sent.
  */
 #include "cli.h"
 
@@ -14,115 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <wchar.h>
-
-/* ---- text of others ----------------------------------------------------------------------- */
-
-/* The character at s: its bytes, 0 when it is none. */
-static unsigned utf8_read(const unsigned char *s, uint32_t *ret_c)
-{
-        static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-        unsigned n = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : 4;
-        uint32_t c = n == 1 ? s[0] : s[0] & (0xffu >> (n + 1));
-
-        if (n == 4 && s[0] >> 3 != 30)
-                return 0;
-        for (unsigned i = 1; i < n; i++) {
-                if (s[i] >> 6 != 2)
-                        return 0;
-                c = c << 6 | (s[i] & 0x3f);
-        }
-        if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-                return 0;
-        *ret_c = c;
-        return n;
-}
-
-/* Whether a character only shows itself. */
-static bool char_is_harmless(uint32_t c)
-{
-        if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-                return false;
-        if (c >= 0x200b && c <= 0x200f)
-                return false;
-        if (c >= 0x2028 && c <= 0x202e)
-                return false;
-        return !(c >= 0x2066 && c <= 0x2069) && c != 0xfeff;
-}
-
-void cli_escape(const char *s, char *to, size_t room)
-{
-        const unsigned char *p = (const unsigned char *)s;
-        size_t len = 0;
-        unsigned n;
-        uint32_t c;
-
-        while (*p && len + 5 < room) {
-                n = utf8_read(p, &c);
-                if (n && char_is_harmless(c)) {
-                        memcpy(to + len, p, n);
-                        len += n;
-                        p += n;
-                        continue;
-                }
-                /* A character that is not harmless is spelled byte by byte. */
-                (void)snprintf(to + len, room - len, "\\x%02x", *p++);
-                len += 4;
-        }
-        to[len] = 0;
-}
-
-void cli_print_safe(const char *s)
-{
-        char piece[1024];
-        size_t len;
-
-        while (*s) {
-                len = strlen(s);
-                if (len > 200) {
-                        len = 200;
-                        while (len > 190 && ((unsigned char)s[len] & 0xc0) == 0x80)
-                                len--;
-                }
-                char part[201];
-
-                memcpy(part, s, len);
-                part[len] = 0;
-                cli_escape(part, piece, sizeof(piece));
-                (void)fputs(piece, stdout);
-                s += len;
-        }
-}
-
-void cli_print_lines(const char *s)
-{
-        char line[512];
-        size_t len;
-
-        while (*s) {
-                len = strcspn(s, "\n");
-                (void)snprintf(line, sizeof(line), "%.*s", (int)len, s);
-                cli_print_safe(line);
-                printf("\n");
-                s += len + (s[len] == '\n');
-        }
-}
-
-void cli_print_padded(const char *s, unsigned columns)
-{
-        char safe[512];
-        const unsigned char *p = (const unsigned char *)safe;
-        unsigned wide = 0, n;
-        uint32_t c;
-        int w;
-
-        cli_escape(s, safe, sizeof(safe));
-        for (; *p && (n = utf8_read(p, &c)); p += n) {
-                w = wcwidth((wchar_t)c);
-                wide += w < 0 ? 1 : (unsigned)w;
-        }
-        printf("%s%*s", safe, wide < columns ? (int)(columns - wide) : 0, "");
-}
 
 /* ---- JSON --------------------------------------------------------------------------------- */
 
@@ -136,28 +24,6 @@ json_t *cli_json_text(const char *s)
 
         cli_escape(s, safe, sizeof(safe));
         return json_string(safe);
-}
-
-/* In JSON they can only be in a string; those below a space are escaped in any. */
-void cli_print_json_text(const char *s, size_t len)
-{
-        const unsigned char *p = (const unsigned char *)s, *end = p + len;
-        uint32_t c;
-
-        while (p < end) {
-                unsigned n = utf8_read(p, &c);
-
-                if (n < 2 || char_is_harmless(c)) {
-                        n = n ? n : 1;
-                        if (*p == 0x7f)
-                                (void)fputs("\\u007f", stdout);
-                        else
-                                (void)fwrite(p, 1, n, stdout);
-                } else {
-                        printf("\\u%04x", c);
-                }
-                p += n;
-        }
 }
 
 int cli_print_json(const struct cli *c, json_t *o)

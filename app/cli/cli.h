@@ -5,6 +5,7 @@
 #include <capos/capos-client.h>
 
 #include <jansson.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* The exit codes; documented in capos(1). */
@@ -115,10 +116,17 @@ int cli_fail_question(const struct cli *c, const capnp_question *q, const char *
 int cli_fail_late(const struct cli *c, const char *doing);
 /* Prints an object in one line, and drops it. NULL: out of memory. */
 int cli_print_json(const struct cli *c, json_t *o);
-/* Prints JSON that somebody has written: what would steer a terminal is escaped as JSON does. */
-void cli_print_json_text(const char *s, size_t len);
 /* A text as JSON; bytes that are not UTF-8 are replaced. */
 json_t *cli_json_text(const char *s);
+/* Says when standard output could not be written. r, or EXIT_FAILED in place of EXIT_OK. */
+int cli_finish(const struct cli *c, int r);
+/* A time for a person, local; and how long until then, in two units: "in 7 h 59 min". */
+void cli_format_time(uint64_t at_ms, char *to, size_t room);
+void cli_format_until(uint64_t at_ms, char *to, size_t room);
+uint64_t cli_now_ms(void);
+
+/* ---- cli-text.c */
+
 /* Prints text of somebody else's: what would steer a terminal is shown as \xNN. */
 void cli_print_safe(const char *s);
 /* The same into a buffer, cut to fit. */
@@ -127,12 +135,13 @@ void cli_escape(const char *s, char *to, size_t room);
 void cli_print_lines(const char *s);
 /* The same, with spaces up to a width in columns of a terminal. */
 void cli_print_padded(const char *s, unsigned columns);
-/* Says when standard output could not be written. r, or EXIT_FAILED in place of EXIT_OK. */
-int cli_finish(const struct cli *c, int r);
-/* A time for a person, local; and how long until then, in two units: "in 7 h 59 min". */
-void cli_format_time(uint64_t at_ms, char *to, size_t room);
-void cli_format_until(uint64_t at_ms, char *to, size_t room);
-uint64_t cli_now_ms(void);
+/* Columns of the terminal that a stream is; 0: it is none. */
+unsigned cli_columns(FILE *to);
+/* Prints a line of somebody else's behind a beginning of ours, harmless, and broken and moved in
+ * before it has so many columns, so that nothing of it stands where our lines begin; 0: in one. */
+void cli_print_line(FILE *to, const char *first, const char *text, size_t len, unsigned columns);
+/* Prints JSON that somebody has written: what would steer a terminal is escaped as JSON does. */
+void cli_print_json_text(const char *s, size_t len);
 
 /* ---- cli-secret.c */
 

@@ -73,25 +73,27 @@ static json_t *event_json(chat_event_reader e)
 
 static void event_print_line(chat_event_reader e)
 {
-        char at[64];
+        const char *label = chat_event_label(e).p, *text = chat_event_said(e).p;
+        unsigned columns = cli_columns(stdout);
+        char day[64], first[400];
+        const char *at;
 
-        cli_format_time(chat_event_at_ms(e), at, sizeof(at));
-        printf("%s ", strlen(at) > 11 ? at + 11 : at);
+        cli_format_time(chat_event_at_ms(e), day, sizeof(day));
+        at = strlen(day) > 11 ? day + 11 : day;
         switch (chat_event_which(e)) {
         case CHAT_EVENT_SAID:
-                printf("<");
-                cli_print_safe(chat_event_label(e).p);
-                printf("> ");
-                cli_print_safe(chat_event_said(e).p);
-                break;
+                (void)snprintf(first, sizeof(first), "%s <%.200s> ", at, label);
+                cli_print_line(stdout, first, text, strlen(text), columns);
+                return;
         case CHAT_EVENT_JOINED:
         case CHAT_EVENT_LEFT:
-                printf("* ");
-                cli_print_safe(chat_event_label(e).p);
-                printf(chat_event_which(e) == CHAT_EVENT_JOINED ? " has joined" : " has left");
-                break;
+                (void)snprintf(first, sizeof(first), "%s * %.200s %s", at, label,
+                               chat_event_which(e) == CHAT_EVENT_JOINED ? "has joined"
+                                                                        : "has left");
+                cli_print_line(stdout, first, "", 0, columns);
+                return;
         }
-        printf("\n");
+        printf("%s\n", at);
 }
 
 static void event_print(const struct chat *h, chat_event_reader e)

@@ -78,6 +78,23 @@ int runtime_folder(const struct cli *c, bool create, char *to, size_t room)
         return folder_check(c, to);
 }
 
+int runtime_make_folders(const char *path)
+{
+        char some[PATH_MAX];
+        int n = snprintf(some, sizeof(some), "%s", path);
+
+        if (n <= 0 || (size_t)n >= sizeof(some))
+                return -ENAMETOOLONG;
+        for (char *p = some + 1;; *p++ = '/') {
+                p += strcspn(p, "/");
+                if (!*p)
+                        break;
+                *p = 0;
+                (void)mkdir(some, 0700); /* what is wrong with it, the last one says */
+        }
+        return mkdir(some, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 int runtime_socket(const struct cli *c, const char *alias, bool create, char *to, size_t room)
 {
         char folder[RUNTIME_PATH];

@@ -12,6 +12,9 @@ enum {
 
 /* The folder, checked; made when create. An exit code. */
 int runtime_folder(const struct cli *c, bool create, char *to, size_t room) CAPNP_MUST_USE;
+/* Makes a folder that is to last, and those above it that are not there, for their user alone.
+ * 0; -errno. */
+int runtime_make_folders(const char *path) CAPNP_MUST_USE;
 /* The socket of an alias. An exit code. */
 int runtime_socket(const struct cli *c, const char *alias, bool create, char *to,
                    size_t room) CAPNP_MUST_USE;

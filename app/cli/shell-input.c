@@ -6,9 +6,12 @@
  * come as input, too. Ctrl-C gives the line up, or what is waited for, and never the shell; one
  * that ends us ends the loop, and the terminal is given back on the way out.
  *
- * What is typed is kept in a file for its user alone, but not a line that begins with a space.
+ * What is typed is kept in a file for its user alone, but not a line that begins with a space, and
+ * only until the end where lines are not the shell's own (`capos ui`).
  */
 #include "shell.h"
+
+#include "runtime.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -282,11 +285,11 @@ static void history_open(struct shell_input *in)
                 return;
         (void)history(in->history, &e, H_SETSIZE, HISTORY_LINES);
         (void)history(in->history, &e, H_SETUNIQUE, 1);
-        if (!at_xdg && !home)
+        if (in->s->plain || (!at_xdg && (!home || *home != '/')))
                 return;
         n = snprintf(folder, sizeof(folder), "%s%s/capos", at_xdg ? xdg : home,
                      at_xdg ? "" : "/.local/state");
-        if (n < 0 || (size_t)n >= sizeof(folder) || (mkdir(folder, 0700) < 0 && errno != EEXIST))
+        if (n < 0 || (size_t)n >= sizeof(folder) || runtime_make_folders(folder))
                 return;
         (void)snprintf(in->history_file, sizeof(in->history_file), "%s/shell-history", folder);
         (void)history(in->history, &e, H_LOAD, in->history_file);

@@ -23,14 +23,14 @@ static int ear_on_call(void *self, const struct capnp_method_info *m, capnp_answ
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b = {.max = SHELL_TEXT};
         const struct ear *e = self;
         const capnp_schema *schema = capos_client_schema_peek(e->s->c->client);
+        char first[SHELL_NAME + 400];
         int r = capnp_dynamic_params(schema, m, a, NULL, &b);
 
         if (r)
                 return capnp_answer_fail(a, CAPNP_FAILED, "parameters: %s", capnp_strerror(r));
         shell_input_hide(e->s->input);
-        printf("%s %s ", e->who, m->name);
-        cli_print_safe(b.p);
-        (void)putchar('\n');
+        (void)snprintf(first, sizeof(first), "%s %s ", e->who, m->name);
+        cli_print_line(stdout, first, b.p, b.len, cli_columns(stdout));
         shell_input_show(e->s->input);
         if (capnp_dynamic_answer(schema, m, a, (capnp_text){NULL, 0}, NULL, NULL))
                 return capnp_answer_fail(a, CAPNP_FAILED, "no results");

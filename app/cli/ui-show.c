@@ -39,48 +39,12 @@ unsigned ui_show_number(const capos_ui_surface *s)
         return (unsigned)p.number;
 }
 
-/* A character takes two columns at most, wherever it is drawn, and so it is counted here. */
-static unsigned char_columns(const char *p, size_t *ret_len)
-{
-        *ret_len = 1;
-        while ((p[*ret_len] & 0xc0) == 0x80)
-                (*ret_len)++;
-        return *ret_len == 1 ? 1 : 2;
-}
-
-/* A line of a service's behind a beginning of ours, broken before the terminal would, and moved in
- * from then on: nothing of it may stand where lines of ours begin. */
-static void line_print(const char *first, const char *line, size_t len, unsigned columns)
-{
-        size_t room = 4 * len + 8, n;
-        char *raw = strndup(line, len), *safe = malloc(room);
-        size_t at = strlen(first);
-
-        if (raw && safe) {
-                cli_escape(raw, safe, room);
-                printf("%s", first);
-                for (const char *p = safe; *p; p += n) {
-                        unsigned wide = char_columns(p, &n);
-
-                        if (at + wide > columns) {
-                                printf("\n" MARGIN);
-                                at = strlen(MARGIN);
-                        }
-                        (void)fwrite(p, 1, n, stdout);
-                        at += wide;
-                }
-                (void)putchar('\n');
-        }
-        free(raw);
-        free(safe);
-}
-
 void ui_show_lines(const char *text, unsigned columns)
 {
         while (*text) {
                 size_t len = strcspn(text, "\n");
 
-                line_print(MARGIN, text, len, columns);
+                cli_print_line(stdout, MARGIN, text, len, columns);
                 text += len + (text[len] == '\n');
         }
 }
@@ -94,7 +58,7 @@ static void title_print(const capos_ui_surface *s, unsigned columns)
         (void)snprintf(number, sizeof(number), "[%u] ", ui_show_number(s));
         (void)snprintf(rest, sizeof(rest), "%s: %s (%s%s)", p.service_title,
                        p.title.p ? p.title.p : "", WORD(kinds, p.kind), p.pinned ? ", pinned" : "");
-        line_print(number, rest, strlen(rest), columns);
+        cli_print_line(stdout, number, rest, strlen(rest), columns);
 }
 
 static void model_print(const capos_ui_surface *s, unsigned columns, uint32_t rows)
@@ -141,7 +105,7 @@ static void commands_print(const capos_ui_surface *s, uint32_t n, unsigned colum
                         return;
                 command_write(to, s, i);
                 if (!fclose(to))
-                        line_print(MARGIN "> ", line, len, columns);
+                        cli_print_line(stdout, MARGIN "> ", line, len, columns);
                 free(line);
         }
 }

@@ -12,6 +12,7 @@
 #include "witness.h"
 
 #include "client-known.h"
+#include "runtime.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,25 +51,20 @@ int witness_place(const char *instance, char *to, size_t room)
 
 /* ---- keeping ------------------------------------------------------------------------------ */
 
-/* The folder of a file, and the one above. */
+/* The folder of a file. */
 static int folder_make(const char *path)
 {
         char folder[CLIENT_KNOWN_PATH];
         char *slash;
+        int r;
 
         (void)snprintf(folder, sizeof(folder), "%s", path);
         slash = strrchr(folder, '/');
         if (!slash)
                 return -ENOENT;
         *slash = 0;
-        if (mkdir(folder, 0700) < 0 && errno == ENOENT) {
-                slash = strrchr(folder, '/');
-                *slash = 0;
-                (void)mkdir(folder, 0700);
-                *slash = '/';
-                (void)mkdir(folder, 0700);
-        }
-        return access(folder, W_OK) < 0 ? -errno : 0;
+        r = runtime_make_folders(folder);
+        return r ? r : access(folder, W_OK) < 0 ? -errno : 0;
 }
 
 /* Every other line, in its place. Whoever comes in between is behind the lock. */

@@ -518,6 +518,27 @@ CAPNP_PUBLIC capnp_reader capos_ui_command_at(const capos_ui_surface *s, uint32_
  */
 CAPNP_PUBLIC enum capos_ui_effect capos_ui_command_effect(const capos_ui_surface *s, uint32_t i);
 
+/** A character of a text, as a terminal takes it. */
+struct capos_ui_char {
+        uint32_t code;   /**< UINT32_MAX: the byte is not UTF-8 */
+        uint8_t bytes;   /**< that it has in the text */
+        uint8_t columns; /**< that it takes: 0, 1 or 2 */
+        bool plain;      /**< it only shows itself, and may be sent to a terminal: it neither steers
+                              nor turns text over, it can be seen, and it is not the fifth mark on a
+                              character, or one on none */
+};
+
+/**
+ * Takes the next character of a text of somebody else's: by the rules for what may stand in a pane
+ * where there is one line and no character that cannot be seen.
+ *
+ * @param t      the text; what is left of it
+ * @param left   how many marks the character before may still bear; 0 at the beginning
+ * @param ret_c  the character
+ * @return       false: the text is over
+ */
+CAPNP_PUBLIC bool capos_ui_char_next(capnp_text *t, unsigned *left, struct capos_ui_char *ret_c);
+
 /* ---- what a person does ------------------------------------------------------------------- */
 
 /** What stands in a field. */

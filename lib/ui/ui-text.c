@@ -11,6 +11,8 @@
 #include "ui-text.h"
 #include "dynamic-buf.h"
 
+#include <capos/ui.h>
+
 #include <string.h>
 
 struct ui_range {
@@ -86,6 +88,11 @@ static bool in_table(const struct ui_range *t, size_t n, uint32_t c)
 
 #define IN(table_, c_) in_table(table_, sizeof(table_) / sizeof((table_)[0]), c_)
 
+static bool is_refused(uint32_t c)
+{
+        return IN(refused, c) || (c & 0xfffe) == 0xfffe;
+}
+
 bool ui_text_is_mark(uint32_t c)
 {
         return c >= 0x300 && IN(marks, c);
@@ -130,6 +137,31 @@ uint32_t ui_text_most(enum ui_text_place place)
         return places[place].most;
 }
 
+/* Where a text came from that was not refused, it is not repaired either: what is not plain is for
+ * who draws it to spell. */
+bool capos_ui_char_next(capnp_text *t, unsigned *left, struct capos_ui_char *ret_c)
+{
+        uint32_t bytes = 0, c;
+        bool is_mark;
+
+        if (!t->len)
+                return false;
+
+        c = ui_text_next(*t, &bytes);
+        is_mark = c != UINT32_MAX && ui_text_is_mark(c);
+        *ret_c = (struct capos_ui_char){.code = c, .bytes = bytes ? (uint8_t)bytes : 1};
+        ret_c->plain = c >= ' ' && c <= 0x10ffff && !is_refused(c) && !IN(invisible, c) &&
+                       (!is_mark || *left);
+        ret_c->columns = ret_c->plain ? (uint8_t)ui_text_columns(c) : 0;
+        if (!is_mark)
+                *left = ret_c->plain ? MARKS_MOST : 0;
+        else if (*left)
+                (*left)--;
+        t->p += ret_c->bytes;
+        t->len -= ret_c->bytes;
+        return true;
+}
+
 /* A text by the rules that all share. */
 static const char *characters_wrong(unsigned rules, capnp_text t)
 {
@@ -147,7 +179,7 @@ static const char *characters_wrong(unsigned rules, capnp_text t)
                         stacked = MARKS_MOST;
                         continue;
                 }
-                if (IN(refused, c) || (c & 0xfffe) == 0xfffe)
+                if (is_refused(c))
                         return "a character that is not text";
                 if (IN(invisible, c) && !(rules & INVISIBLE))
                         return "a character that cannot be seen";
