@@ -48,11 +48,8 @@ def refused(act, code, words):
 
 def connect_from(target, source):
     """From another address of this machine: a source of its own."""
-    peer = target.connect()
-    address = peer.sock.getpeername()
-    peer.sock.close()
-    peer.sock = socket.create_connection(address, s.WAIT_S, (source, 0))
-    return peer
+    host, port = target.address.rsplit(":", 1)
+    return s.Peer(socket.create_connection((host, int(port)), s.WAIT_S, (source, 0)))
 
 
 class Cases:
@@ -88,9 +85,23 @@ class Cases:
     def used(self, ledger):
         return self.ledgers()[ledger]
 
+    def workers(self):
+        admin = self.target.admin()
+        try:
+            return admin.status()["workers"]
+        finally:
+            admin.close()
+
+    def settled(self, connections):
+        """Until the instance knows of so many and no others: one that was closed has its place until
+        its worker has ended, and somebody would give way to the next one."""
+        instance.until(lambda: self.workers() == connections,
+                       lambda: f"{connections} connections, not {self.workers()},")
+
     def nothing_in_use(self):
         instance.until(lambda: not any(self.ledgers().values()),
                        lambda: f"ledgers at zero: {self.ledgers()}")
+        self.settled(0)
 
     def end(self, sessions, how):
         """Some of each way there is."""
@@ -142,10 +153,10 @@ class Cases:
         got = self.fill("few")
         expect(len(got), 2, "sessions of the profile")
         refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
-        got.pop()[1].call(3)
+        self.end([got.pop()], "logout")
         got.append(self.again(lambda: self.login("few"), "a place after a logout"))
         refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
-        got.pop()[0].close()
+        self.end([got.pop()], "close")
         got.append(self.again(lambda: self.login("few"), "a place after a disconnect"))
         self.end(got, "both")
         self.nothing_in_use()
@@ -199,6 +210,7 @@ class Cases:
                 peers.append(peer)
             if found[i] % 4 == 0:  # the last connection has none: its place is wanted
                 peers.pop().close()
+            self.settled(len(peers))
         expect(found, FLOWS, "attempts of each source")
         expect(self.used("flows"), sum(FLOWS), "attempts by the session manager's count")
         for peer in peers:
@@ -229,9 +241,9 @@ class Cases:
             session.call(0)
         refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
         for _ in range(2):
-            got.pop()[1].call(3)
+            self.end([got.pop()], "logout")
         refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
-        got.pop()[1].call(3)
+        self.end([got.pop()], "logout")
         got.append(self.again(lambda: self.login("few"), "the only place"))
         self.limit_of_profile(2)
         self.end(got, "both")
@@ -303,7 +315,7 @@ class Memory(Cases):
         expect(len(got), MEMORY // EACH, "sessions that there is memory for")
         refused(lambda: self.login("ada"), "over-quota.memory", "total: ")
         expect(self.used("memory"), MEMORY, "bytes")
-        got.pop()[1].call(3)
+        self.end([got.pop()], "logout")
         got.append(self.again(lambda: self.login("ada"), "room after a logout"))
         self.end(got, "both")
         self.nothing_in_use()
