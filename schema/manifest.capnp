@@ -28,7 +28,7 @@ struct Quota {
   # How much of calls and results under way, in each direction.
 
   message @3 :Text = "8MiB";
-  # How long one message may be.
+  # How long one message may be: 4KiB or more.
 
   callsPerSecond @4 :UInt32 = 0;
   # Calls that are taken in a second: as many at once, and from then on one as soon as the rate allows. What comes faster

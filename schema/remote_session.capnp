@@ -364,8 +364,12 @@ interface RemoteCapSet {
   # capability. Errors: denied.unknown-name, denied.wrong-interface, denied.revoked-lease,
   # denied.stale-session. Since 0.1.
 
-  schema @2 (interfaceId :UInt64) -> (schema :Data) $Cm.effect(reads);
+  schema @2 (interfaceId :UInt64, at :UInt32, most :UInt32) -> (schema :Data, length :UInt32) $Cm.effect(reads);
   # The schema of an interface that is in the bundle, and of all it mentions: a serialized message
-  # whose root is schema.capnp's CodeGeneratorRequest with its nodes.
-  # Errors: denied.unknown-name, denied.stale-session. Since 0.1.
+  # whose root is schema.capnp's CodeGeneratorRequest with its nodes. length: its bytes.
+  # most: 0, all of it at once, which fails with over-quota.bytes where it is longer than the session's messages may be.
+  # Else a part, the bytes from `at` on, at most so many, and fewer where no more would get through: whoever wants all
+  # asks again at what he has, until he has `length`. An instance that leaves length 0 has sent all.
+  # Errors: denied.unknown-name, denied.stale-session. Since 0.1; at, most and length are an addition to the original
+  # contract.
 }

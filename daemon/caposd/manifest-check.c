@@ -23,7 +23,8 @@
 
 enum {
         NAME_BYTES = 64,
-        LEAST_RATE = 10, /* calls in a second: nobody waits for longer than a tenth of one */
+        LEAST_MESSAGE = 4096, /* bytes: shorter ones are no login */
+        LEAST_RATE = 10,      /* calls in a second: nobody waits for longer than a tenth of one */
         LIST_MAX = 256,
         IDLE_MAX = 64,
         PATH_BYTES = 160,
@@ -92,15 +93,17 @@ static bool check_duration(struct check *c, const char *member, const char *fiel
         return false;
 }
 
-static void check_size(struct check *c, const char *member, const char *field, capnp_text t)
+/* The bytes; 0 after a complaint. */
+static uint64_t check_size(struct check *c, const char *member, const char *field, capnp_text t)
 {
-        uint64_t bytes;
+        uint64_t bytes = 0;
 
         if (!daemon_size_read(t, &bytes))
                 check_fault_in(c, member, field,
                                "no size: a number with GiB, MiB, KiB or B, as \"64KiB\"");
         else if (!bytes)
                 check_fault_in(c, member, field, "must not be 0");
+        return bytes;
 }
 
 /* ---- services ------------------------------------------------------------------------------- */
@@ -197,12 +200,15 @@ static void check_grant(struct check *c, const char *profile, grant_list bundle,
 
 static void check_quota(struct check *c, const char *member, quota_reader q)
 {
+        uint64_t message = check_size(c, member, "quota.message", quota_message(q));
+
         if (!quota_references(q))
                 check_fault_in(c, member, "quota.references", "must not be 0");
         if (!quota_calls(q))
                 check_fault_in(c, member, "quota.calls", "must not be 0");
-        check_size(c, member, "quota.queued", quota_queued(q));
-        check_size(c, member, "quota.message", quota_message(q));
+        (void)check_size(c, member, "quota.queued", quota_queued(q));
+        if (message && message < LEAST_MESSAGE)
+                check_fault_in(c, member, "quota.message", "must be 4KiB or more");
         if (quota_calls_per_second(q) && quota_calls_per_second(q) < LEAST_RATE)
                 check_fault_in(c, member, "quota.callsPerSecond", "must be 0, or 10 and more");
         if (!quota_sessions_per_account(q))
@@ -351,7 +357,7 @@ static void check_limits(struct check *c, limits_reader l)
         if (limits_unauthenticated(l) > limits_connections(l))
                 check_fault(c, "limits.unauthenticated", "must not be more than connections");
         if (limits_memory(l).len)
-                check_size(c, "limits", "memory", limits_memory(l));
+                (void)check_size(c, "limits", "memory", limits_memory(l));
         check_duration(c, "limits", "admission", limits_admission(l), &ms);
         if (!limits_idle_workers(l) || limits_idle_workers(l) > IDLE_MAX)
                 check_fault(c, "limits.idleWorkers", "must be 1 to 64");

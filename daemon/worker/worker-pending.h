@@ -24,7 +24,8 @@ struct pending {
         bool again;           /* asked for the second time */
         pending_bound *bound; /* of a flow that may be done */
         grant_give *give;
-        void *parts; /* of a schema, freed with this */
+        void *parts;   /* of a schema, freed with this */
+        uint32_t most; /* bytes of a part of one */
         uint64_t interface;
         char name[NAME_BYTES + 1];
 };

@@ -1,6 +1,7 @@
 /*
  * What an interface is, as its service says. The session manager's messages are short, and a schema
- * with all its comments is longer than one; so it is asked for in parts, one after the other.
+ * with all its comments is longer than one; so it is asked for in parts, one after the other. A
+ * client whose own messages are shorter than that does likewise, and gets parts that fit them.
  */
 #include "worker-schema.h"
 
@@ -8,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCHEMA_BYTES = 4 * 1024 * 1024 }; /* the session manager takes no longer ones */
+enum {
+        SCHEMA_BYTES = 4 * 1024 * 1024, /* the session manager takes no longer ones */
+        PART_ENVELOPE = 256,            /* of a message that a part is in */
+};
 
 /* What has come so far: pending.parts. */
 struct parts {
@@ -90,4 +94,34 @@ int schema_ask(struct worker *w, capnp_answer *a, const char *name, uint64_t int
         parts->give = give;
         part_ask(w, a, name, interface, parts);
         return 0;
+}
+
+static void piece_done(struct pending *p)
+{
+        uint64_t message = worker_limits(p->w).message_bytes;
+        uint64_t most = message > PART_ENVELOPE ? message - PART_ENVELOPE : 1;
+        capnp_data part = admission_schema_schema(p->q);
+
+        if (most > p->most)
+                most = p->most;
+        if (part.len > most)
+                part.len = (uint32_t)most;
+        remote_cap_set_schema_results_set_schema(p->a, part);
+        remote_cap_set_schema_results_set_length(p->a, admission_schema_length(p->q));
+        (void)capnp_answer_return(p->a);
+}
+
+int schema_ask_part(struct worker *w, capnp_answer *a, uint64_t interface, uint32_t most)
+{
+        uint32_t at = remote_cap_set_schema_param_at(a);
+        capnp_question *q = admission_schema(worker_ask(w));
+        struct pending *p;
+        int r;
+
+        admission_schema_set_interface_id(q, interface);
+        admission_schema_set_at(q, at);
+        r = pending_send(w, a, q, piece_done, &p);
+        if (p)
+                p->most = most;
+        return r;
 }

@@ -12,4 +12,7 @@ typedef void schema_give(struct pending *p, capnp_data schema);
 int schema_ask(struct worker *w, capnp_answer *a, const char *name, uint64_t interface,
                schema_give *give);
 
+/* A part of it, at most so many bytes, for whoever asks RemoteCapSet.schema for one. Likewise. */
+int schema_ask_part(struct worker *w, capnp_answer *a, uint64_t interface, uint32_t most);
+
 #endif

@@ -88,17 +88,22 @@ static int cap_set_get(void *self, capnp_answer *a)
 static void schema_done(struct pending *p, capnp_data schema)
 {
         remote_cap_set_schema_results_set_schema(p->a, schema);
+        remote_cap_set_schema_results_set_length(p->a, schema.len);
         (void)capnp_answer_return(p->a);
 }
 
 static int cap_set_schema(void *self, capnp_answer *a)
 {
+        uint64_t interface = remote_cap_set_schema_param_interface_id(a);
+        uint32_t most = remote_cap_set_schema_param_most(a);
         struct worker *w = self;
 
         if (worker_refuses_unbound(w, a))
                 return 0;
+        if (most)
+                return schema_ask_part(w, a, interface, most);
 
-        return schema_ask(w, a, "", remote_cap_set_schema_param_interface_id(a), schema_done);
+        return schema_ask(w, a, "", interface, schema_done);
 }
 
 static const struct remote_cap_set_ops cap_set_ops = {

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 /* How long a try to come back may take, where nothing is said of operations. */
-enum { BACK_MS = 20 * 1000 };
+enum { BACK_MS = 20 * 1000, SCHEMA_BYTES = 4 * 1024 * 1024 };
 
 /* ---- the operation ------------------------------------------------------------------------ */
 
@@ -56,6 +56,8 @@ static void op_clear(struct client_op *op)
         op_let_go(op);
         op_drop_questions(op);
         op->asks = false;
+        free(op->schema);
+        op->schema = NULL;
         op->flow = capnp_cap_unref(op->flow);
         op->soon = capnp_timer_free(op->soon);
         op->deadline = capnp_timer_free(op->deadline);
@@ -616,16 +618,59 @@ int capos_client_logout(capos_client *c, capos_done *done, void *arg)
 
 /* ---- schemas ------------------------------------------------------------------------------ */
 
+static void schema_ask(capos_client *c);
+
+/* Keeps a part; room for all is made at the first. 0; CAPNP_E_LIMIT; CAPNP_E_SHORT;
+ * CAPNP_E_POISON: it is of another one than the first was; -ENOMEM. */
+static int schema_take(struct client_op *op, capnp_data part, uint32_t length)
+{
+        if (!length) /* an instance that knows no parts */
+                length = part.len;
+        if (!op->schema) {
+                op->schema = length && length <= SCHEMA_BYTES ? malloc(length) : NULL;
+                op->schema_length = length;
+        }
+        if (!op->schema)
+                return length > SCHEMA_BYTES ? CAPNP_E_LIMIT : length ? -ENOMEM : CAPNP_E_SHORT;
+        if (length != op->schema_length || !part.len || part.len > length - op->schema_len)
+                return CAPNP_E_POISON;
+
+        memcpy(op->schema + op->schema_len, part.p, part.len);
+        op->schema_len += part.len;
+        return 0;
+}
+
 static void schema_step(capos_client *c)
 {
-        capnp_data d;
+        struct client_op *op = &c->op;
+        int r;
 
         if (client_outcome(c, 1)) {
                 client_end(c);
                 return;
         }
-        d = remote_cap_set_schema_schema(c->op.q[0]);
-        client_end_with(c, capnp_schema_add_request(c->schema, d.p, d.len, NULL));
+
+        r = schema_take(op, remote_cap_set_schema_schema(op->q[0]),
+                        remote_cap_set_schema_length(op->q[0]));
+        if (!r && op->schema_len < op->schema_length) {
+                client_drop_questions(c);
+                schema_ask(c);
+                client_go_on(c, schema_step);
+                return;
+        }
+        if (!r)
+                r = capnp_schema_add_request(c->schema, op->schema, op->schema_length, NULL);
+        client_end_with(c, r);
+}
+
+static void schema_ask(capos_client *c)
+{
+        capnp_question *q = remote_cap_set_schema((remote_cap_set_client){c->caps});
+
+        remote_cap_set_schema_set_interface_id(q, c->op.schema_of);
+        remote_cap_set_schema_set_at(q, c->op.schema_len);
+        remote_cap_set_schema_set_most(q, UINT32_MAX);
+        client_ask(c, q);
 }
 
 static void schema_is_there(void *arg)
@@ -649,8 +694,8 @@ int capos_client_fetch_schema(capos_client *c, uint64_t interface, capos_done *d
                         client_cancel(c);
                 return r;
         }
-        client_ask(c, remote_cap_set_schema((remote_cap_set_client){c->caps}));
-        remote_cap_set_schema_set_interface_id(c->op.q[0], interface);
+        c->op.schema_of = interface;
+        schema_ask(c);
         return client_go(c, schema_step);
 }
 

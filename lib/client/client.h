@@ -27,7 +27,10 @@ struct client_op {
         bool asks;                 /* a step was handed out and not answered yet */
         void (*let_go)(void *arg); /* that is over, however; NULL: nobody wants to know */
         void *let_go_arg;
-        bool renews; /* the flow is of the session's */
+        bool renews;        /* the flow is of the session's */
+        uint64_t schema_of; /* which is fetched, part by part … */
+        uint8_t *schema;    /* … and what has come */
+        uint32_t schema_len, schema_length;
         capnp_timer *soon;
         capnp_timer *deadline; /* runs for the whole operation; NULL: it may take any time */
 };

@@ -304,8 +304,11 @@ static int set_get(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+enum { PART_BYTES = 1000 }; /* of a schema, to whoever asks for parts */
+
 static int set_schema(void *self, capnp_answer *a)
 {
+        uint32_t at = remote_cap_set_schema_param_at(a), most = remote_cap_set_schema_param_most(a);
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b = {0};
         struct conn *k = self;
 
@@ -314,8 +317,12 @@ static int set_schema(void *self, capnp_answer *a)
         capnp_buf_init(&b, 1 << 20);
         if (capnp_schema_dump(k->p->schema, remote_cap_set_schema_param_interface_id(a), &b))
                 return deny(a, "unknown-name");
+        remote_cap_set_schema_results_set_length(a, (uint32_t)b.len);
+        most = most && most < PART_BYTES ? most : most ? PART_BYTES : (uint32_t)b.len;
+        at = at < b.len ? at : (uint32_t)b.len;
         remote_cap_set_schema_results_set_schema(
-                a, (capnp_data){(const uint8_t *)b.p, (uint32_t)b.len});
+                a, (capnp_data){(const uint8_t *)b.p + at,
+                                b.len - at < most ? (uint32_t)b.len - at : most});
         return capnp_answer_return(a);
 }
 
