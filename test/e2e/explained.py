@@ -39,7 +39,7 @@ ADMISSION = ("", "", "", ', admission = (deny = ["127.3.0.0/16"])',
              ', admission = (allow = ["127.0.0.0/8", "unix"], deny = ["127.2.128.0/17"])')
 WORTH = {"oidc-device": 0, "password": 1, "oidc": 2, "key": 4, "certificate": 4, "service": 4, "passkey": 5}
 PEOPLE = ("password", "key", "certificate", "passkey", "oidc", "oidc-device")
-ROWS = [2, 20] if "CAPOS_SANITIZED" in os.environ else [7, 40]
+ROWS = [2, 20] if "CAPOS_SANITIZED" in os.environ else [13, 40]
 HOSTS = ("example.org", "a.example.org")
 
 

@@ -9,7 +9,8 @@ session has what afterwards, and nothing else may come of it.
 usage: reload.py [--forger SERVICE] [--random]
 
 --forger names a service of Conf (test/peers/conf.capnp), whose calls can be left open. --random is
-the second part alone, CAPOS_RELOADS (20) times, from CAPOS_RELOAD_SEED (1) on.
+the second part alone, CAPOS_RELOADS times (200, in a build with sanitizers 20), from
+CAPOS_RELOAD_SEED (1) on.
 """
 import argparse
 import json
@@ -27,6 +28,7 @@ from sessionlib import Failed, Refused, Struct
 SCRIPT = "e2e-reload"
 CONF = s.type_id("conf", "Conf", root="test/peers")
 HANG = 16
+RELOADS = "20" if "CAPOS_SANITIZED" in os.environ else "200"
 GONE = "denied.revoked-lease"
 OVER = "denied.stale-session"
 
@@ -456,7 +458,7 @@ def main():
     if options.random:
         with Random(int(os.environ.get("CAPOS_RELOAD_SEED", "1"))) as r:
             return instance.run_cases(SCRIPT + "-random", [
-                ("manifests at random", lambda: r.play(int(os.environ.get("CAPOS_RELOADS", "20"))))])
+                ("manifests at random", lambda: r.play(int(os.environ.get("CAPOS_RELOADS", RELOADS))))])
     cases = Cases(options.forger)
     with cases.target:
         return instance.run_cases(SCRIPT, cases.rows())
