@@ -15,6 +15,25 @@ $Go.import("capos/manifest");
 $Java.package("capos");
 $Java.outerClassname("ManifestSchema");
 
+struct UiQuota {
+  # What services may do with what a client has lent them for panes: a host, or one surface.
+
+  offers @0 :UInt32 = 8;
+  # What is lent by a session at once.
+
+  patchesPerSecond @1 :UInt32 = 20;
+  # Calls on what was lent, but for asking for events and closing; of one offer. Twice as many at once.
+
+  patch @2 :Text = "64KiB";
+  # How long one of them may be; with 1 KiB around it.
+
+  perSecond @3 :Text = "256KiB";
+  # How much all calls of one offer are in a second. Twice as much at once; one patch at the least.
+
+  references @4 :UInt32 = 32;
+  # What a service holds by one offer at once: the host, and surfaces that it has opened.
+}
+
 struct Quota {
   # What a session may use at once. A call beyond it is refused as `overloaded`; the session goes on.
 
@@ -36,6 +55,9 @@ struct Quota {
 
   sessionsPerAccount @5 :UInt32 = 16;
   # Sessions of one account with this profile.
+
+  ui @6 :UiQuota;
+  # Of what is lent to services for panes.
 }
 
 enum Transfer {

@@ -37,6 +37,25 @@ struct LoginSourceMetadata {
   # Anything a person would like to find in the audit log later. At most 128 bytes are kept.
 }
 
+struct SessionUiQuota {
+  # What services may do with what a client has lent them (`remote_ui.capnp`; requirement R56). `over-quota.ui-…`
+
+  offers @0 :UInt32 = 8;
+  # What is lent at once: `ui-offers`.
+
+  patchesPerSecond @1 :UInt32 = 20;
+  # Calls of one offer but `poll` and `close`, twice as many at once: `ui-patches`.
+
+  patchBytes @2 :UInt64 = 65536;
+  # Size of one call, with 1 KiB around it: `ui-patch`.
+
+  bytesPerSecond @3 :UInt64 = 262144;
+  # Of all calls of one offer, twice as much at once: `ui-traffic`.
+
+  references @4 :UInt32 = 32;
+  # That a service holds by one offer: `ui-references`.
+}
+
 struct SessionQuota {
   # The session's bounds (requirement R35). Whatever exceeds one fails by itself, as `overloaded`.
 
@@ -54,6 +73,9 @@ struct SessionQuota {
 
   callsPerSecond @4 :UInt32;
   # How many calls are taken in a second. More wait where they are, in order; none is refused for it. 0: any.
+
+  ui @5 :SessionUiQuota;
+  # Of what is lent to services for panes. Since 0.1.
 }
 
 struct QuotaUse {
@@ -65,7 +87,8 @@ struct QuotaUse {
   # session holds. Between the client and all services, both ways: `calls-across`, `bytes-across`. `message-bytes`: one
   # message; `message-segments`, `message-nesting`, `message-traversal`: likewise, its segments, pointers in a row, and
   # bytes that are looked at, of which only the limit is said. `calls-per-second`: calls of which not as much time has
-  # passed as the rate wants. `sessions`: of its account, as of the login or the last renewal.
+  # passed as the rate wants. `ui-offers`: of `RemoteSession.offerUi` and `offerSurface`. `sessions`: of its account, as
+  # of the login or the last renewal.
 
   limit @1 :UInt64;
   # How much there may be. 0: any.

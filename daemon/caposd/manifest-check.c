@@ -198,6 +198,18 @@ static void check_grant(struct check *c, const char *profile, grant_list bundle,
         }
 }
 
+static void check_ui_quota(struct check *c, const char *member, ui_quota_reader q)
+{
+        if (!ui_quota_offers(q))
+                check_fault_in(c, member, "quota.ui.offers", "must not be 0");
+        if (!ui_quota_patches_per_second(q))
+                check_fault_in(c, member, "quota.ui.patchesPerSecond", "must not be 0");
+        if (!ui_quota_references(q))
+                check_fault_in(c, member, "quota.ui.references", "must not be 0");
+        check_size(c, member, "quota.ui.patch", ui_quota_patch(q));
+        check_size(c, member, "quota.ui.perSecond", ui_quota_per_second(q));
+}
+
 static void check_quota(struct check *c, const char *member, quota_reader q)
 {
         uint64_t message = check_size(c, member, "quota.message", quota_message(q));
@@ -213,6 +225,7 @@ static void check_quota(struct check *c, const char *member, quota_reader q)
                 check_fault_in(c, member, "quota.callsPerSecond", "must be 0, or 10 and more");
         if (!quota_sessions_per_account(q))
                 check_fault_in(c, member, "quota.sessionsPerAccount", "must not be 0");
+        check_ui_quota(c, member, quota_ui(q));
 }
 
 static void check_leases(struct check *c, const char *member, profile_reader p)

@@ -260,6 +260,21 @@ static void grant_print(manifest_reader m, grant_reader g)
         methods_print(s, g);
 }
 
+/* Of what is lent for panes: of a profile that may lend anything. */
+static void ui_quota_print(profile_reader p)
+{
+        ui_quota_reader q = quota_ui(profile_quota(p));
+        bool ui = false;
+
+        for (uint32_t i = 0; i < grant_list_len(profile_bundle(p)); i++)
+                ui |= grant_ui(grant_list_get(profile_bundle(p), i));
+        if (ui)
+                printf("    of panes: %u offers at once, each with %u references, and a second %u "
+                       "patches of %s, %s in all\n",
+                       ui_quota_offers(q), ui_quota_references(q), ui_quota_patches_per_second(q),
+                       ui_quota_patch(q).p, ui_quota_per_second(q).p);
+}
+
 static void profile_print(manifest_reader m, profile_reader p)
 {
         const struct strength_demand demand = strength_demanded(p);
@@ -286,6 +301,7 @@ static void profile_print(manifest_reader m, profile_reader p)
         if (profile_max_sessions(p))
                 printf(", %u in all", profile_max_sessions(p));
         puts("");
+        ui_quota_print(p);
         for (uint32_t i = 0; i < grant_list_len(profile_bundle(p)); i++)
                 grant_print(m, grant_list_get(profile_bundle(p), i));
 }

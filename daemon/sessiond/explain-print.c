@@ -217,6 +217,21 @@ static void grant_print(const struct explanation *e, const struct policy_profile
         puts("");
 }
 
+/* Of what is lent for panes: of a profile that may lend anything. */
+static void ui_quota_print(const struct policy_profile *p)
+{
+        const struct policy_ui_quota *q = &p->quota.ui;
+        bool ui = false;
+
+        for (unsigned i = 0; i < p->ngrants; i++)
+                ui |= p->grants[i].ui;
+        if (ui)
+                printf("    of panes: %u offers at once, each with %u references, and a second %u "
+                       "patches of %" PRIu64 " KiB, %" PRIu64 " KiB in all\n",
+                       q->offers, q->references, q->patches_per_second, q->patch_bytes / 1024,
+                       q->bytes_per_second / 1024);
+}
+
 static void profile_print(const struct explanation *e, const struct policy_profile *p)
 {
         const struct policy_quota *q = &p->quota;
@@ -234,6 +249,7 @@ static void profile_print(const struct explanation *e, const struct policy_profi
         if (p->max_sessions)
                 printf(", %u of the profile", p->max_sessions);
         puts("");
+        ui_quota_print(p);
         for (unsigned i = 0; i < p->ngrants; i++)
                 grant_print(e, p, &p->grants[i]);
         for (unsigned i = 0; i < e->policy->nservices; i++)
@@ -331,10 +347,13 @@ static void json_profile(const struct explanation *e, const struct policy_profil
         printf(",\"leaseMs\":%" PRIu64 ",\"maxLeaseMs\":%" PRIu64, lease_ms(e, p, NULL),
                p->max_lease_ms);
         printf(",\"quota\":{\"references\":%u,\"calls\":%u,\"queuedBytes\":%" PRIu64
-               ",\"messageBytes\":%" PRIu64 ",\"callsPerSecond\":%u,\"sessionsPerAccount\":%u}"
-               ",\"maxSessions\":%u",
+               ",\"messageBytes\":%" PRIu64 ",\"callsPerSecond\":%u,\"sessionsPerAccount\":%u",
                q->references, q->calls, q->queued_bytes, q->message_bytes, q->calls_per_second,
-               q->sessions_per_account, p->max_sessions);
+               q->sessions_per_account);
+        printf(",\"ui\":{\"offers\":%u,\"patchesPerSecond\":%u,\"patchBytes\":%" PRIu64
+               ",\"bytesPerSecond\":%" PRIu64 ",\"references\":%u}},\"maxSessions\":%u",
+               q->ui.offers, q->ui.patches_per_second, q->ui.patch_bytes, q->ui.bytes_per_second,
+               q->ui.references, p->max_sessions);
         printf(",\"entries\":[");
         for (unsigned i = 0; i < p->ngrants; i++) {
                 fputs(i ? "," : "", stdout);

@@ -146,6 +146,17 @@ static int policy_grants(struct policy *p, struct policy_profile *f, grant_list 
         return 0;
 }
 
+static struct policy_ui_quota policy_ui_quota(ui_quota_reader q)
+{
+        return (struct policy_ui_quota){
+                .offers = ui_quota_offers(q),
+                .patches_per_second = ui_quota_patches_per_second(q),
+                .references = ui_quota_references(q),
+                .patch_bytes = daemon_size(ui_quota_patch(q)),
+                .bytes_per_second = daemon_size(ui_quota_per_second(q)),
+        };
+}
+
 static struct policy_quota policy_quota(quota_reader q)
 {
         return (struct policy_quota){
@@ -155,6 +166,7 @@ static struct policy_quota policy_quota(quota_reader q)
                 .sessions_per_account = quota_sessions_per_account(q),
                 .queued_bytes = daemon_size(quota_queued(q)),
                 .message_bytes = daemon_size(quota_message(q)),
+                .ui = policy_ui_quota(quota_ui(q)),
         };
 }
 

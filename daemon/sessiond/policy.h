@@ -42,9 +42,15 @@ struct policy_grant {
         uint64_t lease_ms;                    /* after a login or renewal; 0: as its session */
 };
 
+struct policy_ui_quota {
+        uint32_t offers, patches_per_second, references;
+        uint64_t patch_bytes, bytes_per_second;
+};
+
 struct policy_quota {
         uint32_t references, calls, calls_per_second, sessions_per_account;
         uint64_t queued_bytes, message_bytes;
+        struct policy_ui_quota ui;
 };
 
 struct policy_profile {

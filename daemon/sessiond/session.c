@@ -528,6 +528,15 @@ struct grant *session_grant(struct session *e, capnp_text name)
 
 /* ---- for its holder ------------------------------------------------------------------------- */
 
+static void session_fill_ui_quota(const struct policy_ui_quota *q, session_ui_quota_builder b)
+{
+        session_ui_quota_set_offers(b, q->offers);
+        session_ui_quota_set_patches_per_second(b, q->patches_per_second);
+        session_ui_quota_set_patch_bytes(b, q->patch_bytes);
+        session_ui_quota_set_bytes_per_second(b, q->bytes_per_second);
+        session_ui_quota_set_references(b, q->references);
+}
+
 static void session_fill_quota(const struct policy_quota *q, session_quota_builder b)
 {
         session_quota_set_references(b, q->references);
@@ -535,6 +544,7 @@ static void session_fill_quota(const struct policy_quota *q, session_quota_build
         session_quota_set_queued_bytes(b, q->queued_bytes);
         session_quota_set_message_bytes(b, q->message_bytes);
         session_quota_set_calls_per_second(b, q->calls_per_second);
+        session_fill_ui_quota(&q->ui, session_quota_init_ui(b));
 }
 
 /* What its worker cannot know; the rest is the worker's to add. */

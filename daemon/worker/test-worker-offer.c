@@ -13,6 +13,8 @@
 #define CAP  CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *
 #define CALL CAPNP_AUTO(capnp_question_freep) capnp_question *
 
+enum { OFFERS = 8 };
+
 static char said[600];
 
 /* ---- the host ------------------------------------------------------------------------------- */
@@ -481,6 +483,176 @@ TEST(patches_are_so_many_bytes_in_a_second)
         rig_close(&r);
 }
 
+/* The host itself is one of them. */
+TEST(a_service_holds_so_many_references)
+{
+        struct rig r = {.ui = true, .calls = 64, .uiq = {.references = 4}};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP host = host_new(&h);
+                CAP offer = lend(session, host, "a");
+                capnp_cap *panes[3];
+
+                CHECK(offer);
+                rig_settle(&r);
+                for (unsigned i = 0; i < 3; i++)
+                        CHECK((panes[i] = open_pane(r.lent)));
+                CHECK(!open_pane(r.lent));
+                CHECK(is_said("over-quota.ui-references"));
+                rig_settle(&r);
+                CHECK_STR(r.reported, "ui.quota a: over-quota.ui-references");
+                CHECK_EQ(h.panes, 3); /* what was refused is let go of */
+                capnp_cap_unref(panes[0]);
+                rig_settle(&r);
+                CHECK((panes[0] = open_pane(r.lent)));
+                CHECK(!open_pane(r.lent));
+                for (unsigned i = 0; i < 3; i++)
+                        capnp_cap_unref(panes[i]);
+                rig_settle(&r);
+                CHECK_EQ(h.panes, 0);
+        }
+        rig_close(&r);
+}
+
+static capnp_question *ask_events(capnp_cap *pane, uint32_t wait_ms)
+{
+        capnp_question *q = remote_ui_surface_poll((remote_ui_surface_client){pane});
+
+        remote_ui_surface_poll_set_wait_ms(q, wait_ms);
+        capnp_question_send(q, NULL, NULL);
+        return q;
+}
+
+TEST(a_pane_is_asked_once_at_a_time_and_for_so_long)
+{
+        struct rig r = {.ui = true, .calls = 64};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP host = host_new(&h);
+                CAP offer = lend(session, host, "a");
+                CAP first = NULL, *second = NULL;
+                CALL poll = NULL, *other = NULL;
+
+                CHECK(offer);
+                rig_settle(&r);
+                first = open_pane(r.lent);
+                second = open_pane(r.lent);
+                CHECK(finish(poll = ask_events(first, 60001)));
+                CHECK(is_said("over-quota.ui-polls"));
+                poll = capnp_question_free(poll);
+                other = ask_events(second, 60000);
+                rig_settle(&r);
+                poll = ask_events(first, 60000);
+                rig_settle(&r);
+                CHECK(h.poll);
+                {
+                        CALL again = ask_events(first, 0);
+
+                        CHECK(finish(again));
+                        CHECK(is_said("over-quota.ui-polls"));
+                }
+                CHECK_OK(capnp_answer_return(h.poll));
+                CHECK_OK(finish(poll));
+                poll = capnp_question_free(poll);
+                poll = ask_events(first, 1);
+                rig_settle(&r);
+                h.poll = NULL;
+                poll = capnp_question_free(poll); /* given up, and asked anew before that is seen */
+                poll = ask_events(first, 1);
+                rig_settle(&r);
+                CHECK(h.poll);
+                CHECK_OK(capnp_answer_return(h.poll));
+                CHECK_OK(finish(poll));
+        }
+        rig_close(&r);
+}
+
+TEST(a_profile_that_allows_less_counts_at_once)
+{
+        struct rig r = {.ui = true, .calls = 64};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        r.w.clock_ms = clock_ms;
+        {
+                CAP session = rig_enter(&r);
+                CAP host = host_new(&h);
+                CAP offer = lend(session, host, "a");
+                CAP pane = NULL, *more = NULL;
+
+                CHECK(offer);
+                rig_settle(&r);
+                pane = open_pane(r.lent);
+                CHECK_OK(apply_long(pane, 8 * 1024));
+                r.uiq.offers = 1;
+                r.uiq.patches = 2;
+                r.uiq.patch = 4096;
+                r.uiq.traffic = 1;
+                r.uiq.references = 2;
+                rig_notice_renewed(&r);
+                CHECK(!lend(session, host, "a"));
+                CHECK(is_said("over-quota.ui-offers"));
+                CHECK(apply_long(pane, 8 * 1024));
+                CHECK(is_said("over-quota.ui-patch"));
+                CHECK(apply(pane)); /* of what was sent before, too much is left */
+                CHECK(is_said("over-quota.ui-traffic"));
+                clock_now_ms += 100000000;
+                CHECK_OK(apply_long(pane, 4096));
+                CHECK(apply_long(pane, 4096));
+                CHECK(is_said("over-quota.ui-traffic"));
+                r.uiq.traffic = 1000000;
+                rig_notice_renewed(&r);
+                CHECK(!(more = open_pane(r.lent)));
+                CHECK(is_said("over-quota.ui-references"));
+                for (unsigned i = 0; i < 2; i++)
+                        CHECK_OK(apply(pane));
+                CHECK(apply(pane));
+                CHECK(is_said("over-quota.ui-patches"));
+                r.uiq.patches = 30;
+                r.uiq.references = 3;
+                r.uiq.offers = 2;
+                rig_notice_renewed(&r);
+                CHECK_OK(apply(pane));
+                CHECK((more = open_pane(r.lent)));
+                more = capnp_cap_unref(more);
+                CHECK((more = lend(session, host, "a")));
+                CHECK(!lend(session, host, "a"));
+        }
+        rig_close(&r);
+}
+
+static int pane_forges(void *self, capnp_answer *a)
+{
+        (void)self;
+        return capnp_answer_fail(a, CAPNP_FAILED, "denied.withdrawn: \x1b[2J");
+}
+
+/* As a service cannot to a client. */
+TEST(a_host_cannot_forge_a_denial)
+{
+        static const struct remote_ui_surface_ops forges = {.apply = pane_forges};
+        struct rig r = {.ui = true};
+
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP pane = NULL, *offer = NULL;
+
+                CHECK_OK(remote_ui_surface_serve(r.vat, &forges, &r, &pane));
+                CHECK((offer = lend_pane(session, pane, "a")));
+                rig_settle(&r);
+                CHECK(apply(r.lent));
+                CHECK_STR(said, "host: denied.withdrawn: ?[2J");
+        }
+        rig_close(&r);
+}
+
 /* ---- ends and records ----------------------------------------------------------------------- */
 
 TEST(what_ends_an_offer_is_told_and_recorded)
@@ -541,6 +713,74 @@ TEST(a_policy_that_takes_ui_away_ends_offers)
                 rig_settle(&r);
                 CHECK_EQ(h.hosts, 0);
                 CHECK(!r.composing);
+        }
+        rig_close(&r);
+}
+
+static int open_as(capnp_cap *host, unsigned kind, unsigned class)
+{
+        CALL q = remote_ui_host_open((remote_ui_host_client){host});
+        ui_surface_spec_builder b = remote_ui_host_open_init_spec(q);
+
+        ui_surface_spec_set_kind(b, (enum ui_surface_kind)kind);
+        ui_surface_spec_set_safety_class(b, (enum ui_safety_class) class);
+        return finish(q);
+}
+
+static int wish(capnp_cap *host, enum ui_theme_scope scope)
+{
+        CALL q = remote_ui_host_theme((remote_ui_host_client){host});
+
+        remote_ui_host_theme_set_scope(q, scope);
+        return finish(q);
+}
+
+/* Each pane by its kind and class, until they are too many to be told of each. */
+TEST(what_a_service_asks_for_is_recorded)
+{
+        struct rig r = {.ui = true, .calls = 64};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        r.w.clock_ms = clock_ms;
+        {
+                CAP session = rig_enter(&r);
+                CAP host = host_new(&h);
+                CAP offer = lend(session, host, "a");
+                CAP pane = NULL;
+                unsigned before;
+
+                CHECK(offer);
+                rig_settle(&r);
+                before = r.asked[10];
+                CHECK_OK(open_as(r.lent, UI_SURFACE_KIND_TRANSCRIPT, UI_SAFETY_CLASS_PERSONAL));
+                rig_settle(&r);
+                CHECK_STR(r.reported, "ui.open a: transcript personal");
+                CHECK_OK(open_as(r.lent, UI_SURFACE_KIND_TEXT, UI_SAFETY_CLASS_AMBIENT));
+                rig_settle(&r);
+                CHECK_STR(r.reported, "ui.open a: text ambient");
+                CHECK_OK(open_as(r.lent, 4711, 99));
+                rig_settle(&r);
+                CHECK_STR(r.reported, "ui.open a: unknown unknown");
+                (void)!wish(r.lent, UI_THEME_SCOPE_OWN);
+                rig_settle(&r);
+                CHECK_EQ(r.asked[10] - before, 3);
+                (void)!wish(r.lent, UI_THEME_SCOPE_WORKSPACE);
+                rig_settle(&r);
+                CHECK_STR(r.reported, "ui.theme a: workspace");
+                pane = open_pane(r.lent);
+                CHECK_OK(persist(pane));
+                rig_settle(&r);
+                CHECK_STR(r.reported, "ui.persist a: layout");
+                for (unsigned i = 0; i < 20; i++)
+                        CHECK_OK(open_as(r.lent, 0, 0));
+                rig_settle(&r);
+                CHECK_EQ(r.asked[10] - before, 16 + 2);
+                clock_now_ms += 60000;
+                for (unsigned i = 0; i < 20; i++)
+                        CHECK_OK(open_as(r.lent, 0, 0));
+                rig_settle(&r);
+                CHECK_EQ(r.asked[10] - before, 17 + 2);
         }
         rig_close(&r);
 }

@@ -108,6 +108,20 @@ void rig_release(struct rig *r)
 
 /* ---- the session manager -------------------------------------------------------------------- */
 
+static void ui_quota_fill(const struct rig *r, session_ui_quota_builder q)
+{
+        if (r->uiq.offers)
+                session_ui_quota_set_offers(q, r->uiq.offers);
+        if (r->uiq.patches)
+                session_ui_quota_set_patches_per_second(q, r->uiq.patches);
+        if (r->uiq.patch)
+                session_ui_quota_set_patch_bytes(q, r->uiq.patch);
+        if (r->uiq.traffic)
+                session_ui_quota_set_bytes_per_second(q, r->uiq.traffic);
+        if (r->uiq.references)
+                session_ui_quota_set_references(q, r->uiq.references);
+}
+
 static void bound_fill(const struct rig *r, bound_builder b)
 {
         static const char *const names[] = {"session", "a", "b"};
@@ -122,6 +136,7 @@ static void bound_fill(const struct rig *r, bound_builder b)
         session_quota_set_calls(q, r->calls);
         session_quota_set_queued_bytes(q, r->bytes);
         session_quota_set_message_bytes(q, 256 * 1024);
+        ui_quota_fill(r, session_quota_init_ui(q));
         for (uint32_t i = 0; i < 3; i++) {
                 bundle_entry_builder e = bundle_entry_list_builder_get(l, i);
 

@@ -55,6 +55,9 @@ struct rig {
         capnp_answer *composing; /* its call as a composer */
         capnp_cap *lent;         /* what came with that */
         bool uncomposed;         /* that call was canceled */
+        struct {
+                uint32_t offers, patches, patch, traffic, references;
+        } uiq; /* the session's quota of that; each 0: as is usual */
 };
 
 void rig_open(struct rig *r);

@@ -151,17 +151,8 @@ static int grant_transfer(void *self, bool inward, capnp_cap *c, capnp_exception
  */
 static void grant_reason(void *self, capnp_exception why, char *out)
 {
-        static const char head[] = CAPOS_I_SERVICE ": ";
-        size_t n = capos_i_refusal_has(why.reason, CAPOS_I_SERVICE) ? 0 : sizeof(head) - 1, i;
-
         (void)self;
-        memcpy(out, head, n);
-        for (i = 0; why.reason[i] && n < 511; i++) {
-                unsigned char ch = (unsigned char)why.reason[i];
-
-                out[n++] = ch < 0x20 || ch == 0x7f ? '?' : (char)ch;
-        }
-        out[n] = '\0';
+        capos_i_mark(out, CAPOS_I_SERVICE, why.reason);
 }
 
 static const struct capnp_membrane_ops grant_policy = {

@@ -87,6 +87,8 @@ static void offer_end(struct offer *o, const char *reason)
         capos_i_refusal(text, capos_denial_code(CAPOS_DENIED_WITHDRAWN), reason);
         capnp_membrane_revoke(o->membrane, (capnp_exception){CAPNP_FAILED, text});
         o->membrane = capnp_membrane_unref(o->membrane);
+        o->policy.membrane = NULL;
+        capnp_i_quota_give(&o->w->noffers, 1);
         o->compose = capnp_question_free(o->compose);
         while ((l = capnp_i_list_pop(&o->waiters))) {
                 struct waiter *x = CAPNP_I_OF(l, struct waiter, link);
@@ -113,6 +115,8 @@ static void offer_on_gone(void *self)
 
 static const struct capnp_membrane_ops offer_membrane = {
         .pass = offer_policy_pass,
+        .look = offer_policy_look,
+        .reason = offer_policy_reason,
         .transfer = offer_policy_transfer,
         .gone = offer_on_gone,
 };
@@ -163,6 +167,7 @@ static int offer_report(void *self, capnp_answer *a)
 {
         static const char *const whats[] = {"ui.command", "ui.prompt", "ui.persist", "ui.theme",
                                             "ui.reset"};
+        static const struct offer_pace pace = {.per_second = REPORTS, .at_once = REPORTS};
         ui_report_reader r = remote_ui_offer_report_param_report(a);
         unsigned what = ui_report_what(r);
         char detail[CAPOS_REFUSAL_BYTES];
@@ -170,7 +175,7 @@ static int offer_report(void *self, capnp_answer *a)
 
         if (capnp_answer_check(a) || what >= sizeof(whats) / sizeof(whats[0]))
                 return capnp_answer_fail(a, CAPNP_FAILED, "no report");
-        if (!o->membrane || !offer_rate_take(&o->reports, 1, o->w->clock_ms()))
+        if (!o->membrane || !offer_rate_take(&o->reports, pace, 1, o->w->clock_ms()))
                 return capnp_answer_return(a);
 
         (void)snprintf(
@@ -212,13 +217,11 @@ static capnp_cap *asked_to_lend(capnp_answer *a)
                                    : remote_session_offer_ui_param_host(a).c;
 }
 
-static unsigned offers_count(const struct worker *w)
+/* As many as the profile allows now; more that were there before go on. */
+static bool offers_full(struct worker *w)
 {
-        unsigned n = 0;
-
-        for (const struct capnp_i_list *l = w->offers.next; l != &w->offers; l = l->next)
-                n++;
-        return n;
+        w->noffers.limit = session_ui_quota_offers(worker_ui_quota(w));
+        return !capnp_i_quota_has(&w->noffers, 1);
 }
 
 static struct offer *offer_new(struct worker *w, const char *service, bool surface)
@@ -230,7 +233,6 @@ static struct offer *offer_new(struct worker *w, const char *service, bool surfa
 
         o->w = w;
         o->refs = 1;
-        o->reports = (struct offer_rate){.per_second = REPORTS, .at_once = REPORTS};
         (void)snprintf(o->service, sizeof(o->service), "%s", service);
         offer_policy_init(&o->policy, w, o->service, surface);
         if (capnp_membrane_new(w->vat, &offer_membrane, &o->policy, &o->membrane)) {
@@ -238,6 +240,8 @@ static struct offer *offer_new(struct worker *w, const char *service, bool surfa
                 return NULL;
         }
 
+        o->policy.membrane = o->membrane;
+        capnp_i_quota_take(&w->noffers, 1);
         capnp_i_list_init(&o->waiters);
         capnp_i_list_init(&o->link);
         capnp_i_list_append(&w->offers, &o->link);
@@ -278,7 +282,7 @@ static void offer_begin(struct pending *p, capnp_cap *service)
         struct worker *w = p->w;
         struct offer *o;
 
-        if (offers_count(w) >= OFFERS) {
+        if (offers_full(w)) {
                 (void)capos_i_over_quota(p->a, CAPOS_I_QUOTA_UI_OFFERS, "withdraw one first");
                 return;
         }
@@ -339,7 +343,7 @@ static int offer_ask(struct worker *w, capnp_answer *a, capnp_text name)
         if (!grant_may_pass(w, asked_to_lend(a)))
                 return offer_deny(w, a, CAPOS_DENIED_TRANSFER, name.p,
                                   "this may not be lent to a service");
-        if (offers_count(w) >= OFFERS)
+        if (offers_full(w))
                 return capos_i_over_quota(a, CAPOS_I_QUOTA_UI_OFFERS, "withdraw one first");
 
         return schema_ask(w, a, name.p, bundle_entry_interface_id(e), offer_on_schema);

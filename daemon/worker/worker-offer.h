@@ -4,8 +4,6 @@
 
 #include "worker.h"
 
-enum { OFFERS = 8 }; /* of a session at once */
-
 /* Answers RemoteSession.offerUi and offerSurface. */
 int offer_host(struct worker *w, capnp_answer *a);
 int offer_surface(struct worker *w, capnp_answer *a);

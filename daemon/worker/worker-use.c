@@ -6,8 +6,9 @@
  * only it knows.
  */
 #include "worker-use.h"
+#include "worker-offer-policy.h"
 
-enum { OWN_ROWS = 12 };
+enum { OWN_ROWS = 13 };
 
 static void row_set(quota_use_builder b, const char *name, struct capnp_i_quota q)
 {
@@ -43,6 +44,8 @@ void use_fill(const struct worker *w, session_info_builder b)
                 {"calls-per-second", {l.rate, now.rate, most.rate}},
                 {"calls-across", w->calls},
                 {"bytes-across", w->bytes},
+                {"ui-offers",
+                 {session_ui_quota_offers(worker_ui_quota(w)), w->noffers.used, w->noffers.most}},
         };
 
         rows = session_info_init_use(b, OWN_ROWS + n);

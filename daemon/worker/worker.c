@@ -46,6 +46,11 @@ bound_reader worker_bound(const struct worker *w)
         return w->bound ? bound_root(w->bound) : (bound_reader){0};
 }
 
+session_ui_quota_reader worker_ui_quota(const struct worker *w)
+{
+        return session_quota_ui(session_info_quota(bound_info(worker_bound(w))));
+}
+
 struct capnp_limits worker_limits(const struct worker *w)
 {
         session_quota_reader q = session_info_quota(bound_info(worker_bound(w)));

@@ -61,6 +61,7 @@ struct worker {
         struct capnp_i_quota calls, bytes; /* in flight across membranes, both ways */
         struct tally tally;
         struct capnp_i_list offers; /* struct offer: those that have not ended */
+        struct capnp_i_quota noffers;
         bool composing;             /* we call a service as a composer, and not the client */
         uint64_t (*clock_ms)(void); /* of a steady clock */
         capnp_timer *linger;
@@ -82,6 +83,8 @@ int worker_bind(struct worker *w, bound_reader b) CAPNP_MUST_USE;
 int worker_rebind(struct worker *w, bound_reader b) CAPNP_MUST_USE;
 /* The session; before there is one, an empty struct. */
 bound_reader worker_bound(const struct worker *w);
+/* What services may do with what the client has lent them, by the profile as it is now. */
+session_ui_quota_reader worker_ui_quota(const struct worker *w);
 /* What the session has of this name; else an empty struct. */
 bundle_entry_reader worker_entry(const struct worker *w, const char *name);
 /* Whom to ask; not once it is over. */

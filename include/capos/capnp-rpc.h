@@ -570,6 +570,16 @@ CAPNP_PUBLIC void capnp_promise_break(capnp_promise *p, capnp_exception why);
 
 /* ---- membranes ---------------------------------------------------------------------------- */
 
+/** A call that is about to cross a membrane. */
+struct capnp_membrane_call {
+        bool inward;         /**< as in capnp_membrane_ops.pass */
+        uint16_t method;     /**< … of iface */
+        uint32_t open;       /**< so many calls of this method, of the same object, have crossed and
+                                  have neither returned nor been given up */
+        uint64_t iface;      /**< the interface's id */
+        capnp_reader params; /**< to be read until the policy returns */
+};
+
 /**
  * The policy of a membrane. All members but `gone` are called in the middle of things, on the
  * thread of the vat: from capnp_rpc_feed() when a call or a result arrives, from any function here
@@ -598,6 +608,11 @@ struct capnp_membrane_ops {
          */
         int (*has)(void *self, uint64_t iface, uint16_t method, uint64_t bytes,
                    capnp_exception *ret_why);
+        /**
+         * Asked after pass has allowed a call, by a policy that has to look into it. 0: allowed;
+         * anything else: the call fails with *ret_why, which is set as in pass, and `end` is told.
+         */
+        int (*look)(void *self, const struct capnp_membrane_call *c, capnp_exception *ret_why);
         /** Once per allowed pass, when that call has ended, with the same bytes. May be called
             before the function that sent the call has returned. */
         void (*end)(void *self, uint64_t bytes);
@@ -669,6 +684,16 @@ CAPNP_PUBLIC capnp_cap *capnp_membrane_wrap_narrow(capnp_membrane *m, capnp_cap 
  * @param why  the exception; its reason is copied
  */
 CAPNP_PUBLIC void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why);
+
+/**
+ * How many references of the inside are held outside: each once, however often it has crossed.
+ * Promises are none, before they have become something. Costs a look at all of them.
+ *
+ * @param m    the membrane
+ * @param but  one that is not counted, as the inside has it; or NULL
+ * @return     the number
+ */
+CAPNP_PUBLIC uint32_t capnp_membrane_held(const capnp_membrane *m, const capnp_cap *but);
 
 /**
  * The membrane that a reference leads into.

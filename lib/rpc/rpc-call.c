@@ -433,6 +433,8 @@ static void call_end(struct call *c)
                 c->crossings = x->outer;
                 capnp_i_list_remove(&x->link);
                 capnp_i_membrane_end(x->membrane, x->bytes);
+                if (x->to)
+                        capnp_cap_unref(x->to);
                 capnp_membrane_unref(x->membrane);
                 free(x);
         }

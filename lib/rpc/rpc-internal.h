@@ -312,6 +312,7 @@ struct crossing {
         struct crossing *outer;   /* crossed before this one */
         struct call *call;
         capnp_membrane *membrane;
+        capnp_cap *to; /* what was called, for a policy that looks; else NULL */
         bool inward;
         uint64_t bytes;
 };
@@ -471,6 +472,7 @@ struct capnp_membrane {
         struct capnp_i_list open; /* struct crossing */
         struct capnp_i_map wraps[2];
         struct broken *revoked; /* NULL: in force */
+        bool looks;             /* its policy looks into calls */
         struct broken *spare;   /* what it is revoked with when there is no memory for a reason */
         struct event event;
 };

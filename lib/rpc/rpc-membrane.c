@@ -46,6 +46,7 @@ int capnp_membrane_new(capnp_vat *v, const struct capnp_membrane_ops *o, void *s
         m->vat = capnp_i_vat_ref(v);
         m->refs = 1;
         m->ops = o;
+        m->looks = o && o->look;
         m->self = self;
         capnp_i_list_init(&m->open);
         *ret_m = m;
@@ -197,6 +198,17 @@ capnp_membrane *capnp_cap_membrane_peek(const capnp_cap *c)
         return capnp_i_cap_wrap(f)->membrane;
 }
 
+uint32_t capnp_membrane_held(const capnp_membrane *m, const capnp_cap *but)
+{
+        const capnp_cap *f = capnp_i_cap_final((capnp_cap *)(uintptr_t)but);
+        uint32_t pos = 0, n = 0;
+        const struct wrap *w;
+
+        while ((w = capnp_i_map_next(&m->wraps[true], &pos, NULL)))
+                n += !w->settled && w->inner->kind != CAP_PROMISE && w->inner != f;
+        return n;
+}
+
 static bool membrane_refuses(capnp_membrane *m, bool inward, capnp_cap *c, capnp_exception *why)
 {
         bool refuses;
@@ -315,6 +327,40 @@ static int membrane_cross_caps(capnp_membrane *m, capnp_msg *msg, bool inward, c
         return 0;
 }
 
+/* So many calls of this method, of the same object, that somebody waits for. */
+static uint32_t membrane_open(struct wrap *w, const struct call *c)
+{
+        const capnp_cap *to = capnp_i_cap_final(w->inner);
+        uint32_t n = 0;
+
+        for (struct capnp_i_list *l = w->membrane->open.next; l != &w->membrane->open;
+             l = l->next) {
+                struct crossing *x = CAPNP_I_OF(l, struct crossing, link);
+
+                n += x->inward == w->inward && x->call->method == c->method &&
+                     x->call->iface == c->iface && !x->call->canceled &&
+                     capnp_i_cap_final(x->to) == to;
+        }
+        return n;
+}
+
+/* What a policy says that looks into calls. */
+static bool membrane_objects(struct wrap *w, struct call *c, capnp_exception *why)
+{
+        struct capnp_membrane_call look = {
+                .inward = w->inward, .method = c->method, .iface = c->iface};
+        capnp_membrane *m = w->membrane;
+        bool objects;
+
+        look.open = membrane_open(w, c);
+        if (c->params)
+                look.params = capnp_any_struct(c->params->content, NULL);
+        m->vat->asking++;
+        objects = m->ops->look(m->self, &look, why);
+        m->vat->asking--;
+        return objects;
+}
+
 /* Remembers that c is inside, or outside. -ENOMEM */
 static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
 {
@@ -328,6 +374,8 @@ static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
                                .membrane = w->membrane,
                                .inward = w->inward,
                                .bytes = bytes};
+        if (x->membrane->looks)
+                x->to = capnp_cap_ref(w->inner);
         w->membrane->refs++;
         capnp_i_list_append(&w->membrane->open, &x->link);
         c->crossings = x;
@@ -406,6 +454,9 @@ bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
                 capnp_i_call_fail(c, why.kind, why.reason);
                 return false;
         }
+
+        if (m->looks && membrane_objects(w, c, &why))
+                return membrane_stop(m, c, bytes, why);
 
         /* Noted last: what fails before is our own refusal, not an exception of the other side. */
         if (c->params && membrane_cross_caps(m, &c->params->msg, w->inward, &why))
@@ -517,9 +568,14 @@ void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why)
         m->revoked = b ? capnp_i_cap_broken(b) : m->spare;
         if (!b)
                 capnp_cap_ref(&m->spare->cap);
-        while ((l = capnp_i_list_pop(&m->open)))
-                capnp_i_call_abandon(CAPNP_I_OF(l, struct crossing, link)->call, m->revoked->kind,
-                                     m->revoked->reason);
+        while ((l = capnp_i_list_pop(&m->open))) {
+                struct crossing *x = CAPNP_I_OF(l, struct crossing, link);
+                capnp_cap *to = x->to;
+
+                x->to = NULL;
+                capnp_i_call_abandon(x->call, m->revoked->kind, m->revoked->reason);
+                capnp_cap_unref(to);
+        }
         membrane_break(m, false);
         membrane_break(m, true);
         capnp_membrane_unref(m);

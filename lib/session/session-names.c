@@ -29,6 +29,8 @@ static const char *const denials[] = {
         [CAPOS_DENIED_WITHDRAWN] = "denied.withdrawn",
 };
 
+enum { MARKED_BYTES = 512 }; /* as in struct capnp_membrane_ops */
+
 static const char *const quotas[CAPOS_I_QUOTAS] = {
         [CAPOS_I_QUOTA_FLOWS] = "over-quota.flows",
         [CAPOS_I_QUOTA_SESSIONS] = "over-quota.sessions",
@@ -44,6 +46,8 @@ static const char *const quotas[CAPOS_I_QUOTAS] = {
         [CAPOS_I_QUOTA_UI_PATCHES] = "over-quota.ui-patches",
         [CAPOS_I_QUOTA_UI_PATCH] = "over-quota.ui-patch",
         [CAPOS_I_QUOTA_UI_TRAFFIC] = "over-quota.ui-traffic",
+        [CAPOS_I_QUOTA_UI_REFERENCES] = "over-quota.ui-references",
+        [CAPOS_I_QUOTA_UI_POLLS] = "over-quota.ui-polls",
 };
 
 static const struct {
@@ -129,6 +133,20 @@ bool capos_i_refusal_has(const char *text, const char *code)
         size_t n = strlen(code);
 
         return !strncmp(text, code, n) && (!text[n] || !strncmp(text + n, ": ", 2));
+}
+
+void capos_i_mark(char *out, const char *code, const char *words)
+{
+        size_t n = 0;
+
+        if (!capos_i_refusal_has(words, code))
+                n = (size_t)snprintf(out, MARKED_BYTES, "%s: ", code);
+        for (; *words && n < MARKED_BYTES - 1; words++) {
+                unsigned char ch = (unsigned char)*words;
+
+                out[n++] = ch < 0x20 || ch == 0x7f ? '?' : (char)ch;
+        }
+        out[n] = '\0';
 }
 
 const char *capos_i_quota_code(enum capos_i_quota q)

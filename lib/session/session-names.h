@@ -25,6 +25,8 @@ enum capos_i_quota {
         CAPOS_I_QUOTA_UI_PATCHES,
         CAPOS_I_QUOTA_UI_PATCH,
         CAPOS_I_QUOTA_UI_TRAFFIC,
+        CAPOS_I_QUOTA_UI_REFERENCES,
+        CAPOS_I_QUOTA_UI_POLLS,
         CAPOS_I_QUOTAS
 };
 
@@ -38,8 +40,13 @@ const char *capos_i_quota_code(enum capos_i_quota q);
  */
 const char *capos_i_refusal(char out[CAPOS_REFUSAL_BYTES], const char *code, const char *detail);
 
-/* The code that a service's own words come behind, so that it cannot forge a denial. */
+/* The codes that a service's own words come behind, and a host's to a service, so that neither can
+ * forge a denial. */
 #define CAPOS_I_SERVICE "service"
+#define CAPOS_I_HOST    "host"
+/* Writes somebody else's words behind such a code, as struct capnp_membrane_ops.reason does: once
+ * is enough, however often they cross; what could act on a terminal is a question mark. */
+void capos_i_mark(char *out, const char *code, const char *words);
 /* Whether a text has this code: it alone, or it, `: ` and more. */
 bool capos_i_refusal_has(const char *text, const char *code);
 

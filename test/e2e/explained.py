@@ -123,7 +123,10 @@ class Profile:
                 + f", bundle = [{', '.join(map(self.grant, self.grants))}]"
                 + f", quota = (references = {r.randint(8, 99)}, calls = {r.randint(4, 99)}, "
                   f'queued = "{r.randint(256, 999)}KiB", message = "{r.randint(64, 128)}KiB", '
-                  f"callsPerSecond = {r.choice((0, 0, 50, 900))}, sessionsPerAccount = 9))")
+                  f"callsPerSecond = {r.choice((0, 0, 50, 900))}, sessionsPerAccount = 9"
+                + r.choice(("", f", ui = (offers = {r.randint(1, 9)}, patchesPerSecond = {r.randint(1, 99)}, "
+                                f'patch = "{r.randint(1, 99)}KiB", perSecond = "{r.randint(1, 999)}KiB", '
+                                f"references = {r.randint(1, 99)})")) + "))")
 
 
 class Account:
@@ -346,13 +349,15 @@ class Run:
     def told(session):
         info = session.call(0).content.ptr(0)
         begun, quota = info.uint(0, 64), info.ptr(5)
+        ui = quota.ptr(0)  # on the wire a field is XORed with its default
         caps = s.cap_set(session)
         methods = {n: [m for _, _, m in l] for n, l in s.methods(caps).items()}
         entries = {n: (iface, transfer, methods[n], end - begun)
                    for n, (iface, transfer, end) in s.names(caps).items()}
         return {"profile": s.text(info.ptr(2)), "leaseMs": info.uint(64, 64) - begun,
                 "quota": [quota.uint(0, 32), quota.uint(32, 32), quota.uint(64, 64), quota.uint(128, 64),
-                          quota.uint(192, 32)],
+                          quota.uint(192, 32), ui.uint(0, 32) ^ 8, ui.uint(32, 32) ^ 20, ui.uint(64, 64) ^ 65536,
+                          ui.uint(128, 64) ^ 262144, ui.uint(192, 32) ^ 32],
                 "entries": entries}
 
     def explained(self, ask, by):
@@ -378,7 +383,8 @@ class Run:
         if ways[0].get("untilMs"):  # a profile is explained by the best that gives it
             most = min(most, ways[0]["untilMs"] - int(time.time() * 1000))
         return {"profile": p["name"], "leaseMs": most,
-                "quota": [q["references"], q["calls"], q["queuedBytes"], q["messageBytes"], q["callsPerSecond"]],
+                "quota": [q["references"], q["calls"], q["queuedBytes"], q["messageBytes"], q["callsPerSecond"],
+                          *q["ui"].values()],
                 "entries": {n["name"]: (int(n["interface"], 16), n["transfer"], n["methods"], min(n["leaseMs"], most))
                             for n in p["entries"]}}
 

@@ -252,7 +252,7 @@ QUOTAS = {
     "reports": "no client sees it: daemon/worker/test-worker-grant.c",
     "ui-offers": "it needs a service that composes: daemon/worker/test-worker-offer.c",
     **{f"ui-{name}": "services alone meet it: daemon/worker/test-worker-offer.c"
-       for name in ("patches", "patch", "traffic")},
+       for name in ("patches", "patch", "traffic", "references", "polls")},
 }
 
 
