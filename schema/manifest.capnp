@@ -210,8 +210,9 @@ struct Profile {
   # that `admission` lets in.
 
   maxSessions @15 :UInt32 = 0;
-  # Sessions at once with this profile, of whomever. Its accounts share them: who comes late finds less than who came
-  # first, and whoever has none gets one while there is one. 0: any number.
+  # Sessions at once with this profile, of whomever. Its accounts share them: one has half of them at most, who comes
+  # late finds less than who came first, and whoever has none gets one while there is one. Those of guests give way to
+  # accounts', and anonymous ones to both. 0: any number.
 }
 
 enum Disclosure {
@@ -543,7 +544,7 @@ struct Limits {
   connections @0 :UInt32 = 1024;
   # Connections with a session at once. When there are more, anonymous sessions end first, then guests'; one of an
   # account never does. Accounts' are shared by where they come from: a user of this machine, or an address, has half of
-  # them at most (of 16 and fewer: 8), and less where others are there and half is used.
+  # them at most, and less where others are there and half is used.
 
   unauthenticated @1 :UInt32 = 128;
   # Connections without a session at once, beside those; beyond it the oldest of the busiest source is dropped.
@@ -559,7 +560,8 @@ struct Limits {
 
   memory @5 :Text;
   # How much sessions together may make the instance hold, as `"4GiB"`. Each takes, from its login to its end, what its
-  # profile's quota allows it: twice `queued`, and `message`. Accounts share it, and whoever has no account gives way.
+  # profile's quota allows it: twice `queued`, and `message`. Accounts share it, one has half of it at most, or one
+  # session, and whoever has no account gives way.
   # Empty: any amount.
 }
 

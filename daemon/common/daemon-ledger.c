@@ -4,7 +4,8 @@
  * What is asked for is reserved before it is made, and what was reserved is a value that is in the
  * object which it was reserved for, so that it goes when that goes. A pool is there while somebody
  * has something of it, and so is its entry of each owner: what strangers can name costs nothing
- * once it is over. The sums are those of the holds, and nothing else changes them.
+ * once it is over. The sums are those of the holds, and nothing else changes them. Pools are in
+ * groups, each of which has a bound of its own.
  *
  * Lists are walked: whoever has something of a pool takes more than a step elsewhere.
  */
@@ -21,7 +22,8 @@ struct ledger_pool {
         struct capnp_i_list link, owners;
         uint64_t used;
         uint32_t users;
-        char key[];
+        const char *key; /* behind the group's */
+        char group[];
 };
 
 struct ledger_owner {
@@ -43,15 +45,28 @@ bool ledger_is_empty(const struct ledger *l)
         return !l->used;
 }
 
-static struct ledger_pool *pool_find(const struct ledger *l, const char *key)
+static struct ledger_pool *pool_find(const struct ledger *l, const char *group, const char *key)
 {
         for (struct capnp_i_list *i = l->pools.next; i != &l->pools; i = i->next) {
                 struct ledger_pool *p = CAPNP_I_OF(i, struct ledger_pool, link);
 
-                if (!strcmp(p->key, key))
+                if (!strcmp(p->group, group) && !strcmp(p->key, key))
                         return p;
         }
         return NULL;
+}
+
+static uint64_t group_used(const struct ledger *l, const char *group)
+{
+        uint64_t used = 0;
+
+        for (struct capnp_i_list *i = l->pools.next; i != &l->pools; i = i->next) {
+                const struct ledger_pool *p = CAPNP_I_OF(i, struct ledger_pool, link);
+
+                if (!strcmp(p->group, group))
+                        used += p->used;
+        }
+        return used;
 }
 
 static struct ledger_owner *owner_find(const struct ledger_pool *p, const char *key)
@@ -65,16 +80,17 @@ static struct ledger_owner *owner_find(const struct ledger_pool *p, const char *
         return NULL;
 }
 
-static struct ledger_pool *pool_new(struct ledger *l, const char *key)
+static struct ledger_pool *pool_new(struct ledger *l, const char *group, const char *key)
 {
-        size_t len = strlen(key) + 1;
-        struct ledger_pool *p = calloc(1, sizeof(*p) + len);
+        size_t len = strlen(key) + 1, before = strlen(group) + 1;
+        struct ledger_pool *p = calloc(1, sizeof(*p) + before + len);
 
         if (!p)
                 return NULL;
 
         capnp_i_list_init(&p->owners);
-        memcpy(p->key, key, len);
+        memcpy(p->group, group, before);
+        p->key = memcpy(p->group + before, key, len);
         capnp_i_list_append(&l->pools, &p->link);
         return p;
 }
@@ -117,9 +133,18 @@ static void owner_settle(struct ledger_owner *o)
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
+bool ledger_is_of(const struct ledger_hold *h, const struct ledger_ask *q)
+{
+        return h->owner && !strcmp(h->owner->pool->group, q->group);
+}
+
 void ledger_replace(struct ledger_ask *q, const struct ledger *l, const struct ledger_hold *h)
 {
         if (h->of != l || !h->owner)
+                return;
+
+        q->spare.ledger += h->n;
+        if (!ledger_is_of(h, q))
                 return;
 
         q->spare.all += h->n;
@@ -129,6 +154,8 @@ void ledger_replace(struct ledger_ask *q, const struct ledger *l, const struct l
         q->spare.pool += h->n;
         if (!strcmp(h->owner->key, q->owner))
                 q->spare.own += h->n;
+        else
+                q->spare.users += h->owner->used == h->n;
 }
 
 static bool has_room(uint64_t limit, uint64_t used, uint64_t n)
@@ -142,7 +169,7 @@ static int ask_judge(const struct ledger *l, const struct ledger_ask *q,
 {
         const struct share s = {.limit = q->limit,
                                 .used = (p ? p->used : 0) - q->spare.pool,
-                                .users = (p ? p->users : 0) + !o,
+                                .users = (p ? p->users : 0) + !o - q->spare.users,
                                 .own = (o ? o->used : 0) - q->spare.own};
 
         if (q->of_one != LEDGER_SHARES && !has_room(q->of_one, s.own, q->n))
@@ -152,23 +179,31 @@ static int ask_judge(const struct ledger *l, const struct ledger_ask *q,
         if (q->of_one == LEDGER_SHARES && !share_has(&s, q->n))
                 return LEDGER_FULL_OWNER;
 
-        return has_room(q->all, l->used - q->spare.all, q->n) ? 0 : LEDGER_FULL_ALL;
+        return has_room(q->all, group_used(l, q->group) - q->spare.all, q->n) ? 0 : LEDGER_FULL_ALL;
 }
 
-/* Changes what an owner has. */
-static void owner_set(struct ledger *l, struct ledger_owner *o, uint64_t from, uint64_t to)
+int ledger_judge(const struct ledger *l, const struct ledger_ask *q)
+{
+        const struct ledger_pool *p = pool_find(l, q->group, q->pool);
+
+        return ask_judge(l, q, p, p ? owner_find(p, q->owner) : NULL);
+}
+
+/* Changes what an owner has. spare: what goes for it, and is not counted as in use. */
+static void owner_set(struct ledger *l, struct ledger_owner *o, uint64_t from, uint64_t to,
+                      uint64_t spare)
 {
         assert(from <= o->used && from <= o->pool->used && from <= l->used);
         o->used = o->used - from + to;
         o->pool->used = o->pool->used - from + to;
         l->used = l->used - from + to;
-        if (l->used > l->most)
-                l->most = l->used;
+        if (l->used > spare && l->used - spare > l->most)
+                l->most = l->used - spare;
 }
 
 int ledger_take(struct ledger *l, const struct ledger_ask *q, struct ledger_hold *ret_h)
 {
-        struct ledger_pool *p = pool_find(l, q->pool);
+        struct ledger_pool *p = pool_find(l, q->group, q->pool);
         struct ledger_owner *o = p ? owner_find(p, q->owner) : NULL;
         int r = ask_judge(l, q, p, o);
 
@@ -180,7 +215,7 @@ int ledger_take(struct ledger *l, const struct ledger_ask *q, struct ledger_hold
         }
 
         if (!p)
-                p = pool_new(l, q->pool);
+                p = pool_new(l, q->group, q->pool);
         if (!p)
                 return -ENOMEM;
         if (!o)
@@ -190,7 +225,7 @@ int ledger_take(struct ledger *l, const struct ledger_ask *q, struct ledger_hold
                 return -ENOMEM;
         }
 
-        owner_set(l, o, 0, q->n);
+        owner_set(l, o, 0, q->n, q->spare.ledger);
         *ret_h = (struct ledger_hold){l, o, q->n};
         return 0;
 }
@@ -200,7 +235,7 @@ void ledger_set(struct ledger_hold *h, uint64_t n)
         if (!h->owner)
                 return;
 
-        owner_set(h->of, h->owner, h->n, n);
+        owner_set(h->of, h->owner, h->n, n, 0);
         h->n = n;
 }
 
@@ -214,9 +249,9 @@ void ledger_give(struct ledger_hold *h)
                 owner_settle(o);
 }
 
-uint64_t ledger_used(const struct ledger *l, const char *pool)
+uint64_t ledger_used(const struct ledger *l, const char *group, const char *pool)
 {
-        const struct ledger_pool *p = pool_find(l, pool);
+        const struct ledger_pool *p = pool_find(l, group, pool);
 
         return p ? p->used : 0;
 }

@@ -28,14 +28,15 @@ enum { LEDGER_SHARES = 0 }; /* of_one: as many as daemon-share.h says */
 
 /* What is asked for. Limits are the asker's to know: they may be others at the next time. */
 struct ledger_ask {
-        const char *pool, *owner; /* copied */
+        const char *group, *pool, *owner; /* a pool is one of its group's; copied */
         uint64_t n;
-        uint64_t all;    /* how much there may be in all pools, … */
+        uint64_t all;    /* how much there may be in all pools of the group, … */
         uint64_t limit;  /* … in this one, … */
         uint64_t of_one; /* … and of the owner's in it */
         /* What is given back as soon as this is there, and does not count: ledger_replace(). */
         struct {
-                uint64_t all, pool, own;
+                uint64_t ledger, all, pool, own;
+                uint32_t users; /* others who have nothing in the pool then */
         } spare;
 };
 
@@ -46,9 +47,13 @@ void ledger_init(struct ledger *l);
 /* Whether nobody has anything, as it must be at the end. */
 bool ledger_is_empty(const struct ledger *l);
 
+/* Whether h is of the group in which something is asked for. */
+bool ledger_is_of(const struct ledger_hold *h, const struct ledger_ask *q);
 /* h will be given back for what is asked for. */
 void ledger_replace(struct ledger_ask *q, const struct ledger *l, const struct ledger_hold *h);
-/* Reserves. 0: *ret_h, to be given back; enum ledger_full, looked at in this order; -ENOMEM. */
+/* 0: there is room; enum ledger_full, looked at in this order. Nothing is changed. */
+int ledger_judge(const struct ledger *l, const struct ledger_ask *q);
+/* Reserves. 0: *ret_h, to be given back; enum ledger_full, as above; -ENOMEM. */
 int ledger_take(struct ledger *l, const struct ledger_ask *q,
                 struct ledger_hold *ret_h) CAPNP_MUST_USE;
 /* It holds n from now on, whatever the limits are: what is there cannot be refused. */
@@ -57,6 +62,6 @@ void ledger_set(struct ledger_hold *h, uint64_t n);
 void ledger_give(struct ledger_hold *h);
 
 /* What is in use of a pool. */
-uint64_t ledger_used(const struct ledger *l, const char *pool);
+uint64_t ledger_used(const struct ledger *l, const char *group, const char *pool);
 
 #endif

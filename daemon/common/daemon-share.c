@@ -7,13 +7,15 @@
  * how the D-Bus broker divides what its users share. Whoever comes late finds less, and still
  * something: the first has a half at most, the next a third of the rest, and so on.
  *
- * By itself that rule wastes what is little, and is hard on those who come from one place. Three
- * things soften it, and none of them takes from what a late comer finds in the worst case, but
- * where the pool is a handful:
+ * By itself that rule wastes what is little, and is hard on those who come from one place. Two
+ * things soften it, and neither takes from what a late comer finds in the worst case, but where the
+ * pool is a handful:
  *
  * - Who has nothing gets what he asks for, while it is there: a part of a few is nothing at all.
- * - Who is alone has a few in a pool however small, all of it maybe: nobody is there to lose.
  * - Up to a half nobody is asked whose it is, for the first alone might have had it.
+ *
+ * Nobody has more than a half, be he alone and the pool small. What would be his while nobody else
+ * is there would not be given back when somebody comes.
  */
 #include "daemon-share.h"
 
@@ -29,14 +31,6 @@ static bool share_is_fair(const struct share *s, uint64_t left, uint64_t n)
         return wanted - s->own <= left;
 }
 
-/* With n more it has no more than a few times n. */
-static bool share_is_little(uint64_t own, uint64_t n)
-{
-        uint64_t few;
-
-        return __builtin_mul_overflow(n, (uint64_t)SHARE_ALONE - 1, &few) || own <= few;
-}
-
 bool share_has(const struct share *s, uint64_t n)
 {
         uint64_t half = s->limit / 2;
@@ -45,8 +39,5 @@ bool share_has(const struct share *s, uint64_t n)
                 return false;
         if (!n || !s->own || (s->used <= half && n <= half - s->used))
                 return true;
-        if (s->own == s->used && share_is_little(s->own, n))
-                return true;
-
         return share_is_fair(s, s->limit - s->used, n);
 }

@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SHARE_ALONE = 8 }; /* times what is asked for: what one who is alone has in a small pool */
-
 /* Something of which there is so much, and who has how much of it. */
 struct share {
         uint64_t limit; /* how much there is */

@@ -6,7 +6,8 @@
 
 static struct ledger_ask ask(const char *pool, const char *owner)
 {
-        return (struct ledger_ask){.pool = pool,
+        return (struct ledger_ask){.group = "",
+                                   .pool = pool,
                                    .owner = owner,
                                    .n = 1,
                                    .all = UINT64_MAX,
@@ -57,9 +58,9 @@ TEST(a_pool_and_all_of_them)
         CHECK_EQ(ledger_take(&l, &a, &h[2]), LEDGER_FULL_POOL);
         CHECK_OK(ledger_take(&l, &b, &h[2]));
         CHECK_EQ(ledger_take(&l, &b, &h[3]), LEDGER_FULL_ALL);
-        CHECK_EQ(ledger_used(&l, "x"), 2);
-        CHECK_EQ(ledger_used(&l, "y"), 1);
-        CHECK_EQ(ledger_used(&l, "z"), 0);
+        CHECK_EQ(ledger_used(&l, "", "x"), 2);
+        CHECK_EQ(ledger_used(&l, "", "y"), 1);
+        CHECK_EQ(ledger_used(&l, "", "z"), 0);
         a.limit = 0; /* less than there is: no room, and nothing else */
         CHECK_EQ(ledger_take(&l, &a, &h[3]), LEDGER_FULL_POOL);
         for (unsigned i = 0; i < 3; i++)
@@ -84,11 +85,66 @@ TEST(what_is_replaced_does_not_count)
         CHECK_EQ(ledger_take(&l, &n, &again), LEDGER_FULL_OWNER);
         ledger_replace(&n, &l, &h[1]);
         CHECK_OK(ledger_take(&l, &n, &again));
-        CHECK_EQ(l.used, 3); /* for a moment */
+        CHECK_EQ(l.used, 3); /* for a moment, */
+        CHECK_EQ(l.most, 2); /* which does not count */
         ledger_give(&h[1]);
         CHECK_EQ(l.used, 2);
         ledger_give(&h[0]);
         ledger_give(&again);
+        CHECK(ledger_is_empty(&l));
+}
+
+/* What is full is one group, and what others have of it is known by that. */
+TEST(groups_have_bounds_of_their_own)
+{
+        struct ledger_hold h[4] = {{0}};
+        struct ledger_ask a = ask("x", "a"), b = ask("y", "a"), other = ask("x", "a");
+        struct ledger l;
+
+        ledger_init(&l);
+        a.all = b.all = 2;
+        other.group = "other";
+        CHECK_OK(ledger_take(&l, &a, &h[0]));
+        CHECK_OK(ledger_take(&l, &b, &h[1]));
+        CHECK_EQ(ledger_judge(&l, &a), LEDGER_FULL_ALL);
+        CHECK_OK(ledger_judge(&l, &other));
+        CHECK_OK(ledger_take(&l, &other, &h[2]));
+        CHECK_EQ(ledger_used(&l, "", "x"), 1);
+        CHECK_EQ(ledger_used(&l, "other", "x"), 1);
+        CHECK(ledger_is_of(&h[0], &b) && !ledger_is_of(&h[2], &a) && !ledger_is_of(&h[3], &a));
+        ledger_replace(&a, &l, &h[2]);
+        CHECK_EQ(ledger_judge(&l, &a), LEDGER_FULL_ALL);
+        ledger_replace(&a, &l, &h[1]);
+        CHECK_OK(ledger_judge(&l, &a));
+        CHECK_EQ(l.used, 3); /* nothing was taken */
+        for (unsigned i = 0; i < 3; i++)
+                ledger_give(&h[i]);
+        CHECK(ledger_is_empty(&l));
+}
+
+/* Who has nothing any more is no user: what goes is judged as if it had gone. */
+TEST(who_gives_way_shares_with_nobody)
+{
+        static const char *const names[] = {"b", "c", "d"};
+        struct ledger_hold h[11] = {{0}};
+        struct ledger_ask q = ask("", "a");
+        struct ledger l;
+
+        ledger_init(&l);
+        q.of_one = LEDGER_SHARES;
+        q.limit = 16;
+        for (unsigned i = 0; i < 11; i++) {
+                q.owner = i < 8 ? "a" : names[i - 8];
+                CHECK_OK(ledger_take(&l, &q, &h[i]));
+        }
+        q.owner = "b";
+        CHECK_EQ(ledger_judge(&l, &q), LEDGER_FULL_OWNER); /* 2 × 5 - 1, and 5 are left */
+        ledger_replace(&q, &l, &h[9]);
+        CHECK_EQ(ledger_judge(&l, &q), LEDGER_FULL_OWNER); /* 2 × 4 - 1, and 6 */
+        ledger_replace(&q, &l, &h[10]);
+        CHECK_OK(ledger_judge(&l, &q)); /* 2 × 3 - 1, and 7 */
+        for (unsigned i = 0; i < 11; i++)
+                ledger_give(&h[i]);
         CHECK(ledger_is_empty(&l));
 }
 

@@ -12,10 +12,11 @@ TEST(what_the_next_one_finds)
         } rows[] = {
                 {0, {0}},
                 {1, {1}},
-                {2, {2}},
-                {3, {3}},
-                {8, {8}},
-                {9, {8, 1}},
+                {2, {1, 1}},
+                {3, {1, 1, 1}},
+                {4, {2, 1, 1}},
+                {8, {4, 1, 1, 1, 1}},
+                {9, {4, 1, 1, 1, 1, 1}},
                 {16, {8, 2, 1, 1, 1, 1, 1, 1}},
                 {64, {32, 10, 5, 3, 2, 1, 1, 1, 1}},
                 {1024, {512, 170, 85, 51, 34, 24, 18, 14, 11}},
@@ -44,6 +45,9 @@ TEST(what_equals_come_to)
                 {2, 2, {1, 1}},
                 {3, 2, {1, 1}},
                 {3, 4, {1, 1, 1, 0}},
+                {4, 2, {1, 1}},
+                {8, 2, {2, 2}},
+                {8, 3, {2, 1, 1}},
                 {16, 2, {4, 4}},
                 {16, 3, {3, 3, 2}},
                 {16, 4, {2, 2, 2, 2}},
@@ -96,9 +100,9 @@ TEST(the_rule)
                 {{1024, 511, 2, 511}, 1},  /* up to it nobody is asked */
                 {{1024, 512, 1, 512}, 0},  /* alone, too */
                 {{16, 8, 1, 8}, 0},        /* likewise */
-                {{15, 8, 1, 8}, 0},        /* but for a few, which are eight */
-                {{2, 1, 1, 1}, 1},         /* alone with a small pool */
-                {{3, 2, 2, 1}, 0},         /* and not alone */
+                {{2, 1, 1, 1}, 0},         /* … with a pool however small */
+                {{3, 1, 1, 1}, 0},         /* … */
+                {{1, 0, 1, 0}, 1},         /* but of one */
                 {{16, 20, 1, 0}, 0},       /* a limit that has become less */
                 {{0, 0, 1, 0}, 0},
         };
@@ -110,7 +114,7 @@ TEST(the_rule)
         }
 }
 
-/* What is asked for at once may be large: bytes. A few times that much goes to one who is alone. */
+/* What is asked for at once may be large: bytes. The first has all of it, if it asks for that. */
 TEST(a_session_of_bytes)
 {
         const uint64_t mib = 1024 * 1024;
@@ -118,13 +122,14 @@ TEST(a_session_of_bytes)
 
         CHECK(share_has(&s, 64 * mib));
         CHECK(!share_has(&s, 64 * mib + 1));
+        s.own = s.used = 16 * mib;
+        CHECK(share_has(&s, 16 * mib));
+        CHECK(!share_has(&s, 16 * mib + 1));
         s.own = s.used = 24 * mib;
-        CHECK(share_has(&s, 24 * mib));
-        s.own = s.used = 48 * mib;
         CHECK(!share_has(&s, 24 * mib));
         s.users = 2;
-        s.own = 24 * mib;
-        CHECK(!share_has(&s, 1));
+        s.own = 0;
+        CHECK(share_has(&s, 40 * mib));
 }
 
 /* No sum and no product runs over. */
@@ -137,7 +142,8 @@ TEST(at_the_edges)
         } rows[] = {
                 {{UINT64_MAX, 0, 1, 0}, UINT64_MAX, true},
                 {{UINT64_MAX, 1, 1, 0}, UINT64_MAX, false},
-                {{UINT64_MAX, 1, 1, 1}, UINT64_MAX - 1, true}, /* alone, and it asks for much */
+                {{UINT64_MAX, 1, 1, 1}, UINT64_MAX - 1, false},
+                {{UINT64_MAX, 1, 1, 1}, UINT64_MAX / 2 - 1, true},
                 {{UINT64_MAX, 2, 2, 1}, UINT64_MAX - 2, false},
                 {{UINT64_MAX, UINT64_MAX, 1, UINT64_MAX}, 0, true},
                 {{UINT64_MAX, UINT64_MAX, 1, UINT64_MAX}, 1, false},

@@ -151,12 +151,15 @@ static void job_run(struct fetch_job *j)
 {
         struct fetcher *f = j->f;
 
+        if (capnp_timer_new(f->s->vat, FETCH_MS, job_on_timer, j, &j->timer)) {
+                job_tell(j, NULL); /* one that never answers would have the place for ever */
+                return;
+        }
+
         capnp_i_list_append(&f->running, &j->link);
         j->number = ++f->last_request;
         if (!j->number)
                 j->number = ++f->last_request;
-        if (capnp_timer_new(f->s->vat, FETCH_MS, job_on_timer, j, &j->timer))
-                j->timer = NULL;
         link_send_up(f->s, &(struct packet){.type = PACKET_FETCH, .index = j->number});
 }
 
@@ -192,7 +195,8 @@ static void fetcher_turn(struct fetcher *f)
 
         while (l->used < FETCH_AT_ONCE && turns_count(&f->waiting) && fetcher_may(f)) {
                 struct fetch_job *j = CAPNP_I_OF(turns_take(&f->waiting), struct fetch_job, turn);
-                const struct ledger_ask q = {.pool = "",
+                const struct ledger_ask q = {.group = "",
+                                             .pool = "",
                                              .owner = j->source,
                                              .n = 1,
                                              .all = FETCH_AT_ONCE,

@@ -41,6 +41,7 @@ struct flow {
         struct claim claim;
         char tried[129]; /* the account that was claimed, once claim.claimed is whose it was */
         struct ledger_hold place; /* of a login */
+        bool first;               /* … and it is its connection's own */
         bool renewal;             /* of a session */
         bool direct;              /* asked by Admission.renew, not by next */
         bool stale;               /* the account has changed meanwhile */

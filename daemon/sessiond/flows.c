@@ -1,8 +1,9 @@
 /*
  * The flows of a connection: which there are, what may be asked of each, and what a claim is.
  *
- * A connection has few places, and a flow that can come to nothing any more gives up its own. What
- * becomes of one is in flow.c, which knows nothing of this.
+ * A connection has few places, one of them for itself and the others shared with all, and a flow
+ * that can come to nothing any more gives up its own. What becomes of one is in flow.c, which knows
+ * nothing of this.
  */
 #include "flows.h"
 
@@ -215,20 +216,36 @@ uint64_t flows_limit(const struct policy *p)
         return (uint64_t)FLOWS * p->max_fresh;
 }
 
-/* A login is one of all that are under way, which sources share. A renewal has its session's place.
- * NULL; or why there is none, and *ret_quota. */
+/* Whether none of a connection's has the place that is its own. */
+static bool flows_has_none(const struct flows *fs)
+{
+        for (unsigned i = 0; i < FLOWS; i++)
+                if (fs->all[i].first)
+                        return false;
+        return true;
+}
+
+/*
+ * Of all logins that are under way, one of each connection has a place that is the connection's: so
+ * long as that is there nobody can leave it none, least of all who comes from the same address.
+ * What it begins beside that one, sources share. A renewal has its session's place. NULL; or why
+ * there is none, and *ret_quota.
+ */
 static const char *flow_take_place(struct flow *f, enum capos_i_quota *ret_quota)
 {
         const struct origin *o = f->claim.origin;
-        const uint64_t limit = flows_limit(&o->s->policy);
-        const struct ledger_ask q = {.pool = "",
+        const bool first = flows_has_none(f->of);
+        const uint64_t limit = first ? UINT64_MAX : (uint64_t)(FLOWS - 1) * o->s->policy.max_fresh;
+        const struct ledger_ask q = {.group = "",
+                                     .pool = first ? "first" : "more",
                                      .owner = o->source,
                                      .n = 1,
-                                     .all = limit,
+                                     .all = UINT64_MAX,
                                      .limit = limit,
-                                     .of_one = LEDGER_SHARES};
+                                     .of_one = first ? UINT64_MAX : LEDGER_SHARES};
         int r = ledger_take(&o->s->ledgers.of[LEDGER_FLOWS], &q, &f->place);
 
+        f->first = first && !r;
         *ret_quota = r < 0 ? CAPOS_I_QUOTA_MEMORY : CAPOS_I_QUOTA_FLOWS;
         if (r < 0)
                 return "try again later";

@@ -149,6 +149,7 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         struct enrolment *n = NULL;
         enum capos_denial d;
         struct session *e, *before;
+        CAPNP_AUTO(session_freep) struct session *made = NULL;
         CAPNP_AUTO(place_give) struct place place = {0};
         struct places_full full;
 
@@ -166,6 +167,8 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                 reconnect_fill(n, &who);
         if (places_take(&ad->origin, &who, &place, &full))
                 return flow_over_quota(f, a, full.quota, full.why);
+        if (session_new(&ad->origin, &who, &made))
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY, NULL);
         if (p->newcomer.issuer && oidc_make(s, p))
                 return flow_deny(f, a, CAPOS_DENIED_CREDENTIALS,
                                  "an account cannot be made for this identity");
@@ -173,11 +176,12 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
                 return 0;
 
         flow_passed(f);
-        if (session_new(&ad->origin, &who, &place, &e))
-                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY, NULL);
-
+        e = made;
+        made = NULL;
+        session_begin(e, &who, &place);
         login_note(f, p->account);
-        /* Only now: whoever does not get the new one still has what he had. */
+        /* Only now: who does not get the new one still has what he had, and so have all others. */
+        places_settle(s);
         if (before)
                 reconnect_done(before);
         if (who.alone)
@@ -241,29 +245,27 @@ static int login_renewed(struct admission *ad, struct flow *f, const struct prin
                                            .until_ms = login_until(p),
                                            .replaces = p->unbound,
                                            .raises = raise.to != e->profile};
+        CAPNP_AUTO(session_lease_deinit) struct session_lease lease = {0};
         CAPNP_AUTO(place_give) struct place place = {0};
         struct places_full full;
-        int r = 0;
 
         if (!login_may_renew(e, f, p, raise.to, a))
                 return 0;
-        if (raise.to != e->profile && places_change(e, raise.to, &place, &full))
+        if (by.raises && places_change(e, raise.to, &place, &full))
                 return flow_over_quota(f, a, full.quota, full.why);
+        if (session_lease_new(e, &by, raise.to, &lease))
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY, NULL);
         if (!login_use_up(ad->origin.s, f, p, a))
                 return 0;
+        if (by.raises && raise_session(e, &raise, &place))
+                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY, NULL);
 
-        flow_passed(f);
-        if (raise.to != e->profile) {
-                r = raise_session(e, &raise, &place);
+        if (by.raises) {
+                places_settle(ad->origin.s);
                 tally_begin(&ad->tallied, e);
         }
-        if (!r)
-                r = session_renew(e, &by);
-        if (r) {
-                session_changed(e); /* what it has more, it has */
-                return flow_over_quota(f, a, CAPOS_I_QUOTA_MEMORY, NULL);
-        }
-
+        flow_passed(f);
+        session_renew(e, &by, &lease);
         login_note(f, p->account);
         flow_end(f);
         if (direct) {
@@ -424,14 +426,15 @@ static int enter_make(struct admission *ad, capnp_answer *a, const struct sessio
         struct places_full full = {CAPOS_I_QUOTA_MEMORY, "try again later"};
         struct session *e;
 
-        if (places_take(&ad->origin, who, &place, &full) ||
-            session_new(&ad->origin, who, &place, &e)) {
+        if (places_take(&ad->origin, who, &place, &full) || session_new(&ad->origin, who, &e)) {
                 origin_attempt(&ad->origin, capos_auth_name(who->kind),
                                capos_i_quota_code(full.quota));
                 return origin_over_quota(&ad->origin, a, full.quota, full.why);
         }
 
+        session_begin(e, who, &place);
         origin_attempt(&ad->origin, capos_auth_name(who->kind), "ok");
+        places_settle(ad->origin.s);
         admission_bind(ad, e);
         session_fill(e, admission_enter_results_init_bound(a));
         return audit_return(&ad->origin.s->audit, a);

@@ -10,15 +10,20 @@
  * way in, and by the room there is in all. At the first bound the source is refused, for only it is
  * to blame. At the others one that has more gives up its oldest session to one that has less;
  * equals do not, or they would push each other out for ever. When there is no room at all,
- * anonymous sessions go first, then guests'. A session of an account never gives way; when all are
- * of accounts, there is no room, and a log in is refused. Because of that, what accounts have is
- * shared (daemon-share.h): an instance's places among sources, a profile's and the memory among
- * accounts, so that nobody finds all of it taken by one who came before.
+ * anonymous sessions go first, then guests', in an instance as in a profile. A session of an
+ * account never gives way; when all are of accounts, there is no room, and a log in is refused.
+ * Because of that, what accounts have is shared (daemon-share.h): an instance's places among
+ * sources, a profile's and the memory among accounts, so that nobody finds all of it taken by one
+ * who came before.
+ *
+ * Who gives way is found first, in all ledgers, and ended last, when the new session is there: one
+ * that is refused, whatever for, has cost nobody his.
  */
 #include "places.h"
 
 #include <capos/capnp.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +32,7 @@
 #include "session.h"
 #include "sessiond.h"
 
-/* Sessions of one class: how many of a source and its party. */
+/* Sessions of one class that stay: how many of a source and its party. */
 struct tally {
         uint32_t of_source, of_party;
 };
@@ -40,7 +45,7 @@ static struct tally places_count(struct sessiond *s, enum conn_class conn_class,
         for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
                 const struct session *e = CAPNP_I_OF(l, struct session, link);
 
-                if (session_class(e->account, e->kind) != conn_class)
+                if (e->yields || session_class(e->account, e->kind) != conn_class)
                         continue;
                 n.of_source += source_equal(&e->origin->from, source);
                 n.of_party += source_same_party(&e->origin->from, source);
@@ -110,32 +115,31 @@ static struct session *candidates_choose(const struct candidate *c, uint32_t n,
         return victim ? victim->session : NULL;
 }
 
-/* Ends the oldest session of a class of whoever has most of them, if that is more than those have
- * that want a place. Whether it did. */
-static bool places_displace(struct sessiond *s, enum conn_class conn_class,
-                            const struct tally *wanting)
+/* The oldest session of a class of whoever has most of them, if that is more than those have that
+ * want a place. of: the ledger in which it has to have some of what is asked for. 0: *ret, NULL:
+ * nobody's; -ENOMEM. */
+static int places_find(struct sessiond *s, enum conn_class conn_class, const struct tally *wanting,
+                       enum ledger_of of, const struct ledger_ask *q, struct session **ret)
 {
         struct candidate *all = calloc(s->nsessions + 1, sizeof(*all));
-        struct session *victim;
         uint32_t n = 0;
 
         if (!all)
-                return false;
+                return -ENOMEM;
         for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
                 struct session *e = CAPNP_I_OF(l, struct session, link);
 
-                if (session_class(e->account, e->kind) != conn_class)
+                if (e->yields || session_class(e->account, e->kind) != conn_class ||
+                    !ledger_is_of(&e->place.of[of], q))
                         continue;
                 all[n] = (struct candidate){e, n};
                 n++;
         }
 
         qsort(all, n, sizeof(*all), candidate_compare);
-        victim = candidates_choose(all, n, wanting);
+        *ret = candidates_choose(all, n, wanting);
         free(all);
-        if (victim)
-                session_end(victim, SESSION_DISPLACEMENT, "displaced: there are too many sessions");
-        return victim != NULL;
+        return 0;
 }
 
 /* ---- what is asked of the ledgers ------------------------------------------------------------ */
@@ -181,31 +185,37 @@ static void asks_make(struct asks *q, const struct origin *o, const struct sessi
         const struct policy_entry *entry = places_entry(p, conn_class);
         bool account = conn_class == CLASS_ACCOUNT;
         const char *pool = class_name(conn_class);
-        uint32_t of_profile = who->profile->max_sessions;
+        uint64_t of_profile = who->profile->max_sessions;
 
+        if (!of_profile)
+                of_profile = UINT64_MAX;
         (void)snprintf(q->owner, sizeof(q->owner), "%s %s", account ? "account" : "party",
                        account ? who->account : o->party);
         q->of[LEDGER_ACCOUNTS] =
-                (struct ledger_ask){.pool = who->account,
+                (struct ledger_ask){.group = "",
+                                    .pool = who->account,
                                     .owner = o->source,
                                     .n = account,
                                     .all = UINT64_MAX,
                                     .limit = who->profile->quota.sessions_per_account,
                                     .of_one = UINT64_MAX};
-        q->of[LEDGER_PROFILES] = (struct ledger_ask){.pool = who->profile->name,
+        q->of[LEDGER_PROFILES] = (struct ledger_ask){.group = who->profile->name,
+                                                     .pool = pool,
                                                      .owner = q->owner,
                                                      .n = 1,
-                                                     .all = UINT64_MAX,
-                                                     .limit = of_profile ? of_profile : UINT64_MAX,
+                                                     .all = of_profile,
+                                                     .limit = of_profile,
                                                      .of_one = LEDGER_SHARES};
-        q->of[LEDGER_MEMORY] = (struct ledger_ask){.pool = pool,
+        q->of[LEDGER_MEMORY] = (struct ledger_ask){.group = "",
+                                                   .pool = pool,
                                                    .owner = q->owner,
                                                    .n = quota_bytes(&who->profile->quota),
                                                    .all = p->memory_bytes,
                                                    .limit = p->memory_bytes,
                                                    .of_one = LEDGER_SHARES};
         q->of[LEDGER_SESSIONS] =
-                (struct ledger_ask){.pool = pool,
+                (struct ledger_ask){.group = "",
+                                    .pool = pool,
                                     .owner = account ? o->party : o->source,
                                     .n = 1,
                                     .all = p->max_sessions,
@@ -220,25 +230,26 @@ static void asks_replace(struct asks *q, const struct session *e)
                 ledger_replace(&q->of[i], &e->s->ledgers.of[i], &e->place.of[i]);
 }
 
-/* Somebody gives way, because a pool is full, or all are. In the order of enum conn_class: those
- * below give way to anybody; equals only to one who has less. Whether anybody did. */
-static bool places_make_room(struct sessiond *s, enum conn_class conn_class,
-                             const struct source *from, int full)
+/* Who gives way, because a pool is full, or all are. In the order of enum conn_class: those below
+ * give way to anybody; equals only to one who has less. 0: *ret, NULL: nobody; -ENOMEM. */
+static int places_yielding(const struct origin *o, enum conn_class conn_class, enum ledger_of of,
+                           const struct ledger_ask *q, int full, struct session **ret)
 {
         static const struct tally none = {0};
         struct tally n;
+        int r = 0;
 
-        if (full == LEDGER_FULL_OWNER || (full == LEDGER_FULL_POOL && conn_class == CLASS_ACCOUNT))
-                return false;
-        if (full == LEDGER_FULL_ALL)
-                for (enum conn_class below = CLASS_ANONYMOUS; below < conn_class; below++)
-                        if (places_displace(s, below, &none))
-                                return true;
-        if (conn_class == CLASS_ACCOUNT)
-                return false;
+        *ret = NULL;
+        if (full == LEDGER_FULL_OWNER)
+                return 0;
+        for (enum conn_class below = CLASS_ANONYMOUS;
+             full == LEDGER_FULL_ALL && !r && !*ret && below < conn_class; below++)
+                r = places_find(o->s, below, &none, of, q, ret);
+        if (r || *ret || conn_class == CLASS_ACCOUNT)
+                return r;
 
-        n = places_count(s, conn_class, from);
-        return places_displace(s, conn_class, &n);
+        n = places_count(o->s, conn_class, &o->from);
+        return places_find(o->s, conn_class, &n, of, q, ret);
 }
 
 /* Why there is no place, for whoever has asked. */
@@ -251,9 +262,9 @@ static struct places_full places_full(unsigned ledger, int full, bool account)
                                             "account: it has as many as it may have"};
         if (ledger == LEDGER_PROFILES)
                 return (struct places_full){CAPOS_I_QUOTA_SESSIONS,
-                                            full == LEDGER_FULL_POOL
-                                                    ? "profile: it has as many as it may have"
-                                                    : "profile: what is left of it is for others"};
+                                            full == LEDGER_FULL_OWNER
+                                                    ? "profile: what is left of it is for others"
+                                                    : "profile: it has as many as it may have"};
         if (ledger == LEDGER_MEMORY)
                 return (struct places_full){CAPOS_I_QUOTA_MEMORY,
                                             full != LEDGER_FULL_OWNER ? "total: try again later"
@@ -270,31 +281,61 @@ static struct places_full places_full(unsigned ledger, int full, bool account)
 
 /* ---- places --------------------------------------------------------------------------------- */
 
-/* Whether there would be room if everybody had gone who gives way. */
-static bool ask_could_fit(const struct ledger *l, const struct ledger_ask *q)
+/* What was asked for before came to nothing, or has been settled. */
+static void places_spare(struct sessiond *s)
 {
-        uint64_t stays = ledger_used(l, class_name(CLASS_ACCOUNT));
+        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next)
+                CAPNP_I_OF(l, struct session, link)->yields = false;
+}
 
+/* Whether there would be room in a group if everybody had gone who may have to give way. Only then
+ * is it worth the work to find out who does. */
+static bool ask_could_fit(const struct ledger *l, const struct ledger_ask *q,
+                          enum conn_class conn_class)
+{
+        uint64_t stays = 0;
+
+        for (enum conn_class c = CLASS_ANONYMOUS; c <= CLASS_ACCOUNT; c++)
+                if (c > conn_class || c == CLASS_ACCOUNT)
+                        stays += ledger_used(l, q->group, class_name(c));
         return stays <= q->all && q->n <= q->all - stays;
 }
 
-static int asks_take(const struct asks *q, const struct origin *o, enum conn_class conn_class,
+/* Finds who has to give way until a ledger has room, and marks them. 0; enum ledger_full;
+ * -ENOMEM. */
+static int asks_find(struct asks *q, const struct origin *o, enum conn_class conn_class,
+                     enum ledger_of of)
+{
+        const struct ledger *l = &o->s->ledgers.of[of];
+        struct session *e;
+        int r;
+
+        while ((r = ledger_judge(l, &q->of[of])) && ask_could_fit(l, &q->of[of], conn_class)) {
+                int failed = places_yielding(o, conn_class, of, &q->of[of], r, &e);
+
+                if (failed || !e)
+                        return failed ? failed : r;
+                e->yields = true;
+                asks_replace(q, e);
+        }
+        return r;
+}
+
+static int asks_take(struct asks *q, const struct origin *o, enum conn_class conn_class,
                      struct place *ret_place, struct places_full *ret_why)
 {
         struct place place = {0};
+        unsigned i;
         int r = 0;
 
-        for (unsigned i = 0; i < PLACES && !r; i++) {
-                const struct ledger *l = &o->s->ledgers.of[i];
-
-                do
+        places_spare(o->s);
+        for (i = 0; i < PLACES && !r; i++)
+                r = asks_find(q, o, conn_class, i);
+        if (!r)
+                for (i = 0; i < PLACES && !r; i++)
                         r = ledger_take(&o->s->ledgers.of[i], &q->of[i], &place.of[i]);
-                while (r > 0 && ask_could_fit(l, &q->of[i]) &&
-                       places_make_room(o->s, conn_class, &o->from, r));
-                if (r)
-                        *ret_why = places_full(i, r, conn_class == CLASS_ACCOUNT);
-        }
         if (r) {
+                *ret_why = places_full(i - 1, r, conn_class == CLASS_ACCOUNT);
                 place_give(&place);
                 return r < 0 ? r : CAPNP_E_LIMIT;
         }
@@ -303,20 +344,32 @@ static int asks_take(const struct asks *q, const struct origin *o, enum conn_cla
         return 0;
 }
 
+void places_settle(struct sessiond *s)
+{
+        struct capnp_i_list *l = s->sessions.next;
+
+        while (l != &s->sessions) {
+                struct session *e = CAPNP_I_OF(l, struct session, link);
+
+                l = l->next;
+                if (e->yields)
+                        session_end(e, SESSION_DISPLACEMENT,
+                                    "displaced: there are too many sessions");
+        }
+}
+
 int places_take(const struct origin *o, const struct session_who *who, struct place *ret_place,
                 struct places_full *ret_why)
 {
+        const struct session *before = who->enrolment ? who->enrolment->session : NULL;
         struct sessiond *s = o->s;
         struct asks q;
 
         asks_make(&q, o, who);
-        if (who->enrolment && who->enrolment->session)
-                asks_replace(&q, who->enrolment->session);
-        for (struct capnp_i_list *l = s->sessions.next; who->alone && l != &s->sessions;
-             l = l->next) {
+        for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
                 const struct session *e = CAPNP_I_OF(l, struct session, link);
 
-                if (!strcmp(e->account, who->account))
+                if (e == before || (who->alone && !strcmp(e->account, who->account)))
                         asks_replace(&q, e);
         }
         return asks_take(&q, o, session_class(who->account, who->kind), ret_place, ret_why);

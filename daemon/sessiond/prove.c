@@ -126,18 +126,23 @@ static void job_run(struct prove_job *j)
 {
         struct prover *p = j->p;
 
+        if (capnp_timer_new(p->s->vat, PROVE_MS, job_on_timer, j, &j->timer)) {
+                /* One that never answers would have the place for ever. */
+                job_tell(j, PROVE_FAILED, NULL);
+                return;
+        }
+
         capnp_i_list_append(&p->lanes[j->lane].running, &j->link);
         j->number = ++p->last_request;
         if (!j->number)
                 j->number = ++p->last_request;
-        if (capnp_timer_new(p->s->vat, PROVE_MS, job_on_timer, j, &j->timer))
-                j->timer = NULL;
         link_send_up(p->s, &(struct packet){.type = PACKET_PROVE, .index = j->number});
 }
 
 static struct ledger_ask job_ask(const struct prove_job *j)
 {
-        return (struct ledger_ask){.pool = lane_names[j->lane],
+        return (struct ledger_ask){.group = "",
+                                   .pool = lane_names[j->lane],
                                    .owner = j->source,
                                    .n = 1,
                                    .all = UINT64_MAX,
@@ -150,7 +155,7 @@ static void prover_turn(struct prover *p, enum prove_lane lane)
         struct ledger *l = &p->s->ledgers.of[LEDGER_PROVERS];
         struct turns_job *t;
 
-        while (ledger_used(l, lane_names[lane]) < PROVE_AT_ONCE &&
+        while (ledger_used(l, "", lane_names[lane]) < PROVE_AT_ONCE &&
                (t = turns_take(&p->lanes[lane].waiting))) {
                 struct prove_job *j = CAPNP_I_OF(t, struct prove_job, turn);
                 const struct ledger_ask q = job_ask(j);

@@ -254,31 +254,36 @@ int session_shorten(struct session *e, uint64_t deadline_ms)
         return 0;
 }
 
-static int session_lease(struct session *e, uint64_t ms, const struct dates *dates)
+static int lease_make(struct session *e, const struct policy_profile *p, uint64_t ms,
+                      const struct dates *dates, struct session_lease *ret)
 {
-        struct dates cut = *dates;
-        capnp_timer *t;
+        struct session_lease l = {.dates = *dates};
         int r;
 
-        if (ms > e->profile->max_lease_ms)
-                ms = e->profile->max_lease_ms;
-        ms = dates_bound(&cut, ms);
-        r = session_timer(e, ms, &t);
-        if (r)
-                return r;
-
-        capnp_timer_free(e->expiry);
-        e->expiry = t;
-        e->dates = cut;
-        e->expires_ms = clock_wall_ms() + ms;
-        e->begun_ms = clock_boot_ms();
-        e->deadline_ms = e->begun_ms + ms;
-        entries_end(e);
-        return 0;
+        l.ms = dates_bound(&l.dates, ms < p->max_lease_ms ? ms : p->max_lease_ms);
+        r = session_timer(e, l.ms, &l.timer);
+        if (!r)
+                *ret = l;
+        return r;
 }
 
-static void session_free(struct session *e)
+static void session_set_lease(struct session *e, struct session_lease *l)
 {
+        capnp_timer_free(e->expiry);
+        e->expiry = l->timer;
+        e->dates = l->dates;
+        e->expires_ms = clock_wall_ms() + l->ms;
+        e->begun_ms = clock_boot_ms();
+        e->deadline_ms = e->begun_ms + l->ms;
+        *l = (struct session_lease){0};
+        entries_end(e);
+}
+
+struct session *session_free(struct session *e)
+{
+        if (!e)
+                return NULL;
+
         for (unsigned i = 0; i < e->ngrants; i++)
                 grant_free(e->grants[i]);
         free(e->grants);
@@ -287,6 +292,12 @@ static void session_free(struct session *e)
         place_give(&e->place);
         sodium_memzero(e, sizeof(*e));
         free(e);
+        return NULL;
+}
+
+void session_freep(struct session **e)
+{
+        *e = session_free(*e);
 }
 
 enum conn_class session_class(const char *account, enum capos_auth kind)
@@ -332,13 +343,12 @@ static void session_name(struct session *e, const struct session_who *who)
                 randombytes_buf(e->challenge, sizeof(e->challenge));
 }
 
-int session_new(const struct origin *o, const struct session_who *who, struct place *place,
-                struct session **ret)
+int session_new(const struct origin *o, const struct session_who *who, struct session **ret)
 {
-        struct session *e;
+        CAPNP_AUTO(session_freep) struct session *e = calloc(1, sizeof(*e));
+        struct session_lease lease;
         int r;
 
-        e = calloc(1, sizeof(*e));
         if (!e)
                 return -ENOMEM;
 
@@ -348,15 +358,21 @@ int session_new(const struct origin *o, const struct session_who *who, struct pl
         capnp_i_list_init(&e->link);
         r = session_grants(e, who->enrolment);
         if (!r)
-                r = session_lease(e,
-                                  who->enrolment ? enrolment_left_ms(who->enrolment)
-                                                 : e->profile->lease_ms,
-                                  &who->dates);
-        if (r) {
-                session_free(e);
+                r = lease_make(e, e->profile,
+                               who->enrolment ? enrolment_left_ms(who->enrolment)
+                                              : e->profile->lease_ms,
+                               &who->dates, &lease);
+        if (r)
                 return r;
-        }
 
+        session_set_lease(e, &lease);
+        *ret = e;
+        e = NULL;
+        return 0;
+}
+
+void session_begin(struct session *e, const struct session_who *who, struct place *place)
+{
         e->place = *place;
         *place = (struct place){0};
         capnp_i_list_append(&e->s->sessions, &e->link);
@@ -367,8 +383,6 @@ int session_new(const struct origin *o, const struct session_who *who, struct pl
                 session_audit(e, "grant", "ok", NULL, e->credential);
         daemon_log(LOG_INFO, "session %.8s of %s begins, profile %s", e->id,
                    e->account[0] ? e->account : capos_auth_name(e->kind), e->profile->name);
-        *ret = e;
-        return 0;
 }
 
 void session_bind(struct session *e, const struct session_ops *ops, void *arg)
@@ -468,10 +482,10 @@ int session_revoke(struct session *e, capnp_text name)
         return 0;
 }
 
-int session_renew(struct session *e, const struct session_renewal *by)
+int session_lease_new(struct session *e, const struct session_renewal *by,
+                      const struct policy_profile *p, struct session_lease *ret)
 {
         struct dates dates = e->dates;
-        int r;
 
         dates.over = NULL; /* what ended it before may not end it now */
         dates.renewed_ms = by->until_ms;
@@ -479,17 +493,23 @@ int session_renew(struct session *e, const struct session_renewal *by)
                 dates.made_ms = by->until_ms;
         if (by->raises || (by->replaces && !strcmp(by->credential, e->raised)))
                 dates.raised_ms = by->until_ms;
-        r = session_lease(e, by->duration_ms ? by->duration_ms : e->profile->lease_ms, &dates);
-        if (r)
-                return r;
+        return lease_make(e, p, by->duration_ms ? by->duration_ms : p->lease_ms, &dates, ret);
+}
 
+void session_lease_deinit(struct session_lease *l)
+{
+        l->timer = capnp_timer_free(l->timer);
+}
+
+void session_renew(struct session *e, const struct session_renewal *by, struct session_lease *l)
+{
+        session_set_lease(e, l);
         e->asked_ms = by->duration_ms;
         (void)snprintf(e->renewed, sizeof(e->renewed), "%s", by->credential);
         session_rest_on(e, RESTS_RENEWED, by->authority);
         session_tell_enrolment(e);
         randombytes_buf(e->challenge, sizeof(e->challenge));
         session_audit(e, "renewal", "ok", NULL, by->credential);
-        return 0;
 }
 
 bool session_owes(const struct session *e, capnp_text name)
@@ -550,7 +570,7 @@ static void session_fill_quota(const struct policy_quota *q, session_quota_build
 /* What its worker cannot know; the rest is the worker's to add. */
 static void session_fill_use(const struct session *e, session_info_builder b)
 {
-        uint64_t n = ledger_used(&e->s->ledgers.of[LEDGER_ACCOUNTS], e->account);
+        uint64_t n = ledger_used(&e->s->ledgers.of[LEDGER_ACCOUNTS], "", e->account);
         quota_use_builder u = quota_use_list_builder_get(session_info_init_use(b, 1), 0);
 
         quota_use_set_name(u, "sessions");

@@ -79,6 +79,7 @@ struct session {
         struct enrolment *enrolment; /* NULL: its client cannot come back */
         bool unbound;                /* what was proved is bound to no channel */
         bool notice;                 /* the worker has not been told what it is now */
+        bool yields;                 /* for the place that was asked for last: places.h */
         struct grant **grants; /* the profile's, in its order; then those that it has no more */
         unsigned ngrants;
 };
@@ -110,11 +111,23 @@ struct session_renewal {
         bool raises;           /* it has raised the session, too */
 };
 
+/* A lease that does not count yet. Zeroed: none. */
+struct session_lease {
+        capnp_timer *timer;
+        struct dates dates;
+        uint64_t ms; /* from when it counts */
+};
+
 /* What a session is counted as. */
 enum conn_class session_class(const char *account, enum capos_auth kind);
-/* Makes a session. place: places_take()'s; taken with 0. 0; -ENOMEM. */
-int session_new(const struct origin *o, const struct session_who *who, struct place *place,
+/* Makes a session that nobody knows of yet: session_begin() or session_free(). 0; -ENOMEM. */
+int session_new(const struct origin *o, const struct session_who *who,
                 struct session **ret) CAPNP_MUST_USE;
+struct session *session_free(struct session *e);
+void session_freep(struct session **e);
+/* It counts from now on, until session_end(). who: as when it was made. place: places_take()'s;
+ * takes it. */
+void session_begin(struct session *e, const struct session_who *who, struct place *place);
 /* Who is told what happens to it. */
 void session_bind(struct session *e, const struct session_ops *ops, void *arg);
 /* Ends it for good: tells its holder, closes every grant, records why. Frees it. reason: for the
@@ -133,9 +146,14 @@ void session_changed(struct session *e);
 /* What was taken from it stays away from whoever comes back to it, but for what the policy alone
  * has taken. It may have no enrolment afterwards. */
 void session_tell_away(struct session *e);
-/* Sets the lease anew, within the profile's bounds, and not after what made it, or what renews it,
- * and a new challenge; from now on it rests on that, too. 0 or -ENOMEM, and nothing has changed. */
-int session_renew(struct session *e, const struct session_renewal *by) CAPNP_MUST_USE;
+/* Makes a lease, within the bounds of a profile that it is to have, and not after what made the
+ * session, or what renews it. 0; -ENOMEM. */
+int session_lease_new(struct session *e, const struct session_renewal *by,
+                      const struct policy_profile *p, struct session_lease *ret) CAPNP_MUST_USE;
+void session_lease_deinit(struct session_lease *l);
+/* Gives it that lease, and a new challenge; from now on it rests on what renews it, too. l: made by
+ * the same; takes it. */
+void session_renew(struct session *e, const struct session_renewal *by, struct session_lease *l);
 
 /* It rests on a key of this authority's; NULL, "": on none's. what: RESTS_… */
 void session_rest_on(struct session *e, unsigned what, const char *authority);

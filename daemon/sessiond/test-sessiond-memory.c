@@ -1,6 +1,6 @@
 /*
- * Taking something away from a session while there is no memory: the session manager's own code, in
- * this process, with one allocation failing after the other.
+ * What is taken away from sessions while there is no memory, and by whom: the session manager's own
+ * code, in this process, with one allocation failing after the other.
  */
 #include "harness.h"
 
@@ -89,7 +89,8 @@ static struct session *session_make(struct admission **ret_ad)
 
         CHECK_OK(dispatch_open(&s, &event, ignore, ret_ad));
         CHECK_OK(places_take(&(*ret_ad)->origin, &who, &place, &full));
-        CHECK_OK(session_new(&(*ret_ad)->origin, &who, &place, &e));
+        CHECK_OK(session_new(&(*ret_ad)->origin, &who, &e));
+        session_begin(e, &who, &place);
         admission_bind(*ret_ad, e);
         return e;
 }
@@ -165,8 +166,10 @@ TEST(coming_back_without_memory)
                 reconnect_fill(e->enrolment, &who);
                 r = places_take(&again->origin, &who, &place, &full);
                 if (!r)
-                        r = session_new(&again->origin, &who, &place, &back);
+                        r = session_new(&again->origin, &who, &back);
                 test_fail_alloc_at(0);
+                if (!r)
+                        session_begin(back, &who, &place);
                 place_give(&place);
                 if (r) {
                         CHECK(ad->session == e && e->enrolment->session == e);
@@ -184,12 +187,13 @@ TEST(coming_back_without_memory)
         CHECK(made > 0 && made < 12);
 }
 
-/* A renewal that fails changes nothing: not what the session rests on, nor until when. */
+/* A renewal that fails has begun nothing: not what the session rests on, nor until when. */
 TEST(a_renewal_without_memory)
 {
         const struct session_renewal by = {
                 .credential = "jwk:b", .duration_ms = 1000, .until_ms = 1, .replaces = true};
         char dir[] = "/tmp/test-sessiond-memory-XXXXXX";
+        struct session_lease lease;
         struct admission *ad;
         struct session *e;
         uint64_t expires_ms;
@@ -199,14 +203,150 @@ TEST(a_renewal_without_memory)
         memcpy(e->credential, by.credential, strlen(by.credential) + 1);
         expires_ms = e->expires_ms;
         test_fail_alloc_at(1);
-        CHECK_EQ(session_renew(e, &by), -ENOMEM);
+        CHECK_EQ(session_lease_new(e, &by, e->profile, &lease), -ENOMEM);
         test_fail_alloc_at(0);
         CHECK_EQ(e->dates.made_ms, 0);
         CHECK_EQ(e->expires_ms, expires_ms);
         CHECK_STR(e->renewed, "");
-        CHECK_OK(session_renew(e, &by));
+        CHECK_OK(session_lease_new(e, &by, e->profile, &lease));
+        CHECK_EQ(e->dates.made_ms, 0);
+        session_renew(e, &by, &lease);
         CHECK_EQ(e->dates.made_ms, 1);
         CHECK_STR(e->renewed, "jwk:b");
+        turns(5);
+        finish(dir);
+}
+
+/* ---- who gives way -------------------------------------------------------------------------- */
+
+/* Somebody of 192.0.2.number logs in, or comes in as …, with one allocation failing; 0: with none.
+ * 0: *ret_e; as places_take(). */
+static int enter(enum capos_auth kind, const char *account, uint8_t number, unsigned fail_at,
+                 struct session **ret_e)
+{
+        static uint64_t events;
+        const struct session_who who = {
+                .account = account, .credential = "", .kind = kind, .profile = &profile};
+        const struct packet event = {.type = PACKET_EVENT,
+                                     .event = ++events,
+                                     .source = {.kind = SOURCE_ADDRESS,
+                                                .prefix = {[10] = 0xff, 0xff, 192, 0, 2, number}}};
+        CAPNP_AUTO(place_give) struct place place = {0};
+        struct places_full full;
+        struct admission *ad;
+        int r;
+
+        CHECK_OK(dispatch_open(&s, &event, ignore, &ad));
+        test_fail_alloc_at(fail_at);
+        r = places_take(&ad->origin, &who, &place, &full);
+        if (!r)
+                r = session_new(&ad->origin, &who, ret_e);
+        test_fail_alloc_at(0);
+        if (r)
+                return r;
+
+        session_begin(*ret_e, &who, &place);
+        places_settle(&s);
+        admission_bind(ad, *ret_e);
+        return 0;
+}
+
+static int visit(uint8_t number)
+{
+        struct session *e;
+
+        return enter(CAPOS_AUTH_ANONYMOUS, "", number, 0, &e);
+}
+
+static int guest(uint8_t number)
+{
+        struct session *e;
+
+        return enter(CAPOS_AUTH_GUEST, "", number, 0, &e);
+}
+
+/* How many there are of each class: "anonymous guest account". */
+static const char *there_are(void)
+{
+        static char text[32];
+        unsigned n[CLASS_ACCOUNT + 1] = {0};
+
+        for (struct capnp_i_list *l = s.sessions.next; l != &s.sessions; l = l->next) {
+                const struct session *e = CAPNP_I_OF(l, struct session, link);
+
+                n[session_class(e->account, e->kind)]++;
+        }
+        (void)snprintf(text, sizeof(text), "%u %u %u", n[CLASS_ANONYMOUS], n[CLASS_GUEST],
+                       n[CLASS_ACCOUNT]);
+        return text;
+}
+
+/* By one ledger others would have to give way, by the next there is no place: nobody goes. And when
+ * the session cannot be made after all, or not even be counted. */
+TEST(who_is_refused_has_cost_nobody_his_session)
+{
+        char dir[] = "/tmp/test-sessiond-memory-XXXXXX";
+        unsigned failed = 0;
+        struct session *e;
+        int r = -ENOMEM;
+
+        begin(dir);
+        profile.quota.message_bytes = 5;
+        s.policy.memory_bytes = 10;
+        s.policy.guest = (struct policy_entry){
+                .profile = &profile, .max_sessions = 4, .max_sessions_of_one = 1};
+        CHECK_OK(visit(1));
+        CHECK_OK(visit(2));
+        CHECK_OK(guest(3));
+        CHECK_STR(there_are(), "1 1 0");
+        CHECK_EQ(guest(3), CAPNP_E_LIMIT);
+        CHECK_STR(there_are(), "1 1 0");
+        for (unsigned n = 1; r; n++) {
+                r = enter(CAPOS_AUTH_GUEST, "", 4, n, &e);
+                CHECK(!r || r == -ENOMEM);
+                CHECK_STR(there_are(), r ? "1 1 0" : "0 2 0");
+                failed += r != 0;
+        }
+        CHECK(failed > 4);
+        CHECK_EQ(s.ledgers.of[LEDGER_MEMORY].most, 10);
+        turns(5);
+        finish(dir);
+}
+
+/* A profile that all have: as in the instance, who has proved nothing gives way. */
+TEST(who_proves_more_finds_room_in_a_profile)
+{
+        char dir[] = "/tmp/test-sessiond-memory-XXXXXX";
+        struct session *e;
+
+        begin(dir);
+        profile.max_sessions = 4;
+        profile.quota.sessions_per_account = 4;
+        s.policy.max_sessions = 16;
+        s.policy.guest = s.policy.anonymous = (struct policy_entry){
+                .profile = &profile, .max_sessions = 16, .max_sessions_of_one = 16};
+        for (uint8_t i = 1; i <= 4; i++)
+                CHECK_OK(visit(i));
+        CHECK_EQ(visit(1), CAPNP_E_LIMIT); /* equals */
+        CHECK_STR(there_are(), "4 0 0");
+        CHECK_OK(guest(5));
+        CHECK_OK(guest(5));
+        CHECK_STR(there_are(), "2 2 0");
+        CHECK_EQ(guest(5), CAPNP_E_LIMIT); /* half of it */
+        CHECK_STR(there_are(), "2 2 0");
+        CHECK_OK(guest(6));
+        CHECK_OK(guest(7));
+        CHECK_STR(there_are(), "0 4 0");
+        CHECK_EQ(visit(8), CAPNP_E_LIMIT);
+        CHECK_OK(enter(CAPOS_AUTH_PASSWORD, "ada", 5, 0, &e));
+        CHECK_OK(enter(CAPOS_AUTH_PASSWORD, "ada", 5, 0, &e));
+        CHECK_STR(there_are(), "0 2 2");
+        CHECK_EQ(enter(CAPOS_AUTH_PASSWORD, "ada", 5, 0, &e), CAPNP_E_LIMIT);
+        CHECK_OK(enter(CAPOS_AUTH_PASSWORD, "bob", 5, 0, &e));
+        CHECK_OK(enter(CAPOS_AUTH_PASSWORD, "cleo", 5, 0, &e));
+        CHECK_STR(there_are(), "0 0 4");
+        CHECK_EQ(guest(9), CAPNP_E_LIMIT);
+        CHECK_EQ(s.ledgers.of[LEDGER_PROFILES].most, 4);
         turns(5);
         finish(dir);
 }

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "enrolment.h"
 #include "networks.h"
+#include "reconnect.h"
 #include "sessiond.h"
 #include "vat-loop.h"
 
@@ -400,7 +401,8 @@ TEST(a_renewal_ends_too)
         begin();
         c = client_new(1);
         turns(3);
-        CHECK_OK(session_new(&c->ad->origin, &who, &place, &e));
+        CHECK_OK(session_new(&c->ad->origin, &who, &e));
+        session_begin(e, &who, &place);
         admission_bind(c->ad, e);
         for (unsigned i = 0; i < 2; i++) {
                 flow = flow_begin(c, true);
@@ -440,7 +442,8 @@ TEST(a_session_leaves_no_login_waiting)
         capnp_question_send(q, NULL, NULL);
         turns(3);
         CHECK_EQ(c->ad->flows.all[1].state, FLOW_WAITING);
-        CHECK_OK(session_new(&c->ad->origin, &who, &place, &e));
+        CHECK_OK(session_new(&c->ad->origin, &who, &e));
+        session_begin(e, &who, &place);
         admission_bind(c->ad, e);
         CHECK_EQ(waiting(), 0);
         CHECK_EQ(capnp_question_wait(q), CAPNP_E_EXCEPTION);
@@ -488,7 +491,8 @@ static struct session *session_until(struct client *c, uint64_t made_ms, uint64_
         struct session *e;
 
         turns(3);
-        CHECK_OK(session_new(&c->ad->origin, &who, &place, &e));
+        CHECK_OK(session_new(&c->ad->origin, &who, &e));
+        session_begin(e, &who, &place);
         admission_bind(c->ad, e);
         return e;
 }
@@ -538,6 +542,14 @@ TEST(a_date_ends_a_session_whatever_the_clock_is_set_to)
         }
 }
 
+static void renew(struct session *e, const struct session_renewal *by)
+{
+        struct session_lease lease;
+
+        CHECK_OK(session_lease_new(e, by, e->profile, &lease));
+        session_renew(e, by, &lease);
+}
+
 /* One is renewed before its account's date, and by something that is over before; nothing that is
  * said of the account later is forgotten by a renewal. */
 TEST(no_renewal_goes_beyond_a_date)
@@ -551,17 +563,17 @@ TEST(no_renewal_goes_beyond_a_date)
         now = clock_wall_ms();
         c = client_new(1);
         e = session_until(c, 0, now + 10 * MINUTE_MS);
-        CHECK_OK(session_renew(e, &by));
+        renew(e, &by);
         CHECK(e->expires_ms <= now + 10 * MINUTE_MS + 1);
         by.until_ms = now + 5 * MINUTE_MS;
-        CHECK_OK(session_renew(e, &by));
+        renew(e, &by);
         CHECK(e->expires_ms <= now + 5 * MINUTE_MS + 1);
         expiry_of_account(&s, "alice", now + 3 * MINUTE_MS);
         CHECK(e->expires_ms <= now + 3 * MINUTE_MS + 1);
         expiry_of_account(&s, "alice", now + 20 * MINUTE_MS);
         CHECK(e->expires_ms <= now + 3 * MINUTE_MS + 1); /* what is longer, a renewal gives */
         by.until_ms = 0;
-        CHECK_OK(session_renew(e, &by));
+        renew(e, &by);
         CHECK(e->expires_ms > now + 19 * MINUTE_MS);
         expiry_of_account(&s, "bob", now);
         pass(19);
@@ -569,6 +581,224 @@ TEST(no_renewal_goes_beyond_a_date)
         pass(1);
         CHECK_EQ(c->ad->state, ADMISSION_ENDED);
         finish();
+}
+
+/* A date that ended it once does not say why it ends when that date is another, or when it has been
+ * renewed for less; for one whose client is away meanwhile as well. */
+TEST(why_it_ends_is_as_it_is_then)
+{
+        static const uint8_t key[ENROLMENT_KEY_BYTES];
+
+        for (unsigned way = 0; way < 3; way++) {
+                const struct session_renewal by = {.credential = "password",
+                                                   .duration_ms = 5 * MINUTE_MS};
+                struct session_who who = {.account = "alice", .credential = "password"};
+                struct place place = {0};
+                struct enrolment n = {.profile = &profile, .account = "alice"}, *back;
+                struct session *e;
+                struct client *c;
+                uint64_t now;
+
+                begin();
+                now = clock_wall_ms();
+                c = client_new(1);
+                e = session_until(c, 0, now + 10 * MINUTE_MS);
+                if (way == 0) {
+                        renew(e, &by);
+                } else if (way == 1) {
+                        expiry_of_account(&s, "alice", now + 20 * MINUTE_MS);
+                } else {
+                        n.dates = e->dates;
+                        n.deadline_ms = e->deadline_ms;
+                        n.expires_ms = e->expires_ms;
+                        CHECK_OK(enrolment_new(&s, &n, (capnp_data){key, sizeof(key)}, &back));
+                        session_end(e, SESSION_DISCONNECT, "it goes");
+                        expiry_of_account(&s, "alice", now + 20 * MINUTE_MS);
+                        c = client_new(1);
+                        turns(3);
+                        reconnect_fill(back, &who);
+                        CHECK_OK(session_new(&c->ad->origin, &who, &e));
+                        session_begin(e, &who, &place);
+                        admission_bind(c->ad, e);
+                }
+                pass(10);
+                CHECK_EQ(c->ad->state, ADMISSION_ENDED);
+                CHECK_STR(c->ad->ended_reason, "expired");
+                finish();
+        }
+}
+
+/* ---- without memory ------------------------------------------------------------------------- */
+
+/* A renewal whose proof was good, for a profile. */
+static void flow_has_proved(struct client *c, const char *to)
+{
+        struct principal who = {.account = "alice"};
+        struct flow *f = &c->ad->flows.all[0];
+        capnp_answer *a;
+
+        CHECK_EQ(f->state, FLOW_WAITING);
+        a = f->answer;
+        f->answer = NULL;
+        snprintf(f->claim.profile, sizeof(f->claim.profile), "%s", to);
+        snprintf(f->credential, sizeof(f->credential), "oidc:x");
+        snprintf(f->tried, sizeof(f->tried), "alice");
+        flow_move(f, FLOW_STARTED);
+        flow_move(f, FLOW_PROVING);
+        flow_move(f, FLOW_PROVED);
+        c->ad->flows.ops->proved(c->ad, f, &who, a);
+}
+
+/* Both or neither: a session that was raised and not renewed would have the profile, and not the
+ * date of what it was proved by. */
+TEST(one_that_is_raised_is_renewed)
+{
+        static struct policy_grant grants[] = {{"session", "", .lease_ms = 0},
+                                               {"extra", "", .lease_ms = 0}};
+        static const char *const names[] = {"operator", "boss"};
+        const struct store_new account = {"alice", "", names, 2, false};
+        unsigned raised = 0, kept = 0;
+
+        for (unsigned n = 1; n <= 60; n++) {
+                struct policy_profile both[2];
+                const struct session_who who = {.account = "alice",
+                                                .credential = "oidc:x",
+                                                .kind = CAPOS_AUTH_OIDC_PKCE,
+                                                .strength = STRENGTH_ASSERTED,
+                                                .profile = &both[0]};
+                struct place place = {0};
+                capnp_question *q;
+                struct session *e;
+                struct client *c;
+
+                begin();
+                both[0] = both[1] = profile;
+                both[0].quota.sessions_per_account = both[1].quota.sessions_per_account = 1;
+                both[0].grants = both[1].grants = grants;
+                both[0].ngrants = 1;
+                both[1].ngrants = 2;
+                both[1].name = "boss";
+                s.policy.profiles = both;
+                s.policy.nprofiles = 2;
+                CHECK_OK(store_add(&s.store, &account));
+                c = client_new(1);
+                turns(3);
+                CHECK_OK(session_new(&c->ad->origin, &who, &e));
+                session_begin(e, &who, &place);
+                admission_bind(c->ad, e);
+                s.issuers.all[0].described = false;
+                q = flow_ask(c, flow_begin(c, true), "http://127.0.0.1:9/callback");
+                capnp_question_send(q, NULL, NULL);
+                turns(3);
+                test_fail_alloc_at(n);
+                flow_has_proved(c, "boss");
+                test_fail_alloc_at(0);
+                raised += e->profile == &both[1];
+                kept += e->profile == &both[0];
+                CHECK_STR(e->renewed, e->profile == &both[1] ? "oidc:x" : "");
+                CHECK_STR(e->raised, e->renewed);
+                CHECK_EQ(e->ngrants, e->profile == &both[1] ? 2 : 1);
+                capnp_question_free(q);
+                finish();
+        }
+        CHECK(raised && kept);
+}
+
+static void job_on_done(void *arg, enum prove_end end, const struct proof_verdict *v)
+{
+        (void)end;
+        (void)v;
+        ++*(unsigned *)arg;
+}
+
+/* What was begun and cannot be waited for has ended at once: who never answers would have its place
+ * for ever. */
+TEST(a_prover_that_does_not_answer_gives_its_place_back)
+{
+        unsigned begun = 0;
+
+        for (unsigned n = 1; n <= 12; n++) {
+                struct prove_what what = {.kind = PROOF_NOBODY, .done = job_on_done};
+                unsigned done = 0;
+                int r;
+
+                begin();
+                what.arg = &done;
+                test_fail_alloc_at(n);
+                r = prover_start(&s.prover, &what, NULL);
+                test_fail_alloc_at(0);
+                begun += !r;
+                turns(3);
+                pass(1);
+                CHECK_EQ(done, !r);
+                CHECK_EQ(s.ledgers.of[LEDGER_PROVERS].used, 0);
+                finish();
+        }
+        CHECK(begun > 1 && begun < 12);
+}
+
+/* ---- how many ------------------------------------------------------------------------------- */
+
+/* Whether an attempt begins; if not, what is said. */
+static bool flow_begins(struct client *c, const char *whose)
+{
+        capnp_question *q = admission_start(c->ask);
+        int r;
+
+        remote_auth_start_set_kind(admission_start_init_request(q),
+                                   REMOTE_AUTH_KIND_OIDC_AUTHORIZATION_CODE_PKCE);
+        r = capnp_question_wait(q);
+        if (r) {
+                CHECK_EQ(r, CAPNP_E_EXCEPTION);
+                CHECK(strstr(capnp_question_exception(q).reason, "over-quota.flows: "));
+                CHECK(strstr(capnp_question_exception(q).reason, whose));
+        }
+        capnp_question_free(q);
+        return !r;
+}
+
+/* All that an address can begin, on as many connections as that takes; beside one of each. */
+static unsigned flows_begin(uint8_t from, const char *whose)
+{
+        unsigned shared = 0, of_conn = FLOWS;
+
+        while (of_conn == FLOWS) {
+                struct client *c = client_new(from);
+
+                CHECK(flow_begins(c, ""));
+                for (of_conn = 1; of_conn < FLOWS && flow_begins(c, whose); of_conn++)
+                        shared++;
+        }
+        return shared;
+}
+
+/* One after the other: of what is not a connection's own each finds a share. Whoever comes then has
+ * his, from the same address, too. */
+TEST(attempts_of_each_address)
+{
+        enum { FROM = 4 };
+        static const struct {
+                uint32_t fresh;
+                unsigned finds[FROM];
+        } rows[] = {
+                {1, {1, 1, 1, 0}},
+                {4, {6, 2, 1, 1}},
+                {16, {24, 8, 4, 2}},
+                {64, {96, 32, 16, 9}},
+        };
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                begin();
+                s.policy.max_fresh = rows[i].fresh;
+                for (uint8_t from = 0; from < FROM; from++)
+                        CHECK_EQ(flows_begin(from + 1, from ? "" : "source: "),
+                                 rows[i].finds[from]);
+                CHECK(flow_begins(client_new(1), ""));
+                client_end(&clients[0]); /* what it had is there again, for whoever may have it */
+                turns(10);
+                CHECK(flow_begins(client_new(1), ""));
+                finish();
+        }
 }
 
 /* Eight whose clients may come back, whose time ends while they are listed. */

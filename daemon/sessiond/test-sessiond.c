@@ -103,6 +103,10 @@ TEST(an_account_never_gives_way)
         capnp_question_free(rig_good(rig_password(&w[2], "alice", "", "correct horse")));
         rig_refused(admission_logout(w[1].ask), "denied.stale-session: displaced");
         rig_refused(ask_to_enter(&w[3], REMOTE_AUTH_KIND_ANONYMOUS), "over-quota.sessions");
+        rig_refused(rig_password(&w[3], "alice", "", "correct horse"),
+                    "over-quota.sessions: source: "); /* half is hers, and nobody goes for that */
+        rig_worker_end(&w[3]);
+        rig_worker(&g, "192.0.2.2:1", &w[3]);
         capnp_question_free(rig_good(rig_password(&w[3], "alice", "", "correct horse")));
         rig_refused(admission_logout(w[0].ask), "denied.stale-session: displaced");
         rig_refused(ask_to_enter(&w[4], REMOTE_AUTH_KIND_GUEST), "over-quota.sessions");

@@ -126,6 +126,32 @@ def another_anonymous(target):
     return run
 
 
+def begin_and_wait(target):
+    """Connections that stay begin as many logins as they may, from the address of those who are good."""
+    def run():
+        held, refused = [], 0
+        while len(held) < 20:
+            peer = target.connect()
+            held.append(peer)
+            gateway = peer.gateway()
+            try:
+                for _ in range(4):
+                    peer.flow(s.PASSWORD, "nobody", gateway=gateway)
+            except s.Refused as e:
+                if e.code != "over-quota.flows" or "source: what is left" not in e.reason:
+                    raise
+                refused += 1
+        if not refused:
+            raise Failed("all that there may be was not reached")
+        for _ in range(3):
+            good_ones(target)
+        for peer in held:
+            peer.close()
+        target.settled(120)
+        return "sessiond"
+    return run
+
+
 class SmallTarget(a.Target):
     """With few places, so that a short flood is a flood."""
     places, anonymous_sessions = 96, 24
@@ -145,7 +171,8 @@ def tries(target):
             "C6": flood(target, "gateway", reset),
             "C7": flood(target, "gateway", enter_and_leave),
             "C8": flood(target, "sessiond", enter_and_stay),
-            "C9": another_anonymous(target)}
+            "C9": another_anonymous(target),
+            "C10": begin_and_wait(target)}
 
 
 if __name__ == "__main__":

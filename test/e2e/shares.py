@@ -24,9 +24,11 @@ from sessionlib import Failed, Refused
 SCRIPT = "e2e-shares"
 NAMES = ["ada", "bob", "cleo", "dan"]
 HALL, SIXTEEN = 16, [8, 2, 1, 1]  # what each of four finds, one after the other
+FEW, FOUR = 4, [2, 1, 1, 0]
 MIB = 1 << 20
 MEMORY, EACH, WIDER = 12 * MIB, 3 * MIB, 6 * MIB
-FRESH, FLOWS = 8, [16, 5, 2, 1]  # places, and of four times as many attempts
+FRESH = 16  # connections without a session; each has an attempt to log in for itself, and of three
+FLOWS = [24, 8, 4, 2]  # times as many for all, four sources find so many, one after the other
 
 
 def expect(got, wanted, what):
@@ -55,6 +57,7 @@ def connect_from(target, source):
 class Cases:
     def __init__(self, target):
         self.target = target
+        self.last = ""  # why fill() has ended
 
     def login(self, name):
         peer = self.target.connect()
@@ -73,6 +76,7 @@ class Cases:
             except Refused as e:
                 if not e.code.startswith("over-quota."):
                     raise
+                self.last = e.reason
                 return got
 
     def ledgers(self):
@@ -149,15 +153,20 @@ class Cases:
             self.nothing_in_use()
 
     def whole(self):
-        """A pool that is small: one who is alone may have it whole, and there is no more than that."""
+        """A pool that is small: one has half of it, be he alone; then it is full."""
         got = self.fill("few")
-        expect(len(got), 2, "sessions of the profile")
-        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        expect(len(got), 2, "sessions of who is alone")
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: what is left")
+        for name in ("fewer", "fewest"):
+            got.append(self.login(name))
+        for name in ("few", "fewest", "one"):
+            refused(lambda n=name: self.login(n), "over-quota.sessions", "profile: it has as many")
         self.end([got.pop()], "logout")
-        got.append(self.again(lambda: self.login("few"), "a place after a logout"))
-        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: what is left")
+        got.append(self.again(lambda: self.login("one"), "a place after a logout"))
+        refused(lambda: self.login("fewest"), "over-quota.sessions", "profile: it has as many")
         self.end([got.pop()], "close")
-        got.append(self.again(lambda: self.login("few"), "a place after a disconnect"))
+        got.append(self.again(lambda: self.login("fewest"), "a place after a disconnect"))
         self.end(got, "both")
         self.nothing_in_use()
 
@@ -181,38 +190,38 @@ class Cases:
         os.close(writable)
         expect(os.read(readable, 1), b"\x02", "sessions of the client")
         os.close(readable)
-        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: what is left")
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         got = [self.again(lambda: self.login("few"), "a place after SIGKILL") for _ in range(2)]
-        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: what is left")
         self.end(got, "both")
         self.nothing_in_use()
 
     def flows(self):
-        """Attempts to log in, by four sources; a cancelled one, and one whose connection goes."""
+        """Attempts to log in, by four sources; who comes from an address that has all; a fifth."""
         peers, found = [], []
         for i in range(len(FLOWS)):
             found.append(0)
-            while True:
+            more = True
+            while more:
                 peer = connect_from(self.target, f"127.0.0.{i + 2}")
+                peers.append(peer)
                 gateway = peer.gateway()
+                peer.flow(s.PASSWORD, "ada", gateway=gateway)
                 try:
-                    for _ in range(4):
-                        peer.last = peer.flow(s.PASSWORD, "ada", gateway=gateway)
+                    for _ in range(3):
+                        peer.flow(s.PASSWORD, "ada", gateway=gateway)
                         found[i] += 1
                 except Refused as e:
                     expect(e.code, "over-quota.flows", "why not")
                     if "source: what is left" not in e.reason:
                         raise Failed(f"the source was expected to be said: {e.reason}") from None
-                    peers.append(peer)
-                    break
-                peers.append(peer)
-            if found[i] % 4 == 0:  # the last connection has none: its place is wanted
-                peers.pop().close()
-            self.settled(len(peers))
-        expect(found, FLOWS, "attempts of each source")
-        expect(self.used("flows"), sum(FLOWS), "attempts by the session manager's count")
+                    more = False
+        expect(found, FLOWS, "attempts of each source, beside one of each connection")
+        expect(self.used("flows"), sum(FLOWS) + len(peers), "attempts by the session manager's count")
+        peer = connect_from(self.target, "127.0.0.2")
+        self.end([(peer, peer.password("narrow", instance.SECRET))], "logout")
         for peer in peers:
             peer.close()
         self.nothing_in_use()
@@ -225,17 +234,16 @@ class Cases:
         peer.close()
         self.nothing_in_use()
 
-
     def limit_of_profile(self, most):
         self.target.changed(profiles_manifest(few=most))
 
     def reload(self):
         """A profile's limit that becomes wider counts at once; narrower, it ends nobody."""
         got = self.fill("few")
-        expect(len(got), 2, "sessions of the profile")
-        self.limit_of_profile(3)
+        expect(len(got), FEW // 2, "sessions of the profile")
+        self.limit_of_profile(6)
         got.append(self.login("few"))
-        refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
+        refused(lambda: self.login("few"), "over-quota.sessions", "profile: what is left")
         self.limit_of_profile(1)
         for _, session in got:
             session.call(0)
@@ -245,14 +253,14 @@ class Cases:
         refused(lambda: self.login("few"), "over-quota.sessions", "profile: it has as many")
         self.end([got.pop()], "logout")
         got.append(self.again(lambda: self.login("few"), "the only place"))
-        self.limit_of_profile(2)
+        self.limit_of_profile(FEW)
         self.end(got, "both")
         self.nothing_in_use()
 
     def provers(self):
         """So many at once and no more, however many wait; and each is given back."""
         flows = []
-        for _ in range(FRESH - 2):  # the last places are another source's
+        for _ in range(6):  # of one address, and provers are four
             peer = self.target.connect()
             flow = peer.flow(s.PASSWORD, "narrow")
             flows.append((peer, flow.send(0, s.Struct(b"", [b"wrong"]))))
@@ -277,9 +285,8 @@ class Small(Cases):
     def places(self):
         for how in ("logout", "close"):
             got = self.fill("ada")
-            expect(len(got), 4, "places of the instance, for one who is alone")
-            refused(lambda: self.login("bob"), "over-quota.sessions", "total: ")
-            refused(lambda: self.login("ada"), "over-quota.sessions", "total: ")
+            expect(len(got), 2, "places of the instance, for one who is alone")
+            refused(lambda: self.login("bob"), "over-quota.sessions", "source: what is left")
             self.end(got, how)
             self.nothing_in_use()
 
@@ -309,54 +316,99 @@ class Small(Cases):
 
 
 class Memory(Cases):
+    def all_of_it(self):
+        """Four accounts, one after the other, each with all that it gets."""
+        got = [self.fill(name) for name in NAMES]
+        expect([len(g) for g in got], FOUR, "sessions that each account finds memory for")
+        return [one for g in got for one in g]
+
     def bytes(self):
         """Each session reserves what its quota lets it queue, both ways, and one message."""
-        got = self.fill("ada")
-        expect(len(got), MEMORY // EACH, "sessions that there is memory for")
+        ada = self.fill("ada")
+        expect(len(ada), 2, "sessions of who is alone")
+        refused(lambda: self.login("ada"), "over-quota.memory", "account: what is left")
+        self.end(ada, "both")
+        self.nothing_in_use()
+        got = self.all_of_it()
         refused(lambda: self.login("ada"), "over-quota.memory", "total: ")
+        refused(lambda: self.login("dan"), "over-quota.memory", "total: ")
         expect(self.used("memory"), MEMORY, "bytes")
         self.end([got.pop()], "logout")
-        got.append(self.again(lambda: self.login("ada"), "room after a logout"))
+        refused(lambda: self.login("ada"), "over-quota.memory", "account: what is left")
+        got.append(self.again(lambda: self.login("dan"), "room after a logout"))
         self.end(got, "both")
         self.nothing_in_use()
 
-    def shared(self):
-        """Two accounts: the second has what it asks for first, and then what is left is for others."""
-        ada = [self.login("ada") for _ in range(2)]
-        bob = [self.login("bob")]
-        refused(lambda: self.login("ada"), "over-quota.memory", "account: what is left")
-        refused(lambda: self.login("bob"), "over-quota.memory", "account: what is left")
-        self.end(ada + bob, "both")
-        self.nothing_in_use()
+    def visit(self, way):
+        peer = self.target.connect()
+        try:
+            return peer, peer.guest() if way == "guest" else peer.anonymous()
+        except Refused:
+            peer.close()
+            raise
 
     def gives_way(self):
         """Who has no account makes room for who has one, and not the other way round."""
-        visitors = []
-        for _ in range(3):
-            peer = self.target.connect()
-            visitors.append((peer, peer.anonymous()))
-        expect(self.used("memory"), 3 * EACH, "bytes of three")
-        got = self.fill("ada")
-        expect(len(got), MEMORY // EACH, "sessions of the account")
-        peer = self.target.connect()
-        refused(peer.anonymous, "over-quota.memory", "total: ")
-        peer.close()
+        visitors = [self.visit("anonymous") for _ in range(2)]
+        expect(self.used("memory"), 2 * EACH, "bytes of two")
+        got = self.all_of_it()
+        refused(lambda: self.visit("anonymous"), "over-quota.memory", "total: ")
+        refused(lambda: self.visit("guest"), "over-quota.memory", "total: ")
         self.end(got, "both")
-        for peer, _ in visitors:
-            peer.close()
+        self.end(visitors, "close")
+        self.nothing_in_use()
+
+    def refused_harms_nobody(self):
+        """A visitor would have to make room in one ledger, and in another the guest has no place."""
+        got = [self.login("ada") for _ in range(2)]
+        visitors = [self.visit("anonymous") for _ in range(2)]
+        got.append(self.visit("guest"))
+        try:
+            visitors[0][1].call(0)
+            raise Failed("nobody gave way")
+        except Refused as e:
+            expect(e.code, "denied.stale-session", "who gave way")
+        for _ in range(3):
+            refused(lambda: self.visit("guest"), "over-quota.sessions", "source: your source has")
+        visitors[1][1].call(0)
+        expect(self.used("memory"), MEMORY, "bytes")
+        self.end(got, "both")
+        self.end(visitors, "close")
         self.nothing_in_use()
 
     def reload(self):
         """Quotas that become wider and narrower count from then on, for who is there as well."""
-        got = [self.login("ada"), self.login("ada")]
+        got = self.fill("ada")
         self.target.changed(memory_manifest(WIDER))
         expect(self.used("memory"), 2 * WIDER, "bytes by the wider quota")
-        refused(lambda: self.login("ada"), "over-quota.memory", "total: ")
+        refused(lambda: self.login("bob"), "over-quota.memory", "total: ")
         self.target.changed(memory_manifest(EACH))
         expect(self.used("memory"), 2 * EACH, "bytes by the narrower quota")
-        got += [self.login("ada"), self.login("ada")]
-        refused(lambda: self.login("ada"), "over-quota.memory", "total: ")
+        got += [self.login("bob"), self.login("cleo")]
+        refused(lambda: self.login("dan"), "over-quota.memory", "total: ")
         self.end(got, "both")
+        self.nothing_in_use()
+
+
+class One(Cases):
+    """A profile for one session, whoever has it."""
+
+    def classes(self):
+        """Who has proved less gives way to who has more, and not the other way round."""
+        ways = [lambda p: p.anonymous(), lambda p: p.guest(),
+                lambda p: p.password("ada", instance.SECRET)]
+        got = []
+        for way in ways:
+            peer = self.target.connect()
+            got.append((peer, way(peer)))
+            expect(self.used("profiles"), 1, "sessions of the profile")
+        for way in ways:
+            peer = self.target.connect()
+            refused(lambda w=way, p=peer: w(p), "over-quota.sessions", "profile: it has as many")
+            peer.close()
+        got[2][1].call(0)
+        self.end(got[2:], "logout")
+        self.end(got[:2], "close")
         self.nothing_in_use()
 
 
@@ -373,32 +425,42 @@ class Users(Cases):
                 os.setresgid(uid, uid, uid)
                 os.setresuid(uid, uid, uid)
                 got = self.fill(name)
-                os.write(writable, bytes([len(got)]))
+                os.write(writable, bytes([len(got)]) + self.last.encode())
                 os.read(back, 1)
             finally:
                 os._exit(0)
         os.close(writable)
-        n = os.read(readable, 1)
+        said = os.read(readable, 1024)
         os.close(readable)
-        return n[0] if n else -1, child, go
+        return said[0] if said else -1, said[1:].decode(), child, go
+
+    def each(self, wanted, last):
+        visits = [self.visit(20001 + i, name) for i, name in enumerate(NAMES)]
+        for _, _, child, go in visits:
+            os.write(go, b"x")
+            os.waitpid(child, 0)
+        expect([v[0] for v in visits], wanted, "places that each user of the machine finds")
+        if f"over-quota.sessions: {last}" not in visits[-1][1]:
+            raise Failed(f"{last} was expected to be said last: {visits[-1][1]}")
+        self.nothing_in_use()
 
     @instance.needs_root
     def places(self):
         """The instance's own places, of accounts without any other bound."""
-        visits = [self.visit(20001 + i, name) for i, name in enumerate(NAMES)]
-        for _, child, go in visits:
-            os.write(go, b"x")
-            os.waitpid(child, 0)
-        expect([v[0] for v in visits], SIXTEEN, "places that each user of the machine finds")
-        self.nothing_in_use()
+        self.each(SIXTEEN, "source: what is left")
+
+    @instance.needs_root
+    def few(self):
+        self.each(FOUR, "total: ")
 
 
 def memory_manifest(each):
     quota = {"queued": f'"{each // 3}B"', "message": f'"{each // 3}B"'}
     room = instance.profile("room", ["session", "system_info"], **quota)
     visitor = instance.profile("visitor", ["session", "system_info"], **quota)
-    return instance.manifest(profiles=[room, visitor], anonymous="visitor",
+    text = instance.manifest(guest=True, profiles=[room, visitor], anonymous="visitor",
                              limits=f'memory = "{MEMORY}B"')
+    return text.replace('profile = "guest")', 'profile = "visitor", maxSessionsPerSource = 1)')
 
 
 def shared_profile(name, most, accounts=64):
@@ -406,7 +468,7 @@ def shared_profile(name, most, accounts=64):
     return text[:-1] + f", maxSessions = {most})"
 
 
-def profiles_manifest(few=2):
+def profiles_manifest(few=FEW):
     return instance.manifest(profiles=[shared_profile("hall", HALL), shared_profile("few", few),
                                        shared_profile("narrow", 0, 3)],
                              limits=f"unauthenticated = {FRESH}")
@@ -416,7 +478,8 @@ def run_profiles():
     with instance.Instance(profiles_manifest()) as target:
         for name in NAMES:
             target.add_user(name, ["hall"])
-        target.add_user("few", ["few"])
+        for name in ("few", "fewer", "fewest", "one"):
+            target.add_user(name, ["few"])
         target.add_user("narrow", ["narrow"])
         cases = Cases(target)
         return instance.run_cases(SCRIPT, [
@@ -432,32 +495,42 @@ def run_profiles():
 
 def run_memory():
     with instance.Instance(memory_manifest(EACH)) as target:
-        for name in NAMES[:2]:
+        for name in NAMES:
             target.add_user(name, ["room"])
         cases = Memory(target)
         return instance.run_cases(SCRIPT, [
             ("bytes of all sessions", cases.bytes),
-            ("… shared by accounts", cases.shared),
             ("… who gives way", cases.gives_way),
+            ("… who is refused has cost nobody his", cases.refused_harms_nobody),
             ("… by another manifest", cases.reload)])
 
 
+def run_one():
+    text = instance.manifest(guest=True, profiles=[shared_profile("one", 1)], anonymous="one")
+    with instance.Instance(text.replace('profile = "guest")', 'profile = "one")')) as target:
+        target.add_user("ada", ["one"])
+        return instance.run_cases(SCRIPT, [("a profile's only place", One(target).classes)])
+
+
+def small_manifest(connections):
+    fresh = min(connections, FRESH)
+    return instance.manifest(profiles=[shared_profile("any", 0)],
+                             limits=f"connections = {connections}, unauthenticated = {fresh}")
+
+
 def run_small():
-    few = instance.manifest(profiles=[shared_profile("any", 0)],
-                            limits="connections = 4, unauthenticated = 4")
-    visitors = few.replace("maxSessions = 512", "maxSessions = 8").replace("= 4, una", "= 32, una")
-    with instance.Instance(few) as target:
-        for name in NAMES[:2]:
+    visitors = small_manifest(32).replace("maxSessions = 512", "maxSessions = 8")
+    with instance.Instance(small_manifest(FEW)) as target:
+        for name in NAMES:
             target.add_user(name, ["any"])
-        bad = instance.run_cases(SCRIPT, [("the instance's places", Small(target).places)])
+        bad = instance.run_cases(SCRIPT, [("the instance's places", Small(target).places),
+                                          ("… by users", Users(target).few)])
     with instance.Instance(visitors) as target:
         return bad | instance.run_cases(SCRIPT, [("visitors' places", Small(target).entry)])
 
 
 def run_users():
-    text = instance.manifest(profiles=[shared_profile("any", 0)],
-                             limits=f"connections = {HALL}, unauthenticated = {FRESH}")
-    with instance.Instance(text) as target:
+    with instance.Instance(small_manifest(HALL)) as target:
         for name in NAMES:
             target.add_user(name, ["any"])
         cases = Users(target)
@@ -465,7 +538,7 @@ def run_users():
 
 
 def main():
-    return run_profiles() | run_memory() | run_small() | run_users()
+    return run_profiles() | run_memory() | run_one() | run_small() | run_users()
 
 
 if __name__ == "__main__":
