@@ -232,6 +232,18 @@ static int grant_root(struct grant *g, capnp_cap **ret_c)
         return *ret_c ? 0 : -ENOMEM;
 }
 
+/* The service is not asked again for what is narrow: each answer would have to be remembered. */
+static int grant_root_again(struct grant *g, capnp_cap **ret_c)
+{
+        capnp_cap *c = g->methods.n ? capnp_membrane_narrow(g->membrane) : NULL;
+
+        if (!c)
+                return grant_root(g, ret_c);
+
+        *ret_c = c;
+        return 0;
+}
+
 static struct capnp_limits grant_limits(const struct worker *w)
 {
         return (struct capnp_limits){
@@ -336,7 +348,7 @@ static void get_done(struct pending *p)
         else if (!r && fd >= 0)
                 r = grant_connect(g, fd, &c);
         else if (!r)
-                r = g->conn ? grant_root(g, &c) : -ENOTCONN;
+                r = g->conn ? grant_root_again(g, &c) : -ENOTCONN;
         if (r)
                 (void)capnp_answer_fail(p->a, CAPNP_DISCONNECTED, "the service can not be reached");
         else

@@ -661,15 +661,28 @@ CAPNP_PUBLIC capnp_membrane *capnp_membrane_unref(capnp_membrane *m);
 CAPNP_PUBLIC capnp_cap *capnp_membrane_wrap(capnp_membrane *m, capnp_cap *inside);
 
 /**
- * Wraps a reference as capnp_membrane_wrap() does, and from then on asks the policy's `has` about
- * each call on it: also on what a promise turns out to be, and whenever the same inside crosses
- * again. Other references that cross are not asked about.
+ * Wraps a reference as capnp_membrane_wrap() does, and asks the policy's `has` about each call on
+ * it, also on what a promise turns out to be, whoever holds it and however it came out. Other
+ * references that cross are not asked about. That lasts as long as there is a wrapper of this
+ * membrane's, of either direction, or a call that has crossed it: the membrane keeps what is inside
+ * until then. As long as it does, calls that cross inward to a promise of a peer's wait here until
+ * the peer has said what it is. Costs a look at each that is narrow, here and with each call: few
+ * should be.
  *
  * @param m       the membrane
  * @param inside  the reference, or NULL
  * @return        as capnp_membrane_wrap()
  */
 CAPNP_PUBLIC capnp_cap *capnp_membrane_wrap_narrow(capnp_membrane *m, capnp_cap *inside);
+
+/**
+ * What was made narrow last, once more: for who would ask for the same inside again.
+ *
+ * @param m  the membrane
+ * @return   a reference, the caller's; NULL: nothing is narrow any more, it is broken, or there is
+ *           no memory
+ */
+CAPNP_PUBLIC capnp_cap *capnp_membrane_narrow(capnp_membrane *m);
 
 /**
  * Cuts every reference through a membrane, at once: open calls across it fail and their handlers

@@ -431,12 +431,7 @@ static void call_end(struct call *c)
         capnp_i_list_remove(&c->waiter.link);
         while ((x = c->crossings)) {
                 c->crossings = x->outer;
-                capnp_i_list_remove(&x->link);
-                capnp_i_membrane_end(x->membrane, x->bytes);
-                if (x->to)
-                        capnp_cap_unref(x->to);
-                capnp_membrane_unref(x->membrane);
-                free(x);
+                capnp_i_crossing_free(x);
         }
         if (c->gate)
                 capnp_i_gate_leave(c);
@@ -664,7 +659,8 @@ static capnp_cap *call_step(struct call *c, capnp_cap *target)
                 return NULL;
         case CAP_PROMISE:
                 p = capnp_i_cap_promise(target);
-                if (!capnp_i_promise_is_remote(p) || (p->source && p->source->unflushed)) {
+                if (!capnp_i_promise_is_remote(p) || (p->source && p->source->unflushed) ||
+                    capnp_i_membrane_holds(c)) {
                         call_queue(c, p);
                         return NULL;
                 }

@@ -22,6 +22,7 @@ void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind)
         c->kind = (uint8_t)kind;
         c->fd = -1;
         c->flow = NULL;
+        c->narrow = NULL;
         capnp_i_list_init(&c->doomed);
 }
 
@@ -39,6 +40,7 @@ static void cap_memory_free(capnp_cap *c)
 
         if (c->fd >= 0)
                 close(c->fd);
+        capnp_i_narrow_gone(c);
         capnp_i_flow_free(c->flow);
         free(c);
         capnp_i_vat_unref(v);

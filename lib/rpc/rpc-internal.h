@@ -152,7 +152,8 @@ void capnp_i_more_write(const struct more *m, capnp_builder e);
 
 enum cap_kind { CAP_HOSTED, CAP_IMPORT, CAP_PROMISE, CAP_WRAP, CAP_BROKEN };
 
-struct flow; /* stream calls in flight, rpc-stream.c */
+struct flow;   /* stream calls in flight, rpc-stream.c */
+struct narrow; /* rpc-narrow.c */
 
 struct capnp_cap {
         const struct capnp_i_cap_class *class; /* first: what a message knows of us */
@@ -161,6 +162,7 @@ struct capnp_cap {
         uint8_t kind;
         int fd;
         struct flow *flow;
+        struct narrow *narrow; /* for each membrane that has narrowed it */
         struct capnp_i_list doomed;
 };
 
@@ -466,10 +468,12 @@ bool capnp_i_ring_of_call(struct call *c, struct promise *p);
 
 struct capnp_membrane {
         capnp_vat *vat;
-        uint32_t refs;
+        uint32_t refs; /* wrappers, crossings, and who has made it */
+        bool owned;    /* … as long as that is so */
         const struct capnp_membrane_ops *ops;
         void *self;
-        struct capnp_i_list open; /* struct crossing */
+        struct capnp_i_list open;   /* struct crossing */
+        struct capnp_i_list narrow; /* struct narrow */
         struct capnp_i_map wraps[2];
         struct broken *revoked; /* NULL: in force */
         bool looks;             /* its policy looks into calls */
@@ -482,7 +486,6 @@ struct wrap {
         capnp_membrane *membrane;
         capnp_cap *inner; /* NULL: the membrane was revoked */
         bool inward;      /* calls on it go to the inside */
-        bool narrow;      /* the policy says which methods it has */
         capnp_cap *to;    /* inner's settled self, wrapped; owned */
         bool settled;
 };
@@ -494,13 +497,34 @@ capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward);
 bool capnp_i_membrane_pass(struct wrap *w, struct call *c);
 /* Whether a call that has crossed toward a promise may go to what that has become. */
 bool capnp_i_membrane_allows(struct call *c, capnp_cap *to, capnp_exception *ret_why);
+/* Whether c may not go on to a promise that a peer decides: nobody would ask about it there. */
+bool capnp_i_membrane_holds(const struct call *c);
+void capnp_i_crossing_free(struct crossing *x);
 /* Undoes the crossings of a returned call, from the inside out. */
 void capnp_i_membrane_return(struct call *c);
 void capnp_i_wrap_free(struct wrap *w);
-/* The end of a call that c has crossed for. */
-void capnp_i_membrane_end(capnp_membrane *m, uint64_t bytes);
 /* Follows inner. */
 capnp_cap *capnp_i_wrap_final(struct wrap *w);
+
+/* ---- what is narrow inside (rpc-narrow.c) ---------------------------------------------------- */
+
+struct narrow {
+        struct capnp_i_list link;  /* capnp_membrane.narrow */
+        struct narrow *next, **at; /* of the same thing */
+        capnp_membrane *membrane;
+        capnp_cap *cap; /* held if it is a peer's */
+        bool bare;      /* was inside as it is, in no other wrapper */
+};
+
+/* c is narrow from now on, as far as anything is there that can be. 0 or -ENOMEM. */
+int capnp_i_narrow_new(capnp_membrane *m, capnp_cap *c) CAPNP_MUST_USE;
+bool capnp_i_narrow_is(const capnp_membrane *m, capnp_cap *c);
+/* from is a promise, and has become that. */
+void capnp_i_narrow_move(capnp_cap *from, capnp_cap *to);
+/* Nobody holds c any more. */
+void capnp_i_narrow_gone(capnp_cap *c);
+/* Nothing is narrow any more. What it led to may be the last to hold a connection. */
+void capnp_i_narrow_forget(capnp_membrane *m);
 
 /* ---- streams, as who writes sees them (rpc-stream.c) ----------------------------------------- */
 

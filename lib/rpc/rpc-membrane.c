@@ -14,9 +14,9 @@
  * program that looks at a reference. Nothing must change below their feet, so a policy that acts is
  * stopped by an assertion (capnp_i_vat_acts()); what it wants to send is sent later.
  *
- * One inward wrapper may be narrow: the policy is asked which methods that has. It stays so in what
- * its promise becomes, and in whatever else leads to the same thing, or a peer would get around it
- * by having it handed out twice.
+ * What is inside may be narrow: the policy is asked which methods it has, also of what its promise
+ * becomes, and whatever else leads to the same thing (rpc-narrow.c). So a peer does not get around
+ * that by letting go, by being early, or by having it handed out twice.
  *
  * A revocation ends everything at once: each wrapper becomes a broken reference and drops what it
  * led to, whoever still holds it, and peers that were promised something are told. Only what has
@@ -45,10 +45,12 @@ int capnp_membrane_new(capnp_vat *v, const struct capnp_membrane_ops *o, void *s
         m->spare = capnp_i_cap_broken(spare);
         m->vat = capnp_i_vat_ref(v);
         m->refs = 1;
+        m->owned = true;
         m->ops = o;
         m->looks = o && o->look;
         m->self = self;
         capnp_i_list_init(&m->open);
+        capnp_i_list_init(&m->narrow);
         *ret_m = m;
         return 0;
 }
@@ -74,10 +76,14 @@ static void membrane_gone(struct event *e)
         membrane_memory_free(m);
 }
 
-capnp_membrane *capnp_membrane_unref(capnp_membrane *m)
+/* One less of what has crossed, or of who holds the membrane itself. */
+static void membrane_drop(capnp_membrane *m)
 {
-        if (!m || --m->refs > 0)
-                return NULL;
+        m->refs--;
+        if (m->refs == m->owned)
+                capnp_i_narrow_forget(m);
+        if (m->refs > 0)
+                return;
 
         capnp_i_event_init(&m->event, membrane_gone);
         if (!m->ops || !m->ops->gone)
@@ -86,8 +92,37 @@ capnp_membrane *capnp_membrane_unref(capnp_membrane *m)
                 membrane_gone(&m->event);
         else
                 capnp_i_event_queue(m->vat, &m->event);
+}
 
+capnp_membrane *capnp_membrane_unref(capnp_membrane *m)
+{
+        if (!m)
+                return NULL;
+
+        m->owned = false;
+        membrane_drop(m);
         return NULL;
+}
+
+/* The end of a call that has crossed. */
+static void membrane_end(capnp_membrane *m, uint64_t bytes)
+{
+        if (!m->ops || !m->ops->end)
+                return;
+
+        m->vat->asking++;
+        m->ops->end(m->self, bytes);
+        m->vat->asking--;
+}
+
+void capnp_i_crossing_free(struct crossing *x)
+{
+        capnp_i_list_remove(&x->link);
+        membrane_end(x->membrane, x->bytes);
+        if (x->to)
+                capnp_cap_unref(x->to);
+        membrane_drop(x->membrane);
+        free(x);
 }
 
 void capnp_i_wrap_free(struct wrap *w)
@@ -96,7 +131,7 @@ void capnp_i_wrap_free(struct wrap *w)
                 (void)capnp_i_map_take(&w->membrane->wraps[w->inward], (uintptr_t)w->inner);
         capnp_cap_unref(w->inner);
         capnp_cap_unref(w->to);
-        capnp_membrane_unref(w->membrane);
+        membrane_drop(w->membrane);
 }
 
 static capnp_cap *membrane_wrap_new(capnp_membrane *m, capnp_cap *inner, bool inward)
@@ -173,19 +208,26 @@ capnp_cap *capnp_membrane_wrap(capnp_membrane *m, capnp_cap *inside)
 }
 
 /* What leads somewhere else than in is not the membrane's to narrow. */
-static void membrane_narrow(capnp_membrane *m, capnp_cap *c)
-{
-        if (c && c->kind == CAP_WRAP && capnp_i_cap_wrap(c)->membrane == m &&
-            capnp_i_cap_wrap(c)->inward)
-                capnp_i_cap_wrap(c)->narrow = true;
-}
-
 capnp_cap *capnp_membrane_wrap_narrow(capnp_membrane *m, capnp_cap *inside)
 {
         capnp_cap *c = capnp_membrane_wrap(m, inside);
+        struct wrap *w = c && c->kind == CAP_WRAP ? capnp_i_cap_wrap(c) : NULL;
 
-        membrane_narrow(m, c);
-        return c;
+        if (!w || w->membrane != m || !w->inward || !capnp_i_narrow_new(m, w->inner))
+                return c;
+
+        return capnp_cap_unref(c);
+}
+
+bool capnp_i_membrane_holds(const struct call *c)
+{
+        const struct crossing *x;
+
+        for (x = c->crossings; x; x = x->outer)
+                if (x->inward && !capnp_i_list_empty(&x->membrane->narrow))
+                        return true;
+
+        return false;
 }
 
 capnp_membrane *capnp_cap_membrane_peek(const capnp_cap *c)
@@ -252,8 +294,6 @@ capnp_cap *capnp_i_wrap_final(struct wrap *w)
                 return &w->cap;
         else
                 w->to = capnp_i_membrane_cross(w->membrane, f, !w->inward);
-        if (w->narrow)
-                membrane_narrow(w->membrane, w->to);
         w->settled = w->to || !f;
         return w->settled ? wrap_settled(w) : &w->cap;
 }
@@ -265,7 +305,8 @@ static bool wrap_has_not(const struct wrap *w, const struct call *c, uint64_t by
         capnp_membrane *m = w->membrane;
         bool lacks;
 
-        if (!w->narrow || !m->ops || !m->ops->has)
+        if (!w->inward || capnp_i_list_empty(&m->narrow) || !m->ops || !m->ops->has ||
+            !capnp_i_narrow_is(m, w->inner))
                 return false;
 
         m->vat->asking++;
@@ -406,19 +447,9 @@ static void membrane_cross_pipes(struct wrap *w, struct call *c)
         }
 }
 
-void capnp_i_membrane_end(capnp_membrane *m, uint64_t bytes)
-{
-        if (!m->ops || !m->ops->end)
-                return;
-
-        m->vat->asking++;
-        m->ops->end(m->self, bytes);
-        m->vat->asking--;
-}
-
 static bool membrane_stop(capnp_membrane *m, struct call *c, uint64_t bytes, capnp_exception why)
 {
-        capnp_i_membrane_end(m, bytes);
+        membrane_end(m, bytes);
         capnp_i_call_fail(c, why.kind, why.reason);
         return false;
 }
@@ -578,5 +609,6 @@ void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why)
         }
         membrane_break(m, false);
         membrane_break(m, true);
-        capnp_membrane_unref(m);
+        capnp_i_narrow_forget(m);
+        membrane_drop(m);
 }

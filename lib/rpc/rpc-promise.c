@@ -77,10 +77,13 @@ static void promise_send_on(struct call *c, capnp_cap *to)
 {
         capnp_exception why = {CAPNP_FAILED, "not allowed"};
 
-        if (capnp_i_membrane_allows(c, to, &why))
+        if (capnp_i_membrane_allows(c, to, &why)) {
                 capnp_i_call_deliver(c, to);
-        else
-                capnp_i_call_fail(c, why.kind, why.reason);
+                return;
+        }
+
+        c->refused = !c->failed; /* by our own policy: it is not the inside's word */
+        capnp_i_call_fail(c, why.kind, why.reason);
 }
 
 /* Another promise that calls wait for here. */
@@ -199,6 +202,8 @@ static void promise_finish(struct promise *p)
         p->state = PROMISE_SETTLED;
         p->embargo_rpc = NULL;
         capnp_i_table_import_release(&p->wire);
+        if (p->cap.narrow)
+                capnp_i_narrow_move(&p->cap, p->to);
         promise_detach(p);
         capnp_i_list_append(&v->settled, &p->source_link);
         promise_work(v);

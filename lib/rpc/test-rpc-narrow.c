@@ -203,3 +203,103 @@ TEST(a_promise_is_as_narrow_as_what_it_becomes)
         capnp_cap_unref(root);
         finish();
 }
+
+/* Whoever looks at it: many membranes may have narrowed the same thing, each for a caller of its
+ * own, and each forgets it with what its caller holds. */
+TEST(narrow_for_each_of_many)
+{
+        enum { MANY = 100 };
+        capnp_membrane *wall[MANY];
+        capnp_cap *object, *c[MANY], *plain;
+        capnp_question *q;
+
+        start(false);
+        CHECK_OK(capnp_cap_new_dispatch(t.rig.b.vat, serve, NULL, NULL, &object));
+        for (unsigned i = 0; i < MANY; i++) {
+                CHECK_OK(capnp_membrane_new(t.rig.b.vat, &policy, NULL, &wall[i]));
+                c[i] = i == 50 ? capnp_membrane_wrap(wall[i], object)
+                               : capnp_membrane_wrap_narrow(wall[i], object);
+        }
+        for (unsigned i = 0; i < MANY; i += 7)
+                c[i] = capnp_cap_unref(c[i]);
+        for (unsigned i = 0; i < MANY; i++) {
+                if (!c[i])
+                        continue;
+                q = ask(t.rig.b.vat, c[i], FORBIDDEN, 0, NULL);
+                capnp_question_send(q, NULL, NULL);
+                CHECK_EQ(came_to(q) == NULL, i == 50);
+                capnp_question_free(q);
+        }
+        CHECK_EQ(t.forbidden--, 1);
+        plain = capnp_membrane_wrap(wall[3], object);
+        CHECK(plain == c[3]);
+        capnp_cap_unref(plain);
+        for (unsigned i = 0; i < MANY; i++) {
+                capnp_cap_unref(c[i]);
+                capnp_membrane_unref(wall[i]);
+        }
+        CHECK(!object->narrow);
+        capnp_cap_unref(object);
+        finish();
+}
+
+/* What holds its own listeners goes when nobody calls it any more, and they with it. */
+struct holder {
+        capnp_cap *listener; /* seen from inside */
+        unsigned gone;
+};
+
+static int holder_serve(void *self, capnp_answer *a)
+{
+        struct holder *h = self;
+
+        h->listener = capnp_cap_ref(asked_cap(a));
+        return reply(a, 0, NULL);
+}
+
+static void holder_gone(void *self)
+{
+        struct holder *h = self;
+
+        h->listener = capnp_cap_unref(h->listener);
+        h->gone++;
+}
+
+TEST(an_object_is_not_kept_by_being_narrow)
+{
+        struct holder h = {0};
+        capnp_cap *object, *wrapped, *mine;
+        capnp_question *q;
+
+        start(false);
+        CHECK_OK(capnp_cap_new_dispatch(t.rig.b.vat, holder_serve, holder_gone, &h, &object));
+        wrapped = capnp_membrane_wrap_narrow(t.wall, object);
+        capnp_cap_unref(object);
+        CHECK_OK(capnp_cap_new_dispatch(t.rig.b.vat, serve, NULL, NULL, &mine));
+        q = ask(t.rig.b.vat, wrapped, NOTE, 0, mine);
+        capnp_question_send(q, NULL, NULL);
+        good(q);
+        CHECK(h.listener);
+        CHECK(h.listener != mine);
+        capnp_cap_unref(wrapped);
+        rig_run(&t.rig);
+        CHECK_EQ(h.gone, 1);
+        capnp_cap_unref(mine);
+        finish();
+}
+
+TORTURE(narrowed_without_memory)
+{
+        CAPNP_AUTO(capnp_vat_freep) capnp_vat *v = NULL;
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *inside = NULL;
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;
+        capnp_membrane *m;
+
+        TORTURE_OK(capnp_vat_new_bare(&v));
+        TORTURE_OK(capnp_cap_new_dispatch(v, serve, NULL, NULL, &inside));
+        TORTURE_OK(capnp_membrane_new(v, &policy, NULL, &m));
+        c = capnp_membrane_wrap_narrow(m, inside);
+        capnp_membrane_unref(m);
+        TORTURE_OK(c ? 0 : -ENOMEM);
+        CHECK(inside->narrow);
+}

@@ -41,12 +41,15 @@ static inline bool rig_move_one(capnp_rpc *from, capnp_rpc *to)
         return sum > 0;
 }
 
-/* Runs and moves everything until nothing is left to do; the tables are checked all the while. */
-static inline void rig_run(struct rig *g)
+/*
+ * Runs and moves everything until nothing is left to do; the tables are checked all the while.
+ * Whether there was anything.
+ */
+static inline bool rig_run(struct rig *g)
 {
-        bool more = true;
+        bool more = true, any = false;
 
-        while (more) {
+        for (; more; any |= more) {
                 more = false;
                 more |= capnp_rpc_step(g->a.vat);
                 more |= capnp_rpc_step(g->b.vat);
@@ -57,6 +60,7 @@ static inline void rig_run(struct rig *g)
                 CHECK_EQ(capnp_rpc_check(g->a.rpc), 0);
                 CHECK_EQ(capnp_rpc_check(g->b.rpc), 0);
         }
+        return any;
 }
 
 static inline int rig_open(struct rig *g, capnp_handler *serve, void *self)

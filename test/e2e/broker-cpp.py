@@ -20,7 +20,7 @@ import sessionlib as s
 from sessionlib import Failed
 
 CONF = s.type_id("conf", "Conf", root="test/peers")
-HANG, ADD = 16, 0
+NULL, SUM, SELF, HANG = 0, 1, 3, 16
 SHELF, KEEPER, TELLER = (s.type_id("faceted", n, root="test/e2e") for n in ("Shelf", "Keeper", "Teller"))
 LIST, FORBID, KEEP, TELL = 0, 1, 0, 0
 GONE, OVER, METHOD = "denied.revoked-lease", "denied.stale-session", "denied.method"
@@ -98,9 +98,13 @@ class Cases:
             "remote = ", f'facets = [(name = "read", methods = [{names}])], remote = ')
         partial = instance.profile("partial", [*MODEST, "shelf"]).replace(
             '(name = "shelf"', '(name = "shelf", facet = "read"')
-        owner = owner.replace("bundle = [", 'bundle = [(name = "shelf"), ', 1)
-        return instance.manifest(guest=True, services=[self.local, self.conf, shelf], operator=grants,
-                                 profiles=[owner, hasty, sealed, modest, wide, partial])
+        owner = owner.replace("bundle = [", 'bundle = [(name = "shelf"), (name = "twin"), ', 1)
+        twin = self.conf.replace('"conf"', '"twin"').replace(
+            "remote = ", 'facets = [(name = "read", methods = ["add", "getSelf"])], remote = ')
+        partner = instance.profile("partner", [*MODEST, "twin"]).replace(
+            '(name = "twin"', '(name = "twin", facet = "read"')
+        return instance.manifest(guest=True, services=[self.local, self.conf, shelf, twin], operator=grants,
+                                 profiles=[owner, hasty, sealed, modest, wide, partial, partner])
 
     def login(self, name=instance.USER, profile=""):
         c = Client(self.client, self.target.address)
@@ -202,10 +206,10 @@ class Cases:
             c.good("get", "conf", CONF)
             c.good("get", "chat", s.CHAT)
             c.good("send", "conf", HANG)
-            c.good("call", "conf", ADD)
+            c.good("call", "conf", NULL)
             self.target.changed(self.text(()))
             c.refused(GONE, "policy", "wait")
-            c.refused(GONE, "policy", "call", "conf", ADD)
+            c.refused(GONE, "policy", "call", "conf", NULL)
             expect("conf" in c.good("list"), False, "whether it is listed")
             c.good("call", "chat", 1)
             self.target.changed(self.text())
@@ -216,11 +220,11 @@ class Cases:
             c.good("get", "conf", CONF)
             for _ in range(6):
                 c.good("send", "conf", HANG)
-            c.good("call", "conf", ADD)
+            c.good("call", "conf", NULL)
             self.target.changed(self.text().replace("quota = ()", "quota = (calls = 4)"))
-            c.refused("over-quota.calls", "", "call", "conf", ADD)
+            c.refused("over-quota.calls", "", "call", "conf", NULL)
             self.target.changed(self.text())
-            c.good("call", "conf", ADD)
+            c.good("call", "conf", NULL)
 
     def some_methods(self):
         """Those that the manifest says its facet has, its own and inherited ones, also before it is there."""
@@ -244,6 +248,22 @@ class Cases:
             c.refused(METHOD, "", "call", "shelf", LIST)
             c.good("call", "system_info", 0)
             self.target.changed(self.text())
+
+    def let_go_of(self):
+        """The service does not look at methods, and hands its object out again: after it was let go of, and before
+        it is there. It has never more methods, and always those."""
+        with self.login("partner") as c:
+            for _ in range(3):
+                c.good("get", "twin", CONF)
+                c.refused(METHOD, "", "call", "twin", NULL)
+                for _ in range(3):
+                    c.good("again", "twin", SELF)
+                    c.refused(METHOD, "", "call", "twin", NULL)
+                    c.good("call", "twin", SUM)
+                c.refused(METHOD, "", "around", "twin", CONF, SELF, NULL)
+                c.good("around", "twin", CONF, SELF, SUM)
+                c.good("drop", "twin")
+                c.refused(METHOD, "", "around", "twin", CONF, SELF, NULL)
 
     def ended(self, name, says, *words):
         """What is done to an account ends its session, and another is not to be had."""
@@ -280,6 +300,7 @@ def main():
         cases.target.add_user("short", ["hasty"])
         cases.target.add_user("sealed", ["sealed"])
         cases.target.add_user("reader", ["partial"])
+        cases.target.add_user("partner", ["partner"])
         cases.target.add_user("riser", ["modest", "wide", "sealed", "hasty"])
         return instance.run_cases("broker-cpp", [
             ("a lease that ends alone", cases.ends_alone),
@@ -292,6 +313,7 @@ def main():
             ("policy taken away under an open call", cases.taken_away),
             ("a narrower quota", cases.narrowed),
             ("methods of a facet", cases.some_methods),
+            ("… of what is let go of and had again", cases.let_go_of),
             ("a locked account", cases.locked),
             ("an expired account", cases.expired),
             ("a removed account", cases.removed)])

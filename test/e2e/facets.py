@@ -144,7 +144,7 @@ class Cases:
         peer.close()
 
     def early_around(self):
-        """A call on what it hands back, made before it has: the worker cannot know yet, and the service's end does."""
+        """A call on what it hands back, made before it has: it waits at the worker, which refuses it then."""
         peer, session, caps = self.reader()
         shelf = s.get(caps, "shelf", SHELF)
         for method, params, mine in ((SELF, None, ()),
@@ -152,11 +152,7 @@ class Cases:
             asked = shelf.send(method, params, mine)
             q = peer.fresh_id()
             peer.send(w.call(q, w.to_answer(asked, 0), FORBID, iface=SHELF))
-            try:
-                peer.wait(q)
-                raise Failed("it was called")
-            except Refused as e:
-                expect("denied.method" in e.reason, True, f"{e}")
+            refused(DENIED, lambda question=q: peer.wait(question))
             peer.wait(asked)
         expect("forbid was called" in self.target.log_text(), False, "whether the service was called")
         session.call(3)
@@ -196,8 +192,37 @@ class Cases:
         same = conf.call(3).ref(0, CONF)
         same.call(1, Struct(struct.pack("<ii", 1, 2)))
         refused(DENIED, lambda: same.call(0))
+        conf.release()
+        refused(DENIED, lambda: same.call(0))
         session.call(3)
         peer.close()
+
+    def foreign_let_go(self):
+        """… also of an object that was let go of and is handed out again, and of one that is not there yet: all in
+        one breath, and one after the other."""
+        if not self.conf:
+            raise instance.Skip("there is no such service here")
+        for waits in (False, True):
+            peer, session, caps = self.reader()
+            got = caps.send(1, Struct(struct.pack("<Q", CONF), ["conf"]))
+            if waits:
+                peer.recv_return(got)
+            last = got
+            for method in (3, 3, 0):
+                q = peer.fresh_id()
+                peer.send(w.call(q, w.to_answer(last, 0), method, iface=CONF))
+                peer.send(w.finish(last))
+                last = q
+            refused(DENIED, lambda question=last: peer.wait(question))
+            conf = s.get(caps, "conf", CONF)
+            asked = conf.send(3)
+            conf.release()
+            same = peer.wait(asked).ref(0, CONF)
+            refused(DENIED, lambda ref=same: ref.call(0))
+            same.call(1, Struct(struct.pack("<ii", 1, 2)))
+            same.release()
+            session.call(3)
+            peer.close()
 
     def recorded(self):
         """Who tries is in the audit log, by method."""
@@ -480,6 +505,7 @@ def main():
             ("… and whoever it is passed on to", cases.passed_on),
             ("another one has all", cases.others_have_all),
             ("of a service that does not look", cases.foreign),
+            ("… which hands it out again", cases.foreign_let_go),
             ("who tries is recorded", cases.recorded),
             ("which they are is told", cases.told),
             ("… to people, too", cases.told_to_people),

@@ -183,6 +183,20 @@ static int membrane_pass(void *self, bool inward, uint64_t iface, uint16_t metho
         return 0;
 }
 
+/* What is narrow has what `pass` lets through anyway: what it is about is who waits for whom. */
+static int membrane_has(void *self, uint64_t iface, uint16_t method, uint64_t bytes,
+                        capnp_exception *ret_why)
+{
+        struct membrane *m = self;
+
+        (void)iface;
+        (void)bytes;
+        if (m->revoked)
+                model_fail(m->w, "membrane %u is asked after it was revoked", m->id);
+        *ret_why = (capnp_exception){CAPNP_FAILED, "the model's membrane refuses"};
+        return method == METHOD_REFUSED;
+}
+
 static void membrane_end(void *self, uint64_t bytes)
 {
         struct membrane *m = self;
@@ -208,6 +222,7 @@ static void membrane_gone(void *self)
 
 static const struct capnp_membrane_ops MEMBRANE = {
         .pass = membrane_pass,
+        .has = membrane_has,
         .end = membrane_end,
         .gone = membrane_gone,
 };
@@ -245,7 +260,8 @@ static void act_wrap(struct world *w, const struct model_act *act)
         if (!m || !r || r->unsent)
                 return;
 
-        cap = capnp_membrane_wrap(m->m, r->cap);
+        cap = act->how == WRAP_NARROW ? capnp_membrane_wrap_narrow(m->m, r->cap)
+                                      : capnp_membrane_wrap(m->m, r->cap);
         if (!cap && node_end(r->node)->kind != NODE_NULL && !w->starved)
                 model_fail(w, "reference %u cannot be wrapped", r->id);
         if (cap)

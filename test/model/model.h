@@ -46,7 +46,7 @@ enum model_kind {
         ACT_STEP,      /* vat runs an event; how, with: the verdict if it is a handler */
         ACT_DELIVER,   /* bytes of vat reach vat who; how: 0 all, 1 a frame, else so many bytes */
         ACT_MEMBRANE,  /* vat makes a membrane */
-        ACT_WRAP,      /* vat wraps reference with[0] in membrane who */
+        ACT_WRAP,      /* vat wraps reference with[0] in membrane who; how: WRAP_NARROW or not */
         ACT_REVOKE,    /* vat revokes membrane who */
         ACT_UNREF,     /* vat drops its reference to membrane who */
         ACT_CLOSE,     /* vat closes its connection to vat who */
@@ -73,6 +73,7 @@ enum model_verdict { VERDICT_RETURN, VERDICT_FAIL, VERDICT_KEEP, VERDICT_TAIL, V
 
 enum { HOW_STREAM = 1 << 6 };
 
+enum { WRAP_NARROW = 3 };
 enum { METHOD_REFUSED = 7 }; /* no membrane of the model lets it pass */
 
 struct model_act {

@@ -15,6 +15,9 @@
  *     methods NAME                that the bundle says it has
  *     early NAME INTERFACE METHOD get, and a call on what that will give, without waiting between
  *     call NAME METHOD [INTERFACE]   without parameters; of another interface than was asked for
+ *     drop NAME                   lets go of it
+ *     again NAME METHOD           what METHOD gives is NAME from now on; what was is let go
+ *     around NAME INTERFACE METHOD METHOD   get, a call on that, and one on what it gives
  *     send NAME METHOD            the same, without waiting
  *     wait                        for the first that was sent and not waited for
  *     until NAME METHOD           calls again and again, until it is refused
@@ -104,7 +107,9 @@ class Client
         std::string get(const std::string &name, uint64_t interface);
         std::string methods(const std::string &name);
         Called early(const std::string &name, uint64_t interface, uint16_t method);
+        Called around(const std::string &name, uint64_t interface, uint16_t method, uint16_t then);
         Called send(const std::string &name, uint16_t method, uint64_t interface = 0);
+        void again(const std::string &name, uint16_t method);
         std::string until(const std::string &name, uint16_t method);
 
         kj::AsyncIoContext io;
@@ -215,6 +220,26 @@ Called Client::send(const std::string &name, uint16_t method, uint64_t interface
         return r.send();
 }
 
+Called Client::around(const std::string &name, uint64_t interface, uint16_t method, uint16_t then)
+{
+        auto first = early(name, interface, method);
+        auto r = capnp::Capability::Client(first.getPointerField(0).asCap())
+                         .typelessRequest(interface, then, nullptr);
+
+        r.initAsAnyStruct(0, 0);
+        return r.send();
+}
+
+/* Nobody waits for the first one, or holds it, when its Release goes out behind the call. */
+void Client::again(const std::string &name, uint16_t method)
+{
+        auto r = send(name, method);
+        uint64_t interface = held.at(name)->interface;
+
+        held[name] = std::make_unique<Held>(
+                Held{capnp::Capability::Client(r.getPointerField(0).asCap()), interface});
+}
+
 std::string Client::until(const std::string &name, uint16_t method)
 {
         for (int i = 0; i < WAIT_S * 1000 / PAUSE_MS; i++) {
@@ -256,6 +281,14 @@ std::string Client::run(const std::vector<std::string> &words)
                 wait(early(words.at(1), std::stoull(words.at(2), nullptr, 0),
                            (uint16_t)std::stoul(words.at(3)))
                              .ignoreResult());
+        } else if (what == "around") {
+                wait(around(words.at(1), std::stoull(words.at(2), nullptr, 0),
+                            (uint16_t)std::stoul(words.at(3)), (uint16_t)std::stoul(words.at(4)))
+                             .ignoreResult());
+        } else if (what == "drop") {
+                held.erase(words.at(1));
+        } else if (what == "again") {
+                again(words.at(1), (uint16_t)std::stoul(words.at(2)));
         } else if (what == "send") {
                 sent.push_back(send(words.at(1), (uint16_t)std::stoul(words.at(2))));
         } else if (what == "until") {
