@@ -215,6 +215,9 @@ static capnp_question *attempt_question(struct attempt *t)
                                     (capnp_data){(const uint8_t *)id, (uint32_t)strlen(id)});
         case PANEL_ACT_STRAY:
                 return user_session_info((user_session_client){t->l->surface});
+        case PANEL_ACT_POLL_HELD:
+                surface.c = t->l->nheld ? t->l->held[t->l->nheld - 1] : NULL;
+                /* fallthrough */
         case PANEL_ACT_POLL:
                 q = remote_ui_surface_poll(surface);
                 remote_ui_surface_poll_set_wait_ms(q, t->left);
@@ -224,6 +227,7 @@ static capnp_question *attempt_question(struct attempt *t)
                 q = patch_new(t->l->surface, t->left);
                 t->left = 1;
                 return q;
+        case PANEL_ACT_RELEASE:
         case PANEL_ACT_PATCH:
                 break;
         }
@@ -243,6 +247,12 @@ static int serve_attempt(void *self, capnp_answer *a)
                 return capnp_answer_fail(a, CAPNP_OVERLOADED, "out of memory");
 
         *t = (struct attempt){self, a, panel_attempt_param_act(a), panel_attempt_param_count(a), 0};
+        if (t->act == PANEL_ACT_RELEASE) {
+                if (t->l->nheld)
+                        capnp_cap_unref(t->l->held[--t->l->nheld]);
+                attempt_end(t, "");
+                return 0;
+        }
         attempt_next(t);
         return capnp_answer_keep(a, NULL, NULL);
 }

@@ -42,5 +42,11 @@ interface Panel extends(Ui.UiComposer) {
 
     hold @7;
     # Panes that stay open, so many more.
+
+    release @8;
+    # The last of these.
+
+    pollHeld @9;
+    # A poll of the last of these; count: waitMs.
   }
 }

@@ -8,10 +8,12 @@
  *
  * Usage: panel-host ADDRESS NAME PASSWORD proof
  *        panel-host ADDRESS NAME PASSWORD end withdraw|drop|logout|finish|wait
+ *        panel-host ADDRESS NAME PASSWORD offers N
  *
  * proof: `ok NAME` or `not ok NAME - why` for every step, and `N passed, N failed` as the last
  * line. end: lends a host, says `lent` when it has a pane that was patched and is asked for events,
  * ends that, or waits until somebody else has, and says `ended`, what is left of it, and why.
+ * offers: lends N surfaces, and one that is refused; one more when one was taken back.
  */
 #include <capnp/capability.h>
 #include <capnp/rpc-twoparty.h>
@@ -441,14 +443,52 @@ int see_end(Session &s, const char *how)
         return 0;
 }
 
+/* ---- how many ------------------------------------------------------------------------------- */
+
+RemoteUiOffer::Client lend_one(Session &s, Screen &screen)
+{
+        return s.lend(
+                RemoteUiSurface::Client(kj::Own<RemoteUiSurface::Server>(kj::heap<Pane>(screen))));
+}
+
+void refused(Session &s, Screen &screen)
+{
+        kj::String why;
+
+        KJ_IF_MAYBE(e, kj::runCatchingExceptions([&]() { lend_one(s, screen); }))
+                why = kj::str(e->getDescription());
+        CHECK(strstr(why.cStr(), "over-quota.ui-offers: ") != nullptr, why);
+}
+
+int see_offers(Session &s, unsigned most)
+{
+        std::vector<RemoteUiOffer::Client> offers;
+        Screen screen;
+
+        for (unsigned i = 0; i < most; i++)
+                offers.push_back(lend_one(s, screen));
+        refused(s, screen);
+        s.wait(offers[0].withdrawRequest().send().ignoreResult());
+        offers[0] = lend_one(s, screen);
+        refused(s, screen);
+        offers.pop_back(); /* dropped */
+        s.until([&]() { return screen.panes < most; });
+        offers.push_back(lend_one(s, screen));
+        refused(s, screen);
+        puts("1 passed, 0 failed");
+        return 0;
+}
+
 } // namespace
 
 int main(int argc, char **argv)
 {
         bool end = argc == 6 && !strcmp(argv[4], "end");
+        bool offers = argc == 6 && !strcmp(argv[4], "offers");
 
-        if (!end && (argc != 5 || strcmp(argv[4], "proof") != 0)) {
-                fprintf(stderr, "usage: %s ADDRESS NAME PASSWORD proof|end HOW\n", argv[0]);
+        if (!end && !offers && (argc != 5 || strcmp(argv[4], "proof") != 0)) {
+                fprintf(stderr, "usage: %s ADDRESS NAME PASSWORD proof|end HOW|offers N\n",
+                        argv[0]);
                 return 2;
         }
 
@@ -456,6 +496,8 @@ int main(int argc, char **argv)
         try {
                 Session s(io, argv + 1);
 
+                if (offers)
+                        return see_offers(s, static_cast<unsigned>(std::stoul(argv[5])));
                 return end ? see_end(s, argv[5]) : prove(s);
         } catch (const Failed &f) {
                 printf("not ok - %s\n", f.why.cStr());
