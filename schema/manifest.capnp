@@ -3,7 +3,8 @@
 # refused with its name and place. All quantities have defaults; an empty manifest `()` is valid and
 # serves nobody.
 #
-# A duration is a text with units, `"90s"`, `"1h30m"`: w, d, h, m, s, ms. So is a size, `"64KiB"`: GiB, MiB, KiB, B.
+# A duration is a text with units, `"90s"`, `"1h30m"`: w, d, h, m, s, ms; from a second to 49 days. So is a size,
+# `"64KiB"`: GiB, MiB, KiB, B.
 
 using Cxx = import "cxx.capnp";
 using Go = import "go.capnp";
@@ -35,19 +36,21 @@ struct UiQuota {
 }
 
 struct Quota {
-  # What a session may use at once. A call beyond it is refused as `overloaded`; the session goes on.
+  # What a session may use at once. A call beyond it is refused as `overloaded`; the session goes on. So little that
+  # nobody could log in and look around is refused.
 
   references @0 :UInt32 = 1024;
-  # References that the client holds, and references of its own that it has passed on, each.
+  # References that the client holds, and references of its own that it has passed on, each: at least 8.
 
   calls @1 :UInt32 = 2048;
-  # Calls that have not returned.
+  # Calls that have not returned: at least 8.
 
   queued @2 :Text = "8MiB";
-  # How much of calls and results under way, in each direction.
+  # How much of calls and results under way, in each direction: at least 16 KiB.
 
   message @3 :Text = "8MiB";
-  # How long one message may be: 4KiB or more.
+  # How long one message may be: 4 KiB or more, and with room for the list of the bundle and for `motd`; for `admin`,
+  # 64 KiB.
 
   callsPerSecond @4 :UInt32 = 0;
   # Calls that are taken in a second: as many at once, and from then on one as soon as the rate allows. What comes faster
@@ -293,7 +296,7 @@ struct Entry {
   # The profile that all who come in this way have.
 
   maxSessions @2 :UInt32 = 64;
-  # Sessions at once that came in this way. One more takes the place of the oldest of the source that has most.
+  # Sessions at once that came in this way, not 0. One more takes the place of the oldest of the source that has most.
 
   maxSessionsPerSource @3 :UInt32 = 0;
   # How many of them one source may have: a user of this machine, an IPv4 address, a /64 of IPv6. 0: all but an
@@ -560,9 +563,8 @@ struct Limits {
 
   memory @5 :Text;
   # How much sessions together may make the instance hold, as `"4GiB"`. Each takes, from its login to its end, what its
-  # profile's quota allows it: twice `queued`, and `message`. Accounts share it, one has half of it at most, or one
-  # session, and whoever has no account gives way.
-  # Empty: any amount.
+  # profile's quota allows it: twice `queued`, and `message`; one of each profile has to fit. Accounts share it, one has
+  # half of it at most, or one session, and whoever has no account gives way. Empty: any amount.
 }
 
 struct Addresses {

@@ -13,6 +13,7 @@
 #include "daemon-packets.h"
 #include "daemon-quantity.h"
 #include "daemon-text.h"
+#include "manifest-bounds.h"
 #include "manifest-check.h"
 #include "manifest-facets.h"
 #include "manifest-passkeys.h"
@@ -23,8 +24,8 @@
 
 enum {
         NAME_BYTES = 64,
-        LEAST_MESSAGE = 4096, /* bytes: shorter ones are no login */
-        LEAST_RATE = 10,      /* calls in a second: nobody waits for longer than a tenth of one */
+        LEAST_RATE = 10, /* calls in a second: nobody waits for longer than a tenth of one */
+        LEAST_MS = 1000, /* of whatever lasts: nobody is through with anything before */
         LIST_MAX = 256,
         IDLE_MAX = 64,
         PATH_BYTES = 160,
@@ -86,24 +87,22 @@ static bool check_duration(struct check *c, const char *member, const char *fiel
         if (!daemon_duration_read(t, ret_ms))
                 check_fault_in(c, member, field,
                                "no duration: numbers with w, d, h, m, s or ms, as \"1h30m\"");
-        else if (!*ret_ms)
-                check_fault_in(c, member, field, "must not be 0");
+        else if (*ret_ms < LEAST_MS || *ret_ms > UINT32_MAX)
+                check_fault_in(c, member, field, "must be 1s to 49 days");
         else
                 return true;
         return false;
 }
 
-/* The bytes; 0 after a complaint. */
-static uint64_t check_size(struct check *c, const char *member, const char *field, capnp_text t)
+static void check_size(struct check *c, const char *member, const char *field, capnp_text t)
 {
-        uint64_t bytes = 0;
+        uint64_t bytes;
 
         if (!daemon_size_read(t, &bytes))
                 check_fault_in(c, member, field,
                                "no size: a number with GiB, MiB, KiB or B, as \"64KiB\"");
         else if (!bytes)
                 check_fault_in(c, member, field, "must not be 0");
-        return bytes;
 }
 
 /* ---- services ------------------------------------------------------------------------------- */
@@ -212,15 +211,8 @@ static void check_ui_quota(struct check *c, const char *member, ui_quota_reader 
 
 static void check_quota(struct check *c, const char *member, quota_reader q)
 {
-        uint64_t message = check_size(c, member, "quota.message", quota_message(q));
-
-        if (!quota_references(q))
-                check_fault_in(c, member, "quota.references", "must not be 0");
-        if (!quota_calls(q))
-                check_fault_in(c, member, "quota.calls", "must not be 0");
-        (void)check_size(c, member, "quota.queued", quota_queued(q));
-        if (message && message < LEAST_MESSAGE)
-                check_fault_in(c, member, "quota.message", "must be 4KiB or more");
+        check_size(c, member, "quota.message", quota_message(q));
+        check_size(c, member, "quota.queued", quota_queued(q));
         if (quota_calls_per_second(q) && quota_calls_per_second(q) < LEAST_RATE)
                 check_fault_in(c, member, "quota.callsPerSecond", "must be 0, or 10 and more");
         if (!quota_sessions_per_account(q))
@@ -235,8 +227,6 @@ static void check_leases(struct check *c, const char *member, profile_reader p)
 
         if (!check_duration(c, member, "maxLease", profile_max_lease(p), &most))
                 return;
-        if (most > UINT32_MAX)
-                check_fault_in(c, member, "maxLease", "must not be more than 49 days");
         if (good && lease > most)
                 check_fault_in(c, member, "maxLease", "must not be less than `lease`");
 }
@@ -397,6 +387,7 @@ unsigned manifest_check(manifest_reader m,
         check_entry(&c, "authentication.guest", authentication_guest(a));
         check_entry(&c, "authentication.anonymous", authentication_anonymous(a));
         check_authorities(&c);
+        c.faults += manifest_bounds_check(m, complain, arg);
         c.faults += certificates_check(m, complain, arg);
         c.faults += manifest_facets_check(m, complain, arg);
         c.faults += manifest_passkeys_check(m, complain, arg);

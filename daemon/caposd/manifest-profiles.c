@@ -16,7 +16,7 @@
 #include "daemon-quantity.h"
 #include "manifest-facets.h"
 
-enum { PATH_BYTES = 160, WHAT_BYTES = 160, GRANTS_MAX = 256, PROFILES_MAX = 256 };
+enum { PATH_BYTES = 160, WHAT_BYTES = 160, GRANTS_MAX = 256, PROFILES_MAX = 256, LEAST_MS = 1000 };
 
 static const uint64_t ENTRY_MS = UINT64_C(60) * 60 * 1000;
 
@@ -70,10 +70,13 @@ static void fault_of(struct check *c, unsigned profile, unsigned grant, const ch
 /* A lease of an entry's, or the longest; both may be left out. */
 static bool lease_is_good(capnp_text t)
 {
-        return !t.len || daemon_duration(t) > 0;
+        uint64_t ms = daemon_duration(t);
+
+        return !t.len || (ms >= LEAST_MS && ms <= UINT32_MAX);
 }
 
-static const char NO_LEASE[] = "no duration, or 0: numbers with w, d, h, m, s or ms, as \"1h30m\"";
+static const char NO_LEASE[] =
+        "must be 1s to 49 days: numbers with w, d, h, m, s or ms, as \"1h30m\"";
 
 static void check_grant(struct check *c, profile_reader p, unsigned profile, unsigned grant)
 {

@@ -475,7 +475,7 @@ TEST_T(whoever_waits_has_a_deadline, 60)
         int fd, gone;
 
         instance_init(&i);
-        instance_manifest(&i, "(limits = (admission = \"700ms\"))");
+        instance_manifest(&i, "(limits = (admission = \"1s\"))");
         instance_start(&i);
         sessiond = instance_child(&i, "capos-sessiond");
         CHECK(kill(sessiond, SIGSTOP) == 0);

@@ -218,10 +218,10 @@ class Cases:
         """A narrower quota holds at once; what is above it is not torn down, and wider is wider."""
         with self.login() as c:
             c.good("get", "conf", CONF)
-            for _ in range(6):
+            for _ in range(10):
                 c.good("send", "conf", HANG)
             c.good("call", "conf", NULL)
-            self.target.changed(self.text().replace("quota = ()", "quota = (calls = 4)"))
+            self.target.changed(self.text().replace("quota = ()", "quota = (calls = 8)"))
             c.refused("over-quota.calls", "", "call", "conf", NULL)
             self.target.changed(self.text())
             c.good("call", "conf", NULL)

@@ -164,7 +164,7 @@ class Cases:
                  "profiles[3].bundle[2].name: the service hands out powers (`spawn`)"),
                 ([local_service()], [owners(), profile("p", ["session", "system_info", "chat", "vault"])],
                  "profiles[4].bundle"),
-                ([], [brief("session", "0s")], "profiles[3].bundle[1].lease: no duration, or 0"),
+                ([], [brief("session", "0s")], "profiles[3].bundle[1].lease: must be 1s to 49 days"),
                 ([instance.service("brief", "capos-system-info", s.SYSTEM_INFO).replace(
                     "transfer = services", "lease = \"1m\"")], [brief("brief", "2m")],
                  "profiles[3].bundle[1].lease: is longer than the service allows"),

@@ -62,7 +62,7 @@ def profiles():
     return [instance.profile("partial", ["session", "system_info", "brief"]),
             instance.profile("short", ["session", "system_info"], lease_ms=2000),
             instance.profile("single", ["session", "system_info"], sessionsPerAccount=1),
-            instance.profile("few", ["session", "system_info", "chat"], calls=4),
+            instance.profile("few", ["session", "system_info", "chat"], calls=8),
             instance.profile("open", ["session", ("system_info", "services"), "chat"])]
 
 

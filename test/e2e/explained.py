@@ -121,7 +121,7 @@ class Profile:
                 + flag("serverKeyBinding", r.random() < .4) + self.demand
                 + (f", from = [{', '.join(map(quoted, near))}]" if near else "")
                 + f", bundle = [{', '.join(map(self.grant, self.grants))}]"
-                + f", quota = (references = {r.randint(8, 99)}, calls = {r.randint(4, 99)}, "
+                + f", quota = (references = {r.randint(8, 99)}, calls = {r.randint(8, 99)}, "
                   f'queued = "{r.randint(256, 999)}KiB", message = "{r.randint(64, 128)}KiB", '
                   f"callsPerSecond = {r.choice((0, 0, 50, 900))}, sessionsPerAccount = 9"
                 + r.choice(("", f", ui = (offers = {r.randint(1, 9)}, patchesPerSecond = {r.randint(1, 99)}, "

@@ -19,8 +19,8 @@ from sessionlib import Failed, TOP
 SCRIPT = "e2e-faults"
 CAPOSD = os.path.join(TOP, "daemon", "caposd")
 # Who complains, and what of a source is not about manifests.
-SOURCES = ("certificates.c", "manifest-check.c", "manifest-facets.c", "manifest-passkeys.c", "manifest-profiles.c",
-           "manifest-strength.c", "providers.c", "revoked-keys.c")
+SOURCES = ("certificates.c", "manifest-bounds.c", "manifest-check.c", "manifest-facets.c", "manifest-passkeys.c",
+           "manifest-profiles.c", "manifest-strength.c", "providers.c", "revoked-keys.c")
 CALL = re.compile(r"\b(?:rule_)?(?:check_)?fault(?:_in|_at|_of)?\(|\bcheck_(?:duration|size)\(")
 TEXT = r'"(?:[^"\\\n]|\\.)*"'
 # Said by another test, which knows why: a file that another user has, memory that is short.
@@ -68,6 +68,14 @@ def large_rows():
     one = issuer.format("", "")
     rule = f'(account = "a", claims = [{many(claim, 16)}])'
     yield f'(motd = "{"x" * 16385}")', "1:9: motd: must have at most 16384 bytes, none of them 0"
+    yield (f'(motd = "{"x" * 4000}", profiles = [(name = "p", quota = (message = "5023B"))])',
+           "1:4057: profiles[0].quota.message: must be 5024B or more: `motd` is as long, and who has the profile asks "
+           "for it")
+    yield (f'(profiles = [(name = "p", quota = (message = "6085B"), bundle = [(name = "a", facet = "f")])], '
+           f'services = [({SERVICE}, remote = (), title = "A", summary = "{"x" * 4794}", '
+           f'facets = [(name = "f", methods = ["one", "another"])])])',
+           "1:46: profiles[0].quota.message: must be 6086B or more: the list of its bundle is as long, and who has the "
+           "profile asks for it")
     yield f"(services = [{many('(' + SERVICE + ')', 257)}])", "1:13: services: too many: at most 256"
     yield f"(profiles = [{many('()', 257)}])", "1:13: profiles: too many: at most 256"
     yield (f"(services = [({SERVICE}, facets = [{many('()', 65)}])])",
@@ -225,7 +233,7 @@ def arguments(text, at):
 
 def pattern(said):
     """What a format says."""
-    return ".*".join(re.escape(part) for part in re.split(r"%[-0-9.]*[a-z]", said))
+    return ".*".join(re.escape(part) for part in re.split(r"%[-0-9.]*l*[a-z]", said))
 
 
 def sentences():

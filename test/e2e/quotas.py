@@ -10,6 +10,7 @@ usage: quotas.py
 """
 import os
 import signal
+import socket
 import sys
 import time
 
@@ -21,6 +22,7 @@ from sessionlib import Failed, Refused, Struct
 SCRIPT = "e2e-quotas"
 NAME, PACED, KEEPS = "tight", "paced", "keeps"
 SEGMENTS, QUEUED = 64, 65536
+SUMMARY = 4000  # so that the list of a bundle is long
 CALLS, REFERENCES, MESSAGE, SESSIONS, RATE = 8, 12, 16384, 2, 20
 POLITE, EACH, FLOOD = 50, 5, 20  # more a person may not say at once
 
@@ -143,6 +145,70 @@ class Cases:
         expect(counts[0], counts[1], "how many can be kept again")
         peer.close()
 
+    def narrow_line(self):
+        """A session whose client's end of the line holds little."""
+        host, port = self.target.address.rsplit(":", 1)
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect((host, int(port)))
+        peer = s.Peer(sock)
+        return peer, peer.password(KEEPS, instance.SECRET)
+
+    def is_read(self, peer, workers):
+        """Whether a worker has read what has come; or it sleeps, and there is more: False."""
+        ours, theirs = (f":{port:04X}" for _, port in (peer.sock.getsockname(), peer.sock.getpeername()))
+        sleeps = 0
+        while sleeps < 3:
+            with open("/proc/net/tcp", encoding="ascii") as f:
+                rows = [line.split() for line in f]
+            if not any(int(r[4].split(":")[1], 16) for r in rows[1:]
+                       if r[1].endswith(theirs) and r[2].endswith(ours)):
+                return True
+            sleeps = sleeps + 1 if all(instance.state(p) == "S" for p in workers) else 0
+            time.sleep(0.001)
+        return False
+
+    def ask_and_not_read(self, peer, caps):
+        """One call after the other, as long as they are taken; their questions."""
+        workers, questions = self.target.pids("worker"), [peer.fresh_id()]
+        peer.sock.sendall(w.call(questions[0], caps.number, 0, iface=s.CAP_SET))
+        while self.is_read(peer, workers):
+            questions.append(peer.fresh_id())
+            peer.sock.sendall(w.call(questions[-1], caps.number, 0, iface=s.CAP_SET) +
+                              w.finish(questions[-2]))
+        return questions
+
+    def length(self, peer, caps):
+        """How long such a result is."""
+        question = caps.send(0)
+        _, end = instance.until(lambda: peer.fill() and w.split_frame(peer.buf), "a result")
+        peer.wait(question)
+        return end
+
+    def not_read(self):
+        """Results that are not read: at the limit the next call is not, until they are. Of the first
+        in the queue a part may have been sent."""
+        peer, session = self.narrow_line()
+        caps = s.cap_set(session)
+        base = use(session)["queued-bytes"]
+        expect(base[0], QUEUED, "the limit")
+        each = self.length(peer, caps)
+        for _ in range(2):
+            for q in self.ask_and_not_read(peer, caps):
+                peer.more_time()
+                if peer.recv_return(q).exception():
+                    raise Failed("a call that waited was refused")
+            peer.send(w.finish(q))
+            _, used, most = use(session)["queued-bytes"]
+            expect(used, base[1], "bytes given back")
+            if not QUEUED - each < most <= QUEUED + each:
+                raise Failed(f"{most} bytes were queued, with results of {each}")
+        self.ask_and_not_read(peer, caps)
+        peer.close()
+        peer, session = self.open(KEEPS)
+        expect(use(session)["queued-bytes"][1], base[1], "bytes of another session")
+        peer.close()
+
     def again(self):
         """One of two sessions has ended: the third gets in."""
         instance.until(self.one_more, "room for another session")
@@ -257,8 +323,8 @@ def main():
     paced = instance.profile(PACED, ["session", "system_info", "chat"], callsPerSecond=RATE)
     keeps = instance.profile(KEEPS, ["session", "system_info", "chat"], queued='"64KiB"')
     crowd = instance.profile("crowd", ["session", "chat"])
-    with instance.Instance(instance.manifest(profiles=[tight, paced, keeps, crowd],
-                                             anonymous="crowd")) as target:
+    text = instance.manifest(profiles=[tight, paced, keeps, crowd], anonymous="crowd")
+    with instance.Instance(text.replace("For tests.", "x" * SUMMARY)) as target:
         target.add_user(NAME, [NAME])
         target.add_user(PACED, [PACED])
         target.add_user(KEEPS, [KEEPS])
@@ -269,6 +335,7 @@ def main():
             ("the length of a message", cases.message),
             ("its segments", cases.segments),
             ("results that are kept", cases.results),
+            ("results that are not read", cases.not_read),
             ("sessions of an account", cases.sessions),
             ("… after a client was killed", cases.killed),
             ("a rate", cases.rate),

@@ -307,9 +307,9 @@ class Cases:
         """Narrower, at once, and wider; what is above is not torn down."""
         session, caps = self.login()
         conf = s.get(caps, "conf", CONF)
-        hanging = [conf.send(HANG) for _ in range(6)]
+        hanging = [conf.send(HANG) for _ in range(10)]
         conf.call(0)
-        self.reload(self.text().replace('quota = ()', 'quota = (calls = 4)'))
+        self.reload(self.text().replace('quota = ()', 'quota = (calls = 8)'))
         refused(lambda: conf.call(0), "over-quota.calls")
         self.reload(self.text())
         conf.call(0)
