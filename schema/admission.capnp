@@ -48,10 +48,12 @@ struct Bound {
 }
 
 struct CallTally {
-  # Calls of one method in a window of time; with Bound.auditCalls one call.
+  # Calls of one method in a window of time; with Bound.auditCalls one call. What was refused: for one reason.
 
   capability @0 :Text;
   interfaceId @1 :UInt64;
+  # 0: of several methods.
+
   method @2 :UInt16;
   calls @3 :UInt64;
   bytes @4 :UInt64;

@@ -12,6 +12,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "admit.h"
 #include "clock.h"
@@ -46,12 +47,18 @@ static bool tally_take(struct tallied *t, uint32_t rows)
 static void tally_record(struct admission *ad, call_tally_reader x, bool has_room)
 {
         const struct tallied *t = &ad->tallied;
-        struct capos_audit_record r =
-                origin_record(&ad->origin, t->each ? "call" : "calls", call_tally_outcome(x).p);
+        const char *outcome = call_tally_outcome(x).p;
+        struct capos_audit_record r = origin_record(
+                &ad->origin, t->each && !strcmp(outcome, "ok") ? "call" : "calls", outcome);
         char detail[96];
 
-        (void)snprintf(detail, sizeof(detail), "0x%016" PRIx64 ".%u, %" PRIu64 " bytes",
-                       call_tally_interface_id(x), call_tally_method(x), call_tally_bytes(x));
+        if (call_tally_interface_id(x))
+                (void)snprintf(detail, sizeof(detail), "0x%016" PRIx64 ".%u, %" PRIu64 " bytes",
+                               call_tally_interface_id(x), call_tally_method(x),
+                               call_tally_bytes(x));
+        else
+                (void)snprintf(detail, sizeof(detail), "several methods, %" PRIu64 " bytes",
+                               call_tally_bytes(x));
         r.session = t->session;
         r.account = t->account[0] ? t->account : NULL;
         r.profile = t->profile;

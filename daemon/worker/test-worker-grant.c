@@ -2,6 +2,7 @@
  * What a worker lets pass between its client and a service, and what it says when it does not.
  */
 #include <string.h>
+#include <time.h>
 
 #include "remote_session.capnp-c.h"
 #include "test-worker-rig.h"
@@ -564,6 +565,90 @@ TEST_T(calls_that_are_recorded_are_held_to_a_rate, 60)
                 CHECK_EQ(r.tallied, good + 1); /* one for what was refused */
                 CHECK_EQ(r.refused_calls, 1);
                 CHECK_EQ(r.served, good);
+        }
+        rig_close(&r);
+}
+
+/* What is refused has a row for each reason, however many methods were tried, and takes none of
+ * what went through. */
+TEST_T(refusals_take_no_rows_of_calls, 60)
+{
+        for (unsigned each = 0; each < 2; each++) {
+                struct rig r = {.nmethods = 1, .audit_calls = each};
+
+                rig_open(&r);
+                {
+                        CAP session = rig_enter(&r);
+                        CAP a = rig_get(&r, session, "a");
+                        CAP b = rig_get(&r, session, "b");
+
+                        for (uint16_t i = 0; i < 500; i++) {
+                                CHECK(rig_call(&r, i % 5 ? a : b, (uint16_t)(100 + i), NULL, NULL));
+                                CHECK(said("denied.method"));
+                                CHECK(i % 10 || !rig_call(&r, a, ECHO, NULL, NULL));
+                        }
+                        rig_notice_ended(&r, "expired");
+                        rig_settle(&r);
+                        CHECK_EQ(r.refused_calls, 500);
+                        CHECK_EQ(r.tallied_calls, 50);
+                        CHECK_EQ(r.tallied, 2 + (each ? 50 : 1));
+                }
+                rig_close(&r);
+        }
+}
+
+/* No call goes through that cannot be recorded: also while the session manager is late to say that
+ * one is, and when it could not. */
+TEST_T(calls_wait_for_their_records, 120)
+{
+        struct rig r = {.audit_calls = true, .tally_kept = true};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                unsigned good = 0, late = 0;
+
+                while (!rig_call(&r, a, ECHO, NULL, NULL))
+                        good++;
+                CHECK(said("over-quota.reports"));
+                CHECK_EQ(good, 512);
+                CHECK_EQ(r.asked[13], 1);
+                CHECK_EQ(r.tallied, 64);
+
+                /* The rate alone would let many through by now. */
+                CHECK_OK(nanosleep(&(struct timespec){.tv_sec = 1}, NULL));
+                CHECK(rig_call(&r, a, ECHO, NULL, NULL));
+                r.tally_kept = false;
+                CHECK_OK(capnp_answer_return(r.tally));
+                rig_settle(&r);
+                while (late < 64 && !rig_call(&r, a, ECHO, NULL, NULL))
+                        late++;
+                CHECK_EQ(late, 64);
+                rig_notice_ended(&r, "expired");
+                rig_settle(&r);
+                CHECK_EQ(r.tallied_calls, good + late);
+                CHECK_EQ(r.served, good + late);
+        }
+        rig_close(&r);
+}
+
+TEST_T(what_could_not_be_recorded_is_told_again, 120)
+{
+        struct rig r = {.audit_calls = true, .tally_fails = true};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+
+                for (unsigned i = 0; i < 100; i++)
+                        CHECK_OK(rig_call(&r, a, ECHO, NULL, NULL));
+                CHECK(r.asked[13] > 0);
+                CHECK_EQ(r.tallied, 0);
+                r.tally_fails = false;
+                rig_until(&r, &r.tallied, sizeof(r.tallied));
+                rig_notice_ended(&r, "expired");
+                rig_settle(&r);
+                CHECK_EQ(r.tallied_calls, 100);
         }
         rig_close(&r);
 }

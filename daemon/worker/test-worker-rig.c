@@ -297,6 +297,9 @@ static int ask_tally(void *self, capnp_answer *a)
         struct rig *r = self;
         call_tally_list l = admission_tally_param_calls(a);
 
+        r->asked[13]++;
+        if (r->tally_fails)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.reports");
         for (uint32_t i = 0; i < call_tally_list_len(l); i++) {
                 call_tally_reader x = call_tally_list_get(l, i);
                 bool ok = !strcmp(call_tally_outcome(x).p, "ok");
@@ -305,8 +308,12 @@ static int ask_tally(void *self, capnp_answer *a)
                 r->tallied++;
                 *(ok ? &r->tallied_calls : &r->refused_calls) += call_tally_calls(x);
         }
-        r->asked[13]++;
-        return capnp_answer_return(a);
+        if (!r->tally_kept)
+                return capnp_answer_return(a);
+
+        CHECK(!r->tally);
+        r->tally = a;
+        return capnp_answer_keep(a, NULL, NULL);
 }
 
 static int ask_report(void *self, capnp_answer *a)

@@ -44,7 +44,10 @@ struct rig {
         bool audit_calls;                      /* of the session's profile */
         unsigned tallied;                      /* rows of tally() … */
         uint64_t tallied_calls, refused_calls; /* … and the calls in them */
-        char reported[128];                    /* event and detail of the last report */
+        bool tally_kept;                       /* an answer to tally() waits, in … */
+        bool tally_fails;                      /* it refuses them, and records nothing */
+        capnp_answer *tally;
+        char reported[128]; /* event and detail of the last report */
 
         /* The service. */
         capnp_answer *held[8];

@@ -147,7 +147,7 @@ static void worker_close(struct worker *w)
                         "the connection is closing");
         offers_end_all(w, w->ended);
         grant_end_all(w);
-        w->tally.timer = capnp_timer_free(w->tally.timer);
+        tally_deinit(&w->tally);
         w->admission = capnp_cap_unref(w->admission);
         w->client = capnp_conn_unref(w->client);
         if (w->sessiond)

@@ -11,5 +11,7 @@ bool tally_call(struct worker *w, const char *name, uint64_t iface, uint16_t met
                 const char *outcome) CAPNP_MUST_USE;
 /* Tells the session manager what has not been told yet; before a session ends, and after. */
 void tally_report(struct worker *w);
+/* Forgets what has not been told. */
+void tally_deinit(struct tally *t);
 
 #endif

@@ -20,21 +20,25 @@ enum {
 
 enum { TALLY_ROWS = 64 };
 
-/* Calls of one method, or one call. */
+/* Calls of one method, one call, or what was refused for one reason. */
 struct tally_row {
-        const char *name, *outcome; /* of the capability; what became of them */
-        uint64_t iface, calls, bytes;
+        const char *name, *outcome;   /* of the capability; what became of them */
+        uint64_t iface, calls, bytes; /* iface 0: of several methods */
         uint16_t method;
 };
 
 /* What the session manager has not been told yet (worker-tally.c). */
 struct tally {
-        bool each; /* every call has a row */
+        bool each; /* every call that goes through has a row */
         unsigned n;
         struct tally_row rows[TALLY_ROWS], others; /* those that have found no room */
         capnp_timer *timer;                        /* NULL: nothing to tell */
-        uint32_t room;                             /* each: so many calls more, … */
-        uint64_t filled_ms;                        /* … as of then; 0: none yet */
+        struct tally_row *alone;                   /* each: of one call; NULL: none yet */
+        unsigned nalone, told; /* those; of them, from the first, that it is being told of */
+        capnp_question *telling;
+        capnp_timer *soon;  /* NULL: none of them is to be told of */
+        uint32_t room;      /* each: so many calls more, … */
+        uint64_t filled_ms; /* … as of then; 0: none yet */
 };
 
 enum worker_state {

@@ -15,11 +15,13 @@ from sessionlib import Failed, Refused
 
 SCRIPT = "e2e-calls"
 CALLS = 7
+TRIES = 40
 
 
 def text():
-    each = instance.profile("each", ["session", "system_info"])
-    each = each.replace("(name =", "(auditCalls = true, name =", 1)
+    each = instance.profile("each", ["session", "system_info", "admin"])
+    each = each.replace("(name =", "(auditCalls = true, elevated = true, name =", 1).replace(
+        '(name = "admin"', '(name = "admin", facet = "sessions"', 1)
     return instance.manifest(profiles=[each])
 
 
@@ -88,12 +90,45 @@ class Calls:
         instance.until(lambda: len(self.records("call", number)) == CALLS, "a record for each call")
         peer.close()
 
+    def flood(self):
+        """Who is refused a great many methods, of as many interfaces, has no record less of what went through."""
+        peer, session, number = self.session("each")
+        caps = s.cap_set(session)
+        info, admin = s.get(caps, "system_info", s.SYSTEM_INFO), s.get(caps, "admin", s.ADMIN)
+        good = refused = 0
+        for turn in range(100):
+            asked = []
+            for i in range(TRIES):
+                q = peer.fresh_id()
+                peer.send(s.w.call(q, admin.number, 100 + turn * TRIES + i, iface=s.ADMIN + i % 7))
+                asked.append(q)
+            s.motd(info)
+            for q in asked:
+                try:
+                    peer.wait(q)
+                except Refused as e:
+                    if e.code != "denied.method":
+                        raise
+                    refused += 1
+            good += 1
+        session.call(3)
+        peer.close()
+        if refused != 100 * TRIES:
+            raise Failed(f"{refused} were refused")
+        instance.until(lambda: self.records("calls", number), "the record of what was refused")
+        one, found = self.records("calls", number), self.records("call", number)
+        if len(found) != CALLS + good or {x["capability"] for x in found} != {"system_info"}:
+            raise Failed(f"{len(found)} of {CALLS + good} were recorded")
+        if [(x["outcome"], x["times"], x["detail"].split(",")[0]) for x in one] != [
+                ("denied.method", str(refused), "several methods")]:
+            raise Failed(f"what was refused: {one}")
+
 
 def main():
     try:
         with instance.Instance(text()) as run:
             c = Calls(run)
-            cases = [c.logout, c.disconnect, c.revocation, c.each_call, c.each_call_while_it_lasts]
+            cases = [c.logout, c.disconnect, c.revocation, c.each_call, c.each_call_while_it_lasts, c.flood]
             return instance.run_cases(SCRIPT, [(f.__name__, f) for f in cases])
     except (Failed, Refused, s.Closed, OSError) as e:
         print(f"not ok instance - {e}")
