@@ -62,7 +62,7 @@ static void job_tell(struct fetch_job *j, const struct fetch_reply *reply)
                 done(arg, reply);
 }
 
-static void fetcher_turn(struct fetcher *f);
+static int fetcher_turn(struct fetcher *f, const struct fetch_job *fresh);
 
 /* A job that ran has ended. */
 static void job_end(struct fetch_job *j, const struct fetch_reply *reply)
@@ -72,7 +72,7 @@ static void job_end(struct fetch_job *j, const struct fetch_reply *reply)
         if (!reply)
                 daemon_log(LOG_WARNING, "a fetcher gave no answer");
         job_tell(j, reply);
-        fetcher_turn(f);
+        (void)fetcher_turn(f, NULL);
 }
 
 static void job_on_timer(void *arg)
@@ -147,20 +147,30 @@ static void job_on_reply(void *arg, uint32_t events)
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
-static void job_run(struct fetch_job *j)
+/* There is a place. 0; -ENOMEM: whoever cannot be waited for would have it for ever. */
+static int job_run(struct fetch_job *j)
 {
         struct fetcher *f = j->f;
+        const struct ledger_ask q = {.group = "",
+                                     .pool = "",
+                                     .owner = j->source,
+                                     .n = 1,
+                                     .all = FETCH_AT_ONCE,
+                                     .limit = FETCH_AT_ONCE,
+                                     .of_one = UINT64_MAX};
+        int r = capnp_timer_new(f->s->vat, FETCH_MS, job_on_timer, j, &j->timer);
 
-        if (capnp_timer_new(f->s->vat, FETCH_MS, job_on_timer, j, &j->timer)) {
-                job_tell(j, NULL); /* one that never answers would have the place for ever */
-                return;
-        }
+        if (!r)
+                r = ledger_take(&f->s->ledgers.of[LEDGER_FETCHERS], &q, &j->place);
+        if (r)
+                return r;
 
         capnp_i_list_append(&f->running, &j->link);
         j->number = ++f->last_request;
         if (!j->number)
                 j->number = ++f->last_request;
         link_send_up(f->s, &(struct packet){.type = PACKET_FETCH, .index = j->number});
+        return 0;
 }
 
 static void fetcher_on_time(void *arg)
@@ -168,7 +178,7 @@ static void fetcher_on_time(void *arg)
         struct fetcher *f = arg;
 
         f->again = capnp_timer_free(f->again);
-        fetcher_turn(f);
+        (void)fetcher_turn(f, NULL);
 }
 
 /* Whether a provider may be asked now; if not, somebody is called when one may. So strangers cannot
@@ -189,25 +199,26 @@ static bool fetcher_may(struct fetcher *f)
         return false;
 }
 
-static void fetcher_turn(struct fetcher *f)
+/* fresh: whose maker has not been told yet that there is a job; NULL: there is none. 0; -ENOMEM: it
+ * cannot run, and has gone. */
+static int fetcher_turn(struct fetcher *f, const struct fetch_job *fresh)
 {
-        struct ledger *l = &f->s->ledgers.of[LEDGER_FETCHERS];
+        const struct ledger *l = &f->s->ledgers.of[LEDGER_FETCHERS];
+        int r = 0;
 
         while (l->used < FETCH_AT_ONCE && turns_count(&f->waiting) && fetcher_may(f)) {
                 struct fetch_job *j = CAPNP_I_OF(turns_take(&f->waiting), struct fetch_job, turn);
-                const struct ledger_ask q = {.group = "",
-                                             .pool = "",
-                                             .owner = j->source,
-                                             .n = 1,
-                                             .all = FETCH_AT_ONCE,
-                                             .limit = FETCH_AT_ONCE,
-                                             .of_one = UINT64_MAX};
 
-                if (ledger_take(l, &q, &j->place))
-                        job_tell(j, NULL); /* there is no memory */
-                else
-                        job_run(j);
+                if (!job_run(j))
+                        continue;
+                if (j != fresh) {
+                        job_tell(j, NULL);
+                        continue;
+                }
+                job_free(j);
+                r = -ENOMEM;
         }
+        return r;
 }
 
 int fetch_start(struct fetcher *f, const struct fetch_request *q, const struct turns_path *path,
@@ -228,17 +239,16 @@ int fetch_start(struct fetcher *f, const struct fetch_request *q, const struct t
         memcpy(j->source, path->key[1], sizeof(j->source) - 1);
         capnp_i_list_init(&j->link);
         r = turns_add(&f->waiting, path, &j->turn, &out);
-        if (r) {
+        if (r)
                 job_free(j);
-                return r;
-        }
-
+        else
+                r = fetcher_turn(f, j);
+        if (!r)
+                *ret_job = j;
         /* Whoever gives way may end, and end others: from here on j may be gone. */
-        *ret_job = j;
         if (out)
                 job_tell(CAPNP_I_OF(out, struct fetch_job, turn), NULL);
-        fetcher_turn(f);
-        return 0;
+        return r;
 }
 
 void fetch_forget(struct fetch_job *j)

@@ -76,7 +76,7 @@ static void job_tell(struct prove_job *j, enum prove_end end, const struct proof
         done(arg, end, v);
 }
 
-static void prover_turn(struct prover *p, enum prove_lane lane);
+static int prover_turn(struct prover *p, enum prove_lane lane, const struct prove_job *fresh);
 
 /* A job that ran has ended. */
 static void job_end(struct prove_job *j, const struct proof_verdict *v)
@@ -87,7 +87,7 @@ static void job_end(struct prove_job *j, const struct proof_verdict *v)
         if (!v)
                 daemon_log(LOG_WARNING, "a prover gave no verdict");
         job_tell(j, v ? PROVE_VERDICT : PROVE_FAILED, v);
-        prover_turn(p, lane);
+        (void)prover_turn(p, lane, NULL);
 }
 
 static void job_on_timer(void *arg)
@@ -122,23 +122,6 @@ static void job_on_verdict(void *arg, uint32_t events)
         sodium_memzero(&v, sizeof(v));
 }
 
-static void job_run(struct prove_job *j)
-{
-        struct prover *p = j->p;
-
-        if (capnp_timer_new(p->s->vat, PROVE_MS, job_on_timer, j, &j->timer)) {
-                /* One that never answers would have the place for ever. */
-                job_tell(j, PROVE_FAILED, NULL);
-                return;
-        }
-
-        capnp_i_list_append(&p->lanes[j->lane].running, &j->link);
-        j->number = ++p->last_request;
-        if (!j->number)
-                j->number = ++p->last_request;
-        link_send_up(p->s, &(struct packet){.type = PACKET_PROVE, .index = j->number});
-}
-
 static struct ledger_ask job_ask(const struct prove_job *j)
 {
         return (struct ledger_ask){.group = "",
@@ -150,23 +133,48 @@ static struct ledger_ask job_ask(const struct prove_job *j)
                                    .of_one = UINT64_MAX};
 }
 
-static void prover_turn(struct prover *p, enum prove_lane lane)
+/* There is a place. 0; -ENOMEM: whoever cannot be waited for would have it for ever. */
+static int job_run(struct prove_job *j)
 {
-        struct ledger *l = &p->s->ledgers.of[LEDGER_PROVERS];
+        const struct ledger_ask q = job_ask(j);
+        struct prover *p = j->p;
+        int r = capnp_timer_new(p->s->vat, PROVE_MS, job_on_timer, j, &j->timer);
+
+        if (!r)
+                r = ledger_take(&p->s->ledgers.of[LEDGER_PROVERS], &q, &j->place);
+        if (r)
+                return r;
+
+        capnp_i_list_append(&p->lanes[j->lane].running, &j->link);
+        j->number = ++p->last_request;
+        if (!j->number)
+                j->number = ++p->last_request;
+        link_send_up(p->s, &(struct packet){.type = PACKET_PROVE, .index = j->number});
+        return 0;
+}
+
+/* fresh: whose maker has not been told yet that there is a job; NULL: there is none. 0; -ENOMEM: it
+ * cannot run, and has gone. */
+static int prover_turn(struct prover *p, enum prove_lane lane, const struct prove_job *fresh)
+{
+        const struct ledger *l = &p->s->ledgers.of[LEDGER_PROVERS];
         struct turns_job *t;
+        int r = 0;
 
         while (ledger_used(l, "", lane_names[lane]) < PROVE_AT_ONCE &&
                (t = turns_take(&p->lanes[lane].waiting))) {
                 struct prove_job *j = CAPNP_I_OF(t, struct prove_job, turn);
-                const struct ledger_ask q = job_ask(j);
 
-                if (j->given_up)
+                if (!j->given_up && !job_run(j))
+                        continue;
+                if (j != fresh) {
                         job_tell(j, PROVE_UNTRIED, NULL);
-                else if (ledger_take(l, &q, &j->place))
-                        job_tell(j, PROVE_FAILED, NULL); /* there is no memory */
-                else
-                        job_run(j);
+                        continue;
+                }
+                job_free(j);
+                r = -ENOMEM;
         }
+        return r;
 }
 
 /* ---- asking --------------------------------------------------------------------------------- */
@@ -236,17 +244,15 @@ int prover_start(struct prover *p, const struct prove_what *w, struct prove_job 
         r = job_fill(j, w->parts);
         if (!r)
                 r = turns_add(&p->lanes[j->lane].waiting, &w->path, &j->turn, &out);
+        if (r)
+                job_free(j);
+        else
+                r = prover_turn(p, j->lane, j);
+        if (!r && ret_job)
+                *ret_job = j;
         if (out)
                 job_tell(CAPNP_I_OF(out, struct prove_job, turn), PROVE_UNTRIED, NULL);
-        if (r) {
-                job_free(j);
-                return r;
-        }
-
-        if (ret_job)
-                *ret_job = j;
-        prover_turn(p, j->lane);
-        return 0;
+        return r;
 }
 
 void prover_give_up(struct prove_job *j)

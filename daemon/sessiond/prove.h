@@ -36,7 +36,7 @@ struct prover {
 enum prove_end {
         PROVE_VERDICT, /* a prover has judged */
         PROVE_FAILED,  /* a prover should have, and did not */
-        PROVE_UNTRIED, /* it was given up, or had to give way, while it waited */
+        PROVE_UNTRIED, /* it was given up, or had to give way, or no memory was there for it */
 };
 
 /* verdict: NULL unless there is one. Called once for every job, from the loop or by

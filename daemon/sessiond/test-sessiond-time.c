@@ -15,6 +15,7 @@
 #include "sessiond.h"
 #include "vat-loop.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -704,37 +705,58 @@ TEST(one_that_is_raised_is_renewed)
         CHECK(raised && kept);
 }
 
-static void job_on_done(void *arg, enum prove_end end, const struct proof_verdict *v)
+static void prove_on_done(void *arg, enum prove_end end, const struct proof_verdict *v)
 {
-        (void)end;
-        (void)v;
+        CHECK(end == PROVE_FAILED && !v);
         ++*(unsigned *)arg;
 }
 
-/* What was begun and cannot be waited for has ended at once: who never answers would have its place
- * for ever. */
-TEST(a_prover_that_does_not_answer_gives_its_place_back)
+static void fetch_on_done(void *arg, const struct fetch_reply *reply)
 {
-        unsigned begun = 0;
+        CHECK(!reply);
+        ++*(unsigned *)arg;
+}
 
-        for (unsigned n = 1; n <= 12; n++) {
-                struct prove_what what = {.kind = PROOF_NOBODY, .done = job_on_done};
-                unsigned done = 0;
-                int r;
+/* A job of either kind, with one allocation failing. */
+static int job_begin(bool fetch, unsigned fail_at, unsigned *done)
+{
+        static const struct fetch_request q;
+        const struct prove_what w = {.kind = PROOF_NOBODY, .done = prove_on_done, .arg = done};
+        struct fetch_job *job;
+        int r;
 
-                begin();
-                what.arg = &done;
-                test_fail_alloc_at(n);
-                r = prover_start(&s.prover, &what, NULL);
-                test_fail_alloc_at(0);
-                begun += !r;
-                turns(3);
-                pass(1);
-                CHECK_EQ(done, !r);
-                CHECK_EQ(s.ledgers.of[LEDGER_PROVERS].used, 0);
-                finish();
+        test_fail_alloc_at(fail_at);
+        r = fetch ? fetch_start(&s.fetcher, &q, &w.path, fetch_on_done, done, &job)
+                  : prover_start(&s.prover, &w, NULL);
+        test_fail_alloc_at(0);
+        return r;
+}
+
+/* One that never answers gives its place back, and none begins that could not be made to. Whoever
+ * is told that there is none does not hear of it any more. */
+TEST(a_job_that_is_not_answered_gives_its_place_back)
+{
+        for (unsigned kind = 0; kind < 2; kind++) {
+                unsigned begun = 0;
+
+                for (unsigned n = 1; n <= 12; n++) {
+                        unsigned done = 0;
+                        int r;
+
+                        begin();
+                        r = job_begin(kind, n, &done);
+                        CHECK(!r || r == -ENOMEM);
+                        CHECK_EQ(done, 0);
+                        begun += !r;
+                        turns(3);
+                        pass(1);
+                        CHECK_EQ(done, !r);
+                        CHECK_EQ(s.ledgers.of[LEDGER_PROVERS].used, 0);
+                        CHECK_EQ(s.ledgers.of[LEDGER_FETCHERS].used, 0);
+                        finish();
+                }
+                CHECK(begun > 1 && begun < 12);
         }
-        CHECK(begun > 1 && begun < 12);
 }
 
 /* ---- how many ------------------------------------------------------------------------------- */

@@ -170,6 +170,26 @@ TEST(a_job_leaves_out_of_turn)
         free(e);
 }
 
+/* Nor does anybody give way then. */
+TORTURE(who_has_most_keeps_it_without_memory)
+{
+        struct entry out = {0};
+        struct turns t;
+        int r = 0;
+
+        turns_init(&t, bounds);
+        for (unsigned i = 0; !r && i < 10; i++)
+                r = add(&t, 1, 1, i < 4 ? 1 : i < 8 ? 2 : 3, NULL);
+        if (!r) {
+                r = add(&t, 1, 1, 9, &out);
+                CHECK_EQ(turns_count(&t), 10);
+                CHECK_EQ(out.conn, r ? 0 : 1);
+        }
+        CHECK(!r || r == -ENOMEM);
+        finish(&t);
+        TORTURE_OK(r);
+}
+
 TORTURE(adding_may_fail_for_memory)
 {
         struct turns t;

@@ -193,20 +193,18 @@ int turns_add(struct turns *t, const struct turns_path *p, struct turns_job *j,
                 out = turns_victim(full, own);
                 if (!out)
                         return CAPNP_E_LIMIT;
-                turns_remove(t, out);
-                turns_find(t, p, own);
         }
         r = turns_grow(t, p, own);
-        if (r) {
-                *ret_out = out;
+        if (r)
                 return r;
-        }
 
         j->of = own[TURNS_LEVELS];
         capnp_i_list_init(&j->link);
         capnp_i_list_append(&j->of->jobs, &j->link);
         for (struct turns_node *up = j->of; up; up = up->parent)
                 up->n++;
+        if (out)
+                turns_remove(t, out);
         *ret_out = out;
         return 0;
 }
