@@ -6,6 +6,7 @@ using Cm = import "command.capnp";
 using Cxx = import "cxx.capnp";
 using Go = import "go.capnp";
 using Java = import "java.capnp";
+using Ui = import "remote_ui.capnp";
 
 $Cxx.namespace("capos");
 $Go.package("chat");
@@ -66,8 +67,8 @@ interface ChatMembership {
   # Leaves now. Since 0.1.
 }
 
-interface Chat extends(Cm.CommandSurface) {
-  # Grants: to join channels and talk there. Nothing else.
+interface Chat extends(Cm.CommandSurface, Ui.UiComposer) {
+  # Grants: to join channels and talk there. Nothing else. Shows channels in panes to who lends it a host.
 
   join @0 (channel :Text, listener :ChatListener)
       -> (membership :ChatMembership, label :Text, history :List(ChatEvent)) $Cm.effect(shared);
@@ -84,8 +85,14 @@ interface Chat extends(Cm.CommandSurface) {
   say @2 (channel :Text, text :Text) -> (sequence :UInt64) $Cm.effect(shared);
   # Says something in a channel without holding a place in it, as ChatMembership.send does: for who
   # has come for one message. Where the session has no place, this counts as joining, and nobody is
-  # told that somebody has come or gone. Errors: as join and send. Since 0.1.
+  # told that somebody has come or gone. Without a channel: in the one that the panes of this session
+  # show. Errors: as join and send. Since 0.1.
 
   leave @3 (channel :Text) -> () $Cm.effect(shared);
-  # Ends all places that this caller has in a channel. Errors: failed (it has none). Since 0.1.
+  # Ends all places that this caller has in a channel; without one, in the channel that his panes show.
+  # Errors: failed (it has none). Since 0.1.
+
+  enter @4 (channel :Text) -> (label :Text) $Cm.effect(shared);
+  # Shows a channel in the panes that this session has lent a host for, and takes a place there that lasts
+  # as long as they do. Errors: as join; failed (there are no panes). Since 0.2.
 }

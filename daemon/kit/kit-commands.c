@@ -90,8 +90,9 @@ static void field_write(command_field_builder b, const struct kit_command_field 
                              f->choices[i].label, f->choices[i].detail);
 }
 
-static void command_write(command_builder b, const struct kit_command *c)
+void kit_command_write(const struct kit_command *c, capnp_builder to)
 {
+        command_builder b = {to};
         command_field_list_builder fields;
         command_call_builder call;
 
@@ -123,7 +124,7 @@ static int commands_tell(const struct kit_commands *k, capnp_answer *a, bool all
         command_surface_commands_results_set_revision(a, k->revision);
         list = command_surface_commands_results_init_commands(a, all ? k->n : 0);
         for (uint32_t i = 0; all && i < k->n; i++)
-                command_write(command_list_builder_get(list, i), &k->table[i]);
+                kit_command_write(&k->table[i], command_list_builder_get(list, i).b);
         return capnp_answer_return(a);
 }
 

@@ -25,6 +25,7 @@ enum chat_err {
         CHAT_E_LONG,     /* too much is said */
         CHAT_E_TEXT,     /* what is said is not clean text */
         CHAT_E_LEFT,     /* not a member any more */
+        CHAT_E_PANES,    /* shows nothing in panes */
 };
 
 /* When the last so many things happened: never more than max within CHAT_RATE_MS. */

@@ -88,6 +88,7 @@ void chat_rooms_init(struct chat_rooms *r)
 {
         *r = (struct chat_rooms){.nchannels = 0};
         capnp_i_list_init(&r->channels);
+        capnp_i_list_init(&r->watchers);
 }
 
 static void channel_free(struct chat_rooms *r, struct chat_channel *c)
@@ -318,6 +319,22 @@ struct chat_channel *chat_member_leave(struct chat_rooms *r, struct chat_member 
         if (channel_is_over(c, t))
                 channel_free(r, c);
         return NULL;
+}
+
+void chat_rooms_tell(const struct chat_rooms *r, const struct chat_channel *c)
+{
+        for (struct capnp_i_list *l = c ? c->members.next : NULL; c && l != &c->members;
+             l = l->next) {
+                struct chat_member *m = CAPNP_I_OF(l, struct chat_member, link);
+
+                if (m->happened)
+                        m->happened(m);
+        }
+        for (struct capnp_i_list *l = r->watchers.next; l != &r->watchers; l = l->next) {
+                struct chat_watcher *w = CAPNP_I_OF(l, struct chat_watcher, link);
+
+                w->happened(w);
+        }
 }
 
 const struct chat_event *chat_member_next(struct chat_member *m)

@@ -52,11 +52,19 @@ struct chat_member {
         struct capnp_i_list link;     /* chat_channel.members */
         struct chat_channel *channel; /* NULL: has left */
         struct chat_person *person;
+        void (*happened)(struct chat_member *m); /* of whom it is embedded in; NULL: nobody */
         uint64_t heard; /* sequence of the last event that was delivered, or missed */
         bool announced;
 };
 
+/* Who wants to know whenever anything has happened, anywhere. */
+struct chat_watcher {
+        struct capnp_i_list link; /* chat_rooms.watchers */
+        void (*happened)(struct chat_watcher *w);
+};
+
 struct chat_rooms {
+        struct capnp_i_list watchers;
         struct capnp_i_list channels;
         uint32_t nchannels;
         uint64_t marks;
@@ -83,6 +91,10 @@ int chat_member_say(struct chat_member *m, capnp_text text, struct chat_time t,
 /* Leaves, if that has not been done. The channel where there is still somebody to tell; NULL. */
 struct chat_channel *chat_member_leave(struct chat_rooms *r, struct chat_member *m,
                                        struct chat_time t);
+/* Tells members that something has happened in a channel, and then watchers. They look at what
+ * there is, and change it later. c may be NULL: nobody is there any more. */
+void chat_rooms_tell(const struct chat_rooms *r, const struct chat_channel *c);
+
 /* The next event the member has not heard; it counts as heard then. NULL: there is none. */
 const struct chat_event *chat_member_next(struct chat_member *m);
 

@@ -15,9 +15,11 @@
  */
 #include "chat-serve.h"
 
+#include "chat-show.h"
 #include "chat.capnp-c.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -26,6 +28,7 @@ struct chat_guest {
         struct chat *chat;
         struct chat_person *person; /* NULL: the socket is gone */
         struct capnp_i_list places; /* struct place */
+        struct chat_show show;      /* his panes */
         bool has_object;
 };
 
@@ -51,8 +54,10 @@ static uint64_t boot_ms(void)
         return clock_ms(CLOCK_BOOTTIME);
 }
 
-static struct chat_time chat_time(const struct chat *c)
+static struct chat_time chat_time(const void *chat)
 {
+        const struct chat *c = chat;
+
         return (struct chat_time){.now_ms = c->now_ms(), .wall_ms = clock_ms(CLOCK_REALTIME)};
 }
 
@@ -157,6 +162,7 @@ static int chat_fail(capnp_answer *a, int r)
                 [CHAT_E_TEXT] = {CAPNP_FAILED, "the message is not UTF-8, or has control "
                                                "characters other than newline and tab"},
                 [CHAT_E_LEFT] = {CAPNP_FAILED, "you have left the channel"},
+                [CHAT_E_PANES] = {CAPNP_FAILED, "no panes are shown: `join` is for listeners"},
         };
 
         if (r < 0)
@@ -221,11 +227,9 @@ static void place_deliver(struct place *p)
         capnp_question_send(p->delivery, place_on_delivered, p);
 }
 
-static void channel_deliver(const struct chat_channel *c)
+static void place_on_happened(struct chat_member *m)
 {
-        for (struct capnp_i_list *l = c->members.next; l != &c->members; l = l->next)
-                place_deliver(
-                        CAPNP_I_OF(CAPNP_I_OF(l, struct chat_member, link), struct place, member));
+        place_deliver(CAPNP_I_OF(m, struct place, member));
 }
 
 /* ---- memberships -------------------------------------------------------------------------- */
@@ -238,8 +242,7 @@ static void place_end(struct place *p)
         p->listener = capnp_cap_unref(p->listener);
         capnp_i_list_remove(&p->link);
         c = chat_member_leave(&p->chat->rooms, &p->member, chat_time(p->chat));
-        if (c)
-                channel_deliver(c);
+        chat_rooms_tell(&p->chat->rooms, c);
 }
 
 static void membership_gone(void *self)
@@ -264,7 +267,7 @@ static int membership_send(void *self, capnp_answer *a)
 
         chat_membership_send_results_set_sequence(a, sequence);
         r = capnp_answer_return(a);
-        channel_deliver(p->member.channel);
+        chat_rooms_tell(&p->chat->rooms, p->member.channel);
         return r;
 }
 
@@ -322,6 +325,7 @@ static int place_new(struct chat_guest *g, capnp_text name, struct chat_time t,
         }
 
         p->chat = g->chat;
+        p->member.happened = place_on_happened;
         capnp_i_list_append(&g->places, &p->link);
         *ret_place = p;
         return 0;
@@ -372,7 +376,7 @@ static int chat_serve_join(void *self, capnp_answer *a)
                 return r;
 
         chat_member_announce(&p->member, t);
-        channel_deliver(p->member.channel);
+        chat_rooms_tell(&g->chat->rooms, p->member.channel);
         return 0;
 }
 
@@ -396,7 +400,7 @@ static int chat_serve_channels(void *self, capnp_answer *a)
 
 /* ---- without a place ---------------------------------------------------------------------- */
 
-/* One of a guest's places in a channel; NULL: none. */
+/* One of a guest's places in a channel that are not for panes; NULL: none. */
 static struct place *place_find(const struct chat_guest *g, capnp_text name)
 {
         for (struct capnp_i_list *l = g->places.next; l != &g->places; l = l->next) {
@@ -409,12 +413,22 @@ static struct place *place_find(const struct chat_guest *g, capnp_text name)
         return NULL;
 }
 
+/* One of a guest's memberships of any kind; without a name, of what his panes show. NULL: none. */
+static struct chat_member *member_find(const struct chat_guest *g, capnp_text name)
+{
+        struct chat_seat *seat = chat_show_find(&g->show, name);
+        struct place *p = seat ? NULL : place_find(g, name);
+
+        return seat ? &seat->member : p ? &p->member : NULL;
+}
+
 static int chat_serve_say(void *self, capnp_answer *a)
 {
         struct chat_guest *g = self;
         capnp_text name = chat_say_param_channel(a), text = chat_say_param_text(a);
         struct chat_time t = chat_time(g->chat);
-        struct place *p, *own = NULL;
+        struct place *own = NULL;
+        struct chat_member *m;
         uint64_t sequence = 0;
         int r = 0;
 
@@ -423,19 +437,19 @@ static int chat_serve_say(void *self, capnp_answer *a)
         if (!g->person)
                 return chat_fail(a, CHAT_E_LEFT);
 
-        p = place_find(g, name);
-        if (!p) {
+        m = member_find(g, name);
+        if (!m) {
                 r = place_new(g, name, t, &own);
-                p = own;
+                m = own ? &own->member : NULL;
         }
         if (!r)
-                r = chat_member_say(&p->member, text, t, &sequence);
+                r = chat_member_say(m, text, t, &sequence);
         if (r) {
                 (void)chat_fail(a, r);
         } else {
                 chat_say_results_set_sequence(a, sequence);
                 r = capnp_answer_return(a);
-                channel_deliver(p->member.channel);
+                chat_rooms_tell(&g->chat->rooms, m->channel);
         }
         if (own)
                 membership_gone(own);
@@ -446,16 +460,54 @@ static int chat_serve_leave(void *self, capnp_answer *a)
 {
         struct chat_guest *g = self;
         capnp_text name = chat_leave_param_channel(a);
-        struct place *p = place_find(g, name);
+        struct chat_seat *seat = chat_show_find(&g->show, name);
+        char channel[CHAT_NAME_BYTES + 1];
+        struct place *p;
 
         if (capnp_answer_check(a))
                 return chat_fail(a, CHAT_E_NAME);
-        if (!p)
+        if (seat && !name.len) {
+                (void)snprintf(channel, sizeof(channel), "%s", seat->member.channel->name);
+                name = capnp_text_of(channel);
+        }
+        p = place_find(g, name);
+        if (!p && !seat)
                 return chat_fail(a, CHAT_E_LEFT);
 
+        if (seat)
+                chat_seat_leave(seat);
         for (; p; p = place_find(g, name))
                 place_end(p);
         return capnp_answer_return(a);
+}
+
+/* ---- panes -------------------------------------------------------------------------------- */
+
+static int chat_serve_enter(void *self, capnp_answer *a)
+{
+        struct chat_guest *g = self;
+        capnp_text name = chat_enter_param_channel(a);
+        int r;
+
+        if (capnp_answer_check(a))
+                return chat_fail(a, CHAT_E_NAME);
+        if (!g->person)
+                return chat_fail(a, CHAT_E_LEFT);
+
+        r = chat_show_enter(&g->show, name);
+        if (r)
+                return chat_fail(a, r);
+        chat_enter_results_set_label(a, g->person->label);
+        return capnp_answer_return(a);
+}
+
+static int chat_serve_compose(void *self, capnp_answer *a)
+{
+        struct chat_guest *g = self;
+
+        if (!g->person)
+                return chat_fail(a, CHAT_E_LEFT);
+        return chat_show_compose(&g->show, g->chat->vat, a);
 }
 
 static int chat_serve_commands(void *self, capnp_answer *a)
@@ -493,6 +545,8 @@ static const struct chat_ops chat_ops = {
         .channels = chat_serve_channels,
         .say = chat_serve_say,
         .leave = chat_serve_leave,
+        .enter = chat_serve_enter,
+        .ui_composer = {.compose = chat_serve_compose},
         .command_surface = {.commands = chat_serve_commands, .complete = chat_serve_complete},
 };
 
@@ -513,6 +567,7 @@ int chat_guest_enter(struct chat *c, const uint8_t *reference, uint64_t epoch,
                 return r;
         }
 
+        chat_show_init(&g->show, &c->rooms, g->person, chat_time, c);
         r = chat_serve(c->vat, &chat_ops, g, ret_cap);
         if (r) {
                 chat_guest_leave(g);
@@ -526,6 +581,7 @@ int chat_guest_enter(struct chat *c, const uint8_t *reference, uint64_t epoch,
 
 void chat_guest_leave(struct chat_guest *g)
 {
+        chat_show_deinit(&g->show);
         while (!capnp_i_list_empty(&g->places))
                 place_end(CAPNP_I_OF(g->places.next, struct place, link));
         chat_people_leave(&g->chat->people, g->person, g->chat->now_ms());

@@ -141,6 +141,15 @@ class Smoke:
         s.join(chat, "#smoke")
         chat.call(3, Struct(b"", ["#smoke"]))
 
+    def enters(self):
+        """In panes: test/e2e/chatted.py. Without any there is nothing to enter a channel by."""
+        try:
+            self.chat().call(4, Struct(b"", ["#smoke"]))
+        except Refused as e:
+            need("no panes are shown" in e.reason, e.reason)
+        else:
+            raise Failed("a channel was entered without panes")
+
     def sends(self):
         s.join(self.chat(), "#smoke")[0].call(0, Struct(b"", ["hello"]))
 
@@ -205,7 +214,8 @@ SUCCESSES = {
     "RemoteCapSet": {"list": Smoke.lists, "get": Smoke.gets, "schema": Smoke.schema},
     "UserSession": {"info": Smoke.gets},
     "SystemInfo": {"motd": Smoke.motd, "version": Smoke.version, "uptime": Smoke.uptime},
-    "Chat": {"join": Smoke.joins, "channels": Smoke.channels, "say": Smoke.says, "leave": Smoke.leaves_all},
+    "Chat": {"join": Smoke.joins, "channels": Smoke.channels, "say": Smoke.says, "leave": Smoke.leaves_all,
+             "enter": Smoke.enters},
     "ChatMembership": {"send": Smoke.sends, "members": Smoke.members, "leave": Smoke.leaves},
 }
 

@@ -77,6 +77,14 @@ struct kit_command {
         uint32_t nfields;                       /**< entries of fields */
 };
 
+/**
+ * Writes a command as the schema has it, for a pane: UiPatchPayload.command.
+ *
+ * @param c   the command
+ * @param to  a Command to be filled in, of whatever generated types: (command_builder).b
+ */
+void kit_command_write(const struct kit_command *c, capnp_builder to);
+
 /** A service's commands, and who waits to hear of others. */
 struct kit_commands;
 /** Where choices for a field are put. */

@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+"""chatted: people who talk in the panes that Chat composes (R57), by `capos ui chat` at a real instance.
+
+Two of them, each on a terminal: they enter a channel, talk by the pane's own command, see each other come and go, and
+what is new where they do not look. Then a table of what ends it: whoever ends, the others see him leave, and the
+instance says at its end that nothing was kept (instance.py).
+
+usage: chatted.py
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import instance
+from instance import until
+import sessionlib as s
+from sessionlib import Failed
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+import rig  # noqa: E402
+from talk import Terminal  # noqa: E402
+
+SCRIPT = "e2e-chatted"
+WAIT_S = 60
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+class Person(Terminal):
+    """Somebody at `capos ui chat`."""
+
+    def __init__(self, cases, name, entered=None):
+        class Rig:
+            capos, env = cases.capos, cases.env
+        super().__init__(Rig, "ui", "chat", "-s", name)
+        self.sees("> enter channel=")
+        self.sees("> leave")
+        if entered:
+            self.does(f"enter channel={entered}", "has joined")
+
+    def does(self, line, *shown):
+        """Types a line; what is to be seen then, in any order."""
+        self.shown = b""
+        self.type(line + "\n")
+        for text in shown:
+            self.sees(text)
+
+    def sees(self, text):
+        try:
+            self.until(text)
+        except rig.Failed as e:
+            raise Failed(str(e)) from e
+
+    def quits(self):
+        self.type("/quit\n")
+        expect(self.end(), 0, "its exit code")
+
+
+class Cases:
+    def __init__(self):
+        grants = ["session", "system_info", "chat"]
+        may = instance.profile("may", grants).replace('(name = "chat"', '(name = "chat", ui = true')
+        self.target = instance.Instance(instance.manifest(profiles=[may, instance.profile("not", grants)]))
+
+    def prepare(self):
+        self.capos = os.path.join(instance.build_folder(), "bin", "capos")
+        home = os.path.join(self.target.folder.name, "home")
+        os.mkdir(home, 0o700)
+        self.env = {**os.environ, "HOME": home, "XDG_RUNTIME_DIR": home, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        for name, profile in (("ada", "may"), ("bob", "may"), ("eve", "not")):
+            self.target.add_user(name, [profile])
+            self.login(name)
+
+    def login(self, name):
+        self.run("login", f"{name}@{self.target.where}", "--as", name, "--password-stdin", said=instance.SECRET + "\n")
+
+    def run(self, *words, code=0, said=""):
+        done = subprocess.run([self.capos, *words], capture_output=True, text=True, timeout=WAIT_S, env=self.env,
+                              input=said, check=False)
+        if done.returncode != code:
+            raise Failed(f"{words}: {done}")
+        return done
+
+    def say(self, name, channel, text):
+        self.run("run", "chat", "send", f"channel={channel}", f"text={text}", "-s", name)
+
+    def here(self, channel):
+        """How many are in a channel, by somebody who has no panes."""
+        said = json.loads(self.run("call", "chat", "channels", "-s", "eve", "--json").stdout)
+        return {c["name"]: c["members"] for c in said["channels"]}.get(channel, 0)
+
+    # ---- talking
+
+    def two_talk(self):
+        ada, bob = Person(self, "ada"), Person(self, "bob")
+        ada.does("enter channel=#lobby", "[2] chat: #lobby (transcript)", "has joined", "[you]")
+        bob.does("enter channel=#lobby", "* #lobby - 2 here")
+        ada.sees("* #lobby - 2 here")
+        ada.does("send text='hello, bob'", "send: done", ": hello, bob")
+        bob.sees(": hello, bob")
+        bob.does("send text='and to you'", ": and to you")
+        ada.sees(": and to you")
+        bob.does("/panes", "hello, bob", "and to you")
+        bob.does("leave", "leave: done", "[2] chat: No channel (transcript)")
+        ada.sees("has left")
+        ada.sees("* #lobby - 1 here")
+        bob.does("send text=x", "you are in no channel")
+        bob.quits()
+        ada.quits()
+        until(lambda: not self.here("#lobby"), "the end of all places")
+
+    def what_is_new(self):
+        """What is said where nobody looks is counted, until somebody does."""
+        ada = Person(self, "ada", "#one")
+        ada.does("enter channel=#two", "[2] chat: #two (transcript)", "has joined")
+        ada.shown = b""
+        self.say("bob", "#one", "first")
+        ada.sees("#one [1 new]")
+        self.say("bob", "#one", "second")
+        ada.sees("#one [2 new]")
+        self.say("bob", "#two", "seen")
+        ada.sees(": seen")
+        ada.does("/select 1 '#one'", "[2] chat: #one (transcript)", ": first", ": second", "* #one - 1 here")
+        ada.does("/panes", "#two - 1 here")
+        if b"new]" in ada.shown:
+            raise Failed(f"something is new all the same: {ada.shown!r}")
+        ada.quits()
+
+    def who_listens(self):
+        """Holding Chat gives panes to nobody, and who listens by `chat join` is a member as others are (R56)."""
+        done = self.run("ui", "chat", "-s", "eve", "--once", code=3)
+        if "denied.ui" not in done.stderr:
+            raise Failed(f"{done}")
+        expect(self.run("call", "chat", "enter", "channel=#lobby", "-s", "eve", code=1).stdout, "", "entering")
+        ada = Person(self, "ada", "#lobby")
+        with subprocess.Popen([self.capos, "chat", "join", "#lobby", "-s", "eve"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True, env=self.env) as p:
+            line = ""
+            while "you are" not in line:
+                line = p.stdout.readline()
+            label = line.split()[3]
+            ada.sees(f"{label} has joined")
+            ada.does("send text='who is there?'", "send: done")
+            while "who is there?" not in p.stdout.readline():
+                pass
+            p.stdin.write("me\n")
+            p.stdin.flush()
+            ada.sees(f"{label}: me")
+            p.stdin.close()
+            ada.sees(f"{label} has left")
+        ada.quits()
+
+    def once(self):
+        """For a pipe: what there is now, as text and as JSON, and nothing is entered by looking."""
+        ada = Person(self, "ada", "#lobby")
+        said = self.run("ui", "chat", "-s", "bob", "--once").stdout
+        for line in ("[1] chat: Channels (list)", "    #lobby - 1 here", "[2] chat: No channel (transcript)",
+                     "[3] chat: Members (list)"):
+            if line not in said.splitlines():
+                raise Failed(f"no {line!r} in {said}")
+        rows = [json.loads(row) for row in self.run("ui", "chat", "-s", "bob", "--once", "--json").stdout.splitlines()]
+        expect([(r["title"], r["kind"], r["class"]) for r in rows],
+               [("Channels", "list", "personal"), ("No channel", "transcript", "personal"),
+                ("Members", "list", "personal")], "the panes")
+        expect([(c["id"], c["cost"], c["enabled"]) for r in rows for c in r["commands"]],
+               [("enter", "shared", True), ("send", "shared", False), ("leave", "shared", False)], "their commands")
+        expect(self.here("#lobby"), 1, "people in the channel")
+        ada.quits()
+
+    # ---- ends
+
+    def admin_revokes(self, *what):
+        admin = self.target.admin()
+        admin.revoke([x["id"] for x in admin.sessions() if x["account"] == "ada"][-1], *what)
+        admin.close()
+
+    def ends(self, end, code):
+        """ada's panes end; bob sees her leave, and can go on."""
+        def row():
+            bob, ada = Person(self, "bob", "#lobby"), Person(self, "ada", "#lobby")
+            bob.sees("* #lobby - 2 here")
+            bob.shown = b""
+            end(ada)
+            bob.sees("has left")
+            bob.sees("* #lobby - 1 here")
+            expect(ada.end(), code, "the exit code")
+            bob.does("send text='anybody?'", ": anybody?")
+            bob.quits()
+            until(lambda: not self.here("#lobby"), "the end of all places")
+            subprocess.run([self.capos, "logout", "-s", "ada"], capture_output=True, env=self.env, check=False)
+            self.login("ada")
+        return row
+
+    def service_killed(self):
+        """All panes end, and are there again when the service is."""
+        ada, bob = Person(self, "ada", "#lobby"), Person(self, "bob", "#lobby")
+        old = self.target.pids("capos-chat")
+        os.kill(old[0], signal.SIGKILL)
+        for person in (ada, bob):
+            person.sees("chat has ended:")
+            person.end()
+        until(lambda: self.target.pids("capos-chat") not in ([], old), "another service")
+        until(lambda: self.run_quietly("ui", "chat", "-s", "ada", "--once"), "panes of the new one")
+        ada = Person(self, "ada", "#lobby")
+        ada.does("send text='anew'", ": anew")
+        ada.quits()
+
+    def run_quietly(self, *words):
+        return subprocess.run([self.capos, *words], capture_output=True, env=self.env, timeout=WAIT_S,
+                              check=False).returncode == 0
+
+
+def main():
+    cases = Cases()
+    with cases.target:
+        cases.prepare()
+        rows = [("two talk", cases.two_talk),
+                ("what is new", cases.what_is_new),
+                ("who listens", cases.who_listens),
+                ("once", cases.once),
+                ("ends: left", cases.ends(lambda ada: ada.type("/quit\n"), 0)),
+                ("ends: logged out", cases.ends(lambda _: cases.run("logout", "-s", "ada"), 3)),
+                ("ends: session revoked", cases.ends(lambda _: cases.admin_revokes(), 3)),
+                ("ends: capability revoked", cases.ends(lambda _: cases.admin_revokes("chat"), 3)),
+                ("ends: terminal killed", cases.ends(lambda ada: os.kill(ada.pid, signal.SIGKILL), -signal.SIGKILL)),
+                ("ends: service killed", cases.service_killed)]
+        try:
+            return instance.run_cases(SCRIPT, rows)
+        finally:
+            cases.run("logout", "--all")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
