@@ -157,9 +157,10 @@ static int kit_loop(struct kit *k, int signal_fd)
         return r ? r : k->failed;
 }
 
-/* Every caller has gone, so nothing is kept for one any more; who lets go of it only at the very
- * end has lost it. */
-static bool kit_is_clean(const struct kit *k)
+/* Every caller has gone: whether anything is kept for one. What is when the service is about to
+ * stop may be given back by that, a call that it keeps for whoever is there; but nobody can tell it
+ * from what was lost an hour ago, so it is worth a line. */
+static bool kit_is_clean(const struct kit *k, int level, const char *says)
 {
         struct capnp_rpc_counts n;
 
@@ -169,11 +170,10 @@ static bool kit_is_clean(const struct kit *k)
         if (!n.questions && !n.answers && !n.exports && !n.imports && !n.held_bytes)
                 return true;
 
-        daemon_log(LOG_ERR,
-                   "%s: ledger: %u and %u calls, %u and %u references, %llu bytes of callers "
-                   "were not given back",
+        daemon_log(level,
+                   "%s: ledger: %u and %u calls, %u and %u references, %llu bytes of callers %s",
                    k->service->name, n.questions, n.answers, n.exports, n.imports,
-                   (unsigned long long)n.held_bytes);
+                   (unsigned long long)n.held_bytes, says);
         return false;
 }
 
@@ -196,9 +196,10 @@ static int kit_serve(struct kit *k, const struct kit_start *start, int signal_fd
         if (r)
                 kit_complain(s, "link", r);
         kit_control_end(k);
-        clean = kit_is_clean(k);
+        clean = kit_is_clean(k, LOG_WARNING, "are held until the service stops");
         if (s->stop)
                 s->stop(k->self);
+        clean = clean || kit_is_clean(k, LOG_ERR, "were not given back");
         k->vat = capnp_vat_free(k->vat);
         if (s->free)
                 s->free(k->self);

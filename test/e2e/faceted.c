@@ -4,6 +4,9 @@
  *
  *     faceted [FACET …]      these are its facets, beside the ordinary one; else `read` and `write`
  *     faceted --stop         it stops before it has said anything
+ *     faceted --late         of calls that hang it is not told when nobody waits any more, and what
+ * it is given to echo it keeps: all that it lets go of when it stops … faceted --lost         … or
+ * not even then
  */
 #include <capos/kit.h>
 
@@ -17,6 +20,9 @@ struct faceted {
         capnp_vat *vat;
         capnp_cap *object;
         const char *const *facets;
+        bool late, lost;
+        capnp_answer *hanging;
+        capnp_cap *given;
 };
 
 static int on_keep(void *self, capnp_answer *a)
@@ -73,7 +79,10 @@ static int on_self(void *self, capnp_answer *a)
 
 static int on_echo(void *self, capnp_answer *a)
 {
-        (void)self;
+        struct faceted *f = self;
+
+        if (f->late && !f->given)
+                f->given = capnp_cap_ref(shelf_echo_param_shelf(a).c);
         shelf_echo_results_set_shelf(a, shelf_echo_param_shelf(a));
         return capnp_answer_return(a);
 }
@@ -86,8 +95,12 @@ static void on_hang_canceled(capnp_answer *a, void *arg)
 
 static int on_hang(void *self, capnp_answer *a)
 {
-        (void)self;
-        return capnp_answer_keep(a, on_hang_canceled, NULL);
+        struct faceted *f = self;
+
+        if (!f->late || f->hanging)
+                return capnp_answer_keep(a, on_hang_canceled, NULL);
+        f->hanging = a;
+        return capnp_answer_keep(a, NULL, NULL);
 }
 
 static int on_other(void *self, capnp_answer *a);
@@ -122,6 +135,8 @@ static int faceted_start(const struct kit_start *s, void **ret_self)
 
         if (s->argc > 1 && !strcmp(s->argv[1], "--stop"))
                 (void)raise(SIGSTOP);
+        f.lost = s->argc > 1 && !strcmp(s->argv[1], "--lost");
+        f.late = f.lost || (s->argc > 1 && !strcmp(s->argv[1], "--late"));
         f.vat = s->vat;
         f.facets = s->argc > 1 ? (const char *const *)s->argv + 1 : ordinary;
         *ret_self = &f;
@@ -148,6 +163,10 @@ static void faceted_stop(void *self)
         struct faceted *f = self;
 
         f->object = capnp_cap_unref(f->object);
+        if (f->hanging && !f->lost)
+                (void)capnp_answer_fail(f->hanging, CAPNP_FAILED, "the service stops");
+        if (!f->lost)
+                f->given = capnp_cap_unref(f->given);
 }
 
 int main(int argc, char **argv)

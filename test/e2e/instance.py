@@ -25,7 +25,7 @@ RUN_S = 300
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
 ENDPOINT = re.compile(r"remote CapSet: plain (\S+) (\d+)")
 REPORT = re.compile(r"(AddressSanitizer|LeakSanitizer|MemorySanitizer|runtime error:)")
-LEDGER = re.compile(r"ended with exit code 13\b|were not given back")
+LEDGER = re.compile(r"ended with exit code 13\b|were not given back|are held until the service stops")
 USER, SECRET = "alice", "correct horse battery"
 
 

@@ -83,9 +83,9 @@ struct kit_service {
                     capnp_cap **ret_bootstrap);
         /** A caller has gone, once. Objects that it holds may live a little longer. What is held of
          * the caller's own (listeners, calls that are not answered) has to be let go of now: what
-         * is still there when the service ends without a caller is a fault. */
+         * is still there when the service ends is a line in the log, and after stop a fault. */
         void (*closed)(void *self, struct kit_caller *caller);
-        /** Once, at the end, after every caller was closed: save, stop timers. */
+        /** Once, at the end, after every caller was closed: save, stop timers, end what is kept. */
         void (*stop)(void *self);
         /** Once, last of all: every object's `gone` has run, the loop is no more. */
         void (*free)(void *self);
