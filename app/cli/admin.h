@@ -16,7 +16,12 @@ struct admin_pages {
         int wait_ms;       /* for each */
         capnp_question *q; /* the one that is there */
         char after[128];   /* what it begins behind */
-        bool failed;
+        struct {
+                uint64_t at_ms;
+                char name[128];
+        } last; /* its last entry */
+        unsigned pages;
+        bool failed, astray; /* it did not come; it does not go on from the one before */
 };
 
 /* The next page; false: there is no more, or it did not come. */

@@ -1,6 +1,8 @@
 /*
  * An audit log elsewhere. It comes in pieces (Admin.auditRead), which become the file that they are
  * of, in memory: whoever reads it verifies it as any other, and nothing of it lies on a disk here.
+ * Each piece has to go on from the one before by what it brings: an instance that lies keeps nobody
+ * asking for ever.
  */
 #include "audit-far.h"
 
@@ -12,6 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { SEGMENTS_MOST = 64 * 1024 };
+
+static const uint64_t SEGMENT_MOST = (uint64_t)1 << 30; /* bytes */
+
 static capnp_question *far_ask(struct audit_far *f, uint32_t segment, uint64_t at)
 {
         capnp_question *q = admin_audit_read(admin_of(f->c));
@@ -19,6 +25,23 @@ static capnp_question *far_ask(struct audit_far *f, uint32_t segment, uint64_t a
         admin_audit_read_set_segment(q, segment);
         admin_audit_read_set_at(q, at);
         return q;
+}
+
+static int far_is_astray(const struct audit_far *f)
+{
+        return cli_fail(f->c, EXIT_FAILED, "failed",
+                        "the instance gives an audit log whose pieces do not go on");
+}
+
+/* Whether a piece goes on from f->at, and there may be more; *ret_wrong: it goes elsewhere. */
+static bool far_goes_on(struct audit_far *f, capnp_question *q, bool *ret_wrong)
+{
+        uint64_t n = admin_audit_read_lines(q).len, next = admin_audit_read_next(q);
+
+        *ret_wrong = next != f->at + n || next > SEGMENT_MOST;
+        if (!*ret_wrong)
+                f->at = next;
+        return n && !*ret_wrong;
 }
 
 /* The time of the first record of a segment; it is not there any more, or there is none: empty. */
@@ -52,7 +75,7 @@ static int far_begin(struct audit_far *f, struct cli *c)
         if (cli_wait(c, q, CLI_LOGIN_MS))
                 return cli_fail_question(c, q, NULL);
         f->last = f->next = admin_audit_read_segment(q);
-        return EXIT_OK;
+        return f->last > SEGMENTS_MOST ? far_is_astray(f) : EXIT_OK;
 }
 
 int audit_far_latest(struct audit_far *f, struct cli *c)
@@ -106,8 +129,7 @@ static int far_write(int fd, capnp_data d)
 /* All pieces of a segment. An exit code. */
 static int far_copy(struct audit_far *f, uint32_t segment, int fd)
 {
-        uint64_t next;
-        bool more = true;
+        bool more = true, wrong = false;
         int r;
 
         f->at = 0;
@@ -119,11 +141,9 @@ static int far_copy(struct audit_far *f, uint32_t segment, int fd)
                 r = far_write(fd, admin_audit_read_lines(q));
                 if (r)
                         return cli_fail_code(f->c, r, NULL);
-                next = admin_audit_read_next(q);
-                more = next > f->at;
-                f->at = next;
+                more = far_goes_on(f, q, &wrong);
         }
-        return EXIT_OK;
+        return wrong ? far_is_astray(f) : EXIT_OK;
 }
 
 int audit_far_fetch(struct audit_far *f, int *ret_fd)
@@ -145,7 +165,7 @@ int audit_far_fetch(struct audit_far *f, int *ret_fd)
 
 int audit_far_more(struct audit_far *f, int (*show)(void *arg, capnp_data lines), void *arg)
 {
-        bool more = true;
+        bool more = true, wrong = false;
         int r;
 
         while (more) {
@@ -156,14 +176,13 @@ int audit_far_more(struct audit_far *f, int (*show)(void *arg, capnp_data lines)
                 r = show(arg, admin_audit_read_lines(q));
                 if (r)
                         return cli_fail_code(f->c, r, NULL);
-                if (admin_audit_read_next(q) > f->at) {
-                        f->at = admin_audit_read_next(q);
-                } else if (admin_audit_read_sealed(q) && f->last < UINT32_MAX) {
-                        f->last++;
-                        f->at = 0;
-                } else {
-                        more = false;
-                }
+                more = far_goes_on(f, q, &wrong);
+                if (more || wrong || !admin_audit_read_sealed(q))
+                        continue;
+                more = f->at && f->last < SEGMENTS_MOST; /* what is sealed is not empty */
+                wrong = !more;
+                f->last++;
+                f->at = 0;
         }
-        return EXIT_OK;
+        return wrong ? far_is_astray(f) : EXIT_OK;
 }

@@ -4,6 +4,7 @@
  */
 #include "gateway-play.h"
 
+#include "admin.capnp-c.h"
 #include "chat.capnp-c.h"
 #include "remote_session.capnp-c.h"
 #include "system_info.capnp-c.h"
@@ -246,8 +247,15 @@ static const struct {
 } bundle[] = {{"session", "Session", USER_SESSION_ID},
               {"system_info", "System", SYSTEM_INFO_ID},
               {"chat", "Chat \x1b]0;evil\a", CHAT_ID},
-              {"revoked", "Gone", SYSTEM_INFO_ID}};
-enum { BUNDLE = sizeof(bundle) / sizeof(bundle[0]) };
+              {"revoked", "Gone", SYSTEM_INFO_ID},
+              {"admin", "Administration", ADMIN_ID}};
+enum { BUNDLE = sizeof(bundle) / sizeof(bundle[0]) - 1 };
+
+/* Without `admin`, where there is none. */
+static unsigned bundle_n(const struct play *p)
+{
+        return BUNDLE + (p->admin != NULL);
+}
 
 static int set_list(void *self, capnp_answer *a)
 {
@@ -256,8 +264,8 @@ static int set_list(void *self, capnp_answer *a)
 
         if (conn_is_stale(k, a))
                 return 0;
-        l = remote_cap_set_list_results_init_entries(a, BUNDLE);
-        for (unsigned i = 0; i < BUNDLE; i++) {
+        l = remote_cap_set_list_results_init_entries(a, bundle_n(k->p));
+        for (unsigned i = 0; i < bundle_n(k->p); i++) {
                 remote_cap_entry_builder e = remote_cap_entry_list_builder_get(l, i);
 
                 remote_cap_entry_set_name(e, bundle[i].name);
@@ -272,6 +280,10 @@ static int set_list(void *self, capnp_answer *a)
 
 static int bundle_make(struct conn *k, uint64_t id, capnp_cap **ret_c)
 {
+        if (id == ADMIN_ID) {
+                *ret_c = capnp_cap_ref(k->p->admin);
+                return 0;
+        }
         k->refs++;
         if (id == USER_SESSION_ID)
                 return user_session_serve(k->p->vat, &user_ops, k, ret_c);
@@ -290,9 +302,9 @@ static int set_get(void *self, capnp_answer *a)
 
         if (conn_is_stale(k, a))
                 return 0;
-        while (i < BUNDLE && strcmp(bundle[i].name, name) != 0)
+        while (i < bundle_n(k->p) && strcmp(bundle[i].name, name) != 0)
                 i++;
-        if (i == BUNDLE)
+        if (i == bundle_n(k->p))
                 return deny(a, "unknown-name");
         if (bundle[i].id != remote_cap_set_get_param_expected_interface_id(a))
                 return deny(a, "wrong-interface");

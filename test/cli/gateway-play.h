@@ -21,6 +21,7 @@ struct play {
         capnp_listener *listener;
         struct capos_i_tls_context *tls; /* NULL: it speaks plain; the caller's */
         capnp_schema *schema;
+        capnp_cap *admin;   /* what it gives as `admin`; NULL: nobody has that */
         uint64_t malformed; /* the pointer to the results of `uptime`; 0: good ones */
         uint32_t lease_ms;
         unsigned connections; /* open now */

@@ -1,8 +1,10 @@
 /*
- * gateway-server [LEASE_MS [WORD [FOLDER]]]: the gateway to test clients against, as a program.
- * Prints the line that an instance prints, and ends with its standard input. WORD: instead of a
- * pointer to the results of `uptime`. FOLDER: speaks TLS, by the identity in there.
+ * gateway-server [LEASE_MS [WORD [FOLDER [LIE]]]]: the gateway to test clients against, as a
+ * program. Prints the line that an instance prints, and ends with its standard input. WORD: instead
+ * of a pointer to the results of `uptime`. FOLDER: speaks TLS, by the identity in there. LIE: it
+ * has an `admin` that tells it (gateway-liar.c).
  */
+#include "gateway-liar.h"
 #include "gateway-play.h"
 #include "tls-identity.h"
 
@@ -75,7 +77,9 @@ int main(int argc, char **argv)
                 p.lease_ms = (uint32_t)strtoul(argv[1], NULL, 10);
         if (argc > 2)
                 p.malformed = strtoull(argv[2], NULL, 16);
-        if (argc > 3 && serve_tls(&p, argv[3], &id))
+        if (argc > 4 && liar_new(vat, argv[4], &p.admin))
+                return 1;
+        if (argc > 3 && *argv[3] && serve_tls(&p, argv[3], &id))
                 return 1;
         p.motd = "welcome \x1b[2J to the play";
         printf("remote CapSet: %s 127.0.0.1 %s\n", p.tls ? "tls" : "plain",
@@ -85,6 +89,7 @@ int main(int argc, char **argv)
                 return 1;
         r = capnp_vat_run(vat);
         capnp_watch_free(w);
+        capnp_cap_unref(p.admin);
         play_deinit(&p);
         capos_i_tls_context_unref(p.tls);
         capos_i_tls_identity_deinit(&id);
