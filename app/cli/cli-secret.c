@@ -83,11 +83,21 @@ static bool line_read(int fd, char *to, size_t room)
         return false;
 }
 
+/* Whoever has started us for a line that is kept is told that it was answered by a secret. */
+static void secret_tell(void)
+{
+        const char *fd = secure_getenv(CLI_SECRET_FD);
+
+        if (fd)
+                (void)!write((int)strtol(fd, NULL, 10), "", 1);
+}
+
 static bool terminal_read(int fd, const char *prompt, char *to, size_t room)
 {
         char safe[1200];
         bool ok;
 
+        secret_tell();
         cli_escape(prompt, safe, sizeof(safe));
         (void)dprintf(fd, "%s: ", safe);
         (void)cli_terminal_take(fd, ECHO);

@@ -69,6 +69,11 @@ struct cli {
          * NULL: nothing can. An exit code. */
         int (*reference)(void *arg, const char *text, uint32_t *ret_n);
         void *reference_arg;
+        /* Where lines come from one by one: those up to one that is `end`; NULL: all that follow.
+         * With newlines between them, and a NUL behind; to be freed. NULL: they do not. An exit
+         * code. */
+        int (*block)(void *arg, const char *end, char **ret_p, size_t *ret_len);
+        void *block_arg;
         /* With --via ssh (via.c). */
         pid_t ssh;              /* 0: none */
         int ssh_errors;         /* what it says; -1: no more */
@@ -161,6 +166,10 @@ int cli_read_secret_file(struct cli *c, const char *path, const char *what, char
 bool cli_has_password_option(const struct cli *c);
 /* Reads it from where these say; without any, from the terminal. Likewise. */
 int cli_take_password(struct cli *c, const char *prompt, char *to, size_t room) CAPNP_MUST_USE;
+
+/* In the environment of a command that a shell has started: the number of a descriptor that gets a
+ * byte when a secret is asked for on the terminal. */
+#define CLI_SECRET_FD "CAPOS_SECRET_FD"
 
 /* Whether there is a terminal that somebody may be asked on (--non-interactive). */
 bool cli_has_terminal(const struct cli *c);

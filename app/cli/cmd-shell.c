@@ -9,15 +9,18 @@
  * Without a terminal the lines are a script's: no prompt, and the first that fails ends it, with
  * its number and that command's exit code.
  */
+#include "params.h"
 #include "shell.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,10 +53,19 @@ static int child_wait(struct shell *s, pid_t pid)
         return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
 }
 
+/* One of them: its words, its standard input (-1: ours), and where it tells that it has asked for a
+ * secret. */
+struct child {
+        const char *const *words;
+        unsigned n;
+        int input, asked;
+};
+
 /* In the child. */
-static void child_exec(const struct shell *s, const char *const *words, unsigned n)
+static void child_exec(const struct shell *s, const struct child *k)
 {
         const char *argv[CLI_WORDS + 8];
+        char asked[16];
         unsigned i = 0;
         sigset_t none;
 
@@ -64,30 +76,82 @@ static void child_exec(const struct shell *s, const char *const *words, unsigned
         }
         if (s->c->json)
                 argv[i++] = "--json";
-        while (n > 0) {
-                argv[i++] = *words++;
-                n--;
-        }
+        for (unsigned w = 0; w < k->n; w++)
+                argv[i++] = k->words[w];
         argv[i] = NULL;
+        (void)snprintf(asked, sizeof(asked), "%d", k->asked);
+        if (k->asked >= 0 && !fcntl(k->asked, F_SETFD, 0))
+                (void)setenv(CLI_SECRET_FD, asked, 1);
+        if (k->input >= 0)
+                (void)dup2(k->input, STDIN_FILENO);
         (void)sigemptyset(&none);
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
         (void)execv("/proc/self/exe", (char **)(uintptr_t)argv);
         _exit(EXIT_FAILED);
 }
 
+/* What a child reads: the lines behind `<<END`, nothing where lines are a script's, which are not
+ * its own, and else what we do. An exit code. */
+static int child_input(struct shell *s, struct child *k)
+{
+        const char *last = k->words[k->n - 1];
+        char *p = NULL;
+        size_t len = 0;
+        int r = EXIT_OK;
+
+        k->input = -1;
+        if (strncmp(last, "<<", 2) != 0 || !params_block_name(last + 2) || k->n == 1) {
+                if (!shell_input_is_typed(s->input))
+                        k->input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+                return EXIT_OK;
+        }
+        k->n--;
+        r = shell_input_block(s->input, last + 2, &p, &len);
+        if (r)
+                return r;
+        k->input = memfd_create("lines", MFD_CLOEXEC);
+        if (k->input < 0 || write(k->input, p, len) != (ssize_t)len ||
+            lseek(k->input, 0, SEEK_SET) < 0)
+                r = cli_fail_code(s->c, -errno, last);
+        explicit_bzero(p, len);
+        free(p);
+        return r;
+}
+
+static int child_run(struct shell *s, struct child *k)
+{
+        int asked[2];
+        char word;
+        pid_t pid;
+        int r;
+
+        if (pipe2(asked, O_CLOEXEC | O_NONBLOCK) < 0)
+                return cli_fail_code(s->c, -errno, k->words[0]);
+        k->asked = asked[1];
+        (void)fflush(stdout);
+        pid = fork();
+        if (!pid)
+                child_exec(s, k);
+        r = pid < 0 ? cli_fail_code(s->c, -errno, k->words[0]) : child_wait(s, pid);
+        s->secret |= read(asked[0], &word, 1) > 0;
+        (void)close(asked[0]);
+        (void)close(asked[1]);
+        return r;
+}
+
 static int command_run(struct shell *s, const char *const *words, unsigned n)
 {
-        pid_t pid;
+        struct child k = {.words = words, .n = n};
+        int r;
 
         if (!strcmp(words[0], "shell"))
                 return cli_fail(s->c, EXIT_USAGE, "usage", "this is the shell");
-        (void)fflush(stdout);
-        pid = fork();
-        if (pid < 0)
-                return cli_fail_code(s->c, -errno, words[0]);
-        if (!pid)
-                child_exec(s, words, n);
-        return child_wait(s, pid);
+        r = child_input(s, &k);
+        if (!r)
+                r = child_run(s, &k);
+        if (k.input >= 0)
+                (void)close(k.input);
+        return r;
 }
 
 /* ---- commands of the shell's own ------------------------------------------------------------- */
@@ -106,6 +170,7 @@ static int own_help(struct shell *s, const char *const *words, unsigned n)
                "  .refs                         all names\n"
                "  .drop $x...                   let go of names\n"
                "  .wait [DURATION]              until all has returned, or so long\n"
+               "  FIELD=<<END, or <<END alone   the lines that follow, up to one that is END\n"
                "  .caps .describe CAP .whoami   any command of `capos`, with this session\n"
                "  .quit                         leave; the login stays\n"
                "Parameters are as for `capos call` (`capos call --help`). Tab completes.\n");
@@ -209,10 +274,19 @@ static int command_do(struct shell *s, const char *line)
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
+/* Lines that follow, for a parameter of this one. */
+static int shell_block(void *arg, const char *end, char **ret_p, size_t *ret_len)
+{
+        struct shell *s = arg;
+
+        return shell_input_block(s->input, end, ret_p, ret_len);
+}
+
 static void shell_line(struct shell *s, const char *line)
 {
         int r = EXIT_OK;
 
+        s->secret = false;
         while (isspace((unsigned char)*line))
                 line++;
         if (!*line || *line == '#')
@@ -243,16 +317,23 @@ static void shell_on_end(capnp_conn *conn, void *arg)
 static void shell_loop(struct shell *s)
 {
         bool typed = shell_input_is_typed(s->input);
-        const char *line;
+        const char *read;
 
-        while (!s->ending && (line = shell_input_line(s->input))) {
+        while (!s->ending && (read = shell_input_line(s->input))) {
+                /* It may be followed by lines of its own. */
+                char *line = strdup(read);
+
+                s->number = shell_input_number(s->input);
                 s->result = typed ? EXIT_OK : s->result;
-                shell_line(s, line);
-                if (!typed && s->result) {
-                        (void)fprintf(stderr, "capos: line %u ends the script\n",
-                                      shell_input_number(s->input));
+                if (line)
+                        shell_line(s, line);
+                else
+                        s->result = cli_fail_code(s->c, -ENOMEM, NULL);
+                if (line && !s->secret)
+                        shell_input_keep(s->input, line);
+                free(line);
+                if (!typed && s->result)
                         return;
-                }
         }
         if (!typed && !s->ending)
                 shell_wait_all(s);
@@ -275,9 +356,15 @@ int cmd_shell(struct cli *c)
 
         if (shell_input_is_typed(s.input))
                 printf("`.help` says what can be typed, `.quit` leaves.\n");
+        c->block = shell_block;
+        c->block_arg = &s;
         capnp_conn_on_close(c->conn, shell_on_end, &s);
         shell_loop(&s);
+        if (!shell_input_is_typed(s.input) && s.result)
+                (void)fprintf(stderr, "capos: line %u ends the script, with exit code %d\n",
+                              s.failed ? s.failed : s.number, s.result);
         capnp_conn_on_close(c->conn, NULL, NULL);
+        shell_asks_drop(&s);
         shell_refs_drop_all(&s);
         shell_held_drop(&s);
         s.input = shell_input_free(s.input);

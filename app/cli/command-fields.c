@@ -388,8 +388,7 @@ int command_fields_read(struct cli *c, capnp_cap *surface, command_reader comman
 
 /* ---- completion --------------------------------------------------------------------------- */
 
-/* Whether a shell can be given it as it is. */
-static bool text_is_harmless(const char *s)
+bool command_word_is_harmless(const char *s)
 {
         char safe[512];
 
@@ -419,7 +418,7 @@ static void offer_values(struct cli *c, capnp_cap *cap, const char *command, con
                         whole, sizeof(whole), "%s=%s", path,
                         command_value_text(command_choice_value(command_choice_list_get(list, i)))
                                 .p);
-                if (text_is_harmless(whole))
+                if (command_word_is_harmless(whole))
                         offer(whole, word);
         }
 }
@@ -433,7 +432,7 @@ static void offer_fields(command_reader r, const char *word,
         for (uint32_t i = 0; i < command_field_list_len(list); i++) {
                 (void)snprintf(name, sizeof(name),
                                "%.290s=", command_field_path(command_field_list_get(list, i)).p);
-                if (text_is_harmless(name))
+                if (command_word_is_harmless(name))
                         offer(name, word);
         }
         printf(":open\n");
@@ -461,7 +460,7 @@ void command_offer(struct cli *c, const char *const *words, unsigned n, const ch
         for (uint32_t i = 0; i < command_list_len(list); i++) {
                 command_reader r = command_list_get(list, i);
 
-                if (n == 1 && text_is_harmless(command_id(r).p))
+                if (n == 1 && command_word_is_harmless(command_id(r).p))
                         offer(command_id(r).p, word);
                 if (n > 1 && !strcmp(command_id(r).p, words[1]))
                         offer_fields(r, word, offer);

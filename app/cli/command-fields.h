@@ -15,6 +15,9 @@ int command_fields_read(struct cli *c, capnp_cap *surface, command_reader comman
  * with word. words: those before it. Waits but a moment. */
 void command_offer(struct cli *c, const char *const *words, unsigned n, const char *word,
                    void (*offer)(const char *candidate, const char *word));
+/* Whether a text of a service's can stand in a line as it is: no character of it steers a terminal,
+ * ends a word, or means something to a shell. */
+bool command_word_is_harmless(const char *s);
 /* The name of a kind, for a person: "a whole number". */
 const char *command_kind_words(enum command_field_kind kind);
 /* Asks for a line on the terminal. false: there is none, or nothing was typed. */

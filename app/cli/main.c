@@ -562,7 +562,8 @@ static const struct cli_command commands[] = {
          cmd_call, call_options, 2, CLI_WORDS, false},
         {"shell", "", "Call methods line by line, and name what they return",
          "On a terminal with a prompt, Tab and a history; else the lines are a script's, which\n"
-         "the first that fails ends. `$x = CAP.METHOD ...` names what comes back and does not\n"
+         "the first that fails ends; <<END behind a field stands for the lines up to one that is\n"
+         "END. `$x = CAP.METHOD ...` names what comes back and does not\n"
          "wait: a call on a reference in it, `$x.FIELD.METHOD`, may be sent before. `.help` has\n"
          "it all.\n\n"
          "Examples:\n"

@@ -8,6 +8,7 @@
 
 #include "cli-near.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -30,14 +31,34 @@ enum {
 
 /* ---- files -------------------------------------------------------------------------------- */
 
+bool params_block_name(const char *end)
+{
+        size_t n = 0;
+
+        while (isalnum((unsigned char)end[n]) || end[n] == '_')
+                n++;
+        return n && !end[n];
+}
+
+/* Whether a word stands for the lines that follow: `<<END`, where there are such. */
+static bool is_block(const struct cli *c, const char *word)
+{
+        return c->block && !strncmp(word, "<<", 2) && params_block_name(word + 2);
+}
+
 /* Reads all of a file, "-" is standard input; with a NUL behind it. An exit code. */
 static int file_read(struct cli *c, const char *path, char **ret_p, size_t *ret_len)
 {
-        FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
+        FILE *f;
         char *p = NULL, *more;
         size_t len = 0, n = 1;
         int r = EXIT_OK;
 
+        if (is_block(c, path))
+                return c->block(c->block_arg, path + 2, ret_p, ret_len);
+        if (c->block && !strcmp(path, "-"))
+                return c->block(c->block_arg, NULL, ret_p, ret_len);
+        f = strcmp(path, "-") ? fopen(path, "re") : stdin;
         if (!f)
                 return cli_fail(c, EXIT_FAILED, "failed", "%s: %s", path, strerror(errno));
 
@@ -213,8 +234,8 @@ static int value_read(struct cli *c, const struct capnp_field_info *f, const cha
         }
         if (refers && !f->lists && c->reference && *value == '$')
                 return reference_json(c, value, ret_v);
-        if (*value == '@')
-                return file_value(c, f, value + 1, ret_v);
+        if (*value == '@' || is_block(c, value))
+                return file_value(c, f, value + (*value == '@'), ret_v);
         *ret_v = plain_json(f, value);
         return *ret_v ? EXIT_OK
                       : cli_fail(c, EXIT_USAGE, "usage", "%s: the value is not UTF-8", f->name);
@@ -295,7 +316,7 @@ int params_read(struct cli *c, const struct capnp_method_info *m, char **ret_tex
         int r = EXIT_OK;
 
         *ret_text = NULL;
-        *ret_typed = *whole == '{' || *whole == '@' || !strcmp(whole, "-");
+        *ret_typed = *whole == '{' || *whole == '@' || !strcmp(whole, "-") || is_block(c, whole);
         if (*ret_typed && *whole != '{')
                 return object_read(c, *whole == '@' ? whole + 1 : whole, ret_text);
         if (*ret_typed) {

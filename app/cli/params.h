@@ -11,5 +11,7 @@
  */
 int params_read(struct cli *c, const struct capnp_method_info *m, char **ret_text,
                 bool *ret_typed) CAPNP_MUST_USE;
+/* Whether a text can end the lines that `<<` begins: letters, digits, _. */
+bool params_block_name(const char *end);
 
 #endif

@@ -110,6 +110,7 @@ static void ref_on_return(capnp_question *q, int r, void *arg)
         (void)capnp_any_words(capnp_question_response_any(q), NULL);
         if (capnp_question_result(q) || capnp_question_check(q)) {
                 s->result = question_fail(s, q, doing);
+                s->failed = ref->number;
         } else if (shell_input_is_typed(s->input)) {
                 printf("$%s = ", ref->name);
                 (void)!call_results_print(s->c, &ref->m, q);
@@ -243,6 +244,7 @@ static int call_named(struct shell *s, const struct capnp_method_info *m, capnp_
         r->q = q;
         r->m = *m;
         r->is_named = true;
+        r->number = s->number;
         capnp_question_send(q, ref_on_return, r);
         return EXIT_OK;
 }

@@ -6,8 +6,13 @@
  * come as input, too. Ctrl-C gives the line up, or what is waited for, and never the shell; one
  * that ends us ends the loop, and the terminal is given back on the way out.
  *
+ * Tab answers from what is known, and waits for what is not so short that nobody sees it. What
+ * comes later is shown when it comes, if the line is still the same; so a service that is stuck
+ * costs who types nothing, and whoever goes on typing is not answered any more.
+ *
  * What is typed is kept in a file for its user alone, but not a line that begins with a space, and
- * only until the end where lines are not the shell's own (`capos ui`).
+ * none that was answered by a secret; and only until the end where lines are not the shell's own
+ * (`capos ui`).
  */
 #include "shell.h"
 
@@ -27,14 +32,31 @@
 #include <unistd.h>
 #include <wchar.h>
 
-enum { HISTORY_LINES = 1000, READ_BYTES = 4096 };
+enum {
+        HISTORY_LINES = 1000,
+        READ_BYTES = 4096,
+        LINE_TYPED = 1024,
+        HINT_LEAST = 16,
+        HINT_MOST = 200,
+        HINT_BYTES = 1200
+};
+/* Of a here-document; and how often Tab looks for what it lacks. */
+enum { BLOCK_BYTES = 16 * 1024 * 1024, TAB_ROUNDS = 3, TAB_LATER_ROUNDS = 8 };
+/* A key that nobody has to type, ^_: what Tab has asked for has come. */
+enum { KEY_LOOK = 0x1f };
 
 struct shell_input {
         struct shell *s;
         EditLine *el; /* NULL: nobody types */
         History *history;
         char history_file[512]; /* "": none */
-        char prompt[160], usage[400];
+        char prompt[160];
+        char tab[LINE_TYPED];   /* the line that Tab could not complete yet; "": none */
+        unsigned tab_rounds;    /* … and how often it may still be tried */
+        bool news;              /* something is known that was not, or the line was drawn anew */
+        bool hints, hinted;     /* they can be drawn; there is one on the right */
+        bool more;              /* lines of a here-document are typed */
+        bool given_up;          /* the last line was, by Ctrl-C */
         char bytes[READ_BYTES]; /* read, and not yet taken */
         size_t at, len;
         bool readable, is_file, ended, editing;
@@ -97,7 +119,7 @@ static void input_on_readable(void *arg, uint32_t events)
         capnp_vat_stop(in->s->c->vat);
 }
 
-/* Runs the vat until there is input. false: interrupted, or at an end. */
+/* Runs the vat until there is input. false: interrupted, at an end, or there is news for a line. */
 static bool input_wait(struct shell_input *in)
 {
         capnp_watch *w = NULL;
@@ -111,31 +133,36 @@ static bool input_wait(struct shell_input *in)
                 in->is_file = in->readable = true;
         else if (r)
                 return false;
-        while (!in->readable && !in->s->interrupted && !in->s->ending)
+        while (!in->readable && !in->s->interrupted && !in->s->ending && !in->news)
                 if (capnp_vat_run(in->s->c->vat))
                         break;
         capnp_watch_free(w);
         return in->readable;
 }
 
-/* 1: a byte; 0: the end; -1: interrupted. */
+enum { BYTE_END, BYTE_TAKEN, BYTE_INTERRUPTED, BYTE_NEWS };
+
+/* One byte, or why there is none. */
 static int input_byte(struct shell_input *in, char *ret)
 {
         while (in->at == in->len) {
                 ssize_t n;
 
                 if (!input_wait(in))
-                        return in->s->ending ? 0 : -1;
+                        return in->s->ending        ? BYTE_END
+                               : in->s->interrupted ? BYTE_INTERRUPTED
+                               : in->news           ? BYTE_NEWS
+                                                    : BYTE_INTERRUPTED;
                 n = read(STDIN_FILENO, in->bytes, sizeof(in->bytes));
                 if (n < 0 && (errno == EAGAIN || errno == EINTR))
                         continue;
                 if (n <= 0)
-                        return 0;
+                        return BYTE_END;
                 in->at = 0;
                 in->len = (size_t)n;
         }
         *ret = in->bytes[in->at++];
-        return 1;
+        return BYTE_TAKEN;
 }
 
 /* ---- typed ----------------------------------------------------------------------------------- */
@@ -154,6 +181,7 @@ static int key_give_up(struct shell_input *in, wchar_t *ret)
         const LineInfo *l = el_line(in->el);
 
         in->s->interrupted = false;
+        in->given_up = true;
         (void)el_cursor(in->el, (int)(l->lastchar - l->cursor));
         l = el_line(in->el);
         el_deletestr(in->el, (int)(l->cursor - l->buffer));
@@ -162,6 +190,103 @@ static int key_give_up(struct shell_input *in, wchar_t *ret)
         return 1;
 }
 
+/* The line up to the cursor. false: it is longer than what is completed, or libedit's own while it
+ * searches, which has two. */
+static bool line_get(struct shell_input *in, char to[static LINE_TYPED])
+{
+        const LineInfo *l = el_line(in->el);
+        size_t len = (size_t)(l->cursor - l->buffer);
+
+        if (len >= LINE_TYPED || memchr(l->buffer, '\n', (size_t)(l->lastchar - l->buffer)))
+                return false;
+        memcpy(to, l->buffer, len);
+        to[len] = '\0';
+        return true;
+}
+
+/* ---- the hint -------------------------------------------------------------------------------- */
+
+/* Where the line ends, and how many columns there are; false: it has more than one row. */
+static bool hint_place(struct shell_input *in, size_t *ret_end, size_t *ret_columns)
+{
+        const LineInfoW *l = el_wline(in->el);
+        struct winsize size = {0};
+        size_t end = strlen(in->prompt);
+
+        (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+        for (const wchar_t *p = l->buffer; p < l->lastchar; p++)
+                end += wcwidth(*p) == 1 ? 1 : 2;
+        *ret_end = end;
+        *ret_columns = size.ws_col;
+        return end < size.ws_col;
+}
+
+/* As much of a text as has room, in whole characters. How wide it is. */
+static size_t hint_cut(const char *text, size_t room, char to[static HINT_BYTES])
+{
+        size_t used = 0, len = 0;
+        mbstate_t state = {0};
+        wchar_t c;
+
+        while (*text) {
+                size_t n = mbrtowc(&c, text, strlen(text), &state);
+                int w = wcwidth(c);
+
+                if (n == (size_t)-1 || n == (size_t)-2 || !n)
+                        break;
+                if (w > 0 && used + (size_t)w + 3 > room) {
+                        memcpy(to + len, "...", 3);
+                        len += 3;
+                        used += 3;
+                        break;
+                }
+                if (w > 0 && len + n + 4 < HINT_BYTES) {
+                        memcpy(to + len, text, n);
+                        len += n;
+                        used += (size_t)w;
+                }
+                text += n;
+        }
+        to[len] = '\0';
+        return used;
+}
+
+/* Takes the hint away, if there is one, and draws another; "": none. The cursor stays. */
+static void hint_draw(struct shell_input *in, const char *text)
+{
+        char shown[HINT_BYTES];
+        size_t end, columns, room = 0, wide;
+
+        if ((!*text && !in->hinted) || !hint_place(in, &end, &columns))
+                return;
+        printf("\0337\033[%zuG\033[K", end + 1);
+        if (columns > end + 8)
+                room = columns - end - 8;
+        in->hinted = *text && room >= HINT_LEAST;
+        if (in->hinted) {
+                wide = hint_cut(text, room < HINT_MOST ? room : HINT_MOST, shown);
+                printf("\033[%zuG\033[2m%s\033[0m", columns - wide, shown);
+        }
+        printf("\0338");
+        (void)fflush(stdout);
+}
+
+/* Shows what the line is about, unless more of it is there to be read. */
+static void hint_show(struct shell_input *in)
+{
+        char line[LINE_TYPED], how[600], text[4 * sizeof(how)];
+
+        if (!in->hints || in->more || in->at < in->len || !line_get(in, line))
+                return;
+        in->s->asks.how = SHELL_HINTS;
+        shell_line_hint(in->s, line, how, sizeof(how));
+        in->s->asks.how = SHELL_NEEDS;
+        cli_escape(*in->tab && !strcmp(in->tab, line) ? "asking..." : how, text, sizeof(text));
+        hint_draw(in, text);
+}
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
 static int key_get(EditLine *el, wchar_t *ret)
 {
         struct shell_input *in = input_of(el);
@@ -169,58 +294,50 @@ static int key_get(EditLine *el, wchar_t *ret)
 
         for (;;) {
                 char byte;
-                int r = input_byte(in, &byte);
+                int r = BYTE_NEWS;
                 size_t n;
 
-                if (r < 0)
+                *ret = KEY_LOOK;
+                if (in->news && *in->tab && mbsinit(&state))
+                        return 1;
+                in->news = false;
+                hint_show(in);
+                r = input_byte(in, &byte);
+                if (r == BYTE_NEWS)
+                        continue;
+                if (r == BYTE_INTERRUPTED) {
+                        hint_draw(in, "");
                         return key_give_up(in, ret);
-                if (!r)
+                }
+                if (r == BYTE_END)
                         return 0;
                 n = mbrtowc(ret, &byte, 1, &state);
                 if (n == (size_t)-1) { /* no character: not for the line */
                         state = (mbstate_t){0};
                         continue;
                 }
-                if (n != (size_t)-2)
-                        return 1;
+                if (n == (size_t)-2)
+                        continue;
+                if (*ret == L'\n' || *ret == L'\r')
+                        hint_draw(in, "");
+                return 1;
         }
 }
 
 static char *prompt_get(EditLine *el)
 {
-        return input_of(el)->prompt;
+        static char more[] = "... ";
+
+        return input_of(el)->more ? more : input_of(el)->prompt;
 }
 
-/* On the right: how what is being typed is called, dimmed; \1 encloses what takes no place. */
-static char *usage_get(EditLine *el)
-{
-        struct shell_input *in = input_of(el);
-        const LineInfo *l = el_line(el);
-        char line[1024], how[300], text[300];
-        struct winsize size = {0};
-        size_t room, used = (size_t)(l->lastchar - l->buffer);
-
-        in->usage[0] = '\0';
-        (void)snprintf(line, sizeof(line), "%.*s", (int)(l->cursor - l->buffer), l->buffer);
-        shell_usage(in->s, line, how, sizeof(how));
-        cli_escape(how, text, sizeof(text));
-        (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-        room = size.ws_col > strlen(in->prompt) + used + 8
-                       ? size.ws_col - strlen(in->prompt) - used - 8
-                       : 0;
-        if (*text && room >= 16) {
-                if (strlen(text) > room)
-                        (void)snprintf(text + room - 3, sizeof(text) - room + 3, "...");
-                (void)snprintf(in->usage, sizeof(in->usage), "\1\033[2m\1%s\1\033[0m\1", text);
-        }
-        return in->usage;
-}
+/* ---- Tab ------------------------------------------------------------------------------------- */
 
 /* What Tab offers: what all have in common goes into the line, the rest is shown. */
 struct offers {
         const char *typed;
-        char common[256];
-        unsigned n;
+        char common[SHELL_WORD];
+        unsigned n, unseen;
         char shown[4096];
         size_t len;
 };
@@ -228,7 +345,7 @@ struct offers {
 static void offers_add(void *arg, const char *word)
 {
         struct offers *o = arg;
-        size_t same = 0;
+        size_t same = 0, room = sizeof(o->shown) - o->len;
 
         if (strncmp(word, o->typed, strlen(o->typed)) != 0)
                 return;
@@ -236,41 +353,110 @@ static void offers_add(void *arg, const char *word)
                 (void)snprintf(o->common, sizeof(o->common), "%s", word);
         while (o->common[same] && o->common[same] == word[same])
                 same++;
+        /* No half of a character. */
+        while (o->common[same] && same > 0 && ((unsigned char)o->common[same] & 0xc0) == 0x80)
+                same--;
         o->common[same] = '\0';
-        if (o->len < sizeof(o->shown))
-                o->len += (size_t)snprintf(o->shown + o->len, sizeof(o->shown) - o->len, "%s  ",
-                                           word);
+        if (strlen(word) + 3 > room)
+                o->unseen++;
+        else
+                o->len += (size_t)snprintf(o->shown + o->len, room, "%s  ", word);
+}
+
+/* What could follow. Whether some of it may be on its way. */
+static bool offers_collect(struct shell_input *in, const char *line, struct offers *o)
+{
+        *o = (struct offers){.typed = strrchr(line, ' ') ? strrchr(line, ' ') + 1 : line};
+        in->s->asks.lacking = 0;
+        in->s->asks.how = SHELL_ASKS;
+        shell_line_complete(in->s, line, offers_add, o);
+        in->s->asks.how = SHELL_NEEDS;
+        return !o->n && in->s->asks.lacking;
+}
+
+/* Adds to the line what all have in common. false: there is nothing such. */
+static bool offers_insert(struct shell_input *in, const struct offers *o)
+{
+        size_t typed = strlen(o->typed);
+
+        if (!o->n || strlen(o->common) <= typed || el_insertstr(in->el, o->common + typed))
+                return false;
+        if (o->n == 1 && !strchr("=.", o->common[strlen(o->common) - 1]))
+                (void)el_insertstr(in->el, " ");
+        return true;
+}
+
+/* Shows them above the line, with what their author says. */
+static void offers_show(struct shell_input *in, const char *line, const struct offers *o)
+{
+        (void)shell_about_print(in->s, line);
+        if (!o->n)
+                return;
+        cli_print_safe(o->shown);
+        if (o->unseen)
+                printf("and %u more", o->unseen);
+        (void)putchar('\n');
+}
+
+/* What is on its way is waited for, but not so long that it is seen. */
+static unsigned char line_complete(struct shell_input *in, const char *line, unsigned later)
+{
+        struct offers o;
+        bool lacks = offers_collect(in, line, &o);
+
+        for (unsigned i = 0; lacks && i < TAB_ROUNDS && shell_asks_wait(in->s); i++)
+                lacks = offers_collect(in, line, &o);
+        in->news = false;
+        in->tab[0] = '\0';
+        if (lacks && later) {
+                (void)snprintf(in->tab, sizeof(in->tab), "%s", line);
+                in->tab_rounds = later;
+                return CC_REFRESH;
+        }
+        if (offers_insert(in, &o))
+                return CC_REFRESH;
+        if (!o.n)
+                return CC_REFRESH_BEEP;
+        if (o.n == 1)
+                return CC_REFRESH;
+        (void)putchar('\n');
+        offers_show(in, line, &o);
+        return CC_REDISPLAY;
 }
 
 static unsigned char key_complete(EditLine *el, int ch)
 {
         struct shell_input *in = input_of(el);
-        const LineInfo *l = el_line(el);
-        char line[1024];
-        struct offers o = {.n = 0};
-        size_t typed;
+        char line[LINE_TYPED];
 
         (void)ch;
-        (void)snprintf(line, sizeof(line), "%.*s", (int)(l->cursor - l->buffer), l->buffer);
-        o.typed = strrchr(line, ' ') ? strrchr(line, ' ') + 1 : line;
-        typed = strlen(o.typed);
-        shell_complete(in->s, line, offers_add, &o);
-        if (!o.n)
+        if (in->more || !line_get(in, line))
                 return CC_REFRESH_BEEP;
-        if (strlen(o.common) > typed) {
-                if (el_insertstr(el, o.common + typed))
-                        return CC_ERROR;
-                if (o.n == 1 && !strchr("=.", o.common[strlen(o.common) - 1]))
-                        (void)el_insertstr(el, " ");
-                return CC_REFRESH;
-        }
-        if (o.n == 1)
-                return CC_REFRESH;
-        (void)putchar('\n');
-        cli_print_safe(o.shown);
-        (void)putchar('\n');
-        return CC_REDISPLAY;
+        return line_complete(in, line, TAB_LATER_ROUNDS);
 }
+
+/* If nothing was typed since, what Tab could not answer then may be answered now. */
+static unsigned char key_look(EditLine *el, int ch)
+{
+        struct shell_input *in = input_of(el);
+        char line[LINE_TYPED];
+
+        (void)ch;
+        in->news = false;
+        if (!*in->tab || !line_get(in, line))
+                return CC_NORM;
+        if (!strcmp(line, in->tab))
+                return line_complete(in, line, in->tab_rounds - 1);
+        in->tab[0] = '\0';
+        return CC_NORM;
+}
+
+static void input_on_news(struct shell *s)
+{
+        s->input->news = s->input->editing && !s->input->more;
+}
+
+/* ---- what is kept ---------------------------------------------------------------------------- */
 
 static void history_open(struct shell_input *in)
 {
@@ -315,6 +501,8 @@ static void history_close(struct shell_input *in)
 
 static int edit_open(struct shell_input *in)
 {
+        const char *term = getenv("TERM");
+
         in->el = el_init("capos", stdin, stdout, stderr);
         if (!in->el)
                 return -ENOMEM;
@@ -323,33 +511,46 @@ static int edit_open(struct shell_input *in)
         (void)el_set(in->el, EL_EDITOR, "emacs");
         (void)el_set(in->el, EL_SIGNAL, 0);
         (void)el_set(in->el, EL_PROMPT, prompt_get);
-        (void)el_set(in->el, EL_RPROMPT_ESC, usage_get, '\1');
+        in->s->on_news = input_on_news;
+        in->hints = term && strcmp(term, "dumb") != 0;
         (void)el_set(in->el, EL_ADDFN, "capos-complete", "Complete", key_complete);
         (void)el_set(in->el, EL_BIND, "^I", "capos-complete", NULL);
+        (void)el_set(in->el, EL_ADDFN, "capos-look", "Look at the line", key_look);
+        (void)el_set(in->el, EL_BIND, "^_", "capos-look", NULL);
         (void)el_wset(in->el, EL_GETCFN, key_get);
         if (in->history)
                 (void)el_set(in->el, EL_HIST, history, in->history);
         return 0;
 }
 
+void shell_input_keep(struct shell_input *in, const char *line)
+{
+        HistEvent e;
+
+        if (in->history && *line && *line != ' ')
+                (void)history(in->history, &e, H_ENTER, line);
+}
+
 static const char *typed_line(struct shell_input *in)
 {
         const char *line;
-        HistEvent e;
         int n = 0;
 
         in->s->interrupted = false; /* what comes from now on is for what will be typed */
         in->editing = true;
+        in->given_up = false;
         line = el_gets(in->el, &n);
-        in->editing = false;
+        in->editing = in->news = false;
+        in->tab[0] = '\0';
+        in->hinted = false;
         if (!line || n <= 0 || in->s->ending) {
                 (void)putchar('\n');
                 return NULL;
         }
         free(in->line);
         in->line = strndup(line, line[n - 1] == '\n' ? (size_t)n - 1 : (size_t)n);
-        if (in->line && *in->line && *in->line != ' ' && in->history)
-                (void)history(in->history, &e, H_ENTER, in->line);
+        if (in->line && in->s->plain)
+                shell_input_keep(in, in->line);
         return in->line;
 }
 
@@ -358,7 +559,7 @@ static const char *typed_line(struct shell_input *in)
 static const char *script_line(struct shell_input *in)
 {
         size_t len = 0;
-        int r = 0;
+        int r = BYTE_TAKEN;
 
         if (!in->line)
                 in->line = malloc(SHELL_LINE);
@@ -367,13 +568,19 @@ static const char *script_line(struct shell_input *in)
         in->s->interrupted = false;
         while (len < SHELL_LINE - 1) {
                 r = input_byte(in, &in->line[len]);
-                if (r <= 0 || in->line[len] == '\n')
+                if (r != BYTE_TAKEN || in->line[len] == '\n')
                         break;
                 len++;
         }
+        if (len == SHELL_LINE - 1) {
+                in->s->result = cli_fail(in->s->c, EXIT_USAGE, "usage",
+                                         "a line has at most %d bytes", SHELL_LINE - 2);
+                in->s->number = in->number + 1;
+                in->s->ending = true;
+        }
         in->line[len] = '\0';
-        in->ended = r <= 0;
-        if (r < 0)
+        in->ended = r != BYTE_TAKEN;
+        if (r == BYTE_INTERRUPTED)
                 in->s->ending = true;
         in->number++;
         return (in->ended && !len) || in->s->ending ? NULL : in->line;
@@ -384,6 +591,52 @@ static const char *script_line(struct shell_input *in)
 const char *shell_input_line(struct shell_input *in)
 {
         return in->el ? typed_line(in) : script_line(in);
+}
+
+/* Appends a line and its end. An exit code. */
+static int block_add(struct shell_input *in, const char *line, char **to, size_t *len)
+{
+        size_t n = strlen(line);
+        char *more;
+
+        if (*len + n + 2 > BLOCK_BYTES)
+                return cli_fail(in->s->c, EXIT_FAILED, "failed", "more than 16 MiB of lines");
+        more = realloc(*to, *len + n + 2);
+        if (!more)
+                return cli_fail_code(in->s->c, -ENOMEM, NULL);
+        *to = more;
+        memcpy(more + *len, line, n);
+        memcpy(more + *len + n, "\n", 2);
+        *len += n + 1;
+        return EXIT_OK;
+}
+
+int shell_input_block(struct shell_input *in, const char *end, char **ret_p, size_t *ret_len)
+{
+        const char *line = NULL;
+        char *p = strdup("");
+        size_t len = 0;
+        int r = p ? EXIT_OK : cli_fail_code(in->s->c, -ENOMEM, NULL);
+
+        in->more = true;
+        while (!r && (line = shell_input_line(in)) && (!end || strcmp(line, end) != 0) &&
+               !in->given_up)
+                r = block_add(in, line, &p, &len);
+        in->more = false;
+        if (!r && (in->given_up || in->s->ending))
+                r = cli_fail(in->s->c, EXIT_FAILED, "canceled", "canceled");
+        else if (!r && end && !line)
+                r = cli_fail(in->s->c, EXIT_USAGE, "usage",
+                             "no line is %s, which ends what <<%s begins", end, end);
+        if (r) {
+                free(p);
+                return r;
+        }
+        if (len)
+                p[--len] = '\0';
+        *ret_p = p;
+        *ret_len = len;
+        return EXIT_OK;
 }
 
 bool shell_input_is_typed(const struct shell_input *in)
@@ -405,6 +658,7 @@ void shell_input_hide(struct shell_input *in)
 void shell_input_show(struct shell_input *in)
 {
         (void)fflush(stdout);
+        in->news = in->editing;
         if (in->editing)
                 (void)el_set(in->el, EL_REFRESH);
 }

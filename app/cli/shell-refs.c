@@ -169,27 +169,10 @@ static int cap_unknown(struct shell *s, const char *text)
                         word, cli_near_text(&near, hint, sizeof(hint)));
 }
 
-void shell_held_drop(struct shell *s)
-{
-        for (unsigned i = 0; i < SHELL_HELD; i++)
-                s->held[i] = capnp_cap_unref(s->held[i]);
-}
-
-/* A capability of the bundle, which is got once. */
-static capnp_cap *cap_get(struct shell *s, uint32_t at, const struct capos_cap_entry *e)
-{
-        if (at >= SHELL_HELD)
-                return capos_client_get(s->c->client, e->name, e->interface);
-        if (!s->held[at])
-                s->held[at] = capos_client_get(s->c->client, e->name, e->interface);
-        return capnp_cap_ref(s->held[at]);
-}
-
 /* `chat`, `chat.join`: the longest name that fits, for a name may have dots. */
 static int target_of_cap(struct shell *s, const char *text, struct shell_target *t)
 {
         struct capos_cap_entry e, found = {.name = NULL};
-        uint32_t at = 0;
         size_t len = 0;
         int r;
 
@@ -198,20 +181,22 @@ static int target_of_cap(struct shell *s, const char *text, struct shell_target 
 
                 if (n > len && !strncmp(text, e.name, n) && (!text[n] || text[n] == '.')) {
                         found = e;
-                        at = i;
                         len = n;
                 }
         }
         if (!len)
                 return cap_unknown(s, text);
-        r = capos_client_wait(s->c->client,
-                              capos_client_fetch_schema(s->c->client, found.interface, NULL, NULL));
+        t->interface = found.interface;
+        if (s->asks.how != SHELL_NEEDS) {
+                t->method = text[len] ? text + len + 1 : "";
+                return shell_schema_has(s, found.interface) ? EXIT_OK : EXIT_FAILED;
+        }
+        r = shell_schema_need(s, found.interface, found.name);
         if (r)
-                return cli_fail_error(s->c, capos_client_error_peek(s->c->client), found.name);
+                return r;
 
         t->method = text[len] ? text + len + 1 : "";
-        t->interface = found.interface;
-        t->cap = cap_get(s, at, &found);
+        t->cap = shell_cap_get(s, &found);
         return t->cap ? EXIT_OK : cli_fail_code(s->c, -ENOMEM, NULL);
 }
 

@@ -10,6 +10,7 @@ enum {
         SHELL_NAME = 32,        /* bytes of one, with its end */
         SHELL_LINE = 64 * 1024, /* of a line */
         SHELL_TEXT = 16 << 20,  /* of what is printed */
+        SHELL_WORD = 512,       /* of what can be completed to */
 };
 
 struct shell;
@@ -22,6 +23,7 @@ struct shell_ref {
         struct capnp_method_info m;
         capnp_cap *cap;
         uint64_t interface; /* of cap; 0: the schema says nothing */
+        unsigned number;    /* the line of a script that has made it */
         bool is_named;      /* by a person; else it is the last result */
 };
 
@@ -35,19 +37,58 @@ struct shell_target {
 
 struct shell_input;
 
+/* Whether what is not known may be asked for, and waited for. */
+enum shell_asking {
+        SHELL_NEEDS,  /* it is waited for, until somebody does not want to any more */
+        SHELL_ASKS,   /* by Tab: it is asked for, and the answer comes later */
+        SHELL_HINTS,  /* by what is typed: likewise, but of the instance alone, and once */
+        SHELL_RECALLS /* it is not */
+};
+
+enum { SHELL_ANSWERS = 8, SHELL_WANTED = 8, SHELL_KEY = 1400 };
+
+/* What a service was asked for in the background. */
+struct shell_answer {
+        struct shell *s;
+        char key[SHELL_KEY];
+        capnp_question *asked; /* has not returned yet; NULL: none */
+        capnp_question *had;   /* the last answer; NULL: none */
+        uint64_t had_ms, used; /* when it came; how lately it was looked at */
+};
+
+struct shell_asks {
+        enum shell_asking how;
+        unsigned lacking; /* what was not there when it was last looked for, and is on its way */
+        uint64_t wanted[SHELL_WANTED]; /* interfaces whose schemas are to be asked for; the first
+                                          is, once running */
+        unsigned nwanted;
+        bool running;
+        uint64_t failed[SHELL_WANTED]; /* those that could not be had, the last ones */
+        unsigned nfailed;
+        struct capos_error why; /* the last of these */
+        struct shell_answer answers[SHELL_ANSWERS];
+        uint64_t uses;
+};
+
 struct shell {
         struct cli *c;
         struct shell_input *input;
+        /* Something is known that was not, told to the line; NULL: nobody types. */
+        void (*on_news)(struct shell *s);
         struct shell_ref *refs[SHELL_REFS];
         unsigned nrefs;
         /* Capabilities of the bundle that were called, by their place in it: each is got once. */
         capnp_cap *held[SHELL_HELD];
         capnp_cap *given[CLI_WORDS]; /* references among the parameters of the present call */
         unsigned ngiven;
+        struct shell_asks asks;
         bool plain;       /* lines are not of the shell's: no completion, nothing on the right */
         bool interrupted; /* by Ctrl-C, since the line was asked for */
         bool ending;      /* by .quit, by a signal, or because the session has ended */
+        bool secret;      /* a command has asked for one, since the line was typed */
         int result;       /* the exit code so far */
+        unsigned number;  /* of the line, in a script; and of the one that has failed, when that */
+        unsigned failed;  /* was found out later, else 0 */
 };
 
 /* ---- shell-words.c */
@@ -67,14 +108,33 @@ struct shell_ref *shell_ref_find(const struct shell *s, const char *name, size_t
 struct shell_ref *shell_ref_new(struct shell *s, const char *name, size_t len);
 void shell_ref_drop(struct shell *s, struct shell_ref *r);
 void shell_refs_drop_all(struct shell *s);
-/* Lets go of what was got of the bundle: the next call gets it anew. */
-void shell_held_drop(struct shell *s);
-/* What a text like `chat.join`, `$m.membership.send` or `$m` names. An exit code. */
+/* What a text like `chat.join`, `$m.membership.send` or `$m` names. While something is only tried
+ * (s->asks.how) ret_t->cap of the bundle is NULL, and nothing is waited for. An exit code. */
 int shell_target_find(struct shell *s, const char *text, struct shell_target *ret_t);
 void shell_target_deinit(struct shell_target *t);
 /* The reference that stands for the results of a call: the only one at their top. false: there are
  * none, or several. */
 bool shell_only_reference(const struct shell *s, uint64_t results, const char **ret_field);
+
+/* ---- shell-ask.c */
+
+/* Lets go of what was got of the bundle: the next call gets it anew. */
+void shell_held_drop(struct shell *s);
+/* A capability of the bundle, which is got once; with a count for the caller. */
+capnp_cap *shell_cap_get(struct shell *s, const struct capos_cap_entry *e);
+/* Whether the schema of an interface is there. If not it is asked for, as s->asks.how says. */
+bool shell_schema_has(struct shell *s, uint64_t interface);
+/* Waits for it; name: whose it is. An exit code. */
+int shell_schema_need(struct shell *s, uint64_t interface, const char *name) CAPNP_MUST_USE;
+/* What commands a capability describes, and what a field of one may be: the last answer, borrowed
+ * until the vat runs; NULL: there is none yet. One that is old is asked for anew. */
+capnp_question *shell_ask_commands(struct shell *s, const struct capos_cap_entry *e);
+capnp_question *shell_ask_choices(struct shell *s, const struct capos_cap_entry *e,
+                                  const char *command, const char *path, const char *prefix);
+/* Waits for what is on its way, and not so long that it is noticed. Whether something came. */
+bool shell_asks_wait(struct shell *s);
+/* Forgets all of it. */
+void shell_asks_drop(struct shell *s);
 
 /* ---- shell-listen.c */
 
@@ -101,6 +161,13 @@ bool shell_input_is_typed(const struct shell_input *i);
 /* The next line, without its end, valid until the next call; NULL: there is none. Meanwhile the
  * vat runs. */
 const char *shell_input_line(struct shell_input *i);
+/* Keeps a line for the next time, unless it begins with a space. */
+void shell_input_keep(struct shell_input *i, const char *line);
+/* The lines up to one that is `end`, or, NULL, all that there are: with newlines between them, and
+ * a NUL behind the last; to be freed. What shell_input_line() has returned is invalid then. An exit
+ * code. */
+int shell_input_block(struct shell_input *i, const char *end, char **ret_p,
+                      size_t *ret_len) CAPNP_MUST_USE;
 unsigned shell_input_number(const struct shell_input *i);
 /* Takes what is being typed off the screen, so that something can be printed; and draws it anew. */
 void shell_input_hide(struct shell_input *i);
@@ -110,8 +177,30 @@ void shell_input_show(struct shell_input *i);
 
 /* Offers what could go on from a line up to the cursor: full text of the last word. */
 typedef void shell_offer(void *arg, const char *word);
+/* What an offer goes to, and the text before the part that is being completed. */
+struct shell_to {
+        shell_offer *offer;
+        void *arg;
+        const char *before;
+        size_t len;
+};
+void shell_offer_word(const struct shell_to *to, const char *name, const char *end);
 void shell_complete(struct shell *s, const char *line, shell_offer *offer, void *arg);
-/* How the method is called whose words are being typed; "": nothing to say. */
-void shell_usage(struct shell *s, const char *line, char *to, size_t room);
+/* What a line up to the cursor is about, in one line: the author's first sentence about a method,
+ * or how it is called; what a command does. "": nothing to say. */
+void shell_hint(struct shell *s, const char *line, char *to, size_t room);
+/* Prints how the method is called whose parameters are to be typed next, and what its author says,
+ * dimmed. false: there is nothing to say. */
+bool shell_about_print(struct shell *s, const char *line);
+/* Names of references, capabilities of the bundle, and what the parameters of a method may be. */
+void shell_offer_beginnings(struct shell *s, const struct shell_to *to);
+void shell_offer_caps(struct shell *s, const struct shell_to *to);
+void shell_offer_parameters(struct shell *s, uint64_t type, const char *word, struct shell_to *to);
+
+/* ---- shell-dots.c */
+
+/* The same for any line, also one that begins with a dot. */
+void shell_line_complete(struct shell *s, const char *line, shell_offer *offer, void *arg);
+void shell_line_hint(struct shell *s, const char *line, char *to, size_t room);
 
 #endif

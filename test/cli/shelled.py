@@ -1,10 +1,12 @@
 """Cases of `capos shell`: scripts, and what is typed at it. cli.py runs them."""
 import os
+import re
 import signal
 import stat
+import subprocess
 import termios
 
-from rig import case, equal, holds
+from rig import PASSWORD, case, equal, holds
 from talk import Terminal
 
 
@@ -14,11 +16,11 @@ def script(g, *lines, code=0, args=()):
     return r
 
 
-def refused(g, line, words, code=2, before=()):
-    """A line that ends a script; what stands behind it is not done."""
+def refused(g, line, words, code=2, before=(), at=None):
+    """A line that ends a script; what stands behind it is not done. at: the line that is named, if it is another."""
     r = script(g, *before, line, "system_info.motd", code=code)
     holds(words in r.err, f"{line}: no {words!r} in {r}")
-    holds(f"line {len(before) + 1} ends the script" in r.err, f"{line}: {r}")
+    holds(f"line {at or len(before) + 1} ends the script, with exit code {code}" in r.err, f"{line}: {r}")
     holds("elcome" not in r.out, f"{line}: went on: {r}")
 
 
@@ -56,7 +58,7 @@ def a_script_ends_with_the_first_line_that_fails(g):
     refused(g, ".shell", "this is the shell")
     refused(g, ".nothing", "nothing")
     refused(g, ".call chat join channel=x", "a channel is", code=1)
-    refused(g, ".wait", "service: a channel is", code=1, before=["$m = chat.join channel=x"])
+    refused(g, ".wait", "service: a channel is", code=1, before=["$m = chat.join channel=x"], at=1)
 
 
 @case(needs_instance=True)
@@ -132,11 +134,13 @@ def a_line_is_typed_completed_and_given_up(g):
     g.login("work")
     t = Terminal(g, "shell")
     t.until("work> ")
-    t.type("sys\tmo\t\n")
-    t.until("elcome")
-    t.type("$m = chat.jo\tch\t#typed\n")
-    t.until('$m = {"membership"')
-    t.type("$m.membersh\tse\tte\t'häl lo'\n")
+    # Behind each tab what it has added, and nothing is typed before.
+    for word, rest in (("sys", "tem_info."), ("mo", "td"), ("\n$m = chat.jo", "in"), ("ch", "annel="),
+                       ("#typed\n$m.membersh", "ip."), ("se", "nd"), ("te", "xt=")):
+        t.shown = b""
+        t.type(word + "\t")
+        t.until(rest)
+    t.type("'häl lo'\n")
     t.until('{"sequence"')
     t.type("chat.join channel=x\n")
     t.until("a channel is")
@@ -209,3 +213,63 @@ def a_shell_ends_with_its_login(g):
     g.ok("logout")
     t.until("is over")
     equal(t.end(), 4)
+
+
+@case(needs_instance=True)
+def a_line_that_a_secret_answered_is_not_kept(g):
+    g.login("work")
+    os.makedirs(g.path("home/.local/state"))
+    t = Terminal(g, "shell")
+    for text, shown in (("system_info.motd\n", "elcome"), (".renew --password\n", "assword"),
+                        (PASSWORD + "\n", "work> "), (".caps\n", "system_info")):
+        t.shown = b""
+        t.type(text)
+        t.until(shown)
+    t.type(".quit\n")
+    equal(t.end(), 0)
+    kept = g.read("home/.local/state/capos/shell-history")
+    holds("motd" in kept and ".caps" in kept and "renew" not in kept and PASSWORD not in kept, kept)
+
+
+# ---- parameters of scripts ---------------------------------------------------------------------
+
+
+@case(needs_instance=True)
+def a_script_has_its_own_lines_as_parameters(g):
+    g.login("work")
+    said = '"said": "'
+    out = script(g, "$m = chat.join channel=#x", "$m.send text=<<END", "one", "", "three", "END", "$m.send <<A_1",
+                 '{"text":', '"whole"}', "A_1", '$m.send text="<<no end"', ".call chat say - <<END",
+                 '{"channel": "#x", "text": "to a command"}', "END", "$c = chat.channels",
+                 "chat.join channel=#x listener:=null").out
+    for text in ("one\\n\\nthree", "whole", "<<no end", "to a command"):
+        holds(said + text + '"' in out, (text, out))
+    out = script(g, "chat.say -", "{", '"channel": "#y",', '"text": "the rest"', "}").out
+    holds('"sequence"' in out, out)
+    refused(g, "chat.say channel=#x text=<<END", "no line is END, which ends what <<END begins", at=1)
+    refused(g, ".call chat say <<END", "no line is END", at=1)
+    refused(g, "chat.say <<END\n{\nEND", "parameters: ", before=["$c = chat"], at=2)
+    # What is a script's next line is not read by its commands.
+    r = script(g, ".call chat say -", "chat.channels", code=1)
+    holds("a channel is" in r.err and "line 1 ends the script" in r.err, r)
+    r = script(g, "chat.channels", "#" + "x" * 65536, code=2)
+    holds("at most 65534 bytes" in r.err and "line 2 ends" in r.err, r)
+
+
+@case(needs_instance=True)
+def the_scripts_in_the_manual_run(g):
+    """Each block of the manual that starts a shell, as it stands there."""
+    g.login("work")
+    with open(os.path.join(os.environ["CAPOS_SRCDIR"], "pkg", "man", "capos.1"), encoding="utf-8") as f:
+        blocks = re.findall(r"^\.nf\n(.*?)^\.fi$", f.read(), re.M | re.S)
+    for escaped, plain in (("\\&", ""), ("\\-", "-"), ("\\(dq", '"'), ("\\(aq", "'"), ("\\e", "\\")):
+        blocks = [b.replace(escaped, plain) for b in blocks]
+    blocks = [b for b in blocks if "capos shell" in b]
+    equal(len(blocks), 3, "examples")
+    for block in blocks:
+        done = subprocess.run(["bash", "-e", "-c", block], capture_output=True, text=True, timeout=60, check=False,
+                              cwd=g.dir, env={**g.env, "PATH": os.path.dirname(g.capos) + ":" + g.env["PATH"]})
+        equal((done.returncode, done.stderr), (0, ""), block)
+    said = [e["said"] for e in g.ok("run", "chat", "join", "channel=#desk", "--json").json["history"] if "said" in e]
+    equal(said, ["two lines of a here-document:\nthe second", "a whole object", "on standard input", "in a file",
+                 "the rest of the script"])

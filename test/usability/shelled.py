@@ -1,11 +1,14 @@
 """shelled: rows of who works in `capos shell`, from the login to the logout; and what a peer has planted reaches no
 terminal.
 """
+import contextlib
 import os
+import re
+import signal
 import subprocess
 
 from rows import log_in, row
-from terminal import DEADLINE_S, Terminal, need
+from terminal import DEADLINE_S, Terminal, children, need
 
 PLANTED = "planted-7261"
 
@@ -71,3 +74,138 @@ def nothing_that_is_planted_reaches_a_terminal(t):
     for sequence in (b"\x1b]0;", b"\xc2\x9b", b"\x9b5m"):
         need(sequence not in seen, f"{sequence!r} has reached the terminal: {seen!r}")
     need(os.path.getsize(raw) > 0, "nothing was seen")
+
+
+# ---- completion: nothing waits for anybody ---------------------------------------------------------------------------
+# The shell is told to wait for ten minutes, so what is shown while somebody is stopped was shown without him.
+
+
+def types(t, text, *seen, tab=True):
+    """Types part of a line, with a tab behind it; what must be on the screen then."""
+    t.keys(text, enter=False)
+    if tab:
+        t.key("Tab")
+    for pattern in seen:
+        t.sees(pattern)
+
+
+def shell(t):
+    log_in(t, "work")
+    t.types("printf '%s\\n' '.run chat send channel=#here text=x' | capos shell", '"sequence"')
+    t.begin("capos shell --timeout 10m")
+    t.sees(r"^work> *$")
+
+
+def started(t, name):
+    """A process of the instance."""
+    for pid in [child for parent in t.instance.running() for child in children(parent)]:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+            if os.path.basename(f.read().split("\0")[0]) == name:
+                return pid
+    raise AssertionError(name)
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            need(f.read().rsplit(")", 1)[1].split()[0] == "T", "somebody has let it go on")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@row(instance=True)
+def tab_completes_everything_in_the_shell(t):
+    """Capabilities, methods, fields, names, types, commands, and what a service says that a field may be."""
+    shell(t)
+    types(t, "sys", r"^work> system_info\.$")
+    types(t, "mo", r"^work> system_info\.motd *(\S.*)?$")
+    t.keys("")
+    t.sees(r'^\{"text": "Welcome')
+    types(t, ".desc", r"^work> \.describe$")
+    types(t, "ch", r"^work> \.describe chat$")
+    types(t, "ChatEv", r"^work> \.describe chat ChatEvent$")
+    t.key("C-u")
+    types(t, ".call chat jo", r"^work> \.call chat join *(\S.*)?$")
+    types(t, "ch", r"^work> \.call chat join channel= *(\S.*)?$")
+    t.key("C-u")
+    types(t, ".run chat ", r"^join +leave +send +channels *$")
+    types(t, "se", r"^work> \.run chat send *(\S.*)?$")
+    types(t, "", r"^channel= +text= *$")
+    types(t, "te", r"^work> \.run chat send text= *(\S.*)?$")
+    types(t, "hi ", r"^work> \.run chat send text=hi channel= *(\S.*)?$")
+    types(t, "", r"^work> \.run chat send text=hi channel=#here *(\S.*)?$")
+    t.keys("")
+    t.sees('"sequence"')
+    t.keys("$room = chat.channels")
+    t.sees(r"^\$room = \{")
+    types(t, ".drop $r", r"^work> \.drop \$room$")
+    t.keys("")
+    t.keys(".quit")
+    t.ended()
+
+
+@row(instance=True)
+def a_hung_service_holds_up_no_typing(t):
+    """What it is asked for is shown when it comes, if nothing was typed since."""
+    shell(t)
+    types(t, ".run chat send ", r"^channel= +text= *$")
+    with stopped(started(t, "capos-chat")):
+        types(t, "channel=", r"^work> \.run chat send channel= .*asking\.\.\.$")
+        types(t, "typed", r"^work> \.run chat send channel=typed", tab=False)
+        t.key("C-u")
+        t.keys("system_info.motd")
+        t.sees(r'^\{"text": "Welcome')
+        types(t, ".run chat send channel=", r"channel= .*asking\.\.\.$")
+        t.key("C-c")
+        t.sees(r"\^C *$")
+        types(t, ".run chat send channel=", r"\^C *\n(?s:.*)channel= .*asking\.\.\.$")
+    t.sees(r"^work> \.run chat send channel=#here *(\S.*)?$")
+    t.key("C-u")
+    t.keys(".quit")
+    t.ended()
+
+
+@row(instance=True)
+def a_stuck_agent_holds_up_no_typing(t):
+    """It has all schemas. A call that needs one is waited for, and Ctrl-C ends that."""
+    shell(t)
+    agent = int(subprocess.run(["bash", "-c", "capos sessions --json | grep -o '\"agent\": *[0-9]*' | cut -d: -f2"],
+                               env=t.home.env, capture_output=True, text=True, check=True).stdout)
+    with stopped(agent):
+        types(t, "chat.", r"^work> chat\. .*asking\.\.\.$")
+        types(t, "join channel=", r"^work> chat\.join channel= *$", tab=False)
+        t.key("C-c")
+        t.keys("chat.channels")
+        t.sees(r"^work> chat\.channels *$")
+        t.key("C-c")
+        t.sees("canceled")
+        types(t, "system_info.", r"^work> system_info\. .*asking\.\.\.$")
+    t.sees(r"^system_info\.motd +system_info\.version +system_info\.uptime *$")
+    t.key("C-u")
+    t.keys(".quit")
+    t.ended()
+
+
+@row(instance=True)
+def what_a_method_is_about_stands_beside_it(t):
+    """Its author's first sentence, then how it is called; all of it at a Tab; dimmed, in the columns that are left."""
+    shell(t)
+    types(t, "chat.join", r"^work> chat\.join +Joins a channel, making it when it is not there", tab=False)
+    types(t, " ", r"^work> chat\.join +join\(channel :Text, listener :ChatListener\)", tab=False)
+    types(t, "", r"^join\(channel :Text.*\n(?s:.+)^channel= +listener= *$")
+    shown = t.home.tmux("capture-pane", "-e", "-p", "-t", t.name)
+    need("\x1b[2mjoin(channel" in shown and re.search(r"\x1b\[0m\S*channel= +listener=", shown), shown)
+    t.key("C-u")
+    types(t, ".run chat send ", r"^channel= +text= *$")
+    types(t, "t", r"^work> \.run chat send t +.*\(others see it\)$", tab=False)
+    t.key("C-u")
+    for columns in (60, 61, 62, 63):
+        t.home.tmux("resize-window", "-t", t.name, "-x", str(columns))
+        types(t, "chat.join", r"^work> chat\.join +Joins a .*\.\.\.$", tab=False)
+        t.key("C-u")
+        t.sees(r"^work> *$")
+    t.keys(".quit")
+    t.ended()
