@@ -3,14 +3,16 @@
  * and run.
  *
  * A description grants nothing. What a command costs is the worse of two words: the service's about
- * the command, and the schema's about the method that it runs. Whatever is lasting is asked for, in
- * our own words, with everything that will be sent. A command runs a method of the capability that
- * published it, and of no other.
+ * the command, and the schema's about the method that it runs. What is asked for then is the rule
+ * of lib/ui, as for commands of a pane: whatever is lasting, and what others see of which not all
+ * was typed; in our own words, with everything that will be sent. A command runs a method of the
+ * capability that published it, and of no other.
  */
 #include "call.h"
 #include "cap-schema.h"
 #include "cli-near.h"
 #include "command-fields.h"
+#include "ui-command.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -221,33 +223,40 @@ static int command_method(struct cli *c, const struct capos_cap_entry *e, comman
                         c->words[1], e->name);
 }
 
-/* The worse of what the service says and what the schema does, which may be nothing. */
-static bool command_is_lasting(const capnp_schema *s, command_reader r,
-                               const struct capnp_method_info *m)
+/* What it costs: the worse of what the service says and what the schema does. */
+static enum capos_ui_effect command_cost(struct cli *c, const struct capos_cap_entry *e,
+                                         command_reader r, const struct capnp_method_info *m)
 {
-        const char *effect = cap_effect(s, m);
+        static const struct capos_ui_front_ops none = {0};
+        const struct ui_judge j = {.schema = capos_client_schema_peek(c->client),
+                                   .service = e->name,
+                                   .interface = e->interface,
+                                   .ops = &none};
+        const struct ui_target t = {.method = *m, .capability = capnp_text_of(e->name)};
 
-        return command_effect(r) >= COMMAND_EFFECT_LASTING || !effect || !strcmp(effect, "lasting");
+        return ui_command_effect(&j, r, &t);
 }
 
 /* Whether somebody wants it all the same. An exit code. */
-static int command_confirm(struct cli *c, const struct capnp_method_info *m, const char *params)
+static int command_confirm(struct cli *c, const struct capnp_method_info *m, const char *params,
+                           bool lasts)
 {
-        size_t room = strlen(c->words[0]) + strlen(m->name) + strlen(params) + 64;
+        const char *why =
+                lasts ? "cannot be undone" : "is seen by others, and not all of it was typed";
+        size_t room = strlen(c->words[0]) + strlen(m->name) + strlen(params) + 96;
         char *prompt, answer[8] = "";
         bool wanted;
 
         if (c->yes)
                 return EXIT_OK;
         if (c->json || !cli_has_terminal(c))
-                return cli_fail(c, EXIT_USAGE, "confirm",
-                                "%s: it cannot be undone: --yes says that it is wanted",
-                                c->words[1]);
+                return cli_fail(c, EXIT_USAGE, "confirm", "%s: it %s: --yes says that it is wanted",
+                                c->words[1], why);
         prompt = malloc(room);
         if (!prompt)
                 return cli_fail_code(c, -ENOMEM, NULL);
-        (void)snprintf(prompt, room, "%s.%s %s cannot be undone. Run it? [y/N] ", c->words[0],
-                       m->name, params);
+        (void)snprintf(prompt, room, "%s.%s %s %s. Run it? [y/N] ", c->words[0], m->name, params,
+                       why);
         wanted = command_ask(c, prompt, answer, sizeof(answer)) && strchr("yY", *answer);
         free(prompt);
         if (wanted)
@@ -262,7 +271,9 @@ int cmd_run(struct cli *c)
         struct capnp_method_info m;
         struct capos_cap_entry e;
         command_reader command;
+        enum capos_ui_effect effect;
         char *params = NULL;
+        bool typed = false;
         int r = surface_open(c, &e, &cap);
 
         if (!r)
@@ -272,9 +283,10 @@ int cmd_run(struct cli *c)
         if (!r)
                 r = command_method(c, &e, command, &m);
         if (!r)
-                r = command_fields_read(c, cap, command, 2, &params);
-        if (!r && command_is_lasting(capos_client_schema_peek(c->client), command, &m))
-                r = command_confirm(c, &m, params);
+                r = command_fields_read(c, cap, command, &params, &typed);
+        effect = r ? CAPOS_UI_READS : command_cost(c, &e, command, &m);
+        if (!r && ui_command_asks(effect, false, typed))
+                r = command_confirm(c, &m, params, effect == CAPOS_UI_LASTING);
         if (r) {
                 free(params);
                 return r;

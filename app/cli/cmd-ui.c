@@ -356,12 +356,14 @@ static capos_ui_surface *pane_with(const struct screen *s, const char *command)
         return found;
 }
 
+enum { UI_PATH_BYTES = 256 };
+
 /* `COMMAND FIELD=VALUE…` */
 static void command_type(struct screen *s, capos_ui_surface *pane, const char *const *words,
                          unsigned n)
 {
         struct capos_ui_value values[CLI_WORDS];
-        char paths[CLI_WORDS][64];
+        char paths[CLI_WORDS][UI_PATH_BYTES];
         struct capos_ui_act act = {.command = words[0],
                                    .values = values,
                                    .trusted = shell_input_is_typed(s->lines.input)};
@@ -371,9 +373,15 @@ static void command_type(struct screen *s, capos_ui_surface *pane, const char *c
         for (unsigned i = 1; i < n; i++) {
                 size_t len = strcspn(words[i], "=");
 
-                if (!words[i][len] || len >= sizeof(paths[0])) {
+                if (!words[i][len]) {
                         (void)cli_fail(s->c, EXIT_USAGE, "usage",
                                        "%s: what is given to a command is FIELD=VALUE", words[i]);
+                        return;
+                }
+                if (len >= sizeof(paths[0])) {
+                        (void)cli_fail(s->c, EXIT_USAGE, "usage",
+                                       "%.60s...: the name of a field has at most %d bytes",
+                                       words[i], UI_PATH_BYTES - 1);
                         return;
                 }
                 (void)snprintf(paths[i], sizeof(paths[i]), "%.*s", (int)len, words[i]);

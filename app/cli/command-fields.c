@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_NAMES = 4, ANSWER_BYTES = 4096, TAB_MS = 1500 };
+enum { PATH_NAMES = 4, ANSWER_BYTES = 4096, TAB_MS = 1500, PATH_BYTES = 256, FIRST_WORD = 2 };
 
 /* One command while its parameters are made. */
 struct fields {
@@ -28,6 +28,7 @@ struct fields {
         capnp_cap *surface;
         command_reader command;
         json_t *to;
+        bool typed; /* nothing in it is the service's yet */
 };
 
 const char *command_kind_words(enum command_field_kind kind)
@@ -287,30 +288,34 @@ static int path_set(const struct fields *a, const char *path, json_t *v)
 /* ---- fields ------------------------------------------------------------------------------- */
 
 /* The value of a field among the words; NULL: none. */
-static const char *word_find(const struct cli *c, unsigned first, const char *path)
+static const char *word_find(const struct cli *c, const char *path)
 {
         size_t len = strlen(path);
 
-        for (unsigned i = first; i < c->nwords; i++)
+        for (unsigned i = FIRST_WORD; i < c->nwords; i++)
                 if (!strncmp(c->words[i], path, len) && c->words[i][len] == '=')
                         return c->words[i] + len + 1;
         return NULL;
 }
 
 /* Whether every word is a field of the command, once. An exit code. */
-static int words_check(const struct fields *a, unsigned first)
+static int words_check(const struct fields *a)
 {
         command_field_list list = command_fields(a->command);
         const struct cli *c = a->c;
 
-        for (unsigned i = first; i < c->nwords; i++) {
+        for (unsigned i = FIRST_WORD; i < c->nwords; i++) {
                 size_t len = strcspn(c->words[i], "=");
-                char name[128], hint[128];
+                char name[PATH_BYTES], hint[128];
                 struct cli_near near = {.word = name};
                 struct cap_names names = {.len = 0};
                 bool known = false;
 
-                (void)snprintf(name, sizeof(name), "%.*s", len < 127 ? (int)len : 127, c->words[i]);
+                if (len >= sizeof(name))
+                        return cli_fail(c, EXIT_USAGE, "usage",
+                                        "%.60s...: the name of a field has at most %d bytes",
+                                        c->words[i], PATH_BYTES - 1);
+                (void)snprintf(name, sizeof(name), "%.*s", (int)len, c->words[i]);
                 for (uint32_t k = 0; k < command_field_list_len(list); k++) {
                         const char *path = command_field_path(command_field_list_get(list, k)).p;
 
@@ -326,29 +331,44 @@ static int words_check(const struct fields *a, unsigned first)
                                 c, EXIT_USAGE, "unknown-field", "there is no field %s%s%s%s", name,
                                 cli_near_text(&near, hint, sizeof(hint)),
                                 names.len ? "; there are: " : "; there are none", names.text);
-                if (word_find(c, first, name) != c->words[i] + len + 1)
+                if (word_find(c, name) != c->words[i] + len + 1)
                         return cli_fail(c, EXIT_USAGE, "usage", "%s is given twice", name);
         }
         return EXIT_OK;
 }
 
-/* One field: as it was given, or as it is at first, or as somebody says who is asked. */
-static int field_read(const struct fields *a, command_field_reader f, unsigned first)
+/* What somebody is asked: first what is ours to say, then in quotes what the service calls it. */
+static void field_prompt(const struct fields *a, command_field_reader f, char *to, size_t room)
 {
-        const char *path = command_field_path(f).p, *value = word_find(a->c, first, path);
+        char label[72];
+        int n = snprintf(label, sizeof(label), "%.64s", command_field_label(f).p);
+
+        for (int i = 0; i < n; i++)
+                if (label[i] == '"')
+                        label[i] = '\'';
+        (void)snprintf(to, room, "%.80s %.40s needs %.*s, %s%s%s%s: ", a->c->words[0],
+                       command_id(a->command).p, PATH_BYTES, command_field_path(f).p,
+                       command_kind_words(command_field_kind(f)), n > 0 ? ", \"" : "", label,
+                       n > 0 ? "\"" : "");
+}
+
+/* One field: as it was given, or as it is at first, or as somebody says who is asked. */
+static int field_read(struct fields *a, command_field_reader f)
+{
+        const char *path = command_field_path(f).p, *value = word_find(a->c, path);
         const char *label = *command_field_label(f).p ? command_field_label(f).p : path;
-        char answer[ANSWER_BYTES], prompt[256];
+        char answer[ANSWER_BYTES], prompt[600];
         json_t *v = NULL;
         int r = EXIT_OK;
 
         if (!value) {
                 v = value_json(command_field_initial(f));
+                a->typed &= !v;
                 if (v)
                         return path_set(a, path, v);
                 if (!command_field_required(f))
                         return EXIT_OK;
-                (void)snprintf(prompt, sizeof(prompt), "%s (%s): ", label,
-                               command_kind_words(command_field_kind(f)));
+                field_prompt(a, f, prompt, sizeof(prompt));
                 if (a->c->json || !command_ask(a->c, prompt, answer, sizeof(answer)))
                         return cli_fail(a->c, EXIT_USAGE, "missing-field",
                                         "it needs %s=VALUE: %s, %s", path, label,
@@ -361,23 +381,24 @@ static int field_read(const struct fields *a, command_field_reader f, unsigned f
         return r ? r : path_set(a, path, v);
 }
 
-int command_fields_read(struct cli *c, capnp_cap *surface, command_reader command, unsigned first,
-                        char **ret_params)
+int command_fields_read(struct cli *c, capnp_cap *surface, command_reader command,
+                        char **ret_params, bool *ret_typed)
 {
-        struct fields a = {c, surface, command, json_object()};
+        struct fields a = {c, surface, command, json_object(), true};
         command_field_list list = command_fields(command);
         command_run_reader run = command_run(command);
         command_binding_list constants = command_call_constants(command_run_call(run));
-        int r = words_check(&a, first);
+        int r = words_check(&a);
 
         for (uint32_t i = 0; !r && i < command_field_list_len(list); i++)
-                r = field_read(&a, command_field_list_get(list, i), first);
+                r = field_read(&a, command_field_list_get(list, i));
         for (uint32_t i = 0; !r && i < command_binding_list_len(constants); i++) {
                 command_binding_reader b = command_binding_list_get(constants, i);
                 json_t *v = value_json(command_binding_value(b));
 
                 r = path_set(&a, command_binding_path(b).p, v ? v : json_null());
         }
+        *ret_typed = a.typed && !command_binding_list_len(constants);
         if (!r) {
                 *ret_params = json_dumps(a.to, JSON_COMPACT);
                 r = *ret_params ? EXIT_OK : cli_fail_code(c, -ENOMEM, NULL);
@@ -403,10 +424,13 @@ static void offer_values(struct cli *c, capnp_cap *cap, const char *command, con
         CAPNP_AUTO(capnp_question_freep)
         capnp_question *q = command_surface_complete((command_surface_client){cap});
         size_t len = strcspn(word, "=");
-        char path[128], whole[512];
+        char path[PATH_BYTES], whole[512];
         command_choice_list list;
+        int n;
 
-        (void)snprintf(path, sizeof(path), "%.*s", len < 127 ? (int)len : 127, word);
+        if (len >= sizeof(path))
+                return;
+        (void)snprintf(path, sizeof(path), "%.*s", (int)len, word);
         command_surface_complete_set_command(q, command);
         command_surface_complete_set_path(q, path);
         command_surface_complete_set_prefix(q, word + len + 1);
@@ -414,11 +438,11 @@ static void offer_values(struct cli *c, capnp_cap *cap, const char *command, con
                 return;
         list = command_surface_complete_choices(q);
         for (uint32_t i = 0; i < command_choice_list_len(list); i++) {
-                (void)snprintf(
+                n = snprintf(
                         whole, sizeof(whole), "%s=%s", path,
                         command_value_text(command_choice_value(command_choice_list_get(list, i)))
                                 .p);
-                if (command_word_is_harmless(whole))
+                if (n > 0 && (size_t)n < sizeof(whole) && command_word_is_harmless(whole))
                         offer(whole, word);
         }
 }

@@ -8,9 +8,10 @@
 
 /* Checks the words FIELD=VALUE, from the first on, against the fields of a command, asks on the
  * terminal for what is missing, and makes the parameters of its call: JSON, to be freed. surface:
- * asked for choices. Nothing has been sent for the command when it fails. An exit code. */
-int command_fields_read(struct cli *c, capnp_cap *surface, command_reader command, unsigned first,
-                        char **ret_params) CAPNP_MUST_USE;
+ * asked for choices. ret_typed: all of them were given here, and nothing by the service. Nothing
+ * has been sent for the command when it fails. An exit code. */
+int command_fields_read(struct cli *c, capnp_cap *surface, command_reader command,
+                        char **ret_params, bool *ret_typed) CAPNP_MUST_USE;
 /* For completion: what the next word of `run CAP ...` may be, given to offer as far as it begins
  * with word. words: those before it. Waits but a moment. */
 void command_offer(struct cli *c, const char *const *words, unsigned n, const char *word,

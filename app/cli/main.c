@@ -577,8 +577,9 @@ static const struct cli_command commands[] = {
          cmd_commands, call_options, 1, 1, false},
         {"run", "[--yes] CAP COMMAND [FIELD=VALUE...]", "Run a command of a capability",
          "Every field is checked before anything is sent. What is missing is asked for on a\n"
-         "terminal; so is whether something that cannot be undone is wanted, unless --yes says\n"
-         "so. --watch is that of `capos call`.\n\n"
+         "terminal; so is whether something that cannot be undone is wanted, or that others see\n"
+         "and of which not all was typed, unless --yes says so. --watch is that of\n"
+         "`capos call`.\n\n"
          "Examples:\n"
          "  capos run chat send channel='#lobby' text=hello\n"
          "  capos run --watch chat join channel='#lobby'\n",

@@ -87,17 +87,9 @@ enum capos_ui_effect ui_command_effect(const struct ui_judge *j, command_reader 
         return effect < CAPOS_UI_LASTING ? (enum capos_ui_effect)effect : CAPOS_UI_LASTING;
 }
 
-bool ui_command_asks(enum capos_ui_effect effect, bool is_other, const struct ui_args *a)
+bool ui_command_asks(enum capos_ui_effect effect, bool is_other, bool typed)
 {
-        if (is_other || effect == CAPOS_UI_LASTING)
-                return true;
-        if (effect != CAPOS_UI_SHARED)
-                return false;
-
-        for (uint32_t i = 0; i < a->n; i++)
-                if (a->v[i].constant || !a->v[i].typed)
-                        return true;
-        return false;
+        return is_other || effect == CAPOS_UI_LASTING || (effect == CAPOS_UI_SHARED && !typed);
 }
 
 /* ---- its parameters -------------------------------------------------------------------------- */

@@ -35,8 +35,9 @@ int ui_command_target(const struct ui_judge *j, command_reader c, struct ui_targ
 enum capos_ui_effect ui_command_effect(const struct ui_judge *j, command_reader c,
                                        const struct ui_target *t);
 
-/* Whether a person is asked before it is run with these arguments. */
-bool ui_command_asks(enum capos_ui_effect effect, bool is_other, const struct ui_args *a);
+/* Whether a person is asked before it is run. is_other: not the service's own capability; typed: a
+ * person has typed or picked all that is sent, in this act. */
+bool ui_command_asks(enum capos_ui_effect effect, bool is_other, bool typed);
 
 /* The parameters, read by the schema: what is wrong with them is found before anybody is asked.
  * 0; CAPNP_E_EXCEPTION; -ENOMEM. */

@@ -210,7 +210,7 @@ static int activate_call(capos_ui_surface *s, command_reader c, struct ui_args *
         if (r)
                 return r;
         r = run_prepare(run, c, args, why);
-        if (!r && !ui_command_asks(run->effect, t.is_other, args)) {
+        if (!r && !ui_command_asks(run->effect, t.is_other, ui_args_typed(args))) {
                 ui_report(s->offer, UI_REPORT_WHAT_COMMAND, true, run->command, &run->target,
                           run->effect);
                 run_call(run);

@@ -355,6 +355,14 @@ int ui_args_fill(struct ui_args *a, command_field_list fields, const struct capo
         return r;
 }
 
+bool ui_args_typed(const struct ui_args *a)
+{
+        for (uint32_t i = 0; i < a->n; i++)
+                if (a->v[i].constant || !a->v[i].typed)
+                        return false;
+        return true;
+}
+
 bool ui_args_fix(struct ui_args *a, command_binding_list constants)
 {
         for (uint32_t i = 0; i < command_binding_list_len(constants); i++) {

@@ -43,6 +43,8 @@ int ui_value_parse(command_field_reader f, capnp_text typed, struct ui_value *re
  * Texts are borrowed from both. 0; CAPNP_E_EXCEPTION. */
 int ui_args_fill(struct ui_args *a, command_field_list fields, const struct capos_ui_value *given,
                  uint32_t n, bool some, struct capos_ui_why *ret_why) CAPNP_MUST_USE;
+/* Whether a person has typed or picked all of them, in this act. */
+bool ui_args_typed(const struct ui_args *a);
 /* What a service has fixed. False: there is no room. */
 bool ui_args_fix(struct ui_args *a, command_binding_list constants);
 /* The parameters of a call, as a JSON object. */

@@ -19,10 +19,10 @@ class Terminal:
             os.execve(g.capos, [g.capos, *args], {**g.env, "TERM": "xterm"})
         self.shown = b""
 
-    def until(self, what, seconds=30):
+    def until(self, what, seconds=30, after=0):
         """Reads on until a text is shown behind what was looked at before."""
         end = time.monotonic() + seconds
-        while what.encode() not in self.shown:
+        while what.encode() not in self.shown[after:]:
             holds(time.monotonic() < end, f"no {what!r} in {self.shown!r}")
             if not select.select([self.fd], [], [], 0.2)[0]:
                 continue
@@ -30,7 +30,7 @@ class Terminal:
                 self.shown += os.read(self.fd, 4096)
             except OSError:
                 break
-        holds(what.encode() in self.shown, f"no {what!r} in {self.shown!r}")
+        holds(what.encode() in self.shown[after:], f"no {what!r} in {self.shown!r}")
 
     def type(self, text):
         os.write(self.fd, text.encode())

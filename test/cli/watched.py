@@ -7,11 +7,14 @@ SERVICE is test/cli/watch/watch-service.c++, a foreign one. It is started in thr
 `teller` it tells of itself what the compiler of schemas says, as `mute` the same without comments,
 and as `hostile` with comments and defaults that want to steer a terminal.
 """
+import fcntl
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -43,6 +46,7 @@ class Watch:
         if name == "hostile":
             text = text.replace("# ", "# " + STEERING)
             text = text.replace('["none"]', '["\\x1b[2J\\xc2\\x9b2J"]')
+            text = text.replace("text :Text)", 'text :Text = "' + "\u00e9" * 20 + '")')
         served = instance.service(name, service, teller, [self.request(folder, name, text)])
         path = os.path.join(folder, name, "manifest")
         with open(path, "w", encoding="utf-8") as f:
@@ -222,6 +226,31 @@ def no_word_of_a_service_steers_the_terminal(g):
     holds("\\u202e" in g.ok("describe", "hostile", "--json").out, "nothing is escaped")
 
 
+@case()
+def nor_does_it_from_within_the_shell(g):
+    """Hints as one types, comments and choices at a Tab, results, events and refusals: the raw bytes."""
+    from talk import Terminal  # (it has cases of its own)
+    said = json.dumps(STEERING)
+    for columns in (61, 62, 220):
+        t = Terminal(g, "shell")
+        fcntl.ioctl(t.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        t.until("work> ")
+        for text, shown in (("hostile.tell", "\\x1b]0;"), (" t", "\x1b[2mtell("),
+                            ("\x15hostile.tell \t", "listener=  times="),
+                            ("\x15.run hostile \t", "wipe  lasting"), ("echo \t", "item.number=  item.text="),
+                            ("item.kind=\t", "plain"), ("\x15.run hostile disabled\n", "not now: \\x1b"),
+                            (".run hostile view\n", "here nothing is"), (".describe hostile Item\n", "From the top"),
+                            (".commands hostile\n", "typed"), (f'hostile.tell {{"text": {said}}}\n', '"told": 3'),
+                            (f'hostile.echo {{"item": {{"text": {said}}}}}\n', '"count"')):
+            before = len(t.shown)
+            t.type(text)
+            t.until(shown, after=before)
+        t.type(".quit\n")
+        equal(t.end(), 0)
+        for planted in ("\x1b]0;", "\x1b[31m", "\x9b2J", "\x1b[2J", "\u202e", "\u2066"):
+            holds(planted.encode() not in t.shown, (planted, columns, t.shown))
+
+
 # ---- commands ----------------------------------------------------------------------------------
 
 
@@ -282,8 +311,28 @@ def what_lasts_is_asked_for(g):
     code, shown = typed([g.capos, "run", "teller", "wipe"], g.env, [("Run it? [y/N]", "y")])
     holds(code == 0 and '"count": 2' in shown, (code, shown))
     code, shown = typed([g.capos, "run", "teller", "echo"], g.env,
-                        [("Number (a whole number):", "4")])
+                        [('teller echo needs item.number, a whole number, "Number": ', "4")])
     holds(code == 0 and '"number": 4' in shown, (code, shown))
+
+
+@case()
+def what_others_see_is_asked_for_unless_all_of_it_was_typed(g):
+    """As in a pane. What is asked begins with the frame's own words; a label cannot end its quotes."""
+    equal(g.ok("run", "teller", "typed", "item.number=3", "--json").json["item"]["number"], 3)
+    says = g.error(2, "confirm", "run", "teller", "fixed", "item.number=3")
+    holds("seen by others" in says, says)
+    g.ok("run", "teller", "fixed", "item.number=3", "--yes")
+    code, shown = typed([g.capos, "run", "teller", "fixed", "item.number=3"], g.env, [("Run it? [y/N]", "n")])
+    holds(code == 1 and "teller.echo {" in shown and "by the service" in shown, (code, shown))
+    code, shown = typed([g.capos, "run", "teller", "typed"], g.env,
+                        [("""teller typed needs item.number, a whole number, "You ': Password": """, "4")])
+    holds(code == 0 and '"number": 4' in shown, (code, shown))
+
+
+@case()
+def a_name_that_is_too_long_is_told(g):
+    says = g.error(2, "usage", "run", "teller", "echo", "x" * 256 + "=1")
+    holds("at most 255 bytes" in says, says)
 
 
 @case()
@@ -296,9 +345,11 @@ def changes_of_commands_are_shown(g):
     equal(second, first + 1)
 
 
+HERE_CASES = list(CASES)
 # Which of the three a case needs.
 ONLY = {"without_comments_it_works_as_well": "mute",
-        "no_word_of_a_service_steers_the_terminal": "hostile"}
+        "no_word_of_a_service_steers_the_terminal": "hostile",
+        "nor_does_it_from_within_the_shell": "hostile"}
 
 
 def main(argv):
@@ -311,7 +362,7 @@ def main(argv):
         for one in ("teller", "mute", "hostile"):
             w = Watch(one, os.path.abspath(argv[2]), argv[3], os.path.abspath(argv[4]), folder)
             try:
-                for name, f, _, _ in CASES:
+                for name, f, _, _ in HERE_CASES:
                     if ONLY.get(name, "teller") != one or (argv[5:] and name not in argv[5:]):
                         continue
                     started = time.monotonic()

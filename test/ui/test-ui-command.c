@@ -240,7 +240,8 @@ TEST(when_a_person_is_asked)
 
                 for (const char *c = table[i].args; *c; c++)
                         a.v[a.n++] = (struct ui_arg){.constant = *c == 'c', .typed = *c == 't'};
-                CHECK_EQ(ui_command_asks(table[i].effect, table[i].is_other, &a), table[i].asks);
+                CHECK_EQ(ui_command_asks(table[i].effect, table[i].is_other, ui_args_typed(&a)),
+                         table[i].asks);
         }
 }
 

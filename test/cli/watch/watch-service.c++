@@ -76,7 +76,7 @@ class TellerImpl final : public Teller::Server, private kj::TaskSet::ErrorHandle
                 auto r = c.getResults();
 
                 r.setRevision(++asked);
-                auto list = r.initCommands(7);
+                auto list = r.initCommands(9);
                 command(list[0], "echo", 3);
                 fields(list[0].initFields(5));
                 list[0].setEffect(CommandEffect::READS);
@@ -97,6 +97,14 @@ class TellerImpl final : public Teller::Server, private kj::TaskSet::ErrorHandle
                 list[6].setId("view");
                 list[6].setTitle(steering);
                 list[6].initRun().setView();
+                /* Others see both, and one of them sends what nobody has typed. */
+                command(list[7], "fixed", 3);
+                number(list[7].initFields(1)[0]);
+                auto fixed = list[7].getRun().getCall().initConstants(1)[0];
+                fixed.setPath("item.text");
+                fixed.initValue().setText("by the service");
+                command(list[8], "typed", 3);
+                number(list[8].initFields(1)[0]);
                 return kj::READY_NOW;
         }
 
@@ -146,6 +154,14 @@ class TellerImpl final : public Teller::Server, private kj::TaskSet::ErrorHandle
                 auto call = b.initRun().initCall();
                 call.setInterfaceId(capnp::typeId<Teller>());
                 call.setMethodId(method);
+        }
+
+        static void number(CommandField::Builder f)
+        {
+                f.setPath("item.number");
+                f.setKind(CommandFieldKind::INTEGER);
+                f.setRequired(true);
+                f.setLabel("You \": Password");
         }
 
         static void fields(capnp::List<CommandField>::Builder list)
