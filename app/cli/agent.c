@@ -38,7 +38,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 5000, LEASE_SLACK_MS = 100 };
+enum { LOOK_MS = 5000, LEASE_SLACK_MS = 100, WATCHERS = 64 };
 
 struct agent {
         const struct agent_seed *seed;
@@ -62,6 +62,8 @@ struct agent {
         uint64_t dropped_ms;   /* when the line did; 0: it is there */
         uint64_t back_ms;      /* when it last came back */
         uint32_t reconnects;
+        capnp_answer *watchers[WATCHERS]; /* who waits for one of these to change */
+        unsigned nwatchers;
         bool wipe;      /* a proof has been in this memory */
         bool withdrawn; /* the name is free, and may be another agent's by now */
 };
@@ -70,6 +72,7 @@ struct agent {
 
 static void agent_look(struct agent *g, uint32_t after_ms);
 static bool agent_renew_waiting(struct agent *g, int r);
+static void agent_tell(struct agent *g);
 
 /* Ends, and leaves word of why: the user's next command can say it. A look at the session may see
  * that the connection is lost before we are told. */
@@ -101,6 +104,7 @@ static void agent_on_back(capos_client *c, int r, void *arg)
         g->dropped_ms = 0;
         g->back_ms = cli_now_ms();
         g->reconnects++;
+        agent_tell(g);
         agent_look(g, LOOK_MS);
 }
 
@@ -130,6 +134,7 @@ static void agent_lost(struct agent *g, const struct capos_error *why)
         }
         g->dropped_ms = cli_now_ms();
         g->timer = capnp_timer_free(g->timer);
+        agent_tell(g);
 }
 
 static void agent_on_fetched(capos_client *c, int r, void *arg)
@@ -200,11 +205,9 @@ static int agent_refuse_dropped(const struct agent *g, capnp_answer *a)
                                  *why ? ". The last try: " : "", why);
 }
 
-static int agent_info(void *self, capnp_answer *a)
+static void agent_info_fill(const struct agent *g, agent_info_builder b)
 {
-        struct agent *g = self;
         struct capos_session_info i = {.account = "", .profile = "", .kind = ""};
-        agent_info_builder b = session_agent_info_results_init_info(a);
         capnp_data channel, key;
 
         (void)capos_client_info(g->seed->client, &i);
@@ -225,7 +228,48 @@ static int agent_info(void *self, capnp_answer *a)
                 agent_info_set_channel_binding(b, channel);
                 agent_info_set_server_key_hash(b, key);
         }
+}
+
+static int agent_info(void *self, capnp_answer *a)
+{
+        agent_info_fill(self, session_agent_info_results_init_info(a));
         return capnp_answer_return(a);
+}
+
+/* Tells all who wait whether there is a line. */
+static void agent_tell(struct agent *g)
+{
+        while (g->nwatchers > 0) {
+                capnp_answer *a = g->watchers[--g->nwatchers];
+
+                agent_info_fill(g, session_agent_watch_results_init_info(a));
+                (void)capnp_answer_return(a);
+        }
+}
+
+static void agent_on_unwatched(capnp_answer *a, void *arg)
+{
+        struct agent *g = arg;
+
+        for (unsigned i = 0; i < g->nwatchers; i++)
+                if (g->watchers[i] == a)
+                        g->watchers[i--] = g->watchers[--g->nwatchers];
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "nobody waits any more");
+}
+
+static int agent_watch(void *self, capnp_answer *a)
+{
+        struct agent *g = self;
+
+        if (session_agent_watch_param_dropped_at_ms(a) != g->dropped_ms ||
+            session_agent_watch_param_reconnects(a) != g->reconnects) {
+                agent_info_fill(g, session_agent_watch_results_init_info(a));
+                return capnp_answer_return(a);
+        }
+        if (g->nwatchers == WATCHERS)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "too many wait");
+        g->watchers[g->nwatchers++] = a;
+        return capnp_answer_keep(a, agent_on_unwatched, g);
 }
 
 static int agent_session(void *self, capnp_answer *a)
@@ -651,6 +695,7 @@ static const struct session_agent_ops agent_ops = {
         .renew_by_page = agent_renew_by_page,
         .renew_by_token = agent_renew_by_token,
         .raise = agent_raise,
+        .watch = agent_watch,
 };
 
 /* ---- callers ------------------------------------------------------------------------------ */
@@ -779,6 +824,9 @@ static int agent_serve(const struct agent_seed *s, int ready_fd)
         /* First nobody can begin anew; then those who wait are told by the end of their connection.
          */
         agent_withdraw(&g);
+        while (g.nwatchers > 0)
+                (void)capnp_answer_fail(g.watchers[--g.nwatchers], CAPNP_DISCONNECTED,
+                                        "the agent ends");
         capnp_watch_free(g.watch);
         capnp_watch_free(g.signal);
         (void)close(g.signal_fd);

@@ -95,4 +95,7 @@ interface SessionAgent {
 
   raise @7 (profile :Text, password :Data, holder :KeyHolder) -> ();
   # RemoteSession.reauthenticate for another profile: by what the holder signs; without one by the password.
+
+  watch @8 (droppedAtMs :UInt64, reconnects :UInt32) -> (info :AgentInfo);
+  # Returns when one of these is otherwise than in info: the line has dropped, or has come back. At most 64 callers wait.
 }

@@ -359,11 +359,13 @@ int cmd_shell(struct cli *c)
         c->block = shell_block;
         c->block_arg = &s;
         capnp_conn_on_close(c->conn, shell_on_end, &s);
+        shell_back_begin(&s);
         shell_loop(&s);
         if (!shell_input_is_typed(s.input) && s.result)
                 (void)fprintf(stderr, "capos: line %u ends the script, with exit code %d\n",
                               s.failed ? s.failed : s.number, s.result);
         capnp_conn_on_close(c->conn, NULL, NULL);
+        shell_back_end(&s);
         shell_asks_drop(&s);
         shell_refs_drop_all(&s);
         shell_held_drop(&s);

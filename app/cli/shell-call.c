@@ -29,11 +29,17 @@
  * service was started anew. */
 static int question_fail(struct shell *s, capnp_question *q, const char *doing)
 {
+        bool over = capnp_rpc_is_closed(capnp_conn_rpc(s->c->conn), NULL);
         struct capos_error e;
 
         (void)capos_error_of_question(q, &e);
-        s->ending |= e.denial == CAPOS_DENIED_STALE_SESSION || e.code == CAPNP_E_DISCONNECTED;
         shell_held_drop(s);
+        if (e.kind == CAPNP_DISCONNECTED && !over && shell_back_is_lost(s))
+                return cli_fail(s->c, EXIT_NO_CONNECTION, "disconnected",
+                                "%s: the line to the instance has dropped meanwhile. Nobody knows "
+                                "whether it was done; it is not done again",
+                                doing);
+        s->ending |= e.denial == CAPOS_DENIED_STALE_SESSION || over;
         return cli_fail_question(s->c, q, doing);
 }
 
@@ -280,6 +286,7 @@ static int name_target(struct shell *s, struct shell_target *t, const char *name
                 return EXIT_USAGE;
         r->cap = t->cap;
         r->interface = t->interface;
+        (void)snprintf(r->from, sizeof(r->from), "%s", t->from);
         r->is_named = true;
         t->cap = NULL;
         return EXIT_OK;
@@ -325,7 +332,11 @@ static int expression_do(struct shell *s, const char *line, const char *name, si
 
         if (!store)
                 return cli_fail_code(s->c, -ENOMEM, NULL);
-        if (!shell_words(line, store, words, &n))
+        if (s->back.down)
+                r = cli_fail(s->c, EXIT_NO_CONNECTION, "disconnected",
+                             "the line to the instance has dropped and is being made again: "
+                             "nothing was sent");
+        else if (!shell_words(line, store, words, &n))
                 r = cli_fail(s->c, EXIT_USAGE, "usage",
                              "a quote has no end, or there are too many words");
         else if (!n)

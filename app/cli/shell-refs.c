@@ -98,6 +98,7 @@ static bool ref_follow(const struct shell_ref *r, const char *path, struct shell
         if (!r->q) {
                 t->interface = r->interface;
                 t->cap = capnp_cap_ref(cap);
+                (void)snprintf(t->from, sizeof(t->from), "%s", r->from);
                 return !*path;
         }
         if (!*path && !shell_only_reference(r->shell, r->m.results, &path))
@@ -196,6 +197,8 @@ static int target_of_cap(struct shell *s, const char *text, struct shell_target 
                 return r;
 
         t->method = text[len] ? text + len + 1 : "";
+        if (len < sizeof(t->from))
+                (void)snprintf(t->from, sizeof(t->from), "%s", found.name);
         t->cap = shell_cap_get(s, &found);
         return t->cap ? EXIT_OK : cli_fail_code(s->c, -ENOMEM, NULL);
 }

@@ -11,6 +11,7 @@ enum {
         SHELL_LINE = 64 * 1024, /* of a line */
         SHELL_TEXT = 16 << 20,  /* of what is printed */
         SHELL_WORD = 512,       /* of what can be completed to */
+        SHELL_CAP = 128,        /* of the name of a capability, with its end */
 };
 
 struct shell;
@@ -22,17 +23,19 @@ struct shell_ref {
         capnp_question *q; /* NULL: it is a reference */
         struct capnp_method_info m;
         capnp_cap *cap;
-        uint64_t interface; /* of cap; 0: the schema says nothing */
-        unsigned number;    /* the line of a script that has made it */
-        bool is_named;      /* by a person; else it is the last result */
+        uint64_t interface;   /* of cap; 0: the schema says nothing */
+        char from[SHELL_CAP]; /* the capability of the bundle that it is; "": another one */
+        unsigned number;      /* the line of a script that has made it */
+        bool is_named;        /* by a person; else it is the last result */
 };
 
 /* What stands in front of the words of a call. */
 struct shell_target {
         capnp_cap *cap; /* the target's */
         uint64_t interface;
-        const char *method; /* in the line; "": it ends with the reference */
-        char name[128];     /* for who is told of it */
+        const char *method;   /* in the line; "": it ends with the reference */
+        char from[SHELL_CAP]; /* the capability of the bundle that it is; "": another one */
+        char name[128];       /* for who is told of it */
 };
 
 struct shell_input;
@@ -70,6 +73,15 @@ struct shell_asks {
         uint64_t uses;
 };
 
+/* Whether there is a line between the agent and the instance, as far as we were told. */
+struct shell_back {
+        capnp_question *watch; /* returns when that changes; NULL: nobody tells us */
+        bool told, down;
+        uint64_t dropped_at_ms;
+        uint32_t reconnects;
+        capnp_timer *again;
+};
+
 struct shell {
         struct cli *c;
         struct shell_input *input;
@@ -82,6 +94,7 @@ struct shell {
         capnp_cap *given[CLI_WORDS]; /* references among the parameters of the present call */
         unsigned ngiven;
         struct shell_asks asks;
+        struct shell_back back;
         bool plain;       /* lines are not of the shell's: no completion, nothing on the right */
         bool interrupted; /* by Ctrl-C, since the line was asked for */
         bool ending;      /* by .quit, by a signal, or because the session has ended */
@@ -135,6 +148,14 @@ capnp_question *shell_ask_choices(struct shell *s, const struct capos_cap_entry 
 bool shell_asks_wait(struct shell *s);
 /* Forgets all of it. */
 void shell_asks_drop(struct shell *s);
+
+/* ---- shell-back.c */
+
+/* Has us told of a line that drops and comes back. */
+void shell_back_begin(struct shell *s);
+void shell_back_end(struct shell *s);
+/* Whether the line has dropped since we were told last; waits but a moment. */
+bool shell_back_is_lost(struct shell *s);
 
 /* ---- shell-listen.c */
 

@@ -261,22 +261,35 @@ int client_make(capnp_vat *v, capos_client **ret_c)
         return 0;
 }
 
+int client_take_session(capos_client *c, capnp_cap *session)
+{
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *q = remote_session_cap_set((remote_session_client){session});
+        capnp_cap *caps = capnp_cap_ref(remote_session_cap_set_caps(q).c);
+
+        capnp_question_send(q, NULL, NULL);
+        if (!caps)
+                return -ENOMEM;
+
+        capnp_cap_unref(c->caps);
+        capnp_cap_unref(c->session);
+        c->caps = caps;
+        c->session = capnp_cap_ref(session);
+        return 0;
+}
+
 int capos_client_new_of_session(capnp_vat *v, capnp_cap *session, capos_client **ret_c)
 {
         CAPNP_AUTO(capos_client_freep) capos_client *c = NULL;
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         int r;
 
         r = client_make(v, &c);
         if (r)
                 return r;
 
-        c->session = capnp_cap_ref(session);
-        q = remote_session_cap_set((remote_session_client){session});
-        c->caps = capnp_cap_ref(remote_session_cap_set_caps(q).c);
-        capnp_question_send(q, NULL, NULL);
-        if (!c->caps)
-                return -ENOMEM;
+        r = client_take_session(c, session);
+        if (r)
+                return r;
 
         *ret_c = c;
         c = NULL;

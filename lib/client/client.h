@@ -101,6 +101,9 @@ int client_make(capnp_vat *v, capos_client **ret_c) CAPNP_MUST_USE;
 /* Whether the connection is over because it is not the instance that was meant; *e says so then. */
 bool client_identity_refused(const capos_client *c, struct capos_error *e);
 struct client_identity *client_identity_free(struct client_identity *i);
+/* Takes another session in place of one that somebody else had and has come back to. What was
+ * fetched of schemas stays; what the session is and has is to be asked anew. 0; -ENOMEM. */
+int client_take_session(capos_client *c, capnp_cap *session) CAPNP_MUST_USE;
 /* Lets go of the session and closes the connection. */
 void client_hang_up(capos_client *c);
 /* … and makes another one, to where the first led. 0, or as capos_client_connect(). */

@@ -10,6 +10,7 @@ usage: reconnect.py
 """
 import json
 import os
+import pty
 import select
 import signal
 import socket
@@ -130,13 +131,52 @@ class Target(certlib.TlsInstance):
         self.add_user(name, ("operator", "short"))
 
 
+class Shell:
+    """`capos shell` on a terminal of its own."""
+
+    def __init__(self, command, env):
+        self.pid, self.fd = pty.fork()
+        if not self.pid:
+            os.execve(command[0], command, env)
+        self.shown = b""
+
+    def until(self, *words):
+        """Reads until all of them are shown, and forgets what was."""
+        def look():
+            while select.select([self.fd], [], [], 0)[0]:
+                try:
+                    self.shown += os.read(self.fd, 4096)
+                except OSError:
+                    break
+            return all(w.encode() in self.shown for w in words)
+        try:
+            instance.until(look, words, WAIT_S)
+        except Failed as e:
+            raise Failed(f"{e}: {self.shown}") from None
+        shown, self.shown = self.shown, b""
+        return shown.decode()
+
+    def type(self, line, *words):
+        os.write(self.fd, line.encode() + b"\n")
+        return self.until(*words) if words else ""
+
+    def close(self):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+
 class Cases:
     def __init__(self, target, folder, ca):
         self.target, self.folder, self.ca, self.number = target, folder, ca, 0
 
-    def capos(self, *words, code=0, stdin=""):
+    def env(self):
         env = {k: v for k, v in os.environ.items() if k != "SSH_AUTH_SOCK"}
-        env.update(HOME=self.folder, XDG_RUNTIME_DIR=self.folder, XDG_CONFIG_HOME=self.folder)
+        env.update(HOME=self.folder, XDG_RUNTIME_DIR=self.folder, XDG_CONFIG_HOME=self.folder, TERM="xterm")
+        return env
+
+    def capos(self, *words, code=0, stdin=""):
+        env = self.env()
         done = subprocess.run([os.path.join(instance.build_folder(), "bin", "capos"), *words],
                               input=stdin, env=env, capture_output=True, text=True, timeout=60,
                               check=False)
@@ -267,6 +307,89 @@ class Cases:
             self.capos("logout", "-s", "down")
             expect(self.now("down"), None, "after the logout")
         finally:
+            line.close()
+
+    def shell(self):
+        """A shell is told, has its capabilities anew by their names, and knows which references are gone."""
+        self.target.account("shell")
+        line = self.line("plain")
+        capos = os.path.join(instance.build_folder(), "bin", "capos")
+        self.login("plain", line, "shell")
+        t = Shell([capos, "shell", "-s", "shell"], self.env())
+        try:
+            t.until("shell> ")
+            t.type("$c = chat")
+            t.type("$data = chat.channels", "$data = {")
+            t.type("$m = chat.join channel=#kept", "$m = {")
+            line.up = False
+            line.cut()
+            t.until("has dropped, and is being made again. Gone with it: $m.")
+            t.type("chat.say channel=#kept text=never", "nothing was sent")
+            line.up = True
+            t.until("the line is there again. Taken anew: $c.")
+            t.type("$m.send text=x", "nothing has this name")
+            t.type("$data", '"channels"')
+            t.type("$c.say channel=#kept text=anew", '"sequence"')
+            shown = t.type("chat.join channel=#kept", '"label"')
+            if "anew" not in shown or "never" in shown:
+                raise Failed(shown)
+        finally:
+            t.close()
+            self.capos("logout", "-s", "shell")
+            line.close()
+
+    def shell_calls_nothing_again(self):
+        """What was under way when the line dropped has failed, and happens once at most."""
+        self.target.account("once")
+        line = self.line("plain")
+        capos = os.path.join(instance.build_folder(), "bin", "capos")
+        self.login("plain", line, "once")
+        t = Shell([capos, "shell", "-s", "once"], self.env())
+        chat = self.target.pids("chat")[0]
+        try:
+            t.until("once> ")
+            t.type("chat.say channel=#once text=before", '"sequence"')
+            os.kill(chat, signal.SIGSTOP)
+            try:
+                t.type("chat.say channel=#once text=under-way", "under-way\r\n")
+                t.type("", "\r\n")
+                line.cut()
+                t.until("Nobody knows whether it was done; it is not done again", "the line is there again")
+            finally:
+                os.kill(chat, signal.SIGCONT)
+            shown = t.type("chat.join channel=#once", '"label"')
+            if shown.count("under-way") > 1 or "before" not in shown:
+                raise Failed(shown)
+        finally:
+            t.close()
+            self.capos("logout", "-s", "once")
+            line.close()
+
+    def script_ends(self):
+        """A script's line that would call while there is no line ends it, and is not kept for later."""
+        self.target.account("script")
+        line = self.line("plain")
+        self.login("plain", line, "script")
+        p = subprocess.Popen([os.path.join(instance.build_folder(), "bin", "capos"), "shell", "-s", "script"],
+                             env=self.env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             text=True)
+        try:
+            p.stdin.write("$c = chat\nsystem_info.motd\n")
+            p.stdin.flush()
+            p.stdout.readline()
+            line.up = False
+            line.cut()
+            told = p.stderr.readline()
+            out, err = p.communicate("$c.channels\nsystem_info.motd\n", timeout=WAIT_S)
+            if "has dropped" not in told or "nothing was sent" not in err or "line 3 ends the script" not in err:
+                raise Failed(told + err)
+            expect((p.returncode, out), (4, ""), "the end")
+            line.up = True
+            self.is_back("script", 1)
+        finally:
+            p.kill()
+            p.wait()
+            self.capos("logout", "-s", "script")
             line.close()
 
     # ---- and not
@@ -439,7 +562,8 @@ def main():
 def run(c):
     rows = [(f"drops-{t}", lambda t=t: c.drops(t)) for t in ("tls", "plain", "unix")]
     rows += [(f.__name__.replace("_", "-"), f) for f in
-             (c.by_certificate, c.down, c.revoked, c.revoked_by_the_command, c.capability_revoked,
+             (c.by_certificate, c.down, c.shell, c.shell_calls_nothing_again, c.script_ends,
+              c.revoked, c.revoked_by_the_command, c.capability_revoked,
               c.account_removed, c.account_locked, c.password_changed, c.expired, c.another_instance, c.somebody_else,
               c.nobody_at_all, c.session_manager_killed, c.no_login_is_left)]
     return instance.run_cases(SCRIPT, rows)

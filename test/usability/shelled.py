@@ -26,6 +26,7 @@ def a_session_in_the_shell(t):
     t.keys("a line of its own")
     t.sees(r"^\d\d:\d\d:\d\d <\S+> a line of its own$")
     t.keys("/quit")
+    t.sees(r"<\S+> a line of its own$(?s:.*)^work> *\Z")  # what is typed is the shell's again
     t.keys(".commands chat")
     t.sees(r"^send ")
     t.keys("$m = chat.join channel=#desk")
