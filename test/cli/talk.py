@@ -124,7 +124,7 @@ def typing_is_not_broken_into(g):
     t.type("/help\n")
     t.until("/quit leaves")
     t.type("//slash gr\u00fc\u00dfex\x7f\x1b[D\n")
-    t.until("> /slash gr\u00fc\u00dfe\r\n")
+    t.until("> /slash gr\u00fc\u00dfe")
     t.type("/quit\n")
     equal(t.end(), 0, t.shown)
     lines = [x for x in t.shown.decode().split("\r\x1b[K") if "half a line\r\n" in x]
