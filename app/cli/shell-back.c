@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BASE_INTERFACE = 17, AGAIN_MS = 100, LOOK_MS = 1000 };
+enum { BASE_INTERFACE = 17, AGAIN_MS = 100 };
 
 static void back_watch(struct shell *s);
 
@@ -196,21 +196,6 @@ static void back_watch(struct shell *s)
 void shell_back_begin(struct shell *s)
 {
         back_watch(s);
-}
-
-bool shell_back_is_lost(struct shell *s)
-{
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        agent_info_reader i;
-
-        if (s->back.down || !s->back.watch || !s->back.told)
-                return s->back.down;
-        q = session_agent_info((session_agent_client){s->c->remote});
-        if (!cli_wait_some(s->c, q, LOOK_MS))
-                return s->back.down;
-        i = session_agent_info_info(q);
-        return s->back.down || agent_info_dropped_at_ms(i) ||
-               agent_info_reconnects(i) != s->back.reconnects;
 }
 
 void shell_back_end(struct shell *s)

@@ -34,11 +34,12 @@ static int question_fail(struct shell *s, capnp_question *q, const char *doing)
 
         (void)capos_error_of_question(q, &e);
         shell_held_drop(s);
-        if (e.kind == CAPNP_DISCONNECTED && !over && shell_back_is_lost(s))
-                return cli_fail(s->c, EXIT_NO_CONNECTION, "disconnected",
-                                "%s: the line to the instance has dropped meanwhile. Nobody knows "
-                                "whether it was done; it is not done again",
-                                doing);
+        if (e.kind == CAPNP_DISCONNECTED && !e.denial && !over)
+                return cli_fail(s->c,
+                                e.code == CAPNP_E_DISCONNECTED ? EXIT_NO_CONNECTION : EXIT_FAILED,
+                                "disconnected",
+                                "%s: %s. Nobody knows whether it was done; it is not done again",
+                                doing, e.text);
         s->ending |= e.denial == CAPOS_DENIED_STALE_SESSION || over;
         return cli_fail_question(s->c, q, doing);
 }

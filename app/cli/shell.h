@@ -154,8 +154,6 @@ void shell_asks_drop(struct shell *s);
 /* Has us told of a line that drops and comes back. */
 void shell_back_begin(struct shell *s);
 void shell_back_end(struct shell *s);
-/* Whether the line has dropped since we were told last; waits but a moment. */
-bool shell_back_is_lost(struct shell *s);
 
 /* ---- shell-listen.c */
 

@@ -1,4 +1,4 @@
-"""Cases of `capos shell`: scripts, and what is typed at it. cli.py runs them."""
+"""Cases of `capos shell` (R43, R48): scripts, and what is typed at it. cli.py runs them."""
 import os
 import re
 import signal

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""reconnect: a line that drops under a login of the command's, over each transport.
+"""reconnect: a line that drops under a login of the command's, over each transport (R46); and under its shell.
 
 Why: that a session is come back to is the work of four processes and a key that is nowhere on disk,
 and what must end it for good is decided far from the line. So the line here is one that can be cut:
