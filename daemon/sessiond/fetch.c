@@ -34,7 +34,8 @@ struct fetch_job {
         char source[TURNS_KEY];   /* whose it is */
         fetch_done *done;         /* NULL: nobody wants to know */
         void *arg;
-        uint32_t number; /* of its request; 0: waits for its turn */
+        bool fresh, lost; /* who has asked does not know of it yet; and need not: it cannot run */
+        uint32_t number;  /* of its request; 0: waits for its turn */
         int fd;
         struct fetch_request q;
 };
@@ -62,7 +63,7 @@ static void job_tell(struct fetch_job *j, const struct fetch_reply *reply)
                 done(arg, reply);
 }
 
-static int fetcher_turn(struct fetcher *f, const struct fetch_job *fresh);
+static void fetcher_turn(struct fetcher *f);
 
 /* A job that ran has ended. */
 static void job_end(struct fetch_job *j, const struct fetch_reply *reply)
@@ -72,7 +73,7 @@ static void job_end(struct fetch_job *j, const struct fetch_reply *reply)
         if (!reply)
                 daemon_log(LOG_WARNING, "a fetcher gave no answer");
         job_tell(j, reply);
-        (void)fetcher_turn(f, NULL);
+        fetcher_turn(f);
 }
 
 static void job_on_timer(void *arg)
@@ -178,7 +179,7 @@ static void fetcher_on_time(void *arg)
         struct fetcher *f = arg;
 
         f->again = capnp_timer_free(f->again);
-        (void)fetcher_turn(f, NULL);
+        fetcher_turn(f);
 }
 
 /* Whether a provider may be asked now; if not, somebody is called when one may. So strangers cannot
@@ -199,26 +200,19 @@ static bool fetcher_may(struct fetcher *f)
         return false;
 }
 
-/* fresh: whose maker has not been told yet that there is a job; NULL: there is none. 0; -ENOMEM: it
- * cannot run, and has gone. */
-static int fetcher_turn(struct fetcher *f, const struct fetch_job *fresh)
+static void fetcher_turn(struct fetcher *f)
 {
         const struct ledger *l = &f->s->ledgers.of[LEDGER_FETCHERS];
-        int r = 0;
 
         while (l->used < FETCH_AT_ONCE && turns_count(&f->waiting) && fetcher_may(f)) {
                 struct fetch_job *j = CAPNP_I_OF(turns_take(&f->waiting), struct fetch_job, turn);
 
                 if (!job_run(j))
                         continue;
-                if (j != fresh) {
+                j->lost = true;
+                if (!j->fresh)
                         job_tell(j, NULL);
-                        continue;
-                }
-                job_free(j);
-                r = -ENOMEM;
         }
-        return r;
 }
 
 int fetch_start(struct fetcher *f, const struct fetch_request *q, const struct turns_path *path,
@@ -234,16 +228,20 @@ int fetch_start(struct fetcher *f, const struct fetch_request *q, const struct t
         j->f = f;
         j->done = done;
         j->arg = arg;
+        j->fresh = true;
         j->fd = -1;
         j->q = *q;
         memcpy(j->source, path->key[1], sizeof(j->source) - 1);
         capnp_i_list_init(&j->link);
         r = turns_add(&f->waiting, path, &j->turn, &out);
+        if (!r)
+                fetcher_turn(f);
+        j->fresh = false;
+        if (j->lost)
+                r = -ENOMEM;
         if (r)
                 job_free(j);
         else
-                r = fetcher_turn(f, j);
-        if (!r)
                 *ret_job = j;
         /* Whoever gives way may end, and end others: from here on j may be gone. */
         if (out)

@@ -33,6 +33,7 @@ struct prove_job {
         struct ledger_hold place; /* while it runs */
         char source[TURNS_KEY];   /* whose it is */
         bool given_up;
+        bool fresh, lost; /* who has asked does not know of it yet; and need not: it cannot run */
         capnp_watch *watch;
         capnp_timer *timer;
         prove_done *done;
@@ -76,7 +77,7 @@ static void job_tell(struct prove_job *j, enum prove_end end, const struct proof
         done(arg, end, v);
 }
 
-static int prover_turn(struct prover *p, enum prove_lane lane, const struct prove_job *fresh);
+static void prover_turn(struct prover *p, enum prove_lane lane);
 
 /* A job that ran has ended. */
 static void job_end(struct prove_job *j, const struct proof_verdict *v)
@@ -87,7 +88,7 @@ static void job_end(struct prove_job *j, const struct proof_verdict *v)
         if (!v)
                 daemon_log(LOG_WARNING, "a prover gave no verdict");
         job_tell(j, v ? PROVE_VERDICT : PROVE_FAILED, v);
-        (void)prover_turn(p, lane, NULL);
+        prover_turn(p, lane);
 }
 
 static void job_on_timer(void *arg)
@@ -153,13 +154,10 @@ static int job_run(struct prove_job *j)
         return 0;
 }
 
-/* fresh: whose maker has not been told yet that there is a job; NULL: there is none. 0; -ENOMEM: it
- * cannot run, and has gone. */
-static int prover_turn(struct prover *p, enum prove_lane lane, const struct prove_job *fresh)
+static void prover_turn(struct prover *p, enum prove_lane lane)
 {
         const struct ledger *l = &p->s->ledgers.of[LEDGER_PROVERS];
         struct turns_job *t;
-        int r = 0;
 
         while (ledger_used(l, "", lane_names[lane]) < PROVE_AT_ONCE &&
                (t = turns_take(&p->lanes[lane].waiting))) {
@@ -167,14 +165,10 @@ static int prover_turn(struct prover *p, enum prove_lane lane, const struct prov
 
                 if (!j->given_up && !job_run(j))
                         continue;
-                if (j != fresh) {
+                j->lost = true;
+                if (!j->fresh)
                         job_tell(j, PROVE_UNTRIED, NULL);
-                        continue;
-                }
-                job_free(j);
-                r = -ENOMEM;
         }
-        return r;
 }
 
 /* ---- asking --------------------------------------------------------------------------------- */
@@ -238,17 +232,21 @@ int prover_start(struct prover *p, const struct prove_what *w, struct prove_job 
                                 .kind = w->kind,
                                 .done = w->done,
                                 .arg = w->arg,
+                                .fresh = true,
                                 .fd = -1};
         memcpy(j->source, w->path.key[1], sizeof(j->source) - 1);
         capnp_i_list_init(&j->link);
         r = job_fill(j, w->parts);
         if (!r)
                 r = turns_add(&p->lanes[j->lane].waiting, &w->path, &j->turn, &out);
+        if (!r)
+                prover_turn(p, j->lane);
+        j->fresh = false;
+        if (j->lost)
+                r = -ENOMEM;
         if (r)
                 job_free(j);
-        else
-                r = prover_turn(p, j->lane, j);
-        if (!r && ret_job)
+        else if (ret_job)
                 *ret_job = j;
         if (out)
                 job_tell(CAPNP_I_OF(out, struct prove_job, turn), PROVE_UNTRIED, NULL);
