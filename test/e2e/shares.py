@@ -26,7 +26,7 @@ NAMES = ["ada", "bob", "cleo", "dan"]
 HALL, SIXTEEN = 16, [8, 2, 1, 1]  # what each of four finds, one after the other
 FEW, FOUR = 4, [2, 1, 1, 0]
 MIB = 1 << 20
-MEMORY, EACH, WIDER = 12 * MIB, 3 * MIB, 6 * MIB
+MEMORY, EACH, WIDER = 24 * MIB, 6 * MIB, 12 * MIB
 FRESH = 16  # connections without a session; each has an attempt to log in for itself, and of three
 FLOWS = [24, 8, 4, 2]  # times as many for all, four sources find so many, one after the other
 
