@@ -10,8 +10,10 @@
  * until somebody else has, and says what is left of it at once, and why it has ended.
  *
  * hold: lends each a host, and does what it is told by a line each, until there is none:
+ * `run COMMAND PATH` is a person's act, who has typed `hello`, `close`, `pin` and
+ * `withdraw` another's, each with the last pane;
  * `frame` says all that is the host's own, and what is drawn of services whose title is another
- * than `Hostile`; `panes` whose panes there are; `no` answers the open question. Each answer ends
+ * than `hostile`; `panes` whose panes there are; `no` answers the open question. Each answer ends
  * with how many questions there were, and a line `.`.
  */
 #include <capos/capos-client.h>
@@ -28,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HOSTILE "Hostile"
+#define HOSTILE "hostile"
 
 enum { COLUMNS = 80, ROWS = 24, LINE_BYTES = 128, TURN_MS = 20, TEXT_BYTES = 64 * 1024 };
 
@@ -109,8 +111,10 @@ static void on_prompt_gone(void *arg, uint64_t id)
 
 static void on_ran(void *arg, const struct capos_ui_ran *r)
 {
-        (void)r;
-        ((struct lender *)arg)->ran++;
+        struct lender *l = arg;
+
+        l->ran++;
+        (void)snprintf(l->why, sizeof(l->why), "%s", r->why);
 }
 
 static void on_ended(void *arg, capos_ui_offer *o, const char *why)
@@ -289,7 +293,7 @@ static void draw(capos_ui_surface *s)
         capnp_buf_deinit(&text);
 }
 
-/* What nobody but the host has a say in, and all that is behind another title than `Hostile`. */
+/* What nobody but the host has a say in, and all that is behind another title than `hostile`. */
 static void say_frame(const struct lender *l)
 {
         const struct capos_ui_layout *layout = capos_ui_layout_peek(l->ui);
@@ -304,8 +308,8 @@ static void say_frame(const struct lender *l)
                      n->row + n->rows > ROWS - CAPOS_UI_FRAME_BOTTOM))
                         puts("a pane is in the frame's rows");
         }
-        printf("%u columns, %u rows; looks of all: %u; kept: %u; calls: %u\n", layout->columns,
-               layout->rows, l->themes, l->saves, l->ran);
+        printf("%u columns, %u rows; looks of all: %u; kept: %u\n", layout->columns, layout->rows,
+               l->themes, l->saves);
         for (uint32_t i = 0; (s = capos_ui_surface_at(l->ui, i)); i++) {
                 capos_ui_surface_info(s, &p);
                 if (!strcmp(p.service_title, HOSTILE))
@@ -326,6 +330,40 @@ static void say_panes(const struct lender *l)
         }
 }
 
+/* A person runs what the last pane has. */
+static void run(struct lender *l, const char *words)
+{
+        char command[40] = "", path[40] = "";
+        bool has = sscanf(words, "%39s %39s", command, path) == 2;
+        const struct capos_ui_value v = {.path = path, .text = {"hello", 5}, .typed = true};
+        const struct capos_ui_act a = {
+                .command = command, .values = &v, .nvalues = has, .trusted = true};
+        struct capos_ui_why why = {.text = ""};
+        unsigned n = panes_count(l);
+
+        if (n && capos_ui_activate(capos_ui_surface_at(l->ui, n - 1), &a, &why))
+                puts(why.text);
+}
+
+/* What else a person does with the last pane; what is kept of that is the person's doing. */
+static void handle(struct lender *l, const char *what)
+{
+        struct capos_ui_pane p;
+        unsigned n = panes_count(l);
+        capos_ui_surface *s = n ? capos_ui_surface_at(l->ui, n - 1) : NULL;
+
+        if (!s)
+                return;
+        capos_ui_surface_info(s, &p);
+        if (!strncmp(what, "close\n", 6))
+                capos_ui_close(s);
+        else if (!strncmp(what, "pin\n", 4))
+                capos_ui_pin(s, true);
+        else if (!strncmp(what, "withdraw\n", 9))
+                capos_ui_withdraw(p.offer);
+        l->saves = 0;
+}
+
 static int hold(struct lender *l, char **services, int n)
 {
         char line[LINE_BYTES];
@@ -339,9 +377,14 @@ static int hold(struct lender *l, char **services, int n)
                         (void)!capos_ui_answer(l->ui, l->prompt, false);
                 else if (!strncmp(line, "frame\n", 6))
                         say_frame(l);
+                else if (!strncmp(line, "run ", 4))
+                        run(l, line + 4);
                 else if (!strncmp(line, "panes\n", 6))
                         say_panes(l);
-                printf("prompts: %u, open: %u, ended: %u\n", l->prompts, l->prompt != 0, l->ended);
+                else if (*line != '?')
+                        handle(l, line);
+                printf("prompts: %u, open: %u, ended: %u, last: %s\n", l->prompts, l->prompt != 0,
+                       l->ended, l->why);
                 puts(".");
                 (void)fflush(stdout);
         }
