@@ -407,11 +407,12 @@ def described(g):
 def described_in_the_words_of_the_author(g):
     g.login("work")
     out = g.ok("describe", "chat").out
-    holds("\n  Grants: to join channels and talk there. Nothing else.\n" in out, out)
+    doc = "Grants: to join channels and talk there. Nothing else. Shows channels in panes to who lends it a host."
+    holds(f"\n  {doc}\n" in out, out)
     holds("\n      Joins a channel, making it when it is not there:" in out, out)
     holds("\n      (others see it)\n" in out, out)
     d = g.ok("describe", "chat", "--json").json
-    equal(d["doc"], "Grants: to join channels and talk there. Nothing else.")
+    equal(d["doc"], doc)
     holds(d["methods"][0]["doc"].startswith("Joins a channel"), d)
     # The session is the worker's own, and the session manager says what it is.
     holds("\n  The session, to itself." in g.ok("describe", "session").out, "no comment")
