@@ -128,8 +128,9 @@ class Cases:
             raise Failed(f"the first step is {once!r}")
         t = Terminal(Rig, "ui", "guide", "-s", "may")
         t.until("Easier to read")
-        for typed, shown in (("next", "shows its methods"), ("1 next", "is a first one"), ("easy", ""),
-                             ("next", "all of it is gone"), ("next", "guide has ended:")):
+        for typed, shown in ((f"next {'x' * 256}=1", "at most 255 bytes"), ("next", "shows its methods"),
+                             ("1 next", "is a first one"), ("easy", ""), ("next", "all of it is gone"),
+                             ("next", "guide has ended:")):
             t.until("ui> ")
             t.shown = b""
             t.type(typed + "\n")
