@@ -15,11 +15,15 @@
 #include <string.h>
 
 #include "daemon-log.h"
+#include "facets.h"
 #include "follow.h"
 
+/* The same object, by what is granted of it, and not by its names alone: what the session has open
+ * is kept. */
 static bool grant_has_all_of(const struct policy_grant *a, const struct policy_grant *b)
 {
         return !strcmp(a->name, b->name) && !strcmp(a->facet, b->facet) &&
+               grant_interface(a) == grant_interface(b) && facets_same(a->narrow, b->narrow) &&
                a->services >= b->services && a->ui >= b->ui &&
                (!a->lease_ms || (b->lease_ms && a->lease_ms >= b->lease_ms));
 }

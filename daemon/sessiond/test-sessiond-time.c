@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "enrolment.h"
 #include "networks.h"
+#include "raise.h"
 #include "reconnect.h"
 #include "sessiond.h"
 #include "vat-loop.h"
@@ -703,6 +704,37 @@ TEST(one_that_is_raised_is_renewed)
                 finish();
         }
         CHECK(raised && kept);
+}
+
+/* What has the same names and is less, more or something else is not what the session has. */
+TEST(a_facet_of_the_same_name_is_not_the_same)
+{
+        static struct daemon_method one[] = {{1, 2}}, two[] = {{1, 2}, {1, 3}};
+        static const struct policy_facet less = {.name = "read", .methods = {1, one}},
+                                         again = {.name = "read", .methods = {1, one}},
+                                         more = {.name = "read", .methods = {2, two}};
+        static const struct policy_service shelf = {.name = "shelf", .interface_id = 1},
+                                           other = {.name = "shelf", .interface_id = 2};
+        static const struct {
+                const struct policy_facet *from, *to;
+                const struct policy_service *service;
+                bool good;
+        } rows[] = {{&less, &less, &shelf, true},  {&less, &again, &shelf, true},
+                    {&less, &more, &shelf, false}, {&more, &less, &shelf, false},
+                    {&less, NULL, &shelf, false},  {NULL, &less, &shelf, false},
+                    {NULL, NULL, &shelf, true},    {&less, &less, &other, false}};
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct policy_grant has[] = {{"shelf", "read", &shelf, rows[i].from, .ui = false}};
+                struct policy_grant gets[] = {
+                        {"shelf", "read", rows[i].service, rows[i].to, .ui = false},
+                        {"extra", "", &shelf, NULL, .ui = false}};
+                struct policy_profile from = {.name = "a", .grants = has, .ngrants = 1},
+                                      to = {.name = "b", .grants = gets, .ngrants = 2};
+                struct session e = {.account = "alice", .profile = &from};
+
+                CHECK_EQ(raise_refuses(&e, &to) == NULL, rows[i].good);
+        }
 }
 
 static void prove_on_done(void *arg, enum prove_end end, const struct proof_verdict *v)
