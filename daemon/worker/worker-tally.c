@@ -175,10 +175,12 @@ static void tally_on_timer(void *arg);
 
 static bool row_is(const struct tally_row *row, const struct tally_row *like)
 {
-        bool refused = strcmp(like->outcome, "ok") != 0;
+        if (row->name != like->name ||
+            (row->outcome != like->outcome && strcmp(row->outcome, like->outcome) != 0))
+                return false;
 
-        return row->name == like->name && !strcmp(row->outcome, like->outcome) &&
-               (refused || (row->method == like->method && row->iface == like->iface));
+        return (row->method == like->method && row->iface == like->iface) ||
+               strcmp(like->outcome, "ok") != 0;
 }
 
 /* The row for a call; a full table has one for all others. */

@@ -274,7 +274,10 @@ int capos_io_loop_wait(struct capos_io_loop *l, int timeout_ms)
                         w->fn(w, e->events);
         }
         l->batch_len = 0;
-        loop_run_timers(l);
+        /* While there is input the clock is read once a round, for how long to wait: what is due by
+         * then has the next round wait for nothing, and is run in that. */
+        if (n <= 0 || !timeout_ms)
+                loop_run_timers(l);
         return 0;
 }
 

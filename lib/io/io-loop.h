@@ -47,7 +47,8 @@ void capos_io_loop_deinit(struct capos_io_loop *l);
 int capos_io_loop_timeout_ms(const struct capos_io_loop *l);
 /*
  * Sleeps at most timeout_ms (-1: until something happens), then calls the functions of the watches
- * that are ready and of the timers that are due. 0; a negative errno value: the loop is broken. A
+ * that are ready and of the timers that are due: with a timeout that is not 0, if no watch was, for
+ * then the next timeout is 0. 0; a negative errno value: the loop is broken. A
  * signal that interrupts the sleep is no error.
  */
 int capos_io_loop_wait(struct capos_io_loop *l, int timeout_ms) CAPNP_MUST_USE;
