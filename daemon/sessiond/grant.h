@@ -27,6 +27,7 @@ struct grant {
         capnp_conn *own;                 /* … whose service's end is ours */
         int dup;                         /* our duplicate of the service's end; -1: no socket */
         bool hung_up;                    /* the worker has closed it: nothing more comes in */
+        bool opened;                     /* once, which is on record */
         bool revoked;
         const char *why; /* … for people; NULL: an administrator has */
         bool by_policy;  /* … which can give it again */

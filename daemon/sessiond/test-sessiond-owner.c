@@ -193,3 +193,28 @@ TEST_T(nobody_owns_nothing, 60)
         rig_worker_end(&other);
         stop(&g);
 }
+
+/* Whoever asks for what he has, again and again, is one record of its own, and a number: no client
+ * makes the log as long as it likes. */
+TEST_T(a_capability_that_is_asked_for_again_is_counted, 60)
+{
+        enum { TIMES = 300 };
+        capnp_question *first;
+        struct rig_worker w;
+        unsigned lines;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", KEY_PASSWORD);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_good(rig_password(&w, "alice", "", KEY_PASSWORD)));
+        first = rig_good(rig_ask_open(&w));
+        for (unsigned i = 1; i < TIMES; i++)
+                capnp_question_free(rig_good(rig_ask_open(&w)));
+        capnp_question_free(first);
+        rig_worker_end(&w);
+        rig_stop(&g, false);
+        lines = rig_audited(&g, "\"what\":\"open\",\"outcome\":\"ok\"");
+        CHECK(lines >= 2 && lines < 10);
+        rig_remove(g.dir);
+}
