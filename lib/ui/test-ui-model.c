@@ -116,28 +116,37 @@ TEST(log_lines)
         rig_deinit(&g);
 }
 
-/* 5,000 lines are more than a patch may bring: they come in parts, and the first ones go. */
-TEST(log_keeps_no_more_than_it_says)
+/* As many as there may be are more than a patch may bring: they come in parts, and the first ones
+ * go. */
+static void keeps(enum ui_surface_kind kind, const char *whole, const char *delta, uint32_t most)
 {
+        enum { PART = 500 };
         struct rig g;
 
         rig_init(&g);
-        rig_open(&g, UI_SURFACE_KIND_LOG, "ambient");
-        rig_model(&g, "whole = (log = (keep = 5000))", NULL);
-        for (unsigned i = 1; i <= 6; i++) {
-                char *lines = malloc(40000), *at = lines;
+        rig_open(&g, kind, "ambient");
+        rig_model(&g, whole, NULL);
+        for (unsigned i = 1; i <= most / PART + 1; i++) {
+                char *lines = malloc(40 * PART), *at = lines;
 
                 CHECK(lines);
-                at += snprintf(at, 40, "base = %%B, lines = [");
-                for (unsigned k = 0; k < 1000; k++)
-                        at += snprintf(at, 40, "%s(sequence = %u)", k ? ", " : "", i * 1000 + k);
+                at += snprintf(at, 40, "base = %%B, %s = [", delta);
+                for (unsigned k = 0; k < PART; k++)
+                        at += snprintf(at, 40, "%s(sequence = %u)", k ? ", " : "", i * PART + k);
                 (void)snprintf(at, 40, "]");
                 rig_model(&g, lines, NULL);
-                CHECK_EQ(g.pane->model->n, i < 5 ? i * 1000 : 5000);
+                CHECK_EQ(g.pane->model->n, i * PART < most ? i * PART : most);
+                CHECK_EQ(g.change.dropped, i * PART > most ? PART : 0);
                 free(lines);
+                g.now_ms += 1000;
         }
-        CHECK_EQ(g.change.dropped, 1000);
         rig_deinit(&g);
+}
+
+TEST(what_grows_keeps_no_more_than_it_says)
+{
+        keeps(UI_SURFACE_KIND_LOG, "whole = (log = (keep = 5000))", "lines", 5000);
+        keeps(UI_SURFACE_KIND_TRANSCRIPT, "whole = (transcript = (keep = 2000))", "messages", 2000);
 }
 
 TEST(list)
@@ -368,6 +377,7 @@ TEST(chart)
         rig_model(&g, "base = %B, points = [(key = \"a\", x = [1], y = [inf])]", MODEL);
         rig_model(&g, "whole = (chart = (keep = 0))", MODEL);
         rig_model(&g, "whole = (chart = (keep = 4097))", MODEL);
+        rig_many(&g, "whole = (chart = (series = [", "(key = \"%u\")", 9, "]))", MODEL);
         rig_many(&g, "whole = (chart = (series = [", "(key = \"%u\")", 8, "]))", NULL);
         rig_model(&g, "base = %B, points = [(key = \"x\")]", MODEL);
         rig_many(&g, "whole = (chart = (mark = [", "(x = %u)", 16, "]))", NULL);

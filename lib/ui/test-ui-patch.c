@@ -341,6 +341,24 @@ TEST(the_first_fault_is_told)
         rig_deinit(&g);
 }
 
+/* In the last millisecond, and after it. */
+TEST(a_patch_has_its_time)
+{
+        char text[200];
+        struct rig g;
+
+        rig_init(&g);
+        rig_open(&g, UI_SURFACE_KIND_LIST, "ordinary");
+        for (unsigned late = 0; late < 2; late++) {
+                (void)snprintf(text, sizeof(text),
+                               "(kind = setLayoutHint, payload = (layout = ()), expiresAtMs = "
+                               "%llu)",
+                               (unsigned long long)(g.now_ms + 1000 + !late));
+                rig_patch(&g, text, late ? "refused.expired: " : NULL);
+        }
+        rig_deinit(&g);
+}
+
 TEST(quotas_of_a_patch)
 {
         struct rig g;
@@ -382,6 +400,39 @@ TEST(quotas_of_a_patch)
         }
         CHECK(g.pane->account.bytes <= 1048576);
         free(items);
+        rig_deinit(&g);
+}
+
+/* To the byte: up to the least bound that takes it, it is refused. */
+TEST(a_patch_is_as_long_as_it_may_be)
+{
+        uint32_t most = 0;
+        ui_patch_reader patch;
+        capnp_msg *m = NULL;
+        struct rig g;
+        int r = 1;
+
+        rig_init(&g);
+        rig_open(&g, UI_SURFACE_KIND_LOG, "ordinary");
+        patch = (ui_patch_reader){
+                rig_read(&g, UI_PATCH_ID,
+                         "(kind = updateModel, payload = (model = (whole = (log = (lines = "
+                         "[(sequence = 1, text = \"a\")])))))",
+                         &m)};
+        while (r && most < 2000) {
+                struct ui_change change = {0};
+
+                g.ledger.limits.patch_bytes = ++most;
+                g.now_ms += 1000;
+                r = ui_patch_apply(g.pane, patch, &rig_ops, g.now_ms, &change, &g.why);
+                if (r)
+                        rig_expect(&g, r, "over-quota.ui-patch: ", "a patch");
+                else
+                        ui_change_deinit(&change);
+        }
+        CHECK_OK(r);
+        CHECK(most > 8); /* it was refused before */
+        capnp_msg_free(m);
         rig_deinit(&g);
 }
 

@@ -114,6 +114,41 @@ TEST(sixteen_panes_and_no_more)
         play_close(&p);
 }
 
+/* Of three services: two have as many as one may, and the third finds no room. */
+TEST(thirty_two_panes_in_all)
+{
+        static const char *const names[] = {"desk", "second", "third"};
+        capnp_cap *panes[33];
+        unsigned n = 0;
+        struct play p;
+
+        CHECK_OK(play_open(&p));
+        for (unsigned i = 0; i < 3; i++) {
+                const struct capos_ui_offering what = {.name = names[i],
+                                                       .title = names[i],
+                                                       .interface = DESK_ID,
+                                                       .asked_for = true};
+                capos_ui_offer *o;
+
+                CHECK_OK(capos_ui_offer_host(p.ui, &what, &o, NULL));
+                play_run(&p);
+                p.now_ms += 10000;
+                while (n < 16 * (i + 1) && n < 33 &&
+                       (panes[n] = play_pane(&p, (char)('a' + n % 16), "log", "ordinary")))
+                        n++;
+        }
+        CHECK_EQ(n, 32);
+        CHECK(!strncmp(p.last, "over-quota.ui-surfaces", 22));
+        capnp_cap_unref(panes[0]);
+        play_run(&p);
+        CHECK((panes[0] = play_pane(&p, 'z', "log", "ordinary")));
+        while (n)
+                capnp_cap_unref(panes[--n]);
+        play_run(&p);
+        CHECK_EQ(p.closed, 33);
+        play_close(&p);
+}
+
 TEST(twenty_patches_a_second)
 {
         unsigned taken = 0, refused = 0;
