@@ -176,6 +176,10 @@ static void option_set(struct cli *c, const struct cli_option *o, const char *va
                 c->profiles[c->nprofiles++] = value;
         if (o->offset == offsetof(struct cli, listen) && c->nlistens < CLI_LISTENS)
                 c->listens[c->nlistens++] = value;
+        if (o->offset == offsetof(struct cli, allow) && c->nallows < CLI_ALLOWS)
+                c->allows[c->nallows++] = value;
+        if (o->offset == offsetof(struct cli, instance) && c->ninstances < CLI_ALLOWS)
+                c->instances[c->ninstances++] = value;
 }
 
 /* Whether a command has an option, as it was typed. */

@@ -26,7 +26,7 @@ struct cli_option {
         size_t offset; /* of a bool or a const char * in struct cli */
 };
 
-enum { CLI_WORDS = 64, CLI_LISTENS = 8 };
+enum { CLI_WORDS = 64, CLI_LISTENS = 8, CLI_ALLOWS = 32 };
 
 /* One invocation. */
 struct cli {
@@ -48,6 +48,10 @@ struct cli {
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];
         unsigned nlistens;
+        const char *allows[CLI_ALLOWS], *instances[CLI_ALLOWS]; /* `web` */
+        unsigned nallows, ninstances;
+        bool open;
+        const char *allow, *instance, *idle, *life;
         /* The words that are no options. */
         const char *words[CLI_WORDS];
         unsigned nwords;
@@ -269,6 +273,7 @@ int cmd_chat_join(struct cli *c);
 int cmd_renew(struct cli *c);
 int cmd_shell(struct cli *c);
 int cmd_ui(struct cli *c);
+int cmd_web(struct cli *c);
 int cmd_logout(struct cli *c);
 int cmd_sessions(struct cli *c);
 int cmd_cert_show(struct cli *c);

@@ -5,35 +5,13 @@
  *
  * Who starts an instance knows it: caposd is told in which file that is kept.
  */
+#include "become.h"
 #include "client-known.h"
-#include "transcript.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Becomes capos-caposd. Returns only when that fails. */
-static int caposd_exec(struct cli *c, const char *const *argv)
-{
-        static const char *const places[] = {"capos-caposd", "../libexec/capos/capos-caposd",
-                                             "../lib/capos/capos-caposd"};
-        char self[2048], path[2200];
-        ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-        if (transcript_end(c, EXIT_OK))
-                return EXIT_FAILED;
-        self[len > 0 ? len : 0] = 0;
-        if (strrchr(self, '/'))
-                strrchr(self, '/')[1] = 0;
-        for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-                (void)snprintf(path, sizeof(path), "%s%s", self, places[i]);
-                (void)execv(path, (char **)(uintptr_t)argv);
-        }
-        return cli_fail(c, EXIT_FAILED, "failed", "capos-caposd: %s (looked beside %scapos)",
-                        strerror(errno), self);
-}
 
 int cmd_up(struct cli *c)
 {
@@ -61,7 +39,7 @@ int cmd_up(struct cli *c)
                 argv[n++] = "--known";
                 argv[n++] = known;
         }
-        return caposd_exec(c, argv);
+        return become(c, argv);
 }
 
 /* Has caposd look at a manifest; file NULL: the built-in one. */
@@ -76,7 +54,7 @@ static int manifest_exec(struct cli *c, const char *how, const char *file)
                 argv[n++] = "--manifest";
                 argv[n++] = file;
         }
-        return caposd_exec(c, argv);
+        return become(c, argv);
 }
 
 int cmd_manifest_show(struct cli *c)
@@ -138,7 +116,7 @@ static int login_explain(struct cli *c, const char *file)
                 a.argv[a.n++] = "--manifest";
                 a.argv[a.n++] = file;
         }
-        return caposd_exec(c, a.argv);
+        return become(c, a.argv);
 }
 
 int cmd_manifest_explain(struct cli *c)
@@ -154,5 +132,5 @@ int cmd_manifest_explain(struct cli *c)
         if (c->json)
                 return cli_fail(c, EXIT_USAGE, "usage", "what a field means is text, not JSON");
         (void)snprintf(field, sizeof(field), "--explain=%s", what);
-        return caposd_exec(c, (const char *[]){"capos-caposd", field, NULL});
+        return become(c, (const char *[]){"capos-caposd", field, NULL});
 }

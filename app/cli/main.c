@@ -55,6 +55,24 @@ enum { TLS_NAMES = 32 };
                         offsetof(struct cli, state)                                       \
         }
 
+static const struct cli_option web_options[] = {
+        {"listen", 0, "localhost:PORT", "where the browser comes (default: localhost:2380)",
+         offsetof(struct cli, listen)},
+        {"instance", 0, "NAME=ADDRESS", "an instance to choose from, repeatable",
+         offsetof(struct cli, instance)},
+        {"allow", 0, "PATTERN", "what may be added on the page, repeatable (default: nothing)",
+         offsetof(struct cli, allow)},
+        {"open", 0, NULL, "open the address in a browser", offsetof(struct cli, open)},
+        {"idle", 0, "DURATION", "ends when nobody does anything for so long (default: 30m)",
+         offsetof(struct cli, idle)},
+        {"life", 0, "DURATION", "ends after so long in any case (default: 12h)",
+         offsetof(struct cli, life)},
+        {"certificate", 0, "FILE", "shown to instances behind TLS that ask for one",
+         offsetof(struct cli, certificate)},
+        {"key", 0, "FILE", "its private key", offsetof(struct cli, key)},
+        {0},
+};
+
 static const struct cli_option machine_options[] = {MACHINE_OPTION, {0}};
 
 /* For what an administrator does from elsewhere, too: --session alone means it. */
@@ -594,6 +612,17 @@ static const struct cli_command commands[] = {
          "  capos ui guide\n"
          "  capos ui guide --once --json\n",
          cmd_ui, ui_options, 1, 1, false},
+        {"web", "[--listen localhost:PORT] [--instance NAME=ADDRESS]...",
+         "Show a session in a browser on this machine",
+         "Prints an address that lets one browser in, once and for a minute; Enter, or SIGUSR1,\n"
+         "gives another. The browser is given no capability: it says what a person does, and is\n"
+         "shown what came of it. It may connect to the instances that are named here, and to\n"
+         "those that a person adds on the page, as far as --allow lets it: a pattern for\n"
+         "HOST:PORT, plain:HOST:PORT or unix:PATH. Ctrl-C ends it, and every session with it.\n\n"
+         "Examples:\n"
+         "  capos web --open --instance home=localhost:2327\n"
+         "  capos web --allow '*.example.org:2327'\n",
+         cmd_web, web_options, 0, 0, false},
         {"chat join", "CHANNEL", "Talk in a channel",
          "Lines from standard input are said; what others say is printed. Ends with the input,\n"
          "by /quit, and when the capability or the session is over.\n\n"

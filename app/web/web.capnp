@@ -135,8 +135,12 @@ struct WebUp {
     method @2 :Text;
     # `motd`, or `Chat.join` where a name is in two interfaces.
     params @3 :Text;
-    # JSON, at most 64 KiB. `{"$cap": n}` is handle n; `{"$listen": true}` makes a listener of the page's: what is
-    # called on it comes as `event`.
+    # JSON, at most 64 KiB. `{"$cap": n}` is handle n; `{"$listen": true}`, for a parameter that is a reference, makes
+    # a listener of the page's: what is called on it comes as `event`. It is a handle as well, at `params.NAME`.
+    pending @4 :UInt32;
+    # In place of a target and a handle: what the call with this id will return …
+    path @5 :Text;
+    # … at this path, `membership`. It need not have returned.
   }
   enum Probe {
     unknownName @0; wrongInterface @1; wrongProfile @2; methodDisabled @3; secondLogin @4; transfer @5; quota @6;

@@ -1,0 +1,127 @@
+/*
+ * `capos web`: a workspace in a browser, by capos-web in this process's place. What was typed is
+ * judged here, where it can be said well; that program is told what is right already.
+ */
+#include "become.h"
+#include "cli.h"
+#include "client-known.h"
+#include "page.h"
+#include "session-address.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+        ARGUMENTS = 2 * (2 * CLI_ALLOWS + 10),
+        IDLE_MS = 30 * 60 * 1000,
+        LIFE_MS = 12 * 60 * 60 * 1000,
+        NAME_BYTES = 64,
+};
+
+static const char HERE[] = "localhost:";
+
+struct web_command {
+        const char *argv[ARGUMENTS];
+        int n;
+        char idle[24], life[24], places[CLIENT_KNOWN_PATH];
+};
+
+static void web_arg(struct web_command *w, const char *name, const char *value)
+{
+        w->argv[w->n++] = name;
+        w->argv[w->n++] = value;
+}
+
+static int web_listen(struct cli *c, struct web_command *w)
+{
+        const char *port = c->listen + strlen(HERE);
+        char *end;
+
+        if (c->nlistens > 1 || strncmp(c->listen, HERE, strlen(HERE)) != 0 ||
+            strtoul(port, &end, 10) > UINT16_MAX || end == port || *end)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "--listen %s: localhost:PORT; a browser elsewhere comes through "
+                                "ssh -L",
+                                c->listen);
+        web_arg(w, "--port", port);
+        return EXIT_OK;
+}
+
+static int web_duration(struct cli *c, struct web_command *w, const char *text, uint64_t most,
+                        char to[24])
+{
+        bool idle = to == w->idle;
+        uint64_t ms;
+
+        if (!cli_parse_duration(text, &ms) || !ms || ms > most)
+                return cli_fail(c, EXIT_USAGE, "usage", "%s %s: a duration, %s at most",
+                                idle ? "--idle" : "--life", text, idle ? "30m" : "12h");
+        (void)snprintf(to, 24, "%llu", (unsigned long long)ms);
+        web_arg(w, idle ? "--idle-ms" : "--life-ms", to);
+        return EXIT_OK;
+}
+
+static int web_instance(struct cli *c, struct web_command *w, const char *text)
+{
+        const char *address = strchr(text, '='), *why = "NAME=ADDRESS";
+        struct capos_address at;
+
+        if (!address || address == text || address - text > NAME_BYTES ||
+            capos_address_parse(address + 1, CAPOS_ADDRESS_TYPED, &at, &why))
+                return cli_fail(c, EXIT_USAGE, "usage", "--instance %s: %s", text, why);
+        web_arg(w, "--instance", text);
+        return EXIT_OK;
+}
+
+/* The file of instances that were added on the page: beside that of the keys. */
+static void web_places(struct web_command *w)
+{
+        static const char name[] = "web-instances";
+        char *slash;
+
+        if (client_known_path(w->places, sizeof(w->places)))
+                return;
+        slash = strrchr(w->places, '/');
+        if (!slash || slash + 1 + sizeof(name) > w->places + sizeof(w->places))
+                return;
+        memcpy(slash + 1, name, sizeof(name));
+        web_arg(w, "--places", w->places);
+}
+
+int cmd_web(struct cli *c)
+{
+        struct web_command w = {.argv = {"capos-web"}, .n = 1};
+        const char *opener = page_opener();
+        int r = EXIT_OK;
+
+        if (c->json)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "web prints no JSON: its standard output is the address");
+        if (c->open && !opener)
+                return cli_fail(c, EXIT_FAILED, "no-browser",
+                                "there is no browser here: neither $BROWSER nor a screen");
+        if (!c->certificate != !c->key)
+                return cli_fail(c, EXIT_USAGE, "usage", "--certificate and --key go together");
+        if (c->listen)
+                r = web_listen(c, &w);
+        if (!r && c->idle)
+                r = web_duration(c, &w, c->idle, IDLE_MS, w.idle);
+        if (!r && c->life)
+                r = web_duration(c, &w, c->life, LIFE_MS, w.life);
+        for (unsigned i = 0; !r && i < c->ninstances; i++)
+                r = web_instance(c, &w, c->instances[i]);
+        if (r)
+                return r;
+        for (unsigned i = 0; i < c->nallows; i++)
+                web_arg(&w, "--allow", c->allows[i]);
+        web_places(&w);
+        if (c->certificate) {
+                web_arg(&w, "--certificate", c->certificate);
+                web_arg(&w, "--key", c->key);
+        }
+        if (c->open)
+                web_arg(&w, "--opener", opener);
+        return become(c, w.argv);
+}

@@ -1,0 +1,156 @@
+/* How frames are made, printed and sent. What cannot be printed is not sent, and its tab is closed:
+ * a page that has missed a frame would show what is not so. */
+#include "bridge.h"
+
+#include "io-packet.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { FRAME_TEXT = 8 << 20 };
+
+uint64_t bridge_now_ms(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_BOOTTIME, &t);
+        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+uint64_t bridge_time_ms(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_REALTIME, &t);
+        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+struct down down_new(uint32_t id)
+{
+        struct down d = {0};
+
+        if (capnp_msg_new(&d.m))
+                d.m = NULL;
+        else {
+                d.d = web_down_init_any(capnp_msg_build(d.m));
+                web_down_set_id(d.d, id);
+        }
+        return d;
+}
+
+/* To the tab with a number; 0: to all that are in. */
+static void down_send(struct bridge *b, uint32_t tab, struct down *d)
+{
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf text = {0};
+        bool is_lost;
+
+        capnp_buf_init(&text, FRAME_TEXT);
+        is_lost =
+                !d->m || capnp_msg_check(d->m) ||
+                capnp_json_print(b->schema, WEB_DOWN_ID, capnp_builder_reader(d->d.b), NULL, &text);
+        for (unsigned i = 0; i < BRIDGE_TABS; i++) {
+                struct bridge_tab *t = &b->tabs[i];
+
+                if (!t->tab || (tab ? t->number != tab : !t->is_in))
+                        continue;
+                if (is_lost)
+                        tab_close(t->tab, TAB_SLOW, "what was to be said is too large");
+                else
+                        tab_send(t->tab, text.p, text.len);
+        }
+        d->m = capnp_msg_free(d->m);
+}
+
+void down_answer(struct bridge *b, struct asker a, struct down *d)
+{
+        if (!a.tab)
+                d->m = capnp_msg_free(d->m);
+        else
+                down_send(b, a.tab, d);
+}
+
+void down_tell(struct bridge *b, const struct bridge_tab *t, struct down *d)
+{
+        down_send(b, t ? t->number : 0, d);
+}
+
+void bridge_idle(struct bridge *b)
+{
+        b->busy = false;
+        b->idle(b);
+}
+
+void bridge_done(struct bridge *b, struct asker a)
+{
+        struct down d;
+
+        if (!a.id)
+                return;
+        d = down_new(a.id);
+        if (d.m)
+                web_down_set_done(d.d);
+        down_answer(b, a, &d);
+}
+
+void bridge_fail(struct bridge *b, struct asker a, const char *code, const char *text)
+{
+        struct down d = down_new(a.id);
+
+        if (d.m) {
+                web_down_failure_builder f = web_down_init_failed(d.d);
+
+                web_down_failure_set_code(f, code);
+                web_down_failure_set_text(f, text);
+        }
+        down_answer(b, a, &d);
+}
+
+void failure_write(web_down_failure_builder f, const struct capos_error *e)
+{
+        char code[64] = "";
+
+        if (e->code == CAPOS_E_DENIED)
+                (void)snprintf(code, sizeof(code), "%s", capos_denial_code(e->denial));
+        else if (e->code == CAPOS_E_QUOTA)
+                (void)snprintf(code, sizeof(code), "over-quota.%s", e->quota);
+        else if (e->code == CAPNP_E_DISCONNECTED || e->code == CAPNP_E_PROTOCOL)
+                (void)snprintf(code, sizeof(code), "bridge.line");
+        else if (e->code == CAPOS_E_WRONG_KEY)
+                (void)snprintf(code, sizeof(code), "bridge.wrong-key");
+        else if (e->code != CAPNP_E_EXCEPTION)
+                (void)snprintf(code, sizeof(code), "bridge.failed");
+        web_down_failure_set_code(f, code);
+        web_down_failure_set_text(f, e->text);
+}
+
+void bridge_fail_error(struct bridge *b, struct asker a, const struct capos_error *e)
+{
+        struct down d = down_new(a.id);
+
+        if (d.m)
+                failure_write(web_down_init_failed(d.d), e);
+        down_answer(b, a, &d);
+}
+
+void bridge_fail_code(struct bridge *b, struct asker a, int r)
+{
+        bridge_fail(b, a, "bridge.failed", capos_strerror(r));
+}
+
+void bridge_word(struct bridge *b, enum packet_word_what what, const char *text)
+{
+        struct packet_word w = {.what = what, .len = (uint32_t)strlen(text)};
+
+        if (w.len > sizeof(w.text))
+                return;
+        memcpy(w.text, text, w.len);
+        if (capos_io_packet_send(b->words, &w, sizeof(w), NULL, 0))
+                b->over = true; /* without the front there is no browser */
+        explicit_bzero(&w, sizeof(w));
+}
+
+void text_copy(capnp_text t, char *to, size_t room)
+{
+        (void)snprintf(to, room, "%.*s", (int)(t.len < room ? t.len : room - 1), t.p ? t.p : "");
+}

@@ -1,0 +1,18 @@
+/* Calls of capabilities, and what they return that can be called in its turn. */
+#ifndef CAPOS_WEB_CALLS_H
+#define CAPOS_WEB_CALLS_H
+
+#include "bridge.h"
+
+int calls_new(struct bridge *b) CAPNP_MUST_USE;
+void calls_free(struct bridge *b);
+/* Lets go of everything that came of a session: another begins. */
+void calls_clear(struct bridge *b);
+/* A reference of the bundle; borrowed. NULL: there is none of this name. */
+capnp_cap *calls_held(struct bridge *b, const char *name, uint64_t *ret_interface);
+
+void calls_call(struct bridge *b, struct asker a, web_up_call_reader r);
+void calls_cancel(struct bridge *b, struct asker a, uint32_t id);
+void calls_forget(struct bridge *b, struct asker a, uint32_t handle);
+
+#endif

@@ -1,0 +1,563 @@
+/*
+ * Connecting and logging in, as a page asks for it.
+ *
+ * The browser has no part in a proof but to say what a person says: the key is the ssh-agent's, the
+ * connection is ours, and what a passkey signs is the hash of the transcript of this login on this
+ * connection. What a person types is kept until the login has ended, and wiped.
+ */
+#include "entry.h"
+
+#include "client-page.h"
+#include "client.h"
+#include "places.h"
+#include "records.h"
+#include "tls-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+        SECRET = 1025,
+        WORD = 256,
+        REDIRECT = 64,
+        ANSWER_MS = 15 * 1000,
+        LOGIN_MS = 60 * 1000,
+        PERSON_MS = 11 * 60 * 1000,
+        AGENT_KEYS = 32,
+};
+
+struct entry {
+        const struct entry_ops *ops;
+        struct asker who; /* of what is under way */
+        bool asks_trust;  /* whether an instance's key is the one */
+        bool asks_secret; /* a password was not there with the login */
+        bool asks_step;   /* a step of the instance's waits for an answer … */
+        bool asks_back;   /* … which a browser brings back by itself */
+        bool renews, is_running;
+        struct capos_login how;
+        char account[WORD], profile[WORD], issuer[WORD], redirect[REDIRECT], state[WORD];
+        char secret[SECRET];
+        capos_key *key;
+};
+
+/* ---- connecting ----------------------------------------------------------------------------- */
+
+static void entry_hang_up(struct bridge *b)
+{
+        struct entry *e = b->entry;
+
+        e->asks_trust = e->asks_step = e->asks_secret = false;
+        if (b->client)
+                e->ops->leave(b);
+        b->client = capos_client_free(b->client);
+        b->is_connected = b->is_in = b->busy = b->learning = false;
+}
+
+static void keys_write(web_down_methods_builder m)
+{
+        capos_key *keys[AGENT_KEYS];
+        web_down_ssh_key_list_builder l;
+        uint32_t n = 0;
+
+        while (n < AGENT_KEYS && !capos_key_of_agent(NULL, n, &keys[n], NULL))
+                n++;
+        l = web_down_methods_init_keys(m, n);
+        for (uint32_t i = 0; i < n; i++) {
+                web_down_ssh_key_set_fingerprint(web_down_ssh_key_list_builder_get(l, i),
+                                                 capos_key_fingerprint_peek(keys[i]));
+                if (capos_key_is_certified(keys[i]))
+                        web_down_ssh_key_set_comment(web_down_ssh_key_list_builder_get(l, i),
+                                                     "certified");
+                capos_key_free(keys[i]);
+        }
+}
+
+static void methods_answer(struct bridge *b, struct asker a)
+{
+        struct down d = down_new(a.id);
+
+        if (d.m) {
+                web_down_methods_builder m = web_down_init_methods(d.d);
+
+                web_down_methods_set_instance(m, b->place);
+                web_down_methods_set_methods(
+                        m, remote_session_gateway_auth_methods_methods(b->client->methods));
+                keys_write(m);
+                web_down_methods_set_relying_parties(m, true);
+        }
+        down_answer(b, a, &d);
+}
+
+/* The instance is not known: is it the one? */
+static void key_answer(struct bridge *b, struct asker a)
+{
+        struct down d = down_new(a.id);
+
+        b->entry->asks_trust = true;
+        if (d.m) {
+                web_down_key_builder k = web_down_init_key(d.d);
+                char text[PLACE_TEXT];
+
+                place_short(places_at(b, b->place), text);
+                web_down_key_set_address(k, text);
+                web_down_key_set_fingerprint(k, capos_client_key_peek(b->client));
+        }
+        down_answer(b, a, &d);
+}
+
+static void entry_on_end(capos_client *c, const struct capos_error *why, void *arg)
+{
+        struct bridge *b = arg;
+
+        (void)c;
+        if (b->is_in)
+                b->entry->ops->out(b, why);
+        b->is_connected = false;
+        places_tell(b, NULL);
+}
+
+static void entry_on_methods(capos_client *c, int r, void *arg)
+{
+        struct bridge *b = arg;
+        struct asker a = b->entry->who;
+        struct place *p = places_at(b, b->place);
+        struct capos_error e = *capos_client_error_peek(c);
+
+        if (r == CAPOS_E_UNKNOWN_KEY && *capos_client_key_peek(c)) {
+                key_answer(b, a);
+        } else if (r) {
+                record_error(b, "connect", p->name, &e);
+                entry_hang_up(b);
+                bridge_fail_error(b, a, &e);
+        } else {
+                b->is_connected = true;
+                p->seen_ms = bridge_time_ms();
+                record_add(b, "connect", p->name, NULL, "");
+                methods_answer(b, a);
+                places_tell(b, NULL);
+        }
+        bridge_idle(b);
+}
+
+/* 0; CAPOS_E_CERTIFICATE; -errno. */
+static int shown_read(const char *path, bool is_private, capnp_data *ret)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                r = -errno;
+        else if (is_private && (st.st_mode & 077))
+                r = -EPERM;
+        else
+                r = capos_i_tls_file_read(fd, ret);
+        if (fd >= 0)
+                (void)close(fd);
+        return r > 0 ? CAPOS_E_CERTIFICATE : r;
+}
+
+static int entry_dial(struct bridge *b, const struct place *p)
+{
+        struct capos_trust trust = {.expect = NULL};
+        char whole[PLACE_TEXT];
+        int r = 0;
+
+        place_whole(p, whole);
+        if (b->o->certificate && p->at.transport == CAPOS_TRANSPORT_TLS) {
+                r = shown_read(b->o->certificate, false, &trust.certificates);
+                if (!r)
+                        r = shown_read(b->o->key, true, &trust.key);
+        }
+        if (!r)
+                r = capos_client_connect(b->vat, whole, &trust, NULL, &b->client);
+        capos_i_tls_bytes_free(&trust.certificates);
+        capos_i_tls_bytes_free(&trust.key);
+        if (r)
+                return r;
+        capos_client_on_end(b->client, entry_on_end, b);
+        capos_client_set_timeout(b->client, ANSWER_MS);
+        return capos_client_fetch_methods(b->client, entry_on_methods, b);
+}
+
+void entry_connect(struct bridge *b, struct asker a, uint16_t place)
+{
+        const struct place *p = places_at(b, place);
+        int r;
+
+        if (!p) {
+                bridge_fail(b, a, "bridge.no-instance", "there is no such instance");
+                return;
+        }
+        if (b->is_in) {
+                bridge_fail(b, a, "bridge.in-session", "log out of the present session first");
+                return;
+        }
+        entry_hang_up(b);
+        b->place = place;
+        b->entry->who = a;
+        b->busy = true;
+        r = entry_dial(b, p);
+        if (!r)
+                return;
+        entry_hang_up(b);
+        bridge_fail_code(b, a, r);
+}
+
+void entry_trust(struct bridge *b, struct asker a, bool yes)
+{
+        const struct place *p = places_at(b, b->place);
+        int r;
+
+        if (!b->entry->asks_trust || !b->client || !p) {
+                bridge_fail(b, a, "bridge.not-asked", "nothing was asked");
+                return;
+        }
+        b->entry->asks_trust = false;
+        if (!yes) {
+                entry_hang_up(b);
+                record_add(b, "trust", p->name, "refused", "");
+                bridge_done(b, a);
+                return;
+        }
+        r = capos_known_add(NULL, p->at.where, capos_client_key_peek(b->client));
+        if (r) {
+                bridge_fail_code(b, a, r);
+                return;
+        }
+        record_add(b, "trust", p->name, NULL, "");
+        entry_connect(b, a, b->place);
+}
+
+void entry_disconnect(struct bridge *b, struct asker a)
+{
+        if (b->is_in) {
+                bridge_fail(b, a, "bridge.in-session", "log out first");
+                return;
+        }
+        entry_hang_up(b);
+        bridge_done(b, a);
+        places_tell(b, NULL);
+}
+
+/* ---- a login's steps ------------------------------------------------------------------------ */
+
+static void entry_wipe(struct entry *e)
+{
+        explicit_bzero(e->secret, sizeof(e->secret));
+        explicit_bzero(e->state, sizeof(e->state));
+        e->key = capos_key_free(e->key);
+        e->how = (struct capos_login){.kind = CAPOS_AUTH_ANONYMOUS};
+        e->asks_secret = e->asks_step = e->asks_back = e->is_running = false;
+}
+
+static void step_write(web_down_step_builder w, enum capos_auth kind, const struct capos_step *s,
+                       enum web_down_step_wants wants)
+{
+        web_down_step_set_kind(w, (enum remote_auth_kind)kind);
+        web_down_step_set_prompt(w, s->prompt);
+        web_down_step_set_redaction(w, s->secret);
+        web_down_step_set_url(w, s->url);
+        web_down_step_set_user_code(w, s->user_code);
+        web_down_step_set_expires_at_ms(w, s->expires_at_ms);
+        web_down_step_set_wants(w, wants);
+        if (wants == WEB_DOWN_STEP_WANTS_PASSKEY) {
+                web_down_step_set_challenge(
+                        w, (capnp_data){s->transcript_hash, sizeof(s->transcript_hash)});
+                web_down_step_set_relying_party(w, s->relying_party);
+        }
+}
+
+static void step_tell(struct bridge *b, const struct capos_step *s, enum web_down_step_wants wants)
+{
+        struct down d = down_new(b->entry->who.id);
+
+        if (d.m)
+                step_write(web_down_init_step(d.d), b->entry->how.kind, s, wants);
+        down_answer(b, b->entry->who, &d);
+}
+
+/* A page of an identity provider's: only one that is of this login, and leads back here. */
+static void step_of_page(struct bridge *b, capos_client *c, const struct capos_step *s)
+{
+        struct entry *e = b->entry;
+        const char *wrong = client_page_wrong(s, e->redirect, e->state, sizeof(e->state));
+
+        if (wrong) {
+                (void)!capos_client_give_up(c, wrong);
+                return;
+        }
+        e->asks_back = true;
+        bridge_word(b, WORD_STATE, e->state);
+        step_tell(b, s, WEB_DOWN_STEP_WANTS_REDIRECT);
+}
+
+static void entry_on_step(capos_client *c, const struct capos_step *s, void *arg)
+{
+        struct bridge *b = arg;
+
+        switch (b->entry->how.kind) {
+        case CAPOS_AUTH_OIDC_PKCE:
+                step_of_page(b, c, s);
+                return;
+        case CAPOS_AUTH_OIDC_DEVICE_CODE:
+                if (client_page_is_good(s->url)) {
+                        step_tell(b, s, WEB_DOWN_STEP_WANTS_ELSEWHERE);
+                        (void)!capos_client_answer(c, (capnp_data){0});
+                } else
+                        (void)!capos_client_give_up(c, "its page is not one to be opened");
+                return;
+        case CAPOS_AUTH_PASSKEY:
+                b->entry->asks_step = true;
+                step_tell(b, s, WEB_DOWN_STEP_WANTS_PASSKEY);
+                return;
+        default:
+                b->entry->asks_step = true;
+                step_tell(b, s, WEB_DOWN_STEP_WANTS_ANSWER);
+        }
+}
+
+static void entry_on_done(capos_client *c, int r, void *arg)
+{
+        struct bridge *b = arg;
+        struct entry *e = b->entry;
+        struct asker a = e->who;
+        struct capos_error why = *capos_client_error_peek(c);
+        const char *what = e->renews ? "renew" : "login", *kind = capos_auth_name(e->how.kind);
+        bool renews = e->renews;
+
+        if (e->asks_back)
+                bridge_word(b, WORD_STATE, "");
+        record_error(b, what, kind, &why);
+        entry_wipe(e);
+        bridge_idle(b);
+        if (r)
+                bridge_fail_error(b, a, &why);
+        else {
+                b->is_in = true;
+                e->ops->in(b, a, renews);
+        }
+}
+
+/* ---- logging in ----------------------------------------------------------------------------- */
+
+/* The agent's key with this fingerprint; "": its first. NULL: it has none. */
+static capos_key *agent_key(const char *fingerprint)
+{
+        capos_key *k = NULL;
+
+        for (uint32_t i = 0; !capos_key_of_agent(NULL, i, &k, NULL); i++) {
+                if (!*fingerprint || !strcmp(fingerprint, capos_key_fingerprint_peek(k)))
+                        return k;
+                k = capos_key_free(k);
+        }
+        return NULL;
+}
+
+static void entry_begin(struct bridge *b)
+{
+        struct entry *e = b->entry;
+        bool person = e->how.kind == CAPOS_AUTH_OIDC_DEVICE_CODE ||
+                      e->how.kind == CAPOS_AUTH_OIDC_PKCE || e->how.kind == CAPOS_AUTH_PASSKEY;
+        int r;
+
+        capos_client_set_timeout(b->client, person ? PERSON_MS : LOGIN_MS);
+        b->busy = e->is_running = true;
+        r = e->renews ? capos_client_renew(b->client, &e->how, 0, entry_on_done, b)
+                      : capos_client_login(b->client, &e->how, entry_on_done, b);
+        if (!r)
+                return;
+        entry_wipe(e);
+        bridge_fail_code(b, e->who, r);
+        bridge_idle(b);
+}
+
+/* A password that did not come along is asked for as an instance would. */
+static void entry_ask_secret(struct bridge *b)
+{
+        struct capos_step s = {.prompt = "Password",
+                               .secret = true,
+                               .url = "",
+                               .user_code = "",
+                               .relying_party = ""};
+
+        b->entry->asks_secret = true;
+        step_tell(b, &s, WEB_DOWN_STEP_WANTS_ANSWER);
+}
+
+static void entry_fill(struct bridge *b, web_up_login_reader l)
+{
+        struct entry *e = b->entry;
+
+        text_copy(web_up_login_account(l), e->account, sizeof(e->account));
+        text_copy(web_up_login_profile(l), e->profile, sizeof(e->profile));
+        text_copy(web_up_login_issuer(l), e->issuer, sizeof(e->issuer));
+        text_copy(web_up_login_secret(l), e->secret, sizeof(e->secret));
+        (void)snprintf(e->redirect, sizeof(e->redirect), "http://127.0.0.1:%u/back", b->start.port);
+        e->how = (struct capos_login){.kind = (enum capos_auth)web_up_login_kind(l),
+                                      .account = *e->account ? e->account : NULL,
+                                      .profile = *e->profile ? e->profile : NULL,
+                                      .issuer = *e->issuer ? e->issuer : NULL,
+                                      .step = entry_on_step,
+                                      .step_arg = b,
+                                      .client = "capos web",
+                                      .end_others = web_up_login_end_others(l)};
+        if (e->how.kind == CAPOS_AUTH_PASSKEY)
+                e->how.relying_party = "localhost"; /* whose page it is that asks */
+        if (e->how.kind == CAPOS_AUTH_OIDC_PKCE)
+                e->how.first =
+                        (capnp_data){(const uint8_t *)e->redirect, (uint32_t)strlen(e->redirect)};
+        e->how.password = (capnp_data){(const uint8_t *)e->secret, (uint32_t)strlen(e->secret)};
+}
+
+void entry_login(struct bridge *b, struct asker a, web_up_login_reader l, bool renews)
+{
+        struct entry *e = b->entry;
+        char fingerprint[WORD];
+
+        if (!b->is_connected || renews != b->is_in) {
+                bridge_fail(b, a, renews ? "bridge.no-session" : "bridge.not-connected",
+                            renews ? "there is no session" : "connect to an instance first");
+                return;
+        }
+        entry_wipe(e);
+        e->who = a;
+        e->renews = renews;
+        entry_fill(b, l);
+        if (e->how.kind >= CAPOS_AUTH_KINDS || e->how.kind == CAPOS_AUTH_SERVICE) {
+                bridge_fail(b, a, "bridge.method", "no person logs in so");
+                return;
+        }
+        if (e->how.kind == CAPOS_AUTH_PUBLIC_KEY) {
+                text_copy(web_up_login_key(l), fingerprint, sizeof(fingerprint));
+                e->how.key = e->key = agent_key(fingerprint);
+                if (!e->key) {
+                        bridge_fail(b, a, "bridge.no-key",
+                                    "the bridge's ssh-agent does not have this key");
+                        return;
+                }
+        }
+        if (e->how.kind == CAPOS_AUTH_PASSWORD && !e->how.password.len)
+                entry_ask_secret(b);
+        else
+                entry_begin(b);
+}
+
+/* Passes a step's answer on. How the login goes on is said to who has begun it. */
+static void step_answer(struct bridge *b, struct asker a, capnp_text text)
+{
+        b->entry->asks_step = false;
+        bridge_done(b, a);
+        (void)!capos_client_answer(b->client, (capnp_data){(const uint8_t *)text.p, text.len});
+}
+
+void entry_answer(struct bridge *b, struct asker a, capnp_text text)
+{
+        struct entry *e = b->entry;
+
+        if (e->asks_secret) {
+                e->asks_secret = false;
+                bridge_done(b, a);
+                text_copy(text, e->secret, sizeof(e->secret));
+                e->how.password.len = (uint32_t)strlen(e->secret);
+                entry_begin(b);
+        } else if (e->asks_step && e->how.kind != CAPOS_AUTH_PASSKEY)
+                step_answer(b, a, text);
+        else
+                bridge_fail(b, a, "bridge.not-asked", "nothing was asked");
+}
+
+void entry_passkey(struct bridge *b, struct asker a, capnp_text text)
+{
+        if (b->entry->asks_step && b->entry->how.kind == CAPOS_AUTH_PASSKEY)
+                step_answer(b, a, text);
+        else
+                bridge_fail(b, a, "bridge.not-asked", "no passkey was asked for");
+}
+
+void entry_give_up(struct bridge *b, struct asker a)
+{
+        if (b->entry->is_running)
+                (void)!capos_client_give_up(b->client, "given up");
+        else
+                entry_wipe(b->entry);
+        bridge_done(b, a);
+}
+
+void entry_back(struct bridge *b, const char *query, size_t len)
+{
+        struct entry *e = b->entry;
+
+        if (!e->asks_back || !b->client)
+                return;
+        e->asks_back = false;
+        (void)!capos_client_answer(b->client, (capnp_data){(const uint8_t *)query, (uint32_t)len});
+}
+
+/* ---- logging out ---------------------------------------------------------------------------- */
+
+static void entry_on_logout(capos_client *c, int r, void *arg)
+{
+        struct bridge *b = arg;
+        struct asker a = b->entry->who;
+        struct capos_error e = *capos_client_error_peek(c);
+
+        record_error(b, "logout", "", &e);
+        b->is_in = false;
+        if (r)
+                bridge_fail_error(b, a, &e);
+        else
+                bridge_done(b, a);
+        b->entry->ops->out(b, &(struct capos_error){.text = "logged out"});
+        bridge_idle(b);
+}
+
+bool entry_runs(const struct bridge *b)
+{
+        return b->entry->is_running;
+}
+
+void entry_logout(struct bridge *b, struct asker a)
+{
+        int r;
+
+        if (!b->is_in) {
+                bridge_fail(b, a, "bridge.no-session", "there is no session");
+                return;
+        }
+        if (b->entry->is_running)
+                (void)!capos_client_give_up(b->client, "logged out");
+        b->entry->who = a;
+        capos_client_set_timeout(b->client, ANSWER_MS);
+        b->busy = true;
+        r = capos_client_logout(b->client, entry_on_logout, b);
+        if (r) {
+                bridge_fail_code(b, a, r);
+                bridge_idle(b);
+        }
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+int entry_new(struct bridge *b, const struct entry_ops *ops)
+{
+        b->entry = calloc(1, sizeof(*b->entry));
+        if (!b->entry)
+                return -ENOMEM;
+        b->entry->ops = ops;
+        return 0;
+}
+
+void entry_free(struct bridge *b)
+{
+        if (!b->entry)
+                return;
+        entry_hang_up(b);
+        entry_wipe(b->entry);
+        free(b->entry);
+        b->entry = NULL;
+}

@@ -1,0 +1,252 @@
+/*
+ * The session and its bundle. Both are handed on as the instance has said them; what is added is
+ * what only this side knows: the interface's name, whether it composes panes, how it is with it.
+ */
+#include "holdings.h"
+
+#include "client.h"
+#include "records.h"
+#include "remote_ui.capnp-c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ANSWER_MS = 15 * 1000 };
+
+/* Whether an interface is UiComposer's, or extends it: has its method. */
+static bool interface_composes(const capnp_schema *s, uint64_t interface)
+{
+        struct capnp_method_info m;
+
+        for (uint32_t i = 0; !capnp_schema_method(s, interface, i, &m); i++)
+                if (m.interface == UI_COMPOSER_ID)
+                        return true;
+        return false;
+}
+
+static void session_write(const struct bridge *b, web_down_builder d)
+{
+        web_down_set_session(d, remote_session_info_info(b->client->info));
+}
+
+static void caps_write(const struct bridge *b, web_down_builder d)
+{
+        remote_cap_entry_list l = remote_cap_set_list_entries(b->client->list);
+        const capnp_schema *s = capos_client_schema_peek(b->client);
+        uint32_t n = remote_cap_entry_list_len(l);
+        web_down_cap_list_builder to = web_down_init_caps(d, n);
+
+        for (uint32_t i = 0; i < n; i++) {
+                web_down_cap_builder c = web_down_cap_list_builder_get(to, i);
+                remote_cap_entry_reader e = remote_cap_entry_list_get(l, i);
+                const capnp_decl *decl = capnp_schema_find(s, remote_cap_entry_interface_id(e));
+
+                web_down_cap_set_entry(c, e);
+                web_down_cap_set_state(c, b->is_in ? "ready" : "ended");
+                if (!decl)
+                        continue;
+                web_down_cap_set_interface(c, capnp_decl_short_name(decl));
+                web_down_cap_set_composes(c,
+                                          interface_composes(s, remote_cap_entry_interface_id(e)));
+        }
+}
+
+static bool holdings_are_there(const struct bridge *b)
+{
+        return b->client && b->client->info && b->client->list;
+}
+
+void holdings_tell(struct bridge *b, const struct bridge_tab *t)
+{
+        struct down d;
+
+        if (!holdings_are_there(b))
+                return;
+        d = down_new(0);
+        if (d.m)
+                session_write(b, d.d);
+        down_tell(b, t, &d);
+        d = down_new(0);
+        if (d.m)
+                caps_write(b, d.d);
+        down_tell(b, t, &d);
+}
+
+void holdings_answer(struct bridge *b, struct asker a)
+{
+        struct down d;
+
+        holdings_tell(b, NULL);
+        if (!holdings_are_there(b) || !a.id)
+                return;
+        d = down_new(a.id);
+        if (d.m)
+                session_write(b, d.d);
+        down_answer(b, a, &d);
+}
+
+/* ---- asking anew ---------------------------------------------------------------------------- */
+
+/* One question of a page's to the instance, through the client or beside it. */
+struct ask {
+        struct bridge *b;
+        struct asker a;
+};
+
+static struct ask *ask_new(struct bridge *b, struct asker a)
+{
+        struct ask *k = malloc(sizeof(*k));
+
+        if (!k) {
+                bridge_fail(b, a, "bridge.failed", "no memory");
+                return NULL;
+        }
+        *k = (struct ask){b, a};
+        return k;
+}
+
+static void refresh_on_done(capos_client *c, int r, void *arg)
+{
+        struct ask k = *(struct ask *)arg;
+
+        free(arg);
+        if (r)
+                bridge_fail_error(k.b, k.a, capos_client_error_peek(c));
+        else
+                holdings_answer(k.b, k.a);
+        bridge_idle(k.b);
+}
+
+void holdings_refresh(struct bridge *b, struct asker a)
+{
+        struct ask *k;
+        int r;
+
+        if (!b->is_in) {
+                bridge_fail(b, a, "bridge.no-session", "there is no session");
+                return;
+        }
+        k = ask_new(b, a);
+        if (!k)
+                return;
+        capos_client_set_timeout(b->client, ANSWER_MS);
+        b->busy = true;
+        r = capos_client_fetch(b->client, refresh_on_done, k);
+        if (!r)
+                return;
+        free(k);
+        bridge_fail_code(b, a, r);
+        bridge_idle(b);
+}
+
+/* ---- schemas -------------------------------------------------------------------------------- */
+
+struct learn {
+        struct bridge *b;
+        uint32_t next;
+        void (*done)(struct bridge *b);
+};
+
+static void learn_next(struct learn *l);
+
+static void learn_on_schema(capos_client *c, int r, void *arg)
+{
+        (void)c;
+        (void)r; /* what it does not tell stays unknown */
+        learn_next(arg);
+}
+
+static void learn_next(struct learn *l)
+{
+        struct bridge *b = l->b;
+        struct capos_cap_entry e;
+
+        while (b->is_in && capos_client_entry(b->client, l->next, &e)) {
+                l->next++;
+                if (!capos_client_fetch_schema(b->client, e.interface, learn_on_schema, l))
+                        return;
+        }
+        b->learning = false;
+        holdings_tell(b, NULL);
+        l->done(b);
+        free(l);
+        bridge_idle(b);
+}
+
+void holdings_learn(struct bridge *b, void (*done)(struct bridge *b))
+{
+        struct learn *l = calloc(1, sizeof(*l));
+
+        if (!l)
+                return;
+        *l = (struct learn){.b = b, .done = done};
+        capos_client_set_timeout(b->client, ANSWER_MS);
+        b->busy = b->learning = true;
+        learn_next(l);
+}
+
+/* ---- the account's sessions ----------------------------------------------------------------- */
+
+static void sessions_on_answer(capnp_question *q, int r, void *arg)
+{
+        struct ask k = *(struct ask *)arg;
+        struct capos_error e;
+        struct down d;
+
+        free(arg);
+        if (r || capos_error_of_question(q, &e)) {
+                (void)capos_error_of_question(q, &e);
+                bridge_fail_error(k.b, k.a, &e);
+        } else {
+                d = down_new(k.a.id);
+                if (d.m)
+                        web_down_set_sessions(d.d, remote_session_account_sessions_sessions(q));
+                down_answer(k.b, k.a, &d);
+        }
+        capnp_question_free(q);
+}
+
+static void ended_on_answer(capnp_question *q, int r, void *arg)
+{
+        struct ask k = *(struct ask *)arg;
+        struct capos_error e;
+
+        (void)r;
+        free(arg);
+        if (capos_error_of_question(q, &e))
+                bridge_fail_error(k.b, k.a, &e);
+        else
+                bridge_done(k.b, k.a);
+        record_error(k.b, "end-session", "", &e);
+        capnp_question_free(q);
+}
+
+void holdings_sessions(struct bridge *b, struct asker a)
+{
+        capnp_cap *session = b->client ? capos_client_session_peek(b->client) : NULL;
+        struct ask *k = session ? ask_new(b, a) : NULL;
+        capnp_question *q;
+
+        if (!session)
+                bridge_fail(b, a, "bridge.no-session", "there is no session");
+        if (!k)
+                return;
+        q = remote_session_account_sessions((remote_session_client){session});
+        capnp_question_send(q, sessions_on_answer, k);
+}
+
+void holdings_end_session(struct bridge *b, struct asker a, capnp_text id)
+{
+        capnp_cap *session = b->client ? capos_client_session_peek(b->client) : NULL;
+        struct ask *k = session ? ask_new(b, a) : NULL;
+        capnp_question *q;
+
+        if (!session)
+                bridge_fail(b, a, "bridge.no-session", "there is no session");
+        if (!k)
+                return;
+        q = remote_session_end_account_session((remote_session_client){session});
+        remote_session_end_account_session_set_id_n(q, id);
+        capnp_question_send(q, ended_on_answer, k);
+}

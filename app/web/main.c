@@ -1,0 +1,33 @@
+/*
+ * capos-web: a bridge between a browser and instances. `capos web` starts it.
+ *
+ * Three kinds of processes of it: the front reads HTTP, the starter makes the others, and each
+ * browser has one of its own, which holds its session.
+ */
+#include "front.h"
+#include "session.h"
+#include "starter.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+        struct sigaction ignored = {.sa_handler = SIG_IGN};
+        struct web_options o;
+        const char *wrong = options_read(&o, argc, argv);
+        int fd, r;
+
+        if (wrong) {
+                (void)fprintf(stderr, "capos-web: %s: not an option, or a wrong value\n", wrong);
+                return 2;
+        }
+        (void)sigaction(SIGPIPE, &ignored, NULL);
+        r = starter_new(&o, session_run, &fd);
+        if (r) {
+                (void)fprintf(stderr, "capos-web: %s\n", strerror(-r));
+                return 1;
+        }
+        return front_run(&o, fd);
+}

@@ -1,0 +1,82 @@
+/*
+ * The command line of capos-web, which `capos web` writes: it has judged what a person has typed,
+ * so what is wrong here is said shortly.
+ */
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { IDLE_MS = 30 * 60 * 1000, LIFE_MS = 12 * 60 * 60 * 1000, MS_DIGITS = 10 };
+
+static bool ms_read(const char *text, uint64_t most, uint64_t *ret)
+{
+        char *end;
+        unsigned long long ms = strtoull(text, &end, 10);
+
+        if (!*text || *end || strlen(text) > MS_DIGITS || !ms || ms > most)
+                return false;
+        *ret = ms;
+        return true;
+}
+
+static bool port_read(const char *text, uint16_t *ret)
+{
+        char *end;
+        unsigned long port = strtoul(text, &end, 10);
+
+        if (*text < '0' || *text > '9' || *end || port > UINT16_MAX)
+                return false;
+        *ret = (uint16_t)port;
+        return true;
+}
+
+/* `NAME=ADDRESS`; the text is cut. */
+static bool instance_read(struct web_options *o, char *text)
+{
+        char *address = strchr(text, '=');
+
+        if (!address || address == text || !address[1] || o->ninstances == OPTIONS_INSTANCES)
+                return false;
+        *address++ = 0;
+        o->instances[o->ninstances++] = (struct web_instance){text, address};
+        return true;
+}
+
+static bool option_read(struct web_options *o, const char *name, char *value)
+{
+        if (!strcmp(name, "--port"))
+                return port_read(value, &o->port);
+        if (!strcmp(name, "--idle-ms"))
+                return ms_read(value, IDLE_MS, &o->idle_ms);
+        if (!strcmp(name, "--life-ms"))
+                return ms_read(value, LIFE_MS, &o->life_ms);
+        if (!strcmp(name, "--instance"))
+                return instance_read(o, value);
+        if (!strcmp(name, "--allow")) {
+                if (o->nallows == OPTIONS_ALLOWS)
+                        return false;
+                o->allows[o->nallows++] = value;
+        } else if (!strcmp(name, "--places"))
+                o->places = value;
+        else if (!strcmp(name, "--certificate"))
+                o->certificate = value;
+        else if (!strcmp(name, "--key"))
+                o->key = value;
+        else if (!strcmp(name, "--opener"))
+                o->opener = value;
+        else
+                return false;
+        return true;
+}
+
+const char *options_read(struct web_options *o, int argc, char **argv)
+{
+        *o = (struct web_options){
+                .port = 2380, .idle_ms = IDLE_MS, .life_ms = LIFE_MS, .places = ""};
+        for (int i = 1; i < argc; i += 2)
+                if (i + 1 == argc || !option_read(o, argv[i], argv[i + 1]))
+                        return argv[i];
+        o->open = o->opener != NULL;
+        return NULL;
+}

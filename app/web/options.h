@@ -1,0 +1,30 @@
+/* What a bridge was told to be. */
+#ifndef CAPOS_WEB_OPTIONS_H
+#define CAPOS_WEB_OPTIONS_H
+
+#include <capos/capnp-base.h>
+
+enum { OPTIONS_INSTANCES = 32, OPTIONS_ALLOWS = 32 };
+
+struct web_instance {
+        const char *name, *address;
+};
+
+struct web_options {
+        uint16_t port; /* of this machine's own addresses; 0: a free one, filled in later */
+        bool open;     /* in a browser */
+        uint64_t idle_ms, life_ms;
+        struct web_instance instances[OPTIONS_INSTANCES]; /* --instance */
+        unsigned ninstances;
+        const char *allows[OPTIONS_ALLOWS]; /* --allow: what may be added on the page */
+        unsigned nallows;
+        const char *places;      /* the file of instances that were added; "": none is kept */
+        const char *certificate; /* a client certificate and its key; NULL: none */
+        const char *key;
+        const char *opener; /* with open: the program */
+};
+
+/* Reads a command line; texts stay its. NULL, or what is wrong with it. */
+const char *options_read(struct web_options *o, int argc, char **argv) CAPNP_MUST_USE;
+
+#endif

@@ -1,0 +1,44 @@
+/* The instances that a person may choose from. */
+#ifndef CAPOS_WEB_PLACES_H
+#define CAPOS_WEB_PLACES_H
+
+#include "bridge.h"
+
+#include "session-address.h"
+
+enum { PLACES = 64, PLACE_NAME = 65, PLACE_TEXT = CAPOS_ADDRESS_WHERE + CAPOS_ADDRESS_CA + 80 };
+
+struct place {
+        bool is_there;
+        bool fixed; /* of the command line */
+        char name[PLACE_NAME];
+        char text[PLACE_TEXT]; /* the address as it was given */
+        struct capos_address at;
+        uint64_t seen_ms; /* it has answered this process; since 1970; 0: not yet */
+};
+
+struct places {
+        struct place p[PLACES]; /* a place in it is never given again */
+        unsigned n;
+};
+
+/* Those of the command line, then those of the file. 0; -ENOMEM. */
+int places_new(struct bridge *b) CAPNP_MUST_USE;
+void places_free(struct bridge *b);
+/* The place with a number; NULL: there is none. */
+struct place *places_at(struct bridge *b, uint16_t i);
+/* Writes all of it into a frame. */
+void places_write(struct bridge *b, web_down_builder d);
+/* Says it to a tab, or with NULL to all. */
+void places_tell(struct bridge *b, const struct bridge_tab *t);
+/* What pages ask. */
+void places_list(struct bridge *b, struct asker a);
+void places_add(struct bridge *b, struct asker a, web_up_instance_reader r);
+void places_rename(struct bridge *b, struct asker a, web_up_instance_reader r);
+void places_remove(struct bridge *b, struct asker a, uint16_t i);
+/* The whole address, for the library. */
+void place_whole(const struct place *p, char to[PLACE_TEXT]);
+/* As people and patterns have it: `HOST:PORT`, `plain:HOST:PORT`, `unix:/path`. */
+void place_short(const struct place *p, char to[PLACE_TEXT]);
+
+#endif

@@ -1,0 +1,551 @@
+/*
+ * One browser's process: its tabs, and what they ask.
+ *
+ * A tab is heard when it has signed with the browser's key, and before that only for that. Each
+ * message is looked at in the same order: whether the session is over, by the time without an act
+ * of a person's or by its whole time; whether it is a frame at all; then what it asks.
+ *
+ * The library does one thing at a time with an instance. What would be a second waits here, as it
+ * came, until the first is done; what answers the first does not wait.
+ */
+#include "session.h"
+
+#include "base-list.h"
+#include "bridge.h"
+#include "calls.h"
+#include "entry.h"
+#include "holdings.h"
+#include "io-packet.h"
+#include "places.h"
+#include "protect.h"
+#include "records.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { WAITING = 32, TICK_MS = 500, DEPTH = 32, LAST_MS = 3000, HELLO_MS = 10 * 1000 };
+
+struct waiting {
+        struct asker a;
+        capnp_msg *m; /* the WebUp */
+};
+
+struct session {
+        struct bridge b;
+        int sockets;
+        capnp_watch *socket_watch, *word_watch;
+        capnp_timer *tick, *soon;
+        struct waiting waiting[WAITING];
+        unsigned nwaiting;
+};
+
+static struct session *session_of(struct bridge *b)
+{
+        return CAPNP_I_OF(b, struct session, b);
+}
+
+static void session_end(struct bridge *b, unsigned code, const char *why)
+{
+        if (b->over)
+                return;
+        b->over = true;
+        for (unsigned i = 0; i < BRIDGE_TABS; i++)
+                if (b->tabs[i].tab)
+                        tab_close(b->tabs[i].tab, code, why);
+        capnp_vat_stop(b->vat);
+}
+
+/* ---- the time of a session ------------------------------------------------------------------ */
+
+static bool session_is_late(struct bridge *b)
+{
+        uint64_t now = bridge_now_ms();
+
+        if (now - b->began_ms > b->o->life_ms)
+                session_end(b, TAB_ENDED, "its time is over");
+        else if (now - b->acted_ms > b->o->idle_ms)
+                session_end(b, TAB_ENDED, "nobody has done anything for long");
+        return b->over;
+}
+
+static void session_on_tick(void *arg)
+{
+        struct session *s = arg;
+
+        s->tick = NULL;
+        for (unsigned i = 0; i < BRIDGE_TABS; i++) {
+                struct bridge_tab *t = &s->b.tabs[i];
+
+                if (t->tab && !t->is_in && bridge_now_ms() - t->since_ms > HELLO_MS)
+                        tab_close(t->tab, TAB_POLICY, "no hello");
+        }
+        if (!session_is_late(&s->b) &&
+            capnp_timer_new(s->b.vat, TICK_MS, session_on_tick, s, &s->tick))
+                session_end(&s->b, TAB_GOING, "no memory");
+}
+
+/* ---- what there is, for a tab that is new --------------------------------------------------- */
+
+static void tab_greet(struct bridge *b, struct bridge_tab *t)
+{
+        struct down d;
+
+        if (token_random(t->nonce, sizeof(t->nonce))) {
+                tab_close(t->tab, TAB_GOING, "no random numbers");
+                return;
+        }
+        d = down_new(0);
+        if (d.m) {
+                web_down_greet_builder g = web_down_init_greet(d.d);
+
+                web_down_greet_set_nonce(g, (capnp_data){t->nonce, sizeof(t->nonce)});
+                web_down_greet_set_bridge(g, "capos web");
+                web_down_greet_set_version(g, CAPOS_VERSION);
+                web_down_greet_set_csrf(g, b->start.csrf);
+                web_down_greet_set_cookie(g, (capnp_data){tab_cookie(t->tab), TOKEN_HASH});
+                web_down_greet_set_idle_ms(g, (uint32_t)b->o->idle_ms);
+                web_down_greet_set_ends_at_ms(g, bridge_time_ms() + b->o->life_ms -
+                                                         (bridge_now_ms() - b->began_ms));
+        }
+        down_tell(b, t, &d);
+}
+
+/* The proof of the browser's key, which may be tried once. */
+static void tab_hello(struct bridge *b, struct bridge_tab *t, web_up_reader up)
+{
+        struct token_proof p = {.port = b->start.port};
+        capnp_data sign = web_up_hello(up);
+
+        memcpy(p.nonce, t->nonce, sizeof(p.nonce));
+        memcpy(p.cookie, tab_cookie(t->tab), sizeof(p.cookie));
+        if (!token_proof_is_good(&p, b->start.key, sign.p, sign.len)) {
+                tab_close(t->tab, TAB_POLICY, "this is not the browser's key");
+                return;
+        }
+        t->is_in = true;
+        bridge_done(b, (struct asker){t->number, web_up_id(up)});
+        places_tell(b, t);
+        records_tell(b, t);
+        holdings_tell(b, t);
+}
+
+/* ---- tickets -------------------------------------------------------------------------------- */
+
+/* The cookie changes when what it opens does. */
+static void session_rotate(struct bridge *b, struct asker a)
+{
+        char ticket[TOKEN_TEXT];
+        struct down d;
+
+        if (!a.tab || token_make(ticket, sizeof(ticket)))
+                return;
+        bridge_word(b, WORD_TICKET, ticket);
+        d = down_new(0);
+        if (d.m)
+                web_down_set_rotate(d.d, ticket);
+        down_answer(b, a, &d);
+        explicit_bzero(ticket, sizeof(ticket));
+}
+
+static void session_learned(struct bridge *b)
+{
+        (void)b;
+}
+
+static void on_in(struct bridge *b, struct asker a, bool renewed)
+{
+        holdings_answer(b, a);
+        session_rotate(b, a);
+        if (!renewed)
+                holdings_learn(b, session_learned);
+}
+
+static void on_out(struct bridge *b, const struct capos_error *e)
+{
+        struct down d = down_new(0);
+
+        b->is_in = false;
+        if (d.m)
+                failure_write(web_down_init_ended(d.d), e);
+        down_tell(b, NULL, &d);
+        holdings_tell(b, NULL);
+}
+
+static const struct entry_ops entry_ops = {.in = on_in, .out = on_out, .leave = calls_clear};
+
+/* ---- what a tab asks ------------------------------------------------------------------------ */
+
+/* What only a person causes, as far as a page can be believed. */
+static bool up_is_an_act(web_up_reader up)
+{
+        switch (web_up_which(up)) {
+        case WEB_UP_HELLO:
+        case WEB_UP_INSTANCES:
+        case WEB_UP_REFRESH:
+        case WEB_UP_SCHEMA:
+        case WEB_UP_CANCEL:
+        case WEB_UP_FORGET:
+        case WEB_UP_SIZE:
+        case WEB_UP_SEEN:
+        case WEB_UP_SESSIONS:
+                return false;
+        case WEB_UP_RUN:
+                return web_up_run_trusted(web_up_run(up));
+        default:
+                return true;
+        }
+}
+
+/* What the library has to be free for. */
+static bool up_waits(const struct bridge *b, web_up_reader up)
+{
+        switch (web_up_which(up)) {
+        case WEB_UP_CONNECT:
+        case WEB_UP_DISCONNECT:
+        case WEB_UP_LOGIN:
+        case WEB_UP_RENEW:
+        case WEB_UP_REFRESH:
+        case WEB_UP_SCHEMA:
+        case WEB_UP_PROBE:
+        case WEB_UP_OFFER:
+                return true;
+        case WEB_UP_CALL:
+                return b->learning;
+        case WEB_UP_LOGOUT: /* gives up a renewal, which may wait for a person */
+                return !entry_runs(b);
+        default:
+                return false;
+        }
+}
+
+/* Instances, and the way in. Whether it was one of these. */
+static bool up_enter(struct bridge *b, struct asker a, web_up_reader up)
+{
+        switch (web_up_which(up)) {
+        case WEB_UP_INSTANCES:
+                places_list(b, a);
+                return true;
+        case WEB_UP_ADD:
+                places_add(b, a, web_up_add(up));
+                return true;
+        case WEB_UP_RENAME:
+                places_rename(b, a, web_up_rename(up));
+                return true;
+        case WEB_UP_REMOVE:
+                places_remove(b, a, web_up_remove(up));
+                return true;
+        case WEB_UP_CONNECT:
+                entry_connect(b, a, web_up_connect(up));
+                return true;
+        case WEB_UP_TRUST:
+                entry_trust(b, a, web_up_trust(up));
+                return true;
+        case WEB_UP_DISCONNECT:
+                entry_disconnect(b, a);
+                return true;
+        case WEB_UP_LOGIN:
+                entry_login(b, a, web_up_login(up), false);
+                return true;
+        case WEB_UP_RENEW:
+                entry_login(b, a, web_up_renew(up), true);
+                return true;
+        case WEB_UP_ANSWER:
+                entry_answer(b, a, web_up_answer(up));
+                return true;
+        case WEB_UP_PASSKEY:
+                entry_passkey(b, a, web_up_passkey(up));
+                return true;
+        case WEB_UP_GIVE_UP:
+                entry_give_up(b, a);
+                return true;
+        case WEB_UP_LOGOUT:
+                entry_logout(b, a);
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* What there is of a session. Likewise. */
+static bool up_use(struct bridge *b, struct asker a, web_up_reader up)
+{
+        switch (web_up_which(up)) {
+        case WEB_UP_REFRESH:
+                holdings_refresh(b, a);
+                return true;
+        case WEB_UP_CALL:
+                calls_call(b, a, web_up_call(up));
+                return true;
+        case WEB_UP_CANCEL:
+                calls_cancel(b, a, web_up_cancel(up));
+                return true;
+        case WEB_UP_FORGET:
+                calls_forget(b, a, web_up_forget(up));
+                return true;
+        case WEB_UP_SESSIONS:
+                holdings_sessions(b, a);
+                return true;
+        case WEB_UP_END_SESSION:
+                holdings_end_session(b, a, web_up_end_session(up));
+                return true;
+        case WEB_UP_EXPORT:
+                records_export(b, a);
+                return true;
+        default:
+                return false;
+        }
+}
+
+static void up_do(struct bridge *b, struct asker a, web_up_reader up)
+{
+        if (!up_enter(b, a, up) && !up_use(b, a, up))
+                bridge_fail(b, a, "bridge.not-here", "this bridge does not do that");
+}
+
+/* What has waited, once there is nothing to wait for. */
+static void session_on_soon(void *arg)
+{
+        struct session *s = arg;
+        struct waiting w;
+
+        s->soon = NULL;
+        while (s->nwaiting && !s->b.busy && !s->b.over) {
+                w = s->waiting[0];
+                s->nwaiting--;
+                memmove(s->waiting, s->waiting + 1, s->nwaiting * sizeof(w));
+                up_do(&s->b, w.a, web_up_root(w.m));
+                capnp_msg_free(w.m);
+        }
+}
+
+static void session_on_idle(struct bridge *b)
+{
+        struct session *s = session_of(b);
+
+        if (s->nwaiting && !s->soon)
+                (void)!capnp_timer_new(b->vat, 0, session_on_soon, s, &s->soon);
+}
+
+/* Takes m. */
+static void session_take(struct bridge *b, struct bridge_tab *t, capnp_msg *m)
+{
+        struct session *s = session_of(b);
+        web_up_reader up = web_up_root(m);
+        struct asker a = {t->number, web_up_id(up)};
+
+        if (up_is_an_act(up))
+                b->acted_ms = bridge_now_ms();
+        if (!b->busy || !up_waits(b, up))
+                up_do(b, a, up);
+        else if (s->nwaiting < WAITING) {
+                s->waiting[s->nwaiting++] = (struct waiting){a, m};
+                return;
+        } else
+                bridge_fail(b, a, "bridge.busy", "too much is under way");
+        capnp_msg_free(m);
+}
+
+static struct bridge_tab *tab_find(struct bridge *b, const struct tab *tab)
+{
+        for (unsigned i = 0; i < BRIDGE_TABS; i++)
+                if (b->tabs[i].tab == tab)
+                        return &b->tabs[i];
+        return NULL;
+}
+
+/* The front is told when there is no tab any more, and when there is one again. */
+static void session_count_tabs(struct bridge *b)
+{
+        bool any = false;
+
+        for (unsigned i = 0; i < BRIDGE_TABS; i++)
+                any |= b->tabs[i].tab && b->tabs[i].is_in;
+        if (any != b->has_tabs && b->words >= 0)
+                bridge_word(b, WORD_TABS, any ? "1" : "");
+        b->has_tabs = any;
+}
+
+static void on_message(void *arg, struct tab *tab, const char *text, size_t len)
+{
+        struct capnp_dynamic_opts opts = {
+                .reject_unknown = true, .depth = DEPTH, .text_bytes = TAB_MESSAGE};
+        struct bridge *b = arg;
+        struct bridge_tab *t = tab_find(b, tab);
+        capnp_msg *m = NULL;
+
+        if (b->over || !t || session_is_late(b))
+                return;
+        if (capnp_msg_new(&m)) {
+                tab_close(tab, TAB_SLOW, "no memory");
+        } else if (capnp_json_parse(b->schema, WEB_UP_ID, (capnp_text){text, (uint32_t)len}, &opts,
+                                    capnp_msg_build(m), NULL)) {
+                tab_close(tab, TAB_POLICY, "this is no frame");
+        } else if (t->is_in && web_up_which(web_up_root(m)) != WEB_UP_HELLO) {
+                session_take(b, t, m);
+                return;
+        } else if (t->is_in || web_up_which(web_up_root(m)) != WEB_UP_HELLO) {
+                tab_close(tab, TAB_POLICY, "hello comes first, and once");
+        } else {
+                tab_hello(b, t, web_up_root(m));
+                session_count_tabs(b);
+        }
+        capnp_msg_free(m);
+}
+
+static void on_closed(void *arg, struct tab *tab)
+{
+        struct bridge_tab *t = tab_find(arg, tab);
+
+        if (t)
+                *t = (struct bridge_tab){0};
+        session_count_tabs(arg);
+}
+
+static const struct tab_ops tab_ops = {.message = on_message, .closed = on_closed};
+
+/* ---- what the front says -------------------------------------------------------------------- */
+
+static void session_open_tab(struct bridge *b, int fd, const struct packet_socket *p)
+{
+        struct bridge_tab *t = NULL;
+
+        for (unsigned i = 0; i < BRIDGE_TABS && !t; i++)
+                if (!b->tabs[i].tab)
+                        t = &b->tabs[i];
+        for (unsigned i = 0; i < BRIDGE_TABS && !t; i++)
+                if (!b->tabs[i].is_in) { /* who has shown no key gives way */
+                        t = &b->tabs[i];
+                        t->tab = tab_free(t->tab);
+                }
+        if (!t || p->len > sizeof(p->early)) {
+                (void)close(fd);
+                return;
+        }
+        *t = (struct bridge_tab){.number = ++b->last_tab, .since_ms = bridge_now_ms()};
+        if (tab_new(b->vat, fd, p, &tab_ops, b, &t->tab))
+                t->tab = NULL;
+        else
+                tab_greet(b, t);
+}
+
+static void session_on_socket(void *arg, uint32_t events)
+{
+        struct session *s = arg;
+        struct packet_socket p;
+        int fd, r = capos_io_packet_recv(s->sockets, &p, sizeof(p), &fd, 1);
+
+        (void)events;
+        if (!r && !session_is_late(&s->b))
+                session_open_tab(&s->b, fd, &p);
+        else if (!r)
+                (void)close(fd);
+        else if (r != CAPOS_IO_E_AGAIN)
+                session_end(&s->b, TAB_GOING, "the bridge has ended");
+}
+
+static void session_on_word(void *arg, uint32_t events)
+{
+        struct session *s = arg;
+        struct packet_word w;
+        int r = capos_io_packet_recv(s->b.words, &w, sizeof(w), NULL, 0);
+
+        (void)events;
+        if (!r && w.what == WORD_BACK && w.len <= sizeof(w.text))
+                entry_back(&s->b, w.text, w.len);
+        else if (r != CAPOS_IO_E_AGAIN)
+                session_end(&s->b, TAB_GOING, "the bridge has ended");
+        explicit_bzero(&w, sizeof(w));
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static int session_open(struct session *s, const int fds[2])
+{
+        struct bridge *b = &s->b;
+        int r = capnp_vat_new(&b->vat);
+
+        b->words = fds[1];
+        s->sockets = fds[0];
+        b->idle = session_on_idle;
+        b->began_ms = b->acted_ms = bridge_now_ms();
+        if (!r)
+                r = capnp_schema_new(&b->schema);
+        if (!r)
+                r = capnp_schema_add_file(b->schema, &web_capnp_schema);
+        if (!r)
+                r = records_new(b);
+        if (!r)
+                r = places_new(b);
+        if (!r)
+                r = entry_new(b, &entry_ops);
+        if (!r)
+                r = calls_new(b);
+        if (!r)
+                r = capnp_watch_new(b->vat, s->sockets, EPOLLIN, session_on_socket, s,
+                                    &s->socket_watch);
+        if (!r)
+                r = capnp_watch_new(b->vat, b->words, EPOLLIN, session_on_word, s, &s->word_watch);
+        if (!r)
+                r = capnp_timer_new(b->vat, TICK_MS, session_on_tick, s, &s->tick);
+        return r;
+}
+
+static void session_on_last(void *arg)
+{
+        struct session *s = arg;
+
+        s->tick = NULL;
+        capnp_vat_stop(s->b.vat);
+}
+
+/* Last words go out: to tabs that it is over, to the instance that it is logged out. */
+static void session_close(struct session *s)
+{
+        struct bridge *b = &s->b;
+
+        s->tick = capnp_timer_free(s->tick);
+        s->soon = capnp_timer_free(s->soon);
+        s->socket_watch = capnp_watch_free(s->socket_watch);
+        s->word_watch = capnp_watch_free(s->word_watch);
+        (void)close(b->words); /* from here on its cookie opens nothing */
+        b->words = -1;
+        entry_free(b);
+        calls_free(b);
+        if (!capnp_timer_new(b->vat, LAST_MS, session_on_last, s, &s->tick))
+                (void)!capnp_vat_run(b->vat);
+        for (unsigned i = 0; i < BRIDGE_TABS; i++)
+                b->tabs[i].tab = tab_free(b->tabs[i].tab);
+        while (s->nwaiting)
+                capnp_msg_free(s->waiting[--s->nwaiting].m);
+        places_free(b);
+        records_free(b);
+        b->schema = capnp_schema_free(b->schema);
+        b->vat = capnp_vat_free(b->vat);
+}
+
+void session_run(const struct web_options *o, const struct packet_start *start, const int fds[2])
+{
+        struct session *s = calloc(1, sizeof(*s));
+        int r = -ENOMEM;
+
+        protect();
+        if (s) {
+                s->b.o = o;
+                s->b.start = *start;
+                r = session_open(s, fds);
+        }
+        if (!r)
+                r = capnp_vat_run(s->b.vat);
+        if (s && s->b.vat)
+                session_close(s);
+        if (r)
+                (void)fprintf(stderr, "capos: a browser's process: %s\n", capos_strerror(r));
+        if (s)
+                explicit_bzero(s, sizeof(*s));
+        free(s);
+        _exit(r ? 1 : 0);
+}
