@@ -161,7 +161,7 @@ static int shown_read(const char *path, bool is_private, capnp_data *ret)
         return r > 0 ? CAPOS_E_CERTIFICATE : r;
 }
 
-static int entry_dial(struct bridge *b, const struct place *p)
+int entry_dial(struct bridge *b, const struct place *p, capos_client **ret_c)
 {
         struct capos_trust trust = {.expect = NULL};
         char whole[PLACE_TEXT];
@@ -174,14 +174,10 @@ static int entry_dial(struct bridge *b, const struct place *p)
                         r = shown_read(b->o->key, true, &trust.key);
         }
         if (!r)
-                r = capos_client_connect(b->vat, whole, &trust, NULL, &b->client);
+                r = capos_client_connect(b->vat, whole, &trust, NULL, ret_c);
         capos_i_tls_bytes_free(&trust.certificates);
         capos_i_tls_bytes_free(&trust.key);
-        if (r)
-                return r;
-        capos_client_on_end(b->client, entry_on_end, b);
-        capos_client_set_timeout(b->client, ANSWER_MS);
-        return capos_client_fetch_methods(b->client, entry_on_methods, b);
+        return r;
 }
 
 void entry_connect(struct bridge *b, struct asker a, uint16_t place)
@@ -201,7 +197,12 @@ void entry_connect(struct bridge *b, struct asker a, uint16_t place)
         b->place = place;
         b->entry->who = a;
         b->busy = true;
-        r = entry_dial(b, p);
+        r = entry_dial(b, p, &b->client);
+        if (!r) {
+                capos_client_on_end(b->client, entry_on_end, b);
+                capos_client_set_timeout(b->client, ANSWER_MS);
+                r = capos_client_fetch_methods(b->client, entry_on_methods, b);
+        }
         if (!r)
                 return;
         entry_hang_up(b);

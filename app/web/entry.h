@@ -17,6 +17,9 @@ struct entry_ops {
 int entry_new(struct bridge *b, const struct entry_ops *ops) CAPNP_MUST_USE;
 void entry_free(struct bridge *b);
 
+struct place;
+/* Connects to an instance. 0, or as capos_client_connect(). */
+int entry_dial(struct bridge *b, const struct place *p, capos_client **ret_c) CAPNP_MUST_USE;
 void entry_connect(struct bridge *b, struct asker a, uint16_t place);
 void entry_trust(struct bridge *b, struct asker a, bool yes);
 void entry_disconnect(struct bridge *b, struct asker a);

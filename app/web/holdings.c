@@ -169,7 +169,8 @@ static void learn_next(struct learn *l)
         }
         b->learning = false;
         holdings_tell(b, NULL);
-        l->done(b);
+        if (b->is_in)
+                l->done(b);
         free(l);
         bridge_idle(b);
 }

@@ -16,9 +16,12 @@
 #include "entry.h"
 #include "holdings.h"
 #include "io-packet.h"
+#include "panes.h"
 #include "places.h"
+#include "probes.h"
 #include "protect.h"
 #include "records.h"
+#include "schemas.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -131,6 +134,7 @@ static void tab_hello(struct bridge *b, struct bridge_tab *t, web_up_reader up)
         places_tell(b, t);
         records_tell(b, t);
         holdings_tell(b, t);
+        panes_tell(b, t);
 }
 
 /* ---- tickets -------------------------------------------------------------------------------- */
@@ -151,17 +155,12 @@ static void session_rotate(struct bridge *b, struct asker a)
         explicit_bzero(ticket, sizeof(ticket));
 }
 
-static void session_learned(struct bridge *b)
-{
-        (void)b;
-}
-
 static void on_in(struct bridge *b, struct asker a, bool renewed)
 {
         holdings_answer(b, a);
         session_rotate(b, a);
         if (!renewed)
-                holdings_learn(b, session_learned);
+                holdings_learn(b, panes_begin);
 }
 
 static void on_out(struct bridge *b, const struct capos_error *e)
@@ -169,13 +168,22 @@ static void on_out(struct bridge *b, const struct capos_error *e)
         struct down d = down_new(0);
 
         b->is_in = false;
+        panes_end(b);
         if (d.m)
                 failure_write(web_down_init_ended(d.d), e);
         down_tell(b, NULL, &d);
         holdings_tell(b, NULL);
 }
 
-static const struct entry_ops entry_ops = {.in = on_in, .out = on_out, .leave = calls_clear};
+/* The client goes, and what stands on it. */
+static void on_leave(struct bridge *b)
+{
+        panes_end(b);
+        probes_end(b);
+        calls_clear(b);
+}
+
+static const struct entry_ops entry_ops = {.in = on_in, .out = on_out, .leave = on_leave};
 
 /* ---- what a tab asks ------------------------------------------------------------------------ */
 
@@ -277,6 +285,9 @@ static bool up_use(struct bridge *b, struct asker a, web_up_reader up)
         case WEB_UP_REFRESH:
                 holdings_refresh(b, a);
                 return true;
+        case WEB_UP_SCHEMA:
+                schemas_answer(b, a, web_up_schema(up));
+                return true;
         case WEB_UP_CALL:
                 calls_call(b, a, web_up_call(up));
                 return true;
@@ -292,6 +303,9 @@ static bool up_use(struct bridge *b, struct asker a, web_up_reader up)
         case WEB_UP_END_SESSION:
                 holdings_end_session(b, a, web_up_end_session(up));
                 return true;
+        case WEB_UP_PROBE:
+                probes_probe(b, a, web_up_probe(up));
+                return true;
         case WEB_UP_EXPORT:
                 records_export(b, a);
                 return true;
@@ -300,9 +314,45 @@ static bool up_use(struct bridge *b, struct asker a, web_up_reader up)
         }
 }
 
+/* Panes. Likewise. */
+static bool up_compose(struct bridge *b, struct asker a, web_up_reader up)
+{
+        switch (web_up_which(up)) {
+        case WEB_UP_OFFER:
+                panes_offer(b, a, web_up_offer(up));
+                return true;
+        case WEB_UP_WITHDRAW:
+                panes_withdraw(b, a, web_up_withdraw(up));
+                return true;
+        case WEB_UP_ACT:
+                panes_act(b, a, web_up_act(up));
+                return true;
+        case WEB_UP_RUN:
+                panes_run(b, a, web_up_run(up));
+                return true;
+        case WEB_UP_CONFIRM:
+                panes_confirm(b, a, web_up_confirm(up));
+                return true;
+        case WEB_UP_RESET:
+                panes_reset(b, a);
+                return true;
+        case WEB_UP_SIZE:
+                panes_size(b, a, web_up_size(up));
+                return true;
+        case WEB_UP_SEEN:
+                bridge_done(b, a); /* the page itself draws as the person's system wants */
+                return true;
+        case WEB_UP_CONSENT:
+                panes_consent(b, a, web_up_consent(up));
+                return true;
+        default:
+                return false;
+        }
+}
+
 static void up_do(struct bridge *b, struct asker a, web_up_reader up)
 {
-        if (!up_enter(b, a, up) && !up_use(b, a, up))
+        if (!up_enter(b, a, up) && !up_use(b, a, up) && !up_compose(b, a, up))
                 bridge_fail(b, a, "bridge.not-here", "this bridge does not do that");
 }
 

@@ -226,6 +226,59 @@ def what_is_exported_has_no_secret(b):
     t.close()
 
 
+@case
+def all_eight_probes_are_refused(b):
+    t = b.logged_in()
+    for probe in ("unknownName", "wrongInterface", "wrongProfile", "methodDisabled", "secondLogin", "transfer",
+                  "quota", "staleCall"):
+        r = t.ask("probe", probe)["probed"]
+        equal((r["state"], r["came"]), ("passed", r["expected"]), probe)
+    equal(t.ask("refresh")["session"]["account"], "alice", "the session that was probed")
+    t.close()
+
+
+@case
+def a_schema_has_what_forms_need(b):
+    t = b.logged_in()
+    r = t.ask("schema", "chat")["schema"]
+    names = {i["name"]: i for i in r["interfaces"]}
+    holds({"Chat", "ChatListener", "ChatMembership"} <= set(names), names)
+    join = next(m for m in names["Chat"]["methods"] if m["name"] == "join")
+    holds(join["doc"] and join["granted"] and join["line"].startswith("join("), join)
+    params = next(x for x in r["types"] if x["id"] == join["params"])
+    fields = {f["name"]: f for f in params["fields"]}
+    equal((fields["channel"]["type"], fields["listener"]["type"]), ("text", "cap"))
+    equal(t.ask("schema", "no such thing")["failed"]["code"], "bridge.no-target")
+    t.close()
+
+
+@case
+def instances_are_added_within_what_is_allowed(b):
+    wide = Bridge(BIN, "--allow", "plain:127.0.0.1:*")
+    try:
+        t = wide.browser().tab()
+        equal(t.ask("add", {"name": "far", "address": "tls:far.example:2327"})["failed"]["code"], "bridge.not-allowed")
+        equal(t.ask("add", {"name": "x", "address": "plain:127.0.0.1:x"})["failed"]["code"], "bridge.address")
+        equal(t.ask("add", {"name": "here", "address": wide.rig.address}).get("done", 0), None)
+        equal(t.ask("rename", {"place": 0, "name": "y"})["failed"]["code"], "bridge.fixed")
+        equal(t.ask("rename", {"place": 1, "name": "mine"}).get("done", 0), None)
+        path = os.path.join(wide.rig.path("home"), ".config/capos/web-instances")
+        equal((os.stat(path).st_mode & 0o777, open(path, encoding="utf-8").read()),
+              (0o600, f"{wide.rig.address} mine\n"))
+        holds("methods" in t.ask("connect", 1), "no methods")
+        other = wide.browser().tab()
+        equal([i["name"] for i in other.ask("instances")["instances"]], ["lab", "mine"])
+        equal(t.ask("remove", 1)["failed"]["code"], "bridge.connected")
+        t.ask("disconnect")
+        equal(t.ask("remove", 1).get("done", 0), None)
+        equal(open(path, encoding="utf-8").read(), "")
+    finally:
+        wide.close()
+    t = b.browser().tab()
+    equal(t.ask("add", {"name": "x", "address": b.rig.address})["failed"]["code"], "bridge.not-allowed")
+    t.close()
+
+
 # ---- attacks -----------------------------------------------------------------------------------
 
 

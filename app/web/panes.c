@@ -1,0 +1,759 @@
+/*
+ * A session's workspace: lib/ui decides everything, the page draws, and this passes on.
+ *
+ * One workspace is all tabs'. A pane that changes is said anew, at most twenty times a second and
+ * the more seldom the larger it is, so that a service in a hurry cannot fill a tab's queue. What
+ * has been decided by a person's hand, or not, is the browser's word (Event.isTrusted): more there
+ * is not, and what lasts is asked about in the frame.
+ *
+ * What is kept of an account is loaded from its `settings` before anything is offered, and saved
+ * there.
+ */
+#include "panes.h"
+
+#include "calls.h"
+#include "pane-frames.h"
+#include "records.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+        SOON_MS = 50,
+        BYTES_PER_MS = 2000,
+        VALUES = 64,
+        NAME = 96,
+        COLUMNS = 160,
+        ROWS = 48,
+        OFFERS = 8,
+};
+
+struct running {
+        capos_ui_offer *offer; /* NULL: this place is free */
+        char name[NAME];
+};
+
+struct panes {
+        struct bridge *b;
+        capos_ui *ui;
+        struct running running[OFFERS];
+        bool dirty[CAPOS_UI_SURFACES];       /* the pane with this place is to be said … */
+        uint32_t numbers[CAPOS_UI_SURFACES]; /* … whose number it is; 0: none */
+        capnp_timer *wake, *soon;
+        uint64_t prompt; /* that is open; 0: none */
+        struct capos_ui_prompt shown;
+        capnp_cap *settings;
+        capnp_question *asked; /* of them */
+        uint64_t version;
+        bool unsaved, loading;
+};
+
+static struct bridge *bridge_of(void *arg)
+{
+        return ((struct panes *)arg)->b;
+}
+
+/* ---- panes that have changed ---------------------------------------------------------------- */
+
+static size_t pane_tell(struct bridge *b, const struct bridge_tab *t, const capos_ui_surface *s)
+{
+        struct down d = down_new(0);
+        size_t bytes = 0;
+
+        if (d.m) {
+                pane_write(s, web_down_init_pane(d.d));
+                bytes = capnp_msg_size(d.m);
+        }
+        down_tell(b, t, &d);
+        return bytes;
+}
+
+static void panes_on_soon(void *arg);
+
+static void panes_soon(struct panes *p, uint32_t ms)
+{
+        if (!p->soon)
+                (void)!capnp_timer_new(p->b->vat, ms, panes_on_soon, p, &p->soon);
+}
+
+static void panes_on_soon(void *arg)
+{
+        struct panes *p = arg;
+        struct capos_ui_pane i;
+        capos_ui_surface *s;
+        size_t bytes = 0;
+
+        p->soon = NULL;
+        for (uint32_t at = 0; (s = capos_ui_surface_at(p->ui, at)); at++) {
+                capos_ui_surface_info(s, &i);
+                for (unsigned n = 0; n < CAPOS_UI_SURFACES; n++) {
+                        if (!p->dirty[n] || p->numbers[n] != i.number)
+                                continue;
+                        p->dirty[n] = false;
+                        p->numbers[n] = 0;
+                        bytes += pane_tell(p->b, NULL, s);
+                }
+        }
+        if (bytes) /* nothing more before this has had time to go out */
+                panes_soon(p, SOON_MS + (uint32_t)(bytes / BYTES_PER_MS));
+}
+
+static void pane_note(struct panes *p, const capos_ui_surface *s)
+{
+        struct capos_ui_pane i;
+        unsigned place = CAPOS_UI_SURFACES;
+
+        capos_ui_surface_info(s, &i);
+        for (unsigned n = 0; n < CAPOS_UI_SURFACES; n++) {
+                if (p->numbers[n] == i.number)
+                        return;
+                if (!p->numbers[n])
+                        place = n;
+        }
+        if (place < CAPOS_UI_SURFACES) {
+                p->numbers[place] = i.number;
+                p->dirty[place] = true;
+        }
+        panes_soon(p, SOON_MS);
+}
+
+/* ---- what lib/ui tells ---------------------------------------------------------------------- */
+
+static uint64_t on_now(void *arg)
+{
+        (void)arg;
+        return bridge_time_ms();
+}
+
+static capnp_cap *on_capability(void *arg, const char *name, uint64_t interface)
+{
+        return capos_client_get(bridge_of(arg)->client, name, interface);
+}
+
+static void on_due(void *arg)
+{
+        struct panes *p = arg;
+
+        p->wake = NULL;
+        capos_ui_tick(p->ui);
+}
+
+static void on_wake(void *arg, uint64_t at_ms)
+{
+        uint64_t now = bridge_time_ms(), ms = at_ms > now ? at_ms - now : 0;
+        struct panes *p = arg;
+
+        p->wake = capnp_timer_free(p->wake);
+        (void)!capnp_timer_new(p->b->vat, ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms, on_due, p,
+                               &p->wake);
+}
+
+static void on_opened(void *arg, capos_ui_surface *s)
+{
+        (void)pane_tell(bridge_of(arg), NULL, s);
+}
+
+static void on_changed(void *arg, capos_ui_surface *s, const struct capos_ui_change *c)
+{
+        struct down d;
+
+        if (c->what & ~(unsigned)(CAPOS_UI_CHANGED_COMMANDS | CAPOS_UI_CHANGED_LAYOUT))
+                pane_note(arg, s);
+        else if (c->what & CAPOS_UI_CHANGED_COMMANDS) {
+                d = down_new(0);
+                if (d.m)
+                        pane_commands_write(s, web_down_init_commands(d.d));
+                down_tell(bridge_of(arg), NULL, &d);
+        }
+}
+
+static void on_closed(void *arg, capos_ui_surface *s, enum capos_ui_close_reason why)
+{
+        static const char *const words[] = {"person", "host", "session", "reset", "service"};
+        struct down d = down_new(0);
+        struct capos_ui_pane p;
+
+        capos_ui_surface_info(s, &p);
+        if (d.m) {
+                web_down_gone_builder g = web_down_init_gone(d.d);
+
+                web_down_gone_set_surface(g, p.number);
+                web_down_gone_set_reason(
+                        g, (unsigned)why < sizeof(words) / sizeof(*words) ? words[why] : "host");
+        }
+        down_tell(bridge_of(arg), NULL, &d);
+}
+
+static void layout_tell(struct bridge *b, const struct bridge_tab *t,
+                        const struct capos_ui_layout *l)
+{
+        struct down d = down_new(0);
+
+        if (d.m)
+                pane_layout_write(l, web_down_init_layout(d.d));
+        down_tell(b, t, &d);
+}
+
+static void on_layout(void *arg, const struct capos_ui_layout *l)
+{
+        layout_tell(bridge_of(arg), NULL, l);
+}
+
+/* A theme of one service's is said of each of its panes; 0: of the whole workspace. */
+static void theme_tell(struct bridge *b, uint32_t surface, const struct capos_ui_theme *t)
+{
+        struct down d = down_new(0);
+
+        if (d.m) {
+                web_down_pane_theme_builder w = web_down_init_theme(d.d);
+
+                web_down_pane_theme_set_surface(w, surface);
+                pane_theme_write(t, web_down_pane_theme_init_hint(w));
+        }
+        down_tell(b, NULL, &d);
+}
+
+static void on_theme(void *arg, capos_ui_offer *o, const struct capos_ui_theme *t)
+{
+        struct panes *p = arg;
+        struct capos_ui_pane i;
+        capos_ui_surface *s;
+
+        if (!o)
+                theme_tell(p->b, 0, t);
+        for (uint32_t at = 0; o && (s = capos_ui_surface_at(p->ui, at)); at++) {
+                capos_ui_surface_info(s, &i);
+                if (i.offer == o)
+                        theme_tell(p->b, i.number, t);
+        }
+}
+
+static void prompt_tell(struct panes *p, const struct bridge_tab *t)
+{
+        struct down d = down_new(0);
+
+        if (d.m)
+                pane_prompt_write(&p->shown, web_down_init_prompt(d.d));
+        down_tell(p->b, t, &d);
+}
+
+static void on_prompt(void *arg, const struct capos_ui_prompt *q)
+{
+        struct panes *p = arg;
+
+        p->prompt = q->id;
+        p->shown = *q; /* borrowed until it is gone */
+        prompt_tell(p, NULL);
+}
+
+static void on_prompt_gone(void *arg, uint64_t id)
+{
+        struct down d = down_new(0);
+        struct panes *p = arg;
+
+        if (p->prompt == id)
+                p->prompt = 0;
+        if (d.m)
+                web_down_set_prompt_gone(d.d, id);
+        down_tell(p->b, NULL, &d);
+}
+
+static void on_ran(void *arg, const struct capos_ui_ran *r)
+{
+        struct bridge *b = bridge_of(arg);
+        struct down d = down_new(0);
+        struct capos_ui_pane p = {.number = 0};
+        struct capos_error e = {0};
+
+        if (r->surface)
+                capos_ui_surface_info(r->surface, &p);
+        if (r->r)
+                (void)capos_error_of_question(r->question, &e);
+        if (r->r && !e.code)
+                e = (struct capos_error){.code = CAPNP_E_EXCEPTION};
+        if (r->r)
+                (void)snprintf(e.text, sizeof(e.text), "%s", r->why);
+        if (d.m) {
+                web_down_ran_builder w = web_down_init_ran(d.d);
+
+                web_down_ran_set_surface(w, p.number);
+                web_down_ran_set_command(w, r->command);
+                if (r->r)
+                        failure_write(web_down_ran_init_failure(w), &e);
+        }
+        record_error(b, "command", r->method ? r->method->name : "", &e);
+        down_tell(b, NULL, &d);
+}
+
+/* ---- offers --------------------------------------------------------------------------------- */
+
+static struct running *running_find(struct panes *p, const char *name)
+{
+        for (unsigned i = 0; i < OFFERS; i++)
+                if (p->running[i].offer && !strcmp(p->running[i].name, name))
+                        return &p->running[i];
+        return NULL;
+}
+
+/* Whether it may compose, as the instance says. */
+static bool entry_composes(const struct capos_cap_entry *e)
+{
+        return e->ui;
+}
+
+/* why: of the one whose offer has just ended; NULL: of none. */
+static void offers_tell(struct panes *p, const struct bridge_tab *t, const char *name,
+                        const char *why)
+{
+        struct down d = down_new(0);
+        web_down_offer_list_builder l;
+        struct capos_cap_entry e;
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; capos_client_entry(p->b->client, i, &e); i++)
+                n += entry_composes(&e);
+        if (d.m) {
+                l = web_down_init_offers(d.d, n);
+                n = 0;
+                for (uint32_t i = 0; capos_client_entry(p->b->client, i, &e); i++) {
+                        web_down_offer_builder o = web_down_offer_list_builder_get(l, n);
+
+                        if (!entry_composes(&e))
+                                continue;
+                        web_down_offer_set_service(o, e.name);
+                        web_down_offer_set_title(o, e.title);
+                        web_down_offer_set_consent(
+                                o, (enum ui_consent)capos_ui_consent_of(p->ui, e.name));
+                        web_down_offer_set_running(o, running_find(p, e.name) != NULL);
+                        web_down_offer_set_why(o, why && !strcmp(name, e.name) ? why : "");
+                        n++;
+                }
+        }
+        down_tell(p->b, t, &d);
+}
+
+static void on_ended(void *arg, capos_ui_offer *o, const char *why)
+{
+        struct panes *p = arg;
+        char name[NAME];
+
+        for (unsigned i = 0; i < OFFERS; i++) {
+                if (p->running[i].offer != o)
+                        continue;
+                p->running[i].offer = NULL;
+                (void)snprintf(name, sizeof(name), "%s", p->running[i].name);
+                record_add(p->b, "offer", name, "ended", "");
+                offers_tell(p, NULL, name, why);
+        }
+}
+
+/* CAPNP_E_EXCEPTION: refused. */
+static int offer_begin(struct panes *p, const struct capos_cap_entry *e, bool asked_for,
+                       struct capos_ui_why *why)
+{
+        struct capos_ui_offering what = {.name = e->name,
+                                         .title = e->title,
+                                         .interface = e->interface,
+                                         .asked_for = asked_for};
+        struct running *r = NULL;
+        capos_ui_offer *o;
+        int result;
+
+        for (unsigned i = 0; i < OFFERS && !r; i++)
+                if (!p->running[i].offer)
+                        r = &p->running[i];
+        if (!r || strlen(e->name) >= NAME)
+                return CAPNP_E_LIMIT;
+        result = capos_ui_offer_host(p->ui, &what, &o, why);
+        if (result)
+                return result;
+        r->offer = o;
+        (void)snprintf(r->name, sizeof(r->name), "%s", e->name);
+        record_add(p->b, "offer", e->name, NULL, "");
+        return 0;
+}
+
+/* ---- what is kept of an account ------------------------------------------------------------- */
+
+static void settings_save(struct panes *p);
+
+static void settings_on_saved(capnp_question *q, int r, void *arg)
+{
+        struct panes *p = arg;
+
+        p->asked = NULL;
+        if (!r)
+                p->version = ui_settings_save_version(q);
+        else
+                p->settings = capnp_cap_unref(p->settings);
+        capnp_question_free(q);
+        settings_save(p);
+}
+
+static void settings_save(struct panes *p)
+{
+        capnp_question *q;
+
+        if (!p->settings || !p->unsaved || p->asked)
+                return;
+        q = ui_settings_save((ui_settings_client){p->settings});
+        capos_ui_saved_store(p->ui, capnp_builder_any(capnp_question_params(q), 0));
+        ui_settings_save_set_version(q, p->version);
+        p->unsaved = false;
+        p->asked = q;
+        capnp_question_send(q, settings_on_saved, p);
+}
+
+static void on_saved(void *arg)
+{
+        struct panes *p = arg;
+
+        p->unsaved = true;
+        settings_save(p);
+}
+
+static const struct capos_ui_front_ops front_ops = {
+        .now_ms = on_now,
+        .capability = on_capability,
+        .wake = on_wake,
+        .opened = on_opened,
+        .changed = on_changed,
+        .closed = on_closed,
+        .layout = on_layout,
+        .theme = on_theme,
+        .prompt = on_prompt,
+        .prompt_gone = on_prompt_gone,
+        .ran = on_ran,
+        .ended = on_ended,
+        .saved = on_saved,
+};
+
+/* What a person has said may compose always does so. */
+static void panes_offer_kept(struct panes *p)
+{
+        struct capos_ui_why why;
+        struct capos_cap_entry e;
+
+        for (uint32_t i = 0; capos_client_entry(p->b->client, i, &e); i++)
+                if (entry_composes(&e) && capos_ui_consent_of(p->ui, e.name) == CAPOS_UI_ALWAYS)
+                        (void)offer_begin(p, &e, false, &why);
+        offers_tell(p, NULL, NULL, NULL);
+}
+
+static void settings_on_loaded(capnp_question *q, int r, void *arg)
+{
+        struct panes *p = arg;
+
+        p->asked = NULL;
+        p->loading = false;
+        if (r)
+                p->settings = capnp_cap_unref(p->settings);
+        else {
+                p->version = ui_settings_load_version(q);
+                (void)!capos_ui_saved_load(p->ui, ui_settings_load_saved(q).r);
+        }
+        capnp_question_free(q);
+        panes_offer_kept(p);
+}
+
+static void settings_load(struct panes *p)
+{
+        struct capos_cap_entry e;
+
+        for (uint32_t i = 0; !p->settings && capos_client_entry(p->b->client, i, &e); i++)
+                if (e.interface == UI_SETTINGS_ID)
+                        p->settings = capos_client_get(p->b->client, e.name, e.interface);
+        if (!p->settings) {
+                panes_offer_kept(p);
+                return;
+        }
+        p->loading = true;
+        p->asked = ui_settings_load((ui_settings_client){p->settings});
+        capnp_question_send(p->asked, settings_on_loaded, p);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+void panes_begin(struct bridge *b)
+{
+        struct panes *p = calloc(1, sizeof(*p));
+        struct capos_session_info info = {.account = ""};
+        struct capos_ui_config config = {.vat = b->vat,
+                                         .session = capos_client_session_peek(b->client),
+                                         .schema = capos_client_schema_peek(b->client),
+                                         .columns = COLUMNS,
+                                         .rows = ROWS,
+                                         .ops = &front_ops,
+                                         .arg = p};
+
+        panes_end(b);
+        (void)capos_client_info(b->client, &info);
+        config.account = info.account;
+        if (!p || capos_ui_new(&config, &p->ui)) {
+                free(p);
+                return;
+        }
+        p->b = b;
+        b->panes = p;
+        settings_load(p);
+}
+
+void panes_end(struct bridge *b)
+{
+        struct panes *p = b->panes;
+
+        if (!p)
+                return;
+        p->ui = capos_ui_free(p->ui);
+        b->panes = NULL;
+        p->asked = capnp_question_free(p->asked);
+        p->settings = capnp_cap_unref(p->settings);
+        p->wake = capnp_timer_free(p->wake);
+        p->soon = capnp_timer_free(p->soon);
+        free(p);
+}
+
+void panes_tell(struct bridge *b, const struct bridge_tab *t)
+{
+        capos_ui_surface *s;
+
+        if (!b->panes)
+                return;
+        offers_tell(b->panes, t, NULL, NULL);
+        for (uint32_t i = 0; (s = capos_ui_surface_at(b->panes->ui, i)); i++)
+                (void)pane_tell(b, t, s);
+        layout_tell(b, t, capos_ui_layout_peek(b->panes->ui));
+        if (b->panes->prompt)
+                prompt_tell(b->panes, t);
+}
+
+/* ---- what a person does --------------------------------------------------------------------- */
+
+static void fail_why(struct bridge *b, struct asker a, int r, const struct capos_ui_why *why)
+{
+        size_t n = strcspn(why->text, ":");
+        struct down d;
+
+        if (r != CAPNP_E_EXCEPTION) {
+                bridge_fail_code(b, a, r);
+                return;
+        }
+        d = down_new(a.id);
+        if (d.m) {
+                web_down_failure_builder f = web_down_init_failed(d.d);
+
+                web_down_failure_set_code_n(f, (capnp_text){why->text, (uint32_t)n});
+                web_down_failure_set_text(f, why->text);
+                web_down_failure_set_path(f, why->path);
+        }
+        down_answer(b, a, &d);
+}
+
+static bool panes_are_there(struct bridge *b, struct asker a)
+{
+        if (b->panes)
+                return true;
+        bridge_fail(b, a, "bridge.no-session", "there is no session");
+        return false;
+}
+
+void panes_offer(struct bridge *b, struct asker a, capnp_text service)
+{
+        struct capos_ui_why why = {.text = ""};
+        struct capos_cap_entry e;
+        char name[NAME];
+        int r;
+
+        text_copy(service, name, sizeof(name));
+        if (!panes_are_there(b, a))
+                return;
+        if (!capos_client_find(b->client, name, &e)) {
+                bridge_fail(b, a, "bridge.no-target", "there is no such capability");
+                return;
+        }
+        capos_ui_allow(b->panes->ui, name, (capnp_data){0});
+        r = offer_begin(b->panes, &e, true, &why);
+        if (r)
+                fail_why(b, a, r, &why);
+        else
+                bridge_done(b, a);
+        offers_tell(b->panes, NULL, NULL, NULL);
+}
+
+void panes_withdraw(struct bridge *b, struct asker a, capnp_text service)
+{
+        struct running *r;
+        char name[NAME];
+
+        text_copy(service, name, sizeof(name));
+        if (!panes_are_there(b, a))
+                return;
+        r = running_find(b->panes, name);
+        if (!r) {
+                bridge_fail(b, a, "bridge.no-target", "it composes nothing");
+                return;
+        }
+        capos_ui_withdraw(r->offer);
+        bridge_done(b, a);
+}
+
+static capos_ui_surface *surface_find(struct bridge *b, struct asker a, uint32_t number)
+{
+        struct capos_ui_pane p;
+        capos_ui_surface *s;
+
+        if (!panes_are_there(b, a))
+                return NULL;
+        for (uint32_t i = 0; (s = capos_ui_surface_at(b->panes->ui, i)); i++) {
+                capos_ui_surface_info(s, &p);
+                if (p.number == number)
+                        return s;
+        }
+        bridge_fail(b, a, "bridge.no-pane", "there is no such pane");
+        return NULL;
+}
+
+/* How many there were; more than VALUES are left out. */
+static uint32_t values_read(web_up_value_list l, struct capos_ui_value to[VALUES])
+{
+        uint32_t n = web_up_value_list_len(l);
+
+        n = n < VALUES ? n : VALUES;
+        for (uint32_t i = 0; i < n; i++) {
+                web_up_value_reader v = web_up_value_list_get(l, i);
+
+                to[i] = (struct capos_ui_value){.path = web_up_value_path(v).p,
+                                                .text = web_up_value_text(v),
+                                                .typed = web_up_value_typed(v)};
+        }
+        return n;
+}
+
+static uint32_t keys_read(capnp_list l, const char *to[VALUES])
+{
+        uint32_t n = l.len < VALUES ? l.len : VALUES;
+
+        for (uint32_t i = 0; i < n; i++)
+                to[i] = capnp_any_text(capnp_list_any(l, i), (capnp_text){"", 0}).p;
+        return n;
+}
+
+static void act_move(capos_ui_surface *s, ui_layout_hint_reader h)
+{
+        struct capos_ui_move m = {.place = (enum capos_ui_place)ui_layout_hint_place(h),
+                                  .weight = ui_layout_hint_weight(h),
+                                  .order = ui_layout_hint_order(h),
+                                  .collapsed = ui_layout_hint_collapsed(h)};
+
+        if (m.place > CAPOS_UI_BOTTOM)
+                m.place = CAPOS_UI_ANY;
+        if (m.weight > 12)
+                m.weight = 12;
+        capos_ui_move(s, &m);
+}
+
+void panes_act(struct bridge *b, struct asker a, web_up_act_reader r)
+{
+        capos_ui_surface *s = surface_find(b, a, web_up_act_surface(r));
+        struct capos_ui_value values[VALUES];
+        struct capos_ui_why why = {.text = ""};
+        const char *keys[VALUES];
+        int result = 0;
+
+        if (!s)
+                return;
+        switch (web_up_act_which(r)) {
+        case WEB_UP_ACT_CLOSE:
+                capos_ui_close(s);
+                break;
+        case WEB_UP_ACT_PIN:
+                capos_ui_pin(s, web_up_act_pin(r));
+                break;
+        case WEB_UP_ACT_MOVE:
+                act_move(s, web_up_act_move(r));
+                break;
+        case WEB_UP_ACT_SHOW:
+                capos_ui_show(s);
+                break;
+        case WEB_UP_ACT_SELECT:
+                result = capos_ui_select(s, keys, keys_read(web_up_act_select(r), keys));
+                break;
+        case WEB_UP_ACT_EDIT:
+                result = capos_ui_edit(s, values, values_read(web_up_act_edit(r), values), &why);
+                break;
+        }
+        if (result)
+                fail_why(b, a, result, &why);
+        else
+                bridge_done(b, a);
+}
+
+void panes_run(struct bridge *b, struct asker a, web_up_run_reader r)
+{
+        capos_ui_surface *s = surface_find(b, a, web_up_run_surface(r));
+        struct capos_ui_value values[VALUES];
+        const char *keys[VALUES];
+        struct capos_ui_act act = {.command = web_up_run_command(r).p,
+                                   .values = values,
+                                   .selection = keys,
+                                   .trusted = web_up_run_trusted(r)};
+        struct capos_ui_why why = {.text = ""};
+        int result;
+
+        if (!s)
+                return;
+        act.nvalues = values_read(web_up_run_values(r), values);
+        act.nselection = keys_read(web_up_run_selection(r), keys);
+        result = capos_ui_activate(s, &act, &why);
+        if (result)
+                fail_why(b, a, result, &why);
+        else
+                bridge_done(b, a);
+}
+
+void panes_confirm(struct bridge *b, struct asker a, web_up_confirm_reader r)
+{
+        if (!panes_are_there(b, a))
+                return;
+        if (capos_ui_answer(b->panes->ui, web_up_confirm_prompt(r), web_up_confirm_yes(r))) {
+                record_add(b, "prompt", web_up_confirm_yes(r) ? "yes" : "no", NULL, "");
+                bridge_done(b, a);
+        } else
+                bridge_fail(b, a, "bridge.too-early", "it was too early, or nothing is asked");
+}
+
+void panes_reset(struct bridge *b, struct asker a)
+{
+        if (!panes_are_there(b, a))
+                return;
+        capos_ui_reset(b->panes->ui);
+        bridge_done(b, a);
+}
+
+void panes_size(struct bridge *b, struct asker a, web_up_size_reader r)
+{
+        if (b->panes)
+                capos_ui_resize(b->panes->ui, web_up_size_columns(r), web_up_size_rows(r));
+        bridge_done(b, a);
+}
+
+void panes_consent(struct bridge *b, struct asker a, web_up_consent_reader r)
+{
+        int result;
+
+        if (!panes_are_there(b, a))
+                return;
+        if (web_up_consent_consent(r) > UI_CONSENT_NEVER) {
+                bridge_fail(b, a, "bridge.failed", "no such consent");
+                return;
+        }
+        result = capos_ui_set_consent(b->panes->ui, web_up_consent_service(r).p,
+                                      (enum capos_ui_consent)web_up_consent_consent(r));
+        if (result)
+                bridge_fail_code(b, a, result);
+        else
+                bridge_done(b, a);
+        offers_tell(b->panes, NULL, NULL, NULL);
+}
