@@ -29,6 +29,7 @@ enum {
         LOGIN_MS = 60 * 1000,
         PERSON_MS = 11 * 60 * 1000,
         AGENT_KEYS = 32,
+        LINE_MS = 500,
 };
 
 struct entry {
@@ -43,6 +44,9 @@ struct entry {
         char account[WORD], profile[WORD], issuer[WORD], redirect[REDIRECT], state[WORD];
         char secret[SECRET];
         capos_key *key;
+        capnp_timer *line; /* while the line is made again */
+        uint32_t tries;
+        char why[WORD];
 };
 
 /* ---- connecting ----------------------------------------------------------------------------- */
@@ -52,6 +56,7 @@ static void entry_hang_up(struct bridge *b)
         struct entry *e = b->entry;
 
         e->asks_trust = e->asks_step = e->asks_secret = false;
+        e->line = capnp_timer_free(e->line);
         if (b->client)
                 e->ops->leave(b);
         b->client = capos_client_free(b->client);
@@ -110,14 +115,86 @@ static void key_answer(struct bridge *b, struct asker a)
         down_answer(b, a, &d);
 }
 
+/* ---- a line that drops ---------------------------------------------------------------------- */
+
+static void line_tell(struct bridge *b, bool down, const char *why)
+{
+        struct down d = down_new(0);
+
+        if (d.m) {
+                web_down_line_builder l = web_down_init_line(d.d);
+
+                web_down_line_set_down(l, down);
+                web_down_line_set_why(l, why);
+                web_down_line_set_tries(l, b->entry->tries);
+        }
+        down_tell(b, NULL, &d);
+}
+
+static void line_on_tick(void *arg);
+
+static void line_watch(struct bridge *b)
+{
+        (void)!capnp_timer_new(b->vat, LINE_MS, line_on_tick, b, &b->entry->line);
+}
+
+static void line_on_tick(void *arg)
+{
+        struct bridge *b = arg;
+        const char *why = capos_client_reconnect_why_peek(b->client);
+
+        b->entry->line = NULL;
+        if (*why && strncmp(why, b->entry->why, 250) != 0) {
+                b->entry->tries++;
+                (void)snprintf(b->entry->why, sizeof(b->entry->why), "%.250s", why);
+                line_tell(b, true, why);
+        }
+        line_watch(b);
+}
+
+static void line_on_back(capos_client *c, int r, void *arg)
+{
+        struct bridge *b = arg;
+        struct capos_error e = *capos_client_error_peek(c);
+
+        b->entry->line = capnp_timer_free(b->entry->line);
+        record_error(b, "reconnect", "", &e);
+        bridge_idle(b);
+        b->is_connected = !r;
+        line_tell(b, false, r ? e.text : "");
+        if (r)
+                b->entry->ops->out(b, &e);
+        else
+                b->entry->ops->in(b, (struct asker){0}, false);
+        places_tell(b, NULL);
+}
+
+/* It comes back by itself, where its login has left what that takes. */
+static bool line_restore(struct bridge *b, const struct capos_error *why)
+{
+        if (!capos_client_can_reconnect(b->client))
+                return false;
+        b->entry->ops->leave(b);
+        if (capos_client_reconnect(b->client, 0, line_on_back, b))
+                return false;
+        b->busy = true;
+        b->entry->tries = 0;
+        (void)snprintf(b->entry->why, sizeof(b->entry->why), "%.250s", why->text);
+        record_error(b, "line", "", why);
+        line_tell(b, true, why->text);
+        line_watch(b);
+        return true;
+}
+
 static void entry_on_end(capos_client *c, const struct capos_error *why, void *arg)
 {
+        struct capos_error e = *why;
         struct bridge *b = arg;
 
         (void)c;
-        if (b->is_in)
-                b->entry->ops->out(b, why);
         b->is_connected = false;
+        if (b->is_in && !line_restore(b, &e))
+                b->entry->ops->out(b, &e);
         places_tell(b, NULL);
 }
 

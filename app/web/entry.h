@@ -6,11 +6,11 @@
 
 /* What entry tells who stands above it. */
 struct entry_ops {
-        /* There is a session, or it was renewed; told its page. a: who has asked. */
+        /* There is a session; or, renewed, it goes on. a: who has asked. */
         void (*in)(struct bridge *b, struct asker a, bool renewed);
         /* It is over, by whoever's doing. e code 0: it was logged out. */
         void (*out)(struct bridge *b, const struct capos_error *e);
-        /* The client is about to go, and its schemas with it. */
+        /* All references are about to go, and the client's schemas perhaps. */
         void (*leave)(struct bridge *b);
 };
 

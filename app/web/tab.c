@@ -26,6 +26,7 @@ enum {
         PINGS_MISSED = 2,
         STALL_MS = 10 * 1000,
         CLOSE_MS = 2000,
+        KERNEL_BYTES = 256 * 1024, /* what the kernel may keep for who does not read */
         TICK_MS = 1000,
 };
 
@@ -263,13 +264,14 @@ int tab_new(capnp_vat *v, int fd, const struct packet_socket *p, const struct ta
             void *arg, struct tab **ret_t)
 {
         struct tab *t = calloc(1, sizeof(*t));
-        int r;
+        int bytes = KERNEL_BYTES, r;
 
         if (!t) {
                 (void)close(fd);
                 return -ENOMEM;
         }
         *t = (struct tab){.vat = v, .fd = fd, .ops = ops, .arg = arg, .came = *p};
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
         t->frames_ms = t->moved_ms = t->pinged_ms = now_ms();
         t->frames_left = FRAMES_AT_ONCE;
         t->watched = EPOLLIN;

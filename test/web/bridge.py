@@ -304,17 +304,27 @@ class Bridge:
         holds("instances" in t.ask("instances"), "no instances")
         t.close()
 
-    def processes(self):
-        """The bridge's, by what they are: the front first, then the starter, then the browsers'."""
-        found = []
-
-        def walk(pid):
-            found.append(pid)
-            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-                for child in f.read().split():
-                    walk(int(child))
-        walk(self.web.pid)
+    @staticmethod
+    def below(pid):
+        """A process and all that it has started, which stand behind it."""
+        found = [pid]
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            for child in f.read().split():
+                found += Bridge.below(int(child))
         return found
+
+    def processes(self):
+        """The bridge's: the front first, then the starter, then the browsers'."""
+        return self.below(self.web.pid)
+
+    def workers(self):
+        """The instance's workers, but not what they are copies of."""
+        found = []
+        for pid in self.below(self.rig.server.pid):
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if b"capos-worker" in f.read():
+                    found.append(pid)
+        return found[1:]
 
     def close(self):
         if self.web.poll() is None:

@@ -10,7 +10,7 @@ work. What is tried here are R12, R13 (the host's side), R49 and R50.
 import base64
 import json
 import os
-import socket
+import signal
 import sys
 import time
 import traceback
@@ -224,6 +224,24 @@ def what_is_exported_has_no_secret(b):
     for planted in (PASSWORD, "planted-channel", "alice"):
         holds(planted not in text, f"{planted!r} in {text}")
     t.close()
+
+
+@case
+def a_line_that_drops_comes_back(b):
+    """What was held is gone; nothing is asked of a person."""
+    other = Bridge(BIN)
+    try:
+        t = other.logged_in()
+        t.down(lambda f: any(c.get("interface") for c in f.get("caps", [])))
+        for pid in other.workers():
+            os.kill(pid, signal.SIGKILL)
+        holds(t.down("line")["line"]["down"], "not told")
+        t.down(lambda f: f.get("line", {}).get("down") is False)
+        t.down(lambda f: f.get("session", {}).get("account") == "alice")
+        r = t.ask("call", {"target": "system_info", "method": "motd"})
+        holds("returned" in r, r)
+    finally:
+        other.close()
 
 
 @case
@@ -551,15 +569,14 @@ def nobody_reads(b):
     """What is queued for who reads nothing is bounded, and after ten seconds without a byte he is closed."""
     browser = b.browser()
     t, other = browser.tab(), browser.tab()
-    t.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     t.ask("connect", 0)
     t.ask("login", {"kind": "password", "account": "alice", "secret": PASSWORD})
-    other.down("caps")
+    other.down(lambda f: any(c.get("interface") for c in f.get("caps", [])))
     start = time.monotonic()
     while time.monotonic() - start < 100:
         for _ in range(50):
             try:
-                t.up("refresh")
+                t.up("schema", "chat")
             except (BrokenPipeError, ConnectionResetError):
                 other.ask("instances")
                 t.close()
