@@ -8,6 +8,7 @@
  */
 #include "front.h"
 
+#include "confine.h"
 #include "http.h"
 #include "io-packet.h"
 #include "link.h"
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { GUESTS = 16, CODE_MS = 60 * 1000, STATE_BYTES = 256, ROW = 128 };
@@ -380,6 +382,14 @@ int front_run(const struct web_options *o, int starter)
                       "capos: this address is good once, for a minute, in a browser on "
                       "this machine; %s gives another\n",
                       isatty(STDIN_FILENO) ? "Enter" : "SIGUSR1");
+        (void)token_key_is_good((uint8_t[TOKEN_KEY]){4}); /* what is read once is read now */
+        tzset();
+        r = confine_front();
+        if (r) {
+                (void)fprintf(stderr, "capos: it cannot be confined: %s\n", strerror(-r));
+                f->ending = true;
+                f->result = 1;
+        }
         while (!f->ending && !capos_io_loop_turn(&f->loop, capos_io_loop_timeout_ms(&f->loop)))
                 continue;
         r = f->result;

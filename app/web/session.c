@@ -13,6 +13,7 @@
 #include "base-list.h"
 #include "bridge.h"
 #include "calls.h"
+#include "confine.h"
 #include "entry.h"
 #include "holdings.h"
 #include "io-packet.h"
@@ -28,9 +29,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { WAITING = 32, TICK_MS = 500, DEPTH = 32, LAST_MS = 3000, HELLO_MS = 10 * 1000 };
+enum {
+        WAITING = 32,
+        TICK_MS = 500,
+        DEPTH = 32,
+        LAST_MS = 3000,
+        HELLO_MS = 10 * 1000,
+        FOLDER = 4096
+};
 
 struct waiting {
         struct asker a;
@@ -577,13 +586,29 @@ static void session_close(struct session *s)
         b->vat = capnp_vat_free(b->vat);
 }
 
+/* Its lists of instances and of their keys lie in one folder. */
+static int session_confine(const struct web_options *o)
+{
+        char folder[FOLDER], *slash;
+
+        (void)snprintf(folder, sizeof(folder), "%s", o->places);
+        slash = strrchr(folder, '/');
+        if (!slash)
+                return confine_session(NULL);
+        *slash = 0;
+        (void)mkdir(folder, 0700);
+        return confine_session(folder);
+}
+
 void session_run(const struct web_options *o, const struct packet_start *start, const int fds[2])
 {
         struct session *s = calloc(1, sizeof(*s));
         int r = -ENOMEM;
 
         protect();
-        if (s) {
+        if (s)
+                r = session_confine(o);
+        if (!r) {
                 s->b.o = o;
                 s->b.start = *start;
                 r = session_open(s, fds);
