@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 
-from bridge import PASSWORD, Answer, Bridge, Browser, Socket, equal, holds, read_all
+from bridge import PASSWORD, Answer, Bridge, Browser, Closed, Socket, equal, holds, read_all
 
 CASES, ROWS = [], []
 
@@ -193,22 +193,32 @@ def the_cookie_is_changed_for_a_ticket(b):
 
 @case
 def nobody_does_anything_for_long(b):
-    quick = Bridge(BIN, "--idle", "1500ms")
+    quick = Bridge(BIN, "--idle", "10s")
     try:
         t = quick.logged_in()
-        time.sleep(1)
-        t.ask("call", {"target": "system_info", "method": "motd"})  # an act
         start = time.monotonic()
+        t.ask("call", {"target": "system_info", "method": "motd"})  # an act
         equal(t.ended(), 4001)
-        holds(time.monotonic() - start >= 1, "it ended before its time")
+        holds(time.monotonic() - start >= 10, "it ended before its time")
         equal(quick.web.poll(), None)
     finally:
         quick.close()
-    quick = Bridge(BIN, "--life", "2s")
+
+
+@case
+def a_session_ends_though_somebody_acts(b):
+    quick = Bridge(BIN, "--life", "10s")
     try:
-        t = quick.logged_in()
-        equal(t.ended(), 4001)
-        t.s.close()
+        t = quick.browser().tab()
+        start = time.monotonic()
+        while time.monotonic() - start < 6 * 60:
+            try:
+                t.ask("export")  # an act
+            except Closed as e:
+                equal(e.code, 4001)
+                return
+            time.sleep(0.2)
+        holds(False, "it does not end")
     finally:
         quick.close()
 
