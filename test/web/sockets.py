@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """web-sockets: a bridge against what is no browser, by raw sockets.
 
-    sockets.py BIN [CASE...]
+    sockets.py BIN GUIDE [CASE...]
+
+GUIDE is the program of example/ui.
 
 First that a client of our own gets through: it enters, signs, opens a WebSocket, logs in, calls. Then attacks,
 a row each, with the answer that each must get; after every one the bridge has to live, and another client to
@@ -10,12 +12,18 @@ work. What is tried here are R12, R13 (the host's side), R49 and R50.
 import base64
 import json
 import os
+import re
 import signal
 import sys
+import tempfile
 import time
 import traceback
 
-from bridge import PASSWORD, Answer, Bridge, Browser, Closed, Socket, equal, holds, read_all
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import instance  # noqa: E402
+import sessionlib  # noqa: E402
+
+from bridge import PASSWORD, Answer, Bridge, Browser, Closed, Socket, equal, holds, read_all  # noqa: E402
 
 CASES, ROWS = [], []
 
@@ -281,6 +289,43 @@ def all_eight_probes_are_refused(b):
         equal((r["state"], r["came"]), ("passed", r["expected"]), probe)
     equal(t.ask("refresh")["session"]["account"], "alice", "the session that was probed")
     t.close()
+
+
+@case
+def a_service_composes_and_a_person_acts(b):
+    grants = instance.profile("operator", ["session", "system_info", "guide"])
+    guide = instance.service("guide", GUIDE, sessionlib.type_id("guide", "Guide", root="example/ui"))
+    text = re.sub(r'\(name = "operator", lease.*?\)\)',
+                  lambda _: grants.replace('(name = "guide"', '(name = "guide", ui = true'),
+                  instance.manifest(services=[guide]), count=1)
+    with tempfile.NamedTemporaryFile("w", suffix=".manifest") as f:
+        f.write(text)
+        f.flush()
+        other = Bridge(BIN, manifest=f.name)
+    try:
+        t = other.logged_in()
+        equal([o["service"] for o in t.down("offers")["offers"]], ["guide"])
+        equal(t.ask("offer", "guide").get("done", 0), None)
+        p = t.down(lambda f: f.get("pane", {}).get("commands"))["pane"]
+        equal((p["service"], p["kind"], p["model"]["progress"]["steps"][0]["state"]), ("guide", "progress", "running"))
+        equal(t.down("layout")["layout"]["nodes"][0]["surface"], p["surface"])
+        run = {"surface": p["surface"], "command": "next", "trusted": True}
+        equal(t.ask("run", run).get("done", 0), None)
+        t.down(lambda f: [s["state"] for s in f.get("pane", {}).get("model", {}).get("progress", {}).get("steps", [])]
+               [:2] == ["done", "running"])
+        equal(t.ask("run", {**run, "command": "nothing"})["failed"]["code"], "refused.command")
+        equal(t.ask("run", {**run, "surface": 77})["failed"]["code"], "bridge.no-pane")
+        equal(t.ask("act", {"surface": p["surface"], "pin": True}).get("done", 0), None)
+        holds(t.down(lambda f: f.get("pane", {}).get("pinned")), "not pinned")
+        equal(t.ask("withdraw", "guide").get("done", 0), None)
+        equal(t.down("gone")["gone"]["surface"], p["surface"])
+        t.ask("offer", "guide")
+        t.down(lambda f: f.get("pane", {}).get("surface", p["surface"]) != p["surface"])
+        t.ask("logout")
+        t.down("gone")
+        t.down("ended")
+    finally:
+        other.close()
 
 
 @case
@@ -627,9 +672,9 @@ def what_another_browser_holds(b):
 
 
 def main():
-    global BIN
-    BIN = sys.argv[1]
-    wanted = sys.argv[2:]
+    global BIN, GUIDE
+    BIN, GUIDE = sys.argv[1], os.path.abspath(sys.argv[2])
+    wanted = sys.argv[3:]
     passed = failed = 0
     b = Bridge(BIN)
     try:
