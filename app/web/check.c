@@ -61,7 +61,8 @@ const char *check_cookie(const struct check_self *s, const char *header)
                         found = header + n + 1;
                 }
                 header = strchr(header, ';');
-                header += header ? 1 : 0;
+                if (header)
+                        header++;
         }
         return found && strcspn(found, "; \t") == TOKEN_TEXT - 1 ? found : NULL;
 }
