@@ -13,6 +13,7 @@
  * changes is saved there.
  */
 #include "shell.h"
+#include "ui-settings.h"
 #include "ui-show.h"
 
 #include "command.capnp-c.h"
@@ -37,10 +38,7 @@ struct screen {
         bool over, any;
         int result;
         uint64_t prompt; /* the one that is open; 0: none */
-        capnp_cap *settings;
-        uint64_t version;       /* of what was loaded */
-        bool unsaved;           /* something is to be saved … */
-        capnp_question *saving; /* … and this is on its way */
+        struct ui_settings settings;
 };
 
 static void screen_stop(struct screen *s)
@@ -63,60 +61,21 @@ static void show_end(struct screen *s)
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
-static void settings_save(struct screen *s);
-
-static void settings_on_saved(capnp_question *q, int r, void *arg)
+static void settings_on_lost(void *arg, capnp_question *why)
 {
         struct screen *s = arg;
 
-        s->saving = NULL;
-        if (!r) {
-                s->version = ui_settings_save_version(q);
-        } else {
-                show_begin(s);
-                (void)cli_fail_question(s->c, q, "not kept");
-                show_end(s);
-                s->settings = capnp_cap_unref(s->settings);
-        }
-        capnp_question_free(q);
-        settings_save(s);
+        show_begin(s);
+        (void)cli_fail_question(s->c, why, "settings: nothing more is kept");
+        show_end(s);
+}
+
+static void settings_on_idle(void *arg)
+{
+        struct screen *s = arg;
+
         if (s->over)
                 screen_stop(s);
-}
-
-static void settings_save(struct screen *s)
-{
-        capnp_question *q;
-
-        if (!s->settings || !s->unsaved || s->saving)
-                return;
-        q = ui_settings_save((ui_settings_client){s->settings});
-        capos_ui_saved_store(s->ui, capnp_builder_any(capnp_question_params(q), 0));
-        ui_settings_save_set_version(q, s->version);
-        s->unsaved = false;
-        s->saving = q;
-        capnp_question_send(q, settings_on_saved, s);
-}
-
-/* What cannot be loaded is not asked for again: the panes are worth more. */
-static void settings_load(struct screen *s)
-{
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        struct capos_cap_entry e;
-
-        for (uint32_t i = 0; capos_client_entry(s->c->client, i, &e); i++)
-                if (e.interface == UI_SETTINGS_ID)
-                        s->settings = capos_client_get(s->c->client, e.name, e.interface);
-        if (!s->settings)
-                return;
-        q = ui_settings_load((ui_settings_client){s->settings});
-        if (cli_wait(s->c, q, CLI_ANSWER_MS)) {
-                (void)cli_fail_question(s->c, q, "settings");
-                s->settings = capnp_cap_unref(s->settings);
-                return;
-        }
-        s->version = ui_settings_load_version(q);
-        (void)!capos_ui_saved_load(s->ui, ui_settings_load_saved(q).r);
 }
 
 static void settings_are_late(void *arg)
@@ -130,12 +89,12 @@ static void settings_are_late(void *arg)
 /* What was changed last is on its way: a moment for it. */
 static void settings_finish(struct screen *s)
 {
-        if (s->saving && !capnp_timer_new(s->c->vat, SAVE_MS, settings_are_late, s, &s->quiet))
-                while (s->saving && s->quiet)
+        if (s->settings.q && !capnp_timer_new(s->c->vat, SAVE_MS, settings_are_late, s, &s->quiet))
+                while (s->settings.q && s->quiet)
                         if (capnp_vat_run(s->c->vat))
                                 break;
         s->quiet = capnp_timer_free(s->quiet);
-        s->saving = capnp_question_free(s->saving);
+        ui_settings_close(&s->settings);
 }
 
 /* ---- what lib/ui tells ----------------------------------------------------------------------- */
@@ -226,6 +185,17 @@ static void on_closed(void *arg, capos_ui_surface *pane, enum capos_ui_close_rea
         show_end(s);
 }
 
+static void on_theme(void *arg, capos_ui_offer *o, const struct capos_ui_theme *t)
+{
+        struct screen *s = arg;
+
+        if (!s->c->follow)
+                return;
+        show_begin(s);
+        ui_show_theme(s->c, o ? capos_ui_offer_name(o) : "", t, s->columns);
+        show_end(s);
+}
+
 static void on_prompt(void *arg, const struct capos_ui_prompt *p)
 {
         struct screen *s = arg;
@@ -282,8 +252,7 @@ static void on_saved(void *arg)
 {
         struct screen *s = arg;
 
-        s->unsaved = true;
-        settings_save(s);
+        ui_settings_changed(&s->settings);
 }
 
 static const struct capos_ui_front_ops ops = {
@@ -293,6 +262,7 @@ static const struct capos_ui_front_ops ops = {
         .opened = on_opened,
         .changed = on_changed,
         .closed = on_closed,
+        .theme = on_theme,
         .prompt = on_prompt,
         .prompt_gone = on_prompt_gone,
         .ran = on_ran,
@@ -569,7 +539,12 @@ static int screen_open(struct screen *s, const struct capos_cap_entry *e)
         r = capos_ui_new(&config, &s->ui);
         if (r)
                 return cli_fail_code(s->c, r, NULL);
-        settings_load(s);
+        s->settings = (struct ui_settings){.c = s->c,
+                                           .ui = s->ui,
+                                           .lost = settings_on_lost,
+                                           .idle = settings_on_idle,
+                                           .arg = s};
+        ui_settings_open(&s->settings);
         r = capos_ui_offer_host(s->ui, &what, &s->offer, &why);
         if (r == CAPNP_E_EXCEPTION)
                 return cli_fail(s->c, EXIT_DENIED, "refused", "%s: %s", e->name, why.text);
@@ -583,7 +558,6 @@ static void screen_close(struct screen *s)
         settings_finish(s);
         s->ui = capos_ui_free(s->ui);
         s->wake = capnp_timer_free(s->wake);
-        s->settings = capnp_cap_unref(s->settings);
         s->lines.input = shell_input_free(s->lines.input);
 }
 

@@ -254,6 +254,51 @@ void ui_show_prompt(const struct cli *c, const struct capos_ui_prompt *p, unsign
         printf("yes or no? (no)\n");
 }
 
+/* In words: a terminal has one size of type, and its own colours. */
+static void theme_write(FILE *to, const struct capos_ui_theme *t)
+{
+        static const char *const density[] = {"", ", compact", ", regular", ", spacious"};
+        static const char *const scheme[] = {"", ", light", ", dark"};
+
+        if (t->scale_percent)
+                (void)fprintf(to, ", type at %u %%", t->scale_percent);
+        (void)fputs(WORD(density, t->density), to);
+        (void)fputs(WORD(scheme, t->scheme), to);
+        (void)fputs(t->contrast ? ", more contrast" : "", to);
+        (void)fputs(t->motion ? ", less motion" : "", to);
+        (void)fputs(t->simple ? ", fewer controls" : "", to);
+}
+
+static json_t *theme_json(const char *service, const struct capos_ui_theme *t)
+{
+        return json_pack("{s:s,s:o,s:i,s:i,s:i,s:i,s:i,s:i,s:b}", "event", "theme", "service",
+                         cli_json_text(service), "accent", t->accent, "density", t->density,
+                         "scalePercent", t->scale_percent, "scheme", t->scheme, "contrast",
+                         t->contrast, "motion", t->motion, "simple", t->simple);
+}
+
+void ui_show_theme(const struct cli *c, const char *service, const struct capos_ui_theme *t,
+                   unsigned columns)
+{
+        size_t len = 0;
+        char *line = NULL;
+        FILE *to;
+
+        if (c->json) {
+                (void)cli_print_json(c, theme_json(service, t));
+                return;
+        }
+        to = open_memstream(&line, &len);
+        if (!to)
+                return;
+        theme_write(to, t);
+        if (!fclose(to)) {
+                printf("[*] the look of %s panes:\n", *service ? "its" : "all");
+                ui_show_lines(len ? line + 2 : "as ever", columns);
+        }
+        free(line);
+}
+
 void ui_show_ran(const struct cli *c, const struct capos_ui_ran *r, unsigned columns)
 {
         if (c->json) {

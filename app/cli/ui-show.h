@@ -22,6 +22,9 @@ void ui_show_lines(const char *text, unsigned columns);
 /* A question that a person is asked, in the frame: never a service's own words alone. */
 void ui_show_prompt(const struct cli *c, const struct capos_ui_prompt *p, unsigned columns);
 /* How a command has ended; results are printed as `capos call` does. */
+/* The look that a service's panes have now; service: "": all of them. */
+void ui_show_theme(const struct cli *c, const char *service, const struct capos_ui_theme *t,
+                   unsigned columns);
 void ui_show_ran(const struct cli *c, const struct capos_ui_ran *r, unsigned columns);
 
 #endif

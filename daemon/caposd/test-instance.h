@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 enum {
-        CHILDREN = 8, /* sessiond, gateway, two zygotes, two services, two idle workers */
+        CHILDREN = 9, /* sessiond, gateway, two zygotes, three services, two idle workers */
         WAIT_MS = 15 * 1000,
 };
 

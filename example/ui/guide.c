@@ -95,6 +95,17 @@ static void wish(struct tour *t)
         kit_pane_send(t->pane, q);
 }
 
+/* Nothing is kept by itself: the host asks the person, and keeps it where the service cannot look.
+ */
+static void keep(struct tour *t)
+{
+        capnp_question *q = remote_ui_surface_persist(
+                (remote_ui_surface_client){kit_pane_surface_peek(t->pane)});
+
+        remote_ui_surface_persist_set_what(q, REMOTE_UI_SURFACE_PERSIST_THEME);
+        capnp_question_detach(q);
+}
+
 static void tour_on_event(void *self, struct kit_pane *p, capnp_reader event)
 {
         const char *command = ui_event_command((ui_event_reader){event}).p;
@@ -103,6 +114,8 @@ static void tour_on_event(void *self, struct kit_pane *p, capnp_reader event)
         (void)p;
         if (!strcmp(command, "easy")) {
                 wish(t);
+        } else if (!strcmp(command, "keep")) {
+                keep(t);
         } else if (!strcmp(command, "next") && ++t->at == STEPS) {
                 kit_compose_finish(t->c);
                 free(t);
@@ -143,6 +156,7 @@ static int guide_compose(void *self, capnp_answer *a)
                 show(t);
                 offer(t, "next", "Next step");
                 offer(t, "easy", "Easier to read");
+                offer(t, "keep", "Keep it so");
         }
         capnp_question_detach(q);
         return 0;

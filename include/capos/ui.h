@@ -649,8 +649,9 @@ CAPNP_PUBLIC void capos_ui_show(capos_ui_surface *s);
 /* ---- what may be kept --------------------------------------------------------------------- */
 
 /**
- * Takes what was kept of an account (UiSaved). What is not sound in it is left out. It is to be
- * loaded before anything is offered.
+ * Takes what is kept of an account (UiSaved): before anything is offered, and again when another
+ * host of the account has changed it. What is not sound in it is left out. It replaces what was
+ * known, but for what was chosen here and is not known to be kept (capos_ui_saved_kept()).
  *
  * @param ui  the workspace
  * @param r   a UiSaved
@@ -665,7 +666,14 @@ CAPNP_PUBLIC int capos_ui_saved_load(capos_ui *ui, capnp_reader r) CAPNP_MUST_US
  * @param ui  the workspace
  * @param to  a slot: a UiSaved
  */
-CAPNP_PUBLIC void capos_ui_saved_store(const capos_ui *ui, capnp_abuilder to);
+CAPNP_PUBLIC void capos_ui_saved_store(capos_ui *ui, capnp_abuilder to);
+
+/**
+ * What capos_ui_saved_store() has written last is kept.
+ *
+ * @param ui  the workspace
+ */
+CAPNP_PUBLIC void capos_ui_saved_kept(capos_ui *ui);
 
 #ifdef __cplusplus
 }

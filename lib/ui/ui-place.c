@@ -4,14 +4,16 @@
  */
 #include "ui-workspace.h"
 
-/* What is known of a pane's place, made if need be; NULL: there is no room for it. */
+/* A choice about a pane's place: what is known of that, made if need be; NULL: there is no room. */
 static struct ui_saved_pane *pane_of(capos_ui_surface *s)
 {
+        struct ui_saved *saved = &s->offer->ui->saved;
         struct ui_saved_pane *p;
 
-        if (ui_saved_get_pane(&s->offer->ui->saved, s->offer->name, ui_surface_id(s), &p))
+        if (ui_saved_get_pane(saved, s->offer->name, ui_surface_id(s), &p))
                 return NULL;
 
+        p->chosen = ++saved->choices;
         p->personal = s->pane->safety_class == UI_SAFETY_CLASS_PERSONAL;
         if (!p->placed && !p->pinned)
                 p->hint = ui_hint_of(ui_pane_layout(s->pane));
@@ -43,8 +45,10 @@ void capos_ui_allow(capos_ui *ui, const char *service, capnp_data id)
         for (struct capnp_i_list *l = of->panes.next; l != &of->panes; l = l->next) {
                 struct ui_saved_pane *p = CAPNP_I_OF(l, struct ui_saved_pane, link);
 
-                if (!id.len || p == one)
-                        p->closed = false;
+                if (id.len && p != one)
+                        continue;
+                p->closed = false;
+                p->chosen = ++ui->saved.choices;
         }
         UI_TELL(ui, saved);
 }

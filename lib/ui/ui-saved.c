@@ -6,6 +6,10 @@
  * What is read back may have been changed meanwhile, or come from another version: it is held to
  * the rules that hold for services' wishes, and an entry that breaks them is left out. The numbers
  * of services and panes are bounded so that the whole is less than CAPOS_UI_SAVED_BYTES.
+ *
+ * Two hosts of one account may be at it at once. So each choice has a number, and it is known which
+ * of them are kept: when another host's are read, they replace what was kept, and not what was
+ * chosen here since.
  */
 #include "ui-saved.h"
 
@@ -52,11 +56,13 @@ void ui_saved_deinit(struct ui_saved *s)
 
 void ui_saved_reset(struct ui_saved *s)
 {
+        s->reset = ++s->choices;
         s->theme = (struct capos_ui_theme){0};
         for (struct capnp_i_list *l = s->services.next; l != &s->services; l = l->next) {
                 struct ui_saved_service *of = CAPNP_I_OF(l, struct ui_saved_service, link);
 
                 of->theme = (struct capos_ui_theme){0};
+                of->theme_chosen = s->choices;
                 panes_drop(s, of);
         }
 }
@@ -245,6 +251,32 @@ static bool theme_read(ui_theme_hint_reader r, struct capos_ui_theme *ret)
         return true;
 }
 
+/* What was kept, and may not be any more. */
+static void kept_drop(struct ui_saved *s)
+{
+        for (struct capnp_i_list *l = s->services.next; l != &s->services; l = l->next) {
+                struct ui_saved_service *of = CAPNP_I_OF(l, struct ui_saved_service, link);
+                struct capnp_i_list *at, *next;
+
+                if (of->consent_chosen <= s->kept)
+                        of->consent = CAPOS_UI_ASK;
+                if (of->theme_chosen <= s->kept)
+                        of->theme = (struct capos_ui_theme){0};
+                for (at = of->panes.next; at != &of->panes; at = next) {
+                        struct ui_saved_pane *p = CAPNP_I_OF(at, struct ui_saved_pane, link);
+
+                        next = at->next;
+                        if (p->personal || p->chosen > s->kept)
+                                continue;
+                        capnp_i_list_remove(at);
+                        free(p);
+                        s->npanes--;
+                }
+        }
+        if (s->reset <= s->kept)
+                s->theme = (struct capos_ui_theme){0};
+}
+
 static int pane_load(struct ui_saved *s, const char *name, ui_saved_surface_reader r)
 {
         ui_layout_hint_reader hint = ui_saved_surface_layout(r);
@@ -257,6 +289,8 @@ static int pane_load(struct ui_saved *s, const char *name, ui_saved_surface_read
         e = ui_saved_get_pane(s, name, ui_saved_surface_surface_id(r), &p);
         if (e)
                 return e == CAPNP_E_LIMIT ? 0 : e;
+        if (p->personal || p->chosen > s->kept)
+                return 0;
 
         p->hint = ui_hint_of(hint);
         p->placed = ui_saved_surface_has_layout(r);
@@ -278,9 +312,13 @@ static int service_load(struct ui_saved *s, ui_saved_service_reader r)
         if (e)
                 return e == CAPNP_E_LIMIT ? 0 : e;
 
-        if ((unsigned)ui_saved_service_consent(r) <= CAPOS_UI_NEVER)
+        if (of->consent_chosen <= s->kept &&
+            (unsigned)ui_saved_service_consent(r) <= CAPOS_UI_NEVER)
                 of->consent = (enum capos_ui_consent)ui_saved_service_consent(r);
-        (void)theme_read(ui_saved_service_theme(r), &of->theme);
+        if (s->reset > s->kept)
+                return 0;
+        if (of->theme_chosen <= s->kept)
+                (void)theme_read(ui_saved_service_theme(r), &of->theme);
         for (uint32_t i = 0; !e && i < ui_saved_surface_list_len(panes) && i < UI_SAVED_PANES; i++)
                 e = pane_load(s, of->name, ui_saved_surface_list_get(panes, i));
         return e;
@@ -291,7 +329,9 @@ int ui_saved_load(struct ui_saved *s, ui_saved_reader r)
         ui_saved_service_list l = ui_saved_services(r);
         int e = 0;
 
-        (void)theme_read(ui_saved_theme(r), &s->theme);
+        kept_drop(s);
+        if (s->reset <= s->kept)
+                (void)theme_read(ui_saved_theme(r), &s->theme);
         for (uint32_t i = 0; !e && i < ui_saved_service_list_len(l) && i < UI_SAVED_SERVICES; i++)
                 e = service_load(s, ui_saved_service_list_get(l, i));
         return e;
@@ -337,11 +377,12 @@ static bool service_counts(const struct ui_saved_service *of)
                !ui_themes_are_equal(&of->theme, &none);
 }
 
-void ui_saved_store(const struct ui_saved *s, ui_saved_builder to)
+void ui_saved_store(struct ui_saved *s, ui_saved_builder to)
 {
         ui_saved_service_list_builder l;
         uint32_t i = 0, n = 0;
 
+        s->stored = s->choices;
         for (struct capnp_i_list *at = s->services.next; at != &s->services; at = at->next)
                 n += service_counts(CAPNP_I_OF(at, struct ui_saved_service, link));
         l = ui_saved_init_services(to, n);

@@ -33,6 +33,7 @@ struct ui_saved_pane {
         bool pinned;   /* likewise, and stays */
         bool closed;   /* by a person */
         bool personal; /* is never written */
+        uint64_t chosen;
 };
 
 struct ui_saved_service {
@@ -42,12 +43,18 @@ struct ui_saved_service {
         struct capos_ui_theme theme;
         struct capnp_i_list panes;
         struct ui_prompt_meter meter; /* of this session; is never written */
+        uint64_t consent_chosen, theme_chosen;
 };
 
+/* Each choice has a number. Those behind `kept` are nowhere but here. */
 struct ui_saved {
         struct capnp_i_list services;
         struct capos_ui_theme theme; /* of the workspace */
         unsigned nservices, npanes;
+        uint64_t choices; /* so many were made … */
+        uint64_t stored;  /* … when they were written … */
+        uint64_t kept;    /* … and when that was known to be kept */
+        uint64_t reset;   /* the number of the last reset */
 };
 
 void ui_saved_init(struct ui_saved *s);
@@ -72,7 +79,8 @@ struct capos_ui_theme ui_theme_over(struct capos_ui_theme a, struct capos_ui_the
 /* A wish, as far as what the person's system is set to lets it. */
 struct capos_ui_theme ui_theme_bound(struct capos_ui_theme wish, const struct capos_ui_theme *user);
 
+/* What is kept now. Of what was known, only choices that are nowhere but here stay. */
 int ui_saved_load(struct ui_saved *s, ui_saved_reader r) CAPNP_MUST_USE;
-void ui_saved_store(const struct ui_saved *s, ui_saved_builder to);
+void ui_saved_store(struct ui_saved *s, ui_saved_builder to);
 
 #endif

@@ -197,6 +197,7 @@ static int persist_keep(const struct persist *p)
                 if (r)
                         return r;
                 of->theme = p->theme;
+                of->theme_chosen = ++ui->saved.choices;
                 return 0;
         }
 
@@ -206,6 +207,7 @@ static int persist_keep(const struct persist *p)
         if (!kept->placed && !kept->pinned)
                 kept->hint = p->hint;
         kept->placed = true;
+        kept->chosen = ++ui->saved.choices;
         return 0;
 }
 

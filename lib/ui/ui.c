@@ -164,6 +164,7 @@ int capos_ui_set_consent(capos_ui *ui, const char *service, enum capos_ui_consen
                 return r;
 
         of->consent = c;
+        of->consent_chosen = ++ui->saved.choices;
         UI_TELL(ui, saved);
         return 0;
 }
@@ -172,14 +173,27 @@ int capos_ui_saved_load(capos_ui *ui, capnp_reader r)
 {
         int e = ui_saved_load(&ui->saved, (ui_saved_reader){r});
 
+        for (struct capnp_i_list *l = ui->surfaces.next; l != &ui->surfaces; l = l->next) {
+                capos_ui_surface *s = CAPNP_I_OF(l, capos_ui_surface, link);
+                const struct ui_saved_pane *p =
+                        ui_saved_find_pane(&ui->saved, s->offer->name, ui_surface_id(s));
+
+                if (s->pane->pinned != (p && p->pinned))
+                        ui_pin_tell(s, p && p->pinned);
+        }
         ui_relayout(ui);
         ui_restyle(ui);
         return e;
 }
 
-void capos_ui_saved_store(const capos_ui *ui, capnp_abuilder to)
+void capos_ui_saved_store(capos_ui *ui, capnp_abuilder to)
 {
         ui_saved_store(&ui->saved, ui_saved_init_any(to));
+}
+
+void capos_ui_saved_kept(capos_ui *ui)
+{
+        ui->saved.kept = ui->saved.stored;
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */

@@ -58,7 +58,7 @@ def probe_of_an_instance_without_some(g):
     with open(g.path("manifest"), "w", encoding="utf-8") as f:
         f.write(g.ok("manifest", "show").out.replace(
             'anonymous = (enabled = true, profile = "anonymous")', "anonymous = (enabled = false)")
-            .replace(', (name = "chat")', ""))
+            .replace(', (name = "chat", ui = true)', ""))
     other = Rig(os.path.dirname(g.capos), None, manifest=g.path("manifest"))
     try:
         other.login("work")

@@ -18,10 +18,12 @@ from sessionlib import Failed, Refused
 
 SCRIPT = "e2e-described"
 PANEL = s.type_id("panel", "Panel", root="test/ui")
+SETTINGS = s.type_id("remote_ui", "UiSettings")
 SCHEMA = 2  # of RemoteCapSet
 LEAST, LEAST_ADMIN = 4096, 65536  # who has `admin` has to have longer ones
 MOST = 0xffffffff
-SHIPPED = {"session": s.USER_SESSION, "system_info": s.SYSTEM_INFO, "chat": s.CHAT, "panel": PANEL}
+SHIPPED = {"session": s.USER_SESSION, "system_info": s.SYSTEM_INFO, "chat": s.CHAT, "settings": SETTINGS,
+           "panel": PANEL}
 
 
 def expect(got, wanted, what):
@@ -55,7 +57,9 @@ class Cases:
                        for name, quota in (("least", {"message": f'"{LEAST}B"'}), ("wide", {})))
         elder = instance.profile("elder", ["session", "system_info", "admin"], message=f'"{LEAST_ADMIN}B"')
         self.target = instance.Instance(instance.manifest(
-            services=[instance.service("panel", os.path.abspath(panel), PANEL)],
+            services=[instance.service("panel", os.path.abspath(panel), PANEL),
+                      instance.service("settings", "capos-settings", SETTINGS).replace(
+                          "remote", "state = true, remote")],
             profiles=[least, wide, elder.replace("lease", "elevated = true, lease", 1)]))
 
     def prepare(self):

@@ -27,7 +27,7 @@ change() { sed -e "$1" good >"$2"; }
 "$capos" manifest show >good || failed=$((failed + 1))
 change "s/Welcome to capOS\./Mind the step./" motd.m
 change 's/0xc9c49edc60427cb2/0x9af912bd1eaaead7/' interface
-change 's/(name = "chat")/(name = "chat", facet = "readr")/' facet
+change 's/(name = "chat"/&, facet = "readr"/' facet
 change 's/"capos-chat"/"capos-chatt"/' missing
 change "s|\"capos-chat\"|\"$top/good\"|" not-executable
 change "s|\"capos-chat\"|\"$top\"|" folder
@@ -42,10 +42,10 @@ sed -e 's|authentication = (|&oidc = [(name = "work", issuer = "https://op.examp
  passkeys = (relyingParty = "a.example", origins = ["https://a.example"], attestation = self,\
  aaguids = ["ee882879-721c-4913-9775-3dfcce97072a"]),|' good >ways
 
-row shown-is-good 0 'good is good: 2 services' "$capos" manifest check good
+row shown-is-good 0 'good is good: 3 services' "$capos" manifest check good
 row built-in-is-good 0 'built-in manifest is good' "$capos" manifest check
 row shown-as-json 0 '^\{"motd":"' "$capos" manifest show --json
-row good-as-json 0 '^\{"good":true,"services":2\}$' "$capos" manifest check --json
+row good-as-json 0 '^\{"good":true,"services":3\}$' "$capos" manifest check --json
 row explained-as-json 0 'Mind the step' "$capos" manifest explain --json motd.m
 row field-is-no-json 2 '"code":"usage"' "$capos" manifest explain --json motd
 row motd-is-good 0 "motd.m is good" "$capos" manifest check motd.m

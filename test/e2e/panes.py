@@ -129,7 +129,8 @@ class Cases:
         t = Terminal(Rig, "ui", "guide", "-s", "may")
         t.until("Easier to read")
         for typed, shown in ((f"next {'x' * 256}=1", "at most 255 bytes"), ("next", "shows its methods"),
-                             ("1 next", "is a first one"), ("easy", ""), ("next", "all of it is gone"),
+                             ("1 next", "is a first one"), ("easy", "more contrast, fewer controls"),
+                             ("next", "all of it is gone"),
                              ("next", "guide has ended:")):
             t.until("ui> ")
             t.shown = b""

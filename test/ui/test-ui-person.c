@@ -599,6 +599,75 @@ TEST(what_was_kept_comes_back)
         play_close(&p);
 }
 
+static void load(struct play *p, const char *saved)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+
+        CHECK_OK(capnp_msg_new(&m));
+        CHECK_OK(capnp_text_parse(p->schema, UI_SAVED_ID, capnp_text_of(saved), NULL,
+                                  capnp_msg_build(m), NULL));
+        CHECK_OK(capos_ui_saved_load(p->ui, ui_saved_root(m).r));
+}
+
+/* Whether what may be kept says something. */
+static bool keeps(struct play *p, const char *what)
+{
+        char text[4096];
+
+        play_saved(p, text, sizeof(text));
+        return strstr(text, what) != NULL;
+}
+
+/* Another host of the account saves meanwhile: its choices, and what was chosen here since. */
+TEST(two_hosts_at_once)
+{
+        const struct capos_ui_move bottom = {.place = CAPOS_UI_BOTTOM};
+        struct play p;
+        capnp_cap *s;
+
+        CHECK_OK(play_open(&p));
+        load(&p,
+             "(services = [(name = \"desk\", consent = always, theme = (accent = teal), surfaces ="
+             " [(surfaceId = \"a\", layout = (place = side)), (surfaceId = \"b\", closed = "
+             "true)])])");
+        play_offer(&p);
+        s = play_pane(&p, 'a', "log", "ordinary");
+        capos_ui_move(play_at(&p), &bottom);
+        CHECK(keeps(&p, "place = bottom")); /* written, and refused: the version is another */
+        load(&p,
+             "(services = [(name = \"desk\", consent = never, theme = (accent = rose), surfaces = "
+             "[(surfaceId = \"a\", layout = (place = main)), (surfaceId = \"c\", closed = "
+             "true)])])");
+        CHECK(keeps(&p, "place = bottom"));
+        CHECK(!keeps(&p, "place = main"));
+        CHECK(!keeps(&p, "\"b\""));
+        CHECK(keeps(&p, "\"c\""));
+        CHECK(keeps(&p, "accent = rose"));
+        CHECK_EQ(capos_ui_consent_of(p.ui, "desk"), CAPOS_UI_NEVER);
+
+        CHECK_OK(capos_ui_set_consent(p.ui, "desk", CAPOS_UI_ASK));
+        capos_ui_saved_kept(p.ui); /* of the place, which was written; not of the consent */
+        load(&p, "(services = [(name = \"desk\", consent = always, surfaces = [(surfaceId = \"a\", "
+                 "layout = (place = main), pinned = true)])])");
+        CHECK(keeps(&p, "place = main"));
+        CHECK(keeps(&p, "pinned = true"));
+        CHECK_EQ(capos_ui_consent_of(p.ui, "desk"), CAPOS_UI_ASK);
+        CHECK_EQ(play_apply(&p, s, "(kind = setLayoutHint, payload = (layout = ()))"),
+                 CAPNP_E_EXCEPTION);
+        CHECK(!strncmp(p.last, "refused.pinned", 14));
+
+        capos_ui_reset(p.ui);
+        load(&p, "(theme = (accent = blue), services = [(name = \"desk\", surfaces = [(surfaceId = "
+                 "\"a\", layout = (place = side))])])");
+        CHECK(!keeps(&p, "\"a\""));
+        CHECK(!keeps(&p, "accent = blue"));
+        capos_ui_saved_kept(p.ui);
+        load(&p, "(theme = (accent = blue))");
+        CHECK(keeps(&p, "accent = blue"));
+        capnp_cap_unref(s);
+        play_close(&p);
+}
+
 TEST(what_is_kept_has_a_bound)
 {
         CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL, *out = NULL;

@@ -20,7 +20,7 @@ def a_manifest_to_start_from(t):
     t.types("capos --help | grep manifest", "manifest show", "manifest check", "manifest explain")
     t.types("capos up --help", "--manifest FILE", "manifest show")
     t.types("capos manifest show > my.manifest")
-    t.types("capos manifest check my.manifest", r"^my\.manifest is good: 2 services")
+    t.types("capos manifest check my.manifest", r"^my\.manifest is good: 3 services")
     t.types("capos manifest explain my.manifest", "anonymous +open", "chat +Chat")
     t.types("capos manifest explain profiles.lease", "profiles.lease :Text")
 
@@ -46,7 +46,7 @@ def an_interface_that_the_service_does_not_serve(t):
 
 @row()
 def a_facet_that_the_service_does_not_know(t):
-    t.types("""capos manifest show | sed 's/(name = "chat")/(name = "chat", facet = "readr")/' > m""")
+    t.types("""capos manifest show | sed 's/(name = "chat"/&, facet = "readr"/' > m""")
     starts_not(t, "m", r"m:\d+:\d+: profiles\[1\]\.bundle\[2\]\.facet: .*readr")
 
 

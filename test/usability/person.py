@@ -14,7 +14,7 @@ def the_two_minutes_of_the_readme(t):
             answers=[(r"^Password for bob \(empty: none\):", "correct horse"),
                      (r"^The same again:", "correct horse")], never=("horse",))
     t.types("capos login bob@$A", r"^Welcome to capOS\.$",
-            r"^Logged in as bob \(profile operator\), 3 capabilities, ends in 8 h\. This login is called bob@",
+            r"^Logged in as bob \(profile operator\), 4 capabilities, ends in 8 h\. This login is called bob@",
             answers=[(r"^Password of bob at \S+:", "correct horse")], never=("horse",))
     t.types("capos caps", r"^session  ", r"^system_info .*uptime\.$", r"^chat .*Channels")
     t.types("capos call system_info motd", r'^\{"text": "Welcome to capOS\."\}$')
