@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from rig import PASSWORD, Failed, Rig, equal, holds  # noqa: E402,F401  (what others take from here)
+from rig import PASSWORD, Failed, Rig, equal, holds, keygen  # noqa: E402,F401  (what others take from here)
 
 DEADLINE = int(os.environ.get("CAPOS_WEB_DEADLINE", "60"))
 

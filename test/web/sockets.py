@@ -14,6 +14,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +24,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import instance  # noqa: E402
 import sessionlib  # noqa: E402
 
-from bridge import PASSWORD, Answer, Bridge, Browser, Closed, Socket, equal, holds, read_all  # noqa: E402
+from bridge import (DEADLINE, PASSWORD, Answer, Bridge, Browser, Closed, Socket, equal, holds, keygen,  # noqa: E402
+                    read_all, until)
 
 CASES, ROWS = [], []
 
@@ -273,6 +275,64 @@ def each_process_is_confined(b):
                 status = dict(line.split(":\t") for line in f.read().splitlines() if ":\t" in line)
             equal((status["Seccomp"], status["NoNewPrivs"]), ("2", "1"), pid)
     t.close()
+
+
+@case
+def by_a_key_of_the_agent(b):
+    """It logs in and renews; the browser names it by its fingerprint and has no part in the proof."""
+    r, agent = b.rig, None
+    keygen(r, "key", "-t", "ed25519")
+    r.ok("account", "key", "add", "alice", r.path("key.pub"), "--state", r.state)
+    other = Bridge.__new__(Bridge)
+    other.rig, other.env = r, {**r.env, "SSH_AUTH_SOCK": r.path("agent")}
+    other.log = open(r.path("web.log"), "a+", encoding="utf-8")
+    try:
+        agent = subprocess.Popen(["ssh-agent", "-D", "-a", r.path("agent")], stdout=subprocess.DEVNULL)
+        until(lambda: os.path.exists(r.path("agent")), "no agent")
+        subprocess.run(["ssh-add", "-q", r.path("key")], env={**os.environ, **other.env}, check=True)
+        other.start()
+        t = other.browser().tab()
+        keys = t.ask("connect", 0)["methods"]["keys"]
+        equal(len(keys), 1)
+        equal(t.ask("login", {"kind": "publicKey", "account": "alice", "key": "SHA256:no"})["failed"]["code"],
+              "bridge.no-key")
+        login = {"kind": "publicKey", "account": "alice", "key": keys[0]["fingerprint"]}
+        first = t.ask("login", login)["session"]
+        equal((first["account"], first["kind"]), ("alice", "publicKey"))
+        again = t.ask("renew", login)["session"]
+        holds(again["id"] == first["id"] and int(again["expiresAtMs"]) >= int(first["expiresAtMs"]), again)
+    finally:
+        agent.terminate()
+        agent.wait()
+        other.web.terminate()
+        other.web.wait(DEADLINE)
+        other.web.stdout.close()
+        other.log.close()
+
+
+@case
+def an_instance_that_is_not_known_is_confirmed(b):
+    r = b.rig
+    with subprocess.Popen([r.capos, "up", "--state", r.path("tls"), "--listen", "tls:127.0.0.1:0"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          env={**r.env, "HOME": r.path("run")}) as tls:
+        other = None
+        try:
+            port, fingerprint = re.search(r" (\d+) (sha256:\S+)", r.read_line(tls.stdout, DEADLINE)).groups()
+            other = Bridge(BIN, "--instance", f"safe=tls:127.0.0.1:{port}")
+            t = other.browser().tab()
+            equal(t.ask("connect", 1)["key"]["fingerprint"], fingerprint)
+            equal(t.ask("login", {"kind": "anonymous"})["failed"]["code"], "bridge.not-connected")
+            equal(t.ask("trust", False).get("done", 0), None)
+            t.ask("connect", 1)
+            holds("methods" in t.ask("trust", True), "it is not connected to")
+            equal(t.ask("instances")["instances"][1]["fingerprint"], fingerprint)
+            equal(t.ask("login", {"kind": "anonymous"})["session"]["transport"], "tls")
+            equal(t.ask("trust", True)["failed"]["code"], "bridge.not-asked")
+        finally:
+            if other:
+                other.close()
+            tls.terminate()
 
 
 @case
