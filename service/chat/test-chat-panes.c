@@ -545,10 +545,16 @@ static int wall_apply(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+static void poll_canceled(capnp_answer *a, void *arg)
+{
+        (void)arg;
+        (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
+}
+
 static int wall_poll(void *self, capnp_answer *a)
 {
         (void)self;
-        return capnp_answer_keep(a, NULL, NULL);
+        return capnp_answer_keep(a, poll_canceled, NULL);
 }
 
 static int wall_close(void *self, capnp_answer *a)
