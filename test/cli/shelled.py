@@ -107,7 +107,7 @@ def what_a_listener_is_told_is_printed(g):
 def what_is_heard_stands_above_the_line_that_is_typed(g):
     g.login("one")
     g.login("two")
-    t = Terminal(g, "shell", "-s", "one")
+    t = Terminal(g, "shell", "-s", "one", columns=300)
     t.until("one> ")
     t.type("$m = chat.join channel=#above\n")
     t.until('$m = {"membership"')
@@ -127,6 +127,30 @@ def the_names_are_64(g):
     names = [f"$n{i} = chat" for i in range(64)]
     refused(g, "$more = chat", "there are 64 names", before=names)
     script(g, *names, "$n0 = system_info", ".drop $n1", "$more = chat")
+
+
+@case(needs_instance=True)
+def what_is_heard_never_stands_where_our_lines_begin(g):
+    """Broken before the edge and moved in: in the shell, in the chat, and by call --watch."""
+    g.login("one")
+    g.login("two")
+    for args, ready, channel in ((("shell",), "one> ", "#edge"), (("chat", "join", "#edge2"), "you are", "#edge2"),
+                                 (("call", "--watch", "chat", "join", "channel=#edge3"), '"membership"', "#edge3")):
+        t = Terminal(g, *args, "-s", "one", columns=50)
+        t.until(ready)
+        if args[0] == "shell":
+            t.type("$m = chat.join channel=#edge\n")
+            t.until('$m = {')
+            t.until("\r\none> ")
+        t.shown = b""
+        g.ok("run", "chat", "send", f"channel={channel}", "text=" + "x" * 130 + "yy", "-s", "two")
+        t.until("yy")
+        lines = [line.split("\x1b[K")[-1] for line in t.shown.decode().split("\r\n")]
+        first = next(i for i, line in enumerate(lines) if "x" * 5 in line or '"event"' in line)
+        more = [line for line in lines[first + 1:] if "xxx" in line]
+        holds(len(more) >= 2 and all(line.startswith("  ") and len(line) <= 50 for line in more), lines)
+        t.type("\x03" if args[0] == "call" else "/quit\n" if args[0] == "chat" else "\x15.quit\n")
+        t.end()
 
 
 @case(needs_instance=True)

@@ -1,10 +1,13 @@
 """Cases of `chat join` and of what is typed behind `call`. cli.py runs them."""
+import fcntl
 import json
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 from rig import case, equal, holds
@@ -13,9 +16,10 @@ from rig import case, equal, holds
 class Terminal:
     """A command on a terminal of its own, and everything that it has shown."""
 
-    def __init__(self, g, *args):
+    def __init__(self, g, *args, columns=0):
         self.pid, self.fd = pty.fork()
         if not self.pid:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
             os.execve(g.capos, [g.capos, *args], {**g.env, "TERM": "xterm"})
         self.shown = b""
 
