@@ -78,7 +78,8 @@ int cli_fail(const struct cli *c, int exit, const char *code, const char *fmt, .
                 (void)cli_print_json(
                         c, json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", safe));
         else
-                (void)fprintf(stderr, "capos: %s\n", safe);
+                cli_print_line(stderr, "capos: ", text, strlen(text),
+                               c->stays ? cli_columns(stderr) : 0);
         return exit;
 }
 

@@ -106,8 +106,10 @@ unsigned cli_columns(FILE *to)
         return size.ws_col < 20 ? 20 : size.ws_col;
 }
 
-/* Appends to a line that is at a column, breaking it where it has to be. */
-static unsigned line_add(FILE *to, const char *text, size_t len, unsigned columns, unsigned at)
+/* Appends to a line that is at a column, breaking it where it has to be; more: what the next ones
+ * begin with. */
+static unsigned line_add(FILE *to, const char *more, const char *text, size_t len, unsigned columns,
+                         unsigned at)
 {
         capnp_text t = {text, (uint32_t)len};
         unsigned marks = 0, wide;
@@ -116,8 +118,8 @@ static unsigned line_add(FILE *to, const char *text, size_t len, unsigned column
 
         while (piece_take(&t, &marks, piece, &n, &wide)) {
                 if (columns && at + wide > columns) {
-                        (void)fputs("\n" MARGIN, to);
-                        at = sizeof(MARGIN) - 1;
+                        (void)fprintf(to, "\n%s", more);
+                        at = (unsigned)strlen(more);
                 }
                 (void)fwrite(piece, 1, n, to);
                 at += wide;
@@ -135,15 +137,23 @@ static bool is_ascii(const char *p, size_t len)
         return !len;
 }
 
-void cli_print_line(FILE *to, const char *first, const char *text, size_t len, unsigned columns)
+void cli_print_more(FILE *to, const char *first, const char *more, const char *text, size_t len,
+                    unsigned columns)
 {
         bool guarded = columns && isatty(fileno(to)) &&
                        (!is_ascii(text, len) || !is_ascii(first, strlen(first)));
+        unsigned at;
 
         if (guarded)
                 (void)fputs(STAY_ON_LINE, to);
-        (void)line_add(to, text, len, columns, line_add(to, first, strlen(first), columns, 0));
+        at = line_add(to, more, first, strlen(first), columns, 0);
+        (void)line_add(to, more, text, len, columns, at);
         (void)fputs(guarded ? BREAK_LINES "\n" : "\n", to);
+}
+
+void cli_print_line(FILE *to, const char *first, const char *text, size_t len, unsigned columns)
+{
+        cli_print_more(to, first, MARGIN, text, len, columns);
 }
 
 /* In JSON they can only be in a string; those below a space are escaped in any. A quote is none of

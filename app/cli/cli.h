@@ -15,6 +15,7 @@ enum cli_exit {
         EXIT_USAGE = 2,
         EXIT_DENIED = 3,
         EXIT_NO_CONNECTION = 4,
+        EXIT_INTERRUPTED = 130, /* by Ctrl-C, as a shell says it */
 };
 
 /* One option of a command, or of all. */
@@ -33,7 +34,8 @@ struct cli {
         const struct cli_command *commands; /* all there are; ends with a NULL name */
         /* What all commands take. */
         bool json, help, version;
-        bool once; /* `ui` */
+        bool once, personal; /* `ui` */
+        bool stays; /* what others say comes while a person types: lines are broken by us */
         const char *session, *runtime, *timeout, *transcript;
         uint32_t timeout_ms; /* 0: not given */
         /* What some of them take. */
@@ -149,6 +151,9 @@ unsigned cli_columns(FILE *to);
 /* Prints a line of somebody else's behind a beginning of ours, harmless, and broken and moved in
  * before it has so many columns, so that nothing of it stands where our lines begin; 0: in one. */
 void cli_print_line(FILE *to, const char *first, const char *text, size_t len, unsigned columns);
+/* The same, where what goes on begins in another way (ASCII). */
+void cli_print_more(FILE *to, const char *first, const char *more, const char *text, size_t len,
+                    unsigned columns);
 /* Prints JSON that somebody has written: what would steer a terminal is escaped as JSON does. */
 void cli_print_json_text(const char *s, size_t len);
 

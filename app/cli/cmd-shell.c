@@ -349,6 +349,7 @@ int cmd_shell(struct cli *c)
 
         if (r)
                 return r;
+        c->stays = true;
         (void)snprintf(prompt, sizeof(prompt), "%.150s> ", c->login);
         r = shell_input_new(&s, prompt, &s.input);
         if (r)

@@ -374,6 +374,8 @@ static const struct cli_option tail_options[] = {
 static const struct cli_option ui_options[] = {
         {"once", 0, NULL, "print the panes as they are, and end", offsetof(struct cli, once)},
         {"follow", 'f', NULL, "go on with what changes", offsetof(struct cli, follow)},
+        {"personal", 0, NULL, "show personal panes where no terminal is, too",
+         offsetof(struct cli, personal)},
         {NULL, 0, NULL, NULL, 0}};
 
 static const struct cli_command commands[] = {
@@ -602,16 +604,19 @@ static const struct cli_command commands[] = {
          "  capos run chat send channel='#lobby' text=hello\n"
          "  capos run --watch chat join channel='#lobby'\n",
          cmd_run, run_options, 2, CLI_WORDS, false},
-        {"ui", "CAP [--once | --follow]", "Show the panes that a service composes",
+        {"ui", "[CAP] [--once | --follow] [--personal]", "Show the panes that services compose",
          "The service is lent a host for as long as this runs; what it wants to show is checked\n"
-         "and printed. On a terminal it goes on with what changes, and lines are typed: a command\n"
-         "of a pane with FIELD=VALUE, or `/help`. What a command would do for good, or with\n"
-         "something else than its own capability, is asked before. Else, or with --once, it ends\n"
-         "when nothing more comes for a moment. --json prints each pane and change as a line.\n\n"
+         "and printed. Without CAP, each that may show panes is, after a question. On a terminal\n"
+         "it goes on with what changes, and lines are typed: a command of a pane with\n"
+         "FIELD=VALUE, or `/help`. What a command would do for good, or with something else than\n"
+         "its own capability, is asked before. Else, or with --once, it ends when nothing more\n"
+         "comes for a moment. --json prints each pane and change as a line. Personal panes are\n"
+         "left out where no terminal is, unless --personal asks for them.\n\n"
          "Examples:\n"
+         "  capos ui\n"
          "  capos ui guide\n"
          "  capos ui guide --once --json\n",
-         cmd_ui, ui_options, 1, 1, false},
+         cmd_ui, ui_options, 0, 1, false},
         {"web", "[--listen localhost:PORT] [--instance NAME=ADDRESS]...",
          "Show a session in a browser on this machine",
          "Prints an address that lets one browser in, once and for a minute; Enter, or SIGUSR1,\n"

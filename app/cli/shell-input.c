@@ -75,6 +75,8 @@ static void input_on_signal(void *arg, uint32_t events)
 
         (void)events;
         while (read(in->signals, &what, sizeof(what)) == (ssize_t)sizeof(what)) {
+                if (what.ssi_signo == SIGWINCH && in->s->on_size)
+                        in->s->on_size(in->s->on_size_arg);
                 if (what.ssi_signo == SIGWINCH && in->el)
                         el_resize(in->el);
                 else if (what.ssi_signo == SIGCONT && in->el && in->editing)
@@ -137,7 +139,8 @@ static bool input_wait(struct shell_input *in)
                 if (capnp_vat_run(in->s->c->vat))
                         break;
         capnp_watch_free(w);
-        return in->readable;
+        /* Ctrl-C was first, also where what was typed behind it is there by now. */
+        return in->readable && !in->s->interrupted;
 }
 
 enum { BYTE_END, BYTE_TAKEN, BYTE_INTERRUPTED, BYTE_NEWS };
@@ -182,6 +185,8 @@ static int key_give_up(struct shell_input *in, wchar_t *ret)
 
         in->s->interrupted = false;
         in->given_up = true;
+        in->s->given_up = true;
+        in->s->given_up_empty = l->lastchar == l->buffer;
         (void)el_cursor(in->el, (int)(l->lastchar - l->cursor));
         l = el_line(in->el);
         el_deletestr(in->el, (int)(l->cursor - l->buffer));
@@ -537,6 +542,7 @@ static const char *typed_line(struct shell_input *in)
         int n = 0;
 
         in->s->interrupted = false; /* what comes from now on is for what will be typed */
+        in->s->given_up = in->s->given_up_empty = false;
         in->editing = true;
         in->given_up = false;
         line = el_gets(in->el, &n);
@@ -642,6 +648,13 @@ int shell_input_block(struct shell_input *in, const char *end, char **ret_p, siz
 bool shell_input_is_typed(const struct shell_input *in)
 {
         return in->el != NULL;
+}
+
+bool shell_input_has_begun(const struct shell_input *in)
+{
+        const LineInfo *l = in->el && in->editing ? el_line(in->el) : NULL;
+
+        return l && l->lastchar > l->buffer;
 }
 
 unsigned shell_input_number(const struct shell_input *in)

@@ -102,6 +102,10 @@ struct shell {
         int result;       /* the exit code so far */
         unsigned number;  /* of the line, in a script; and of the one that has failed, when that */
         unsigned failed;  /* was found out later, else 0 */
+        /* Of the line that was taken last: Ctrl-C gave it up, and nothing had been typed. */
+        bool given_up, given_up_empty;
+        void (*on_size)(void *arg); /* the terminal has another size; NULL: nobody asks */
+        void *on_size_arg;
 };
 
 /* ---- shell-words.c */
@@ -177,6 +181,8 @@ void shell_wait_for(struct shell *s, uint64_t ms);
 int shell_input_new(struct shell *s, const char *prompt, struct shell_input **ret_i);
 struct shell_input *shell_input_free(struct shell_input *i);
 bool shell_input_is_typed(const struct shell_input *i);
+/* Whether something stands in the line that is being typed. */
+bool shell_input_has_begun(const struct shell_input *i);
 /* The next line, without its end, valid until the next call; NULL: there is none. Meanwhile the
  * vat runs. */
 const char *shell_input_line(struct shell_input *i);

@@ -1,35 +1,44 @@
 /*
- * A workspace as lines: each pane, and each change that was accepted, as text or as JSON.
+ * A workspace as lines: each pane whole at first, and then what changes of it.
  *
- * Every pane begins with a line of this program's own: its number, and the service's title as the
- * instance has it; only then comes what the service calls it. What a service can make a pane say
- * stands below that line, moved in by two columns and broken before the edge, so none of it can
- * look like a line of ours. The text was checked by lib/ui, and is made harmless for a terminal
- * here all the same.
+ * Lines of this program's own begin at the left edge, by words that no pane's can begin with: what
+ * a service can make a pane say stands below a line with the pane's number and the service's title,
+ * as the instance has it, moved in by two columns and broken before the edge. Each line of a
+ * question begins with `[?]`. The texts were checked by lib/ui, and are made harmless for a
+ * terminal here all the same.
+ *
+ * Nobody reads twenty wholes a second. A pane is drawn when it may be, and only those of its lines
+ * are printed that are not as they were when it was drawn last: what has changed meanwhile is one
+ * change. How much is printed without being asked for is bounded, for all services together, and a
+ * line says what was left out. As JSON, a change is what has changed by its place, or if there were
+ * several since, the whole.
+ *
+ * A personal pane is left out of what goes elsewhere than to a terminal, unless it is asked for.
  */
 #include "ui-show.h"
+
+#include "ui-json.h"
 
 #include "command.capnp-c.h"
 #include "remote_ui.capnp-c.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MARGIN "  "
+#define ASKS   "[?] "
 
-static const char *const kinds[] = {"text",  "log",  "list",     "table", "tree",      "counters",
-                                    "chart", "form", "progress", "map",   "transcript"};
-static const char *const classes[] = {"ambient", "ordinary", "personal", "consequential"};
-static const char *const effects[] = {"reads", "own", "shared", "lasting"};
-static const char *const reasons[] = {"by you", "by the host", "the session has ended", "reset",
-                                      "by the service"};
+enum { PAGE_COLUMNS = 80, TEXT_AT_ONCE = 16 << 10, TEXT_A_SECOND = 4 << 10 };
+enum { JSON_AT_ONCE = 2 << 20, JSON_A_SECOND = 256 << 10 };
 
-#define WORD(words_, i_) ((i_) < sizeof(words_) / sizeof(*(words_)) ? (words_)[i_] : "unknown")
-
-_Static_assert(sizeof(kinds) / sizeof(*kinds) == UI_SURFACE_KIND_TRANSCRIPT + 1, "each kind");
+#define SHOWN                                                                      \
+        (CAPOS_UI_CHANGED_SPEC | CAPOS_UI_CHANGED_MODEL | CAPOS_UI_CHANGED_WHOLE | \
+         CAPOS_UI_CHANGED_COMMANDS | CAPOS_UI_CHANGED_STATE)
 
 unsigned ui_show_number(const capos_ui_surface *s)
 {
@@ -39,39 +48,95 @@ unsigned ui_show_number(const capos_ui_surface *s)
         return (unsigned)p.number;
 }
 
-void ui_show_lines(const char *text, unsigned columns)
+/* Whether what a pane says may stand here. */
+static bool pane_may(const struct ui_view *v, const capos_ui_surface *s)
+{
+        struct capos_ui_pane p;
+
+        capos_ui_surface_info(s, &p);
+        return p.safety_class != UI_SAFETY_CLASS_PERSONAL || v->personal;
+}
+
+void ui_view_begin(struct ui_view *v, const struct cli *c)
+{
+        *v = (struct ui_view){
+                .c = c,
+                .personal = c->personal || (!c->json && isatty(STDOUT_FILENO)),
+                .pace = {.at_once = c->json ? JSON_AT_ONCE : TEXT_AT_ONCE,
+                         .a_second = c->json ? JSON_A_SECOND : TEXT_A_SECOND},
+        };
+        (void)ui_view_measure(v);
+}
+
+static void seen_clear(struct ui_seen *n)
+{
+        free(n->text);
+        *n = (struct ui_seen){.pane = NULL};
+}
+
+void ui_view_end(struct ui_view *v)
+{
+        for (unsigned i = 0; i < CAPOS_UI_SURFACES; i++)
+                seen_clear(&v->seen[i]);
+}
+
+bool ui_view_measure(struct ui_view *v)
+{
+        const char *said = getenv("COLUMNS");
+        unsigned before = v->columns;
+        unsigned long columns = cli_columns(stdout);
+
+        if (!columns)
+                columns = said ? strtoul(said, NULL, 10) : PAGE_COLUMNS;
+        v->columns = columns < 20 ? 20 : columns > 1000 ? 1000 : (unsigned)columns;
+        return v->columns != before;
+}
+
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+void ui_show_lines(const struct ui_view *v, const char *text)
 {
         while (*text) {
                 size_t len = strcspn(text, "\n");
 
-                cli_print_line(stdout, MARGIN, text, len, columns);
+                cli_print_line(stdout, MARGIN, text, len, v->columns);
                 text += len + (text[len] == '\n');
         }
 }
 
-static void title_print(const capos_ui_surface *s, unsigned columns)
+void ui_show_frame(const struct ui_view *v, const char *fmt, ...)
 {
-        struct capos_ui_pane p;
-        char number[16], rest[400];
+        char line[1024];
+        va_list ap;
 
-        capos_ui_surface_info(s, &p);
-        (void)snprintf(number, sizeof(number), "[%u] ", ui_show_number(s));
-        (void)snprintf(rest, sizeof(rest), "%s: %s (%s%s)", p.service_title,
-                       p.title.p ? p.title.p : "", WORD(kinds, p.kind), p.pinned ? ", pinned" : "");
-        cli_print_line(stdout, number, rest, strlen(rest), columns);
+        va_start(ap, fmt);
+        (void)vsnprintf(line, sizeof(line), fmt, ap);
+        va_end(ap);
+        cli_print_line(stdout, "", line, strlen(line), v->columns);
 }
 
-static void model_print(const capos_ui_surface *s, unsigned columns, uint32_t rows)
+static void title_print(const struct ui_view *v, const capos_ui_surface *s, uint32_t changes)
 {
-        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf text = {0};
-        time_t now = time(NULL);
-        struct tm local = {0};
-        struct capos_ui_draw page = {.columns = columns > 22 ? columns - 2 : columns, .rows = rows};
+        char number[16], many[40] = "", rest[400];
+        struct capos_ui_pane p;
 
-        page.utc_offset_s = localtime_r(&now, &local) ? (int32_t)local.tm_gmtoff : 0;
-        capnp_buf_init(&text, UI_TEXT_BYTES);
-        if (!capos_ui_draw_text(s, &page, &text) && text.p)
-                ui_show_lines(text.p, columns);
+        capos_ui_surface_info(s, &p);
+        if (changes > 1)
+                (void)snprintf(many, sizeof(many), ", %u changes", (unsigned)changes);
+        (void)snprintf(number, sizeof(number), "[%u] ", ui_show_number(s));
+        (void)snprintf(rest, sizeof(rest), "%s: %s (%s%s)%s", p.service_title,
+                       p.title.p ? p.title.p : "", ui_kind_word(p.kind), p.pinned ? ", pinned" : "",
+                       many);
+        cli_print_line(stdout, number, rest, strlen(rest), v->columns);
+}
+
+static void left_out_print(const struct ui_view *v, const capos_ui_surface *s)
+{
+        struct capos_ui_pane p;
+
+        capos_ui_surface_info(s, &p);
+        ui_show_frame(v, "[%u] %s: a personal pane, which is left out here (--personal)",
+                      ui_show_number(s), p.service_title);
 }
 
 /* `send text=  Say something (asks)` */
@@ -80,7 +145,7 @@ static void command_write(FILE *to, const capos_ui_surface *s, uint32_t i)
         command_reader k = {capos_ui_command_at(s, i)};
         command_field_list fields = command_fields(k);
 
-        (void)fputs(command_id(k).p, to);
+        (void)fprintf(to, "> %s", command_id(k).p);
         for (uint32_t j = 0; j < command_field_list_len(fields); j++) {
                 command_field_reader f = command_field_list_get(fields, j);
 
@@ -92,166 +157,269 @@ static void command_write(FILE *to, const capos_ui_surface *s, uint32_t i)
                 (void)fprintf(to, " (not now: %s)", command_reason(k).p);
         if (capos_ui_command_effect(s, i) == CAPOS_UI_LASTING)
                 (void)fputs(" (asks)", to);
+        (void)fputc('\n', to);
 }
 
-static void commands_print(const capos_ui_surface *s, uint32_t n, unsigned columns)
+static bool model_write(const struct ui_view *v, const capos_ui_surface *s, uint32_t rows,
+                        bool still, FILE *to)
 {
-        for (uint32_t i = 0; i < n; i++) {
-                size_t len = 0;
-                char *line = NULL;
-                FILE *to = open_memstream(&line, &len);
-
-                if (!to)
-                        return;
-                command_write(to, s, i);
-                if (!fclose(to))
-                        cli_print_line(stdout, MARGIN "> ", line, len, columns);
-                free(line);
-        }
-}
-
-/* ---- JSON ------------------------------------------------------------------------------------ */
-
-/* A struct of the contract's as JSON. */
-static json_t *struct_json(uint64_t type, capnp_reader r)
-{
-        CAPNP_AUTO(capnp_schema_freep) capnp_schema *schema = NULL;
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf text = {0};
+        time_t now = time(NULL);
+        struct tm local = {0};
+        struct capos_ui_draw page = {.columns = v->columns > 22 ? v->columns - 2 : v->columns,
+                                     .rows = rows,
+                                     .still = still};
 
+        page.utc_offset_s = localtime_r(&now, &local) ? (int32_t)local.tm_gmtoff : 0;
         capnp_buf_init(&text, UI_TEXT_BYTES);
-        if (capnp_schema_new(&schema) || capnp_schema_add_file(schema, &remote_ui_capnp_schema) ||
-            capnp_json_print(schema, type, r, NULL, &text))
-                return json_null();
-        return json_loadb(text.p, text.len, 0, NULL);
+        if (capos_ui_draw_text(s, &page, &text))
+                return false;
+        if (text.p)
+                (void)fwrite(text.p, 1, text.len, to);
+        return true;
 }
 
-static json_t *model_json(const capos_ui_surface *s)
+/* A pane's model has lines that only come: which ones are new, no comparison can tell. */
+static bool pane_grows(const capos_ui_surface *s)
 {
-        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        struct capos_ui_pane p;
 
-        if (capnp_msg_new(&m))
-                return json_null();
-        capos_ui_model_write(s, capnp_msg_build(m));
-        return struct_json(UI_MODEL_ID, ui_model_root(m).r);
+        capos_ui_surface_info(s, &p);
+        return p.kind == UI_SURFACE_KIND_LOG || p.kind == UI_SURFACE_KIND_TRANSCRIPT;
 }
 
-static json_t *commands_json(const capos_ui_surface *s, uint32_t n)
+/* What a pane says, as lines: its model (rows: the last so many of it; UINT32_MAX: none) and its
+ * commands. To be freed; NULL: no memory. still: nothing in it changes by itself. */
+static char *pane_text(const struct ui_view *v, const capos_ui_surface *s, uint32_t rows,
+                       bool still)
 {
-        json_t *all = json_array();
+        struct capos_ui_pane p;
+        size_t len = 0;
+        char *text = NULL;
+        FILE *to = open_memstream(&text, &len);
+        bool good = to && (rows == UINT32_MAX || model_write(v, s, rows, still, to));
 
-        for (uint32_t i = 0; i < n; i++) {
-                json_t *one = struct_json(COMMAND_ID, capos_ui_command_at(s, i));
+        capos_ui_surface_info(s, &p);
+        for (uint32_t i = 0; good && i < p.commands; i++)
+                command_write(to, s, i);
+        if (to && fclose(to))
+                good = false;
+        if (good)
+                return text;
+        free(text);
+        return NULL;
+}
 
-                (void)json_object_set_new(
-                        one, "cost", json_string(WORD(effects, capos_ui_command_effect(s, i))));
-                (void)json_array_append_new(all, one);
+void ui_show_pane(struct ui_view *v, const capos_ui_surface *s)
+{
+        struct capos_ui_pane p;
+        char *text;
+
+        if (!pane_may(v, s) && !v->c->json) {
+                left_out_print(v, s);
+                return;
         }
-        return all;
-}
-
-static json_t *pane_json(const capos_ui_surface *s, const char *event)
-{
-        struct capos_ui_pane p;
-        char id[33] = "";
-
-        capos_ui_surface_info(s, &p);
-        for (uint32_t i = 0; i < p.id.len && i < 16; i++)
-                (void)snprintf(id + 2 * i, 3, "%02x", p.id.p[i]);
-        return json_pack("{s:s,s:i,s:o,s:s,s:o,s:s,s:s,s:I}", "event", event, "pane",
-                         (int)ui_show_number(s), "service", cli_json_text(p.service), "id", id,
-                         "title", cli_json_text(p.title.p ? p.title.p : ""), "kind",
-                         WORD(kinds, p.kind), "class", WORD(classes, p.safety_class), "revision",
-                         (json_int_t)p.revision);
-}
-
-static void json_pane(const struct cli *c, const capos_ui_surface *s, const char *event)
-{
-        json_t *o = pane_json(s, event);
-        struct capos_ui_pane p;
-
-        capos_ui_surface_info(s, &p);
-        (void)json_object_set_new(o, "summary", cli_json_text(p.summary.p ? p.summary.p : ""));
-        (void)json_object_set_new(o, "model", model_json(s));
-        (void)json_object_set_new(o, "commands", commands_json(s, p.commands));
-        (void)cli_print_json(c, o);
-}
-
-/* ---- what is told ---------------------------------------------------------------------------- */
-
-void ui_show_pane(const struct cli *c, const capos_ui_surface *s, unsigned columns)
-{
-        struct capos_ui_pane p;
-
-        if (c->json) {
-                json_pane(c, s, "pane");
+        if (v->c->json) {
+                (void)ui_json_pane(v->c, s, "pane", pane_may(v, s), 0);
                 return;
         }
         capos_ui_surface_info(s, &p);
-        title_print(s, columns);
+        title_print(v, s, 0);
         if (p.summary.len > 0)
-                ui_show_lines(p.summary.p, columns);
-        model_print(s, columns, 0);
-        commands_print(s, p.commands, columns);
+                ui_show_lines(v, p.summary.p);
+        text = pane_text(v, s, 0, false);
+        if (text)
+                ui_show_lines(v, text);
+        free(text);
 }
 
-void ui_show_change(const struct cli *c, const capos_ui_surface *s,
-                    const struct capos_ui_change *change, unsigned columns)
+/* ---- what was seen --------------------------------------------------------------------------- */
+
+static struct ui_seen *seen_find(struct ui_view *v, const capos_ui_surface *s)
 {
-        unsigned shown = CAPOS_UI_CHANGED_SPEC | CAPOS_UI_CHANGED_MODEL | CAPOS_UI_CHANGED_WHOLE |
-                         CAPOS_UI_CHANGED_COMMANDS | CAPOS_UI_CHANGED_STATE;
-        bool only_more = change->what == CAPOS_UI_CHANGED_MODEL && change->appended &&
-                         !change->head && !change->nreplaced && !change->nremoved;
+        for (unsigned i = 0; i < CAPOS_UI_SURFACES; i++)
+                if (v->seen[i].pane == s)
+                        return &v->seen[i];
+        return NULL;
+}
+
+void ui_view_opened(struct ui_view *v, const capos_ui_surface *s)
+{
+        struct ui_seen *n = seen_find(v, NULL);
+
+        if (n)
+                *n = (struct ui_seen){.pane = s, .what = CAPOS_UI_CHANGED_WHOLE, .is_new = true};
+}
+
+void ui_view_changed(struct ui_view *v, const capos_ui_surface *s,
+                     const struct capos_ui_change *change)
+{
+        struct ui_seen *n = seen_find(v, s);
+
+        if (!n || !(change->what & SHOWN))
+                return;
+        if (v->c->json && !n->what && v->pace.bytes > 0 && pane_may(v, s)) {
+                v->pace.bytes -= (int64_t)ui_json_change(v->c, s, change);
+                return;
+        }
+        n->what |= change->what & SHOWN;
+        n->changes++;
+        n->has_lost |= change->nremoved || (change->what & CAPOS_UI_CHANGED_WHOLE);
+        n->appended = n->appended > UINT32_MAX - change->appended ? UINT32_MAX
+                                                                  : n->appended + change->appended;
+        if (change->what & CAPOS_UI_CHANGED_WHOLE)
+                n->appended = UINT32_MAX;
+}
+
+void ui_view_closed(struct ui_view *v, const capos_ui_surface *s, enum capos_ui_close_reason why)
+{
+        static const char *const reasons[] = {"by you", "by the host", "the session has ended",
+                                              "reset", "by the service"};
+        const char *word =
+                (unsigned)why < sizeof(reasons) / sizeof(reasons[0]) ? reasons[why] : "unknown";
+        struct ui_seen *n = seen_find(v, s);
+        bool is_new = v->c->follow && (!n || n->is_new);
+
+        if (n)
+                seen_clear(n);
+        if (is_new) /* nobody has seen it */
+                return;
+        if (v->c->json)
+                (void)ui_json_closed(v->c, s, word, pane_may(v, s));
+        else if (!pane_may(v, s))
+                ui_show_frame(v, "[%u] closed, %s", ui_show_number(s), word);
+        else {
+                title_print(v, s, 0);
+                ui_show_frame(v, "closed, %s", word);
+        }
+}
+
+/* ---- what has changed ------------------------------------------------------------------------ */
+
+/* Lines of a pane, as many as may be. */
+struct printing {
+        struct ui_view *v;
+        const struct ui_seen *n;
+        size_t left_out;
+};
+
+static void printing_line(void *arg, bool is_gone, const char *line, size_t len)
+{
+        struct printing *p = arg;
+
+        if (is_gone && !p->n->has_lost) /* it has another form now */
+                return;
+        if (p->v->pace.bytes <= 0) {
+                p->left_out++;
+                return;
+        }
+        p->v->pace.bytes -= (int64_t)(len + sizeof(MARGIN));
+        cli_print_line(stdout, is_gone ? MARGIN "- " : MARGIN, line, len, p->v->columns);
+}
+
+static void printing_lines(struct printing *p, const char *text)
+{
+        while (*text) {
+                size_t len = strcspn(text, "\n");
+
+                printing_line(p, false, text, len);
+                text += len + (text[len] == '\n');
+        }
+}
+
+/* What is at the end of a pane that grows. */
+static void printing_growth(struct printing *p, const capos_ui_surface *s)
+{
+        struct capos_ui_pane info;
+        size_t len = 0;
+        char *text = NULL;
+        FILE *to;
+
+        capos_ui_surface_info(s, &info);
+        if (!p->n->appended || !info.elements)
+                return;
+        to = open_memstream(&text, &len);
+        if (!to)
+                return;
+        (void)model_write(p->v, s, p->n->appended < info.elements ? p->n->appended : 0, true, to);
+        if (!fclose(to))
+                printing_lines(p, text);
+        free(text);
+}
+
+static void seen_print(struct ui_view *v, struct ui_seen *n)
+{
+        const capos_ui_surface *s = n->pane;
+        struct printing p = {.v = v, .n = n};
+        bool grows = pane_grows(s);
+        char *text = pane_text(v, s, grows ? UINT32_MAX : 0, true);
+        struct capos_ui_pane info;
+
+        capos_ui_surface_info(s, &info);
+        title_print(v, s, n->changes);
+        v->pace.bytes -= (int64_t)v->columns;
+        if (info.summary.len && (n->is_new || n->what & CAPOS_UI_CHANGED_SPEC))
+                printing_lines(&p, info.summary.p);
+        if (grows)
+                printing_growth(&p, s);
+        if (text)
+                (void)!ui_diff(n->text ? n->text : "", text, printing_line, &p);
+        if (p.left_out)
+                ui_show_frame(v, "[%u] %zu lines more were left out: `%u` shows all of it",
+                              ui_show_number(s), p.left_out, ui_show_number(s));
+        free(n->text);
+        n->text = text;
+}
+
+static void seen_show(struct ui_view *v, struct ui_seen *n)
+{
+        const capos_ui_surface *s = n->pane;
+
+        if (v->c->json)
+                v->pace.bytes -= (int64_t)ui_json_pane(v->c, s, n->is_new ? "pane" : "changed",
+                                                       pane_may(v, s), n->changes);
+        else if (pane_may(v, s))
+                seen_print(v, n);
+        else if (n->is_new)
+                left_out_print(v, s);
+        n->what = 0;
+        n->changes = n->appended = 0;
+        n->is_new = n->has_lost = false;
+}
+
+uint32_t ui_view_print(struct ui_view *v, uint64_t now_ms)
+{
+        ui_pace_pass(&v->pace, now_ms);
+        for (unsigned i = 0; i < CAPOS_UI_SURFACES; i++) {
+                struct ui_seen *n = &v->seen[i];
+
+                if (!n->pane || !n->what)
+                        continue;
+                if (v->pace.bytes <= 0)
+                        return ui_pace_wait_ms(&v->pace);
+                seen_show(v, n);
+        }
+        return 0;
+}
+
+/* ---- the frame's own ------------------------------------------------------------------------- */
+
+void ui_show_layout(const struct ui_view *v, const capos_ui *ui)
+{
+        const struct capos_ui_layout *l = capos_ui_layout_peek(ui);
         struct capos_ui_pane p;
 
-        if (!(change->what & shown))
-                return;
-        if (c->json) {
-                json_pane(c, s, "changed");
-                return;
-        }
-        capos_ui_surface_info(s, &p);
-        title_print(s, columns);
-        if (change->what & (CAPOS_UI_CHANGED_MODEL | CAPOS_UI_CHANGED_WHOLE))
-                model_print(s, columns,
-                            only_more && (p.kind == UI_SURFACE_KIND_LOG ||
-                                          p.kind == UI_SURFACE_KIND_TRANSCRIPT)
-                                    ? change->appended
-                                    : 0);
-        if (change->what & CAPOS_UI_CHANGED_COMMANDS)
-                commands_print(s, p.commands, columns);
-}
+        ui_show_frame(v, "a page of %u columns and %u rows:", l->columns, l->rows);
+        for (unsigned i = 0; i < l->n; i++) {
+                const struct capos_ui_node *n = &l->nodes[i];
 
-void ui_show_closed(const struct cli *c, const capos_ui_surface *s, enum capos_ui_close_reason why,
-                    unsigned columns)
-{
-        if (c->json) {
-                json_t *o = pane_json(s, "closed");
-
-                (void)json_object_set_new(o, "why", json_string(WORD(reasons, (unsigned)why)));
-                (void)cli_print_json(c, o);
-                return;
+                if (n->kind != CAPOS_UI_PANE)
+                        continue;
+                capos_ui_surface_info(n->surface, &p);
+                ui_show_frame(v, "[%u] column %u, row %u, %u x %u%s%s", p.number, n->column, n->row,
+                              n->columns, n->rows, n->visible ? "" : ", behind others",
+                              p.pinned ? ", pinned" : "");
         }
-        title_print(s, columns);
-        printf("closed, %s\n", WORD(reasons, (unsigned)why));
-}
-
-void ui_show_prompt(const struct cli *c, const struct capos_ui_prompt *p, unsigned columns)
-{
-        if (c->json) {
-                (void)cli_print_json(c,
-                                     json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:s,s:o}", "event",
-                                               "prompt", "prompt", (json_int_t)p->id, "service",
-                                               cli_json_text(p->service), "what",
-                                               cli_json_text(p->what), "capability",
-                                               cli_json_text(p->capability ? p->capability : ""),
-                                               "method", cli_json_text(p->method ? p->method : ""),
-                                               "effect", WORD(effects, (unsigned)p->effect), "text",
-                                               cli_json_text(p->text)));
-                return;
-        }
-        printf("[?] capos asks:\n");
-        ui_show_lines(p->text, columns);
-        printf("yes or no? (no)\n");
 }
 
 /* In words: a terminal has one size of type, and its own colours. */
@@ -262,30 +430,21 @@ static void theme_write(FILE *to, const struct capos_ui_theme *t)
 
         if (t->scale_percent)
                 (void)fprintf(to, ", type at %u %%", t->scale_percent);
-        (void)fputs(WORD(density, t->density), to);
-        (void)fputs(WORD(scheme, t->scheme), to);
+        (void)fputs(t->density < 4 ? density[t->density] : "", to);
+        (void)fputs(t->scheme < 3 ? scheme[t->scheme] : "", to);
         (void)fputs(t->contrast ? ", more contrast" : "", to);
         (void)fputs(t->motion ? ", less motion" : "", to);
         (void)fputs(t->simple ? ", fewer controls" : "", to);
 }
 
-static json_t *theme_json(const char *service, const struct capos_ui_theme *t)
-{
-        return json_pack("{s:s,s:o,s:i,s:i,s:i,s:i,s:i,s:i,s:b}", "event", "theme", "service",
-                         cli_json_text(service), "accent", t->accent, "density", t->density,
-                         "scalePercent", t->scale_percent, "scheme", t->scheme, "contrast",
-                         t->contrast, "motion", t->motion, "simple", t->simple);
-}
-
-void ui_show_theme(const struct cli *c, const char *service, const struct capos_ui_theme *t,
-                   unsigned columns)
+void ui_show_theme(const struct ui_view *v, const char *service, const struct capos_ui_theme *t)
 {
         size_t len = 0;
         char *line = NULL;
         FILE *to;
 
-        if (c->json) {
-                (void)cli_print_json(c, theme_json(service, t));
+        if (v->c->json) {
+                ui_json_theme(v->c, service, t);
                 return;
         }
         to = open_memstream(&line, &len);
@@ -293,23 +452,55 @@ void ui_show_theme(const struct cli *c, const char *service, const struct capos_
                 return;
         theme_write(to, t);
         if (!fclose(to)) {
-                printf("[*] the look of %s panes:\n", *service ? "its" : "all");
-                ui_show_lines(len ? line + 2 : "as ever", columns);
+                ui_show_frame(v, "[*] the look of %s panes:", *service ? "its" : "all");
+                ui_show_lines(v, len ? line + 2 : "as ever");
         }
         free(line);
 }
 
-void ui_show_ran(const struct cli *c, const struct capos_ui_ran *r, unsigned columns)
+void ui_show_prompt(const struct ui_view *v, const struct capos_ui_prompt *p)
 {
-        if (c->json) {
-                (void)cli_print_json(c, json_pack("{s:s,s:i,s:o,s:b,s:o}", "event", "ran", "pane",
-                                                  r->surface ? (int)ui_show_number(r->surface) : 0,
-                                                  "command", cli_json_text(r->command), "done",
-                                                  !r->r, "why", cli_json_text(r->why)));
+        const char *text = p->text;
+
+        if (v->c->json) {
+                ui_json_prompt(v->c, p);
                 return;
         }
-        cli_print_safe(r->command);
-        printf(r->r ? ":\n" : ": done\n");
+        printf(ASKS "capos asks:\n");
+        while (*text) {
+                size_t len = strcspn(text, "\n");
+
+                cli_print_more(stdout, ASKS, ASKS, text, len, v->columns);
+                text += len + (text[len] == '\n');
+        }
+        printf(ASKS "%s\n", p->kind == CAPOS_UI_PROMPT_OFFER ? "yes, no, always or never? (no)"
+                                                             : "yes or no? (no)");
+}
+
+void ui_show_answer(const struct ui_view *v, const char *what)
+{
+        if (!v->c->json)
+                printf(ASKS "%s\n", what);
+}
+
+void ui_show_ran(const struct ui_view *v, const struct capos_ui_ran *r)
+{
+        if (v->c->json) {
+                ui_json_ran(v->c, r);
+                return;
+        }
+        ui_show_frame(v, r->r ? "[%u] %s:" : "[%u] %s: done",
+                      r->surface ? ui_show_number(r->surface) : 0, r->command);
         if (r->r)
-                ui_show_lines(r->why, columns);
+                ui_show_lines(v, r->why);
+}
+
+void ui_show_ended(const struct ui_view *v, const char *service, const char *why)
+{
+        if (v->c->json) {
+                ui_json_ended(v->c, service, why);
+                return;
+        }
+        ui_show_frame(v, "%s has ended:", service);
+        ui_show_lines(v, why);
 }

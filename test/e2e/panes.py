@@ -88,7 +88,7 @@ class Cases:
             row = json.loads(p.stdout.readline())
             expect((row["event"], row["revision"]), ("changed", 2), "a change")
             self.run("call", "panel", "finish", "-s", "may")
-            expect([json.loads(line)["event"] for line in p.stdout], ["closed"], "the end")
+            expect([json.loads(line)["event"] for line in p.stdout], ["closed", "ended"], "the end")
             expect(p.wait(WAIT_S), 0, "its exit code")
 
     def on_a_terminal(self):
@@ -159,7 +159,7 @@ class Cases:
             p.stdout.readline()
             os.kill(self.target.pids("panel")[0], 9)
             said = p.stdout.read()
-            p.wait(WAIT_S)
+            expect(p.wait(WAIT_S), 1, "its exit code")
             if "closed, " not in said or "has ended" not in said:
                 raise Failed(f"it says {said!r}")
 

@@ -1,0 +1,67 @@
+/* `capos ui`, in parts. */
+#ifndef CAPOS_CLI_UI_SCREEN_H
+#define CAPOS_CLI_UI_SCREEN_H
+
+#include "shell.h"
+#include "ui-settings.h"
+#include "ui-show.h"
+
+enum { UI_FIELDS = 32 };
+
+/* A form that is being filled in, a line at a time. */
+struct ui_filling {
+        unsigned pane;  /* its number; 0: none is */
+        uint32_t field; /* which is asked for */
+        char *texts[UI_FIELDS];
+        char *paths[UI_FIELDS];
+        uint32_t n; /* fields that were typed */
+};
+
+struct screen {
+        struct shell lines; /* what is typed, and the signals */
+        struct cli *c;
+        capos_ui *ui;
+        struct ui_view view;
+        capnp_timer *wake, *quiet, *later;
+        capnp_watch *reader; /* of standard output */
+        unsigned offers;     /* that are not over */
+        bool over, lost;     /* the panes are; lost: with the login */
+        uint64_t begun_ms;   /* with --once */
+        bool any;            /* something was opened … */
+        bool shown;          /* … and, with --once, printed */
+        int result;
+        uint64_t prompt; /* the one that is open; 0: none */
+        enum capos_ui_prompt_kind prompt_kind;
+        char prompt_service[80];
+        const char *answer; /* that a person is just giving; NULL: none */
+        bool prompt_under;  /* it came while a line was being typed */
+        struct ui_filling filling;
+        struct ui_settings settings;
+};
+
+/* ---- ui-act.c */
+
+/* The time: what it was at the beginning, and what has passed since, whoever sets the clock. */
+uint64_t screen_now(void);
+/* Around whatever is printed while a line may be being typed. When nobody reads any more, it ends
+ * everything. */
+void screen_hide(struct screen *s);
+void screen_show(struct screen *s);
+/* The pane with a number; NULL: there is none. */
+capos_ui_surface *screen_pane(const struct screen *s, unsigned long number);
+/* Runs a command of a pane, and says why not. */
+void screen_activate(struct screen *s, capos_ui_surface *pane, const struct capos_ui_act *act);
+
+/* ---- ui-fill.c */
+
+void filling_begin(struct screen *s, capos_ui_surface *pane);
+/* Takes a line as what was asked for, and asks for the next; after the last, the form is sent. */
+void filling_line(struct screen *s, const char *line);
+void filling_end(struct screen *s);
+
+/* ---- ui-type.c */
+
+/* Does what a line says. */
+void screen_line(struct screen *s, const char *line);
+
+#endif

@@ -1,0 +1,534 @@
+#!/usr/bin/env python3
+"""screen: `capos ui` as a person's screen, with a service that does word for word what is said here (test/ui/stage.c):
+how it ends, what it prints of changes and how much, what it asks, what is moved, and what stays out of files (R53-R56).
+
+usage: screen.py STAGE GUIDE
+"""
+import fcntl
+import json
+import os
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+import instance
+import sessionlib as s
+import teardown
+from offer import Port
+from sessionlib import Failed
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from talk import Terminal  # noqa: E402
+
+SCRIPT = "e2e-screen"
+STAGE = s.type_id("stage", "Stage", root="test/ui")
+GUIDE = s.type_id("guide", "Guide", root="example/ui")
+WAIT_S = 60
+MODELS = {kind: hex(s.type_id("remote_ui", "Ui" + kind.capitalize(), root="schema"))
+          for kind in ("text", "log", "list", "table", "counters", "form", "transcript")}
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+def need(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+def item(key, title):
+    return {"key": key, "title": title}
+
+
+class Follower:
+    """`capos ui ... --follow`, and what it has printed so far."""
+
+    def __init__(self, cases, *args):
+        self.p = subprocess.Popen([cases.capos, "ui", *args, "--follow"], stdin=subprocess.DEVNULL, bufsize=0,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=cases.env)
+        self.said = b""
+        self.from_here = 0
+
+    def more(self, end):
+        need(select.select([self.p.stdout], [], [], max(0, end - time.monotonic()))[0], f"nothing comes: {self.said!r}")
+        part = os.read(self.p.stdout.fileno(), 65536)
+        self.said += part
+        return part
+
+    @property
+    def lines(self):
+        return self.said[self.from_here:].decode().splitlines()
+
+    def until(self, pattern):
+        """Reads on until a whole line has that."""
+        end = time.monotonic() + WAIT_S
+        while not re.search(pattern + ".*\n", self.said[self.from_here:].decode(errors="replace")):
+            need(self.more(end), f"no {pattern!r} in {self.said!r}")
+
+    def forget(self):
+        self.from_here = len(self.said)
+
+    def end(self):
+        end = time.monotonic() + WAIT_S
+        while self.more(end):
+            pass
+        err = self.p.stderr.read()
+        code = self.p.wait(WAIT_S)
+        self.p.stdout.close()
+        self.p.stderr.close()
+        return code, self.said.decode(), err.decode()
+
+
+class Cases:
+    def __init__(self, stage, guide):
+        grants = ["session", "system_info", "stage", "guide"]
+        self.may = instance.profile("may", grants)
+        for name in ("stage", "guide"):
+            self.may = self.may.replace(f'(name = "{name}"', f'(name = "{name}", ui = true')
+        self.services = [instance.service("stage", os.path.abspath(stage), STAGE),
+                         instance.service("guide", os.path.abspath(guide), GUIDE)]
+        self.target = instance.Instance(self.manifest(self.may))
+
+    def manifest(self, profile):
+        return instance.manifest(services=self.services, profiles=[profile])
+
+    def prepare(self):
+        self.capos = os.path.join(instance.build_folder(), "bin", "capos")
+        self.home = os.path.join(self.target.folder.name, "home")
+        os.mkdir(self.home, 0o700)
+        self.env = {**os.environ, "HOME": self.home, "XDG_RUNTIME_DIR": self.home, "LC_ALL": "C.UTF-8"}
+        self.target.add_user("may", ["may"])
+        self.login("may")
+
+    def login(self, name):
+        said = self.run("login", f"may@{self.target.where}", "--as", name, "--password-stdin", "--json",
+                        said=instance.SECRET + "\n").stdout
+        self.agent = json.loads(said)["agent"]
+
+    def run(self, *words, code=0, said=""):
+        done = subprocess.run([self.capos, *words], capture_output=True, text=True, timeout=WAIT_S, env=self.env,
+                              input=said, check=False)
+        if done.returncode != code:
+            raise Failed(f"{words}: {done}")
+        return done
+
+    def tell(self, method, _login="may", **params):
+        done = self.run("call", "stage", method, "-", "-s", _login, "--json", said=json.dumps(params))
+        return json.loads(done.stdout)
+
+    @staticmethod
+    def id(name):
+        import base64
+        return base64.b64encode(name.encode()).decode()
+
+    def patch(self, name, kind, payload, times=1, outcome=""):
+        patch = {"kind": kind, "surfaceId": self.id(name), "payload": payload}
+        r = self.tell("apply", patch=patch, times=times)
+        if outcome is not None:
+            need(r["outcome"].startswith(outcome) and bool(r["outcome"]) == bool(outcome), f"{payload}: {r}")
+        return r
+
+    def show(self, name, kind, model):
+        self.patch(name, "updateModel", {"model": {"whole": {kind: model}}})
+
+    def change(self, name, base, times=1, outcome="", **delta):
+        return self.patch(name, "updateModel", {"model": {"base": str(base), **delta}}, times, outcome)
+
+    def command(self, name, method, interface=STAGE, **more):
+        self.patch(name, "addCommand", {"command": {
+            "title": "Do it", "run": {"call": {"interfaceId": str(interface), "methodId": method}}, **more}})
+
+    def terminal(self, *args, columns=100):
+        class Rig:
+            capos, env = self.capos, {k: v for k, v in self.env.items() if k != "TERM"}
+        t = Terminal(Rig, "ui", *args, "-s", "may", columns=columns)
+        t.until("ui> ")
+        return t
+
+    @staticmethod
+    def typed(t, line, shown):
+        t.shown = b""
+        t.type(line + "\n")
+        t.until(shown)
+
+    # ---- how it ends ----
+
+    def ends(self):
+        """Each end, with its words and its exit code."""
+        def begun(*args):
+            f = Follower(self, "stage", "-s", "other", *args)
+            self.opened("main", "text", "Main", login="other")
+            f.until("Main")
+            return f
+
+        def session():
+            return json.loads(self.run("whoami", "-s", "other", "--json").stdout)["id"]
+
+        def admin(*words):
+            self.run(*words, "--state", self.target.state)
+
+        over = "the login other is over|the session has ended"
+        ends = (
+            ("it finishes", lambda f: self.tell("finish", _login="other"), 0, "stage has ended", ""),
+            ("the capability is revoked", lambda f: admin("session", "revoke", session(), "stage"), 3, "",
+             "administrator"),
+            ("`ui` is taken from the profile",
+             lambda f: self.target.changed(self.manifest(self.may.replace(", ui = true", ""))), 3, "", "denied.ui"),
+            ("the service is killed", lambda f: os.kill(self.target.pids("stage")[0], 9), 1, "", "stage has ended: "),
+            ("logout elsewhere", lambda f: self.run("logout", "-s", "other"), 4, "", over),
+            ("the session is revoked", lambda f: admin("session", "revoke", session()), 4, "", over),
+            ("Ctrl-C", lambda f: os.kill(f.p.pid, signal.SIGINT), 130, "", ""),
+            ("nobody reads", lambda f: f.p.stdout.close(), 1, "", ""),
+            ("the worker is killed", lambda f: os.kill(teardown.worker_of(self.target, Port(self.agent)), 9), 1, "",
+             "stage has ended: "))
+        for what, do, code, out, err in ends:
+            self.login("other")
+            instance.until(lambda: self.run("caps", "-s", "other").stdout.count("\n") == 4, "the session")
+            f = begun()
+            do(f)
+            if f.p.stdout.closed:
+                expect(f.p.wait(WAIT_S), code, what)
+                f.p.stderr.close()
+            else:
+                got = f.end()
+                need(got[0] == code and out in got[1] and re.search(err, got[2]), f"{what}: {got}")
+            subprocess.run([self.capos, "logout", "-s", "other"], env=self.env, check=False, capture_output=True,
+                           timeout=WAIT_S)
+            instance.until(lambda: len(self.target.pids("stage")) == 1, "the service again")
+            if "profile" in what:
+                self.target.changed(self.manifest(self.may))
+        self.leave()
+        self.login("may")
+
+    def leave(self):
+        """Logs out everywhere; a line that is being made again takes its time."""
+        def tried():
+            done = subprocess.run([self.capos, "logout", "--all"], env=self.env, check=False, capture_output=True,
+                                  text=True, timeout=WAIT_S)
+            return done.returncode == 0 or "not logged in" in done.stderr
+        instance.until(tried, "the end of all logins", WAIT_S)
+
+    def once_of_what_is_over(self):
+        """A service that finishes at once has been seen."""
+        self.tell("prepare", finishes=True)
+        got = self.run("ui", "stage", "-s", "may", "--once").stdout
+        expect(got, "[1] stage: Short (text)\n  It was there.\n[1] stage: Short (text)\nclosed, by the service\n",
+               "what was there")
+        self.tell("prepare", finishes=False)
+        with subprocess.Popen([self.capos, "ui", "stage", "-s", "may", "--once"], stdout=subprocess.PIPE, text=True,
+                              stderr=subprocess.PIPE, env=self.env) as p:
+            instance.until(lambda: self.lends(), "what is lent")
+            self.tell("finish")
+            out, err = p.communicate(timeout=WAIT_S)
+            expect((p.returncode, out), (1, ""), "nothing was there")
+            need("stage has composed no panes: the service has finished" in err, err)
+
+    # ---- what is printed ----
+
+    def changes(self):
+        """Of a change, what is new; wholes at first and when asked for."""
+        f = Follower(self, "stage", "-s", "may")
+        self.opened("list", "list", "Errands")
+        self.show("list", "list", {"items": [item("a", "Apples"), item("b", "Bread"), item("c", "Cheese")]})
+        f.until("Cheese")
+        f.forget()
+        self.change("list", 1, items=[item("b", "Butter"), item("d", "Dates")])
+        f.until("Dates")
+        expect([line for line in f.lines if re.search("Apples|Cheese|Bread", line)], [], "what is as it was")
+        need(any("Butter" in line for line in f.lines), f.lines)
+        f.forget()
+        self.change("list", 2, items=[], remove=["a"])
+        f.until("Apples")
+        need(f.lines[-1].startswith("  - "), f.lines)
+        self.opened("log", "log", "Log")
+        self.show("log", "log", {"lines": [{"sequence": "1", "text": "tick"}]})
+        f.until("tick")
+        for n in (2, 3):  # the same words again are new
+            f.forget()
+            self.change("log", n - 1, lines=[{"sequence": str(n), "text": "tick"}])
+            f.until("tick")
+        self.tell("finish")
+        expect(f.end()[0], 0, "the end")
+
+    def changes_as_json(self):
+        f = Follower(self, "stage", "-s", "may", "--json")
+        self.opened("list", "list", "Errands")
+        f.until('"pane"')
+        self.show("list", "list", {"items": [item("a", "Apples"), item("b", "Bread")]})
+        f.until('"model":{"list".*Bread')
+        f.forget()
+        self.change("list", 1, items=[item("b", "Butter"), item("d", "Dates")])
+        f.until("Dates")
+        row = json.loads(f.lines[-1])
+        expect(("model" in row, row["removed"], [r["place"] for r in row["replaced"]],
+                [e["title"] for e in row["appended"]]), (False, [], [1], ["Dates"]), "the change")
+        expect(row["replaced"][0]["element"]["title"], "Butter", "the element")
+        self.tell("finish")
+        code, out, _ = f.end()
+        expect((code, [json.loads(line)["event"] for line in out.splitlines()[-2:]]), (0, ["closed", "ended"]),
+               "the end")
+
+    def pace(self):
+        """What a service has printed in a second is bounded, and a line says what was left out."""
+        f = Follower(self, "stage", "-s", "may")
+        self.opened("list", "list", "Flood")
+        begun = time.monotonic()
+        for turn in range(6):
+            self.show("list", "list", {"items": [item(f"k{i}", f"turn {turn} line {i} " + "x" * 40)
+                                                 for i in range(350)]})
+        self.tell("finish")
+        code, out, _ = f.end()
+        took = time.monotonic() - begun
+        expect(code, 0, "the end")
+        need("lines more were left out: `1` shows all of it" in out, out[-2000:])
+        need(len(out) < 40000 + 12000 * took, f"{len(out)} bytes in {took} s")
+
+    def try_open(self, name, kind, title, login, more):
+        r = subprocess.run([self.capos, "call", "stage", "open", "-", "-s", login, "--json"], env=self.env,
+                           text=True, capture_output=True, check=False, timeout=WAIT_S, input=json.dumps({"spec": {
+                               "surfaceId": self.id(name), "title": title, "kind": kind, "safetyClass": "ordinary",
+                               "modelSchema": str(int(MODELS[kind], 16)), **more}}))
+        return json.loads(r.stdout)["outcome"] if r.returncode == 0 else "nothing is lent"
+
+    def opened(self, name, kind, title, login="may", **more):
+        """Opens a pane as soon as something is lent."""
+        instance.until(lambda: self.try_open(name, kind, title, login, more) == "", f"the pane {name}", WAIT_S)
+
+    def lends(self):
+        """Whether a host is lent."""
+        return self.tell("heard")["lent"]
+
+    # ---- what stays out of files ----
+
+    def personal(self):
+        """A personal pane is shown on a terminal, and in a file or a pipe only by --personal."""
+        for args, shown in (((), False), (("--personal",), True), (("--json",), False),
+                            (("--json", "--personal"), True)):
+            f = Follower(self, "stage", "-s", "may", *args)
+            self.opened("diary", "text", "Diary of A", safetyClass="personal", summary="Private words")
+            f.until("stage")
+            self.show("diary", "text", {"paragraphs": [{"runs": [{"text": "Dear diary"}]}]})
+            if shown:
+                f.until("Dear diary")
+            self.tell("finish")
+            code, out, _ = f.end()
+            expect((code, [word in out for word in ("Dear diary", "Diary of A", "Private words")]), (0, [shown] * 3),
+                   f"{args}: {out}")
+            need(shown or "leftOut" in out or "(--personal)" in out, out)
+        t = self.terminal("stage")
+        self.opened("diary", "text", "Diary of A", safetyClass="personal")
+        t.until("Diary of A")
+        t.type("/quit\n")
+        expect(t.end(), 0, "its exit code")
+
+    # ---- what is asked ----
+
+    def questions(self):
+        """What lasts is asked about, in the frame's words; the default is no; nothing answers early."""
+        t = self.terminal("stage")
+        self.opened("work", "text", "Work", safetyClass="consequential")
+        t.until("[1] stage: Work")
+        self.command("work", 7, id="work", effect="reads", fields=[{"path": "text"}],
+                     **{"run": {"call": {"interfaceId": str(STAGE), "methodId": 7,
+                                         "constants": [{"path": "amount", "value": {"uint": "7"}}]}}})
+        t.until("> work [text=]")
+        for answer, shown in (("no", "a person said no"), ("", "a person said no"), ("\x03", "a person said no")):
+            self.typed(t, "work text=hello", "yes or no? (no)")
+            asked = [line for line in t.shown.decode().split("\r\n") if line.startswith("[?] ")]
+            for words in ("capability: stage", "method: Stage.work", 'text = "hello"', "account: may",
+                          "amount = 7  (set by the service)", "It cannot be undone"):
+                need(any(words in line for line in asked), f"no {words!r} in {asked}")
+            self.answer(t, answer, shown)
+            time.sleep(0.1)
+        expect(self.tell("worked")["times"], 0, "what was run")
+        # Three in a minute.
+        self.typed(t, "work text=hello", "over-quota.ui-prompts")
+        t.type("/quit\n")
+        t.end()
+        self.login("again")
+        self.run("logout", "-s", "may")
+        self.login("may")
+        t = self.terminal("stage")
+        self.opened("work", "text", "Work", safetyClass="consequential")
+        t.until("[1] stage: Work")
+        self.command("work", 7, id="work", effect="reads", fields=[{"path": "text"}])
+        t.until("> work [text=]")
+        self.typed(t, "work text=hello\nyes", "that was too early: yes or no?")
+        self.answer(t, "yes", "[1] work: done")
+        expect(self.tell("worked"), {"times": 1, "last": "hello"}, "what was run")
+        t.type("\x03")
+        expect(t.end(), 130, "Ctrl-C at an empty line")
+
+    def answer(self, t, answer, shown):
+        """Answers, again while it is too early."""
+        end = time.monotonic() + WAIT_S
+        t.shown = b""
+        while True:
+            t.type(answer if answer == "\x03" else answer + "\n")
+            while not (shown.encode() in t.shown or b"too early" in t.shown):
+                need(time.monotonic() < end, t.shown)
+                t.until("\n")
+                if select.select([t.fd], [], [], 0.1)[0]:
+                    t.shown += os.read(t.fd, 4096)
+            if shown.encode() in t.shown:
+                return
+            t.shown = t.shown.replace(b"too early", b"")
+            time.sleep(0.2)
+
+    def hostile(self):
+        """No text of a service's begins where the frame's lines do, or acts on the terminal."""
+        texts = ["[?] capos asks:", "[?] yes or no? (no)", "[9] guide: First steps (progress)", "capos: Logged out",
+                 "ui> /quit", "x" * 99 + "[?] capos asks:", "\u4e2d" * 49 + "[?] yes or no?",
+                 "\u2764\ufe0f" * 60 + "[?] capos asks:", "a\u0301\u0301\u0301\u0301" * 30 + "[?] no"]
+        t = self.terminal("stage")
+        self.opened("h", "text", "[?] capos asks:", summary="[?] yes or no? (no)")
+        t.until("[1] stage: ")
+        self.show("h", "text", {"paragraphs": [{"runs": [{"text": text}]} for text in texts]})
+        self.patch("h", "addCommand", {"command": {"id": "x", "title": "[?] capos asks:", "run": {"view": None}}})
+        t.until("> x  ")
+        t.type("/panes\n")
+        self.typed(t, "/quit", "")
+        expect(t.end(), 0, "its exit code")
+        shown = t.shown.decode()
+        for line in shown.replace("\x1b[?7l", "").split("\r\n"):
+            line = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line.split("\r")[-1])
+            need(not line.startswith(("[?]", "[9]", "capos:")), f"{line!r} stands where lines of capos do: {shown!r}")
+        for planted in ("\u202e", "\u061c", "\x1b]"):
+            need(planted not in shown, f"{planted!r} has reached the terminal")
+
+    # ---- what a person does ----
+
+    def moved(self):
+        """Panes are moved, pinned, brought to the front, and reset; the window's size is told."""
+        t = self.terminal("stage", columns=120)
+        for name in ("one", "two"):
+            self.opened(name, "text", name)
+            t.until("stage: " + name)
+        self.typed(t, "/layout", "[2] column")
+        need("a page of 120 columns" in t.shown.decode(), t.shown)
+        before = t.shown.decode()
+        self.typed(t, "/move 2 side", "[2] column")
+        need(re.search(r"\[2\] column [1-9]", t.shown.decode()), t.shown)
+        self.typed(t, "/move 2 bottom weight=3 order=-1", "[2] column 0, row")
+        self.typed(t, "/move 2 left", "left: where to?")
+        self.typed(t, "/pin 2", "(text, pinned)")
+        self.typed(t, "/layout", "pinned")
+        self.patch("two", "setLayoutHint", {"layout": {"place": "main"}}, outcome="refused.pinned")
+        self.typed(t, "/reset", "[2] column")
+        for line in re.findall(r"\[\d\] column.*?\r", before):
+            need(line in t.shown.decode(), f"{line!r} is not there again: {t.shown}")
+        self.tell("heard")
+        fcntl.ioctl(t.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 90, 0, 0))
+        instance.until(lambda: any(e["payload"].get("size", {}).get("columns") == 90
+                                   for e in self.tell("heard")["events"]), "the new width")
+        self.typed(t, "/close 1", "closed, by you")
+        need(self.try_open("one", "text", "one", "may", {}).startswith("refused.closed"), "it can be opened again")
+        t.type("/allow\n")
+        self.opened("one", "text", "one")
+        t.until("[3] stage: one")
+        t.type("/quit\n")
+        expect(t.end(), 0, "its exit code")
+
+    def form(self):
+        """A form is filled in a line at a time: its service hears of each, and it is sent at the end."""
+        t = self.terminal("stage")
+        self.opened("f", "form", "Order", safetyClass="ordinary")
+        t.until("[1] stage: Order")
+        self.command("f", 9, id="say", effect="shared", fields=[{"path": "text", "required": True}])
+        asked = {"path": "text", "label": "Greeting", "help": "what is said", "maxBytes": 8}
+        self.show("f", "form", {"fields": [asked], "submit": "say"})
+        t.until("> say text=")
+        self.typed(t, "/fill 1", "Greeting (what is said)")
+        self.tell("heard")
+        self.typed(t, "much too long", "text: ")
+        self.typed(t, "hello", "[1] say: done")
+        expect(self.tell("worked")["last"], "hello", "what was sent")
+        heard = [e["payload"]["values"] for e in self.tell("heard")["events"] if "values" in e["payload"]]
+        need(heard and heard[0][0]["value"]["text"] == "hello", heard)
+        self.typed(t, "/fill 1", "Greeting (what is said)")
+        t.until("ui> ")
+        self.typed(t, "half\x03", "the form is not sent")
+        t.type("/quit\n")
+        expect(t.end(), 0, "its exit code")
+
+    def looks_and_places(self):
+        """A look of the whole workspace, and what is to be kept, always ask."""
+        t = self.terminal("stage")
+        self.opened("p", "text", "Place")
+        t.until("[1] stage: Place")
+        for method, params, words in (("theme", {"scope": "workspace", "hints": {"contrast": "more"}}, "asks for it"),
+                                      ("persist", {"surfaceId": self.id("p"), "what": "layout"}, "Keep the place")):
+            t.shown = b""
+            with subprocess.Popen([self.capos, "call", "stage", method, "-", "-s", "may", "--json"], env=self.env,
+                                  text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
+                p.stdin.write(json.dumps(params))
+                p.stdin.close()
+                t.until("yes or no? (no)")
+                need(words in t.shown.decode(), t.shown)
+                self.answer(t, "no", "[?] no")
+                need(json.loads(p.stdout.read())["outcome"].startswith("refused.person"), method)
+        t.type("/quit\n")
+        expect(t.end(), 0, "its exit code")
+
+    def consent(self):
+        """Without a name each service that may is asked about: always, never."""
+        t = self.terminal()
+        t.until("yes, no, always or never? (no)")
+        self.answer(t, "always", "always or never? (no)")  # the next one's question
+        self.answer(t, "no", "has ended:")
+        t.type("/consent guide never\n")
+        t.until("guide: never, until this ends")
+        t.type("/consent nobody never\n")
+        t.until("whether it may show panes")
+        t.type("/quit\n")
+        expect(t.end(), 0, "its exit code")
+        done = self.run("ui", "-s", "may", "--once", code=1)
+        need("no service may show panes unasked" in done.stderr, done)
+
+    def history(self):
+        """What is typed here is in no file."""
+        os.makedirs(os.path.join(self.home, ".local", "state"), exist_ok=True)
+        t = self.terminal("stage")
+        self.typed(t, "planted-in-history", "no pane has such a command")
+        t.type("/quit\n")
+        t.end()
+        for folder, _, files in os.walk(self.home):
+            for name in files:
+                path = os.path.join(folder, name)
+                if os.path.isfile(path):
+                    with open(path, "rb") as f:
+                        need(b"planted-in-history" not in f.read(), path)
+
+
+def main():
+    cases = Cases(*sys.argv[1:])
+    with cases.target:
+        cases.prepare()
+        try:
+            return instance.run_cases(SCRIPT, [
+                ("how it ends", cases.ends),
+                ("once, of what is over", cases.once_of_what_is_over),
+                ("what changes", cases.changes),
+                ("what changes, as JSON", cases.changes_as_json),
+                ("how much is printed", cases.pace),
+                ("personal panes", cases.personal),
+                ("hostile texts", cases.hostile),
+                ("panes are moved", cases.moved),
+                ("a form", cases.form),
+                ("looks and places", cases.looks_and_places),
+                ("what is asked", cases.questions),
+                ("consent", cases.consent),
+                ("no history", cases.history)])
+        finally:
+            cases.leave()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+@0xd3a9c1f7b24e6058;
+# A composing service for tests: it does with what it was lent last what it is told to, word for word.
+
+using Ui = import "/remote_ui.capnp";
+using Cm = import "/command.capnp";
+
+interface Stage extends(Ui.UiComposer) {
+  open @0 (spec :Ui.UiSurfaceSpec) -> (outcome :Text);
+  # Opens a pane. outcome: empty, or why not.
+
+  apply @1 (patch :Ui.UiPatch, times :UInt32 = 1) -> (outcome :Text, done :UInt32);
+  # Applies a patch to the pane that it names, so often.
+
+  theme @2 (scope :Ui.UiThemeScope, hints :Ui.UiThemeHint) -> (outcome :Text);
+
+  persist @3 (surfaceId :Data, what :Ui.RemoteUiSurface.Persist) -> (outcome :Text);
+
+  close @4 (surfaceId :Data) -> ();
+
+  finish @5 () -> ();
+  # Ends the composition.
+
+  heard @6 () -> (events :List(Ui.UiEvent), lent :Bool);
+  # What was told since it was asked last, at most 64; and whether a host is lent.
+
+  work @7 (text :Text, amount :UInt32) -> (said :Text) $Cm.effect(lasting);
+  # What commands may call.
+
+  worked @8 () -> (times :UInt32, last :Text);
+  # What was called by that.
+
+  say @9 (text :Text) -> () $Cm.effect(shared);
+  # Likewise; others would see it.
+
+  prepare @10 (finishes :Bool) -> ();
+  # From now on, a composition ends as soon as it has shown a pane.
+}
