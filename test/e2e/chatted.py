@@ -156,14 +156,19 @@ class Cases:
         ada.quits()
 
     def once(self):
-        """For a pipe: what there is now, as text and as JSON, and nothing is entered by looking."""
+        """For a pipe: what there is now, as text and as JSON, if it is asked for; nothing is entered by looking."""
         ada = Person(self, "ada", "#lobby")
-        said = self.run("ui", "chat", "-s", "bob", "--once").stdout
+        for args in ((), ("--json",)):
+            said = self.run("ui", "chat", "-s", "bob", "--once", *args).stdout
+            if "#lobby" in said or "Channels" in said:
+                raise Failed(f"personal panes are in a pipe: {said}")
+        said = self.run("ui", "chat", "-s", "bob", "--once", "--personal").stdout
         for line in ("[1] chat: Channels (list)", "    #lobby - 1 here", "[2] chat: No channel (transcript)",
                      "[3] chat: Members (list)"):
             if line not in said.splitlines():
                 raise Failed(f"no {line!r} in {said}")
-        rows = [json.loads(row) for row in self.run("ui", "chat", "-s", "bob", "--once", "--json").stdout.splitlines()]
+        said = self.run("ui", "chat", "-s", "bob", "--once", "--json", "--personal").stdout
+        rows = [json.loads(row) for row in said.splitlines()]
         expect([(r["title"], r["kind"], r["class"]) for r in rows],
                [("Channels", "list", "personal"), ("No channel", "transcript", "personal"),
                 ("Members", "list", "personal")], "the panes")
@@ -224,8 +229,8 @@ def main():
                 ("who listens", cases.who_listens),
                 ("once", cases.once),
                 ("ends: left", cases.ends(lambda ada: ada.type("/quit\n"), 0)),
-                ("ends: logged out", cases.ends(lambda _: cases.run("logout", "-s", "ada"), 3)),
-                ("ends: session revoked", cases.ends(lambda _: cases.admin_revokes(), 3)),
+                ("ends: logged out", cases.ends(lambda _: cases.run("logout", "-s", "ada"), 4)),
+                ("ends: session revoked", cases.ends(lambda _: cases.admin_revokes(), 4)),
                 ("ends: capability revoked", cases.ends(lambda _: cases.admin_revokes("chat"), 3)),
                 ("ends: terminal killed", cases.ends(lambda ada: os.kill(ada.pid, signal.SIGKILL), -signal.SIGKILL)),
                 ("ends: service killed", cases.service_killed)]

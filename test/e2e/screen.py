@@ -132,7 +132,7 @@ class Cases:
         patch = {"kind": kind, "surfaceId": self.id(name), "payload": payload}
         r = self.tell("apply", patch=patch, times=times)
         if outcome is not None:
-            need(r["outcome"].startswith(outcome) and bool(r["outcome"]) == bool(outcome), f"{payload}: {r}")
+            need(outcome in r["outcome"] and bool(r["outcome"]) == bool(outcome), f"{payload}: {r}")
         return r
 
     def show(self, name, kind, model):
@@ -332,6 +332,7 @@ class Cases:
 
     def questions(self):
         """What lasts is asked about, in the frame's words; the default is no; nothing answers early."""
+        before = self.tell("worked")["times"]
         t = self.terminal("stage")
         self.opened("work", "text", "Work", safetyClass="consequential")
         t.until("[1] stage: Work")
@@ -347,7 +348,7 @@ class Cases:
                 need(any(words in line for line in asked), f"no {words!r} in {asked}")
             self.answer(t, answer, shown)
             time.sleep(0.1)
-        expect(self.tell("worked")["times"], 0, "what was run")
+        expect(self.tell("worked")["times"], before, "what was run")
         # Three in a minute.
         self.typed(t, "work text=hello", "over-quota.ui-prompts")
         t.type("/quit\n")
@@ -362,7 +363,7 @@ class Cases:
         t.until("> work [text=]")
         self.typed(t, "work text=hello\nyes", "that was too early: yes or no?")
         self.answer(t, "yes", "[1] work: done")
-        expect(self.tell("worked"), {"times": 1, "last": "hello"}, "what was run")
+        expect(self.tell("worked"), {"times": before + 1, "last": "hello"}, "what was run")
         t.type("\x03")
         expect(t.end(), 130, "Ctrl-C at an empty line")
 
@@ -429,7 +430,7 @@ class Cases:
         instance.until(lambda: any(e["payload"].get("size", {}).get("columns") == 90
                                    for e in self.tell("heard")["events"]), "the new width")
         self.typed(t, "/close 1", "closed, by you")
-        need(self.try_open("one", "text", "one", "may", {}).startswith("refused.closed"), "it can be opened again")
+        need("refused.closed" in self.try_open("one", "text", "one", "may", {}), "it can be opened again")
         t.type("/allow\n")
         self.opened("one", "text", "one")
         t.until("[3] stage: one")
@@ -473,7 +474,7 @@ class Cases:
                 t.until("yes or no? (no)")
                 need(words in t.shown.decode(), t.shown)
                 self.answer(t, "no", "[?] no")
-                need(json.loads(p.stdout.read())["outcome"].startswith("refused.person"), method)
+                need("refused.person" in json.loads(p.stdout.read())["outcome"], method)
         t.type("/quit\n")
         expect(t.end(), 0, "its exit code")
 
