@@ -53,7 +53,8 @@ def nothing_that_is_planted_reaches_a_terminal(t):
     shown = subprocess.run(["capos", "manifest", "show"], capture_output=True, text=True, env=t.home.env, check=True,
                            timeout=DEADLINE_S).stdout
     with open(manifest, "w", encoding="utf-8") as f:
-        f.write(shown.replace('motd = "Welcome to capOS."', f'motd = "\\x1b]0;{PLANTED}\\x07\\x9b5m{PLANTED}"'))
+        planted = f"\\x1b]0;{PLANTED}\\x07\\x9b5m{PLANTED}\\xd8\\x9c\\xf3\\xa0\\x81\\x81\\xe2\\x81\\xa0"
+        f.write(shown.replace('motd = "Welcome to capOS."', f'motd = "{planted}"'))
     server = Terminal(t.home)
     server.begin(f"capos up --listen plain:127.0.0.1:0 --manifest {manifest}")
     address = server.sees(r"^remote CapSet: plain \S+ \d+$").rsplit("remote CapSet: plain ", 1)[1].split()
@@ -72,7 +73,7 @@ def nothing_that_is_planted_reaches_a_terminal(t):
     with open(raw, "rb") as f:
         seen = f.read()
     need(seen.count(PLANTED.encode()) >= 4, f"it was not shown: {seen!r}")
-    for sequence in (b"\x1b]0;", b"\xc2\x9b", b"\x9b5m"):
+    for sequence in (b"\x1b]0;", b"\xc2\x9b", b"\x9b5m", "\u061c".encode(), "\U000e0041".encode(), "\u2060".encode()):
         need(sequence not in seen, f"{sequence!r} has reached the terminal: {seen!r}")
     need(os.path.getsize(raw) > 0, "nothing was seen")
 

@@ -14,6 +14,7 @@ import sys
 import traceback
 
 import operate  # noqa: F401  (its rows)
+import paned  # noqa: F401  (likewise)
 import person  # noqa: F401  (likewise)
 import shelled  # noqa: F401  (likewise)
 import ways  # noqa: F401  (likewise)
