@@ -310,6 +310,48 @@ def objects_judged():
     return True
 
 
+BAD_PAGE = """let x = 1;
+document.body.innerHTML = "<b>";
+eval("x");
+element.style = "color: red";
+localStorage.setItem("a", "b");
+link.href = "http://elsewhere/";
+"""
+PAGE_FAULTS = [
+    ":1: a file opens with a comment: what it is, and why this way",
+    ":2: lets in markup: innerHTML",
+    ":3: lets in script: eval(",
+    ":4: lets in style from a text: style =",
+    ":5: lets in something that stays in the browser: localStorage",
+    ":6: an address; view.ts and nav.ts make them",
+]
+
+
+def page_judged():
+    """The page's own rules, and tsc's: a field that the frames do not have is found."""
+    folder = "app/web/page"
+    with tempfile.TemporaryDirectory() as root:
+        write(root, f"{folder}/bad.ts", BAD_PAGE)
+        write(root, f"{folder}/view.ts", "/* Long. */\n" + "export {};\n" * 200)
+        write(root, f"{folder}/screens/long.ts", "/* Longer. */\n" + "export {};\n" * 400)
+        for path in (f"{folder}/build.py", f"{folder}/types_of_frames.py", "app/web/web.capnp"):
+            with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+                write(root, path, f.read())
+        shutil.copytree(os.path.join(ROOT, "schema"), os.path.join(root, "schema"))
+        command = [sys.executable, CHECK, "--root", root, "--only", "page"]
+        first = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()[:-1]
+        os.unlink(os.path.join(root, folder, "bad.ts"))
+        write(root, f"{folder}/app.ts", "/* Wrong. */\nexport const n: number = ({} as WebDown).greet?.version;\n")
+        second = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    expected = [f"{folder}/bad.ts{f}" for f in PAGE_FAULTS] + [
+        f"{folder}/screens/long.ts:401: file has 401 lines, at most 400",
+        f"{folder}/view.ts:201: file has 201 lines, at most 200"]
+    if first != expected or f"{folder}/app.ts:2: TS2322" not in second:
+        print(f"the page: {first}, then {second}, expected {expected}")
+        return False
+    return True
+
+
 def main():
     with tempfile.TemporaryDirectory() as root:
         for path, (text, _) in CASES.items():
@@ -327,6 +369,10 @@ def main():
         failed += not good
     if shutil.which("gcc") and shutil.which("nm"):
         good = objects_judged()
+        passed += good
+        failed += not good
+    if shutil.which("tsc"):
+        good = page_judged()
         passed += good
         failed += not good
     if code != 1:

@@ -1,0 +1,153 @@
+/* The page: frame above and below, navigation, one screen, the transcript beside it. Which screen there is follows from
+ * what the bridge has said: not let in; instances; log in; a session; a session that has ended. */
+
+import * as ask from "./ask";
+import * as frame from "./frame";
+import { icon } from "./icons";
+import * as look from "./look";
+import { linkTo, menuOpen, screen, Screen, SCREENS } from "./nav";
+import * as palette from "./palette";
+import { forgetAll } from "./schemas";
+import * as calls from "./screens/calls";
+import * as caps from "./screens/caps";
+import * as ended from "./screens/ended";
+import * as entry from "./screens/entry";
+import * as instances from "./screens/instances";
+import * as login from "./screens/login";
+import * as overview from "./screens/overview";
+import * as probes from "./screens/probes";
+import * as transcript from "./screens/transcript";
+import * as workspace from "./screens/workspace";
+import * as store from "./store";
+import { Child, effect, h, live, replace, Signal } from "./view";
+import * as wire from "./wire";
+
+const VIEWS: { [s in Screen]: () => Child } = {
+  workspace: workspace.view, overview: overview.view, capabilities: caps.view, calls: calls.view, probes: probes.view,
+  transcript: transcript.view, instances: instances.view,
+};
+const ICONS: { [s in Screen]: string } = {
+  workspace: "grid", overview: "gauge", capabilities: "key", calls: "call", probes: "shield", transcript: "list",
+  instances: "plug",
+};
+
+/* What is shown in all: changes seldom, so that a screen is built once and lives. */
+type Mode = "connecting" | "offline" | "closed" | "instances" | "login" | Screen;
+const mode = new Signal<Mode>("connecting");
+
+function which(): Mode {
+  const line = wire.line.get();
+  if (entry.refused.get() || line === "closed" || line === "idle")
+    return "closed";
+  if (store.session.get())
+    return screen.get();
+  if (line === "connecting" || line === "offline")
+    return line;
+  if (store.methods.get())
+    return "login";
+  return store.instances.get() === null ? "connecting" : "instances";
+}
+
+function navigation(): Child {
+  if (!store.session.get())
+    return null;
+  const count: { [s in Screen]?: number } = {
+    workspace: store.panes.get().size, capabilities: (store.caps.get() ?? []).length, calls: store.calls.get().length };
+  const at = screen.get();
+  const link = (s: Screen): Child => linkTo(s, { current: s === at, id: `go-${s}` }, icon(ICONS[s]), SCREENS[s],
+    count[s] ? h("span", { class: "b num" }, count[s]) : null);
+  return [
+    (["workspace", "overview", "capabilities", "calls", "probes"] as Screen[]).map(link),
+    store.offers.get().length ? h("h2", null, "Services") : null,
+    store.offers.get().map((o) => h("button", { type: "button", class: "service", id: `service-${o.service}`,
+      "aria-pressed": o.running, disabled: !!store.ended.get(), title: o.why || null,
+      onclick: () => {
+        if (!o.running)
+          location.hash = "#/workspace";
+        void wire.ask(o.running ? { withdraw: o.service } : { offer: o.service }).catch((e) =>
+          store.gone.set(e.message));
+      } }, h("span", { class: o.running ? "dot on" : "dot" }), h("bdi", null, o.title || o.service),
+    h("span", { class: "b" }, o.running ? "open" : o.consent === "never" ? "never" : ""))),
+    h("h2", null, "This browser"), link("instances"), link("transcript")];
+}
+
+function notice(): Child {
+  const text = store.gone.get();
+  const line = store.upstream.get();
+  const off = wire.line.get() === "offline" || wire.line.get() === "connecting";
+  return [
+    off && store.session.get() ? h("p", { class: "banner warn", id: "bridge-down" }, icon("plug"),
+      "The bridge cannot be reached. What you see may be old; the page goes on trying.",
+      h("button", { type: "button", onclick: wire.again }, "Try now")) : null,
+    line ? h("p", { class: "banner warn", id: "line-down" }, icon("plug"), `The line to the instance has dropped${
+      line.why ? `: ${line.why}` : ""}. Trying again${line.tries ? `, ${line.tries}. time` : ""}.`) : null,
+    text ? h("p", { class: "banner", id: "notice" }, icon("alert"), h("bdi", null, text),
+             h("button", { type: "button", class: "quiet", "aria-label": "Dismiss", onclick: () => store.gone.set("") },
+               icon("cross", 14))) : null];
+}
+
+function content(m: Mode): Child {
+  switch (m) {
+  case "connecting": return entry.connecting();
+  case "offline": return entry.offline();
+  case "closed": return entry.closed();
+  case "login": return login.view();
+  default: return VIEWS[m]();
+  }
+}
+
+function title(): string {
+  const s = store.session.get();
+  const i = store.instance();
+  return s ? `${s.account || s.kind} on ${i?.name || i?.address || "an instance"}: ${SCREENS[screen.get()]}`
+    : "capOS workspace";
+}
+
+function build(): void {
+  const main = h("main", { id: "main", tabindex: "-1" });
+  const view = h("div", { class: "view", id: "view" });
+  const nav = live(h("nav", { id: "nav", "aria-label": "Workspace" }), navigation);
+  const banner = live(h("div", { class: "banners" }), () => [ended.banner(), notice()]);
+  main.append(banner, view);
+  replace(document.body, frame.top(), h("div", { class: "middle", id: "middle" }, nav, main, transcript.aside()),
+          frame.bottom(), ask.begin(), palette.begin());
+  effect(() => mode.set(which()));
+  effect(() => {
+    const m = mode.get();
+    replace(view, content(m));
+    view.dataset.mode = m;
+    main.scrollTop = 0;
+  });
+  effect(() => {
+    const body = document.body;
+    body.dataset.mode = mode.get();
+    body.dataset.session = store.session.get() ? "yes" : "no";
+    body.dataset.ended = store.ended.get() ? "yes" : "no";
+    body.dataset.menu = menuOpen.get() ? "yes" : "no";
+    body.dataset.line = wire.line.get();
+    document.title = title();
+  });
+  effect(() => { if (!store.session.get()) forgetAll(); });
+}
+
+/* The code leaves the address before anything else is done. */
+async function start(): Promise<void> {
+  const code = /^#k=(.+)$/.exec(location.hash)?.[1];
+  look.begin();
+  build();
+  workspace.begin();
+  overview.begin();
+  if (code) {
+    history.replaceState(null, "", "/");
+    const why = await wire.enter(code).catch(() => "offline");
+    if (why === "offline") {
+      wire.line.set("offline");
+    } else if (why) {
+      entry.refused.set(why);
+      return;
+    }
+  }
+  wire.begin(store.take);
+}
+
+void start();

@@ -1,0 +1,74 @@
+/* The fields of a command or a form (CommandField), as controls a person fills in. */
+
+import * as format from "./format";
+import { Child, h } from "./view";
+
+export interface Filled { el: HTMLElement; values: () => WebUp_Value[]; focus: () => void }
+
+type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+
+function local(ms: number): string {
+  return ms ? new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16) : "";
+}
+
+function control(f: CommandField, id: string, initial: string, typed: () => void): Control {
+  const common = { id, required: f.required && f.kind !== "flag", oninput: typed, autocomplete: "off" };
+  const low = format.num(f.min), high = format.num(f.max);
+  const bounds = { min: Number.isFinite(low) ? low : null, max: Number.isFinite(high) ? high : null };
+  if (f.kind === "choice" && f.choices?.length)
+    return h("select", { ...common, value: initial || format.raw(f.choices[0].value) }, f.choices.map((c) =>
+      h("option", { value: format.raw(c.value), title: c.detail || null }, c.label || format.raw(c.value))));
+  if (f.kind === "flag")
+    return h("input", { ...common, type: "checkbox", checked: initial === "true" });
+  if (f.kind === "instant")
+    return h("input", { ...common, type: "datetime-local", value: local(Number(initial)) });
+  if (f.kind === "integer" || f.kind === "bytes" || f.kind === "duration")
+    return h("input", { ...common, ...bounds, type: "number", step: 1, value: initial });
+  if (f.kind === "number")
+    return h("input", { ...common, ...bounds, type: "number", step: "any", value: initial });
+  if (f.lines > 1)
+    return h("textarea", { ...common, rows: f.lines, value: initial, spellcheck: false });
+  return h("input", { ...common, type: "text", value: initial, maxlength: f.maxBytes || null, spellcheck: false });
+}
+
+function read(c: Control, f: CommandField): string {
+  if (c instanceof HTMLInputElement && c.type === "checkbox")
+    return String(c.checked);
+  return f.kind === "instant" && c.value ? String(new Date(c.value).getTime()) : c.value;
+}
+
+function hint(f: CommandField): string {
+  const unit = f.kind === "duration" ? "in milliseconds" : f.kind === "bytes" ? "in bytes" : "";
+  return [f.help, unit].filter(Boolean).join(" · ");
+}
+
+/* All fields; `values` are what they begin with, `wrong` what is complained about, by path. */
+export function fields(all: CommandField[], prefix: string, values: Map<string, string>, wrong: Map<string, string>,
+                       changed: () => void): Filled {
+  const controls: { f: CommandField; c: Control; typed: boolean }[] = [];
+  const rows: Child[] = all.map((f) => {
+    const path = f.path ?? "";
+    const id = `${prefix}-${path}`;
+    const one = { f, typed: false, c: null as unknown as Control };
+    const complaint = wrong.get(path);
+    const help = hint(f);
+    one.c = control(f, id, values.get(path) ?? format.raw(f.initial), () => { one.typed = true; changed(); });
+    controls.push(one);
+    if (complaint)
+      one.c.setAttribute("aria-invalid", "true");
+    if (help || complaint)
+      one.c.setAttribute("aria-describedby", `${id}-help`);
+    const words = h("span", { id: `${id}-help`, class: complaint ? "help tone-bad" : "help" }, complaint || help);
+    if (f.kind === "flag")
+      return h("div", { class: "field flag" }, one.c, h("label", { for: id }, f.label || path), words);
+    return h("div", { class: "field" },
+             h("label", { for: id }, f.label || path, f.required ? h("span", { class: "must" }, " · needed") : null),
+             one.c, help || complaint ? words : null);
+  });
+  return {
+    el: h("div", { class: "fields" }, rows),
+    values: () => controls.filter((x) => x.f.required || x.f.kind === "flag" || read(x.c, x.f) !== "").map((x) => ({
+      path: x.f.path ?? "", text: read(x.c, x.f), typed: x.typed || x.f.kind === "choice" || x.f.kind === "flag" })),
+    focus: () => controls[0]?.c.focus(),
+  };
+}

@@ -1,0 +1,54 @@
+/* Counters: numbers that may run on by themselves between two words of the service, once a second. */
+
+import * as format from "../format";
+import { sparkline } from "../draw";
+import { h, replace } from "../view";
+import { empty, Kind, said, tone } from "./kind";
+
+export class CountersKind extends Kind {
+  private counters: UiCounter[] = [];
+  private since = 0;
+  private timer = 0;
+  private shown: HTMLElement[] = [];
+
+  private text(c: UiCounter): string {
+    const on = format.num(c.perSecond) * (Date.now() - this.since) / 1000;
+    const u = c.unit === "plain" && !Number.isInteger(format.num(c.value)) ? "plain" : c.unit;
+    const n = format.num(c.value) + on;
+    return format.unit(Number.isInteger(format.num(c.value)) ? Math.floor(n) : n, u);
+  }
+
+  private one(c: UiCounter): HTMLElement {
+    const rate = format.num(c.perSecond), goal = format.num(c.goal);
+    const value = h("strong", { class: `num ${tone(c.tone)}` }, this.text(c));
+    this.shown.push(value);
+    return h("div", { class: "counter" },
+             h("dt", null, said(c.label)),
+             h("dd", null, value,
+               rate ? h("span", { class: `num rate ${rate > 0 ? "tone-good" : "tone-warning"}` },
+                        `${rate > 0 ? "+" : "−"}${format.big(Math.abs(rate))} per second`) : null,
+               goal ? h("span", { class: "of num" }, h("meter", { min: 0, max: goal, value: format.num(c.value),
+                                                                  "aria-label": `${c.label ?? ""}, goal` }),
+                        `of ${format.unit(goal, c.unit)}`) : null,
+               c.recent?.length ? sparkline(c.recent.map(format.num)) : null));
+  }
+
+  draw(model: UiModel): void {
+    this.counters = model.counters?.counters ?? [];
+    this.since = Date.now();
+    this.shown = [];
+    replace(this, this.counters.length ? h("dl", { class: "counters",
+      "data-odd": this.counters.length % 2 ? "" : null },
+                                           this.counters.map((c) => this.one(c)))
+      : empty("Nothing is counted yet."));
+  }
+
+  connectedCallback(): void {
+    this.timer = window.setInterval(() => this.counters.forEach((c, i) => {
+      if (format.num(c.perSecond) && this.shown[i])
+        this.shown[i].textContent = this.text(c);
+    }), 1000);
+  }
+
+  disconnectedCallback(): void { clearInterval(this.timer); }
+}

@@ -1,0 +1,48 @@
+/* A form: fields whose values a service may preset and complain about, and the command that gets them. A value that a
+ * person is typing over stays. */
+
+import * as format from "../format";
+import { fields, Filled } from "../fields";
+import { h, replace } from "../view";
+import { empty, Kind } from "./kind";
+
+export class FormKind extends Kind {
+  private typed = new Map<string, string>();
+  private filled: Filled | null = null;
+  private model: UiModel = {};
+  private later = 0;
+
+  /* What is edited is told when a person rests for a moment. */
+  private changed(): void {
+    for (const v of this.filled?.values() ?? [])
+      if (v.typed)
+        this.typed.set(v.path ?? "", v.text ?? "");
+    clearTimeout(this.later);
+    this.later = window.setTimeout(() => this.context.edit(this.filled?.values() ?? []), 300);
+  }
+
+  draw(model: UiModel): void {
+    const form = model.form;
+    const values = new Map((form?.values ?? []).map((v) => [v.path ?? "", format.raw(v.value)]));
+    const wrong = new Map((form?.complaints ?? []).map((c) => [c.path ?? "", c.text ?? ""]));
+    const submit = this.context.commands().find((o) => o.command?.id === form?.submit)?.command;
+    this.model = model;
+    if (!form?.fields?.length) {
+      replace(this, empty("This form has no fields."));
+      return;
+    }
+    for (const [path, text] of this.typed)
+      values.set(path, text);
+    const all = fields(form.fields, `p${this.context.surface}`, values, wrong, () => this.changed());
+    this.filled = all;
+    replace(this, h("form", { class: "pane-form", onsubmit: (e: Event) => {
+      e.preventDefault();
+      this.typed.clear();
+      this.context.run(form.submit ?? "", e, [], all.values());
+    } }, wrong.get("") ? h("p", { class: "tone-bad" }, wrong.get("")) : null, all.el,
+    form.submit ? h("button", { class: "go", type: "submit", disabled: submit ? !submit.enabled : false,
+                                id: `p${this.context.surface}-submit` }, submit?.title || "Send") : null));
+  }
+
+  recommand(): void { this.draw(this.model); }
+}

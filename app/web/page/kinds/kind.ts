@@ -1,0 +1,94 @@
+/* What all kinds of panes have in common: an element that draws a model, in the light tree. (Not in a shadow root: the
+ * page has no foreign style to be kept from, and labels, live regions and one style sheet reach into the light tree.)
+ *
+ * A kind is told the whole model, and what of it has changed when it is not all of it. It draws at most once a frame.
+ * */
+
+import { icon } from "../icons";
+import { Child, h } from "../view";
+
+export interface Context {
+  surface: number;
+  title: string;
+  commands: () => WebDown_Offered[];
+  run: (command: string, e: Event, selection?: string[], values?: WebUp_Value[]) => void;
+  select: (keys: string[]) => void;
+  edit: (values: WebUp_Value[]) => void;
+}
+
+export abstract class Kind extends HTMLElement {
+  context!: Context;
+  abstract draw(model: UiModel, change: WebDown_Change | null): void;
+  /* The commands have changed. */
+  recommand(): void { /* most show none */ }
+}
+
+export function tone(t: UiTone | undefined): string {
+  return t && t !== "neutral" ? `tone-${t}` : "";
+}
+
+/* A text of somebody else's, whose direction ends with it. */
+export function said(text: string | undefined, cls = ""): HTMLElement {
+  return h("bdi", cls ? { class: cls } : null, text ?? "");
+}
+
+export function symbol(i: UiIcon | undefined): Child {
+  return i && i !== "none" ? icon(i) : null;
+}
+
+/* Buttons of the commands that make sense for an element. */
+export function buttons(c: Context, ids: string[] | undefined, key: string): Child {
+  const all = c.commands();
+  const some = (ids ?? []).map((id) => all.find((o) => o.command?.id === id)).filter(Boolean) as WebDown_Offered[];
+  if (!some.length)
+    return null;
+  return h("span", { class: "acts" }, some.map((o) => h("button", {
+    class: "small", type: "button", disabled: !o.command?.enabled,
+    title: (o.command?.enabled ? o.command?.summary : o.command?.reason) || null,
+    id: `p${c.surface}-${o.command?.id}-${key}`,
+    onclick: (e: Event) => c.run(o.command?.id ?? "", e, [key]),
+  }, o.command?.title ?? "")));
+}
+
+/* Chooses one or many of a list, by inputs that a keyboard and a screen reader know. */
+export class Choice {
+  private keys = new Set<string>();
+  constructor(private kind: "no" | "one" | "many", private context: Context) {}
+  input(key: string, label: string): Child {
+    if (this.kind === "no")
+      return null;
+    return h("input", {
+      type: this.kind === "one" ? "radio" : "checkbox", name: `p${this.context.surface}-choice`, "aria-label": label,
+      id: `p${this.context.surface}-pick-${key}`, checked: this.keys.has(key),
+      onchange: (e: Event) => {
+        const on = (e.target as HTMLInputElement).checked;
+        if (this.kind === "one")
+          this.keys.clear();
+        if (on)
+          this.keys.add(key);
+        else
+          this.keys.delete(key);
+        this.context.select([...this.keys]);
+      },
+    });
+  }
+  get chosen(): string[] { return [...this.keys]; }
+  keep(keys: Set<string>): void {
+    for (const k of [...this.keys])
+      if (!keys.has(k))
+        this.keys.delete(k);
+  }
+}
+
+/* What stands where there is nothing yet. */
+export function empty(text: string): HTMLElement {
+  return h("p", { class: "empty small-empty" }, text);
+}
+
+/* A pane that is scrolled to its end stays there when more comes. */
+export function follow(el: HTMLElement, add: () => void): void {
+  const at = el.scrollHeight - el.scrollTop - el.clientHeight < 24;
+  add();
+  if (at)
+    el.scrollTop = el.scrollHeight;
+}

@@ -1,0 +1,48 @@
+/* A log: lines are added at the end, and old ones go, without the rest being drawn anew. What is new is read out, at
+ * most one line a second: more than that nobody can listen to. */
+
+import * as format from "../format";
+import { h, replace } from "../view";
+import { empty, follow, Kind, said, tone } from "./kind";
+
+const SPEAK_MS = 1000;
+
+function line(l: UiLogLine): HTMLElement {
+  const at = format.num(l.atMs);
+  return h("li", { class: `line ${tone(l.level)}` },
+           h("time", { class: "num", datetime: at ? new Date(at).toISOString() : null }, format.time(at)),
+           l.source ? said(l.source, "source") : null,
+           h("span", { class: "words" }, said(l.text), (l.attributes ?? []).map((a) =>
+             h("span", { class: "pair" }, said(a.name, "name"), " ", said(format.value(a.value), "mono")))));
+}
+
+export class LogKind extends Kind {
+  private list = h("ol", { class: "lines" });
+  private spoken = h("p", { class: "unseen", "aria-live": "polite" });
+  private last = 0;
+  private nothing = empty("No line has been written yet.");
+
+  draw(model: UiModel, change: WebDown_Change | null): void {
+    const lines = model.log?.lines ?? [];
+    if (!this.list.isConnected || !change || change.replaced?.length || change.removed?.length) {
+      replace(this, this.spoken, this.list, this.nothing);
+      replace(this.list, lines.map(line));
+      this.list.tabIndex = 0;
+      this.list.setAttribute("aria-label", this.context.title);
+      this.list.scrollTop = this.list.scrollHeight;
+    } else {
+      follow(this.list, () => {
+        for (let i = 0; i < change.dropped && this.list.firstChild; i++)
+          this.list.firstChild.remove();
+        const fresh = change.appended ? lines.slice(-change.appended) : [];
+        this.list.append(...fresh.map(line));
+        if (fresh.length && performance.now() - this.last > SPEAK_MS) {
+          this.last = performance.now();
+          this.spoken.textContent = fresh[fresh.length - 1].text ?? "";
+        }
+      });
+    }
+    this.nothing.hidden = lines.length > 0;
+    this.list.hidden = lines.length === 0;
+  }
+}

@@ -1,0 +1,82 @@
+/* A map: places of a legend in a grid, paths, and markers; or the same as a list, for who cannot see it or has no
+ * room. */
+
+import { Child, h, replace, svg } from "../view";
+import { buttons, empty, Kind, said, symbol, tone } from "./kind";
+
+const CELL = 32;
+
+export class MapKind extends Kind {
+  private asList = false;
+  private model: UiModel = {};
+
+  private tile(m: UiMap, x: number, y: number): UiTile | undefined {
+    const cells = (m.cells ?? []) as unknown as number[];
+    return m.tiles?.[cells[y * m.width + x] ?? -1];
+  }
+
+  private picture(m: UiMap): SVGElement {
+    const out: Child[] = [];
+    const mid = (n: number): number => n * CELL + CELL / 2;
+    for (let y = 0; y < m.height; y++)
+      for (let x = 0; x < m.width; x++) {
+        const t = this.tile(m, x, y);
+        if (!t || (!t.label && !(t.glyph ?? "").trim()))
+          continue;
+        out.push(svg("g", { class: `cell ${tone(t.tone)}` },
+          svg("rect", { x: x * CELL + 1, y: y * CELL + 1, width: CELL - 2, height: CELL - 2, rx: 5 }),
+          svg("text", { x: mid(x), y: mid(y) + 4.5, "text-anchor": "middle" }, t.glyph)));
+      }
+    for (const p of m.paths ?? [])
+      out.push(svg("line", { class: `path ${tone(p.tone)}`, x1: mid(p.fromX), y1: mid(p.fromY), x2: mid(p.toX),
+                             y2: mid(p.toY) }));
+    for (const k of m.markers ?? [])
+      out.push(svg("g", { class: `marker ${k.here ? "here" : ""} ${tone(k.tone)}` },
+        svg("circle", { cx: mid(k.x), cy: mid(k.y), r: k.here ? 9 : 6 }),
+        k.here ? svg("circle", { class: "halo", cx: mid(k.x), cy: mid(k.y), r: 13, fill: "none" }) : null,
+        svg("title", null, k.label)));
+    return svg("svg", { class: "map", role: "img", viewBox: `0 0 ${m.width * CELL} ${m.height * CELL}`,
+                        "aria-label": this.words(m) }, out);
+  }
+
+  private words(m: UiMap): string {
+    const here = (m.markers ?? []).find((k) => k.here);
+    const at = here ? `; here: ${here.label ?? ""}, ${this.tile(m, here.x, here.y)?.label ?? ""}` : "";
+    return `${this.context.title}, ${m.width} by ${m.height}, ${(m.markers ?? []).length} markers${at}`;
+  }
+
+  private legend(m: UiMap): HTMLElement {
+    const cells = new Set((m.cells ?? []) as unknown as number[]);
+    return h("ul", { class: "legend-list" }, (m.tiles ?? []).filter((t, i) => cells.has(i) && t.label).map((t) =>
+      h("li", null, h("span", { class: `glyph ${tone(t.tone)}`, "aria-hidden": "true" }, t.glyph || " "),
+        said(t.label))));
+  }
+
+  private list(m: UiMap): HTMLElement {
+    return h("ul", { class: "items" }, (m.markers ?? []).map((k) =>
+      h("li", { class: tone(k.tone) }, symbol(k.icon),
+        h("span", { class: "main" }, said(k.label, "title"),
+          h("span", { class: "detail" }, said(this.tile(m, k.x, k.y)?.label), ` column ${k.x + 1}, row ${k.y + 1}`)),
+        k.here ? h("span", { class: "badge" }, "you are here") : null,
+        buttons(this.context, k.commands, k.key ?? ""))));
+  }
+
+  draw(model: UiModel): void {
+    const m = model.map;
+    this.model = model;
+    if (!m || !m.width || !m.height) {
+      replace(this, empty("Nothing has been mapped yet."));
+      return;
+    }
+    const acts = (m.markers ?? []).filter((k) => k.commands?.length);
+    replace(this,
+      h("div", { class: "legend" }, this.legend(m), h("button", {
+        class: "quiet", type: "button", "aria-pressed": this.asList, id: `p${this.context.surface}-list`,
+        onclick: () => { this.asList = !this.asList; this.draw(this.model); } }, "List")),
+      h("div", { class: "room" }, this.asList ? this.list(m) : this.picture(m)),
+      !this.asList && acts.length ? h("div", { class: "map-acts" }, acts.map((k) =>
+        h("span", null, said(k.label, "detail"), buttons(this.context, k.commands, k.key ?? "")))) : null);
+  }
+
+  recommand(): void { this.draw(this.model); }
+}

@@ -1,0 +1,39 @@
+/* Which screen is shown: in the address after `#/`, so that back and forward do what they say. */
+
+import { Child, h, Signal } from "./view";
+
+export const SCREENS = {
+  workspace: "Workspace", overview: "Overview", capabilities: "Capabilities", calls: "Calls", probes: "Probes",
+  transcript: "Transcript", instances: "Instances",
+} as const;
+export type Screen = keyof typeof SCREENS;
+
+function shown(): Screen {
+  const name = location.hash.replace(/^#\//, "");
+  return name in SCREENS ? name as Screen : "overview";
+}
+
+export const screen = new Signal<Screen>(shown());
+export const menuOpen = new Signal<boolean>(false);
+
+addEventListener("hashchange", () => {
+  menuOpen.set(false);
+  screen.set(shown());
+  document.getElementById("main")?.focus({ preventScroll: true });
+});
+
+export function go(to: Screen): void {
+  menuOpen.set(false);
+  if (location.hash !== `#/${to}`)
+    location.hash = `#/${to}`;
+}
+
+/* A link to a screen. */
+export function linkTo(to: Screen, attrs: { class?: string; id?: string; current?: boolean }, ...children: Child[]):
+    HTMLElement {
+  const a = h("a", { class: attrs.class ?? null, id: attrs.id ?? null, "aria-current": attrs.current ? "page" : null,
+                     onclick: () => menuOpen.set(false) },
+              ...children);
+  a.href = `#/${to}`;
+  return a;
+}

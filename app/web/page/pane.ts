@@ -1,0 +1,174 @@
+/* A pane: the title of its service, from the instance and in the host's type; its own title; what the person can do to
+ * it; its model; and its commands. A command that asks for something opens its fields in the pane, under its title. */
+
+import { fields } from "./fields";
+import { icon } from "./icons";
+import { make } from "./kinds/all";
+import { Context, said } from "./kinds/kind";
+import * as look from "./look";
+import * as store from "./store";
+import { Child, effect, h, replace, Signal } from "./view";
+import * as wire from "./wire";
+
+interface Shown { el: HTMLElement; commands: HTMLElement; asking: HTMLElement; end: () => void }
+
+const shown = new Map<number, Shown>();
+
+function refuse(p: store.Pane, e: unknown): void {
+  p.said.set(`! ${e instanceof Error ? e.message : String(e)}`);
+}
+
+function run(p: store.Pane, command: string, e: Event, selection: string[] = [], values: WebUp_Value[] = []): void {
+  p.said.set("…");
+  wire.ask({ run: { surface: p.info.surface, command, selection, values, trusted: e.isTrusted } })
+    .then(() => { if (p.said.peek() === "…") p.said.set(""); })
+    .catch((x) => refuse(p, x));
+}
+
+/* Runs a command, or asks for its fields first. */
+export function activate(surface: number, o: WebDown_Offered, e: Event, selection: string[] = []): void {
+  const p = store.panes.peek().get(surface);
+  const s = shown.get(surface);
+  const c = o.command;
+  if (!p || !c || !c.enabled)
+    return;
+  if (!c.fields?.length || !s) {
+    run(p, c.id ?? "", e, selection);
+    return;
+  }
+  const all = fields(c.fields, `p${surface}-${c.id}`, new Map(), new Map(), () => undefined);
+  const close = (): void => { replace(s.asking); s.asking.hidden = true; };
+  s.asking.hidden = false;
+  replace(s.asking, h("form", { class: "ask-fields", "aria-label": c.title ?? "", onsubmit: (ev: Event) => {
+    ev.preventDefault();
+    run(p, c.id ?? "", ev, selection, all.values());
+    close();
+  } }, h("p", { class: "m" }, c.summary || c.title), all.el, h("div", { class: "answers" },
+    h("button", { type: "button", onclick: close }, "Cancel"), h("button", { class: "go", type: "submit" },
+      c.title ?? ""))));
+  all.focus();
+}
+
+function context(p: store.Pane): Context {
+  const surface = p.info.surface;
+  return {
+    surface,
+    title: p.info.title ?? "",
+    commands: () => p.commands.peek(),
+    run: (command, e, selection, values) => {
+      const o = p.commands.peek().find((x) => x.command?.id === command);
+      if (o?.command?.fields?.length && !values?.length)
+        activate(surface, o, e, selection);
+      else
+        run(p, command, e, selection, values);
+    },
+    select: (keys) => wire.tell({ act: { surface, select: keys } }),
+    edit: (values) => wire.tell({ act: { surface, edit: values } }),
+  };
+}
+
+/* Ids that stand beside elements, or under a form or a transcript, and need no button below. */
+function placed(m: UiModel): Set<string> {
+  const out = new Set<string>([m.form?.submit ?? "", m.transcript?.send ?? ""]);
+  for (const list of [m.list?.items, m.table?.rows, m.tree?.nodes, m.map?.markers])
+    for (const x of list ?? [])
+      for (const id of x.commands ?? [])
+        out.add(id);
+  return out;
+}
+
+function button(p: store.Pane, o: WebDown_Offered): HTMLElement {
+  const c = o.command;
+  return h("button", {
+    type: "button", id: `p${p.info.surface}-c-${c?.id}`, disabled: !c?.enabled, class: o.asks ? "asks" : null,
+    title: (c?.enabled ? c?.summary : c?.reason) || null, onclick: (e: Event) => c && activate(p.info.surface, o, e),
+  }, c?.title ?? "", c?.fields?.length ? " …" : null, o.asks ? h("span", { class: "unseen" }, ", asks first") : null);
+}
+
+function commands(p: store.Pane): Child {
+  const there = placed(p.model);
+  const all = p.commands.get().filter((o) => !there.has(o.command?.id ?? ""));
+  const text = p.said.get();
+  const state = h("span", { class: `said ${text.startsWith("!") ? "tone-bad" : "m"}`, role: "status" },
+                  text.replace(/^! /, ""));
+  if (!all.length && !text)
+    return null;
+  return h("div", { class: "commands" }, all.map((o) => button(p, o)), state);
+}
+
+function move(p: store.Pane, e: Event): void {
+  const place = (e.target as HTMLSelectElement).value as UiPlace;
+  wire.tell({ act: { surface: p.info.surface, move: { place, weight: 0, order: 0, collapsed: false } } });
+}
+
+function title(p: store.Pane): Child {
+  const i = p.info;
+  const name = `${i.serviceTitle ?? ""} ${i.title ?? ""}`;
+  return [
+    h("h3", { id: `pane-${i.surface}-title` }, said(i.serviceTitle || i.service, "service"), " ", said(i.title,
+      "name")),
+    i.safetyClass === "personal" ? h("span", { class: "tag", title: "Left out of exports" }, "personal") : null,
+    h("span", { class: "sp" }),
+    h("select", { class: "quiet", "aria-label": `Move ${name}`, id: `pane-${i.surface}-move`, value: "any",
+                  onchange: (e: Event) => move(p, e) },
+      h("option", { value: "any" }, "place"), h("option", { value: "main" }, "main"),
+      h("option", { value: "side" }, "side"), h("option", { value: "bottom" }, "bottom")),
+    h("button", { type: "button", class: "quiet", id: `pane-${i.surface}-pin`, "aria-pressed": i.pinned,
+                  "aria-label": `Pin ${name}`, title: "Pin: its place stays",
+                  onclick: () => wire.tell({ act: { surface: i.surface, pin: !i.pinned } }) }, icon("pin", 14)),
+    h("button", { type: "button", class: "quiet", id: `pane-${i.surface}-close`, "aria-label": `Close ${name}`,
+                  title: "Close", onclick: () => wire.tell({ act: { surface: i.surface, close: null } }) },
+      icon("cross", 14)),
+  ];
+}
+
+function build(p: store.Pane): Shown {
+  const surface = p.info.surface;
+  const head = h("header");
+  const kind = make(p.info.kind);
+  const asking = h("div", { class: "asking", hidden: true });
+  const below = h("div", { class: "below" });
+  const el = h("section", { class: `pane ${p.info.kind} ${p.info.safetyClass}`, id: `pane-${surface}`,
+                            "aria-labelledby": `pane-${surface}-title` }, head, asking, kind, below);
+  const touched = new Signal(0);
+  let waiting: (WebDown_Change | null)[] = [];
+  kind.context = context(p);
+  kind.classList.add("model");
+  const ends = [
+    effect(() => { touched.get(); replace(head, title(p)); }),
+    effect(() => { p.commands.get(); kind.recommand(); }),
+    effect(() => { touched.get(); replace(below, commands(p)); }),
+    effect(() => look.mark(el, store.themes.get().get(surface))),
+    effect(() => {
+      touched.get();
+      /* Several changes of one frame are one whole drawing; a single one is drawn as what it is. */
+      const one = waiting.length === 1 ? waiting[0] : null;
+      waiting = [];
+      kind.draw(p.model, one);
+    }),
+  ];
+  p.listen = (change) => { waiting.push(change); touched.set(touched.peek() + 1); };
+  return { el, commands: below, asking, end: () => { for (const e of ends) e(); p.listen = null; } };
+}
+
+/* The element of a pane: the same one as long as the pane is there, wherever it moves. */
+export function element(surface: number): HTMLElement | null {
+  const p = store.panes.peek().get(surface);
+  if (!p)
+    return null;
+  let s = shown.get(surface);
+  if (!s) {
+    s = build(p);
+    shown.set(surface, s);
+  }
+  return s.el;
+}
+
+/* Lets go of elements whose panes are gone. */
+export function tidy(): void {
+  for (const [surface, s] of shown)
+    if (!store.panes.peek().has(surface)) {
+      s.end();
+      shown.delete(surface);
+    }
+}

@@ -1,0 +1,32 @@
+/* The schemas of capabilities, asked for once and kept: by a capability's name, and by the id of an interface. */
+
+import { Signal } from "./view";
+import * as wire from "./wire";
+
+export const schemas = new Signal<Map<string, WebDown_Schema>>(new Map());
+const asked = new Set<string>();
+
+/* Asks for the schema of a capability, unless it is there or was asked for. */
+export function want(name: string): void {
+  if (!name || asked.has(name))
+    return;
+  asked.add(name);
+  wire.ask({ schema: name }).then((d) => {
+    if (d.schema)
+      schemas.set(new Map(schemas.peek()).set(name, d.schema));
+  }).catch(() => asked.delete(name));
+}
+
+export function forgetAll(): void {
+  asked.clear();
+  schemas.set(new Map());
+}
+
+/* The interface with this id in any schema that is here, and the types it speaks of. */
+export function byInterface(id: string): WebDown_Schema | null {
+  for (const s of schemas.get().values())
+    for (const i of s.interfaces ?? [])
+      if (String(i.id) === String(id))
+        return { ...s, interfaces: [i] };
+  return null;
+}

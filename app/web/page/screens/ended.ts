@@ -1,0 +1,41 @@
+/* After the end: the last view stays, greyed, under the reason; a kept reference can be called, to see that it is
+ * dead. */
+
+import { icon } from "../icons";
+import * as store from "../store";
+import { Child, h, live, Signal } from "../view";
+import { complain } from "./login";
+import { exportJson } from "./transcript";
+
+const kept = new Signal<store.Call | null>(null);
+
+/* The session itself is a reference that was kept: asking it who it is must be refused. */
+function call(): void {
+  void store.call({ name: "session", handle: 0 }, "info", "{}").then((c) => kept.set(c));
+}
+
+function proof(): Child {
+  const c = store.calls.get().length ? kept.get() : null;
+  const f = c?.failure.get();
+  if (!c)
+    return null;
+  return h("p", { class: f ? "tone-good" : "tone-bad", role: "status", id: "stale" },
+           icon(f ? "check" : "cross", 14), " ",
+           h("span", { class: "mono" }, "session.info()"), " came back as ",
+           h("span", { class: "mono" }, f ? f.code || f.text : "an answer"));
+}
+
+export function banner(): Child {
+  const e = store.ended.get();
+  if (!e)
+    return null;
+  const why = [e.text, e.code ? `(${e.code})` : ""].filter(Boolean).join(" ");
+  return h("section", { class: "ended", "aria-label": "The session has ended", id: "ended" },
+    h("div", { class: "main" }, h("p", { role: "alert" }, h("b", null, "This session has ended"),
+      why ? `: ${why}` : "."),
+      live(h("div"), proof)),
+    h("button", { type: "button", id: "stale-call", onclick: call }, "Call a kept reference"),
+    h("button", { type: "button", id: "ended-export", onclick: exportJson }, "Export the transcript"),
+    h("button", { type: "button", class: "go", id: "leave", onclick: () => void store.leave().catch(complain) },
+      "Leave it"));
+}

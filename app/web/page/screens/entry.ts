@@ -1,0 +1,35 @@
+/* Not let in, or not yet: what somebody sees who has no link, an old one, or no bridge to talk to. It says no more than
+ * how to get a link. */
+
+import { icon, mark } from "../icons";
+import { Child, h, Signal } from "../view";
+import * as wire from "../wire";
+
+export const refused = new Signal<string>("");
+
+const WORDS: { [why: string]: [string, string] } = {
+  code: ["This link does not open anything any more",
+         "A link opens the workspace once, within a minute after it was printed. This one was used, or is too old."],
+  busy: ["The bridge is busy", "It has as many browsers as it may have. Close one, or wait a little."],
+  none: ["This workspace is not open to you", "Whoever started the bridge has a link that opens it, once."],
+  idle: ["You have been away for long", "The bridge has ended this browser's session. What it held is let go."],
+};
+
+export function closed(): Child {
+  const why = refused.get() || (wire.line.get() === "idle" ? "idle" : "none");
+  const [title, text] = WORDS[why] ?? WORDS.code;
+  return h("div", { class: "door", id: "door", "data-why": why }, mark(44), h("h1", null, title), h("p", null, text),
+           h("p", { class: "m" }, "Press Enter where ", h("code", null, "capos web"),
+             " runs, and open the link it prints."));
+}
+
+export function offline(): Child {
+  return h("div", { class: "door", id: "offline" }, icon("plug", 44), h("h1", null, "The bridge cannot be reached"),
+           h("p", null, "It may have been stopped. This page goes on trying."),
+           h("p", null, h("button", { type: "button", class: "go", id: "try", onclick: wire.again }, "Try now")));
+}
+
+export function connecting(): Child {
+  return h("div", { class: "door", id: "connecting" }, h("span", { class: "spinner large" }),
+           h("h1", null, "Connecting"), h("p", { class: "m", role: "status" }, "The page is being let in."));
+}

@@ -1,0 +1,240 @@
+/* Log in: each method with its truthful state, then the steps of its flow; the same again for a renewal. */
+
+import { closeRenewal } from "../ask";
+import * as format from "../format";
+import { stripe } from "../frame";
+import { icon } from "../icons";
+import * as passkey from "../passkey";
+import * as store from "../store";
+import { away, Child, h, live, Signal } from "../view";
+import * as wire from "../wire";
+
+export const complaint = new Signal<string>("");
+const chosen = new Signal<RemoteAuthKind | "enrol" | null>(null);
+const busy = new Signal<boolean>(false);
+
+const ICONS: { [k in RemoteAuthKind]: string } = {
+  passkey: "finger", password: "lock", publicKey: "key", oidcDeviceCode: "globe", oidcAuthorizationCodePkce: "globe",
+  mtlsClientCert: "shield", guest: "person", anonymous: "people", serviceCredential: "tool",
+};
+const NAMES: { [k in RemoteAuthKind]: string } = {
+  passkey: "Passkey", password: "Password", publicKey: "SSH key", oidcDeviceCode: "Another device",
+  oidcAuthorizationCodePkce: "Identity provider", mtlsClientCert: "Certificate", guest: "Guest", anonymous: "Anonymous",
+  serviceCredential: "Service credential",
+};
+const ORDER: RemoteAuthKind[] = ["passkey", "password", "publicKey", "oidcAuthorizationCodePkce", "oidcDeviceCode",
+                                 "mtlsClientCert", "serviceCredential", "guest", "anonymous"];
+const NEEDS_ACCOUNT = new Set<RemoteAuthKind>(["password", "publicKey"]);
+const NOBODY = new Set<RemoteAuthKind>(["guest", "anonymous"]);
+
+const CODES: { [code: string]: string } = {
+  "denied.credentials": "That did not convince the instance. The name or the secret is wrong; it does not say which.",
+  "denied.method-disabled": "The instance does not offer this now.",
+  "denied.profile": "There is no such profile for you, or not by this method.",
+  "denied.flow": "This login is over: it took too long, or was given up.",
+  "denied.weak-proof": "A renewal needs a proof that is as strong as the one that made the session.",
+};
+
+export function complain(e: unknown): void {
+  const r = e instanceof wire.Refused ? e : null;
+  const wait = r?.code === "denied.backoff" ? /\d+/.exec(r.text)?.[0] : null;
+  busy.set(false);
+  store.step.set(null);
+  if (wait)
+    complaint.set(`Too many failures. Try again in ${wait} seconds.`);
+  else
+    complaint.set(r ? (CODES[r.code] ? `${CODES[r.code]} (${r.code})` : r.message) : String(e));
+}
+
+function settled(): void {
+  busy.set(false);
+  complaint.set("");
+  chosen.set(null);
+  closeRenewal();
+}
+
+function begun(d: WebDown): void {
+  busy.set(!!d.step && d.step.wants === "nothing");
+  if (d.session)
+    settled();
+  else if (d.step?.wants === "passkey")
+    void passkey.get(d.step).then((json) => wire.ask({ passkey: json })).then(begun).catch((e) => {
+      wire.tell({ giveUp: null });
+      complain(e);
+    });
+}
+
+function start(login: wire.Sent<WebUp_Login>, renews: boolean): void {
+  complaint.set("");
+  busy.set(true);
+  wire.ask(renews ? { renew: login } : { login }).then(begun).catch(complain);
+}
+
+function field(id: string, label: string, control: HTMLElement, help = ""): HTMLElement {
+  return h("div", { class: "field" }, h("label", { for: id }, label), control,
+           help ? h("span", { class: "help" }, help) : null);
+}
+
+function choice(id: string, values: string[], first: string): HTMLSelectElement | null {
+  return values.length ? h("select", { id }, first ? h("option", { value: "" }, first) : null,
+                           values.map((v) => h("option", { value: v }, v))) : null;
+}
+
+/* What a method asks for before it begins. */
+function form(m: RemoteAuthMethod, renews: boolean): Child {
+  const kind = m.kind;
+  const mine = store.session.peek()?.account ?? "";
+  const account = h("input", { type: "text", id: "account", autocomplete: kind === "password" ? "username" : "off",
+                               required: true, spellcheck: "false", value: renews ? mine : "", readonly: renews });
+  const secret = h("input", { type: "password", id: "secret", autocomplete: "current-password", required: true });
+  const profile = choice("profile", m.profileHints ?? [], renews ? "the same" : "the usual one");
+  const issuer = (m.issuers?.length ?? 0) > 1 ? choice("issuer", m.issuers ?? [], "") : null;
+  const keys = store.methods.peek()?.keys ?? [];
+  const key = h("select", { id: "key" }, keys.map((k) =>
+    h("option", { value: k.fingerprint }, k.comment || format.brief(k.fingerprint ?? ""))));
+  const others = h("input", { type: "checkbox", id: "others" });
+  const needs = NEEDS_ACCOUNT.has(kind);
+  if (kind === "publicKey" && !keys.length)
+    return h("p", { class: "m" }, "The bridge's ssh-agent holds no key. Add one with ssh-add where the bridge runs.");
+  return h("form", { class: "method-form", onsubmit: (e: Event) => {
+    e.preventDefault();
+    const login = { kind, account: needs ? account.value : "", secret: kind === "password" ? secret.value : "",
+                    profile: profile?.value ?? "", issuer: issuer?.value ?? m.issuers?.[0] ?? "",
+                    key: kind === "publicKey" ? key.value : "", endOthers: others.checked };
+    secret.value = "";
+    start(login, renews);
+  } },
+  needs ? field("account", "Account", account) : null,
+  kind === "password" ? field("secret", "Password", secret) : null,
+  kind === "publicKey" ? field("key", "Key", key, "from the bridge's ssh-agent") : null,
+  issuer ? field("issuer", "Provider", issuer) : null,
+  profile ? field("profile", "Profile", profile) : null,
+  needs && !renews ? h("div", { class: "field flag" }, others,
+                       h("label", { for: "others" }, "End my other sessions")) : null,
+  h("button", { type: "submit", class: "go big", id: "login", disabled: busy.get() },
+    busy.get() ? "One moment …" : renews ? "Renew" : kind === "passkey" ? "Use a passkey" : "Log in"));
+}
+
+function enrol(): Child {
+  const name = h("input", { type: "text", id: "enrol-account", required: true, autocomplete: "off" });
+  const code = h("input", { type: "text", id: "enrol-code", required: true, autocomplete: "off", spellcheck: "false" });
+  const label = h("input", { type: "text", id: "enrol-label", value: "this device", maxlength: 64 });
+  return h("form", { class: "method-form", onsubmit: (e: Event) => {
+    e.preventDefault();
+    busy.set(true);
+    complaint.set("");
+    wire.ask({ enrol: { account: name.value, code: code.value.trim(), label: label.value } })
+      .then((d) => passkey.create(d.enrolment ?? "{}")).then((json) => wire.ask({ enrolled: json }))
+      .then(() => { busy.set(false); chosen.set("passkey"); }).catch(complain);
+  } }, h("p", { class: "m" }, "An administrator gives the code; it is good once, for ten minutes."),
+  field("enrol-account", "Account", name), field("enrol-code", "Code", code),
+  field("enrol-label", "Name of the passkey", label),
+  h("button", { type: "submit", class: "go big", disabled: busy.get() }, "Register a passkey"));
+}
+
+function choose(id: RemoteAuthKind | "enrol", symbol: string, name: string, body: () => Child): HTMLElement {
+  const open = chosen.get() === id;
+  return h("li", { class: open ? "method open" : "method", id: `method-${id}` },
+    h("button", { type: "button", class: "choose", id: `choose-${id}`, "aria-expanded": open, onclick: () => {
+      complaint.set("");
+      chosen.set(open ? null : id);
+    } }, icon(symbol), h("span", { class: "title" }, name), icon(open ? "down" : "right", 14)),
+    open ? body() : null);
+}
+
+function method(m: RemoteAuthMethod, renews: boolean): HTMLElement {
+  const here = m.kind !== "passkey" || passkey.possible();
+  const name = m.label || NAMES[m.kind];
+  if (m.state === "enabled" && here)
+    return choose(m.kind, ICONS[m.kind], name, () => form(m, renews));
+  const reason = here ? m.reason : "Passkeys need a page at localhost by that name.";
+  return h("li", { class: "method off", id: `method-${m.kind}` }, icon(ICONS[m.kind]), h("span", { class: "main" },
+    h("span", { class: "title" }, name), h("span", { class: "detail" }, reason || "not offered")));
+}
+
+function countdown(s: WebDown_Step): Child {
+  const ends = format.num(s.expiresAtMs);
+  return ends ? live(h("p", { class: "m num", role: "timer" }), () => {
+    const left = ends - store.clock.get();
+    return left > 0 ? `This takes at most ${format.span(left)} more.` : "The time for this is over.";
+  }) : null;
+}
+
+function answer(s: WebDown_Step): Child {
+  const input = h("input", { type: s.redaction ? "password" : "text", id: "answer", required: true,
+    autocomplete: "off" });
+  return h("form", { class: "method-form", onsubmit: (e: Event) => {
+    e.preventDefault();
+    const text = input.value;
+    input.value = "";
+    busy.set(true);
+    wire.ask({ answer: text }).then(begun).catch(complain);
+  } }, field("answer", s.redaction ? "Secret" : "Answer", input),
+  h("button", { type: "submit", class: "go big" }, "Go on"));
+}
+
+/* A step of the flow, as the instance words it. */
+function stepView(s: WebDown_Step): Child {
+  const waits = s.wants === "nothing" || s.wants === "elsewhere" || s.wants === "redirect";
+  return h("div", { class: "step-card", id: "step" },
+    s.prompt ? h("p", { class: "prompt" }, h("bdi", null, s.prompt)) : null,
+    s.userCode ? h("p", { class: "user-code mono", "aria-label": "Code to enter there" }, s.userCode) : null,
+    s.url ? h("p", null, away(s.url, s.wants === "elsewhere" ? "Open the page for the code" : "Go to the provider"))
+      : null,
+    s.wants === "answer" ? answer(s) : null,
+    s.wants === "passkey" ? h("p", { class: "waiting" }, icon("finger", 28),
+      "Your device asks for your passkey.") : null,
+    waits ? h("p", { class: "waiting", role: "status" }, h("span", { class: "spinner" }),
+              s.wants === "nothing" ? "The instance is at work." : "Waiting until you have agreed there.") : null,
+    countdown(s),
+    h("button", { type: "button", id: "give-up", onclick: () => {
+      wire.tell({ giveUp: null });
+      store.step.set(null);
+      busy.set(false);
+    } }, "Give up"));
+}
+
+function all(renews: boolean): Child {
+  const m = store.methods.get()?.methods ?? [];
+  const rank = (x: RemoteAuthMethod): number => (x.state === "enabled" ? 0 : 100) + ORDER.indexOf(x.kind);
+  const list = m.filter((x) => !renews || (x.state === "enabled" && !NOBODY.has(x.kind))).sort((a,
+    b) => rank(a) - rank(b));
+  const enrols = !renews && passkey.possible() && m.some((x) => x.kind === "passkey" && x.state === "enabled");
+  const on = list.filter((x) => x.state === "enabled"), off = list.filter((x) => x.state !== "enabled");
+  return h("ul", { class: "methods" }, on.map((x) => method(x, renews)),
+           enrols ? choose("enrol", "key", "Register a passkey with a code", enrol) : null,
+           off.map((x) => method(x, renews)));
+}
+
+function alert(): Child {
+  return complaint.get() ? h("p", { class: "banner bad", role: "alert", id: "complaint" }, icon("alert"),
+    complaint.get())
+    : null;
+}
+
+/* In the sheet of the frame. */
+export function renewal(): Child {
+  const s = store.step.get();
+  return [alert(), s ? stepView(s) : all(true)];
+}
+
+function disconnect(): void {
+  complaint.set("");
+  chosen.set(null);
+  store.leave().catch(complain);
+}
+
+export function view(): Child {
+  return h("div", { class: "screen login" }, h("h1", null, "Log in"),
+    live(h("div", { class: "at" }), () => {
+      const i = store.instance();
+      return i ? [stripe(i.fingerprint ?? ""), h("p", null, h("b", null, h("bdi", null, i.name || i.address)), " ",
+                                                 h("span", { class: "m mono" }, i.address)),
+                  h("p", { class: "m mono break" }, i.fingerprint || "without TLS: no key")] : null;
+    }),
+    live(h("div"), () => {
+      const s = store.step.get();
+      return [alert(), s ? stepView(s) : all(false)];
+    }),
+    h("p", null, h("button", { type: "button", class: "quiet", id: "back", onclick: disconnect }, "Another instance")));
+}

@@ -1,0 +1,212 @@
+/* All that the bridge has said, as signals. Screens read them; nobody but take() sets them, but for what only this tab
+ * knows (which screen, which drafts). A frame is taken whether or not somebody has asked for it: tabs of one browser
+ * share a session, and each is told what the others do. */
+
+import * as wire from "./wire";
+import { num } from "./format";
+import { applied } from "./model";
+import { Signal } from "./view";
+
+export interface Pane {
+  info: WebDown_Pane;
+  commands: Signal<WebDown_Offered[]>;
+  model: UiModel;
+  said: Signal<string>;          /* how the last command ended */
+  listen: ((change: WebDown_Change | null) => void) | null;
+}
+
+export interface Handle extends WebDown_Handle { from: string }
+
+export interface Call {
+  target: string; handle: number; method: string; params: string; atMs: number; id: number;
+  result: Signal<WebDown_Returned | null>; failure: Signal<WebDown_Failure | null>;
+}
+
+export const greet = new Signal<WebDown_Greet | null>(null);
+export const instances = new Signal<WebDown_Instance[] | null>(null);
+export const unknownKey = new Signal<WebDown_Key | null>(null);
+export const methods = new Signal<WebDown_Methods | null>(null);
+export const step = new Signal<WebDown_Step | null>(null);
+export const session = new Signal<SessionInfo | null>(null);
+export const ended = new Signal<WebDown_Failure | null>(null);
+export const upstream = new Signal<WebDown_Line | null>(null);
+export const caps = new Signal<WebDown_Cap[] | null>(null);
+export const offers = new Signal<WebDown_Offer[]>([]);
+export const panes = new Signal<Map<number, Pane>>(new Map());
+export const layout = new Signal<WebDown_Layout | null>(null);
+export const themes = new Signal<Map<number, UiThemeHint>>(new Map());
+export const prompt = new Signal<WebDown_Prompt | null>(null);
+export const records = new Signal<WebDown_Record[]>([]);
+export const sessions = new Signal<AccountSession[] | null>(null);
+export const handles = new Signal<Handle[]>([]);
+export const events = new Signal<WebDown_Event[]>([]);
+export const calls = new Signal<Call[]>([]);
+export const probes = new Signal<Map<string, WebDown_Probed>>(new Map());
+export const gone = new Signal<string>("");
+export const clock = new Signal<number>(Date.now());
+
+/* What only this tab knows. */
+export const target = new Signal<{ name: string; handle: number; method: string } | null>(null);
+
+const KEPT_RECORDS = 500, KEPT_EVENTS = 200, KEPT_CALLS = 100;
+
+setInterval(() => clock.set(Date.now()), 1000);
+
+/* Without a session, and nothing of one that was. */
+function clear(): void {
+  for (const s of [unknownKey, methods, step, session, ended, upstream, caps, layout, prompt, sessions, target])
+    (s as Signal<unknown>).set(null);
+  for (const s of [offers, records, handles, events, calls])
+    (s as Signal<unknown[]>).set([]);
+  for (const s of [panes, themes, probes])
+    (s as Signal<Map<any, any>>).set(new Map());
+  gone.set("");
+}
+
+/* Back to the list of instances, for every tab that hears of it. */
+export async function leave(): Promise<void> {
+  await wire.ask({ disconnect: null });
+  clear();
+}
+
+function pane(p: WebDown_Pane): void {
+  const all = new Map(panes.peek());
+  const before = all.get(p.surface);
+  if (before) {
+    before.info = p;
+    before.model = p.model ?? {};
+    before.commands.set(p.commands ?? []);
+    before.listen?.(null);
+    all.set(p.surface, before);
+  } else {
+    all.set(p.surface, { info: p, commands: new Signal(p.commands ?? []), model: p.model ?? {},
+                         said: new Signal(""), listen: null });
+  }
+  panes.set(all);
+}
+
+function change(c: WebDown_Change): void {
+  const p = panes.peek().get(c.surface);
+  if (!p)
+    return;
+  p.model = applied(p.model, c);
+  p.info.revision = c.revision;
+  p.listen?.(c);
+}
+
+function closePane(g: WebDown_Gone): void {
+  const all = new Map(panes.peek());
+  const p = all.get(g.surface);
+  if (!p)
+    return;
+  all.delete(g.surface);
+  panes.set(all);
+  gone.set(`${p.info.serviceTitle ?? ""} ${p.info.title ?? ""} was closed${g.reason ? `: ${g.reason}` : ""}`);
+}
+
+function ran(r: WebDown_Ran): void {
+  const p = panes.peek().get(r.surface);
+  const failed = r.failure && (r.failure.code || r.failure.text);
+  p?.said.set(failed ? `! ${[r.failure?.code, r.failure?.text].filter(Boolean).join(": ")}` : "Done");
+}
+
+function theme(t: WebDown_PaneTheme): void {
+  const all = new Map(themes.peek());
+  if (t.hint)
+    all.set(t.surface, t.hint);
+  themes.set(all);
+}
+
+function returned(d: WebDown): void {
+  const call = calls.peek().find((c) => c.id === d.id && d.id !== 0);
+  if (call && d.failed)
+    call.failure.set(d.failed);
+  if (!call || !d.returned)
+    return;
+  call.result.set(d.returned);
+  const from = `${call.target || `#${call.handle}`}.${call.method}`;
+  handles.set([...handles.peek(), ...(d.returned.handles ?? []).map((n) => ({ ...n, from }))]);
+}
+
+/* A session that begins, or is said anew: also one that has ended, whose end stays. One that has ended and another
+ * begins: nothing of the old one stays. */
+function begin(info: SessionInfo): void {
+  const before = session.peek();
+  if (before && before.id !== info.id) {
+    const m = methods.peek();
+    clear();
+    methods.set(m);
+  }
+  session.set(info);
+  step.set(null);
+  upstream.set(null);
+}
+
+const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
+  greet: (v) => { clear(); greet.set(v); },
+  instances: (v) => instances.set(v),
+  key: (v) => unknownKey.set(v),
+  methods: (v) => { unknownKey.set(null); methods.set(v); },
+  step: (v) => step.set(v),
+  rotate: (v) => void wire.rotate(v, greet.peek()?.csrf ?? ""),
+  session: (v) => begin(v),
+  caps: (v) => caps.set(v),
+  returned: (_, d) => returned(d),
+  failed: (_, d) => returned(d),
+  event: (v) => events.set([v, ...events.peek()].slice(0, KEPT_EVENTS)),
+  probed: (v: WebDown_Probed) => probes.set(new Map(probes.peek()).set(v.probe, v)),
+  ended: (v) => { step.set(null); prompt.set(null); ended.set(v); },
+  line: (v: WebDown_Line) => upstream.set(v.down ? v : null),
+  pane: (v) => pane(v),
+  change: (v) => change(v),
+  commands: (v: WebDown_Commands) => panes.peek().get(v.surface)?.commands.set(v.commands ?? []),
+  gone: (v) => closePane(v),
+  layout: (v) => layout.set(v),
+  theme: (v) => theme(v),
+  prompt: (v) => prompt.set(v),
+  promptGone: (v) => { if (prompt.peek() && num(prompt.peek()?.prompt) === num(v)) prompt.set(null); },
+  ran: (v) => ran(v),
+  offers: (v) => offers.set(v),
+  record: (v) => records.set([...records.peek(), v].slice(-KEPT_RECORDS)),
+  sessions: (v) => sessions.set(v),
+};
+
+/* A frame of the bridge's. */
+export function take(d: WebDown): void {
+  for (const name of Object.keys(d) as (keyof WebDown)[])
+    takers[name]?.(d[name], d);
+}
+
+/* Calls, and keeps it in the history: what is called is remembered before the answer comes. */
+export async function call(to: { name: string; handle: number }, method: string, params: string): Promise<Call> {
+  const c: Call = { target: to.name, handle: to.handle, method, params, atMs: Date.now(), id: 0,
+                    result: new Signal<WebDown_Returned | null>(null),
+                    failure: new Signal<WebDown_Failure | null>(null) };
+  calls.set([c, ...calls.peek()].slice(0, KEPT_CALLS));
+  const up = { call: { target: to.name, handle: to.name ? 0 : to.handle, method, params } };
+  try {
+    await wire.ask(up, (id) => { c.id = id; });
+  } catch (e) {
+    const r = e instanceof wire.Refused ? e : new wire.Refused("", String(e));
+    if (!c.failure.peek())
+      c.failure.set({ code: r.code, text: r.text, path: r.path });
+  }
+  return c;
+}
+
+export function forget(n: number): void {
+  wire.tell({ forget: n });
+  handles.set(handles.peek().filter((x) => x.handle !== n));
+}
+
+/* The instance that is connected to. */
+export function instance(): WebDown_Instance | null {
+  const at = methods.get()?.instance;
+  const all = instances.get() ?? [];
+  return all.find((i) => i.connected) ?? all.find((i) => i.place === at) ?? null;
+}
+
+/* Whether the session can be used: there, not ended. */
+export function alive(): boolean {
+  return session.get() !== null && ended.get() === null;
+}

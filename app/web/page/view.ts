@@ -1,0 +1,199 @@
+/* How the page makes what is seen: elements by name with texts as texts, and values that redraw what has read them.
+ *
+ * Nothing here, or anywhere in the page, reads markup: an element is one of TAGS, an attribute one of ATTRS, and what
+ * a peer has said goes into text nodes and values alone. So a text cannot become an element, a style or an address,
+ * whoever wrote it. Numbers for the look (widths, weights) go in as custom properties, and are numbers.
+ *
+ * A signal is a value; an effect runs again, at most once a frame, when a signal that it has read was set. An effect
+ * that is made while another runs belongs to it, and ends when that one runs again. */
+
+const TAGS = new Set(("a article aside b bdi button caption code dd details dialog div dl dt em fieldset footer form " +
+  "h1 h2 h3 h4 header hr i input label legend li main meter nav ol option output p pre section select small span " +
+  "strong summary table tbody td textarea tfoot th thead time tr ul").split(" "));
+const SVG_TAGS = new Set(["svg", "g", "path", "circle", "rect", "line", "text", "title", "desc", "polyline"]);
+const ATTRS = new Set(("id class role tabindex for name type value placeholder rows cols min max step required " +
+  "disabled readonly checked selected multiple autocomplete autofocus spellcheck maxlength inputmode title lang dir " +
+  "scope colspan rowspan datetime hidden open width height viewBox preserveAspectRatio d x y x1 x2 y1 y2 cx cy r rx " +
+  "points fill stroke stroke-width stroke-dasharray stroke-dashoffset stroke-linecap stroke-linejoin vector-effect " +
+  "pathLength text-anchor transform opacity focusable download rel target low high optimum").split(" "));
+
+export type Child = Node | string | number | null | undefined | false | readonly Child[];
+export type Attrs = { [name: string]: string | number | boolean | null | undefined | ((e: any) => void) };
+
+function attribute(el: Element, name: string, value: Attrs[string]): void {
+  if (typeof value === "function") {
+    if (!name.startsWith("on"))
+      throw new Error(name);
+    el.addEventListener(name.slice(2), value);
+    return;
+  }
+  if (!ATTRS.has(name) && !/^(aria|data)-[a-z-]+$/.test(name))
+    throw new Error(`no attribute ${name}`);
+  if (name === "value" && "value" in el)
+    (el as HTMLInputElement).value = String(value ?? "");
+  else if (value === true && !name.startsWith("aria-"))
+    el.setAttribute(name, "");
+  else if ((value === false && !name.startsWith("aria-")) || value === null || value === undefined)
+    el.removeAttribute(name);
+  else
+    el.setAttribute(name, String(value));
+}
+
+function append(el: Node, children: readonly Child[]): void {
+  for (const c of children) {
+    if (Array.isArray(c))
+      append(el, c);
+    else if (c !== null && c !== undefined && c !== false)
+      el.appendChild(c instanceof Node ? c : document.createTextNode(String(c)));
+  }
+}
+
+/* An element of HTML. `value` is set last, because a select has none before it has options. */
+export function h<K extends keyof HTMLElementTagNameMap>(tag: K, attrs?: Attrs | null, ...children: Child[]):
+    HTMLElementTagNameMap[K] {
+  if (!TAGS.has(tag))
+    throw new Error(`no element ${tag}`);
+  const el = document.createElement(tag);
+  const late = attrs?.value;
+  for (const [name, value] of Object.entries(attrs ?? {}))
+    if (name !== "value")
+      attribute(el, name, value);
+  append(el, children);
+  if (late !== undefined)
+    attribute(el, "value", late);
+  return el;
+}
+
+/* An element of a drawing. */
+export function svg(tag: string, attrs?: Attrs | null, ...children: Child[]): SVGElement {
+  if (!SVG_TAGS.has(tag))
+    throw new Error(`no element ${tag}`);
+  const el = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attrs ?? {}))
+    attribute(el, name, value);
+  append(el, children);
+  return el;
+}
+
+/* Sets attributes of an element that is there. */
+export function set(el: Element, attrs: Attrs): void {
+  for (const [name, value] of Object.entries(attrs))
+    attribute(el, name, value);
+}
+
+/* Numbers that the style sheet reads: --share, --weight. */
+export function vars(el: HTMLElement, numbers: { [name: string]: number }): void {
+  for (const [name, n] of Object.entries(numbers))
+    el.style.setProperty(`--${name}`, String(Number(n)));
+}
+
+/* A link to another site, for a step of a login: of http or https, opened beside this page, and told nothing of it. */
+export function away(address: string, ...children: Child[]): HTMLElement {
+  if (!/^https?:\/\/[^/]/.test(address))
+    return h("code", null, address);
+  const a = h("a", { class: "go", target: "_blank", rel: "noopener noreferrer" }, ...children);
+  a.href = address;
+  return a;
+}
+
+/* Puts children in place of those that are there. Who had the focus has it again, by id, with what was selected. */
+export function replace(el: Element, ...children: Child[]): void {
+  const had = document.activeElement;
+  const id = had && el.contains(had) ? had.id : "";
+  const from = had instanceof HTMLInputElement || had instanceof HTMLTextAreaElement ? had.selectionStart : null;
+  el.replaceChildren();
+  append(el, children);
+  const again = id ? document.getElementById(id) : null;
+  if (again && again !== document.activeElement) {
+    again.focus({ preventScroll: true });
+    if (from !== null && (again instanceof HTMLInputElement || again instanceof HTMLTextAreaElement))
+      try {
+        again.setSelectionRange(from, from);
+      } catch { /* a kind of input without a selection */ }
+  }
+}
+
+/* ---- values that redraw ------------------------------------------------------------------ */
+
+interface Effect { run: () => void; seen: Set<Set<Effect>>; kids: Effect[]; dead: boolean }
+
+let running: Effect | null = null;
+let waiting = new Set<Effect>();
+let scheduled = false;
+
+function flush(): void {
+  scheduled = false;
+  const now = waiting;
+  waiting = new Set();
+  for (const e of now)
+    if (!e.dead)
+      start(e);
+}
+
+function schedule(): void {
+  if (scheduled)
+    return;
+  scheduled = true;
+  if (document.hidden)
+    setTimeout(flush, 100);
+  else
+    requestAnimationFrame(flush);
+}
+
+function end(e: Effect): void {
+  e.dead = true;
+  for (const s of e.seen)
+    s.delete(e);
+  e.seen.clear();
+  for (const k of e.kids)
+    end(k);
+  e.kids = [];
+}
+
+function start(e: Effect): void {
+  end(e);
+  e.dead = false;
+  const before = running;
+  running = e;
+  try {
+    e.run();
+  } finally {
+    running = before;
+  }
+}
+
+/* Runs now, and again when what it has read was set. The function that is returned ends it. */
+export function effect(run: () => void): () => void {
+  const e: Effect = { run, seen: new Set(), kids: [], dead: false };
+  running?.kids.push(e);
+  start(e);
+  return () => end(e);
+}
+
+export class Signal<T> {
+  private readers = new Set<Effect>();
+  constructor(private value: T) {}
+  get(): T {
+    if (running) {
+      this.readers.add(running);
+      running.seen.add(this.readers);
+    }
+    return this.value;
+  }
+  peek(): T { return this.value; }
+  set(value: T): void {
+    if (Object.is(this.value, value) && (typeof value !== "object" || value === null))
+      return;
+    this.value = value;
+    for (const e of this.readers)
+      waiting.add(e);
+    if (this.readers.size)
+      schedule();
+  }
+}
+
+/* An element whose children are what a function says, now and whenever that changes. */
+export function live<E extends Element>(el: E, children: () => Child): E {
+  effect(() => replace(el, children()));
+  return el;
+}

@@ -1,0 +1,198 @@
+/* The line to the bridge: one WebSocket, whose frames are WebUp and WebDown as JSON. It signs in by the browser's key,
+ * gives each question an id and its answer to who has asked, hands every frame to the store, and comes back when the
+ * line has dropped. It repeats no question: whoever waits is told that the line is gone. */
+
+import * as key from "./key";
+import { Signal } from "./view";
+
+export type Sent<T> = T extends (infer U)[] ? Sent<U>[] : T extends object ? { [K in keyof T]?: Sent<T[K]> } : T;
+export type Up = Sent<Omit<WebUp, "id">>;
+
+/* connecting; open; offline: will be tried again; closed: this browser is not let in; idle: was let in, too long ago.
+ * */
+export type LineState = "connecting" | "open" | "offline" | "closed" | "idle";
+
+export class Refused extends Error {
+  constructor(readonly code: string, readonly text: string, readonly path = "") {
+    super(code ? `${code}: ${text}` : text);
+  }
+}
+
+export const line = new Signal<LineState>("connecting");
+export const latency = new Signal<number>(-1);
+
+const FIRST_MS = 500, LONGEST_MS = 10_000;
+const IDLE = 4001;
+
+let socket: WebSocket | null = null;
+let ready = false;
+let wanted = true;
+let pause = FIRST_MS;
+let nextId = 1;
+let take: (d: WebDown) => void = () => undefined;
+const waiting = new Map<number, { done: (d: WebDown) => void; fail: (e: Error) => void; at: number }>();
+
+function send(id: number, up: Up): void {
+  socket?.send(JSON.stringify({ id, ...up }));
+}
+
+/* Asks, and waits for the first frame with the question's id. A `failed` is thrown. `begun` is told the id. */
+export function ask(up: Up, begun?: (id: number) => void): Promise<WebDown> {
+  return new Promise((done, fail) => {
+    if (!socket || socket.readyState !== WebSocket.OPEN || !ready) {
+      fail(new Refused("bridge.offline", "the bridge cannot be reached just now"));
+      return;
+    }
+    const id = nextId++;
+    waiting.set(id, { done, fail, at: performance.now() });
+    send(id, up);
+    begun?.(id);
+  });
+}
+
+/* Says something that needs no answer. */
+export function tell(up: Up): void {
+  if (ready)
+    send(0, up);
+}
+
+function answered(d: WebDown): void {
+  const who = waiting.get(d.id);
+  if (!who)
+    return;
+  waiting.delete(d.id);
+  latency.set(performance.now() - who.at);
+  if (d.failed)
+    who.fail(new Refused(d.failed.code ?? "", d.failed.text ?? "", d.failed.path ?? ""));
+  else
+    who.done(d);
+}
+
+function drop(why: Error): void {
+  ready = false;
+  for (const w of waiting.values())
+    w.fail(why);
+  waiting.clear();
+}
+
+async function hello(greet: WebDown_Greet): Promise<void> {
+  const pair = await key.have();
+  if (!pair) {
+    leave("closed");
+    return;
+  }
+  const signed = await key.sign(pair, greet);
+  const id = nextId++;
+  waiting.set(id, {
+    done: () => {
+      ready = true;
+      pause = FIRST_MS;
+      line.set("open");
+    },
+    fail: () => leave("closed"),
+    at: performance.now(),
+  });
+  send(id, { hello: signed });
+}
+
+function leave(state: LineState): void {
+  wanted = false;
+  line.set(state);
+  socket?.close();
+}
+
+/* The bridge is there, and lets nobody of this cookie in; or it is not there. */
+async function whether(): Promise<boolean> {
+  try {
+    return (await fetch("/", { cache: "no-store", method: "GET" })).ok;
+  } catch {
+    return false;
+  }
+}
+
+async function closed(code: number, greeted: boolean): Promise<void> {
+  drop(new Refused("bridge.offline", "the line to the bridge has dropped"));
+  if (!wanted)
+    return;
+  if (code === IDLE || code === 4003) {
+    leave(code === IDLE ? "idle" : "closed");
+    return;
+  }
+  if (!greeted && await whether()) {
+    leave("closed");
+    return;
+  }
+  line.set("offline");
+  setTimeout(() => wanted && open(), pause);
+  pause = Math.min(pause * 2, LONGEST_MS);
+}
+
+function open(): void {
+  const s = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
+  let greeted = false;
+  socket = s;
+  s.onmessage = (e) => {
+    const d = JSON.parse(e.data as string) as WebDown;
+    if (d.greet) {
+      greeted = true;
+      void hello(d.greet);
+    }
+    take(d);
+    answered(d);
+  };
+  s.onclose = (e) => {
+    if (socket === s)
+      void closed(e.code, greeted);
+  };
+}
+
+/* Begins, and goes on until the page is left. What comes is handed to `down`. */
+export function begin(down: (d: WebDown) => void): void {
+  take = down;
+  wanted = true;
+  line.set("connecting");
+  open();
+}
+
+/* Tries at once, because a person has asked for it. */
+export function again(): void {
+  if (line.peek() === "offline") {
+    pause = FIRST_MS;
+    open();
+  }
+}
+
+/* A page that is kept in memory after it was left must not be a way in: its line ends, and begins anew when it is
+ * shown again. */
+addEventListener("pagehide", () => {
+  const s = socket;
+  socket = null;
+  s?.close();
+  drop(new Refused("bridge.offline", "the page was left"));
+});
+addEventListener("pageshow", (e) => {
+  if (e.persisted && wanted)
+    location.reload();
+});
+
+/* The one-time code of the fragment for a cookie, with this browser's new key. The code leaves the address at once. */
+export async function enter(code: string): Promise<string> {
+  const pair = await key.make();
+  const answer = await fetch("/enter", {
+    method: "POST",
+    cache: "no-store",
+    headers: { "Content-Type": "text/plain", "X-Capos": "1" },
+    body: `${code}\n${await key.point(pair)}`,
+  });
+  return answer.ok ? "" : (await answer.text()).trim() || "code";
+}
+
+/* Another cookie, for a ticket of the session's process. */
+export async function rotate(ticket: string, csrf: string): Promise<void> {
+  await fetch("/rotate", {
+    method: "POST",
+    cache: "no-store",
+    headers: { "Content-Type": "text/plain", "X-Capos": csrf },
+    body: ticket,
+  });
+}

@@ -1,0 +1,395 @@
+#!/usr/bin/env python3
+"""The workspace in Debian's Chromium, at a real instance and a real bridge: what a person sees and does, by clicks and
+keys (R12, R13, R49, R50, R54 to R56 as a browser's host has them).
+
+usage: page.py BINARIES [SCREENS [CASE...]]
+
+Each case has a name; it waits for states, never for times. SCREENS: a folder for pictures of screens and states.
+"""
+import os
+import re
+import sys
+import time
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+
+import bridge  # noqa: E402
+from bridge import PASSWORD, Failed, equal, holds  # noqa: E402
+from browser import Browser  # noqa: E402
+
+SECRET = "not-the-password-of-anybody"
+SIZES = {"wide": (1360, 760), "phone": (390, 844)}
+HERE_DONE = "document.querySelector('#outcome')?.innerText.includes('done in')"
+
+
+class Cases:
+    """One instance and bridge for all; a page of its own for each case."""
+
+    def __init__(self, binaries, screens):
+        self.bridge = bridge.Bridge(os.path.abspath(binaries))
+        self.browser = Browser()
+        self.screens = screens
+
+    def close(self):
+        self.browser.close()
+        self.bridge.close()
+
+    # ---- what cases begin with ----
+
+    def page(self):
+        return self.browser.page()
+
+    def entered(self, page=None):
+        p = page or self.page()
+        p.go("about:blank")
+        p.go(f"{self.bridge.origin}/#k={self.bridge.another_code()}")
+        p.there("#connect-0")
+        return p
+
+    def at_login(self):
+        p = self.entered()
+        p.click("#connect-0")
+        p.there("#choose-password")
+        return p
+
+    def log_in(self, p, password=PASSWORD):
+        p.click("#choose-password")
+        p.fill("#account", "alice")
+        p.fill("#secret", password)
+        p.click("#login")
+
+    def session(self):
+        p = self.at_login()
+        self.log_in(p)
+        p.says("alice", "#session-account")
+        return p
+
+    @staticmethod
+    def leave(p):
+        """Logs out and goes back to the list, as a person does."""
+        p.click("#logout")
+        p.click("#sheet-yes")
+        p.there("#ended")
+        p.click("#leave")
+        p.there("#connect-0")
+        p.close()
+
+    # ---- first visit ----
+
+    def without_a_code(self):
+        p = self.page()
+        p.go(f"{self.bridge.origin}/")
+        p.there("#door[data-why=none]")
+        holds("alice" not in p.text(), "an account is named")
+        p.close()
+
+    def with_a_code(self):
+        p = self.entered()
+        holds("k=" not in p.js("location.href"), "the code is in the address")
+        equal(p.js("history.length") <= 3, True, "the code is in the history")
+        p.close()
+
+    def a_code_twice(self):
+        code = self.bridge.another_code()
+        p = self.page()
+        p.go(f"{self.bridge.origin}/#k={code}")
+        p.there("#connect-0")
+        q = self.page()
+        q.go(f"{self.bridge.origin}/#k={code}")
+        q.there("#door[data-why=code]")
+        q.close()
+        p.close()
+
+    # ---- log in ----
+
+    def by_password(self):
+        p = self.session()
+        equal(p.text("#session-profile"), "operator", "the profile")
+        equal(p.js("document.title.startsWith('alice on lab')"), True, "the title")
+        self.leave(p)
+
+    def refused(self):
+        p = self.at_login()
+        self.log_in(p, SECRET)
+        p.says("denied.credentials", "#complaint")
+        holds(SECRET not in p.text(), "the password is on the page")
+        p.click("#back")
+        p.there("#connect-0")
+        p.close()
+
+    def anonymous(self):
+        p = self.at_login()
+        p.click("#choose-anonymous")
+        p.click("#login")
+        p.says("anonymous", "#session-kind")
+        self.leave(p)
+
+    def what_is_off_says_why(self):
+        p = self.at_login()
+        for kind in ("guest", "passkey", "mtlsClientCert"):
+            holds(p.js(f"!document.querySelector('#choose-{kind}')"), f"{kind} can be chosen")
+            holds(len(p.text(f"#method-{kind}").splitlines()) == 2, f"{kind} does not say why it is off")
+        p.click("#back")
+        p.there("#connect-0")
+        p.close()
+
+    # ---- the first host of the contract, by clicks ----
+
+    def the_whole_path(self):
+        """Endpoint, methods, login, summary, bundle, sessionInfo, motd, probes, logout, stale call, transcript."""
+        p = self.session()
+        p.says("Welcome", "#motd")
+        p.click("#go-capabilities")
+        p.click("#show-session")
+        p.click("#call-session-info")
+        p.until("document.querySelector('#method')?.value === 'info'")
+        p.click("#call")
+        p.until(HERE_DONE)
+        holds('"account": "alice"' in p.text("#response"), "sessionInfo")
+        p.choose("#target", "c:system_info")
+        p.until("document.querySelector('#method')?.value === 'motd'")
+        p.click("#call")
+        p.says("Welcome", "#response")
+        p.click("#go-probes")
+        p.click("#ask-all")
+        p.until("document.querySelectorAll('.verdict.passed').length === 8", "eight probes pass")
+        p.click("#logout")
+        p.click("#sheet-yes")
+        p.there("#ended")
+        p.click("#stale-call")
+        p.says("denied.stale-session", "#stale")
+        p.click("#go-transcript")
+        p.says("logout", "#view")
+        holds(PASSWORD not in p.text(), "the password is in the transcript")
+        p.click("#leave")
+        p.there("#connect-0")
+        equal(p.faults(), [], "faults of scripts")
+        p.close()
+
+    def references_come_back(self):
+        """What a call gives is called on in its turn, and a listener hears of it."""
+        p = self.session()
+        p.click("#go-calls")
+        p.choose("#target", "c:chat")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'join')")
+        p.choose("#method", "join")
+        p.there("#arg-channel")
+        p.fill("#arg-channel", "#page")
+        p.choose("#arg-listener", "listen")
+        p.click("#call")
+        p.says("ChatMembership", "#handles")
+        first = p.js("""[...document.querySelectorAll("#handles li")].find((e) =>
+            e.innerText.includes("ChatMembership")).querySelector("[id^=use-]").id""")
+        p.click(f"#{first}")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'send')")
+        p.choose("#method", "send")
+        p.fill("#arg-text", "heard?")
+        p.click("#call")
+        p.says("heard?", "#events")
+        self.leave(p)
+
+    # ---- tabs, reload, back ----
+
+    def two_tabs(self):
+        p = self.session()
+        q = self.page()
+        q.go(f"{self.bridge.origin}/")
+        q.says("alice", "#session-account")
+        p.click("#logout")
+        p.click("#sheet-yes")
+        q.there("#ended")
+        q.click("#leave")
+        q.there("#connect-0")
+        q.close()
+        p.close()
+
+    def reload_and_back(self):
+        p = self.session()
+        p.click("#go-capabilities")
+        p.there("#caps")
+        p.js("history.back()")
+        p.there("#overview")
+        p.reload()
+        p.says("alice", "#session-account")
+        p.click("#logout")
+        p.click("#sheet-yes")
+        p.click("#leave")
+        p.there("#connect-0")
+        p.go("about:blank")
+        p.js("history.back()")
+        p.there("#connect-0")
+        holds("alice" not in p.text(), "a session that has ended is shown again")
+        p.close()
+
+    def by_keyboard(self):
+        """Log in, find a screen by the palette, and log out, without a pointer."""
+        p = self.entered()
+        self.tab_to(p, "connect-0")
+        p.key("Enter")
+        p.there("#choose-password")
+        self.tab_to(p, "choose-password")
+        p.key("Enter")
+        self.tab_to(p, "account")
+        p.type("alice")
+        self.tab_to(p, "secret")
+        p.type(PASSWORD)
+        p.key("Enter")
+        p.there("#overview")
+        p.key("k", ctrl=True)
+        p.until("document.activeElement?.id === 'palette-input'")
+        p.type("probes")
+        p.says("Probes", "#palette-list")
+        p.key("Enter")
+        p.there("#ask-all")
+        self.tab_to(p, "logout")
+        p.key("Enter")
+        p.until("document.activeElement?.id === 'sheet-no'", "the harmless answer has the focus")
+        self.tab_to(p, "sheet-yes")
+        p.key("Enter")
+        p.there("#ended")
+        self.tab_to(p, "leave")
+        p.key("Enter")
+        p.there("#connect-0")
+        p.close()
+
+    @staticmethod
+    def tab_to(p, name):
+        for _ in range(80):
+            if p.js("document.activeElement?.id ?? ''") == name:
+                return
+            p.key("Tab")
+        raise Failed(f"Tab does not reach #{name}")
+
+    def landmarks(self):
+        """What a screen reader goes by."""
+        p = self.session()
+        roles = [role for role, _ in p.tree()]
+        for role in ("main", "navigation", "banner", "contentinfo", "complementary", "heading"):
+            holds(role in roles, f"no {role}: {sorted(set(roles))}")
+        equal(p.js("document.querySelectorAll('h1').length"), 1, "level-one headings")
+        equal(p.js("""[...document.querySelectorAll("button, a, input, select, textarea")].filter((e) =>
+            !(e.innerText || e.getAttribute("aria-label") || e.labels?.length)).map((e) => e.outerHTML)"""), [],
+              "controls without a name")
+        self.leave(p)
+
+    def nothing_is_kept(self):
+        p = self.session()
+        equal(p.js("[localStorage.length, sessionStorage.length, document.cookie]"), [0, 0, ""], "what is kept")
+        kept = p.js("""new Promise((done) => { const o = indexedDB.open("capos", 1); o.onsuccess = () => {
+            const all = o.result.transaction("key").objectStore("key").getAll();
+            all.onsuccess = () => done(all.result.map(({privateKey: k}) => [k.extractable, k.algorithm.name])); };
+        })""")
+        equal(kept, [[False, "ECDSA"]], "IndexedDB")
+        equal(p.js("indexedDB.databases().then((d) => d.map((x) => x.name))"), ["capos"], "data bases")
+        host = re.escape(self.bridge.host)
+        away = [u for u in p.requests() if not re.match(rf"(?:http|ws)://{host}/", u) and u != "about:blank"]
+        equal(away, [], "requests that leave")
+        equal(p.faults(), [], "faults of scripts")
+        self.leave(p)
+
+    def at_200_percent(self):
+        """Half as much room: nothing has to be scrolled sideways."""
+        p = self.session()
+        for name in ("overview", "capabilities", "calls", "probes", "transcript"):
+            p.size(680, 380)
+            p.js(f"location.hash = '#/{name}'")
+            p.until(f"document.querySelector('#view').dataset.mode === '{name}'")
+            equal(p.js("[document.documentElement.scrollWidth, document.querySelector('#main').scrollWidth <= "
+                       "document.querySelector('#main').clientWidth]"), [680, True], f"{name} at 200 %")
+        p.size(*SIZES["wide"])
+        self.leave(p)
+
+    # ---- pictures ----
+
+    def pictures(self):
+        """Every screen, light and dark, on a desk and in a hand, for people to look at."""
+        if not self.screens:
+            return
+        p = self.page()
+        p.call("Network.clearBrowserCookies")
+        p.go(f"{self.bridge.origin}/")
+        p.there("#door")
+        self.shoot(p, "not-let-in")
+        p.close()
+        p = self.entered()
+        self.shoot(p, "instances")
+        p.click("#connect-0")
+        p.there("#choose-password")
+        self.shoot(p, "log-in")
+        self.log_in(p, SECRET)
+        p.there("#complaint")
+        self.shoot(p, "log-in-refused")
+        self.log_in_again(p)
+        for name in ("overview", "capabilities", "calls", "probes", "transcript", "workspace", "instances"):
+            p.js(f"location.hash = '#/{name}'")
+            p.until(f"document.querySelector('#view').dataset.mode === '{name}'")
+            if name == "capabilities":
+                p.click("#show-chat")
+                p.there("#call-chat-join")
+            if name == "probes":
+                p.click("#ask-all")
+                p.until("document.querySelectorAll('.verdict.passed').length === 8")
+            self.shoot(p, f"session-{name}")
+        p.key("k", ctrl=True)
+        p.there("#palette[open]")
+        self.shoot(p, "palette")
+        p.key("Escape")
+        p.click("#logout")
+        self.shoot(p, "log-out-asked")
+        p.click("#sheet-yes")
+        p.there("#ended")
+        p.js("location.hash = '#/overview'")
+        p.there("#overview")
+        self.shoot(p, "ended")
+        p.click("#leave")
+        p.there("#connect-0")
+        p.close()
+
+    def log_in_again(self, p):
+        p.fill("#account", "alice")
+        p.fill("#secret", PASSWORD)
+        p.click("#login")
+        p.there("#overview")
+
+    def shoot(self, p, name):
+        for scheme in ("light", "dark"):
+            p.media(scheme=scheme)
+            p.until(f"document.documentElement.dataset.scheme === '{scheme}'")
+            for size, (w, h) in SIZES.items():
+                p.size(w, h)
+                p.until(f"innerWidth === {w}")
+                p.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+                p.shot(os.path.join(self.screens, f"{name}-{scheme}-{size}.png"))
+        p.media(scheme="light")
+        p.size(*SIZES["wide"])
+
+
+CASES = ["without_a_code", "with_a_code", "a_code_twice", "by_password", "refused", "anonymous", "what_is_off_says_why",
+         "the_whole_path", "references_come_back", "two_tabs", "reload_and_back", "by_keyboard", "landmarks",
+         "nothing_is_kept", "at_200_percent", "pictures"]
+
+
+def main(binaries, screens=None, *only):
+    cases = Cases(binaries, screens)
+    bad = 0
+    try:
+        for name in only or CASES:
+            begun = time.monotonic()
+            try:
+                getattr(cases, name)()
+                print(f"ok   {name} {time.monotonic() - begun:.1f} s", flush=True)
+            except Exception as e:  # each case is told of
+                bad += 1
+                print(f"FAIL {name}: {e}", flush=True)
+                for page in cases.browser.pages.values():
+                    print(f"     {page.faults()}", flush=True)
+    finally:
+        cases.close()
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
