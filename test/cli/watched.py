@@ -7,14 +7,11 @@ SERVICE is test/cli/watch/watch-service.c++, a foreign one. It is started in thr
 `teller` it tells of itself what the compiler of schemas says, as `mute` the same without comments,
 and as `hostile` with comments and defaults that want to steer a terminal.
 """
-import fcntl
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -232,8 +229,7 @@ def nor_does_it_from_within_the_shell(g):
     from talk import Terminal  # (it has cases of its own)
     said = json.dumps(STEERING)
     for columns in (61, 62, 220):
-        t = Terminal(g, "shell")
-        fcntl.ioctl(t.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        t = Terminal(g, "shell", columns=columns)
         t.until("work> ")
         for text, shown in (("hostile.tell", "\\x1b]0;"), (" t", "\x1b[2mtell("),
                             ("\x15hostile.tell \t", "listener=  times="),
