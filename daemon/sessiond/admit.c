@@ -160,7 +160,7 @@ static void admission_deliver(struct admission *ad)
                 ad->ended_notice = false;
         } else if (!g) {
                 ad->session->notice = false;
-                ad->tallied.each = ad->session->profile->audit_calls;
+                tally_follow(&ad->tallied, ad->session);
                 session_fill(ad->session,
                              notice_init_renewed(admission_watch_results_init_notice(a)));
         } else {

@@ -5,6 +5,9 @@
  * one that keeps to its windows never comes to: rows that fill up by the time, of which it has some
  * more for the end. What exceeds it is refused, and not recorded.
  *
+ * A session that is raised, or has another policy, keeps what it has used up of that; where each
+ * call was a row and no longer is, the worker may still tell of as many as it had kept.
+ *
  * It may come after the session has ended, as the worker is told of that first: whose it was is
  * remembered.
  */
@@ -29,7 +32,7 @@ enum {
 /* Whether so many more rows may be recorded; they are taken then. */
 static bool tally_take(struct tallied *t, uint32_t rows)
 {
-        uint64_t now = clock_boot_ms(), most = t->each ? CALLS_AT_ONCE : ROWS_AT_ONCE,
+        uint64_t now = clock_boot_ms(), most = t->was_each ? CALLS_AT_ONCE : ROWS_AT_ONCE,
                  rate = t->each ? CALLS_A_SECOND * 1000 : ROWS * 1000 * 1000 / WINDOW_MS,
                  spent = (now - t->at_ms) * rate / (1000 * 1000);
 
@@ -72,9 +75,17 @@ static void tally_record(struct admission *ad, call_tally_reader x, bool has_roo
                 audit_add_counted(&ad->origin.s->audit, r);
 }
 
+void tally_follow(struct tallied *t, const struct session *e)
+{
+        t->each = e->profile->audit_calls;
+        t->was_each |= t->each;
+}
+
 void tally_begin(struct tallied *t, const struct session *e)
 {
-        *t = (struct tallied){.each = e->profile->audit_calls};
+        if (strcmp(t->session, e->id) != 0)
+                *t = (struct tallied){0};
+        tally_follow(t, e);
         (void)snprintf(t->session, sizeof(t->session), "%s", e->id);
         (void)snprintf(t->account, sizeof(t->account), "%s", e->account);
         (void)snprintf(t->profile, sizeof(t->profile), "%s", e->profile->name);

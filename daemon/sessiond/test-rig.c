@@ -55,6 +55,7 @@ static void manifest_profile(profile_builder p, const char *name, const struct r
         if (o->lease_ms)
                 profile_set_lease(p, duration(o->lease_ms, text));
         profile_set_server_key_binding(p, o->server_key);
+        profile_set_audit_calls(p, o->audit_calls);
         profile_set_at_least(p, o->touched ? STRENGTH_TOUCHED : STRENGTH_NONE);
         if (o->max_lease_ms)
                 profile_set_max_lease(p, duration(o->max_lease_ms, text));

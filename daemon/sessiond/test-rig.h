@@ -37,6 +37,7 @@ struct rig_options {
         bool server_key;   /* the profile lets proofs be bound to the server's key alone */
         bool no_echo;      /* bundles have `session` alone */
         bool no_operator;  /* there is another profile in its place */
+        bool audit_calls;  /* profiles have each call recorded */
         bool touched;      /* profiles want a proof for which somebody has touched a key */
         const char *facet; /* of echo in all bundles; NULL: the profile's name */
         const char *admin; /* a profile has this facet of `admin`, `boss`; "": all of it */

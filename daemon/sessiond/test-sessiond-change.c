@@ -360,3 +360,49 @@ TEST_T(who_is_away_does_not_come_back_by_less_than_is_demanded, 60)
         rig_worker_end(&w);
         stop(&g);
 }
+
+/* ---- what a worker says of calls ------------------------------------------------------------- */
+
+/* How many of so many messages with as many rows as one may have are taken. */
+static unsigned tallied(struct rig_worker *w, unsigned messages)
+{
+        unsigned good = 0;
+
+        for (unsigned k = 0; k < messages; k++) {
+                capnp_question *q = admission_tally(w->ask);
+                call_tally_list_builder l = admission_tally_init_calls(q, 65);
+
+                for (unsigned i = 0; i < 65; i++) {
+                        call_tally_set_calls(call_tally_list_builder_get(l, i), 1);
+                        call_tally_set_outcome(call_tally_list_builder_get(l, i), "ok");
+                }
+                good += !capnp_question_wait(q);
+                capnp_question_free(q);
+        }
+        return good;
+}
+
+/* Where each call was recorded and no longer is: what was kept by then is, and no more than that,
+ * though what is used up is more than one that never had this may have at once. */
+TEST_T(a_worker_is_bounded_by_another_policy_as_well, 120)
+{
+        const struct rig_options each = {.audit_calls = true};
+        capnp_question *q, *said;
+        struct rig_worker w;
+        struct rig g;
+
+        start(&g);
+        rig_change(&g, &each);
+        login(&g, &w);
+        q = watch(&w);
+        CHECK_EQ(tallied(&w, 6), 6);
+        rig_change(&g, &usual);
+        CHECK_EQ(notice_which(told(&w, &q, &said)), NOTICE_RENEWED);
+        capnp_question_free(said);
+        CHECK_EQ(tallied(&w, 8), 8);
+        CHECK(tallied(&w, 400) < 30);
+
+        capnp_question_free(q);
+        rig_worker_end(&w);
+        stop(&g);
+}
