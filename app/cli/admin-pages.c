@@ -32,19 +32,18 @@ static bool page_is_next(struct admin_pages *p, capnp_text next)
         return !p->astray;
 }
 
-/* The page that has come ends with this entry; at_ms goes before the name. n: 0: it has none. */
-static bool page_goes_on(struct admin_pages *p, uint32_t n, uint64_t at_ms, capnp_text name)
+/* The page that has come ends with this entry; at_ms goes before the name. n: 0: it has none, as
+ * what was behind the page before may have gone meanwhile: then it leads nowhere. */
+static bool page_goes_on(struct admin_pages *p, capnp_text next, uint32_t n, uint64_t at_ms,
+                         capnp_text name)
 {
         bool first = !p->pages++, further = at_ms > p->last.at_ms;
 
         if (at_ms == p->last.at_ms)
                 further = strcmp(name.p, p->last.name) > 0;
-        if (first && !n)
-                return true;
-        if (!n || (!first && !further)) {
-                p->astray = true;
-                return false;
-        }
+        p->astray = n ? !first && !further : next.len > 0;
+        if (p->astray || !n)
+                return !p->astray;
 
         p->last.at_ms = at_ms;
         (void)snprintf(p->last.name, sizeof(p->last.name), "%s", name.p);
@@ -65,7 +64,8 @@ bool admin_accounts_next(struct admin_pages *p, account_list *ret)
                 return false;
         *ret = admin_account_list_accounts(q);
         n = account_list_len(*ret);
-        return page_goes_on(p, n, 0, account_name(account_list_get(*ret, n ? n - 1 : 0)));
+        return page_goes_on(p, admin_account_list_next(q), n, 0,
+                            account_name(account_list_get(*ret, n ? n - 1 : 0)));
 }
 
 bool admin_sessions_next(struct admin_pages *p, live_session_list *ret)
@@ -84,7 +84,8 @@ bool admin_sessions_next(struct admin_pages *p, live_session_list *ret)
         *ret = admin_session_list_sessions(q);
         n = live_session_list_len(*ret);
         last = live_session_list_get(*ret, n ? n - 1 : 0);
-        return page_goes_on(p, n, live_session_started_at_ms(last), live_session_id(last));
+        return page_goes_on(p, admin_session_list_next(q), n, live_session_started_at_ms(last),
+                            live_session_id(last));
 }
 
 int admin_pages_end(struct admin_pages *p)

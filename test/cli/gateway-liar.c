@@ -3,6 +3,7 @@
  *
  *     same, round, none      lists: always the same page; two in turn; pages without entries, each
  *                            of which leads to another
+ *     gone                   … no lie: what was behind the first page is gone when it is asked for
  *     nothing, back, sealed  the audit log: no bytes, and more of them behind; bytes that lead to
  *                            themselves; one segment after the other that is sealed and empty
  *     many                   … as many segments as can be counted
@@ -38,12 +39,22 @@ static const char *liar_next(char to[32])
         return to;
 }
 
+/* The page after the first, where nothing is behind that. */
+static bool liar_is_over(void)
+{
+        return lies("gone") && asked;
+}
+
 static int liar_accounts(void *self, capnp_answer *a)
 {
-        account_list_builder l = admin_account_list_results_init_accounts(a, !lies("none"));
+        account_list_builder l;
         char text[32];
 
         (void)self;
+        if (liar_is_over())
+                return capnp_answer_return(a);
+
+        l = admin_account_list_results_init_accounts(a, !lies("none"));
         account_set_name(account_list_builder_get(l, 0), liar_entry(text));
         admin_account_list_results_set_next(a, liar_next(text));
         return capnp_answer_return(a);
@@ -51,11 +62,15 @@ static int liar_accounts(void *self, capnp_answer *a)
 
 static int liar_sessions(void *self, capnp_answer *a)
 {
-        live_session_list_builder l = admin_session_list_results_init_sessions(a, !lies("none"));
-        live_session_builder b = live_session_list_builder_get(l, 0);
+        live_session_builder b;
         char text[32];
 
         (void)self;
+        if (liar_is_over())
+                return capnp_answer_return(a);
+
+        b = live_session_list_builder_get(
+                admin_session_list_results_init_sessions(a, !lies("none")), 0);
         live_session_set_id(b, liar_entry(text));
         live_session_set_account(b, "ada");
         live_session_set_started_at_ms(b, 1000);
