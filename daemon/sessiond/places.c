@@ -147,6 +147,7 @@ static int places_find(struct sessiond *s, enum conn_class conn_class, const str
 /* What is asked for a session, of each ledger. */
 struct asks {
         struct ledger_ask of[PLACES];
+        uint64_t replaced[PLACES]; /* of its group: what those have that end for it, or change */
         char owner[TURNS_KEY + 8]; /* who shares with others: an account, or else a party */
 };
 
@@ -223,11 +224,14 @@ static void asks_make(struct asks *q, const struct origin *o, const struct sessi
                                     .of_one = account ? LEDGER_SHARES : entry->max_sessions_of_one};
 }
 
-/* A session that ends when the new one is there. */
+/* A session that ends when the new one is there: it gives way, or is of the same account. */
 static void asks_replace(struct asks *q, const struct session *e)
 {
-        for (unsigned i = 0; i < PLACES; i++)
+        for (unsigned i = 0; i < PLACES; i++) {
                 ledger_replace(&q->of[i], &e->s->ledgers.of[i], &e->place.of[i]);
+                if (!e->yields && ledger_is_of(&e->place.of[i], &q->of[i]))
+                        q->replaced[i] += e->place.of[i].n;
+        }
 }
 
 /* Who gives way, because a pool is full, or all are. In the order of enum conn_class: those below
@@ -289,8 +293,8 @@ static void places_spare(struct sessiond *s)
 }
 
 /* Whether there would be room in a group if everybody had gone who may have to give way. Only then
- * is it worth the work to find out who does. */
-static bool ask_could_fit(const struct ledger *l, const struct ledger_ask *q,
+ * is it worth the work to find out who does. replaced: of it, what ends for the new one anyway. */
+static bool ask_could_fit(const struct ledger *l, const struct ledger_ask *q, uint64_t replaced,
                           enum conn_class conn_class)
 {
         uint64_t stays = 0;
@@ -298,6 +302,7 @@ static bool ask_could_fit(const struct ledger *l, const struct ledger_ask *q,
         for (enum conn_class c = CLASS_ANONYMOUS; c <= CLASS_ACCOUNT; c++)
                 if (c > conn_class || c == CLASS_ACCOUNT)
                         stays += ledger_used(l, q->group, class_name(c));
+        stays = stays > replaced ? stays - replaced : 0;
         return stays <= q->all && q->n <= q->all - stays;
 }
 
@@ -310,7 +315,8 @@ static int asks_find(struct asks *q, const struct origin *o, enum conn_class con
         struct session *e;
         int r;
 
-        while ((r = ledger_judge(l, &q->of[of])) && ask_could_fit(l, &q->of[of], conn_class)) {
+        while ((r = ledger_judge(l, &q->of[of])) &&
+               ask_could_fit(l, &q->of[of], q->replaced[of], conn_class)) {
                 int failed = places_yielding(o, conn_class, of, &q->of[of], r, &e);
 
                 if (failed || !e)
@@ -363,7 +369,7 @@ int places_take(const struct origin *o, const struct session_who *who, struct pl
 {
         const struct session *before = who->enrolment ? who->enrolment->session : NULL;
         struct sessiond *s = o->s;
-        struct asks q;
+        struct asks q = {.owner = ""};
 
         asks_make(&q, o, who);
         for (struct capnp_i_list *l = s->sessions.next; l != &s->sessions; l = l->next) {
@@ -379,7 +385,7 @@ int places_change(const struct session *e, const struct policy_profile *to, stru
                   struct places_full *ret_why)
 {
         const struct session_who who = {.account = e->account, .kind = e->kind, .profile = to};
-        struct asks q;
+        struct asks q = {.owner = ""};
 
         asks_make(&q, e->origin, &who);
         asks_replace(&q, e);

@@ -350,3 +350,39 @@ TEST(who_proves_more_finds_room_in_a_profile)
         turns(5);
         finish(dir);
 }
+
+/* What a session has itself is no reason why others could not make room for what it has then. */
+TEST(who_is_raised_finds_room_in_the_memory)
+{
+        char dir[] = "/tmp/test-sessiond-memory-XXXXXX";
+        struct policy_profile more;
+        struct places_full full;
+        struct place place = {0};
+        struct session *e;
+
+        begin(dir);
+        profile.max_sessions = 0;
+        profile.quota.message_bytes = 4;
+        profile.quota.sessions_per_account = 4;
+        s.policy.memory_bytes = 10;
+        s.policy.guest = (struct policy_entry){
+                .profile = &profile, .max_sessions = 4, .max_sessions_of_one = 1};
+        CHECK_OK(enter(CAPOS_AUTH_PASSWORD, "ada", 1, 0, &e));
+        profile.quota.message_bytes = 3;
+        CHECK_OK(guest(2));
+        CHECK_OK(guest(3));
+        more = profile;
+        more.name = "more";
+        more.quota.message_bytes = 11;
+        CHECK_EQ(places_change(e, &more, &place, &full), CAPNP_E_LIMIT);
+        more.quota.message_bytes = 7;
+        CHECK_OK(places_change(e, &more, &place, &full));
+        CHECK_STR(there_are(), "0 2 1");
+        place_give(&e->place);
+        e->place = place;
+        places_settle(&s);
+        CHECK_STR(there_are(), "0 1 1");
+        CHECK_EQ(s.ledgers.of[LEDGER_MEMORY].used, 10);
+        turns(5);
+        finish(dir);
+}
