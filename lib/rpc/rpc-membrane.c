@@ -329,6 +329,10 @@ bool capnp_i_membrane_allows(struct call *c, capnp_cap *to, capnp_exception *ret
         for (x = c->crossings; x && allowed && seen; x = x->outer) {
                 allowed = !membrane_refuses(x->membrane, !x->inward, seen, ret_why);
                 outer = capnp_i_membrane_cross(x->membrane, seen, !x->inward);
+                if (allowed && !outer && capnp_i_cap_final(seen)) { /* nobody could be asked */
+                        *ret_why = (capnp_exception){CAPNP_OVERLOADED, "out of memory"};
+                        allowed = false;
+                }
                 if (allowed && outer && outer->kind == CAP_WRAP)
                         allowed = !wrap_has_not(capnp_i_cap_wrap(outer), c, x->bytes, ret_why);
                 capnp_cap_unref(seen);

@@ -288,6 +288,40 @@ TEST(an_object_is_not_kept_by_being_narrow)
         finish();
 }
 
+/* A call waits for what turns out to be narrow, and there is no memory to find out: it fails. */
+TEST(what_cannot_be_asked_about_is_not_called)
+{
+        unsigned starved = 0;
+
+        for (unsigned n = 1; n <= 8; n++) {
+                capnp_cap *object, *inside, *early;
+                capnp_promise *later;
+                capnp_question *q;
+                const char *why;
+
+                start(false);
+                CHECK_OK(capnp_cap_new_dispatch(t.rig.b.vat, serve, NULL, NULL, &object));
+                capnp_cap_unref(capnp_membrane_wrap_narrow(t.wall, object));
+                CHECK_OK(capnp_promise_new(t.rig.b.vat, &later, &inside));
+                early = capnp_membrane_wrap(t.wall, inside);
+                q = ask(t.rig.b.vat, early, FORBIDDEN, 0, NULL);
+                capnp_question_send(q, NULL, NULL);
+                rig_run(&t.rig);
+                test_fail_alloc_at(n);
+                capnp_promise_resolve(later, object);
+                test_fail_alloc_at(0);
+                why = came_to(q);
+                CHECK(why);
+                starved += !strcmp(why, "out of memory");
+                capnp_question_free(q);
+                capnp_cap_unref(early);
+                capnp_cap_unref(inside);
+                capnp_cap_unref(object);
+                finish();
+        }
+        CHECK(starved > 0);
+}
+
 TORTURE(narrowed_without_memory)
 {
         CAPNP_AUTO(capnp_vat_freep) capnp_vat *v = NULL;
