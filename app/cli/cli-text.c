@@ -106,20 +106,38 @@ unsigned cli_columns(FILE *to)
         return size.ws_col < 20 ? 20 : size.ws_col;
 }
 
-/* Appends to a line that is at a column, breaking it where it has to be; more: what the next ones
- * begin with. */
+/* How wide the word is that a text begins with; more than so many columns is not counted. */
+static unsigned word_wide(capnp_text t, unsigned marks, unsigned most)
+{
+        unsigned wide, all = 0;
+        char piece[PIECE];
+        size_t n;
+
+        while (all <= most && t.len && *t.p != ' ' && piece_take(&t, &marks, piece, &n, &wide))
+                all += wide;
+        return all;
+}
+
+/* Appends to a line that is at a column, breaking it where it has to be, between words if one has
+ * room on a line; more: what the next ones begin with. */
 static unsigned line_add(FILE *to, const char *more, const char *text, size_t len, unsigned columns,
                          unsigned at)
 {
         capnp_text t = {text, (uint32_t)len};
-        unsigned marks = 0, wide;
+        unsigned marks = 0, wide, margin = (unsigned)strlen(more);
         char piece[PIECE];
         size_t n;
 
         while (piece_take(&t, &marks, piece, &n, &wide)) {
-                if (columns && at + wide > columns) {
+                bool space = n == 1 && *piece == ' ';
+                unsigned word = columns && space ? word_wide(t, marks, columns) : 0;
+
+                if (columns && (at + wide > columns || (at + wide + word > columns &&
+                                                        margin + word <= columns))) {
                         (void)fprintf(to, "\n%s", more);
-                        at = (unsigned)strlen(more);
+                        at = margin;
+                        if (space)
+                                continue;
                 }
                 (void)fwrite(piece, 1, n, to);
                 at += wide;

@@ -111,6 +111,9 @@ TEST(a_long_line_never_goes_on_at_the_edge)
                 "ab\x1b"
                 "c",
                 7, "x ab\n  \\x1bc\n");
+        line_is("x ", "ab cd ef", 7, "x ab cd\n  ef\n");
+        line_is("x ", "ab cd  ef gh", 6, "x ab\n  cd \n  ef\n  gh\n");
+        line_is("x ", "ab cdefgh", 6, "x ab c\n  defg\n  h\n");
         line_is("x ", "\xcc\x81", 20, "x \\xcc\\x81\n");
         line_is("\x1b", "", 20, "\\x1b\n");
 }

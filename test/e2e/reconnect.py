@@ -8,15 +8,18 @@ cuts both sides, or only the client's, so that the instance still thinks that th
 
 usage: reconnect.py
 """
+import fcntl
 import json
 import os
 import pty
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 
 import certlib
@@ -137,6 +140,7 @@ class Shell:
     def __init__(self, command, env):
         self.pid, self.fd = pty.fork()
         if not self.pid:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 220, 0, 0))
             os.execve(command[0], command, env)
         self.shown = b""
 
