@@ -272,6 +272,7 @@ void shell_hint(struct shell *s, const char *line, char *to, size_t room)
 bool shell_about_print(struct shell *s, const char *line)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf usage = {0};
+        unsigned columns = cli_columns(stdout);
         struct capnp_method_info m;
         const char *doc;
 
@@ -280,16 +281,12 @@ bool shell_about_print(struct shell *s, const char *line)
             capnp_schema_usage(schema_of(s), &m, &usage))
                 return false;
         printf("\033[2m");
-        cli_print_safe(usage.p);
-        (void)putchar('\n');
+        cli_print_line(stdout, "", usage.p, strlen(usage.p), columns);
         doc = capnp_method_doc(schema_of(s), &m);
         for (unsigned i = 0; *doc && i < ABOUT_LINES; i++) {
-                char one[ABOUT_BYTES];
                 size_t len = strcspn(doc, "\n");
 
-                (void)snprintf(one, sizeof(one), "%.*s", (int)len, doc);
-                cli_print_safe(one);
-                (void)putchar('\n');
+                cli_print_line(stdout, "  ", doc, len < ABOUT_BYTES ? len : ABOUT_BYTES, columns);
                 doc += len + (doc[len] == '\n');
         }
         printf("%s\033[0m", *doc ? "…\n" : "");

@@ -256,7 +256,8 @@ static size_t hint_cut(const char *text, size_t room, char to[static HINT_BYTES]
         return used;
 }
 
-/* Takes the hint away, if there is one, and draws another; "": none. The cursor stays. */
+/* Takes the hint away, if there is one, and draws another; "": none. The cursor stays, and what the
+ * terminal finds wider than we do is lost at the edge (see cli-text.c). */
 static void hint_draw(struct shell_input *in, const char *text)
 {
         char shown[HINT_BYTES];
@@ -264,7 +265,7 @@ static void hint_draw(struct shell_input *in, const char *text)
 
         if ((!*text && !in->hinted) || !hint_place(in, &end, &columns))
                 return;
-        printf("\0337\033[%zuG\033[K", end + 1);
+        printf("\0337\033[?7l\033[%zuG\033[K", end + 1);
         if (columns > end + 8)
                 room = columns - end - 8;
         in->hinted = *text && room >= HINT_LEAST;
@@ -272,7 +273,7 @@ static void hint_draw(struct shell_input *in, const char *text)
                 wide = hint_cut(text, room < HINT_MOST ? room : HINT_MOST, shown);
                 printf("\033[%zuG\033[2m%s\033[0m", columns - wide, shown);
         }
-        printf("\0338");
+        printf("\033[?7h\0338");
         (void)fflush(stdout);
 }
 
@@ -397,10 +398,9 @@ static void offers_show(struct shell_input *in, const char *line, const struct o
         (void)shell_about_print(in->s, line);
         if (!o->n)
                 return;
-        cli_print_safe(o->shown);
+        cli_print_line(stdout, "", o->shown, o->len, cli_columns(stdout));
         if (o->unseen)
-                printf("and %u more", o->unseen);
-        (void)putchar('\n');
+                printf("and %u more\n", o->unseen);
 }
 
 /* What is on its way is waited for, but not so long that it is seen. */

@@ -9,6 +9,7 @@ and as `hostile` with comments and defaults that want to steer a terminal.
 """
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -243,6 +244,10 @@ def nor_does_it_from_within_the_shell(g):
             t.until(shown, after=before)
         t.type(".quit\n")
         equal(t.end(), 0)
+        # A hint cannot go on in the next row, nor a comment at the edge.
+        hints = re.findall(rb"\x1b7(\x1b\[\?7l)?[^\x1b]*(?:\x1b(?!7|8)[^\x1b]*)*?(\x1b\[\?7h)?\x1b8", t.shown)
+        holds(hints and all(a and b for a, b in hints), (columns, hints))
+        holds(b"\r\n\\x1b]0;" not in t.shown, (columns, t.shown))
         for planted in ("\x1b]0;", "\x1b[31m", "\x9b2J", "\x1b[2J", "\u202e", "\u2066"):
             holds(planted.encode() not in t.shown, (planted, columns, t.shown))
 
