@@ -37,12 +37,14 @@ static void later_is_due(void *arg)
         print_noted(s);
 }
 
-/* Prints what has changed, now or when it may be. */
+/* Prints what has changed, now or when it may be. Not while somebody is asked: it could have the
+ * question out of sight at once, and words of the service's own in front of who answers. */
 static void print_noted(struct screen *s)
 {
         uint32_t wait_ms;
 
-        if (!s->c->follow || s->later)
+        if (!s->c->follow || s->later ||
+            (s->prompt && s->lines.input && shell_input_is_typed(s->lines.input)))
                 return;
         screen_hide(s);
         wait_ms = ui_view_print(&s->view, screen_now());
@@ -235,6 +237,7 @@ static void on_prompt_gone(void *arg, uint64_t id)
         screen_hide(s);
         ui_show_answer(&s->view, s->answer ? s->answer : "nobody has answered, and it is over");
         screen_show(s);
+        print_noted(s);
 }
 
 static void on_ran(void *arg, const struct capos_ui_ran *r)

@@ -162,6 +162,27 @@ class Cases:
             raise Failed(f"it says {said!r}")
         expect(self.kept(), {}, "what is kept")
 
+    def nothing_beside_a_question(self):
+        """What a service shows while she is asked does not come between the question and her; it comes after it."""
+        ada = Person(self, "panel", "one")
+        ada.shown = b""
+        with subprocess.Popen([self.capos, "call", "panel", "attempt", "act=persist", "count=1", "-s", "one"],
+                              stdout=subprocess.DEVNULL, env=self.env) as p:
+            try:
+                ada.sees("yes or no? (no)")
+                begin = len(ada.shown)
+                self.run("call", "panel", "attempt", "act=patch", "count=1", "-s", "one")
+                ada.type("/nothing\n")
+                ada.until("there is no such thing", after=begin)
+                if b"[1] panel" in ada.shown[begin:]:
+                    raise Failed(f"the pane is shown beside the question: {ada.shown!r}")
+                ada.answers("no")
+                ada.sees("[1] panel: Workshop (counters)")
+                expect(p.wait(WAIT_S), 0, "the end of what asked")
+            finally:
+                p.kill()
+        ada.quits()
+
     # ---- what a person does
 
     def places_come_back(self):
@@ -251,6 +272,7 @@ def main():
                 ("a service asks, and a person agrees", cases.asked_and_agreed),
                 ("… and a person does not", cases.asked_and_refused),
                 ("nobody is asked", cases.not_asked),
+                ("nothing beside a question", cases.nothing_beside_a_question),
                 ("places come back", cases.places_come_back),
                 ("two hosts at once", cases.two_hosts),
                 ("no service has them", cases.no_service_has_them),
