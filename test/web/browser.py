@@ -12,9 +12,11 @@ import os
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
+import zlib
 
 WAIT_S = 60
 FLAGS = ["--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-default-browser-check",
@@ -27,6 +29,34 @@ KEYS = {"Enter": ("\r", 13), "Tab": ("", 9), "Escape": ("", 27), "ArrowDown": ("
 
 class Failed(Exception):
     pass
+
+
+def crop(png, x, y, width, height):
+    """Rows of a PNG of 8 bits a channel, without interlace, as Chromium writes it."""
+    wide, _, depth, colour = struct.unpack(">IIBB", png[16:26])
+    step = {2: 3, 6: 4}[colour]
+    if depth != 8:
+        raise Failed(f"a picture of {depth} bits")
+    data, at = b"", 8
+    while at < len(png):
+        size, kind = struct.unpack(">I4s", png[at:at + 8])
+        if kind == b"IDAT":
+            data += png[at + 8:at + 8 + size]
+        at += size + 12
+    data = zlib.decompress(data)
+    row, rows, stride = bytearray(wide * step), [], wide * step + 1
+    for n in range(y + height):
+        how, line = data[n * stride], bytearray(data[n * stride + 1:(n + 1) * stride])
+        for i, v in enumerate(line):
+            left = line[i - step] if i >= step else 0
+            up, corner = row[i], row[i - step] if i >= step else 0
+            guess = left + up - corner
+            paeth = min((left, up, corner), key=lambda c: abs(guess - c))
+            line[i] = (v + (0, left, up, (left + up) // 2, paeth)[how]) & 255
+        row = line
+        if n >= y:
+            rows.append(bytes(row[x * step:(x + width) * step]))
+    return rows
 
 
 class Browser:
@@ -163,6 +193,10 @@ class Page:
                 f.write(data)
         return data
 
+    def pixels(self, x, y, width, height):
+        """Part of the picture as rows of bytes."""
+        return crop(self.shot(), x, y, width, height)
+
     # ---- what is there ----
 
     def js(self, expression):
@@ -227,12 +261,17 @@ class Page:
     # ---- what a person does ----
 
     def click(self, selector):
-        """A real click in the middle of an element that can be seen and used."""
+        """A real click in the middle of an element that can be seen and used, and has come to rest."""
         quoted = json.dumps(selector)
-        at = self.until(f"""(() => {{
+        self.call("Page.bringToFront")
+        at = self.until(f"""(async () => {{
             const e = document.querySelector({quoted});
             if (!e || e.disabled) return null;
             e.scrollIntoView({{block: "center", inline: "center", behavior: "instant"}});
+            const before = JSON.stringify(e.getBoundingClientRect());
+            for (let i = 0; i < 3; i++)
+                await new Promise((done) => requestAnimationFrame(done));
+            if (!e.isConnected || JSON.stringify(e.getBoundingClientRect()) !== before) return null;
             const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
             const top = document.elementFromPoint(x, y);
             return top && (e.contains(top) || top.contains(e)) && r.width ? {{x, y}} : null;

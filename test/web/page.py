@@ -2,13 +2,14 @@
 """The workspace in Debian's Chromium, at a real instance and a real bridge: what a person sees and does, by clicks and
 keys (R12, R13, R49, R50, R54 to R56 as a browser's host has them).
 
-usage: page.py BINARIES [SCREENS [CASE...]]
+usage: page.py BINARIES GUIDE [SCREENS [CASE...]]
 
 Each case has a name; it waits for states, never for times. SCREENS: a folder for pictures of screens and states.
 """
 import os
 import re
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
@@ -17,6 +18,8 @@ sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 
 import bridge  # noqa: E402
+import instance  # noqa: E402
+import sessionlib  # noqa: E402
 from bridge import PASSWORD, Failed, equal, holds  # noqa: E402
 from browser import Browser  # noqa: E402
 
@@ -25,11 +28,24 @@ SIZES = {"wide": (1360, 760), "phone": (390, 844)}
 HERE_DONE = "document.querySelector('#outcome')?.innerText.includes('done in')"
 
 
+def manifest(guide):
+    """An operator may have panes of the guide and of chat."""
+    text = instance.manifest(services=[instance.service("guide", os.path.abspath(guide), sessionlib.type_id(
+        "guide", "Guide", root="example/ui"))])
+    grants = instance.profile("operator", ["session", "system_info", "chat", "guide"])
+    for name in ("chat", "guide"):
+        grants = grants.replace(f'(name = "{name}"', f'(name = "{name}", ui = true')
+    return re.sub(r'\(name = "operator", lease.*?\)\)', lambda _: grants, text, count=1)
+
+
 class Cases:
     """One instance and bridge for all; a page of its own for each case."""
 
-    def __init__(self, binaries, screens):
-        self.bridge = bridge.Bridge(os.path.abspath(binaries))
+    def __init__(self, binaries, guide, screens):
+        with tempfile.NamedTemporaryFile("w", suffix=".manifest") as f:
+            f.write(manifest(guide))
+            f.flush()
+            self.bridge = bridge.Bridge(os.path.abspath(binaries), manifest=f.name)
         self.browser = Browser()
         self.screens = screens
 
@@ -141,7 +157,7 @@ class Cases:
     def the_whole_path(self):
         """Endpoint, methods, login, summary, bundle, sessionInfo, motd, probes, logout, stale call, transcript."""
         p = self.session()
-        p.says("Welcome", "#motd")
+        p.says("Hello from", "#motd")
         p.click("#go-capabilities")
         p.click("#show-session")
         p.click("#call-session-info")
@@ -152,7 +168,7 @@ class Cases:
         p.choose("#target", "c:system_info")
         p.until("document.querySelector('#method')?.value === 'motd'")
         p.click("#call")
-        p.says("Welcome", "#response")
+        p.says("Hello from", "#response")
         p.click("#go-probes")
         p.click("#ask-all")
         p.until("document.querySelectorAll('.verdict.passed').length === 8", "eight probes pass")
@@ -184,11 +200,100 @@ class Cases:
         first = p.js("""[...document.querySelectorAll("#handles li")].find((e) =>
             e.innerText.includes("ChatMembership")).querySelector("[id^=use-]").id""")
         p.click(f"#{first}")
+        p.until("document.querySelector('#target').value.startsWith('h:')", "the reference is what is called")
         p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'send')")
         p.choose("#method", "send")
         p.fill("#arg-text", "heard?")
         p.click("#call")
         p.says("heard?", "#events")
+        self.leave(p)
+
+    # ---- panes ----
+
+    def panes_of_a_service(self):
+        """The guide's pane opens, is worked with, pinned, and closed; its wish for a look reaches no frame."""
+        p = self.session()
+        frame = 0, 0, 780, 47  # all of it but the lease, which runs
+        p.click("#go-workspace")
+        p.there("#open-guide")
+        before = p.pixels(*frame)
+        p.click("#open-guide")
+        p.says("First steps", ".pane h3")
+        holds(p.text(".pane h3").startswith("guide"), "a pane begins with its service's name")
+        p.says("Look around", ".step.running")
+        p.click("[id$='-c-next']")
+        p.says("Ask what it can do", ".step.running")
+        p.click("[id$='-c-easy']")
+        p.until("document.querySelector('.pane').dataset.simple === 'yes'", "the wish is followed in the pane")
+        equal(p.pixels(*frame) == before, True, "the frame's pixels are as they were")
+        p.click("[id$='-pin']")
+        p.until("document.querySelector('[id$=-pin]').getAttribute('aria-pressed') === 'true'", "pinned")
+        p.reload()
+        p.says("Ask what it can do", ".step.running")
+        p.click(".pane [id$='-close']")
+        p.until("!document.querySelector('.pane')", "the pane is gone")
+        equal(p.faults(), [], "faults of scripts")
+        self.leave(p)
+
+    def a_question_drops_from_the_frame(self):
+        """What is asked is no part of a pane, takes no answer before it can be read, and begins at the harmless one."""
+        p = self.session()
+        p.click("#go-workspace")
+        p.click("#open-guide")
+        p.says("Look around", ".step.running")
+        p.click("[id$='-c-easy']")
+        p.until("document.querySelector('.pane').dataset.simple === 'yes'")
+        p.click("[id$='-c-keep']")
+        p.there("#sheet[open]")
+        equal(p.js("[document.activeElement.id, !!document.querySelector('.pane #sheet')]"), ["sheet-no", False],
+              "where the question is, and its focus")
+        holds(p.js("document.querySelector('#sheet').getBoundingClientRect().top") < 47, "it drops from the frame")
+        p.until("document.querySelector('#sheet').dataset.deaf === ''", "it can be answered")
+        if self.screens:
+            self.shoot(p, "asked")
+        p.key("Escape")
+        p.until("!document.querySelector('#sheet').open", "it is answered")
+        equal(p.faults(), [], "faults of scripts")
+        self.leave(p)
+
+    def a_capability_is_taken(self):
+        """By an administrator, while somebody looks: the row says so, and a call is refused."""
+        p = self.session()
+        p.click("#go-capabilities")
+        p.there("#cap-chat")
+        rig = self.bridge.rig
+        rig.ok("session", "revoke", "--account", "alice", "chat", "--state", rig.state)
+        p.click("#go-calls")
+        p.choose("#target", "c:chat")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'channels')")
+        p.choose("#method", "channels")
+        p.click("#call")
+        p.says("denied.revoked-lease", "#outcome")
+        p.click("#go-overview")
+        p.click("#go-capabilities")
+        p.until("document.querySelector('#cap-chat.gone')?.innerText.includes('revoked')", "the row says so")
+        self.leave(p)
+
+    def the_bridge_dies(self):
+        """What a person sees stays, and says how old it may be."""
+        p = self.session()
+        self.bridge.web.kill()
+        p.there("#bridge-down")
+        p.says("alice", "#session-account")
+        if self.screens:
+            self.shoot(p, "bridge-down")
+        p.reload()
+        p.close()
+
+    def panes_of_chat(self):
+        """Several panes in a layout; what is said in one is seen."""
+        p = self.session()
+        p.click("#service-chat")
+        p.there(".pane")
+        p.until("document.querySelectorAll('.pane, [role=tab]').length >= 1")
+        equal(p.faults(), [], "faults of scripts")
+        if self.screens:
+            self.shoot(p, "panes-chat")
         self.leave(p)
 
     # ---- tabs, reload, back ----
@@ -333,6 +438,10 @@ class Cases:
                 p.click("#ask-all")
                 p.until("document.querySelectorAll('.verdict.passed').length === 8")
             self.shoot(p, f"session-{name}")
+        p.js("location.hash = '#/workspace'")
+        p.click("#open-guide")
+        p.there(".step.running")
+        self.shoot(p, "panes-guide")
         p.key("k", ctrl=True)
         p.there("#palette[open]")
         self.shoot(p, "palette")
@@ -368,12 +477,14 @@ class Cases:
 
 
 CASES = ["without_a_code", "with_a_code", "a_code_twice", "by_password", "refused", "anonymous", "what_is_off_says_why",
-         "the_whole_path", "references_come_back", "two_tabs", "reload_and_back", "by_keyboard", "landmarks",
-         "nothing_is_kept", "at_200_percent", "pictures"]
+         "the_whole_path", "references_come_back",
+         "panes_of_a_service", "panes_of_chat", "a_question_drops_from_the_frame",
+         "a_capability_is_taken", "two_tabs", "reload_and_back", "by_keyboard", "landmarks",
+         "nothing_is_kept", "at_200_percent", "pictures", "the_bridge_dies"]
 
 
-def main(binaries, screens=None, *only):
-    cases = Cases(binaries, screens)
+def main(binaries, guide, screens=None, *only):
+    cases = Cases(binaries, guide, screens)
     bad = 0
     try:
         for name in only or CASES:

@@ -323,7 +323,7 @@ PAGE_FAULTS = [
     ":3: lets in script: eval(",
     ":4: lets in style from a text: style =",
     ":5: lets in something that stays in the browser: localStorage",
-    ":6: an address; view.ts and nav.ts make them",
+    ":6: an address; nav.ts makes them",
 ]
 
 

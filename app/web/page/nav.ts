@@ -37,3 +37,12 @@ export function linkTo(to: Screen, attrs: { class?: string; id?: string; current
   a.href = `#/${to}`;
   return a;
 }
+
+/* A link to another site, for a step of a login: of http or https, opened beside this page, and told nothing of it. */
+export function away(address: string, ...children: Child[]): HTMLElement {
+  if (!/^https?:\/\/[^/]/.test(address))
+    return h("code", null, address);
+  const a = h("a", { class: "go", target: "_blank", rel: "noopener noreferrer" }, ...children);
+  a.href = address;
+  return a;
+}

@@ -131,16 +131,18 @@ function build(p: store.Pane): Shown {
   const el = h("section", { class: `pane ${p.info.kind} ${p.info.safetyClass}`, id: `pane-${surface}`,
                             "aria-labelledby": `pane-${surface}-title` }, head, asking, kind, below);
   const touched = new Signal(0);
+  const told = new Signal("");   /* what stands around the model; most changes leave it alone */
   let waiting: (WebDown_Change | null)[] = [];
   kind.context = context(p);
   kind.classList.add("model");
   const ends = [
-    effect(() => { touched.get(); replace(head, title(p)); }),
+    effect(() => { told.get(); replace(head, title(p)); }),
     effect(() => { p.commands.get(); kind.recommand(); }),
-    effect(() => { touched.get(); replace(below, commands(p)); }),
+    effect(() => { told.get(); replace(below, commands(p)); }),
     effect(() => look.mark(el, store.themes.get().get(surface))),
     effect(() => {
       touched.get();
+      told.set(JSON.stringify([{ ...p.info, model: 0, commands: 0, revision: 0 }, [...placed(p.model)]]));
       /* Several changes of one frame are one whole drawing; a single one is drawn as what it is. */
       const one = waiting.length === 1 ? waiting[0] : null;
       waiting = [];

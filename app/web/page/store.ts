@@ -69,13 +69,19 @@ export async function leave(): Promise<void> {
   clear();
 }
 
+/* Commands that are as they were are left alone: a button that is being pressed stays the same button. */
+function recommand(p: Pane | undefined, commands: WebDown_Offered[] | undefined): void {
+  if (p && JSON.stringify(p.commands.peek()) !== JSON.stringify(commands ?? []))
+    p.commands.set(commands ?? []);
+}
+
 function pane(p: WebDown_Pane): void {
   const all = new Map(panes.peek());
   const before = all.get(p.surface);
   if (before) {
     before.info = p;
     before.model = p.model ?? {};
-    before.commands.set(p.commands ?? []);
+    recommand(before, p.commands);
     before.listen?.(null);
     all.set(p.surface, before);
   } else {
@@ -159,7 +165,7 @@ const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
   line: (v: WebDown_Line) => upstream.set(v.down ? v : null),
   pane: (v) => pane(v),
   change: (v) => change(v),
-  commands: (v: WebDown_Commands) => panes.peek().get(v.surface)?.commands.set(v.commands ?? []),
+  commands: (v: WebDown_Commands) => recommand(panes.peek().get(v.surface), v.commands),
   gone: (v) => closePane(v),
   layout: (v) => layout.set(v),
   theme: (v) => theme(v),

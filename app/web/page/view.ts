@@ -87,15 +87,6 @@ export function vars(el: HTMLElement, numbers: { [name: string]: number }): void
     el.style.setProperty(`--${name}`, String(Number(n)));
 }
 
-/* A link to another site, for a step of a login: of http or https, opened beside this page, and told nothing of it. */
-export function away(address: string, ...children: Child[]): HTMLElement {
-  if (!/^https?:\/\/[^/]/.test(address))
-    return h("code", null, address);
-  const a = h("a", { class: "go", target: "_blank", rel: "noopener noreferrer" }, ...children);
-  a.href = address;
-  return a;
-}
-
 /* Puts children in place of those that are there. Who had the focus has it again, by id, with what was selected. */
 export function replace(el: Element, ...children: Child[]): void {
   const had = document.activeElement;
@@ -121,13 +112,23 @@ let running: Effect | null = null;
 let waiting = new Set<Effect>();
 let scheduled = false;
 
+/* While a button is held down, nothing is drawn: what it is on stays, or a click could be lost between two drawings. */
+let held = false;
+addEventListener("pointerdown", () => { held = true; }, true);
+for (const up of ["pointerup", "pointercancel", "blur"])
+  addEventListener(up, () => {
+    held = false;
+    if (scheduled)
+      setTimeout(flush);
+  });
+
 function flush(): void {
+  if (held)
+    return;
   scheduled = false;
   const now = waiting;
   waiting = new Set();
-  for (const e of now)
-    if (!e.dead)
-      start(e);
+  [...now].filter((e) => !e.dead).forEach(start);
 }
 
 function schedule(): void {

@@ -4,14 +4,16 @@ import { closeRenewal } from "../ask";
 import * as format from "../format";
 import { stripe } from "../frame";
 import { icon } from "../icons";
+import { away } from "../nav";
 import * as passkey from "../passkey";
 import * as store from "../store";
-import { away, Child, h, live, Signal } from "../view";
+import { Child, h, live, Signal } from "../view";
 import * as wire from "../wire";
 
 export const complaint = new Signal<string>("");
 const chosen = new Signal<RemoteAuthKind | "enrol" | null>(null);
 const busy = new Signal<boolean>(false);
+let typed = ""; /* the account, as it was typed in this tab: a refusal does not take it away */
 
 const ICONS: { [k in RemoteAuthKind]: string } = {
   passkey: "finger", password: "lock", publicKey: "key", oidcDeviceCode: "globe", oidcAuthorizationCodePkce: "globe",
@@ -50,6 +52,7 @@ function settled(): void {
   busy.set(false);
   complaint.set("");
   chosen.set(null);
+  typed = "";
   closeRenewal();
 }
 
@@ -84,8 +87,10 @@ function choice(id: string, values: string[], first: string): HTMLSelectElement 
 function form(m: RemoteAuthMethod, renews: boolean): Child {
   const kind = m.kind;
   const mine = store.session.peek()?.account ?? "";
-  const account = h("input", { type: "text", id: "account", autocomplete: kind === "password" ? "username" : "off",
-                               required: true, spellcheck: "false", value: renews ? mine : "", readonly: renews });
+  const account: HTMLInputElement = h("input", { type: "text", id: "account",
+                                                 autocomplete: kind === "password" ? "username" : "off",
+                               required: true, spellcheck: "false", value: renews ? mine : typed, readonly: renews,
+                               oninput: () => { typed = account.value; } });
   const secret = h("input", { type: "password", id: "secret", autocomplete: "current-password", required: true });
   const profile = choice("profile", m.profileHints ?? [], renews ? "the same" : "the usual one");
   const issuer = (m.issuers?.length ?? 0) > 1 ? choice("issuer", m.issuers ?? [], "") : null;
@@ -221,6 +226,7 @@ export function renewal(): Child {
 function disconnect(): void {
   complaint.set("");
   chosen.set(null);
+  typed = "";
   store.leave().catch(complain);
 }
 
