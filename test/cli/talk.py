@@ -19,7 +19,8 @@ class Terminal:
     def __init__(self, g, *args, columns=0):
         self.pid, self.fd = pty.fork()
         if not self.pid:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+            if columns:
+                fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
             os.execve(g.capos, [g.capos, *args], {**g.env, "TERM": "xterm"})
         self.shown = b""
 
