@@ -462,8 +462,8 @@ void refused(Session &s, Screen &screen)
 
 int see_offers(Session &s, unsigned most)
 {
-        std::vector<RemoteUiOffer::Client> offers;
         Screen screen;
+        std::vector<RemoteUiOffer::Client> offers;
 
         for (unsigned i = 0; i < most; i++)
                 offers.push_back(lend_one(s, screen));
@@ -475,6 +475,8 @@ int see_offers(Session &s, unsigned most)
         s.until([&]() { return screen.panes < most; });
         offers.push_back(lend_one(s, screen));
         refused(s, screen);
+        offers.clear();
+        s.until([&]() { return screen.panes == 0; });
         puts("1 passed, 0 failed");
         return 0;
 }
