@@ -56,11 +56,12 @@ TEST(the_built_in_manifest_is_what_it_should_be)
         CHECK_OK(manifest_load(&m, NULL));
         root = manifest_root(m.msg);
         services = manifest_services(root);
-        CHECK_EQ(service_list_len(services), 2);
+        CHECK_EQ(service_list_len(services), 3);
         CHECK_STR(service_name(service_list_get(services, 0)).p, "system_info");
         CHECK_EQ(service_interface_id(service_list_get(services, 0)), SYSTEM_INFO_ID);
         CHECK_STR(service_name(service_list_get(services, 1)).p, "chat");
         CHECK_EQ(service_interface_id(service_list_get(services, 1)), CHAT_ID);
+        CHECK_STR(service_name(service_list_get(services, 2)).p, "settings");
 
         a = manifest_authentication(root);
         CHECK(authentication_password(a) && authentication_public_key(a));

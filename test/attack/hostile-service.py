@@ -218,7 +218,7 @@ def tries(target):
 
 def make():
     target = a.Target(text())
-    target.harmful = re.compile(rf"hostile-service: error|\b({'|'.join(ACTS)}) ended with exit code 13")
+    target.harmful = re.compile(rf"hostile-service: (error|warning)|\b({'|'.join(ACTS)}) ended with exit code 13")
     return target
 
 

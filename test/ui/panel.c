@@ -216,9 +216,9 @@ static capnp_question *attempt_question(struct attempt *t)
         case PANEL_ACT_STRAY:
                 return user_session_info((user_session_client){t->l->surface});
         case PANEL_ACT_POLL_HELD:
-                surface.c = t->l->nheld ? t->l->held[t->l->nheld - 1] : NULL;
-                /* fallthrough */
         case PANEL_ACT_POLL:
+                if (t->act == PANEL_ACT_POLL_HELD)
+                        surface.c = t->l->nheld ? t->l->held[t->l->nheld - 1] : NULL;
                 q = remote_ui_surface_poll(surface);
                 remote_ui_surface_poll_set_wait_ms(q, t->left);
                 t->left = 1;

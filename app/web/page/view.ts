@@ -112,18 +112,21 @@ let running: Effect | null = null;
 let waiting = new Set<Effect>();
 let scheduled = false;
 
-/* While a button is held down, nothing is drawn: what it is on stays, or a click could be lost between two drawings. */
+/* While a button is held down, nothing is drawn: what it is on stays, or a click could be lost between two drawings.
+ * For a moment only, since not every end of that is told. */
 let held = false;
-addEventListener("pointerdown", () => { held = true; }, true);
+
+function letGo(): void {
+  held = false;
+  setTimeout(flush);
+}
+
+addEventListener("pointerdown", () => { held = true; setTimeout(letGo, 1000); }, true);
 for (const up of ["pointerup", "pointercancel", "blur"])
-  addEventListener(up, () => {
-    held = false;
-    if (scheduled)
-      setTimeout(flush);
-  });
+  addEventListener(up, letGo, true);
 
 function flush(): void {
-  if (held)
+  if (held || !scheduled)
     return;
   scheduled = false;
   const now = waiting;
@@ -131,14 +134,13 @@ function flush(): void {
   [...now].filter((e) => !e.dead).forEach(start);
 }
 
+/* With the next picture; and where there is none, because the page has been hidden since, without. */
 function schedule(): void {
   if (scheduled)
     return;
   scheduled = true;
-  if (document.hidden)
-    setTimeout(flush, 100);
-  else
-    requestAnimationFrame(flush);
+  requestAnimationFrame(flush);
+  setTimeout(flush, 100);
 }
 
 function end(e: Effect): void {
