@@ -573,6 +573,49 @@ TEST(a_pane_is_asked_once_at_a_time_and_for_so_long)
         rig_close(&r);
 }
 
+/* Else it would be a way to keep a host busy that nothing bounds. */
+TEST(a_poll_that_does_not_wait_counts_as_a_patch)
+{
+        struct rig r = {.ui = true, .calls = 64};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        r.w.clock_ms = clock_ms;
+        {
+                CAP session = rig_enter(&r);
+                CAP host = host_new(&h);
+                CAP offer = lend(session, host, "a");
+                CAP pane = NULL;
+                CALL more = NULL;
+                unsigned n = 0;
+
+                CHECK(offer);
+                rig_settle(&r);
+                pane = open_pane(r.lent);
+                r.uiq.patches = 2;
+                rig_notice_renewed(&r);
+                for (bool goes = true; goes && n < 64; n += goes) {
+                        CALL poll = ask_events(pane, n % 2 ? 49 : 0);
+
+                        h.poll = NULL;
+                        rig_settle(&r);
+                        goes = h.poll;
+                        if (goes)
+                                CHECK_OK(capnp_answer_return(h.poll));
+                        CHECK_EQ(!finish(poll), goes);
+                }
+                CHECK_EQ(n, 3); /* and the pane that was opened */
+                CHECK(is_said("over-quota.ui-patches"));
+                CHECK(apply(pane));
+                more = ask_events(pane, 50);
+                rig_settle(&r);
+                CHECK(h.poll);
+                CHECK_OK(capnp_answer_return(h.poll));
+                CHECK_OK(finish(more));
+        }
+        rig_close(&r);
+}
+
 TEST(a_profile_that_allows_less_counts_at_once)
 {
         struct rig r = {.ui = true, .calls = 64};

@@ -21,6 +21,7 @@ enum {
         PATCH_ENVELOPE = 1024, /* what is around a patch in a message */
         BURST = 2,             /* so many seconds' worth at once */
         WAIT_MS = 60 * 1000,   /* of a poll, by its contract */
+        SHORT_MS = 50,         /* of one that keeps a host as busy as a patch does */
         MINUTE_MS = 60 * 1000,
         DETAIL_BYTES = 128, /* of a record */
         HOST_OPEN = 0,      /* methods of RemoteUiHost … */
@@ -141,7 +142,21 @@ static int policy_refuse(struct offer_policy *p, enum capos_i_quota q, const cha
         return -EDQUOT;
 }
 
-/* What takes no time of a person's: asking for events, and going. */
+/* One call more that counts as a patch. */
+static int policy_pace(struct offer_policy *p, capnp_exception *why)
+{
+        session_ui_quota_reader q = worker_ui_quota(p->w);
+        struct offer_pace patches = {
+                .per_second = narrow(session_ui_quota_patches_per_second(q)),
+                .at_once = (uint64_t)session_ui_quota_patches_per_second(q) * BURST,
+        };
+
+        if (offer_rate_take(&p->patches, patches, 1, p->w->clock_ms()))
+                return 0;
+        return policy_refuse(p, CAPOS_I_QUOTA_UI_PATCHES, "too many patches in a second", why);
+}
+
+/* What takes no time of a person's: asking for events (see offer_policy_look()), and going. */
 static bool method_is_cheap(uint64_t iface, uint16_t method)
 {
         return iface == REMOTE_UI_SURFACE_ID && (method == SURFACE_POLL || method == SURFACE_CLOSE);
@@ -153,10 +168,6 @@ int offer_policy_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
         struct offer_policy *p = self;
         session_ui_quota_reader q = worker_ui_quota(p->w);
         uint64_t now_ms = p->w->clock_ms(), longest = session_ui_quota_patch_bytes(q);
-        struct offer_pace patches = {
-                .per_second = narrow(session_ui_quota_patches_per_second(q)),
-                .at_once = (uint64_t)session_ui_quota_patches_per_second(q) * BURST,
-        };
         struct offer_pace traffic = {.per_second = narrow(session_ui_quota_bytes_per_second(q))};
         char detail[DETAIL_BYTES / 2];
 
@@ -176,23 +187,23 @@ int offer_policy_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
         if (!offer_rate_take(&p->bytes, traffic, bytes, now_ms))
                 return policy_refuse(p, CAPOS_I_QUOTA_UI_TRAFFIC, "too many bytes in a second",
                                      why);
-        if (!method_is_cheap(iface, method) && !offer_rate_take(&p->patches, patches, 1, now_ms))
-                return policy_refuse(p, CAPOS_I_QUOTA_UI_PATCHES, "too many patches in a second",
-                                     why);
-        return 0;
+        return method_is_cheap(iface, method) ? 0 : policy_pace(p, why);
 }
 
 int offer_policy_look(void *self, const struct capnp_membrane_call *c, capnp_exception *why)
 {
-        remote_ui_surface_poll_in_reader poll = {c->params};
+        uint32_t wait_ms =
+                remote_ui_surface_poll_in_wait_ms((remote_ui_surface_poll_in_reader){c->params});
         struct offer_policy *p = self;
 
         if (c->iface == REMOTE_UI_SURFACE_ID && c->method == SURFACE_POLL) {
                 if (c->open)
                         return policy_refuse(p, CAPOS_I_QUOTA_UI_POLLS, "one waits already", why);
-                if (remote_ui_surface_poll_in_wait_ms(poll) > WAIT_MS)
+                if (wait_ms > WAIT_MS)
                         return policy_refuse(p, CAPOS_I_QUOTA_UI_POLLS, "longer than 60000 ms",
                                              why);
+                if (wait_ms < SHORT_MS && policy_pace(p, why))
+                        return -EDQUOT;
         }
         policy_tell_call(p, c);
         return 0;
