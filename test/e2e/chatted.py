@@ -19,7 +19,6 @@ import sessionlib as s
 from sessionlib import Failed
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-import rig  # noqa: E402
 from talk import Terminal  # noqa: E402
 
 SCRIPT = "e2e-chatted"
@@ -38,8 +37,8 @@ class Person(Terminal):
         class Rig:
             capos, env = cases.capos, cases.env
         super().__init__(Rig, "ui", "chat", "-s", name)
-        self.sees("> enter channel=")
-        self.sees("> leave")
+        self.until("> enter channel=")
+        self.until("> leave")
         if entered:
             self.does(f"enter channel={entered}", "has joined")
 
@@ -48,13 +47,7 @@ class Person(Terminal):
         self.shown = b""
         self.type(line + "\n")
         for text in shown:
-            self.sees(text)
-
-    def sees(self, text):
-        try:
             self.until(text)
-        except rig.Failed as e:
-            raise Failed(str(e)) from e
 
     def quits(self):
         self.type("/quit\n")
@@ -100,15 +93,15 @@ class Cases:
         ada, bob = Person(self, "ada"), Person(self, "bob")
         ada.does("enter channel=#lobby", "[2] chat: #lobby (transcript)", "has joined", "[you]")
         bob.does("enter channel=#lobby", "* #lobby - 2 here")
-        ada.sees("* #lobby - 2 here")
+        ada.until("* #lobby - 2 here")
         ada.does("send text='hello, bob'", "send: done", ": hello, bob")
-        bob.sees(": hello, bob")
+        bob.until(": hello, bob")
         bob.does("send text='and to you'", ": and to you")
-        ada.sees(": and to you")
+        ada.until(": and to you")
         bob.does("/panes", "hello, bob", "and to you")
         bob.does("leave", "leave: done", "[2] chat: No channel (transcript)")
-        ada.sees("has left")
-        ada.sees("* #lobby - 1 here")
+        ada.until("has left")
+        ada.until("* #lobby - 1 here")
         bob.does("send text=x", "you are in no channel")
         bob.quits()
         ada.quits()
@@ -120,11 +113,11 @@ class Cases:
         ada.does("enter channel=#two", "[2] chat: #two (transcript)", "has joined")
         ada.shown = b""
         self.say("bob", "#one", "first")
-        ada.sees("#one [1 new]")
+        ada.until("#one [1 new]")
         self.say("bob", "#one", "second")
-        ada.sees("#one [2 new]")
+        ada.until("#one [2 new]")
         self.say("bob", "#two", "seen")
-        ada.sees(": seen")
+        ada.until(": seen")
         ada.does("/select 1 '#one'", "[2] chat: #one (transcript)", ": first", ": second", "* #one - 1 here")
         ada.does("/panes", "#two - 1 here")
         if b"new]" in ada.shown:
@@ -144,15 +137,15 @@ class Cases:
             while "you are" not in line:
                 line = p.stdout.readline()
             label = line.split()[3]
-            ada.sees(f"{label} has joined")
+            ada.until(f"{label} has joined")
             ada.does("send text='who is there?'", "send: done")
             while "who is there?" not in p.stdout.readline():
                 pass
             p.stdin.write("me\n")
             p.stdin.flush()
-            ada.sees(f"{label}: me")
+            ada.until(f"{label}: me")
             p.stdin.close()
-            ada.sees(f"{label} has left")
+            ada.until(f"{label} has left")
         ada.quits()
 
     def once(self):
@@ -188,11 +181,11 @@ class Cases:
         """ada's panes end; bob sees her leave, and can go on."""
         def row():
             bob, ada = Person(self, "bob", "#lobby"), Person(self, "ada", "#lobby")
-            bob.sees("* #lobby - 2 here")
+            bob.until("* #lobby - 2 here")
             bob.shown = b""
             end(ada)
-            bob.sees("has left")
-            bob.sees("* #lobby - 1 here")
+            bob.until("has left")
+            bob.until("* #lobby - 1 here")
             expect(ada.end(), code, "the exit code")
             bob.does("send text='anybody?'", ": anybody?")
             bob.quits()
@@ -207,7 +200,7 @@ class Cases:
         old = self.target.pids("capos-chat")
         os.kill(old[0], signal.SIGKILL)
         for person in (ada, bob):
-            person.sees("chat has ended:")
+            person.until("chat has ended:")
             person.end()
         until(lambda: self.target.pids("capos-chat") not in ([], old), "another service")
         until(lambda: self.run_quietly("ui", "chat", "-s", "ada", "--once"), "panes of the new one")

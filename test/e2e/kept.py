@@ -18,7 +18,6 @@ import sessionlib as s
 from sessionlib import Failed, Refused
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-import rig  # noqa: E402
 from talk import Terminal  # noqa: E402
 
 SCRIPT = "e2e-kept"
@@ -40,28 +39,22 @@ class Person(Terminal):
         class Rig:
             capos, env = cases.capos, cases.env
         super().__init__(Rig, "ui", service, "-s", login)
-        self.sees(f"[1] {service}: ")
-        self.sees("ui> ")
-
-    def sees(self, text):
-        try:
-            self.until(text)
-        except rig.Failed as e:
-            raise Failed(str(e)) from e
+        self.until(f"[1] {service}: ")
+        self.until("ui> ")
 
     def does(self, line, *shown):
         self.shown = b""
         self.type(line + "\n")
         for text in shown:
-            self.sees(text)
+            self.until(text)
 
     def answers(self, word):
         """To what capos asks, which is deaf for half a second."""
-        self.sees("yes or no? (no)")
+        self.until("yes or no? (no)")
         while True:
             self.shown = b""
             self.type(word + "\n/nothing\n")
-            self.sees("there is no such thing")
+            self.until("there is no such thing")
             if b"too early" not in self.shown:
                 return
 
@@ -169,7 +162,7 @@ class Cases:
         with subprocess.Popen([self.capos, "call", "panel", "attempt", "act=persist", "count=1", "-s", "one"],
                               stdout=subprocess.DEVNULL, env=self.env) as p:
             try:
-                ada.sees("yes or no? (no)")
+                ada.until("yes or no? (no)")
                 begin = len(ada.shown)
                 self.run("call", "panel", "attempt", "act=patch", "count=1", "-s", "one")
                 ada.type("/nothing\n")
@@ -177,7 +170,7 @@ class Cases:
                 if b"[1] panel" in ada.shown[begin:]:
                     raise Failed(f"the pane is shown beside the question: {ada.shown!r}")
                 ada.answers("no")
-                ada.sees("[1] panel: Workshop (counters)")
+                ada.until("[1] panel: Workshop (counters)")
                 expect(p.wait(WAIT_S), 0, "the end of what asked")
             finally:
                 p.kill()
