@@ -6,6 +6,7 @@
 
 #include "cli-near.h"
 #include "command.capnp-c.h"
+#include "remote_ui.capnp-c.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static int cap_unknown(struct cli *c)
         for (uint32_t i = 0; capos_client_entry(c->client, i, &e); i++)
                 cli_near_try(&near, e.name);
         return cli_fail(c, EXIT_DENIED, "denied.unknown-name",
-                        "%s: the session has no such capability%s (`capos caps` lists what it has)",
+                        "%s: the session has no such capability%s; `capos caps` lists what it has",
                         c->words[0], cli_near_text(&near, hint, sizeof(hint)));
 }
 
@@ -53,6 +54,11 @@ void cap_names_add(struct cap_names *n, const char *name)
                 n->len += (size_t)len;
 }
 
+bool cap_method_is_called(const struct capnp_method_info *m)
+{
+        return m->interface != UI_COMPOSER_ID;
+}
+
 int cap_method(struct cli *c, const struct capos_cap_entry *e, struct capnp_method_info *ret_m)
 {
         const capnp_schema *s = capos_client_schema_peek(c->client);
@@ -64,6 +70,8 @@ int cap_method(struct cli *c, const struct capos_cap_entry *e, struct capnp_meth
                 return EXIT_OK;
 
         for (uint32_t i = 0; !capnp_schema_method(s, e->interface, i, ret_m); i++) {
+                if (!cap_method_is_called(ret_m))
+                        continue;
                 cli_near_try(&near, ret_m->name);
                 cap_names_add(&names, ret_m->name);
         }

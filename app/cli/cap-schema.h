@@ -11,6 +11,9 @@
 /* Opens the session, and finds the capability that c->words[0] names, and its schema. An exit
  * code. */
 int cap_open(struct cli *c, struct capos_cap_entry *ret_e) CAPNP_MUST_USE;
+/* Whether somebody can call it: a host is lent to a service by `capos ui`, and by no call of one's
+ * own. */
+bool cap_method_is_called(const struct capnp_method_info *m);
 /* The method that c->words[1] names. An exit code. */
 int cap_method(struct cli *c, const struct capos_cap_entry *e,
                struct capnp_method_info *ret_m) CAPNP_MUST_USE;

@@ -70,6 +70,6 @@ const char *cli_near_text(const struct cli_near *n, char *to, size_t room)
 {
         to[0] = 0;
         if (n->name[0])
-                (void)snprintf(to, room, "; did you mean `%s`?", n->name);
+                (void)snprintf(to, room, " (did you mean `%s`?)", n->name);
         return to;
 }

@@ -13,7 +13,7 @@ struct cli_near {
 
 /* Offers one name. */
 void cli_near_try(struct cli_near *n, const char *name);
-/* "; did you mean `chat`?", or nothing when no name is near. Returns to. */
+/* " (did you mean `chat`?)", or nothing when no name is near. Returns to. */
 const char *cli_near_text(const struct cli_near *n, char *to, size_t room);
 
 #endif

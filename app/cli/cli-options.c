@@ -145,7 +145,7 @@ int cli_fail_command(const struct cli *c, const char *const *words, int n)
                         commands_offer(c, &near);
         }
         name_join(name, sizeof(name), words, n < NAME_WORDS ? n : NAME_WORDS);
-        return cli_fail(c, EXIT_USAGE, "usage", "%s: no such command%s (see `capos %s%s--help`)",
+        return cli_fail(c, EXIT_USAGE, "usage", "%s: no such command%s; see `capos %s%s--help`",
                         name, cli_near_text(&near, hint, sizeof(hint)), c->group,
                         *c->group ? " " : "");
 }

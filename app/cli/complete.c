@@ -192,7 +192,8 @@ static void offer_methods(struct cli *c, const char *cap, const char *word, bool
         const capnp_decl *d;
 
         for (uint32_t i = 0; s && !capnp_schema_method(s, interface, i, &m); i++)
-                if (capos_client_entry_has(c->client, cap, m.interface, m.ordinal))
+                if ((types || cap_method_is_called(&m)) &&
+                    capos_client_entry_has(c->client, cap, m.interface, m.ordinal))
                         offer(m.name, word);
         for (uint32_t i = 0; types && s && (d = capnp_schema_at(s, i)); i++)
                 if (cap_type_is_shown(d))

@@ -55,7 +55,7 @@ static int way_fail_name(const struct cli *c)
                 len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "",
                                         ways[i]->name);
         }
-        return cli_fail(c, EXIT_USAGE, "usage", "--method %s: no such method%s (there are: %s)",
+        return cli_fail(c, EXIT_USAGE, "usage", "--method %s: no such method%s; there are: %s",
                         c->method, cli_near_text(&near, hint, sizeof(hint)), all);
 }
 

@@ -172,6 +172,8 @@ static int method_find(struct shell *s, const struct shell_target *t, struct cap
                 return EXIT_OK;
         for (uint32_t i = 0; t->interface && !capnp_schema_method(schema, t->interface, i, m);
              i++) {
+                if (!cap_method_is_called(m))
+                        continue;
                 cli_near_try(&near, m->name);
                 cap_names_add(&names, m->name);
         }

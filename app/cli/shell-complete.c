@@ -149,7 +149,8 @@ static void offer_target(struct shell *s, const char *word, struct shell_to *to)
                 offer_references(s, to, word);
         if (target_try(s, word, (size_t)(dot - word), &t) && !*t.method)
                 for (uint32_t i = 0; !capnp_schema_method(schema_of(s), t.interface, i, &m); i++)
-                        shell_offer_word(to, m.name, "");
+                        if (cap_method_is_called(&m))
+                                shell_offer_word(to, m.name, "");
         shell_target_deinit(&t);
 }
 

@@ -62,7 +62,8 @@ static void offer_methods(struct shell *s, const struct dots *d, bool types,
         if (!dots_cap(s, d, &e) || !shell_schema_has(s, e.interface))
                 return;
         for (uint32_t i = 0; !capnp_schema_method(schema, e.interface, i, &m); i++)
-                if (capos_client_entry_has(s->c->client, e.name, m.interface, m.ordinal))
+                if ((types || cap_method_is_called(&m)) &&
+                    capos_client_entry_has(s->c->client, e.name, m.interface, m.ordinal))
                         shell_offer_word(to, m.name, "");
         for (uint32_t i = 0; types && (decl = capnp_schema_at(schema, i)); i++)
                 if (cap_type_is_shown(decl))

@@ -165,8 +165,8 @@ static int cap_unknown(struct shell *s, const char *text)
         for (uint32_t i = 0; capos_client_entry(s->c->client, i, &e); i++)
                 cli_near_try(&near, e.name);
         return cli_fail(s->c, EXIT_DENIED, "denied.unknown-name",
-                        "%s: the session has no such capability%s (`.caps` lists what it has, "
-                        "`.help` what else there is)",
+                        "%s: the session has no such capability%s; `.caps` lists what it has, "
+                        "`.help` what else there is",
                         word, cli_near_text(&near, hint, sizeof(hint)));
 }
 

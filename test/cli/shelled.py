@@ -39,9 +39,10 @@ def a_script_calls_and_names_what_comes_back(g):
 @case(needs_instance=True)
 def a_script_ends_with_the_first_line_that_fails(g):
     g.login("work")
-    refused(g, "chat.jion", "did you mean `join`?")
+    refused(g, "chat.jion", "chat has no method jion (did you mean `join`?); it has: join, ")
     refused(g, "caht.join", "did you mean `chat`?", code=3)
-    refused(g, "chat", "chat: call which method? It has: join")
+    r = script(g, "chat", code=2)
+    holds("chat: call which method? It has: join" in r.err and "compose" not in r.err, r)
     refused(g, "chat.join chanel=#x", "did you mean `channel`?")
     refused(g, "chat.join channel=$x", "service: a channel is", code=1)
     refused(g, "$x.send text=a", "$x: nothing has this name")

@@ -213,6 +213,8 @@ def mistyped_names_get_a_hint(g):
     holds("did you mean `chat`" in says, says)
     says = g.error(2, "unknown-method", "describe", "chat", "jion")
     holds("did you mean `join`" in says and "channels" in says, says)
+    says = g.error(2, "unknown-method", "call", "chat", "jion")
+    holds("(did you mean `join`?); it has: join" in says and "compose" not in says, says)
     says = g.error(2, "unknown-field", "call", "chat", "join", "chanel=#a")
     holds("did you mean `channel`" in says and "channel, listener" in says, says)
     holds("there are none" in g.error(2, "unknown-field", "call", "system_info", "motd", "x=1"),

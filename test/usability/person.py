@@ -45,7 +45,7 @@ def what_has_to_be_refused(t):
 @row(instance=True)
 def what_is_mistyped_gets_a_hint(t):
     log_in(t)
-    t.types("capos lgin", "no such command; did you mean `login`", code=2)
+    t.types("capos lgin", "no such command.*did you mean `login`", code=2)
     t.types("capos acount list", "did you mean `account list`", code=2)
     t.types("capos status --sate x", "did you mean `--state`", code=2)
     t.types("capos call chatt join", "did you mean `chat`", code=3)
