@@ -614,8 +614,8 @@ static const struct cli_command commands[] = {
          "left out where no terminal is, unless --personal asks for them.\n\n"
          "Examples:\n"
          "  capos ui\n"
-         "  capos ui guide\n"
-         "  capos ui guide --once --json\n",
+         "  capos ui chat\n"
+         "  capos ui chat --once --json\n",
          cmd_ui, ui_options, 0, 1, false},
         {"web", "[--listen localhost:PORT] [--instance NAME=ADDRESS]...",
          "Show a session in a browser on this machine",

@@ -141,7 +141,9 @@ class Cases:
     def the_page(self):
         """doc/ui.md shows no line that the example does not have."""
         with open(os.path.join(s.TOP, "doc", "ui.md"), encoding="utf-8") as f:
-            blocks = re.findall(r"^```c\n(.*?)^```$", f.read(), re.M | re.S)
+            page = f.read()
+        blocks = re.findall(r"^```c\n(.*?)^```$", page, re.M | re.S)
+        expect(re.findall(r"interfaceId = (\w+)", page), [hex(GUIDE)], "the id")
         with open(os.path.join(s.TOP, "example", "ui", "guide.c"), encoding="utf-8") as f:
             source = f.read()
         for block in blocks:
