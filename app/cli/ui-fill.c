@@ -4,18 +4,23 @@
  * it. A line without anything keeps what is there. What was not typed is the service's word, and
  * counts so when it is judged whether to ask.
  *
- * The form may change under a person's hands: fields are found anew by their paths, and a pane that
- * is gone ends it.
+ * The form may change under a person's hands, and then what was typed for one thing must not go to
+ * another. What it asks for and what it runs is noted at the beginning; once that is not what it
+ * was, or the pane is gone, nothing is sent. Values, choices and help may change meanwhile.
  */
 #include "ui-screen.h"
 
+#include "command-fields.h"
 #include "command.capnp-c.h"
 #include "remote_ui.capnp-c.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { NUMBER_BYTES = 32, SHOWN_BYTES = 200 };
 
 /* The form that is filled in, or ends that. */
 static capos_ui_surface *filling_pane(struct screen *s, ui_form_reader *ret_form)
@@ -32,55 +37,120 @@ static capos_ui_surface *filling_pane(struct screen *s, ui_form_reader *ret_form
         return pane;
 }
 
-static void value_print(char *to, size_t room, command_value_reader v)
+static capnp_reader command_find(const capos_ui_surface *pane, const char *id)
+{
+        struct capos_ui_pane p;
+
+        capos_ui_surface_info(pane, &p);
+        for (uint32_t i = 0; i < p.commands; i++)
+                if (!strcmp(command_id((command_reader){capos_ui_command_at(pane, i)}).p, id))
+                        return capos_ui_command_at(pane, i);
+        return (capnp_reader){0};
+}
+
+/* What a form asks for, and what it runs; no text of a service's has a line's end in it. The
+ * caller's; NULL: no memory. */
+static char *form_shape(const capos_ui_surface *pane, ui_form_reader form)
+{
+        command_field_list fields = ui_form_fields(form);
+        command_reader c = {command_find(pane, ui_form_submit(form).p)};
+        command_call_reader call = command_run_call(command_run(c));
+        char *shape = NULL;
+        size_t len;
+        FILE *to = open_memstream(&shape, &len);
+
+        if (!to)
+                return NULL;
+        (void)fprintf(to, "%s\n%s\n%" PRIx64 " %u\n", ui_form_submit(form).p,
+                      command_call_capability(call).p, command_call_interface_id(call),
+                      (unsigned)command_call_method_id(call));
+        for (uint32_t i = 0; i < command_field_list_len(fields); i++) {
+                command_field_reader f = command_field_list_get(fields, i);
+
+                (void)fprintf(to, "%s\n%s\n%u\n", command_field_path(f).p, command_field_label(f).p,
+                              (unsigned)command_field_kind(f));
+        }
+        if (fclose(to)) {
+                free(shape);
+                return NULL;
+        }
+        return shape;
+}
+
+/* A value as somebody would type it: the service's own text, borrowed, or a number in `number`. */
+static capnp_text value_text(command_value_reader v, char number[static NUMBER_BYTES])
 {
         switch (command_value_which(v)) {
         case COMMAND_VALUE_TEXT:
-                (void)snprintf(to, room, "%s", command_value_text(v).p);
-                return;
+                return command_value_text(v);
         case COMMAND_VALUE_INT:
-                (void)snprintf(to, room, "%" PRId64, command_value_int(v));
-                return;
+                (void)snprintf(number, NUMBER_BYTES, "%" PRId64, command_value_int(v));
+                return capnp_text_of(number);
         case COMMAND_VALUE_UINT:
-                (void)snprintf(to, room, "%" PRIu64, command_value_uint(v));
-                return;
+                (void)snprintf(number, NUMBER_BYTES, "%" PRIu64, command_value_uint(v));
+                return capnp_text_of(number);
         case COMMAND_VALUE_NUMBER:
-                (void)snprintf(to, room, "%.17g", command_value_number(v));
-                return;
+                (void)snprintf(number, NUMBER_BYTES, "%.17g", command_value_number(v));
+                return capnp_text_of(number);
         case COMMAND_VALUE_FLAG:
-                (void)snprintf(to, room, "%s", command_value_flag(v) ? "true" : "false");
-                return;
+                return capnp_text_of(command_value_flag(v) ? "true" : "false");
         default:
-                *to = 0;
+                return capnp_text_of("");
         }
 }
 
 /* What stands in a field by now: as its service has it. */
-static void value_of(ui_form_reader form, command_field_reader f, char *to, size_t room)
+static capnp_text value_of(ui_form_reader form, command_field_reader f,
+                           char number[static NUMBER_BYTES])
 {
         command_binding_list values = ui_form_values(form);
+        command_value_reader v = command_field_initial(f);
 
-        value_print(to, room, command_field_initial(f));
         for (uint32_t i = 0; i < command_binding_list_len(values); i++) {
                 command_binding_reader b = command_binding_list_get(values, i);
 
                 if (!strcmp(command_binding_path(b).p, command_field_path(f).p))
-                        value_print(to, room, command_binding_value(b));
+                        v = command_binding_value(b);
         }
+        return value_text(v, number);
 }
 
-/* `[2] Name (who it is for) now: Alice; nothing keeps it` */
-static void field_ask(struct screen *s, ui_form_reader form)
+/* `, "TEXT"`, which cannot end its own quotes, and is cut to what can be shown; nothing of nothing.
+ * Returns to. */
+static const char *quoted(const char *lead, capnp_text text, char to[static SHOWN_BYTES])
+{
+        size_t n, most;
+
+        to[0] = 0;
+        if (!text.len)
+                return to;
+        n = (size_t)snprintf(to, SHOWN_BYTES, "%s\"", lead);
+        most = SHOWN_BYTES - n - sizeof("…\"");
+        for (uint32_t i = 0; i < text.len && i < most; i++)
+                to[n++] = (char)(text.p[i] == '"' ? '\'' : text.p[i]);
+        if (text.len > most)
+                while (((unsigned char)text.p[most] & 0xc0) == 0x80 && most--)
+                        n--;
+        (void)snprintf(to + n, SHOWN_BYTES - n, text.len > most ? "…\"" : "\"");
+        return to;
+}
+
+/* `[2] Chat asks for name, a text, required, "Name", "who it is for", now "Alice":` First what is
+ * ours to say, then in quotes what the service says. */
+static void field_ask(struct screen *s, capos_ui_surface *pane, ui_form_reader form)
 {
         command_field_reader f = command_field_list_get(ui_form_fields(form), s->filling.field);
-        const char *label = command_field_label(f).p, *help = command_field_help(f).p;
-        char now[200];
+        char label[SHOWN_BYTES], help[SHOWN_BYTES], now[SHOWN_BYTES], number[NUMBER_BYTES];
+        struct capos_ui_pane p;
 
-        value_of(form, f, now, sizeof(now));
-        ui_show_frame(&s->view, "[%u] %s%s%s%s%s%s%s%s", s->filling.pane,
-                      *label ? label : command_field_path(f).p, *help ? " (" : "", help,
-                      *help ? ")" : "", *now ? ", now: " : "", now,
-                      command_field_required(f) ? ", required" : "", ":");
+        capos_ui_surface_info(pane, &p);
+        ui_show_frame(&s->view, "[%u] %s asks for %.255s, %s%s%s%s%s:", s->filling.pane,
+                      p.service_title, command_field_path(f).p,
+                      command_kind_words(command_field_kind(f)),
+                      command_field_required(f) ? ", required" : "",
+                      quoted(", ", command_field_label(f), label),
+                      quoted(", ", command_field_help(f), help),
+                      quoted(", now ", value_of(form, f, number), now));
 }
 
 void filling_end(struct screen *s)
@@ -89,6 +159,7 @@ void filling_end(struct screen *s)
                 free(s->filling.texts[i]);
                 free(s->filling.paths[i]);
         }
+        free(s->filling.shape);
         s->filling = (struct ui_filling){.pane = 0};
 }
 
@@ -109,17 +180,6 @@ static bool is_typed(const struct ui_filling *f, const char *path)
         return false;
 }
 
-static capnp_reader command_find(const capos_ui_surface *pane, const char *id)
-{
-        struct capos_ui_pane p;
-
-        capos_ui_surface_info(pane, &p);
-        for (uint32_t i = 0; i < p.commands; i++)
-                if (!strcmp(command_id((command_reader){capos_ui_command_at(pane, i)}).p, id))
-                        return capos_ui_command_at(pane, i);
-        return (capnp_reader){0};
-}
-
 static bool command_asks_for(command_reader c, const char *path)
 {
         command_field_list fields = command_fields(c);
@@ -138,21 +198,20 @@ static void form_send(struct screen *s, capos_ui_surface *pane, ui_form_reader f
         command_field_list fields = ui_form_fields(form);
         command_reader c = {command_find(pane, ui_form_submit(form).p)};
         uint32_t n = values_typed(&s->filling, typed);
-        char kept[UI_FIELDS][200];
+        char kept[UI_FIELDS][NUMBER_BYTES];
 
         for (uint32_t i = 0; i < n; i++)
                 if (command_asks_for(c, typed[i].path))
                         values[act.nvalues++] = typed[i];
         for (uint32_t i = 0; i < command_field_list_len(fields) && act.nvalues < UI_FIELDS; i++) {
                 command_field_reader f = command_field_list_get(fields, i);
-                char *text = kept[act.nvalues];
+                capnp_text text = value_of(form, f, kept[act.nvalues]);
 
-                value_of(form, f, text, sizeof(kept[0]));
-                if (!*text || is_typed(&s->filling, command_field_path(f).p) ||
+                if (!text.len || is_typed(&s->filling, command_field_path(f).p) ||
                     !command_asks_for(c, command_field_path(f).p))
                         continue;
-                values[act.nvalues++] = (struct capos_ui_value){.path = command_field_path(f).p,
-                                                                .text = capnp_text_of(text)};
+                values[act.nvalues++] =
+                        (struct capos_ui_value){.path = command_field_path(f).p, .text = text};
         }
         act.command = ui_form_submit(form).p;
         screen_activate(s, pane, &act);
@@ -197,11 +256,28 @@ void filling_begin(struct screen *s, capos_ui_surface *pane)
                 (void)cli_fail(s->c, EXIT_USAGE, "usage", "that is no form");
                 return;
         }
+        s->filling.shape = form_shape(pane, form);
+        if (!s->filling.shape) {
+                s->filling.pane = 0;
+                (void)cli_fail_code(s->c, -ENOMEM, "form");
+                return;
+        }
         ui_show_frame(&s->view,
                       "[%u] a line for each field; nothing keeps what is there, Ctrl-C "
                       "ends it",
                       s->filling.pane);
-        field_ask(s, form);
+        field_ask(s, pane, form);
+}
+
+/* Whether the form asks for what it did, and runs what it did. */
+static bool filling_is_good(const struct screen *s, const capos_ui_surface *pane,
+                            ui_form_reader form)
+{
+        char *now = form_shape(pane, form);
+        bool same = now && !strcmp(now, s->filling.shape);
+
+        free(now);
+        return same;
 }
 
 void filling_line(struct screen *s, const char *line)
@@ -210,6 +286,11 @@ void filling_line(struct screen *s, const char *line)
         capos_ui_surface *pane = filling_pane(s, &form);
         uint32_t fields = pane ? command_field_list_len(ui_form_fields(form)) : 0;
 
+        if (pane && !s->lines.given_up && !filling_is_good(s, pane, form)) {
+                ui_show_frame(&s->view, "the form has changed, and is not sent: begin anew");
+                filling_end(s);
+                return;
+        }
         if (s->lines.given_up || s->filling.field >= fields || s->filling.n == UI_FIELDS) {
                 ui_show_frame(&s->view, "the form is not sent");
                 filling_end(s);
@@ -218,11 +299,11 @@ void filling_line(struct screen *s, const char *line)
         if (*line &&
             !field_take(s, pane, command_field_list_get(ui_form_fields(form), s->filling.field),
                         line)) {
-                field_ask(s, form);
+                field_ask(s, pane, form);
                 return;
         }
         if (++s->filling.field < fields) {
-                field_ask(s, form);
+                field_ask(s, pane, form);
                 return;
         }
         if (*ui_form_submit(form).p)

@@ -12,6 +12,7 @@ enum { UI_FIELDS = 32 };
 struct ui_filling {
         unsigned pane;  /* its number; 0: none is */
         uint32_t field; /* which is asked for */
+        char *shape;    /* what the form asks for and runs, as it was at the beginning */
         char *texts[UI_FIELDS];
         char *paths[UI_FIELDS];
         uint32_t n; /* fields that were typed */

@@ -9,7 +9,10 @@
  */
 #include "ui-screen.h"
 
+#include "cap-schema.h"
+#include "cli-near.h"
 #include "command.capnp-c.h"
+#include "remote_ui.capnp-c.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,9 +141,68 @@ static void type_front(struct screen *s, words_list words, unsigned n)
         ui_show_layout(&s->view, s->ui);
 }
 
+/* The key of an element; "": elements of this kind have none. */
+static const char *key_of(const capos_ui_surface *pane, unsigned kind, uint32_t i)
+{
+        capnp_reader e = capos_ui_model_element(pane, i);
+
+        switch (kind) {
+        case UI_SURFACE_KIND_LIST:
+                return ui_item_key((ui_item_reader){e}).p;
+        case UI_SURFACE_KIND_TABLE:
+                return ui_row_key((ui_row_reader){e}).p;
+        case UI_SURFACE_KIND_TREE:
+                return ui_node_key((ui_node_reader){e}).p;
+        case UI_SURFACE_KIND_COUNTERS:
+                return ui_counter_key((ui_counter_reader){e}).p;
+        case UI_SURFACE_KIND_CHART:
+                return ui_series_key((ui_series_reader){e}).p;
+        case UI_SURFACE_KIND_PROGRESS:
+                return ui_step_key((ui_step_reader){e}).p;
+        case UI_SURFACE_KIND_MAP:
+                return ui_marker_key((ui_marker_reader){e}).p;
+        default:
+                return "";
+        }
+}
+
+/* Whether an element of a pane has this key; else it is said that none has. */
+static bool key_is_there(struct screen *s, const capos_ui_surface *pane, const char *key)
+{
+        struct cli_near near = {.word = key};
+        struct cap_names names = {.len = 0};
+        struct capos_ui_pane p;
+        char hint[128];
+
+        capos_ui_surface_info(pane, &p);
+        for (uint32_t i = 0; i < p.elements; i++) {
+                const char *has = key_of(pane, p.kind, i);
+
+                if (*has && !strcmp(has, key))
+                        return true;
+                if (*has) {
+                        cli_near_try(&near, has);
+                        cap_names_add(&names, has);
+                }
+        }
+        (void)cli_fail(s->c, EXIT_USAGE, "usage", "%s: the pane has no such key%s%s%s", key,
+                       cli_near_text(&near, hint, sizeof(hint)),
+                       names.len ? "; there are: " : "; there are none", names.text);
+        return false;
+}
+
+/* All of them, or none. */
 static void type_select(struct screen *s, words_list words, unsigned n)
 {
-        (void)!capos_ui_select(pane_of(s, words[1]), words + 2, n - 2);
+        capos_ui_surface *pane = pane_of(s, words[1]);
+        int r;
+
+        for (unsigned i = 2; i < n; i++)
+                if (!key_is_there(s, pane, words[i]))
+                        return;
+        r = capos_ui_select(pane, words + 2, n - 2);
+        if (r)
+                (void)cli_fail_code(s->c, r, words[0]);
 }
 
 static void type_fill(struct screen *s, words_list words, unsigned n)
@@ -334,7 +396,7 @@ static bool prompt_may(struct screen *s, enum answer a)
 
         s->prompt_under = false;
         if (!s->prompt)
-                (void)cli_fail(s->c, EXIT_USAGE, "usage", "capos has asked nothing");
+                (void)cli_fail(s->c, EXIT_USAGE, "usage", "nothing has been asked");
         else if (a == ANSWER_NONE || (a >= ANSWER_ALWAYS && !is_offer))
                 (void)cli_fail(s->c, EXIT_USAGE, "usage", "yes or no? (/quit leaves)");
         else if (a != ANSWER_NO && !is_typed(s))

@@ -301,6 +301,15 @@ class Cases:
         """Opens a pane as soon as something is lent."""
         instance.until(lambda: self.try_open(name, kind, title, login, more) == "", f"the pane {name}", WAIT_S)
 
+    def heard(self, kind):
+        """What the service is told of a kind, as soon as it is."""
+        def more():
+            all_of_it.extend(e["payload"][kind] for e in self.tell("heard")["events"] if kind in e["payload"])
+            return all_of_it
+        all_of_it = []
+        instance.until(more, kind)
+        return all_of_it
+
     def lends(self):
         """Whether a host is lent."""
         return self.tell("heard")["lent"]
@@ -446,16 +455,79 @@ class Cases:
         asked = {"path": "text", "label": "Greeting", "help": "what is said", "maxBytes": 8}
         self.show("f", "form", {"fields": [asked], "submit": "say"})
         t.until("> say text=")
-        self.typed(t, "/fill 1", "Greeting (what is said)")
+        asks = '[1] stage asks for text, a text, "Greeting", "what is said":'
+        self.typed(t, "/fill 1", asks)
         self.tell("heard")
-        self.typed(t, "much too long", "text: ")
+        self.typed(t, "much too long", asks)
         self.typed(t, "hello", "[1] say: done")
         expect(self.tell("worked")["last"], "hello", "what was sent")
-        heard = [e["payload"]["values"] for e in self.tell("heard")["events"] if "values" in e["payload"]]
-        need(heard and heard[0][0]["value"]["text"] == "hello", heard)
-        self.typed(t, "/fill 1", "Greeting (what is said)")
+        expect(self.heard("values")[0][0]["value"]["text"], "hello", "what its service hears")
+        self.typed(t, "/fill 1", asks)
         t.until("ui> ")
         self.typed(t, "half\x03", "the form is not sent")
+        t.type("/quit\n")
+        expect(t.end(), 0, "its exit code")
+
+    def form_hostile(self):
+        """What a form asks begins with the frame's words, and no label ends its quotes; what is typed goes where it was
+        asked for, or nowhere; what was not typed is sent as the service has it, whole."""
+        long = "".join(chr(ord("a") + i % 26) for i in range(250))
+        asked = {"path": "text", "label": "You\": Password", "help": "no \"one\" sees it", "required": True}
+        t = self.terminal("stage", columns=400)
+        self.opened("f", "form", "Order", safetyClass="consequential")
+        t.until("[1] stage: Order")
+        for name, method in (("say", 9), ("tell", 9), ("amend", 9)):
+            self.command("f", method, id=name, effect="shared", fields=[{"path": "text"}])
+        self.show("f", "form", {"fields": [asked], "submit": "say"})
+        t.until("> amend")
+        begun = self.tell("worked")
+        asks = "[1] stage asks for text, a text, required, \"You': Password\", \"no 'one' sees it\":"
+        for what, fields, submit in (("another path", [{**asked, "path": "other"}], "say"),
+                                     ("another label", [{**asked, "label": "Name"}], "say"),
+                                     ("one field more", [asked, {"path": "more"}], "say"),
+                                     ("another command", [asked], "tell")):
+            self.show("f", "form", {"fields": [asked], "submit": "say"})
+            self.typed(t, "/fill 1", asks)
+            t.until("ui> ")
+            self.show("f", "form", {"fields": fields, "submit": submit})
+            self.typed(t, "secret", "the form has changed, and is not sent: begin anew")
+            expect(self.tell("worked"), begun, what)
+        self.show("f", "form", {"fields": [asked], "submit": "say"})
+        self.typed(t, "/fill 1", asks)
+        t.until("ui> ")
+        self.command("f", 7, id="say", effect="shared", fields=[{"path": "text"}])
+        self.typed(t, "secret", "the form has changed, and is not sent: begin anew")
+        need("secret" not in json.dumps(self.tell("heard")), "what was typed is told")
+        # What a service has changed of a value is no other form.
+        self.show("f", "form", {"fields": [{**asked, "initial": {"text": "short"}}], "submit": "amend"})
+        self.typed(t, "/fill 1", ', now "short":')
+        t.until("ui> ")
+        self.show("f", "form", {"fields": [{**asked, "initial": {"text": long}}], "submit": "amend"})
+        self.typed(t, "", "yes or no? (no)")
+        self.answer(t, "yes", "[1] amend: done")
+        expect(self.tell("worked")["last"], long, "what was kept")
+        self.typed(t, "/fill 1", f', now "{long[:150]}')
+        t.until('…":')
+        t.type("\x03/quit\n")
+        expect(t.end(), 0, "its exit code")
+
+    def selected(self):
+        """A key that is not there is said to be none, and nothing is selected."""
+        t = self.terminal("stage")
+        self.opened("list", "list", "Errands")
+        t.until("[1] stage: Errands")
+        self.show("list", "list", {"selectable": "many", "items": [item("apples", "A"), item("bread", "B")]})
+        t.until("B")
+        self.tell("heard")
+        self.typed(t, "/select 1 nokey", "nokey: the pane has no such key; there are: apples, bread")
+        self.typed(t, "/select 1 bread aples",
+                   "aples: the pane has no such key (did you mean `apples`?); there are: apples, bread")
+        t.type("/select 1 bread apples\n")
+        expect(self.heard("selection"), [["bread", "apples"]], "what was selected")
+        self.opened("text", "text", "Words")
+        t.until("[2] stage: Words")
+        self.typed(t, "/select 2 a", "a: the pane has no such key; there are none")
+        self.typed(t, "yes", "nothing has been asked")
         t.type("/quit\n")
         expect(t.end(), 0, "its exit code")
 
@@ -523,6 +595,8 @@ def main():
                 ("hostile texts", cases.hostile),
                 ("panes are moved", cases.moved),
                 ("a form", cases.form),
+                ("a form that lies", cases.form_hostile),
+                ("what is selected", cases.selected),
                 ("looks and places", cases.looks_and_places),
                 ("what is asked", cases.questions),
                 ("consent", cases.consent),
