@@ -114,7 +114,7 @@ class Cases:
         done = subprocess.run([self.capos, "ui", "guide", "-s", "may", "--once"], capture_output=True, text=True,
                               timeout=WAIT_S, env={**self.env, "COLUMNS": "30"}, check=True, stdin=subprocess.DEVNULL)
         lines = done.stdout.splitlines()
-        expect((lines[0], lines[1]), ("[1] guide: First steps (progre", "  ss)"), "the title")
+        expect((lines[0], lines[1]), ("[1] guide: First steps", "  (progress)"), "the title")
         for line in lines[1:]:
             if len(line) > 30 or not line.startswith("  "):
                 raise Failed(f"a line {line!r} of {lines}")
