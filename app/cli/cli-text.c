@@ -132,8 +132,8 @@ static unsigned line_add(FILE *to, const char *more, const char *text, size_t le
                 bool space = n == 1 && *piece == ' ';
                 unsigned word = columns && space ? word_wide(t, marks, columns) : 0;
 
-                if (columns && (at + wide > columns || (at + wide + word > columns &&
-                                                        margin + word <= columns))) {
+                if (columns && (at + wide > columns ||
+                                (at + wide + word > columns && margin + word <= columns))) {
                         (void)fprintf(to, "\n%s", more);
                         at = margin;
                         if (space)

@@ -116,10 +116,7 @@ let scheduled = false;
  * For a moment only, since not every end of that is told. */
 let held = false;
 
-function letGo(): void {
-  held = false;
-  setTimeout(flush);
-}
+const letGo = () => { held = false; setTimeout(flush); };
 
 addEventListener("pointerdown", () => { held = true; setTimeout(letGo, 1000); }, true);
 for (const up of ["pointerup", "pointercancel", "blur"])
