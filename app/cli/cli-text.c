@@ -155,18 +155,25 @@ static bool is_ascii(const char *p, size_t len)
         return !len;
 }
 
+/* Written at once: a line on standard error is not to come in pieces, between those of others. */
 void cli_print_more(FILE *to, const char *first, const char *more, const char *text, size_t len,
                     unsigned columns)
 {
         bool guarded = columns && isatty(fileno(to)) &&
                        (!is_ascii(text, len) || !is_ascii(first, strlen(first)));
+        char *line = NULL;
+        size_t n = 0;
+        FILE *whole = open_memstream(&line, &n), *f = whole ? whole : to;
         unsigned at;
 
         if (guarded)
-                (void)fputs(STAY_ON_LINE, to);
-        at = line_add(to, more, first, strlen(first), columns, 0);
-        (void)line_add(to, more, text, len, columns, at);
-        (void)fputs(guarded ? BREAK_LINES "\n" : "\n", to);
+                (void)fputs(STAY_ON_LINE, f);
+        at = line_add(f, more, first, strlen(first), columns, 0);
+        (void)line_add(f, more, text, len, columns, at);
+        (void)fputs(guarded ? BREAK_LINES "\n" : "\n", f);
+        if (whole && !fclose(whole))
+                (void)fwrite(line, 1, n, to);
+        free(line);
 }
 
 void cli_print_line(FILE *to, const char *first, const char *text, size_t len, unsigned columns)
