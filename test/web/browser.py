@@ -194,8 +194,16 @@ class Page:
         return data
 
     def pixels(self, x, y, width, height):
-        """Part of the picture as rows of bytes."""
-        return crop(self.shot(), x, y, width, height)
+        """Part of the picture as rows of bytes, when it has come to rest: two in a row are the same."""
+        deadline, before = time.monotonic() + WAIT_S, None
+        while True:
+            rows = crop(self.shot(), x, y, width, height)
+            if rows == before:
+                return rows
+            if time.monotonic() > deadline:
+                raise Failed("the picture does not come to rest")
+            before = rows
+            self.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
     # ---- what is there ----
 

@@ -218,8 +218,8 @@ class Cases:
         p.there("#open-guide")
         before = p.pixels(*frame)
         p.click("#open-guide")
-        p.says("First steps", ".pane h3")
-        holds(p.text(".pane h3").startswith("guide"), "a pane begins with its service's name")
+        p.says("First steps", ".pane h2")
+        holds(p.text(".pane h2").startswith("guide"), "a pane begins with its service's name")
         p.says("Look around", ".step.running")
         p.click("[id$='-c-next']")
         p.says("Ask what it can do", ".step.running")
@@ -470,6 +470,7 @@ class Cases:
             for size, (w, h) in SIZES.items():
                 p.size(w, h)
                 p.until(f"innerWidth === {w}")
+                p.until("innerWidth > 700 || !document.querySelector('.columns')", "one pane at a time")
                 p.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
                 p.shot(os.path.join(self.screens, f"{name}-{scheme}-{size}.png"))
         p.media(scheme="light")

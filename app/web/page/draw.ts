@@ -93,7 +93,7 @@ export function chart(c: Chart): SVGElement {
   const pad = c.style === "bars" ? (highX - lowX || 1) / Math.max(1, (c.series[0]?.x.length ?? 2) - 1) / 2 : 0;
   lowX -= pad;
   highX += pad;
-  const low = Math.min(0, ...ys), most = Math.max(low + 1e-9, ...ys);
+  const low = Math.min(0, ...ys), peak = Math.max(low, ...ys), most = peak > low ? peak : low + 1;
   const grid = ticks(low, most, Math.max(2, Math.floor((c.height - top - bottom) / 42)));
   const high = Math.max(most, grid[grid.length - 1] ?? most);
   const floor = c.height - bottom;

@@ -105,7 +105,7 @@ function title(p: store.Pane): Child {
   const i = p.info;
   const name = `${i.serviceTitle ?? ""} ${i.title ?? ""}`;
   return [
-    h("h3", { id: `pane-${i.surface}-title` }, said(i.serviceTitle || i.service, "service"), " ", said(i.title,
+    h("h2", { id: `pane-${i.surface}-title` }, said(i.serviceTitle || i.service, "service"), " ", said(i.title,
       "name")),
     i.safetyClass === "personal" ? h("span", { class: "tag", title: "Left out of exports" }, "personal") : null,
     h("span", { class: "sp" }),
@@ -135,11 +135,12 @@ function build(p: store.Pane): Shown {
   let waiting: (WebDown_Change | null)[] = [];
   kind.context = context(p);
   kind.classList.add("model");
+  /* The pane outlives the drawing of the layout that it was first in: its effects do, too. */
   const ends = [
-    effect(() => { told.get(); replace(head, title(p)); }),
-    effect(() => { p.commands.get(); kind.recommand(); }),
-    effect(() => { told.get(); replace(below, commands(p)); }),
-    effect(() => look.mark(el, store.themes.get().get(surface))),
+    effect(() => { told.get(); replace(head, title(p)); }, true),
+    effect(() => { p.commands.get(); kind.recommand(); }, true),
+    effect(() => { told.get(); replace(below, commands(p)); }, true),
+    effect(() => look.mark(el, store.themes.get().get(surface)), true),
     effect(() => {
       touched.get();
       told.set(JSON.stringify([{ ...p.info, model: 0, commands: 0, revision: 0 }, [...placed(p.model)]]));
@@ -147,7 +148,7 @@ function build(p: store.Pane): Shown {
       const one = waiting.length === 1 ? waiting[0] : null;
       waiting = [];
       kind.draw(p.model, one);
-    }),
+    }, true),
   ];
   p.listen = (change) => { waiting.push(change); touched.set(touched.peek() + 1); };
   return { el, commands: below, asking, end: () => { for (const e of ends) e(); p.listen = null; } };

@@ -196,6 +196,8 @@ export async function call(to: { name: string; handle: number }, method: string,
     const r = e instanceof wire.Refused ? e : new wire.Refused("", String(e));
     if (!c.failure.peek())
       c.failure.set({ code: r.code, text: r.text, path: r.path });
+    if (r.code === "denied.revoked-lease")
+      wire.tell({ refresh: null });
   }
   return c;
 }

@@ -162,10 +162,11 @@ function start(e: Effect): void {
   }
 }
 
-/* Runs now, and again when what it has read was set. The function that is returned ends it. */
-export function effect(run: () => void): () => void {
+/* Runs now, and again when what it has read was set. The function that is returned ends it: alone, if it is `apart`. */
+export function effect(run: () => void, apart = false): () => void {
   const e: Effect = { run, seen: new Set(), kids: [], dead: false };
-  running?.kids.push(e);
+  if (!apart)
+    running?.kids.push(e);
   start(e);
   return () => end(e);
 }

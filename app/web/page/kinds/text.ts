@@ -11,7 +11,7 @@ function run(r: UiRun): HTMLElement {
 function paragraph(p: UiParagraph): HTMLElement {
   const runs = (p.runs ?? []).map(run);
   switch (p.style) {
-  case "heading": return h("h4", null, runs);
+  case "heading": return h("h3", null, runs);
   case "code": return h("pre", null, runs);
   case "quote": return h("p", { class: "quote" }, runs);
   case "caption": return h("p", { class: "caption" }, runs);

@@ -16,7 +16,7 @@ let part: Part | null = null;
 let text = "";
 let method = "";
 
-const preview = h("pre", { class: "json", id: "request", tabindex: 0, "aria-label": "Request" });
+const preview = h("pre", { class: "json", id: "request", role: "group", tabindex: 0, "aria-label": "Request" });
 
 interface Aim { name: string; handle: number; method: string }
 
@@ -138,7 +138,8 @@ function outcome(): Child {
   return [h("p", { class: "outcome tone-good", role: "status", id: "outcome" }, icon("check", 14), "done in ",
             h("span", { class: "num" }, format.micros(format.num(r.tookUs))),
             h("span", { class: "m" }, ` · ${format.size(format.num(r.bytes))}`)),
-          h("pre", { class: "json", id: "response", tabindex: 0, "aria-label": "Response" }, pretty(r.json || "{}"))];
+          h("pre", { class: "json", id: "response", role: "group", tabindex: 0, "aria-label": "Response" },
+            pretty(r.json || "{}"))];
 }
 
 function state(c: store.Call): Child {

@@ -100,6 +100,8 @@ function table(): Child {
 }
 
 export function view(): Child {
+  if (store.session.peek() && !store.ended.peek())
+    wire.tell({ refresh: null });
   return h("div", { class: "screen split" }, h("div", { class: "main" }, h("h1", null, "Capabilities"),
     h("p", { class: "lead" }, "What this session holds: these, and nothing else."),
     live(h("div", { class: "card flush" }), table)), live(h("div", { class: "drawer-room" }), drawer));
