@@ -12,6 +12,7 @@
  * it is no failure, and not counted as a success.
  */
 #include "agent.capnp-c.h"
+#include "client-probe.h"
 #include "client.h"
 #include "login-ways.h"
 #include "remote_session.capnp-c.h"
@@ -22,9 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 200, REFERENCES = 4096, TYPE_INTERFACE = 17 };
-
-static const char UNKNOWN[] = "capos-probe-unknown";
+enum { WORDS = 200 };
 
 struct row {
         char sent[WORDS], expected[48], came[WORDS]; /* came: "" when it was not tried */
@@ -55,18 +54,6 @@ static void row_skip(struct row *r, const char *fmt, ...)
         va_end(ap);
 }
 
-static void error_name(const struct capos_error *e, char *to, size_t room)
-{
-        if (!e->code)
-                (void)snprintf(to, room, "results");
-        else if (e->code == CAPOS_E_DENIED)
-                (void)snprintf(to, room, "%s", capos_denial_code(e->denial));
-        else if (e->code == CAPOS_E_QUOTA)
-                (void)snprintf(to, room, "over-quota.%s", e->quota);
-        else
-                (void)snprintf(to, room, "%.*s", WORDS - 1, e->text);
-}
-
 /* Sends a question and waits for how it ends, which is the row's. */
 static void row_ask(struct probe *p, struct row *r, capnp_question *q)
 {
@@ -79,7 +66,7 @@ static void row_ask(struct probe *p, struct row *r, capnp_question *q)
                 (void)snprintf(r->came, sizeof(r->came), "no answer in time");
         else {
                 (void)capos_error_of_question(q, &e);
-                error_name(&e, r->came, sizeof(r->came));
+                client_probe_name(&e, r->came, sizeof(r->came));
         }
 }
 
@@ -95,40 +82,6 @@ static void row_expect(struct row *r, enum capos_denial d)
 
 /* ---- what is sent --------------------------------------------------------------------------- */
 
-static capnp_question *ask_get(const capos_client *c, const char *name, uint64_t interface)
-{
-        capnp_question *q = remote_cap_set_get((remote_cap_set_client){c->caps});
-
-        if (q) {
-                remote_cap_set_get_set_name(q, name);
-                remote_cap_set_get_set_expected_interface_id(q, interface);
-        }
-        return q;
-}
-
-/* Begins to log in as anybody, or nobody; profile NULL: whichever. */
-static capnp_question *ask_login(const capos_client *c, enum capos_auth kind, const char *profile)
-{
-        remote_session_gateway_client g = {c->gateway};
-        capnp_question *q;
-
-        if (kind == CAPOS_AUTH_ANONYMOUS) {
-                q = remote_session_gateway_anonymous(g);
-                if (q && profile)
-                        remote_session_gateway_anonymous_set_requested_profile(q, profile);
-        } else if (kind == CAPOS_AUTH_GUEST) {
-                q = remote_session_gateway_guest(g);
-                if (q && profile)
-                        remote_session_gateway_guest_set_requested_profile(q, profile);
-        } else {
-                q = remote_session_gateway_start(g);
-                if (q)
-                        remote_auth_start_set_kind(remote_session_gateway_start_init_request(q),
-                                                   (enum remote_auth_kind)kind);
-        }
-        return q;
-}
-
 static void login_words(struct row *r, enum capos_auth kind, const char *profile, const char *more)
 {
         if (kind == CAPOS_AUTH_ANONYMOUS || kind == CAPOS_AUTH_GUEST)
@@ -139,22 +92,6 @@ static void login_words(struct row *r, enum capos_auth kind, const char *profile
                                more);
 }
 
-/* A way to log in that is, or is not, enabled; with nobody: as nobody. */
-static bool method_find(const struct probe *p, bool enabled, bool nobody, enum capos_auth *ret)
-{
-        struct capos_method m;
-
-        for (uint32_t i = 0; capos_client_method(p->c->client, i, &m); i++) {
-                if (m.enabled != enabled)
-                        continue;
-                if (nobody && m.kind != CAPOS_AUTH_ANONYMOUS && m.kind != CAPOS_AUTH_GUEST)
-                        continue;
-                *ret = m.kind;
-                return true;
-        }
-        return false;
-}
-
 /* ---- the rows ------------------------------------------------------------------------------- */
 
 static void probe_unknown_name(struct probe *p, struct row *r)
@@ -162,8 +99,8 @@ static void probe_unknown_name(struct probe *p, struct row *r)
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
 
         row_expect(r, CAPOS_DENIED_UNKNOWN_NAME);
-        (void)snprintf(r->sent, sizeof(r->sent), "get(%s)", UNKNOWN);
-        q = ask_get(p->user, UNKNOWN, USER_SESSION_ID);
+        (void)snprintf(r->sent, sizeof(r->sent), "get(%s)", CLIENT_PROBE_UNKNOWN);
+        q = client_probe_get(p->user, CLIENT_PROBE_UNKNOWN, USER_SESSION_ID);
         row_ask(p, r, q);
 }
 
@@ -179,7 +116,7 @@ static void probe_wrong_interface(struct probe *p, struct row *r)
         }
         (void)snprintf(r->sent, sizeof(r->sent), "get(%s) as 0x%016" PRIx64, e.name,
                        e.interface ^ 1);
-        q = ask_get(p->user, e.name, e.interface ^ 1);
+        q = client_probe_get(p->user, e.name, e.interface ^ 1);
         row_ask(p, r, q);
 }
 
@@ -190,12 +127,12 @@ static void probe_wrong_profile(struct probe *p, struct row *r)
         enum capos_auth kind;
 
         row_expect(r, CAPOS_DENIED_PROFILE);
-        if (!method_find(p, true, true, &kind)) {
+        if (!client_probe_method(p->c->client, true, true, &kind)) {
                 row_skip(r, "it needs an instance that offers anonymous or guest logins");
                 return;
         }
-        login_words(r, kind, UNKNOWN, "");
-        q = ask_login(p->c->client, kind, UNKNOWN);
+        login_words(r, kind, CLIENT_PROBE_UNKNOWN, "");
+        q = client_probe_login(p->c->client, kind, CLIENT_PROBE_UNKNOWN);
         row_ask(p, r, q);
 }
 
@@ -205,12 +142,12 @@ static void probe_disabled_method(struct probe *p, struct row *r)
         enum capos_auth kind;
 
         row_expect(r, CAPOS_DENIED_METHOD_DISABLED);
-        if (!method_find(p, false, false, &kind)) {
+        if (!client_probe_method(p->c->client, false, false, &kind)) {
                 row_skip(r, "it needs a method that the instance does not offer");
                 return;
         }
         login_words(r, kind, "", "");
-        q = ask_login(p->c->client, kind, NULL);
+        q = client_probe_login(p->c->client, kind, NULL);
         row_ask(p, r, q);
 }
 
@@ -224,23 +161,8 @@ static void probe_second_login(struct probe *p, struct row *r)
                 return;
         }
         login_words(r, p->kind, "", " again, on one connection");
-        q = ask_login(p->c->client, p->kind, NULL);
+        q = client_probe_login(p->c->client, p->kind, NULL);
         row_ask(p, r, q);
-}
-
-/* A method of an interface that takes a reference, and its parameter. */
-static bool taker_find(const capnp_schema *s, uint64_t interface, struct capnp_method_info *ret_m,
-                       struct capnp_field_info *ret_f)
-{
-        const capnp_decl *params;
-
-        for (uint32_t i = 0; !capnp_schema_method(s, interface, i, ret_m); i++) {
-                params = capnp_schema_find(s, ret_m->params);
-                for (uint32_t j = 0; params && !capnp_decl_field(params, j, ret_f); j++)
-                        if (ret_f->base_type == TYPE_INTERFACE && !ret_f->lists)
-                                return true;
-        }
-        return false;
 }
 
 static capnp_cap *reference_find(void *arg, uint32_t n)
@@ -263,7 +185,7 @@ static void transfer_ask(struct probe *p, struct row *r, const struct capos_cap_
         char params[WORDS];
         int n;
 
-        if (!taker_find(s, to->interface, &m.info, &f))
+        if (!client_probe_taker(s, to->interface, &m.info, &f))
                 return;
         (void)snprintf(r->sent, sizeof(r->sent), "%s.%s(%s = %s)", to->name, m.info.name, f.name,
                        what->name);
@@ -317,9 +239,10 @@ static void probe_quota(struct probe *p, struct row *r)
                 row_skip(r, "%s", p->missing);
                 return;
         }
-        if (!capos_client_info(p->c->client, &i) || !i.references || i.references > REFERENCES) {
+        if (!capos_client_info(p->c->client, &i) || !i.references ||
+            i.references > CLIENT_PROBE_REFERENCES) {
                 row_skip(r, "it needs a session that may hold 1 to %d references, not %" PRIu32,
-                         REFERENCES, i.references);
+                         CLIENT_PROBE_REFERENCES, i.references);
                 return;
         }
         held = calloc(i.references + 1, sizeof(capnp_question *));
@@ -373,7 +296,7 @@ static void probe_enter(struct probe *p)
         struct capos_login how = {.client = "capos probe"};
         struct capos_error e = {0};
 
-        if (!method_find(p, true, true, &how.kind)) {
+        if (!client_probe_method(p->c->client, true, true, &how.kind)) {
                 (void)snprintf(p->missing, sizeof(p->missing),
                                "it needs a session of its own, and the instance lets nobody in: "
                                "--method NAME, as for `capos login`");

@@ -6,16 +6,15 @@
  */
 #include "greet.h"
 
+#include "client.h"
 #include "local.h"
 #include "tls-file.h"
 #include "transcript.h"
 #include "via.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char CHECK[] =
@@ -140,29 +139,12 @@ static void greet_whole(const struct greet_place *p, char *to, size_t room)
 
 /* ---- a certificate of one's own ------------------------------------------------------------- */
 
-/* Reads a file; a private key's must be closed to others. 0; CAPOS_E_CERTIFICATE; -errno. */
-static int shown_read(const char *path, bool is_private, capnp_data *ret)
-{
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
-        struct stat st;
-
-        if (fd < 0 || fstat(fd, &st) < 0)
-                r = -errno;
-        else if (is_private && (st.st_mode & 077))
-                r = -EPERM;
-        else
-                r = capos_i_tls_file_read(fd, ret);
-        if (fd >= 0)
-                (void)close(fd);
-        return r > 0 ? CAPOS_E_CERTIFICATE : r;
-}
-
 static int greet_connect_showing(struct cli *c, const char *address, struct capos_trust *trust)
 {
-        int r = shown_read(c->certificate, false, &trust->certificates);
+        int r = client_shown_read(c->certificate, false, &trust->certificates);
 
         if (!r)
-                r = shown_read(c->key, true, &trust->key);
+                r = client_shown_read(c->key, true, &trust->key);
         if (!r)
                 r = capos_client_connect(c->vat, address, trust, NULL, &c->client);
         capos_i_tls_bytes_free(&trust->certificates);

@@ -14,11 +14,9 @@
 #include "tls-file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -221,23 +219,6 @@ static void entry_on_methods(capos_client *c, int r, void *arg)
         bridge_idle(b);
 }
 
-/* 0; CAPOS_E_CERTIFICATE; -errno. */
-static int shown_read(const char *path, bool is_private, capnp_data *ret)
-{
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
-        struct stat st;
-
-        if (fd < 0 || fstat(fd, &st) < 0)
-                r = -errno;
-        else if (is_private && (st.st_mode & 077))
-                r = -EPERM;
-        else
-                r = capos_i_tls_file_read(fd, ret);
-        if (fd >= 0)
-                (void)close(fd);
-        return r > 0 ? CAPOS_E_CERTIFICATE : r;
-}
-
 int entry_dial(struct bridge *b, const struct place *p, capos_client **ret_c)
 {
         struct capos_trust trust = {.expect = NULL};
@@ -246,9 +227,9 @@ int entry_dial(struct bridge *b, const struct place *p, capos_client **ret_c)
 
         place_whole(p, whole);
         if (b->o->certificate && p->at.transport == CAPOS_TRANSPORT_TLS) {
-                r = shown_read(b->o->certificate, false, &trust.certificates);
+                r = client_shown_read(b->o->certificate, false, &trust.certificates);
                 if (!r)
-                        r = shown_read(b->o->key, true, &trust.key);
+                        r = client_shown_read(b->o->key, true, &trust.key);
         }
         if (!r)
                 r = capos_client_connect(b->vat, whole, &trust, NULL, ret_c);

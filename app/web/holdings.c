@@ -223,14 +223,22 @@ static void ended_on_answer(capnp_question *q, int r, void *arg)
         capnp_question_free(q);
 }
 
+/* A question about the session that there is. NULL: there is none, or no memory; that was said. */
+static struct ask *session_ask(struct bridge *b, struct asker a, capnp_cap **ret_session)
+{
+        *ret_session = b->client ? capos_client_session_peek(b->client) : NULL;
+        if (*ret_session)
+                return ask_new(b, a);
+        bridge_fail(b, a, "bridge.no-session", "there is no session");
+        return NULL;
+}
+
 void holdings_sessions(struct bridge *b, struct asker a)
 {
-        capnp_cap *session = b->client ? capos_client_session_peek(b->client) : NULL;
-        struct ask *k = session ? ask_new(b, a) : NULL;
+        capnp_cap *session;
+        struct ask *k = session_ask(b, a, &session);
         capnp_question *q;
 
-        if (!session)
-                bridge_fail(b, a, "bridge.no-session", "there is no session");
         if (!k)
                 return;
         q = remote_session_account_sessions((remote_session_client){session});
@@ -239,12 +247,10 @@ void holdings_sessions(struct bridge *b, struct asker a)
 
 void holdings_end_session(struct bridge *b, struct asker a, capnp_text id)
 {
-        capnp_cap *session = b->client ? capos_client_session_peek(b->client) : NULL;
-        struct ask *k = session ? ask_new(b, a) : NULL;
+        capnp_cap *session;
+        struct ask *k = session_ask(b, a, &session);
         capnp_question *q;
 
-        if (!session)
-                bridge_fail(b, a, "bridge.no-session", "there is no session");
         if (!k)
                 return;
         q = remote_session_end_account_session((remote_session_client){session});

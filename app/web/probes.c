@@ -9,6 +9,7 @@
 #include "probes.h"
 
 #include "calls.h"
+#include "client-probe.h"
 #include "client.h"
 #include "entry.h"
 #include "places.h"
@@ -22,14 +23,10 @@
 
 enum {
         WORDS = 160,
-        REFERENCES = 4096,
-        TYPE_INTERFACE = 17,
         PROBES = 8,
         ANSWER_MS = 15 * 1000,
         AT_ONCE = 16, /* questions of one probe */
 };
-
-static const char UNKNOWN[] = "capos-probe-unknown";
 
 struct probe {
         struct bridge *b; /* NULL: this place is free */
@@ -83,18 +80,6 @@ static void probe_skip(struct probe *p, const char *needs)
         probe_end(p, WEB_DOWN_PROBED_STATE_SKIPPED);
 }
 
-static void error_name(const struct capos_error *e, char *to, size_t room)
-{
-        if (!e->code)
-                (void)snprintf(to, room, "results");
-        else if (e->code == CAPOS_E_DENIED)
-                (void)snprintf(to, room, "%s", capos_denial_code(e->denial));
-        else if (e->code == CAPOS_E_QUOTA)
-                (void)snprintf(to, room, "over-quota.%s", e->quota);
-        else
-                (void)snprintf(to, room, "%.*s", WORDS - 1, e->text);
-}
-
 /* ---- questions ------------------------------------------------------------------------------ */
 
 static void probe_send(struct probe *p);
@@ -107,7 +92,7 @@ static void probe_on_answer(capnp_question *q, int r, void *arg)
 
         (void)r;
         (void)capos_error_of_question(q, &e);
-        error_name(&e, came, sizeof(came));
+        client_probe_name(&e, came, sizeof(came));
         if (!p->refused)
                 (void)snprintf(p->came, sizeof(p->came), "%s", came);
         p->refused |= !strcmp(came, p->expected);
@@ -139,56 +124,6 @@ static void probe_ask(struct probe *p, capnp_question *q)
         probe_send(p);
 }
 
-static capnp_question *ask_get(const capos_client *c, const char *name, uint64_t interface)
-{
-        capnp_question *q = remote_cap_set_get((remote_cap_set_client){c->caps});
-
-        if (q) {
-                remote_cap_set_get_set_name(q, name);
-                remote_cap_set_get_set_expected_interface_id(q, interface);
-        }
-        return q;
-}
-
-/* Begins to log in, as nobody or as anybody; profile NULL: whichever. */
-static capnp_question *ask_login(const capos_client *c, enum capos_auth kind, const char *profile)
-{
-        remote_session_gateway_client g = {c->gateway};
-        capnp_question *q;
-
-        if (kind == CAPOS_AUTH_ANONYMOUS) {
-                q = remote_session_gateway_anonymous(g);
-                if (q && profile)
-                        remote_session_gateway_anonymous_set_requested_profile(q, profile);
-        } else if (kind == CAPOS_AUTH_GUEST) {
-                q = remote_session_gateway_guest(g);
-                if (q && profile)
-                        remote_session_gateway_guest_set_requested_profile(q, profile);
-        } else {
-                q = remote_session_gateway_start(g);
-                if (q)
-                        remote_auth_start_set_kind(remote_session_gateway_start_init_request(q),
-                                                   (enum remote_auth_kind)kind);
-        }
-        return q;
-}
-
-/* A way to log in that is, or is not, enabled; with nobody: as nobody. */
-static bool method_find(const capos_client *c, bool enabled, bool nobody, enum capos_auth *ret)
-{
-        struct capos_method m;
-
-        for (uint32_t i = 0; capos_client_method(c, i, &m); i++) {
-                if (m.enabled != enabled)
-                        continue;
-                if (nobody && m.kind != CAPOS_AUTH_ANONYMOUS && m.kind != CAPOS_AUTH_GUEST)
-                        continue;
-                *ret = m.kind;
-                return true;
-        }
-        return false;
-}
-
 /* ---- on the session ------------------------------------------------------------------------- */
 
 static void probe_wrong_interface(struct probe *p)
@@ -200,22 +135,7 @@ static void probe_wrong_interface(struct probe *p)
                 return;
         }
         (void)snprintf(p->sent, sizeof(p->sent), "get(%.60s) as another interface", e.name);
-        probe_ask(p, ask_get(p->b->client, e.name, e.interface ^ 1));
-}
-
-/* A method of an interface that takes a reference, and its parameter. */
-static bool taker_find(const capnp_schema *s, uint64_t interface, struct capnp_method_info *ret_m,
-                       struct capnp_field_info *ret_f)
-{
-        const capnp_decl *params;
-
-        for (uint32_t i = 0; !capnp_schema_method(s, interface, i, ret_m); i++) {
-                params = capnp_schema_find(s, ret_m->params);
-                for (uint32_t j = 0; params && !capnp_decl_field(params, j, ret_f); j++)
-                        if (ret_f->base_type == TYPE_INTERFACE && !ret_f->lists)
-                                return true;
-        }
-        return false;
+        probe_ask(p, client_probe_get(p->b->client, e.name, e.interface ^ 1));
 }
 
 static capnp_cap *on_find(void *arg, uint32_t n)
@@ -237,7 +157,7 @@ static bool transfer_find(struct probe *p, struct capos_cap_entry *ret_what,
                         continue;
                 for (uint32_t j = 0; capos_client_entry(p->b->client, j, &to); j++) {
                         if (!strcmp(to.name, ret_what->name) || to.interface == USER_SESSION_ID ||
-                            !taker_find(s, to.interface, &m->info, f))
+                            !client_probe_taker(s, to.interface, &m->info, f))
                                 continue;
                         m->target = calls_held(p->b, to.name, &interface);
                         (void)snprintf(p->sent, sizeof(p->sent), "%.40s.%.40s(%.30s = %.40s)",
@@ -282,7 +202,7 @@ static void probe_transfer(struct probe *p)
                               "methods take a reference");
                 return;
         }
-        q = ask_get(p->b->client, what.name, what.interface);
+        q = client_probe_get(p->b->client, what.name, what.interface);
         capnp_question_send(q, transfer_on_got, p);
 }
 
@@ -293,7 +213,8 @@ static void probe_quota(struct probe *p)
 {
         struct capos_session_info i = {0};
 
-        if (!capos_client_info(p->own, &i) || !i.references || i.references > REFERENCES) {
+        if (!capos_client_info(p->own, &i) || !i.references ||
+            i.references > CLIENT_PROBE_REFERENCES) {
                 probe_skip(p, "it needs a session that may hold 1 to 4096 references");
                 return;
         }
@@ -350,14 +271,14 @@ static void probe_on_methods(capos_client *c, int r, void *arg)
 
         if (r) {
                 probe_skip(p, "it needs a connection of its own, and got none");
-        } else if (!method_find(c, !disabled, !disabled, &kind)) {
+        } else if (!client_probe_method(c, !disabled, !disabled, &kind)) {
                 probe_skip(p, disabled ? "it needs a method that the instance does not offer"
                                        : "it needs an instance that lets nobody in: anonymous or "
                                          "guest logins");
         } else if (p->which == WEB_UP_PROBE_WRONG_PROFILE || disabled) {
                 (void)snprintf(p->sent, sizeof(p->sent), "%s(%s)", capos_auth_name(kind),
-                               disabled ? "" : UNKNOWN);
-                probe_ask(p, ask_login(c, kind, disabled ? NULL : UNKNOWN));
+                               disabled ? "" : CLIENT_PROBE_UNKNOWN);
+                probe_ask(p, client_probe_login(c, kind, disabled ? NULL : CLIENT_PROBE_UNKNOWN));
         } else {
                 p->how = (struct capos_login){.kind = kind, .client = "capos web, a probe"};
                 if (capos_client_login(c, &p->how, probe_on_login, p))
@@ -392,15 +313,15 @@ static void probe_begin(struct probe *p)
                                                       : capos_denial_code(denials[p->which]));
         switch (p->which) {
         case WEB_UP_PROBE_UNKNOWN_NAME:
-                (void)snprintf(p->sent, sizeof(p->sent), "get(%s)", UNKNOWN);
-                probe_ask(p, ask_get(p->b->client, UNKNOWN, USER_SESSION_ID));
+                (void)snprintf(p->sent, sizeof(p->sent), "get(%s)", CLIENT_PROBE_UNKNOWN);
+                probe_ask(p, client_probe_get(p->b->client, CLIENT_PROBE_UNKNOWN, USER_SESSION_ID));
                 return;
         case WEB_UP_PROBE_WRONG_INTERFACE:
                 probe_wrong_interface(p);
                 return;
         case WEB_UP_PROBE_SECOND_LOGIN: /* it would only begin one */
                 (void)snprintf(p->sent, sizeof(p->sent), "start(password) on this connection");
-                probe_ask(p, ask_login(p->b->client, CAPOS_AUTH_PASSWORD, NULL));
+                probe_ask(p, client_probe_login(p->b->client, CAPOS_AUTH_PASSWORD, NULL));
                 return;
         case WEB_UP_PROBE_TRANSFER:
                 probe_transfer(p);

@@ -18,6 +18,7 @@
 #include "daemon-admin.h"
 #include "daemon-quantity.h"
 #include "daemon-text.h"
+#include "manifest-fault.h"
 
 enum {
         PATH_BYTES = 160,
@@ -32,30 +33,12 @@ enum {
         METHOD_BYTES = 48,   /* likewise, of a method */
 };
 
-struct check {
-        manifest_reader m;
-        void (*complain)(void *arg, const char *path, const char *what);
-        void *arg;
-        unsigned faults;
-};
-
-static void fault(struct check *c, const char *path, const char *what)
-{
-        c->faults++;
-        c->complain(c->arg, path, what);
-}
-
 static void fault_of(struct check *c, unsigned profile, const char *field, const char *what)
 {
         char path[PATH_BYTES];
 
         (void)snprintf(path, sizeof(path), "profiles[%u].%s", profile, field);
         fault(c, path, what);
-}
-
-static bool text_equal(capnp_text a, capnp_text b)
-{
-        return a.len == b.len && !memcmp(a.p, b.p, a.len);
 }
 
 /* ---- a message ------------------------------------------------------------------------------ */

@@ -16,6 +16,7 @@
 #include "manifest-bounds.h"
 #include "manifest-check.h"
 #include "manifest-facets.h"
+#include "manifest-fault.h"
 #include "manifest-passkeys.h"
 #include "manifest-profiles.h"
 #include "manifest-strength.h"
@@ -41,31 +42,13 @@ static const uint32_t FIRST_USER_MAX = UINT32_MAX - 65535;
 
 static const char SESSION[] = "session"; /* it and `admin` are no services */
 
-struct check {
-        manifest_reader m;
-        void (*complain)(void *arg, const char *path, const char *what);
-        void *arg;
-        unsigned faults;
-};
-
-static void check_fault(struct check *c, const char *path, const char *what)
-{
-        c->faults++;
-        c->complain(c->arg, path, what);
-}
-
 /* Faults in a field of a member of a list. */
 static void check_fault_in(struct check *c, const char *member, const char *field, const char *what)
 {
         char path[PATH_BYTES];
 
         snprintf(path, sizeof(path), "%s.%s", member, field);
-        check_fault(c, path, what);
-}
-
-static bool text_equal(capnp_text a, capnp_text b)
-{
-        return a.len == b.len && !memcmp(a.p, b.p, a.len);
+        fault(c, path, what);
 }
 
 static bool name_is_good(capnp_text t)
@@ -334,17 +317,17 @@ static void check_authorities(struct check *c)
         size_t size = sizeof(struct proof_ssh);
 
         if (n > AUTHORITIES_MAX)
-                check_fault(c, "authentication.sshAuthorities", "too many: at most 16");
+                fault(c, "authentication.sshAuthorities", "too many: at most 16");
         if (n && !authentication_public_key(a))
-                check_fault(c, "authentication.sshAuthorities",
-                            "let nobody in while `publicKey` is false");
+                fault(c, "authentication.sshAuthorities",
+                      "let nobody in while `publicKey` is false");
         for (uint32_t i = 0; i < n && i < AUTHORITIES_MAX; i++)
                 check_authority(c, i);
         for (uint32_t i = 0; i < n && i < AUTHORITIES_MAX; i++)
                 size += authority_size(ssh_authority_list_get(l, i));
         if (size > PROOF_AUTHORITIES_BYTES)
-                check_fault(c, "authentication.sshAuthorities",
-                            "too long: all of them, with what they have revoked, have 32 KiB");
+                fault(c, "authentication.sshAuthorities",
+                      "too long: all of them, with what they have revoked, have 32 KiB");
 }
 
 static void check_limits(struct check *c, limits_reader l)
@@ -352,18 +335,18 @@ static void check_limits(struct check *c, limits_reader l)
         uint64_t ms;
 
         if (!limits_connections(l))
-                check_fault(c, "limits.connections", "must not be 0");
+                fault(c, "limits.connections", "must not be 0");
         if (!limits_unauthenticated(l))
-                check_fault(c, "limits.unauthenticated", "must not be 0");
+                fault(c, "limits.unauthenticated", "must not be 0");
         if (limits_connections(l) > 4096)
-                check_fault(c, "limits.connections", "too many: at most 4096");
+                fault(c, "limits.connections", "too many: at most 4096");
         if (limits_unauthenticated(l) > limits_connections(l))
-                check_fault(c, "limits.unauthenticated", "must not be more than connections");
+                fault(c, "limits.unauthenticated", "must not be more than connections");
         if (limits_memory(l).len)
                 (void)check_size(c, "limits", "memory", limits_memory(l));
         check_duration(c, "limits", "admission", limits_admission(l), &ms);
         if (!limits_idle_workers(l) || limits_idle_workers(l) > IDLE_MAX)
-                check_fault(c, "limits.idleWorkers", "must be 1 to 64");
+                fault(c, "limits.idleWorkers", "must be 1 to 64");
 }
 
 unsigned manifest_check(manifest_reader m,
@@ -375,11 +358,11 @@ unsigned manifest_check(manifest_reader m,
         uint32_t profiles = profile_list_len(manifest_profiles(m));
 
         if (manifest_motd(m).len > MOTD_BYTES || strlen(manifest_motd(m).p) != manifest_motd(m).len)
-                check_fault(&c, "motd", "must have at most 16384 bytes, none of them 0");
+                fault(&c, "motd", "must have at most 16384 bytes, none of them 0");
         if (services > LIST_MAX)
-                check_fault(&c, "services", "too many: at most 256");
+                fault(&c, "services", "too many: at most 256");
         if (profiles > LIST_MAX)
-                check_fault(&c, "profiles", "too many: at most 256");
+                fault(&c, "profiles", "too many: at most 256");
         for (uint32_t i = 0; i < services && i < LIST_MAX; i++)
                 check_service(&c, i);
         for (uint32_t i = 0; i < profiles && i < LIST_MAX; i++)
@@ -395,7 +378,7 @@ unsigned manifest_check(manifest_reader m,
         c.faults += manifest_strength_check(m, complain, arg);
         c.faults += providers_check(m, complain, arg);
         if (manifest_first_user(m) < FIRST_USER_MIN || manifest_first_user(m) > FIRST_USER_MAX)
-                check_fault(&c, "firstUser", "must be 1000 to 4294901760");
+                fault(&c, "firstUser", "must be 1000 to 4294901760");
         check_limits(&c, manifest_limits(m));
         return c.faults;
 }

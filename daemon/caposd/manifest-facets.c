@@ -13,6 +13,7 @@
 #include "daemon-admin.h"
 #include "daemon-methods.h"
 #include "daemon-text.h"
+#include "manifest-fault.h"
 
 enum {
         PATH_BYTES = 160,
@@ -24,29 +25,6 @@ enum {
         NAME_BYTES = 64,
         METHOD_BYTES = 129, /* two names, and a dot */
 };
-
-struct check {
-        manifest_reader m;
-        void (*complain)(void *arg, const char *path, const char *what);
-        void *arg;
-        unsigned faults;
-};
-
-static uint32_t least(uint32_t a, uint32_t b)
-{
-        return a < b ? a : b;
-}
-
-static bool text_equal(capnp_text a, capnp_text b)
-{
-        return a.len == b.len && !memcmp(a.p, b.p, a.len);
-}
-
-static void fault(struct check *c, const char *path, const char *what)
-{
-        c->faults++;
-        c->complain(c->arg, path, what);
-}
 
 static void fault_in(struct check *c, const char *member, const char *field, const char *what)
 {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "daemon-text.h"
+#include "manifest-fault.h"
 
 enum { DOMAIN_BYTES = 253, ORIGINS_MAX = 16, MAKES_MAX = 16, AAGUID_TEXT = 36, PORT_DIGITS = 5 };
 
@@ -19,24 +20,12 @@ enum { DOMAIN_BYTES = 253, ORIGINS_MAX = 16, MAKES_MAX = 16, AAGUID_TEXT = 36, P
 
 static const char LOCALHOST[] = "localhost", HTTPS[] = "https://", HTTP[] = "http://";
 
-struct check {
-        void (*complain)(void *arg, const char *path, const char *what);
-        void *arg;
-        unsigned faults;
-};
-
-static void check_fault(struct check *c, const char *path, const char *what)
-{
-        c->faults++;
-        c->complain(c->arg, path, what);
-}
-
 static void check_fault_at(struct check *c, const char *list, uint32_t i, const char *what)
 {
         char path[64];
 
         (void)snprintf(path, sizeof(path), "%s[%u]", list, i);
-        check_fault(c, path, what);
+        fault(c, path, what);
 }
 
 /* ---- domains -------------------------------------------------------------------------------- */
@@ -133,11 +122,11 @@ static void check_makes(struct check *c, passkeys_reader p)
         capnp_list makes = passkeys_aaguids(p);
 
         if (makes.len > MAKES_MAX)
-                check_fault(c, WHERE "aaguids", "too many: at most 16");
+                fault(c, WHERE "aaguids", "too many: at most 16");
         if (makes.len && passkeys_attestation(p) == ATTESTATION_NONE)
-                check_fault(c, WHERE "aaguids",
-                            "let nobody in while `attestation` is none: browsers leave the make "
-                            "out");
+                fault(c, WHERE "aaguids",
+                      "let nobody in while `attestation` is none: browsers leave the make "
+                      "out");
         for (uint32_t i = 0; i < makes.len && i < MAKES_MAX; i++)
                 if (!aaguid_is_good(passkeys_aaguids_at(makes, i)))
                         check_fault_at(c, WHERE "aaguids", i,
@@ -157,9 +146,9 @@ unsigned manifest_passkeys_check(manifest_reader m,
                 return 0;
         if (!text_is_plain(party) || !domain_is_good(party.p, party.len) ||
             (!strchr(party.p, '.') && !is_localhost(party)))
-                check_fault(&c, WHERE "relyingParty", "must be a domain, or localhost");
+                fault(&c, WHERE "relyingParty", "must be a domain, or localhost");
         if (!origins.len || origins.len > ORIGINS_MAX)
-                check_fault(&c, WHERE "origins", "must be 1 to 16");
+                fault(&c, WHERE "origins", "must be 1 to 16");
         for (uint32_t i = 0; i < origins.len && i < ORIGINS_MAX; i++) {
                 const char *fault = origin_fault(passkeys_origins_at(origins, i), party);
 
@@ -167,7 +156,7 @@ unsigned manifest_passkeys_check(manifest_reader m,
                         check_fault_at(&c, WHERE "origins", i, fault);
         }
         if (!attestation_name(passkeys_attestation(p)))
-                check_fault(&c, WHERE "attestation", "unknown");
+                fault(&c, WHERE "attestation", "unknown");
         check_makes(&c, p);
         return c.faults;
 }

@@ -15,27 +15,11 @@
 #include "daemon-network.h"
 #include "daemon-quantity.h"
 #include "manifest-facets.h"
+#include "manifest-fault.h"
 
 enum { PATH_BYTES = 160, WHAT_BYTES = 160, GRANTS_MAX = 256, PROFILES_MAX = 256, LEAST_MS = 1000 };
 
 static const uint64_t ENTRY_MS = UINT64_C(60) * 60 * 1000;
-
-struct check {
-        manifest_reader m;
-        void (*complain)(void *arg, const char *path, const char *what);
-        void *arg;
-        unsigned faults;
-};
-
-static bool text_equal(capnp_text a, capnp_text b)
-{
-        return a.len == b.len && !memcmp(a.p, b.p, a.len);
-}
-
-static uint32_t least(uint32_t a, uint32_t b)
-{
-        return a < b ? a : b;
-}
 
 /* false: there is none, which is somebody else's to say, or it is `session`. */
 static bool service_find(const struct check *c, capnp_text name, service_reader *ret)
@@ -51,12 +35,6 @@ static bool service_find(const struct check *c, capnp_text name, service_reader 
 }
 
 /* ---- what services declare ------------------------------------------------------------------ */
-
-static void fault(struct check *c, const char *path, const char *what)
-{
-        c->faults++;
-        c->complain(c->arg, path, what);
-}
 
 static void fault_of(struct check *c, unsigned profile, unsigned grant, const char *field,
                      const char *what)

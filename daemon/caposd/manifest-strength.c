@@ -11,31 +11,9 @@
 #include <string.h>
 
 #include "daemon-strength.h"
+#include "manifest-fault.h"
 
 enum { PATH_BYTES = 160, WHAT_BYTES = 200, LIST_MAX = 256 };
-
-struct check {
-        manifest_reader m;
-        void (*complain)(void *arg, const char *path, const char *what);
-        void *arg;
-        unsigned faults;
-};
-
-static void fault(struct check *c, const char *path, const char *what)
-{
-        c->faults++;
-        c->complain(c->arg, path, what);
-}
-
-static uint32_t least(uint32_t a, uint32_t b)
-{
-        return a < b ? a : b;
-}
-
-static bool text_equal(capnp_text a, capnp_text b)
-{
-        return a.len == b.len && !memcmp(a.p, b.p, a.len);
-}
 
 /* ---- the ways in ---------------------------------------------------------------------------- */
 

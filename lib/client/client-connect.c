@@ -11,10 +11,12 @@
 #include "client-error.h"
 #include "client-trust.h"
 #include "client.h"
+#include "tls-file.h"
 #include "tls-fingerprint.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,4 +348,20 @@ int capos_client_new_of_socket(capnp_vat *v, int fd, const char *transport,
         *ret_c = c;
         c = NULL;
         return 0;
+}
+
+int client_shown_read(const char *path, bool is_private, capnp_data *ret)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                r = -errno;
+        else if (is_private && (st.st_mode & 077))
+                r = -EPERM;
+        else
+                r = capos_i_tls_file_read(fd, ret);
+        if (fd >= 0)
+                (void)close(fd);
+        return r > 0 ? CAPOS_E_CERTIFICATE : r;
 }

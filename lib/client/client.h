@@ -96,6 +96,9 @@ struct capos_client {
 /* Who serves a Unix socket is known before a word is said to him: root, the user himself, or whose
  * folder it is that he was sent to. Of TCP nothing is known. */
 bool client_trusts_server(int fd);
+/* Reads a file for capos_trust, the caller's to free; a private key's must be closed to others. 0;
+ * CAPOS_E_CERTIFICATE; -errno. */
+int client_shown_read(const char *path, bool is_private, capnp_data *ret) CAPNP_MUST_USE;
 /* A client without a connection. 0; -ENOMEM. */
 int client_make(capnp_vat *v, capos_client **ret_c) CAPNP_MUST_USE;
 /* Whether the connection is over because it is not the instance that was meant; *e says so then. */

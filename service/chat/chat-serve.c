@@ -64,20 +64,9 @@ static struct chat_time chat_time(const void *chat)
 /* ---- commands ----------------------------------------------------------------------------- */
 
 /* What can be done here in one call; a place and its listener are not for that. */
-static const struct kit_command_field channel_field[] = {
-        {.path = "channel",
-         .label = "Channel",
-         .help = "# and 1 to 32 of a-z, 0-9, dash and underscore.",
-         .required = true,
-         .completed = true,
-         .max_bytes = CHAT_NAME_BYTES}};
+static const struct kit_command_field channel_field[] = {CHAT_CHANNEL_FIELD};
 static const struct kit_command_field say_fields[] = {
-        {.path = "channel",
-         .label = "Channel",
-         .help = "# and 1 to 32 of a-z, 0-9, dash and underscore.",
-         .required = true,
-         .completed = true,
-         .max_bytes = CHAT_NAME_BYTES},
+        CHAT_CHANNEL_FIELD,
         {.path = "text", .label = "Message", .required = true, .max_bytes = 4096, .lines = 4}};
 
 static const struct kit_command commands[] = {

@@ -54,13 +54,7 @@ static const struct {
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
-static const struct kit_command_field enter_field[] = {
-        {.path = "channel",
-         .label = "Channel",
-         .help = "# and 1 to 32 of a-z, 0-9, dash and underscore.",
-         .required = true,
-         .completed = true,
-         .max_bytes = CHAT_NAME_BYTES}};
+static const struct kit_command_field enter_field[] = {CHAT_CHANNEL_FIELD};
 static const struct kit_command_field send_field[] = {{.path = "text",
                                                        .label = "Message",
                                                        .required = true,
