@@ -4,7 +4,6 @@ import re
 import signal
 import stat
 import subprocess
-import termios
 
 from rig import PASSWORD, case, equal, holds
 from talk import Terminal
@@ -198,7 +197,7 @@ def what_is_typed_is_kept_for_its_user_alone(g):
             equal(t.end(), 0)
             continue
         t.until('"}\r\nwork> ')
-        g.until(lambda: not termios.tcgetattr(t.fd)[3] & termios.ICANON, "nobody reads keys")
+        t.reads(keys=True)
         t.type("\x04")
         equal(t.end(), 0)
     kept = g.path("home/.local/state/capos/shell-history")
@@ -216,10 +215,12 @@ def a_call_that_does_not_return_is_given_up_and_the_shell_goes_on(g):
     t.until("work> ")
     t.type("system_info.version\n")
     t.until('"}\r\nwork> ')
+    t.reads(keys=True)
     os.kill(r["agent"], signal.SIGSTOP)
     try:
         t.type("system_info.motd\n")
         t.until("motd\r\n")
+        t.reads(keys=False)
         t.type("\x03")
         t.until("canceled")
     finally:

@@ -40,6 +40,13 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
+    def reads(self, keys, seconds=30):
+        """Waits until keys are read one by one, by who edits a line; or not, and Ctrl-C is a signal."""
+        end = time.monotonic() + seconds
+        while keys == bool(termios.tcgetattr(self.fd)[3] & termios.ICANON):
+            holds(time.monotonic() < end, f"keys are {'not ' if keys else ''}read: {self.shown!r}")
+            time.sleep(0.02)
+
     def end(self, seconds=30):
         end = time.monotonic() + seconds
         pid = 0
