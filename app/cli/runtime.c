@@ -59,7 +59,8 @@ static int runtime_folder_path(const struct cli *c, char *to, size_t room)
         return n < 0 || (size_t)n >= room ? -ENAMETOOLONG : 0;
 }
 
-int runtime_folder(const struct cli *c, bool create, char *to, size_t room)
+/* The folder, checked; made when create. An exit code. */
+static int runtime_folder(const struct cli *c, bool create, char *to, size_t room)
 {
         int r = runtime_folder_path(c, to, room);
 

@@ -10,8 +10,6 @@ enum {
         RUNTIME_WHY = 512,    /* of a note */
 };
 
-/* The folder, checked; made when create. An exit code. */
-int runtime_folder(const struct cli *c, bool create, char *to, size_t room) CAPNP_MUST_USE;
 /* Makes a folder that is to last, and those above it that are not there, for their user alone.
  * 0; -errno. */
 int runtime_make_folders(const char *path) CAPNP_MUST_USE;

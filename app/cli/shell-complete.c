@@ -108,7 +108,8 @@ void shell_offer_caps(struct shell *s, const struct shell_to *to)
                 shell_offer_word(to, e.name, "");
 }
 
-void shell_offer_beginnings(struct shell *s, const struct shell_to *to)
+/* Names of references, capabilities of the bundle, and what the parameters of a method may be. */
+static void offer_beginnings(struct shell *s, const struct shell_to *to)
 {
         struct capos_cap_entry e;
         char name[SHELL_NAME + 1];
@@ -140,7 +141,7 @@ static void offer_target(struct shell *s, const char *word, struct shell_to *to)
         struct shell_target t = {.method = ""};
 
         if (!dot) {
-                shell_offer_beginnings(s, to);
+                offer_beginnings(s, to);
                 return;
         }
         to->before = word;

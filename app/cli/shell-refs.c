@@ -73,7 +73,9 @@ struct shell_ref *shell_ref_new(struct shell *s, const char *name, size_t len)
         return r;
 }
 
-bool shell_only_reference(const struct shell *s, uint64_t results, const char **ret_field)
+/* The reference that stands for the results of a call: the only one at their top. false: there are
+ * none, or several. */
+static bool only_reference(const struct shell *s, uint64_t results, const char **ret_field)
 {
         const capnp_decl *d = capnp_schema_find(capos_client_schema_peek(s->c->client), results);
         struct capnp_field_info f;
@@ -101,7 +103,7 @@ static bool ref_follow(const struct shell_ref *r, const char *path, struct shell
                 (void)snprintf(t->from, sizeof(t->from), "%s", r->from);
                 return !*path;
         }
-        if (!*path && !shell_only_reference(r->shell, r->m.results, &path))
+        if (!*path && !only_reference(r->shell, r->m.results, &path))
                 return false;
         if (capnp_dynamic_cap_peek(schema, &r->m, r->q, path, &cap, &t->interface))
                 return false;

@@ -129,9 +129,6 @@ void shell_refs_drop_all(struct shell *s);
  * (s->asks.how) ret_t->cap of the bundle is NULL, and nothing is waited for. An exit code. */
 int shell_target_find(struct shell *s, const char *text, struct shell_target *ret_t);
 void shell_target_deinit(struct shell_target *t);
-/* The reference that stands for the results of a call: the only one at their top. false: there are
- * none, or several. */
-bool shell_only_reference(const struct shell *s, uint64_t results, const char **ret_field);
 
 /* ---- shell-ask.c */
 
@@ -217,8 +214,6 @@ void shell_hint(struct shell *s, const char *line, char *to, size_t room);
 /* Prints how the method is called whose parameters are to be typed next, and what its author says,
  * dimmed. false: there is nothing to say. */
 bool shell_about_print(struct shell *s, const char *line);
-/* Names of references, capabilities of the bundle, and what the parameters of a method may be. */
-void shell_offer_beginnings(struct shell *s, const struct shell_to *to);
 void shell_offer_caps(struct shell *s, const struct shell_to *to);
 void shell_offer_parameters(struct shell *s, uint64_t type, const char *word, struct shell_to *to);
 

@@ -94,7 +94,8 @@ bool ui_view_measure(struct ui_view *v)
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-void ui_show_lines(const struct ui_view *v, const char *text)
+/* Lines of somebody's, moved in, and none longer than that. */
+static void show_lines(const struct ui_view *v, const char *text)
 {
         while (*text) {
                 size_t len = strcspn(text, "\n");
@@ -226,10 +227,10 @@ void ui_show_pane(struct ui_view *v, const capos_ui_surface *s)
         capos_ui_surface_info(s, &p);
         title_print(v, s, 0);
         if (p.summary.len > 0)
-                ui_show_lines(v, p.summary.p);
+                show_lines(v, p.summary.p);
         text = pane_text(v, s, 0, false);
         if (text)
-                ui_show_lines(v, text);
+                show_lines(v, text);
         free(text);
 }
 
@@ -453,7 +454,7 @@ void ui_show_theme(const struct ui_view *v, const char *service, const struct ca
         theme_write(to, t);
         if (!fclose(to)) {
                 ui_show_frame(v, "[*] the look of %s panes:", *service ? "its" : "all");
-                ui_show_lines(v, len ? line + 2 : "as ever");
+                show_lines(v, len ? line + 2 : "as ever");
         }
         free(line);
 }
@@ -492,7 +493,7 @@ void ui_show_ran(const struct ui_view *v, const struct capos_ui_ran *r)
         ui_show_frame(v, r->r ? "[%u] %s:" : "[%u] %s: done",
                       r->surface ? ui_show_number(r->surface) : 0, r->command);
         if (r->r)
-                ui_show_lines(v, r->why);
+                show_lines(v, r->why);
 }
 
 void ui_show_ended(const struct ui_view *v, const char *service, const char *why)
@@ -502,5 +503,5 @@ void ui_show_ended(const struct ui_view *v, const char *service, const char *why
                 return;
         }
         ui_show_frame(v, "%s has ended:", service);
-        ui_show_lines(v, why);
+        show_lines(v, why);
 }

@@ -49,8 +49,6 @@ void ui_show_layout(const struct ui_view *v, const capos_ui *ui);
 
 /* What a pane is called by. */
 unsigned ui_show_number(const capos_ui_surface *s);
-/* Lines of somebody's, moved in, and none longer than that. */
-void ui_show_lines(const struct ui_view *v, const char *text);
 /* A line of the frame's own, about something of a service's. */
 void ui_show_frame(const struct ui_view *v, const char *fmt, ...) CAPNP_PRINTF(2, 3);
 /* The look that a service's panes have now; service: "": all of them. */

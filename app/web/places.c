@@ -196,7 +196,8 @@ static void place_write(struct bridge *b, uint16_t i, web_down_instance_builder 
         web_down_instance_set_fixed(to, p->fixed);
 }
 
-void places_write(struct bridge *b, web_down_builder d)
+/* Writes all of it into a frame. */
+static void places_write(struct bridge *b, web_down_builder d)
 {
         web_down_instance_list_builder l;
         uint32_t n = 0;

@@ -27,8 +27,6 @@ int places_new(struct bridge *b) CAPNP_MUST_USE;
 void places_free(struct bridge *b);
 /* The place with a number; NULL: there is none. */
 struct place *places_at(struct bridge *b, uint16_t i);
-/* Writes all of it into a frame. */
-void places_write(struct bridge *b, web_down_builder d);
 /* Says it to a tab, or with NULL to all. */
 void places_tell(struct bridge *b, const struct bridge_tab *t);
 /* What pages ask. */
