@@ -246,7 +246,7 @@ def a_line_that_a_secret_answered_is_not_kept(g):
     g.login("work")
     os.makedirs(g.path("home/.local/state"))
     t = Terminal(g, "shell")
-    for text, shown in (("system_info.motd\n", "elcome"), (".renew --password\n", "assword"),
+    for text, shown in (("system_info.motd\n", "elcome"), (".renew --password\n", "Password of alice: "),
                         (PASSWORD + "\n", "work> "), (".caps\n", "system_info")):
         t.shown = b""
         t.type(text)
