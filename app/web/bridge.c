@@ -39,40 +39,49 @@ struct down down_new(uint32_t id)
         return d;
 }
 
-/* To the tab with a number; 0: to all that are in. */
-static void down_send(struct bridge *b, uint32_t tab, struct down *d)
+unsigned bridge_tabs(const struct bridge *b)
+{
+        unsigned tabs = 0;
+
+        for (unsigned i = 0; i < BRIDGE_TABS; i++)
+                if (b->tabs[i].tab && b->tabs[i].is_in)
+                        tabs |= 1U << i;
+        return tabs;
+}
+
+void down_send(struct bridge *b, unsigned tabs, struct down *d)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf text = {0};
         bool is_lost;
 
         capnp_buf_init(&text, FRAME_TEXT);
-        is_lost =
-                !d->m || capnp_msg_check(d->m) ||
-                capnp_json_print(b->schema, WEB_DOWN_ID, capnp_builder_reader(d->d.b), NULL, &text);
+        is_lost = tabs && (!d->m || capnp_msg_check(d->m) ||
+                           capnp_json_print(b->schema, WEB_DOWN_ID, capnp_builder_reader(d->d.b),
+                                            NULL, &text));
+        d->m = capnp_msg_free(d->m);
         for (unsigned i = 0; i < BRIDGE_TABS; i++) {
-                struct bridge_tab *t = &b->tabs[i];
-
-                if (!t->tab || (tab ? t->number != tab : !t->is_in))
+                if (!(tabs & 1U << i))
                         continue;
                 if (is_lost)
-                        tab_close(t->tab, TAB_SLOW, "what was to be said is too large");
+                        tab_close(b->tabs[i].tab, TAB_SLOW, "what was to be said is too large");
                 else
-                        tab_send(t->tab, text.p, text.len);
+                        tab_send(b->tabs[i].tab, text.p, text.len);
         }
-        d->m = capnp_msg_free(d->m);
 }
 
 void down_answer(struct bridge *b, struct asker a, struct down *d)
 {
-        if (!a.tab)
-                d->m = capnp_msg_free(d->m);
-        else
-                down_send(b, a.tab, d);
+        unsigned tabs = 0;
+
+        for (unsigned i = 0; a.tab && i < BRIDGE_TABS; i++)
+                if (b->tabs[i].tab && b->tabs[i].number == a.tab)
+                        tabs = 1U << i;
+        down_send(b, tabs, d);
 }
 
 void down_tell(struct bridge *b, const struct bridge_tab *t, struct down *d)
 {
-        down_send(b, t ? t->number : 0, d);
+        down_send(b, t ? 1U << (t - b->tabs) : bridge_tabs(b), d);
 }
 
 void bridge_idle(struct bridge *b)

@@ -63,12 +63,17 @@ struct down {
 uint64_t bridge_now_ms(void);  /* a clock that nobody sets */
 uint64_t bridge_time_ms(void); /* since 1970 */
 
+/* The tabs that are in: a bit for the place of each. */
+unsigned bridge_tabs(const struct bridge *b);
+
 /* Begins a frame that answers id; 0: nobody asked. */
 struct down down_new(uint32_t id);
 /* Sends it to who has asked, if he is still there. Takes it. */
 void down_answer(struct bridge *b, struct asker a, struct down *d);
 /* Sends it to one tab, or with NULL to all. Takes it. */
 void down_tell(struct bridge *b, const struct bridge_tab *t, struct down *d);
+/* Sends it to tabs, as bridge_tabs() has them. Takes it. */
+void down_send(struct bridge *b, unsigned tabs, struct down *d);
 
 /* The client is done with what bridge.busy was set for: what waited for it may go on. */
 void bridge_idle(struct bridge *b);

@@ -2,7 +2,8 @@
  * again. */
 #include "pane-frames.h"
 
-enum { PANE_MODEL = 4 }; /* WebDown.Pane.model, among its pointers */
+/* Where the models are, among their pointers. */
+enum { PANE_MODEL = 4, CHANGE_MODEL = 0 };
 
 static void offered_write(const capos_ui_surface *s, uint32_t i, web_down_offered_builder to)
 {
@@ -13,7 +14,7 @@ static void offered_write(const capos_ui_surface *s, uint32_t i, web_down_offere
         web_down_offered_set_asks(to, effect == CAPOS_UI_LASTING);
 }
 
-void pane_write(const capos_ui_surface *s, web_down_pane_builder to)
+void pane_write(const capos_ui_surface *s, bool model, web_down_pane_builder to)
 {
         web_down_offered_list_builder l;
         struct capos_ui_pane p;
@@ -28,10 +29,34 @@ void pane_write(const capos_ui_surface *s, web_down_pane_builder to)
         web_down_pane_set_safety_class(to, (enum ui_safety_class)p.safety_class);
         web_down_pane_set_revision(to, p.revision);
         web_down_pane_set_pinned(to, p.pinned);
+        web_down_pane_set_stays(to, !model);
+        if (!model)
+                return;
         capos_ui_model_write(s, capnp_builder_any(to.b, PANE_MODEL));
         l = web_down_pane_init_commands(to, p.commands);
         for (uint32_t i = 0; i < p.commands; i++)
                 offered_write(s, i, web_down_offered_list_builder_get(l, i));
+}
+
+void pane_change_write(const capos_ui_surface *s, const struct capos_ui_change *c,
+                       web_down_change_builder to)
+{
+        struct capos_ui_pane p;
+        capnp_lbuilder l;
+
+        capos_ui_surface_info(s, &p);
+        web_down_change_set_surface(to, p.number);
+        web_down_change_set_revision(to, c->revision);
+        capos_ui_change_write(s, c, capnp_builder_any(to.b, CHANGE_MODEL));
+        web_down_change_set_head(to, c->head);
+        web_down_change_set_dropped(to, c->dropped);
+        web_down_change_set_appended(to, c->appended);
+        l = web_down_change_init_removed(to, c->nremoved);
+        for (uint32_t i = 0; i < c->nremoved; i++)
+                capnp_lbuilder_set_u16(l, i, c->removed[i]);
+        l = web_down_change_init_replaced(to, c->nreplaced);
+        for (uint32_t i = 0; i < c->nreplaced; i++)
+                capnp_lbuilder_set_u16(l, i, c->replaced[i]);
 }
 
 void pane_commands_write(const capos_ui_surface *s, web_down_commands_builder to)

@@ -1,10 +1,9 @@
 /*
  * A session's workspace: lib/ui decides everything, the page draws, and this passes on.
  *
- * One workspace is all tabs'. A pane that changes is said anew, at most twenty times a second and
- * the more seldom the larger it is, so that a service in a hurry cannot fill a tab's queue. What
- * has been decided by a person's hand, or not, is the browser's word (Event.isTrusted): more there
- * is not, and what lasts is asked about in the frame.
+ * One workspace is all tabs'; what they are told of its panes is feed.c's. What has been decided by
+ * a person's hand, or not, is the browser's word (Event.isTrusted): more there is not, and what
+ * lasts is asked about in the frame.
  *
  * What is kept of an account is loaded from its `settings` before anything is offered, and saved
  * there.
@@ -12,6 +11,7 @@
 #include "panes.h"
 
 #include "calls.h"
+#include "feed.h"
 #include "pane-frames.h"
 #include "records.h"
 
@@ -21,8 +21,6 @@
 #include <string.h>
 
 enum {
-        SOON_MS = 50,
-        BYTES_PER_MS = 2000,
         VALUES = 64,
         NAME = 96,
         COLUMNS = 160,
@@ -39,9 +37,8 @@ struct panes {
         struct bridge *b;
         capos_ui *ui;
         struct running running[OFFERS];
-        bool dirty[CAPOS_UI_SURFACES];       /* the pane with this place is to be said … */
-        uint32_t numbers[CAPOS_UI_SURFACES]; /* … whose number it is; 0: none */
-        capnp_timer *wake, *soon;
+        struct feed *feed;
+        capnp_timer *wake;
         uint64_t prompt; /* that is open; 0: none */
         struct capos_ui_prompt shown;
         capnp_cap *settings;
@@ -53,70 +50,6 @@ struct panes {
 static struct bridge *bridge_of(void *arg)
 {
         return ((struct panes *)arg)->b;
-}
-
-/* ---- panes that have changed ---------------------------------------------------------------- */
-
-static size_t pane_tell(struct bridge *b, const struct bridge_tab *t, const capos_ui_surface *s)
-{
-        struct down d = down_new(0);
-        size_t bytes = 0;
-
-        if (d.m) {
-                pane_write(s, web_down_init_pane(d.d));
-                bytes = capnp_msg_size(d.m);
-        }
-        down_tell(b, t, &d);
-        return bytes;
-}
-
-static void panes_on_soon(void *arg);
-
-static void panes_soon(struct panes *p, uint32_t ms)
-{
-        if (!p->soon)
-                (void)!capnp_timer_new(p->b->vat, ms, panes_on_soon, p, &p->soon);
-}
-
-static void panes_on_soon(void *arg)
-{
-        struct panes *p = arg;
-        struct capos_ui_pane i;
-        capos_ui_surface *s;
-        size_t bytes = 0;
-
-        p->soon = NULL;
-        for (uint32_t at = 0; (s = capos_ui_surface_at(p->ui, at)); at++) {
-                capos_ui_surface_info(s, &i);
-                for (unsigned n = 0; n < CAPOS_UI_SURFACES; n++) {
-                        if (!p->dirty[n] || p->numbers[n] != i.number)
-                                continue;
-                        p->dirty[n] = false;
-                        p->numbers[n] = 0;
-                        bytes += pane_tell(p->b, NULL, s);
-                }
-        }
-        if (bytes) /* nothing more before this has had time to go out */
-                panes_soon(p, SOON_MS + (uint32_t)(bytes / BYTES_PER_MS));
-}
-
-static void pane_note(struct panes *p, const capos_ui_surface *s)
-{
-        struct capos_ui_pane i;
-        unsigned place = CAPOS_UI_SURFACES;
-
-        capos_ui_surface_info(s, &i);
-        for (unsigned n = 0; n < CAPOS_UI_SURFACES; n++) {
-                if (p->numbers[n] == i.number)
-                        return;
-                if (!p->numbers[n])
-                        place = n;
-        }
-        if (place < CAPOS_UI_SURFACES) {
-                p->numbers[place] = i.number;
-                p->dirty[place] = true;
-        }
-        panes_soon(p, SOON_MS);
 }
 
 /* ---- what lib/ui tells ---------------------------------------------------------------------- */
@@ -152,21 +85,12 @@ static void on_wake(void *arg, uint64_t at_ms)
 
 static void on_opened(void *arg, capos_ui_surface *s)
 {
-        (void)pane_tell(bridge_of(arg), NULL, s);
+        feed_opened(((struct panes *)arg)->feed, s);
 }
 
 static void on_changed(void *arg, capos_ui_surface *s, const struct capos_ui_change *c)
 {
-        struct down d;
-
-        if (c->what & ~(unsigned)(CAPOS_UI_CHANGED_COMMANDS | CAPOS_UI_CHANGED_LAYOUT))
-                pane_note(arg, s);
-        else if (c->what & CAPOS_UI_CHANGED_COMMANDS) {
-                d = down_new(0);
-                if (d.m)
-                        pane_commands_write(s, web_down_init_commands(d.d));
-                down_tell(bridge_of(arg), NULL, &d);
-        }
+        feed_changed(((struct panes *)arg)->feed, s, c);
 }
 
 static void on_closed(void *arg, capos_ui_surface *s, enum capos_ui_close_reason why)
@@ -175,6 +99,7 @@ static void on_closed(void *arg, capos_ui_surface *s, enum capos_ui_close_reason
         struct down d = down_new(0);
         struct capos_ui_pane p;
 
+        feed_closed(((struct panes *)arg)->feed, s);
         capos_ui_surface_info(s, &p);
         if (d.m) {
                 web_down_gone_builder g = web_down_init_gone(d.d);
@@ -491,10 +416,15 @@ void panes_begin(struct bridge *b)
         panes_end(b);
         (void)capos_client_info(b->client, &info);
         config.account = info.account;
-        if (!p || capos_ui_new(&config, &p->ui)) {
+        if (p)
+                p->feed = feed_new(b);
+        if (!p || !p->feed || capos_ui_new(&config, &p->ui)) {
+                if (p)
+                        feed_free(p->feed);
                 free(p);
                 return;
         }
+        feed_begin(p->feed, p->ui);
         p->b = b;
         b->panes = p;
         settings_load(p);
@@ -511,19 +441,16 @@ void panes_end(struct bridge *b)
         p->asked = capnp_question_free(p->asked);
         p->settings = capnp_cap_unref(p->settings);
         p->wake = capnp_timer_free(p->wake);
-        p->soon = capnp_timer_free(p->soon);
+        p->feed = feed_free(p->feed);
         free(p);
 }
 
 void panes_tell(struct bridge *b, const struct bridge_tab *t)
 {
-        capos_ui_surface *s;
-
         if (!b->panes)
                 return;
         offers_tell(b->panes, t, NULL, NULL);
-        for (uint32_t i = 0; (s = capos_ui_surface_at(b->panes->ui, i)); i++)
-                (void)pane_tell(b, t, s);
+        feed_tab(b->panes->feed, t);
         layout_tell(b, t, capos_ui_layout_peek(b->panes->ui));
         if (b->panes->prompt)
                 prompt_tell(b->panes, t);

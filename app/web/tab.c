@@ -322,6 +322,11 @@ void tab_send(struct tab *t, const char *text, size_t len)
                 tab_flush(t);
 }
 
+size_t tab_queued(const struct tab *t)
+{
+        return wslay_event_get_queued_msg_length(t->ws);
+}
+
 void tab_close(struct tab *t, unsigned code, const char *why)
 {
         if (t->closing)

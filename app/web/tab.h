@@ -38,6 +38,8 @@ int tab_new(capnp_vat *v, int fd, const struct packet_socket *p, const struct ta
 struct tab *tab_free(struct tab *t);
 /* Queues a message. Who reads too slowly is closed. */
 void tab_send(struct tab *t, const char *text, size_t len);
+/* How many bytes wait to go out. */
+size_t tab_queued(const struct tab *t);
 /* Closes it; what is queued goes out before, if that is soon. No message comes any more. */
 void tab_close(struct tab *t, unsigned code, const char *why);
 /* The hash of the cookie that it came with. */

@@ -208,10 +208,11 @@ struct WebDown {
     # The line to the instance has dropped, and is being made again.
 
     pane @17 :Pane;
-    # A pane was opened, or all of it is said anew.
+    # A pane: when it was opened, to a tab that has come, when its service has said the whole model, and to a tab that
+    # had too much waiting to be told each change. All of it, or with `stays` what stands around its model.
 
     change @18 :Change;
-    # Some of a pane's model has changed.
+    # Some of a pane's model has changed. A tab gets each one, in order, of a pane that it was told.
 
     commands @19 :Commands;
     gone @20 :Gone;
@@ -319,24 +320,31 @@ struct WebDown {
     kind @5 :Ui.UiSurfaceKind; safetyClass @6 :Ui.UiSafetyClass; revision @7 :UInt64; pinned @8 :Bool;
     model @9 :Ui.UiModel;
     commands @10 :List(Offered);
+    stays @11 :Bool;
+    # Model and commands are what they were, and left out: the title, the summary or `pinned` is another.
   }
   struct Offered { command @0 :Cm.Command; effect @1 :Cm.CommandEffect; asks @2 :Bool; }
   # effect: as the host judges it.
   struct Commands { surface @0 :UInt32; commands @1 :List(Offered); }
   struct Change {
+    # One change of a model. The list of a kind is: log `lines`, list `items`, table `rows`, tree `nodes`, counters
+    # `counters`, chart `series`, progress `steps`, map `markers`, transcript `messages`; text and form have none.
     surface @0 :UInt32;
     revision @1 :UInt64;
     model @2 :Ui.UiModel;
-    # Only what is new: the head, where `head` says so, and in its list the elements that were replaced, then those
-    # that were appended.
+    # Of the pane's kind, and only what is new. With `head`, all members but the list have what they are from now on
+    # (a form is nothing else: all of it); without, they are to be left as they are, whatever stands here. In the list
+    # first the elements for the places `replaced`, in that order, each whole (a series with all its points), and
+    # behind them those that are appended.
     head @3 :Bool;
     removed @4 :List(UInt16);
-    # Places before the change …
+    # First these go: places in the list as it was, ascending …
     dropped @5 :UInt32;
-    # … and so many at the front, of what is left.
+    # … then so many at the front, of what is left …
     replaced @6 :List(UInt16);
-    # Places after that.
+    # … then these places, of what is left, have other elements …
     appended @7 :UInt32;
+    # … and so many come at the end.
   }
   struct Gone { surface @0 :UInt32; reason @1 :Text; }
   struct Layout {

@@ -480,6 +480,18 @@ CAPNP_PUBLIC capnp_reader capos_ui_model_element(const capos_ui_surface *s, uint
  */
 CAPNP_PUBLIC void capos_ui_model_write(const capos_ui_surface *s, capnp_abuilder to);
 
+/**
+ * Writes what a change has made new of a pane's model: the head, if `head`, and in its list the
+ * elements that were replaced, as `replaced` has them, then those that were appended. Costs what
+ * is written. Of CAPOS_UI_CHANGED_WHOLE everything is new: capos_ui_model_write().
+ *
+ * @param s   the pane
+ * @param c   the change; only while `changed` tells of it
+ * @param to  a slot: a UiModel
+ */
+CAPNP_PUBLIC void capos_ui_change_write(const capos_ui_surface *s, const struct capos_ui_change *c,
+                                        capnp_abuilder to);
+
 /** How a pane is drawn as text. */
 struct capos_ui_draw {
         uint32_t columns;     /**< at least 20 */

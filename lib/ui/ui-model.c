@@ -563,23 +563,42 @@ int ui_model_patch_of(const struct ui_model *m, struct ui_at at, ui_model_patch_
 
 /* ---- the whole of it ---- */
 
-void ui_model_write(const struct ui_model *m, ui_model_builder to)
+/* Begins to write one: its head, or nothing of it, and a list of n elements that are to come. */
+static capnp_lbuilder model_begin(const struct ui_model *m, ui_model_builder to, bool head,
+                                  uint32_t n)
 {
         const struct ui_kind *k = m->kind;
         capnp_abuilder slot = capnp_builder_any(to.b, 0);
-        capnp_builder head;
-        capnp_lbuilder l;
+        capnp_builder b;
 
         capnp_builder_set_u16(to.b, 0, (uint16_t)k->id, 0);
-        capnp_abuilder_set_struct(slot, ui_model_head(m));
-        if (!k->element || !m->n)
-                return;
+        if (head)
+                capnp_abuilder_set_struct(slot, ui_model_head(m));
+        b = capnp_abuilder_struct(slot, k->whole->words, k->whole->ptrs, NULL);
+        if (!n)
+                return (capnp_lbuilder){0};
+        return capnp_abuilder_init_structs(capnp_builder_any(b, k->slot), n, k->element->words,
+                                           k->element->ptrs);
+}
 
-        head = capnp_abuilder_struct(slot, k->whole->words, k->whole->ptrs, NULL);
-        l = capnp_abuilder_init_structs(capnp_builder_any(head, k->slot), m->n, k->element->words,
-                                        k->element->ptrs);
+void ui_model_write(const struct ui_model *m, ui_model_builder to)
+{
+        capnp_lbuilder l = model_begin(m, to, true, m->n);
+
         for (uint32_t i = 0; i < m->n; i++)
                 capnp_builder_copy(capnp_lbuilder_struct(l, i), ui_model_element(m, i));
+}
+
+void ui_model_write_new(const struct ui_model *m, bool head, const uint16_t *replaced,
+                        uint32_t nreplaced, uint32_t appended, ui_model_builder to)
+{
+        capnp_lbuilder l = model_begin(m, to, head, nreplaced + appended);
+
+        for (uint32_t i = 0; i < nreplaced; i++)
+                capnp_builder_copy(capnp_lbuilder_struct(l, i), ui_model_element(m, replaced[i]));
+        for (uint32_t i = 0; i < appended; i++)
+                capnp_builder_copy(capnp_lbuilder_struct(l, nreplaced + i),
+                                   ui_model_element(m, m->n - appended + i));
 }
 
 static bool element_is_sound(const struct ui_shape *s, capnp_reader r)

@@ -88,6 +88,9 @@ int ui_model_patch_of(const struct ui_model *m, struct ui_at at, ui_model_patch_
 
 /* Writes it as the contract has it, into an empty struct. */
 void ui_model_write(const struct ui_model *m, ui_model_builder to);
+/* Likewise what is new of it: its head or not, the elements at some places, and the last ones. */
+void ui_model_write_new(const struct ui_model *m, bool head, const uint16_t *replaced,
+                        uint32_t nreplaced, uint32_t appended, ui_model_builder to);
 
 /* Whether it is within all limits, counted anew. For tests and fuzzers. */
 bool ui_model_is_sound(const struct ui_model *m);

@@ -254,6 +254,13 @@ void capos_ui_model_write(const capos_ui_surface *s, capnp_abuilder to)
         ui_model_write(s->pane->model, ui_model_init_any(to));
 }
 
+void capos_ui_change_write(const capos_ui_surface *s, const struct capos_ui_change *c,
+                           capnp_abuilder to)
+{
+        ui_model_write_new(s->pane->model, c->head, c->replaced, c->nreplaced, c->appended,
+                           ui_model_init_any(to));
+}
+
 int capos_ui_draw_text(const capos_ui_surface *s, const struct capos_ui_draw *d,
                        struct capnp_buf *to)
 {

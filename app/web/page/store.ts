@@ -80,8 +80,10 @@ function pane(p: WebDown_Pane): void {
   const before = all.get(p.surface);
   if (before) {
     before.info = p;
-    before.model = p.model ?? {};
-    recommand(before, p.commands);
+    if (!p.stays) {
+      before.model = p.model ?? {};
+      recommand(before, p.commands);
+    }
     before.listen?.(null);
     all.set(p.surface, before);
   } else {

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""web-panes: what a tab is told of panes (R53, R54): each whole once, then what changes of it, and nothing that it has
+no room for. What it then holds is compared with what a tab is told that comes later.
+
+    panes.py BIN STAGE [CASE...]
+
+STAGE is the program of test/ui/stage.c.
+"""
+import json
+import os
+import sys
+import traceback
+
+from staging import Mirror, Staged, LISTS, equal, holds
+
+CASES = []
+QUEUE = 4 << 20
+
+
+def case(f):
+    CASES.append(f)
+    return f
+
+
+def key(k, **more):
+    return {"key": k, **more}
+
+
+def log_line(i, text="words"):
+    return {"sequence": str(i), "atMs": "1", "level": "info", "text": f"{text} {i}"}
+
+
+# Of each kind: the whole, then changes, each with the members of `change` that it must come as.
+KINDS = {
+    "text": [{"paragraphs": [{"style": "body", "runs": [{"text": "all of it"}]}]}],
+    "log": [{"lines": [log_line(1), log_line(2)], "keep": 3},
+            ({"lines": [log_line(3)]}, {"appended": 1}),
+            ({"lines": [log_line(4), log_line(5)]}, {"dropped": 2, "appended": 2})],
+    "list": [{"items": [key("a", title="A"), key("b", title="B"), key("c", title="C")]},
+             ({"items": [key("b", title="B again"), key("d", title="D")]}, {"replaced": [1], "appended": 1}),
+             ({"remove": ["a", "c"], "items": [key("d", title="D again")]}, {"removed": [0, 2], "replaced": [1]}),
+             ({"remove": ["b"], "items": []}, {"removed": [0]})],
+    "table": [{"columns": [key("x", title="X")], "rows": [key("a", cells=[{"text": "1"}]),
+                                                          key("b", cells=[{"text": "2"}])]},
+              ({"rows": [key("b", cells=[{"text": "3"}]), key("c", cells=[{"text": "4"}])]},
+               {"replaced": [1], "appended": 1})],
+    "tree": [{"nodes": [key("a", title="A"), key("b", parent="a", title="B"), key("c", title="C")]},
+             ({"remove": ["a"], "nodes": [key("d", parent="c", title="D")]}, {"removed": [0, 1], "appended": 1})],
+    "counters": [{"counters": [key("a", label="A", value=1), key("b", label="B", value=2)]},
+                 ({"counters": [key("a", label="A", value=7, recent=[1, 2])]}, {"replaced": [0]})],
+    "chart": [{"series": [key("a", label="A", x=[1], y=[1])], "keep": 3},
+              ({"points": [key("a", x=[2, 3, 4], y=[2, 3, 4]), key("b", label="B", x=[1], y=[2])]},
+               {"replaced": [0], "appended": 1})],
+    "form": [{"fields": [{"path": "a", "label": "A", "kind": "text"}], "submit": ""},
+             ({"form": {"complaints": [{"path": "a", "text": "not that"}]}}, {"head": True})],
+    "progress": [{"steps": [key("a", title="A", state="running"), key("b", title="B")]},
+                 ({"steps": [key("a", title="A", state="done"), key("c", title="C")]},
+                  {"replaced": [0], "appended": 1})],
+    "map": [{"width": 2, "height": 1, "tiles": [{"glyph": "#", "label": "wall"}, {"glyph": ".", "label": "floor"}],
+             "cells": [0, 0], "markers": [key("me", x=0, y=0, here=True)]},
+            ({"map": {"cells": [{"x": 1, "y": 0, "tile": 1}]}}, {"head": True}),
+            ({"map": {"markers": [key("me", x=1, y=0), key("you", x=0, y=0)]}}, {"replaced": [0], "appended": 1})],
+    "transcript": [{"messages": [{"sequence": "1", "author": "a", "text": "hello"}], "keep": 2},
+                   ({"messages": [{"sequence": "2", "text": "you"}, {"sequence": "3", "text": "too"}]},
+                    {"dropped": 1, "appended": 2}),
+                   ({"unread": 7}, {"head": True})],
+}
+
+
+def equal_to_a_new_tab(b, mirror=None):
+    """What a tab holds is what one is told that comes now."""
+    mirror, new = mirror or b.mirror, Mirror(b.person.tab())
+    new.until(lambda: set(new.panes) == set(mirror.panes))
+    for n, p in mirror.panes.items():
+        new.at(n, int(p["revision"]))
+        mirror.at(n, int(new.panes[n]["revision"]))
+        holds(new.panes[n] == p, f"pane {n}: {new.panes[n]!r:.2000} and not {p!r:.2000}")
+    new.tab.close()
+
+
+def a_kind(b, kind, whole, *changes):
+    n = b.open(kind, kind)
+    b.show(kind, {kind: whole})
+    b.mirror.at(n, 1)
+    for delta, members in changes:
+        b.mirror.heard.clear()
+        b.change(kind, **delta)
+        b.mirror.at(n, b.revisions[kind])
+        told = [f for f in b.mirror.heard if "change" in f or "pane" in f]
+        equal([sorted(f) for f in told], [["change", "id"]], f"{kind}: {delta}")
+        c = told[0]["change"]
+        got = {m: c[m] for m in ("head", "removed", "dropped", "replaced", "appended") if c.get(m)}
+        equal(got, members, f"{kind}: {delta}")
+        if kind in LISTS:
+            equal(len(c["model"][kind].get(LISTS[kind], [])),
+                  len(members.get("replaced", [])) + members.get("appended", 0), f"elements of {c}")
+
+
+@case
+def what_changes_is_told_and_nothing_else(b):
+    """All eleven kinds: no change is a whole pane, and none has an element that is as it was."""
+    for kind, (whole, *changes) in KINDS.items():
+        a_kind(b, kind, whole, *changes)
+    equal(len(b.mirror.panes), 11, "panes")
+    equal_to_a_new_tab(b)
+
+
+@case
+def a_title_is_told_without_the_model(b):
+    n = b.open("titled", "log")
+    b.show("titled", {"log": {"lines": [log_line(i) for i in range(100)]}})
+    b.mirror.at(n, 1)
+    b.mirror.heard.clear()
+    b.patch("titled", "openSurface", {"spec": {"surfaceId": b.id("titled"), "title": "Another", "kind": "log",
+                                               "safetyClass": "ordinary", "modelSchema": LOG_SCHEMA}})
+    b.mirror.ask("act", {"surface": n, "pin": True})
+    b.mirror.until(lambda: b.mirror.panes[n]["title"] == "Another" and b.mirror.panes[n].get("pinned"))
+    told = [f["pane"] for f in b.mirror.heard if "pane" in f]
+    holds(told and all(p.get("stays") for p in told), told)
+    equal(len(b.mirror.panes[n]["model"]["log"]["lines"]), 100)
+    equal_to_a_new_tab(b)
+
+
+@case
+def a_line_costs_a_line(b):
+    n = b.open("long", "log")
+    b.show("long", {"log": {"lines": [log_line(i) for i in range(500)], "keep": 1000}})
+    b.mirror.at(n, 1)
+    b.mirror.heard.clear()
+    for i in range(10):
+        b.change("long", lines=[log_line(500 + i)])
+    b.mirror.at(n, 11)
+    bytes_ = sum(len(json.dumps(f)) for f in b.mirror.heard if "change" in f or "pane" in f)
+    holds(bytes_ < 10 * 600, f"{bytes_} bytes for ten lines")
+    equal_to_a_new_tab(b)
+
+
+NUMBER = -1.2345678901234567e+100
+
+
+def fill(b, name, points=4096):
+    """A chart of as many points as there may be."""
+    n = b.open(name, "chart")
+    b.show(name, {"chart": {"keep": 4096}})
+    while points:
+        now = min(points, 1200)
+        b.change(name, points=[key("s", x=[NUMBER] * now, y=[NUMBER] * now)])
+        points -= now
+    return n
+
+
+@case
+def more_than_a_queue_holds_is_told_bit_by_bit(b):
+    """A tab that comes when the panes are larger than what may wait for it is shown all of them."""
+    for i in range(14):
+        fill(b, f"chart{i}")
+    for i in range(2):
+        b.open(f"log{i}", "log")
+        for j in range(1, 24 * 7, 7):
+            b.change(f"log{i}", lines=[{"sequence": str(j + k), "text": "\"" * 3900} for k in range(7)])
+    b.mirror.ask("refresh")
+    sizes = sum(len(json.dumps(p)) for p in b.mirror.panes.values())
+    holds(sizes > QUEUE, f"only {sizes} bytes")
+    equal_to_a_new_tab(b)
+
+
+@case
+def who_reads_slowly_is_told_later_and_the_same(b):
+    """Changes that there is no room for are left out, and what came of them is said when there is."""
+    n = fill(b, "quick")
+    slow = Mirror(b.person.tab())
+    slow.until(lambda: n in slow.panes)
+    slow.heard.clear()
+    while not [f for f in slow.heard if "pane" in f]:
+        for i in range(20):  # each is told as a whole series
+            b.change("quick", points=[key("s", x=[i], y=[i])])
+        for _ in range(4):
+            slow.take(json.loads(slow.tab.read()))
+    b.mirror.at(n, b.revisions["quick"])
+    slow.at(n, b.revisions["quick"])
+    holds(slow.panes == b.mirror.panes, "the panes differ")
+    equal_to_a_new_tab(b, slow)
+    slow.tab.close()
+
+
+def main():
+    global LOG_SCHEMA
+    from staging import schema_of
+    LOG_SCHEMA = schema_of("log")
+    bin_, stage, wanted = sys.argv[1], sys.argv[2], sys.argv[3:]
+    passed = failed = 0
+    for f in CASES:
+        if wanted and f.__name__ not in wanted:
+            continue
+        b = Staged(bin_, stage)
+        try:
+            f(b)
+            b.lives()
+            passed += 1
+            print(f"ok   {f.__name__}", flush=True)
+        except Exception:  # noqa: BLE001  (whatever it is, it is this case's)
+            failed += 1
+            print(f"FAIL {f.__name__}\n{traceback.format_exc()}{b.rig.read('web.log')[-2000:]}", flush=True)
+        finally:
+            b.close()
+    counts = os.environ.get("CAPOS_TEST_COUNTS")
+    if counts:
+        with open(counts, "a", encoding="ascii") as out:
+            out.write(f"web-panes {passed} {failed}\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
