@@ -7,8 +7,9 @@
  *
  * It ends when the other side has let go of the last listener: a service does so that has no more
  * to tell, and so does everything between us and it when the capability is taken back or the
- * session ends. Which of these it was, is asked then. Ctrl-C ends the process, and with it its
- * connection.
+ * session ends. Which of these it was, is asked then; the line to the instance may have dropped,
+ * too (back.c), and what is done about that is the caller's. Ctrl-C ends the process, and with it
+ * its connection.
  */
 #include "call-watch.h"
 
@@ -151,16 +152,19 @@ static int listeners_add(struct watch *w, struct cli *c, const struct capnp_meth
         return r;
 }
 
-int watch_new(struct cli *c, const struct capnp_method_info *m, char **params, struct watch **ret_w)
+int watch_new(struct back *back, const struct capnp_method_info *m, char **params,
+              struct watch **ret_w)
 {
         struct watch *w = calloc(1, sizeof(*w));
 
         if (!w)
-                return cli_fail_code(c, -ENOMEM, NULL);
+                return cli_fail_code(back->c, -ENOMEM, NULL);
 
-        w->c = c;
+        w->c = back->c;
+        w->back = back;
+        w->drops = back->drops;
         *ret_w = w;
-        return listeners_add(w, c, m, params);
+        return listeners_add(w, w->c, m, params);
 }
 
 /* The last listener frees it when there are some yet. */
@@ -186,6 +190,14 @@ capnp_cap *watch_find(void *arg, uint32_t n)
 
 /* ---- after it ----------------------------------------------------------------------------- */
 
+bool watch_has_dropped(const struct watch *w, const capnp_question *q)
+{
+        struct capos_error why;
+
+        (void)capos_error_of_question(q, &why);
+        return why.kind == CAPNP_DISCONNECTED && !why.denial && back_has_dropped(w->back, w->drops);
+}
+
 /* Everybody has let go: has the service no more to tell, or have we nothing more to hear? That is
  * asked by a call of a method that no interface has: the capability must refuse it, and says so if
  * it is no more. */
@@ -205,6 +217,8 @@ static int watch_why(struct watch *w, const char *cap)
         r = w->closed ? CAPNP_E_DISCONNECTED : cli_wait(w->c, q, CLI_ANSWER_MS);
         if (!r)
                 return EXIT_OK;
+        if (watch_has_dropped(w, q))
+                return WATCH_DROPPED;
         (void)capos_error_of_question(q, &why);
         if (r == CAPNP_E_DISCONNECTED || why.denial == CAPOS_DENIED_STALE_SESSION)
                 return cli_fail(w->c, EXIT_NO_CONNECTION, "denied.stale-session",
@@ -222,7 +236,7 @@ int watch_run(struct watch *w, const char *cap)
         for (unsigned i = 0; i < w->n; i++)
                 w->l[i].cap = capnp_cap_unref(w->l[i].cap);
         capnp_conn_on_close(w->c->conn, on_closed, w);
-        if (w->living && !w->over)
+        while (!r && w->living && !w->over && !w->closed)
                 r = capnp_vat_run(w->c->vat);
         capnp_conn_on_close(w->c->conn, NULL, NULL);
         return r ? cli_fail_code(w->c, r, NULL) : watch_why(w, cap);

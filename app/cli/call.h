@@ -4,10 +4,11 @@
 
 #include "cli.h"
 
-/* Calls a method of a capability and prints what it returns; with --watch, then what its listeners
- * are told. params: JSON, taken. typed: somebody has written it as it is. An exit code. */
-int call_method(struct cli *c, const struct capos_cap_entry *e, const struct capnp_method_info *m,
-                char *params, bool typed) CAPNP_MUST_USE;
+/* Calls a method of the capability that c->words[0] names and prints what it returns; with --watch,
+ * then what its listeners are told. params: JSON, taken. typed: somebody has written it as it is.
+ * An exit code. */
+int call_method(struct cli *c, const struct capnp_method_info *m, char *params,
+                bool typed) CAPNP_MUST_USE;
 /* Prints what a call has returned. An exit code. */
 int call_results_print(struct cli *c, const struct capnp_method_info *m,
                        capnp_question *q) CAPNP_MUST_USE;

@@ -2,6 +2,10 @@
  * Calling any method of any capability from its schema alone. The schema comes from the instance,
  * once a command; parameters are JSON, or words like `name=value` from which JSON is made with the
  * help of the field's type.
+ *
+ * What is watched by --watch ends when the line to the instance drops. To hear more is to call
+ * again, and nothing is called again that may do something: the line being back, a call is repeated
+ * when its schema says that it only reads, or when who typed it has said so (--again).
  */
 #include "call-watch.h"
 #include "call.h"
@@ -65,13 +69,13 @@ int call_results_print(struct cli *c, const struct capnp_method_info *m, capnp_q
         return cli_finish(c, EXIT_OK);
 }
 
-/* Sends it, and prints its results. An exit code. */
+/* Sends it, and prints its results. An exit code, or WATCH_DROPPED. */
 static int call_run(struct cli *c, const struct capnp_dynamic_method *dm, capnp_text params,
-                    bool typed, const struct watch *w, const char *doing)
+                    bool typed, struct watch *w, const char *doing)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         struct capnp_dynamic_opts strict = {
-                .reject_unknown = true, .find = w ? watch_find : NULL, .arg = (void *)w};
+                .reject_unknown = true, .find = w ? watch_find : NULL, .arg = w};
         struct capnp_fault f = {0};
         int r;
 
@@ -82,33 +86,83 @@ static int call_run(struct cli *c, const struct capnp_dynamic_method *dm, capnp_
                 return call_fault_fail(c, r, &f);
 
         if (cli_wait(c, q, 0))
-                return cli_fail_question(c, q, doing);
+                return w && watch_has_dropped(w, q) ? WATCH_DROPPED
+                                                    : cli_fail_question(c, q, doing);
         r = call_results_print(c, &dm->info, q);
         if (r || !w)
                 return r;
 
         /* What it returned is held while we watch: a place in a channel, say. */
-        return watch_run((struct watch *)w, c->words[0]);
+        return watch_run(w, c->words[0]);
 }
 
-int call_method(struct cli *c, const struct capos_cap_entry *e, const struct capnp_method_info *m,
-                char *params, bool typed)
+/* Once. back: to watch, else NULL. An exit code, or WATCH_DROPPED. */
+static int call_once(struct cli *c, const struct capnp_method_info *m, const char *params,
+                     bool typed, struct back *back)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
         CAPNP_AUTO(watch_freep) struct watch *w = NULL;
         struct capnp_dynamic_method dm = {.vat = c->vat, .info = *m};
-        char doing[300];
-        int r = EXIT_OK;
+        struct capos_cap_entry e;
+        char *text = strdup(params), doing[300];
+        int r = text ? EXIT_OK : cli_fail_code(c, -ENOMEM, NULL);
 
-        if (c->watch)
-                r = watch_new(c, m, &params, &w);
+        if (!r && back)
+                r = watch_new(back, m, &text, &w);
+        if (!r && !capos_client_find(c->client, c->words[0], &e))
+                r = cli_fail(c, EXIT_DENIED, "denied.unknown-name",
+                             "%s: the session has no such capability any more", c->words[0]);
         if (!r) {
-                cap = capos_client_get(c->client, e->name, e->interface);
+                cap = capos_client_get(c->client, e.name, e.interface);
                 dm.target = cap;
-                (void)snprintf(doing, sizeof(doing), "%s.%s", e->name, m->name);
-                r = call_run(c, &dm, (capnp_text){params, (uint32_t)strlen(params)}, typed, w,
-                             doing);
+                (void)snprintf(doing, sizeof(doing), "%s.%s", e.name, m->name);
+                r = call_run(c, &dm, capnp_text_of(text), typed, w, doing);
         }
+        free(text);
+        return r;
+}
+
+/* Whether it may be called again without asking. */
+static bool call_repeats(const struct cli *c, const struct capnp_method_info *m)
+{
+        const char *effect = cap_effect(capos_client_schema_peek(c->client), m);
+
+        return c->again || (effect && !strcmp(effect, "reads"));
+}
+
+/* As often as the line drops and comes back. An exit code. */
+static int call_watched(struct cli *c, const struct capnp_method_info *m, const char *params,
+                        bool typed)
+{
+        struct back back = {.c = c};
+        int r;
+
+        back_begin(&back);
+        while ((r = call_once(c, m, params, typed, &back)) == WATCH_DROPPED) {
+                if (!call_repeats(c, m)) {
+                        r = cli_fail(c, EXIT_NO_CONNECTION, "disconnected",
+                                     "%s.%s: the line to the instance has dropped. A call may do "
+                                     "something: the call is not repeated; start it again, or "
+                                     "with --again",
+                                     c->words[0], m->name);
+                        break;
+                }
+                back_say_dropped(c);
+                if (!back_wait(&back)) {
+                        r = cli_fail(c, EXIT_NO_CONNECTION, "denied.stale-session",
+                                     "%s: the session has ended", c->words[0]);
+                        break;
+                }
+                back_say_back(c);
+        }
+        back_end(&back);
+        return r;
+}
+
+int call_method(struct cli *c, const struct capnp_method_info *m, char *params, bool typed)
+{
+        int r = c->watch ? call_watched(c, m, params, typed) : call_once(c, m, params, typed, NULL);
+
         free(params);
         return r;
 }
@@ -126,5 +180,5 @@ int cmd_call(struct cli *c)
                 r = cap_method(c, &e, &m);
         if (!r)
                 r = params_read(c, &m, &params, &typed);
-        return r ? r : call_method(c, &e, &m, params, typed);
+        return r ? r : call_method(c, &m, params, typed);
 }

@@ -11,7 +11,12 @@
  * Somebody who only reads must be told, too, when there is nothing more to read. The sign is that
  * our listener is let go: a session that has ended, a capability that was taken back and a service
  * that has died all drop it. Why, is then asked of the membership.
+ *
+ * When the line drops and comes back (back.c), the channel is joined anew, which is what was asked
+ * for, and what was shown before is not shown again. What was typed meanwhile is said then. What
+ * was on its way is not said again, since nobody knows whether it was said.
  */
+#include "back.h"
 #include "chat.capnp-c.h"
 #include "cli.h"
 #include "line.h"
@@ -28,12 +33,13 @@
 enum { AGAIN_MS = 600, READ_BYTES = 256 };
 
 struct chat {
-        struct cli *c;    /* NULL: the command is through, and only the listener holds this */
-        bool listened;    /* the listener lives, and holds this */
-        bool leaving;     /* that it is let go is no news any more */
-        struct line edit; /* on a terminal: what is being typed */
+        struct cli *c; /* NULL: the command is through, and only listeners hold this */
+        struct back back;
+        unsigned listeners;           /* that live, and hold this */
+        bool over;                    /* what has ended is no news any more */
+        struct line edit;             /* on a terminal: what is being typed */
         capnp_question *why_question; /* asks why the listener was let go */
-        capnp_cap *membership;
+        capnp_cap *membership;        /* NULL: there is no line */
         capnp_question *sending;
         capnp_answer *early; /* an event that came before we were told that we are in */
         capnp_watch *input;
@@ -42,9 +48,15 @@ struct chat {
         size_t len;
         bool ended;                /* the input has, or /quit was said */
         bool cut;                  /* the rest of a line that was too long is skipped */
-        char said[LINE_BYTES + 1]; /* what is on its way */
-        int result;
+        char said[LINE_BYTES + 1]; /* what is on its way, or waits for the line */
+        bool waits;                /* it does */
+        bool unsure;               /* it failed by the line, and nobody knows whether it was said */
+        bool resumes;              /* then lines are read on when there is a line */
+        unsigned drops;            /* the line's, when the channel was joined */
+        uint64_t seen, seen_ms; /* the last event that was shown: its sequence, and when it was */
+        int result;             /* of what has ended it, with why */
         struct capos_error why;
+        int exit; /* what has ended it was said already */
 };
 
 static void chat_input_more(struct chat *h);
@@ -96,8 +108,22 @@ static void event_print_line(chat_event_reader e)
         printf("%s\n", at);
 }
 
-static void event_print(const struct chat *h, chat_event_reader e)
+/* Whether it was shown before the line dropped. A channel that was made anew counts from one. */
+static bool event_is_seen(struct chat *h, chat_event_reader e)
 {
+        uint64_t sequence = chat_event_sequence(e), at_ms = chat_event_at_ms(e);
+
+        if (sequence <= h->seen && at_ms <= h->seen_ms)
+                return true;
+        h->seen = sequence;
+        h->seen_ms = at_ms;
+        return false;
+}
+
+static void event_print(struct chat *h, chat_event_reader e)
+{
+        if (event_is_seen(h, e))
+                return;
         line_hide(&h->edit);
         if (h->c->json)
                 (void)cli_print_json(h->c, event_json(e));
@@ -166,12 +192,12 @@ static void chat_on_listener_gone(void *self)
 {
         struct chat *h = self;
 
-        h->listened = false;
-        if (!h->c) {
+        h->listeners--;
+        if (!h->c && !h->listeners) {
                 free(h);
                 return;
         }
-        if (!h->membership || h->result || h->leaving)
+        if (!h->c || h->listeners || !h->membership || h->result || h->over || h->why_question)
                 return;
         h->why_question = chat_membership_members((chat_membership_client){h->membership});
         capnp_question_send(h->why_question, chat_on_told_why, h);
@@ -212,14 +238,19 @@ static void chat_on_sent(capnp_question *q, int r, void *arg)
                 chat_input_more(h);
                 return;
         }
+        h->unsure = true;
         h->result = r;
         chat_stop(h);
 }
 
 static void chat_send(struct chat *h)
 {
-        capnp_question *q = chat_membership_send((chat_membership_client){h->membership});
+        capnp_question *q;
 
+        h->waits = !h->membership;
+        if (h->waits)
+                return;
+        q = chat_membership_send((chat_membership_client){h->membership});
         chat_membership_send_set_text(q, h->said);
         h->sending = q;
         capnp_question_send(q, chat_on_sent, h);
@@ -357,6 +388,7 @@ static void chat_input_more(struct chat *h)
                         return;
                 }
         }
+        h->over = h->ended;
         if (h->ended)
                 chat_stop(h);
         else
@@ -365,28 +397,17 @@ static void chat_input_more(struct chat *h)
 
 /* ---- joining ------------------------------------------------------------------------------ */
 
-static int room_join(struct chat *h, capnp_cap *chat, capnp_cap *listener)
+static void room_show(struct chat *h, capnp_question *q)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        chat_event_list history;
+        chat_event_list history = chat_join_history(q);
 
-        q = chat_join((chat_client){chat});
-        chat_join_set_channel(q, h->c->words[0]);
-        chat_join_set_listener(q, (chat_listener_client){listener});
-        if (cli_wait(h->c, q, CLI_ANSWER_MS)) {
-                if (h->early)
-                        (void)capnp_answer_fail(h->early, CAPNP_FAILED, "not joined");
-                return cli_fail_question(h->c, q, h->c->words[0]);
-        }
-
-        h->membership = capnp_cap_ref(chat_join_membership(q).c);
         if (h->c->json)
                 (void)cli_print_json(h->c, json_pack("{s:s,s:s,s:o}", "event", "you", "channel",
                                                      h->c->words[0], "label",
                                                      cli_json_text(chat_join_label(q).p)));
-        history = chat_join_history(q);
         for (uint32_t i = 0; i < chat_event_list_len(history); i++)
                 event_print(h, chat_event_list_get(history, i));
+        line_hide(&h->edit);
         if (!h->c->json) {
                 printf("* you are ");
                 cli_print_safe(chat_join_label(q).p);
@@ -394,8 +415,46 @@ static int room_join(struct chat *h, capnp_cap *chat, capnp_cap *listener)
                 cli_print_safe(h->c->words[0]);
                 printf("\n");
         }
+        line_show(&h->edit);
         chat_print_early(h);
         (void)cli_finish(h->c, EXIT_OK);
+}
+
+/* A listener for the channel. From when it was sent on only the service holds it, and we see when
+ * it does no more. An exit code. */
+static int listener_new(struct chat *h, capnp_cap **ret_c)
+{
+        int r = capnp_dynamic_serve(h->c->vat, capos_client_schema_peek(h->c->client),
+                                    CHAT_LISTENER_ID, &listener_ops, h, ret_c);
+
+        h->listeners += !r;
+        return r ? cli_fail_code(h->c, r, "chat") : EXIT_OK;
+}
+
+/* An exit code. Without a membership then, the line has dropped again. */
+static int room_join(struct chat *h)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *chat = NULL;
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *listener = NULL;
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+
+        h->drops = h->back.drops;
+        if (listener_new(h, &listener))
+                return EXIT_FAILED;
+        chat = capos_client_get(h->c->client, "chat", CHAT_ID);
+        q = chat_join((chat_client){chat});
+        chat_join_set_channel(q, h->c->words[0]);
+        chat_join_set_listener(q, (chat_listener_client){listener});
+        if (cli_wait(h->c, q, CLI_ANSWER_MS)) {
+                if (h->early)
+                        (void)capnp_answer_fail(h->early, CAPNP_FAILED, "not joined");
+                h->early = NULL;
+                if (!back_has_dropped(&h->back, h->drops))
+                        return cli_fail_question(h->c, q, h->c->words[0]);
+                return EXIT_OK;
+        }
+        h->membership = capnp_cap_ref(chat_join_membership(q).c);
+        room_show(h, q);
         return EXIT_OK;
 }
 
@@ -404,21 +463,69 @@ static void chat_on_closed(capnp_conn *conn, void *arg)
         struct chat *h = arg;
 
         (void)conn;
+        h->over = true;
         h->result = capos_error_of(CAPNP_E_DISCONNECTED,
                                    (capnp_exception){CAPNP_DISCONNECTED, "the session has ended"},
                                    &h->why);
         chat_stop(h);
 }
 
+/* What was got by the line that has dropped is let go. */
+static void chat_on_lost(void *arg)
+{
+        struct chat *h = arg;
+
+        line_hide(&h->edit);
+        back_say_dropped(h->c);
+        if (h->sending || h->unsure)
+                (void)cli_fail(h->c, EXIT_FAILED, "disconnected",
+                               "nobody knows whether this was said; it is not said again: %s",
+                               h->said);
+        line_show(&h->edit);
+        h->resumes = h->sending || h->unsure;
+        h->unsure = false;
+        h->result = 0;
+        h->sending = capnp_question_free(h->sending);
+        h->why_question = capnp_question_free(h->why_question);
+        h->membership = capnp_cap_unref(h->membership);
+}
+
+/* ---- talking ------------------------------------------------------------------------------ */
+
+/* Whether nothing has ended but the line, if that; joins anew when it is there again. */
+static bool chat_goes_on(struct chat *h)
+{
+        if (h->over)
+                return false;
+        if (h->result &&
+            (h->why.kind != CAPNP_DISCONNECTED || !back_has_dropped(&h->back, h->drops)))
+                return false;
+        if (h->membership || h->back.down)
+                return true;
+
+        line_hide(&h->edit);
+        back_say_back(h->c);
+        line_show(&h->edit);
+        h->exit = room_join(h);
+        if (h->exit || !h->membership)
+                return !h->exit;
+        if (h->waits)
+                chat_send(h);
+        else if (h->resumes)
+                chat_input_more(h);
+        h->resumes = false;
+        return true;
+}
+
 static void chat_end(struct chat *h)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
 
-        h->leaving = true;
+        h->over = true;
         line_end(&h->edit);
         capnp_question_free(h->why_question);
         h->why_question = NULL;
-        if (!h->result) {
+        if (!h->result && h->membership) {
                 q = chat_membership_leave((chat_membership_client){h->membership});
                 (void)!cli_wait(h->c, q, CLI_ANSWER_MS);
         }
@@ -437,12 +544,14 @@ static int room_talk(struct chat *h)
         if (!h->c->json)
                 line_begin(&h->edit);
         chat_input_more(h);
-        r = capnp_vat_run(h->c->vat);
+        do
+                r = capnp_vat_run(h->c->vat);
+        while (!r && chat_goes_on(h));
         chat_end(h);
         if (r)
                 return cli_fail_code(h->c, r, NULL);
-        if (!h->result)
-                return EXIT_OK;
+        if (h->exit || !h->result)
+                return h->exit;
         /* However it was noticed: without a session there is no login. */
         if (h->why.denial == CAPOS_DENIED_STALE_SESSION)
                 return cli_fail(h->c, EXIT_NO_CONNECTION, "denied.stale-session",
@@ -453,8 +562,6 @@ static int room_talk(struct chat *h)
 
 int cmd_chat_join(struct cli *c)
 {
-        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *chat = NULL;
-        capnp_cap *listener = NULL;
         struct chat *h;
         int r = cli_open_session(c);
 
@@ -470,22 +577,15 @@ int cmd_chat_join(struct cli *c)
                 return cli_fail_code(c, -ENOMEM, NULL);
 
         h->c = c;
-        chat = capos_client_get(c->client, "chat", CHAT_ID);
-        r = capnp_dynamic_serve(c->vat, capos_client_schema_peek(c->client), CHAT_LISTENER_ID,
-                                &listener_ops, h, &listener);
-        if (r) {
-                free(h);
-                return cli_fail_code(c, r, "chat");
-        }
-        h->listened = true;
-        r = room_join(h, chat, listener);
-        /* From now on only the service holds it, and we see when it does no more. */
-        capnp_cap_unref(listener);
+        h->back = (struct back){.c = c, .on_lost = chat_on_lost, .arg = h};
+        back_begin(&h->back);
+        r = room_join(h);
         if (!r)
                 r = room_talk(h);
+        back_end(&h->back);
         h->membership = capnp_cap_unref(h->membership);
         h->c = NULL;
-        if (!h->listened)
+        if (!h->listeners)
                 free(h);
         return r;
 }

@@ -8,6 +8,7 @@
  * was typed; in our own words, with everything that will be sent. A command runs a method of the
  * capability that published it, and of no other.
  */
+#include "back.h"
 #include "call.h"
 #include "cap-schema.h"
 #include "cli-near.h"
@@ -45,16 +46,23 @@ static int surface_open(struct cli *c, struct capos_cap_entry *ret_e, capnp_cap 
         return r;
 }
 
-/* Asks for the commands. An exit code; the question holds them. */
-static int commands_ask(struct cli *c, capnp_cap *cap, uint64_t known, capnp_question **ret_q)
+/* Asks for the commands. An exit code; the question holds them. back: who may ask again; 0 without
+ * commands: that has to be. NULL: nobody. */
+static int commands_ask(struct cli *c, capnp_cap *cap, uint64_t known, struct back *back,
+                        capnp_question **ret_q)
 {
+        unsigned drops = back ? back->drops : 0;
         capnp_question *q = command_surface_commands((command_surface_client){cap});
 
         command_surface_commands_set_known(q, known);
         command_surface_commands_set_wait_ms(q, known ? POLL_MS : 0);
         *ret_q = q;
-        if (cli_wait(c, q, known ? POLL_WAIT_MS : CLI_ANSWER_MS))
-                return cli_fail_question(c, q, c->words[0]);
+        if (cli_wait(c, q, known ? POLL_WAIT_MS : CLI_ANSWER_MS)) {
+                if (!back || !back_has_dropped(back, drops))
+                        return cli_fail_question(c, q, c->words[0]);
+                *ret_q = capnp_question_free(q);
+                return EXIT_OK;
+        }
         if (command_list_len(command_surface_commands_commands(q)) > COMMANDS_MAX)
                 return cli_fail(c, EXIT_FAILED, "malformed", "%s: more than %d commands",
                                 c->words[0], COMMANDS_MAX);
@@ -150,29 +158,65 @@ static int commands_print(struct cli *c, capnp_question *q)
                                            "commands", all));
 }
 
-int cmd_commands(struct cli *c)
+/* The capability anew, when the line is there again. An exit code. */
+static int commands_come_back(struct cli *c, struct back *back, capnp_cap **cap)
 {
-        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
         struct capos_cap_entry e;
+
+        *cap = capnp_cap_unref(*cap);
+        back_say_dropped(c);
+        if (!back_wait(back))
+                return cli_fail(c, EXIT_NO_CONNECTION, "denied.stale-session",
+                                "%s: the session has ended", c->words[0]);
+        back_say_back(c);
+        if (!capos_client_find(c->client, c->words[0], &e))
+                return cli_fail(c, EXIT_DENIED, "denied.unknown-name",
+                                "%s: the session has no such capability any more", c->words[0]);
+        *cap = capos_client_get(c->client, e.name, e.interface);
+        return EXIT_OK;
+}
+
+/* Whenever they change. An exit code. */
+static int commands_watch(struct cli *c, capnp_cap **cap, struct back *back)
+{
         uint64_t known = 0, now;
-        int r = surface_open(c, &e, &cap);
+        int r = EXIT_OK;
 
         while (!r) {
                 CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
 
-                r = commands_ask(c, cap, known, &q);
-                if (r)
-                        return r;
+                r = commands_ask(c, *cap, known, back, &q);
+                if (!r && !q)
+                        r = commands_come_back(c, back, cap);
+                if (r || !q)
+                        continue;
                 now = command_surface_commands_revision(q);
                 if (now != known && known && !c->json)
                         printf("\n");
                 if (now != known)
                         r = commands_print(c, q);
-                if (!c->watch)
-                        return r;
                 known = now;
         }
         return r;
+}
+
+int cmd_commands(struct cli *c)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *cap = NULL;
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        struct back back = {.c = c};
+        struct capos_cap_entry e;
+        int r = surface_open(c, &e, &cap);
+
+        if (!r && c->watch) {
+                back_begin(&back);
+                r = commands_watch(c, &cap, &back);
+                back_end(&back);
+                return r;
+        }
+        if (!r)
+                r = commands_ask(c, cap, 0, NULL, &q);
+        return r ? r : commands_print(c, q);
 }
 
 /* ---- run ---------------------------------------------------------------------------------- */
@@ -277,7 +321,7 @@ int cmd_run(struct cli *c)
         int r = surface_open(c, &e, &cap);
 
         if (!r)
-                r = commands_ask(c, cap, 0, &q);
+                r = commands_ask(c, cap, 0, NULL, &q);
         if (!r)
                 r = command_find(c, q, &command);
         if (!r)
@@ -291,5 +335,5 @@ int cmd_run(struct cli *c)
                 free(params);
                 return r;
         }
-        return call_method(c, &e, &m, params, false);
+        return call_method(c, &m, params, false);
 }

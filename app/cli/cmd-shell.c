@@ -366,7 +366,7 @@ int cmd_shell(struct cli *c)
                 (void)fprintf(stderr, "capos: line %u ends the script, with exit code %d\n",
                               s.failed ? s.failed : s.number, s.result);
         capnp_conn_on_close(c->conn, NULL, NULL);
-        shell_back_end(&s);
+        back_end(&s.back);
         shell_asks_drop(&s);
         shell_refs_drop_all(&s);
         shell_held_drop(&s);

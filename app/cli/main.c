@@ -279,15 +279,22 @@ static const struct cli_option sessions_options[] = {
         {0},
 };
 
-static const struct cli_option call_options[] = {{"watch", 'w', NULL,
-                                                  "make listeners, and print what they are told",
-                                                  offsetof(struct cli, watch)},
-                                                 {0}};
+#define AGAIN "repeat the call when the line has dropped and is back"
+
+static const struct cli_option call_options[] = {
+        {"watch", 'w', NULL, "make listeners, and print what they are told",
+         offsetof(struct cli, watch)},
+        {"again", 0, NULL, AGAIN, offsetof(struct cli, again)},
+        {0}};
+
+static const struct cli_option commands_options[] = {
+        {"watch", 'w', NULL, "list them again when they change", offsetof(struct cli, watch)}, {0}};
 
 static const struct cli_option run_options[] = {
         {"yes", 'y', NULL, "do not ask whether it is wanted", offsetof(struct cli, yes)},
         {"watch", 'w', NULL, "make listeners, and print what they are told",
          offsetof(struct cli, watch)},
+        {"again", 0, NULL, AGAIN, offsetof(struct cli, again)},
         {0}};
 
 static const struct cli_option caps_options[] = {
@@ -566,14 +573,15 @@ static const struct cli_command commands[] = {
          "Examples:\n  capos describe chat\n  capos describe chat join\n"
          "  capos describe chat ChatEvent\n",
          cmd_describe, NULL, 1, 2, false},
-        {"call", "[--watch] CAP METHOD [JSON | - | @FILE | FIELD=VALUE...]",
+        {"call", "[--watch [--again]] CAP METHOD [JSON | - | @FILE | FIELD=VALUE...]",
          "Call a method of a capability",
          "Parameters are one JSON object (`-`: on standard input; @FILE: in a file), or words:\n"
          "FIELD=VALUE, FIELD=@FILE for what is in a file, FIELD:=JSON for anything; a.b=VALUE\n"
          "sets a field inside a struct. Results are printed as JSON.\n\n"
          "With --watch, each parameter that is a reference and was not given becomes a listener,\n"
          "and what it is told is printed, a line each, until nobody has more to tell: Ctrl-C ends\n"
-         "it before.\n\n"
+         "it before. When the line to the instance drops and comes back, the call is repeated if\n"
+         "its schema says that it changes nothing, or with --again; else that is an error.\n\n"
          "Examples:\n"
          "  capos call system_info motd\n"
          "  capos call chat join '{\"channel\": \"#lobby\"}'\n"
@@ -594,12 +602,12 @@ static const struct cli_command commands[] = {
         {"commands", "[--watch] CAP", "List the commands that a capability offers",
          "With --watch, again whenever they change.\n\n"
          "Example:\n  capos commands chat\n",
-         cmd_commands, call_options, 1, 1, false},
+         cmd_commands, commands_options, 1, 1, false},
         {"run", "[--yes] CAP COMMAND [FIELD=VALUE...]", "Run a command of a capability",
          "Every field is checked before anything is sent. What is missing is asked for on a\n"
          "terminal; so is whether something that cannot be undone is wanted, or that others see\n"
-         "and of which not all was typed, unless --yes says so. --watch is that of\n"
-         "`capos call`.\n\n"
+         "and of which not all was typed, unless --yes says so. --watch and --again\n"
+         "are those of `capos call`.\n\n"
          "Examples:\n"
          "  capos run chat send channel='#lobby' text=hello\n"
          "  capos run --watch chat join channel='#lobby'\n",

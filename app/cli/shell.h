@@ -2,7 +2,7 @@
 #ifndef CAPOS_CLI_SHELL_H
 #define CAPOS_CLI_SHELL_H
 
-#include "cli.h"
+#include "back.h"
 
 enum {
         SHELL_REFS = 64, /* names that may be given at once */
@@ -73,15 +73,6 @@ struct shell_asks {
         uint64_t uses;
 };
 
-/* Whether there is a line between the agent and the instance, as far as we were told. */
-struct shell_back {
-        capnp_question *watch; /* returns when that changes; NULL: nobody tells us */
-        bool told, down;
-        uint64_t dropped_at_ms;
-        uint32_t reconnects;
-        capnp_timer *again;
-};
-
 struct shell {
         struct cli *c;
         struct shell_input *input;
@@ -94,7 +85,7 @@ struct shell {
         capnp_cap *given[CLI_WORDS]; /* references among the parameters of the present call */
         unsigned ngiven;
         struct shell_asks asks;
-        struct shell_back back;
+        struct back back; /* the line between the agent and the instance */
         bool plain;       /* lines are not of the shell's: no completion, nothing on the right */
         bool interrupted; /* by Ctrl-C, since the line was asked for */
         bool ending;      /* by .quit, by a signal, or because the session has ended */
@@ -152,9 +143,8 @@ void shell_asks_drop(struct shell *s);
 
 /* ---- shell-back.c */
 
-/* Has us told of a line that drops and comes back. */
+/* Has us told of a line that drops and comes back, until back_end(). */
 void shell_back_begin(struct shell *s);
-void shell_back_end(struct shell *s);
 
 /* ---- shell-listen.c */
 

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +21,8 @@ sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 
 import instance  # noqa: E402
 import sessionlib  # noqa: E402
-from rig import CASES, Failed, Rig, case, equal, holds, typed  # noqa: E402
+from reconnect import Line  # noqa: E402
+from rig import CASES, PASSWORD, Failed, Rig, case, equal, holds, typed  # noqa: E402
 
 STEERING = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e\u2066"
 
@@ -140,6 +142,33 @@ def it_ends_with_an_interrupt_and_with_the_session(g):
     holds("taken this capability back" in err, err)
     g.ok("logout")
     g.login("work")
+
+
+@case()
+def what_only_reads_is_called_again_when_the_line_has_dropped(g):
+    """By the schema's word, without being asked; what says nothing of itself is not."""
+    host, port = g.address.removeprefix("plain:").rsplit(":", 1)
+    line = Line(socket.AF_INET, ("127.0.0.1", 0), (host, int(port)))
+    g.ok("login", "alice@plain:127.0.0.1:%d" % line.address[1], "--password-stdin", "--as", "cut",
+         stdin=PASSWORD + "\n")
+    p = watching(g, "teller", "look", "-s", "cut")
+    try:
+        line.cut()
+        said = [p.stderr.readline(), p.stderr.readline()]
+        holds("has dropped, and is being made again" in said[0] and "there again" in said[1], said)
+        lines = [p.stdout.readline() for _ in range(2)]
+        holds(any(x.startswith("told ") for x in lines), lines)
+    finally:
+        p.kill()
+        p.communicate()
+    p = watching(g, "teller", "forever", "-s", "cut")
+    line.cut()
+    out, err = p.communicate(timeout=60)
+    equal((p.returncode, out), (4, ""))
+    holds("teller.forever: the line to the instance has dropped" in err and "not repeated" in err, err)
+    g.until(lambda: not g.ok("sessions", "--json").json["sessions"][0]["droppedAtMs"], "the line")
+    g.ok("logout", "-s", "cut")
+    line.close()
 
 
 # ---- parameters --------------------------------------------------------------------------------

@@ -170,6 +170,71 @@ class Shell:
         os.close(self.fd)
 
 
+class Talker:
+    """A command whose input is open, and all that it has said."""
+
+    def __init__(self, command, env):
+        self.p = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+        self.name = command[-1]
+        self.out = self.err = ""
+        self.at = {"out": 0, "err": 0}
+
+    def look(self):
+        for name, f in (("out", self.p.stdout), ("err", self.p.stderr)):
+            while select.select([f], [], [], 0)[0]:
+                got = os.read(f.fileno(), 4096)
+                if not got:
+                    break
+                setattr(self, name, getattr(self, name) + got.decode())
+
+    def until(self, where, words):
+        """Waits until all of them stand there, behind what was waited for before."""
+        def look():
+            self.look()
+            return all(w in getattr(self, where)[self.at[where]:] for w in words)
+        try:
+            instance.until(look, words, WAIT_S)
+        except Failed as e:
+            raise Failed(f"{e}: {self.out} / {self.err}") from None
+        text = getattr(self, where)
+        self.at[where] = max(text.index(w, self.at[where]) + len(w) for w in words)
+
+    def says(self, *words):
+        self.until("out", words)
+
+    def tells(self, *words):
+        self.until("err", words)
+
+    def write(self, text):
+        self.p.stdin.write(text.encode())
+        self.p.stdin.flush()
+
+    def taken(self):
+        """Until it has read what was written."""
+        def empty():
+            left = fcntl.ioctl(self.p.stdin.fileno(), termios.FIONREAD, b"\0" * 4)
+            return not struct.unpack("i", left)[0]
+        instance.until(empty, "what was written is read", WAIT_S)
+
+    def ends(self):
+        def ended():
+            self.look()
+            return self.p.poll() is not None
+        instance.until(ended, lambda: f"the end: {self.out} / {self.err}", WAIT_S)
+        self.look()
+        return self.p.returncode
+
+    def close(self):
+        self.p.kill()
+        self.p.wait()
+        for f in (self.p.stdin, self.p.stdout, self.p.stderr):
+            try:
+                f.close()
+            except OSError:
+                pass
+
+
 class Cases:
     def __init__(self, target, folder, ca):
         self.target, self.folder, self.ca, self.number = target, folder, ca, 0
@@ -396,6 +461,142 @@ class Cases:
             self.capos("logout", "-s", "script")
             line.close()
 
+    # ---- a reader of a channel, and a watched call
+
+    def going_on(self, name, act, *words):
+        """A command that goes on, with its input open, while its line can be cut."""
+        self.target.account(name)
+        line = self.line("plain")
+        self.login("plain", line, name)
+        p = Talker([os.path.join(instance.build_folder(), "bin", "capos"), *words, "-s", name], self.env())
+        try:
+            act(p, line)
+        finally:
+            p.close()
+            if self.now(name):
+                self.capos("logout", "-s", name)
+            line.close()
+
+    def chat(self):
+        """Joins anew, six times: nothing is shown twice, nothing that was said meanwhile is lost."""
+        def act(p, line):
+            p.says("* you are ")
+            for n in range(6):
+                line.up = False
+                line.cut(half=n % 2 == 1)
+                p.tells("has dropped, and is being made again.")
+                p.write(f"said while it was down {n}\n")
+                self.capos("run", "-s", "chat-other", "chat", "send", "channel=#back", f"text=missed {n}")
+                line.up = True
+                p.tells("the line is there again.")
+                p.says(f"said while it was down {n}", f"missed {n}", "* you are ")
+                self.capos("run", "-s", "chat-other", "chat", "send", "channel=#back", f"text=heard {n}")
+                p.says(f"heard {n}")
+            p.write("/quit\n")
+            expect(p.ends(), 0, "the exit code")
+            for n in range(6):
+                for text in (f"said while it was down {n}\n", f"missed {n}\n", f"heard {n}\n"):
+                    expect(p.out.count("> " + text), 1, text)
+
+        self.target.account("chat-other")
+        where = self.line("plain")
+        self.login("plain", where, "chat-other")
+        try:
+            self.capos("run", "-s", "chat-other", "chat", "join", "channel=#back")
+            self.going_on("chatter", act, "chat", "join", "#back")
+        finally:
+            self.capos("logout", "-s", "chat-other")
+            where.close()
+
+    def chat_says_nothing_twice(self):
+        """What was on its way when the line dropped: nobody knows, it is told, and not said again."""
+        def act(p, line):
+            p.says("* you are ")
+            chat = self.target.pids("chat")[0]
+            os.kill(chat, signal.SIGSTOP)
+            try:
+                p.write("on its way\nthe next\n")
+                p.taken()
+                line.cut()
+                p.tells("nobody knows whether this was said; it is not said again: on its way")
+            finally:
+                os.kill(chat, signal.SIGCONT)
+            p.tells("the line is there again.")
+            p.says("the next")
+            p.write("/quit\n")
+            expect(p.ends(), 0, "the exit code")
+            expect((p.out.count("> on its way\n") < 2, p.out.count("> the next\n")), (True, 1), p.out)
+
+        self.going_on("chatter-once", act, "chat", "join", "#once-said")
+
+    def chat_ends(self):
+        """With its login, also while there is no line; and with what it was joined by."""
+        def revoked(p, line):
+            p.says('"event":"you"')
+            line.up = False
+            line.cut()
+            p.says('{"line":"dropped"')
+            admin = self.target.admin()
+            try:
+                row, = [x for x in admin.sessions() if x["account"] == p.name]
+                admin.revoke(row["id"], "chat")
+            finally:
+                admin.close()
+            line.up = True
+            expect(p.ends(), 3, p.err)
+            if "denied" not in p.out + p.err:
+                raise Failed(p.out + p.err)
+
+        def logged_out(p, line):
+            p.says("* you are ")
+            line.up = False
+            line.cut()
+            p.tells("has dropped")
+            self.capos("logout", "-s", p.name)
+            expect(p.ends(), 4, p.err)
+
+        def service_killed(p, _):
+            p.says("* you are ")
+            os.kill(self.target.pids("chat")[0], signal.SIGKILL)
+            expect(p.ends(), 4, p.err)
+            if "has dropped" in p.err:
+                raise Failed(p.err)
+
+        self.going_on("chatter-revoked", revoked, "chat", "join", "#end", "--json")
+        self.going_on("chatter-out", logged_out, "chat", "join", "#end")
+        self.going_on("chatter-killed", service_killed, "chat", "join", "#end")
+        instance.until(lambda: self.target.pids("chat"), "another chat")
+
+    def watched(self):
+        """A call is made again by a flag alone: it would be seen by others."""
+        def ends(p, line):
+            p.says('"label"')
+            line.cut()
+            p.tells("has dropped", "the call is not repeated", "--again")
+            expect(p.ends(), 4, p.err)
+
+        def again(p, line):
+            p.says('"label"')
+            for n in range(3):
+                line.cut(half=n % 2 == 1)
+                p.tells("has dropped, and is being made again.")
+                p.tells("the line is there again.")
+                p.says('"label"')
+                self.capos("run", "-s", p.name, "chat", "send", "channel=#watched", f"text=heard {n}")
+                p.says(f'"said":"heard {n}"')
+
+        def commands(p, line):
+            p.says("send ")
+            for n in range(3):
+                line.cut(half=n % 2 == 1)
+                p.tells("has dropped, and is being made again.")
+                p.tells("the line is there again.")
+            expect(p.out.count("send "), 1, "what has not changed")
+
+        self.going_on("watcher-commands", commands, "commands", "--watch", "chat")
+        self.going_on("watcher", ends, "call", "--watch", "chat", "join", "channel=#watched")
+        self.going_on("watcher-again", again, "call", "--watch", "--again", "chat", "join", "channel=#watched")
+
     # ---- and not
 
     def ended(self, name, act, says, profile="operator", transport="plain"):
@@ -567,6 +768,7 @@ def run(c):
     rows = [(f"drops-{t}", lambda t=t: c.drops(t)) for t in ("tls", "plain", "unix")]
     rows += [(f.__name__.replace("_", "-"), f) for f in
              (c.by_certificate, c.down, c.shell, c.shell_calls_nothing_again, c.script_ends,
+              c.chat, c.chat_says_nothing_twice, c.chat_ends, c.watched,
               c.revoked, c.revoked_by_the_command, c.capability_revoked,
               c.account_removed, c.account_locked, c.password_changed, c.expired, c.another_instance, c.somebody_else,
               c.nobody_at_all, c.session_manager_killed, c.no_login_is_left)]

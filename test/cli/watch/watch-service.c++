@@ -63,6 +63,13 @@ class TellerImpl final : public Teller::Server, private kj::TaskSet::ErrorHandle
                 return kj::READY_NOW;
         }
 
+        kj::Promise<void> look(LookContext c) override
+        {
+                held.push_back(c.getParams().getListener());
+                tasks.add(telling(held.back(), 0, 1, kj::str("once")));
+                return kj::READY_NOW;
+        }
+
         kj::Promise<void> wipe(WipeContext c) override
         {
                 c.getResults().setCount(++wiped);

@@ -54,4 +54,7 @@ interface Teller extends(Cm.CommandSurface) {
 
   wipe @4 (item :Item) -> (count :UInt32);
   # Says nothing of what it does to the world.
+
+  look @5 (listener :Listener) -> () $Cm.effect(reads);
+  # As forever, and says that it changes nothing.
 }
