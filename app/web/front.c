@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GUESTS = 16, CODE_MS = 60 * 1000, STATE_BYTES = 256, ROW = 128 };
+enum { GUESTS = 16, STATE_BYTES = 256, ROW = 128 };
 
 /* A browser that is in. */
 struct guest {
@@ -183,7 +183,7 @@ static struct guest *guest_place(struct front *f)
 
 static bool code_is(const struct front *f, const char *code)
 {
-        return f->has_code && capos_io_now_ms() - f->code_ms < CODE_MS &&
+        return f->has_code && capos_io_now_ms() - f->code_ms < f->o->code_ms &&
                token_is(code, strlen(code), f->code);
 }
 

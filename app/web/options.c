@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDLE_MS = 30 * 60 * 1000, LIFE_MS = 12 * 60 * 60 * 1000, MS_DIGITS = 10 };
+enum {
+        CODE_MS = 60 * 1000,
+        IDLE_MS = 30 * 60 * 1000,
+        LIFE_MS = 12 * 60 * 60 * 1000,
+        MS_DIGITS = 10,
+};
 
 static bool ms_read(const char *text, uint64_t most, uint64_t *ret)
 {
@@ -49,6 +54,8 @@ static bool option_read(struct web_options *o, const char *name, char *value)
                 return port_read(value, &o->port);
         if (!strcmp(name, "--idle-ms"))
                 return ms_read(value, IDLE_MS, &o->idle_ms);
+        if (!strcmp(name, "--code-ms"))
+                return ms_read(value, CODE_MS, &o->code_ms);
         if (!strcmp(name, "--life-ms"))
                 return ms_read(value, LIFE_MS, &o->life_ms);
         if (!strcmp(name, "--instance"))
@@ -72,8 +79,11 @@ static bool option_read(struct web_options *o, const char *name, char *value)
 
 const char *options_read(struct web_options *o, int argc, char **argv)
 {
-        *o = (struct web_options){
-                .port = 2380, .idle_ms = IDLE_MS, .life_ms = LIFE_MS, .places = ""};
+        *o = (struct web_options){.port = 2380,
+                                  .code_ms = CODE_MS,
+                                  .idle_ms = IDLE_MS,
+                                  .life_ms = LIFE_MS,
+                                  .places = ""};
         for (int i = 1; i < argc; i += 2)
                 if (i + 1 == argc || !option_read(o, argv[i], argv[i + 1]))
                         return argv[i];

@@ -11,8 +11,9 @@ struct web_instance {
 };
 
 struct web_options {
-        uint16_t port; /* of this machine's own addresses; 0: a free one, filled in later */
-        bool open;     /* in a browser */
+        uint16_t port;    /* of this machine's own addresses; 0: a free one, filled in later */
+        bool open;        /* in a browser */
+        uint64_t code_ms; /* how long a code is good; `capos web` leaves it at a minute */
         uint64_t idle_ms, life_ms;
         struct web_instance instances[OPTIONS_INSTANCES]; /* --instance */
         unsigned ninstances;

@@ -82,6 +82,7 @@ class Rig:
             command = [self.capos, "up", "--state", self.state, "--listen", "plain:127.0.0.1:0"]
             if manifest:
                 command += ["--manifest", manifest]
+            command += more
         self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=self.log, env=self.env)
         line = self.read_line(self.server.stdout, 30)

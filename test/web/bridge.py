@@ -232,8 +232,8 @@ class Browser:
 class Bridge:
     """An instance, and `capos web` in front of it."""
 
-    def __init__(self, binaries, *options, manifest=None, env=None):
-        self.rig = Rig(binaries, None, manifest=manifest)
+    def __init__(self, binaries, *options, manifest=None, env=None, rig=None):
+        self.rig = rig or Rig(binaries, None, manifest=manifest)
         self.env = {**self.rig.env, **(env or {})}
         self.log = open(self.rig.path("web.log"), "w+")
         self.start(*options)
@@ -326,7 +326,8 @@ class Bridge:
                     found.append(pid)
         return found[1:]
 
-    def close(self):
+    def stop(self):
+        """Ends the bridge, and leaves the instance."""
         if self.web.poll() is None:
             self.web.send_signal(signal.SIGTERM)
             try:
@@ -336,6 +337,9 @@ class Bridge:
                 self.web.wait()
         self.web.stdout.close()
         self.log.close()
+
+    def close(self):
+        self.stop()
         self.rig.close()
 
 

@@ -155,7 +155,7 @@ export function reset(): void {
 /* A longer lease, by fresh proof. */
 export function ask(): void {
   show({ title: "Renew the lease", deafMs: 0, no: "Cancel", body: live(h("div", { class: "renew" }), login.renewal),
-         answer: () => { if (store.step.peek()) wire.tell({ giveUp: null }); store.step.set(null); } });
+         answer: () => { if (store.step.peek()) login.giveUp(); login.complaint.set(""); } });
 }
 
 /* The renewal is done. */

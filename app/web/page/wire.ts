@@ -30,21 +30,23 @@ let wanted = true;
 let pause = FIRST_MS;
 let nextId = 1;
 let take: (d: WebDown) => void = () => undefined;
-const waiting = new Map<number, { done: (d: WebDown) => void; fail: (e: Error) => void; at: number }>();
+const waiting = new Map<number, { done: (d: WebDown) => void; fail: (e: Error) => void; at: number;
+                                  step?: (s: WebDown_Step) => void }>();
 
 function send(id: number, up: Up): void {
   socket?.send(JSON.stringify({ id, ...up }));
 }
 
-/* Asks, and waits for the first frame with the question's id. A `failed` is thrown. `begun` is told the id. */
-export function ask(up: Up, begun?: (id: number) => void): Promise<WebDown> {
+/* Asks, and waits for the first frame with the question's id that is no step of a login; `step` is told those. A
+ * `failed` is thrown. `begun` is told the id. */
+export function ask(up: Up, begun?: (id: number) => void, step?: (s: WebDown_Step) => void): Promise<WebDown> {
   return new Promise((done, fail) => {
     if (!socket || socket.readyState !== WebSocket.OPEN || !ready) {
       fail(new Refused("bridge.offline", "the bridge cannot be reached just now"));
       return;
     }
     const id = nextId++;
-    waiting.set(id, { done, fail, at: performance.now() });
+    waiting.set(id, { done, fail, at: performance.now(), step });
     send(id, up);
     begun?.(id);
   });
@@ -60,8 +62,13 @@ function answered(d: WebDown): void {
   const who = waiting.get(d.id);
   if (!who)
     return;
+  if (d.step) {
+    who.step?.(d.step);
+    return;
+  }
   waiting.delete(d.id);
-  latency.set(performance.now() - who.at);
+  if (!who.step) /* else a person was waited for */
+    latency.set(performance.now() - who.at);
   if (d.failed)
     who.fail(new Refused(d.failed.code ?? "", d.failed.text ?? "", d.failed.path ?? ""));
   else

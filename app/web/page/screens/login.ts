@@ -13,6 +13,7 @@ import * as wire from "../wire";
 export const complaint = new Signal<string>("");
 const chosen = new Signal<RemoteAuthKind | "enrol" | null>(null);
 const busy = new Signal<boolean>(false);
+let now = 0; /* which login is under way: one that was given up has nothing more to say */
 let typed = ""; /* the account, as it was typed in this tab: a refusal does not take it away */
 
 const ICONS: { [k in RemoteAuthKind]: string } = {
@@ -56,21 +57,31 @@ function settled(): void {
   closeRenewal();
 }
 
-function begun(d: WebDown): void {
-  busy.set(!!d.step && d.step.wants === "nothing");
-  if (d.session)
-    settled();
-  else if (d.step?.wants === "passkey")
-    void passkey.get(d.step).then((json) => wire.ask({ passkey: json })).then(begun).catch((e) => {
-      wire.tell({ giveUp: null });
+export function giveUp(): void {
+  now++;
+  wire.tell({ giveUp: null });
+  store.step.set(null);
+  busy.set(false);
+}
+
+function stepped(s: WebDown_Step): void {
+  busy.set(s.wants === "nothing");
+  if (s.wants === "passkey")
+    passkey.get(s).then((json) => wire.ask({ passkey: json })).catch((e) => {
+      giveUp();
       complain(e);
     });
 }
 
+/* Asks for it; between that and its end there may be steps. */
 function start(login: wire.Sent<WebUp_Login>, renews: boolean): void {
+  const mine = ++now;
   complaint.set("");
   busy.set(true);
-  wire.ask(renews ? { renew: login } : { login }).then(begun).catch(complain);
+  wire.ask(renews ? { renew: login } : { login }, undefined, stepped).then(settled, (e) => {
+    if (mine === now)
+      complain(e);
+  });
 }
 
 function field(id: string, label: string, control: HTMLElement, help = ""): HTMLElement {
@@ -147,12 +158,19 @@ function choose(id: RemoteAuthKind | "enrol", symbol: string, name: string, body
     open ? body() : null);
 }
 
+/* Why a method that the instance offers cannot be used here; "": it can. */
+function unfit(kind: RemoteAuthKind): string {
+  if (kind === "serviceCredential")
+    return "It is for programs: no person logs in so.";
+  return kind === "passkey" && !passkey.possible() ? "Passkeys need a page at localhost by that name." : "";
+}
+
 function method(m: RemoteAuthMethod, renews: boolean): HTMLElement {
-  const here = m.kind !== "passkey" || passkey.possible();
+  const here = !unfit(m.kind);
   const name = m.label || NAMES[m.kind];
   if (m.state === "enabled" && here)
     return choose(m.kind, ICONS[m.kind], name, () => form(m, renews));
-  const reason = here ? m.reason : "Passkeys need a page at localhost by that name.";
+  const reason = m.state === "enabled" ? unfit(m.kind) : m.reason;
   return h("li", { class: "method off", id: `method-${m.kind}` }, icon(ICONS[m.kind]), h("span", { class: "main" },
     h("span", { class: "title" }, name), h("span", { class: "detail" }, reason || "not offered")));
 }
@@ -173,7 +191,7 @@ function answer(s: WebDown_Step): Child {
     const text = input.value;
     input.value = "";
     busy.set(true);
-    wire.ask({ answer: text }).then(begun).catch(complain);
+    wire.ask({ answer: text }).catch(complain);
   } }, field("answer", s.redaction ? "Secret" : "Answer", input),
   h("button", { type: "submit", class: "go big" }, "Go on"));
 }
@@ -192,20 +210,17 @@ function stepView(s: WebDown_Step): Child {
     waits ? h("p", { class: "waiting", role: "status" }, h("span", { class: "spinner" }),
               s.wants === "nothing" ? "The instance is at work." : "Waiting until you have agreed there.") : null,
     countdown(s),
-    h("button", { type: "button", id: "give-up", onclick: () => {
-      wire.tell({ giveUp: null });
-      store.step.set(null);
-      busy.set(false);
-    } }, "Give up"));
+    h("button", { type: "button", id: "give-up", onclick: giveUp }, "Give up"));
 }
 
 function all(renews: boolean): Child {
   const m = store.methods.get()?.methods ?? [];
   const rank = (x: RemoteAuthMethod): number => (x.state === "enabled" ? 0 : 100) + ORDER.indexOf(x.kind);
-  const list = m.filter((x) => !renews || (x.state === "enabled" && !NOBODY.has(x.kind))).sort((a,
+  const list = m.filter((x) => !renews || (x.state === "enabled" && !unfit(x.kind) && !NOBODY.has(x.kind))).sort((a,
     b) => rank(a) - rank(b));
   const enrols = !renews && passkey.possible() && m.some((x) => x.kind === "passkey" && x.state === "enabled");
-  const on = list.filter((x) => x.state === "enabled"), off = list.filter((x) => x.state !== "enabled");
+  const usable = (x: RemoteAuthMethod): boolean => x.state === "enabled" && !unfit(x.kind);
+  const on = list.filter(usable), off = list.filter((x) => !usable(x));
   return h("ul", { class: "methods" }, on.map((x) => method(x, renews)),
            enrols ? choose("enrol", "key", "Register a passkey with a code", enrol) : null,
            off.map((x) => method(x, renews)));

@@ -1,0 +1,433 @@
+#!/usr/bin/env python3
+"""web-methods: how one comes in, in Debian's Chromium: the entry code, then every method by which a person logs in
+(R9 to R16 as a browser's host has them), the forms in which each is refused, and a session that is renewed and raised.
+
+usage: methods.py BINARIES [CASE...]
+
+The instance is real, and so is who proves: an ssh-agent, openssl's certificates, an identity provider on this machine
+(oplib.py) whose pages the same browser opens. Each case has a name; it waits for states, never for times.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+
+import bridge  # noqa: E402
+import certlib  # noqa: E402
+import instance  # noqa: E402
+import oplib  # noqa: E402
+import page  # noqa: E402
+import sshkeys  # noqa: E402
+from bridge import PASSWORD, equal, holds  # noqa: E402
+from browser import Browser, Page  # noqa: E402
+
+SAFE = "#connect-1"  # the instance over TLS
+
+
+class Cases(page.Cases):
+    """One instance and bridge for all; a page of its own for each case."""
+
+    def __init__(self, binaries):  # pylint: disable=super-init-not-called
+        self.folder = tempfile.TemporaryDirectory(prefix="capos-methods-")
+        self.op = oplib.Provider()
+        self.op.answers["/activate"] = self.approve
+        self.keys = sshkeys.Keys(self.folder.name)
+        self.ca, self.others = (certlib.Authority(self.folder.name, n) for n in ("ours", "others"))
+        self.binaries = os.path.abspath(binaries)
+        rig = bridge.Rig(self.binaries, None, manifest=self.write("manifest", self.manifest()),
+                         more=["--listen", "tls:127.0.0.1:0"])
+        self.safe = rig.server.stdout.readline().decode().split()  # … tls HOST PORT FINGERPRINT
+        for name, profiles in (("bea", ("operator", "keeper")), ("ada", ("operator",))):
+            rig.ok("account", "add", name, *(w for p in profiles for w in ("--profile", p)), "--password-stdin",
+                   "--state", rig.state, stdin=PASSWORD + "\n")
+        self.keys.start_agent()
+        for name in ("known", "strange"):
+            self.keys.keygen(name)
+        rig.ok("account", "key", "add", "alice", self.keys.path("known.pub"), "--state", rig.state)
+        self.bridge = bridge.Bridge(self.binaries, *self.options(self.ca), rig=rig,
+                                    env={"SSH_AUTH_SOCK": self.keys.env["SSH_AUTH_SOCK"]})
+        self.browser = Browser()
+        self.screens = None
+
+    def close(self):
+        self.browser.close()
+        self.bridge.close()
+        self.keys.stop_agent()
+        self.op.stop()
+        self.folder.cleanup()
+
+    def write(self, name, text):
+        path = os.path.join(self.folder.name, name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
+    def manifest(self):
+        """Guests, certificates and a provider; raised is to `keeper`, a code for a device gives `lounge`."""
+        little, all_of_it = ["session", "system_info"], ["session", "system_info", "chat"]
+        more = [instance.profile("keeper", all_of_it),
+                instance.profile("robot", little).replace("lease", "service = true, lease", 1),
+                instance.profile("lounge", little).replace("lease", "unbound = true, lease", 1)]
+        text = certlib.lets_in(self.ca, instance.manifest(guest=True, profiles=more))
+        text = text.replace(instance.profile("operator", all_of_it), instance.profile("operator", little))
+        return text.replace("authentication = (", f"""authentication = (
+            oidc = [(name = "op", issuer = "{self.op.url}", clientId = "{oplib.CLIENT}",
+                clientSecretFile = "{self.write("secret", oplib.SECRET)}", loopback = true, rules = [
+                  (claims = [(name = "groups", value = "admins")], account = "alice"),
+                  (claims = [(name = "groups", value = "people")], create = true, profile = "lounge")])],
+            """, 1)
+
+    def options(self, authority):
+        certificate, key = authority.issue("alice", "email:alice@example.org")
+        return ["--instance", f"safe=tls:{self.safe[-3]}:{self.safe[-2]}", "--certificate", certificate, "--key", key]
+
+    # ---- what cases begin with ----
+
+    def at(self, kind, instance_button="#connect-0", p=None):
+        """The form of a method, on a page of its own."""
+        p = p or self.entered()
+        p.click(instance_button)
+        if instance_button == SAFE:
+            p.until("!!document.querySelector('#sheet[open], .methods')")
+            if p.js("!!document.querySelector('#sheet[open]')"):
+                p.says(self.safe[-1], "#sheet")
+                p.until("document.querySelector('#sheet').dataset.deaf === ''", "it can be answered")
+                p.click("#sheet-yes")
+        p.click(f"#choose-{kind}")
+        p.there("#login, .method-form, .method.open p")
+        return p
+
+    def is_in(self, p, account, profile, kind):
+        p.there("#overview")
+        p.says(account, "#session-account")
+        equal(p.text("#session-profile"), profile, "the profile")
+        p.says(kind, "#session-kind")
+        equal(p.faults(), [], "faults of scripts")
+
+    def refused(self, p, words):
+        """It says why, and leads back to the methods."""
+        p.says(words, "#complaint")
+        p.there(".methods")
+        equal(p.faults(), [], "faults of scripts")
+
+    def away(self, p):
+        """Back to the list, without a session."""
+        p.click("#back")
+        p.there("#connect-0")
+        p.close()
+
+    # ---- first visit ----
+
+    def a_code_that_is_late(self):
+        """Of a bridge whose codes are good for a millisecond."""
+        web = subprocess.Popen([os.path.join(self.binaries, "capos-web"), "--port", "0", "--code-ms", "1"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                               env=self.bridge.env)
+        try:
+            p = self.page()
+            p.go(web.stdout.readline().decode().strip())
+            p.there("#door[data-why=code]")
+            p.says("is too old", "#door")
+            equal(p.js("location.href.includes('k=')"), False, "the code is in the address")
+            p.close()
+        finally:
+            web.terminate()
+            web.wait()
+            web.stdout.close()
+
+    # ---- a password ----
+
+    def password_of_nobody(self):
+        """An account that is none is refused in the words of a wrong password."""
+        p = self.at("password")
+        said = []
+        for account in ("alice", "nobody-of-this-name"):
+            p.fill("#account", account)
+            p.fill("#secret", "wrong")
+            p.click("#login")
+            p.until("document.querySelector('#complaint') && !document.querySelector('#login').disabled")
+            said.append(p.text("#complaint"))
+        equal(said[0], said[1], "what is said")
+        holds("denied.credentials" in said[0], said[0])
+        equal(p.js("document.querySelector('#account').value"), "nobody-of-this-name", "what was typed")
+        equal(p.js("document.querySelector('#secret').value"), "", "the secret")
+        self.away(p)
+
+    # ---- a key of the bridge's ssh-agent ----
+
+    def ssh_key_that_is_not_there(self):
+        p = self.at("publicKey")
+        p.says("holds no key", ".method.open")
+        self.away(p)
+
+    def ssh_key(self):
+        self.keys.add("known")
+        p = self.at("publicKey")
+        p.fill("#account", "alice")
+        p.click("#login")
+        self.is_in(p, "alice", "operator", "public key")
+        self.leave(p)
+
+    def ssh_key_of_another(self):
+        self.keys.add("strange")
+        p = self.at("publicKey")
+        p.fill("#account", "alice")
+        p.choose("#key", self.keys.fingerprint("strange"))
+        p.click("#login")
+        self.refused(p, "denied.credentials")
+        self.away(p)
+
+    # ---- without an account ----
+
+    def guest(self):
+        p = self.at("guest")
+        p.click("#login")
+        self.is_in(p, "none", "guest", "guest")
+        self.leave(p)
+
+    def anonymous(self):
+        p = self.at("anonymous")
+        p.click("#login")
+        self.is_in(p, "none", "anonymous", "anonymous")
+        self.leave(p)
+
+    # ---- an identity provider, in this browser ----
+
+    def opened(self, p, selector):
+        """Clicks a link that opens beside the page: the new page."""
+        before = {t["targetId"] for t in self.browser.call("Target.getTargets")["targetInfos"]}
+        p.click(selector)
+        found = None
+        while not found:
+            found = next((t for t in self.browser.call("Target.getTargets")["targetInfos"]
+                          if t["targetId"] not in before and t["type"] == "page"), None)
+        session = self.browser.call("Target.attachToTarget", {"targetId": found["targetId"], "flatten": True})
+        q = self.browser.pages[session["sessionId"]] = Page(self.browser, found["targetId"], session["sessionId"])
+        q.call("Page.enable")
+        q.call("Runtime.enable")
+        return q
+
+    def at_provider(self, **answers):
+        """A login that waits for the provider's page: (page, address of its link)."""
+        self.op.answers.update(answers)
+        p = self.at("oidcAuthorizationCodePkce")
+        p.click("#login")
+        p.there("#step a")
+        p.says("Waiting until you have agreed there", "#step")
+        return p, p.js("document.querySelector('#step a').href")
+
+    def oidc_by_redirect(self):
+        """The provider's page leads back to the bridge, and both pages have the session."""
+        self.op.claims = {"groups": "admins"}
+        p, _ = self.at_provider()
+        q = self.opened(p, "#step a")
+        self.is_in(p, "alice", "operator", "oidc authorization code pkce")
+        q.says("alice", "#session-account")
+        equal(q.js("location.origin"), self.bridge.origin, "where the provider's page has led")
+        holds("code=" not in q.js("location.href"), "the provider's code is in the address")
+        q.close()
+        self.leave(p)
+
+    def back(self, **query):
+        return self.bridge.request("GET", f"/back?{urllib.parse.urlencode(query)}",
+                                   Host=f"127.0.0.1:{self.bridge.port}").words
+
+    def oidc_handed_on_once(self):
+        """What comes back is taken by its state alone, and once."""
+        self.op.claims = {"groups": "admins"}
+        p, url = self.at_provider()
+        answer = dict(urllib.parse.parse_qsl(self.op.browse(url)))
+        equal(self.back(**{**answer, "state": "A" * 22}), "400 state", "another state")
+        equal(self.back(code=answer["code"]), "400 state", "no state")
+        equal(self.back(**answer), "303", "the redirect")
+        equal(self.back(**answer), "400 state", "the redirect again")
+        self.is_in(p, "alice", "operator", "oidc authorization code pkce")
+        equal(self.back(**answer), "400 state", "the redirect, after the login")
+        self.leave(p)
+
+    def oidc_of_nobody(self):
+        """An identity that no rule gives an account."""
+        self.op.claims = {"groups": "strangers"}
+        p, _ = self.at_provider()
+        self.opened(p, "#step a").there("#connect-0, .methods")
+        self.refused(p, "denied.credentials")
+        self.away(p)
+
+    def oidc_said_no_to(self):
+        """At the provider: it leads back with an error in place of a code."""
+        p, url = self.at_provider()
+        state = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))["state"]
+        equal(self.back(error="access_denied", state=state, iss=self.op.url), "303", "the redirect")
+        self.refused(p, "denied.")
+        self.away(p)
+
+    def oidc_given_up(self):
+        """On the page: then what comes back is nobody's any more, and another login is free to begin."""
+        p, url = self.at_provider()
+        answer = dict(urllib.parse.parse_qsl(self.op.browse(url)))
+        p.click("#give-up")
+        p.there(".methods")
+        equal(p.text("#complaint"), "", "what is complained about")
+        equal(self.back(**answer), "400 state", "the redirect")
+        p.click("#choose-anonymous")
+        p.click("#login")
+        self.is_in(p, "none", "anonymous", "anonymous")
+        self.leave(p)
+
+    # ---- a code for another device ----
+
+    def approve(self, handler, _):
+        self.op.approved = True
+        handler.answer(200, b"<p id=done>You may close this window.</p>", **{"Content-Type": "text/html"})
+
+    def at_device(self):
+        self.op.claims, self.op.approved = {"groups": ["people"]}, False
+        p = self.at("oidcDeviceCode")
+        p.click("#login")
+        p.says("WDJB-MJHT", "#step .user-code")
+        p.says("This takes at most", "#step")
+        return p
+
+    def device_code(self):
+        p = self.at_device()
+        self.opened(p, "#step a").there("#done")
+        p.there("#overview")
+        p.says("op-", "#session-account")
+        equal(p.text("#session-profile"), "lounge", "the profile")
+        self.leave(p)
+
+    def device_code_that_expires(self):
+        """The provider's code is good for a second, and the page counts it down."""
+        self.op.answers["/device"] = self.short
+        try:
+            p = self.at_device()
+            self.refused(p, "denied.")
+        finally:
+            del self.op.answers["/device"]
+        self.away(p)
+
+    def short(self, handler, _):
+        handler.answer(200, {"device_code": "the-device-code", "user_code": "WDJB-MJHT", "interval": 1,
+                             "verification_uri": f"{self.op.url}/activate", "expires_in": 2})
+
+    def device_code_given_up(self):
+        p = self.at_device()
+        p.click("#give-up")
+        p.there(".methods")
+        self.away(p)
+
+    # ---- a certificate of the bridge's ----
+
+    def certificate(self):
+        p = self.at("mtlsClientCert", SAFE)
+        p.click("#login")
+        self.is_in(p, "alice", "operator", "mtls client cert")
+        p.says("tls", "#overview")
+        self.leave(p)
+
+    def certificate_without_tls(self):
+        """It is shown with the handshake, so there has to be one."""
+        p = self.entered()
+        p.click("#connect-0")
+        p.there("#method-mtlsClientCert.off")
+        self.away(p)
+
+    def certificate_of_another_authority(self):
+        rig, old = self.bridge.rig, self.bridge
+        other = bridge.Bridge(self.binaries, *self.options(self.others), rig=rig, env=old.env)
+        self.bridge = other
+        try:
+            p = self.at("mtlsClientCert", SAFE)
+            p.click("#login")
+            self.refused(p, "denied.credentials")
+            self.away(p)
+        finally:
+            self.bridge = old
+            other.stop()
+
+    # ---- what is no person's ----
+
+    def service_credential(self):
+        """A program's: the page says so in place of a form."""
+        p = self.entered()
+        p.click("#connect-0")
+        p.there("#method-serviceCredential.off")
+        p.says("no person", "#method-serviceCredential")
+        self.away(p)
+
+    # ---- a session that goes on ----
+
+    def as_bea(self):
+        p = self.at("password")
+        p.fill("#account", "bea")
+        p.fill("#secret", PASSWORD)
+        p.click("#login")
+        self.is_in(p, "bea", "operator", "password")
+        return p
+
+    def renewing(self, p, secret, profile=""):
+        p.click("#renew")
+        p.click("#sheet #choose-password")
+        p.there("#sheet #account")
+        equal(p.js("document.querySelector('#sheet #account').value"), "bea", "whose it is")
+        p.fill("#sheet #secret", secret)
+        if profile:
+            p.choose("#sheet #profile", profile)
+        p.click("#sheet #login")
+
+    def renewed(self):
+        p = self.as_bea()
+        self.renewing(p, PASSWORD)
+        p.until("!document.querySelector('#sheet').open", "it is done")
+        p.click("#go-transcript")
+        p.says("renew password done", "#view")
+        self.leave(p)
+
+    def raised(self):
+        """To another profile, by fresh proof: what is new in the bundle is there."""
+        p = self.as_bea()
+        p.click("#go-capabilities")
+        p.there("#cap-system_info")
+        equal(p.js("!!document.querySelector('#cap-chat')"), False, "chat is there already")
+        self.renewing(p, PASSWORD, "keeper")
+        p.until("!document.querySelector('#sheet').open", "it is done")
+        p.there("#cap-chat")
+        p.click("#go-overview")
+        p.says("keeper", "#session-profile")
+        self.leave(p)
+
+    def raised_by_a_wrong_proof(self):
+        """Refused where it was asked for; the session goes on as it was."""
+        p = self.as_bea()
+        self.renewing(p, "wrong", "keeper")
+        p.says("denied.credentials", "#sheet #complaint")
+        p.click("#sheet-no")
+        p.until("!document.querySelector('#sheet').open", "it is closed")
+        equal(p.text("#session-profile"), "operator", "the profile")
+        self.leave(p)
+
+
+CASES = ["without_a_code", "with_a_code", "a_code_twice", "a_code_that_is_late",
+         "password_of_nobody", "ssh_key_that_is_not_there", "ssh_key", "ssh_key_of_another", "guest", "anonymous",
+         "oidc_by_redirect", "oidc_handed_on_once", "oidc_of_nobody", "oidc_said_no_to", "oidc_given_up",
+         "device_code", "device_code_that_expires", "device_code_given_up",
+         "certificate", "certificate_without_tls", "certificate_of_another_authority", "service_credential",
+         "renewed", "raised", "raised_by_a_wrong_proof"]
+
+
+def main(binaries, *only):
+    cases = Cases(binaries)
+    try:
+        return instance.run_cases("web-methods", [(n, getattr(cases, n)) for n in only or CASES])
+    finally:
+        cases.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
