@@ -10,6 +10,7 @@
  */
 #include "admin.h"
 #include "cli.h"
+#include "client-words.h"
 #include "tls-identity.h"
 
 #include <arpa/inet.h>
@@ -124,16 +125,17 @@ static void fingerprint_of(const struct tls_identity *id, char ret[TLS_FINGERPRI
 
 static int show_text(const struct cert *t)
 {
-        char text[TLS_CERTIFICATE_TEXT], fingerprint[TLS_FINGERPRINT_TEXT];
+        char text[TLS_CERTIFICATE_TEXT], fingerprint[TLS_FINGERPRINT_TEXT], words[CLIENT_WORDS];
 
         if (capos_i_tls_certificate_print(t->had.leaf, text))
                 return cert_fail(t, t->path, -ENOMEM);
-        if (t->c->json) {
-                fingerprint_of(&t->had, fingerprint);
-                return cli_print_json(t->c, json_pack("{s:s,s:o}", "fingerprint", fingerprint,
-                                                      "text", cli_json_text(text)));
-        }
+        fingerprint_of(&t->had, fingerprint);
+        client_words(fingerprint, words);
+        if (t->c->json)
+                return cli_print_json(t->c, json_pack("{s:s,s:s,s:o}", "fingerprint", fingerprint,
+                                                      "words", words, "text", cli_json_text(text)));
         cli_print_lines(text);
+        printf("%s\n", words);
         return EXIT_OK;
 }
 

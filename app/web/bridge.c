@@ -69,14 +69,19 @@ void down_send(struct bridge *b, unsigned tabs, struct down *d)
         }
 }
 
-void down_answer(struct bridge *b, struct asker a, struct down *d)
+struct bridge_tab *bridge_tab_of(struct bridge *b, struct asker a)
 {
-        unsigned tabs = 0;
-
         for (unsigned i = 0; a.tab && i < BRIDGE_TABS; i++)
                 if (b->tabs[i].tab && b->tabs[i].number == a.tab)
-                        tabs = 1U << i;
-        down_send(b, tabs, d);
+                        return &b->tabs[i];
+        return NULL;
+}
+
+void down_answer(struct bridge *b, struct asker a, struct down *d)
+{
+        const struct bridge_tab *t = bridge_tab_of(b, a);
+
+        down_send(b, t ? 1U << (t - b->tabs) : 0, d);
 }
 
 void down_tell(struct bridge *b, const struct bridge_tab *t, struct down *d)
@@ -123,6 +128,8 @@ void failure_write(web_down_failure_builder f, const struct capos_error *e)
                 (void)snprintf(code, sizeof(code), "%s", capos_denial_code(e->denial));
         else if (e->code == CAPOS_E_QUOTA)
                 (void)snprintf(code, sizeof(code), "over-quota.%s", e->quota);
+        else if (!e->code)
+                (void)snprintf(code, sizeof(code), "bridge.logged-out");
         else if (e->code == CAPNP_E_DISCONNECTED || e->code == CAPNP_E_PROTOCOL)
                 (void)snprintf(code, sizeof(code), "bridge.line");
         else if (e->code == CAPOS_E_WRONG_KEY)

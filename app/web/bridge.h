@@ -13,6 +13,7 @@
 #include "web.capnp-c.h"
 
 #include <capos/capos-client.h>
+#include <capos/ui.h>
 
 enum { BRIDGE_TABS = 8 };
 
@@ -22,6 +23,7 @@ struct bridge_tab {
         uint32_t number; /* never given again */
         bool is_in;      /* it has shown the browser's key */
         uint64_t since_ms;
+        uint16_t columns, rows; /* the room that it has for panes, as it says; 0: not yet */
         uint8_t nonce[TOKEN_NONCE];
 };
 
@@ -47,6 +49,7 @@ struct bridge {
         struct panes *panes;
         struct records *records;
         capos_client *client;           /* to the instance that was chosen; NULL: none */
+        struct capos_ui_theme system;   /* what the person's system is set to */
         uint16_t place;                 /* … which is this one of the list */
         bool is_connected, is_in;       /* it has answered; there is a session */
         bool busy;                      /* the client does something: one thing at a time */
@@ -63,6 +66,8 @@ struct down {
 uint64_t bridge_now_ms(void);  /* a clock that nobody sets */
 uint64_t bridge_time_ms(void); /* since 1970 */
 
+/* The tab of who has asked; NULL: it is gone. */
+struct bridge_tab *bridge_tab_of(struct bridge *b, struct asker a);
 /* The tabs that are in: a bit for the place of each. */
 unsigned bridge_tabs(const struct bridge *b);
 

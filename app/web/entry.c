@@ -7,7 +7,9 @@
  */
 #include "entry.h"
 
+#include "client-known.h"
 #include "client-page.h"
+#include "client-words.h"
 #include "client.h"
 #include "places.h"
 #include "records.h"
@@ -96,9 +98,27 @@ static void methods_answer(struct bridge *b, struct asker a)
         down_answer(b, a, &d);
 }
 
-/* The instance is not known: is it the one? */
+/* Whether the file of known instances has another key for this place, which a person may replace.
+ * What the command line says of an address, a key or who answers for it, nobody replaces here. */
+static bool key_has_changed(struct bridge *b, char ret_known[CAPOS_FINGERPRINT])
+{
+        const struct place *p = places_at(b, b->place);
+        char path[CLIENT_KNOWN_PATH];
+        struct client_known k;
+
+        ret_known[0] = 0;
+        if (!p || *p->at.pin || *p->at.ca || client_known_path(path, sizeof(path)) ||
+            client_known_find(path, p->at.where, capos_client_key_peek(b->client), &k) ||
+            k.state != CLIENT_CHANGED)
+                return false;
+        (void)snprintf(ret_known, CAPOS_FINGERPRINT, "%s", k.fingerprint);
+        return true;
+}
+
+/* The instance is not known, or not by this key: is it the one? */
 static void key_answer(struct bridge *b, struct asker a)
 {
+        char known[CAPOS_FINGERPRINT], words[CLIENT_WORDS];
         struct down d = down_new(a.id);
 
         b->entry->asks_trust = true;
@@ -109,6 +129,10 @@ static void key_answer(struct bridge *b, struct asker a)
                 place_short(places_at(b, b->place), text);
                 web_down_key_set_address(k, text);
                 web_down_key_set_fingerprint(k, capos_client_key_peek(b->client));
+                client_words(capos_client_key_peek(b->client), words);
+                web_down_key_set_words(k, words);
+                (void)key_has_changed(b, known);
+                web_down_key_set_known(k, known);
         }
         down_answer(b, a, &d);
 }
@@ -202,8 +226,10 @@ static void entry_on_methods(capos_client *c, int r, void *arg)
         struct asker a = b->entry->who;
         struct place *p = places_at(b, b->place);
         struct capos_error e = *capos_client_error_peek(c);
+        char known[CAPOS_FINGERPRINT];
 
-        if (r == CAPOS_E_UNKNOWN_KEY && *capos_client_key_peek(c)) {
+        if ((r == CAPOS_E_UNKNOWN_KEY && *capos_client_key_peek(c)) ||
+            (r == CAPOS_E_WRONG_KEY && key_has_changed(b, known))) {
                 key_answer(b, a);
         } else if (r) {
                 record_error(b, "connect", p->name, &e);
@@ -267,6 +293,20 @@ void entry_connect(struct bridge *b, struct asker a, uint16_t place)
         bridge_fail_code(b, a, r);
 }
 
+/* What a person has said yes to takes the place of what was known. 0, or as capos_known_add(). */
+static int trust_write(struct bridge *b, const struct place *p)
+{
+        char known[CAPOS_FINGERPRINT], path[CLIENT_KNOWN_PATH];
+        unsigned n;
+        int r = 0;
+
+        if (key_has_changed(b, known))
+                r = client_known_path(path, sizeof(path));
+        if (!r && *known)
+                r = client_known_remove(path, p->at.where, NULL, &n);
+        return r ? r : capos_known_add(NULL, p->at.where, capos_client_key_peek(b->client));
+}
+
 void entry_trust(struct bridge *b, struct asker a, bool yes)
 {
         const struct place *p = places_at(b, b->place);
@@ -283,7 +323,7 @@ void entry_trust(struct bridge *b, struct asker a, bool yes)
                 bridge_done(b, a);
                 return;
         }
-        r = capos_known_add(NULL, p->at.where, capos_client_key_peek(b->client));
+        r = trust_write(b, p);
         if (r) {
                 bridge_fail_code(b, a, r);
                 return;

@@ -4,8 +4,6 @@
 
 #include "bridge.h"
 
-#include <capos/ui.h>
-
 struct feed;
 
 /* One for a workspace, which outlives it. NULL: no memory. */

@@ -4,8 +4,6 @@
 
 #include "bridge.h"
 
-#include <capos/ui.h>
-
 /* model: with all that it shows and its commands; else only what stands around that. */
 void pane_write(const capos_ui_surface *s, bool model, web_down_pane_builder to);
 /* What of it a change has made new. */

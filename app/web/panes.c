@@ -83,11 +83,6 @@ static void on_wake(void *arg, uint64_t at_ms)
                                &p->wake);
 }
 
-static void on_opened(void *arg, capos_ui_surface *s)
-{
-        feed_opened(((struct panes *)arg)->feed, s);
-}
-
 static void on_changed(void *arg, capos_ui_surface *s, const struct capos_ui_change *c)
 {
         feed_changed(((struct panes *)arg)->feed, s, c);
@@ -111,23 +106,34 @@ static void on_closed(void *arg, capos_ui_surface *s, enum capos_ui_close_reason
         down_tell(bridge_of(arg), NULL, &d);
 }
 
-static void layout_tell(struct bridge *b, const struct bridge_tab *t,
-                        const struct capos_ui_layout *l)
+/* Each tab has room of its own, and so a layout. */
+static void layout_tell(struct bridge *b, const struct bridge_tab *t)
 {
         struct down d = down_new(0);
+        struct capos_ui_layout l;
 
+        capos_ui_layout_for(b->panes->ui, t->columns ? t->columns : COLUMNS,
+                            t->rows ? t->rows : ROWS, &l);
         if (d.m)
-                pane_layout_write(l, web_down_init_layout(d.d));
+                pane_layout_write(&l, web_down_init_layout(d.d));
         down_tell(b, t, &d);
 }
 
 static void on_layout(void *arg, const struct capos_ui_layout *l)
 {
-        layout_tell(bridge_of(arg), NULL, l);
+        struct bridge *b = bridge_of(arg);
+        unsigned tabs = bridge_tabs(b);
+
+        (void)l;
+        for (unsigned i = 0; b->panes && i < BRIDGE_TABS; i++)
+                if (tabs & 1U << i)
+                        layout_tell(b, &b->tabs[i]);
 }
 
-/* A theme of one service's is said of each of its panes; 0: of the whole workspace. */
-static void theme_tell(struct bridge *b, uint32_t surface, const struct capos_ui_theme *t)
+/* A theme of one service's is said of each of its panes; 0: of the whole workspace. t NULL: to all
+ * tabs. */
+static void theme_tell(struct bridge *b, const struct bridge_tab *t, uint32_t surface,
+                       const struct capos_ui_theme *theme)
 {
         struct down d = down_new(0);
 
@@ -135,9 +141,9 @@ static void theme_tell(struct bridge *b, uint32_t surface, const struct capos_ui
                 web_down_pane_theme_builder w = web_down_init_theme(d.d);
 
                 web_down_pane_theme_set_surface(w, surface);
-                pane_theme_write(t, web_down_pane_theme_init_hint(w));
+                pane_theme_write(theme, web_down_pane_theme_init_hint(w));
         }
-        down_tell(b, NULL, &d);
+        down_tell(b, t, &d);
 }
 
 static void on_theme(void *arg, capos_ui_offer *o, const struct capos_ui_theme *t)
@@ -147,12 +153,35 @@ static void on_theme(void *arg, capos_ui_offer *o, const struct capos_ui_theme *
         capos_ui_surface *s;
 
         if (!o)
-                theme_tell(p->b, 0, t);
+                theme_tell(p->b, NULL, 0, t);
         for (uint32_t at = 0; o && (s = capos_ui_surface_at(p->ui, at)); at++) {
                 capos_ui_surface_info(s, &i);
                 if (i.offer == o)
-                        theme_tell(p->b, i.number, t);
+                        theme_tell(p->b, NULL, i.number, t);
         }
+}
+
+/* How all of it looks, to a tab that is new. */
+static void themes_tell(struct panes *p, const struct bridge_tab *t)
+{
+        struct capos_ui_pane i;
+        capos_ui_surface *s;
+
+        theme_tell(p->b, t, 0, capos_ui_look_peek(p->ui, NULL));
+        for (uint32_t at = 0; (s = capos_ui_surface_at(p->ui, at)); at++) {
+                capos_ui_surface_info(s, &i);
+                theme_tell(p->b, t, i.number, capos_ui_look_peek(p->ui, i.offer));
+        }
+}
+
+static void on_opened(void *arg, capos_ui_surface *s)
+{
+        struct panes *p = arg;
+        struct capos_ui_pane i;
+
+        capos_ui_surface_info(s, &i);
+        feed_opened(p->feed, s);
+        theme_tell(p->b, NULL, i.number, capos_ui_look_peek(p->ui, i.offer));
 }
 
 static void prompt_tell(struct panes *p, const struct bridge_tab *t)
@@ -410,6 +439,7 @@ void panes_begin(struct bridge *b)
                                          .schema = capos_client_schema_peek(b->client),
                                          .columns = COLUMNS,
                                          .rows = ROWS,
+                                         .user = b->system,
                                          .ops = &front_ops,
                                          .arg = p};
 
@@ -451,7 +481,8 @@ void panes_tell(struct bridge *b, const struct bridge_tab *t)
                 return;
         offers_tell(b->panes, t, NULL, NULL);
         feed_tab(b->panes->feed, t);
-        layout_tell(b, t, capos_ui_layout_peek(b->panes->ui));
+        themes_tell(b->panes, t);
+        layout_tell(b, t);
         if (b->panes->prompt)
                 prompt_tell(b->panes, t);
 }
@@ -661,8 +692,26 @@ void panes_reset(struct bridge *b, struct asker a)
 
 void panes_size(struct bridge *b, struct asker a, web_up_size_reader r)
 {
+        struct bridge_tab *t = bridge_tab_of(b, a);
+
+        if (t) {
+                t->columns = web_up_size_columns(r);
+                t->rows = web_up_size_rows(r);
+        }
+        if (t && b->panes)
+                layout_tell(b, t);
         if (b->panes)
                 capos_ui_resize(b->panes->ui, web_up_size_columns(r), web_up_size_rows(r));
+        bridge_done(b, a);
+}
+
+void panes_seen(struct bridge *b, struct asker a, web_up_theme_reader r)
+{
+        b->system = (struct capos_ui_theme){.density = (uint8_t)web_up_theme_density(r),
+                                            .contrast = (uint8_t)web_up_theme_contrast(r),
+                                            .motion = (uint8_t)web_up_theme_motion(r)};
+        if (b->panes)
+                capos_ui_user(b->panes->ui, &b->system);
         bridge_done(b, a);
 }
 

@@ -18,6 +18,9 @@ void panes_run(struct bridge *b, struct asker a, web_up_run_reader r);
 void panes_confirm(struct bridge *b, struct asker a, web_up_confirm_reader r);
 void panes_reset(struct bridge *b, struct asker a);
 void panes_size(struct bridge *b, struct asker a, web_up_size_reader r);
+/* What the person's system is set to. Light or dark is not among it: it always is one of both, and
+ * a service may wish for the other. */
+void panes_seen(struct bridge *b, struct asker a, web_up_theme_reader r);
 void panes_consent(struct bridge *b, struct asker a, web_up_consent_reader r);
 
 #endif

@@ -349,7 +349,7 @@ static bool up_compose(struct bridge *b, struct asker a, web_up_reader up)
                 panes_size(b, a, web_up_size(up));
                 return true;
         case WEB_UP_SEEN:
-                bridge_done(b, a); /* the page itself draws as the person's system wants */
+                panes_seen(b, a, web_up_seen(up));
                 return true;
         case WEB_UP_CONSENT:
                 panes_consent(b, a, web_up_consent(up));

@@ -94,10 +94,11 @@ struct WebUp {
     # Every wish, theme, pin, move and closed mark is forgotten.
 
     size @27 :Size;
-    # How much room the panes have in this tab.
+    # How much room the panes have in this tab. `layout` follows.
 
     seen @28 :Theme;
-    # What the person's system wants.
+    # What the person's system is set to, or the person has chosen on the page. `contrast` and `motion` beat any
+    # wish of a service's, and `density` is for where there is none, in all tabs.
 
     sessions @29 :Void;
     # The account's sessions: `sessions`.
@@ -188,7 +189,7 @@ struct WebDown {
     failed @3 :Failure;
     instances @4 :List(Instance);
     key @5 :Key;
-    # An instance that is not known here: is it the one?
+    # An instance that is not known here, or known by another key: is it the one?
 
     methods @6 :Methods;
     step @7 :Step;
@@ -202,7 +203,8 @@ struct WebDown {
     event @13 :Event;
     probed @14 :Probed;
     ended @15 :Failure;
-    # The session has ended, or the line to the instance; what it holds can be called no more.
+    # The session has ended, or the line to the instance; what it holds can be called no more. code: as the instance
+    # says it, or `bridge.logged-out`, `bridge.line`.
 
     line @16 :Line;
     # The line to the instance has dropped, and is being made again.
@@ -217,6 +219,8 @@ struct WebDown {
     commands @19 :Commands;
     gone @20 :Gone;
     layout @21 :Layout;
+    # For the room that this tab has. Panes that it was not told yet may be in it.
+
     theme @22 :PaneTheme;
     prompt @23 :Prompt;
     promptGone @24 :UInt64;
@@ -265,7 +269,14 @@ struct WebDown {
     fixed @7 :Bool;
     # It was given on the command line.
   }
-  struct Key { address @0 :Text; fingerprint @1 :Text; words @2 :Text; known @3 :Text; }
+  struct Key {
+    address @0 :Text;
+    fingerprint @1 :Text;
+    words @2 :Text;
+    # The same for people who compare it, as `capos cert show` has it: eight words.
+    known @3 :Text;
+    # The key that is known of this place, which is another one: `trust` replaces it. Empty: none is.
+  }
   struct Methods {
     instance @0 :UInt16; methods @1 :List(Rs.RemoteAuthMethod); keys @2 :List(SshKey); relyingParties @3 :Bool;
   }

@@ -328,6 +328,36 @@ CAPNP_PUBLIC void capos_ui_reset(capos_ui *ui);
 CAPNP_PUBLIC const struct capos_ui_layout *capos_ui_layout_peek(const capos_ui *ui);
 
 /**
+ * Where everything would be in another window: for a front end that has several. What services
+ * are told of their panes' places is what capos_ui_layout_peek() has.
+ *
+ * @param ui       the workspace
+ * @param columns  of that window, in characters, the frame included
+ * @param rows     likewise
+ * @param ret_l    filled in; its panes are borrowed until something changes
+ */
+CAPNP_PUBLIC void capos_ui_layout_for(const capos_ui *ui, uint16_t columns, uint16_t rows,
+                                      struct capos_ui_layout *ret_l);
+
+/**
+ * Says what the person's system is set to by now, as capos_ui_config.user was.
+ *
+ * @param ui    the workspace
+ * @param user  what; copied
+ */
+CAPNP_PUBLIC void capos_ui_user(capos_ui *ui, const struct capos_ui_theme *user);
+
+/**
+ * How panes look, as `theme` has told last.
+ *
+ * @param ui  the workspace
+ * @param o   whose panes; NULL: all of it
+ * @return    borrowed until it changes
+ */
+CAPNP_PUBLIC const struct capos_ui_theme *capos_ui_look_peek(const capos_ui *ui,
+                                                             const capos_ui_offer *o);
+
+/**
  * Whether nothing of any service is held: for tests, and at each end.
  *
  * @param ui  the workspace

@@ -79,11 +79,12 @@ static void surface_place(capos_ui_surface *s, const struct capos_ui_node *n, bo
         }
 }
 
-void ui_relayout(capos_ui *ui)
+void ui_layout_for(const capos_ui *ui, uint16_t columns, uint16_t rows,
+                   struct capos_ui_layout *ret_l)
 {
         struct ui_spot spots[CAPOS_UI_SURFACES];
         struct ui_hint hints[CAPOS_UI_SURFACES];
-        uint32_t n = 0, tabs_end = 0;
+        uint32_t n = 0;
 
         for (struct capnp_i_list *l = ui->surfaces.next;
              l != &ui->surfaces && n < CAPOS_UI_SURFACES; l = l->next, n++) {
@@ -107,8 +108,14 @@ void ui_relayout(capos_ui *ui)
                         .pinned = pinned,
                 };
         }
-        ui_layout_of(spots, n, ui->columns, ui->rows, &ui->layout);
+        ui_layout_of(spots, n, columns, rows, ret_l);
+}
 
+void ui_relayout(capos_ui *ui)
+{
+        uint32_t tabs_end = 0;
+
+        ui_layout_for(ui, ui->columns, ui->rows, &ui->layout);
         for (uint32_t i = 0; i < ui->layout.n; i++) {
                 const struct capos_ui_node *node = &ui->layout.nodes[i];
 

@@ -109,6 +109,9 @@ int ui_answer_refuse(capnp_answer *a, const struct ui_refused *why);
 
 /* ---- ui-workspace.c ---- */
 
+/* Where everything would be in so much room. */
+void ui_layout_for(const capos_ui *ui, uint16_t columns, uint16_t rows,
+                   struct capos_ui_layout *ret_l);
 /* Puts everything in its place again, and tells the panes and the front end. */
 void ui_relayout(capos_ui *ui);
 /* Looks anew at how everything is drawn, and tells the front end what is not as before. */

@@ -68,6 +68,23 @@ void capos_ui_resize(capos_ui *ui, uint16_t columns, uint16_t rows)
         ui_relayout(ui);
 }
 
+void capos_ui_user(capos_ui *ui, const struct capos_ui_theme *user)
+{
+        ui->user = *user;
+        ui_restyle(ui);
+}
+
+const struct capos_ui_theme *capos_ui_look_peek(const capos_ui *ui, const capos_ui_offer *o)
+{
+        return o ? &o->look : &ui->look;
+}
+
+void capos_ui_layout_for(const capos_ui *ui, uint16_t columns, uint16_t rows,
+                         struct capos_ui_layout *ret_l)
+{
+        ui_layout_for(ui, columns, rows, ret_l);
+}
+
 /* Takes back looks whose time is over. */
 static void looks_tick(capos_ui *ui, uint64_t now_ms)
 {

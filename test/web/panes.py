@@ -183,6 +183,50 @@ def who_reads_slowly_is_told_later_and_the_same(b):
     slow.tab.close()
 
 
+def layout(tab):
+    """What a tab was told last of where panes are."""
+    return [f["layout"] for f in tab.heard if "layout" in f][-1]
+
+
+@case
+def each_tab_has_a_layout_of_its_own(b):
+    for name in ("one", "two", "three"):
+        b.open(name, "text")
+    narrow = Mirror(b.person.tab())
+    narrow.ask("size", {"columns": 40, "rows": 20})
+    b.mirror.ask("size", {"columns": 200, "rows": 50})
+    holds(layout(narrow)["narrow"] and not layout(b.mirror)["narrow"], (layout(narrow), layout(b.mirror)))
+    b.open("four", "text")
+    narrow.until(lambda: len(narrow.panes) == 4)
+    equal(layout(narrow)["narrow"], True, "after another has changed it")
+    narrow.tab.close()
+
+
+def themes(tab):
+    return {f["theme"]["surface"]: f["theme"]["hint"] for f in tab.heard if "theme" in f}
+
+
+@case
+def a_look_is_told_to_tabs_and_panes_that_come_later(b):
+    """And what a person's system is set to beats a service's wish, in all tabs."""
+    first = b.open("first", "text")
+    said = b.tell("theme", scope="own", hints={"accent": "rose", "density": "compact", "scheme": "dark"})
+    equal(said.get("outcome", ""), "")
+    second = b.open("second", "text")
+    b.mirror.until(lambda: second in themes(b.mirror))
+    late = Mirror(b.person.tab())
+    late.until(lambda: {first, second} <= set(themes(late)))
+    for tab in (b.mirror, late):
+        for n in (first, second):
+            equal([themes(tab)[n][m] for m in ("accent", "density", "scheme")], ["rose", "compact", "dark"])
+    late.ask("seen", {"density": "spacious", "scheme": "light", "motion": "less"})
+    for tab in (b.mirror, late):
+        tab.until(lambda: themes(tab)[first]["motion"] == "less")  # noqa: B023
+        equal([themes(tab)[first][m] for m in ("accent", "density", "scheme")], ["rose", "compact", "dark"])
+        equal(themes(tab)[0]["density"], "spacious", "where nothing is wished")
+    late.tab.close()
+
+
 def main():
     global LOG_SCHEMA
     from staging import schema_of

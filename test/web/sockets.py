@@ -156,7 +156,7 @@ def after_a_logout_the_stale_call_is_denied(b):
     t = b.logged_in()
     t.ask("call", {"target": "system_info", "method": "motd"})
     equal(t.ask("logout").get("done", 0), None)
-    holds("ended" in t.down("ended"), "not told")
+    equal(t.down("ended")["ended"]["code"], "bridge.logged-out")
     r = t.ask("call", {"target": "system_info", "method": "motd"})
     equal(r["failed"]["code"], "denied.stale-session")
     t.close()
@@ -310,29 +310,75 @@ def by_a_key_of_the_agent(b):
         other.log.close()
 
 
+def tls_instance(r, state, port=0):
+    """An instance behind TLS: the process, its port and its key's fingerprint."""
+    p = subprocess.Popen([r.capos, "up", "--state", r.path(state), "--listen", f"tls:127.0.0.1:{port}"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                         env={**r.env, "HOME": r.path("run")})
+    return p, *re.search(r" (\d+) (sha256:\S+)", r.read_line(p.stdout, DEADLINE)).groups()
+
+
+def tls_end(p):
+    p.terminate()
+    p.wait(DEADLINE)
+    p.stdin.close()
+    p.stdout.close()
+
+
 @case
 def an_instance_that_is_not_known_is_confirmed(b):
-    r = b.rig
-    with subprocess.Popen([r.capos, "up", "--state", r.path("tls"), "--listen", "tls:127.0.0.1:0"],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                          env={**r.env, "HOME": r.path("run")}) as tls:
-        other = None
-        try:
-            port, fingerprint = re.search(r" (\d+) (sha256:\S+)", r.read_line(tls.stdout, DEADLINE)).groups()
-            other = Bridge(BIN, "--instance", f"safe=tls:127.0.0.1:{port}")
-            t = other.browser().tab()
-            equal(t.ask("connect", 1)["key"]["fingerprint"], fingerprint)
-            equal(t.ask("login", {"kind": "anonymous"})["failed"]["code"], "bridge.not-connected")
-            equal(t.ask("trust", False).get("done", 0), None)
-            t.ask("connect", 1)
-            holds("methods" in t.ask("trust", True), "it is not connected to")
-            equal(t.ask("instances")["instances"][1]["fingerprint"], fingerprint)
-            equal(t.ask("login", {"kind": "anonymous"})["session"]["transport"], "tls")
-            equal(t.ask("trust", True)["failed"]["code"], "bridge.not-asked")
-        finally:
-            if other:
-                other.close()
-            tls.terminate()
+    r, other = b.rig, None
+    tls, port, fingerprint = tls_instance(r, "tls")
+    try:
+        other = Bridge(BIN, "--instance", f"safe=tls:127.0.0.1:{port}")
+        t = other.browser().tab()
+        key = t.ask("connect", 1)["key"]
+        words = r.ok("cert", "show", "--state", r.path("tls"), "--json").json["words"]
+        equal((key["fingerprint"], key["words"], key["known"]), (fingerprint, words, ""))
+        equal(len(words), 47)
+        holds(r.ok("cert", "show", "--state", r.path("tls")).out.endswith(f"{words}\n"), "the words for people")
+        equal(t.ask("login", {"kind": "anonymous"})["failed"]["code"], "bridge.not-connected")
+        equal(t.ask("trust", False).get("done", 0), None)
+        t.ask("connect", 1)
+        holds("methods" in t.ask("trust", True), "it is not connected to")
+        equal(t.ask("instances")["instances"][1]["fingerprint"], fingerprint)
+        equal(t.ask("login", {"kind": "anonymous"})["session"]["transport"], "tls")
+        equal(t.ask("trust", True)["failed"]["code"], "bridge.not-asked")
+    finally:
+        if other:
+            other.close()
+        tls_end(tls)
+
+
+@case
+def an_instance_whose_key_has_changed_is_asked_about(b):
+    """Both keys are shown; only yes replaces what is known. One that the command line names is refused."""
+    r, other = b.rig, None
+    tls, port, old = tls_instance(r, "tls-old")
+    try:
+        other = Bridge(BIN, "--instance", f"safe=tls:127.0.0.1:{port}",
+                       "--instance", f"sure=capos://127.0.0.1:{port}/#{old}")
+        t = other.browser().tab()
+        t.ask("connect", 1)
+        holds("methods" in t.ask("trust", True), "it is not connected to")
+        t.ask("disconnect")
+        tls_end(tls)
+        tls, _, new = tls_instance(r, "tls-new", port)
+        holds(new != old, "the same key")
+        for yes in (False, True):
+            key = t.ask("connect", 1)["key"]
+            equal((key["fingerprint"], key["known"]), (new, old))
+            equal(t.ask("instances")["instances"][1]["fingerprint"], old)
+            got = t.ask("trust", yes)
+            holds(("methods" in got) == yes, got)
+        equal(t.ask("instances")["instances"][1]["fingerprint"], new)
+        t.ask("disconnect")
+        equal(t.ask("connect", 2)["failed"]["code"], "bridge.wrong-key")
+        equal(t.ask("trust", True)["failed"]["code"], "bridge.not-asked")
+    finally:
+        if other:
+            other.close()
+        tls_end(tls)
 
 
 @case
