@@ -239,6 +239,8 @@ static void entry_on_methods(capos_client *c, int r, void *arg)
                 b->is_connected = true;
                 p->seen_ms = bridge_time_ms();
                 record_add(b, "connect", p->name, NULL, "");
+                if (places_confirm(b, b->place))
+                        record_add(b, "keep", p->name, "failed", "");
                 methods_answer(b, a);
                 places_tell(b, NULL);
         }
@@ -320,6 +322,7 @@ void entry_trust(struct bridge *b, struct asker a, bool yes)
         if (!yes) {
                 entry_hang_up(b);
                 record_add(b, "trust", p->name, "refused", "");
+                places_deny(b, b->place);
                 bridge_done(b, a);
                 return;
         }

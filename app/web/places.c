@@ -91,8 +91,10 @@ static void places_load(struct bridge *b)
                 if (!name)
                         continue;
                 *name++ = 0;
-                if (!place_read(&p, name, line) && place_is_allowed(b, &p))
+                if (!place_read(&p, name, line) && place_is_allowed(b, &p)) {
+                        p.kept = true;
                         s->p[s->n++] = p;
+                }
         }
         if (f)
                 (void)fclose(f);
@@ -121,7 +123,7 @@ static int places_store(const struct bridge *b)
         if (fchmod(fd, 0600))
                 r = -errno;
         for (unsigned i = 0; i < b->places->n; i++)
-                if (b->places->p[i].is_there && !b->places->p[i].fixed)
+                if (b->places->p[i].is_there && b->places->p[i].kept)
                         (void)fprintf(f, "%s %s\n", b->places->p[i].text, b->places->p[i].name);
         if (fflush(f) || fsync(fd))
                 r = -errno;
@@ -257,6 +259,7 @@ void places_add(struct bridge *b, struct asker a, web_up_instance_reader r)
                 bridge_fail(b, a, "bridge.not-allowed",
                             "this bridge was started without --allow for such an address");
         else {
+                p.kept = p.at.transport != CAPOS_TRANSPORT_TLS;
                 b->places->p[b->places->n++] = p;
                 places_changed(b, a);
         }
@@ -303,4 +306,27 @@ void places_remove(struct bridge *b, struct asker a, uint16_t i)
         }
         p->is_there = false;
         places_changed(b, a);
+}
+
+int places_confirm(struct bridge *b, uint16_t i)
+{
+        struct place *p = places_at(b, i);
+        int r;
+
+        if (!p || p->fixed || p->kept)
+                return 0;
+        p->kept = true;
+        r = places_store(b);
+        p->kept = !r;
+        return r;
+}
+
+void places_deny(struct bridge *b, uint16_t i)
+{
+        struct place *p = places_at(b, i);
+
+        if (!p || p->fixed || p->kept)
+                return;
+        p->is_there = false;
+        places_tell(b, NULL);
 }

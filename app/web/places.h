@@ -11,6 +11,7 @@ enum { PLACES = 64, PLACE_NAME = 65, PLACE_TEXT = CAPOS_ADDRESS_WHERE + CAPOS_AD
 struct place {
         bool is_there;
         bool fixed; /* of the command line */
+        bool kept;  /* in the file: it has no key, or that is known to be the one */
         char name[PLACE_NAME];
         char text[PLACE_TEXT]; /* the address as it was given */
         struct capos_address at;
@@ -34,6 +35,11 @@ void places_list(struct bridge *b, struct asker a);
 void places_add(struct bridge *b, struct asker a, web_up_instance_reader r);
 void places_rename(struct bridge *b, struct asker a, web_up_instance_reader r);
 void places_remove(struct bridge *b, struct asker a, uint16_t i);
+/* A place's key is the one, which a person, a pin or a CA has said: what was added is kept from
+ * here on. 0, or -errno. */
+int places_confirm(struct bridge *b, uint16_t i) CAPNP_MUST_USE;
+/* A place's key is not the one: what was added, and not kept, goes. */
+void places_deny(struct bridge *b, uint16_t i);
 /* The whole address, for the library. */
 void place_whole(const struct place *p, char to[PLACE_TEXT]);
 /* As people and patterns have it: `HOST:PORT`, `plain:HOST:PORT`, `unix:/path`. */

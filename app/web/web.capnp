@@ -28,7 +28,8 @@ struct WebUp {
     # Answered by `instances`.
 
     add @3 :Instance;
-    # A new instance: its name and address. Within what the bridge allows; nothing is connected to for it.
+    # A new instance: its name and address. Within what the bridge allows; nothing is connected to for it. One with a
+    # key is kept when that was confirmed; until then it is this browser's alone.
 
     rename @4 :Instance;
     # `place` and the new `name`.

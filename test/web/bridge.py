@@ -238,9 +238,9 @@ class Bridge:
         self.log = open(self.rig.path("web.log"), "w+")
         self.start(*options)
 
-    def start(self, *options):
+    def start(self, *options, port=0):
         self.web = subprocess.Popen(
-            [self.rig.capos, "web", "--listen", "localhost:0", "--instance", f"lab={self.rig.address}",
+            [self.rig.capos, "web", "--listen", f"localhost:{port}", "--instance", f"lab={self.rig.address}",
              *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, env=self.env)
         self.read_code()
         self.host = f"localhost:{self.port}"

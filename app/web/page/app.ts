@@ -37,7 +37,7 @@ const mode = new Signal<Mode>("connecting");
 
 function which(): Mode {
   const line = wire.line.get();
-  if (entry.refused.get() || line === "closed" || line === "idle")
+  if (entry.refused.get() || line === "closed" || line === "idle" || line === "lost")
     return "closed";
   if (store.session.get())
     return screen.get();
@@ -128,6 +128,7 @@ function build(): void {
     document.title = title();
   });
   effect(() => { if (!store.session.get()) forgetAll(); });
+  effect(() => { if (mode.get() === "closed") store.forgetAll(); });
 }
 
 /* The code leaves the address before anything else is done. */

@@ -100,7 +100,7 @@ export function top(): HTMLElement {
 
 const LINES: { [state: string]: string } = {
   connecting: "connecting", open: "connected", offline: "the bridge cannot be reached", closed: "not let in",
-  idle: "ended",
+  idle: "ended", lost: "let go",
 };
 
 export function bottom(): HTMLElement {

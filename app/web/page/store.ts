@@ -52,15 +52,22 @@ const KEPT_RECORDS = 500, KEPT_EVENTS = 200, KEPT_CALLS = 100;
 
 setInterval(() => clock.set(Date.now()), 1000);
 
-/* Without a session, and nothing of one that was. */
+/* Without a session, and nothing of one that was. What was done stays in the transcript. */
 function clear(): void {
   for (const s of [unknownKey, methods, step, session, ended, upstream, caps, layout, prompt, sessions, target])
     (s as Signal<unknown>).set(null);
-  for (const s of [offers, records, handles, events, calls])
+  for (const s of [offers, handles, events, calls])
     (s as Signal<unknown[]>).set([]);
   for (const s of [panes, themes, probes])
     (s as Signal<Map<any, any>>).set(new Map());
   gone.set("");
+}
+
+/* This browser is let in no more: nothing of what it was told is left. */
+export function forgetAll(): void {
+  clear();
+  records.set([]);
+  instances.set(null);
 }
 
 /* Back to the list of instances, for every tab that hears of it. */
@@ -151,7 +158,7 @@ function begin(info: SessionInfo): void {
 }
 
 const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
-  greet: (v) => { clear(); greet.set(v); },
+  greet: (v) => { forgetAll(); greet.set(v); },
   instances: (v) => instances.set(v),
   key: (v) => unknownKey.set(v),
   methods: (v) => { unknownKey.set(null); methods.set(v); },

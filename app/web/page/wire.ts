@@ -8,9 +8,9 @@ import { Signal } from "./view";
 export type Sent<T> = T extends (infer U)[] ? Sent<U>[] : T extends object ? { [K in keyof T]?: Sent<T[K]> } : T;
 export type Up = Sent<Omit<WebUp, "id">>;
 
-/* connecting; open; offline: will be tried again; closed: this browser is not let in; idle: was let in, too long ago.
- * */
-export type LineState = "connecting" | "open" | "offline" | "closed" | "idle";
+/* connecting; open; offline: will be tried again; closed: this browser is not let in; idle: was let in, too long ago;
+ * lost: was let in, and is not any more. */
+export type LineState = "connecting" | "open" | "offline" | "closed" | "idle" | "lost";
 
 export class Refused extends Error {
   constructor(readonly code: string, readonly text: string, readonly path = "") {
@@ -27,6 +27,7 @@ const IDLE = 4001;
 let socket: WebSocket | null = null;
 let ready = false;
 let wanted = true;
+let wasIn = false;
 let pause = FIRST_MS;
 let nextId = 1;
 let take: (d: WebDown) => void = () => undefined;
@@ -92,7 +93,7 @@ async function hello(greet: WebDown_Greet): Promise<void> {
   const id = nextId++;
   waiting.set(id, {
     done: () => {
-      ready = true;
+      ready = wasIn = true;
       pause = FIRST_MS;
       line.set("open");
     },
@@ -126,7 +127,7 @@ async function closed(code: number, greeted: boolean): Promise<void> {
     return;
   }
   if (!greeted && await whether()) {
-    leave("closed");
+    leave(wasIn ? "lost" : "closed");
     return;
   }
   line.set("offline");

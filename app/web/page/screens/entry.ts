@@ -13,10 +13,13 @@ const WORDS: { [why: string]: [string, string] } = {
   busy: ["The bridge is busy", "It has as many browsers as it may have. Close one, or wait a little."],
   none: ["This workspace is not open to you", "Whoever started the bridge has a link that opens it, once."],
   idle: ["You have been away for long", "The bridge has ended this browser's session. What it held is let go."],
+  lost: ["The bridge has let this browser go", "Its process there has ended: it broke down, or gave way to another " +
+         "browser. The session that it held is logged out, or ends with its lease."],
 };
 
 export function closed(): Child {
-  const why = refused.get() || (wire.line.get() === "idle" ? "idle" : "none");
+  const line = wire.line.get();
+  const why = refused.get() || (line === "idle" || line === "lost" ? line : "none");
   const [title, text] = WORDS[why] ?? WORDS.code;
   return h("div", { class: "door", id: "door", "data-why": why }, mark(44), h("h1", null, title), h("p", null, text),
            h("p", { class: "m" }, "Press Enter where ", h("code", null, "capos web"),

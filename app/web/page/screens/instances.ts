@@ -64,19 +64,30 @@ function card(i: WebDown_Instance): HTMLElement {
       onclick: () => naming.set(i.place) }, "Rename"), remove(i)));
 }
 
+/* One with a key is kept when that was confirmed: so it is met at once. */
+function added(label: string, address: string): void {
+  complaint.set("");
+  busy.set(-2);
+  wire.ask({ add: { name: label || address, address } }).then(() => wire.ask({ instances: null })).then((d) => {
+    const i = (d.instances ?? []).slice(-1)[0];
+    return i && i.transport === "tls" && !store.session.peek() ? wire.ask({ connect: i.place }) : null;
+  }).catch(complain).finally(() => busy.set(-1));
+}
+
 function add(): Child {
   const label = h("input", { type: "text", id: "add-name", maxlength: 64, placeholder: "lab", autocomplete: "off" });
   const address = h("input", { type: "text", id: "add-address", required: true, placeholder: "host:port",
                                spellcheck: "false", autocomplete: "off" });
   return h("form", { class: "card add", "aria-labelledby": "add-title", onsubmit: (e: Event) => {
     e.preventDefault();
-    act({ add: { name: label.value.trim(), address: address.value.trim() } }, -2);
+    added(label.value.trim(), address.value.trim());
     label.value = address.value = "";
   } }, h("h2", { id: "add-title" }, "Add an instance"),
   h("div", { class: "pair" }, h("div", { class: "field" }, h("label", { for: "add-address" }, "Address"), address),
     h("div", { class: "field" }, h("label", { for: "add-name" }, "Name"), label),
     h("button", { type: "submit", id: "add" }, "Add")),
-  h("p", { class: "m" }, "Where the bridge may go, its start has decided. Nothing is connected to before you say so."));
+  h("p", { class: "m" }, "Where the bridge may go, its start has decided. One with a key is kept when you have " +
+      "confirmed its fingerprint."));
 }
 
 export function view(): Child {

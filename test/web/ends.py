@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""web-ends: what a person sees in Debian's Chromium when something ends that he did not end, and what recovers; which
+instances stay; and what is left in the transcript of all that he has typed (R49, R50).
+
+usage: ends.py BINARIES [CASE...]
+
+Processes are killed by their numbers. What was seen only for a moment is noted by the page itself.
+"""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+
+import bridge  # noqa: E402
+import instance  # noqa: E402
+import methods  # noqa: E402
+from bridge import PASSWORD, equal, holds  # noqa: E402
+
+HERE_DONE = "document.querySelector('#outcome')?.innerText.includes('done in')"
+PLANTED = {n: f"planted-{n.replace(' ', '-')}-7f3a" for n in (
+    "wrong password", "name of nobody", "renewal", "code of a redirect", "state of a redirect", "address", "channel",
+    "raw parameter", "message", "search")}
+
+
+class Cases(methods.Cases):
+    def options(self, authority):
+        """Instances of this machine may be added."""
+        return ["--allow", "127.0.0.1:*", "--allow", "plain:127.0.0.1:*"]
+
+    def watch(self, p, selector):
+        """The page notes whether an element was there, however shortly."""
+        p.js(f"""(() => {{ window.seen = ""; new MutationObserver(() => {{
+            const e = document.querySelector({json.dumps(selector)});
+            if (e) window.seen = e.innerText; }}).observe(document.body, {{childList: true, subtree: true}}); }})()""")
+
+    def called(self, p):
+        """The session is of use."""
+        p.click("#go-calls")
+        p.choose("#target", "c:system_info")
+        p.until("document.querySelector('#method')?.value === 'motd'")
+        p.click("#call")
+        p.says("Hello from", "#response")
+
+    # ---- kill -9 ----
+
+    def worker_killed(self):
+        """The line is made again by itself: the page says so meanwhile, and the session goes on."""
+        p = self.session()
+        self.watch(p, "#line-down")
+        for pid in self.bridge.workers():
+            os.kill(pid, signal.SIGKILL)
+        p.until("window.seen.includes('The line to the instance has dropped')", "it is said")
+        p.until("!document.querySelector('#line-down')", "the line is back")
+        p.says("reconnect done", "aside")
+        self.called(p)
+        equal(p.js("!!document.querySelector('#ended')"), False, "the session has ended")
+        self.leave(p)
+
+    def worker_of_nobody_killed(self):
+        """Who has no account cannot come back: the last view stays, under the reason."""
+        p = self.at("anonymous")
+        p.click("#login")
+        p.there("#overview")
+        for pid in self.bridge.workers():
+            os.kill(pid, signal.SIGKILL)
+        p.says("This session has ended", "#ended")
+        p.there("#overview")
+        equal(p.js("document.querySelector('#renew').disabled"), True, "renewing a session that has ended")
+        p.click("#stale-call")
+        p.says("session.info() came back as", "#stale")
+        holds("an answer" not in p.text("#stale"), p.text("#stale"))
+        p.click("#leave")
+        p.there("#connect-0")
+        equal(p.faults(), [], "faults of scripts")
+        p.close()
+
+    def session_process_killed(self):
+        """The page says that it was let go, and how to come in again; another browser of the bridge is as it was."""
+        other = self.bridge.logged_in()
+        before = set(self.bridge.processes())
+        p = self.session()
+        mine = set(self.bridge.processes()) - before
+        equal(len(mine), 1, "processes of a browser")
+        os.kill(mine.pop(), signal.SIGKILL)
+        p.there("#door[data-why=lost]")
+        p.says("let this browser go", "#door")
+        holds("alice" not in p.text(), "a session that is gone is shown")
+        holds("returned" in other.ask("call", {"target": "system_info", "method": "motd"}), "the other browser")
+        other.close()
+        p = self.entered(p)
+        p.there("#connect-0")
+        p.close()
+
+    def front_killed(self):
+        """What was seen stays, greyed by a banner; all of the bridge has ended; a new one wants a new code."""
+        p = self.session()
+        pids = self.bridge.processes()
+        self.bridge.web.kill()
+        self.bridge.web.wait()
+        p.says("The bridge cannot be reached", "#bridge-down")
+        p.says("alice", "#session-account")
+        bridge.until(lambda: not any(os.path.exists(f"/proc/{n}") for n in pids), "processes of the bridge are left")
+        self.bridge.web.stdout.close()
+        self.bridge.start(port=self.bridge.port)
+        p.click("#bridge-down button")
+        p.there("#door[data-why=lost]")
+        p = self.entered(p)
+        p.click("#connect-0")
+        self.log_in(p)
+        p.says("alice", "#session-account")
+        self.leave(p)
+
+    # ---- instances ----
+
+    def kept(self):
+        path = os.path.join(self.bridge.rig.path("home"), ".config/capos/web-instances")
+        if not os.path.exists(path):
+            return ""
+        equal(os.stat(path).st_mode & 0o777, 0o600, "whose the file is")
+        with open(path, encoding="utf-8") as f:
+            return f.read()
+
+    @staticmethod
+    def add(p, address, name):
+        p.fill("#add-address", address)
+        p.fill("#add-name", name)
+        p.click("#add")
+
+    @staticmethod
+    def asked(p, fingerprint, answer):
+        """The sheet of the frame has the instance's fingerprint."""
+        p.says(fingerprint, "#sheet[open]")
+        equal(p.js("!!document.querySelector('#main #sheet')"), False, "the question is in the page")
+        p.until("document.querySelector('#sheet').dataset.deaf === ''", "it can be answered")
+        p.click(f"#sheet-{answer}")
+        p.until("!document.querySelector('#sheet').open", "it is answered")
+
+    def instances_beyond_what_is_allowed(self):
+        p = self.entered()
+        self.add(p, "tls:far.example:2327", "far")
+        p.says("bridge.not-allowed", "#view")
+        equal((p.js("!!document.querySelector('#instance-1')"), self.kept()), (False, ""), "what is added")
+        p.close()
+
+    def instances_added_named_removed(self):
+        """One with a key is kept once its fingerprint was confirmed, and goes when that was denied. (Whoever starts an
+        instance knows its key; so somebody else starts this one.)"""
+        r = self.bridge.rig
+        with subprocess.Popen([r.capos, "up", "--state", r.path("tls"), "--listen", "tls:127.0.0.1:0"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              env={**r.env, "HOME": r.path("run")}) as tls:
+            try:
+                said = r.read_line(tls.stdout, 30)
+                self.added_named_removed(*re.search(r" (\d+) (sha256:\S+)", said).groups())
+            finally:
+                tls.terminate()
+
+    def added_named_removed(self, port, fingerprint):
+        address = f"127.0.0.1:{port}"
+        p = self.entered()
+        self.add(p, f"tls:{address}", "safe")
+        p.there("#sheet[open]")
+        equal(self.kept(), "", "what is kept before it was confirmed")
+        self.asked(p, fingerprint, "no")
+        p.until("!document.querySelector('#instance-1')", "it is not the one")
+        self.add(p, f"tls:{address}", "safe")
+        self.asked(p, fingerprint, "yes")
+        p.there(".methods")
+        equal(self.kept(), f"tls:{address} safe\n", "what is kept")
+        p.click("#back")
+        place = p.until("document.querySelector('.instance:nth-child(2)')?.id.split('-')[1]")
+        p.says(fingerprint, f"#instance-{place}")
+        p.click(f"#rename-{place}")
+        p.fill(f"#name-{place}", "home")
+        p.key("Enter")
+        p.says("home", f"#instance-{place} h2")
+        q = self.entered()
+        q.says("home", "#view")
+        equal(self.kept(), f"tls:{address} home\n", "what is kept")
+        q.close()
+        p.click(f"#remove-{place}")
+        p.click(f"#remove-{place}")
+        p.until(f"!document.querySelector('#instance-{place}')", "it is removed")
+        equal(self.kept(), "", "what is kept")
+        equal(p.js("!!document.querySelector('#remove-0')"), False, "that of the command line can be removed")
+        p.close()
+
+    # ---- the transcript ----
+
+    def exported(self, p, button, name):
+        """A file that the page hands to the browser's downloads."""
+        path = os.path.join(self.folder.name, name)
+        self.browser.call("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": self.folder.name})
+        p.click(button)
+        bridge.until(lambda: os.path.exists(path) and os.path.getsize(path), f"{name} is not there")
+        with open(path, encoding="utf-8") as f:
+            return f.read()
+
+    def export_has_no_secret(self):
+        """Twelve are typed, each where a person types it, or come along; the export by a click has none."""
+        p = self.entered()
+        self.add(p, f"{PLANTED['address']}.example:1", "")
+        p.says("bridge.not-allowed", "#view")
+        p.click("#connect-0")
+        p.click("#choose-password")
+        p.fill("#account", PLANTED["name of nobody"])
+        p.fill("#secret", PLANTED["wrong password"])
+        p.click("#login")
+        p.says("denied.credentials", "#complaint")
+        self.op.claims = {"groups": "admins"}
+        p.click("#choose-oidcAuthorizationCodePkce")
+        p.click("#login")
+        p.there("#step a")
+        url = p.js("document.querySelector('#step a').href")
+        state = dict(q.split("=", 1) for q in url.split("?")[1].split("&"))["state"]
+        self.back(code=PLANTED["code of a redirect"], state=PLANTED["state of a redirect"])
+        self.back(code=PLANTED["code of a redirect"], state=state, iss=self.op.url)
+        p.says("denied.", "#complaint")
+        p.click("#choose-password")
+        p.fill("#account", "bea")
+        p.fill("#secret", PASSWORD)
+        p.choose("#profile", "keeper")
+        p.click("#login")
+        p.there("#overview")
+        p.key("k", ctrl=True)
+        p.until("document.activeElement?.id === 'palette-input'")
+        p.type(PLANTED["search"])
+        p.key("Escape")
+        p.click("#renew")
+        p.click("#sheet #choose-password")
+        p.fill("#sheet #secret", PLANTED["renewal"])
+        p.click("#sheet #login")
+        p.says("denied.credentials", "#sheet #complaint")
+        p.click("#sheet-no")
+        self.typed_calls(p)
+        p.click("#go-transcript")
+        for button, name in (("#export-json", "capos-transcript.jsonl"), ("#export-text", "transcript.txt")):
+            text = self.exported(p, button, name)
+            for word in ("denied.credentials", "login", "renew", "call"):
+                holds(word in text, f"{word!r} is not in {text}")
+            for what, planted in {**PLANTED, "password": PASSWORD, "state": state}.items():
+                holds(planted not in text and planted not in p.text(), f"the {what} is in the transcript")
+        self.leave(p)
+
+    def typed_calls(self, p):
+        """In fields, as JSON, and on what has come back."""
+        p.click("#go-calls")
+        p.choose("#target", "c:chat")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'join')")
+        p.choose("#method", "join")
+        p.fill("#arg-channel", f"#{PLANTED['channel']}")
+        p.click("#call")
+        p.says("ChatMembership", "#handles")
+        p.click("#as-json")
+        p.fill("#raw", json.dumps({"channel": f"#{PLANTED['raw parameter']}"}))
+        p.click("#call")
+        p.until("document.querySelectorAll('#handles li').length === 2", "the second call has returned")
+        p.click("#handles [id^=use-]")
+        p.until("document.querySelector('#target').value.startsWith('h:')", "the reference is what is called")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'send')")
+        p.choose("#method", "send")
+        p.there("#raw")
+        p.fill("#raw", json.dumps({"text": PLANTED["message"]}))
+        p.click("#call")
+        p.until(f"{HERE_DONE} && document.querySelector('#response').innerText.includes('sequence')")
+
+
+CASES = ["worker_killed", "worker_of_nobody_killed", "session_process_killed", "instances_beyond_what_is_allowed",
+         "instances_added_named_removed", "export_has_no_secret", "front_killed"]
+
+
+def main(binaries, *only):
+    cases = Cases(binaries)
+    try:
+        return instance.run_cases("web-ends", [(n, getattr(cases, n)) for n in only or CASES])
+    finally:
+        cases.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
