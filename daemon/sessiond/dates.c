@@ -4,12 +4,13 @@
  */
 #include "dates.h"
 
-#include "clock.h"
+#include <stddef.h>
 
 /* What is left of ms at a date that may come before. */
-static uint64_t date_bound(struct dates *d, uint64_t date_ms, uint64_t ms, const char *why)
+static uint64_t date_bound(struct dates *d, uint64_t date_ms, uint64_t now_ms, uint64_t ms,
+                           const char *why)
 {
-        uint64_t now = clock_wall_ms(), left = date_ms > now ? date_ms - now : 0;
+        uint64_t left = date_ms > now_ms ? date_ms - now_ms : 0;
 
         if (!date_ms || left >= ms)
                 return ms;
@@ -18,10 +19,10 @@ static uint64_t date_bound(struct dates *d, uint64_t date_ms, uint64_t ms, const
         return left;
 }
 
-uint64_t dates_bound(struct dates *d, uint64_t ms)
+uint64_t dates_bound(struct dates *d, uint64_t now_ms, uint64_t ms)
 {
-        ms = date_bound(d, d->made_ms, ms, NULL);
-        ms = date_bound(d, d->renewed_ms, ms, NULL);
-        ms = date_bound(d, d->raised_ms, ms, NULL);
-        return date_bound(d, d->account_ms, ms, REVOKED_EXPIRED);
+        ms = date_bound(d, d->made_ms, now_ms, ms, NULL);
+        ms = date_bound(d, d->renewed_ms, now_ms, ms, NULL);
+        ms = date_bound(d, d->raised_ms, now_ms, ms, NULL);
+        return date_bound(d, d->account_ms, now_ms, ms, REVOKED_EXPIRED);
 }

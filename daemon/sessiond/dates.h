@@ -19,7 +19,8 @@ struct dates {
                                 it; NULL: what is said of any. Static */
 };
 
-/* What is left of ms at the first of them; if that is less, d->over is why. */
-uint64_t dates_bound(struct dates *d, uint64_t ms);
+/* What is left of ms at the first of them; if that is less, d->over is why. now_ms: wall time. What
+ * is told of the end is this reading and what is left, and no later one: it is on time then. */
+uint64_t dates_bound(struct dates *d, uint64_t now_ms, uint64_t ms);
 
 #endif

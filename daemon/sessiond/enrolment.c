@@ -94,11 +94,11 @@ uint64_t enrolment_left_ms(const struct enrolment *n)
 
 void enrolment_cut(struct enrolment *n)
 {
-        uint64_t left = enrolment_left_ms(n), ms;
+        uint64_t left = enrolment_left_ms(n), now_ms = clock_wall_ms(), ms;
 
-        ms = dates_bound(&n->dates, left);
+        ms = dates_bound(&n->dates, now_ms, left);
         n->deadline_ms -= left - ms;
-        n->expires_ms = clock_wall_ms() + ms;
+        n->expires_ms = now_ms + ms;
 }
 
 /* Its end is on record: nobody hears of it, and nobody comes back. */

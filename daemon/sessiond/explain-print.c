@@ -10,6 +10,7 @@
 
 #include "daemon-quantity.h"
 #include "daemon-strength.h"
+#include "clock.h"
 #include "dates.h"
 #include "explain.h"
 #include "manifest.capnp-c.h"
@@ -89,7 +90,7 @@ static uint64_t lease_ms(const struct explanation *e, const struct policy_profil
         struct dates dates = {.made_ms = key_ms(e, p), .account_ms = e->about.expires_ms};
         uint64_t own = p->lease_ms < p->max_lease_ms ? p->lease_ms : p->max_lease_ms;
 
-        own = dates_bound(&dates, own);
+        own = dates_bound(&dates, clock_wall_ms(), own);
 
         return g && g->lease_ms && g->lease_ms < own ? g->lease_ms : own;
 }

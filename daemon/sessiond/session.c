@@ -257,11 +257,14 @@ int session_shorten(struct session *e, uint64_t deadline_ms)
 static int lease_make(struct session *e, const struct policy_profile *p, uint64_t ms,
                       const struct dates *dates, struct session_lease *ret)
 {
-        struct session_lease l = {.dates = *dates};
+        struct session_lease l = {.dates = *dates, .begun_ms = clock_boot_ms()};
+        uint64_t now_ms = clock_wall_ms();
         int r;
 
-        l.ms = dates_bound(&l.dates, ms < p->max_lease_ms ? ms : p->max_lease_ms);
-        r = session_timer(e, l.ms, &l.timer);
+        ms = dates_bound(&l.dates, now_ms, ms < p->max_lease_ms ? ms : p->max_lease_ms);
+        l.deadline_ms = l.begun_ms + ms;
+        l.expires_ms = now_ms + ms;
+        r = session_timer(e, ms, &l.timer);
         if (!r)
                 *ret = l;
         return r;
@@ -272,9 +275,9 @@ static void session_set_lease(struct session *e, struct session_lease *l)
         capnp_timer_free(e->expiry);
         e->expiry = l->timer;
         e->dates = l->dates;
-        e->expires_ms = clock_wall_ms() + l->ms;
-        e->begun_ms = clock_boot_ms();
-        e->deadline_ms = e->begun_ms + l->ms;
+        e->expires_ms = l->expires_ms;
+        e->begun_ms = l->begun_ms;
+        e->deadline_ms = l->deadline_ms;
         *l = (struct session_lease){0};
         entries_end(e);
 }
@@ -449,16 +452,16 @@ static void session_tell_enrolment(const struct session *e)
 
 void session_cut(struct session *e)
 {
-        uint64_t now_ms = clock_boot_ms(), left = 0, ms;
+        uint64_t now_ms = clock_boot_ms(), wall_ms = clock_wall_ms(), left = 0, ms;
 
         if (e->deadline_ms > now_ms)
                 left = e->deadline_ms - now_ms;
-        ms = dates_bound(&e->dates, left);
+        ms = dates_bound(&e->dates, wall_ms, left);
         if (ms == left)
                 return;
 
         e->deadline_ms = now_ms + ms;
-        e->expires_ms = clock_wall_ms() + ms;
+        e->expires_ms = wall_ms + ms;
         e->expiry = capnp_timer_free(e->expiry);
         session_tell_enrolment(e);
         entries_end(e);

@@ -115,7 +115,8 @@ struct session_renewal {
 struct session_lease {
         capnp_timer *timer;
         struct dates dates;
-        uint64_t ms; /* from when it counts */
+        uint64_t begun_ms, deadline_ms; /* since the machine started */
+        uint64_t expires_ms;            /* wall time */
 };
 
 /* What a session is counted as. */
