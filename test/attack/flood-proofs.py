@@ -98,7 +98,7 @@ def attack(target, count, act, hints=0):
     def run():
         s.WAIT_S = GOOD_S
         with a.Attackers(target, count, again(act)):
-            for _ in range(max(3, int(a.SECONDS / 2))):
+            for _ in range(max(2, int(a.SECONDS / 2))):
                 in_time("a password", lambda: good_by_password(target), hints)
                 in_time("a key", target.good_by_key, 0)
         target.settled(60)

@@ -22,6 +22,7 @@ GUEST, NOBODY = "guest", "anonymous"
 LIVES, REVOKED, LOST = "lives", "revoked", "disconnected"
 METHODS = ["motd", "version", "uptime"]  # by number; the first is what is called to see what has become of one
 UPTIME = 2
+PAUSE = 0.005  # seconds, between two rounds of the load: the reloads are to be the most of the work
 
 
 class Policy:
@@ -213,6 +214,7 @@ class Random:
             again.call(1)
             again.release()
             self.done["calls"] += 3
+            self.over.wait(PAUSE)
         session.call(3)
         session.peer.close()
 
@@ -222,6 +224,7 @@ class Random:
         session.call(3)
         peer.close()
         self.done["logins"] += 1
+        self.over.wait(100 * PAUSE)  # each costs a password's hash
 
     # ---- the plot
 
