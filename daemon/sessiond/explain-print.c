@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "daemon-quantity.h"
 #include "daemon-strength.h"
-#include "clock.h"
 #include "dates.h"
 #include "explain.h"
 #include "manifest.capnp-c.h"
