@@ -204,10 +204,10 @@ bool cli_has_password_option(const struct cli *c)
         return c->password || c->password_stdin || c->password_file;
 }
 
-int cli_take_password(struct cli *c, const char *prompt, char *to, size_t room)
+int cli_take_password(struct cli *c, const char *prompt, bool twice, char *to, size_t room)
 {
         return c->password_file ? cli_read_secret_file(c, c->password_file, "password", to, room)
-                                : cli_read_password(c, prompt, c->password_stdin, false, to, room);
+                                : cli_read_password(c, prompt, c->password_stdin, twice, to, room);
 }
 
 /* ---- what is left of it in memory ---------------------------------------------------------- */

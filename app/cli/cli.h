@@ -175,7 +175,8 @@ int cli_read_secret_file(struct cli *c, const char *path, const char *what, char
 /* Whether a password is to prove it: --password, --password-stdin, --password-file. */
 bool cli_has_password_option(const struct cli *c);
 /* Reads it from where these say; without any, from the terminal. Likewise. */
-int cli_take_password(struct cli *c, const char *prompt, char *to, size_t room) CAPNP_MUST_USE;
+int cli_take_password(struct cli *c, const char *prompt, bool twice, char *to,
+                      size_t room) CAPNP_MUST_USE;
 
 /* In the environment of a command that a shell has started: the number of a descriptor that gets a
  * byte when a secret is asked for on the terminal. */

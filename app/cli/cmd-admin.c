@@ -40,7 +40,7 @@ static int account_add_say(struct cli *c, bool has_password, bool ignored)
 int cmd_account_add(struct cli *c)
 {
         char password[PASSWORD_ROOM] = {0}, prompt[160];
-        bool ask = c->password || c->password_stdin || isatty(STDIN_FILENO), has_password;
+        bool ask = cli_has_password_option(c) || isatty(STDIN_FILENO), has_password;
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         int r;
 
@@ -48,8 +48,7 @@ int cmd_account_add(struct cli *c)
         r = state_open_admin(c);
         (void)snprintf(prompt, sizeof(prompt), "Password for %.100s (empty: none)", c->words[0]);
         if (!r && ask)
-                r = cli_read_password(c, prompt, c->password_stdin, true, password,
-                                      PASSWORD_BYTES + 1);
+                r = cli_take_password(c, prompt, true, password, PASSWORD_BYTES + 1);
         if (r)
                 return r;
 
@@ -158,8 +157,7 @@ int cmd_account_passwd(struct cli *c)
         r = state_open_admin(c);
         (void)snprintf(prompt, sizeof(prompt), "New password of %.100s (empty: none)", c->words[0]);
         if (!r)
-                r = cli_read_password(c, prompt, c->password_stdin, true, password,
-                                      PASSWORD_BYTES + 1);
+                r = cli_take_password(c, prompt, true, password, PASSWORD_BYTES + 1);
         if (r)
                 return r;
 

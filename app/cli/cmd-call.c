@@ -32,6 +32,23 @@ int call_fault_fail(struct cli *c, int r, const struct capnp_fault *f)
         return cli_fail(c, EXIT_USAGE, "parameters", "parameters: %s", line.p);
 }
 
+/* The pretty form is for eyes: on a terminal a line that is too long goes on below its field. */
+static void results_print_lines(const char *text)
+{
+        unsigned columns = cli_columns(stdout);
+        char more[64];
+
+        while (*text) {
+                size_t len = strcspn(text, "\n"), indent = strspn(text, " ");
+                unsigned margin = columns / 2 < sizeof(more) ? columns / 2 : sizeof(more) - 1;
+
+                margin = indent + 2 < margin ? (unsigned)indent + 2 : margin;
+                (void)snprintf(more, sizeof(more), "%*s", (int)margin, "");
+                cli_print_more(stdout, "", more, text, len, columns);
+                text += len + (text[len] == '\n');
+        }
+}
+
 int call_results_print(struct cli *c, const struct capnp_method_info *m, capnp_question *q)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf out = {0};
@@ -49,22 +66,13 @@ int call_results_print(struct cli *c, const struct capnp_method_info *m, capnp_q
         if (r)
                 return cli_fail_code(c, r, "results");
 
+        if (!c->json) {
+                results_print_lines(out.p);
+                return cli_finish(c, EXIT_OK);
+        }
         if (among_events)
                 printf("{\"results\":");
-        /* The pretty form is for eyes. */
-        if (c->json)
-                cli_print_json_text(out.p, out.len);
-        else
-                for (char *line = out.p; line;) {
-                        char *end = strchr(line, '\n');
-
-                        if (end)
-                                *end = 0;
-                        cli_print_safe(line);
-                        if (end)
-                                (void)putchar('\n');
-                        line = end ? end + 1 : NULL;
-                }
+        cli_print_json_text(out.p, out.len);
         printf(among_events ? "}\n" : "\n");
         return cli_finish(c, EXIT_OK);
 }

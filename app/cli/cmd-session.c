@@ -391,7 +391,7 @@ static int renew_by_password(struct cli *c, struct capnp_buf *proof)
 
         (void)capos_client_info(c->client, &i);
         (void)snprintf(prompt, sizeof(prompt), "Password of %.100s", i.account);
-        r = cli_take_password(c, prompt, password, 1025);
+        r = cli_take_password(c, prompt, false, password, 1025);
         if (r)
                 return r;
 

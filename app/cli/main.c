@@ -92,6 +92,8 @@ static const struct cli_option account_add_options[] = {
          offsetof(struct cli, profile)},
         {"password-stdin", 0, NULL, "read the password from standard input, one line",
          offsetof(struct cli, password_stdin)},
+        {"password-file", 0, "FILE", "the password is the first line of FILE",
+         offsetof(struct cli, password_file)},
         {"password", 0, NULL, "ask for a password (twice)", offsetof(struct cli, password)},
         {0},
 };
@@ -156,6 +158,8 @@ static const struct cli_option passwd_options[] = {
         STATE_OPTION,
         {"password-stdin", 0, NULL, "read the password from standard input, one line",
          offsetof(struct cli, password_stdin)},
+        {"password-file", 0, "FILE", "the password is the first line of FILE",
+         offsetof(struct cli, password_file)},
         {0},
 };
 
@@ -416,7 +420,7 @@ static const struct cli_command commands[] = {
          "  capos manifest explain my.manifest --account ada --method key --from 192.0.2.7\n"
          "  capos manifest explain my.manifest --account new --profiles p --method password\n",
          cmd_manifest_explain, explain_options, 0, 1, false},
-        {"account add", "NAME [--profile P]... [--password | --password-stdin]",
+        {"account add", "NAME [--profile P]... [--password | --password-stdin | --password-file FILE]",
          "Make an account on the instance of this machine",
          "Asks for a password, twice, unless standard input is no terminal. An account can\n"
          "also do without one and log in by keys.\n\n"
@@ -470,7 +474,7 @@ static const struct cli_command commands[] = {
          "Take a passkey from an account, and end the sessions it made",
          "`capos account passkey list NAME` has the ids.\n", cmd_account_passkey_remove,
          state_options, 2, 2, false},
-        {"account passwd", "NAME [--password-stdin]",
+        {"account passwd", "NAME [--password-stdin | --password-file FILE]",
          "Set an account's password, and end the sessions the old one made",
          "An empty password removes it.\n", cmd_account_passwd, passwd_options, 1, 1, false},
         {"account lock", "NAME [--reason TEXT]", "Let nobody into an account, and end its sessions",

@@ -83,7 +83,7 @@ int raise_by_password(struct cli *c, const char *account)
 
         (void)snprintf(prompt, sizeof(prompt), "Password of %.100s", account);
         if (!r)
-                r = cli_take_password(c, prompt, password, 1025);
+                r = cli_take_password(c, prompt, false, password, 1025);
         if (r)
                 return r;
 

@@ -56,7 +56,6 @@ struct shell_input {
         bool news;              /* something is known that was not, or the line was drawn anew */
         bool hints, hinted;     /* they can be drawn; there is one on the right */
         bool more;              /* lines of a here-document are typed */
-        bool given_up;          /* the last line was, by Ctrl-C */
         char bytes[READ_BYTES]; /* read, and not yet taken */
         size_t at, len;
         bool readable, is_file, ended, editing;
@@ -184,7 +183,6 @@ static int key_give_up(struct shell_input *in, wchar_t *ret)
         const LineInfo *l = el_line(in->el);
 
         in->s->interrupted = false;
-        in->given_up = true;
         in->s->given_up = true;
         in->s->given_up_empty = l->lastchar == l->buffer;
         (void)el_cursor(in->el, (int)(l->lastchar - l->cursor));
@@ -544,7 +542,6 @@ static const char *typed_line(struct shell_input *in)
         in->s->interrupted = false; /* what comes from now on is for what will be typed */
         in->s->given_up = in->s->given_up_empty = false;
         in->editing = true;
-        in->given_up = false;
         line = el_gets(in->el, &n);
         in->editing = in->news = false;
         in->tab[0] = '\0';
@@ -626,10 +623,10 @@ int shell_input_block(struct shell_input *in, const char *end, char **ret_p, siz
 
         in->more = true;
         while (!r && (line = shell_input_line(in)) && (!end || strcmp(line, end) != 0) &&
-               !in->given_up)
+               !in->s->given_up)
                 r = block_add(in, line, &p, &len);
         in->more = false;
-        if (!r && (in->given_up || in->s->ending))
+        if (!r && (in->s->given_up || in->s->ending))
                 r = cli_fail(in->s->c, EXIT_FAILED, "canceled", "canceled");
         else if (!r && end && !line)
                 r = cli_fail(in->s->c, EXIT_USAGE, "usage",

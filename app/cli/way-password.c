@@ -34,7 +34,7 @@ static int password_try(struct login *l, const char *prompt)
         char password[PASSWORD_ROOM];
         int r;
 
-        l->exit = cli_take_password(l->c, prompt, password, PASSWORD_BYTES + 1);
+        l->exit = cli_take_password(l->c, prompt, false, password, PASSWORD_BYTES + 1);
         if (l->exit)
                 return 0;
 

@@ -1,4 +1,5 @@
 """Cases of administration: accounts, their keys, sessions that are revoked. cli.py runs them."""
+import os
 import re
 import subprocess
 
@@ -14,6 +15,17 @@ def an_account_that_nobody_can_use_is_said(g):
     equal(g.ok("account", "add", "carol", "--json", *s).json["hasPassword"], False)
     r = g.ok("account", "add", "dave", "--password-stdin", *s, stdin="eight letters\n")
     equal((r.out, r.err), ("The account is there.\n", ""))
+    with open(g.path("secret"), "w", encoding="ascii") as f:
+        f.write("nine letters\nmore\n")
+    os.chmod(g.path("secret"), 0o644)
+    holds("others" in g.error(1, "failed", "account", "add", "erin", "--password-file", g.path("secret"), *s), "open")
+    os.chmod(g.path("secret"), 0o600)
+    r = g.ok("account", "add", "erin", "--password-file", g.path("secret"), *s, stdin="not asked for\n")
+    equal((r.out, r.err), ("The account is there.\n", ""))
+    g.ok("account", "passwd", "dave", "--password-file", g.path("secret"), *s)
+    for name in ("erin", "dave"):
+        g.ok("login", f"{name}@{g.address}", "--as", name, "--password-stdin", stdin="nine letters\n")
+        g.ok("logout", "-s", name)
     lines = g.ok("account", "list", *s).out.splitlines()
     shown = {line.split()[0]: line for line in lines}
     holds("(no password, no key)" in shown["bob"], lines)

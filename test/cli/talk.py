@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -185,6 +186,33 @@ def parameters_from_everywhere(g):
     # More than an argument can be.
     big = json.dumps({"channel": "#" + "x" * 300000})
     holds(g.run("call", "chat", "join", "-", stdin=big).code in (0, 1), "it does not get there")
+    g.ok("logout")
+
+
+@case(needs_instance=True)
+def long_results_go_on_below_their_field(g):
+    """On a terminal, and between words; elsewhere a line is a line, which programs read."""
+    g.login("work")
+    said = " ".join(f"word-{n}" for n in range(30)) + " \u4e2d" + "x" * 90
+    g.ok("run", "chat", "send", "channel=#long", "text=" + said)
+    line, = [x for x in g.ok("call", "chat", "join", "channel=#long").out.splitlines() if "word-7" in x]
+    for words in (("call", "chat", "join", "channel=#long"), ("shell",)):
+        t = Terminal(g, *words, columns=60)
+        if words == ("shell",):
+            t.until("work> ")
+            t.type("chat.join channel=#long\n")
+            t.until('"label"')
+            t.until("}\r\n")
+            t.type(".quit\n")
+        equal(t.end(), 0, t.shown)
+        shown = re.sub(r"\x1b\[\?7[lh]|\r", "", t.shown.decode()).split("\n")
+        first = next(i for i, x in enumerate(shown) if "word-0" in x)
+        rows = shown[first:next(i for i, x in enumerate(shown) if i >= first and "xx\"" in x) + 1]
+        holds(len(rows) > 4 and all(len(x) <= 60 for x in rows), rows)
+        indent = len(line) - len(line.lstrip())
+        holds(all(x.startswith(" " * (indent + 2)) for x in rows[1:]), rows)
+        for n in range(30):
+            equal(sum(1 for x in rows if re.search(rf"\bword-{n}\b", x)), 1, (n, rows))
     g.ok("logout")
 
 
