@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { QUIET_MS = 400, FIRST_MS = 15 * 1000, PAGE_ROWS = 60, SAVE_MS = 2000 };
+enum { GATHER_MS = 50, QUIET_MS = 400, FIRST_MS = 15 * 1000, PAGE_ROWS = 60, SAVE_MS = 2000 };
 
 /* As the worker says it when nothing was wrong. */
 #define FINISHED "the service has finished"
@@ -37,20 +37,32 @@ static void later_is_due(void *arg)
         print_noted(s);
 }
 
-/* Prints what has changed, now or when it may be. Not while somebody is asked: it could have the
+/* Whether somebody is asked who answers. Nothing of a service's is printed then: it could have the
  * question out of sight at once, and words of the service's own in front of who answers. */
+static bool screen_asks(const struct screen *s)
+{
+        return s->prompt && s->lines.input && shell_input_is_typed(s->lines.input);
+}
+
+/* Prints what has changed, if it may be. */
 static void print_noted(struct screen *s)
 {
         uint32_t wait_ms;
 
-        if (!s->c->follow || s->later ||
-            (s->prompt && s->lines.input && shell_input_is_typed(s->lines.input)))
+        if (!s->c->follow || s->later || screen_asks(s))
                 return;
-        screen_hide(s);
+        screen_clear(s);
         wait_ms = ui_view_print(&s->view, screen_now());
         screen_show(s);
         if (wait_ms)
                 (void)!capnp_timer_new(s->c->vat, wait_ms, later_is_due, s, &s->later);
+}
+
+/* Soon: what a service says in one breath is printed as one. */
+static void print_soon(struct screen *s)
+{
+        if (s->c->follow && !s->later && !screen_asks(s))
+                (void)!capnp_timer_new(s->c->vat, GATHER_MS, later_is_due, s, &s->later);
 }
 
 /* Nobody reads any more. */
@@ -174,7 +186,7 @@ static void on_opened(void *arg, capos_ui_surface *pane)
         s->any = true;
         quiet_begin(s);
         ui_view_opened(&s->view, pane);
-        print_noted(s);
+        print_soon(s);
 }
 
 static void on_changed(void *arg, capos_ui_surface *pane, const struct capos_ui_change *change)
@@ -183,7 +195,7 @@ static void on_changed(void *arg, capos_ui_surface *pane, const struct capos_ui_
 
         quiet_begin(s);
         ui_view_changed(&s->view, pane, change);
-        print_noted(s);
+        print_soon(s);
 }
 
 static void on_closed(void *arg, capos_ui_surface *pane, enum capos_ui_close_reason why)
@@ -223,6 +235,8 @@ static void on_prompt(void *arg, const struct capos_ui_prompt *p)
         screen_hide(s);
         ui_show_prompt(&s->view, p);
         screen_show(s);
+        if (screen_asks(s))
+                ui_view_hold(&s->view);
 }
 
 static void on_prompt_gone(void *arg, uint64_t id)
@@ -236,6 +250,7 @@ static void on_prompt_gone(void *arg, uint64_t id)
                 return;
         screen_hide(s);
         ui_show_answer(&s->view, s->answer ? s->answer : "nobody has answered, and it is over");
+        ui_view_release(&s->view);
         screen_show(s);
         print_noted(s);
 }

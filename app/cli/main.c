@@ -420,7 +420,7 @@ static const struct cli_command commands[] = {
          "  capos manifest explain my.manifest --account ada --method key --from 192.0.2.7\n"
          "  capos manifest explain my.manifest --account new --profiles p --method password\n",
          cmd_manifest_explain, explain_options, 0, 1, false},
-        {"account add", "NAME [--profile P]... [--password | --password-stdin | --password-file FILE]",
+        {"account add", "NAME [--profile P]... [--password | --password-stdin | --password-file F]",
          "Make an account on the instance of this machine",
          "Asks for a password, twice, unless standard input is no terminal. An account can\n"
          "also do without one and log in by keys.\n\n"

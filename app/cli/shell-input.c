@@ -659,10 +659,35 @@ unsigned shell_input_number(const struct shell_input *in)
         return in->number;
 }
 
+/* How many rows below its first one the line has the cursor: libedit breaks it at the edge, and a
+ * character that is too wide before. */
+static size_t input_row(const struct shell_input *in)
+{
+        const LineInfoW *l = el_wline(in->el);
+        struct winsize size = {0};
+        size_t at = strlen(prompt_get(in->el));
+
+        (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+        if (!size.ws_col)
+                return 0;
+        for (const wchar_t *p = l->buffer; p < l->cursor; p++) {
+                size_t wide = wcwidth(*p) == 1 ? 1 : 2, left = size.ws_col - at % size.ws_col;
+
+                at += wide > left ? left + wide : wide;
+        }
+        return at / size.ws_col;
+}
+
 void shell_input_hide(struct shell_input *in)
 {
-        if (in->editing)
-                printf("\r\033[K");
+        size_t rows;
+
+        if (!in->editing)
+                return;
+        rows = input_row(in);
+        if (rows)
+                printf("\033[%zuA", rows);
+        printf("\r\033[J");
 }
 
 void shell_input_show(struct shell_input *in)

@@ -23,10 +23,16 @@ uint64_t screen_now(void)
         return clock_ms(CLOCK_BOOTTIME) + offset_ms;
 }
 
-void screen_hide(struct screen *s)
+void screen_clear(struct screen *s)
 {
         if (s->lines.input)
                 shell_input_hide(s->lines.input);
+}
+
+void screen_hide(struct screen *s)
+{
+        ui_view_leave(&s->view);
+        screen_clear(s);
 }
 
 void screen_show(struct screen *s)

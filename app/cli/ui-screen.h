@@ -47,6 +47,8 @@ uint64_t screen_now(void);
 /* Around whatever is printed while a line may be being typed. When nobody reads any more, it ends
  * everything. */
 void screen_hide(struct screen *s);
+/* The same for what goes on below what was printed last. */
+void screen_clear(struct screen *s);
 void screen_show(struct screen *s);
 /* The pane with a number; NULL: there is none. */
 capos_ui_surface *screen_pane(const struct screen *s, unsigned long number);

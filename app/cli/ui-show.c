@@ -11,7 +11,8 @@
  * are printed that are not as they were when it was drawn last: what has changed meanwhile is one
  * change. How much is printed without being asked for is bounded, for all services together, and a
  * line says what was left out. As JSON, a change is what has changed by its place, or if there were
- * several since, the whole.
+ * several since, the whole. Below what was printed of a pane last, what is new of it needs no title
+ * again. While somebody is asked, what happens is noted, and told afterwards.
  *
  * A personal pane is left out of what goes elsewhere than to a terminal, unless it is asked for.
  */
@@ -33,6 +34,7 @@
 #define MARGIN "  "
 #define ASKS   "[?] "
 
+enum { HELD_BYTES = 16 << 10 };
 enum { PAGE_COLUMNS = 80, TEXT_AT_ONCE = 16 << 10, TEXT_A_SECOND = 4 << 10 };
 enum { JSON_AT_ONCE = 2 << 20, JSON_A_SECOND = 256 << 10 };
 
@@ -71,6 +73,8 @@ void ui_view_begin(struct ui_view *v, const struct cli *c)
 static void seen_clear(struct ui_seen *n)
 {
         free(n->text);
+        free(n->title);
+        free(n->summary);
         *n = (struct ui_seen){.pane = NULL};
 }
 
@@ -78,6 +82,8 @@ void ui_view_end(struct ui_view *v)
 {
         for (unsigned i = 0; i < CAPOS_UI_SURFACES; i++)
                 seen_clear(&v->seen[i]);
+        free(v->held);
+        v->held = NULL;
 }
 
 bool ui_view_measure(struct ui_view *v)
@@ -116,19 +122,85 @@ void ui_show_frame(const struct ui_view *v, const char *fmt, ...)
         cli_print_line(stdout, "", line, strlen(line), v->columns);
 }
 
-static void title_print(const struct ui_view *v, const capos_ui_surface *s, uint32_t changes)
+enum { TITLE_BYTES = 420 };
+
+static void title_write(const capos_ui_surface *s, char to[static TITLE_BYTES])
 {
-        char number[16], many[40] = "", rest[400];
         struct capos_ui_pane p;
 
         capos_ui_surface_info(s, &p);
-        if (changes > 1)
-                (void)snprintf(many, sizeof(many), ", %u changes", (unsigned)changes);
-        (void)snprintf(number, sizeof(number), "[%u] ", ui_show_number(s));
-        (void)snprintf(rest, sizeof(rest), "%s: %s (%s%s)%s", p.service_title,
-                       p.title.p ? p.title.p : "", ui_kind_word(p.kind), p.pinned ? ", pinned" : "",
-                       many);
-        cli_print_line(stdout, number, rest, strlen(rest), v->columns);
+        (void)snprintf(to, TITLE_BYTES, "[%u] %s: %s (%s%s)", p.number, p.service_title,
+                       p.title.p ? p.title.p : "", ui_kind_word(p.kind),
+                       p.pinned ? ", pinned" : "");
+}
+
+/* ---- what happens ---------------------------------------------------------------------------- */
+
+static void held_print(const struct ui_view *v, const char *line, size_t len)
+{
+        cli_print_line(stdout, *line == 'L' ? MARGIN : "", line + 1, len - 1, v->columns);
+}
+
+/* A line, of the frame's own ('F') or of somebody's ('L'): now, or when nobody is asked any more.
+ */
+static void happening_line(struct ui_view *v, char kind, const char *line, size_t len)
+{
+        size_t room = v->held_len + len + 2;
+        char *more = room <= HELD_BYTES ? realloc(v->held, room + 1) : NULL;
+
+        if (more) {
+                v->held = more;
+                more[v->held_len] = kind;
+                memcpy(more + v->held_len + 1, line, len);
+                memcpy(more + room - 1, "\n", 2);
+                v->held_len = room;
+        } else {
+                v->held_out++;
+        }
+}
+
+static void held_tell(struct ui_view *v)
+{
+        for (const char *line = v->held, *end; line && *line; line = end + 1) {
+                end = strchr(line, '\n');
+                held_print(v, line, (size_t)(end - line));
+        }
+        if (v->held_out)
+                ui_show_frame(v, "%u lines more of what has happened were left out", v->held_out);
+        free(v->held);
+        v->held = NULL;
+        v->held_len = v->held_out = 0;
+}
+
+/* A line of the frame's own, and lines of somebody's about it. */
+static void happening(struct ui_view *v, const char *frame, const char *lines)
+{
+        v->under = NULL;
+        happening_line(v, 'F', frame, strcspn(frame, "\n"));
+        while (*lines) {
+                size_t len = strcspn(lines, "\n");
+
+                happening_line(v, 'L', lines, len);
+                lines += len + (lines[len] == '\n');
+        }
+        if (!v->holds)
+                held_tell(v);
+}
+
+void ui_view_hold(struct ui_view *v)
+{
+        v->holds = true;
+}
+
+void ui_view_release(struct ui_view *v)
+{
+        v->holds = false;
+        held_tell(v);
+}
+
+void ui_view_leave(struct ui_view *v)
+{
+        v->under = NULL;
 }
 
 static void left_out_print(const struct ui_view *v, const capos_ui_surface *s)
@@ -214,8 +286,9 @@ static char *pane_text(const struct ui_view *v, const capos_ui_surface *s, uint3
 void ui_show_pane(struct ui_view *v, const capos_ui_surface *s)
 {
         struct capos_ui_pane p;
-        char *text;
+        char *text, title[TITLE_BYTES];
 
+        v->under = NULL;
         if (!pane_may(v, s) && !v->c->json) {
                 left_out_print(v, s);
                 return;
@@ -225,7 +298,8 @@ void ui_show_pane(struct ui_view *v, const capos_ui_surface *s)
                 return;
         }
         capos_ui_surface_info(s, &p);
-        title_print(v, s, 0);
+        title_write(s, title);
+        cli_print_line(stdout, "", title, strlen(title), v->columns);
         if (p.summary.len > 0)
                 show_lines(v, p.summary.p);
         text = pane_text(v, s, 0, false);
@@ -280,19 +354,24 @@ void ui_view_closed(struct ui_view *v, const capos_ui_surface *s, enum capos_ui_
                 (unsigned)why < sizeof(reasons) / sizeof(reasons[0]) ? reasons[why] : "unknown";
         struct ui_seen *n = seen_find(v, s);
         bool is_new = v->c->follow && (!n || n->is_new);
+        char title[TITLE_BYTES], line[64];
 
         if (n)
                 seen_clear(n);
         if (is_new) /* nobody has seen it */
                 return;
-        if (v->c->json)
+        if (v->c->json) {
                 (void)ui_json_closed(v->c, s, word, pane_may(v, s));
-        else if (!pane_may(v, s))
-                ui_show_frame(v, "[%u] closed, %s", ui_show_number(s), word);
-        else {
-                title_print(v, s, 0);
-                ui_show_frame(v, "closed, %s", word);
+                return;
         }
+        if (pane_may(v, s)) {
+                title_write(s, title);
+                happening(v, title, "");
+                (void)snprintf(line, sizeof(line), "closed, %s", word);
+        } else {
+                (void)snprintf(line, sizeof(line), "[%u] closed, %s", ui_show_number(s), word);
+        }
+        happening(v, line, "");
 }
 
 /* ---- what has changed ------------------------------------------------------------------------ */
@@ -304,12 +383,28 @@ struct printing {
         size_t left_out;
 };
 
+static void printing_title(struct printing *p)
+{
+        const capos_ui_surface *s = p->n->pane;
+        char title[TITLE_BYTES], line[TITLE_BYTES + 40];
+
+        title_write(s, title);
+        (void)snprintf(line, sizeof(line),
+                       p->n->changes > 1 && !p->n->is_new ? "%s, %u changes" : "%s", title,
+                       p->n->changes);
+        cli_print_line(stdout, "", line, strlen(line), p->v->columns);
+        p->v->pace.bytes -= (int64_t)p->v->columns;
+        p->v->under = s;
+}
+
 static void printing_line(void *arg, bool is_gone, const char *line, size_t len)
 {
         struct printing *p = arg;
 
         if (is_gone && !p->n->has_lost) /* it has another form now */
                 return;
+        if (p->v->under != p->n->pane)
+                printing_title(p);
         if (p->v->pace.bytes <= 0) {
                 p->left_out++;
                 return;
@@ -348,19 +443,34 @@ static void printing_growth(struct printing *p, const capos_ui_surface *s)
         free(text);
 }
 
+static bool is_same(const char *before, const char *now)
+{
+        return !strcmp(before ? before : "", now ? now : "");
+}
+
+/* Without memory it is as if nothing had been printed. */
+static void keep(char **to, const char *now)
+{
+        free(*to);
+        *to = strdup(now ? now : "");
+}
+
 static void seen_print(struct ui_view *v, struct ui_seen *n)
 {
         const capos_ui_surface *s = n->pane;
         struct printing p = {.v = v, .n = n};
         bool grows = pane_grows(s);
-        char *text = pane_text(v, s, grows ? UINT32_MAX : 0, true);
+        char *text = pane_text(v, s, grows ? UINT32_MAX : 0, true), title[TITLE_BYTES];
         struct capos_ui_pane info;
 
         capos_ui_surface_info(s, &info);
-        title_print(v, s, n->changes);
-        v->pace.bytes -= (int64_t)v->columns;
-        if (info.summary.len && (n->is_new || n->what & CAPOS_UI_CHANGED_SPEC))
+        title_write(s, title);
+        if (!is_same(n->title, title))
+                printing_title(&p);
+        keep(&n->title, title);
+        if (!is_same(n->summary, info.summary.p))
                 printing_lines(&p, info.summary.p);
+        keep(&n->summary, info.summary.p);
         if (grows)
                 printing_growth(&p, s);
         if (text)
@@ -438,7 +548,7 @@ static void theme_write(FILE *to, const struct capos_ui_theme *t)
         (void)fputs(t->simple ? ", fewer controls" : "", to);
 }
 
-void ui_show_theme(const struct ui_view *v, const char *service, const struct capos_ui_theme *t)
+void ui_show_theme(struct ui_view *v, const char *service, const struct capos_ui_theme *t)
 {
         size_t len = 0;
         char *line = NULL;
@@ -452,10 +562,9 @@ void ui_show_theme(const struct ui_view *v, const char *service, const struct ca
         if (!to)
                 return;
         theme_write(to, t);
-        if (!fclose(to)) {
-                ui_show_frame(v, "[*] the look of %s panes:", *service ? "its" : "all");
-                show_lines(v, len ? line + 2 : "as ever");
-        }
+        if (!fclose(to))
+                happening(v, *service ? "[*] the look of its panes:" : "[*] the look of all panes:",
+                          len ? line + 2 : "as ever");
         free(line);
 }
 
@@ -484,24 +593,27 @@ void ui_show_answer(const struct ui_view *v, const char *what)
                 printf(ASKS "%s\n", what);
 }
 
-void ui_show_ran(const struct ui_view *v, const struct capos_ui_ran *r)
+void ui_show_ran(struct ui_view *v, const struct capos_ui_ran *r)
 {
+        char line[TITLE_BYTES];
+
         if (v->c->json) {
                 ui_json_ran(v->c, r);
                 return;
         }
-        ui_show_frame(v, r->r ? "[%u] %s:" : "[%u] %s: done",
-                      r->surface ? ui_show_number(r->surface) : 0, r->command);
-        if (r->r)
-                show_lines(v, r->why);
+        (void)snprintf(line, sizeof(line), r->r ? "[%u] %s:" : "[%u] %s: done",
+                       r->surface ? ui_show_number(r->surface) : 0, r->command);
+        happening(v, line, r->r ? r->why : "");
 }
 
-void ui_show_ended(const struct ui_view *v, const char *service, const char *why)
+void ui_show_ended(struct ui_view *v, const char *service, const char *why)
 {
+        char line[TITLE_BYTES];
+
         if (v->c->json) {
                 ui_json_ended(v->c, service, why);
                 return;
         }
-        ui_show_frame(v, "%s has ended:", service);
-        show_lines(v, why);
+        (void)snprintf(line, sizeof(line), "%s has ended:", service);
+        happening(v, line, why);
 }

@@ -457,6 +457,7 @@ void screen_line(struct screen *s, const char *line)
         const char *words[CLI_WORDS];
         unsigned n = 0;
 
+        ui_view_leave(&s->view);
         if (s->lines.given_up_empty && !s->prompt && !s->filling.pane) {
                 s->lines.ending = true;
                 s->result = EXIT_INTERRUPTED;

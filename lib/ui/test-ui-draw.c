@@ -106,6 +106,14 @@ static const struct {
          "noted, text = \"the topic has changed\"), (sequence = 5, author = \"ada\", kind = "
          "left)], "
          "unread = 2))"},
+        {UI_SURFACE_KIND_LIST, 40,
+         "(list = (selectable = one, items = [(key = \"a\", title = \"Apples\", badge = \"3\"), "
+         "(key = \"bread\"), (key = \"Same\", title = \"Same\")]))"},
+        {UI_SURFACE_KIND_TABLE, 40,
+         "(table = (selectable = many, columns = [(key = \"n\", title = \"Name\"), (key = \"s\", "
+         "title = \"Size\", numeric = true)], rows = [(key = \"a\", cells = [(text = \"small\"), "
+         "(uint = 9)]), (key = \"a key that is much longer\", cells = [(text = \"large\"), (uint "
+         "= 1234567)])]))"},
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 

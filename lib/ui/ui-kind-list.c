@@ -2,6 +2,7 @@
  * A list: things with a key, in the order they came. Each may name commands of its surface that
  * make sense for it.
  */
+#include "ui-field.h"
 #include "ui-kind.h"
 #include "ui-pen.h"
 
@@ -36,14 +37,21 @@ const struct ui_shape ui_shape_list = {
         UI_SHAPE_FIELDS(list_fields),
 };
 
+/* The key is what an item is selected by, so where one may be, it is there to be typed. */
 static void list_draw(const struct ui_model *m, struct ui_pen *pen)
 {
+        bool selectable = ui_list_selectable((ui_list_reader){ui_model_head(m)});
+
         for (uint32_t i = 0; i < m->n; i++) {
                 ui_item_reader item = {ui_model_element(m, i)};
                 capnp_text title = ui_item_title(item), badge = ui_item_badge(item);
 
                 ui_pen_add(pen, ui_tone_mark(ui_item_tone(item)));
                 ui_pen_add(pen, " ");
+                if (selectable && title.len && !ui_text_is(title, ui_item_key(item))) {
+                        ui_pen_words(pen, ui_item_key(item), 2);
+                        ui_pen_words(pen, capnp_text_of(": "), 2);
+                }
                 ui_pen_words(pen, title.len ? title : ui_item_key(item), 2);
                 if (badge.len) {
                         ui_pen_words(pen, capnp_text_of(" ["), 4);

@@ -75,7 +75,32 @@ enum { BETWEEN = 2, NARROWEST = 3 };
 struct widths {
         uint32_t n, all;
         uint32_t w[COLUMNS];
+        uint32_t key; /* of what a row is selected by, before all others; 0: none is */
 };
+
+/* At most a third of a page: who has longer keys than that is told them when one is mistyped. */
+static uint32_t key_measure(const struct ui_model *m, const struct ui_pen *pen)
+{
+        uint32_t widest = 0, most = pen->draw.columns / 3;
+
+        if (!ui_table_selectable((ui_table_reader){ui_model_head(m)}))
+                return 0;
+        for (uint32_t i = 0; i < m->n; i++) {
+                uint32_t width = ui_text_width(ui_row_key((ui_row_reader){ui_model_element(m, i)}));
+
+                if (width > widest)
+                        widest = width;
+        }
+        return widest < most ? widest : most;
+}
+
+static void key_draw(struct ui_pen *pen, const struct widths *w, capnp_text key)
+{
+        if (!w->key)
+                return;
+        ui_pen_field(pen, key, w->key, false);
+        ui_pen_to(pen, pen->column + BETWEEN);
+}
 
 static void widths_measure(const struct ui_model *m, ui_column_list columns, struct widths *w,
                            struct ui_pen *pen)
@@ -143,8 +168,10 @@ static void table_draw(const struct ui_model *m, struct ui_pen *pen)
         struct widths w;
 
         widths_measure(m, columns, &w, pen);
-        widths_fit(columns, &w, pen->draw.columns - 2);
+        w.key = key_measure(m, pen);
+        widths_fit(columns, &w, pen->draw.columns - 2 - (w.key ? w.key + BETWEEN : 0));
         ui_pen_add(pen, "  ");
+        key_draw(pen, &w, (capnp_text){"", 0});
         for (uint32_t c = 0; c < w.n; c++) {
                 ui_column_reader column = ui_column_list_get(columns, c);
 
@@ -156,6 +183,7 @@ static void table_draw(const struct ui_model *m, struct ui_pen *pen)
 
                 ui_pen_add(pen, ui_tone_mark(ui_row_tone(row)));
                 ui_pen_add(pen, " ");
+                key_draw(pen, &w, ui_row_key(row));
                 for (uint32_t c = 0; c < w.n; c++) {
                         ui_column_reader column = ui_column_list_get(columns, c);
 

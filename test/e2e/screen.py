@@ -247,6 +247,7 @@ class Cases:
         self.change("list", 2, items=[], remove=["a"])
         f.until("Apples")
         need(f.lines[-1].startswith("  - "), f.lines)
+        expect(f.said.count(b"stage: Errands"), 1, "titles, with nothing in between")
         self.opened("log", "log", "Log")
         self.show("log", "log", {"lines": [{"sequence": "1", "text": "tick"}]})
         f.until("tick")
@@ -368,10 +369,27 @@ class Cases:
         t = self.terminal("stage")
         self.opened("work", "text", "Work", safetyClass="consequential")
         t.until("[1] stage: Work")
+        self.opened("more", "text", "More")
+        t.until("[2] stage: More")
         self.command("work", 7, id="work", effect="reads", fields=[{"path": "text"}])
         t.until("> work [text=]")
         self.typed(t, "work text=hello\nyes", "that was too early: yes or no?")
+        # What happens meanwhile is told when it is over.
+        self.opened("over", "text", "Never seen")
+        self.tell("close", surfaceId=self.id("over"))
+        self.tell("theme", scope="own", hints={"contrast": "more"})
+        self.tell("close", surfaceId=self.id("more"))
+        self.opened("late", "text", "Late")
+        self.typed(t, "perhaps", "yes or no? (/quit leaves)")
+        for words in ("closed, by", "the look of", "Late", "more contrast"):
+            need(words not in t.shown.decode(), t.shown)
         self.answer(t, "yes", "[1] work: done")
+        t.until("stage: Late")
+        shown = t.shown.decode()
+        for words in ("[2] stage: More (text)", "closed, by the service", "[*] the look of its panes:",
+                      "more contrast"):
+            need(words in shown, (words, shown))
+        need("Never seen" not in shown, shown)
         expect(self.tell("worked"), {"times": before + 1, "last": "hello"}, "what was run")
         t.type("\x03")
         expect(t.end(), 130, "Ctrl-C at an empty line")
@@ -519,6 +537,7 @@ class Cases:
         self.show("list", "list", {"selectable": "many", "items": [item("apples", "A"), item("bread", "B")]})
         t.until("B")
         self.tell("heard")
+        self.typed(t, "1", "  apples: A")
         self.typed(t, "/select 1 nokey", "nokey: the pane has no such key; there are: apples, bread")
         self.typed(t, "/select 1 bread aples",
                    "aples: the pane has no such key (did you mean `apples`?); there are: apples, bread")

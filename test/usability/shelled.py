@@ -211,3 +211,30 @@ def what_a_method_is_about_stands_beside_it(t):
         t.sees(r"^work> *$")
     t.keys(".quit")
     t.ended()
+
+
+@row(instance=True)
+def a_line_of_several_rows_is_taken_off_whole(t):
+    """What is told meanwhile stands above it, and it stands there once, however wide its characters are."""
+    shell(t)
+    other = Terminal(t.home)
+    t.home.tmux("resize-window", "-t", t.name, "-x", "60")
+    t.keys("$m = chat.join channel=#wide")
+    t.sees(r"^\$m = \{")
+    t.sees(r"^\$m\.listener event .*")
+    for n, typed in enumerate(("x" * 170, "\u4e2d" * 70)):
+        begun, end = f"BEGUN-{n}", f"END-{n}"
+        t.keys(begun + typed + end, enter=False)
+        t.sees(end + r" *\Z")
+        other.types(f"capos run chat send channel=#wide text=meanwhile-{n}", '"sequence"')
+        t.sees(rf"meanwhile-{n}(?s:.*){end} *\Z")
+        need(t.screen().count(begun) == 1, t.screen())
+        t.key("Home")
+        other.types(f"capos run chat send channel=#wide text=at-home-{n}", '"sequence"')
+        t.sees(rf"at-home-{n}(?s:.*){end} *\Z")
+        need(t.screen().count(begun) == 1 and t.screen().count(end) == 1, t.screen())
+        t.key("C-u")
+        t.key("C-k")
+        t.sees(r"^work> *\Z")
+    t.keys(".quit")
+    t.ended()
